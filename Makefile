@@ -1,0 +1,45 @@
+# Everything is installed into .venv. Another interpreter: make app PYTHON=python3.12
+# Another port: make app ARGS="--port 8000"
+
+VENV := .venv
+RUN := $(VENV)/bin
+PYTHON ?= $(shell for python in python3 python3.11 python3.12 python3.13; do \
+	"$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
+	&& echo "$$python" && break; done)
+
+.PHONY: app test quick clean
+
+# Serve the web page with the shipped weights.
+app: $(VENV)/.app
+	$(RUN)/colorflow app $(ARGS)
+
+# Lint, types and every test.
+test: $(VENV)/.test
+	$(RUN)/ruff check
+	$(RUN)/ruff format --check
+	$(RUN)/mypy
+	$(RUN)/pytest
+
+# The tests that take no longer than a few seconds each.
+quick: $(VENV)/.test
+	$(RUN)/pytest -m "not slow and not browser"
+
+clean:
+	rm -rf $(VENV)
+
+# The stamps say that what pyproject.toml asks for is installed.
+$(VENV)/.app: pyproject.toml
+	$(create-venv)
+	$(RUN)/python -m pip install --disable-pip-version-check --editable .
+	touch $@
+
+$(VENV)/.test: pyproject.toml
+	$(create-venv)
+	$(RUN)/python -m pip install --disable-pip-version-check --editable '.[test]'
+	touch $@ $(VENV)/.app
+
+define create-venv
+$(if $(PYTHON),,$(error colorflow needs Python 3.11 or newer: install it, or name it with PYTHON=))
+@echo "Installing into $(VENV): several minutes the first time."
+$(PYTHON) -m venv $(VENV)
+endef

@@ -1,0 +1,60 @@
+"""Every error that colorflow raises on purpose.
+
+    ColorflowError
+    ├── PhotoError            a file that should be a photo
+    │   ├── UnreadablePhotoError   missing, empty, truncated, or not an image
+    │   ├── PhotoTooLargeError     more pixels than the limit
+    │   └── WritePhotoError        the result could not be written
+    ├── WeightsError          a weights file that is missing, foreign or does not fit
+    ├── PackError             a training pack that is missing, foreign or damaged
+    └── TrainingError         a run that cannot start or go on
+
+The message is one sentence for a person: what happened, to which file, and what to do. The command
+line prints it and exits with 1; the page shows it. `ValueError` stays for wrong arguments in code.
+"""
+
+from __future__ import annotations
+
+from os import PathLike
+
+
+class ColorflowError(Exception):
+    """Base of all errors that are meant for a person to read."""
+
+
+class PhotoError(ColorflowError):
+    """Something about one photo file.
+
+    Args:
+        source: the file's path, or a name such as ``<image>`` for a picture from memory.
+        reason: what is wrong and what to do, without the file's name.
+    """
+
+    def __init__(self, source: str | PathLike[str], reason: str) -> None:
+        super().__init__(f"{source}: {reason}")
+        self.source = str(source)
+        self.reason = reason
+
+
+class UnreadablePhotoError(PhotoError):
+    """The file is missing, empty, truncated, or not a picture."""
+
+
+class PhotoTooLargeError(PhotoError):
+    """The picture has more pixels than the limit."""
+
+
+class WritePhotoError(PhotoError):
+    """The result could not be written; nothing is left half-written."""
+
+
+class WeightsError(ColorflowError):
+    """A weights file that is missing, not ours, or whose header and tensors do not fit."""
+
+
+class PackError(ColorflowError):
+    """A training pack that is missing, not ours, or damaged."""
+
+
+class TrainingError(ColorflowError):
+    """A training run that cannot start or go on."""

@@ -1,0 +1,243 @@
+"""Imports point one way, and importing the package loads nothing heavy."""
+
+from __future__ import annotations
+
+import ast
+import graphlib
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+# A module imports only from its own layer and from those before it.
+LAYERS = (
+    "errors",
+    "photo",
+    "color",
+    "flows",
+    "zoo",
+    "model",
+    "training",
+    "evaluation",
+    "colorize",
+    "batch",
+    "ui",
+    "cli",
+)
+
+# Forbidden although the order would allow it: flows know nothing of photos, and those who talk to
+# people colour through `colorize` alone.
+NEVER = {
+    "flows": {"photo", "color"},
+    "zoo": {"photo", "color"},
+    "batch": {"flows", "zoo", "model"},
+    "ui": {"flows", "zoo", "model"},
+    "cli": {"flows", "zoo", "model"},
+}
+
+# What the tool that makes training packs may use of the package; a name covers all below it.
+DATA_PREP_MAY_USE = (
+    "colorflow.errors",
+    "colorflow.photo",
+    "colorflow.color",
+    "colorflow.model.features",
+    "colorflow.training.allocator",
+    "colorflow.training.pack",
+)
+
+HEAVY = ("torch", "kornia", "gradio", "cv2", "PIL", "numpy", "skimage")
+
+
+def modules() -> dict[str, Path]:
+    """All modules of the package by dotted name, the package itself as ``colorflow``."""
+    found = {}
+    for path in sorted((ROOT / "colorflow").rglob("*.py")):
+        parts = path.relative_to(ROOT).with_suffix("").parts
+        found[".".join(parts).removesuffix(".__init__")] = path
+    return found
+
+
+def imports(source: str, module: str, *, is_package: bool, lazy: bool = True) -> Iterator[str]:
+    """Dotted names that a module imports, relative ones resolved.
+
+    `from a import b` gives ``a.b``, which may be a module or something in one.
+
+    Args:
+        source: the module's text.
+        module: its dotted name.
+        is_package: whether it is an ``__init__``.
+        lazy: also those inside functions and ``if TYPE_CHECKING``.
+    """
+    tree = ast.parse(source)
+    for node in ast.walk(tree) if lazy else tree.body:
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = node.module or ""
+            if node.level:
+                parents = module.split(".")
+                up = node.level - is_package
+                parents = parents[: len(parents) - up]
+                base = ".".join([*parents, *([base] if base else [])])
+            yield from (f"{base}.{alias.name}" for alias in node.names)
+
+
+def own_imports(module: str, path: Path, *, lazy: bool = True) -> list[str]:
+    """Names from colorflow itself that a module imports."""
+    names = imports(
+        path.read_text(encoding="utf-8"), module, is_package=path.stem == "__init__", lazy=lazy
+    )
+    return [name for name in names if name.split(".")[0] == "colorflow"]
+
+
+def layer_of(name: str) -> str | None:
+    """The layer of a dotted name; None for the package's own names, such as the version."""
+    parts = name.split(".")
+    if name == "colorflow.Colorizer":
+        return "colorize"
+    return parts[1] if len(parts) > 1 and not parts[1].startswith("__") else None
+
+
+def breach(module: str, imported: str) -> str | None:
+    """What is wrong with one import, or None."""
+    above, below = layer_of(module), layer_of(imported)
+    if above is None or below is None or above == below:
+        return None
+    if below not in LAYERS:
+        return f"{module} imports {imported}, which is in no known layer"
+    if LAYERS.index(below) > LAYERS.index(above):
+        return f"{module} imports {imported}, which stands after it"
+    if below in NEVER.get(above, ()):
+        return f"{module} must not know {imported}"
+    return None
+
+
+def test_every_module_has_a_layer() -> None:
+    layers = {layer_of(module) for module in modules()} - {None}
+    assert {"errors", "photo", "flows", "cli"} <= layers, "the modules are not found"
+    assert layers <= set(LAYERS)
+
+
+def test_imports_point_one_way() -> None:
+    breaches = [
+        problem
+        for module, path in modules().items()
+        for imported in own_imports(module, path)
+        if (problem := breach(module, imported))
+    ]
+    assert not breaches, "\n".join(breaches)
+
+
+def test_no_import_cycles() -> None:
+    known = modules()
+    graph: dict[str, set[str]] = {}
+    for module, path in known.items():
+        names = own_imports(module, path, lazy=False)
+        # `from a import b`: the module a.b if there is one, otherwise a name inside a.
+        targets = {name if name in known else name.rpartition(".")[0] for name in names}
+        graph[module] = targets - {module}
+    graphlib.TopologicalSorter(graph).prepare()  # raises CycleError, which names the cycle
+
+
+def test_data_prep_uses_its_part_of_the_package_only() -> None:
+    paths = sorted((ROOT / "data_prep").rglob("*.py"))
+    assert paths
+    breaches = []
+    for path in paths:
+        module = ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+        for name in own_imports(module, path):
+            if not any(f"{name}.".startswith(f"{allowed}.") for allowed in DATA_PREP_MAY_USE):
+                breaches.append(f"{module} imports {name}")
+    assert not breaches, "\n".join(breaches)
+
+
+def test_the_package_does_not_use_data_prep_or_the_tests() -> None:
+    for module, path in modules().items():
+        source = path.read_text(encoding="utf-8")
+        names = imports(source, module, is_package=path.stem == "__init__")
+        outside = {name for name in names if name.split(".")[0] in {"data_prep", "tests", "app"}}
+        assert not outside, f"{module} imports {outside}"
+
+
+@pytest.mark.parametrize(
+    ("module", "imported", "is_breach"),
+    [
+        ("colorflow.photo.decode", "colorflow.errors.PhotoError", False),
+        ("colorflow.photo.decode", "colorflow.photo.kind.Kind", False),
+        ("colorflow.photo.decode", "colorflow.color.lightness_of", True),
+        ("colorflow.flows.coupling", "colorflow.photo.Photo", True),
+        ("colorflow.model.pyramid", "colorflow.flows.shape", False),
+        ("colorflow.cli", "colorflow.__version__", False),
+        ("colorflow.cli", "colorflow.colorize.Colorizer", False),
+        ("colorflow.training.loop", "colorflow.Colorizer", True),
+        ("colorflow.ui.page", "colorflow.model.pyramid", True),
+        ("colorflow.ui.page", "colorflow.helpers.thing", True),
+    ],
+)
+def test_breach_tells_right_from_wrong(module: str, imported: str, *, is_breach: bool) -> None:
+    assert (breach(module, imported) is not None) == is_breach
+
+
+def test_imports_are_found_wherever_they_stand() -> None:
+    source = """
+import a.b
+from .kind import Kind
+from ..errors import PhotoError
+def f():
+    from torch import nn
+"""
+    found = set(imports(source, "colorflow.photo.decode", is_package=False))
+    assert found == {
+        "a.b",
+        "colorflow.photo.kind.Kind",
+        "colorflow.errors.PhotoError",
+        "torch.nn",
+    }
+    assert set(imports("from .kind import Kind", "colorflow.photo", is_package=True)) == {
+        "colorflow.photo.kind.Kind"
+    }
+
+
+def loaded_by(code: str, names: tuple[str, ...]) -> list[str]:
+    """Which of the top-level modules `names` a fresh interpreter has loaded after `code`."""
+    report = (
+        f"import sys; print(*[name for name in {names} if name in sys.modules], file=sys.stderr)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", f"{code}\n{report}"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+    return done.stderr.split()
+
+
+def test_importing_the_package_loads_nothing_heavy() -> None:
+    assert loaded_by("import colorflow", HEAVY) == []
+
+
+@pytest.mark.parametrize("command", [[], ["colorize"], ["app"], ["train"], ["export"]])
+def test_help_loads_nothing_heavy(command: list[str]) -> None:
+    code = f"""
+import runpy, sys
+sys.argv = ["colorflow", *{command}, "--help"]
+try:
+    runpy.run_module("colorflow.cli", run_name="__main__")
+except SystemExit as end:
+    assert end.code == 0, end.code
+"""
+    assert loaded_by(code, HEAVY) == []
+
+
+def test_reading_photos_does_not_load_torch() -> None:
+    assert loaded_by("import colorflow.photo", ("torch", "kornia", "gradio")) == []
+
+
+def test_the_heavy_modules_would_be_noticed() -> None:
+    assert loaded_by("import numpy", HEAVY) == ["numpy"]
