@@ -1,0 +1,69 @@
+"""What a bijection is, and how several make one.
+
+Change of variables: log p(x) = log p_Z(f(x)) + log |det Df(x)|; under composition the
+log-determinants add.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable
+
+import torch
+from torch import Tensor, nn
+
+
+class Bijection(nn.Module, ABC):
+    """An invertible map that knows the log-determinant of its Jacobian, in both directions.
+
+    `ladj` has shape (B,), is in nats, summed over all other dimensions, and belongs to the
+    direction of the call. Sample i of the output depends on sample i of the input alone. Neither
+    direction changes its arguments; the output keeps dtype and device.
+    """
+
+    @abstractmethod
+    def forward(self, x: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Takes data towards noise.
+
+        Args:
+            x: (B, ...) data.
+            context: (B, ...) what conditions the map, or None.
+
+        Returns:
+            z, of the shape of x unless the class says otherwise, and ladj = log |det dz/dx|, (B,).
+        """
+
+    @abstractmethod
+    def inverse(self, z: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Undoes `forward`: returns x and ladj = log |det dx/dz|, (B,)."""
+
+
+class Composition(Bijection):
+    """Bijections one after the other, all with the same context.
+
+    Args:
+        bijections: in the order of the forward direction.
+    """
+
+    def __init__(self, bijections: Iterable[Bijection]) -> None:
+        super().__init__()
+        self.bijections = nn.ModuleList(bijections)
+
+    def forward(self, x: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        ladj = torch.zeros(x.shape[0], dtype=x.dtype, device=x.device)
+        for bijection in self.bijections:
+            x, term = bijection(x, context)
+            ladj = ladj + term
+        return x, ladj
+
+    def inverse(self, z: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        ladj = torch.zeros(z.shape[0], dtype=z.dtype, device=z.device)
+        for bijection in reversed(self.bijections):
+            z, term = bijection.inverse(z, context)
+            ladj = ladj + term
+        return z, ladj
+
+
+def sum_by_sample(values: Tensor) -> Tensor:
+    """Sums (B, ...) over everything but the batch: (B,)."""
+    return values.flatten(1).sum(1)

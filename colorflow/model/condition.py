@@ -1,0 +1,71 @@
+"""What p(ab | ...) is conditioned on, computed once a photo."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from colorflow.model.features import LIGHTNESS_SIZE, Features
+
+CONDITION_GRID = 128
+"""Side of the lightness that the flow's context sees directly."""
+
+PLANES_GRID = 64
+"""Side of the extra planes."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Condition:
+    """Lightness, its frozen features, and extra planes of a batch of photos.
+
+    Attributes:
+        lightness: (B, 1, 128, 128) CIE L* in [0, 100].
+        features: maps by grid side, (B, C, g, g).
+        planes: (B, E, 64, 64) extra input planes, or None where the model takes none.
+    """
+
+    lightness: Tensor
+    features: dict[int, Tensor]
+    planes: Tensor | None = None
+
+    def __len__(self) -> int:
+        return len(self.lightness)
+
+    def map(self, function: Callable[[Tensor], Tensor]) -> Condition:
+        """The condition with `function` applied to each of its tensors."""
+        return Condition(
+            lightness=function(self.lightness),
+            features={grid: function(x) for grid, x in self.features.items()},
+            planes=None if self.planes is None else function(self.planes),
+        )
+
+    def to(self, device: torch.device | str) -> Condition:
+        """The same condition on another device."""
+        return self.map(lambda x: x.to(device))
+
+
+class Conditioner(nn.Module):
+    """Makes a `Condition` of a batch of squashed photos with the frozen feature network."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.features = Features()
+
+    def forward(self, lightness: Tensor, planes: Tensor | None = None) -> Condition:
+        """
+        Args:
+            lightness: (B, 1, 256, 256) CIE L* in [0, 100].
+            planes: (B, E, 64, 64) extra input planes, or None.
+
+        Returns:
+            The condition of each photo.
+        """
+        return Condition(
+            lightness=F.avg_pool2d(lightness, LIGHTNESS_SIZE // CONDITION_GRID),
+            features=self.features(lightness),
+            planes=planes,
+        )

@@ -1,0 +1,124 @@
+"""Shape of the chroma pyramid, stored in the header of every weights file."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+from colorflow.model.features import FEATURE_CHANNELS
+
+FINEST_GRID = 64
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LevelConfig:
+    """One level: the chroma means on the coarsest grid, or the details that double a grid.
+
+    Attributes:
+        grid: side of the level's own grid; details on it give chroma on twice the grid.
+        width: channels of the context and of the coupling networks.
+        couplings: coupling layers.
+        context_layers: layers of the context's trunk.
+        bins: pieces of each spline.
+        attention: attention (small grids) or convolutions in context and couplings.
+        maps: sides of the feature maps that the context sees.
+        dropout: share of units dropped in training.
+    """
+
+    grid: int
+    width: int
+    couplings: int
+    context_layers: int
+    bins: int
+    attention: bool
+    maps: tuple[int, ...]
+    dropout: float
+
+    def __post_init__(self) -> None:
+        for name in ("grid", "width", "couplings", "context_layers"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name}: expected at least 1, got {getattr(self, name)}")
+        if self.bins < 2:
+            raise ValueError(f"bins: expected at least 2, got {self.bins}")
+        if self.attention and self.width % 4:
+            raise ValueError(f"width: expected a multiple of 4, got {self.width}")
+        unknown = set(self.maps) - set(FEATURE_CHANNELS)
+        if unknown:
+            raise ValueError(f"maps: no feature map of side {sorted(unknown)}")
+        if not 0 <= self.dropout < 1:
+            raise ValueError(f"dropout: expected [0, 1), got {self.dropout}")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PyramidConfig:
+    """The whole pyramid.
+
+    Attributes:
+        levels: coarse to fine. The first has the means, each other one the details on its grid.
+        extra_planes: channels of the condition's extra planes.
+        chroma_limit: half-width of the box of ab, in CIELAB units, that no sample can leave.
+    """
+
+    levels: tuple[LevelConfig, ...]
+    extra_planes: int = 0
+    chroma_limit: float = 128.0
+
+    def __post_init__(self) -> None:
+        grids = [level.grid for level in self.levels]
+        doubled = [grids[0] * 2**i for i in range(len(grids) - 1)] if grids else []
+        if len(grids) < 2 or grids[1:] != doubled or 2 * grids[-1] != FINEST_GRID:
+            raise ValueError(
+                "levels: expected grids such as 4, 4, 8, 16, 32 that end in details on "
+                f"{FINEST_GRID // 2}, got {grids}"
+            )
+        if not self.chroma_limit > 110:
+            raise ValueError(f"chroma_limit: sRGB reaches 108, got {self.chroma_limit}")
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for JSON."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> PyramidConfig:
+        """Reads what `to_dict` gave.
+
+        Raises:
+            ValueError: if a field is missing, unknown or out of range.
+        """
+        try:
+            levels = tuple(
+                LevelConfig(**{**level, "maps": tuple(level["maps"])}) for level in values["levels"]
+            )
+            return cls(**{**values, "levels": levels})
+        except (TypeError, KeyError) as error:
+            names = [field.name for field in fields(cls)]
+            raise ValueError(f"configuration does not fit {names}: {error}") from error
+
+
+def shipped_config() -> PyramidConfig:
+    """The pyramid of the shipped weights."""
+    coarse = (8, 16, 32)
+    return PyramidConfig(
+        levels=(
+            LevelConfig(
+                grid=4, width=96, couplings=8, context_layers=2, bins=8,
+                attention=True, maps=coarse, dropout=0.2,
+            ),
+            LevelConfig(
+                grid=4, width=96, couplings=8, context_layers=2, bins=8,
+                attention=True, maps=coarse, dropout=0.15,
+            ),
+            LevelConfig(
+                grid=8, width=96, couplings=6, context_layers=2, bins=8,
+                attention=True, maps=coarse, dropout=0.1,
+            ),
+            LevelConfig(
+                grid=16, width=64, couplings=4, context_layers=2, bins=6,
+                attention=False, maps=(16, 32), dropout=0.05,
+            ),
+            LevelConfig(
+                grid=32, width=32, couplings=4, context_layers=1, bins=4,
+                attention=False, maps=(32,), dropout=0.0,
+            ),
+        )
+    )  # fmt: skip

@@ -1,0 +1,155 @@
+"""Trainable networks that turn a condition into the context of one level of the pyramid.
+
+Each level has its own. It works on twice the level's grid g: every feature map goes through a 1x1
+convolution and is brought to 2g x 2g, lightness joins by space-to-depth, the sum is squeezed to
+g x g, and the coarser chroma, if the level has one, is added. Attention layers mix small grids,
+residual convolutions the larger ones.
+
+Dimensions: B photos, g the level's grid, W its width.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from colorflow.flows.networks import AttentionLayer, from_tokens, to_tokens
+from colorflow.model.condition import CONDITION_GRID, Condition
+from colorflow.model.config import LevelConfig
+from colorflow.model.features import FEATURE_CHANNELS
+
+FEATURE_CLAMP = 6.0
+"""Standardised features are cut here; ReLU6 features have long tails."""
+
+_MAX_FINE_CHANNELS = 64
+_CHROMA_UNIT = 20.0
+"""CIELAB units; about the std of chroma over photos."""
+
+
+class LevelContext(nn.Module):
+    """Context of one level.
+
+    Args:
+        config: the level.
+        coarse: whether the level is conditioned on coarser chroma.
+        extra_planes: E of the condition's planes.
+    """
+
+    def __init__(self, config: LevelConfig, *, coarse: bool, extra_planes: int) -> None:
+        super().__init__()
+        self.grid = config.grid
+        width = config.width
+        fine = min(width, _MAX_FINE_CHANNELS)
+        self.standardize = nn.ModuleDict(
+            {str(g): _FeatureStandardize(FEATURE_CHANNELS[g]) for g in config.maps}
+        )
+        self.from_map = nn.ModuleDict(
+            {str(g): nn.Conv2d(FEATURE_CHANNELS[g], fine, 1) for g in config.maps}
+        )
+        self.lightness_factor = min(4, CONDITION_GRID // (2 * self.grid))
+        self.from_lightness = nn.Conv2d(self.lightness_factor**2, fine, 1)
+        self.from_planes = nn.Conv2d(extra_planes, fine, 1) if extra_planes else None
+        self.input_dropout = nn.Dropout2d(config.dropout)
+        self.squeeze = nn.Conv2d(4 * fine, width, 1)
+        self.from_coarse = nn.Conv2d(2, width, 3, padding=1) if coarse else None
+        self.position = nn.Parameter(torch.randn(1, width, self.grid, self.grid) * 0.02)
+        if config.attention:
+            layers: list[nn.Module] = [
+                AttentionLayer(width, config.dropout) for _ in range(config.context_layers)
+            ]
+            self.trunk: nn.Module = _Tokens(layers)
+        else:
+            blocks = [_ResidualBlock(width, config.dropout) for _ in range(config.context_layers)]
+            self.trunk = nn.Sequential(*blocks)
+
+    def fit(self, condition: Condition) -> None:
+        """Takes the statistics of the features from a sample of the training data."""
+        for grid, standardize in self.standardize.items():
+            assert isinstance(standardize, _FeatureStandardize)
+            standardize.fit(condition.features[int(grid)])
+
+    def of_photo(self, condition: Condition) -> Tensor:
+        """The part that depends on the photo alone: (B, W, g, g)."""
+        side = 2 * self.grid
+        h = self.from_lightness(self._lightness(condition.lightness))
+        for grid, convolution in self.from_map.items():
+            x = self.standardize[grid](condition.features[int(grid)])
+            if int(grid) > side:  # pooling and a 1x1 convolution commute: pool first
+                x = F.avg_pool2d(x, int(grid) // side)
+            x = convolution(x)
+            if int(grid) < side:
+                x = F.interpolate(x, (side, side), mode="bilinear", align_corners=False)
+            h = h + x
+        if self.from_planes is not None:
+            if condition.planes is None:
+                raise ValueError("condition: expected extra planes, got none")
+            planes = F.adaptive_avg_pool2d(condition.planes, side)
+            h = h + self.from_planes(planes)
+        h = F.gelu(self.input_dropout(h))
+        result: Tensor = self.squeeze(F.pixel_unshuffle(h, 2)) + self.position
+        return result
+
+    def of_sample(self, photo: Tensor, coarse: Tensor | None) -> Tensor:
+        """The context of one colouring: the photo's part (B, W, g, g) and coarser chroma.
+
+        Args:
+            photo: what `of_photo` returned.
+            coarse: (B, 2, g, g) chroma in CIELAB units, or None for the coarsest level.
+        """
+        if self.from_coarse is not None:
+            if coarse is None:
+                raise ValueError("coarse: this level is conditioned on coarser chroma, got none")
+            photo = photo + self.from_coarse(coarse / _CHROMA_UNIT)
+        result: Tensor = self.trunk(photo)
+        return result
+
+    def _lightness(self, lightness: Tensor) -> Tensor:
+        side = 2 * self.grid * self.lightness_factor
+        x = F.adaptive_avg_pool2d(lightness, side)
+        return F.pixel_unshuffle(x / 50 - 1, self.lightness_factor)
+
+
+class _FeatureStandardize(nn.Module):
+    """Zero mean and unit variance per channel, then a cut at `FEATURE_CLAMP`."""
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.zeros(channels, 1, 1))
+        self.register_buffer("std", torch.ones(channels, 1, 1))
+
+    def fit(self, x: Tensor) -> None:
+        std, mean = torch.std_mean(x, dim=(0, 2, 3), keepdim=True)
+        self.mean.copy_(mean[0])
+        self.std.copy_(std[0].clamp_min(1e-3))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return ((x - self.mean) / self.std).clamp(-FEATURE_CLAMP, FEATURE_CLAMP)
+
+
+class _Tokens(nn.Module):
+    """Attention layers over the cells of a grid."""
+
+    def __init__(self, layers: list[nn.Module]) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(*layers)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return from_tokens(self.layers(to_tokens(x)), x)
+
+
+class _ResidualBlock(nn.Module):
+    """x + a small convolutional network of it."""
+
+    def __init__(self, width: int, dropout: float) -> None:
+        super().__init__()
+        self.first = nn.Conv2d(width, width, 3, padding=1)
+        self.second = nn.Conv2d(width, width, 1)
+        self.dropout = nn.Dropout2d(dropout)
+
+    def forward(self, x: Tensor) -> Tensor:
+        result: Tensor = x + self.dropout(self.second(F.gelu(self.first(F.gelu(x)))))
+        return result

