@@ -1,0 +1,146 @@
+"""The training pack: what `python -m data_prep` writes and the training loop reads.
+
+A pack is a folder. Every photo appears as one or more *rows*, its variants (whole, cropped,
+mirrored, with degraded lightness); every array has one entry a row:
+
+    pack.json            format, seed, number of rows, how many are filled
+    photos.csv           index, file, split, short_side, hash, mean_chroma
+    rows.npy             (R,) structured: photo (index), variant (name's index in VARIANTS)
+    lightness.npy        (R, 1, 128, 128) float16, CIE L* that the network sees
+    ab.npy               (R, 2, 64, 64) float16, CIELAB units, the truth
+    features{8,16,32}.npy  frozen feature maps of the 256x256 lightness, float16
+
+The arrays are memory-mapped, so a pack may be larger than memory.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from colorflow.errors import PackError
+from colorflow.model.condition import CONDITION_GRID, Condition
+from colorflow.model.features import FEATURE_CHANNELS
+
+FORMAT = "colorflow-pack-1"
+AB_GRID = 64
+FEATURE_GRIDS = (8, 16, 32)
+SPLITS = ("train", "dev")
+VARIANTS = ("whole", "whole_mirrored", "crop", "crop_degraded", "whole_degraded")
+ROW_TYPE = np.dtype([("photo", "<i4"), ("variant", "u1")])
+
+
+def array_shapes() -> dict[str, tuple[int, ...]]:
+    """Shape of one row of each float16 array, by the array's name."""
+    shapes: dict[str, tuple[int, ...]] = {
+        "lightness": (1, CONDITION_GRID, CONDITION_GRID),
+        "ab": (2, AB_GRID, AB_GRID),
+    }
+    for grid in FEATURE_GRIDS:
+        shapes[f"features{grid}"] = (FEATURE_CHANNELS[grid], grid, grid)
+    return shapes
+
+
+def bytes_per_row() -> int:
+    """Disk need of one row in bytes."""
+    return sum(2 * int(np.prod(shape)) for shape in array_shapes().values())
+
+
+class Pack:
+    """Read access to a finished or partly filled pack.
+
+    Args:
+        folder: the pack's folder.
+
+    Raises:
+        PackError: if the folder is not a pack, is damaged, or has no filled row.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.info = _read_info(folder)
+        try:
+            with (folder / "photos.csv").open(newline="", encoding="utf-8") as file:
+                photos = list(csv.DictReader(file))
+            self.files = [photo["file"] for photo in photos]
+            split = np.array([SPLITS.index(photo["split"]) for photo in photos])
+            short_side = np.array([int(photo["short_side"]) for photo in photos])
+            rows = np.load(folder / "rows.npy")[: self.info["filled"]]
+            self._arrays = {
+                name: np.load(folder / f"{name}.npy", mmap_mode="r") for name in array_shapes()
+            }
+        except (OSError, KeyError, ValueError) as error:
+            raise PackError(f"{folder}: the pack is damaged ({error}); make it again") from error
+        for name, shape in array_shapes().items():
+            if self._arrays[name].shape != (self.info["rows"], *shape):
+                raise PackError(f"{folder}/{name}.npy: does not fit pack.json; make the pack again")
+        if len(rows) == 0:
+            raise PackError(f"{folder}: the pack has no finished row yet; run data_prep to its end")
+        self.photo_of_row: NDArray[np.int64] = rows["photo"].astype(np.int64)
+        self.variant_of_row: NDArray[np.int64] = rows["variant"].astype(np.int64)
+        self._split_of_row = split[self.photo_of_row]
+        self._short_side_of_row = short_side[self.photo_of_row]
+
+    def __len__(self) -> int:
+        return len(self.photo_of_row)
+
+    def rows(
+        self, split: str, *, variant: str | None = None, larger_than: int = 0
+    ) -> NDArray[np.int64]:
+        """Row numbers, ascending.
+
+        Args:
+            split: ``train`` or ``dev``.
+            variant: one of `VARIANTS`, or None for all.
+            larger_than: keep photos whose short side in pixels exceeds this.
+        """
+        chosen = self._split_of_row == SPLITS.index(split)
+        chosen &= self._short_side_of_row > larger_than
+        if variant is not None:
+            chosen &= self.variant_of_row == VARIANTS.index(variant)
+        return np.flatnonzero(chosen)
+
+    def batch(
+        self, rows: NDArray[np.int64], maps: Sequence[int] = FEATURE_GRIDS
+    ) -> tuple[Tensor, Condition]:
+        """Reads the given rows, in the given order.
+
+        Args:
+            rows: (B,) row numbers.
+            maps: sides of the feature maps to read.
+
+        Returns:
+            ab (B, 2, 64, 64) in CIELAB units, and the condition of each row, float32.
+        """
+        order = np.argsort(rows)
+        back = torch.from_numpy(np.argsort(order))
+
+        def read(name: str) -> Tensor:
+            return torch.from_numpy(self._arrays[name][rows[order]])[back].float()
+
+        features = {grid: read(f"features{grid}") for grid in maps}
+        return read("ab"), Condition(lightness=read("lightness"), features=features)
+
+
+def _read_info(folder: Path) -> dict[str, int]:
+    path = folder / "pack.json"
+    if not path.is_file():
+        raise PackError(
+            f"{folder}: no training pack here; make one with `python -m data_prep PHOTOS -o {folder}`"
+        )
+    try:
+        info = json.loads(path.read_text(encoding="utf-8"))
+        known = info["format"] == FORMAT
+        numbers = {name: int(info[name]) for name in ("rows", "filled", "seed")}
+    except (ValueError, KeyError, TypeError) as error:
+        raise PackError(f"{path}: not a pack description ({error})") from error
+    if not known:
+        raise PackError(f"{path}: format {info['format']!r}, this version reads {FORMAT!r}")
+    return numbers

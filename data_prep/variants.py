@@ -1,0 +1,158 @@
+"""Variants of a photo: crop, mirror, and the damage that old photos bring.
+
+Damage is done to the lightness that the network sees; the chroma to be learned stays the truth.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from colorflow.color.grid import square_lightness, to_grid
+from colorflow.model.features import LIGHTNESS_SIZE
+
+Lightness = NDArray[np.float32]
+
+SMALL_SIDE = 128
+"""Photos whose short side is below this have no pixels to spare for a crop."""
+
+
+def variants_of(split: str, short_side: int, count: int) -> list[str]:
+    """Names of a photo's variants (`colorflow.training.pack.VARIANTS`).
+
+    Args:
+        split: ``train`` or ``dev``. Dev photos are always whole, once clean and once degraded.
+        short_side: in pixels; small photos get the whole picture only, as it is or mirrored.
+        count: variants of a large training photo.
+    """
+    if split == "dev":
+        return ["whole", "whole_degraded"]
+    if short_side < SMALL_SIDE:
+        return ["whole", "whole_mirrored"][: max(1, count // 2)]
+    return (["whole"] + ["crop_degraded", "crop", "crop"] * count)[:count]
+
+
+def make_variant(
+    pixels: NDArray[np.uint8], name: str, rng: np.random.Generator
+) -> tuple[Lightness, NDArray[np.float32]]:
+    """One variant of one photo.
+
+    Args:
+        pixels: (H, W, 3) uint8 sRGB.
+        name: the variant's name.
+        rng: source of its random choices.
+
+    Returns:
+        lightness (256, 256) CIE L* as the network shall see it, and ab (2, 64, 64) the truth.
+    """
+    if name.startswith("crop"):
+        pixels = _crop(pixels, rng)
+    if name.endswith("mirrored") or (name.startswith("crop") and rng.random() < 0.5):
+        pixels = np.ascontiguousarray(pixels[:, ::-1])
+    ab = to_grid(pixels)
+    if name.endswith("degraded"):
+        return degrade(pixels, rng), ab
+    return square_lightness(pixels, LIGHTNESS_SIZE), ab
+
+
+def degrade(pixels: NDArray[np.uint8], rng: np.random.Generator) -> Lightness:
+    """The 256x256 lightness of a photo as an old or badly kept print would show it.
+
+    The film comes first (a panchromatic, luma-like or orthochromatic response), then one to three
+    kinds of damage in the order in which a print suffers them.
+
+    Args:
+        pixels: (H, W, 3) uint8 sRGB.
+        rng: source of the random choices.
+
+    Returns:
+        (256, 256) float32 in [0, 100].
+    """
+    lightness = square_lightness(_film(pixels, rng), LIGHTNESS_SIZE)
+    count = int(rng.integers(1, 4))
+    chosen = sorted(rng.choice(len(_DAMAGES), size=count, replace=False))
+    for index in chosen:
+        lightness = _DAMAGES[index](lightness, rng)
+    return np.clip(lightness, 0, 100).astype(np.float32)
+
+
+def _crop(pixels: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
+    height, width = pixels.shape[:2]
+    area, stretch = rng.uniform(0.45, 1.0), np.exp(rng.uniform(-0.2, 0.2))
+    h = max(1, min(height, round(height * np.sqrt(area) * stretch)))
+    w = max(1, min(width, round(width * np.sqrt(area) / stretch)))
+    top, left = rng.integers(0, height - h + 1), rng.integers(0, width - w + 1)
+    return pixels[top : top + h, left : left + w]
+
+
+def _film(pixels: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
+    """Grey pixels by one of three responses: as it is, luma, or blue-sensitive film."""
+    kind = rng.integers(3)
+    if kind == 0:
+        return pixels
+    if kind == 1:
+        return cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)
+    red = rng.uniform(0.0, 0.12)
+    blue = rng.uniform(0.25, 0.6)
+    linear = (pixels.astype(np.float32) / 255) ** 2.2
+    grey = linear @ np.array([red, 1 - red - blue, blue], dtype=np.float32)
+    return np.round(255 * grey ** (1 / 2.2)).astype(np.uint8)
+
+
+def _blur(lightness: Lightness, rng: np.random.Generator) -> Lightness:
+    return cv2.GaussianBlur(lightness, (0, 0), rng.uniform(0.6, 2.0))
+
+
+def _shrink(lightness: Lightness, rng: np.random.Generator) -> Lightness:
+    """A small picture enlarged."""
+    side = int(rng.integers(56, 160))
+    small = cv2.resize(lightness, (side, side), interpolation=cv2.INTER_AREA)
+    return cv2.resize(small, (LIGHTNESS_SIZE, LIGHTNESS_SIZE), interpolation=cv2.INTER_LINEAR)
+
+
+def _tone(lightness: Lightness, rng: np.random.Generator) -> Lightness:
+    """Faded or harsh: another gamma, then a narrower or wider range about a new middle."""
+    curve = 100 * (lightness / 100) ** np.exp(rng.uniform(-0.45, 0.45))
+    return (curve - 50) * rng.uniform(0.45, 1.25) + 50 + rng.uniform(-12, 12)
+
+
+def _stains(lightness: Lightness, rng: np.random.Generator) -> Lightness:
+    """Uneven fading: a smooth random field of a few blobs."""
+    field = rng.normal(size=(4, 4)).astype(np.float32)
+    field = cv2.resize(field, (LIGHTNESS_SIZE, LIGHTNESS_SIZE), interpolation=cv2.INTER_CUBIC)
+    return lightness + rng.uniform(2, 9) * field
+
+
+def _grain(lightness: Lightness, rng: np.random.Generator) -> Lightness:
+    grain = rng.normal(size=lightness.shape).astype(np.float32)
+    size = rng.uniform(0.0, 1.2)
+    if size > 0.4:
+        grain = cv2.GaussianBlur(grain, (0, 0), size)
+        grain /= grain.std()
+    return lightness + rng.uniform(1.5, 6) * grain
+
+
+def _scratches(lightness: Lightness, rng: np.random.Generator) -> Lightness:
+    """Thin light or dark lines and specks of dust."""
+    result = lightness.copy()
+    for _ in range(int(rng.integers(1, 6))):
+        x0, x1, y0, y1 = (int(v) for v in rng.integers(0, LIGHTNESS_SIZE, size=4))
+        x1 = x0 + (x1 - x0) // 8
+        cv2.line(result, (x0, y0), (x1, y1), float(rng.choice([8.0, 95.0])), 1, cv2.LINE_AA)
+    for _ in range(int(rng.integers(0, 25))):
+        x, y = (int(v) for v in rng.integers(0, LIGHTNESS_SIZE, size=2))
+        cv2.circle(result, (x, y), int(rng.integers(0, 2)), float(rng.choice([10.0, 93.0])), -1)
+    return result
+
+
+_DAMAGES: list[Callable[[Lightness, np.random.Generator], Lightness]] = [
+    _tone,
+    _blur,
+    _shrink,
+    _grain,
+    _stains,
+    _scratches,
+]
