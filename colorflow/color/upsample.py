@@ -1,0 +1,174 @@
+"""Chroma from the model's grid to full resolution, guided by lightness.
+
+Bicubic chroma knows no edges. Where chroma follows lightness on the grid, the detail that lightness
+has at full resolution is added to it:
+
+    ab = bicubic(sharp(ab_grid)) + bilinear(slope) * (L - bicubic(L_grid))
+
+with L_grid the area average of L on the grid, and both of
+
+- slope = GAIN * r**2 * cov(L, ab) / var(L), at most MAX_SLOPE, from Gaussian-weighted moments of
+  the grid around each cell. The squared correlation r**2 trusts a slope only where lightness really
+  explains chroma; the bound keeps a dark line from becoming a neon one.
+- sharp(ab) = 2 ab - area_average(bicubic(ab)), one step of back-projection: the grid holds area
+  averages, and bicubic interpolation treats them as point samples.
+
+Error of ab (root mean square over both channels, CIELAB units), the grid made of the photo itself:
+
+                             bilinear   bicubic   half slope   this
+    astronaut   512x512          4.34      4.01         3.68   3.54
+    chelsea     451x300          1.71      1.57         1.50   1.44
+    coffee      600x400          4.14      3.84         3.55   3.28
+    hubble      1000x872         3.89      3.84         3.74   3.68
+    motorcycle  741x500          5.06      4.76         4.71   4.52
+    retina      1411x1411        3.14      2.88         1.97   1.89
+    rocket      640x427          4.80      4.73         4.20   4.20
+
+Printed by ``python -m benchmarks.full_resolution --quality``; "half slope" is half of a 5x5 guided
+filter's slope with neither r**2 nor bound nor sharpening: on photos of colourful detail (the pagoda
+of scikit-learn's samples: 4.68) it can be worse than bicubic (4.46), this is not (4.38). Joint
+bilateral upsampling over 4x4 cells was worse alone, and averaged with this no better on the whole.
+
+Reference: He, Sun and Tang 2010 (guided filter); Kopf et al. 2007 (joint bilateral upsampling).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from colorflow.color.resize import resize_by_area
+
+# Chosen on these photos, five others and 60 small ones; the optimum is flat.
+GAIN = 0.6
+MAX_SLOPE = 0.5  # chroma per unit of lightness
+WINDOW_SIGMA = 0.7  # cells
+EPSILON = 1.0  # squared CIELAB units, beside the variances
+
+
+def upsample_ab(
+    ab_grid: NDArray[np.float32], lightness: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """Bring chroma from the grid to the resolution of the lightness.
+
+    Args:
+        ab_grid: (2, h, w), CIELAB units.
+        lightness: (H, W), L* in [0, 100].
+
+    Returns:
+        (2, H, W), CIELAB units; exactly zero for a grid of zeros. It may lie outside sRGB.
+
+    Raises:
+        ValueError: an argument has another shape, or the chroma is not finite.
+    """
+    return GuidedUpsampler(ab_grid, lightness).rows(0, lightness.shape[0])
+
+
+class GuidedUpsampler:
+    """The same for one strip of rows at a time, so that memory stays bounded.
+
+    Args:
+        ab_grid: (2, h, w), CIELAB units.
+        lightness: (H, W), L* in [0, 100].
+
+    Raises:
+        ValueError: an argument has another shape, or the chroma is not finite.
+    """
+
+    def __init__(self, ab_grid: NDArray[np.float32], lightness: NDArray[np.float32]) -> None:
+        if lightness.ndim != 2 or lightness.size == 0:
+            raise ValueError(f"lightness: expected shape (H, W), not empty, got {lightness.shape}")
+        if ab_grid.ndim != 3 or ab_grid.shape[0] != 2 or ab_grid.size == 0:
+            raise ValueError(f"ab_grid: expected shape (2, h, w), not empty, got {ab_grid.shape}")
+        if not np.isfinite(ab_grid).all():
+            raise ValueError("ab_grid: expected finite values, got NaN or infinity")
+        height, width = lightness.shape
+        grid_height, grid_width = ab_grid.shape[1:]
+        lightness_grid = resize_by_area(lightness, grid_height, grid_width)
+        self._lightness = lightness
+        self._vertical = _axis(grid_height, height)
+        horizontal = _axis(grid_width, width)
+        # Horizontally everything is upsampled now (only as many rows as the grid has).
+        values = np.stack([*_sharpen(ab_grid, self._vertical, horizontal), lightness_grid])
+        self._values = values @ horizontal.cubic.T
+        self._slopes = local_slope(ab_grid, lightness_grid) @ horizontal.linear.T
+
+    def rows(self, top: int, bottom: int) -> NDArray[np.float32]:
+        """Give the chroma of rows ``top`` to ``bottom`` (excluded): (2, bottom - top, W)."""
+        ab_and_lightness = _weigh(self._vertical.cubic[top:bottom], self._values)
+        slopes = _weigh(self._vertical.linear[top:bottom], self._slopes)
+        ab, smooth = ab_and_lightness[:2], ab_and_lightness[2]
+        slopes *= np.subtract(self._lightness[top:bottom], smooth, out=smooth)
+        ab += slopes
+        return ab
+
+
+def local_slope(
+    ab_grid: NDArray[np.float32], lightness_grid: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """How much of the lightness detail around each cell chroma takes over.
+
+    Args:
+        ab_grid: (2, h, w), CIELAB units.
+        lightness_grid: (h, w), L* in [0, 100].
+
+    Returns:
+        (2, h, w), chroma per unit of lightness, within MAX_SLOPE of zero.
+    """
+    ab, lightness = ab_grid.astype(np.float64), lightness_grid.astype(np.float64)
+    lightness_mean = _local_mean(lightness)
+    lightness_variance = _local_mean(lightness**2) - lightness_mean**2 + EPSILON
+    slopes = np.empty_like(ab)
+    for slope, chroma in zip(slopes, ab, strict=True):
+        mean = _local_mean(chroma)
+        variance = _local_mean(chroma**2) - mean**2 + EPSILON
+        covariance = _local_mean(chroma * lightness) - mean * lightness_mean
+        r_squared = covariance**2 / (lightness_variance * variance)
+        slope[:] = r_squared * covariance / lightness_variance
+    return np.clip(GAIN * slopes, -MAX_SLOPE, MAX_SLOPE).astype(np.float32)
+
+
+@dataclass(frozen=True, slots=True)
+class _Axis:
+    """How one axis goes from N cells to P pixels."""
+
+    cubic: NDArray[np.float32]  # (P, N) interpolation weights; area weights where P <= N
+    linear: NDArray[np.float32]  # (P, N), likewise
+    round_trip: NDArray[np.float32]  # (N, N): cubic, then averaged back; identity where P <= N
+
+
+def _axis(cells: int, pixels: int) -> _Axis:
+    identity = np.eye(cells, dtype=np.float32)
+    if pixels <= cells:
+        area = resize_by_area(identity, pixels, cells)
+        return _Axis(cubic=area, linear=area, round_trip=identity)
+    cubic = _stretch(identity, pixels, cv2.INTER_CUBIC)
+    linear = _stretch(identity, pixels, cv2.INTER_LINEAR)
+    return _Axis(cubic=cubic, linear=linear, round_trip=resize_by_area(cubic, cells, cells))
+
+
+def _stretch(values: NDArray[np.float32], rows: int, interpolation: int) -> NDArray[np.float32]:
+    resized = cv2.resize(values, (values.shape[1], rows), interpolation=interpolation)
+    return np.asarray(resized, np.float32)
+
+
+def _sharpen(
+    ab_grid: NDArray[np.float32], vertical: _Axis, horizontal: _Axis
+) -> NDArray[np.float32]:
+    blurred = vertical.round_trip @ ab_grid @ horizontal.round_trip.T
+    return np.subtract(2 * ab_grid, blurred, dtype=np.float32)
+
+
+def _weigh(weights: NDArray[np.float32], values: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Multiply (P, N) weights into (C, N, W) values, leaving out the rows without weight."""
+    used = np.flatnonzero(weights.any(axis=0))
+    rows = slice(used[0], used[-1] + 1)
+    return np.matmul(weights[:, rows], values[:, rows])
+
+
+def _local_mean(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    blurred = cv2.GaussianBlur(values, (0, 0), WINDOW_SIGMA, borderType=cv2.BORDER_REFLECT_101)
+    return np.asarray(blurred, np.float64)

@@ -1,0 +1,156 @@
+"""What a photo's file says beside its pixels, and how Pillow hands it over."""
+
+from __future__ import annotations
+
+import math
+import struct
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from PIL import Image, TiffImagePlugin
+from PIL.ExifTags import IFD, Base
+
+from colorflow.photo.exif import upright_exif
+
+_RAW_EXIF = "Raw profile type exif"
+_TEXT_THAT_IS_DATA = ("Raw profile type ", "XML:com.adobe.xmp")
+"""PNG text chunks that hold a file's inner data, true for the original pixels only."""
+
+_TIFF_DESCRIPTION = (
+    Base.DocumentName,
+    Base.ImageDescription,
+    Base.Make,
+    Base.Model,
+    Base.XResolution,
+    Base.YResolution,
+    Base.ResolutionUnit,
+    Base.Software,
+    Base.DateTime,
+    Base.Artist,
+    Base.HostComputer,
+    Base.Copyright,
+)
+"""What describes the photo in a TIFF file's directory; the rest says how the file stores it."""
+EXIF_FAULTS = (
+    OSError,
+    SyntaxError,
+    ValueError,
+    TypeError,
+    LookupError,
+    ArithmeticError,
+    AttributeError,
+    RuntimeError,
+    struct.error,
+)
+"""What Pillow raises on damaged directories."""
+_LARGEST_DPI = 65535
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Metadata:
+    """What a file says beside its pixels, true for the upright sRGB picture."""
+
+    format: str | None = None
+    """``JPEG``, ``PNG``, ``WEBP``, ``TIFF`` or ``BMP``; None for a picture from memory."""
+    exif: bytes | None = None
+    """EXIF block with the leading ``Exif\\0\\0``; it says upright and holds no thumbnail."""
+    dpi: tuple[float, float] | None = None
+    """Dots per inch across and down the upright picture."""
+    text: Mapping[str, str] = field(default_factory=dict)
+    """PNG text chunks by keyword."""
+
+
+def raw_exif(image: Image.Image) -> bytes | None:
+    """The EXIF block of a loaded image as the file has it; of TIFF, what describes the photo."""
+    if isinstance(image, TiffImagePlugin.TiffImageFile):
+        return _exif_of_tiff(image)
+    block = image.info.get("exif")
+    if isinstance(block, bytes) and block:
+        return block
+    packed = image.info.get(_RAW_EXIF)  # ImageMagick: newline, name, length, hexadecimal lines
+    if isinstance(packed, str):
+        try:
+            return bytes.fromhex("".join(packed.split("\n")[3:]))
+        except ValueError:
+            return None
+    return None
+
+
+def metadata_of(
+    image: Image.Image, exif: bytes | None, size: tuple[int, int], *, turned: bool
+) -> Metadata:
+    """Collect the metadata of a loaded image.
+
+    Args:
+        image: as Pillow read it, its pixels loaded.
+        exif: from `raw_exif`.
+        size: width and height of the upright picture, in pixels.
+        turned: whether the upright picture lies across the stored one.
+    """
+    dpi = _dpi_of(image.info.get("dpi"))
+    if dpi is not None and turned:
+        dpi = (dpi[1], dpi[0])
+    return Metadata(
+        format=image.format,
+        exif=upright_exif(exif, *size) if exif else None,
+        dpi=dpi,
+        text=_text_of(image) if image.format == "PNG" else {},
+    )
+
+
+def _text_of(image: Image.Image) -> dict[str, str]:
+    return {
+        str(keyword): str(value)
+        for keyword, value in image.info.items()
+        if isinstance(value, str) and not str(keyword).startswith(_TEXT_THAT_IS_DATA)
+    }
+
+
+def _dpi_of(value: object) -> tuple[float, float] | None:
+    """The resolution if it is one; files also say 0, 1, infinity, and 0/0."""
+    if not isinstance(value, tuple) or len(value) != 2:
+        return None
+    try:
+        across, down = float(value[0]), float(value[1])
+    except (TypeError, ValueError, ZeroDivisionError, OverflowError):
+        return None
+    if not all(math.isfinite(dpi) and 1 < dpi <= _LARGEST_DPI for dpi in (across, down)):
+        return None
+    return across, down
+
+
+def tiff_description(source: Image.Exif) -> dict[int, object]:
+    """What describes the photo in a TIFF file's directories, ready to be written to others.
+
+    Raises:
+        Any of `EXIF_FAULTS`, where the directories are damaged.
+    """
+    found: dict[int, object] = {}
+    for tag in _TIFF_DESCRIPTION:
+        if (value := source.get(tag)) is not None:
+            found[tag] = _as_bytes(value)
+    for directory in (IFD.Exif, IFD.GPSInfo):
+        entries = source.get_ifd(directory)
+        for offsets in (IFD.MakerNote, IFD.Interop):  # they would lead nowhere
+            entries.pop(offsets, None)
+        if entries:
+            found[directory] = {tag: _as_bytes(value) for tag, value in entries.items()}
+    return found
+
+
+def _exif_of_tiff(image: TiffImagePlugin.TiffImageFile) -> bytes | None:
+    """A block built from a TIFF file's directories; None where they are empty or damaged."""
+    block = Image.Exif()
+    try:
+        for tag, value in tiff_description(image.getexif()).items():
+            block[tag] = value
+        return block.tobytes() if len(block) else None
+    except EXIF_FAULTS:
+        return None
+
+
+def _as_bytes(value: object) -> object:
+    """Text beyond ASCII as the file's own bytes, which Pillow read as Latin-1 but writes as ?."""
+    if isinstance(value, str) and not value.isascii():
+        return value.encode("latin-1", "replace")
+    return value
