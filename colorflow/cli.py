@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from colorflow import __version__
-from colorflow.errors import ColorflowError, PhotoError, TrainingError, WritePhotoError
+from colorflow.errors import ColorflowError, PhotoError, WritePhotoError
 
 if TYPE_CHECKING:
     from colorflow.colorize import Record
@@ -196,13 +196,52 @@ def _add_train(commands: _Commands) -> None:
         "-o", "--output", required=True, type=Path, metavar="RUN", help="folder for the run"
     )
     length = parser.add_mutually_exclusive_group(required=True)
-    length.add_argument("--minutes", type=_number_from_zero, help="time to train for")
-    length.add_argument("--steps", type=_whole_number(least=1), help="steps to train for")
+    length.add_argument("--minutes", type=_positive_number, help="time for each level")
+    length.add_argument("--steps", type=_whole_number(least=1), help="steps for each level")
+    parser.add_argument(
+        "--levels",
+        type=_numbers(int),
+        metavar="4,8,...",
+        help="chroma grids to train, in this order (default: all, coarse to fine)",
+    )
+    parser.add_argument("--batch", type=_whole_number(least=1), default=128, help="rows a step")
+    parser.add_argument("--rate", type=_positive_number, default=1e-3, help="peak learning rate")
+    parser.add_argument("--seed", type=_whole_number(least=0, most=_LARGEST_SEED), default=0)
+    parser.add_argument(
+        "--evaluate-every",
+        type=_positive_number,
+        default=120.0,
+        metavar="N",
+        help="seconds, or with --steps steps, between evaluations and checkpoints "
+        "(default: %(default)s)",
+    )
+    parser.add_argument("--threads", type=_whole_number(least=1), help="CPU threads (default: all)")
     parser.set_defaults(command=_train)
 
 
 def _train(arguments: argparse.Namespace) -> int:
-    raise TrainingError("training is not part of this version")
+    import torch
+
+    from colorflow.training.loop import train
+    from colorflow.training.schedule import Budget
+    from colorflow.training.trainer import TrainConfig
+
+    if arguments.threads:
+        torch.set_num_threads(arguments.threads)
+    train(
+        arguments.pack,
+        arguments.output,
+        config=TrainConfig(
+            batch=arguments.batch,
+            peak_rate=arguments.rate,
+            evaluate_every=arguments.evaluate_every,
+            seed=arguments.seed,
+        ),
+        budget=Budget(steps=arguments.steps, minutes=arguments.minutes),
+        levels=arguments.levels,
+        say=lambda line: print(line, flush=True),
+    )
+    return 0
 
 
 # export
@@ -216,11 +255,29 @@ def _add_export(commands: _Commands) -> None:
     )
     parser.add_argument("run", type=Path, metavar="RUN", help="folder of the run")
     parser.add_argument("weights", type=Path, metavar="WEIGHTS", help="NAME.safetensors")
+    parser.add_argument(
+        "--pack", type=Path, required=True, help="the pack, for bits/dim and temperatures"
+    )
+    parser.add_argument(
+        "--temperatures",
+        type=_numbers(float),
+        metavar="0.9,0.5,...",
+        help="std of each level's latents, coarse to fine (default: tuned on the dev photos)",
+    )
     parser.set_defaults(command=_export)
 
 
 def _export(arguments: argparse.Namespace) -> int:
-    raise TrainingError("training is not part of this version")
+    from colorflow.training.export import export
+
+    export(
+        arguments.run,
+        arguments.weights,
+        pack_folder=arguments.pack,
+        temperatures=arguments.temperatures,
+        say=lambda line: print(line, flush=True),
+    )
+    return 0
 
 
 # shared by the commands
@@ -257,6 +314,29 @@ def _number_from_zero(text: str) -> float:
     if not 0 <= number < math.inf:
         raise argparse.ArgumentTypeError(f"expected a number of at least 0, got {text!r}")
     return number
+
+
+def _positive_number(text: str) -> float:
+    """An argparse type: a finite number above 0."""
+    number = _number_from_zero(text)
+    if number == 0:
+        raise argparse.ArgumentTypeError("expected a number above 0, got 0")
+    return number
+
+
+def _numbers(kind: Callable[[str], float]) -> Callable[[str], list[float]]:
+    """An argparse type: numbers from 0 on, separated by commas."""
+
+    def parse(text: str) -> list[float]:
+        try:
+            numbers = [kind(part) for part in text.split(",")]
+        except ValueError:
+            numbers = [-1]
+        if not all(0 <= number < math.inf for number in numbers):
+            raise argparse.ArgumentTypeError(f"expected numbers such as 4,8, got {text!r}")
+        return numbers
+
+    return parse
 
 
 def _print_any_file_name() -> None:

@@ -44,6 +44,7 @@ DATA_PREP_MAY_USE = (
     "colorflow.errors",
     "colorflow.photo",
     "colorflow.color",
+    "colorflow.model.condition",
     "colorflow.model.features",
     "colorflow.training.allocator",
     "colorflow.training.pack",

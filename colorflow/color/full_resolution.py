@@ -79,7 +79,6 @@ def render(lightness: NDArray[np.float32], ab_grid: NDArray[np.float32]) -> NDAr
         rgb = rgb_in_gamut(lightness[strip], upsampler.rows(strip.start, strip.stop))
         np.clip(rgb, 0, 1, out=rgb)
         rgb *= _TABLE_MAX
-        rgb += 0.5
         pixels[strip] = cv2.merge(list(np.take(to_byte, rgb.astype(np.uint16))))
     return pixels
 

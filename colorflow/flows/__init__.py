@@ -1,12 +1,12 @@
 """Bijections with exact log-determinants, one family a file.
 
-    contract.py     Bijection, Composition
-    elementwise.py  monotone maps of single numbers: affine, rational-quadratic spline
-    coupling.py     couplings over channel halves and masks, context-only transforms
-    linear.py       standardisation, channel permutation
-    shape.py        squeeze, Haar
-    bounded.py      a bounded range made unbounded
-    networks.py     what couplings compute their parameters with
+contract.py     Bijection, Composition
+elementwise.py  monotone maps of single numbers: affine, rational-quadratic spline
+coupling.py     couplings over channel halves and masks, context-only transforms
+linear.py       standardisation, channel permutation
+shape.py        squeeze, Haar
+bounded.py      a bounded range made unbounded
+networks.py     what couplings compute their parameters with
 """
 
 from colorflow.flows.bounded import BoundedRange

@@ -78,8 +78,9 @@ class RationalQuadraticSpline(ElementwiseTransform):
     MIN_SLOPE = 1e-2
 
     def __init__(self, bins: int, limit: float) -> None:
-        if bins < 2 or not limit > 0:
-            raise ValueError(f"expected bins >= 2 and limit > 0, got {bins} and {limit}")
+        if not (2 <= bins < 1 / self.MIN_BIN and limit > 0):
+            most = round(1 / self.MIN_BIN) - 1
+            raise ValueError(f"expected bins in 2..{most} and limit > 0, got {bins} and {limit}")
         self.bins = bins
         self.limit = limit
         self.size = 3 * bins - 1

@@ -71,6 +71,8 @@ class PyramidConfig:
                 "levels: expected grids such as 4, 4, 8, 16, 32 that end in details on "
                 f"{FINEST_GRID // 2}, got {grids}"
             )
+        if self.extra_planes < 0:
+            raise ValueError(f"extra_planes: expected at least 0, got {self.extra_planes}")
         if not self.chroma_limit > 110:
             raise ValueError(f"chroma_limit: sRGB reaches 108, got {self.chroma_limit}")
 

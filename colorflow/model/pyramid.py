@@ -166,11 +166,32 @@ class ChromaPyramid(nn.Module):
         return self._encode(ab, condition)[0]
 
     def decode(self, latents: Sequence[Tensor], condition: Condition) -> Tensor:
-        """The colouring of given latents: (B, 2, 64, 64), CIELAB units, inside the box."""
+        """The colourings of given latents.
+
+        Args:
+            latents: per level, coarse to fine, (N, C, g, g). N is a multiple of B: the first N/B
+                belong to the first photo, and so on. With latents of the first k levels alone,
+                the chroma that these k levels determine.
+            condition: of B photos.
+
+        Returns:
+            (N, 2, 64, 64), or a smaller grid for fewer levels; CIELAB units, inside the box of
+            the configuration.
+        """
+        if not 1 <= len(latents) <= len(self.levels):
+            raise ValueError(
+                f"latents: expected those of 1 to {len(self.levels)} levels, got {len(latents)}"
+            )
+        repeats, rest = divmod(len(latents[0]), len(condition))
+        if rest:
+            raise ValueError(
+                f"latents: expected a multiple of {len(condition)} photos, got {len(latents[0])}"
+            )
         u: Tensor | None = None
-        for level, latent in zip(self.levels, latents, strict=True):
+        for level, latent in zip(self.levels, latents, strict=False):
             assert isinstance(level, Level)
-            x, _ = level.decode(latent, level.context.of_photo(condition), u)
+            photo = level.context.of_photo(condition).repeat_interleave(repeats, 0)
+            x, _ = level.decode(latent, photo, u)
             u = x if u is None else self.haar.inverse(torch.cat([u, x], 1))[0]
         assert u is not None
         return self.bounded.inverse(u)[0]
@@ -193,14 +214,19 @@ class ChromaPyramid(nn.Module):
         Returns:
             (B, n, 2, 64, 64) CIELAB units.
         """
+        if n < 1:
+            raise ValueError(f"n: expected at least 1, got {n}")
+        if len(temperatures) != len(self.levels):
+            raise ValueError(
+                f"temperatures: expected {len(self.levels)} numbers, got {len(temperatures)}"
+            )
         count = len(condition) * n
         latents = [
             temperature * torch.randn(count, *shape, generator=generator)
             for shape, temperature in zip(self.latent_shapes(), temperatures, strict=True)
         ]
         device = condition.lightness.device
-        repeated = condition.map(lambda x: x.repeat_interleave(n, 0))
-        ab = self.decode([z.to(device) for z in latents], repeated)
+        ab = self.decode([z.to(device) for z in latents], condition)
         return ab.unflatten(0, (len(condition), n))
 
     def latent_shapes(self) -> list[tuple[int, int, int]]:

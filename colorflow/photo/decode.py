@@ -15,8 +15,6 @@ import os
 import re
 import stat
 import struct
-import threading
-import warnings
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -35,9 +33,11 @@ from PIL.ExifTags import Base
 
 from colorflow.errors import PhotoError, PhotoTooLargeError, UnreadablePhotoError
 from colorflow.photo.exif import orientation_of
+from colorflow.photo.jpeg import ends_early
 from colorflow.photo.metadata import metadata_of, raw_exif
 from colorflow.photo.photo import Photo
 from colorflow.photo.pixels import WIDE_MODES, pixels_and_alpha
+from colorflow.photo.quiet import quiet_pillow
 
 DEFAULT_MAX_PIXELS = 200_000_000
 """Twice a 4 x 5 inch negative scanned at 2,400 dpi; 0.6 GB as RGB."""
@@ -104,7 +104,10 @@ def read_photo(path: str | os.PathLike[str], *, max_pixels: int = DEFAULT_MAX_PI
                 "the file holds grey values of more than 8 bits, which are not read yet; "
                 "save it with 8 bits a channel",
             )
-        return photo_of(image, source)
+        photo = photo_of(image, source)
+        if isinstance(image, JpegImagePlugin.JpegImageFile) and ends_early(image, file):
+            raise OSError("its data ends too early")
+        return photo
 
 
 def photo_of(image: Image.Image, source: str) -> Photo:
@@ -134,7 +137,7 @@ def photo_of(image: Image.Image, source: str) -> Photo:
 def reading(source: str) -> Iterator[None]:
     """Turn everything that Pillow raises into one PhotoError, and keep its warnings quiet."""
     try:
-        with _quiet():
+        with quiet_pillow():
             yield
     except PhotoError:
         raise
@@ -143,7 +146,8 @@ def reading(source: str) -> Iterator[None]:
     except _DAMAGE as error:
         detail = " ".join(str(error).split()) or type(error).__name__
         raise UnreadablePhotoError(
-            source, f"the picture is damaged or incomplete ({detail}); copy it again from its origin"
+            source,
+            f"the picture is damaged or incomplete ({detail}); copy it again from its origin",
         ) from error
 
 
@@ -205,35 +209,3 @@ def _webp_size(start: bytes) -> tuple[int, int]:
         return (bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1
     width, height = struct.unpack_from("<HH", start, 26)
     return width & 0x3FFF, height & 0x3FFF
-
-
-class _Quiet:
-    """Ignores warnings while at least one thread reads.
-
-    Pillow warns about damaged EXIF and the like, which is no news to a user. Python's filters are
-    global, so threads that saved and restored them for themselves would undo each other's work.
-    """
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._readers = 0
-        self._saved: warnings.catch_warnings[None] | None = None
-
-    @contextmanager
-    def __call__(self) -> Iterator[None]:
-        with self._lock:
-            if self._readers == 0:
-                self._saved = warnings.catch_warnings()
-                self._saved.__enter__()
-                warnings.simplefilter("ignore")
-            self._readers += 1
-        try:
-            yield
-        finally:
-            with self._lock:
-                self._readers -= 1
-                if self._readers == 0 and self._saved is not None:
-                    self._saved.__exit__(None, None, None)
-
-
-_quiet = _Quiet()

@@ -17,6 +17,7 @@ from PIL.ExifTags import Base
 from colorflow.errors import WritePhotoError
 from colorflow.photo.metadata import EXIF_FAULTS, Metadata, tiff_description
 from colorflow.photo.photo import Photo
+from colorflow.photo.quiet import quiet_pillow
 
 JPEG_QUALITY = 95
 WEBP_QUALITY = 95
@@ -84,7 +85,8 @@ def write_image(path: str | os.PathLike[str], rgb: np.ndarray, like: Photo) -> N
             f"{like.width} x {like.height}; choose .png or .tif",
         )
     try:
-        data = _ENCODERS[name](rgb, like.alpha, like.metadata)
+        with quiet_pillow():
+            data = _ENCODERS[name](rgb, like.alpha, like.metadata)
     except _ENCODING_FAULTS as error:
         raise WritePhotoError(target, f"the picture cannot be encoded ({error})") from error
     _replace(target, data)
@@ -186,12 +188,12 @@ def _encode_tiff(rgb: np.ndarray, alpha: np.ndarray | None, metadata: Metadata) 
 def _tiff_description(exif: bytes | None) -> dict[int, object]:
     if exif is None:
         return {}
+    source = Image.Exif()
     try:
-        source = Image.Exif()
         source.load(exif)
-        return tiff_description(source)
     except EXIF_FAULTS:
         return {}
+    return tiff_description(source)
 
 
 def _with_alpha(rgb: np.ndarray, alpha: np.ndarray | None) -> Image.Image:

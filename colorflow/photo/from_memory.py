@@ -59,7 +59,8 @@ def _narrowed(image: Image.Image) -> np.ndarray:
     low, high = float(values.min()), float(values.max())
     if not (low >= 0 and high <= 65535):  # NaN fails too
         raise ValueError(
-            f"image: expected grey values in [0, 65535] in mode {image.mode}, got {low:g} to {high:g}"
+            f"image: expected grey values in [0, 65535] in mode {image.mode}, "
+            f"got {low:g} to {high:g}"
         )
     if image.mode.startswith("I;16") or high > 255:
         white = 65535
@@ -96,4 +97,4 @@ def _to_uint8(array: np.ndarray) -> np.ndarray:
     low, high = float(array.min()), float(array.max())
     if not (low >= -_ROUNDING and high <= 1 + _ROUNDING):  # NaN fails too
         raise ValueError(f"image: expected floats in [0, 1], got {low:g} to {high:g}")
-    return np.rint(np.clip(array, 0, 1) * 255).astype(np.uint8)
+    return np.asarray(np.rint(np.clip(array, 0, 1) * 255), dtype=np.uint8)

@@ -1,15 +1,15 @@
 """Is a picture grey, tinted or already coloured?
 
-A tint (sepia, selenium, cyanotype, a two-tone print, yellowed paper) gives every tone one chroma, so
-that ab is a function of L; colours differ at equal L. The picture is reduced by area averaging,
-which also calms grain and JPEG's chroma noise, a smooth function L -> ab is fitted by least squares,
-and what it leaves decides. A tint may also have faded or be stained, and then varies in strength at
-equal L but hardly in hue: what is left along the tint's own hue therefore weighs less.
+A tint (sepia, selenium, cyanotype, a two-tone print, yellowed paper) gives every tone one chroma,
+so that ab is a function of L; colours differ at equal L. The picture is reduced by area averaging,
+a smooth function L -> ab is fitted by least squares, and what it leaves decides, averaged over
+3 x 3 cells to calm grain and JPEG's chroma noise. A tint may have faded or be stained, and then
+varies in strength at equal L but hardly in hue: what is left along the tint's hue weighs less.
 
 The constants are tuned so that none of 30 historic photos (17 of them tinted, some stained or
-unevenly faded) counts as coloured; about 2 % of ordinary colour photos, those of one pale hue, then
-count as tinted. Taking a pale photo for a tint is the better mistake: it is coloured as asked, while
-a sepia print taken for a colour photo would be turned away.
+unevenly faded) counts as coloured; some 2 % of ordinary colour photos, those of one pale hue, then
+count as tinted. To take a pale photo for a tint is the better mistake: it is coloured as asked,
+while a sepia print taken for a colour photo would be turned away.
 """
 
 from __future__ import annotations
@@ -32,19 +32,21 @@ _RIDGE = 1e-6
 
 GREY_CHROMA = 2.5
 """CIELAB chroma that 95 % of a grey picture's cells stay within; about one visible step."""
-TINT_RESIDUAL = 2.0
-"""Root mean square of the weighted residual, in CIELAB units, up to which ab is a function of L."""
-STRAY_RESIDUAL = 8.0
+TINT_RESIDUAL = 1.6
+"""Root mean square of the weighted residual, in CIELAB units, up to which it is a tint."""
+STRAY_RESIDUAL = 7.0
 """Weighted residual, in CIELAB units, that is no noise but another colour."""
 STRAY_SHARE = 0.005
-"""Share of cells beyond STRAY_RESIDUAL that makes a picture coloured: a patch of 4 x 4 cells."""
+"""Share of cells beyond STRAY_RESIDUAL that makes a picture coloured: about 4 x 4 cells."""
 _FADING = 2.0
 """A clear tint's residual along its own hue is divided by 1 + this."""
 _CLEAR_TINT = 8.0
 """Chroma of the mean ab from which a tint counts as clear; below, the division fades to none."""
 
 # sRGB to XYZ (IEC 61966-2-1), each row divided by its sum: the white point D65 maps to (1, 1, 1).
-_RGB_TO_XYZ = np.array([[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]])
+_RGB_TO_XYZ = np.array(
+    [[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]]
+)
 
 
 class Kind(enum.StrEnum):
@@ -70,33 +72,40 @@ def kind_of(pixels: np.ndarray, alpha: np.ndarray | None = None) -> Kind:
     """
     if pixels.ndim == 2:
         return Kind.GREY
-    lab = _rgb_to_lab(_reduced(pixels).reshape(-1, 3))
-    if alpha is not None:
-        lab = lab[_reduced(alpha).ravel() > 127]
-    if not len(lab):
+    lab = _rgb_to_lab(_reduced(pixels))
+    seen = np.ones(lab.shape[:2], bool) if alpha is None else _reduced(alpha) > 127
+    if not seen.any():
         return Kind.GREY
-    lightness, ab = lab[:, 0], lab[:, 1:]
-    residual = _weighted_residual(lightness, ab)
+    residual = _weighted_residual(lab, seen)
     if np.mean(residual > STRAY_RESIDUAL) > STRAY_SHARE:
         return Kind.COLOURED
-    if np.percentile(np.hypot(ab[:, 0], ab[:, 1]), 95) <= GREY_CHROMA:
+    if np.percentile(np.hypot(lab[..., 1], lab[..., 2])[seen], 95) <= GREY_CHROMA:
         return Kind.GREY
     if np.sqrt(np.mean(residual**2)) <= TINT_RESIDUAL:
         return Kind.TINTED
     return Kind.COLOURED
 
 
-def _weighted_residual(lightness: np.ndarray, ab: np.ndarray) -> np.ndarray:
-    """Distance of each cell's ab (N, 2) from the fitted function of L, (N,), in CIELAB units."""
-    left = ab - _fit(lightness, ab)
+def _weighted_residual(lab: np.ndarray, seen: np.ndarray) -> np.ndarray:
+    """How far ab is from the fitted function of L at the seen cells, (N,), in CIELAB units."""
+    ab = lab[seen][:, 1:]
+    grid = np.zeros((*seen.shape, 2))
+    grid[seen] = ab - _fit(lab[seen][:, 0], ab)
+    left = _mean_of_neighbours(grid)[seen]
     mean = ab.mean(axis=0)
     strength = float(np.hypot(mean[0], mean[1]))
-    if strength == 0:
-        return np.asarray(np.hypot(left[:, 0], left[:, 1]))
-    hue = mean / strength
+    hue = mean / strength if strength > 0 else np.array([1.0, 0.0])
     along, across = left @ hue, left @ np.array([-hue[1], hue[0]])
     fading = 1 + _FADING * min(strength / _CLEAR_TINT, 1)
     return np.asarray(np.hypot(along / fading, across))
+
+
+def _mean_of_neighbours(grid: np.ndarray) -> np.ndarray:
+    """Mean over 3 x 3 cells of (H, W, 2), edges repeated."""
+    height, width = grid.shape[:2]
+    padded = np.pad(grid, ((1, 1), (1, 1), (0, 0)), mode="edge")
+    shifted = [padded[y : y + height, x : x + width] for y in range(3) for x in range(3)]
+    return np.asarray(np.mean(shifted, axis=0))
 
 
 def _fit(lightness: np.ndarray, ab: np.ndarray) -> np.ndarray:
@@ -123,10 +132,10 @@ def _reduced(pixels: np.ndarray) -> np.ndarray:
 
 
 def _rgb_to_lab(rgb: np.ndarray) -> np.ndarray:
-    """CIELAB (D65) of sRGB uint8 (N, 3), float64 (N, 3); formulas of CIE 15 and IEC 61966-2-1."""
+    """CIELAB (D65) of sRGB uint8 (..., 3), float64; formulas of CIE 15 and IEC 61966-2-1."""
     signal = rgb / 255.0
     linear = np.where(signal <= 0.04045, signal / 12.92, ((signal + 0.055) / 1.055) ** 2.4)
     xyz = linear @ (_RGB_TO_XYZ / _RGB_TO_XYZ.sum(axis=1, keepdims=True)).T
     cube = np.where(xyz > (6 / 29) ** 3, np.cbrt(xyz), xyz / (3 * (6 / 29) ** 2) + 4 / 29)
-    x, y, z = cube.T
-    return np.stack([116 * y - 16, 500 * (x - y), 200 * (y - z)], axis=1)
+    x, y, z = cube[..., 0], cube[..., 1], cube[..., 2]
+    return np.stack([116 * y - 16, 500 * (x - y), 200 * (y - z)], axis=-1)

@@ -42,7 +42,7 @@ EXIF_FAULTS = (
     RuntimeError,
     struct.error,
 )
-"""What Pillow raises on damaged directories."""
+"""What Pillow raises on damaged EXIF."""
 _LARGEST_DPI = 65535
 
 
@@ -63,7 +63,8 @@ class Metadata:
 def raw_exif(image: Image.Image) -> bytes | None:
     """The EXIF block of a loaded image as the file has it; of TIFF, what describes the photo."""
     if isinstance(image, TiffImagePlugin.TiffImageFile):
-        return _exif_of_tiff(image)
+        description = tiff_description(image.getexif())
+        return _block_of(description) if description else None
     block = image.info.get("exif")
     if isinstance(block, bytes) and block:
         return block
@@ -120,33 +121,28 @@ def _dpi_of(value: object) -> tuple[float, float] | None:
 
 
 def tiff_description(source: Image.Exif) -> dict[int, object]:
-    """What describes the photo in a TIFF file's directories, ready to be written to others.
-
-    Raises:
-        Any of `EXIF_FAULTS`, where the directories are damaged.
-    """
+    """What describes the photo in a TIFF file's directories; nothing where they are damaged."""
     found: dict[int, object] = {}
-    for tag in _TIFF_DESCRIPTION:
-        if (value := source.get(tag)) is not None:
-            found[tag] = _as_bytes(value)
-    for directory in (IFD.Exif, IFD.GPSInfo):
-        entries = source.get_ifd(directory)
-        for offsets in (IFD.MakerNote, IFD.Interop):  # they would lead nowhere
-            entries.pop(offsets, None)
-        if entries:
-            found[directory] = {tag: _as_bytes(value) for tag, value in entries.items()}
+    try:
+        for tag in _TIFF_DESCRIPTION:
+            if (value := source.get(tag)) is not None:
+                found[tag] = _as_bytes(value)
+        for directory in (IFD.Exif, IFD.GPSInfo):
+            entries = source.get_ifd(directory)
+            for offsets in (IFD.MakerNote, IFD.Interop):  # they would lead nowhere
+                entries.pop(offsets, None)
+            if entries:
+                found[directory] = {tag: _as_bytes(value) for tag, value in entries.items()}
+        _block_of(found)  # not every value that can be read can be written
+    except EXIF_FAULTS:
+        return {}
     return found
 
 
-def _exif_of_tiff(image: TiffImagePlugin.TiffImageFile) -> bytes | None:
-    """A block built from a TIFF file's directories; None where they are empty or damaged."""
+def _block_of(description: dict[int, object]) -> bytes:
     block = Image.Exif()
-    try:
-        for tag, value in tiff_description(image.getexif()).items():
-            block[tag] = value
-        return block.tobytes() if len(block) else None
-    except EXIF_FAULTS:
-        return None
+    block.update(description)
+    return block.tobytes()
 
 
 def _as_bytes(value: object) -> object:

@@ -96,19 +96,22 @@ def _grey_through_profile(
         return image
     tones = Image.frombytes("L", (256, 1), bytes(range(256)))
     mode = "L" if space == "GRAY" else "RGB"
-    srgb = np.asarray(_applied(_transform(profile, mode), tones.convert(mode)))
+    exact = _transform(profile, mode, ImageCms.Flags.NOOPTIMIZE)  # or dark tones are interpolated
+    srgb = np.asarray(_applied(exact, tones.convert(mode)))
     table = np.rint(srgb.reshape(256, 3).mean(axis=1)).astype(int)
     return image.point(table.tolist())
 
 
-def _transform(profile: ImageCms.ImageCmsProfile, mode: str) -> ImageCms.ImageCmsTransform:
+def _transform(
+    profile: ImageCms.ImageCmsProfile, mode: str, flags: ImageCms.Flags = ImageCms.Flags.NONE
+) -> ImageCms.ImageCmsTransform:
     return ImageCms.buildTransform(
         profile,
         ImageCms.createProfile("sRGB"),
         mode,
         "RGB",
         renderingIntent=ImageCms.Intent.RELATIVE_COLORIMETRIC,
-        flags=ImageCms.Flags.BLACKPOINTCOMPENSATION,
+        flags=flags | ImageCms.Flags.BLACKPOINTCOMPENSATION,
     )
 
 

@@ -10,7 +10,7 @@ import torch
 from torch import distributed
 
 from colorflow.errors import TrainingError
-from colorflow.model.config import PyramidConfig
+from colorflow.model.config import PyramidConfig, shipped_config
 from colorflow.model.pyramid import ChromaPyramid
 from colorflow.training.allocator import keep_freed_memory
 from colorflow.training.grids import write_grid
@@ -25,7 +25,7 @@ def train(
     pack_folder: Path,
     run_folder: Path,
     *,
-    shape: PyramidConfig,
+    shape: PyramidConfig | None = None,
     config: TrainConfig,
     budget: Budget,
     levels: Sequence[int] | None = None,
@@ -38,7 +38,7 @@ def train(
     Args:
         pack_folder: made by `python -m data_prep`.
         run_folder: checkpoints, curves and grids; an existing run goes on.
-        shape: of the pyramid.
+        shape: of the pyramid, None for that of the shipped weights.
         config: the recipe.
         budget: of each level.
         levels: chroma grids to train (4, 8, 16, 32, 64), None for all, in this order.
@@ -52,6 +52,7 @@ def train(
     rank, processes = _join_processes()
     device = _device(rank)
     pack = Pack(pack_folder)
+    shape = shape or shipped_config()
     run = Run(run_folder, shape, config)
     torch.manual_seed(config.seed)
     pyramid = ChromaPyramid(shape).to(device)

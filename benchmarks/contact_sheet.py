@@ -1,0 +1,84 @@
+"""A picture of what the model does: grey, samples, and the original, a row a photo.
+
+    python -m benchmarks.contact_sheet PHOTOS... -o SHEET.jpg
+    python -m benchmarks.contact_sheet --examples -o docs/examples.jpg
+
+Photos that are grey or tinted have no original to show. With `--examples` the photos are those
+that scikit-image ships.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import skimage.data
+
+from colorflow.color.full_resolution import lightness_of, render
+from colorflow.color.resize import resize_by_area
+from colorflow.colorize import Colorizer
+from colorflow.photo import Kind, Photo, find_photos, photo_from_image, read_photo, write_image
+
+EXAMPLES = ("astronaut", "chelsea", "coffee", "rocket")
+GAP = 4
+
+
+def main() -> None:
+    """Writes the sheet."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("photos", nargs="*", type=Path)
+    parser.add_argument("--examples", action="store_true", help="photos that scikit-image ships")
+    parser.add_argument("-o", "--output", type=Path, required=True)
+    parser.add_argument("--weights", type=Path)
+    parser.add_argument("-n", type=int, default=5, help="samples a photo (default 5)")
+    parser.add_argument("--temperature", type=float, default=1.0)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--diverse", action="store_true")
+    parser.add_argument("--height", type=int, default=160, help="of a row, in pixels")
+    parser.add_argument("--limit", type=int, help="every k-th photo, so that so many remain")
+    options = parser.parse_args()
+
+    colorizer = Colorizer.load(options.weights)
+    rows = [
+        _row(colorizer, photo, options) for photo in _photos(options.photos, options.limit, options)
+    ]
+    width = max(row.shape[1] for row in rows)
+    padded = [
+        np.pad(row, ((0, GAP), (0, width - row.shape[1]), (0, 0)), constant_values=255)
+        for row in rows
+    ]
+    sheet = np.concatenate(padded)
+    write_image(options.output, sheet, photo_from_image(sheet))
+
+
+def _photos(
+    paths: list[Path], limit: int | None, options: argparse.Namespace
+) -> Iterator[Photo]:
+    if options.examples:
+        for name in EXAMPLES:
+            yield photo_from_image(getattr(skimage.data, name)(), name)
+    files = find_photos(paths) if paths else []
+    for path in files[:: max(1, len(files) // limit) if limit else 1][:limit]:
+        yield read_photo(path)
+
+
+def _row(colorizer: Colorizer, photo: Photo, options: argparse.Namespace) -> np.ndarray:
+    width = max(1, round(options.height * photo.width / photo.height))
+    small = np.round(resize_by_area(photo.pixels, options.height, width)).astype(np.uint8)
+    draws = colorizer.draw(
+        photo, options.n, options.temperature, options.seed, diverse=options.diverse
+    )
+    lightness = lightness_of(small)
+    cells = [render(lightness, np.zeros_like(draws.ab[0]))]
+    cells += [render(lightness, ab) for ab in draws.ab]
+    if photo.kind is Kind.COLOURED:
+        cells.append(small)
+    return np.concatenate(
+        [np.pad(cell, ((0, 0), (0, GAP), (0, 0)), constant_values=255) for cell in cells], axis=1
+    )
+
+
+if __name__ == "__main__":
+    main()

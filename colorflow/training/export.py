@@ -1,0 +1,135 @@
+"""`colorflow export`: the best weights of a run's levels, measured, with a tuned schedule."""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from colorflow.errors import TrainingError
+from colorflow.model.pyramid import ChromaPyramid
+from colorflow.model.weights import save_weights
+from colorflow.training.pack import Pack
+from colorflow.training.run import read_config, read_state
+from colorflow.training.targets import NOISE, SMALL_PHOTO_SIDE, level_names
+from colorflow.training.tuning import tune_temperatures
+
+LARGEST_LOSS_OF_HALF = 0.002
+"""Weights are stored in float16 if that costs less than this in bits/dim on dev."""
+
+
+def export(
+    run_folder: Path,
+    weights: Path,
+    *,
+    pack_folder: Path,
+    temperatures: Sequence[float] | None = None,
+    photos: int = 500,
+    say: Callable[[str], None] = print,
+) -> None:
+    """Writes the inference file of a run.
+
+    Args:
+        run_folder: of `colorflow train`; every level must have been evaluated at least once.
+        weights: NAME.safetensors.
+        pack_folder: the pack, for bits/dim and for the temperatures.
+        temperatures: one a level, or None to tune them on dev.
+        photos: photos of a split that bits/dim are measured on, at most.
+        say: gets the report, line by line.
+
+    Raises:
+        TrainingError: if a level is missing or the temperatures do not fit.
+    """
+    pack = Pack(pack_folder)
+    pyramid = ChromaPyramid(read_config(run_folder))
+    names = level_names(pyramid)
+    if temperatures is not None and len(temperatures) != len(names):
+        raise TrainingError(
+            f"--temperatures: expected {len(names)} numbers, one a level, got {len(temperatures)}"
+        )
+    training = {
+        "levels": [
+            _load_level(run_folder, name, level)
+            for name, level in zip(names, pyramid.levels, strict=True)
+        ]
+    }
+    pyramid.eval().requires_grad_(False)
+    half = copy.deepcopy(pyramid).half().float()
+    full_bits = bits_per_dim(pyramid, pack, "dev", photos)
+    half_bits = bits_per_dim(half, pack, "dev", photos)
+    use_half = half_bits["all"] - full_bits["all"] < LARGEST_LOSS_OF_HALF
+    shipped = half if use_half else pyramid
+    training["bits_per_dim"] = {  # type: ignore[assignment]
+        "dev": half_bits if use_half else full_bits,
+        "train": bits_per_dim(shipped, pack, "train", photos),
+        "dev_degraded": bits_per_dim(shipped, pack, "dev", photos, "whole_degraded"),
+    }
+    for split, bits in training["bits_per_dim"].items():  # type: ignore[attr-defined]
+        text = ", ".join(f"{name} {value:.3f}" for name, value in bits.items())
+        say(f"bits/dim, {split}: {text}")
+    say(f"float16 costs {half_bits['all'] - full_bits['all']:+.5f} bits/dim on dev")
+    chosen = tuple(temperatures) if temperatures else tune_temperatures(shipped, pack, say=say)
+    save_weights(
+        weights, shipped, chosen, training, torch.float16 if use_half else torch.float32
+    )
+    say(f"{weights}: {weights.stat().st_size / 1e6:.1f} MB, temperatures {chosen}")
+
+
+@torch.no_grad()
+def bits_per_dim(
+    pyramid: ChromaPyramid, pack: Pack, split: str, photos: int, variant: str = "whole"
+) -> dict[str, float]:
+    """Bits per dimension of ab on the 64x64 grid, density per CIELAB unit.
+
+    Gaussian noise of std 1 CIELAB unit falls on every pixel, and no other. A level's value counts
+    the bits of its own numbers, with the log-determinant of the Haar step that made them.
+
+    Args:
+        pyramid: the model.
+        pack: the photos.
+        split: ``train`` or ``dev``.
+        photos: at most so many.
+        variant: of the photos.
+
+    Returns:
+        By the name of the level (``4``, ``8``, ...), and ``all`` for the whole model.
+    """
+    rows = pack.rows(split, variant=variant, larger_than=SMALL_PHOTO_SIDE[64])
+    rows = np.random.default_rng(4).permutation(rows)[:photos]
+    noise = torch.Generator().manual_seed(5)
+    totals = np.zeros(len(pyramid.levels))
+    for part in np.array_split(rows, -(-len(rows) // 50)):
+        ab, condition = pack.batch(part)
+        ab = ab + NOISE * torch.randn(ab.shape, generator=noise)
+        totals += [-float(x.sum()) for x in pyramid.level_log_probs(ab, condition)]
+    nats = totals / max(1, len(rows))
+    dims = [math.prod(shape) for shape in pyramid.latent_shapes()]
+    bits = {
+        str(name): float(n / d / math.log(2))
+        for name, n, d in zip(level_names(pyramid), nats, dims, strict=True)
+    }
+    return bits | {"all": float(nats.sum() / sum(dims) / math.log(2))}
+
+
+def _load_level(run_folder: Path, name: int, level: nn.Module) -> dict[str, Any]:
+    """Puts a level's best averaged weights in place; returns how they came about."""
+    state = read_state(run_folder, name)
+    if state is None or not state["best"]:
+        raise TrainingError(
+            f"{run_folder}: level {name} has no evaluated weights yet; "
+            f"train it with `colorflow train PACK -o {run_folder} --levels {name}`"
+        )
+    level.load_state_dict(state["best"])
+    return {
+        "level": name,
+        "steps": state["step"],
+        "minutes": round(state["seconds"] / 60, 1),
+        "dev_nats": round(state["best_dev"], 3),
+        "skipped_steps": state["skipped"],
+    }

@@ -1,0 +1,278 @@
+"""The tab that colours one photo: upload, choose among the colourings, download."""
+
+from __future__ import annotations
+
+import html
+import time
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from colorflow.errors import ColorflowError, PhotoError
+from colorflow.photo import Kind
+from colorflow.ui.session import Colouring, OpenPhoto, PhotoColorizer, Session, Wish
+
+MOST_COLOURINGS = 8
+LARGEST_SEED = 2**32 - 1
+
+Updates = dict[Any, Any]
+"""New values by component."""
+
+_ABOUT_KIND = {
+    Kind.GREY: "A grey photo",
+    Kind.TINTED: "A toned photo (sepia or the like), coloured as if it were grey",
+    Kind.COLOURED: "This photo already has colours; it is coloured anew from its lightness",
+}
+_WELCOME = """
+<ol>
+<li><h2>Choose a photo</h2>A scan, or a picture of the print taken with a phone; sepia is fine.</li>
+<li><h2>Colour it</h2>Several colourings come, and they differ where a grey photo does not tell: the
+dress may be red in one and blue in another.</li>
+<li><h2>Keep what you believe</h2>The download has your photo's own size, sharpness and date.</li>
+</ol>
+"""
+_SHOW_RESULTS = """
+() => requestAnimationFrame(() => {
+    const results = document.querySelector("#results");
+    const below = results && results.getBoundingClientRect().top > innerHeight / 2;
+    if (below && !document.querySelector("#status .bad"))
+        results.scrollIntoView({ behavior: "smooth" });
+})
+"""
+"""On a phone the results stand below the controls, out of sight."""
+
+
+class ColouriseTab:
+    """Components and handlers of the tab, made inside a `gr.Blocks`.
+
+    Handlers return the new values by component, and work without a server.
+
+    Args:
+        colorizer: colours the photos.
+        root: folder in which the visitors' folders are made.
+        max_megabytes: size of the largest upload, to be stated.
+    """
+
+    def __init__(self, colorizer: PhotoColorizer, root: Path, max_megabytes: int) -> None:
+        self._colorizer = colorizer
+        self._root = root
+        self.session = gr.State(None, delete_callback=_close)
+        with gr.Row(elem_id="colourise"):
+            with gr.Column(scale=2, min_width=300):
+                self._build_photo(max_megabytes)
+                self._build_controls()
+            with gr.Column(scale=5, min_width=300):
+                self._build_results()
+        self._connect()
+
+    def _build_photo(self, max_megabytes: int) -> None:
+        self._formats = _line(f"JPEG, PNG, WebP, TIFF or BMP, up to {max_megabytes} MB.")
+        self.upload = gr.File(label="Photo", file_types=["image"], height=140, elem_id="upload")
+        self.preview = gr.Image(
+            show_label=False,
+            interactive=False,
+            visible=False,
+            buttons=[],
+            height=240,
+            elem_id="preview",
+        )
+        self.about = _status_line(self._formats, "about")
+        self.button = gr.Button("Colourise", variant="primary", interactive=False, elem_id="go")
+        self.status = _status_line("", "status")
+
+    def _build_controls(self) -> None:
+        self.n = gr.Slider(
+            1,
+            MOST_COLOURINGS,
+            value=4,
+            step=1,
+            label="Colourings",
+            info="How many to choose from.",
+            elem_id="n",
+        )
+        self.temperature = gr.Slider(
+            0,
+            1.5,
+            value=1.0,
+            step=0.05,
+            label="Vividness",
+            info="0 is calm and the same each time, 1 natural, more is bold.",
+            elem_id="temperature",
+        )
+        self.diverse = gr.Checkbox(
+            label="As different as possible",
+            info="Picks the most different ones out of many.",
+            elem_id="diverse",
+        )
+        self.seed = gr.Number(
+            value=0,
+            precision=0,
+            label="Seed",
+            info="Another number gives other colours, the same number the same.",
+            elem_id="seed",
+        )
+
+    def _build_results(self) -> None:
+        self.welcome = gr.HTML(_WELCOME, elem_id="welcome")
+        with gr.Column(visible=False, elem_id="results") as self.results:
+            gr.HTML("<h2>Click the one that you believe</h2>", elem_id="gallery-heading")
+            self.gallery = gr.Gallery(
+                show_label=False,
+                format="png",
+                allow_preview=False,
+                interactive=False,
+                buttons=[],
+                elem_id="gallery",
+            )
+            gr.HTML("<h2>Drag the handle to compare</h2>", elem_id="compare-heading")
+            self.compare = gr.ImageSlider(
+                show_label=False,
+                format="png",
+                interactive=False,
+                buttons=["fullscreen"],
+                max_height=640,
+                elem_id="compare",
+            )
+            self.download = gr.DownloadButton("Download", variant="primary", elem_id="download")
+
+    def _connect(self) -> None:
+        """Connect events with handlers; none of them is part of a public interface."""
+        shown = [self.results, self.welcome, self.gallery, self.compare, self.download, self.status]
+        gr.on(
+            [self.upload.upload, self.upload.clear],
+            self.open_photo,
+            [self.upload, self.session],
+            [self.session, self.preview, self.about, self.button, *shown],
+            show_progress_on=self.about,
+            api_visibility="private",
+        )
+        self.button.click(
+            self.colourise,
+            [self.session, self.n, self.temperature, self.seed, self.diverse],
+            shown,
+            show_progress_on=self.status,
+            api_visibility="private",
+        ).then(None, js=_SHOW_RESULTS)
+        self.gallery.select(
+            self.choose,
+            [self.session],
+            [self.compare, self.download, self.status],
+            show_progress="hidden",
+            concurrency_limit=None,
+            api_visibility="private",
+        )
+
+    def open_photo(self, upload: str | None, session: Session | None) -> Updates:
+        """Show the photo that was uploaded, or nothing after it was taken away.
+
+        Args:
+            upload: path of the upload.
+            session: None at the visitor's first photo.
+        """
+        session = session or Session(self._root)
+        empty: Updates = {
+            self.session: session,
+            self.preview: gr.update(value=None, visible=False),
+            self.about: self._formats,
+            self.button: gr.update(interactive=False),
+            self.status: "",
+            self.welcome: gr.update(visible=True),
+            self.results: gr.update(visible=False),
+            self.gallery: None,
+            self.compare: None,
+            self.download: None,
+        }
+        if upload is None:
+            session.forget_photo()
+            return empty
+        try:
+            photo = session.open(Path(upload))
+        except ColorflowError as error:
+            return {**empty, self.about: _problem(error)}
+        return {
+            **empty,
+            self.preview: gr.update(value=str(photo.preview), visible=True),
+            self.about: _line(f"{_ABOUT_KIND[photo.kind]}. {photo.width} × {photo.height} pixels."),
+            self.button: gr.update(interactive=True),
+        }
+
+    def colourise(
+        self,
+        session: Session | None,
+        n: int,
+        temperature: float,
+        seed: int | None,
+        diverse: bool,
+        progress: gr.Progress = gr.Progress(),  # noqa: B008 (Gradio looks for this default)
+    ) -> Updates:
+        """Colour the open photo and show the first colouring."""
+        if seed is None or not 0 <= seed <= LARGEST_SEED:
+            return {self.status: _line(f"Seed: a whole number from 0 to {LARGEST_SEED}.", bad=True)}
+        wish = Wish(n=int(n), temperature=temperature, seed=int(seed), diverse=diverse)
+        started = time.perf_counter()
+        try:
+            if session is None:
+                raise ColorflowError("There is no photo yet; choose one first.")
+            made = session.colourise(self._colorizer, wish, progress)
+        except ColorflowError as error:
+            return {self.status: _problem(error)}
+        except MemoryError:
+            text = "There is not enough memory; ask for fewer colourings or a smaller photo."
+            return {self.status: _line(text, bad=True)}
+        if session.photo is None or made is None:
+            return {self.status: gr.skip()}
+        seconds = time.perf_counter() - started
+        several = "1 colouring" if len(made) == 1 else f"{len(made)} colourings"
+        return {
+            self.welcome: gr.update(visible=False),
+            self.results: gr.update(visible=True),
+            self.gallery: gr.update(
+                value=[(str(one.preview), f"Seed {one.seed}") for one in made], selected_index=0
+            ),
+            **self._shown(session.photo, made[0]),
+            self.status: _line(f"{several} in {seconds:.1f} s."),
+        }
+
+    def choose(self, session: Session | None, event: gr.SelectData) -> Updates:
+        """Show the colouring that was clicked."""
+        photo = session.photo if session else None
+        colourings = session.colourings if session else ()
+        if photo is None or event.index >= len(colourings) or not photo.grey.exists():
+            return {
+                self.status: _line("These colourings are gone; choose the photo again.", bad=True)
+            }
+        return self._shown(photo, colourings[event.index])
+
+    def _shown(self, photo: OpenPhoto, colouring: Colouring) -> Updates:
+        return {
+            self.compare: (str(photo.grey), str(colouring.preview)),
+            self.download: gr.update(
+                value=str(colouring.path),
+                label=f"Download, {photo.width} × {photo.height} pixels",
+            ),
+        }
+
+
+def _close(session: Session | None) -> None:
+    if session is not None:
+        session.close()
+
+
+def _status_line(value: str, elem_id: str) -> gr.HTML:
+    """A line that screen readers read out when it changes."""
+    return gr.HTML(
+        value, html_template='<div role="status">${value}</div>', elem_id=elem_id, js_on_load=None
+    )
+
+
+def _line(text: str, *, bad: bool = False) -> str:
+    """One sentence as HTML; it may hold a file's name."""
+    return f'<p class="{"bad" if bad else "good"}">{html.escape(text)}</p>'
+
+
+def _problem(error: ColorflowError) -> str:
+    """An error's sentence, which names the file as the visitor knows it and not our folders."""
+    if isinstance(error, PhotoError):
+        return _line(f"{Path(error.source).name}: {error.reason}.", bad=True)
+    return _line(str(error), bad=True)

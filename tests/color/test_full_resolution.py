@@ -1,0 +1,163 @@
+"""From a photo to lightness, and from lightness and the grid's ab to a photo."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tracemalloc
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from skimage import color, data
+
+from colorflow.color import full_resolution
+from colorflow.color.full_resolution import lightness_of, render
+from colorflow.color.gamut import gamut_map
+from colorflow.color.grid import to_grid
+from colorflow.color.upsample import upsample_ab
+
+SIZES = [(1, 1), (1, 500), (500, 1), (9, 200), (200, 9), (131, 97)]
+PHOTOS = ["astronaut", "chelsea", "coffee", "rocket"]
+
+
+def random_photo(height: int, width: int) -> NDArray[np.uint8]:
+    return np.random.default_rng(0).integers(0, 256, (height, width, 3), dtype=np.uint8)
+
+
+def neon_grid(seed: int = 0) -> NDArray[np.float32]:
+    """Chroma from the whole box of ab, in every cell another one."""
+    return np.random.default_rng(seed).uniform(-128, 128, (2, 64, 64)).astype(np.float32)
+
+
+def lightness_error(pixels: NDArray[np.uint8], lightness: NDArray[np.float32]) -> float:
+    """Largest deviation of L*, as scikit-image sees the 8-bit picture."""
+    return float(np.abs(color.rgb2lab(pixels)[..., 0] - lightness).max())
+
+
+@pytest.mark.parametrize("name", PHOTOS)
+def test_lightness_is_that_of_scikit_image(name: str) -> None:
+    photo = getattr(data, name)()
+    lightness = lightness_of(photo)
+    assert lightness.dtype == np.float32
+    np.testing.assert_allclose(lightness, color.rgb2lab(photo)[..., 0], atol=1e-3)
+
+
+def test_lightness_of_all_greys() -> None:
+    grey = np.arange(256, dtype=np.uint8)[None]
+    triples = np.repeat(grey[..., None], 3, axis=2)
+    expected = color.rgb2lab(triples)[..., 0]
+    np.testing.assert_allclose(lightness_of(grey), expected, atol=1e-3)
+    np.testing.assert_allclose(lightness_of(triples), expected, atol=1e-3)
+    assert lightness_of(grey)[0, 119] == pytest.approx(50.03, abs=0.01)  # middle grey, Lindbloom
+
+
+@pytest.mark.parametrize(("height", "width"), SIZES)
+def test_lightness_of_any_size_and_memory_layout(height: int, width: int) -> None:
+    photo = random_photo(height, width)
+    expected = color.rgb2lab(photo)[..., 0]
+    photo.flags.writeable = False
+    np.testing.assert_allclose(lightness_of(photo), expected, atol=1e-3)
+    np.testing.assert_allclose(lightness_of(photo[::-1, ::-1]), expected[::-1, ::-1], atol=1e-3)
+
+
+def test_lightness_is_kept_over_the_whole_box() -> None:
+    lightness = np.random.default_rng(1).uniform(0, 100, (300, 400)).astype(np.float32)
+    assert lightness_error(render(lightness, neon_grid()), lightness) <= 0.5
+    # Even and saturated, so that neither upsampling nor noise softens it.
+    for a, b in [(128, 0), (0, 128), (-128, 0), (0, -128), (90, -120), (-100, 100)]:
+        flat = np.broadcast_to(np.float32([[[a]], [[b]]]), (2, 64, 64))
+        assert lightness_error(render(lightness, flat), lightness) <= 0.5
+
+
+@pytest.mark.parametrize("name", PHOTOS)
+@pytest.mark.parametrize("chroma", [1, 3])
+def test_lightness_of_photos_is_kept(name: str, chroma: int) -> None:
+    photo = getattr(data, name)()
+    lightness = lightness_of(photo)
+    pixels = render(lightness, chroma * to_grid(photo))
+    assert lightness_error(pixels, lightness) <= 0.5
+    assert np.hypot(*np.moveaxis(color.rgb2lab(pixels)[..., 1:], -1, 0)).mean() > 3, "grey"
+
+
+def test_pixels_are_those_of_scikit_image() -> None:
+    photo = data.astronaut()
+    lightness, grid = lightness_of(photo), to_grid(photo)
+    ab = gamut_map(lightness, upsample_ab(grid, lightness))
+    expected = color.lab2rgb(np.concatenate([lightness[None], ab]).transpose(1, 2, 0))
+    # Half a step by rounding to 8 bits, a twentieth by the table, a little by float32.
+    deviation = np.abs(render(lightness, grid) - 255 * expected.clip(0, 1))
+    inside = ((expected > 0.01) & (expected < 0.99)).all(axis=-1)
+    assert deviation[inside].max() < 0.6
+    assert deviation.max() < 1.1
+
+
+def test_no_chroma_gives_back_every_grey_exactly() -> None:
+    grey = np.arange(256, dtype=np.uint8).reshape(4, 64).repeat(3, axis=1)
+    pixels = render(lightness_of(grey), np.zeros((2, 64, 64), np.float32))
+    assert pixels.dtype == np.uint8
+    np.testing.assert_array_equal(pixels, np.repeat(grey[..., None], 3, axis=2))
+
+
+def test_no_chroma_gives_equal_channels_for_colour_photos() -> None:
+    pixels = render(lightness_of(random_photo(200, 300)), np.zeros((2, 64, 64), np.float32))
+    np.testing.assert_array_equal(pixels.max(axis=-1), pixels.min(axis=-1))
+
+
+@pytest.mark.parametrize(("height", "width"), SIZES)
+@pytest.mark.parametrize("rows", [1, 7, 64])
+def test_strips_give_the_same_as_the_whole(
+    height: int, width: int, rows: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lightness = np.random.default_rng(2).uniform(0, 100, (height, width)).astype(np.float32)
+    whole = render(lightness, neon_grid())
+    assert whole.shape == (height, width, 3)
+    monkeypatch.setattr(full_resolution, "_STRIP_PIXELS", rows * width)
+    strips = render(lightness, neon_grid())
+    # Matrix products may round otherwise in another shape.
+    assert np.abs(whole.astype(int) - strips).max() <= 1
+    assert (whole != strips).mean() < 0.01
+
+
+def test_other_grids_than_64x64_work() -> None:
+    lightness = np.full((50, 60), 60, np.float32)
+    pixels = render(lightness, np.full((2, 8, 12), 20, np.float32))
+    expected = color.lab2rgb([[[60.0, 20.0, 20.0]]]) * 255
+    assert np.abs(pixels - expected).max() < 0.6
+
+
+def test_memory_beyond_the_result_is_bounded() -> None:
+    lightness = np.random.default_rng(3).uniform(0, 100, (1500, 2000)).astype(np.float32)
+    grid = neon_grid()
+    tracemalloc.start()
+    pixels = render(lightness, grid)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak - pixels.nbytes < 24e6  # one plane of floats would be 12 MB, the usual dozen 144
+
+
+def test_arguments_are_not_changed() -> None:
+    lightness, grid = lightness_of(random_photo(70, 80)), neon_grid()
+    before = lightness.copy(), grid.copy()
+    render(lightness, grid)
+    np.testing.assert_array_equal(lightness, before[0])
+    np.testing.assert_array_equal(grid, before[1])
+
+
+@pytest.mark.parametrize("shape", [(4,), (4, 4, 1), (4, 4, 4), (0, 4), (4, 0, 3)])
+def test_other_arrays_than_photos_are_refused(shape: tuple[int, ...]) -> None:
+    with pytest.raises(ValueError, match="pixels: expected a uint8 array"):
+        lightness_of(np.zeros(shape, np.uint8))
+
+
+def test_other_types_than_bytes_are_refused() -> None:
+    with pytest.raises(ValueError, match="got float64 of shape"):
+        lightness_of(np.zeros((4, 4)))
+
+
+def test_the_path_needs_no_torch() -> None:
+    code = (
+        "import sys, colorflow.color.full_resolution, colorflow.color.grid;"
+        "sys.exit('torch' in sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)

@@ -1,0 +1,90 @@
+"""What the model sees: against scikit-image and exact block means."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from skimage import color, data, transform
+
+from colorflow.color.grid import square_lightness, to_grid
+from colorflow.color.resize import resize_by_area
+
+
+def random_photo(height: int, width: int) -> NDArray[np.uint8]:
+    return np.random.default_rng(0).integers(0, 256, (height, width, 3), dtype=np.uint8)
+
+
+def test_ab_is_that_of_the_mean_srgb_of_each_cell() -> None:
+    photo = data.astronaut()  # 512x512: cells of 8x8 pixels
+    means = transform.downscale_local_mean(photo / 255, (8, 8, 1))
+    expected = np.moveaxis(color.rgb2lab(means)[..., 1:], -1, 0)
+    grid = to_grid(photo)
+    assert grid.dtype == np.float32
+    np.testing.assert_allclose(grid, expected, atol=6e-3)  # the white points, see test_cie
+
+
+def test_lightness_is_that_of_the_mean_srgb_of_each_cell() -> None:
+    photo = data.astronaut()
+    means = transform.downscale_local_mean(photo / 255, (2, 2, 1))
+    square = square_lightness(photo)
+    assert square.dtype == np.float32
+    np.testing.assert_allclose(square, color.rgb2lab(means)[..., 0], atol=1e-3)
+
+
+def test_grey_file_and_grey_triples_give_the_same() -> None:
+    grey = data.camera()[:300, :211]
+    triples = np.repeat(grey[..., None], 3, axis=2)
+    np.testing.assert_allclose(square_lightness(grey), square_lightness(triples), atol=1e-3)
+    np.testing.assert_array_equal(to_grid(grey), 0)
+    np.testing.assert_allclose(to_grid(triples), 0, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("height", "width"), [(1, 1), (1, 700), (700, 1), (20, 300), (300, 20), (63, 65), (1000, 333)]
+)
+def test_any_size_gives_a_square_within_the_range_of_the_photo(height: int, width: int) -> None:
+    photo = random_photo(height, width)
+    assert to_grid(photo).shape == (2, 64, 64)
+    square = resize_by_area(photo, 256, 256)
+    assert square.shape == (256, 256, 3)
+    assert square.min() >= photo.min() - 1e-3
+    assert square.max() <= photo.max() + 1e-3
+    # Both averages and (nearly) bilinear enlargement keep the mean of a photo of noise.
+    if height > 256 and width > 256:
+        np.testing.assert_allclose(square.mean((0, 1)), photo.mean((0, 1)), atol=1e-2)
+
+
+@pytest.mark.parametrize(("height", "width"), [(8, 900), (900, 8)])
+def test_each_axis_is_resized_in_its_own_way(height: int, width: int) -> None:
+    # Averages along the long axis, a smooth ramp along the short one.
+    ramp = np.arange(8, dtype=np.float32) * 10
+    noise = np.random.default_rng(0).normal(0, 20, 900).astype(np.float32)
+    image = ramp[:, None] + noise[None, :]
+    expected_noise = noise.reshape(100, 9).mean(axis=1)
+    expected_ramp = np.interp((np.arange(100) + 0.5) * 8 / 100 - 0.5, np.arange(8), ramp)
+    expected = expected_ramp[:, None] + expected_noise[None, :]
+    if height > width:
+        image, expected = image.T, expected.T
+    np.testing.assert_allclose(resize_by_area(image, 100, 100), expected, atol=1e-3)
+
+
+def test_strips_of_a_tall_photo_join_without_seam() -> None:
+    ramp = np.arange(1000, dtype=np.float32)[:, None].repeat(50, axis=1)
+    expected = ramp[:, 0].reshape(100, 10).mean(axis=1)
+    np.testing.assert_allclose(resize_by_area(ramp, 100, 50)[:, 7], expected, atol=1e-3)
+
+
+@pytest.mark.parametrize("make", [to_grid, square_lightness])
+@pytest.mark.parametrize(
+    "pixels",
+    [
+        np.zeros((4, 4), np.float32),
+        np.zeros((4, 4, 4), np.uint8),
+        np.zeros((4,), np.uint8),
+        np.zeros((0, 4, 3), np.uint8),
+    ],
+)
+def test_other_arrays_are_refused(make: type, pixels: NDArray[np.generic]) -> None:
+    with pytest.raises(ValueError, match="pixels: expected a uint8 array of shape"):
+        make(pixels)

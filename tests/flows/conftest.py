@@ -1,0 +1,34 @@
+"""What all tests of bijections share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+import torch
+from torch import nn
+
+
+def _randomise(module: nn.Module, seed: int = 0) -> nn.Module:
+    generator = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        for parameter in module.parameters():
+            scale = 0.7 / parameter[0].numel() ** 0.5  # keeps activations of order one
+            noise = torch.randn(parameter.shape, generator=generator, dtype=torch.float64)
+            parameter.add_(scale * noise.to(parameter))
+        for name, buffer in module.named_buffers():
+            kind = name.rpartition(".")[2]
+            if kind in ("mean", "std"):
+                noise = torch.randn(buffer.shape, generator=generator, dtype=torch.float64)
+                buffer.copy_(noise if kind == "mean" else (0.5 * noise).exp())
+    return module.eval()
+
+
+@pytest.fixture
+def randomise() -> Callable[..., nn.Module]:
+    """Gives a module random parameters and statistics, in evaluation mode.
+
+    Layers that start at zero make a flow the identity and hide every fault, so no test of a
+    bijection may run without this.
+    """
+    return _randomise

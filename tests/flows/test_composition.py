@@ -1,0 +1,66 @@
+"""What a composition adds to the contract that it shares with its parts."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+from colorflow.flows import Bijection, Composition
+
+
+class Line(Bijection):
+    """z = factor * x + shift + context: the order of two of them shows."""
+
+    def __init__(self, factor: float, shift: float) -> None:
+        super().__init__()
+        self.factor, self.shift = factor, shift
+
+    def forward(self, x: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        assert context is not None
+        return self.factor * x + self.shift + context, self._ladj(x)
+
+    def inverse(self, z: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        assert context is not None
+        return (z - self.shift - context) / self.factor, -self._ladj(z)
+
+    def _ladj(self, x: Tensor) -> Tensor:
+        return x.new_full((len(x),), math.log(self.factor) * x[0].numel())
+
+
+X = torch.tensor([[1.0, 2.0], [3.0, 4.0]], dtype=torch.float64)
+CONTEXT = torch.tensor([[0.5], [-1.0]], dtype=torch.float64)
+
+
+def same(left: Tensor, right: Tensor) -> None:
+    torch.testing.assert_close(left, right, rtol=1e-14, atol=1e-14)
+
+
+def test_applies_in_order_with_one_context_and_adds_ladj() -> None:
+    both = Composition([Line(2, 1), Line(3, 5)])
+    z, ladj = both(X, CONTEXT)
+    same(z, 3 * (2 * X + 1 + CONTEXT) + 5 + CONTEXT)
+    same(ladj, torch.full((2,), 2 * math.log(6), dtype=torch.float64))
+    back, ladj = both.inverse(z, CONTEXT)
+    same(back, X)
+    same(ladj, torch.full((2,), -2 * math.log(6), dtype=torch.float64))
+
+
+def test_nests() -> None:
+    lines = [Line(2, 1), Line(3, 5), Line(0.5, -1)]
+    flat = Composition(lines)
+    for nested in (
+        Composition([Composition(lines[:2]), lines[2]]),
+        Composition([lines[0], Composition(lines[1:])]),
+    ):
+        for direction in ("forward", "inverse"):
+            results = getattr(nested, direction)(X, CONTEXT)
+            for result, expected in zip(results, getattr(flat, direction)(X, CONTEXT), strict=True):
+                same(result, expected)
+
+
+def test_of_nothing_is_the_identity() -> None:
+    for z, ladj in (Composition([])(X), Composition([]).inverse(X)):
+        assert torch.equal(z, X)
+        assert torch.equal(ladj, torch.zeros(2, dtype=torch.float64))

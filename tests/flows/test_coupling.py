@@ -1,0 +1,268 @@
+"""Partitions, what couplings keep and move, precision under autocast, and FrEIA's couplings."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from colorflow.flows import (
+    Affine,
+    AffineSpline,
+    AttentionNetwork,
+    ChannelPartition,
+    Composition,
+    ContextTransform,
+    ConvolutionNetwork,
+    Coupling,
+    MaskPartition,
+    Partition,
+    checkerboard,
+)
+
+SHAPE = (4, 2, 4)
+CONTEXT = 5
+
+
+def draw(*shape: int, seed: int = 0, dtype: torch.dtype = torch.float64) -> Tensor:
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed), dtype=dtype)
+
+
+def kept_mask(partition: str) -> Tensor:
+    """Which numbers of one sample are kept, written down apart from the partitions' own code."""
+    keep = torch.zeros(SHAPE, dtype=torch.bool)
+    if partition == "first":
+        keep[:2] = True
+    elif partition == "second":
+        keep[2:] = True
+    else:
+        for row in range(SHAPE[1]):
+            for column in range(SHAPE[2]):
+                keep[:, row, column] = ((row + column) % 2 == 0) == (partition == "even")
+    return keep
+
+
+PARTITIONS: dict[str, Callable[[], Partition]] = {
+    "first": lambda: ChannelPartition(4, keep_first=True),
+    "second": lambda: ChannelPartition(4, keep_first=False),
+    "even": lambda: MaskPartition(checkerboard(*SHAPE, keep_even=True)),
+    "odd": lambda: MaskPartition(checkerboard(*SHAPE, keep_even=False)),
+}
+
+
+@pytest.fixture(params=PARTITIONS)
+def name(request: pytest.FixtureRequest) -> str:
+    return request.param
+
+
+@pytest.fixture
+def partition(name: str) -> Partition:
+    return PARTITIONS[name]()
+
+
+@pytest.fixture
+def coupling(partition: Partition, randomise: Callable[..., Coupling]) -> Coupling:
+    transform = AffineSpline(4, 2.0, 0.7, 3.0)
+    out = partition.moved_channels * transform.size
+    network = AttentionNetwork(partition.kept_channels, CONTEXT, 8, out)
+    return randomise(Coupling(partition, network, transform))
+
+
+def test_split_and_merge(name: str, partition: Partition) -> None:
+    x, keep = draw(3, *SHAPE), kept_mask(name)
+    kept, moved = partition.split(x)
+    assert kept.shape == (3, partition.kept_channels, *SHAPE[1:])
+    assert torch.equal(moved.flatten(1), x[:, ~keep])
+    assert torch.equal(partition.merge(x, moved), x)
+    replaced = partition.merge(x, moved + 10)
+    assert torch.equal(replaced, torch.where(keep, x, x + 10))
+
+
+def test_network_sees_kept_numbers_alone(name: str, partition: Partition) -> None:
+    x, keep = draw(3, *SHAPE), kept_mask(name)
+    kept, _ = partition.split(x)
+    other, _ = partition.split(torch.where(keep, x, -x + 7))
+    assert torch.equal(kept, other)
+    assert not torch.equal(kept, partition.split(torch.where(keep, -x + 7, x))[0])
+
+
+def test_select_takes_the_parameters_of_the_moved_numbers(name: str, partition: Partition) -> None:
+    """Numbers that carry their own place: parameter j of the number at p is (p, j)."""
+    height, width = SHAPE[1:]
+    places = torch.arange(partition.moved_channels * height * width).reshape(-1, height, width)
+    parameters = torch.stack([places, -places], -1).expand(3, -1, -1, -1, -1)
+    selected = partition.select(parameters)
+    if isinstance(partition, MaskPartition):
+        places = places[~kept_mask(name)]
+    assert torch.equal(selected, torch.stack([places, -places], -1).expand_as(selected))
+    assert selected.shape[:-1] == partition.split(draw(3, *SHAPE))[1].shape
+
+
+def test_parameters_of_a_number_come_from_its_own_cell_and_channel(
+    name: str, partition: Partition
+) -> None:
+    """A network that gives every output its own shift; only the right layout puts it back."""
+    cells = SHAPE[1] * SHAPE[2]
+
+    class Numbered(nn.Module):
+        def forward(self, kept: Tensor, context: Tensor) -> Tensor:
+            channels = torch.arange(partition.moved_channels, dtype=kept.dtype)
+            shift = 100 * channels[:, None] + torch.arange(cells, dtype=kept.dtype)
+            raw = torch.stack([shift, torch.zeros_like(shift)], 1)  # shift, log_scale
+            return raw.reshape(1, -1, *SHAPE[1:]).expand(len(kept), -1, -1, -1)
+
+    z, _ = Coupling(partition, Numbered(), Affine(1.0))(torch.zeros(2, *SHAPE), None)
+    channels = torch.arange(4) % partition.moved_channels
+    shift = 100 * channels[:, None, None] + torch.arange(cells).reshape(SHAPE[1:])
+    expected = torch.where(kept_mask(name), 0, -shift).float()
+    assert torch.equal(z, expected.expand(2, -1, -1, -1))
+
+
+@pytest.mark.parametrize("direction", ["forward", "inverse"])
+def test_kept_numbers_stay_and_moved_ones_move_one_by_one(
+    name: str, coupling: Coupling, direction: str
+) -> None:
+    coupling, x, context = coupling.double(), draw(1, *SHAPE), draw(1, CONTEXT, *SHAPE[1:], seed=1)
+    keep = kept_mask(name)
+    function = getattr(coupling, direction)
+    result, _ = function(x, context)
+    assert torch.equal(result[:, keep], x[:, keep])
+    assert (result[:, ~keep] != x[:, ~keep]).all()
+    matrix = torch.autograd.functional.jacobian(lambda v: function(v, context)[0], x)
+    matrix = matrix.reshape(x.numel(), x.numel())
+    kept = keep.flatten()
+    among_moved = matrix[~kept][:, ~kept]
+    assert torch.equal(among_moved, among_moved.diag().diag())
+    assert (matrix[~kept][:, kept].abs().sum(1) > 0).all()  # all moved numbers see kept ones
+
+
+@pytest.mark.parametrize("attention", [True, False])
+def test_new_coupling_is_the_identity(name: str, partition: Partition, attention: bool) -> None:
+    transform = AffineSpline(4, 2.0, 0.7, 3.0)
+    out = partition.moved_channels * transform.size
+    network = AttentionNetwork if attention else ConvolutionNetwork
+    coupling = Coupling(partition, network(partition.kept_channels, CONTEXT, 8, out), transform)
+    x = draw(3, *SHAPE, dtype=torch.float32)
+    z, ladj = coupling(x, draw(3, CONTEXT, *SHAPE[1:], dtype=torch.float32))
+    torch.testing.assert_close(z, x, rtol=0, atol=1e-5)
+    torch.testing.assert_close(ladj, torch.zeros(3), rtol=0, atol=1e-5)
+
+
+def test_autocast_leaves_transform_and_ladj_in_float32(coupling: Coupling) -> None:
+    """Under bfloat16 autocast the network loses precision, the bijection does not.
+
+    The oracle takes the network's bfloat16 answer and applies the transform in float64.
+    """
+    x = draw(3, *SHAPE, dtype=torch.float32)
+    context = draw(3, CONTEXT, *SHAPE[1:], seed=1, dtype=torch.float32)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        z, ladj = coupling(x, context)
+        back, back_ladj = coupling.inverse(z, context)
+        raw = coupling.network(coupling.partition.split(x)[0], context)
+    assert raw.dtype == torch.bfloat16
+    assert {z.dtype, ladj.dtype, back.dtype, back_ladj.dtype} == {torch.float32}
+
+    class Answered(nn.Module):
+        def forward(self, kept: Tensor, context: Tensor | None) -> Tensor:
+            return raw
+
+    exact = Coupling(coupling.partition, Answered(), coupling.transform)
+    exact_z, exact_ladj = exact(x.double(), None)
+    torch.testing.assert_close(z.double(), exact_z, rtol=0, atol=2e-5)
+    torch.testing.assert_close(ladj.double(), exact_ladj, rtol=0, atol=1e-4)
+    torch.testing.assert_close(back, x, rtol=0, atol=2e-4)
+    torch.testing.assert_close(back_ladj, -ladj, rtol=0, atol=2e-4)
+
+
+def test_context_transform_under_autocast(
+    randomise: Callable[..., ContextTransform],
+) -> None:
+    network = ConvolutionNetwork(0, CONTEXT, 8, 2 * SHAPE[0])
+    centre = randomise(ContextTransform(SHAPE[0], network, Affine(3.0)))
+    x = draw(3, *SHAPE, dtype=torch.float32)
+    context = draw(3, CONTEXT, *SHAPE[1:], seed=1, dtype=torch.float32)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        z, ladj = centre(x, context)
+        back, _ = centre.inverse(z, context)
+        raw = centre.network(None, context).double()
+    shift, log_scale = raw.reshape(3, SHAPE[0], 2, *SHAPE[1:]).unbind(2)
+    log_scale = 6 / math.pi * torch.atan(log_scale * math.pi / 6)
+    assert {z.dtype, ladj.dtype} == {torch.float32}
+    torch.testing.assert_close(z.double(), (x - shift) / log_scale.exp(), rtol=1e-5, atol=1e-5)
+    torch.testing.assert_close(ladj.double(), -log_scale.flatten(1).sum(1), rtol=1e-5, atol=1e-5)
+    torch.testing.assert_close(back, x, rtol=0, atol=1e-5)
+
+
+@pytest.mark.peers
+def test_two_couplings_are_freias_conditional_glow_block(
+    randomise: Callable[..., Composition],
+) -> None:
+    """FrEIA's block in reverse: each half is moved by (x - t) exp(-s), the second half first."""
+    from FrEIA.modules import GLOWCouplingBlock
+
+    bound = 0.7
+    ours = Composition(
+        Coupling(
+            ChannelPartition(4, keep_first=keep_first),
+            ConvolutionNetwork(2, CONTEXT, 8, 4),
+            Affine(bound),
+        )
+        for keep_first in (True, False)
+    )
+    randomise(ours).double()
+    networks = [coupling.network for coupling in ours.bijections]
+
+    class Subnet(nn.Module):
+        """Our network, with FrEIA's layout of inputs and outputs."""
+
+        def __init__(self, network: nn.Module) -> None:
+            super().__init__()
+            self.network = network
+
+        def forward(self, x: Tensor) -> Tensor:
+            raw = self.network(x[:, :2], x[:, 2:])
+            return torch.cat([raw[:, 1::2], raw[:, 0::2]], 1)  # log-scales, then shifts
+
+    remaining = iter(networks)
+    block = GLOWCouplingBlock(
+        [SHAPE],
+        [(CONTEXT, *SHAPE[1:])],
+        subnet_constructor=lambda dims_in, dims_out: Subnet(next(remaining)),
+        clamp=bound,
+        clamp_activation=lambda u: 2 / math.pi * torch.atan(u * math.pi / 2 / bound),
+    ).double()
+    x, context = draw(3, *SHAPE), draw(3, CONTEXT, *SHAPE[1:], seed=1)
+    for direction, reverse in ((ours.forward, True), (ours.inverse, False)):
+        (expected,), expected_ladj = block([x], [context], rev=reverse)
+        result, ladj = direction(x, context)
+        torch.testing.assert_close(result, expected, rtol=1e-12, atol=1e-12)
+        torch.testing.assert_close(ladj, expected_ladj, rtol=1e-12, atol=1e-12)
+
+
+def test_checkerboard() -> None:
+    even = checkerboard(2, 2, 3, keep_even=True)
+    assert even.tolist() == [[[True, False, True], [False, True, False]]] * 2
+    assert torch.equal(checkerboard(2, 2, 3, keep_even=False), ~even)
+
+
+def test_channel_partition_refuses_odd_channels() -> None:
+    with pytest.raises(ValueError, match="channels: expected an even number, got 3"):
+        ChannelPartition(3, keep_first=True)
+
+
+@pytest.mark.parametrize(
+    "keep",
+    [
+        torch.ones(2, 3, 3, dtype=torch.bool),
+        torch.zeros(2, 3, 3, dtype=torch.bool),
+        checkerboard(1, 3, 3, keep_even=True)[0],
+        checkerboard(1, 3, 3, keep_even=True).float(),
+    ],
+    ids=["all", "none", "two-dimensional", "float"],
+)
+def test_mask_partition_refuses(keep: Tensor) -> None:
+    with pytest.raises(ValueError, match="keep: expected"):
+        MaskPartition(keep)

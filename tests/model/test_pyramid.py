@@ -1,0 +1,421 @@
+"""The chroma pyramid: exact density, round trip, samples, and what each level depends on."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+import scipy.stats
+import torch
+from torch import Tensor
+
+from colorflow.model.condition import Condition
+from colorflow.model.config import PyramidConfig
+from colorflow.model.pyramid import ChromaPyramid, Level
+
+BATCH = 3
+LEVELS = 5
+NUMBERS = [2 * 4**2, 6 * 4**2, 6 * 8**2, 6 * 16**2, 6 * 32**2]
+ROUND_TRIP_BUDGET = 0.01
+"""CIELAB units, in float32, of the largest error of a chroma value."""
+
+
+@pytest.fixture
+def condition(make_condition: Callable[..., Condition]) -> Condition:
+    return make_condition(BATCH)
+
+
+def double(condition: Condition) -> Condition:
+    return condition.map(lambda x: x.double())
+
+
+def split(ab: np.ndarray, limit: float) -> tuple[list[np.ndarray], list[np.ndarray], list[float]]:
+    """An independent analysis: each level's numbers, its coarser means, and Haar's ladj.
+
+    The Haar step as a 4x4 matrix on the 2x2 cells (rows: mean, horizontal, vertical, diagonal).
+    """
+    cell = np.array([[0.5, 0.5, 0.5, 0.5], [1, -1, 1, -1], [1, 1, -1, -1], [1, -1, -1, 1]]) / 2
+    u = limit * np.arctanh(ab / limit)
+    parts, coarse, ladjs = [], [], []
+    while u.shape[-1] > 4:
+        size = u.shape[-1] // 2
+        cells = u.reshape(len(u), 2, size, 2, size, 2).transpose(0, 1, 2, 4, 3, 5)
+        z = cells.reshape(len(u), 2, size, size, 4) @ cell.T
+        u = z[..., 0]
+        parts.insert(0, np.concatenate([z[..., kind] for kind in (1, 2, 3)], 1))
+        coarse.insert(0, u)
+        ladjs.insert(0, 2 * size * size * np.linalg.slogdet(cell).logabsdet)
+    return [u, *parts], coarse, ladjs
+
+
+LEVEL_KINDS = {
+    "means": (True, True),
+    "attention-details": (False, True),
+    "convolution-details": (False, False),
+}
+
+
+@pytest.mark.parametrize("kind", LEVEL_KINDS)
+def test_level_density_is_that_of_the_jacobian(
+    kind: str,
+    make_config: Callable[..., PyramidConfig],
+    randomise: Callable[..., Level],
+    condition: Condition,
+) -> None:
+    """log N(z) + log |det dz/dx|, the Jacobian by autograd, sample by sample, in float64."""
+    first, attention = LEVEL_KINDS[kind]
+    config = dataclasses.replace(make_config().levels[0 if attention else 3], grid=4)
+    torch.manual_seed(0)
+    level = randomise(Level(config, first=first, extra_planes=0)).double()
+    condition = double(condition)
+    generator = torch.Generator().manual_seed(1)
+    x = torch.randn(BATCH, level.channels, 4, 4, generator=generator, dtype=torch.float64)
+    coarse = None if first else 20 * x[:, :2].flip(0)
+    with torch.no_grad():
+        log_prob = level(x, condition, coarse)
+        photo = level.context.of_photo(condition)
+        latent, ladj = level.encode(x, photo, coarse)
+        back, back_ladj = level.decode(latent, photo, coarse)
+    torch.testing.assert_close(back, x, rtol=0, atol=1e-9)
+    torch.testing.assert_close(back_ladj, -ladj, rtol=0, atol=1e-9)
+    for i in range(2):
+        rows = slice(i, i + 1)
+        given = (photo[rows], None if coarse is None else coarse[rows])
+        matrix = torch.autograd.functional.jacobian(
+            lambda v, given=given: level.encode(v, *given)[0], x[rows], vectorize=True
+        )
+        expected = torch.linalg.slogdet(matrix.reshape(x[0].numel(), -1)).logabsdet.item()
+        assert ladj[i].item() == pytest.approx(expected, abs=1e-8)
+        normal = scipy.stats.norm.logpdf(latent[i].numpy()).sum()
+        assert log_prob[i].item() == pytest.approx(normal + expected, abs=1e-8)
+
+
+def test_log_prob_is_the_sum_of_its_parts(
+    pyramid: ChromaPyramid, ab: Tensor, condition: Condition
+) -> None:
+    """Levels on numbers from an independent Haar analysis, plus ladj of Haar and of the box."""
+    pyramid, condition, ab = pyramid.double(), double(condition), ab.double()
+    limit = pyramid.config.chroma_limit
+    parts, coarse, haar_ladjs = split(ab.numpy(), limit)
+    given = [None, *(torch.from_numpy(c) for c in coarse)]
+    with torch.no_grad():
+        expected = [
+            level(torch.from_numpy(x), condition, c)
+            for level, x, c in zip(pyramid.levels, parts, given, strict=True)
+        ]
+        terms = pyramid.level_log_probs(ab, condition)
+        total = pyramid.log_prob(ab, condition)
+    bounded_ladj = -np.log(1 - (ab.numpy() / limit) ** 2).reshape(BATCH, -1).sum(1)
+    for index, ladj in enumerate([0.0, *haar_ladjs]):
+        expected[index] = expected[index] + ladj
+    expected[-1] = expected[-1] + torch.from_numpy(bounded_ladj)
+    for term, value in zip(terms, expected, strict=True):
+        torch.testing.assert_close(term, value, rtol=0, atol=1e-7)
+    torch.testing.assert_close(total, torch.stack(expected).sum(0), rtol=0, atol=1e-7)
+    assert total.shape == (BATCH,)
+
+
+def test_analyse_is_the_independent_analysis(pyramid: ChromaPyramid, ab: Tensor) -> None:
+    expected, _, _ = split(ab.double().numpy(), pyramid.config.chroma_limit)
+    for part, value in zip(pyramid.analyse(ab.double()), expected, strict=True):
+        np.testing.assert_allclose(part, value, rtol=0, atol=1e-10)
+
+
+def test_a_new_pyramid_starts_as_the_analysis_itself(
+    make_config: Callable[..., PyramidConfig], ab: Tensor, condition: Condition
+) -> None:
+    """All couplings are the identity, so latents are the analysis, reordered by channel at most."""
+    torch.manual_seed(0)
+    pyramid = ChromaPyramid(make_config()).eval()
+    with torch.no_grad():
+        latents = pyramid.encode(ab, condition)
+    for latent, part in zip(latents, pyramid.analyse(ab), strict=True):
+        torch.testing.assert_close(latent.sort(1).values, part.sort(1).values, rtol=1e-5, atol=1e-5)
+
+
+def test_round_trip_in_float32(pyramid: ChromaPyramid, ab: Tensor, condition: Condition) -> None:
+    with torch.no_grad():
+        latents = pyramid.encode(ab, condition)
+        back = pyramid.decode(latents, condition)
+    assert [tuple(z.shape[1:]) for z in latents] == pyramid.latent_shapes()
+    assert [z[0].numel() for z in latents] == NUMBERS
+    assert (back - ab).abs().max() < ROUND_TRIP_BUDGET
+
+
+def test_latents_of_decoded_latents(pyramid: ChromaPyramid, condition: Condition) -> None:
+    pyramid, condition = pyramid.double(), double(condition)
+    latents = [z.double() for z in draw_latents(pyramid, BATCH)]
+    with torch.no_grad():
+        back = pyramid.encode(pyramid.decode(latents, condition), condition)
+    for latent, other in zip(latents, back, strict=True):
+        torch.testing.assert_close(other, latent, rtol=0, atol=1e-7)
+
+
+def test_several_latents_of_each_photo_come_in_order(
+    pyramid: ChromaPyramid, condition: Condition
+) -> None:
+    latents = draw_latents(pyramid, 2 * BATCH)
+    with torch.no_grad():
+        together = pyramid.decode(latents, condition)
+        for i in range(2 * BATCH):
+            photo = slice(i // 2, i // 2 + 1)
+            alone = pyramid.decode(
+                [z[i : i + 1] for z in latents], condition.map(lambda x, photo=photo: x[photo])
+            )
+            torch.testing.assert_close(together[i], alone[0], rtol=0, atol=ROUND_TRIP_BUDGET)
+
+
+@pytest.mark.parametrize("levels", range(1, LEVELS + 1))
+def test_first_levels_alone_give_the_coarser_chroma(
+    pyramid: ChromaPyramid, ab: Tensor, condition: Condition, levels: int
+) -> None:
+    """The oracle averages the unbounded chroma over blocks."""
+    with torch.no_grad():
+        coarse = pyramid.decode(pyramid.encode(ab, condition)[:levels], condition)
+    side, limit = 4 * 2 ** (levels - 1), pyramid.config.chroma_limit
+    u = limit * np.arctanh(ab.double().numpy() / limit)
+    means = u.reshape(BATCH, 2, side, 64 // side, side, 64 // side).mean((3, 5))
+    np.testing.assert_allclose(
+        coarse, limit * np.tanh(means / limit), rtol=0, atol=ROUND_TRIP_BUDGET
+    )
+
+
+def draw_latents(pyramid: ChromaPyramid, count: int) -> list[Tensor]:
+    generator = torch.Generator().manual_seed(3)
+    return [torch.randn(count, *shape, generator=generator) for shape in pyramid.latent_shapes()]
+
+
+def sample(
+    pyramid: ChromaPyramid, condition: Condition, n: int, temperatures: list[float], seed: int = 0
+) -> Tensor:
+    with torch.no_grad():
+        return pyramid.sample(condition, n, temperatures, torch.Generator().manual_seed(seed))
+
+
+@pytest.mark.parametrize("temperature", [0.0, 1.0, 3.0])
+def test_samples_stay_in_the_box(
+    pyramid: ChromaPyramid, condition: Condition, temperature: float
+) -> None:
+    ab = sample(pyramid, condition, 4, [temperature] * LEVELS)
+    assert ab.shape == (BATCH, 4, 2, 64, 64)
+    assert ab.dtype == torch.float32
+    assert ab.isfinite().all()
+    assert ab.abs().max() < pyramid.config.chroma_limit
+
+
+def test_samples_repeat_by_generator(pyramid: ChromaPyramid, condition: Condition) -> None:
+    schedule = [0.9, 0.5, 0.3, 0.1, 0.1]
+    torch.manual_seed(1)
+    first = sample(pyramid, condition, 2, schedule, seed=5)
+    torch.manual_seed(2)  # the global source plays no part
+    assert torch.equal(sample(pyramid, condition, 2, schedule, seed=5), first)
+    other = sample(pyramid, condition, 2, schedule, seed=6)
+    assert (other - first).abs().amax((2, 3, 4)).min() > 1
+    assert (first[:, 0] - first[:, 1]).abs().amax((1, 2, 3)).min() > 1
+
+
+def test_temperatures_are_the_std_of_each_level(
+    pyramid: ChromaPyramid, condition: Condition
+) -> None:
+    """Encoding a sample gives its latents back: coarse to fine, each with its own std."""
+    schedule = [0.9, 0.5, 0.0, 0.25, 0.1]
+    ab = sample(pyramid, condition, 8, schedule).flatten(0, 1)
+    repeated = condition.map(lambda x: x.repeat_interleave(8, 0))
+    with torch.no_grad():
+        latents = pyramid.encode(ab, repeated)
+    for latent, temperature in zip(latents, schedule, strict=True):
+        assert latent.std().item() == pytest.approx(temperature, rel=0.1, abs=0.01)
+        assert abs(latent.mean().item()) < 0.15 * temperature + 0.01
+
+
+def test_sample_of_temperature_zero_is_the_decoded_zero(
+    pyramid: ChromaPyramid, condition: Condition
+) -> None:
+    """It also says that the n samples of a photo belong to that photo."""
+    ab = sample(pyramid, condition, 2, [0.0] * LEVELS)
+    zeros = [torch.zeros(1, *shape) for shape in pyramid.latent_shapes()]
+    for i in range(BATCH):
+        with torch.no_grad():
+            alone = pyramid.decode(zeros, condition.map(lambda x, i=i: x[i : i + 1]))
+        torch.testing.assert_close(ab[i], alone.expand(2, -1, -1, -1), rtol=0, atol=0.01)
+    assert (ab[0] - ab[1]).abs().max() > 1
+
+
+def test_samples_depend_on_lightness_and_features_of_their_photo_alone(
+    pyramid: ChromaPyramid, condition: Condition
+) -> None:
+    before = sample(pyramid, condition, 2, [0.5] * LEVELS)
+
+    def change(x: Tensor) -> Tensor:
+        changed = x.clone()
+        changed[1] = x[1].flip(-1)
+        return changed
+
+    lightness = dataclasses.replace(condition, lightness=change(condition.lightness))
+    features = dataclasses.replace(
+        condition, features={grid: change(x) for grid, x in condition.features.items()}
+    )
+    for changed in (lightness, features):
+        after = sample(pyramid, changed, 2, [0.5] * LEVELS)
+        difference = (after - before).abs().amax((1, 2, 3, 4))
+        assert difference[1] > 1
+        assert torch.equal(difference[[0, 2]], torch.zeros(2))
+
+
+def test_photos_are_independent(pyramid: ChromaPyramid, ab: Tensor, condition: Condition) -> None:
+    pyramid, condition, ab = pyramid.double(), double(condition), ab.double()
+    with torch.no_grad():
+        before = pyramid.log_prob(ab, condition)
+        others = condition.map(lambda x: torch.cat([x[:1], 0.5 * x[1:].flip(0)]))
+        after = pyramid.log_prob(torch.cat([ab[:1], -ab[1:]]), others)
+        alone = pyramid.log_prob(ab[:1], condition.map(lambda x: x[:1]))
+    assert after[0].item() == pytest.approx(before[0].item(), abs=1e-8)
+    assert alone[0].item() == pytest.approx(before[0].item(), abs=1e-8)
+    assert (after[1:] - before[1:]).abs().min() > 1
+
+
+def test_every_level_depends_on_lightness_and_on_its_own_feature_maps(
+    pyramid: ChromaPyramid, ab: Tensor, condition: Condition
+) -> None:
+    def terms(condition: Condition) -> Tensor:
+        with torch.no_grad():
+            return torch.stack(pyramid.level_log_probs(ab, condition))
+
+    before = terms(condition)
+    darker = dataclasses.replace(condition, lightness=0.5 * condition.lightness)
+    assert (terms(darker) != before).all()
+    for grid, x in condition.features.items():
+        features = {**condition.features, grid: x.flip(-1)}
+        changed = (terms(dataclasses.replace(condition, features=features)) != before).all(1)
+        assert changed.tolist() == [grid in level.maps for level in pyramid.config.levels]
+
+
+def test_a_level_depends_on_coarser_chroma_and_never_on_finer(
+    pyramid: ChromaPyramid, ab: Tensor, condition: Condition
+) -> None:
+    """Changing the latents of one level leaves coarser terms alone and moves all finer ones."""
+    pyramid, condition = pyramid.double(), double(condition)
+    with torch.no_grad():
+        latents = pyramid.encode(ab.double(), condition)
+        before = torch.stack(pyramid.level_log_probs(ab.double(), condition))
+        for index in range(LEVELS):
+            changed = [z + 0.5 if i == index else z for i, z in enumerate(latents)]
+            other = pyramid.decode(changed, condition)
+            after = torch.stack(pyramid.level_log_probs(other, condition))
+            difference = (after - before).abs().amin(1)
+            assert (difference[:index] < 1e-6).all()
+            assert difference[index] > 1e-2
+            if index + 1 < LEVELS:
+                assert difference[index + 1] > 1e-2
+
+
+def test_gradient_reaches_every_parameter(
+    pyramid: ChromaPyramid, ab: Tensor, condition: Condition
+) -> None:
+    pyramid.log_prob(ab, condition).mean().backward()
+    for name, parameter in pyramid.named_parameters():
+        assert parameter.grad is not None, name
+        assert parameter.grad.isfinite().all(), name
+        assert parameter.grad.abs().max() > 0, name
+
+
+def test_chroma_at_and_beyond_the_box_has_finite_density_and_gradient(
+    pyramid: ChromaPyramid, condition: Condition
+) -> None:
+    ab = torch.full((BATCH, 2, 64, 64), 128.0)
+    ab[1] *= -1
+    ab[2] = 1e4
+    ab.requires_grad_()
+    log_prob = pyramid.log_prob(ab, condition)
+    (gradient,) = torch.autograd.grad(log_prob.sum(), ab)
+    assert log_prob.isfinite().all()
+    assert gradient.isfinite().all()
+
+
+def test_dropout_in_training_alone(
+    pyramid: ChromaPyramid, ab: Tensor, condition: Condition
+) -> None:
+    with torch.no_grad():
+        assert torch.equal(pyramid.log_prob(ab, condition), pyramid.log_prob(ab, condition))
+        pyramid.train()
+        torch.manual_seed(0)
+        assert not torch.equal(pyramid.log_prob(ab, condition), pyramid.log_prob(ab, condition))
+
+
+def test_fit_standardises_a_levels_numbers(
+    make_config: Callable[..., PyramidConfig], ab: Tensor, condition: Condition
+) -> None:
+    pyramid = ChromaPyramid(make_config()).eval()
+    for level, part in zip(pyramid.levels, pyramid.analyse(ab), strict=True):
+        level.fit(part, condition)
+    with torch.no_grad():
+        latents = pyramid.encode(ab, condition)  # couplings are the identity
+    for latent in latents:
+        mean, std = latent.mean((0, 2, 3)), latent.std((0, 2, 3))
+        torch.testing.assert_close(mean, torch.zeros_like(mean), rtol=0, atol=1e-4)
+        torch.testing.assert_close(std, torch.ones_like(std), rtol=0, atol=1e-4)
+
+
+def test_extra_planes_change_density_and_samples(
+    make_config: Callable[..., PyramidConfig],
+    make_condition: Callable[..., Condition],
+    make_pyramid: Callable[..., ChromaPyramid],
+    ab: Tensor,
+) -> None:
+    pyramid = make_pyramid(make_config(extra_planes=3))
+    condition = make_condition(BATCH, planes=3)
+    other = dataclasses.replace(condition, planes=condition.planes + 1)
+    with torch.no_grad():
+        terms = torch.stack(pyramid.level_log_probs(ab, condition))
+        other_terms = torch.stack(pyramid.level_log_probs(ab, other))
+    assert (terms != other_terms).all()
+    first, second = (sample(pyramid, c, 1, [0.5] * LEVELS) for c in (condition, other))
+    assert (first - second).abs().max() > 1
+    with pytest.raises(ValueError, match="expected extra planes"):
+        pyramid.log_prob(ab, make_condition(BATCH))
+
+
+@pytest.mark.parametrize(
+    "shape",
+    [(2, 2, 64, 64), (3, 2, 32, 32), (3, 3, 64, 64), (3, 64, 64)],
+    ids=["batch", "grid", "channels", "dimensions"],
+)
+def test_refuses_ab_of_another_shape(
+    pyramid: ChromaPyramid, condition: Condition, shape: tuple[int, ...]
+) -> None:
+    for function in (pyramid.log_prob, pyramid.encode):
+        with pytest.raises(ValueError, match=r"ab: expected .*got \("):
+            function(torch.zeros(shape), condition)
+
+
+@pytest.mark.parametrize("temperatures", [[], [1.0] * 4, [1.0] * 6])
+def test_refuses_temperatures_of_other_levels(
+    pyramid: ChromaPyramid, condition: Condition, temperatures: list[float]
+) -> None:
+    with pytest.raises(ValueError, match="temperatures: expected 5"):
+        pyramid.sample(condition, 1, temperatures)
+
+
+@pytest.mark.parametrize("n", [0, -1])
+def test_refuses_no_samples(pyramid: ChromaPyramid, condition: Condition, n: int) -> None:
+    with pytest.raises(ValueError, match="n: expected at least 1"):
+        pyramid.sample(condition, n, [1.0] * LEVELS)
+
+
+@pytest.mark.parametrize("count", [BATCH + 1, BATCH - 1, 1])
+def test_refuses_latents_that_do_not_share_out_among_photos(
+    pyramid: ChromaPyramid, condition: Condition, count: int
+) -> None:
+    with pytest.raises(ValueError, match=f"latents: expected a multiple of 3 photos, got {count}"):
+        pyramid.decode(draw_latents(pyramid, count), condition)
+
+
+def test_refuses_latents_of_no_level_or_of_too_many(
+    pyramid: ChromaPyramid, condition: Condition
+) -> None:
+    latents = draw_latents(pyramid, BATCH)
+    for wrong in ([], [*latents, latents[-1]]):
+        with pytest.raises(ValueError, match="latents: expected those of 1 to 5 levels"):
+            pyramid.decode(wrong, condition)

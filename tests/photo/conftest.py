@@ -1,0 +1,57 @@
+"""Pictures that the photo tests share; small, so that each test takes milliseconds."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import skimage.data
+from PIL import Image
+
+
+@pytest.fixture(scope="session")
+def picture() -> Image.Image:
+    """A colour photo of 96 x 64 pixels without any symmetry."""
+    return Image.fromarray(skimage.data.chelsea()).resize((96, 64))
+
+
+@pytest.fixture
+def encoded() -> Callable[..., bytes]:
+    """A picture as the bytes of a file that Pillow writes."""
+
+    def encode(image: Image.Image, format: str, **options: object) -> bytes:
+        buffer = io.BytesIO()
+        image.save(buffer, format, **options)
+        return buffer.getvalue()
+
+    return encode
+
+
+@pytest.fixture
+def saved(tmp_path: Path) -> Callable[..., Path]:
+    """Write bytes, or a picture with Pillow's options, to a file and return its path."""
+
+    def save(content: bytes | Image.Image, name: str, **options: object) -> Path:
+        path = tmp_path / name
+        if isinstance(content, bytes):
+            path.write_bytes(content)
+        else:
+            content.save(path, **options)
+        return path
+
+    return save
+
+
+@pytest.fixture(scope="session")
+def sepia() -> Callable[[np.ndarray], np.ndarray]:
+    """Grey uint8 (H, W) to the tones of a brown print, uint8 (H, W, 3)."""
+
+    def tone(grey: np.ndarray) -> np.ndarray:
+        levels = [0, 128, 255]
+        channels = [(30, 150, 255), (15, 110, 240), (5, 70, 205)]
+        return np.stack([np.interp(grey, levels, c) for c in channels], -1).astype(np.uint8)
+
+    return tone

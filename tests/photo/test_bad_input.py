@@ -1,0 +1,315 @@
+"""Bad input: one PhotoError that names the file and the reason, whatever the file holds."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import random
+import struct
+import threading
+import warnings
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import skimage.data
+import tifffile
+from PIL import Image, ImageFile, TiffImagePlugin
+
+from colorflow.errors import ColorflowError, PhotoTooLargeError, UnreadablePhotoError
+from colorflow.photo import Kind, read_photo
+
+Saved = Callable[..., Path]
+
+
+def picture() -> Image.Image:
+    return Image.fromarray(skimage.data.chelsea()).resize((96, 64))
+
+
+def encode(format: str, mode: str = "RGB", **options: object) -> bytes:
+    image = picture().quantize(32) if mode == "P" else picture().convert(mode)
+    if options.get("save_all"):
+        options["append_images"] = [picture().rotate(90)]
+    buffer = io.BytesIO()
+    image.save(buffer, format, **options)
+    return buffer.getvalue()
+
+
+FILES = {
+    "jpeg": encode("JPEG"),
+    "jpeg progressive": encode("JPEG", progressive=True),
+    "jpeg restarts": encode("JPEG", restart_marker_rows=1),
+    "jpeg grey": encode("JPEG", "L"),
+    "jpeg cmyk": encode("JPEG", "CMYK"),
+    "png": encode("PNG"),
+    "png alpha": encode("PNG", "RGBA"),
+    "png palette": encode("PNG", "P"),
+    "png 1 bit": encode("PNG", "1"),
+    "webp": encode("WEBP"),
+    "webp lossless": encode("WEBP", "RGBA", lossless=True),
+    "webp animated": encode("WEBP", save_all=True),
+    "tiff": encode("TIFF"),
+    "tiff lzw": encode("TIFF", compression="tiff_lzw"),
+    "tiff deflate": encode("TIFF", compression="tiff_adobe_deflate"),
+    "tiff jpeg": encode("TIFF", compression="jpeg"),
+    "bmp": encode("BMP"),
+    "bmp palette": encode("BMP", "P"),
+}
+TRAILER = {"png": 24}
+"""Bytes after the last pixel, CRC included, that a complete picture can do without."""
+
+
+def assert_whole_or_refused(path: Path, whole: np.ndarray) -> None:
+    with contextlib.suppress(UnreadablePhotoError):
+        np.testing.assert_array_equal(read_photo(path).pixels, whole)
+
+
+@pytest.mark.parametrize("kind", FILES)
+def test_a_truncated_file_is_an_error_and_not_a_half_picture(saved: Saved, kind: str) -> None:
+    content = FILES[kind]
+    whole = read_photo(saved(content, "whole")).pixels
+    step = max(1, len(content) // 60)
+    cuts = {*range(1, len(content), step), *range(max(1, len(content) - 30), len(content))}
+    for cut in sorted(cuts):
+        path = saved(content[:cut], "cut.jpg")
+        if len(content) - cut > TRAILER.get(kind.split()[0], 0):
+            with pytest.raises(UnreadablePhotoError, match=f"^{path}: "):
+                read_photo(path)
+        else:
+            assert_whole_or_refused(path, whole)
+
+
+def test_a_large_jpeg_cut_at_pillows_block_size_is_an_error(saved: Saved) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (600, 600, 3)).astype(np.uint8)
+    for progressive in (False, True):
+        buffer = io.BytesIO()
+        Image.fromarray(noise).save(buffer, "JPEG", progressive=progressive)
+        content = buffer.getvalue()
+        assert len(content) > 3 * 65536
+        for cut in (65536, 65537, 131072, len(content) - 2):
+            with pytest.raises(UnreadablePhotoError, match="damaged or incomplete"):
+                read_photo(saved(content[:cut], "cut.jpg"))
+
+
+def end_of_headers(jpeg: bytes) -> int:
+    return jpeg.index(b"\xff\xda") + 20
+
+
+@pytest.mark.parametrize("kind", [kind for kind in FILES if kind.startswith("jpeg")])
+def test_a_truncated_jpeg_that_was_closed_is_an_error_too(saved: Saved, kind: str) -> None:
+    content = FILES[kind]
+    start, stop = end_of_headers(content), len(content) - 60  # but for the last block
+    for cut in range(start, stop, max(1, (stop - start) // 30)):
+        if content[cut - 1] == 0xFF or b"\xff" in content[cut - 24 : cut + 1]:
+            continue  # a marker may be cut; see the other test
+        with pytest.raises(UnreadablePhotoError, match="its data ends too early"):
+            read_photo(saved(content[:cut] + b"\xff\xd9", "closed.jpg"))
+
+
+@pytest.mark.parametrize("mode", ["RGB", "L"])
+@pytest.mark.parametrize("progressive", [False, True])
+def test_a_jpeg_that_really_ends_in_grey_is_read(
+    saved: Saved, mode: str, progressive: bool
+) -> None:
+    image = picture().convert(mode)
+    image.paste((128, 128, 128) if mode == "RGB" else 128, (0, 24, 96, 64))
+    buffer = io.BytesIO()
+    image.save(buffer, "JPEG", progressive=progressive, restart_marker_rows=2)
+    photo = read_photo(saved(buffer.getvalue() + b"trailing data \xff\xd9", "grey.jpg"))
+    assert photo.pixels[-1, -1].tolist() == np.asarray(image)[-1, -1].tolist()
+
+
+@pytest.mark.parametrize("kind", FILES)
+def test_damaged_bytes_raise_nothing_but_our_errors(saved: Saved, kind: str) -> None:
+    rng = random.Random(kind)
+    for _ in range(60):
+        content = bytearray(FILES[kind])
+        for _ in range(rng.choice([1, 2, 8])):
+            reach = rng.choice([40, 200, len(content)])
+            content[rng.randrange(min(reach, len(content)))] = rng.choice(
+                [0, 255, rng.randrange(256)]
+            )
+        path = saved(bytes(content), "damaged")
+        message = message_of_reading(path)
+        assert message is None or message.startswith(f"{path}: ")
+        assert message is None or "\n" not in message
+
+
+def message_of_reading(path: Path) -> str | None:
+    try:
+        assert read_photo(path, max_pixels=1_000_000).kind in Kind
+    except ColorflowError as error:
+        return str(error)
+    return None
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"", "the file is empty"),
+        (b"\n", "not a JPEG, PNG, WebP, TIFF or BMP"),
+        (b"Dear grandmother, ", "not a JPEG, PNG, WebP, TIFF or BMP"),
+        (b"<html><body>404</body></html>", "not a JPEG, PNG, WebP, TIFF or BMP"),
+        (b"GIF89a" + bytes(50), "not a JPEG, PNG, WebP, TIFF or BMP"),
+        (b"\0\0\0\x18ftypheic" + bytes(50), "not a JPEG, PNG, WebP, TIFF or BMP"),
+        (b"BMW is a car", "damaged or incomplete"),
+        (b"\xff\xd8\xff", "damaged or incomplete"),
+        (b"\x89PNG\r\n\x1a\n", "damaged or incomplete"),
+        (b"RIFF\0\0\0\0WEBP", "damaged or incomplete"),
+        (b"II*\0", "damaged or incomplete"),
+        (bytes(1000), "not a JPEG, PNG, WebP, TIFF or BMP"),
+    ],
+)
+def test_files_that_hold_no_picture(saved: Saved, content: bytes, reason: str) -> None:
+    path = saved(content, "photo.jpg")
+    with pytest.raises(UnreadablePhotoError, match=reason) as caught:
+        read_photo(path)
+    assert str(caught.value).startswith(f"{path}: ")
+    assert caught.value.source == str(path)
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("missing.jpg", "there is no such file"),
+        ("missing/photo.jpg", "there is no such file"),
+        (".", "this is a folder, not a picture"),
+        ("nul\0.jpg", "the file cannot be opened"),
+        ("x" * 300, "the file cannot be opened"),
+    ],
+)
+def test_paths_that_lead_to_no_file(tmp_path: Path, name: str, reason: str) -> None:
+    with pytest.raises(UnreadablePhotoError, match=reason):
+        read_photo(tmp_path / name)
+
+
+def test_a_pipe_and_a_device_are_refused_without_waiting(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe.jpg"
+    os.mkfifo(pipe)
+    for path in (pipe, "/dev/zero"):
+        with pytest.raises(UnreadablePhotoError, match="not a regular file"):
+            read_photo(path)
+
+
+def test_no_permission(saved: Saved, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = saved(FILES["png"], "photo.png")
+
+    def refuse(*_: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("builtins.open", refuse)  # root may read everything
+    with pytest.raises(UnreadablePhotoError, match="permission to read the file is denied"):
+        read_photo(path)
+
+
+def huge_png(side: int) -> bytes:
+    head = struct.pack(">IIBBBBB", side, side, 8, 2, 0, 0, 0)
+    chunks = ((b"IHDR", head), (b"IDAT", zlib.compress(bytes(1000))), (b"IEND", b""))
+    return b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+        for name, data in chunks
+    )
+
+
+def huge_jpeg(side: int) -> bytes:
+    content = bytearray(FILES["jpeg"])
+    frame = content.index(b"\xff\xc0")
+    struct.pack_into(">HH", content, frame + 5, side, side)
+    return bytes(content)
+
+
+def huge_webp(side: int) -> bytes:
+    extended = struct.pack("<IHBHB", 0, side - 1, 0, side - 1, 0)
+    body = b"WEBPVP8X" + struct.pack("<I", 10) + extended + FILES["webp"][12:]
+    return b"RIFF" + struct.pack("<I", len(body)) + body
+
+
+def huge_tiff(side: int) -> bytes:
+    directory = TiffImagePlugin.ImageFileDirectory_v2()
+    strips = {256: side, 257: side, 258: (8, 8, 8), 259: 5, 262: 2, 273: 8, 277: 3, 279: 100}
+    for tag, value in strips.items():
+        directory[tag] = value
+    buffer = io.BytesIO()
+    directory.save(buffer)
+    return buffer.getvalue() + bytes(100)
+
+
+def huge_bmp(side: int) -> bytes:
+    return b"BM" + struct.pack("<IIIIiiHHIIiiII", 0, 0, 54, 40, side, side, 1, 24, *[0] * 6)
+
+
+@pytest.mark.parametrize("make", [huge_png, huge_jpeg, huge_webp, huge_tiff, huge_bmp])
+def test_a_decompression_bomb_is_refused_from_its_header(
+    saved: Saved, make: Callable[[int], bytes]
+) -> None:
+    path = saved(make(30_000), "bomb.jpg")
+    with pytest.raises(PhotoTooLargeError, match=r"30000 x 30000 pixels.*200 million"):
+        read_photo(path)
+    # Between Pillow's own two limits (89 and 179 megapixels) and ours: an error of the content.
+    if make is huge_jpeg:
+        return  # decodes, in seconds, before it is found out
+    with pytest.raises(UnreadablePhotoError, match="damaged or incomplete"):
+        read_photo(saved(make(10_001), "no bomb.jpg"))
+
+
+@pytest.mark.parametrize(
+    ("content", "size"),
+    [(FILES["webp"], (96, 64)), (FILES["webp lossless"], (96, 64)), (FILES["png"], (96, 64))],
+)
+def test_the_limit_is_exact(saved: Saved, content: bytes, size: tuple[int, int]) -> None:
+    path = saved(content, "photo")
+    width, height = size
+    assert read_photo(path, max_pixels=width * height).width == width
+    with pytest.raises(PhotoTooLargeError, match=f"{width} x {height} pixels"):
+        read_photo(path, max_pixels=width * height - 1)
+
+
+def test_no_memory(saved: Saved, monkeypatch: pytest.MonkeyPatch) -> None:
+    def exhaust(*_: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(ImageFile.ImageFile, "load", exhaust)
+    with pytest.raises(PhotoTooLargeError, match="does not fit into memory"):
+        read_photo(saved(FILES["png"], "photo.png"))
+
+
+@pytest.mark.parametrize("dtype", [np.uint16, np.int16, np.int32, np.float32])
+def test_grey_files_of_more_than_eight_bits_are_refused(tmp_path: Path, dtype: type) -> None:
+    deep = np.arange(12).reshape(3, 4).astype(dtype)
+    paths = [tmp_path / "deep.tif"]
+    tifffile.imwrite(paths[0], deep, photometric="minisblack")
+    if dtype == np.uint16:
+        paths.append(tmp_path / "deep.png")
+        Image.fromarray(deep).save(paths[1])
+    for path in paths:
+        with pytest.raises(UnreadablePhotoError, match=r"more than 8 bits.*save it with 8 bits"):
+            read_photo(path)
+
+
+def test_pillows_warnings_stay_quiet_and_filters_come_back(saved: Saved) -> None:
+    exif = b"Exif\0\0MM\0*\0\0\0\x08\0\x02\x01\x0f\0\x02\0\0\xff\xff\0\0\xff\xff"
+    path = saved(encode("JPEG", exif=exif), "photo.jpg")
+    failures: list[BaseException] = []
+
+    def read_often() -> None:
+        try:
+            for _ in range(30):
+                read_photo(path)
+        except BaseException as error:
+            failures.append(error)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        filters = list(warnings.filters)
+        threads = [threading.Thread(target=read_often) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert failures == []
+        assert warnings.filters == filters
+        with pytest.raises(UserWarning, match="Truncated"), Image.open(path):
+            pass  # as Pillow alone would have it

@@ -1,0 +1,248 @@
+"""Files to pixels: every format and mode, orientation, transparency, first frames."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import tifffile
+from PIL import Image, ImageChops, ImageOps
+
+from colorflow.photo import photo_from_image, read_photo
+
+Saved = Callable[..., Path]
+
+# EXIF 2.32, tag 274: where the stored rows begin and where the stored columns begin, on the
+# upright picture.
+ORIENTATIONS = {
+    1: ("top", "left"),
+    2: ("top", "right"),
+    3: ("bottom", "right"),
+    4: ("bottom", "left"),
+    5: ("left", "top"),
+    6: ("right", "top"),
+    7: ("right", "bottom"),
+    8: ("left", "bottom"),
+}
+
+
+def stored(upright: np.ndarray, orientation: int) -> np.ndarray:
+    """How a camera held in some way stores the upright picture."""
+    first_row, first_column = ORIENTATIONS[orientation]
+    array = upright if first_row in ("top", "bottom") else upright.swapaxes(0, 1)
+    if first_row in ("bottom", "right"):
+        array = array[::-1]
+    if first_column in ("bottom", "right"):
+        array = array[:, ::-1]
+    return np.ascontiguousarray(array)
+
+
+def with_orientation(orientation: int) -> bytes:
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    return exif.tobytes()
+
+
+@pytest.mark.parametrize(
+    ("mode", "name", "options"),
+    [
+        ("RGB", "p.png", {}),
+        ("L", "p.png", {}),
+        ("RGB", "p.webp", {"lossless": True}),  # WebP has no grey mode
+        ("RGB", "p.tif", {}),
+        ("L", "p.tif", {}),
+        ("RGB", "p.tif", {"compression": "tiff_lzw"}),
+        ("L", "p.tif", {"compression": "tiff_adobe_deflate"}),
+        ("RGB", "p.bmp", {}),
+        ("L", "p.bmp", {}),
+    ],
+)
+def test_lossless_formats_give_the_pixels_back(
+    picture: Image.Image, saved: Saved, mode: str, name: str, options: dict[str, object]
+) -> None:
+    image = picture.convert(mode)
+    photo = read_photo(saved(image, name, **options))
+    np.testing.assert_array_equal(photo.pixels, np.asarray(image))
+    assert photo.alpha is None
+    assert photo.pixels.flags.c_contiguous
+    assert photo.pixels.flags.writeable
+    assert (photo.width, photo.height) == (96, 64)
+
+
+@pytest.mark.parametrize("mode", ["RGB", "L"])
+@pytest.mark.parametrize(
+    "options", [{}, {"progressive": True}, {"subsampling": 0}, {"restart_marker_rows": 1}]
+)
+def test_jpeg_matches_opencv(
+    picture: Image.Image, saved: Saved, mode: str, options: dict[str, object]
+) -> None:
+    path = saved(picture.convert(mode), "p.jpg", **options)
+    expected = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
+    if mode == "RGB":
+        expected = expected[..., ::-1]
+    actual = read_photo(path).pixels
+    assert actual.shape == expected.shape
+    assert np.abs(actual.astype(int) - expected).max() <= 2  # two builds of libjpeg-turbo
+
+
+@pytest.mark.parametrize("orientation", ORIENTATIONS)
+@pytest.mark.parametrize(
+    ("name", "options"), [("p.png", {}), ("p.webp", {"lossless": True}), ("p.tif", {})]
+)
+def test_orientation_of_lossless_files(
+    picture: Image.Image, saved: Saved, name: str, options: dict[str, object], orientation: int
+) -> None:
+    upright = np.asarray(picture)
+    image = Image.fromarray(stored(upright, orientation))
+    path = saved(image, name, exif=with_orientation(orientation), **options)
+    np.testing.assert_array_equal(read_photo(path).pixels, upright)
+
+
+@pytest.mark.parametrize("orientation", ORIENTATIONS)
+def test_orientation_of_jpeg_matches_opencv(
+    picture: Image.Image, saved: Saved, orientation: int
+) -> None:
+    path = saved(picture, "p.jpg", exif=with_orientation(orientation), subsampling=0)
+    expected = cv2.imread(str(path))[..., ::-1]  # turns by EXIF itself
+    actual = read_photo(path).pixels
+    assert actual.shape == expected.shape
+    assert np.abs(actual.astype(int) - expected).max() <= 2
+
+
+def test_orientation_turns_alpha_too(picture: Image.Image, saved: Saved) -> None:
+    alpha = np.asarray(picture.convert("L"))
+    upright = np.dstack([np.asarray(picture), alpha])
+    path = saved(Image.fromarray(stored(upright, 6)), "p.png", exif=with_orientation(6))
+    photo = read_photo(path)
+    np.testing.assert_array_equal(photo.alpha, alpha)
+    np.testing.assert_array_equal(photo.pixels, upright[..., :3])
+
+
+def test_one_bit_png(picture: Image.Image, saved: Saved) -> None:
+    photo = read_photo(saved(picture.convert("1"), "p.png"))
+    np.testing.assert_array_equal(photo.pixels, np.asarray(picture.convert("1")) * np.uint8(255))
+
+
+def test_palette_png_and_bmp(picture: Image.Image, saved: Saved) -> None:
+    image = picture.quantize(32)
+    for name in ("p.png", "p.bmp"):
+        photo = read_photo(saved(image, name))
+        np.testing.assert_array_equal(photo.pixels, np.asarray(image.convert("RGB")))
+        assert photo.alpha is None
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [("p.png", {}), ("p.webp", {"lossless": True, "exact": True}), ("p.tif", {})],
+)
+def test_alpha_is_kept(
+    picture: Image.Image, saved: Saved, name: str, options: dict[str, object]
+) -> None:
+    image = picture.copy()
+    image.putalpha(picture.convert("L"))
+    photo = read_photo(saved(image, name, **options))
+    np.testing.assert_array_equal(photo.pixels, np.asarray(picture))
+    np.testing.assert_array_equal(photo.alpha, np.asarray(picture.convert("L")))
+
+
+def test_grey_with_alpha(picture: Image.Image, saved: Saved) -> None:
+    grey, alpha = picture.convert("L"), picture.getchannel("B")
+    photo = read_photo(saved(Image.merge("LA", (grey, alpha)), "p.png"))
+    np.testing.assert_array_equal(photo.pixels, np.asarray(grey))
+    np.testing.assert_array_equal(photo.alpha, np.asarray(alpha))
+
+
+@pytest.mark.parametrize(
+    ("mode", "colour", "shape"),
+    [("RGB", (10, 20, 30), (2, 2, 3)), ("L", 10, (2, 2)), ("1", 1, (2, 2))],
+)
+def test_one_transparent_colour(
+    saved: Saved, mode: str, colour: object, shape: tuple[int, ...]
+) -> None:
+    image = Image.new(mode, (2, 2))
+    image.putpixel((1, 0), colour)
+    photo = read_photo(saved(image, "p.png", transparency=colour))
+    assert photo.pixels.shape == shape
+    np.testing.assert_array_equal(photo.alpha, [[255, 0], [255, 255]])
+
+
+@pytest.mark.parametrize("transparency", [1, bytes([255, 0, 128])])
+def test_transparent_palette_entries(saved: Saved, transparency: int | bytes) -> None:
+    image = Image.new("P", (3, 1))
+    image.putpalette([255, 0, 0, 0, 255, 0, 0, 0, 255])
+    for x in range(3):
+        image.putpixel((x, 0), x)
+    photo = read_photo(saved(image, "p.png", transparency=transparency))
+    np.testing.assert_array_equal(photo.pixels, [[[255, 0, 0], [0, 255, 0], [0, 0, 255]]])
+    last = 255 if transparency == 1 else 128
+    np.testing.assert_array_equal(photo.alpha, [[255, 0, last]])
+
+
+@pytest.mark.parametrize("name", ["p.png", "p.tif"])
+def test_sixteen_bit_colour_is_read_at_eight(saved: Saved, tmp_path: Path, name: str) -> None:
+    deep = np.random.default_rng(0).integers(0, 65536, (5, 7, 3)).astype(np.uint16)
+    path = tmp_path / name
+    if name == "p.png":
+        cv2.imwrite(str(path), deep[..., ::-1])
+    else:
+        tifffile.imwrite(path, deep, photometric="rgb")
+    np.testing.assert_allclose(read_photo(path).pixels, deep / 257, atol=1)  # the upper byte
+
+
+def test_cmyk_jpeg_of_adobe(picture: Image.Image, saved: Saved) -> None:
+    cmyk = picture.convert("CMYK")
+    photo = read_photo(saved(cmyk, "p.jpg", quality=100, subsampling=0))
+    ink = np.asarray(cmyk).astype(int)
+    expected = (255 - ink[..., :3]) * (255 - ink[..., 3:]) / 255
+    assert np.abs(photo.pixels - expected).mean() < 2
+    assert np.abs(photo.pixels - expected).max() < 16  # JPEG at quality 100
+
+
+def test_cmyk_jpeg_without_adobes_marker_holds_ink(
+    picture: Image.Image, encoded: Callable[..., bytes], saved: Saved
+) -> None:
+    cmyk = picture.convert("CMYK")
+    content = encoded(ImageChops.invert(cmyk), "JPEG", quality=100, subsampling=0)
+    start = content.index(b"\xff\xee")
+    assert content[start + 4 : start + 9] == b"Adobe"
+    length = int.from_bytes(content[start + 2 : start + 4], "big")
+    photo = read_photo(saved(content[:start] + content[start + 2 + length :], "p.jpg"))
+    assert np.abs(photo.pixels.astype(int) - np.asarray(picture)).mean() < 2
+
+
+def test_cmyk_tiff(saved: Saved) -> None:
+    image = Image.new("CMYK", (2, 1))
+    image.putpixel((0, 0), (255, 0, 0, 0))
+    image.putpixel((1, 0), (0, 0, 0, 128))
+    photo = read_photo(saved(image, "p.tif"))
+    np.testing.assert_allclose(photo.pixels, [[[0, 255, 255], [127, 127, 127]]], atol=1)
+
+
+def test_animations_and_pages_give_the_first(picture: Image.Image, saved: Saved) -> None:
+    later = [ImageOps.invert(picture), ImageOps.mirror(picture)]
+    for name, options in (("p.png", {}), ("p.webp", {"lossless": True}), ("p.tif", {})):
+        path = saved(picture, name, save_all=True, append_images=later, **options)
+        np.testing.assert_array_equal(read_photo(path).pixels, np.asarray(picture))
+
+
+def test_the_content_decides_and_not_the_suffix(picture: Image.Image, saved: Saved) -> None:
+    photo = read_photo(saved(picture, "p.jpg", format="PNG"))
+    np.testing.assert_array_equal(photo.pixels, np.asarray(picture))
+    assert photo.metadata.format == "PNG"
+
+
+def test_a_single_pixel(saved: Saved) -> None:
+    for name in ("p.png", "p.jpg", "p.webp", "p.tif", "p.bmp"):
+        assert read_photo(saved(Image.new("RGB", (1, 1)), name)).pixels.shape == (1, 1, 3)
+
+
+def test_a_file_and_its_opened_image_give_the_same(picture: Image.Image, saved: Saved) -> None:
+    path = saved(picture, "p.jpg", exif=with_orientation(8), dpi=(300, 200))
+    from_file = read_photo(path)
+    with Image.open(path) as image:
+        from_memory = photo_from_image(image)
+    np.testing.assert_array_equal(from_memory.pixels, from_file.pixels)
+    assert from_memory.metadata == from_file.metadata

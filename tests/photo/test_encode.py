@@ -1,0 +1,206 @@
+"""Photos to files: pixels, transparency, and all or nothing."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from collections.abc import Callable
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import tifffile
+from PIL import Image, ImageCms, JpegImagePlugin
+
+from colorflow.errors import WritePhotoError
+from colorflow.photo import Metadata, Photo, photo_from_image, read_photo, write_image
+
+Saved = Callable[..., Path]
+
+
+@pytest.fixture
+def photo(picture: Image.Image) -> Photo:
+    return photo_from_image(picture)
+
+
+@pytest.fixture
+def see_through(picture: Image.Image) -> Photo:
+    alpha = np.tile(np.linspace(0, 255, 96).astype(np.uint8), (64, 1))
+    return Photo(pixels=np.array(picture), alpha=alpha)
+
+
+@pytest.mark.parametrize("name", ["out.png", "out.PNG", "out.tif", "out.tiff"])
+def test_lossless_formats_hold_the_pixels(photo: Photo, tmp_path: Path, name: str) -> None:
+    write_image(tmp_path / name, photo.pixels, photo)
+    written = cv2.imread(str(tmp_path / name), cv2.IMREAD_UNCHANGED)
+    np.testing.assert_array_equal(written[..., ::-1], photo.pixels)
+
+
+def test_tiff_is_read_by_tifffile(see_through: Photo, tmp_path: Path) -> None:
+    tall = Photo(
+        pixels=np.tile(see_through.pixels, (3, 1, 1)), alpha=np.tile(see_through.alpha, (3, 1))
+    )
+    write_image(tmp_path / "out.tif", tall.pixels, tall)
+    with tifffile.TiffFile(tmp_path / "out.tif") as tiff:
+        (page,) = tiff.pages
+        assert page.compression.name == "ADOBE_DEFLATE"
+        assert len(page.dataoffsets) == 3
+        assert [sample.name for sample in page.extrasamples] == ["UNASSALPHA"]
+    with Image.open(tmp_path / "out.tif") as image:
+        np.testing.assert_array_equal(np.asarray(image), np.dstack([tall.pixels, tall.alpha]))
+
+
+def test_jpeg_is_of_quality_95_without_subsampling(photo: Photo, tmp_path: Path) -> None:
+    write_image(tmp_path / "out.jpg", photo.pixels, photo)
+    Image.fromarray(photo.pixels).save(tmp_path / "ref.jpg", quality=95)
+    with Image.open(tmp_path / "out.jpg") as image, Image.open(tmp_path / "ref.jpg") as reference:
+        assert JpegImagePlugin.get_sampling(image) == 0
+        assert image.quantization == reference.quantization
+        error = np.abs(np.asarray(image).astype(int) - photo.pixels)
+    assert error.mean() < 2
+
+
+def test_webp_is_close(photo: Photo, tmp_path: Path) -> None:
+    write_image(tmp_path / "out.webp", photo.pixels, photo)
+    error = np.abs(read_photo(tmp_path / "out.webp").pixels.astype(int) - photo.pixels)
+    assert error.mean() < 3
+
+
+def test_a_grey_photo_gets_its_colours(picture: Image.Image, tmp_path: Path) -> None:
+    grey = photo_from_image(picture.convert("L"))
+    write_image(tmp_path / "out.png", np.asarray(picture), grey)
+    np.testing.assert_array_equal(read_photo(tmp_path / "out.png").pixels, np.asarray(picture))
+
+
+@pytest.mark.parametrize("name", ["out.png", "out.webp", "out.tif"])
+def test_alpha_is_kept(see_through: Photo, tmp_path: Path, name: str) -> None:
+    write_image(tmp_path / name, see_through.pixels, see_through)
+    np.testing.assert_array_equal(read_photo(tmp_path / name).alpha, see_through.alpha)
+
+
+def test_jpeg_lays_transparency_on_white(see_through: Photo, tmp_path: Path) -> None:
+    write_image(tmp_path / "out.jpg", see_through.pixels, see_through)
+    opacity = see_through.alpha[..., None] / 255
+    expected = see_through.pixels * opacity + 255 * (1 - opacity)
+    written = read_photo(tmp_path / "out.jpg")
+    assert written.alpha is None
+    assert np.abs(written.pixels - expected).mean() < 2
+    assert written.pixels[:, 0].min() > 240
+
+
+@pytest.mark.parametrize("name", ["out.jpg", "out.png", "out.webp", "out.tif"])
+def test_the_profile_of_the_input_is_not_kept(
+    picture: Image.Image, saved: Saved, tmp_path: Path, name: str
+) -> None:
+    icc = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    photo = read_photo(saved(picture, "in.png", icc_profile=icc))
+    write_image(tmp_path / name, photo.pixels, photo)
+    with Image.open(tmp_path / name) as image:
+        assert "icc_profile" not in image.info
+        assert name != "out.png" or image.info["srgb"] == 0
+
+
+def test_exif_too_long_for_jpeg_is_left_out_there(photo: Photo, tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[0x010E] = "x" * 70_000
+    long = Photo(pixels=photo.pixels, metadata=Metadata(exif=exif.tobytes()))
+    for name, kept in (("out.jpg", False), ("out.png", True)):
+        write_image(tmp_path / name, long.pixels, long)
+        assert (read_photo(tmp_path / name).metadata.exif is not None) == kept
+
+
+@pytest.mark.parametrize("name", ["out.jpg", "out.png", "out.webp", "out.tif"])
+def test_damaged_exif_does_not_stop_the_picture(photo: Photo, tmp_path: Path, name: str) -> None:
+    bad = Photo(pixels=photo.pixels, metadata=Metadata(exif=b"Exif\0\0MM\0*\0\0\0\x08\0\x05junk"))
+    write_image(tmp_path / name, bad.pixels, bad)
+    assert read_photo(tmp_path / name).pixels.shape == photo.pixels.shape
+
+
+@pytest.mark.parametrize("fault", ["write", "fsync", "replace", "interrupt"])
+def test_whatever_fails_an_existing_file_stays_and_nothing_is_left(
+    photo: Photo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fault: str
+) -> None:
+    target = tmp_path / "out.png"
+    target.write_bytes(b"the old picture")
+
+    def fail(*_: object) -> None:
+        if fault == "interrupt":
+            raise KeyboardInterrupt
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    if fault == "write":
+        monkeypatch.setattr("builtins.open", fail)
+    else:
+        monkeypatch.setattr(os, "replace" if fault == "replace" else "fsync", fail)
+    if fault == "interrupt":
+        with pytest.raises(KeyboardInterrupt):
+            write_image(target, photo.pixels, photo)
+    else:
+        with pytest.raises(WritePhotoError, match=r"out\.png: .*No space left on device"):
+            write_image(target, photo.pixels, photo)
+    monkeypatch.undo()
+    assert target.read_bytes() == b"the old picture"
+    assert os.listdir(tmp_path) == ["out.png"]
+
+
+def test_an_existing_file_is_replaced(photo: Photo, tmp_path: Path) -> None:
+    target = tmp_path / "out.png"
+    target.write_bytes(b"the old picture")
+    write_image(target, photo.pixels, photo)
+    np.testing.assert_array_equal(read_photo(target).pixels, photo.pixels)
+    assert os.listdir(tmp_path) == ["out.png"]
+
+
+def test_a_new_file_has_ordinary_permissions(photo: Photo, tmp_path: Path) -> None:
+    write_image(tmp_path / "out.png", photo.pixels, photo)
+    (tmp_path / "ordinary").write_bytes(b"")
+    modes = [stat.S_IMODE((tmp_path / n).stat().st_mode) for n in ("out.png", "ordinary")]
+    assert modes[0] == modes[1]
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("out.gif", r"out\.gif: cannot write '\.gif' files; choose \.jpg"),
+        ("out", r"out: cannot write '' files"),
+        ("missing/out.png", r"missing/out\.png: there is no such folder"),
+        ("folder.png", r"folder\.png: the file cannot be written"),
+        ("nul\0.png", "the file cannot be written"),
+        ("x" * 300 + ".png", "the file cannot be written"),
+    ],
+)
+def test_places_that_cannot_be_written(
+    photo: Photo, tmp_path: Path, name: str, message: str
+) -> None:
+    (tmp_path / "folder.png").mkdir()
+    with pytest.raises(WritePhotoError, match=message):
+        write_image(tmp_path / name, photo.pixels, photo)
+    assert os.listdir(tmp_path) == ["folder.png"]
+
+
+@pytest.mark.parametrize(("name", "width"), [("out.jpg", 65_501), ("out.webp", 16_384)])
+def test_pictures_too_large_for_a_format(tmp_path: Path, name: str, width: int) -> None:
+    wide = Photo(pixels=np.zeros((1, width, 3), np.uint8))
+    with pytest.raises(WritePhotoError, match=r"pixels a side.*choose \.png or \.tif"):
+        write_image(tmp_path / name, wide.pixels, wide)
+    write_image(tmp_path / "out.png", wide.pixels, wide)
+    fits = Photo(pixels=wide.pixels[:, 1:])
+    write_image(tmp_path / name, fits.pixels, fits)
+
+
+@pytest.mark.parametrize(
+    "rgb",
+    [np.zeros((64, 96, 3)), np.zeros((64, 96), np.uint8), np.zeros((96, 64, 3), np.uint8)],
+)
+def test_arrays_that_do_not_fit_the_photo(photo: Photo, tmp_path: Path, rgb: np.ndarray) -> None:
+    with pytest.raises(ValueError, match=r"rgb: expected uint8 of shape \(64, 96, 3\), got"):
+        write_image(tmp_path / "out.png", rgb, photo)
+    assert os.listdir(tmp_path) == []
+
+
+def test_strided_arrays_are_written_as_they_look(photo: Photo, tmp_path: Path) -> None:
+    for name in ("out.png", "out.tif"):
+        write_image(tmp_path / name, photo.pixels[:, ::-1], photo)
+        np.testing.assert_array_equal(read_photo(tmp_path / name).pixels, photo.pixels[:, ::-1])

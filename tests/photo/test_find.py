@@ -1,0 +1,82 @@
+"""Files and folders to a list of photos."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from colorflow.errors import UnreadablePhotoError
+from colorflow.photo import PHOTO_SUFFIXES, find_photos
+
+
+@pytest.fixture
+def album(tmp_path: Path) -> Path:
+    names = ["b.jpg", "a.PNG", "notes.txt", "c/d.tiff", "c/e/f.webp", ".hidden/g.jpg", "._b.jpg"]
+    for name in names:
+        path = tmp_path / "album" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    return tmp_path / "album"
+
+
+def found(album: Path, *paths: Path) -> list[str]:
+    return [path.relative_to(album).as_posix() for path in find_photos(paths)]
+
+
+def test_a_folder_gives_its_photos_sorted(album: Path) -> None:
+    assert found(album, album) == ["a.PNG", "b.jpg", "c/d.tiff", "c/e/f.webp"]
+
+
+def test_files_are_taken_as_given_and_once(album: Path) -> None:
+    given = [album / "notes.txt", album / "c", album / "b.jpg", album]
+    assert found(album, *given) == ["notes.txt", "c/d.tiff", "c/e/f.webp", "b.jpg", "a.PNG"]
+
+
+def test_strings_will_do(album: Path) -> None:
+    assert find_photos([str(album / "b.jpg")]) == [album / "b.jpg"]
+
+
+def test_links_that_lead_in_a_circle_end(album: Path) -> None:
+    (album / "c" / "up").symlink_to(album)
+    (album / "c" / "self").symlink_to(album / "c")
+    assert found(album, album) == ["a.PNG", "b.jpg", "c/d.tiff", "c/e/f.webp"]
+
+
+def test_linked_folders_are_followed(album: Path, tmp_path: Path) -> None:
+    (tmp_path / "links").mkdir()
+    (tmp_path / "links" / "elsewhere").symlink_to(album / "c")
+    names = [path.name for path in find_photos([tmp_path / "links"])]
+    assert names == ["d.tiff", "f.webp"]
+
+
+def test_a_broken_link_is_listed_so_that_reading_it_tells(album: Path) -> None:
+    (album / "c" / "broken.jpg").symlink_to(album / "nowhere.jpg")
+    assert "c/broken.jpg" in found(album, album)
+
+
+def test_a_missing_path_is_an_error(album: Path) -> None:
+    with pytest.raises(UnreadablePhotoError, match=r"nowhere: there is no such file or folder"):
+        find_photos([album, album / "nowhere"])
+
+
+def test_a_folder_that_cannot_be_read_is_an_error(
+    album: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_: Path) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "iterdir", refuse)  # root may read everything
+    with pytest.raises(UnreadablePhotoError, match="the folder cannot be read"):
+        find_photos([album])
+
+
+@pytest.mark.parametrize("path", ["album", Path("album")])
+def test_one_path_instead_of_a_list_is_told(path: str | Path) -> None:
+    with pytest.raises(ValueError, match="paths: expected a list of paths, got one path"):
+        find_photos(path)
+
+
+def test_an_empty_folder_gives_nothing(tmp_path: Path) -> None:
+    assert find_photos([tmp_path]) == []
+    assert all(suffix == suffix.lower() for suffix in PHOTO_SUFFIXES)

@@ -1,0 +1,145 @@
+"""Grey, tinted or coloured: photos greyed, toned and disturbed in the ways of old prints."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+import skimage.color
+import skimage.data
+from PIL import Image, ImageOps
+
+from colorflow.photo import Kind, Photo, photo_from_image
+from colorflow.photo.kind import _rgb_to_lab, kind_of
+
+Tone = Callable[[np.ndarray], np.ndarray]
+
+PHOTOS = ["astronaut", "coffee", "chelsea", "rocket"]
+TONES = {
+    "sepia": ((30, 15, 5), (150, 110, 70), (255, 240, 205)),
+    "faint selenium": ((25, 15, 30), (128, 115, 128), (245, 240, 245)),
+    "cyanotype": ((0, 20, 70), (60, 110, 160), (240, 245, 240)),
+    "yellowed paper": ((20, 20, 20), (128, 126, 115), (250, 240, 200)),
+    "blue shadows, brown lights": ((20, 20, 50), (130, 125, 120), (255, 238, 210)),
+}
+
+
+def photo(name: str) -> Image.Image:
+    return Image.fromarray(getattr(skimage.data, name)())
+
+
+def through_jpeg(image: Image.Image, quality: int = 75) -> np.ndarray:
+    """With JPEG's chroma noise and halved chroma."""
+    buffer = io.BytesIO()
+    image.save(buffer, "JPEG", quality=quality, subsampling=2)
+    return np.asarray(Image.open(buffer))
+
+
+def toned(grey: Image.Image, name: str) -> Image.Image:
+    shadows, middle, lights = TONES[name]
+    return ImageOps.colorize(grey, shadows, lights, mid=middle)
+
+
+@pytest.mark.parametrize("name", PHOTOS)
+def test_ordinary_photos_are_coloured(name: str) -> None:
+    assert kind_of(np.asarray(photo(name))) is Kind.COLOURED
+    assert kind_of(through_jpeg(photo(name), quality=30)) is Kind.COLOURED
+
+
+@pytest.mark.parametrize("name", PHOTOS)
+def test_grey_photos_are_grey_in_either_shape(name: str) -> None:
+    grey = photo(name).convert("L")
+    assert kind_of(np.asarray(grey)) is Kind.GREY
+    assert kind_of(through_jpeg(grey.convert("RGB"), quality=30)) is Kind.GREY
+
+
+@pytest.mark.parametrize("name", PHOTOS)
+def test_a_scanners_faint_cast_and_noise_are_still_grey(name: str) -> None:
+    grey = np.asarray(photo(name).convert("L"), dtype=float)[..., None]
+    noise = np.random.default_rng(0).normal(0, 4, (*grey.shape[:2], 3))
+    scan = np.clip(grey * [1.0, 0.995, 0.99] + noise, 0, 255).astype(np.uint8)
+    assert kind_of(scan) is Kind.GREY
+
+
+@pytest.mark.parametrize("tone", TONES)
+@pytest.mark.parametrize("name", PHOTOS)
+def test_toned_photos_are_tinted(name: str, tone: str) -> None:
+    image = toned(photo(name).convert("L"), tone)
+    assert kind_of(np.asarray(image)) is Kind.TINTED
+    assert kind_of(through_jpeg(image)) is Kind.TINTED
+
+
+@pytest.mark.parametrize("name", PHOTOS)
+def test_a_print_that_faded_on_one_side_is_tinted(name: str) -> None:
+    grey = photo(name).convert("L")
+    full = np.asarray(toned(grey, "sepia"), dtype=float)
+    fade = np.linspace(0, 0.4, full.shape[1])[None, :, None]
+    faded = full * (1 - fade) + np.asarray(grey)[..., None] * fade
+    assert kind_of(through_jpeg(Image.fromarray(faded.astype(np.uint8)))) is Kind.TINTED
+
+
+@pytest.mark.parametrize("name", PHOTOS)
+def test_a_grainy_sepia_print_is_tinted(name: str) -> None:
+    full = np.asarray(toned(photo(name).convert("L"), "sepia"), dtype=float)
+    noisy = full + np.random.default_rng(0).normal(0, 15, full.shape)
+    image = Image.fromarray(np.clip(noisy, 0, 255).astype(np.uint8))
+    assert kind_of(through_jpeg(image)) is Kind.TINTED
+
+
+@pytest.mark.parametrize("tone", ["none", "sepia"])
+def test_a_small_coloured_part_makes_a_photo_coloured(tone: str) -> None:
+    image = photo("astronaut")  # an orange suit and a flag
+    grey = image.convert("L")
+    base = grey.convert("RGB") if tone == "none" else toned(grey, tone)
+    box = (60, 330, 140, 410)  # 2.4 % of the picture, on the suit
+    base.paste(image.crop(box), box)
+    assert kind_of(through_jpeg(base)) is Kind.COLOURED
+
+
+def test_hand_coloured_cheeks_make_a_photo_coloured() -> None:
+    sepia = np.array(toned(photo("astronaut").convert("L"), "sepia"), dtype=float)
+    rows, columns = np.mgrid[: sepia.shape[0], : sepia.shape[1]]
+    for row, column in ((130, 195), (130, 250)):
+        cheek = np.hypot(rows - row, columns - column) < 25
+        sepia[cheek] = np.clip(sepia[cheek] * [1.15, 0.7, 0.75], 0, 255)
+    assert kind_of(sepia.astype(np.uint8)) is Kind.COLOURED
+
+
+def test_what_is_transparent_does_not_count() -> None:
+    picture = np.asarray(photo("coffee")).copy()
+    grey = np.asarray(photo("coffee").convert("L"))
+    picture[:, 300:] = grey[:, 300:, None]
+    alpha = np.zeros(grey.shape, np.uint8)
+    alpha[:, 304:] = 255
+    assert kind_of(picture) is Kind.COLOURED
+    assert kind_of(picture, alpha) is Kind.GREY
+    assert kind_of(picture, np.zeros_like(alpha)) is Kind.GREY
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 300), (300, 1), (2, 3), (3000, 2)])
+def test_any_shape_has_a_kind(shape: tuple[int, int]) -> None:
+    assert kind_of(np.full((*shape, 3), 90, np.uint8)) is Kind.GREY
+    noise = np.random.default_rng(0).integers(0, 256, (*shape, 3)).astype(np.uint8)
+    assert kind_of(noise) in Kind
+
+
+def test_size_changes_nothing() -> None:
+    image = toned(photo("chelsea").convert("L"), "sepia")
+    for size in ((45, 30), (900, 600), (3000, 2000)):
+        assert kind_of(np.asarray(image.resize(size))) is Kind.TINTED
+        assert kind_of(np.asarray(photo("chelsea").resize(size))) is Kind.COLOURED
+
+
+def test_a_photo_tells_its_kind(sepia: Tone) -> None:
+    grey = np.asarray(photo("chelsea").convert("L"))
+    assert Photo(pixels=grey).kind is Kind.GREY
+    assert photo_from_image(sepia(grey)).kind is Kind.TINTED
+    assert photo_from_image(photo("chelsea")).kind == "coloured"
+
+
+def test_lab_matches_scikit_image() -> None:
+    rgb = np.random.default_rng(0).integers(0, 256, (40, 50, 3)).astype(np.uint8)
+    # Published matrices and white points have four digits, and differ in the last.
+    np.testing.assert_allclose(_rgb_to_lab(rgb), skimage.color.rgb2lab(rgb), atol=0.02)

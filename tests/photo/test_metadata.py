@@ -1,0 +1,217 @@
+"""Metadata: remembered, made true for the upright sRGB picture, and written again.
+
+EXIF is read back by Pillow, whose parser shares nothing with ours.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image, PngImagePlugin
+from PIL.ExifTags import IFD, Base
+
+from colorflow.photo import Metadata, Photo, photo_from_image, read_photo, write_image
+from colorflow.photo.exif import orientation_of, upright_exif
+
+Saved = Callable[..., Path]
+
+MAKER_NOTE = b"offsets into the block live here"
+THUMBNAIL = b"\xff\xd8 the grey thumbnail \xff\xd9"
+
+
+def exif_block(orientation: int = 6) -> bytes:
+    """EXIF as a camera writes it, with the thumbnail's directory last."""
+    exif = Image.Exif()
+    exif[Base.Orientation] = orientation
+    exif[Base.Make] = "Agfa"
+    exif[Base.Artist] = "Jürgen Ä.".encode()
+    exif[IFD.Exif] = {
+        Base.DateTimeOriginal: "1951:06:30 12:00:00",
+        Base.ColorSpace: 65535,
+        Base.ExifImageWidth: 96,
+        Base.ExifImageHeight: 64,
+        Base.MakerNote: MAKER_NOTE,
+    }
+    exif[IFD.GPSInfo] = {1: "N", 2: (52.0, 31.0, 12.0)}
+    block = bytearray(exif.tobytes()[6:])
+    count = struct.unpack_from(">H", block, 8)[0]
+    struct.pack_into(">I", block, 10 + 12 * count, len(block))
+    picture = len(block) + 2 + 2 * 12 + 4
+    block += struct.pack(">HHHIIHHII", 2, 0x0201, 4, 1, picture, 0x0202, 4, 1, len(THUMBNAIL))
+    return b"Exif\0\0" + bytes(block) + bytes(4) + THUMBNAIL
+
+
+def read_by_pillow(path: Path) -> tuple[Image.Exif, dict[int, object], dict[int, object]]:
+    with Image.open(path) as image:
+        exif = image.getexif()
+        return exif, dict(exif.get_ifd(IFD.Exif)), dict(exif.get_ifd(IFD.GPSInfo))
+
+
+def test_the_block_is_made_true_in_place() -> None:
+    before = exif_block()
+    after = upright_exif(before, 64, 96)
+    assert after is not None
+    assert orientation_of(before) == 6
+    assert orientation_of(after) == 1
+    assert THUMBNAIL in before
+    assert b"thumbnail" not in after
+    assert after.index(MAKER_NOTE) == before.index(MAKER_NOTE)
+    exif = Image.Exif()
+    exif.load(after)
+    assert exif[Base.Orientation] == 1
+    assert exif[Base.Make] == "Agfa"
+    assert not exif.get_ifd(IFD.IFD1)
+    details = exif.get_ifd(IFD.Exif)
+    assert (details[Base.ExifImageWidth], details[Base.ExifImageHeight]) == (64, 96)
+    assert details[Base.ColorSpace] == 1
+    assert details[Base.DateTimeOriginal] == "1951:06:30 12:00:00"
+
+
+@pytest.mark.parametrize("name", ["out.jpg", "out.png", "out.webp", "out.tif"])
+@pytest.mark.parametrize("source", ["in.jpg", "in.png", "in.webp"])
+def test_exif_is_kept_from_file_to_file(
+    picture: Image.Image, saved: Saved, tmp_path: Path, source: str, name: str
+) -> None:
+    photo = read_photo(saved(picture, source, exif=exif_block()))
+    assert photo.pixels.shape == (96, 64, 3)
+    write_image(tmp_path / name, photo.pixels, photo)
+    exif, details, place = read_by_pillow(tmp_path / name)
+    assert exif.get(Base.Orientation, 1) == 1
+    assert exif[Base.Make] == "Agfa"
+    assert exif[Base.Artist].encode("latin-1").decode() == "Jürgen Ä."
+    assert details[Base.DateTimeOriginal] == "1951:06:30 12:00:00"
+    assert details[Base.ExifImageWidth] == 64
+    assert place[2] == (52.0, 31.0, 12.0)
+    assert b"thumbnail" not in (tmp_path / name).read_bytes()
+    np.testing.assert_equal(read_photo(tmp_path / name).pixels.shape, (96, 64, 3))
+
+
+@pytest.mark.parametrize("name", ["out.jpg", "out.png", "out.webp", "out.tif"])
+def test_the_description_of_a_tiff_file_is_kept(
+    picture: Image.Image, saved: Saved, tmp_path: Path, name: str
+) -> None:
+    path = saved(picture, "in.tif", exif=exif_block(orientation=3), compression=None)
+    photo = read_photo(path)
+    write_image(tmp_path / name, photo.pixels, photo)
+    exif, details, place = read_by_pillow(tmp_path / name)
+    assert exif[Base.Make] == "Agfa"
+    assert exif.get(Base.Orientation, 1) == 1
+    assert details[Base.DateTimeOriginal] == "1951:06:30 12:00:00"
+    assert place[1] == "N"
+
+
+def test_text_beyond_ascii_in_a_tiff_file_is_kept(
+    picture: Image.Image, saved: Saved, tmp_path: Path
+) -> None:
+    first = read_photo(saved(picture, "in.jpg", exif=exif_block()))
+    write_image(tmp_path / "middle.tif", first.pixels, first)
+    photo = read_photo(tmp_path / "middle.tif")
+    write_image(tmp_path / "out.jpg", photo.pixels, photo)
+    exif, _, _ = read_by_pillow(tmp_path / "out.jpg")
+    assert exif[Base.Artist].encode("latin-1").decode() == "Jürgen Ä."
+
+
+def test_exif_in_imagemagicks_png_text(picture: Image.Image, saved: Saved) -> None:
+    info = PngImagePlugin.PngInfo()
+    block = exif_block()
+    info.add_text("Raw profile type exif", f"\nexif\n{len(block)}\n{block.hex()}\n")
+    photo = read_photo(saved(picture, "in.png", pnginfo=info))
+    assert photo.pixels.shape == (96, 64, 3)
+    assert photo.metadata.exif == upright_exif(block, 64, 96)
+    assert photo.metadata.text == {}
+
+
+@pytest.mark.parametrize(
+    "garbage",
+    [
+        b"Exif\0\0",
+        b"Exif\0\0garbage",
+        b"Exif\0\0MM\0*\0\0\0\x08",
+        b"Exif\0\0MM\0*\xff\xff\xff\xff",
+        b"Exif\0\0II*\0\x08\0\0\0\xff\xff" + b"\xff" * 40,
+        exif_block()[:40],
+    ],
+)
+@pytest.mark.parametrize("name", ["in.jpg", "in.png", "in.webp"])
+def test_garbage_is_ignored(picture: Image.Image, saved: Saved, name: str, garbage: bytes) -> None:
+    photo = read_photo(saved(picture, name, exif=garbage))
+    assert photo.pixels.shape == (64, 96, 3)
+    assert photo.metadata.exif is None
+
+
+@given(st.data())
+def test_damaged_blocks_never_raise(data: st.DataObject) -> None:
+    block = bytearray(exif_block())
+    for _ in range(data.draw(st.integers(1, 6))):
+        place = data.draw(st.integers(6, len(block) - 1))
+        block[place] = data.draw(st.integers(0, 255))
+    damaged = bytes(block[: data.draw(st.integers(0, len(block)))])
+    assert orientation_of(damaged) in range(1, 9)
+    after = upright_exif(damaged, 64, 96)
+    assert after is None or orientation_of(after) == 1
+
+
+@pytest.mark.parametrize("name", ["p.jpg", "p.png", "p.tif", "p.bmp"])
+def test_resolution_is_read_and_turned(picture: Image.Image, saved: Saved, name: str) -> None:
+    dpi = (300, 300) if name == "p.bmp" else (300, 200)
+    photo = read_photo(saved(picture, name, dpi=dpi))
+    assert photo.metadata.dpi == pytest.approx(dpi, abs=0.5)
+    if name != "p.bmp":
+        turned = read_photo(saved(picture, name, dpi=dpi, exif=exif_block(orientation=8)))
+        assert turned.metadata.dpi == pytest.approx((200, 300), abs=0.5)
+
+
+@pytest.mark.parametrize("name", ["out.jpg", "out.png", "out.tif"])
+def test_resolution_is_written(
+    picture: Image.Image, saved: Saved, tmp_path: Path, name: str
+) -> None:
+    photo = read_photo(saved(picture, "in.png", dpi=(300, 200)))
+    write_image(tmp_path / name, photo.pixels, photo)
+    with Image.open(tmp_path / name) as image:
+        assert [float(v) for v in image.info["dpi"]] == pytest.approx([300, 200], abs=0.5)
+
+
+@pytest.mark.parametrize(
+    "dpi", [(0, 0), (1, 1), (float("nan"), 72), (float("inf"), 72), (-300, 300), 72, ("a", "b")]
+)
+def test_a_resolution_that_is_none_is_dropped(picture: Image.Image, dpi: object) -> None:
+    image = picture.copy()
+    image.info["dpi"] = dpi
+    assert photo_from_image(image).metadata.dpi is None
+
+
+def test_png_texts_are_kept_and_inner_data_is_not(
+    picture: Image.Image, saved: Saved, tmp_path: Path
+) -> None:
+    info = PngImagePlugin.PngInfo()
+    info.add_text("Title", "Großmutter")
+    info.add_itxt("Description", "家族の写真", lang="ja")
+    info.add_text("Comment", "long " * 200, zip=True)
+    info.add_text("XML:com.adobe.xmp", "<x tiff:Orientation='6'/>")
+    photo = read_photo(saved(picture, "in.png", pnginfo=info))
+    kept = {"Title": "Großmutter", "Description": "家族の写真", "Comment": "long " * 200}
+    assert photo.metadata.text == kept
+    write_image(tmp_path / "out.png", photo.pixels, photo)
+    with Image.open(tmp_path / "out.png") as image:
+        image.load()
+        assert {key: str(value) for key, value in image.text.items()} == kept
+
+
+def test_files_without_metadata_say_so(picture: Image.Image, saved: Saved) -> None:
+    assert read_photo(saved(picture, "p.png")).metadata == Metadata(format="PNG")
+    assert photo_from_image(np.asarray(picture)).metadata == Metadata()
+
+
+def test_photos_that_cannot_be_are_refused() -> None:
+    pixels = np.zeros((4, 5, 3), np.uint8)
+    for bad in (pixels.astype(float), pixels[..., :2], pixels[:0], pixels[0, 0]):
+        with pytest.raises(ValueError, match="pixels: expected uint8 of shape"):
+            Photo(pixels=bad)
+    with pytest.raises(ValueError, match=r"alpha: expected uint8 of shape \(4, 5\)"):
+        Photo(pixels=pixels, alpha=np.zeros((5, 4), np.uint8))
