@@ -65,17 +65,18 @@ class Level(nn.Module):
         self.grid = config.grid
         self.channels = MEAN_CHANNELS if first else DETAIL_CHANNELS
         self.context = LevelContext(config, coarse=not first, extra_planes=extra_planes)
-        self.standardize = Standardize(self.channels)
         couplings = [
             coupling for index in range(config.couplings) for coupling in self._step(config, index)
         ]
         own = ConvolutionNetwork(0, config.width, config.width, 2 * self.channels, config.dropout)
         centre = ContextTransform(self.channels, own, Affine(MAX_LOG_SCALE))
-        self.flow = Composition([self.standardize, centre, *couplings])
+        self.flow = Composition([Standardize(self.channels), centre, *couplings])
 
     def fit(self, x: Tensor, condition: Condition) -> None:
         """Takes fixed statistics from a sample of the training data."""
-        self.standardize.fit(x)
+        standardize = self.flow.bijections[0]
+        assert isinstance(standardize, Standardize)
+        standardize.fit(x)
         self.context.fit(condition)
 
     def forward(self, x: Tensor, condition: Condition, coarse: Tensor | None) -> Tensor:

@@ -180,7 +180,7 @@ def _colourise(
             Colouring(
                 seed=seed,
                 path=_write(folder / f"{opened.upload.stem}_s{seed}{suffix}", rgb, photo),
-                preview=_write(folder / f"preview_s{seed}.png", small.pixels, small),
+                preview=_write(folder / f"{seed}.png", small.pixels, small),
             )
         )
     return made

@@ -102,10 +102,10 @@ def end_of_headers(jpeg: bytes) -> int:
 def test_a_truncated_jpeg_that_was_closed_is_an_error_too(saved: Saved, kind: str) -> None:
     content = FILES[kind]
     start, stop = end_of_headers(content), len(content) - 60  # but for the last block
-    for cut in range(start, stop, max(1, (stop - start) // 30)):
-        if content[cut - 1] == 0xFF or b"\xff" in content[cut - 24 : cut + 1]:
-            continue  # a marker may be cut; see the other test
-        with pytest.raises(UnreadablePhotoError, match="its data ends too early"):
+    for cut in range(start, stop, max(1, (stop - start) // 50)):
+        if 0xFF in content[cut - 1 : cut + 1]:
+            continue  # perhaps between two scans, or within the marker
+        with pytest.raises(UnreadablePhotoError, match="damaged or incomplete"):
             read_photo(saved(content[:cut] + b"\xff\xd9", "closed.jpg"))
 
 

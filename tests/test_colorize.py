@@ -1,0 +1,294 @@
+"""The Colorizer: seeds, sizes, files, and what it refuses."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import skimage.color
+import skimage.data
+import torch
+from PIL import Image
+
+from colorflow.color.full_resolution import lightness_of
+from colorflow.colorize import Colorizer, Record, default_weights, most_different
+from colorflow.errors import UnreadablePhotoError, WeightsError
+from colorflow.model.config import LevelConfig, PyramidConfig
+from colorflow.model.pyramid import ChromaPyramid
+from colorflow.model.weights import load_weights, save_weights
+from colorflow.photo import photo_from_image, read_photo
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Small weights with random parameters, so that every sample has colours of its own."""
+
+    def level(grid: int, *, attention: bool) -> LevelConfig:
+        return LevelConfig(
+            grid=grid,
+            width=8,
+            couplings=2,
+            context_layers=1,
+            bins=4,
+            attention=attention,
+            maps=(8, 16),
+            dropout=0.0,
+        )
+
+    grids = ((4, True), (4, True), (8, True), (16, False), (32, False))
+    config = PyramidConfig(levels=tuple(level(g, attention=a) for g, a in grids))
+    torch.manual_seed(0)
+    pyramid = ChromaPyramid(config)
+    with torch.no_grad():
+        for parameter in pyramid.parameters():
+            parameter.add_(0.1 * torch.randn_like(parameter))
+        for part in pyramid.levels:
+            part.flow.bijections[0].std.fill_(8.0)
+    path = tmp_path_factory.mktemp("weights") / "small.safetensors"
+    save_weights(path, pyramid, (1.0, 0.8, 0.5, 0.2, 0.0), {}, torch.float32)
+    return path
+
+
+@pytest.fixture(scope="module")
+def colorizer(weights: Path) -> Colorizer:
+    return Colorizer.load(weights)
+
+
+def grey_photo(height: int = 90, width: int = 130) -> np.ndarray:
+    rgb = skimage.data.astronaut()[50 : 50 + height, 100 : 100 + width]
+    return np.round(255 * skimage.color.rgb2gray(rgb)).astype(np.uint8)
+
+
+def difference(a: np.ndarray, b: np.ndarray) -> int:
+    return int(np.abs(a.astype(int) - b.astype(int)).max())
+
+
+def test_a_sample_depends_on_its_seed_alone(colorizer: Colorizer) -> None:
+    photo = photo_from_image(grey_photo())
+    nine = colorizer.colorize_photo(photo, n=9, seed=10)
+    for index in (0, 3, 8):
+        (alone,) = colorizer.colorize_photo(photo, n=1, seed=10 + index)
+        assert difference(alone, nine[index]) <= 1
+    assert difference(nine[0], nine[1]) > 10
+
+
+def test_the_global_generator_is_neither_used_nor_changed(colorizer: Colorizer) -> None:
+    photo = photo_from_image(grey_photo())
+    torch.manual_seed(1)
+    before = torch.get_rng_state()
+    first = colorizer.draw(photo, n=1, seed=3).ab
+    assert torch.equal(before, torch.get_rng_state())
+    torch.manual_seed(2)
+    np.testing.assert_array_equal(first, colorizer.draw(photo, n=1, seed=3).ab)
+
+
+def test_temperature_zero_is_one_colouring_and_temperature_scales_spread(
+    colorizer: Colorizer,
+) -> None:
+    photo = photo_from_image(grey_photo())
+    calm = colorizer.draw(photo, n=3, temperature=0).ab
+    assert np.abs(calm - calm[0]).max() < 1e-3
+    spread = [colorizer.draw(photo, n=8, temperature=t).ab.std(0).mean() for t in (0.3, 1.0)]
+    assert spread[0] < 0.6 * spread[1]
+
+
+def test_diverse_chooses_draws_that_can_be_had_again_by_their_seeds(colorizer: Colorizer) -> None:
+    photo = photo_from_image(grey_photo())
+    chosen = colorizer.draw(photo, n=3, seed=5, diverse=True)
+    assert chosen.seeds[0] == 5
+    assert len(set(chosen.seeds)) == 3
+    for seed, ab in zip(chosen.seeds, chosen.ab, strict=True):
+        np.testing.assert_allclose(colorizer.draw(photo, n=1, seed=seed).ab[0], ab, atol=0.05)
+
+    def nearest(ab: np.ndarray) -> float:
+        pairs = [(i, j) for i in range(3) for j in range(i)]
+        return min(float(np.linalg.norm(ab[i] - ab[j])) for i, j in pairs)
+
+    assert nearest(chosen.ab) > nearest(colorizer.draw(photo, n=3, seed=5).ab)
+
+
+def test_most_different_against_brute_force() -> None:
+    points = np.random.default_rng(0).normal(size=(12, 3)).astype(np.float32)
+    chosen = most_different(points, 5)
+    for count in range(1, 5):
+        gaps = [
+            min(np.linalg.norm(point - points[c]) for c in chosen[:count]) for point in points
+        ]
+        assert chosen[count] == int(np.argmax(gaps))
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 40), (40, 1), (7, 300), (64, 64), (333, 257)])
+def test_every_size_keeps_its_size_and_its_lightness(
+    colorizer: Colorizer, shape: tuple[int, int]
+) -> None:
+    grey = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
+    photo = photo_from_image(grey)
+    (rgb,) = colorizer.colorize_photo(photo, n=1)
+    assert rgb.shape == (*shape, 3)
+    assert rgb.dtype == np.uint8
+    want = skimage.color.rgb2lab(np.repeat(grey[..., None], 3, -1))[..., 0]
+    got = skimage.color.rgb2lab(rgb)[..., 0]
+    assert np.abs(want - got).max() <= 0.5
+
+
+def test_size_and_aspect_do_not_change_the_colours(colorizer: Colorizer) -> None:
+    large = Image.fromarray(grey_photo(400, 400)).resize((1600, 1200), Image.Resampling.BICUBIC)
+    small = large.resize((800, 600), Image.Resampling.BOX)
+    draws = [colorizer.draw(photo_from_image(image), n=1).ab for image in (large, small)]
+    assert np.abs(draws[0] - draws[1]).mean() < 1.0
+
+
+def test_any_kind_of_image_comes_in(colorizer: Colorizer, tmp_path: Path) -> None:
+    grey = grey_photo()
+    path = tmp_path / "photo.png"
+    Image.fromarray(grey).save(path)
+    images = [path, str(path), Image.fromarray(grey), grey, grey.astype(np.float64) / 255]
+    results = [np.asarray(colorizer.colorize(image, n=1)[0]) for image in images]
+    assert all(difference(results[0], other) <= 1 for other in results[1:])
+
+
+def test_transparency_is_kept(colorizer: Colorizer) -> None:
+    alpha = np.random.default_rng(0).integers(0, 256, (90, 130), dtype=np.uint8)
+    image = Image.merge("LA", [Image.fromarray(grey_photo()), Image.fromarray(alpha)])
+    (result,) = colorizer.colorize(image, n=1)
+    assert result.mode == "RGBA"
+    np.testing.assert_array_equal(np.asarray(result)[..., 3], alpha)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "name"),
+    [
+        ({"n": 0}, "n"),
+        ({"temperature": -0.1}, "temperature"),
+        ({"temperature": float("nan")}, "temperature"),
+        ({"temperature": float("inf")}, "temperature"),
+        ({"seed": -1}, "seed"),
+        ({"seed": 2**63}, "seed"),
+    ],
+)
+def test_wrong_arguments_are_named(
+    colorizer: Colorizer, arguments: dict[str, float], name: str
+) -> None:
+    with pytest.raises(ValueError, match=f"^{name}: expected"):
+        colorizer.colorize(grey_photo(), **arguments)  # type: ignore[arg-type]
+
+
+def test_an_unreadable_path_is_named(colorizer: Colorizer, tmp_path: Path) -> None:
+    with pytest.raises(UnreadablePhotoError, match="nothing-here"):
+        colorizer.colorize(tmp_path / "nothing-here.jpg")
+
+
+def test_missing_weights_are_named(tmp_path: Path) -> None:
+    with pytest.raises(WeightsError, match="absent"):
+        Colorizer.load(tmp_path / "absent.safetensors")
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Path:
+    folder = tmp_path / "in"
+    folder.mkdir()
+    Image.fromarray(grey_photo()).save(folder / "grey.jpg")
+    Image.fromarray(grey_photo()).save(folder / "other.webp", lossless=True)
+    Image.fromarray(skimage.data.astronaut()).save(folder / "coloured.png")
+    (folder / "broken.jpg").write_bytes((folder / "grey.jpg").read_bytes()[:900])
+    return folder
+
+
+def by_name(records: list[Record]) -> dict[str, Record]:
+    return {record.path.name: record for record in records}
+
+
+def test_many_files_each_have_a_record(
+    colorizer: Colorizer, photos: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "new" / "out"
+    paths = [photos, tmp_path / "absent.png"]
+    records = by_name(list(colorizer.colorize_many(paths, out, n=2, seed=7)))
+    assert {name: record.status for name, record in records.items()} == {
+        "grey.jpg": "done",
+        "other.webp": "done",
+        "coloured.png": "already-coloured",
+        "broken.jpg": "failed",
+        "absent.png": "failed",
+    }
+    assert records["grey.jpg"].outputs == [out / "grey_s7.jpg", out / "grey_s8.jpg"]
+    assert records["other.webp"].outputs == [out / "other_s7.png", out / "other_s8.png"]
+    assert sorted(p.name for p in out.iterdir()) == [
+        "grey_s7.jpg",
+        "grey_s8.jpg",
+        "other_s7.png",
+        "other_s8.png",
+    ]
+    assert records["broken.jpg"].reason
+    assert "broken" not in str(records["broken.jpg"].reason)
+    photo = read_photo(photos / "other.webp")
+    (want,) = colorizer.colorize_photo(photo, n=1, seed=8)
+    assert difference(read_photo(out / "other_s8.png").pixels, want) <= 1
+
+
+def test_force_colours_what_has_colours(
+    colorizer: Colorizer, photos: Path, tmp_path: Path
+) -> None:
+    (record,) = colorizer.colorize_many([photos / "coloured.png"], tmp_path / "out", force=True)
+    assert record.status == "done"
+    got = lightness_of(read_photo(record.outputs[0]).pixels)
+    assert np.abs(got - lightness_of(skimage.data.astronaut())).max() <= 0.5
+
+
+def test_an_input_is_never_overwritten(colorizer: Colorizer, tmp_path: Path) -> None:
+    for name in ("photo.png", "photo_s0.png"):
+        Image.fromarray(grey_photo()).save(tmp_path / name)
+    before = (tmp_path / "photo_s0.png").read_bytes()
+    records = by_name(list(colorizer.colorize_many([tmp_path], tmp_path)))
+    assert records["photo.png"].status == "failed"
+    assert "input" in str(records["photo.png"].reason)
+    assert records["photo_s0.png"].status == "done"
+    assert (tmp_path / "photo_s0.png").read_bytes() == before
+
+
+def test_two_inputs_of_one_name_do_not_overwrite_each_other(
+    colorizer: Colorizer, tmp_path: Path
+) -> None:
+    for folder in ("a", "b"):
+        (tmp_path / folder).mkdir()
+        Image.fromarray(grey_photo()).save(tmp_path / folder / "photo.jpg")
+    out = tmp_path / "out"
+    first, second = colorizer.colorize_many([tmp_path / "a", tmp_path / "b"], out)
+    assert (first.status, second.status) == ("done", "failed")
+    assert str(tmp_path / "a" / "photo.jpg") in str(second.reason)
+
+
+def test_a_folder_that_cannot_be_made_is_named(colorizer: Colorizer, tmp_path: Path) -> None:
+    Image.fromarray(grey_photo()).save(tmp_path / "photo.png")
+    (tmp_path / "file").write_bytes(b"")
+    (record,) = colorizer.colorize_many([tmp_path / "photo.png"], tmp_path / "file" / "out")
+    assert record.status == "failed"
+    assert str(tmp_path / "file" / "out") in str(record.reason)
+
+
+def test_shipped_weights_say_what_they_are() -> None:
+    weights = load_weights(default_weights())
+    assert default_weights().stat().st_size <= 20e6
+    bits = weights.training["bits_per_dim"]
+    assert set(bits) == {"train", "dev", "dev_degraded"}
+    assert bits["dev"]["all"] < 2.6
+    assert all(0 <= t <= 1 for t in weights.temperatures)
+
+
+def test_shipped_weights_prefer_the_truth_to_its_complement() -> None:
+    """On photos that scikit-image ships: the likelihood of the true colours against opposite ones."""
+    colorizer = Colorizer.load()
+    better = 0
+    names = ("astronaut", "chelsea", "coffee", "rocket")
+    for name in names:
+        photo = photo_from_image(getattr(skimage.data, name)())
+        condition = colorizer._condition(photo)
+        from colorflow.color.grid import to_grid
+
+        ab = torch.from_numpy(to_grid(photo.pixels))[None]
+        truth, opposite = (
+            colorizer.pyramid.log_prob(x, condition).item() for x in (ab, -ab)
+        )
+        better += truth > opposite
+    assert better == len(names)

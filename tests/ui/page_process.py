@@ -1,0 +1,85 @@
+"""The page as a process of its own, with a Colorizer that needs no weights."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+PROGRAM = Path(__file__).with_name("fake_colorizer.py")
+START_SECONDS = 90
+
+
+@dataclass(frozen=True)
+class Page:
+    """A running page."""
+
+    address: str
+    port: int
+    process: subprocess.Popen[str]
+    temporary: Path
+    """All temporary files of the process are below this folder."""
+
+    def end(self, number: signal.Signals) -> str:
+        """Send a signal and wait for the end; what the process has printed since its start."""
+        self.process.send_signal(number)
+        output, _ = self.process.communicate(timeout=30)
+        return output
+
+
+def start(temporary: Path, port: int) -> subprocess.Popen[str]:
+    """Start the page's process and do not wait."""
+    environment = {
+        **os.environ,
+        "PYTHONPATH": str(ROOT),
+        "TMPDIR": str(temporary),
+        "OMP_NUM_THREADS": "1",
+        "GRADIO_IS_E2E_TEST": "1",  # a closed page's state lives for a second, not an hour
+    }
+    return subprocess.Popen(
+        [sys.executable, PROGRAM, "--port", str(port)],
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+@contextmanager
+def running_page(temporary: Path) -> Iterator[Page]:
+    """A page that is ready to answer; it is ended if the caller has not done so."""
+    port = _free_port()
+    with start(temporary, port) as process:
+        try:
+            yield Page(_address_printed_by(process), port, process, temporary)
+        finally:
+            process.kill()
+
+
+def _address_printed_by(process: subprocess.Popen[str]) -> str:
+    """Wait for the line that names the page's address."""
+    assert process.stdout is not None
+    guard = threading.Timer(START_SECONDS, process.kill)
+    guard.start()
+    printed = []
+    for line in process.stdout:
+        if line.startswith("colorflow is at "):
+            guard.cancel()
+            return line.split()[3]
+        printed.append(line)
+    guard.cancel()
+    raise AssertionError(f"the page did not start:\n{''.join(printed)}")
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

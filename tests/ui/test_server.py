@@ -1,0 +1,53 @@
+"""The page's server: what it answers, and how it ends."""
+
+from __future__ import annotations
+
+import json
+import signal
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.ui.page_process import Page, running_page, start
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture
+def page(tmp_path: Path) -> Iterator[Page]:
+    with running_page(tmp_path) as page:
+        yield page
+
+
+def get(url: str) -> Any:
+    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    with direct.open(url, timeout=10) as answer:
+        return json.load(answer)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_it_ends_well_and_leaves_nothing(number: signal.Signals, page: Page) -> None:
+    (folder,) = page.temporary.iterdir()
+    assert folder.stat().st_mode & 0o077 == 0, "other users of the machine may look into it"
+    info = get(f"{page.address}gradio_api/info")
+    assert info == {"named_endpoints": {}, "unnamed_endpoints": {}}
+    output = page.end(number)
+    assert page.process.returncode == 0
+    assert list(page.temporary.iterdir()) == []
+    assert "Traceback" not in output
+    assert "LEFT THE MACHINE" not in output
+
+
+def test_a_port_in_use_is_one_line(page: Page, tmp_path_factory: pytest.TempPathFactory) -> None:
+    temporary = tmp_path_factory.mktemp("second")
+    with start(temporary, page.port) as second:
+        output, _ = second.communicate(timeout=60)
+    assert second.returncode == 1
+    (line,) = [line for line in output.splitlines() if line.startswith("colorflow: ")]
+    assert f"port {page.port}" in line
+    assert "--port" in line
+    assert "Traceback" not in output
+    assert list(temporary.iterdir()) == []
