@@ -53,9 +53,7 @@ def main() -> None:
     write_image(options.output, sheet, photo_from_image(sheet))
 
 
-def _photos(
-    paths: list[Path], limit: int | None, options: argparse.Namespace
-) -> Iterator[Photo]:
+def _photos(paths: list[Path], limit: int | None, options: argparse.Namespace) -> Iterator[Photo]:
     if options.examples:
         for name in EXAMPLES:
             yield photo_from_image(getattr(skimage.data, name)(), name)

@@ -93,7 +93,9 @@ class Colorizer:
         self.conditioner = Conditioner().to(self.device)
 
     @classmethod
-    def load(cls, weights: str | os.PathLike[str] | None = None, *, device: str = "cpu") -> Colorizer:
+    def load(
+        cls, weights: str | os.PathLike[str] | None = None, *, device: str = "cpu"
+    ) -> Colorizer:
         """Reads a weights file, the shipped one by default.
 
         Raises:

@@ -11,6 +11,7 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -117,10 +118,8 @@ class _RowBatches(Dataset[dict[str, Tensor]]):
         return make_variant(photo.pixels, VARIANTS[self.plan.variant_of_row[row]], rng)
 
 
-def _open(folder: Path, name: str, rows: int, shape: tuple[int, ...]) -> NDArray[np.float16]:
+def _open(folder: Path, name: str, rows: int, shape: tuple[int, ...]) -> np.memmap[Any, Any]:
     path = folder / f"{name}.npy"
     if path.exists():
-        return np.load(path, mmap_mode="r+")
+        return np.lib.format.open_memmap(path, mode="r+")
     return np.lib.format.open_memmap(path, mode="w+", dtype=np.float16, shape=(rows, *shape))
-
-

@@ -94,7 +94,7 @@ def _film(pixels: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uin
     if kind == 0:
         return pixels
     if kind == 1:
-        return cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)
+        return np.asarray(cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY), np.uint8)
     red = rng.uniform(0.0, 0.12)
     blue = rng.uniform(0.25, 0.6)
     linear = (pixels.astype(np.float32) / 255) ** 2.2
@@ -103,14 +103,14 @@ def _film(pixels: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uin
 
 
 def _blur(lightness: Lightness, rng: np.random.Generator) -> Lightness:
-    return cv2.GaussianBlur(lightness, (0, 0), rng.uniform(0.6, 2.0))
+    return _smooth(lightness, rng.uniform(0.6, 2.0))
 
 
 def _shrink(lightness: Lightness, rng: np.random.Generator) -> Lightness:
     """A small picture enlarged."""
     side = int(rng.integers(56, 160))
     small = cv2.resize(lightness, (side, side), interpolation=cv2.INTER_AREA)
-    return cv2.resize(small, (LIGHTNESS_SIZE, LIGHTNESS_SIZE), interpolation=cv2.INTER_LINEAR)
+    return _enlarge(np.asarray(small, np.float32), cv2.INTER_LINEAR)
 
 
 def _tone(lightness: Lightness, rng: np.random.Generator) -> Lightness:
@@ -122,15 +122,14 @@ def _tone(lightness: Lightness, rng: np.random.Generator) -> Lightness:
 def _stains(lightness: Lightness, rng: np.random.Generator) -> Lightness:
     """Uneven fading: a smooth random field of a few blobs."""
     field = rng.normal(size=(4, 4)).astype(np.float32)
-    field = cv2.resize(field, (LIGHTNESS_SIZE, LIGHTNESS_SIZE), interpolation=cv2.INTER_CUBIC)
-    return lightness + rng.uniform(2, 9) * field
+    return lightness + rng.uniform(2, 9) * _enlarge(field, cv2.INTER_CUBIC)
 
 
 def _grain(lightness: Lightness, rng: np.random.Generator) -> Lightness:
     grain = rng.normal(size=lightness.shape).astype(np.float32)
     size = rng.uniform(0.0, 1.2)
     if size > 0.4:
-        grain = cv2.GaussianBlur(grain, (0, 0), size)
+        grain = _smooth(grain, size)
         grain /= grain.std()
     return lightness + rng.uniform(1.5, 6) * grain
 
@@ -146,6 +145,15 @@ def _scratches(lightness: Lightness, rng: np.random.Generator) -> Lightness:
         x, y = (int(v) for v in rng.integers(0, LIGHTNESS_SIZE, size=2))
         cv2.circle(result, (x, y), int(rng.integers(0, 2)), float(rng.choice([10.0, 93.0])), -1)
     return result
+
+
+def _smooth(image: Lightness, sigma: float) -> Lightness:
+    return np.asarray(cv2.GaussianBlur(image, (0, 0), sigma), np.float32)
+
+
+def _enlarge(image: Lightness, interpolation: int) -> Lightness:
+    size = (LIGHTNESS_SIZE, LIGHTNESS_SIZE)
+    return np.asarray(cv2.resize(image, size, interpolation=interpolation), np.float32)
 
 
 _DAMAGES: list[Callable[[Lightness, np.random.Generator], Lightness]] = [

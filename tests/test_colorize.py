@@ -12,6 +12,7 @@ import torch
 from PIL import Image
 
 from colorflow.color.full_resolution import lightness_of
+from colorflow.color.grid import to_grid
 from colorflow.colorize import Colorizer, Record, default_weights, most_different
 from colorflow.errors import UnreadablePhotoError, WeightsError
 from colorflow.model.config import LevelConfig, PyramidConfig
@@ -112,9 +113,7 @@ def test_most_different_against_brute_force() -> None:
     points = np.random.default_rng(0).normal(size=(12, 3)).astype(np.float32)
     chosen = most_different(points, 5)
     for count in range(1, 5):
-        gaps = [
-            min(np.linalg.norm(point - points[c]) for c in chosen[:count]) for point in points
-        ]
+        gaps = [min(np.linalg.norm(point - points[c]) for c in chosen[:count]) for point in points]
         assert chosen[count] == int(np.argmax(gaps))
 
 
@@ -199,9 +198,7 @@ def by_name(records: list[Record]) -> dict[str, Record]:
     return {record.path.name: record for record in records}
 
 
-def test_many_files_each_have_a_record(
-    colorizer: Colorizer, photos: Path, tmp_path: Path
-) -> None:
+def test_many_files_each_have_a_record(colorizer: Colorizer, photos: Path, tmp_path: Path) -> None:
     out = tmp_path / "new" / "out"
     paths = [photos, tmp_path / "absent.png"]
     records = by_name(list(colorizer.colorize_many(paths, out, n=2, seed=7)))
@@ -227,9 +224,7 @@ def test_many_files_each_have_a_record(
     assert difference(read_photo(out / "other_s8.png").pixels, want) <= 1
 
 
-def test_force_colours_what_has_colours(
-    colorizer: Colorizer, photos: Path, tmp_path: Path
-) -> None:
+def test_force_colours_what_has_colours(colorizer: Colorizer, photos: Path, tmp_path: Path) -> None:
     (record,) = colorizer.colorize_many([photos / "coloured.png"], tmp_path / "out", force=True)
     assert record.status == "done"
     got = lightness_of(read_photo(record.outputs[0]).pixels)
@@ -277,18 +272,14 @@ def test_shipped_weights_say_what_they_are() -> None:
 
 
 def test_shipped_weights_prefer_the_truth_to_its_complement() -> None:
-    """On photos that scikit-image ships: the likelihood of the true colours against opposite ones."""
+    """The likelihood of the true colours of scikit-image's photos against the opposite ones."""
     colorizer = Colorizer.load()
     better = 0
     names = ("astronaut", "chelsea", "coffee", "rocket")
     for name in names:
         photo = photo_from_image(getattr(skimage.data, name)())
         condition = colorizer._condition(photo)
-        from colorflow.color.grid import to_grid
-
         ab = torch.from_numpy(to_grid(photo.pixels))[None]
-        truth, opposite = (
-            colorizer.pyramid.log_prob(x, condition).item() for x in (ab, -ab)
-        )
+        truth, opposite = (colorizer.pyramid.log_prob(x, condition).item() for x in (ab, -ab))
         better += truth > opposite
     assert better == len(names)

@@ -58,7 +58,8 @@ class Composition(Bijection):
 
     def inverse(self, z: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
         ladj = torch.zeros(z.shape[0], dtype=z.dtype, device=z.device)
-        for bijection in reversed(self.bijections):
+        for bijection in reversed(list(self.bijections)):
+            assert isinstance(bijection, Bijection)
             z, term = bijection.inverse(z, context)
             ladj = ladj + term
         return z, ladj

@@ -9,6 +9,8 @@ Reference: Tan & Le 2019 (EfficientNet); Liu 2020 (EfficientNet-Lite: ReLU6, no 
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
@@ -30,7 +32,8 @@ class Features(nn.Module):
         self.stem, self.blocks = _load_lite0()
         self.requires_grad_(False)
         self.eval()
-        self.to(memory_format=torch.channels_last)
+        # For the weights of convolutions too: the fastest layout on a CPU.
+        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def train(self, mode: bool = True) -> Features:
         """Stays in evaluation mode whatever `mode` says: the network is frozen."""
@@ -104,13 +107,13 @@ def _load_lite0() -> tuple[nn.Module, nn.ModuleList]:
     return stem, blocks
 
 
-def _fold(convolution: nn.Conv2d, norm: nn.BatchNorm2d) -> nn.Module:
+def _fold(convolution: Any, norm: nn.BatchNorm2d) -> nn.Module:
     """A plain convolution with the batch normalisation in its weights.
 
     The package pads with a module of its own before every convolution, which copies the map. Where
     the padding is the same on all sides the convolution does it for nothing.
     """
-    folded = fuse_conv_bn_eval(convolution, norm)
+    folded: Any = fuse_conv_bn_eval(convolution, norm)
     left, right, top, bottom = getattr(folded.static_padding, "padding", (0, 0, 0, 0))
     symmetric = left == right == top == bottom
     plain = nn.Conv2d(

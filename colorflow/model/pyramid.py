@@ -241,9 +241,7 @@ class ChromaPyramid(nn.Module):
     def _encode(self, ab: Tensor, condition: Condition) -> tuple[list[Tensor], list[Tensor]]:
         expected = (MEAN_CHANNELS, FINEST_GRID, FINEST_GRID)
         if tuple(ab.shape[1:]) != expected or len(ab) != len(condition):
-            raise ValueError(
-                f"ab: expected ({len(condition)}, {expected}), got {tuple(ab.shape)}"
-            )
+            raise ValueError(f"ab: expected ({len(condition)}, {expected}), got {tuple(ab.shape)}")
         u, bounded_ladj = self.bounded(ab)
         parts, coarse, haar_ladjs = self._split(u)
         latents, ladjs = [], []

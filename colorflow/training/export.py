@@ -18,7 +18,7 @@ from colorflow.model.weights import save_weights
 from colorflow.training.pack import Pack
 from colorflow.training.run import read_config, read_state
 from colorflow.training.targets import NOISE, SMALL_PHOTO_SIDE, level_names
-from colorflow.training.tuning import tune_temperatures
+from colorflow.training.tuning import blow_ups, tune_temperatures
 
 LARGEST_LOSS_OF_HALF = 0.002
 """Weights are stored in float16 if that costs less than this in bits/dim on dev."""
@@ -53,7 +53,7 @@ def export(
         raise TrainingError(
             f"--temperatures: expected {len(names)} numbers, one a level, got {len(temperatures)}"
         )
-    training = {
+    training: dict[str, Any] = {
         "levels": [
             _load_level(run_folder, name, level)
             for name, level in zip(names, pyramid.levels, strict=True)
@@ -65,19 +65,22 @@ def export(
     half_bits = bits_per_dim(half, pack, "dev", photos)
     use_half = half_bits["all"] - full_bits["all"] < LARGEST_LOSS_OF_HALF
     shipped = half if use_half else pyramid
-    training["bits_per_dim"] = {  # type: ignore[assignment]
+    training["bits_per_dim"] = {
         "dev": half_bits if use_half else full_bits,
         "train": bits_per_dim(shipped, pack, "train", photos),
         "dev_degraded": bits_per_dim(shipped, pack, "dev", photos, "whole_degraded"),
     }
-    for split, bits in training["bits_per_dim"].items():  # type: ignore[attr-defined]
+    for split, bits in training["bits_per_dim"].items():
         text = ", ".join(f"{name} {value:.3f}" for name, value in bits.items())
         say(f"bits/dim, {split}: {text}")
     say(f"float16 costs {half_bits['all'] - full_bits['all']:+.5f} bits/dim on dev")
     chosen = tuple(temperatures) if temperatures else tune_temperatures(shipped, pack, say=say)
-    save_weights(
-        weights, shipped, chosen, training, torch.float16 if use_half else torch.float32
-    )
+    training["blow_ups"] = {
+        "schedule": blow_ups(shipped, pack, chosen),
+        "std1": blow_ups(shipped, pack, [1.0] * len(names)),
+    }
+    say(f"share of blow-ups: {training['blow_ups']}")
+    save_weights(weights, shipped, chosen, training, torch.float16 if use_half else torch.float32)
     say(f"{weights}: {weights.stat().st_size / 1e6:.1f} MB, temperatures {chosen}")
 
 

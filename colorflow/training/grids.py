@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
 import torch
-from PIL import Image
 from torch import Tensor
 from torch.nn import functional as F
+from torchvision.utils import save_image
 
-from colorflow.color.full_resolution import render
 from colorflow.model.config import FINEST_GRID
 from colorflow.training.targets import level_target
 from colorflow.training.trainer import LevelTrainer
@@ -48,13 +46,12 @@ def write_grid(trainer: LevelTrainer, path: Path) -> None:
         if coarse is not None:
             drawn, _ = trainer.pyramid.haar.inverse(torch.cat([coarse, drawn], 1))
         columns.append(trainer.pyramid.bounded.inverse(drawn)[0])
-    Image.fromarray(_paint(condition.lightness, columns)).save(path)
+    save_image(_paint(condition.lightness, torch.stack(columns, 1)), path, nrow=len(columns))
 
 
-def _paint(lightness: Tensor, columns: list[Tensor]) -> np.ndarray:
-    """One row a photo, one column a colouring, as uint8 (height, width, 3)."""
-    pictures = [
-        [render(light[0], ab) for ab in (column[index].cpu().numpy() for column in columns)]
-        for index, light in enumerate(lightness.cpu().numpy())
-    ]
-    return np.concatenate([np.concatenate(row, axis=1) for row in pictures], axis=0)
+def _paint(lightness: Tensor, ab: Tensor) -> Tensor:
+    """Colourings (B, N, 2, g, g) on their photos' lightness: (B * N, 3, 128, 128) sRGB."""
+    from colorflow.color.lab import lab_to_rgb
+
+    smooth = F.interpolate(ab.flatten(0, 1), lightness.shape[2:], mode="bicubic")
+    return lab_to_rgb(lightness.repeat_interleave(ab.shape[1], 0), smooth)

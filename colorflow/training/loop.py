@@ -91,9 +91,7 @@ def _train_level(
             raise TrainingError(f"level {trainer.name}: no step was made; the budget is too small")
 
 
-def _record(
-    trainer: LevelTrainer, run: Run, loss: float, say: Callable[[str], None]
-) -> None:
+def _record(trainer: LevelTrainer, run: Run, loss: float, say: Callable[[str], None]) -> None:
     """Evaluates, remembers the best weights, writes curve, checkpoint and sample grid."""
     dev = trainer.evaluate("dev")
     degraded = trainer.evaluate("dev", "whole_degraded")

@@ -72,6 +72,7 @@ class Pack:
             self.files = [photo["file"] for photo in photos]
             split = np.array([SPLITS.index(photo["split"]) for photo in photos])
             short_side = np.array([int(photo["short_side"]) for photo in photos])
+            mean_chroma = np.array([float(photo["mean_chroma"]) for photo in photos])
             rows = np.load(folder / "rows.npy")[: self.info["filled"]]
             self._arrays = {
                 name: np.load(folder / f"{name}.npy", mmap_mode="r") for name in array_shapes()
@@ -85,6 +86,7 @@ class Pack:
             raise PackError(f"{folder}: the pack has no finished row yet; run data_prep to its end")
         self.photo_of_row: NDArray[np.int64] = rows["photo"].astype(np.int64)
         self.variant_of_row: NDArray[np.int64] = rows["variant"].astype(np.int64)
+        self.train_chroma: NDArray[np.float64] = mean_chroma[split == SPLITS.index("train")]
         self._split_of_row = split[self.photo_of_row]
         self._short_side_of_row = short_side[self.photo_of_row]
 
@@ -133,7 +135,8 @@ def _read_info(folder: Path) -> dict[str, int]:
     path = folder / "pack.json"
     if not path.is_file():
         raise PackError(
-            f"{folder}: no training pack here; make one with `python -m data_prep PHOTOS -o {folder}`"
+            f"{folder}: no training pack here; "
+            f"make one with `python -m data_prep PHOTOS -o {folder}`"
         )
     try:
         info = json.loads(path.read_text(encoding="utf-8"))

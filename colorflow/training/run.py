@@ -98,7 +98,9 @@ def read_state(folder: Path, name: int) -> dict[str, Any] | None:
     try:
         state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
     except (OSError, RuntimeError, EOFError, KeyError, ValueError, pickle.UnpicklingError) as error:
-        raise TrainingError(f"{path}: the checkpoint is damaged; delete it to start over") from error
+        raise TrainingError(
+            f"{path}: the checkpoint is damaged; delete it to start over"
+        ) from error
     return state
 
 

@@ -14,6 +14,7 @@ from colorflow.training.pack import Pack
 
 CANDIDATES = (0.0, 0.2, 0.4, 0.6, 0.7, 0.8, 0.9, 1.0)
 DRAWS = 8
+BLOW_UP_QUANTILE = 0.999
 ROUNDS = 2
 
 
@@ -77,6 +78,35 @@ def tune_temperatures(
             text = ", ".join(f"{t:g}: {score:.3f}" for t, score in scores.items())
             say(f"round {round_number + 1}, level {level}: {text} -> {temperatures[level]:g}")
     return tuple(temperatures)
+
+
+@torch.no_grad()
+def blow_ups(
+    pyramid: ChromaPyramid,
+    pack: Pack,
+    temperatures: Sequence[float],
+    photos: int = 200,
+    draws: int = 10,
+) -> float:
+    """Share of draws on dev photos whose mean chroma no training photo has.
+
+    A draw is a blow-up if its mean chroma exceeds the 99.9th percentile of the training photos'.
+
+    Args:
+        pyramid: trained model.
+        pack: whose dev split is used, whole photos, clean.
+        temperatures: std of the latents, one a level.
+        photos: number of dev photos.
+        draws: of each.
+    """
+    limit = float(np.quantile(pack.train_chroma, BLOW_UP_QUANTILE))
+    rows = np.random.default_rng(2).permutation(pack.rows("dev", variant="whole"))[:photos]
+    generator = torch.Generator().manual_seed(6)
+    count = 0
+    for part in np.array_split(rows, -(-len(rows) // 20)):
+        ab = pyramid.sample(pack.batch(part)[1], draws, temperatures, generator)
+        count += int((ab.norm(dim=2).mean((2, 3)) > limit).sum())
+    return count / (len(rows) * draws)
 
 
 def _mean_score(

@@ -150,7 +150,8 @@ def test_grey_files_with_a_grey_or_an_rgb_profile(
 
 def test_cmyk_goes_through_its_profile(saved: Saved) -> None:
     ink = 255 * np.array([list(INKS)], dtype=np.uint8)
-    path = saved(Image.fromarray(ink, "CMYK"), "p.tif", icc_profile=cmyk_profile())
+    image = Image.frombytes("CMYK", (len(INKS), 1), ink.tobytes())
+    path = saved(image, "p.tif", icc_profile=cmyk_profile())
     expected = srgb_of_lab(np.array([list(INKS.values())], dtype=float))
     np.testing.assert_allclose(read_photo(path).pixels, expected, atol=3)  # 8-bit Lab in the table
 

@@ -1,0 +1,176 @@
+"""Duplicates, near groups and the dev split, against brute force on random hashes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from scipy.sparse.csgraph import connected_components
+
+from colorflow.errors import PackError
+from data_prep.split import (
+    choose_dev,
+    first_of_duplicates,
+    near_any,
+    near_groups,
+    read_hashes,
+)
+
+Hashes = NDArray[np.uint64]
+
+
+def families(seed: int, count: int = 60) -> Hashes:
+    """Random hashes, each a few flipped bits from some earlier one or quite new."""
+    rng = np.random.default_rng(seed)
+    hashes = [int(rng.integers(0, 2**64, dtype=np.uint64))]
+    while len(hashes) < count:
+        value = hashes[rng.integers(len(hashes))]
+        for bit in rng.choice(64, size=rng.integers(0, 9), replace=False):
+            value ^= 1 << int(bit)
+        new = int(rng.integers(0, 2**64, dtype=np.uint64))
+        hashes.append(value if rng.random() < 0.7 else new)
+    return np.array(hashes, dtype=np.uint64)
+
+
+def distances(hashes: Hashes, others: Hashes) -> NDArray[np.int64]:
+    """Hamming distances by Python's integers."""
+    return np.array([[(int(a) ^ int(b)).bit_count() for b in others] for a in hashes])
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_near_any_is_brute_force(seed: int) -> None:
+    hashes = families(seed)
+    expected = (distances(hashes[:40], hashes[40:]) <= 6).any(1)
+    assert near_any(hashes[:40], hashes[40:]).tolist() == expected.tolist()
+    assert expected.any()
+    assert not expected.all()
+
+
+def test_near_any_ends_at_6_bits() -> None:
+    zero = np.array([0], dtype=np.uint64)
+    assert near_any(np.array([0b111111, 0b1111111], dtype=np.uint64), zero).tolist() == [
+        True,
+        False,
+    ]
+
+
+def test_near_nothing() -> None:
+    nothing = np.array([], dtype=np.uint64)
+    assert near_any(families(0, 3), nothing).tolist() == [False] * 3
+    assert near_any(nothing, families(0, 3)).shape == (0,)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_first_of_duplicates_is_brute_force(seed: int) -> None:
+    hashes = families(seed)
+    near = distances(hashes, hashes) <= 2
+    kept: list[int] = []
+    expected = []
+    for index in range(len(hashes)):
+        original = next((other for other in kept if near[index, other]), index)
+        expected.append(original)
+        if original == index:
+            kept.append(index)
+    assert first_of_duplicates(hashes).tolist() == expected
+    assert len(kept) < len(hashes)
+
+
+def test_a_chain_of_duplicates_loses_no_photo_for_good() -> None:
+    """0 ~ 1 ~ 2 but not 0 ~ 2: photo 2 stays, since the photo that it duplicates is dropped."""
+    assert first_of_duplicates(np.array([0, 0b11, 0b1111], dtype=np.uint64)).tolist() == [0, 0, 2]
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_near_groups_are_connected_components(seed: int) -> None:
+    hashes = families(seed)
+    count, labels = connected_components(distances(hashes, hashes) <= 6)
+    groups = near_groups(hashes)
+    assert 1 < count < len(hashes)
+    ours, theirs = groups[:, None] == groups, labels[:, None] == labels
+    assert np.array_equal(ours, theirs)
+
+
+def test_no_photos_no_groups() -> None:
+    nothing = np.array([], dtype=np.uint64)
+    assert near_groups(nothing).shape == (0,)
+    assert choose_dev(nothing, np.array([], dtype=bool), 5).shape == (0,)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_dev_never_parts_near_photos_and_reaches_its_size(seed: int) -> None:
+    hashes = families(seed)
+    eligible = np.random.default_rng(seed).random(len(hashes)) < 0.8
+    dev = choose_dev(hashes, eligible, 12)
+    near = distances(hashes, hashes) <= 6
+    assert not near[np.ix_(dev, ~dev)].any()
+    assert eligible[dev].all()
+
+    _, labels = connected_components(near)
+    sizes = [int((labels == label).sum()) for label in set(labels[dev].tolist())]
+    room = sum(
+        eligible[labels == label].sum() for label in set(labels) if eligible[labels == label].all()
+    )
+    assert min(12, room) <= dev.sum() < 12 + max(sizes)
+
+
+def test_dev_depends_on_the_photos_alone_not_on_their_order() -> None:
+    hashes = np.unique(families(3))
+    eligible = np.ones(len(hashes), dtype=bool)
+    order = np.random.default_rng(0).permutation(len(hashes))
+    there, here = choose_dev(hashes, eligible, 10), choose_dev(hashes[order], eligible, 10)
+    assert set(hashes[there].tolist()) == set(hashes[order][here].tolist())
+
+
+def test_another_far_photo_changes_dev_by_no_more_than_its_own_place() -> None:
+    hashes = np.random.default_rng(0).integers(0, 2**64, size=50, dtype=np.uint64)
+    eligible = np.ones(50, dtype=bool)
+    before = set(hashes[:49][choose_dev(hashes[:49], eligible[:49], 10)].tolist())
+    after = set(hashes[choose_dev(hashes, eligible, 10)].tolist())
+    assert len(before - after) <= 1
+
+
+@pytest.mark.parametrize("size", [0, 1, 1000])
+def test_dev_sizes_at_the_ends(size: int) -> None:
+    hashes = np.random.default_rng(1).integers(0, 2**64, size=20, dtype=np.uint64)
+    eligible = np.arange(20) % 2 == 0
+    assert choose_dev(hashes, eligible, size).sum() == min(size, 10)
+
+
+# hash files
+
+
+def test_hash_files_may_have_comments_blank_lines_and_capitals(tmp_path: Path) -> None:
+    path = tmp_path / "hashes.txt"
+    path.write_text("# hashes\n\n00ff\n  FFFFFFFFFFFFFFFF  \r\n0\n")
+    assert read_hashes(path).tolist() == [255, 2**64 - 1, 0]
+    assert read_hashes(path).dtype == np.uint64
+
+
+def test_an_empty_hash_file_excludes_nothing(tmp_path: Path) -> None:
+    (tmp_path / "hashes.txt").touch()
+    assert read_hashes(tmp_path / "hashes.txt").shape == (0,)
+
+
+@pytest.mark.parametrize("line", ["photo.jpg", "1" + 16 * "0", "-1", "12 34", "0x", "½"])
+def test_a_line_that_is_no_hash_is_named(tmp_path: Path, line: str) -> None:
+    path = tmp_path / "hashes.txt"
+    path.write_text(f"ff\n{line}\n", encoding="utf-8")
+    with pytest.raises(PackError, match="line 2 is not a 64-bit hexadecimal hash") as caught:
+        read_hashes(path)
+    assert str(path) in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "make", [Path.mkdir, lambda p: p.write_bytes(b"\xff\xfe\x00"), lambda _: 0]
+)
+def test_a_hash_file_that_cannot_be_read_is_named(
+    tmp_path: Path, make: Callable[[Path], object]
+) -> None:
+    path = tmp_path / "hashes.txt"
+    make(path)
+    with pytest.raises(PackError, match="cannot read the hashes") as caught:
+        read_hashes(path)
+    assert str(path) in str(caught.value)

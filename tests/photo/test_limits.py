@@ -1,0 +1,97 @@
+"""Pictures that are too large are refused before a pixel of them is decoded."""
+
+from __future__ import annotations
+
+import io
+import struct
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from colorflow.errors import PhotoTooLargeError, UnreadablePhotoError
+from colorflow.photo import read_photo
+from PIL import Image, ImageFile, TiffImagePlugin
+
+Saved = Callable[..., Path]
+
+
+def encoded(format: str, **options: object) -> bytes:
+    buffer = io.BytesIO()
+    Image.radial_gradient("L").convert("RGB").crop((0, 0, 96, 64)).save(buffer, format, **options)
+    return buffer.getvalue()
+
+
+def huge_png(side: int) -> bytes:
+    head = struct.pack(">IIBBBBB", side, side, 8, 2, 0, 0, 0)
+    chunks = ((b"IHDR", head), (b"IDAT", zlib.compress(bytes(1000))), (b"IEND", b""))
+    return b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+        for name, data in chunks
+    )
+
+
+def huge_jpeg(side: int) -> bytes:
+    content = bytearray(encoded("JPEG"))
+    frame = content.index(b"\xff\xc0")
+    struct.pack_into(">HH", content, frame + 5, side, side)
+    return bytes(content)
+
+
+def huge_webp(side: int) -> bytes:
+    extended = struct.pack("<IHBHB", 0, side - 1, 0, side - 1, 0)
+    body = b"WEBPVP8X" + struct.pack("<I", 10) + extended + encoded("WEBP")[12:]
+    return b"RIFF" + struct.pack("<I", len(body)) + body
+
+
+def huge_tiff(side: int) -> bytes:
+    directory = TiffImagePlugin.ImageFileDirectory_v2()
+    strips = {256: side, 257: side, 258: (8, 8, 8), 259: 5, 262: 2, 273: 8, 277: 3, 279: 100}
+    for tag, value in strips.items():
+        directory[tag] = value
+    buffer = io.BytesIO()
+    directory.save(buffer)
+    return buffer.getvalue() + bytes(100)
+
+
+def huge_bmp(side: int) -> bytes:
+    return b"BM" + struct.pack("<IIIIiiHHIIiiII", 0, 0, 54, 40, side, side, 1, 24, *[0] * 6)
+
+
+@pytest.mark.parametrize("make", [huge_png, huge_jpeg, huge_webp, huge_tiff, huge_bmp])
+def test_a_decompression_bomb_is_refused_from_its_header(
+    saved: Saved, make: Callable[[int], bytes]
+) -> None:
+    path = saved(make(30_000), "bomb.jpg")
+    with pytest.raises(PhotoTooLargeError, match=r"30000 x 30000 pixels.*200 million"):
+        read_photo(path)
+    # Between Pillow's own two limits (89 and 179 megapixels) and ours: an error of the content.
+    if make is huge_jpeg:
+        return  # decodes, in seconds, before it is found out
+    with pytest.raises(UnreadablePhotoError, match="damaged or incomplete"):
+        read_photo(saved(make(10_001), "no bomb.jpg"))
+
+
+@pytest.mark.parametrize(
+    ("content", "size"),
+    [
+        (encoded("WEBP"), (96, 64)),
+        (encoded("WEBP", lossless=True), (96, 64)),
+        (encoded("PNG"), (96, 64)),
+    ],
+)
+def test_the_limit_is_exact(saved: Saved, content: bytes, size: tuple[int, int]) -> None:
+    path = saved(content, "photo")
+    width, height = size
+    assert read_photo(path, max_pixels=width * height).width == width
+    with pytest.raises(PhotoTooLargeError, match=f"{width} x {height} pixels"):
+        read_photo(path, max_pixels=width * height - 1)
+
+
+def test_no_memory(saved: Saved, monkeypatch: pytest.MonkeyPatch) -> None:
+    def exhaust(*_: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(ImageFile.ImageFile, "load", exhaust)
+    with pytest.raises(PhotoTooLargeError, match="does not fit into memory"):
+        read_photo(saved(encoded("PNG"), "photo.png"))
