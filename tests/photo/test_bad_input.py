@@ -6,8 +6,10 @@ import contextlib
 import io
 import os
 import random
+import struct
 import threading
 import warnings
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,7 +17,7 @@ import numpy as np
 import pytest
 import skimage.data
 import tifffile
-from PIL import Image
+from PIL import Image, ImageFile
 
 from colorflow.errors import ColorflowError, UnreadablePhotoError
 from colorflow.photo import Kind, read_photo
@@ -118,6 +120,41 @@ def test_a_jpeg_that_really_ends_in_grey_is_read(
     image.save(buffer, "JPEG", progressive=progressive, restart_marker_rows=2)
     photo = read_photo(saved(buffer.getvalue() + b"trailing data \xff\xd9", "grey.jpg"))
     assert photo.pixels[-1, -1].tolist() == np.asarray(image)[-1, -1].tolist()
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        OSError("broken\ndata stream"),
+        SyntaxError("broken PNG file"),
+        ValueError("bad"),
+        TypeError(),
+        KeyError(5),
+        IndexError("bytearray index out of range"),
+        EOFError(),
+        ZeroDivisionError("division by zero"),
+        OverflowError("too large"),
+        AttributeError("no fp"),
+        AssertionError(),
+        RuntimeError("decoder"),
+        struct.error("unpack requires a buffer of 4 bytes"),
+        zlib.error("Error -3"),
+    ],
+    ids=lambda fault: type(fault).__name__,
+)
+def test_whatever_pillow_raises_becomes_our_error(
+    saved: Saved, monkeypatch: pytest.MonkeyPatch, fault: Exception
+) -> None:
+    def fail(*_: object) -> None:
+        raise fault
+
+    monkeypatch.setattr(ImageFile.ImageFile, "load", fail)
+    path = saved(FILES["png"], "photo.png")
+    with pytest.raises(UnreadablePhotoError, match="damaged or incomplete") as caught:
+        read_photo(path)
+    assert str(caught.value).startswith(f"{path}: ")
+    assert "\n" not in str(caught.value)
+    assert caught.value.__cause__ is fault
 
 
 @pytest.mark.parametrize("kind", FILES)

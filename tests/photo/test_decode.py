@@ -157,7 +157,7 @@ def test_grey_with_alpha(picture: Image.Image, saved: Saved) -> None:
 
 @pytest.mark.parametrize(
     ("mode", "colour", "shape"),
-    [("RGB", (10, 20, 30), (2, 2, 3)), ("L", 10, (2, 2)), ("1", 1, (2, 2))],
+    [("RGB", (10, 20, 30), (2, 2, 3)), ("L", 10, (2, 2))],
 )
 def test_one_transparent_colour(
     saved: Saved, mode: str, colour: object, shape: tuple[int, ...]

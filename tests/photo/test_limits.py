@@ -9,9 +9,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from PIL import Image, ImageFile, TiffImagePlugin
+
 from colorflow.errors import PhotoTooLargeError, UnreadablePhotoError
 from colorflow.photo import read_photo
-from PIL import Image, ImageFile, TiffImagePlugin
 
 Saved = Callable[..., Path]
 
