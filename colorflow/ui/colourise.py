@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import html
 import time
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
-from colorflow.errors import ColorflowError, PhotoError
+from colorflow.errors import ColorflowError
 from colorflow.photo import Kind
 from colorflow.ui.session import Colouring, OpenPhoto, PhotoColorizer, Session, Wish
+from colorflow.ui.status import line, problem, status_line
 
 MOST_COLOURINGS = 8
 LARGEST_SEED = 2**32 - 1
@@ -67,7 +67,7 @@ class ColouriseTab:
         self._connect()
 
     def _build_photo(self, max_megabytes: int) -> None:
-        self._formats = _line(f"JPEG, PNG, WebP, TIFF or BMP, up to {max_megabytes} MB.")
+        self._formats = line(f"JPEG, PNG, WebP, TIFF or BMP, up to {max_megabytes} MB.")
         self.upload = gr.File(label="Photo", file_types=["image"], height=140, elem_id="upload")
         self.preview = gr.Image(
             show_label=False,
@@ -77,9 +77,9 @@ class ColouriseTab:
             height=240,
             elem_id="preview",
         )
-        self.about = _status_line(self._formats, "about")
+        self.about = status_line(self._formats, "about")
         self.button = gr.Button("Colourise", variant="primary", interactive=False, elem_id="go")
-        self.status = _status_line("", "status")
+        self.status = status_line("", "status")
 
     def _build_controls(self) -> None:
         self.n = gr.Slider(
@@ -147,21 +147,33 @@ class ColouriseTab:
             show_progress_on=self.about,
             api_visibility="private",
         )
-        self.button.click(
+        colourise = self.button.click(
             self.colourise,
             [self.session, self.n, self.temperature, self.seed, self.diverse],
             shown,
             show_progress_on=self.status,
             api_visibility="private",
-        ).then(None, js=_SHOW_RESULTS)
-        self.gallery.select(
+        )
+        colourise.then(None, js=_SHOW_RESULTS)
+        choose = self.gallery.select(
             self.choose,
             [self.session],
             [self.compare, self.download, self.status],
             show_progress="hidden",
+            trigger_mode="multiple",
             concurrency_limit=None,
             api_visibility="private",
         )
+        for chosen in (colourise, choose):
+            chosen.then(
+                self.prepare_download,
+                [self.session],
+                [self.download, self.status],
+                show_progress="hidden",
+                trigger_mode="multiple",
+                concurrency_id="paint",
+                api_visibility="private",
+            )
 
     def open_photo(self, upload: str | None, session: Session | None) -> Updates:
         """Show the photo that was uploaded, or nothing after it was taken away.
@@ -170,9 +182,7 @@ class ColouriseTab:
             upload: path of the upload.
             session: None at the visitor's first photo.
         """
-        session = session or Session(self._root)
         empty: Updates = {
-            self.session: session,
             self.preview: gr.update(value=None, visible=False),
             self.about: self._formats,
             self.button: gr.update(interactive=False),
@@ -184,16 +194,19 @@ class ColouriseTab:
             self.download: None,
         }
         if upload is None:
-            session.forget_photo()
+            if session:
+                session.forget_photo()
             return empty
         try:
+            session = session or Session(self._root)
             photo = session.open(Path(upload))
-        except ColorflowError as error:
-            return {**empty, self.about: _problem(error)}
+        except (ColorflowError, MemoryError) as error:
+            return {**empty, self.session: session, self.about: problem(error)}
         return {
             **empty,
+            self.session: session,
             self.preview: gr.update(value=str(photo.preview), visible=True),
-            self.about: _line(f"{_ABOUT_KIND[photo.kind]}. {photo.width} × {photo.height} pixels."),
+            self.about: line(f"{_ABOUT_KIND[photo.kind]}. {photo.width} × {photo.height} pixels."),
             self.button: gr.update(interactive=True),
         }
 
@@ -208,21 +221,18 @@ class ColouriseTab:
     ) -> Updates:
         """Colour the open photo and show the first colouring."""
         if seed is None or not 0 <= seed <= LARGEST_SEED:
-            return {self.status: _line(f"Seed: a whole number from 0 to {LARGEST_SEED}.", bad=True)}
+            return {self.status: line(f"Seed: a whole number from 0 to {LARGEST_SEED}.", bad=True)}
         wish = Wish(n=int(n), temperature=temperature, seed=int(seed), diverse=diverse)
         started = time.perf_counter()
         try:
             if session is None:
                 raise ColorflowError("There is no photo yet; choose one first.")
-            made = session.colourise(self._colorizer, wish, progress)
-        except ColorflowError as error:
-            return {self.status: _problem(error)}
-        except MemoryError:
-            text = "There is not enough memory; ask for fewer colourings or a smaller photo."
-            return {self.status: _line(text, bad=True)}
-        if session.photo is None or made is None:
+            photo = session.colourise(self._colorizer, wish, progress)
+        except (ColorflowError, MemoryError) as error:
+            return {self.status: problem(error)}
+        made = session.colourings
+        if photo is None or not made:
             return {self.status: gr.skip()}
-        seconds = time.perf_counter() - started
         several = "1 colouring" if len(made) == 1 else f"{len(made)} colourings"
         return {
             self.welcome: gr.update(visible=False),
@@ -230,26 +240,40 @@ class ColouriseTab:
             self.gallery: gr.update(
                 value=[(str(one.preview), f"Seed {one.seed}") for one in made], selected_index=0
             ),
-            **self._shown(session.photo, made[0]),
-            self.status: _line(f"{several} in {seconds:.1f} s."),
+            **self._shown(photo, made[0]),
+            self.status: line(f"{several} in {time.perf_counter() - started:.1f} s."),
         }
 
     def choose(self, session: Session | None, event: gr.SelectData) -> Updates:
-        """Show the colouring that was clicked."""
+        """Show the colouring that was clicked; its download is prepared next."""
+        chosen = session.choose(event.index) if session else None
+        if chosen is None:
+            text = "These colourings are gone; choose the photo again."
+            return {self.status: line(text, bad=True)}
+        return self._shown(*chosen)
+
+    def prepare_download(self, session: Session | None) -> Updates:
+        """Make the chosen colouring in full size, and offer it."""
+        try:
+            path = session.paint_chosen() if session else None
+        except (ColorflowError, MemoryError) as error:
+            return {self.status: problem(error)}
         photo = session.photo if session else None
-        colourings = session.colourings if session else ()
-        if photo is None or event.index >= len(colourings) or not photo.grey.exists():
-            return {
-                self.status: _line("These colourings are gone; choose the photo again.", bad=True)
-            }
-        return self._shown(photo, colourings[event.index])
+        if path is None or photo is None:
+            return {self.status: gr.skip()}
+        return {
+            self.download: gr.update(
+                value=str(path),
+                label=f"Download, {photo.width} × {photo.height} pixels",
+                interactive=True,
+            )
+        }
 
     def _shown(self, photo: OpenPhoto, colouring: Colouring) -> Updates:
         return {
             self.compare: (str(photo.grey), str(colouring.preview)),
             self.download: gr.update(
-                value=str(colouring.path),
-                label=f"Download, {photo.width} × {photo.height} pixels",
+                value=None, label="Preparing the download ...", interactive=False
             ),
         }
 
@@ -257,22 +281,3 @@ class ColouriseTab:
 def _close(session: Session | None) -> None:
     if session is not None:
         session.close()
-
-
-def _status_line(value: str, elem_id: str) -> gr.HTML:
-    """A line that screen readers read out when it changes."""
-    return gr.HTML(
-        value, html_template='<div role="status">${value}</div>', elem_id=elem_id, js_on_load=None
-    )
-
-
-def _line(text: str, *, bad: bool = False) -> str:
-    """One sentence as HTML; it may hold a file's name."""
-    return f'<p class="{"bad" if bad else "good"}">{html.escape(text)}</p>'
-
-
-def _problem(error: ColorflowError) -> str:
-    """An error's sentence, which names the file as the visitor knows it and not our folders."""
-    if isinstance(error, PhotoError):
-        return _line(f"{Path(error.source).name}: {error.reason}.", bad=True)
-    return _line(str(error), bad=True)

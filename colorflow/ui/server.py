@@ -22,7 +22,7 @@ MAX_UPLOAD_MEGABYTES = 200
 
 
 def serve(*, host: str, port: int, weights: Path | None) -> None:
-    """Serve the page until Ctrl-C or SIGTERM.
+    """Serve the page until Ctrl-C or SIGTERM; to be called in the main thread.
 
     Uploads and results live in a temporary folder that only this user may read, and that is gone
     when the function returns. Nothing is sent to other machines.
@@ -35,7 +35,11 @@ def serve(*, host: str, port: int, weights: Path | None) -> None:
     Raises:
         ColorflowError: the weights cannot be loaded, or nobody may listen on that address.
     """
-    with _stopped_by_signals() as stop, tempfile.TemporaryDirectory(prefix="colorflow-") as folder:
+    with (
+        _stopped_by_signals() as stop,
+        # A handler may still be writing at the end, which is no error to tell.
+        tempfile.TemporaryDirectory(prefix="colorflow-", ignore_cleanup_errors=True) as folder,
+    ):
         _settle_gradio(folder)
         from colorflow.colorize import Colorizer
         from colorflow.ui.page import build_page

@@ -1,7 +1,7 @@
 """One visitor's photo and its colourings, kept as files.
 
-No pixels stay in memory between two clicks. What the page shows are small previews; what a visitor
-downloads has the photo's own size and metadata.
+What the page shows are small previews. Only the colouring that the visitor chooses is painted at
+full size, which takes seconds for a large photo. Between two clicks no pixels stay in memory.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from colorflow.color.full_resolution import lightness_of, render
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 PREVIEW_SIDE = 1024
 """Longest side of what the page shows, in pixels."""
 
-_READ, _DRAWN = 0.05, 0.4
+_READ, _DRAWN = 0.1, 0.7
 """Share of the work that is done when the photo is read, and when its colours are drawn."""
 
 
@@ -71,41 +72,47 @@ class OpenPhoto:
     """Its lightness, small: what the colourings are compared with."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Colouring:
     """One result."""
 
     seed: int
-    path: Path
-    """Full size, with the photo's metadata: for the download."""
+    ab: NDArray[np.float32]
+    """Its colours, CIELAB (2, h, w), on a small grid."""
     preview: Path
+    path: Path
+    """Where it is written in full size, with the photo's metadata, once it is chosen."""
 
 
 class Session:
     """What the server keeps of one visitor.
 
-    The visitor may open another photo while the last one is being coloured: both methods may run
-    at the same time, in two threads.
+    The visitor may go on while something is being made: the methods may run at the same time in
+    several threads, and those that find that the visitor has gone on give None.
 
     Args:
         root: folder in which the session makes its own.
+
+    Raises:
+        ColorflowError: it cannot.
     """
 
     def __init__(self, root: Path) -> None:
-        self._folder = Path(tempfile.mkdtemp(prefix="session-", dir=root))
+        self._folder = _new_folder(root, "session-")
         self.photo: OpenPhoto | None = None
         self.colourings: Sequence[Colouring] = ()
+        self.chosen: Colouring | None = None
 
     def open(self, upload: Path) -> OpenPhoto:
         """Read another photo; the one before is forgotten even if this one cannot be read.
 
         Raises:
-            PhotoError: it cannot be read.
+            ColorflowError: it cannot be read, or its preview not written.
         """
         self.forget_photo()
         photo = read_photo(upload)
-        folder = Path(tempfile.mkdtemp(dir=self._folder))
-        small = _preview_of(photo.pixels, photo.alpha)
+        folder = _new_folder(self._folder, "photo-")
+        small = _reduced_photo(photo)
         self.photo = OpenPhoto(
             upload=upload,
             folder=folder,
@@ -119,8 +126,10 @@ class Session:
 
     def colourise(
         self, colorizer: PhotoColorizer, wish: Wish, report: Callable[[float, str], None]
-    ) -> Sequence[Colouring] | None:
-        """Colour the open photo; the colourings before are replaced when the new ones are there.
+    ) -> OpenPhoto | None:
+        """Colour the open photo and choose the first colouring.
+
+        The colourings before are replaced when the new ones are there.
 
         Args:
             colorizer: does it.
@@ -128,36 +137,68 @@ class Session:
             report: told the share that is done, in [0, 1], and what comes next.
 
         Returns:
-            The colourings; None if the visitor has opened another photo meanwhile.
+            The photo that was coloured; None if the visitor has opened another meanwhile.
 
         Raises:
             ColorflowError: there is no photo, or it cannot be read again, coloured, or written.
         """
-        opened = self.photo
-        if opened is None:
+        photo = self.photo
+        if photo is None:
             raise ColorflowError("There is no photo here any more; choose it again.")
         try:
-            made = _colourise(opened, colorizer, wish, report)
-        except (ColorflowError, OSError):
-            if self.photo is not opened:  # its folder has gone
+            made = _colourise(photo, colorizer, wish, report)
+        except ColorflowError:
+            if self.photo is not photo:  # its folder has gone
                 return None
             raise
-        if self.photo is not opened:
+        if self.photo is not photo:
             return None
-        before, self.colourings = self.colourings, made
+        before, self.colourings, self.chosen = self.colourings, made, made[0]
         if before:
             shutil.rmtree(before[0].path.parent, ignore_errors=True)
-        return made
+        return photo
+
+    def choose(self, index: int) -> tuple[OpenPhoto, Colouring] | None:
+        """Choose a colouring; None if there is none of that index, or its files are too old."""
+        photo, colourings = self.photo, self.colourings
+        if photo is None or index >= len(colourings) or not colourings[index].preview.exists():
+            return None
+        self.chosen = colourings[index]
+        return photo, self.chosen
+
+    def paint_chosen(self) -> Path | None:
+        """Paint the chosen colouring at full size, unless that has been done.
+
+        Returns:
+            The file; None if nothing is chosen, or another colouring or photo by now.
+
+        Raises:
+            ColorflowError: the photo cannot be read again, or the result not written.
+        """
+        photo, chosen = self.photo, self.chosen
+        if photo is None or chosen is None:
+            return None
+        try:
+            if not chosen.path.exists():
+                original = read_photo(photo.upload)
+                rgb = render(lightness_of(original.pixels), chosen.ab)
+                write_image(chosen.path, rgb, original)
+        except ColorflowError:
+            if self.chosen is not chosen:  # its folder may have gone
+                return None
+            raise
+        return chosen.path if self.chosen is chosen else None
 
     def forget_photo(self) -> None:
         """Delete all that was made of the open photo, if there is one."""
-        before, self.photo, self.colourings = self.photo, None, ()
+        before = self.photo
+        self.photo, self.colourings, self.chosen = None, (), None
         if before:
             shutil.rmtree(before.folder, ignore_errors=True)
 
     def close(self) -> None:
         """Delete everything."""
-        self.photo, self.colourings = None, ()
+        self.forget_photo()
         shutil.rmtree(self._folder, ignore_errors=True)
 
 
@@ -168,22 +209,29 @@ def _colourise(
     photo = read_photo(opened.upload)
     report(_READ, "Imagining its colours")
     draws = colorizer.draw(photo, wish.n, wish.temperature, wish.seed, diverse=wish.diverse)
-    lightness = lightness_of(photo.pixels)
-    folder = Path(tempfile.mkdtemp(dir=opened.folder))
+    folder = _new_folder(opened.folder, "run-")
     suffix = ".jpg" if photo.metadata.format == "JPEG" else ".png"
+    small = _reduced_photo(photo)
+    lightness = lightness_of(small.pixels)
     made = []
     for index, (seed, ab) in enumerate(zip(draws.seeds, draws.ab, strict=True)):
         report(_DRAWN + (1 - _DRAWN) * index / wish.n, f"Painting {index + 1} of {wish.n}")
-        rgb = render(lightness, ab)  # one at a time: eight of 12 megapixels are 288 MB
-        small = _preview_of(rgb, photo.alpha)
         made.append(
             Colouring(
                 seed=seed,
-                path=_write(folder / f"{opened.upload.stem}_s{seed}{suffix}", rgb, photo),
-                preview=_write(folder / f"{seed}.png", small.pixels, small),
+                ab=ab,
+                preview=_write(folder / f"{seed}.png", render(lightness, ab), small),
+                path=folder / f"{opened.upload.stem}_s{seed}{suffix}",
             )
         )
     return made
+
+
+def _new_folder(parent: Path, prefix: str) -> Path:
+    try:
+        return Path(tempfile.mkdtemp(prefix=prefix, dir=parent))
+    except OSError as error:
+        raise ColorflowError(f"Nothing can be stored on the server ({error.strerror}).") from error
 
 
 def _write(path: Path, rgb: np.ndarray, like: Photo) -> Path:
@@ -191,11 +239,10 @@ def _write(path: Path, rgb: np.ndarray, like: Photo) -> Path:
     return path
 
 
-def _preview_of(pixels: np.ndarray, alpha: np.ndarray | None) -> Photo:
-    """The picture with no side longer than PREVIEW_SIDE, without metadata."""
-    return Photo(
-        pixels=_reduced(pixels), alpha=None if alpha is None else _reduced(alpha), source="preview"
-    )
+def _reduced_photo(photo: Photo) -> Photo:
+    """The photo with no side longer than PREVIEW_SIDE, without metadata."""
+    alpha = None if photo.alpha is None else _reduced(photo.alpha)
+    return Photo(pixels=_reduced(photo.pixels), alpha=alpha, source=photo.source)
 
 
 def _reduced(pixels: np.ndarray) -> np.ndarray:

@@ -6,9 +6,9 @@ As a program, ``colorflow app`` with that Colorizer: ``python fake_colorizer.py 
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
+from typing import Any
 
 import numpy as np
 
@@ -16,12 +16,6 @@ from colorflow.photo import Photo
 
 AB = ((40, 20), (-35, 30), (10, -40), (45, -30), (-5, 50))
 """Chroma (a, b) in CIELAB units, by seed modulo their number."""
-
-
-@dataclass
-class FakeDraws:
-    seeds: list[int]
-    ab: np.ndarray
 
 
 class FakeColorizer:
@@ -35,15 +29,13 @@ class FakeColorizer:
     def load(cls, weights: Path | None = None) -> FakeColorizer:
         return cls()
 
-    def draw(
-        self, photo: Photo, n: int, temperature: float, seed: int, *, diverse: bool
-    ) -> FakeDraws:
+    def draw(self, photo: Photo, n: int, temperature: float, seed: int, *, diverse: bool) -> Any:
         self.calls.append((n, temperature, seed, diverse))
         if self.error:
             raise self.error
         seeds = [seed + i * (3 if diverse else 1) for i in range(n)]
         ab = np.array([AB[seed % len(AB)] for seed in seeds], np.float32)
-        return FakeDraws(seeds, ab[:, :, None, None])
+        return SimpleNamespace(seeds=seeds, ab=ab[:, :, None, None])
 
 
 def _tell_of_other_machines(event: str, arguments: tuple[object, ...]) -> None:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
+import subprocess
+import sys
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from tests.ui.page_process import Page, running_page, start
+from tests.ui.page_process import ROOT, Page, running_page, start
 
 pytestmark = pytest.mark.slow
 
@@ -51,3 +54,19 @@ def test_a_port_in_use_is_one_line(page: Page, tmp_path_factory: pytest.TempPath
     assert "--port" in line
     assert "Traceback" not in output
     assert list(temporary.iterdir()) == []
+
+
+def test_app_py_starts_the_page_with_the_real_colorizer(tmp_path: Path) -> None:
+    missing = tmp_path / "missing.safetensors"
+    done = subprocess.run(
+        [sys.executable, ROOT / "app.py", "--weights", missing],
+        env={**os.environ, "TMPDIR": str(tmp_path), "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"colorflow: {missing}")
+    assert len(done.stderr.splitlines()) == 1
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,54 @@
+"""A tab without a server, and photos to upload."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import gradio as gr
+import numpy as np
+import pytest
+from PIL import Image
+from skimage import data
+
+from colorflow.ui.colourise import ColouriseTab
+from tests.ui.fake_colorizer import FakeColorizer
+from tests.ui.handling import IMAGE_DESCRIPTION, SUBJECT
+
+
+@pytest.fixture
+def colorizer() -> FakeColorizer:
+    return FakeColorizer()
+
+
+@pytest.fixture
+def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where the tab may make folders."""
+    folder = tmp_path / "root"
+    folder.mkdir()
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(folder))
+    return folder
+
+
+@pytest.fixture
+def tab(colorizer: FakeColorizer, root: Path) -> ColouriseTab:
+    with gr.Blocks(analytics_enabled=False):
+        return ColouriseTab(colorizer, root, 200)
+
+
+@pytest.fixture
+def grey(tmp_path: Path) -> Path:
+    """A grey JPEG larger than its preview, with a description and a resolution."""
+    exif = Image.Exif()
+    exif[IMAGE_DESCRIPTION] = SUBJECT
+    path = tmp_path / "grandma (1931).jpg"
+    image = Image.fromarray(np.tile(data.camera(), (2, 3)))
+    image.save(path, quality=95, exif=exif, dpi=(300, 300))
+    return path
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> Path:
+    """A small grey PNG."""
+    path = tmp_path / "small.png"
+    Image.fromarray(data.camera()[::8, ::8]).save(path)
+    return path

@@ -1,0 +1,238 @@
+"""The page as a visitor sees it, in Chromium, against a server process."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import numpy as np
+import pytest
+from PIL import Image
+from playwright.sync_api import Browser, Download, Locator, Request, expect, sync_playwright
+from playwright.sync_api import Page as BrowserPage
+from skimage import color, data
+
+from tests.ui.fake_colorizer import AB
+from tests.ui.handling import IMAGE_DESCRIPTION, SUBJECT
+from tests.ui.page_process import Page, running_page
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+
+FLAGS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--disable-dev-shm-usage",
+)
+PATIENCE = 60_000
+"""Milliseconds that anything on the page may take on a busy machine."""
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    path = shutil.which("chromium")
+    if path is None:
+        reason = "no chromium on this machine (Debian's package of that name)"
+        if os.environ.get("CI") == "true":
+            pytest.fail(reason)
+        pytest.skip(reason)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
+    with running_page(tmp_path_factory.mktemp("server")) as page:
+        yield page
+
+
+class Visitor:
+    """A browser window on the page; collects what must not happen."""
+
+    def __init__(
+        self, browser: Browser, server: Page, width: int = 1280, scheme: str = "light"
+    ) -> None:
+        phone = width < 600
+        self.context = browser.new_context(
+            viewport={"width": width, "height": 844},
+            color_scheme=scheme,  # type: ignore[arg-type]
+            is_mobile=phone,
+            has_touch=phone,
+        )
+        self.context.set_default_timeout(PATIENCE)
+        self.page: BrowserPage = self.context.new_page()
+        self.requests: list[str] = []
+        self.faults: list[str] = []
+        self.page.on("request", self._remember)
+        self.page.on("pageerror", lambda error: self.faults.append(str(error)))
+        self.page.on(
+            "console", lambda said: self.faults.append(said.text) if said.type == "error" else None
+        )
+        self.page.goto(server.address)
+
+    def _remember(self, request: Request) -> None:
+        self.requests.append(request.url)
+
+    def one(self, selector: str) -> Locator:
+        return self.page.locator(selector)
+
+    def upload(self, path: Path) -> None:
+        self.one("#upload input[type=file]").set_input_files(path)
+
+    def colourise(self, photo: Path) -> None:
+        """Upload a photo and wait for its colourings."""
+        self.upload(photo)
+        expect(self.one("#go")).to_be_enabled(timeout=PATIENCE)
+        self.one("#go").click()
+        self.expect_text("#status", "colourings in")
+        expect(self.one("#compare .content img")).to_have_count(2, timeout=PATIENCE)
+
+    def download(self) -> Download:
+        """Download the chosen colouring when it is ready."""
+        expect(self.one("#download")).to_be_enabled(timeout=PATIENCE)
+        with self.page.expect_download() as download:
+            self.one("#download").click()
+        return download.value
+
+    def expect_text(self, selector: str, text: str) -> None:
+        expect(self.one(selector)).to_contain_text(text, timeout=PATIENCE)
+
+    def width_of_content(self) -> int:
+        return int(self.page.evaluate("document.documentElement.scrollWidth"))
+
+    def lightness_of(self, selector: str, name: str) -> float:
+        """Mean of red, green and blue, in [0, 1], of a colour in an element's style."""
+        style = self.one(selector).evaluate(f"one => getComputedStyle(one).{name}")
+        numbers = style[style.index("(") + 1 : -1].split(",")
+        return float(np.mean([float(number) for number in numbers[:3]])) / 255
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (390, "dark")])
+def test_from_upload_to_download(
+    browser: Browser, server: Page, grey: Path, tmp_path: Path, width: int, scheme: str
+) -> None:
+    visitor = Visitor(browser, server, width, scheme)
+    expect(visitor.one("#go")).to_be_disabled(timeout=PATIENCE)
+    assert visitor.width_of_content() == width
+    background = visitor.lightness_of("body", "backgroundColor")
+    letters = visitor.lightness_of("#welcome h2 >> nth=0", "color")
+    assert (background < 0.2 < 0.8 < letters) if scheme == "dark" else (letters < 0.2 < background)
+
+    visitor.colourise(grey)
+    visitor.expect_text("#about", "A grey photo. 1536 × 1024 pixels.")
+    thumbnails = visitor.one("#gallery .thumbnail-item")
+    expect(thumbnails).to_have_count(4)
+    expect(visitor.one("#gallery .selected")).to_have_text("Seed 0")
+    expect(visitor.one("#compare")).to_be_in_viewport(timeout=PATIENCE)
+    assert visitor.width_of_content() == width
+    visitor.page.wait_for_function("[...document.images].every(one => one.alt !== '')")
+
+    thumbnails.nth(2).click()
+    expect(visitor.one("#gallery .selected")).to_have_text("Seed 2")
+    chosen = thumbnails.nth(2).locator("img").get_attribute("src")
+    assert chosen is not None
+    expect(visitor.one("#compare .content img").nth(1)).to_have_attribute("src", chosen)
+    download = visitor.download()
+    assert download.suggested_filename == "grandma (1931)_s2.jpg"
+    saved = tmp_path / "saved.jpg"
+    download.save_as(saved)
+    with Image.open(saved) as image:
+        assert image.size == (1536, 1024)
+        assert image.getexif()[IMAGE_DESCRIPTION] == SUBJECT
+        lab = color.rgb2lab(np.asarray(image)[::8, ::8])
+    middle = (lab[..., 0] > 40) & (lab[..., 0] < 60)
+    assert np.abs(lab[middle][:, 1:].mean(axis=0) - AB[2]).max() < 4
+
+    assert visitor.faults == []
+    hosts = {urlsplit(url).hostname for url in visitor.requests}
+    assert hosts <= {"127.0.0.1", None}, "None: blob: and data: addresses"
+    visitor.context.close()
+
+
+def test_options_are_used_and_a_second_run_starts_anew(
+    browser: Browser, server: Page, grey: Path
+) -> None:
+    visitor = Visitor(browser, server)
+    visitor.colourise(grey)
+    visitor.one("#gallery .thumbnail-item").nth(3).click()
+    expect(visitor.one("#gallery .selected")).to_have_text("Seed 3")
+    visitor.one("#n input[type=number]").fill("2")
+    visitor.one("#seed input").fill("10")
+    visitor.one("#diverse input").check()
+    visitor.one("#go").click()
+    visitor.expect_text("#status", "2 colourings in")
+    expect(visitor.one("#gallery .caption-label")).to_have_text(["Seed 10", "Seed 13"])
+    expect(visitor.one("#gallery .selected")).to_have_text("Seed 10")
+    assert visitor.download().suggested_filename == "grandma (1931)_s10.jpg"
+    visitor.one("#seed input").fill("")
+    visitor.one("#go").click()
+    visitor.expect_text("#status .bad", "Seed: a whole number")
+    expect(visitor.one("#gallery .thumbnail-item")).to_have_count(2)
+    visitor.context.close()
+
+
+def test_visitors_do_not_see_each_other_s_photos(
+    browser: Browser, server: Page, grey: Path, tmp_path: Path
+) -> None:
+    other = tmp_path / "other" / grey.name  # of the same name
+    other.parent.mkdir()
+    Image.fromarray(data.camera()).save(other)
+    visitors = [Visitor(browser, server), Visitor(browser, server)]
+    for visitor, path in zip(visitors, (grey, other), strict=True):
+        visitor.colourise(path)
+    sizes = ("1536 × 1024", "512 × 512")
+    for visitor, size in zip(visitors, sizes, strict=True):
+        visitor.one("#gallery .thumbnail-item").nth(1).click()
+        expect(visitor.one("#download")).to_have_text(f"Download, {size} pixels", timeout=PATIENCE)
+        visitor.context.close()
+
+
+def test_bad_files_are_told_and_the_next_photo_works(
+    browser: Browser, server: Page, grey: Path, tmp_path: Path
+) -> None:
+    visitor = Visitor(browser, server)
+    half = tmp_path / "half.jpg"
+    half.write_bytes(grey.read_bytes()[:30_000])
+    visitor.upload(half)
+    visitor.expect_text("#about .bad", "half.jpg: the picture is damaged or incomplete")
+    expect(visitor.one("#go")).to_be_disabled()
+    visitor.one("#upload button[aria-label=Clear]").click()
+    visitor.expect_text("#about", "up to 200 MB")
+
+    huge = tmp_path / "huge.png"
+    with huge.open("wb") as file:
+        file.truncate(201 * 1024**2)
+    visitor.upload(huge)
+    toast = visitor.one("[data-testid=toast-body]")
+    expect(toast).to_contain_text("200", timeout=PATIENCE)
+    expect(visitor.one("#go")).to_be_disabled()
+    toast.locator("button").click()
+
+    visitor.colourise(grey)
+    assert "Traceback" not in visitor.page.content()
+    visitor.context.close()
+
+
+def test_a_closed_page_leaves_nothing_of_the_visitor(
+    browser: Browser, server: Page, grey: Path
+) -> None:
+    before = set(server.temporary.glob("*/session-*"))
+    visitor = Visitor(browser, server)
+    visitor.colourise(grey)
+    (session,) = set(server.temporary.glob("*/session-*")) - before
+    visitor.context.close()
+    deadline = time.monotonic() + PATIENCE / 1000
+    while session.exists() and time.monotonic() < deadline:
+        threading.Event().wait(0.1)
+    assert not session.exists()

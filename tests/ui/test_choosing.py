@@ -1,0 +1,168 @@
+"""Choosing among colourings, several visitors, and the page as a whole, without a server."""
+
+from __future__ import annotations
+
+import pickle
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+import numpy as np
+import pytest
+from PIL import Image
+
+from colorflow.color.full_resolution import render
+from colorflow.ui.colourise import ColouriseTab
+from colorflow.ui.page import build_page
+from tests.ui.fake_colorizer import FakeColorizer
+from tests.ui.handling import (
+    click,
+    colourise,
+    download,
+    is_problem,
+    opened,
+    pixels,
+    text,
+    value,
+)
+
+# choosing
+
+
+def test_a_click_shows_that_colouring(tab: ColouriseTab, small: Path) -> None:
+    session = opened(tab, small)
+    first = colourise(tab, session, n=3)
+    updates = click(tab, session, 2)
+    assert value(updates, tab.compare)[0] == value(first, tab.compare)[0]
+    assert value(updates, tab.compare)[1] == value(first, tab.gallery)[2][0]
+    assert not updates[tab.download]["interactive"]
+    assert value(tab.prepare_download(session), tab.download).endswith("small_s2.png")
+
+
+def test_only_what_is_chosen_is_painted_in_full_size_and_once(
+    tab: ColouriseTab, root: Path, grey: Path
+) -> None:
+    session = opened(tab, grey)
+    colourise(tab, session, n=4)
+    assert not any(root.rglob("*.jpg"))
+    first = download(tab, session, 1)
+    written = first.stat().st_mtime_ns
+    assert list(root.rglob("*.jpg")) == [first]
+    assert download(tab, session, 1) == first
+    assert first.stat().st_mtime_ns == written
+
+
+def test_a_later_click_wins_over_a_download_in_the_making(
+    tab: ColouriseTab, small: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session = opened(tab, small)
+    colourise(tab, session)
+
+    def interrupted_render(*arguments: Any) -> np.ndarray:
+        click(tab, session, 1)
+        return render(*arguments)
+
+    monkeypatch.setattr("colorflow.ui.session.render", interrupted_render)
+    assert tab.prepare_download(session) == {tab.status: gr.skip()}
+    assert value(tab.prepare_download(session), tab.download).endswith("small_s1.png")
+
+
+def test_a_download_that_cannot_be_made_is_told(tab: ColouriseTab, small: Path) -> None:
+    session = opened(tab, small)
+    colourise(tab, session)
+    small.unlink()
+    updates = tab.prepare_download(session)
+    assert set(updates) == {tab.status}
+    assert text(updates, tab.status).startswith("small.png: there is no such file")
+
+
+def test_without_colourings_there_is_no_download(tab: ColouriseTab, small: Path) -> None:
+    for session in (None, opened(tab, small)):
+        assert tab.prepare_download(session) == {tab.status: gr.skip()}
+
+
+def test_a_click_on_what_has_gone_is_told(tab: ColouriseTab, small: Path) -> None:
+    session = opened(tab, small)
+    colourise(tab, session)
+    for updates in (click(tab, None, 0), click(tab, session, 2)):
+        assert is_problem(updates, tab.status)
+        assert "are gone" in text(updates, tab.status)
+    session.close()
+    assert "are gone" in text(click(tab, session, 0), tab.status)
+
+
+# visitors
+
+
+def test_visitors_with_files_of_one_name_do_not_mix(tab: ColouriseTab, tmp_path: Path) -> None:
+    sessions = []
+    for name, tone in (("a", 90), ("b", 170)):
+        path = tmp_path / name / "photo.png"
+        path.parent.mkdir()
+        Image.new("L", (16, 16), tone).save(path)
+        sessions.append(opened(tab, path))
+    for session in sessions:
+        colourise(tab, session, seed=4)
+    dark, light = (pixels(download(tab, session)).mean() for session in sessions)
+    assert dark + 50 < light
+    sessions[0].close()
+    assert download(tab, sessions[1]).exists()
+
+
+def test_another_photo_during_the_work_wins(
+    colorizer: FakeColorizer, tab: ColouriseTab, grey: Path, small: Path
+) -> None:
+    session = opened(tab, small)
+    draw = colorizer.draw
+
+    def interrupted_draw(*arguments: Any, **options: Any) -> Any:
+        session.open(grey)
+        return draw(*arguments, **options)
+
+    colorizer.draw = interrupted_draw  # type: ignore[method-assign]
+    updates = colourise(tab, session)
+    assert updates == {tab.status: gr.skip()}
+    assert not session.colourings
+    assert session.photo is not None
+    assert session.photo.upload == grey
+    assert session.photo.preview.exists()
+
+
+def test_a_session_keeps_files_and_no_pixels(tab: ColouriseTab, grey: Path) -> None:
+    session = opened(tab, grey)
+    colourise(tab, session, n=8)
+    assert len(pickle.dumps(vars(session))) < 10_000
+
+
+def test_a_closed_session_leaves_nothing(tab: ColouriseTab, root: Path, small: Path) -> None:
+    session = opened(tab, small)
+    colourise(tab, session)
+    assert any(root.rglob("*.png"))
+    tab.session.delete_callback(session)
+    assert not any(root.rglob("*.png"))
+    tab.session.delete_callback(None)  # a visitor who never uploaded anything
+
+
+# the page
+
+
+def test_everything_has_a_name_of_its_own_and_nothing_is_public(
+    colorizer: FakeColorizer, root: Path
+) -> None:
+    page = build_page(colorizer, root, 200)
+    names = [
+        block.elem_id
+        for block in page.blocks.values()
+        if isinstance(block, gr.components.Component) and not isinstance(block, gr.State)
+    ]
+    assert len(names) > 10
+    assert None not in names
+    assert len(set(names)) == len(names)
+    assert {function.api_visibility for function in page.fns.values()} == {"private"}
+
+
+def test_every_control_says_what_it_does(tab: ColouriseTab) -> None:
+    for control in (tab.n, tab.temperature, tab.diverse, tab.seed):
+        assert control.label
+        assert control.info
+        assert "\n" not in str(control.info)

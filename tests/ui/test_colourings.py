@@ -1,0 +1,189 @@
+"""Colourings and their downloads, without a server and with a Colorizer that needs no weights."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from skimage import color, data
+
+from colorflow.errors import WeightsError
+from colorflow.ui.colourise import LARGEST_SEED, ColouriseTab
+from colorflow.ui.session import PREVIEW_SIDE
+from tests.ui.fake_colorizer import AB, FakeColorizer
+from tests.ui.handling import (
+    IMAGE_DESCRIPTION,
+    SUBJECT,
+    colourise,
+    download,
+    is_problem,
+    opened,
+    pixels,
+    text,
+    value,
+)
+
+
+def test_the_first_colouring_is_shown_and_ready(tab: ColouriseTab, grey: Path) -> None:
+    session = opened(tab, grey)
+    updates = colourise(tab, session, n=3, seed=7)
+    assert [caption for _, caption in value(updates, tab.gallery)] == ["Seed 7", "Seed 8", "Seed 9"]
+    assert updates[tab.gallery]["selected_index"] == 0
+    assert updates[tab.results]["visible"]
+    assert not updates[tab.welcome]["visible"]
+    assert re.fullmatch(r"3 colourings in \d+\.\d s\.", text(updates, tab.status))
+    before, after = (pixels(path).astype(int) for path in value(updates, tab.compare))
+    assert before.shape == after.shape
+    assert max(after.shape) == PREVIEW_SIDE
+    assert np.ptp(before, axis=2).max() == 0, "the picture before is not grey"
+    assert np.ptp(after, axis=2).max() > 50
+    assert value(updates, tab.download) is None
+    assert not updates[tab.download]["interactive"]
+    updates = tab.prepare_download(session)
+    assert value(updates, tab.download).endswith("/grandma (1931)_s7.jpg")
+    assert updates[tab.download]["label"] == "Download, 1536 × 1024 pixels"
+    assert updates[tab.download]["interactive"]
+
+
+def test_the_options_reach_the_colorizer(
+    tab: ColouriseTab, colorizer: FakeColorizer, small: Path
+) -> None:
+    colourise(tab, opened(tab, small), 5, 0.7, 11, diverse=True)
+    assert colorizer.calls == [(5, 0.7, 11, True)]
+
+
+def test_the_download_has_full_size_metadata_and_the_photo_s_lightness(
+    tab: ColouriseTab, grey: Path
+) -> None:
+    session = opened(tab, grey)
+    colourise(tab, session, n=2, seed=1)
+    original = color.rgb2lab(np.repeat(pixels(grey)[::4, ::4, None], 3, axis=2))
+    for index, seed in enumerate((1, 2)):
+        path = download(tab, session, index)
+        assert path.name == f"grandma (1931)_s{seed}.jpg"
+        with Image.open(path) as image:
+            assert image.format == "JPEG"
+            assert image.size == (1536, 1024)
+            assert image.getexif()[IMAGE_DESCRIPTION] == SUBJECT
+            assert image.info["dpi"] == (300, 300)
+            lab = color.rgb2lab(np.asarray(image)[::4, ::4])
+        middle = (original[..., 0] > 40) & (original[..., 0] < 70)  # tones that can hold the chroma
+        assert np.abs(lab - original)[..., 0].mean() < 0.7, "JPEG and rounding take less"
+        assert np.abs(lab[middle][:, 1:].mean(axis=0) - AB[seed]).max() < 4
+
+
+@pytest.mark.parametrize("suffix", ["png", "webp", "tif", "bmp"])
+def test_what_is_no_jpeg_becomes_png(tab: ColouriseTab, tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"scan.{suffix}"
+    Image.fromarray(data.astronaut()[::8, ::8]).save(path)
+    session = opened(tab, path)
+    colourise(tab, session)
+    made = download(tab, session)
+    assert made.name == "scan_s0.png"
+    with Image.open(made) as image:
+        assert image.format == "PNG"
+
+
+def test_transparency_is_kept(tab: ColouriseTab, tmp_path: Path) -> None:
+    photo = np.dstack([data.astronaut()[::8, ::8], np.full((64, 64), 255, np.uint8)])
+    photo[:20, :, 3] = 0
+    path = tmp_path / "cut-out.png"
+    Image.fromarray(photo).save(path)
+    session = opened(tab, path)
+    shown = value(colourise(tab, session), tab.compare)
+    for made in (*shown, download(tab, session)):
+        assert np.array_equal(pixels(made)[..., 3], photo[..., 3])
+
+
+def test_one_pixel_is_a_photo(tab: ColouriseTab, tmp_path: Path) -> None:
+    path = tmp_path / "dot.png"
+    Image.new("L", (1, 1), 120).save(path)
+    session = opened(tab, path)
+    updates = colourise(tab, session, n=1)
+    assert text(updates, tab.status).startswith("1 colouring in ")
+    assert pixels(download(tab, session)).shape == (1, 1, 3)
+
+
+def test_names_say_the_seeds_that_were_drawn(tab: ColouriseTab, small: Path) -> None:
+    session = opened(tab, small)
+    updates = colourise(tab, session, n=3, seed=10, diverse=True)
+    seeds = [10, 13, 16]  # as the stand-in draws them
+    assert [caption for _, caption in value(updates, tab.gallery)] == [f"Seed {s}" for s in seeds]
+    assert [one.path.name for one in session.colourings] == [f"small_s{s}.png" for s in seeds]
+
+
+@pytest.mark.parametrize("stem", ["preview", "grey", "0", "1"])
+def test_no_preview_takes_the_download_s_place(
+    tab: ColouriseTab, tmp_path: Path, stem: str
+) -> None:
+    path = tmp_path / f"{stem}.png"
+    Image.fromarray(np.tile(data.camera(), (1, 3))).save(path)
+    session = opened(tab, path)
+    colourise(tab, session)
+    for index, one in enumerate(session.colourings):
+        assert pixels(download(tab, session, index)).shape == (512, 1536, 3)
+        assert pixels(one.preview).shape == (341, 1024, 3)
+
+
+def test_new_colourings_replace_the_old_ones(tab: ColouriseTab, small: Path) -> None:
+    session = opened(tab, small)
+    colourise(tab, session)
+    old = session.colourings
+    old_download = download(tab, session)
+    colourise(tab, session, seed=5)
+    assert [one.seed for one in session.colourings] == [5, 6]
+    assert not old_download.exists()
+    assert not any(one.preview.exists() for one in old)
+    assert download(tab, session).name == "small_s5.png"
+
+
+@pytest.mark.parametrize("seed", [None, -1, LARGEST_SEED + 1])
+def test_a_seed_out_of_range_is_told(
+    tab: ColouriseTab, colorizer: FakeColorizer, small: Path, seed: int | None
+) -> None:
+    updates = colourise(tab, opened(tab, small), seed=seed)
+    assert is_problem(updates, tab.status)
+    assert text(updates, tab.status) == "Seed: a whole number from 0 to 4294967295."
+    assert not colorizer.calls
+
+
+def test_without_a_photo_one_is_asked_for(tab: ColouriseTab, small: Path) -> None:
+    assert "choose one first" in text(colourise(tab, None), tab.status)
+    session = opened(tab, small)
+    tab.open_photo(None, session)
+    assert "choose it again" in text(colourise(tab, session), tab.status)
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (WeightsError("w.safetensors: does not fit"), "w.safetensors: does not fit"),
+        (MemoryError(), "There is not enough memory; choose a smaller photo."),
+    ],
+)
+def test_an_error_is_one_sentence_and_the_colourings_stay(
+    tab: ColouriseTab,
+    colorizer: FakeColorizer,
+    small: Path,
+    error: BaseException,
+    words: str,
+) -> None:
+    session = opened(tab, small)
+    colourise(tab, session)
+    colorizer.error = error
+    updates = colourise(tab, session, seed=3)
+    assert set(updates) == {tab.status}
+    assert is_problem(updates, tab.status)
+    assert text(updates, tab.status) == words
+    assert [one.seed for one in session.colourings] == [0, 1]
+    assert download(tab, session, 1).name == "small_s1.png"
+
+
+def test_an_upload_that_has_gone_is_told(tab: ColouriseTab, small: Path) -> None:
+    session = opened(tab, small)
+    small.unlink()
+    updates = colourise(tab, session)
+    assert text(updates, tab.status).startswith("small.png: there is no such file")

@@ -1,0 +1,110 @@
+"""Uploading a photo, without a server."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from skimage import data
+
+from colorflow.ui.colourise import ColouriseTab
+from colorflow.ui.session import PREVIEW_SIDE
+from tests.ui.handling import (
+    colourise,
+    is_problem,
+    opened,
+    pixels,
+    text,
+    value,
+)
+
+
+def test_a_grey_photo_is_shown_and_can_be_coloured(tab: ColouriseTab, grey: Path) -> None:
+    updates = tab.open_photo(str(grey), None)
+    shown = pixels(value(updates, tab.preview))
+    assert shown.shape == (PREVIEW_SIDE * 2 // 3 + 1, PREVIEW_SIDE, 3)
+    assert updates[tab.preview]["visible"]
+    assert updates[tab.button]["interactive"]
+    assert text(updates, tab.about) == "A grey photo. 1536 × 1024 pixels."
+    assert not is_problem(updates, tab.about)
+
+
+@pytest.mark.parametrize(
+    ("picture", "words"),
+    [
+        (data.camera()[..., None] * np.array([1, 0.85, 0.65]), "A toned photo (sepia or the like)"),
+        (
+            data.astronaut(),
+            "This photo already has colours; it is coloured anew from its lightness",
+        ),
+    ],
+)
+def test_tint_and_colours_are_stated(
+    tab: ColouriseTab, tmp_path: Path, picture: np.ndarray, words: str
+) -> None:
+    path = tmp_path / "photo.png"
+    Image.fromarray(picture.astype(np.uint8)).save(path)
+    updates = tab.open_photo(str(path), None)
+    assert text(updates, tab.about).startswith(words)
+    assert updates[tab.button]["interactive"]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "words"),
+    [
+        ("empty.jpg", b"", "the file is empty"),
+        ("notes.png", b"not a picture", "not a JPEG, PNG, WebP, TIFF or BMP picture"),
+        ("half.jpg", None, "damaged or incomplete"),
+    ],
+)
+def test_a_bad_file_is_one_sentence_that_names_it(
+    tab: ColouriseTab, root: Path, grey: Path, name: str, content: bytes | None, words: str
+) -> None:
+    bad = root / name
+    bad.write_bytes(grey.read_bytes()[:20_000] if content is None else content)
+    session = opened(tab, grey)
+    before = session.photo
+    updates = tab.open_photo(str(bad), session)
+    assert is_problem(updates, tab.about)
+    assert text(updates, tab.about).startswith(f"{name}: ")
+    assert words in text(updates, tab.about)
+    assert str(root) not in value(updates, tab.about)
+    assert "Traceback" not in value(updates, tab.about)
+    assert not updates[tab.button]["interactive"]
+    assert not updates[tab.preview]["visible"]
+    assert session.photo is None
+    assert before is not None
+    assert not before.folder.exists()
+
+
+def test_a_server_without_room_is_told(tab: ColouriseTab, root: Path, small: Path) -> None:
+    root.rmdir()
+    updates = tab.open_photo(str(small), None)
+    assert text(updates, tab.about).startswith("Nothing can be stored on the server (")
+    assert updates[tab.session] is None
+    assert not updates[tab.button]["interactive"]
+
+
+def test_a_file_name_is_never_markup(tab: ColouriseTab, root: Path) -> None:
+    (root / "<img src=x>.jpg").touch()
+    shown = value(tab.open_photo(str(root / "<img src=x>.jpg"), None), tab.about)
+    assert "<img" not in shown
+    assert "&lt;img src=x&gt;.jpg: the file is empty" in shown
+
+
+def test_taking_the_photo_away_empties_the_page(tab: ColouriseTab, small: Path) -> None:
+    session = opened(tab, small)
+    colourise(tab, session)
+    folder = session.photo.folder if session.photo else None
+    updates = tab.open_photo(None, session)
+    assert folder is not None
+    assert not folder.exists()
+    assert session.photo is None
+    assert not session.colourings
+    assert not updates[tab.results]["visible"]
+    assert updates[tab.welcome]["visible"]
+    assert not updates[tab.button]["interactive"]
+    assert [value(updates, each) for each in (tab.gallery, tab.compare, tab.download)] == [None] * 3
+    assert text(updates, tab.about) == "JPEG, PNG, WebP, TIFF or BMP, up to 200 MB."
