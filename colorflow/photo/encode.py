@@ -94,7 +94,7 @@ def write_image(path: str | os.PathLike[str], rgb: np.ndarray, like: Photo) -> N
 
 def _replace(target: Path, data: bytes) -> None:
     """Write a file beside the target, onto the disk, and move it there."""
-    temporary = target.with_name(f".{target.name[:100]}.{secrets.token_hex(4)}.tmp")
+    temporary = target.with_name(f".colorflow-{secrets.token_hex(8)}.tmp")
     try:
         try:
             # Created here rather than by tempfile, whose files only the owner may read.
