@@ -8,6 +8,7 @@ import json
 import shutil
 import sys
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,7 @@ from tqdm import tqdm
 from colorflow.errors import ColorflowError, PackError
 from colorflow.photo import find_photos
 from colorflow.training.allocator import keep_freed_memory
-from colorflow.training.pack import ROW_TYPE, SPLITS, VARIANTS, bytes_per_row
+from colorflow.training.pack import DAMAGE, ROW_TYPE, SPLITS, VARIANTS, bytes_per_row, open_table
 from data_prep.cache import Plan, fill, write_info
 from data_prep.scan import Scanned, scan
 from data_prep.split import choose_dev, first_of_duplicates, near_any, read_hashes
@@ -40,7 +41,10 @@ def main(arguments: list[str] | None = None) -> int:
 def _make(options: argparse.Namespace) -> None:
     keep_freed_memory()
     folder: Path = options.output
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise PackError(f"{folder}: cannot be made a folder ({error.strerror})") from error
     settings = {
         "photos": [str(path) for path in options.photos],
         "exclude": str(options.exclude) if options.exclude else None,
@@ -49,14 +53,18 @@ def _make(options: argparse.Namespace) -> None:
         "seed": options.seed,
     }
     if not (folder / "pack.json").exists():
-        _select(folder, options)
         (folder / "settings.json").write_text(json.dumps(settings, indent=1), encoding="utf-8")
-    elif json.loads((folder / "settings.json").read_text(encoding="utf-8")) != settings:
+        _select(folder, options)
+    try:
+        made_with = json.loads((folder / "settings.json").read_text(encoding="utf-8"))
+        plan, start = _read_plan(folder)
+    except DAMAGE as error:
+        raise PackError(f"{folder}: a damaged pack ({error}); delete it to start over") from error
+    if made_with != settings:
         raise PackError(
             f"{folder}: holds a pack made with other settings (settings.json); "
             "choose another folder or delete this one"
         )
-    plan, start = _read_plan(folder)
     rows = len(plan.photo_of_row)
     with tqdm(total=rows, initial=start, unit="row", desc="features") as bar:
         for filled in fill(folder, plan, start, options.workers):
@@ -93,7 +101,7 @@ def _write_selection(folder: Path, good: list[Scanned], options: argparse.Namesp
     large = np.array([s.short_side >= SMALL_SIDE for s in good])
     hashes = np.array([s.hash for s in good], dtype=np.uint64)
     dev = choose_dev(hashes, large, min(options.dev, len(good) // 4))
-    with (folder / "photos.csv").open("w", newline="", encoding="utf-8") as file:
+    with open_table(folder, "w") as file:
         writer = csv.writer(file)
         writer.writerow(["index", "file", "split", "short_side", "hash", "mean_chroma"])
         for index, s in enumerate(good):
@@ -123,9 +131,11 @@ def _write_selection(folder: Path, good: list[Scanned], options: argparse.Namesp
 
 def _read_plan(folder: Path) -> tuple[Plan, int]:
     info = json.loads((folder / "pack.json").read_text(encoding="utf-8"))
-    with (folder / "photos.csv").open(newline="", encoding="utf-8") as file:
+    with open_table(folder) as file:
         files = [Path(photo["file"]) for photo in csv.DictReader(file)]
     rows = np.load(folder / "rows.npy")
+    if rows.dtype != ROW_TYPE or len(rows) != info["rows"] or max(rows["photo"]) >= len(files):
+        raise ValueError("pack.json, photos.csv and rows.npy do not fit together")
     plan = Plan(
         files=files,
         photo_of_row=rows["photo"].astype(np.int64),
@@ -158,14 +168,35 @@ def _parser() -> argparse.ArgumentParser:
         "--exclude", type=Path, help="file of 64-bit difference hashes that must not be trained on"
     )
     parser.add_argument(
-        "--dev", type=int, default=1000, help="photos held out (default 1000, at most a quarter)"
+        "--dev",
+        type=_whole_number(0),
+        default=1000,
+        help="photos held out (default 1000, at most a quarter)",
     )
     parser.add_argument(
-        "--variants", type=int, default=4, help="variants of each large photo (default 4)"
+        "--variants",
+        type=_whole_number(1),
+        default=4,
+        help="variants of each large photo (default 4)",
     )
-    parser.add_argument("--seed", type=int, default=0, help="seed of all choices (default 0)")
-    parser.add_argument("--workers", type=int, default=2, help="processes that decode (default 2)")
+    parser.add_argument(
+        "--seed", type=_whole_number(0), default=0, help="seed of all choices (default 0)"
+    )
+    parser.add_argument(
+        "--workers", type=_whole_number(0), default=2, help="processes that decode (default 2)"
+    )
     return parser
+
+
+def _whole_number(least: int) -> Callable[[str], int]:
+    """An argparse type: a whole number of at least `least`."""
+
+    def parse(text: str) -> int:
+        if not text.isdecimal() or int(text) < least:
+            raise argparse.ArgumentTypeError(f"expected a number from {least}, got {text!r}")
+        return int(text)
+
+    return parse
 
 
 if __name__ == "__main__":

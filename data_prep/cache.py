@@ -20,6 +20,7 @@ from torch import Tensor
 from torch.nn import functional as F
 from torch.utils.data import DataLoader, Dataset
 
+from colorflow.errors import PackError, PhotoError
 from colorflow.model.condition import CONDITION_GRID
 from colorflow.model.features import LIGHTNESS_SIZE, Features
 from colorflow.photo import read_photo
@@ -69,12 +70,20 @@ def fill(folder: Path, plan: Plan, start: int, workers: int) -> Iterator[int]:
         plan: what to fill.
         start: first row that is not filled yet.
         workers: processes that decode photos; 0 decodes in this process.
+
+    Raises:
+        PackError: if an array is damaged, or a photo has gone since the pack was begun.
     """
     rows = len(plan.photo_of_row)
-    arrays = {name: _open(folder, name, rows, shape) for name, shape in array_shapes().items()}
+    arrays = {
+        name: _open(folder / f"{name}.npy", (rows, *shape), new=start == 0)
+        for name, shape in array_shapes().items()
+    }
     loader = DataLoader(_RowBatches(plan, start), batch_size=None, num_workers=workers)
     filled = start
     for number, batch in enumerate(loader, 1):
+        if isinstance(batch, str):
+            raise PackError(f"{batch}; bring the photo back, or delete the pack to start over")
         end = filled + len(batch["ab"])
         for name, values in batch.items():
             arrays[name][filled:end] = values.numpy()
@@ -86,11 +95,12 @@ def fill(folder: Path, plan: Plan, start: int, workers: int) -> Iterator[int]:
         yield filled
 
 
-class _RowBatches(Dataset[dict[str, Tensor]]):
+class _RowBatches(Dataset[dict[str, Tensor] | str]):
     """Batches of rows from `start` on, complete with features.
 
     Every worker process runs the feature network on one core, which wastes nothing on waiting for
-    the other cores.
+    the other cores. A photo that cannot be read gives the error's message: errors do not come out
+    of a worker as they are.
     """
 
     def __init__(self, plan: Plan, start: int) -> None:
@@ -101,10 +111,13 @@ class _RowBatches(Dataset[dict[str, Tensor]]):
     def __len__(self) -> int:
         return len(self.starts)
 
-    def __getitem__(self, index: int) -> dict[str, Tensor]:
+    def __getitem__(self, index: int) -> dict[str, Tensor] | str:
         self.features = self.features or Features()
         end = min(self.starts[index] + BATCH, self.starts.stop)
-        pairs = [self._row(row) for row in range(self.starts[index], end)]
+        try:
+            pairs = [self._row(row) for row in range(self.starts[index], end)]
+        except PhotoError as error:
+            return str(error)
         lightness = torch.from_numpy(np.stack([pair[0] for pair in pairs]))[:, None]
         maps = self.features(lightness)
         arrays = {f"features{grid}": maps[grid] for grid in FEATURE_GRIDS}
@@ -118,8 +131,13 @@ class _RowBatches(Dataset[dict[str, Tensor]]):
         return make_variant(photo.pixels, VARIANTS[self.plan.variant_of_row[row]], rng)
 
 
-def _open(folder: Path, name: str, rows: int, shape: tuple[int, ...]) -> np.memmap[Any, Any]:
-    path = folder / f"{name}.npy"
-    if path.exists():
-        return np.lib.format.open_memmap(path, mode="r+")
-    return np.lib.format.open_memmap(path, mode="w+", dtype=np.float16, shape=(rows, *shape))
+def _open(path: Path, shape: tuple[int, ...], *, new: bool) -> np.memmap[Any, Any]:
+    if new:
+        return np.lib.format.open_memmap(path, mode="w+", dtype=np.float16, shape=shape)
+    try:
+        array = np.lib.format.open_memmap(path, mode="r+")
+    except (OSError, EOFError, ValueError) as error:
+        raise PackError(f"{path}: damaged ({error}); delete the pack to start over") from error
+    if array.shape != shape or array.dtype != np.float16:
+        raise PackError(f"{path}: does not fit pack.json; delete the pack to start over")
+    return array

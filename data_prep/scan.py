@@ -18,6 +18,10 @@ from colorflow.photo import Kind, read_photo
 MIN_SHORT_SIDE = 48
 """Photos smaller than this, in pixels, hold no chroma to learn on a 64x64 grid."""
 
+PALE_CHROMA = 8.0
+"""A photo of one hue and a mean chroma above this, in CIELAB units, is a toned print; below it is
+most often a colour photo of fog, snow or a grey cat, and its paleness is worth learning."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scanned:
@@ -25,7 +29,8 @@ class Scanned:
 
     Attributes:
         path: the file.
-        problem: why it cannot be used (``corrupt: ...``, ``grey``, ``too small``), or None.
+        problem: why it cannot be used (``corrupt: ...``, ``grey``, ``tinted``,
+            ``too small``), or None.
         short_side: shorter side in pixels.
         hash: 64-bit difference hash.
         mean_chroma: mean chroma on the 64x64 grid, CIELAB units.
@@ -53,13 +58,15 @@ def scan_one(path: Path) -> Scanned:
     short_side = min(photo.width, photo.height)
     if short_side < MIN_SHORT_SIDE:
         return Scanned(path=path, problem="too small", short_side=short_side)
-    if photo.kind is not Kind.COLOURED:
-        return Scanned(path=path, problem="grey", short_side=short_side)
     ab = to_grid(photo.pixels)
+    mean_chroma = float(np.hypot(ab[0], ab[1]).mean())
+    kind = photo.kind
+    if kind is Kind.GREY or (kind is Kind.TINTED and mean_chroma > PALE_CHROMA):
+        return Scanned(path=path, problem=str(kind), short_side=short_side)
     return Scanned(
         path=path,
         problem=None,
         short_side=short_side,
         hash=int(str(imagehash.dhash(Image.fromarray(photo.pixels))), 16),
-        mean_chroma=float(np.hypot(ab[0], ab[1]).mean()),
+        mean_chroma=mean_chroma,
     )

@@ -8,6 +8,14 @@ from typing import Any
 from colorflow.model.features import FEATURE_CHANNELS
 
 FINEST_GRID = 64
+_RANGES = {
+    "grid": (1, FINEST_GRID),
+    "width": (1, 1024),
+    "couplings": (1, 64),
+    "context_layers": (1, 64),
+    "bins": (2, 64),
+}
+"""Wide enough for any use; a damaged header does not fill the memory."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -35,11 +43,10 @@ class LevelConfig:
     dropout: float
 
     def __post_init__(self) -> None:
-        for name in ("grid", "width", "couplings", "context_layers"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name}: expected at least 1, got {getattr(self, name)}")
-        if self.bins < 2:
-            raise ValueError(f"bins: expected at least 2, got {self.bins}")
+        for name, (least, most) in _RANGES.items():
+            value = getattr(self, name)
+            if not least <= value <= most:
+                raise ValueError(f"{name}: expected {least} to {most}, got {value}")
         if self.attention and self.width % 4:
             raise ValueError(f"width: expected a multiple of 4, got {self.width}")
         unknown = set(self.maps) - set(FEATURE_CHANNELS)

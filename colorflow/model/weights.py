@@ -7,8 +7,10 @@ Nothing is ever unpickled.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
+import math
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -81,7 +83,8 @@ def save_weights(
         temporary.write_bytes(save(tensors, header))
         os.replace(temporary, path)
     except OSError as error:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            temporary.unlink()
         raise WeightsError(f"{path}: cannot be written ({error.strerror})") from error
 
 
@@ -116,6 +119,8 @@ def load_weights(path: Path) -> LoadedWeights:
             f"{path}: the header has {len(temperatures)} temperatures for "
             f"{len(config.levels)} levels"
         )
+    if not all(0 <= value < math.inf for value in temperatures):
+        raise WeightsError(f"{path}: the header has temperatures below 0 or not finite")
     return LoadedWeights(
         pyramid=_fitted(path, config, tensors),
         temperatures=temperatures,
@@ -126,8 +131,11 @@ def load_weights(path: Path) -> LoadedWeights:
 
 def _fitted(path: Path, config: PyramidConfig, tensors: dict[str, torch.Tensor]) -> ChromaPyramid:
     """The model of the header with the tensors of the file, which must fit to the last one."""
-    with torch.device("meta"):
-        shapes = {name: x.shape for name, x in ChromaPyramid(config).state_dict().items()}
+    try:
+        pyramid = ChromaPyramid(config)
+    except (ValueError, TypeError, RuntimeError) as error:
+        raise WeightsError(f"{path}: the header's configuration makes no model") from error
+    shapes = {name: x.shape for name, x in pyramid.state_dict().items()}
     wrong = [name for name, shape in shapes.items() if name not in tensors]
     wrong += [name for name in tensors if name not in shapes]
     wrong += [n for n, shape in shapes.items() if n in tensors and tensors[n].shape != shape]
@@ -138,6 +146,5 @@ def _fitted(path: Path, config: PyramidConfig, tensors: dict[str, torch.Tensor])
         )
     if not all(bool(torch.isfinite(x).all()) for x in tensors.values()):
         raise WeightsError(f"{path}: some weights are not finite; get the file again")
-    pyramid = ChromaPyramid(config)
     pyramid.load_state_dict(tensors, strict=True)
     return pyramid.eval().requires_grad_(False)

@@ -19,6 +19,7 @@ import csv
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Literal, TextIO
 
 import numpy as np
 import torch
@@ -34,6 +35,8 @@ AB_GRID = 64
 FEATURE_GRIDS = (8, 16, 32)
 SPLITS = ("train", "dev")
 VARIANTS = ("whole", "whole_mirrored", "crop", "crop_degraded", "whole_degraded")
+DAMAGE = (OSError, EOFError, LookupError, ValueError, TypeError, csv.Error)
+"""What reading a damaged pack may raise."""
 ROW_TYPE = np.dtype([("photo", "<i4"), ("variant", "u1")])
 
 
@@ -53,6 +56,12 @@ def bytes_per_row() -> int:
     return sum(2 * int(np.prod(shape)) for shape in array_shapes().values())
 
 
+def open_table(folder: Path, mode: Literal["r", "w"] = "r") -> TextIO:
+    """Opens photos.csv; file names that are not Unicode survive the way there and back."""
+    path = folder / "photos.csv"
+    return path.open(mode, newline="", encoding="utf-8", errors="surrogateescape")
+
+
 class Pack:
     """Read access to a finished or partly filled pack.
 
@@ -67,28 +76,28 @@ class Pack:
         self.folder = folder
         self.info = _read_info(folder)
         try:
-            with (folder / "photos.csv").open(newline="", encoding="utf-8") as file:
+            with open_table(folder) as file:
                 photos = list(csv.DictReader(file))
             self.files = [photo["file"] for photo in photos]
             split = np.array([SPLITS.index(photo["split"]) for photo in photos])
             short_side = np.array([int(photo["short_side"]) for photo in photos])
             mean_chroma = np.array([float(photo["mean_chroma"]) for photo in photos])
             rows = np.load(folder / "rows.npy")[: self.info["filled"]]
+            self.photo_of_row: NDArray[np.int64] = rows["photo"].astype(np.int64)
+            self.variant_of_row: NDArray[np.int64] = rows["variant"].astype(np.int64)
+            self.train_chroma: NDArray[np.float64] = mean_chroma[split == SPLITS.index("train")]
+            self._split_of_row = split[self.photo_of_row]
+            self._short_side_of_row = short_side[self.photo_of_row]
             self._arrays = {
                 name: np.load(folder / f"{name}.npy", mmap_mode="r") for name in array_shapes()
             }
-        except (OSError, KeyError, ValueError) as error:
+        except DAMAGE as error:
             raise PackError(f"{folder}: the pack is damaged ({error}); make it again") from error
         for name, shape in array_shapes().items():
             if self._arrays[name].shape != (self.info["rows"], *shape):
                 raise PackError(f"{folder}/{name}.npy: does not fit pack.json; make the pack again")
         if len(rows) == 0:
             raise PackError(f"{folder}: the pack has no finished row yet; run data_prep to its end")
-        self.photo_of_row: NDArray[np.int64] = rows["photo"].astype(np.int64)
-        self.variant_of_row: NDArray[np.int64] = rows["variant"].astype(np.int64)
-        self.train_chroma: NDArray[np.float64] = mean_chroma[split == SPLITS.index("train")]
-        self._split_of_row = split[self.photo_of_row]
-        self._short_side_of_row = short_side[self.photo_of_row]
 
     def __len__(self) -> int:
         return len(self.photo_of_row)

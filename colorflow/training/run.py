@@ -27,6 +27,16 @@ from colorflow.training.trainer import TrainConfig
 
 CURVE = ("step", "seconds", "train_nats", "dev_nats", "dev_degraded_nats", "best_dev", "skipped")
 
+STATE = frozenset(
+    ("level", "ema", "optimiser", "step", "seconds", "skipped", "best_dev", "best"),
+)
+"""What a level's training state holds (`LevelTrainer.state_dict`)."""
+_DAMAGE = (
+    OSError, RuntimeError, EOFError, LookupError, ValueError, TypeError, AttributeError,
+    pickle.UnpicklingError,
+)  # fmt: skip
+"""What torch raises on files that are no checkpoints."""
+
 
 class Run:
     """A run's folder.
@@ -37,17 +47,21 @@ class Run:
         train: the recipe.
 
     Raises:
-        TrainingError: if the folder holds a run of another shape or recipe.
+        TrainingError: if the folder cannot be written or holds a run of another shape or recipe.
     """
 
     def __init__(self, folder: Path, pyramid: PyramidConfig, train: TrainConfig) -> None:
         self.folder, self.pyramid, self.train = folder, pyramid, train
         config = {"pyramid": pyramid.to_dict(), "train": asdict(train)}
         path = folder / "config.json"
-        folder.mkdir(parents=True, exist_ok=True)
-        if not path.exists():
-            _write(path, json.dumps(config, indent=1).encode())
-        elif json.loads(path.read_text(encoding="utf-8")) != json.loads(json.dumps(config)):
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            if not path.exists():
+                _write(path, json.dumps(config, indent=1).encode())
+            made_with = json.loads(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise TrainingError(f"{folder}: not a folder for a training run ({error})") from error
+        if made_with != json.loads(json.dumps(config)):
             raise TrainingError(
                 f"{folder}: holds a run of another shape or recipe (config.json); "
                 "choose another folder"
@@ -60,11 +74,19 @@ class Run:
         return folder
 
     def save(self, name: int, state: dict[str, Any]) -> None:
-        """Writes a level's training state in one step."""
+        """Writes a level's training state in one step.
+
+        Raises:
+            TrainingError: if it cannot be written; the state before stays.
+        """
         path = self.level(name) / "state.pt"
         temporary = path.with_suffix(".tmp")
-        torch.save(state, temporary)
-        os.replace(temporary, path)
+        try:
+            torch.save(state, temporary)
+            os.replace(temporary, path)
+        except (OSError, RuntimeError) as error:
+            temporary.unlink(missing_ok=True)
+            raise TrainingError(f"{path}: the checkpoint cannot be written ({error})") from error
 
     def load(self, name: int) -> dict[str, Any] | None:
         """A level's training state, or None if it has not begun."""
@@ -97,9 +119,11 @@ def read_state(folder: Path, name: int) -> dict[str, Any] | None:
         return None
     try:
         state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, RuntimeError, EOFError, KeyError, ValueError, pickle.UnpicklingError) as error:
+        if missing := STATE - state.keys():
+            raise ValueError(f"no {', '.join(sorted(missing))}")
+    except _DAMAGE as error:
         raise TrainingError(
-            f"{path}: the checkpoint is damaged; delete it to start over"
+            f"{path}: the checkpoint is damaged ({type(error).__name__}); delete it to start over"
         ) from error
     return state
 

@@ -17,7 +17,7 @@ class Budget:
 
     Attributes:
         steps: optimiser steps, or None.
-        minutes: minutes of training on this level, evaluation included, or None.
+        minutes: minutes of training on this level, without evaluations, or None.
     """
 
     steps: int | None = None
@@ -26,7 +26,7 @@ class Budget:
     def __post_init__(self) -> None:
         if (self.steps is None) == (self.minutes is None):
             raise ValueError("expected either steps or minutes")
-        if (self.steps or self.minutes or 0) <= 0:
+        if not (self.steps or self.minutes or 0) > 0:
             raise ValueError(f"expected a positive budget, got {self.steps or self.minutes}")
 
     def progress(self, step: int, seconds: float) -> float:

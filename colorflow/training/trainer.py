@@ -89,6 +89,10 @@ class LevelTrainer:
                 f"{pack.folder}: level {self.name} has {len(self.rows)} training rows, a batch "
                 f"needs {config.batch}; use more photos or a smaller batch"
             )
+        if len(pack.rows("dev", variant="whole", larger_than=SMALL_PHOTO_SIDE[64])) == 0:
+            raise TrainingError(
+                f"{pack.folder}: no large dev photo to choose the best weights by; use more photos"
+            )
         self._fit()
         self.ema = copy.deepcopy(level).requires_grad_(False)
         self.level.train()
@@ -122,9 +126,9 @@ class LevelTrainer:
             if np.isfinite(loss):
                 losses.append(loss)
             self.step += 1
-            self.seconds = before + time.monotonic() - began
+            self.seconds = self._clock_of_first(before + time.monotonic() - began)
             now = self.step if budget.steps is not None else self.seconds
-            if self._agreed(now >= until):
+            if now >= until:
                 break
         return float(np.mean(losses)) if losses else float("nan")
 
@@ -248,10 +252,10 @@ class LevelTrainer:
                 ahead = pool.submit(self.pack.batch, next(batches), self.maps)
                 yield ready
 
-    def _agreed(self, stop: bool) -> bool:
-        """Whether the first process says stop: all must leave the loop at the same step."""
+    def _clock_of_first(self, seconds: float) -> float:
+        """What the first process measured: all need one learning rate and one last step."""
         if self.processes == 1:
-            return stop
-        flag = torch.tensor(float(stop))
-        torch.distributed.broadcast(flag, 0)
-        return bool(flag)
+            return seconds
+        shared = torch.tensor(seconds, dtype=torch.float64, device=self.device)
+        torch.distributed.broadcast(shared, 0)
+        return float(shared)

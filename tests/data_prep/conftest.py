@@ -65,7 +65,7 @@ def hash_of() -> Callable[[Path], int]:
 
 @pytest.fixture(scope="session")
 def photos(tmp_path_factory: pytest.TempPathFactory) -> Photos:
-    """13 usable photos, two of them nearly the same, and 8 that must go."""
+    """12 usable photos, two of them nearly the same, and 8 that must go."""
     root = tmp_path_factory.mktemp("source")
     folder = root / "photos"
     for name in ("astronaut", "coffee", "small", "bad"):

@@ -255,7 +255,7 @@ def test_other_settings_need_another_folder(
 def test_an_interruption_while_photos_are_scanned_leaves_nothing_in_the_way(
     arguments: Callable[..., list[str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def stopped(*_: object) -> None:
+    def stopped(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:

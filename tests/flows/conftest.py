@@ -8,9 +8,11 @@ import pytest
 import torch
 from torch import nn
 
+SEED = 0
 
-def _randomise(module: nn.Module, seed: int = 0) -> nn.Module:
-    generator = torch.Generator().manual_seed(seed)
+
+def _randomise(module: nn.Module) -> nn.Module:
+    generator = torch.Generator().manual_seed(SEED)
     with torch.no_grad():
         for parameter in module.parameters():
             scale = 0.7 / parameter[0].numel() ** 0.5  # keeps activations of order one
@@ -22,6 +24,12 @@ def _randomise(module: nn.Module, seed: int = 0) -> nn.Module:
                 noise = torch.randn(buffer.shape, generator=generator, dtype=torch.float64)
                 buffer.copy_(noise if kind == "mean" else (0.5 * noise).exp())
     return module.eval()
+
+
+@pytest.fixture(autouse=True)
+def seed() -> None:
+    """The same initial parameters in every order of tests."""
+    torch.manual_seed(SEED)
 
 
 @pytest.fixture

@@ -171,10 +171,10 @@ def test_autocast_leaves_transform_and_ladj_in_float32(coupling: Coupling) -> No
 
     exact = Coupling(coupling.partition, Answered(), coupling.transform)
     exact_z, exact_ladj = exact(x.double(), None)
-    torch.testing.assert_close(z.double(), exact_z, rtol=0, atol=2e-5)
-    torch.testing.assert_close(ladj.double(), exact_ladj, rtol=0, atol=1e-4)
-    torch.testing.assert_close(back, x, rtol=0, atol=2e-4)
-    torch.testing.assert_close(back_ladj, -ladj, rtol=0, atol=2e-4)
+    torch.testing.assert_close(z.double(), exact_z, rtol=0, atol=1e-4)
+    torch.testing.assert_close(ladj.double(), exact_ladj, rtol=0, atol=5e-4)
+    torch.testing.assert_close(back, x, rtol=0, atol=1e-3)
+    torch.testing.assert_close(back_ladj, -ladj, rtol=0, atol=2e-3)
 
 
 def test_context_transform_under_autocast(

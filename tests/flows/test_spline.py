@@ -84,10 +84,13 @@ def test_parameters_of_zero_are_the_identity(spline: RationalQuadraticSpline) ->
         torch.testing.assert_close(ladj, torch.zeros_like(x), rtol=0, atol=1e-14)
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 @pytest.mark.parametrize("direction", ["forward", "inverse"])
-def test_identity_outside_the_box(spline: RationalQuadraticSpline, direction: str) -> None:
-    value = torch.tensor([-1e30, -50, -LIMIT, LIMIT, 3.001, 1e30], dtype=torch.float64)
-    curve = parameters(len(value)).clone().requires_grad_()
+def test_identity_outside_the_box(
+    spline: RationalQuadraticSpline, direction: str, dtype: torch.dtype
+) -> None:
+    value = torch.tensor([-1e30, -50, -LIMIT, LIMIT, 3.001, 1e30], dtype=dtype)
+    curve = parameters(len(value)).to(dtype, copy=True).requires_grad_()
     result, ladj = getattr(spline, direction)(value.requires_grad_(), curve)
     assert torch.equal(result, value)
     assert torch.equal(ladj, torch.zeros_like(value))

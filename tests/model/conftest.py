@@ -14,9 +14,11 @@ from colorflow.model.config import LevelConfig, PyramidConfig
 from colorflow.model.features import FEATURE_CHANNELS
 from colorflow.model.pyramid import ChromaPyramid
 
+SEED = 0
+
 
 def _randomise(module: nn.Module, gain: float = 0.7) -> nn.Module:
-    generator = torch.Generator().manual_seed(0)
+    generator = torch.Generator().manual_seed(SEED)
     with torch.no_grad():
         for parameter in module.parameters():
             scale = gain / parameter[0].numel() ** 0.5  # keeps activations of order one
@@ -82,12 +84,17 @@ def _chroma(batch: int, seed: int) -> Tensor:
 
 def _pyramid(config: PyramidConfig) -> ChromaPyramid:
     """Statistics fitted, all parameters random: as far from the identity as a trained one."""
-    torch.manual_seed(0)
     pyramid = _randomise(ChromaPyramid(config), gain=0.35)
     condition = _condition(8, planes=config.extra_planes, seed=8)
     for level, part in zip(pyramid.levels, pyramid.analyse(_chroma(8, seed=8)), strict=True):
         level.fit(part, condition)
     return pyramid
+
+
+@pytest.fixture(autouse=True)
+def seed() -> None:
+    """The same initial parameters in every order of tests."""
+    torch.manual_seed(SEED)
 
 
 @pytest.fixture

@@ -26,7 +26,6 @@ def config(
 
 @pytest.fixture
 def context(config: LevelConfig, randomise: Callable[..., LevelContext]) -> LevelContext:
-    torch.manual_seed(0)
     return randomise(LevelContext(config, coarse=True, extra_planes=PLANES))
 
 
@@ -113,7 +112,6 @@ def test_fit_standardises_features_and_cuts_their_tails(
     config: LevelConfig, make_condition: Callable[..., Condition]
 ) -> None:
     """The scale and place of the features do not matter after `fit`; outliers are cut."""
-    torch.manual_seed(0)
     plain = LevelContext(config, coarse=False, extra_planes=0).eval()
     moved = LevelContext(config, coarse=False, extra_planes=0).eval()
     moved.load_state_dict(plain.state_dict())

@@ -1,0 +1,77 @@
+"""Which photos can be learned from."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import skimage.color
+import skimage.data
+from PIL import Image
+
+from data_prep.scan import scan_one
+
+
+def toned(a: float, b: float) -> Image.Image:
+    """A grey photo on paper of one chroma."""
+    lightness = skimage.color.rgb2lab(skimage.color.gray2rgb(skimage.data.camera()[:128, 100:228]))
+    lab = np.stack(
+        [10 + 0.75 * lightness[..., 0], np.full((128, 128), a), np.full((128, 128), b)], -1
+    )
+    return Image.fromarray(np.round(255 * skimage.color.lab2rgb(lab)).astype(np.uint8))
+
+
+def test_a_good_photo(tmp_path: Path) -> None:
+    path = tmp_path / "cat.png"
+    Image.fromarray(skimage.data.chelsea()[:200, :260]).save(path)
+    scanned = scan_one(path)
+    assert (scanned.path, scanned.problem, scanned.short_side) == (path, None, 200)
+    assert scanned.mean_chroma > 10
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "problem"), [(0, 0, "grey"), (8, 18, "tinted"), (6, 6.5, "tinted"), (2, 5, None)]
+)
+def test_toned_prints_are_dropped_and_pale_photos_kept(
+    a: float, b: float, problem: str | None, tmp_path: Path
+) -> None:
+    """Chroma 19.7 and 8.8 are toned, 5.4 is pale."""
+    toned(a, b).save(tmp_path / "print.png")
+    scanned = scan_one(tmp_path / "print.png")
+    assert scanned.problem == problem
+    if problem is None:
+        assert abs(scanned.mean_chroma - np.hypot(a, b)) < 0.5
+
+
+@pytest.mark.parametrize(
+    ("width", "height", "small"), [(47, 300, True), (300, 47, True), (48, 48, False)]
+)
+def test_small_photos(width: int, height: int, small: bool, tmp_path: Path) -> None:
+    Image.fromarray(skimage.data.chelsea()).resize((width, height)).save(tmp_path / "cat.png")
+    scanned = scan_one(tmp_path / "cat.png")
+    assert (scanned.problem == "too small") == small
+    assert scanned.short_side == min(width, height)
+
+
+@pytest.mark.parametrize("content", [b"", b"no photo", b"\xff\xd8\xff\xe0\0\x10JFIF"])
+def test_a_file_that_is_no_photo(content: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "cat.jpg"
+    path.write_bytes(content)
+    problem = scan_one(path).problem
+    assert problem is not None
+    assert problem.startswith("corrupt: ")
+    assert str(path) not in problem, "the report names it anyway"
+
+
+def test_a_photo_that_is_gone(tmp_path: Path) -> None:
+    assert str(scan_one(tmp_path / "none.jpg").problem).startswith("corrupt: ")
+
+
+def test_one_photo_in_two_files_has_one_hash(tmp_path: Path) -> None:
+    photo = Image.fromarray(skimage.data.coffee()[:256, :256])
+    photo.save(tmp_path / "a.png")
+    photo.save(tmp_path / "b.jpg", quality=80)
+    first, second = scan_one(tmp_path / "a.png"), scan_one(tmp_path / "b.jpg")
+    assert (first.hash ^ second.hash).bit_count() <= 2
+    assert first.hash.bit_count() > 5

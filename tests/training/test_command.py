@@ -1,0 +1,211 @@
+"""`colorflow train` and `colorflow export`: exit codes and one line for every error."""
+
+from __future__ import annotations
+
+import math
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from colorflow import cli
+from colorflow.model.config import shipped_config
+from colorflow.training import loop
+from colorflow.training.run import Run
+from colorflow.training.schedule import Budget
+from colorflow.training.trainer import TrainConfig
+
+
+def error_of(arguments: list[object], capsys: pytest.CaptureFixture[str]) -> str:
+    """The one line that a command says when it fails."""
+    assert cli.main(list(map(str, arguments))) == 1
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 1
+    assert lines[0].startswith("colorflow: ")
+    return lines[0].removeprefix("colorflow: ")
+
+
+def usage_error(arguments: list[object], capsys: pytest.CaptureFixture[str]) -> str:
+    with pytest.raises(SystemExit) as end:
+        cli.main(list(map(str, arguments)))
+    assert end.value.code == 2
+    return capsys.readouterr().err
+
+
+# train
+
+
+@pytest.mark.parametrize("minutes", [True, False])
+def test_train_passes_its_options_on(
+    minutes: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls: list[tuple[tuple[Any, ...], dict[str, Any]]] = []
+    monkeypatch.setattr(loop, "train", lambda *given, **named: calls.append((given, named)))
+    options = ["--minutes", "1.5"] if minutes else ["--steps", "7"]
+    options += ["--levels", "8,4", "--batch", "16", "--rate", "0.002", "--seed", "3"]
+    options += ["--evaluate-every", "20"]
+    assert cli.main(["train", "pack", "-o", str(tmp_path), *options]) == 0
+    ((given, named),) = calls
+    assert given == (Path("pack"), tmp_path)
+    assert named.get("shape") in (None, shipped_config())
+    assert named["config"] == TrainConfig(batch=16, peak_rate=0.002, seed=3, evaluate_every=20.0)
+    assert named["budget"] == (Budget(minutes=1.5) if minutes else Budget(steps=7))
+    assert named["levels"] == [8, 4]
+
+
+def test_train_defaults(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[dict[str, Any]] = []
+    monkeypatch.setattr(loop, "train", lambda *_, **named: calls.append(named))
+    assert cli.main(["train", "pack", "-o", str(tmp_path), "--steps", "1"]) == 0
+    assert calls[0]["config"] == TrainConfig()
+    assert calls[0]["levels"] is None
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        [],
+        ["--steps", "5", "--minutes", "1"],
+        ["--steps", "0"],
+        ["--steps", "1.5"],
+        ["--minutes", "0"],
+        ["--minutes", "nan"],
+        ["--steps", "5", "--levels", "4;8"],
+        ["--steps", "5", "--levels", "-4"],
+        ["--steps", "5", "--batch", "0"],
+        ["--steps", "5", "--rate", "0"],
+        ["--steps", "5", "--seed", "-1"],
+    ],
+)
+def test_train_refuses(options: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    usage_error(["train", "pack", "-o", "run", *options], capsys)
+
+
+def test_train_without_a_pack(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    line = error_of(["train", tmp_path, "-o", tmp_path / "run", "--steps", "1"], capsys)
+    assert line.startswith(f"{tmp_path}: no training pack here")
+    assert not (tmp_path / "run").exists()
+
+
+def test_train_with_a_damaged_pack(own_pack: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (own_pack / "photos.csv").write_bytes(b"\xff")
+    line = error_of(["train", own_pack, "-o", own_pack / "run", "--steps", "1"], capsys)
+    assert line.startswith(f"{own_pack}: the pack is damaged")
+
+
+def test_train_with_too_few_photos(
+    pack_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    line = error_of(["train", pack_folder, "-o", tmp_path / "run", "--steps", "1"], capsys)
+    assert "level 4 has 28 training rows, a batch needs 128" in line
+
+
+def test_train_of_an_unknown_level(
+    pack_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    given = ["train", pack_folder, "-o", tmp_path / "run", "--steps", "1", "--levels", "4,5"]
+    assert "--levels: no level 5" in error_of(given, capsys)
+
+
+def test_train_in_a_folder_of_another_recipe(
+    pack_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Run(tmp_path, shipped_config(), TrainConfig(batch=8))
+    given = ["train", pack_folder, "-o", tmp_path, "--steps", "1", "--batch", "9"]
+    line = error_of(given, capsys)
+    assert line.startswith(f"{tmp_path}: holds a run of another shape or recipe")
+
+
+def test_train_with_a_damaged_checkpoint(
+    pack_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Run(tmp_path, shipped_config(), TrainConfig(batch=8)).level(4)
+    (tmp_path / "level4" / "state.pt").write_bytes(b"no checkpoint")
+    given = ["train", pack_folder, "-o", tmp_path, "--steps", "1", "--batch", "8"]
+    line = error_of(given, capsys)
+    assert line.startswith(f"{tmp_path / 'level4' / 'state.pt'}: the checkpoint is damaged")
+
+
+def test_an_interruption_of_train_ends_with_130(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(loop, "train", interrupted)
+    assert cli.main(["train", "pack", "-o", "run", "--steps", "1"]) == 130
+    assert capsys.readouterr().err == "colorflow: interrupted\n"
+
+
+@pytest.mark.slow
+def test_the_program_trains_and_refuses_to_export_half_a_run(
+    pack_folder: Path, tmp_path: Path
+) -> None:
+    """The shipped shape, by the program itself."""
+
+    def run(*arguments: object) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "colorflow.cli", *map(str, arguments)]
+        root = Path(cli.__file__).parent.parent
+        return subprocess.run(command, cwd=root, capture_output=True, text=True, timeout=300)
+
+    options = ["--steps", "2", "--levels", "4", "--batch", "8", "--threads", "1"]
+    done = run("train", pack_folder, "-o", tmp_path / "run", *options)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("level 4: step 2, ")
+    assert math.isfinite(float(done.stdout.split("dev ")[1].split(",")[0]))
+
+    weights = tmp_path / "w.safetensors"
+    done = run("export", tmp_path / "run", weights, "--pack", pack_folder)
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"colorflow: {tmp_path / 'run'}: level 8 has no evaluated")
+    assert len(done.stderr.splitlines()) == 1
+    assert not weights.exists()
+
+
+# export
+
+
+@pytest.mark.parametrize(
+    "options", [[], ["--pack"], ["--pack", "p", "--temperatures", "0.9,x"],
+                ["--pack", "p", "--temperatures", "nan,1,1,1,1"]]
+)  # fmt: skip
+def test_export_refuses(options: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    usage_error(["export", "run", "w.safetensors", *options], capsys)
+
+
+def test_export_without_a_run(
+    pack_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    weights = tmp_path / "w.safetensors"
+    line = error_of(["export", tmp_path, weights, "--pack", pack_folder], capsys)
+    assert line.startswith(f"{tmp_path}: no training run here")
+    assert not weights.exists()
+
+
+def test_export_without_a_pack(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    Run(tmp_path / "run", shipped_config(), TrainConfig())
+    weights = tmp_path / "w.safetensors"
+    line = error_of(["export", tmp_path / "run", weights, "--pack", tmp_path], capsys)
+    assert line.startswith(f"{tmp_path}: no training pack here")
+
+
+def test_export_of_a_run_that_has_not_begun(
+    pack_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Run(tmp_path / "run", shipped_config(), TrainConfig())
+    weights = tmp_path / "w.safetensors"
+    line = error_of(["export", tmp_path / "run", weights, "--pack", pack_folder], capsys)
+    assert "level 4 has no evaluated weights yet" in line
+    assert not weights.exists()
+
+
+def test_export_with_another_number_of_temperatures(
+    pack_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Run(tmp_path / "run", shipped_config(), TrainConfig())
+    given = ["export", tmp_path / "run", tmp_path / "w", "--pack", pack_folder]
+    line = error_of([*given, "--temperatures", "0.9,0.5"], capsys)
+    assert "--temperatures: expected 5 numbers, one a level, got 2" in line
+    assert not (tmp_path / "w").exists()

@@ -1,0 +1,237 @@
+"""`export`: what the inference file holds, and runs that cannot be exported."""
+
+from __future__ import annotations
+
+import math
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from safetensors import safe_open
+
+from colorflow.errors import ColorflowError, PackError, TrainingError
+from colorflow.model.config import PyramidConfig
+from colorflow.model.pyramid import ChromaPyramid
+from colorflow.model.weights import load_weights
+from colorflow.training import export as export_module
+from colorflow.training import tuning
+from colorflow.training.export import bits_per_dim, export
+from colorflow.training.loop import train
+from colorflow.training.pack import Pack
+from colorflow.training.run import read_state
+from colorflow.training.schedule import Budget
+from colorflow.training.trainer import TrainConfig
+
+TEMPERATURES = (0.9, 0.7, 0.4, 0.1, 0.0)
+NAMES = (4, 8, 16, 32, 64)
+DIMS = (32, 96, 384, 1536, 6144)
+
+
+@pytest.fixture(scope="module")
+def run(
+    pack_folder: Path,
+    shape: PyramidConfig,
+    make_config: Callable[..., TrainConfig],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Path:
+    """A run of two steps a level. Read it only."""
+    folder = tmp_path_factory.mktemp("run")
+    config = make_config()
+    train(pack_folder, folder, shape=shape, config=config, budget=Budget(steps=2), say=str)
+    return folder
+
+
+@pytest.fixture
+def weights(tmp_path: Path) -> Path:
+    return tmp_path / "weights" / "tiny.safetensors"
+
+
+def stored_types(path: Path) -> set[torch.dtype]:
+    with safe_open(str(path), framework="pt") as file:
+        return {file.get_tensor(name).dtype for name in file.keys()}  # noqa: SIM118
+
+
+def check_history(training: dict[str, Any], run: Path) -> None:
+    """The header tells how the weights came about."""
+    assert [level["level"] for level in training["levels"]] == list(NAMES)
+    assert [level["steps"] for level in training["levels"]] == [2] * 5
+    for level in training["levels"]:
+        state = read_state(run, level["level"])
+        assert state is not None
+        assert level["dev_nats"] == pytest.approx(state["best_dev"], abs=1e-3)
+    bits = training["bits_per_dim"]
+    assert bits.keys() == {"train", "dev", "dev_degraded"}
+    for split in bits.values():
+        assert list(split) == [*map(str, NAMES), "all"]
+        total = sum(split[str(name)] * dims for name, dims in zip(NAMES, DIMS, strict=True))
+        assert split["all"] == pytest.approx(total / sum(DIMS), rel=1e-6)
+    assert 0 <= training["blow_ups"]["schedule"] <= training["blow_ups"]["std1"] <= 1
+
+
+# what the file holds
+
+
+@pytest.mark.parametrize("half", [True, False])
+def test_the_file_has_the_best_averaged_weights_and_their_history(
+    half: bool,
+    run: Path,
+    pack_folder: Path,
+    shape: PyramidConfig,
+    weights: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    limit = math.inf if half else -math.inf
+    monkeypatch.setattr(export_module, "LARGEST_LOSS_OF_HALF", limit)
+    said: list[str] = []
+    export(run, weights, pack_folder=pack_folder, temperatures=list(TEMPERATURES), say=said.append)
+    assert stored_types(weights) == {torch.float16 if half else torch.float32}
+    assert [path.name for path in weights.parent.iterdir()] == [weights.name]
+    loaded = load_weights(weights)
+    assert loaded.temperatures == TEMPERATURES
+    assert loaded.pyramid.config == shape
+    for name, level in zip(NAMES, loaded.pyramid.levels, strict=True):
+        state = read_state(run, name)
+        assert state is not None
+        for key, value in level.state_dict().items():
+            best = state["best"][key]
+            assert torch.equal(value, best.half().float() if half else best), (name, key)
+    assert any("bits/dim, dev: 4 " in line for line in said)
+    check_history(loaded.training, run)
+
+
+def test_half_precision_is_dropped_where_it_costs_too_much(
+    run: Path, pack_folder: Path, weights: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bits = iter([5.0, 5.01])  # float32, float16
+
+    def measured(_: ChromaPyramid, __: Pack, split: str, *___: Any) -> dict[str, float]:
+        return {"all": next(bits, 5.0)} if split == "dev" else {"all": 5.0}
+
+    monkeypatch.setattr(export_module, "bits_per_dim", measured)
+    export(run, weights, pack_folder=pack_folder, temperatures=TEMPERATURES, say=str)
+    assert stored_types(weights) == {torch.float32}
+    assert load_weights(weights).training["bits_per_dim"]["dev"]["all"] == 5.0
+
+
+def test_temperatures_are_tuned_where_none_are_given(
+    run: Path, pack_folder: Path, weights: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tuning, "CANDIDATES", (0.25, 0.75))
+    monkeypatch.setattr(tuning, "DRAWS", 2)
+    export(run, weights, pack_folder=pack_folder, say=str)
+    temperatures = load_weights(weights).temperatures
+    assert len(temperatures) == 5
+    assert set(temperatures) <= {0.25, 0.75}
+
+
+def test_bits_per_dim_are_those_of_log_prob(
+    shape: PyramidConfig, pack_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without noise; -log2 p(ab) over 8192 numbers, for the large whole photos of dev."""
+    monkeypatch.setattr(export_module, "NOISE", 0.0)
+    torch.manual_seed(0)
+    pyramid, pack = ChromaPyramid(shape).eval(), Pack(pack_folder)
+    bits = bits_per_dim(pyramid, pack, "dev", 100)
+    with torch.no_grad():
+        log_prob = pyramid.log_prob(*pack.batch(pack.rows("dev", variant="whole")))
+    assert bits["all"] == pytest.approx(float(-log_prob.mean()) / 8192 / math.log(2), rel=1e-5)
+
+
+def test_bits_per_dim_have_unit_noise_on_every_pixel(
+    shape: PyramidConfig, pack_folder: Path
+) -> None:
+    pyramid, pack = ChromaPyramid(shape).eval(), Pack(pack_folder)
+    noisy: list[torch.Tensor] = []
+
+    def watch(ab: torch.Tensor, _: Any) -> list[torch.Tensor]:
+        noisy.append(ab)
+        return [torch.zeros(len(ab))] * 5
+
+    pyramid.level_log_probs = watch  # type: ignore[method-assign]
+    bits_per_dim(pyramid, pack, "train", 8)
+    rows = pack.rows("train", variant="whole", larger_than=128)
+    clean = pack.batch(rows)[0]
+    assert len(noisy[0]) == 8
+    noise = [min((ab - other for other in clean), key=lambda d: float(d.norm())) for ab in noisy[0]]
+    values = torch.stack(noise)
+    assert abs(values.mean()) < 4 / math.sqrt(values.numel())
+    assert abs(values.std() - 1) < 4 / math.sqrt(2 * values.numel())
+
+
+# runs that cannot be exported
+
+
+def refused(kind: type[ColorflowError], weights: Path, **given: Any) -> str:
+    before = {path: path.read_bytes() for path in weights.parent.glob("*")}
+    with pytest.raises(kind) as caught:
+        export(given.pop("run"), weights, say=str, **given)
+    assert {path: path.read_bytes() for path in weights.parent.glob("*")} == before
+    return str(caught.value)
+
+
+def test_a_level_is_missing(run: Path, pack_folder: Path, tmp_path: Path, weights: Path) -> None:
+    part = shutil.copytree(run, tmp_path / "part")
+    shutil.rmtree(part / "level64")
+    message = refused(
+        TrainingError, weights, run=part, pack_folder=pack_folder, temperatures=TEMPERATURES
+    )
+    assert message.startswith(f"{part}: level 64 has no evaluated weights yet")
+    assert "--levels 64" in message
+
+
+def test_a_level_has_never_been_evaluated(
+    run: Path, pack_folder: Path, tmp_path: Path, weights: Path
+) -> None:
+    part = shutil.copytree(run, tmp_path / "part")
+    state = read_state(part, 8)
+    assert state is not None
+    torch.save(state | {"best": {}}, part / "level8" / "state.pt")
+    message = refused(TrainingError, weights, run=part, pack_folder=pack_folder)
+    assert "level 8 has no evaluated weights yet" in message
+
+
+def test_a_checkpoint_is_damaged(
+    run: Path, pack_folder: Path, tmp_path: Path, weights: Path
+) -> None:
+    part = shutil.copytree(run, tmp_path / "part")
+    (part / "level16" / "state.pt").write_bytes(b"no checkpoint")
+    message = refused(TrainingError, weights, run=part, pack_folder=pack_folder)
+    assert str(part / "level16" / "state.pt") in message
+
+
+@pytest.mark.parametrize("count", [1, 4, 6])
+def test_another_number_of_temperatures(
+    count: int, run: Path, pack_folder: Path, weights: Path
+) -> None:
+    given = [0.5] * count
+    message = refused(TrainingError, weights, run=run, pack_folder=pack_folder, temperatures=given)
+    assert f"--temperatures: expected 5 numbers, one a level, got {count}" in message
+
+
+def test_no_run(pack_folder: Path, tmp_path: Path, weights: Path) -> None:
+    message = refused(TrainingError, weights, run=tmp_path / "none", pack_folder=pack_folder)
+    assert message.startswith(f"{tmp_path / 'none'}: no training run here")
+
+
+def test_no_pack(run: Path, tmp_path: Path, weights: Path) -> None:
+    message = refused(PackError, weights, run=run, pack_folder=tmp_path / "none")
+    assert message.startswith(f"{tmp_path / 'none'}: no training pack here")
+
+
+def test_a_pack_without_dev_photos(run: Path, own_pack: Path, weights: Path) -> None:
+    text = (own_pack / "photos.csv").read_text()
+    (own_pack / "photos.csv").write_text(text.replace("dev", "train"))
+    message = refused(PackError, weights, run=run, pack_folder=own_pack)
+    assert message.startswith(f"{own_pack}: no large photo among dev")
+
+
+def test_a_place_that_cannot_be_written(run: Path, pack_folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("mine")
+    weights = tmp_path / "file" / "tiny.safetensors"
+    with pytest.raises(ColorflowError, match="cannot be written"):
+        export(run, weights, pack_folder=pack_folder, temperatures=TEMPERATURES, say=str)
+    assert np.array_equal([path.name for path in tmp_path.iterdir()], ["file"])

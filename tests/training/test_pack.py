@@ -1,0 +1,184 @@
+"""Reading packs, and folders that are none."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from colorflow.errors import PackError
+from colorflow.training.pack import FORMAT, VARIANTS, Pack, array_shapes, bytes_per_row
+
+
+def test_array_shapes_and_need_of_disk() -> None:
+    shapes = array_shapes()
+    assert shapes["ab"] == (2, 64, 64)
+    assert shapes["lightness"] == (1, 128, 128)
+    assert shapes["features32"] == (40, 32, 32)
+    numbers = 128**2 + 2 * 64**2 + 320 * 8**2 + 112 * 16**2 + 40 * 32**2
+    assert bytes_per_row() == 2 * numbers
+
+
+def test_rows_of_a_split(pack_folder: Path) -> None:
+    pack = Pack(pack_folder)
+    assert len(pack) == 36
+    train, dev = pack.rows("train"), pack.rows("dev")
+    assert (len(train), len(dev)) == (28, 8)
+    assert sorted([*train, *dev]) == list(range(36))
+    assert list(train) == sorted(train)
+    assert set(pack.photo_of_row[dev]) == {12, 13, 14, 15}
+
+
+def test_rows_by_variant_and_size(pack_folder: Path) -> None:
+    pack = Pack(pack_folder)
+    for split, name, count in [("train", "crop", 12), ("train", "whole", 14), ("dev", "crop", 0)]:
+        rows = pack.rows(split, variant=name)
+        assert len(rows) == count
+        assert (pack.variant_of_row[rows] == VARIANTS.index(name)).all()
+    assert len(pack.rows("train", larger_than=63)) == 28
+    assert len(pack.rows("train", larger_than=64)) == 24
+    assert len(pack.rows("train", larger_than=256)) == 0
+
+
+def test_the_table_of_photos(pack_folder: Path) -> None:
+    pack = Pack(pack_folder)
+    assert pack.files == [f"photo{index}.jpg" for index in range(18)]
+    assert pack.train_chroma.shape == (14,)
+
+
+@pytest.mark.parametrize("rows", [[3], [9, 2, 30, 4], [5, 5, 1], list(range(36))])
+def test_a_batch_keeps_the_given_order(pack_folder: Path, rows: list[int]) -> None:
+    ab, condition = Pack(pack_folder).batch(np.array(rows))
+    arrays = {name: np.load(pack_folder / f"{name}.npy") for name in array_shapes()}
+    given = {"ab": ab, "lightness": condition.lightness}
+    given |= {f"features{grid}": values for grid, values in condition.features.items()}
+    assert given.keys() == arrays.keys()
+    for name, values in given.items():
+        assert values.dtype == torch.float32
+        assert np.array_equal(values.numpy(), arrays[name][rows].astype(np.float32)), name
+
+
+def test_a_batch_reads_the_wanted_maps_alone(pack_folder: Path) -> None:
+    assert Pack(pack_folder).batch(np.array([1]), (16,))[1].features.keys() == {16}
+
+
+def test_a_pack_that_is_in_part_filled_ends_there(own_pack: Path) -> None:
+    info = json.loads((own_pack / "pack.json").read_text())
+    (own_pack / "pack.json").write_text(json.dumps(info | {"filled": 10}))
+    pack = Pack(own_pack)
+    assert len(pack) == 10
+    assert max(*pack.rows("train"), *pack.rows("dev")) == 9
+
+
+# folders that are none
+
+
+def error_of(folder: Path) -> str:
+    with pytest.raises(PackError) as caught:
+        Pack(folder)
+    message = str(caught.value)
+    assert message.startswith(str(folder))
+    return message
+
+
+def test_no_pack(tmp_path: Path) -> None:
+    assert "no training pack here; make one with" in error_of(tmp_path / "none")
+    assert "no training pack here" in error_of(tmp_path)
+    (tmp_path / "file").touch()
+    assert "no training pack here" in error_of(tmp_path / "file")
+
+
+def test_a_pack_of_another_version(own_pack: Path) -> None:
+    info = json.loads((own_pack / "pack.json").read_text())
+    (own_pack / "pack.json").write_text(json.dumps(info | {"format": "colorflow-pack-0"}))
+    message = error_of(own_pack)
+    assert "colorflow-pack-0" in message
+    assert FORMAT in message
+
+
+@pytest.mark.parametrize(
+    "text", ["", "{", "[]", "7", "null", '{"format": "x"}', f'{{"format": "{FORMAT}"}}', "ÿ"]
+)
+def test_pack_json_that_is_none(own_pack: Path, text: str) -> None:
+    (own_pack / "pack.json").write_text(text, encoding="latin-1")
+    error_of(own_pack)
+
+
+def test_nothing_filled_yet(own_pack: Path) -> None:
+    info = json.loads((own_pack / "pack.json").read_text())
+    (own_pack / "pack.json").write_text(json.dumps(info | {"filled": 0}))
+    assert "no finished row yet; run data_prep to its end" in error_of(own_pack)
+
+
+def no_columns(text: str) -> str:
+    return text.replace("split", "part")
+
+
+def another_split(text: str) -> str:
+    return text.replace("dev", "test")
+
+
+def no_number(text: str) -> str:
+    return text.replace(",256,", ",large,", 1)
+
+
+def cut(text: str) -> str:
+    return text[: len(text) // 2].rsplit(",", 3)[0]
+
+
+def no_lines(text: str) -> str:
+    return text.splitlines()[0]
+
+
+def another_file(_: str) -> str:
+    return "\0ÿ\r\n" * 50
+
+
+@pytest.mark.parametrize(
+    "change", [no_columns, another_split, no_number, cut, no_lines, another_file]
+)
+def test_damaged_table(own_pack: Path, change: Callable[[str], str]) -> None:
+    path = own_pack / "photos.csv"
+    text = change(path.read_text(encoding="utf-8"))
+    path.write_text(text, encoding="latin-1")
+    assert "damaged" in error_of(own_pack)
+
+
+@pytest.mark.parametrize("name", ["photos.csv", "rows.npy", "ab.npy", "features16.npy"])
+@pytest.mark.parametrize("share", [None, 0.0, 0.001, 0.5])
+def test_missing_and_cut_off_files(own_pack: Path, name: str, share: float | None) -> None:
+    path = own_pack / name
+    if share is None:
+        path.unlink()
+    else:
+        content = path.read_bytes()
+        path.write_bytes(content[: int(share * len(content))])
+    assert "damaged" in error_of(own_pack)
+
+
+def test_rows_of_photos_that_the_table_lacks(own_pack: Path) -> None:
+    lines = (own_pack / "photos.csv").read_text().splitlines()
+    (own_pack / "photos.csv").write_text("\n".join(lines[:-1]))
+    assert "damaged" in error_of(own_pack)
+
+
+def test_rows_of_another_kind(own_pack: Path) -> None:
+    np.save(own_pack / "rows.npy", np.zeros((36, 2)))
+    assert "damaged" in error_of(own_pack)
+
+
+def test_pickled_arrays_are_not_read(own_pack: Path) -> None:
+    np.save(own_pack / "ab.npy", np.array([{}], dtype=object), allow_pickle=True)
+    assert "damaged" in error_of(own_pack)
+
+
+@pytest.mark.parametrize("name", ["ab", "lightness", "features8"])
+def test_arrays_of_another_shape(own_pack: Path, name: str) -> None:
+    values = np.load(own_pack / f"{name}.npy")
+    for wrong in (values[:-1], values[..., :-1]):
+        np.save(own_pack / f"{name}.npy", wrong)
+        assert f"{name}.npy: does not fit pack.json" in error_of(own_pack)

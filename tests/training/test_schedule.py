@@ -1,0 +1,75 @@
+"""Budgets, learning rate and the moving average's decay."""
+
+from __future__ import annotations
+
+import math
+from itertools import pairwise
+
+import pytest
+
+from colorflow.training.schedule import Budget, ema_decay, learning_rate
+
+
+@pytest.mark.parametrize(
+    ("step", "progress", "share"),
+    [
+        (0, 0.0, 1 / 200),
+        (99, 0.0, 0.5),
+        (199, 0.0, 1.0),
+        (10_000, 0.0, 1.0),
+        (10_000, 0.5, 0.51),
+        (10_000, 1 / 3, 0.02 + 0.98 * 0.75),  # cos(60°) = 1/2
+        (10_000, 1.0, 0.02),
+        (99, 1.0, 0.01),
+    ],
+)
+def test_learning_rate(step: int, progress: float, share: float) -> None:
+    assert learning_rate(3e-3, step, progress) == pytest.approx(3e-3 * share, rel=1e-12)
+
+
+def test_learning_rate_rises_then_falls() -> None:
+    rates = [learning_rate(1.0, step, step / 1000) for step in range(1001)]
+    top = rates.index(max(rates))
+    assert 190 <= top <= 200
+    assert all(a < b for a, b in pairwise(rates[: top + 1]))
+    assert all(a > b for a, b in pairwise(rates[top:]))
+
+
+@pytest.mark.parametrize(
+    ("step", "decay"), [(0, 1 / 10), (1, 2 / 11), (90, 0.91), (8989, 8990 / 8999), (9000, 0.999)]
+)
+def test_ema_warms_up(step: int, decay: float) -> None:
+    assert ema_decay(step) == pytest.approx(decay, rel=1e-12)
+    assert ema_decay(10**7) == 0.999
+
+
+@pytest.mark.parametrize(
+    ("budget", "step", "seconds", "progress"),
+    [
+        (Budget(steps=8), 0, 1e6, 0),
+        (Budget(steps=8), 2, 0, 0.25),
+        (Budget(steps=8), 9, 0, 1),
+        (Budget(minutes=2), 10**6, 0, 0),
+        (Budget(minutes=2), 0, 30, 0.25),
+        (Budget(minutes=0.5), 0, 31, 1),
+    ],
+)
+def test_progress(budget: Budget, step: int, seconds: float, progress: float) -> None:
+    assert budget.progress(step, seconds) == progress
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {},
+        {"steps": 3, "minutes": 1.0},
+        {"steps": 0},
+        {"steps": -1},
+        {"minutes": 0.0},
+        {"minutes": -2.0},
+        {"minutes": math.nan},
+    ],
+)
+def test_budgets_that_are_none(given: dict[str, float]) -> None:
+    with pytest.raises(ValueError, match="expected"):
+        Budget(**given)

@@ -1,0 +1,334 @@
+"""Training of one level: it learns, averages, skips what is not finite, and repeats to the bit."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from colorflow.errors import TrainingError
+from colorflow.training import schedule
+from colorflow.training import trainer as trainer_module
+from colorflow.training.pack import Pack
+from colorflow.training.schedule import Budget
+from colorflow.training.trainer import LevelTrainer
+
+MakeTrainer = Callable[..., LevelTrainer]
+LONG = Budget(steps=10_000)
+
+
+def same(first: Any, second: Any) -> bool:
+    """Equal to the bit, in nested states."""
+    if isinstance(first, Tensor):
+        return torch.equal(first, second)
+    if isinstance(first, dict):
+        return first.keys() == second.keys() and all(same(first[k], second[k]) for k in first)
+    if isinstance(first, (list, tuple)):
+        return len(first) == len(second) and all(map(same, first, second))
+    return bool(first == second)
+
+
+def without_clock(state: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in state.items() if name != "seconds"}
+
+
+def finite(module: torch.nn.Module) -> bool:
+    return all(bool(x.isfinite().all()) for x in module.state_dict().values())
+
+
+# learning
+
+
+@pytest.mark.parametrize(
+    ("index", "numbers", "gain"),
+    [(0, 32, 10), (3, 1536, 100), pytest.param(4, 6144, 300, marks=pytest.mark.slow)],
+)
+def test_it_learns_photos_by_heart(
+    index: int,
+    numbers: int,
+    gain: float,
+    make_trainer: MakeTrainer,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """In nats a photo; but no density beats the entropy of the unit noise on its numbers."""
+    monkeypatch.setattr(schedule, "WARM_UP_STEPS", 10)
+    trainer = make_trainer(index)
+    before = trainer.evaluate("train")
+    first, _, last = (trainer.train(LONG, step) for step in (5, 35, 45))
+    assert (trainer.step, trainer.skipped) == (45, 0)
+    entropy = numbers / 2 * math.log(2 * math.pi * math.e)
+    assert 0.99 * entropy < last < first - gain
+    assert trainer.evaluate("train") < before - gain
+
+
+def test_small_photos_teach_the_coarse_levels_alone(make_trainer: MakeTrainer) -> None:
+    assert [len(make_trainer(index).rows) for index in range(5)] == [28, 28, 28, 24, 24]
+
+
+def test_fixed_statistics_are_those_of_the_training_rows(
+    make_trainer: MakeTrainer, pack_folder: Path
+) -> None:
+    trainer, pack = make_trainer(0), Pack(pack_folder)
+    ab, condition = pack.batch(pack.rows("train"))
+    standardize = trainer.level.context.standardize["8"]
+    features = condition.features[8]
+    assert torch.allclose(standardize.mean[:, 0, 0], features.mean((0, 2, 3)), atol=1e-3)
+    assert torch.allclose(standardize.std[:, 0, 0], features.std((0, 2, 3)), rtol=1e-3)
+    means = torch.atanh(ab / 128).mul(128).unflatten(2, (4, 16)).unflatten(4, (4, 16)).mean((3, 5))
+    std = (means.std((0, 2, 3)) ** 2 + 1).sqrt()  # and unit noise
+    assert torch.allclose(trainer.level.flow.bijections[0].std.flatten(), std, rtol=0.02)
+
+
+@pytest.mark.parametrize(("step", "progress"), [(0, 0.0), (99, 0.25), (150, 0.5)])
+def test_the_schedule_reaches_the_optimiser(
+    step: int, progress: float, make_trainer: MakeTrainer
+) -> None:
+    trainer = make_trainer(0, peak_rate=0.5)
+    trainer.step = step
+    budget = Budget(steps=round(step / progress)) if progress else LONG
+    trainer.train(budget, step + 1)
+    expected = 0.5 * (step + 1) / 200 * (0.02 + 0.49 * (1 + math.cos(math.pi * progress)))
+    assert trainer.optimiser.param_groups[0]["lr"] == pytest.approx(expected, rel=1e-3)
+
+
+def test_the_gradient_is_clipped(
+    make_trainer: MakeTrainer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trainer = make_trainer(0, clip=5.0)
+    level = trainer.level
+    trainer.wrapped = lambda *given: 1e4 * level(*given)  # type: ignore[assignment]
+    norms = []
+
+    def step(*_: object) -> None:
+        gradients = [p.grad.flatten() for p in level.parameters() if p.grad is not None]
+        norms.append(float(torch.cat(gradients).norm()))
+
+    monkeypatch.setattr(trainer.optimiser, "step", step)
+    trainer.train(LONG, 3)
+    assert norms == pytest.approx([5.0] * 3, rel=1e-3)
+
+
+def test_the_average_is_the_average(make_trainer: MakeTrainer) -> None:
+    """By its definition: decay (1 + t) / (10 + t) at step t = 0, 1, ..."""
+    trainer = make_trainer(0)
+    name = next(n for n, p in trainer.level.named_parameters() if p.numel() > 50)
+    mean = trainer.level.state_dict()[name].double().clone()
+    for t in range(6):
+        trainer.train(LONG, t + 1)
+        decay = (1 + t) / (10 + t)
+        mean = decay * mean + (1 - decay) * trainer.level.state_dict()[name].double()
+    averaged = trainer.ema.state_dict()[name]
+    assert torch.allclose(averaged.double(), mean, atol=1e-6)
+    assert not torch.allclose(averaged, trainer.level.state_dict()[name], atol=1e-6)
+
+
+# evaluation
+
+
+def test_evaluation_repeats_and_leaves_training_alone(make_trainer: MakeTrainer) -> None:
+    disturbed, plain = make_trainer(0), make_trainer(0)
+    for trainer in (disturbed, plain):
+        trainer.train(LONG, 2)
+    assert disturbed.evaluate("dev") == disturbed.evaluate("dev")
+    disturbed.evaluate("dev", "whole_degraded")
+    for trainer in (disturbed, plain):
+        trainer.train(LONG, 4)
+    assert same(without_clock(disturbed.state_dict()), without_clock(plain.state_dict()))
+
+
+def test_evaluation_is_of_the_averaged_weights(make_trainer: MakeTrainer) -> None:
+    trainer = make_trainer(0)
+    before = trainer.evaluate("dev")
+    with torch.no_grad():
+        for parameter in trainer.level.parameters():
+            parameter.add_(1)
+    assert trainer.evaluate("dev") == before
+    trainer.ema.load_state_dict(trainer.level.state_dict())
+    assert trainer.evaluate("dev") != before
+
+
+def test_evaluation_is_the_mean_of_the_photos(make_trainer: MakeTrainer) -> None:
+    """In parts of 250 or all at once, and of the whole large photos alone."""
+    trainer = make_trainer(0)
+    seen: list[int] = []
+    batch = trainer.pack.batch
+
+    def watch(rows: np.ndarray, *more: Any) -> Any:
+        seen.extend(rows)
+        return batch(rows, *more)
+
+    trainer.pack.batch = watch  # type: ignore[method-assign]
+    mean = trainer.evaluate("train")
+    assert sorted(seen) == list(trainer.pack.rows("train", variant="whole", larger_than=128))
+    assert 0 < mean < 1000
+    assert math.isnan(trainer.evaluate("dev", "crop"))
+
+    few = make_trainer(0, dev_photos=3)
+    seen.clear()
+    few.pack.batch = watch  # type: ignore[method-assign]
+    few.evaluate("dev")
+    assert len(seen) == 3
+
+
+def test_only_the_best_weights_are_kept(make_trainer: MakeTrainer) -> None:
+    trainer = make_trainer(0)
+    assert trainer.keep_if_best(50.0)
+    kept = {name: value.clone() for name, value in trainer.ema.state_dict().items()}
+    trainer.train(LONG, 3)
+    assert not trainer.keep_if_best(50.0)
+    assert not trainer.keep_if_best(math.nan)
+    assert same(trainer.best, kept)
+    assert trainer.best_dev == 50
+    assert trainer.keep_if_best(49.0)
+    assert same(trainer.best, trainer.ema.state_dict())
+    trainer.train(LONG, 6)
+    assert not same(trainer.best, trainer.ema.state_dict()), "a copy"
+
+
+# to the same bits
+
+
+@pytest.mark.parametrize(("index", "autocast"), [(0, True), (0, False), (2, True), (4, True)])
+def test_a_state_resumes_to_the_same_bits(
+    index: int, autocast: bool, make_trainer: MakeTrainer, tmp_path: Path
+) -> None:
+    """6 steps against 3 + 3 through a file, over the end of an epoch of 3 batches and half one."""
+    straight = make_trainer(index, autocast=autocast)
+    straight.train(Budget(steps=6), 6)
+
+    first = make_trainer(index, autocast=autocast)
+    first.train(Budget(steps=6), 2)
+    torch.save(first.state_dict(), tmp_path / "state.pt")
+    torch.randn(7)  # the global generator stands elsewhere after a restart
+    second = make_trainer(index, autocast=autocast)
+    state = torch.load(tmp_path / "state.pt", weights_only=True)
+    assert state["step"] == 2
+    second.load_state_dict(state)
+    second.train(Budget(steps=6), 6)
+    assert same(without_clock(second.state_dict()), without_clock(straight.state_dict()))
+    assert second.seconds > state["seconds"]
+
+
+def test_another_seed_gives_other_bits(make_trainer: MakeTrainer) -> None:
+    one, other = make_trainer(0, seed=0), make_trainer(0, seed=1)
+    one.train(LONG, 1)
+    other.train(LONG, 1)
+    assert not same(one.level.state_dict(), other.level.state_dict())
+
+
+def rows_of(trainer: LevelTrainer, steps: int) -> list[list[int]]:
+    """Rows of the next steps, as the pack is asked for them; one batch is read ahead."""
+    asked: list[list[int]] = []
+    batch = trainer.pack.batch
+
+    def watch(rows: np.ndarray, *more: Any) -> Any:
+        asked.append([int(row) for row in rows])
+        return batch(rows, *more)
+
+    trainer.pack.batch = watch  # type: ignore[method-assign]
+    trainer.train(LONG, trainer.step + steps)
+    trainer.pack.batch = batch  # type: ignore[method-assign]
+    return asked[:steps]
+
+
+def test_every_epoch_sees_every_row_once_in_a_new_order(make_trainer: MakeTrainer) -> None:
+    trainer = make_trainer(3)
+    epochs = np.array(rows_of(trainer, 9)).reshape(3, 24)
+    for epoch in epochs:
+        assert sorted(epoch) == sorted(trainer.rows)
+    assert not np.array_equal(epochs[0], epochs[1])
+    assert not np.array_equal(epochs[1], epochs[2])
+
+
+def test_a_resumed_level_goes_on_in_the_middle_of_the_epoch(make_trainer: MakeTrainer) -> None:
+    straight = rows_of(make_trainer(3), 5)
+    resumed = make_trainer(3)
+    resumed.step = 2
+    assert rows_of(resumed, 3) == straight[2:]
+
+
+def test_processes_share_a_batch(make_trainer: MakeTrainer) -> None:
+    whole = rows_of(make_trainer(3), 4)
+    shares = []
+    for rank in range(2):
+        trainer = make_trainer(3)
+        trainer.rank, trainer.processes = rank, 2
+        trainer._clock_of_first = lambda seconds: seconds  # type: ignore[method-assign]
+        shares.append(rows_of(trainer, 4))
+    for both, first, second in zip(whole, *shares, strict=True):
+        assert len(first) == len(second) == 4
+        assert sorted(first + second) == sorted(both)
+
+
+# numbers that are not finite
+
+
+def test_a_damaged_row_is_skipped_counted_and_harms_nothing(
+    make_trainer: MakeTrainer, own_pack: Path
+) -> None:
+    trainer = make_trainer(3, own_pack)
+    chroma = np.lib.format.open_memmap(own_pack / "ab.npy", mode="r+")
+    chroma[trainer.rows[5]] = np.nan
+    chroma.flush()
+    loss = trainer.train(LONG, 9)
+    assert trainer.step == 9
+    assert trainer.skipped == 3  # once an epoch of three batches
+    assert math.isfinite(loss)
+    assert finite(trainer.level)
+    assert finite(trainer.ema)
+    optimiser = trainer.optimiser.state_dict()["state"]
+    assert {float(values["step"]) for values in optimiser.values()} == {6.0}
+    assert all(bool(values["exp_avg_sq"].isfinite().all()) for values in optimiser.values())
+
+
+def test_a_gradient_that_is_not_finite_is_skipped_too(make_trainer: MakeTrainer) -> None:
+    trainer = make_trainer(0)
+    before = {name: value.clone() for name, value in trainer.level.state_dict().items()}
+    next(trainer.level.parameters()).register_hook(lambda gradient: gradient * math.inf)
+    assert math.isnan(trainer.train(LONG, 2))
+    assert trainer.skipped == 2
+    assert same(trainer.level.state_dict(), before)
+    assert same(trainer.ema.state_dict(), before)
+
+
+def broken_at(trainer: LevelTrainer, broken: Iterator[bool]) -> None:
+    """Makes the loss of some steps infinite."""
+    level = trainer.level
+    trainer.wrapped = lambda *given: level(*given) * (math.inf if next(broken) else 1)  # type: ignore[assignment]
+
+
+def test_too_many_in_a_row_end_the_training(
+    make_trainer: MakeTrainer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert trainer_module.MAX_SKIPPED_IN_A_ROW == 50
+    monkeypatch.setattr(trainer_module, "MAX_SKIPPED_IN_A_ROW", 8)
+    trainer = make_trainer(0)
+    broken_at(trainer, iter([True] * 7 + [False] + [True] * 20))
+    with pytest.raises(TrainingError, match="level 4: 8 steps in a row were not finite") as caught:
+        trainer.train(LONG, 1000)
+    assert "--rate" in str(caught.value)
+    assert trainer.skipped == 15
+    assert trainer.step == 15
+
+
+# packs that do not fit
+
+
+def test_too_few_rows(make_trainer: MakeTrainer) -> None:
+    with pytest.raises(TrainingError, match="level 32 has 24 training rows, a batch needs 25"):
+        make_trainer(3, batch=25)
+    assert make_trainer(2, batch=25)
+
+
+def test_no_dev_photo_to_choose_by(make_trainer: MakeTrainer, own_pack: Path) -> None:
+    text = (own_pack / "photos.csv").read_text()
+    (own_pack / "photos.csv").write_text(text.replace("dev", "train"))
+    with pytest.raises(TrainingError, match="no large dev photo") as caught:
+        make_trainer(0, own_pack)
+    assert str(caught.value).startswith(f"{own_pack}: ")

@@ -1,0 +1,157 @@
+"""The energy score, the temperatures that it chooses, and the share of blow-ups."""
+
+from __future__ import annotations
+
+import math
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from colorflow.flows import Haar
+from colorflow.training import tuning
+from colorflow.training.tuning import blow_ups, energy_score, tune_temperatures
+
+
+def generator(seed: int = 0) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+def brute_force(draws: np.ndarray, truth: np.ndarray) -> list[float]:
+    """Every pair by itself, in double precision; norms are root mean squares."""
+    scores = []
+    for photo, target in zip(draws.astype(float), truth.astype(float), strict=True):
+        n = len(photo)
+        to_truth = [np.sqrt(np.mean((draw - target) ** 2)) for draw in photo]
+        pairs = [
+            np.sqrt(np.mean((photo[i] - photo[j]) ** 2))
+            for i in range(n)
+            for j in range(n)
+            if i != j
+        ]
+        scores.append(np.mean(to_truth) - np.mean(pairs) / 2)
+    return scores
+
+
+@pytest.mark.parametrize("shape", [(3, 2, 1), (2, 8, 2, 8, 8), (2, 40, 2, 4, 4)])
+def test_energy_score_is_brute_force(shape: tuple[int, ...]) -> None:
+    draws = 20 * torch.randn(shape, generator=generator())
+    truth = 5 + 20 * torch.randn((shape[0], *shape[2:]), generator=generator(1))
+    scores = energy_score(draws, truth)
+    assert scores.shape == (shape[0],)
+    assert np.allclose(scores.numpy(), brute_force(draws.numpy(), truth.numpy()), atol=1e-3)
+
+
+def test_draws_that_are_the_truth_have_no_energy() -> None:
+    truth = 20 * torch.randn(2, 2, 64, 64, generator=generator())
+    for n in (2, 30):
+        assert energy_score(truth[:, None].repeat(1, n, 1, 1, 1), truth).abs().max() < 1e-3
+
+
+def expected_score(mean: float, std: float, n: int = 8, count: int = 40_000) -> float:
+    """Mean score of n draws of N(mean, std^2) against a truth of N(0, 1), one number each."""
+    draws = mean + std * torch.randn(count, n, 1, generator=generator())
+    return float(energy_score(draws, torch.randn(count, 1, generator=generator(1))).mean())
+
+
+@pytest.mark.parametrize("n", [2, 8])
+def test_energy_of_a_normal_number(n: int) -> None:
+    """E|X - y| - E|X - X'| / 2 = 1 / sqrt(pi) for standard normal numbers, for any n."""
+    assert abs(expected_score(0, 1, n) - 1 / math.sqrt(math.pi)) < 0.02
+
+
+def test_the_energy_score_is_proper() -> None:
+    """No other distribution of draws scores better than that of the truth."""
+    right = expected_score(0, 1)
+    for mean, std in [(0, 0), (0, 0.6), (0, 1.6), (0.5, 1), (-0.5, 0.8)]:
+        assert expected_score(mean, std) > right + 0.01, (mean, std)
+
+
+# temperatures
+
+
+class TwoLevels:
+    """Chroma on an 8x8 grid from normal means and details of std 10 a temperature."""
+
+    config = SimpleNamespace(levels=[SimpleNamespace(grid=4), SimpleNamespace(grid=4)])
+    levels = config.levels
+    haar = Haar()
+
+    def latent_shapes(self) -> list[tuple[int, int, int]]:
+        return [(2, 4, 4), (6, 4, 4)]
+
+    def decode(self, latents: list[Tensor], _: Any) -> Tensor:
+        if len(latents) == 1:
+            return 10 * latents[0]
+        return self.haar.inverse(10 * torch.cat(latents, 1))[0]
+
+
+class OnePack:
+    """What tuning needs of a pack. The truth has the temperatures 0.7 and 0.3."""
+
+    train_chroma = np.arange(1001.0)
+
+    def __init__(self) -> None:
+        coarse, fine = (torch.randn(300, c, 4, 4, generator=generator(5)) for c in (2, 6))
+        self.truth = TwoLevels().decode([0.7 * coarse, 0.3 * fine], None)
+        self.asked: list[dict[str, str]] = []
+
+    def rows(self, split: str, *, variant: str) -> np.ndarray:
+        self.asked.append({"split": split, "variant": variant})
+        return np.arange(len(self.truth))
+
+    def batch(self, rows: np.ndarray) -> tuple[Tensor, Any]:
+        return self.truth[rows], rows
+
+
+def tune(pack: Any, photos: int) -> tuple[tuple[float, ...], list[str]]:
+    pyramid: Any = TwoLevels()
+    said: list[str] = []
+    return tune_temperatures(pyramid, pack, photos, said.append), said
+
+
+def test_tuning_finds_the_std_of_the_truth() -> None:
+    pack = OnePack()
+    chosen, said = tune(pack, 300)
+    assert chosen == (0.7, 0.3)
+    assert set(chosen) < set(tuning.CANDIDATES)
+    assert pack.asked == [{"split": "dev", "variant": "whole"}]
+    assert [line.split(":")[0] for line in said] == ["level 4", "level 8"]
+
+
+def test_tuning_repeats() -> None:
+    before = torch.random.get_rng_state()
+    assert tune(OnePack(), 15) == tune(OnePack(), 15)
+    assert torch.equal(torch.random.get_rng_state(), before)
+
+
+# blow-ups
+
+
+@pytest.mark.parametrize(("chroma", "share"), [(0.0, 0.0), (998.0, 0.0), (1001.0, 1.0)])
+def test_draws_beyond_the_chroma_of_training_are_blow_ups(chroma: float, share: float) -> None:
+    """The 99.9th percentile of 0, 1, ..., 1000 is 999."""
+
+    def sample(condition: Any, n: int, *_: Any) -> Tensor:
+        ab = torch.zeros(len(condition), n, 2, 8, 8)
+        ab[:, :, 0], ab[:, :, 1] = 0.6 * chroma, -0.8 * chroma
+        return ab
+
+    pyramid: Any = SimpleNamespace(sample=sample)
+    pack: Any = OnePack()
+    assert blow_ups(pyramid, pack, [1.0], photos=50, draws=3) == share
+
+
+def test_the_share_of_blow_ups_counts_draws() -> None:
+    def sample(condition: Any, n: int, *_: Any) -> Tensor:
+        ab = torch.zeros(len(condition), n, 2, 8, 8)
+        ab[:, 0, 0] = 5000  # the first of every photo's draws
+        ab[:, 1, 0, 0, 0] = 5000  # one cell of 64 is no blow-up
+        return ab
+
+    pyramid: Any = SimpleNamespace(sample=sample)
+    pack: Any = OnePack()
+    assert blow_ups(pyramid, pack, [1.0], photos=45, draws=4) == 0.25
