@@ -1,10 +1,10 @@
 """A picture of what the model does: grey, samples, and the original, a row a photo.
 
     python -m benchmarks.contact_sheet PHOTOS... -o SHEET.jpg
-    python -m benchmarks.contact_sheet --examples -o docs/examples.jpg
+    python -m benchmarks.contact_sheet --examples astronaut chelsea coffee rocket -o SHEET.jpg
 
-Photos that are grey or tinted have no original to show. With `--examples` the photos are those
-that scikit-image ships.
+Photos that are grey or tinted have no original to show. With `--examples` the photos are some that
+scikit-image ships.
 """
 
 from __future__ import annotations
@@ -21,7 +21,6 @@ from colorflow.color.resize import resize_by_area
 from colorflow.colorize import Colorizer
 from colorflow.photo import Kind, Photo, find_photos, photo_from_image, read_photo, write_image
 
-EXAMPLES = ("astronaut", "chelsea", "coffee", "rocket")
 GAP = 4
 
 
@@ -29,7 +28,9 @@ def main() -> None:
     """Writes the sheet."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("photos", nargs="*", type=Path)
-    parser.add_argument("--examples", action="store_true", help="photos that scikit-image ships")
+    parser.add_argument(
+        "--examples", nargs="+", default=[], metavar="NAME", help="of scikit-image's data"
+    )
     parser.add_argument("-o", "--output", type=Path, required=True)
     parser.add_argument("--weights", type=Path)
     parser.add_argument("-n", type=int, default=5, help="samples a photo (default 5)")
@@ -41,9 +42,7 @@ def main() -> None:
     options = parser.parse_args()
 
     colorizer = Colorizer.load(options.weights)
-    rows = [
-        _row(colorizer, photo, options) for photo in _photos(options.photos, options.limit, options)
-    ]
+    rows = [_row(colorizer, photo, options) for photo in _photos(options)]
     width = max(row.shape[1] for row in rows)
     padded = [
         np.pad(row, ((0, GAP), (0, width - row.shape[1]), (0, 0)), constant_values=255)
@@ -53,12 +52,12 @@ def main() -> None:
     write_image(options.output, sheet, photo_from_image(sheet))
 
 
-def _photos(paths: list[Path], limit: int | None, options: argparse.Namespace) -> Iterator[Photo]:
-    if options.examples:
-        for name in EXAMPLES:
-            yield photo_from_image(getattr(skimage.data, name)(), name)
-    files = find_photos(paths) if paths else []
-    for path in files[:: max(1, len(files) // limit) if limit else 1][:limit]:
+def _photos(options: argparse.Namespace) -> Iterator[Photo]:
+    for name in options.examples:
+        yield photo_from_image(getattr(skimage.data, name)(), name)
+    files = find_photos(options.photos)
+    limit = options.limit or max(1, len(files))
+    for path in files[:: max(1, len(files) // limit)][:limit]:
         yield read_photo(path)
 
 

@@ -106,8 +106,8 @@ class RationalQuadraticSpline(ElementwiseTransform):
         a = height * (ratio - slope0) + rise * bend
         b = height * slope0 - rise * bend
         c = -ratio * rise
-        # Not negative in exact arithmetic; rounding may say otherwise.
-        root = torch.sqrt((b * b - 4 * a * c).clamp_min(0))
+        # Positive in exact arithmetic; rounding may say otherwise, and at 0 the gradient is infinite.
+        root = torch.sqrt((b * b - 4 * a * c).clamp_min(1e-30))
         t = (2 * c / (-b - root)).clamp(0, 1)
         denominator = ratio + bend * t * (1 - t)
         ladj = -self._log_slope(t, ratio, slope0, slope1, denominator)

@@ -81,9 +81,10 @@ class LevelContext(nn.Module):
             if int(grid) < side:
                 x = F.interpolate(x, (side, side), mode="bilinear", align_corners=False)
             h = h + x
-        if self.from_planes is not None:
-            if condition.planes is None:
-                raise ValueError("condition: expected extra planes, got none")
+        if (condition.planes is None) != (self.from_planes is None):
+            wanted = "no extra planes" if self.from_planes is None else "extra planes"
+            raise ValueError(f"condition: this model takes {wanted}")
+        if self.from_planes is not None and condition.planes is not None:
             planes = F.adaptive_avg_pool2d(condition.planes, side)
             h = h + self.from_planes(planes)
         h = F.gelu(self.input_dropout(h))

@@ -23,7 +23,7 @@ Hashes = NDArray[np.uint64]
 
 
 def families(seed: int, count: int = 60) -> Hashes:
-    """Random hashes, each a few flipped bits from some earlier one or quite new."""
+    """Random hashes, each a few flipped bits from some other one or quite new."""
     rng = np.random.default_rng(seed)
     hashes = [int(rng.integers(0, 2**64, dtype=np.uint64))]
     while len(hashes) < count:
@@ -32,7 +32,7 @@ def families(seed: int, count: int = 60) -> Hashes:
             value ^= 1 << int(bit)
         new = int(rng.integers(0, 2**64, dtype=np.uint64))
         hashes.append(value if rng.random() < 0.7 else new)
-    return np.array(hashes, dtype=np.uint64)
+    return rng.permutation(np.array(hashes, dtype=np.uint64))
 
 
 def distances(hashes: Hashes, others: Hashes) -> NDArray[np.int64]:

@@ -14,23 +14,6 @@ from colorflow.model.config import LevelConfig, PyramidConfig
 from colorflow.model.features import FEATURE_CHANNELS
 from colorflow.model.pyramid import ChromaPyramid
 
-SEED = 0
-
-
-def _randomise(module: nn.Module, gain: float = 0.7) -> nn.Module:
-    generator = torch.Generator().manual_seed(SEED)
-    with torch.no_grad():
-        for parameter in module.parameters():
-            scale = gain / parameter[0].numel() ** 0.5  # keeps activations of order one
-            noise = torch.randn(parameter.shape, generator=generator, dtype=torch.float64)
-            parameter.add_(scale * noise.to(parameter))
-        for name, buffer in module.named_buffers():
-            kind = name.rpartition(".")[2]
-            if kind in ("mean", "std"):
-                noise = torch.randn(buffer.shape, generator=generator, dtype=torch.float64)
-                buffer.copy_(noise if kind == "mean" else (0.5 * noise).exp())
-    return module.eval()
-
 
 def _level(grid: int, *, attention: bool, maps: tuple[int, ...], couplings: int) -> LevelConfig:
     return LevelConfig(
@@ -82,27 +65,6 @@ def _chroma(batch: int, seed: int) -> Tensor:
     return ab.clamp(-100, 100)
 
 
-def _pyramid(config: PyramidConfig) -> ChromaPyramid:
-    """Statistics fitted, all parameters random: as far from the identity as a trained one."""
-    pyramid = _randomise(ChromaPyramid(config), gain=0.35)
-    condition = _condition(8, planes=config.extra_planes, seed=8)
-    for level, part in zip(pyramid.levels, pyramid.analyse(_chroma(8, seed=8)), strict=True):
-        level.fit(part, condition)
-    return pyramid
-
-
-@pytest.fixture(autouse=True)
-def seed() -> None:
-    """The same initial parameters in every order of tests."""
-    torch.manual_seed(SEED)
-
-
-@pytest.fixture
-def randomise() -> Callable[..., nn.Module]:
-    """Gives a module random parameters and statistics, in evaluation mode."""
-    return _randomise
-
-
 @pytest.fixture
 def make_config() -> Callable[..., PyramidConfig]:
     """The small pyramid's configuration, given its extra planes."""
@@ -116,15 +78,27 @@ def make_condition() -> Callable[..., Condition]:
 
 
 @pytest.fixture
-def make_pyramid() -> Callable[..., ChromaPyramid]:
-    """A pyramid with random parameters, given its configuration."""
-    return _pyramid
+def make_pyramid(randomise: Callable[..., nn.Module]) -> Callable[..., ChromaPyramid]:
+    """A pyramid, given its configuration: statistics fitted, all parameters random.
+
+    As far from the identity as a trained one.
+    """
+
+    def make(config: PyramidConfig) -> ChromaPyramid:
+        pyramid = ChromaPyramid(config)
+        randomise(pyramid, gain=0.35)
+        condition = _condition(8, planes=config.extra_planes, seed=8)
+        for level, part in zip(pyramid.levels, pyramid.analyse(_chroma(8, seed=8)), strict=True):
+            level.fit(part, condition)
+        return pyramid
+
+    return make
 
 
 @pytest.fixture
-def pyramid() -> ChromaPyramid:
+def pyramid(make_pyramid: Callable[..., ChromaPyramid]) -> ChromaPyramid:
     """The small pyramid with random parameters."""
-    return _pyramid(_config())
+    return make_pyramid(_config())
 
 
 @pytest.fixture

@@ -94,8 +94,16 @@ def test_photos_are_independent(
 def test_planes_are_required_where_the_model_takes_them(
     context: LevelContext, make_condition: Callable[..., Condition]
 ) -> None:
-    with pytest.raises(ValueError, match="condition: expected extra planes, got none"):
+    with pytest.raises(ValueError, match="condition: this model takes extra planes"):
         context.of_photo(make_condition(2))
+
+
+def test_planes_are_refused_where_the_model_takes_none(
+    config: LevelConfig, make_condition: Callable[..., Condition]
+) -> None:
+    plain = LevelContext(config, coarse=False, extra_planes=0)
+    with pytest.raises(ValueError, match="condition: this model takes no extra planes"):
+        plain.of_photo(make_condition(2, planes=PLANES))
 
 
 def test_coarser_chroma_is_required_but_on_the_first_level(

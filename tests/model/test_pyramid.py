@@ -11,6 +11,7 @@ import scipy.stats
 import torch
 from torch import Tensor
 
+from colorflow.flows import ChannelPermutation
 from colorflow.model.condition import Condition
 from colorflow.model.config import PyramidConfig
 from colorflow.model.pyramid import ChromaPyramid, Level
@@ -66,7 +67,7 @@ def test_level_density_is_that_of_the_jacobian(
 ) -> None:
     """log N(z) + log |det dz/dx|, the Jacobian by autograd, sample by sample, in float64."""
     first, attention = LEVEL_KINDS[kind]
-    config = dataclasses.replace(make_config().levels[0 if attention else 3], grid=4)
+    config = dataclasses.replace(make_config().levels[0 if attention else 3], grid=4, couplings=5)
     level = randomise(Level(config, first=first, extra_planes=0)).double()
     condition = double(condition)
     generator = torch.Generator().manual_seed(1)
@@ -85,10 +86,24 @@ def test_level_density_is_that_of_the_jacobian(
         matrix = torch.autograd.functional.jacobian(
             lambda v, given=given: level.encode(v, *given)[0], x[rows], vectorize=True
         )
-        expected = torch.linalg.slogdet(matrix.reshape(x[0].numel(), -1)).logabsdet.item()
+        own_cell = matrix.reshape(level.channels, 16, level.channels, 16).diagonal(0, 1, 3)
+        assert (own_cell != 0).all()  # couplings take turns: every channel reaches every latent
+        matrix = matrix.reshape(x[0].numel(), -1)
+        expected = torch.linalg.slogdet(matrix).logabsdet.item()
         assert ladj[i].item() == pytest.approx(expected, abs=1e-7)
         normal = scipy.stats.norm.logpdf(latent[i].numpy()).sum()
         assert log_prob[i].item() == pytest.approx(normal + expected, abs=1e-7)
+
+
+def test_permutations_pair_channels_anew(pyramid: ChromaPyramid) -> None:
+    """Each half after a permutation has channels of both halves before it."""
+    for level in pyramid.levels:
+        found = [part for part in level.flow.modules() if isinstance(part, ChannelPermutation)]
+        assert len(found) == 1
+        half = level.channels // 2
+        from_first = int((found[0].order[:half] < half).sum())
+        assert from_first < half
+        assert from_first > 0 or half == 1
 
 
 def test_log_prob_is_the_sum_of_its_parts(
@@ -370,7 +385,7 @@ def test_extra_planes_change_density_and_samples(
     assert (terms != other_terms).all()
     first, second = (sample(pyramid, c, 1, [0.5] * LEVELS) for c in (condition, other))
     assert (first - second).abs().max() > 1
-    with pytest.raises(ValueError, match="expected extra planes"):
+    with pytest.raises(ValueError, match="this model takes extra planes"):
         pyramid.log_prob(ab, make_condition(BATCH))
 
 

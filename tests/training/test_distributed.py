@@ -47,14 +47,18 @@ def folder(
     root = Path(loop.__file__).parent.parent.parent
     command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2"]
     command += ["--master-addr", "127.0.0.1", "--master-port", str(port)]
-    done = subprocess.run(
+    with subprocess.Popen(
         [*command, str(PROGRAM), str(folder)],
         env={**os.environ, "PYTHONPATH": str(root), "OMP_NUM_THREADS": "1"},
-        capture_output=True,
+        stderr=subprocess.PIPE,
         text=True,
-        timeout=300,
-    )
-    assert done.returncode == 0, done.stderr[-3000:]
+    ) as process:
+        try:
+            errors = process.communicate(timeout=180)[1]
+        except subprocess.TimeoutExpired:
+            process.terminate()  # torchrun then ends its processes, which may wait for each other
+            errors = f"no end in sight\n{process.communicate(timeout=60)[1]}"
+    assert process.returncode == 0, errors[-3000:]
     return folder
 
 

@@ -1,4 +1,4 @@
-"""What all tests of bijections share."""
+"""What the tests of flows, model and training share."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from torch import nn
 SEED = 0
 
 
-def _randomise(module: nn.Module) -> nn.Module:
+def _randomise(module: nn.Module, gain: float = 0.7) -> nn.Module:
     generator = torch.Generator().manual_seed(SEED)
     with torch.no_grad():
         for parameter in module.parameters():
-            scale = 0.7 / parameter[0].numel() ** 0.5  # keeps activations of order one
+            scale = gain / parameter[0].numel() ** 0.5  # keeps activations of order one
             noise = torch.randn(parameter.shape, generator=generator, dtype=torch.float64)
             parameter.add_(scale * noise.to(parameter))
         for name, buffer in module.named_buffers():
