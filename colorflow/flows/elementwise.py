@@ -106,7 +106,7 @@ class RationalQuadraticSpline(ElementwiseTransform):
         a = height * (ratio - slope0) + rise * bend
         b = height * slope0 - rise * bend
         c = -ratio * rise
-        # Positive in exact arithmetic; rounding may say otherwise, and at 0 the gradient is infinite.
+        # Positive in exact arithmetic; by rounding it may not be, and the root has no slope at 0.
         root = torch.sqrt((b * b - 4 * a * c).clamp_min(1e-30))
         t = (2 * c / (-b - root)).clamp(0, 1)
         denominator = ratio + bend * t * (1 - t)
