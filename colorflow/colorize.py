@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from colorflow.color.full_resolution import lightness_of, render
 from colorflow.color.grid import square_lightness
-from colorflow.errors import ColorflowError, PhotoError, WritePhotoError
+from colorflow.errors import PhotoError, WritePhotoError
 from colorflow.model.condition import Condition, Conditioner
 from colorflow.model.pyramid import ChromaPyramid
 from colorflow.model.weights import LoadedWeights, load_weights
@@ -334,4 +334,4 @@ def _make_folder(folder: Path) -> None:
         raise WritePhotoError(folder, f"cannot be made ({error.strerror})") from error
 
 
-__all__ = ["ColorflowError", "Colorizer", "Draws", "Record", "default_weights", "most_different"]
+__all__ = ["Colorizer", "Draws", "Record", "default_weights", "most_different"]
