@@ -1,16 +1,42 @@
 """Bijections with exact log-determinants, one family a file.
 
-contract.py     Bijection, Composition
-elementwise.py  monotone maps of single numbers: affine, rational-quadratic spline
+contract.py     Bijection, Composition, Inverse, WithContext
+density.py      Flow: a bijection and a standard normal
+elementwise.py  monotone maps of single numbers: additive, affine
+splines.py      linear, quadratic and rational-quadratic splines
+mixture.py      mixture of logistic distributions
+monotone.py     monotone network
+roots.py        numerical inverses of monotone maps
 coupling.py     couplings over channel halves and masks, context-only transforms
-linear.py       standardisation, channel permutation
-shape.py        squeeze, Haar
+matrices.py     diagonal, triangular, block-diagonal, full and PLU matrices
+linear.py       matrices over channels (1x1 convolution), permutation, ActNorm, standardisation
+convolution.py  emerging and periodic convolution
+autoregressive.py  each element given the earlier ones
+masked_networks.py  dense and convolutional networks of such flows
+transformer.py  the same with a causal transformer over the cells
+distillation.py  one flow taught the density of another
+residual.py     invertible residual blocks
+lipschitz.py    layers and networks with a bounded Lipschitz constant
+trace.py        estimators of the log-determinant of residual blocks
+planar.py       planar and radial flows
+history.py      Tabak & Turner's radial steps, Rippel & Adams' deep density model
+shape.py        squeeze, Haar, reshape, the multi-scale split
+dequantization.py  whole numbers made continuous
 bounded.py      a bounded range made unbounded
 networks.py     what couplings compute their parameters with
 """
 
-from colorflow.flows.bounded import BoundedRange
-from colorflow.flows.contract import Bijection, Composition, sum_by_sample
+from colorflow.flows.autoregressive import Autoregressive
+from colorflow.flows.bounded import BoundedRange, Logit
+from colorflow.flows.contract import (
+    Bijection,
+    Composition,
+    Inverse,
+    InversionError,
+    WithContext,
+    sum_by_sample,
+)
+from colorflow.flows.convolution import EmergingConvolution, PeriodicConvolution
 from colorflow.flows.coupling import (
     ChannelPartition,
     ContextTransform,
@@ -18,39 +44,137 @@ from colorflow.flows.coupling import (
     MaskPartition,
     Partition,
     checkerboard,
+    half_mask,
 )
-from colorflow.flows.elementwise import (
-    Affine,
+from colorflow.flows.density import Flow
+from colorflow.flows.dequantization import (
+    Dequantization,
+    UniformDequantization,
+    VariationalDequantization,
+)
+from colorflow.flows.distillation import distillation_loss
+from colorflow.flows.elementwise import Additive, Affine, ElementwiseTransform, soft_clamp
+from colorflow.flows.history import RippelAdams, TabakTurner
+from colorflow.flows.linear import ActNorm, ChannelPermutation, Linear, Standardize
+from colorflow.flows.lipschitz import (
+    Contraction,
+    LipschitzConvolution,
+    LipschitzDenseNetwork,
+    LipschitzLinear,
+    LipschitzNetwork,
+    LipSwish,
+)
+from colorflow.flows.masked_networks import (
+    AutoregressiveNetwork,
+    MaskedConvolutionNetwork,
+    MaskedNetwork,
+    raster_order,
+)
+from colorflow.flows.matrices import (
+    BlockDiagonalMatrix,
+    DiagonalMatrix,
+    FullMatrix,
+    MatrixStructure,
+    PLUMatrix,
+    TriangularMatrix,
+)
+from colorflow.flows.mixture import MixtureLogisticCDF
+from colorflow.flows.monotone import MonotoneNetwork
+from colorflow.flows.networks import (
+    AttentionLayer,
+    AttentionNetwork,
+    ConvolutionNetwork,
+    GatedNetwork,
+    PooledNetwork,
+    ResidualNetwork,
+)
+from colorflow.flows.planar import Planar, Radial
+from colorflow.flows.residual import Residual
+from colorflow.flows.roots import invert_monotone
+from colorflow.flows.shape import Flatten, Haar, Reshape, Split, Squeeze
+from colorflow.flows.splines import (
     AffineSpline,
-    ElementwiseTransform,
+    LinearSpline,
+    QuadraticSpline,
     RationalQuadraticSpline,
-    soft_clamp,
 )
-from colorflow.flows.linear import ChannelPermutation, Standardize
-from colorflow.flows.networks import AttentionLayer, AttentionNetwork, ConvolutionNetwork
-from colorflow.flows.shape import Haar, Squeeze
+from colorflow.flows.trace import ExactLogDet, LogDetEstimator, PowerSeries, RussianRoulette
+from colorflow.flows.transformer import TransformerAutoregressive
 
 __all__ = [
+    "ActNorm",
+    "Additive",
     "Affine",
     "AffineSpline",
     "AttentionLayer",
     "AttentionNetwork",
+    "Autoregressive",
+    "AutoregressiveNetwork",
     "Bijection",
+    "BlockDiagonalMatrix",
     "BoundedRange",
     "ChannelPartition",
     "ChannelPermutation",
     "Composition",
     "ContextTransform",
+    "Contraction",
     "ConvolutionNetwork",
     "Coupling",
+    "Dequantization",
+    "DiagonalMatrix",
     "ElementwiseTransform",
+    "EmergingConvolution",
+    "ExactLogDet",
+    "Flatten",
+    "Flow",
+    "FullMatrix",
+    "GatedNetwork",
     "Haar",
+    "Inverse",
+    "InversionError",
+    "Linear",
+    "LinearSpline",
+    "LipSwish",
+    "LipschitzConvolution",
+    "LipschitzDenseNetwork",
+    "LipschitzLinear",
+    "LipschitzNetwork",
+    "LogDetEstimator",
+    "Logit",
     "MaskPartition",
+    "MaskedConvolutionNetwork",
+    "MaskedNetwork",
+    "MatrixStructure",
+    "MixtureLogisticCDF",
+    "MonotoneNetwork",
+    "PLUMatrix",
     "Partition",
+    "PeriodicConvolution",
+    "Planar",
+    "PooledNetwork",
+    "PowerSeries",
+    "QuadraticSpline",
+    "Radial",
     "RationalQuadraticSpline",
+    "Reshape",
+    "Residual",
+    "ResidualNetwork",
+    "RippelAdams",
+    "RussianRoulette",
+    "Split",
     "Squeeze",
     "Standardize",
+    "TabakTurner",
+    "TransformerAutoregressive",
+    "TriangularMatrix",
+    "UniformDequantization",
+    "VariationalDequantization",
+    "WithContext",
     "checkerboard",
+    "distillation_loss",
+    "half_mask",
+    "invert_monotone",
+    "raster_order",
     "soft_clamp",
     "sum_by_sample",
 ]

@@ -18,7 +18,7 @@ class Bijection(nn.Module, ABC):
 
     `ladj` has shape (B,), is in nats, summed over all other dimensions, and belongs to the
     direction of the call. Sample i of the output depends on sample i of the input alone. Neither
-    direction changes its arguments; the output keeps dtype and device.
+    direction changes its arguments or returns a view of them; the output keeps dtype and device.
     """
 
     @abstractmethod
@@ -54,7 +54,7 @@ class Composition(Bijection):
         for bijection in self.bijections:
             x, term = bijection(x, context)
             ladj = ladj + term
-        return x, ladj
+        return x if self.bijections else x.clone(), ladj
 
     def inverse(self, z: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
         ladj = torch.zeros(z.shape[0], dtype=z.dtype, device=z.device)
@@ -62,7 +62,51 @@ class Composition(Bijection):
             assert isinstance(bijection, Bijection)
             z, term = bijection.inverse(z, context)
             ladj = ladj + term
-        return z, ladj
+        return z if self.bijections else z.clone(), ladj
+
+
+class Inverse(Bijection):
+    """A bijection with its directions exchanged: what was slow to sample becomes slow to score.
+
+    The inverse of a masked autoregressive flow is an inverse autoregressive one.
+
+    Args:
+        bijection: whose `inverse` becomes `forward`.
+    """
+
+    def __init__(self, bijection: Bijection) -> None:
+        super().__init__()
+        self.bijection = bijection
+
+    def forward(self, x: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        return self.bijection.inverse(x, context)
+
+    def inverse(self, z: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        return self.bijection(z, context)
+
+
+class WithContext(Bijection):
+    """A bijection that sees the context through a network, such as one for a coarser grid.
+
+    Args:
+        network: maps the context (B, ...) to that of the bijection (B, ...).
+        bijection: what it conditions.
+    """
+
+    def __init__(self, network: nn.Module, bijection: Bijection) -> None:
+        super().__init__()
+        self.network = network
+        self.bijection = bijection
+
+    def forward(self, x: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        return self.bijection(x, self.network(context))
+
+    def inverse(self, z: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        return self.bijection.inverse(z, self.network(context))
+
+
+class InversionError(ArithmeticError):
+    """A numerical inverse did not converge; the message says how far it came."""
 
 
 def sum_by_sample(values: Tensor) -> Tensor:

@@ -103,6 +103,31 @@ def checkerboard(channels: int, height: int, width: int, *, keep_even: bool) -> 
     return (even if keep_even else ~even).expand(channels, -1, -1).clone()
 
 
+def half_mask(channels: int, height: int, width: int, *, keep: str) -> Tensor:
+    """(C, H, W) mask that keeps one half of the grid.
+
+    Args:
+        channels: C.
+        height: H, at least 2 for the upper and lower halves.
+        width: W, at least 2 for the left and right halves.
+        keep: "left", "right", "top" or "bottom"; of an odd number of rows or columns, the
+            middle one belongs to the bottom or right half.
+
+    Raises:
+        ValueError: if keep is none of these, or a half would be empty.
+    """
+    halves = {"top": (height, 0), "bottom": (height, 0), "left": (width, 1), "right": (width, 1)}
+    if keep not in halves:
+        raise ValueError(f"keep: expected one of {', '.join(halves)}, got {keep!r}")
+    length, axis = halves[keep]
+    if length < 2:
+        name = ("height", "width")[axis]
+        raise ValueError(f"{name}: expected at least 2 to keep the {keep} half, got {length}")
+    first = torch.arange(length) < length // 2
+    half = first if keep in ("top", "left") else ~first
+    return (half if axis else half[:, None]).expand(channels, height, width).clone()
+
+
 class Coupling(Bijection):
     """Moves one part of (B, C, H, W), given the other part and the context.
 

@@ -5,6 +5,8 @@ The last layer starts at zero, so a new flow starts as the identity.
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -85,6 +87,99 @@ class AttentionNetwork(nn.Module):
         return out
 
 
+class ResidualNetwork(nn.Module):
+    """Residual blocks of two 3x3 convolutions; the context is added before the first block.
+
+    Args:
+        kept_channels: channels of the kept part.
+        context_channels: channels of the context.
+        width: hidden channels.
+        out_channels: parameters a cell.
+        blocks: residual blocks.
+
+    Reference: He et al. 2016; in couplings Dinh et al. 2017 (RealNVP), Durkan et al. 2019.
+    """
+
+    def __init__(
+        self,
+        kept_channels: int,
+        context_channels: int,
+        width: int,
+        out_channels: int,
+        *,
+        blocks: int,
+    ) -> None:
+        super().__init__()
+        self.from_kept = nn.Conv2d(kept_channels, width, 3, padding=1, bias=False)
+        self.from_context = nn.Conv2d(context_channels, width, 1)
+        self.blocks = nn.ModuleList(
+            nn.Sequential(
+                nn.GELU(),
+                nn.Conv2d(width, width, 3, padding=1),
+                nn.GELU(),
+                nn.Conv2d(width, width, 3, padding=1),
+            )
+            for _ in range(blocks)
+        )
+        self.out = zero_initialised(nn.Conv2d(width, out_channels, 1))
+
+    def forward(self, kept: Tensor, context: Tensor) -> Tensor:
+        """kept (B, kept_channels, H, W), context (B, C, H, W) -> (B, out_channels, H, W)."""
+        h = self.from_kept(kept) + self.from_context(context)
+        for block in self.blocks:
+            h = h + block(h)
+        out: Tensor = self.out(F.gelu(h))
+        return out
+
+
+class GatedNetwork(nn.Module):
+    """Gated convolutions, each followed by attention over all cells where that is asked for.
+
+    Args:
+        kept_channels: channels of the kept part.
+        context_channels: channels of the context; every block sees it.
+        width: hidden channels, a multiple of 4.
+        out_channels: parameters a cell.
+        blocks: gated convolutions.
+        attention: whether an `AttentionLayer` follows each of them.
+
+    Reference: Ho et al. 2019 (Flow++).
+    """
+
+    def __init__(
+        self,
+        kept_channels: int,
+        context_channels: int,
+        width: int,
+        out_channels: int,
+        *,
+        blocks: int,
+        attention: bool,
+    ) -> None:
+        super().__init__()
+        self.from_kept = nn.Conv2d(kept_channels, width, 3, padding=1)
+        self.from_context = nn.ModuleList(
+            nn.Conv2d(context_channels, width, 1, bias=False) for _ in range(blocks)
+        )
+        self.hidden = nn.ModuleList(nn.Conv2d(width, width, 3, padding=1) for _ in range(blocks))
+        self.gates = nn.ModuleList(nn.Conv2d(width, 2 * width, 1) for _ in range(blocks))
+        self.attention = nn.ModuleList(
+            AttentionLayer(width, 0.0) if attention else nn.Identity() for _ in range(blocks)
+        )
+        self.norms = nn.ModuleList(nn.LayerNorm(width) for _ in range(blocks))
+        self.out = zero_initialised(nn.Conv2d(width, out_channels, 1))
+
+    def forward(self, kept: Tensor, context: Tensor) -> Tensor:
+        """kept (B, kept_channels, H, W), context (B, C, H, W) -> (B, out_channels, H, W)."""
+        h = self.from_kept(kept)
+        parts = (self.from_context, self.hidden, self.gates, self.attention, self.norms)
+        for from_context, hidden, gate, attention, norm in zip(*parts, strict=True):
+            h = h + F.glu(gate(F.gelu(hidden(F.gelu(h)) + from_context(context))), 1)
+            h = from_tokens(norm(attention(to_tokens(h))), h)
+        out: Tensor = self.out(F.gelu(h))
+        return out
+
+
 class AttentionLayer(nn.Module):
     """Pre-norm self-attention and feed-forward over (B, tokens, width).
 
@@ -124,6 +219,29 @@ class AttentionLayer(nn.Module):
         return result
 
 
+class PooledNetwork(nn.Module):
+    """Two dense layers over the context's mean: one vector of parameters a sample.
+
+    The hidden layer is a tanh, so that no context, however extreme, gives extreme parameters.
+
+    Args:
+        context_channels: channels of the context.
+        width: hidden channels.
+        out_channels: parameters a sample.
+    """
+
+    def __init__(self, context_channels: int, width: int, out_channels: int) -> None:
+        super().__init__()
+        self.from_context = nn.Linear(context_channels, width)
+        self.out = zero_initialised(nn.Linear(width, out_channels))
+
+    def forward(self, kept: None, context: Tensor) -> Tensor:
+        """context (B, C) or (B, C, H, W) -> (B, out_channels); there is no kept part."""
+        pooled = context.unsqueeze(-1).flatten(2).mean(2)
+        out: Tensor = self.out(torch.tanh(self.from_context(pooled)))
+        return out
+
+
 def to_tokens(grid: Tensor) -> Tensor:
     """(B, C, H, W) -> (B, H * W, C)."""
     return grid.flatten(2).transpose(1, 2)
@@ -134,7 +252,10 @@ def from_tokens(tokens: Tensor, like: Tensor) -> Tensor:
     return tokens.transpose(1, 2).reshape(tokens.shape[0], -1, *like.shape[2:])
 
 
-def zero_initialised(layer: nn.Conv2d) -> nn.Conv2d:
+Layer = TypeVar("Layer", nn.Conv2d, nn.Linear)
+
+
+def zero_initialised(layer: Layer) -> Layer:
     """The layer with all its parameters at zero."""
     nn.init.zeros_(layer.weight)
     if layer.bias is not None:

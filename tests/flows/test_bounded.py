@@ -1,4 +1,4 @@
-"""The bounded range: what it is inside, and what it does at and beyond its limit."""
+"""Bounded ranges: what they are inside, and what they do at and beyond their ends."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ import math
 import numpy as np
 import pytest
 import torch
+from scipy import special
 
-from colorflow.flows import BoundedRange
+from colorflow.flows import BoundedRange, Logit
 
 LIMIT, MARGIN = 128.0, 1e-4
 INSIDE = LIMIT * (1 - MARGIN)
@@ -75,3 +76,104 @@ def test_float32_round_trip_of_chroma(bounded: BoundedRange) -> None:
 def test_refuses(limit: float, margin: float) -> None:
     with pytest.raises(ValueError, match="limit"):
         BoundedRange(limit, margin)
+
+
+@pytest.mark.peers
+def test_bounded_range_agrees_with_nflows() -> None:
+    nflows = pytest.importorskip("nflows.transforms")
+    x = torch.linspace(-0.99, 0.99, 24, dtype=torch.float64).reshape(2, 3, 2, 2)
+    z, ladj = BoundedRange(1.0)(x)
+    expected, expected_ladj = nflows.Tanh().inverse(x)
+    torch.testing.assert_close(z, expected, rtol=1e-12, atol=1e-12)
+    torch.testing.assert_close(ladj, expected_ladj, rtol=1e-12, atol=0)
+    back, back_ladj = BoundedRange(1.0).inverse(z)
+    expected, expected_ladj = nflows.Tanh()(z)
+    torch.testing.assert_close(back, expected, rtol=1e-12, atol=1e-12)
+    torch.testing.assert_close(back_ladj, expected_ladj, rtol=1e-12, atol=0)
+
+
+ALPHAS = [0.05, 1e-6]
+
+
+@pytest.mark.parametrize("alpha", ALPHAS)
+def test_logit_is_the_formula(alpha: float) -> None:
+    x = torch.linspace(0, 1, 24, dtype=torch.float64).reshape(2, 3, 2, 2)
+    z, ladj = Logit(alpha)(x)
+    p = alpha + (1 - 2 * alpha) * x.numpy()
+    np.testing.assert_allclose(z, special.logit(p), rtol=1e-9)
+    slope = (1 - 2 * alpha) / (p * (1 - p))
+    np.testing.assert_allclose(ladj, np.log(slope).reshape(2, -1).sum(1), rtol=1e-10)
+
+
+@pytest.mark.parametrize("alpha", ALPHAS)
+def test_logit_inverse_is_the_formula(alpha: float) -> None:
+    z = torch.linspace(-30, 30, 24, dtype=torch.float64).reshape(2, 3, 2, 2)
+    x, ladj = Logit(alpha).inverse(z)
+    expected = (special.expit(z.numpy()) - alpha) / (1 - 2 * alpha)
+    np.testing.assert_allclose(x, expected, rtol=1e-12, atol=1e-15)
+    slope = special.expit(z.numpy()) * special.expit(-z.numpy()) / (1 - 2 * alpha)
+    np.testing.assert_allclose(ladj, np.log(slope).reshape(2, -1).sum(1), rtol=1e-12)
+
+
+@pytest.mark.parametrize("alpha", ALPHAS)
+def test_logit_in_float32_is_accurate_up_to_both_ends(alpha: float) -> None:
+    x = torch.cat([torch.tensor([0, 1e-7, 1e-5]), torch.linspace(0.01, 0.99, 99)])
+    x = torch.cat([x, 1 - x])[:, None]
+    z, ladj = Logit(alpha)(x)
+    exact_z, exact_ladj = Logit(alpha)(x.double())
+    torch.testing.assert_close(z.double(), exact_z, rtol=1e-6, atol=1e-6)
+    torch.testing.assert_close(ladj.double(), exact_ladj, rtol=1e-6, atol=1e-6)
+    torch.testing.assert_close(Logit(alpha).inverse(z)[0], x, rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("alpha", ALPHAS)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_logit_beyond_the_ends_counts_as_the_last_value_inside(
+    alpha: float, dtype: torch.dtype
+) -> None:
+    x = torch.tensor([[-1e30], [-5], [6], [1e30]], dtype=dtype).requires_grad_()
+    z, ladj = Logit(alpha)(x)
+    end = -math.log(Logit.MARGIN * alpha)
+    expected = torch.tensor([[-end], [-end], [end], [end]], dtype=dtype)
+    torch.testing.assert_close(z, expected, rtol=1e-6, atol=0)
+    torch.testing.assert_close(
+        ladj, torch.full((4,), math.log1p(-2 * alpha) + end, dtype=dtype), rtol=1e-6, atol=0
+    )
+    (gradient,) = torch.autograd.grad(z.sum() + ladj.sum(), x)
+    assert torch.equal(gradient, torch.zeros_like(gradient))
+
+
+@pytest.mark.parametrize("alpha", ALPHAS)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_logit_of_extreme_latents_stays_in_its_range(alpha: float, dtype: torch.dtype) -> None:
+    z = torch.tensor([[-1e4, -100, -20, 20, 100, 1e4]], dtype=dtype).requires_grad_()
+    x, ladj = Logit(alpha).inverse(z)
+    beyond = alpha / (1 - 2 * alpha)
+    assert (x >= -beyond * (1 + 1e-6)).all()
+    assert (x <= 1 + beyond + 1e-6).all()
+    (gradient,) = torch.autograd.grad(x.sum() + ladj.sum(), z)
+    assert ladj.isfinite()
+    assert gradient.isfinite().all()
+    again, again_ladj = Logit(alpha)(x.detach())
+    assert again.isfinite().all()
+    assert again_ladj.isfinite()
+
+
+@pytest.mark.peers
+def test_logit_agrees_with_normflows() -> None:
+    transforms = pytest.importorskip("normflows.transforms")
+    x = torch.linspace(-0.05, 1.05, 24, dtype=torch.float64).reshape(2, 3, 2, 2)
+    z, ladj = Logit(0.05)(x)
+    expected, expected_ladj = transforms.Logit(0.05).inverse(x)  # its `forward` is our `inverse`
+    torch.testing.assert_close(z, expected, rtol=1e-12, atol=1e-12)
+    torch.testing.assert_close(ladj, expected_ladj, rtol=1e-12, atol=0)
+    back, back_ladj = Logit(0.05).inverse(z)
+    expected, expected_ladj = transforms.Logit(0.05)(z)
+    torch.testing.assert_close(back, expected, rtol=1e-12, atol=1e-12)
+    torch.testing.assert_close(back_ladj, expected_ladj, rtol=1e-12, atol=0)
+
+
+@pytest.mark.parametrize("alpha", [0, 0.5, -0.1, 1])
+def test_logit_refuses(alpha: float) -> None:
+    with pytest.raises(ValueError, match=f"alpha: expected between 0 and 0.5, got {alpha}"):
+        Logit(alpha)

@@ -1,13 +1,13 @@
-"""What a composition adds to the contract that it shares with its parts."""
+"""What bijections made of others add to the contract that they share with their parts."""
 
 from __future__ import annotations
 
 import math
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from colorflow.flows import Bijection, Composition
+from colorflow.flows import Bijection, Composition, Inverse, WithContext
 
 
 class Line(Bijection):
@@ -63,4 +63,46 @@ def test_nests() -> None:
 def test_of_nothing_is_the_identity() -> None:
     for z, ladj in (Composition([])(X), Composition([]).inverse(X)):
         assert torch.equal(z, X)
+        assert z.data_ptr() != X.data_ptr()
         assert torch.equal(ladj, torch.zeros(2, dtype=torch.float64))
+
+
+def test_inverse_exchanges_the_directions() -> None:
+    line = Line(2, 1)
+    inverse = Inverse(line)
+    for result, expected in (
+        (inverse(X, CONTEXT), line.inverse(X, CONTEXT)),
+        (inverse.inverse(X, CONTEXT), line(X, CONTEXT)),
+        (Inverse(inverse)(X, CONTEXT), line(X, CONTEXT)),
+    ):
+        same(result[0], expected[0])
+        same(result[1], expected[1])
+
+
+def test_inverse_of_a_composition_reverses_it() -> None:
+    lines = [Line(2, 1), Line(3, 5)]
+    expected = Composition([Inverse(line) for line in reversed(lines)])(X, CONTEXT)
+    result = Inverse(Composition(lines))(X, CONTEXT)
+    same(result[0], expected[0])
+    same(result[1], expected[1])
+
+
+class Doubled(nn.Module):
+    def forward(self, context: Tensor) -> Tensor:
+        return 2 * context
+
+
+def test_with_context_shows_what_the_network_makes_of_it() -> None:
+    line = Line(2, 1)
+    seen = WithContext(Doubled(), line)
+    for direction in ("forward", "inverse"):
+        z, ladj = getattr(seen, direction)(X, CONTEXT)
+        expected, expected_ladj = getattr(line, direction)(X, 2 * CONTEXT)
+        same(z, expected)
+        same(ladj, expected_ladj)
+
+
+def test_with_context_leaves_that_of_its_neighbours() -> None:
+    line = Line(2, 1)
+    z, _ = Composition([WithContext(Doubled(), line), line])(X, CONTEXT)
+    same(z, 2 * (2 * X + 1 + 2 * CONTEXT) + 1 + CONTEXT)

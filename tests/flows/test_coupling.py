@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from colorflow.flows import (
+    Additive,
     Affine,
     AffineSpline,
     AttentionNetwork,
@@ -18,9 +19,16 @@ from colorflow.flows import (
     ContextTransform,
     ConvolutionNetwork,
     Coupling,
+    ElementwiseTransform,
+    LinearSpline,
     MaskPartition,
+    MixtureLogisticCDF,
+    MonotoneNetwork,
     Partition,
+    QuadraticSpline,
+    RationalQuadraticSpline,
     checkerboard,
+    half_mask,
 )
 
 SHAPE = (4, 2, 4)
@@ -38,6 +46,10 @@ def kept_mask(partition: str) -> Tensor:
         keep[:2] = True
     elif partition == "second":
         keep[2:] = True
+    elif partition == "top":
+        keep[:, :1] = True
+    elif partition == "right":
+        keep[:, :, 2:] = True
     else:
         for row in range(SHAPE[1]):
             for column in range(SHAPE[2]):
@@ -50,6 +62,8 @@ PARTITIONS: dict[str, Callable[[], Partition]] = {
     "second": lambda: ChannelPartition(4, keep_first=False),
     "even": lambda: MaskPartition(checkerboard(*SHAPE, keep_even=True)),
     "odd": lambda: MaskPartition(checkerboard(*SHAPE, keep_even=False)),
+    "top": lambda: MaskPartition(half_mask(*SHAPE, keep="top")),
+    "right": lambda: MaskPartition(half_mask(*SHAPE, keep="right")),
 }
 
 
@@ -177,6 +191,36 @@ def test_autocast_leaves_transform_and_ladj_in_float32(coupling: Coupling) -> No
     torch.testing.assert_close(back_ladj, -ladj, rtol=0, atol=2e-3)
 
 
+@pytest.mark.parametrize(
+    "transform",
+    [
+        Additive(),
+        Affine(0.7, 3.0),
+        LinearSpline(4, 2.0),
+        QuadraticSpline(4, 2.0),
+        RationalQuadraticSpline(4, 2.0),
+        AffineSpline(4, 2.0, 0.7, 3.0),
+        MixtureLogisticCDF(4, 0.7, 3.0),
+        MonotoneNetwork(4, 2, 0.7, 2.0),
+    ],
+    ids=lambda transform: type(transform).__name__,
+)
+def test_every_transform_is_exact_under_autocast(
+    transform: ElementwiseTransform, randomise: Callable[..., Coupling]
+) -> None:
+    network = AttentionNetwork(2, CONTEXT, 8, 2 * transform.size)
+    coupling = randomise(Coupling(ChannelPartition(4, keep_first=True), network, transform))
+    x = draw(3, *SHAPE, dtype=torch.float32)
+    context = draw(3, CONTEXT, *SHAPE[1:], seed=1, dtype=torch.float32)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        z, ladj = coupling(x, context)
+        back, back_ladj = coupling.inverse(z, context)
+    assert {z.dtype, ladj.dtype, back.dtype, back_ladj.dtype} == {torch.float32}
+    assert (z - x).abs().amax() > 0.1
+    torch.testing.assert_close(back, x, rtol=0, atol=1e-3)
+    torch.testing.assert_close(back_ladj, -ladj, rtol=0, atol=1e-3)
+
+
 def test_context_transform_under_autocast(
     randomise: Callable[..., ContextTransform],
 ) -> None:
@@ -240,6 +284,71 @@ def test_two_couplings_are_freias_conditional_glow_block(
         result, ladj = direction(x, context)
         torch.testing.assert_close(result, expected, rtol=1e-12, atol=1e-12)
         torch.testing.assert_close(ladj, expected_ladj, rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.peers
+def test_two_additive_couplings_are_freias_nice_block(
+    randomise: Callable[..., Composition],
+) -> None:
+    """FrEIA's block in reverse: it subtracts from the second half first."""
+    from FrEIA.modules import NICECouplingBlock
+
+    ours = Composition(
+        Coupling(
+            ChannelPartition(4, keep_first=keep_first),
+            ConvolutionNetwork(2, CONTEXT, 8, 2),
+            Additive(),
+        )
+        for keep_first in (True, False)
+    )
+    randomise(ours).double()
+
+    class Subnet(nn.Module):
+        """Our network, with FrEIA's layout of inputs."""
+
+        def __init__(self, network: nn.Module) -> None:
+            super().__init__()
+            self.network = network
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.network(x[:, :2], x[:, 2:])
+
+    # FrEIA makes the network that moves the first half first.
+    remaining = iter([coupling.network for coupling in ours.bijections][::-1])
+    block = NICECouplingBlock(
+        [SHAPE],
+        [(CONTEXT, *SHAPE[1:])],
+        subnet_constructor=lambda dims_in, dims_out: Subnet(next(remaining)),
+    ).double()
+    x, context = draw(3, *SHAPE), draw(3, CONTEXT, *SHAPE[1:], seed=1)
+    for direction, reverse in ((ours.forward, True), (ours.inverse, False)):
+        (expected,), expected_ladj = block([x], [context], rev=reverse)
+        result, ladj = direction(x, context)
+        torch.testing.assert_close(result, expected, rtol=1e-12, atol=1e-12)
+        assert expected_ladj == 0
+        assert torch.equal(ladj, torch.zeros(3, dtype=torch.float64))
+
+
+def test_half_mask() -> None:
+    """The middle of an odd number belongs to the second half."""
+    top = [[True, True], [False, False], [False, False]]
+    assert half_mask(2, 3, 2, keep="top").tolist() == [top, top]
+    assert half_mask(1, 2, 3, keep="left").tolist() == [[[True, False, False]] * 2]
+    for first, second in (("top", "bottom"), ("left", "right")):
+        assert torch.equal(half_mask(2, 3, 5, keep=second), ~half_mask(2, 3, 5, keep=first))
+
+
+@pytest.mark.parametrize(
+    ("shape", "keep", "message"),
+    [
+        ((1, 4, 4), "middle", "keep: expected one of top, bottom, left, right, got 'middle'"),
+        ((1, 1, 4), "bottom", "height: expected at least 2 to keep the bottom half, got 1"),
+        ((1, 4, 1), "left", "width: expected at least 2 to keep the left half, got 1"),
+    ],
+)
+def test_half_mask_refuses(shape: tuple[int, int, int], keep: str, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        half_mask(*shape, keep=keep)
 
 
 def test_checkerboard() -> None:

@@ -1,4 +1,4 @@
-"""Affine maps, the soft clamp, and a spline with an affine map before it."""
+"""Additive and affine maps, the soft clamp, and what holds of every elementwise transform."""
 
 from __future__ import annotations
 
@@ -9,16 +9,48 @@ import pytest
 import torch
 
 from colorflow.flows import (
+    Additive,
     Affine,
     AffineSpline,
     ElementwiseTransform,
+    LinearSpline,
+    MixtureLogisticCDF,
+    MonotoneNetwork,
+    QuadraticSpline,
     RationalQuadraticSpline,
     soft_clamp,
 )
 
+TRANSFORMS = {
+    "additive": Additive(),
+    "affine": Affine(0.7),
+    "bounded-affine": Affine(0.7, 3.0),
+    "linear-spline": LinearSpline(4, 2.0),
+    "quadratic-spline": QuadraticSpline(4, 2.0),
+    "rational-quadratic-spline": RationalQuadraticSpline(4, 2.0),
+    "affine-spline": AffineSpline(4, 2.0, 0.7, 3.0),
+    "mixture": MixtureLogisticCDF(3, 0.7, 3.0),
+    "monotone": MonotoneNetwork(3, 2, 0.7, 2.0),
+}
+
+
+@pytest.fixture(params=TRANSFORMS)
+def transform(request: pytest.FixtureRequest) -> ElementwiseTransform:
+    return TRANSFORMS[request.param]
+
 
 def draw(*shape: int, seed: int = 0) -> torch.Tensor:
     return torch.randn(*shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+
+
+def test_additive_is_the_formula() -> None:
+    x, shift = draw(50, seed=1), draw(50, 1)
+    z, ladj = Additive().forward(x, shift)
+    np.testing.assert_array_equal(z, x.numpy() - shift.numpy()[:, 0])
+    assert torch.equal(ladj, torch.zeros(50, dtype=torch.float64))
+    x, ladj = Additive().inverse(z, shift)
+    np.testing.assert_array_equal(x, z.numpy() + shift.numpy()[:, 0])
+    assert torch.equal(ladj, torch.zeros(50, dtype=torch.float64))
 
 
 def test_affine_is_the_formula() -> None:
@@ -69,26 +101,45 @@ def test_affine_spline_moves_first_and_bends_then() -> None:
     torch.testing.assert_close(ladj, first + second, rtol=1e-13, atol=1e-13)
 
 
-@pytest.mark.parametrize(
-    "transform",
-    [Affine(0.7), Affine(0.7, 3), RationalQuadraticSpline(4, 2), AffineSpline(4, 2, 0.7, 3)],
-    ids=["affine", "bounded-affine", "spline", "affine-spline"],
-)
 @pytest.mark.parametrize("direction", ["forward", "inverse"])
 def test_ladj_is_the_log_of_the_slope_number_by_number(
     transform: ElementwiseTransform, direction: str
 ) -> None:
     value = (2 * draw(4, 50, seed=1)).requires_grad_()
     parameters = draw(4, 50, transform.size)
+    assert type(transform.size) is int
     result, ladj = getattr(transform, direction)(value, parameters)
     (slope,) = torch.autograd.grad(result.sum(), value)
     assert (slope > 0).all()
     torch.testing.assert_close(ladj, slope.log(), rtol=0, atol=1e-11)
 
 
-def test_zero_parameters_are_the_identity() -> None:
-    x = draw(100)
-    for transform in (Affine(math.pi), AffineSpline(3, 2.0, 0.7, 3.0)):
-        z, ladj = transform.forward(x, torch.zeros(100, transform.size, dtype=torch.float64))
-        torch.testing.assert_close(z, x, rtol=0, atol=1e-14)
-        torch.testing.assert_close(ladj, torch.zeros_like(x), rtol=0, atol=1e-14)
+def test_zero_parameters_are_the_identity(transform: ElementwiseTransform) -> None:
+    x = 2 * draw(100)
+    z, ladj = transform.forward(x, torch.zeros(100, transform.size, dtype=torch.float64))
+    torch.testing.assert_close(z, x, rtol=0, atol=1e-14)
+    torch.testing.assert_close(ladj, torch.zeros_like(x), rtol=0, atol=1e-14)
+
+
+@pytest.mark.parametrize(
+    ("name", "most"),
+    [("affine", 0.7), ("bounded-affine", 0.7), ("mixture", 1.4), ("monotone", 1.4)],
+)
+@pytest.mark.parametrize("size", [1.0, 1e2, 1e4])
+def test_exponential_scales_are_bounded(name: str, most: float, size: float) -> None:
+    """Far out, a mixture and a network have straight tails whose slopes are their scales alone."""
+    transform = TRANSFORMS[name]
+    signs = torch.sign(draw(4000, transform.size))
+    far = 1e6 * torch.sign(draw(4000, seed=1))
+    for direction in (transform.forward, transform.inverse):
+        _, ladj = direction(far, size * signs)
+        assert ladj.abs().max() <= most + 1e-9
+    if size == 1e4:
+        assert ladj.min() < 0.99 * -most  # and the bounds are nearly reached
+        assert ladj.max() > 0.99 * most
+
+
+def test_nan_is_never_turned_into_a_number(transform: ElementwiseTransform) -> None:
+    x = torch.tensor([math.nan])
+    z, _ = transform.forward(x, torch.zeros(1, transform.size))
+    assert z.isnan().all()

@@ -1,14 +1,31 @@
-"""Standardisation and channel permutation."""
+"""Linear maps of the channels: matrices, ActNorm, standardisation and permutation."""
 
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 import pytest
 import torch
+from torch import nn
+from torch.nn import functional as F
 
-from colorflow.flows import ChannelPermutation, Standardize
+from colorflow.flows import (
+    ActNorm,
+    Bijection,
+    ChannelPermutation,
+    Composition,
+    FullMatrix,
+    Linear,
+    PLUMatrix,
+    PooledNetwork,
+    Standardize,
+    TriangularMatrix,
+    soft_clamp,
+)
+from colorflow.flows.matrices import random_rotation, soft_clamp_inverse
 
 
 def photos(count: int = 16) -> torch.Tensor:
@@ -71,3 +88,347 @@ def test_permutation_orders_channels_as_told() -> None:
 def test_permutation_refuses_other_lists(order: list[int]) -> None:
     with pytest.raises(ValueError, match=r"order: expected a permutation of 0\.\.2"):
         ChannelPermutation(order)
+
+
+def test_random_permutation_is_repeatable() -> None:
+    orders = [ChannelPermutation.random(12, seed).order for seed in range(5)]
+    assert torch.equal(ChannelPermutation.random(12, 3).order, orders[3])
+    assert len({tuple(order.tolist()) for order in orders}) == 5
+
+
+def weight(linear: Linear, channels: int) -> torch.Tensor:
+    """W, as what becomes of the unit vectors."""
+    return linear(torch.eye(channels, dtype=torch.float64))[0].T
+
+
+def test_on_a_grid_linear_is_a_1x1_convolution(randomise: Callable[..., Linear]) -> None:
+    linear = randomise(Linear(FullMatrix(3))).double()
+    z, ladj = linear(photos())
+    matrix = weight(linear, 3)
+    torch.testing.assert_close(z, F.conv2d(photos(), matrix[:, :, None, None]))
+    expected = 24 * np.linalg.slogdet(matrix.detach().numpy())[1]  # 4 x 6 cells
+    np.testing.assert_allclose(ladj.detach(), np.full(16, expected), rtol=1e-12)
+
+
+def test_on_vectors_linear_is_a_matrix(randomise: Callable[..., Linear]) -> None:
+    linear = randomise(Linear(TriangularMatrix(3, lower=True))).double()
+    x = photos()[:, :, 0, 0]
+    z, ladj = linear(x)
+    matrix, _ = linear.structure.multiply(linear.weight, torch.eye(3, dtype=torch.float64))
+    torch.testing.assert_close(z, x @ matrix.T)
+    torch.testing.assert_close(ladj, matrix.det().log().expand(16))
+
+
+def conditional(randomise: Callable[..., Linear]) -> Linear:
+    structure = PLUMatrix(3)
+    return randomise(Linear(structure, PooledNetwork(5, 8, structure.size))).double()
+
+
+def test_context_gives_one_matrix_a_sample(randomise: Callable[..., Linear]) -> None:
+    linear = conditional(randomise)
+    context = torch.randn(16, 5, 2, 2, dtype=torch.float64)
+    z, ladj = linear(photos(), context)
+    raw = linear.network(None, context)
+    assert raw.std(0).min() > 1e-3
+    for i in range(16):
+        own = Linear(linear.structure)
+        own.weight = nn.Parameter(raw[i])
+        expected, expected_ladj = own(photos()[i : i + 1])
+        torch.testing.assert_close(z[i], expected[0])
+        torch.testing.assert_close(ladj[i], expected_ladj[0])
+
+
+def test_context_is_pooled(randomise: Callable[..., Linear]) -> None:
+    linear = conditional(randomise)
+    context = torch.randn(16, 5, 2, 3, dtype=torch.float64)
+    z, _ = linear(photos(), context)
+    torch.testing.assert_close(linear(photos(), context.flip(2, 3))[0], z)
+    torch.testing.assert_close(linear(photos(), context.mean((2, 3)))[0], z)
+
+
+def test_a_fresh_network_gives_the_identity() -> None:
+    linear = Linear(FullMatrix(3), PooledNetwork(5, 8, 9)).double()
+    z, ladj = linear(photos(), torch.randn(16, 5, 2, 2, dtype=torch.float64))
+    assert torch.equal(z, photos())
+    assert torch.equal(ladj, torch.zeros(16, dtype=torch.float64))
+
+
+@pytest.mark.parametrize("plu", [False, True])
+def test_rotation_starts_as_the_rotation(plu: bool) -> None:
+    linear = Linear.rotation(7, 5, plu=plu)
+    assert linear.weight.dtype == torch.float32
+    matrix = weight(linear, 7).detach()
+    torch.testing.assert_close(matrix, random_rotation(7, 5), rtol=0, atol=1e-5)
+    assert linear(torch.ones(1, 7))[1].abs() < 1e-5
+
+
+@pytest.mark.parametrize("plu", [False, True])
+def test_rotation_is_restored_from_its_state_dict(plu: bool) -> None:
+    linear, other = Linear.rotation(7, 5, plu=plu), Linear.rotation(7, 6, plu=plu)
+    other.load_state_dict(linear.state_dict())
+    assert torch.equal(weight(other, 7), weight(linear, 7))
+
+
+@pytest.mark.parametrize("operation", ["forward", "inverse"])
+def test_autocast_leaves_the_matrix_in_float32(
+    randomise: Callable[..., Linear], operation: str
+) -> None:
+    x = photos().float()
+    for structure in (FullMatrix(3), PLUMatrix(3)):
+        function = getattr(randomise(Linear(structure)), operation)
+        expected = function(x)
+        with torch.autocast("cpu", torch.bfloat16):
+            result = function(x)
+        assert torch.equal(result[0], expected[0])
+        assert torch.equal(result[1], expected[1])
+        assert result[1].dtype == torch.float32
+
+
+def test_autocast_of_the_network_leaves_the_round_trip_exact(
+    randomise: Callable[..., Linear],
+) -> None:
+    linear, x = conditional(randomise).float(), photos().float()
+    with torch.autocast("cpu", torch.bfloat16):
+        context = torch.randn(16, 5, 2, 2)
+        assert linear.network(None, context).dtype == torch.bfloat16
+        z, ladj = linear(x, context)
+        back, back_ladj = linear.inverse(z, context)
+    torch.testing.assert_close(back, x, rtol=1e-4, atol=1e-4)
+    assert torch.equal(back_ladj, -ladj)
+    assert ladj.dtype == torch.float32
+
+
+def vectors_and_grids() -> list[torch.Tensor]:
+    return [photos().permute(0, 2, 3, 1).reshape(-1, 3), photos()]
+
+
+@pytest.mark.parametrize("x", vectors_and_grids(), ids=["vectors", "grids"])
+def test_actnorm_standardises_its_first_batch(x: torch.Tensor) -> None:
+    norm = ActNorm(3)
+    z, ladj = norm(x)
+    values = x.numpy().swapaxes(0, 1).reshape(3, -1)
+    by_channel = z.detach().numpy().swapaxes(0, 1).reshape(3, -1)
+    np.testing.assert_allclose(by_channel.mean(1), 0, atol=1e-5)  # the parameters are float32
+    np.testing.assert_allclose(by_channel.std(1), 1, atol=1e-5)
+    cells = x[0, 0].numel()
+    expected = np.full(len(x), -cells * np.log(values.std(1)).sum())
+    np.testing.assert_allclose(ladj.detach(), expected, rtol=1e-5)
+    assert norm.initialised
+    torch.testing.assert_close(norm.inverse(z)[0], x, rtol=0, atol=1e-5)
+
+
+def test_actnorm_is_initialised_only_once() -> None:
+    norm = ActNorm(3)
+    first, _ = norm(photos())
+    norm(100 + 7 * photos())
+    assert torch.equal(norm(photos())[0], first)
+
+
+def test_actnorm_from_a_checkpoint_is_not_initialised_again() -> None:
+    norm, other = ActNorm(3), ActNorm(3)
+    norm(photos())
+    other.load_state_dict(norm.state_dict())
+    assert torch.equal(other.train()(100 + photos())[0], norm(100 + photos())[0])
+
+
+def test_actnorm_is_the_identity_before_its_initialisation() -> None:
+    norm = ActNorm(3).double()
+    z, ladj = norm.eval()(photos())
+    assert torch.equal(z, photos())
+    assert torch.equal(ladj, torch.zeros(16, dtype=torch.float64))
+    assert torch.equal(norm.train().inverse(photos())[0], photos())
+    assert not norm.initialised
+
+
+def test_actnorm_learns_after_its_initialisation() -> None:
+    norm = ActNorm(3)
+    z, ladj = norm(photos())
+    (z.square().sum() - ladj.sum()).backward()
+    assert norm.shift.grad.abs().min() > 0
+    assert norm.log_scale.grad.abs().min() > 0
+
+
+@pytest.mark.parametrize(
+    ("x", "scale"),
+    [
+        (torch.full((8, 2, 3, 3), 7.0), 1.0),
+        (torch.full((8, 2), -1e4), 1.0),
+        (torch.tensor([[5.0, -3.0]]), 1.0),  # a batch of one, and one number a channel
+        (torch.tensor([[5.0, -3.0]])[:, :, None, None], 1.0),
+        (7 + 2e-3 * torch.tensor([[-1.0, -1.0], [1.0, 1.0]]), 500.0),
+        (1e6 * torch.tensor([[-1.0, -1.0], [1.0, 1.0]]), 1e-3),
+    ],
+    ids=["constant-grid", "constant-vector", "one-vector", "one-cell", "narrow", "wide"],
+)
+def test_actnorm_of_little_data_has_a_bounded_scale(x: torch.Tensor, scale: float) -> None:
+    norm = ActNorm(2)
+    z, ladj = norm(x)
+    assert z.isfinite().all()
+    torch.testing.assert_close(z.mean((0, *range(2, x.ndim))), torch.zeros(2), rtol=0, atol=2e-4)
+    expected = 2 * x[0, 0].numel() * np.log(scale)
+    np.testing.assert_allclose(ladj.detach(), np.full(len(x), expected), rtol=1e-3, atol=1e-6)
+    slope = norm(x + 1e-2)[0] - z
+    torch.testing.assert_close(slope, torch.full_like(z, 1e-2 * scale), rtol=0.1, atol=1e-3)
+
+
+def test_actnorm_on_one_grid_uses_its_cells() -> None:
+    z, _ = ActNorm(3)(photos(1))
+    torch.testing.assert_close(z.mean((0, 2, 3)), torch.zeros(3).double(), rtol=0, atol=1e-5)
+    torch.testing.assert_close(z.var((0, 2, 3), correction=0), torch.ones(3).double())
+
+
+@pytest.mark.parametrize("extreme", [1e6, -1e6, 1e30, -1e30])
+def test_actnorm_scale_is_bounded(extreme: float) -> None:
+    norm = ActNorm(3).eval()
+    nn.init.constant_(norm.log_scale, extreme)
+    for function in (norm.forward, norm.inverse):
+        result, ladj = function(torch.ones(1, 3))
+        assert result.abs().max() < np.exp(10.001)
+        assert ladj.abs() < 3 * 10.001
+
+
+def test_actnorm_under_autocast_is_that_of_float32() -> None:
+    norm, plain = ActNorm(3), ActNorm(3)
+    with torch.autocast("cpu", torch.bfloat16):
+        z, ladj = norm(photos().float())
+        back, _ = norm.inverse(z)
+    expected, expected_ladj = plain(photos().float())
+    assert torch.equal(z, expected)
+    assert torch.equal(ladj, expected_ladj)
+    torch.testing.assert_close(back, photos().float(), rtol=0, atol=1e-4)
+
+
+def test_actnorm_of_bfloat16_has_statistics_and_ladj_in_float32() -> None:
+    x = photos(64).bfloat16()
+    norm, plain = ActNorm(3), ActNorm(3)
+    with torch.autocast("cpu", torch.bfloat16):
+        z, ladj = norm(x)
+    _, expected = plain(x.float())
+    assert z.dtype == torch.bfloat16
+    assert torch.equal(ladj, expected)
+    assert torch.equal(norm.shift, plain.shift)
+
+
+def agree(
+    ours: Bijection, x: torch.Tensor, peer: Callable[..., tuple], peer_inverse: Callable[..., tuple]
+) -> None:
+    """Value and ladj, in both directions, are those of another implementation."""
+    z, ladj = ours(x)
+    expected = peer(x)
+    torch.testing.assert_close(z, expected[0], rtol=1e-10, atol=1e-10)
+    torch.testing.assert_close(ladj, expected[1].expand(len(x)), rtol=1e-10, atol=1e-10)
+    back, ladj = ours.inverse(z)
+    expected = peer_inverse(z)
+    torch.testing.assert_close(back, expected[0], rtol=1e-10, atol=1e-10)
+    torch.testing.assert_close(ladj, expected[1].expand(len(x)), rtol=1e-10, atol=1e-10)
+
+
+def fill_lu(peer: nn.Module, linear: Linear) -> None:
+    """Gives the parameters of a PLU matrix to nflows' LULinear."""
+    log_scale, below, above = linear.weight.detach().split(3)
+    with torch.no_grad():
+        peer.lower_entries.copy_(below)
+        peer.upper_entries.copy_(above)
+        scale = soft_clamp(log_scale, 10).exp()
+        peer.unconstrained_upper_diag.copy_((scale - peer.eps).expm1().log())
+
+
+@pytest.mark.peers
+@pytest.mark.filterwarnings("ignore:torch.triangular_solve is deprecated:UserWarning")
+def test_nflows_has_the_same_lu(randomise: Callable[..., Linear]) -> None:
+    transforms = pytest.importorskip("nflows.transforms")
+    linear, peer = randomise(Linear(PLUMatrix(3))).double(), transforms.LULinear(3).double()
+    fill_lu(peer, linear)
+    agree(linear, photos()[:, :, 0, 0], peer.forward, peer.inverse)
+
+
+@pytest.mark.peers
+@pytest.mark.filterwarnings("ignore:torch.triangular_solve is deprecated:UserWarning")
+def test_nflows_has_the_same_1x1_convolution(randomise: Callable[..., Linear]) -> None:
+    transforms = pytest.importorskip("nflows.transforms")
+    linear = randomise(Linear(PLUMatrix(3))).double()
+    peer = transforms.OneByOneConvolution(3).double()
+    fill_lu(peer, linear)
+    permutation = ChannelPermutation(peer.permutation._permutation.tolist())
+    agree(Composition([permutation, linear]), photos(), peer.forward, peer.inverse)
+
+
+@pytest.mark.peers
+def test_normflows_has_the_same_1x1_convolution(randomise: Callable[..., nn.Module]) -> None:
+    normflows = pytest.importorskip("normflows")
+    peer = randomise(normflows.flows.Invertible1x1Conv(3, use_lu=False)).double()
+    linear = Linear(FullMatrix(3)).double()
+    linear.weight = nn.Parameter((peer.W - torch.eye(3)).flatten())
+    agree(linear, photos(), peer.inverse, peer.forward)  # its forward makes data from noise
+
+
+@pytest.mark.peers
+@pytest.mark.filterwarnings("ignore:torch.lu is deprecated:UserWarning")
+def test_normflows_has_the_same_plu(randomise: Callable[..., nn.Module]) -> None:
+    normflows = pytest.importorskip("normflows")
+    peer = randomise(normflows.flows.Invertible1x1Conv(3, use_lu=True)).double()
+    structure = PLUMatrix(3)
+    structure.order.copy_(peer.P.argmax(1))
+    structure.negative.copy_(peer.sign_S < 0)
+    below, above = peer.L[np.tril_indices(3, -1)], peer.U[np.triu_indices(3, 1)]
+    linear = Linear(structure)
+    linear.weight = nn.Parameter(torch.cat([soft_clamp_inverse(peer.log_S, 10), below, above]))
+    agree(linear, photos(), peer.inverse, peer.forward)
+
+
+@pytest.mark.peers
+def test_freia_has_the_same_1x1_convolution(randomise: Callable[..., Linear]) -> None:
+    freia = pytest.importorskip("FrEIA.modules")
+    linear = randomise(Linear(FullMatrix(3))).double()
+    peer = freia.Fixed1x1Conv([(3, 4, 6)], M=weight(linear, 3).detach().T)
+
+    def run(x: torch.Tensor, *, rev: bool) -> tuple[torch.Tensor, torch.Tensor]:
+        (result,), ladj = peer([x], rev=rev)
+        return result, ladj
+
+    agree(linear, photos(), partial(run, rev=False), partial(run, rev=True))
+
+
+def learned_norm(randomise: Callable[..., ActNorm]) -> tuple[ActNorm, torch.Tensor, torch.Tensor]:
+    """An ActNorm, and the scale and offset of z = exp(log_scale) * x + offset."""
+    norm = randomise(ActNorm(3)).double()
+    log_scale = -soft_clamp(norm.log_scale.detach(), 10)
+    return norm, log_scale, -norm.shift.detach() * log_scale.exp()
+
+
+@pytest.mark.peers
+@pytest.mark.parametrize("x", vectors_and_grids(), ids=["vectors", "grids"])
+def test_nflows_has_the_same_actnorm(randomise: Callable[..., ActNorm], x: torch.Tensor) -> None:
+    norm, log_scale, offset = learned_norm(randomise)
+    peer = pytest.importorskip("nflows.transforms").ActNorm(3).double().eval()
+    peer.load_state_dict(
+        {"log_scale": log_scale, "shift": offset, "initialized": torch.tensor(True)}
+    )
+    agree(norm, x, peer.forward, peer.inverse)
+
+
+@pytest.mark.peers
+@pytest.mark.parametrize("x", vectors_and_grids(), ids=["vectors", "grids"])
+def test_freia_has_the_same_actnorm(randomise: Callable[..., ActNorm], x: torch.Tensor) -> None:
+    norm, log_scale, offset = learned_norm(randomise)
+    peer = pytest.importorskip("FrEIA.modules").ActNorm([x.shape[1:]]).double()
+    state = {"scale": log_scale, "bias": offset}
+    peer.load_state_dict(
+        {name: value.view_as(getattr(peer, name)) for name, value in state.items()}
+    )
+
+    def run(x: torch.Tensor, *, rev: bool) -> tuple[torch.Tensor, torch.Tensor]:
+        (result,), ladj = peer([x], rev=rev)
+        return result, ladj
+
+    agree(norm, x, partial(run, rev=False), partial(run, rev=True))
+
+
+@pytest.mark.peers
+def test_normflows_initialises_actnorm_alike() -> None:
+    """Up to the divisor n - 1 of its variance and the 1e-6 that it adds to every deviation."""
+    peer = pytest.importorskip("normflows").flows.ActNorm((3, 1, 1))
+    z, ladj = ActNorm(3)(photos().float())
+    expected, expected_ladj = peer(photos().float())
+    torch.testing.assert_close(z, expected, rtol=2e-3, atol=2e-3)
+    torch.testing.assert_close(ladj, expected_ladj.expand(16), rtol=2e-3, atol=0.1)

@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import pytest
 import torch
 from torch import Tensor, nn
 
-from colorflow.flows import AttentionLayer, AttentionNetwork, ConvolutionNetwork
+from colorflow.flows import (
+    AttentionLayer,
+    AttentionNetwork,
+    ConvolutionNetwork,
+    GatedNetwork,
+    ResidualNetwork,
+)
 from colorflow.flows.networks import from_tokens, to_tokens
 
 
@@ -66,6 +73,35 @@ def test_convolution_reaches_five_cells(randomise: Callable[..., nn.Module]) -> 
     assert (by_context.abs().sum((0, 1)) > 0).sum() == 9
 
 
+@pytest.mark.parametrize(
+    ("build", "kept_side", "context_side"),
+    [
+        (partial(ResidualNetwork, blocks=1), 7, 5),
+        (partial(ResidualNetwork, blocks=2), 11, 9),
+        (partial(GatedNetwork, blocks=1, attention=False), 5, 1),
+        (partial(GatedNetwork, blocks=2, attention=False), 7, 3),
+        (partial(GatedNetwork, blocks=1, attention=True), 13, 13),
+    ],
+)
+def test_blocks_reach_further(
+    build: Callable[..., nn.Module],
+    kept_side: int,
+    context_side: int,
+    randomise: Callable[..., nn.Module],
+) -> None:
+    network = randomise(build(2, 3, 8, 4)).double()
+    kept, context = draw(1, 2, 13, 13).double(), draw(1, 3, 13, 13, seed=1).double()
+    inputs = [kept.requires_grad_(), context.requires_grad_()]
+    out = network(kept, context)[0, :, 6, 6].sum()
+    for gradient, side in zip(
+        torch.autograd.grad(out, inputs), (kept_side, context_side), strict=True
+    ):
+        reached = gradient.abs().sum((0, 1)) > 0
+        first, last = (13 - side) // 2, (13 + side) // 2
+        assert reached[first:last, first:last].all()
+        assert reached.sum() == side**2
+
+
 @pytest.mark.parametrize("network", [AttentionNetwork, ConvolutionNetwork])
 def test_dropout_in_training_alone(
     network: type[nn.Module], randomise: Callable[..., nn.Module]
@@ -77,7 +113,15 @@ def test_dropout_in_training_alone(
     assert not torch.equal(built(kept, context), built(kept, context))
 
 
-@pytest.mark.parametrize("network", [AttentionNetwork, ConvolutionNetwork])
-def test_starts_at_zero(network: type[nn.Module]) -> None:
+@pytest.mark.parametrize(
+    "network",
+    [
+        AttentionNetwork,
+        ConvolutionNetwork,
+        partial(ResidualNetwork, blocks=1),
+        partial(GatedNetwork, blocks=1, attention=True),
+    ],
+)
+def test_starts_at_zero(network: Callable[..., nn.Module]) -> None:
     out = network(2, 3, 8, 4)(draw(2, 2, 4, 4), draw(2, 3, 4, 4, seed=1))
     assert torch.equal(out, torch.zeros(2, 4, 4, 4))

@@ -1,4 +1,4 @@
-"""Haar and squeeze against matrices written down from their definition, and against peers."""
+"""Rearrangements against what their definitions say, written down anew, and against peers."""
 
 from __future__ import annotations
 
@@ -7,9 +7,20 @@ import math
 import numpy as np
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from colorflow.flows import Haar, Squeeze
+from colorflow.flows import (
+    Affine,
+    ChannelPermutation,
+    Composition,
+    ContextTransform,
+    Flatten,
+    Haar,
+    Reshape,
+    Split,
+    Squeeze,
+    Standardize,
+)
 
 HEIGHT, WIDTH, CHANNELS = 4, 6, 3
 
@@ -131,3 +142,189 @@ def test_squeeze_puts_each_cell_into_four_channels() -> None:
                 assert torch.equal(z[:, 4 * c + 2 * row + column], cells)
     assert torch.equal(ladj, torch.zeros(2, dtype=torch.float64))
     assert torch.equal(Squeeze().inverse(z)[0], x)
+
+
+def test_checkerboard_squeeze_puts_one_colour_into_each_half() -> None:
+    x = draw(2, CHANNELS, HEIGHT, WIDTH)
+    z, ladj = Squeeze(checkerboard=True)(x)
+    cells = [(0, 0), (1, 1), (0, 1), (1, 0)]
+    expected = torch.cat([x[:, :, row::2, column::2] for row, column in cells], 1)
+    assert torch.equal(z, expected)
+    assert torch.equal(ladj, torch.zeros(2, dtype=torch.float64))
+    assert torch.equal(Squeeze(checkerboard=True).inverse(z)[0], x)
+    rows, columns = torch.meshgrid(torch.arange(HEIGHT), torch.arange(WIDTH), indexing="ij")
+    colour = ((rows + columns) % 2).expand(1, CHANNELS, -1, -1)
+    halves = Squeeze(checkerboard=True)(colour.double())[0].chunk(2, 1)
+    assert [half.unique().tolist() for half in halves] == [[0], [1]]
+
+
+@pytest.mark.parametrize("checkerboard", [False, True])
+def test_squeeze_refuses(checkerboard: bool) -> None:
+    squeeze = Squeeze(checkerboard=checkerboard)
+    for shape in [(2, 3, 5, 4), (2, 3, 4, 5), (3, 4, 4)]:
+        with pytest.raises(ValueError, match=r"x: expected .* got \("):
+            squeeze(torch.zeros(shape))
+    for shape in [(2, 6, 4, 4), (8, 4, 4)]:
+        with pytest.raises(ValueError, match=r"z: expected .* got \("):
+            squeeze.inverse(torch.zeros(shape))
+
+
+@pytest.mark.peers
+def test_squeeze_agrees_with_peers() -> None:
+    nflows = pytest.importorskip("nflows.transforms")
+    normflows = pytest.importorskip("normflows.flows")
+    x = draw(2, CHANNELS, HEIGHT, WIDTH)
+    z, _ = Squeeze()(x)
+    assert torch.equal(z, nflows.SqueezeTransform()(x)[0])
+    assert torch.equal(Squeeze().inverse(z)[0], nflows.SqueezeTransform().inverse(z)[0])
+    assert torch.equal(z, normflows.Squeeze().inverse(x)[0])  # its `forward` is our `inverse`
+    assert torch.equal(Squeeze().inverse(z)[0], normflows.Squeeze()(z)[0])
+
+
+@pytest.mark.peers
+def test_squeeze_agrees_with_freia() -> None:
+    freia = pytest.importorskip("FrEIA.modules")
+    x = draw(2, CHANNELS, HEIGHT, WIDTH)
+    dims = [(CHANNELS, HEIGHT, WIDTH)]
+    by_channel = freia.IRevNetDownsampling(dims).double()
+    assert torch.equal(Squeeze()(x)[0], by_channel([x])[0][0])
+    by_cell = freia.IRevNetDownsampling(dims, legacy_backend=True)
+    a, b, c, d = by_cell([x])[0][0].chunk(4, 1)  # cells outermost, in reading order
+    z, _ = Squeeze(checkerboard=True)(x)
+    assert torch.equal(z, torch.cat([a, d, b, c], 1))
+    (back,), _ = by_cell([torch.cat([a, b, c, d], 1)], rev=True)
+    assert torch.equal(Squeeze(checkerboard=True).inverse(z)[0], back)
+
+
+def test_reshape_keeps_the_order() -> None:
+    x = draw(2, 3, 4, 5)
+    z, _ = Reshape((3, 4, 5), (6, 10))(x)
+    np.testing.assert_array_equal(z, x.numpy().reshape(2, 6, 10))
+    flat, _ = Flatten((3, 4, 5))(x)
+    np.testing.assert_array_equal(flat, x.numpy().reshape(2, 60))
+    assert torch.equal(Flatten((3, 4, 5)).inverse(flat)[0], x)
+
+
+@pytest.mark.peers
+def test_reshape_agrees_with_freia() -> None:
+    freia = pytest.importorskip("FrEIA.modules")
+    x = draw(2, 3, 4, 5)
+    (expected,), _ = freia.Reshape([(3, 4, 5)], output_dims=(6, 10))([x])
+    assert torch.equal(Reshape((3, 4, 5), (6, 10))(x)[0], expected)
+    (expected,), _ = freia.Flatten([(3, 4, 5)])([x])
+    assert torch.equal(Flatten((3, 4, 5))(x)[0], expected)
+
+
+def test_reshape_refuses() -> None:
+    with pytest.raises(ValueError, match=r"to_shape: expected .*\(2, 6\), got \(3, 5\)"):
+        Reshape((2, 6), (3, 5))
+    reshape = Reshape((2, 6), (3, 4))
+    with pytest.raises(ValueError, match=r"x: expected \(B, 2, 6\), got \(2, 3, 4\)"):
+        reshape(torch.zeros(2, 3, 4))
+    with pytest.raises(ValueError, match=r"z: expected \(B, 3, 4\), got \(2, 2, 6\)"):
+        reshape.inverse(torch.zeros(2, 2, 6))
+
+
+class ShiftBy(nn.Module):
+    """Parameters of an affine transform of two channels: the first channel and the context."""
+
+    def forward(self, kept: Tensor | None, context: Tensor) -> Tensor:
+        assert kept is None
+        return torch.cat([context, 0.1 * context], 1).repeat(1, 2, 1, 1)
+
+
+class FirstOfBoth(nn.Module):
+    """(kept, context) -> one channel that needs both."""
+
+    def forward(self, kept: Tensor, context: Tensor) -> Tensor:
+        return kept[:, :1] * context[:, :1]
+
+
+def dropped_given_kept() -> ContextTransform:
+    return ContextTransform(2, ShiftBy(), Affine(1.0))
+
+
+def test_split_is_the_chain_rule() -> None:
+    """log p(x) = log p(kept) + log p(dropped | kept), the context of the second being both."""
+    kept = Composition([Haar(), Flatten((12, 2, 2))])
+    split = Split((5, 4, 4), 3, kept, dropped_given_kept(), FirstOfBoth())
+    x, context = draw(2, 5, 4, 4), draw(2, 1, 4, 4) + 1
+    z, ladj = split(x, context)
+    z_kept, ladj_kept = kept(x[:, :3])
+    z_dropped, ladj_dropped = dropped_given_kept()(x[:, 3:], x[:, :1] * context)
+    assert torch.equal(z, torch.cat([z_kept, z_dropped.flatten(1)], 1))
+    assert torch.equal(ladj, ladj_kept + ladj_dropped)
+    assert ladj_dropped.abs().min() > 0.1
+    torch.testing.assert_close(split.inverse(z, context)[0], x, rtol=0, atol=1e-13)
+
+
+def test_split_passes_the_context_on_where_nothing_else_is_said() -> None:
+    split = Split((5, 4, 4), 3, Flatten((3, 4, 4)), dropped_given_kept())
+    x, context = draw(2, 5, 4, 4), draw(2, 1, 4, 4)
+    expected, _ = dropped_given_kept()(x[:, 3:], context)
+    assert torch.equal(split(x, context)[0][:, 48:], expected.flatten(1))
+
+
+def test_nested_splits_put_the_coarsest_latents_first() -> None:
+    inner = Split((4, 2, 2), 1, Flatten((1, 2, 2)))
+    pyramid = Composition([Haar(), Split((4, 4, 4), 1, Composition([Haar(), inner]))])
+    x = draw(2, 1, 8, 8)
+    z, _ = pyramid(x)
+    means = x.reshape(2, 2, 4, 2, 4).mean((2, 4))
+    torch.testing.assert_close(z[:, :4], means.flatten(1), rtol=0, atol=1e-14)
+    details = Haar()(x)[0][:, 1:]
+    assert torch.equal(z[:, 16:], details.flatten(1))
+
+
+def scaled(channels: int, shift: float, scale: float) -> Standardize:
+    """z = scale * x + shift."""
+    layer = Standardize(channels)
+    layer.mean.fill_(-shift / scale)
+    layer.std.fill_(1 / scale)
+    return layer
+
+
+@pytest.mark.peers
+def test_nested_splits_agree_with_nflows() -> None:
+    nflows = pytest.importorskip("nflows.transforms")
+    peer = nflows.MultiscaleCompositeTransform(3)
+    for scale, squeezed in [(0.5, (16, 4, 4)), (2.0, (32, 2, 2)), (3.0, (64, 1, 1))]:
+        steps = [nflows.SqueezeTransform(), nflows.PointwiseAffineTransform(0.3, scale)]
+        peer.add_transform(nflows.CompositeTransform(steps), squeezed)
+    ours = Composition([Squeeze(), scaled(64, 0.3, 3.0), Flatten((64, 1, 1))])
+    for scale, channels, size in [(2.0, 32, 2), (0.5, 16, 4)]:
+        half = channels // 2
+        swap = ChannelPermutation([*range(half, channels), *range(half)])  # nflows drops the first
+        split = Split((channels, size, size), half, ours)
+        ours = Composition([Squeeze(), scaled(channels, 0.3, scale), swap, split])
+    x = draw(2, 4, 8, 8)
+    z, ladj = ours(x)
+    expected, expected_ladj = peer(x)
+    coarse, middle, fine = z.split([64, 64, 128], 1)  # nflows puts the finest first
+    latents = torch.cat([fine, middle, coarse], 1)
+    torch.testing.assert_close(latents, expected, rtol=1e-6, atol=1e-6)  # its scale is float32
+    torch.testing.assert_close(ladj, expected_ladj, rtol=1e-6, atol=0)
+    back, back_ladj = peer.inverse(expected)
+    torch.testing.assert_close(ours.inverse(z)[0], back, rtol=1e-6, atol=1e-6)
+    torch.testing.assert_close(ours.inverse(z)[1], back_ladj, rtol=1e-6, atol=0)
+
+
+def test_split_refuses() -> None:
+    for kept_channels in (0, 4):
+        with pytest.raises(
+            ValueError, match=f"kept_channels: expected 1 to 3, got {kept_channels}"
+        ):
+            Split((4, 2, 2), kept_channels, Flatten((1, 2, 2)))
+    split = Split((4, 2, 2), 1, Flatten((1, 2, 2)))
+    with pytest.raises(ValueError, match=r"x: expected \(B, 4, 2, 2\), got \(2, 4, 2, 4\)"):
+        split(torch.zeros(2, 4, 2, 4))
+    with pytest.raises(ValueError, match=r"z: expected \(B, 16\), got \(2, 4, 2, 2\)"):
+        split.inverse(torch.zeros(2, 4, 2, 2))
+
+
+def test_split_refuses_parts_that_make_other_shapes() -> None:
+    x = torch.zeros(2, 4, 2, 2)
+    with pytest.raises(ValueError, match=r"latents of kept: expected \(B, 4\), got \(2, 4, 1, 1\)"):
+        Split((4, 2, 2), 1, Squeeze())(x)
+    with pytest.raises(ValueError, match=r"latents of dropped: expected \(B, 3, 2, 2\)"):
+        Split((4, 2, 2), 1, Flatten((1, 2, 2)), Squeeze())(x)

@@ -1,0 +1,196 @@
+"""Planar and radial flows: simple maps of a whole vector, each bending space in one way.
+
+They take x (B, ...) of one fixed shape and see it as a vector. Their parameters are their own,
+plus, where there is a network, what it computes from the context (amortised inference).
+
+Reference: Rezende & Mohamed 2015.
+
+Dimensions: B samples, D numbers a sample.
+"""
+
+from __future__ import annotations
+
+import math
+from abc import abstractmethod
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from colorflow.flows.contract import Bijection, sum_by_sample
+from colorflow.flows.roots import invert_monotone
+
+MIN_SLOPE = 1e-2
+"""Least slope of every one-dimensional map here and in `history`: at most 100 for the inverse."""
+MIN_WIDTH = 1e-2
+"""Least width of a radial map, in units of x."""
+
+
+class VectorBijection(Bijection):
+    """A bijection of vectors with parameters that are its own or amortised over the context.
+
+    Attributes:
+        dimension: D, numbers a sample.
+        size: parameters a sample.
+        start: the layer's own parameters, (size,); they add to the network's.
+
+    Args:
+        shape: of a sample, or D.
+        start: initial own parameters, (size,).
+        network: maps (None, context) to (B, size), or None.
+    """
+
+    def __init__(
+        self, shape: int | tuple[int, ...], start: Tensor, network: nn.Module | None
+    ) -> None:
+        super().__init__()
+        self.shape = (shape,) if isinstance(shape, int) else tuple(shape)
+        self.dimension = math.prod(self.shape)
+        self.size = start.numel()
+        self.start = nn.Parameter(start)
+        self.network = network
+
+    def forward(self, x: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        return self._apply_flat(self._move, x, context)
+
+    def inverse(self, z: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        return self._apply_flat(self._move_back, z, context)
+
+    @abstractmethod
+    def _move(self, x: Tensor, parameters: Tensor) -> tuple[Tensor, Tensor]:
+        """x (B, D) and parameters (B, size) -> z (B, D) and ladj (B,)."""
+
+    @abstractmethod
+    def _move_back(self, z: Tensor, parameters: Tensor) -> tuple[Tensor, Tensor]:
+        """z (B, D) and parameters (B, size) -> x (B, D) and ladj (B,)."""
+
+    def _apply_flat(
+        self,
+        operation: Callable[[Tensor, Tensor], tuple[Tensor, Tensor]],
+        x: Tensor,
+        context: Tensor | None,
+    ) -> tuple[Tensor, Tensor]:
+        if tuple(x.shape[1:]) != self.shape:
+            raise ValueError(f"x: expected samples of shape {self.shape}, got {tuple(x.shape[1:])}")
+        parameters = self.start.to(x.dtype).expand(x.shape[0], -1)
+        if self.network is not None:
+            parameters = parameters + self.network(None, context).to(x.dtype)
+        with torch.autocast(x.device.type, enabled=False):
+            result, ladj = operation(x.flatten(1), parameters)
+        return result.reshape(x.shape), ladj
+
+
+class Planar(VectorBijection):
+    """z = x + u tanh(w . x + b): stretches along w.
+
+    The component of u along w is replaced by one above -1 / |w|^2, so that the map is invertible;
+    u = 0 stays 0, the identity, where it starts. The inverse is that of one increasing function
+    of w . x, found to a few roundings of the dtype; the derivatives are exact.
+
+    Args:
+        shape: of a sample, or D.
+        network: maps (None, context) to the parameters (B, 2 D + 1): w, u, b; or None.
+
+    Reference: Rezende & Mohamed 2015, section 4.1 and appendix A.1.
+    """
+
+    def __init__(self, shape: int | tuple[int, ...], network: nn.Module | None = None) -> None:
+        dimension = shape if isinstance(shape, int) else math.prod(shape)
+        direction = torch.randn(dimension) / math.sqrt(dimension)
+        super().__init__(shape, F.pad(direction, (0, dimension + 1)), network)
+
+    def _move(self, x: Tensor, parameters: Tensor) -> tuple[Tensor, Tensor]:
+        w, u, b, along = self._read(parameters)
+        value = torch.tanh(sum_by_sample(w * x) + b)
+        return x + u * value[:, None], self._log_slope(value, along)
+
+    def _move_back(self, z: Tensor, parameters: Tensor) -> tuple[Tensor, Tensor]:
+        w, u, b, along = self._read(parameters)
+
+        def projected(t: Tensor) -> tuple[Tensor, Tensor]:
+            value = torch.tanh(t + b)
+            return t + along * value, self._log_slope(value, along)
+
+        target, reach = sum_by_sample(w * z), along.detach().abs()
+        lower, upper = target.detach() - reach, target.detach() + reach
+        value = torch.tanh(invert_monotone(projected, target, lower, upper) + b)
+        return z - u * value[:, None], -self._log_slope(value, along)
+
+    def _read(self, parameters: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """w (B, D), the constrained u (B, D), b (B,), and w . u (B,), which exceeds -1."""
+        w, u, b = parameters.split([self.dimension, self.dimension, 1], 1)
+        free = sum_by_sample(w * u)
+        along = above_minus_one(free)
+        length = sum_by_sample(w * w).clamp_min(1e-30)
+        return w, u + ((along - free) / length)[:, None] * w, b[:, 0], along
+
+    @staticmethod
+    def _log_slope(value: Tensor, along: Tensor) -> Tensor:
+        return torch.log1p(along * (1 - value * value))
+
+
+class Radial(VectorBijection):
+    """z = x + beta (x - x0) / (alpha + |x - x0|): expands or contracts around x0.
+
+    beta > -alpha makes it invertible; beta = 0 is the identity, where it starts. The inverse is
+    in closed form.
+
+    Args:
+        shape: of a sample, or D.
+        network: maps (None, context) to the parameters (B, D + 2): x0, and what decides alpha
+            and beta; or None.
+
+    Reference: Rezende & Mohamed 2015, section 4.1 and appendix A.2.
+    """
+
+    def __init__(self, shape: int | tuple[int, ...], network: nn.Module | None = None) -> None:
+        dimension = shape if isinstance(shape, int) else math.prod(shape)
+        super().__init__(shape, F.pad(torch.randn(dimension), (0, 2)), network)
+
+    def _move(self, x: Tensor, parameters: Tensor) -> tuple[Tensor, Tensor]:
+        centre, alpha, beta = self._read(parameters)
+        radius = distance(x - centre)
+        factor = beta / (alpha + radius)
+        return x + factor[:, None] * (x - centre), self._ladj(radius, alpha, beta)
+
+    def _move_back(self, z: Tensor, parameters: Tensor) -> tuple[Tensor, Tensor]:
+        centre, alpha, beta = self._read(parameters)
+        reached = distance(z - centre)
+        ratio = undo_rational(reached, alpha, beta)
+        x = centre + ratio[:, None] * (z - centre)
+        return x, -self._ladj(ratio * reached, alpha, beta)
+
+    def _read(self, parameters: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """x0 (B, D), alpha (B,) and beta (B,)."""
+        centre, width, bend = parameters.split([self.dimension, 1, 1], 1)
+        alpha = MIN_WIDTH + F.softplus(width[:, 0])
+        return centre, alpha, alpha * above_minus_one(bend[:, 0])
+
+    def _ladj(self, radius: Tensor, alpha: Tensor, beta: Tensor) -> Tensor:
+        around = torch.log1p(beta / (alpha + radius))
+        return (self.dimension - 1) * around + torch.log1p(beta * alpha / (alpha + radius) ** 2)
+
+
+def above_minus_one(free: Tensor) -> Tensor:
+    """Any number -> one above -1 + MIN_SLOPE, increasing; 0 stays 0.
+
+    As -1 + log(1 + e^x) of Rezende & Mohamed, moved so that zero parameters are the identity.
+    """
+    return MIN_SLOPE - 1 + (1 - MIN_SLOPE) * F.softplus(free + math.log(math.e - 1))
+
+
+def distance(difference: Tensor) -> Tensor:
+    """|difference|, (B, D) -> (B,); at least 1e-15 and with a finite gradient at zero."""
+    return sum_by_sample(difference * difference).clamp_min(1e-30).sqrt()
+
+
+def undo_rational(reached: Tensor, alpha: Tensor, beta: Tensor) -> Tensor:
+    """r / reached, for the r >= 0 with r + beta r / (alpha + r) = reached and beta > -alpha.
+
+    r is the positive root of r^2 + p r = alpha reached, in the form that does not cancel.
+    """
+    p = alpha + beta - reached
+    root = p.abs() + torch.sqrt(p * p + 4 * alpha * reached)
+    safe = torch.where(p > 0, torch.ones_like(p), reached)
+    return torch.where(p > 0, 2 * alpha / root, root / (2 * safe))

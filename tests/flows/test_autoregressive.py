@@ -1,0 +1,350 @@
+"""Masked networks and the autoregressive flow: what may depend on what, its cost, its peers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from colorflow.flows import (
+    Affine,
+    Autoregressive,
+    AutoregressiveNetwork,
+    ElementwiseTransform,
+    Inverse,
+    MaskedConvolutionNetwork,
+    MaskedNetwork,
+    raster_order,
+)
+
+GRID = (2, 3, 4)
+CONTEXT = 3
+SIZE = 2
+
+Build = Callable[[], AutoregressiveNetwork]
+Randomise = Callable[..., Any]
+
+
+def random_order(count: int) -> Tensor:
+    return torch.randperm(count, generator=torch.Generator().manual_seed(5))
+
+
+def dense(shape: Sequence[int], order: Tensor, *, layers: int = 2) -> MaskedNetwork:
+    return MaskedNetwork(shape, order, CONTEXT, SIZE, units=3, layers=layers)
+
+
+def convolution(*, reverse: bool) -> MaskedConvolutionNetwork:
+    return MaskedConvolutionNetwork(GRID, CONTEXT, SIZE, width=7, reverse=reverse)
+
+
+GRIDS: dict[str, Build] = {
+    "dense-raster": lambda: dense(GRID, raster_order(GRID)),
+    "dense-reversed": lambda: dense(GRID, raster_order(GRID).flip(0), layers=3),
+    "dense-random": lambda: dense(GRID, random_order(24), layers=1),
+    "convolution": lambda: convolution(reverse=False),
+    "convolution-reversed": lambda: convolution(reverse=True),
+}
+VECTORS: dict[str, Build] = {
+    "vector": lambda: dense((5,), torch.arange(5)),
+    "vector-random": lambda: dense((5,), random_order(5)),
+}
+ORDERS = {
+    "dense-raster": raster_order(GRID),
+    "dense-reversed": raster_order(GRID).flip(0),
+    "dense-random": random_order(24),
+    "convolution": raster_order(GRID),
+    "convolution-reversed": raster_order(GRID).flip(0),
+    "vector": torch.arange(5),
+    "vector-random": random_order(5),
+}
+
+
+@pytest.fixture(params=GRIDS | VECTORS)
+def name(request: pytest.FixtureRequest) -> str:
+    return request.param
+
+
+@pytest.fixture
+def network(name: str, randomise: Randomise) -> AutoregressiveNetwork:
+    return randomise((GRIDS | VECTORS)[name]()).double()
+
+
+@pytest.fixture
+def x(name: str) -> Tensor:
+    return torch.randn(4, *(GRID if name in GRIDS else (5,)), dtype=torch.float64)
+
+
+@pytest.fixture
+def context(name: str) -> Tensor:
+    return torch.randn(4, CONTEXT, *(GRID[1:] if name in GRIDS else ()), dtype=torch.float64)
+
+
+def derivative(function: Callable[[Tensor], Tensor], value: Tensor) -> Tensor:
+    """(out, in) of one sample, (1, ...)."""
+    result = torch.autograd.functional.jacobian(function, value, vectorize=True)
+    return result.reshape(-1, value.numel())
+
+
+def by_element(parameters: Tensor, channels: int) -> Tensor:
+    """(B, C * size, ...) -> (B, D, size)."""
+    return parameters.unflatten(1, (channels, -1)).movedim(2, -1).flatten(1, -2)
+
+
+def test_raster_order_goes_cell_by_cell() -> None:
+    assert raster_order((2, 2, 2)).tolist() == [0, 4, 1, 5, 2, 6, 3, 7]
+    assert raster_order((1, 2, 3)).tolist() == [0, 1, 2, 3, 4, 5]
+    assert raster_order((3,)).tolist() == [0, 1, 2]
+
+
+def test_network_has_the_order(name: str, network: AutoregressiveNetwork) -> None:
+    assert torch.equal(network.order, ORDERS[name])
+
+
+def test_every_earlier_element_matters_and_no_other(
+    name: str, network: AutoregressiveNetwork, x: Tensor, context: Tensor
+) -> None:
+    """The derivative of parameters by elements is strictly triangular, without a hole."""
+    order = ORDERS[name]
+    matrix = derivative(
+        lambda v: by_element(network(v, context[:1]), v.shape[1]).transpose(1, 2), x[:1]
+    )
+    for part in matrix.reshape(SIZE, len(order), len(order)):
+        ordered = part[order][:, order]
+        allowed = torch.ones_like(ordered, dtype=torch.bool).tril(-1)
+        assert (ordered[~allowed] == 0).all()
+        assert (ordered[allowed].abs() > 1e-12).all()
+
+
+def test_context_reaches_every_element(
+    name: str, network: AutoregressiveNetwork, x: Tensor, context: Tensor
+) -> None:
+    """Also the first one: every number of its own cell, and all cells where the mean is seen."""
+    matrix = derivative(
+        lambda v: by_element(network(x[:1], v), x.shape[1])[..., 0], context[:1]
+    ).reshape(*x.shape[1:], CONTEXT, -1)
+    if name in VECTORS or name.startswith("dense"):
+        assert (matrix != 0).all()
+    else:
+        own = matrix.flatten(1, 2).diagonal(dim1=1, dim2=3)
+        assert (own != 0).all()
+
+
+def test_cells_weigh_more_than_the_mean(randomise: Randomise) -> None:
+    """A dense network tells where the context is."""
+    network = randomise(dense(GRID, raster_order(GRID)))
+    context = torch.randn(1, CONTEXT, *GRID[1:])
+    x = torch.randn(1, *GRID)
+    assert not torch.allclose(network(x, context), network(x, context.flip(2)), atol=1e-3)
+
+
+@pytest.mark.parametrize("reverse", [False, True])
+def test_window_of_the_convolutions(randomise: Randomise, *, reverse: bool) -> None:
+    """4 rows up, 4 columns to either side with one layer, as the docstring says; no blind spot."""
+    network = MaskedConvolutionNetwork((1, 9, 11), 0, 1, width=4, layers=1, reverse=reverse)
+    network = randomise(network).double()
+    x = torch.randn(1, 1, 9, 11, dtype=torch.float64)
+    row, column = (3, 5) if reverse else (5, 5)
+    seen = derivative(lambda v: network(v)[:, 0, row, column], x).reshape(9, 11) != 0
+    expected = torch.zeros(9, 11, dtype=torch.bool)
+    expected[1:5, 1:10] = True
+    expected[5, 1:5] = True
+    assert torch.equal(seen, expected.flip(0, 1) if reverse else expected)
+
+
+def test_jacobian_is_triangular_in_the_order(
+    name: str, network: AutoregressiveNetwork, x: Tensor, context: Tensor
+) -> None:
+    flow = Autoregressive(network, Affine(0.7, 3.0))
+    order = ORDERS[name]
+    for function in (flow.forward, flow.inverse):
+        matrix = derivative(lambda v, f=function: f(v, context[:1])[0], x[:1])[order][:, order]
+        assert (matrix.triu(1) == 0).all()
+        assert (matrix.diagonal() > 0).all()
+        assert ((matrix != 0) | ~torch.ones_like(matrix, dtype=torch.bool).tril()).all()
+
+
+def test_new_flow_is_the_identity(name: str, x: Tensor, context: Tensor) -> None:
+    flow = Autoregressive((GRIDS | VECTORS)[name]().double(), Affine(0.7, 3.0))
+    z, ladj = flow(x, context)
+    assert torch.equal(z, x)
+    assert (ladj == 0).all()
+
+
+def test_inverse_is_the_fixed_point(
+    network: AutoregressiveNetwork, x: Tensor, context: Tensor
+) -> None:
+    """As many sweeps over all elements as there are elements solve x = t^-1(z; x) exactly."""
+    flow = Autoregressive(network, Affine(0.7, 3.0))
+    z = torch.randn_like(x)
+    guess = torch.zeros_like(z).flatten(1)
+    for _ in range(guess.shape[1]):
+        parameters = by_element(network(guess.reshape(z.shape), context), z.shape[1])
+        guess, terms = flow.transform.inverse(z.flatten(1), parameters)
+    back, ladj = flow.inverse(z, context)
+    torch.testing.assert_close(back.flatten(1), guess, rtol=1e-12, atol=1e-12)
+    torch.testing.assert_close(ladj, terms.sum(1), rtol=1e-12, atol=1e-12)
+
+
+def test_cost_in_evaluations(network: AutoregressiveNetwork, x: Tensor, context: Tensor) -> None:
+    """One in the fast direction, one an element in the slow one; the twin exchanges them."""
+    calls: list[int] = []
+    network.register_forward_hook(lambda *_: calls.append(1))
+    flow = Autoregressive(network, Affine(0.7, 3.0))
+    twin = Inverse(flow)
+    fast, slow = (flow.forward, twin.inverse), (twin.forward, flow.inverse)
+    for functions, expected in ((fast, 1), (slow, x[0].numel())):
+        for function in functions:
+            calls.clear()
+            function(x, context)
+            assert len(calls) == expected
+
+
+def test_bfloat16_network_leaves_float32_results(
+    name: str, randomise: Randomise, x: Tensor, context: Tensor
+) -> None:
+    """Under autocast the network rounds, the flow does not: it stays invertible."""
+    flow = randomise(Autoregressive((GRIDS | VECTORS)[name](), Affine(0.7, 3.0)))
+    x, context = x.float(), context.float()
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        z, ladj = flow(x, context)
+        back, back_ladj = flow.inverse(z, context)
+    assert {value.dtype for value in (z, ladj, back, back_ladj)} == {torch.float32}
+    torch.testing.assert_close(back, x, rtol=1e-5, atol=1e-5)
+    torch.testing.assert_close(back_ladj, -ladj, rtol=1e-5, atol=1e-5)
+
+
+def test_few_parameters_for_a_rich_context() -> None:
+    """64 channels on 16x16 cells cost 64 * 512 for the mean and 64 * 2 for the cells."""
+    shape = (2, 16, 16)
+    counts = [
+        sum(parameter.numel() for parameter in network.parameters())
+        for network in (
+            MaskedNetwork(shape, raster_order(shape), channels, 2, units=1) for channels in (0, 64)
+        )
+    ]
+    assert counts[1] - counts[0] == 64 * 512 + 64 * 2
+
+
+@pytest.mark.parametrize(
+    ("build", "message"),
+    [
+        (lambda: dense((2, 3), torch.arange(6)), "expected shape"),
+        (lambda: dense((3,), torch.tensor([0, 2, 2])), "order: expected a permutation"),
+        (lambda: MaskedConvolutionNetwork(GRID, 0, 1, width=1), "width of at least C"),
+        (lambda: MaskedConvolutionNetwork((4,), 0, 1, width=4), "expected shape"),
+        (lambda: dense((3,), torch.arange(3))(torch.zeros(1, 3)), "context: expected"),
+    ],
+)
+def test_wrong_arguments(build: Callable[[], object], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        build()
+
+
+class PositiveScale(ElementwiseTransform):
+    """z = scale * x + shift, as nflows and normflows read their two parameters."""
+
+    size = 2
+
+    def __init__(self, scale: Callable[[Tensor], Tensor]) -> None:
+        self.scale = scale
+
+    def forward(self, x: Tensor, parameters: Tensor) -> tuple[Tensor, Tensor]:
+        scale = self.scale(parameters[..., 0])
+        return scale * x + parameters[..., 1], scale.log()
+
+    def inverse(self, z: Tensor, parameters: Tensor) -> tuple[Tensor, Tensor]:
+        scale = self.scale(parameters[..., 0])
+        return (z - parameters[..., 1]) / scale, -scale.log()
+
+
+def assert_same_flow(
+    ours: Autoregressive, forward: Callable[..., Any], inverse: Callable[..., Any], context: Any
+) -> None:
+    x = torch.randn(6, 5, dtype=torch.float64)
+    for mine, theirs in ((ours.forward, forward), (ours.inverse, inverse)):
+        value, ladj = mine(x, context)
+        other_value, other_ladj = theirs(x)
+        torch.testing.assert_close(value, other_value, rtol=1e-10, atol=1e-10)
+        torch.testing.assert_close(ladj, other_ladj, rtol=1e-10, atol=1e-10)
+
+
+@pytest.mark.peers
+@pytest.mark.parametrize("order", [torch.arange(5), random_order(5)], ids=["given", "random"])
+def test_zuko_with_the_same_weights(randomise: Randomise, order: Tensor) -> None:
+    """zuko's hidden units go by rank, ours by element; its context is columns of the first layer.
+
+    Its scale is bounded otherwise, so it is given the number that its bound turns into ours.
+    """
+    zuko = pytest.importorskip("zuko")
+    affine = Affine(0.7, 3.0)
+
+    def univariate(shift: Tensor, log_scale: Tensor) -> Any:
+        shift, log_scale = affine._read(torch.stack([shift, log_scale], -1))
+        bound = -torch.log(torch.tensor(1e-3, dtype=torch.float64))
+        raw = -log_scale / (1 - log_scale.abs() / bound)
+        return zuko.transforms.MonotonicAffineTransform(-shift * torch.exp(-log_scale), raw)
+
+    rank = torch.argsort(order)
+    theirs = zuko.flows.MaskedAutoregressiveTransform(
+        5,
+        CONTEXT,
+        order=rank,
+        univariate=univariate,
+        hidden_features=(15, 15),
+        activation=nn.GELU,
+    ).double()
+    network = randomise(dense((5,), order)).double()
+    unit = torch.cat([order + 5 * i for i in range(3)])  # ours, in zuko's order
+    first, middle, last = (layer for layer in theirs.hyper if hasattr(layer, "mask"))
+    with torch.no_grad():
+        first.weight.copy_(torch.cat([network.first.weight, network.from_context.weight], 1)[unit])
+        first.bias.copy_(network.first.bias[unit])
+        middle.weight.copy_(network.hidden[0].weight[unit][:, unit])
+        middle.bias.copy_(network.hidden[0].bias[unit])
+        last.weight.copy_(network.out.weight[:, unit])
+        last.bias.copy_(network.out.bias)
+    context = torch.randn(6, CONTEXT, dtype=torch.float64)
+    transform = theirs(context)
+    ours = Autoregressive(network, affine)
+    assert_same_flow(ours, transform.call_and_ladj, transform.inv.call_and_ladj, context)
+
+
+@pytest.mark.peers
+def test_nflows_with_the_same_weights(randomise: Randomise) -> None:
+    """nflows has no unit that sees the context alone, and so none for the first element."""
+    made = pytest.importorskip("nflows.transforms.autoregressive")
+    theirs = made.MaskedAffineAutoregressiveTransform(
+        5, 12, num_blocks=1, use_residual_blocks=False, activation=F.gelu
+    )
+    theirs = randomise(theirs).double()
+    network = MaskedNetwork((5,), torch.arange(5), 0, 2, units=3).double()
+    unit = torch.cat([torch.arange(1, 5) + 5 * i for i in range(3)])  # theirs among ours
+    net = theirs.autoregressive_net
+    with torch.no_grad():
+        for parameter in network.parameters():
+            parameter.zero_()
+        network.first.weight[unit] = net.initial_layer.weight
+        network.first.bias[unit] = net.initial_layer.bias
+        network.hidden[0].weight[unit[:, None], unit] = net.blocks[0].linear.weight
+        network.hidden[0].bias[unit] = net.blocks[0].linear.bias
+        network.out.weight[:, unit] = net.final_layer.weight
+        network.out.bias.copy_(net.final_layer.bias)
+    ours = Autoregressive(network, PositiveScale(lambda raw: F.softplus(raw) + 1e-3))
+    assert_same_flow(ours, theirs.forward, theirs.inverse, None)
+
+
+@pytest.mark.peers
+def test_normflows_with_the_same_network(randomise: Randomise) -> None:
+    normflows = pytest.importorskip("normflows")
+    theirs = normflows.flows.MaskedAffineAutoregressive(5, 8)
+    network = randomise(dense((5,), random_order(5))).double()
+    theirs.autoregressive_net = network
+    context = torch.randn(6, CONTEXT, dtype=torch.float64)
+    ours = Autoregressive(network, PositiveScale(lambda raw: torch.sigmoid(raw + 2) + 1e-3))
+    assert_same_flow(
+        ours, lambda x: theirs.forward(x, context), lambda z: theirs.inverse(z, context), context
+    )

@@ -1,0 +1,238 @@
+"""Invertible convolutions against `conv2d`, shifted sums and dense matrices."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+import scipy.linalg
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from colorflow.flows import Bijection, EmergingConvolution, InversionError, PeriodicConvolution
+
+SIZES = [(1, 1), (1, 4), (4, 1), (2, 3), (3, 2), (4, 5), (5, 4)]
+
+
+def noise(*shape: int, seed: int = 0) -> Tensor:
+    generator = torch.Generator().manual_seed(seed)
+    return torch.randn(*shape, generator=generator, dtype=torch.float64)
+
+
+def dense(bijection: Callable[[Tensor], tuple[Tensor, Tensor]], shape: tuple[int, ...]) -> Tensor:
+    """The matrix of a linear map of (C, H, W), as what becomes of the unit vectors."""
+    size = int(np.prod(shape))
+    units = torch.eye(size, dtype=torch.float64).reshape(size, *shape)
+    return bijection(units)[0].detach().flatten(1).T
+
+
+def masked_kernel(weight: Tensor, log_scale: Tensor, *, opposite: bool) -> Tensor:
+    """Keeps what precedes (channel, row, column) in reading order, cell by cell, or succeeds it."""
+    kernel, radius = torch.zeros_like(weight), weight.shape[-1] // 2
+    for out, channel, row, column in np.ndindex(*weight.shape):
+        here = (row, column, channel) == (radius, radius, out)
+        if here:
+            kernel[out, channel, row, column] = (20 / np.pi) * (log_scale[out] * np.pi / 20).atan()
+            kernel[out, channel, row, column].exp_()
+        elif (row, column, channel) < (radius, radius, out):
+            kernel[out, channel, row, column] = weight[out, channel, row, column]
+    return kernel.flip(0, 1, 2, 3) if opposite else kernel
+
+
+def kernels(layer: EmergingConvolution) -> list[Tensor]:
+    return [
+        masked_kernel(part.weight.detach(), part.log_scale.detach(), opposite=opposite)
+        for part, opposite in ((layer.first, False), (layer.second, True))
+    ]
+
+
+@pytest.fixture(params=[3, 5])
+def emerging(request: pytest.FixtureRequest, randomise: Callable[..., Bijection]) -> Bijection:
+    return randomise(EmergingConvolution(2, request.param)).double()
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_emerging_is_two_convolutions(emerging: EmergingConvolution, size: tuple[int, int]) -> None:
+    x = noise(3, 2, *size)
+    z, ladj = emerging(x)
+    expected = x
+    for kernel in kernels(emerging):
+        expected = F.conv2d(expected, kernel, padding="same")
+    torch.testing.assert_close(z, expected, rtol=1e-12, atol=1e-12)
+    torch.testing.assert_close(emerging.inverse(z)[0], x, rtol=1e-10, atol=1e-10)
+    logabsdet = torch.linalg.slogdet(dense(emerging, (2, *size))).logabsdet
+    torch.testing.assert_close(ladj, logabsdet.expand(3), rtol=1e-10, atol=1e-10)
+
+
+def test_emerging_inverse_is_two_triangular_solves(emerging: EmergingConvolution) -> None:
+    """In the order (row, column, channel) the first kernel is lower and the second is upper."""
+    shape = (4, 3)
+    z = noise(1, 2, *shape)
+    matrices = []
+    for kernel in kernels(emerging):
+        matrix = dense(lambda x, k=kernel: (F.conv2d(x, k, padding="same"), x), (2, *shape))
+        by_cell = matrix.reshape(2, 12, 2, 12).permute(1, 0, 3, 2).reshape(24, 24)
+        matrices.append(by_cell.numpy())
+    assert np.array_equal(matrices[0], np.tril(matrices[0]))
+    assert np.array_equal(matrices[1], np.triu(matrices[1]))
+    y = scipy.linalg.solve_triangular(matrices[1], z.flatten(2).permute(2, 1, 0).flatten().numpy())
+    x = scipy.linalg.solve_triangular(matrices[0], y, lower=True)
+    expected = torch.from_numpy(x).reshape(12, 2).T.reshape(1, 2, *shape)
+    torch.testing.assert_close(emerging.inverse(z)[0], expected, rtol=1e-10, atol=1e-10)
+
+
+def test_emerging_sees_the_whole_neighbourhood(randomise: Callable[..., Bijection]) -> None:
+    layer = randomise(EmergingConvolution(2, 3)).double()
+    unit = torch.zeros(1, 2, 7, 7, dtype=torch.float64)
+    unit[:, 1, 3, 3] = 1
+    seen = layer(unit)[0].detach().abs().sum((0, 1)) > 1e-9
+    assert seen[2:5, 2:5].all()
+
+
+@pytest.mark.parametrize(("dtype", "accuracy"), [(torch.float64, 1e-10), (torch.float32, 1e-5)])
+def test_emerging_inverts_a_grid_of_usual_size(
+    randomise: Callable[..., Bijection], dtype: torch.dtype, accuracy: float
+) -> None:
+    layer = randomise(EmergingConvolution(8, 3), gain=0.5).to(dtype)
+    x = noise(2, 8, 16, 16).to(dtype)
+    with torch.no_grad():
+        back, _ = layer.inverse(layer(x)[0])
+    torch.testing.assert_close(back, x, rtol=accuracy, atol=accuracy)
+
+
+def test_emerging_inverse_in_float32_does_not_lose_digits_on_the_way(
+    randomise: Callable[..., Bijection],
+) -> None:
+    """With large kernels float32 would be wrong in the third decimal."""
+    layer = randomise(EmergingConvolution(8, 3))
+    z = layer(noise(2, 8, 16, 16).float())[0].detach()
+    x, ladj = layer.inverse(z)
+    expected, expected_ladj = layer.double().inverse(z.double())
+    torch.testing.assert_close(x, expected.float(), rtol=1e-6, atol=1e-6)
+    torch.testing.assert_close(ladj, expected_ladj.float(), rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("extreme", [1e30, -1e30])
+def test_emerging_scales_are_bounded(extreme: float) -> None:
+    layer = EmergingConvolution(2, 3)
+    nn.init.constant_(layer.first.log_scale, extreme)
+    for function in (layer.forward, layer.inverse):
+        result, ladj = function(torch.ones(1, 2, 2, 2))
+        assert result.abs().max() < np.exp(10.001)
+        assert ladj.abs() < 8 * 10.001
+
+
+def shifted_sum(x: Tensor, kernel: Tensor) -> Tensor:
+    """Circular correlation of x with a kernel, one offset after the other."""
+    radius = kernel.shape[-1] // 2
+    result = torch.zeros_like(x)
+    for row, column in np.ndindex(*kernel.shape[2:]):
+        shifted = torch.roll(x, (radius - row, radius - column), (2, 3))
+        result += torch.einsum("oi,bihw->bohw", kernel[:, :, row, column], shifted)
+    return result
+
+
+def full_kernel(layer: PeriodicConvolution) -> Tensor:
+    kernel = layer.weight.detach().clone()
+    kernel[:, :, layer.radius, layer.radius] += torch.eye(len(kernel), dtype=kernel.dtype)
+    return kernel
+
+
+@pytest.fixture(params=[1, 3, 5])
+def periodic(request: pytest.FixtureRequest, randomise: Callable[..., Bijection]) -> Bijection:
+    return randomise(PeriodicConvolution(2, request.param)).double()
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_periodic_is_a_sum_of_shifted_grids(
+    periodic: PeriodicConvolution, size: tuple[int, int]
+) -> None:
+    x = noise(3, 2, *size)
+    z, ladj = periodic(x)
+    torch.testing.assert_close(z, shifted_sum(x, full_kernel(periodic)), rtol=1e-12, atol=1e-12)
+    matrix = dense(periodic, (2, *size))
+    logabsdet = torch.linalg.slogdet(matrix).logabsdet
+    torch.testing.assert_close(ladj, logabsdet.expand(3), rtol=1e-10, atol=1e-10)
+    back, back_ladj = periodic.inverse(z)
+    torch.testing.assert_close(back, x, rtol=1e-10, atol=1e-10)
+    assert torch.equal(back_ladj, -ladj)
+    solved = torch.linalg.solve(matrix, x.flatten(1).T).T.reshape(x.shape)
+    torch.testing.assert_close(periodic.inverse(x)[0], solved, rtol=1e-10, atol=1e-10)
+
+
+def test_periodic_is_conv2d_with_circular_padding(randomise: Callable[..., Bijection]) -> None:
+    layer = randomise(PeriodicConvolution(3, 5)).double()
+    x = noise(2, 3, 6, 9)
+    expected = F.conv2d(F.pad(x, (2, 2, 2, 2), mode="circular"), full_kernel(layer))
+    torch.testing.assert_close(layer(x)[0], expected, rtol=1e-12, atol=1e-12)
+
+
+def test_periodic_in_float32_has_the_accuracy_of_its_dtype(
+    randomise: Callable[..., Bijection],
+) -> None:
+    layer = randomise(PeriodicConvolution(8, 3))
+    z = noise(2, 8, 16, 16).float()
+    x, ladj = layer.inverse(z)
+    expected, expected_ladj = layer.double().inverse(z.double())
+    torch.testing.assert_close(x, expected.float(), rtol=1e-6, atol=1e-6)
+    torch.testing.assert_close(ladj, expected_ladj.float(), rtol=1e-6, atol=1e-6)
+
+
+def difference(smallest: float, *, down: bool) -> PeriodicConvolution:
+    """One channel: x minus nearly all of its next neighbour; a constant is all but lost."""
+    layer = PeriodicConvolution(1, 3).double()
+    with torch.no_grad():
+        layer.weight[(0, 0, 2, 1) if down else (0, 0, 1, 2)] = smallest - 1
+    return layer
+
+
+@pytest.mark.parametrize("down", [False, True])
+def test_periodic_reports_a_singular_frequency(down: bool) -> None:
+    layer = difference(0, down=down)
+    assert layer(noise(1, 1, 4, 4))[1].isneginf()
+    with pytest.raises(InversionError, match="singular to the precision"):
+        layer.inverse(noise(1, 1, 4, 4))
+
+
+@pytest.mark.parametrize("down", [False, True])
+def test_periodic_inverts_a_nearly_singular_frequency_only_in_float64(down: bool) -> None:
+    layer, z = difference(1e-6, down=down), noise(1, 1, 4, 4)
+    torch.testing.assert_close(layer(layer.inverse(z)[0])[0], z, rtol=0, atol=1e-9)
+    with pytest.raises(InversionError, match="singular to the precision"):
+        layer.inverse(z.float())
+
+
+@pytest.mark.parametrize("kind", [EmergingConvolution, PeriodicConvolution])
+@pytest.mark.parametrize("direction", ["forward", "inverse"])
+def test_autocast_changes_nothing(
+    randomise: Callable[..., Bijection], kind: type[Bijection], direction: str
+) -> None:
+    function = getattr(randomise(kind(2, 3)), direction)
+    expected = function(noise(2, 2, 4, 5).float())
+    with torch.autocast("cpu", torch.bfloat16):
+        result = function(noise(2, 2, 4, 5).float())
+    assert torch.equal(result[0], expected[0])
+    assert torch.equal(result[1], expected[1])
+
+
+@pytest.mark.parametrize("kind", [EmergingConvolution, PeriodicConvolution])
+def test_fresh_convolutions_are_the_identity(kind: type[Bijection]) -> None:
+    x = noise(2, 3, 4, 5)
+    for function in (kind(3, 3).double().forward, kind(3, 3).double().inverse):
+        result, ladj = function(x)
+        torch.testing.assert_close(result, x, rtol=1e-14, atol=1e-14)
+        assert torch.equal(ladj, torch.zeros(2, dtype=torch.float64))
+
+
+@pytest.mark.parametrize("kernel", [-1, 0, 1, 2, 4])
+def test_emerging_refuses_other_kernels(kernel: int) -> None:
+    with pytest.raises(ValueError, match=f"kernel: expected an odd .* 3, got {kernel}"):
+        EmergingConvolution(2, kernel)
+
+
+@pytest.mark.parametrize("kernel", [-1, 0, 2, 4])
+def test_periodic_refuses_other_kernels(kernel: int) -> None:
+    with pytest.raises(ValueError, match=f"kernel: expected an odd number, got {kernel}"):
+        PeriodicConvolution(2, kernel)

@@ -1,0 +1,199 @@
+"""The density: its mass by numerical integration, and whether its samples follow it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+import torch
+from scipy import integrate, stats
+from torch import Tensor, nn
+
+from colorflow.flows import (
+    Affine,
+    AffineSpline,
+    BoundedRange,
+    ChannelPartition,
+    Composition,
+    ContextTransform,
+    ConvolutionNetwork,
+    Coupling,
+    Flatten,
+    Flow,
+    Haar,
+    Inverse,
+)
+
+CONTEXT = (3, 1, 1)
+DRAWS = 4000
+LINE = np.linspace(-12, 12, 4001)
+SIDE = np.linspace(-8, 8, 321)
+
+
+def seeded(seed: int) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+def context(n: int) -> Tensor:
+    return torch.randn(n, *CONTEXT, generator=seeded(1), dtype=torch.float64)
+
+
+def transform() -> AffineSpline:
+    return AffineSpline(4, 2.5, 0.5, 1.0)
+
+
+def coupling(*, keep_first: bool) -> Coupling:
+    network = ConvolutionNetwork(1, CONTEXT[0], 8, transform().size)
+    return Coupling(ChannelPartition(2, keep_first=keep_first), network, transform())
+
+
+@pytest.fixture
+def line(randomise: Callable[..., Flow]) -> Flow:
+    """A density of one number given a context."""
+    network = ConvolutionNetwork(0, CONTEXT[0], 8, transform().size)
+    return randomise(Flow(ContextTransform(1, network, transform()), (1, 1, 1)), 1.5).double()
+
+
+@pytest.fixture
+def plane(randomise: Callable[..., Flow]) -> Flow:
+    """A density of two numbers given a context, with flat latents."""
+    layers = [coupling(keep_first=True), coupling(keep_first=False), Flatten((2, 1, 1))]
+    return randomise(Flow(Composition(layers), (2,)), 0.5).double()  # more is thinner than the grid
+
+
+@torch.no_grad()
+def density_on(flow: Flow, x: Tensor, row: Tensor) -> np.ndarray:
+    return flow.log_prob(x, row.expand(len(x), -1, -1, -1)).exp().numpy()
+
+
+def on_line(flow: Flow, row: Tensor) -> np.ndarray:
+    return density_on(flow, torch.from_numpy(LINE).reshape(-1, 1, 1, 1), row)
+
+
+def on_plane(flow: Flow, row: Tensor) -> np.ndarray:
+    grid = np.stack(np.meshgrid(SIDE, SIDE, indexing="ij"), -1)
+    x = torch.from_numpy(grid).reshape(-1, 2, 1, 1)
+    return density_on(flow, x, row).reshape(len(SIDE), len(SIDE))
+
+
+def p_value(samples: Tensor, grid: np.ndarray, density: np.ndarray) -> float:
+    """Of the samples under the distribution with this density on the grid."""
+    cdf = integrate.cumulative_trapezoid(density, grid, initial=0)
+    return stats.kstest(samples.numpy(), lambda x: np.interp(x, grid, cdf)).pvalue
+
+
+def test_mass_on_a_line_is_one(line: Flow) -> None:
+    for row in context(3):
+        density = on_line(line, row[None])
+        assert density.min() > 0
+        assert integrate.trapezoid(density, LINE) == pytest.approx(1, abs=2e-4)
+
+
+def test_mass_on_a_plane_is_one(plane: Flow) -> None:
+    density = on_plane(plane, context(1))
+    mass = integrate.trapezoid(integrate.trapezoid(density, SIDE), SIDE)
+    assert mass == pytest.approx(1, abs=1e-3)
+
+
+@torch.no_grad()
+def test_samples_on_a_line_follow_the_density(line: Flow) -> None:
+    row, other = context(2).split(1)
+    samples = line.sample(DRAWS, row.expand(DRAWS, -1, -1, -1), generator=seeded(2)).flatten()
+    assert p_value(samples, LINE, on_line(line, row)) > 0.05
+    assert p_value(samples, LINE, on_line(line, other)) < 1e-6
+    assert stats.kstest(samples.numpy(), "norm").pvalue < 1e-6
+
+
+@torch.no_grad()
+def test_samples_on_a_plane_follow_the_density(plane: Flow) -> None:
+    row = context(1)
+    density = on_plane(plane, row)
+    rows = row.expand(DRAWS, -1, -1, -1)
+    first, second = plane.sample(DRAWS, rows, generator=seeded(3)).flatten(1).unbind(1)
+    assert p_value(first, SIDE, integrate.trapezoid(density, SIDE, axis=1)) > 0.05
+    assert p_value(second, SIDE, integrate.trapezoid(density, SIDE, axis=0)) > 0.05
+    mean_product = integrate.trapezoid(
+        integrate.trapezoid(density * SIDE[:, None] * SIDE, SIDE), SIDE
+    )
+    product = first * second
+    assert abs(product.mean() - mean_product) < 3 * product.std() / math.sqrt(DRAWS)
+
+
+@torch.no_grad()
+def test_rows_of_samples_belong_to_rows_of_the_context(plane: Flow) -> None:
+    rows = context(4)
+    samples = plane.sample(4, rows, generator=seeded(4))
+    z, _ = plane.bijection(samples, rows)
+    expected = torch.randn(4, 2, generator=seeded(4)).double()
+    torch.testing.assert_close(z, expected, rtol=0, atol=1e-8)
+    alone = torch.cat([plane.sample(1, row[None], temperature=0) for row in rows])
+    together = plane.sample(4, rows, temperature=0)
+    torch.testing.assert_close(together, alone, rtol=0, atol=1e-12)
+    assert (together[0] - together[1]).abs().max() > 1e-2
+
+
+@torch.no_grad()
+def test_temperature_scales_the_latents(plane: Flow) -> None:
+    rows = context(4)
+    image_of_zero, _ = plane.bijection.inverse(torch.zeros(4, 2, dtype=torch.float64), rows)
+    assert torch.equal(plane.sample(4, rows, temperature=0), image_of_zero)
+    hot, cold = (plane.sample(4, rows, temperature=t, generator=seeded(5)) for t in (1, 0.25))
+    expected = plane.bijection(hot, rows)[0] / 4
+    torch.testing.assert_close(plane.bijection(cold, rows)[0], expected, rtol=0, atol=1e-8)
+
+
+def test_sample_with_log_prob_is_what_log_prob_says(plane: Flow) -> None:
+    rows = context(4)
+    x, log_prob = plane.sample_with_log_prob(4, rows, generator=seeded(6))
+    assert torch.equal(x, plane.sample(4, rows, generator=seeded(6)))
+    torch.testing.assert_close(log_prob, plane.log_prob(x, rows), rtol=0, atol=1e-8)
+    assert torch.equal(plane.log_prob(x, rows), plane(x, rows))
+    for result in (x, log_prob):
+        gradients = torch.autograd.grad(
+            result.sum(), list(plane.parameters()), retain_graph=True, materialize_grads=True
+        )
+        assert any(gradient.abs().max() > 1e-3 for gradient in gradients)
+
+
+def test_log_prob_of_nothing_but_the_normal() -> None:
+    x = torch.randn(5, 2, 3, generator=seeded(7), dtype=torch.float64)
+    expected = stats.norm.logpdf(x.numpy()).reshape(5, -1).sum(1)
+    np.testing.assert_allclose(Flow(Composition([]), (2, 3)).log_prob(x), expected, rtol=1e-13)
+
+
+@pytest.mark.peers
+def test_agrees_with_nflows() -> None:
+    transforms = pytest.importorskip("nflows.transforms")
+    distributions = pytest.importorskip("nflows.distributions")
+    flows = pytest.importorskip("nflows.flows")
+    peer = flows.Flow(transforms.Tanh(), distributions.StandardNormal((2, 3))).double()
+    ours = Flow(Inverse(BoundedRange(1.0)), (2, 3))
+    x = torch.randn(5, 2, 3, generator=seeded(8), dtype=torch.float64)
+    torch.testing.assert_close(ours.log_prob(x), peer.log_prob(x), rtol=1e-12, atol=0)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_needs_no_parameters_to_sample(dtype: torch.dtype) -> None:
+    flow = Flow(BoundedRange(2.0), (3,)).to(dtype)
+    samples = flow.sample(5, generator=seeded(9))
+    assert samples.shape == (5, 3)
+    assert samples.dtype == dtype
+    assert flow.state_dict() == {}
+
+
+class Mean(nn.Module):
+    """Shift by the context, no scale."""
+
+    def forward(self, kept: None, context: Tensor) -> Tensor:
+        return torch.cat([context, torch.zeros_like(context)], 1)
+
+
+def test_refuses() -> None:
+    flow = Flow(ContextTransform(1, Mean(), Affine(1.0)), (1, 2, 2))
+    for draw in (flow.sample, flow.sample_with_log_prob):
+        with pytest.raises(ValueError, match="context: expected 3 rows, got 1"):
+            draw(3, torch.zeros(1, 1, 2, 2))
+    with pytest.raises(ValueError, match=r"latent_shape: .* \(4, 1, 1\), got \(1, 2, 2\)"):
+        Flow(Haar(), (1, 2, 2)).log_prob(torch.zeros(3, 1, 2, 2))

@@ -1,0 +1,304 @@
+"""Dequantization against densities whose mass in each cell is known in closed form."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+import torch
+from scipy import integrate, stats
+from torch import Tensor, nn
+
+from colorflow.flows import (
+    AffineSpline,
+    Bijection,
+    ContextTransform,
+    ConvolutionNetwork,
+    Dequantization,
+    Flow,
+    UniformDequantization,
+    VariationalDequantization,
+    sum_by_sample,
+)
+
+LEVELS = 4
+A, B = 4.0, 1.0
+"""Of the beta distribution that is the density of u in most tests."""
+
+
+def seeded(seed: int) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+def log_density(u: Tensor) -> Tensor:
+    """Independent beta variables, (B,)."""
+    return sum_by_sample(torch.distributions.Beta(A, B).log_prob(u))
+
+
+def log_mass(x: Tensor) -> Tensor:
+    """Exact log P(x): the mass of the cells, (B,)."""
+    left = x.numpy() / LEVELS
+    mass = stats.beta.cdf(left + 1 / LEVELS, A, B) - stats.beta.cdf(left, A, B)
+    return sum_by_sample(torch.from_numpy(np.log(mass)))
+
+
+def noise_transform() -> AffineSpline:
+    return AffineSpline(4, 3.0, 1.0, 3.0)
+
+
+def noise_flow() -> Flow:
+    transform = noise_transform()
+    network = ConvolutionNetwork(0, 1, 8, transform.size)
+    return Flow(ContextTransform(1, network, transform), (1, 1, 2))
+
+
+@pytest.fixture
+def variational(randomise: Callable[..., nn.Module]) -> VariationalDequantization:
+    return randomise(VariationalDequantization(noise_flow(), LEVELS)).double()
+
+
+def every_pair() -> Tensor:
+    """All values of two numbers, (LEVELS^2, 1, 1, 2)."""
+    values = torch.arange(LEVELS, dtype=torch.float64)
+    return torch.cartesian_prod(values, values).reshape(-1, 1, 1, 2)
+
+
+@torch.no_grad()
+def log_weights(dequantization: Dequantization, draws: int) -> Tensor:
+    """log p(u) + bound of every pair, (LEVELS^2, draws)."""
+    x = every_pair().repeat_interleave(draws, 0)
+    u, bound = dequantization(x, generator=seeded(1))
+    assert torch.equal(dequantization.inverse(u).double(), x)
+    return (log_density(u) + bound).reshape(-1, draws)
+
+
+class Always(Dequantization):
+    """The same noise in every cell."""
+
+    def __init__(self, levels: int, value: float) -> None:
+        super().__init__(levels)
+        self.value = value
+
+    def noise(
+        self, x: Tensor, context: Tensor | None, generator: torch.Generator | None
+    ) -> tuple[Tensor, Tensor]:
+        return torch.full_like(x, self.value), x.new_zeros(len(x))
+
+
+@pytest.mark.parametrize("levels", [1, 2, 3, 49, 100, 255, 256, 1000, 65536])
+@pytest.mark.parametrize("noise", [0, 1e-9, 0.5, 1 - 1e-7, 1])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_quantizing_undoes_it_at_the_walls_of_every_cell(
+    levels: int, noise: float, dtype: torch.dtype
+) -> None:
+    x = torch.arange(levels, dtype=dtype)[None]
+    if dtype == torch.float32 and levels > 1000:
+        with pytest.raises(ValueError, match="x: expected a finer dtype for 65536 levels"):
+            Always(levels, noise)(x * 0)
+        return
+    u, _ = Always(levels, noise)(x)
+    assert u.dtype == dtype
+    assert (u > 0).all()
+    assert (u < 1).all()
+    back = Always(levels, noise).inverse(u)
+    assert back.dtype == torch.int64
+    assert torch.equal(back, x.long())
+    cell = np.floor(u.numpy().astype(np.float64) * levels)
+    np.testing.assert_array_equal(cell, x)
+
+
+@pytest.mark.parametrize("dtype", [torch.uint8, torch.int64, torch.float32])
+def test_takes_any_dtype_of_whole_numbers(dtype: torch.dtype) -> None:
+    x = torch.arange(256).repeat(2, 3, 40, 1).to(dtype)
+    before = x.clone()
+    u, bound = UniformDequantization(256)(x, generator=seeded(0))
+    assert u.dtype == bound.dtype == torch.float32
+    assert u.shape == x.shape
+    assert bound.shape == (2,)
+    assert torch.equal(UniformDequantization(256).inverse(u), x.long())
+    assert torch.equal(x, before)
+
+
+def test_inverse_of_samples_beyond_the_ends_is_a_level() -> None:
+    u = torch.tensor([[-1.0, -1e-9, 0.0, 0.2499, 0.25, 0.999, 1.0, 7.0]])
+    assert UniformDequantization(4).inverse(u).tolist() == [[0, 0, 0, 0, 1, 3, 3, 3]]
+
+
+def test_uniform_noise_fills_its_cell() -> None:
+    x = torch.tensor([[0.0], [2.0], [3.0]], dtype=torch.float64).repeat_interleave(2000, 0)
+    u, bound = UniformDequantization(LEVELS)(x, generator=seeded(2))
+    for noise in (u * LEVELS - x).reshape(3, -1):
+        assert stats.kstest(noise.numpy(), "uniform").pvalue > 0.01
+    np.testing.assert_allclose(bound, -math.log(LEVELS), rtol=1e-12)
+
+
+def test_uniform_is_exact_for_a_density_constant_in_each_cell() -> None:
+    mass = torch.tensor([0.1, 0.4, 0.3, 0.2], dtype=torch.float64)
+    x = torch.arange(LEVELS, dtype=torch.float64)[:, None]
+    u, bound = UniformDequantization(LEVELS)(x, generator=seeded(3))
+    density = LEVELS * mass[(u[:, 0] * LEVELS).long()]
+    torch.testing.assert_close(density.log() + bound, mass.log(), rtol=1e-12, atol=1e-12)
+
+
+def test_float32_costs_as_little_as_it_says() -> None:
+    _, bound = UniformDequantization(256)(torch.zeros(1, 1000))
+    lost = (1000 * -math.log(256) - bound.item()) / 1000 / math.log(2)
+    assert 0 < lost < 2e-4
+
+
+def test_bound_of_uniform_noise_is_one_and_no_more_than_the_mass() -> None:
+    weights = log_weights(UniformDequantization(LEVELS), 20_000)
+    exact = log_mass(every_pair())
+    gap = exact - weights.mean(1)
+    error = weights.std(1) / math.sqrt(weights.shape[1])
+    assert (gap > 4 * error).all()  # the density bends in every cell
+    # What it is for: the weights themselves are unbiased.
+    ratio = (weights - exact[:, None]).exp()
+    error = ratio.std(1) / math.sqrt(weights.shape[1])
+    assert ((ratio.mean(1) - 1).abs() < 4 * error).all()
+    assert error.max() < 0.02
+
+
+@torch.no_grad()
+def test_minus_bound_is_the_log_density_of_variational_u(randomise: Callable[..., Flow]) -> None:
+    """Integrated over the draws themselves; a term missing or of the wrong sign would show."""
+    network = ConvolutionNetwork(0, 1, 8, noise_transform().size)
+    flow = randomise(Flow(ContextTransform(1, network, noise_transform()), (1, 1, 1))).double()
+    x = torch.arange(LEVELS).double().reshape(LEVELS, 1, 1, 1).repeat_interleave(4000, 0)
+    u, bound = VariationalDequantization(flow, LEVELS)(x, generator=seeded(10))
+    shapes = []
+    for cell, log_q in zip(u.reshape(LEVELS, -1), -bound.reshape(LEVELS, -1), strict=True):
+        order = cell.argsort()
+        cell, density = cell[order].numpy(), log_q[order].exp().numpy()
+        cdf = integrate.cumulative_trapezoid(density, cell, initial=0)
+        assert cdf[-1] == pytest.approx(1, abs=2e-3)
+        assert stats.kstest(cdf, "uniform").pvalue > 0.01
+        shapes.append(np.median(cell) * LEVELS % 1)
+    assert np.ptp(shapes) > 0.03  # not the same in each cell
+
+
+def test_trained_noise_is_tighter_than_uniform() -> None:
+    torch.manual_seed(0)
+    variational = VariationalDequantization(noise_flow(), LEVELS).double()
+    optimiser = torch.optim.Adam(variational.parameters(), 2e-2)
+    generator = seeded(4)
+    x = every_pair().repeat(4, 1, 1, 1)
+    for _ in range(80):
+        u, bound = variational(x, generator=generator)
+        optimiser.zero_grad()
+        (-(log_density(u) + bound).mean()).backward()
+        optimiser.step()
+    trained = log_weights(variational, 1000)
+    uniform = log_weights(UniformDequantization(LEVELS), 1000)
+    exact = log_mass(every_pair())
+    uniform_gap, trained_gap = (exact - w.mean(1) for w in (uniform, trained))
+    error = trained.std(1) / math.sqrt(1000)
+    assert (trained_gap > -4 * error).all()
+    assert trained_gap.mean() < 0.2 * uniform_gap.mean()
+
+
+class IdealNoise(Bijection):
+    """Noise proportional to the density 2u in each cell, in closed form; the CDF of u is u^2."""
+
+    def forward(self, x: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        raise NotImplementedError
+
+    def inverse(self, z: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        assert context is not None
+        x = ((context + 1) * LEVELS - 1) / 2  # as it is scaled for the flow
+        share = torch.special.ndtr(z)
+        noise = torch.sqrt(x**2 + share * (2 * x + 1)) - x
+        log_slope_of_share = -(z**2) / 2 - math.log(2 * math.pi) / 2
+        log_slope = log_slope_of_share + torch.log((2 * x + 1) / (2 * (x + noise)))
+        y = torch.logit(noise)
+        return y, sum_by_sample(log_slope - torch.log(noise * (1 - noise)))
+
+
+def test_bound_of_the_ideal_noise_is_the_mass_at_every_draw() -> None:
+    dequantization = VariationalDequantization(Flow(IdealNoise(), (3,)).double(), LEVELS)
+    x = torch.randint(LEVELS, (500, 3), generator=seeded(5)).double()
+    u, bound = dequantization(x, generator=seeded(6))
+    weights = sum_by_sample(torch.log(2 * u)) + bound
+    exact = sum_by_sample(torch.log((2 * x + 1) / LEVELS**2))
+    torch.testing.assert_close(weights, exact, rtol=0, atol=1e-9)
+
+
+class Recorder(nn.Module):
+    """Passes its second argument on and remembers both."""
+
+    def forward(self, x: Tensor, context: Tensor) -> Tensor:
+        self.seen = x, context
+        return context
+
+
+def test_noise_is_conditioned_on_scaled_x_and_on_what_a_network_makes_of_the_context() -> None:
+    recorder = Recorder()
+    variational = VariationalDequantization(noise_flow(), LEVELS, recorder).double()
+    context = torch.ones(LEVELS**2, 1, 1, 2, dtype=torch.float64)
+    variational(every_pair(), context)
+    seen, seen_context = recorder.seen
+    assert seen.unique().tolist() == [-0.75, -0.25, 0.25, 0.75]
+    torch.testing.assert_close(seen, (every_pair() + 0.5) / 2 - 1, rtol=0, atol=1e-15)
+    assert torch.equal(seen_context, context)
+
+
+def test_noise_depends_on_x_and_on_the_context(
+    variational: VariationalDequantization, randomise: Callable[..., nn.Module]
+) -> None:
+    x = every_pair()
+    u, _ = variational(x, generator=seeded(7))
+    other_u, _ = variational(x.flip(0), generator=seeded(7))
+    assert ((u * LEVELS - x) - (other_u * LEVELS - x.flip(0))).abs().amin((1, 2, 3)).max() > 1e-2
+    seeing = VariationalDequantization(noise_flow(), LEVELS, Recorder())
+    randomise(seeing).double()
+    first, second = (
+        seeing(x, torch.full_like(x, value), generator=seeded(7)) for value in (0.0, 1.0)
+    )
+    assert (first[0] - second[0]).abs().min() > 0
+    assert (first[1] - second[1]).abs().min() > 0
+
+
+@pytest.mark.parametrize("kind", ["uniform", "variational"])
+def test_the_generator_decides(kind: str, variational: VariationalDequantization) -> None:
+    dequantization = UniformDequantization(LEVELS) if kind == "uniform" else variational
+    x = every_pair()
+    first, again, other = (dequantization(x, generator=seeded(s)) for s in (8, 8, 9))
+    assert torch.equal(first[0], again[0])
+    assert torch.equal(first[1], again[1])
+    assert not torch.isclose(first[0], other[0]).any()
+
+
+def test_extreme_noise_stays_in_its_cell_with_finite_gradients() -> None:
+    flow = Flow(ContextTransform(1, Extreme(), AffineSpline(2, 1.0, 1.0, 1e4)), (1, 1, 2))
+    x = every_pair().float()
+    u, bound = VariationalDequantization(flow, LEVELS)(x)
+    assert torch.equal(UniformDequantization(LEVELS).inverse(u).float(), x)
+    assert bound.isfinite().all()
+    (gradient,) = torch.autograd.grad(u.sum() + bound.sum(), list(flow.parameters()))
+    assert gradient.isfinite().all()
+
+
+class Extreme(nn.Module):
+    """Parameters that push the noise into a corner of its cell."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.raw = nn.Parameter(torch.full((1, 7, 1, 1), 1e3))
+
+    def forward(self, kept: None, context: Tensor) -> Tensor:
+        return self.raw * context.sign()
+
+
+@pytest.mark.parametrize("value", [-1.0, 4.0, 0.5, math.nan])
+def test_refuses_what_is_no_level(value: float) -> None:
+    with pytest.raises(ValueError, match=r"x: expected whole numbers in 0\.\.3"):
+        UniformDequantization(4)(torch.tensor([[0.0, value]]))
+
+
+def test_refuses() -> None:
+    with pytest.raises(ValueError, match="levels: expected at least 1, got 0"):
+        UniformDequantization(0)
+    with pytest.raises(ValueError, match=r"finer dtype for 256 levels, got torch\.bfloat16"):
+        UniformDequantization(256)(torch.zeros(1, 1, dtype=torch.bfloat16))

@@ -1,0 +1,243 @@
+"""Matrix structures against dense matrices written out in NumPy, and SciPy's solvers."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+import scipy.linalg
+import torch
+from torch import Tensor
+
+from colorflow.flows import (
+    BlockDiagonalMatrix,
+    DiagonalMatrix,
+    FullMatrix,
+    InversionError,
+    MatrixStructure,
+    PLUMatrix,
+    TriangularMatrix,
+    soft_clamp,
+)
+from colorflow.flows.matrices import random_rotation, soft_clamp_inverse
+
+C, N = 6, 5
+
+
+def plu_with_signs() -> PLUMatrix:
+    structure = PLUMatrix(C)
+    structure.order.copy_(torch.tensor([3, 0, 5, 1, 2, 4]))
+    structure.negative.copy_(torch.tensor([True, False, False, True, True, False]))
+    return structure
+
+
+STRUCTURES = {
+    "diagonal": DiagonalMatrix(C),
+    "lower": TriangularMatrix(C, lower=True),
+    "upper": TriangularMatrix(C, lower=False),
+    "blocks": BlockDiagonalMatrix(C, 3),
+    "full": FullMatrix(C),
+    "plu": PLUMatrix(C),
+    "plu-with-signs": plu_with_signs(),
+}
+
+
+@pytest.fixture(params=STRUCTURES)
+def structure(request: pytest.FixtureRequest) -> MatrixStructure:
+    return STRUCTURES[request.param]
+
+
+def noise(*shape: int, seed: int = 0) -> Tensor:
+    generator = torch.Generator().manual_seed(seed)
+    return torch.randn(*shape, generator=generator, dtype=torch.float64)
+
+
+def scales(raw: np.ndarray) -> np.ndarray:
+    """exp of a log-scale that the arctangent keeps within -10 .. 10."""
+    return np.exp(20 / np.pi * np.arctan(np.pi * raw / 20))
+
+
+def dense(structure: MatrixStructure, parameters: np.ndarray) -> np.ndarray:
+    """The (C, C) matrix that the docstrings promise."""
+    matrix = np.zeros((C, C))
+    below, above = np.tril_indices(C, -1), np.triu_indices(C, 1)
+    if isinstance(structure, DiagonalMatrix):
+        return np.diag(scales(parameters))
+    if isinstance(structure, TriangularMatrix):
+        matrix[below if structure.lower else above] = parameters[C:]
+        return matrix + np.diag(scales(parameters[:C]))
+    if isinstance(structure, BlockDiagonalMatrix):
+        changes = parameters.reshape(-1, structure.block, structure.block)
+        return np.eye(C) + scipy.linalg.block_diag(*changes)
+    assert isinstance(structure, PLUMatrix)
+    lower, upper = np.eye(C), matrix
+    lower[below], upper[above] = np.split(parameters[C:], 2)
+    signs = np.where(structure.negative.numpy(), -1, 1)
+    return (lower @ (upper + np.diag(signs * scales(parameters[:C]))))[structure.order.numpy()]
+
+
+def test_multiply_is_that_of_the_dense_matrix(structure: MatrixStructure) -> None:
+    parameters, x = noise(structure.size), noise(4, C, N, seed=1)
+    y, ladj = structure.multiply(parameters, x)
+    matrix = dense(structure, parameters.numpy())
+    np.testing.assert_allclose(y, matrix @ x.numpy(), rtol=1e-12, atol=1e-12)
+    assert ladj.shape == ()
+    np.testing.assert_allclose(ladj, np.linalg.slogdet(matrix)[1], atol=1e-12)
+
+
+def test_solve_is_that_of_the_dense_matrix(structure: MatrixStructure) -> None:
+    parameters, y = noise(structure.size), noise(4, C, N, seed=1)
+    x, ladj = structure.solve(parameters, y)
+    matrix = dense(structure, parameters.numpy())
+    expected = [scipy.linalg.solve(matrix, columns) for columns in y.numpy()]
+    np.testing.assert_allclose(x, expected, rtol=1e-9, atol=1e-9)
+    np.testing.assert_allclose(ladj, -np.linalg.slogdet(matrix)[1], atol=1e-12)
+
+
+@pytest.mark.parametrize("lower", [True, False])
+def test_triangular_solve_is_that_of_scipy(lower: bool) -> None:
+    structure = TriangularMatrix(C, lower=lower)
+    parameters, y = noise(structure.size), noise(C, N, seed=1)
+    matrix = dense(structure, parameters.numpy())
+    expected = scipy.linalg.solve_triangular(matrix, y.numpy(), lower=lower)
+    np.testing.assert_allclose(structure.solve(parameters, y)[0], expected, rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("operation", ["multiply", "solve"])
+def test_a_batch_of_parameters_is_one_matrix_each(
+    structure: MatrixStructure, operation: str
+) -> None:
+    parameters, x = noise(2, 3, structure.size), noise(2, 3, C, N, seed=1)
+    result, ladj = getattr(structure, operation)(parameters, x)
+    assert ladj.shape == (2, 3)
+    for i in np.ndindex(2, 3):
+        expected, expected_ladj = getattr(structure, operation)(parameters[i], x[i])
+        torch.testing.assert_close(result[i], expected, rtol=1e-12, atol=1e-12)
+        torch.testing.assert_close(ladj[i], expected_ladj, rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("name", [n for n in STRUCTURES if n != "plu-with-signs"])
+def test_zero_parameters_are_the_identity(name: str) -> None:
+    structure, x = STRUCTURES[name], noise(C, N)
+    for operation in (structure.multiply, structure.solve):
+        result, ladj = operation(torch.zeros(structure.size, dtype=torch.float64), x)
+        assert torch.equal(result, x)
+        assert ladj == 0
+
+
+@pytest.mark.parametrize("name", ["diagonal", "lower", "upper", "plu", "plu-with-signs"])
+@pytest.mark.parametrize("extreme", [1e6, -1e6, 1e30, -1e30])
+def test_scales_are_bounded(name: str, extreme: float) -> None:
+    structure = STRUCTURES[name]
+    parameters = torch.zeros(structure.size)
+    parameters[:C] = extreme
+    parameters.requires_grad_()
+    for operation in (structure.multiply, structure.solve):
+        result, ladj = operation(parameters, torch.ones(C, N))
+        assert result.abs().max() < math.exp(10.001)
+        assert ladj.abs() < C * 10.001
+        (gradient,) = torch.autograd.grad(result.sum() + ladj, parameters)
+        assert gradient.isfinite().all()
+
+
+@pytest.mark.parametrize("structure", [BlockDiagonalMatrix(C, 3), FullMatrix(C)])
+def test_a_singular_matrix_is_reported(structure: BlockDiagonalMatrix) -> None:
+    block = structure.block
+    parameters = noise(3, structure.size)
+    changes = parameters[1].unflatten(-1, (-1, block, block))
+    changes[-1, 0] = -torch.eye(block, dtype=torch.float64)[0]  # a row of zeros, in one sample
+    assert structure.multiply(parameters, noise(3, C, N))[1].isneginf().tolist() == [0, 1, 0]
+    with pytest.raises(
+        InversionError, match=r"singular to the precision .* condition number is inf"
+    ):
+        structure.solve(parameters, noise(3, C, N))
+
+
+@pytest.mark.parametrize("structure", [BlockDiagonalMatrix(C, 1), FullMatrix(C)])
+def test_a_nearly_singular_matrix_is_inverted_only_in_float64(
+    structure: BlockDiagonalMatrix,
+) -> None:
+    diagonal = torch.tensor([1, 1, 1, 1, 1, 1e-6], dtype=torch.float64)
+    blocks = torch.diag(diagonal)[None] if structure.block > 1 else diagonal.view(-1, 1, 1)
+    identity = torch.eye(structure.block, dtype=torch.float64)
+    parameters, y = (blocks - identity).flatten(), noise(C, N)
+    x, _ = structure.solve(parameters, y)
+    torch.testing.assert_close(x, y / diagonal[:, None], rtol=1e-9, atol=1e-9)
+    with pytest.raises(InversionError, match=r"condition number is \S+, at most 8\.4e\+04"):
+        structure.solve(parameters.float(), y.float())
+
+
+def test_a_matrix_that_is_not_a_number_is_reported() -> None:
+    with pytest.raises(InversionError, match="nan"):
+        FullMatrix(C).solve(torch.full((C * C,), torch.nan), torch.ones(C, N))
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_factorise_gives_back_the_matrix(seed: int) -> None:
+    matrix = noise(C, C, seed=seed)
+    structure, parameters = PLUMatrix.factorise(matrix)
+    rebuilt, ladj = structure.multiply(parameters, torch.eye(C, dtype=torch.float64))
+    torch.testing.assert_close(rebuilt, matrix, rtol=1e-10, atol=1e-10)
+    np.testing.assert_allclose(ladj, np.linalg.slogdet(matrix.numpy())[1], atol=1e-10)
+    permutation, _, _ = scipy.linalg.lu(matrix.numpy())
+    assert np.array_equal(np.eye(C)[structure.order.numpy()], permutation)
+
+
+@pytest.mark.parametrize("pivot", [0.0, 1e-5, 1e5])
+def test_factorise_refuses_pivots_outside_of_the_bounds(pivot: float) -> None:
+    with pytest.raises(ValueError, match=r"matrix: expected pivots within e\^±10, got"):
+        PLUMatrix.factorise(torch.diag(torch.tensor([1.0, pivot])))
+
+
+def test_plu_keeps_its_permutation_and_signs_in_the_state_dict() -> None:
+    other = PLUMatrix(C)
+    other.load_state_dict(plu_with_signs().state_dict())
+    parameters, x = noise(C * C), noise(C, N)
+    expected, _ = plu_with_signs().multiply(parameters, x)
+    assert torch.equal(other.multiply(parameters, x)[0], expected)
+
+
+@pytest.mark.parametrize("channels", [1, 2, 7])
+def test_random_rotation_is_a_rotation_and_repeatable(channels: int) -> None:
+    for seed in range(4):
+        matrix = random_rotation(channels, seed)
+        identity = torch.eye(channels, dtype=torch.float64)
+        torch.testing.assert_close(matrix @ matrix.T, identity, rtol=0, atol=1e-14)
+        assert abs(np.linalg.det(matrix.numpy()) - 1) < 1e-13
+        assert torch.equal(matrix, random_rotation(channels, seed))
+        assert channels == 1 or not torch.equal(matrix, random_rotation(channels, seed + 9))
+
+
+def test_soft_clamp_inverse_undoes_soft_clamp() -> None:
+    y = torch.linspace(-9.9, 9.9, 101, dtype=torch.float64)
+    torch.testing.assert_close(soft_clamp(soft_clamp_inverse(y, 10), 10), y, rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("channels", [0, -1])
+def test_no_channels_are_refused(channels: int) -> None:
+    with pytest.raises(ValueError, match=f"channels: expected at least 1, got {channels}"):
+        DiagonalMatrix(channels)
+
+
+@pytest.mark.parametrize("block", [0, 4, 12])
+def test_blocks_must_divide_the_channels(block: int) -> None:
+    with pytest.raises(ValueError, match=f"block: expected a divisor of 6 channels, got {block}"):
+        BlockDiagonalMatrix(C, block)
+
+
+@pytest.mark.peers
+def test_zuko_has_the_same_lu() -> None:
+    transforms = pytest.importorskip("zuko.transforms")
+    structure, parameters = PLUMatrix(C), noise(C * C)
+    lower, upper = torch.zeros(2, C, C, dtype=torch.float64)
+    lower[np.tril_indices(C, -1)], upper[np.triu_indices(C, 1)] = parameters[C:].chunk(2)
+    scale = torch.from_numpy(scales(parameters[:C].numpy()))
+    # zuko's scales lie on the diagonal of L, ours on that of U.
+    peer = transforms.LULinearTransform(lower * scale + torch.diag(scale) + upper / scale[:, None])
+    x = noise(3, C, seed=1)
+    y, ladj = structure.multiply(parameters, x[..., None])
+    torch.testing.assert_close(y.squeeze(-1), peer(x), rtol=1e-10, atol=1e-10)
+    torch.testing.assert_close(ladj.expand(3), peer.log_abs_det_jacobian(x, peer(x)))
+    back, _ = structure.solve(parameters, x[..., None])
+    torch.testing.assert_close(back.squeeze(-1), peer.inv(x), rtol=1e-9, atol=1e-9)

@@ -1,0 +1,205 @@
+"""The mixture of logistics against scipy, mpmath, autograd and finite differences."""
+
+from __future__ import annotations
+
+import math
+
+import mpmath
+import numpy as np
+import pytest
+import torch
+from scipy.optimize import brentq
+from scipy.special import logit
+from scipy.stats import logistic
+from torch import Tensor
+
+from colorflow.flows import InversionError, MixtureLogisticCDF
+
+K, BOUND, SHIFT = 3, 1.0, 4.0
+COUNT = 40
+
+
+@pytest.fixture
+def mixture() -> MixtureLogisticCDF:
+    return MixtureLogisticCDF(K, BOUND, SHIFT)
+
+
+def draw(*shape: int, seed: int = 0) -> Tensor:
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+
+
+def clamp(x: np.ndarray, limit: float) -> np.ndarray:
+    return limit * 2 / np.pi * np.arctan(x * np.pi / 2 / limit)
+
+
+def read(parameters: Tensor) -> tuple[np.ndarray, ...]:
+    """Weights, means and scales (..., K), shift and scale (...) of the affine map."""
+    raw = parameters.detach().double().numpy()
+    gain = 4 ** ((2 * np.arange(K) + 1) / K - 1)
+    weights = np.exp(raw[..., :K] - raw[..., :K].max(-1, keepdims=True))
+    weights /= weights.sum(-1, keepdims=True)
+    means = clamp(gain * raw[..., K : 2 * K], SHIFT)
+    scales = np.exp(clamp(gain * raw[..., 2 * K : 3 * K], BOUND))
+    return weights, means, scales, clamp(raw[..., -2], SHIFT), np.exp(clamp(raw[..., -1], BOUND))
+
+
+def test_is_the_logit_of_scipys_distribution_function(mixture: MixtureLogisticCDF) -> None:
+    x, parameters = 3 * draw(COUNT), 2 * draw(COUNT, mixture.size, seed=1)
+    weights, means, scales, shift, scale = read(parameters)
+    at = x.numpy()[:, None]
+    below = (weights * logistic.cdf(at, means, scales)).sum(-1)
+    density = (weights * logistic.pdf(at, means, scales)).sum(-1)
+    z, ladj = mixture.forward(x, parameters)
+    np.testing.assert_allclose(z, (logit(below) - shift) / scale, rtol=1e-10, atol=1e-10)
+    slope = density / (below * (1 - below)) / scale
+    np.testing.assert_allclose(ladj, np.log(slope), rtol=0, atol=1e-10)
+
+
+def test_inverse_is_brents(mixture: MixtureLogisticCDF) -> None:
+    """scipy's root of scipy's distribution function."""
+    z, parameters = 2 * draw(COUNT), 2 * draw(COUNT, mixture.size, seed=1)
+    x, ladj = mixture.inverse(z, parameters)
+    for i, (weights, means, scales, shift, scale) in enumerate(zip(*read(parameters), strict=True)):
+        target = 1 / (1 + math.exp(-(z[i].item() * scale + shift)))
+
+        def excess(x: float, of=(weights, means, scales), target=target) -> float:
+            return (of[0] * logistic.cdf(x, *of[1:])).sum() - target
+
+        root = brentq(excess, -100, 100, xtol=1e-14, rtol=1e-14)
+        assert x[i].item() == pytest.approx(root, abs=1e-9)
+        density = (weights * logistic.pdf(root, means, scales)).sum()
+        slope = density / (target * (1 - target)) / scale
+        assert ladj[i].item() == pytest.approx(-math.log(slope), abs=1e-8)
+
+
+@pytest.mark.parametrize("x", [-1e4, -300.0, -40.0, 0.0, 40.0, 300.0, 1e4])
+@pytest.mark.parametrize("scale", [0.5, 3.0])
+def test_tails_are_those_of_exact_arithmetic(
+    mixture: MixtureLogisticCDF, x: float, scale: float
+) -> None:
+    """mpmath, whose exponents have no end; each tail is a sum of its own, without cancellation."""
+    parameters = scale * draw(5, mixture.size, seed=2)
+    value = torch.full((5,), x, dtype=torch.float64)
+    z, ladj = mixture.forward(value, parameters)
+    for i, (weights, means, scales, shift, outer) in enumerate(zip(*read(parameters), strict=True)):
+        with mpmath.workdps(50):
+            centred = [mpmath.mpf(x) - mean for mean in means]
+            parts = [mpmath.exp(-u / scale) for u, scale in zip(centred, scales, strict=True)]
+            w = [mpmath.mpf(v) for v in weights]
+            w = [v / sum(w) for v in w]
+            below = sum(v / (1 + e) for v, e in zip(w, parts, strict=True))
+            above = sum(v * e / (1 + e) for v, e in zip(w, parts, strict=True))
+            density = sum(
+                v * e / (1 + e) ** 2 / s for v, e, s in zip(w, parts, scales, strict=True)
+            )
+            expected = float((mpmath.log(below / above) - shift) / outer)
+            slope = float(mpmath.log(density / (below * above) / outer))
+        assert z[i].item() == pytest.approx(expected, rel=1e-12, abs=1e-12)
+        assert ladj[i].item() == pytest.approx(slope, abs=1e-11)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("direction", ["forward", "inverse"])
+@pytest.mark.parametrize("scale", [1.0, 1e2, 1e4])
+def test_extremes_are_finite_with_finite_gradients(
+    mixture: MixtureLogisticCDF, direction: str, dtype: torch.dtype, scale: float
+) -> None:
+    value = torch.tensor([-1e30, -1e4, -100, 0, 1e-30, 100, 1e4, 1e30] * 50, dtype=dtype)
+    value.requires_grad_()
+    parameters = (scale * draw(len(value), mixture.size)).to(dtype).requires_grad_()
+    result, ladj = getattr(mixture, direction)(value, parameters)
+    assert result.isfinite().all()
+    least = math.log(2) - BOUND - math.log1p(math.exp(2 * SHIFT * math.exp(BOUND)))
+    sign = 1 if direction == "forward" else -1
+    assert (least - BOUND <= sign * ladj).all()
+    assert (sign * ladj <= 2 * BOUND + 1e-5).all()
+    for gradient in torch.autograd.grad(result.sum() + ladj.sum(), [value, parameters]):
+        assert gradient.isfinite().all()
+
+
+def test_flat_stretch_between_far_components(mixture: MixtureLogisticCDF) -> None:
+    """Halfway between two far and steep components; x there is nearly free, z is not."""
+    parameters = torch.zeros(1, mixture.size, dtype=torch.float64)
+    parameters[0, 1] = -1e9  # no weight for the component in the middle
+    parameters[0, K], parameters[0, 2 * K - 1] = -1e9, 1e9
+    parameters[0, 2 * K : 3 * K] = -1e9
+    x = torch.zeros(1, dtype=torch.float64)
+    z, ladj = mixture.forward(x, parameters)
+    assert z.item() == pytest.approx(0, abs=1e-9)
+    steepness = SHIFT * math.exp(BOUND)
+    expected = math.log(4) + BOUND - math.log1p(math.exp(steepness))  # both on their flanks
+    assert ladj.item() == pytest.approx(expected, abs=1e-4)
+    back, _ = mixture.inverse(z, parameters)
+    assert mixture.forward(back, parameters)[0].item() == pytest.approx(z.item(), abs=1e-14)
+
+
+@pytest.mark.parametrize("count", [1, 2, 7])
+def test_parameters_of_zero_are_the_identity(count: int) -> None:
+    mixture = MixtureLogisticCDF(count, BOUND, SHIFT)
+    x = torch.linspace(-30, 30, 101, dtype=torch.float64)
+    for direction in (mixture.forward, mixture.inverse):
+        result, ladj = direction(x, torch.zeros(101, mixture.size, dtype=torch.float64))
+        torch.testing.assert_close(result, x, rtol=1e-14, atol=1e-14)
+        torch.testing.assert_close(ladj, torch.zeros_like(x), rtol=0, atol=1e-14)
+
+
+def test_round_trip_over_the_whole_line(mixture: MixtureLogisticCDF) -> None:
+    x = torch.sinh(torch.linspace(-10, 10, 2000, dtype=torch.float64))
+    parameters = 2 * draw(2000, mixture.size)
+    z, ladj = mixture.forward(x, parameters)
+    back, back_ladj = mixture.inverse(z, parameters)
+    torch.testing.assert_close(back, x, rtol=1e-11, atol=1e-11)
+    torch.testing.assert_close(back_ladj, -ladj, rtol=0, atol=1e-10)
+
+
+@pytest.mark.parametrize("output", [0, 1], ids=["x", "ladj"])
+def test_gradient_of_the_inverse_is_the_finite_difference(
+    mixture: MixtureLogisticCDF, output: int
+) -> None:
+    z, parameters = draw(4), draw(4, mixture.size, seed=1)
+
+    def function(z: Tensor, parameters: Tensor) -> Tensor:
+        return mixture.inverse(z, parameters)[output]
+
+    inputs = (z.requires_grad_(), parameters.requires_grad_())
+    assert torch.autograd.gradcheck(function, inputs, eps=1e-5, atol=1e-7, rtol=1e-6)
+
+
+def test_gradient_descent_from_zero_separates_the_components() -> None:
+    """Data with two modes: components that stayed equal could not give it more than one."""
+    x = torch.cat([draw(140) - 4, draw(60, seed=1) + 4]) * 0.5
+    mixture = MixtureLogisticCDF(4, 2.0, 5.0)
+    parameters = torch.zeros(mixture.size, dtype=torch.float64, requires_grad=True)
+    optimiser = torch.optim.Adam([parameters], lr=0.05)
+    for _ in range(200):
+        z, ladj = mixture.forward(x, parameters.expand(len(x), -1))
+        loss = (z**2 / 2 - ladj).mean() + math.log(2 * math.pi) / 2
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+    one_normal = 0.5 * math.log(2 * math.pi * math.e * x.var().item())
+    assert loss.item() < one_normal - 0.3
+
+
+def test_weights_count_relative_to_each_other(mixture: MixtureLogisticCDF) -> None:
+    """Float32 raw weights of 1e4 cost no accuracy."""
+    x, parameters = 2 * draw(COUNT).float(), draw(COUNT, mixture.size, seed=1).float()
+    parameters[:, :K] = parameters[:, :K].round()
+    moved = parameters.clone()
+    moved[:, :K] += 1e4
+    for direction in (mixture.forward, mixture.inverse):
+        for left, right in zip(direction(x, moved), direction(x, parameters), strict=True):
+            torch.testing.assert_close(left, right, rtol=0, atol=2e-5)
+
+
+def test_nan_raises(mixture: MixtureLogisticCDF) -> None:
+    z = torch.tensor([0.0, math.nan])
+    with pytest.raises(InversionError):
+        mixture.inverse(z, torch.zeros(2, mixture.size))
+
+
+@pytest.mark.parametrize("name", ["components", "max_log_scale", "max_shift"])
+def test_refuses(name: str) -> None:
+    arguments = {"components": 2, "max_log_scale": 1.0, "max_shift": 1.0, name: 0}
+    with pytest.raises(ValueError, match=f"{name}: expected a positive number, got 0"):
+        MixtureLogisticCDF(**arguments)

@@ -1,0 +1,191 @@
+"""The deep sigmoidal flow against its formula, Brent's roots, autograd and finite differences."""
+
+from __future__ import annotations
+
+import math
+
+import mpmath
+import numpy as np
+import pytest
+import torch
+from scipy.optimize import brentq
+from scipy.special import expit, logit
+from torch import Tensor
+
+from colorflow.flows import InversionError, MixtureLogisticCDF, MonotoneNetwork
+
+UNITS, LAYERS, BOUND, SHIFT = 3, 2, 0.8, 3.0
+COUNT = 40
+
+
+@pytest.fixture
+def network() -> MonotoneNetwork:
+    return MonotoneNetwork(UNITS, LAYERS, BOUND, SHIFT)
+
+
+def draw(*shape: int, seed: int = 0) -> Tensor:
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+
+
+def layers_of(parameters: Tensor) -> list[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+    """w, a and b (UNITS,) of each layer, for the parameters (size,) of one number."""
+    raw = parameters.detach().numpy().reshape(3, LAYERS, UNITS)
+    gain = 4 ** ((2 * np.arange(UNITS) + 1) / UNITS - 1)
+
+    def clamp(x: np.ndarray, limit: float) -> np.ndarray:
+        return limit * 2 / np.pi * np.arctan(x * np.pi / 2 / limit)
+
+    weights = np.exp(raw[0]) / np.exp(raw[0]).sum(-1, keepdims=True)
+    slopes, shifts = np.exp(clamp(gain * raw[1], BOUND)), clamp(gain * raw[2], SHIFT)
+    return list(zip(weights, slopes, shifts, strict=True))
+
+
+def formula(x: float, layers: list[tuple[np.ndarray, np.ndarray, np.ndarray]]) -> float:
+    for weights, slopes, shifts in layers:
+        x = logit((weights * expit(slopes * x + shifts)).sum())
+    return x
+
+
+def test_is_the_formula_of_the_paper_with_the_slope_of_autograd(network: MonotoneNetwork) -> None:
+    x, parameters = (2 * draw(COUNT)).requires_grad_(), 2 * draw(COUNT, network.size, seed=1)
+    z, ladj = network.forward(x, parameters)
+    for i in range(COUNT):
+        expected = formula(x[i].item(), layers_of(parameters[i]))
+        assert z[i].item() == pytest.approx(expected, rel=1e-10, abs=1e-10)
+    (slope,) = torch.autograd.grad(z.sum(), x)
+    torch.testing.assert_close(ladj, slope.log(), rtol=0, atol=1e-11)
+
+
+def test_inverse_is_brents(network: MonotoneNetwork) -> None:
+    z, parameters = draw(COUNT), draw(COUNT, network.size, seed=1)
+    x, ladj = network.inverse(z, parameters)
+    for i in range(COUNT):
+        layers = layers_of(parameters[i])
+        root = brentq(lambda v, i=i, of=layers: formula(v, of) - z[i].item(), -9, 9, xtol=1e-14)
+        assert x[i].item() == pytest.approx(root, abs=1e-9)
+    at = x.detach().requires_grad_()
+    (slope,) = torch.autograd.grad(network.forward(at, parameters)[0].sum(), at)
+    torch.testing.assert_close(ladj, -slope.log(), rtol=0, atol=1e-11)
+
+
+@pytest.mark.parametrize("x", [-1e4, -300.0, 40.0, 1e4])
+def test_tails_are_those_of_exact_arithmetic(network: MonotoneNetwork, x: float) -> None:
+    """mpmath, whose exponents have no end; each tail is a sum of its own, without cancellation."""
+    parameters = draw(5, network.size, seed=2)
+    z, ladj = network.forward(torch.full((5,), x, dtype=torch.float64), parameters)
+    for i in range(5):
+        with mpmath.workdps(50):
+            value, slope = mpmath.mpf(x), mpmath.mpf(1)
+            for layer in layers_of(parameters[i]):
+                low = high = bend = 0
+                for w, a, b in zip(*layer, strict=True):
+                    up, down = mpmath.exp(a * value + b), mpmath.exp(-a * value - b)
+                    low, high = low + w / (1 + down), high + w / (1 + up)
+                    bend += w * a / (1 + down) / (1 + up)
+                value = mpmath.log(low / high)
+                slope *= bend * (low + high) / (low * high)
+            expected, expected_ladj = float(value), float(mpmath.log(slope))
+        assert z[i].item() == pytest.approx(expected, rel=1e-12, abs=1e-12)
+        assert ladj[i].item() == pytest.approx(expected_ladj, abs=1e-11)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("direction", ["forward", "inverse"])
+@pytest.mark.parametrize("scale", [1.0, 1e2, 1e4])
+def test_extremes_are_finite_with_finite_gradients(
+    network: MonotoneNetwork, direction: str, dtype: torch.dtype, scale: float
+) -> None:
+    value = torch.tensor([-1e30, -1e4, -100, 0, 1e-30, 100, 1e4, 1e30] * 50, dtype=dtype)
+    value.requires_grad_()
+    parameters = (scale * draw(len(value), network.size)).to(dtype).requires_grad_()
+    result, ladj = getattr(network, direction)(value, parameters)
+    assert result.isfinite().all()
+    spread = SHIFT + SHIFT * math.exp(2 * BOUND)
+    least = math.log(2) - BOUND - math.log1p(math.exp(spread))
+    sign = 1 if direction == "forward" else -1
+    assert (LAYERS * least <= sign * ladj).all()
+    assert (sign * ladj <= LAYERS * BOUND + 1e-5).all()
+    for gradient in torch.autograd.grad(result.sum() + ladj.sum(), [value, parameters]):
+        assert gradient.isfinite().all()
+
+
+@pytest.mark.parametrize(("units", "layers"), [(1, 1), (2, 3), (7, 1)])
+def test_parameters_of_zero_are_the_identity(units: int, layers: int) -> None:
+    network = MonotoneNetwork(units, layers, BOUND, SHIFT)
+    x = torch.linspace(-30, 30, 101, dtype=torch.float64)
+    for direction in (network.forward, network.inverse):
+        result, ladj = direction(x, torch.zeros(101, network.size, dtype=torch.float64))
+        torch.testing.assert_close(result, x, rtol=1e-14, atol=1e-14)
+        torch.testing.assert_close(ladj, torch.zeros_like(x), rtol=0, atol=1e-14)
+
+
+def test_round_trip_over_the_whole_line(network: MonotoneNetwork) -> None:
+    x = torch.sinh(torch.linspace(-10, 10, 2000, dtype=torch.float64))
+    parameters = 2 * draw(2000, network.size)
+    z, ladj = network.forward(x, parameters)
+    back, back_ladj = network.inverse(z, parameters)
+    torch.testing.assert_close(back, x, rtol=1e-11, atol=1e-11)
+    torch.testing.assert_close(back_ladj, -ladj, rtol=0, atol=1e-10)
+
+
+def test_float32_round_trip(network: MonotoneNetwork) -> None:
+    x, parameters = 3 * draw(2000).float(), draw(2000, network.size).float()
+    z, ladj = network.forward(x, parameters)
+    back, back_ladj = network.inverse(z, parameters)
+    torch.testing.assert_close(back, x, rtol=0, atol=1e-4)
+    torch.testing.assert_close(back_ladj, -ladj, rtol=0, atol=1e-4)
+
+
+@pytest.mark.parametrize("output", [0, 1], ids=["x", "ladj"])
+def test_gradient_of_the_inverse_is_the_finite_difference(
+    network: MonotoneNetwork, output: int
+) -> None:
+    z, parameters = draw(3), draw(3, network.size, seed=1)
+
+    def function(z: Tensor, parameters: Tensor) -> Tensor:
+        return network.inverse(z, parameters)[output]
+
+    inputs = (z.requires_grad_(), parameters.requires_grad_())
+    assert torch.autograd.gradcheck(function, inputs, eps=1e-5, atol=1e-7, rtol=1e-6)
+
+
+def test_one_layer_is_a_mixture_of_logistics() -> None:
+    """Both write the same family; means are -b / a, scales 1 / a."""
+    network, mixture = MonotoneNetwork(2, 1, 1.0, 1.0), MixtureLogisticCDF(2, 1.0, 9.0)
+    parameters, x = draw(COUNT, 6), 3 * draw(COUNT, seed=1)
+    raw, slopes, shifts = parameters.chunk(3, -1)
+    clamped = 2 / math.pi * torch.atan(torch.tensor([0.5, 2.0]) * shifts * math.pi / 2)
+    log_slope = 2 / math.pi * torch.atan(torch.tensor([0.5, 2.0]) * slopes * math.pi / 2)
+    means = torch.tan(-clamped / log_slope.exp() * math.pi / 18) * 18 / math.pi
+    same = [raw, means / torch.tensor([0.5, 2.0]), -slopes, torch.zeros(COUNT, 2)]
+    ours, expected = network.forward(x, parameters), mixture.forward(x, torch.cat(same, -1))
+    for left, right in zip(ours, expected, strict=True):
+        torch.testing.assert_close(left, right, rtol=0, atol=1e-6)
+
+
+def test_gradient_descent_from_zero_separates_the_units() -> None:
+    """Data with two modes: units that stayed equal could not give it more than one."""
+    x = torch.cat([draw(140) - 4, draw(60, seed=1) + 4]) * 0.5
+    network = MonotoneNetwork(2, 1, 2.0, 6.0)
+    parameters = torch.zeros(network.size, dtype=torch.float64, requires_grad=True)
+    optimiser = torch.optim.Adam([parameters], lr=0.1)
+    for _ in range(120):
+        z, ladj = network.forward(x, parameters.expand(len(x), -1))
+        loss = (z**2 / 2 - ladj).mean() + math.log(2 * math.pi) / 2
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+    one_normal = 0.5 * math.log(2 * math.pi * math.e * x.var().item())
+    assert loss.item() < one_normal - 0.3
+
+
+def test_nan_raises(network: MonotoneNetwork) -> None:
+    with pytest.raises(InversionError):
+        network.inverse(torch.tensor([0.0, math.nan]), torch.zeros(2, network.size))
+
+
+@pytest.mark.parametrize("name", ["units", "layers", "max_log_slope", "max_shift"])
+def test_refuses(name: str) -> None:
+    arguments = {"units": 2, "layers": 1, "max_log_slope": 1.0, "max_shift": 1.0, name: -1}
+    with pytest.raises(ValueError, match=f"{name}: expected a positive number, got -1"):
+        MonotoneNetwork(**arguments)

@@ -1,0 +1,188 @@
+"""Inverses of residual blocks: found, found out to be none, and differentiated."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from colorflow.flows import (
+    ExactLogDet,
+    InversionError,
+    LipschitzDenseNetwork,
+    LipschitzNetwork,
+    Residual,
+    RussianRoulette,
+)
+from colorflow.flows.lipschitz import Contraction, Function
+from colorflow.flows.residual import TOLERANCE
+
+
+class Times(Contraction):
+    """g(x) = x A^T, contracting or not, whatever it says."""
+
+    coefficient = 0.9
+
+    def __init__(self, matrix: Tensor) -> None:
+        super().__init__()
+        self.matrix = matrix
+
+    def given(self, context: Tensor | None) -> Function:
+        return lambda x: x @ self.matrix.T
+
+
+def times(*rows: list[float], dtype: torch.dtype = torch.float64) -> Residual:
+    return Residual(Times(torch.tensor(rows, dtype=dtype)), ExactLogDet())
+
+
+@pytest.fixture
+def residual(randomise: Callable[..., nn.Module]) -> Residual:
+    return randomise(Residual(LipschitzDenseNetwork(4, 3, 8), ExactLogDet()), 3.0).double()
+
+
+@pytest.fixture
+def z() -> Tensor:
+    return torch.randn(2, 4, dtype=torch.float64)
+
+
+@pytest.fixture
+def context() -> Tensor:
+    return torch.randn(2, 3, dtype=torch.float64)
+
+
+@pytest.mark.parametrize("image", [True, False])
+def test_starts_as_the_identity(image: bool) -> None:
+    network = LipschitzNetwork(3, 0, 8, (4, 5)) if image else LipschitzDenseNetwork(60, 0, 8)
+    x = torch.randn(2, 3, 4, 5) if image else torch.randn(2, 60)
+    z, ladj = Residual(network, ExactLogDet())(x)
+    assert torch.equal(z, x)
+    assert torch.equal(ladj, torch.zeros(2))
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_slow_convergence_is_as_accurate_as_stated(dtype: torch.dtype) -> None:
+    """z = 0.03 x in one direction: the iteration needs hundreds of steps."""
+    block = times([-0.97, 0.0], [0.0, 0.97], dtype=dtype)
+    z = torch.tensor([[0.3, -2.0], [1e-6, 5.0]], dtype=dtype)
+    x, ladj = block.inverse(z)
+    bound = TOLERANCE * torch.finfo(dtype).eps * 20 / 0.03
+    expected = z / torch.tensor([0.03, 1.97], dtype=dtype)
+    assert (x - expected).abs().max() <= bound
+    logs = torch.tensor([0.03, 1.97], dtype=torch.float64).log().sum()
+    torch.testing.assert_close(ladj.double(), -logs.expand(2), rtol=1e-5, atol=0)
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        pytest.param(([1.5, 0.0], [0.0, 0.2]), id="expands"),
+        pytest.param(([0.0, 1.0], [-1.0, 0.0]), id="turns"),
+        pytest.param(([1.0, 0.0], [0.0, 1.0]), id="swings"),
+    ],
+)
+def test_no_contraction_raises(rows: tuple[list[float], list[float]]) -> None:
+    with pytest.raises(InversionError, match=r"residual of .* after \d+ iterations, allowed is"):
+        times(*rows).inverse(torch.ones(3, 2, dtype=torch.float64))
+
+
+def test_broken_promise_of_the_network_raises(
+    randomise: Callable[..., nn.Module], z: Tensor
+) -> None:
+    network = randomise(LipschitzDenseNetwork(4, 0, 8), 5.0).double()
+    with torch.no_grad():
+        network.last.weight.copy_(network.first.weight.T)
+    for layer in (network.first, network.middle, network.last):
+        layer.coefficient = 5.0
+    with pytest.raises(InversionError, match="sample"):
+        Residual(network, ExactLogDet()).inverse(10 * z)
+
+
+@pytest.mark.parametrize("value", [torch.nan, torch.inf])
+def test_no_number_raises_and_is_named(residual: Residual, context: Tensor, value: float) -> None:
+    z = torch.zeros(2, 4, dtype=torch.float64)
+    z[1, 2] = value
+    with pytest.raises(InversionError, match=r"sample 1 has a residual of nan after 1 iterations"):
+        residual.inverse(z, context)
+
+
+def test_gradient_of_the_inverse(residual: Residual, z: Tensor, context: Tensor) -> None:
+    """By z, context and every parameter, of x and of ladj, against central differences."""
+    inputs = [z.requires_grad_(), context.requires_grad_(), *residual.parameters()]
+
+    def value() -> Tensor:
+        x, ladj = residual.inverse(z, context)
+        return (x**3).sum() + (ladj * torch.tensor([1.0, -2.0])).sum()
+
+    gradients = torch.autograd.grad(value(), inputs)
+    for tensor, gradient in zip(inputs, gradients, strict=True):
+        direction = torch.randn_like(tensor)
+        ends = []
+        for step in (1e-5, -2e-5):
+            with torch.no_grad():
+                tensor.add_(step * direction)
+                ends.append(value().item())
+        with torch.no_grad():
+            tensor.add_(1e-5 * direction)
+        expected = (ends[0] - ends[1]) / 2e-5
+        assert (gradient * direction).sum().item() == pytest.approx(expected, rel=1e-6, abs=1e-8)
+
+
+def test_gradient_of_a_slow_inverse_is_as_accurate_as_stated() -> None:
+    block = times([-0.9, 0.0], [0.0, 0.9])
+    z = torch.tensor([[0.3, -2.0]], dtype=torch.float64)
+    jacobian = torch.autograd.functional.jacobian(lambda z: block.inverse(z)[0], z)
+    expected = torch.diag(torch.tensor([1 / 0.1, 1 / 1.9], dtype=torch.float64))
+    torch.testing.assert_close(jacobian.reshape(2, 2), expected, rtol=1e-13, atol=1e-13)
+
+
+def test_second_derivative_of_the_inverse_raises(residual: Residual, context: Tensor) -> None:
+    z = torch.zeros(2, 4, dtype=torch.float64, requires_grad=True)
+    x, _ = residual.inverse(z, context)
+    gradient = torch.autograd.grad((x**2).sum(), z, create_graph=True)[0]
+    with pytest.raises(RuntimeError, match="once_differentiable"):
+        gradient.sum().backward()
+
+
+def test_autocast_does_not_matter(randomise: Callable[..., nn.Module]) -> None:
+    """Rounding to bfloat16 would cost two digits of ladj, and the inverse."""
+    block = randomise(Residual(LipschitzNetwork(2, 3, 6, (3, 4)), ExactLogDet()))
+    x, context = torch.randn(2, 2, 3, 4), torch.randn(2, 3, 3, 4)
+    for direction in (block.forward, block.inverse):
+        expected = direction(x, context)
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            result = direction(x, context.bfloat16().float())
+            assert all(output.dtype == torch.float32 for output in result)
+            result = direction(x, context)
+        for ours, theirs in zip(result, expected, strict=True):
+            assert torch.equal(ours, theirs)
+
+
+def test_training_step_reaches_every_parameter(randomise: Callable[..., nn.Module]) -> None:
+    generator = torch.Generator().manual_seed(0)
+    network = LipschitzNetwork(8, 3, 8, (16, 16))
+    block = randomise(Residual(network, RussianRoulette(2, 0.5, 1, generator))).train()
+    z, ladj = block(torch.randn(2, 8, 16, 16), torch.randn(2, 3, 16, 16))
+    (z.square().sum() / 2 - ladj.sum()).backward()
+    for name, parameter in block.named_parameters():
+        assert parameter.grad is not None, name
+        assert parameter.grad.isfinite().all(), name
+        assert parameter.grad.abs().max() > 0, name
+
+
+@pytest.mark.peers
+def test_block_is_that_of_normflows(randomise: Callable[..., nn.Module]) -> None:
+    peers = pytest.importorskip("normflows.flows.residual")
+    block = randomise(Residual(LipschitzDenseNetwork(2, 0, 6), ExactLogDet()), 3.0).double()
+    theirs = peers.iResBlock(block.network, brute_force=True).double()
+    x = torch.randn(5, 2, dtype=torch.float64)
+    z, ladj = block(x)
+    their_z, their_ladj = theirs(x.clone(), 0)
+    torch.testing.assert_close(z, their_z, rtol=1e-12, atol=1e-12)
+    torch.testing.assert_close(ladj, -their_ladj.flatten(), rtol=1e-12, atol=1e-12)
+    back, ladj = block.inverse(z)
+    their_back, their_ladj = theirs.inverse(z.detach(), 0)
+    # theirs stops at a squared step of 1e-5, and adds the forward direction's ladj
+    torch.testing.assert_close(back, their_back, rtol=0, atol=2e-2)
+    torch.testing.assert_close(ladj, -their_ladj.flatten(), rtol=0, atol=2e-2)

@@ -1,0 +1,158 @@
+"""The splines and elementwise maps beside nflows, normflows and zuko, with the same parameters."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from colorflow.flows import (
+    Additive,
+    Affine,
+    ChannelPartition,
+    Coupling,
+    ElementwiseTransform,
+    LinearSpline,
+    QuadraticSpline,
+    RationalQuadraticSpline,
+    soft_clamp,
+)
+
+pytestmark = pytest.mark.peers
+
+BINS, LIMIT, COUNT = 6, 3.0, 500
+MIN_BIN = MIN_SLOPE = 0.01
+
+
+def draw(*shape: int, seed: int = 0) -> Tensor:
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+
+
+def compare(
+    ours: tuple[Tensor, Tensor], theirs: tuple[Tensor, Tensor], tolerance: float = 1e-10
+) -> None:
+    for left, right in zip(ours, theirs, strict=True):
+        torch.testing.assert_close(left, right, rtol=0, atol=tolerance)
+
+
+def sizes(raw: Tensor) -> Tensor:
+    """Shares of the box: at least a hundredth each, the rest by softmax."""
+    return MIN_BIN + (1 - MIN_BIN * raw.shape[-1]) * torch.softmax(raw, -1)
+
+
+@pytest.mark.parametrize("inverse", [False, True])
+def test_linear_spline_is_that_of_nflows(inverse: bool) -> None:
+    """nflows has no least height; its inverse has knots in float32 and widens the last bin."""
+    peer = pytest.importorskip("nflows.transforms.splines.linear")
+    spline, value, raw = LinearSpline(BINS, LIMIT), 2 * draw(COUNT), draw(COUNT, BINS, seed=1)
+    last = LIMIT - 2 * LIMIT * sizes(raw)[:, -1]
+    value = torch.where((value > last) & inverse, last - 1e-3, value)
+    ours = (spline.inverse if inverse else spline.forward)(value, raw)
+    theirs = peer.unconstrained_linear_spline(value, sizes(raw).log(), inverse, tail_bound=LIMIT)
+    compare(ours, theirs, 1e-6 if inverse else 1e-10)
+
+
+@pytest.mark.parametrize("inverse", [False, True])
+def test_quadratic_spline_is_that_of_nflows(inverse: bool) -> None:
+    """nflows gets the slopes at the edges too: its own do not become 1, as its comment has it."""
+    peer = pytest.importorskip("nflows.transforms.splines.quadratic")
+    spline, value = QuadraticSpline(BINS, LIMIT), LIMIT * torch.tanh(draw(COUNT))
+    raw = draw(COUNT, spline.size, seed=1)
+    ours = (spline.inverse if inverse else spline.forward)(value, raw)
+    widths, inner = sizes(raw[:, :BINS]), raw[:, BINS:].exp()
+    shares = (widths[:, 1:] + widths[:, :-1]) / 2
+    edge = (inner * shares).sum(-1, keepdim=True) / shares.sum(-1, keepdim=True)
+    heights = torch.cat([edge, inner, edge], -1)
+    heights = torch.log(torch.expm1(heights - 1e-3))  # nflows takes softplus and adds 1e-3
+    assert heights.isfinite().all()
+    box = (-LIMIT, LIMIT, -LIMIT, LIMIT)
+    theirs = peer.quadratic_spline(value, raw[:, :BINS], heights, inverse, *box, MIN_BIN, MIN_SLOPE)
+    compare(ours, theirs)
+
+
+@pytest.mark.parametrize("inverse", [False, True])
+@pytest.mark.parametrize(
+    "module", ["nflows.transforms.splines.rational_quadratic", "normflows.utils.splines"]
+)
+def test_rational_quadratic_spline_is_that_of_nflows_and_normflows(
+    module: str, inverse: bool
+) -> None:
+    peer = pytest.importorskip(module)
+    spline, value = RationalQuadraticSpline(BINS, LIMIT), 2 * draw(COUNT)
+    raw = draw(COUNT, spline.size, seed=1)
+    ours = (spline.inverse if inverse else spline.forward)(value, raw)
+    widths, heights, slopes = raw.split([BINS, BINS, BINS - 1], -1)
+    theirs = peer.unconstrained_rational_quadratic_spline(
+        value,
+        widths,
+        heights,
+        slopes + math.log(math.expm1(1 - MIN_SLOPE)),
+        inverse=inverse,
+        tail_bound=LIMIT,
+        min_bin_width=MIN_BIN,
+        min_bin_height=MIN_BIN,
+        min_derivative=MIN_SLOPE,
+    )
+    compare(ours, theirs)
+
+
+def test_rational_quadratic_spline_is_that_of_zuko() -> None:
+    peer = pytest.importorskip("zuko.transforms")
+    spline, x = RationalQuadraticSpline(BINS, LIMIT), 2 * draw(COUNT)
+    raw = draw(COUNT, spline.size, seed=1)
+    widths, heights, slopes = raw.split([BINS, BINS, BINS - 1], -1)
+    theirs = peer.MonotonicRQSTransform(widths, heights, slopes, bound=LIMIT)
+    theirs.horizontal = F.pad(LIMIT * (2 * sizes(widths).cumsum(-1) - 1), (1, 0), value=-LIMIT)
+    theirs.vertical = F.pad(LIMIT * (2 * sizes(heights).cumsum(-1) - 1), (1, 0), value=-LIMIT)
+    slopes = MIN_SLOPE + F.softplus(slopes + math.log(math.expm1(1 - MIN_SLOPE)))
+    theirs.derivatives = F.pad(slopes, (1, 1), value=1.0)
+    z, ladj = spline.forward(x, raw)
+    compare((z, ladj), theirs.call_and_ladj(x))
+    compare((spline.inverse(z, raw)[0], ladj), (theirs.inv(z), theirs.call_and_ladj(x)[1]))
+
+
+def test_affine_is_that_of_zuko() -> None:
+    """zuko's map goes from noise to data, with x / (1 + |x / c|) where we take the arc tangent."""
+    peer = pytest.importorskip("zuko.transforms")
+    affine, z, raw = Affine(0.7), draw(COUNT), 2 * draw(COUNT, 2, seed=1)
+    x, ladj = affine.inverse(z, raw)
+    log_scale = 1.4 / math.pi * torch.atan(raw[:, 1] * math.pi / 1.4)
+    scale = log_scale / (1 - (log_scale / math.log(1e-3)).abs())
+    theirs = peer.MonotonicAffineTransform(raw[:, 0], scale)
+    compare((x, ladj), theirs.call_and_ladj(z))
+    compare(affine.forward(x, raw), (theirs.inv(x), -ladj))
+
+
+class Linear(torch.nn.Module):
+    """A linear network over channels; shift and, where there are two numbers, log-scale below 0."""
+
+    def __init__(self, size: int) -> None:
+        super().__init__()
+        self.weight = draw(2, size, 2, seed=1)
+
+    def forward(self, kept: Tensor, context: Tensor | None = None) -> Tensor:
+        raw = torch.einsum("osc,bchw->boshw", self.weight, kept)
+        return torch.cat([raw[:, :, :1], -0.1 - raw[:, :, 1:].abs()], 2).flatten(1, 2)
+
+
+class ForNflows(Linear):
+    """The same, as nflows reads it: shifts, then what its scale, sigmoid(raw + 2) + 1e-3, needs."""
+
+    def forward(self, kept: Tensor, context: Tensor | None = None) -> Tensor:
+        shift, *rest = super().forward(kept).unflatten(1, (2, -1)).unbind(2)
+        scales = [torch.exp(soft_clamp(log_scale, 0.7)) for log_scale in rest]
+        return torch.cat([shift, *[torch.logit(scale - 1e-3) - 2 for scale in scales]], 1)
+
+
+@pytest.mark.parametrize("transform", [Additive(), Affine(0.7)], ids=["additive", "affine"])
+def test_couplings_are_those_of_nflows(transform: ElementwiseTransform) -> None:
+    peer = pytest.importorskip("nflows.transforms.coupling")
+    ours = Coupling(ChannelPartition(4, keep_first=True), Linear(transform.size), transform)
+    kinds = {1: peer.AdditiveCouplingTransform, 2: peer.AffineCouplingTransform}
+    theirs = kinds[transform.size]([0, 0, 1, 1], lambda *sizes: ForNflows(transform.size))
+    x = draw(3, 4, 2, 3)
+    compare(ours.inverse(x), theirs.forward(x))  # nflows adds the shift
+    compare(ours(x), theirs.inverse(x))

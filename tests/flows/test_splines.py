@@ -1,0 +1,301 @@
+"""The splines against their definitions, at their edges and at extreme parameters."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from scipy.interpolate import make_interp_spline
+from torch import Tensor
+
+from colorflow.flows import (
+    ElementwiseTransform,
+    LinearSpline,
+    QuadraticSpline,
+    RationalQuadraticSpline,
+)
+
+BINS, LIMIT = 5, 3.0
+PARAMETERS = [2 * math.sin(1 + 3 * k) for k in range(3 * BINS - 1)]
+SPLINES = {
+    "linear": LinearSpline(BINS, LIMIT),
+    "quadratic": QuadraticSpline(BINS, LIMIT),
+    "rational-quadratic": RationalQuadraticSpline(BINS, LIMIT),
+}
+
+# From nflows 0.14, `unconstrained_rational_quadratic_spline` in float64, with tail_bound 3, the
+# three minima 0.01, and log(e^0.99 - 1) added to the last four parameters, which nflows leaves to
+# its caller: x, z, log dz/dx.
+NFLOWS_FORWARD = [
+    (-3.50, -3.500000000000, 0.000000000000),
+    (-2.90, -2.916057369141, -0.349288006813),
+    (-2.20, -2.676755754392, -1.735658323045),
+    (-1.50, -2.582017852876, -2.142320604884),
+    (-0.75, -2.472834772217, -1.527230305117),
+    (-0.10, -0.676908434764, 0.312631165865),
+    (0.40, -0.229544572946, -0.520967902867),
+    (1.10, 0.069958813387, -1.097254520619),
+    (1.90, 1.252529540882, 0.743920746986),
+    (2.60, 2.509203716933, 0.370875631815),
+    (2.99, 2.989942386957, 0.011455420734),
+    (3.00, 3.000000000000, 0.000000000000),
+    (4.00, 4.000000000000, 0.000000000000),
+]
+# The same with inverse=True: z, x, log dx/dz.
+NFLOWS_INVERSE = [
+    (-3.50, -3.500000000000, 0.000000000000),
+    (-2.90, -2.876374876511, 0.422950610950),
+    (-2.20, -0.340095540977, -2.054279862923),
+    (-1.50, -0.287437790038, -2.758048253301),
+    (-0.75, -0.150547049806, -0.425078339793),
+    (-0.10, 0.651849187229, 0.802012791440),
+    (0.40, 1.687466381433, -1.456300186047),
+    (1.10, 1.829080803702, -0.921467436400),
+    (1.90, 2.228808673365, -0.601327102379),
+    (2.60, 2.664203120879, -0.321513387146),
+    (2.99, 2.990056958674, -0.011390564855),
+    (3.00, 3.000000000000, 0.000000000000),
+    (4.00, 4.000000000000, 0.000000000000),
+]
+
+
+@pytest.fixture(params=SPLINES)
+def spline(request: pytest.FixtureRequest) -> ElementwiseTransform:
+    return SPLINES[request.param]
+
+
+@pytest.fixture
+def rational() -> RationalQuadraticSpline:
+    return RationalQuadraticSpline(BINS, LIMIT)
+
+
+def parameters(count: int, size: int = 3 * BINS - 1) -> Tensor:
+    """The same curve for each of `count` numbers."""
+    return torch.tensor(PARAMETERS[:size], dtype=torch.float64).expand(count, -1)
+
+
+def random_curves(size: int, count: int, scale: float, dtype: torch.dtype) -> Tensor:
+    generator = torch.Generator().manual_seed(0)
+    return scale * torch.randn(count, size, generator=generator, dtype=dtype)
+
+
+def knots_of(raw: list[float]) -> np.ndarray:
+    """Knots on [-LIMIT, LIMIT]: at least a hundredth of the box each, the rest by softmax."""
+    shares = np.exp(raw) / np.exp(raw).sum()
+    sizes = 2 * LIMIT * (0.01 + (1 - 0.01 * len(raw)) * shares)
+    return np.concatenate([[0], np.cumsum(sizes)]) - LIMIT
+
+
+def test_linear_spline_is_interpolation_between_its_knots() -> None:
+    x = np.linspace(-LIMIT, LIMIT, 1000)[1:-1]
+    across, up = np.linspace(-LIMIT, LIMIT, BINS + 1), knots_of(PARAMETERS[:BINS])
+    spline, curve = SPLINES["linear"], parameters(len(x), BINS)
+    z, ladj = spline.forward(torch.tensor(x), curve)
+    np.testing.assert_allclose(z, np.interp(x, across, up), rtol=0, atol=1e-13)
+    slopes = (np.diff(up) / np.diff(across))[np.searchsorted(across, x, side="right") - 1]
+    np.testing.assert_allclose(ladj, np.log(slopes), rtol=0, atol=1e-13)
+    back, ladj = spline.inverse(torch.tensor(x), curve)
+    np.testing.assert_allclose(back, np.interp(x, up, across), rtol=0, atol=1e-13)
+    slopes = (np.diff(across) / np.diff(up))[np.searchsorted(up, x, side="right") - 1]
+    np.testing.assert_allclose(ladj, np.log(slopes), rtol=0, atol=1e-13)
+
+
+def test_quadratic_spline_is_the_integral_of_its_slope() -> None:
+    """scipy integrates the line through the slopes, whose inner ones fill the box's area."""
+    x = np.linspace(-LIMIT, LIMIT, 1000)[1:-1]
+    knots = knots_of(PARAMETERS[:BINS])
+    slopes = np.pad(np.exp(PARAMETERS[BINS : 2 * BINS - 1]), 1)
+    ends = np.zeros(BINS + 1)
+    ends[[0, -1]] = 1
+    area = 2 * LIMIT - np.trapezoid(ends, knots)
+    slopes = ends + 0.99 * area / np.trapezoid(slopes, knots) * slopes
+    slopes[1:-1] += 0.01
+    density = make_interp_spline(knots, slopes, k=1)
+    integral = density.antiderivative()
+    z, ladj = SPLINES["quadratic"].forward(torch.tensor(x), parameters(len(x), 2 * BINS - 1))
+    np.testing.assert_allclose(z, integral(x) - LIMIT, rtol=0, atol=1e-12)
+    np.testing.assert_allclose(ladj, np.log(density(x)), rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("direction", "golden"), [("forward", NFLOWS_FORWARD), ("inverse", NFLOWS_INVERSE)]
+)
+def test_rational_quadratic_spline_agrees_with_nflows(
+    rational: RationalQuadraticSpline, direction: str, golden: list[tuple[float, float, float]]
+) -> None:
+    value, expected, expected_ladj = torch.tensor(golden, dtype=torch.float64).unbind(1)
+    result, ladj = getattr(rational, direction)(value, parameters(len(value)))
+    torch.testing.assert_close(result, expected, rtol=0, atol=2e-12)
+    torch.testing.assert_close(ladj, expected_ladj, rtol=0, atol=2e-12)
+
+
+def test_parameters_of_zero_are_the_identity(spline: ElementwiseTransform) -> None:
+    x = torch.linspace(-4, 4, 101, dtype=torch.float64)
+    for direction in (spline.forward, spline.inverse):
+        result, ladj = direction(x, torch.zeros(101, spline.size, dtype=torch.float64))
+        torch.testing.assert_close(result, x, rtol=0, atol=1e-14)
+        torch.testing.assert_close(ladj, torch.zeros_like(x), rtol=0, atol=1e-14)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("direction", ["forward", "inverse"])
+def test_identity_outside_the_box(
+    spline: ElementwiseTransform, direction: str, dtype: torch.dtype
+) -> None:
+    value = torch.tensor([-1e30, -50, -LIMIT, LIMIT, 3.001, 1e30], dtype=dtype)
+    curve = parameters(len(value), spline.size).to(dtype, copy=True).requires_grad_()
+    result, ladj = getattr(spline, direction)(value.requires_grad_(), curve)
+    assert torch.equal(result, value)
+    assert torch.equal(ladj, torch.zeros_like(value))
+    by_value, by_curve = torch.autograd.grad(result.sum() + ladj.sum(), [value, curve])
+    assert torch.equal(by_value, torch.ones_like(value))
+    assert torch.equal(by_curve, torch.zeros_like(curve))
+
+
+@pytest.mark.parametrize("direction", ["forward", "inverse"])
+@pytest.mark.parametrize("name", SPLINES)
+def test_value_and_slope_meet_at_the_edges_of_the_box(name: str, direction: str) -> None:
+    spline = SPLINES[name]
+    edges = torch.tensor([-LIMIT + 1e-9, LIMIT - 1e-9], dtype=torch.float64)
+    result, ladj = getattr(spline, direction)(edges, parameters(2, spline.size))
+    torch.testing.assert_close(result, edges, rtol=0, atol=1e-7)
+    if name != "linear":  # which has a kink there
+        torch.testing.assert_close(ladj, torch.zeros(2, dtype=torch.float64), rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", SPLINES)
+def test_value_and_slope_between_bins(name: str) -> None:
+    """At a knot both directions use the bin on its right; beside it, the curve is continuous."""
+    spline, raw = SPLINES[name], PARAMETERS[:BINS]
+    knots = torch.tensor(knots_of([0] * BINS if name == "linear" else raw)[1:-1])
+    curve = parameters(len(knots), spline.size)
+    (z_below, ladj_below), (z, ladj), (z_above, ladj_above) = (
+        spline.forward(x, curve) for x in (knots - 1e-9, knots, knots + 1e-9)
+    )
+    torch.testing.assert_close(z_below, z, rtol=0, atol=1e-7)
+    torch.testing.assert_close(z_above, z, rtol=0, atol=1e-7)
+    if name != "linear":
+        torch.testing.assert_close(ladj_above, ladj_below, rtol=0, atol=1e-6)
+    for dtype in (torch.float32, torch.float64):
+        starts = spline._bin(curve.to(dtype), knots.to(dtype) + 1e-3, of_x=True)  # right of knots
+        z, ladj = spline.forward(starts[0], curve.to(dtype))
+        back, back_ladj = spline.inverse(z, curve.to(dtype))
+        assert torch.equal(z, starts[2])
+        assert torch.equal(back, starts[0])
+        torch.testing.assert_close(back_ladj, -ladj, rtol=0, atol=1e-6)
+        torch.testing.assert_close(ladj.double(), ladj_above, rtol=0, atol=1e-5)
+
+
+def test_slopes_at_the_knots_are_parameters_of_the_rational_quadratic_spline(
+    rational: RationalQuadraticSpline,
+) -> None:
+    knots = torch.tensor(knots_of(PARAMETERS[:BINS])[1:-1])
+    _, ladj = rational.forward(knots + 1e-9, parameters(len(knots)))
+    slopes = 0.01 + torch.log1p(math.expm1(0.99) * parameters(1)[0, 2 * BINS :].exp())
+    torch.testing.assert_close(ladj, slopes.log(), rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("scale", [10.0, 1e3, 1e5])
+def test_extreme_parameters_stay_finite_and_in_the_box(
+    spline: ElementwiseTransform, scale: float, dtype: torch.dtype
+) -> None:
+    curves = random_curves(spline.size, 4000, scale, dtype).requires_grad_()
+    value = torch.linspace(-LIMIT, LIMIT, 4000, dtype=dtype).requires_grad_()
+    for direction in (spline.forward, spline.inverse):
+        result, ladj = direction(value, curves)
+        assert result.abs().max() <= LIMIT * (1 + 1e-6)
+        assert ladj.isfinite().all()
+        for gradient in torch.autograd.grad(result.sum() + ladj.sum(), [value, curves]):
+            assert gradient.isfinite().all()
+
+
+@pytest.mark.parametrize(
+    ("name", "least", "most"), [("linear", 0.01 * BINS, BINS), ("quadratic", 0.01, 100)]
+)
+def test_slope_keeps_its_bounds(name: str, least: float, most: float) -> None:
+    spline = SPLINES[name]
+    curves = random_curves(spline.size, 20000, 1e4, torch.float64)
+    x = torch.linspace(-LIMIT, LIMIT, 20000, dtype=torch.float64)[1:-1]
+    _, ladj = spline.forward(x, curves[1:-1])
+    assert math.log(least) - 1e-9 <= ladj.min() < math.log(least) + 0.1  # and nearly reaches it
+    assert 0.5 * math.log(most) < ladj.max() <= math.log(most)
+
+
+@pytest.mark.parametrize("scale", [1.0, 10.0, 1e3])
+def test_monotone(spline: ElementwiseTransform, scale: float) -> None:
+    x = torch.linspace(-LIMIT, LIMIT, 2001, dtype=torch.float64)
+    for curve in random_curves(spline.size, 5, scale, torch.float64):
+        z, _ = spline.forward(x, curve.expand(len(x), -1))
+        assert (z.diff() > -1e-12).all()
+
+
+def check_finite(spline: ElementwiseTransform, z: Tensor, curves: Tensor) -> tuple[Tensor, Tensor]:
+    """The inverse, which must be finite with finite gradients."""
+    z, curves = z.clone().requires_grad_(), curves.clone().requires_grad_()
+    back, ladj = spline.inverse(z, curves)
+    assert back.isfinite().all()
+    assert ladj.isfinite().all()
+    for gradient in torch.autograd.grad(back.sum() + ladj.sum(), [z, curves]):
+        assert gradient.isfinite().all()
+    return back.detach(), ladj.detach()
+
+
+def test_rational_discriminant_below_zero_by_rounding(rational: RationalQuadraticSpline) -> None:
+    """In float32 the inverse's discriminant cancels below zero for a few curves in a thousand.
+
+    Its square root is not a number; the number that comes out must still be one that the same
+    curve in float64 takes to z.
+    """
+    curves = random_curves(rational.size, 20000, 1e3, torch.float32)
+    x = torch.linspace(-LIMIT, LIMIT, len(curves))
+    z, _ = rational.forward(x, curves)
+    below = _discriminant(rational, z, curves) < 0
+    assert below.sum() > 10  # the case occurs
+    back, _ = check_finite(rational, z, curves)
+    again, _ = rational.forward(back[below].double(), curves[below].double())
+    torch.testing.assert_close(again, z[below].double(), rtol=0, atol=1e-3)
+
+
+def _discriminant(spline: RationalQuadraticSpline, z: Tensor, curves: Tensor) -> Tensor:
+    """b^2 - 4ac of Durkan et al. 2019, equations 6 to 8, in the dtype of z."""
+    _, width, bottom, height, slope0, slope1 = spline._bin(curves, z, of_x=False)
+    ratio, rise = height / width, z - bottom
+    bend = slope0 + slope1 - 2 * ratio
+    a = height * (ratio - slope0) + rise * bend
+    b = height * slope0 - rise * bend
+    return b * b + 4 * a * ratio * rise
+
+
+def test_quadratic_discriminant_below_zero_by_rounding() -> None:
+    """In float32, where the slope falls from nearly 100 to 0.01 within the narrowest bin."""
+    spline = QuadraticSpline(BINS, LIMIT)
+    steep = torch.tensor([0, 0, 0, 8.0, 0, -20, 0, -20, -20])
+    curves = steep + random_curves(spline.size, 4000, 1.0, torch.float32)
+    x = -LIMIT + torch.cumsum(spline._knots(curves[:, :BINS])[0], -1)[:, 2] - 1e-6
+    z, _ = spline.forward(x, curves)
+    _, width, bottom, slope0, slope1 = spline._bin(curves, z, of_x=False)
+    below = slope0 * slope0 + 2 * (slope1 - slope0) * (z - bottom) / width < 0
+    assert below.sum() > 10  # the case occurs
+    back, ladj = check_finite(spline, z, curves)
+    expected, _ = spline.inverse(z.double(), curves.double())
+    torch.testing.assert_close(back.double(), expected, rtol=0, atol=3e-4)
+    assert (ladj[below] <= -math.log(0.01) + 1e-5).all()
+
+
+def test_float32_round_trip_at_moderate_parameters(spline: ElementwiseTransform) -> None:
+    curves = random_curves(spline.size, 20000, 1.0, torch.float32)
+    x = torch.linspace(-LIMIT, LIMIT, len(curves))
+    z, ladj = spline.forward(x, curves)
+    back, back_ladj = spline.inverse(z, curves)
+    torch.testing.assert_close(back, x, rtol=0, atol=5e-4)
+    torch.testing.assert_close(back_ladj, -ladj, rtol=0, atol=5e-4)
+
+
+@pytest.mark.parametrize("kind", [LinearSpline, QuadraticSpline, RationalQuadraticSpline])
+@pytest.mark.parametrize(("bins", "limit"), [(1, 3.0), (100, 3.0), (5, 0.0), (5, -1.0)])
+def test_refuses(kind: type, bins: int, limit: float) -> None:
+    with pytest.raises(ValueError, match="bins"):
+        kind(bins, limit)
