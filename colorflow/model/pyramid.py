@@ -20,35 +20,14 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from colorflow.flows import (
-    Affine,
-    AffineSpline,
-    AttentionNetwork,
-    Bijection,
-    BoundedRange,
-    ChannelPartition,
-    ChannelPermutation,
-    Composition,
-    ContextTransform,
-    ConvolutionNetwork,
-    Coupling,
-    Haar,
-    MaskPartition,
-    Partition,
-    Standardize,
-    checkerboard,
-)
+from colorflow.flows import BoundedRange, Haar, Standardize
 from colorflow.model.condition import Condition
 from colorflow.model.config import FINEST_GRID, LevelConfig, PyramidConfig
 from colorflow.model.context import LevelContext
+from colorflow.zoo.pyramid import level_flow
 
 MEAN_CHANNELS = 2
 DETAIL_CHANNELS = 6
-MAX_LOG_SCALE = 3.0
-"""Bound of the context's log-scale, relative to the std of all photos."""
-COUPLING_LOG_SCALE = 0.7
-COUPLING_SHIFT = 3.0
-SPLINE_LIMIT = 6.0
 
 
 class Level(nn.Module):
@@ -65,12 +44,16 @@ class Level(nn.Module):
         self.grid = config.grid
         self.channels = MEAN_CHANNELS if first else DETAIL_CHANNELS
         self.context = LevelContext(config, coarse=not first, extra_planes=extra_planes)
-        couplings = [
-            coupling for index in range(config.couplings) for coupling in self._step(config, index)
-        ]
-        own = ConvolutionNetwork(0, config.width, config.width, 2 * self.channels, config.dropout)
-        centre = ContextTransform(self.channels, own, Affine(MAX_LOG_SCALE))
-        self.flow = Composition([Standardize(self.channels), centre, *couplings])
+        self.flow = level_flow(
+            self.channels,
+            config.grid,
+            config.width,
+            width=config.width,
+            couplings=config.couplings,
+            bins=config.bins,
+            attention=config.attention,
+            dropout=config.dropout,
+        )
 
     def fit(self, x: Tensor, condition: Condition) -> None:
         """Takes fixed statistics from a sample of the training data."""
@@ -100,30 +83,6 @@ class Level(nn.Module):
         """Undoes `encode`."""
         x, ladj = self.flow.inverse(latent, self.context.of_sample(photo, coarse))
         return x, ladj
-
-    def _step(self, config: LevelConfig, index: int) -> list[Bijection]:
-        """One coupling, with the permutation that precedes it."""
-        transform = AffineSpline(config.bins, SPLINE_LIMIT, COUPLING_LOG_SCALE, COUPLING_SHIFT)
-        partition: Partition
-        bijections: list[Bijection] = []
-        if config.attention and index % 4 >= 2:
-            keep = checkerboard(self.channels, self.grid, self.grid, keep_even=index % 2 == 0)
-            partition = MaskPartition(keep)
-        else:
-            if index % 4 == 2 or (index % 4 == 0 and index > 0):
-                bijections.append(ChannelPermutation(_mixing_order(self.channels)))
-            partition = ChannelPartition(self.channels, keep_first=index % 2 == 0)
-        out = partition.moved_channels * transform.size
-        network = (
-            AttentionNetwork(
-                partition.kept_channels, config.width, config.width, out, dropout=config.dropout
-            )
-            if config.attention
-            else ConvolutionNetwork(
-                partition.kept_channels, config.width, config.width, out, config.dropout
-            )
-        )
-        return [*bijections, Coupling(partition, network, transform)]
 
 
 class ChromaPyramid(nn.Module):
@@ -270,9 +229,3 @@ def _log_normal(latent: Tensor) -> Tensor:
     """log density of a standard normal, (B,)."""
     dimensions = latent[0].numel()
     return -0.5 * (latent**2).flatten(1).sum(1) - 0.5 * dimensions * math.log(2 * math.pi)
-
-
-def _mixing_order(channels: int) -> list[int]:
-    """An order that exchanges half of each half: the next couplings see other pairs."""
-    half = channels // 2
-    return list(range(0, channels, 2)) + list(range(1, channels, 2)) if half > 1 else [1, 0]

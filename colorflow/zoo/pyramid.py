@@ -1,0 +1,256 @@
+"""Ours: a Haar pyramid whose every level is a conditional spline flow of its own.
+
+`level_flow` is the flow of one level, in the shipped model as well; `pyramid` joins several into
+one bijection. Reference: Ardizzone et al. 2019 (cINN); Yu et al. 2020 (Wavelet Flow).
+
+Dimensions: B samples, C channels, H the finest grid, g a level's grid, W width.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from colorflow.flows import (
+    ActNorm,
+    Affine,
+    AffineSpline,
+    AttentionLayer,
+    AttentionNetwork,
+    Bijection,
+    ChannelPartition,
+    ChannelPermutation,
+    Composition,
+    ContextTransform,
+    ConvolutionNetwork,
+    Coupling,
+    Flatten,
+    Haar,
+    MaskPartition,
+    Partition,
+    Split,
+    Standardize,
+    WithContext,
+    checkerboard,
+)
+from colorflow.flows.networks import from_tokens, to_tokens
+from colorflow.zoo.scales import Shape
+
+COARSEST_GRID = 4
+ATTENTION_GRIDS = (2, 8)
+"""Smallest and largest grid on which every cell looks at every other."""
+MAX_LOG_SCALE = 3.0
+"""Bound of the context's log-scale, relative to the std of all photos."""
+COUPLING_LOG_SCALE = 0.7
+COUPLING_SHIFT = 3.0
+SPLINE_LIMIT = 6.0
+
+_Network = Callable[[int, int], nn.Module]
+"""Makes a coupling's network, given its kept channels and its parameters a cell."""
+
+
+def pyramid(
+    shape: Shape,
+    context_channels: int,
+    *,
+    width: int = 64,
+    couplings: int = 6,
+    bins: int = 8,
+    dropout: float = 0.0,
+) -> Bijection:
+    """Means on a 4x4 grid and the details of each doubling, conditioned on the coarser means.
+
+    Published, with the shipped weights: a grid of 64x64, five levels, each with a context network
+    of its own over frozen features, `width` 96, 96, 96, 64, 32 and `couplings` 8, 8, 6, 4, 4 from
+    coarse to fine, a bounded range of ab before them. Here all levels share one context and one
+    width, and the first batch, in ActNorm, stands in for the statistics of the training data.
+
+    Published bits/dim: 2.85 for the shipped weights, ab at 64x64.
+    Here: see docs/zoo.md.
+
+    Args:
+        shape: (C, H, H) of a sample, C even. H is halved down to 4, or as often as it is even.
+        context_channels: of the context, (B, context_channels, H, H).
+        width: channels of contexts and networks, a multiple of 4.
+        couplings: of each level.
+        bins: pieces of each spline.
+        dropout: share of units dropped in training.
+
+    Returns:
+        Bijection from (B, C, H, H) to (B, C * H * H).
+
+    Raises:
+        ValueError: if the grid is not square.
+
+    Reference: this project; conditioning on the coarser means as in Yu et al. 2020, "Wavelet
+    Flow".
+    """
+    channels, side, _ = shape
+    if shape[1] != shape[2]:
+        raise ValueError(f"shape: expected a square grid, got {shape}")
+    grid = side
+    while grid > COARSEST_GRID and grid % 2 == 0:
+        grid //= 2
+
+    def level(level_channels: int) -> Composition:
+        flow = level_flow(
+            level_channels, grid, width,
+            width=width, couplings=couplings, bins=bins, attention=_attends(grid), dropout=dropout,
+        )  # fmt: skip
+        return Composition([ActNorm(level_channels), flow])
+
+    context = _PhotoContext(context_channels, side, grid, width, dropout)
+    flow: Bijection = Composition(
+        [WithContext(context, level(channels)), Flatten((channels, grid, grid))]
+    )
+    while grid < side:
+        details = _DetailContext(channels, context_channels, side, grid, width, dropout)
+        split = Split((4 * channels, grid, grid), channels, flow, level(3 * channels), details)
+        flow = Composition([Haar(), split])
+        grid *= 2
+    return flow
+
+
+def level_flow(
+    channels: int,
+    grid: int,
+    context_channels: int,
+    *,
+    width: int,
+    couplings: int,
+    bins: int,
+    attention: bool,
+    dropout: float,
+) -> Composition:
+    """The flow of one level: standardised, centred by the context, then spline couplings.
+
+    Args:
+        channels: C of (B, C, grid, grid), even.
+        grid: side of the level's grid.
+        context_channels: of the level's context, (B, context_channels, grid, grid).
+        width: channels of the networks.
+        couplings: how many; each moves half of the numbers.
+        bins: pieces of each spline.
+        attention: attention networks, and checkerboards every other pair; or else convolutions.
+        dropout: share of units dropped in training.
+    """
+
+    def network(kept: int, out: int) -> nn.Module:
+        if attention:
+            return AttentionNetwork(kept, context_channels, width, out, dropout=dropout)
+        return ConvolutionNetwork(kept, context_channels, width, out, dropout)
+
+    transform = AffineSpline(bins, SPLINE_LIMIT, COUPLING_LOG_SCALE, COUPLING_SHIFT)
+    steps = [
+        bijection
+        for index in range(couplings)
+        for bijection in _step(index, channels, grid if attention else None, transform, network)
+    ]
+    own = ConvolutionNetwork(0, context_channels, width, 2 * channels, dropout)
+    centre = ContextTransform(channels, own, Affine(MAX_LOG_SCALE))
+    return Composition([Standardize(channels), centre, *steps])
+
+
+def _step(
+    index: int, channels: int, board: int | None, transform: AffineSpline, network: _Network
+) -> list[Bijection]:
+    """One coupling, with the permutation that precedes it; `board` is a checkerboard's side."""
+    partition: Partition
+    bijections: list[Bijection] = []
+    if board is not None and index % 4 >= 2:
+        keep = checkerboard(channels, board, board, keep_even=index % 2 == 0)
+        partition = MaskPartition(keep)
+    else:
+        if index % 4 == 2 or (index % 4 == 0 and index > 0):
+            bijections.append(ChannelPermutation(_mixing_order(channels)))
+        partition = ChannelPartition(channels, keep_first=index % 2 == 0)
+    out = partition.moved_channels * transform.size
+    return [*bijections, Coupling(partition, network(partition.kept_channels, out), transform)]
+
+
+def _mixing_order(channels: int) -> list[int]:
+    """An order that exchanges half of each half: the next couplings see other pairs."""
+    half = channels // 2
+    return list(range(0, channels, 2)) + list(range(1, channels, 2)) if half > 1 else [1, 0]
+
+
+def _attends(grid: int) -> bool:
+    smallest, largest = ATTENTION_GRIDS
+    return smallest <= grid <= largest
+
+
+class _PhotoContext(nn.Module):
+    """The shared context on one level's grid: pooled to twice the grid, squeezed, mixed.
+
+    Args:
+        context_channels: of the shared context.
+        side: of the shared context's grid.
+        grid: of the level.
+        width: channels of the result.
+        dropout: in the mixing layer, in training.
+    """
+
+    def __init__(
+        self, context_channels: int, side: int, grid: int, width: int, dropout: float
+    ) -> None:
+        super().__init__()
+        self.grid, self.factor = grid, min(2, side // grid)
+        self.fine = nn.Conv2d(context_channels, width, 1)
+        self.squeeze = nn.Conv2d(self.factor**2 * width, width, 1)
+        self.position = nn.Parameter(0.02 * torch.randn(width, grid, grid))
+        self.mix = _Mix(width, dropout, attention=_attends(grid))
+
+    def forward(self, context: Tensor) -> Tensor:
+        """(B, context_channels, H, H) -> (B, width, g, g)."""
+        mixed: Tensor = self.mix(self.on_grid(context))
+        return mixed
+
+    def on_grid(self, context: Tensor) -> Tensor:
+        """The same without the mixing."""
+        pooled = F.adaptive_avg_pool2d(context, self.factor * self.grid)
+        fine = F.pixel_unshuffle(F.gelu(self.fine(pooled)), self.factor)
+        result: Tensor = self.squeeze(fine) + self.position
+        return result
+
+
+class _DetailContext(nn.Module):
+    """The context of details: the shared one on their grid, and the coarser means.
+
+    Args:
+        channels: of the means.
+        others: as of `_PhotoContext`.
+    """
+
+    def __init__(
+        self, channels: int, context_channels: int, side: int, grid: int, width: int, dropout: float
+    ) -> None:
+        super().__init__()
+        self.photo = _PhotoContext(context_channels, side, grid, width, dropout)
+        self.from_means = nn.Conv2d(channels, width, 3, padding=1)
+
+    def forward(self, means: Tensor, context: Tensor) -> Tensor:
+        """means (B, C, g, g), context (B, context_channels, H, H) -> (B, width, g, g)."""
+        h = self.photo.on_grid(context) + self.from_means(means)
+        mixed: Tensor = self.photo.mix(h)
+        return mixed
+
+
+class _Mix(nn.Module):
+    """One attention layer over all cells, or x + a small convolutional network of x."""
+
+    def __init__(self, width: int, dropout: float, *, attention: bool) -> None:
+        super().__init__()
+        self.attention = AttentionLayer(width, dropout) if attention else None
+        self.convolution = (
+            None if attention else ConvolutionNetwork(0, width, width, width, dropout)
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self.attention is not None:
+            return from_tokens(self.attention(to_tokens(x)), x)
+        assert self.convolution is not None
+        result: Tensor = x + self.convolution(None, x)
+        return result

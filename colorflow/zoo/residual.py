@@ -1,0 +1,130 @@
+"""i-ResNet and Residual Flow: contracting residual blocks, volume by a random series."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from itertools import count
+
+import torch
+from torch import nn
+
+from colorflow.flows import (
+    ActNorm,
+    Bijection,
+    Composition,
+    Contraction,
+    ExactLogDet,
+    Flatten,
+    LipschitzDenseNetwork,
+    LipschitzNetwork,
+    LogDetEstimator,
+    Residual,
+    RussianRoulette,
+    Squeeze,
+    WithContext,
+)
+from colorflow.zoo.scales import Shape
+
+CONTINUING = 0.85
+"""Chance of each further term, above the square of the coefficient: the variance is finite."""
+TERMS_IN_TRAINING = 2
+TERMS_IN_EVALUATION = 20
+EXACT_UP_TO = 128
+"""Numbers of a sample whose log-determinant is computed exactly in evaluation."""
+
+
+def residual(
+    shape: Shape,
+    context_channels: int,
+    *,
+    scales: int = 2,
+    depth: int = 4,
+    width: int = 128,
+    coefficient: float = 0.9,
+) -> Bijection:
+    """Residual blocks and ActNorm on each of several squeezed grids, nothing leaves early.
+
+    Published: CIFAR-10 with 3 grids (the first not squeezed), `depth` 16, `width` 512,
+    `coefficient` 0.98 and 4 dense blocks at the end. In training the log-determinant is a series
+    of random length, which is unbiased; in evaluation one with more certain terms, as published,
+    or, for small samples, exact.
+
+    Published bits/dim: i-ResNet CIFAR-10 3.45; Residual Flow CIFAR-10 3.28, ImageNet 32x32 4.01,
+    ImageNet 64x64 3.76.
+    Here: see docs/zoo.md.
+
+    Args:
+        shape: (C, H, W) of a sample.
+        context_channels: of the context (B, context_channels, H, W).
+        scales: how often it is squeezed, where the grid allows.
+        depth: blocks after each squeeze. A single cell has all its blocks in one go, dense ones.
+        width: hidden channels.
+        coefficient: bound of each block's Lipschitz constant.
+
+    Returns:
+        Bijection from (B, C, H, W) to (B, C * H * W).
+
+    Reference: Behrmann et al. 2019, "Invertible residual networks"; Chen et al. 2019, "Residual
+    flows for invertible generative modeling".
+    """
+    seeds = count()
+    if shape[1] * shape[2] == 1:
+        networks = [
+            LipschitzDenseNetwork(shape[0], context_channels, width, coefficient)
+            for _ in range(scales * depth)
+        ]
+        blocks = _blocks(shape[0], shape[0], networks, seeds)
+        return Composition([Flatten(shape), WithContext(nn.Flatten(), Composition(blocks))])
+
+    def scale(shape: Shape, left: int) -> Bijection:
+        if left == 0 or shape[1] % 2 or shape[2] % 2:
+            return Flatten(shape)
+        coarse = (4 * shape[0], shape[1] // 2, shape[2] // 2)
+        networks = [
+            LipschitzNetwork(coarse[0], context_channels, width, coarse[1:], coefficient)
+            for _ in range(depth)
+        ]
+        blocks = _blocks(coarse[0], math.prod(coarse), networks, seeds)
+        rest = Composition([*blocks, scale(coarse, left - 1)])
+        coarser = nn.Conv2d(context_channels, context_channels, 2, stride=2)
+        return Composition([Squeeze(), WithContext(coarser, rest)])
+
+    return scale(shape, scales)
+
+
+def _blocks(
+    channels: int, numbers: int, networks: Sequence[Contraction], seeds: Iterator[int]
+) -> list[Bijection]:
+    """Residual blocks with ActNorm before, between and after them."""
+    bijections: list[Bijection] = [ActNorm(channels)]
+    for network in networks:
+        block = _RouletteResidual(network, numbers, next(seeds))
+        bijections += [block, ActNorm(channels)]
+    return bijections
+
+
+class _RouletteResidual(Residual):
+    """A residual block whose estimator follows `train` and `eval`.
+
+    Args:
+        network: g.
+        numbers: of a sample.
+        seed: of the estimators' probes.
+    """
+
+    def __init__(self, network: Contraction, numbers: int, seed: int) -> None:
+        generator = torch.Generator().manual_seed(seed)
+        in_training = RussianRoulette(TERMS_IN_TRAINING, CONTINUING, 1, generator)
+        super().__init__(network, in_training)
+        self.in_training: LogDetEstimator = in_training
+        self.in_evaluation: LogDetEstimator = (
+            ExactLogDet()
+            if numbers <= EXACT_UP_TO
+            else RussianRoulette(TERMS_IN_EVALUATION, CONTINUING, 1, generator)
+        )
+
+    def train(self, mode: bool = True) -> _RouletteResidual:
+        super().train(mode)
+        self.estimator = self.in_training if mode else self.in_evaluation
+        return self

@@ -1,0 +1,163 @@
+"""The multi-scale skeletons that the coupling architectures share.
+
+Every skeleton takes x (B, C, H, W) to flat latents (B, C * H * W). The context, given on the grid
+of x, goes to every coarser grid through a strided convolution of its own, so that each scale is
+conditioned. `scales` is a wish: a grid with an odd side is not squeezed, so a single cell (data in
+the plane) has one scale.
+
+Reference: Dinh et al. 2017 (RealNVP), section 3.6; Kingma & Dhariwal 2018 (Glow).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+import torch
+from torch import Tensor, nn
+
+from colorflow.flows import (
+    Affine,
+    Bijection,
+    ChannelPartition,
+    Composition,
+    ContextTransform,
+    ConvolutionNetwork,
+    Flatten,
+    MaskPartition,
+    Partition,
+    Split,
+    Squeeze,
+    WithContext,
+    checkerboard,
+)
+
+Shape = tuple[int, int, int]
+"""(C, H, W) of one sample."""
+
+Steps = Callable[[Shape], Iterable[Bijection]]
+"""The bijections of one scale, given the shape that they keep."""
+
+Parting = Callable[[Shape, int], Partition]
+"""The partition of the coupling of an index, given the shape."""
+
+COUPLING_LOG_SCALE = 1.0
+"""Bound of an affine coupling's log-scale: a product of a dozen stays invertible in float32."""
+
+PRIOR_LOG_SCALE = 3.0
+"""Bound of a learned prior's log-scale."""
+
+
+def squeezed_scales(
+    shape: Shape, context_channels: int, *, scales: int, width: int, steps: Steps
+) -> Bijection:
+    """Squeeze, steps, half of the channels leaves: the skeleton of Glow and of the spline flow.
+
+    What leaves has a Gaussian prior that is learned, given what goes on and the context; what is
+    left at the end has one given the context.
+
+    Args:
+        shape: (C, H, W) of a sample.
+        context_channels: of the context.
+        scales: how often it is squeezed, where the grid allows.
+        width: hidden channels of the priors.
+        steps: the bijections after each squeeze.
+    """
+    if not _can_squeeze(shape):
+        prior = learned_prior(shape[0], context_channels, width)
+        return Composition([*steps(shape), prior, Flatten(shape)])
+    coarse = _squeezed(shape)
+    last: Bijection
+    if scales == 1 or not _can_squeeze(coarse):
+        prior = learned_prior(coarse[0], context_channels, width)
+        last = Composition([prior, Flatten(coarse)])
+    else:
+        kept = _half(coarse)
+        rest = squeezed_scales(kept, context_channels, scales=scales - 1, width=width, steps=steps)
+        prior = learned_prior(kept[0], context_channels + kept[0], width)
+        last = Split(coarse, kept[0], rest, prior, JoinedContext())
+    return _after_squeeze(context_channels, [*steps(coarse), last])
+
+
+def masked_scales(
+    shape: Shape,
+    context_channels: int,
+    *,
+    scales: int,
+    masked: Steps,
+    channelwise: Steps,
+    split: bool,
+) -> Bijection:
+    """Masked steps, squeeze, channelwise steps: the skeleton of RealNVP and of Flow++.
+
+    Args:
+        shape: (C, H, W) of a sample.
+        context_channels: of the context.
+        scales: how many grids there are, where the sides allow.
+        masked: the bijections on each grid before its squeeze, and all those of the last grid.
+        channelwise: the bijections after each squeeze.
+        split: whether half of the channels leaves after those.
+    """
+    if scales == 1 or not _can_squeeze(shape):
+        return Composition([*masked(shape), Flatten(shape)])
+    coarse = _squeezed(shape)
+    rest = masked_scales(
+        _half(coarse) if split else coarse,
+        context_channels,
+        scales=scales - 1,
+        masked=masked,
+        channelwise=channelwise,
+        split=split,
+    )
+    last = Split(coarse, coarse[0] // 2, rest) if split else rest
+    after = _after_squeeze(context_channels, [*channelwise(coarse), last])
+    return Composition([*masked(shape), after])
+
+
+def masked_partition(shape: Shape, index: int) -> Partition:
+    """A checkerboard whose colour alternates with `index`; halves of the channels in one cell."""
+    if shape[1] * shape[2] == 1:
+        return channel_partition(shape, index)
+    return MaskPartition(checkerboard(*shape, keep_even=index % 2 == 0))
+
+
+def channel_partition(shape: Shape, index: int) -> Partition:
+    """Halves of the channels that alternate with `index`."""
+    return ChannelPartition(shape[0], keep_first=index % 2 == 0)
+
+
+def learned_prior(channels: int, context_channels: int, width: int) -> Bijection:
+    """N(mean(context), std(context)) made N(0, 1).
+
+    Args:
+        channels: C of (B, C, H, W).
+        context_channels: of the context that it sees.
+        width: hidden channels.
+    """
+    network = ConvolutionNetwork(0, context_channels, width, 2 * channels)
+    return ContextTransform(channels, network, Affine(PRIOR_LOG_SCALE))
+
+
+class JoinedContext(nn.Module):
+    """The context of a part that leaves: what goes on, beside the context of the scale."""
+
+    def forward(self, kept: Tensor, context: Tensor) -> Tensor:
+        """kept (B, K, H, W), context (B, C, H, W) -> (B, K + C, H, W)."""
+        return torch.cat([kept.to(context.dtype), context], 1)
+
+
+def _after_squeeze(context_channels: int, bijections: Iterable[Bijection]) -> Bijection:
+    """Squeeze, and then bijections whose context is on the coarser grid as well."""
+    coarser = nn.Conv2d(context_channels, context_channels, 2, stride=2)
+    return Composition([Squeeze(), WithContext(coarser, Composition(bijections))])
+
+
+def _can_squeeze(shape: Shape) -> bool:
+    return shape[1] % 2 == 0 and shape[2] % 2 == 0
+
+
+def _squeezed(shape: Shape) -> Shape:
+    return 4 * shape[0], shape[1] // 2, shape[2] // 2
+
+
+def _half(shape: Shape) -> Shape:
+    return shape[0] // 2, shape[1], shape[2]

@@ -1,0 +1,228 @@
+"""What every architecture of the registry must do; a new one is added there and gets all tests.
+
+Dimensions: B samples, n = C * H * W numbers a sample.
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Callable
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from colorflow.flows import ActNorm, Bijection, Flow, Inverse
+from colorflow.zoo import ARCHITECTURES, Architecture
+
+BATCH = 3
+CONTEXT_CHANNELS = 3
+GAIN = 0.1
+"""Of the random parameters: deep stacks of random matrices soon cannot be inverted in any dtype."""
+FLOAT32_GAIN = 0.05
+AB_STD = 15.0
+"""CIELAB units that one unit of x stands for: x is ab, standardised."""
+CELL, SMALL = (2, 1, 1), (2, 4, 4)
+NAMES = {
+    *("nice", "realnvp", "glow", "flow++", "nsf", "maf", "iaf", "naf", "residual", "tarflow"),
+    *("planar", "radial", "cinn2019", "pyramid"),
+}
+
+SLOW_INVERSE = ("maf", "iaf", "naf")
+"""Number by number, in one direction."""
+
+Shape = tuple[int, int, int]
+
+
+@pytest.fixture(params=ARCHITECTURES)
+def architecture(request: pytest.FixtureRequest) -> Architecture:
+    return ARCHITECTURES[request.param]
+
+
+@pytest.fixture(
+    params=[CELL, SMALL, pytest.param((2, 8, 8), marks=pytest.mark.slow)],
+    ids=lambda shape: "x".join(map(str, shape)),
+)
+def shape(request: pytest.FixtureRequest, architecture: Architecture) -> Shape:
+    if not architecture.images and request.param != CELL:
+        pytest.skip("for data in the plane")
+    return request.param
+
+
+@pytest.fixture
+def bijection(
+    architecture: Architecture, shape: Shape, randomise: Callable[..., Bijection]
+) -> Bijection:
+    return randomise(architecture.build(shape, CONTEXT_CHANNELS), GAIN).double()
+
+
+@pytest.fixture
+def x(shape: Shape) -> Tensor:
+    return normal(BATCH, *shape, seed=1)
+
+
+@pytest.fixture
+def context(shape: Shape) -> Tensor:
+    return normal(BATCH, CONTEXT_CHANNELS, *shape[1:], seed=2)
+
+
+def normal(*shape: int, seed: int, dtype: torch.dtype = torch.float64) -> Tensor:
+    generator = torch.Generator().manual_seed(seed)
+    return torch.randn(*shape, generator=generator, dtype=torch.float64).to(dtype)
+
+
+def same(left: Tensor, right: Tensor, tolerance: float) -> None:
+    torch.testing.assert_close(left, right, rtol=tolerance, atol=tolerance)
+
+
+def largest_image_shape(architecture: Architecture) -> Shape:
+    """The one of the comparison, or data in the plane."""
+    return (2, 16, 16) if architecture.images else CELL
+
+
+def test_registry_is_complete() -> None:
+    assert set(ARCHITECTURES) == NAMES
+    shown = [architecture.name for architecture in ARCHITECTURES.values()]
+    assert len(set(shown)) == len(shown)
+
+
+def test_both_directions_undo_each_other(
+    bijection: Bijection, shape: Shape, x: Tensor, context: Tensor
+) -> None:
+    z, ladj = bijection(x, context)
+    assert z.shape == (BATCH, math.prod(shape))
+    back, back_ladj = bijection.inverse(z, context)
+    same(back, x, 1e-8)
+    assert ladj.shape == (BATCH,)
+    same(back_ladj, -ladj, 1e-7)
+    other = normal(*z.shape, seed=3)
+    same(bijection(bijection.inverse(other, context)[0], context)[0], other, 1e-7)
+
+
+def test_ladj_is_that_of_the_jacobian(bijection: Bijection, x: Tensor, context: Tensor) -> None:
+    _, ladj = bijection(x, context)
+    row = slice(1, 2)
+    matrix = torch.autograd.functional.jacobian(
+        lambda v: bijection(v, context[row])[0], x[row], vectorize=True
+    )
+    n = x[0].numel()
+    same(ladj[1].detach(), torch.linalg.slogdet(matrix.reshape(n, n)).logabsdet, 1e-8)
+
+
+def test_every_latent_depends_on_the_context(
+    bijection: Bijection, x: Tensor, context: Tensor
+) -> None:
+    """On every scale and in every part that leaves, for each sample."""
+    change = (bijection(x, context + 1)[0] - bijection(x, context)[0]).abs()
+    assert (change > 1e-6).all()
+
+
+def test_every_parameter_gets_a_gradient(bijection: Bijection, x: Tensor, context: Tensor) -> None:
+    flow = Flow(bijection, (x[0].numel(),))
+    (-flow.log_prob(x, context)).mean().backward()
+    for name, parameter in bijection.named_parameters():
+        assert parameter.grad is not None, name
+        assert parameter.grad.isfinite().all(), name
+        assert parameter.grad.abs().amax() > 1e-9, name
+
+
+@pytest.mark.parametrize("direction", ["forward", "inverse"])
+def test_samples_are_independent(
+    bijection: Bijection, x: Tensor, context: Tensor, direction: str
+) -> None:
+    value = x if direction == "forward" else bijection(x, context)[0].detach()
+    function = getattr(bijection, direction)
+    result, ladj = function(value, context)
+    changed, other_context = 0.3 - 0.5 * value, 1 - 2 * context
+    changed[1], other_context[1] = value[1], context[1]
+    other_result, other_ladj = function(changed, other_context)
+    same(other_result[1], result[1], 1e-9)
+    same(other_ladj[1], ladj[1], 1e-8)
+
+
+@pytest.mark.parametrize(
+    "architecture",
+    [
+        pytest.param(name, marks=pytest.mark.slow if name in SLOW_INVERSE else ())
+        for name in ARCHITECTURES
+    ],
+    indirect=True,
+)
+def test_float32_round_trip(
+    architecture: Architecture,
+    randomise: Callable[..., Bijection],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """At the size of the comparison, with every parameter moved."""
+    shape = largest_image_shape(architecture)
+    bijection = randomise(architecture.build(shape, CONTEXT_CHANNELS), FLOAT32_GAIN)
+    x = normal(2, *shape, seed=1, dtype=torch.float32)
+    context = normal(2, CONTEXT_CHANNELS, *shape[1:], seed=2, dtype=torch.float32)
+    with torch.no_grad():
+        back, _ = bijection.inverse(bijection(x, context)[0], context)
+    error = AB_STD * (back - x).abs().amax().item()
+    with capsys.disabled():
+        print(f"\n{architecture.name}: float32 round trip {error:.1e} ab units", end=" ")
+    assert error <= 1e-3
+
+
+def test_ladj_stays_wide_under_autocast(
+    architecture: Architecture, randomise: Callable[..., Bijection]
+) -> None:
+    shape = SMALL if architecture.images else CELL
+    bijection = randomise(architecture.build(shape, CONTEXT_CHANNELS), FLOAT32_GAIN)
+    x = normal(BATCH, *shape, seed=1, dtype=torch.float32)
+    context = normal(BATCH, CONTEXT_CHANNELS, *shape[1:], seed=2, dtype=torch.float32)
+    _, ladj = bijection(x, context)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        z, ladj_autocast = bijection(x, context)
+    assert z.dtype == ladj_autocast.dtype == torch.float32
+    # The networks' rounding alone: 8 bits of each parameter, not of the sum.
+    same(ladj_autocast, ladj, 0.1)
+
+
+def test_loss_falls(architecture: Architecture) -> None:
+    """A few steps of plain training on numbers that the context half determines."""
+    shape = SMALL if architecture.images else CELL
+    flow = Flow(architecture.build(shape, CONTEXT_CHANNELS), (math.prod(shape),))
+    context = normal(16, CONTEXT_CHANNELS, *shape[1:], seed=2, dtype=torch.float32)
+    noise = normal(16, *shape, seed=1, dtype=torch.float32)
+    x = torch.tanh(context[:, :2]) + 0.3 * noise
+    optimiser = torch.optim.Adam(flow.parameters(), lr=1e-3)
+    losses = []
+    for _ in range(6):
+        loss = -flow.log_prob(x, context).mean()
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        losses.append(loss.item())
+    assert all(map(math.isfinite, losses))
+    assert losses[-1] < losses[0] - 0.05
+
+
+def test_first_batch_of_training_initialises(architecture: Architecture) -> None:
+    shape = SMALL if architecture.images else CELL
+    bijection = architecture.build(shape, CONTEXT_CHANNELS)
+    layers = act_norms(bijection)
+    if not layers:
+        pytest.skip("no ActNorm sees data first")
+    x = 3 + 5 * normal(64, *shape, seed=1, dtype=torch.float32)
+    context = normal(64, CONTEXT_CHANNELS, *shape[1:], seed=2, dtype=torch.float32)
+    with torch.no_grad():
+        bijection.eval()(x, context)
+        assert not any(layer.initialised for layer in layers)
+        z, _ = bijection.train()(x, context)
+        assert all(layer.initialised for layer in layers)
+        assert abs(z.mean().item()) < 0.1
+        assert abs(z.std().item() - 1) < 0.1
+        frozen = copy.deepcopy(bijection.state_dict())
+        bijection(-x, context)
+    assert all(torch.equal(frozen[name], value) for name, value in bijection.state_dict().items())
+
+
+def act_norms(module: nn.Module) -> list[ActNorm]:
+    """Those that see data first; in an `Inverse`, draws are what they see first."""
+    parts = list(module.modules())
+    inverted = {id(p) for part in parts if isinstance(part, Inverse) for p in part.modules()}
+    return [part for part in parts if isinstance(part, ActNorm) and id(part) not in inverted]

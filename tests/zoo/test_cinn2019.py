@@ -1,0 +1,173 @@
+"""The cINN's published shape: parameters, stages and couplings, counted by hand and by FrEIA."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from itertools import pairwise
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from colorflow.flows import (
+    Affine,
+    Bijection,
+    ChannelPermutation,
+    Composition,
+    Coupling,
+    Haar,
+    Inverse,
+    Linear,
+    Split,
+    Squeeze,
+)
+from colorflow.zoo import cinn2019
+
+FEATURES = 256
+
+
+@pytest.fixture(scope="module")
+def published() -> Bijection:
+    return cinn2019()
+
+
+def convolution(kernel: int, *channels: int) -> int:
+    """Parameters of a chain of convolutions with biases."""
+    return sum(kernel**2 * before * after + after for before, after in pairwise(channels))
+
+
+def published_parameters() -> int:
+    """As the research code lays its networks out; a normalisation has two numbers a channel."""
+    strided = [128, 128, 256]
+    total = convolution(3, FEATURES, 128, 256, 256, 512) + 2 * 512  # condition of the dense part
+    stages = [(4, 2, 32, 64), (6, 8, 64, 128), (6, 16, 128, 256), (6, 32, 256, 256)]
+    for k, (blocks, channels, width, mixing) in enumerate(stages):
+        condition = convolution(3, FEATURES, *strided[:k], width) + 2 * width
+        halves = 2 * convolution(3, channels // 2 + width, width, width, channels)
+        total += blocks * (condition + halves)
+        total += 2 * 2 * convolution(1, 2 * channels, mixing, mixing, 4 * channels)
+    return total + 8 * 2 * convolution(1, 256 + 512, 512, 512, 512, 512)
+
+
+def test_parameters_are_the_published_ones(published: Bijection) -> None:
+    count = sum(parameter.numel() for parameter in published.parameters())
+    assert count == published_parameters() == 56_713_680
+
+
+def couplings(module: nn.Module) -> list[Coupling]:
+    return [part for part in module.modules() if isinstance(part, Coupling)]
+
+
+def test_stages_are_the_published_ones(published: Bijection) -> None:
+    """Channels that each half-coupling moves, per stage: conditioned ones, then mixing ones."""
+    by_moved: dict[tuple[int, bool], int] = {}
+    for coupling in couplings(published):
+        key = coupling.partition.moved_channels, coupling.network.conditional
+        by_moved[key] = by_moved.get(key, 0) + 1
+    assert by_moved == {
+        **{(1, True): 8, (4, True): 12, (8, True): 12, (16, True): 12, (256, True): 16},
+        **{(4, False): 4, (16, False): 4, (32, False): 4, (64, False): 4},
+    }
+    splits = [part for part in published.modules() if isinstance(part, Split)]
+    assert [(part.kept_shape, part.dropped_shape) for part in splits] == [
+        ((16, 16, 16), (16, 16, 16)),
+        ((32, 8, 8), (32, 8, 8)),
+        ((32, 4, 4), (96, 4, 4)),
+    ]
+    kinds = [type(part) for part in published.modules() if isinstance(part, Squeeze | Haar)]
+    assert kinds == [Squeeze, Squeeze, Squeeze, Haar]
+    assert sum(isinstance(part, ChannelPermutation) for part in published.modules()) == 8
+
+
+def test_every_log_scale_is_clamped_as_published(published: Bijection) -> None:
+    for coupling in couplings(published):
+        assert isinstance(coupling.transform, Affine)
+        assert coupling.transform.max_log_scale == 1.5
+        assert math.isinf(coupling.transform.max_shift)
+
+
+def test_rotations_are_fixed_and_orthogonal() -> None:
+    bijection = cinn2019((2, 8, 8), 3, dense_width=8)
+    rotations = [part for part in bijection.modules() if isinstance(part, Linear)]
+    assert len(rotations) == 4 + 2
+    for linear in rotations:
+        channels = linear.structure.channels
+        matrix = linear(torch.eye(channels).reshape(channels, channels, 1, 1))[0].flatten(1)
+        torch.testing.assert_close(matrix @ matrix.T, torch.eye(channels), rtol=0, atol=1e-5)
+        assert (matrix - torch.eye(channels)).abs().max() > 0.05
+        assert not list(linear.parameters())
+
+
+@pytest.mark.parametrize(
+    ("shape", "stages", "dense"), [((2, 1, 1), 0, 2), ((2, 8, 8), 1, 32), ((2, 16, 16), 2, 128)]
+)
+def test_small_grids_have_the_first_stages(
+    shape: tuple[int, int, int], stages: int, dense: int
+) -> None:
+    bijection = cinn2019(shape, 3, dense_width=8)
+    assert sum(isinstance(part, Squeeze | Haar) for part in bijection.modules()) == stages
+    permutation = next(part for part in bijection.modules() if isinstance(part, ChannelPermutation))
+    assert len(permutation.order) == dense
+    x = torch.randn(2, *shape)
+    z, _ = bijection(x, torch.randn(2, 3, *shape[1:]))
+    assert z.shape == (2, math.prod(shape))
+
+
+def test_too_few_stages_are_refused() -> None:
+    with pytest.raises(ValueError, match="couplings, widths, condition_widths: expected 2 stages"):
+        cinn2019((2, 16, 16), 3, couplings=(4,))
+
+
+@pytest.mark.peers
+def test_a_coupling_is_freias_block_in_the_published_direction(
+    randomise: Callable[..., Bijection],
+) -> None:
+    """The same networks in FrEIA's `GLOWCouplingBlock`, the published code's coupling."""
+    modules = pytest.importorskip("FrEIA.modules")
+    dense = cinn2019((8, 1, 1), 5, dense=1, dense_width=16, dense_condition_widths=(6,))
+    randomise(dense).double()
+    conditioned = dense.bijections[1]
+    condition_network = conditioned.network
+    pair = conditioned.bijection.bijections[1]
+    assert isinstance(pair, Inverse)
+    second, first = pair.bijection.bijections
+
+    class Subnet(nn.Module):
+        """One of our networks, with FrEIA's layout of inputs and outputs."""
+
+        def __init__(self, network: nn.Module) -> None:
+            super().__init__()
+            self.network = network
+
+        def forward(self, x: Tensor) -> Tensor:
+            raw = self.network(x[:, :4], x[:, 4:])
+            return torch.cat([raw[:, 1::2], raw[:, 0::2]], 1)  # log-scales, then shifts
+
+    remaining = iter([second.network, first.network])
+    block = modules.GLOWCouplingBlock(
+        [(8, 1, 1)],
+        [(6, 1, 1)],
+        subnet_constructor=lambda dims_in, dims_out: Subnet(next(remaining)),
+        clamp=1.5,
+        clamp_activation=lambda u: 2 / math.pi * torch.atan(u * math.pi / 2 / 1.5),
+    ).double()
+    x = torch.randn(3, 8, 1, 1, dtype=torch.float64)
+    condition = condition_network(torch.randn(3, 5, 1, 1, dtype=torch.float64))
+    for direction, reverse in ((pair.forward, False), (pair.inverse, True)):
+        (expected,), expected_ladj = block([x], [condition], rev=reverse)
+        result, ladj = direction(x, condition)
+        torch.testing.assert_close(result, expected, rtol=1e-12, atol=1e-12)
+        torch.testing.assert_close(ladj, expected_ladj, rtol=1e-12, atol=1e-12)
+
+
+def test_the_two_halves_share_one_condition(randomise: Callable[..., Bijection]) -> None:
+    """A conditioned coupling has one conditioning network, on the grid of its stage."""
+    bijection = randomise(cinn2019((2, 16, 16), 3, dense_width=8))
+    assert isinstance(bijection, Composition)
+    seen: list[tuple[int, ...]] = []
+    for part in bijection.modules():
+        if isinstance(part, nn.GroupNorm):
+            part.register_forward_hook(lambda module, given, out: seen.append(tuple(out.shape)))
+    bijection(torch.randn(2, 2, 16, 16), torch.randn(2, 3, 16, 16))
+    assert seen == [(2, 32, 16, 16)] * 4 + [(2, 64, 8, 8)] * 6 + [(2, 512, 1, 1)]

@@ -1,0 +1,94 @@
+"""Flow++'s variational dequantization, with exact probabilities of tiny images from scipy."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import pytest
+import torch
+from scipy.stats import multivariate_normal
+from torch import Tensor, nn
+from torch.distributions import MultivariateNormal
+
+from colorflow.flows import Dequantization, UniformDequantization
+from colorflow.zoo import flow_plus_plus_dequantization
+
+LEVELS = 2
+SHAPE = (1, 1, 2)
+MEAN = (0.3, 0.2)
+COVARIANCE = ((0.04, 0.02), (0.02, 0.04))
+"""Of the density of u: narrow and correlated within the cells, with its mode in that of (0, 0)."""
+DRAWS = 4000
+
+
+@pytest.fixture
+def images() -> Tensor:
+    """All of them."""
+    values = torch.arange(LEVELS, dtype=torch.float64)
+    return torch.cartesian_prod(values, values).reshape(-1, *SHAPE)
+
+
+def exact(image: Tensor) -> float:
+    """log P: the density's mass in the cell of the image."""
+    lower = (image.flatten() / LEVELS).numpy()
+    mass = multivariate_normal.cdf(lower + 1 / LEVELS, MEAN, COVARIANCE, lower_limit=lower)
+    return math.log(mass)
+
+
+def terms(dequantization: Dequantization, images: Tensor, seed: int) -> Tensor:
+    """log p(u) + bound of one draw for every image."""
+    generator = torch.Generator().manual_seed(seed)
+    context = torch.ones_like(images)
+    u, bound = dequantization(images, context, generator=generator)
+    dtype = torch.float64
+    density = MultivariateNormal(torch.tensor(MEAN, dtype=dtype), torch.tensor(COVARIANCE).double())
+    return density.log_prob(u.flatten(1)) + bound
+
+
+def trained(images: Tensor, steps: int) -> Dequantization:
+    dequantization = flow_plus_plus_dequantization(SHAPE, 1, levels=LEVELS, width=16).double()
+    optimiser = torch.optim.Adam(dequantization.parameters(), lr=2e-2)
+    for step in range(steps):
+        loss = -terms(dequantization, images.repeat(16, 1, 1, 1), seed=step).mean()
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+    return dequantization.eval()
+
+
+def test_weights_have_the_probability_as_their_mean(
+    images: Tensor, randomise: Callable[..., nn.Module]
+) -> None:
+    """E[p(u) exp(bound)] = P(x): true for no other log q than that of the noise."""
+    dequantization = flow_plus_plus_dequantization(SHAPE, 1, levels=LEVELS, width=8).double()
+    randomise(dequantization, 0.2)
+    with torch.no_grad():
+        draws = terms(dequantization, images[:1].expand(DRAWS, *SHAPE), seed=1)
+    ratio = (draws - exact(images[0])).exp()
+    error = ratio.std() / math.sqrt(DRAWS)
+    assert error < 0.03
+    assert abs(ratio.mean() - 1) < 4 * error
+
+
+def test_training_closes_the_gap_that_uniform_noise_leaves(images: Tensor) -> None:
+    log_prob = sum(map(exact, images)) / len(images)
+    gaps = []
+    for dequantization in (UniformDequantization(LEVELS), trained(images, steps=40)):
+        with torch.no_grad():
+            draws = terms(dequantization, images.repeat(DRAWS // len(images), 1, 1, 1), seed=2)
+        error = draws.std().item() / math.sqrt(len(draws))
+        gaps.append(log_prob - draws.mean().item())
+        assert gaps[-1] > -4 * error  # a bound from below
+    assert gaps[0] > 0.1
+    assert gaps[1] < 0.25 * gaps[0]
+
+
+def test_noise_sees_the_context(images: Tensor, randomise: Callable[..., nn.Module]) -> None:
+    dequantization = flow_plus_plus_dequantization(SHAPE, 1, levels=LEVELS, width=8).double()
+    randomise(dequantization)
+    drawn = [
+        dequantization(images, context, generator=torch.Generator().manual_seed(0))[0]
+        for context in (torch.zeros_like(images), torch.ones_like(images))
+    ]
+    assert (drawn[0] != drawn[1]).all()

@@ -1,0 +1,150 @@
+"""MAF and IAF are two complementary nets; NAF moves elements in the same orders."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import pytest
+import torch
+from torch import Tensor
+
+from colorflow.flows import Autoregressive, Bijection, Flow, distillation_loss
+from colorflow.flows.masked_networks import AutoregressiveNetwork
+from colorflow.zoo import iaf, maf, naf
+
+CONTEXT_CHANNELS = 3
+SHAPES = [(2, 1, 1), (2, 2, 4)]
+
+
+def normal(*shape: int, seed: int) -> Tensor:
+    generator = torch.Generator().manual_seed(seed)
+    return torch.randn(*shape, generator=generator, dtype=torch.float64)
+
+
+def networks(bijection: Bijection) -> list[AutoregressiveNetwork]:
+    return [part.network for part in bijection.modules() if isinstance(part, Autoregressive)]
+
+
+def with_same_parameters(teacher: Bijection, student: Bijection) -> Bijection:
+    values = teacher.state_dict().values()
+    names = student.state_dict().keys()
+    student.load_state_dict(dict(zip(names, values, strict=True)), strict=True)
+    return student.double().eval()
+
+
+@pytest.fixture(params=SHAPES, ids=["cell", "grid"])
+def shape(request: pytest.FixtureRequest) -> tuple[int, int, int]:
+    return request.param
+
+
+@pytest.fixture
+def pair(
+    shape: tuple[int, int, int], randomise: Callable[..., Bijection]
+) -> tuple[Bijection, Bijection]:
+    masked = randomise(maf(shape, CONTEXT_CHANNELS, depth=3, width=16), 0.35).double()
+    return masked, with_same_parameters(masked, iaf(shape, CONTEXT_CHANNELS, depth=3, width=16))
+
+
+def test_each_is_the_other_with_its_directions_exchanged(
+    shape: tuple[int, int, int], pair: tuple[Bijection, Bijection]
+) -> None:
+    masked, inverse = pair
+    x, context = normal(4, *shape, seed=1), normal(4, CONTEXT_CHANNELS, *shape[1:], seed=2)
+    z, ladj = masked(x, context)
+    drawn, drawn_ladj = inverse.inverse(x.flatten(1), context)
+    assert (z - x.flatten(1)).abs().min() > 1e-4
+    torch.testing.assert_close(drawn.flatten(1), z, rtol=0, atol=1e-12)
+    torch.testing.assert_close(drawn_ladj, ladj, rtol=0, atol=1e-12)
+    back, back_ladj = masked.inverse(z, context)
+    scored, scored_ladj = inverse(z.reshape(x.shape), context)
+    torch.testing.assert_close(scored, back.flatten(1), rtol=0, atol=1e-12)
+    torch.testing.assert_close(scored_ladj, back_ladj, rtol=0, atol=1e-12)
+
+
+def test_densities_exchange_as_well(
+    shape: tuple[int, int, int], pair: tuple[Bijection, Bijection]
+) -> None:
+    """q(f(z)) of the inverse net is N(z) / |df/dz|, where f is what the masked one makes of z."""
+    masked, inverse = pair
+    z, context = normal(4, *shape, seed=3), normal(4, CONTEXT_CHANNELS, *shape[1:], seed=4)
+    x, ladj = masked(z, context)
+    density = Flow(inverse, (math.prod(shape),)).log_prob(x.reshape(z.shape), context)
+    gaussian = torch.distributions.Normal(0.0, 1.0).log_prob(z).flatten(1).sum(1)
+    torch.testing.assert_close(density, gaussian - ladj, rtol=0, atol=1e-10)
+
+
+def test_only_the_slow_directions_go_element_by_element(
+    shape: tuple[int, int, int], pair: tuple[Bijection, Bijection]
+) -> None:
+    calls = 0
+
+    def count(*ignored: object) -> None:
+        nonlocal calls
+        calls += 1
+
+    x, context = normal(1, *shape, seed=1), normal(1, CONTEXT_CHANNELS, *shape[1:], seed=2)
+    found = []
+    for bijection in pair:
+        for network in networks(bijection):
+            network.register_forward_hook(count)
+        for direction, value in ((bijection, x), (bijection.inverse, x.flatten(1))):
+            calls = 0
+            direction(value, context)
+            found.append(calls)
+    fast, slow = 3, 3 * math.prod(shape)
+    assert found == [fast, slow, slow, fast]
+
+
+@pytest.mark.parametrize("build", [maf, iaf, naf])
+def test_orders_alternate(build: Callable[..., Bijection], shape: tuple[int, int, int]) -> None:
+    """Raster order, channels innermost, and its reverse, written down apart."""
+    channels, height, width = shape
+    order = [
+        (c * height + i) * width + j
+        for i in range(height)
+        for j in range(width)
+        for c in range(channels)
+    ]
+    found = [n.order.tolist() for n in networks(build(shape, CONTEXT_CHANNELS, depth=3, width=16))]
+    assert found == [order, order[::-1], order]
+
+
+def test_the_student_learns_from_its_teacher(randomise: Callable[..., Bijection]) -> None:
+    """A few steps of distillation; a student with the teacher's own density has no loss."""
+    shape = (2, 1, 1)
+    teacher = Flow(randomise(maf(shape, CONTEXT_CHANNELS, depth=2, width=16), 0.5), (2,))
+    student = Flow(iaf(shape, CONTEXT_CHANNELS, depth=2, width=16).eval(), (2,))
+    optimiser = torch.optim.Adam(student.parameters(), lr=1e-2)
+    losses = []
+    for step in range(30):
+        z = normal(256, 2, seed=step).float()
+        context = normal(256, CONTEXT_CHANNELS, 1, 1, seed=100 + step).float()
+        loss = distillation_loss(student, teacher, z, context).mean()
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        losses.append(loss.item())
+    assert losses[0] > 0.05
+    assert sum(losses[-5:]) / 5 < 0.5 * losses[0]
+    assert sum(losses[-5:]) / 5 > -0.02  # a divergence is not negative, but for the draws
+
+
+def test_naf_bends_each_element_where_maf_only_stretches(
+    randomise: Callable[..., Bijection],
+) -> None:
+    """Second derivative of the first element's map, which sees the context alone."""
+    x = torch.zeros(1, 2, 1, 1, dtype=torch.float64)
+    context = normal(1, CONTEXT_CHANNELS, 1, 1, seed=2)
+
+    def bend(bijection: Bijection) -> float:
+        def first(value: Tensor) -> Tensor:
+            moved = x.clone()
+            moved[0, 0, 0, 0] = value
+            return bijection(moved, context)[0][0, 0]
+
+        value = torch.tensor(0.3, dtype=torch.float64)
+        return torch.autograd.functional.hessian(first, value).abs().item()
+
+    assert bend(randomise(maf((2, 1, 1), CONTEXT_CHANNELS, depth=1), 0.35).double()) < 1e-12
+    assert bend(randomise(naf((2, 1, 1), CONTEXT_CHANNELS, depth=1), 0.35).double()) > 1e-4
