@@ -22,6 +22,7 @@ LAYERS = (
     "zoo",
     "model",
     "training",
+    "comparison",
     "evaluation",
     "colorize",
     "batch",
@@ -34,6 +35,7 @@ LAYERS = (
 NEVER = {
     "flows": {"photo", "color"},
     "zoo": {"photo", "color"},
+    "comparison": {"photo"},
     "batch": {"flows", "zoo", "model"},
     "ui": {"flows", "zoo", "model"},
     "cli": {"flows", "zoo", "model"},
@@ -223,7 +225,13 @@ def test_importing_the_package_loads_nothing_heavy() -> None:
     assert loaded_by("import colorflow", HEAVY) == []
 
 
-@pytest.mark.parametrize("command", [[], ["colorize"], ["app"], ["train"], ["export"]])
+@pytest.mark.parametrize(
+    "command",
+    [
+        [], ["colorize"], ["app"], ["train"], ["export"], ["evaluate"],
+        ["zoo"], ["zoo", "train"], ["zoo", "table"], ["zoo", "toys"],
+    ],
+)  # fmt: skip
 def test_help_loads_nothing_heavy(command: list[str]) -> None:
     code = f"""
 import runpy, sys

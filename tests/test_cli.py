@@ -18,7 +18,7 @@ from colorflow.cli import main
 from colorflow.errors import WeightsError
 from colorflow.photo import find_photos
 
-COMMANDS = ("colorize", "app", "train", "export")
+COMMANDS = ("colorize", "app", "train", "export", "evaluate", "zoo")
 
 
 @dataclass

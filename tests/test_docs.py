@@ -1,7 +1,9 @@
-"""What docs/flows.md refers to exists."""
+"""What docs/flows.md refers to exists, and the zoo's docstrings have the measured numbers."""
 
 from __future__ import annotations
 
+import functools
+import json
 import re
 from pathlib import Path
 
@@ -43,3 +45,30 @@ def test_every_bijection_is_on_the_page() -> None:
     }
     missing = {name for name in classes if f"`flows.{name}`" not in PAGE}
     assert missing == set()
+
+
+def documented(key: str) -> str:
+    """The docstring of an architecture's function."""
+    build = zoo.ARCHITECTURES[key].build
+    while isinstance(build, functools.partial):
+        build = build.func
+    assert build.__doc__
+    return " ".join(build.__doc__.split())
+
+
+def test_docstrings_have_the_numbers_of_the_table() -> None:
+    rows = json.loads((ROOT / "docs" / "zoo.json").read_text(encoding="utf-8"))
+    images = {key for key, value in zoo.ARCHITECTURES.items() if value.images}
+    assert {row["key"] for row in rows} == images
+    for row in rows:
+        expected = f"Here: {row['bits_per_dim_dev']:.2f} bits/dim on ab at 16x16"
+        assert expected in documented(row["key"]), row["key"]
+
+
+def test_docstrings_have_the_numbers_of_the_plane() -> None:
+    rows = json.loads((ROOT / "docs" / "zoo_toys.json").read_text(encoding="utf-8"))
+    assert {row["key"] for row in rows} == set(zoo.ARCHITECTURES)
+    for row in rows:
+        if not zoo.ARCHITECTURES[row["key"]].images:
+            expected = f"Here: {row['nats']['two moons']:.2f} nats on two moons"
+            assert expected in documented(row["key"]), row["key"]

@@ -77,7 +77,7 @@ def test_the_wheel_holds_the_package_and_the_weights_alone(wheel: Path) -> None:
     names = set(zipfile.ZipFile(wheel).namelist())
     assert "colorflow/weights/README.md" in names, "the model card goes with the weights"
     assert [name for name in names if name.endswith(".safetensors")]
-    assert {"colorflow/cli.py", "colorflow/py.typed"} <= names
+    assert {"colorflow/cli/__main__.py", "colorflow/py.typed"} <= names
     tops = {name.split("/")[0] for name in names}
     assert tops == {"colorflow", f"colorflow-{__version__}.dist-info"}
 

@@ -1,0 +1,72 @@
+"""The command line: ``colorflow colorize | app | train | export | evaluate | zoo``, a file a
+command.
+
+Each command imports what it needs when it runs, so that ``--help`` answers at once.
+
+Exit codes: 0 done; 1 something failed and is named on stderr; 2 wrong usage; 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import sys
+from collections.abc import Callable, Sequence
+
+from colorflow import __version__
+from colorflow.cli.app import add_app
+from colorflow.cli.colorize import add_colorize
+from colorflow.cli.evaluate import add_evaluate
+from colorflow.cli.export import add_export
+from colorflow.cli.train import add_train
+from colorflow.cli.zoo import add_zoo
+from colorflow.errors import ColorflowError
+
+_INTERRUPTED = 130
+"""128 + SIGINT, as shells report it."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command.
+
+    Args:
+        arguments: what follows the program's name; ``sys.argv`` by default.
+
+    Returns:
+        The exit code.
+
+    Raises:
+        SystemExit: after ``--help`` and ``--version`` (0) and on wrong usage (2).
+    """
+    _print_any_file_name()
+    parsed = _parser().parse_args(arguments)
+    command: Callable[[argparse.Namespace], int] = parsed.command
+    try:
+        return command(parsed)
+    except ColorflowError as error:
+        print(f"colorflow: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("colorflow: interrupted", file=sys.stderr)
+        return _INTERRUPTED
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="colorflow", description="Several plausible colourings for a grey photo."
+    )
+    parser.add_argument("--version", action="version", version=f"colorflow {__version__}")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    add_colorize(commands)
+    add_app(commands)
+    add_train(commands)
+    add_export(commands)
+    add_evaluate(commands)
+    add_zoo(commands)
+    return parser
+
+
+def _print_any_file_name() -> None:
+    """Let stdout show names that its encoding cannot, as stderr does, instead of raising."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")

@@ -1,0 +1,71 @@
+"""What the commands share: types of arguments, and options that several of them take."""
+
+from __future__ import annotations
+
+import argparse
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    Commands = argparse._SubParsersAction[argparse.ArgumentParser]
+
+LARGEST_SEED = 2**32 - 1
+
+
+def add_weights(parser: argparse.ArgumentParser) -> None:
+    """The option that names a weights file."""
+    parser.add_argument(
+        "--weights", type=Path, metavar="FILE", help="weights file (default: the shipped one)"
+    )
+
+
+def whole_number(*, least: int, most: int | None = None) -> Callable[[str], int]:
+    """An argparse type: a whole number of at least `least` and at most `most`."""
+    wanted = f"a whole number from {least}" + ("" if most is None else f" to {most}")
+
+    def parse(text: str) -> int:
+        try:
+            number = int(text)
+        except ValueError:
+            number = least - 1
+        if number < least or (most is not None and number > most):
+            raise argparse.ArgumentTypeError(f"expected {wanted}, got {text!r}")
+        return number
+
+    return parse
+
+
+def number_from_zero(text: str) -> float:
+    """An argparse type: a finite number of at least 0."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not 0 <= number < math.inf:
+        raise argparse.ArgumentTypeError(f"expected a number of at least 0, got {text!r}")
+    return number
+
+
+def positive_number(text: str) -> float:
+    """An argparse type: a finite number above 0."""
+    number = number_from_zero(text)
+    if number == 0:
+        raise argparse.ArgumentTypeError("expected a number above 0, got 0")
+    return number
+
+
+def numbers(kind: Callable[[str], float]) -> Callable[[str], list[float]]:
+    """An argparse type: numbers from 0 on, separated by commas."""
+
+    def parse(text: str) -> list[float]:
+        try:
+            parsed = [kind(part) for part in text.split(",")]
+        except ValueError:
+            parsed = [-1]
+        if not all(0 <= number < math.inf for number in parsed):
+            raise argparse.ArgumentTypeError(f"expected numbers such as 4,8, got {text!r}")
+        return parsed
+
+    return parse

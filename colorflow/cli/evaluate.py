@@ -1,0 +1,95 @@
+"""`colorflow evaluate`: colourings measured on a folder of colour photos."""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from colorflow.cli.arguments import LARGEST_SEED, add_weights, whole_number
+
+if TYPE_CHECKING:
+    from colorflow.cli.arguments import Commands
+
+
+def add_evaluate(commands: Commands) -> None:
+    """Adds the command to the program's."""
+    parser = commands.add_parser(
+        "evaluate",
+        help="measure colourings on a folder of colour photos",
+        description=(
+            "Colour the photos of a folder as if they were grey, and compare the results with "
+            "their own colours and with simpler ways of colouring. Photos that cannot be read, and "
+            "those that have no colours, are named and left out. The same seed gives the same "
+            "numbers."
+        ),
+    )
+    parser.add_argument("folder", type=Path, metavar="FOLDER", help="colour photos")
+    parser.add_argument(
+        "--json", type=Path, required=True, metavar="FILE", help="where the numbers go"
+    )
+    parser.add_argument("--markdown", type=Path, metavar="FILE", help="the same as a table")
+    parser.add_argument(
+        "--sheet",
+        type=Path,
+        metavar="FILE",
+        help="contact sheet (.jpg, .png): grey, truth, six samples, their mean and their spread",
+    )
+    parser.add_argument(
+        "--limit",
+        type=whole_number(least=1),
+        metavar="N",
+        help="so many photos, evenly spread over the folder (default: all)",
+    )
+    parser.add_argument(
+        "--draws",
+        type=whole_number(least=2),
+        default=8,
+        metavar="N",
+        help="draws of the best of n and the like (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--seed",
+        type=whole_number(least=0, most=LARGEST_SEED),
+        default=0,
+        help="(default: %(default)s)",
+    )
+    parser.add_argument(
+        "--degrade",
+        action="store_true",
+        help="let the model see the lightness as an old, damaged print would show it",
+    )
+    add_weights(parser)
+    parser.set_defaults(command=_evaluate)
+
+
+def _evaluate(arguments: argparse.Namespace) -> int:
+    from colorflow.colorize import default_weights
+    from colorflow.evaluation.run import run_evaluation
+
+    evaluation = run_evaluation(
+        arguments.folder,
+        json_file=arguments.json,
+        markdown_file=arguments.markdown,
+        sheet_file=arguments.sheet,
+        weights=arguments.weights or default_weights(),
+        limit=arguments.limit,
+        draws=arguments.draws,
+        seed=arguments.seed,
+        degraded=arguments.degrade,
+        command=_command(arguments),
+    )
+    failed = [item for item in evaluation.left_out if item.why != "not coloured"]
+    return 1 if failed else 0
+
+
+def _command(arguments: argparse.Namespace) -> str:
+    """The command that gives the same numbers again."""
+    words = ["colorflow", "evaluate", str(arguments.folder), "--json", str(arguments.json)]
+    if arguments.limit:
+        words += ["--limit", str(arguments.limit)]
+    if arguments.weights:
+        words += ["--weights", str(arguments.weights)]
+    words += ["--draws", str(arguments.draws), "--seed", str(arguments.seed)]
+    return shlex.join(words + ["--degrade"] * arguments.degrade)

@@ -1,0 +1,46 @@
+"""`colorflow export`: a run's weights file."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from colorflow.cli.arguments import numbers
+
+if TYPE_CHECKING:
+    from colorflow.cli.arguments import Commands
+
+
+def add_export(commands: Commands) -> None:
+    """Adds the command to the program's."""
+    parser = commands.add_parser(
+        "export",
+        help="write a run's weights file",
+        description="Write the weights file of a training run: all that colouring needs.",
+    )
+    parser.add_argument("run", type=Path, metavar="RUN", help="folder of the run")
+    parser.add_argument("weights", type=Path, metavar="WEIGHTS", help="NAME.safetensors")
+    parser.add_argument(
+        "--pack", type=Path, required=True, help="the pack, for bits/dim and temperatures"
+    )
+    parser.add_argument(
+        "--temperatures",
+        type=numbers(float),
+        metavar="0.9,0.5,...",
+        help="std of each level's latents, coarse to fine (default: tuned on the dev photos)",
+    )
+    parser.set_defaults(command=_export)
+
+
+def _export(arguments: argparse.Namespace) -> int:
+    from colorflow.training.export import export
+
+    export(
+        arguments.run,
+        arguments.weights,
+        pack_folder=arguments.pack,
+        temperatures=arguments.temperatures,
+        say=lambda line: print(line, flush=True),
+    )
+    return 0

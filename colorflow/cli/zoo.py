@@ -1,0 +1,164 @@
+"""`colorflow zoo`: published architectures, trained and compared on one task."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from colorflow.cli.arguments import LARGEST_SEED, positive_number, whole_number
+
+if TYPE_CHECKING:
+    from colorflow.cli.arguments import Commands
+
+
+def add_zoo(commands: Commands) -> None:
+    """Adds the command to the program's."""
+    parser = commands.add_parser(
+        "zoo",
+        help="train and compare published architectures",
+        description="Train published architectures on one task and compare them.",
+    )
+    parts = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    _add_train(parts)
+    _add_table(parts)
+    _add_toys(parts)
+
+
+def _add_train(commands: Commands) -> None:
+    parser = commands.add_parser(
+        "train",
+        help="train one architecture",
+        description=(
+            "Train one architecture to the density of a photo's chroma on a 16x16 grid, given its "
+            "lightness. All architectures of a RUN share one recipe; several processes may train "
+            "different ones side by side. Run again to go on."
+        ),
+    )
+    parser.add_argument("name", metavar="NAME", help="the architecture, such as glow")
+    parser.add_argument("pack", type=Path, metavar="PACK", help="training pack")
+    parser.add_argument(
+        "-o", "--output", required=True, type=Path, metavar="RUN", help="folder for the run"
+    )
+    parser.add_argument(
+        "--minutes",
+        type=positive_number,
+        required=True,
+        help="minutes of training; on a CPU they are processor time of the training steps divided "
+        "by the threads, so that what else the machine does changes nothing; on CUDA, wall time",
+    )
+    parser.add_argument(
+        "--batch", type=whole_number(least=1), default=64, help="rows a step (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--rate",
+        type=positive_number,
+        default=1e-3,
+        help="peak learning rate (default: %(default)s)",
+    )
+    _add_seed(parser)
+    parser.add_argument(
+        "--threads",
+        type=whole_number(least=1),
+        default=1,
+        help="CPU threads (default: %(default)s)",
+    )
+    parser.set_defaults(command=_train)
+
+
+def _train(arguments: argparse.Namespace) -> int:
+    import torch
+
+    from colorflow.comparison.train import recipe, train_architecture
+
+    torch.set_num_threads(arguments.threads)
+    train_architecture(
+        arguments.name,
+        arguments.pack,
+        arguments.output,
+        config=recipe(batch=arguments.batch, rate=arguments.rate, seed=arguments.seed),
+        minutes=arguments.minutes,
+        say=lambda line: print(line, flush=True),
+    )
+    return 0
+
+
+def _add_table(commands: Commands) -> None:
+    parser = commands.add_parser(
+        "table",
+        help="measure what is trained: zoo.json, zoo.md and zoo.jpg",
+        description=(
+            "Measure every trained architecture of a run, one after the other on one thread, and "
+            "write zoo.json, zoo.md (prose around its table stays) and zoo.jpg. Timings want a "
+            "machine that does nothing else."
+        ),
+    )
+    parser.add_argument("run", type=Path, metavar="RUN", help="folder of `colorflow zoo train`")
+    parser.add_argument("pack", type=Path, metavar="PACK", help="training pack")
+    parser.add_argument(
+        "-o", "--output", required=True, type=Path, metavar="DOCS", help="folder for the files"
+    )
+    _add_seed(parser)
+    parser.set_defaults(command=_table)
+
+
+def _table(arguments: argparse.Namespace) -> int:
+    import torch
+
+    from colorflow.comparison.table import write_table
+
+    torch.set_num_threads(1)
+    write_table(
+        arguments.run,
+        arguments.pack,
+        arguments.output,
+        seed=arguments.seed,
+        say=lambda line: print(line, flush=True),
+    )
+    return 0
+
+
+def _add_toys(commands: Commands) -> None:
+    parser = commands.add_parser(
+        "toys",
+        help="train every architecture on densities in the plane",
+        description=(
+            "Train every architecture on two moons, eight Gaussians and a pinwheel, and write a "
+            "figure of densities and samples, with the numbers beside it as JSON."
+        ),
+    )
+    parser.add_argument(
+        "-o", "--output", required=True, type=Path, metavar="FIGURE", help="NAME.jpg"
+    )
+    parser.add_argument(
+        "--steps",
+        type=whole_number(least=1),
+        default=1500,
+        help="training steps of each architecture (default: %(default)s)",
+    )
+    _add_seed(parser)
+    parser.set_defaults(command=_toys)
+
+
+def _toys(arguments: argparse.Namespace) -> int:
+    import torch
+
+    from colorflow.comparison.toys import write_toys
+
+    torch.set_num_threads(1)
+    write_toys(
+        arguments.output,
+        steps=arguments.steps,
+        seed=arguments.seed,
+        say=lambda line: print(line, flush=True),
+    )
+    return 0
+
+
+def _add_seed(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--seed",
+        type=whole_number(least=0, most=LARGEST_SEED),
+        default=0,
+        help="(default: %(default)s)",
+    )

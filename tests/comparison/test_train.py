@@ -1,0 +1,306 @@
+"""`train_architecture`: what it leaves, going on to the same bits, and what it refuses."""
+
+from __future__ import annotations
+
+import csv
+import math
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from torch import Tensor
+
+from colorflow.comparison import train as train_module
+from colorflow.comparison.train import find_architecture, make_trainer, recipe, train_architecture
+from colorflow.errors import TrainingError
+from colorflow.model.config import shipped_config
+from colorflow.training import loop
+from colorflow.training.pack import Pack
+from colorflow.training.run import CURVE, Run, level_recipe, read_state
+from colorflow.training.trainer import TrainConfig
+from colorflow.zoo import ARCHITECTURES
+
+Go = Callable[..., list[str]]
+REAL_CLOCK = train_module.training_seconds
+
+
+def minutes_of(steps: int) -> float:
+    """A budget that the last of so many steps of ten seconds uses up."""
+    return (steps - 0.5) / 6
+
+
+@pytest.fixture
+def go(pack_folder: Path, config: TrainConfig) -> Go:
+    """Trains in a folder, 12 steps between evaluations; what it says."""
+
+    def go(
+        folder: Path,
+        name: str = "small",
+        *,
+        steps: int = 24,
+        pack: Path = pack_folder,
+        config: TrainConfig = config,
+        say: Callable[[str], None] | None = None,
+    ) -> list[str]:
+        said: list[str] = []
+        train_architecture(
+            name, pack, folder, config=config, minutes=minutes_of(steps), say=say or said.append
+        )
+        return said
+
+    return go
+
+
+def same(first: Any, second: Any) -> bool:
+    """Equal to the bit, in nested states."""
+    if isinstance(first, Tensor):
+        return torch.equal(first, second)
+    if isinstance(first, dict):
+        return first.keys() == second.keys() and all(same(first[k], second[k]) for k in first)
+    if isinstance(first, (list, tuple)):
+        return len(first) == len(second) and all(map(same, first, second))
+    return bool(first == second)
+
+
+def curve(folder: Path, name: str) -> list[dict[str, str]]:
+    with (folder / name / "curve.csv").open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def state_of(folder: Path, name: str = "small") -> dict[str, Any]:
+    state = read_state(folder, name)
+    assert state is not None
+    return state
+
+
+# what it leaves
+
+
+def test_a_run_leaves_a_folder_an_architecture(go: Go, tmp_path: Path) -> None:
+    said = go(tmp_path)
+    assert [line.split(",")[0] for line in said] == ["small: step 12", "small: step 24"]
+    go(tmp_path, "smaller", steps=1)
+    assert {path.name for path in tmp_path.iterdir()} == {"config.json", "small", "smaller"}
+    rows = curve(tmp_path, "small")
+    assert tuple(rows[0]) == CURVE
+    assert [(row["step"], float(row["seconds"])) for row in rows] == [("12", 120), ("24", 240)]
+    assert float(rows[1]["train_nats"]) < float(rows[0]["train_nats"]) - 20
+    with Image.open(tmp_path / "small" / "grid.png") as grid:
+        assert grid.format == "PNG"
+        assert grid.width > 6 * 128, "grey, truth and four samples"
+        assert np.asarray(grid).std() > 10
+
+
+def test_the_recipe_is_that_of_the_levels_in_float32() -> None:
+    levels = TrainConfig()
+    ours = recipe()
+    assert not ours.autocast
+    assert (ours.batch, ours.evaluate_every) == (64, 120.0)
+    for name in ("peak_rate", "weight_decay", "clip", "seed"):
+        assert getattr(ours, name) == getattr(levels, name)
+
+
+def test_minutes_are_processor_time_a_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(train_module.time, "process_time", lambda: 12.0)
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 3)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    assert REAL_CLOCK() == 4.0
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(train_module.time, "monotonic", lambda: 7.0)
+    assert REAL_CLOCK() == 7.0
+
+
+# going on
+
+
+def test_an_interrupted_training_goes_on_to_the_same_bits(go: Go, tmp_path: Path) -> None:
+    go(tmp_path / "straight")
+
+    def end_after_the_first(_: str) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        go(tmp_path / "resumed", say=end_after_the_first)
+    assert state_of(tmp_path / "resumed")["step"] == 12
+    torch.manual_seed(99)
+    assert go(tmp_path / "resumed")[0] == "small: goes on at step 12"
+    assert same(state_of(tmp_path / "straight"), state_of(tmp_path / "resumed"))
+    assert curve(tmp_path / "straight", "small") == curve(tmp_path / "resumed", "small")
+
+
+def test_one_that_has_used_its_minutes_is_left_alone(go: Go, tmp_path: Path) -> None:
+    go(tmp_path, steps=3)
+    before = (tmp_path / "small" / "state.pt").read_bytes()
+    assert go(tmp_path, steps=3) == ["small: goes on at step 3"]
+    assert (tmp_path / "small" / "state.pt").read_bytes() == before
+
+
+def test_architectures_side_by_side_do_not_disturb_each_other(go: Go, tmp_path: Path) -> None:
+    go(tmp_path / "both", "smaller", steps=2)
+    go(tmp_path / "both", "small", steps=2)
+    go(tmp_path / "alone", "small", steps=2)
+    assert same(state_of(tmp_path / "both"), state_of(tmp_path / "alone"))
+
+
+# numbers that are not finite
+
+
+def test_a_damaged_photo_is_skipped_and_counted(
+    go: Go, pack_folder: Path, tmp_path: Path, config: TrainConfig
+) -> None:
+    own = shutil.copytree(pack_folder, tmp_path / "pack")
+    rows = make_trainer("small", Pack(own), tmp_path, config, torch.device("cpu")).rows
+    chroma = np.lib.format.open_memmap(own / "ab.npy", mode="r+")
+    fitted = np.random.default_rng(config.seed).permutation(rows)
+    assert len(fitted) == 28
+    whole = chroma[rows[5]].copy()
+    chroma[rows[5]] = np.nan
+    chroma.flush()
+    with pytest.MonkeyPatch.context() as patch:  # the statistics are of whole photos
+        patch.setattr(train_module.ChromaTask, "fit", lambda *_: None)
+        said = go(tmp_path / "run", steps=6, pack=own)
+    state = state_of(tmp_path / "run")
+    assert not np.isnan(whole).any()
+    assert (state["step"], state["skipped"]) == (6, 2)  # once an epoch of three batches
+    assert all(bool(x.isfinite().all()) for x in state["ema"].values())
+    assert "2 skipped" in said[-1]
+
+
+def test_an_inverse_that_does_not_converge_costs_the_grid_alone(
+    go: Go, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise loop.InversionError("off by 3")
+
+    monkeypatch.setattr(train_module.ChromaTask, "draw", fail)
+    said = go(tmp_path, steps=2)
+    assert said[-1].endswith(", no grid (off by 3)")
+    assert state_of(tmp_path)["step"] == 2
+    assert not (tmp_path / "small" / "grid.png").exists()
+
+
+# the pair
+
+
+@pytest.fixture(scope="module")
+def pair(pack_folder: Path, config: TrainConfig, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run with a trained pair. Read it only."""
+    folder = tmp_path_factory.mktemp("pair")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(loop, "write_grid", lambda *_: None)  # maf draws one number after the other
+        for name in ("maf", "iaf"):
+            train_architecture(
+                name, pack_folder, folder, config=config, minutes=minutes_of(24), say=str
+            )
+    return folder
+
+
+def test_the_student_comes_near_its_teacher(pair: Path) -> None:
+    """The loss is KL(student || teacher): nats of the teacher's own density play no part."""
+    first, last = (float(row["train_nats"]) for row in curve(pair, "iaf"))
+    assert last < 0.8 * first
+    assert -1 < last < 200
+
+
+def test_the_student_has_its_teachers_context_and_statistics(pair: Path) -> None:
+    teacher, student = (state_of(pair, name) for name in ("maf", "iaf"))
+    names = [name for name in teacher["ema"] if name.startswith(("context.", "standardize."))]
+    assert len(names) > 10
+    for name in names:
+        for weights in ("level", "ema"):
+            assert torch.equal(student[weights][name], teacher["ema"][name]), name
+
+
+def test_the_students_context_is_frozen(pair: Path, pack_folder: Path, config: TrainConfig) -> None:
+    trainer = make_trainer("iaf", Pack(pack_folder), pair, config, torch.device("cpu"))
+    frozen = {name for name, p in trainer.module.named_parameters() if not p.requires_grad}
+    names = {name for name, _ in trainer.module.named_parameters()}
+    assert frozen == {name for name in names if name.startswith("context.")}
+
+
+def test_a_student_goes_on(pair: Path, go: Go, tmp_path: Path) -> None:
+    folder = shutil.copytree(pair, tmp_path / "run")
+    assert go(folder, "iaf", steps=25)[0] == "iaf: goes on at step 24"
+    assert state_of(folder, "iaf")["step"] == 25
+
+
+def test_a_student_of_an_earlier_teacher(
+    pair: Path, go: Go, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loop, "write_grid", lambda *_: None)
+    folder = shutil.copytree(pair, tmp_path / "run")
+    go(folder, "maf", steps=26)
+    with pytest.raises(TrainingError, match="was distilled from an earlier maf; delete it") as end:
+        go(folder, "iaf", steps=26)
+    assert str(end.value).startswith(f"{folder / 'iaf' / 'state.pt'}: ")
+
+
+def test_a_student_without_a_teacher(go: Go, tmp_path: Path) -> None:
+    with pytest.raises(TrainingError, match="iaf learns from maf, which is not trained yet") as end:
+        go(tmp_path, "iaf")
+    assert "colorflow zoo train maf" in str(end.value)
+    assert not (tmp_path / "iaf").exists()
+
+
+# what it refuses
+
+
+def test_an_unknown_architecture(go: Go, tmp_path: Path) -> None:
+    with pytest.raises(TrainingError) as end:
+        go(tmp_path / "run", "gloww")
+    known = "small, smaller, maf, iaf"
+    assert str(end.value) == f"gloww: no such architecture; there are {known}"
+    assert not (tmp_path / "run").exists()
+
+
+def test_an_architecture_for_the_plane(go: Go, tmp_path: Path) -> None:
+    with pytest.raises(TrainingError, match="flat: is for data in the plane; see `colorflow zoo t"):
+        go(tmp_path, "flat")
+    assert find_architecture("small") is ARCHITECTURES["small"]
+
+
+def test_a_run_of_another_recipe(go: Go, tmp_path: Path) -> None:
+    go(tmp_path, steps=1)
+    with pytest.raises(TrainingError, match="another shape or recipe"):
+        go(tmp_path, "smaller", config=recipe(batch=8, rate=0.01))
+    assert not (tmp_path / "smaller").exists()
+
+
+def test_a_run_of_the_pyramid(go: Go, tmp_path: Path, config: TrainConfig) -> None:
+    Run(tmp_path, level_recipe(shipped_config(), config))
+    with pytest.raises(TrainingError, match="another shape or recipe"):
+        go(tmp_path)
+
+
+def test_a_damaged_checkpoint(go: Go, tmp_path: Path) -> None:
+    go(tmp_path, steps=1)
+    path = tmp_path / "small" / "state.pt"
+    path.write_bytes(path.read_bytes()[:1000])
+    with pytest.raises(TrainingError, match="the checkpoint is damaged") as end:
+        go(tmp_path)
+    assert str(end.value).startswith(f"{path}: ")
+
+
+@pytest.mark.parametrize(("name", "other"), [("small", "smaller"), ("iaf", "small")])
+def test_a_checkpoint_of_another_shape(
+    name: str, other: str, go: Go, pair: Path, tmp_path: Path
+) -> None:
+    """As after a change of the architecture; a teacher's too."""
+    folder = shutil.copytree(pair, tmp_path / "run")
+    go(folder, other, steps=1)
+    damaged = "maf" if name == "iaf" else name
+    (folder / damaged).mkdir(exist_ok=True)
+    shutil.copy(folder / other / "state.pt", folder / damaged / "state.pt")
+    with pytest.raises(TrainingError, match=f"does not fit {damaged} as it is now") as end:
+        go(folder, name)
+    assert str(end.value).startswith(f"{folder / damaged / 'state.pt'}: ")
+
+
+def test_the_loss_is_a_number(go: Go, tmp_path: Path) -> None:
+    go(tmp_path, steps=2)
+    assert all(math.isfinite(float(row["dev_nats"])) for row in curve(tmp_path, "small"))
