@@ -25,7 +25,8 @@ class Condition:
     Attributes:
         lightness: (B, 1, 128, 128) CIE L* in [0, 100].
         features: maps by grid side, (B, C, g, g).
-        planes: (B, E, 64, 64) extra input planes, or None where the model takes none.
+        planes: (B, E, 64, 64) extra planes, or None: the first is a mask in {0, 1}, the others
+            are CIELAB units where it is 1 and 0 elsewhere. Colour hints are mask, a and b.
     """
 
     lightness: Tensor
@@ -59,7 +60,7 @@ class Conditioner(nn.Module):
         """
         Args:
             lightness: (B, 1, 256, 256) CIE L* in [0, 100].
-            planes: (B, E, 64, 64) extra input planes, or None.
+            planes: (B, E, 64, 64) extra planes, or None.
 
         Returns:
             The condition of each photo.

@@ -8,6 +8,8 @@ from typing import Any
 from colorflow.model.features import FEATURE_CHANNELS
 
 FINEST_GRID = 64
+HINT_PLANES = 3
+"""Extra planes of a model that takes colour hints: mask, a, b."""
 _RANGES = {
     "grid": (1, FINEST_GRID),
     "width": (1, 1024),
@@ -62,7 +64,8 @@ class PyramidConfig:
 
     Attributes:
         levels: coarse to fine. The first has the means, each other one the details on its grid.
-        extra_planes: channels of the condition's extra planes.
+        extra_planes: channels of the condition's extra planes: a mask and what is known where it
+            is 1, in CIELAB units. 0 for none, `HINT_PLANES` for colour hints.
         chroma_limit: half-width of the box of ab, in CIELAB units, that no sample can leave.
     """
 
@@ -82,6 +85,11 @@ class PyramidConfig:
             raise ValueError(f"extra_planes: expected at least 0, got {self.extra_planes}")
         if not self.chroma_limit > 110:
             raise ValueError(f"chroma_limit: sRGB reaches 108, got {self.chroma_limit}")
+
+    @property
+    def takes_hints(self) -> bool:
+        """Whether the model is conditioned on colour hints."""
+        return self.extra_planes == HINT_PLANES
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""

@@ -1,9 +1,10 @@
 """Trainable networks that turn a condition into the context of one level of the pyramid.
 
 Each level has its own. It works on twice the level's grid g: every feature map goes through a 1x1
-convolution and is brought to 2g x 2g, lightness joins by space-to-depth, the sum is squeezed to
-g x g, and the coarser chroma, if the level has one, is added. Attention layers mix small grids,
-residual convolutions the larger ones.
+convolution and is brought to 2g x 2g, lightness joins by space-to-depth, extra planes such as
+colour hints by their masked means, the sum is squeezed to g x g, and the coarser chroma, if the
+level has one, is added. Attention layers mix small grids, so that a hint acts far away; residual
+convolutions mix the larger ones, where a hint stands in its own cells.
 
 Dimensions: B photos, g the level's grid, W its width.
 """
@@ -33,7 +34,7 @@ class LevelContext(nn.Module):
     Args:
         config: the level.
         coarse: whether the level is conditioned on coarser chroma.
-        extra_planes: E of the condition's planes.
+        extra_planes: E of the condition's planes; a condition without them is one of zeros.
     """
 
     def __init__(self, config: LevelConfig, *, coarse: bool, extra_planes: int) -> None:
@@ -49,7 +50,8 @@ class LevelContext(nn.Module):
         )
         self.lightness_factor = min(4, CONDITION_GRID // (2 * self.grid))
         self.from_lightness = nn.Conv2d(self.lightness_factor**2, fine, 1)
-        self.from_planes = nn.Conv2d(extra_planes, fine, 1) if extra_planes else None
+        # Without a bias: planes of zeros are no planes.
+        self.from_planes = nn.Conv2d(extra_planes, fine, 1, bias=False) if extra_planes else None
         self.input_dropout = nn.Dropout2d(config.dropout)
         self.squeeze = nn.Conv2d(4 * fine, width, 1)
         self.from_coarse = nn.Conv2d(2, width, 3, padding=1) if coarse else None
@@ -81,12 +83,10 @@ class LevelContext(nn.Module):
             if int(grid) < side:
                 x = F.interpolate(x, (side, side), mode="bilinear", align_corners=False)
             h = h + x
-        if (condition.planes is None) != (self.from_planes is None):
-            wanted = "no extra planes" if self.from_planes is None else "extra planes"
-            raise ValueError(f"condition: this model takes {wanted}")
-        if self.from_planes is not None and condition.planes is not None:
-            planes = F.adaptive_avg_pool2d(condition.planes, side)
-            h = h + self.from_planes(planes)
+        if condition.planes is not None:
+            if self.from_planes is None:
+                raise ValueError("condition: this model takes no extra planes")
+            h = h + self.from_planes(_pool_planes(condition.planes, side))
         h = F.gelu(self.input_dropout(h))
         result: Tensor = self.squeeze(F.pixel_unshuffle(h, 2)) + self.position
         return result
@@ -109,6 +109,16 @@ class LevelContext(nn.Module):
         side = 2 * self.grid * self.lightness_factor
         x = F.adaptive_avg_pool2d(lightness, side)
         return F.pixel_unshuffle(x / 50 - 1, self.lightness_factor)
+
+
+def _pool_planes(planes: Tensor, side: int) -> Tensor:
+    """(B, E, 64, 64) -> (B, E, side, side): whether a cell has a 1 in its mask, and means there."""
+    factor = planes.shape[-1] // side
+    mask, values = planes[:, :1], planes[:, 1:]
+    share = F.avg_pool2d(mask, factor)
+    known = F.max_pool2d(mask, factor)
+    means = F.avg_pool2d(mask * values, factor) / torch.where(share > 0, share, 1)
+    return torch.cat([known, means / _CHROMA_UNIT], 1)
 
 
 class _FeatureStandardize(nn.Module):

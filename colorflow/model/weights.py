@@ -1,8 +1,9 @@
 """Weights files: safetensors with the configuration in the header, nothing else needed.
 
 The header's metadata holds `format`, `config` (JSON of `PyramidConfig`), `temperatures` (JSON list,
-the shipped std of the latents of each level) and `training` (JSON, how the weights came about).
-Nothing is ever unpickled.
+the shipped std of the latents of each level) and `training` (JSON, how the weights came about). It
+may hold `interval_factors` (JSON object, by the nominal level of a central interval of draws at std
+1, the factor that makes its coverage nominal). Nothing is ever unpickled.
 """
 
 from __future__ import annotations
@@ -12,7 +13,8 @@ import hashlib
 import json
 import math
 import os
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -36,12 +38,16 @@ class LoadedWeights:
         temperatures: shipped std of the latents, one a level, coarse to fine.
         training: how the weights came about.
         digest: first 16 hexadecimal digits of the file's SHA-256.
+        interval_factors: by the nominal level of a central interval of draws at std 1, what its
+            half-width is multiplied with so that it covers its share; empty where it was not
+            measured.
     """
 
     pyramid: ChromaPyramid
     temperatures: tuple[float, ...]
     training: dict[str, Any]
     digest: str
+    interval_factors: Mapping[float, float] = field(default_factory=dict)
 
 
 def save_weights(
@@ -50,6 +56,7 @@ def save_weights(
     temperatures: tuple[float, ...],
     training: dict[str, Any],
     dtype: torch.dtype = torch.float16,
+    interval_factors: Mapping[float, float] | None = None,
 ) -> None:
     """Writes a weights file in one step.
 
@@ -59,6 +66,7 @@ def save_weights(
         temperatures: std of the latents, one a level.
         training: goes into the header as JSON.
         dtype: of the stored tensors.
+        interval_factors: by nominal level, or None where they were not measured.
 
     Raises:
         ValueError: if the number of temperatures is not that of the levels.
@@ -77,6 +85,8 @@ def save_weights(
         "temperatures": json.dumps(list(temperatures)),
         "training": json.dumps(training),
     }
+    if interval_factors is not None:
+        header["interval_factors"] = json.dumps(dict(interval_factors))
     temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -112,6 +122,8 @@ def load_weights(path: Path) -> LoadedWeights:
         config = PyramidConfig.from_dict(json.loads(header["config"]))
         temperatures = tuple(float(value) for value in json.loads(header["temperatures"]))
         training = dict(json.loads(header["training"]))
+        stored = json.loads(header.get("interval_factors", "{}"))
+        factors = {float(level): float(factor) for level, factor in stored.items()}
     except (KeyError, ValueError, TypeError, AttributeError) as error:
         raise WeightsError(f"{path}: the header is damaged ({error})") from error
     if len(temperatures) != len(config.levels):
@@ -121,11 +133,14 @@ def load_weights(path: Path) -> LoadedWeights:
         )
     if not all(0 <= value < math.inf for value in temperatures):
         raise WeightsError(f"{path}: the header has temperatures below 0 or not finite")
+    if not all(0 < level < 1 and 0 < factor < math.inf for level, factor in factors.items()):
+        raise WeightsError(f"{path}: the header has interval factors that are out of range")
     return LoadedWeights(
         pyramid=_fitted(path, config, tensors),
         temperatures=temperatures,
         training=training,
         digest=digest,
+        interval_factors=factors,
     )
 
 

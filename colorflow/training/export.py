@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +17,11 @@ from torch.nn import functional as F
 from colorflow.errors import PackError, TrainingError
 from colorflow.model.pyramid import ChromaPyramid
 from colorflow.model.weights import save_weights
+from colorflow.training.colours import training_colours
 from colorflow.training.pack import Pack
-from colorflow.training.run import read_config, read_state
+from colorflow.training.run import read_config, read_evaluated_level, read_start
 from colorflow.training.targets import NOISE, SMALL_PHOTO_SIDE, level_names
-from colorflow.training.tuning import blow_ups, tune_temperatures
+from colorflow.training.tuning import blow_ups, calibrate, tune_temperatures
 
 LARGEST_LOSS_OF_HALF = 0.002
 """Weights are stored in float16 if that costs less than this in bits/dim on dev."""
@@ -61,6 +63,8 @@ def export(
             for name, level in zip(names, pyramid.levels, strict=True)
         ]
     }
+    if start := read_start(run_folder):
+        training["start"] = start
     pyramid.eval().requires_grad_(False)
     half = copy.deepcopy(pyramid).half().float()
     full_bits = bits_per_dim(pyramid, pack, "dev", photos)
@@ -84,7 +88,11 @@ def export(
         "std1": blow_ups(shipped, pack, [1.0] * len(names)),
     }
     say(f"share of blow-ups: {training['blow_ups']}")
-    save_weights(weights, shipped, chosen, training, torch.float16 if use_half else torch.float32)
+    training["colours"] = asdict(training_colours(pack))
+    say(f"colours of the training photos: {training['colours']}")
+    factors = calibrate(shipped, pack, say=say)
+    dtype = torch.float16 if use_half else torch.float32
+    save_weights(weights, shipped, chosen, training, dtype, factors)
     say(f"{weights}: {weights.stat().st_size / 1e6:.1f} MB, temperatures {chosen}")
 
 
@@ -92,7 +100,7 @@ def export(
 def bits_per_dim(
     pyramid: ChromaPyramid, pack: Pack, split: str, photos: int, variant: str = "whole"
 ) -> dict[str, float]:
-    """Bits per dimension of ab on the 64x64 grid, density per CIELAB unit.
+    """Bits per dimension of ab on the 64x64 grid, density per CIELAB unit, without hints.
 
     Gaussian noise of std 1 CIELAB unit falls on every pixel, and no other. A level's value counts
     the bits of its own numbers, with the log-determinant of the Haar step that made them.
@@ -150,13 +158,11 @@ def coarsest_nats(pyramid: ChromaPyramid, pack: Pack, photos: int) -> float:
 
 
 def _load_level(run_folder: Path, name: int, level: nn.Module) -> dict[str, Any]:
-    """Puts a level's best averaged weights in place; returns how they came about."""
-    state = read_state(run_folder, name)
-    if state is None or not state["best"]:
-        raise TrainingError(
-            f"{run_folder}: level {name} has no evaluated weights yet; "
-            f"train it with `colorflow train PACK -o {run_folder} --levels {name}`"
-        )
+    """Puts a level's best averaged weights in place; returns how they came about.
+
+    `dev_nats` is what they were chosen by: with colour hints, the mean of dev with and without.
+    """
+    state = read_evaluated_level(run_folder, name)
     level.load_state_dict(state["best"])
     return {
         "level": name,

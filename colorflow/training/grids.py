@@ -1,4 +1,4 @@
-"""Pictures of what a level has learned, written at every evaluation."""
+"""Pictures of what has been learned, written at every evaluation."""
 
 from __future__ import annotations
 
@@ -7,50 +7,42 @@ from pathlib import Path
 import torch
 from torch import Tensor
 from torch.nn import functional as F
-from torchvision.utils import save_image
 
-from colorflow.model.config import FINEST_GRID
-from colorflow.training.targets import level_target
-from colorflow.training.trainer import LevelTrainer
+from colorflow.training.trainer import Trainer
 
 PHOTOS = 8
-DRAWS = 5
-TEMPERATURES = (1.0, 0.8, 0.6, 0.3, 0.0)
 
 
 @torch.no_grad()
-def write_grid(trainer: LevelTrainer, path: Path) -> None:
-    """Grey, truth on the level's chroma grid, and draws of the level, a row a dev photo.
-
-    The draws are given the true coarser chroma; from left to right the latents' std falls as
-    `TEMPERATURES` says.
+def write_grid(trainer: Trainer, path: Path) -> None:
+    """What the task draws, a row a dev photo.
 
     Args:
         trainer: whose averaged weights draw.
         path: PNG file.
     """
+    from torchvision.utils import save_image
+
     rows = trainer.pack.rows("dev", variant="whole")[:PHOTOS]
     if len(rows) == 0:
         return
-    ab, condition = trainer.pack.batch(rows, trainer.maps)
+    ab, condition = trainer.pack.batch(rows, trainer.task.maps)
     ab, condition = ab.to(trainer.device), condition.to(trainer.device)
     generator = torch.Generator().manual_seed(0)
-    x, coarse = level_target(trainer.pyramid, trainer.index, ab, generator)
-    level = trainer.ema.eval()
-    photo = level.context.of_photo(condition)
-    truth = F.avg_pool2d(ab, FINEST_GRID // trainer.name)
-    columns = [torch.zeros_like(truth), truth]
-    for temperature in TEMPERATURES[:DRAWS]:
-        latent = temperature * torch.randn(x.shape, generator=generator).to(x)
-        drawn, _ = level.decode(latent, photo, coarse)
-        if coarse is not None:
-            drawn, _ = trainer.pyramid.haar.inverse(torch.cat([coarse, drawn], 1))
-        columns.append(trainer.pyramid.bounded.inverse(drawn)[0])
-    save_image(_paint(condition.lightness, torch.stack(columns, 1)), path, nrow=len(columns))
+    drawn = trainer.task.draw(trainer.ema.eval(), ab, condition, generator)
+    save_image(paint(condition.lightness, drawn), path, nrow=drawn.shape[1])
 
 
-def _paint(lightness: Tensor, ab: Tensor) -> Tensor:
-    """Colourings (B, N, 2, g, g) on their photos' lightness: (B * N, 3, 128, 128) sRGB."""
+def paint(lightness: Tensor, ab: Tensor) -> Tensor:
+    """Colourings on their photos' lightness.
+
+    Args:
+        lightness: (B, 1, 128, 128) CIE L* in [0, 100].
+        ab: (B, N, 2, g, g) CIELAB units, brought to the grid of lightness.
+
+    Returns:
+        (B * N, 3, 128, 128) sRGB in [0, 1].
+    """
     from colorflow.color.lab import lab_to_rgb
 
     smooth = F.interpolate(ab.flatten(0, 1), lightness.shape[2:], mode="bicubic")

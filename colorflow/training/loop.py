@@ -3,29 +3,37 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import torch
 from torch import distributed
 
 from colorflow.errors import TrainingError
-from colorflow.model.config import PyramidConfig, shipped_config
+from colorflow.flows import InversionError
+from colorflow.model.config import HINT_PLANES, PyramidConfig, shipped_config
 from colorflow.model.pyramid import ChromaPyramid
 from colorflow.training.allocator import keep_freed_memory
 from colorflow.training.grids import write_grid
-from colorflow.training.pack import Pack
-from colorflow.training.run import Run
+from colorflow.training.pack import open_packs
+from colorflow.training.run import Run, level_recipe
 from colorflow.training.schedule import Budget
-from colorflow.training.targets import level_names
-from colorflow.training.trainer import LevelTrainer, TrainConfig
+from colorflow.training.start import Start
+from colorflow.training.targets import EVALUATED_HINTS, LevelTask, level_names
+from colorflow.training.task import Task
+from colorflow.training.trainer import TrainConfig, Trainer
 
 
 def train(
-    pack_folder: Path,
+    pack_folders: Sequence[Path],
     run_folder: Path,
     *,
     shape: PyramidConfig | None = None,
+    hints: bool = False,
+    start: Path | None = None,
     config: TrainConfig,
     budget: Budget,
     levels: Sequence[int] | None = None,
@@ -36,24 +44,31 @@ def train(
     Under `torchrun` every process takes its share of each batch (gloo, or NCCL on CUDA).
 
     Args:
-        pack_folder: made by `python -m data_prep`.
+        pack_folders: made by `python -m data_prep`; several are used as one, with the first's dev
+            photos.
         run_folder: checkpoints, curves and grids; an existing run goes on.
-        shape: of the pyramid, None for that of the shipped weights.
+        shape: of the pyramid, None for that of `start` or else of the shipped weights.
+        hints: whether the pyramid takes colour hints in addition.
+        start: a run or a weights file whose weights are those of step 0, None for new ones.
         config: the recipe.
         budget: of each level.
         levels: chroma grids to train (4, 8, 16, 32, 64), None for all, in this order.
         say: gets one line an evaluation.
 
     Raises:
-        PackError: if the pack cannot be read.
-        TrainingError: if a level is unknown, the run does not fit, or losses stay non-finite.
+        PackError: if a pack cannot be read.
+        WeightsError: if the weights to start from cannot be read.
+        TrainingError: if a level is unknown, the run or its start does not fit, or losses stay
+            non-finite.
+        ValueError: if both `shape` and `start` are given.
     """
     keep_freed_memory()
     rank, processes = _join_processes()
-    device = _device(rank)
-    pack = Pack(pack_folder)
-    shape = shape or shipped_config()
-    run = Run(run_folder, shape, config)
+    device = choose_device(rank)
+    pack = open_packs(pack_folders)
+    origin = None if start is None else Start(start)
+    shape = _shape(shape, origin, hints=hints)
+    run = Run(run_folder, level_recipe(shape, config, origin.name if origin else None))
     torch.manual_seed(config.seed)
     pyramid = ChromaPyramid(shape).to(device)
     names = level_names(pyramid)
@@ -63,39 +78,87 @@ def train(
     try:
         for name in levels or names:
             torch.manual_seed(config.seed + name)
-            trainer = LevelTrainer(
-                pyramid, names.index(name), pack, config, device, rank, processes
-            )
-            _train_level(trainer, run, budget, say if rank == 0 else _silent)
+            index = names.index(name)
+            task, level = LevelTask(pyramid, index), pyramid.levels[index]
+            trainer = Trainer(level, task, pack, config, device, rank, processes)
+            if origin is not None and not run.has_begun(task.folder):
+                origin.apply(trainer, name)
+            also = {}
+            if shape.takes_hints:
+                also["dev_hints_nats"] = LevelTask(pyramid, index, points=EVALUATED_HINTS)
+            train_to_budget(trainer, run, budget, say if rank == 0 else _silent, also)
     finally:
         if processes > 1:
             distributed.destroy_process_group()
 
 
-def _train_level(
-    trainer: LevelTrainer, run: Run, budget: Budget, say: Callable[[str], None]
+def train_to_budget(
+    trainer: Trainer,
+    run: Run,
+    budget: Budget,
+    say: Callable[[str], None],
+    also: Mapping[str, Task] | None = None,
 ) -> None:
-    state = run.load(trainer.name)
+    """Goes on where the run stopped and trains until the budget is used up.
+
+    Args:
+        trainer: as new; it gets the run's state if there is one.
+        run: where checkpoints, curves and grids go, at every evaluation.
+        budget: of this training.
+        say: gets one line an evaluation.
+        also: tasks whose loss on dev counts too, by their columns in the curve.
+
+    Raises:
+        TrainingError: if the state does not fit, cannot be written, or losses stay non-finite.
+    """
+    task = trainer.task
+    state = run.load(task.folder)
     if state is not None:
-        trainer.load_state_dict(state)
-        say(f"level {trainer.name}: goes on at step {trainer.step}")
+        resume(trainer, state, run.folder)
+        say(f"{task.name}: goes on at step {trainer.step}")
     while (progress := budget.progress(trainer.step, trainer.seconds)) < 1:
         used = trainer.step if budget.steps is not None else trainer.seconds
         total = budget.steps if budget.steps is not None else 60 * (budget.minutes or 0)
         loss = trainer.train(budget, min(total, used + trainer.config.evaluate_every))
         if trainer.rank == 0:
-            _record(trainer, run, loss, say)
+            _record(trainer, run, loss, say, also or {})
         if trainer.processes > 1:
             distributed.barrier()
         if budget.progress(trainer.step, trainer.seconds) == progress:
-            raise TrainingError(f"level {trainer.name}: no step was made; the budget is too small")
+            raise TrainingError(f"{task.name}: no step was made; the budget is too small")
 
 
-def _record(trainer: LevelTrainer, run: Run, loss: float, say: Callable[[str], None]) -> None:
-    """Evaluates, remembers the best weights, writes curve, checkpoint and sample grid."""
+def resume(trainer: Trainer, state: dict[str, Any], folder: Path) -> None:
+    """Puts a state that was read from a run's folder into a new trainer.
+
+    Raises:
+        TrainingError: if it belongs to a module of another shape.
+    """
+    try:
+        trainer.load_state_dict(state)
+    except (RuntimeError, ValueError, LookupError, TypeError, AttributeError) as error:
+        raise TrainingError(
+            f"{folder / trainer.task.folder / 'state.pt'}: the checkpoint does not fit "
+            f"{trainer.task.name} as it is now; delete it to start over"
+        ) from error
+
+
+def _record(
+    trainer: Trainer,
+    run: Run,
+    loss: float,
+    say: Callable[[str], None],
+    also: Mapping[str, Task],
+) -> None:
+    """Evaluates, remembers the best weights, writes curve, checkpoint and sample grid.
+
+    The best weights are those of the lowest mean of `dev` and of what `also` gives on the same
+    photos.
+    """
     dev = trainer.evaluate("dev")
     degraded = trainer.evaluate("dev", "whole_degraded")
-    best = trainer.keep_if_best(dev)
+    more = {column: trainer.evaluate("dev", task=task) for column, task in also.items()}
+    best = trainer.keep_if_best(float(np.mean([dev, *more.values()])))
     row = {
         "step": trainer.step,
         "seconds": trainer.seconds,
@@ -104,16 +167,32 @@ def _record(trainer: LevelTrainer, run: Run, loss: float, say: Callable[[str], N
         "dev_degraded_nats": degraded,
         "best_dev": trainer.best_dev,
         "skipped": trainer.skipped,
+        **more,
     }
-    run.log(trainer.name, row)
-    write_grid(trainer, run.level(trainer.name) / "grid.png")
-    run.save(trainer.name, trainer.state_dict())
+    run.log(trainer.task.folder, row)
+    try:
+        write_grid(trainer, run.part(trainer.task.folder) / "grid.png")
+        trouble = ""
+    except InversionError as error:  # of a numerical inverse; training needs none
+        trouble = f", no grid ({error})"
+    run.save(trainer.task.folder, trainer.state_dict())
     say(
-        f"level {trainer.name}: step {trainer.step}, {trainer.seconds / 60:.1f} min, "
+        f"{trainer.task.name}: step {trainer.step}, {trainer.seconds / 60:.1f} min, "
         f"train {loss:.2f}, dev {dev:.2f}, degraded {degraded:.2f} nats a photo"
+        + "".join(f", {column} = {value:.2f}" for column, value in more.items())
         + (" *" if best else "")
         + (f", {trainer.skipped} skipped" if trainer.skipped else "")
+        + trouble
     )
+
+
+def _shape(shape: PyramidConfig | None, origin: Start | None, *, hints: bool) -> PyramidConfig:
+    if origin is not None:
+        if shape is not None:
+            raise ValueError("shape: expected none, since the weights to start from have theirs")
+        shape = origin.shape
+    shape = shape or shipped_config()
+    return replace(shape, extra_planes=HINT_PLANES) if hints else shape
 
 
 def _join_processes() -> tuple[int, int]:
@@ -124,7 +203,8 @@ def _join_processes() -> tuple[int, int]:
     return int(os.environ.get("RANK", "0")), processes
 
 
-def _device(rank: int) -> torch.device:
+def choose_device(rank: int = 0) -> torch.device:
+    """A GPU of this process if there is one, or else the CPU."""
     if not torch.cuda.is_available():
         return torch.device("cpu")
     return torch.device("cuda", int(os.environ.get("LOCAL_RANK", rank)))

@@ -35,9 +35,13 @@ AB_GRID = 64
 FEATURE_GRIDS = (8, 16, 32)
 SPLITS = ("train", "dev")
 VARIANTS = ("whole", "whole_mirrored", "crop", "crop_degraded", "whole_degraded")
-DAMAGE = (OSError, EOFError, LookupError, ValueError, TypeError, csv.Error)
+DAMAGE = (OSError, EOFError, LookupError, ValueError, TypeError, OverflowError, csv.Error)
 """What reading a damaged pack may raise."""
+NEAR_BITS = 6
+"""Photos of two packs whose hashes differ in at most this many bits count as the same photo."""
 ROW_TYPE = np.dtype([("photo", "<i4"), ("variant", "u1")])
+
+_BITS_OF_BYTE = np.unpackbits(np.arange(256, dtype=np.uint8)[:, None], axis=1).sum(1)
 
 
 def array_shapes() -> dict[str, tuple[int, ...]]:
@@ -82,6 +86,7 @@ class Pack:
             split = np.array([SPLITS.index(photo["split"]) for photo in photos])
             short_side = np.array([int(photo["short_side"]) for photo in photos])
             mean_chroma = np.array([float(photo["mean_chroma"]) for photo in photos])
+            self.hash_of_photo = np.array([int(photo["hash"], 16) for photo in photos], np.uint64)
             rows = np.load(folder / "rows.npy")[: self.info["filled"]]
             self.photo_of_row: NDArray[np.int64] = rows["photo"].astype(np.int64)
             self.variant_of_row: NDArray[np.int64] = rows["variant"].astype(np.int64)
@@ -138,6 +143,79 @@ class Pack:
 
         features = {grid: read(f"features{grid}") for grid in maps}
         return read("ab"), Condition(lightness=read("lightness"), features=features)
+
+
+class Packs:
+    """Several packs as one: training rows from all, dev rows from the first alone.
+
+    So more photos can be added without making a pack again. A photo of a later pack that is nearly
+    one of the first pack's dev photos is left out.
+
+    Args:
+        packs: one or more; all later numbers of rows follow those of the packs before.
+    """
+
+    def __init__(self, packs: Sequence[Pack]) -> None:
+        self.packs = list(packs)
+        self.folder = self.packs[0].folder
+        self.train_chroma = np.concatenate([pack.train_chroma for pack in self.packs])
+        self._starts = np.cumsum([0, *map(len, self.packs)])
+        self._left_out = [np.zeros(0, np.int64)]
+        self._left_out += [_rows_near_dev(pack, self.packs[0]) for pack in self.packs[1:]]
+
+    def __len__(self) -> int:
+        return int(self._starts[-1])
+
+    def rows(
+        self, split: str, *, variant: str | None = None, larger_than: int = 0
+    ) -> NDArray[np.int64]:
+        """Row numbers, ascending; arguments as those of `Pack.rows`."""
+        packs = self.packs if split == "train" else self.packs[:1]
+        chosen = []
+        for pack, start, left_out in zip(packs, self._starts, self._left_out, strict=False):
+            rows = pack.rows(split, variant=variant, larger_than=larger_than)
+            chosen.append(start + rows[~np.isin(rows, left_out)])
+        return np.concatenate(chosen)
+
+    def batch(
+        self, rows: NDArray[np.int64], maps: Sequence[int] = FEATURE_GRIDS
+    ) -> tuple[Tensor, Condition]:
+        """Reads the given rows, in the given order; as `Pack.batch`."""
+        pack_of_row = np.searchsorted(self._starts, rows, side="right") - 1
+        order = np.argsort(pack_of_row, kind="stable")
+        back = torch.from_numpy(np.argsort(order))
+        parts = [
+            self.packs[index].batch(rows[pack_of_row == index] - self._starts[index], maps)
+            for index in np.unique(pack_of_row)
+        ]
+
+        def join(values: list[Tensor]) -> Tensor:
+            return torch.cat(values)[back]
+
+        conditions = [condition for _, condition in parts]
+        features = {grid: join([c.features[grid] for c in conditions]) for grid in maps}
+        lightness = join([c.lightness for c in conditions])
+        return join([ab for ab, _ in parts]), Condition(lightness=lightness, features=features)
+
+
+def open_packs(folders: Sequence[Path]) -> Pack | Packs:
+    """The packs of some folders as one.
+
+    Raises:
+        PackError: if one of them cannot be read.
+    """
+    packs = [Pack(folder) for folder in folders]
+    return packs[0] if len(packs) == 1 else Packs(packs)
+
+
+def _rows_near_dev(pack: Pack, first: Pack) -> NDArray[np.int64]:
+    """Rows of a pack whose photo is nearly one of another pack's dev photos."""
+    dev = first.hash_of_photo[np.unique(first.photo_of_row[first.rows("dev")])]
+    near = np.zeros(len(pack.hash_of_photo), bool)
+    for value in dev:
+        different = (pack.hash_of_photo ^ value).view(np.uint8).reshape(-1, 8)
+        near |= _BITS_OF_BYTE[different].sum(1) <= NEAR_BITS
+    return np.flatnonzero(near[pack.photo_of_row])
 
 
 def _read_info(folder: Path) -> dict[str, int]:

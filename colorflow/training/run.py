@@ -1,12 +1,14 @@
-"""The run's folder: checkpoints, curves and sample grids of all its levels.
+"""The run's folder: checkpoints, curves and sample grids of all that is trained in it.
 
-    config.json            shape of the pyramid and the recipe
+    config.json            what is trained, such as the shape of the pyramid, and the recipe
     level4/state.pt        training state of the level that completes chroma on the 4x4 grid
-    level4/curve.csv       step, seconds, train and dev negative log-likelihood, skipped steps
+    level4/curve.csv       step, seconds, train and dev negative log-likelihood, skipped steps, and
+                           where the model takes colour hints dev with some of them
     level4/tensorboard/    the same curves
-    level4/grid.png        grey, truth, and draws of this level given the true coarser chroma
+    level4/grid.png        grey, truth, and draws
 
-Levels are independent: several processes may train different levels of one run.
+A task's folder has the task's name (`Task.folder`). Tasks are independent: several processes may
+train different levels, or different architectures, of one run.
 """
 
 from __future__ import annotations
@@ -23,14 +25,16 @@ import torch
 
 from colorflow.errors import TrainingError
 from colorflow.model.config import PyramidConfig
+from colorflow.training.targets import level_folder
 from colorflow.training.trainer import TrainConfig
 
 CURVE = ("step", "seconds", "train_nats", "dev_nats", "dev_degraded_nats", "best_dev", "skipped")
+"""Columns of every curve; a task may have more."""
 
 STATE = frozenset(
     ("level", "ema", "optimiser", "step", "seconds", "skipped", "best_dev", "best"),
 )
-"""What a level's training state holds (`LevelTrainer.state_dict`)."""
+"""What a training state holds (`Trainer.state_dict`)."""
 _DAMAGE = (
     OSError, RuntimeError, EOFError, LookupError, ValueError, TypeError, AttributeError,
     pickle.UnpicklingError,
@@ -43,43 +47,41 @@ class Run:
 
     Args:
         folder: made if missing.
-        pyramid: shape of the model.
-        train: the recipe.
+        recipe: all that its trainings have in common, plain values for JSON.
 
     Raises:
         TrainingError: if the folder cannot be written or holds a run of another shape or recipe.
     """
 
-    def __init__(self, folder: Path, pyramid: PyramidConfig, train: TrainConfig) -> None:
-        self.folder, self.pyramid, self.train = folder, pyramid, train
-        config = {"pyramid": pyramid.to_dict(), "train": asdict(train)}
+    def __init__(self, folder: Path, recipe: dict[str, Any]) -> None:
+        self.folder = folder
         path = folder / "config.json"
         try:
             folder.mkdir(parents=True, exist_ok=True)
             if not path.exists():
-                _write(path, json.dumps(config, indent=1).encode())
+                _write(path, json.dumps(recipe, indent=1).encode())
             made_with = json.loads(path.read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
             raise TrainingError(f"{folder}: not a folder for a training run ({error})") from error
-        if made_with != json.loads(json.dumps(config)):
+        if made_with != json.loads(json.dumps(recipe)):
             raise TrainingError(
                 f"{folder}: holds a run of another shape or recipe (config.json); "
                 "choose another folder"
             )
 
-    def level(self, name: int) -> Path:
-        """Folder of one level, made if missing."""
-        folder = self.folder / f"level{name}"
+    def part(self, name: str) -> Path:
+        """Folder of one task, made if missing."""
+        folder = self.folder / name
         folder.mkdir(exist_ok=True)
         return folder
 
-    def save(self, name: int, state: dict[str, Any]) -> None:
-        """Writes a level's training state in one step.
+    def save(self, name: str, state: dict[str, Any]) -> None:
+        """Writes a task's training state in one step.
 
         Raises:
             TrainingError: if it cannot be written; the state before stays.
         """
-        path = self.level(name) / "state.pt"
+        path = self.part(name) / "state.pt"
         temporary = path.with_suffix(".tmp")
         try:
             torch.save(state, temporary)
@@ -88,33 +90,52 @@ class Run:
             temporary.unlink(missing_ok=True)
             raise TrainingError(f"{path}: the checkpoint cannot be written ({error})") from error
 
-    def load(self, name: int) -> dict[str, Any] | None:
-        """A level's training state, or None if it has not begun."""
+    def has_begun(self, name: str) -> bool:
+        """Whether a task has a training state."""
+        return _state_file(self.folder, name).exists()
+
+    def load(self, name: str) -> dict[str, Any] | None:
+        """A task's training state, or None if it has not begun."""
         return read_state(self.folder, name)
 
-    def log(self, name: int, row: dict[str, float]) -> None:
-        """Adds a row to the level's curve, as CSV and for TensorBoard."""
-        path = self.level(name) / "curve.csv"
+    def log(self, name: str, row: dict[str, float]) -> None:
+        """Adds a row to the task's curve, as CSV and for TensorBoard."""
+        path = self.part(name) / "curve.csv"
         new = not path.exists()
+        columns = [*CURVE, *sorted(row.keys() - set(CURVE))]
         with path.open("a", newline="", encoding="utf-8") as file:
-            writer = csv.DictWriter(file, CURVE)
+            writer = csv.DictWriter(file, columns)
             if new:
                 writer.writeheader()
-            writer.writerow({key: round(row[key], 4) for key in CURVE})
+            writer.writerow({key: round(row[key], 4) for key in columns})
         from torch.utils.tensorboard import SummaryWriter
 
-        with SummaryWriter(str(self.level(name) / "tensorboard")) as board:
-            for key in CURVE[2:]:
-                board.add_scalar(f"level{name}/{key}", row[key], int(row["step"]))
+        with SummaryWriter(str(self.part(name) / "tensorboard")) as board:
+            for key in columns[2:]:
+                board.add_scalar(f"{name}/{key}", row[key], int(row["step"]))
 
 
-def read_state(folder: Path, name: int) -> dict[str, Any] | None:
-    """A level's training state from a run's folder, or None if it has not begun.
+def level_recipe(
+    pyramid: PyramidConfig, train: TrainConfig, start: str | None = None
+) -> dict[str, Any]:
+    """The recipe of a run that trains the levels of a pyramid.
+
+    Args:
+        pyramid: shape of the model.
+        train: the recipe of each level.
+        start: name of the weights that the levels start from, None if they start from nothing.
+    """
+    recipe = {"pyramid": pyramid.to_dict(), "train": asdict(train)}
+    return recipe if start is None else {**recipe, "start": start}
+
+
+def read_state(folder: Path, name: str) -> dict[str, Any] | None:
+    """A task's training state from a run's folder, or None if it has not begun.
 
     Raises:
         TrainingError: if the file is damaged.
     """
-    path = folder / f"level{name}" / "state.pt"
+    path = _state_file(folder, name)
     if not path.exists():
         return None
     try:
@@ -128,17 +149,50 @@ def read_state(folder: Path, name: int) -> dict[str, Any] | None:
     return state
 
 
+def read_evaluated_level(folder: Path, grid: int) -> dict[str, Any]:
+    """Training state of a level of a run, with its best averaged weights in it.
+
+    Args:
+        folder: of the run.
+        grid: chroma grid that the level completes.
+
+    Raises:
+        TrainingError: if the level has not been evaluated yet, or the file is damaged.
+    """
+    state = read_state(folder, level_folder(grid))
+    if state is None or not state["best"]:
+        raise TrainingError(
+            f"{folder}: level {grid} has no evaluated weights yet; "
+            f"train it with `colorflow train PACK -o {folder} --levels {grid}`"
+        )
+    return state
+
+
 def read_config(folder: Path) -> PyramidConfig:
     """Shape of the model of a run's folder.
 
     Raises:
         TrainingError: if there is no run.
     """
-    path = folder / "config.json"
     try:
-        return PyramidConfig.from_dict(json.loads(path.read_text(encoding="utf-8"))["pyramid"])
+        return PyramidConfig.from_dict(_read_recipe(folder)["pyramid"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise TrainingError(f"{folder}: no training run here ({error})") from error
+
+
+def read_start(folder: Path) -> str | None:
+    """Name of the weights that a run's levels started from, None if they started from nothing."""
+    start: str | None = _read_recipe(folder).get("start")
+    return start
+
+
+def _read_recipe(folder: Path) -> dict[str, Any]:
+    recipe: dict[str, Any] = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    return recipe
+
+
+def _state_file(folder: Path, name: str) -> Path:
+    return folder / name / "state.pt"
 
 
 def _write(path: Path, data: bytes) -> None:

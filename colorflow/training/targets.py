@@ -2,18 +2,38 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import cast
+
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
+from colorflow.model.condition import Condition
 from colorflow.model.config import FINEST_GRID
-from colorflow.model.pyramid import MEAN_CHANNELS, ChromaPyramid
+from colorflow.model.pyramid import MEAN_CHANNELS, ChromaPyramid, Level
+from colorflow.training.hints import random_hints, true_points
 
 NOISE = 1.0
 """Std of the noise on a level's own chroma means, in CIELAB units."""
 
 SMALL_PHOTO_SIDE = {32: 64, 64: 128}
 """Photos whose short side is not above this teach nothing at that chroma grid."""
+
+EVALUATED_PHOTO_SIDE = SMALL_PHOTO_SIDE[FINEST_GRID]
+"""Evaluation is on photos whose short side is above this, whatever the grid."""
+
+EVALUATED_HINTS = 4
+"""Hints of a photo where the evaluation is with hints."""
+_HINT_SEED = 7
+
+DRAWN_TEMPERATURES = (1.0, 0.8, 0.6, 0.3, 0.0)
+"""Std of the latents of the draws to look at."""
+
+
+def level_folder(grid: int) -> str:
+    """Name of a level's folder in a run."""
+    return f"level{grid}"
 
 
 def level_names(pyramid: ChromaPyramid) -> list[int]:
@@ -47,6 +67,68 @@ def level_target(
         return means, None
     coarse, details = pyramid.haar(means)[0].split([MEAN_CHANNELS, 3 * MEAN_CHANNELS], 1)
     return details, coarse + NOISE * _noise(coarse, generator)
+
+
+class LevelTask:
+    """One level of the pyramid learns its numbers; a `Task` of the trainer.
+
+    A pyramid that takes colour hints is trained with random ones.
+
+    Args:
+        pyramid: the model.
+        index: of the level, coarse to fine.
+        points: hints of true colour that each photo has in evaluation, always the same ones.
+    """
+
+    def __init__(self, pyramid: ChromaPyramid, index: int, points: int = 0) -> None:
+        self.pyramid, self.stream, self.points = pyramid, index, points
+        self.grid = level_names(pyramid)[index]
+        self.name, self.folder = f"level {self.grid}", level_folder(self.grid)
+        self.maps = pyramid.config.levels[index].maps
+        self.small_photo_side = SMALL_PHOTO_SIDE.get(self.grid, 0)
+
+    def fit(
+        self, module: nn.Module, ab: Tensor, condition: Condition, noise: torch.Generator
+    ) -> None:
+        """Standardisation of the level's numbers and of the features."""
+        x, _ = level_target(self.pyramid, self.stream, ab, noise)
+        cast(Level, module).fit(x, condition)
+
+    def loss(
+        self, module: nn.Module, ab: Tensor, condition: Condition, noise: torch.Generator
+    ) -> Tensor:
+        """Negative log-likelihood of the level's own numbers, nats a photo, (B,)."""
+        x, coarse = level_target(self.pyramid, self.stream, ab, noise)
+        if self.pyramid.config.takes_hints and (module.training or self.points):
+            condition = replace(condition, planes=self._hints(module, ab, noise))
+        log_prob: Tensor = module(x, condition, coarse)
+        return -log_prob
+
+    def draw(
+        self, module: nn.Module, ab: Tensor, condition: Condition, noise: torch.Generator
+    ) -> Tensor:
+        """Grey, truth on the level's chroma grid, and draws given the true coarser chroma.
+
+        From left to right the latents' std falls as `DRAWN_TEMPERATURES` says.
+        """
+        x, coarse = level_target(self.pyramid, self.stream, ab, noise)
+        level = cast(Level, module)
+        photo = level.context.of_photo(condition)
+        truth = F.avg_pool2d(ab, FINEST_GRID // self.grid)
+        columns = [torch.zeros_like(truth), truth]
+        for temperature in DRAWN_TEMPERATURES:
+            latent = temperature * torch.randn(x.shape, generator=noise).to(x)
+            drawn, _ = level.decode(latent, photo, coarse)
+            if coarse is not None:
+                drawn, _ = self.pyramid.haar.inverse(torch.cat([coarse, drawn], 1))
+            columns.append(self.pyramid.bounded.inverse(drawn)[0])
+        return torch.stack(columns, 1)
+
+    def _hints(self, module: nn.Module, ab: Tensor, noise: torch.Generator) -> Tensor:
+        if module.training:
+            return random_hints(ab, noise)
+        # From a source of their own: the noise is the same with hints and without.
+        return true_points(ab, self.points, torch.Generator().manual_seed(_HINT_SEED))
 
 
 def _noise(like: Tensor, generator: torch.Generator) -> Tensor:

@@ -1,10 +1,13 @@
-"""Training of one level: data, optimiser, moving average, and a state that resumes to the bit."""
+"""Training of one module: data, optimiser, moving average, and a state that resumes to the bit.
+
+What is learned is a `Task`; how it is learned is the same for all of them.
+"""
 
 from __future__ import annotations
 
 import copy
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
@@ -17,13 +20,13 @@ from torch.nn.parallel import DistributedDataParallel
 
 from colorflow.errors import TrainingError
 from colorflow.model.condition import Condition
-from colorflow.model.pyramid import ChromaPyramid, Level
-from colorflow.training.pack import Pack
+from colorflow.training.pack import Pack, Packs
 from colorflow.training.schedule import Budget, ema_decay, learning_rate
-from colorflow.training.targets import SMALL_PHOTO_SIDE, level_names, level_target
+from colorflow.training.targets import EVALUATED_PHOTO_SIDE
+from colorflow.training.task import Task
 
 FIT_ROWS = 512
-"""Rows that the fixed statistics of a level are taken from."""
+"""Rows that the fixed statistics of a module are taken from."""
 MAX_SKIPPED_IN_A_ROW = 50
 
 
@@ -52,53 +55,57 @@ class TrainConfig:
     autocast: bool = True
 
 
-class LevelTrainer:
-    """Everything that changes while one level trains.
+def wall_seconds() -> float:
+    """Seconds of a clock on the wall."""
+    return time.monotonic()
+
+
+class Trainer:
+    """Everything that changes while a module trains.
 
     Args:
-        pyramid: the model; only the level's own parameters are trained.
-        index: of the level, coarse to fine.
+        module: what is trained, on `device`; its parameters that need no gradient stay.
+        task: what it learns.
         pack: training data.
         config: the recipe.
         device: where to compute.
         rank: of this process among `processes` (torchrun); each takes its share of every batch.
         processes: number of processes.
+        clock: seconds that a budget in minutes counts.
+
+    Raises:
+        TrainingError: if the pack has too few photos.
     """
 
     def __init__(
         self,
-        pyramid: ChromaPyramid,
-        index: int,
-        pack: Pack,
+        module: nn.Module,
+        task: Task,
+        pack: Pack | Packs,
         config: TrainConfig,
         device: torch.device,
         rank: int = 0,
         processes: int = 1,
+        clock: Callable[[], float] = wall_seconds,
     ) -> None:
-        self.pyramid, self.index, self.pack, self.config = pyramid, index, pack, config
-        self.device, self.rank, self.processes = device, rank, processes
-        self.name = level_names(pyramid)[index]
-        self.maps = pyramid.config.levels[index].maps
-        level = pyramid.levels[index]
-        assert isinstance(level, Level)
-        self.level = level
-        smallest = SMALL_PHOTO_SIDE.get(self.name, 0)
-        self.rows = pack.rows("train", larger_than=smallest)
+        self.module, self.task, self.pack, self.config = module, task, pack, config
+        self.device, self.rank, self.processes, self.clock = device, rank, processes, clock
+        self.rows = pack.rows("train", larger_than=task.small_photo_side)
         if len(self.rows) < config.batch or config.batch < processes:
             raise TrainingError(
-                f"{pack.folder}: level {self.name} has {len(self.rows)} training rows, a batch "
+                f"{pack.folder}: {task.name} has {len(self.rows)} training rows, a batch "
                 f"needs {config.batch}; use more photos or a smaller batch"
             )
-        if len(pack.rows("dev", variant="whole", larger_than=SMALL_PHOTO_SIDE[64])) == 0:
+        if len(pack.rows("dev", variant="whole", larger_than=EVALUATED_PHOTO_SIDE)) == 0:
             raise TrainingError(
                 f"{pack.folder}: no large dev photo to choose the best weights by; use more photos"
             )
         self._fit()
-        self.ema = copy.deepcopy(level).requires_grad_(False)
-        self.level.train()
-        self.wrapped: nn.Module = DistributedDataParallel(level) if processes > 1 else level
+        self.ema = copy.deepcopy(module).requires_grad_(False)
+        self.module.train()
+        self.wrapped: nn.Module = DistributedDataParallel(module) if processes > 1 else module
         self.optimiser = torch.optim.AdamW(
-            level.parameters(), lr=config.peak_rate, weight_decay=config.weight_decay
+            module.parameters(), lr=config.peak_rate, weight_decay=config.weight_decay
         )
         self.step = 0
         self.seconds = 0.0
@@ -111,31 +118,38 @@ class LevelTrainer:
         """Trains until `until` seconds (budget in minutes) or steps; returns the mean loss.
 
         Returns:
-            Mean negative log-likelihood over the steps, nats a photo; nan if there was none.
+            Mean loss over the steps, nats a photo; nan if there was none.
 
         Raises:
             TrainingError: if the loss stays non-finite.
         """
         losses = []
-        began, before = time.monotonic(), self.seconds
+        began, before = self.clock(), self.seconds
         for rows in self._prefetched(self._batches()):
             progress = budget.progress(self.step, self.seconds)
             for group in self.optimiser.param_groups:
                 group["lr"] = learning_rate(self.config.peak_rate, self.step, progress)
-            loss = self._one_step(*rows)
+            loss = self.update(*rows)
             if np.isfinite(loss):
                 losses.append(loss)
             self.step += 1
-            self.seconds = self._clock_of_first(before + time.monotonic() - began)
+            self.seconds = self._clock_of_first(before + self.clock() - began)
             now = self.step if budget.steps is not None else self.seconds
             if now >= until:
                 break
         return float(np.mean(losses)) if losses else float("nan")
 
     @torch.no_grad()
-    def evaluate(self, split: str, variant: str = "whole") -> float:
-        """Mean negative log-likelihood of the averaged weights, nats a photo, fixed noise."""
-        rows = self.pack.rows(split, variant=variant, larger_than=SMALL_PHOTO_SIDE[64])
+    def evaluate(self, split: str, variant: str = "whole", task: Task | None = None) -> float:
+        """Mean loss of the averaged weights, nats a photo, fixed noise.
+
+        Args:
+            split: ``train`` or ``dev``.
+            variant: of the photos.
+            task: whose loss, None for that of the task that is trained.
+        """
+        task = task or self.task
+        rows = self.pack.rows(split, variant=variant, larger_than=EVALUATED_PHOTO_SIDE)
         if len(rows) == 0:
             return float("nan")
         chosen = np.random.default_rng(0).permutation(rows)[: self.config.dev_photos]
@@ -143,9 +157,18 @@ class LevelTrainer:
         self.ema.eval()
         total = 0.0
         for part in np.array_split(chosen, -(-len(chosen) // 250)):
-            x, condition, coarse = self._target(*self.pack.batch(part, self.maps), noise)
-            total += float(-self.ema(x, condition, coarse).sum())
+            ab, condition = self._on_device(*self.pack.batch(part, task.maps))
+            total += float(task.loss(self.ema, ab, condition, noise).sum())
         return total / len(chosen)
+
+    def start_from(self, weights: dict[str, Tensor]) -> None:
+        """Takes trained weights, statistics included, in place of the initial ones.
+
+        Args:
+            weights: of the module, before the first step.
+        """
+        self.module.load_state_dict(weights)
+        self.ema.load_state_dict(weights)
 
     def keep_if_best(self, dev: float) -> bool:
         """Remembers the averaged weights if `dev` is the lowest so far."""
@@ -158,7 +181,7 @@ class LevelTrainer:
     def state_dict(self) -> dict[str, Any]:
         """All that a resumed run needs to go on to the same bits."""
         return {
-            "level": self.level.state_dict(),
+            "level": self.module.state_dict(),
             "ema": self.ema.state_dict(),
             "optimiser": self.optimiser.state_dict(),
             "step": self.step,
@@ -170,27 +193,39 @@ class LevelTrainer:
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Goes back to what `state_dict` gave."""
-        self.level.load_state_dict(state["level"])
+        self.module.load_state_dict(state["level"])
         self.ema.load_state_dict(state["ema"])
         self.optimiser.load_state_dict(state["optimiser"])
         self.step, self.seconds = state["step"], state["seconds"]
         self.skipped = state["skipped"]
         self.best_dev, self.best = state["best_dev"], state["best"]
 
-    def _one_step(self, ab: Tensor, condition: Condition) -> float:
-        """One update; a step whose loss or gradient is not finite is skipped and counted."""
-        x, condition, coarse = self._target(ab, condition, self._seeded())
+    def update(self, ab: Tensor, condition: Condition) -> float:
+        """One step's update; one whose loss or gradient is not finite is skipped and counted.
+
+        Args:
+            ab: (B, 2, 64, 64) CIELAB units.
+            condition: of the B photos.
+
+        Returns:
+            The mean loss, nats a photo; nan if skipped.
+
+        Raises:
+            TrainingError: if too many steps in a row are not finite.
+        """
+        ab, condition = self._on_device(ab, condition)
+        noise = self._seeded()
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.config.autocast):
-            loss = -self.wrapped(x, condition, coarse).mean()
+            loss = self.task.loss(self.wrapped, ab, condition, noise).mean()
         self.optimiser.zero_grad(set_to_none=True)
         loss.backward()
-        norm = nn.utils.clip_grad_norm_(self.level.parameters(), self.config.clip)
+        norm = nn.utils.clip_grad_norm_(self.module.parameters(), self.config.clip)
         if not bool(torch.isfinite(loss) & torch.isfinite(norm)):
             self.skipped += 1
             self._skipped_in_a_row += 1
             if self._skipped_in_a_row >= MAX_SKIPPED_IN_A_ROW:
                 raise TrainingError(
-                    f"level {self.name}: {self._skipped_in_a_row} steps in a row were not finite; "
+                    f"{self.task.name}: {self._skipped_in_a_row} steps in a row were not finite; "
                     "resume with a lower --rate"
                 )
             return float("nan")
@@ -202,22 +237,20 @@ class LevelTrainer:
     @torch.no_grad()
     def _average(self) -> None:
         decay = ema_decay(self.step)
-        for mean, new in zip(self.ema.parameters(), self.level.parameters(), strict=True):
+        for mean, new in zip(self.ema.parameters(), self.module.parameters(), strict=True):
             mean.lerp_(new, 1 - decay)
+        for copied, state in zip(self.ema.buffers(), self.module.buffers(), strict=True):
+            copied.copy_(state)
 
     def _seeded(self) -> torch.Generator:
         """Noise of the current step, with dropout's seed set too: a resumed run needs no more."""
-        seed = [self.config.seed, self.index, self.step, self.rank]
+        seed = [self.config.seed, self.task.stream, self.step, self.rank]
         word = int(np.random.SeedSequence(seed).generate_state(1, np.uint32)[0])
         torch.manual_seed(word)
         return torch.Generator().manual_seed(word)
 
-    def _target(
-        self, ab: Tensor, condition: Condition, noise: torch.Generator
-    ) -> tuple[Tensor, Condition, Tensor | None]:
-        ab, condition = ab.to(self.device), condition.to(self.device)
-        x, coarse = level_target(self.pyramid, self.index, ab, noise)
-        return x, condition, coarse
+    def _on_device(self, ab: Tensor, condition: Condition) -> tuple[Tensor, Condition]:
+        return ab.to(self.device), condition.to(self.device)
 
     @torch.no_grad()
     def _fit(self) -> None:
@@ -225,8 +258,8 @@ class LevelTrainer:
         rng = np.random.default_rng(self.config.seed)
         rows = rng.permutation(self.rows)[:FIT_ROWS]
         noise = torch.Generator().manual_seed(self.config.seed)
-        x, condition, _ = self._target(*self.pack.batch(rows, self.maps), noise)
-        self.level.fit(x, condition)
+        batch = self._on_device(*self.pack.batch(rows, self.task.maps))
+        self.task.fit(self.module, *batch, noise)
 
     def _batches(self) -> Iterator[NDArray[np.int64]]:
         """Row numbers from the current step on: every epoch a new order, known by its number."""
@@ -234,7 +267,7 @@ class LevelTrainer:
         step = self.step
         while True:
             epoch, position = divmod(step, per_epoch)
-            order = np.random.default_rng([self.config.seed, self.index, epoch])
+            order = np.random.default_rng([self.config.seed, self.task.stream, epoch])
             rows = order.permutation(self.rows)
             for start in range(position, per_epoch):
                 batch = rows[start * self.config.batch : (start + 1) * self.config.batch]
@@ -246,10 +279,10 @@ class LevelTrainer:
     ) -> Iterator[tuple[Tensor, Condition]]:
         """Reads one batch ahead in a thread."""
         with ThreadPoolExecutor(1) as pool:
-            ahead = pool.submit(self.pack.batch, next(batches), self.maps)
+            ahead = pool.submit(self.pack.batch, next(batches), self.task.maps)
             while True:
                 ready = ahead.result()
-                ahead = pool.submit(self.pack.batch, next(batches), self.maps)
+                ahead = pool.submit(self.pack.batch, next(batches), self.task.maps)
                 yield ready
 
     def _clock_of_first(self, seconds: float) -> float:

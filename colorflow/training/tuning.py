@@ -1,4 +1,8 @@
-"""Choosing the shipped temperature of each level, on dev photos, by a proper score."""
+"""What weights are shipped with, chosen and measured on dev photos.
+
+The temperature of each level by a proper score, the share of blow-ups, and the factors that make
+intervals of draws cover what they say.
+"""
 
 from __future__ import annotations
 
@@ -10,13 +14,14 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from colorflow.model.condition import Condition
+from colorflow.model.intervals import NOMINAL_LEVELS, in_half_widths
 from colorflow.model.pyramid import ChromaPyramid
+from colorflow.training.colours import largest_chroma
 from colorflow.training.pack import Pack
-from colorflow.training.targets import level_names
+from colorflow.training.targets import EVALUATED_PHOTO_SIDE, level_names
 
 CANDIDATES = (0.0, 0.3, 0.5, 0.7, 0.8, 0.9, 1.0)
 DRAWS = 8
-BLOW_UP_QUANTILE = 0.999
 
 
 def energy_score(draws: Tensor, truth: Tensor) -> Tensor:
@@ -93,7 +98,7 @@ def blow_ups(
         photos: number of dev photos.
         draws: of each.
     """
-    limit = float(np.quantile(pack.train_chroma, BLOW_UP_QUANTILE))
+    limit = largest_chroma(pack)
     rows = np.random.default_rng(2).permutation(pack.rows("dev", variant="whole"))[:photos]
     generator = torch.Generator().manual_seed(6)
     count = 0
@@ -101,6 +106,50 @@ def blow_ups(
         ab = pyramid.sample(pack.batch(part)[1], draws, temperatures, generator)
         count += int((ab.norm(dim=2).mean((2, 3)) > limit).sum())
     return count / (len(rows) * draws)
+
+
+@torch.no_grad()
+def calibrate(
+    pyramid: ChromaPyramid,
+    pack: Pack,
+    photos: int = 300,
+    draws: int = 64,
+    say: Callable[[str], None] = print,
+) -> dict[float, float]:
+    """Factors on the half-widths of central intervals that make their coverage nominal on dev.
+
+    The intervals are those of draws at std 1, for every number of the 64x64 grid; the coverage is
+    the share of all numbers of all photos.
+
+    Args:
+        pyramid: trained model.
+        pack: whose dev split is used, large whole photos, clean.
+        photos: number of dev photos.
+        draws: of each, at least 64 for steady ends of the intervals.
+        say: gets a line an interval.
+
+    Returns:
+        By nominal level; above 1 where the model is too sure.
+    """
+    rows = pack.rows("dev", variant="whole", larger_than=EVALUATED_PHOTO_SIDE)
+    rows = np.random.default_rng(8).permutation(rows)[:photos]
+    generator = torch.Generator().manual_seed(9)
+    std1 = [1.0] * len(pyramid.levels)
+    distances: dict[float, list[Tensor]] = {level: [] for level in NOMINAL_LEVELS}
+    for row in rows:
+        ab, condition = pack.batch(np.array([row]))
+        drawn = pyramid.sample(condition, draws, std1, generator)[0]
+        for level, found in distances.items():
+            found.append(in_half_widths(drawn, ab[0], level))
+    factors = {}
+    for level, found in distances.items():
+        values = torch.stack(found).numpy()
+        factors[level] = round(float(np.quantile(values, level)), 4)
+        say(
+            f"central {level:.0%} interval at std 1: covers {(values <= 1).mean():.3f} of dev, "
+            f"factor {factors[level]:g}"
+        )
+    return factors
 
 
 def _mean_score(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
@@ -64,7 +65,7 @@ def test_everything_reaches_every_photos_context(
 
     assert not moves(condition)
     assert moves(dataclasses.replace(condition, lightness=100 - condition.lightness))
-    assert moves(dataclasses.replace(condition, planes=condition.planes + 1))
+    assert moves(dataclasses.replace(condition, planes=condition.planes.flip(-1)))
     assert moves(condition, coarse + 10)
     for grid, feature_map in condition.features.items():
         features = {**condition.features, grid: feature_map + 1}
@@ -91,11 +92,51 @@ def test_photos_are_independent(
     torch.testing.assert_close(together[1:], alone, rtol=0, atol=1e-5)
 
 
-def test_planes_are_required_where_the_model_takes_them(
-    context: LevelContext, make_condition: Callable[..., Condition]
+def test_no_planes_are_planes_of_zeros(context: LevelContext, condition: Condition) -> None:
+    zeros = dataclasses.replace(condition, planes=torch.zeros_like(condition.planes))
+    without = dataclasses.replace(condition, planes=None)
+    assert torch.equal(context.of_photo(without), context.of_photo(zeros))
+    assert not torch.equal(context.of_photo(without), context.of_photo(condition))
+
+
+def test_planes_are_pooled_to_masked_means(
+    context: LevelContext, condition: Condition, config: LevelConfig
 ) -> None:
-    with pytest.raises(ValueError, match="condition: this model takes extra planes"):
-        context.of_photo(make_condition(2))
+    """Against a loop over cells: whether any of a cell is known, and the mean of what is, / 20."""
+    seen: list[Tensor] = []
+    assert context.from_planes is not None
+    context.from_planes.register_forward_pre_hook(lambda _, given: seen.append(given[0]))
+    context.of_photo(condition)
+    side = 2 * config.grid
+    factor = 64 // side
+    planes = condition.planes.double().numpy()
+    expected = np.zeros((2, PLANES, side, side))
+    for photo, row, column in np.ndindex(2, side, side):
+        cell = planes[
+            photo, :, row * factor : (row + 1) * factor, column * factor : (column + 1) * factor
+        ]
+        known = cell[0] == 1
+        if known.any():
+            expected[photo, 0, row, column] = 1
+            expected[photo, 1:, row, column] = cell[1:, known].mean(1) / 20
+    assert 0 < expected[:, 0].mean() <= 1
+    np.testing.assert_allclose(seen[0].numpy(), expected, rtol=0, atol=1e-5)
+
+
+def test_a_plane_acts_on_all_of_a_coarse_grid_and_near_by_on_a_fine_one(
+    context: LevelContext, condition: Condition, config: LevelConfig
+) -> None:
+    """Attention takes one cell's hint everywhere; a convolution of 3x3 to its neighbours."""
+    before = dataclasses.replace(condition, planes=torch.zeros_like(condition.planes))
+    planes = torch.zeros_like(condition.planes)
+    planes[:, :, 20, 44] = torch.tensor([1.0, 30.0, -30.0])
+    coarse = chroma(config)
+    after = both_parts(context, dataclasses.replace(condition, planes=planes), coarse)
+    moved = (after - both_parts(context, before, coarse)).abs().amax((0, 1)) > 1e-6
+    near = torch.zeros_like(moved)
+    row, column = 20 * config.grid // 64, 44 * config.grid // 64
+    near[row - 1 : row + 2, column - 1 : column + 2] = True
+    assert torch.equal(moved, torch.ones_like(near) if config.attention else near)
 
 
 def test_planes_are_refused_where_the_model_takes_none(

@@ -19,7 +19,7 @@ import torch
 from colorflow.model.config import PyramidConfig
 from colorflow.training import loop, targets
 from colorflow.training.schedule import Budget
-from colorflow.training.trainer import LevelTrainer, TrainConfig
+from colorflow.training.trainer import TrainConfig, Trainer
 
 pytestmark = pytest.mark.slow
 
@@ -105,24 +105,24 @@ def test_two_processes_do_what_one_does(
     folder: Path,
     pack_folder: Path,
     still: PyramidConfig,
-    make_trainer: Callable[..., LevelTrainer],
+    make_trainer: Callable[..., Trainer],
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Without noise and dropout, the mean of two halves' gradients is that of the batch."""
     monkeypatch.setattr(targets, "NOISE", 0.0)
     start: dict[str, torch.Tensor] = {}
-    whole_level = loop._train_level
+    whole_level = loop.train_to_budget
 
-    def watched(level: LevelTrainer, *more: Any) -> None:
-        start.update({key: value.clone() for key, value in level.level.state_dict().items()})
+    def watched(level: Trainer, *more: Any) -> None:
+        start.update({key: value.clone() for key, value in level.module.state_dict().items()})
         whole_level(level, *more)
 
-    monkeypatch.setattr(loop, "_train_level", watched)
+    monkeypatch.setattr(loop, "train_to_budget", watched)
     config = TrainConfig(batch=8, peak_rate=0.5, evaluate_every=4.0, autocast=False)
     budget = Budget(steps=4)
     loop.train(
-        pack_folder, tmp_path, shape=still, config=config, budget=budget, levels=[4], say=str
+        [pack_folder], tmp_path, shape=still, config=config, budget=budget, levels=[4], say=str
     )
     alone = torch.load(tmp_path / "level4" / "state.pt", weights_only=True)["level"]
     together = states(folder, "exact")[0]["level"]

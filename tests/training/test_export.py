@@ -41,7 +41,7 @@ def run(
     """A run of two steps a level. Read it only."""
     folder = tmp_path_factory.mktemp("run")
     config = make_config()
-    train(pack_folder, folder, shape=shape, config=config, budget=Budget(steps=2), say=str)
+    train([pack_folder], folder, shape=shape, config=config, budget=Budget(steps=2), say=str)
     return folder
 
 
@@ -60,7 +60,7 @@ def check_history(training: dict[str, Any], run: Path) -> None:
     assert [level["level"] for level in training["levels"]] == list(NAMES)
     assert [level["steps"] for level in training["levels"]] == [2] * 5
     for level in training["levels"]:
-        state = read_state(run, level["level"])
+        state = read_state(run, f"level{level['level']}")
         assert state is not None
         assert level["dev_nats"] == pytest.approx(state["best_dev"], abs=1e-3)
     bits = training["bits_per_dim"]
@@ -69,6 +69,7 @@ def check_history(training: dict[str, Any], run: Path) -> None:
         assert list(split) == [*map(str, NAMES), "all"]
         total = sum(split[str(name)] * dims for name, dims in zip(NAMES, DIMS, strict=True))
         assert split["all"] == pytest.approx(total / sum(DIMS), rel=1e-6)
+    assert training["colours"].keys() == {"mean_ab", "largest_chroma"}
     assert 0 <= training["blow_ups"]["schedule"] <= training["blow_ups"]["std1"] <= 1
 
 
@@ -94,7 +95,7 @@ def test_the_file_has_the_best_averaged_weights_and_their_history(
     assert loaded.temperatures == TEMPERATURES
     assert loaded.pyramid.config == shape
     for name, level in zip(NAMES, loaded.pyramid.levels, strict=True):
-        state = read_state(run, name)
+        state = read_state(run, f"level{name}")
         assert state is not None
         for key, value in level.state_dict().items():
             best = state["best"][key]
@@ -201,7 +202,7 @@ def test_a_level_has_never_been_evaluated(
     run: Path, pack_folder: Path, tmp_path: Path, weights: Path
 ) -> None:
     part = shutil.copytree(run, tmp_path / "part")
-    state = read_state(part, 8)
+    state = read_state(part, "level8")
     assert state is not None
     torch.save(state | {"best": {}}, part / "level8" / "state.pt")
     message = refused(TrainingError, weights, run=part, pack_folder=pack_folder)

@@ -23,9 +23,9 @@ from colorflow.errors import PackError, TrainingError
 from colorflow.model.config import PyramidConfig
 from colorflow.training import trainer as trainer_module
 from colorflow.training.loop import train
-from colorflow.training.run import CURVE, STATE, Run, read_config, read_state
+from colorflow.training.run import CURVE, STATE, Run, level_recipe, read_config, read_state
 from colorflow.training.schedule import Budget
-from colorflow.training.trainer import LevelTrainer, TrainConfig
+from colorflow.training.trainer import TrainConfig, Trainer
 
 Train = Callable[..., list[str]]
 
@@ -46,7 +46,7 @@ def go(pack_folder: Path, shape: PyramidConfig, make_config: Callable[..., Train
     ) -> list[str]:
         said: list[str] = []
         train(
-            pack,
+            [pack],
             folder,
             shape=changes.pop("shape", shape),
             config=make_config(**changes),
@@ -66,7 +66,7 @@ def curve(folder: Path, level: int = 4) -> list[dict[str, str]]:
 
 def state_of(folder: Path, level: int = 4) -> dict[str, Any]:
     """The checkpoint without its clock, tensors as bytes."""
-    state = read_state(folder, level)
+    state = read_state(folder, f"level{level}")
     assert state is not None
 
     def plain(value: Any) -> Any:
@@ -254,7 +254,7 @@ def checkpoint(
     """A run of one step. Read it only."""
     folder = tmp_path_factory.mktemp("run")
     budget = Budget(steps=1)
-    train(pack_folder, folder, shape=shape, config=make_config(), budget=budget, levels=[4])
+    train([pack_folder], folder, shape=shape, config=make_config(), budget=budget, levels=[4])
     return folder
 
 
@@ -299,7 +299,7 @@ def test_a_checkpoint_runs_no_code(checkpoint: Path, tmp_path: Path) -> None:
     trap = Trap(tmp_path / "sprung")
     torch.save({name: trap for name in STATE}, tmp_path / "level4" / "state.pt")
     with pytest.raises(TrainingError, match="the checkpoint is damaged"):
-        read_state(tmp_path, 4)
+        read_state(tmp_path, "level4")
     assert not trap.folder.exists()
 
 
@@ -308,11 +308,11 @@ def test_a_checkpoint_of_something_else(content: object, tmp_path: Path) -> None
     (tmp_path / "level4").mkdir()
     torch.save(content, tmp_path / "level4" / "state.pt")
     with pytest.raises(TrainingError, match="the checkpoint is damaged"):
-        read_state(tmp_path, 4)
+        read_state(tmp_path, "level4")
 
 
 def test_no_checkpoint_is_no_error(tmp_path: Path) -> None:
-    assert read_state(tmp_path, 4) is None
+    assert read_state(tmp_path, "level4") is None
 
 
 @pytest.mark.parametrize("broken", ["save", "replace"])
@@ -323,9 +323,9 @@ def test_a_full_disk_keeps_the_checkpoint_before(
     make_config: Callable[..., TrainConfig],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    run = Run(tmp_path, shape, make_config())
+    run = Run(tmp_path, level_recipe(shape, make_config()))
     state = {name: 1 for name in STATE}
-    run.save(4, state)
+    run.save("level4", state)
 
     def fail(*given: Any) -> None:
         if broken == "save":
@@ -334,12 +334,12 @@ def test_a_full_disk_keeps_the_checkpoint_before(
 
     monkeypatch.setattr(torch if broken == "save" else os, broken, fail)
     with pytest.raises(TrainingError, match="the checkpoint cannot be written"):
-        run.save(4, {name: 2 for name in STATE})
-    assert run.load(4) == state
-    assert [path.name for path in run.level(4).iterdir()] == ["state.pt"]
+        run.save("level4", {name: 2 for name in STATE})
+    assert run.load("level4") == state
+    assert [path.name for path in run.part("level4").iterdir()] == ["state.pt"]
 
 
 def test_the_state_has_the_parts_that_are_looked_for(
-    make_trainer: Callable[..., LevelTrainer],
+    make_trainer: Callable[..., Trainer],
 ) -> None:
     assert make_trainer(0).state_dict().keys() == STATE

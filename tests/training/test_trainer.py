@@ -17,9 +17,9 @@ from colorflow.training import schedule
 from colorflow.training import trainer as trainer_module
 from colorflow.training.pack import Pack
 from colorflow.training.schedule import Budget
-from colorflow.training.trainer import LevelTrainer
+from colorflow.training.trainer import Trainer
 
-MakeTrainer = Callable[..., LevelTrainer]
+MakeTrainer = Callable[..., Trainer]
 LONG = Budget(steps=10_000)
 
 
@@ -76,13 +76,13 @@ def test_fixed_statistics_are_those_of_the_training_rows(
 ) -> None:
     trainer, pack = make_trainer(0), Pack(pack_folder)
     ab, condition = pack.batch(pack.rows("train"))
-    standardize = trainer.level.context.standardize["8"]
+    standardize = trainer.module.context.standardize["8"]
     features = condition.features[8]
     assert torch.allclose(standardize.mean[:, 0, 0], features.mean((0, 2, 3)), atol=1e-3)
     assert torch.allclose(standardize.std[:, 0, 0], features.std((0, 2, 3)), rtol=1e-3)
     means = torch.atanh(ab / 128).mul(128).unflatten(2, (4, 16)).unflatten(4, (4, 16)).mean((3, 5))
     std = (means.std((0, 2, 3)) ** 2 + 1).sqrt()  # and unit noise
-    assert torch.allclose(trainer.level.flow.bijections[0].std.flatten(), std, rtol=0.02)
+    assert torch.allclose(trainer.module.flow.bijections[0].std.flatten(), std, rtol=0.02)
 
 
 @pytest.mark.parametrize(("step", "progress"), [(0, 0.0), (99, 0.25), (150, 0.5)])
@@ -101,7 +101,7 @@ def test_the_gradient_is_clipped(
     make_trainer: MakeTrainer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     trainer = make_trainer(0, clip=5.0)
-    level = trainer.level
+    level = trainer.module
     trainer.wrapped = lambda *given: 1e4 * level(*given)  # type: ignore[assignment]
     norms = []
 
@@ -117,15 +117,46 @@ def test_the_gradient_is_clipped(
 def test_the_average_is_the_average(make_trainer: MakeTrainer) -> None:
     """By its definition: decay (1 + t) / (10 + t) at step t = 0, 1, ..."""
     trainer = make_trainer(0)
-    name = next(n for n, p in trainer.level.named_parameters() if p.numel() > 50)
-    mean = trainer.level.state_dict()[name].double().clone()
+    name = next(n for n, p in trainer.module.named_parameters() if p.numel() > 50)
+    mean = trainer.module.state_dict()[name].double().clone()
     for t in range(6):
         trainer.train(LONG, t + 1)
         decay = (1 + t) / (10 + t)
-        mean = decay * mean + (1 - decay) * trainer.level.state_dict()[name].double()
+        mean = decay * mean + (1 - decay) * trainer.module.state_dict()[name].double()
     averaged = trainer.ema.state_dict()[name]
     assert torch.allclose(averaged.double(), mean, atol=1e-6)
-    assert not torch.allclose(averaged, trainer.level.state_dict()[name], atol=1e-6)
+    assert not torch.allclose(averaged, trainer.module.state_dict()[name], atol=1e-6)
+
+
+def test_the_average_has_the_last_buffers(make_trainer: MakeTrainer) -> None:
+    """Such as the start of a normalisation, or the vectors of a power iteration."""
+    trainer = make_trainer(0)
+    name, buffer = next(iter(trainer.module.named_buffers()))
+    buffer.add_(0.5)
+    trainer.train(LONG, 1)
+    assert torch.equal(trainer.ema.state_dict()[name], buffer)
+
+
+def test_every_step_has_noise_of_its_own(
+    make_trainer: MakeTrainer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def seeds(index: int, rank: int = 0) -> list[int]:
+        trainer = make_trainer(index)
+        trainer.rank = rank
+        seen = []
+        loss = trainer.task.loss
+
+        def watched(*given: Any) -> Tensor:
+            seen.append(given[-1].initial_seed())
+            return loss(*given)
+
+        monkeypatch.setattr(trainer.task, "loss", watched)
+        trainer.train(LONG, 3)
+        return seen
+
+    drawn = [*seeds(0), *seeds(1), *seeds(0, rank=1)]
+    assert len(set(drawn)) == 9
+    assert seeds(0) == drawn[:3]
 
 
 # evaluation
@@ -146,10 +177,10 @@ def test_evaluation_is_of_the_averaged_weights(make_trainer: MakeTrainer) -> Non
     trainer = make_trainer(0)
     before = trainer.evaluate("dev")
     with torch.no_grad():
-        for parameter in trainer.level.parameters():
+        for parameter in trainer.module.parameters():
             parameter.add_(1)
     assert trainer.evaluate("dev") == before
-    trainer.ema.load_state_dict(trainer.level.state_dict())
+    trainer.ema.load_state_dict(trainer.module.state_dict())
     assert trainer.evaluate("dev") != before
 
 
@@ -219,10 +250,10 @@ def test_another_seed_gives_other_bits(make_trainer: MakeTrainer) -> None:
     one, other = make_trainer(0, seed=0), make_trainer(0, seed=1)
     one.train(LONG, 1)
     other.train(LONG, 1)
-    assert not same(one.level.state_dict(), other.level.state_dict())
+    assert not same(one.module.state_dict(), other.module.state_dict())
 
 
-def rows_of(trainer: LevelTrainer, steps: int) -> list[list[int]]:
+def rows_of(trainer: Trainer, steps: int) -> list[list[int]]:
     """Rows of the next steps, as the pack is asked for them; one batch is read ahead."""
     asked: list[list[int]] = []
     batch = trainer.pack.batch
@@ -280,7 +311,7 @@ def test_a_damaged_row_is_skipped_counted_and_harms_nothing(
     assert trainer.step == 9
     assert trainer.skipped == 3  # once an epoch of three batches
     assert math.isfinite(loss)
-    assert finite(trainer.level)
+    assert finite(trainer.module)
     assert finite(trainer.ema)
     optimiser = trainer.optimiser.state_dict()["state"]
     assert {float(values["step"]) for values in optimiser.values()} == {6.0}
@@ -289,17 +320,17 @@ def test_a_damaged_row_is_skipped_counted_and_harms_nothing(
 
 def test_a_gradient_that_is_not_finite_is_skipped_too(make_trainer: MakeTrainer) -> None:
     trainer = make_trainer(0)
-    before = {name: value.clone() for name, value in trainer.level.state_dict().items()}
-    next(trainer.level.parameters()).register_hook(lambda gradient: gradient * math.inf)
+    before = {name: value.clone() for name, value in trainer.module.state_dict().items()}
+    next(trainer.module.parameters()).register_hook(lambda gradient: gradient * math.inf)
     assert math.isnan(trainer.train(LONG, 2))
     assert trainer.skipped == 2
-    assert same(trainer.level.state_dict(), before)
+    assert same(trainer.module.state_dict(), before)
     assert same(trainer.ema.state_dict(), before)
 
 
-def broken_at(trainer: LevelTrainer, broken: Iterator[bool]) -> None:
+def broken_at(trainer: Trainer, broken: Iterator[bool]) -> None:
     """Makes the loss of some steps infinite."""
-    level = trainer.level
+    level = trainer.module
     trainer.wrapped = lambda *given: level(*given) * (math.inf if next(broken) else 1)  # type: ignore[assignment]
 
 

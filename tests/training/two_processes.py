@@ -27,19 +27,19 @@ def main(folder: Path) -> None:
     rank = int(os.environ["RANK"])
     destroy = distributed.destroy_process_group
     distributed.destroy_process_group = lambda: None  # the next training needs it again
-    whole_level = loop._train_level
+    whole_level = loop.train_to_budget
 
     def train(name: str, budget: Budget, **changes: Any) -> None:
-        def watched(level: trainer.LevelTrainer, *more: Any) -> None:
+        def watched(level: trainer.Trainer, *more: Any) -> None:
             whole_level(level, *more)
             torch.save(level.state_dict(), folder / f"{name}{level.rank}.pt")
 
-        loop._train_level = watched
+        loop.train_to_budget = watched
         shape = PyramidConfig.from_dict(json.loads((folder / "shape.json").read_text()))
         config = TrainConfig(batch=8, **changes)
         pack = Path((folder / "pack.txt").read_text())
         loop.train(
-            pack, folder / name, shape=shape, config=config, budget=budget, levels=[4], say=str
+            [pack], folder / name, shape=shape, config=config, budget=budget, levels=[4], say=str
         )
 
     train("steps", Budget(steps=24), peak_rate=0.05, evaluate_every=8.0)

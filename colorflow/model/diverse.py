@@ -1,0 +1,32 @@
+"""Colourings that differ: some of many draws, chosen by the colours of their objects."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+DIVERSE_POOL = 8
+"""Coarse draws for each colouring that is wanted when they shall differ."""
+COARSE_LEVELS = 2
+"""Levels that decide the colours of objects: chroma on an 8x8 grid."""
+
+
+def most_different(points: NDArray[np.float32], n: int) -> list[int]:
+    """Indices of n points far from each other: the first, then each time the farthest.
+
+    Args:
+        points: (N, D), N at least n.
+        n: how many to choose.
+
+    Returns:
+        n different indices in the order of choice.
+
+    Reference: Gonzalez 1985 (farthest-first traversal).
+    """
+    chosen = [0]
+    distance = np.linalg.norm(points - points[0], axis=1)
+    while len(chosen) < n:
+        distance[chosen[-1]] = -1  # none twice, even where all points are one
+        chosen.append(int(np.argmax(distance)))
+        distance = np.minimum(distance, np.linalg.norm(points - points[chosen[-1]], axis=1))
+    return chosen

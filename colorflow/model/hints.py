@@ -1,0 +1,133 @@
+"""Colour hints: points of known colour that a colouring is conditioned on.
+
+The model sees hints as three planes on the 64x64 grid: a mask, and a and b where it is 1.
+p(ab | L, hints) is exact because hints are a condition in training, not a constraint put on samples
+afterwards.
+
+Reference: Zhang et al. 2017 (hints as sparse input planes); Whang et al. 2021 (why conditioning a
+trained flow on part of its output is hard).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from colorflow.color import cie
+from colorflow.color.full_resolution import lightness_of
+from colorflow.color.gamut import gamut_map
+from colorflow.model.condition import PLANES_GRID
+from colorflow.model.config import HINT_PLANES
+
+SRGB_REACH = 108.0
+"""No colour of sRGB has |a| or |b| above this (CIELAB units; b of pure blue is -107.9)."""
+
+REACH_CELLS = 2
+"""Cells of the grid around a hint's own in which the output must have its colour."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hint:
+    """The colour of one point of a photo.
+
+    Args:
+        row: of a pixel of the upright photo at full resolution, from 0 at the top.
+        column: from 0 on the left.
+        a: CIELAB units.
+        b: CIELAB units.
+
+    Raises:
+        ValueError: if a number is not finite, a place is below 0, or sRGB has no such colour.
+    """
+
+    row: float
+    column: float
+    a: float
+    b: float
+
+    def __post_init__(self) -> None:
+        for name in ("row", "column"):
+            if not 0 <= getattr(self, name) < math.inf:
+                raise ValueError(f"{name}: expected a pixel from 0, got {getattr(self, name)}")
+        for name in ("a", "b"):
+            if not abs(getattr(self, name)) <= SRGB_REACH:
+                raise ValueError(
+                    f"{name}: expected -{SRGB_REACH:g} to {SRGB_REACH:g} CIELAB units, "
+                    f"got {getattr(self, name)}"
+                )
+
+
+def hint_planes(hints: Iterable[Hint], height: int, width: int) -> Tensor:
+    """Hints as the model sees them; the later of two in one cell wins.
+
+    Args:
+        hints: of one photo.
+        height: of the photo, in pixels.
+        width: of the photo, in pixels.
+
+    Returns:
+        (3, 64, 64): mask in {0, 1}, a and b in CIELAB units, 0 where there is no hint.
+
+    Raises:
+        ValueError: if a hint lies outside the photo.
+    """
+    planes = torch.zeros(HINT_PLANES, PLANES_GRID, PLANES_GRID)
+    for hint in hints:
+        row, column = _cell(hint, height, width)
+        planes[:, row, column] = torch.tensor([1.0, hint.a, hint.b])
+    return planes
+
+
+def hint_errors(hint: Hint, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """How far a coloured photo is from a hint, around it.
+
+    Args:
+        hint: one that the photo was coloured with.
+        pixels: (H, W, 3) uint8 sRGB, the coloured photo.
+
+    Returns:
+        (N,) distances in ab, CIELAB units, of the N pixels in the hint's cell and in those at most
+        `REACH_CELLS` from it, each to the hint's colour as sRGB can show it at that pixel's
+        lightness. A coloured photo keeps to its hint where none is above 5.
+
+    Raises:
+        ValueError: if the hint lies outside the photo.
+    """
+    height, width = pixels.shape[:2]
+    cells = _cell(hint, height, width)
+    near_rows, near_columns = (
+        np.abs(_cells(np.arange(length), length) - cell) <= REACH_CELLS
+        for length, cell in zip((height, width), cells, strict=True)
+    )
+    near = np.ascontiguousarray(pixels[near_rows][:, near_columns])
+    lightness = lightness_of(near)
+    wanted = np.array([hint.a, hint.b], np.float32)[:, None, None]
+    wanted = gamut_map(lightness, np.broadcast_to(wanted, (2, *lightness.shape)))
+    ab = np.moveaxis(cie.rgb_to_lab(near / 255)[..., 1:], -1, 0)
+    errors: NDArray[np.float32] = np.hypot(*(ab - wanted)).astype(np.float32).ravel()
+    return errors
+
+
+def _cell(hint: Hint, height: int, width: int) -> tuple[int, int]:
+    """Row and column on the grid of the cell that has the centre of the hint's pixel."""
+    if not (hint.row < height and hint.column < width):
+        raise ValueError(
+            f"hints: expected places inside the photo of {height} rows and {width} columns, "
+            f"got row {hint.row:g}, column {hint.column:g}"
+        )
+    row, column = (
+        int(_cells(np.array(place), length))
+        for place, length in ((hint.row, height), (hint.column, width))
+    )
+    return row, column
+
+
+def _cells(places: NDArray[np.floating | np.integer], length: int) -> NDArray[np.int64]:
+    """Cells of pixels along an axis of `length` pixels."""
+    return ((np.floor(places) + 0.5) * PLANES_GRID / length).astype(np.int64)

@@ -1,0 +1,77 @@
+"""Central intervals of many draws, and how far the truth lies from their middle.
+
+An interval is one of ranks, so it asks nothing of the distribution's shape. Its ends are the
+(n + 1) p-th smallest of n draws, between two neighbours in proportion: where draws and truth come
+from one distribution, the expected share of truths inside is p itself for uniform numbers and very
+nearly for others, whatever n is. Stretched about their middles by one factor, intervals of a model
+that is too sure or too unsure cover as much as they say.
+
+Reference: Gumbel 1939 (the plotting position i / (n + 1)).
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+NOMINAL_LEVELS = (0.5, 0.9)
+"""Shares of central intervals that are calibrated."""
+
+
+def central_interval(draws: Tensor, level: float) -> tuple[Tensor, Tensor]:
+    """Middle and half-width of the central interval at each place.
+
+    Args:
+        draws: (n, ...), as many as the interval's ends need: 3 for 0.5, 19 for 0.9.
+        level: share of the distribution inside, in (0, 1).
+
+    Returns:
+        Two tensors (...), in the unit of the draws.
+
+    Raises:
+        ValueError: if `level` is out of range, or the draws are too few.
+    """
+    check_draws(len(draws), level)
+    ordered = draws.sort(0).values
+    low, high = (_quantile(ordered, p) for p in ((1 - level) / 2, (1 + level) / 2))
+    return (low + high) / 2, (high - low) / 2
+
+
+def check_draws(n: int, level: float) -> None:
+    """Refuses draws that are too few for the ends of the central interval to lie among them.
+
+    Raises:
+        ValueError: if they are, or `level` is out of range.
+    """
+    if not 0 < level < 1:
+        raise ValueError(f"level: expected a share between 0 and 1, got {level}")
+    least = math.ceil(round(2 / (1 - level), 6)) - 1  # (n + 1) (1 - level) / 2 reaches 1
+    if n < least:
+        raise ValueError(f"draws: expected at least {least} for an interval of {level}, got {n}")
+
+
+def in_half_widths(draws: Tensor, truth: Tensor, level: float) -> Tensor:
+    """Distance of the truth from the middle of the central interval, in half-widths.
+
+    The share of distances up to f is the coverage of intervals that are stretched by f.
+
+    Args:
+        draws: (n, ...).
+        truth: (...).
+        level: of the interval.
+
+    Returns:
+        (...), from 0; infinite beside an interval of no width.
+    """
+    middle, half_width = central_interval(draws, level)
+    distance = (truth - middle).abs()
+    return torch.where(distance > 0, distance / half_width, 0.0)
+
+
+def _quantile(ordered: Tensor, p: float) -> Tensor:
+    """The (n + 1) p-th smallest of n, counted from 1."""
+    place = max(0.0, (len(ordered) + 1) * p - 1)
+    below = min(int(place), len(ordered) - 2)
+    return torch.lerp(ordered[below], ordered[below + 1], place - below)

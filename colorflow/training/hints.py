@@ -1,0 +1,66 @@
+"""Hints of true colour, as a user would give them: at random in training, points in evaluation."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+MOST_HINTS = 16
+LARGEST_PATCH = 5
+"""Side of the largest patch, in cells of the 64x64 grid."""
+
+
+def random_hints(ab: Tensor, generator: torch.Generator) -> Tensor:
+    """Hints for training: none in half of the photos, else 1 to `MOST_HINTS`.
+
+    Their number is log-uniform: few are as frequent as many. Half of them are single cells, half
+    are square patches of 2x2 to `LARGEST_PATCH` squared cells; each lies anywhere on the grid and
+    has the mean of the true colours in it. Of two in one cell the later wins.
+
+    Args:
+        ab: (B, 2, 64, 64) the true colours, CIELAB units.
+        generator: source of randomness, on the CPU.
+
+    Returns:
+        (B, 3, 64, 64): mask in {0, 1}, a and b in CIELAB units, 0 where there is no hint.
+    """
+    batch, side = len(ab), ab.shape[-1]
+    with_hints, count = _uniform(generator, 2, batch)
+    single, size, top, left = _uniform(generator, 4, batch, MOST_HINTS)
+    counts = torch.exp(count * math.log(MOST_HINTS + 1)).long().clamp(max=MOST_HINTS)
+    counts *= with_hints < 0.5
+    sizes = torch.where(single < 0.5, 1, 2 + (size * (LARGEST_PATCH - 1)).long())
+    tops, lefts = ((place * (side - sizes + 1)).long() for place in (top, left))
+    truth = ab.detach().cpu().numpy()  # so many small slices are faster there
+    planes = torch.zeros(batch, 3, side, side, dtype=ab.dtype)
+    painted = planes.numpy()
+    for photo in range(batch):
+        for hint in range(int(counts[photo])):
+            y, x, n = int(tops[photo, hint]), int(lefts[photo, hint]), int(sizes[photo, hint])
+            colour = truth[photo, :, y : y + n, x : x + n].mean((1, 2), keepdims=True)
+            painted[photo, 0, y : y + n, x : x + n] = 1
+            painted[photo, 1:, y : y + n, x : x + n] = colour
+    return planes.to(ab.device)
+
+
+def true_points(ab: Tensor, count: int, generator: torch.Generator) -> Tensor:
+    """So many hints of one cell each in every photo; fewer are the first of more.
+
+    Args:
+        ab: (B, 2, 64, 64) the true colours, CIELAB units.
+        count: hints a photo, in different cells.
+        generator: source of randomness, on the CPU.
+
+    Returns:
+        (B, 3, 64, 64) as `random_hints` gives them.
+    """
+    cells = torch.rand(len(ab), ab[0, 0].numel(), generator=generator).argsort(1)[:, :count]
+    mask = torch.zeros(len(ab), ab[0, 0].numel()).scatter_(1, cells, 1)
+    mask = mask.unflatten(1, ab.shape[2:])[:, None].to(ab)
+    return torch.cat([mask, mask * ab], 1)
+
+
+def _uniform(generator: torch.Generator, *shape: int) -> Tensor:
+    return torch.rand(shape, generator=generator, dtype=torch.float64)

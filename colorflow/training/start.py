@@ -1,0 +1,67 @@
+"""Where a run starts that does not start from nothing: trained weights, of a run or of a file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from colorflow.errors import TrainingError
+from colorflow.model.weights import load_weights
+from colorflow.training.run import read_config, read_evaluated_level
+from colorflow.training.targets import level_names
+from colorflow.training.trainer import Trainer
+
+_OF_PLANES = "context.from_planes.weight"
+"""The one tensor of a level that weights without extra planes lack."""
+
+
+class Start:
+    """Trained weights to start from.
+
+    Args:
+        path: a run's folder, whose best averaged weights count, or a weights file.
+
+    Attributes:
+        name: the folder's or the file's.
+        shape: of the model.
+
+    Raises:
+        TrainingError: if the folder holds no run.
+        WeightsError: if the file cannot be read.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path, self.name = path, path.resolve().name
+        self._file = None if path.is_dir() else load_weights(path).pyramid
+        self.shape = read_config(path) if self._file is None else self._file.config
+
+    def weights(self, grid: int) -> dict[str, Tensor]:
+        """State of the level that completes a chroma grid.
+
+        Raises:
+            TrainingError: if the run has no evaluated weights of the level.
+        """
+        if self._file is None:
+            state: dict[str, Tensor] = read_evaluated_level(self.path, grid)["best"]
+            return state
+        return self._file.levels[level_names(self._file).index(grid)].state_dict()
+
+    def apply(self, trainer: Trainer, grid: int) -> None:
+        """Puts the weights in place. Where planes are new the model is what it was without.
+
+        Raises:
+            TrainingError: if there are none or they do not fit.
+        """
+        state = self.weights(grid)
+        planes = trainer.module.state_dict().get(_OF_PLANES)
+        if planes is not None and _OF_PLANES not in state:
+            state = {**state, _OF_PLANES: torch.zeros_like(planes)}
+        try:
+            trainer.start_from(state)
+        except RuntimeError as error:
+            raise TrainingError(
+                f"{self.path}: its weights do not fit {trainer.task.name} as it is now; "
+                "start from others"
+            ) from error

@@ -1,0 +1,267 @@
+"""Colour hints: their planes, the exact density that they condition, and the distance to them."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+import skimage.color
+import torch
+from torch import Tensor
+
+from colorflow.color.full_resolution import render
+from colorflow.model.condition import Condition
+from colorflow.model.config import HINT_PLANES, PyramidConfig
+from colorflow.model.hints import SRGB_REACH, Hint, hint_errors, hint_planes
+from colorflow.model.pyramid import ChromaPyramid, Level
+
+LEVELS = 5
+BATCH = 3
+
+# planes
+
+
+def test_planes_by_hand() -> None:
+    """Cells of 2 rows and 4 columns; of the two hints in one cell the later wins."""
+    hints = [
+        Hint(0, 0, 10, -20),
+        Hint(127, 255, 30, 40),
+        Hint(3, 7, 1, 2),
+        Hint(2, 4, -5, 6.5),
+        Hint(64, 8, 0, 0),
+    ]
+    expected = torch.zeros(3, 64, 64)
+    expected[:, 0, 0] = torch.tensor([1.0, 10.0, -20.0])
+    expected[:, 63, 63] = torch.tensor([1.0, 30.0, 40.0])
+    expected[:, 1, 1] = torch.tensor([1.0, -5.0, 6.5])
+    expected[0, 32, 2] = 1
+    assert torch.equal(hint_planes(hints, 128, 256), expected)
+    swapped = [*hints[:2], hints[3], hints[2], hints[4]]
+    assert hint_planes(swapped, 128, 256)[:, 1, 1].tolist() == [1, 1, 2]
+
+
+def test_no_hints_are_planes_of_zeros() -> None:
+    planes = hint_planes([], 10, 20)
+    assert planes.shape == (HINT_PLANES, 64, 64)
+    assert not planes.any()
+
+
+@pytest.mark.parametrize(("height", "width"), [(1, 1), (3, 64), (64, 50), (65, 63), (1000, 333)])
+def test_a_hint_is_in_the_cell_that_has_the_centre_of_its_pixel(height: int, width: int) -> None:
+    rng = np.random.default_rng(0)
+    for _ in range(40):
+        row, column = int(rng.integers(height)), int(rng.integers(width))
+        for within in (0.0, 0.3, 0.999):
+            planes = hint_planes([Hint(row + within, column + within, 3, 4)], height, width)
+            (cell,) = planes[0].nonzero().tolist()
+            for place, length, index in ((row, height, cell[0]), (column, width, cell[1])):
+                edges = np.arange(65) * length / 64
+                assert edges[index] <= place + 0.5 < edges[index + 1]
+
+
+def test_the_last_place_before_the_edge() -> None:
+    for length in (1, 7, 64, 100, 4000):
+        edge = math.nextafter(length, 0)
+        assert hint_planes([Hint(edge, edge, 0, 0)], length, length)[0].sum() == 1
+        with pytest.raises(ValueError, match=f"inside the photo of {length} rows"):
+            hint_planes([Hint(length, 0, 0, 0)], length, length)
+        with pytest.raises(ValueError, match=f"and {length} columns, got row 0, column {length}"):
+            hint_planes([Hint(0, length, 0, 0)], length, length)
+
+
+@pytest.mark.parametrize("value", [-0.1, -1, math.nan, math.inf, -math.inf])
+@pytest.mark.parametrize("name", ["row", "column"])
+def test_refuses_places(name: str, value: float) -> None:
+    with pytest.raises(ValueError, match=f"^{name}: expected a pixel from 0, got {value}"):
+        dataclasses.replace(Hint(0, 0, 0, 0), **{name: value})
+
+
+@pytest.mark.parametrize("value", [108.1, -108.1, math.nan, math.inf, -math.inf])
+@pytest.mark.parametrize("name", ["a", "b"])
+def test_refuses_colours_that_srgb_lacks(name: str, value: float) -> None:
+    with pytest.raises(ValueError, match=f"^{name}: expected -108 to 108 CIELAB units, got"):
+        dataclasses.replace(Hint(0, 0, 0, 0), **{name: value})
+
+
+def test_every_colour_of_srgb_is_within_reach() -> None:
+    """Extremes of a and b are at corners of the cube of sRGB."""
+    corners = np.array(list(np.ndindex(2, 2, 2)), float)
+    ab = skimage.color.rgb2lab(corners)[:, 1:]
+    assert SRGB_REACH - 1 < np.abs(ab).max() <= SRGB_REACH
+    for a, b in ab:
+        Hint(0, 0, float(a), float(b))
+
+
+# the model
+
+
+@pytest.fixture
+def pyramid(
+    make_pyramid: Callable[..., ChromaPyramid], make_config: Callable[..., PyramidConfig]
+) -> ChromaPyramid:
+    return make_pyramid(make_config(extra_planes=HINT_PLANES))
+
+
+@pytest.fixture
+def condition(make_condition: Callable[..., Condition]) -> Condition:
+    return make_condition(BATCH)
+
+
+def with_hints(condition: Condition, *hints: Hint, photos: slice = slice(None)) -> Condition:
+    planes = torch.zeros(len(condition), HINT_PLANES, 64, 64)
+    planes[photos] = hint_planes(hints, 64, 64)
+    return dataclasses.replace(condition, planes=planes)
+
+
+def terms(pyramid: ChromaPyramid, ab: Tensor, condition: Condition) -> Tensor:
+    with torch.no_grad():
+        return torch.stack(pyramid.level_log_probs(ab, condition))
+
+
+def draws(pyramid: ChromaPyramid, condition: Condition) -> Tensor:
+    with torch.no_grad():
+        return pyramid.sample(condition, 2, [0.5] * LEVELS, torch.Generator().manual_seed(0))
+
+
+def test_a_model_takes_hints_or_not(make_config: Callable[..., PyramidConfig]) -> None:
+    assert [make_config(planes).takes_hints for planes in (0, 1, 3, 4)] == [
+        False,
+        False,
+        True,
+        False,
+    ]
+
+
+def test_no_hints_are_zeros_and_the_model_without_planes(
+    pyramid: ChromaPyramid,
+    make_config: Callable[..., PyramidConfig],
+    ab: Tensor,
+    condition: Condition,
+) -> None:
+    """To the last bit, in density and in samples."""
+    plain = ChromaPyramid(make_config()).eval()
+    state = pyramid.state_dict()
+    plain.load_state_dict({name: x for name, x in state.items() if "from_planes" not in name})
+    zeros = with_hints(condition)
+    assert torch.equal(terms(pyramid, ab, zeros), terms(pyramid, ab, condition))
+    assert torch.equal(terms(plain, ab, condition), terms(pyramid, ab, condition))
+    assert torch.equal(draws(pyramid, zeros), draws(pyramid, condition))
+    assert torch.equal(draws(plain, condition), draws(pyramid, condition))
+
+
+@pytest.mark.parametrize("hint", [Hint(10, 50, 30, -30), Hint(10, 50, 0, 0)], ids=["blue", "grey"])
+def test_one_hint_changes_the_density_of_every_level_and_the_samples_of_its_photo_alone(
+    pyramid: ChromaPyramid, ab: Tensor, condition: Condition, hint: Hint
+) -> None:
+    """Also a hint of grey, which the mask alone tells from none."""
+    hinted = with_hints(condition, hint, photos=slice(1, 2))
+    change = (terms(pyramid, ab, hinted) - terms(pyramid, ab, condition)).abs()
+    assert (change[:, 1] > 1e-4).all()
+    assert not change[:, [0, 2]].any()
+    moved = (draws(pyramid, hinted) - draws(pyramid, condition)).abs().amax((1, 2, 3, 4))
+    assert moved[1] > 0.1
+    assert not moved[[0, 2]].any()
+
+
+@pytest.mark.parametrize("level", range(LEVELS))
+def test_samples_of_every_level_alone_follow_the_hints(
+    pyramid: ChromaPyramid, condition: Condition, level: int
+) -> None:
+    part = pyramid.levels[level]
+    shape = pyramid.latent_shapes()[level]
+    generator = torch.Generator().manual_seed(0)
+    latent = torch.randn(BATCH, *shape, generator=generator)
+    coarse = 10 * torch.randn(BATCH, 2, *shape[1:], generator=generator) if level else None
+    numbers = []
+    for given in (condition, with_hints(condition, Hint(10, 50, 30, -30))):
+        with torch.no_grad():
+            numbers.append(part.decode(latent, part.context.of_photo(given), coarse)[0])
+    assert ((numbers[0] - numbers[1]).abs().amax((1, 2, 3)) > 1e-3).all()
+
+
+def test_round_trip_with_hints(pyramid: ChromaPyramid, ab: Tensor, condition: Condition) -> None:
+    hinted = with_hints(condition, Hint(3, 3, 50, 20), Hint(40, 40, -20, 20)).map(Tensor.double)
+    pyramid = pyramid.double()
+    with torch.no_grad():
+        back = pyramid.decode(pyramid.encode(ab.double(), hinted), hinted)
+    torch.testing.assert_close(back, ab.double(), rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("hints", [(), (Hint(5, 5, 0, 0), Hint(50, 9, 60, 30))])
+def test_the_density_sums_to_one_whatever_the_hints(
+    hints: tuple[Hint, ...],
+    make_config: Callable[..., PyramidConfig],
+    make_condition: Callable[..., Condition],
+    randomise: Callable[..., Level],
+) -> None:
+    """A level of one cell, two numbers: integrated over the plane by the rectangle rule."""
+    config = dataclasses.replace(make_config().levels[3], grid=1)
+    level = randomise(Level(config, first=True, extra_planes=HINT_PLANES), gain=0.35).double()
+    condition = with_hints(make_condition(1), *hints).map(Tensor.double)
+    with torch.no_grad():
+        photo = level.context.of_photo(condition)
+        axis = torch.linspace(-8, 8, 241, dtype=torch.float64)
+        x = torch.cartesian_prod(axis, axis)[:, :, None, None]
+        latent, ladj = level.encode(x, photo.expand(len(x), -1, -1, -1), None)
+    log_normal = -0.5 * latent.square().flatten(1).sum(1) - math.log(2 * math.pi)
+    density = (log_normal + ladj).exp()
+    cell = float(axis[1] - axis[0]) ** 2
+    assert float(density.sum()) * cell == pytest.approx(1, abs=5e-3)
+    with torch.no_grad():
+        few = torch.arange(0, len(x), 5000)
+        alone = level(x[few], condition.map(lambda v: v.expand(len(few), *v.shape[1:])), None)
+    torch.testing.assert_close(alone.exp(), density[few])
+
+
+# the distance of a coloured photo from a hint
+
+
+def test_errors_are_those_of_the_cells_around_the_hint() -> None:
+    """Oracle: scikit-image, and a loop over pixels; cells of 3 by 2 pixels."""
+    rng = np.random.default_rng(0)
+    pixels = rng.integers(90, 160, (192, 128, 3), dtype=np.uint8)  # all hints are shown here
+    hint = Hint(100, 3.5, 4, -6)
+    lab = skimage.color.rgb2lab(pixels)
+    expected = [
+        math.hypot(lab[row, column, 1] - 4, lab[row, column, 2] + 6)
+        for row, column in np.ndindex(192, 128)
+        if abs(row // 3 - 100 // 3) <= 2 and abs(column // 2 - 1) <= 2
+    ]
+    assert len(expected) == 5 * 3 * 4 * 2
+    np.testing.assert_allclose(hint_errors(hint, pixels), expected, rtol=0, atol=0.02)
+
+
+@pytest.mark.parametrize(("height", "width"), [(64, 64), (120, 200), (5, 300), (1, 1)])
+def test_a_photo_in_the_hints_colour_has_no_errors_as_the_gamut_allows_it(
+    height: int, width: int
+) -> None:
+    """At each pixel's lightness: the blue of the hint is shown in the dark and hardly in the light.
+
+    Rounding to 8 bits moves ab by about one unit, more in the dark."""
+    lightness = np.linspace(20, 99, height * width, dtype=np.float32).reshape(height, width)
+    hint = Hint(height // 2, width // 3, 20, -80)
+    ab = np.array([20, -80], np.float32)[:, None, None]
+    pixels = render(lightness, np.broadcast_to(ab, (2, 64, 64)).copy())
+    errors = hint_errors(hint, pixels)
+    assert errors.size > 0
+    assert errors.max() < 2
+    if errors.size > 100:
+        other = dataclasses.replace(hint, a=-20, b=40)
+        assert hint_errors(other, pixels).min() > 5
+
+
+def test_errors_count_near_the_hint_alone() -> None:
+    lightness = np.full((128, 128), 50, np.float32)
+    ab = np.zeros((2, 64, 64), np.float32)
+    ab[:, 20:25, 30:35] = np.array([30, 10])[:, None, None]
+    exact = render(lightness, np.repeat(np.repeat(ab, 2, 1), 2, 2))
+    assert hint_errors(Hint(2 * 22, 2 * 32 + 1, 30, 10), exact).max() < 2
+    assert hint_errors(Hint(2 * 22, 2 * 33, 30, 10), exact).max() > 20
+
+
+def test_errors_of_a_hint_outside_are_refused() -> None:
+    with pytest.raises(ValueError, match="hints: expected places inside the photo of 10 rows"):
+        hint_errors(Hint(10, 0, 0, 0), np.zeros((10, 10, 3), np.uint8))

@@ -1,0 +1,267 @@
+"""Hints of true colour: how many, where, of what colour, and when the level task gives them."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from colorflow.model.condition import Condition
+from colorflow.model.config import HINT_PLANES, PyramidConfig
+from colorflow.model.pyramid import ChromaPyramid
+from colorflow.model.weights import load_weights
+from colorflow.training import targets
+from colorflow.training.export import export
+from colorflow.training.hints import random_hints, true_points
+from colorflow.training.loop import train
+from colorflow.training.pack import Pack
+from colorflow.training.run import CURVE
+from colorflow.training.schedule import Budget
+from colorflow.training.targets import LevelTask
+from colorflow.training.trainer import TrainConfig, Trainer
+
+
+def generator(seed: int = 0) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+def chroma(batch: int) -> Tensor:
+    """Every cell has a colour of its own."""
+    return 20 * torch.randn(batch, 2, 64, 64, generator=generator(9))
+
+
+def squares(planes: Tensor) -> list[np.ndarray]:
+    """Colours of a photo's hints and where they are: (rows, columns) of each."""
+    colours = planes[1:].flatten(1)[:, planes[0].flatten() == 1].T
+    found = torch.unique(colours, dim=0)
+    return [((planes[1:] == c[:, None, None]).all(0) & (planes[0] == 1)).numpy() for c in found]
+
+
+# at random
+
+
+def test_hints_have_the_true_colours_of_their_cells() -> None:
+    """A hint that no later one covers is a square with the mean of the truth in it."""
+    ab = chroma(300)
+    planes = random_hints(ab, generator())
+    assert planes.shape == (300, 3, 64, 64)
+    assert planes.dtype == torch.float32
+    assert set(planes[:, 0].unique().tolist()) == {0, 1}
+    assert not planes[:, 1:][planes[:, :1].expand(-1, 2, -1, -1) == 0].any()
+    sides = []
+    for photo in range(300):
+        for cells in squares(planes[photo]):
+            rows, columns = np.nonzero(cells.any(1))[0], np.nonzero(cells.any(0))[0]
+            side = len(rows)
+            if len(columns) != side or not cells[np.ix_(rows, columns)].all() or np.ptp(rows) >= 5:
+                continue  # in part covered by a later one
+            colour = planes[photo, 1:, rows[0], columns[0]]
+            own = ab[photo][:, torch.from_numpy(cells)].mean(1)
+            if not torch.allclose(colour, own, atol=1e-3):
+                assert side < 5, "what is left of a larger one"
+                continue
+            sides.append(side)
+    share = np.bincount(sides, minlength=6)[1:] / len(sides)
+    assert len(sides) > 500
+    np.testing.assert_allclose(share, [1 / 2, 1 / 8, 1 / 8, 1 / 8, 1 / 8], rtol=0, atol=0.06)
+
+
+def test_half_of_the_photos_have_none_and_the_others_few_or_many_alike() -> None:
+    """P(n of 16) is log(1 + 1/n) / log(17): the logarithm of the number is uniform.
+
+    Counted on photos whose every cell differs, so that hints are told apart; overlaps hide a few.
+    """
+    batch = 4000
+    planes = random_hints(chroma(1).expand(batch, -1, -1, -1), generator(3))
+    with_hints = planes[:, 0].flatten(1).any(1)
+    assert abs(float(with_hints.float().mean()) - 0.5) < 4 * 0.5 / batch**0.5
+    counts = np.array([len(squares(p)) for p in planes[with_hints]])
+    assert counts.min() == 1
+    assert counts.max() == 16
+    n = np.arange(1, 17)
+    expected = np.log1p(1 / n) / np.log(17)
+    share = np.bincount(counts, minlength=17)[1:] / len(counts)
+    assert np.abs(share - expected).max() < 0.03
+    assert abs(counts.mean() - (n * expected).sum()) < 0.4
+
+
+def test_hints_are_anywhere_on_the_grid() -> None:
+    planes = random_hints(torch.zeros(3000, 2, 64, 64), generator(1))
+    where = planes[:, 0].mean(0)
+    assert (where > 0).float().mean() > 0.99
+    assert where[0].any()
+    assert where[-1].any()
+    assert where[:, 0].any()
+    assert where[:, -1].any()
+    quarters = where.unflatten(0, (2, 32)).unflatten(2, (2, 32)).mean((1, 3))
+    assert quarters.max() < 1.1 * quarters.min()
+
+
+def test_hints_repeat_by_generator() -> None:
+    ab = chroma(20)
+    before, kept = torch.random.get_rng_state(), ab.clone()
+    first = random_hints(ab, generator(5))
+    assert torch.equal(first, random_hints(ab, generator(5)))
+    assert not torch.equal(first, random_hints(ab, generator(6)))
+    assert torch.equal(torch.random.get_rng_state(), before)
+    assert torch.equal(ab, kept)
+
+
+@pytest.mark.parametrize("count", [0, 1, 4, 16])
+def test_points_are_so_many_cells_of_the_truth(count: int) -> None:
+    ab = chroma(7)
+    planes = true_points(ab, count, generator(2))
+    assert planes.shape == (7, 3, 64, 64)
+    assert (planes[:, 0].sum((1, 2)) == count).all()
+    known = planes[:, 0] == 1
+    assert torch.equal(planes[:, 1:], torch.where(known[:, None], ab, 0))
+    more = true_points(ab, count + 3, generator(2))
+    assert (more[:, 0] >= planes[:, 0]).all(), "the same ones and more"
+    if count:
+        assert not torch.equal(known[0], known[1])
+
+
+# in the level task
+
+
+@pytest.fixture
+def hinted_shape(shape: PyramidConfig) -> PyramidConfig:
+    return dataclasses.replace(shape, extra_planes=HINT_PLANES)
+
+
+class Watch(torch.nn.Module):
+    """A module that remembers the planes that it is given."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.planes: list[Tensor | None] = []
+        self.numbers: list[Tensor] = []
+
+    def forward(self, x: Tensor, condition: Condition, _: Tensor | None) -> Tensor:
+        self.planes.append(condition.planes)
+        self.numbers.append(x)
+        return torch.zeros(len(x))
+
+
+def test_training_has_random_hints_and_evaluation_none_or_points(
+    hinted_shape: PyramidConfig, pack_folder: Path
+) -> None:
+    """Of the clean truth; noise on the level's own numbers is the same with hints and without."""
+    pyramid, pack, module = ChromaPyramid(hinted_shape), Pack(pack_folder), Watch()
+    ab, condition = pack.batch(pack.rows("train"))
+    task, pointed = LevelTask(pyramid, 1), LevelTask(pyramid, 1, points=4)
+    task.loss(module.train(), ab, condition, generator(1))
+    task.loss(module.eval(), ab, condition, generator(1))
+    pointed.loss(module.eval(), ab, condition, generator(1))
+    pointed.loss(module.eval(), ab, condition, generator(2))
+    trained, none, points, again = module.planes
+    assert none is None
+    assert trained is not None
+    assert points is not None
+    assert torch.equal(points, again)
+    assert 0 < trained[:, 0].flatten(1).any(1).float().mean() < 1
+    assert (points[:, 0].sum((1, 2)) == 4).all()
+    assert torch.equal(points[:, 1:], ab * points[:, :1])
+    for numbers in module.numbers[1:3]:
+        assert torch.equal(numbers, module.numbers[0])
+    assert condition.planes is None
+
+
+def test_a_model_without_planes_has_no_hints(shape: PyramidConfig, pack_folder: Path) -> None:
+    pyramid, pack, module = ChromaPyramid(shape), Pack(pack_folder), Watch()
+    batch = pack.batch(pack.rows("train"))
+    noise = generator(1)
+    LevelTask(pyramid, 0, points=4).loss(module.train(), *batch, noise)
+    assert module.planes == [None]
+    plain = generator(1)
+    torch.randn(module.numbers[0].shape, generator=plain)
+    assert torch.equal(noise.get_state(), plain.get_state()), "nothing more is drawn"
+
+
+def test_hints_reach_the_weights_of_every_level(
+    hinted_shape: PyramidConfig, pack_folder: Path, make_config: Callable[..., TrainConfig]
+) -> None:
+    pyramid = ChromaPyramid(hinted_shape)
+    for index, level in enumerate(pyramid.levels):
+        task, device = LevelTask(pyramid, index), torch.device("cpu")
+        trainer = Trainer(level, task, Pack(pack_folder), make_config(), device)
+        before = level.context.from_planes.weight.clone()
+        trainer.train(Budget(steps=2), 2)
+        assert ((level.context.from_planes.weight - before).abs().amax((0, 2, 3)) > 0).all()
+
+
+@pytest.fixture(scope="module")
+def hinted_run(
+    pack_folder: Path,
+    shape: PyramidConfig,
+    make_config: Callable[..., TrainConfig],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Path:
+    """A run of 2 steps a level, evaluated at 1 and 2. Read it only."""
+    folder = tmp_path_factory.mktemp("run")
+    config, budget = make_config(peak_rate=0.5, evaluate_every=1.0), Budget(steps=2)
+    train([pack_folder], folder, shape=shape, hints=True, config=config, budget=budget, say=str)
+    return folder
+
+
+def test_a_run_with_hints_has_a_column_more_and_chooses_by_both(hinted_run: Path) -> None:
+    rows = np.genfromtxt(hinted_run / "level4" / "curve.csv", delimiter=",", names=True)
+    assert rows.dtype.names == (*CURVE, "dev_hints_nats")
+    assert np.isfinite(rows["dev_hints_nats"]).all()
+    assert (rows["dev_hints_nats"] != rows["dev_nats"]).all()
+    mean = (rows["dev_nats"] + rows["dev_hints_nats"]) / 2
+    np.testing.assert_allclose(rows["best_dev"], np.minimum.accumulate(mean), atol=2e-4)
+
+
+def test_a_run_with_hints_goes_on(
+    hinted_run: Path,
+    pack_folder: Path,
+    shape: PyramidConfig,
+    make_config: Callable[..., TrainConfig],
+) -> None:
+    said: list[str] = []
+    given: dict[str, Any] = {
+        "shape": shape,
+        "config": make_config(peak_rate=0.5, evaluate_every=1.0),
+    }
+    train([pack_folder], hinted_run, hints=True, budget=Budget(steps=2), say=said.append, **given)
+    assert said == [f"level {grid}: goes on at step 2" for grid in (4, 8, 16, 32, 64)]
+
+
+def test_a_run_with_hints_is_exported_and_measured_without(
+    hinted_run: Path, pack_folder: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "hinted.safetensors"
+    export(hinted_run, path, pack_folder=pack_folder, temperatures=[0.5] * 5, say=str)
+    loaded = load_weights(path)
+    assert loaded.pyramid.config.takes_hints
+    assert "start" not in loaded.training
+    pack = Pack(pack_folder)
+    ab, condition = pack.batch(pack.rows("dev"))
+    hinted = dataclasses.replace(condition, planes=true_points(ab, 3, generator()))
+    with torch.no_grad():
+        first, second = (loaded.pyramid.log_prob(ab, c) for c in (condition, hinted))
+    assert (first - second).abs().median() > 0.01
+
+
+def test_dev_with_hints_is_measured_on_the_same_noise(
+    hinted_shape: PyramidConfig,
+    pack_folder: Path,
+    make_config: Callable[..., TrainConfig],
+    randomise: Callable[..., torch.nn.Module],
+) -> None:
+    """Hints that the weights do not look at change nothing at all."""
+    pyramid = ChromaPyramid(hinted_shape)
+    task, device = LevelTask(pyramid, 2), torch.device("cpu")
+    trainer = Trainer(pyramid.levels[2], task, Pack(pack_folder), make_config(), device)
+    randomise(trainer.ema, gain=0.35)
+    pointed = LevelTask(pyramid, 2, points=targets.EVALUATED_HINTS)
+    assert trainer.evaluate("dev", task=pointed) != trainer.evaluate("dev")
+    torch.nn.init.zeros_(trainer.ema.context.from_planes.weight)
+    assert trainer.evaluate("dev", task=pointed) == trainer.evaluate("dev")
