@@ -7,7 +7,8 @@
     │   └── WritePhotoError        the result could not be written
     ├── WeightsError          a weights file that is missing, foreign or does not fit
     ├── PackError             a training pack that is missing, foreign or damaged
-    └── TrainingError         a run that cannot start or go on
+    ├── TrainingError         a run that cannot start or go on
+    └── EvaluationError       nothing to measure, or no place for the result
 
 The message is one sentence for a person: what happened, to which file, and what to do. The command
 line prints it and exits with 1; the page shows it. `ValueError` stays for wrong arguments in code.
@@ -58,3 +59,7 @@ class PackError(ColorflowError):
 
 class TrainingError(ColorflowError):
     """A training run that cannot start or go on."""
+
+
+class EvaluationError(ColorflowError):
+    """An evaluation without photos, without its judge, or whose result cannot be written."""

@@ -9,8 +9,7 @@ import skimage.data
 from numpy.typing import NDArray
 
 from colorflow.training.pack import VARIANTS
-from data_prep import variants
-from data_prep.variants import degrade, make_variant, variants_of
+from data_prep.variants import make_variant, variants_of
 
 SEEDS = range(12)
 
@@ -123,39 +122,6 @@ def test_any_photo_that_is_large_enough_has_all_variants(shape: tuple[int, int])
     for name in VARIANTS:
         lightness, ab = make_variant(photo, name, np.random.default_rng(1))
         assert (lightness.shape, ab.shape) == ((256, 256), (2, 64, 64))
-
-
-@pytest.mark.parametrize(
-    ("colour", "panchromatic", "luma"),
-    [
-        # L* of the colour, and of the grey that Rec. 601 makes of it.
-        ((255, 0, 0), 53.24, 31.9),
-        ((0, 0, 255), 32.30, 10.3),
-    ],
-)
-def test_films_see_colours_as_films_did(
-    monkeypatch: pytest.MonkeyPatch,
-    colour: tuple[int, int, int],
-    panchromatic: float,
-    luma: float,
-) -> None:
-    """Without damage: as it is, luma, or orthochromatic (red dark, blue light)."""
-    monkeypatch.setattr(variants, "_DAMAGES", [lambda lightness, _: lightness] * 6)
-    patch = np.full((64, 64, 3), colour, dtype=np.uint8)
-    seen = [degrade(patch, np.random.default_rng(seed)) for seed in range(40)]
-    assert all(np.ptp(lightness) < 0.01 for lightness in seen)
-    levels = np.array([lightness.mean() for lightness in seen])
-    as_it_is, by_luma = np.abs(levels - panchromatic) < 0.1, np.abs(levels - luma) < 0.6
-    ortho = levels[~as_it_is & ~by_luma]
-    assert as_it_is.any()
-    assert by_luma.any()
-    assert len(ortho) > 5
-    if colour[0]:
-        # 12 % of the light at most: Y = 0.12 is L* 41.2.
-        assert ortho.max() < 42
-    else:
-        # 25 % of the light at least: Y = 0.25 is L* 57.1.
-        assert ortho.min() > 56
 
 
 # which variants a photo gets

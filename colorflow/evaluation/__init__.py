@@ -1,0 +1,13 @@
+"""Colourings measured against the truth and against baselines.
+
+subject.py      one photo of the folder, ready to be coloured and compared
+columns.py      the ways of colouring that are compared
+metrics.py      what is measured of one photo's colourings
+judge.py        EfficientNet-Lite2 looks at the pictures
+measure.py      all of it for one photo
+bootstrap.py    values over photos, with standard errors
+evaluate.py     photos x columns -> the table
+report.py       the table as JSON and Markdown
+sheet.py        the contact sheet
+run.py          the command
+"""

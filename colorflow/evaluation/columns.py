@@ -1,0 +1,129 @@
+"""The ways of colouring that are compared: the columns of the table.
+
+To compare another one, make a `Column` of it.
+
+Dimensions: B photos, n draws.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+
+from colorflow.model.condition import Condition
+from colorflow.model.config import FINEST_GRID
+from colorflow.model.diverse import COARSE_LEVELS, DIVERSE_POOL, most_different
+from colorflow.model.pyramid import ChromaPyramid
+from colorflow.model.weights import LoadedWeights
+from colorflow.training.colours import TrainingColours
+from colorflow.training.targets import level_names
+
+COLOURS_OF_FIRST_PACK = TrainingColours(mean_ab=(1.47, 7.64), largest_chroma=72.8)
+"""For weights whose header does not hold the colours of their training photos: those of the first
+shipped weights, measured by `training_colours` on their pack (25,649 photos, 13,647 of them
+large)."""
+
+Draw = Callable[[Condition, int, torch.Generator], Tensor]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Column:
+    """One way of colouring.
+
+    Attributes:
+        name: in the table.
+        draw: from a condition of B photos, n, and a source of randomness to (B, n, 2, 64, 64)
+            chroma in CIELAB units.
+        draws: whether they are independent samples of a distribution, a few chosen from many, or
+            one and the same result each time.
+        bits_per_dim: from (B, 2, 64, 64) chroma and a condition to its negative log-likelihood in
+            bits per dimension, (B,), density per CIELAB unit: ``all`` for the whole, and beside it
+            by level where a model has levels. None without a density.
+        round_trip: from chroma and a condition through the latents and back, to the same chroma as
+            far as the model's inverse is exact. None without latents.
+    """
+
+    name: str
+    draw: Draw
+    draws: Literal["independent", "chosen", "one"]
+    bits_per_dim: Callable[[Tensor, Condition], Mapping[str, Tensor]] | None = None
+    round_trip: Callable[[Tensor, Condition], Tensor] | None = None
+
+
+def columns_of(weights: LoadedWeights) -> list[Column]:
+    """The columns that a weights file gives, the training photos' mean colour among them."""
+    pyramid = weights.pyramid
+    shipped, honest = weights.temperatures, [1.0] * len(weights.temperatures)
+    density: dict[str, Any] = {
+        "bits_per_dim": lambda ab, condition: _bits_by_level(pyramid, ab, condition),
+        "round_trip": lambda ab, condition: pyramid.decode(
+            pyramid.encode(ab, condition), condition
+        ),
+    }
+    return [
+        Column(name="colorflow", draw=_sampler(pyramid, shipped), draws="independent", **density),
+        Column(
+            name="colorflow_std1", draw=_sampler(pyramid, honest), draws="independent", **density
+        ),
+        Column(name="colorflow_diverse", draw=_diverse(pyramid, shipped), draws="chosen"),
+        constant("mean_colour", training_colours_of(weights).mean_ab),
+    ]
+
+
+def training_colours_of(weights: LoadedWeights) -> TrainingColours:
+    """The colours of the photos that the weights were trained on."""
+    stored = weights.training.get("colours")
+    if stored is None:
+        return COLOURS_OF_FIRST_PACK
+    a, b = stored["mean_ab"]
+    return TrainingColours(mean_ab=(a, b), largest_chroma=stored["largest_chroma"])
+
+
+def constant(name: str, ab: tuple[float, float]) -> Column:
+    """The same chroma at every pixel of every photo."""
+
+    def draw(condition: Condition, n: int, _: torch.Generator) -> Tensor:
+        return torch.tensor(ab).view(2, 1, 1).expand(len(condition), n, 2, FINEST_GRID, FINEST_GRID)
+
+    return Column(name=name, draw=draw, draws="one")
+
+
+def _sampler(pyramid: ChromaPyramid, temperatures: Sequence[float]) -> Draw:
+    return lambda condition, n, generator: pyramid.sample(condition, n, temperatures, generator)
+
+
+def _diverse(pyramid: ChromaPyramid, temperatures: Sequence[float]) -> Draw:
+    """The n most different of 8n draws, as `Colorizer` chooses them."""
+
+    def draw(condition: Condition, n: int, generator: torch.Generator) -> Tensor:
+        pool = n * DIVERSE_POOL
+        latents = [
+            temperature * torch.randn(len(condition) * pool, *shape, generator=generator)
+            for shape, temperature in zip(pyramid.latent_shapes(), temperatures, strict=True)
+        ]
+        coarse = pyramid.decode(latents[:COARSE_LEVELS], condition).unflatten(0, (-1, pool))
+        chosen = [
+            photo * pool + index
+            for photo, points in enumerate(coarse.flatten(2).numpy())
+            for index in most_different(points, n)
+        ]
+        ab = pyramid.decode([level[chosen] for level in latents], condition)
+        return ab.unflatten(0, (-1, n))
+
+    return draw
+
+
+def _bits_by_level(pyramid: ChromaPyramid, ab: Tensor, condition: Condition) -> dict[str, Tensor]:
+    """Each level's value counts the bits of its own numbers, as in `colorflow export`."""
+    terms = pyramid.level_log_probs(ab, condition)
+    dims = [math.prod(shape) for shape in pyramid.latent_shapes()]
+    bits = {
+        str(name): -term / (dim * math.log(2))
+        for name, term, dim in zip(level_names(pyramid), terms, dims, strict=True)
+    }
+    return bits | {"all": -torch.stack(terms).sum(0) / (sum(dims) * math.log(2))}

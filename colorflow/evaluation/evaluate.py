@@ -1,0 +1,207 @@
+"""The table: every column measured on every photo of a folder."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from torch import Tensor
+
+from colorflow.errors import EvaluationError, PhotoError
+from colorflow.evaluation.bootstrap import (
+    Bootstrap,
+    Estimate,
+    Statistic,
+    mean_of,
+    mean_of_pairs,
+    ratio_of,
+    root_mean_of,
+)
+from colorflow.evaluation.columns import Column, constant
+from colorflow.evaluation.judge import Judge
+from colorflow.evaluation.measure import NotFiniteError, PhotoMeasures, measure
+from colorflow.evaluation.metrics import kernel_terms
+from colorflow.evaluation.subject import NotColouredError, Subject, SubjectReader
+from colorflow.photo import find_photos
+
+Table = dict[str, dict[str, Estimate]]
+"""By column and metric."""
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """A file that is not in the table."""
+
+    file: str
+    why: Literal["unreadable", "not coloured", "not finite"]
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evaluation:
+    """What a run measured.
+
+    Attributes:
+        photos: how many.
+        draws: of each photo, for the best of n and the like.
+        seed: of all random choices.
+        degraded: whether the models saw degraded lightness.
+        columns: the table.
+        ratios: RMSE by grey's, colourfulness by the truth's.
+        levels: bits per dimension by level, of the columns that have levels.
+        left_out: files without numbers.
+    """
+
+    photos: int
+    draws: int
+    seed: int
+    degraded: bool
+    columns: Table
+    ratios: Table
+    levels: Table
+    left_out: list[LeftOut]
+
+
+def photos_of(folder: Path, limit: int | None = None) -> list[Path]:
+    """The photos below a folder, sorted; with a limit, so many evenly spread among them.
+
+    Raises:
+        UnreadablePhotoError: if there is no such folder.
+        EvaluationError: if it holds no photo.
+    """
+    files = find_photos([folder])
+    if not files:
+        raise EvaluationError(f"{folder}: holds no photo to measure on")
+    count = min(limit or len(files), len(files))
+    return [files[index * len(files) // count] for index in range(count)]
+
+
+def evaluate(
+    files: Sequence[Path],
+    columns: Sequence[Column],
+    *,
+    largest_chroma: float,
+    draws: int = 8,
+    seed: int = 0,
+    degraded: bool = False,
+    progress: Callable[[Sequence[Path]], Iterable[Path]] = iter,
+    say: Callable[[str], None] = print,
+    show: Callable[[Subject, Tensor], None] | None = None,
+) -> Evaluation:
+    """Measures columns, and beside them grey and the truth, on photos, one photo after the other.
+
+    Args:
+        files: colour photos.
+        columns: what colours them.
+        largest_chroma: mean chroma above which a draw is a blow-up, CIELAB units.
+        draws: of each photo, for the best of n and the like, at least 2.
+        seed: together with a photo's pixels it decides all numbers of the photo but the seconds.
+        degraded: the models see the lightness as an old print would show it; what they are
+            compared with stays the photo as it is.
+        progress: wraps the files, to show how far the run is.
+        say: gets a line for each file that is left out.
+        show: gets each photo with the first column's draws (n, 2, 64, 64).
+
+    Raises:
+        EvaluationError: if no photo can be measured, or the judge is not installed.
+    """
+    if draws < 2:
+        raise ValueError(f"draws: expected at least 2, got {draws}")
+    columns = [*columns, constant("grey", (0.0, 0.0))]
+    judge, reader = Judge(), SubjectReader(seed, degraded=degraded)
+    records: list[PhotoMeasures] = []
+    left_out: list[LeftOut] = []
+    for path in progress(files):
+        try:
+            subject = reader.read(path)
+            measures, shown = measure(
+                subject, columns, judge, draws=draws, seed=seed, largest_chroma=largest_chroma
+            )
+        except PhotoError as error:
+            left_out.append(LeftOut(str(path), "unreadable", error.reason))
+        except NotColouredError as error:
+            left_out.append(LeftOut(str(path), "not coloured", str(error)))
+        except NotFiniteError as error:
+            left_out.append(LeftOut(str(path), "not finite", str(error)))
+        else:
+            records.append(measures)
+            if show is not None:
+                show(subject, shown)
+            continue
+        say(f"{path}: left out ({left_out[-1].reason})")
+    if not records:
+        counts = Counter(item.why for item in left_out)
+        text = ", ".join(f"{count} {why}" for why, count in counts.items())
+        raise EvaluationError(f"none of the {len(files)} photos can be measured: {text}")
+    table, ratios, levels = _tables(records, seed)
+    return Evaluation(
+        photos=len(records),
+        draws=draws,
+        seed=seed,
+        degraded=degraded,
+        columns=table,
+        ratios=ratios,
+        levels=levels,
+        left_out=sorted(left_out, key=lambda item: item.file),
+    )
+
+
+def _tables(records: Sequence[PhotoMeasures], seed: int) -> tuple[Table, Table, Table]:
+    """All photos together, in an order that does not depend on that of the files."""
+    records = sorted(records, key=lambda record: record.digest)
+    bootstrap = Bootstrap(len(records), seed)
+    names = list(records[0].columns)
+    statistics = {name: _statistics(records, name) for name in names}
+    table = {
+        name: {metric: bootstrap.estimate(statistic) for metric, statistic in own.items()}
+        for name, own in statistics.items()
+    }
+    if len(records) > 1:
+        for name in names:
+            terms = kernel_terms(
+                np.stack([record.features for record in records]),
+                np.stack([record.columns[name].features for record in records]),
+            )
+            table[name]["kd_lite2"] = bootstrap.estimate(mean_of_pairs(terms))
+    ratios = {
+        name: {
+            metric: bootstrap.estimate(ratio) for metric, ratio in _ratios(statistics, name).items()
+        }
+        for name in names
+    }
+    levels = {
+        name: {
+            level: bootstrap.estimate(
+                mean_of(np.array([record.columns[name].levels[level] for record in records]))
+            )
+            for level in first.levels
+        }
+        for name, first in records[0].columns.items()
+        if first.levels
+    }
+    return table, ratios, levels
+
+
+def _statistics(records: Sequence[PhotoMeasures], name: str) -> dict[str, Statistic]:
+    """How the values of one column's photos become one value, by metric."""
+    return {
+        metric: (root_mean_of if metric.startswith("rmse_") else mean_of)(
+            np.array([record.columns[name].values[metric] for record in records])
+        )
+        for metric in records[0].columns[name].values
+    }
+
+
+def _ratios(statistics: dict[str, dict[str, Statistic]], name: str) -> dict[str, Statistic]:
+    """RMSE by grey's, whose best and mean are its only colouring, and colourfulness by truth's."""
+    ratios = {
+        f"{metric}_to_grey": ratio_of(statistic, statistics["grey"]["rmse_one"])
+        for metric, statistic in statistics[name].items()
+        if metric.startswith("rmse_")
+    }
+    own, true = statistics[name]["colourfulness"], statistics["truth"]["colourfulness"]
+    return ratios | {"colourfulness_to_truth": ratio_of(own, true)}

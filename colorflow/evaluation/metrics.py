@@ -1,0 +1,139 @@
+"""What is measured of one photo's colourings.
+
+Two spaces. Chroma: ab on the 64x64 grid in CIELAB units, as drawn. Colour: sRGB in [0, 1] on the
+same grid, made of the photo's own lightness there and the chroma, brought into sRGB as in every
+picture that colorflow writes; on this grid the true photo is exact, so no error of upsampling joins
+the colours'.
+
+Dimensions: n draws of one photo on a grid of H x W.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from colorflow.color.cie import linear_to_srgb
+from colorflow.color.gamut import rgb_in_gamut
+
+Floats = NDArray[np.float32]
+
+
+def colours(lightness: Floats, ab: Tensor) -> Floats:
+    """The colours that chroma has on a lightness.
+
+    Args:
+        lightness: (H, W), L* in [0, 100].
+        ab: (n, 2, H, W), CIELAB units.
+
+    Returns:
+        (n, 3, H, W), sRGB in [0, 1].
+    """
+    height, width = lightness.shape
+    planes = ab.transpose(0, 1).reshape(2, -1, width).numpy().copy()
+    linear = rgb_in_gamut(np.tile(lightness, (len(ab), 1)), planes)
+    rgb = linear_to_srgb(np.clip(linear, 0, 1)).reshape(3, len(ab), height, width)
+    return np.ascontiguousarray(rgb.swapaxes(0, 1), np.float32)
+
+
+def squared_errors(rgb: Floats, truth: Floats) -> NDArray[np.float64]:
+    """Mean squared error of each colouring: (n, 3, H, W) and (3, H, W) to (n,)."""
+    return np.square(rgb - truth).mean((1, 2, 3), dtype=np.float64)
+
+
+def squared_error_of_best_pixels(rgb: Floats, truth: Floats) -> float:
+    """Mean over pixels and channels of the smallest squared error among the draws at each.
+
+    It rewards noise, since no drawn picture looks like that; reported to stand beside published
+    numbers.
+
+    Reference: Ardizzone et al. 2019, section 4.2.
+    """
+    return float(np.square(rgb - truth).min(0).mean(dtype=np.float64))
+
+
+def variance(rgb: Floats) -> float:
+    """Mean over pixels and channels of the variance among the draws, (n, 3, H, W), n at least 2."""
+    return float(rgb.var(0, ddof=1, dtype=np.float64).mean())
+
+
+def colourfulness(rgb: Floats) -> float:
+    """Mean colourfulness of pictures, (n, 3, H, W), sRGB in [0, 1].
+
+    In units of 8-bit sRGB: about 15 is slightly, 59 quite, 109 extremely colourful.
+
+    Reference: Hasler & Suesstrunk 2003, the measure M^(3).
+    """
+    red, green, blue = (255 * rgb.astype(np.float64)).swapaxes(0, 1)
+    red_green, yellow_blue = red - green, (red + green) / 2 - blue
+    spread = np.hypot(red_green.std((1, 2)), yellow_blue.std((1, 2)))
+    mean = np.hypot(red_green.mean((1, 2)), yellow_blue.mean((1, 2)))
+    return float((spread + 0.3 * mean).mean())
+
+
+def diversity(draws: Tensor) -> float:
+    """Mean distance of ab over all pixels and all pairs of draws.
+
+    Args:
+        draws: (n, 2, H, W), CIELAB units, n at least 2.
+    """
+    first, second = torch.triu_indices(len(draws), len(draws), offset=1)
+    return float((draws[first] - draws[second]).norm(dim=1).double().mean())
+
+
+def mean_chroma(draws: Tensor) -> Tensor:
+    """Mean chroma of each draw: (n, 2, H, W) to (n,), CIELAB units."""
+    return draws.norm(dim=1).mean((1, 2))
+
+
+def coverage(draws: Tensor, truth: Tensor, level: float) -> float:
+    """Share of the numbers of a photo that lie in the central interval of its draws.
+
+    The interval is one of ranks. Where draws and truth come from one distribution, the number of
+    draws below the truth is 0 to n with equal probability; the interval is the `level` (n + 1) most
+    central of these n + 1 ranks, the outermost ones counted in part, so the expected share is
+    exactly `level`, for any n.
+
+    Args:
+        draws: (n, 2, H, W).
+        truth: (2, H, W).
+        level: nominal share, in (0, 1).
+    """
+    n = len(draws)
+    rank = (draws < truth).sum(0)
+    from_centre = (2 * rank - n).abs()  # n, n - 2, ..., each for two ranks; 0 for one, if n is even
+    wanted = level * (n + 1)
+    inside = 0.0
+    share = torch.zeros(n + 1, dtype=torch.float64)
+    for distance in range(n % 2, n + 1, 2):
+        ranks = 1 if distance == 0 else 2
+        share[distance] = min(1.0, max(0.0, wanted - inside) / ranks)
+        inside += ranks
+    return float(share[from_centre].mean())
+
+
+def kernel_terms(x: NDArray[np.floating], y: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Terms whose mean over pairs of different photos is the squared kernel distance of x and y.
+
+    The kernel is (x.y / D + 1)^3, that of the kernel inception distance. Row i of x and of y belong
+    to the same photo, so no such pair may enter any of the three kernel means: then the mean over
+    pairs has no bias, although the rows depend on each other.
+
+    Args:
+        x: (N, D), features of true pictures.
+        y: (N, D), features of their colourings.
+
+    Returns:
+        (N, N), symmetric; its diagonal means nothing.
+
+    Reference: Gretton et al. 2012, eq. 4 (estimator); Binkowski et al. 2018 (kernel).
+    """
+    cross = _kernel(x, y)
+    return _kernel(x, x) + _kernel(y, y) - cross - cross.T
+
+
+def _kernel(x: NDArray[np.floating], y: NDArray[np.floating]) -> NDArray[np.float64]:
+    products = x.astype(np.float64) @ y.astype(np.float64).T
+    return np.asarray((products / x.shape[1] + 1) ** 3, np.float64)

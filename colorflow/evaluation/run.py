@@ -1,0 +1,130 @@
+"""`colorflow evaluate`: from a folder and a weights file to the files that report on them."""
+
+from __future__ import annotations
+
+import datetime
+import sys
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from colorflow.comparison.table import hardware
+from colorflow.errors import EvaluationError
+from colorflow.evaluation.columns import columns_of, training_colours_of
+from colorflow.evaluation.evaluate import Evaluation, evaluate, photos_of
+from colorflow.evaluation.report import as_json, as_markdown, to_text, write_text
+from colorflow.evaluation.sheet import Sheet
+from colorflow.model.weights import load_weights
+from colorflow.training.allocator import keep_freed_memory
+
+_SHEET_SUFFIXES = (".jpg", ".jpeg", ".png")
+
+
+def run_evaluation(
+    folder: Path,
+    *,
+    json_file: Path,
+    markdown_file: Path | None,
+    sheet_file: Path | None,
+    weights: Path,
+    limit: int | None,
+    draws: int,
+    seed: int,
+    degraded: bool,
+    command: str,
+) -> Evaluation:
+    """Measures, writes the files, and prints the table; progress and files left out go to stderr.
+
+    Args:
+        folder: colour photos.
+        json_file: where the numbers go.
+        markdown_file: where the table goes, if anywhere.
+        sheet_file: where the contact sheet goes, if anywhere.
+        weights: a weights file.
+        limit: so many photos, or None for all.
+        draws: as in `evaluate`.
+        seed: as in `evaluate`.
+        degraded: as in `evaluate`.
+        command: what gives the same numbers again.
+
+    Raises:
+        EvaluationError: if there is nothing to measure, the judge is missing, or a file cannot be
+            written.
+        WeightsError: if the weights cannot be read.
+    """
+    tqdm = _tqdm()
+    keep_freed_memory()
+    if sheet_file and sheet_file.suffix.lower() not in _SHEET_SUFFIXES:
+        raise EvaluationError(f"{sheet_file}: choose one of {', '.join(_SHEET_SUFFIXES)}")
+    for path in filter(None, (json_file, markdown_file, sheet_file)):
+        _check_place(path)  # before the long work
+    loaded = load_weights(weights)
+    files = photos_of(folder, limit)
+    sheet = Sheet(len(files)) if sheet_file else None
+    evaluation = evaluate(
+        files,
+        columns_of(loaded),
+        largest_chroma=training_colours_of(loaded).largest_chroma,
+        draws=draws,
+        seed=seed,
+        degraded=degraded,
+        progress=lambda paths: tqdm(paths, unit="photo", desc="evaluate"),
+        say=lambda line: tqdm.write(line, file=sys.stderr),
+        show=sheet.add if sheet else None,
+    )
+    about = {
+        "weights": loaded.digest,
+        "command": command,
+        "date": datetime.date.today().isoformat(),
+        "hardware": hardware(),
+        "threads": torch.get_num_threads(),
+        "peak_megabytes": _peak_megabytes(),
+    }
+    write_text(json_file, to_text(as_json(evaluation, about)))
+    table = as_markdown(evaluation, about)
+    if markdown_file:
+        write_text(markdown_file, table)
+    if sheet and sheet_file:
+        sheet.write(sheet_file)
+    print(table)
+    print(_summary(evaluation))
+    return evaluation
+
+
+def _summary(evaluation: Evaluation) -> str:
+    counts = Counter(item.why for item in evaluation.left_out)
+    left_out = ", ".join(f"{count} {why}" for why, count in sorted(counts.items()))
+    return f"{evaluation.photos} photos measured" + (f"; left out: {left_out}" if left_out else "")
+
+
+def _peak_megabytes() -> int | None:
+    """The most memory that this process has had, in 10^6 bytes; None where nobody counts it."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return None
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return round(peak * (1 if sys.platform == "darwin" else 1024) / 1e6)
+
+
+def _check_place(path: Path) -> None:
+    """Raises unless a file can be made there."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise EvaluationError(f"{path}: cannot be written ({error.strerror})") from error
+    if path.is_dir():
+        raise EvaluationError(f"{path}: is a folder, but a file is to be written there")
+
+
+def _tqdm() -> Any:
+    try:
+        from tqdm import tqdm
+    except ImportError as error:
+        raise EvaluationError(
+            "tqdm, which shows the progress, is missing; "
+            "install it with `pip install 'colorflow[eval]'`"
+        ) from error
+    return tqdm

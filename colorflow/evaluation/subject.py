@@ -1,0 +1,101 @@
+"""One photo of the folder, ready to be coloured and compared.
+
+All randomness that concerns a photo comes from the seed and the photo's pixels: neither its name,
+nor its place among the others, nor what else is measured changes its numbers.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from colorflow.color.degrade import degrade
+from colorflow.color.grid import GRID_SIZE, square_lightness, to_grid
+from colorflow.color.resize import resize_by_area
+from colorflow.model.condition import Condition, Conditioner
+from colorflow.photo import Kind, read_photo
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Subject:
+    """A colour photo and what is known of it before it is coloured.
+
+    Attributes:
+        name: for people.
+        digest: of its pixels.
+        pixels: (H, W, 3) uint8, sRGB.
+        condition: what a model is given, of one photo.
+        ab: (1, 2, 64, 64), the true chroma, CIELAB units.
+        lightness: (64, 64), L* in [0, 100] on the grid of the chroma, never degraded.
+        rgb: (3, 64, 64), the photo on that grid, sRGB in [0, 1].
+    """
+
+    name: str
+    digest: str
+    pixels: NDArray[np.uint8]
+    condition: Condition
+    ab: Tensor
+    lightness: NDArray[np.float32]
+    rgb: NDArray[np.float32]
+
+    def generator(self, seed: int, purpose: str) -> torch.Generator:
+        """A source of randomness for one purpose."""
+        return torch.Generator().manual_seed(_number(self.digest, seed, purpose))
+
+
+class NotColouredError(Exception):
+    """A photo without colours, which has no truth to compare with."""
+
+
+class SubjectReader:
+    """Makes subjects of files.
+
+    Args:
+        seed: of the degradation.
+        degraded: whether the model sees the lightness as an old print would show it.
+    """
+
+    def __init__(self, seed: int, *, degraded: bool) -> None:
+        self._seed, self._degraded = seed, degraded
+        self._conditioner = Conditioner()
+
+    def read(self, path: Path) -> Subject:
+        """Reads a photo.
+
+        Raises:
+            PhotoError: if the file cannot be read.
+            NotColouredError: if it is grey or tinted.
+        """
+        photo = read_photo(path)
+        if photo.kind is not Kind.COLOURED:
+            raise NotColouredError(f"is {photo.kind}, not coloured")
+        pixels = photo.pixels
+        hashed = hashlib.sha256(np.array(pixels.shape, "<i8").tobytes())
+        hashed.update(pixels.data)
+        digest = hashed.hexdigest()
+        if self._degraded:
+            seen = degrade(pixels, np.random.default_rng(_number(digest, self._seed, "degrade")))
+        else:
+            seen = square_lightness(pixels)
+        small = resize_by_area(pixels, GRID_SIZE, GRID_SIZE) / 255
+        return Subject(
+            name=str(path),
+            digest=digest,
+            pixels=pixels,
+            condition=self._conditioner(torch.from_numpy(seen)[None, None]),
+            ab=torch.from_numpy(to_grid(pixels))[None],
+            lightness=square_lightness(pixels, GRID_SIZE),
+            rgb=np.moveaxis(small, -1, 0).astype(np.float32),
+        )
+
+
+def _number(digest: str, seed: int, purpose: str) -> int:
+    """63 bits that depend on all three."""
+    mixed = hashlib.sha256(f"{seed} {purpose} {digest}".encode())
+    return int.from_bytes(mixed.digest()[:8], "little") >> 1

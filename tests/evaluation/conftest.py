@@ -1,0 +1,110 @@
+"""Tiny weights, a few photos, networks that cost nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import skimage.data
+import torch
+from PIL import Image
+from torch import Tensor
+from torch.nn import functional as F
+
+from colorflow.evaluation import evaluate as evaluate_module
+from colorflow.evaluation import subject as subject_module
+from colorflow.evaluation.judge import Verdict
+from colorflow.model.condition import Condition
+from colorflow.model.config import LevelConfig, PyramidConfig
+from colorflow.model.pyramid import ChromaPyramid
+from colorflow.model.weights import save_weights
+
+TEMPERATURES = (1.0, 0.8, 0.5, 0.2, 0.0)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _one_thread() -> Iterator[None]:
+    """Networks so small gain nothing from more."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+@pytest.fixture(scope="session")
+def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Small weights with random parameters, so that every sample has colours of its own."""
+
+    def level(grid: int, *, attention: bool) -> LevelConfig:
+        return LevelConfig(
+            grid=grid,
+            width=8,
+            couplings=2,
+            context_layers=1,
+            bins=4,
+            attention=attention,
+            maps=(8, 16),
+            dropout=0.0,
+        )
+
+    grids = ((4, True), (4, True), (8, True), (16, False), (32, False))
+    torch.manual_seed(0)
+    pyramid = ChromaPyramid(PyramidConfig(levels=tuple(level(g, attention=a) for g, a in grids)))
+    with torch.no_grad():
+        for parameter in pyramid.parameters():
+            parameter.add_(0.1 * torch.randn_like(parameter))
+        for part in pyramid.levels:
+            part.flow.bijections[0].std.fill_(8.0)
+    path = tmp_path_factory.mktemp("weights") / "small.safetensors"
+    save_weights(path, pyramid, TEMPERATURES, {}, torch.float32)
+    return path
+
+
+def save_photos(folder: Path, names: tuple[str, str, str]) -> None:
+    """The astronaut, the cat and the cup, without loss, under the given names."""
+    photos = (
+        skimage.data.astronaut()[:200, 130:350],
+        skimage.data.chelsea()[40:240, 60:300],
+        skimage.data.coffee()[100:300, 150:400],
+    )
+    for name, pixels in zip(names, photos, strict=True):
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(pixels).save(path)
+
+
+@pytest.fixture(scope="session")
+def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Three photos, one of them in a folder below. Read them only."""
+    folder = tmp_path_factory.mktemp("photos")
+    save_photos(folder, ("astronaut.png", "below/cat.png", "cup.png"))
+    return folder
+
+
+class CheapJudge:
+    """Believes in the class that a picture's mean colour falls on; features are means of blocks."""
+
+    def look(self, pictures: np.ndarray) -> Verdict:
+        means = torch.from_numpy(pictures.mean((1, 2)))
+        logits = -0.01 * (torch.arange(1000.0) - 4 * means[:, :1]).abs()
+        blocks = pictures[:, :256, :256].reshape(-1, 8, 32, 8, 32, 3).mean((2, 4)) / 255
+        features = torch.from_numpy(blocks.reshape(len(pictures), -1)).float()
+        return Verdict(logits.log_softmax(1), features)
+
+
+def cheap_condition(lightness: Tensor) -> Condition:
+    return Condition(lightness=F.avg_pool2d(lightness, 2), features={})
+
+
+@pytest.fixture
+def cheap(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No network but those of the columns."""
+    monkeypatch.setattr(evaluate_module, "Judge", CheapJudge)
+    monkeypatch.setattr(subject_module, "Conditioner", lambda: cheap_condition)
+
+
+def normal_draws(condition: object, n: int, generator: torch.Generator) -> Tensor:
+    """A column that knows nothing: every number of its own, std 20."""
+    return 20 * torch.randn(1, n, 2, 64, 64, generator=generator)

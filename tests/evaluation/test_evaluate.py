@@ -1,0 +1,357 @@
+"""The table of a folder: its numbers, whom they depend on, and who is left out."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import skimage.color
+import skimage.data
+import skimage.metrics
+import torch
+from PIL import Image
+from torch import Tensor
+
+from colorflow.color.grid import to_grid
+from colorflow.errors import EvaluationError, UnreadablePhotoError
+from colorflow.evaluation.columns import Column, constant
+from colorflow.evaluation.evaluate import Evaluation, Table, evaluate, photos_of
+from colorflow.evaluation.subject import Subject
+from tests.evaluation.conftest import normal_draws, save_photos
+
+NORMAL = Column(name="normal", draw=normal_draws, draws="independent")
+CHOSEN = Column(name="chosen", draw=normal_draws, draws="chosen")
+WARM = constant("warm", (3.0, 4.0))
+
+pytestmark = pytest.mark.usefixtures("cheap")
+
+
+def run(files: list[Path], columns: list[Column], **options: Any) -> Evaluation:
+    return evaluate(files, columns, **{"largest_chroma": 70.0, "say": str, **options})
+
+
+def numbers(table: Table) -> dict[tuple[str, str], tuple[float, float | None]]:
+    return {
+        (name, metric): (estimate.value, estimate.stderr)
+        for name, own in table.items()
+        for metric, estimate in own.items()
+        if metric != "seconds_per_sample"
+    }
+
+
+def alone(path: Path, column: Column, **options: Any) -> dict[str, float]:
+    """Values of one column on one photo."""
+    table = run([path], [column], **options).columns[column.name]
+    return {metric: estimate.value for metric, estimate in table.items()}
+
+
+@pytest.fixture(scope="module")
+def cat(photos: Path) -> Path:
+    return photos / "below" / "cat.png"
+
+
+# whom the numbers depend on
+
+
+def test_names_and_order_of_the_files_change_nothing(photos: Path, tmp_path: Path) -> None:
+    save_photos(tmp_path, ("z.png", "a.png", "m.bmp"))
+    first = run(photos_of(photos), [NORMAL, CHOSEN, WARM])
+    second = run(photos_of(tmp_path)[::-1], [NORMAL, CHOSEN, WARM])
+    assert first.photos == second.photos == 3
+    assert numbers(first.columns) == numbers(second.columns)
+    assert numbers(first.ratios) == numbers(second.ratios)
+
+
+def test_other_photos_change_nothing_of_a_photo(photos: Path, cat: Path) -> None:
+    seen: dict[str, Tensor] = {}
+
+    def show(subject: Subject, draws: Tensor) -> None:
+        seen[subject.name] = draws
+
+    run(photos_of(photos), [NORMAL], show=show)
+    among_others = seen.pop(str(cat))
+    run([cat], [NORMAL, CHOSEN], show=show)
+    assert torch.equal(among_others, seen.pop(str(cat)))
+    first, second = seen.values()
+    assert not torch.equal(first, second)
+
+
+def test_the_seed_changes_the_draws(cat: Path) -> None:
+    one, same, other = (alone(cat, NORMAL, seed=seed) for seed in (0, 0, 1))
+    assert one["rmse_one"] == same["rmse_one"] != other["rmse_one"]
+
+
+def test_columns_draw_apart(cat: Path) -> None:
+    table = run([cat], [NORMAL, replace(NORMAL, name="other")]).columns
+    assert table["normal"]["rmse_one"] != table["other"]["rmse_one"]
+
+
+# the numbers
+
+
+def test_rmse_by_scikit_image(cat: Path) -> None:
+    """The photo averaged to 64x64, and the same with the chroma of the column."""
+    photo = skimage.data.chelsea()[40:240, 60:300]
+    truth = np.asarray(Image.fromarray(photo).resize((64, 64), Image.Resampling.BOX), dtype=float)
+    lab = skimage.color.rgb2lab(truth / 255)
+    lab[..., 1:] = 3, 4
+    want = 100 * np.sqrt(
+        skimage.metrics.mean_squared_error(truth / 255, skimage.color.lab2rgb(lab))
+    )
+    values = alone(cat, WARM)
+    for name in ("one", "best8_photo", "best8_pixel", "mean8", "mean64"):
+        assert values[f"rmse_{name}"] == pytest.approx(want, rel=0.01), name
+
+
+def test_rmse_of_photos_is_the_root_of_the_mean(photos: Path) -> None:
+    files = photos_of(photos)
+    each = [alone(path, WARM)["rmse_one"] for path in files]
+    together = run(files, [WARM]).columns["warm"]["rmse_one"].value
+    assert together == pytest.approx(np.sqrt(np.mean(np.square(each))), rel=1e-9)
+
+
+def about_the_truth(offsets: Callable[[int, torch.Generator], Tensor]) -> Column:
+    """Draws the cat's true chroma plus offsets (n, 2, 1, 1) or (n, 2, 64, 64)."""
+    truth = torch.from_numpy(to_grid(skimage.data.chelsea()[40:240, 60:300]))
+
+    def draw(_: object, n: int, generator: torch.Generator) -> Tensor:
+        return (truth + offsets(n, generator))[None]
+
+    return Column(name="near", draw=draw, draws="independent")
+
+
+def test_the_truth_among_the_draws_is_the_best(cat: Path) -> None:
+    def offsets(n: int, _: object) -> Tensor:
+        return (10 * (torch.arange(n) - 2.0)).view(n, 1, 1, 1)  # the third one is right
+
+    values = alone(cat, about_the_truth(offsets))
+    assert values["rmse_best8_photo"] < 1e-3
+    assert values["rmse_best8_pixel"] < 1e-3
+    assert values["rmse_one"] > 2
+
+
+def test_means_of_more_draws_are_nearer(cat: Path) -> None:
+    """Independent errors of std s: one draw errs s, the mean of n s / sqrt(n)."""
+
+    def offsets(n: int, generator: torch.Generator) -> Tensor:
+        return 3 * torch.randn(n, 2, 64, 64, generator=generator)
+
+    values = alone(cat, about_the_truth(offsets))
+    assert values["rmse_one"] / values["rmse_mean8"] == pytest.approx(np.sqrt(8), rel=0.05)
+    assert values["rmse_one"] / values["rmse_mean64"] == pytest.approx(8, rel=0.05)
+    # The variance of an 8-bit-like number is its squared error, in (sRGB x 100) squared.
+    assert values["variance_pixel"] == pytest.approx(values["rmse_one"] ** 2, rel=0.05)
+    # Mean distance of two normal pairs of std 3 each: 3 sqrt(2) sqrt(pi / 2).
+    assert values["diversity"] == pytest.approx(3 * np.sqrt(np.pi), rel=0.02)
+
+
+def test_energy_score_by_brute_force(cat: Path) -> None:
+    seen: list[Tensor] = []
+    table = run([cat], [NORMAL], show=lambda _, draws: seen.append(draws)).columns
+    draws = seen[0][:8].double().flatten(1).numpy()
+    truth = to_grid(skimage.data.chelsea()[40:240, 60:300]).astype(float).ravel()
+    near = np.mean([np.sqrt(np.mean((draw - truth) ** 2)) for draw in draws])
+    apart = [np.sqrt(np.mean((p - q) ** 2)) for p, q in itertools.permutations(draws, 2)]
+    want = near - np.mean(apart) / 2
+    assert table["normal"]["energy_score"].value == pytest.approx(want, rel=1e-4)
+    grey = table["grey"]["energy_score"].value  # a point: its distance to the truth
+    assert grey == pytest.approx(np.sqrt(np.mean(truth**2)), rel=1e-4)
+
+
+def test_coverage_at_the_truths_own_spread(cat: Path) -> None:
+    """Truth and draws exchangeable: both are normal about the same unknown middle."""
+    middle = torch.randn(2, 64, 64, generator=torch.Generator().manual_seed(9))
+
+    def offsets(n: int, generator: torch.Generator) -> Tensor:
+        return middle + torch.randn(n, 2, 64, 64, generator=generator)
+
+    values = alone(cat, about_the_truth(offsets))
+    assert abs(values["coverage50"] - 0.5) < 4 * np.sqrt(0.25 / 8192)
+    assert abs(values["coverage90"] - 0.9) < 4 * np.sqrt(0.09 / 8192)
+
+
+def test_blow_ups_are_a_share_of_all_draws(cat: Path) -> None:
+    """The column draws 64 times: every fourth one is a flood of chroma 100."""
+
+    def draw(_: object, n: int, __: torch.Generator) -> Tensor:
+        flood = (torch.arange(n) % 4 == 0).view(1, n, 1, 1, 1)
+        return flood * torch.tensor([60.0, 80.0]).view(2, 1, 1).expand(2, 64, 64)
+
+    column = Column(name="flood", draw=draw, draws="independent")
+    assert alone(cat, column, largest_chroma=99.9)["blow_ups"] == 0.25
+    assert alone(cat, column, largest_chroma=100.1)["blow_ups"] == 0
+
+
+def test_truth_and_grey(photos: Path) -> None:
+    found = run(photos_of(photos), [WARM])
+    truth, grey = found.columns["truth"], found.columns["grey"]
+    assert truth["rmse_one"].value < 1e-3
+    assert truth["energy_score"].value == 0
+    assert grey["colourfulness"].value < 1e-3
+    assert grey["blow_ups"].value == 0
+    assert found.ratios["grey"]["rmse_mean64_to_grey"].value == 1
+    assert found.ratios["truth"]["colourfulness_to_truth"].value == 1
+    warm = found.columns["warm"]["rmse_one"].value / grey["rmse_one"].value
+    assert found.ratios["warm"]["rmse_best8_photo_to_grey"].value == pytest.approx(warm)
+    assert grey["kd_lite2"].value > truth["kd_lite2"].value
+    assert grey["judge_kl"].value > truth["judge_kl"].value >= 0
+
+
+def test_colourfulness_is_that_of_the_photos(cat: Path) -> None:
+    photo = Image.fromarray(skimage.data.chelsea()[40:240, 60:300])
+    r, g, b = np.moveaxis(np.asarray(photo.resize((64, 64), Image.Resampling.BOX), float), -1, 0)
+    rg, yb = r - g, (r + g) / 2 - b
+    want = np.hypot(rg.std(), yb.std()) + 0.3 * np.hypot(rg.mean(), yb.mean())
+    found = run([cat], []).columns["truth"]["colourfulness"].value
+    assert found == pytest.approx(want, rel=0.01)
+
+
+def test_likelihood_and_inverse_are_of_the_noisy_truth(photos: Path) -> None:
+    given: list[Tensor] = []
+
+    def bits(ab: Tensor, _: object) -> dict[str, Tensor]:
+        given.append(ab)
+        return {"4": torch.tensor([7.0]), "all": torch.tensor([float(len(given))])}
+
+    column = replace(WARM, bits_per_dim=bits, round_trip=lambda ab, _: ab + 0.25)
+    found = run(photos_of(photos), [column, replace(column, name="twin")])
+    assert len(given) == 3, "columns of one density share it"
+    assert found.columns["warm"]["bits_per_dim"] == found.columns["twin"]["bits_per_dim"]
+    assert found.columns["warm"]["bits_per_dim"].value == 2
+    assert found.columns["warm"]["inverse_error"].value == pytest.approx(0.25, abs=1e-4)
+    assert found.levels["warm"]["4"].value == 7
+    assert set(found.levels) == {"warm", "twin"}
+    truth = [to_grid(np.asarray(Image.open(path))) for path in photos_of(photos)]
+    noise = np.concatenate([ab.numpy()[0] - y for ab, y in zip(given, truth, strict=True)])
+    assert abs(noise.mean()) < 4 / np.sqrt(noise.size)
+    assert abs(noise.std() - 1) < 4 / np.sqrt(2 * noise.size)
+
+
+def test_which_metrics_a_column_has(photos: Path) -> None:
+    table = run(photos_of(photos), [NORMAL, CHOSEN, WARM]).columns
+    every = {
+        "rmse_best8_photo", "rmse_best8_pixel", "rmse_one", "rmse_mean8", "variance_pixel",
+        "energy_score", "diversity", "colourfulness", "blow_ups", "judge_agreement", "judge_kl",
+        "kd_lite2",
+    }  # fmt: skip
+    timed = every | {"seconds_per_sample"}
+    assert set(table["chosen"]) == timed
+    assert set(table["warm"]) == set(table["grey"]) == timed | {"rmse_mean64"}
+    assert set(table["truth"]) == every | {"rmse_mean64"}
+    assert set(table["normal"]) == timed | {"rmse_mean64", "coverage50", "coverage90"}
+    assert list(table) == ["normal", "chosen", "warm", "grey", "truth"]
+
+
+def test_another_number_of_draws_is_in_the_names(cat: Path) -> None:
+    values = alone(cat, NORMAL, draws=3)
+    assert {"rmse_best3_photo", "rmse_best3_pixel", "rmse_mean3", "rmse_mean64"} <= set(values)
+    with pytest.raises(ValueError, match="at least 2, got 1"):
+        run([cat], [NORMAL], draws=1)
+
+
+# degraded lightness
+
+
+def test_degraded_lightness_is_seen_by_the_models_alone(cat: Path) -> None:
+    seen: list[Tensor] = []
+
+    def draw(condition: Any, n: int, _: torch.Generator) -> Tensor:
+        seen.append(condition.lightness)
+        return torch.zeros(1, n, 2, 64, 64)
+
+    column = Column(name="watch", draw=draw, draws="one")
+    clean = run([cat], [column]).columns
+    degraded = run([cat], [column], degraded=True).columns
+    again = run([cat], [column], degraded=True).columns
+    other = run([cat], [column], degraded=True, seed=1).columns
+    assert (seen[0] - seen[1]).abs().mean() > 0.2
+    assert torch.equal(seen[1], seen[2])
+    assert not torch.equal(seen[1], seen[3])
+    for table in (degraded, again, other):
+        assert table["truth"]["rmse_one"] == clean["truth"]["rmse_one"]
+        assert table["watch"]["rmse_one"] == clean["watch"]["rmse_one"]
+
+
+# who is left out
+
+
+def test_files_without_numbers_are_named(photos: Path, tmp_path: Path) -> None:
+    save_photos(tmp_path, ("a.png", "b.png", "c.png"))
+    Image.fromarray(skimage.data.camera()).save(tmp_path / "grey.png")
+    sepia = skimage.data.camera()[..., None] * np.array([1, 0.85, 0.6])
+    Image.fromarray(sepia.astype(np.uint8)).save(tmp_path / "sepia.png")
+    (tmp_path / "broken.jpg").write_bytes((tmp_path / "a.png").read_bytes()[:2000])
+    said: list[str] = []
+    found = run(photos_of(tmp_path), [WARM], say=said.append)
+    assert found.photos == 3
+    assert numbers(found.columns) == numbers(run(photos_of(photos), [WARM]).columns)
+    assert [(Path(item.file).name, item.why) for item in found.left_out] == [
+        ("broken.jpg", "unreadable"),
+        ("grey.png", "not coloured"),
+        ("sepia.png", "not coloured"),
+    ]
+    assert len(said) == 3
+    for line, item in zip(sorted(said), found.left_out, strict=True):
+        assert line == f"{item.file}: left out ({item.reason})"
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_values_that_are_not_finite_are_not_averaged(photos: Path, cat: Path, bad: float) -> None:
+    """The photo is left out for every column, named, and the others stay."""
+    count = itertools.count()
+
+    def draw(_: object, n: int, __: torch.Generator) -> Tensor:
+        ab = torch.zeros(1, n, 2, 64, 64)
+        ab[0, 0, 1, 5, 5] = bad if next(count) == 1 else 0  # at the second photo
+        return ab
+
+    column = Column(name="bad", draw=draw, draws="one")
+    found = run(photos_of(photos), [WARM, column])
+    assert found.photos == 2
+    assert [(item.file, item.why) for item in found.left_out] == [(str(cat), "not finite")]
+    assert found.left_out[0].reason == "bad drew chroma that is not finite"
+
+    def bits(_: Tensor, __: object) -> dict[str, Tensor]:
+        return {"all": torch.tensor([bad])}
+
+    with pytest.raises(EvaluationError, match=r"none of the 1 photos .*: 1 not finite"):
+        run([cat], [replace(WARM, bits_per_dim=bits)])
+
+
+def test_nothing_left_to_measure(tmp_path: Path) -> None:
+    Image.fromarray(skimage.data.camera()).save(tmp_path / "grey.png")
+    (tmp_path / "empty.jpg").touch()
+    with pytest.raises(EvaluationError) as caught:
+        run(photos_of(tmp_path), [WARM])
+    message = str(caught.value)
+    assert message.startswith("none of the 2 photos can be measured: ")
+    assert "1 unreadable" in message
+    assert "1 not coloured" in message
+
+
+# which photos
+
+
+def test_a_limit_spreads_over_the_folder(tmp_path: Path) -> None:
+    for index in range(10):
+        (tmp_path / f"{index}.png").touch()
+
+    def names(limit: int | None) -> str:
+        return "".join(path.stem for path in photos_of(tmp_path, limit))
+
+    assert names(None) == names(10) == names(99) == "0123456789"
+    assert names(5) == "02468"
+    assert names(3) == "036"
+    assert names(1) == "0"
+
+
+def test_folders_without_photos(tmp_path: Path) -> None:
+    with pytest.raises(EvaluationError, match="holds no photo to measure on"):
+        photos_of(tmp_path)
+    with pytest.raises(UnreadablePhotoError, match="there is no such"):
+        photos_of(tmp_path / "none")

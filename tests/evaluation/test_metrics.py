@@ -1,0 +1,224 @@
+"""What is measured of one photo's colourings, by hand, by brute force and by other packages."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pytest
+import scipy.stats
+import skimage.color
+import skimage.data
+import torch
+
+from colorflow.color.grid import square_lightness, to_grid
+from colorflow.color.resize import resize_by_area
+from colorflow.evaluation.metrics import (
+    colourfulness,
+    colours,
+    coverage,
+    diversity,
+    kernel_terms,
+    mean_chroma,
+    squared_error_of_best_pixels,
+    squared_errors,
+    variance,
+)
+
+RNG = np.random.default_rng(0)
+
+
+def pictures(n: int, side: int = 5) -> np.ndarray:
+    return RNG.uniform(size=(n, 3, side, side)).astype(np.float32)
+
+
+# colours on the grid
+
+
+def test_true_chroma_on_its_lightness_is_the_photo() -> None:
+    photo = skimage.data.astronaut()[:256, 128:384]
+    truth = np.moveaxis(resize_by_area(photo, 64, 64) / 255, -1, 0)
+    ab = torch.from_numpy(to_grid(photo))
+    rgb = colours(square_lightness(photo, 64), ab[None])
+    assert rgb.shape == (1, 3, 64, 64)
+    assert np.abs(rgb[0] - truth).max() < 1e-4
+
+
+def test_colours_are_scikit_images_where_srgb_has_them() -> None:
+    lab = np.stack([RNG.uniform(40, 70, (3, 6, 7)), *RNG.uniform(-15, 15, (2, 3, 6, 7))], axis=-1)
+    want = skimage.color.lab2rgb(lab)
+    for index, one in enumerate(lab):
+        ab = np.moveaxis(lab[..., 1:], -1, 1).astype(np.float32)
+        found = colours(one[..., 0].astype(np.float32), torch.from_numpy(ab))
+        assert np.abs(np.moveaxis(found[index], 0, -1) - want[index]).max() < 1e-4
+
+
+def test_colours_beyond_srgb_keep_their_lightness_and_the_draws_are_left_alone() -> None:
+    lightness = RNG.uniform(20, 90, (8, 8)).astype(np.float32)
+    ab = torch.full((2, 2, 8, 8), 90.0)
+    rgb = colours(lightness, ab)
+    assert (ab == 90).all()
+    assert rgb.min() >= 0
+    assert rgb.max() <= 1
+    for one in rgb:
+        shown = skimage.color.rgb2lab(np.moveaxis(one, 0, -1))
+        assert np.abs(shown[..., 0] - lightness).max() < 0.2
+        assert np.abs(shown[..., 1] - shown[..., 2]).max() < 1  # the hue is kept
+
+
+def test_no_chroma_is_grey() -> None:
+    rgb = colours(np.full((2, 2), 53.585, np.float32), torch.zeros(1, 2, 2, 2))
+    assert np.abs(rgb - 128 / 255).max() < 1e-4  # L* of the 8-bit grey 128
+
+
+# errors
+
+
+def test_squared_errors_by_hand() -> None:
+    truth = np.zeros((3, 1, 2), np.float32)
+    rgb = np.zeros((2, 3, 1, 2), np.float32)
+    rgb[0, 0, 0, 0] = 0.6  # 0.36 in one of six numbers
+    rgb[1] = 0.5
+    assert squared_errors(rgb, truth) == pytest.approx([0.06, 0.25])
+    # The first draw is right everywhere but at one number, where the second is nearer: 0.25 / 6.
+    assert squared_error_of_best_pixels(rgb, truth) == pytest.approx(0.25 / 6)
+
+
+def test_best_pixels_against_brute_force() -> None:
+    rgb, truth = pictures(4), pictures(1)[0]
+    best = [
+        min((float(draw[place]) - float(truth[place])) ** 2 for draw in rgb)
+        for place in itertools.product(range(3), range(5), range(5))
+    ]
+    found = squared_error_of_best_pixels(rgb, truth)
+    assert found == pytest.approx(np.mean(best), rel=1e-5)
+    assert found < squared_errors(rgb, truth).min()
+
+
+def test_variance_has_no_bias() -> None:
+    """Draws of std 0.1, few of them, many pixels."""
+    rgb = RNG.normal(0.5, 0.1, (3, 3, 150, 150)).astype(np.float32)
+    assert variance(rgb) == pytest.approx(0.01, rel=0.02)
+
+
+# colourfulness
+
+
+def by_the_paper(picture: np.ndarray) -> float:
+    """Hasler & Suesstrunk 2003, eq. for M^(3), of one (3, H, W) picture in 0..255."""
+    r, g, b = picture.astype(np.float64)
+    rg, yb = r - g, 0.5 * (r + g) - b
+    sigma = np.sqrt(np.var(rg) + np.var(yb))
+    mu = np.sqrt(np.mean(rg) ** 2 + np.mean(yb) ** 2)
+    return float(sigma + 0.3 * mu)
+
+
+def test_colourfulness_by_hand() -> None:
+    grey = np.full((1, 3, 4, 4), 0.4, np.float32)
+    assert colourfulness(grey) == pytest.approx(0, abs=1e-4)
+    red = np.zeros((1, 3, 4, 4), np.float32)
+    red[:, 0] = 1  # rg = 255, yb = 127.5 everywhere
+    assert colourfulness(red) == pytest.approx(0.3 * 255 * np.sqrt(1.25), rel=1e-6)
+    half = red.copy()
+    half[..., :2] = 0  # half of it black: deviations and means are half of 255 and of 127.5
+    assert colourfulness(half) == pytest.approx(1.3 * 127.5 * np.sqrt(1.25), rel=1e-6)
+
+
+def test_colourfulness_is_the_mean_over_pictures() -> None:
+    rgb = pictures(3)
+    want = np.mean([by_the_paper(255 * one) for one in rgb])
+    assert colourfulness(rgb) == pytest.approx(want, rel=1e-5)
+
+
+# draws
+
+
+def test_diversity_against_brute_force() -> None:
+    draws = torch.randn(4, 2, 3, 5)
+    pairs = [
+        np.hypot(*(draws[i] - draws[j]).numpy()).mean() for i in range(4) for j in range(4) if i < j
+    ]
+    assert diversity(draws) == pytest.approx(np.mean(pairs), rel=1e-5)
+
+
+def test_mean_chroma_by_hand() -> None:
+    draws = torch.tensor([3.0, 4.0]).view(1, 2, 1, 1).repeat(2, 1, 4, 4)
+    draws[1, :, :2] = 0
+    assert mean_chroma(draws).tolist() == [5.0, 2.5]
+
+
+@pytest.mark.parametrize("n", [64, 63, 5, 8])
+@pytest.mark.parametrize("level", [0.5, 0.9])
+def test_coverage_of_a_perfect_sampler_is_nominal(n: int, level: float) -> None:
+    """Also for so few draws that no pair of order statistics has the level."""
+    generator = torch.Generator().manual_seed(n)
+    draws = torch.randn(n, 2, 120, 120, generator=generator)
+    truth = torch.randn(2, 120, 120, generator=generator)
+    assert abs(coverage(draws, truth, level) - level) < 4 * np.sqrt(level * (1 - level) / 28800)
+
+
+@pytest.mark.parametrize(("mean", "std"), [(0.0, 0.5), (0.0, 2.0), (1.0, 1.0)])
+def test_coverage_of_an_imperfect_sampler(mean: float, std: float) -> None:
+    """The share of a standard normal truth in the central interval of N(mean, std)."""
+    generator = torch.Generator().manual_seed(0)
+    draws = mean + std * torch.randn(800, 2, 60, 60, generator=generator)
+    truth = torch.randn(2, 60, 60, generator=generator)
+    for level in (0.5, 0.9):
+        low, high = scipy.stats.norm.interval(level, mean, std)
+        want = scipy.stats.norm.cdf(high) - scipy.stats.norm.cdf(low)
+        assert abs(coverage(draws, truth, level) - want) < 0.022  # 4 standard errors of 7,200
+
+
+def test_coverage_by_hand() -> None:
+    """Five draws, six ranks of which the central three are one half."""
+    draws = torch.tensor([1.0, 2.0, 3.0, 4.0, 5.0]).view(5, 1, 1, 1)
+    for value, inside in [(0.5, 0), (1.5, 0.5), (2.5, 1), (3.5, 1), (4.5, 0.5), (9.0, 0)]:
+        assert coverage(draws, torch.full((1, 1, 1), value), 0.5) == inside
+
+
+# kernel distance
+
+
+def test_kernel_distance_against_an_independent_implementation() -> None:
+    """The unbiased estimator of Gretton et al. 2012 (eq. 4) in loops, over i != j."""
+    x, y = RNG.normal(size=(6, 9)), RNG.normal(0.3, 1.5, size=(6, 9))
+
+    def k(p: np.ndarray, q: np.ndarray) -> float:
+        return float((p @ q / 9 + 1) ** 3)
+
+    want = np.mean(
+        [
+            k(x[i], x[j]) + k(y[i], y[j]) - k(x[i], y[j]) - k(x[j], y[i])
+            for i, j in itertools.permutations(range(6), 2)
+        ]
+    )
+    terms = kernel_terms(x, y)
+    assert terms == pytest.approx(terms.T)
+    assert (terms.sum() - np.trace(terms)) / 30 == pytest.approx(want, rel=1e-10)
+
+
+def test_kernel_distance_is_the_usual_one_for_independent_sets() -> None:
+    """KID (Binkowski et al. 2018) has all pairs in its cross term; the two agree on average."""
+    ours, usual = [], []
+    for _ in range(300):
+        x, y = RNG.normal(size=(20, 4)), RNG.normal(0.7, 1, size=(20, 4))
+        terms = kernel_terms(x, y)
+        ours.append((terms.sum() - np.trace(terms)) / 380)
+        kxx, kyy, kxy = ((p @ q.T / 4 + 1) ** 3 for p, q in ((x, x), (y, y), (x, y)))
+        within = (kxx.sum() - np.trace(kxx) + kyy.sum() - np.trace(kyy)) / 380
+        usual.append(within - 2 * kxy.mean())
+    difference = np.array(ours) - np.array(usual)
+    assert abs(difference.mean()) < 4 * difference.std() / np.sqrt(300)
+    assert np.mean(ours) > 1
+
+
+def test_kernel_distance_of_one_distribution_is_zero_on_average() -> None:
+    """Also where each y depends on its x, as a colouring does on its photo."""
+    values = []
+    for _ in range(400):
+        x = RNG.normal(size=(12, 4))
+        y = 0.8 * x + 0.6 * RNG.normal(size=(12, 4))
+        terms = kernel_terms(x, y)
+        values.append((terms.sum() - np.trace(terms)) / 132)
+    assert abs(np.mean(values)) < 4 * np.std(values) / np.sqrt(400)
+    assert np.std(values) > 0.01
