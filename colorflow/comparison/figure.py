@@ -5,7 +5,7 @@ Photos of the training pack are never shown.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -108,6 +108,17 @@ def _samples(
     return paint(condition.lightness, ab.nan_to_num(0.0).clamp(-128, 128))
 
 
+def _leave_out_the_farthest(axis: Any, values: NDArray[np.float64], places: Iterable[int]) -> None:
+    """Ends the axis at twice the best; a number beyond is written at the edge."""
+    end = 2 * float(np.nanmin(values))
+    if not np.nanmax(values) > end:
+        return
+    axis.set_xlim(right=end)
+    for value, place in zip(values, places, strict=True):
+        if value > end:
+            axis.annotate(f"{value:.1f} →", (end, place), ha="right", va="center")
+
+
 def _plot_numbers(panel: Any, rows: Sequence[Row]) -> None:
     """Likelihood and speed, a line an architecture."""
     left, right = panel.subplots(1, 2, sharey=True)
@@ -119,6 +130,7 @@ def _plot_numbers(panel: Any, rows: Sequence[Row]) -> None:
     left.plot(train, places, "|", color="#d1495b", markersize=10, label="train")
     left.set_yticks(places, [row.name for row in rows])
     left.invert_yaxis()
+    _leave_out_the_farthest(left, dev, places)
     left.set_xlabel("bits/dim of ab at 16x16 (lower is better)")
     left.legend(fontsize="small")
     right.plot([row.seconds_per_sample for row in rows], places, "s", color="#5b8c5a")

@@ -25,7 +25,7 @@ def glow(
     last one are learned.
 
     Published bits/dim: CIFAR-10 3.35, ImageNet 32x32 4.09, ImageNet 64x64 3.81.
-    Here: see docs/zoo.md.
+    Here: 3.47 bits/dim on ab at 16x16, given L, after 8 minutes (docs/zoo.md).
 
     Args:
         shape: (C, H, W) of a sample.

@@ -33,7 +33,7 @@ def maf(
     takes the place of batch normalisation, and shifts and log-scales are softly bounded.
 
     Published bits/dim: CIFAR-10 4.31.
-    Here: see docs/zoo.md.
+    Here: 3.85 bits/dim on ab at 16x16, given L, after 8 minutes (docs/zoo.md).
 
     Args:
         shape: (C, H, W) of a sample.
@@ -63,7 +63,7 @@ def iaf(
     (`colorflow.flows.distillation`).
 
     Published bits/dim: CIFAR-10 3.11, a bound, for the whole autoencoder.
-    Here: see docs/zoo.md.
+    Here: 12.84 bits/dim on ab at 16x16, given L, after 8 minutes (docs/zoo.md).
 
     Args:
         shape: (C, H, W) of a sample.

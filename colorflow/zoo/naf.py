@@ -39,7 +39,7 @@ def naf(
     numerical, element by element, and so the slowest of all.
 
     Published bits/dim: none; on MINIBOONE 8.86 nats below zero, on BSDS300 157.73 nats.
-    Here: see docs/zoo.md.
+    Here: 3.32 bits/dim on ab at 16x16, given L, after 8 minutes (docs/zoo.md).
 
     Args:
         shape: (C, H, W) of a sample.

@@ -32,7 +32,7 @@ def realnvp(
     depend on its batch, there are 3 couplings on the last grid too, and `width` does not grow.
 
     Published bits/dim: CIFAR-10 3.49, ImageNet 32x32 4.28, ImageNet 64x64 3.98.
-    Here: see docs/zoo.md.
+    Here: 3.74 bits/dim on ab at 16x16, given L, after 8 minutes (docs/zoo.md).
 
     Args:
         shape: (C, H, W) of a sample.

@@ -34,7 +34,7 @@ def neural_spline_flow(
     are given by ActNorm alone.
 
     Published bits/dim: CIFAR-10 3.38, ImageNet 64x64 3.82.
-    Here: see docs/zoo.md.
+    Here: 3.53 bits/dim on ab at 16x16, given L, after 8 minutes (docs/zoo.md).
 
     Args:
         shape: (C, H, W) of a sample.
