@@ -12,43 +12,31 @@ import torch
 from PIL import Image
 
 from colorflow.color.full_resolution import lightness_of
-from colorflow.color.grid import to_grid
-from colorflow.colorize import Colorizer, Record, default_weights, most_different
+from colorflow.color.grid import square_lightness, to_grid
+from colorflow.colorize import Colorizer, Hint, Record, default_weights, most_different
 from colorflow.errors import UnreadablePhotoError, WeightsError
-from colorflow.model.config import LevelConfig, PyramidConfig
-from colorflow.model.pyramid import ChromaPyramid
-from colorflow.model.weights import load_weights, save_weights
+from colorflow.model.condition import Conditioner
+from colorflow.model.config import HINT_PLANES
+from colorflow.model.weights import load_weights
 from colorflow.photo import photo_from_image, read_photo
+from tests.small_weights import TEMPERATURES, save_small_weights
 
 
 @pytest.fixture(scope="module")
 def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Small weights with random parameters, so that every sample has colours of its own."""
+    return save_small_weights(tmp_path_factory.mktemp("weights") / "small.safetensors")
 
-    def level(grid: int, *, attention: bool) -> LevelConfig:
-        return LevelConfig(
-            grid=grid,
-            width=8,
-            couplings=2,
-            context_layers=1,
-            bins=4,
-            attention=attention,
-            maps=(8, 16),
-            dropout=0.0,
-        )
 
-    grids = ((4, True), (4, True), (8, True), (16, False), (32, False))
-    config = PyramidConfig(levels=tuple(level(g, attention=a) for g, a in grids))
-    torch.manual_seed(0)
-    pyramid = ChromaPyramid(config)
-    with torch.no_grad():
-        for parameter in pyramid.parameters():
-            parameter.add_(0.1 * torch.randn_like(parameter))
-        for part in pyramid.levels:
-            part.flow.bijections[0].std.fill_(8.0)
-    path = tmp_path_factory.mktemp("weights") / "small.safetensors"
-    save_weights(path, pyramid, (1.0, 0.8, 0.5, 0.2, 0.0), {}, torch.float32)
-    return path
+@pytest.fixture(scope="module")
+def hint_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """That take colour hints."""
+    path = tmp_path_factory.mktemp("weights") / "hints.safetensors"
+    return save_small_weights(path, HINT_PLANES)
+
+
+@pytest.fixture(scope="module")
+def hinted(hint_weights: Path) -> Colorizer:
+    return Colorizer.load(hint_weights)
 
 
 @pytest.fixture(scope="module")
@@ -117,6 +105,10 @@ def test_most_different_against_brute_force() -> None:
         assert chosen[count] == int(np.argmax(gaps))
 
 
+def test_most_different_of_equal_points() -> None:
+    assert sorted(most_different(np.ones((4, 2), np.float32), 4)) == [0, 1, 2, 3]
+
+
 @pytest.mark.parametrize("shape", [(1, 1), (1, 40), (40, 1), (7, 300), (64, 64), (333, 257)])
 def test_every_size_keeps_its_size_and_its_lightness(
     colorizer: Colorizer, shape: tuple[int, int]
@@ -171,6 +163,72 @@ def test_wrong_arguments_are_named(
 ) -> None:
     with pytest.raises(ValueError, match=f"^{name}: expected"):
         colorizer.colorize(grey_photo(), **arguments)  # type: ignore[arg-type]
+
+
+def test_a_draw_is_what_its_seed_says(colorizer: Colorizer, weights: Path) -> None:
+    """Standard normal latents from one generator, coarse to fine, times the temperatures."""
+    photo = photo_from_image(grey_photo())
+    generator = torch.Generator().manual_seed(6)
+    pyramid = load_weights(weights).pyramid
+    latents = [
+        0.9 * temperature * torch.randn(1, *shape, generator=generator)
+        for shape, temperature in zip(pyramid.latent_shapes(), TEMPERATURES, strict=True)
+    ]
+    lightness = torch.from_numpy(square_lightness(photo.pixels))[None, None]
+    with torch.no_grad():
+        want = pyramid.decode(latents, Conditioner()(lightness)).numpy()
+    np.testing.assert_array_equal(colorizer.draw(photo, 1, 0.9, seed=6).ab, want)
+
+
+def test_hints_change_the_colours_and_none_are_none(hinted: Colorizer, hint_weights: Path) -> None:
+    """In pixels of the photo: 90 rows and 130 columns, cell (63, 0) is the last row's first."""
+    photo = photo_from_image(grey_photo())
+    hint = Hint(89, 1, 40, -20)
+    assert hinted.takes_hints
+    plain = hinted.draw(photo, n=2, seed=3).ab
+    np.testing.assert_array_equal(hinted.draw(photo, n=2, seed=3, hints=[]).ab, plain)
+    given = hinted.draw(photo, n=2, seed=3, hints=[hint]).ab
+    assert (np.abs(given - plain).max((1, 2, 3)) > 0.5).all()
+    planes = torch.zeros(1, 3, 64, 64)
+    planes[0, :, 63, 0] = torch.tensor([1.0, 40.0, -20.0])
+    lightness = torch.from_numpy(square_lightness(photo.pixels))[None, None]
+    pyramid = load_weights(hint_weights).pyramid
+    generator = torch.Generator().manual_seed(3)
+    latents = [
+        temperature * torch.randn(1, *shape, generator=generator)
+        for shape, temperature in zip(pyramid.latent_shapes(), TEMPERATURES, strict=True)
+    ]
+    with torch.no_grad():
+        want = pyramid.decode(latents, Conditioner()(lightness, planes))
+    np.testing.assert_allclose(given[0], want[0], atol=0.05)
+
+
+def test_every_way_to_colour_takes_hints(hinted: Colorizer) -> None:
+    photo = photo_from_image(grey_photo())
+    hints = [Hint(10, 20, 30, 30), Hint(70.5, 100.5, -30, 20)]
+    want = hinted.colorize_photo(photo, n=2, seed=1, hints=hints)
+    assert difference(want[0], hinted.colorize_photo(photo, n=1, seed=1)[0]) > 1
+    pictures = hinted.colorize(grey_photo(), n=2, seed=1, hints=hints)
+    for picture, rgb in zip(pictures, want, strict=True):
+        assert difference(np.asarray(picture), rgb) <= 1
+    chosen = hinted.draw(photo, n=2, seed=1, diverse=True, hints=hints)
+    for seed, ab in zip(chosen.seeds, chosen.ab, strict=True):
+        again = hinted.draw(photo, n=1, seed=seed, hints=hints).ab[0]
+        np.testing.assert_allclose(again, ab, atol=0.05)
+
+
+def test_weights_without_hints_refuse_them(colorizer: Colorizer) -> None:
+    photo = photo_from_image(grey_photo())
+    assert not colorizer.takes_hints
+    with pytest.raises(WeightsError, match=r"these weights take no colour hints; use weights .*"):
+        colorizer.draw(photo, hints=[Hint(0, 0, 10, 10)])
+    colorizer.draw(photo, n=1, hints=[])
+
+
+@pytest.mark.parametrize("place", [(90, 0), (0, 130)])
+def test_a_hint_outside_the_photo_is_refused(hinted: Colorizer, place: tuple[int, int]) -> None:
+    with pytest.raises(ValueError, match="hints: expected places inside the photo of 90 rows and"):
+        hinted.colorize(grey_photo(), hints=[Hint(*place, 10, 10)])
 
 
 def test_an_unreadable_path_is_named(colorizer: Colorizer, tmp_path: Path) -> None:
@@ -285,8 +343,7 @@ def test_shipped_weights_prefer_the_truth_to_its_complement() -> None:
     names = ("astronaut", "chelsea", "coffee", "rocket")
     for name in names:
         photo = photo_from_image(getattr(skimage.data, name)())
-        condition = colorizer._condition(photo)
-        ab = torch.from_numpy(to_grid(photo.pixels))[None]
-        truth, opposite = (colorizer.pyramid.log_prob(x, condition).item() for x in (ab, -ab))
+        ab = to_grid(photo.pixels)
+        truth, opposite = colorizer.log_prob(photo, np.stack([ab, -ab]))
         better += truth > opposite
     assert better == len(names)

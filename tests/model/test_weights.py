@@ -97,6 +97,7 @@ def test_way_there_and_back_is_exact(path: Path, pyramid: ChromaPyramid) -> None
     loaded = load_weights(path)
     assert loaded.temperatures == TEMPERATURES
     assert loaded.training == TRAINING
+    assert loaded.interval_factors == {}
     assert loaded.digest == hashlib.sha256(path.read_bytes()).hexdigest()[:16]
     assert loaded.pyramid.config == pyramid.config
     before, after = pyramid.state_dict(), loaded.pyramid.state_dict()
@@ -140,6 +141,13 @@ def test_the_header_says_all_without_colorflow(path: Path, pyramid: ChromaPyrami
     assert json.loads(header["temperatures"]) == list(TEMPERATURES)
     assert json.loads(header["training"]) == TRAINING
     assert tensors.keys() == pyramid.state_dict().keys()
+
+
+def test_interval_factors_come_back(path: Path, pyramid: ChromaPyramid) -> None:
+    factors = {0.5: 1.0625, 0.9: 1.23}
+    save_weights(path, pyramid, TEMPERATURES, TRAINING, torch.float32, factors)
+    assert load_weights(path).interval_factors == factors
+    assert json.loads(parts(path)[1]["interval_factors"]) == {"0.5": 1.0625, "0.9": 1.23}
 
 
 def test_the_number_of_temperatures_is_checked_before_saving(
@@ -274,6 +282,19 @@ def test_temperatures(path: Path, temperatures: list[float]) -> None:
     tensors, header = parts(path)
     save_file(tensors, path, header | {"temperatures": json.dumps(temperatures)})
     assert "temperatures" in error_of(path)
+
+
+@pytest.mark.parametrize(
+    "stored",
+    [
+        "", "7", "[1]", '{"a": 1}', '{"0.9": "x"}', '{"0.9": null}', '{"0.9": 0}', '{"0.9": -1}',
+        '{"0.9": NaN}', '{"0.9": Infinity}', '{"0": 1}', '{"1": 1}', '{"90": 1}',
+    ],
+)  # fmt: skip
+def test_interval_factors_that_are_none(path: Path, stored: str) -> None:
+    tensors, header = parts(path)
+    save_file(tensors, path, header | {"interval_factors": stored})
+    assert "the header" in error_of(path)
 
 
 @pytest.mark.parametrize("change", ["missing", "unknown", "renamed", "shape", "transposed"])

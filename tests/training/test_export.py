@@ -27,6 +27,7 @@ from colorflow.training.schedule import Budget
 from colorflow.training.trainer import TrainConfig
 
 TEMPERATURES = (0.9, 0.7, 0.4, 0.1, 0.0)
+FACTORS = {0.5: 1.1, 0.9: 1.2}
 NAMES = (4, 8, 16, 32, 64)
 DIMS = (32, 96, 384, 1536, 6144)
 
@@ -43,6 +44,12 @@ def run(
     config = make_config()
     train([pack_folder], folder, shape=shape, config=config, budget=Budget(steps=2), say=str)
     return folder
+
+
+@pytest.fixture(autouse=True)
+def _calibrated(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without the 64 draws of every dev photo that the factors take."""
+    monkeypatch.setattr(export_module, "calibrate", lambda *_, **__: FACTORS)
 
 
 @pytest.fixture
@@ -93,6 +100,7 @@ def test_the_file_has_the_best_averaged_weights_and_their_history(
     assert [path.name for path in weights.parent.iterdir()] == [weights.name]
     loaded = load_weights(weights)
     assert loaded.temperatures == TEMPERATURES
+    assert loaded.interval_factors == FACTORS
     assert loaded.pyramid.config == shape
     for name, level in zip(NAMES, loaded.pyramid.levels, strict=True):
         state = read_state(run, f"level{name}")
@@ -127,6 +135,17 @@ def test_temperatures_are_tuned_where_none_are_given(
     temperatures = load_weights(weights).temperatures
     assert len(temperatures) == 5
     assert set(temperatures) <= {0.25, 0.75}
+
+
+def test_interval_factors_are_measured_on_what_is_shipped(
+    run: Path, pack_folder: Path, weights: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(export_module, "calibrate", tuning.calibrate)
+    said: list[str] = []
+    export(run, weights, pack_folder=pack_folder, temperatures=TEMPERATURES, say=said.append)
+    loaded = load_weights(weights)
+    assert loaded.interval_factors == tuning.calibrate(loaded.pyramid, Pack(pack_folder), say=str)
+    assert any(line.startswith("central 90% interval at std 1: covers ") for line in said)
 
 
 def test_bits_per_dim_are_those_of_log_prob(

@@ -1,4 +1,4 @@
-"""The energy score, the temperatures that it chooses, and the share of blow-ups."""
+"""The energy score, the temperatures that it chooses, blow-ups, and interval factors."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from torch import Tensor
 
 from colorflow.flows import Haar
 from colorflow.training import tuning
-from colorflow.training.tuning import blow_ups, energy_score, tune_temperatures
+from colorflow.training.tuning import blow_ups, calibrate, energy_score, tune_temperatures
 
 
 def generator(seed: int = 0) -> torch.Generator:
@@ -155,3 +155,75 @@ def test_the_share_of_blow_ups_counts_draws() -> None:
     pyramid: Any = SimpleNamespace(sample=sample)
     pack: Any = OnePack()
     assert blow_ups(pyramid, pack, [1.0], photos=45, draws=4) == 0.25
+
+
+# interval factors
+
+
+class NormalPack:
+    """Photos of 8x8 standard normal numbers in a and b, each with its mean as the condition."""
+
+    def __init__(self, photos: int) -> None:
+        self.mean = 30 * torch.randn(photos, 2, 8, 8, generator=generator(1))
+        self.truth = self.mean + torch.randn(photos, 2, 8, 8, generator=generator(2))
+        self.asked: list[dict[str, Any]] = []
+        self.read: list[int] = []
+
+    def rows(self, split: str, *, variant: str, larger_than: int) -> np.ndarray:
+        self.asked.append({"split": split, "variant": variant, "larger_than": larger_than})
+        return np.arange(len(self.truth))
+
+    def batch(self, rows: np.ndarray) -> tuple[Tensor, Tensor]:
+        self.read += rows.tolist()
+        return self.truth[rows], self.mean[rows]
+
+
+class NormalModel:
+    """Knows the mean, and believes in a std of its own."""
+
+    levels = (None, None)
+
+    def __init__(self, std: float) -> None:
+        self.std = std
+
+    def sample(self, mean: Tensor, n: int, temperatures: Any, generator: Any) -> Tensor:
+        assert list(temperatures) == [1.0, 1.0]
+        noise = torch.randn(len(mean), n, *mean.shape[1:], generator=generator)
+        return mean[:, None] + self.std * noise
+
+
+@pytest.mark.parametrize("std", [0.5, 1.0, 2.0])
+def test_factors_make_up_for_a_std_that_is_wrong(std: float) -> None:
+    """Intervals of normal draws are as wide as their std: the factor is 1 / std at every level."""
+    pack, said = NormalPack(200), list[str]()
+    factors = calibrate(NormalModel(std), pack, say=said.append)  # type: ignore[arg-type]
+    assert factors == pytest.approx({0.5: 1 / std, 0.9: 1 / std}, rel=0.05)
+    assert pack.asked == [{"split": "dev", "variant": "whole", "larger_than": 128}]
+    assert sorted(pack.read) == list(range(200))
+    assert [line.split(":")[0] for line in said] == [
+        "central 50% interval at std 1",
+        "central 90% interval at std 1",
+    ]
+
+
+def test_calibrated_intervals_cover_their_share_of_other_photos() -> None:
+    model, other = NormalModel(0.6), NormalPack(400)
+    factors = calibrate(model, NormalPack(200), say=str)  # type: ignore[arg-type]
+    drawn = model.sample(other.mean[200:], 64, [1.0, 1.0], generator(3))
+    for level, factor in factors.items():
+        low, high = np.quantile(drawn, [(1 - level) / 2, (1 + level) / 2], axis=1, method="weibull")
+        distance = np.abs(other.truth[200:].numpy() - (low + high) / 2)
+        share = np.mean(distance <= factor * (high - low) / 2)
+        assert share == pytest.approx(level, abs=0.01)
+
+
+def test_calibration_repeats_on_as_many_photos_as_asked() -> None:
+    before = torch.random.get_rng_state()
+    packs = NormalPack(40), NormalPack(40)
+    first, second = (
+        calibrate(NormalModel(1.0), pack, photos=10, draws=20, say=str)  # type: ignore[arg-type]
+        for pack in packs
+    )
+    assert first == second
+    assert [len(set(pack.read)) for pack in packs] == [10, 10]
+    assert torch.equal(torch.random.get_rng_state(), before)

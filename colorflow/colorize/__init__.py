@@ -1,0 +1,33 @@
+"""Colouring photos with trained weights: every use of the model goes through `Colorizer`.
+
+    recipe.py       what a colouring is made of: seeds, temperature, strengths
+    engine.py       between photos and the model: conditions, latents, chroma, likelihood
+    uncertainty.py  how far colours are open at each place
+    chroma.py       drawing, changing and judging chroma on the 64x64 grid
+    many.py         files and folders
+    colorizer.py    pictures and files in, coloured ones out
+
+Sample i of a call depends on `seed + i` alone: not on how many are drawn, on the batch, or on the
+order of the photos. Temperatures of the levels come with the weights; the user's `temperature`
+multiplies them.
+"""
+
+from __future__ import annotations
+
+from colorflow.colorize.colorizer import Colorizer, default_weights
+from colorflow.colorize.many import Record
+from colorflow.colorize.recipe import Draws, Recipe
+from colorflow.colorize.uncertainty import Uncertainty
+from colorflow.model.diverse import most_different
+from colorflow.model.hints import Hint
+
+__all__ = [
+    "Colorizer",
+    "Draws",
+    "Hint",
+    "Recipe",
+    "Record",
+    "Uncertainty",
+    "default_weights",
+    "most_different",
+]

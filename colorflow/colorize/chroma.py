@@ -1,0 +1,317 @@
+"""Chroma of photos on the 64x64 grid: all that the model can do, without painting.
+
+Dimensions: n colourings of one photo.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Sequence
+from dataclasses import replace
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from colorflow.color.grid import to_grid
+from colorflow.colorize.engine import Engine, Latents
+from colorflow.colorize.recipe import Draws, Recipe, check_seed
+from colorflow.colorize.uncertainty import Uncertainty
+from colorflow.model.config import FINEST_GRID
+from colorflow.model.diverse import COARSE_LEVELS, DIVERSE_POOL, most_different
+from colorflow.model.hints import Hint
+from colorflow.model.intervals import NOMINAL_LEVELS, central_interval, check_draws
+from colorflow.model.latents import draw_latents, slerp
+from colorflow.model.weights import LoadedWeights
+from colorflow.photo import Photo
+
+DEFAULT_STRENGTH = 0.7
+"""How far colours go towards those of a reference photo, unless something else is said."""
+
+
+class ChromaColorizer:
+    """Draws, changes and judges the chroma of photos.
+
+    Several methods share these arguments:
+
+    - `hints`: colours of points, in pixels of the upright photo; the later of two in one cell of
+      the 64x64 grid wins.
+    - `reference`: a colour photo whose colours are carried over through its latents. The two
+      coarsest levels, which decide the colours of objects, go the share `strength` of the way from
+      their drawn latents to the reference's; the fine levels are drawn. Latents say how the colours
+      at each place differ from what lightness suggests there, so a photo of a like scene serves
+      best; between unlike ones colours may well turn into others.
+
+    They raise `WeightsError` if there are hints and the weights take none, `PhotoError` if the
+    reference is grey, and `ValueError` if an argument is out of range or a hint lies outside the
+    photo.
+
+    Args:
+        weights: what `load_weights` gave.
+        device: where to compute.
+    """
+
+    def __init__(self, weights: LoadedWeights, device: str = "cpu") -> None:
+        self._engine = Engine(weights, torch.device(device))
+        self._interval_factors = weights.interval_factors
+        self.digest = weights.digest
+
+    @property
+    def takes_hints(self) -> bool:
+        """Whether the weights take colour hints."""
+        return self._engine.pyramid.config.takes_hints
+
+    @property
+    def levels(self) -> tuple[int, ...]:
+        """Names of the levels, coarse to fine: the sides of the chroma grids that they complete."""
+        first, *others = self._engine.pyramid.config.levels
+        return first.grid, *(2 * level.grid for level in others)
+
+    def recipe(self, seed: int = 0, temperature: float = 1.0, strength: float = 0.0) -> Recipe:
+        """The recipe of a plain colouring: one seed for all levels.
+
+        Args:
+            seed: from 0.
+            temperature: multiplies the shipped temperatures.
+            strength: of a reference photo; more than 0 asks for one.
+        """
+        check_seed(seed)
+        strengths = (strength,) * COARSE_LEVELS + (0.0,) * (len(self.levels) - COARSE_LEVELS)
+        return Recipe(
+            seeds=(seed,) * len(self.levels), temperature=temperature, strengths=strengths
+        )
+
+    def draw(
+        self,
+        photo: Photo,
+        n: int = 4,
+        temperature: float = 1.0,
+        seed: int = 0,
+        *,
+        diverse: bool = False,
+        hints: Sequence[Hint] = (),
+        reference: Photo | None = None,
+        strength: float = DEFAULT_STRENGTH,
+    ) -> Draws:
+        """Draws colourings.
+
+        Args:
+            photo: the photo; its own colours, if it has some, play no part.
+            n: number of colourings.
+            temperature: multiplies the shipped temperatures; 0 gives n times the same colours.
+            seed: colouring i depends on `seed + i` alone.
+            diverse: instead of the first n, the n of 8n draws that differ most.
+            hints: see the class.
+            reference: see the class.
+            strength: of the reference, in [0, 1]; 0 is the draw without one.
+        """
+        if n < 1:
+            raise ValueError(f"n: expected at least 1, got {n}")
+        check_seed(seed, following=n * DIVERSE_POOL)
+        plain = self.recipe(seed, temperature, strength)
+        if reference is None:
+            plain = replace(plain, strengths=())
+        pool = n * DIVERSE_POOL if diverse and n > 1 else n
+        seeds = range(seed, seed + pool)
+        recipes = [replace(plain, seeds=(s,) * len(self.levels)) for s in seeds]
+        condition = self._engine.condition(photo, hints)
+        latents = self._latents(recipes, reference)
+        if pool > n:
+            coarse = self._engine.decode([z[:COARSE_LEVELS] for z in latents], condition)
+            chosen = most_different(coarse.reshape(pool, -1), n)
+            recipes, latents = [recipes[i] for i in chosen], [latents[i] for i in chosen]
+        return Draws(recipes=recipes, ab=self._engine.decode(latents, condition))
+
+    def draw_recipes(
+        self,
+        photo: Photo,
+        recipes: Sequence[Recipe],
+        *,
+        hints: Sequence[Hint] = (),
+        reference: Photo | None = None,
+    ) -> Draws:
+        """Makes the colourings of one or more recipes; `hints` and `reference`: see the class."""
+        if not recipes:
+            raise ValueError("recipes: expected at least one, got none")
+        latents = self._latents(recipes, reference)
+        ab = self._engine.decode(latents, self._engine.condition(photo, hints))
+        return Draws(recipes=list(recipes), ab=ab)
+
+    def redraw(
+        self,
+        photo: Photo,
+        colouring: int | Recipe,
+        levels: Collection[int],
+        seed: int,
+        n: int = 1,
+        *,
+        hints: Sequence[Hint] = (),
+        reference: Photo | None = None,
+    ) -> Draws:
+        """Draws some levels of a colouring anew and keeps the others.
+
+        With fine levels drawn anew, such as (16, 32, 64), the mood stays and the details change.
+        With coarse ones the colours change, and details keep their latents.
+
+        Args:
+            photo: the photo.
+            colouring: its recipe, or the seed of a plain draw.
+            levels: some of the names in `levels`.
+            seed: colouring i has `seed + i` in these levels.
+            n: number of colourings.
+            hints: see the class.
+            reference: see the class.
+        """
+        names = self.levels
+        if not levels or not set(levels) <= set(names):
+            raise ValueError(
+                f"levels: expected some of {', '.join(map(str, names))}, got {list(levels)}"
+            )
+        if n < 1:
+            raise ValueError(f"n: expected at least 1, got {n}")
+        check_seed(seed, following=n)
+        recipe, indices = self._recipe(colouring), [names.index(name) for name in levels]
+        recipes = [recipe.redrawn(indices, s) for s in range(seed, seed + n)]
+        return self.draw_recipes(photo, recipes, hints=hints, reference=reference)
+
+    def walk(
+        self,
+        photo: Photo,
+        start: int | Recipe,
+        end: int | Recipe,
+        steps: int,
+        *,
+        hints: Sequence[Hint] = (),
+        reference: Photo | None = None,
+    ) -> NDArray[np.float32]:
+        """Goes from one colouring to another, in every level on the arc between their latents.
+
+        Args:
+            photo: the photo.
+            start: a recipe, or the seed of a plain draw.
+            end: likewise.
+            steps: number of colourings, both ends among them; at least 2.
+            hints: see the class.
+            reference: see the class.
+
+        Returns:
+            (steps, 2, 64, 64) CIELAB units. The ends are, to the bit, what `draw_recipes` makes of
+            each of the two recipes alone.
+        """
+        if steps < 2:
+            raise ValueError(f"steps: expected at least 2, got {steps}")
+        first, last = self._latents([self._recipe(start), self._recipe(end)], reference)
+        between = [
+            [slerp(a, b, step / (steps - 1)) for a, b in zip(first, last, strict=True)]
+            for step in range(1, steps - 1)
+        ]
+        condition = self._engine.condition(photo, hints)
+        # The ends by themselves: last bits depend on how many are decoded at once.
+        parts = [part for part in ([first], between, [last]) if part]
+        return np.concatenate([self._engine.decode(part, condition) for part in parts])
+
+    def uncertainty(
+        self,
+        photo: Photo,
+        draws: int = 64,
+        seed: int = 0,
+        *,
+        level: float = NOMINAL_LEVELS[-1],
+        hints: Sequence[Hint] = (),
+    ) -> Uncertainty:
+        """Tells how far the colours are open at each place.
+
+        Central intervals of draws at std 1, the model itself: temperatures are a taste, and would
+        make it look surer than it is. They are stretched by the factor in the weights that made
+        their coverage nominal on photos beside the training.
+
+        Args:
+            photo: the photo.
+            draws: how many; 64 in the calibration, at least 19 for the interval of 0.9.
+            seed: draw i depends on `seed + i` alone.
+            level: share of values that their intervals shall hold, 0.5 or 0.9.
+            hints: see the class.
+        """
+        if level not in NOMINAL_LEVELS:
+            known = " or ".join(f"{share:g}" for share in NOMINAL_LEVELS)
+            raise ValueError(f"level: expected {known}, got {level}")
+        check_draws(draws, level)
+        check_seed(seed, following=draws)
+        shapes = self._engine.pyramid.latent_shapes()
+        latents = [draw_latents(shapes, [s] * len(shapes)) for s in range(seed, seed + draws)]
+        ab = self._engine.decode(latents, self._engine.condition(photo, hints))
+        middle, half_width = central_interval(torch.from_numpy(ab), level)
+        factor = self._interval_factors.get(level, 1.0)
+        return Uncertainty(
+            level=level,
+            middle=middle.numpy(),
+            half_width=(factor * half_width).numpy(),
+            calibrated=level in self._interval_factors,
+        )
+
+    def log_prob(
+        self,
+        photo: Photo,
+        ab: NDArray[np.float32] | None = None,
+        *,
+        hints: Sequence[Hint] = (),
+    ) -> NDArray[np.float64]:
+        """Log density of colours given the photo's lightness and the hints, exact in the model.
+
+        Of the chroma as it is. Reported bits per dimension are of chroma with noise of std 1 on
+        every pixel, and differ.
+
+        Args:
+            photo: the photo.
+            ab: (n, 2, 64, 64) CIELAB units, within +-128; None for the photo's own colours, which
+                are zero everywhere in a grey one.
+            hints: see the class.
+
+        Returns:
+            (n,) nats, density per CIELAB unit of each of 8192 numbers; n is 1 without `ab`.
+        """
+        if ab is None:
+            ab = to_grid(photo.pixels)[None]
+        self._check_chroma(ab)
+        return self._engine.log_prob(ab, self._engine.condition(photo, hints))
+
+    def bits_per_dim(
+        self,
+        photo: Photo,
+        ab: NDArray[np.float32] | None = None,
+        *,
+        hints: Sequence[Hint] = (),
+    ) -> NDArray[np.float64]:
+        """-log2 of the same density, a number of the 64x64 grid's two planes; as `log_prob`."""
+        dimensions = 2 * FINEST_GRID**2
+        return -self.log_prob(photo, ab, hints=hints) / (dimensions * math.log(2))
+
+    def rank(self, photo: Photo, draws: Draws, *, hints: Sequence[Hint] = ()) -> Draws:
+        """Sorts colourings of a photo by their `log_prob`, the most likely first.
+
+        The density is that of the model itself, whatever the temperatures of the draws. It favours
+        calm colours: the most likely colouring is more typical than most draws.
+
+        Args:
+            photo: the photo of the draws.
+            draws: colourings of it.
+            hints: those that it was coloured with.
+        """
+        order = np.argsort(-self.log_prob(photo, draws.ab, hints=hints), kind="stable")
+        return Draws(recipes=[draws.recipes[i] for i in order], ab=draws.ab[order])
+
+    def _recipe(self, colouring: int | Recipe) -> Recipe:
+        return colouring if isinstance(colouring, Recipe) else self.recipe(colouring)
+
+    def _latents(self, recipes: Sequence[Recipe], reference: Photo | None) -> list[Latents]:
+        other = None if reference is None else self._engine.latents_of(reference)
+        return [self._engine.latents(recipe, other) for recipe in recipes]
+
+    def _check_chroma(self, ab: NDArray[np.float32]) -> None:
+        if ab.ndim != 4 or ab.shape[1:] != (2, FINEST_GRID, FINEST_GRID) or len(ab) == 0:
+            raise ValueError(
+                f"ab: expected shape (n, 2, {FINEST_GRID}, {FINEST_GRID}), got {ab.shape}"
+            )
+        limit = self._engine.pyramid.config.chroma_limit
+        if not (np.abs(ab) < limit).all():
+            raise ValueError(f"ab: expected values within +-{limit:g}, got some outside")

@@ -1,0 +1,174 @@
+"""The Colorizer: pictures and files in, coloured ones out."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from colorflow.color.full_resolution import lightness_of, render
+from colorflow.colorize.chroma import DEFAULT_STRENGTH, ChromaColorizer
+from colorflow.colorize.many import Record, colorize_many
+from colorflow.model.hints import Hint
+from colorflow.model.weights import load_weights
+from colorflow.photo import Photo, photo_from_image, read_photo
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+    Picture = str | os.PathLike[str] | Image.Image | NDArray[Any] | Photo
+
+
+def default_weights() -> Path:
+    """The shipped weights: inside the installed package, or beside it in a checkout."""
+    package = Path(__file__).parent.parent
+    inside = package / "weights" / "colorflow.safetensors"
+    return inside if inside.exists() else package.parent / "weights" / "colorflow.safetensors"
+
+
+class Colorizer(ChromaColorizer):
+    """Colours photos.
+
+    Args:
+        weights: what `load_weights` gave.
+        device: where to compute.
+    """
+
+    @classmethod
+    def load(
+        cls, weights: str | os.PathLike[str] | None = None, *, device: str = "cpu"
+    ) -> Colorizer:
+        """Reads a weights file, the shipped one by default.
+
+        Raises:
+            WeightsError: if the file is missing, foreign, or does not fit.
+        """
+        return cls(load_weights(Path(weights) if weights else default_weights()), device)
+
+    def colorize(
+        self,
+        image: Picture,
+        n: int = 4,
+        temperature: float = 1.0,
+        seed: int = 0,
+        *,
+        diverse: bool = False,
+        hints: Sequence[Hint] = (),
+        reference: Picture | None = None,
+        strength: float = DEFAULT_STRENGTH,
+    ) -> list[Image.Image]:
+        """Colours one picture, whether it has colours already or not.
+
+        Args:
+            image: path, Pillow image, array (uint8, uint16, or float in [0, 1]) or photo, any size.
+            n: number of colourings.
+            temperature: multiplies the shipped temperatures; 0 gives n times the same colours.
+            seed: colouring i depends on `seed + i` alone.
+            diverse: instead of the first n, the n of 8n draws that differ most.
+            hints: colours of points, in pixels of the upright picture; the later of two in one
+                cell of the 64x64 grid wins.
+            reference: a colour picture, given in the same ways, whose colours are carried over.
+            strength: how far colours go towards the reference's, in [0, 1].
+
+        Returns:
+            n RGB images (RGBA where the picture has transparency) at full resolution.
+
+        Raises:
+            PhotoError: if a picture cannot be read, or the reference is grey.
+            WeightsError: if there are hints and the weights take none.
+            ValueError: if an argument is out of range, or a hint outside the picture.
+        """
+        from PIL import Image
+
+        photo = _photo(image)
+        pictures = []
+        for rgb in self.colorize_photo(
+            photo,
+            n,
+            temperature,
+            seed,
+            diverse=diverse,
+            hints=hints,
+            reference=None if reference is None else _photo(reference),
+            strength=strength,
+        ):
+            picture = Image.fromarray(rgb)
+            if photo.alpha is not None:
+                picture.putalpha(Image.fromarray(photo.alpha))
+            pictures.append(picture)
+        return pictures
+
+    def colorize_photo(
+        self,
+        photo: Photo,
+        n: int = 4,
+        temperature: float = 1.0,
+        seed: int = 0,
+        *,
+        diverse: bool = False,
+        hints: Sequence[Hint] = (),
+        reference: Photo | None = None,
+        strength: float = DEFAULT_STRENGTH,
+    ) -> list[NDArray[np.uint8]]:
+        """As `colorize`, from a photo to n arrays (H, W, 3) uint8 sRGB."""
+        draws = self.draw(
+            photo,
+            n,
+            temperature,
+            seed,
+            diverse=diverse,
+            hints=hints,
+            reference=reference,
+            strength=strength,
+        )
+        lightness = lightness_of(photo.pixels)
+        return [render(lightness, ab) for ab in draws.ab]
+
+    def colorize_many(
+        self,
+        paths: Iterable[str | os.PathLike[str]],
+        output: str | os.PathLike[str],
+        *,
+        n: int = 1,
+        temperature: float = 1.0,
+        seed: int = 0,
+        diverse: bool = False,
+        force: bool = False,
+    ) -> Iterator[Record]:
+        """Colours files and the photos in folders; yields one record a file as it is done.
+
+        Outputs are `{stem}_s{seed}.jpg` for a JPEG, otherwise `.png`. A file that fails is
+        recorded, and the others go on. An input is never overwritten, and neither is an output
+        that this call has made of another input.
+
+        Args:
+            paths: files and folders.
+            output: folder for the results, made if missing.
+            n: colourings of each photo.
+            temperature: multiplies the shipped temperatures.
+            seed: of the first colouring of each photo.
+            diverse: the n of many draws that differ most.
+            force: colour photos that already have colours, too.
+        """
+        return colorize_many(
+            self,
+            paths,
+            output,
+            n=n,
+            temperature=temperature,
+            seed=seed,
+            diverse=diverse,
+            force=force,
+        )
+
+
+def _photo(picture: Picture) -> Photo:
+    if isinstance(picture, Photo):
+        return picture
+    if isinstance(picture, str | os.PathLike):
+        return read_photo(picture)
+    return photo_from_image(picture)

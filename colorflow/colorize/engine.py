@@ -1,0 +1,133 @@
+"""Between photos and the model: conditions, latents, chroma, likelihood.
+
+Dimensions: n colourings of one photo.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from colorflow.color.grid import square_lightness, to_grid
+from colorflow.colorize.recipe import Recipe
+from colorflow.errors import PhotoError, WeightsError
+from colorflow.model.condition import Condition, Conditioner
+from colorflow.model.hints import Hint, hint_planes
+from colorflow.model.latents import draw_latents, slerp
+from colorflow.model.pyramid import ChromaPyramid
+from colorflow.model.weights import LoadedWeights
+from colorflow.photo import Kind, Photo
+
+CHUNK = 8
+"""Colourings that go through the flow at once."""
+
+Latents = list[Tensor]
+"""Of one colouring: (C, g, g) of each level, coarse to fine."""
+
+
+class Engine:
+    """The model as it colours photos.
+
+    Args:
+        weights: what `load_weights` gave.
+        device: where to compute.
+    """
+
+    def __init__(self, weights: LoadedWeights, device: torch.device) -> None:
+        self.device = device
+        self.pyramid: ChromaPyramid = weights.pyramid.to(device)
+        self.temperatures = weights.temperatures
+        self.conditioner = Conditioner().to(device)
+
+    def condition(self, photo: Photo, hints: Sequence[Hint] = ()) -> Condition:
+        """What the model is given of a photo.
+
+        Raises:
+            WeightsError: if there are hints and the weights take none.
+            ValueError: if a hint lies outside the photo.
+        """
+        planes = None
+        if hints:
+            if not self.pyramid.config.takes_hints:
+                raise WeightsError(
+                    "these weights take no colour hints; use weights trained with "
+                    "`colorflow train --hints`"
+                )
+            planes = hint_planes(hints, *photo.pixels.shape[:2])[None].to(self.device)
+        lightness = torch.from_numpy(square_lightness(photo.pixels))[None, None]
+        condition: Condition = self.conditioner(lightness.to(self.device), planes)
+        return condition
+
+    def latents_of(self, reference: Photo) -> Latents:
+        """Latents of a photo's own colours, given its own lightness.
+
+        Raises:
+            PhotoError: if it is grey.
+        """
+        if reference.kind is Kind.GREY:
+            raise PhotoError(
+                reference.source,
+                "has no colours that could be carried over; choose a colour photo as the reference",
+            )
+        ab = torch.from_numpy(to_grid(reference.pixels))[None].to(self.device)
+        with torch.no_grad():
+            latents = self.pyramid.encode(ab, self.condition(reference))
+        return [z[0].cpu() for z in latents]
+
+    def latents(self, recipe: Recipe, reference: Latents | None = None) -> Latents:
+        """Latents of a colouring.
+
+        Drawn ones have the std that the shipped temperature of their level and the recipe's say;
+        on the way to the reference their length becomes that of the reference's.
+
+        Raises:
+            ValueError: if the recipe is for another number of levels, or needs a reference that
+                is not there.
+        """
+        shapes = self.pyramid.latent_shapes()
+        if len(recipe.seeds) != len(shapes):
+            raise ValueError(f"seeds: expected {len(shapes)}, one a level, got {len(recipe.seeds)}")
+        noise = draw_latents(shapes, recipe.seeds)
+        drawn = [
+            recipe.temperature * std * z for z, std in zip(noise, self.temperatures, strict=True)
+        ]
+        if not any(recipe.strengths):
+            return drawn
+        if reference is None:
+            raise ValueError("reference: expected the photo that the recipe's colours come from")
+        return [
+            slerp(own, other, strength)
+            for own, other, strength in zip(drawn, reference, recipe.strengths, strict=True)
+        ]
+
+    @torch.no_grad()
+    def decode(self, latents: Sequence[Latents], condition: Condition) -> NDArray[np.float32]:
+        """Chroma of n colourings of one photo: (n, 2, 64, 64) CIELAB units.
+
+        With latents of the first levels alone, the chroma on the grid that these levels complete.
+        """
+        parts = []
+        for start in range(0, len(latents), CHUNK):
+            levels = zip(*latents[start : start + CHUNK], strict=True)
+            batch = [torch.stack(level).to(self.device) for level in levels]
+            parts.append(self.pyramid.decode(batch, condition).cpu().numpy())
+        return np.concatenate(parts)
+
+    @torch.no_grad()
+    def log_prob(self, ab: NDArray[np.float32], condition: Condition) -> NDArray[np.float64]:
+        """Log density of n colourings of one photo in nats, (n,), per CIELAB unit."""
+        parts = []
+        for start in range(0, len(ab), CHUNK):
+            batch = torch.from_numpy(ab[start : start + CHUNK]).to(self.device)
+            log_prob = self.pyramid.log_prob(batch, _repeated(condition, len(batch)))
+            parts.append(log_prob.double().cpu().numpy())
+        return np.concatenate(parts)
+
+
+def _repeated(condition: Condition, n: int) -> Condition:
+    """The condition of one photo, n times."""
+    return condition.map(lambda x: x.expand(n, *x.shape[1:]))

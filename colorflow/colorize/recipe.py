@@ -1,0 +1,82 @@
+"""What a colouring is made of, small enough to be kept beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+LARGEST_SEED = 2**63 - 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recipe:
+    """How one colouring is made; the same photo, weights, hints and reference give it again.
+
+    A plain draw has one seed for all levels. Coarse levels hold the colours of objects, fine ones
+    details, so other seeds for some levels change the one and keep the other.
+
+    Args:
+        seeds: one a level of the weights, coarse to fine; the numbers of a level depend on its
+            own seed alone.
+        temperature: multiplies the shipped temperatures.
+        strengths: how far each level goes from its drawn latents (0) to those of the reference
+            photo (1); empty without a reference.
+
+    Raises:
+        ValueError: if a number is out of range, or seeds and strengths differ in number.
+    """
+
+    seeds: tuple[int, ...]
+    temperature: float = 1.0
+    strengths: tuple[float, ...] = ()
+
+    def __post_init__(self) -> None:
+        for seed in self.seeds:
+            check_seed(seed)
+        if not 0 <= self.temperature < float("inf"):
+            raise ValueError(
+                f"temperature: expected a finite number from 0, got {self.temperature}"
+            )
+        for strength in self.strengths:
+            if not 0 <= strength <= 1:
+                raise ValueError(f"strength: expected 0 to 1, got {strength}")
+        if len(self.strengths) not in (0, len(self.seeds)):
+            raise ValueError(
+                f"strengths: expected none or {len(self.seeds)}, as many as seeds, "
+                f"got {len(self.strengths)}"
+            )
+
+    def redrawn(self, levels: Collection[int], seed: int) -> Recipe:
+        """The recipe with another seed for some levels, given by their indices."""
+        seeds = tuple(seed if i in levels else own for i, own in enumerate(self.seeds))
+        return replace(self, seeds=seeds)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Draws:
+    """Colourings of one photo before they are painted at full resolution.
+
+    Attributes:
+        recipes: of each colouring; `draw_recipes(photo, [recipes[i]])` gives colouring i again.
+        ab: (n, 2, 64, 64) CIELAB units.
+    """
+
+    recipes: list[Recipe]
+    ab: NDArray[np.float32]
+
+    @property
+    def seeds(self) -> list[int]:
+        """Of the coarsest level of each colouring; in plain draws, of all levels.
+
+        `draw(photo, 1, seed=seeds[i])` gives colouring i of a plain draw again.
+        """
+        return [recipe.seeds[0] for recipe in self.recipes]
+
+
+def check_seed(seed: int, following: int = 0) -> None:
+    """Refuses a seed that is below 0, or too large for some `following` ones to be counted on."""
+    if not 0 <= seed <= LARGEST_SEED - following:
+        raise ValueError(f"seed: expected a whole number from 0, got {seed}")

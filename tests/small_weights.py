@@ -1,0 +1,45 @@
+"""Weights that cost nothing, for tests of what is done with weights."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+
+from colorflow.model.config import LevelConfig, PyramidConfig
+from colorflow.model.pyramid import ChromaPyramid
+from colorflow.model.weights import save_weights
+
+TEMPERATURES = (1.0, 0.8, 0.5, 0.2, 0.0)
+
+
+def save_small_weights(
+    path: Path, extra_planes: int = 0, interval_factors: Mapping[float, float] | None = None
+) -> Path:
+    """Small weights with random parameters, so that every sample has colours of its own."""
+
+    def level(grid: int, *, attention: bool) -> LevelConfig:
+        return LevelConfig(
+            grid=grid,
+            width=8,
+            couplings=2,
+            context_layers=1,
+            bins=4,
+            attention=attention,
+            maps=(8, 16),
+            dropout=0.0,
+        )
+
+    grids = ((4, True), (4, True), (8, True), (16, False), (32, False))
+    levels = tuple(level(g, attention=a) for g, a in grids)
+    config = PyramidConfig(levels=levels, extra_planes=extra_planes)
+    torch.manual_seed(0)
+    pyramid = ChromaPyramid(config)
+    with torch.no_grad():
+        for parameter in pyramid.parameters():
+            parameter.add_(0.1 * torch.randn_like(parameter))
+        for part in pyramid.levels:
+            part.flow.bijections[0].std.fill_(8.0)
+    save_weights(path, pyramid, TEMPERATURES, {}, torch.float32, interval_factors)
+    return path

@@ -1,0 +1,560 @@
+"""Recipes, reference photos, walks, redrawn levels, uncertainty and likelihood of a Colorizer."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import skimage.color
+import skimage.data
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from torch import Tensor
+
+from colorflow.color.full_resolution import lightness_of
+from colorflow.color.grid import square_lightness, to_grid
+from colorflow.colorize import Colorizer, Draws, Hint, Recipe, Uncertainty
+from colorflow.errors import PhotoError, WeightsError
+from colorflow.model.condition import Condition, Conditioner
+from colorflow.model.config import HINT_PLANES
+from colorflow.model.hints import hint_planes
+from colorflow.model.pyramid import ChromaPyramid
+from colorflow.model.weights import load_weights
+from colorflow.photo import Photo, photo_from_image
+from tests.small_weights import save_small_weights
+
+FACTORS = {0.5: 1.25, 0.9: 1.5}
+ALL = (1.0,) * 5
+HINTS = (Hint(20, 30, 40, -20), Hint(80, 100, -30, 30))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _one_thread() -> Iterator[None]:
+    """Networks so small gain nothing from more."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """They take hints and know their interval factors."""
+    path = tmp_path_factory.mktemp("weights") / "small.safetensors"
+    return save_small_weights(path, HINT_PLANES, FACTORS)
+
+
+@pytest.fixture(scope="module")
+def colorizer(weights: Path) -> Colorizer:
+    return Colorizer.load(weights)
+
+
+@pytest.fixture(scope="module")
+def photo() -> Photo:
+    """In colour, though only its lightness counts where it is coloured."""
+    return photo_from_image(skimage.data.astronaut()[50:140, 100:230])
+
+
+@pytest.fixture(scope="module")
+def cup() -> Photo:
+    return photo_from_image(skimage.data.coffee()[60:260, 150:400])
+
+
+@pytest.fixture(scope="module")
+def grey() -> Photo:
+    rgb = skimage.data.coffee()[60:260, 150:400]
+    return photo_from_image(
+        np.round(255 * skimage.color.rgb2gray(rgb)).astype(np.uint8), "grey one"
+    )
+
+
+@pytest.fixture(scope="module")
+def pyramid(weights: Path) -> ChromaPyramid:
+    return load_weights(weights).pyramid
+
+
+@pytest.fixture(scope="module")
+def condition_of() -> Callable[..., Condition]:
+    """What the pyramid is given of a photo, and of hints' planes (1, 3, 64, 64)."""
+    conditioner = Conditioner()
+
+    def of(photo: Photo, planes: Tensor | None = None) -> Condition:
+        return conditioner(torch.from_numpy(square_lightness(photo.pixels))[None, None], planes)
+
+    return of
+
+
+@pytest.fixture(scope="module")
+def encode(
+    pyramid: ChromaPyramid, condition_of: Callable[..., Condition]
+) -> Callable[..., list[Tensor]]:
+    """Latents of given chroma, (n, 2, 64, 64), by the pyramid itself."""
+
+    @torch.no_grad()
+    def of(photo: Photo, ab: NDArray[np.float32]) -> list[Tensor]:
+        condition = condition_of(photo)
+        rows = [pyramid.encode(torch.from_numpy(one)[None], condition) for one in ab]
+        return [torch.cat(level) for level in zip(*rows, strict=True)]
+
+    return of
+
+
+def pooled(ab: NDArray[np.float32], side: int) -> NDArray[np.float64]:
+    """Means over blocks of 128 atanh(ab / 128), which the levels split exactly."""
+    u = 128 * np.arctanh(ab.astype(np.float64) / 128)
+    factor = u.shape[-1] // side
+    return u.reshape(*u.shape[:-2], side, factor, side, factor).mean((-3, -1))
+
+
+# recipes
+
+
+def test_a_plain_draw_is_the_recipe_of_one_seed(colorizer: Colorizer, photo: Photo) -> None:
+    draws = colorizer.draw(photo, n=3, temperature=0.8, seed=4)
+    assert draws.recipes == [Recipe(seeds=(s,) * 5, temperature=0.8) for s in (4, 5, 6)]
+    assert draws.seeds == [4, 5, 6]
+    again = colorizer.draw_recipes(photo, draws.recipes)
+    np.testing.assert_array_equal(again.ab, draws.ab)
+    assert again.recipes == draws.recipes
+    plain = colorizer.draw_recipes(photo, [colorizer.recipe(5, 0.8)]).ab[0]
+    np.testing.assert_allclose(plain, draws.ab[1], atol=0.01)
+
+
+def test_levels_are_named_by_the_grid_that_they_complete(colorizer: Colorizer) -> None:
+    assert colorizer.levels == (4, 8, 16, 32, 64)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "name"),
+    [
+        ({"seeds": (0, -1)}, "seed"),
+        ({"seeds": (0, 2**63)}, "seed"),
+        ({"temperature": -1}, "temperature"),
+        ({"temperature": float("nan")}, "temperature"),
+        ({"strengths": (0.5, 1.1)}, "strength"),
+        ({"strengths": (0.5, float("nan"))}, "strength"),
+        ({"strengths": (0.5,)}, "strengths"),
+    ],
+)
+def test_a_recipe_out_of_range(arguments: dict[str, object], name: str) -> None:
+    with pytest.raises(ValueError, match=f"^{name}: expected"):
+        Recipe(**({"seeds": (0, 1)} | arguments))  # type: ignore[arg-type]
+
+
+def test_recipes_that_do_not_fit(colorizer: Colorizer, photo: Photo) -> None:
+    with pytest.raises(ValueError, match=r"^seeds: expected 5, one a level, got 4"):
+        colorizer.draw_recipes(photo, [Recipe(seeds=(1,) * 4)])
+    with pytest.raises(ValueError, match=r"^recipes: expected at least one, got none"):
+        colorizer.draw_recipes(photo, [])
+    with pytest.raises(ValueError, match=r"^reference: expected the photo that the recipe's"):
+        colorizer.draw_recipes(photo, [colorizer.recipe(strength=0.5)])
+
+
+# reference
+
+
+def test_strength_0_is_the_plain_draw(colorizer: Colorizer, photo: Photo, cup: Photo) -> None:
+    plain = colorizer.draw(photo, n=2, temperature=0.9, seed=3)
+    given = colorizer.draw(photo, n=2, temperature=0.9, seed=3, reference=cup, strength=0)
+    np.testing.assert_array_equal(given.ab, plain.ab)
+    ignored = colorizer.draw(photo, n=2, temperature=0.9, seed=3, strength=1)
+    np.testing.assert_array_equal(ignored.ab, plain.ab)
+
+
+@pytest.mark.parametrize("temperature", [0.0, 1.0])
+def test_strength_1_in_all_levels_gives_a_photo_its_own_colours(
+    colorizer: Colorizer, cup: Photo, temperature: float
+) -> None:
+    recipe = Recipe(seeds=(7,) * 5, temperature=temperature, strengths=ALL)
+    draws = colorizer.draw_recipes(cup, [recipe], reference=cup)
+    assert np.abs(draws.ab[0] - to_grid(cup.pixels)).max() <= 1e-2
+
+
+def test_coarse_latents_are_the_references_and_fine_ones_are_drawn(
+    colorizer: Colorizer, photo: Photo, cup: Photo, encode: Callable[..., list[Tensor]]
+) -> None:
+    """The reference's given its own lightness, the others those of the plain draw."""
+    ab = colorizer.draw(photo, n=2, seed=3, reference=cup, strength=1).ab
+    got, plain = encode(photo, ab), encode(photo, colorizer.draw(photo, n=2, seed=3).ab)
+    wanted = encode(cup, to_grid(cup.pixels)[None])
+    for level in (0, 1):
+        assert (got[level] - wanted[level]).abs().max() < 0.01
+    for level in (2, 3, 4):
+        assert (got[level] - plain[level]).abs().max() < 0.01
+    assert np.abs(pooled(ab[0], 8) - pooled(ab[1], 8)).max() < 1e-3
+    assert np.abs(ab[0] - ab[1]).max() > 1
+
+
+def test_strength_goes_from_the_draw_to_the_reference_on_the_arc(
+    colorizer: Colorizer, photo: Photo, cup: Photo, encode: Callable[..., list[Tensor]]
+) -> None:
+    strengths = (0.0, 0.3, 0.6, 1.0)
+    ab = [colorizer.draw(photo, 1, 0.5, 3, reference=cup, strength=s).ab for s in strengths]
+    steps = encode(photo, np.concatenate(ab))
+    for level in (0, 1):
+        drawn, *between, other = (z.double().flatten() for z in steps[level])
+        whole = torch.arccos(drawn @ other / drawn.norm() / other.norm())
+        for strength, z in zip(strengths[1:], between, strict=False):
+            turned = torch.arccos(drawn @ z / drawn.norm() / z.norm())
+            assert float(turned / whole) == pytest.approx(strength, abs=0.01)
+            length = (1 - strength) * drawn.norm() + strength * other.norm()
+            assert float(z.norm()) == pytest.approx(float(length), rel=0.01)
+
+
+def test_hints_are_of_the_photo_and_not_of_its_reference(
+    colorizer: Colorizer,
+    cup: Photo,
+    pyramid: ChromaPyramid,
+    condition_of: Callable[..., Condition],
+) -> None:
+    recipe = Recipe(seeds=(7,) * 5, strengths=ALL)
+    given = colorizer.draw_recipes(cup, [recipe], reference=cup, hints=HINTS).ab
+    planes = hint_planes(HINTS, cup.height, cup.width)[None]
+    with torch.no_grad():
+        latents = pyramid.encode(torch.from_numpy(to_grid(cup.pixels))[None], condition_of(cup))
+        want = pyramid.decode(latents, condition_of(cup, planes)).numpy()
+    np.testing.assert_allclose(given, want, atol=0.01)
+    assert np.abs(given - to_grid(cup.pixels)).max() > 0.5
+
+
+def test_a_reference_comes_in_as_any_image(
+    colorizer: Colorizer, photo: Photo, cup: Photo, tmp_path: Path
+) -> None:
+    path = tmp_path / "cup.png"
+    Image.fromarray(cup.pixels).save(path)
+    want = colorizer.colorize_photo(photo, n=1, reference=cup, strength=0.8)[0]
+    for reference in (path, str(path), Image.fromarray(cup.pixels), cup.pixels, cup):
+        (got,) = colorizer.colorize(photo, n=1, reference=reference, strength=0.8)
+        np.testing.assert_array_equal(np.asarray(got), want)
+    plain = colorizer.colorize_photo(photo, n=1)[0]
+    assert np.abs(want.astype(int) - plain.astype(int)).max() > 10
+
+
+def test_diverse_with_a_reference(colorizer: Colorizer, photo: Photo, cup: Photo) -> None:
+    """At strength 1 all coarse chroma is one, and yet no colouring comes twice."""
+    draws = colorizer.draw(photo, n=3, seed=5, diverse=True, reference=cup, strength=1)
+    assert len(set(draws.seeds)) == 3
+    again = colorizer.draw_recipes(photo, draws.recipes, reference=cup)
+    np.testing.assert_array_equal(again.ab, draws.ab)
+
+
+def test_a_grey_reference_is_refused(colorizer: Colorizer, photo: Photo, grey: Photo) -> None:
+    message = "^grey one: has no colours that could be carried over; choose a colour photo"
+    with pytest.raises(PhotoError, match=message):
+        colorizer.draw(photo, reference=grey, strength=0)
+    with pytest.raises(PhotoError, match=message):
+        colorizer.walk(photo, 1, 2, 3, reference=grey)
+
+
+@pytest.mark.parametrize("strength", [-0.1, 1.01, float("nan")])
+def test_a_strength_out_of_range(colorizer: Colorizer, photo: Photo, strength: float) -> None:
+    with pytest.raises(ValueError, match=r"^strength: expected 0 to 1, got"):
+        colorizer.draw(photo, reference=photo, strength=strength)
+
+
+# walk
+
+
+def test_a_walk_begins_and_ends_with_the_draws(colorizer: Colorizer, photo: Photo) -> None:
+    walk = colorizer.walk(photo, 3, 8, 11)
+    assert walk.shape == (11, 2, 64, 64)
+    for seed, end in ((3, walk[0]), (8, walk[-1])):
+        np.testing.assert_array_equal(end, colorizer.draw(photo, n=1, seed=seed).ab[0])
+    assert np.array_equal(colorizer.walk(photo, 3, 8, 2), walk[[0, -1]])
+
+
+def test_a_walk_is_smooth(colorizer: Colorizer, photo: Photo) -> None:
+    walk = colorizer.walk(photo, 3, 8, 11)
+    steps = np.abs(np.diff(walk, axis=0)).mean((1, 2, 3))
+    ends = np.abs(walk[-1] - walk[0]).mean()
+    assert steps.max() < 0.4 * ends
+    assert steps.min() > 0.02 * ends
+
+
+def test_a_walk_keeps_the_length_of_the_latents(
+    colorizer: Colorizer, photo: Photo, encode: Callable[..., list[Tensor]]
+) -> None:
+    levels = encode(photo, colorizer.walk(photo, 3, 8, 3))
+    for z in levels[:4]:
+        first, middle, last = z.flatten(1).norm(dim=1).tolist()
+        assert middle == pytest.approx((first + last) / 2, rel=0.02)
+
+
+def test_a_walk_the_other_way(colorizer: Colorizer, photo: Photo) -> None:
+    there, back = colorizer.walk(photo, 3, 8, 5), colorizer.walk(photo, 8, 3, 5)
+    np.testing.assert_allclose(there, back[::-1], atol=0.01)
+
+
+def test_a_walk_between_recipes(colorizer: Colorizer, photo: Photo, cup: Photo) -> None:
+    start = colorizer.recipe(3, temperature=0.5)
+    end = replace(colorizer.recipe(3, strength=0.9).redrawn([2], 11), temperature=0.0)
+    walk = colorizer.walk(photo, start, end, 3, hints=HINTS, reference=cup)
+    for recipe, ab in ((start, walk[0]), (end, walk[-1])):
+        alone = colorizer.draw_recipes(photo, [recipe], hints=HINTS, reference=cup)
+        np.testing.assert_array_equal(ab, alone.ab[0])
+
+
+@pytest.mark.parametrize("steps", [-1, 0, 1])
+def test_too_few_steps(colorizer: Colorizer, photo: Photo, steps: int) -> None:
+    with pytest.raises(ValueError, match=f"^steps: expected at least 2, got {steps}"):
+        colorizer.walk(photo, 3, 8, steps)
+
+
+# redraw
+
+
+def test_details_drawn_anew_keep_the_mood(colorizer: Colorizer, photo: Photo) -> None:
+    base = colorizer.draw(photo, n=1, seed=3).ab[0]
+    draws = colorizer.redraw(photo, 3, (16, 32, 64), 50, n=2)
+    assert [recipe.seeds for recipe in draws.recipes] == [(3, 3, 50, 50, 50), (3, 3, 51, 51, 51)]
+    for ab in draws.ab:
+        np.testing.assert_allclose(pooled(ab, 8), pooled(base, 8), atol=1e-3)
+        assert np.abs(pooled(ab, 16) - pooled(base, 16)).max() > 1
+
+
+@pytest.mark.parametrize("names", [(4,), (4, 8), (8, 32), (16, 32, 64)])
+def test_redrawing_changes_the_latents_of_these_levels_alone(
+    colorizer: Colorizer, photo: Photo, encode: Callable[..., list[Tensor]], names: tuple[int, ...]
+) -> None:
+    base, other, got = (
+        encode(photo, draws.ab)
+        for draws in (
+            colorizer.draw(photo, n=1, seed=3),
+            colorizer.draw(photo, n=1, seed=50),
+            colorizer.redraw(photo, 3, names, 50),
+        )
+    )
+    for level, name in enumerate(colorizer.levels):
+        want = other[level] if name in names else base[level]
+        assert (got[level] - want).abs().max() < 0.02, name
+
+
+def test_all_levels_drawn_anew_are_another_draw(colorizer: Colorizer, photo: Photo) -> None:
+    anew = colorizer.redraw(photo, 3, colorizer.levels, 8, hints=HINTS)
+    want = colorizer.draw(photo, n=1, seed=8, hints=HINTS)
+    np.testing.assert_array_equal(anew.ab, want.ab)
+    same = colorizer.redraw(photo, anew.recipes[0], {32}, 8, hints=HINTS)
+    np.testing.assert_array_equal(same.ab, want.ab)
+
+
+def test_a_redrawn_colouring_keeps_its_recipe(
+    colorizer: Colorizer, photo: Photo, cup: Photo
+) -> None:
+    recipe = colorizer.recipe(3, temperature=0.7, strength=0.4)
+    (anew,) = colorizer.redraw(photo, recipe, [64], 9, reference=cup).recipes
+    assert anew == replace(recipe, seeds=(3, 3, 3, 3, 9))
+
+
+@pytest.mark.parametrize("levels", [(), (5,), (4, 128)])
+def test_levels_that_are_none(colorizer: Colorizer, photo: Photo, levels: tuple[int, ...]) -> None:
+    with pytest.raises(ValueError, match=r"^levels: expected some of 4, 8, 16, 32, 64, got"):
+        colorizer.redraw(photo, 3, levels, 50)
+
+
+@pytest.mark.parametrize(
+    ("n", "seed", "name"), [(0, 1, "n"), (1, -1, "seed"), (2, 2**63 - 2, "seed")]
+)
+def test_redraws_out_of_range(
+    colorizer: Colorizer, photo: Photo, n: int, seed: int, name: str
+) -> None:
+    with pytest.raises(ValueError, match=f"^{name}: expected"):
+        colorizer.redraw(photo, 3, (4,), seed, n)
+
+
+# uncertainty
+
+
+@pytest.mark.parametrize("level", [0.5, 0.9])
+def test_uncertainty_is_the_stretched_interval_of_draws_at_std_1(
+    colorizer: Colorizer,
+    photo: Photo,
+    pyramid: ChromaPyramid,
+    condition_of: Callable[..., Condition],
+    level: float,
+) -> None:
+    got = colorizer.uncertainty(photo, 20, seed=2, level=level)
+    drawn = []
+    for seed in range(2, 22):
+        generator = torch.Generator().manual_seed(seed)
+        drawn.append([torch.randn(s, generator=generator) for s in pyramid.latent_shapes()])
+    latents = [torch.stack(levels) for levels in zip(*drawn, strict=True)]
+    with torch.no_grad():
+        ab = pyramid.decode(latents, condition_of(photo)).numpy()
+    shares = [(1 - level) / 2, (1 + level) / 2]
+    low, high = np.quantile(ab, shares, axis=0, method="weibull")
+    np.testing.assert_allclose(got.middle, (low + high) / 2, atol=0.02)
+    np.testing.assert_allclose(got.half_width, FACTORS[level] * (high - low) / 2, atol=0.02)
+    np.testing.assert_allclose(got.map, np.hypot(*got.half_width))
+    assert got.map.shape == (64, 64)
+    assert got.half_width.dtype == np.float32
+    assert (got.level, got.calibrated) == (level, True)
+
+
+def test_weights_that_are_not_calibrated_say_so(photo: Photo, tmp_path: Path) -> None:
+    plain = Colorizer.load(save_small_weights(tmp_path / "plain.safetensors"))
+    half = Colorizer.load(save_small_weights(tmp_path / "half.safetensors", 0, {0.5: 2.0}))
+    own, given = (colorizer.uncertainty(photo, 3, level=0.5) for colorizer in (plain, half))
+    assert (own.calibrated, given.calibrated) == (False, True)
+    np.testing.assert_array_equal(given.half_width, 2 * own.half_width)
+    np.testing.assert_array_equal(given.middle, own.middle)
+    assert not half.uncertainty(photo, 19, level=0.9).calibrated
+
+
+def test_uncertainty_repeats_and_knows_hints(colorizer: Colorizer, photo: Photo) -> None:
+    first, again, hinted, other = (
+        colorizer.uncertainty(photo, 9, level=0.5, **given)
+        for given in ({}, {}, {"hints": HINTS}, {"seed": 1})
+    )
+    np.testing.assert_array_equal(first.half_width, again.half_width)
+    np.testing.assert_array_equal(first.middle, again.middle)
+    assert np.abs(hinted.middle - first.middle).max() > 0.5
+    assert np.abs(other.middle - first.middle).max() > 0.5
+
+
+def test_the_map_at_full_size(colorizer: Colorizer, photo: Photo) -> None:
+    lightness = lightness_of(photo.pixels)
+    half_width = np.stack([np.full((64, 64), 3, np.float32), np.full((64, 64), 4, np.float32)])
+    flat = Uncertainty(level=0.9, middle=half_width, half_width=half_width, calibrated=True)
+    np.testing.assert_allclose(flat.at_full_size(lightness), 5, atol=1e-4)
+    steep = np.zeros((2, 64, 64), np.float32)
+    steep[:, :, 32:] = 30  # bicubic interpolation goes below zero beside the step
+    edge = replace(flat, half_width=steep).at_full_size(lightness)
+    assert edge.shape == lightness.shape
+    assert edge[:, :60].max() < 5
+    assert (edge >= 0).all()
+    assert edge[:, 70:].min() > 35
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"draws": 18}, "draws: expected at least 19 for an interval of 0.9, got 18"),
+        ({"draws": 2, "level": 0.5}, "draws: expected at least 3 for an interval of 0.5, got 2"),
+        ({"level": 0.8}, "level: expected 0.5 or 0.9, got 0.8"),
+        ({"level": 90}, "level: expected 0.5 or 0.9, got 90"),
+        ({"seed": -1}, "seed: expected a whole number from 0, got -1"),
+    ],
+)
+def test_uncertainty_out_of_range(
+    colorizer: Colorizer, photo: Photo, arguments: dict[str, float], message: str
+) -> None:
+    with pytest.raises(ValueError, match=f"^{message}"):
+        colorizer.uncertainty(photo, **arguments)  # type: ignore[arg-type]
+
+
+# likelihood
+
+
+@pytest.mark.parametrize("hints", [(), HINTS])
+def test_log_prob_is_that_of_the_model(
+    colorizer: Colorizer,
+    photo: Photo,
+    pyramid: ChromaPyramid,
+    condition_of: Callable[..., Condition],
+    hints: tuple[Hint, ...],
+) -> None:
+    planes = hint_planes(hints, photo.height, photo.width)[None] if hints else None
+    ab = torch.from_numpy(to_grid(photo.pixels))[None]
+    with torch.no_grad():
+        want = pyramid.log_prob(ab, condition_of(photo, planes)).numpy()
+    own = colorizer.log_prob(photo, hints=hints)
+    assert own.shape == (1,)
+    np.testing.assert_allclose(own, want, rtol=1e-6)
+    np.testing.assert_array_equal(colorizer.log_prob(photo, ab.numpy(), hints=hints), own)
+    bits = colorizer.bits_per_dim(photo, hints=hints)
+    np.testing.assert_allclose(bits, -want / (8192 * math.log(2)), rtol=1e-6)
+
+
+def test_hints_change_the_likelihood(colorizer: Colorizer, photo: Photo) -> None:
+    plain, hinted = colorizer.log_prob(photo), colorizer.log_prob(photo, hints=HINTS)
+    assert abs(plain[0] - hinted[0]) > 1
+
+
+def test_the_colours_of_a_grey_photo_are_zero(colorizer: Colorizer, grey: Photo) -> None:
+    zero = np.zeros((1, 2, 64, 64), np.float32)
+    np.testing.assert_array_equal(colorizer.log_prob(grey), colorizer.log_prob(grey, zero))
+
+
+def test_a_likelihood_does_not_depend_on_the_others(colorizer: Colorizer, photo: Photo) -> None:
+    ab = colorizer.draw(photo, n=10, seed=3).ab
+    together = colorizer.log_prob(photo, ab)
+    assert together.shape == (10,)
+    alone = [colorizer.log_prob(photo, ab[i : i + 1])[0] for i in (0, 7, 9)]
+    np.testing.assert_allclose(together[[0, 7, 9]], alone, rtol=1e-5)
+
+
+@pytest.mark.parametrize("hints", [(), HINTS])
+def test_ranking_is_by_log_prob(
+    colorizer: Colorizer, photo: Photo, hints: tuple[Hint, ...]
+) -> None:
+    draws = colorizer.draw(photo, n=6, temperature=1.2, seed=3, hints=hints)
+    log_prob = colorizer.log_prob(photo, draws.ab, hints=hints)
+    order = sorted(range(6), key=lambda i: -log_prob[i])
+    assert order != list(range(6))
+    ranked = colorizer.rank(photo, draws, hints=hints)
+    assert ranked.recipes == [draws.recipes[i] for i in order]
+    np.testing.assert_array_equal(ranked.ab, draws.ab[order])
+    assert draws.seeds == list(range(3, 9)), "the draws themselves stay"
+
+
+@pytest.mark.parametrize("shape", [(2, 64, 64), (1, 2, 32, 32), (0, 2, 64, 64), (1, 3, 64, 64)])
+def test_chroma_of_another_shape(
+    colorizer: Colorizer, photo: Photo, shape: tuple[int, ...]
+) -> None:
+    with pytest.raises(ValueError, match=r"^ab: expected shape \(n, 2, 64, 64\), got"):
+        colorizer.log_prob(photo, np.zeros(shape, np.float32))
+
+
+@pytest.mark.parametrize("value", [128.0, -200.0, float("nan"), float("inf")])
+def test_chroma_outside_the_box_has_no_density(
+    colorizer: Colorizer, photo: Photo, value: float
+) -> None:
+    ab = np.zeros((1, 2, 64, 64), np.float32)
+    ab[0, 1, 3, 5] = value
+    with pytest.raises(ValueError, match=r"^ab: expected values within \+-128, got some outside"):
+        colorizer.rank(photo, Draws(recipes=[colorizer.recipe()], ab=ab))
+
+
+# hints everywhere
+
+
+def test_weights_without_hints_refuse_them_everywhere(photo: Photo, tmp_path: Path) -> None:
+    plain = Colorizer.load(save_small_weights(tmp_path / "plain.safetensors"))
+    uses = (
+        lambda: plain.draw_recipes(photo, [plain.recipe()], hints=HINTS),
+        lambda: plain.redraw(photo, 1, (4,), 2, hints=HINTS),
+        lambda: plain.walk(photo, 1, 2, 3, hints=HINTS),
+        lambda: plain.uncertainty(photo, 19, hints=HINTS),
+        lambda: plain.log_prob(photo, hints=HINTS),
+        lambda: plain.bits_per_dim(photo, hints=HINTS),
+    )
+    for use in uses:
+        with pytest.raises(WeightsError, match="these weights take no colour hints"):
+            use()
+
+
+# the shipped weights
+
+
+@pytest.fixture(scope="module")
+def shipped() -> Colorizer:
+    return Colorizer.load()
+
+
+def test_shipped_weights_give_a_photo_its_own_colours(shipped: Colorizer, cup: Photo) -> None:
+    recipe = Recipe(seeds=(0,) * 5, strengths=ALL)
+    (ab,) = shipped.draw_recipes(cup, [recipe], reference=cup).ab
+    assert np.abs(ab - to_grid(cup.pixels)).max() <= 1e-2
+
+
+def test_shipped_weights_keep_the_mood_of_redrawn_details(shipped: Colorizer, photo: Photo) -> None:
+    base = shipped.draw(photo, n=1, seed=3).ab[0]
+    details, mood = (shipped.redraw(photo, 3, names, 50).ab[0] for names in ((16, 32, 64), (4, 8)))
+    assert np.abs(pooled(details, 8) - pooled(base, 8)).max() < 1e-2
+    assert np.abs(pooled(mood, 8) - pooled(base, 8)).mean() > 2
+    assert np.abs(details - base).mean() < 0.5 * np.abs(mood - base).mean()
