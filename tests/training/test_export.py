@@ -140,11 +140,20 @@ def test_temperatures_are_tuned_where_none_are_given(
 def test_interval_factors_are_measured_on_what_is_shipped(
     run: Path, pack_folder: Path, weights: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(export_module, "calibrate", tuning.calibrate)
+    monkeypatch.setattr(export_module, "LARGEST_LOSS_OF_HALF", -math.inf)
+    measured: list[ChromaPyramid] = []
+
+    def calibrate(pyramid: ChromaPyramid, *given: Any, **options: Any) -> dict[float, float]:
+        measured.append(pyramid)
+        return tuning.calibrate(pyramid, *given, **options)
+
+    monkeypatch.setattr(export_module, "calibrate", calibrate)
     said: list[str] = []
     export(run, weights, pack_folder=pack_folder, temperatures=TEMPERATURES, say=said.append)
-    loaded = load_weights(weights)
-    assert loaded.interval_factors == tuning.calibrate(loaded.pyramid, Pack(pack_folder), say=str)
+    loaded, (pyramid,) = load_weights(weights), measured
+    stored = loaded.pyramid.state_dict()
+    assert all(torch.equal(stored[name], value) for name, value in pyramid.state_dict().items())
+    assert loaded.interval_factors == tuning.calibrate(pyramid, Pack(pack_folder), say=str)
     assert any(line.startswith("central 90% interval at std 1: covers ") for line in said)
 
 
