@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from colorflow.flows.networks import AttentionLayer, from_tokens, to_tokens
+from colorflow.flows.networks import AttentionLayer, from_tokens, to_tokens, zero_initialised
 from colorflow.model.condition import CONDITION_GRID, Condition
 from colorflow.model.config import LevelConfig
 from colorflow.model.features import FEATURE_CHANNELS
@@ -24,6 +24,7 @@ FEATURE_CLAMP = 6.0
 """Standardised features are cut here; ReLU6 features have long tails."""
 
 _MAX_FINE_CHANNELS = 64
+_PLANES_WIDTH = 64
 _CHROMA_UNIT = 20.0
 """CIELAB units; about the std of chroma over photos."""
 
@@ -50,8 +51,7 @@ class LevelContext(nn.Module):
         )
         self.lightness_factor = min(4, CONDITION_GRID // (2 * self.grid))
         self.from_lightness = nn.Conv2d(self.lightness_factor**2, fine, 1)
-        # Without a bias: planes of zeros are no planes.
-        self.from_planes = nn.Conv2d(extra_planes, fine, 1, bias=False) if extra_planes else None
+        self.from_planes = _FromPlanes(extra_planes, fine) if extra_planes else None
         self.input_dropout = nn.Dropout2d(config.dropout)
         self.squeeze = nn.Conv2d(4 * fine, width, 1)
         self.from_coarse = nn.Conv2d(2, width, 3, padding=1) if coarse else None
@@ -119,6 +119,23 @@ def _pool_planes(planes: Tensor, side: int) -> Tensor:
     known = F.max_pool2d(mask, factor)
     means = F.avg_pool2d(mask * values, factor) / torch.where(share > 0, share, 1)
     return torch.cat([known, means / _CHROMA_UNIT], 1)
+
+
+class _FromPlanes(nn.Module):
+    """What is known of a cell: nothing where the mask is 0, and at first nothing anywhere.
+
+    The hidden layer is for speed: a trained model learns from it what hints are much faster than
+    from a single layer that starts at zero (docs/experiments.md).
+    """
+
+    def __init__(self, planes: int, channels: int) -> None:
+        super().__init__()
+        self.hidden = nn.Conv2d(planes, _PLANES_WIDTH, 1)
+        self.out = zero_initialised(nn.Conv2d(_PLANES_WIDTH, channels, 1, bias=False))
+
+    def forward(self, pooled: Tensor) -> Tensor:
+        """(B, E, g, g), mask first -> (B, channels, g, g)."""
+        return pooled[:, :1] * self.out(F.gelu(self.hidden(2 * pooled)))
 
 
 class _FeatureStandardize(nn.Module):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import torch
 from torch import Tensor
 
 from colorflow.errors import TrainingError
@@ -13,8 +12,8 @@ from colorflow.training.run import read_config, read_evaluated_level
 from colorflow.training.targets import level_names
 from colorflow.training.trainer import Trainer
 
-_OF_PLANES = "context.from_planes.weight"
-"""The one tensor of a level that weights without extra planes lack."""
+_OF_PLANES = "context.from_planes."
+"""Names of what weights without extra planes lack begin so."""
 
 
 class Start:
@@ -54,10 +53,9 @@ class Start:
         Raises:
             TrainingError: if there are none or they do not fit.
         """
-        state = self.weights(grid)
-        planes = trainer.module.state_dict().get(_OF_PLANES)
-        if planes is not None and _OF_PLANES not in state:
-            state = {**state, _OF_PLANES: torch.zeros_like(planes)}
+        fresh = trainer.module.state_dict()
+        planes = {name: x for name, x in fresh.items() if name.startswith(_OF_PLANES)}
+        state = planes | self.weights(grid)
         try:
             trainer.start_from(state)
         except RuntimeError as error:

@@ -133,8 +133,9 @@ def test_training_begins_there(
     assert old is not None
     assert new is not None
     extra = new["level"].keys() - old["best"].keys()
-    assert extra == {"context.from_planes.weight"}
-    assert new["level"]["context.from_planes.weight"].any()
+    names = ("hidden.weight", "hidden.bias", "out.weight")
+    assert extra == {f"context.from_planes.{name}" for name in names}
+    assert new["level"]["context.from_planes.out.weight"].any()
     for name, value in old["best"].items():
         assert torch.allclose(new["level"][name], value, atol=2e-3), name
     assert new["step"] == 2
@@ -174,7 +175,7 @@ def test_a_run_with_hints_is_a_start_as_well(old_run: Path, go: Go, tmp_path: Pa
     first, second = (read_state(tmp_path / name, "level8") for name in ("first", "second"))
     assert first is not None
     assert second is not None
-    planes = "context.from_planes.weight"
+    planes = "context.from_planes.out.weight"
     assert torch.allclose(second["level"][planes], first["best"][planes], atol=1e-3)
     assert read_config(tmp_path / "second").takes_hints
 
