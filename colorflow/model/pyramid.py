@@ -14,13 +14,13 @@ Dimensions: B photos, n samples, g the grid of a level, C its channels (2 means 
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
 
 from colorflow.flows import BoundedRange, Haar, Standardize
+from colorflow.flows.density import standard_normal_log_prob
 from colorflow.model.condition import Condition
 from colorflow.model.config import FINEST_GRID, LevelConfig, PyramidConfig
 from colorflow.model.context import LevelContext
@@ -72,7 +72,7 @@ class Level(nn.Module):
         """
         context = self.context.of_sample(self.context.of_photo(condition), coarse)
         latent, ladj = self.flow(x, context)
-        return _log_normal(latent) + ladj
+        return standard_normal_log_prob(latent) + ladj
 
     def encode(self, x: Tensor, photo: Tensor, coarse: Tensor | None) -> tuple[Tensor, Tensor]:
         """(B, C, g, g) -> latent of the same shape and ladj (B,); `photo` is the context's part."""
@@ -119,7 +119,7 @@ class ChromaPyramid(nn.Module):
         bounded range to the last level.
         """
         latents, ladjs = self._encode(ab, condition)
-        return [_log_normal(z) + ladj for z, ladj in zip(latents, ladjs, strict=True)]
+        return [standard_normal_log_prob(z) + ladj for z, ladj in zip(latents, ladjs, strict=True)]
 
     def encode(self, ab: Tensor, condition: Condition) -> list[Tensor]:
         """Latents of a colouring, coarse to fine: shapes as in `latent_shapes`, with B in front."""
@@ -223,9 +223,3 @@ class ChromaPyramid(nn.Module):
             ladjs.append(ladj)
         zero = torch.zeros_like(ladjs[0])
         return [u, *parts[::-1]], [None, *coarse[::-1]], [zero, *ladjs[::-1]]
-
-
-def _log_normal(latent: Tensor) -> Tensor:
-    """log density of a standard normal, (B,)."""
-    dimensions = latent[0].numel()
-    return -0.5 * (latent**2).flatten(1).sum(1) - 0.5 * dimensions * math.log(2 * math.pi)

@@ -226,7 +226,7 @@ class Trainer:
             if self._skipped_in_a_row >= MAX_SKIPPED_IN_A_ROW:
                 raise TrainingError(
                     f"{self.task.name}: {self._skipped_in_a_row} steps in a row were not finite; "
-                    "resume with a lower --rate"
+                    "start another run with a lower --rate"
                 )
             return float("nan")
         self._skipped_in_a_row = 0

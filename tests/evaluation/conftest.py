@@ -17,11 +17,7 @@ from colorflow.evaluation import evaluate as evaluate_module
 from colorflow.evaluation import subject as subject_module
 from colorflow.evaluation.judge import Verdict
 from colorflow.model.condition import Condition
-from colorflow.model.config import LevelConfig, PyramidConfig
-from colorflow.model.pyramid import ChromaPyramid
-from colorflow.model.weights import save_weights
-
-TEMPERATURES = (1.0, 0.8, 0.5, 0.2, 0.0)
+from tests.small_weights import save_small_weights
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -36,30 +32,7 @@ def _one_thread() -> Iterator[None]:
 @pytest.fixture(scope="session")
 def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Small weights with random parameters, so that every sample has colours of its own."""
-
-    def level(grid: int, *, attention: bool) -> LevelConfig:
-        return LevelConfig(
-            grid=grid,
-            width=8,
-            couplings=2,
-            context_layers=1,
-            bins=4,
-            attention=attention,
-            maps=(8, 16),
-            dropout=0.0,
-        )
-
-    grids = ((4, True), (4, True), (8, True), (16, False), (32, False))
-    torch.manual_seed(0)
-    pyramid = ChromaPyramid(PyramidConfig(levels=tuple(level(g, attention=a) for g, a in grids)))
-    with torch.no_grad():
-        for parameter in pyramid.parameters():
-            parameter.add_(0.1 * torch.randn_like(parameter))
-        for part in pyramid.levels:
-            part.flow.bijections[0].std.fill_(8.0)
-    path = tmp_path_factory.mktemp("weights") / "small.safetensors"
-    save_weights(path, pyramid, TEMPERATURES, {}, torch.float32)
-    return path
+    return save_small_weights(tmp_path_factory.mktemp("weights") / "small.safetensors")
 
 
 def save_photos(folder: Path, names: tuple[str, str, str]) -> None:
