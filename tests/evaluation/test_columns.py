@@ -20,7 +20,7 @@ from colorflow.evaluation.columns import (
 from colorflow.model.condition import CONDITION_GRID, Condition
 from colorflow.model.features import FEATURE_CHANNELS
 from colorflow.model.weights import LoadedWeights, load_weights
-from tests.evaluation.conftest import TEMPERATURES
+from tests.small_weights import TEMPERATURES
 
 
 @pytest.fixture(scope="module")
