@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import csv
 import json
+import mmap
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal, TextIO
@@ -93,9 +94,7 @@ class Pack:
             self.train_chroma: NDArray[np.float64] = mean_chroma[split == SPLITS.index("train")]
             self._split_of_row = split[self.photo_of_row]
             self._short_side_of_row = short_side[self.photo_of_row]
-            self._arrays = {
-                name: np.load(folder / f"{name}.npy", mmap_mode="r") for name in array_shapes()
-            }
+            self._arrays = {name: _map(folder / f"{name}.npy") for name in array_shapes()}
         except DAMAGE as error:
             raise PackError(f"{folder}: the pack is damaged ({error}); make it again") from error
         for name, shape in array_shapes().items():
@@ -216,6 +215,16 @@ def _rows_near_dev(pack: Pack, first: Pack) -> NDArray[np.int64]:
         different = (pack.hash_of_photo ^ value).view(np.uint8).reshape(-1, 8)
         near |= _BITS_OF_BYTE[different].sum(1) <= NEAR_BITS
     return np.flatnonzero(near[pack.photo_of_row])
+
+
+def _map(path: Path) -> NDArray[np.generic]:
+    """Maps an array whose rows are read in any order: no reading ahead, which would read 50 times
+    as much as is asked for where a pack does not fit into memory."""
+    array: NDArray[np.generic] = np.load(path, mmap_mode="r")
+    mapped = array.base
+    if isinstance(mapped, mmap.mmap) and hasattr(mmap, "MADV_RANDOM"):  # Windows has none
+        mapped.madvise(mmap.MADV_RANDOM)
+    return array
 
 
 def _read_info(folder: Path) -> dict[str, int]:
