@@ -55,6 +55,7 @@ from colorflow.flows.dequantization import (
 from colorflow.flows.distillation import distillation_loss
 from colorflow.flows.elementwise import Additive, Affine, ElementwiseTransform, soft_clamp
 from colorflow.flows.history import RippelAdams, TabakTurner
+from colorflow.flows.kriging import KrigingUpdate
 from colorflow.flows.linear import ActNorm, ChannelPermutation, Linear, Standardize
 from colorflow.flows.lipschitz import (
     Contraction,
@@ -132,6 +133,7 @@ __all__ = [
     "Haar",
     "Inverse",
     "InversionError",
+    "KrigingUpdate",
     "Linear",
     "LinearSpline",
     "LipSwish",

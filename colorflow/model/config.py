@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
@@ -67,11 +68,17 @@ class PyramidConfig:
         extra_planes: channels of the condition's extra planes: a mask and what is known where it
             is 1, in CIELAB units. 0 for none, `HINT_PLANES` for colour hints.
         chroma_limit: half-width of the box of ab, in CIELAB units, that no sample can leave.
+        hint_reach: how far on the 64x64 grid a hint's colour is carried by itself, in cells.
+        hint_likeness: how much lightness may differ on the way, in L*.
+        hint_looseness: share of what a sample missed a hint by that is left, about.
     """
 
     levels: tuple[LevelConfig, ...]
     extra_planes: int = 0
     chroma_limit: float = 128.0
+    hint_reach: float = 3.0
+    hint_likeness: float = 12.0
+    hint_looseness: float = 0.15
 
     def __post_init__(self) -> None:
         grids = [level.grid for level in self.levels]
@@ -85,6 +92,9 @@ class PyramidConfig:
             raise ValueError(f"extra_planes: expected at least 0, got {self.extra_planes}")
         if not self.chroma_limit > 110:
             raise ValueError(f"chroma_limit: sRGB reaches 108, got {self.chroma_limit}")
+        for name in ("hint_reach", "hint_likeness", "hint_looseness"):
+            if not 0 < getattr(self, name) < math.inf:
+                raise ValueError(f"{name}: expected a number above 0, got {getattr(self, name)}")
 
     @property
     def takes_hints(self) -> bool:

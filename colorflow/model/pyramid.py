@@ -6,8 +6,10 @@ details on 4, 8, 16 and 32:
     log p(ab | L) = log p(u_4 | c_0) + sum_k log p(detail_k | u_k, c_k) + ladj
 
 Every level is a conditional flow with a context of its own, so levels can be trained apart, each
-with noise on its own scale. Reference: Ardizzone et al. 2019 (cINN); Yu et al. 2020 (Wavelet
-Flow).
+with noise on its own scale. Between u and the pyramid stands what pulls samples towards colour
+hints, if there are any; true colours, which miss their hints by nothing, it leaves as they are.
+
+Reference: Ardizzone et al. 2019 (cINN); Yu et al. 2020 (Wavelet Flow).
 
 Dimensions: B photos, n samples, g the grid of a level, C its channels (2 means or 6 details).
 """
@@ -18,8 +20,9 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
-from colorflow.flows import BoundedRange, Haar, Standardize
+from colorflow.flows import BoundedRange, Haar, KrigingUpdate, Standardize
 from colorflow.flows.density import standard_normal_log_prob
 from colorflow.model.condition import Condition
 from colorflow.model.config import FINEST_GRID, LevelConfig, PyramidConfig
@@ -96,6 +99,7 @@ class ChromaPyramid(nn.Module):
         super().__init__()
         self.config = config
         self.bounded = BoundedRange(config.chroma_limit)
+        self.pull = KrigingUpdate(config.hint_reach, config.hint_likeness, config.hint_looseness)
         self.haar = Haar()
         self.levels = nn.ModuleList(
             Level(level, first=index == 0, extra_planes=config.extra_planes)
@@ -115,8 +119,8 @@ class ChromaPyramid(nn.Module):
     def level_log_probs(self, ab: Tensor, condition: Condition) -> list[Tensor]:
         """The terms of `log_prob`, coarse to fine, (B,) each.
 
-        The log-determinant of a Haar step belongs to the details that it makes, that of the
-        bounded range to the last level.
+        The log-determinant of a Haar step belongs to the details that it makes, those of the
+        bounded range and of the pull of hints to the last level.
         """
         latents, ladjs = self._encode(ab, condition)
         return [standard_normal_log_prob(z) + ladj for z, ladj in zip(latents, ladjs, strict=True)]
@@ -154,6 +158,8 @@ class ChromaPyramid(nn.Module):
             x, _ = level.decode(latent, photo, u)
             u = x if u is None else self.haar.inverse(torch.cat([u, x], 1))[0]
         assert u is not None
+        if u.shape[-1] == FINEST_GRID and (hints := self._hints(condition)) is not None:
+            u, _ = self.pull.inverse(u, hints.repeat_interleave(repeats, 0))
         return self.bounded.inverse(u)[0]
 
     def sample(
@@ -202,6 +208,7 @@ class ChromaPyramid(nn.Module):
         if tuple(ab.shape[1:]) != expected or len(ab) != len(condition):
             raise ValueError(f"ab: expected ({len(condition)}, {expected}), got {tuple(ab.shape)}")
         u, bounded_ladj = self.bounded(ab)
+        u, pull_ladj = self.pull(u, self._hints(condition))
         parts, coarse, haar_ladjs = self._split(u)
         latents, ladjs = [], []
         for level, x, mean, haar_ladj in zip(self.levels, parts, coarse, haar_ladjs, strict=True):
@@ -209,8 +216,17 @@ class ChromaPyramid(nn.Module):
             latent, ladj = level.encode(x, level.context.of_photo(condition), mean)
             latents.append(latent)
             ladjs.append(ladj + haar_ladj)
-        ladjs[-1] = ladjs[-1] + bounded_ladj
+        ladjs[-1] = ladjs[-1] + bounded_ladj + pull_ladj
         return latents, ladjs
+
+    def _hints(self, condition: Condition) -> Tensor | None:
+        """Mask, u of the hints and lightness on the finest grid, (B, 4, 64, 64)."""
+        if not self.config.takes_hints or condition.planes is None:
+            return None
+        mask, ab = condition.planes[:, :1], condition.planes[:, 1:]
+        factor = condition.lightness.shape[-1] // FINEST_GRID
+        lightness = F.avg_pool2d(condition.lightness, factor)
+        return torch.cat([mask, self.bounded(ab)[0], lightness], 1)
 
     def _split(self, u: Tensor) -> tuple[list[Tensor], list[Tensor | None], list[Tensor]]:
         """Per level, coarse to fine: its numbers, the coarser means, the Haar step's ladj."""

@@ -40,6 +40,7 @@ from colorflow.flows import (
     FullMatrix,
     Haar,
     Inverse,
+    KrigingUpdate,
     Linear,
     LinearSpline,
     LipschitzDenseNetwork,
@@ -229,6 +230,9 @@ def numbers(size: int) -> PooledNetwork:
 
 CASES = {
     "bounded": Case(build=lambda: BoundedRange(LIMIT), within=0.99 * LIMIT),
+    "kriging": Case(
+        build=lambda: KrigingUpdate(2.0, 1.5, 0.15), context=(SHAPE[0] + 2, *SHAPE[1:])
+    ),
     "logit": Case(build=lambda: Logit(0.2), within=0.3),
     "standardize": Case(build=lambda: Standardize(SHAPE[0])),
     "diagonal": Case(build=lambda: Linear(DiagonalMatrix(4))),
