@@ -15,9 +15,10 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
-from colorflow.comparison.task import DIMENSIONS, ChromaTask, ConditionalDensity
+from colorflow.comparison.task import DIMENSIONS, ChromaTask
 from colorflow.flows.distillation import distillation_loss
 from colorflow.model.condition import Condition
+from colorflow.model.density import ConditionalDensity
 
 TEACHERS = {"iaf": "maf"}
 """Architectures that are distilled, and from which."""

@@ -15,10 +15,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from colorflow.comparison.measure import Row
-from colorflow.comparison.task import ConditionalDensity, means
+from colorflow.comparison.task import means
 from colorflow.errors import TrainingError
 from colorflow.flows import InversionError
 from colorflow.model.condition import Condition, Conditioner
+from colorflow.model.density import ConditionalDensity
 from colorflow.training.grids import paint
 
 PICTURES = ("astronaut", "chelsea", "coffee", "rocket")

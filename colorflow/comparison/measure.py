@@ -13,11 +13,12 @@ import torch
 from torch import Tensor, nn
 
 from colorflow.comparison.distill import TEACHERS
-from colorflow.comparison.task import DIMENSIONS, ConditionalDensity, bits_per_dim, noisy_means
+from colorflow.comparison.task import DIMENSIONS, bits_per_dim, noisy_means
 from colorflow.comparison.train import find_architecture, make_trainer
 from colorflow.errors import PackError
 from colorflow.flows import InversionError
 from colorflow.model.condition import Condition
+from colorflow.model.density import ConditionalDensity
 from colorflow.training.loop import resume
 from colorflow.training.pack import Pack, Packs
 from colorflow.training.run import read_state

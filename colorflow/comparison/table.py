@@ -15,9 +15,9 @@ import torch
 
 from colorflow.comparison.figure import write_figure
 from colorflow.comparison.measure import Row, load_trained, measure
-from colorflow.comparison.task import ConditionalDensity
 from colorflow.comparison.train import run_recipe
 from colorflow.errors import TrainingError
+from colorflow.model.density import ConditionalDensity
 from colorflow.training.loop import choose_device
 from colorflow.training.pack import Pack
 from colorflow.training.run import Run

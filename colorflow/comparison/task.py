@@ -16,10 +16,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from colorflow.flows import Composition, Flow, Standardize
 from colorflow.model.condition import Condition
 from colorflow.model.config import FINEST_GRID, LevelConfig
 from colorflow.model.context import LevelContext
+from colorflow.model.density import ConditionalDensity
 from colorflow.training.targets import NOISE
 from colorflow.zoo import Architecture
 
@@ -35,63 +35,14 @@ CONTEXT = LevelConfig(
 """The context of every architecture; couplings and bins, which belong to a level's flow, are not
 used."""
 
-FIRST_ROWS = 128
-"""Rows that layers with a start of their own (ActNorm) take it from."""
-
 DRAWS = 4
 """Samples of a photo to look at."""
 
 
-class ConditionalDensity(nn.Module):
-    """p(ab | photo) by one architecture, with its context network.
-
-    Args:
-        architecture: of the zoo.
-    """
-
-    def __init__(self, architecture: Architecture) -> None:
-        super().__init__()
-        self.context = LevelContext(CONTEXT, coarse=False, extra_planes=0)
-        self.standardize = Standardize(CHANNELS)
-        bijection = architecture.build(SHAPE, CONTEXT.width)
-        self.flow = Flow(Composition([self.standardize, bijection]), (DIMENSIONS,))
-
-    def fit(self, ab: Tensor, condition: Condition) -> None:
-        """Takes fixed statistics, and the starts of the layers that have one, from training data.
-
-        Args:
-            ab: (B, 2, 16, 16) CIELAB units, with noise.
-            condition: of the B photos.
-        """
-        self.standardize.fit(ab)
-        self.context.fit(condition)
-        self.train()
-        self(ab[:FIRST_ROWS], condition.map(lambda x: x[:FIRST_ROWS]))
-
-    def context_of(self, condition: Condition) -> Tensor:
-        """What the flow sees of the photos: (B, 64, 16, 16)."""
-        return self.context.of_sample(self.context.of_photo(condition), None)
-
-    def forward(self, ab: Tensor, condition: Condition) -> Tensor:
-        """`log_prob`."""
-        return self.log_prob(ab, condition)
-
-    def log_prob(self, ab: Tensor, condition: Condition) -> Tensor:
-        """log p(ab | photo) in nats, per CIELAB unit, (B,).
-
-        Args:
-            ab: (B, 2, 16, 16) CIELAB units.
-            condition: of the B photos.
-        """
-        return self.flow.log_prob(ab, self.context_of(condition))
-
-    def sample(
-        self, condition: Condition, n: int, generator: torch.Generator | None = None
-    ) -> Tensor:
-        """Draws n colourings of each photo: (B, n, 2, 16, 16) CIELAB units."""
-        context = self.context_of(condition).repeat_interleave(n, 0)
-        drawn = self.flow.sample(len(context), context, generator=generator)
-        return drawn.unflatten(0, (len(condition), n))
+def density_of(architecture: Architecture) -> ConditionalDensity:
+    """p(ab | photo) by one architecture, with its context network."""
+    context = LevelContext(CONTEXT, coarse=False, extra_planes=0)
+    return ConditionalDensity(architecture.build(SHAPE, CONTEXT.width), SHAPE, context)
 
 
 class ChromaTask:
@@ -101,6 +52,7 @@ class ChromaTask:
         name: key of the architecture in the zoo.
     """
 
+    unit = "nats a photo"
     stream = 0  # the same for all: every architecture sees the same photos and noise
     maps = CONTEXT.maps
     small_photo_side = 0

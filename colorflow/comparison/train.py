@@ -10,8 +10,9 @@ from pathlib import Path
 import torch
 
 from colorflow.comparison.distill import TEACHERS, DistillationTask
-from colorflow.comparison.task import CONTEXT, GRID, ChromaTask, ConditionalDensity
+from colorflow.comparison.task import CONTEXT, GRID, ChromaTask, density_of
 from colorflow.errors import TrainingError
+from colorflow.model.density import ConditionalDensity
 from colorflow.training.allocator import keep_freed_memory
 from colorflow.training.loop import choose_device, resume, train_to_budget
 from colorflow.training.pack import Pack
@@ -96,7 +97,7 @@ def make_trainer(
     if name in TEACHERS:
         task = DistillationTask(name, _teacher(name, run_folder).to(device))
     torch.manual_seed(config.seed)
-    module = ConditionalDensity(architecture).to(device)
+    module = density_of(architecture).to(device)
     trainer = Trainer(module, task, pack, config, device, clock=training_seconds)
     if isinstance(task, DistillationTask):
         state = read_state(run_folder, name)
@@ -148,7 +149,7 @@ def _teacher(student: str, run_folder: Path) -> ConditionalDensity:
             f"{run_folder}: {student} learns from {name}, which is not trained yet; "
             f"train it with `colorflow zoo train {name} PACK -o {run_folder}`"
         )
-    teacher = ConditionalDensity(find_architecture(name))
+    teacher = density_of(find_architecture(name))
     try:
         teacher.load_state_dict(state["ema"])
     except RuntimeError as error:

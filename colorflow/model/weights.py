@@ -8,23 +8,20 @@ may hold `interval_factors` (JSON object, by the nominal level of a central inte
 
 from __future__ import annotations
 
-import contextlib
-import hashlib
 import json
 import math
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save
+from torch import Tensor
 
 from colorflow.errors import WeightsError
 from colorflow.model.config import PyramidConfig
 from colorflow.model.pyramid import ChromaPyramid
+from colorflow.model.tensors import put_tensors, read_tensors, write_tensors
 
 FORMAT = "colorflow-weights-1"
 
@@ -76,9 +73,6 @@ def save_weights(
         raise ValueError(
             f"temperatures: expected {len(pyramid.levels)}, one a level, got {len(temperatures)}"
         )
-    tensors = {
-        name: x.detach().cpu().to(dtype).contiguous() for name, x in pyramid.state_dict().items()
-    }
     header = {
         "format": FORMAT,
         "config": json.dumps(pyramid.config.to_dict()),
@@ -87,15 +81,7 @@ def save_weights(
     }
     if interval_factors is not None:
         header["interval_factors"] = json.dumps(dict(interval_factors))
-    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_bytes(save(tensors, header))
-        os.replace(temporary, path)
-    except OSError as error:
-        with contextlib.suppress(OSError):
-            temporary.unlink()
-        raise WeightsError(f"{path}: cannot be written ({error.strerror})") from error
+    write_tensors(path, pyramid, header, dtype)
 
 
 def load_weights(path: Path) -> LoadedWeights:
@@ -104,20 +90,8 @@ def load_weights(path: Path) -> LoadedWeights:
     Raises:
         WeightsError: if it is missing, not ours, damaged, or its header and tensors do not fit.
     """
-    if not path.is_file():
-        raise WeightsError(f"{path}: there is no such weights file")
-    try:
-        with safe_open(str(path), framework="pt") as file:
-            header = file.metadata() or {}
-            if header.get("format") != FORMAT:
-                raise WeightsError(
-                    f"{path}: not a colorflow weights file (its format is "
-                    f"{header.get('format')!r}, this version reads {FORMAT!r})"
-                )
-            tensors = {name: file.get_tensor(name).float() for name in file.keys()}  # noqa: SIM118
-        digest = hashlib.sha256(path.read_bytes()).hexdigest()[:16]
-    except (SafetensorError, OSError) as error:
-        raise WeightsError(f"{path}: not a readable safetensors file ({error})") from error
+    file = read_tensors(path, FORMAT)
+    header = file.header
     try:
         config = PyramidConfig.from_dict(json.loads(header["config"]))
         temperatures = tuple(float(value) for value in json.loads(header["temperatures"]))
@@ -136,30 +110,19 @@ def load_weights(path: Path) -> LoadedWeights:
     if not all(0 < level < 1 and 0 < factor < math.inf for level, factor in factors.items()):
         raise WeightsError(f"{path}: the header has interval factors that are out of range")
     return LoadedWeights(
-        pyramid=_fitted(path, config, tensors),
+        pyramid=_fitted(path, config, file.tensors),
         temperatures=temperatures,
         training=training,
-        digest=digest,
+        digest=file.digest,
         interval_factors=factors,
     )
 
 
-def _fitted(path: Path, config: PyramidConfig, tensors: dict[str, torch.Tensor]) -> ChromaPyramid:
+def _fitted(path: Path, config: PyramidConfig, tensors: dict[str, Tensor]) -> ChromaPyramid:
     """The model of the header with the tensors of the file, which must fit to the last one."""
     try:
         pyramid = ChromaPyramid(config)
     except (ValueError, TypeError, RuntimeError) as error:
         raise WeightsError(f"{path}: the header's configuration makes no model") from error
-    shapes = {name: x.shape for name, x in pyramid.state_dict().items()}
-    wrong = [name for name, shape in shapes.items() if name not in tensors]
-    wrong += [name for name in tensors if name not in shapes]
-    wrong += [n for n, shape in shapes.items() if n in tensors and tensors[n].shape != shape]
-    if wrong:
-        raise WeightsError(
-            f"{path}: header and tensors do not fit ({len(wrong)} tensors are missing, unknown or "
-            f"of another shape, the first is {wrong[0]}); get the file again"
-        )
-    if not all(bool(torch.isfinite(x).all()) for x in tensors.values()):
-        raise WeightsError(f"{path}: some weights are not finite; get the file again")
-    pyramid.load_state_dict(tensors, strict=True)
-    return pyramid.eval().requires_grad_(False)
+    put_tensors(path, pyramid, tensors)
+    return pyramid

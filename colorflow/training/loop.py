@@ -178,7 +178,7 @@ def _record(
     run.save(trainer.task.folder, trainer.state_dict())
     say(
         f"{trainer.task.name}: step {trainer.step}, {trainer.seconds / 60:.1f} min, "
-        f"train {loss:.2f}, dev {dev:.2f}, degraded {degraded:.2f} nats a photo"
+        f"train {loss:.2f}, dev {dev:.2f}, degraded {degraded:.2f} {trainer.task.unit}"
         + "".join(f", {column} = {value:.2f}" for column, value in more.items())
         + (" *" if best else "")
         + (f", {trainer.skipped} skipped" if trainer.skipped else "")

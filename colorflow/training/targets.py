@@ -80,6 +80,8 @@ class LevelTask:
         points: hints of true colour that each photo has in evaluation, always the same ones.
     """
 
+    unit = "nats a photo"
+
     def __init__(self, pyramid: ChromaPyramid, index: int, points: int = 0) -> None:
         self.pyramid, self.stream, self.points = pyramid, index, points
         self.grid = level_names(pyramid)[index]

@@ -33,6 +33,10 @@ class Task(Protocol):
     def small_photo_side(self) -> int:
         """Photos whose short side is not above this are left out of training."""
 
+    @property
+    def unit(self) -> str:
+        """Of the loss, such as ``nats a photo``."""
+
     def fit(
         self, module: nn.Module, ab: Tensor, condition: Condition, noise: torch.Generator
     ) -> None:
@@ -41,7 +45,7 @@ class Task(Protocol):
     def loss(
         self, module: nn.Module, ab: Tensor, condition: Condition, noise: torch.Generator
     ) -> Tensor:
-        """What is minimised, in nats a photo.
+        """What is minimised, in the task's unit.
 
         Args:
             module: what is trained, its average, or a wrapper that calls it.

@@ -118,7 +118,7 @@ class Trainer:
         """Trains until `until` seconds (budget in minutes) or steps; returns the mean loss.
 
         Returns:
-            Mean loss over the steps, nats a photo; nan if there was none.
+            Mean loss over the steps, in the task's unit; nan if there was none.
 
         Raises:
             TrainingError: if the loss stays non-finite.
@@ -141,7 +141,7 @@ class Trainer:
 
     @torch.no_grad()
     def evaluate(self, split: str, variant: str = "whole", task: Task | None = None) -> float:
-        """Mean loss of the averaged weights, nats a photo, fixed noise.
+        """Mean loss of the averaged weights, in the task's unit, fixed noise.
 
         Args:
             split: ``train`` or ``dev``.
@@ -208,7 +208,7 @@ class Trainer:
             condition: of the B photos.
 
         Returns:
-            The mean loss, nats a photo; nan if skipped.
+            The mean loss, in the task's unit; nan if skipped.
 
         Raises:
             TrainingError: if too many steps in a row are not finite.

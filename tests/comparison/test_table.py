@@ -18,12 +18,12 @@ from scipy import stats
 from colorflow.comparison import figure, measure
 from colorflow.comparison.measure import Row, inverse_errors, median_seconds, photo_nats
 from colorflow.comparison.table import BEGIN, END, insert_table, markdown, write_table
-from colorflow.comparison.task import ConditionalDensity
 from colorflow.comparison.train import make_trainer, train_architecture
 from colorflow.errors import TrainingError
 from colorflow.flows import Bijection, Composition, Flatten, InversionError
 from colorflow.model.condition import Condition
 from colorflow.model.config import shipped_config
+from colorflow.model.density import ConditionalDensity
 from colorflow.training.pack import Pack
 from colorflow.training.run import Run, level_recipe
 from colorflow.training.trainer import TrainConfig, Trainer

@@ -12,15 +12,15 @@ import torch
 from scipy import stats
 
 from colorflow.comparison.task import (
-    FIRST_ROWS,
     ChromaTask,
-    ConditionalDensity,
     bits_per_dim,
+    density_of,
     means,
     noisy_means,
 )
 from colorflow.flows import Bijection, Composition, Flatten
 from colorflow.model.condition import Condition
+from colorflow.model.density import FIRST_ROWS
 from colorflow.training.pack import Pack
 from colorflow.zoo import ARCHITECTURES, Architecture
 
@@ -58,7 +58,7 @@ def test_a_new_density_is_the_normal_one_of_the_data(
     batch: tuple[torch.Tensor, Condition],
 ) -> None:
     """Couplings start as the identity, so what is left is standardisation, per CIELAB unit."""
-    density = ConditionalDensity(ARCHITECTURES["small"])
+    density = density_of(ARCHITECTURES["small"])
     x = noisy_means(batch[0], generator())
     with torch.no_grad():
         density.fit(x, batch[1])
@@ -74,7 +74,7 @@ def test_samples_belong_to_their_photos(
     batch: tuple[torch.Tensor, Condition], randomise: Any
 ) -> None:
     """The latents of a photo's samples, given its own context, are those that were drawn."""
-    density = randomise(ConditionalDensity(ARCHITECTURES["small"]))
+    density = randomise(density_of(ARCHITECTURES["small"]))
     condition = batch[1].map(lambda x: x[:3])
     with torch.no_grad():
         samples = density.sample(condition, 2, generator(5))
@@ -106,7 +106,7 @@ def test_layers_with_a_start_of_their_own_see_training_data_first(
         name="", build=lambda shape, _: Composition([Counting(), Flatten(shape)]),
         source="", published="", reduced="",
     )  # fmt: skip
-    density = ConditionalDensity(built).eval()
+    density = density_of(built).eval()
     with torch.no_grad():
         density.fit(noisy_means(batch[0], generator()), batch[1])
     assert Counting.calls == [(min(FIRST_ROWS, len(batch[0])), True)]
@@ -130,7 +130,7 @@ def test_every_architecture_learns_from_the_same_numbers(
 
 
 def test_what_is_drawn_to_look_at(batch: tuple[torch.Tensor, Condition]) -> None:
-    density = ConditionalDensity(ARCHITECTURES["small"]).eval()
+    density = density_of(ARCHITECTURES["small"]).eval()
     with torch.no_grad():
         drawn = ChromaTask("small").draw(density, *batch, generator())
     assert drawn.shape == (len(batch[0]), 6, 2, 16, 16)

@@ -1,0 +1,11 @@
+"""What a distribution of colours is compared with: one best guess, and the cINN of 2019."""
+
+from colorflow.baselines.files import (
+    BASELINES,
+    Baseline,
+    LoadedBaseline,
+    load_baseline,
+    save_baseline,
+)
+
+__all__ = ["BASELINES", "Baseline", "LoadedBaseline", "load_baseline", "save_baseline"]

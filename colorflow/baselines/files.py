@@ -1,0 +1,107 @@
+"""The baselines by name, and their weights files: safetensors, the name in the header.
+
+The header's metadata holds `format`, `baseline` (its name), `temperature` (the std of the latents
+that draws are made with; 1 for a baseline without latents) and `training` (JSON, how the weights
+came about).
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from colorflow.baselines.cinn import CinnTask, original_cinn
+from colorflow.baselines.deterministic import DeterministicNetwork, RegressionTask
+from colorflow.errors import WeightsError
+from colorflow.model.config import shipped_config
+from colorflow.model.tensors import put_tensors, read_tensors, write_tensors
+from colorflow.training.task import Task
+
+FORMAT = "colorflow-baseline-1"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Baseline:
+    """One of the models that ours is compared with.
+
+    Attributes:
+        build: a new module of it.
+        task: what it learns.
+    """
+
+    build: Callable[[], nn.Module]
+    task: Callable[[], Task]
+
+
+BASELINES = {
+    "deterministic": Baseline(
+        build=lambda: DeterministicNetwork(shipped_config()),
+        task=lambda: RegressionTask(shipped_config()),
+    ),
+    "cinn2019": Baseline(build=original_cinn, task=CinnTask),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class LoadedBaseline:
+    """What a baseline's file holds.
+
+    Attributes:
+        name: of the baseline.
+        module: in evaluation mode, float32.
+        temperature: std of the latents.
+        training: how the weights came about.
+        digest: first 16 hexadecimal digits of the file's SHA-256.
+    """
+
+    name: str
+    module: nn.Module
+    temperature: float
+    training: dict[str, Any]
+    digest: str
+
+
+def save_baseline(
+    path: Path, name: str, module: nn.Module, temperature: float, training: dict[str, Any]
+) -> None:
+    """Writes a baseline's file, in float16.
+
+    Raises:
+        WeightsError: if the file cannot be written.
+    """
+    header = {
+        "format": FORMAT,
+        "baseline": name,
+        "temperature": json.dumps(temperature),
+        "training": json.dumps(training),
+    }
+    write_tensors(path, module, header, torch.float16)
+
+
+def load_baseline(path: Path) -> LoadedBaseline:
+    """Reads a baseline's file.
+
+    Raises:
+        WeightsError: if it is missing, not a baseline's, or damaged.
+    """
+    file = read_tensors(path, FORMAT)
+    try:
+        name = file.header["baseline"]
+        temperature = float(json.loads(file.header["temperature"]))
+        training = dict(json.loads(file.header["training"]))
+        module = BASELINES[name].build()
+    except (LookupError, ValueError, TypeError, OverflowError) as error:
+        raise WeightsError(f"{path}: the header is damaged ({error!r})") from error
+    if not 0 <= temperature < math.inf:
+        raise WeightsError(f"{path}: the header has a temperature below 0 or not finite")
+    put_tensors(path, module, file.tensors)
+    return LoadedBaseline(
+        name=name, module=module, temperature=temperature, training=training, digest=file.digest
+    )

@@ -1,0 +1,142 @@
+"""`colorflow baseline`: trains a baseline on a pack, and writes its weights file."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from colorflow.baselines.files import BASELINES, Baseline, save_baseline
+from colorflow.errors import PackError, TrainingError
+from colorflow.model.density import ConditionalDensity
+from colorflow.training.allocator import keep_freed_memory
+from colorflow.training.loop import choose_device, train_to_budget
+from colorflow.training.pack import Pack, open_packs
+from colorflow.training.run import Run, read_state
+from colorflow.training.schedule import Budget
+from colorflow.training.trainer import TrainConfig, Trainer
+from colorflow.training.tuning import DRAWS, energy_score
+
+TEMPERATURES = (0.3, 0.5, 0.7, 0.8, 0.9, 1.0)
+
+
+def train_baseline(
+    name: str,
+    pack_folders: Sequence[Path],
+    run_folder: Path,
+    *,
+    config: TrainConfig,
+    budget: Budget,
+    say: Callable[[str], None] = print,
+) -> None:
+    """Trains a baseline; one that has used its budget already is left alone.
+
+    Args:
+        name: key in `BASELINES`.
+        pack_folders: as in `colorflow.training.loop.train`.
+        run_folder: gets a folder of that name; an existing run goes on.
+        config: the recipe.
+        budget: of the training.
+        say: gets one line an evaluation.
+
+    Raises:
+        PackError: if a pack cannot be read.
+        TrainingError: if the name is unknown, the run does not fit, or losses stay non-finite.
+    """
+    keep_freed_memory()
+    baseline = _find(name)
+    pack = open_packs(pack_folders)
+    run = Run(run_folder, {"baseline": name, "train": asdict(config)})
+    device = choose_device()
+    torch.manual_seed(config.seed)
+    trainer = Trainer(baseline.build().to(device), baseline.task(), pack, config, device)
+    train_to_budget(trainer, run, budget, say)
+
+
+def export_baseline(
+    name: str,
+    run_folder: Path,
+    weights: Path,
+    *,
+    pack_folder: Path,
+    photos: int = 100,
+    say: Callable[[str], None] = print,
+) -> None:
+    """Writes a baseline's file from the best weights of its run.
+
+    Args:
+        name: key in `BASELINES`.
+        run_folder: of `train_baseline`.
+        weights: NAME.safetensors.
+        pack_folder: on whose dev photos the temperature of draws is chosen.
+        photos: so many of them, at most.
+        say: gets the report.
+
+    Raises:
+        PackError: if the pack cannot be read or has no dev photo.
+        TrainingError: if the name is unknown or nothing is trained.
+        WeightsError: if the file cannot be written.
+    """
+    baseline = _find(name)
+    state = read_state(run_folder, name)
+    if state is None or not state["best"]:
+        raise TrainingError(
+            f"{run_folder}: {name} has no evaluated weights yet; "
+            f"train it with `colorflow baseline train {name} PACK -o {run_folder}`"
+        )
+    module = baseline.build()
+    try:
+        module.load_state_dict(state["best"])
+    except RuntimeError as error:
+        raise TrainingError(f"{run_folder}: its weights do not fit {name} as it is now") from error
+    module.eval().requires_grad_(False)
+    training: dict[str, Any] = {
+        "steps": state["step"],
+        "minutes": round(state["seconds"] / 60, 1),
+        "dev": round(state["best_dev"], 4),
+        "skipped_steps": state["skipped"],
+    }
+    temperature = 1.0
+    if isinstance(module, ConditionalDensity):
+        temperature = _tuned(module, Pack(pack_folder), baseline, photos, say)
+    save_baseline(weights, name, module, temperature, training)
+    say(
+        f"{weights}: {weights.stat().st_size / 1e6:.1f} MB, temperature {temperature:g}, {training}"
+    )
+
+
+def _find(name: str) -> Baseline:
+    if name not in BASELINES:
+        raise TrainingError(f"{name}: no such baseline; there are {', '.join(BASELINES)}")
+    return BASELINES[name]
+
+
+@torch.no_grad()
+def _tuned(
+    density: ConditionalDensity,
+    pack: Pack,
+    baseline: Baseline,
+    photos: int,
+    say: Callable[[str], None],
+) -> float:
+    """The temperature whose draws have the lowest energy score on dev."""
+    rows = np.random.default_rng(2).permutation(pack.rows("dev", variant="whole"))[:photos]
+    if len(rows) == 0:
+        raise PackError(f"{pack.folder}: no dev photo to choose the draws' temperature by")
+    scores = {}
+    for temperature in TEMPERATURES:
+        generator = torch.Generator().manual_seed(3)
+        found = []
+        for part in np.array_split(rows, -(-len(rows) // 10)):
+            ab, condition = pack.batch(part, baseline.task().maps)
+            drawn = density.sample(condition, DRAWS, generator, temperature)
+            found.append(energy_score(drawn, ab))
+        scores[temperature] = float(torch.cat(found).mean())
+    best = min(scores, key=lambda t: scores[t])
+    text = ", ".join(f"{t:g}: {score:.3f}" for t, score in scores.items())
+    say(f"energy score by temperature {text} -> {best:g}")
+    return best

@@ -1,0 +1,111 @@
+"""`colorflow baseline`: the models that ours is compared with."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from colorflow.cli.arguments import LARGEST_SEED, positive_number, whole_number
+
+if TYPE_CHECKING:
+    from colorflow.cli.arguments import Commands
+
+_NAMES = ("deterministic", "cinn2019")
+
+
+def add_baseline(commands: Commands) -> None:
+    """Adds the command to the program's."""
+    parser = commands.add_parser(
+        "baseline",
+        help="train what the model is compared with",
+        description="The models that `colorflow evaluate` compares with: train and export them.",
+    )
+    actions = parser.add_subparsers(metavar="ACTION", required=True)
+    _add_train(actions)
+    _add_export(actions)
+
+
+def _add_train(actions: Commands) -> None:
+    parser = actions.add_parser(
+        "train",
+        help="train one on a pack made by data_prep",
+        description="Train a baseline on a pack; run again to go on.",
+    )
+    parser.add_argument("name", choices=_NAMES, metavar="NAME", help=", ".join(_NAMES))
+    parser.add_argument(
+        "packs",
+        type=Path,
+        nargs="+",
+        metavar="PACK",
+        help="training pack; of several, the first one's dev photos choose the best weights",
+    )
+    parser.add_argument(
+        "-o", "--output", required=True, type=Path, metavar="RUN", help="folder for the run"
+    )
+    parser.add_argument("--minutes", type=positive_number, required=True, help="time")
+    parser.add_argument("--batch", type=whole_number(least=1), default=128, help="rows a step")
+    parser.add_argument("--rate", type=positive_number, default=1e-3, help="peak learning rate")
+    parser.add_argument("--seed", type=whole_number(least=0, most=LARGEST_SEED), default=0)
+    parser.add_argument(
+        "--evaluate-every",
+        type=positive_number,
+        default=120.0,
+        metavar="SECONDS",
+        help="between evaluations and checkpoints (default: %(default)s)",
+    )
+    parser.add_argument("--threads", type=whole_number(least=1), help="CPU threads (default: all)")
+    parser.set_defaults(command=_train)
+
+
+def _add_export(actions: Commands) -> None:
+    parser = actions.add_parser(
+        "export",
+        help="write a trained one's weights file",
+        description="Write a baseline's weights file from the best weights of its run.",
+    )
+    parser.add_argument("name", choices=_NAMES, metavar="NAME", help=", ".join(_NAMES))
+    parser.add_argument("run", type=Path, metavar="RUN", help="folder of the run")
+    parser.add_argument("weights", type=Path, metavar="WEIGHTS", help="NAME.safetensors")
+    parser.add_argument(
+        "--pack", type=Path, required=True, help="whose dev photos choose the draws' temperature"
+    )
+    parser.set_defaults(command=_export)
+
+
+def _train(arguments: argparse.Namespace) -> int:
+    import torch
+
+    from colorflow.baselines.train import train_baseline
+    from colorflow.training.schedule import Budget
+    from colorflow.training.trainer import TrainConfig
+
+    if arguments.threads:
+        torch.set_num_threads(arguments.threads)
+    train_baseline(
+        arguments.name,
+        arguments.packs,
+        arguments.output,
+        config=TrainConfig(
+            batch=arguments.batch,
+            peak_rate=arguments.rate,
+            evaluate_every=arguments.evaluate_every,
+            seed=arguments.seed,
+        ),
+        budget=Budget(minutes=arguments.minutes),
+        say=lambda line: print(line, flush=True),
+    )
+    return 0
+
+
+def _export(arguments: argparse.Namespace) -> int:
+    from colorflow.baselines.train import export_baseline
+
+    export_baseline(
+        arguments.name,
+        arguments.run,
+        arguments.weights,
+        pack_folder=arguments.pack,
+        say=lambda line: print(line, flush=True),
+    )
+    return 0
