@@ -12,6 +12,9 @@ from colorflow.cli.arguments import LARGEST_SEED, add_weights, whole_number
 if TYPE_CHECKING:
     from colorflow.cli.arguments import Commands
 
+BASELINES = "baselines"
+"""Folder beside the shipped weights."""
+
 
 def add_evaluate(commands: Commands) -> None:
     """Adds the command to the program's."""
@@ -25,16 +28,27 @@ def add_evaluate(commands: Commands) -> None:
             "numbers."
         ),
     )
-    parser.add_argument("folder", type=Path, metavar="FOLDER", help="colour photos")
-    parser.add_argument(
-        "--json", type=Path, required=True, metavar="FILE", help="where the numbers go"
-    )
+    add_what_to_measure(parser, drawn_for="the best of n and the like")
     parser.add_argument("--markdown", type=Path, metavar="FILE", help="the same as a table")
     parser.add_argument(
         "--sheet",
         type=Path,
         metavar="FILE",
         help="contact sheet (.jpg, .png): grey, truth, six samples, their mean and their spread",
+    )
+    parser.add_argument(
+        "--degrade",
+        action="store_true",
+        help="let the model see the lightness as an old, damaged print would show it",
+    )
+    parser.set_defaults(command=_evaluate)
+
+
+def add_what_to_measure(parser: argparse.ArgumentParser, *, drawn_for: str) -> None:
+    """Photos, weights, draws and where the numbers go, as all commands that measure take them."""
+    parser.add_argument("folder", type=Path, metavar="FOLDER", help="colour photos")
+    parser.add_argument(
+        "--json", type=Path, required=True, metavar="FILE", help="where the numbers go"
     )
     parser.add_argument(
         "--limit",
@@ -47,7 +61,7 @@ def add_evaluate(commands: Commands) -> None:
         type=whole_number(least=2),
         default=8,
         metavar="N",
-        help="draws of the best of n and the like (default: %(default)s)",
+        help=f"draws of {drawn_for} (default: %(default)s)",
     )
     parser.add_argument(
         "--seed",
@@ -55,13 +69,17 @@ def add_evaluate(commands: Commands) -> None:
         default=0,
         help="(default: %(default)s)",
     )
-    parser.add_argument(
-        "--degrade",
-        action="store_true",
-        help="let the model see the lightness as an old, damaged print would show it",
-    )
     add_weights(parser)
-    parser.set_defaults(command=_evaluate)
+
+
+def command_again(name: str, arguments: argparse.Namespace) -> list[str]:
+    """The words of a command that measures the same numbers again."""
+    words = ["colorflow", name, str(arguments.folder), "--json", str(arguments.json)]
+    if arguments.limit:
+        words += ["--limit", str(arguments.limit)]
+    if arguments.weights:
+        words += ["--weights", str(arguments.weights)]
+    return [*words, "--draws", str(arguments.draws), "--seed", str(arguments.seed)]
 
 
 def _evaluate(arguments: argparse.Namespace) -> int:
@@ -74,22 +92,14 @@ def _evaluate(arguments: argparse.Namespace) -> int:
         markdown_file=arguments.markdown,
         sheet_file=arguments.sheet,
         weights=arguments.weights or default_weights(),
+        baselines=default_weights().parent / BASELINES,
         limit=arguments.limit,
         draws=arguments.draws,
         seed=arguments.seed,
         degraded=arguments.degrade,
-        command=_command(arguments),
+        command=shlex.join(
+            command_again("evaluate", arguments) + ["--degrade"] * arguments.degrade
+        ),
     )
     failed = [item for item in evaluation.left_out if item.why != "not coloured"]
     return 1 if failed else 0
-
-
-def _command(arguments: argparse.Namespace) -> str:
-    """The command that gives the same numbers again."""
-    words = ["colorflow", "evaluate", str(arguments.folder), "--json", str(arguments.json)]
-    if arguments.limit:
-        words += ["--limit", str(arguments.limit)]
-    if arguments.weights:
-        words += ["--weights", str(arguments.weights)]
-    words += ["--draws", str(arguments.draws), "--seed", str(arguments.seed)]
-    return shlex.join(words + ["--degrade"] * arguments.degrade)

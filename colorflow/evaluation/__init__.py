@@ -10,4 +10,7 @@ evaluate.py     photos x columns -> the table
 report.py       the table as JSON and Markdown
 sheet.py        the contact sheet
 run.py          the command
+hint_curve.py   the error against the number of colour hints, and the promise near them
+hint_plot.py    the curve as a figure
+hint_run.py     the command of the curve
 """

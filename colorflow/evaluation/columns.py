@@ -9,16 +9,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Literal
 
 import torch
 from torch import Tensor
 
+from colorflow.baselines import BASELINES, LoadedBaseline, load_baseline
+from colorflow.errors import WeightsError
 from colorflow.model.condition import Condition
 from colorflow.model.config import FINEST_GRID
+from colorflow.model.density import ConditionalDensity
 from colorflow.model.diverse import COARSE_LEVELS, DIVERSE_POOL, most_different
-from colorflow.model.pyramid import ChromaPyramid
+from colorflow.model.pyramid import MEAN_CHANNELS, ChromaPyramid
 from colorflow.model.weights import LoadedWeights
 from colorflow.training.colours import TrainingColours
 from colorflow.training.targets import level_names
@@ -46,6 +50,8 @@ class Column:
             by level where a model has levels. None without a density.
         round_trip: from chroma and a condition through the latents and back, to the same chroma as
             far as the model's inverse is exact. None without latents.
+        interval_factors: of the uncertainty map that is made of these draws, as in `LoadedWeights`;
+            empty where there is no such map.
     """
 
     name: str
@@ -53,6 +59,7 @@ class Column:
     draws: Literal["independent", "chosen", "one"]
     bits_per_dim: Callable[[Tensor, Condition], Mapping[str, Tensor]] | None = None
     round_trip: Callable[[Tensor, Condition], Tensor] | None = None
+    interval_factors: Mapping[float, float] = field(default_factory=dict)
 
 
 def columns_of(weights: LoadedWeights) -> list[Column]:
@@ -68,11 +75,66 @@ def columns_of(weights: LoadedWeights) -> list[Column]:
     return [
         Column(name="colorflow", draw=_sampler(pyramid, shipped), draws="independent", **density),
         Column(
-            name="colorflow_std1", draw=_sampler(pyramid, honest), draws="independent", **density
+            name="colorflow_std1",
+            draw=_sampler(pyramid, honest),
+            draws="independent",
+            interval_factors=weights.interval_factors,
+            **density,
         ),
         Column(name="colorflow_diverse", draw=_diverse(pyramid, shipped), draws="chosen"),
         constant("mean_colour", training_colours_of(weights).mean_ab),
     ]
+
+
+def baseline_columns(folder: Path, say: Callable[[str], None]) -> list[Column]:
+    """The trained baselines of a folder, `NAME.safetensors` each.
+
+    Args:
+        folder: of weights files.
+        say: gets a line for each one that is missing.
+
+    Raises:
+        WeightsError: if a file cannot be read, or holds another baseline than its name says.
+    """
+    columns = []
+    for name in BASELINES:
+        path = folder / f"{name}.safetensors"
+        if not path.exists():
+            say(f"{path}: is missing, so the table has no column {name}")
+            continue
+        baseline = load_baseline(path)
+        if baseline.name != name:
+            raise WeightsError(f"{path}: holds the baseline {baseline.name}; rename the file")
+        columns.append(_baseline(baseline))
+    return columns
+
+
+def _baseline(baseline: LoadedBaseline) -> Column:
+    """One result of the deterministic network, draws of a density."""
+    module, temperature = baseline.module, baseline.temperature
+    if not isinstance(module, ConditionalDensity):
+        return Column(
+            name=baseline.name,
+            draw=lambda condition, n, _: module(condition)[:, None].expand(-1, n, -1, -1, -1),
+            draws="one",
+        )
+    dims = MEAN_CHANNELS * FINEST_GRID**2
+
+    def bits_per_dim(ab: Tensor, condition: Condition) -> dict[str, Tensor]:
+        return {"all": -module.log_prob(ab, condition) / (dims * math.log(2))}
+
+    def round_trip(ab: Tensor, condition: Condition) -> Tensor:
+        context = module.context_of(condition)
+        bijection = module.flow.bijection
+        return bijection.inverse(bijection(ab, context)[0], context)[0]
+
+    return Column(
+        name=baseline.name,
+        draw=lambda condition, n, generator: module.sample(condition, n, generator, temperature),
+        draws="independent",
+        bits_per_dim=bits_per_dim,
+        round_trip=round_trip,
+    )
 
 
 def training_colours_of(weights: LoadedWeights) -> TrainingColours:

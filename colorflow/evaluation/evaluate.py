@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeVar
 
 import numpy as np
 from torch import Tensor
@@ -30,6 +30,9 @@ from colorflow.photo import find_photos
 
 Table = dict[str, dict[str, Estimate]]
 """By column and metric."""
+
+Record = TypeVar("Record")
+"""What is measured of one photo."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,30 +116,16 @@ def evaluate(
         raise ValueError(f"draws: expected at least 2, got {draws}")
     columns = [*columns, constant("grey", (0.0, 0.0))]
     judge, reader = Judge(), SubjectReader(seed, degraded=degraded)
-    records: list[PhotoMeasures] = []
-    left_out: list[LeftOut] = []
-    for path in progress(files):
-        try:
-            subject = reader.read(path)
-            measures, shown = measure(
-                subject, columns, judge, draws=draws, seed=seed, largest_chroma=largest_chroma
-            )
-        except PhotoError as error:
-            left_out.append(LeftOut(str(path), "unreadable", error.reason))
-        except NotColouredError as error:
-            left_out.append(LeftOut(str(path), "not coloured", str(error)))
-        except NotFiniteError as error:
-            left_out.append(LeftOut(str(path), "not finite", str(error)))
-        else:
-            records.append(measures)
-            if show is not None:
-                show(subject, shown)
-            continue
-        say(f"{path}: left out ({left_out[-1].reason})")
-    if not records:
-        counts = Counter(item.why for item in left_out)
-        text = ", ".join(f"{count} {why}" for why, count in counts.items())
-        raise EvaluationError(f"none of the {len(files)} photos can be measured: {text}")
+
+    def of_photo(subject: Subject) -> PhotoMeasures:
+        measures, shown = measure(
+            subject, columns, judge, draws=draws, seed=seed, largest_chroma=largest_chroma
+        )
+        if show is not None:
+            show(subject, shown)
+        return measures
+
+    records, left_out = over_photos(files, reader, of_photo, progress=progress, say=say)
     table, ratios, levels = _tables(records, seed)
     return Evaluation(
         photos=len(records),
@@ -146,8 +135,53 @@ def evaluate(
         columns=table,
         ratios=ratios,
         levels=levels,
-        left_out=sorted(left_out, key=lambda item: item.file),
+        left_out=left_out,
     )
+
+
+def over_photos(
+    files: Sequence[Path],
+    reader: SubjectReader,
+    of_photo: Callable[[Subject], Record],
+    *,
+    progress: Callable[[Sequence[Path]], Iterable[Path]],
+    say: Callable[[str], None],
+) -> tuple[list[Record], list[LeftOut]]:
+    """Measures photos one after the other.
+
+    Args:
+        files: colour photos.
+        reader: reads them.
+        of_photo: measures one.
+        progress: as in `evaluate`.
+        say: as in `evaluate`.
+
+    Returns:
+        What was measured, and the files without numbers, sorted by name.
+
+    Raises:
+        EvaluationError: if no photo can be measured.
+    """
+    records: list[Record] = []
+    left_out: list[LeftOut] = []
+    for path in progress(files):
+        try:
+            record = of_photo(reader.read(path))
+        except PhotoError as error:
+            left_out.append(LeftOut(str(path), "unreadable", error.reason))
+        except NotColouredError as error:
+            left_out.append(LeftOut(str(path), "not coloured", str(error)))
+        except NotFiniteError as error:
+            left_out.append(LeftOut(str(path), "not finite", str(error)))
+        else:
+            records.append(record)
+            continue
+        say(f"{path}: left out ({left_out[-1].reason})")
+    if not records:
+        counts = Counter(item.why for item in left_out)
+        text = ", ".join(f"{count} {why}" for why, count in counts.items())
+        raise EvaluationError(f"none of the {len(files)} photos can be measured: {text}")
+    return records, sorted(left_out, key=lambda item: item.file)
 
 
 def _tables(records: Sequence[PhotoMeasures], seed: int) -> tuple[Table, Table, Table]:

@@ -7,7 +7,7 @@ sRGB's range, so that the root of their mean over photos is the RMSE x 100.
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -28,14 +28,16 @@ from colorflow.evaluation.metrics import (
     variance,
 )
 from colorflow.evaluation.subject import Subject
+from colorflow.model.intervals import NOMINAL_LEVELS, in_half_widths
 from colorflow.training.targets import NOISE
 from colorflow.training.tuning import energy_score
 
 MANY = 64
 """Independent draws for the mean, the intervals and the share of blow-ups."""
 
-_DRAWN_AT_ONCE = 32
-_PERCENT = 100**2  # of squared sRGB
+DRAWN_AT_ONCE = 32
+PERCENT = 100**2
+"""Of squared errors in sRGB."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -125,7 +127,7 @@ def _draw(column: Column, subject: Subject, draws: int, seed: int) -> tuple[Tens
     """All draws of one photo, (n, 2, 64, 64), and the seconds that each took."""
     generator = subject.generator(seed, column.name)
     count = {"independent": max(draws, MANY), "chosen": draws, "one": 1}[column.draws]
-    at_once = _DRAWN_AT_ONCE if column.draws == "independent" else count
+    at_once = DRAWN_AT_ONCE if column.draws == "independent" else count
     began = time.perf_counter()
     parts = [
         column.draw(subject.condition, min(at_once, count - start), generator)[0]
@@ -147,28 +149,40 @@ def _chroma_values(
     rgb = colours(subject.lightness, few)
     errors = squared_errors(rgb, subject.rgb)
     values = {
-        f"rmse_best{draws}_photo": _PERCENT * float(errors.min()),
-        f"rmse_best{draws}_pixel": _PERCENT * squared_error_of_best_pixels(rgb, subject.rgb),
-        "rmse_one": _PERCENT * float(errors[0]),
-        f"rmse_mean{draws}": _PERCENT * _error_of_mean(few, subject),
-        "variance_pixel": _PERCENT * variance(rgb),
+        f"rmse_best{draws}_photo": PERCENT * float(errors.min()),
+        f"rmse_best{draws}_pixel": PERCENT * squared_error_of_best_pixels(rgb, subject.rgb),
+        "rmse_one": PERCENT * float(errors[0]),
+        f"rmse_mean{draws}": PERCENT * error_of_mean(few, subject),
+        "variance_pixel": PERCENT * variance(rgb),
         "energy_score": float(energy_score(few[None], truth[None])),
         "diversity": diversity(few),
         "colourfulness": colourfulness(rgb),
         "blow_ups": float((mean_chroma(ab) > largest_chroma).double().mean()),
     }
     if column.draws != "chosen":
-        values[f"rmse_mean{MANY}"] = _PERCENT * _error_of_mean(ab[:MANY], subject)
+        values[f"rmse_mean{MANY}"] = PERCENT * error_of_mean(ab[:MANY], subject)
     if column.draws == "independent":
         values |= {
             "coverage50": coverage(ab[:MANY], truth, 0.5),
             "coverage90": coverage(ab[:MANY], truth, 0.9),
         }
+        values |= _map_coverage(ab[:MANY], truth, column.interval_factors)
     return values
 
 
-def _error_of_mean(ab: Tensor, subject: Subject) -> float:
-    """Squared error of the picture that the mean chroma makes."""
+def _map_coverage(draws: Tensor, truth: Tensor, factors: Mapping[float, float]) -> dict[str, float]:
+    """Share of the photo's numbers in the intervals of the uncertainty map that users see."""
+    return {
+        f"map_coverage{100 * level:.0f}": float(
+            (in_half_widths(draws, truth, level) <= factors[level]).double().mean()
+        )
+        for level in NOMINAL_LEVELS
+        if level in factors
+    }
+
+
+def error_of_mean(ab: Tensor, subject: Subject) -> float:
+    """Squared error of the picture that the mean chroma makes, (n, 2, 64, 64)."""
     mean = ab.mean(0, keepdim=True)
     return float(squared_errors(colours(subject.lightness, mean), subject.rgb)[0])
 
@@ -177,8 +191,7 @@ def _density_values(
     column: Column, subject: Subject, seed: int
 ) -> tuple[dict[str, float], dict[str, float]]:
     """Likelihood of the true chroma with noise on every pixel, in all and by level; inverse."""
-    generator = subject.generator(seed, "noise")
-    ab = subject.ab + NOISE * torch.randn(subject.ab.shape, generator=generator)
+    ab = with_noise(subject, seed)
     values: dict[str, float] = {}
     levels: dict[str, float] = {}
     if column.bits_per_dim is not None:
@@ -192,6 +205,12 @@ def _density_values(
     if not np.isfinite([*values.values(), *levels.values()]).all():
         raise NotFiniteError(f"{column.name} gave a likelihood or an inverse that is not finite")
     return values, levels
+
+
+def with_noise(subject: Subject, seed: int) -> Tensor:
+    """The true chroma with the noise of every reported likelihood on it, (1, 2, 64, 64)."""
+    generator = subject.generator(seed, "noise")
+    return subject.ab + NOISE * torch.randn(subject.ab.shape, generator=generator)
 
 
 def _judge(

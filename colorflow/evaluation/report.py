@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 import os
@@ -30,9 +31,9 @@ def as_json(evaluation: Evaluation, about: Mapping[str, Any]) -> dict[str, Any]:
         "photos": evaluation.photos,
         "seed": evaluation.seed,
         "weights": about["weights"],
-        "columns": _plain(evaluation.columns),
-        "ratios": _plain(evaluation.ratios),
-        "bits_per_dim_by_level": _plain(evaluation.levels),
+        "columns": plain(evaluation.columns),
+        "ratios": plain(evaluation.ratios),
+        "bits_per_dim_by_level": plain(evaluation.levels),
         "draws": evaluation.draws,
         "degraded": evaluation.degraded,
         "left_out": [asdict(item) for item in evaluation.left_out],
@@ -42,15 +43,44 @@ def as_json(evaluation: Evaluation, about: Mapping[str, Any]) -> dict[str, Any]:
 
 def as_markdown(evaluation: Evaluation, about: Mapping[str, Any]) -> str:
     """The table, a row a metric, with what it needs to be read; arguments as in `as_json`."""
-    names = list(evaluation.columns)
-    lines = [f"| | {' | '.join(names)} |", "|---" * (len(names) + 1) + "|"]
-    for table in (evaluation.columns, evaluation.ratios):
+    lines = table_lines("", evaluation.columns, evaluation.ratios)
+    end = origin(about, len(evaluation.left_out))
+    return "\n".join([*lines, "", _caption(evaluation), "", *_levels(evaluation), end, ""])
+
+
+def table_lines(corner: str, *tables: Table) -> list[str]:
+    """Tables of the same columns as one in Markdown, a row a metric.
+
+    Args:
+        corner: what stands above the names of the metrics.
+        tables: by column and metric, one below the other.
+    """
+    names = list(tables[0])
+    lines = [f"| {corner}{' ' if corner else ''}| {' | '.join(names)} |"]
+    lines.append("|---" * (len(names) + 1) + "|")
+    for table in tables:
         for metric in _metrics(table):
             cells = [_cell(table[name].get(metric)) for name in names]
             lines.append(f"| {metric} | {' | '.join(cells)} |")
-    return "\n".join(
-        [*lines, "", _caption(evaluation), "", *_levels(evaluation), _origin(evaluation, about), ""]
+    return lines
+
+
+def origin(about: Mapping[str, Any], left_out: int) -> str:
+    """How a table came about, and how many files are not in it; `about` as in `as_json`."""
+    return (
+        f"`{about['command']}`, {about['date']}, weights {about['weights']}, {about['hardware']}, "
+        f"{about['threads']} thread{'s' if about['threads'] > 1 else ''}, "
+        f"{about['peak_megabytes']} MB at most"
+        + (f"; {left_out} files left out, named in the JSON file." if left_out else ".")
     )
+
+
+def plain(table: Table) -> dict[str, dict[str, dict[str, float | None]]]:
+    """A table's values for JSON."""
+    return {
+        name: {metric: asdict(estimate) for metric, estimate in own.items()}
+        for name, own in table.items()
+    }
 
 
 def write_text(path: Path, text: str) -> None:
@@ -65,20 +95,14 @@ def write_text(path: Path, text: str) -> None:
         temporary.write_text(text, encoding="utf-8")
         os.replace(temporary, path)
     except OSError as error:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            temporary.unlink()
         raise EvaluationError(f"{path}: cannot be written ({error.strerror})") from error
 
 
 def to_text(values: Mapping[str, Any]) -> str:
     """JSON as text; NaN, which JSON does not have, is refused."""
     return json.dumps(values, indent=1, allow_nan=False) + "\n"
-
-
-def _plain(table: Table) -> dict[str, dict[str, dict[str, float | None]]]:
-    return {
-        name: {metric: asdict(estimate) for metric, estimate in own.items()}
-        for name, own in table.items()
-    }
 
 
 def _metrics(table: Table) -> list[str]:
@@ -110,11 +134,13 @@ def _caption(evaluation: Evaluation) -> str:
         "photo's own lightness, root of the mean over photos; best per photo and per pixel are "
         "different things, and the means are those of ab. energy_score, diversity, inverse_error: "
         "CIELAB units. bits_per_dim: of the model at std 1, per CIELAB unit, with Gaussian noise "
-        "of std 1 on every pixel. coverage: of ab per pixel, by ranks. colourfulness: Hasler & "
-        "Suesstrunk. blow_ups: share of draws whose mean chroma only one of 1,000 training photos "
-        "has. judge and kd_lite2: EfficientNet-Lite2 on the first draw, 260x260, beside the "
-        "untouched photo; truth is the photo's own chroma through the 64x64 grid. "
-        "seconds_per_sample: wall time, many draws of one photo at once, without the frozen "
+        "of std 1 on every pixel. coverage: of ab per pixel, by ranks. map_coverage: share of ab "
+        f"in the intervals of the uncertainty map that users see, from {MANY} draws at std 1 and "
+        "the factors in the weights, nominally 0.5 and 0.9; no row where the weights hold none. "
+        "colourfulness: Hasler & Suesstrunk. blow_ups: share of draws whose mean chroma only one "
+        "of 1,000 training photos has. judge and kd_lite2: EfficientNet-Lite2 on the first draw, "
+        "260x260, beside the untouched photo; truth is the photo's own chroma through the 64x64 "
+        "grid. seconds_per_sample: wall time, many draws of one photo at once, without the frozen "
         "features, which all share."
     )
 
@@ -131,13 +157,3 @@ def _levels(evaluation: Evaluation) -> list[str]:
         for text, names in texts.items()
     ]
     return [part for line in lines for part in (line, "")]
-
-
-def _origin(evaluation: Evaluation, about: Mapping[str, Any]) -> str:
-    left_out = len(evaluation.left_out)
-    return (
-        f"`{about['command']}`, {about['date']}, weights {about['weights']}, {about['hardware']}, "
-        f"{about['threads']} thread{'s' if about['threads'] > 1 else ''}, "
-        f"{about['peak_megabytes']} MB at most"
-        + (f"; {left_out} files left out, named in the JSON file." if left_out else ".")
-    )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import sys
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,8 @@ import torch
 
 from colorflow.comparison.table import hardware
 from colorflow.errors import EvaluationError
-from colorflow.evaluation.columns import columns_of, training_colours_of
-from colorflow.evaluation.evaluate import Evaluation, evaluate, photos_of
+from colorflow.evaluation.columns import baseline_columns, columns_of, training_colours_of
+from colorflow.evaluation.evaluate import Evaluation, LeftOut, evaluate, photos_of
 from colorflow.evaluation.report import as_json, as_markdown, to_text, write_text
 from colorflow.evaluation.sheet import Sheet
 from colorflow.model.weights import load_weights
@@ -29,6 +30,7 @@ def run_evaluation(
     markdown_file: Path | None,
     sheet_file: Path | None,
     weights: Path,
+    baselines: Path,
     limit: int | None,
     draws: int,
     seed: int,
@@ -43,6 +45,7 @@ def run_evaluation(
         markdown_file: where the table goes, if anywhere.
         sheet_file: where the contact sheet goes, if anywhere.
         weights: a weights file.
+        baselines: folder of the baselines' weights files.
         limit: so many photos, or None for all.
         draws: as in `evaluate`.
         seed: as in `evaluate`.
@@ -54,34 +57,32 @@ def run_evaluation(
             written.
         WeightsError: if the weights cannot be read.
     """
-    tqdm = _tqdm()
+    tqdm = progress_bar()
     keep_freed_memory()
     if sheet_file and sheet_file.suffix.lower() not in _SHEET_SUFFIXES:
         raise EvaluationError(f"{sheet_file}: choose one of {', '.join(_SHEET_SUFFIXES)}")
     for path in filter(None, (json_file, markdown_file, sheet_file)):
-        _check_place(path)  # before the long work
+        check_place(path)  # before the long work
+
+    def say(line: str) -> None:
+        tqdm.write(line, file=sys.stderr)
+
     loaded = load_weights(weights)
+    rivals = baseline_columns(baselines, say)
     files = photos_of(folder, limit)
     sheet = Sheet(len(files)) if sheet_file else None
     evaluation = evaluate(
         files,
-        columns_of(loaded),
+        [*columns_of(loaded), *rivals],
         largest_chroma=training_colours_of(loaded).largest_chroma,
         draws=draws,
         seed=seed,
         degraded=degraded,
         progress=lambda paths: tqdm(paths, unit="photo", desc="evaluate"),
-        say=lambda line: tqdm.write(line, file=sys.stderr),
+        say=say,
         show=sheet.add if sheet else None,
     )
-    about = {
-        "weights": loaded.digest,
-        "command": command,
-        "date": datetime.date.today().isoformat(),
-        "hardware": hardware(),
-        "threads": torch.get_num_threads(),
-        "peak_megabytes": _peak_megabytes(),
-    }
+    about = about_run(loaded.digest, command)
     write_text(json_file, to_text(as_json(evaluation, about)))
     table = as_markdown(evaluation, about)
     if markdown_file:
@@ -89,14 +90,27 @@ def run_evaluation(
     if sheet and sheet_file:
         sheet.write(sheet_file)
     print(table)
-    print(_summary(evaluation))
+    print(summary(evaluation.photos, evaluation.left_out))
     return evaluation
 
 
-def _summary(evaluation: Evaluation) -> str:
-    counts = Counter(item.why for item in evaluation.left_out)
-    left_out = ", ".join(f"{count} {why}" for why, count in sorted(counts.items()))
-    return f"{evaluation.photos} photos measured" + (f"; left out: {left_out}" if left_out else "")
+def about_run(digest: str, command: str) -> dict[str, Any]:
+    """How numbers came about: the end of a run tells it, when memory has had its peak."""
+    return {
+        "weights": digest,
+        "command": command,
+        "date": datetime.date.today().isoformat(),
+        "hardware": hardware(),
+        "threads": torch.get_num_threads(),
+        "peak_megabytes": _peak_megabytes(),
+    }
+
+
+def summary(photos: int, left_out: Sequence[LeftOut]) -> str:
+    """One line: how many photos were measured, and how many were not."""
+    counts = Counter(item.why for item in left_out)
+    text = ", ".join(f"{count} {why}" for why, count in sorted(counts.items()))
+    return f"{photos} photos measured" + (f"; left out: {text}" if text else "")
 
 
 def _peak_megabytes() -> int | None:
@@ -109,8 +123,8 @@ def _peak_megabytes() -> int | None:
     return round(peak * (1 if sys.platform == "darwin" else 1024) / 1e6)
 
 
-def _check_place(path: Path) -> None:
-    """Raises unless a file can be made there."""
+def check_place(path: Path) -> None:
+    """Raises `EvaluationError` unless a file can be made there."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -119,7 +133,12 @@ def _check_place(path: Path) -> None:
         raise EvaluationError(f"{path}: is a folder, but a file is to be written there")
 
 
-def _tqdm() -> Any:
+def progress_bar() -> Any:
+    """tqdm's class.
+
+    Raises:
+        EvaluationError: if it is not installed.
+    """
     try:
         from tqdm import tqdm
     except ImportError as error:

@@ -46,7 +46,7 @@ class Subject:
 
     def generator(self, seed: int, purpose: str) -> torch.Generator:
         """A source of randomness for one purpose."""
-        return torch.Generator().manual_seed(_number(self.digest, seed, purpose))
+        return torch.Generator().manual_seed(number_for(self.digest, seed, purpose))
 
 
 class NotColouredError(Exception):
@@ -76,11 +76,9 @@ class SubjectReader:
         if photo.kind is not Kind.COLOURED:
             raise NotColouredError(f"is {photo.kind}, not coloured")
         pixels = photo.pixels
-        hashed = hashlib.sha256(np.array(pixels.shape, "<i8").tobytes())
-        hashed.update(pixels.data)
-        digest = hashed.hexdigest()
+        digest = digest_of(pixels)
         if self._degraded:
-            seen = degrade(pixels, np.random.default_rng(_number(digest, self._seed, "degrade")))
+            seen = degrade(pixels, np.random.default_rng(number_for(digest, self._seed, "degrade")))
         else:
             seen = square_lightness(pixels)
         small = resize_by_area(pixels, GRID_SIZE, GRID_SIZE) / 255
@@ -95,7 +93,14 @@ class SubjectReader:
         )
 
 
-def _number(digest: str, seed: int, purpose: str) -> int:
+def digest_of(pixels: NDArray[np.uint8]) -> str:
+    """SHA-256 of a picture's size and pixels, hexadecimal."""
+    hashed = hashlib.sha256(np.array(pixels.shape, "<i8").tobytes())
+    hashed.update(pixels.data)
+    return hashed.hexdigest()
+
+
+def number_for(digest: str, seed: int, purpose: str) -> int:
     """63 bits that depend on all three."""
     mixed = hashlib.sha256(f"{seed} {purpose} {digest}".encode())
     return int.from_bytes(mixed.digest()[:8], "little") >> 1

@@ -1,0 +1,48 @@
+"""`colorflow evaluate-hints`: what colour hints buy, measured on a folder of colour photos."""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from colorflow.cli.evaluate import add_what_to_measure, command_again
+
+if TYPE_CHECKING:
+    from colorflow.cli.arguments import Commands
+
+
+def add_evaluate_hints(commands: Commands) -> None:
+    """Adds the command to the program's."""
+    parser = commands.add_parser(
+        "evaluate-hints",
+        help="measure what colour hints buy, on a folder of colour photos",
+        description=(
+            "Colour the photos of a folder as if they were grey, with 0 to 16 points of their own "
+            "colours as hints, and tell how far the results are from the photos and from the "
+            "hints. Photos that cannot be read, and those that have no colours, are named and left "
+            "out. The same seed gives the same numbers."
+        ),
+    )
+    add_what_to_measure(parser, drawn_for="each photo and number of hints")
+    parser.add_argument("--plot", type=Path, metavar="FILE", help="the curve (.png, .svg)")
+    parser.set_defaults(command=_evaluate_hints)
+
+
+def _evaluate_hints(arguments: argparse.Namespace) -> int:
+    from colorflow.colorize import default_weights
+    from colorflow.evaluation.hint_run import run_hint_curve
+
+    curve = run_hint_curve(
+        arguments.folder,
+        json_file=arguments.json,
+        plot_file=arguments.plot,
+        weights=arguments.weights or default_weights(),
+        limit=arguments.limit,
+        draws=arguments.draws,
+        seed=arguments.seed,
+        command=shlex.join(command_again("evaluate-hints", arguments)),
+    )
+    failed = [item for item in curve.left_out if item.why != "not coloured"]
+    return 1 if failed else 0
