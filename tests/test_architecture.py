@@ -23,8 +23,10 @@ LAYERS = (
     "model",
     "training",
     "comparison",
+    "baselines",
     "evaluation",
     "colorize",
+    "quiz",
     "batch",
     "ui",
     "cli",
@@ -36,6 +38,7 @@ NEVER = {
     "flows": {"photo", "color"},
     "zoo": {"photo", "color"},
     "comparison": {"photo"},
+    "quiz": {"flows", "zoo", "model"},
     "batch": {"flows", "zoo", "model"},
     "ui": {"flows", "zoo", "model"},
     "cli": {"flows", "zoo", "model"},
@@ -228,7 +231,8 @@ def test_importing_the_package_loads_nothing_heavy() -> None:
 @pytest.mark.parametrize(
     "command",
     [
-        [], ["colorize"], ["app"], ["train"], ["export"], ["evaluate"],
+        [], ["colorize"], ["app"], ["train"], ["export"], ["evaluate"], ["evaluate-hints"],
+        ["blind"], ["blind", "make"], ["blind", "score"],
         ["zoo"], ["zoo", "train"], ["zoo", "table"], ["zoo", "toys"],
     ],
 )  # fmt: skip

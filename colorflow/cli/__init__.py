@@ -1,5 +1,5 @@
-"""The command line: ``colorflow colorize | app | train | export | evaluate | zoo``, a file a
-command.
+"""The command line: ``colorflow colorize | app | train | export | evaluate | evaluate-hints |
+blind | baseline | zoo``, a file a command.
 
 Each command imports what it needs when it runs, so that ``--help`` answers at once.
 
@@ -15,8 +15,11 @@ from collections.abc import Callable, Sequence
 
 from colorflow import __version__
 from colorflow.cli.app import add_app
+from colorflow.cli.baseline import add_baseline
+from colorflow.cli.blind import add_blind
 from colorflow.cli.colorize import add_colorize
 from colorflow.cli.evaluate import add_evaluate
+from colorflow.cli.evaluate_hints import add_evaluate_hints
 from colorflow.cli.export import add_export
 from colorflow.cli.train import add_train
 from colorflow.cli.zoo import add_zoo
@@ -62,6 +65,9 @@ def _parser() -> argparse.ArgumentParser:
     add_train(commands)
     add_export(commands)
     add_evaluate(commands)
+    add_evaluate_hints(commands)
+    add_blind(commands)
+    add_baseline(commands)
     add_zoo(commands)
     return parser
 

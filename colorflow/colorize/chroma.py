@@ -55,6 +55,7 @@ class ChromaColorizer:
         self._engine = Engine(weights, torch.device(device))
         self._interval_factors = weights.interval_factors
         self.digest = weights.digest
+        self.temperatures = weights.temperatures
 
     @property
     def takes_hints(self) -> bool:

@@ -1,0 +1,12 @@
+"""Which one is the truth? A photo's own colours beside drawn ones, and how often people are fooled.
+
+pictures.py   pairs of pictures that differ in their colours alone
+fooling.py    shares of wrong answers with their intervals
+key.py        what a blind test's pairs are made of
+make.py       photos -> a folder of pairs, an empty answer sheet and the key
+answers.py    answer sheets as judges fill them in
+score.py      answers and the key -> who was fooled by what
+report.py     the score as text and JSON
+
+Two-alternative forced choice, as in Zhang, Isola & Efros 2016 (Colorful Image Colorization).
+"""

@@ -1,0 +1,42 @@
+"""Tiny weights and a few photos."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch
+
+from colorflow.colorize import Colorizer
+from tests.evaluation.conftest import save_photos
+from tests.small_weights import save_small_weights
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _one_thread() -> Iterator[None]:
+    """Networks so small gain nothing from more."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+@pytest.fixture(scope="session")
+def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Small weights with random parameters, so that every sample has colours of its own."""
+    return save_small_weights(tmp_path_factory.mktemp("weights") / "small.safetensors")
+
+
+@pytest.fixture(scope="session")
+def colorizer(weights: Path) -> Colorizer:
+    return Colorizer.load(weights)
+
+
+@pytest.fixture(scope="session")
+def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Three photos, one of them in a folder below. Read them only."""
+    folder = tmp_path_factory.mktemp("album") / "photos"
+    folder.mkdir()
+    save_photos(folder, ("astronaut.png", "below/cat.png", "cup.png"))
+    return folder
