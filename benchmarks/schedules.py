@@ -1,0 +1,76 @@
+"""What a schedule of temperatures costs and gives, on dev photos.
+
+    python benchmarks/schedules.py PACK WEIGHTS 0.8,0.8,0.7,0.5,0.2 1,1,1,1,1 [--photos 100]
+
+For every schedule, 8 draws a photo: energy score, RMSE of the best draw and of the first one over
+grey's (sRGB on the 64x64 grid, root of the mean over photos), colourfulness over the truth's, and
+the share of draws whose mean chroma is above the training photos' 99.9th percentile.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch.nn import functional as F
+
+from colorflow.evaluation.metrics import colourfulness, colours, mean_chroma, squared_errors
+from colorflow.model.config import FINEST_GRID
+from colorflow.model.weights import load_weights
+from colorflow.training.colours import largest_chroma
+from colorflow.training.pack import Pack
+from colorflow.training.targets import EVALUATED_PHOTO_SIDE
+from colorflow.training.tuning import energy_score
+
+DRAWS = 8
+
+
+@torch.no_grad()
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("pack", type=Path)
+    parser.add_argument("weights", type=Path)
+    parser.add_argument("schedules", nargs="+", metavar="SCHEDULE")
+    parser.add_argument("--photos", type=int, default=100)
+    options = parser.parse_args()
+    pack, weights = Pack(options.pack), load_weights(options.weights)
+    rows = pack.rows("dev", variant="whole", larger_than=EVALUATED_PHOTO_SIDE)
+    rows = np.random.default_rng(11).permutation(rows)[: options.photos]
+    limit = largest_chroma(pack)
+    print("| schedule | energy score | best of 8 | one | colourfulness | blow-ups |")
+    print("|---|---|---|---|---|---|")
+    for text in options.schedules:
+        temperatures = [float(number) for number in text.split(",")]
+        generator = torch.Generator().manual_seed(12)
+        found = []
+        for row in rows:
+            ab, condition = pack.batch(np.array([row]))
+            factor = condition.lightness.shape[-1] // FINEST_GRID
+            lightness = F.avg_pool2d(condition.lightness, factor)[0, 0].numpy()
+            draws = weights.pyramid.sample(condition, DRAWS, temperatures, generator)[0]
+            truth, rgb = colours(lightness, ab)[0], colours(lightness, draws)
+            errors = squared_errors(rgb, truth)
+            grey = squared_errors(colours(lightness, torch.zeros_like(ab)), truth)[0]
+            found.append(
+                (
+                    float(energy_score(draws[None], ab)),
+                    errors.min(),
+                    errors[0],
+                    grey,
+                    colourfulness(rgb),
+                    colourfulness(truth[None]),
+                    float((mean_chroma(draws) > limit).float().mean()),
+                )
+            )
+        energy, best, one, grey, ours, true, blown = np.mean(found, 0)
+        print(
+            f"| {text} | {energy:.3f} | {np.sqrt(best / grey):.3f} | {np.sqrt(one / grey):.3f} | "
+            f"{ours / true:.3f} | {blown:.4f} |",
+            flush=True,
+        )
+
+
+if __name__ == "__main__":
+    main()
