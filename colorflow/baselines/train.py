@@ -40,7 +40,7 @@ def train_baseline(
         pack_folders: as in `colorflow.training.loop.train`.
         run_folder: gets a folder of that name; an existing run goes on.
         config: the recipe.
-        budget: of the training.
+        budget: of the training; its minutes are those of `training_seconds`.
         say: gets one line an evaluation.
 
     Raises:
@@ -53,7 +53,8 @@ def train_baseline(
     run = Run(run_folder, {"baseline": name, "train": asdict(config)})
     device = choose_device()
     torch.manual_seed(config.seed)
-    trainer = Trainer(baseline.build().to(device), baseline.task(), pack, config, device)
+    module = baseline.build().to(device)
+    trainer = Trainer(module, baseline.task(), pack, config, device, clock=training_seconds)
     train_to_budget(trainer, run, budget, say)
 
 
