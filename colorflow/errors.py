@@ -8,6 +8,7 @@
     ├── WeightsError          a weights file that is missing, foreign or does not fit
     ├── PackError             a training pack that is missing, foreign or damaged
     ├── TrainingError         a run that cannot start or go on
+    ├── BatchError            a batch of photos that cannot start or go on
     └── EvaluationError       nothing to measure, or no place for the result
 
 The message is one sentence for a person: what happened, to which file, and what to do. The command
@@ -59,6 +60,10 @@ class PackError(ColorflowError):
 
 class TrainingError(ColorflowError):
     """A training run that cannot start or go on."""
+
+
+class BatchError(ColorflowError):
+    """A batch of photos that cannot start or go on."""
 
 
 class EvaluationError(ColorflowError):

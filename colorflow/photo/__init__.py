@@ -1,12 +1,14 @@
 """Photos: the only place where files become pictures and back."""
 
-from colorflow.photo.decode import DEFAULT_MAX_PIXELS, read_photo
+from colorflow.photo.decode import read_photo
 from colorflow.photo.encode import write_image
 from colorflow.photo.find import PHOTO_SUFFIXES, find_photos
+from colorflow.photo.formats import DEFAULT_MAX_PIXELS
 from colorflow.photo.from_memory import photo_from_image
 from colorflow.photo.kind import Kind
 from colorflow.photo.metadata import Metadata
 from colorflow.photo.photo import Photo
+from colorflow.photo.provenance import Provenance, read_provenance
 
 __all__ = [
     "DEFAULT_MAX_PIXELS",
@@ -14,8 +16,10 @@ __all__ = [
     "Kind",
     "Metadata",
     "Photo",
+    "Provenance",
     "find_photos",
     "photo_from_image",
     "read_photo",
+    "read_provenance",
     "write_image",
 ]

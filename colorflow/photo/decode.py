@@ -1,73 +1,28 @@
 """Files to photos.
 
-A file is recognised by its first bytes, whatever its name, and handed to Pillow's reader of that
-format and to no other. The size is checked before a pixel is decoded. Animated and many-page files
-give their first picture.
-
-Of 16 bits a channel, colour and grey-with-alpha PNG, and colour TIFF, are read at 8 bits (Pillow
-keeps the upper byte, which is right within 1/255). Grey files of 16 bits, of integers or of floats
-are refused, because Pillow would clip them to white.
+Animated and many-page files give their first picture, and the photo says so. Grey and colours of 16
+bits, and floats, are kept with 16 bits where the file is PNG or TIFF, grey JPEG 2000 or grey PNM;
+other files of more than 8 bits give 8.
 """
 
 from __future__ import annotations
 
 import os
-import re
-import stat
-import struct
-import zlib
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import IO
+from dataclasses import replace
 
-from PIL import (
-    BmpImagePlugin,
-    Image,
-    ImageFile,
-    JpegImagePlugin,
-    PngImagePlugin,
-    TiffImagePlugin,
-    WebPImagePlugin,
-)
+import numpy as np
+from PIL import Image, ImageFile, JpegImagePlugin, TiffImagePlugin
 from PIL.ExifTags import Base
 
-from colorflow.errors import PhotoError, PhotoTooLargeError, UnreadablePhotoError
 from colorflow.photo.exif import orientation_of
+from colorflow.photo.formats import DAMAGE, DEFAULT_MAX_PIXELS, opened, reading, recognised
 from colorflow.photo.jpeg import ends_early
 from colorflow.photo.metadata import metadata_of, raw_exif
 from colorflow.photo.photo import Photo
-from colorflow.photo.pixels import WIDE_MODES, pixels_and_alpha
-from colorflow.photo.quiet import quiet_pillow
-
-DEFAULT_MAX_PIXELS = 200_000_000
-"""Room for a 4 x 5 inch negative at 3,000 dpi (180 million); 0.6 GB as RGB."""
-
-_WEBP = rb"(?s)RIFF....WEBP"
-_READERS: tuple[tuple[bytes, type[ImageFile.ImageFile]], ...] = (
-    (rb"\xff\xd8\xff", JpegImagePlugin.JpegImageFile),
-    (rb"\x89PNG\r\n\x1a\n", PngImagePlugin.PngImageFile),
-    (_WEBP, WebPImagePlugin.WebPImageFile),
-    (rb"II[*+]\0|MM\0[*+]", TiffImagePlugin.TiffImageFile),
-    (rb"BM", BmpImagePlugin.BmpImageFile),
-)
-"""Pattern of the first bytes, and the reader for such a file."""
-_SIGNATURE_BYTES = 32
-
-_DAMAGE = (
-    OSError,
-    SyntaxError,
-    ValueError,
-    TypeError,
-    LookupError,
-    EOFError,
-    ArithmeticError,
-    AttributeError,
-    AssertionError,
-    RuntimeError,
-    struct.error,
-    zlib.error,
-)
-"""What Pillow's readers raise on damaged files: their own code, struct, zlib and the decoders."""
+from colorflow.photo.pixels import pixels_and_alpha, through_profile_at_8_bits
+from colorflow.photo.profile16 import through_profile
+from colorflow.photo.tiff import TiffFile
+from colorflow.photo.wide import Wide, to_bytes, upright, wide_pixels
 
 _TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -82,9 +37,15 @@ _TURNS = {
 _LYING = (5, 6, 7, 8)
 """Orientations that exchange width and height."""
 
+_FIRST_OF_SEVERAL = "the file holds several pictures (pages or frames); the first was taken"
+_EIGHT_BITS_ONLY = "its colour profile is applied with 8 bits; the result has 8 bits a channel"
+
 
 def read_photo(path: str | os.PathLike[str], *, max_pixels: int = DEFAULT_MAX_PIXELS) -> Photo:
-    """Read a JPEG, PNG, WebP, TIFF or BMP file as one upright sRGB photo.
+    """Read a picture file as one upright sRGB photo.
+
+    Formats: JPEG, PNG, TIFF, WebP, GIF, JPEG 2000, AVIF, BMP, PNM, and HEIC where pillow-heif is
+    installed.
 
     Args:
         path: the file; its suffix does not matter.
@@ -96,116 +57,69 @@ def read_photo(path: str | os.PathLike[str], *, max_pixels: int = DEFAULT_MAX_PI
         PhotoTooLargeError: more pixels than `max_pixels`, or than memory holds.
     """
     source = os.fspath(path)
-    with _opened(source) as file, reading(source):
-        image = _recognised(file, source, max_pixels)
-        if image.mode in WIDE_MODES:
-            raise UnreadablePhotoError(
-                source,
-                "the file holds grey values of more than 8 bits, which are not read yet; "
-                "save it with 8 bits a channel",
-            )
+    with opened(source) as file, reading(source):
+        image = recognised(file, source, max_pixels)
         photo = photo_of(image, source)
         if isinstance(image, JpegImagePlugin.JpegImageFile) and ends_early(image, file):
             raise OSError("its data ends too early")
+        if _holds_several(image):
+            photo = replace(photo, remarks=(*photo.remarks, _FIRST_OF_SEVERAL))
         return photo
 
 
 def photo_of(image: Image.Image, source: str) -> Photo:
-    """The photo that an image of 8 bits a channel holds; to be called within `reading`.
+    """The photo that an image holds; to be called within `reading`.
 
     Args:
-        image: from one of Pillow's readers or made in memory, of any mode but `WIDE_MODES`.
+        image: from one of the readers or made in memory, of any mode but ``I`` and ``F`` then.
         source: for messages.
     """
+    in_tiff = isinstance(image, TiffImagePlugin.TiffImageFile)
     if isinstance(image, TiffImagePlugin.TiffImageFile):
-        # Pillow turns TIFF files, and only those, while it loads them.
-        turned, turn = image.tag_v2.get(Base.Orientation) in _LYING, None
-        image.load()
-        exif = raw_exif(image)
-    else:
-        image.load()
-        exif = raw_exif(image)
+        orientation = image.tag_v2.get(Base.Orientation, 1)
+    wide = wide_pixels(image, source)
+    exif = raw_exif(image)
+    if not in_tiff:
         orientation = orientation_of(exif) if exif else 1
-        turned, turn = orientation in _LYING, _TURNS.get(orientation)
-    pixels, alpha = pixels_and_alpha(image, turn)
+    still_to_turn = 1 if in_tiff else orientation  # Pillow turns TIFF files, and only those
+    if wide is None:
+        pixels, alpha = pixels_and_alpha(image, _TURNS.get(still_to_turn))
+        deep, remarks = None, tuple[str, ...]()
+    else:
+        pixels, deep, alpha, remarks = _pixels_of(wide, image, still_to_turn)
     size = (pixels.shape[1], pixels.shape[0])
-    metadata = metadata_of(image, exif, size, turned=turned)
-    return Photo(pixels=pixels, alpha=alpha, metadata=metadata, source=source)
+    metadata = metadata_of(image, exif, size, turned=orientation in _LYING)
+    return Photo(
+        pixels=pixels, deep=deep, alpha=alpha, metadata=metadata, source=source, remarks=remarks
+    )
 
 
-@contextmanager
-def reading(source: str) -> Iterator[None]:
-    """Turn everything that Pillow raises into one PhotoError, and keep its warnings quiet."""
+def _pixels_of(
+    wide: Wide, image: Image.Image, orientation: int
+) -> tuple[np.ndarray, np.ndarray | None, np.ndarray | None, tuple[str, ...]]:
+    """Pixels of 8 and, if the profile allows, of 16 bits, alpha, and remarks; upright."""
+    values: np.ndarray | None = upright(wide.values, orientation)
+    assert values is not None
+    alpha = None if wide.alpha is None else upright(wide.alpha, orientation)
+    remarks = () if wide.remark is None else (wide.remark,)
+    icc = image.info.get("icc_profile")
+    if not isinstance(icc, bytes) or not icc:
+        return to_bytes(values), values, alpha, remarks
+    deep = through_profile(values, icc)
+    if deep is not None:
+        return to_bytes(deep), deep, alpha, remarks
+    narrow = Image.fromarray(to_bytes(values))
+    converted = through_profile_at_8_bits(narrow, icc)
+    if converted is narrow:  # the profile is no use
+        return np.array(narrow), values, alpha, remarks
+    return np.array(converted), None, alpha, (*remarks, _EIGHT_BITS_ONLY)
+
+
+def _holds_several(image: ImageFile.ImageFile) -> bool:
+    """Whether pages or frames follow the one that was read."""
+    if isinstance(image, TiffFile):
+        return image.layout.has_more_pages
     try:
-        with quiet_pillow():
-            yield
-    except PhotoError:
-        raise
-    except MemoryError as error:
-        raise PhotoTooLargeError(source, "the picture does not fit into memory") from error
-    except _DAMAGE as error:
-        detail = " ".join(str(error).split()) or type(error).__name__
-        raise UnreadablePhotoError(
-            source,
-            f"the picture is damaged or incomplete ({detail}); copy it again from its origin",
-        ) from error
-
-
-@contextmanager
-def _opened(source: str) -> Iterator[IO[bytes]]:
-    """Open a regular file that is not empty; devices and pipes, which may hang, are not touched."""
-    try:
-        status = os.stat(source)
-        if stat.S_ISDIR(status.st_mode):
-            raise UnreadablePhotoError(source, "this is a folder, not a picture")
-        if not stat.S_ISREG(status.st_mode):
-            raise UnreadablePhotoError(source, "this is not a regular file")
-        if status.st_size == 0:
-            raise UnreadablePhotoError(source, "the file is empty")
-        file = open(source, "rb")  # noqa: SIM115 (closed below; errors of the body are not ours)
-    except FileNotFoundError as error:
-        raise UnreadablePhotoError(source, "there is no such file") from error
-    except PermissionError as error:
-        raise UnreadablePhotoError(source, "permission to read the file is denied") from error
-    except (OSError, ValueError) as error:  # ValueError: a null character in the name
-        reason = getattr(error, "strerror", None) or error
-        raise UnreadablePhotoError(source, f"the file cannot be opened ({reason})") from error
-    with file:
-        yield file
-
-
-def _recognised(file: IO[bytes], source: str, max_pixels: int) -> ImageFile.ImageFile:
-    """The opened image, its header read and its size checked."""
-    start = file.read(_SIGNATURE_BYTES)
-    file.seek(0)
-    for pattern, reader in _READERS:
-        if re.match(pattern, start):
-            if pattern == _WEBP:  # its reader reserves memory for the pixels at once
-                _check_size(_webp_size(start), source, max_pixels)
-            image = reader(file)
-            _check_size(image.size, source, max_pixels)
-            return image
-    raise UnreadablePhotoError(source, "the file is not a JPEG, PNG, WebP, TIFF or BMP picture")
-
-
-def _check_size(size: tuple[int, int], source: str, max_pixels: int) -> None:
-    width, height = size
-    if width * height > max_pixels:
-        raise PhotoTooLargeError(
-            source,
-            f"the picture has {width} x {height} pixels, more than the limit of "
-            f"{max_pixels / 1e6:g} million; make it smaller",
-        )
-
-
-def _webp_size(start: bytes) -> tuple[int, int]:
-    """Width and height from the first 30 bytes of a WebP file (RFC 9649); struct.error if short."""
-    kind = start[12:16]
-    if kind == b"VP8X":
-        low_width, high_width, low_height, high_height = struct.unpack_from("<HBHB", start, 24)
-        return (high_width << 16 | low_width) + 1, (high_height << 16 | low_height) + 1
-    if kind == b"VP8L":
-        (bits,) = struct.unpack_from("<I", start, 21)
-        return (bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1
-    width, height = struct.unpack_from("<HH", start, 26)
-    return width & 0x3FFF, height & 0x3FFF
+        return bool(getattr(image, "is_animated", False))
+    except DAMAGE:  # GIF's reader looks for a second frame now
+        return False

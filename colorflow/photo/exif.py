@@ -1,64 +1,43 @@
-"""EXIF blocks: read the orientation, and make a block true for the upright sRGB picture.
+"""EXIF blocks: read the orientation, make a block true for the upright sRGB picture, add texts.
 
-A block is patched in place rather than parsed and written anew: camera makers keep offsets into the
-block in their notes, and texts in many encodings; both survive only where no byte moves.
+A block is patched in place rather than parsed and written anew, so that what we do not know of it
+survives.
 
 Reference: CIPA DC-008 (Exif 2.32), TIFF 6.0 section 2.
 """
 
 from __future__ import annotations
 
-import struct
 from dataclasses import dataclass
 
-_PREFIX = b"Exif\0\0"
+from colorflow.photo.ifd import Block, Directory, GarbageError, Value
+
+PREFIX = b"Exif\0\0"
+_EMPTY = b"II*\0\x08\0\0\0" + bytes(6)
+"""A block whose only directory has no entry."""
 
 _ORIENTATION = 0x0112
 _IMAGE_WIDTH, _IMAGE_HEIGHT = 0x0100, 0x0101
+_DESCRIPTION, _SOFTWARE = 0x010E, 0x0131
 _EXIF_IFD = 0x8769
 _COLOR_SPACE, _PIXEL_WIDTH, _PIXEL_HEIGHT = 0xA001, 0xA002, 0xA003
+_USER_COMMENT = 0x9286
 _SRGB = 1
 _THUMBNAIL_OFFSET, _THUMBNAIL_LENGTH = 0x0201, 0x0202
 _STRIP_OFFSETS, _STRIP_LENGTHS = 0x0111, 0x0117
-_INTEGER_FORMATS = {3: "H", 4: "I"}  # field types SHORT and LONG
-_ENTRY_BYTES = 12
-
-
-class _GarbageError(Exception):
-    """The block is not EXIF, or its directories lead nowhere."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Field:
-    """One entry of a directory: where it lies, and how its integers are stored."""
-
-    position: int
-    tag: int
-    format: str | None
-    count: int
-
-
-@dataclass(frozen=True, slots=True)
-class _Directory:
-    """One image file directory."""
-
-    start: int
-    end: int
-    fields: list[_Field]
-    following: int
-    """Offset of the next directory; 0 for none."""
+_ASCII, _UNICODE, _UNDEFINED_CODE = b"ASCII\0\0\0", b"UNICODE\0", bytes(8)
+"""What a user comment begins with, by its characters."""
+_CODE_BYTES = 8
 
 
 def orientation_of(exif: bytes) -> int:
     """Orientation, 1 to 8; 1 (upright) where the block does not say or is garbage."""
     try:
-        block = _Block(exif)
-        for entry in block.directory(block.first).fields:
-            if entry.tag == _ORIENTATION and (values := block.integers(entry)):
-                return values[0] if 1 <= values[0] <= 8 else 1
-    except _GarbageError:
-        pass
-    return 1
+        block = _block(exif)
+        values = block.integers(block.directory(block.first).find(_ORIENTATION))
+        return values[0] if values and 1 <= values[0] <= 8 else 1
+    except GarbageError:
+        return 1
 
 
 def upright_exif(exif: bytes, width: int, height: int) -> bytes | None:
@@ -76,95 +55,142 @@ def upright_exif(exif: bytes, width: int, height: int) -> bytes | None:
         The block with the leading ``Exif\\0\\0``, or None where it is garbage.
     """
     try:
-        block = _Block(exif)
+        block = _block(exif)
         main = block.directory(block.first)
         block.put(main, {_ORIENTATION: 1, _IMAGE_WIDTH: width, _IMAGE_HEIGHT: height})
         for entry in main.fields:
             if entry.tag == _EXIF_IFD and (values := block.integers(entry)):
                 sizes = {_PIXEL_WIDTH: width, _PIXEL_HEIGHT: height}
                 block.put(block.directory(values[0]), {_COLOR_SPACE: _SRGB, **sizes})
-        block.drop_thumbnail(main)
+        _drop_thumbnail(block, main)
         if block.directory(block.first).fields != main.fields:  # the thumbnail lay over it
             return None
-    except _GarbageError:
+    except GarbageError:
         return None
-    return _PREFIX + bytes(block.data)
+    return PREFIX + bytes(block.data)
 
 
-class _Block:
-    """The bytes of a block and the few reads and writes that we need.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExifTexts:
+    """Texts of a block that people read; None for what is not there, or illegible."""
+
+    description: str | None = None
+    """What the picture shows (ImageDescription)."""
+    software: str | None = None
+    """What wrote the file (Software)."""
+    comment: str | None = None
+    """Remarks of whoever had the file (UserComment)."""
+    comment_is_legible: bool = True
+    """Whether there is either no comment or one that could be read."""
+
+
+def texts_of(exif: bytes | None) -> ExifTexts:
+    """The texts of a block; none where it is garbage or None."""
+    try:
+        block = _block(exif or _EMPTY)
+        main = block.directory(block.first)
+        details = _details(block, main)
+        stored = block.content(details.find(_USER_COMMENT)) if details else b""
+        comment = _comment(stored, big_endian=block.big_endian)
+        return ExifTexts(
+            description=_text(block.content(main.find(_DESCRIPTION))),
+            software=_text(block.content(main.find(_SOFTWARE))),
+            comment=comment or None,
+            comment_is_legible=comment is not None,
+        )
+    except GarbageError:
+        return ExifTexts()
+
+
+def with_texts(exif: bytes | None, texts: ExifTexts) -> bytes | None:
+    """Put texts into a block; those that are None stay as they are.
 
     Args:
-        exif: the block, with or without the leading ``Exif\\0\\0``.
+        exif: the block; None for a new one. One that is garbage is given back as it is.
+        texts: what to write.
 
-    Raises:
-        _GarbageError: here and in every method, where the bytes make no sense.
+    Returns:
+        The block with the leading ``Exif\\0\\0``.
     """
+    try:
+        block = _block(exif or _EMPTY)
+        main = block.directory(block.first)
+        changes: dict[int, Value | None] = {}
+        if texts.description is not None:
+            block.erase(main.find(_DESCRIPTION))
+            changes[_DESCRIPTION] = texts.description
+        if texts.software is not None:
+            block.erase(main.find(_SOFTWARE))
+            changes[_SOFTWARE] = texts.software
+        if texts.comment is not None:
+            details = _details(block, main)
+            block.erase(details.find(_USER_COMMENT) if details else None)
+            stored = _stored_comment(texts.comment, big_endian=block.big_endian)
+            changes[_EXIF_IFD] = block.rewrite(details, {_USER_COMMENT: stored})
+        block.begin_with(block.rewrite(main, changes))
+    except GarbageError:
+        return exif
+    return PREFIX + bytes(block.data)
 
-    def __init__(self, exif: bytes) -> None:
-        while exif.startswith(_PREFIX):
-            exif = exif[len(_PREFIX) :]
-        self.data = bytearray(exif)
-        self._order = {b"II": "<", b"MM": ">"}.get(exif[:2], "")
-        if not self._order or self._read("H", 2) != (42,):
-            raise _GarbageError
-        (self.first,) = self._read("I", 4)
 
-    def directory(self, start: int) -> _Directory:
-        """The directory at an offset."""
-        (count,) = self._read("H", start)
-        end = start + 2 + count * _ENTRY_BYTES
-        fields = []
-        for position in range(start + 2, end, _ENTRY_BYTES):
-            tag, kind, length = self._read("HHI4x", position)
-            fields.append(_Field(position, tag, _INTEGER_FORMATS.get(kind), length))
-        following = self._read("I", end)[0] if end + 4 <= len(self.data) else 0
-        return _Directory(start, end, fields, following)
+def block_of(exif: bytes | None) -> tuple[Block, Directory]:
+    """A block and its main directory; both empty where there is none or it is garbage."""
+    try:
+        block = _block(exif or _EMPTY)
+        return block, block.directory(block.first)
+    except GarbageError:
+        return block_of(None)
 
-    def integers(self, entry: _Field) -> tuple[int, ...]:
-        """The integers of an entry; none where it holds something else."""
-        if entry.format is None or not 0 < entry.count <= len(self.data):
-            return ()
-        layout = f"{entry.count}{entry.format}"
-        inline = struct.calcsize(self._order + layout) <= 4
-        place = entry.position + 8
-        return self._read(layout, place if inline else self._read("I", place)[0])
 
-    def put(self, directory: _Directory, values: dict[int, int]) -> None:
-        """Overwrite the single integers of the entries that are there; add none."""
-        for entry in directory.fields:
-            if entry.tag in values and entry.format is not None and entry.count == 1:
-                value = values[entry.tag]
-                if entry.format == "H" and value > 0xFFFF:
-                    value = 0
-                struct.pack_into(self._order + entry.format, self.data, entry.position + 8, value)
+def _block(exif: bytes) -> Block:
+    while exif.startswith(PREFIX):
+        exif = exif[len(PREFIX) :]
+    return Block(exif)
 
-    def drop_thumbnail(self, main: _Directory) -> None:
-        """Blank the second directory and the picture that it holds, and unlink it."""
-        if not main.following:
-            return
-        struct.pack_into(self._order + "I", self.data, main.end, 0)
-        second = self.directory(main.following)
-        numbers = {entry.tag: self.integers(entry) for entry in second.fields}
-        for offsets, lengths in (
-            (_THUMBNAIL_OFFSET, _THUMBNAIL_LENGTH),
-            (_STRIP_OFFSETS, _STRIP_LENGTHS),
-        ):
-            for start, length in zip(
-                numbers.get(offsets, ()), numbers.get(lengths, ()), strict=False
-            ):
-                self._blank(start, start + length)
-        self._blank(second.start, second.end + 4)
 
-    def _blank(self, start: int, end: int) -> None:
-        """Zero the bytes, or cut them off where nothing follows."""
-        if end >= len(self.data):
-            del self.data[start:]
-        else:
-            self.data[start:end] = bytes(max(0, end - start))
+def _details(block: Block, main: Directory) -> Directory | None:
+    """The directory that only EXIF has, below the main one."""
+    values = block.integers(main.find(_EXIF_IFD))
+    return block.directory(values[0]) if values else None
 
-    def _read(self, layout: str, position: int) -> tuple[int, ...]:
-        try:
-            return struct.unpack_from(self._order + layout, self.data, position)
-        except struct.error as error:
-            raise _GarbageError from error
+
+def _drop_thumbnail(block: Block, main: Directory) -> None:
+    """Blank the second directory and the picture that it holds, and unlink it."""
+    if not main.following:
+        return
+    block.end_after(main)
+    second = block.directory(main.following)
+    numbers = {entry.tag: block.integers(entry) for entry in second.fields}
+    for offsets, lengths in (
+        (_THUMBNAIL_OFFSET, _THUMBNAIL_LENGTH),
+        (_STRIP_OFFSETS, _STRIP_LENGTHS),
+    ):
+        for start, length in zip(numbers.get(offsets, ()), numbers.get(lengths, ()), strict=False):
+            block.blank(start, start + length)
+    block.blank(second.start, second.end + 4)
+
+
+def _text(stored: bytes) -> str | None:
+    """ASCII as the standard has it, UTF-8 or Latin-1 as programs write it."""
+    stored = stored.split(b"\0")[0].strip()
+    try:
+        return stored.decode("utf-8") or None
+    except UnicodeDecodeError:
+        return stored.decode("latin-1")
+
+
+def _comment(stored: bytes, *, big_endian: bool) -> str | None:
+    """A user comment behind its character code; None where it is illegible."""
+    code, stored = stored[:_CODE_BYTES], stored[_CODE_BYTES:]
+    if code == _UNICODE:
+        text = stored.decode("utf-16-be" if big_endian else "utf-16-le", "replace")
+        return text.strip(" \0")
+    if code in (_ASCII, _UNDEFINED_CODE, b""):
+        return _text(stored) or ""
+    return None
+
+
+def _stored_comment(text: str, *, big_endian: bool) -> bytes:
+    if text.isascii():
+        return _ASCII + text.encode("ascii")
+    return _UNICODE + text.encode("utf-16-be" if big_endian else "utf-16-le")

@@ -8,7 +8,9 @@ from pathlib import Path
 
 from colorflow.errors import UnreadablePhotoError
 
-PHOTO_SUFFIXES = frozenset({".jpg", ".jpeg", ".jpe", ".png", ".webp", ".tif", ".tiff", ".bmp"})
+_COMMON = (".jpg", ".jpeg", ".jpe", ".png", ".webp", ".tif", ".tiff", ".bmp", ".gif")
+_RARE = (".jp2", ".j2k", ".jpx", ".avif", ".heic", ".heif", ".pbm", ".pgm", ".ppm", ".pnm")
+PHOTO_SUFFIXES = frozenset(_COMMON + _RARE)
 """What a photo in a folder is known by, in lower case."""
 
 

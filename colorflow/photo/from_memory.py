@@ -5,13 +5,16 @@ from __future__ import annotations
 import numpy as np
 from PIL import Image
 
-from colorflow.photo.decode import photo_of, reading
+from colorflow.photo.decode import photo_of
+from colorflow.photo.formats import reading
 from colorflow.photo.photo import Photo
-from colorflow.photo.pixels import WIDE_MODES
+from colorflow.photo.wide import to_bytes
 
 _ARRAYS = (
     "an array (H, W), (H, W, 1), (H, W, 3) or (H, W, 4) of uint8, uint16, bool or floats in [0, 1]"
 )
+_AMBIGUOUS_MODES = ("I", "F")
+"""Pillow's modes that do not say what is white."""
 _ROUNDING = 1e-3
 """How far floats may lie outside [0, 1]; they are clipped."""
 
@@ -23,9 +26,9 @@ def photo_from_image(image: Image.Image | np.ndarray, source: str = "<image>") -
         image: a Pillow image of any mode, whose EXIF orientation and profile are applied as for a
             file; or an array (H, W), (H, W, 1), (H, W, 3) or, with alpha last, (H, W, 4), sRGB, of
             uint8, uint16 (65535 is white), bool, or floats in [0, 1].
-            Pillow's wide grey modes do not say what is white. The largest value does: up to 1
-            (mode F only) white is 1, up to 255 it is 255, up to 65535 it is 65535; mode I;16 is
-            always out of 65535.
+            Pillow's grey modes I and F do not say what is white. The largest value does: up to 1
+            (mode F only) white is 1, up to 255 it is 255, up to 65535 it is 65535.
+            Arrays of uint16 and Pillow's mode I;16 keep their 16 bits in `Photo.deep`.
         source: what to call the picture in messages.
 
     Raises:
@@ -44,7 +47,7 @@ def _from_pillow(image: Image.Image, source: str) -> Photo:
         raise ValueError(f"image: expected at least one pixel, got a size of {image.size}")
     with reading(source):
         image.load()
-    if image.mode in WIDE_MODES:
+    if image.mode in _AMBIGUOUS_MODES:
         narrow = Image.fromarray(_narrowed(image))
         narrow.info = dict(image.info)
         narrow.info.pop("transparency", None)  # a value of the wide range
@@ -54,7 +57,7 @@ def _from_pillow(image: Image.Image, source: str) -> Photo:
 
 
 def _narrowed(image: Image.Image) -> np.ndarray:
-    """A Pillow image of a wide grey mode with 8 bits, uint8 (H, W)."""
+    """A Pillow image of an ambiguous grey mode with 8 bits, uint8 (H, W)."""
     values = np.asarray(image).astype(np.float64)
     low, high = float(values.min()), float(values.max())
     if not (low >= 0 and high <= 65535):  # NaN fails too
@@ -62,10 +65,7 @@ def _narrowed(image: Image.Image) -> np.ndarray:
             f"image: expected grey values in [0, 65535] in mode {image.mode}, "
             f"got {low:g} to {high:g}"
         )
-    if image.mode.startswith("I;16") or high > 255:
-        white = 65535
-    else:
-        white = 1 if image.mode == "F" and high <= 1 else 255
+    white = 65535 if high > 255 else 1 if image.mode == "F" and high <= 1 else 255
     return np.rint(values * (255 / white)).astype(np.uint8)
 
 
@@ -73,15 +73,13 @@ def _from_array(array: np.ndarray, source: str) -> Photo:
     shape = array.shape
     if not (len(shape) == 2 or (len(shape) == 3 and shape[2] in (1, 3, 4))) or 0 in shape:
         raise ValueError(f"image: expected {_ARRAYS}, got shape {shape}")
-    values = _to_uint8(array)
-    if len(shape) == 2:
-        return Photo(pixels=values, source=source)
-    if shape[2] == 4:
-        colours, alpha = values[..., :3], values[..., 3]
-        return Photo(
-            pixels=np.ascontiguousarray(colours), alpha=np.ascontiguousarray(alpha), source=source
-        )
-    return Photo(pixels=values[..., 0] if shape[2] == 1 else values, source=source)
+    if len(shape) == 3 and shape[2] == 4:
+        alpha = np.ascontiguousarray(_to_uint8(array[..., 3]))
+    else:
+        alpha = None
+    colours = array if len(shape) == 2 else array[..., 0] if shape[2] == 1 else array[..., :3]
+    deep = np.array(colours, order="C") if array.dtype == np.uint16 else None
+    return Photo(pixels=_to_uint8(colours), deep=deep, alpha=alpha, source=source)
 
 
 def _to_uint8(array: np.ndarray) -> np.ndarray:
@@ -91,7 +89,7 @@ def _to_uint8(array: np.ndarray) -> np.ndarray:
     if array.dtype == np.bool_:
         return np.where(array, np.uint8(255), np.uint8(0))
     if array.dtype == np.uint16:
-        return np.rint(array / 257.0).astype(np.uint8)
+        return to_bytes(array)
     if not np.issubdtype(array.dtype, np.floating):
         raise ValueError(f"image: expected {_ARRAYS}, got {array.dtype}")
     low, high = float(array.min()), float(array.max())

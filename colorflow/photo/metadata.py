@@ -16,7 +16,10 @@ _RAW_EXIF = "Raw profile type exif"
 _TEXT_THAT_IS_DATA = ("Raw profile type ", "XML:com.adobe.xmp")
 """PNG text chunks that hold a file's inner data, true for the original pixels only."""
 
-_TIFF_DESCRIPTION = (
+COMMENT = "Comment"
+"""PNG's keyword for what is the only text of JPEG and GIF."""
+
+TIFF_DESCRIPTION = (
     Base.DocumentName,
     Base.ImageDescription,
     Base.Make,
@@ -51,13 +54,16 @@ class Metadata:
     """What a file says beside its pixels, true for the upright sRGB picture."""
 
     format: str | None = None
-    """``JPEG``, ``PNG``, ``WEBP``, ``TIFF`` or ``BMP``; None for a picture from memory."""
+    """Pillow's name of it: ``JPEG``, ``PNG``, ``WEBP``, ``TIFF``, ...; None for one from memory."""
     exif: bytes | None = None
     """EXIF block with the leading ``Exif\\0\\0``; it says upright and holds no thumbnail."""
     dpi: tuple[float, float] | None = None
     """Dots per inch across and down the upright picture."""
     text: Mapping[str, str] = field(default_factory=dict)
-    """PNG text chunks by keyword."""
+    """PNG text chunks by keyword; the comment of a JPEG or GIF file by `COMMENT`."""
+    xmp: bytes | None = None
+    """An XMP packet to write. That of a file is not read: it repeats what EXIF and the pixels' own
+    sizes say, and would become untrue."""
 
 
 def raw_exif(image: Image.Image) -> bytes | None:
@@ -95,11 +101,20 @@ def metadata_of(
         format=image.format,
         exif=upright_exif(exif, *size) if exif else None,
         dpi=dpi,
-        text=_text_of(image) if image.format == "PNG" else {},
+        text=texts_in(image),
     )
 
 
-def _text_of(image: Image.Image) -> dict[str, str]:
+def texts_in(image: Image.Image) -> dict[str, str]:
+    """The texts of a PNG file by keyword, and the comment of a JPEG or GIF file."""
+    comment = image.info.get("comment")
+    if image.format in ("JPEG", "GIF") and isinstance(comment, bytes) and comment.strip(b"\0 "):
+        try:
+            return {COMMENT: comment.decode("utf-8").strip("\0")}
+        except UnicodeDecodeError:
+            return {COMMENT: comment.decode("latin-1").strip("\0")}
+    if image.format != "PNG":
+        return {}
     return {
         str(keyword): str(value)
         for keyword, value in image.info.items()
@@ -124,7 +139,7 @@ def tiff_description(source: Image.Exif) -> dict[int, object]:
     """What describes the photo in a TIFF file's directories; nothing where they are damaged."""
     found: dict[int, object] = {}
     try:
-        for tag in _TIFF_DESCRIPTION:
+        for tag in TIFF_DESCRIPTION:
             if (value := source.get(tag)) is not None:
                 found[tag] = _as_bytes(value)
         for directory in (IFD.Exif, IFD.GPSInfo):

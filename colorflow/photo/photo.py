@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Literal
 
 import numpy as np
 
@@ -22,10 +23,14 @@ class Photo:
     """uint8 in [0, 255]: (H, W) for a grey file, (H, W, 3) sRGB otherwise; contiguous, our own."""
     alpha: np.ndarray | None = None
     """uint8 (H, W), 0 transparent to 255 opaque; None where the file has no transparency."""
+    deep: np.ndarray | None = None
+    """The same picture with 16 bits: uint16 in [0, 65535] of the shape of `pixels`, or None."""
     metadata: Metadata = field(default_factory=Metadata)
     """What the file said beside its pixels."""
     source: str = "<image>"
     """The file's path, or ``<image>`` for a picture from memory; used in messages."""
+    remarks: tuple[str, ...] = ()
+    """What a person should know of how the file was read, such as that other pages are left out."""
 
     def __post_init__(self) -> None:
         shape = self.pixels.shape
@@ -41,6 +46,21 @@ class Photo:
                 f"alpha: expected uint8 of shape {shape[:2]}, "
                 f"got {alpha.dtype} of shape {alpha.shape}"
             )
+        deep = self.deep
+        if deep is not None and (deep.dtype != np.uint16 or deep.shape != shape):
+            raise ValueError(
+                f"deep: expected uint16 of shape {shape}, got {deep.dtype} of shape {deep.shape}"
+            )
+
+    @property
+    def bits(self) -> Literal[8, 16]:
+        """Bits a channel."""
+        return 8 if self.deep is None else 16
+
+    @property
+    def all_bits(self) -> np.ndarray:
+        """The pixels with all the bits that the file had: uint16 if `bits` is 16, or uint8."""
+        return self.pixels if self.deep is None else self.deep
 
     @property
     def width(self) -> int:

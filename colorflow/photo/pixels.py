@@ -7,8 +7,6 @@ import io
 import numpy as np
 from PIL import Image, ImageChops, ImageCms, JpegImagePlugin
 
-WIDE_MODES = ("I;16", "I;16L", "I;16B", "I;16N", "I", "F")
-"""Grey modes of more than 8 bits; Pillow's own conversion would clip them to white."""
 _COLOUR_SPACES = {"RGB": "RGB", "CMYK": "CMYK"}
 """Colour space that a profile must be made for (ICC.1 7.2.6), by Pillow's mode."""
 _PROFILE_FAULTS = (ImageCms.PyCMSError, OSError, ValueError, TypeError)
@@ -19,13 +17,13 @@ _LATTICE = 9
 def pixels_and_alpha(
     image: Image.Image, turn: Image.Transpose | None
 ) -> tuple[np.ndarray, np.ndarray | None]:
-    """Grey or sRGB pixels of a loaded image of any mode but `WIDE_MODES`.
+    """Grey or sRGB pixels of a loaded image of 8 bits a channel.
 
     An embedded profile is applied (relative colorimetric, black point compensation). One that is
     damaged or made for another colour space is ignored, and the pixels count as sRGB.
 
     Args:
-        image: of any mode but `WIDE_MODES`, loaded.
+        image: of any mode of 8 bits or fewer, loaded.
         turn: what makes it upright; None where it is.
 
     Returns:
@@ -40,7 +38,7 @@ def pixels_and_alpha(
         if base.mode not in ("L", "RGB", "CMYK"):
             base = base.convert("L" if base.mode == "1" else "RGB")
         icc = image.info.get("icc_profile")
-        flat = _through_profile(base, icc) if isinstance(icc, bytes) and icc else base
+        flat = through_profile_at_8_bits(base, icc) if isinstance(icc, bytes) and icc else base
         if flat.mode == "CMYK":
             flat = flat.convert("RGB")
     if turn is not None:
@@ -67,7 +65,7 @@ def _as_ink(image: Image.Image, *, adobe: bool) -> Image.Image:
     return image if adobe else ImageChops.invert(image)
 
 
-def _through_profile(image: Image.Image, icc: bytes) -> Image.Image:
+def through_profile_at_8_bits(image: Image.Image, icc: bytes) -> Image.Image:
     """An L, RGB or CMYK image through its profile to sRGB; as it is where the profile is no use."""
     try:
         profile = ImageCms.ImageCmsProfile(io.BytesIO(icc))

@@ -30,8 +30,8 @@ def neon_grid(seed: int = 0) -> NDArray[np.float32]:
     return np.random.default_rng(seed).uniform(-128, 128, (2, 64, 64)).astype(np.float32)
 
 
-def lightness_error(pixels: NDArray[np.uint8], lightness: NDArray[np.float32]) -> float:
-    """Largest deviation of L*, as scikit-image sees the 8-bit picture."""
+def lightness_error(pixels: NDArray[np.unsignedinteger], lightness: NDArray[np.float32]) -> float:
+    """Largest deviation of L*, as scikit-image sees the picture of 8 or 16 bits."""
     return float(np.abs(color.rgb2lab(pixels)[..., 0] - lightness).max())
 
 
@@ -144,9 +144,48 @@ def test_arguments_are_not_changed() -> None:
     np.testing.assert_array_equal(grid, before[1])
 
 
+def test_lightness_of_16_bits_is_that_of_scikit_image() -> None:
+    rng = np.random.default_rng(4)
+    photo = rng.integers(0, 65536, (31, 47, 3)).astype(np.uint16)
+    np.testing.assert_allclose(lightness_of(photo), color.rgb2lab(photo)[..., 0], atol=1e-3)
+    grey = np.arange(65536, dtype=np.uint16).reshape(256, 256)
+    triples = np.repeat(grey[..., None], 3, axis=2)
+    expected = color.rgb2lab(triples)[..., 0]
+    np.testing.assert_allclose(lightness_of(grey), expected, atol=1e-3)
+    np.testing.assert_allclose(lightness_of(triples), expected, atol=1e-3)
+
+
+def test_no_chroma_gives_back_every_grey_of_16_bits_exactly() -> None:
+    grey = np.arange(65536, dtype=np.uint16).reshape(256, 256)
+    pixels = render(lightness_of(grey), np.zeros((2, 64, 64), np.float32), bits=16)
+    assert pixels.dtype == np.uint16
+    np.testing.assert_array_equal(pixels, np.repeat(grey[..., None], 3, axis=2))
+
+
+def test_16_bits_are_finer_than_8() -> None:
+    lightness = np.random.default_rng(1).uniform(0, 100, (300, 400)).astype(np.float32)
+    grid = neon_grid()
+    deep, shallow = render(lightness, grid, bits=16), render(lightness, grid)
+    assert lightness_error(deep, lightness) <= 0.1
+    assert np.median(np.abs(color.rgb2lab(deep)[..., 0] - lightness)) < 2e-3
+    # Half a step by rounding to 8 bits, a twentieth by the table.
+    assert np.abs(deep / 257 - shallow).max() < 0.56
+    assert np.unique(deep % 257).size > 200
+
+
+def test_16_bit_pixels_are_those_of_scikit_image() -> None:
+    photo = data.astronaut()
+    lightness, grid = lightness_of(photo), to_grid(photo)
+    ab = gamut_map(lightness, upsample_ab(grid, lightness))
+    expected = color.lab2rgb(np.concatenate([lightness[None], ab]).transpose(1, 2, 0))
+    deviation = np.abs(render(lightness, grid, bits=16) / 65535 - expected.clip(0, 1))
+    inside = ((expected > 0.01) & (expected < 0.99)).all(axis=-1)
+    assert deviation[inside].max() < 1e-4  # a fortieth of an 8-bit step
+
+
 @pytest.mark.parametrize("shape", [(4,), (4, 4, 1), (4, 4, 4), (0, 4), (4, 0, 3)])
 def test_other_arrays_than_photos_are_refused(shape: tuple[int, ...]) -> None:
-    with pytest.raises(ValueError, match="pixels: expected a uint8 array"):
+    with pytest.raises(ValueError, match="pixels: expected a uint8 or uint16 array"):
         lightness_of(np.zeros(shape, np.uint8))
 
 

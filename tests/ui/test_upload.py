@@ -55,7 +55,7 @@ def test_tint_and_colours_are_stated(
     ("name", "content", "words"),
     [
         ("empty.jpg", b"", "the file is empty"),
-        ("notes.png", b"not a picture", "not a JPEG, PNG, WebP, TIFF or BMP picture"),
+        ("notes.png", b"not a picture", "not a JPEG, PNG, TIFF, WebP, GIF"),
         ("half.jpg", None, "damaged or incomplete"),
     ],
 )

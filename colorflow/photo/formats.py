@@ -1,0 +1,195 @@
+"""Which file is what: from a path to the right one of Pillow's readers, its size checked.
+
+A file is recognised by its first bytes, whatever its name, and handed to the reader of that format
+and to no other. The size is checked before a pixel is decoded.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+import struct
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import IO
+
+from PIL import (
+    AvifImagePlugin,
+    BmpImagePlugin,
+    GifImagePlugin,
+    Image,
+    ImageFile,
+    Jpeg2KImagePlugin,
+    JpegImagePlugin,
+    PngImagePlugin,
+    PpmImagePlugin,
+    WebPImagePlugin,
+)
+
+from colorflow.errors import PhotoError, PhotoTooLargeError, UnreadablePhotoError
+from colorflow.photo.quiet import quiet_codecs
+from colorflow.photo.tiff import open_tiff
+
+DEFAULT_MAX_PIXELS = 200_000_000
+"""Room for a 4 x 5 inch negative at 3,000 dpi (180 million); 0.6 GB as RGB."""
+KINDS = "JPEG, PNG, TIFF, WebP, GIF, JPEG 2000, AVIF, HEIC, BMP or PNM"
+"""What is read, for messages."""
+
+_PNG = rb"\x89PNG\r\n\x1a\n"
+_WEBP = rb"(?s)RIFF....WEBP"
+_TIFF = rb"II[*+]\0|MM\0[*+]"
+_CONTAINER = rb"(?s)....ftyp"
+_READERS: tuple[tuple[bytes, type[ImageFile.ImageFile]], ...] = (
+    (rb"\xff\xd8\xff", JpegImagePlugin.JpegImageFile),
+    (_WEBP, WebPImagePlugin.WebPImageFile),
+    (rb"GIF8[79]a", GifImagePlugin.GifImageFile),
+    (rb"\0\0\0\x0cjP  \r\n\x87\n|\xff\x4f\xff\x51", Jpeg2KImagePlugin.Jpeg2KImageFile),
+    (rb"BM", BmpImagePlugin.BmpImageFile),
+    (rb"P[1-6f]\s", PpmImagePlugin.PpmImageFile),
+)
+"""Pattern of the first bytes, and the reader for such a file."""
+_SIGNATURE_BYTES = 64
+_SCALES = {"L;2": 255 // 3, "L;4": 255 // 15}
+"""What Pillow multiplies the greys of PNG with, by its name of how they are stored."""
+
+_AVIF_BRANDS = {b"avif", b"avis"}
+_HEIF_BRANDS = {b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"mif1", b"msf1"}
+"""Brands of the file type box (ISO/IEC 23008-12, AV1 Image File Format)."""
+
+DAMAGE = (
+    OSError,
+    SyntaxError,
+    ValueError,
+    TypeError,
+    LookupError,
+    EOFError,
+    ArithmeticError,
+    AttributeError,
+    AssertionError,
+    RuntimeError,
+    struct.error,
+    zlib.error,
+)
+"""What Pillow's readers raise on damaged files: their own code, struct, zlib and the decoders."""
+
+
+@contextmanager
+def reading(source: str) -> Iterator[None]:
+    """Turn everything that readers raise into one PhotoError, and keep their warnings quiet."""
+    try:
+        with quiet_codecs():
+            yield
+    except PhotoError:
+        raise
+    except MemoryError as error:
+        raise PhotoTooLargeError(source, "the picture does not fit into memory") from error
+    except Image.DecompressionBombError as error:  # GIF's reader compares with a limit of its own
+        raise PhotoTooLargeError(source, "the picture is too large; make it smaller") from error
+    except DAMAGE as error:
+        detail = " ".join(str(error).split()) or type(error).__name__
+        raise UnreadablePhotoError(
+            source,
+            f"the picture is damaged or incomplete ({detail}); copy it again from its origin",
+        ) from error
+
+
+@contextmanager
+def opened(source: str) -> Iterator[IO[bytes]]:
+    """Open a regular file that is not empty; devices and pipes, which may hang, are not touched."""
+    try:
+        status = os.stat(source)
+        if stat.S_ISDIR(status.st_mode):
+            raise UnreadablePhotoError(source, "this is a folder, not a picture")
+        if not stat.S_ISREG(status.st_mode):
+            raise UnreadablePhotoError(source, "this is not a regular file")
+        if status.st_size == 0:
+            raise UnreadablePhotoError(source, "the file is empty")
+        file = open(source, "rb")  # noqa: SIM115 (closed below; errors of the body are not ours)
+    except FileNotFoundError as error:
+        raise UnreadablePhotoError(source, "there is no such file") from error
+    except PermissionError as error:
+        raise UnreadablePhotoError(source, "permission to read the file is denied") from error
+    except (OSError, ValueError) as error:  # ValueError: a null character in the name
+        reason = getattr(error, "strerror", None) or error
+        raise UnreadablePhotoError(source, f"the file cannot be opened ({reason})") from error
+    with file:
+        yield file
+
+
+def recognised(file: IO[bytes], source: str, max_pixels: int) -> ImageFile.ImageFile:
+    """The opened image, its header read and its size checked; to be called within `reading`."""
+    start = file.read(_SIGNATURE_BYTES)
+    file.seek(0)
+    if re.match(_WEBP, start):  # its reader reserves memory for the pixels at once
+        _check_size(_webp_size(start), source, max_pixels)
+    image = _reader_for(start, file, source)
+    _check_size(image.size, source, max_pixels)
+    return image
+
+
+def _reader_for(start: bytes, file: IO[bytes], source: str) -> ImageFile.ImageFile:
+    if re.match(_PNG, start):
+        return _png(file)
+    if re.match(_TIFF, start):
+        return open_tiff(file, source)
+    if re.match(_CONTAINER, start):
+        return _from_container(start, file, source)
+    for pattern, reader in _READERS:
+        if re.match(pattern, start):
+            return reader(file)
+    raise UnreadablePhotoError(source, f"the file is not a {KINDS} picture")
+
+
+def _png(file: IO[bytes]) -> ImageFile.ImageFile:
+    """Grey of 2 or 4 bits is scaled to 8, and so has the value that means transparent to be."""
+    image = PngImagePlugin.PngImageFile(file)
+    scale = _SCALES.get(str(image.tile[0].args)) if image.tile else None
+    if scale is not None and isinstance(image.info.get("transparency"), int):
+        image.info["transparency"] *= scale
+    return image
+
+
+def _from_container(start: bytes, file: IO[bytes], source: str) -> ImageFile.ImageFile:
+    """AVIF or HEIC, which share a container with videos and say in their first box what they are.
+
+    Some AVIF files have a general brand first and their own among the compatible ones.
+    """
+    length = min(int.from_bytes(start[:4], "big"), len(start))
+    brands = {start[8:12], *(start[place : place + 4] for place in range(16, length - 3, 4))}
+    if brands & _AVIF_BRANDS:
+        return AvifImagePlugin.AvifImageFile(file)
+    if not brands & _HEIF_BRANDS:
+        raise UnreadablePhotoError(source, f"the file is a video, not a {KINDS} picture")
+    try:
+        from pillow_heif import HeifImageFile  # type: ignore[import-not-found,unused-ignore]
+    except ImportError as error:
+        raise UnreadablePhotoError(
+            source,
+            "the file is a HEIC picture, which needs one more package: pip install colorflow[heic]",
+        ) from error
+    return HeifImageFile(file)  # type: ignore[no-untyped-call,no-any-return,unused-ignore]
+
+
+def _check_size(size: tuple[int, int], source: str, max_pixels: int) -> None:
+    width, height = size
+    if width * height > max_pixels:
+        raise PhotoTooLargeError(
+            source,
+            f"the picture has {width} x {height} pixels, more than the limit of "
+            f"{max_pixels / 1e6:g} million; make it smaller",
+        )
+
+
+def _webp_size(start: bytes) -> tuple[int, int]:
+    """Width and height from the first 30 bytes of a WebP file (RFC 9649); struct.error if short."""
+    kind = start[12:16]
+    if kind == b"VP8X":
+        low_width, high_width, low_height, high_height = struct.unpack_from("<HBHB", start, 24)
+        return (high_width << 16 | low_width) + 1, (high_height << 16 | low_height) + 1
+    if kind == b"VP8L":
+        (bits,) = struct.unpack_from("<I", start, 21)
+        return (bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1
+    width, height = struct.unpack_from("<HH", start, 26)
+    return width & 0x3FFF, height & 0x3FFF

@@ -1,0 +1,243 @@
+"""TIFF files that Pillow refuses or misreads.
+
+Pillow opens most. The others are opened under a disguise: the file's bytes with more directories
+behind them, which describe the same pixels in a way that Pillow knows.
+
+- Colour planes of 16 bits or of floats, one behind the other: each becomes a page, a grey picture.
+- Interleaved floats, and big-endian grey with white as zero: OpenCV reads the pixels (it errs with
+  planes), and Pillow the rest.
+
+Reference: TIFF 6.0; Adobe Photoshop TIFF technical note 3 (2005) for floats.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import IO
+
+import cv2
+import numpy as np
+from PIL import ImageFile, TiffImagePlugin
+from PIL.ExifTags import Base
+
+from colorflow.errors import UnreadablePhotoError
+from colorflow.photo.ifd import Block, Directory, GarbageError, Value
+
+WHITE_IS_ZERO, BLACK_IS_ZERO, RGB, _YCBCR = 0, 1, 2, 6
+"""Photometric interpretations."""
+_UNSIGNED, _FLOAT = 1, 3
+"""Sample formats."""
+_INTERLEAVED, _SEPARATE = 1, 2
+"""Planar configurations."""
+_NEW_SUBFILE_TYPE, _SAMPLE_FORMAT = 254, 339
+_PLACES = ((Base.StripOffsets, Base.StripByteCounts), (324, 325))
+"""Tags that say where strips are and how long, and the same of tiles."""
+_REDUCED = 1
+"""Bit of NewSubfileType: a smaller version of another picture."""
+_GREY, _COLOURS = 1, 3
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """How a file stores its pixels."""
+
+    photometric: int
+    bits: int
+    """Of a sample."""
+    sample_format: int
+    samples: int
+    """A pixel."""
+    planar: int
+    extra: int | None
+    """What the fourth sample of RGB is: 0 unknown, 1 alpha multiplied into the colours, 2 alpha."""
+    has_more_pages: bool
+
+
+class TiffFile(TiffImagePlugin.TiffImageFile):
+    """A TIFF file as Pillow opens it, perhaps under a disguise."""
+
+    layout: Layout
+    """Of the file, not of the disguise."""
+    is_planes = False
+    """Whether the pages of the disguise are the planes of the picture."""
+    foreign: bytes | None = None
+    """The whole file, less its orientation, where OpenCV has to read the pixels."""
+
+    def _setup(self) -> None:
+        """Mend two of Pillow's faults at each page."""
+        super()._setup()
+        photometric = self.tag_v2.get(Base.PhotometricInterpretation)
+        if not self.tile:
+            return
+        codec, _, _, arguments = self.tile[0]
+        if photometric == _YCBCR and self.mode == "RGB" and codec == "raw":
+            # Pillow's own decoder knows no uncompressed YCbCr; libtiff does.
+            self.use_load_libtiff = True
+            arguments = ("RGBX", "raw", False, self.tag_v2.offset)
+            self.tile = [ImageFile._Tile("libtiff", (0, 0, *self.size), 0, arguments)]
+        elif codec == "libtiff" and isinstance(arguments, tuple) and arguments[0] == "F;32BF":
+            # libtiff has turned the bytes already.
+            self.tile = [self.tile[0]._replace(args=("F;32NF", *arguments[1:]))]
+
+
+def open_tiff(file: IO[bytes], source: str) -> TiffFile:
+    """Open a TIFF file, its header read.
+
+    Raises:
+        UnreadablePhotoError: of a kind that is not read.
+        Exception: whatever Pillow raises on damaged files.
+    """
+    try:
+        image = TiffFile(file)
+    except SyntaxError as refusal:
+        file.seek(0)
+        image = _disguised(file.read(), source, refusal)
+    else:
+        image.layout = _layout_of_tags(image)
+        if image.layout.planar == _SEPARATE and image.layout.bits > 8 and image.layout.samples > 1:
+            file.seek(0)
+            image = _disguised(file.read(), source, SyntaxError("its planes cannot be found"))
+    if image.tag_v2.get(_NEW_SUBFILE_TYPE, 0) & _REDUCED:
+        raise UnreadablePhotoError(
+            source,
+            "the file begins with a small preview, as a camera's raw file does; "
+            "develop it and save the full picture as TIFF or JPEG",
+        )
+    return image
+
+
+def decoded_by_opencv(image: TiffFile) -> np.ndarray:
+    """The pixels of a file with `foreign` set: grey (H, W) or RGB(A) (H, W, C), not turned.
+
+    Raises:
+        OSError: damaged.
+    """
+    assert image.foreign is not None
+    try:
+        pixels = cv2.imdecode(np.frombuffer(image.foreign, np.uint8), cv2.IMREAD_UNCHANGED)
+    except cv2.error as error:
+        raise OSError("it cannot be decoded") from error
+    stored = (image.tag_v2.get(Base.ImageLength), image.tag_v2.get(Base.ImageWidth))
+    if pixels is None or pixels.shape[:2] != stored:
+        raise OSError("it cannot be decoded")
+    return np.asarray(pixels if pixels.ndim == 2 else pixels[..., [2, 1, 0, 3][: pixels.shape[2]]])
+
+
+def _disguised(content: bytes, source: str, refusal: SyntaxError) -> TiffFile:
+    """A file that Pillow does not read as it is.
+
+    Args:
+        content: the whole file.
+        source: for messages.
+        refusal: what Pillow said; raised again where the file is damaged.
+    """
+    try:
+        block = Block(content)
+        main = block.directory(block.first)
+        layout = _layout_of_block(block, main)
+        if _is_planes(layout):
+            first = _planes(block, main, layout.samples)
+        elif _is_for_opencv(layout):
+            first = block.rewrite(main, _grey_page(8))
+        else:
+            raise UnreadablePhotoError(
+                source,
+                f"TIFF of this kind ({layout.samples} x {layout.bits} bits a pixel) is not read; "
+                "save it as RGB or grey with 8 or 16 bits a channel",
+            )
+    except GarbageError:
+        raise refusal from None
+    block.begin_with(first)
+    image = TiffFile(io.BytesIO(block.data))
+    image.layout, image.is_planes = layout, _is_planes(layout)
+    if not image.is_planes:
+        plain = Block(content)
+        plain.put(main, {Base.Orientation: 1})  # versions of OpenCV differ in what they do
+        image.foreign = bytes(plain.data)
+    return image
+
+
+def _layout_of_tags(image: TiffFile) -> Layout:
+    def first(tag: int, default: int) -> int:
+        value = image.tag_v2.get(tag, default)
+        value = value[0] if isinstance(value, tuple) and value else value
+        return value if isinstance(value, int) else default
+
+    return _layout(first, has_more_pages=bool(image.tag_v2.next))
+
+
+def _layout_of_block(block: Block, main: Directory) -> Layout:
+    def first(tag: int, default: int) -> int:
+        values = block.integers(main.find(tag))
+        return values[0] if values else default
+
+    return _layout(first, has_more_pages=bool(main.following))
+
+
+def _layout(first: Callable[[int, int], int], *, has_more_pages: bool) -> Layout:
+    """From what gives the first integer of a tag, or a default."""
+    extra = first(Base.ExtraSamples, -1)
+    return Layout(
+        photometric=first(Base.PhotometricInterpretation, WHITE_IS_ZERO),
+        bits=first(Base.BitsPerSample, 1),
+        sample_format=first(_SAMPLE_FORMAT, _UNSIGNED),
+        samples=first(Base.SamplesPerPixel, 1),
+        planar=first(Base.PlanarConfiguration, _INTERLEAVED),
+        extra=None if extra < 0 else extra,
+        has_more_pages=has_more_pages,
+    )
+
+
+def _is_planes(layout: Layout) -> bool:
+    deep = (layout.bits, layout.sample_format) in ((16, _UNSIGNED), (32, _FLOAT))
+    colours = layout.photometric == RGB and layout.samples in (_COLOURS, _COLOURS + 1)
+    return layout.planar == _SEPARATE and deep and colours
+
+
+def _is_for_opencv(layout: Layout) -> bool:
+    if layout.planar != _INTERLEAVED:
+        return False
+    grey = layout.photometric in (WHITE_IS_ZERO, BLACK_IS_ZERO) and layout.samples == _GREY
+    if layout.sample_format == _FLOAT and layout.bits in (32, 64):
+        return grey or (layout.photometric == RGB and layout.samples in (_COLOURS, _COLOURS + 1))
+    return grey and (layout.bits, layout.sample_format) == (16, _UNSIGNED)
+
+
+def _grey_page(bits: int) -> dict[int, Value | None]:
+    """The changes that make a directory that of a grey picture."""
+    return {
+        Base.BitsPerSample: (bits,),
+        Base.PhotometricInterpretation: (BLACK_IS_ZERO,),
+        Base.SamplesPerPixel: (_GREY,),
+        Base.PlanarConfiguration: (_INTERLEAVED,),
+        Base.ExtraSamples: None,
+        _SAMPLE_FORMAT: (_UNSIGNED if bits < 32 else _FLOAT,),
+    }
+
+
+def _planes(block: Block, main: Directory, samples: int) -> int:
+    """Write one directory a plane, in a chain, and give the first one's offset.
+
+    Raises:
+        GarbageError: the file ends too early, which what is written here would hide.
+    """
+    bits = block.integers(main.find(Base.BitsPerSample))[0]
+    for places, lengths in _PLACES:
+        starts, sizes = (block.integers(main.find(tag)) for tag in (places, lengths))
+        if len(starts) != len(sizes) or any(
+            start + size > len(block.data) for start, size in zip(starts, sizes, strict=True)
+        ):
+            raise GarbageError
+    following = 0
+    for plane in reversed(range(samples)):
+        changes = _grey_page(bits)
+        for tags in _PLACES:
+            for tag in tags:
+                values = block.integers(main.find(tag))
+                share = len(values) // samples
+                if values:
+                    changes[tag] = values[plane * share : (plane + 1) * share] or None
+        following = block.rewrite(main, changes, following=following)
+    return following

@@ -1,0 +1,346 @@
+"""Every format that archives hold: what is in the file comes out, and what is left out is said."""
+
+from __future__ import annotations
+
+import io
+import struct
+import sys
+import zlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import tifffile
+from PIL import Image
+
+from colorflow.errors import PhotoTooLargeError, UnreadablePhotoError
+from colorflow.photo import Kind, read_photo, write_image
+
+Saved = Callable[..., Path]
+
+SEVERAL = "the file holds several pictures (pages or frames); the first was taken"
+GREY, RGB, PALETTE, GREY_ALPHA, RGBA = 0, 2, 3, 4, 6
+CHANNELS = {GREY: 1, RGB: 3, PALETTE: 1, GREY_ALPHA: 2, RGBA: 4}
+ADAM7 = (
+    (0, 0, 8, 8), (0, 4, 8, 8), (4, 0, 8, 4), (0, 2, 4, 4), (2, 0, 4, 2), (0, 1, 2, 2), (1, 0, 2, 1)
+)  # fmt: skip
+"""First row and column, and steps, of the passes of an interlaced PNG (PNG 8.1)."""
+
+
+def png(
+    samples: np.ndarray, colour_type: int, bits: int, *, interlaced: bool = False, **chunks: bytes
+) -> bytes:
+    """A PNG file of any depth, (H, W, C) samples as they are stored."""
+    height, width, _ = samples.shape
+    passes = ADAM7 if interlaced else ((0, 0, 1, 1),)
+    rows = b"".join(
+        row for y, x, dy, dx in passes for row in packed_rows(samples[y::dy, x::dx], bits)
+    )
+    head = struct.pack(">IIBBBBB", width, height, bits, colour_type, 0, 0, interlaced)
+    parts = [("IHDR", head), *chunks.items(), ("IDAT", zlib.compress(rows)), ("IEND", b"")]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(data)) + name.encode() + data
+        + struct.pack(">I", zlib.crc32(name.encode() + data))
+        for name, data in parts
+    )  # fmt: skip
+
+
+def packed_rows(samples: np.ndarray, bits: int) -> Iterator[bytes]:
+    """Rows of an image of one pass, each behind filter 0."""
+    if samples.size == 0:
+        return
+    for row in samples.reshape(len(samples), -1):
+        if bits == 16:
+            yield b"\0" + row.astype(">u2").tobytes()
+        else:
+            digits = row.astype(np.uint8)[:, None] >> np.arange(bits)[::-1] & 1
+            yield b"\0" + np.packbits(digits.reshape(-1)).tobytes()
+
+
+@pytest.mark.parametrize("interlaced", [False, True])
+@pytest.mark.parametrize("size", [(1, 1), (13, 21)])
+@pytest.mark.parametrize(
+    ("colour_type", "bits"),
+    [
+        *[(GREY, bits) for bits in (1, 2, 4, 8, 16)],
+        *[(PALETTE, bits) for bits in (1, 2, 4, 8)],
+        *[(kind, bits) for kind in (RGB, GREY_ALPHA, RGBA) for bits in (8, 16)],
+    ],
+)
+def test_png_of_every_depth(
+    saved: Saved, colour_type: int, bits: int, size: tuple[int, int], interlaced: bool
+) -> None:
+    rng = np.random.default_rng(bits)
+    samples = rng.integers(0, 2**bits, (*size, CHANNELS[colour_type]))
+    palette = rng.integers(0, 256, (2**bits, 3), dtype=np.uint8)
+    chunks = {"PLTE": palette.tobytes()} if colour_type == PALETTE else {}
+    content = png(samples, colour_type, bits, interlaced=interlaced, **chunks)
+    photo = read_photo(saved(content, "p.png"))
+    white = 2**photo.bits - 1
+    assert photo.bits == (16 if bits == 16 else 8)
+    if colour_type == PALETTE:
+        expected = palette[samples[..., 0]]
+    else:
+        expected = samples * white // (2**bits - 1)
+        if colour_type in (GREY_ALPHA, RGBA):
+            assert photo.alpha is not None
+            alpha = samples[..., -1] * 255 / (2**bits - 1)
+            assert np.abs(photo.alpha - alpha).max() <= 0.5
+            expected = expected[..., :-1]
+    if expected.shape[2] == 1:
+        expected = expected[..., 0]
+    np.testing.assert_array_equal(photo.all_bits, expected)
+    seen = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR)[..., ::-1]
+    if bits < 16 and colour_type in (RGB, PALETTE):
+        np.testing.assert_array_equal(photo.pixels, seen)
+
+
+@pytest.mark.parametrize("bits", [1, 2, 4, 8, 16])
+def test_one_transparent_grey_of_every_depth(saved: Saved, bits: int) -> None:
+    samples = np.array([[0, 1, 2**bits - 1]])[..., None]
+    content = png(samples, GREY, bits, tRNS=struct.pack(">H", 1))
+    alpha = read_photo(saved(content, "p.png")).alpha
+    np.testing.assert_array_equal(alpha, [[255, 0, 0 if bits == 1 else 255]])
+
+
+def test_one_transparent_colour_of_16_bits(saved: Saved) -> None:
+    samples = np.array([[[1, 2, 3], [1, 2, 4], [1 << 8, 2, 3]]])
+    content = png(samples, RGB, 16, tRNS=struct.pack(">HHH", 1, 2, 3))
+    np.testing.assert_array_equal(read_photo(saved(content, "p.png")).alpha, [[0, 255, 255]])
+
+
+def test_gif_gives_its_first_frame_and_says_so(picture: Image.Image, saved: Saved) -> None:
+    frame = picture.quantize(64)
+    one = read_photo(saved(frame, "one.gif"))
+    np.testing.assert_array_equal(one.pixels, np.asarray(frame.convert("RGB")))
+    assert one.remarks == ()
+    more = [picture.rotate(90, expand=False).quantize(64), picture.quantize(8)]
+    many = read_photo(saved(frame, "many.gif", save_all=True, append_images=more))
+    np.testing.assert_array_equal(many.pixels, one.pixels)
+    assert many.remarks == (SEVERAL,)
+
+
+def test_gif_with_a_transparent_colour_and_a_grey_one(saved: Saved) -> None:
+    image = Image.new("P", (3, 1))
+    image.putpalette([255, 0, 0, 0, 255, 0, 0, 0, 255])
+    for x in range(3):
+        image.putpixel((x, 0), x)
+    photo = read_photo(saved(image, "p.gif", transparency=1))
+    np.testing.assert_array_equal(photo.alpha, [[255, 0, 255]])
+    grey = Image.fromarray(np.arange(256, dtype=np.uint8).reshape(16, 16))
+    read = read_photo(saved(grey, "g.gif"))
+    assert read.kind is Kind.GREY
+    np.testing.assert_array_equal(read.pixels.reshape(16, 16, -1)[..., 0], np.asarray(grey))
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("p.png", {}),
+        ("p.webp", {"lossless": True}),
+        ("p.tif", {}),
+        ("p.avif", {"quality": 100, "subsampling": "4:4:4"}),
+    ],
+)
+def test_what_is_left_out_is_said(
+    picture: Image.Image, saved: Saved, name: str, options: dict[str, object]
+) -> None:
+    others = [picture.rotate(180)]
+    many = saved(picture, f"many-{name}", save_all=True, append_images=others, **options)
+    assert read_photo(many).remarks == (SEVERAL,)
+    assert read_photo(saved(picture, name, **options)).remarks == ()
+    difference = read_photo(many).pixels.astype(int) - np.asarray(picture)
+    assert np.abs(difference).mean() < 1.5
+
+
+@pytest.mark.parametrize("mode", ["RGB", "L", "RGBA"])
+@pytest.mark.parametrize("name", ["p.jp2", "p.j2k"])
+def test_jpeg_2000(picture: Image.Image, saved: Saved, mode: str, name: str) -> None:
+    image = picture.convert(mode)
+    photo = read_photo(saved(image, name))
+    expected = np.asarray(image)
+    if mode == "RGBA":
+        assert photo.alpha is not None
+        expected = expected[..., :3]
+    np.testing.assert_array_equal(photo.pixels, expected)
+    assert photo.metadata.format == "JPEG2000"
+
+
+def test_jpeg_2000_of_opencv(picture: Image.Image, tmp_path: Path) -> None:
+    path = tmp_path / "p.jp2"
+    lossless = [cv2.IMWRITE_JPEG2000_COMPRESSION_X1000, 1000]
+    cv2.imwrite(str(path), np.asarray(picture)[..., ::-1], lossless)
+    assert np.abs(read_photo(path).pixels.astype(int) - np.asarray(picture)).max() <= 2
+
+
+@pytest.mark.parametrize("name", ["p.avif", "p.heic"])
+def test_avif_and_heic(picture: Image.Image, saved: Saved, name: str) -> None:
+    if name == "p.heic":
+        plugin = pytest.importorskip("pillow_heif")
+        plugin.from_pillow(picture).save(saved(b"", name), quality=95, chroma=444)
+        path = saved(b"", "dummy").with_name(name)
+    else:
+        path = saved(picture, name, quality=95, subsampling="4:4:4")
+    photo = read_photo(path)
+    assert np.abs(photo.pixels.astype(int) - np.asarray(picture)).mean() < 3
+    assert photo.metadata.format == ("HEIF" if name == "p.heic" else "AVIF")
+
+
+@pytest.mark.parametrize("name", ["p.avif", "p.heic"])
+def test_avif_and_heic_are_turned_by_their_orientation(
+    picture: Image.Image, tmp_path: Path, name: str
+) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    exif[0x010F] = "Agfa"
+    if name == "p.heic":
+        plugin = pytest.importorskip("pillow_heif")
+        plugin.from_pillow(picture).save(tmp_path / name, quality=95, exif=exif.tobytes())
+    else:
+        picture.save(tmp_path / name, quality=95, exif=exif.tobytes())
+    photo = read_photo(tmp_path / name)
+    expected = np.rot90(np.asarray(picture).astype(int), -1)
+    assert photo.pixels.shape == expected.shape
+    assert np.abs(photo.pixels - expected).mean() < 4
+    write_image(tmp_path / "out.jpg", photo.pixels, photo)
+    with Image.open(tmp_path / "out.jpg") as image:
+        assert image.getexif().get(0x0112, 1) == 1
+        assert image.getexif()[0x010F] == "Agfa"
+
+
+HEIC = b"\0\0\0\x18ftypheic\0\0\0\0mif1heic"
+
+
+def test_heic_without_its_package_says_what_to_install(
+    saved: Saved, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "pillow_heif", None)
+    path = saved(HEIC + bytes(100), "p.heic")
+    with pytest.raises(UnreadablePhotoError, match=r"pip install colorflow\[heic\]"):
+        read_photo(path)
+
+
+def test_containers_are_told_apart_by_their_brands(saved: Saved, picture: Image.Image) -> None:
+    buffer = io.BytesIO()
+    picture.save(buffer, "AVIF")
+    general_first = buffer.getvalue().replace(b"ftypavif", b"ftypmif1", 1)
+    assert read_photo(saved(general_first, "p.avif")).pixels.shape == (64, 96, 3)
+    video = b"\0\0\0\x18ftypisom\0\0\0\0isommp42" + bytes(100)
+    with pytest.raises(UnreadablePhotoError, match="the file is a video"):
+        read_photo(saved(video, "p.mp4"))
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        (b"P1\n# a comment\n3 1\n1 0 1\n", [[0, 255, 0]]),
+        (b"P2\n3 1\n255\n0 128 255\n", [[0, 128, 255]]),
+        (b"P3\n1 1\n255\n1 2 3\n", [[[1, 2, 3]]]),
+        (b"P4\n3 1\n\xa0", [[0, 255, 0]]),
+        (b"P5\n3 1\n255\n\x00\x80\xff", [[0, 128, 255]]),
+        (b"P6\n1 1\n255\n\x01\x02\x03", [[[1, 2, 3]]]),
+        (b"P5\n2 1\n65535\n\x01\x02\xff\xff", [[0x0102, 65535]]),
+        (b"P5\n2 1\n1023\n\x00\x00\x03\xff", [[0, 65535]]),
+    ],
+)
+def test_pnm(saved: Saved, content: bytes, expected: list[object]) -> None:
+    np.testing.assert_array_equal(read_photo(saved(content, "p.pnm")).all_bits, expected)
+
+
+@pytest.mark.parametrize("extension", [".ppm", ".pgm", ".pfm"])
+def test_pnm_of_opencv(picture: Image.Image, tmp_path: Path, extension: str) -> None:
+    image = picture if extension == ".ppm" else picture.convert("L")
+    array = np.asarray(image)
+    stored = array[..., ::-1] if extension == ".ppm" else array
+    if extension == ".pfm":
+        stored = (array / 255).astype(np.float32)
+    cv2.imwrite(str(tmp_path / f"p{extension}"), stored)
+    np.testing.assert_array_equal(read_photo(tmp_path / f"p{extension}").pixels, array)
+
+
+@pytest.mark.parametrize("options", [{}, {"tile": (16, 16)}, {"compression": "zlib"}])
+def test_tiff_in_planes(picture: Image.Image, tmp_path: Path, options: dict[str, object]) -> None:
+    planes = np.moveaxis(np.asarray(picture), -1, 0)
+    path = tmp_path / "p.tif"
+    tifffile.imwrite(path, planes, photometric="rgb", planarconfig="separate", **options)
+    np.testing.assert_array_equal(read_photo(path).pixels, np.asarray(picture))
+
+
+@pytest.mark.parametrize("options", [{}, {"compression": "zlib"}, {"rowsperstrip": 7}])
+def test_tiff_of_ycbcr(picture: Image.Image, tmp_path: Path, options: dict[str, object]) -> None:
+    path = tmp_path / "p.tif"
+    samples = np.asarray(picture.convert("YCbCr"))
+    tifffile.imwrite(path, samples, photometric="ycbcr", subsampling=(1, 1), **options)
+    assert np.abs(read_photo(path).pixels.astype(int) - np.asarray(picture)).max() <= 4
+
+
+@pytest.mark.parametrize("bits", [1, 8])
+def test_tiff_with_white_as_zero(picture: Image.Image, tmp_path: Path, bits: int) -> None:
+    grey = np.asarray(picture.convert("1" if bits == 1 else "L"))
+    path = tmp_path / "p.tif"
+    tifffile.imwrite(path, ~grey, photometric="miniswhite")
+    white = np.uint8(255 if bits == 1 else 1)
+    np.testing.assert_array_equal(read_photo(path).pixels, grey * white)
+
+
+def test_tiff_of_cmyk_with_16_bits_is_read_with_8(tmp_path: Path) -> None:
+    ink = np.array([[[65535, 0, 0, 0], [0, 0, 0, 32896]]], np.uint16)
+    tifffile.imwrite(tmp_path / "p.tif", ink, photometric="separated")
+    photo = read_photo(tmp_path / "p.tif")
+    np.testing.assert_allclose(photo.pixels, [[[0, 255, 255], [127, 127, 127]]], atol=1)
+    assert photo.bits == 8
+
+
+def test_a_big_tiff(picture: Image.Image, tmp_path: Path) -> None:
+    tifffile.imwrite(tmp_path / "p.tif", np.asarray(picture), photometric="rgb", bigtiff=True)
+    np.testing.assert_array_equal(read_photo(tmp_path / "p.tif").pixels, np.asarray(picture))
+
+
+def test_a_preview_is_not_taken_for_the_picture(picture: Image.Image, tmp_path: Path) -> None:
+    preview = np.asarray(picture.resize((12, 8)))
+    with tifffile.TiffWriter(tmp_path / "raw.tif") as tiff:
+        tiff.write(preview, photometric="rgb", subfiletype=1)
+        tiff.write(np.asarray(picture), photometric="rgb")
+    with pytest.raises(UnreadablePhotoError, match="begins with a small preview"):
+        read_photo(tmp_path / "raw.tif")
+
+
+@pytest.mark.parametrize("name", ["p.gif", "p.jp2", "p.avif", "p.ppm", "p.tif"])
+def test_the_limit_holds_for_every_format(picture: Image.Image, saved: Saved, name: str) -> None:
+    path = saved(picture, name)
+    assert read_photo(path, max_pixels=96 * 64).width == 96
+    with pytest.raises(PhotoTooLargeError, match="96 x 64 pixels"):
+        read_photo(path, max_pixels=96 * 64 - 1)
+
+
+def test_the_limit_holds_under_a_disguise(tmp_path: Path) -> None:
+    floats = np.zeros((64, 96, 3), np.float32)
+    tifffile.imwrite(tmp_path / "f.tif", floats, photometric="rgb")
+    planes = np.zeros((3, 64, 96), np.uint16)
+    tifffile.imwrite(tmp_path / "p.tif", planes, photometric="rgb", planarconfig="separate")
+    for name in ("f.tif", "p.tif"):
+        with pytest.raises(PhotoTooLargeError, match="96 x 64 pixels"):
+            read_photo(tmp_path / name, max_pixels=96 * 64 - 1)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.float32])
+def test_libtiff_and_opencv_write_nothing_to_stderr(
+    picture: Image.Image, tmp_path: Path, capfd: pytest.CaptureFixture[str], dtype: type
+) -> None:
+    values = np.asarray(picture) / (1 if dtype == np.uint8 else 255)
+    path = tmp_path / "p.tif"
+    tifffile.imwrite(path, values.astype(dtype), photometric="rgb", compression="zlib")
+    content = bytearray(path.read_bytes())
+    with tifffile.TiffFile(path) as tiff:
+        start = tiff.pages[0].dataoffsets[0]
+    content[start + 20 : start + 2000] = bytes(1980)
+    path.write_bytes(content)
+    with pytest.raises(UnreadablePhotoError, match="damaged or incomplete"):
+        read_photo(path)
+    assert capfd.readouterr().err == ""
+    if dtype == np.uint8:
+        with Image.open(path) as image, pytest.raises(OSError, match="decoder error"):
+            image.load()
+        assert "Decoding error" in capfd.readouterr().err  # as Pillow alone would have it

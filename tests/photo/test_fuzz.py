@@ -1,0 +1,77 @@
+"""Damaged pictures of every format: a short form of `benchmarks/fuzz_decode.py`, and its finds."""
+
+from __future__ import annotations
+
+import logging
+import random
+import struct
+from pathlib import Path
+
+import pytest
+
+from benchmarks.fuzz_decode import FIND, READ, REFUSED, corpus, damaged, outcome_of
+from colorflow.errors import PhotoTooLargeError
+from colorflow.photo import read_photo
+
+INPUTS = 400
+
+
+@pytest.fixture(scope="module")
+def files() -> dict[str, bytes]:
+    return corpus()
+
+
+def test_sound_files_are_read(files: dict[str, bytes], tmp_path: Path) -> None:
+    for name, content in files.items():
+        (tmp_path / "input").write_bytes(content)
+        assert outcome_of(tmp_path / "input") == (READ, ""), name
+
+
+def test_damaged_files_are_read_or_refused(files: dict[str, bytes], tmp_path: Path) -> None:
+    rng = random.Random(0)
+    statuses = []
+    for name in list(files) * (INPUTS // len(files)):
+        content = damaged(files[name], list(files.values()), rng)
+        (tmp_path / "input").write_bytes(content)
+        status, reason = outcome_of(tmp_path / "input")
+        assert status != FIND, f"{name}: {reason}"
+        statuses.append(status)
+    assert min(statuses.count(READ), statuses.count(REFUSED)) > INPUTS / 10
+
+
+def test_the_same_seed_gives_the_same_damage(files: dict[str, bytes]) -> None:
+    contents = list(files.values())
+    first, second = (damaged(contents[0], contents, random.Random("0 7")) for _ in range(2))
+    assert first == second != contents[0]
+
+
+# Finds
+
+
+def test_a_gif_beyond_pillows_own_limit(files: dict[str, bytes], tmp_path: Path) -> None:
+    content = bytearray(files["GIF"])
+    frame = content.index(b"\x2c\0\0\0\0")
+    struct.pack_into("<HH", content, frame + 5, 40_000, 40_000)
+    (tmp_path / "p.gif").write_bytes(content)
+    with pytest.raises(PhotoTooLargeError, match="make it smaller"):
+        read_photo(tmp_path / "p.gif", max_pixels=10**12)
+
+
+def test_a_tiff_of_very_many_samples_is_refused_in_silence(
+    files: dict[str, bytes],
+    tmp_path: Path,
+    capfd: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(logging.getLogger(), "handlers", [])  # pytest listens, users do not
+    content = files["TIFF 16 bit"]
+    for kind in (3, 4):
+        samples = struct.pack("<HHIHH", 277, kind, 1, 3, 0)
+        damage = content.replace(samples, struct.pack("<HHIHH", 277, kind, 1, 259, 0))
+        if damage != content:
+            (tmp_path / "p.tif").write_bytes(damage)
+            assert outcome_of(tmp_path / "p.tif")[0] == REFUSED
+            break
+    else:
+        raise AssertionError("the tag is not found")
+    assert capfd.readouterr().err == ""

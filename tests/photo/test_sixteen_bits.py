@@ -1,0 +1,425 @@
+"""16 bits in, 16 bits out: read, profiled, measured as lightness, coloured, written.
+
+tifffile and OpenCV write and read the files, and share no code with ours; profiles are checked
+against the colour spaces' formulas.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import skimage.data
+import tifffile
+from PIL import Image, ImageCms
+from PIL.TiffImagePlugin import ImageFileDirectory_v2
+
+from colorflow.color import cie
+from colorflow.color.full_resolution import lightness_of, render
+from colorflow.errors import UnreadablePhotoError
+from colorflow.photo import Metadata, Photo, photo_from_image, read_photo, write_image
+from tests.photo.profiles import (
+    ADOBE_TO_XYZ,
+    XYZ_TO_SRGB,
+    cmyk_profile,
+    gamma,
+    grey_profile,
+    profile,
+    rgb_profile,
+    s15,
+    srgb_of_linear,
+)
+
+RNG = np.random.default_rng(0)
+GREY = RNG.integers(0, 65536, (43, 57)).astype(np.uint16)
+COLOUR = RNG.integers(0, 65536, (43, 57, 3)).astype(np.uint16)
+ALPHA = RNG.integers(0, 65536, (43, 57)).astype(np.uint16)
+
+LAYOUTS = [
+    {},
+    {"byteorder": ">"},
+    {"compression": "zlib"},
+    {"compression": "zlib", "byteorder": ">"},
+    {"compression": "zlib", "predictor": True},
+    {"tile": (16, 32)},
+    {"tile": (16, 32), "compression": "zlib", "byteorder": ">"},
+    {"rowsperstrip": 5},
+]
+
+
+def name_of(layout: dict[str, object]) -> str:
+    return ",".join(f"{key}={value}" for key, value in layout.items()) or "plain"
+
+
+def as_uint16(floats: np.ndarray) -> np.ndarray:
+    return np.rint(np.clip(floats, 0, 1) * 65535).astype(np.uint16)
+
+
+@pytest.mark.parametrize("layout", LAYOUTS, ids=name_of)
+def test_tiff_of_16_bits(tmp_path: Path, layout: dict[str, object]) -> None:
+    path = tmp_path / "p.tif"
+    for photometric, expected in (("minisblack", GREY), ("miniswhite", 65535 - GREY)):
+        tifffile.imwrite(path, GREY, photometric=photometric, **layout)
+        photo = read_photo(path)
+        np.testing.assert_array_equal(photo.all_bits, expected)
+        np.testing.assert_array_equal(photo.pixels, np.rint(expected / 257))
+    tifffile.imwrite(path, COLOUR, photometric="rgb", **layout)
+    np.testing.assert_array_equal(read_photo(path).all_bits, COLOUR)
+    planes = np.moveaxis(COLOUR, -1, 0)
+    tifffile.imwrite(path, planes, photometric="rgb", planarconfig="separate", **layout)
+    photo = read_photo(path)
+    np.testing.assert_array_equal(photo.all_bits, COLOUR)
+    assert (photo.bits, photo.remarks) == (16, ())
+
+
+@pytest.mark.parametrize("layout", [x for x in LAYOUTS if "predictor" not in x], ids=name_of)
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_tiff_of_floats(tmp_path: Path, layout: dict[str, object], dtype: type) -> None:
+    path = tmp_path / "p.tif"
+    tifffile.imwrite(path, (GREY / 65535).astype(dtype), photometric="minisblack", **layout)
+    np.testing.assert_array_equal(read_photo(path).all_bits, GREY)
+    tifffile.imwrite(path, (COLOUR / 65535).astype(dtype), photometric="rgb", **layout)
+    np.testing.assert_array_equal(read_photo(path).all_bits, COLOUR)
+    if dtype == np.float32:
+        planes = np.moveaxis(COLOUR / 65535, -1, 0).astype(dtype)
+        tifffile.imwrite(path, planes, photometric="rgb", planarconfig="separate", **layout)
+        np.testing.assert_array_equal(read_photo(path).all_bits, COLOUR)
+
+
+@pytest.mark.parametrize("compression", [1, 5, 8, 32773])
+@pytest.mark.parametrize("predictor", [1, 2, 3])
+def test_tiff_of_opencv(tmp_path: Path, compression: int, predictor: int) -> None:
+    options = [cv2.IMWRITE_TIFF_COMPRESSION, compression, cv2.IMWRITE_TIFF_PREDICTOR, predictor]
+    path = tmp_path / "p.tif"
+    if predictor == 3:
+        cv2.imwrite(str(path), (COLOUR[..., ::-1] / 65535).astype(np.float32), options)
+    else:
+        cv2.imwrite(str(path), COLOUR[..., ::-1], options)
+    np.testing.assert_array_equal(read_photo(path).all_bits, COLOUR)
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("kind", ["interleaved", "planes", "floats", "grey", "png"])
+def test_orientation(tmp_path: Path, orientation: int, kind: str) -> None:
+    samples = COLOUR if kind != "grey" else GREY
+    path = tmp_path / ("p.png" if kind == "png" else "p.tif")
+    tags = {"extratags": [(274, "H", 1, orientation, True)]}
+    if kind == "png":
+        exif = Image.Exif()
+        exif[274] = orientation
+        write_image(path, samples, Photo(pixels=np.zeros((43, 57, 3), np.uint8),
+                                         metadata=Metadata(exif=exif.tobytes())))  # fmt: skip
+    elif kind == "planes":
+        planes = np.moveaxis(samples, -1, 0)
+        tifffile.imwrite(path, planes, photometric="rgb", planarconfig="separate", **tags)
+    elif kind == "floats":
+        tifffile.imwrite(path, (samples / 65535).astype(np.float32), photometric="rgb", **tags)
+    else:
+        tifffile.imwrite(path, samples, photometric=["minisblack", "rgb"][samples.ndim - 2], **tags)
+    turns = [
+        lambda a: a, lambda a: a[:, ::-1], lambda a: a[::-1, ::-1], lambda a: a[::-1],
+        lambda a: a.swapaxes(0, 1), lambda a: np.rot90(a, 3),
+        lambda a: np.rot90(a, 2).swapaxes(0, 1), lambda a: np.rot90(a),
+    ]  # fmt: skip
+    photo = read_photo(path)
+    np.testing.assert_array_equal(photo.all_bits, turns[orientation - 1](samples))
+    assert photo.all_bits.flags.c_contiguous
+
+
+@pytest.mark.parametrize("kind", ["interleaved", "planes", "floats"])
+def test_alpha_of_tiff(tmp_path: Path, kind: str) -> None:
+    samples = np.dstack([COLOUR, ALPHA])
+    path = tmp_path / "p.tif"
+    options: dict[str, object] = {"photometric": "rgb", "extrasamples": ["unassalpha"]}
+    if kind == "planes":
+        tifffile.imwrite(path, np.moveaxis(samples, -1, 0), planarconfig="separate", **options)
+    elif kind == "floats":
+        tifffile.imwrite(path, (samples / 65535).astype(np.float32), **options)
+    else:
+        tifffile.imwrite(path, samples, **options)
+    photo = read_photo(path)
+    np.testing.assert_array_equal(photo.all_bits, COLOUR)
+    np.testing.assert_array_equal(photo.alpha, np.rint(ALPHA / 257))
+
+
+def test_colours_multiplied_with_alpha_are_divided(tmp_path: Path) -> None:
+    opaque = np.maximum(ALPHA, 20_000)
+    multiplied = np.rint(COLOUR * (opaque[..., None] / 65535)).astype(np.uint16)
+    samples = np.dstack([multiplied, opaque])
+    tifffile.imwrite(tmp_path / "p.tif", samples, photometric="rgb", extrasamples=["assocalpha"])
+    photo = read_photo(tmp_path / "p.tif")
+    assert np.abs(photo.all_bits.astype(int) - COLOUR).max() <= 3  # a step, times 65535 / 20000
+    np.testing.assert_array_equal(photo.alpha, np.rint(opaque / 257))
+
+
+@pytest.mark.parametrize("kind", ["interleaved", "planes"])
+def test_a_fourth_sample_that_is_no_alpha_is_ignored(tmp_path: Path, kind: str) -> None:
+    samples = np.dstack([COLOUR, ALPHA])
+    options: dict[str, object] = {"photometric": "rgb", "extrasamples": ["unspecified"]}
+    if kind == "planes":
+        samples = np.moveaxis(samples, -1, 0)
+        options["planarconfig"] = "separate"
+    tifffile.imwrite(tmp_path / "p.tif", samples, **options)
+    photo = read_photo(tmp_path / "p.tif")
+    np.testing.assert_array_equal(photo.all_bits, COLOUR)
+    assert photo.alpha is None
+
+
+def test_tiff_of_12_bits(tmp_path: Path) -> None:
+    directory = ImageFileDirectory_v2()
+    fields = {256: 4, 257: 1, 258: 12, 259: 1, 262: 1, 273: (0,), 277: 1, 278: 1, 279: (6,)}
+    for tag, value in fields.items():
+        directory[tag] = value
+    with open(tmp_path / "p.tif", "wb") as file:
+        directory.save(file)
+        file.write(bytes([0x00, 0x0F, 0xFF, 0x80, 0x00, 0x01]))
+    expected = np.rint(np.array([[0, 4095, 2048, 1]]) * (65535 / 4095))
+    np.testing.assert_array_equal(read_photo(tmp_path / "p.tif").all_bits, expected)
+
+
+@pytest.mark.parametrize(
+    ("values", "expected", "is_cut"),
+    [
+        ([0.0, 0.5, 1.0], [0, 32768, 65535], False),
+        ([0.0, 0.5, 4.0], [0, 32768, 65535], True),
+        ([-0.5, 0.5, 1.0], [0, 32768, 65535], True),
+        ([0.0, 51.0, 255.0], [0, 13107, 65535], False),
+        ([0.0, 1.0, 65535.0], [0, 1, 65535], False),
+    ],
+)
+def test_white_of_floats(
+    tmp_path: Path, values: list[float], expected: list[int], is_cut: bool
+) -> None:
+    row = np.array([values], np.float32)
+    tifffile.imwrite(tmp_path / "p.tif", row, photometric="minisblack")
+    photo = read_photo(tmp_path / "p.tif")
+    np.testing.assert_allclose(photo.all_bits, [expected], atol=1)
+    assert ("floats below black or above white (1) are cut" in photo.remarks) == is_cut
+
+
+@pytest.mark.parametrize(
+    ("array", "reason"),
+    [
+        (np.array([[0, np.nan]], np.float32), "floats that are no number or infinite"),
+        (np.array([[0, np.inf]], np.float32), "floats that are no number or infinite"),
+        (np.array([[0, 1e6]], np.float32), "floats up to 1e.06, whose white is not known"),
+        (np.array([[0, 5]], np.int16), "signed or 32-bit whole numbers"),
+        (np.array([[0, 5]], np.uint32), "signed or 32-bit whole numbers"),
+        (np.array([[0, 0.5]], np.float16), "is not read; save it"),
+    ],
+)
+def test_values_without_a_meaning_are_refused(
+    tmp_path: Path, array: np.ndarray, reason: str
+) -> None:
+    path = tmp_path / "p.tif"
+    tifffile.imwrite(path, array, photometric="minisblack")
+    with pytest.raises(UnreadablePhotoError, match=f"{path}: .*{reason}.*8 or 16 bits a channel"):
+        read_photo(path)
+
+
+@pytest.mark.parametrize("with_alpha", [False, True])
+@pytest.mark.parametrize("name", ["p.png", "p.tif"])
+def test_written_files_are_read_by_others(tmp_path: Path, name: str, with_alpha: bool) -> None:
+    alpha = (ALPHA >> 8).astype(np.uint8) if with_alpha else None
+    tall = np.tile(COLOUR, (5, 1, 1))
+    photo = Photo(
+        pixels=np.zeros((215, 57, 3), np.uint8),
+        alpha=None if alpha is None else np.tile(alpha, (5, 1)),
+        metadata=Metadata(dpi=(300, 200)),
+    )
+    path = tmp_path / name
+    write_image(path, tall, photo)
+    seen = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
+    assert seen.dtype == np.uint16
+    np.testing.assert_array_equal(seen[..., 2::-1], tall)
+    if alpha is not None:
+        np.testing.assert_array_equal(seen[..., 3], np.tile(alpha, (5, 1)).astype(int) * 257)
+    if name == "p.tif":
+        with tifffile.TiffFile(path) as tiff:
+            assert tiff.pages[0].bitspersample == 16
+            assert tiff.pages[0].compression.name == "ADOBE_DEFLATE"
+    with Image.open(path) as image:
+        assert [float(v) for v in image.info["dpi"]] == pytest.approx([300, 200], abs=0.1)
+
+
+@pytest.mark.parametrize("endian", ["<", ">"])
+@pytest.mark.parametrize("name", ["p.png", "p.tif"])
+def test_exif_of_either_byte_order_goes_along(tmp_path: Path, name: str, endian: str) -> None:
+    exif = Image.Exif()
+    exif.endian = endian
+    exif[0x010F], exif[0x8769] = "Agfa", {0x9003: "1951:06:30 12:00:00"}
+    photo = Photo(pixels=np.zeros((43, 57, 3), np.uint8), metadata=Metadata(exif=exif.tobytes()))
+    path = tmp_path / name
+    for pixels in (COLOUR, (COLOUR >> 8).astype(np.uint8)):
+        write_image(path, pixels, photo)
+        seen = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
+        np.testing.assert_array_equal(seen[..., ::-1], pixels)
+        np.testing.assert_array_equal(read_photo(path).all_bits, pixels)
+        with Image.open(path) as image:
+            assert image.getexif()[0x010F] == "Agfa"
+            assert image.getexif().get_ifd(0x8769)[0x9003] == "1951:06:30 12:00:00"
+
+
+@pytest.mark.parametrize("name", ["p.jpg", "p.webp"])
+def test_formats_without_16_bits_get_8(tmp_path: Path, name: str) -> None:
+    deep = np.asarray(skimage.data.chelsea()[:64, :96]).astype(np.uint16) * 257 + 100
+    photo = photo_from_image(deep)
+    write_image(tmp_path / name, deep, photo)
+    write_image(tmp_path / f"8{name}", photo.pixels, photo)
+    assert (tmp_path / name).read_bytes() == (tmp_path / f"8{name}").read_bytes()
+
+
+@pytest.mark.parametrize("name", ["p.png", "p.tif"])
+@pytest.mark.parametrize("layout", ["grey", "colour"])
+def test_lightness_goes_through_a_file_to_the_bit(tmp_path: Path, name: str, layout: str) -> None:
+    """Grey in, no chroma: every one of the 65536 greys comes out; of colours the lightness does."""
+    levels = np.arange(65536, dtype=np.uint16).reshape(256, 256)
+    samples = levels if layout == "grey" else np.dstack([levels, levels.T, levels[::-1]])
+    path = tmp_path / name
+    cv2.imwrite(str(path), samples if layout == "grey" else samples[..., ::-1])
+    photo = read_photo(path)
+    lightness = lightness_of(photo.all_bits)
+    grey = render(lightness, np.zeros((2, 8, 8), np.float32), bits=photo.bits)
+    write_image(tmp_path / f"out-{name}", grey, photo)
+    seen = cv2.imread(str(tmp_path / f"out-{name}"), cv2.IMREAD_UNCHANGED)
+    if layout == "grey":
+        np.testing.assert_array_equal(seen, np.repeat(levels[..., None], 3, axis=2))
+    else:
+        # A step of 16 bits is at most 0.014 in L*, at black.
+        np.testing.assert_allclose(lightness_of(seen), lightness, atol=0.008)
+
+
+def test_arrays_and_pillow_images_of_16_bits_keep_them() -> None:
+    np.testing.assert_array_equal(photo_from_image(COLOUR).all_bits, COLOUR)
+    with_alpha = photo_from_image(np.dstack([COLOUR, ALPHA]))
+    np.testing.assert_array_equal(with_alpha.all_bits, COLOUR)
+    np.testing.assert_array_equal(with_alpha.alpha, np.rint(ALPHA / 257))
+    np.testing.assert_array_equal(photo_from_image(Image.fromarray(GREY)).all_bits, GREY)
+    assert photo_from_image((COLOUR >> 8).astype(np.uint8)).bits == 8
+
+
+def test_photos_that_cannot_be_are_refused() -> None:
+    with pytest.raises(ValueError, match=r"deep: expected uint16 of shape \(43, 57, 3\)"):
+        Photo(pixels=np.zeros((43, 57, 3), np.uint8), deep=GREY)
+
+
+# Profiles
+
+
+def with_profile(path: Path, samples: np.ndarray, icc: bytes) -> Photo:
+    photometric = "minisblack" if samples.ndim == 2 else "rgb"
+    tifffile.imwrite(path, samples, photometric=photometric, iccprofile=icc)
+    return read_photo(path)
+
+
+def curve(values: np.ndarray) -> bytes:
+    points = np.rint(values * 65535).astype(">u2")
+    return b"curv" + bytes(4) + struct.pack(">I", len(points)) + points.tobytes()
+
+
+def parametric(function: int, *numbers: float) -> bytes:
+    return b"para" + bytes(4) + struct.pack(">HH", function, 0) + s15(*numbers)
+
+
+def rgb_profile_of(tag: bytes) -> bytes:
+    columns = {
+        name: b"XYZ " + bytes(4) + s15(*ADOBE_TO_XYZ[:, i])
+        for i, name in enumerate((b"rXYZ", b"gXYZ", b"bXYZ"))
+    }
+    return profile(
+        b"mntr", b"RGB ", b"XYZ ", columns | dict.fromkeys((b"rTRC", b"gTRC", b"bTRC"), tag)
+    )
+
+
+SRGB_CURVE = (2.4, 1 / 1.055, 0.055 / 1.055, 1 / 12.92, 0.04045)
+SAMPLED = np.linspace(0, 1, 1025) ** 1.8
+
+
+@pytest.mark.parametrize(
+    ("tag", "to_linear"),
+    [
+        (gamma(563 / 256), lambda v: v ** (563 / 256)),
+        (b"curv" + bytes(8), lambda v: v),
+        (curve(SAMPLED), lambda v: v**1.8),
+        (parametric(0, 1.8), lambda v: v**1.8),
+        (parametric(1, 2, 1.25, -0.25), lambda v: np.where(v >= 0.2, (1.25 * v - 0.25) ** 2, 0)),
+        (
+            parametric(2, 2, 1.125, -0.225, 0.1),
+            lambda v: np.where(v >= 0.2, (1.125 * v - 0.225) ** 2, 0) + 0.1,
+        ),
+        (
+            parametric(3, *SRGB_CURVE),
+            lambda v: np.where(v >= 0.04045, ((v + 0.055) / 1.055) ** 2.4, v / 12.92),
+        ),
+        (
+            parametric(4, 2, 0.9, 0, 0.5, 0.2, 0.05, 0.02),
+            lambda v: np.where(v >= 0.2, (0.9 * v) ** 2 + 0.05, 0.5 * v + 0.02),
+        ),
+    ],
+    ids=["gamma", "linear", "sampled", "para 0", "para 1", "para 2", "para 3", "para 4"],
+)
+def test_curves_and_matrices_to_16_bits(
+    tmp_path: Path, tag: bytes, to_linear: Callable[[np.ndarray], np.ndarray]
+) -> None:
+    photo = with_profile(tmp_path / "p.tif", COLOUR, rgb_profile_of(tag))
+    linear = to_linear(COLOUR / 65535) @ ADOBE_TO_XYZ.T @ XYZ_TO_SRGB.T
+    assert photo.bits == 16
+    # In linear light, since the published matrices of sRGB differ by 3e-4.
+    np.testing.assert_allclose(
+        cie.srgb_to_linear(photo.all_bits / 65535), np.clip(linear, 0, 1), atol=5e-4
+    )
+    assert np.abs(photo.all_bits - COLOUR.astype(int)).max() > 1000  # it is no small thing
+    grey = profile(b"mntr", b"GRAY", b"XYZ ", {b"kTRC": tag})
+    of_grey = with_profile(tmp_path / "p.tif", GREY, grey)
+    expected = srgb_of_linear(to_linear(GREY / 65535)) * 257
+    assert np.abs(of_grey.all_bits - expected).max() < 20
+
+
+@pytest.mark.parametrize("make", [grey_profile, rgb_profile])
+def test_profiles_agree_with_littlecms(tmp_path: Path, make: Callable[[float], bytes]) -> None:
+    """The same picture of 8 bits goes through littlecms."""
+    samples = GREY if make is grey_profile else COLOUR
+    deep = with_profile(tmp_path / "p.tif", (samples >> 8) * np.uint16(257), make(1.8))
+    shallow = with_profile(tmp_path / "q.tif", (samples >> 8).astype(np.uint8), make(1.8))
+    assert (deep.bits, shallow.bits) == (16, 8)
+    assert np.abs(deep.all_bits / 257 - shallow.pixels).max() < 2
+    assert np.abs(deep.all_bits / 257 - shallow.pixels).mean() < 0.4
+
+
+def test_a_grey_file_with_an_rgb_profile_stays_grey(tmp_path: Path) -> None:
+    photo = with_profile(tmp_path / "p.tif", GREY, rgb_profile(1.8))
+    expected = srgb_of_linear((GREY / 65535) ** (round(1.8 * 256) / 256)) * 257
+    assert np.abs(photo.all_bits - expected).max() < 20
+
+
+def test_an_srgb_profile_leaves_every_bit_alone(tmp_path: Path) -> None:
+    srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    for samples in (COLOUR, GREY):
+        photo = with_profile(tmp_path / "p.tif", samples, srgb)
+        np.testing.assert_array_equal(photo.all_bits, samples)
+
+
+@pytest.mark.parametrize("icc", [b"not a profile", rgb_profile(1.8)[:150], cmyk_profile()])
+def test_a_profile_of_no_use_is_ignored(tmp_path: Path, icc: bytes) -> None:
+    for samples in (COLOUR, GREY):
+        photo = with_profile(tmp_path / "p.tif", samples, icc)
+        np.testing.assert_array_equal(photo.all_bits, samples)
+        assert photo.remarks == ()
+
+
+def test_a_profile_of_tables_leaves_8_bits_and_says_so(tmp_path: Path) -> None:
+    grid = np.stack(np.meshgrid(*[[0, 1]] * 3, indexing="ij"), axis=-1).reshape(-1, 3)
+    lab = bytes(v for r, g, b in grid for v in (round(255 * (r + g + b) / 3), 128, 128))
+    identity = bytes(range(256))
+    table = struct.pack(">4s4xBBBx", b"mft1", 3, 3, 2) + s15(1, 0, 0, 0, 1, 0, 0, 0, 1)
+    tags = dict.fromkeys((b"A2B0", b"A2B1"), table + identity * 3 + lab + identity * 3)
+    photo = with_profile(tmp_path / "p.tif", COLOUR, profile(b"scnr", b"RGB ", b"Lab ", tags))
+    assert photo.bits == 8
+    assert photo.remarks == (
+        "its colour profile is applied with 8 bits; the result has 8 bits a channel",
+    )
+    assert photo.kind == "grey"  # the table gives every colour a grey
