@@ -7,7 +7,7 @@ PYTHON ?= $(shell for python in python3 python3.11 python3.12 python3.13; do \
 	"$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
 	&& echo "$$python" && break; done)
 
-.PHONY: app test quick clean
+.PHONY: app test quick soak clean
 
 # Serve the web page with the shipped weights.
 app: $(VENV)/.app
@@ -23,6 +23,10 @@ test: $(VENV)/.test
 # The tests that take no longer than a few seconds each.
 quick: $(VENV)/.test
 	$(RUN)/pytest -m "not slow and not browser"
+
+# Long campaigns: a batch of 100 photos, killed 20 times.
+soak: $(VENV)/.test
+	$(RUN)/python -m benchmarks.soak_kill --kills 20 --photos 100
 
 clean:
 	rm -rf $(VENV)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -13,56 +13,47 @@ from typing import Any
 import pytest
 from PIL import Image
 
+import colorflow.batch
 from colorflow import __version__
+from colorflow.batch import Colouring, Plan, Record, Settings, usual_workers
+from colorflow.batch.names import EXTENSIONS
 from colorflow.cli import main
 from colorflow.errors import WeightsError
-from colorflow.photo import find_photos
 
-COMMANDS = ("colorize", "app", "train", "export", "evaluate", "zoo")
-
-
-@dataclass
-class FakeRecord:
-    path: Path
-    status: str = "done"
-    outputs: list[Path] = field(default_factory=list)
-    reason: str | None = None
-    seconds: float = 0.25
+COMMANDS = (
+    "colorize", "app", "train", "export", "evaluate", "evaluate-hints", "baseline", "zoo",
+)  # fmt: skip
 
 
-class FakeColorizer:
-    """Remembers how it was called; `results` are the records to give back by file name."""
+class FakeRun:
+    """Stands in for `colorflow.batch.run`: remembers how it was called.
 
-    loaded: list[Path | None]
-    calls: list[tuple[list[Path], Path, dict[str, Any]]]
-    results: dict[str, FakeRecord | BaseException]
-    load_error: Exception | None = None
+    `results` are what becomes of a photo, by its name: changes to a record, or an exception.
+    """
 
-    @classmethod
-    def load(cls, weights: Path | None = None) -> FakeColorizer:
-        cls.loaded.append(weights)
-        if cls.load_error:
-            raise cls.load_error
-        return cls()
+    def __init__(self) -> None:
+        self.calls: list[tuple[Plan, dict[str, Any]]] = []
+        self.results: dict[str, dict[str, Any] | BaseException] = {}
+        self.error: Exception | None = None
 
-    def colorize_many(
-        self, paths: list[Path], output: Path, **options: Any
-    ) -> Iterator[FakeRecord]:
-        photos = find_photos(paths)
-        self.calls.append((photos, output, options))
-        for path in photos:
-            result = self.results.get(path.name)
+    def __call__(self, plan: Plan, **options: Any) -> Iterator[Record]:
+        self.calls.append((plan, options))
+        if self.error:
+            raise self.error
+        yield from plan.settled
+        for task in plan.tasks:
+            result = self.results.get(task.path.name, {})
             if isinstance(result, BaseException):
                 raise result
-            yield result or FakeRecord(path, outputs=[output / f"{path.stem}_s0.png"])
+            colouring = Colouring(path=task.target(0), seed=0)
+            values = {"status": "done", "colourings": (colouring,), "seconds": 0.25}
+            yield Record(path=task.path, **{**values, **result})  # type: ignore[arg-type]
 
 
 @pytest.fixture
-def colorizer(monkeypatch: pytest.MonkeyPatch) -> type[FakeColorizer]:
-    fake = type("Fake", (FakeColorizer,), {"loaded": [], "calls": [], "results": {}})
-    module = ModuleType("colorflow.colorize")
-    module.Colorizer = fake  # type: ignore[attr-defined]
-    monkeypatch.setitem(sys.modules, "colorflow.colorize", module)
+def fake_run(monkeypatch: pytest.MonkeyPatch) -> FakeRun:
+    fake = FakeRun()
+    monkeypatch.setattr(colorflow.batch, "run", fake)
     return fake
 
 
@@ -130,12 +121,12 @@ def test_wrong_usage_ends_with_2(arguments: list[str], capsys: pytest.CaptureFix
     ],
 )
 def test_bad_values_are_named(
-    option: str, value: str, capsys: pytest.CaptureFixture[str], colorizer: type[FakeColorizer]
+    option: str, value: str, capsys: pytest.CaptureFixture[str], fake_run: FakeRun
 ) -> None:
     message = usage_error(["colorize", "a.png", "-o", "out", f"{option}={value}"], capsys)
     assert option in message
     assert repr(value) in message
-    assert not colorizer.loaded
+    assert not fake_run.calls
 
 
 @pytest.mark.parametrize("port", ["0", "65536", "http"])
@@ -147,101 +138,285 @@ def test_bad_port_is_named(port: str, capsys: pytest.CaptureFixture[str]) -> Non
 
 
 def test_colorize_prints_a_line_a_file_and_a_summary(
-    photos: Path, colorizer: type[FakeColorizer], capsys: pytest.CaptureFixture[str]
+    photos: Path, fake_run: FakeRun, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = photos.parent / "out"
     assert main(["colorize", str(photos), "-o", str(out)]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[:2] == [
         f"{photos / 'a.png'} -> {out / 'a_s0.png'} (0.2 s)",
-        f"{photos / 'b.jpg'} -> {out / 'b_s0.png'} (0.2 s)",
+        f"{photos / 'b.jpg'} -> {out / 'b_s0.jpg'} (0.2 s)",
     ]
     assert lines[2].startswith("2 done in ")
     assert len(lines) == 3
 
 
-def test_colorize_defaults(photos: Path, colorizer: type[FakeColorizer], tmp_path: Path) -> None:
+def test_colorize_defaults(photos: Path, fake_run: FakeRun, tmp_path: Path) -> None:
     main(["colorize", str(photos / "a.png"), "-o", str(tmp_path / "out")])
-    assert colorizer.loaded == [None]
-    assert colorizer.calls == [
-        (
-            [photos / "a.png"],
-            tmp_path / "out",
-            {"n": 1, "temperature": 1.0, "seed": 0, "diverse": False, "force": False},
-        )
+    ((plan, options),) = fake_run.calls
+    assert plan.settings == Settings()
+    assert [task.target(3) for task in plan.tasks] == [tmp_path / "out" / "a_s3.png"]
+    stop = options.pop("stop")
+    assert not stop.is_set()
+    assert options == {"weights": None, "device": "cpu", "workers": usual_workers("cpu")}
+    assert usual_workers("cuda") == 1
+
+
+def test_colorize_passes_its_options_on(photos: Path, fake_run: FakeRun, tmp_path: Path) -> None:
+    (photos / "inner").mkdir()
+    Image.new("L", (8, 6), 90).save(photos / "inner" / "c.png")
+    arguments = [
+        *("--seed", "7", "-n", "3", "--temperature", "0", "--diverse", "--force", "--overwrite"),
+        *("--weights", "w.safetensors", "--device", "cuda:1", "--workers", "5"),
+        *("-r", "--ext", "webp", "--name", "{seed} {stem}.{ext}"),
+        *("--report", str(tmp_path / "r.json")),
+    ]
+    assert main(["colorize", str(photos), "-o", str(tmp_path / "out"), *arguments]) == 0
+    ((plan, options),) = fake_run.calls
+    assert plan.settings == Settings(
+        n=3, seed=7, temperature=0, diverse=True, force=True, overwrite=True, likelihood=True
+    )
+    places = [task.target(7).relative_to(tmp_path / "out").as_posix() for task in plan.tasks]
+    assert places == ["7 a.webp", "7 b.webp", "inner/7 c.webp"]
+    del options["stop"]
+    assert options == {"weights": Path("w.safetensors"), "device": "cuda:1", "workers": 5}
+    assert json.loads((tmp_path / "r.json").read_text())["counts"] == {"done": 3}
+
+
+def test_colorize_passes_hints_on(photos: Path, fake_run: FakeRun, tmp_path: Path) -> None:
+    hints = tmp_path / "hints.json"
+    hints.write_text('{"a.png": [{"row": 1, "column": 2, "a": 3, "b": 4}]}')
+    main(["colorize", str(photos), "-o", str(tmp_path / "out"), "--hints", str(hints)])
+    ((plan, _),) = fake_run.calls
+    assert [[hint.column for hint in task.hints] for task in plan.tasks] == [[2.0], []]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--name", "{stem}"],
+        ["--name", "{x}.{ext}"],
+        ["-n", "2", "--name", "{stem}.{ext}"],
+        ["--ext", "gif"],
+        ["--workers", "0"],
+    ],
+)
+def test_colorize_refuses_wrong_usage(
+    arguments: list[str], photos: Path, fake_run: FakeRun, capsys: pytest.CaptureFixture[str]
+) -> None:
+    message = usage_error(["colorize", str(photos), "-o", "out", *arguments], capsys)
+    assert f"argument {arguments[-2]}: " in message
+    assert not fake_run.calls
+
+
+@pytest.mark.parametrize("ext", EXTENSIONS)
+def test_colorize_takes_every_extension(ext: str, photos: Path, fake_run: FakeRun) -> None:
+    main(["colorize", str(photos / "a.png"), "-o", str(photos.parent / "out"), "--ext", ext])
+    (task,) = fake_run.calls[0][0].tasks
+    assert task.target(0).name == f"a_s0.{'png' if ext == 'auto' else ext}"
+
+
+def test_names_that_are_too_long(
+    photos: Path,
+    fake_run: FakeRun,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    arguments = ["colorize", str(photos), "-o"]
+    main([*arguments, "x" * 300])  # found out when it would be made
+    assert main([*arguments, "out", "--report", "x" * 300]) == 1
+    assert "has a name longer than file systems take" in capsys.readouterr().err
+    assert len(fake_run.calls) == 1
+
+
+def test_a_report_that_cannot_be_written_in_the_end_hides_nothing_else(
+    photos: Path, fake_run: FakeRun, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    report = tmp_path / "reports" / "r.json"
+    report.parent.mkdir()
+    fake_run.results = {"a.png": {"status": "failed", "reason": "no"}}
+
+    class Vanishing(FakeRun):
+        def __call__(self, plan: Plan, **options: Any) -> Iterator[Record]:
+            yield from fake_run(plan, **options)
+            report.mkdir()
+
+    colorflow.batch.run = Vanishing()  # type: ignore[assignment]  # `fake_run` puts it back
+    arguments = ["colorize", str(photos), "-o", str(tmp_path / "out"), "--report", str(report)]
+    assert main(arguments) == 1
+    printed = capsys.readouterr()
+    assert "1 done, 1 failed in " in printed.out
+    assert printed.err.splitlines() == [
+        f"{photos / 'a.png'}: no",
+        f"colorflow: {report}: the file cannot be written (Is a directory)",
     ]
 
 
-def test_colorize_passes_its_options_on(
-    photos: Path, colorizer: type[FakeColorizer], tmp_path: Path
-) -> None:
-    arguments = ["--seed", "7", "-n", "3", "--temperature", "0", "--diverse", "--force"]
-    main(["colorize", str(photos), "-o", str(tmp_path), *arguments, "--weights", "w.safetensors"])
-    assert colorizer.loaded == [Path("w.safetensors")]
-    (_, _, options) = colorizer.calls[0]
-    assert options == {"n": 3, "temperature": 0.0, "seed": 7, "diverse": True, "force": True}
-
-
-def test_a_failed_file_is_named_and_the_others_go_on(
-    photos: Path, colorizer: type[FakeColorizer], capsys: pytest.CaptureFixture[str]
+def test_failures_are_named_at_the_end_and_the_others_go_on(
+    photos: Path, fake_run: FakeRun, capsys: pytest.CaptureFixture[str]
 ) -> None:
     bad = photos / "a.png"
-    colorizer.results = {"a.png": FakeRecord(bad, status="failed", reason="the file is cut off")}
+    failure = {"status": "failed", "reason": "the file is cut off", "colourings": ()}
+    fake_run.results = {"a.png": failure}
     assert main(["colorize", str(photos), "-o", str(photos.parent / "out")]) == 1
     printed = capsys.readouterr()
     assert printed.err == f"{bad}: the file is cut off\n"
-    assert "b_s0.png" in printed.out
+    assert "b_s0.jpg" in printed.out
     assert "1 done, 1 failed in " in printed.out
 
 
-def test_an_already_coloured_file_is_no_failure(
-    photos: Path, colorizer: type[FakeColorizer], capsys: pytest.CaptureFixture[str]
+def test_quiet_says_only_what_went_wrong(
+    photos: Path, fake_run: FakeRun, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    colorizer.results = {"a.png": FakeRecord(photos / "a.png", status="already-coloured")}
+    fake_run.results = {"a.png": {"status": "failed", "reason": "no", "remarks": ("page 1 of 2",)}}
+    arguments = ["colorize", str(photos), "-q", "-o", str(photos.parent / "out")]
+    assert main([*arguments, "--contact-sheet", str(photos.parent / "s.jpg")]) == 1
+    assert capsys.readouterr() == ("", f"{photos / 'a.png'}: no\n")
+    fake_run.results = {}
+    assert main(arguments) == 0
+    assert capsys.readouterr() == ("", "")
+
+
+def test_what_is_passed_by_is_no_failure(
+    photos: Path, fake_run: FakeRun, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (photos / "inner").mkdir()
+    fake_run.results = {
+        "a.png": {"status": "already-coloured", "reason": "already has colours", "colourings": ()},
+        "b.jpg": {"remarks": ("the first of 3 pages",)},
+    }
     assert main(["colorize", str(photos), "-o", str(photos.parent / "out")]) == 0
-    assert f"{photos / 'a.png'}: already coloured; --force" in capsys.readouterr().out
+    printed = capsys.readouterr()
+    assert printed.err.splitlines() == [
+        f"{photos}: has folders inside; -r takes the photos in them, too",
+        f"{photos / 'a.png'}: already has colours",
+        f"{photos / 'b.jpg'}: the first of 3 pages",
+    ]
+    assert "1 already-coloured, 1 done in " in printed.out
+
+
+def test_a_full_disk_says_how_to_go_on(
+    photos: Path, fake_run: FakeRun, capsys: pytest.CaptureFixture[str]
+) -> None:
+    class Full(FakeRun):
+        def __call__(self, plan: Plan, **_: Any) -> Iterator[Record]:
+            reason = "no space left"
+            yield Record(path=plan.tasks[0].path, status="failed", reason=reason, ends_the_run=True)
+
+    colorflow.batch.run = Full()  # type: ignore[assignment]  # `fake_run` puts it back
+    assert main(["colorize", str(photos), "-o", str(photos.parent / "out")]) == 1
+    assert capsys.readouterr().err.splitlines() == [
+        f"{photos / 'a.png'}: no space left",
+        "colorflow: nothing more can be written, 1 photos are left; make room, and the same "
+        "command goes on from here",
+    ]
+
+
+def test_a_dry_run_does_nothing(
+    photos: Path, fake_run: FakeRun, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    arguments = ["colorize", str(photos), "-o", str(out), "--dry-run"]
+    assert main([*arguments, "--report", str(tmp_path / "r.json")]) == 0
+    assert capsys.readouterr().out.splitlines() == [
+        f"{photos / 'a.png'} -> {out / 'a_s0.png'}",
+        f"{photos / 'b.jpg'} -> {out / 'b_s0.jpg'}",
+        "2 to do",
+    ]
+    assert main(["colorize", str(tmp_path / "absent"), *arguments[1:]]) == 1
+    assert "absent: there is no such file" in capsys.readouterr().err
+    assert not fake_run.calls
+    assert not out.exists()
+    assert not (tmp_path / "r.json").exists()
 
 
 def test_a_colorflow_error_is_one_line(
-    photos: Path, colorizer: type[FakeColorizer], capsys: pytest.CaptureFixture[str]
+    photos: Path, fake_run: FakeRun, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    colorizer.load_error = WeightsError("w.safetensors: not a weights file of colorflow")
-    assert main(["colorize", str(photos), "-o", str(photos.parent / "out")]) == 1
+    fake_run.error = WeightsError("w.safetensors: not a weights file of colorflow")
+    report = tmp_path / "r.json"
+    report.write_text("of another run")
+    arguments = ["colorize", str(photos), "-o", str(tmp_path / "out"), "--report", str(report)]
+    assert main(arguments) == 1
     printed = capsys.readouterr()
     assert printed.err == "colorflow: w.safetensors: not a weights file of colorflow\n"
     assert printed.out == ""
+    assert report.read_text() == "of another run"
 
 
 def test_a_file_as_output_is_an_error(
-    photos: Path, colorizer: type[FakeColorizer], capsys: pytest.CaptureFixture[str]
+    photos: Path, fake_run: FakeRun, capsys: pytest.CaptureFixture[str]
 ) -> None:
     kept = (photos / "b.jpg").read_bytes()
     assert main(["colorize", str(photos / "a.png"), "-o", str(photos / "b.jpg")]) == 1
     assert str(photos / "b.jpg") in capsys.readouterr().err
     assert (photos / "b.jpg").read_bytes() == kept
-    assert not colorizer.loaded
+    assert not fake_run.calls
 
 
-def test_an_interruption_ends_with_130(
-    photos: Path, colorizer: type[FakeColorizer], capsys: pytest.CaptureFixture[str]
+@pytest.mark.skipif(sys.platform == "win32", reason="named pipes of POSIX")
+@pytest.mark.parametrize(
+    ("option", "name", "what"),
+    [
+        ("--report", "absent/r.json", "absent: there is no such folder to write to"),
+        ("--report", "photos", "photos: is no file, but one shall be written here"),
+        ("--report", "pipe", "pipe: is no file, but one shall be written here"),
+        ("--contact-sheet", "s.gif", "s.gif: a contact sheet is one of .jpg"),
+        ("--contact-sheet", "photos/b.jpg", "b.jpg: is one of the photos"),
+        ("--contact-sheet", "photos/b.jpg/s.jpg", "b.jpg: nothing can be written here"),
+        ("--hints", "absent.json", "absent.json: the hints cannot be read"),
+    ],
+)
+def test_files_that_cannot_be_are_refused_before_the_work(
+    option: str,
+    name: str,
+    what: str,
+    photos: Path,
+    fake_run: FakeRun,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    colorizer.results = {"b.jpg": KeyboardInterrupt()}
-    assert main(["colorize", str(photos), "-o", str(photos.parent / "out")]) == 130
+    os.mkfifo(tmp_path / "pipe")
+    arguments = ["colorize", str(photos), "-o", str(tmp_path / "out")]
+    assert main([*arguments, option, str(tmp_path / name)]) == 1
+    assert what in capsys.readouterr().err
+    assert not fake_run.calls
+
+
+def test_an_interruption_ends_with_130_and_says_how_to_go_on(
+    photos: Path, fake_run: FakeRun, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fake_run.results = {"b.jpg": KeyboardInterrupt()}
+    report = tmp_path / "r.json"
+    arguments = ["colorize", str(photos), "-o", str(tmp_path / "out"), "--report", str(report)]
+    assert main(arguments) == 130
     printed = capsys.readouterr()
     assert "a_s0.png" in printed.out
-    assert printed.err == "colorflow: interrupted\n"
+    assert "1 done, 1 left in " in printed.out
+    assert printed.err == (
+        "colorflow: stopped, 1 photos are left; the same command goes on from here\n"
+    )
+    content = json.loads(report.read_text())
+    assert content["counts"] == {"done": 1}
+    assert content["not_reached"] == [str(photos / "b.jpg")]
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems refuse such names")
-def test_a_name_that_is_not_utf8_does_not_stop_the_others(
-    photos: Path, colorizer: type[FakeColorizer], capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [(b"caf\xe9.png", "caf\\udce9_s0.png"), (b"\xc3\xa9\n\x1b[2J.png", "é\\n\\x1b[2J_s0.png")],
+)
+def test_any_name_is_shown_on_one_line(
+    name: bytes, shown: str, photos: Path, fake_run: FakeRun, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    name = os.fsdecode(b"caf\xe9.png")
-    (photos / "a.png").rename(photos / name)
+    (photos / "a.png").rename(photos / os.fsdecode(name))
     assert main(["colorize", str(photos), "-o", str(photos.parent / "out")]) == 0
     out = capsys.readouterr().out
-    assert "caf\\udce9.png" in out
-    assert "b_s0.png" in out
+    assert shown in out
+    assert "b_s0.jpg" in out
+    assert len(out.splitlines()) == 3
 
 
 # app

@@ -13,12 +13,12 @@ from PIL import Image
 
 from colorflow.color.full_resolution import lightness_of
 from colorflow.color.grid import square_lightness, to_grid
-from colorflow.colorize import Colorizer, Hint, Record, default_weights, most_different
+from colorflow.colorize import Colorizer, Hint, default_weights, most_different
 from colorflow.errors import UnreadablePhotoError, WeightsError
 from colorflow.model.condition import Conditioner
 from colorflow.model.config import HINT_PLANES
 from colorflow.model.weights import load_weights
-from colorflow.photo import photo_from_image, read_photo
+from colorflow.photo import photo_from_image
 from tests.small_weights import TEMPERATURES, save_small_weights
 
 
@@ -241,90 +241,19 @@ def test_missing_weights_are_named(tmp_path: Path) -> None:
         Colorizer.load(tmp_path / "absent.safetensors")
 
 
-@pytest.fixture
-def photos(tmp_path: Path) -> Path:
-    folder = tmp_path / "in"
-    folder.mkdir()
-    Image.fromarray(grey_photo()).save(folder / "grey.jpg")
-    Image.fromarray(grey_photo()).save(folder / "other.webp", lossless=True)
-    Image.fromarray(skimage.data.astronaut()).save(folder / "coloured.png")
-    (folder / "broken.jpg").write_bytes((folder / "grey.jpg").read_bytes()[:900])
-    return folder
-
-
-def by_name(records: list[Record]) -> dict[str, Record]:
-    return {record.path.name: record for record in records}
-
-
-def test_many_files_each_have_a_record(colorizer: Colorizer, photos: Path, tmp_path: Path) -> None:
-    out = tmp_path / "new" / "out"
-    paths = [photos, tmp_path / "absent.png"]
-    records = by_name(list(colorizer.colorize_many(paths, out, n=2, seed=7)))
-    assert {name: record.status for name, record in records.items()} == {
-        "grey.jpg": "done",
-        "other.webp": "done",
-        "coloured.png": "already-coloured",
-        "broken.jpg": "failed",
-        "absent.png": "failed",
-    }
-    assert records["grey.jpg"].outputs == [out / "grey_s7.jpg", out / "grey_s8.jpg"]
-    assert records["other.webp"].outputs == [out / "other_s7.png", out / "other_s8.png"]
-    assert sorted(p.name for p in out.iterdir()) == [
-        "grey_s7.jpg",
-        "grey_s8.jpg",
-        "other_s7.png",
-        "other_s8.png",
-    ]
-    assert records["broken.jpg"].reason
-    assert "broken" not in str(records["broken.jpg"].reason)
-    photo = read_photo(photos / "other.webp")
-    (want,) = colorizer.colorize_photo(photo, n=1, seed=8)
-    assert difference(read_photo(out / "other_s8.png").pixels, want) <= 1
-
-
-def test_a_folder_without_photos_is_a_failure(colorizer: Colorizer, tmp_path: Path) -> None:
-    (tmp_path / "empty").mkdir()
-    (record,) = colorizer.colorize_many([tmp_path / "empty"], tmp_path / "out")
-    assert (record.status, record.reason) == ("failed", "the folder holds no photos")
-    assert not (tmp_path / "out").exists()
-
-
-def test_force_colours_what_has_colours(colorizer: Colorizer, photos: Path, tmp_path: Path) -> None:
-    (record,) = colorizer.colorize_many([photos / "coloured.png"], tmp_path / "out", force=True)
-    assert record.status == "done"
-    got = lightness_of(read_photo(record.outputs[0]).pixels)
-    assert np.abs(got - lightness_of(skimage.data.astronaut())).max() <= 0.5
-
-
-def test_an_input_is_never_overwritten(colorizer: Colorizer, tmp_path: Path) -> None:
-    for name in ("photo.png", "photo_s0.png"):
-        Image.fromarray(grey_photo()).save(tmp_path / name)
-    before = (tmp_path / "photo_s0.png").read_bytes()
-    records = by_name(list(colorizer.colorize_many([tmp_path], tmp_path)))
-    assert records["photo.png"].status == "failed"
-    assert "input" in str(records["photo.png"].reason)
-    assert records["photo_s0.png"].status == "done"
-    assert (tmp_path / "photo_s0.png").read_bytes() == before
-
-
-def test_two_inputs_of_one_name_do_not_overwrite_each_other(
-    colorizer: Colorizer, tmp_path: Path
-) -> None:
-    for folder in ("a", "b"):
-        (tmp_path / folder).mkdir()
-        Image.fromarray(grey_photo()).save(tmp_path / folder / "photo.jpg")
-    out = tmp_path / "out"
-    first, second = colorizer.colorize_many([tmp_path / "a", tmp_path / "b"], out)
-    assert (first.status, second.status) == ("done", "failed")
-    assert str(tmp_path / "a" / "photo.jpg") in str(second.reason)
-
-
-def test_a_folder_that_cannot_be_made_is_named(colorizer: Colorizer, tmp_path: Path) -> None:
-    Image.fromarray(grey_photo()).save(tmp_path / "photo.png")
-    (tmp_path / "file").write_bytes(b"")
-    (record,) = colorizer.colorize_many([tmp_path / "photo.png"], tmp_path / "file" / "out")
-    assert record.status == "failed"
-    assert str(tmp_path / "file" / "out") in str(record.reason)
+@pytest.mark.parametrize("bits", [8, 16])
+def test_painting_puts_chroma_on_the_photos_lightness(colorizer: Colorizer, bits: int) -> None:
+    grey = np.clip(grey_photo(), 1, 254).astype(np.uint16) * 257
+    grey[::2] += 100  # what 8 bits do not show
+    photo = photo_from_image(grey)
+    draws = colorizer.draw(photo, n=2, seed=3)
+    painted = list(colorizer.paint(photo, draws.ab, bits=bits))  # type: ignore[arg-type]
+    assert [one.dtype.itemsize * 8 for one in painted] == [bits] * 2
+    for one, plain in zip(painted, colorizer.colorize_photo(photo, n=2, seed=3), strict=True):
+        # At the edge of sRGB a hundredth of a step in lightness is several in blue.
+        assert np.abs(255 * (one / (2**bits - 1)) - plain).mean() < 0.5
+    want = lightness_of(photo.all_bits if bits == 16 else photo.pixels)
+    assert np.abs(lightness_of(painted[0]) - want).max() <= (0.1 if bits == 16 else 0.5)
 
 
 def test_shipped_weights_say_what_they_are() -> None:

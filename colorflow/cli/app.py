@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from colorflow.cli.arguments import add_weights, whole_number
@@ -28,11 +29,30 @@ def add_app(commands: Commands) -> None:
         help="(default: %(default)s)",
     )
     add_weights(parser)
+    parser.add_argument(
+        "--photos",
+        type=Path,
+        metavar="FOLDER",
+        help="colour photos for the quiz, none of which the weights were trained on "
+        "(default: those that the installed packages bring)",
+    )
+    parser.add_argument(
+        "--quiz-db",
+        type=Path,
+        metavar="FILE",
+        help="where the quiz keeps its answers, SQLite (default: in your data folder)",
+    )
     parser.set_defaults(command=_app)
 
 
 def _app(arguments: argparse.Namespace) -> int:
     from colorflow.ui import serve
 
-    serve(host=arguments.host, port=arguments.port, weights=arguments.weights)
+    serve(
+        host=arguments.host,
+        port=arguments.port,
+        weights=arguments.weights,
+        photos=arguments.photos,
+        quiz_db=arguments.quiz_db,
+    )
     return 0

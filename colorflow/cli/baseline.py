@@ -43,7 +43,9 @@ def _add_train(actions: Commands) -> None:
     parser.add_argument(
         "-o", "--output", required=True, type=Path, metavar="RUN", help="folder for the run"
     )
-    parser.add_argument("--minutes", type=positive_number, required=True, help="as in `colorflow zoo train`")
+    parser.add_argument(
+        "--minutes", type=positive_number, required=True, help="as in `colorflow zoo train`"
+    )
     parser.add_argument("--batch", type=whole_number(least=1), default=128, help="rows a step")
     parser.add_argument("--rate", type=positive_number, default=1e-3, help="peak learning rate")
     parser.add_argument("--seed", type=whole_number(least=0, most=LARGEST_SEED), default=0)

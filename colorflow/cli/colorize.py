@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import argparse
-import sys
-import time
-from collections import Counter
+import os
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from colorflow.cli.arguments import LARGEST_SEED, add_weights, number_from_zero, whole_number
+from colorflow.cli.colorize_session import Session, say_plan
 from colorflow.errors import WritePhotoError
 
 if TYPE_CHECKING:
     from colorflow.cli.arguments import Commands
-    from colorflow.colorize import Record
 
 
 def add_colorize(commands: Commands) -> None:
@@ -23,14 +22,25 @@ def add_colorize(commands: Commands) -> None:
         "colorize",
         help="colour photos and folders of photos",
         description=(
-            "Colour photos. The results are named {stem}_s{seed}: JPEG for a JPEG, otherwise PNG. "
-            "A photo that cannot be coloured is named, and the others go on."
+            "Colour photos, files and folders of them. A photo that cannot be coloured is named at "
+            "the end, and the others go on. The same command goes on where it was stopped: what is "
+            "done is skipped. Exit code: 0 all done or skipped, 1 some failed, 2 wrong usage, "
+            "130 interrupted."
         ),
     )
-    parser.add_argument("inputs", nargs="+", type=Path, metavar="IN", help="photos and folders")
+    parser.add_argument(
+        "inputs", nargs="+", metavar="IN", help="photos, folders, and patterns such as 'album/*'"
+    )
     parser.add_argument(
         "-o", "--output", required=True, type=Path, metavar="OUT", help="folder for the results"
     )
+    _add_what(parser)
+    _add_results(parser)
+    _add_running(parser)
+    parser.set_defaults(command=partial(_colorize, parser))
+
+
+def _add_what(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "-n",
         type=whole_number(least=1),
@@ -56,40 +66,91 @@ def add_colorize(commands: Commands) -> None:
     parser.add_argument(
         "--force", action="store_true", help="also colour photos that already have colours"
     )
+    parser.add_argument(
+        "--hints",
+        type=Path,
+        metavar="FILE",
+        help='colours of points: JSON such as {"photo.jpg": [{"row": 9, "column": 9, "a": 0, '
+        '"b": -30}]}, in pixels and CIELAB units; a photo\'s name or its place below IN',
+    )
+
+
+def _add_results(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "-r",
+        "--recursive",
+        action="store_true",
+        help="also the folders inside IN; results get the same places below OUT",
+    )
+    parser.add_argument(
+        "--ext",
+        choices=("auto", "jpg", "png", "webp", "tiff"),
+        default="auto",
+        help="format of the results; auto: jpg for a JPEG, otherwise png (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--name",
+        default="{stem}_s{seed}.{ext}",
+        metavar="TEMPLATE",
+        help="names of the results (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--overwrite", action="store_true", help="make results anew that are there already"
+    )
+    parser.add_argument(
+        "--report", type=Path, metavar="FILE", help="JSON: what became of each file, and likelihood"
+    )
+    parser.add_argument(
+        "--contact-sheet",
+        type=Path,
+        metavar="FILE",
+        help="a picture of all results, .jpg, .png or .webp",
+    )
+
+
+def _add_running(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--workers",
+        type=whole_number(least=1, most=256),
+        metavar="N",
+        help="processes that colour, about 0.5 GB each (default: one a core, at most 4; GPU: 1)",
+    )
+    parser.add_argument(
+        "--device", default="cpu", help="where to compute: cpu, cuda, cuda:1 (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--dry-run", action="store_true", help="say what would be done, and do nothing"
+    )
+    parser.add_argument("-q", "--quiet", action="store_true", help="say only what went wrong")
     add_weights(parser)
-    parser.set_defaults(command=_colorize)
 
 
-def _colorize(arguments: argparse.Namespace) -> int:
-    if arguments.output.exists() and not arguments.output.is_dir():
+def _colorize(parser: argparse.ArgumentParser, arguments: argparse.Namespace) -> int:
+    from colorflow.batch import Naming, Settings, make_plan, read_hints
+
+    if os.path.exists(arguments.output) and not os.path.isdir(arguments.output):
         raise WritePhotoError(arguments.output, "is a file, but -o names a folder for the results")
-
-    from colorflow.colorize import Colorizer
-
-    started = time.perf_counter()
-    colorizer = Colorizer.load(arguments.weights)
-    counts: Counter[str] = Counter()
-    for record in colorizer.colorize_many(
+    try:
+        naming = Naming(arguments.name, arguments.ext)
+    except ValueError as error:
+        parser.error(f"argument --{error}")
+    if arguments.n > 1 and not naming.has_seed:
+        parser.error(f"argument --name: expected {{seed}} in it for {arguments.n} colourings")
+    plan = make_plan(
         arguments.inputs,
         arguments.output,
-        n=arguments.n,
-        temperature=arguments.temperature,
-        seed=arguments.seed,
-        diverse=arguments.diverse,
-        force=arguments.force,
-    ):
-        counts[record.status] += 1
-        _print_record(record)
-    summary = ", ".join(f"{count} {status}" for status, count in sorted(counts.items()))
-    print(f"{summary} in {time.perf_counter() - started:.1f} s")
-    return 1 if counts["failed"] else 0
-
-
-def _print_record(record: Record) -> None:
-    if record.status == "done":
-        outputs = ", ".join(map(str, record.outputs))
-        print(f"{record.path} -> {outputs} ({record.seconds:.1f} s)", flush=True)
-    elif record.status == "already-coloured":
-        print(f"{record.path}: already coloured; --force colours it again", flush=True)
-    else:
-        print(f"{record.path}: {record.reason}", file=sys.stderr, flush=True)
+        Settings(
+            n=arguments.n,
+            seed=arguments.seed,
+            temperature=arguments.temperature,
+            diverse=arguments.diverse,
+            force=arguments.force,
+            overwrite=arguments.overwrite,
+            likelihood=arguments.report is not None,
+        ),
+        naming=naming,
+        recursive=arguments.recursive,
+        hints=read_hints(arguments.hints) if arguments.hints else None,
+        hints_source=str(arguments.hints),
+    )
+    return say_plan(plan) if arguments.dry_run else Session(plan, arguments).run()

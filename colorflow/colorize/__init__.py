@@ -4,8 +4,7 @@
     engine.py       between photos and the model: conditions, latents, chroma, likelihood
     uncertainty.py  how far colours are open at each place
     chroma.py       drawing, changing and judging chroma on the 64x64 grid
-    many.py         files and folders
-    colorizer.py    pictures and files in, coloured ones out
+    colorizer.py    a picture in, coloured ones out; many files are the work of `colorflow.batch`
 
 Sample i of a call depends on `seed + i` alone: not on how many are drawn, on the batch, or on the
 order of the photos. Temperatures of the levels come with the weights; the user's `temperature`
@@ -15,7 +14,6 @@ multiplies them.
 from __future__ import annotations
 
 from colorflow.colorize.colorizer import Colorizer, default_weights
-from colorflow.colorize.many import Record
 from colorflow.colorize.recipe import Draws, Recipe
 from colorflow.colorize.uncertainty import Uncertainty
 from colorflow.model.diverse import most_different
@@ -26,7 +24,6 @@ __all__ = [
     "Draws",
     "Hint",
     "Recipe",
-    "Record",
     "Uncertainty",
     "default_weights",
     "most_different",

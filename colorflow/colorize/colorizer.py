@@ -1,18 +1,17 @@
-"""The Colorizer: pictures and files in, coloured ones out."""
+"""The Colorizer: a picture in, coloured ones out."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from colorflow.color.full_resolution import lightness_of, render
 from colorflow.colorize.chroma import DEFAULT_STRENGTH, ChromaColorizer
-from colorflow.colorize.many import Record, colorize_many
 from colorflow.model.hints import Hint
 from colorflow.model.weights import load_weights
 from colorflow.photo import Photo, photo_from_image, read_photo
@@ -128,42 +127,22 @@ class Colorizer(ChromaColorizer):
         lightness = lightness_of(photo.pixels)
         return [render(lightness, ab) for ab in draws.ab]
 
-    def colorize_many(
-        self,
-        paths: Iterable[str | os.PathLike[str]],
-        output: str | os.PathLike[str],
-        *,
-        n: int = 1,
-        temperature: float = 1.0,
-        seed: int = 0,
-        diverse: bool = False,
-        force: bool = False,
-    ) -> Iterator[Record]:
-        """Colours files and the photos in folders; yields one record a file as it is done.
-
-        Outputs are `{stem}_s{seed}.jpg` for a JPEG, otherwise `.png`. A file that fails is
-        recorded, and the others go on. An input is never overwritten, and neither is an output
-        that this call has made of another input.
+    def paint(
+        self, photo: Photo, chroma: NDArray[np.float32], *, bits: Literal[8, 16] = 8
+    ) -> Iterator[NDArray[np.uint8] | NDArray[np.uint16]]:
+        """Puts chroma on a photo's own lightness, one colouring after the other.
 
         Args:
-            paths: files and folders.
-            output: folder for the results, made if missing.
-            n: colourings of each photo.
-            temperature: multiplies the shipped temperatures.
-            seed: of the first colouring of each photo.
-            diverse: the n of many draws that differ most.
-            force: colour photos that already have colours, too.
+            photo: the photo.
+            chroma: (n, 2, 64, 64) CIELAB units, such as `Draws.ab`.
+            bits: of each channel of the results; 16 needs a photo of 16 to be more than 8.
+
+        Yields:
+            n arrays (H, W, 3) of sRGB, uint8 or uint16.
         """
-        return colorize_many(
-            self,
-            paths,
-            output,
-            n=n,
-            temperature=temperature,
-            seed=seed,
-            diverse=diverse,
-            force=force,
-        )
+        lightness = lightness_of(photo.pixels if bits == 8 else photo.all_bits)
+        for ab in chroma:
+            yield render(lightness, ab, bits=bits)
 
 
 def _photo(picture: Picture) -> Photo:

@@ -1,0 +1,130 @@
+"""One photo of a batch, from file to files."""
+
+from __future__ import annotations
+
+import errno
+import math
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from colorflow.batch.plan import Task, is_finished, is_own_result
+from colorflow.batch.record import Colouring, Record
+from colorflow.batch.settings import Settings
+from colorflow.errors import ColorflowError, PhotoError, WritePhotoError
+from colorflow.photo import Kind, Photo, Provenance, read_photo, write_image
+
+if TYPE_CHECKING:
+    from colorflow.colorize import Colorizer, Draws
+
+_NOTHING_MORE_FITS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
+"""Faults of the place for the results that every further photo would meet."""
+
+
+def colour(colorizer: Colorizer, task: Task, settings: Settings) -> Record:
+    """Colours one photo and writes its results; whatever happens is in the record.
+
+    All colourings are drawn even if some are there already, so that each is the same whichever
+    others are missing.
+    """
+    began = time.perf_counter()
+    photo = None
+    try:
+        photo = read_photo(task.path)
+        record = _colour(colorizer, task, settings, photo)
+    except ColorflowError as error:
+        record = Record(
+            path=task.path,
+            status="failed",
+            reason=_reason(error, task.path),
+            ends_the_run=getattr(error.__cause__, "errno", None) in _NOTHING_MORE_FITS,
+        )
+    except MemoryError:
+        reason = "not enough memory for a photo of this size; make it smaller"
+        record = Record(path=task.path, status="failed", reason=reason)
+    except Exception as error:  # whatever one photo does to us, the others go on
+        detail = " ".join(str(error).split())
+        reason = f"it cannot be coloured ({type(error).__name__}: {detail})"
+        record = Record(path=task.path, status="failed", reason=reason)
+    return _measured(record, photo, time.perf_counter() - began)
+
+
+def _colour(colorizer: Colorizer, task: Task, settings: Settings, photo: Photo) -> Record:
+    if is_own_result(task.path):
+        reason = "is a colouring that colorflow made; it is not taken as a photo"
+        return Record(path=task.path, status="skipped", reason=reason)
+    if photo.kind is Kind.COLOURED and not settings.force:
+        reason = "already has colours; --force colours it again"
+        return Record(path=task.path, status="already-coloured", reason=reason)
+    draws = _draw(colorizer, photo, task, settings)
+    targets = [task.target(seed) for seed in draws.seeds]
+    missing = [
+        i for i, target in enumerate(targets) if settings.overwrite or not is_finished(target)
+    ]
+    if missing:
+        _make_folder(task.folder)
+    painted = colorizer.paint(photo, draws.ab[missing], bits=photo.bits)
+    for i, pixels in zip(missing, painted, strict=True):
+        provenance = Provenance(draws.seeds[i], settings.temperature, colorizer.digest)
+        write_image(targets[i], pixels, photo, provenance=provenance)
+    bits = _bits(colorizer, photo, task, draws) if settings.likelihood else [None] * len(targets)
+    return Record(
+        path=task.path,
+        status="done" if missing else "skipped",
+        reason=None if missing else "its results are there already; --overwrite makes them anew",
+        colourings=tuple(
+            Colouring(path=target, seed=seed, bits_per_dim=value)
+            for target, seed, value in zip(targets, draws.seeds, bits, strict=True)
+        ),
+    )
+
+
+def _draw(colorizer: Colorizer, photo: Photo, task: Task, settings: Settings) -> Draws:
+    try:
+        return colorizer.draw(
+            photo,
+            settings.n,
+            settings.temperature,
+            settings.seed,
+            diverse=settings.diverse,
+            hints=task.hints,
+        )
+    except ValueError as error:  # settings were checked before, so it is a hint outside the photo
+        if not task.hints:
+            raise
+        raise PhotoError(task.path, str(error)) from error
+
+
+def _bits(colorizer: Colorizer, photo: Photo, task: Task, draws: Draws) -> list[float | None]:
+    try:
+        values = colorizer.bits_per_dim(photo, draws.ab, hints=task.hints).tolist()
+    except ValueError:  # a colour at the very edge of what the model can say has no density
+        return [None for _ in draws.ab]
+    return [value if math.isfinite(value) else None for value in values]
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise WritePhotoError(folder, f"the folder cannot be made ({error.strerror})") from error
+
+
+def _reason(error: ColorflowError, path: Path) -> str:
+    """What went wrong, without the photo's own name, which stands before it."""
+    if isinstance(error, PhotoError) and error.source == str(path):
+        return error.reason
+    return str(error)
+
+
+def _measured(record: Record, photo: Photo | None, seconds: float) -> Record:
+    if photo is None:
+        return replace(record, seconds=seconds)
+    return replace(
+        record,
+        width=photo.width,
+        height=photo.height,
+        remarks=photo.remarks,
+        seconds=seconds,
+    )

@@ -1,0 +1,169 @@
+"""Which photos a person means by a list of files, folders and patterns."""
+
+from __future__ import annotations
+
+import glob
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path, PurePath
+
+from colorflow.batch.record import Note
+from colorflow.photo import PHOTO_SUFFIXES
+
+
+@dataclass(frozen=True, slots=True)
+class FoundPhoto:
+    """A file that shall be coloured.
+
+    Attributes:
+        path: the file.
+        relative: its place below the folder that it was found in; its name, if it was named.
+    """
+
+    path: Path
+    relative: PurePath
+
+
+@dataclass(slots=True)
+class Found:
+    """What the inputs are.
+
+    Attributes:
+        photos: each once, folders sorted.
+        missing: inputs that are nothing, and folders that cannot be read.
+        notes: what was passed by.
+    """
+
+    photos: list[FoundPhoto] = field(default_factory=list)
+    missing: list[Note] = field(default_factory=list)
+    notes: list[Note] = field(default_factory=list)
+
+
+def find_inputs(
+    inputs: Iterable[str | os.PathLike[str]],
+    output: str | os.PathLike[str],
+    *,
+    recursive: bool = False,
+) -> Found:
+    """Lists the photos of files, folders and patterns.
+
+    A file that is named is taken, whatever its suffix. A folder gives the files in it whose suffix
+    is in `PHOTO_SUFFIXES`, without hidden ones. What is no file but has ``*``, ``?`` or ``[`` in it
+    is a pattern, for shells that leave it to programs.
+
+    A link inside a folder that leads out of it is noted, not followed. Links to folders inside are
+    passed by, since what they lead to is found in its own place; so no loop of links can be
+    entered. The output folder and what is below it is passed by where it lies inside a folder.
+
+    Args:
+        inputs: files, folders and patterns.
+        output: the folder for the results.
+        recursive: also the folders inside folders.
+    """
+    search = _Search(os.path.realpath(output), recursive=recursive)
+    for given in inputs:
+        text = os.fspath(given)
+        if os.path.isdir(text):
+            search.folder(Path(text))
+        elif os.path.lexists(text):
+            search.file(Path(text), PurePath(PurePath(text).name))
+        elif glob.has_magic(text):
+            search.pattern(text)
+        else:
+            search.missing(Path(text), "there is no such file or folder")
+    return search.found
+
+
+class _Search:
+    def __init__(self, output: str, *, recursive: bool) -> None:
+        self.found = Found()
+        self._output = output
+        self._recursive = recursive
+        self._seen: set[tuple[str, str]] = set()
+
+    def missing(self, path: Path, reason: str) -> None:
+        self.found.missing.append(Note(path=path, reason=reason))
+
+    def file(self, path: Path, relative: PurePath, folder: str | None = None) -> None:
+        """Takes a file, once, whatever way it was found."""
+        key = (folder or os.path.realpath(path.parent), path.name)
+        if key not in self._seen:
+            self._seen.add(key)
+            self.found.photos.append(FoundPhoto(path, relative))
+
+    def folder(self, root: Path) -> None:
+        """Takes what is in a folder, and, if asked for, below it."""
+        before, missing = len(self.found.photos), len(self.found.missing)
+        real_root = os.path.realpath(root)
+        inner = 0
+        waiting = [PurePath()]
+        while waiting:
+            place = waiting.pop()
+            real = os.path.normpath(os.path.join(real_root, place))
+            folders = []
+            for entry in self._entries(root / place):
+                if not self._stays_inside(entry, real_root):
+                    continue
+                if entry.is_dir(follow_symlinks=False):
+                    if os.path.join(real, entry.name) != self._output:
+                        folders.append(place / entry.name)
+                elif PurePath(entry.name).suffix.lower() in PHOTO_SUFFIXES:
+                    self.file(root / place / entry.name, place / entry.name, real)
+            inner += len(folders)
+            if self._recursive:
+                waiting += reversed(folders)
+        nothing = len(self.found.photos) == before and len(self.found.missing) == missing
+        if inner and not self._recursive:
+            reason = "has folders inside; -r takes the photos in them, too"
+            self.found.notes.append(Note(path=root, reason=reason))
+        if nothing and not self._holds_seen(real_root):
+            self.missing(root, "the folder holds no photos")
+
+    def pattern(self, text: str) -> None:
+        """Takes what a pattern stands for, as if a shell had put it there."""
+        matches = sorted(glob.glob(text))
+        folders = [match for match in matches if os.path.isdir(match)]
+        files = [m for m in matches if PurePath(m).suffix.lower() in PHOTO_SUFFIXES]
+        for path in map(Path, files):
+            if not path.is_dir():
+                self.file(path, PurePath(path.name))
+        for folder in folders:
+            self.folder(Path(folder))
+        if not files and not folders:
+            self.missing(Path(text), "no photo fits this pattern")
+
+    def _entries(self, folder: Path) -> Iterator[os.DirEntry[str]]:
+        """What a folder holds, sorted, without hidden files."""
+        try:
+            with os.scandir(folder) as entries:
+                listed = sorted(entries, key=lambda entry: entry.name)
+        except OSError as error:
+            self.missing(folder, f"the folder cannot be read ({error.strerror})")
+            return
+        for entry in listed:
+            if not entry.name.startswith("."):
+                yield entry
+
+    def _stays_inside(self, entry: os.DirEntry[str], real_root: str) -> bool:
+        """Whether an entry is to be looked at; a link that leads outside is noted."""
+        if not entry.is_symlink():
+            return True
+        is_photo = PurePath(entry.name).suffix.lower() in PHOTO_SUFFIXES
+        is_folder = os.path.isdir(entry.path)
+        target = os.path.realpath(entry.path)
+        if _is_below(target, real_root):
+            return not is_folder
+        if is_photo or (is_folder and self._recursive):
+            reason = f"is a link that leads outside the folder, to {target}; it is not followed"
+            self.found.notes.append(Note(path=Path(entry.path), reason=reason))
+        return False
+
+    def _holds_seen(self, real_folder: str) -> bool:
+        """Whether photos below the folder were taken before."""
+        return any(_is_below(folder, real_folder) for folder, _ in self._seen)
+
+
+def _is_below(path: str, folder: str) -> bool:
+    """Whether a real path is in a real folder, or is it."""
+    return path == folder or path.startswith(folder.rstrip(os.sep) + os.sep)

@@ -1,0 +1,116 @@
+"""Colour hints of many photos, from one file.
+
+{"album/1950/beach.jpg": [{"row": 120, "column": 80, "a": 10, "b": -30}], "portrait.png": [...]}
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path, PurePath
+from typing import TYPE_CHECKING, Any
+
+from colorflow.errors import BatchError
+
+if TYPE_CHECKING:
+    from colorflow.colorize import Hint
+
+    Hints = tuple[Hint, ...]
+
+_FIELDS = ("row", "column", "a", "b")
+
+
+def read_hints(path: Path) -> dict[str, Hints]:
+    """Reads a file of hints.
+
+    Args:
+        path: JSON, an object that has a list of hints for a photo's name, or for its place below
+            the folder that it is found in. A hint has ``row`` and ``column``, in pixels of the
+            upright photo, and ``a`` and ``b``, in CIELAB units.
+
+    Raises:
+        BatchError: if the file cannot be read or is not such an object.
+    """
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"), object_pairs_hook=_without_repeats)
+    except OSError as error:
+        raise BatchError(f"{path}: the hints cannot be read ({error.strerror})") from error
+    except RecursionError as error:
+        raise BatchError(f"{path}: is nested too deeply for a file of hints") from error
+    except ValueError as error:  # of JSON, of UTF-8, or a name that occurs twice
+        raise BatchError(f"{path}: is not a JSON file of hints ({error})") from error
+    if not isinstance(content, dict):
+        raise BatchError(f'{path}: expected {{"photo.jpg": [hints]}}, got {_kind(content)}')
+    return {name: _hints_of(path, name, given) for name, given in content.items()}
+
+
+def hints_by_photo(
+    hints: Mapping[str, Hints], photos: Iterable[PurePath], source: str
+) -> dict[PurePath, Hints]:
+    """Which photo each name of the file means.
+
+    Args:
+        hints: from `read_hints`.
+        photos: places of all photos below their folders.
+        source: the file's name, for messages.
+
+    Raises:
+        BatchError: if a name means no photo, or several.
+    """
+    by_name: dict[str, list[PurePath]] = {}
+    for photo in photos:
+        by_name.setdefault(photo.as_posix(), []).append(photo)
+        if len(photo.parts) > 1:
+            by_name.setdefault(photo.name, []).append(photo)
+    found: dict[PurePath, Hints] = {}
+    for name, given in hints.items():
+        meant = [p for p in by_name.get(name, ()) if p.as_posix() == name] or by_name.get(name, [])
+        if not meant:
+            raise BatchError(f"{source}: has hints for {name!r}, which is none of the photos")
+        if len(meant) > 1:
+            places = " and ".join(repr(photo.as_posix()) for photo in meant[:2])
+            raise BatchError(
+                f"{source}: has hints for {name!r}, but there are several, {places}; "
+                "write the place below the folder, or colour them one by one"
+            )
+        if meant[0] in found:
+            raise BatchError(f"{source}: names {meant[0].as_posix()!r} twice, by name and by place")
+        found[meant[0]] = given
+    return found
+
+
+def _hints_of(path: Path, name: str, given: Any) -> Hints:
+    from colorflow.colorize import Hint
+
+    if not isinstance(given, list):
+        raise BatchError(f"{path}: {name!r}: expected a list of hints, got {_kind(given)}")
+    hints = []
+    for number, one in enumerate(given, 1):
+        where = f"{path}: {name!r}: hint {number}"
+        if not isinstance(one, dict) or set(one) != set(_FIELDS):
+            raise BatchError(f"{where}: expected row, column, a and b, got {_kind(one)}")
+        for field in _FIELDS:
+            if isinstance(one[field], bool) or not isinstance(one[field], int | float):
+                raise BatchError(f"{where}: {field}: expected a number, got {_kind(one[field])}")
+        try:
+            hints.append(Hint(*(float(one[field]) for field in _FIELDS)))
+        except (ValueError, OverflowError) as error:
+            raise BatchError(f"{where}: {error}") from error
+    return tuple(hints)
+
+
+def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        raise ValueError(f"{max(names, key=names.count)!r} occurs twice")
+    return found
+
+
+def _kind(value: Any) -> str:
+    """What a JSON value is, for messages."""
+    if isinstance(value, dict):
+        return "an object with " + (", ".join(map(repr, value)) or "nothing")
+    if isinstance(value, list):
+        return f"a list of {len(value)}"
+    return json.dumps(value)

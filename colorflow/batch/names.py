@@ -1,0 +1,100 @@
+"""Names of results: a template that is checked before anything is coloured."""
+
+from __future__ import annotations
+
+import os
+import string
+from dataclasses import dataclass
+from pathlib import PurePath
+
+DEFAULT_TEMPLATE = "{stem}_s{seed}.{ext}"
+EXTENSIONS = ("auto", "jpg", "png", "webp", "tiff")
+LONGEST_NAME = 255
+"""Bytes of a file's name on the usual file systems."""
+
+_JPEG_SUFFIXES = frozenset({".jpg", ".jpeg", ".jpe"})
+
+
+@dataclass(frozen=True, slots=True)
+class Naming:
+    """How results are named.
+
+    Args:
+        template: text with ``{stem}``, the input's name without its suffix; ``{seed}``, which may
+            be missing where there is one colouring of each photo; and ``.{ext}`` at the end.
+        ext: one of `EXTENSIONS`; ``auto`` is jpg for inputs named like a JPEG, otherwise png.
+
+    Raises:
+        ValueError: if the template is not such a text, or the extension is another.
+    """
+
+    template: str = DEFAULT_TEMPLATE
+    ext: str = "auto"
+
+    def __post_init__(self) -> None:
+        if self.ext not in EXTENSIONS:
+            raise ValueError(f"ext: expected one of {', '.join(EXTENSIONS)}, got {self.ext!r}")
+        if problem := _problem(self.template):
+            raise ValueError(
+                f"name: expected a template such as {DEFAULT_TEMPLATE}, "
+                f"got {self.template!r}, {problem}"
+            )
+
+    @property
+    def has_seed(self) -> bool:
+        """Whether several colourings of a photo get different names."""
+        return "seed" in _fields(self.template)
+
+    def around_seed(self, source: PurePath) -> tuple[str, ...]:
+        """The parts of a result's name that stand around its seed.
+
+        Args:
+            source: the input.
+
+        Returns:
+            The name of the result with seed s is ``str(s).join(parts)``.
+        """
+        ext = self.ext
+        if ext == "auto":
+            ext = "jpg" if source.suffix.lower() in _JPEG_SUFFIXES else "png"
+        values = {"stem": source.stem, "ext": ext}
+        parts = [""]
+        for literal, field, _, _ in string.Formatter().parse(self.template):
+            parts[-1] += literal
+            if field == "seed":
+                parts.append("")
+            elif field is not None:
+                parts[-1] += values[field]
+        return tuple(parts)
+
+
+def too_long(name: str) -> int | None:
+    """The name's bytes if they are more than file systems take."""
+    length = len(os.fsencode(name))
+    return length if length > LONGEST_NAME else None
+
+
+def _problem(template: str) -> str | None:
+    """What is wrong with a template, or None."""
+    try:
+        parsed = list(string.Formatter().parse(template))
+    except ValueError as error:
+        return f"whose braces do not fit ({error})"
+    for literal, field, spec, conversion in parsed:
+        if field is not None and field not in ("stem", "seed", "ext"):
+            return f"whose {{{field}}} is none of {{stem}}, {{seed}}, {{ext}}"
+        if spec or conversion:
+            return f"whose {{{field}}} has a format"
+        if any(not c.isprintable() or c in '/\\:*?"<>|' for c in literal):
+            return "with a character that file names should not have"
+    if "stem" not in _fields(template):
+        return "without {stem}, so that all photos would have one name"
+    if not template.endswith(".{ext}"):
+        return "which does not end in .{ext}"
+    if template.startswith("."):
+        return "which would hide the results"
+    return None
+
+
+def _fields(template: str) -> set[str]:
+    return {field for _, field, _, _ in string.Formatter().parse(template) if field is not None}

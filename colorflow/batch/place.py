@@ -1,0 +1,111 @@
+"""The folder for the results: made, writable, and ours alone while a batch runs."""
+
+from __future__ import annotations
+
+import errno
+import os
+import secrets
+import sys
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from colorflow.errors import BatchError, WritePhotoError
+
+if sys.platform != "win32":
+    import fcntl
+
+STALE_SECONDS = 60
+"""A temporary file that nobody has written to for so long is that of a run that was killed."""
+
+
+@contextmanager
+def place_for_results(output: Path, folders: Iterable[Path]) -> Iterator[None]:
+    """Keeps other runs out of a folder, which is made if need be.
+
+    Two runs would colour everything twice. Where the file system knows no locks they may; files
+    appear whole in any case. What killed runs have left half-written is removed.
+
+    Args:
+        output: the folder of the run.
+        folders: all folders, inside it, that results go to.
+
+    Raises:
+        BatchError: if another run is writing there.
+        WritePhotoError: if the folder cannot be made or written to.
+    """
+    try:
+        output.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise WritePhotoError(output, f"the folder cannot be made ({error.strerror})") from error
+    check_writable(output)
+    with _locked(output):
+        for folder in {output, *folders}:
+            _remove_stale_files(folder)
+        yield
+
+
+def check_writable(folder: Path) -> None:
+    """Raises `WritePhotoError` unless a file can be made in a folder."""
+    probe = folder / f".colorflow-{secrets.token_hex(8)}.tmp"
+    try:
+        probe.touch(exist_ok=False)
+        probe.unlink()
+    except FileNotFoundError as error:
+        raise WritePhotoError(folder, "there is no such folder to write to") from error
+    except OSError as error:
+        raise WritePhotoError(
+            folder, f"nothing can be written here ({error.strerror}); choose another folder"
+        ) from error
+
+
+def write_whole(path: Path, data: bytes) -> None:
+    """Writes a file so that it appears whole or not at all.
+
+    Raises:
+        WritePhotoError: if it cannot be written.
+    """
+    temporary = path.with_name(f".colorflow-{secrets.token_hex(8)}.tmp")
+    try:
+        try:
+            with open(temporary, "xb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(temporary, path)
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        raise WritePhotoError(path, f"the file cannot be written ({error.strerror})") from error
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """Holds a lock on the folder itself, which the system lets go of when the process ends."""
+    if sys.platform == "win32":
+        yield
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            if error.errno in (errno.EWOULDBLOCK, errno.EACCES):
+                raise BatchError(
+                    f"{folder}: another run of colorflow is writing to this folder; "
+                    "wait until it has ended, or choose another folder with -o"
+                ) from error
+        yield
+    finally:
+        os.close(handle)
+
+
+def _remove_stale_files(folder: Path) -> None:
+    with suppress(OSError), os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.name.startswith(".colorflow-") and entry.name.endswith(".tmp"):
+                with suppress(OSError):
+                    if time.time() - entry.stat().st_mtime > STALE_SECONDS:
+                        os.unlink(entry.path)

@@ -1,0 +1,65 @@
+"""What became of one photo of a batch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+Status = Literal["done", "skipped", "already-coloured", "failed"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Colouring:
+    """One colouring of a photo.
+
+    Attributes:
+        path: the file that holds it.
+        seed: that gives it again.
+        bits_per_dim: its likelihood, as `Colorizer.bits_per_dim` says; None where it was not asked
+            for, or where the colours lie on the edge of what the model can say.
+    """
+
+    path: Path
+    seed: int
+    bits_per_dim: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """What became of one input.
+
+    Attributes:
+        path: the input.
+        status: how it ended.
+        reason: why it failed or was left alone, without the input's name; None if done.
+        colourings: those that are on the disk now.
+        width: of the photo in pixels; None where it was not read.
+        height: likewise.
+        seconds: time spent on it.
+        remarks: what a person should know of how the file was read.
+        ends_the_run: the place for the results takes nothing more, so other photos would fail too.
+    """
+
+    path: Path
+    status: Status
+    reason: str | None = None
+    colourings: tuple[Colouring, ...] = ()
+    width: int | None = None
+    height: int | None = None
+    seconds: float = 0.0
+    remarks: tuple[str, ...] = ()
+    ends_the_run: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Note:
+    """Something about a path that is not, or not alone, an input.
+
+    Attributes:
+        path: the file or folder.
+        reason: what it is, without its name.
+    """
+
+    path: Path
+    reason: str

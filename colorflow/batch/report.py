@@ -1,0 +1,66 @@
+"""The report of a batch: one record a file, as JSON."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import asdict
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from colorflow import __version__
+from colorflow.batch.place import write_whole
+from colorflow.batch.plan import Plan
+from colorflow.batch.record import Record
+
+
+def write_report(
+    path: Path, plan: Plan, records: Iterable[Record], *, began: datetime, seconds: float
+) -> None:
+    """Writes what became of every input, in the plan's order.
+
+    Args:
+        path: the file, replaced as a whole.
+        plan: what was to be done.
+        records: what was done; inputs without one were not reached.
+        began: when.
+        seconds: how long it took.
+
+    Raises:
+        WritePhotoError: if the file cannot be written.
+    """
+    reached = plan.in_order(records)
+    paths = {record.path for record in reached}
+    settings = asdict(plan.settings)
+    del settings["likelihood"]
+    content = {
+        "colorflow": __version__,
+        "began": began.isoformat(timespec="seconds"),
+        "seconds": round(seconds, 3),
+        "settings": settings,
+        "output": str(plan.output),
+        "counts": dict(sorted(Counter(record.status for record in reached).items())),
+        "not_reached": [str(path) for path in plan.inputs if path not in paths],
+        "notes": [{"path": str(note.path), "reason": note.reason} for note in plan.notes],
+        "files": [_as_json(record) for record in reached],
+    }
+    # ASCII, since names that are not UTF-8 can be written in no other way.
+    write_whole(path, (json.dumps(content, indent=1) + "\n").encode("ascii"))
+
+
+def _as_json(record: Record) -> dict[str, Any]:
+    return {
+        "path": str(record.path),
+        "status": record.status,
+        "reason": record.reason,
+        "width": record.width,
+        "height": record.height,
+        "seconds": round(record.seconds, 3),
+        "remarks": list(record.remarks),
+        "colourings": [
+            {"path": str(one.path), "seed": one.seed, "bits_per_dim": one.bits_per_dim}
+            for one in record.colourings
+        ],
+    }

@@ -1,0 +1,96 @@
+"""A process that colours: `main`, started by `crew.py` in an interpreter of its own.
+
+It reads tasks from its stdin and writes records to its stdout, pickled, and ends when its stdin
+does. A process for each worker, rather than a thread, so that a picture that crashes a decoder or
+eats all memory costs that picture and nothing else.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import pickle
+import signal
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
+
+from colorflow.batch.colour import colour
+from colorflow.batch.record import Record
+from colorflow.batch.settings import Settings
+from colorflow.errors import BatchError, ColorflowError
+
+if TYPE_CHECKING:
+    from colorflow.colorize import Colorizer
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Start:
+    """What a worker is told first.
+
+    Attributes:
+        weights: file; None for the shipped ones.
+        device: where to compute.
+        threads: of the worker, where the environment does not say another number.
+        settings: of all photos.
+    """
+
+    weights: Path | None
+    device: str
+    threads: int
+    settings: Settings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ready:
+    """What a worker answers.
+
+    Attributes:
+        takes_hints: whether its weights take colour hints.
+    """
+
+    takes_hints: bool
+
+
+def main() -> None:
+    """Serves until there is nothing to read."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent says when to stop
+    with os.fdopen(os.dup(0), "rb") as tasks, io.FileIO(os.dup(1), "wb") as answers:
+        os.dup2(2, 1)  # what libraries print must not get among the answers
+        with suppress(EOFError, BrokenPipeError):  # the parent is gone
+            _serve(tasks, answers)
+
+
+def _serve(tasks: BinaryIO, answers: io.FileIO) -> None:
+    def answer(value: Ready | Record | ColorflowError) -> None:
+        unsent = memoryview(pickle.dumps(value))
+        while unsent:
+            unsent = unsent[answers.write(unsent) :]
+
+    start: Start = pickle.load(tasks)
+    try:
+        colorizer = _loaded(start)
+    except ColorflowError as error:
+        answer(error)
+        return
+    answer(Ready(takes_hints=colorizer.takes_hints))
+    while True:
+        answer(colour(colorizer, pickle.load(tasks), start.settings))
+
+
+def _loaded(start: Start) -> Colorizer:
+    import cv2
+    import torch
+
+    from colorflow.colorize import Colorizer
+
+    cv2.setNumThreads(torch.get_num_threads())
+    try:
+        torch.empty(1, device=start.device)
+    except (RuntimeError, AssertionError) as error:  # AssertionError: a build without CUDA
+        detail = str(error).split("\n")[0]
+        raise BatchError(
+            f"--device {start.device}: cannot be computed on here ({detail})"
+        ) from error
+    return Colorizer.load(start.weights, device=start.device)

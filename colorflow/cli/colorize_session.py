@@ -1,0 +1,216 @@
+"""One run of `colorflow colorize`: progress, what is printed, and the files beside the results."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING
+
+from colorflow.errors import ColorflowError, WritePhotoError
+
+if TYPE_CHECKING:
+    from colorflow.batch import Plan, Record
+
+_INTERRUPTED = 130
+"""128 + SIGINT, as shells report it."""
+
+
+def say_plan(plan: Plan) -> int:
+    """What `--dry-run` prints."""
+    for task in plan.tasks:
+        print(f"{_shown(task.path)} -> {_shown(task.target(plan.settings.seed))}")
+    _say_rest(plan, plan.settled, quiet=False)
+    counts = _statuses(plan.settled)
+    print(_counted({"to do": len(plan.tasks), **counts}))
+    return 1 if counts["failed"] else 0
+
+
+class Session:
+    """One run of the command: progress, what is printed, and the files beside the results."""
+
+    def __init__(self, plan: Plan, arguments: argparse.Namespace) -> None:
+        self._plan = plan
+        self._arguments = arguments
+        self._stop = threading.Event()
+        self._records: list[Record] = []
+        self._began = datetime.now().astimezone()
+        self._started = time.perf_counter()
+
+    def run(self) -> int:
+        self._check_files()
+        try:
+            with self._first_interrupt_stops():
+                self._colour()
+        except KeyboardInterrupt:
+            self._stop.set()
+        except ColorflowError:
+            if self._records:  # otherwise it did not even start
+                self._write_report()
+            raise
+        self._records = self._plan.in_order(self._records)
+        interrupted = self._stop.is_set()
+        try:
+            self._write_report()
+            if not interrupted:
+                self._write_sheet()
+        finally:
+            code = self._summary(interrupted=interrupted)
+        return code
+
+    def _colour(self) -> None:
+        """Carries the plan out, with a line for each file and the progress of all."""
+        from tqdm import tqdm
+
+        from colorflow.batch import run, usual_workers
+
+        arguments = self._arguments
+        with tqdm(
+            total=len(self._plan.tasks),
+            unit=" files",
+            disable=True if arguments.quiet else None,  # None: only on a terminal
+            file=sys.stderr,
+        ) as progress:
+            for record in run(
+                self._plan,
+                weights=arguments.weights,
+                device=arguments.device,
+                workers=arguments.workers or usual_workers(arguments.device),
+                stop=self._stop,
+            ):
+                self._records.append(record)
+                if len(self._records) > len(self._plan.settled):
+                    progress.update()
+                if record.status == "done" and not arguments.quiet:
+                    outputs = ", ".join(_shown(one.path) for one in record.colourings)
+                    line = f"{_shown(record.path)} -> {outputs} ({record.seconds:.1f} s)"
+                    with progress.external_write_mode():
+                        print(line, flush=True)
+
+    @contextmanager
+    def _first_interrupt_stops(self) -> Iterator[None]:
+        """The first Ctrl-C lets the photos in hand be finished, the second ends at once."""
+
+        def interrupted(_: int, __: FrameType | None) -> None:
+            if self._stop.is_set():
+                raise KeyboardInterrupt
+            self._stop.set()
+            print(
+                "\ncolorflow: finishing the photos in hand; Ctrl-C again stops at once",
+                file=sys.stderr,
+                flush=True,
+            )
+
+        before = signal.signal(signal.SIGINT, interrupted)
+        try:
+            yield
+        finally:
+            signal.signal(signal.SIGINT, before)
+
+    def _check_files(self) -> None:
+        """Refuses places for report and sheet now rather than after a night's work."""
+        from colorflow.batch.names import too_long
+        from colorflow.batch.place import check_writable
+        from colorflow.batch.sheet import check_sheet
+
+        report, sheet = self._arguments.report, self._arguments.contact_sheet
+        if sheet:
+            check_sheet(sheet)
+        for path in filter(None, (report, sheet)):
+            if too_long(path.name):
+                raise WritePhotoError(path, "has a name longer than file systems take")
+            if os.path.exists(path) and not os.path.isfile(path):  # devices would be replaced, too
+                raise WritePhotoError(path, "is no file, but one shall be written here")
+            for photo in self._plan.inputs:
+                if photo.name == path.name and os.path.realpath(photo) == os.path.realpath(path):
+                    raise WritePhotoError(path, "is one of the photos; choose another file")
+            if not self._is_output(path.parent):
+                check_writable(path.parent)
+
+    def _is_output(self, folder: Path) -> bool:
+        """Whether it is the folder for the results, which will be made."""
+        return folder.absolute() == self._plan.output.absolute()
+
+    def _write_report(self) -> None:
+        from colorflow.batch import write_report
+
+        if self._arguments.report:
+            self._arguments.report.parent.mkdir(parents=True, exist_ok=True)
+            write_report(
+                self._arguments.report,
+                self._plan,
+                self._records,
+                began=self._began,
+                seconds=time.perf_counter() - self._started,
+            )
+
+    def _write_sheet(self) -> None:
+        from colorflow.batch import write_sheet
+
+        sheet = self._arguments.contact_sheet
+        if not sheet:
+            return
+        shown = write_sheet(sheet, self._records)
+        of = sum(bool(record.colourings) for record in self._records)
+        if not self._arguments.quiet:
+            print(f"{_shown(sheet)}: {shown} of {of} photos" if of else "no photos for a sheet")
+
+    def _summary(self, *, interrupted: bool) -> int:
+        """Prints what is to be said at the end; the exit code."""
+        counts = _statuses(self._records)
+        left = len(self._plan.inputs) - len(self._records)
+        quiet = self._arguments.quiet
+        _say_rest(self._plan, self._records, quiet=quiet)
+        if not quiet:
+            seconds = time.perf_counter() - self._started
+            print(f"{_counted({**counts, 'left': left})} in {seconds:.1f} s", flush=True)
+        if left:
+            full = any(record.ends_the_run for record in self._records)
+            why = "nothing more can be written" if full else "stopped"
+            do = "make room, and " if full else ""
+            print(
+                f"colorflow: {why}, {left} photos are left; {do}the same command goes on from here",
+                file=sys.stderr,
+            )
+        if interrupted:
+            return _INTERRUPTED
+        return 1 if counts["failed"] or left else 0
+
+
+def _say_rest(plan: Plan, records: Iterable[Record], *, quiet: bool) -> None:
+    """On stderr: files that were passed by, left alone, and, last, those that failed."""
+    if not quiet:
+        for note in plan.notes:
+            print(f"{_shown(note.path)}: {note.reason}", file=sys.stderr)
+        for record in records:
+            if record.status == "already-coloured":
+                print(f"{_shown(record.path)}: {record.reason}", file=sys.stderr)
+            for remark in record.remarks:
+                print(f"{_shown(record.path)}: {remark}", file=sys.stderr)
+    for record in records:
+        if record.status == "failed":
+            print(f"{_shown(record.path)}: {record.reason}", file=sys.stderr, flush=True)
+
+
+def _statuses(records: Iterable[Record]) -> Counter[str]:
+    return Counter(str(record.status) for record in records)
+
+
+def _counted(counts: dict[str, int]) -> str:
+    return ", ".join(f"{count} {status}" for status, count in sorted(counts.items()) if count)
+
+
+def _shown(path: Path) -> str:
+    """A path on one line, whatever its name holds; control characters are escaped."""
+    return "".join(
+        c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in str(path)
+    )

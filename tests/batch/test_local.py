@@ -1,0 +1,333 @@
+"""Plans carried out in this process: files, records, and everything that goes wrong."""
+
+from __future__ import annotations
+
+import errno
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import skimage.data
+from PIL import Image
+
+from colorflow.batch import Record, Settings, make_plan, run, run_here
+from colorflow.batch.place import STALE_SECONDS, place_for_results
+from colorflow.color.full_resolution import lightness_of
+from colorflow.colorize import Colorizer, Hint
+from colorflow.errors import BatchError, WeightsError, WritePhotoError
+from colorflow.model.config import HINT_PLANES
+from colorflow.photo import Provenance, read_photo, read_provenance
+from tests.small_weights import save_small_weights
+
+Save = Callable[..., Path]
+Run = Callable[..., dict[str, Record]]
+
+
+@pytest.fixture
+def out(tmp_path: Path) -> Path:
+    return tmp_path / "out"
+
+
+@pytest.fixture
+def carry_out(colorizer: Colorizer, out: Path) -> Run:
+    """Plans and runs; records by the photos' names."""
+
+    def carry_out(*inputs: Path, recursive: bool = False, **settings: object) -> dict[str, Record]:
+        plan = make_plan(inputs, out, Settings(**settings), recursive=recursive)  # type: ignore[arg-type]
+        return {record.path.name: record for record in run_here(plan, colorizer)}
+
+    return carry_out
+
+
+def difference(a: np.ndarray, b: np.ndarray) -> int:
+    return int(np.abs(a.astype(int) - b.astype(int)).max())
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file())
+
+
+def test_each_input_has_a_record(
+    album: Path, out: Path, tmp_path: Path, carry_out: Run, colorizer: Colorizer
+) -> None:
+    Image.fromarray(skimage.data.astronaut()).save(album / "coloured.png")
+    (album / "broken.jpg").write_bytes((album / "a.jpg").read_bytes()[:-20])
+    records = carry_out(album, tmp_path / "absent.png", recursive=True, n=2, seed=7)
+    assert {name: record.status for name, record in records.items()} == {
+        "absent.png": "failed",
+        "a.jpg": "done",
+        "b.png": "done",
+        "broken.jpg": "failed",
+        "c.jpg": "done",
+        "coloured.png": "already-coloured",
+    }
+    assert names(out) == [
+        "a_s7.jpg", "a_s8.jpg", "b_s7.png", "b_s8.png", "inner/c_s7.jpg", "inner/c_s8.jpg",
+    ]  # fmt: skip
+    for record in records.values():
+        assert str(album) not in str(record.reason)
+        assert (record.reason is None) == (record.status == "done")
+    done = records["b.png"]
+    assert [(c.path, c.seed, c.bits_per_dim) for c in done.colourings] == [
+        (out / "b_s7.png", 7, None),
+        (out / "b_s8.png", 8, None),
+    ]
+    assert (done.width, done.height) == (64, 48)
+    (want,) = colorizer.colorize_photo(read_photo(album / "b.png"), n=1, seed=8)
+    assert difference(read_photo(out / "b_s8.png").pixels, want) <= 1
+    for name, seed in (("b_s8.png", 8), ("inner/c_s7.jpg", 7)):
+        assert read_provenance(out / name) == Provenance(seed, 1.0, colorizer.digest)
+
+
+def test_going_on_makes_what_is_missing_and_nothing_else(
+    album: Path, out: Path, carry_out: Run
+) -> None:
+    carry_out(album, n=2)
+    whole = {name: (out / name).read_bytes() for name in names(out)}
+    (out / "b_s1.png").unlink()
+    (out / "a_s1.jpg").write_bytes(b"")
+    (out / "a_s0.jpg").write_bytes(b"somebody's own")
+    records = carry_out(album, n=2)
+    assert [record.status for record in records.values()] == ["done", "done"]
+    assert (out / "a_s0.jpg").read_bytes() == b"somebody's own"
+    (out / "a_s0.jpg").write_bytes(whole["a_s0.jpg"])
+    assert {name: (out / name).read_bytes() for name in names(out)} == whole
+    records = carry_out(album, n=2)
+    assert [record.status for record in records.values()] == ["skipped", "skipped"]
+    (out / "a_s0.jpg").write_bytes(b"other")
+    carry_out(album, n=2, overwrite=True)
+    assert {name: (out / name).read_bytes() for name in names(out)} == whole
+
+
+def test_diverse_results_are_not_made_twice(album: Path, out: Path, carry_out: Run) -> None:
+    first = carry_out(album / "b.png", n=3, diverse=True)["b.png"]
+    seeds = [one.seed for one in first.colourings]
+    assert names(out) == sorted(f"b_s{seed}.png" for seed in seeds)
+    assert seeds != [0, 1, 2]
+    before = {name: (out / name).stat().st_mtime_ns for name in names(out)}
+    again = carry_out(album / "b.png", n=3, diverse=True)["b.png"]
+    assert again.status == "skipped"
+    assert again.colourings == first.colourings
+    assert {name: (out / name).stat().st_mtime_ns for name in names(out)} == before
+
+
+def test_force_colours_what_has_colours(tmp_path: Path, carry_out: Run) -> None:
+    Image.fromarray(skimage.data.astronaut()).save(tmp_path / "coloured.png")
+    record = carry_out(tmp_path / "coloured.png", force=True)["coloured.png"]
+    assert record.status == "done"
+    got = lightness_of(read_photo(record.colourings[0].path).pixels)
+    assert np.abs(got - lightness_of(skimage.data.astronaut())).max() <= 0.5
+
+
+def test_likelihood_is_that_of_the_colouring(
+    album: Path, carry_out: Run, colorizer: Colorizer
+) -> None:
+    record = carry_out(album / "b.png", n=2, seed=3, likelihood=True)["b.png"]
+    photo = read_photo(album / "b.png")
+    want = colorizer.bits_per_dim(photo, colorizer.draw(photo, 2, seed=3).ab)
+    np.testing.assert_allclose([one.bits_per_dim for one in record.colourings], want, atol=1e-4)
+
+
+def test_own_results_from_another_folder_are_left_alone(
+    album: Path, out: Path, tmp_path: Path, carry_out: Run, colorizer: Colorizer
+) -> None:
+    carry_out(album, recursive=True)
+    plan = make_plan([out], tmp_path / "again", Settings(force=True), recursive=True)
+    records = list(run_here(plan, colorizer))
+    assert len(records) == 3
+    assert {(r.status, r.reason) for r in records} == {
+        ("skipped", "is a colouring that colorflow made; it is not taken as a photo")
+    }
+    assert names(tmp_path / "again") == []
+
+
+def test_hints_reach_the_model(save_photo: Save, tmp_path: Path, out: Path) -> None:
+    path = save_photo(tmp_path / "in" / "x.png")
+    hinted = Colorizer.load(save_small_weights(tmp_path / "h.safetensors", HINT_PLANES))
+    hint = (Hint(10, 20, 40, -20),)
+
+    def pixels(hints: dict[str, tuple[Hint, ...]]) -> np.ndarray:
+        plan = make_plan([path], out, Settings(overwrite=True), hints=hints)
+        (record,) = run_here(plan, hinted)
+        return read_photo(record.colourings[0].path).pixels
+
+    (want,) = hinted.colorize_photo(read_photo(path), n=1, hints=hint)
+    assert difference(pixels({"x.png": hint}), want) <= 1
+    assert difference(pixels({}), want) > 1
+
+
+def test_a_hint_outside_a_photo_is_that_photos_failure(
+    save_photo: Save, tmp_path: Path, out: Path
+) -> None:
+    for name in ("x.png", "y.png"):
+        save_photo(tmp_path / "in" / name)
+    hinted = Colorizer.load(save_small_weights(tmp_path / "h.safetensors", HINT_PLANES))
+    plan = make_plan([tmp_path / "in"], out, Settings(), hints={"x.png": (Hint(48, 0, 1, 1),)})
+    first, second = run_here(plan, hinted)
+    assert (first.status, second.status) == ("failed", "done")
+    assert str(first.reason).startswith("hints: expected places inside the photo of 48 rows and 64")
+
+
+def test_hints_for_weights_without_are_refused_at_once(
+    album: Path, out: Path, colorizer: Colorizer
+) -> None:
+    plan = make_plan([album], out, Settings(), hints={"a.jpg": (Hint(1, 1, 1, 1),)})
+    with pytest.raises(WeightsError, match=r"these weights take no colour hints; .* --hints"):
+        list(run_here(plan, colorizer))
+    assert not out.exists()
+
+
+def test_an_input_that_vanishes_is_named(album: Path, out: Path, colorizer: Colorizer) -> None:
+    records = run_here(make_plan([album], out, Settings()), colorizer)
+    assert next(records).status == "done"
+    (album / "b.png").unlink()
+    (record,) = records
+    assert (record.status, record.reason) == ("failed", "there is no such file")
+
+
+@pytest.mark.parametrize("error", [MemoryError(), RuntimeError("no\nmemory"), KeyError("x")])
+def test_whatever_one_photo_does_the_others_go_on(
+    album: Path, out: Path, colorizer: Colorizer, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    draw = colorizer.draw
+    calls = iter([error, None])
+
+    def fail_once(*args: object, **options: object) -> object:
+        if failure := next(calls):
+            raise failure
+        return draw(*args, **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(colorizer, "draw", fail_once)
+    first, second = run_here(make_plan([album], out, Settings()), colorizer)
+    assert (first.status, second.status) == ("failed", "done")
+    assert "memory" in str(first.reason) or "KeyError: 'x'" in str(first.reason)
+    assert "\n" not in str(first.reason)
+
+
+@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EROFS, errno.EACCES])
+def test_a_full_disk_ends_the_run(
+    album: Path, out: Path, colorizer: Colorizer, monkeypatch: pytest.MonkeyPatch, code: int
+) -> None:
+    def refuse(_: int) -> None:
+        raise OSError(code, os.strerror(code))
+
+    plan = make_plan([album], out, Settings())
+    monkeypatch.setattr(os, "fsync", refuse)
+    records = list(run_here(plan, colorizer))
+    ends = code != errno.EACCES
+    assert [(r.status, r.ends_the_run) for r in records] == [("failed", ends)] * (1 if ends else 2)
+    assert os.strerror(code) in str(records[0].reason)
+    assert names(out) == []
+
+
+def test_a_file_in_the_place_of_a_folder(album: Path, out: Path, carry_out: Run) -> None:
+    out.mkdir()
+    (out / "inner").write_bytes(b"mine")
+    (out / "a_s0.jpg").mkdir()
+    records = carry_out(album, recursive=True)
+    assert {name: record.status for name, record in records.items()} == {
+        "a.jpg": "failed",
+        "b.png": "done",
+        "c.jpg": "failed",
+    }
+    assert f"{out / 'a_s0.jpg'}: the file cannot be written" in str(records["a.jpg"].reason)
+    assert f"{out / 'inner'}: the folder cannot be made" in str(records["c.jpg"].reason)
+    assert names(out) == ["b_s0.png", "inner"]
+    assert (out / "inner").read_bytes() == b"mine"
+
+
+def test_an_output_folder_that_cannot_be_is_refused_at_once(
+    album: Path, tmp_path: Path, colorizer: Colorizer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").touch()
+    plan = make_plan([album], tmp_path / "file" / "out", Settings())
+    with pytest.raises(WritePhotoError, match="file/out: the folder cannot be made"):
+        next(run_here(plan, colorizer))
+
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    plan = make_plan([album], tmp_path / "closed", Settings())
+    monkeypatch.setattr(Path, "touch", refuse)  # root may write everywhere
+    with pytest.raises(WritePhotoError, match=r"closed: nothing can be written here \(Permission"):
+        next(run_here(plan, colorizer))
+
+
+def test_nothing_to_do_makes_no_folder(tmp_path: Path, out: Path, carry_out: Run) -> None:
+    (tmp_path / "empty").mkdir()
+    record = carry_out(tmp_path / "empty")["empty"]
+    assert (record.status, record.reason) == ("failed", "the folder holds no photos")
+    assert not out.exists()
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "two words.png",
+        "naïve 日本 🎞.png",
+        "two\nlines.png",
+        "-n.png",
+        "--help.png",
+        "é" * 120 + ".png",
+    ],
+)
+def test_names(save_photo: Save, tmp_path: Path, out: Path, carry_out: Run, name: str) -> None:
+    save_photo(tmp_path / "in" / name)
+    assert carry_out(tmp_path / "in")[name].status == "done"
+    assert names(out) == [f"{name[:-4]}_s0.png"]
+
+
+def test_a_second_run_waits_its_turn(album: Path, out: Path, carry_out: Run) -> None:
+    with (
+        place_for_results(out, []),
+        pytest.raises(BatchError, match="out: another run of colorflow is writing to this folder"),
+    ):
+        carry_out(album)
+    assert carry_out(album)["a.jpg"].status == "done"
+
+
+def test_what_killed_runs_left_is_removed_and_never_a_photo(
+    album: Path, out: Path, carry_out: Run
+) -> None:
+    left = [out / ".colorflow-0123456789abcdef.tmp", out / "inner" / ".colorflow-ff.tmp"]
+    fresh, other = out / ".colorflow-00.tmp", out / ".other.tmp"
+    (out / "inner").mkdir(parents=True)
+    for path in (*left, fresh, other):
+        path.write_bytes((album / "a.jpg").read_bytes())
+    long_ago = time.time() - 2 * STALE_SECONDS
+    for path in (*left, other):
+        os.utime(path, (long_ago, long_ago))
+    assert list(carry_out(album, recursive=True)) == ["a.jpg", "b.png", "c.jpg"]
+    assert not any(path.exists() for path in left)
+    assert fresh.exists()  # somebody may be writing it
+    assert other.exists()
+    plan = make_plan([out], out, Settings(), recursive=True)
+    assert (plan.tasks, plan.inputs) == ([], [])
+    assert [note.path.name for note in plan.notes] == ["a_s0.jpg", "b_s0.png", "c_s0.jpg"]
+
+
+def test_photos_are_written_to_the_name_that_is_cleaned_up(
+    album: Path, out: Path, carry_out: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = []
+    replace = os.replace
+
+    def spy(source: Path, target: Path) -> None:
+        seen.append((Path(source).name, Path(source).parent == Path(target).parent))
+        replace(source, target)
+
+    monkeypatch.setattr(os, "replace", spy)
+    carry_out(album / "a.jpg")
+    ((name, beside),) = seen
+    assert beside
+    assert name.startswith(".colorflow-")
+    assert name.endswith(".tmp")
+
+
+@pytest.mark.parametrize("workers", [0, -1])
+def test_workers_are_at_least_one(album: Path, out: Path, workers: int) -> None:
+    with pytest.raises(ValueError, match="workers: expected at least 1"):
+        next(run(make_plan([album], out, Settings()), workers=workers))

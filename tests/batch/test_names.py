@@ -1,0 +1,117 @@
+"""Names of results, and templates that are refused."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from pathlib import PurePosixPath
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from colorflow.batch.names import EXTENSIONS, LONGEST_NAME, Naming, too_long
+
+stems = st.text(
+    st.characters(exclude_characters="/\0", exclude_categories=["Cs"]), min_size=1, max_size=40
+).filter(lambda stem: not stem.startswith(".") and not stem.endswith("."))
+
+
+def name(naming: Naming, source: str, seed: int) -> str:
+    return str(seed).join(naming.around_seed(PurePosixPath(source)))
+
+
+@pytest.mark.parametrize(
+    ("source", "ext", "want"),
+    [
+        ("album/a.jpg", "auto", "a_s7.jpg"),
+        ("a.JPEG", "auto", "a_s7.jpg"),
+        ("a.jpe", "auto", "a_s7.jpg"),
+        ("a.tif", "auto", "a_s7.png"),
+        ("a.b.png", "auto", "a.b_s7.png"),
+        ("no suffix", "auto", "no suffix_s7.png"),
+        ("a.jpg", "png", "a_s7.png"),
+        ("a.png", "jpg", "a_s7.jpg"),
+        ("a.png", "webp", "a_s7.webp"),
+        ("a.png", "tiff", "a_s7.tiff"),
+        ("-x.jpg", "auto", "-x_s7.jpg"),
+        ("two\nlines.jpg", "auto", "two\nlines_s7.jpg"),
+        ("{seed}.jpg", "auto", "{seed}_s7.jpg"),
+    ],
+)
+def test_names(source: str, ext: str, want: str) -> None:
+    assert name(Naming(ext=ext), source, 7) == want
+
+
+@pytest.mark.parametrize(
+    ("template", "want"),
+    [
+        ("{stem}.{ext}", "a.jpg"),
+        ("{seed}-{stem}-{seed}.{ext}", "7-a-7.jpg"),
+        ("{{{stem}}} {seed}.{ext}", "{a} 7.jpg"),
+        ("{stem}{stem}.{ext}", "aa.jpg"),
+    ],
+)
+def test_templates(template: str, want: str) -> None:
+    assert name(Naming(template), "a.jpg", 7) == want
+    assert Naming(template).has_seed == ("7" in want)
+
+
+@pytest.mark.parametrize(
+    ("template", "what"),
+    [
+        ("", "stem"),
+        ("{seed}.{ext}", r"without \{stem\}"),
+        ("{stem}", r"end in \.\{ext\}"),
+        ("{stem}{ext}", r"end in \.\{ext\}"),
+        ("{stem}.{ext}.jpg", r"end in \.\{ext\}"),
+        ("{stem}.jpg", r"end in \.\{ext\}"),
+        ("{name}.{ext}", "name.* is none of"),
+        ("{}{stem}.{ext}", "is none of"),
+        ("{0}{stem}.{ext}", "is none of"),
+        ("{stem.parent}.{ext}", "is none of"),
+        ("{stem[0]}.{ext}", "is none of"),
+        ("{stem!r}.{ext}", "has a format"),
+        ("{stem}_{seed:9999999999}.{ext}", "has a format"),
+        ("{stem.{ext}", "braces"),
+        ("{stem}}.{ext}", "braces"),
+        ("../{stem}.{ext}", "character"),
+        ("a\\{stem}.{ext}", "character"),
+        ("{stem}\n.{ext}", "character"),
+        ("{stem}\0.{ext}", "character"),
+        (".{stem}.{ext}", "hide"),
+    ],
+)
+def test_wrong_templates_are_refused(template: str, what: str) -> None:
+    with pytest.raises(ValueError, match=f"name: expected a template such as .*{what}"):
+        Naming(template)
+
+
+def test_wrong_extensions_are_refused() -> None:
+    with pytest.raises(ValueError, match=r"ext: expected one of auto, .*, got 'gif'"):
+        Naming(ext="gif")
+
+
+@given(st.text(max_size=30))
+def test_any_text_is_a_template_or_a_value_error(template: str) -> None:
+    with suppress(ValueError):
+        result = name(Naming(template), "stem.png", 3)
+        assert "/" not in result
+        assert "stem" in result
+
+
+@given(stems, stems, st.integers(0, 2**32), st.integers(0, 2**32), st.sampled_from(EXTENSIONS))
+def test_different_colourings_have_different_names(
+    one: str, other: str, first: int, second: int, ext: str
+) -> None:
+    names = {
+        name(Naming(ext=ext), f"{stem}.png", seed)
+        for stem in (one, other)
+        for seed in (first, second)
+    }
+    assert len(names) == len({one, other}) * len({first, second})
+
+
+@given(st.text(st.characters(exclude_categories=["Cs"]), max_size=300))
+def test_too_long_counts_bytes(text: str) -> None:
+    length = len(text.encode())
+    assert too_long(text) == (length if length > LONGEST_NAME else None)

@@ -1,0 +1,155 @@
+"""Workers in processes of their own: independence, crashes, ends."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from colorflow.batch import Record, Settings, make_plan, run, run_here
+from colorflow.batch.crew import Worker, WorkerEndedError
+from colorflow.batch.worker import Start
+from colorflow.colorize import Colorizer, Hint
+from colorflow.errors import BatchError, WeightsError
+from colorflow.photo import read_photo
+
+pytestmark = pytest.mark.slow
+
+Save = Callable[..., Path]
+
+
+@pytest.fixture
+def start(weights: Path) -> Start:
+    return Start(weights=weights, device="cpu", threads=1, settings=Settings())
+
+
+@pytest.fixture
+def workers(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Worker]]:
+    """Every worker that is started, in order; none is alive at the end."""
+    started: list[Worker] = []
+    begin = Worker.__init__
+
+    def watched(self: Worker, start: Start) -> None:
+        begin(self, start)
+        started.append(self)
+
+    monkeypatch.setattr(Worker, "__init__", watched)
+    yield started
+    assert all(worker._process.poll() is not None for worker in started)
+
+
+def test_a_photo_is_coloured_the_same_in_any_company(
+    save_photo: Save, tmp_path: Path, weights: Path, colorizer: Colorizer, workers: list[Worker]
+) -> None:
+    """In another order, by other workers, beside others, and alone in this process."""
+    paths = [save_photo(tmp_path / "in" / f"{number}.png", number) for number in range(6)]
+    settings = Settings(n=2, seed=5)
+
+    def pixels(name: str, records: Iterator[Record]) -> list[np.ndarray]:
+        assert sorted(record.status for record in records) == ["done"] * 6
+        files = [tmp_path / name / f"{path.stem}_s{seed}.png" for path in paths for seed in (5, 6)]
+        return [read_photo(file).pixels.astype(int) for file in files]
+
+    def planned(name: str, inputs: list[Path]) -> object:
+        return make_plan(inputs, tmp_path / name, settings)
+
+    want = pixels("one", run(planned("one", paths), weights=weights, workers=1))  # type: ignore[arg-type]
+    two = pixels("two", run(planned("two", paths[::-1]), weights=weights, workers=2))  # type: ignore[arg-type]
+    alone = [
+        record
+        for path in paths[::-2] + paths[::2]
+        for record in run_here(planned("alone", [path]), colorizer)  # type: ignore[arg-type]
+    ]
+    here = pixels("alone", iter(alone))
+    for one, other, last in zip(want, two, here, strict=True):
+        assert max(np.abs(one - other).max(), np.abs(one - last).max()) <= 1
+    assert np.abs(want[0] - want[1]).max() > 1
+    assert len(workers) == 3
+
+
+def test_a_worker_that_is_killed_costs_one_photo(
+    save_photo: Save, tmp_path: Path, weights: Path, workers: list[Worker]
+) -> None:
+    for number in range(4):
+        save_photo(tmp_path / "in" / f"{number}.png", number)
+    plan = make_plan([tmp_path / "in"], tmp_path / "out", Settings())
+    killed = False
+    records = {}
+    for record in run(plan, weights=weights, workers=1):
+        records[record.path.name] = record
+        if not killed:
+            killed = True
+            workers[0]._process.kill()
+    assert len(records) == 4
+    failed = [record for record in records.values() if record.status == "failed"]
+    assert len(failed) == 1
+    assert failed[0].reason == (
+        "the process that coloured it ended (SIGKILL, perhaps out of memory)"
+    )
+    assert len(workers) == 2
+    again = list(run(make_plan([tmp_path / "in"], tmp_path / "out", Settings()), weights=weights))
+    assert sorted(record.status for record in again) in (
+        ["done", "skipped", "skipped", "skipped"],
+        ["skipped"] * 4,  # killed between the last write and the answer
+    )
+
+
+def test_stop_lets_the_photo_in_hand_be_finished(
+    save_photo: Save, tmp_path: Path, weights: Path, workers: list[Worker]
+) -> None:
+    for number in range(8):
+        save_photo(tmp_path / "in" / f"{number}.png", number)
+    plan = make_plan([tmp_path / "in"], tmp_path / "out", Settings())
+    stop = threading.Event()
+    records = []
+    for record in run(plan, weights=weights, workers=1, stop=stop):
+        stop.set()
+        records.append(record)
+    assert 1 <= len(records) <= 2
+    assert {record.status for record in records} == {"done"}
+    assert len(list((tmp_path / "out").iterdir())) == len(records)
+
+
+def test_who_stops_listening_leaves_no_process_and_no_lock(
+    album: Path, tmp_path: Path, weights: Path, workers: list[Worker]
+) -> None:
+    records = run(make_plan([album], tmp_path / "out", Settings()), weights=weights, workers=2)
+    next(records)
+    records.close()  # type: ignore[attr-defined]
+    assert len(workers) == 2
+    again = run(make_plan([album], tmp_path / "out", Settings(overwrite=True)), weights=weights)
+    assert [record.status for record in again] == ["done", "done"]
+
+
+def test_what_prevents_a_start_is_said_once(
+    album: Path, tmp_path: Path, weights: Path, workers: list[Worker]
+) -> None:
+    plan = make_plan([album], tmp_path / "out", Settings())
+    with pytest.raises(WeightsError, match="absent"):
+        list(run(plan, weights=tmp_path / "absent.safetensors", workers=2))
+    with pytest.raises(BatchError, match="--device nonsense: cannot be computed on here"):
+        list(run(plan, weights=weights, device="nonsense"))
+    hinted = make_plan([album], tmp_path / "out", Settings(), hints={"a.jpg": (Hint(1, 1, 1, 1),)})
+    with pytest.raises(WeightsError, match="these weights take no colour hints"):
+        list(run(hinted, weights=weights))
+
+
+def test_a_process_that_cannot_start_is_told(
+    album: Path, tmp_path: Path, weights: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.executable", "/bin/false")
+    plan = make_plan([album], tmp_path / "out", Settings())
+    with pytest.raises(BatchError, match=r"ended while it started \(exit code 1\); try fewer"):
+        list(run(plan, weights=weights))
+
+
+def test_a_worker_says_how_it_ended(start: Start) -> None:
+    worker = Worker(start)
+    worker._process.terminate()
+    with pytest.raises(WorkerEndedError, match="SIGTERM"):
+        worker.ready()
+    worker.end()
+    worker.end()

@@ -1,0 +1,140 @@
+"""The report and the contact sheet."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import pytest
+import skimage.color
+
+from colorflow.batch import (
+    Colouring,
+    Plan,
+    Record,
+    Settings,
+    make_plan,
+    run_here,
+    write_report,
+    write_sheet,
+)
+from colorflow.batch.plan import is_own_result
+from colorflow.batch.sheet import MOST_PHOTOS, check_sheet
+from colorflow.colorize import Colorizer
+from colorflow.errors import WritePhotoError
+from colorflow.photo import read_photo
+
+NOON = datetime(2026, 1, 2, 12, tzinfo=UTC)
+
+
+def report_of(path: Path, plan: Plan, records: list[Record]) -> dict[str, object]:
+    write_report(path, plan, records, began=NOON, seconds=1.23456)
+    content: dict[str, object] = json.loads(path.read_text(encoding="ascii"))
+    return content
+
+
+def test_a_report_has_a_record_a_file_in_the_order_of_the_inputs(
+    album: Path, tmp_path: Path, colorizer: Colorizer
+) -> None:
+    (album / "link.jpg").symlink_to("/etc/hostname")
+    settings = Settings(n=2, seed=4, temperature=0.5, likelihood=True)
+    plan = make_plan([album, tmp_path / "absent"], tmp_path / "out", settings, recursive=True)
+    records = list(run_here(plan, colorizer))
+    report = report_of(tmp_path / "r.json", plan, records[:1] + records[:1:-1])
+    assert report["began"] == "2026-01-02T12:00:00+00:00"
+    assert report["seconds"] == 1.235
+    assert report["settings"] == {
+        "n": 2, "seed": 4, "temperature": 0.5, "diverse": False, "force": False, "overwrite": False,
+    }  # fmt: skip
+    assert report["output"] == str(tmp_path / "out")
+    assert report["counts"] == {"done": 2, "failed": 1}
+    assert report["not_reached"] == [str(album / "a.jpg")]
+    (note,) = report["notes"]  # type: ignore[misc]
+    assert note["path"] == str(album / "link.jpg")  # type: ignore[has-type]
+    absent, b, c = report["files"]  # type: ignore[misc]
+    assert absent == {  # type: ignore[has-type]
+        "path": str(tmp_path / "absent"), "status": "failed",
+        "reason": "there is no such file or folder", "width": None, "height": None,
+        "seconds": 0.0, "remarks": [], "colourings": [],
+    }  # fmt: skip
+    assert (b["path"], c["path"]) == (str(album / "b.png"), str(album / "inner" / "c.jpg"))  # type: ignore[has-type]
+    assert (b["width"], b["height"], b["status"], b["reason"]) == (64, 48, "done", None)  # type: ignore[has-type]
+    photo = read_photo(album / "b.png")
+    want = colorizer.bits_per_dim(photo, colorizer.draw(photo, 2, 0.5, 4).ab)
+    for seed, bits, colouring in zip((4, 5), want, b["colourings"], strict=True):  # type: ignore[has-type]
+        assert colouring["path"] == str(tmp_path / "out" / f"b_s{seed}.png")
+        assert colouring["seed"] == seed
+        np.testing.assert_allclose(colouring["bits_per_dim"], bits, atol=1e-4)
+
+
+def test_any_name_can_be_reported(tmp_path: Path) -> None:
+    path = Path(os.fsdecode(b"caf\xe9\n \xf0\x9f\x8e\x9e.png"))
+    plan = Plan(settings=Settings(), output=tmp_path, inputs=[path])
+    report = report_of(tmp_path / "r.json", plan, [Record(path=path, status="skipped")])
+    assert report["files"][0]["path"] == str(path)  # type: ignore[index]
+
+
+def test_a_report_is_replaced_as_a_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "r.json"
+    path.write_text("old")
+
+    def refuse(_: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", refuse)
+    with pytest.raises(WritePhotoError, match=r"r.json: the file cannot be written \(No space"):
+        report_of(path, Plan(settings=Settings(), output=tmp_path), [])
+    assert path.read_text() == "old"
+    assert [p.name for p in tmp_path.iterdir()] == ["r.json"]
+
+
+def test_a_sheet_shows_each_photo_in_grey_beside_its_colourings(
+    album: Path, tmp_path: Path, colorizer: Colorizer
+) -> None:
+    plan = make_plan([album], tmp_path / "out", Settings(n=2))
+    records = [*run_here(plan, colorizer), Record(path=album / "gone.jpg", status="failed")]
+    sheet = tmp_path / "sheet.png"
+    assert write_sheet(sheet, records) == 2
+    lab = skimage.color.rgb2lab(read_photo(sheet).pixels)
+    chroma = np.hypot(lab[..., 1], lab[..., 2])
+    height, width = 140, round(140 * 64 / 48)
+    for block in range(2):
+        for place in range(3):
+            left = 6 + (3 * block + place) * (width + 6)
+            cell = chroma[6 : 6 + height, left : left + width]
+            assert (cell.mean() > 3) == (place > 0), (block, place)
+    assert is_own_result(sheet)
+
+
+def test_a_sheet_leaves_out_what_cannot_be_read(
+    album: Path, tmp_path: Path, colorizer: Colorizer
+) -> None:
+    records = list(run_here(make_plan([album], tmp_path / "out", Settings()), colorizer))
+    (tmp_path / "out" / "a_s0.jpg").unlink()
+    assert write_sheet(tmp_path / "sheet.jpg", records) == 1
+    (album / "b.png").unlink()
+    assert write_sheet(tmp_path / "none.jpg", records) == 0
+    assert not (tmp_path / "none.jpg").exists()
+
+
+def test_a_sheet_of_many_photos_is_thinned_out(
+    save_photo: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("colorflow.batch.sheet.MOST_PHOTOS", 5)
+    paths = [save_photo(tmp_path / f"{number}.png") for number in range(11)]
+    records = [
+        Record(path=path, status="done", colourings=(Colouring(path=path, seed=0),))
+        for path in paths
+    ]
+    assert write_sheet(tmp_path / "sheet.png", records) == 4
+    assert MOST_PHOTOS > 5
+
+
+def test_sheets_of_other_kinds_are_refused() -> None:
+    with pytest.raises(WritePhotoError, match=r"sheet.pdf: a contact sheet is one of .jpg"):
+        check_sheet(Path("sheet.pdf"))
