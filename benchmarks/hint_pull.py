@@ -34,8 +34,8 @@ OFF = 1e6
 SETTINGS = [
     (OFF, 3.0, 12.0),
     *((looseness, 3.0, 12.0) for looseness in (0.05, 0.1, 0.15, 0.3, 0.6)),
-    *((0.15, reach, 12.0) for reach in (1.5, 2.0, 4.0, 6.0)),
-    *((0.15, 3.0, likeness) for likeness in (4.0, 8.0, 20.0, 40.0)),
+    *((0.15, reach, 12.0) for reach in (1.5, 2.0, 4.0)),
+    *((0.15, 3.0, likeness) for likeness in (6.0, 25.0)),
 ]
 
 

@@ -5,19 +5,24 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
+from torch import Tensor, nn
 
+from colorflow.baselines.deterministic import DeterministicNetwork
 from colorflow.baselines.files import BASELINES, Baseline, save_baseline
+from colorflow.comparison.train import training_seconds
 from colorflow.errors import PackError, TrainingError
+from colorflow.model.context import LevelContext
 from colorflow.model.density import ConditionalDensity
 from colorflow.training.allocator import keep_freed_memory
 from colorflow.training.loop import choose_device, train_to_budget
 from colorflow.training.pack import Pack, open_packs
 from colorflow.training.run import Run, read_state
 from colorflow.training.schedule import Budget
+from colorflow.training.start import OF_PLANES, Start
 from colorflow.training.trainer import TrainConfig, Trainer
 from colorflow.training.tuning import DRAWS, energy_score
 
@@ -31,6 +36,7 @@ def train_baseline(
     *,
     config: TrainConfig,
     budget: Budget,
+    contexts: Path | None = None,
     say: Callable[[str], None] = print,
 ) -> None:
     """Trains a baseline; one that has used its budget already is left alone.
@@ -41,20 +47,30 @@ def train_baseline(
         run_folder: gets a folder of that name; an existing run goes on.
         config: the recipe.
         budget: of the training; its minutes are those of `training_seconds`.
+        contexts: a run's folder or a weights file of the pyramid, whose trained context networks
+            the deterministic network begins with; None to begin with new ones.
         say: gets one line an evaluation.
 
     Raises:
         PackError: if a pack cannot be read.
-        TrainingError: if the name is unknown, the run does not fit, or losses stay non-finite.
+        WeightsError: if the weights cannot be read.
+        TrainingError: if the name is unknown, the run does not fit, there are no contexts to begin
+            with, or losses stay non-finite.
     """
     keep_freed_memory()
     baseline = _find(name)
     pack = open_packs(pack_folders)
-    run = Run(run_folder, {"baseline": name, "train": asdict(config)})
+    recipe: dict[str, Any] = {"baseline": name, "train": asdict(config)}
+    origin = None if contexts is None else Start(contexts)
+    if origin is not None:
+        recipe["contexts"] = origin.name
+    run = Run(run_folder, recipe)
     device = choose_device()
     torch.manual_seed(config.seed)
     module = baseline.build().to(device)
     trainer = Trainer(module, baseline.task(), pack, config, device, clock=training_seconds)
+    if origin is not None and not run.has_begun(name):
+        trainer.start_from(module.state_dict() | _contexts_of(origin, module))
     train_to_budget(trainer, run, budget, say)
 
 
@@ -108,6 +124,23 @@ def export_baseline(
     say(
         f"{weights}: {weights.stat().st_size / 1e6:.1f} MB, temperature {temperature:g}, {training}"
     )
+
+
+def _contexts_of(origin: Start, module: nn.Module) -> dict[str, Tensor]:
+    """Weights of the context networks of a trained pyramid, by their names in the module."""
+    if not isinstance(module, DeterministicNetwork):
+        raise TrainingError("--contexts: only the deterministic network has the pyramid's")
+    grids = [cast(LevelContext, context).grid for context in module.contexts]
+    found = {}
+    if grids == [level.grid for level in origin.shape.levels]:
+        for index, grid in enumerate(grids):
+            for name, x in origin.weights(2 * grid if index else grid).items():
+                if name.startswith("context.") and not name.startswith(OF_PLANES):
+                    found[name.replace("context.", f"contexts.{index}.", 1)] = x
+    ours = {name: x.shape for name, x in module.state_dict().items() if name.startswith("contexts")}
+    if {name: x.shape for name, x in found.items()} != ours:
+        raise TrainingError(f"{origin.path}: its contexts have another shape than ours")
+    return found
 
 
 def _find(name: str) -> Baseline:

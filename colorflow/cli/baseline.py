@@ -46,6 +46,13 @@ def _add_train(actions: Commands) -> None:
     parser.add_argument(
         "--minutes", type=positive_number, required=True, help="as in `colorflow zoo train`"
     )
+    parser.add_argument(
+        "--contexts",
+        type=Path,
+        metavar="RUN|WEIGHTS",
+        help="of a trained pyramid, whose context networks the deterministic network begins with "
+        "(give it again to go on)",
+    )
     parser.add_argument("--batch", type=whole_number(least=1), default=128, help="rows a step")
     parser.add_argument("--rate", type=positive_number, default=1e-3, help="peak learning rate")
     parser.add_argument("--seed", type=whole_number(least=0, most=LARGEST_SEED), default=0)
@@ -95,6 +102,7 @@ def _train(arguments: argparse.Namespace) -> int:
             seed=arguments.seed,
         ),
         budget=Budget(minutes=arguments.minutes),
+        contexts=arguments.contexts,
         say=lambda line: print(line, flush=True),
     )
     return 0

@@ -12,7 +12,7 @@ from colorflow.training.run import read_config, read_evaluated_level
 from colorflow.training.targets import level_names
 from colorflow.training.trainer import Trainer
 
-_OF_PLANES = "context.from_planes."
+OF_PLANES = "context.from_planes."
 """Names of what weights without extra planes lack begin so."""
 
 
@@ -54,7 +54,7 @@ class Start:
             TrainingError: if there are none or they do not fit.
         """
         fresh = trainer.module.state_dict()
-        planes = {name: x for name, x in fresh.items() if name.startswith(_OF_PLANES)}
+        planes = {name: x for name, x in fresh.items() if name.startswith(OF_PLANES)}
         state = planes | self.weights(grid)
         try:
             trainer.start_from(state)
