@@ -233,6 +233,7 @@ def test_importing_the_package_loads_nothing_heavy() -> None:
     [
         [], ["colorize"], ["app"], ["train"], ["export"], ["evaluate"], ["evaluate-hints"],
         ["blind"], ["blind", "make"], ["blind", "score"],
+        ["baseline"], ["baseline", "train"], ["baseline", "export"],
         ["zoo"], ["zoo", "train"], ["zoo", "table"], ["zoo", "toys"],
     ],
 )  # fmt: skip

@@ -68,8 +68,8 @@ def run_evaluation(
         tqdm.write(line, file=sys.stderr)
 
     loaded = load_weights(weights)
-    rivals = baseline_columns(baselines, say)
     files = photos_of(folder, limit)
+    rivals = baseline_columns(baselines, say)
     sheet = Sheet(len(files)) if sheet_file else None
     evaluation = evaluate(
         files,

@@ -100,7 +100,7 @@ class KrigingUpdate(Bijection):
 
 
 def _covariance(left: Tensor, right: Tensor) -> Tensor:
-    """exp(-distance^2 / 2) of each place on the left to each on the right; 1 of a place to itself."""
+    """exp(-distance^2 / 2) of each place on the left to each on the right; 1 of one to itself."""
     return torch.exp(
         -(torch.cdist(left, right, compute_mode="donot_use_mm_for_euclid_dist") ** 2) / 2
     )

@@ -13,10 +13,12 @@ from PIL import Image
 from torch import Tensor
 from torch.nn import functional as F
 
+from colorflow.baselines import BASELINES
 from colorflow.evaluation import evaluate as evaluate_module
 from colorflow.evaluation import subject as subject_module
 from colorflow.evaluation.judge import Verdict
 from colorflow.model.condition import Condition
+from tests.small_baselines import SMALL_BASELINES
 from tests.small_weights import save_small_weights
 
 
@@ -54,6 +56,13 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("photos")
     save_photos(folder, ("astronaut.png", "below/cat.png", "cup.png"))
     return folder
+
+
+@pytest.fixture
+def small_baselines(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Small modules under the names of the baselines."""
+    for name, baseline in SMALL_BASELINES.items():
+        monkeypatch.setitem(BASELINES, name, baseline)
 
 
 class CheapJudge:

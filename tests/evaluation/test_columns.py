@@ -8,16 +8,20 @@ from pathlib import Path
 
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
+from colorflow.baselines import BASELINES, load_baseline, save_baseline
+from colorflow.errors import WeightsError
 from colorflow.evaluation.columns import (
     COLOURS_OF_FIRST_PACK,
     Column,
+    baseline_columns,
     columns_of,
     constant,
     training_colours_of,
 )
 from colorflow.model.condition import CONDITION_GRID, Condition
+from colorflow.model.density import ConditionalDensity
 from colorflow.model.features import FEATURE_CHANNELS
 from colorflow.model.weights import LoadedWeights, load_weights
 from tests.small_weights import TEMPERATURES
@@ -130,6 +134,122 @@ def test_the_round_trip_comes_back(columns: dict[str, Column], condition: Condit
     back = column.round_trip(ab, condition)
     assert (back - ab).abs().max() < 0.01
     assert back.data_ptr() != ab.data_ptr()
+
+
+# baselines
+
+
+@pytest.fixture
+def baselines(tmp_path: Path, small_baselines: None) -> Path:
+    """A folder with a file of each."""
+    for name, baseline in BASELINES.items():
+        module = randomised(baseline.build())
+        save_baseline(tmp_path / f"{name}.safetensors", name, module, 0.5, {})
+    return tmp_path
+
+
+def randomised(module: nn.Module) -> nn.Module:
+    """All parameters random, those of layers that start at zero too."""
+    torch.manual_seed(1)
+    with torch.no_grad():
+        for parameter in module.parameters():
+            parameter.add_(0.05 * torch.randn_like(parameter))
+        if isinstance(module, ConditionalDensity):
+            module.standardize.std.fill_(8.0)
+    return module
+
+
+def no_line(line: str) -> None:
+    raise AssertionError(line)
+
+
+def columns_by_name(folder: Path) -> dict[str, Column]:
+    return {column.name: column for column in baseline_columns(folder, no_line)}
+
+
+def test_a_column_a_baseline(baselines: Path) -> None:
+    found = columns_by_name(baselines)
+    assert {name: column.draws for name, column in found.items()} == {
+        "deterministic": "one",
+        "cinn2019": "independent",
+    }
+    assert [name for name, column in found.items() if column.bits_per_dim] == ["cinn2019"]
+    assert [name for name, column in found.items() if column.round_trip] == ["cinn2019"]
+    assert not any(column.interval_factors for column in found.values())
+
+
+def test_every_draw_of_the_deterministic_network_is_its_result(
+    baselines: Path, condition: Condition
+) -> None:
+    ab = draw(columns_by_name(baselines)["deterministic"], condition, 3)
+    module = load_baseline(baselines / "deterministic.safetensors").module
+    with torch.no_grad():
+        expected = module(condition)
+    assert ab.shape == (2, 3, 2, 64, 64)
+    assert all(torch.equal(ab[:, index], expected) for index in range(3))
+    assert (ab[0, 0] - ab[1, 0]).abs().max() > 0.1
+
+
+def test_draws_of_the_cinn_are_its_own_at_its_temperature(
+    baselines: Path, condition: Condition
+) -> None:
+    ab = draw(columns_by_name(baselines)["cinn2019"], condition, 2)
+    assert ab.shape == (2, 2, 2, 64, 64)
+    module = load_baseline(baselines / "cinn2019.safetensors").module
+    with torch.no_grad():
+        context = module.context_of(condition)
+        for index in range(2):
+            z, _ = module.flow.bijection(ab[:, index], context)
+            assert z.std().item() == pytest.approx(0.5, abs=4 * 0.5 / math.sqrt(2 * z.numel()))
+
+
+def test_density_and_inverse_of_the_cinn(baselines: Path, condition: Condition) -> None:
+    column = columns_by_name(baselines)["cinn2019"]
+    module = load_baseline(baselines / "cinn2019.safetensors").module
+    ab = 10 * torch.randn(2, 2, 64, 64)
+    assert column.bits_per_dim is not None
+    assert column.round_trip is not None
+    with torch.no_grad():
+        bits = column.bits_per_dim(ab, condition)
+        want = -module.log_prob(ab, condition) / 8192 / math.log(2)
+        back = column.round_trip(ab, condition)
+    assert bits.keys() == {"all"}
+    assert torch.allclose(bits["all"], want, rtol=1e-5)
+    assert (back - ab).abs().max() < 0.01
+    assert not torch.equal(back, ab)
+
+
+@pytest.mark.parametrize("missing", BASELINES)
+def test_a_missing_baseline_is_said_and_the_other_stays(missing: str, baselines: Path) -> None:
+    path = baselines / f"{missing}.safetensors"
+    path.unlink()
+    said: list[str] = []
+    (column,) = baseline_columns(baselines, said.append)
+    assert column.name != missing
+    assert said == [f"{path}: is missing, so the table has no column {missing}"]
+
+
+def test_a_folder_that_is_missing_gives_no_columns(baselines: Path) -> None:
+    said: list[str] = []
+    assert baseline_columns(baselines / "none", said.append) == []
+    assert len(said) == len(BASELINES)
+
+
+def test_a_damaged_file_is_an_error(baselines: Path) -> None:
+    path = baselines / "cinn2019.safetensors"
+    path.write_bytes(path.read_bytes()[:1000])
+    with pytest.raises(WeightsError, match="not a readable safetensors file") as caught:
+        baseline_columns(baselines, no_line)
+    assert str(caught.value).startswith(f"{path}: ")
+
+
+def test_a_file_under_the_name_of_another_baseline(baselines: Path) -> None:
+    """Two columns of one name would be one in the table."""
+    path = baselines / "cinn2019.safetensors"
+    path.write_bytes((baselines / "deterministic.safetensors").read_bytes())
+    with pytest.raises(WeightsError) as caught:
+        baseline_columns(baselines, no_line)
+    assert str(caught.value) == f"{path}: holds the baseline deterministic; rename the file"
 
 
 def test_the_colours_of_the_training_photos(loaded: LoadedWeights) -> None:

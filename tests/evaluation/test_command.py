@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +13,18 @@ import numpy as np
 import pytest
 import skimage.color
 import skimage.data
+import torch
 from PIL import Image
+from torch import Tensor
+from torch.nn import functional as F
 
+from colorflow import colorize
+from colorflow.baselines import BASELINES, save_baseline
 from colorflow.cli import main
+from colorflow.evaluation import measure as measure_module
+from colorflow.evaluation import subject as subject_module
+from colorflow.model.condition import Condition
+from colorflow.model.features import FEATURE_CHANNELS
 from colorflow.model.weights import load_weights
 from tests.evaluation.conftest import save_photos
 
@@ -23,7 +33,18 @@ METRICS = [
     "variance_pixel", "energy_score", "diversity", "coverage50", "coverage90", "colourfulness",
     "blow_ups", "judge_agreement", "judge_kl", "kd_lite2", "inverse_error", "seconds_per_sample",
 ]  # fmt: skip
+NO_COLUMN = "is missing, so the table has no column "
+"""What is said of a baseline's file, and is no error."""
 COLUMNS = ["colorflow", "colorflow_std1", "colorflow_diverse", "mean_colour", "grey", "truth"]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _shipped(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The folder of the shipped weights, whatever is in that of the checkout: here an empty one."""
+    folder = tmp_path_factory.mktemp("shipped")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(colorize, "default_weights", lambda: folder / "colorflow.safetensors")
+        yield folder
 
 
 def without_time(found: dict[str, Any]) -> dict[str, Any]:
@@ -163,14 +184,87 @@ def test_degraded(photos: Path, weights: Path, found: dict[str, Any], tmp_path: 
     assert degraded["columns"]["grey"]["rmse_one"]["stderr"] is None
 
 
+# baselines
+
+
+@pytest.fixture
+def shipped_baselines(
+    _shipped: Path, small_baselines: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Path:
+    """The folder of the baselines' files, beside shipped weights."""
+    folder = tmp_path / "shipped" / "baselines"
+    torch.manual_seed(0)
+    for name, baseline in BASELINES.items():
+        save_baseline(folder / f"{name}.safetensors", name, baseline.build(), 0.5, {})
+    path = folder.parent / "colorflow.safetensors"
+    monkeypatch.setattr(colorize, "default_weights", lambda: path)
+    return folder
+
+
+def blind_condition(lightness: Tensor) -> Condition:
+    """As `cheap_condition`, with features that tell nothing."""
+    features = {
+        side: torch.zeros(len(lightness), channels, side, side)
+        for side, channels in FEATURE_CHANNELS.items()
+    }
+    return Condition(lightness=F.avg_pool2d(lightness, 2), features=features)
+
+
+def test_baselines_are_columns_and_a_missing_one_is_a_line_on_stderr(
+    photos: Path,
+    weights: Path,
+    shipped_baselines: Path,
+    cheap: None,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(subject_module, "Conditioner", lambda: blind_condition)
+    monkeypatch.setattr(measure_module, "MANY", 2)
+    file = tmp_path / "e.json"
+    arguments = ["evaluate", str(photos), "--weights", str(weights), "--json", str(file)]
+    arguments += ["--limit", "1", "--draws", "2"]
+    for missing in (None, "cinn2019"):
+        if missing:
+            (shipped_baselines / f"{missing}.safetensors").unlink()
+        assert main(arguments) == 0
+        printed = capsys.readouterr()
+        names = [name for name in BASELINES if name != missing]
+        columns = json.loads(file.read_text())["columns"]
+        assert list(columns) == [*COLUMNS[:4], *names, "grey", "truth"]
+        assert printed.out.startswith(f"| | {' | '.join(columns)} |")
+        line = f"{shipped_baselines / 'cinn2019.safetensors'}: {NO_COLUMN}cinn2019\n"
+        assert (line in printed.err) == (missing is not None)
+        assert ("cinn2019" in printed.err) == (missing is not None)
+    assert "bits_per_dim" not in columns["deterministic"]
+    one = columns["deterministic"]
+    assert one["rmse_best2_photo"] == one["rmse_one"]
+
+
+def test_a_damaged_baseline_is_named(
+    photos: Path,
+    weights: Path,
+    shipped_baselines: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    path = shipped_baselines / "deterministic.safetensors"
+    path.write_bytes(path.read_bytes()[:500])
+    file = tmp_path / "e.json"
+    arguments = [str(photos), "--weights", str(weights), "--json", str(file)]
+    message = refused(arguments, capsys)
+    assert message.startswith(f"colorflow: {path}: not a readable safetensors file")
+    assert not file.exists()
+
+
 # what ends at once
 
 
 def refused(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> str:
     assert main(["evaluate", *arguments]) == 1
-    message = capsys.readouterr().err
+    lines = [line for line in capsys.readouterr().err.splitlines() if NO_COLUMN not in line]
+    (message,) = lines
     assert message.startswith("colorflow: ")
-    assert message.count("\n") == 1
     return message
 
 

@@ -10,11 +10,20 @@ from typing import Any
 import pytest
 
 from colorflow.model.config import PyramidConfig, shipped_config
+from colorflow.model.pyramid import ChromaPyramid
+
+HINT_FIELDS = ("hint_reach", "hint_likeness", "hint_looseness")
 
 
 @pytest.mark.parametrize("extra_planes", [0, 3])
 def test_way_through_json(make_config: Callable[..., PyramidConfig], extra_planes: int) -> None:
-    config = dataclasses.replace(make_config(extra_planes), chroma_limit=120.5)
+    config = dataclasses.replace(
+        make_config(extra_planes),
+        chroma_limit=120.5,
+        hint_reach=2.5,
+        hint_likeness=9.0,
+        hint_looseness=0.25,
+    )
     back = PyramidConfig.from_dict(json.loads(json.dumps(config.to_dict())))
     assert back == config
     assert all(isinstance(level.maps, tuple) for level in back.levels)
@@ -29,8 +38,19 @@ def test_shipped_config_is_valid_and_ends_at_64() -> None:
 
 def test_defaults_may_be_left_out(make_config: Callable[..., PyramidConfig]) -> None:
     values = make_config().to_dict()
-    del values["extra_planes"], values["chroma_limit"]
+    for name in (*HINT_FIELDS, "extra_planes", "chroma_limit"):
+        del values[name]
     assert PyramidConfig.from_dict(values) == make_config()
+
+
+def test_weights_from_before_hints_pulled_have_the_settings_of_now(
+    make_config: Callable[..., PyramidConfig],
+) -> None:
+    values = make_config(extra_planes=3).to_dict()
+    assert [values.pop(name) for name in HINT_FIELDS] == [3.0, 12.0, 0.15]
+    pyramid = ChromaPyramid(PyramidConfig.from_dict(values))
+    pull = pyramid.pull
+    assert (pull.reach, pull.likeness, pull.looseness) == (3.0, 12.0, 0.15)
 
 
 @pytest.mark.parametrize(
@@ -91,6 +111,20 @@ def test_pyramid_refuses_a_box_smaller_than_srgb(
 def test_pyramid_refuses_negative_planes(make_config: Callable[..., PyramidConfig]) -> None:
     with pytest.raises(ValueError, match="extra_planes: "):
         PyramidConfig(levels=make_config().levels, extra_planes=-1)
+
+
+@pytest.mark.parametrize("value", [0, -1.0, float("nan"), float("inf")])
+@pytest.mark.parametrize("name", HINT_FIELDS)
+def test_pyramid_refuses_hints_that_cannot_pull(
+    make_config: Callable[..., PyramidConfig], name: str, value: float
+) -> None:
+    with pytest.raises(ValueError, match=f"^{name}: expected a number above 0, got {value}"):
+        dataclasses.replace(make_config(), **{name: value})
+    stored = make_config().to_dict() | {name: value}
+    with pytest.raises(ValueError, match=f"^{name}: "):
+        PyramidConfig.from_dict(stored)
+    with pytest.raises(ValueError, match="configuration does not fit"):
+        PyramidConfig.from_dict(stored | {name: "3"})
 
 
 def broken(values: dict[str, Any]) -> dict[str, Any]:

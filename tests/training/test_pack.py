@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import mmap
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -72,6 +74,41 @@ def test_a_pack_that_is_in_part_filled_ends_there(own_pack: Path) -> None:
     pack = Pack(own_pack)
     assert len(pack) == 10
     assert max(*pack.rows("train"), *pack.rows("dev")) == 9
+
+
+# the maps of the arrays
+
+
+def arrays_of(folder: Path) -> dict[str, np.ndarray]:
+    """What a pack reads its batches from."""
+    return Pack(folder)._arrays
+
+
+def test_arrays_are_maps_that_nobody_can_write_to(pack_folder: Path) -> None:
+    for array in arrays_of(pack_folder).values():
+        assert isinstance(array, np.memmap)
+        assert not array.flags.writeable
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the kernel tells of its maps on Linux")
+def test_nothing_is_read_ahead(own_pack: Path) -> None:
+    """Rows come in random order: what follows one on disk is read for nothing."""
+    arrays = arrays_of(own_pack)
+    advice: dict[str, bool] = {}
+    name = ""
+    for line in Path("/proc/self/smaps").read_text(errors="replace").splitlines():
+        if "-" in line.split()[0]:
+            name = line.split(maxsplit=5)[-1]
+        elif line.startswith("VmFlags:") and name.startswith(str(own_pack)):
+            advice[Path(name).stem] = "rr" in line.split()  # random read
+    assert advice == dict.fromkeys(arrays, True)
+
+
+def test_a_system_without_such_advice(pack_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(mmap, "MADV_RANDOM", raising=False)
+    ab, _ = Pack(pack_folder).batch(np.array([7, 2]), (8,))
+    assert np.array_equal(ab.numpy(), np.load(pack_folder / "ab.npy")[[7, 2]].astype(np.float32))
+    assert all(isinstance(array, np.memmap) for array in arrays_of(pack_folder).values())
 
 
 # folders that are none

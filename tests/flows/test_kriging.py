@@ -1,0 +1,241 @@
+"""Pulling samples towards known values: against a dense solve, and how far it reaches."""
+
+from __future__ import annotations
+
+import itertools
+import math
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from colorflow.flows import KrigingUpdate
+
+REACH, LIKENESS, LOOSENESS = 2.5, 8.0, 0.15
+CHANNELS, HEIGHT, WIDTH = 2, 5, 7
+LEFT_OF_ONE = LOOSENESS / (1 + LOOSENESS)
+"""What a single place leaves of what was missed there."""
+
+Known = dict[tuple[int, int], tuple[float, float]]
+"""Values by row and column."""
+
+
+@pytest.fixture
+def update() -> KrigingUpdate:
+    return KrigingUpdate(REACH, LIKENESS, LOOSENESS)
+
+
+def numbers(*shape: int, seed: int = 0) -> Tensor:
+    return 20 * torch.randn(
+        *shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64
+    )
+
+
+def context(known: Known, covariate: Tensor) -> Tensor:
+    """(1, C + 2, H, W). Where nothing is known stands what must play no part."""
+    planes = torch.full((CHANNELS + 2, *covariate.shape), 1e6, dtype=covariate.dtype)
+    planes[0] = 0
+    for (row, column), values in known.items():
+        planes[0, row, column] = 1
+        planes[1:-1, row, column] = torch.tensor(values, dtype=covariate.dtype)
+    planes[-1] = covariate
+    return planes[None]
+
+
+def gain(known: Known, covariate: Tensor) -> np.ndarray:
+    """K_xc (K_cc + r I)^-1, place by place from the definition: (H W, n)."""
+
+    def covariance(one: tuple[int, int], other: tuple[int, int]) -> float:
+        across = (one[0] - other[0]) ** 2 + (one[1] - other[1]) ** 2
+        step = float(covariate[one] - covariate[other])
+        return math.exp(-(across / REACH**2 + (step / LIKENESS) ** 2) / 2)
+
+    places = list(itertools.product(*map(range, covariate.shape)))
+    to_known = np.array([[covariance(x, c) for c in known] for x in places])
+    between = np.array([[covariance(c, d) for d in known] for c in known])
+    return to_known @ np.linalg.inv(between + LOOSENESS * np.eye(len(known)))
+
+
+FIVE: Known = {
+    (0, 0): (30.0, -4.0),
+    (1, 1): (-12.0, 9.0),
+    (1, 2): (55.0, 1.0),
+    (4, 6): (0.0, 0.0),
+    (2, 5): (-60.0, 70.0),
+}
+
+
+@pytest.fixture
+def flat() -> Tensor:
+    """A covariate without edges."""
+    return torch.full((HEIGHT, WIDTH), 50.0, dtype=torch.float64)
+
+
+@pytest.fixture
+def uneven() -> Tensor:
+    return 50 + numbers(HEIGHT, WIDTH, seed=9) / 4
+
+
+# against dense algebra
+
+
+def test_sampling_is_the_update_of_kriging(update: KrigingUpdate, uneven: Tensor) -> None:
+    x, known = numbers(1, CHANNELS, HEIGHT, WIDTH), context(FIVE, uneven)
+    places = [row * WIDTH + column for row, column in FIVE]
+    before = x[0].flatten(1).numpy()
+    missed = np.array(list(FIVE.values())).T - before[:, places]
+    expected = before + missed @ gain(FIVE, uneven).T
+    y, _ = update.inverse(x, known)
+    np.testing.assert_allclose(y[0].flatten(1), expected, rtol=0, atol=1e-10)
+    back, _ = update(y, known)
+    np.testing.assert_allclose(back, x, rtol=0, atol=1e-9)
+
+
+@pytest.mark.parametrize("count", [1, 2, 5])
+def test_ladj_is_that_of_the_dense_jacobian(
+    update: KrigingUpdate, uneven: Tensor, count: int
+) -> None:
+    """The update is affine in each channel: the identity less the gain at the known places."""
+    some = dict(itertools.islice(FIVE.items(), count))
+    jacobian = np.eye(HEIGHT * WIDTH)
+    jacobian[:, [row * WIDTH + column for row, column in some]] -= gain(some, uneven)
+    expected = CHANNELS * np.linalg.slogdet(jacobian).logabsdet
+    assert expected < -3 * count  # sampling contracts
+    x = numbers(1, CHANNELS, HEIGHT, WIDTH)
+    for function, sign in ((update.inverse, 1), (update.forward, -1)):
+        _, ladj = function(x, context(some, uneven))
+        assert ladj.item() == pytest.approx(sign * expected, abs=1e-9)
+
+
+# at known places and around them
+
+
+def test_a_single_place_leaves_its_share_of_what_was_missed(
+    update: KrigingUpdate, uneven: Tensor
+) -> None:
+    x = numbers(1, CHANNELS, HEIGHT, WIDTH)
+    y, _ = update.inverse(x, context({(3, 2): (80.0, -80.0)}, uneven))
+    value = torch.tensor([80.0, -80.0], dtype=torch.float64)
+    expected = value - LEFT_OF_ONE * (value - x[0, :, 3, 2])
+    torch.testing.assert_close(y[0, :, 3, 2], expected, rtol=0, atol=1e-10)
+
+
+def test_neighbours_that_agree_hold_more_strictly_and_far_ones_alone(
+    update: KrigingUpdate, flat: Tensor
+) -> None:
+    zero = torch.zeros(1, CHANNELS, HEIGHT, WIDTH, dtype=torch.float64)
+    near = {(1, 1): (40.0, 40.0), (1, 2): (40.0, 40.0)}
+    y, _ = update.inverse(zero, context(near, flat))
+    assert 0 < 40 - y[0, 0, 1, 1] < 0.6 * LEFT_OF_ONE * 40
+    corners = torch.zeros(1, CHANNELS, 30, 30, dtype=torch.float64)
+    far = {(0, 0): (40.0, 40.0), (29, 29): (40.0, 40.0)}
+    y, _ = update.inverse(corners, context(far, torch.zeros(30, 30, dtype=torch.float64)))
+    assert 40 - y[0, 0, 0, 0].item() == pytest.approx(40 * LEFT_OF_ONE, abs=1e-9)
+    assert abs(y[0, 0, 0, 29]) < 1e-9, "far from both nothing moves"
+
+
+def test_a_stricter_update_is_nearer(flat: Tensor) -> None:
+    zero = torch.zeros(1, CHANNELS, HEIGHT, WIDTH, dtype=torch.float64)
+    known = context({(2, 2): (40.0, 40.0)}, flat)
+    left = [
+        40 - KrigingUpdate(REACH, LIKENESS, looseness).inverse(zero, known)[0][0, 0, 2, 2].item()
+        for looseness in (1.0, 0.1, 0.01)
+    ]
+    assert left == pytest.approx([20, 40 / 11, 40 / 101], abs=1e-9)
+
+
+def test_a_sample_that_meets_its_values_is_left_as_it_is(
+    update: KrigingUpdate, uneven: Tensor
+) -> None:
+    """In both directions, to the bit; the density counts the contraction all the same."""
+    x = numbers(1, CHANNELS, HEIGHT, WIDTH)
+    met: Known = {place: tuple(x[0, :, *place].tolist()) for place in FIVE}
+    for function in (update.inverse, update.forward):
+        y, ladj = function(x, context(met, uneven))
+        assert torch.equal(y, x)
+        assert ladj.abs() > 1
+
+
+def test_details_of_a_sample_stay(update: KrigingUpdate, uneven: Tensor) -> None:
+    """Samples that agree at the known places are shifted alike, whatever they are elsewhere."""
+    one, other = numbers(1, CHANNELS, HEIGHT, WIDTH), numbers(1, CHANNELS, HEIGHT, WIDTH, seed=1)
+    known = context(FIVE, uneven)
+    other = torch.where(known[:, :1] > 0.5, one, other)
+    shifts = [update.inverse(x, known)[0] - x for x in (one, other)]
+    torch.testing.assert_close(shifts[0], shifts[1], rtol=0, atol=1e-10)
+    assert shifts[0].abs().max() > 10
+
+
+def test_channels_do_not_mix(update: KrigingUpdate, flat: Tensor) -> None:
+    x = numbers(1, CHANNELS, HEIGHT, WIDTH)
+    met = x[0, 1, 2, 2].item()
+    y, _ = update.inverse(x, context({(2, 2): (99.0, met)}, flat))
+    assert torch.equal(y[:, 1], x[:, 1])
+    assert (y[:, 0] > x[:, 0]).all()
+
+
+def test_the_pull_fades_with_distance_and_ends_at_edges(
+    update: KrigingUpdate, flat: Tensor
+) -> None:
+    """Equally near on either side, with a step of 40 between on the one."""
+    covariate = flat.clone()
+    covariate[:, 4:] += 40
+    zero = torch.zeros(1, CHANNELS, HEIGHT, WIDTH, dtype=torch.float64)
+    y, _ = update.inverse(zero, context({(2, 3): (40.0, -40.0)}, covariate))
+    row = y[0, 0, 2]
+    expected = (1 - LEFT_OF_ONE) * 40 * np.exp(-(np.arange(4)[::-1] ** 2) / REACH**2 / 2)
+    np.testing.assert_allclose(row[:4], expected, rtol=0, atol=1e-9)
+    assert row[4] < 1e-4 * row[2]
+    torch.testing.assert_close(y[0, 0, 1, 3], row[2], rtol=0, atol=1e-9)  # down as across
+
+
+# without known places
+
+
+def test_nothing_known_is_the_identity(update: KrigingUpdate, flat: Tensor) -> None:
+    x = numbers(2, CHANNELS, HEIGHT, WIDTH)
+    for known in (None, context({}, flat).expand(2, -1, -1, -1)):
+        for function in (update.inverse, update.forward):
+            y, ladj = function(x, known)
+            assert torch.equal(y, x)
+            assert y.data_ptr() != x.data_ptr()
+            assert torch.equal(ladj, torch.zeros(2, dtype=torch.float64))
+
+
+def test_some_samples_of_a_batch_know_nothing(update: KrigingUpdate, uneven: Tensor) -> None:
+    x = numbers(3, CHANNELS, HEIGHT, WIDTH)
+    known = torch.cat([context(k, uneven) for k in (FIVE, {}, {(0, 3): (9.0, 9.0)})])
+    y, ladj = update.inverse(x, known)
+    assert torch.equal(y[1], x[1])
+    assert ladj[1] == 0
+    for i in (0, 2):
+        alone, own_ladj = update.inverse(x[i : i + 1], known[i : i + 1])
+        assert torch.equal(y[i], alone[0])
+        assert ladj[i] == own_ladj[0] != 0
+
+
+# numbers
+
+
+def test_many_adjacent_places_stay_well_conditioned_in_float32() -> None:
+    """A painted patch on the model's grid, at the model's settings."""
+    update = KrigingUpdate(3.0, 12.0, LOOSENESS)
+    x = (2.5 * numbers(1, CHANNELS, 64, 64)).float()
+    patch = {(row, column): (60.0, -35.0) for row in range(20, 25) for column in range(40, 45)}
+    known = context(patch, torch.full((64, 64), 50.0))
+    y, ladj = update.inverse(x, known)
+    back, back_ladj = update(y, known)
+    assert y.dtype == ladj.dtype == torch.float32
+    assert (back - x).abs().max() < 1e-3
+    assert ladj.item() == pytest.approx(-back_ladj.item(), abs=1e-4)
+    inner = y[0, :, 20:25, 40:45].mean((1, 2)) - torch.tensor([60.0, -35.0])
+    assert inner.abs().max() < 1
+
+
+@pytest.mark.parametrize("value", [0.0, -1.0, math.inf, math.nan])
+@pytest.mark.parametrize("name", ["reach", "likeness", "looseness"])
+def test_refused_arguments(name: str, value: float) -> None:
+    arguments = {"reach": 1.0, "likeness": 1.0, "looseness": 1.0, name: value}
+    with pytest.raises(ValueError, match=f"^{name}: expected a number above 0, got {value}"):
+        KrigingUpdate(**arguments)

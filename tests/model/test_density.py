@@ -1,0 +1,133 @@
+"""A conditional flow of a whole grid: what its context, temperature and fit do.
+
+Exactness of densities, and samples of photos in order, are tested with the zoo's architectures in
+tests/comparison.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from colorflow.flows import (
+    Affine,
+    ChannelPartition,
+    Composition,
+    ConvolutionNetwork,
+    Coupling,
+    Flatten,
+)
+from colorflow.model.condition import Condition
+from colorflow.model.config import LevelConfig
+from colorflow.model.context import LevelContext
+from colorflow.model.density import ConditionalDensity
+
+SHAPE = (2, 16, 16)
+LEVEL = LevelConfig(
+    grid=8, width=8, couplings=1, context_layers=1, bins=4, attention=False, maps=(8,), dropout=0.3
+)
+
+
+def density(randomise: Callable[..., nn.Module], gain: float = 0.5) -> ConditionalDensity:
+    """Affine couplings on 16x16 with the context of an 8x8 grid, brought to theirs."""
+    couplings = [
+        Coupling(
+            ChannelPartition(2, keep_first=keep_first), ConvolutionNetwork(1, 2, 4, 2), Affine(2.0)
+        )
+        for keep_first in (True, False)
+    ]
+    to_grid = nn.Sequential(nn.Conv2d(8, 8, 1), nn.PixelShuffle(2))
+    context = LevelContext(LEVEL, coarse=False, extra_planes=0)
+    bijection = Composition([*couplings, Flatten(SHAPE)])
+    return randomise(ConditionalDensity(bijection, SHAPE, context, to_grid), gain=gain)
+
+
+@pytest.fixture
+def condition(make_condition: Callable[..., Condition]) -> Condition:
+    return make_condition(3)
+
+
+def generator(seed: int = 1) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+def test_the_context_is_brought_to_the_grid(
+    randomise: Callable[..., nn.Module], condition: Condition
+) -> None:
+    model = density(randomise)
+    with torch.no_grad():
+        context = model.context_of(condition)
+        inner = model.context.of_sample(model.context.of_photo(condition), None)
+        expected = model.to_grid[0](inner)
+    assert context.shape == (3, 2, 16, 16)
+    for row, column in ((0, 0), (0, 1), (1, 0), (1, 1)):
+        own = context[:, :, row::2, column::2]
+        torch.testing.assert_close(own, expected[:, 2 * row + column :: 4], rtol=0, atol=1e-6)
+
+
+def test_without_a_network_the_context_is_the_levels_own(condition: Condition) -> None:
+    context = LevelContext(LEVEL, coarse=False, extra_planes=0)
+    model = ConditionalDensity(Flatten((2, 8, 8)), (2, 8, 8), context).eval()
+    with torch.no_grad():
+        expected = context.of_sample(context.of_photo(condition), None)
+        assert torch.equal(model.context_of(condition), expected)
+
+
+@pytest.mark.parametrize("temperature", [0.0, 0.4, 1.0])
+def test_the_temperature_is_the_std_of_the_latents(
+    temperature: float, randomise: Callable[..., nn.Module], condition: Condition
+) -> None:
+    model = density(randomise)
+    with torch.no_grad():
+        samples = model.sample(condition, 4, generator(), temperature)
+        context = model.context_of(condition).repeat_interleave(4, 0)
+        z, _ = model.flow.bijection(samples.flatten(0, 1), context)
+    assert samples.shape == (3, 4, *SHAPE)
+    assert z.std().item() == pytest.approx(
+        temperature, abs=4 * temperature / math.sqrt(2 * z.numel()) + 1e-4
+    )
+
+
+def test_samples_repeat_by_generator(
+    randomise: Callable[..., nn.Module], condition: Condition
+) -> None:
+    model = density(randomise)
+    with torch.no_grad():
+        first = model.sample(condition, 2, generator(5))
+        assert torch.equal(model.sample(condition, 2, generator(5)), first)
+        assert not torch.equal(model.sample(condition, 2, generator(6)), first)
+
+
+def test_a_call_is_the_log_density(
+    randomise: Callable[..., nn.Module], condition: Condition
+) -> None:
+    """So that a wrapper around the module, which only calls it, trains the same thing."""
+    model = density(randomise)
+    x = torch.randn(3, *SHAPE, generator=generator())
+    with torch.no_grad():
+        log_prob = model.log_prob(x, condition)
+        assert torch.equal(model(x, condition), log_prob)
+        z, ladj = model.flow.bijection(x, model.context_of(condition))
+    normal = torch.distributions.Normal(0.0, 1.0).log_prob(z).sum(1)
+    torch.testing.assert_close(log_prob, normal + ladj, rtol=1e-5, atol=1e-3)
+
+
+def test_fit_takes_statistics_and_leaves_training_mode_on(
+    randomise: Callable[..., nn.Module], condition: Condition
+) -> None:
+    model = density(randomise)
+    x = 7 * torch.randn(3, *SHAPE, generator=generator()) + 30
+    with torch.no_grad():
+        model.fit(x, condition)
+        standard, _ = model.standardize(x)
+    assert model.training
+    zero, one = torch.zeros(2), torch.ones(2)
+    torch.testing.assert_close(standard.mean((0, 2, 3)), zero, rtol=0, atol=1e-4)
+    torch.testing.assert_close(standard.std((0, 2, 3)), one, rtol=0, atol=1e-3)
+    mean: Tensor = model.context.standardize["8"].mean.flatten()
+    expected = condition.features[8].mean((0, 2, 3))
+    torch.testing.assert_close(mean, expected, rtol=0, atol=1e-5)

@@ -1,0 +1,93 @@
+"""Files of tensors, whatever they belong to; damage is tested with the weights files themselves."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors import safe_open
+from torch import nn
+
+from colorflow.errors import WeightsError
+from colorflow.model.tensors import put_tensors, read_tensors, write_tensors
+
+HEADER = {"format": "test-1", "note": "größer"}
+
+
+class Small(nn.Module):
+    """A layer, and what is no fraction."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer = nn.Linear(3, 2)
+        self.register_buffer("order", torch.tensor([2049, 0, 4097]))
+        self.register_buffer("begun", torch.tensor(True))
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "folder" / "w.safetensors"
+
+
+def test_header_and_tensors_come_back(path: Path) -> None:
+    module = Small()
+    write_tensors(path, module, HEADER, torch.float32)
+    file = read_tensors(path, "test-1")
+    assert file.header == HEADER
+    assert file.digest == hashlib.sha256(path.read_bytes()).hexdigest()[:16]
+    state = module.state_dict()
+    assert file.tensors.keys() == state.keys()
+    assert all(torch.equal(file.tensors[name], x.float()) for name, x in state.items())
+    assert [entry.name for entry in path.parent.iterdir()] == ["w.safetensors"]
+
+
+def test_half_precision_is_for_fractions_alone(path: Path) -> None:
+    """2049 is no half-precision number."""
+    module, other = Small(), Small()
+    other.order.zero_()
+    other.begun.fill_(False)
+    write_tensors(path, module, HEADER, torch.float16)
+    with safe_open(str(path), framework="pt") as file:
+        assert file.get_tensor("layer.weight").dtype == torch.float16
+        assert file.get_tensor("order").dtype == torch.int64
+    put_tensors(path, other, read_tensors(path, "test-1").tensors)
+    assert torch.equal(other.order, module.order)
+    assert other.begun
+    assert torch.equal(other.layer.weight, module.layer.weight.half().float())
+
+
+def test_another_format_is_named_beside_the_one_that_is_read(path: Path) -> None:
+    write_tensors(path, Small(), HEADER, torch.float32)
+    with pytest.raises(WeightsError) as caught:
+        read_tensors(path, "test-2")
+    message = str(caught.value)
+    assert message.startswith(f"{path}: ")
+    assert "'test-1'" in message
+    assert "'test-2'" in message
+
+
+def test_the_module_is_ready_to_use(path: Path) -> None:
+    module = Small().train()
+    put_tensors(path, module, Small().state_dict())
+    assert not module.training
+    assert not any(parameter.requires_grad for parameter in module.parameters())
+
+
+@pytest.mark.parametrize("change", ["missing", "unknown", "shape", "finite"])
+def test_a_module_stays_as_it_is_if_its_file_is_refused(change: str, path: Path) -> None:
+    module = Small()
+    before = {name: x.clone() for name, x in module.state_dict().items()}
+    tensors = dict(Small().state_dict())
+    if change == "missing":
+        del tensors["layer.bias"]
+    elif change == "unknown":
+        tensors["more"] = torch.zeros(1)
+    elif change == "shape":
+        tensors["layer.bias"] = torch.zeros(1)
+    else:
+        tensors["layer.bias"] = torch.tensor([0.0, float("nan")])
+    with pytest.raises(WeightsError, match="not finite" if change == "finite" else "do not fit"):
+        put_tensors(path, module, tensors)
+    assert all(torch.equal(before[name], x) for name, x in module.state_dict().items())
