@@ -80,7 +80,7 @@ def export_baseline(
     weights: Path,
     *,
     pack_folder: Path,
-    photos: int = 100,
+    photos: int = 40,
     say: Callable[[str], None] = print,
 ) -> None:
     """Writes a baseline's file from the best weights of its run.
