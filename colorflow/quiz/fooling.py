@@ -15,6 +15,8 @@ import numpy as np
 CONFIDENCE = 0.95
 RESAMPLES = 10_000
 
+_DRAWS_AT_ONCE = 2**20
+
 
 @dataclass(frozen=True, slots=True)
 class Interval:
@@ -106,8 +108,11 @@ def two_level_bootstrap(judges: Sequence[Answers], seed: int) -> Interval:
     rng = np.random.default_rng(seed)
     answered = np.array([judge.answered for judge in those])
     shares = np.array([judge.wrong for judge in those]) / answered
-    drawn = rng.integers(len(those), size=(RESAMPLES, len(those)))
-    wrong = rng.binomial(answered[drawn], shares[drawn])
-    rates = wrong.sum(1) / answered[drawn].sum(1)
+    rates: list[float] = []
+    while len(rates) < RESAMPLES:  # in parts, so that thousands of judges fit into memory
+        part = min(RESAMPLES - len(rates), max(1, _DRAWS_AT_ONCE // len(those)))
+        drawn = rng.integers(len(those), size=(part, len(those)))
+        wrong = rng.binomial(answered[drawn], shares[drawn])
+        rates.extend(wrong.sum(1) / answered[drawn].sum(1))
     low, high = np.quantile(rates, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
     return Interval(float(low), float(high))

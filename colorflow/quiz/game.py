@@ -1,0 +1,394 @@
+"""One player's game: which picture comes next, what was answered, and the score.
+
+Free play shows each answer's outcome. The strict test is that of the literature: two pictures, each
+for one second; 10 practice trials with feedback, then 40 without, each of another photo.
+
+Reference: Zhang, Isola & Efros 2016 (Colorful Image Colorization).
+"""
+
+from __future__ import annotations
+
+import datetime
+import random
+import secrets
+import shutil
+import tempfile
+import threading
+import time
+from collections import Counter
+from collections.abc import Sequence
+from concurrent.futures import CancelledError, Future
+from dataclasses import dataclass
+from pathlib import Path
+
+from colorflow.errors import ColorflowError, EvaluationError, PhotoError
+from colorflow.quiz.deck import Deck, Picture, open_deck
+from colorflow.quiz.fooling import Answers
+from colorflow.quiz.rounds import (
+    MOST,
+    TEMPERATURE,
+    Candidates,
+    QuizColorizer,
+    Round,
+    RoundMaker,
+    make_round,
+)
+from colorflow.quiz.store import Answer, AnswerStore, Kind, Mode, default_path
+
+PRACTICE, TRIALS = 10, 40
+"""Trials of the strict test with feedback and without."""
+NEEDED = PRACTICE + TRIALS
+"""Distinct photos."""
+
+_CHANCE = random.SystemRandom()
+_ATTEMPTS = 20
+"""Pictures that are tried before giving up, when files go away under the server."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quiz:
+    """What all players share."""
+
+    deck: Deck
+    maker: RoundMaker
+    store: AnswerStore
+
+
+def open_quiz(colorizer: QuizColorizer, photos: Path | None, answers: Path | None) -> Quiz:
+    """Get ready to play.
+
+    Args:
+        colorizer: what draws.
+        photos: folder of colour photos; None for those of the installed packages.
+        answers: file of the answers, made at once so that the reason why it cannot be is told
+            before anybody plays; None for that in the user's data folder, made with the first one.
+
+    Raises:
+        ColorflowError: if there is no such folder or no photo in it, or no place for answers.
+    """
+    store = AnswerStore(answers or default_path())
+    if answers:
+        store.check()
+    return Quiz(deck=open_deck(photos), maker=RoundMaker(colorizer), store=store)
+
+
+@dataclass(slots=True)
+class Score:
+    """Of free play."""
+
+    rounds: int = 0
+    right: int = 0
+    streak: int = 0
+    best: int = 0
+
+    def count(self, *, right: bool) -> None:
+        """One more round."""
+        self.rounds += 1
+        self.right += right
+        self.streak = self.streak + 1 if right else 0
+        self.best = max(self.best, self.streak)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """Of one answer."""
+
+    mode: Mode
+    round: Round
+    chosen: int
+    problem: ColorflowError | None
+    """Why the answer is not kept in the store, though it counts in this game."""
+
+    @property
+    def right(self) -> bool:
+        """Whether the true picture was chosen."""
+        return self.chosen == self.round.truth
+
+
+class StrictTest:
+    """A strict test under way.
+
+    Args:
+        pictures: NEEDED ones of distinct photos.
+    """
+
+    def __init__(self, pictures: Sequence[Picture]) -> None:
+        self.pictures = pictures
+        self.number = 0
+        """Of the trial that is shown, from 1."""
+        self.wrong = 0
+        """Among those that count."""
+
+    @property
+    def mode(self) -> Mode:
+        """Of the trial that is shown."""
+        return "practice" if self.number <= PRACTICE else "test"
+
+    @property
+    def finished(self) -> bool:
+        """Whether the last trial has been answered."""
+        return self.number > NEEDED
+
+    @property
+    def answers(self) -> Answers:
+        """Those that count, once it is finished."""
+        return Answers(self.wrong, TRIALS)
+
+
+@dataclass(slots=True)
+class _Track:
+    """One of the two ways to play, each with its own round, and with the next one under way."""
+
+    round: Round | None = None
+    shown_at: float = 0.0
+    ahead: tuple[Picture, Future[Candidates]] | None = None
+
+
+class Game:
+    """What the server knows of one player. Methods may run at the same time in several threads.
+
+    Args:
+        quiz: shared by all.
+        root: folder in which the game makes its own.
+
+    Raises:
+        EvaluationError: if it cannot.
+    """
+
+    def __init__(self, quiz: Quiz, root: Path) -> None:
+        try:
+            self.folder = Path(tempfile.mkdtemp(prefix="quiz-", dir=root))
+        except OSError as error:
+            raise EvaluationError(
+                f"Nothing can be stored on the server ({error.strerror})."
+            ) from error
+        """Gone when the game is closed."""
+        self.player = secrets.token_hex(8)
+        self.score = Score()
+        self.test: StrictTest | None = None
+        self.tallies: dict[Kind, Answers] = {}
+        """This player's answers that count towards a fooling rate, as `AnswerStore.tallies`."""
+        self._quiz = quiz
+        self._answered: set[str] = set()
+        # How often each photo and each picture was shown, by its name.
+        self._shown: Counter[str] = Counter()
+        self._play, self._strict = _Track(), _Track()
+        self._lock = threading.Lock()
+
+    @property
+    def settled_tallies(self) -> dict[Kind, Answers]:
+        """`tallies` without those of a strict test under way, which gives no feedback."""
+        under_way = self.test is not None
+        return {
+            kind: answers
+            for kind, answers in self.tallies.items()
+            if not (under_way and kind.mode == "test")
+        }
+
+    @property
+    def seen(self) -> frozenset[str]:
+        """Photos that have been shown, by their digests."""
+        return frozenset(self._shown)
+
+    def prepare(self) -> None:
+        """Have the first round drawn before it is asked for."""
+        with self._lock:
+            if self._play.round is None and self._play.ahead is None and self._quiz.deck.pictures:
+                self._play.ahead = self._ask_for(self._choose(), MOST - 1)
+
+    def play(self, k: int) -> Round:
+        """The round of free play that waits for an answer, or the next one.
+
+        Args:
+            k: pictures of the next one; one that waits has as many as it has.
+
+        Raises:
+            ColorflowError: if there is no photo to show.
+        """
+        with self._lock:
+            track = self._play
+            if track.round is None:
+                self._show(track, self._candidates(track), k)
+                track.ahead = self._ask_for(self._choose(), MOST - 1)
+            assert track.round is not None
+            return track.round
+
+    def trial(self) -> Round | None:
+        """The trial of the strict test that waits for an answer, or the next one.
+
+        Returns:
+            None once the test is finished.
+
+        Raises:
+            ColorflowError: if there are too few photos, or one has gone.
+        """
+        with self._lock:
+            test, track = self.test, self._strict
+            if test is None:
+                test = self.test = StrictTest(self._for_test())
+            if track.round is None and not test.finished:
+                if test.number == NEEDED:
+                    test.number += 1
+                    return None
+                picture = test.pictures[test.number]
+                if track.ahead is None or track.ahead[0] != picture:
+                    track.ahead = self._ask_for(picture, 1)
+                candidates = track.ahead[1].result()
+                test.number += 1
+                self._show(track, candidates, 2)
+                track.ahead = None
+                if test.number < NEEDED:
+                    track.ahead = self._ask_for(test.pictures[test.number], 1)
+            return track.round
+
+    def answer(self, token: str, chosen: int) -> Outcome | None:
+        """Answer a round that is shown; each counts once.
+
+        Args:
+            token: `Round.token`.
+            chosen: place of the picture, from 0.
+
+        Returns:
+            None if no such round waits for an answer, or it has no such picture.
+        """
+        with self._lock:
+            track = next((one for one in (self._play, self._strict) if _waits(one, token)), None)
+            if track is None or track.round is None or chosen not in range(track.round.k):
+                return None
+            round_, track.round = track.round, None
+            milliseconds = round(1000 * (time.monotonic() - track.shown_at))
+            mode: Mode = "play"
+            if track is self._play:
+                self.score.count(right=chosen == round_.truth)
+            elif self.test is not None:
+                mode = self.test.mode
+                self.test.wrong += mode == "test" and chosen != round_.truth
+            self._count(round_, chosen, mode)
+        problem = self._keep(round_, chosen, milliseconds, mode)
+        return Outcome(mode=mode, round=round_, chosen=chosen, problem=problem)
+
+    def lacking(self) -> str | None:
+        """Why this player cannot take the strict test, as a sentence; None if nothing lacks."""
+        complete = self._quiz.deck.complete
+        photos = {picture.photo for picture in self._quiz.deck.pictures}
+        unseen = len(photos - self.seen)
+        if len(photos) < NEEDED:
+            needs = f"The strict test needs {NEEDED} distinct colour photos."
+            if not complete:
+                return (
+                    f"{needs} {len(photos)} are found by now; the others are being looked through."
+                )
+            return (
+                f"{needs} Here are {len(photos)}, so {NEEDED - len(photos)} are lacking. "
+                "Start the page with --photos and a folder that holds enough."
+            )
+        if unseen < TRIALS:
+            return (
+                f"The strict test needs {TRIALS} photos that you have not seen yet. Of the "
+                f"{len(photos)} here you have seen {len(photos) - unseen}, so "
+                f"{TRIALS - unseen} are lacking."
+            )
+        return None
+
+    def forget_test(self) -> None:
+        """Make room for another strict test."""
+        with self._lock:
+            self.test, self._strict = None, _Track()
+
+    def close(self) -> None:
+        """Delete everything, without waiting for what is being drawn."""
+        for ahead in (self._play.ahead, self._strict.ahead):
+            if ahead:
+                ahead[1].cancel()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _candidates(self, track: _Track) -> Candidates:
+        """Those that were asked for; others if their file has gone."""
+        problem: PhotoError | CancelledError | None = None
+        for _ in range(_ATTEMPTS):
+            picture, asked = track.ahead or self._ask_for(self._choose(), MOST - 1)
+            track.ahead = None
+            try:
+                return asked.result()
+            except (PhotoError, CancelledError) as error:
+                problem = error
+                self._shown.update({picture.photo, picture.name})  # the others first
+        raise EvaluationError("The quiz finds none of its photos any more.") from problem
+
+    def _choose(self) -> Picture:
+        """A picture of a photo that was shown least often, and of those one that was itself."""
+        pictures = self._quiz.deck.wait_for_one()
+        if not pictures:
+            raise EvaluationError(
+                "There is no photo to play with: the quiz needs photos that can be read and have "
+                "colours. Start the page with --photos and a folder of such."
+            )
+        current = self._play.round
+        others = [one for one in pictures if current is None or one.photo != current.picture.photo]
+        return min(
+            others or pictures,
+            key=lambda one: (self._shown[one.photo], self._shown[one.name], _CHANCE.random()),
+        )
+
+    def _for_test(self) -> list[Picture]:
+        """Photos of a strict test: those that the player knows are for practice."""
+        lacking = self.lacking()
+        if lacking:
+            raise EvaluationError(lacking)
+        whole = [one for one in self._quiz.deck.pictures if one.square is None]
+        _CHANCE.shuffle(whole)
+        unseen = [one for one in whole if one.photo not in self.seen]
+        practice = [one for one in whole if one.photo in self.seen][:PRACTICE]
+        practice += unseen[TRIALS : NEEDED - len(practice)]
+        return practice + unseen[:TRIALS]
+
+    def _ask_for(self, picture: Picture, n: int) -> tuple[Picture, Future[Candidates]]:
+        return picture, self._quiz.maker.ask_for(picture, n)
+
+    def _show(self, track: _Track, candidates: Candidates, k: int) -> None:
+        before = set(self.folder.glob("*.png"))
+        track.round = make_round(candidates, k, self.folder)
+        track.shown_at = time.monotonic()
+        self._shown.update({candidates.picture.photo, candidates.picture.name})
+        waiting = {one.round.sheet for one in (self._play, self._strict) if one.round}
+        for sheet in before - waiting:
+            sheet.unlink(missing_ok=True)
+
+    def _count(self, round_: Round, chosen: int, mode: Mode) -> None:
+        """Of each photo the first answer counts, and none in practice."""
+        if mode != "practice" and round_.picture.photo not in self._answered:
+            kind = Kind(mode, round_.k)
+            before = self.tallies.get(kind, Answers(0, 0))
+            wrong = before.wrong + (chosen != round_.truth)
+            self.tallies[kind] = Answers(wrong, before.answered + 1)
+        self._answered.add(round_.picture.photo)
+
+    def _keep(
+        self, round_: Round, chosen: int, milliseconds: int, mode: Mode
+    ) -> ColorflowError | None:
+        now = datetime.datetime.now(datetime.UTC)
+        try:
+            self._quiz.store.add(
+                Answer(
+                    player=self.player,
+                    picture=round_.picture.name,
+                    weights=self._quiz.maker.weights,
+                    seed=round_.seed,
+                    temperature=TEMPERATURE,
+                    k=round_.k,
+                    truth=round_.truth,
+                    chosen=chosen,
+                    milliseconds=milliseconds,
+                    mode=mode,
+                    time=now.isoformat(timespec="milliseconds"),
+                )
+            )
+        except EvaluationError as error:
+            return error
+        return None
+
+
+def _waits(track: _Track, token: str) -> bool:
+    return track.round is not None and secrets.compare_digest(
+        track.round.token.encode(), token.encode()
+    )

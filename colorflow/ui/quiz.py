@@ -1,0 +1,268 @@
+"""The tab with the quiz: which one is the truth?"""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from colorflow.errors import ColorflowError
+from colorflow.quiz.fooling import wilson
+from colorflow.quiz.game import NEEDED, PRACTICE, TRIALS, Game, Outcome, Quiz
+from colorflow.quiz.rounds import LEAST, MOST
+from colorflow.quiz.store import Kind
+from colorflow.ui.quiz_results import results_html
+from colorflow.ui.quiz_stage import (
+    ON_LOAD,
+    between,
+    intro,
+    name_of,
+    outcome_html,
+    percent,
+    round_html,
+    score_html,
+    trial_html,
+    verdict,
+)
+from colorflow.ui.status import line, problem, status_line
+
+PLAY, STRICT = "Free play", "Strict test"
+
+Updates = dict[Any, Any]
+"""New values by component."""
+
+_HEADING = """
+<h2>Which one is the truth?</h2>
+<p>One of these pictures is the photo as it was taken. The others were grey, and the computer made
+their colours up. Can you tell?</p>
+"""
+_PLAY_INTRO = """
+<h3>Choose the picture that you believe</h3>
+<p>A click or tap chooses; so do the keys 1 to 5. Afterwards you see which one it was.</p>
+"""
+_STRICT_INTRO = f"""
+<h3>Two pictures, one second each</h3>
+<p>So it is measured in the literature: {PRACTICE} trials to practise, in which you are told whether
+you were right, and then {TRIALS} in which you are not. Take your time to answer; the pictures do
+not come again.</p>
+"""
+_PRIVACY = """
+<p>Answers are kept on the computer that runs this page, under a random number and without anything
+about you.</p>
+"""
+
+
+def quiz_tab(quiz: Quiz, root: Path) -> None:
+    """Make the tab, inside the `gr.Tabs` of the page; arguments as of `QuizTab`."""
+    with gr.Tab("Quiz", elem_id="quiz-tab") as tab:
+        QuizTab(quiz, root).prepare_on(tab)
+
+
+class QuizTab:
+    """Components and handlers of the tab, made inside a `gr.Blocks`.
+
+    Handlers return the new values by component, and work without a server. What tells the truth
+    from the others stays in `Game`, in the server's memory.
+
+    Args:
+        quiz: shared by all players.
+        root: folder in which the players' folders are made; the server gives its files out.
+    """
+
+    def __init__(self, quiz: Quiz, root: Path) -> None:
+        self._quiz = quiz
+        self._root = root
+        self.game = gr.State(None, delete_callback=_close)
+        gr.HTML(_HEADING, elem_id="quiz-heading")
+        with gr.Tabs(elem_id="quiz-pages", overflow_behavior="wrap"):
+            with gr.Tab("Play", elem_id="quiz-play-page"), gr.Row():
+                with gr.Column(scale=5, min_width=300):
+                    self.status = status_line("", "quiz-status")
+                    self.stage = gr.HTML(
+                        intro(_PLAY_INTRO, "Start"),
+                        js_on_load=ON_LOAD,
+                        apply_default_css=False,
+                        elem_id="quiz-stage",
+                    )
+                with gr.Column(scale=2, min_width=260):
+                    self._build_controls()
+            with gr.Tab("Results", elem_id="quiz-results-page") as self.results_page:
+                self.results = gr.HTML("", elem_id="quiz-results")
+                self.export = gr.DownloadButton("Answers as CSV", elem_id="quiz-export")
+        self._connect()
+
+    def _build_controls(self) -> None:
+        self.score = gr.HTML("", elem_id="quiz-score", apply_default_css=False)
+        self.mode = gr.Radio(
+            [PLAY, STRICT],
+            value=PLAY,
+            label="How to play",
+            info=f"Free play tells you each time; the strict test has {NEEDED} trials.",
+            elem_id="quiz-mode",
+        )
+        self.k = gr.Radio(
+            list(range(LEAST, MOST + 1)),
+            value=3,
+            label="Pictures",
+            info="How many to choose from in the next round of free play.",
+            elem_id="quiz-k",
+        )
+        gr.HTML(_PRIVACY, elem_id="quiz-privacy")
+
+    def _connect(self) -> None:
+        """Connect events with handlers; none of them is part of a public interface."""
+        shown = [self.game, self.stage, self.score, self.status]
+        quietly: dict[str, Any] = {
+            "show_progress": "hidden",
+            "concurrency_limit": None,
+            "api_visibility": "private",
+        }
+        self.stage.next(self.go_on, [self.game, self.mode, self.k], shown, **quietly)
+        self.stage.choose(self.choose, [self.game, self.k], shown, **quietly)
+        self.mode.input(
+            self.change_mode, [self.game, self.mode, self.k], [*shown, self.k], **quietly
+        )
+        self.results_page.select(
+            self.show_results, [self.game], [self.game, self.results, self.export], **quietly
+        )
+
+    def prepare_on(self, tab: gr.Tab) -> None:
+        """Have the first round drawn when the visitor comes to the tab that this one is in."""
+        tab.select(
+            self.arrive,
+            [self.game],
+            [self.game],
+            show_progress="hidden",
+            concurrency_limit=None,
+            api_visibility="private",
+        )
+
+    def arrive(self, game: Game | None) -> Updates:
+        """Have the first round drawn."""
+        try:
+            game = self._of(game)
+            game.prepare()
+        except ColorflowError:
+            return {self.game: game}  # told when the visitor wants to play
+        return {self.game: game}
+
+    def go_on(self, game: Game | None, mode: str, k: int) -> Updates:
+        """Show the next round, or the one that waits for an answer."""
+        try:
+            game = self._of(game)
+            updates = self._trial(game) if mode == STRICT else self._round(game, k)
+        except (ColorflowError, MemoryError) as error:
+            if game and mode == STRICT:
+                game.forget_test()
+            return {self.game: game, self.status: problem(error), self.stage: gr.skip()}
+        return {self.game: game, **updates}
+
+    def choose(self, game: Game | None, k: int, event: gr.EventData) -> Updates:
+        """Take an answer, and say what it came to unless the strict test forbids."""
+        token, chosen = getattr(event, "token", None), getattr(event, "chosen", None)
+        outcome = None
+        if game and isinstance(token, str) and isinstance(chosen, int):
+            outcome = game.answer(token, chosen)
+        if game is None or outcome is None:
+            text = "That round has been answered, or is gone; go on with the next one."
+            return {self.status: line(text, bad=True)}
+        try:
+            updates = self._told(game, outcome, k)
+        except (ColorflowError, MemoryError) as error:
+            game.forget_test()
+            return {self.status: problem(error)}
+        if outcome.problem:
+            updates[self.status] = problem(outcome.problem)
+        return updates
+
+    def change_mode(self, game: Game | None, mode: str, k: int) -> Updates:
+        """Change between free play and the strict test; what waits for an answer goes on."""
+        updates: Updates = {self.k: gr.update(interactive=mode == PLAY), self.status: ""}
+        if mode == PLAY:
+            if game and game.score.rounds:
+                return {**updates, **self.go_on(game, mode, k)}
+            return {**updates, self.stage: intro(_PLAY_INTRO, "Start")}
+        try:
+            game = self._of(game)
+        except ColorflowError as error:
+            return {**updates, self.status: problem(error)}
+        lacking = None if game.test else game.lacking()
+        text = f'<p class="quiz-lacking">{lacking}</p>' if lacking else ""
+        button = None if lacking else "Go on" if game.test else "Start"
+        return {**updates, self.game: game, self.stage: intro(_STRICT_INTRO + text, button)}
+
+    def show_results(self, game: Game | None) -> Updates:
+        """Show everybody's fooling rates, and offer the answers as a file."""
+        try:
+            game = self._of(game)
+            players = self._quiz.store.tallies(self._quiz.maker.weights)
+            table = Path(tempfile.mkdtemp(dir=game.folder)) / "colorflow-quiz.csv"
+            count = self._quiz.store.export(table)
+        except (ColorflowError, OSError) as error:
+            sentence = error if isinstance(error, ColorflowError) else ColorflowError(str(error))
+            return {self.results: problem(sentence), self.export: gr.update(interactive=False)}
+        own = game.settled_tallies
+        answers = "1 answer" if count == 1 else f"{count} answers"
+        return {
+            self.game: game,
+            self.results: results_html(players, own, self._quiz.deck.origin),
+            self.export: gr.update(
+                value=str(table), label=f"Download {answers} as CSV", interactive=count > 0
+            ),
+        }
+
+    def _of(self, game: Game | None) -> Game:
+        return game or Game(self._quiz, self._root)
+
+    def _round(self, game: Game, k: int) -> Updates:
+        return {
+            self.stage: round_html(game.play(k)),
+            self.score: self._score(game, k),
+            self.status: verdict("Which one is the photo as it was taken?"),
+        }
+
+    def _trial(self, game: Game) -> Updates:
+        trial, test = game.trial(), game.test
+        if trial is not None and test is not None:
+            return {self.stage: trial_html(trial, test), self.status: ""}
+        return {self.stage: self._finished(game), self.status: ""}
+
+    def _told(self, game: Game, outcome: Outcome, k: int) -> Updates:
+        if outcome.mode == "test":
+            return self._trial(game)
+        truth = name_of(outcome, outcome.round.truth)
+        truth = truth[0].lower() + truth[1:]
+        said = f"Right, it is {truth}." if outcome.right else f"No, it is {truth}."
+        button = "Next"
+        if outcome.mode == "practice" and game.test and game.test.number == PRACTICE:
+            button = f"Now the {TRIALS} that count"
+        return {
+            self.stage: outcome_html(outcome, button),
+            self.score: self._score(game, k) if outcome.mode == "play" else gr.skip(),
+            self.status: verdict(said),
+        }
+
+    def _score(self, game: Game, k: int) -> str:
+        kind = Kind("play", k)
+        return score_html(game.score, kind, game.tallies.get(kind))
+
+    def _finished(self, game: Game) -> str:
+        """The outcome of a strict test, after which another one can be taken."""
+        test = game.test
+        assert test is not None
+        answers = test.answers
+        game.forget_test()
+        rate = percent(answers.wrong / answers.answered)
+        said = (
+            f"In {answers.wrong} of {answers.answered} trials you took the computer's colours for "
+            f"the photo's: {rate}, 95 % interval {between(wilson(answers))}. Guessing gives "
+            f"{percent(0.5)}."
+        )
+        return intro(f"<h3>That was the strict test</h3><p>{said}</p>", None)
+
+
+def _close(game: Game | None) -> None:
+    if game is not None:
+        game.close()

@@ -1,0 +1,68 @@
+"""Many small colour photos for the quiz, and a Colorizer that draws what it is told to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cache
+from itertools import islice
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import skimage.data
+from PIL import Image
+
+from colorflow.color.grid import to_grid
+from colorflow.photo import Kind, Photo, photo_from_image
+
+SIZE = (48, 64)
+"""Rows and columns."""
+
+
+def save_album(folder: Path, n: int) -> list[Path]:
+    """Saves n distinct colour photos."""
+    folder.mkdir(parents=True, exist_ok=True)
+    paths = [folder / f"{number:03}.png" for number in range(n)]
+    for path, piece in zip(paths, _pieces(n), strict=True):
+        Image.fromarray(piece).save(path)
+    return paths
+
+
+@cache
+def _pieces(n: int) -> list[np.ndarray]:
+    """Pieces of a photo with plain colours, also with its channels changed for each other."""
+    return list(islice(_all_pieces(), n))
+
+
+def _all_pieces() -> Iterator[np.ndarray]:
+    rows, columns = SIZE
+    whole = skimage.data.astronaut()
+    for top in range(0, 512 - rows, rows):
+        for left in range(0, 512 - columns, columns):
+            piece = whole[top : top + rows, left : left + columns]
+            for channels in ((0, 1, 2), (1, 2, 0), (2, 0, 1)):
+                mixed = np.ascontiguousarray(piece[..., channels])
+                if photo_from_image(mixed).kind is Kind.COLOURED:
+                    yield mixed
+
+
+class Painter:
+    """Draws the photo's own chroma, moved along a by `shift` times one more than the draw's number.
+
+    With a shift of 0 nothing at all tells a draw from the truth.
+    """
+
+    digest = "painter"
+
+    def __init__(self, shift: float) -> None:
+        self.shift = shift
+        self.calls: list[tuple[int, float, int]] = []
+
+    def draw(self, photo: Photo, n: int, temperature: float, seed: int, /, *, diverse: bool) -> Any:
+        assert not diverse
+        self.calls.append((n, temperature, seed))
+        moves = self.shift * np.arange(1, n + 1, dtype=np.float32)
+        ab = to_grid(photo.pixels)[None].repeat(n, axis=0)
+        ab[:, 0] += moves[:, None, None]
+        return SimpleNamespace(ab=ab)

@@ -1,0 +1,235 @@
+"""Answers in SQLite: what is kept, what counts, who may write, and what is said when it fails."""
+
+from __future__ import annotations
+
+import csv
+import os
+import sqlite3
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import pytest
+
+from colorflow.errors import EvaluationError
+from colorflow.quiz.fooling import Answers
+from colorflow.quiz.store import COLUMNS, Answer, AnswerStore, Kind, default_path
+
+PHOTO, OTHER_PHOTO = "a" * 16, "b" * 16
+ANSWER = Answer(
+    player="ada",
+    picture=PHOTO,
+    weights="w1",
+    seed=2**32 - 1,
+    temperature=1.0,
+    k=3,
+    truth=2,
+    chosen=0,
+    milliseconds=1234,
+    mode="play",
+    time="2026-01-02T03:04:05.678+00:00",
+)
+ROOT = Path(__file__).resolve().parent.parent.parent
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> AnswerStore:
+    return AnswerStore(tmp_path / "below" / "quiz.sqlite")
+
+
+def rows(store: AnswerStore) -> list[dict[str, object]]:
+    with closing(sqlite3.connect(store.path)) as connection:
+        connection.row_factory = sqlite3.Row
+        return [dict(row) for row in connection.execute("select * from answers order by id")]
+
+
+def test_one_row_an_answer(store: AnswerStore) -> None:
+    assert not store.path.exists()
+    other = replace(ANSWER, player="bob", chosen=2, mode="test", k=5)
+    for answer in (ANSWER, other):
+        store.add(answer)
+    assert rows(store) == [{"id": i, **asdict(one)} for i, one in enumerate((ANSWER, other), 1)]
+    with closing(sqlite3.connect(store.path)) as connection:
+        assert connection.execute("pragma journal_mode").fetchone() == ("wal",)
+
+
+@pytest.mark.parametrize(
+    "impossible",
+    [{"truth": 3}, {"chosen": -1}, {"k": 1}, {"mode": "cheat"}, {"milliseconds": -1}],
+)
+def test_impossible_answers_are_not_kept(store: AnswerStore, impossible: dict[str, object]) -> None:
+    with pytest.raises(EvaluationError, match="CHECK constraint failed"):
+        store.add(replace(ANSWER, **impossible))  # type: ignore[arg-type]
+    assert rows(store) == []
+
+
+def test_what_counts(store: AnswerStore) -> None:
+    """The first answer of each player to each photo; neither practice nor other weights."""
+    assert store.tallies("w1") == {}
+    right = {"truth": 2, "chosen": 2}
+    answers = [
+        ANSWER,  # wrong
+        replace(ANSWER, picture=PHOTO + "-1", **right),  # the same photo again
+        replace(ANSWER, picture=OTHER_PHOTO + "-0", **right),
+        replace(ANSWER, player="bob", mode="practice"),
+        replace(ANSWER, player="bob", mode="test", k=2, truth=1, chosen=1),  # known from practice
+        replace(ANSWER, player="bob", picture=OTHER_PHOTO, mode="test", k=2, truth=1, chosen=0),
+        replace(ANSWER, player="eve", weights="w2"),
+    ]
+    for answer in answers:
+        store.add(answer)
+    assert store.tallies("w1") == {
+        Kind("play", 3): {"ada": Answers(1, 2)},
+        Kind("test", 2): {"bob": Answers(1, 1)},
+    }
+    assert store.tallies("w2") == {Kind("play", 3): {"eve": Answers(1, 1)}}
+
+
+def test_export(store: AnswerStore, tmp_path: Path) -> None:
+    table = tmp_path / "answers.csv"
+    assert store.export(table) == 0
+    assert table.read_text() == ",".join(COLUMNS) + "\n"
+    assert not store.path.exists(), "looking at it makes no file"
+    store.add(ANSWER)
+    store.add(replace(ANSWER, player="bob"))
+    assert store.export(table) == 2
+    with open(table, newline="") as file:
+        found = list(csv.DictReader(file))
+    assert [row["player"] for row in found] == ["ada", "bob"]
+    assert found[0] == {name: str(value) for name, value in asdict(ANSWER).items()}
+    with pytest.raises(EvaluationError, match=r"missing.answers.csv: cannot be written"):
+        store.export(tmp_path / "missing" / "answers.csv")
+
+
+def test_threads_write_at_once_from_the_first_answer_on(store: AnswerStore) -> None:
+    def play(number: int) -> None:
+        for milliseconds in range(20):
+            store.add(replace(ANSWER, player=f"p{number}", milliseconds=milliseconds))
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(play, range(8)))
+    found = rows(store)
+    assert len(found) == 160
+    for number in range(8):
+        own = [row["milliseconds"] for row in found if row["player"] == f"p{number}"]
+        assert own == list(range(20))
+
+
+@pytest.mark.slow
+def test_programs_write_at_once(store: AnswerStore) -> None:
+    program = (
+        "import sys; from dataclasses import replace; from pathlib import Path;"
+        "from colorflow.quiz.store import *;"
+        "from tests.quiz.test_store import ANSWER;"
+        "[AnswerStore(Path(sys.argv[1])).add(replace(ANSWER, player=sys.argv[2]))"
+        " for _ in range(50)]"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    running = [
+        subprocess.Popen([sys.executable, "-c", program, store.path, name], env=environment)
+        for name in ("ada", "bob", "eve")
+    ]
+    assert [one.wait(timeout=120) for one in running] == [0, 0, 0]
+    players = [row["player"] for row in rows(store)]
+    assert {name: players.count(name) for name in players} == {"ada": 50, "bob": 50, "eve": 50}
+
+
+def test_who_was_killed_while_writing_leaves_whole_answers(store: AnswerStore) -> None:
+    """A writer that never came to its commit: its answer is not there, and others can write."""
+    store.add(ANSWER)
+    with closing(sqlite3.connect(store.path)) as unfinished:
+        unfinished.execute("begin immediate")
+        unfinished.execute("delete from answers")
+    store.add(ANSWER)
+    assert len(rows(store)) == 2
+
+
+@pytest.mark.parametrize(
+    "content", [b"not a database at all, " * 50, b"SQLite format 3\0" + b"\xff" * 4000]
+)
+def test_damaged_files_are_one_sentence(store: AnswerStore, content: bytes) -> None:
+    store.path.parent.mkdir()
+    store.path.write_bytes(content)
+    for act in (store.check, lambda: store.add(ANSWER), lambda: store.tallies("w1")):
+        with pytest.raises(EvaluationError, match=r"quiz\.sqlite: .*--quiz-db") as caught:
+            act()
+        assert "\n" not in str(caught.value)
+    assert store.path.read_bytes() == content
+
+
+def test_a_damaged_page_is_one_sentence(store: AnswerStore) -> None:
+    for _ in range(200):
+        store.add(ANSWER)
+    with closing(sqlite3.connect(store.path)) as connection:
+        connection.execute("pragma wal_checkpoint(truncate)")
+    content = bytearray(store.path.read_bytes())
+    content[4096:] = b"\xaa" * (len(content) - 4096)
+    store.path.write_bytes(content)
+    with pytest.raises(EvaluationError, match=r"cannot be read there \(.*malformed"):
+        store.tallies("w1")
+
+
+def test_databases_of_others_stay_as_they_are(store: AnswerStore) -> None:
+    store.path.parent.mkdir()
+    with closing(sqlite3.connect(store.path)) as connection, connection:
+        connection.execute("create table recipes (name)")
+    before = store.path.read_bytes()
+    with pytest.raises(EvaluationError, match="database of something else"):
+        store.add(ANSWER)
+    assert store.path.read_bytes() == before
+
+
+def test_a_file_of_a_later_colorflow_is_refused(store: AnswerStore) -> None:
+    store.check()
+    with closing(sqlite3.connect(store.path)) as connection:
+        connection.execute("pragma user_version = 2")
+    with pytest.raises(EvaluationError, match="later colorflow"):
+        store.add(ANSWER)
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="the superuser may write anywhere")
+def test_read_only_files_are_one_sentence(store: AnswerStore) -> None:
+    store.add(ANSWER)
+    store.path.chmod(0o400)
+    store.path.parent.chmod(0o500)
+    try:
+        for act in (store.check, lambda: store.add(ANSWER)):
+            with pytest.raises(EvaluationError, match=r"cannot be kept there \(.*read"):
+                act()
+    finally:
+        store.path.parent.chmod(0o700)
+
+
+def test_a_folder_in_its_place_is_one_sentence(tmp_path: Path) -> None:
+    for path in (tmp_path, tmp_path / "file" / "quiz.sqlite"):
+        (tmp_path / "file").touch()
+        with pytest.raises(EvaluationError, match="--quiz-db"):
+            AnswerStore(path).check()
+
+
+def test_check_makes_the_file_and_keeps_what_is_there(store: AnswerStore) -> None:
+    store.check()
+    assert rows(store) == []
+    store.add(ANSWER)
+    store.check()
+    assert len(rows(store)) == 1
+
+
+def test_the_default_is_in_the_users_data_folder(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(sys, "platform", "linux")
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    assert default_path() == tmp_path / "colorflow" / "quiz.sqlite"
+    monkeypatch.delenv("XDG_DATA_HOME")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert default_path() == tmp_path / ".local" / "share" / "colorflow" / "quiz.sqlite"
+    monkeypatch.setattr(sys, "platform", "darwin")
+    expected = tmp_path / "Library" / "Application Support" / "colorflow" / "quiz.sqlite"
+    assert default_path() == expected
+    monkeypatch.setattr(sys, "platform", "win32")
+    monkeypatch.setenv("LOCALAPPDATA", str(tmp_path / "local"))
+    assert default_path() == tmp_path / "local" / "colorflow" / "quiz.sqlite"

@@ -1,0 +1,398 @@
+"""The quiz's tab without a server: what it shows, and that nothing tells before the answer."""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import gradio as gr
+import pytest
+
+from colorflow.quiz import rounds as rounds_module
+from colorflow.quiz.fooling import Answers, two_level_bootstrap
+from colorflow.quiz.game import NEEDED, Game, open_quiz
+from colorflow.quiz.rounds import Round
+from colorflow.quiz.score import BOOTSTRAP_SEED
+from colorflow.quiz.store import Kind
+from colorflow.ui import quiz_stage
+from colorflow.ui.quiz import PLAY, STRICT, QuizTab
+from colorflow.ui.quiz_results import results_html
+from tests.quiz.album import Painter, save_album
+from tests.ui.handling import is_problem, text, value
+
+
+@pytest.fixture(scope="module")
+def album(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("album")
+    save_album(folder, NEEDED)
+    return folder
+
+
+@pytest.fixture
+def painter() -> Painter:
+    return Painter(12)
+
+
+@pytest.fixture
+def make(painter: Painter, root: Path, tmp_path: Path) -> Iterator[Any]:
+    """Makes a tab for a folder of photos."""
+    quizzes = []
+
+    def make(folder: Path) -> QuizTab:
+        quiz = open_quiz(painter, folder, tmp_path / "quiz.sqlite")
+        quizzes.append(quiz)
+        assert quiz.deck._complete.wait(60)
+        with gr.Blocks(analytics_enabled=False):
+            return QuizTab(quiz, root)
+
+    yield make
+    for quiz in quizzes:
+        quiz.maker.close()
+
+
+@pytest.fixture
+def tab(make: Any, tmp_path: Path) -> QuizTab:
+    save_album(tmp_path / "few", 4)
+    return make(tmp_path / "few")
+
+
+def started(tab: QuizTab, k: int = 3, mode: str = PLAY) -> tuple[Game, dict[Any, Any]]:
+    updates = tab.go_on(None, mode, k)
+    return updates[tab.game], updates
+
+
+def waiting(game: Game) -> Round:
+    round_ = game._play.round or game._strict.round
+    assert round_ is not None
+    return round_
+
+
+def choose(tab: QuizTab, game: Game | None, token: Any, chosen: Any, k: int = 3) -> dict[Any, Any]:
+    event = SimpleNamespace(token=token, chosen=chosen)
+    return tab.choose(game, k, event)  # type: ignore[arg-type]
+
+
+def answer(tab: QuizTab, game: Game, *, right: bool) -> dict[Any, Any]:
+    round_ = waiting(game)
+    chosen = round_.truth if right else (round_.truth + 1) % round_.k
+    return choose(tab, game, round_.token, chosen)
+
+
+# free play
+
+
+@pytest.mark.parametrize("k", [2, 3, 4, 5])
+def test_a_round_shows_k_pictures_of_one_sheet(tab: QuizTab, k: int) -> None:
+    game, updates = started(tab, k)
+    stage = value(updates, tab.stage)
+    assert stage.count("<button") == stage.count("data-choice") == k
+    assert set(re.findall(r'src="([^"]*)"', stage)) == {
+        f"gradio_api/file={waiting(game).sheet.as_posix()}"
+    }
+    assert re.findall(r'alt="([^"]*)"', stage) == [f"Picture {letter}" for letter in "ABCDE"[:k]]
+    positions = re.findall(r"object-position:0 ([\d.]+)%", stage)
+    assert len(set(positions)) == k
+
+
+def test_each_frame_shows_its_picture_and_no_margin(tab: QuizTab) -> None:
+    """CSS: a position of p shows the sheet from p times (its height - the frame's) on."""
+    game, updates = started(tab, 3)
+    round_ = waiting(game)
+    step = round_.height + 2 * rounds_module.MARGIN
+    positions = re.findall(r"object-position:0 ([\d.]+)%", value(updates, tab.stage))
+    for place, position in enumerate(positions):
+        top = float(position) / 100 * (3 * step - round_.height)
+        assert top == pytest.approx(place * step + rounds_module.MARGIN, abs=0.01)
+
+
+def test_ten_rounds_with_the_score_right(tab: QuizTab) -> None:
+    game, _ = started(tab)
+    for number, right in enumerate([1, 1, 0, 1, 1, 1, 0, 0, 1, 1], 1):
+        truth = "ABC"[waiting(game).truth]
+        updates = answer(tab, game, right=bool(right))
+        said = text(updates, tab.status)
+        assert said == (
+            f"Right, it is picture {truth}." if right else f"No, it is picture {truth}."
+        )
+        score = text(updates, tab.score)
+        assert f"of {number}" in score
+        tab.go_on(game, PLAY, 3)
+    assert "Right7 of 10in free playIn a row2best 3" in score
+    wrong, answered = game.tallies[Kind("play", 3)].wrong, 4
+    assert wrong == 1
+    assert f"Fooled{100 * wrong / answered:.0f} %95 %: 5 to 70 %; guessing" in score
+
+
+def test_the_outcome_names_the_truth_and_the_choice(tab: QuizTab) -> None:
+    game, _ = started(tab, 2)
+    truth = waiting(game).truth
+    stage = value(answer(tab, game, right=False), tab.stage)
+    captions = re.findall("<figcaption[^>]*>(.*?)</figcaption>", stage)
+    assert "the photo as it was taken" in captions[truth]
+    assert captions[1 - truth].endswith("coloured by the computer; your choice")
+    assert stage.count("the photo as it was taken") == 2, "caption and alternative text"
+    assert "data-choice" not in stage
+    assert "data-next data-focus>Next" in stage
+
+
+def test_a_round_cannot_be_answered_twice_or_by_others(tab: QuizTab) -> None:
+    game, _ = started(tab)
+    round_ = waiting(game)
+    other, _ = started(tab)
+    for who, token, chosen in (
+        (other, round_.token, round_.truth),
+        (None, round_.token, round_.truth),
+        (game, None, round_.truth),
+        (game, round_.token, "0"),
+        (game, round_.token, None),
+        (game, round_.token, 3),
+        (game, round_.token, -1),
+        (game, "é", 0),
+    ):
+        updates = choose(tab, who, token, chosen)
+        assert is_problem(updates, tab.status)
+        assert list(updates) == [tab.status]
+    choose(tab, game, round_.token, round_.truth)
+    for chosen in range(3):
+        assert is_problem(choose(tab, game, round_.token, chosen), tab.status)
+    assert (game.score.rounds, game.score.right, other.score.rounds) == (1, 1, 0)
+    empty = tab.choose(game, 3, gr.EventData(None, {}))
+    assert is_problem(empty, tab.status)
+
+
+def test_going_on_without_an_answer_shows_the_same_round(tab: QuizTab) -> None:
+    game, first = started(tab, 3)
+    again = tab.go_on(game, PLAY, 5)
+    assert value(again, tab.stage) == value(first, tab.stage)
+
+
+def test_the_first_round_is_drawn_on_arrival(tab: QuizTab, painter: Painter) -> None:
+    game = tab.arrive(None)[tab.game]
+    assert isinstance(game, Game)
+    game._play.ahead[1].result(60)  # type: ignore[index]
+    assert len(painter.calls) == 1
+    assert tab.arrive(game)[tab.game] is game
+
+
+def test_problems_are_told(make: Any, tmp_path: Path) -> None:
+    paths = save_album(tmp_path / "gone", 2)
+    tab = make(tmp_path / "gone")
+    game, _ = started(tab)
+    for path in paths:
+        path.unlink()
+    answer(tab, game, right=True)
+    game._play.ahead = None
+    updates = tab.go_on(game, PLAY, 3)
+    assert text(updates, tab.status) == "The quiz finds none of its photos any more."
+    for suffix in ("", "-wal", "-shm"):
+        (tmp_path / f"quiz.sqlite{suffix}").unlink(missing_ok=True)
+    (tmp_path / "quiz.sqlite").mkdir()
+    updates = tab.show_results(game)
+    assert "quiz.sqlite" in text(updates, tab.results)
+
+
+def test_answers_that_are_not_kept_are_told(tab: QuizTab, tmp_path: Path) -> None:
+    game, _ = started(tab)
+    for suffix in ("", "-wal", "-shm"):
+        (tmp_path / f"quiz.sqlite{suffix}").unlink(missing_ok=True)
+    (tmp_path / "quiz.sqlite").write_bytes(b"no database, for whatever reason " * 99)
+    updates = answer(tab, game, right=True)
+    assert is_problem(updates, tab.status)
+    assert "--quiz-db" in text(updates, tab.status)
+    assert "1 of 1" in text(updates, tab.score)
+
+
+# nothing tells
+
+
+def masked(updates: dict[Any, Any], round_: Round) -> str:
+    """All that a handler gives to the client, without what is random by intent."""
+    told = [one for component, one in updates.items() if not isinstance(component, gr.State)]
+    said = json.dumps(told)
+    assert round_.token in said
+    for secret, name in (
+        (round_.token, "TOKEN"),
+        (round_.sheet.as_posix(), "SHEET"),
+    ):
+        said = said.replace(secret, name)
+    return said
+
+
+@pytest.mark.parametrize("mode", [PLAY, STRICT])
+def test_nothing_that_is_sent_depends_on_where_the_truth_stands(
+    make: Any, album: Path, painter: Painter, mode: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Draws that look like the truth: with the truth at either place, all is the same."""
+    painter.shift = 0
+    tab = make(album)
+    first = tab._quiz.deck.pictures[0]
+    monkeypatch.setattr(Game, "_choose", lambda _: first)
+    monkeypatch.setattr(Game, "_for_test", lambda _: [first] * NEEDED)
+    sent, sheets, truths = set(), set(), []
+    for place in (0, 1):
+        monkeypatch.setattr(rounds_module.secrets, "randbelow", lambda _, place=place: place)
+        game, updates = started(tab, 2, mode)
+        round_ = waiting(game)
+        truths.append(round_.truth)
+        sheets.add(round_.sheet.read_bytes())
+        sent.add(masked(updates, round_))
+    assert truths == [0, 1]
+    assert len(sheets) == 1
+    assert len(sent) == 1
+
+
+@pytest.mark.parametrize("mode", [PLAY, STRICT])
+def test_what_is_sent_names_neither_photo_nor_seed(make: Any, album: Path, mode: str) -> None:
+    tab = make(album)
+    game, updates = started(tab, 2, mode)
+    round_ = waiting(game)
+    sent = masked(updates, round_)
+    for secret in (str(round_.seed), round_.picture.photo, round_.picture.path.name, game.player):
+        assert secret not in sent
+
+
+def test_handlers_and_states_stay_on_the_server(tab: QuizTab) -> None:
+    """The page's configuration holds no game, and no handler is in the public interface."""
+    page = tab.stage.parent
+    while page.parent:
+        page = page.parent
+    started(tab)
+    config = page.get_config_file()
+    states = [one for one in config["components"] if one["type"] == "state"]
+    assert len(states) == 1
+    assert states[0]["props"].get("value") is None
+    assert {function.api_visibility for function in page.fns.values()} == {"private"}
+    assert page.get_api_info()["named_endpoints"] == {}
+
+
+# the strict test
+
+
+def test_the_strict_test_says_what_is_lacking(tab: QuizTab) -> None:
+    updates = tab.change_mode(None, STRICT, 3)
+    stage = value(updates, tab.stage)
+    assert "needs 50 distinct colour photos. Here are 4, so 46 are lacking" in stage
+    assert "<button" not in stage
+    assert updates[tab.k]["interactive"] is False
+    back = tab.change_mode(updates[tab.game], PLAY, 3)
+    assert "Start" in value(back, tab.stage)
+    assert back[tab.k]["interactive"] is True
+    told = tab.go_on(None, STRICT, 3)
+    assert "46 are lacking" in text(told, tab.status)
+
+
+def test_feedback_in_practice_and_none_afterwards(make: Any, album: Path) -> None:
+    tab = make(album)
+    assert "Start" in value(tab.change_mode(None, STRICT, 3), tab.stage)
+    game, updates = started(tab, 3, STRICT)
+    for number in range(1, 11):
+        stage = value(updates, tab.stage)
+        assert f"Practice {number} of 10" in stage
+        assert re.findall(r'alt="([^"]*)"', stage) == ["The first picture", "The second picture"]
+        told = answer(tab, game, right=number != 4)
+        said = text(told, tab.status)
+        assert re.fullmatch(r"(Right|No), it is the (first|second) picture\.", said)
+        assert said.startswith("Right" if number != 4 else "No")
+        button = "Now the 40 that count" if number == 10 else "Next"
+        assert f">{button}</button>" in value(told, tab.stage)
+        updates = tab.go_on(game, STRICT, 3)
+    for number in range(1, 41):
+        assert f"Trial {number} of 40" in value(updates, tab.stage)
+        updates = answer(tab, game, right=number > 10)
+        assert updates[tab.status] == ""
+        assert tab.score not in updates
+        assert "<figure" not in value(updates, tab.stage)
+        if number == 20:
+            assert "Go on" in value(tab.change_mode(game, STRICT, 3), tab.stage)
+            assert "Strict test" not in _you(value(tab.show_results(game), tab.results))
+    ended = value(updates, tab.stage)
+    assert "In 10 of 40 trials" in ended
+    assert "25 %, 95 % interval 14 to 40 %" in ended
+    assert "<button" not in ended
+    results = value(tab.show_results(game), tab.results)
+    assert "You: 10 of 40 (25 %)" in _you(results)
+
+
+def _you(results: str) -> str:
+    """The parts of the results that speak of the player."""
+    return "".join(part for part in results.split("<section")[1:] if "You:" in part)
+
+
+# results
+
+
+def test_results_of_nobody(tab: QuizTab) -> None:
+    updates = tab.show_results(None)
+    assert text(updates, tab.results) == "Nobody has played yet."
+    assert updates[tab.export]["interactive"] is False
+
+
+def test_results_and_export(tab: QuizTab) -> None:
+    for rights in ((True, False), (False, False)):
+        game, _ = started(tab)
+        for right in rights:
+            answer(tab, game, right=right)
+            tab.go_on(game, PLAY, 3)
+    updates = tab.show_results(game)
+    results = value(updates, tab.results)
+    assert "You: 2 of 2 (100 %), 95 % interval 34 to 100 % (Wilson)." in results
+    interval = two_level_bootstrap([Answers(1, 2), Answers(2, 2)], BOOTSTRAP_SEED)
+    low, high = 100 * interval.low, 100 * interval.high
+    assert f"All 2 players: 3 of 4 (75 %), 95 % interval {low:.0f} to {high:.0f} %" in results
+    assert f"--at:{2 / 3:.4f}" in results, "where guessing is"
+    assert "folder of whoever runs this page" in results
+    assert updates[tab.export]["label"] == "Download 4 answers as CSV"
+    with open(updates[tab.export]["value"], newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["chosen"] == row["truth"] for row in rows] == [True, False, False, False]
+
+
+def test_ways_to_play_are_apart_the_strict_one_first() -> None:
+    tallies = {
+        Kind("play", 5): {"ada": Answers(1, 4)},
+        Kind("play", 2): {"ada": Answers(1, 4)},
+        Kind("test", 2): {"ada": Answers(7, 40)},
+    }
+    results = results_html(tallies, {Kind("play", 4): Answers(1, 1)}, "")
+    assert re.findall("<h3>(.*?)</h3>", results) == [
+        "Strict test: two pictures, one second each",
+        "Free play with 2 pictures",
+        "Free play with 4 pictures",
+        "Free play with 5 pictures",
+    ]
+    assert "All: one player so far, 7 of 40 (18 %); an interval over players needs two." in results
+    plots = re.findall(r'role="img" aria-label="([^"]*)"', results)
+    assert plots[2] == (
+        "You: 1 of 1 (100 %), 95 % interval 21 to 100 % (Wilson). Guessing gives 75 %."
+    )
+
+
+# looks
+
+
+def test_every_control_says_what_it_does(tab: QuizTab) -> None:
+    for control in (tab.mode, tab.k):
+        assert control.label
+        assert control.info
+        assert "\n" not in str(control.info)
+
+
+def test_addresses_survive_odd_folders(tmp_path: Path) -> None:
+    assert quiz_stage.address(Path('/a "b" #?/c.png')) == (
+        "gradio_api/file=/a%20%22b%22%20%23%3F/c.png"
+    )
+
+
+def test_a_closed_page_leaves_nothing(tab: QuizTab, root: Path) -> None:
+    game, _ = started(tab)
+    tab.show_results(game)
+    assert any(root.rglob("*.png"))
+    tab.game.delete_callback(game)
+    assert not any(root.rglob("*.png"))
+    assert not any(root.rglob("*.csv"))
+    tab.game.delete_callback(None)  # a visitor who never played

@@ -1,0 +1,266 @@
+"""The quiz as players see it, in Chromium, against a server process; and players who cheat."""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from io import BytesIO
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import numpy as np
+import pytest
+from PIL import Image
+from playwright.sync_api import Browser, Request, expect
+
+from colorflow.quiz.game import NEEDED
+from colorflow.quiz.rounds import MARGIN
+from tests.quiz.album import save_album
+from tests.ui import test_browser
+from tests.ui.page_process import Page, running_page, start
+from tests.ui.test_browser import PATIENCE, Visitor
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+browser = test_browser.browser
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
+    folder = tmp_path_factory.mktemp("quiz")
+    save_album(folder / "album", NEEDED)
+    arguments = ("--photos", folder / "album", "--quiz-db", folder / "quiz.sqlite")
+    (folder / "temporary").mkdir()
+    with running_page(folder / "temporary", *arguments) as page:
+        yield page
+
+
+class Player(Visitor):
+    """A browser window on the quiz; remembers what it has asked of the server."""
+
+    def __init__(
+        self, browser: Browser, server: Page, width: int = 1280, scheme: str = "light"
+    ) -> None:
+        super().__init__(browser, server, width, scheme)
+        self.posts: list[Request] = []
+        files = (server.temporary.parent / "album").iterdir()
+        self.album = [np.asarray(Image.open(path), np.float32) for path in files]
+        self.page.on("request", self._keep_post)
+        self.page.get_by_role("tab", name="Quiz").click()
+
+    def _keep_post(self, request: Request) -> None:
+        if request.method == "POST" and "queue/join" in request.url:
+            self.posts.append(request)
+
+    def next(self) -> None:
+        self.one("#quiz-stage button[data-next]").click()
+        expect(self.one("#quiz-stage [data-token]")).to_have_count(1, timeout=PATIENCE)
+
+    def pictures(self) -> list[np.ndarray]:
+        """Pixels of the pictures of the round, in their order."""
+        images = self.one("#quiz-stage [data-token] img")
+        k = images.count()
+        address = images.first.evaluate("one => one.src")
+        sheet = np.asarray(Image.open(BytesIO(self.page.request.get(address).body())))
+        step = sheet.shape[0] // k
+        return [sheet[i * step + MARGIN : (i + 1) * step - MARGIN] for i in range(k)]
+
+    def truth(self) -> int:
+        """Only whoever has the photos knows it: the picture that is closest to one of them."""
+        distances = [
+            min(np.abs(picture - photo).mean() for photo in self.album)
+            for picture in self.pictures()
+        ]
+        return int(np.argmin(distances))
+
+    def choose(self, place: int) -> None:
+        self.one(f"#quiz-stage button[data-choice='{place}']").click()
+
+    def verdict(self) -> str:
+        expect(self.one("#quiz-stage figure").first).to_be_visible(timeout=PATIENCE)
+        return self.one("#quiz-status").inner_text()
+
+
+def rows(server: Page) -> list[dict[str, object]]:
+    with closing(sqlite3.connect(server.temporary.parent / "quiz.sqlite")) as connection:
+        connection.row_factory = sqlite3.Row
+        return [dict(row) for row in connection.execute("select * from answers order by id")]
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (390, "dark")])
+def test_ten_rounds_with_the_score_right(
+    browser: Browser,
+    server: Page,
+    tmp_path: Path,
+    width: int,
+    scheme: str,
+) -> None:
+    before = len(rows(server))
+    player = Player(browser, server, width, scheme)
+    rights = 0
+    for number in range(1, 11):
+        player.next()
+        expect(player.one("#quiz-stage button[data-choice]")).to_have_count(3)
+        player.page.wait_for_function("[...document.images].every(one => one.alt !== '')")
+        assert player.width_of_content() == width
+        truth = player.truth()
+        right = number % 3 != 0
+        if number == 5:  # by keyboard
+            player.page.keyboard.press(str(truth + 1))
+        else:
+            player.choose(truth if right else (truth + 1) % 3)
+        rights += right
+        letter = "ABC"[truth]
+        assert player.verdict() == (
+            f"Right, it is picture {letter}." if right else f"No, it is picture {letter}."
+        )
+        player.expect_text("#quiz-score", f"{rights} of {number}")
+        expect(player.one("#quiz-stage figure.true img")).to_have_attribute(
+            "alt", f"Picture {letter}, the photo as it was taken"
+        )
+        expect(player.one("#quiz-stage button[data-next]")).to_be_focused()
+    new = rows(server)[before:]
+    assert [row["chosen"] == row["truth"] for row in new] == [n % 3 != 0 for n in range(1, 11)]
+    assert len({row["player"] for row in new}) == 1
+
+    player.page.get_by_role("tab", name="Results").click()
+    player.expect_text("#quiz-results", "You: 3 of 10 (30 %), 95 % interval 11 to 60 % (Wilson).")
+    assert player.width_of_content() == width
+    expect(player.one("#quiz-export")).to_be_enabled(timeout=PATIENCE)
+    with player.page.expect_download() as download:
+        player.one("#quiz-export").click()
+    download.value.save_as(tmp_path / "answers.csv")
+    with open(tmp_path / "answers.csv", newline="") as file:
+        assert len(list(csv.DictReader(file))) == before + 10
+    assert player.faults == []
+    assert {urlsplit(url).hostname for url in player.requests} <= {"127.0.0.1", None}
+    player.context.close()
+
+
+def test_two_players_at_once_do_not_see_each_others_rounds(
+    browser: Browser,
+    server: Page,
+) -> None:
+    ada, bob = Player(browser, server), Player(browser, server, 390)
+    for player in (ada, bob):
+        player.next()
+    tokens = [
+        player.one("#quiz-stage [data-token]").get_attribute("data-token") for player in (ada, bob)
+    ]
+    sheets = [player.one("#quiz-stage img").first.get_attribute("src") for player in (ada, bob)]
+    assert tokens[0] != tokens[1]
+    assert sheets[0] != sheets[1]
+    truth = ada.truth()
+    ada.choose(truth)
+    ada.verdict()
+    assert bob.one("#quiz-stage [data-token]").get_attribute("data-token") == tokens[1]
+    expect(bob.one("#quiz-stage figure")).to_have_count(0)
+    bob.choose((bob.truth() + 1) % 3)
+    bob.verdict()
+    ada.expect_text("#quiz-score", "1 of 1")
+    bob.expect_text("#quiz-score", "0 of 1")
+    for player in (ada, bob):
+        player.context.close()
+
+
+def test_nothing_that_is_sent_tells(browser: Browser, server: Page) -> None:
+    """Everything that came before the answer, the page's configuration among it."""
+    player = Player(browser, server)
+    player.next()
+    truth = player.truth()
+    photos = {path.stem for path in (server.temporary.parent / "album").iterdir()}
+    sheet = player.one("#quiz-stage img").first.get_attribute("src")
+    assert sheet is not None
+    folder, name = unquote(sheet.removeprefix("gradio_api/file=")).rsplit("/", 1)
+    assert re.fullmatch(r"[0-9a-f]{32}\.png", name)
+    assert not photos & set(folder.split("/"))
+    assert [one.name for one in Path(folder).glob("*")] == [name], "one file, and no other to ask"
+
+    config = player.page.request.get(f"{server.address}config").text()
+    info = player.page.request.get(f"{server.address}gradio_api/info").json()
+    assert info == {"named_endpoints": {}, "unnamed_endpoints": {}}
+    token = player.one("#quiz-stage [data-token]").get_attribute("data-token")
+    assert token
+    assert token not in config
+    answer = player.page.request.get(f"{server.address}{sheet}")
+    assert not {"set-cookie", "x-seed"} & set(answer.headers)
+
+    player.choose(truth)
+    player.verdict()
+    (row,) = [row for row in rows(server) if row["truth"] == truth][-1:]
+    sent = config + json.dumps(info) + json.dumps(answer.headers)
+    for secret in (str(row["seed"]), str(row["picture"]), str(row["player"])):
+        assert secret not in sent
+    player.context.close()
+
+
+def test_a_replayed_answer_does_not_count(browser: Browser, server: Page) -> None:
+    player = Player(browser, server)
+    player.next()
+    player.choose(player.truth())
+    player.verdict()
+    before = len(rows(server))
+    (post,) = [one for one in player.posts if '"chosen"' in (one.post_data or "")]
+    body = json.loads(post.post_data or "")
+    for chosen in (0, 1, 2, -1, "0", None):
+        body["event_data"]["chosen"] = chosen
+        answer = player.page.request.post(post.url, data=body)
+        assert answer.ok
+    player.next()
+    wrong = (player.truth() + 1) % 3
+    player.choose(wrong)
+    player.verdict()
+    player.expect_text("#quiz-score", "1 of 2")
+    assert len(rows(server)) == before + 1
+    player.context.close()
+
+
+def test_the_strict_test_shows_and_then_asks(browser: Browser, server: Page) -> None:
+    player = Player(browser, server, 390)
+    player.page.locator("#quiz-mode label").nth(1).click()
+    player.expect_text("#quiz-stage", "Two pictures, one second each")
+    player.next()
+    player.expect_text("#quiz-stage", "Practice 1 of 10")
+    first = player.one("#quiz-stage button[data-choice='0']")
+    expect(first).to_be_hidden()
+    expect(player.one("#quiz-stage .quiz-flash img.now")).to_have_count(1, timeout=PATIENCE)
+    expect(first).to_be_visible(timeout=PATIENCE)
+    expect(player.one("#quiz-stage .quiz-flash img.now")).to_have_count(0)
+    assert player.width_of_content() == 390
+    truth = player.truth()
+    player.choose(truth)
+    assert player.verdict().startswith("Right")
+    player.next()
+    player.expect_text("#quiz-stage", "Practice 2 of 10")
+    assert rows(server)[-1]["mode"] == "practice"
+    assert player.faults == []
+    player.context.close()
+
+
+def test_options_that_cannot_work_are_one_line(tmp_path: Path) -> None:
+    for arguments, said in (
+        (("--photos", tmp_path / "missing"), "missing: there is no such file or folder"),
+        (("--quiz-db", tmp_path), "name another file with --quiz-db"),
+    ):
+        with start(tmp_path, 1, *arguments) as process:
+            output, _ = process.communicate(timeout=PATIENCE / 1000)
+        assert process.returncode == 1
+        (line,) = output.splitlines()
+        assert line.startswith("colorflow: ")
+        assert said in line
+
+
+def test_reloading_starts_anew(browser: Browser, server: Page) -> None:
+    player = Player(browser, server)
+    player.next()
+    player.page.reload()
+    player.page.get_by_role("tab", name="Quiz").click()
+    player.expect_text("#quiz-stage", "Choose the picture that you believe")
+    player.next()
+    player.choose(player.truth())
+    player.verdict()
+    player.expect_text("#quiz-score", "1 of 1")
+    player.context.close()
