@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +11,14 @@ import gradio as gr
 
 from colorflow.errors import ColorflowError
 from colorflow.photo import Kind
-from colorflow.ui.session import Colouring, OpenPhoto, PhotoColorizer, Session, Wish
+from colorflow.ui.open_map_view import OpenMapView
+from colorflow.ui.opened import OpenPhoto
+from colorflow.ui.session import Colouring, Part, PhotoColorizer, Session, Wish
 from colorflow.ui.status import line, problem, status_line
 
 MOST_COLOURINGS = 8
 LARGEST_SEED = 2**32 - 1
+_NO_PHOTO = "There is no photo yet; choose one first."
 
 Updates = dict[Any, Any]
 """New values by component."""
@@ -31,6 +35,10 @@ _WELCOME = """
 dress may be red in one and blue in another.</li>
 <li><h2>Keep what you believe</h2>The download has your photo's own size, sharpness and date.</li>
 </ol>
+"""
+_VARIATIONS = """
+<p>More like the chosen one: its colours stay, their details change. Something else: other colours
+for the same things. Seed 8-0 has the colours of seed 8 and the details of seed 0.</p>
 """
 _SHOW_RESULTS = """
 () => requestAnimationFrame(() => {
@@ -52,9 +60,12 @@ class ColouriseTab:
         colorizer: colours the photos.
         root: folder in which the visitors' folders are made.
         max_megabytes: size of the largest upload, to be stated.
+        hints: whether there is a tab that takes a colouring over, to say colours of points.
     """
 
-    def __init__(self, colorizer: PhotoColorizer, root: Path, max_megabytes: int) -> None:
+    def __init__(
+        self, colorizer: PhotoColorizer, root: Path, max_megabytes: int, *, hints: bool = False
+    ) -> None:
         self._colorizer = colorizer
         self._root = root
         self.session = gr.State(None, delete_callback=_close)
@@ -63,7 +74,7 @@ class ColouriseTab:
                 self._build_photo(max_megabytes)
                 self._build_controls()
             with gr.Column(scale=5, min_width=300):
-                self._build_results()
+                self._build_results(hints=hints)
         self._connect()
 
     def _build_photo(self, max_megabytes: int) -> None:
@@ -113,7 +124,7 @@ class ColouriseTab:
             elem_id="seed",
         )
 
-    def _build_results(self) -> None:
+    def _build_results(self, *, hints: bool) -> None:
         self.welcome = gr.HTML(_WELCOME, elem_id="welcome")
         with gr.Column(visible=False, elem_id="results") as self.results:
             gr.HTML("<h2>Click the one that you believe</h2>", elem_id="gallery-heading")
@@ -125,6 +136,10 @@ class ColouriseTab:
                 buttons=[],
                 elem_id="gallery",
             )
+            with gr.Row(elem_id="variations"):
+                self.more = gr.Button("More like this", min_width=120, elem_id="more")
+                self.else_ = gr.Button("Something else", min_width=120, elem_id="else")
+            gr.HTML(_VARIATIONS, elem_id="variations-info")
             gr.HTML("<h2>Drag the handle to compare</h2>", elem_id="compare-heading")
             self.compare = gr.ImageSlider(
                 show_label=False,
@@ -135,6 +150,8 @@ class ColouriseTab:
                 elem_id="compare",
             )
             self.download = gr.DownloadButton("Download", variant="primary", elem_id="download")
+            self.to_hints = gr.Button("Correct its colours", visible=hints, elem_id="to-hints")
+            self.open_map = OpenMapView(self._colorizer, self.session, self.status)
 
     def _connect(self) -> None:
         """Connect events with handlers; none of them is part of a public interface."""
@@ -143,7 +160,14 @@ class ColouriseTab:
             [self.upload.upload, self.upload.clear],
             self.open_photo,
             [self.upload, self.session],
-            [self.session, self.preview, self.about, self.button, *shown],
+            [
+                self.session,
+                self.preview,
+                self.about,
+                self.button,
+                *shown,
+                *self.open_map.components,
+            ],
             show_progress_on=self.about,
             api_visibility="private",
         )
@@ -152,6 +176,7 @@ class ColouriseTab:
             [self.session, self.n, self.temperature, self.seed, self.diverse],
             shown,
             show_progress_on=self.status,
+            concurrency_id="draw",
             api_visibility="private",
         )
         colourise.then(None, js=_SHOW_RESULTS)
@@ -164,7 +189,21 @@ class ColouriseTab:
             concurrency_limit=None,
             api_visibility="private",
         )
-        for chosen in (colourise, choose):
+        variations = [
+            button.click(
+                handler,
+                [self.session, self.n],
+                shown,
+                show_progress_on=self.status,
+                concurrency_id="draw",
+                api_visibility="private",
+            )
+            for button, handler in (
+                (self.more, self.more_like_this),
+                (self.else_, self.something_else),
+            )
+        ]
+        for chosen in (colourise, choose, *variations):
             chosen.then(
                 self.prepare_download,
                 [self.session],
@@ -192,6 +231,7 @@ class ColouriseTab:
             self.gallery: None,
             self.compare: None,
             self.download: None,
+            **self.open_map.emptied(),
         }
         if upload is None:
             if session:
@@ -223,26 +263,25 @@ class ColouriseTab:
         if seed is None or not 0 <= seed <= LARGEST_SEED:
             return {self.status: line(f"Seed: a whole number from 0 to {LARGEST_SEED}.", bad=True)}
         wish = Wish(n=int(n), temperature=temperature, seed=int(seed), diverse=diverse)
-        started = time.perf_counter()
-        try:
-            if session is None:
-                raise ColorflowError("There is no photo yet; choose one first.")
-            photo = session.colourise(self._colorizer, wish, progress)
-        except (ColorflowError, MemoryError) as error:
-            return {self.status: problem(error)}
-        made = session.colourings
-        if photo is None or not made:
-            return {self.status: gr.skip()}
-        several = "1 colouring" if len(made) == 1 else f"{len(made)} colourings"
-        return {
-            self.welcome: gr.update(visible=False),
-            self.results: gr.update(visible=True),
-            self.gallery: gr.update(
-                value=[(str(one.preview), f"Seed {one.seed}") for one in made], selected_index=0
-            ),
-            **self._shown(photo, made[0]),
-            self.status: line(f"{several} in {time.perf_counter() - started:.1f} s."),
-        }
+        return self._made(session, lambda one: one.colourise(self._colorizer, wish, progress))
+
+    def more_like_this(
+        self,
+        session: Session | None,
+        n: int,
+        progress: gr.Progress = gr.Progress(),  # noqa: B008
+    ) -> Updates:
+        """Keep the colours of the chosen colouring and draw their details anew."""
+        return self._vary(session, "details", n, progress)
+
+    def something_else(
+        self,
+        session: Session | None,
+        n: int,
+        progress: gr.Progress = gr.Progress(),  # noqa: B008
+    ) -> Updates:
+        """Draw other colours for the things in the chosen colouring."""
+        return self._vary(session, "colours", n, progress)
 
     def choose(self, session: Session | None, event: gr.SelectData) -> Updates:
         """Show the colouring that was clicked; its download is prepared next."""
@@ -255,7 +294,7 @@ class ColouriseTab:
     def prepare_download(self, session: Session | None) -> Updates:
         """Make the chosen colouring in full size, and offer it."""
         try:
-            path = session.paint_chosen() if session else None
+            path = session.paint_chosen(self._colorizer.digest) if session else None
         except (ColorflowError, MemoryError) as error:
             return {self.status: problem(error)}
         photo = session.photo if session else None
@@ -267,6 +306,34 @@ class ColouriseTab:
                 label=f"Download, {photo.width} × {photo.height} pixels",
                 interactive=True,
             )
+        }
+
+    def _vary(self, session: Session | None, part: Part, n: int, progress: gr.Progress) -> Updates:
+        return self._made(session, lambda one: one.vary(self._colorizer, part, int(n), progress))
+
+    def _made(
+        self, session: Session | None, make: Callable[[Session], OpenPhoto | None]
+    ) -> Updates:
+        """Let the session make colourings, and show them."""
+        started = time.perf_counter()
+        try:
+            if session is None:
+                raise ColorflowError(_NO_PHOTO)
+            photo = make(session)
+        except (ColorflowError, MemoryError) as error:
+            return {self.status: problem(error)}
+        made = session.colourings
+        if photo is None or not made:
+            return {self.status: gr.skip()}
+        several = "1 colouring" if len(made) == 1 else f"{len(made)} colourings"
+        return {
+            self.welcome: gr.update(visible=False),
+            self.results: gr.update(visible=True),
+            self.gallery: gr.update(
+                value=[(str(one.preview), one.caption) for one in made], selected_index=0
+            ),
+            **self._shown(photo, made[0]),
+            self.status: line(f"{several} in {time.perf_counter() - started:.1f} s."),
         }
 
     def _shown(self, photo: OpenPhoto, colouring: Colouring) -> Updates:

@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import gradio as gr
 
+from colorflow.quiz.game import Quiz
 from colorflow.ui.colourise import ColouriseTab
-from colorflow.ui.session import PhotoColorizer
+from colorflow.ui.hints import HINTS_TAB, HintsTab
+from colorflow.ui.quiz import quiz_tab
+from colorflow.ui.reference import ReferenceTab
+
+if TYPE_CHECKING:
+    from colorflow.colorize import Colorizer
 
 STYLE = Path(__file__).with_name("page.css")
 
@@ -27,6 +34,11 @@ ALTERNATIVE_TEXTS = """
 const texts = {
     "#preview img": ["Your photo"],
     "#compare .content img": ["Your photo in grey", "The chosen colouring"],
+    "#open-picture img": ["Your photo; it glows where its colours are open"],
+    "#hints-picture img": ["Your photo, coloured, with marks where you said a colour"],
+    "#reference-photo-preview img": ["The photo to be coloured"],
+    "#reference-reference-preview img": ["The photo whose colours it gets"],
+    "#reference-compare .content img": ["Your photo in grey", "The same with the other's colours"],
 };
 const describe = () => {
     for (const [selector, words] of Object.entries(texts))
@@ -39,19 +51,30 @@ new MutationObserver(describe).observe(document.body, { childList: true, subtree
 """Gradio gives these pictures none."""
 
 
-def build_page(colorizer: PhotoColorizer, root: Path, max_megabytes: int) -> gr.Blocks:
+def build_page(colorizer: Colorizer, root: Path, max_megabytes: int, quiz: Quiz) -> gr.Blocks:
     """Put the page together.
 
     Args:
         colorizer: colours the photos.
         root: Gradio's own folder for uploads; the visitors' folders are made in it.
         max_megabytes: size of the largest upload, to be stated.
+        quiz: what the players of the quiz share.
     """
     with gr.Blocks(
         title="colorflow", analytics_enabled=False, delete_cache=_CLEAN_UP_SECONDS
     ) as page:
         gr.HTML(_HEADING, elem_id="heading")
-        ColouriseTab(colorizer, root, max_megabytes)
+        with gr.Tabs(elem_id="tabs", overflow_behavior="wrap") as tabs:
+            with gr.Tab("Colourise", elem_id="colourise-tab"):
+                colourise = ColouriseTab(
+                    colorizer, root, max_megabytes, hints=colorizer.takes_hints
+                )
+            with gr.Tab("Hints", id=HINTS_TAB, elem_id="hints-tab"):
+                hints = HintsTab(colorizer, root, max_megabytes)
+            with gr.Tab("Reference", elem_id="reference-tab"):
+                ReferenceTab(colorizer, root, max_megabytes)
+            quiz_tab(quiz, root)
+        hints.take_from(colourise, tabs)
         gr.HTML(_PRIVACY, elem_id="privacy")
     return page
 

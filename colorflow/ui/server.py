@@ -21,7 +21,14 @@ MAX_UPLOAD_MEGABYTES = 200
 """Of one file; a lossless 60-megapixel scan fits."""
 
 
-def serve(*, host: str, port: int, weights: Path | None) -> None:
+def serve(
+    *,
+    host: str,
+    port: int,
+    weights: Path | None,
+    photos: Path | None,
+    quiz_db: Path | None,
+) -> None:
     """Serve the page until Ctrl-C or SIGTERM; to be called in the main thread.
 
     Uploads and results live in a temporary folder that only this user may read, and that is gone
@@ -31,9 +38,12 @@ def serve(*, host: str, port: int, weights: Path | None) -> None:
         host: address to listen on; ``0.0.0.0`` for every network that this machine is in.
         port: 1 to 65535.
         weights: weights file; None for the shipped one.
+        photos: folder of the quiz's photos; None for those that the installed packages bring.
+        quiz_db: file of the quiz's answers; None for one in the user's data folder.
 
     Raises:
-        ColorflowError: the weights cannot be loaded, or nobody may listen on that address.
+        ColorflowError: the weights or the quiz's files cannot be loaded, or nobody may listen on
+            that address.
     """
     with (
         _stopped_by_signals() as stop,
@@ -42,15 +52,19 @@ def serve(*, host: str, port: int, weights: Path | None) -> None:
     ):
         _settle_gradio(folder)
         from colorflow.colorize import Colorizer
+        from colorflow.quiz.game import open_quiz
         from colorflow.ui.page import build_page
 
-        page = build_page(Colorizer.load(weights), Path(folder), MAX_UPLOAD_MEGABYTES)
+        colorizer = Colorizer.load(weights)
+        quiz = open_quiz(colorizer, photos, quiz_db)
+        page = build_page(colorizer, Path(folder), MAX_UPLOAD_MEGABYTES, quiz)
         try:
             address = _launch(page, host, port)
             print(f"colorflow is at {address} (Ctrl-C ends it)", flush=True)
             stop.wait()
         finally:
             page.close(verbose=False)
+            quiz.maker.close()
 
 
 def _settle_gradio(folder: str) -> None:

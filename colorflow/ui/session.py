@@ -7,37 +7,56 @@ full size, which takes seconds for a large photo. Between two clicks no pixels s
 from __future__ import annotations
 
 import shutil
-import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from colorflow.color.full_resolution import lightness_of, render
 from colorflow.errors import ColorflowError
-from colorflow.photo import Kind, Photo, read_photo, write_image
+from colorflow.photo import Photo, Provenance, read_photo
+from colorflow.ui.open_map import openness
+from colorflow.ui.opened import OpenPhoto, new_folder, open_photo, paint, reduced, write
 
 if TYPE_CHECKING:
-    from colorflow.colorize import Draws
+    from colorflow.colorize import Draws, Recipe, Uncertainty
 
-PREVIEW_SIDE = 1024
-"""Longest side of what the page shows, in pixels."""
+Part = Literal["details", "colours"]
+"""What is drawn anew of a colouring: its fine levels, or the coarse ones, which decide the colours
+of objects."""
 
+_COARSE_LEVELS = 2
 _READ, _DRAWN = 0.1, 0.7
 """Share of the work that is done when the photo is read, and when its colours are drawn."""
 
 
 class PhotoColorizer(Protocol):
-    """What the page needs of `colorflow.colorize.Colorizer`."""
+    """What the tab needs of `colorflow.colorize.Colorizer`."""
+
+    digest: str
+
+    @property
+    def levels(self) -> tuple[int, ...]:
+        """Names of the levels, coarse to fine."""
+        ...
 
     def draw(
         self, photo: Photo, n: int, temperature: float, seed: int, /, *, diverse: bool
     ) -> Draws:
-        """Draw the colours of n colourings, and say the seed of each."""
+        """Draw the colours of n colourings, and say the recipe of each."""
+        ...
+
+    def redraw(
+        self, photo: Photo, colouring: Recipe, levels: Collection[int], seed: int, n: int, /
+    ) -> Draws:
+        """Draw some levels of a colouring anew, n times."""
+        ...
+
+    def uncertainty(self, photo: Photo, /) -> Uncertainty:
+        """Tell how far the colours are open at each place."""
         ...
 
 
@@ -55,33 +74,27 @@ class Wish:
     """The most different among many draws, whose seeds are then not in a row."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OpenPhoto:
-    """An uploaded photo that could be read."""
-
-    upload: Path
-    """The file as it came, read again for each colouring."""
-    folder: Path
-    """Ours, for all that is made of it."""
-    kind: Kind
-    width: int
-    height: int
-    preview: Path
-    """As it came, small."""
-    grey: Path
-    """Its lightness, small: what the colourings are compared with."""
-
-
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Colouring:
     """One result."""
 
-    seed: int
+    recipe: Recipe
+    """What it is made of."""
     ab: NDArray[np.float32]
     """Its colours, CIELAB (2, h, w), on a small grid."""
     preview: Path
     path: Path
     """Where it is written in full size, with the photo's metadata, once it is chosen."""
+
+    @property
+    def seed(self) -> int:
+        """Of its colours, and of the details too unless these were drawn anew."""
+        return self.recipe.seeds[0]
+
+    @property
+    def caption(self) -> str:
+        """Its seed, or that of its colours and that of its details."""
+        return f"Seed {seeds_of(self.recipe)}"
 
 
 class Session:
@@ -98,7 +111,7 @@ class Session:
     """
 
     def __init__(self, root: Path) -> None:
-        self._folder = _new_folder(root, "session-")
+        self._folder = new_folder(root, "session-")
         self.photo: OpenPhoto | None = None
         self.colourings: Sequence[Colouring] = ()
         self.chosen: Colouring | None = None
@@ -110,18 +123,7 @@ class Session:
             ColorflowError: it cannot be read, or its preview not written.
         """
         self.forget_photo()
-        photo = read_photo(upload)
-        folder = _new_folder(self._folder, "photo-")
-        small = _reduced_photo(photo)
-        self.photo = OpenPhoto(
-            upload=upload,
-            folder=folder,
-            kind=photo.kind,
-            width=photo.width,
-            height=photo.height,
-            preview=_write(folder / "preview.png", _as_rgb(small.pixels), small),
-            grey=_write(folder / "grey.png", _grey(small.pixels), small),
-        )
+        self.photo = open_photo(upload, self._folder)
         return self.photo
 
     def colourise(
@@ -142,21 +144,57 @@ class Session:
         Raises:
             ColorflowError: there is no photo, or it cannot be read again, coloured, or written.
         """
-        photo = self.photo
-        if photo is None:
-            raise ColorflowError("There is no photo here any more; choose it again.")
+
+        def draw(photo: Photo) -> Draws:
+            return colorizer.draw(photo, wish.n, wish.temperature, wish.seed, diverse=wish.diverse)
+
+        return self._make(draw, (), report)
+
+    def vary(
+        self,
+        colorizer: PhotoColorizer,
+        part: Part,
+        n: int,
+        report: Callable[[float, str], None],
+    ) -> OpenPhoto | None:
+        """Draw a part of the chosen colouring anew, n times; it stays the first and chosen one.
+
+        Returns and raises what `colourise` does.
+        """
+        chosen = self.chosen
+        if chosen is None:
+            raise ColorflowError("There is no colouring here yet; colour the photo first.")
+        levels = colorizer.levels
+        anew = levels[_COARSE_LEVELS:] if part == "details" else levels[:_COARSE_LEVELS]
+        seed = 1 + max(seed for one in self.colourings for seed in one.recipe.seeds)
+
+        def draw(photo: Photo) -> Draws:
+            return colorizer.redraw(photo, chosen.recipe, anew, seed, n)
+
+        return self._make(draw, [chosen], report)
+
+    def map_openness(self, colorizer: PhotoColorizer) -> Path | None:
+        """Make a picture of how far the photo's colours are open, unless that has been done.
+
+        Returns:
+            The picture; None if the visitor has opened another photo meanwhile.
+
+        Raises:
+            ColorflowError: there is no photo, or it cannot be read again, or the map not written.
+        """
+        photo = self._open_photo()
+        path = photo.folder / "open.png"
         try:
-            made = _colourise(photo, colorizer, wish, report)
+            if not path.exists():
+                original = read_photo(photo.upload)
+                small = reduced(original)
+                uncertainty = colorizer.uncertainty(original)
+                write(path, openness(lightness_of(small.pixels), uncertainty), small)
         except ColorflowError:
             if self.photo is not photo:  # its folder has gone
                 return None
             raise
-        if self.photo is not photo:
-            return None
-        before, self.colourings, self.chosen = self.colourings, made, made[0]
-        if before:
-            shutil.rmtree(before[0].path.parent, ignore_errors=True)
-        return photo
+        return path if self.photo is photo else None
 
     def choose(self, index: int) -> tuple[OpenPhoto, Colouring] | None:
         """Choose a colouring; None if there is none of that index, or its files are too old."""
@@ -166,8 +204,11 @@ class Session:
         self.chosen = colourings[index]
         return photo, self.chosen
 
-    def paint_chosen(self) -> Path | None:
+    def paint_chosen(self, model: str) -> Path | None:
         """Paint the chosen colouring at full size, unless that has been done.
+
+        Args:
+            model: digest of the weights, to be written into the file.
 
         Returns:
             The file; None if nothing is chosen, or another colouring or photo by now.
@@ -180,9 +221,8 @@ class Session:
             return None
         try:
             if not chosen.path.exists():
-                original = read_photo(photo.upload)
-                rgb = render(lightness_of(original.pixels), chosen.ab)
-                write_image(chosen.path, rgb, original)
+                provenance = Provenance(chosen.seed, chosen.recipe.temperature, model)
+                paint(photo, chosen.ab, chosen.path, provenance)
         except ColorflowError:
             if self.chosen is not chosen:  # its folder may have gone
                 return None
@@ -201,60 +241,67 @@ class Session:
         self.forget_photo()
         shutil.rmtree(self._folder, ignore_errors=True)
 
+    def _open_photo(self) -> OpenPhoto:
+        if self.photo is None:
+            raise ColorflowError("There is no photo here any more; choose it again.")
+        return self.photo
 
-def _colourise(
-    opened: OpenPhoto, colorizer: PhotoColorizer, wish: Wish, report: Callable[[float, str], None]
+    def _make(
+        self,
+        draw: Callable[[Photo], Draws],
+        kept: Sequence[Colouring],
+        report: Callable[[float, str], None],
+    ) -> OpenPhoto | None:
+        """Put some that are kept and new colourings in the place of those before."""
+        photo = self._open_photo()
+        try:
+            made = _colourings(photo, draw, kept, report)
+        except ColorflowError:
+            if self.photo is not photo:  # its folder has gone
+                return None
+            raise
+        if self.photo is not photo:
+            return None
+        before, self.colourings, self.chosen = self.colourings, made, made[0]
+        if before:
+            shutil.rmtree(before[0].path.parent, ignore_errors=True)
+        return photo
+
+
+def seeds_of(recipe: Recipe) -> str:
+    """The seed, or that of the colours and that of the details with a hyphen between."""
+    colours, details = recipe.seeds[0], recipe.seeds[-1]
+    return str(colours) if colours == details else f"{colours}-{details}"
+
+
+def _colourings(
+    opened: OpenPhoto,
+    draw: Callable[[Photo], Draws],
+    kept: Sequence[Colouring],
+    report: Callable[[float, str], None],
 ) -> list[Colouring]:
     report(0, "Reading the photo")
     photo = read_photo(opened.upload)
     report(_READ, "Imagining its colours")
-    draws = colorizer.draw(photo, wish.n, wish.temperature, wish.seed, diverse=wish.diverse)
-    folder = _new_folder(opened.folder, "run-")
-    suffix = ".jpg" if photo.metadata.format == "JPEG" else ".png"
-    small = _reduced_photo(photo)
+    draws = draw(photo)
+    all_of_them = [
+        *((one.recipe, one.ab) for one in kept),
+        *zip(draws.recipes, draws.ab, strict=True),
+    ]
+    folder = new_folder(opened.folder, "run-")
+    small = reduced(photo)
     lightness = lightness_of(small.pixels)
     made = []
-    for index, (seed, ab) in enumerate(zip(draws.seeds, draws.ab, strict=True)):
-        report(_DRAWN + (1 - _DRAWN) * index / wish.n, f"Painting {index + 1} of {wish.n}")
+    for index, (recipe, ab) in enumerate(all_of_them):
+        done = _DRAWN + (1 - _DRAWN) * index / len(all_of_them)
+        report(done, f"Painting {index + 1} of {len(all_of_them)}")
+        name = seeds_of(recipe)
         made.append(
             Colouring(
-                seed=seed,
+                recipe=recipe,
                 ab=ab,
-                preview=_write(folder / f"{seed}.png", render(lightness, ab), small),
-                path=folder / f"{opened.upload.stem}_s{seed}{suffix}",
+                preview=write(folder / f"{name}.png", render(lightness, ab), small),
+                path=folder / f"{opened.upload.stem}_s{name}{opened.suffix}",
             )
         )
     return made
-
-
-def _new_folder(parent: Path, prefix: str) -> Path:
-    try:
-        return Path(tempfile.mkdtemp(prefix=prefix, dir=parent))
-    except OSError as error:
-        raise ColorflowError(f"Nothing can be stored on the server ({error.strerror}).") from error
-
-
-def _write(path: Path, rgb: np.ndarray, like: Photo) -> Path:
-    write_image(path, rgb, like)
-    return path
-
-
-def _reduced_photo(photo: Photo) -> Photo:
-    """The photo with no side longer than PREVIEW_SIDE, without metadata."""
-    alpha = None if photo.alpha is None else _reduced(photo.alpha)
-    return Photo(pixels=_reduced(photo.pixels), alpha=alpha, source=photo.source)
-
-
-def _reduced(pixels: np.ndarray) -> np.ndarray:
-    image = Image.fromarray(pixels)
-    image.thumbnail((PREVIEW_SIDE, PREVIEW_SIDE), reducing_gap=3)
-    return np.array(image)
-
-
-def _as_rgb(pixels: np.ndarray) -> np.ndarray:
-    return pixels if pixels.ndim == 3 else np.repeat(pixels[..., None], 3, axis=2)
-
-
-def _grey(pixels: np.ndarray) -> np.ndarray:
-    """The lightness of a picture without its colours, uint8 (H, W, 3)."""
-    return render(lightness_of(pixels), np.zeros((2, 1, 1), np.float32))

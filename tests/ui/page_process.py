@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,8 +35,13 @@ class Page:
         return output
 
 
-def start(temporary: Path, port: int) -> subprocess.Popen[str]:
-    """Start the page's process and do not wait."""
+def start(
+    temporary: Path,
+    port: int,
+    *arguments: str | Path,
+    program: Sequence[str | Path] = (PROGRAM,),
+) -> subprocess.Popen[str]:
+    """Start the page's process and do not wait; arguments are those of ``colorflow app``."""
     environment = {
         **os.environ,
         "PYTHONPATH": str(ROOT),
@@ -45,7 +50,7 @@ def start(temporary: Path, port: int) -> subprocess.Popen[str]:
         "GRADIO_IS_E2E_TEST": "1",  # a closed page's state lives for a second, not an hour
     }
     return subprocess.Popen(
-        [sys.executable, PROGRAM, "--port", str(port)],
+        [sys.executable, *program, "--port", str(port), *arguments],
         env=environment,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -54,10 +59,12 @@ def start(temporary: Path, port: int) -> subprocess.Popen[str]:
 
 
 @contextmanager
-def running_page(temporary: Path) -> Iterator[Page]:
+def running_page(
+    temporary: Path, *arguments: str | Path, program: Sequence[str | Path] = (PROGRAM,)
+) -> Iterator[Page]:
     """A page that is ready to answer; it is ended if the caller has not done so."""
     port = _free_port()
-    with start(temporary, port) as process:
+    with start(temporary, port, *arguments, program=program) as process:
         try:
             yield Page(_address_printed_by(process), port, process, temporary)
         finally:

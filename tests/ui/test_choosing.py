@@ -12,6 +12,10 @@ import pytest
 from PIL import Image
 
 from colorflow.color.full_resolution import render
+from colorflow.quiz.deck import Deck
+from colorflow.quiz.game import Quiz
+from colorflow.quiz.rounds import RoundMaker
+from colorflow.quiz.store import AnswerStore
 from colorflow.ui.colourise import ColouriseTab
 from colorflow.ui.page import build_page
 from tests.ui.fake_colorizer import FakeColorizer
@@ -58,11 +62,11 @@ def test_a_later_click_wins_over_a_download_in_the_making(
     session = opened(tab, small)
     colourise(tab, session)
 
-    def interrupted_render(*arguments: Any) -> np.ndarray:
+    def interrupted_render(*arguments: Any, **options: Any) -> np.ndarray:
         click(tab, session, 1)
-        return render(*arguments)
+        return render(*arguments, **options)
 
-    monkeypatch.setattr("colorflow.ui.session.render", interrupted_render)
+    monkeypatch.setattr("colorflow.ui.opened.render", interrupted_render)
     assert tab.prepare_download(session) == {tab.status: gr.skip()}
     assert value(tab.prepare_download(session), tab.download).endswith("small_s1.png")
 
@@ -149,7 +153,12 @@ def test_a_closed_session_leaves_nothing(tab: ColouriseTab, root: Path, small: P
 def test_everything_has_a_name_of_its_own_and_nothing_is_public(
     colorizer: FakeColorizer, root: Path
 ) -> None:
-    page = build_page(colorizer, root, 200)
+    quiz = Quiz(
+        deck=Deck([], "", with_squares=False),
+        maker=RoundMaker(colorizer),
+        store=AnswerStore(root / "quiz.sqlite"),
+    )
+    page = build_page(colorizer, root, 200, quiz)
     names = [
         block.elem_id
         for block in page.blocks.values()

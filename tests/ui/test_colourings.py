@@ -12,7 +12,7 @@ from skimage import color, data
 
 from colorflow.errors import WeightsError
 from colorflow.ui.colourise import LARGEST_SEED, ColouriseTab
-from colorflow.ui.session import PREVIEW_SIDE
+from colorflow.ui.opened import PREVIEW_SIDE
 from tests.ui.fake_colorizer import AB, FakeColorizer
 from tests.ui.handling import (
     IMAGE_DESCRIPTION,

@@ -10,7 +10,7 @@ from PIL import Image
 from skimage import data
 
 from colorflow.ui.colourise import ColouriseTab
-from colorflow.ui.session import PREVIEW_SIDE
+from colorflow.ui.opened import PREVIEW_SIDE
 from tests.ui.handling import (
     colourise,
     is_problem,

@@ -1,0 +1,118 @@
+"""An uploaded photo: read, kept small for the page, and painted at full size for the download."""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from colorflow.color.full_resolution import lightness_of, render
+from colorflow.errors import ColorflowError
+from colorflow.photo import Kind, Photo, Provenance, read_photo, write_image
+
+PREVIEW_SIDE = 1024
+"""Longest side of what the page shows, in pixels."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenPhoto:
+    """An uploaded photo that could be read."""
+
+    upload: Path
+    """The file as it came, read again for each colouring."""
+    folder: Path
+    """Ours, for all that is made of it."""
+    kind: Kind
+    width: int
+    height: int
+    preview: Path
+    """As it came, small."""
+    grey: Path
+    """Its lightness, small: what the colourings are compared with."""
+    suffix: str
+    """Of its colourings in full size: .jpg for a JPEG, otherwise .png."""
+
+
+def open_photo(upload: Path, parent: Path) -> OpenPhoto:
+    """Read a photo.
+
+    Args:
+        upload: the file.
+        parent: folder in which the photo gets its own.
+
+    Raises:
+        ColorflowError: it cannot be read, or its preview not written.
+    """
+    photo = read_photo(upload)
+    folder = new_folder(parent, "photo-")
+    small = reduced(photo)
+    return OpenPhoto(
+        upload=upload,
+        folder=folder,
+        kind=photo.kind,
+        width=photo.width,
+        height=photo.height,
+        preview=write(folder / "preview.png", _as_rgb(small.pixels), small),
+        grey=write(folder / "grey.png", _grey(small.pixels), small),
+        suffix=".jpg" if photo.metadata.format == "JPEG" else ".png",
+    )
+
+
+def paint(photo: OpenPhoto, ab: NDArray[np.float32], path: Path, provenance: Provenance) -> None:
+    """Write a colouring in the photo's own size, with its metadata.
+
+    Args:
+        photo: which.
+        ab: CIELAB (2, h, w), on a small grid.
+        path: of the result.
+        provenance: what the colours were generated from.
+
+    Raises:
+        ColorflowError: the photo cannot be read again, or the result not written.
+    """
+    original = read_photo(photo.upload)
+    rgb = render(lightness_of(original.all_bits), ab, bits=original.bits)
+    write_image(path, rgb, original, provenance=provenance)
+
+
+def reduced(photo: Photo) -> Photo:
+    """The photo with no side longer than PREVIEW_SIDE, without metadata."""
+    alpha = None if photo.alpha is None else _reduced(photo.alpha)
+    return Photo(pixels=_reduced(photo.pixels), alpha=alpha, source=photo.source)
+
+
+def write(path: Path, rgb: np.ndarray, like: Photo) -> Path:
+    """Write a small picture with the transparency of the photo that it was made from."""
+    write_image(path, rgb, like)
+    return path
+
+
+def new_folder(parent: Path, prefix: str) -> Path:
+    """Make a folder of a name that no other has.
+
+    Raises:
+        ColorflowError: it cannot be made.
+    """
+    try:
+        return Path(tempfile.mkdtemp(prefix=prefix, dir=parent))
+    except OSError as error:
+        raise ColorflowError(f"Nothing can be stored on the server ({error.strerror}).") from error
+
+
+def _reduced(pixels: np.ndarray) -> np.ndarray:
+    image = Image.fromarray(pixels)
+    image.thumbnail((PREVIEW_SIDE, PREVIEW_SIDE), reducing_gap=3)
+    return np.array(image)
+
+
+def _as_rgb(pixels: np.ndarray) -> np.ndarray:
+    return pixels if pixels.ndim == 3 else np.repeat(pixels[..., None], 3, axis=2)
+
+
+def _grey(pixels: np.ndarray) -> np.ndarray:
+    """The lightness of a picture without its colours, uint8 (H, W, 3)."""
+    return render(lightness_of(pixels), np.zeros((2, 1, 1), np.float32))

@@ -1,0 +1,194 @@
+"""Points of a photo whose colours a visitor has said: what clicks and choices do to them."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from colorflow.batch.hints import read_hints
+from colorflow.errors import ColorflowError
+
+if TYPE_CHECKING:
+    from colorflow.colorize import Hint
+
+    Hints = tuple[Hint, ...]
+
+MOST_POINTS = 100
+"""Of one photo; more are not what a person clicks."""
+
+_GONE = "That point is gone."
+
+
+class Points:
+    """The points of one photo, in pixels of the upright photo at full resolution.
+
+    One of them may be current: a colour that is chosen next becomes its colour; and it may be held,
+    so that the next click says its new place. Otherwise a click says the place of a new point,
+    which becomes one of them when it gets a colour.
+
+    Args:
+        height: of the photo, in pixels.
+        width: of the photo, in pixels.
+    """
+
+    def __init__(self, height: int, width: int) -> None:
+        self._height, self._width = height, width
+        self._before: list[Hints] = []
+        self.hints: Hints = ()
+        self.current: int | None = None
+        self.held = False
+        self.place: tuple[int, int] | None = None
+        """Row and column of a new point that has no colour yet."""
+
+    @property
+    def can_undo(self) -> bool:
+        """Whether there is a change to take back."""
+        return bool(self._before)
+
+    def click(self, row: int, column: int, radius: float) -> None:
+        """Say a place, or choose the point that is there already.
+
+        Args:
+            row: in pixels of the photo, inside it.
+            column: likewise.
+            radius: within which a point counts as being there.
+        """
+        near = [math.hypot(hint.row - row, hint.column - column) for hint in self.hints]
+        if not self.held and near and min(near) <= radius:
+            self.current, self.place = near.index(min(near)), None
+        else:
+            self.put(row, column)
+
+    def put(self, row: int, column: int) -> None:
+        """Move the held point to a place, or begin a new one.
+
+        Raises:
+            ColorflowError: the place is outside the photo.
+        """
+        if not (0 <= row < self._height and 0 <= column < self._width):
+            raise ColorflowError(
+                f"The photo has {self._width} × {self._height} pixels; choose a place from 0 to "
+                f"{self._width - 1} across and from 0 to {self._height - 1} down."
+            )
+        if self.held and self.current is not None:
+            self._change_one(self.current, row=row, column=column)
+        else:
+            self.current, self.held, self.place = None, False, (row, column)
+
+    def colour(self, a: float, b: float) -> None:
+        """Give the new point, or the current one, a colour in CIELAB units.
+
+        Raises:
+            ColorflowError: there is neither, or there are too many points already.
+        """
+        from colorflow.colorize import Hint
+
+        if self.place is not None:
+            if len(self.hints) >= MOST_POINTS:
+                raise ColorflowError(f"There are {MOST_POINTS} points already; delete one first.")
+            self._change((*self.hints, Hint(*self.place, a, b)), current=len(self.hints))
+        elif self.current is not None:
+            self._change_one(self.current, a=a, b=b)
+        else:
+            raise ColorflowError("Click a point on the photo first, then choose its colour.")
+
+    def hold(self, index: int) -> None:
+        """Make a point the current one, and let the next click move it.
+
+        Raises:
+            ColorflowError: there is none of that index.
+        """
+        self._check(index)
+        self.current, self.held, self.place = index, True, None
+
+    def delete(self, index: int) -> None:
+        """Take a point away.
+
+        Raises:
+            ColorflowError: there is none of that index.
+        """
+        self._check(index)
+        self._change((*self.hints[:index], *self.hints[index + 1 :]), current=None)
+
+    def replace(self, hints: Hints) -> None:
+        """Put other points in the place of all."""
+        self._change(hints, current=None)
+
+    def undo(self) -> None:
+        """Take the last change back, if there was one."""
+        if self._before:
+            self.hints = self._before.pop()
+            self.current, self.held, self.place = None, False, None
+
+    def target(self) -> tuple[int, int, Hints] | None:
+        """Row and column of the point that gets the next colour, and the other points."""
+        if self.place is not None:
+            return *self.place, self.hints
+        if self.current is None:
+            return None
+        at = self.hints[self.current]
+        others = (*self.hints[: self.current], *self.hints[self.current + 1 :])
+        return int(at.row), int(at.column), others
+
+    def _change_one(self, index: int, **fields: float) -> None:
+        changed = replace(self.hints[index], **fields)
+        self._change((*self.hints[:index], changed, *self.hints[index + 1 :]), current=index)
+
+    def _change(self, hints: Hints, current: int | None) -> None:
+        self._before.append(self.hints)
+        self.hints, self.current, self.held, self.place = hints, current, False, None
+
+    def _check(self, index: int) -> None:
+        if not 0 <= index < len(self.hints):
+            raise ColorflowError(_GONE)
+
+
+def read_points(path: Path, photo: str, height: int, width: int) -> Hints:
+    """Read a file of hints, as `colorflow colorize --hints` takes it.
+
+    Args:
+        path: JSON with hints for the photo's name, or for one photo of any name.
+        photo: name of the photo's file.
+        height: of the photo, in pixels.
+        width: of the photo, in pixels.
+
+    Raises:
+        ColorflowError: it is no such file, or has none for this photo, or points outside it.
+    """
+    try:
+        by_name = read_hints(path)
+    except ColorflowError as error:
+        reason = str(error).replace(f"{path}", path.name)
+        raise ColorflowError(f"{reason}.") from error
+    if photo not in by_name and len(by_name) != 1:
+        raise ColorflowError(f"{path.name}: has no hints for {photo}.")
+    hints = by_name[photo] if photo in by_name else next(iter(by_name.values()))
+    if len(hints) > MOST_POINTS:
+        raise ColorflowError(
+            f"{path.name}: has {len(hints)} hints; this page takes {MOST_POINTS} at most."
+        )
+    for number, hint in enumerate(hints, 1):
+        if not (hint.row < height and hint.column < width):
+            raise ColorflowError(
+                f"{path.name}: hint {number} lies outside the photo, which has {width} × {height} "
+                "pixels; is it for another one?"
+            )
+    return hints
+
+
+def write_points(path: Path, photo: str, hints: Hints) -> Path:
+    """Write hints of a photo to a file that `read_points` and the command line take.
+
+    Raises:
+        ColorflowError: it cannot be written.
+    """
+    content = {photo: [asdict(hint) for hint in hints]}
+    text = json.dumps(content, ensure_ascii=False, indent=1)
+    try:
+        path.write_text(text + "\n", encoding="utf-8")
+    except OSError as error:
+        raise ColorflowError(f"The hints cannot be stored ({error.strerror}).") from error
+    return path

@@ -1,0 +1,121 @@
+"""Colours for one point of a photo: likely ones, chosen ones, and their names."""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from colorflow.color import cie
+from colorflow.color.gamut import rgb_in_gamut
+
+SAME = 12.0
+"""Two colours no farther apart than this are one; CIELAB units of ab."""
+_TOLD_APART = 8.0
+"""Least distance of two swatches as they are shown."""
+_GREYISH, _PALE, _STRONG = 4.0, 22.0, 50.0
+"""Chroma up to which a colour is a grey or dull one, and from which it is a strong one."""
+_HUES = (
+    (15, "pink"),
+    (50, "red"),
+    (75, "orange"),
+    (105, "yellow"),
+    (125, "olive"),
+    (170, "green"),
+    (225, "teal"),
+    (300, "blue"),
+    (335, "violet"),
+    (360, "pink"),
+)
+"""Names of hues up to an angle in the ab plane, in degrees."""
+_NUMBER = r"\s*(\d{1,3}(?:\.\d*)?)\s*"
+_RGB = re.compile(rf"rgba?\({_NUMBER},{_NUMBER},{_NUMBER}(?:,[\s\d.]*)?\)", re.ASCII)
+_DARK = 65
+"""L* below which orange and yellow that are not strong have other names."""
+
+
+@dataclass(frozen=True, slots=True)
+class Swatch:
+    """A colour as a point of a photo can have it."""
+
+    lightness: float
+    """L* of the point, in [0, 100]."""
+    a: float
+    """CIELAB units."""
+    b: float
+    """CIELAB units."""
+    share: float = 0.0
+    """Of the draws that have it, in [0, 1]."""
+
+    @property
+    def hex(self) -> str:
+        """As a page shows it: its chroma shrunk until sRGB has it at that lightness."""
+        lightness = np.array([[self.lightness]], np.float32)
+        ab = np.array([self.a, self.b], np.float32).reshape(2, 1, 1)
+        linear = rgb_in_gamut(lightness, ab).ravel().clip(0, 1)
+        red, green, blue = np.rint(255 * cie.linear_to_srgb(linear)).astype(int)
+        return f"#{red:02x}{green:02x}{blue:02x}"
+
+    @property
+    def name(self) -> str:
+        """What a person may call it."""
+        chroma = math.hypot(self.a, self.b)
+        if chroma < _GREYISH:
+            return "Grey"
+        angle = math.degrees(math.atan2(self.b, self.a)) % 360
+        hue = next(name for upper, name in _HUES if angle <= upper)
+        if self.lightness < _DARK and chroma < _STRONG:
+            hue = {"orange": "brown", "yellow": "olive"}.get(hue, hue)
+        if chroma < _PALE:
+            return f"Dull {hue}"
+        return f"Strong {hue}" if chroma > _STRONG else hue.capitalize()
+
+
+def likely(ab: NDArray[np.float32], lightness: float, most: int) -> list[Swatch]:
+    """The distinct colours among those of several draws, the most frequent first.
+
+    Args:
+        ab: (n, 2) colours that n draws have at a point, CIELAB units.
+        lightness: L* of the point.
+        most: how many to give at most.
+    """
+    swatches: list[Swatch] = []
+    left = ab
+    while len(left) and len(swatches) < most:
+        near = np.linalg.norm(left[:, None] - left[None], axis=-1) <= SAME
+        group = near[np.argmax(near.sum(axis=1))]
+        a, b = _shown(left[group].mean(axis=0), lightness)
+        if all(math.hypot(a - one.a, b - one.b) >= _TOLD_APART for one in swatches):
+            swatches.append(Swatch(lightness, a, b, float(group.sum()) / len(ab)))
+        left = left[~group]
+    return swatches
+
+
+def ab_of(picked: str) -> tuple[float, float] | None:
+    """a and b, CIELAB units, of a colour as pickers give it; None if it is none.
+
+    Args:
+        picked: ``#rrggbb``, ``#rgb``, ``rgb(r, g, b)`` or ``rgba(r, g, b, alpha)``.
+    """
+    text = picked.strip().lower()
+    if re.fullmatch(r"#(?:[0-9a-f]{3}|[0-9a-f]{6})", text):
+        digits = text[1:] if len(text) == 7 else "".join(2 * digit for digit in text[1:])
+        numbers = [float(int(digits[i : i + 2], 16)) for i in (0, 2, 4)]
+    elif found := _RGB.fullmatch(text):
+        numbers = [float(number) for number in found.groups()]
+    else:
+        return None
+    if max(numbers) > 255:
+        return None
+    _, a, b = cie.rgb_to_lab(np.array([[numbers]]) / 255)[0, 0]
+    return float(a), float(b)
+
+
+def _shown(ab: NDArray[np.float32], lightness: float) -> tuple[float, float]:
+    """A colour as sRGB has it at that lightness."""
+    within = ab.astype(np.float32).reshape(2, 1, 1).copy()
+    rgb_in_gamut(np.array([[lightness]], np.float32), within)
+    return float(within[0, 0, 0]), float(within[1, 0, 0])

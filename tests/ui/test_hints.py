@@ -1,0 +1,325 @@
+"""The tab of hints without a server, with small weights that take them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import gradio as gr
+import numpy as np
+import pytest
+from PIL import Image
+from skimage import color
+
+from colorflow.colorize import Colorizer, Hint
+from colorflow.photo import read_photo, read_provenance
+from colorflow.ui.colourise import ColouriseTab
+from colorflow.ui.hint_session import HintSession
+from colorflow.ui.hints import HintsTab
+from colorflow.ui.page import HINTS_TAB
+from tests.small_weights import save_small_weights
+from tests.ui.fake_colorizer import FakeColorizer
+from tests.ui.handling import IMAGE_DESCRIPTION, SUBJECT, is_problem, pixels, text, value
+
+GREEN = (-45.0, 35.0)
+"""a and b that the small weights' own colours are far from."""
+
+
+@pytest.fixture(scope="module")
+def hinted(tmp_path_factory: pytest.TempPathFactory) -> Colorizer:
+    folder = tmp_path_factory.mktemp("weights")
+    return Colorizer.load(save_small_weights(folder / "w.safetensors", extra_planes=3))
+
+
+@pytest.fixture
+def hints(hinted: Colorizer, root: Path) -> HintsTab:
+    with gr.Blocks(analytics_enabled=False):
+        return HintsTab(hinted, root, 200)
+
+
+def opened(tab: HintsTab, path: Path) -> HintSession:
+    session: HintSession = tab.open_photo(str(path), None)[tab.session]
+    return session
+
+
+def event(index: Any, what: str = "") -> Any:
+    return SimpleNamespace(index=index, value=what)
+
+
+def clicked(tab: HintsTab, session: HintSession, x: int, y: int) -> Any:
+    """Click the picture, and wait for the likely colours."""
+    return {**tab.click(session, event([x, y])), **tab.offer(session)}
+
+
+def ab_near(path: str | Path, row: int, column: int, reach: int = 3) -> np.ndarray:
+    lab = color.rgb2lab(pixels(path)[row - reach : row + reach, column - reach : column + reach])
+    return lab[..., 1:].mean(axis=(0, 1))
+
+
+def points_of(session: HintSession) -> tuple[Hint, ...]:
+    return session.opened.points.hints
+
+
+def plain(session: HintSession) -> Path:
+    drawing = session.opened.drawing
+    assert drawing is not None
+    return drawing.plain
+
+
+def test_weights_without_hints_are_said_so(root: Path) -> None:
+    with gr.Blocks(analytics_enabled=False) as page:
+        tab = HintsTab(FakeColorizer(), root, 200)
+    assert not tab.usable
+    (said,) = [one for one in page.blocks.values() if isinstance(one, gr.components.Component)]
+    assert "take no colour hints" in said.value
+    assert not page.fns
+
+
+def test_a_photo_is_coloured_at_once(hints: HintsTab, grey: Path) -> None:
+    updates = hints.open_photo(str(grey), None)
+    assert updates[hints.picture]["visible"]
+    shown = pixels(value(updates, hints.picture))
+    assert shown.shape == (683, 1024, 3)
+    assert np.ptp(shown.astype(int), axis=2).max() > 10
+    assert text(updates, hints.status) == "Click a point whose colour you know."
+    assert not updates[hints.undo_button]["interactive"]
+    assert updates[hints.side]["visible"]
+    assert not updates[hints.free]["visible"]
+
+
+def test_a_click_then_a_colour_makes_a_hint_and_the_colour_goes_there(
+    hints: HintsTab, grey: Path
+) -> None:
+    session = opened(hints, grey)
+    before = ab_near(plain(session), 200, 300)
+    updates = clicked(hints, session, 300, 200)
+    assert text(updates, hints.status) == "Now choose the colour of this point."
+    assert updates[hints.free]["visible"]
+    assert "Likely colours" in value(updates, hints.swatches)
+    assert points_of(session) == ()
+    updates = hints.pick_freely(session, "#3c8c3c")
+    (hint,) = points_of(session)
+    assert (hint.row, hint.column) == (300, 450), "pixels of the photo, not of the preview"
+    wanted = np.array([hint.a, hint.b])
+    after = ab_near(plain(session), 200, 300)
+    assert np.linalg.norm(after - wanted) < 0.5 * np.linalg.norm(before - wanted)
+    assert "1. " in value(updates, hints.points)
+    assert "450 across, 300 down" in value(updates, hints.points)
+    assert updates[hints.undo_button]["interactive"]
+    assert text(updates, hints.status).startswith("Drawn in ")
+    marked = pixels(value(updates, hints.picture)).astype(int)
+    without = pixels(plain(session)).astype(int)
+    rows, columns = np.nonzero(np.abs(marked - without).max(axis=-1))
+    assert abs(rows.mean() - 200) < 20
+    assert abs(columns.mean() - 300) < 20
+
+
+def test_a_likely_colour_is_one_of_the_model_s_at_that_point(
+    hints: HintsTab, hinted: Colorizer, grey: Path
+) -> None:
+    session = opened(hints, grey)
+    clicked(hints, session, 408, 37)  # the middle of a cell
+    offered = session.opened.offered
+    assert 1 <= len(offered) <= 6
+    shares = [one.share for one in offered]
+    assert shares == sorted(shares, reverse=True)
+    preview = read_photo(session.opened.photo.preview)
+    around = preview.pixels[36:39, 407:410]
+    assert offered[0].lightness == pytest.approx(color.rgb2lab(around)[..., 0].mean(), abs=0.1)
+    there = hinted.draw(preview, 24, 1.0, 0).ab[:, :, 37 * 64 // 683, 408 * 64 // 1024]
+    away = np.hypot(there[:, 0] - offered[0].a, there[:, 1] - offered[0].b)
+    assert (away < 14).mean() >= offered[0].share
+    hints.pick(session, event(0, "pick"))
+    (hint,) = points_of(session)
+    assert (hint.a, hint.b) == (offered[0].a, offered[0].b)
+    after = ab_near(plain(session), 37, 408, reach=2)
+    assert np.linalg.norm(after - (hint.a, hint.b)) < 12
+
+
+def test_likely_colours_know_of_the_other_points(hints: HintsTab, small: Path) -> None:
+    session = opened(hints, small)
+
+    def distance() -> float:
+        clicked(hints, session, 15, 10)
+        offered = session.opened.offered
+        away = [np.hypot(one.a - GREEN[0], one.b - GREEN[1]) for one in offered]
+        return float(np.average(away, weights=[one.share for one in offered]))
+
+    before = distance()
+    session.opened.points.put(10, 10)
+    session.opened.points.colour(*GREEN)
+    assert distance() < 0.9 * before
+
+
+def test_a_colour_without_a_point_is_told(hints: HintsTab, small: Path) -> None:
+    session = opened(hints, small)
+    for updates in (
+        hints.pick_freely(session, "#ff0000"),
+        hints.pick(session, event(0, "pick")),
+        hints.pick_freely(session, "red-ish"),
+    ):
+        assert set(updates) == {hints.status}
+        assert is_problem(updates, hints.status)
+    assert "Click a point" in text(hints.pick_freely(session, "#ff0000"), hints.status)
+
+
+def test_move_delete_and_undo_redraw(hints: HintsTab, small: Path) -> None:
+    session = opened(hints, small)
+    first = pixels(plain(session))
+    clicked(hints, session, 20, 20)
+    hints.pick_freely(session, "#00a000")
+    hinted_once = pixels(plain(session))
+    assert not np.array_equal(first, hinted_once)
+    updates = hints.act_on_point(session, event(0, "hold"))
+    assert text(updates, hints.status).startswith("Point 1: click its new place")
+    updates = hints.click(session, event([50, 40]))
+    assert [(hint.row, hint.column) for hint in points_of(session)] == [(40, 50)]
+    assert not np.array_equal(pixels(plain(session)), hinted_once)
+    hints.act_on_point(session, event(0, "delete"))
+    assert points_of(session) == ()
+    assert np.array_equal(pixels(plain(session)), first)
+    updates = hints.undo(session)
+    assert len(points_of(session)) == 1
+    hints.undo(session)
+    updates = hints.undo(session)
+    assert np.array_equal(pixels(plain(session)), first)
+    assert not updates[hints.undo_button]["interactive"]
+    assert is_problem(hints.act_on_point(session, event(3, "hold")), hints.status)
+
+
+def test_other_colours_keep_the_points(hints: HintsTab, small: Path) -> None:
+    session = opened(hints, small)
+    hints.put(session, 20, 20)
+    hints.pick_freely(session, "#00a000")
+    before, drawn = points_of(session), pixels(plain(session))
+    hints.other_colours(session)
+    assert points_of(session) == before
+    assert not np.array_equal(pixels(plain(session)), drawn)
+
+
+def test_places_can_be_said_by_numbers(hints: HintsTab, grey: Path) -> None:
+    session = opened(hints, grey)
+    hints.put(session, 1535, 1023)
+    assert session.opened.points.place == (1023, 1535)
+    updates = hints.put(session, 1536, 0)
+    assert "1536 × 1024 pixels" in text(updates, hints.status)
+    assert is_problem(hints.put(session, None, 3), hints.status)
+
+
+def test_hints_are_saved_and_loaded(hints: HintsTab, small: Path, tmp_path: Path) -> None:
+    session = opened(hints, small)
+    assert not hints._changed(session, lambda _: None)[hints.save]["interactive"]
+    hints.put(session, 12, 34)
+    updates = hints.pick_freely(session, "#3060c0")
+    saved = Path(value(updates, hints.save))
+    assert saved.name == "small_hints.json"
+    assert json.loads(saved.read_text())["small.png"][0]["row"] == 34
+    kept = tmp_path / "kept.json"
+    kept.write_bytes(saved.read_bytes())
+    drawn = pixels(plain(session))
+
+    other = opened(hints, small)
+    updates = hints.load_hints(str(kept), other)
+    assert points_of(other) == points_of(session)
+    assert np.array_equal(pixels(plain(other)), drawn)
+    assert "12 across, 34 down" in value(updates, hints.points)
+    kept.write_text("{}")
+    updates = hints.load_hints(str(kept), other)
+    assert is_problem(updates, hints.status)
+    assert text(updates, hints.status).startswith("kept.json: ")
+    assert len(points_of(other)) == 1
+
+
+def test_the_download_has_full_size_metadata_and_what_it_was_drawn_from(
+    hints: HintsTab, hinted: Colorizer, grey: Path
+) -> None:
+    session = opened(hints, grey)
+    hints.put(session, 600, 400)
+    hints.pick_freely(session, "#3c8c3c")
+    path = Path(value(hints.prepare_download(session), hints.file))
+    assert path.name == "grandma (1931)_hints.jpg"
+    with Image.open(path) as image:
+        assert image.size == (1536, 1024)
+        assert image.getexif()[IMAGE_DESCRIPTION] == SUBJECT
+    provenance = read_provenance(path)
+    assert provenance is not None
+    assert (provenance.seed, provenance.model) == (0, hinted.digest)
+    there = ab_near(plain(session), 267, 400)
+    assert np.linalg.norm(ab_near(path, 400, 600) - there) < 6
+    hints.undo(session)
+    assert not path.exists(), "what is no longer shown is not kept"
+
+
+def test_a_colouring_is_taken_over_from_the_other_tab(
+    hints: HintsTab, hinted: Colorizer, root: Path, grey: Path
+) -> None:
+    with gr.Blocks(analytics_enabled=False):
+        other = ColouriseTab(hinted, root, 200, hints=True)
+        with gr.Tabs() as tabs:
+            pass
+        hints.take_from(other, tabs)
+    assert other.to_hints.visible
+    session = other.open_photo(str(grey), None)[other.session]
+    assert is_problem(hints.take(session, None), hints.status)
+    other.colourise(session, 2, 0.8, 5, False)
+    other.choose(session, event(1))
+    updates = hints.take(session, None)
+    assert updates[tabs]["selected"] == HINTS_TAB
+    taken = updates[hints.session]
+    assert taken.opened.recipe == session.chosen.recipe
+    assert taken.opened.recipe.temperature == 0.8
+    same = np.abs(pixels(plain(taken)).astype(int) - pixels(session.chosen.preview))
+    assert same.mean() < 3, "the preview is drawn on, and the photo there"
+    other.open_photo(None, session)
+    assert hints.put(taken, 3, 4)[hints.picture]["visible"]
+
+
+def test_a_bad_photo_is_told_and_the_tab_is_empty(hints: HintsTab, root: Path, small: Path) -> None:
+    session = opened(hints, small)
+    bad = root / "bad.jpg"
+    bad.write_bytes(b"no picture")
+    updates = hints.open_photo(str(bad), session)
+    assert text(updates, hints.status).startswith("bad.jpg: ")
+    assert not updates[hints.picture]["visible"]
+    assert not updates[hints.side]["visible"]
+    for updates in (hints.undo(session), hints.prepare_download(session), hints.undo(None)):
+        assert is_problem(updates, hints.status)
+
+
+def test_taking_the_photo_away_or_closing_leaves_nothing(
+    hints: HintsTab, root: Path, small: Path
+) -> None:
+    session = opened(hints, small)
+    updates = hints.open_photo(None, session)
+    assert not updates[hints.picture]["visible"]
+    assert not any(root.rglob("*.png"))
+    assert hints.offer(None) == {hints.swatches: ""}
+    session.open(small, hints._colorizer.recipe(0))
+    hints.session.delete_callback(session)
+    hints.session.delete_callback(None)
+    assert not any(root.rglob("*.png"))
+
+
+def test_a_change_meanwhile_wins(
+    hints: HintsTab, hinted: Colorizer, small: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session = opened(hints, small)
+    drawn = session.opened.drawing
+    draw_recipes = hinted.draw_recipes
+
+    def interrupted(*arguments: Any, **options: Any) -> Any:
+        session.opened.points.replace(())
+        session.opened.points.replace((Hint(1, 1, 0, 0),))
+        return draw_recipes(*arguments, **options)
+
+    monkeypatch.setattr(hinted, "draw_recipes", interrupted)
+    assert not session.redraw(hinted)
+    assert session.opened.drawing is drawn
+
+
+def test_every_control_says_what_it_does(hints: HintsTab) -> None:
+    for control in (hints.picker, hints.across, hints.down):
+        assert control.label
+        assert control.info

@@ -1,0 +1,216 @@
+"""The tab of hints as a visitor sees it, in Chromium, with small weights that take hints."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Iterator
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from playwright.sync_api import Browser, expect
+from skimage import color
+
+from tests.small_weights import save_small_weights
+from tests.ui import test_browser
+from tests.ui.page_process import Page, running_page
+from tests.ui.test_browser import PATIENCE, Visitor
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+browser = test_browser.browser
+
+PLACE = (450, 300)
+"""Across and down, in pixels of the photo, of a point that is neither black nor white."""
+WANTED = "#4a6fa5"
+"""What the picker offers before anything is picked."""
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
+    folder = tmp_path_factory.mktemp("hints")
+    weights = save_small_weights(folder / "w.safetensors", extra_planes=3)
+    (folder / "temporary").mkdir()
+    with running_page(
+        folder / "temporary",
+        "--weights",
+        weights,
+        "--quiz-db",
+        folder / "quiz.sqlite",
+        program=("-m", "colorflow.cli", "app"),
+    ) as page:
+        yield page
+
+
+class Hinter(Visitor):
+    """A browser window on the tab of hints."""
+
+    def __init__(
+        self, browser: Browser, server: Page, width: int = 1280, scheme: str = "light"
+    ) -> None:
+        super().__init__(browser, server, width, scheme)
+        self.go_to_tab()
+
+    def go_to_tab(self) -> None:
+        self.page.get_by_role("tab", name="Hints").click()
+
+    def begin(self, photo: Path) -> None:
+        self.one("#hints-upload input[type=file]").set_input_files(photo)
+        self.expect_text("#hints-status", "Click a point")
+        expect(self.one("#hints-picture img")).to_be_visible(timeout=PATIENCE)
+
+    def click_photo(self, across: float, down: float, width: int = 1536) -> None:
+        """Click a place that is given in pixels of the photo."""
+        picture = self.one("#hints-picture img")
+        box = picture.bounding_box()
+        assert box is not None
+        natural = picture.evaluate("one => [one.naturalWidth, one.naturalHeight]")
+        scale = min(box["width"] / natural[0], box["height"] / natural[1])
+        margin = [
+            (box[side] - scale * n) / 2
+            for side, n in zip(("width", "height"), natural, strict=True)
+        ]
+        factor = scale * natural[0] / width
+        picture.click(position={"x": margin[0] + factor * across, "y": margin[1] + factor * down})
+
+    def load(self, path: Path) -> None:
+        with self.page.expect_file_chooser() as chooser:
+            self.one("#hints-load").click()
+        chooser.value.set_files(path)
+
+    def points(self, count: int) -> None:
+        expect(self.one("#hints-points .point")).to_have_count(count, timeout=PATIENCE)
+
+    def shown(self) -> np.ndarray:
+        address = self.one("#hints-picture img").evaluate("one => one.src")
+        data = self.page.request.get(address).body()
+        return np.asarray(Image.open(BytesIO(data)).convert("RGB"))
+
+    def ab_beside(self, across: float, down: float) -> np.ndarray:
+        """Mean a and b between the marks' radius and twice that around a place of the photo."""
+        picture = self.shown()
+        scale = picture.shape[1] / 1536
+        rows, columns = np.indices(picture.shape[:2])
+        away = np.hypot(rows - scale * down, columns - scale * across)
+        lab = color.rgb2lab(picture)
+        ring = (away > 30) & (away < 45) & (lab[..., 0] > 20) & (lab[..., 0] < 90)
+        return lab[ring][:, 1:].mean(axis=0)
+
+
+def ab_of(hex_colour: str) -> np.ndarray:
+    rgb = [int(hex_colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+    return color.rgb2lab([[rgb]])[0, 0, 1:]
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (390, "dark")])
+def test_a_hint_changes_the_colour_there_and_undo_takes_it_back(
+    browser: Browser, server: Page, grey: Path, width: int, scheme: str
+) -> None:
+    visitor = Hinter(browser, server, width, scheme)
+    visitor.begin(grey)
+    before, first = visitor.ab_beside(*PLACE), visitor.shown()
+    visitor.click_photo(*PLACE)
+    visitor.expect_text("#hints-status", "Now choose the colour")
+    expect(visitor.one("#hints-swatches .swatch")).not_to_have_count(0, timeout=PATIENCE)
+    visitor.one("#hints-use").click()
+    visitor.points(1)
+    visitor.expect_text("#hints-status", "Drawn in")
+    wanted = ab_of(WANTED)
+    after = visitor.ab_beside(*PLACE)
+    assert np.linalg.norm(after - wanted) < 0.8 * np.linalg.norm(before - wanted)
+    place = visitor.one("#hints-points .point small").inner_text()
+    across, down = map(int, re.findall(r"\d+", place))
+    assert math.hypot(across - PLACE[0], down - PLACE[1]) < 8, "a pixel of the phone is four"
+    assert visitor.width_of_content() == width
+    visitor.page.wait_for_function("[...document.images].every(one => one.alt !== '')")
+
+    visitor.one("#hints-undo").click()
+    visitor.points(0)
+    assert np.array_equal(visitor.shown(), first)
+    expect(visitor.one("#hints-undo")).to_be_disabled()
+    assert visitor.faults == []
+    visitor.context.close()
+
+
+def test_a_likely_colour_a_move_and_a_delete_by_keyboard(
+    browser: Browser, server: Page, grey: Path
+) -> None:
+    visitor = Hinter(browser, server)
+    visitor.begin(grey)
+    visitor.one("#hints-place button").first.click()
+    visitor.one("#hints-across input").fill("600")
+    visitor.one("#hints-down input").fill("300")
+    visitor.one("#hints-put").press("Enter")
+    swatch = visitor.one("#hints-swatches .swatch").first
+    expect(swatch).to_be_visible(timeout=PATIENCE)
+    swatch.press("Enter")
+    visitor.points(1)
+    visitor.expect_text("#hints-points", "600 across, 300 down")
+    visitor.one("#hints-points .point").press("Enter")
+    visitor.expect_text("#hints-status", "Point 1: click its new place")
+    expect(visitor.one("#hints-points .point")).to_be_focused()
+    visitor.one("#hints-across input").fill("100")
+    visitor.one("#hints-put").press("Enter")
+    visitor.expect_text("#hints-points", "100 across, 300 down")
+    visitor.one("#hints-points .delete").press("Enter")
+    visitor.points(0)
+    visitor.context.close()
+
+
+def test_saved_hints_are_there_again_after_a_reload(
+    browser: Browser, server: Page, grey: Path, tmp_path: Path
+) -> None:
+    visitor = Hinter(browser, server)
+    visitor.begin(grey)
+    visitor.click_photo(*PLACE)
+    visitor.expect_text("#hints-status", "Now choose the colour")
+    visitor.one("#hints-use").click()
+    visitor.points(1)
+    picture = visitor.shown()
+    expect(visitor.one("#hints-save")).to_be_enabled(timeout=PATIENCE)
+    with visitor.page.expect_download() as download:
+        visitor.one("#hints-save").click()
+    assert download.value.suggested_filename == "grandma (1931)_hints.json"
+    saved = tmp_path / "saved.json"
+    download.value.save_as(saved)
+    (hints,) = json.loads(saved.read_text()).values()
+    assert math.hypot(hints[0]["column"] - PLACE[0], hints[0]["row"] - PLACE[1]) < 4
+
+    visitor.page.reload()
+    visitor.go_to_tab()
+    expect(visitor.one("#hints-welcome")).to_be_visible(timeout=PATIENCE)
+    visitor.begin(grey)
+    bad = tmp_path / "bad.json"
+    bad.write_text("[1, 2")
+    visitor.load(bad)
+    visitor.expect_text("#hints-status .bad", "bad.json: is not a JSON file of hints")
+    visitor.points(0)
+    visitor.load(saved)
+    visitor.points(1)
+    again = visitor.shown().astype(int)
+    assert np.abs(again - picture).mean() < 1, "but for the mark, which is no longer the chosen one"
+
+    with visitor.page.expect_download() as download:
+        visitor.one("#hints-download").click()
+    assert download.value.suggested_filename == "grandma (1931)_hints.jpg"
+    full = tmp_path / "full.jpg"
+    download.value.save_as(full)
+    with Image.open(full) as image:
+        assert image.size == (1536, 1024)
+    assert "Traceback" not in visitor.page.content()
+    visitor.context.close()
+
+
+def test_a_colouring_is_corrected_from_the_other_tab(
+    browser: Browser, server: Page, grey: Path
+) -> None:
+    visitor = Visitor(browser, server)
+    visitor.colourise(grey)
+    visitor.one("#to-hints").click()
+    expect(visitor.one("#hints-picture img")).to_be_visible(timeout=PATIENCE)
+    visitor.expect_text("#hints-status", "Click a point")
+    assert visitor.faults == []
+    visitor.context.close()

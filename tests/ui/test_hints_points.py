@@ -1,0 +1,272 @@
+"""What clicks do to points, files of points, likely colours and marks."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from skimage import color
+
+from colorflow.batch.hints import read_hints
+from colorflow.colorize import Hint
+from colorflow.errors import ColorflowError
+from colorflow.ui.hint_lists import point_list, swatch_list
+from colorflow.ui.marks import Mark, radius_of, with_marks
+from colorflow.ui.points import MOST_POINTS, Points, read_points, write_points
+from colorflow.ui.swatches import Swatch, ab_of, likely
+
+# points
+
+
+@pytest.fixture
+def points() -> Points:
+    """Two points of a photo of 300 rows and 400 columns."""
+    points = Points(300, 400)
+    points.put(10, 20)
+    points.colour(1, 2)
+    points.put(200, 300)
+    points.colour(3, 4)
+    return points
+
+
+def test_a_place_gets_its_colour(points: Points) -> None:
+    assert points.hints == (Hint(10, 20, 1, 2), Hint(200, 300, 3, 4))
+    assert points.current == 1
+
+
+def test_the_last_point_can_get_another_colour_at_once(points: Points) -> None:
+    points.colour(5, 6)
+    assert points.hints == (Hint(10, 20, 1, 2), Hint(200, 300, 5, 6))
+
+
+def test_a_held_point_moves_once(points: Points) -> None:
+    points.hold(0)
+    points.click(100, 110, radius=5)
+    assert points.hints == (Hint(100, 110, 1, 2), Hint(200, 300, 3, 4))
+    points.click(150, 160, radius=5)
+    assert len(points.hints) == 2
+    assert points.place == (150, 160)
+
+
+def test_a_held_point_may_move_onto_another(points: Points) -> None:
+    points.hold(0)
+    points.click(200, 300, radius=5)
+    assert points.hints[0] == Hint(200, 300, 1, 2)
+
+
+def test_a_click_on_a_point_chooses_it_and_does_not_move_it(points: Points) -> None:
+    points.click(13, 24, radius=5)
+    assert (points.current, points.place, points.held) == (0, None, False)
+    points.click(13, 24, radius=4.9)
+    assert points.place == (13, 24)
+
+
+def test_delete_and_undo(points: Points) -> None:
+    points.delete(0)
+    assert points.hints == (Hint(200, 300, 3, 4),)
+    assert points.current is None
+    points.undo()
+    assert len(points.hints) == 2
+    points.undo()
+    assert points.hints == (Hint(10, 20, 1, 2),)
+    points.undo()
+    assert points.hints == ()
+    assert not points.can_undo
+    points.undo()
+    assert points.hints == ()
+
+
+def test_the_target_is_what_gets_the_next_colour(points: Points) -> None:
+    first, second = points.hints
+    assert points.target() == (200, 300, (first,))
+    points.hold(0)
+    assert points.target() == (10, 20, (second,))
+    points.put(50, 60)
+    assert points.target() == (50, 60, (second,))
+    points.put(70, 80)
+    assert points.target() == (70, 80, points.hints)
+    points.delete(0)
+    assert points.target() is None
+
+
+def test_what_cannot_be_is_told(points: Points) -> None:
+    for index in (-1, 2):
+        for act in (points.hold, points.delete):
+            with pytest.raises(ColorflowError, match="point is gone"):
+                act(index)
+    for place in ((300, 0), (0, 400), (-1, 0), (0, -1)):
+        with pytest.raises(ColorflowError, match="400 × 300 pixels"):
+            points.put(*place)
+    points.delete(0)
+    with pytest.raises(ColorflowError, match="Click a point"):
+        points.colour(0, 0)
+    points.replace(tuple(Hint(0, 0, 0, 0) for _ in range(MOST_POINTS)))
+    points.put(0, 0)
+    with pytest.raises(ColorflowError, match="delete one first"):
+        points.colour(0, 0)
+
+
+# files
+
+
+def test_a_saved_file_is_read_here_and_by_the_command_line(tmp_path: Path, points: Points) -> None:
+    path = write_points(tmp_path / "h.json", "Äda.jpg", points.hints)
+    assert read_points(path, "Äda.jpg", 300, 400) == points.hints
+    assert read_points(path, "renamed.jpg", 300, 400) == points.hints
+    assert read_hints(path) == {"Äda.jpg": points.hints}
+
+
+def one(**fields: Any) -> dict[str, Any]:
+    return {"row": 1, "column": 1, "a": 0, "b": 0, **fields}
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ("", "is not a JSON file of hints"),
+        ("not json", "is not a JSON file of hints"),
+        ("[" * 100_000, "nested too deeply"),
+        ("[]", 'expected {"photo.jpg": [hints]}'),
+        (json.dumps({"a.jpg": 3}), "expected a list of hints"),
+        (json.dumps({"a.jpg": [{"row": 1}]}), "hint 1: expected row, column, a and b"),
+        (json.dumps({"a.jpg": [one(a="red")]}), "a: expected a number"),
+        (json.dumps({"a.jpg": [one(b=400)]}), "expected -108 to 108"),
+        (json.dumps({"a.jpg": [one(row=-1)]}), "expected a pixel from 0"),
+        (json.dumps({"a.jpg": [one(), one(row=300)]}), "hint 2 lies outside the photo"),
+        (json.dumps({"a.jpg": [one(column=400)]}), "hint 1 lies outside the photo"),
+        (json.dumps({"b.jpg": [], "c.jpg": []}), "has no hints for a.jpg"),
+        (json.dumps({"a.jpg": [one()] * (MOST_POINTS + 1)}), "at most"),
+    ],
+)
+def test_a_bad_file_is_one_sentence_that_names_it(tmp_path: Path, content: str, words: str) -> None:
+    path = tmp_path / "h.json"
+    path.write_text(content)
+    with pytest.raises(ColorflowError) as told:
+        read_points(path, "a.jpg", 300, 400)
+    sentence = str(told.value)
+    assert sentence.startswith("h.json: ")
+    assert words in sentence
+    assert sentence[-1] in ".?"
+    assert str(tmp_path) not in sentence
+
+
+def test_the_photo_s_own_name_comes_first(tmp_path: Path) -> None:
+    path = tmp_path / "h.json"
+    path.write_text(json.dumps({"b.jpg": [], "a.jpg": [one()]}))
+    assert read_points(path, "a.jpg", 300, 400) == (Hint(1, 1, 0, 0),)
+
+
+# likely colours
+
+
+def test_likely_colours_are_distinct_and_the_most_frequent_comes_first() -> None:
+    ab = np.array([[20, 20]] * 3 + [[-20, 20]] * 5 + [[-22, 21]] * 2 + [[0, -30]], np.float32)
+    found = likely(ab, 60, most=6)
+    assert [round(one.share * 11) for one in found] == [7, 3, 1]
+    assert [one.a for one in found] == pytest.approx([-20.571, 20, 0], abs=1e-2)
+    assert len(likely(ab, 60, most=2)) == 2
+
+
+def test_colours_that_sRGB_cannot_tell_apart_are_one() -> None:  # noqa: N802
+    ab = np.array([[20, 20]] * 2 + [[-20, 20], [60, -60]], np.float32)
+    assert len(likely(ab, 100, most=6)) == 1
+    assert len(likely(ab, 50, most=6)) == 3
+
+
+def test_a_swatch_has_the_point_s_lightness_and_its_colour() -> None:
+    swatch = Swatch(60, 20, -25)
+    shown = [int(swatch.hex[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+    assert color.rgb2lab([[shown]])[0, 0] == pytest.approx([60, 20, -25], abs=0.8)
+    extreme = Swatch(20, 100, 100)
+    shown = [int(extreme.hex[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+    assert color.rgb2lab([[shown]])[0, 0, 0] == pytest.approx(20, abs=1)
+
+
+@pytest.mark.parametrize(
+    ("rgb", "name"),
+    [
+        ((128, 128, 128), "Grey"),
+        ((200, 30, 30), "Strong red"),
+        ((30, 60, 190), "Strong blue"),
+        ((120, 90, 60), "Brown"),
+        ((100, 120, 60), "Olive"),
+        ((80, 130, 90), "Green"),
+        ((150, 140, 150), "Dull violet"),
+        ((240, 220, 60), "Strong yellow"),
+        ((240, 170, 190), "Pink"),
+    ],
+)
+def test_colours_have_names(rgb: tuple[int, int, int], name: str) -> None:
+    lightness, a, b = color.rgb2lab(np.array([[rgb]]) / 255)[0, 0]
+    assert Swatch(lightness, a, b).name == name
+
+
+@pytest.mark.parametrize(
+    "picked", ["#c81e1e", "#C81E1E", "rgb(200, 30, 30)", "rgba(200.0, 30.0, 30, 1)", " #c81e1e "]
+)
+def test_picked_colours_are_understood(picked: str) -> None:
+    found = ab_of(picked)
+    assert found is not None
+    assert found == pytest.approx(
+        color.rgb2lab([[[200 / 255, 30 / 255, 30 / 255]]])[0, 0, 1:], abs=0.01
+    )
+
+
+def test_a_short_colour_is_the_long_one() -> None:
+    assert ab_of("#fa3") == ab_of("#ffaa33")
+
+
+@pytest.mark.parametrize(
+    "picked", ["", "red", "#12345", "#gggggg", "rgb(1, 2)", "rgb(300, 0, 0)", "rgb(1.2.3, 0, 0)"]
+)
+def test_what_is_no_colour_is_none(picked: str) -> None:
+    assert ab_of(picked) is None
+
+
+# marks and lists
+
+
+def test_marks_stand_out_where_they_belong_and_the_picture_stays() -> None:
+    picture = np.full((400, 600, 3), 128, np.uint8)
+    marked = with_marks(picture, [Mark(100, 450, "#0a64c8"), Mark(300, 50, None)])
+    assert (picture == 128).all()
+    assert marked[100, 450].tolist() == [10, 100, 200]
+    assert marked[300, 50].tolist() == [128, 128, 128], "a ring shows what is under it"
+    radius = radius_of(400, 600)
+    rows, columns = np.nonzero((marked != 128).any(axis=-1))
+    assert set((np.hypot(rows - 100, columns - 450) < 1.2 * radius).tolist()) == {True, False}
+    near = (np.hypot(rows - 100, columns - 450) < 1.2 * radius) | (
+        np.hypot(rows - 300, columns - 50) < 1.2 * radius
+    )
+    assert near.all()
+    ring = marked[np.round(100 - radius + 1).astype(int) : 100, 450].max(axis=-1)
+    assert (ring == 255).any()
+    assert (marked[100 - int(radius) - 1 : 100, 450].max(axis=-1) == 0).any()
+
+
+def test_the_chosen_mark_is_larger() -> None:
+    picture = np.full((400, 600, 3), 128, np.uint8)
+    plain, chosen = (
+        (with_marks(picture, [Mark(200, 300, "#808080", chosen=chosen)]) != 128).sum()
+        for chosen in (False, True)
+    )
+    assert chosen > 1.3 * plain
+
+
+def test_lists_are_buttons_with_names() -> None:
+    hints = [Hint(1, 2, 30, 10), Hint(3, 4, 0, 0)]
+    colours = [Swatch(50, 30, 10), Swatch(50, 0, 0)]
+    shown = point_list(hints, colours, 1, held=True)
+    assert shown.count("<button") == 4
+    assert 'aria-label="Delete point 2"' in shown
+    assert "2 across, 1 down" in shown
+    assert shown.count('aria-pressed="true"') == 1
+    assert shown.index('aria-pressed="true"') > shown.index("1 down")
+    assert "None yet" in point_list([], [], None, held=False)
+    offered = swatch_list([Swatch(50, 30, 10, 0.5), Swatch(50, 0, 0, 0.001)])
+    assert offered.index("50 %") < offered.index("Grey") < offered.index("1 %")
+    assert swatch_list([]) == ""
+    assert "Looking" in swatch_list([], sought=True)

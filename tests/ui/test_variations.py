@@ -1,0 +1,101 @@
+"""More like this, something else, and where the colours are open, without a server."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from colorflow.photo import read_provenance
+from colorflow.ui.colourise import ColouriseTab
+from colorflow.ui.open_map import STOPS, legend
+from tests.ui.fake_colorizer import FakeColorizer
+from tests.ui.handling import click, colourise, download, is_problem, opened, pixels, text, value
+
+
+def captions(updates: dict, tab: ColouriseTab) -> list[str]:  # type: ignore[type-arg]
+    return [caption for _, caption in value(updates, tab.gallery)]
+
+
+def test_more_like_this_keeps_the_chosen_colours(tab: ColouriseTab, small: Path) -> None:
+    session = opened(tab, small)
+    colourise(tab, session, n=3)
+    click(tab, session, 1)
+    assert session.chosen is not None
+    kept = session.chosen.ab
+    updates = tab.more_like_this(session, 2)
+    assert captions(updates, tab) == ["Seed 1", "Seed 1-3", "Seed 1-4"]
+    assert updates[tab.gallery]["selected_index"] == 0
+    assert np.array_equal(session.colourings[0].ab, kept)
+    assert session.colourings[1].recipe.seeds == (1, 1, 3, 3, 3)
+    assert session.chosen is session.colourings[0]
+    assert text(updates, tab.status).startswith("3 colourings in ")
+    assert all(one.preview.exists() for one in session.colourings)
+
+
+def test_something_else_keeps_the_details(tab: ColouriseTab, small: Path) -> None:
+    session = opened(tab, small)
+    colourise(tab, session, n=2, seed=10)
+    updates = tab.something_else(session, 2)
+    assert captions(updates, tab) == ["Seed 10", "Seed 12-10", "Seed 13-10"]
+    assert session.colourings[1].recipe.seeds == (12, 12, 10, 10, 10)
+    click(tab, session, 2)
+    updates = tab.more_like_this(session, 1)
+    assert captions(updates, tab) == ["Seed 13-10", "Seed 13-14"], "no seed comes twice"
+
+
+def test_the_download_s_name_has_both_seeds(tab: ColouriseTab, small: Path) -> None:
+    session = opened(tab, small)
+    colourise(tab, session, n=2, temperature=0.6, seed=10)
+    tab.something_else(session, 1)
+    path = download(tab, session, 1)
+    assert path.name == "small_s12-10.png"
+    provenance = read_provenance(path)
+    assert provenance is not None
+    assert (provenance.seed, provenance.temperature, provenance.model) == (12, 0.6, "fake")
+
+
+def test_without_a_colouring_there_is_nothing_to_vary(tab: ColouriseTab, small: Path) -> None:
+    for session in (None, opened(tab, small)):
+        for vary in (tab.more_like_this, tab.something_else):
+            assert is_problem(vary(session, 2), tab.status)
+
+
+def test_the_map_glows_where_colours_are_open(
+    tab: ColouriseTab, colorizer: FakeColorizer, grey: Path
+) -> None:
+    session = opened(tab, grey)
+    updates = tab.open_map.show(session)
+    shown = pixels(value(updates, tab.open_map.picture)).astype(float)
+    assert shown.shape == (683, 1024, 3)
+    assert updates[tab.open_map.column]["visible"]
+    under = pixels(session.photo.grey).astype(float)  # type: ignore[union-attr]
+    glow = (shown - 0.4 * under) / 0.6
+    assert np.abs(glow[:, 2].mean(axis=0) - STOPS[0]).max() < 4
+    assert np.abs(glow[:, -1].mean(axis=0) - STOPS[-1]).max() < 2
+    assert np.abs(glow[:, 512].mean(axis=0) - STOPS[2]).max() < 4
+    colorizer.error = AssertionError("made twice")
+    assert value(tab.open_map.show(session), tab.open_map.picture)
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_errors_of_the_map_are_told(
+    tab: ColouriseTab, colorizer: FakeColorizer, small: Path, known: bool
+) -> None:
+    colorizer.error = MemoryError()
+    updates = tab.open_map.show(opened(tab, small) if known else None)
+    assert is_problem(updates, tab.status)
+
+
+def test_another_photo_takes_the_map_away(tab: ColouriseTab, grey: Path, small: Path) -> None:
+    session = opened(tab, grey)
+    first = Path(value(tab.open_map.show(session), tab.open_map.picture))
+    updates = tab.open_photo(str(small), session)
+    assert not first.exists()
+    assert not updates[tab.open_map.column]["visible"]
+    assert updates[tab.open_map.button]["visible"]
+
+
+def test_the_legend_has_the_glow_s_colours() -> None:
+    assert legend().index("rgb(60, 60, 120)") < legend().index("rgb(255, 240, 150)")
