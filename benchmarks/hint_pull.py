@@ -4,8 +4,8 @@
 
 For every setting of `PyramidConfig.hint_looseness`, `hint_reach` and `hint_likeness`, with 4 true
 hints of one cell: bits/dim of the truth given them, the energy score of 8 draws at the shipped
-temperatures, and the share of the cells at most two away from a hint whose colour is within 5 CIELAB
-units of it, beside the truth's own share. The first line is without the pull.
+temperatures, and the share of the cells at most two away from a hint whose colour is within 5
+CIELAB units of it, beside the truth's own share. The first line is without the pull.
 """
 
 from __future__ import annotations

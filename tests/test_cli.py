@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -433,3 +434,25 @@ def test_app_passes_its_options_on(monkeypatch: pytest.MonkeyPatch) -> None:
         {"host": "127.0.0.1", "port": 7860, "weights": None},
         {"host": "0.0.0.0", "port": 8000, "weights": Path("w.safetensors")},
     ]
+
+
+def test_a_reader_that_has_seen_enough_is_no_traceback() -> None:
+    program = (
+        "import sys\n"
+        "from types import SimpleNamespace\n"
+        "from colorflow import cli\n"
+        "def shout(_):\n"
+        "    for _ in range(100):\n"
+        "        print('x' * 100_000)\n"
+        "parsed = SimpleNamespace(command=shout)\n"
+        "cli._parser = lambda: SimpleNamespace(parse_args=lambda _: parsed)\n"
+        "sys.exit(cli.main([]))\n"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", program], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as run:
+        assert run.stdout is not None
+        assert run.stderr is not None
+        run.stdout.close()
+        assert run.stderr.read() == b""
+    assert run.returncode == 1
