@@ -429,10 +429,18 @@ def test_app_passes_its_options_on(monkeypatch: pytest.MonkeyPatch) -> None:
     module.serve = lambda **options: calls.append(options)  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "colorflow.ui", module)
     assert main(["app"]) == 0
-    assert main(["app", "--host", "0.0.0.0", "--port", "8000", "--weights", "w.safetensors"]) == 0
+    given = "app --host 0.0.0.0 --port 8000 --weights w.safetensors --photos own --quiz-db a.db"
+    assert main(given.split()) == 0
+    names = ("host", "port", "weights", "photos", "quiz_db")
     assert calls == [
-        {"host": "127.0.0.1", "port": 7860, "weights": None},
-        {"host": "0.0.0.0", "port": 8000, "weights": Path("w.safetensors")},
+        dict(zip(names, ("127.0.0.1", 7860, None, None, None), strict=True)),
+        dict(
+            zip(
+                names,
+                ("0.0.0.0", 8000, Path(given.split()[6]), Path("own"), Path("a.db")),
+                strict=True,
+            )
+        ),
     ]
 
 

@@ -98,7 +98,7 @@ def load_weights(path: Path) -> LoadedWeights:
         training = dict(json.loads(header["training"]))
         stored = json.loads(header.get("interval_factors", "{}"))
         factors = {float(level): float(factor) for level, factor in stored.items()}
-    except (KeyError, ValueError, TypeError, AttributeError) as error:
+    except (KeyError, ValueError, TypeError, AttributeError, OverflowError) as error:
         raise WeightsError(f"{path}: the header is damaged ({error})") from error
     if len(temperatures) != len(config.levels):
         raise WeightsError(

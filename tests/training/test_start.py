@@ -99,8 +99,8 @@ def test_step_0_is_the_old_model(
     pack_folder: Path,
     make_config: Callable[..., TrainConfig],
 ) -> None:
-    """The same log_prob without hints, to the bit, of weights and of their average; with hints
-    too, as long as nothing has been learned from them."""
+    """The same log_prob without hints, to the bit, of weights and of their average; the same
+    contexts with hints too, as long as nothing has been learned from them."""
     start = Start(old_run if kind == "run" else old_weights)
     torch.manual_seed(5)
     pyramid = ChromaPyramid(dataclasses.replace(start.shape, extra_planes=planes))
@@ -119,7 +119,9 @@ def test_step_0_is_the_old_model(
         for new in (pyramid.eval(), averaged.eval()):
             assert torch.equal(new.log_prob(ab, condition), expected)
             if planes:
-                assert torch.equal(new.log_prob(ab, hinted), expected)
+                for level, of_old in zip(new.levels, old.levels, strict=True):
+                    context = level.context.of_photo(hinted)
+                    assert torch.equal(context, of_old.context.of_photo(condition))
 
 
 @pytest.mark.parametrize("kind", ["run", "file"])
