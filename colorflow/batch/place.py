@@ -60,27 +60,6 @@ def check_writable(folder: Path) -> None:
         ) from error
 
 
-def write_whole(path: Path, data: bytes) -> None:
-    """Writes a file so that it appears whole or not at all.
-
-    Raises:
-        WritePhotoError: if it cannot be written.
-    """
-    temporary = path.with_name(f".colorflow-{secrets.token_hex(8)}.tmp")
-    try:
-        try:
-            with open(temporary, "xb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(temporary, path)
-        except BaseException:
-            temporary.unlink(missing_ok=True)
-            raise
-    except OSError as error:
-        raise WritePhotoError(path, f"the file cannot be written ({error.strerror})") from error
-
-
 @contextmanager
 def _locked(folder: Path) -> Iterator[None]:
     """Holds a lock on the folder itself, which the system lets go of when the process ends."""

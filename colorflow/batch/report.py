@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from colorflow import __version__
-from colorflow.batch.place import write_whole
 from colorflow.batch.plan import Plan
 from colorflow.batch.record import Record
+from colorflow.photo.encode import write_whole
 
 
 def write_report(

@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from colorflow.training.trainer import TrainConfig
+
     Commands = argparse._SubParsersAction[argparse.ArgumentParser]
 
 LARGEST_SEED = 2**32 - 1
@@ -18,6 +20,48 @@ def add_weights(parser: argparse.ArgumentParser) -> None:
     """The option that names a weights file."""
     parser.add_argument(
         "--weights", type=Path, metavar="FILE", help="weights file (default: the shipped one)"
+    )
+
+
+def add_training(parser: argparse.ArgumentParser) -> None:
+    """What every training on packs takes: packs, the run's folder, and the recipe."""
+    parser.add_argument(
+        "packs",
+        type=Path,
+        nargs="+",
+        metavar="PACK",
+        help="training pack; of several, the first one's dev photos choose the best weights",
+    )
+    parser.add_argument(
+        "-o", "--output", required=True, type=Path, metavar="RUN", help="folder for the run"
+    )
+    parser.add_argument("--batch", type=whole_number(least=1), default=128, help="rows a step")
+    parser.add_argument("--rate", type=positive_number, default=1e-3, help="peak learning rate")
+    parser.add_argument("--seed", type=whole_number(least=0, most=LARGEST_SEED), default=0)
+    parser.add_argument(
+        "--evaluate-every",
+        type=positive_number,
+        default=120.0,
+        metavar="N",
+        help="seconds, or steps where the budget is in steps, between evaluations and checkpoints "
+        "(default: %(default)s)",
+    )
+    parser.add_argument("--threads", type=whole_number(least=1), help="CPU threads (default: all)")
+
+
+def train_config_of(arguments: argparse.Namespace) -> TrainConfig:
+    """The recipe that the options of `add_training` say; sets the number of threads, too."""
+    import torch
+
+    from colorflow.training.trainer import TrainConfig
+
+    if arguments.threads:
+        torch.set_num_threads(arguments.threads)
+    return TrainConfig(
+        batch=arguments.batch,
+        peak_rate=arguments.rate,
+        evaluate_every=arguments.evaluate_every,
+        seed=arguments.seed,
     )
 
 

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from colorflow.cli.arguments import LARGEST_SEED, positive_number, whole_number
+from colorflow.cli.arguments import add_training, positive_number, train_config_of
 
 if TYPE_CHECKING:
     from colorflow.cli.arguments import Commands
@@ -33,16 +33,7 @@ def _add_train(actions: Commands) -> None:
         description="Train a baseline on a pack; run again to go on.",
     )
     parser.add_argument("name", choices=_NAMES, metavar="NAME", help=", ".join(_NAMES))
-    parser.add_argument(
-        "packs",
-        type=Path,
-        nargs="+",
-        metavar="PACK",
-        help="training pack; of several, the first one's dev photos choose the best weights",
-    )
-    parser.add_argument(
-        "-o", "--output", required=True, type=Path, metavar="RUN", help="folder for the run"
-    )
+    add_training(parser)
     parser.add_argument(
         "--minutes", type=positive_number, required=True, help="as in `colorflow zoo train`"
     )
@@ -53,17 +44,6 @@ def _add_train(actions: Commands) -> None:
         help="of a trained pyramid, whose context networks the deterministic network begins with "
         "(give it again to go on)",
     )
-    parser.add_argument("--batch", type=whole_number(least=1), default=128, help="rows a step")
-    parser.add_argument("--rate", type=positive_number, default=1e-3, help="peak learning rate")
-    parser.add_argument("--seed", type=whole_number(least=0, most=LARGEST_SEED), default=0)
-    parser.add_argument(
-        "--evaluate-every",
-        type=positive_number,
-        default=120.0,
-        metavar="SECONDS",
-        help="between evaluations and checkpoints (default: %(default)s)",
-    )
-    parser.add_argument("--threads", type=whole_number(least=1), help="CPU threads (default: all)")
     parser.set_defaults(command=_train)
 
 
@@ -83,24 +63,14 @@ def _add_export(actions: Commands) -> None:
 
 
 def _train(arguments: argparse.Namespace) -> int:
-    import torch
-
     from colorflow.baselines.train import train_baseline
     from colorflow.training.schedule import Budget
-    from colorflow.training.trainer import TrainConfig
 
-    if arguments.threads:
-        torch.set_num_threads(arguments.threads)
     train_baseline(
         arguments.name,
         arguments.packs,
         arguments.output,
-        config=TrainConfig(
-            batch=arguments.batch,
-            peak_rate=arguments.rate,
-            evaluate_every=arguments.evaluate_every,
-            seed=arguments.seed,
-        ),
+        config=train_config_of(arguments),
         budget=Budget(minutes=arguments.minutes),
         contexts=arguments.contexts,
         say=lambda line: print(line, flush=True),

@@ -102,11 +102,17 @@ def write_image(
             data = _ENCODERS[name](pixels, photo.alpha, metadata)
     except _ENCODING_FAULTS as error:
         raise WritePhotoError(target, f"the picture cannot be encoded ({error})") from error
-    _replace(target, data)
+    write_whole(target, data)
 
 
-def _replace(target: Path, data: bytes) -> None:
-    """Write a file beside the target, onto the disk, and move it there."""
+def write_whole(target: Path, data: bytes) -> None:
+    """Writes a file so that it appears whole or not at all.
+
+    It is written beside the target, onto the disk, and moved there.
+
+    Raises:
+        WritePhotoError: if it cannot be written.
+    """
     temporary = target.with_name(f".colorflow-{secrets.token_hex(8)}.tmp")
     try:
         try:
