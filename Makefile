@@ -27,6 +27,7 @@ quick: $(VENV)/.test
 # Long campaigns: a batch of 100 photos, killed 20 times.
 soak: $(VENV)/.test
 	$(RUN)/python -m benchmarks.soak_kill --kills 20 --photos 100
+	$(RUN)/python -m benchmarks.fuzz_decode --inputs 20000 --seed 0
 
 clean:
 	rm -rf $(VENV)
