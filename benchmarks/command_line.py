@@ -34,7 +34,7 @@ def main() -> None:
         grey = cv2.cvtColor(skimage.data.astronaut(), cv2.COLOR_RGB2GRAY)
         cv2.imwrite(str(photo), cv2.resize(grey, SIZE, interpolation=cv2.INTER_CUBIC))
         command = [sys.executable, "-m", "colorflow.cli", "colorize", str(photo)]
-        command += ["-o", str(Path(folder) / "out"), "-n", str(COLOURINGS)]
+        command += ["-o", str(Path(folder) / "out"), "-n", str(COLOURINGS), "--overwrite"]
         seconds = []
         for _ in range(RUNS):
             began = time.perf_counter()
