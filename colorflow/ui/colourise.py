@@ -11,6 +11,7 @@ import gradio as gr
 
 from colorflow.errors import ColorflowError
 from colorflow.photo import Kind
+from colorflow.ui.download import preparing, ready
 from colorflow.ui.open_map_view import OpenMapView
 from colorflow.ui.opened import OpenPhoto
 from colorflow.ui.session import Colouring, Part, PhotoColorizer, Session, Wish
@@ -300,13 +301,7 @@ class ColouriseTab:
         photo = session.photo if session else None
         if path is None or photo is None:
             return {self.status: gr.skip()}
-        return {
-            self.download: gr.update(
-                value=str(path),
-                label=f"Download, {photo.width} × {photo.height} pixels",
-                interactive=True,
-            )
-        }
+        return {self.download: ready(path, photo)}
 
     def _vary(self, session: Session | None, part: Part, n: int, progress: gr.Progress) -> Updates:
         return self._made(session, lambda one: one.vary(self._colorizer, part, int(n), progress))
@@ -339,9 +334,7 @@ class ColouriseTab:
     def _shown(self, photo: OpenPhoto, colouring: Colouring) -> Updates:
         return {
             self.compare: (str(photo.grey), str(colouring.preview)),
-            self.download: gr.update(
-                value=None, label="Preparing the download ...", interactive=False
-            ),
+            self.download: preparing(),
         }
 
 

@@ -11,6 +11,7 @@ import gradio as gr
 
 from colorflow.errors import ColorflowError
 from colorflow.ui.colourise import LARGEST_SEED
+from colorflow.ui.download import preparing, ready
 from colorflow.ui.reference_session import ReferenceColorizer, ReferenceSession, Role
 from colorflow.ui.status import line, problem, status_line
 
@@ -170,9 +171,7 @@ class ReferenceTab:
             self.welcome: gr.update(visible=False),
             self.results: gr.update(visible=True),
             self.compare: (str(made.photo.grey), str(made.preview)),
-            self.download: gr.update(
-                value=None, label="Preparing the download ...", interactive=False
-            ),
+            self.download: preparing(),
             self.status: line(f"Coloured in {time.perf_counter() - started:.1f} s."),
         }
 
@@ -185,13 +184,7 @@ class ReferenceTab:
         made = session.result if session else None
         if path is None or made is None:
             return {self.status: gr.skip()}
-        return {
-            self.download: gr.update(
-                value=str(path),
-                label=f"Download, {made.photo.width} × {made.photo.height} pixels",
-                interactive=True,
-            )
-        }
+        return {self.download: ready(path, made.photo)}
 
     def _open(self, role: Role, upload: str | None, session: ReferenceSession | None) -> Updates:
         preview, said = gr.update(value=None, visible=False), self._formats
