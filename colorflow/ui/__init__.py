@@ -7,6 +7,7 @@
     reference.py  the tab that carries colours over from another photo
     quiz.py       the tab with the quiz; quiz_stage.py and quiz_results.py are its HTML
     status.py     lines that say how things stand
+    download.py   a download button, which waits for its picture
 
 Behind the tabs, knowing nothing of Gradio:
 
