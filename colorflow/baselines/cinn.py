@@ -17,7 +17,7 @@ from colorflow.model.condition import Condition
 from colorflow.model.config import FINEST_GRID, LevelConfig
 from colorflow.model.context import LevelContext
 from colorflow.model.density import ConditionalDensity
-from colorflow.training.targets import NOISE
+from colorflow.training.targets import with_noise
 from colorflow.zoo.cinn2019 import cinn2019
 
 SHAPE = (2, FINEST_GRID, FINEST_GRID)
@@ -64,13 +64,13 @@ class CinnTask:
         self, module: nn.Module, ab: Tensor, condition: Condition, noise: torch.Generator
     ) -> None:
         """Statistics of chroma and features."""
-        cast(ConditionalDensity, module).fit(noisy(ab, noise), condition)
+        cast(ConditionalDensity, module).fit(with_noise(ab, noise), condition)
 
     def loss(
         self, module: nn.Module, ab: Tensor, condition: Condition, noise: torch.Generator
     ) -> Tensor:
         """Negative log-likelihood, nats a photo, (B,)."""
-        log_prob: Tensor = module(noisy(ab, noise), condition)
+        log_prob: Tensor = module(with_noise(ab, noise), condition)
         return -log_prob
 
     def draw(
@@ -79,8 +79,3 @@ class CinnTask:
         """Grey, truth and samples."""
         samples = cast(ConditionalDensity, module).sample(condition, DRAWS, noise)
         return torch.cat([torch.zeros_like(ab)[:, None], ab[:, None], samples], 1)
-
-
-def noisy(ab: Tensor, generator: torch.Generator) -> Tensor:
-    """ab with Gaussian noise of std `NOISE`, drawn on the CPU so that all devices see the same."""
-    return ab + NOISE * torch.randn(ab.shape, generator=generator).to(ab)

@@ -20,7 +20,7 @@ from colorflow.model.condition import Condition
 from colorflow.model.config import FINEST_GRID, LevelConfig
 from colorflow.model.context import LevelContext
 from colorflow.model.density import ConditionalDensity
-from colorflow.training.targets import NOISE
+from colorflow.training.targets import with_noise
 from colorflow.zoo import Architecture
 
 GRID = 16
@@ -88,9 +88,8 @@ def means(ab: Tensor) -> Tensor:
 
 
 def noisy_means(ab: Tensor, generator: torch.Generator) -> Tensor:
-    """What is modelled: the means with noise, drawn on the CPU so that all devices see the same."""
-    x = means(ab)
-    return x + NOISE * torch.randn(x.shape, generator=generator).to(x)
+    """What is modelled: the means with noise."""
+    return with_noise(means(ab), generator)
 
 
 def bits_per_dim(nats: float) -> float:

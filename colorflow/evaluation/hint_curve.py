@@ -29,7 +29,7 @@ from colorflow.evaluation.measure import (
     PERCENT,
     NotFiniteError,
     error_of_mean,
-    with_noise,
+    noisy_truth,
 )
 from colorflow.evaluation.metrics import colours, diversity, squared_errors
 from colorflow.evaluation.subject import Subject, SubjectReader
@@ -224,7 +224,7 @@ def _draw(subject: Subject, weights: LoadedWeights, draws: int, seed: int) -> Te
 
 def _bits(subject: Subject, weights: LoadedWeights, seed: int) -> float:
     """Exact negative log-likelihood of the true chroma given the hints, in bits per dimension."""
-    ab = with_noise(subject, seed)
+    ab = noisy_truth(subject, seed)
     bits = -float(weights.pyramid.log_prob(ab, subject.condition)) / (ab.numel() * math.log(2))
     if not math.isfinite(bits):
         raise NotFiniteError("the model gave a likelihood that is not finite")

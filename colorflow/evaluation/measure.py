@@ -29,7 +29,7 @@ from colorflow.evaluation.metrics import (
 )
 from colorflow.evaluation.subject import Subject
 from colorflow.model.intervals import NOMINAL_LEVELS, in_half_widths
-from colorflow.training.targets import NOISE
+from colorflow.training.targets import with_noise
 from colorflow.training.tuning import energy_score
 
 MANY = 64
@@ -191,7 +191,7 @@ def _density_values(
     column: Column, subject: Subject, seed: int
 ) -> tuple[dict[str, float], dict[str, float]]:
     """Likelihood of the true chroma with noise on every pixel, in all and by level; inverse."""
-    ab = with_noise(subject, seed)
+    ab = noisy_truth(subject, seed)
     values: dict[str, float] = {}
     levels: dict[str, float] = {}
     if column.bits_per_dim is not None:
@@ -207,10 +207,10 @@ def _density_values(
     return values, levels
 
 
-def with_noise(subject: Subject, seed: int) -> Tensor:
+def noisy_truth(subject: Subject, seed: int) -> Tensor:
     """The true chroma with the noise of every reported likelihood on it, (1, 2, 64, 64)."""
     generator = subject.generator(seed, "noise")
-    return subject.ab + NOISE * torch.randn(subject.ab.shape, generator=generator)
+    return with_noise(subject.ab, generator)
 
 
 def _judge(

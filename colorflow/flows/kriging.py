@@ -57,10 +57,12 @@ class KrigingUpdate(Bijection):
         return self._map(z, context, undo=False)
 
     def _map(self, x: Tensor, context: Tensor | None, *, undo: bool) -> tuple[Tensor, Tensor]:
+        if context is None:
+            return x.clone(), x.new_zeros(len(x))
         results, ladjs = [], []
         for i, sample in enumerate(x):
-            known = None if context is None else context[i, 0].flatten() > 0.5
-            if context is None or known is None or not bool(known.any()):
+            known = context[i, 0].flatten() > 0.5
+            if not bool(known.any()):
                 results.append(sample.clone())
                 ladjs.append(x.new_zeros(()))
                 continue

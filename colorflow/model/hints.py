@@ -1,8 +1,8 @@
 """Colour hints: points of known colour that a colouring is conditioned on.
 
-The model sees hints as three planes on the 64x64 grid: a mask, and a and b where it is 1.
-p(ab | L, hints) is exact because hints are a condition in training, not a constraint put on samples
-afterwards.
+The model sees hints as three planes on the 64x64 grid: a mask, and a and b where it is 1. They are
+a condition in training, and they pull samples by kriging (`ChromaPyramid`), which is a bijection:
+so p(ab | L, hints) stays exact.
 
 Reference: Zhang et al. 2017 (hints as sparse input planes); Whang et al. 2021 (why conditioning a
 trained flow on part of its output is hard).

@@ -20,7 +20,7 @@ from colorflow.model.weights import save_weights
 from colorflow.training.colours import training_colours
 from colorflow.training.pack import Pack
 from colorflow.training.run import read_config, read_evaluated_level, read_start
-from colorflow.training.targets import NOISE, SMALL_PHOTO_SIDE, level_names
+from colorflow.training.targets import SMALL_PHOTO_SIDE, level_names, with_noise
 from colorflow.training.tuning import blow_ups, calibrate, tune_temperatures
 
 LARGEST_LOSS_OF_HALF = 0.002
@@ -126,7 +126,7 @@ def bits_per_dim(
     totals = np.zeros(len(pyramid.levels))
     for part in np.array_split(rows, -(-len(rows) // 50)):
         ab, condition = pack.batch(part)
-        ab = ab + NOISE * torch.randn(ab.shape, generator=noise)
+        ab = with_noise(ab, noise)
         totals += [-float(x.sum()) for x in pyramid.level_log_probs(ab, condition)]
     nats = totals / len(rows)
     dims = [math.prod(shape) for shape in pyramid.latent_shapes()]
@@ -151,7 +151,7 @@ def coarsest_nats(pyramid: ChromaPyramid, pack: Pack, photos: int) -> float:
     for part in np.array_split(rows, -(-len(rows) // 250)):
         ab, condition = pack.batch(part)
         means = F.avg_pool2d(ab, ab.shape[-1] // pyramid.config.levels[0].grid)
-        means = means + NOISE * torch.randn(means.shape, generator=noise)
+        means = with_noise(means, noise)
         u, ladj = pyramid.bounded(means)
         total -= float((level(u, condition, None) + ladj).sum())
     return total / len(rows)

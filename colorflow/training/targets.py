@@ -62,11 +62,16 @@ def level_target(
     """
     side = level_names(pyramid)[index]
     means = F.avg_pool2d(pyramid.bounded(ab)[0], FINEST_GRID // side)
-    means = means + NOISE * _noise(means, generator)
+    means = with_noise(means, generator)
     if index == 0:
         return means, None
     coarse, details = pyramid.haar(means)[0].split([MEAN_CHANNELS, 3 * MEAN_CHANNELS], 1)
-    return details, coarse + NOISE * _noise(coarse, generator)
+    return details, with_noise(coarse, generator)
+
+
+def with_noise(x: Tensor, generator: torch.Generator) -> Tensor:
+    """x with Gaussian noise of std `NOISE`, drawn on the CPU so that every device sees the same."""
+    return x + NOISE * torch.randn(x.shape, generator=generator).to(x)
 
 
 class LevelTask:
@@ -131,8 +136,3 @@ class LevelTask:
             return random_hints(ab, noise)
         # From a source of their own: the noise is the same with hints and without.
         return true_points(ab, self.points, torch.Generator().manual_seed(_HINT_SEED))
-
-
-def _noise(like: Tensor, generator: torch.Generator) -> Tensor:
-    """Drawn on the CPU, so that every device sees the same."""
-    return torch.randn(like.shape, generator=generator).to(like)

@@ -14,10 +14,11 @@ from scipy import stats
 from torch import Tensor
 
 from colorflow.baselines import BASELINES
-from colorflow.baselines.cinn import CONTEXT, SHAPE, CinnTask, noisy, original_cinn
+from colorflow.baselines.cinn import CONTEXT, SHAPE, CinnTask, original_cinn
 from colorflow.model.condition import Condition
 from colorflow.model.density import ConditionalDensity
 from colorflow.training.pack import Pack
+from colorflow.training.targets import with_noise
 from tests.small_baselines import small_cinn
 
 MEGABYTES = 1e6
@@ -65,7 +66,7 @@ def test_the_density_is_that_of_standardised_noisy_colours_per_cielab_unit(
     with torch.no_grad():
         CinnTask().fit(density, ab, condition, generator(4))
         loss = CinnTask().loss(density.eval(), ab, condition, generator(4))
-        values = noisy(ab, generator(4))
+        values = with_noise(ab, generator(4))
         std, mean = torch.std_mean(values.double(), (0, 2, 3), keepdim=True)
         assert std.min() > 5
         _, bijection = density.flow.bijection.bijections
@@ -143,11 +144,11 @@ def test_the_context_is_trained_and_sees_its_maps() -> None:
 
 def test_the_noise_has_std_1_and_comes_from_the_generator() -> None:
     ab = torch.full((20, 2, 64, 64), 30.0)
-    x = noisy(ab, generator())
+    x = with_noise(ab, generator())
     assert float(x.mean()) == pytest.approx(30, abs=4 / math.sqrt(x.numel()))
     assert float(x.std()) == pytest.approx(1, abs=4 / math.sqrt(2 * x.numel()))
-    assert torch.equal(x, noisy(ab, generator()))
-    assert not torch.equal(x, noisy(ab, generator(1)))
+    assert torch.equal(x, with_noise(ab, generator()))
+    assert not torch.equal(x, with_noise(ab, generator(1)))
 
 
 def test_the_loss_is_that_of_noisy_colours_in_nats(batch: tuple[Tensor, Condition]) -> None:
@@ -159,7 +160,7 @@ def test_the_loss_is_that_of_noisy_colours_in_nats(batch: tuple[Tensor, Conditio
             return x.sum((1, 2, 3))
 
     loss = CinnTask().loss(Watch(), *batch, generator(3))
-    assert torch.equal(seen[0], noisy(batch[0], generator(3)))
+    assert torch.equal(seen[0], with_noise(batch[0], generator(3)))
     assert torch.equal(loss, -seen[0].sum((1, 2, 3)))
     assert CinnTask.unit == "nats a photo"
 

@@ -18,7 +18,7 @@ from colorflow.model.config import PyramidConfig
 from colorflow.model.pyramid import ChromaPyramid
 from colorflow.model.weights import load_weights
 from colorflow.training import export as export_module
-from colorflow.training import tuning
+from colorflow.training import targets, tuning
 from colorflow.training.export import bits_per_dim, coarsest_nats, export
 from colorflow.training.loop import train
 from colorflow.training.pack import Pack
@@ -161,7 +161,7 @@ def test_bits_per_dim_are_those_of_log_prob(
     shape: PyramidConfig, pack_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Without noise; -log2 p(ab) over 8192 numbers, for the large whole photos of dev."""
-    monkeypatch.setattr(export_module, "NOISE", 0.0)
+    monkeypatch.setattr(targets, "NOISE", 0.0)
     torch.manual_seed(0)
     pyramid, pack = ChromaPyramid(shape).eval(), Pack(pack_folder)
     bits = bits_per_dim(pyramid, pack, "dev", 100)
@@ -195,7 +195,7 @@ def test_coarsest_nats_are_a_density_of_the_means_of_ab(
     shape: PyramidConfig, pack_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A new level is a standard normal of 128 atanh(mean / 128): known in closed form."""
-    monkeypatch.setattr(export_module, "NOISE", 0.0)
+    monkeypatch.setattr(targets, "NOISE", 0.0)
     pyramid, pack = ChromaPyramid(shape).eval(), Pack(pack_folder)
     ab = pack.batch(pack.rows("dev", variant="whole"))[0].double().numpy()
     means = ab.reshape(-1, 2, 4, 16, 4, 16).mean((3, 5)).reshape(len(ab), 32)
