@@ -1,10 +1,11 @@
 """What a schedule of temperatures costs and gives, on dev photos.
 
-    python benchmarks/schedules.py PACK WEIGHTS 0.8,0.8,0.7,0.5,0.2 1,1,1,1,1 [--photos 100]
+    python benchmarks/schedules.py PACK WEIGHTS 0.8,0.8,0.7,0.5,0.2x1.2 1,1,1,1,1 [--photos 100]
 
-For every schedule, 8 draws a photo: energy score, RMSE of the best draw and of the first one over
-grey's (sRGB on the 64x64 grid, root of the mean over photos), colourfulness over the truth's, and
-the share of draws whose mean chroma is above the training photos' 99.9th percentile.
+A number after an x is the gain. For every schedule, 8 draws a photo: energy score, RMSE of the best
+draw, of the first one and of the mean over grey's (sRGB on the 64x64 grid, root of the mean over
+photos), colourfulness over the truth's, and the share of draws whose mean chroma is above the
+training photos' 99.9th percentile.
 """
 
 from __future__ import annotations
@@ -39,17 +40,21 @@ def main() -> None:
     rows = pack.rows("dev", variant="whole", larger_than=EVALUATED_PHOTO_SIDE)
     rows = np.random.default_rng(11).permutation(rows)[: options.photos]
     limit = largest_chroma(pack)
-    print("| schedule | energy score | best of 8 | one | colourfulness | blow-ups |")
-    print("|---|---|---|---|---|---|")
+    print("| schedule | energy score | best of 8 | one | mean of 8 | colourfulness | blow-ups |")
+    print("|---|---|---|---|---|---|---|")
     for text in options.schedules:
-        temperatures = [float(number) for number in text.split(",")]
+        listed, _, gain = text.partition("x")
+        temperatures = [float(number) for number in listed.split(",")]
         generator = torch.Generator().manual_seed(12)
         found = []
         for row in rows:
             ab, condition = pack.batch(np.array([row]))
             factor = condition.lightness.shape[-1] // FINEST_GRID
             lightness = F.avg_pool2d(condition.lightness, factor)[0, 0].numpy()
-            draws = weights.pyramid.sample(condition, DRAWS, temperatures, generator)[0]
+            draws = weights.pyramid.sample(
+                condition, DRAWS, temperatures, generator, float(gain or 1)
+            )[0]
+            mean = colours(lightness, draws.mean(0, keepdim=True))
             truth, rgb = colours(lightness, ab)[0], colours(lightness, draws)
             errors = squared_errors(rgb, truth)
             grey = squared_errors(colours(lightness, torch.zeros_like(ab)), truth)[0]
@@ -58,16 +63,17 @@ def main() -> None:
                     float(energy_score(draws[None], ab)),
                     errors.min(),
                     errors[0],
+                    squared_errors(mean, truth)[0],
                     grey,
                     colourfulness(rgb),
                     colourfulness(truth[None]),
                     float((mean_chroma(draws) > limit).float().mean()),
                 )
             )
-        energy, best, one, grey, ours, true, blown = np.mean(found, 0)
+        energy, best, one, middle, grey, ours, true, blown = np.mean(found, 0)
         print(
             f"| {text} | {energy:.3f} | {np.sqrt(best / grey):.3f} | {np.sqrt(one / grey):.3f} | "
-            f"{ours / true:.3f} | {blown:.4f} |",
+            f"{np.sqrt(middle / grey):.3f} | {ours / true:.3f} | {blown:.4f} |",
             flush=True,
         )
 

@@ -12,6 +12,7 @@ from colorflow.model.pyramid import ChromaPyramid
 from colorflow.model.weights import save_weights
 
 TEMPERATURES = (1.0, 0.8, 0.5, 0.2, 0.0)
+GAIN = 1.25
 
 
 def save_small_weights(
@@ -43,5 +44,5 @@ def save_small_weights(
             part.flow.bijections[0].std.fill_(8.0)
             if part.context.from_planes is not None:
                 part.context.from_planes.out.weight.mul_(10)  # hints have a say
-    save_weights(path, pyramid, TEMPERATURES, {}, torch.float32, interval_factors)
+    save_weights(path, pyramid, TEMPERATURES, {}, torch.float32, interval_factors, GAIN)
     return path

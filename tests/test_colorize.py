@@ -19,7 +19,7 @@ from colorflow.model.condition import Conditioner
 from colorflow.model.config import HINT_PLANES
 from colorflow.model.weights import load_weights
 from colorflow.photo import photo_from_image
-from tests.small_weights import TEMPERATURES, save_small_weights
+from tests.small_weights import GAIN, TEMPERATURES, save_small_weights
 
 
 @pytest.fixture(scope="module")
@@ -176,7 +176,7 @@ def test_a_draw_is_what_its_seed_says(colorizer: Colorizer, weights: Path) -> No
     ]
     lightness = torch.from_numpy(square_lightness(photo.pixels))[None, None]
     with torch.no_grad():
-        want = pyramid.decode(latents, Conditioner()(lightness)).numpy()
+        want = pyramid.decode(latents, Conditioner()(lightness), GAIN).numpy()
     np.testing.assert_array_equal(colorizer.draw(photo, 1, 0.9, seed=6).ab, want)
 
 
@@ -199,7 +199,7 @@ def test_hints_change_the_colours_and_none_are_none(hinted: Colorizer, hint_weig
         for shape, temperature in zip(pyramid.latent_shapes(), TEMPERATURES, strict=True)
     ]
     with torch.no_grad():
-        want = pyramid.decode(latents, Conditioner()(lightness, planes))
+        want = pyramid.decode(latents, Conditioner()(lightness, planes), GAIN)
     np.testing.assert_allclose(given[0], want[0], atol=0.05)
 
 

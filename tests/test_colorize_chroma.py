@@ -27,7 +27,7 @@ from colorflow.model.hints import hint_planes
 from colorflow.model.pyramid import ChromaPyramid
 from colorflow.model.weights import load_weights
 from colorflow.photo import Photo, photo_from_image
-from tests.small_weights import save_small_weights
+from tests.small_weights import GAIN, save_small_weights
 
 FACTORS = {0.5: 1.25, 0.9: 1.5}
 ALL = (1.0,) * 5
@@ -99,7 +99,7 @@ def encode(
     @torch.no_grad()
     def of(photo: Photo, ab: NDArray[np.float32]) -> list[Tensor]:
         condition = condition_of(photo)
-        rows = [pyramid.encode(torch.from_numpy(one)[None], condition) for one in ab]
+        rows = [pyramid.encode(torch.from_numpy(one)[None], condition, GAIN) for one in ab]
         return [torch.cat(level) for level in zip(*rows, strict=True)]
 
     return of
@@ -217,8 +217,9 @@ def test_hints_are_of_the_photo_and_not_of_its_reference(
     given = colorizer.draw_recipes(cup, [recipe], reference=cup, hints=HINTS).ab
     planes = hint_planes(HINTS, cup.height, cup.width)[None]
     with torch.no_grad():
-        latents = pyramid.encode(torch.from_numpy(to_grid(cup.pixels))[None], condition_of(cup))
-        want = pyramid.decode(latents, condition_of(cup, planes)).numpy()
+        ab = torch.from_numpy(to_grid(cup.pixels))[None]
+        latents = pyramid.encode(ab, condition_of(cup), GAIN)
+        want = pyramid.decode(latents, condition_of(cup, planes), GAIN).numpy()
     np.testing.assert_allclose(given, want, atol=0.01)
     assert np.abs(given - to_grid(cup.pixels)).max() > 0.5
 

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from colorflow.cli.arguments import numbers
+from colorflow.cli.arguments import numbers, positive_number
 
 if TYPE_CHECKING:
     from colorflow.cli.arguments import Commands
@@ -30,6 +30,13 @@ def add_export(commands: Commands) -> None:
         metavar="0.9,0.5,...",
         help="std of each level's latents, coarse to fine (default: tuned on the dev photos)",
     )
+    parser.add_argument(
+        "--gain",
+        type=positive_number,
+        default=1.0,
+        help="what draws multiply the chroma on the coarsest grid with; more than 1 gives back the "
+        "vividness that temperatures below 1 take (default: %(default)g)",
+    )
     parser.set_defaults(command=_export)
 
 
@@ -41,6 +48,7 @@ def _export(arguments: argparse.Namespace) -> int:
         arguments.weights,
         pack_folder=arguments.pack,
         temperatures=arguments.temperatures,
+        gain=arguments.gain,
         say=lambda line: print(line, flush=True),
     )
     return 0

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from colorflow.color.grid import to_grid
 from colorflow.colorize.engine import Engine, Latents
 from colorflow.colorize.recipe import Draws, Recipe, check_seed
+from colorflow.colorize.stages import Stage
 from colorflow.colorize.uncertainty import Uncertainty
 from colorflow.model.config import FINEST_GRID
 from colorflow.model.diverse import COARSE_LEVELS, DIVERSE_POOL, most_different
@@ -211,6 +212,25 @@ class ChromaColorizer:
         parts = [part for part in ([first], between, [last]) if part]
         return np.concatenate([self._engine.decode(part, condition) for part in parts])
 
+    def stages(
+        self, photo: Photo, colouring: int | Recipe, *, hints: Sequence[Hint] = ()
+    ) -> list[Stage]:
+        """Shows how a colouring without a reference comes to be: one stage a level, coarse to fine.
+
+        The chroma of the last one is, to the bit, what `draw_recipes` makes of the recipe alone.
+
+        Args:
+            photo: the photo.
+            colouring: its recipe, or the seed of a plain draw.
+            hints: see the class; they take effect at the last level, which completes the grid.
+        """
+        latents = self._engine.latents(self._recipe(colouring))
+        condition = self._engine.condition(photo, hints)
+        return [
+            Stage(latents=z.numpy(), ab=self._engine.decode([latents[: index + 1]], condition)[0])
+            for index, z in enumerate(latents)
+        ]
+
     def uncertainty(
         self,
         photo: Photo,
@@ -240,7 +260,7 @@ class ChromaColorizer:
         check_seed(seed, following=draws)
         shapes = self._engine.pyramid.latent_shapes()
         latents = [draw_latents(shapes, [s] * len(shapes)) for s in range(seed, seed + draws)]
-        ab = self._engine.decode(latents, self._engine.condition(photo, hints))
+        ab = self._engine.decode(latents, self._engine.condition(photo, hints), gain=1.0)
         middle, half_width = central_interval(torch.from_numpy(ab), level)
         factor = self._interval_factors.get(level, 1.0)
         return Uncertainty(

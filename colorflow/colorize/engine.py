@@ -40,7 +40,7 @@ class Engine:
     def __init__(self, weights: LoadedWeights, device: torch.device) -> None:
         self.device = device
         self.pyramid: ChromaPyramid = weights.pyramid.to(device)
-        self.temperatures = weights.temperatures
+        self.temperatures, self.gain = weights.temperatures, weights.gain
         self.conditioner = Conditioner().to(device)
 
     def condition(self, photo: Photo, hints: Sequence[Hint] = ()) -> Condition:
@@ -75,7 +75,7 @@ class Engine:
             )
         ab = torch.from_numpy(to_grid(reference.pixels))[None].to(self.device)
         with torch.no_grad():
-            latents = self.pyramid.encode(ab, self.condition(reference))
+            latents = self.pyramid.encode(ab, self.condition(reference), self.gain)
         return [z[0].cpu() for z in latents]
 
     def latents(self, recipe: Recipe, reference: Latents | None = None) -> Latents:
@@ -105,16 +105,20 @@ class Engine:
         ]
 
     @torch.no_grad()
-    def decode(self, latents: Sequence[Latents], condition: Condition) -> NDArray[np.float32]:
+    def decode(
+        self, latents: Sequence[Latents], condition: Condition, gain: float | None = None
+    ) -> NDArray[np.float32]:
         """Chroma of n colourings of one photo: (n, 2, 64, 64) CIELAB units.
 
         With latents of the first levels alone, the chroma on the grid that these levels complete.
+        The gain is the shipped one unless another is given.
         """
+        gain = self.gain if gain is None else gain
         parts = []
         for start in range(0, len(latents), CHUNK):
             levels = zip(*latents[start : start + CHUNK], strict=True)
             batch = [torch.stack(level).to(self.device) for level in levels]
-            parts.append(self.pyramid.decode(batch, condition).cpu().numpy())
+            parts.append(self.pyramid.decode(batch, condition, gain).cpu().numpy())
         return np.concatenate(parts)
 
     @torch.no_grad()

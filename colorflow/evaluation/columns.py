@@ -73,7 +73,12 @@ def columns_of(weights: LoadedWeights) -> list[Column]:
         ),
     }
     return [
-        Column(name="colorflow", draw=_sampler(pyramid, shipped), draws="independent", **density),
+        Column(
+            name="colorflow",
+            draw=_sampler(pyramid, shipped, weights.gain),
+            draws="independent",
+            **density,
+        ),
         Column(
             name="colorflow_std1",
             draw=_sampler(pyramid, honest),
@@ -81,7 +86,9 @@ def columns_of(weights: LoadedWeights) -> list[Column]:
             interval_factors=weights.interval_factors,
             **density,
         ),
-        Column(name="colorflow_diverse", draw=_diverse(pyramid, shipped), draws="chosen"),
+        Column(
+            name="colorflow_diverse", draw=_diverse(pyramid, shipped, weights.gain), draws="chosen"
+        ),
         constant("mean_colour", training_colours_of(weights).mean_ab),
     ]
 
@@ -155,11 +162,13 @@ def constant(name: str, ab: tuple[float, float]) -> Column:
     return Column(name=name, draw=draw, draws="one")
 
 
-def _sampler(pyramid: ChromaPyramid, temperatures: Sequence[float]) -> Draw:
-    return lambda condition, n, generator: pyramid.sample(condition, n, temperatures, generator)
+def _sampler(pyramid: ChromaPyramid, temperatures: Sequence[float], gain: float = 1.0) -> Draw:
+    return lambda condition, n, generator: pyramid.sample(
+        condition, n, temperatures, generator, gain
+    )
 
 
-def _diverse(pyramid: ChromaPyramid, temperatures: Sequence[float]) -> Draw:
+def _diverse(pyramid: ChromaPyramid, temperatures: Sequence[float], gain: float) -> Draw:
     """The n most different of 8n draws, as `Colorizer` chooses them."""
 
     def draw(condition: Condition, n: int, generator: torch.Generator) -> Tensor:
@@ -168,13 +177,13 @@ def _diverse(pyramid: ChromaPyramid, temperatures: Sequence[float]) -> Draw:
             temperature * torch.randn(len(condition) * pool, *shape, generator=generator)
             for shape, temperature in zip(pyramid.latent_shapes(), temperatures, strict=True)
         ]
-        coarse = pyramid.decode(latents[:COARSE_LEVELS], condition).unflatten(0, (-1, pool))
+        coarse = pyramid.decode(latents[:COARSE_LEVELS], condition, gain).unflatten(0, (-1, pool))
         chosen = [
             photo * pool + index
             for photo, points in enumerate(coarse.flatten(2).numpy())
             for index in most_different(points, n)
         ]
-        ab = pyramid.decode([level[chosen] for level in latents], condition)
+        ab = pyramid.decode([level[chosen] for level in latents], condition, gain)
         return ab.unflatten(0, (-1, n))
 
     return draw

@@ -212,7 +212,11 @@ def _draw(subject: Subject, weights: LoadedWeights, draws: int, seed: int) -> Te
     generator = subject.generator(seed, "draws")
     parts = [
         weights.pyramid.sample(
-            subject.condition, min(DRAWN_AT_ONCE, draws - start), weights.temperatures, generator
+            subject.condition,
+            min(DRAWN_AT_ONCE, draws - start),
+            weights.temperatures,
+            generator,
+            weights.gain,
         )[0]
         for start in range(0, draws, DRAWN_AT_ONCE)
     ]

@@ -15,6 +15,7 @@ _RANGES = {
     "grid": (1, FINEST_GRID),
     "width": (1, 1024),
     "couplings": (1, 64),
+    "transformers": (0, 64),
     "context_layers": (1, 64),
     "bins": (2, 64),
 }
@@ -29,6 +30,7 @@ class LevelConfig:
         grid: side of the level's own grid; details on it give chroma on twice the grid.
         width: channels of the context and of the coupling networks.
         couplings: coupling layers.
+        transformers: causal transformers, after the couplings; their inverse goes number by number.
         context_layers: layers of the context's trunk.
         bins: pieces of each spline.
         attention: attention (small grids) or convolutions in context and couplings.
@@ -44,13 +46,14 @@ class LevelConfig:
     attention: bool
     maps: tuple[int, ...]
     dropout: float
+    transformers: int = 0
 
     def __post_init__(self) -> None:
         for name, (least, most) in _RANGES.items():
             value = getattr(self, name)
             if not least <= value <= most:
                 raise ValueError(f"{name}: expected {least} to {most}, got {value}")
-        if self.attention and self.width % 4:
+        if (self.attention or self.transformers) and self.width % 4:
             raise ValueError(f"width: expected a multiple of 4, got {self.width}")
         unknown = set(self.maps) - set(FEATURE_CHANNELS)
         if unknown:

@@ -53,6 +53,7 @@ class Level(nn.Module):
             config.width,
             width=config.width,
             couplings=config.couplings,
+            transformers=config.transformers,
             bins=config.bins,
             attention=config.attention,
             dropout=config.dropout,
@@ -125,11 +126,14 @@ class ChromaPyramid(nn.Module):
         latents, ladjs = self._encode(ab, condition)
         return [standard_normal_log_prob(z) + ladj for z, ladj in zip(latents, ladjs, strict=True)]
 
-    def encode(self, ab: Tensor, condition: Condition) -> list[Tensor]:
-        """Latents of a colouring, coarse to fine: shapes as in `latent_shapes`, with B in front."""
-        return self._encode(ab, condition)[0]
+    def encode(self, ab: Tensor, condition: Condition, gain: float = 1.0) -> list[Tensor]:
+        """Latents of a colouring, coarse to fine: shapes as in `latent_shapes`, with B in front.
 
-    def decode(self, latents: Sequence[Tensor], condition: Condition) -> Tensor:
+        With a gain, those that `decode` makes it of with the same one.
+        """
+        return self._encode(ab, condition, gain)[0]
+
+    def decode(self, latents: Sequence[Tensor], condition: Condition, gain: float = 1.0) -> Tensor:
         """The colourings of given latents.
 
         Args:
@@ -137,6 +141,8 @@ class ChromaPyramid(nn.Module):
                 belong to the first photo, and so on. With latents of the first k levels alone,
                 the chroma that these k levels determine.
             condition: of B photos.
+            gain: what the chroma on the coarsest grid is multiplied with, above 0; 1 is the model
+                itself. Finer levels follow the chroma that they are given.
 
         Returns:
             (N, 2, 64, 64), or a smaller grid for fewer levels; CIELAB units, inside the box of
@@ -156,7 +162,7 @@ class ChromaPyramid(nn.Module):
             assert isinstance(level, Level)
             photo = level.context.of_photo(condition).repeat_interleave(repeats, 0)
             x, _ = level.decode(latent, photo, u)
-            u = x if u is None else self.haar.inverse(torch.cat([u, x], 1))[0]
+            u = gain * x if u is None else self.haar.inverse(torch.cat([u, x], 1))[0]
         assert u is not None
         if u.shape[-1] == FINEST_GRID and (hints := self._hints(condition)) is not None:
             u, _ = self.pull.inverse(u, hints.repeat_interleave(repeats, 0))
@@ -168,6 +174,7 @@ class ChromaPyramid(nn.Module):
         n: int,
         temperatures: Sequence[float],
         generator: torch.Generator | None = None,
+        gain: float = 1.0,
     ) -> Tensor:
         """Draws colourings.
 
@@ -176,6 +183,7 @@ class ChromaPyramid(nn.Module):
             n: colourings a photo.
             temperatures: std of the latents of each level, coarse to fine; 1 is the model itself.
             generator: source of randomness.
+            gain: as of `decode`.
 
         Returns:
             (B, n, 2, 64, 64) CIELAB units.
@@ -192,7 +200,7 @@ class ChromaPyramid(nn.Module):
             for shape, temperature in zip(self.latent_shapes(), temperatures, strict=True)
         ]
         device = condition.lightness.device
-        ab = self.decode([z.to(device) for z in latents], condition)
+        ab = self.decode([z.to(device) for z in latents], condition, gain)
         return ab.unflatten(0, (len(condition), n))
 
     def latent_shapes(self) -> list[tuple[int, int, int]]:
@@ -203,13 +211,16 @@ class ChromaPyramid(nn.Module):
         """Means on the coarsest grid, then the details of every level, of u = f(ab)."""
         return self._split(self.bounded(ab)[0])[0]
 
-    def _encode(self, ab: Tensor, condition: Condition) -> tuple[list[Tensor], list[Tensor]]:
+    def _encode(
+        self, ab: Tensor, condition: Condition, gain: float = 1.0
+    ) -> tuple[list[Tensor], list[Tensor]]:
         expected = (MEAN_CHANNELS, FINEST_GRID, FINEST_GRID)
         if tuple(ab.shape[1:]) != expected or len(ab) != len(condition):
             raise ValueError(f"ab: expected ({len(condition)}, {expected}), got {tuple(ab.shape)}")
         u, bounded_ladj = self.bounded(ab)
         u, pull_ladj = self.pull(u, self._hints(condition))
         parts, coarse, haar_ladjs = self._split(u)
+        parts[0] = parts[0] / gain
         latents, ladjs = [], []
         for level, x, mean, haar_ladj in zip(self.levels, parts, coarse, haar_ladjs, strict=True):
             assert isinstance(level, Level)

@@ -1,7 +1,8 @@
 """Weights files: safetensors with the configuration in the header, nothing else needed.
 
 The header's metadata holds `format`, `config` (JSON of `PyramidConfig`), `temperatures` (JSON list,
-the shipped std of the latents of each level) and `training` (JSON, how the weights came about). It
+the shipped std of the latents of each level), `gain` (JSON number, what draws multiply the chroma
+on the coarsest grid with; 1 if it is missing) and `training` (JSON, how the weights came about). It
 may hold `interval_factors` (JSON object, by the nominal level of a central interval of draws at std
 1, the factor that makes its coverage nominal). Nothing is ever unpickled.
 """
@@ -35,6 +36,7 @@ class LoadedWeights:
         temperatures: shipped std of the latents, one a level, coarse to fine.
         training: how the weights came about.
         digest: first 16 hexadecimal digits of the file's SHA-256.
+        gain: what draws at the shipped temperatures multiply the chroma on the coarsest grid with.
         interval_factors: by the nominal level of a central interval of draws at std 1, what its
             half-width is multiplied with so that it covers its share; empty where it was not
             measured.
@@ -44,6 +46,7 @@ class LoadedWeights:
     temperatures: tuple[float, ...]
     training: dict[str, Any]
     digest: str
+    gain: float = 1.0
     interval_factors: Mapping[float, float] = field(default_factory=dict)
 
 
@@ -54,6 +57,7 @@ def save_weights(
     training: dict[str, Any],
     dtype: torch.dtype = torch.float16,
     interval_factors: Mapping[float, float] | None = None,
+    gain: float = 1.0,
 ) -> None:
     """Writes a weights file in one step.
 
@@ -64,6 +68,7 @@ def save_weights(
         training: goes into the header as JSON.
         dtype: of the stored tensors.
         interval_factors: by nominal level, or None where they were not measured.
+        gain: of draws at these temperatures.
 
     Raises:
         ValueError: if the number of temperatures is not that of the levels.
@@ -77,6 +82,7 @@ def save_weights(
         "format": FORMAT,
         "config": json.dumps(pyramid.config.to_dict()),
         "temperatures": json.dumps(list(temperatures)),
+        "gain": json.dumps(gain),
         "training": json.dumps(training),
     }
     if interval_factors is not None:
@@ -95,6 +101,7 @@ def load_weights(path: Path) -> LoadedWeights:
     try:
         config = PyramidConfig.from_dict(json.loads(header["config"]))
         temperatures = tuple(float(value) for value in json.loads(header["temperatures"]))
+        gain = float(json.loads(header.get("gain", "1")))
         training = dict(json.loads(header["training"]))
         stored = json.loads(header.get("interval_factors", "{}"))
         factors = {float(level): float(factor) for level, factor in stored.items()}
@@ -107,6 +114,8 @@ def load_weights(path: Path) -> LoadedWeights:
         )
     if not all(0 <= value < math.inf for value in temperatures):
         raise WeightsError(f"{path}: the header has temperatures below 0 or not finite")
+    if not 0 < gain < math.inf:
+        raise WeightsError(f"{path}: the header has a gain that is not above 0")
     if not all(0 < level < 1 and 0 < factor < math.inf for level, factor in factors.items()):
         raise WeightsError(f"{path}: the header has interval factors that are out of range")
     return LoadedWeights(
@@ -114,6 +123,7 @@ def load_weights(path: Path) -> LoadedWeights:
         temperatures=temperatures,
         training=training,
         digest=file.digest,
+        gain=gain,
         interval_factors=factors,
     )
 

@@ -33,6 +33,7 @@ def export(
     *,
     pack_folder: Path,
     temperatures: Sequence[float] | None = None,
+    gain: float = 1.0,
     photos: int = 500,
     say: Callable[[str], None] = print,
 ) -> None:
@@ -43,6 +44,7 @@ def export(
         weights: NAME.safetensors.
         pack_folder: the pack, for bits/dim and for the temperatures.
         temperatures: one a level, or None to tune them on dev.
+        gain: what draws multiply the chroma on the coarsest grid with.
         photos: photos of a split that bits/dim are measured on, at most.
         say: gets the report, line by line.
 
@@ -84,7 +86,7 @@ def export(
     say(f"float16 costs {half_bits['all'] - full_bits['all']:+.5f} bits/dim on dev")
     chosen = tuple(temperatures) if temperatures else tune_temperatures(shipped, pack, say=say)
     training["blow_ups"] = {
-        "schedule": blow_ups(shipped, pack, chosen),
+        "schedule": blow_ups(shipped, pack, chosen, gain),
         "std1": blow_ups(shipped, pack, [1.0] * len(names)),
     }
     say(f"share of blow-ups: {training['blow_ups']}")
@@ -92,8 +94,9 @@ def export(
     say(f"colours of the training photos: {training['colours']}")
     factors = calibrate(shipped, pack, say=say)
     dtype = torch.float16 if use_half else torch.float32
-    save_weights(weights, shipped, chosen, training, dtype, factors)
-    say(f"{weights}: {weights.stat().st_size / 1e6:.1f} MB, temperatures {chosen}")
+    save_weights(weights, shipped, chosen, training, dtype, factors, gain)
+    size = weights.stat().st_size / 1e6
+    say(f"{weights}: {size:.1f} MB, temperatures {chosen}, gain {gain:g}")
 
 
 @torch.no_grad()

@@ -33,6 +33,7 @@ def train(
     *,
     shape: PyramidConfig | None = None,
     hints: bool = False,
+    transformers: int | None = None,
     start: Path | None = None,
     config: TrainConfig,
     budget: Budget,
@@ -49,6 +50,7 @@ def train(
         run_folder: checkpoints, curves and grids; an existing run goes on.
         shape: of the pyramid, None for that of `start` or else of the shipped weights.
         hints: whether the pyramid takes colour hints in addition.
+        transformers: causal transformers of the coarsest level, None for as many as the shape has.
         start: a run or a weights file whose weights are those of step 0, None for new ones.
         config: the recipe.
         budget: of each level.
@@ -67,7 +69,7 @@ def train(
     device = choose_device(rank)
     pack = open_packs(pack_folders)
     origin = None if start is None else Start(start)
-    shape = _shape(shape, origin, hints=hints)
+    shape = _shape(shape, origin, hints=hints, transformers=transformers)
     run = Run(run_folder, level_recipe(shape, config, origin.name if origin else None))
     torch.manual_seed(config.seed)
     pyramid = ChromaPyramid(shape).to(device)
@@ -186,12 +188,17 @@ def _record(
     )
 
 
-def _shape(shape: PyramidConfig | None, origin: Start | None, *, hints: bool) -> PyramidConfig:
+def _shape(
+    shape: PyramidConfig | None, origin: Start | None, *, hints: bool, transformers: int | None
+) -> PyramidConfig:
     if origin is not None:
         if shape is not None:
             raise ValueError("shape: expected none, since the weights to start from have theirs")
         shape = origin.shape
     shape = shape or shipped_config()
+    if transformers is not None:
+        coarsest = replace(shape.levels[0], transformers=transformers)
+        shape = replace(shape, levels=(coarsest, *shape.levels[1:]))
     return replace(shape, extra_planes=HINT_PLANES) if hints else shape
 
 

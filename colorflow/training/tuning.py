@@ -84,6 +84,7 @@ def blow_ups(
     pyramid: ChromaPyramid,
     pack: Pack,
     temperatures: Sequence[float],
+    gain: float = 1.0,
     photos: int = 200,
     draws: int = 10,
 ) -> float:
@@ -95,6 +96,7 @@ def blow_ups(
         pyramid: trained model.
         pack: whose dev split is used, whole photos, clean.
         temperatures: std of the latents, one a level.
+        gain: of the chroma on the coarsest grid.
         photos: number of dev photos.
         draws: of each.
     """
@@ -103,7 +105,7 @@ def blow_ups(
     generator = torch.Generator().manual_seed(6)
     count = 0
     for part in np.array_split(rows, -(-len(rows) // 20)):
-        ab = pyramid.sample(pack.batch(part)[1], draws, temperatures, generator)
+        ab = pyramid.sample(pack.batch(part)[1], draws, temperatures, generator, gain)
         count += int((ab.norm(dim=2).mean((2, 3)) > limit).sum())
     return count / (len(rows) * draws)
 

@@ -24,7 +24,7 @@ from colorflow.model.condition import CONDITION_GRID, Condition
 from colorflow.model.density import ConditionalDensity
 from colorflow.model.features import FEATURE_CHANNELS
 from colorflow.model.weights import LoadedWeights, load_weights
-from tests.small_weights import TEMPERATURES
+from tests.small_weights import GAIN, TEMPERATURES
 
 
 @pytest.fixture(scope="module")
@@ -67,11 +67,13 @@ def test_names_and_kinds(columns: dict[str, Column]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "temperatures"), [("colorflow", TEMPERATURES), ("colorflow_std1", [1.0] * 5)]
+    ("name", "temperatures", "gain"),
+    [("colorflow", TEMPERATURES, GAIN), ("colorflow_std1", [1.0] * 5, 1.0)],
 )
 def test_draws_are_the_models_at_their_temperatures(
     name: str,
     temperatures: tuple[float, ...],
+    gain: float,
     columns: dict[str, Column],
     loaded: LoadedWeights,
     condition: Condition,
@@ -79,7 +81,8 @@ def test_draws_are_the_models_at_their_temperatures(
     ab = draw(columns[name], condition, 2)
     assert ab.shape == (2, 2, 2, 64, 64)
     pyramid = loaded.pyramid
-    latents = pyramid.encode(ab.flatten(0, 1), condition.map(lambda x: x.repeat_interleave(2, 0)))
+    repeated = condition.map(lambda x: x.repeat_interleave(2, 0))
+    latents = pyramid.encode(ab.flatten(0, 1), repeated, gain)
     for latent, temperature in zip(latents, temperatures, strict=True):
         assert abs(latent.std() - temperature) < 4 * temperature / math.sqrt(latent.numel()) + 1e-3
 

@@ -42,7 +42,7 @@ from colorflow.model.pyramid import ChromaPyramid
 from colorflow.model.weights import LoadedWeights, load_weights
 from colorflow.photo import read_photo
 from tests.evaluation.conftest import save_photos
-from tests.small_weights import TEMPERATURES, save_small_weights
+from tests.small_weights import GAIN, TEMPERATURES, save_small_weights
 
 Draw = Callable[[Tensor, int, torch.Generator], Tensor]
 """From planes (3, 64, 64), n, and a source of randomness to (n, 2, 64, 64)."""
@@ -59,9 +59,14 @@ class KnownModel:
     noisy: list[Tensor] = field(default_factory=list)
 
     def sample(
-        self, condition: Condition, n: int, temperatures: tuple[float, ...], generator: Any
+        self,
+        condition: Condition,
+        n: int,
+        temperatures: tuple[float, ...],
+        generator: Any,
+        gain: float,
     ) -> Tensor:
-        assert temperatures == TEMPERATURES
+        assert (temperatures, gain) == (TEMPERATURES, GAIN)
         assert condition.planes is not None
         self.planes.append(condition.planes[0])
         return self.draw(condition.planes[0], n, generator)[None]
@@ -73,7 +78,13 @@ class KnownModel:
         return torch.tensor([self.likelihood(condition.planes[0])])
 
     def weights(self) -> LoadedWeights:
-        return LoadedWeights(pyramid=self, temperatures=TEMPERATURES, training={}, digest="known")  # type: ignore[arg-type]
+        return LoadedWeights(
+            pyramid=self,  # type: ignore[arg-type]
+            temperatures=TEMPERATURES,
+            gain=GAIN,
+            training={},
+            digest="known",
+        )
 
 
 def measured(files: list[Path], model: KnownModel, **options: Any) -> HintCurve:

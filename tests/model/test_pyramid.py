@@ -38,6 +38,11 @@ def unbounded(ab: np.ndarray, limit: float) -> np.ndarray:
     return limit * np.arctanh(ab / limit)
 
 
+def unbounded_model(pyramid: ChromaPyramid, ab: Tensor) -> Tensor:
+    limit = pyramid.config.chroma_limit
+    return limit * torch.atanh(ab / limit)
+
+
 def split(u: np.ndarray) -> tuple[list[np.ndarray], list[np.ndarray], list[float]]:
     """An independent analysis: each level's numbers, its coarser means, and Haar's ladj.
 
@@ -162,6 +167,52 @@ def test_round_trip_in_float32(pyramid: ChromaPyramid, ab: Tensor, condition: Co
     assert [tuple(z.shape[1:]) for z in latents] == pyramid.latent_shapes()
     assert [z[0].numel() for z in latents] == NUMBERS
     assert (back - ab).abs().max() < ROUND_TRIP_BUDGET
+
+
+def test_a_gain_multiplies_the_coarsest_chroma(
+    pyramid: ChromaPyramid, condition: Condition
+) -> None:
+    latents = draw_latents(pyramid, BATCH)[:1]
+    with torch.no_grad():
+        plain, vivid = (pyramid.decode(latents, condition, gain) for gain in (1.0, 1.5))
+    limit = pyramid.config.chroma_limit
+    want = 1.5 * unbounded(plain.double().numpy(), limit)
+    np.testing.assert_allclose(unbounded(vivid.double().numpy(), limit), want, rtol=1e-4)
+
+
+def test_finer_levels_are_given_the_chroma_after_the_gain(
+    pyramid: ChromaPyramid, condition: Condition
+) -> None:
+    latents = draw_latents(pyramid, BATCH)
+    with torch.no_grad():
+        u = 1.5 * unbounded_model(pyramid, pyramid.decode(latents[:1], condition))
+        for level, z in zip(pyramid.levels[1:], latents[1:], strict=True):
+            x, _ = level.decode(z, level.context.of_photo(condition), u)
+            u = pyramid.haar.inverse(torch.cat([u, x], 1))[0]
+        vivid = pyramid.decode(latents, condition, gain=1.5)
+    torch.testing.assert_close(vivid, pyramid.bounded.inverse(u)[0], rtol=0, atol=1e-2)
+
+
+@pytest.mark.parametrize("gain", [0.7, 1.3])
+def test_latents_with_a_gain_are_those_that_it_decodes(
+    pyramid: ChromaPyramid, ab: Tensor, condition: Condition, gain: float
+) -> None:
+    with torch.no_grad():
+        back = pyramid.decode(pyramid.encode(ab, condition, gain), condition, gain)
+        other = pyramid.decode(pyramid.encode(ab, condition), condition, gain)
+    assert (back - ab).abs().max() < ROUND_TRIP_BUDGET
+    assert (other - ab).abs().max() > 1
+
+
+def test_samples_have_the_gain(pyramid: ChromaPyramid, condition: Condition) -> None:
+    ones, generators = [1.0] * LEVELS, [torch.Generator().manual_seed(3) for _ in range(2)]
+    with torch.no_grad():
+        sample = pyramid.sample(condition, 2, ones, generators[0], gain=1.4).flatten(0, 1)
+        latents = [
+            torch.randn(2 * BATCH, *shape, generator=generators[1])
+            for shape in pyramid.latent_shapes()
+        ]
+        torch.testing.assert_close(sample, pyramid.decode(latents, condition, 1.4))
 
 
 def test_latents_of_decoded_latents(pyramid: ChromaPyramid, condition: Condition) -> None:

@@ -150,6 +150,24 @@ def test_interval_factors_come_back(path: Path, pyramid: ChromaPyramid) -> None:
     assert json.loads(parts(path)[1]["interval_factors"]) == {"0.5": 1.0625, "0.9": 1.23}
 
 
+def test_the_gain_comes_back_and_is_1_where_a_file_has_none(
+    path: Path, pyramid: ChromaPyramid
+) -> None:
+    save_weights(path, pyramid, TEMPERATURES, TRAINING, torch.float32, gain=1.25)
+    assert load_weights(path).gain == 1.25
+    tensors, header = parts(path)
+    assert header.pop("gain") == "1.25"
+    save_file(tensors, path, header)
+    assert load_weights(path).gain == 1.0
+
+
+@pytest.mark.parametrize("stored", ["", "x", "null", "[1]", "0", "-1", "NaN", "Infinity"])
+def test_a_gain_that_is_none(path: Path, stored: str) -> None:
+    tensors, header = parts(path)
+    save_file(tensors, path, header | {"gain": stored})
+    assert "the header" in error_of(path)
+
+
 def test_the_number_of_temperatures_is_checked_before_saving(
     pyramid: ChromaPyramid, tmp_path: Path
 ) -> None:
