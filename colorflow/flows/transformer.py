@@ -172,9 +172,10 @@ class CausalAttentionLayer(AttentionLayer):
             k, v = torch.cat([past[0], k], 2), torch.cat([past[1], v], 2)
         past[:] = k, v
         scores = q @ k.transpose(-1, -2) * (width // self.heads) ** -0.5
-        later = torch.ones(scores.shape[-2:], dtype=torch.bool, device=scores.device)
-        later = later.triu(1 + k.shape[2] - count)
-        weights = torch.softmax(scores.masked_fill(later, -torch.inf), -1)
+        if count > 1:  # nothing comes after the last token
+            later = torch.ones(scores.shape[-2:], dtype=torch.bool, device=scores.device)
+            scores = scores.masked_fill(later.triu(1 + k.shape[2] - count), -torch.inf)
+        weights = torch.softmax(scores, -1)
         mixed = (weights.to(v.dtype) @ v).transpose(1, 2).reshape(batch, count, width)
         result: Tensor = self.project(mixed)
         return result
