@@ -1,18 +1,26 @@
 """Many photos: what to do with each is decided first, then done, then told.
 
-    find.py      the photos that files, folders and patterns mean
-    names.py     names of results
-    hints.py     colour hints of many photos
-    settings.py  what all photos have in common
-    plan.py      which photos become which files
-    place.py     the folder for the results
-    colour.py    one photo, from file to files
-    worker.py    a process that colours
-    crew.py      the parent's side of such processes
-    local.py     a plan carried out on this machine
-    record.py    what became of a photo
-    report.py    all records, as JSON
-    sheet.py     a contact sheet
+    url.py         paths and URLs
+    store.py       stores that are reached by URL
+    find.py        the photos that files, folders and patterns mean
+    find_url.py    the photos that URLs mean
+    names.py       names of results
+    hints.py       colour hints of many photos
+    settings.py    what all photos have in common
+    plan.py        which photos become which files
+    place.py       the folder for the results
+    colour.py      one photo, from file to files
+    remote.py      one photo, wherever it and its results are
+    pool.py        a plan carried out by several workers
+    worker.py      a process that colours
+    crew.py        the parent's side of such processes
+    local.py       the engine of this machine
+    ray_engine.py  the engine of a Ray cluster
+    record.py      what became of a photo
+    report.py      all records, as JSON
+    table.py       the same as a table for people
+    sheet.py       a contact sheet
+    archive.py     zip archives, unpacked with care and packed; archive_entries.py judges names
 
     from colorflow.batch import Settings, make_plan, run
 
@@ -31,16 +39,20 @@ from colorflow.batch.record import Colouring, Note, Record
 from colorflow.batch.report import write_report
 from colorflow.batch.settings import Settings
 from colorflow.batch.sheet import write_sheet
+from colorflow.batch.url import Place, Url, place_of
 
 __all__ = [
     "Colouring",
     "Naming",
     "Note",
+    "Place",
     "Plan",
     "Record",
     "Settings",
     "Task",
+    "Url",
     "make_plan",
+    "place_of",
     "read_hints",
     "run",
     "run_here",

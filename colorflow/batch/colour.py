@@ -27,11 +27,17 @@ def colour(colorizer: Colorizer, task: Task, settings: Settings) -> Record:
 
     All colourings are drawn even if some are there already, so that each is the same whichever
     others are missing.
+
+    Args:
+        colorizer: with which.
+        task: whose photo and folder are on this machine.
+        settings: of all photos.
     """
+    assert isinstance(task.path, Path)
     began = time.perf_counter()
     photo = None
     try:
-        photo = read_photo(task.path)
+        photo = read_photo(task.path, max_pixels=settings.max_pixels)
         record = _colour(colorizer, task, settings, photo)
     except ColorflowError as error:
         record = Record(
@@ -51,6 +57,8 @@ def colour(colorizer: Colorizer, task: Task, settings: Settings) -> Record:
 
 
 def _colour(colorizer: Colorizer, task: Task, settings: Settings, photo: Photo) -> Record:
+    assert isinstance(task.path, Path)
+    assert isinstance(task.folder, Path)
     if is_own_result(task.path):
         reason = "is a colouring that colorflow made; it is not taken as a photo"
         return Record(path=task.path, status="skipped", reason=reason)
@@ -58,7 +66,7 @@ def _colour(colorizer: Colorizer, task: Task, settings: Settings, photo: Photo) 
         reason = "already has colours; --force colours it again"
         return Record(path=task.path, status="already-coloured", reason=reason)
     draws = _draw(colorizer, photo, task, settings)
-    targets = [task.target(seed) for seed in draws.seeds]
+    targets = [task.folder / task.name(seed) for seed in draws.seeds]
     missing = [
         i for i, target in enumerate(targets) if settings.overwrite or not is_finished(target)
     ]
@@ -93,7 +101,7 @@ def _draw(colorizer: Colorizer, photo: Photo, task: Task, settings: Settings) ->
     except ValueError as error:  # settings were checked before, so it is a hint outside the photo
         if not task.hints:
             raise
-        raise PhotoError(task.path, str(error)) from error
+        raise PhotoError(str(task.path), str(error)) from error
 
 
 def _bits(colorizer: Colorizer, photo: Photo, task: Task, draws: Draws) -> list[float | None]:

@@ -8,7 +8,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path, PurePath
 
+from colorflow.batch.find_url import find_by_url
 from colorflow.batch.record import Note
+from colorflow.batch.url import Place, Url, place_of
+from colorflow.errors import UnreadablePhotoError
 from colorflow.photo import PHOTO_SUFFIXES
 
 
@@ -21,7 +24,7 @@ class FoundPhoto:
         relative: its place below the folder that it was found in; its name, if it was named.
     """
 
-    path: Path
+    path: Place
     relative: PurePath
 
 
@@ -42,7 +45,7 @@ class Found:
 
 def find_inputs(
     inputs: Iterable[str | os.PathLike[str]],
-    output: str | os.PathLike[str],
+    output: str | os.PathLike[str] | Url,
     *,
     recursive: bool = False,
 ) -> Found:
@@ -57,13 +60,20 @@ def find_inputs(
     entered. The output folder and what is below it is passed by where it lies inside a folder.
 
     Args:
-        inputs: files, folders and patterns.
+        inputs: files, folders and patterns; URLs of such, see `find_by_url`.
         output: the folder for the results.
         recursive: also the folders inside folders.
+
+    Raises:
+        BatchError: if there is no way to speak to the store of a URL.
     """
-    search = _Search(os.path.realpath(output), recursive=recursive)
+    search = _Search(place_of(output), recursive=recursive)
     for given in inputs:
-        text = os.fspath(given)
+        place = place_of(given)
+        if isinstance(place, Url):
+            search.url(place)
+            continue
+        text = os.fspath(given) and str(place)  # nothing is not the folder that we are in
         if os.path.isdir(text):
             search.folder(Path(text))
         elif os.path.lexists(text):
@@ -76,21 +86,29 @@ def find_inputs(
 
 
 class _Search:
-    def __init__(self, output: str, *, recursive: bool) -> None:
+    def __init__(self, output: Place, *, recursive: bool) -> None:
         self.found = Found()
-        self._output = output
+        self._given_output = output
+        self._output = None if isinstance(output, Url) else os.path.realpath(output)
         self._recursive = recursive
         self._seen: set[tuple[str, str]] = set()
 
-    def missing(self, path: Path, reason: str) -> None:
+    def missing(self, path: Place, reason: str) -> None:
         self.found.missing.append(Note(path=path, reason=reason))
+
+    def url(self, url: Url) -> None:
+        """Takes what a URL stands for."""
+        try:
+            photos = find_by_url(url, self._given_output, recursive=self._recursive)
+        except UnreadablePhotoError as error:
+            self.missing(url, error.reason)
+            return
+        for photo, relative in photos:
+            self._take(photo, relative, str(photo.parent))
 
     def file(self, path: Path, relative: PurePath, folder: str | None = None) -> None:
         """Takes a file, once, whatever way it was found."""
-        key = (folder or os.path.realpath(path.parent), path.name)
-        if key not in self._seen:
-            self._seen.add(key)
-            self.found.photos.append(FoundPhoto(path, relative))
+        self._take(path, relative, folder or os.path.realpath(path.parent))
 
     def folder(self, root: Path) -> None:
         """Takes what is in a folder, and, if asked for, below it."""
@@ -132,6 +150,11 @@ class _Search:
             self.folder(Path(folder))
         if not files and not folders:
             self.missing(Path(text), "no photo fits this pattern")
+
+    def _take(self, path: Place, relative: PurePath, folder: str) -> None:
+        if (folder, path.name) not in self._seen:
+            self._seen.add((folder, path.name))
+            self.found.photos.append(FoundPhoto(path, relative))
 
     def _entries(self, folder: Path) -> Iterator[os.DirEntry[str]]:
         """What a folder holds, sorted, without hidden files."""

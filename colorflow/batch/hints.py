@@ -41,7 +41,36 @@ def read_hints(path: Path) -> dict[str, Hints]:
         raise BatchError(f"{path}: is not a JSON file of hints ({error})") from error
     if not isinstance(content, dict):
         raise BatchError(f'{path}: expected {{"photo.jpg": [hints]}}, got {_kind(content)}')
-    return {name: _hints_of(path, name, given) for name, given in content.items()}
+    return {name: hints_of(given, f"{path}: {name!r}") for name, given in content.items()}
+
+
+def hints_of(given: Any, source: str) -> Hints:
+    """Hints of one photo from plain values.
+
+    Args:
+        given: a list of hints as in a file.
+        source: what they are from, for messages.
+
+    Raises:
+        BatchError: if they are no such list.
+    """
+    from colorflow.colorize import Hint
+
+    if not isinstance(given, list):
+        raise BatchError(f"{source}: expected a list of hints, got {_kind(given)}")
+    hints = []
+    for number, one in enumerate(given, 1):
+        where = f"{source}: hint {number}"
+        if not isinstance(one, dict) or set(one) != set(_FIELDS):
+            raise BatchError(f"{where}: expected row, column, a and b, got {_kind(one)}")
+        for field in _FIELDS:
+            if isinstance(one[field], bool) or not isinstance(one[field], int | float):
+                raise BatchError(f"{where}: {field}: expected a number, got {_kind(one[field])}")
+        try:
+            hints.append(Hint(*(float(one[field]) for field in _FIELDS)))
+        except (ValueError, OverflowError) as error:
+            raise BatchError(f"{where}: {error}") from error
+    return tuple(hints)
 
 
 def hints_by_photo(
@@ -77,26 +106,6 @@ def hints_by_photo(
             raise BatchError(f"{source}: names {meant[0].as_posix()!r} twice, by name and by place")
         found[meant[0]] = given
     return found
-
-
-def _hints_of(path: Path, name: str, given: Any) -> Hints:
-    from colorflow.colorize import Hint
-
-    if not isinstance(given, list):
-        raise BatchError(f"{path}: {name!r}: expected a list of hints, got {_kind(given)}")
-    hints = []
-    for number, one in enumerate(given, 1):
-        where = f"{path}: {name!r}: hint {number}"
-        if not isinstance(one, dict) or set(one) != set(_FIELDS):
-            raise BatchError(f"{where}: expected row, column, a and b, got {_kind(one)}")
-        for field in _FIELDS:
-            if isinstance(one[field], bool) or not isinstance(one[field], int | float):
-                raise BatchError(f"{where}: {field}: expected a number, got {_kind(one[field])}")
-        try:
-            hints.append(Hint(*(float(one[field]) for field in _FIELDS)))
-        except (ValueError, OverflowError) as error:
-            raise BatchError(f"{where}: {error}") from error
-    return tuple(hints)
 
 
 def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -11,6 +11,8 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from colorflow.batch.store import check_url_writable
+from colorflow.batch.url import Place, Url
 from colorflow.errors import BatchError, WritePhotoError
 
 if sys.platform != "win32":
@@ -21,11 +23,12 @@ STALE_SECONDS = 60
 
 
 @contextmanager
-def place_for_results(output: Path, folders: Iterable[Path]) -> Iterator[None]:
+def place_for_results(output: Place, folders: Iterable[Place]) -> Iterator[None]:
     """Keeps other runs out of a folder, which is made if need be.
 
-    Two runs would colour everything twice. Where the file system knows no locks they may; files
-    appear whole in any case. What killed runs have left half-written is removed.
+    Two runs would colour everything twice. Where the file system knows no locks, and in stores that
+    are reached by URL, they may; files appear whole in any case. What killed runs have left
+    half-written in a folder of this machine is removed.
 
     Args:
         output: the folder of the run.
@@ -35,6 +38,10 @@ def place_for_results(output: Path, folders: Iterable[Path]) -> Iterator[None]:
         BatchError: if another run is writing there.
         WritePhotoError: if the folder cannot be made or written to.
     """
+    if isinstance(output, Url):
+        check_url_writable(output)
+        yield
+        return
     try:
         output.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -42,6 +49,7 @@ def place_for_results(output: Path, folders: Iterable[Path]) -> Iterator[None]:
     check_writable(output)
     with _locked(output):
         for folder in {output, *folders}:
+            assert isinstance(folder, Path)
             _remove_stale_files(folder)
         yield
 

@@ -11,7 +11,7 @@ import os
 import stat
 import sys
 import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING
@@ -21,7 +21,9 @@ from colorflow.batch.hints import hints_by_photo
 from colorflow.batch.names import Naming, too_long
 from colorflow.batch.record import Colouring, Note, Record
 from colorflow.batch.settings import Settings
-from colorflow.errors import PhotoError
+from colorflow.batch.store import files_below
+from colorflow.batch.url import Place, Url, place_of
+from colorflow.errors import BatchError, PhotoError
 from colorflow.photo import read_provenance
 
 if TYPE_CHECKING:
@@ -42,14 +44,18 @@ class Task:
         hints: colours of points.
     """
 
-    path: Path
-    folder: Path
+    path: Place
+    folder: Place
     around_seed: tuple[str, ...]
     hints: Hints = ()
 
-    def target(self, seed: int) -> Path:
+    def name(self, seed: int) -> str:
+        """The name of the colouring with this seed."""
+        return str(seed).join(self.around_seed)
+
+    def target(self, seed: int) -> Place:
         """The file for the colouring with this seed."""
-        return self.folder / str(seed).join(self.around_seed)
+        return self.folder / self.name(seed)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -66,8 +72,8 @@ class Plan:
     """
 
     settings: Settings
-    output: Path
-    inputs: list[Path] = field(default_factory=list)
+    output: Place
+    inputs: list[Place] = field(default_factory=list)
     tasks: list[Task] = field(default_factory=list)
     settled: list[Record] = field(default_factory=list)
     notes: list[Note] = field(default_factory=list)
@@ -80,7 +86,7 @@ class Plan:
 
 def make_plan(
     inputs: Iterable[str | os.PathLike[str]],
-    output: str | os.PathLike[str],
+    output: str | os.PathLike[str] | Url,
     settings: Settings,
     *,
     naming: Naming | None = None,
@@ -95,8 +101,8 @@ def make_plan(
     over the result of another input; such photos fail by name.
 
     Args:
-        inputs: files, folders and patterns, see `find_inputs`.
-        output: folder for the results; it need not exist.
+        inputs: files, folders and patterns, and URLs of such, see `find_inputs`.
+        output: folder for the results, or its URL; it need not exist.
         settings: how photos are coloured.
         naming: how results are named.
         recursive: take photos in folders inside folders, and give results the same places.
@@ -105,7 +111,9 @@ def make_plan(
 
     Raises:
         ValueError: if several colourings of a photo would have one name.
-        BatchError: if hints are for no photo, or for several.
+        BatchError: if hints are for no photo, or for several; if there is no way to speak to the
+            store of a URL, or results would lie among its photos.
+        PhotoError: if the store does not say which results are there.
     """
     naming = naming or Naming()
     if settings.n > 1 and not naming.has_seed:
@@ -113,8 +121,9 @@ def make_plan(
             f"name: expected {{seed}} in the template for {settings.n} colourings of each photo, "
             f"got {naming.template!r}"
         )
-    found = find_inputs(inputs, output, recursive=recursive)
-    planner = _Planner(Plan(settings=settings, output=Path(output), notes=found.notes), naming)
+    place = place_of(output)
+    found = find_inputs(inputs, place, recursive=recursive)
+    planner = _Planner(Plan(settings=settings, output=place, notes=found.notes), naming)
     for note in found.missing:
         planner.settle(Record(path=note.path, status="failed", reason=note.reason))
     photos = planner.without_own_results(found.photos)
@@ -146,8 +155,9 @@ class _Planner:
         self.plan = plan
         self._naming = naming
         self._inputs: set[tuple[str, str]] = set()
-        self._made: dict[tuple[str, str], Path] = {}
+        self._made: dict[tuple[str, str], Place] = {}
         self._real_folders: dict[Path, str] = {}
+        self._sent: set[Url] | None = None
 
     def settle(self, record: Record) -> None:
         self.plan.inputs.append(record.path)
@@ -158,7 +168,13 @@ class _Planner:
         folders = {self._real(self._folder(photo.relative)) for photo in photos}
         kept = []
         for photo in photos:
-            if self._real(photo.path.parent) in folders and is_own_result(photo.path):
+            shared = self._real(photo.path.parent) in folders
+            if shared and isinstance(photo.path, Url):  # to look into each would fetch them all
+                raise BatchError(
+                    f"{photo.path.parent}: results cannot lie among the photos of a URL; "
+                    "choose another folder with -o"
+                )
+            if shared and isinstance(photo.path, Path) and is_own_result(photo.path):
                 reason = "is a colouring that colorflow made; it is not taken as a photo"
                 self.plan.notes.append(Note(path=photo.path, reason=reason))
             else:
@@ -171,7 +187,7 @@ class _Planner:
         task = Task(
             path=photo.path,
             folder=self._folder(photo.relative),
-            around_seed=self._naming.around_seed(photo.path),
+            around_seed=self._naming.around_seed(PurePath(photo.path.name)),
             hints=hints,
         )
         settings = self.plan.settings
@@ -184,13 +200,22 @@ class _Planner:
             return
         self._made.update((self._key(target), photo.path) for target in targets)
         # Which seeds are the most different ones is known only after they were drawn.
-        if not settings.overwrite and pool == 1 and all(map(is_finished, targets)):
+        if not settings.overwrite and pool == 1 and all(map(self._is_finished, targets)):
             self.settle(skipped(photo.path, targets, settings.seed))
             return
         self.plan.inputs.append(photo.path)
         self.plan.tasks.append(task)
 
-    def _problem(self, targets: list[Path]) -> str | None:
+    def _is_finished(self, target: Place) -> bool:
+        if isinstance(target, Path):
+            return is_finished(target)
+        if self._sent is None:  # one listing, rather than a question for each
+            output = self.plan.output
+            assert isinstance(output, Url)
+            self._sent = {output / place for place, size in files_below(output).items() if size}
+        return target in self._sent
+
+    def _problem(self, targets: list[Place]) -> str | None:
         """Why these files must not be written, or None."""
         for target in targets:
             if length := too_long(target.name):
@@ -208,23 +233,28 @@ class _Planner:
                 )
         return None
 
-    def _folder(self, relative: PurePath) -> Path:
+    def _folder(self, relative: PurePath) -> Place:
         return self.plan.output / relative.parent
 
-    def _key(self, path: Path) -> tuple[str, str]:
+    def _key(self, path: Place) -> tuple[str, str]:
         """What two paths of one file have in common."""
         name = path.name
-        if sys.platform in ("darwin", "win32"):  # their file systems ignore case
+        if isinstance(path, Path) and sys.platform in (
+            "darwin",
+            "win32",
+        ):  # their file systems ignore case
             name = unicodedata.normalize("NFC", name).casefold()
         return self._real(path.parent), name
 
-    def _real(self, folder: Path) -> str:
+    def _real(self, folder: Place) -> str:
+        if isinstance(folder, Url):
+            return str(folder)
         if folder not in self._real_folders:
             self._real_folders[folder] = os.path.realpath(folder)
         return self._real_folders[folder]
 
 
-def skipped(path: Path, targets: list[Path], first_seed: int) -> Record:
+def skipped(path: Place, targets: Sequence[Place], first_seed: int) -> Record:
     """The record of a photo whose results are there."""
     return Record(
         path=path,

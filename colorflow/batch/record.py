@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal
+
+from colorflow.batch.url import Place
 
 Status = Literal["done", "skipped", "already-coloured", "failed"]
 
@@ -20,7 +21,7 @@ class Colouring:
             for, or where the colours lie on the edge of what the model can say.
     """
 
-    path: Path
+    path: Place
     seed: int
     bits_per_dim: float | None = None
 
@@ -41,7 +42,7 @@ class Record:
         ends_the_run: the place for the results takes nothing more, so other photos would fail too.
     """
 
-    path: Path
+    path: Place
     status: Status
     reason: str | None = None
     colourings: tuple[Colouring, ...] = ()
@@ -61,5 +62,5 @@ class Note:
         reason: what it is, without its name.
     """
 
-    path: Path
+    path: Place
     reason: str

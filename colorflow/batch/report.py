@@ -34,7 +34,7 @@ def write_report(
     reached = plan.in_order(records)
     paths = {record.path for record in reached}
     settings = asdict(plan.settings)
-    del settings["likelihood"]
+    del settings["likelihood"], settings["max_pixels"]
     content = {
         "colorflow": __version__,
         "began": began.isoformat(timespec="seconds"),
@@ -44,10 +44,12 @@ def write_report(
         "counts": dict(sorted(Counter(record.status for record in reached).items())),
         "not_reached": [str(path) for path in plan.inputs if path not in paths],
         "notes": [{"path": str(note.path), "reason": note.reason} for note in plan.notes],
-        "files": [_as_json(record) for record in reached],
     }
+    # A line a file, encoded one by one: as one tree, a million of them would take gigabytes.
+    files = ",\n  ".join(json.dumps(_as_json(record)) for record in reached)
+    text = f'{json.dumps(content, indent=1)[:-2]},\n "files": [\n  {files}\n ]\n}}\n'
     # ASCII, since names that are not UTF-8 can be written in no other way.
-    write_whole(path, (json.dumps(content, indent=1) + "\n").encode("ascii"))
+    write_whole(path, text.encode("ascii"))
 
 
 def _as_json(record: Record) -> dict[str, Any]:

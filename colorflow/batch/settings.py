@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from colorflow.photo import DEFAULT_MAX_PIXELS
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
@@ -17,6 +19,7 @@ class Settings:
         force: colour photos that already have colours, too.
         overwrite: make results anew that are there already.
         likelihood: measure how likely each colouring is.
+        max_pixels: width times height of a photo that is refused when exceeded.
     """
 
     n: int = 1
@@ -26,6 +29,7 @@ class Settings:
     force: bool = False
     overwrite: bool = False
     likelihood: bool = False
+    max_pixels: int = DEFAULT_MAX_PIXELS
 
     def __post_init__(self) -> None:
         if self.n < 1:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from colorflow.batch.record import Record
+from colorflow.batch.url import Place
 from colorflow.color.resize import resize_by_area
 from colorflow.errors import ColorflowError, WritePhotoError
 from colorflow.photo import photo_from_image, read_photo, read_provenance, write_image
@@ -53,7 +54,9 @@ def write_sheet(path: Path, records: Iterable[Record]) -> int:
             shown[record.colourings[0].path] = block
     if shown:
         sheet = _laid_out(list(shown.values()))
-        provenance = read_provenance(next(iter(shown)))  # so that it is never taken for a photo
+        provenance = read_provenance(
+            str(next(iter(shown)))
+        )  # so that it is never taken for a photo
         write_image(path, sheet, photo_from_image(sheet), provenance=provenance)
     return len(shown)
 
@@ -78,8 +81,8 @@ def _block(record: Record) -> Image.Image | None:
     return block
 
 
-def _small(path: Path, *, grey: bool) -> Image.Image:
-    pixels = read_photo(path).pixels
+def _small(path: Place, *, grey: bool) -> Image.Image:
+    pixels = read_photo(str(path)).pixels
     height, width = pixels.shape[:2]
     width = min(_WIDEST, max(1, round(_CELL * width / height)))
     small = Image.fromarray(np.rint(resize_by_area(pixels, _CELL, width)).astype(np.uint8))

@@ -16,8 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
-from colorflow.batch.colour import colour
 from colorflow.batch.record import Record
+from colorflow.batch.remote import colour_anywhere
 from colorflow.batch.settings import Settings
 from colorflow.errors import BatchError, ColorflowError
 
@@ -70,16 +70,21 @@ def _serve(tasks: BinaryIO, answers: io.FileIO) -> None:
 
     start: Start = pickle.load(tasks)
     try:
-        colorizer = _loaded(start)
+        colorizer = loaded(start)
     except ColorflowError as error:
         answer(error)
         return
     answer(Ready(takes_hints=colorizer.takes_hints))
     while True:
-        answer(colour(colorizer, pickle.load(tasks), start.settings))
+        answer(colour_anywhere(colorizer, pickle.load(tasks), start.settings))
 
 
-def _loaded(start: Start) -> Colorizer:
+def loaded(start: Start) -> Colorizer:
+    """A Colorizer as it was asked for.
+
+    Raises:
+        ColorflowError: if the weights cannot be loaded, or the device is not there.
+    """
     import cv2
     import torch
 

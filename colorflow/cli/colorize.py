@@ -29,10 +29,17 @@ def add_colorize(commands: Commands) -> None:
         ),
     )
     parser.add_argument(
-        "inputs", nargs="+", metavar="IN", help="photos, folders, and patterns such as 'album/*'"
+        "inputs",
+        nargs="+",
+        metavar="IN",
+        help="photos, folders, patterns such as 'album/*', and URLs of such, as s3://bucket/album",
     )
     parser.add_argument(
-        "-o", "--output", required=True, type=Path, metavar="OUT", help="folder for the results"
+        "-o",
+        "--output",
+        required=True,
+        metavar="OUT",
+        help="folder for the results, or the URL of one",
     )
     _add_what(parser)
     _add_results(parser)
@@ -111,9 +118,18 @@ def _add_results(parser: argparse.ArgumentParser) -> None:
 def _add_running(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--workers",
-        type=whole_number(least=1, most=256),
+        type=whole_number(least=1, most=1024),
         metavar="N",
-        help="processes that colour, about 0.5 GB each (default: one a core, at most 4; GPU: 1)",
+        help="processes that colour, about 0.5 GB each (default: one a core, at most 4; GPU: 1; "
+        "on a cluster all that it has room for)",
+    )
+    parser.add_argument(
+        "--engine",
+        choices=("local", "ray"),
+        default="local",
+        help="local: processes of this machine; ray: the Ray cluster at the environment's "
+        "RAY_ADDRESS, or one that is started here for this run; needs colorflow[ray] "
+        "(default: %(default)s)",
     )
     parser.add_argument(
         "--device", default="cpu", help="where to compute: cpu, cuda, cuda:1 (default: %(default)s)"
@@ -126,19 +142,21 @@ def _add_running(parser: argparse.ArgumentParser) -> None:
 
 
 def _colorize(parser: argparse.ArgumentParser, arguments: argparse.Namespace) -> int:
-    from colorflow.batch import Naming, Settings, make_plan, read_hints
+    from colorflow.batch import Naming, Settings, make_plan, place_of, read_hints
 
-    if os.path.exists(arguments.output) and not os.path.isdir(arguments.output):
-        raise WritePhotoError(arguments.output, "is a file, but -o names a folder for the results")
+    output = place_of(arguments.output)
+    if isinstance(output, Path) and os.path.exists(output) and not os.path.isdir(output):
+        raise WritePhotoError(output, "is a file, but -o names a folder for the results")
     try:
         naming = Naming(arguments.name, arguments.ext)
     except ValueError as error:
         parser.error(f"argument --{error}")
     if arguments.n > 1 and not naming.has_seed:
         parser.error(f"argument --name: expected {{seed}} in it for {arguments.n} colourings")
+    _check_sheet(parser, arguments)
     plan = make_plan(
         arguments.inputs,
-        arguments.output,
+        output,
         Settings(
             n=arguments.n,
             seed=arguments.seed,
@@ -154,3 +172,13 @@ def _colorize(parser: argparse.ArgumentParser, arguments: argparse.Namespace) ->
         hints_source=str(arguments.hints),
     )
     return say_plan(plan) if arguments.dry_run else Session(plan, arguments).run()
+
+
+def _check_sheet(parser: argparse.ArgumentParser, arguments: argparse.Namespace) -> None:
+    """A sheet shows what is on this machine; it would fetch everything again."""
+    from colorflow.batch import Url, place_of
+
+    if arguments.contact_sheet:
+        for given in (*arguments.inputs, arguments.output):
+            if isinstance(place_of(given), Url):
+                parser.error(f"argument --contact-sheet: cannot show {given}, which is a URL")

@@ -19,7 +19,9 @@ from typing import TYPE_CHECKING
 from colorflow.errors import ColorflowError, WritePhotoError
 
 if TYPE_CHECKING:
-    from colorflow.batch import Plan, Record
+    from collections.abc import Callable
+
+    from colorflow.batch import Place, Plan, Record
 
 _INTERRUPTED = 130
 """128 + SIGINT, as shells report it."""
@@ -71,8 +73,6 @@ class Session:
         """Carries the plan out, with a line for each file and the progress of all."""
         from tqdm import tqdm
 
-        from colorflow.batch import run, usual_workers
-
         arguments = self._arguments
         with tqdm(
             total=len(self._plan.tasks),
@@ -80,7 +80,8 @@ class Session:
             disable=True if arguments.quiet else None,  # None: only on a terminal
             file=sys.stderr,
         ) as progress:
-            for record in run(
+            engine, usual_workers = _engine(arguments.engine)
+            for record in engine(
                 self._plan,
                 weights=arguments.weights,
                 device=arguments.device,
@@ -131,6 +132,8 @@ class Session:
             if os.path.exists(path) and not os.path.isfile(path):  # devices would be replaced, too
                 raise WritePhotoError(path, "is no file, but one shall be written here")
             for photo in self._plan.inputs:
+                if not isinstance(photo, Path):
+                    continue
                 if photo.name == path.name and os.path.realpath(photo) == os.path.realpath(path):
                     raise WritePhotoError(path, "is one of the photos; choose another file")
             if not self._is_output(path.parent):
@@ -138,7 +141,8 @@ class Session:
 
     def _is_output(self, folder: Path) -> bool:
         """Whether it is the folder for the results, which will be made."""
-        return folder.absolute() == self._plan.output.absolute()
+        output = self._plan.output
+        return isinstance(output, Path) and folder.absolute() == output.absolute()
 
     def _write_report(self) -> None:
         from colorflow.batch import write_report
@@ -186,6 +190,19 @@ class Session:
         return 1 if counts["failed"] or left else 0
 
 
+def _engine(
+    name: str,
+) -> tuple[Callable[..., Iterator[Record]], Callable[[str], int | None]]:
+    """What carries a plan out, and how many workers it takes if nobody says."""
+    if name == "ray":
+        from colorflow.batch.ray_engine import run_on_ray
+
+        return run_on_ray, lambda _: None  # all that the cluster has room for
+    from colorflow.batch import run, usual_workers
+
+    return run, usual_workers
+
+
 def _say_rest(plan: Plan, records: Iterable[Record], *, quiet: bool) -> None:
     """On stderr: files that were passed by, left alone, and, last, those that failed."""
     if not quiet:
@@ -209,7 +226,7 @@ def _counted(counts: dict[str, int]) -> str:
     return ", ".join(f"{count} {status}" for status, count in sorted(counts.items()) if count)
 
 
-def _shown(path: Path) -> str:
+def _shown(path: Place) -> str:
     """A path on one line, whatever its name holds; control characters are escaped."""
     return "".join(
         c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in str(path)

@@ -1,0 +1,210 @@
+"""What a photo costs one core, and what a photo costs the machine that hands photos out.
+
+    python -m benchmarks.scale                  seconds and bytes a photo, 1 and 12 megapixels
+    python -m benchmarks.scale --head           planning and handing out 100,000 photos
+    python -m benchmarks.scale --head --ray     also through Ray, started for it on this machine
+
+Photos are scikit-image's astronaut, enlarged, grey, as JPEG of quality 90. They are coloured with
+one thread and the shipped weights; processor seconds count, which other work on the machine hardly
+changes. Planning lists a made-up store and asks nobody.
+"""
+
+from __future__ import annotations
+
+import argparse
+import resource
+import tempfile
+import threading
+import time
+import tracemalloc
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+from queue import SimpleQueue
+from typing import Any
+
+import cv2
+import fsspec
+import skimage.data
+from fsspec.implementations.memory import MemoryFileSystem
+
+from colorflow.batch import Colouring, Plan, Record, Settings, Task, make_plan, run_here
+from colorflow.batch.pool import carry_out
+from colorflow.batch.report import write_report
+from colorflow.batch.worker import Ready
+
+MEGAPIXELS = {1: (1155, 866), 12: (4000, 3000)}
+"""Width and height by megapixels."""
+JPEG_QUALITY = 90
+WORKERS = 16
+"""Threads that hand photos out while that is measured."""
+CALLS = 2000
+
+
+def main() -> None:
+    """Measures one of the two sides and prints a table."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--head", action="store_true")
+    parser.add_argument("--ray", action="store_true")
+    parser.add_argument("--photos", type=int, default=100_000, help="of the head's plan")
+    parser.add_argument("--repeats", type=int, default=8, help="photos of each size")
+    options = parser.parse_args()
+    if options.head:
+        print_head(options.photos)
+        if options.ray:
+            print_ray()
+    else:
+        print_photos(options.repeats)
+
+
+def print_photos(repeats: int) -> None:
+    """Prints what one photo costs."""
+    import torch
+
+    from colorflow.colorize import Colorizer
+
+    torch.set_num_threads(1)
+    cv2.setNumThreads(1)
+    colorizer = Colorizer.load()
+    print("| photo | processor seconds | seconds by the clock | MB in | MB out | peak memory, MB |")
+    print("|---|---|---|---|---|---|")
+    for megapixels, size in MEGAPIXELS.items():
+        with tempfile.TemporaryDirectory() as folder:
+            grey = cv2.cvtColor(skimage.data.astronaut(), cv2.COLOR_RGB2GRAY)
+            grey = cv2.resize(grey, size, interpolation=cv2.INTER_CUBIC)
+            _, data = cv2.imencode(".jpg", grey, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
+            for number in range(repeats + 1):
+                (Path(folder) / f"{number}.jpg").write_bytes(data.tobytes())
+            plan = make_plan([folder], Path(folder) / "out", Settings())
+            records = run_here(plan, colorizer)
+            first = next(records)  # what is only done once is not counted
+            began, busy = time.perf_counter(), time.process_time()
+            assert all(record.status == "done" for record in records)
+            busy, passed = time.process_time() - busy, time.perf_counter() - began
+            peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+            out = Path(str(first.colourings[0].path)).stat().st_size
+            print(
+                f"| {megapixels} megapixels | {busy / repeats:.2f} | {passed / repeats:.2f} "
+                f"| {data.nbytes / 1e6:.2f} | {out / 1e6:.2f} | {peak:.0f} |"
+            )
+
+
+class ManyFiles(MemoryFileSystem):
+    """A store with many photos and no contents."""
+
+    protocol = "many"
+    count = 0
+
+    @classmethod
+    def _strip_protocol(cls, path: str) -> str:
+        return path.removeprefix("many:/")
+
+    def find(self, path: str, **_: Any) -> dict[str, dict[str, Any]]:
+        """The photos of the folder ``in``; every other one is empty."""
+        names = (f"/in/{n // 1000:06}/photo_{n:09}.jpg" for n in range(self.count))
+        return {name: {"size": 1, "type": "file"} for name in names} if path == "/in" else {}
+
+    def mv(self, path1: str, path2: str, **_: Any) -> None:
+        """Nothing is ever renamed; but it could be, so that results may be written here."""
+        raise NotImplementedError
+
+
+class Idle:
+    """A worker that says at once that it is done."""
+
+    def ready(self) -> Ready:
+        return Ready(takes_hints=False)
+
+    def colour(self, task: Task) -> Record:
+        return record_of(task)
+
+    def end(self) -> None:
+        pass
+
+
+def record_of(task: Task) -> Record:
+    """What becomes of a photo for which all went well."""
+    colouring = Colouring(path=task.target(0), seed=0, bits_per_dim=1.0)
+    return Record(
+        path=task.path, status="done", colourings=(colouring,), width=1, height=1, seconds=1.0
+    )
+
+
+def print_head(count: int) -> None:
+    """Prints what planning, handing out and the report cost."""
+    fsspec.register_implementation("many", ManyFiles, clobber=True)
+    ManyFiles.count = count
+    print(f"| {count} photos | microseconds a photo | bytes a photo, kept | bytes a photo, peak |")
+    print("|---|---|---|---|")
+    plan = measured(
+        "plan", count, lambda: make_plan(["many://in"], "many://out", Settings(), recursive=True)
+    )
+    records = measured("hand out, keep records", count, lambda: handed_out(plan))
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "report.json"
+        measured(
+            "write the report",
+            count,
+            lambda: write_report(path, plan, records, began=datetime.now(), seconds=0),
+        )
+        print(f"\nThe report has {path.stat().st_size / count:.0f} bytes a photo.")
+
+
+def handed_out(plan: Plan) -> list[Record]:
+    """The records of workers that do nothing."""
+    return list(carry_out(plan, lambda _: Idle(), WORKERS, None))
+
+
+def measured(what: str, count: int, work: Callable[[], Any]) -> Any:
+    """Does something twice, for its time and for its memory, and prints a row."""
+    began = time.process_time()
+    work()
+    seconds = time.process_time() - began
+    tracemalloc.start()
+    result = work()
+    kept, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    print(f"| {what} | {seconds / count * 1e6:.0f} | {kept / count:.0f} | {peak / count:.0f} |")
+    return result
+
+
+def print_ray() -> None:
+    """Prints how many photos a second can be handed to actors that do nothing."""
+    from colorflow.batch.ray_engine import _cluster
+
+    tasks: SimpleQueue[Task] = SimpleQueue()
+    for number in range(CALLS):
+        tasks.put(Task(path=Path(f"{number}.jpg"), folder=Path("out"), around_seed=("x_s", ".jpg")))
+    with _cluster() as ray:
+        actors = [ray.remote(num_cpus=0.1)(IdleActor).remote() for _ in range(4)]
+        ray.get([actor.colour.remote(tasks.get()) for actor in actors])
+        threads = [
+            threading.Thread(target=_call, args=(ray, actors[n % 4], tasks)) for n in range(WORKERS)
+        ]
+        began, busy = time.perf_counter(), time.process_time()
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        busy, passed = time.process_time() - busy, time.perf_counter() - began
+    calls = CALLS - len(actors)
+    print(
+        f"\nThrough Ray: {busy / calls * 1e6:.0f} processor microseconds a photo, "
+        f"{calls / passed:.0f} photos a second from {WORKERS} threads to {len(actors)} actors here."
+    )
+
+
+class IdleActor:
+    """An actor that says at once that it is done."""
+
+    def colour(self, task: Task) -> Record:
+        return record_of(task)
+
+
+def _call(ray: Any, actor: Any, tasks: SimpleQueue[Task]) -> None:
+    while not tasks.empty():
+        ray.get(actor.colour.remote(tasks.get()))
+
+
+if __name__ == "__main__":
+    main()

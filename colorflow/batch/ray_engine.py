@@ -1,0 +1,264 @@
+"""A plan carried out by a Ray cluster: the engine of `--engine ray`.
+
+Each worker is an actor with a Colorizer of its own. Photos are handed out one by one, as the
+processes of this machine get theirs, so that it is known which photo a worker had in hand when it
+was lost. Ray Data's pools of actors hand out blocks: they repeat a task that has killed its worker
+without end, or leave out the whole block.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from colorflow import __version__
+from colorflow.batch.crew import WorkerEndedError
+from colorflow.batch.plan import Plan, Task
+from colorflow.batch.pool import Wanted, carry_out
+from colorflow.batch.record import Record
+from colorflow.batch.remote import colour_anywhere
+from colorflow.batch.worker import Ready, Start, loaded
+from colorflow.errors import BatchError, ColorflowError, WeightsError
+
+if TYPE_CHECKING:
+    from colorflow.colorize import Colorizer
+
+TRIES = 3
+"""Workers that a photo may cost before it has failed."""
+_PATIENCE = 300
+"""Seconds in which a cluster that is busy with other work must give room for a first worker."""
+_ANSWER_SECONDS = 10
+_LOOK_AGAIN = 1
+"""Seconds after which a worker that waits for room looks whether it is needed any more."""
+_STORE_BYTES = 200 * 2**20
+"""Object store of a cluster that is started here: it holds weights and records, never pixels."""
+
+
+def run_on_ray(
+    plan: Plan,
+    *,
+    weights: Path | None = None,
+    device: str = "cpu",
+    workers: int | None = None,
+    stop: threading.Event | None = None,
+) -> Iterator[Record]:
+    """Carries a plan out on a Ray cluster; yields a record for each input, as `run` does.
+
+    The cluster is the one that Ray is connected to, or that of the environment's RAY_ADDRESS;
+    otherwise one is started on this machine and ended afterwards. Paths must mean the same on all
+    nodes; the weights are sent to them.
+
+    Args:
+        plan: from `make_plan`.
+        weights: file; None for the shipped ones.
+        device: ``cpu``, a core for each worker, or ``cuda``, a GPU for each.
+        workers: actors; None for as many as the cluster has cores, or GPUs.
+        stop: once it is set no further photo is begun; records of those in hand still come.
+
+    Raises:
+        ColorflowError: if the run cannot start or go on.
+    """
+    if workers is not None and workers < 1:
+        raise ValueError(f"workers: expected at least 1, got {workers}")
+    if device not in ("cpu", "cuda"):
+        raise BatchError(f"--device {device}: on a cluster it is cpu or cuda; Ray chooses the GPU")
+    if not plan.tasks:
+        yield from plan.settled
+        return
+    start = Start(weights=weights, device=device, threads=1, settings=plan.settings)
+    content = _content(weights)
+    with _cluster() as ray:
+        most = _room(ray, device)
+        shared = _Shared(ray, start, ray.put(content), threading.Event())
+        size = min(workers or most, most)
+        yield from carry_out(plan, lambda wanted: _Hand(shared, wanted), size, stop, tries=TRIES)
+
+
+class Colourist:
+    """The actor: it loads the weights, once, and colours.
+
+    Args:
+        start: as for a worker's process.
+        weights: content of the weights file, which need not be on this node.
+        version: of colorflow where the run was started.
+    """
+
+    def __init__(self, start: Start, weights: bytes, version: str) -> None:
+        self._start = start
+        self._weights = weights
+        self._version = version
+        self._colorizer: Colorizer | None = None
+
+    def ready(self) -> Ready | ColorflowError:
+        """Loads the weights; an error is answered, not raised."""
+        if self._version != __version__:
+            return BatchError(
+                f"a node of the cluster has colorflow {__version__}, this machine {self._version}; "
+                "install the same on all"
+            )
+        try:
+            self._colorizer = self._loaded()
+        except ColorflowError as error:
+            return error
+        return Ready(takes_hints=self._colorizer.takes_hints)
+
+    def colour(self, task: Task) -> Record:
+        """Colours one photo; whatever happens is in the record."""
+        assert self._colorizer is not None
+        return colour_anywhere(self._colorizer, task, self._start.settings)
+
+    def _loaded(self) -> Colorizer:
+        name = self._start.weights.name if self._start.weights else "colorflow.safetensors"
+        with tempfile.TemporaryDirectory(prefix="colorflow-") as folder:
+            path = Path(folder) / name
+            path.write_bytes(self._weights)
+            try:
+                return loaded(replace(self._start, weights=path))
+            except WeightsError as error:
+                given = self._start.weights or name
+                raise WeightsError(str(error).replace(str(path), str(given))) from error
+            finally:
+                self._weights = b""
+
+
+@dataclass(frozen=True, slots=True)
+class _Shared:
+    """What all workers of a run have in common.
+
+    Attributes:
+        ray: the module.
+        start: what they are told first.
+        weights: Ray's reference to the content of the weights file.
+        has_room: set once a first worker was ready.
+    """
+
+    ray: Any
+    start: Start
+    weights: Any
+    has_room: threading.Event
+
+
+class _Hand:
+    """This side of one actor; a `Worker` of a pool."""
+
+    def __init__(self, shared: _Shared, wanted: Wanted) -> None:
+        self._shared = shared
+        self._wanted = wanted
+        resources = {"num_cpus": 1} if shared.start.device == "cpu" else {"num_gpus": 1}
+        actor = shared.ray.remote(scheduling_strategy="SPREAD", max_restarts=0, **resources)(
+            Colourist
+        )
+        self._actor = actor.remote(shared.start, shared.weights, __version__)
+        self._ready = self._actor.ready.remote()
+
+    def ready(self) -> Ready:
+        ray = self._shared.ray
+        waited = 0
+        while not ray.wait([self._ready], timeout=_LOOK_AGAIN)[0]:
+            waited += _LOOK_AGAIN
+            if not self._wanted():
+                raise WorkerEndedError("there was no room for it")
+            if waited >= _PATIENCE and not self._shared.has_room.is_set():
+                raise BatchError(
+                    f"the Ray cluster had no room for a worker within {_PATIENCE} s; "
+                    "see `ray status`, and run the same command again later"
+                )
+        answer = self._answer(self._ready)
+        if isinstance(answer, ColorflowError):
+            raise answer
+        assert isinstance(answer, Ready)
+        self._shared.has_room.set()
+        return answer
+
+    def colour(self, task: Task) -> Record:
+        record = self._answer(self._actor.colour.remote(task))
+        assert isinstance(record, Record)
+        return record
+
+    def end(self) -> None:
+        with suppress(Exception):  # it is gone already, or the cluster is
+            self._shared.ray.kill(self._actor)
+
+    def _answer(self, reference: Any) -> object:
+        try:
+            return self._shared.ray.get(reference)
+        except self._shared.ray.exceptions.RayError as error:
+            raise WorkerEndedError(_how_it_ended(error)) from error
+
+
+def _how_it_ended(error: Exception) -> str:
+    """Ray's long message in one line."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    first = lines[0] if lines else type(error).__name__
+    return lines[-1] if "creation task" in first else first.rstrip(".")
+
+
+def _content(weights: Path | None) -> bytes:
+    from colorflow.colorize import default_weights
+
+    path = weights or default_weights()
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise WeightsError(f"{path}: the weights cannot be read ({error.strerror})") from error
+
+
+def _room(ray: Any, device: str) -> int:
+    """How many workers the cluster has room for."""
+    kind, word = ("CPU", "core") if device == "cpu" else ("GPU", "GPU")
+    most = int(ray.cluster_resources().get(kind, 0))
+    if not most:
+        raise BatchError(f"the Ray cluster has no {word}; add nodes to it with `ray start`")
+    return most
+
+
+@contextmanager
+def _cluster() -> Iterator[Any]:
+    """Ray, connected; nothing is reported to its makers."""
+    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"  # before Ray is imported
+    try:
+        import ray
+    except ImportError as error:
+        raise BatchError(
+            "--engine ray needs the package Ray: pip install 'colorflow[ray]'"
+        ) from error
+    if ray.is_initialized():
+        yield ray
+        return
+    try:
+        _connect(ray)
+        yield ray
+    finally:
+        ray.shutdown()
+
+
+def _connect(ray: Any) -> None:
+    quiet = {"log_to_driver": False, "logging_level": logging.ERROR}
+    address = os.environ.get("RAY_ADDRESS") or "local"
+    if address == "local":
+        ray.init(
+            address="local",
+            include_dashboard=False,
+            object_store_memory=_STORE_BYTES,
+            _node_ip_address="127.0.0.1",  # nobody else may connect
+            **quiet,
+        )
+        return
+    try:
+        if address != "auto":  # Ray itself would try for a quarter of an hour
+            host, _, port = address.rpartition("://")[2].rpartition(":")
+            socket.create_connection((host, int(port)), timeout=_ANSWER_SECONDS).close()
+        ray.init(address=address, **quiet)
+    except (OSError, ValueError) as error:
+        raise BatchError(
+            f"no Ray cluster answers at {address}, as RAY_ADDRESS says ({error}); start one with "
+            "`ray start --head`, set RAY_AUTH_MODE=token if it asks for one, or unset RAY_ADDRESS"
+        ) from error

@@ -1,0 +1,197 @@
+"""Handing photos to workers that end, that cannot start, and that nobody needs any more."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from colorflow.batch import Colouring, Plan, Record, Settings, Task
+from colorflow.batch.crew import WorkerEndedError
+from colorflow.batch.pool import carry_out
+from colorflow.batch.ray_engine import _Hand, _Shared
+from colorflow.batch.worker import Ready, Start
+from colorflow.errors import BatchError
+
+
+def planned(folder: Path, *names: str) -> Plan:
+    tasks = [Task(path=Path(n), folder=folder, around_seed=("", ".png")) for n in names]
+    return Plan(settings=Settings(), output=folder, inputs=[t.path for t in tasks], tasks=tasks)
+
+
+class Office:
+    """Starts workers that behave as told by the names of photos."""
+
+    def __init__(self, ends: dict[str, int] | None = None, ends_at_start: int = 0) -> None:
+        self.left = Counter(ends or {})
+        self.ends_at_start = ends_at_start
+        self.given: list[str] = []
+        self.begun: list[Hand] = []
+
+    def __call__(self, wanted: Callable[[], bool]) -> Hand:
+        self.begun.append(Hand(self))
+        return self.begun[-1]
+
+
+class Hand:
+    def __init__(self, office: Office) -> None:
+        self.office = office
+        self.ended = False
+
+    def ready(self) -> Ready:
+        if self.office.ends_at_start:
+            self.office.ends_at_start -= 1
+            raise WorkerEndedError("no memory")
+        return Ready(takes_hints=False)
+
+    def colour(self, task: Task) -> Record:
+        name = task.path.name
+        self.office.given.append(name)
+        if self.office.left[name]:
+            self.office.left[name] -= 1
+            self.ended = True
+            raise WorkerEndedError("killed")
+        one = Colouring(path=task.target(0), seed=0)
+        if name.startswith("skipped"):
+            return Record(path=task.path, status="skipped", reason="is there", colourings=(one,))
+        return Record(path=task.path, status="done", colourings=(one,))
+
+    def end(self) -> None:
+        self.ended = True
+
+
+def carried_out(office: Office, plan: Plan, workers: int = 1, tries: int = 3) -> dict[str, Record]:
+    records = list(carry_out(plan, office, workers, None, tries=tries))
+    by_name = {record.path.name: record for record in records}
+    assert len(records) == len(by_name)
+    assert all(hand.ended for hand in office.begun)
+    return by_name
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+def test_a_photo_whose_worker_ended_is_given_to_another(tmp_path: Path, workers: int) -> None:
+    office = Office({"b": 2, "c": 1})
+    records = carried_out(office, planned(tmp_path, "a", "b", "c", "d"), workers)
+    assert {name: record.status for name, record in records.items()} == dict.fromkeys(
+        "abcd", "done"
+    )
+    assert Counter(office.given) == {"a": 1, "b": 3, "c": 2, "d": 1}
+    assert len(office.begun) <= workers + 3
+
+
+@pytest.mark.parametrize(("tries", "often"), [(1, ""), (3, ", 3 times")])
+def test_a_photo_that_ends_every_worker_fails_and_the_others_go_on(
+    tmp_path: Path, tries: int, often: str
+) -> None:
+    office = Office({"b": 99})
+    records = carried_out(office, planned(tmp_path, "a", "b", "c"), tries=tries)
+    assert records["b"].status == "failed"
+    assert records["b"].reason == f"the process that coloured it ended{often} (killed)"
+    assert office.given.count("b") == tries
+    assert records["a"].status == records["c"].status == "done"
+
+
+def test_what_a_lost_worker_had_written_counts_as_done(tmp_path: Path) -> None:
+    office = Office({"skipped after all": 1})
+    records = carried_out(office, planned(tmp_path, "skipped before", "skipped after all"))
+    assert (records["skipped before"].status, records["skipped before"].reason) == (
+        "skipped",
+        "is there",
+    )
+    after = records["skipped after all"]
+    assert (after.status, after.reason, len(after.colourings)) == ("done", None, 1)
+
+
+def test_a_worker_may_end_while_it_starts_but_not_for_ever(tmp_path: Path) -> None:
+    office = Office(ends_at_start=2)
+    assert carried_out(office, planned(tmp_path, "a"))["a"].status == "done"
+    assert len(office.begun) == 3
+    with pytest.raises(BatchError, match=r"ended while it started \(no memory\); try fewer"):
+        carried_out(Office(ends_at_start=3), planned(tmp_path, "a"))
+
+
+def test_whatever_an_engine_raises_ends_the_run_in_words(tmp_path: Path) -> None:
+    class Broken(Hand):
+        def colour(self, task: Task) -> Record:
+            raise RuntimeError("no\ncluster")
+
+    run = carry_out(planned(tmp_path, "a", "b"), lambda _: Broken(Office()), 2, None)
+    with pytest.raises(BatchError, match=r"the run cannot go on \(RuntimeError: no cluster\)"):
+        list(run)
+
+
+def test_a_photo_in_hand_when_the_run_is_stopped_is_not_tried_again(tmp_path: Path) -> None:
+    stop = threading.Event()
+    office = Office({"a": 1})
+    give = Hand.colour
+
+    class Stopping(Hand):
+        def colour(self, task: Task) -> Record:
+            stop.set()
+            return give(self, task)
+
+    begin = lambda _: Stopping(office)  # noqa: E731
+    assert list(carry_out(planned(tmp_path, "a", "b"), begin, 1, stop, tries=3)) == []
+    assert office.given == ["a"]
+
+
+# Waiting for a cluster
+
+
+class BusyRay(SimpleNamespace):
+    """Stands in for Ray where there is no room: what was asked for is never ready."""
+
+    def __init__(self) -> None:
+        super().__init__(waits=0, killed=0)
+
+    def remote(self, **resources: Any) -> Any:
+        self.resources = resources
+        method = SimpleNamespace(remote=lambda *_: object())
+        return lambda _: SimpleNamespace(remote=lambda *_: SimpleNamespace(ready=method))
+
+    def wait(self, references: list[Any], timeout: float) -> tuple[list[Any], list[Any]]:
+        self.waits += 1
+        return [], references
+
+    def kill(self, _: Any) -> None:
+        self.killed += 1
+
+
+def hand_of(ray: BusyRay, wanted: Callable[[], bool], device: str = "cpu") -> _Hand:
+    start = Start(weights=None, device=device, threads=1, settings=Settings())
+    return _Hand(_Shared(ray, start, object(), threading.Event()), wanted)
+
+
+@pytest.mark.parametrize(
+    ("device", "resources"), [("cpu", {"num_cpus": 1}), ("cuda", {"num_gpus": 1})]
+)
+def test_a_cluster_without_room_is_told(device: str, resources: dict[str, int]) -> None:
+    ray = BusyRay()
+    hand = hand_of(ray, lambda: True, device)
+    with pytest.raises(BatchError, match="the Ray cluster had no room for a worker within 300 s"):
+        hand.ready()
+    assert ray.waits == 300
+    assert resources.items() <= ray.resources.items()
+
+
+def test_nobody_waits_for_room_when_nothing_is_left_to_do() -> None:
+    ray = BusyRay()
+    answers = iter([True] * 4 + [False])
+    with pytest.raises(WorkerEndedError, match="no room"):
+        hand_of(ray, lambda: next(answers)).ready()
+    assert ray.waits == 5
+
+
+def test_who_has_company_waits_longer() -> None:
+    ray = BusyRay()
+    answers = iter([True] * 1000 + [False])
+    hand = hand_of(ray, lambda: next(answers))
+    hand._shared.has_room.set()
+    with pytest.raises(WorkerEndedError):
+        hand.ready()
+    assert ray.waits == 1001

@@ -1,0 +1,248 @@
+"""A plan on a Ray cluster of two nodes: lost workers, lost nodes, and nothing left behind."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import select
+import signal
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import skimage.data
+from PIL import Image
+
+from colorflow.batch import Record, Settings, make_plan, ray_engine, run_here
+from colorflow.batch.plan import Task
+from colorflow.batch.ray_engine import Colourist, run_on_ray
+from colorflow.colorize import Colorizer, Hint
+from colorflow.errors import BatchError, WeightsError
+from colorflow.photo import read_photo
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc for what is left behind"),
+]
+
+Save = Callable[..., Path]
+
+_MARK = "COLORFLOW_TEST_OF_RAY"
+"""A variable that all processes of a cluster inherit, by which they are found."""
+_STORE_BYTES = 80 * 2**20
+_PATIENCE = 60
+
+
+def marked(mark: str) -> list[int]:
+    """The processes that were started with a mark in their environment."""
+    found = []
+    for place in Path("/proc").glob("[0-9]*/environ"):
+        with suppress(OSError):
+            if f"{_MARK}={mark}".encode() in place.read_bytes().split(b"\0"):
+                found.append(int(place.parent.name))
+    return found
+
+
+@contextmanager
+def nothing_left(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Whatever happens inside, every process that it has started is gone afterwards."""
+    mark = secrets.token_hex(8)
+    monkeypatch.setenv(_MARK, mark)
+    try:
+        yield
+    finally:
+        left = [pid for pid in marked(mark) if not ends(pid)]
+        for pid in left:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+    assert not left, "processes were left behind"
+
+
+def ends(pid: int) -> bool:
+    """Waits for a process that is about to end."""
+    try:
+        handle = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return True
+    try:
+        return bool(select.select([handle], [], [], _PATIENCE)[0])
+    finally:
+        os.close(handle)
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Any]:
+    """Two nodes with two logical cores each, to which Ray is connected."""
+    with pytest.MonkeyPatch.context() as monkeypatch, nothing_left(monkeypatch):
+        monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+        monkeypatch.setenv("RAY_worker_niceness", "0")  # other work must not starve the tests
+        ray = pytest.importorskip("ray")
+        from ray.cluster_utils import Cluster
+
+        node = {"num_cpus": 2, "object_store_memory": _STORE_BYTES}
+        nodes = Cluster()
+        try:
+            nodes.add_node(**node, include_dashboard=False)
+            nodes.add_node(**node)
+            ray.init(nodes.address, log_to_driver=False, logging_level="ERROR")
+            yield nodes
+        finally:
+            ray.shutdown()
+            nodes.shutdown()
+
+
+class Clumsy(Colourist):
+    """Dies over photos whose names say so, once or always."""
+
+    def colour(self, task: Task) -> Record:
+        name = task.path.name
+        once = Path(str(task.folder).removeprefix("local://")).parent / f"once {name}"
+        if name.startswith("always"):
+            os.kill(os.getpid(), signal.SIGKILL)
+        if name.startswith("before") and not once.exists():
+            once.touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+        record = super().colour(task)
+        if name.startswith("after") and not once.exists():
+            once.touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+        return record
+
+
+@pytest.fixture
+def clumsy(cluster: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Workers on the cluster are clumsy."""
+    from ray import cloudpickle
+
+    module = sys.modules[__name__]
+    cloudpickle.register_pickle_by_value(module)  # nodes need not find the tests
+    monkeypatch.setattr(ray_engine, "Colourist", Clumsy)
+    yield
+    cloudpickle.unregister_pickle_by_value(module)
+
+
+def whole(folder: Path) -> dict[str, np.ndarray]:
+    """All results, each readable to its end; nothing hidden lies beside them."""
+    return {path.name: read_photo(path).pixels.astype(int) for path in sorted(folder.iterdir())}
+
+
+def by_name(records: list[Record]) -> dict[str, Record]:
+    names = Counter(record.path.name for record in records)
+    assert set(names.values()) == {1}
+    return {record.path.name: record for record in records}
+
+
+@pytest.mark.usefixtures("clumsy")
+@pytest.mark.parametrize("by_url", [False, True], ids=["paths", "urls"])
+def test_every_photo_is_done_once_whoever_is_killed(
+    by_url: bool, save_photo: Save, tmp_path: Path, weights: Path, colorizer: Colorizer
+) -> None:
+    names = ["a", "after", "b", "before", "c"] + ["always"] * (not by_url)
+    for number, name in enumerate(names):
+        save_photo(tmp_path / "in" / f"{name}.png", number)
+    if not by_url:
+        Image.fromarray(skimage.data.astronaut()[:40, :40]).save(tmp_path / "in" / "coloured.png")
+        (tmp_path / "in" / "broken.png").write_bytes(b"\x89PNG\r\n")
+    start = "local://" if by_url else ""
+    settings = Settings(n=2, seed=3)
+    plan = make_plan([f"{start}{tmp_path}/in"], f"{start}{tmp_path}/out", settings)
+    records = by_name(list(run_on_ray(plan, weights=weights, workers=2)))
+    assert set(records) == {path.name for path in plan.inputs}
+    here = make_plan([tmp_path / "in"], tmp_path / "here", settings)
+    want = by_name(list(run_here(here, colorizer)))
+    if not by_url:
+        always = records.pop("always.png")
+        assert always.status == "failed"
+        assert str(always.reason).startswith("the process that coloured it ended, 3 times (The act")
+        for seed in (3, 4):
+            (tmp_path / "here" / f"always_s{seed}.png").unlink()
+    for name, record in records.items():
+        assert (record.status, record.reason) == (want[name].status, want[name].reason)
+        assert [one.seed for one in record.colourings] == [o.seed for o in want[name].colourings]
+    got, expected = whole(tmp_path / "out"), whole(tmp_path / "here")
+    assert list(got) == list(expected)
+    assert len(got) == 10
+    assert all(np.abs(got[name] - expected[name]).max() <= 1 for name in got)
+    again = make_plan([f"{start}{tmp_path}/in"], f"{start}{tmp_path}/out", settings)
+    assert [task.path.name for task in again.tasks] == (
+        [] if by_url else ["always.png", "broken.png", "coloured.png"]
+    )
+
+
+def test_what_prevents_a_start_is_said(
+    cluster: Any, album: Path, tmp_path: Path, weights: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan = make_plan([album], tmp_path / "out", Settings())
+    foreign = tmp_path / "foreign.safetensors"
+    foreign.write_bytes(b"no weights")
+    with pytest.raises(WeightsError, match=f"^{foreign}: "):
+        list(run_on_ray(plan, weights=foreign, workers=1))
+    with pytest.raises(BatchError, match="the Ray cluster has no GPU"):
+        list(run_on_ray(plan, weights=weights, device="cuda"))
+    hinted = make_plan([album], tmp_path / "out", Settings(), hints={"a.jpg": (Hint(1, 1, 1, 1),)})
+    monkeypatch.setattr(ray_engine, "__version__", "0.0.1")
+    with pytest.raises(BatchError, match=r"has colorflow .*, this machine 0\.0\.1; install the"):
+        list(run_on_ray(plan, weights=weights, workers=1))
+    monkeypatch.undo()
+    with pytest.raises(WeightsError, match="these weights take no colour hints"):
+        list(run_on_ray(hinted, weights=weights, workers=1))
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_a_node_that_is_lost_takes_nothing_with_it(
+    cluster: Any, save_photo: Save, tmp_path: Path, weights: Path
+) -> None:
+    """The last test with the cluster, of which half is left."""
+    for number in range(16):
+        save_photo(tmp_path / "in" / f"{number:02}.png", number)
+    plan = make_plan([tmp_path / "in"], tmp_path / "out", Settings())
+    records = []
+    for record in run_on_ray(plan, weights=weights, workers=4):
+        records.append(record)
+        if len(records) == 2:
+            cluster.remove_node(cluster.worker_nodes.copy().pop(), allow_graceful=False)
+    assert {record.status for record in by_name(records).values()} == {"done"}
+    assert len(records) == len(whole(tmp_path / "out")) == 16
+
+
+def test_ctrl_c_finishes_what_is_in_hand_and_ends_the_cluster_that_it_started(
+    save_photo: Save, tmp_path: Path, weights: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(30):
+        save_photo(tmp_path / "in" / f"{number:02}.png", number)
+    out = tmp_path / "out"
+    monkeypatch.setenv("RAY_ADDRESS", "local")
+    monkeypatch.setenv("RAY_worker_niceness", "0")
+    command = [sys.executable, "-m", "colorflow.cli", "colorize", tmp_path / "in", "-o", out]
+    command += ["--engine", "ray", "--workers", "1", "--weights", weights]
+    with nothing_left(monkeypatch):
+        process = subprocess.Popen(
+            list(map(str, command)),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+        try:
+            assert process.stdout is not None
+            assert "_s0.png" in process.stdout.readline()
+            os.killpg(process.pid, signal.SIGINT)  # as a terminal does
+            printed, errors = process.communicate(timeout=240)
+        finally:
+            process.kill()
+            process.wait()
+    done = len(whole(out))
+    assert process.returncode == 130, errors
+    assert 0 < done < 30
+    assert f"{done} done, {30 - done} left in " in printed
+    assert errors.splitlines()[-2:] == [
+        "colorflow: finishing the photos in hand; Ctrl-C again stops at once",
+        f"colorflow: stopped, {30 - done} photos are left; the same command goes on from here",
+    ]
+    assert len(make_plan([tmp_path / "in"], out, Settings()).tasks) == 30 - done

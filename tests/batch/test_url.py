@@ -1,0 +1,398 @@
+"""Photos and results by URL, with fsspec's file system in memory."""
+
+from __future__ import annotations
+
+import io
+import os
+import socket
+import sys
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path, PurePosixPath
+from types import SimpleNamespace
+
+import fsspec
+import numpy as np
+import pytest
+from fsspec.implementations.memory import MemoryFileSystem
+from PIL import Image
+
+from colorflow.batch import Record, Settings, Url, make_plan, place_of, run_here, write_report
+from colorflow.batch.store import check_url_writable, connected, files_below, is_there, upload
+from colorflow.cli import main
+from colorflow.colorize import Colorizer
+from colorflow.errors import BatchError, PhotoError, WritePhotoError
+from colorflow.photo import read_photo, read_provenance
+from tests.batch.conftest import grey_pixels
+
+IN, OUT = "memory://in", "memory://out"
+
+
+@pytest.fixture(autouse=True)
+def memory() -> Iterator[MemoryFileSystem]:
+    """The store, empty before and after."""
+    files = fsspec.filesystem("memory")
+    files.store.clear()
+    files.pseudo_dirs[:] = [""]
+    yield files
+    files.store.clear()
+
+
+def put(memory: MemoryFileSystem, *places: str) -> None:
+    for number, place in enumerate(places):
+        buffer = io.BytesIO()
+        Image.fromarray(grey_pixels(number)).save(buffer, "PNG")
+        memory.pipe_file(f"/{place}", buffer.getvalue())
+
+
+def carried_out(
+    colorizer: Colorizer, *inputs: str, out: str = OUT, recursive: bool = False, **settings: object
+) -> dict[str, Record]:
+    plan = make_plan(inputs, out, Settings(**settings), recursive=recursive)  # type: ignore[arg-type]
+    return {str(record.path): record for record in run_here(plan, colorizer)}
+
+
+def pixels(memory: MemoryFileSystem, place: str, folder: Path) -> np.ndarray:
+    path = folder / Path(place).name
+    path.write_bytes(memory.cat_file(f"/{place}"))
+    return read_photo(path).pixels.astype(int)
+
+
+# names
+
+
+@pytest.mark.parametrize(
+    ("given", "place"),
+    [
+        ("album/a.jpg", Path("album/a.jpg")),
+        ("C:/album", Path("C:/album")),
+        ("C://album", Path("C://album")),
+        ("file:///a/two%20words.jpg", Path("/a/two words.jpg")),
+        ("FILE:///a", Path("/a")),
+        ("s3://b/a.jpg", Url("s3://b/a.jpg")),
+        ("s3://b/album/", Url("s3://b/album")),
+        ("s3://b/100%25 #1?.jpg", Url("s3://b/100%25 #1?.jpg")),
+        ("memory://", Url("memory://")),
+        (Url("s3://b"), Url("s3://b")),
+    ],
+)
+def test_what_a_person_means(given: str | Url, place: Path | Url) -> None:
+    assert place_of(given) == place
+
+
+def test_parts_of_urls() -> None:
+    url = place_of("S3://b/album/a.b.jpg")
+    assert isinstance(url, Url)
+    assert (url.scheme, url.name, str(url.parent)) == ("s3", "a.b.jpg", "S3://b/album")
+    assert str(Url("s3://b") / PurePosixPath("x/y.png")) == "s3://b/x/y.png"
+    assert str(Url("memory://") / "y") == "memory://y"
+    assert Url("s3://b") / PurePosixPath() == Url("s3://b")
+    assert Url("s3://b/in/x").is_below(Url("s3://b/in"))
+    assert not Url("s3://b/inner").is_below(Url("s3://b/in"))
+    assert not Url("s3://b/inner").is_below(Path("s3:/b"))
+
+
+# finding
+
+
+def test_a_folder_gives_its_photos(memory: MemoryFileSystem) -> None:
+    put(memory, "in/b.png", "in/a.JPG", "in/inner/c.png", "in/.hidden.png", "in/../out.png")
+    put(memory, "in/results/a_s0.png", "inside/x.png")
+    memory.pipe_file("/in/notes.txt", b"x")
+    flat = make_plan([IN], OUT, Settings())
+    assert list(map(str, flat.inputs)) == ["memory://in/a.JPG", "memory://in/b.png"]
+    deep = make_plan([f"{IN}/"], f"{IN}/results", Settings(), recursive=True)
+    assert [str(task.target(3)) for task in deep.tasks] == [
+        "memory://in/results/a_s3.jpg",
+        "memory://in/results/b_s3.png",
+        "memory://in/results/inner/c_s3.png",
+    ]
+
+
+def test_patterns_names_and_what_is_not_there(memory: MemoryFileSystem) -> None:
+    put(memory, "in/a1.png", "in/a2.png", "in/b.png")
+    inputs = [f"{IN}/a*.png", f"{IN}/a1.png", f"{IN}/absent.png", f"{IN}/z*", "memory://no"]
+    plan = make_plan(inputs, OUT, Settings())
+    assert [task.path.name for task in plan.tasks] == ["a1.png", "a2.png", "absent.png"]
+    assert {str(record.path): record.reason for record in plan.settled} == {
+        f"{IN}/z*": "no photo fits this pattern",
+        "memory://no": "there are no photos here; -r looks into folders, too",
+    }
+
+
+def test_names_in_a_store_do_not_lead_out_of_the_folder(
+    memory: MemoryFileSystem, tmp_path: Path
+) -> None:
+    put(memory, "in/x/../../../evil.png", "in/good.png")
+    plan = make_plan([IN], tmp_path / "out", Settings(), recursive=True)
+    assert [str(task.target(0)) for task in plan.tasks] == [str(tmp_path / "out" / "good_s0.png")]
+
+
+# colouring
+
+
+def test_results_are_those_of_files(
+    memory: MemoryFileSystem, tmp_path: Path, colorizer: Colorizer
+) -> None:
+    put(memory, "in/a.png", "in/inner/b.png")
+    for place in ("a.png", "inner/b.png"):
+        (tmp_path / "in" / place).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "in" / place).write_bytes(memory.cat_file(f"/in/{place}"))
+    here = tmp_path / "here"
+    want = carried_out(
+        colorizer, str(tmp_path / "in"), out=str(here), recursive=True, n=2, likelihood=True
+    )
+    got = carried_out(colorizer, IN, recursive=True, n=2, likelihood=True)
+    mixed = carried_out(colorizer, IN, out=str(tmp_path / "mixed"), recursive=True, n=2)
+    back = carried_out(colorizer, str(tmp_path / "in"), out="memory://back", recursive=True, n=2)
+    assert sorted(memory.find("/out")) == [
+        "/out/a_s0.png", "/out/a_s1.png", "/out/inner/b_s0.png", "/out/inner/b_s1.png",
+    ]  # fmt: skip
+    for place in ("a_s0.png", "a_s1.png", "inner/b_s0.png", "inner/b_s1.png"):
+        one = read_photo(here / place).pixels.astype(int)
+        for other in (
+            pixels(memory, f"out/{place}", tmp_path),
+            pixels(memory, f"back/{place}", tmp_path),
+            read_photo(tmp_path / "mixed" / place).pixels.astype(int),
+        ):
+            assert np.abs(one - other).max() <= 1
+    for records in (got, mixed, back):
+        assert [record.status for record in records.values()] == ["done", "done"]
+    record = got[f"{IN}/a.png"]
+    assert [str(one.path) for one in record.colourings] == [f"{OUT}/a_s0.png", f"{OUT}/a_s1.png"]
+    local = want[str(tmp_path / "in" / "a.png")]
+    assert (record.width, record.height) == (local.width, local.height) == (64, 48)
+    for one, other in zip(record.colourings, local.colourings, strict=True):
+        assert one.bits_per_dim == pytest.approx(other.bits_per_dim, abs=1e-4)
+    (tmp_path / "x.png").write_bytes(memory.cat_file("/out/a_s1.png"))
+    provenance = read_provenance(tmp_path / "x.png")
+    assert provenance is not None
+    assert provenance.seed == 1
+
+
+def test_going_on_sends_what_is_missing_and_nothing_else(
+    memory: MemoryFileSystem, colorizer: Colorizer
+) -> None:
+    put(memory, "in/a.png", "in/b.png")
+    carried_out(colorizer, IN, n=2)
+    whole = {place: memory.cat_file(place) for place in memory.find("/out")}
+    memory.rm_file("/out/a_s1.png")
+    memory.pipe_file("/out/a_s0.png", b"somebody's own")
+    memory.pipe_file("/out/b_s0.png", b"")
+    records = carried_out(colorizer, IN, n=2)
+    assert [record.status for record in records.values()] == ["done", "done"]
+    assert memory.cat_file("/out/a_s0.png") == b"somebody's own"
+    memory.pipe_file("/out/a_s0.png", whole["/out/a_s0.png"])
+    assert {place: memory.cat_file(place) for place in memory.find("/out")} == whole
+    plan = make_plan([IN], OUT, Settings(n=2))
+    assert ([r.status for r in plan.settled], plan.tasks) == (["skipped"] * 2, [])
+    memory.pipe_file("/out/a_s0.png", b"other")
+    carried_out(colorizer, IN, n=2, overwrite=True)
+    assert {place: memory.cat_file(place) for place in memory.find("/out")} == whole
+
+
+def test_what_somebody_else_finished_meanwhile_is_not_fetched(
+    memory: MemoryFileSystem, colorizer: Colorizer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(memory, "in/a.png")
+    plan = make_plan([IN], OUT, Settings())
+    list(run_here(plan, colorizer))
+    monkeypatch.setattr(fsspec.AbstractFileSystem, "get_file", None)
+    (record,) = run_here(plan, colorizer)
+    assert record.status == "skipped"
+    assert [str(one.path) for one in record.colourings] == [f"{OUT}/a_s0.png"]
+
+
+def test_each_photo_that_cannot_be_coloured_is_named(
+    memory: MemoryFileSystem, tmp_path: Path, colorizer: Colorizer
+) -> None:
+    put(memory, "in/a.png", "in/vanished.png")
+    memory.pipe_file("/in/broken.png", memory.cat_file("/in/a.png")[:-900])
+    plan = make_plan([IN], OUT, Settings())
+    memory.rm_file("/in/vanished.png")
+    records = {record.path.name: record for record in run_here(plan, colorizer)}
+    assert {name: record.status for name, record in records.items()} == {
+        "a.png": "done", "broken.png": "failed", "vanished.png": "failed",
+    }  # fmt: skip
+    assert records["vanished.png"].reason == "there is no such file"
+    assert "photo.png" not in str(records["broken.png"].reason)
+    write_report(tmp_path / "r.json", plan, records.values(), began=datetime.now(UTC), seconds=1)
+    assert f'"{IN}/vanished.png"' in (tmp_path / "r.json").read_text()
+
+
+def test_a_store_that_takes_no_more_ends_the_run(
+    memory: MemoryFileSystem, colorizer: Colorizer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(memory, "in/a.png", "in/b.png")
+    plan = make_plan([IN], OUT, Settings())
+
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError("Access Denied")
+
+    records = run_here(plan, colorizer)
+    monkeypatch.setattr(MemoryFileSystem, "cp_file", refuse)
+    (record,) = records
+    assert (record.status, record.ends_the_run) == ("failed", True)
+    assert record.reason == f"{OUT}/a_s0.png: cannot be written (Access Denied)"
+    assert memory.find("/out") == []  # nothing hidden either
+
+
+def test_results_do_not_lie_among_the_photos(memory: MemoryFileSystem) -> None:
+    put(memory, "in/a.png")
+    with pytest.raises(BatchError, match=r"memory://in: results cannot lie among the photos"):
+        make_plan([IN], IN, Settings())
+
+
+# stores
+
+
+def test_a_file_is_seen_only_when_it_is_whole(
+    memory: MemoryFileSystem, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A sender that breaks off leaves what was there, and nothing that could be taken for it."""
+    (tmp_path / "x").write_bytes(b"new")
+    memory.pipe_file("/out/x.png", b"old")
+    put_file = MemoryFileSystem.put_file
+
+    def break_off(self: MemoryFileSystem, source: str, target: str, **_: object) -> None:
+        put_file(self, source, target)
+        assert self.cat_file("/out/x.png") == b"old"
+        raise ConnectionError("gone")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(MemoryFileSystem, "put_file", break_off)
+        with pytest.raises(WritePhotoError, match=r"x\.png: cannot be written \(gone\)"):
+            upload(tmp_path / "x", Url(f"{OUT}/x.png"))
+    assert memory.find("/out") == ["/out/x.png"]
+    upload(tmp_path / "x", Url(f"{OUT}/x.png"))
+    assert memory.cat_file("/out/x.png") == b"new"
+    assert memory.find("/out") == ["/out/x.png"]
+
+
+def test_files_by_url_on_a_disk(tmp_path: Path) -> None:
+    """``local://`` goes the way of a store that renames."""
+    (tmp_path / "x").write_bytes(b"new")
+    folder = Url(f"local://{tmp_path}/a b")
+    check_url_writable(folder)
+    assert list((tmp_path / "a b").iterdir()) == []
+    upload(tmp_path / "x", folder / "inner/x.png")
+    assert (tmp_path / "a b" / "inner" / "x.png").read_bytes() == b"new"
+    (tmp_path / "a b" / "empty.png").touch()
+    assert files_below(folder) == {PurePosixPath("inner/x.png"): 3, PurePosixPath("empty.png"): 0}
+    assert is_there(folder / "inner/x.png")
+    assert not is_there(folder / "empty.png")
+    assert not is_there(folder / "absent.png")
+    assert not is_there(folder / "inner")
+
+
+@pytest.mark.parametrize("error", [OSError(5, "Input/output error"), RuntimeError("no\nidea")])
+def test_whatever_a_store_raises_is_a_sentence(
+    error: Exception, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr(MemoryFileSystem, "find", fail)
+    (record,) = make_plan([IN], OUT, Settings()).settled
+    assert record.status == "failed"
+    assert str(record.reason).startswith("cannot be listed (")
+    assert "\n" not in str(record.reason)
+    monkeypatch.setattr(MemoryFileSystem, "pipe_file", fail)
+    with pytest.raises(PhotoError, match=r"memory://out: nothing can be written here \("):
+        check_url_writable(Url(OUT))
+
+
+def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "s3fs", None)
+    with pytest.raises(BatchError, match=r"s3://b/a: s3:// needs a package .*s3fs.*pip"):
+        connected(Url("s3://b/a"))
+
+
+def test_a_scheme_that_nobody_knows_is_told() -> None:
+    with pytest.raises(BatchError, match=r"x1://b/a: x1:// cannot be used \(Protocol not known"):
+        connected(Url("x1://b/a"))
+
+
+def test_stores_where_files_are_not_whole_are_refused() -> None:
+    with pytest.raises(BatchError, match="where files do not appear as a whole"):
+        check_url_writable(Url("data://x"))
+
+
+# the command
+
+
+def test_the_command_takes_urls(
+    memory: MemoryFileSystem, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    put(memory, "in/a.png")
+    assert main(["colorize", IN, "-o", OUT, "--dry-run"]) == 0
+    assert capsys.readouterr().out.splitlines() == [f"{IN}/a.png -> {OUT}/a_s0.png", "1 to do"]
+    assert main(["colorize", "x1://b/a.png", "-o", OUT]) == 1
+    assert "colorflow: x1://b/a.png: x1:// cannot be used" in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        main(["colorize", IN, "-o", OUT, "--contact-sheet", str(tmp_path / "s.jpg")])
+    assert f"argument --contact-sheet: cannot show {IN}, which is a URL" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((), "--engine ray needs the package Ray: pip install 'colorflow[ray]'"),
+        (("--device", "cuda:1"), "--device cuda:1: on a cluster it is cpu or cuda; Ray chooses"),
+        (("--weights", "absent.safetensors"), "absent.safetensors: the weights cannot be read"),
+    ],
+)
+def test_what_the_ray_engine_needs_is_said_at_once(
+    arguments: tuple[str, ...],
+    message: str,
+    album: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setitem(sys.modules, "ray", None)
+    out = tmp_path / "out"
+    assert main(["colorize", str(album), "-o", str(out), "--engine", "ray", *arguments]) == 1
+    assert f"colorflow: {message}" in capsys.readouterr().err
+    assert not os.path.exists(out)
+
+
+def test_an_address_where_nobody_answers_is_told(
+    album: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    ray = SimpleNamespace(is_initialized=lambda: False, shutdown=lambda: None)
+    monkeypatch.setitem(sys.modules, "ray", ray)
+    with socket.socket() as unused:  # bound, but nobody listens
+        unused.bind(("127.0.0.1", 0))
+        for address in (f"127.0.0.1:{unused.getsockname()[1]}", "nonsense"):
+            monkeypatch.setenv("RAY_ADDRESS", address)
+            out = tmp_path / "out"
+            assert main(["colorize", str(album), "-o", str(out), "--engine", "ray"]) == 1
+            said = capsys.readouterr().err
+            assert f"no Ray cluster answers at {address}, as RAY_ADDRESS says (" in said
+
+
+def test_the_command_hands_its_options_to_the_engine(
+    album: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from colorflow.batch import ray_engine
+
+    calls: list[dict[str, object]] = []
+
+    def engine(plan: object, **options: object) -> Iterator[Record]:
+        calls.append(options)
+        return iter(())
+
+    monkeypatch.setattr(ray_engine, "run_on_ray", engine)
+    arguments = ["colorize", str(album), "-o", str(tmp_path / "out"), "--engine", "ray"]
+    main(arguments)
+    main([*arguments, "--workers", "9", "--device", "cuda"])
+    for options in calls:
+        assert not options.pop("stop").is_set()  # type: ignore[attr-defined]
+    assert calls == [
+        {"weights": None, "device": "cpu", "workers": None},
+        {"weights": None, "device": "cuda", "workers": 9},
+    ]
