@@ -1,0 +1,233 @@
+"""Zip archives of strangers, unpacked into a folder, and a folder packed into one.
+
+An archive that could do harm is refused as a whole, before any of its files is used: what its
+directory says is checked by `archive_entries.py`, and what comes out is counted here, since a bomb
+says of itself what it likes. A file in it that is merely damaged is named, and the others go on.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import secrets
+import shutil
+import struct
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from zipfile import ZIP_DEFLATED, ZIP_STORED, BadZipFile, ZipFile, ZipInfo
+
+from colorflow.batch.archive_entries import (
+    Entry,
+    RefusedError,
+    archive_kind,
+    checked_entries,
+    shown,
+)
+from colorflow.batch.record import Note
+from colorflow.errors import BatchError, WritePhotoError
+from colorflow.photo import PHOTO_SUFFIXES
+
+_PIECE = 1 << 16
+"""Bytes that are unpacked at once."""
+_LARGEST_DIRECTORY = 1 << 20
+"""Bytes of an archive's directory, each entry of which takes ten times as many in memory."""
+_TOO_SMALL_FOR_A_BOMB = 1 << 20
+"""Bytes up to which it does not matter how well something was compressed."""
+_DAMAGE = (BadZipFile, zlib.error, struct.error, EOFError, OSError, ValueError, NotImplementedError)
+"""What `zipfile` raises on archives that are not as they should be."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """How much may come out of an archive.
+
+    Attributes:
+        entries: files, without what systems leave behind, see `checked_entries`.
+        entry_bytes: of one file.
+        total_bytes: of all files.
+        ratio: bytes of one file for each that it takes in the archive. Deflate reaches 1032 with
+            one byte over and over; scans reach 10, a drawing on white 100.
+    """
+
+    entries: int
+    entry_bytes: int
+    total_bytes: int
+    ratio: float = 200.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unpacked:
+    """What came out of an archive.
+
+    Attributes:
+        files: places below the folder, in the archive's order.
+        total_bytes: of these files.
+        unreadable: files that are damaged in the archive, by their places, with the reason.
+    """
+
+    files: list[Path] = field(default_factory=list)
+    total_bytes: int = 0
+    unreadable: list[Note] = field(default_factory=list)
+
+
+def unpack(archive: Path, folder: Path, limits: Limits) -> Unpacked:
+    """Unpacks a zip archive, with the folders inside it.
+
+    Args:
+        archive: the file.
+        folder: made here; it must not be there yet. If the archive is refused it is gone again.
+        limits: of what comes out.
+
+    Raises:
+        BatchError: the archive is damaged as a whole, breaks a limit, or has something in it that
+            no album needs and that does harm: links, names that lead out of the folder or that
+            some systems take for others, passwords, archives.
+    """
+    folder.mkdir()
+    try:
+        with _Careful(archive) as file:
+            return _unpacked(file, folder, limits)
+    except RefusedError as refusal:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise BatchError(f"{archive.name}: {refusal}") from None
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+
+
+def pack(folder: Path, archive: Path) -> None:
+    """Packs all files of a folder, at the same places; links are left out.
+
+    Args:
+        folder: what to pack.
+        archive: the file, which appears whole or not at all.
+
+    Raises:
+        WritePhotoError: it cannot be written.
+    """
+    files = [path for path in sorted(folder.rglob("*")) if path.is_file() and not path.is_symlink()]
+    temporary = archive.with_name(f".colorflow-{secrets.token_hex(8)}.tmp")
+    try:
+        with ZipFile(temporary, "x", strict_timestamps=False) as target:
+            for path in files:
+                is_photo = path.suffix.lower() in PHOTO_SUFFIXES  # compressed already
+                target.write(
+                    path,
+                    _as_utf8(path.relative_to(folder).as_posix()),
+                    compress_type=ZIP_STORED if is_photo else ZIP_DEFLATED,
+                )
+        os.replace(temporary, archive)
+    except OSError as error:
+        raise WritePhotoError(archive, f"the file cannot be written ({error.strerror})") from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+class _Careful(io.FileIO):
+    """A file of which little is read at once, whatever lengths it says of itself."""
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        if size is not None and size > _LARGEST_DIRECTORY:
+            raise RefusedError("holds more files than can be taken")
+        return super().read(_LARGEST_DIRECTORY if size is None or size < 0 else size) or b""
+
+
+def _unpacked(file: _Careful, folder: Path, limits: Limits) -> Unpacked:
+    try:
+        source = ZipFile(file)
+    except _DAMAGE as error:
+        raise RefusedError(
+            "is no zip archive, or damaged or incomplete; make it anew, or send it again"
+        ) from error
+    meter = _Meter(limits)
+    files = []
+    unreadable = []
+    with source:
+        for entry in checked_entries(source, limits.entries):
+            target = folder / entry.place
+            try:
+                _extract(source, entry, target, meter)
+            except _DamagedError:
+                target.unlink()
+                reason = "it is damaged in the archive; make the archive anew"
+                unreadable.append(Note(path=Path(entry.place), reason=reason))
+            else:
+                files.append(Path(entry.place))
+    return Unpacked(files=files, total_bytes=meter.total, unreadable=unreadable)
+
+
+class _DamagedError(Exception):
+    """A file in an archive cannot be read."""
+
+
+class _Meter:
+    """Counts what comes out of an archive, whatever it says of itself, and ends it at a limit."""
+
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+        self.total = 0
+
+    def count(self, piece: int, size: int, entry: Entry) -> None:
+        """Takes notice of a piece's bytes, with which a file has reached a size."""
+        self.total += piece
+        limits = self._limits
+        if size > limits.entry_bytes:
+            most = _as_megabytes(limits.entry_bytes)
+            raise RefusedError(f"has a file inside of more than {most}, {shown(entry.place)}")
+        if self.total > limits.total_bytes:
+            most = _as_megabytes(limits.total_bytes)
+            raise RefusedError(f"is more than {most} once it is unpacked; make several of it")
+        if size > max(_TOO_SMALL_FOR_A_BOMB, limits.ratio * entry.info.compress_size):
+            raise RefusedError(
+                "grows so much when it is unpacked that it looks like a zip bomb; "
+                "send its photos without the zip"
+            )
+
+
+def _extract(source: ZipFile, entry: Entry, target: Path, meter: _Meter) -> None:
+    """Unpacks one file."""
+    with _storing(entry):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with open(target, "xb") as file:
+            size = 0
+            for piece in _pieces(source, entry.info):
+                if not size and (kind := archive_kind(piece, entry.place)):
+                    raise RefusedError(
+                        f"has an archive inside, {shown(entry.place)} ({kind}); unpack that first"
+                    )
+                size += len(piece)
+                meter.count(len(piece), size, entry)
+                file.write(piece)
+
+
+@contextmanager
+def _storing(entry: Entry) -> Iterator[None]:
+    """Refuses the archive with the system's reason if a file cannot be written."""
+    try:
+        yield
+    except OSError as error:
+        raise RefusedError(
+            f"{shown(entry.place)} in it cannot be stored here ({error.strerror})"
+        ) from error
+
+
+def _pieces(source: ZipFile, info: ZipInfo) -> Iterator[bytes]:
+    """A file's content; its check sum is compared at the end."""
+    try:
+        with source.open(info) as stream:
+            while piece := stream.read(_PIECE):
+                yield piece
+    except _DAMAGE as error:
+        raise _DamagedError from error
+
+
+def _as_megabytes(size: int) -> str:
+    return f"{size / 2**20:.4g} MB"
+
+
+def _as_utf8(name: str) -> str:
+    """A name that zip can hold; bytes that are no text are spelt out."""
+    return name.encode("utf-8", "xmlcharrefreplace").decode()
