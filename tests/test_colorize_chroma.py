@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -305,6 +306,37 @@ def test_a_walk_between_recipes(colorizer: Colorizer, photo: Photo, cup: Photo) 
 def test_too_few_steps(colorizer: Colorizer, photo: Photo, steps: int) -> None:
     with pytest.raises(ValueError, match=f"^steps: expected at least 2, got {steps}"):
         colorizer.walk(photo, 3, 8, steps)
+
+
+# stages
+
+
+def test_the_last_stage_is_the_draw(colorizer: Colorizer, photo: Photo) -> None:
+    recipe = colorizer.recipe(3, 0.7).redrawn([2, 4], 9)
+    for colouring in (3, recipe):
+        stages = colorizer.stages(photo, colouring, hints=HINTS)
+        plain = colouring if isinstance(colouring, Recipe) else colorizer.recipe(colouring)
+        drawn = colorizer.draw_recipes(photo, [plain], hints=HINTS).ab[0]
+        np.testing.assert_array_equal(stages[-1].ab, drawn)
+
+
+def test_stages_hold_the_chroma_and_the_latents_of_their_level(
+    colorizer: Colorizer, photo: Photo, encode: Callable[..., list[Tensor]]
+) -> None:
+    stages = colorizer.stages(photo, 3)
+    assert [one.ab.shape for one in stages] == [(2, side, side) for side in colorizer.levels]
+    for stage, z in zip(stages, encode(photo, stages[-1].ab[None]), strict=True):
+        np.testing.assert_allclose(stage.latents, z[0], atol=0.02)
+
+
+def test_later_stages_keep_the_means_of_earlier_ones(
+    colorizer: Colorizer, photo: Photo, pyramid: ChromaPyramid
+) -> None:
+    u = [pyramid.bounded(torch.from_numpy(one.ab)[None])[0] for one in colorizer.stages(photo, 3)]
+    for coarse, fine in itertools.pairwise(u):
+        means = torch.nn.functional.avg_pool2d(fine, 2)
+        np.testing.assert_allclose(means.detach(), coarse.detach(), atol=1e-3)
+        assert (fine - coarse.repeat_interleave(2, 2).repeat_interleave(2, 3)).abs().max() > 0.01
 
 
 # redraw

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import argparse
+import os
+import stat
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from colorflow.cli.arguments import add_weights, whole_number
+from colorflow.cli.arguments import add_weights, positive_number, whole_number
 
 if TYPE_CHECKING:
     from colorflow.cli.arguments import Commands
+
+_MOST_MEGABYTES = 100_000
+_MOST_MEGAPIXELS = 10_000
 
 
 def add_app(commands: Commands) -> None:
@@ -42,11 +47,90 @@ def add_app(commands: Commands) -> None:
         metavar="FILE",
         help="where the quiz keeps its answers, SQLite (default: in your data folder)",
     )
+    _add_access(parser)
     parser.set_defaults(command=_app)
+
+
+def _add_access(parser: argparse.ArgumentParser) -> None:
+    """Who may use the page, and how much of the machine."""
+    parser.add_argument(
+        "--auth",
+        type=_accounts,
+        metavar="FILE",
+        help="ask visitors for a name and a password: a text file with one user:password a line, "
+        "which nobody but you may read (default: everybody may use the page)",
+    )
+    parser.add_argument(
+        "--max-file-size",
+        type=whole_number(least=1, most=_MOST_MEGABYTES),
+        default=200,
+        metavar="MB",
+        help="largest upload, in megabytes (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--max-pixels",
+        type=_megapixels,
+        default=200.0,
+        metavar="MEGAPIXELS",
+        help="largest photo, width times height in millions of pixels (default: 200)",
+    )
+    parser.add_argument(
+        "--queue",
+        type=whole_number(least=1),
+        default=64,
+        metavar="N",
+        help="requests that may wait for their turn; more are asked to come again later "
+        "(default: %(default)s)",
+    )
+
+
+def _megapixels(text: str) -> float:
+    """An argparse type: at least one pixel."""
+    number = positive_number(text)
+    if not 1e-6 <= number <= _MOST_MEGAPIXELS:
+        raise argparse.ArgumentTypeError(
+            f"expected a number from 0.000001 to {_MOST_MEGAPIXELS}, got {text!r}"
+        )
+    return number
+
+
+def _accounts(text: str) -> dict[str, str]:
+    """An argparse type: the password of each user, from a file that others may not read."""
+    accounts: dict[str, str] = {}
+    for number, line in enumerate(_private_lines(text), 1):
+        user, _, password = line.partition(":")
+        user = user.strip()
+        if not line.strip():
+            continue
+        if not user or not password:
+            raise argparse.ArgumentTypeError(f"{text}: line {number}: expected user:password")
+        if user in accounts:
+            raise argparse.ArgumentTypeError(f"{text}: line {number}: {user!r} is there already")
+        accounts[user] = password
+    if not accounts:
+        raise argparse.ArgumentTypeError(f"{text}: holds no line with user:password")
+    return accounts
+
+
+def _private_lines(text: str) -> list[str]:
+    try:
+        with open(text, encoding="utf-8-sig") as file:
+            mode = os.fstat(file.fileno()).st_mode
+            lines = file.read().split("\n")
+    except (OSError, ValueError) as error:  # ValueError: of UTF-8, or a null character in the name
+        reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
+        raise argparse.ArgumentTypeError(f"{text}: cannot be read ({reason})") from error
+    if os.name == "posix" and mode & (stat.S_IRGRP | stat.S_IROTH):
+        raise argparse.ArgumentTypeError(
+            f"{text}: other users of this machine may read the passwords in it; "
+            f"forbid that with chmod 600 {text}"
+        )
+    return lines
 
 
 def _app(arguments: argparse.Namespace) -> int:
     from colorflow.ui import serve
+    from colorflow.ui.limits import Limits
 
     serve(
         host=arguments.host,
@@ -54,5 +138,11 @@ def _app(arguments: argparse.Namespace) -> int:
         weights=arguments.weights,
         photos=arguments.photos,
         quiz_db=arguments.quiz_db,
+        accounts=arguments.auth,
+        limits=Limits(
+            megabytes=arguments.max_file_size,
+            megapixels=arguments.max_pixels,
+            waiting=arguments.queue,
+        ),
     )
     return 0

@@ -2,6 +2,7 @@
 
     recipe.py       what a colouring is made of: seeds, temperature, strengths
     engine.py       between photos and the model: conditions, latents, chroma, likelihood
+    stages.py       a colouring on its way from noise to chroma
     uncertainty.py  how far colours are open at each place
     chroma.py       drawing, changing and judging chroma on the 64x64 grid
     colorizer.py    a picture in, coloured ones out; many files are the work of `colorflow.batch`
@@ -15,6 +16,7 @@ from __future__ import annotations
 
 from colorflow.colorize.colorizer import Colorizer, default_weights
 from colorflow.colorize.recipe import Draws, Recipe
+from colorflow.colorize.stages import Stage
 from colorflow.colorize.uncertainty import Uncertainty
 from colorflow.model.diverse import most_different
 from colorflow.model.hints import Hint
@@ -24,6 +26,7 @@ __all__ = [
     "Draws",
     "Hint",
     "Recipe",
+    "Stage",
     "Uncertainty",
     "default_weights",
     "most_different",

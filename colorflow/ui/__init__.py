@@ -1,19 +1,27 @@
 """The web page, made with Gradio.
 
     server.py     starts the page, and clears up behind it
+    storage.py    the folder of uploads and results, and what is removed from it when
+    limits.py     what is taken at most
+    api.py        what programs may ask; api_quiz.py remembers their rounds of the quiz
     page.py       what every tab shares: heading, theme, page.css
-    colourise.py  the tab that colours one photo
+    colourise.py  the tab that colours photos; colourise_layout.py is what it shows, strip.py
+                  the photos to choose from
     hints.py      the tab where colours of points are said
     reference.py  the tab that carries colours over from another photo
+    folder.py     the tab that colours many photos, and a zip of them
     quiz.py       the tab with the quiz; quiz_stage.py and quiz_results.py are its HTML
+    how.py        the tab that shows how it works; frames.py plays its pictures
     status.py     lines that say how things stand
     download.py   a download button, which waits for its picture
 
 Behind the tabs, knowing nothing of Gradio:
 
     opened.py     an uploaded photo, its previews, and painting at full size
-    session.py    one visitor's photo and colourings, as files; of the other tabs likewise
-                  hint_session.py and reference_session.py
+    session.py    one visitor's photos and colourings, as files; of the other tabs likewise
+                  hint_session.py, reference_session.py and how_session.py
+    colourings.py colourings that come one by one
+    run.py        work that ends early when somebody wants so
     points.py     what clicks do to points, and files of points
     swatches.py   likely colours of a point, and names of colours
     marks.py      points drawn on a picture

@@ -1,24 +1,34 @@
-"""The tab that colours one photo: upload, choose among the colourings, download."""
+"""The tab that colours photos: upload, choose among the colourings, download."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
 from colorflow.errors import ColorflowError
-from colorflow.photo import Kind
+from colorflow.photo import DEFAULT_MAX_PIXELS, Kind
+from colorflow.ui.colourings import Colouring, Colourings, Work
+from colorflow.ui.colourise_layout import (
+    ANEW,
+    COLOURISE,
+    SUFFIXES,
+    TRUE_COLOURS,
+    ColouriseLayout,
+)
 from colorflow.ui.download import preparing, ready
 from colorflow.ui.open_map_view import OpenMapView
-from colorflow.ui.opened import OpenPhoto
-from colorflow.ui.session import Colouring, Part, PhotoColorizer, Session, Wish
-from colorflow.ui.status import line, problem, status_line
+from colorflow.ui.session import PhotoColorizer, Session, Wish
+from colorflow.ui.status import line, problem, progress
+from colorflow.ui.strip import strip_html
 
-MOST_COLOURINGS = 8
+MOST_PHOTOS = 20
 LARGEST_SEED = 2**32 - 1
+_AT_ONCE = 2
+"""Visitors whose photos are coloured at once."""
 _NO_PHOTO = "There is no photo yet; choose one first."
 
 Updates = dict[Any, Any]
@@ -27,20 +37,11 @@ Updates = dict[Any, Any]
 _ABOUT_KIND = {
     Kind.GREY: "A grey photo",
     Kind.TINTED: "A toned photo (sepia or the like), coloured as if it were grey",
-    Kind.COLOURED: "This photo already has colours; it is coloured anew from its lightness",
+    Kind.COLOURED: (
+        "This photo already has colours. It can be coloured anew from its lightness, and be "
+        "compared with its own colours"
+    ),
 }
-_WELCOME = """
-<ol>
-<li><h2>Choose a photo</h2>A scan, or a picture of the print taken with a phone; sepia is fine.</li>
-<li><h2>Colour it</h2>Several colourings come, and they differ where a grey photo does not tell: the
-dress may be red in one and blue in another.</li>
-<li><h2>Keep what you believe</h2>The download has your photo's own size, sharpness and date.</li>
-</ol>
-"""
-_VARIATIONS = """
-<p>More like the chosen one: its colours stay, their details change. Something else: other colours
-for the same things. Seed 8-0 has the colours of seed 8 and the details of seed 0.</p>
-"""
 _SHOW_RESULTS = """
 () => requestAnimationFrame(() => {
     const results = document.querySelector("#results");
@@ -52,162 +53,118 @@ _SHOW_RESULTS = """
 """On a phone the results stand below the controls, out of sight."""
 
 
-class ColouriseTab:
+class ColouriseTab(ColouriseLayout):
     """Components and handlers of the tab, made inside a `gr.Blocks`.
 
-    Handlers return the new values by component, and work without a server.
+    Handlers return the new values by component, or give them one after the other, and work without
+    a server.
 
     Args:
         colorizer: colours the photos.
         root: folder in which the visitors' folders are made.
         max_megabytes: size of the largest upload, to be stated.
+        max_pixels: width times height of a photo that is refused when exceeded.
         hints: whether there is a tab that takes a colouring over, to say colours of points.
     """
 
     def __init__(
-        self, colorizer: PhotoColorizer, root: Path, max_megabytes: int, *, hints: bool = False
+        self,
+        colorizer: PhotoColorizer,
+        root: Path,
+        max_megabytes: int,
+        *,
+        max_pixels: int = DEFAULT_MAX_PIXELS,
+        hints: bool = False,
     ) -> None:
         self._colorizer = colorizer
         self._root = root
+        self._max_pixels = max_pixels
         self.session = gr.State(None, delete_callback=_close)
-        with gr.Row(elem_id="colourise"):
-            with gr.Column(scale=2, min_width=300):
-                self._build_photo(max_megabytes)
-                self._build_controls()
-            with gr.Column(scale=5, min_width=300):
-                self._build_results(hints=hints)
+        super().__init__(max_megabytes, hints=hints)
+        with self.results:
+            self.open_map = OpenMapView(colorizer, self.session, self.status)
         self._connect()
-
-    def _build_photo(self, max_megabytes: int) -> None:
-        self._formats = line(f"JPEG, PNG, WebP, TIFF or BMP, up to {max_megabytes} MB.")
-        self.upload = gr.File(label="Photo", file_types=["image"], height=140, elem_id="upload")
-        self.preview = gr.Image(
-            show_label=False,
-            interactive=False,
-            visible=False,
-            buttons=[],
-            height=240,
-            elem_id="preview",
-        )
-        self.about = status_line(self._formats, "about")
-        self.button = gr.Button("Colourise", variant="primary", interactive=False, elem_id="go")
-        self.status = status_line("", "status")
-
-    def _build_controls(self) -> None:
-        self.n = gr.Slider(
-            1,
-            MOST_COLOURINGS,
-            value=4,
-            step=1,
-            label="Colourings",
-            info="How many to choose from.",
-            elem_id="n",
-        )
-        self.temperature = gr.Slider(
-            0,
-            1.5,
-            value=1.0,
-            step=0.05,
-            label="Vividness",
-            info="0 is calm and the same each time, 1 natural, more is bold.",
-            elem_id="temperature",
-        )
-        self.diverse = gr.Checkbox(
-            label="As different as possible",
-            info="Picks the most different ones out of many.",
-            elem_id="diverse",
-        )
-        self.seed = gr.Number(
-            value=0,
-            precision=0,
-            label="Seed",
-            info="Another number gives other colours, the same number the same.",
-            elem_id="seed",
-        )
-
-    def _build_results(self, *, hints: bool) -> None:
-        self.welcome = gr.HTML(_WELCOME, elem_id="welcome")
-        with gr.Column(visible=False, elem_id="results") as self.results:
-            gr.HTML("<h2>Click the one that you believe</h2>", elem_id="gallery-heading")
-            self.gallery = gr.Gallery(
-                show_label=False,
-                format="png",
-                allow_preview=False,
-                interactive=False,
-                buttons=[],
-                elem_id="gallery",
-            )
-            with gr.Row(elem_id="variations"):
-                self.more = gr.Button("More like this", min_width=120, elem_id="more")
-                self.else_ = gr.Button("Something else", min_width=120, elem_id="else")
-            gr.HTML(_VARIATIONS, elem_id="variations-info")
-            gr.HTML("<h2>Drag the handle to compare</h2>", elem_id="compare-heading")
-            self.compare = gr.ImageSlider(
-                show_label=False,
-                format="png",
-                interactive=False,
-                buttons=["fullscreen"],
-                max_height=640,
-                elem_id="compare",
-            )
-            self.download = gr.DownloadButton("Download", variant="primary", elem_id="download")
-            self.to_hints = gr.Button("Correct its colours", visible=hints, elem_id="to-hints")
-            self.open_map = OpenMapView(self._colorizer, self.session, self.status)
 
     def _connect(self) -> None:
         """Connect events with handlers; none of them is part of a public interface."""
-        shown = [self.results, self.welcome, self.gallery, self.compare, self.download, self.status]
-        gr.on(
-            [self.upload.upload, self.upload.clear],
-            self.open_photo,
-            [self.upload, self.session],
-            [
-                self.session,
-                self.preview,
-                self.about,
-                self.button,
-                *shown,
-                *self.open_map.components,
-            ],
-            show_progress_on=self.about,
-            api_visibility="private",
-        )
-        colourise = self.button.click(
-            self.colourise,
-            [self.session, self.n, self.temperature, self.seed, self.diverse],
-            shown,
-            show_progress_on=self.status,
-            concurrency_id="draw",
-            api_visibility="private",
-        )
-        colourise.then(None, js=_SHOW_RESULTS)
+        self._connect_photos()
+        self._connect_drawing()
+        quietly: dict[str, Any] = {
+            "show_progress": "hidden",
+            "trigger_mode": "multiple",
+            "concurrency_limit": None,
+            "api_visibility": "private",
+        }
+        self.cancel_button.click(self.cancel, [self.session], None, **quietly)
+        self.beside.input(self.compare_with, [self.session, self.beside], [self.compare], **quietly)
         choose = self.gallery.select(
-            self.choose,
+            self.choose, [self.session], [self.compare, self.download, self.status], **quietly
+        )
+        reformat = self.format.input(self.reformat, None, [self.download], **quietly)
+        self._prepare_after(choose, reformat)
+
+    def _connect_photos(self) -> None:
+        shown = [
+            self.session, self.strip, self.preview, self.about, self.button, self.cancel_button,
+            self.status, self.welcome, self.results, self.gallery, self.beside, self.compare,
+            self.format, self.download, *self.open_map.components,
+        ]  # fmt: skip
+        gr.on(
+            [self.upload.upload, self.upload.delete, self.upload.clear],
+            self.open_photos,
+            [self.upload, self.session],
+            shown,
+            show_progress_on=self.about,
+            trigger_mode="always_last",
+            api_visibility="private",
+        )
+        look = self.strip.select(
+            self.look_at,
             [self.session],
-            [self.compare, self.download, self.status],
+            shown,
             show_progress="hidden",
             trigger_mode="multiple",
             concurrency_limit=None,
             api_visibility="private",
         )
-        variations = [
-            button.click(
-                handler,
-                [self.session, self.n],
-                shown,
-                show_progress_on=self.status,
-                concurrency_id="draw",
-                api_visibility="private",
-            )
-            for button, handler in (
-                (self.more, self.more_like_this),
-                (self.else_, self.something_else),
-            )
+        self._prepare_after(look)
+
+    def _connect_drawing(self) -> None:
+        options = [self.n, self.temperature, self.seed, self.diverse]
+        events: list[tuple[gr.Button, Callable[..., Iterator[Updates]], Sequence[Any]]] = [
+            (self.button, self.colourise, options),
+            (self.more, self.more_like_this, [self.n]),
+            (self.else_, self.something_else, [self.n]),
         ]
-        for chosen in (colourise, choose, *variations):
-            chosen.then(
-                self.prepare_download,
+        for button, handler, inputs in events:
+            # What goes on leaves off at once, and not only when it is this one's turn.
+            drawn = button.click(
+                self.make_way,
                 [self.session],
+                None,
+                show_progress="hidden",
+                concurrency_limit=None,
+                trigger_mode="multiple",
+                api_visibility="private",
+            ).then(
+                handler,
+                [self.session, *inputs],
+                [self.results, self.welcome, self.gallery, self.compare, self.download,
+                 self.status, self.cancel_button],
+                show_progress_on=self.status,
+                trigger_mode="multiple",
+                concurrency_id="draw",
+                concurrency_limit=_AT_ONCE,
+                api_visibility="private",
+            )  # fmt: skip
+            drawn.then(None, js=_SHOW_RESULTS)
+            self._prepare_after(drawn)
+
+    def _prepare_after(self, *events: gr.events.Dependency) -> None:
+        for event in events:
+            event.then(
+                self.prepare_download,
+                [self.session, self.format],
                 [self.download, self.status],
                 show_progress="hidden",
                 trigger_mode="multiple",
@@ -215,41 +172,54 @@ class ColouriseTab:
                 api_visibility="private",
             )
 
-    def open_photo(self, upload: str | None, session: Session | None) -> Updates:
-        """Show the photo that was uploaded, or nothing after it was taken away.
+    # photos
+
+    def open_photos(self, uploads: list[str] | None, session: Session | None) -> Iterator[Updates]:
+        """Open the photos that are new among the uploads, show the first of them, forget others.
 
         Args:
-            upload: path of the upload.
+            uploads: paths of all that are there now.
             session: None at the visitor's first photo.
         """
-        empty: Updates = {
-            self.preview: gr.update(value=None, visible=False),
-            self.about: self._formats,
-            self.button: gr.update(interactive=False),
-            self.status: "",
-            self.welcome: gr.update(visible=True),
-            self.results: gr.update(visible=False),
-            self.gallery: None,
-            self.compare: None,
-            self.download: None,
-            **self.open_map.emptied(),
-        }
-        if upload is None:
-            if session:
-                session.forget_photo()
-            return empty
+        paths = list(dict.fromkeys(Path(one) for one in uploads or ()))
+        said = []
+        if len(paths) > MOST_PHOTOS:
+            left_out = f"“{paths[MOST_PHOTOS].name}” and what comes after it were left out"
+            said.append(line(f"At most {MOST_PHOTOS} photos at once: {left_out}.", bad=True))
         try:
-            session = session or Session(self._root)
-            photo = session.open(Path(upload))
-        except (ColorflowError, MemoryError) as error:
-            return {**empty, self.session: session, self.about: problem(error)}
-        return {
-            **empty,
-            self.session: session,
-            self.preview: gr.update(value=str(photo.preview), visible=True),
-            self.about: line(f"{_ABOUT_KIND[photo.kind]}. {photo.width} × {photo.height} pixels."),
-            self.button: gr.update(interactive=True),
-        }
+            session = session or Session(self._root, max_pixels=self._max_pixels)
+        except ColorflowError as error:
+            yield {**self._empty(), self.about: problem(error)}
+            return
+        session.make_way()
+        session.keep(paths[:MOST_PHOTOS])
+        known = {work.upload for work in session.works}
+        yet_to_show = True
+        for path in paths[:MOST_PHOTOS]:
+            if path in known:
+                continue
+            try:
+                work = session.add(path)
+            except (ColorflowError, MemoryError) as error:
+                said.append(problem(error))
+                continue
+            if yet_to_show:
+                session.look_at(work)
+                yield self._view(session, said)
+                yet_to_show = False
+            else:
+                yield {self.strip: strip_html(session.works, session.current)}
+        yield self._view(session, said) if yet_to_show else {self.about: self._about(session, said)}
+
+    def look_at(self, session: Session | None, event: gr.SelectData) -> Updates:
+        """Show another one of the visitor's photos with its colourings."""
+        index = int(event.index)
+        if session is None or index >= len(session.works):
+            return {self.about: line("That photo is gone; choose it again.", bad=True)}
+        session.look_at(session.works[index])
+        return self._view(session)
+
+    # colourings
 
     def colourise(
         self,
@@ -258,44 +228,60 @@ class ColouriseTab:
         temperature: float,
         seed: int | None,
         diverse: bool,
-        progress: gr.Progress = gr.Progress(),  # noqa: B008 (Gradio looks for this default)
-    ) -> Updates:
-        """Colour the open photo and show the first colouring."""
+    ) -> Iterator[Updates]:
+        """Colour the photo; the first colouring is shown, the others follow one by one."""
         if seed is None or not 0 <= seed <= LARGEST_SEED:
-            return {self.status: line(f"Seed: a whole number from 0 to {LARGEST_SEED}.", bad=True)}
+            text = f"Seed: a whole number from 0 to {LARGEST_SEED}."
+            yield {self.status: line(text, bad=True)}
+            return
         wish = Wish(n=int(n), temperature=temperature, seed=int(seed), diverse=diverse)
-        return self._made(session, lambda one: one.colourise(self._colorizer, wish, progress))
+        yield from self._stream(session, lambda one: one.colourise(self._colorizer, wish))
 
-    def more_like_this(
-        self,
-        session: Session | None,
-        n: int,
-        progress: gr.Progress = gr.Progress(),  # noqa: B008
-    ) -> Updates:
+    def more_like_this(self, session: Session | None, n: int) -> Iterator[Updates]:
         """Keep the colours of the chosen colouring and draw their details anew."""
-        return self._vary(session, "details", n, progress)
+        return self._stream(session, lambda one: one.vary(self._colorizer, "details", int(n)))
 
-    def something_else(
-        self,
-        session: Session | None,
-        n: int,
-        progress: gr.Progress = gr.Progress(),  # noqa: B008
-    ) -> Updates:
+    def something_else(self, session: Session | None, n: int) -> Iterator[Updates]:
         """Draw other colours for the things in the chosen colouring."""
-        return self._vary(session, "colours", n, progress)
+        return self._stream(session, lambda one: one.vary(self._colorizer, "colours", int(n)))
+
+    def make_way(self, session: Session | None) -> None:
+        """End the work on colourings, because others are wanted."""
+        if session:
+            session.make_way()
+
+    def cancel(self, session: Session | None) -> None:
+        """End the work on colourings; it says itself how far it came."""
+        if session:
+            session.cancel()
 
     def choose(self, session: Session | None, event: gr.SelectData) -> Updates:
         """Show the colouring that was clicked; its download is prepared next."""
         chosen = session.choose(event.index) if session else None
-        if chosen is None:
+        if session is None or chosen is None:
             text = "These colourings are gone; choose the photo again."
             return {self.status: line(text, bad=True)}
-        return self._shown(*chosen)
+        return self._shown(session, *chosen)
 
-    def prepare_download(self, session: Session | None) -> Updates:
+    def compare_with(self, session: Session | None, beside: str) -> Updates:
+        """Compare colourings with the photo's own colours, or with its grey."""
+        if session is None:
+            return {self.compare: gr.skip()}
+        session.beside_truth = beside == TRUE_COLOURS
+        work = session.current
+        if work is None or work.chosen is None:
+            return {self.compare: gr.skip()}
+        return {self.compare: _pair(session, work, work.chosen)}
+
+    def reformat(self) -> Updates:
+        """Take the download away, which is prepared next in another format."""
+        return {self.download: preparing()}
+
+    def prepare_download(self, session: Session | None, format_: str) -> Updates:
         """Make the chosen colouring in full size, and offer it."""
+        suffix = SUFFIXES[format_]
         try:
-            path = session.paint_chosen(self._colorizer.digest) if session else None
+            path = session.paint_chosen(self._colorizer.digest, suffix) if session else None
         except (ColorflowError, MemoryError) as error:
             return {self.status: problem(error)}
         photo = session.photo if session else None
@@ -303,39 +289,124 @@ class ColouriseTab:
             return {self.status: gr.skip()}
         return {self.download: ready(path, photo)}
 
-    def _vary(self, session: Session | None, part: Part, n: int, progress: gr.Progress) -> Updates:
-        return self._made(session, lambda one: one.vary(self._colorizer, part, int(n), progress))
-
-    def _made(
-        self, session: Session | None, make: Callable[[Session], OpenPhoto | None]
-    ) -> Updates:
-        """Let the session make colourings, and show them."""
+    def _stream(
+        self, session: Session | None, begin: Callable[[Session], Colourings]
+    ) -> Iterator[Updates]:
+        """Show colourings as they come."""
         started = time.perf_counter()
         try:
             if session is None:
                 raise ColorflowError(_NO_PHOTO)
-            photo = make(session)
+            with begin(session) as run:
+                yield {
+                    self.status: progress(0, run.wanted),
+                    self.cancel_button: gr.update(visible=True),
+                }
+                for made in run:
+                    yield self._one_more(session, run, made)
+                yield self._ended(run, time.perf_counter() - started)
         except (ColorflowError, MemoryError) as error:
-            return {self.status: problem(error)}
-        made = session.colourings
-        if photo is None or not made:
-            return {self.status: gr.skip()}
-        several = "1 colouring" if len(made) == 1 else f"{len(made)} colourings"
+            yield {self.status: problem(error), self.cancel_button: gr.update(visible=False)}
+
+    def _one_more(self, session: Session, run: Colourings, made: Colouring) -> Updates:
+        gallery = [(str(one.preview), one.caption) for one in run.work.colourings]
+        updates: Updates = {
+            self.gallery: gr.update(value=gallery),
+            self.status: progress(run.done, run.wanted),
+        }
+        if run.done > 1:
+            return updates
         return {
+            **updates,
+            self.gallery: gr.update(value=gallery, selected_index=0),
+            self.welcome: gr.update(visible=False),
+            self.results: gr.update(visible=True),
+            **self._shown(session, run.work, made),
+        }
+
+    def _ended(self, run: Colourings, seconds: float) -> Updates:
+        """What is said at the end; Gradio sends it twice, so nothing that may change meanwhile."""
+        if run.end == "replaced":
+            return {self.status: gr.skip()}
+        several = "1 colouring" if run.done == 1 else f"{run.done} colourings"
+        said = f"{several} in {seconds:.1f} s."
+        if run.done < run.wanted:
+            said = f"Cancelled; {run.done} of {run.wanted} colourings are here."
+        return {self.status: line(said), self.cancel_button: gr.update(visible=False)}
+
+    # what is shown
+
+    def _shown(self, session: Session, work: Work, colouring: Colouring) -> Updates:
+        return {self.compare: _pair(session, work, colouring), self.download: preparing()}
+
+    def _about(self, session: Session, said: Sequence[str]) -> str:
+        photo = session.photo
+        if photo is None:
+            return "".join(said) or self.formats
+        size = f"{photo.width} × {photo.height} pixels"
+        return "".join([*said, line(f"{_ABOUT_KIND[photo.kind]}. {size}.")])
+
+    def _view(self, session: Session, said: Sequence[str] = ()) -> Updates:
+        """Everything of the photo that is looked at.
+
+        Args:
+            session: the visitor's.
+            said: lines on what could not be opened.
+        """
+        empty = {
+            **self._empty(),
+            self.session: session,
+            self.about: self._about(session, said),
+        }
+        work = session.current
+        if work is None:
+            return empty
+        photo, coloured = work.photo, work.photo.kind is Kind.COLOURED
+        view: Updates = {
+            **empty,
+            self.strip: strip_html(session.works, work),
+            self.preview: gr.update(value=str(photo.preview), visible=True),
+            self.button: gr.update(value=ANEW if coloured else COLOURISE, interactive=True),
+            self.beside: gr.update(visible=coloured),
+            self.format: "JPEG" if photo.suffix == ".jpg" else "PNG",
+        }
+        if work.chosen is None:
+            return view
+        made = list(work.colourings)
+        return {
+            **view,
             self.welcome: gr.update(visible=False),
             self.results: gr.update(visible=True),
             self.gallery: gr.update(
-                value=[(str(one.preview), one.caption) for one in made], selected_index=0
+                value=[(str(one.preview), one.caption) for one in made],
+                selected_index=made.index(work.chosen),
             ),
-            **self._shown(photo, made[0]),
-            self.status: line(f"{several} in {time.perf_counter() - started:.1f} s."),
+            **self._shown(session, work, work.chosen),
         }
 
-    def _shown(self, photo: OpenPhoto, colouring: Colouring) -> Updates:
+    def _empty(self) -> Updates:
         return {
-            self.compare: (str(photo.grey), str(colouring.preview)),
-            self.download: preparing(),
+            self.session: None,
+            self.strip: "",
+            self.preview: gr.update(value=None, visible=False),
+            self.about: self.formats,
+            self.button: gr.update(value=COLOURISE, interactive=False),
+            self.cancel_button: gr.update(visible=False),
+            self.status: "",
+            self.welcome: gr.update(visible=True),
+            self.results: gr.update(visible=False),
+            self.gallery: None,
+            self.compare: None,
+            self.beside: gr.update(visible=False),
+            self.download: None,
+            **self.open_map.emptied(),
         }
+
+
+def _pair(session: Session, work: Work, colouring: Colouring) -> tuple[str, str]:
+    """Two pictures to be compared."""
+    true = work.photo.kind is Kind.COLOURED and session.beside_truth
+    return str(work.photo.preview if true else work.photo.grey), str(colouring.preview)
 
 
 def _close(session: Session | None) -> None:

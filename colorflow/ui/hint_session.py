@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from colorflow.color.full_resolution import lightness_of, render
 from colorflow.errors import ColorflowError
-from colorflow.photo import Photo, Provenance, read_photo
+from colorflow.photo import DEFAULT_MAX_PIXELS, Photo, Provenance, read_photo
 from colorflow.ui.marks import Mark, radius_of, with_marks
 from colorflow.ui.opened import OpenPhoto, new_folder, open_photo, paint, write
 from colorflow.ui.points import Points, read_points, write_points
@@ -89,13 +89,15 @@ class HintSession:
 
     Args:
         root: folder in which the session makes its own.
+        max_pixels: width times height of a photo that is refused when exceeded.
 
     Raises:
         ColorflowError: it cannot.
     """
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, *, max_pixels: int = DEFAULT_MAX_PIXELS) -> None:
         self._folder = new_folder(root, "hints-")
+        self._max_pixels = max_pixels
         self._open: HintedPhoto | None = None
 
     def open(self, upload: Path, recipe: Recipe) -> OpenPhoto:
@@ -105,7 +107,7 @@ class HintSession:
             ColorflowError: it cannot be read, or its preview not written.
         """
         self.forget_photo()
-        photo = open_photo(upload, self._folder)
+        photo = open_photo(upload, self._folder, max_pixels=self._max_pixels)
         self._open = HintedPhoto(photo, recipe, Points(photo.height, photo.width))
         return photo
 

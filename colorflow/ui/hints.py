@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import gradio as gr
 
 from colorflow.errors import ColorflowError
+from colorflow.photo import DEFAULT_MAX_PIXELS
 from colorflow.ui.hint_lists import point_list, swatch_list
 from colorflow.ui.hint_session import HintColorizer, HintSession
 from colorflow.ui.hints_layout import HintsLayout
@@ -55,11 +56,20 @@ class HintsTab(HintsLayout):
         colorizer: colours the photos.
         root: folder in which the visitors' folders are made.
         max_megabytes: size of the largest upload, to be stated.
+        max_pixels: width times height of a photo that is refused when exceeded.
     """
 
-    def __init__(self, colorizer: HintColorizer, root: Path, max_megabytes: int) -> None:
+    def __init__(
+        self,
+        colorizer: HintColorizer,
+        root: Path,
+        max_megabytes: int,
+        *,
+        max_pixels: int = DEFAULT_MAX_PIXELS,
+    ) -> None:
         self._colorizer = colorizer
         self._root = root
+        self._max_pixels = max_pixels
         self.usable = colorizer.takes_hints
         if not self.usable:
             status_line(line(_NOT_HERE), "hints-about")
@@ -220,7 +230,7 @@ class HintsTab(HintsLayout):
 
     def _open(self, upload: Path, session: HintSession | None, recipe: Recipe) -> Updates:
         try:
-            session = session or HintSession(self._root)
+            session = session or HintSession(self._root, max_pixels=self._max_pixels)
             session.open(upload, recipe)
             session.redraw(self._colorizer)
             return {**self._shown(session, _FIRST), self.swatches: ""}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,10 +14,19 @@ from PIL import Image
 
 from colorflow.color.full_resolution import lightness_of, render
 from colorflow.errors import ColorflowError
-from colorflow.photo import Kind, Photo, Provenance, read_photo, write_image
+from colorflow.photo import (
+    DEFAULT_MAX_PIXELS,
+    Kind,
+    Photo,
+    Provenance,
+    read_photo,
+    write_image,
+)
 
 PREVIEW_SIDE = 1024
 """Longest side of what the page shows, in pixels."""
+THUMBNAIL_SIDE = 160
+"""The same in a strip of several photos."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,7 +34,9 @@ class OpenPhoto:
     """An uploaded photo that could be read."""
 
     upload: Path
-    """The file as it came, read again for each colouring."""
+    """The file as it came, under its own name in our folder."""
+    max_pixels: int
+    """Width times height that is refused when exceeded."""
     folder: Path
     """Ours, for all that is made of it."""
     kind: Kind
@@ -31,32 +44,47 @@ class OpenPhoto:
     height: int
     preview: Path
     """As it came, small."""
+    thumbnail: Path
+    """As it came, very small."""
     grey: Path
     """Its lightness, small: what the colourings are compared with."""
     suffix: str
     """Of its colourings in full size: .jpg for a JPEG, otherwise .png."""
 
+    def read(self) -> Photo:
+        """Read the upload, which is done again for each colouring.
 
-def open_photo(upload: Path, parent: Path) -> OpenPhoto:
+        Raises:
+            PhotoError: that is no longer possible.
+        """
+        return read_photo(self.upload, max_pixels=self.max_pixels)
+
+
+def open_photo(upload: Path, parent: Path, *, max_pixels: int = DEFAULT_MAX_PIXELS) -> OpenPhoto:
     """Read a photo.
 
     Args:
-        upload: the file.
+        upload: the file; the photo's folder gets a name for it, so that it is there as long as the
+            folder, whatever becomes of uploads.
         parent: folder in which the photo gets its own.
+        max_pixels: width times height that is refused when exceeded.
 
     Raises:
         ColorflowError: it cannot be read, or its preview not written.
     """
-    photo = read_photo(upload)
+    photo = read_photo(upload, max_pixels=max_pixels)
     folder = new_folder(parent, "photo-")
     small = reduced(photo)
+    tiny = reduced(small, THUMBNAIL_SIDE)
     return OpenPhoto(
-        upload=upload,
+        upload=kept(upload, folder),
+        max_pixels=max_pixels,
         folder=folder,
         kind=photo.kind,
         width=photo.width,
         height=photo.height,
         preview=write(folder / "preview.png", _as_rgb(small.pixels), small),
+        thumbnail=write(folder / "thumbnail.png", _as_rgb(tiny.pixels), tiny),
         grey=write(folder / "grey.png", _grey(small.pixels), small),
         suffix=".jpg" if photo.metadata.format == "JPEG" else ".png",
     )
@@ -74,15 +102,15 @@ def paint(photo: OpenPhoto, ab: NDArray[np.float32], path: Path, provenance: Pro
     Raises:
         ColorflowError: the photo cannot be read again, or the result not written.
     """
-    original = read_photo(photo.upload)
+    original = photo.read()
     rgb = render(lightness_of(original.all_bits), ab, bits=original.bits)
     write_image(path, rgb, original, provenance=provenance)
 
 
-def reduced(photo: Photo) -> Photo:
-    """The photo with no side longer than PREVIEW_SIDE, without metadata."""
-    alpha = None if photo.alpha is None else _reduced(photo.alpha)
-    return Photo(pixels=_reduced(photo.pixels), alpha=alpha, source=photo.source)
+def reduced(photo: Photo, side: int = PREVIEW_SIDE) -> Photo:
+    """The photo with no side longer than that many pixels, without metadata."""
+    alpha = None if photo.alpha is None else _reduced(photo.alpha, side)
+    return Photo(pixels=_reduced(photo.pixels, side), alpha=alpha, source=photo.source)
 
 
 def write(path: Path, rgb: np.ndarray, like: Photo) -> Path:
@@ -103,9 +131,26 @@ def new_folder(parent: Path, prefix: str) -> Path:
         raise ColorflowError(f"Nothing can be stored on the server ({error.strerror}).") from error
 
 
-def _reduced(pixels: np.ndarray) -> np.ndarray:
+def kept(upload: Path, folder: Path) -> Path:
+    """Give a file another name in a new folder inside `folder`, without a copy where possible.
+
+    Raises:
+        ColorflowError: it cannot be stored there.
+    """
+    own = new_folder(folder, "upload-") / upload.name
+    try:
+        try:
+            os.link(upload, own)
+        except OSError:  # not every file system has hard links
+            shutil.copyfile(upload, own)
+    except OSError as error:
+        raise ColorflowError(f"Nothing can be stored on the server ({error.strerror}).") from error
+    return own
+
+
+def _reduced(pixels: np.ndarray, side: int) -> np.ndarray:
     image = Image.fromarray(pixels)
-    image.thumbnail((PREVIEW_SIDE, PREVIEW_SIDE), reducing_gap=3)
+    image.thumbnail((side, side), reducing_gap=3)
     return np.array(image)
 
 

@@ -8,18 +8,20 @@ from typing import TYPE_CHECKING
 import gradio as gr
 
 from colorflow.quiz.game import Quiz
+from colorflow.ui.api import Api
 from colorflow.ui.colourise import ColouriseTab
+from colorflow.ui.folder import FolderTab
 from colorflow.ui.hints import HINTS_TAB, HintsTab
+from colorflow.ui.how import how_tab
+from colorflow.ui.limits import Limits
 from colorflow.ui.quiz import quiz_tab
 from colorflow.ui.reference import ReferenceTab
+from colorflow.ui.storage import VISITORS
 
 if TYPE_CHECKING:
     from colorflow.colorize import Colorizer
 
 STYLE = Path(__file__).with_name("page.css")
-
-_CLEAN_UP_SECONDS = (3600, 20 * 3600)
-"""How often Gradio looks for old uploads, and from what age on it deletes them."""
 
 _HEADING = """
 <h1>colorflow</h1>
@@ -27,17 +29,18 @@ _HEADING = """
 had.</p>
 """
 _PRIVACY = """
-<p>Your photo goes to the computer that runs this page and nowhere else. It is deleted there within
-a day of closing the page.</p>
+<p>Your photo goes to the computer that runs this page and nowhere else. It is deleted there an hour
+after you last did something here.</p>
 """
 ALTERNATIVE_TEXTS = """
 const texts = {
     "#preview img": ["Your photo"],
-    "#compare .content img": ["Your photo in grey", "The chosen colouring"],
+    "#compare .content img": ["Your photo before", "The chosen colouring"],
     "#open-picture img": ["Your photo; it glows where its colours are open"],
     "#hints-picture img": ["Your photo, coloured, with marks where you said a colour"],
     "#reference-photo-preview img": ["The photo to be coloured"],
     "#reference-reference-preview img": ["The photo whose colours it gets"],
+    "#folder-sheet img": ["Contact sheet: each photo in grey beside its colourings"],
     "#reference-compare .content img": ["Your photo in grey", "The same with the other's colours"],
 };
 const describe = () => {
@@ -51,32 +54,41 @@ new MutationObserver(describe).observe(document.body, { childList: true, subtree
 """Gradio gives these pictures none."""
 
 
-def build_page(colorizer: Colorizer, root: Path, max_megabytes: int, quiz: Quiz) -> gr.Blocks:
+def build_page(
+    colorizer: Colorizer, files: Path, limits: Limits, quiz: Quiz
+) -> tuple[gr.Blocks, Api]:
     """Put the page together.
 
     Args:
         colorizer: colours the photos.
-        root: Gradio's own folder for uploads; the visitors' folders are made in it.
-        max_megabytes: size of the largest upload, to be stated.
+        files: Gradio's folder, as `page_folder` gives it.
+        limits: what is taken at most.
         quiz: what the players of the quiz share.
     """
-    with gr.Blocks(
-        title="colorflow", analytics_enabled=False, delete_cache=_CLEAN_UP_SECONDS
-    ) as page:
+    root = files / VISITORS
+    with gr.Blocks(title="colorflow", analytics_enabled=False) as page:
+        api = Api(colorizer, files, limits, quiz)  # before handlers of the same names
         gr.HTML(_HEADING, elem_id="heading")
         with gr.Tabs(elem_id="tabs", overflow_behavior="wrap") as tabs:
             with gr.Tab("Colourise", elem_id="colourise-tab"):
                 colourise = ColouriseTab(
-                    colorizer, root, max_megabytes, hints=colorizer.takes_hints
+                    colorizer,
+                    root,
+                    limits.megabytes,
+                    max_pixels=limits.pixels,
+                    hints=colorizer.takes_hints,
                 )
             with gr.Tab("Hints", id=HINTS_TAB, elem_id="hints-tab"):
-                hints = HintsTab(colorizer, root, max_megabytes)
+                hints = HintsTab(colorizer, root, limits.megabytes, max_pixels=limits.pixels)
             with gr.Tab("Reference", elem_id="reference-tab"):
-                ReferenceTab(colorizer, root, max_megabytes)
+                ReferenceTab(colorizer, root, limits.megabytes, max_pixels=limits.pixels)
+            with gr.Tab("Folder", elem_id="folder-tab"):
+                FolderTab(colorizer, root, limits.megabytes, max_pixels=limits.pixels)
             quiz_tab(quiz, root)
+            how_tab(colorizer, root, colourise.session)
         hints.take_from(colourise, tabs)
         gr.HTML(_PRIVACY, elem_id="privacy")
-    return page
+    return page, api
 
 
 def theme() -> gr.themes.Base:

@@ -166,17 +166,32 @@ def read_points(path: Path, photo: str, height: int, width: int) -> Hints:
     if photo not in by_name and len(by_name) != 1:
         raise ColorflowError(f"{path.name}: has no hints for {photo}.")
     hints = by_name[photo] if photo in by_name else next(iter(by_name.values()))
+    check_points(hints, path.name, height, width)
+    return hints
+
+
+def check_points(hints: Hints, source: str, height: int, width: int) -> None:
+    """Refuse hints that do not fit a photo.
+
+    Args:
+        hints: of the photo.
+        source: what they are from, for messages.
+        height: of the photo, in pixels.
+        width: of the photo, in pixels.
+
+    Raises:
+        ColorflowError: there are too many, or one is outside the photo.
+    """
     if len(hints) > MOST_POINTS:
         raise ColorflowError(
-            f"{path.name}: has {len(hints)} hints; this page takes {MOST_POINTS} at most."
+            f"{source}: has {len(hints)} hints; this page takes {MOST_POINTS} at most."
         )
     for number, hint in enumerate(hints, 1):
         if not (hint.row < height and hint.column < width):
             raise ColorflowError(
-                f"{path.name}: hint {number} lies outside the photo, which has {width} × {height} "
+                f"{source}: hint {number} lies outside the photo, which has {width} × {height} "
                 "pixels; is it for another one?"
             )
-    return hints
 
 
 def write_points(path: Path, photo: str, hints: Hints) -> Path:

@@ -10,6 +10,7 @@ from typing import Any
 import gradio as gr
 
 from colorflow.errors import ColorflowError
+from colorflow.photo import DEFAULT_MAX_PIXELS
 from colorflow.ui.colourise import LARGEST_SEED
 from colorflow.ui.download import preparing, ready
 from colorflow.ui.reference_session import ReferenceColorizer, ReferenceSession, Role
@@ -39,11 +40,20 @@ class ReferenceTab:
         colorizer: colours the photos.
         root: folder in which the visitors' folders are made.
         max_megabytes: size of the largest upload, to be stated.
+        max_pixels: width times height of a photo that is refused when exceeded.
     """
 
-    def __init__(self, colorizer: ReferenceColorizer, root: Path, max_megabytes: int) -> None:
+    def __init__(
+        self,
+        colorizer: ReferenceColorizer,
+        root: Path,
+        max_megabytes: int,
+        *,
+        max_pixels: int = DEFAULT_MAX_PIXELS,
+    ) -> None:
         self._colorizer = colorizer
         self._root = root
+        self._max_pixels = max_pixels
         self._formats = line(f"JPEG, PNG, WebP, TIFF or BMP, up to {max_megabytes} MB.")
         self.session = gr.State(None, delete_callback=_close)
         with gr.Row(elem_id="reference"):
@@ -190,7 +200,7 @@ class ReferenceTab:
         preview, said = gr.update(value=None, visible=False), self._formats
         try:
             if upload is not None:
-                session = session or ReferenceSession(self._root)
+                session = session or ReferenceSession(self._root, max_pixels=self._max_pixels)
                 photo = session.open(role, Path(upload))
                 preview = gr.update(value=str(photo.preview), visible=True)
             elif session:

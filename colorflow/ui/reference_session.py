@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from colorflow.color.full_resolution import lightness_of, render
 from colorflow.errors import ColorflowError, PhotoError
-from colorflow.photo import Kind, Photo, Provenance, read_photo
+from colorflow.photo import DEFAULT_MAX_PIXELS, Kind, Photo, Provenance
 from colorflow.ui.opened import OpenPhoto, new_folder, open_photo, paint, reduced, write
 
 if TYPE_CHECKING:
@@ -59,13 +59,15 @@ class ReferenceSession:
 
     Args:
         root: folder in which the session makes its own.
+        max_pixels: width times height of a photo that is refused when exceeded.
 
     Raises:
         ColorflowError: it cannot.
     """
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, *, max_pixels: int = DEFAULT_MAX_PIXELS) -> None:
         self._folder = new_folder(root, "reference-")
+        self._max_pixels = max_pixels
         self._opened: dict[Role, OpenPhoto] = {}
         self.result: Carried | None = None
 
@@ -76,7 +78,7 @@ class ReferenceSession:
             ColorflowError: it cannot be read, its preview not written, or the reference is grey.
         """
         self.forget(role)
-        opened = open_photo(upload, self._folder)
+        opened = open_photo(upload, self._folder, max_pixels=self._max_pixels)
         if role == "reference" and opened.kind is Kind.GREY:
             shutil.rmtree(opened.folder, ignore_errors=True)
             raise PhotoError(
@@ -165,10 +167,8 @@ def _carried(
     strength: float,
     seed: int,
 ) -> Carried:
-    photo = read_photo(opened.upload)
-    (ab,) = colorizer.draw(
-        photo, 1, 1.0, seed, reference=read_photo(other.upload), strength=strength
-    ).ab
+    photo = opened.read()
+    (ab,) = colorizer.draw(photo, 1, 1.0, seed, reference=other.read(), strength=strength).ab
     small = reduced(photo)
     folder = new_folder(opened.folder, "run-")
     return Carried(

@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
-import tempfile
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+import warnings
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from colorflow.errors import ColorflowError
+from colorflow.ui.limits import Limits
+from colorflow.ui.storage import forget_idle, page_folder, sweep
 
 if TYPE_CHECKING:
     import gradio as gr
 
-MAX_UPLOAD_MEGABYTES = 200
-"""Of one file; a lossless 60-megapixel scan fits."""
+    from colorflow.ui.api import Api
+
+KEEP_SECONDS = 3600.0
+"""What a visitor sent and got is kept after the visitor's last doing."""
+_SWEEPS_PER_KEEPING = 60
 
 
 def serve(
@@ -28,11 +34,14 @@ def serve(
     weights: Path | None,
     photos: Path | None,
     quiz_db: Path | None,
+    accounts: Mapping[str, str] | None = None,
+    limits: Limits = Limits(),  # noqa: B008 (frozen)
 ) -> None:
     """Serve the page until Ctrl-C or SIGTERM; to be called in the main thread.
 
-    Uploads and results live in a temporary folder that only this user may read, and that is gone
-    when the function returns. Nothing is sent to other machines.
+    Uploads and results live in a temporary folder that only this user may read. They go an hour
+    after their visitor's last doing, and the folder when the function returns; should the program
+    be killed, when it is started again. Nothing is sent to other machines.
 
     Args:
         host: address to listen on; ``0.0.0.0`` for every network that this machine is in.
@@ -40,26 +49,25 @@ def serve(
         weights: weights file; None for the shipped one.
         photos: folder of the quiz's photos; None for those that the installed packages bring.
         quiz_db: file of the quiz's answers; None for one in the user's data folder.
+        accounts: password by user, one of which a visitor has to give; None for everybody.
+        limits: what is taken at most.
 
     Raises:
-        ColorflowError: the weights or the quiz's files cannot be loaded, or nobody may listen on
-            that address.
+        ColorflowError: the weights or the quiz's files cannot be loaded, there is no room for
+            uploads, or nobody may listen on that address.
     """
-    with (
-        _stopped_by_signals() as stop,
-        # A handler may still be writing at the end, which is no error to tell.
-        tempfile.TemporaryDirectory(prefix="colorflow-", ignore_cleanup_errors=True) as folder,
-    ):
-        _settle_gradio(folder)
+    with _stopped_by_signals() as stop, page_folder() as files:
+        _settle_gradio(files)
         from colorflow.colorize import Colorizer
         from colorflow.quiz.game import open_quiz
         from colorflow.ui.page import build_page
 
         colorizer = Colorizer.load(weights)
         quiz = open_quiz(colorizer, photos, quiz_db)
-        page = build_page(colorizer, Path(folder), MAX_UPLOAD_MEGABYTES, quiz)
+        page, api = build_page(colorizer, files, limits, quiz)
+        page.queue(max_size=limits.waiting, default_concurrency_limit=1)
         try:
-            address = _launch(page, host, port)
+            address = _launch(page, api, files, host, port, accounts, limits)
             print(f"colorflow is at {address} (Ctrl-C ends it)", flush=True)
             stop.wait()
         finally:
@@ -67,30 +75,64 @@ def serve(
             quiz.maker.close()
 
 
-def _settle_gradio(folder: str) -> None:
-    """Say through the environment what Gradio asks there, when it is imported and later."""
-    os.environ["GRADIO_TEMP_DIR"] = folder
+def _settle_gradio(files: Path) -> None:
+    """Say to Gradio what it asks of its environment, and keep it from asking other machines."""
+    os.environ["GRADIO_TEMP_DIR"] = str(files)
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
     # Gradio calls its own server once; a proxy of this machine must not be asked for that.
     for name in ("NO_PROXY", "no_proxy"):
         known = os.environ.get(name)
         os.environ[name] = ",".join([*([known] if known else []), "localhost", "127.0.0.1", "::1"])
+    # FastAPI keeps this one quiet by means that fail while another thread reads a photo.
+    warnings.filterwarnings("ignore", message="The 'alias' attribute with value")
+    # Gradio would fetch whatever address a client names in the place of a file.
+    from gradio import processing_utils, routes
+
+    for module, name in (
+        (processing_utils, "async_ssrf_protected_download"),
+        (routes, "secure_url_stream_response"),
+    ):
+        assert hasattr(module, name), "this release of Gradio fetches in another way"
+        setattr(module, name, _fetch_nothing)
 
 
-def _launch(page: gr.Blocks, host: str, port: int) -> str:
+async def _fetch_nothing(*_: object, **__: object) -> NoReturn:
+    import gradio as gr
+
+    sentence = "This page fetches nothing from other addresses; send the file itself."
+    raise gr.Error(sentence, print_exception=False)
+
+
+def _launch(
+    page: gr.Blocks,
+    api: Api,
+    files: Path,
+    host: str,
+    port: int,
+    accounts: Mapping[str, str] | None,
+    limits: Limits,
+) -> str:
     """Start the server in a thread; its address."""
     from colorflow.ui.page import ALTERNATIVE_TEXTS, STYLE, theme
+
+    @asynccontextmanager
+    async def clearing_up(_: object) -> AsyncIterator[None]:
+        task = asyncio.create_task(_clear_up(page, api, files))
+        yield
+        task.cancel()
 
     try:
         _, address, _ = page.launch(
             server_name=host,
             server_port=port,
+            auth=list(accounts.items()) if accounts else None,
             theme=theme(),
             css_paths=STYLE,
             js=ALTERNATIVE_TEXTS,
-            max_file_size=f"{MAX_UPLOAD_MEGABYTES}mb",
-            footer_links=[],
+            max_file_size=f"{limits.megabytes}mb",
+            footer_links=["api"],
             run_history=False,
+            app_kwargs={"lifespan": clearing_up},
             # Set here, because Gradio would otherwise take these from the environment.
             share=False,
             ssr_mode=False,
@@ -107,6 +149,15 @@ def _launch(page: gr.Blocks, host: str, port: int) -> str:
     return address
 
 
+async def _clear_up(page: gr.Blocks, api: Api, files: Path) -> None:
+    """Again and again remove what was not used for too long."""
+    while True:
+        await asyncio.sleep(KEEP_SECONDS / _SWEEPS_PER_KEEPING)
+        forget_idle(page, KEEP_SECONDS)
+        api.forget_idle(KEEP_SECONDS)
+        await asyncio.to_thread(sweep, files, KEEP_SECONDS)
+
+
 @contextmanager
 def _stopped_by_signals() -> Iterator[threading.Event]:
     """An event that Ctrl-C and SIGTERM set; a second Ctrl-C interrupts as usual."""
@@ -120,7 +171,9 @@ def _stopped_by_signals() -> Iterator[threading.Event]:
         for number, handler in before.items():
             signal.signal(number, handler)
 
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    before: dict[int, Any] = {
+        number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)
+    }
     for number in before:
         signal.signal(number, end)
     try:

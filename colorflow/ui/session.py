@@ -1,4 +1,4 @@
-"""One visitor's photo and its colourings, kept as files.
+"""One visitor's photos and their colourings, kept as files.
 
 What the page shows are small previews. Only the colouring that the visitor chooses is painted at
 full size, which takes seconds for a large photo. Between two clicks no pixels stay in memory.
@@ -7,17 +7,16 @@ full size, which takes seconds for a large photo. Between two clicks no pixels s
 from __future__ import annotations
 
 import shutil
+import threading
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol
 
-import numpy as np
-from numpy.typing import NDArray
-
-from colorflow.color.full_resolution import lightness_of, render
+from colorflow.color.full_resolution import lightness_of
 from colorflow.errors import ColorflowError
-from colorflow.photo import Photo, Provenance, read_photo
+from colorflow.photo import DEFAULT_MAX_PIXELS, Photo, Provenance
+from colorflow.ui.colourings import Colouring, Colourings, Drawn, Work
 from colorflow.ui.open_map import openness
 from colorflow.ui.opened import OpenPhoto, new_folder, open_photo, paint, reduced, write
 
@@ -28,9 +27,8 @@ Part = Literal["details", "colours"]
 """What is drawn anew of a colouring: its fine levels, or the coarse ones, which decide the colours
 of objects."""
 
-_COARSE_LEVELS = 2
-_READ, _DRAWN = 0.1, 0.7
-"""Share of the work that is done when the photo is read, and when its colours are drawn."""
+_COARSE_GRID = 8
+"""Side of the chroma grid up to which levels decide the colours of objects."""
 
 
 class PhotoColorizer(Protocol):
@@ -74,141 +72,171 @@ class Wish:
     """The most different among many draws, whose seeds are then not in a row."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Colouring:
-    """One result."""
-
-    recipe: Recipe
-    """What it is made of."""
-    ab: NDArray[np.float32]
-    """Its colours, CIELAB (2, h, w), on a small grid."""
-    preview: Path
-    path: Path
-    """Where it is written in full size, with the photo's metadata, once it is chosen."""
-
-    @property
-    def seed(self) -> int:
-        """Of its colours, and of the details too unless these were drawn anew."""
-        return self.recipe.seeds[0]
-
-    @property
-    def caption(self) -> str:
-        """Its seed, or that of its colours and that of its details."""
-        return f"Seed {seeds_of(self.recipe)}"
-
-
 class Session:
-    """What the server keeps of one visitor.
+    """What the server keeps of one visitor: photos, one of which is looked at, and colourings.
 
     The visitor may go on while something is being made: the methods may run at the same time in
     several threads, and those that find that the visitor has gone on give None.
 
     Args:
         root: folder in which the session makes its own.
+        max_pixels: width times height of a photo that is refused when exceeded.
 
     Raises:
         ColorflowError: it cannot.
     """
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, *, max_pixels: int = DEFAULT_MAX_PIXELS) -> None:
         self._folder = new_folder(root, "session-")
-        self.photo: OpenPhoto | None = None
-        self.colourings: Sequence[Colouring] = ()
-        self.chosen: Colouring | None = None
+        self._max_pixels = max_pixels
+        self._lock = threading.Lock()
+        self._run: Colourings | None = None
+        self.works: Sequence[Work] = ()
+        self.current: Work | None = None
+        self.beside_truth = True
+        """Whether colourings of a photo with colours are compared with these, or with its grey."""
 
-    def open(self, upload: Path) -> OpenPhoto:
-        """Read another photo; the one before is forgotten even if this one cannot be read.
+    @property
+    def photo(self) -> OpenPhoto | None:
+        """The photo that is looked at."""
+        return self.current.photo if self.current else None
+
+    @property
+    def colourings(self) -> Sequence[Colouring]:
+        """Of the photo that is looked at."""
+        return self.current.colourings if self.current else ()
+
+    @property
+    def chosen(self) -> Colouring | None:
+        """The chosen one of these."""
+        return self.current.chosen if self.current else None
+
+    # photos
+
+    def add(self, upload: Path) -> Work:
+        """Read one more photo; it is looked at if there was none.
 
         Raises:
             ColorflowError: it cannot be read, or its preview not written.
         """
-        self.forget_photo()
-        self.photo = open_photo(upload, self._folder)
-        return self.photo
+        photo = open_photo(upload, self._folder, max_pixels=self._max_pixels)
+        work = Work(upload=upload, photo=photo)
+        self.works = [*self.works, work]
+        self.current = self.current or work
+        return work
 
-    def colourise(
-        self, colorizer: PhotoColorizer, wish: Wish, report: Callable[[float, str], None]
-    ) -> OpenPhoto | None:
-        """Colour the open photo and choose the first colouring.
+    def look_at(self, work: Work) -> None:
+        """Go over to another photo; what is being made of the one before ends, and stays."""
+        self.make_way()
+        self.current = work
 
-        The colourings before are replaced when the new ones are there.
+    def keep(self, uploads: Collection[Path]) -> None:
+        """Delete all that was made of photos other than these."""
+        gone = [work for work in self.works if work.upload not in uploads]
+        self.works = [work for work in self.works if work.upload in uploads]
+        if self.current in gone:
+            self.make_way()
+            self.current = self.works[0] if self.works else None
+        for work in gone:
+            shutil.rmtree(work.photo.folder, ignore_errors=True)
 
-        Args:
-            colorizer: does it.
-            wish: how.
-            report: told the share that is done, in [0, 1], and what comes next.
+    def close(self) -> None:
+        """Delete everything, at once."""
+        if self._run:
+            self._run.drop()
+        self.works, self.current = (), None
+        shutil.rmtree(self._folder, ignore_errors=True)
 
-        Returns:
-            The photo that was coloured; None if the visitor has opened another meanwhile.
+    # colourings
+
+    def colourise(self, colorizer: PhotoColorizer, wish: Wish) -> Colourings:
+        """Colour the photo that is looked at.
 
         Raises:
-            ColorflowError: there is no photo, or it cannot be read again, coloured, or written.
+            ColorflowError: there is none.
         """
 
-        def draw(photo: Photo) -> Draws:
-            return colorizer.draw(photo, wish.n, wish.temperature, wish.seed, diverse=wish.diverse)
+        def draw(photo: Photo) -> Drawn:
+            if wish.diverse:  # chosen among each other
+                yield from _pairs(
+                    colorizer.draw(photo, wish.n, wish.temperature, wish.seed, diverse=True)
+                )
+                return
+            for seed in range(wish.seed, wish.seed + wish.n):
+                yield from _pairs(colorizer.draw(photo, 1, wish.temperature, seed, diverse=False))
 
-        return self._make(draw, (), report)
+        return self._begin(draw, wish.n)
 
-    def vary(
-        self,
-        colorizer: PhotoColorizer,
-        part: Part,
-        n: int,
-        report: Callable[[float, str], None],
-    ) -> OpenPhoto | None:
-        """Draw a part of the chosen colouring anew, n times; it stays the first and chosen one.
+    def vary(self, colorizer: PhotoColorizer, part: Part, n: int) -> Colourings:
+        """Draw a part of the chosen colouring anew, n times; it stays the first one.
 
-        Returns and raises what `colourise` does.
+        Raises:
+            ColorflowError: there is none.
         """
         chosen = self.chosen
         if chosen is None:
             raise ColorflowError("There is no colouring here yet; colour the photo first.")
-        levels = colorizer.levels
-        anew = levels[_COARSE_LEVELS:] if part == "details" else levels[:_COARSE_LEVELS]
-        seed = 1 + max(seed for one in self.colourings for seed in one.recipe.seeds)
+        anew = [
+            level for level in colorizer.levels if (level <= _COARSE_GRID) == (part == "colours")
+        ]
+        first = 1 + max(seed for one in self.colourings for seed in one.recipe.seeds)
 
-        def draw(photo: Photo) -> Draws:
-            return colorizer.redraw(photo, chosen.recipe, anew, seed, n)
+        def draw(photo: Photo) -> Drawn:
+            yield chosen.recipe, chosen.ab
+            for seed in range(first, first + n):
+                yield from _pairs(colorizer.redraw(photo, chosen.recipe, anew, seed, 1))
 
-        return self._make(draw, [chosen], report)
+        return self._begin(draw, n + 1)
+
+    def cancel(self) -> None:
+        """End what is being made; what is there stays."""
+        if self._run:
+            self._run.cancel()
+
+    def make_way(self) -> None:
+        """End what is being made, for something else."""
+        self._replace_run(None)
 
     def map_openness(self, colorizer: PhotoColorizer) -> Path | None:
         """Make a picture of how far the photo's colours are open, unless that has been done.
 
         Returns:
-            The picture; None if the visitor has opened another photo meanwhile.
+            The picture; None if the visitor looks at another photo by now.
 
         Raises:
             ColorflowError: there is no photo, or it cannot be read again, or the map not written.
         """
-        photo = self._open_photo()
-        path = photo.folder / "open.png"
+        work = self._looked_at()
+        path = work.photo.folder / "open.png"
         try:
             if not path.exists():
-                original = read_photo(photo.upload)
+                original = work.photo.read()
                 small = reduced(original)
                 uncertainty = colorizer.uncertainty(original)
                 write(path, openness(lightness_of(small.pixels), uncertainty), small)
         except ColorflowError:
-            if self.photo is not photo:  # its folder has gone
+            if self.current is not work:  # its folder may have gone
                 return None
             raise
-        return path if self.photo is photo else None
+        return path if self.current is work else None
 
-    def choose(self, index: int) -> tuple[OpenPhoto, Colouring] | None:
+    def choose(self, index: int) -> tuple[Work, Colouring] | None:
         """Choose a colouring; None if there is none of that index, or its files are too old."""
-        photo, colourings = self.photo, self.colourings
-        if photo is None or index >= len(colourings) or not colourings[index].preview.exists():
+        work = self.current
+        if work is None or index >= len(work.colourings):
             return None
-        self.chosen = colourings[index]
-        return photo, self.chosen
+        chosen = work.colourings[index]
+        if not chosen.preview.exists():
+            return None
+        work.chosen = chosen
+        return work, chosen
 
-    def paint_chosen(self, model: str) -> Path | None:
+    def paint_chosen(self, model: str, suffix: str) -> Path | None:
         """Paint the chosen colouring at full size, unless that has been done.
 
         Args:
             model: digest of the weights, to be written into the file.
+            suffix: .jpg or .png.
 
         Returns:
             The file; None if nothing is chosen, or another colouring or photo by now.
@@ -219,89 +247,33 @@ class Session:
         photo, chosen = self.photo, self.chosen
         if photo is None or chosen is None:
             return None
+        path = chosen.path(suffix)
         try:
-            if not chosen.path.exists():
+            if not path.exists():
                 provenance = Provenance(chosen.seed, chosen.recipe.temperature, model)
-                paint(photo, chosen.ab, chosen.path, provenance)
+                paint(photo, chosen.ab, path, provenance)
         except ColorflowError:
             if self.chosen is not chosen:  # its folder may have gone
                 return None
             raise
-        return chosen.path if self.chosen is chosen else None
+        return path if self.chosen is chosen else None
 
-    def forget_photo(self) -> None:
-        """Delete all that was made of the open photo, if there is one."""
-        before = self.photo
-        self.photo, self.colourings, self.chosen = None, (), None
-        if before:
-            shutil.rmtree(before.folder, ignore_errors=True)
-
-    def close(self) -> None:
-        """Delete everything."""
-        self.forget_photo()
-        shutil.rmtree(self._folder, ignore_errors=True)
-
-    def _open_photo(self) -> OpenPhoto:
-        if self.photo is None:
+    def _looked_at(self) -> Work:
+        if self.current is None:
             raise ColorflowError("There is no photo here any more; choose it again.")
-        return self.photo
+        return self.current
 
-    def _make(
-        self,
-        draw: Callable[[Photo], Draws],
-        kept: Sequence[Colouring],
-        report: Callable[[float, str], None],
-    ) -> OpenPhoto | None:
-        """Put some that are kept and new colourings in the place of those before."""
-        photo = self._open_photo()
-        try:
-            made = _colourings(photo, draw, kept, report)
-        except ColorflowError:
-            if self.photo is not photo:  # its folder has gone
-                return None
-            raise
-        if self.photo is not photo:
-            return None
-        before, self.colourings, self.chosen = self.colourings, made, made[0]
+    def _begin(self, draw: Callable[[Photo], Drawn], wanted: int) -> Colourings:
+        run = Colourings(self._looked_at(), draw, wanted)
+        self._replace_run(run)
+        return run
+
+    def _replace_run(self, run: Colourings | None) -> None:
+        with self._lock:
+            before, self._run = self._run, run
         if before:
-            shutil.rmtree(before[0].path.parent, ignore_errors=True)
-        return photo
+            before.give_way()
 
 
-def seeds_of(recipe: Recipe) -> str:
-    """The seed, or that of the colours and that of the details with a hyphen between."""
-    colours, details = recipe.seeds[0], recipe.seeds[-1]
-    return str(colours) if colours == details else f"{colours}-{details}"
-
-
-def _colourings(
-    opened: OpenPhoto,
-    draw: Callable[[Photo], Draws],
-    kept: Sequence[Colouring],
-    report: Callable[[float, str], None],
-) -> list[Colouring]:
-    report(0, "Reading the photo")
-    photo = read_photo(opened.upload)
-    report(_READ, "Imagining its colours")
-    draws = draw(photo)
-    all_of_them = [
-        *((one.recipe, one.ab) for one in kept),
-        *zip(draws.recipes, draws.ab, strict=True),
-    ]
-    folder = new_folder(opened.folder, "run-")
-    small = reduced(photo)
-    lightness = lightness_of(small.pixels)
-    made = []
-    for index, (recipe, ab) in enumerate(all_of_them):
-        done = _DRAWN + (1 - _DRAWN) * index / len(all_of_them)
-        report(done, f"Painting {index + 1} of {len(all_of_them)}")
-        name = seeds_of(recipe)
-        made.append(
-            Colouring(
-                recipe=recipe,
-                ab=ab,
-                preview=write(folder / f"{name}.png", render(lightness, ab), small),
-                path=folder / f"{opened.upload.stem}_s{name}{opened.suffix}",
-            )
-        )
-    return made
+def _pairs(draws: Draws) -> Drawn:
+    return zip(draws.recipes, draws.ab, strict=True)

@@ -22,10 +22,23 @@ def line(text: str, *, bad: bool = False) -> str:
     return f'<p class="{"bad" if bad else "good"}">{html.escape(text)}</p>'
 
 
+def progress(done: int, wanted: int) -> str:
+    """How many colourings there are of those wanted, as HTML."""
+    return (
+        f'<p class="good">{done} of {wanted} colourings are here.</p>'
+        f'<progress value="{done}" max="{wanted}" aria-hidden="true"></progress>'
+    )
+
+
 def problem(error: ColorflowError | MemoryError) -> str:
-    """An error's sentence, which names the file as the visitor knows it and not our folders."""
+    """An error's sentence as HTML."""
+    return line(sentence(error), bad=True)
+
+
+def sentence(error: ColorflowError | MemoryError) -> str:
+    """What an error says, which names the file as the visitor knows it and not our folders."""
     if isinstance(error, PhotoError):
-        return line(f"{Path(error.source).name}: {error.reason}.", bad=True)
+        return f"{Path(error.source).name}: {error.reason}."
     if isinstance(error, MemoryError):
-        return line("There is not enough memory; choose a smaller photo.", bad=True)
-    return line(str(error), bad=True)
+        return "There is not enough memory; choose a smaller photo."
+    return str(error)

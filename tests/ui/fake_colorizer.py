@@ -1,12 +1,16 @@
 """A Colorizer that needs no weights.
 
-As a program, ``colorflow app`` with that Colorizer: ``python fake_colorizer.py --port 8000``.
+As a program, ``colorflow app`` with that Colorizer: ``python fake_colorizer.py --port 8000``. There
+KEEP_SECONDS in the environment takes the place of the hour that visitors' files are kept.
 """
 
 from __future__ import annotations
 
+import os
 import sys
-from collections.abc import Collection
+import tempfile
+import threading
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
@@ -21,6 +25,16 @@ AB = ((40, 20), (-35, 30), (10, -40), (45, -30), (-5, 50))
 
 
 LEVELS = (4, 8, 16, 32, 64)
+
+
+HELD_WIDTH = 77
+"""A photo of this width is coloured when there is no file of the name HOLD in the folder for
+temporary files."""
+HOLD = "hold"
+STEPPED_WIDTH = 78
+"""Each draw for a photo of this width takes a file of the name GO... away from there, and waits for
+one."""
+GO = "go-"
 
 
 @dataclass(frozen=True)
@@ -57,15 +71,27 @@ class FakeColorizer:
         seed: int,
         *,
         diverse: bool = False,
+        hints: Sequence[object] = (),
         reference: Photo | None = None,
         strength: float = 0.0,
     ) -> Any:
         self.calls.append((n, temperature, seed, diverse))
+        if photo.width == HELD_WIDTH:
+            _wait_while_held()
+        if photo.width == STEPPED_WIDTH:
+            _wait_for_go()
         seeds = [seed + i * (3 if diverse else 1) for i in range(n)]
         made = self._made([FakeRecipe((one,) * len(LEVELS), temperature) for one in seeds])
         if reference is not None:
             made.ab[:] += strength * (_mean_chroma(reference) - made.ab)
         return made
+
+    def paint(self, photo: Photo, chroma: np.ndarray, *, bits: Any = 8) -> Iterator[np.ndarray]:
+        from colorflow.color.full_resolution import lightness_of, render
+
+        lightness = lightness_of(photo.pixels if bits == 8 else photo.all_bits)
+        for ab in chroma:
+            yield render(lightness, ab, bits=bits)
 
     def redraw(
         self, photo: Photo, recipe: FakeRecipe, levels: Collection[int], seed: int, n: int
@@ -82,6 +108,30 @@ class FakeColorizer:
                 for i in range(n)
             ]
         )
+
+    def bits_per_dim(
+        self, photo: Photo, ab: np.ndarray, *, hints: Sequence[object] = ()
+    ) -> np.ndarray:
+        return np.abs(ab).mean(axis=(1, 2, 3)) / 100
+
+    def stages(self, photo: Photo, seed: int) -> Any:
+        """Grids that fill with the seed's chroma, and latents that say their level."""
+        if self.error:
+            raise self.error
+        chroma = np.array(AB[seed % len(AB)], np.float32)[:, None, None]
+        return [
+            SimpleNamespace(
+                latents=np.full((6 if index else 2, max(4, side // 2), max(4, side // 2)), index),
+                ab=np.broadcast_to(chroma * (index + 1) / len(LEVELS), (2, side, side)),
+            )
+            for index, side in enumerate(LEVELS)
+        ]
+
+    def walk(self, photo: Photo, start: int, end: int, steps: int) -> np.ndarray:
+        """Straight from the chroma of one seed to that of the other."""
+        first, last = (np.array(AB[seed % len(AB)], np.float32) for seed in (start, end))
+        shares = np.linspace(0, 1, steps, dtype=np.float32)[:, None]
+        return ((1 - shares) * first + shares * last)[:, :, None, None]
 
     def uncertainty(self, photo: Photo) -> Any:
         """None on the left, half of the most that is shown in the middle, all on the right."""
@@ -102,11 +152,22 @@ class FakeColorizer:
         return SimpleNamespace(recipes=recipes, seeds=seeds, ab=ab[:, :, None, None])
 
 
+def _wait_while_held() -> None:
+    while (Path(tempfile.gettempdir()) / HOLD).exists():
+        threading.Event().wait(0.05)
+
+
 def _mean_chroma(photo: Photo) -> np.ndarray:
     """(2, 1, 1) mean a and b, CIELAB units."""
     from colorflow.color.grid import to_grid
 
     return to_grid(photo.pixels).mean(axis=(1, 2), keepdims=True)
+
+
+def _wait_for_go() -> None:
+    while not (files := sorted(Path(tempfile.gettempdir()).glob(f"{GO}*"))):
+        threading.Event().wait(0.05)
+    files[0].unlink()
 
 
 def _tell_of_other_machines(event: str, arguments: tuple[object, ...]) -> None:
@@ -128,5 +189,7 @@ if __name__ == "__main__":
     sys.modules["colorflow.colorize"] = module
 
     from colorflow.cli import main
+    from colorflow.ui import server
 
+    server.KEEP_SECONDS = float(os.environ.get("KEEP_SECONDS", server.KEEP_SECONDS))
     sys.exit(main(["app", *sys.argv[1:]]))

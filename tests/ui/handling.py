@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -19,10 +20,13 @@ IMAGE_DESCRIPTION = 0x010E
 """EXIF tag."""
 
 
-def opened(tab: ColouriseTab, path: Path) -> Session:
-    session: Session = tab.open_photo(str(path), None)[tab.session]
-    assert session.photo is not None
-    return session
+def opened(tab: ColouriseTab, *paths: Path, session: Session | None = None) -> Session:
+    """Drop photos, on those that are there if a session is given."""
+    before = [work.upload for work in session.works] if session else []
+    updates = everything(tab.open_photos([str(path) for path in (*before, *paths)], session))
+    now: Session = updates[tab.session]
+    assert now.photo is not None
+    return now
 
 
 def colourise(
@@ -34,17 +38,34 @@ def colourise(
     *,
     diverse: bool = False,
 ) -> Updates:
-    return tab.colourise(session, n, temperature, seed, diverse)
+    return everything(tab.colourise(session, n, temperature, seed, diverse))
+
+
+def everything(handled: Iterator[Updates]) -> Updates:
+    """How the components are after all that a handler gives."""
+    now: Updates = {}
+    for updates in handled:
+        for component, update in updates.items():
+            before = now.get(component)
+            both = isinstance(update, dict) and isinstance(before, dict)
+            now[component] = {**before, **update} if both else update
+    return now
 
 
 def click(tab: ColouriseTab, session: Session | None, index: int) -> Updates:
     return tab.choose(session, SimpleNamespace(index=index))  # type: ignore[arg-type]
 
 
-def download(tab: ColouriseTab, session: Session, index: int = 0) -> Path:
-    """Click a colouring; its file in full size."""
+def look(tab: ColouriseTab, session: Session | None, index: int) -> Updates:
+    return tab.look_at(session, SimpleNamespace(index=index))  # type: ignore[arg-type]
+
+
+def download(tab: ColouriseTab, session: Session, index: int = 0, format_: str = "") -> Path:
+    """Click a colouring; its file in full size, in the format that the photo has."""
     click(tab, session, index)
-    return Path(value(tab.prepare_download(session), tab.download))
+    assert session.photo is not None
+    format_ = format_ or {".jpg": "JPEG", ".png": "PNG"}[session.photo.suffix]
+    return Path(value(tab.prepare_download(session, format_), tab.download))
 
 
 def value(updates: Updates, component: gr.components.Component) -> Any:

@@ -227,10 +227,10 @@ def test_bad_files_are_told_and_the_next_photo_works(
 def test_a_closed_page_leaves_nothing_of_the_visitor(
     browser: Browser, server: Page, grey: Path
 ) -> None:
-    before = set(server.temporary.glob("*/session-*"))
+    before = set(server.temporary.rglob("session-*"))
     visitor = Visitor(browser, server)
     visitor.colourise(grey)
-    (session,) = set(server.temporary.glob("*/session-*")) - before
+    (session,) = set(server.temporary.rglob("session-*")) - before
     visitor.context.close()
     deadline = time.monotonic() + PATIENCE / 1000
     while session.exists() and time.monotonic() < deadline:

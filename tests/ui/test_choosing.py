@@ -9,6 +9,7 @@ from typing import Any
 import gradio as gr
 import numpy as np
 import pytest
+from gradio.components.api_component import Api
 from PIL import Image
 
 from colorflow.color.full_resolution import render
@@ -17,6 +18,7 @@ from colorflow.quiz.game import Quiz
 from colorflow.quiz.rounds import RoundMaker
 from colorflow.quiz.store import AnswerStore
 from colorflow.ui.colourise import ColouriseTab
+from colorflow.ui.limits import Limits
 from colorflow.ui.page import build_page
 from tests.ui.fake_colorizer import FakeColorizer
 from tests.ui.handling import (
@@ -40,7 +42,7 @@ def test_a_click_shows_that_colouring(tab: ColouriseTab, small: Path) -> None:
     assert value(updates, tab.compare)[0] == value(first, tab.compare)[0]
     assert value(updates, tab.compare)[1] == value(first, tab.gallery)[2][0]
     assert not updates[tab.download]["interactive"]
-    assert value(tab.prepare_download(session), tab.download).endswith("small_s2.png")
+    assert value(tab.prepare_download(session, "PNG"), tab.download).endswith("small_s2.png")
 
 
 def test_only_what_is_chosen_is_painted_in_full_size_and_once(
@@ -48,10 +50,10 @@ def test_only_what_is_chosen_is_painted_in_full_size_and_once(
 ) -> None:
     session = opened(tab, grey)
     colourise(tab, session, n=4)
-    assert not any(root.rglob("*.jpg"))
+    assert not any(root.rglob("run-*/*.jpg"))
     first = download(tab, session, 1)
     written = first.stat().st_mtime_ns
-    assert list(root.rglob("*.jpg")) == [first]
+    assert list(root.rglob("run-*/*.jpg")) == [first]
     assert download(tab, session, 1) == first
     assert first.stat().st_mtime_ns == written
 
@@ -67,22 +69,23 @@ def test_a_later_click_wins_over_a_download_in_the_making(
         return render(*arguments, **options)
 
     monkeypatch.setattr("colorflow.ui.opened.render", interrupted_render)
-    assert tab.prepare_download(session) == {tab.status: gr.skip()}
-    assert value(tab.prepare_download(session), tab.download).endswith("small_s1.png")
+    assert tab.prepare_download(session, "PNG") == {tab.status: gr.skip()}
+    assert value(tab.prepare_download(session, "PNG"), tab.download).endswith("small_s1.png")
 
 
 def test_a_download_that_cannot_be_made_is_told(tab: ColouriseTab, small: Path) -> None:
     session = opened(tab, small)
     colourise(tab, session)
-    small.unlink()
-    updates = tab.prepare_download(session)
+    assert session.photo is not None
+    session.photo.upload.unlink()
+    updates = tab.prepare_download(session, "PNG")
     assert set(updates) == {tab.status}
     assert text(updates, tab.status).startswith("small.png: there is no such file")
 
 
 def test_without_colourings_there_is_no_download(tab: ColouriseTab, small: Path) -> None:
     for session in (None, opened(tab, small)):
-        assert tab.prepare_download(session) == {tab.status: gr.skip()}
+        assert tab.prepare_download(session, "PNG") == {tab.status: gr.skip()}
 
 
 def test_a_click_on_what_has_gone_is_told(tab: ColouriseTab, small: Path) -> None:
@@ -113,29 +116,10 @@ def test_visitors_with_files_of_one_name_do_not_mix(tab: ColouriseTab, tmp_path:
     assert download(tab, sessions[1]).exists()
 
 
-def test_another_photo_during_the_work_wins(
-    colorizer: FakeColorizer, tab: ColouriseTab, grey: Path, small: Path
-) -> None:
-    session = opened(tab, small)
-    draw = colorizer.draw
-
-    def interrupted_draw(*arguments: Any, **options: Any) -> Any:
-        session.open(grey)
-        return draw(*arguments, **options)
-
-    colorizer.draw = interrupted_draw  # type: ignore[method-assign]
-    updates = colourise(tab, session)
-    assert updates == {tab.status: gr.skip()}
-    assert not session.colourings
-    assert session.photo is not None
-    assert session.photo.upload == grey
-    assert session.photo.preview.exists()
-
-
 def test_a_session_keeps_files_and_no_pixels(tab: ColouriseTab, grey: Path) -> None:
     session = opened(tab, grey)
     colourise(tab, session, n=8)
-    assert len(pickle.dumps(vars(session))) < 10_000
+    assert len(pickle.dumps(session.works)) < 10_000
 
 
 def test_a_closed_session_leaves_nothing(tab: ColouriseTab, root: Path, small: Path) -> None:
@@ -150,7 +134,7 @@ def test_a_closed_session_leaves_nothing(tab: ColouriseTab, root: Path, small: P
 # the page
 
 
-def test_everything_has_a_name_of_its_own_and_nothing_is_public(
+def test_everything_has_a_name_of_its_own_and_only_the_api_is_public(
     colorizer: FakeColorizer, root: Path
 ) -> None:
     quiz = Quiz(
@@ -158,16 +142,17 @@ def test_everything_has_a_name_of_its_own_and_nothing_is_public(
         maker=RoundMaker(colorizer),
         store=AnswerStore(root / "quiz.sqlite"),
     )
-    page = build_page(colorizer, root, 200, quiz)
+    page, _ = build_page(colorizer, root, Limits(), quiz)
     names = [
         block.elem_id
         for block in page.blocks.values()
-        if isinstance(block, gr.components.Component) and not isinstance(block, gr.State)
+        if isinstance(block, gr.components.Component) and not isinstance(block, gr.State | Api)
     ]
     assert len(names) > 10
     assert None not in names
     assert len(set(names)) == len(names)
-    assert {function.api_visibility for function in page.fns.values()} == {"private"}
+    public = [one.api_name for one in page.fns.values() if one.api_visibility != "private"]
+    assert public == ["colourise", "hints", "quiz_round", "quiz_answer"]
 
 
 def test_every_control_says_what_it_does(tab: ColouriseTab) -> None:

@@ -19,6 +19,7 @@ from tests.ui.handling import (
     SUBJECT,
     colourise,
     download,
+    everything,
     is_problem,
     opened,
     pixels,
@@ -42,7 +43,7 @@ def test_the_first_colouring_is_shown_and_ready(tab: ColouriseTab, grey: Path) -
     assert np.ptp(after, axis=2).max() > 50
     assert value(updates, tab.download) is None
     assert not updates[tab.download]["interactive"]
-    updates = tab.prepare_download(session)
+    updates = tab.prepare_download(session, "JPEG")
     assert value(updates, tab.download).endswith("/grandma (1931)_s7.jpg")
     assert updates[tab.download]["label"] == "Download, 1536 × 1024 pixels"
     assert updates[tab.download]["interactive"]
@@ -112,7 +113,7 @@ def test_names_say_the_seeds_that_were_drawn(tab: ColouriseTab, small: Path) -> 
     updates = colourise(tab, session, n=3, seed=10, diverse=True)
     seeds = [10, 13, 16]  # as the stand-in draws them
     assert [caption for _, caption in value(updates, tab.gallery)] == [f"Seed {s}" for s in seeds]
-    assert [one.path.name for one in session.colourings] == [f"small_s{s}.png" for s in seeds]
+    assert [one.stem for one in session.colourings] == [f"small_s{s}" for s in seeds]
 
 
 @pytest.mark.parametrize("stem", ["preview", "grey", "0", "1"])
@@ -153,7 +154,7 @@ def test_a_seed_out_of_range_is_told(
 def test_without_a_photo_one_is_asked_for(tab: ColouriseTab, small: Path) -> None:
     assert "choose one first" in text(colourise(tab, None), tab.status)
     session = opened(tab, small)
-    tab.open_photo(None, session)
+    everything(tab.open_photos(None, session))
     assert "choose it again" in text(colourise(tab, session), tab.status)
 
 
@@ -175,7 +176,8 @@ def test_an_error_is_one_sentence_and_the_colourings_stay(
     colourise(tab, session)
     colorizer.error = error
     updates = colourise(tab, session, seed=3)
-    assert set(updates) == {tab.status}
+    assert set(updates) == {tab.status, tab.cancel_button}
+    assert not updates[tab.cancel_button]["visible"]
     assert is_problem(updates, tab.status)
     assert text(updates, tab.status) == words
     assert [one.seed for one in session.colourings] == [0, 1]
@@ -184,6 +186,7 @@ def test_an_error_is_one_sentence_and_the_colourings_stay(
 
 def test_an_upload_that_has_gone_is_told(tab: ColouriseTab, small: Path) -> None:
     session = opened(tab, small)
-    small.unlink()
+    assert session.photo is not None
+    session.photo.upload.unlink()
     updates = colourise(tab, session)
     assert text(updates, tab.status).startswith("small.png: there is no such file")

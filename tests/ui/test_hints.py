@@ -21,7 +21,15 @@ from colorflow.ui.hints import HintsTab
 from colorflow.ui.page import HINTS_TAB
 from tests.small_weights import save_small_weights
 from tests.ui.fake_colorizer import FakeColorizer
-from tests.ui.handling import IMAGE_DESCRIPTION, SUBJECT, is_problem, pixels, text, value
+from tests.ui.handling import (
+    IMAGE_DESCRIPTION,
+    SUBJECT,
+    everything,
+    is_problem,
+    pixels,
+    text,
+    value,
+)
 
 GREEN = (-45.0, 35.0)
 """a and b that the small weights' own colours are far from."""
@@ -261,9 +269,9 @@ def test_a_colouring_is_taken_over_from_the_other_tab(
             pass
         hints.take_from(other, tabs)
     assert other.to_hints.visible
-    session = other.open_photo(str(grey), None)[other.session]
+    session = everything(other.open_photos([str(grey)], None))[other.session]
     assert is_problem(hints.take(session, None), hints.status)
-    other.colourise(session, 2, 0.8, 5, False)
+    everything(other.colourise(session, 2, 0.8, 5, False))
     other.choose(session, event(1))
     updates = hints.take(session, None)
     assert updates[tabs]["selected"] == HINTS_TAB
@@ -272,7 +280,7 @@ def test_a_colouring_is_taken_over_from_the_other_tab(
     assert taken.opened.recipe.temperature == 0.8
     same = np.abs(pixels(plain(taken)).astype(int) - pixels(session.chosen.preview))
     assert same.mean() < 3, "the preview is drawn on, and the photo there"
-    other.open_photo(None, session)
+    everything(other.open_photos(None, session))
     assert hints.put(taken, 3, 4)[hints.picture]["visible"]
 
 

@@ -13,6 +13,7 @@ from colorflow.ui.colourise import ColouriseTab
 from colorflow.ui.opened import PREVIEW_SIDE
 from tests.ui.handling import (
     colourise,
+    everything,
     is_problem,
     opened,
     pixels,
@@ -22,7 +23,7 @@ from tests.ui.handling import (
 
 
 def test_a_grey_photo_is_shown_and_can_be_coloured(tab: ColouriseTab, grey: Path) -> None:
-    updates = tab.open_photo(str(grey), None)
+    updates = everything(tab.open_photos([str(grey)], None))
     shown = pixels(value(updates, tab.preview))
     assert shown.shape == (PREVIEW_SIDE * 2 // 3 + 1, PREVIEW_SIDE, 3)
     assert updates[tab.preview]["visible"]
@@ -37,7 +38,7 @@ def test_a_grey_photo_is_shown_and_can_be_coloured(tab: ColouriseTab, grey: Path
         (data.camera()[..., None] * np.array([1, 0.85, 0.65]), "A toned photo (sepia or the like)"),
         (
             data.astronaut(),
-            "This photo already has colours; it is coloured anew from its lightness",
+            "This photo already has colours. It can be coloured anew from its lightness",
         ),
     ],
 )
@@ -46,7 +47,7 @@ def test_tint_and_colours_are_stated(
 ) -> None:
     path = tmp_path / "photo.png"
     Image.fromarray(picture.astype(np.uint8)).save(path)
-    updates = tab.open_photo(str(path), None)
+    updates = everything(tab.open_photos([str(path)], None))
     assert text(updates, tab.about).startswith(words)
     assert updates[tab.button]["interactive"]
 
@@ -66,7 +67,7 @@ def test_a_bad_file_is_one_sentence_that_names_it(
     bad.write_bytes(grey.read_bytes()[:20_000] if content is None else content)
     session = opened(tab, grey)
     before = session.photo
-    updates = tab.open_photo(str(bad), session)
+    updates = everything(tab.open_photos([str(bad)], session))
     assert is_problem(updates, tab.about)
     assert text(updates, tab.about).startswith(f"{name}: ")
     assert words in text(updates, tab.about)
@@ -81,7 +82,7 @@ def test_a_bad_file_is_one_sentence_that_names_it(
 
 def test_a_server_without_room_is_told(tab: ColouriseTab, root: Path, small: Path) -> None:
     root.rmdir()
-    updates = tab.open_photo(str(small), None)
+    updates = everything(tab.open_photos([str(small)], None))
     assert text(updates, tab.about).startswith("Nothing can be stored on the server (")
     assert updates[tab.session] is None
     assert not updates[tab.button]["interactive"]
@@ -89,7 +90,7 @@ def test_a_server_without_room_is_told(tab: ColouriseTab, root: Path, small: Pat
 
 def test_a_file_name_is_never_markup(tab: ColouriseTab, root: Path) -> None:
     (root / "<img src=x>.jpg").touch()
-    shown = value(tab.open_photo(str(root / "<img src=x>.jpg"), None), tab.about)
+    shown = value(everything(tab.open_photos([str(root / "<img src=x>.jpg")], None)), tab.about)
     assert "<img" not in shown
     assert "&lt;img src=x&gt;.jpg: the file is empty" in shown
 
@@ -98,7 +99,7 @@ def test_taking_the_photo_away_empties_the_page(tab: ColouriseTab, small: Path) 
     session = opened(tab, small)
     colourise(tab, session)
     folder = session.photo.folder if session.photo else None
-    updates = tab.open_photo(None, session)
+    updates = everything(tab.open_photos(None, session))
     assert folder is not None
     assert not folder.exists()
     assert session.photo is None

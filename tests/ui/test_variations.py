@@ -11,7 +11,17 @@ from colorflow.photo import read_provenance
 from colorflow.ui.colourise import ColouriseTab
 from colorflow.ui.open_map import STOPS, legend
 from tests.ui.fake_colorizer import FakeColorizer
-from tests.ui.handling import click, colourise, download, is_problem, opened, pixels, text, value
+from tests.ui.handling import (
+    click,
+    colourise,
+    download,
+    everything,
+    is_problem,
+    opened,
+    pixels,
+    text,
+    value,
+)
 
 
 def captions(updates: dict, tab: ColouriseTab) -> list[str]:  # type: ignore[type-arg]
@@ -24,7 +34,7 @@ def test_more_like_this_keeps_the_chosen_colours(tab: ColouriseTab, small: Path)
     click(tab, session, 1)
     assert session.chosen is not None
     kept = session.chosen.ab
-    updates = tab.more_like_this(session, 2)
+    updates = everything(tab.more_like_this(session, 2))
     assert captions(updates, tab) == ["Seed 1", "Seed 1-3", "Seed 1-4"]
     assert updates[tab.gallery]["selected_index"] == 0
     assert np.array_equal(session.colourings[0].ab, kept)
@@ -37,18 +47,18 @@ def test_more_like_this_keeps_the_chosen_colours(tab: ColouriseTab, small: Path)
 def test_something_else_keeps_the_details(tab: ColouriseTab, small: Path) -> None:
     session = opened(tab, small)
     colourise(tab, session, n=2, seed=10)
-    updates = tab.something_else(session, 2)
+    updates = everything(tab.something_else(session, 2))
     assert captions(updates, tab) == ["Seed 10", "Seed 12-10", "Seed 13-10"]
     assert session.colourings[1].recipe.seeds == (12, 12, 10, 10, 10)
     click(tab, session, 2)
-    updates = tab.more_like_this(session, 1)
+    updates = everything(tab.more_like_this(session, 1))
     assert captions(updates, tab) == ["Seed 13-10", "Seed 13-14"], "no seed comes twice"
 
 
 def test_the_download_s_name_has_both_seeds(tab: ColouriseTab, small: Path) -> None:
     session = opened(tab, small)
     colourise(tab, session, n=2, temperature=0.6, seed=10)
-    tab.something_else(session, 1)
+    everything(tab.something_else(session, 1))
     path = download(tab, session, 1)
     assert path.name == "small_s12-10.png"
     provenance = read_provenance(path)
@@ -59,7 +69,7 @@ def test_the_download_s_name_has_both_seeds(tab: ColouriseTab, small: Path) -> N
 def test_without_a_colouring_there_is_nothing_to_vary(tab: ColouriseTab, small: Path) -> None:
     for session in (None, opened(tab, small)):
         for vary in (tab.more_like_this, tab.something_else):
-            assert is_problem(vary(session, 2), tab.status)
+            assert is_problem(everything(vary(session, 2)), tab.status)
 
 
 def test_the_map_glows_where_colours_are_open(
@@ -91,7 +101,7 @@ def test_errors_of_the_map_are_told(
 def test_another_photo_takes_the_map_away(tab: ColouriseTab, grey: Path, small: Path) -> None:
     session = opened(tab, grey)
     first = Path(value(tab.open_map.show(session), tab.open_map.picture))
-    updates = tab.open_photo(str(small), session)
+    updates = everything(tab.open_photos([str(small)], session))
     assert not first.exists()
     assert not updates[tab.open_map.column]["visible"]
     assert updates[tab.open_map.button]["visible"]

@@ -1,0 +1,204 @@
+"""Several programs send photos to the page at the same time (Linux).
+
+    python -m benchmarks.page_load --clients 5 --uploads 4
+
+Every client uploads its photos and asks for colourings of all at once, through the page's own
+interface. An answer belongs to the photo whose lightness it has, since colouring keeps that. The
+photos are pieces of scikit-image's pictures, in grey, each another one.
+"""
+
+from __future__ import annotations
+
+import argparse
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+import cv2
+import numpy as np
+import skimage.data
+from gradio_client import Client, handle_file
+from gradio_client.client import Job
+from numpy.typing import NDArray
+
+from colorflow.color.full_resolution import lightness_of
+from colorflow.photo import read_photo
+
+_MOST_SECONDS = 600
+"""For the server to start, and for an answer."""
+_SAME = 1.0
+"""Mean difference of L* that rounding to bytes stays below."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What a run came to."""
+
+    asked: int
+    answered: int
+    mixed_up: int
+    """Answers of which a picture has another photo's lightness."""
+    seconds: list[float]
+    """Of each answer, from asking on, upload and download included."""
+    start_megabytes: float
+    """Memory of the server before, with the model loaded."""
+    peak_megabytes: float
+
+
+def load(
+    folder: Path,
+    *,
+    clients: int,
+    uploads: int,
+    colourings: int = 4,
+    size: tuple[int, int] = (1200, 900),
+    weights: Path | None = None,
+) -> Outcome:
+    """Starts a server and lets clients ask it.
+
+    Args:
+        folder: an empty one.
+        clients: how many.
+        uploads: photos of each.
+        colourings: of each photo.
+        size: of each photo, width and height in pixels.
+        weights: file; None for the shipped ones.
+
+    Raises:
+        AssertionError: if the server does not start.
+    """
+    photos = _make_photos(folder, clients * uploads, size)
+    (folder / "answers").mkdir()
+    with _server(folder, weights) as (address, process):
+        start = _memory(process, "VmRSS")
+        Path(f"/proc/{process.pid}/clear_refs").write_text("5")  # the peak of loading
+        programs = [
+            Client(address, verbose=False, download_files=folder / "answers")
+            for _ in range(clients)
+        ]
+        with ThreadPoolExecutor(len(photos)) as threads:
+            asked = [
+                threads.submit(_ask, programs[place % clients], photo, colourings)
+                for place, photo in enumerate(photos)
+            ]
+            answers = [one.result() for one in asked]
+        peak = _memory(process, "VmHWM")
+    known = [lightness_of(read_photo(photo).pixels) for photo in photos]
+    told = [(place, answer) for place, answer in enumerate(answers) if answer is not None]
+    return Outcome(
+        asked=len(photos),
+        answered=len(told),
+        mixed_up=sum(
+            len(files) != colourings or any(_closest(file, known) != place for file in files)
+            for place, (files, _) in told
+        ),
+        seconds=[seconds for _, (_, seconds) in told],
+        start_megabytes=start,
+        peak_megabytes=peak,
+    )
+
+
+def _make_photos(folder: Path, count: int, size: tuple[int, int]) -> list[Path]:
+    whole = [skimage.data.astronaut(), skimage.data.chelsea(), skimage.data.coffee()]
+    photos = []
+    for number in range(count):
+        grey = cv2.cvtColor(whole[number % len(whole)], cv2.COLOR_RGB2GRAY)
+        moved = np.roll(grey, (37 * number, 53 * number), (0, 1))
+        photos.append(folder / f"photo-{number:03}.png")
+        assert cv2.imwrite(str(photos[-1]), cv2.resize(moved, size))
+    return photos
+
+
+def _ask(program: Client, photo: Path, colourings: int) -> tuple[list[str], float] | None:
+    """Files of the answer, and seconds; None without an answer."""
+    started = time.perf_counter()
+    job: Job = program.submit(handle_file(photo), n=colourings, api_name="/colourise")
+    try:
+        files, _ = job.result(_MOST_SECONDS)
+    except Exception as error:  # whatever it is, it is no answer
+        print(f"{photo.name}: {type(error).__name__}: {error}", file=sys.stderr)
+        return None
+    return files, time.perf_counter() - started
+
+
+def _closest(file: str, known: Sequence[NDArray[np.float32]]) -> int | None:
+    """Index of the photo that has the lightness of a picture; None if none has."""
+    lightness = lightness_of(read_photo(file).pixels)
+    distances = [
+        float(np.abs(lightness - own).mean()) if own.shape == lightness.shape else np.inf
+        for own in known
+    ]
+    closest = int(np.argmin(distances))
+    return closest if distances[closest] < _SAME else None
+
+
+@contextmanager
+def _server(folder: Path, weights: Path | None) -> Iterator[tuple[str, subprocess.Popen[str]]]:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = [sys.executable, "-m", "colorflow.cli", "app", "--port", str(port)]
+    command += ["--quiz-db", str(folder / "quiz.sqlite")]
+    command += ["--weights", str(weights)] if weights else []
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            line = next((one for one in process.stdout if one.startswith("colorflow is at")), None)
+            assert line is not None, "the server does not start"
+            yield line.split()[3], process
+        finally:
+            process.terminate()
+
+
+def _memory(process: subprocess.Popen[str], name: str) -> float:
+    status = Path(f"/proc/{process.pid}/status").read_text()
+    return int(status.partition(f"{name}:")[2].split()[0]) / 1024
+
+
+def main() -> None:
+    """Runs once and prints a table."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--clients", type=int, default=5)
+    parser.add_argument("--uploads", type=int, default=4, help="photos of each client")
+    parser.add_argument("--colourings", type=int, default=4, help="of each photo")
+    parser.add_argument("--size", type=int, nargs=2, default=(1200, 900), metavar=("W", "H"))
+    parser.add_argument("--weights", type=Path)
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        outcome = load(
+            Path(folder),
+            clients=options.clients,
+            uploads=options.uploads,
+            colourings=options.colourings,
+            size=tuple(options.size),
+            weights=options.weights,
+        )
+    width, height = options.size
+    seconds = outcome.seconds or [0.0]
+    print(
+        f"{date.today()}: {options.clients} clients, {options.uploads} photos each at once, "
+        f"{width} x {height} pixels, {options.colourings} colourings of each in full size\n"
+    )
+    print(
+        "| asked | answered | mixed up | median, s | last, s | memory at start, MB | peak above |"
+    )
+    print("|---:|---:|---:|---:|---:|---:|---:|")
+    print(
+        f"| {outcome.asked} | {outcome.answered} | {outcome.mixed_up} "
+        f"| {statistics.median(seconds):.1f} | {max(seconds):.1f} "
+        f"| {outcome.start_megabytes:.0f} "
+        f"| {outcome.peak_megabytes - outcome.start_megabytes:.0f} |"
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,148 @@
+"""What the tab that colours photos shows."""
+
+from __future__ import annotations
+
+import gradio as gr
+
+from colorflow.ui.hint_lists import LISTEN
+from colorflow.ui.status import line, status_line
+
+MOST_COLOURINGS = 8
+COLOURISE, ANEW = "Colourise", "Colour it anew"
+"""What the button says, for a photo without and with colours."""
+TRUE_COLOURS, GREY = "Its own colours", "Its grey"
+SUFFIXES = {"JPEG": ".jpg", "PNG": ".png"}
+
+_WELCOME = """
+<ol>
+<li><h2>Choose a photo</h2>A scan, or a picture of the print taken with a phone; sepia is fine.</li>
+<li><h2>Colour it</h2>Several colourings come, and they differ where a grey photo does not tell: the
+dress may be red in one and blue in another.</li>
+<li><h2>Keep what you believe</h2>The download has your photo's own size, sharpness and date.</li>
+</ol>
+"""
+_VARIATIONS = """
+<p>More like the chosen one: its colours stay, their details change. Something else: other colours
+for the same things. Seed 8-0 has the colours of seed 8 and the details of seed 0.</p>
+"""
+
+
+class ColouriseLayout:
+    """Components of the tab, made inside a `gr.Blocks`.
+
+    Args:
+        max_megabytes: size of the largest upload, to be stated.
+        hints: whether there is a tab that takes a colouring over, to say colours of points.
+    """
+
+    def __init__(self, max_megabytes: int, *, hints: bool) -> None:
+        with gr.Row(elem_id="colourise"):
+            with gr.Column(scale=2, min_width=300):
+                self._build_photo(max_megabytes)
+                self._build_controls()
+            with gr.Column(scale=5, min_width=300):
+                self._build_results(hints=hints)
+
+    def _build_photo(self, max_megabytes: int) -> None:
+        self.formats = line(f"JPEG, PNG, WebP, TIFF or BMP, up to {max_megabytes} MB.")
+        self.upload = gr.File(
+            label="Photos",
+            file_count="multiple",
+            file_types=["image"],
+            height=140,
+            elem_id="upload",
+        )
+        self.strip = gr.HTML("", js_on_load=LISTEN, apply_default_css=False, elem_id="strip")
+        self.preview = gr.Image(
+            show_label=False,
+            interactive=False,
+            visible=False,
+            buttons=[],
+            height=240,
+            elem_id="preview",
+        )
+        self.about = status_line(self.formats, "about")
+        with gr.Row():
+            self.button = gr.Button(
+                COLOURISE, variant="primary", interactive=False, min_width=120, elem_id="go"
+            )
+            self.cancel_button = gr.Button("Cancel", visible=False, min_width=120, elem_id="cancel")
+        self.status = status_line("", "status")
+
+    def _build_controls(self) -> None:
+        self.n = gr.Slider(
+            1,
+            MOST_COLOURINGS,
+            value=4,
+            step=1,
+            label="Colourings",
+            info="How many to choose from.",
+            elem_id="n",
+        )
+        self.temperature = gr.Slider(
+            0,
+            1.5,
+            value=1.0,
+            step=0.05,
+            label="Vividness",
+            info="0 is calm and the same each time, 1 natural, more is bold.",
+            elem_id="temperature",
+        )
+        self.diverse = gr.Checkbox(
+            label="As different as possible",
+            info="Picks the most different ones out of many.",
+            elem_id="diverse",
+        )
+        self.seed = gr.Number(
+            value=0,
+            precision=0,
+            label="Seed",
+            info="Another number gives other colours, the same number the same.",
+            elem_id="seed",
+        )
+
+    def _build_results(self, *, hints: bool) -> None:
+        self.welcome = gr.HTML(_WELCOME, elem_id="welcome")
+        with gr.Column(visible=False, elem_id="results") as self.results:
+            gr.HTML("<h2>Click the one that you believe</h2>", elem_id="gallery-heading")
+            self.gallery = gr.Gallery(
+                show_label=False,
+                format="png",
+                allow_preview=False,
+                interactive=False,
+                buttons=[],
+                elem_id="gallery",
+            )
+            with gr.Row(elem_id="variations"):
+                self.more = gr.Button("More like this", min_width=120, elem_id="more")
+                self.else_ = gr.Button("Something else", min_width=120, elem_id="else")
+            gr.HTML(_VARIATIONS, elem_id="variations-info")
+            gr.HTML("<h2>Drag the handle to compare</h2>", elem_id="compare-heading")
+            self.compare = gr.ImageSlider(
+                show_label=False,
+                format="png",
+                interactive=False,
+                buttons=["fullscreen"],
+                max_height=640,
+                elem_id="compare",
+            )
+            self.beside = gr.Radio(
+                [TRUE_COLOURS, GREY],
+                value=TRUE_COLOURS,
+                label="Compare with",
+                info="The photo's own colours, which played no part, or its grey.",
+                visible=False,
+                elem_id="beside",
+            )
+            with gr.Row(elem_id="keep"):
+                self.format = gr.Radio(
+                    list(SUFFIXES),
+                    value="JPEG",
+                    label="Save as",
+                    info="A JPEG is small; a PNG loses nothing.",
+                    elem_id="format",
+                )
+                self.download = gr.DownloadButton(
+                    "Download", variant="primary", min_width=240, elem_id="download"
+                )
+            self.to_hints = gr.Button("Correct its colours", visible=hints, elem_id="to-hints")

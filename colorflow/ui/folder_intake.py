@@ -1,0 +1,135 @@
+"""Uploads of the folder tab: photos and zip archives, brought into one folder."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePosixPath
+
+from colorflow.batch.archive import Limits, unpack
+from colorflow.batch.archive_entries import archive_kind
+from colorflow.batch.record import Note
+from colorflow.errors import BatchError, ColorflowError
+from colorflow.photo import PHOTO_SUFFIXES
+
+_HEAD = 512
+"""Bytes that tell an archive."""
+_NO_PHOTO = "its name does not end like that of a photo, such as .jpg, .png or .tif"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Intake:
+    """What a visitor has brought.
+
+    Attributes:
+        folder: holds the photos; places in an archive are kept.
+        name: of all of them together, for the result.
+        photos: places of what has a photo's name, below the folder.
+        damaged: files that are damaged in their archive.
+        left_out: files that are no photos by their names.
+    """
+
+    folder: Path
+    name: str
+    photos: list[Path]
+    damaged: list[Note]
+    left_out: list[Note]
+
+
+def take_in(uploads: Sequence[Path], folder: Path, limits: Limits) -> Intake:
+    """Bring uploads into a folder.
+
+    Args:
+        uploads: photos and zip archives. One archive alone gives the folders inside it; beside
+            others each gets a folder of its name.
+        folder: made here.
+        limits: of all uploads together.
+
+    Raises:
+        ColorflowError: there is too much, an archive is refused, or nothing can be stored. The
+            folder is gone again.
+    """
+    try:
+        return _taken_in(uploads, folder, limits)
+    except OSError as error:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise ColorflowError(f"Nothing can be stored on the server ({error.strerror}).") from error
+    except ColorflowError:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+
+
+def _taken_in(uploads: Sequence[Path], folder: Path, limits: Limits) -> Intake:
+    alone = len(uploads) == 1
+    damaged: list[Note] = []
+    left_out: list[Note] = []
+    left = limits
+    if not (alone and _is_zip(uploads[0])):
+        folder.mkdir()
+    names = _Names()
+    for upload in uploads:
+        if _is_zip(upload):
+            inside = Path() if alone else Path(names.free(upload.stem, ""))
+            unpacked = unpack(upload, folder / inside, left)
+            damaged += [replace(note, path=inside / str(note.path)) for note in unpacked.unreadable]
+            files, size = len(unpacked.files), unpacked.total_bytes
+        elif kind := _archive_kind(upload):
+            reason = f"it is an archive ({kind}); make a zip of it"
+            left_out.append(Note(path=Path(upload.name), reason=reason))
+            continue
+        else:
+            files, size = 1, upload.stat().st_size
+            if left.entries < 1:
+                raise BatchError(f"These are more than {limits.entries} files; take fewer.")
+            if size > left.total_bytes:
+                most = limits.total_bytes // 2**20
+                raise BatchError(f"These are more than {most} MB together; take fewer.")
+            _link(upload, folder / names.free(upload.stem, upload.suffix))
+        left = replace(left, entries=left.entries - files, total_bytes=left.total_bytes - size)
+    photos = []
+    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+        place = path.relative_to(folder)
+        hidden = any(part.startswith(".") for part in place.parts)
+        if path.suffix.lower() in PHOTO_SUFFIXES and not hidden:
+            photos.append(place)
+        else:
+            reason = "it is hidden, since a name begins with a dot" if hidden else _NO_PHOTO
+            left_out.append(Note(path=place, reason=reason))
+    name = uploads[0].stem if alone else "photos"
+    return Intake(folder=folder, name=name, photos=photos, damaged=damaged, left_out=left_out)
+
+
+class _Names:
+    """Names for files that come from several folders; results are named by stems alone."""
+
+    def __init__(self) -> None:
+        self._taken: set[str] = set()
+
+    def free(self, stem: str, suffix: str) -> str:
+        """The name, with a number behind its stem if there is one of that stem."""
+        one, number = stem, 1
+        while one.casefold() in self._taken:
+            number += 1
+            one = f"{stem} ({number})"
+        self._taken.add(one.casefold())
+        return one + suffix
+
+
+def _is_zip(upload: Path) -> bool:
+    return upload.suffix.lower() == ".zip" or _archive_kind(upload) == "zip"
+
+
+def _archive_kind(upload: Path) -> str | None:
+    with open(upload, "rb") as file:
+        return archive_kind(file.read(_HEAD), PurePosixPath(upload.name))
+
+
+def _link(upload: Path, target: Path) -> None:
+    """The upload under another name, copied only where the file system knows no links."""
+    with suppress(OSError):
+        os.link(upload, target)
+        return
+    shutil.copyfile(upload, target)

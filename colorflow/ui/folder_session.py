@@ -1,0 +1,313 @@
+"""One visitor's folder of photos, and the batch that colours them."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from colorflow.batch import (
+    Naming,
+    Note,
+    Plan,
+    Record,
+    Settings,
+    make_plan,
+    run_here,
+    write_report,
+    write_sheet,
+)
+from colorflow.batch.archive import Limits, pack
+from colorflow.batch.table import as_table, summary, write_table
+from colorflow.batch.url import Place
+from colorflow.errors import ColorflowError
+from colorflow.ui.folder_intake import Intake, take_in
+from colorflow.ui.opened import new_folder
+from colorflow.ui.run import Run
+
+if TYPE_CHECKING:
+    from colorflow.colorize import Colorizer
+
+Format = Literal["auto", "png", "jpg"]
+
+_RESULTS, _SHEET = "coloured", "contact-sheet.jpg"
+"""Folder of the results, and a file, in the archive."""
+_LONGEST_NAME = 60
+"""Letters of the archive's name that come from the upload's."""
+_AS_ON_THE_PAGE = (
+    ("; --force colours it again", "; tick “Colour anew” to colour it all the same"),
+    ("its results are there already; --overwrite makes them anew", ""),
+    (", or use -r", ""),
+    (" or give a shorter --name", ""),
+)
+"""What reasons say to those who use the command, and to those who use the page."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FolderWish:
+    """How the visitor wants the photos coloured."""
+
+    n: int
+    """Colourings of each photo."""
+    temperature: float
+    """Multiplies the shipped temperatures; 1 is as trained."""
+    seed: int
+    """Of each photo's first colouring; the next ones count on."""
+    format: Format
+    """Of the results; auto: JPEG for a JPEG, otherwise PNG."""
+    force: bool
+    """Colour photos that already have colours, too."""
+    max_pixels: int
+    """Width times height of a photo that is refused when exceeded."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progress:
+    """How far a batch has come."""
+
+    done: int
+    of: int
+    now: str
+    """What comes next: a photo's place, or what else there is to do."""
+    table: str
+    """What became of the photos so far, as HTML."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What a batch has made, as files that are complete."""
+
+    archive: Path
+    sheet: Path | None
+    """A contact sheet; None if nothing was coloured."""
+    table: str
+    """What became of each photo, as HTML."""
+    summary: str
+    """How many ended how, as a sentence."""
+
+
+class Job(Run):
+    """A batch of one visitor, which waits for its turn, runs once, and may be stopped.
+
+    Args:
+        intake: the photos.
+        wish: how they are coloured.
+        folder: for all that the job makes; colourings that a job of the same wish has left there
+            are taken over.
+    """
+
+    def __init__(self, intake: Intake, wish: FolderWish, folder: Path) -> None:
+        super().__init__()
+        self.wish = wish
+        self.state: Literal["waiting", "running", "ended"] = "waiting"
+        self.outcome: Outcome | None = None
+        self.intake = intake
+        self.folder = folder
+        self._made = folder / "made"
+        self._records: list[Record] = []
+        self._plan = make_plan(
+            [intake.folder],
+            self._made / _RESULTS,
+            Settings(
+                n=wish.n,
+                seed=wish.seed,
+                temperature=wish.temperature,
+                force=wish.force,
+                max_pixels=wish.max_pixels,
+            ),
+            naming=Naming(ext=wish.format),
+            recursive=True,
+        )
+        for note in intake.damaged:
+            path = intake.folder / str(note.path)
+            self._plan.inputs.append(path)
+            self._plan.settled.append(Record(path=path, status="failed", reason=note.reason))
+        self._plan.notes += [
+            Note(path=intake.folder / str(note.path), reason=note.reason)
+            for note in intake.left_out
+        ]
+
+    def run(self, colorizer: Colorizer) -> Iterator[Progress]:
+        """Colours photo after photo; `outcome` is set at the end unless the job was replaced.
+
+        The caller may leave the iteration at any point; the job has then ended.
+
+        Raises:
+            ColorflowError: it cannot start, or its files not be written.
+        """
+        self.state = "running"
+        began, started = datetime.now().astimezone(), time.perf_counter()
+        with self:
+            try:
+                yield from self._coloured(colorizer)
+                if self.end != "replaced":
+                    yield self._progress("the contact sheet and the zip")
+                    self._finish(began, time.perf_counter() - started)
+            except (ColorflowError, OSError) as error:
+                if self.end != "replaced":  # otherwise its folder has gone
+                    raise _as_told(error) from error
+            finally:
+                self.state = "ended"
+                if self.end == "replaced":
+                    shutil.rmtree(self.folder, ignore_errors=True)
+
+    def discard(self) -> None:
+        """Deletes what was made, at once or when the photo in hand is finished."""
+        self.end = "replaced"
+        if self.state != "running":
+            self.state = "ended"
+            shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _coloured(self, colorizer: Colorizer) -> Iterator[Progress]:
+        tasks = self._plan.tasks
+        self._records = list(self._plan.settled)
+        records = islice(run_here(self._plan, colorizer), len(self._records), None)
+        for task in tasks:
+            yield self._progress(str(self._place(task.path)))
+            if self.end or not (record := next(records, None)):  # stopped, or the disk is full
+                return
+            self._records.append(record)
+
+    def _progress(self, now: str) -> Progress:
+        plan, records = self._as_the_visitor_knows_it()
+        return Progress(
+            done=len(records),
+            of=len(plan.inputs),
+            now=now,
+            table=as_table(replace(plan, inputs=[one.path for one in records]), records),
+        )
+
+    def _finish(self, began: datetime, seconds: float) -> None:
+        """Puts the report beside the results and everything into one archive."""
+        plan, records = self._as_the_visitor_knows_it()
+        made = self._made
+        made.mkdir(exist_ok=True)
+        write_report(made / "report.json", plan, records, began=began, seconds=seconds)
+        write_table(made / "report.html", plan, records)
+        out = new_folder(self.folder, "out-")  # so that browsers take no file for an earlier one
+        sheet = None
+        if write_sheet(made / _SHEET, self._plan.in_order(self._records)):
+            sheet = Path(shutil.copyfile(made / _SHEET, out / _SHEET))
+        archive = out / f"{self.intake.name[:_LONGEST_NAME]}-coloured.zip"
+        pack(made, archive)
+        self.outcome = Outcome(
+            archive=archive,
+            sheet=sheet,
+            table=as_table(plan, records),
+            summary=summary(plan, records),
+        )
+
+    def _as_the_visitor_knows_it(self) -> tuple[Plan, list[Record]]:
+        """Plan and records without the server's folders and the command's options."""
+        plan = replace(
+            self._plan,
+            output=Path(_RESULTS),
+            inputs=[self._place(path) for path in self._plan.inputs],
+            notes=[replace(note, path=self._place(note.path)) for note in self._plan.notes],
+        )
+        records = [
+            replace(
+                record,
+                path=self._place(record.path),
+                reason=record.reason and self._in_plain_words(record.reason),
+                colourings=tuple(
+                    replace(one, path=self._place(one.path)) for one in record.colourings
+                ),
+            )
+            for record in self._records
+        ]
+        return plan, records
+
+    def _place(self, path: Place) -> Place:
+        for folder in (self.intake.folder, self._made):
+            if isinstance(path, Path) and path.is_relative_to(folder):
+                return path.relative_to(folder)
+        return path
+
+    def _in_plain_words(self, reason: str) -> str:
+        for folder in (self.intake.folder, self._made):
+            reason = reason.replace(f"{folder}{os.sep}", "")
+        for command, page in _AS_ON_THE_PAGE:
+            reason = reason.replace(command, page)
+        return reason
+
+
+def _as_told(error: ColorflowError | OSError) -> ColorflowError:
+    if isinstance(error, OSError):
+        return ColorflowError(f"Nothing can be stored on the server ({error.strerror}).")
+    return error
+
+
+class FolderSession:
+    """What the server keeps of one visitor of the tab.
+
+    Args:
+        root: folder in which the session makes its own.
+
+    Raises:
+        ColorflowError: it cannot.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self._folder = new_folder(root, "folder-")
+        self.intake: Intake | None = None
+        self.job: Job | None = None
+
+    def take_in(self, uploads: Sequence[Path], limits: Limits) -> Intake:
+        """Take other photos; those before are forgotten even if these are refused.
+
+        Raises:
+            ColorflowError: see `take_in`.
+        """
+        self.forget()
+        self.intake = take_in(uploads, new_folder(self._folder, "in-") / "photos", limits)
+        return self.intake
+
+    def begin(self, wish: FolderWish) -> Job:
+        """Make a job of the photos.
+
+        If the same was asked for before and not finished, it goes on from there.
+
+        Raises:
+            ColorflowError: there are no photos.
+        """
+        if self.intake is None or not (self.intake.photos or self.intake.damaged):
+            raise ColorflowError("There are no photos yet; choose some first.")
+        before, folder = self.job, None
+        if before and before.state == "ended" and before.wish == wish:
+            folder = before.folder
+            if before.outcome:
+                shutil.rmtree(before.outcome.archive.parent, ignore_errors=True)
+        elif before:
+            before.discard()
+        self.job = Job(self.intake, wish, folder or new_folder(self._folder, "job-"))
+        return self.job
+
+    def forget(self) -> None:
+        """Delete the photos and what was made of them, after the photo that is in hand."""
+        if self.job and self.job.state == "running":
+            self.job.give_way()
+        self._discard()
+
+    def withdraw(self) -> None:
+        """Leave the line."""
+        if self.job:
+            self.job.discard()
+        self.job = None
+
+    def close(self) -> None:
+        """Delete everything, without waiting; a job deletes its own when it has ended."""
+        self._discard()
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _discard(self) -> None:
+        intake, self.intake = self.intake, None
+        self.withdraw()
+        if intake:
+            shutil.rmtree(intake.folder.parent, ignore_errors=True)

@@ -1,0 +1,220 @@
+"""The tab that shows how a grey photo gets its colours."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from colorflow.errors import ColorflowError
+from colorflow.photo import Photo, read_photo
+from colorflow.quiz.deck import packaged_photos
+from colorflow.ui.colourise import LARGEST_SEED
+from colorflow.ui.frames import PLAYER, player, row
+from colorflow.ui.how_session import Exhibition, HowColorizer, HowSession
+from colorflow.ui.session import Session
+from colorflow.ui.status import line, problem, status_line
+
+Updates = dict[Any, Any]
+"""New values by component."""
+
+_LEVEL_PACE, _WALK_PACE = 1800, 450
+"""Milliseconds a picture."""
+_HEADING = """
+<h2>How a grey photo gets its colours</h2>
+<p>colorflow has learned, from photos with colours, a chain of steps that can be walked both ways.
+One way it turns the colours of a photo into noise, and loses nothing on it. The other way it turns
+noise into colours; the grey photo steers each step. So new noise gives new colours that would suit
+the photo too, which is why there are always several. Such a chain is called a normalizing flow.</p>
+"""
+_LEVELS = """
+<h2>From noise to picture</h2>
+<p>The flow works on a small grid, coarse levels first. Move the slider, or press Play.</p>
+"""
+_TEMPERATURES = """
+<h2>The same noise, weaker and stronger</h2>
+<p>Vividness multiplies the noise before it enters. Weak noise gives the colours that are likely
+everywhere, and so a calm picture; strong noise gives colours that are rarer, and mistakes.</p>
+"""
+_WALK = """
+<h2>From one colouring to another</h2>
+<p>Halfway between two noises there is noise again, and so a colouring. Every picture on the way is
+one that the flow could have drawn.</p>
+"""
+_FORMULA = """
+<p>The flow <i>f</i> is a bijection between the chroma <i>ab</i> on the grid and latents <i>z</i>,
+given the lightness <i>L</i>: <i>z = f(ab; L)</i>. Trained by maximum likelihood, it has an exact
+density,</p>
+<p class="formula">log p(ab | L) = Σ<sub>k</sub> [ log N(z<sub>k</sub>; 0, I) +
+log |det ∂z<sub>k</sub>/∂x<sub>k</sub>| ] + c,</p>
+<p>with one term for each level <i>k</i>. <i>x<sub>1</sub></i> is the mean chroma on the coarsest
+grid; each further <i>x<sub>k</sub></i> is what a Haar step needs to split every mean into four, and
+its flow is conditioned on these means and on features of <i>L</i>. The constant <i>c</i> stands for
+the Haar steps and for what keeps chroma in its range; the means are those of the unbounded chroma.
+Sampling is <i>z<sub>k</sub> = τ t<sub>k</sub> ε</i> with standard normal <i>ε</i>, the vividness
+<i>τ</i> and a temperature <i>t<sub>k</sub></i> for each level, followed by the inverse of <i>f</i>;
+temperatures below 1 cost vividness, which a factor on <i>x<sub>1</sub></i> gives back.
+The walk goes along the arc from one <i>z</i> to the other, at a constant rate, because nearly all
+normal vectors in many dimensions are equally long.</p>
+"""
+
+
+class HowTab:
+    """Components and handlers of the tab, made inside a `gr.Blocks`.
+
+    Handlers give the new values by component one after the other, and work without a server.
+
+    Args:
+        colorizer: colours the photos.
+        root: folder in which the visitors' folders are made.
+    """
+
+    def __init__(self, colorizer: HowColorizer, root: Path) -> None:
+        self._colorizer = colorizer
+        self._root = root
+        self.session = gr.State(None, delete_callback=_close)
+        gr.HTML(_HEADING, elem_id="how-heading")
+        with gr.Row(elem_id="how-controls"):
+            self.seed = gr.Number(
+                value=0,
+                precision=0,
+                label="Seed",
+                info="Of the noise: another number is other noise.",
+                elem_id="how-seed",
+            )
+            self.other = gr.Number(
+                value=1,
+                precision=0,
+                label="Second seed",
+                info="Of the colouring at the end of the walk.",
+                elem_id="how-other",
+            )
+            self.button = gr.Button("Show", variant="primary", min_width=120, elem_id="how-go")
+        self.status = status_line("", "how-status")
+        with gr.Column(visible=False, elem_id="how") as self.column:
+            self.levels = self._section("levels", _LEVELS)
+            self.temperatures = self._section("temperatures", _TEMPERATURES)
+            self.walk = self._section("walk", _WALK)
+        with gr.Accordion("The formula", open=False, elem_id="how-formula"):
+            gr.HTML(_FORMULA, elem_id="how-formula-text")
+        self.shown = [
+            self.session, self.status, self.column, self.seed, self.other, self.levels,
+            self.temperatures, self.walk,
+        ]  # fmt: skip
+
+    def _section(self, name: str, text: str) -> gr.HTML:
+        gr.HTML(text, elem_id=f"how-{name}-heading")
+        return gr.HTML("", js_on_load=PLAYER, apply_default_css=False, elem_id=f"how-{name}")
+
+    def connect(self, tab: gr.Tab, photos: gr.State) -> None:
+        """Connect events with handlers; none of them is part of a public interface.
+
+        Args:
+            tab: what the visitor chooses to come here.
+            photos: holds the `Session` of the tab that colours photos.
+        """
+        quietly: dict[str, Any] = {
+            "show_progress_on": self.status,
+            "concurrency_id": "draw",
+            "api_visibility": "private",
+        }
+        tab.select(self.arrive, [photos, self.session], self.shown, **quietly)
+        self.button.click(
+            self.show,
+            [photos, self.session, self.seed, self.other],
+            self.shown,
+            trigger_mode="always_last",
+            **quietly,
+        )
+
+    def arrive(self, photos: Session | None, session: HowSession | None) -> Iterator[Updates]:
+        """Show the visitor's photo and chosen colouring, unless that is shown already."""
+        if session and session.shown == _had(photos):
+            yield {self.status: gr.skip()}
+            return
+        _, seed = _had(photos)
+        yield {self.seed: seed, self.other: seed + 1}
+        yield from self.show(photos, session, seed, seed + 1)
+
+    def show(
+        self,
+        photos: Session | None,
+        session: HowSession | None,
+        seed: int | None,
+        other: int | None,
+    ) -> Iterator[Updates]:
+        """Show how the photo gets the colours of a seed, and those between two seeds."""
+        if not (_is_seed(seed) and _is_seed(other)):
+            text = f"Seeds: whole numbers from 0 to {LARGEST_SEED}."
+            yield {self.status: line(text, bad=True)}
+            return
+        assert seed is not None
+        assert other is not None
+        try:
+            session = session or HowSession(self._root)
+            had = _had(photos)
+            photo, said = _photo_of(photos)
+            with session.begin(self._colorizer, photo) as run:
+                yield {self.session: session, self.status: line("Looking into the flow ...")}
+                yield from self._pictures(run, int(seed), int(other))
+                if run.end:
+                    yield {self.status: gr.skip()}
+                    return
+                session.shown = had
+                yield {self.status: line(said)}
+        except (ColorflowError, MemoryError) as error:
+            yield {self.session: session, self.status: problem(error)}
+
+    def _pictures(self, run: Exhibition, seed: int, other: int) -> Iterator[Updates]:
+        """The sections one after the other, until somebody ends it."""
+        try:
+            for updates in self._sections(run, seed, other):
+                if run.end:
+                    return
+                yield updates
+        except ColorflowError:
+            if not run.end:  # otherwise the folder may have gone
+                raise
+
+    def _sections(self, run: Exhibition, seed: int, other: int) -> Iterator[Updates]:
+        levels = run.levels(seed)
+        yield {
+            self.column: gr.update(visible=True),
+            self.levels: player(levels, label="Step", ratio=run.ratio, pace=_LEVEL_PACE),
+            self.temperatures: "",
+            self.walk: "",
+        }
+        yield {self.temperatures: row(run.temperatures(seed), ratio=run.ratio)}
+        way = run.walk(seed, other)
+        yield {self.walk: player(way, label="Way", ratio=run.ratio, pace=_WALK_PACE)}
+
+
+def how_tab(colorizer: HowColorizer, root: Path, photos: gr.State) -> None:
+    """Make the tab, inside the `gr.Tabs` of the page; arguments as of `HowTab`."""
+    with gr.Tab("How it works", elem_id="how-tab") as tab:
+        HowTab(colorizer, root).connect(tab, photos)
+
+
+def _had(photos: Session | None) -> tuple[Path, int]:
+    """Photo, and seed of its chosen colouring, in the other tab; or an example."""
+    if photos and photos.photo:
+        return photos.photo.upload, photos.chosen.seed if photos.chosen else 0
+    return packaged_photos()[0], 0
+
+
+def _photo_of(photos: Session | None) -> tuple[Photo, str]:
+    if photos and photos.photo:
+        return photos.photo.read(), "This is the photo that you look at in Colourise."
+    said = "This is an example; with a photo of yours in Colourise, it is that one."
+    return read_photo(packaged_photos()[0]), said
+
+
+def _is_seed(seed: int | None) -> bool:
+    return seed is not None and 0 <= seed <= LARGEST_SEED
+
+
+def _close(session: HowSession | None) -> None:
+    if session is not None:
+        session.close()

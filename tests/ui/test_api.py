@@ -1,0 +1,392 @@
+"""The interface for programs, as documented and when misused; a server with small weights."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import sqlite3
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import httpx
+import numpy as np
+import pytest
+from gradio_client import Client, handle_file
+from gradio_client.exceptions import AppError
+from PIL import Image
+from skimage import data
+from skimage.color import rgb2lab
+
+from colorflow.photo import read_photo, read_provenance
+from colorflow.quiz.rounds import LEAST, MOST
+from tests.quiz.album import save_album
+from tests.small_weights import save_small_weights
+from tests.ui.bad_inputs import BAD_INPUTS, OPTIONS, BadInput
+from tests.ui.page_process import ROOT, Page, running_page
+
+pytestmark = pytest.mark.slow
+
+PAGE = (ROOT / "docs" / "api.md").read_text(encoding="utf-8")
+DOCUMENTED_ADDRESS = "http://127.0.0.1:7860"
+ENDPOINTS = ("/colourise", "/hints", "/quiz_round", "/quiz_answer")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """With a photo, and what the server needs."""
+    folder = tmp_path_factory.mktemp("api")
+    Image.fromarray(data.camera()).save(folder / "photo.jpg", quality=95)
+    Image.fromarray(data.camera()[::4, ::4]).save(folder / "small.png")
+    save_small_weights(folder / "w.safetensors", extra_planes=3)
+    save_album(folder / "album", 8)
+    (folder / "temporary").mkdir()
+    return folder
+
+
+@pytest.fixture(scope="module")
+def server(folder: Path) -> Iterator[Page]:
+    with running_page(
+        folder / "temporary",
+        *("--weights", folder / "w.safetensors"),
+        *("--quiz-db", folder / "quiz.sqlite"),
+        *("--photos", folder / "album"),
+        *OPTIONS,
+        program=("-m", "colorflow.cli", "app"),
+    ) as page:
+        yield page
+
+
+@pytest.fixture(scope="module")
+def client(server: Page, tmp_path_factory: pytest.TempPathFactory) -> Client:
+    downloads = tmp_path_factory.mktemp("downloads")
+    return Client(server.address, verbose=False, download_files=downloads)
+
+
+def blocks(language: str, *, with_password: bool = False) -> str:
+    """The examples of docs/api.md in one language, one after the other."""
+    usual, _, password = PAGE.partition("## A page with passwords")
+    found = re.findall(f"```{language}\n(.*?)```", password if with_password else usual, re.S)
+    assert found
+    return "\n".join(found)
+
+
+def run_example(command: list[str], server: Page, script: str, folder: Path) -> str:
+    script = script.replace(DOCUMENTED_ADDRESS, server.address.rstrip("/"))
+    done = subprocess.run(
+        command, input=script, cwd=folder, capture_output=True, text=True, timeout=300, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def refusal(client: Client, *arguments: Any, **named: Any) -> str:
+    """The sentence that a call is refused with."""
+    with pytest.raises(AppError) as error:
+        client.predict(*arguments, **named)
+    said = str(error.value)
+    assert said[-1] in ".?"
+    assert "Traceback" not in said
+    assert "\n" not in said
+    return said
+
+
+def rows(server: Page) -> list[dict[str, Any]]:
+    with closing(sqlite3.connect(server.temporary.parent / "quiz.sqlite")) as connection:
+        connection.row_factory = sqlite3.Row
+        return [dict(row) for row in connection.execute("select * from answers order by id")]
+
+
+# as documented
+
+
+def test_the_examples_in_python_run(server: Page, folder: Path, tmp_path: Path) -> None:
+    shutil.copy(folder / "photo.jpg", tmp_path)
+    said = run_example([sys.executable, "-"], server, blocks("python"), tmp_path).splitlines()
+    for seed in (8, 9):
+        path = tmp_path / f"coloured-{seed}.jpg"
+        assert read_photo(path).pixels.shape == (512, 512, 3)
+        provenance = read_provenance(path)
+        assert provenance is not None
+        assert provenance.seed == seed
+    digits = r"\d\.\d\d bits per dimension, model [0-9a-f]{16}"
+    assert re.fullmatch(rf"coloured-8\.jpg: {digits}", said[1])
+    assert re.fullmatch(r"Right!|No, it is number [012]\.", said[3])
+    assert said[4] == "n: expected a whole number from 1 to 8, got 99."
+    lab = rgb2lab(read_photo(tmp_path / "hinted.png").pixels)
+    for row, column, sign in ((20, 200, (-1, -1)), (300, 220, (1, 1))):
+        assert (np.sign(lab[row, column, 1:]) == sign).all()
+
+
+@pytest.mark.skipif(shutil.which("curl") is None, reason="no curl on this machine")
+def test_the_examples_with_curl_run(server: Page, folder: Path, tmp_path: Path) -> None:
+    shutil.copy(folder / "photo.jpg", tmp_path)
+    run_example(["bash", "-eu"], server, blocks("sh"), tmp_path)
+    for name in ("photo_s8.jpg", "photo_s9.jpg", "hinted.png"):
+        assert read_photo(tmp_path / name).pixels.shape == (512, 512, 3), name
+    assert read_photo(tmp_path / "sheet.png").width > 0
+    assert '"truth": ' in (tmp_path / "answer.txt").read_text()
+
+
+@pytest.mark.skipif(shutil.which("curl") is None, reason="no curl on this machine")
+def test_the_examples_with_a_password_run(folder: Path, tmp_path: Path) -> None:
+    shutil.copy(folder / "photo.jpg", tmp_path)
+    accounts = tmp_path / "accounts.txt"
+    accounts.write_text("bob:other\nada:her password\n")
+    accounts.chmod(0o600)
+    (tmp_path / "temporary").mkdir()
+    quiz = ("--quiz-db", folder / "quiz.sqlite")
+    with running_page(tmp_path / "temporary", "--auth", accounts, *quiz) as page:
+        script = blocks("python", with_password=True)
+        imports = "from gradio_client import Client, handle_file\n"
+        said = run_example([sys.executable, "-"], page, imports + script, tmp_path)
+        assert "Loaded as API" in said
+        run_example(["bash", "-eu"], page, blocks("sh", with_password=True), tmp_path)
+        for account in (("ada", "other"), ("eve", "her password"), ("ada", "")):
+            with pytest.raises(ValueError, match="Could not login"):
+                Client(page.address, auth=account, verbose=False)
+        with pytest.raises(ValueError, match="credentials were not provided"):
+            Client(page.address, verbose=False)
+        for path in ("config", "gradio_api/info", "gradio_api/upload", "gradio_api/call/colourise"):
+            answer = httpx.post(f"{page.address}{path}", json={"data": []}, trust_env=False)
+            assert answer.status_code in (401, 405), path
+        assert httpx.get(f"{page.address}config", trust_env=False).status_code == 401
+
+
+def test_documents_and_server_agree(client: Client) -> None:
+    info = client.view_api(return_format="dict", print_info=False)
+    assert isinstance(info, dict)
+    assert tuple(info["named_endpoints"]) == ENDPOINTS
+    assert info["unnamed_endpoints"] == {}
+    table = re.findall(r"^\| `(/\w+)` \| (.*?) \|", PAGE, re.M)
+    assert tuple(name for name, _ in table) == ENDPOINTS
+    for name, parameters in table:
+        known = info["named_endpoints"][name]["parameters"]
+        assert re.findall("`(.*?)`", parameters) == [one["parameter_name"] for one in known]
+    colourise = info["named_endpoints"]["/colourise"]["parameters"]
+    lines = re.findall(r"^\| `(\w+)` \|.*\|(.*?)\|$", PAGE.partition("## Hints")[0], re.M)
+    for (name, default), known in zip(lines, colourise, strict=True):
+        assert name == known["parameter_name"]
+        documented = default.strip(" `")
+        assert known["parameter_has_default"] == bool(documented)
+        if documented:
+            assert str(known["parameter_default"]).removesuffix(".0") == documented
+
+
+def test_every_endpoint_says_what_it_does_and_takes(server: Page) -> None:
+    answer = httpx.get(f"{server.address}gradio_api/info", trust_env=False)
+    for name, endpoint in answer.json()["named_endpoints"].items():
+        assert len(endpoint["description"]) > 80, name
+        for parameter in endpoint["parameters"]:
+            known = (name, parameter["parameter_name"])
+            assert name == "/hints" or known[1] in endpoint["description"], known
+            assert parameter["python_type"]["type"] != "Any", name
+
+
+# results
+
+
+@pytest.mark.parametrize(
+    ("format", "suffix"),
+    [("same", ".png"), ("png", ".png"), ("jpeg", ".jpg"), ("tiff", ".tif"), ("webp", ".webp")],
+)
+def test_formats(client: Client, folder: Path, format: str, suffix: str) -> None:
+    photo = handle_file(folder / "small.png")
+    (file,), about = client.predict(photo, 1, 1.0, 5, format, api_name="/colourise")
+    assert Path(file).name == f"small_s5{suffix}"
+    assert read_photo(file).pixels.shape == (128, 128, 3)
+    assert about["seeds"] == [5]
+    assert 0 < about["bits_per_dim"][0] < 20
+
+
+def test_the_same_seed_gives_the_same_and_another_another(client: Client, folder: Path) -> None:
+    photo = handle_file(folder / "small.png")
+    files, _ = client.predict(photo, n=3, seed=1, api_name="/colourise")
+    (again,), _ = client.predict(photo, n=1, seed=2, api_name="/colourise")
+    one, two, _ = (read_photo(file).pixels.astype(int) for file in files)
+    assert np.abs(two - read_photo(again).pixels).max() <= 1
+    assert np.abs(two - one).max() > 8
+
+
+def test_a_hint_changes_the_colour_at_its_point(client: Client, folder: Path) -> None:
+    photo = handle_file(folder / "small.png")
+    for a, b in ((30, 30), (-30, 30)):
+        hint = {"row": 110, "column": 100, "a": a, "b": b}
+        file, _ = client.predict(photo, [hint], api_name="/hints")
+        at = rgb2lab(read_photo(file).pixels)[110, 100]
+        assert np.abs(at[1:] - (a, b)).max() < 6
+
+
+# misuse
+
+
+@pytest.mark.parametrize("bad", BAD_INPUTS, ids=lambda bad: bad.label)
+def test_bad_inputs(client: Client, bad: BadInput, tmp_path: Path) -> None:
+    path = tmp_path / bad.name
+    path.write_bytes(bad.content)
+    if bad.says == "size":
+        with pytest.raises(ValueError, match="exceeds the maximum file size"):
+            client.predict(handle_file(path), 1, api_name="/colourise")
+        with path.open("rb") as file:
+            answer = httpx.post(
+                f"{client.src}gradio_api/upload", files={"files": file}, trust_env=False
+            )
+        assert answer.status_code == 413
+        assert "maximum allowed size" in answer.text
+    elif bad.says:
+        assert bad.says in refusal(client, handle_file(path), 1, api_name="/colourise")
+        assert bad.says in refusal(client, handle_file(path), [], api_name="/hints")
+    else:
+        (file_name,), _ = client.predict(handle_file(path), 1, api_name="/colourise")
+        assert read_photo(file_name).pixels.shape == (128, 128, 3)
+
+
+HINT = {"row": 1, "column": 1, "a": 0, "b": 0}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ({"n": 0}, "n: expected a whole number from 1 to 8, got 0"),
+        ({"n": 9}, "n: expected"),
+        ({"n": 1.5}, "n: expected"),
+        ({"n": True}, "n: expected"),
+        ({"n": "4" * 9999}, "n: expected"),
+        ({"n": None}, "n: expected"),
+        ({"n": [4]}, "n: expected"),
+        ({"vividness": -0.1}, "vividness: expected a number from 0 to 1.5, got -0.1"),
+        ({"vividness": 1e300}, "vividness: expected"),
+        ({"vividness": "bold"}, "vividness: expected"),
+        ({"seed": -1}, "seed: expected a whole number from 0 to 4294967295"),
+        ({"seed": 2**32}, "seed: expected"),
+        ({"format": "gif"}, "format: expected one of same, png, jpeg, tiff, webp, got 'gif'"),
+        ({"format": {"png": 1}}, "format: expected"),
+        ({"format": "../../x"}, "format: expected"),
+        ({"hints": "x"}, "hints: expected a list of hints"),
+        ({"hints": [1]}, "hints: hint 1: expected row, column, a and b"),
+        ({"hints": [HINT, {**HINT, "row": 128}]}, "hints: hint 2 lies outside the photo"),
+        ({"hints": [{**HINT, "a": 500}]}, "hints: hint 1: a: expected"),
+        ({"hints": [{**HINT, "a": "red"}]}, "hints: hint 1: a: expected a number"),
+        ({"hints": [HINT] * 101}, "hints: has 101 hints; this page takes 100 at most"),
+        ({"photo": None}, "photo: expected a file that was uploaded"),
+        ({"photo": "photo.jpg"}, "photo: expected a file that was uploaded"),
+        ({"photo": {"path": "a\0b"}}, "photo: expected a file that was uploaded"),
+        ({"photo": {"path": 3}}, "photo: expected a file that was uploaded"),
+    ],
+    ids=lambda value: str(value)[:40],
+)
+def test_wrong_arguments(
+    client: Client, folder: Path, arguments: dict[str, Any], words: str
+) -> None:
+    name = "/hints" if "hints" in arguments else "/colourise"
+    given = {"photo": handle_file(folder / "small.png"), **arguments}
+    assert words in refusal(client, api_name=name, **given)
+
+
+def test_no_file_of_the_server_can_be_had(client: Client, server: Page, folder: Path) -> None:
+    """Neither others' files, nor results, nor what else the user of the server may read."""
+    sheet = client.predict(api_name="/quiz_round")[1]
+    assert sheet
+    made = [path for path in server.temporary.rglob("*.png") if "api-" in path.parent.name]
+    quiz, *_ = server.temporary.glob("*/files/visitors/quiz-*/*.png")
+    for path in (folder / "photo.jpg", ROOT / "docs" / "hints.png", made[0], quiz):
+        assert path.exists()
+        said = refusal(client, {"path": str(path)}, api_name="/colourise")
+        assert said.startswith("photo: expected a file that was uploaded")
+        (upload,) = {path.parent for path in server.temporary.glob("*/files/*/small.png")}
+        around = f"{upload}/../../../{path.relative_to('/')}"
+        assert "photo: expected" in refusal(client, {"path": around}, api_name="/colourise")
+        answer = httpx.get(
+            f"{server.address}gradio_api/file={folder / 'photo.jpg'}", trust_env=False
+        )
+        assert answer.status_code == 403
+
+
+def test_the_server_fetches_nothing_from_elsewhere(client: Client, server: Page) -> None:
+    for address in ("http://example.com/a.jpg", "https://huggingface.co/a.jpg"):
+        said = refusal(client, handle_file(address), api_name="/colourise")
+        assert said == "This page fetches nothing from other addresses; send the file itself."
+        answer = httpx.get(f"{server.address}gradio_api/file={address}", trust_env=False)
+        assert answer.status_code >= 400
+        answer = httpx.get(f"{server.address}gradio_api/proxy={address}", trust_env=False)
+        assert answer.status_code >= 400
+
+
+# the quiz
+
+
+def test_rounds_are_counted_and_kept(client: Client, server: Page, folder: Path) -> None:
+    album = [np.asarray(Image.open(path), np.float32) for path in (folder / "album").iterdir()]
+    before, player, rights = len(rows(server)), "", 0
+    for number, k in enumerate((2, 3, 4, 5), 1):
+        sheet, asked = client.predict(k, player, api_name="/quiz_round")
+        player = asked["player"]
+        pixels = np.asarray(Image.open(sheet), np.float32)
+        pictures = [pixels[top:bottom, left:right] for left, top, right, bottom in asked["boxes"]]
+        assert [picture.shape for picture in pictures] == [album[0].shape] * k
+        distances = [min(np.abs(one - photo).mean() for photo in album) for one in pictures]
+        truth = int(np.argmin(distances))
+        chosen = truth if number != 3 else (truth + 1) % k
+        told = client.predict(asked["round"], chosen, api_name="/quiz_answer")
+        rights += number != 3
+        assert told == {
+            "right": number != 3,
+            "truth": truth,
+            "rounds": number,
+            "rights": rights,
+            "streak": (1, 2, 0, 1)[number - 1],
+            "problem": None,
+        }
+    new = rows(server)[before:]
+    assert [(row["k"], row["chosen"] == row["truth"]) for row in new] == [
+        (2, True), (3, True), (4, False), (5, True),
+    ]  # fmt: skip
+    assert len({row["player"] for row in new}) == 1
+    assert player not in {row["player"] for row in new}, "the export would tell it"
+
+
+def test_an_answer_counts_once_and_a_round_waits(client: Client, server: Page) -> None:
+    _, asked = client.predict(api_name="/quiz_round")
+    _, again = client.predict(5, asked["player"], api_name="/quiz_round")
+    assert again == asked
+    for chosen in (-1, 5, 1.5, "0", None, True):
+        assert "chosen: expected" in refusal(
+            client, asked["round"], chosen, api_name="/quiz_answer"
+        )
+    assert "no such round waits" in refusal(client, asked["round"], 3, api_name="/quiz_answer")
+    before = len(rows(server))
+    client.predict(asked["round"], 0, api_name="/quiz_answer")
+    for chosen in range(3):
+        said = refusal(client, asked["round"], chosen, api_name="/quiz_answer")
+        assert "no such round waits" in said
+    assert len(rows(server)) == before + 1
+
+
+@pytest.mark.parametrize("token", ["", "0" * 32, "é", None, 3, ["a"]])
+def test_rounds_that_were_never_asked(client: Client, token: Any) -> None:
+    assert refusal(client, token, 0, api_name="/quiz_answer").startswith("round: ")
+
+
+@pytest.mark.parametrize("pictures", [LEAST - 1, MOST + 1, "3", None])
+def test_wrong_numbers_of_pictures(client: Client, pictures: Any) -> None:
+    said = refusal(client, pictures, api_name="/quiz_round")
+    assert "pictures: expected a whole number from 2 to 5" in said
+
+
+@pytest.mark.parametrize("player", ["nobody", 3, None])
+def test_players_that_nobody_knows(client: Client, player: Any) -> None:
+    assert refusal(client, 3, player, api_name="/quiz_round").startswith("player: ")
+
+
+def test_handlers_of_the_page_are_not_offered(server: Page) -> None:
+    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    with direct.open(f"{server.address}gradio_api/info", timeout=30) as answer:
+        assert tuple(json.load(answer)["named_endpoints"]) == ENDPOINTS
+    with pytest.raises(urllib.error.HTTPError):
+        direct.open(f"{server.address}gradio_api/call/v2/open_photo", data=b"{}", timeout=30)

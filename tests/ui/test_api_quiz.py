@@ -1,0 +1,151 @@
+"""The quiz of the interface for programs, without a server: what is told, who is remembered."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+import pytest
+
+from colorflow.errors import ColorflowError
+from colorflow.quiz import rounds as rounds_module
+from colorflow.quiz.game import Game, Quiz, open_quiz
+from colorflow.ui import api_quiz
+from colorflow.ui.api import Api
+from colorflow.ui.api_quiz import Players
+from colorflow.ui.limits import Limits
+from colorflow.ui.storage import VISITORS
+from tests.quiz.album import Painter, save_album
+
+
+@pytest.fixture
+def painter() -> Painter:
+    return Painter(12)
+
+
+@pytest.fixture
+def quiz(painter: Painter, tmp_path: Path) -> Iterator[Quiz]:
+    save_album(tmp_path / "album", 4)
+    quiz = open_quiz(painter, tmp_path / "album", tmp_path / "quiz.sqlite")
+    assert quiz.deck._complete.wait(60)
+    yield quiz
+    quiz.maker.close()
+
+
+@pytest.fixture
+def api(painter: Painter, quiz: Quiz, root: Path) -> Api:
+    (root / VISITORS).mkdir()
+    with gr.Blocks(analytics_enabled=False):
+        return Api(painter, root, Limits(), quiz)  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def players(quiz: Quiz, tmp_path: Path) -> Players:
+    return Players(quiz, tmp_path)
+
+
+def asked(api: Api, k: int = 2, player: str = "") -> tuple[Path, dict[str, Any], str]:
+    """The sheet, what is told, and all of the answer as text without what is random by intent."""
+    sheet, about = api.quiz_round(k, player)
+    path = str(sheet["path"])  # type: ignore[index]
+    said = json.dumps([sheet, about])
+    for secret in (about["round"], about["player"], path, Path(path).name):
+        assert secret in said
+        said = said.replace(secret, "SECRET")
+    return Path(path), about, said
+
+
+def test_nothing_that_is_told_depends_on_where_the_truth_stands(
+    api: Api, painter: Painter, quiz: Quiz, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Draws that look like the truth: with the truth at either place, all is the same."""
+    painter.shift = 0
+    monkeypatch.setattr(Game, "_choose", lambda _: quiz.deck.pictures[0])
+    sheets, said, truths = set(), set(), []
+    for place in (0, 1):
+        monkeypatch.setattr(rounds_module.secrets, "randbelow", lambda _, place=place: place)
+        sheet, about, text = asked(api)
+        sheets.add(sheet.read_bytes())
+        said.add(text)
+        truths.append(api.quiz_answer(about["round"], 0)["truth"])
+    assert truths == [0, 1]
+    assert len(sheets) == 1
+    assert len(said) == 1
+
+
+def test_neither_photo_nor_seed_nor_the_kept_name_is_told(api: Api) -> None:
+    _, about, said = asked(api)
+    (player,) = api._players._players.values()
+    round_ = player.game.play(2)
+    secrets = (str(round_.seed), round_.picture.photo, round_.picture.path.name, player.game.player)
+    for secret in secrets:
+        assert secret not in said
+        assert secret not in json.dumps(about)
+
+
+def test_of_a_round_one_answer_counts(api: Api) -> None:
+    _, about, _ = asked(api, 3)
+    first = api.quiz_answer(about["round"], 1)
+    for chosen in range(3):
+        with pytest.raises(gr.Error, match="no such round waits"):
+            api.quiz_answer(about["round"], chosen)
+    _, second, _ = asked(api, 3, about["player"])
+    assert second["round"] != about["round"]
+    assert api.quiz_answer(second["round"], 0)["rounds"] == 1 + first["rounds"] == 2
+
+
+def test_answers_that_are_not_kept_are_told(api: Api, tmp_path: Path) -> None:
+    _, about, _ = asked(api)
+    for suffix in ("", "-wal", "-shm"):
+        (tmp_path / f"quiz.sqlite{suffix}").unlink(missing_ok=True)
+    (tmp_path / "quiz.sqlite").write_bytes(b"no database, for whatever reason " * 99)
+    assert "--quiz-db" in api.quiz_answer(about["round"], 0)["problem"]
+
+
+def test_unexpected_errors_are_not_made_sentences(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(Players, "next_round", fail)
+    with pytest.raises(ZeroDivisionError):
+        api.quiz_round()
+
+
+def test_the_most_idle_player_makes_room(
+    players: Players, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(api_quiz, "MOST_PLAYERS", 2)
+    (ada, first), (bob, second) = players.next_round("", 2), players.next_round("", 2)
+    players.next_round(ada, 2)
+    players.next_round("", 2)
+    with pytest.raises(ColorflowError, match="nobody of that name"):
+        players.next_round(bob, 2)
+    with pytest.raises(ColorflowError, match="no such round"):
+        players.answer(second.token, 0)
+    assert not second.sheet.exists()
+    assert len(list(tmp_path.glob("quiz-*"))) == 2
+    assert players.answer(first.token, 0)[1].rounds == 1
+
+
+def test_idle_players_are_forgotten(players: Players, tmp_path: Path) -> None:
+    (ada, _), (bob, round_) = players.next_round("", 2), players.next_round("", 2)
+    players._players[ada].used -= 3601
+    players.forget_idle(3600)
+    with pytest.raises(ColorflowError, match="nobody of that name"):
+        players.next_round(ada, 2)
+    assert players.next_round(bob, 3) == (bob, round_)
+    assert len(list(tmp_path.glob("quiz-*"))) == 1
+
+
+def test_an_answer_is_a_doing(players: Players) -> None:
+    ada, round_ = players.next_round("", 2)
+    players._players[ada].used -= 3599
+    players.answer(round_.token, 0)
+    players._players[ada].used -= 3599
+    players.forget_idle(3600)
+    assert players.next_round(ada, 2)[0] == ada

@@ -1,0 +1,151 @@
+"""Options of `colorflow app`: what they mean, and that wrong ones are wrong usage."""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from colorflow import ui
+from colorflow.cli import main
+from colorflow.photo import DEFAULT_MAX_PIXELS
+from colorflow.ui.limits import Limits
+from colorflow.ui.server import serve
+
+PASSWORD = "correct: horse"
+
+
+@pytest.fixture
+def served(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """What the server is started with."""
+    given: dict[str, Any] = {}
+    monkeypatch.setattr(ui, "serve", lambda **options: given.update(options))
+    return given
+
+
+def accounts_file(folder: Path, content: str | bytes, mode: int = 0o600) -> Path:
+    path = folder / "accounts.txt"
+    path.write_bytes(content.encode() if isinstance(content, str) else content)
+    path.chmod(mode)
+    return path
+
+
+def refused(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
+    """The last line of what a wrong use prints."""
+    with pytest.raises(SystemExit) as end:
+        main(["app", *arguments])
+    assert end.value.code == 2
+    said = capsys.readouterr().err
+    assert "Traceback" not in said
+    return said.splitlines()[-1]
+
+
+def test_without_options_everybody_may_come_and_the_limits_are_the_usual_ones(
+    served: dict[str, Any],
+) -> None:
+    assert main(["app"]) == 0
+    assert served["accounts"] is None
+    assert served["limits"] == Limits()
+    assert served["limits"].pixels == DEFAULT_MAX_PIXELS
+    assert (served["host"], served["port"]) == ("127.0.0.1", 7860)
+    assert set(served) == set(inspect.signature(serve).parameters)
+
+
+def test_limits_are_passed_on(served: dict[str, Any]) -> None:
+    main(["app", "--max-file-size", "5", "--max-pixels", "1.5", "--queue", "3"])
+    assert served["limits"] == Limits(megabytes=5, megapixels=1.5, waiting=3)
+    assert served["limits"].pixels == 1_500_000
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        ("--max-file-size", "0"),
+        ("--max-file-size", "-1"),
+        ("--max-file-size", "1.5"),
+        ("--max-file-size", "much"),
+        ("--max-file-size", "1" * 30),
+        ("--max-pixels", "0"),
+        ("--max-pixels", "-3"),
+        ("--max-pixels", "nan"),
+        ("--max-pixels", "inf"),
+        ("--max-pixels", "1e-9"),
+        ("--max-pixels", "1e9"),
+        ("--queue", "0"),
+        ("--queue", "2.5"),
+        ("--queue", ""),
+        ("--port", "65536"),
+    ],
+)
+def test_wrong_limits_are_wrong_usage(
+    option: str, value: str, capsys: pytest.CaptureFixture[str], served: dict[str, Any]
+) -> None:
+    said = refused(capsys, f"{option}={value}")
+    assert f"argument {option}: expected" in said
+    assert not served
+
+
+def test_accounts(served: dict[str, Any], tmp_path: Path) -> None:
+    content = f"\ufeffada:{PASSWORD}\n\n  bob : z \r\nzoë:naïve"
+    main(["app", "--auth", str(accounts_file(tmp_path, content))])
+    assert served["accounts"] == {"ada": PASSWORD, "bob": " z ", "zoë": "naïve"}
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ("", "holds no line with user:password"),
+        ("\n \n", "holds no line with user:password"),
+        (f"ada:{PASSWORD}\nbob", "line 2: expected user:password"),
+        ("bob:", "line 1: expected user:password"),
+        (f":{PASSWORD}", "line 1: expected user:password"),
+        (f"ada:{PASSWORD}\nada:other", "line 2: 'ada' is there already"),
+        (b"\xff\xfe\x00a", "it is not UTF-8 text"),
+    ],
+)
+def test_what_is_no_accounts_file_is_wrong_usage(
+    content: str | bytes,
+    words: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    served: dict[str, Any],
+) -> None:
+    path = accounts_file(tmp_path, content)
+    said = refused(capsys, "--auth", str(path))
+    assert str(path) in said
+    assert words in said
+    assert PASSWORD not in said
+    assert not served
+
+
+@pytest.mark.parametrize("name", ["missing.txt", ".", "a\0b"])
+def test_an_accounts_file_that_cannot_be_read(
+    name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert "cannot be read" in refused(capsys, "--auth", f"{tmp_path}/{name}")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX rights")
+@pytest.mark.parametrize("mode", [0o644, 0o640, 0o604])
+def test_passwords_that_others_may_read_are_refused(
+    mode: int, tmp_path: Path, capsys: pytest.CaptureFixture[str], served: dict[str, Any]
+) -> None:
+    path = accounts_file(tmp_path, f"ada:{PASSWORD}", mode)
+    said = refused(capsys, "--auth", str(path))
+    assert "other users of this machine may read" in said
+    assert f"chmod 600 {path}" in said
+    path.chmod(0o400)
+    main(["app", "--auth", str(path)])
+    assert served["accounts"] == {"ada": PASSWORD}
+
+
+def test_every_option_is_explained(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["app", "--help"])
+    options = capsys.readouterr().out.partition("options:")[2]
+    for name in ("host", "auth", "max-file-size", "max-pixels", "queue"):
+        after = options.partition(f"--{name} ")[2].split()
+        assert len(after) > 5, name

@@ -1,0 +1,458 @@
+"""The tab of many photos, without a server and with a Colorizer that needs no weights."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import zipfile
+from collections.abc import Callable
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote
+
+import gradio as gr
+import numpy as np
+import pytest
+from PIL import Image
+from skimage import color, data
+
+from colorflow.photo import read_provenance
+from colorflow.ui.colourise import LARGEST_SEED
+from colorflow.ui.folder import MOST_PHOTOS, FolderTab
+from colorflow.ui.folder_session import FolderSession
+from tests.batch.raw_zip import File, deflated, write_raw, zeros
+from tests.ui.fake_colorizer import AB, FakeColorizer
+from tests.ui.handling import Updates, is_problem, text, value
+
+MEGABYTES = 3
+
+
+@pytest.fixture
+def folder(colorizer: FakeColorizer, root: Path) -> FolderTab:
+    with gr.Blocks(analytics_enabled=False):
+        return FolderTab(colorizer, root, MEGABYTES)  # type: ignore[arg-type]
+
+
+def grey_file(form: str, size: tuple[int, int] = (40, 30)) -> bytes:
+    file = BytesIO()
+    Image.fromarray(data.camera()[100:400, 100:400]).resize(size).save(file, form)
+    return file.getvalue()
+
+
+def coloured_file() -> bytes:
+    file = BytesIO()
+    Image.fromarray(data.astronaut()).resize((40, 30)).save(file, "PNG")
+    return file.getvalue()
+
+
+ALBUM = {
+    "a.jpg": grey_file("JPEG"),
+    "1931/b.png": grey_file("PNG", (60, 20)),
+    "1931/bad.jpg": grey_file("JPEG")[:300],
+    "1931/inner/c.tif": grey_file("TIFF"),
+    "painted.png": coloured_file(),
+    "letter.txt": b"Dear Ada",
+}
+
+
+@pytest.fixture
+def album(tmp_path: Path) -> Path:
+    path = tmp_path / "Ada's album.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in ALBUM.items():
+            archive.writestr(name, content)
+    return path
+
+
+@pytest.fixture
+def loose(tmp_path: Path) -> Callable[..., str]:
+    """Writes an upload, each in a folder of its own, as Gradio does."""
+
+    def write(name: str, content: bytes) -> str:
+        path = tmp_path / f"upload{len(list(tmp_path.iterdir()))}" / name
+        path.parent.mkdir()
+        path.write_bytes(content)
+        return str(path)
+
+    return write
+
+
+def taken(tab: FolderTab, *uploads: Path | str) -> FolderSession:
+    session: FolderSession = tab.take_in([str(one) for one in uploads], None)[tab.session]
+    return session
+
+
+def begin(tab: FolderTab, session: FolderSession | None, **changes: Any) -> Updates:
+    wish = {"n": 1, "temperature": 1.0, "seed": 0, "format": "auto", "force": False}
+    return tab.begin(session, **{**wish, **changes})
+
+
+def colour(tab: FolderTab, session: FolderSession | None, **changes: Any) -> list[Updates]:
+    begin(tab, session, **changes)
+    return list(tab.colour(session))
+
+
+def result(tab: FolderTab, updates: Updates) -> dict[str, bytes]:
+    """What the zip has in it."""
+    with zipfile.ZipFile(value(updates, tab.download)) as archive:
+        assert archive.testzip() is None
+        return {name: archive.read(name) for name in archive.namelist()}
+
+
+def pictures(made: dict[str, bytes]) -> set[str]:
+    return {name for name in made if name.startswith("coloured/")}
+
+
+def mean_ab(content: bytes) -> np.ndarray:
+    lab = color.rgb2lab(np.asarray(Image.open(BytesIO(content))))
+    return lab[(lab[..., 0] > 30) & (lab[..., 0] < 70)][:, 1:].mean(axis=0)
+
+
+def test_from_zip_to_zip(folder: FolderTab, album: Path, tmp_path: Path) -> None:
+    updates = folder.take_in([str(album)], None)
+    assert text(updates, folder.about) == "5 photos. Left out: letter.txt."
+    assert updates[folder.button]["interactive"]
+    session = updates[folder.session]
+    waiting = begin(folder, session, n=2, seed=3)
+    assert not waiting[folder.button]["interactive"]
+    assert waiting[folder.cancel]["visible"]
+    steps = list(folder.colour(session))
+    assert [text(step, folder.status) for step in steps] == [
+        "0 of 5 done. Now a.jpg.",
+        "1 of 5 done. Now painted.png.",
+        "2 of 5 done. Now 1931/b.png.",
+        "3 of 5 done. Now 1931/bad.jpg.",
+        "4 of 5 done. Now 1931/inner/c.tif.",
+        "5 of 5 done. Now the contact sheet and the zip.",
+        "3 coloured, 1 left as it is, 1 failed.",
+    ]
+    last = steps[-1]
+    assert last[folder.button]["interactive"]
+    assert not last[folder.cancel]["visible"]
+    assert Path(value(last, folder.download)).name == "Ada's album-coloured.zip"
+    made = result(folder, last)
+    assert set(made) == {
+        "coloured/a_s3.jpg", "coloured/a_s4.jpg", "coloured/1931/b_s3.png",
+        "coloured/1931/b_s4.png", "coloured/1931/inner/c_s3.png", "coloured/1931/inner/c_s4.png",
+        "report.json", "report.html", "contact-sheet.jpg",
+    }  # fmt: skip
+    for name in pictures(made):
+        seed = int(name.partition("_s")[2].partition(".")[0])
+        assert np.abs(mean_ab(made[name]) - AB[seed % len(AB)]).max() < 5
+        (tmp_path / "one").write_bytes(made[name])
+        provenance = read_provenance(tmp_path / "one")
+        assert provenance is not None
+        assert (provenance.seed, provenance.model) == (seed, "fake")
+    assert Image.open(BytesIO(made["coloured/1931/b_s3.png"])).size == (60, 20)
+    sheet = Path(value(last, folder.sheet))
+    assert sheet.read_bytes() == made["contact-sheet.jpg"]
+
+
+def test_the_report_names_what_failed_and_no_folder_of_the_server(
+    folder: FolderTab, album: Path, root: Path
+) -> None:
+    last = colour(folder, taken(folder, album))[-1]
+    made = result(folder, last)
+    report = json.loads(made["report.json"])
+    assert {one["path"]: one["status"] for one in report["files"]} == {
+        "1931/b.png": "done",
+        "1931/bad.jpg": "failed",
+        "1931/inner/c.tif": "done",
+        "a.jpg": "done",
+        "painted.png": "already-coloured",
+    }
+    assert [note["path"] for note in report["notes"]] == ["letter.txt"]
+    table = made["report.html"].decode()
+    assert '<a href="coloured/1931/b_s0.png">b_s0.png</a>' in table
+    for said in (table, value(last, folder.table)):
+        assert said.index("1931/bad.jpg") < said.index("a.jpg</td>"), "failures stand first"
+        assert "Failed: the picture is damaged or incomplete" in said
+        assert "tick “Colour anew”" in said
+        assert "letter.txt</td><td>Left out: " in said
+    for said in (table, value(last, folder.table), made["report.json"].decode()):
+        assert "--" not in said, "an option of the command"
+        assert str(root.parent) not in said
+
+
+def test_choices_are_used(folder: FolderTab, colorizer: FakeColorizer, album: Path) -> None:
+    session = taken(folder, album)
+    last = colour(folder, session, temperature=0.5, seed=7, format="jpg", force=True)[-1]
+    made = result(folder, last)
+    assert pictures(made) == {
+        "coloured/a_s7.jpg", "coloured/1931/b_s7.jpg", "coloured/1931/inner/c_s7.jpg",
+        "coloured/painted_s7.jpg",
+    }  # fmt: skip
+    assert {call[:3] for call in colorizer.calls} == {(1, 0.5, 7)}
+    last = colour(folder, session, format="png")[-1]
+    assert {name[-4:] for name in pictures(result(folder, last))} == {".png"}
+
+
+@pytest.mark.parametrize("seed", [None, -1, LARGEST_SEED + 1])
+def test_a_seed_out_of_range_is_told(folder: FolderTab, album: Path, seed: int | None) -> None:
+    updates = begin(folder, taken(folder, album), seed=seed)
+    assert text(updates, folder.status) == "Seed: a whole number from 0 to 4294967295."
+
+
+def test_files_of_one_name_and_several_zips(
+    folder: FolderTab, album: Path, loose: Callable[..., str]
+) -> None:
+    grey = grey_file("PNG")
+    uploads = [
+        loose("a.png", grey),
+        loose("a.png", grey),
+        loose("A.tif", grey_file("TIFF")),
+        loose("a (2).png", grey),
+        str(album),
+        str(write_raw(Path(loose("a.zip", b"")), [File(name="a.png", data=grey)])),
+    ]
+    last = colour(folder, taken(folder, *uploads), format="png")[-1]
+    made = pictures(result(folder, last))
+    assert {name for name in made if "album" not in name} == {
+        "coloured/a_s0.png", "coloured/a (2)_s0.png", "coloured/A (3)_s0.png",
+        "coloured/a (2) (2)_s0.png", "coloured/a (4)/a_s0.png",
+    }  # fmt: skip
+    assert "coloured/Ada's album/1931/b_s0.png" in made
+    assert len(made) == 8
+
+
+def test_a_file_damaged_in_its_zip_is_named(folder: FolderTab, tmp_path: Path) -> None:
+    grey = grey_file("PNG")
+    path = write_raw(
+        tmp_path / "album.zip",
+        [deflated("1931/a.png", grey), deflated("1931/b.png", grey, crc=1)],
+    )
+    updates = folder.take_in([str(path)], None)
+    assert text(updates, folder.about) == "1 photo. Damaged: 1931/b.png."
+    last = colour(folder, updates[folder.session])[-1]
+    assert text(last, folder.status) == "1 coloured, 1 failed."
+    report = json.loads(result(folder, last)["report.json"])
+    assert report["files"][1]["path"] == "1931/b.png"
+    assert "damaged in the archive" in report["files"][1]["reason"]
+
+
+@pytest.mark.parametrize(
+    ("files", "said"),
+    [
+        ([zeros("a.bmp", 16)], "more than 3 MB"),
+        ([deflated("a.bmp", bytes(2 * 2**20))], "zip bomb"),
+        ([File(name="../a.jpg")], "outside"),
+        ([File(name="a.jpg", mode=0o120777)], "link"),
+        ([File(name="a.jpg", data=b"PK\x03\x04")], "archive inside"),
+        ([File(name=f"{n}.jpg") for n in range(MOST_PHOTOS + 1)], "more than 200 files"),
+    ],
+)
+def test_a_zip_that_does_harm_is_refused_and_leaves_nothing(
+    folder: FolderTab, root: Path, tmp_path: Path, files: list[File], said: str
+) -> None:
+    path = write_raw(tmp_path / "album.zip", [File(name="0.jpg", data=ALBUM["a.jpg"]), *files])
+    updates = folder.take_in([str(path)], None)
+    assert is_problem(updates, folder.about)
+    assert text(updates, folder.about).startswith("album.zip: ")
+    assert said in text(updates, folder.about)
+    assert not updates[folder.button]["interactive"]
+    assert not [one for one in root.rglob("*") if one.is_file()]
+    session = updates[folder.session]
+    assert "no photos yet" in text(begin(folder, session), folder.status)
+    assert list(folder.colour(session)) == [{folder.status: gr.skip()}]
+    assert folder.take_in([str(path)], session)[folder.session] is session
+
+
+def test_limits_hold_for_all_uploads_together(folder: FolderTab, loose: Callable[..., str]) -> None:
+    mebibyte = np.random.default_rng(0).bytes(2**20)
+    files = [loose(f"{number}.jpg", mebibyte) for number in range(4)]
+    assert text(folder.take_in(files[:3], None), folder.about) == "3 photos."
+    updates = folder.take_in(files, None)
+    assert text(updates, folder.about) == "These are more than 3 MB together; take fewer."
+    archives = [
+        str(write_raw(Path(loose(f"{n}.zip", b"")), [File(name="a.jpg", data=mebibyte)]))
+        for n in range(4)
+    ]
+    assert text(folder.take_in(archives[:3], None), folder.about) == "3 photos."
+    assert is_problem(folder.take_in(archives, None), folder.about)
+    many = [loose(f"{number}.png", b"x") for number in range(MOST_PHOTOS + 1)]
+    assert text(folder.take_in(many[1:], None), folder.about) == "200 photos."
+    updates = folder.take_in(many, None)
+    assert text(updates, folder.about) == "These are more than 200 files; take fewer."
+
+
+def test_other_archives_and_no_photos_are_told(
+    folder: FolderTab, loose: Callable[..., str]
+) -> None:
+    updates = folder.take_in([loose("a.rar", b"Rar!\x1a\x07"), loose("b.txt", b"b")], None)
+    assert text(updates, folder.about) == "0 photos. Left out: a.rar, b.txt."
+    assert is_problem(updates, folder.about)
+    assert not updates[folder.button]["interactive"]
+    updates = folder.take_in([loose("a.jpg", ALBUM["a.jpg"]), loose("b.7z", b"7z")], None)
+    last = colour(folder, updates[folder.session])[-1]
+    assert "b.7z</td><td>Left out: it is an archive (7z); make a zip of it" in last[folder.table]
+    updates = folder.take_in([loose("a.zip", b"no zip")], updates[folder.session])
+    assert text(updates, folder.about).startswith("a.zip: is no zip archive, or damaged")
+
+
+def test_cancel_keeps_what_is_finished_and_the_same_click_goes_on(
+    folder: FolderTab, colorizer: FakeColorizer, album: Path
+) -> None:
+    session = taken(folder, album)
+    begin(folder, session)
+    steps = folder.colour(session)
+    for _ in range(2):
+        next(steps)
+    updates = folder.stop(session)
+    assert not updates[folder.cancel]["interactive"]
+    last = list(steps)[-1]
+    assert text(last, folder.status) == "1 coloured, 4 not reached."
+    first = result(folder, last)
+    assert pictures(first) == {"coloured/a_s0.jpg"}
+    assert len(json.loads(first["report.json"])["not_reached"]) == 4
+    assert "painted.png</td><td>Not reached" in last[folder.table]
+    drawn = len(colorizer.calls)
+    last = colour(folder, session)[-1]
+    assert text(last, folder.status) == (
+        "2 coloured, 1 coloured before, 1 left as it is, 1 failed."
+    )
+    assert len(colorizer.calls) == drawn + 2
+    both = result(folder, last)
+    assert len(pictures(both)) == 3
+    assert both["coloured/a_s0.jpg"] == first["coloured/a_s0.jpg"]
+    last = colour(folder, session, seed=1)[-1]
+    assert text(last, folder.status).startswith("3 coloured, 1 left")
+
+
+def test_cancel_before_the_first_photo(folder: FolderTab, album: Path) -> None:
+    session = taken(folder, album)
+    begin(folder, session)
+    updates = folder.stop(session)
+    assert text(updates, folder.status) == "Cancelled; nothing was coloured."
+    assert updates[folder.button]["interactive"]
+    assert list(folder.colour(session)) == [{folder.status: gr.skip()}]
+    assert not folder.stop(session)[folder.cancel]["visible"]
+    assert not folder.stop(None)[folder.cancel]["visible"]
+    assert text(colour(folder, session)[-1], folder.status).startswith("3 coloured")
+
+
+def test_who_comes_second_is_told_to_wait(folder: FolderTab, album: Path) -> None:
+    first, second = taken(folder, album), taken(folder, album)
+    begin(folder, first)
+    steps = folder.colour(first)
+    next(steps)
+    assert "another visitor" in text(begin(folder, second), folder.status)
+    list(steps)
+    made = list(folder.colour(second))[-1]
+    assert text(made, folder.status).startswith("3 coloured")
+    assert "another visitor" not in text(begin(folder, first), folder.status)
+
+
+def test_who_leaves_makes_room(folder: FolderTab, album: Path, root: Path) -> None:
+    session = taken(folder, album)
+    begin(folder, session)
+    steps = folder.colour(session)
+    for _ in range(3):
+        next(steps)
+    folder.session.delete_callback(session)
+    steps.close()  # type: ignore[attr-defined]
+    folder.session.delete_callback(None)
+    assert list(root.iterdir()) == []
+    other = taken(folder, album)
+    assert "another visitor" not in text(begin(folder, other), folder.status)
+
+
+def test_other_photos_during_the_work_win(
+    folder: FolderTab, colorizer: FakeColorizer, album: Path, root: Path
+) -> None:
+    session = taken(folder, album)
+    draw = colorizer.draw
+
+    def interrupted_draw(*arguments: Any, **options: Any) -> Any:
+        session.close()
+        return draw(*arguments, **options)
+
+    colorizer.draw = interrupted_draw  # type: ignore[method-assign]
+    begin(folder, session)
+    steps = list(folder.colour(session))
+    assert [text(step, folder.status) for step in steps] == ["0 of 5 done. Now a.jpg."]
+    assert not [path for path in root.rglob("*") if path.is_file()]
+
+
+def test_taking_the_photos_away_empties_everything(
+    folder: FolderTab, album: Path, root: Path
+) -> None:
+    session = taken(folder, album)
+    colour(folder, session)
+    updates = folder.take_in(None, session)
+    assert not updates[folder.results]["visible"]
+    assert not updates[folder.button]["interactive"]
+    assert value(updates, folder.download) is None
+    assert value(updates, folder.table) == ""
+    assert not [path for path in root.rglob("*") if path.is_file()]
+    assert folder.take_in([], None)[folder.session] is None
+
+
+def test_errors_are_sentences(
+    folder: FolderTab, colorizer: FakeColorizer, album: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session = taken(folder, album)
+    colorizer.error = MemoryError()
+    last = colour(folder, session)[-1]
+    assert text(last, folder.status) == "1 left as it is, 4 failed."
+    assert "not enough memory for a photo of this size" in last[folder.table]
+    assert value(last, folder.sheet) is None
+    colorizer.error = None
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    for place in ("batch.archive.os.replace", "ui.folder_session.shutil.copyfile"):
+        with monkeypatch.context() as patch:
+            patch.setattr(f"colorflow.{place}", full)
+            last = colour(folder, session)[-1]
+        assert is_problem(last, folder.status)
+        assert "No space left on device" in text(last, folder.status)
+        assert last[folder.button]["interactive"]
+    last = colour(folder, session)[-1]
+    assert text(last, folder.status).startswith("3 coloured before")
+    assert is_problem(begin(folder, None), folder.status)
+
+
+def test_photos_of_too_many_pixels_fail_by_name(
+    colorizer: FakeColorizer, root: Path, album: Path
+) -> None:
+    with gr.Blocks(analytics_enabled=False):
+        tab = FolderTab(colorizer, root, MEGABYTES, max_pixels=1199)  # type: ignore[arg-type]
+    last = colour(tab, taken(tab, album))[-1]
+    assert text(last, tab.status) == "5 failed."
+    with gr.Blocks(analytics_enabled=False):
+        tab = FolderTab(colorizer, root, MEGABYTES, max_pixels=1200)  # type: ignore[arg-type]
+    last = colour(tab, taken(tab, album))[-1]
+    assert text(last, tab.status) == "3 coloured, 1 left as it is, 1 failed."
+
+
+def test_an_upload_that_has_gone_is_told(
+    folder: FolderTab, album: Path, loose: Callable[..., str]
+) -> None:
+    path = loose("a.jpg", ALBUM["a.jpg"])
+    session = taken(folder, path)
+    shutil.rmtree(Path(path).parent)
+    assert text(colour(folder, session)[-1], folder.status) == "1 coloured."
+    updates = folder.take_in([path], session)
+    assert "Nothing can be stored on the server" in text(updates, folder.about)
+
+
+def test_names_are_text_whatever_they_look_like(folder: FolderTab, tmp_path: Path) -> None:
+    name = "<img src=x onerror=alert(1)>&amp;.png"
+    files = [File(name=name), deflated(f"1931/{name}", ALBUM["1931/b.png"])]
+    path = write_raw(tmp_path / "album.zip", files)
+    *steps, last = colour(folder, taken(folder, path))
+    made = result(folder, last)
+    report = made["report.html"].decode()
+    for said in (*(step[folder.status] for step in steps), last[folder.table], report):
+        assert "<img" not in said
+        assert "&lt;img src=x onerror=alert(1)&gt;&amp;amp;" in said or "the zip." in said
+    address = report.partition('href="')[2].partition('"')[0]
+    assert unquote(address) in made
+
+
+def test_every_control_says_what_it_does(folder: FolderTab) -> None:
+    for control in (folder.n, folder.temperature, folder.seed, folder.format, folder.force):
+        assert control.label
+        assert control.info

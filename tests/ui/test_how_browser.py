@@ -1,0 +1,126 @@
+"""How it works, as a visitor sees it in Chromium, against a server process."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Locator, expect
+
+from colorflow.ui.how_session import STEPS
+from tests.ui import test_browser
+from tests.ui.fake_colorizer import LEVELS
+from tests.ui.page_process import Page, running_page
+from tests.ui.test_browser import PATIENCE, Visitor
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+browser = test_browser.browser
+
+LAST = len(LEVELS) + 1
+"""Step at which the picture is done."""
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
+    with running_page(tmp_path_factory.mktemp("how")) as page:
+        yield page
+
+
+def go_there(visitor: Visitor) -> None:
+    visitor.page.get_by_role("tab", name="How it works").click()
+    expect(visitor.one("#how-walk figure")).to_have_count(STEPS, timeout=PATIENCE)
+
+
+def expect_step(section: Locator, step: int, said: str) -> None:
+    """One picture is seen, and the slider says the same."""
+    shown = section.locator("figure:visible")
+    expect(shown).to_have_count(1)
+    expect(shown).to_have_attribute("data-frame", str(step), timeout=PATIENCE)
+    expect(shown.locator("figcaption")).to_contain_text(said)
+    slider = section.locator("input[type=range]")
+    expect(slider).to_have_value(str(step))
+    assert said in str(slider.get_attribute("aria-valuetext"))
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (390, "dark")])
+def test_step_by_step_with_the_keyboard_and_played(
+    browser: Browser, server: Page, width: int, scheme: str
+) -> None:
+    visitor = Visitor(browser, server, width, scheme)
+    go_there(visitor)
+    visitor.expect_text("#how-status", "This is an example")
+    levels = visitor.one("#how-levels")
+    expect(levels.locator("figure")).to_have_count(LAST + 1)
+    expect_step(levels, 0, "Nothing is decided yet")
+    slider = levels.get_by_label("Step")
+    for step, side in enumerate(LEVELS[:2], 1):
+        slider.press("ArrowRight")
+        expect_step(levels, step, f"{side} × {side}")
+    slider.press("End")
+    expect_step(levels, LAST, "the picture is done")
+
+    slider.evaluate("one => { one.dataset.pace = 30; }")
+    levels.get_by_role("button").click()  # from the end it starts anew
+    expect(levels.get_by_role("button")).to_have_text("Play", timeout=PATIENCE)
+    expect_step(levels, LAST, "the picture is done")
+    slider.evaluate("one => { one.dataset.pace = 600000; }")
+    levels.get_by_role("button").click()
+    expect(levels.get_by_role("button")).to_have_text("Pause")
+    expect_step(levels, 0, "Nothing is decided yet")
+    slider.press("ArrowRight")
+    expect(levels.get_by_role("button")).to_have_text("Play")
+
+    walk = visitor.one("#how-walk")
+    walk.get_by_label("Way").press("ArrowRight")
+    expect_step(walk, 1, "of the way from seed 0 to seed 1")
+    expect_step(levels, 1, "4 × 4")
+    visitor.page.wait_for_function("[...document.images].every(one => one.alt !== '')")
+    visitor.page.wait_for_function(
+        "[...document.querySelectorAll('#how img')].every(one => one.naturalWidth > 0)"
+    )
+    assert visitor.width_of_content() == width
+    assert visitor.faults == []
+    visitor.context.close()
+
+
+def test_who_wants_nothing_to_move_has_the_slider(browser: Browser, server: Page) -> None:
+    visitor = Visitor(browser, server)
+    visitor.page.emulate_media(reduced_motion="reduce")
+    go_there(visitor)
+    levels = visitor.one("#how-levels")
+    expect(levels.locator("button")).to_be_hidden()
+    levels.get_by_label("Step").press("End")
+    expect_step(levels, LAST, "the picture is done")
+    visitor.context.close()
+
+
+def test_the_visitor_s_own_photo_and_other_seeds(
+    browser: Browser, server: Page, grey: Path
+) -> None:
+    visitor = Visitor(browser, server)
+    visitor.colourise(grey)
+    visitor.one("#gallery .thumbnail-item").nth(2).click()
+    expect(visitor.one("#download")).to_be_enabled(timeout=PATIENCE)
+    go_there(visitor)
+    visitor.expect_text("#how-status", "that you look at in Colourise")
+    expect(visitor.one("#how-seed input")).to_have_value("2")
+    size = visitor.one("#how-levels img >> nth=0").evaluate(
+        "one => one.naturalWidth / one.naturalHeight"
+    )
+    assert size == pytest.approx(1.5, abs=0.01)
+    before = visitor.one("#how-walk img >> nth=0").get_attribute("src")
+    visitor.one("#how-other input").fill("9")
+    visitor.one("#how-go").click()
+    expect(visitor.one("#how-walk img >> nth=0")).not_to_have_attribute(
+        "src", str(before), timeout=PATIENCE
+    )
+    walk = visitor.one("#how-walk")
+    walk.get_by_label("Way").press("End")
+    expect_step(walk, STEPS - 1, "Seed 9.")
+    visitor.one("#how-seed input").fill("")
+    visitor.one("#how-go").click()
+    visitor.expect_text("#how-status .bad", "Seeds: whole numbers")
+    expect_step(walk, STEPS - 1, "Seed 9.")
+    assert visitor.faults == []
+    visitor.context.close()

@@ -1,0 +1,128 @@
+"""The running server: what it keeps and for how long, and how many requests it takes."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+from gradio_client import Client, handle_file
+from gradio_client.utils import QueueError, Status
+from PIL import Image
+from skimage import data
+
+from colorflow.ui.storage import FILES, VISITORS
+from tests.quiz.album import save_album
+from tests.ui.fake_colorizer import HELD_WIDTH, HOLD
+from tests.ui.page_process import Page, running_page
+
+pytestmark = pytest.mark.slow
+
+PATIENCE = 60.0
+"""Seconds that anything may take on a busy machine."""
+
+
+def wait_until(reached: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while not reached():
+        assert time.monotonic() < deadline
+        threading.Event().wait(0.1)
+
+
+def inside(page: Page, *names: str) -> list[Path]:
+    """What is in a folder of the page's."""
+    (folder,) = page.temporary.iterdir()
+    return sorted(folder.joinpath(FILES, *names).iterdir())
+
+
+@pytest.fixture
+def quiz(tmp_path: Path) -> tuple[str | Path, ...]:
+    save_album(tmp_path / "album", 3)
+    return ("--photos", tmp_path / "album", "--quiz-db", tmp_path / "quiz.sqlite")
+
+
+@pytest.fixture
+def temporary(tmp_path: Path) -> Path:
+    folder = tmp_path / "temporary"
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture
+def photo(tmp_path: Path) -> Path:
+    """A photo that is coloured when nothing holds it."""
+    path = tmp_path / "photo.png"
+    Image.fromarray(data.camera()[:HELD_WIDTH, :HELD_WIDTH]).save(path)
+    return path
+
+
+def test_uploads_results_and_games_go_after_their_time(
+    temporary: Path,
+    photo: Path,
+    quiz: tuple[str | Path, ...],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    monkeypatch.setenv("KEEP_SECONDS", "8")
+    with running_page(temporary, *quiz) as page:
+        client = Client(page.address, verbose=False, download_files=tmp_path / "downloads")
+        _, asked = client.predict(api_name="/quiz_round")
+        client.predict(handle_file(photo), api_name="/colourise")
+        kept = [path.name[:4] for path in inside(page)]
+        assert "api-" in kept
+        assert len(kept) >= 3
+        assert len(inside(page, VISITORS)) == 1
+        wait_until(lambda: [path.name for path in inside(page)] == [VISITORS])
+        wait_until(lambda: inside(page, VISITORS) == [])
+        with pytest.raises(ValueError, match="no such round waits"):
+            client.predict(asked["round"], 0, api_name="/quiz_answer")
+        client.predict(handle_file(photo), api_name="/colourise")
+
+
+def test_what_a_killed_server_left_goes_when_the_next_one_starts(
+    temporary: Path, photo: Path, quiz: tuple[str | Path, ...], tmp_path: Path
+) -> None:
+    with running_page(temporary, *quiz) as page:
+        client = Client(page.address, verbose=False, download_files=tmp_path / "downloads")
+        client.predict(handle_file(photo), api_name="/colourise")
+        (left,) = temporary.iterdir()
+        page.process.kill()
+        page.process.wait()
+    assert list(left.rglob("*.png"))
+    with running_page(temporary, *quiz) as page:
+        (folder,) = temporary.iterdir()
+        assert folder != left
+
+
+@pytest.fixture
+def held(temporary: Path, quiz: tuple[str | Path, ...]) -> Iterator[Page]:
+    """A page with room for one that waits, whose colouring is held up."""
+    with running_page(temporary, "--queue", "1", *quiz) as page:
+        (temporary / HOLD).touch()
+        yield page
+
+
+def test_a_full_queue_is_told_and_the_others_are_answered(
+    held: Page, photo: Path, tmp_path: Path
+) -> None:
+    clients = [
+        Client(held.address, verbose=False, download_files=tmp_path / "downloads") for _ in range(3)
+    ]
+    running = clients[0].submit(handle_file(photo), 1, api_name="/colourise")
+    wait_until(lambda: running.status().code == Status.PROCESSING)
+    waiting = clients[1].submit(handle_file(photo), 2, api_name="/colourise")
+    wait_until(lambda: waiting.status().code == Status.IN_QUEUE)
+    with pytest.raises(QueueError, match="Queue is full! Please try again"):
+        clients[2].predict(handle_file(photo), 3, api_name="/colourise")
+    answer = httpx.post(
+        f"{held.address}gradio_api/call/quiz_round", json={"data": [3, ""]}, trust_env=False
+    )
+    assert answer.status_code == 503
+    assert answer.json()["detail"].startswith("Queue is full.")
+    (held.temporary / HOLD).unlink()
+    assert len(running.result(PATIENCE)[0]) == 1
+    assert len(waiting.result(PATIENCE)[0]) == 2
+    assert len(clients[2].predict(handle_file(photo), 3, api_name="/colourise")[0]) == 3

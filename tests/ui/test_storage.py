@@ -1,0 +1,210 @@
+"""The page's folder: whose it is, what is removed from it and when."""
+
+from __future__ import annotations
+
+import datetime
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import gradio as gr
+import pytest
+from gradio.state_holder import StateHolder
+
+from colorflow.errors import ColorflowError
+from colorflow.ui.storage import FILES, LOCK, PREFIX, VISITORS, forget_idle, page_folder, sweep
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="POSIX rights and locks")
+
+HOUR = 3600.0
+
+
+@pytest.fixture
+def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder for temporary files."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    return tmp_path
+
+
+def aged(path: Path, seconds: float) -> Path:
+    then = time.time() - seconds
+    os.utime(path, (then, then))
+    return path
+
+
+# the folder
+
+
+def test_it_is_private_and_gone_afterwards(temporary: Path) -> None:
+    with page_folder() as files:
+        (folder,) = temporary.iterdir()
+        assert files == folder / FILES
+        assert (files / VISITORS).is_dir()
+        assert folder.stat().st_mode & 0o077 == 0
+        (files / "photo.jpg").touch()
+    assert list(temporary.iterdir()) == []
+
+
+def test_it_is_gone_after_an_error(temporary: Path) -> None:
+    with pytest.raises(KeyError), page_folder():
+        raise KeyError
+    assert list(temporary.iterdir()) == []
+
+
+def test_no_room_is_one_sentence(temporary: Path) -> None:
+    temporary.rmdir()
+    with pytest.raises(ColorflowError, match="no folder for uploads can be made"), page_folder():
+        pass
+
+
+def test_what_a_killed_program_left_is_removed_and_what_a_living_one_has_is_not(
+    temporary: Path,
+) -> None:
+    code = f"""
+import tempfile
+tempfile.tempdir = {str(temporary)!r}
+from colorflow.ui.storage import page_folder
+with page_folder() as files:
+    (files / "photo.jpg").touch()
+    print(files, flush=True)
+    input()
+"""
+    started = [
+        subprocess.Popen(
+            [sys.executable, "-c", code],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for _ in range(2)
+    ]
+    places = []
+    for process in started:
+        assert process.stdout
+        places.append(Path(process.stdout.readline().strip()))
+    killed, alive = started
+    killed.kill()
+    killed.communicate()
+    assert places[0].exists()
+    with page_folder() as files:
+        assert not places[0].parent.exists()
+        assert (places[1] / "photo.jpg").exists()
+        assert {path.name for path in temporary.iterdir()} == {
+            files.parent.name,
+            places[1].parent.name,
+        }
+    alive.communicate("\n", timeout=30)
+    assert list(temporary.iterdir()) == []
+
+
+def test_nothing_that_is_not_ours_is_removed(temporary: Path, tmp_path_factory: Any) -> None:
+    elsewhere = tmp_path_factory.mktemp("elsewhere")
+    (elsewhere / LOCK).touch()
+    (temporary / f"{PREFIX}link").symlink_to(elsewhere)
+    (temporary / f"{PREFIX}nolock").mkdir()
+    (temporary / f"{PREFIX}file").touch()
+    (temporary / "other").mkdir()
+    (temporary / "other" / LOCK).touch()
+    with page_folder():
+        pass
+    assert (elsewhere / LOCK).exists()
+    assert sorted(path.name for path in temporary.iterdir()) == sorted(
+        ["other", f"{PREFIX}file", f"{PREFIX}link", f"{PREFIX}nolock"]
+    )
+
+
+def test_a_folder_of_another_user_stays(temporary: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = temporary / f"{PREFIX}other"
+    folder.mkdir()
+    (folder / LOCK).touch()
+    own = os.getuid()
+    monkeypatch.setattr(os, "getuid", lambda: own + 1)
+    with page_folder():
+        pass
+    assert folder.exists()
+
+
+# what is removed while the page runs
+
+
+def test_old_uploads_and_results_go_and_visitors_stay(tmp_path: Path) -> None:
+    old, new = tmp_path / ("a" * 64), tmp_path / ("b" * 64)
+    results, visitor = tmp_path / "api-1", tmp_path / VISITORS / "session-1"
+    for folder in (old, new, results, visitor):
+        folder.mkdir(parents=True)
+        aged(_touched(folder / "photo.jpg"), HOUR + 60)
+    half = aged(_touched(tmp_path / "tmp123"), HOUR + 60)
+    again = _touched(new / "again.jpg")
+    for folder in (old, new, results, visitor, tmp_path / VISITORS):
+        aged(folder, HOUR + 60)
+    sweep(tmp_path, HOUR)
+    assert not old.exists()
+    assert not results.exists()
+    assert not half.exists()
+    assert again.exists()
+    assert (visitor / "photo.jpg").exists()
+
+
+def test_what_is_young_stays(tmp_path: Path) -> None:
+    young = aged(_touched(tmp_path / "tmp123"), HOUR - 60)
+    sweep(tmp_path, HOUR)
+    assert young.exists()
+
+
+def _touched(path: Path) -> Path:
+    path.touch()
+    return path
+
+
+class Page:
+    """What `forget_idle` looks at of a page with one state."""
+
+    def __init__(self) -> None:
+        self.deleted: list[str] = []
+        with gr.Blocks(analytics_enabled=False) as blocks:
+            self.state = gr.State(None, delete_callback=self.deleted.append)
+        blocks.state_session_capacity = 100
+        self.blocks = blocks
+        self.holder = StateHolder()
+        self.holder.set_blocks(blocks)
+
+    def used(self, visitor: str, seconds: float) -> None:
+        self.holder[visitor][self.state._id] = visitor
+        then = datetime.datetime.now() - datetime.timedelta(seconds=seconds)
+        self.holder.time_last_used[visitor] = then
+
+    def work_for(self, visitor: str) -> None:
+        self.blocks._queue.active_jobs = [None, [SimpleNamespace(session_hash=visitor)]]  # type: ignore[list-item]
+
+
+def test_visitors_who_do_nothing_are_forgotten() -> None:
+    page = Page()
+    page.used("idle", HOUR + 1)
+    page.used("still there", HOUR - 60)
+    page.used("waiting for a long job", 3 * HOUR)
+    page.work_for("waiting for a long job")
+    forget_idle(page.blocks, HOUR)
+    assert page.deleted == ["idle"]
+    assert set(page.holder.session_data) == {"still there", "waiting for a long job"}
+    forget_idle(page.blocks, HOUR)
+    assert page.deleted == ["idle"]
+
+
+def test_a_visitor_who_works_for_two_hours_is_not_forgotten() -> None:
+    page = Page()
+    page.used("ada", 2 * HOUR)
+    assert page.holder["ada"]  # what every request of hers does
+    forget_idle(page.blocks, HOUR)
+    assert page.deleted == []
+
+
+def test_a_visitor_who_comes_back_begins_anew() -> None:
+    page = Page()
+    page.used("ada", 2 * HOUR)
+    forget_idle(page.blocks, HOUR)
+    assert page.holder["ada"][page.state._id] is None

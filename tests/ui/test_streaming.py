@@ -1,0 +1,241 @@
+"""Colourings that come one by one, and what ends them, without a server."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import gradio as gr
+import pytest
+
+from colorflow.errors import WeightsError
+from colorflow.ui.colourise import ColouriseTab, Updates
+from colorflow.ui.run import Run
+from colorflow.ui.session import Session
+from tests.ui.fake_colorizer import FakeColorizer
+from tests.ui.handling import (
+    click,
+    colourise,
+    download,
+    everything,
+    is_problem,
+    look,
+    opened,
+    text,
+    value,
+)
+
+
+def started(
+    tab: ColouriseTab, session: Session, n: int, seed: int = 0, *, there: int
+) -> Iterator[Updates]:
+    """A run of n, stopped when so many are there."""
+    run = tab.colourise(session, n, 1.0, seed, False)
+    for _ in range(1 + there):
+        next(run)
+    return run
+
+
+def captions(session: Session) -> list[str]:
+    return [one.caption for one in session.colourings]
+
+
+def folders(session: Session) -> list[Path]:
+    assert session.photo is not None
+    return sorted(session.photo.folder.glob("run-*"))
+
+
+def test_they_come_one_by_one(tab: ColouriseTab, colorizer: FakeColorizer, small: Path) -> None:
+    session = opened(tab, small)
+    run = tab.colourise(session, 4, 0.7, 5, False)
+    at_once = next(run)
+    assert text(at_once, tab.status) == "0 of 4 colourings are here."
+    assert at_once[tab.cancel_button]["visible"]
+    for number in range(1, 5):
+        updates = next(run)
+        assert colorizer.calls == [(1, 0.7, 5 + i, False) for i in range(number)]
+        shown = [caption for _, caption in value(updates, tab.gallery)]
+        assert shown == [f"Seed {5 + i}" for i in range(number)]
+        assert text(updates, tab.status) == f"{number} of 4 colourings are here."
+        assert f'value="{number}" max="4"' in value(updates, tab.status)
+        assert (tab.compare in updates) == (number == 1), "only the first one is shown by itself"
+    last = next(run)
+    assert set(last) == {tab.status, tab.cancel_button}
+    assert not last[tab.cancel_button]["visible"]
+    assert next(run, None) is None
+
+
+def test_a_click_while_they_come_is_not_undone(tab: ColouriseTab, small: Path) -> None:
+    session = opened(tab, small)
+    run = started(tab, session, 4, there=2)
+    assert value(click(tab, session, 1), tab.compare)[1].endswith("/1.png")
+    rest = everything(run)
+    assert tab.compare not in rest
+    assert tab.download not in rest
+    assert "selected_index" not in rest[tab.gallery]
+    assert session.chosen is session.colourings[1]
+
+
+def test_cancel_keeps_what_is_there_and_draws_no_more(
+    tab: ColouriseTab, colorizer: FakeColorizer, small: Path
+) -> None:
+    session = opened(tab, small)
+    run = started(tab, session, 8, there=3)
+    tab.cancel(session)
+    rest = everything(run)
+    assert text(rest, tab.status) == "Cancelled; 3 of 8 colourings are here."
+    assert not rest[tab.cancel_button]["visible"]
+    assert tab.gallery not in rest
+    assert captions(session) == ["Seed 0", "Seed 1", "Seed 2"]
+    assert len(colorizer.calls) == 3
+    assert download(tab, session, 2).exists()
+    tab.cancel(session)  # once more, when nothing goes on
+    tab.cancel(None)
+
+
+def test_cancel_before_the_first_one_keeps_those_before(tab: ColouriseTab, small: Path) -> None:
+    session = opened(tab, small)
+    colourise(tab, session, n=2)
+    run = started(tab, session, 8, seed=20, there=0)
+    tab.cancel(session)
+    assert text(everything(run), tab.status) == "Cancelled; 0 of 8 colourings are here."
+    assert captions(session) == ["Seed 0", "Seed 1"]
+    assert len(folders(session)) == 1
+    assert download(tab, session, 1).exists()
+
+
+class Handler(threading.Thread):
+    """A handler that runs while a run is going on, as Gradio would have it."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, handle: Any) -> None:
+        super().__init__(daemon=True)
+        self.asked = threading.Event()
+        self.updates: Updates = {}
+        give_way = Run.give_way
+
+        def say_and_give_way(run: Run) -> None:
+            run.end = "replaced"
+            self.asked.set()
+            give_way(run)
+
+        monkeypatch.setattr(Run, "give_way", say_and_give_way)
+        self._handle = handle
+        self.start()
+
+    def run(self) -> None:
+        self.updates = self._handle()
+
+
+@pytest.mark.parametrize("what", ["upload", "redraw", "another photo", "vary"])
+def test_what_comes_after_a_run_waits_for_its_end(
+    tab: ColouriseTab, small: Path, grey: Path, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    session = opened(tab, small, grey)
+    run = started(tab, session, 8, there=3)
+    handlers = {
+        "upload": lambda: everything(tab.open_photos([str(grey)], session)),
+        "redraw": lambda: colourise(tab, session, n=2, seed=30),
+        "another photo": lambda: look(tab, session, 1),
+        "vary": lambda: everything(tab.more_like_this(session, 1)),
+    }
+    other = Handler(monkeypatch, handlers[what])
+    assert other.asked.wait(30)
+    other.join(0.2)
+    assert other.is_alive(), "what it shows may be overtaken by what the run has sent"
+    assert list(run) == [{tab.status: gr.skip()}], "Gradio sends the last one twice"
+    other.join(30)
+    assert other.updates
+    expected = {
+        "upload": [],
+        "redraw": ["Seed 30", "Seed 31"],
+        "another photo": [],
+        "vary": ["Seed 0", "Seed 0-3"],
+    }
+    assert captions(session) == expected[what]
+    assert len(folders(session)) == (1 if expected[what] else 0)
+
+
+def test_another_photo_keeps_what_had_come(
+    tab: ColouriseTab, small: Path, grey: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session = opened(tab, small, grey)
+    run = started(tab, session, 8, there=3)
+    other = Handler(monkeypatch, lambda: look(tab, session, 1))
+    assert other.asked.wait(30)
+    everything(run)
+    other.join(30)
+    updates = look(tab, session, 0)
+    assert [caption for _, caption in value(updates, tab.gallery)] == ["Seed 0", "Seed 1", "Seed 2"]
+
+
+def test_another_list_of_photos_ends_the_run(
+    tab: ColouriseTab, small: Path, grey: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session = opened(tab, small, grey)
+    run = started(tab, session, 8, there=3)
+    other = Handler(monkeypatch, lambda: everything(tab.open_photos([str(small)], session)))
+    assert other.asked.wait(30)
+    everything(run)
+    other.join(30)
+    assert not other.updates[tab.cancel_button]["visible"]
+    assert len(value(other.updates, tab.gallery)) == 3, "what had come of this photo stays"
+    assert value(other.updates, tab.status) == ""
+
+
+def test_a_visitor_who_leaves_ends_the_run(
+    tab: ColouriseTab, colorizer: FakeColorizer, small: Path
+) -> None:
+    session = opened(tab, small)
+    run = started(tab, session, 8, there=2)
+    run.close()  # type: ignore[attr-defined]
+    assert len(colorizer.calls) == 2
+    drawing = session._run
+    assert drawing is not None
+    assert drawing.is_over
+    session.close()
+    assert not session.works
+
+
+def test_photos_taken_away_in_the_middle_are_no_error(
+    tab: ColouriseTab, root: Path, small: Path
+) -> None:
+    session = opened(tab, small)
+    run = started(tab, session, 8, there=1)
+    session.close()
+    assert list(run) == [{tab.status: gr.skip()}]
+    assert not any(root.rglob("*.png"))
+
+
+def test_an_error_in_the_middle_is_told_and_keeps_what_is_there(
+    tab: ColouriseTab, colorizer: FakeColorizer, small: Path
+) -> None:
+    session = opened(tab, small)
+    run = started(tab, session, 4, there=2)
+    colorizer.error = WeightsError("w.safetensors: does not fit")
+    rest = everything(run)
+    assert is_problem(rest, tab.status)
+    assert not rest[tab.cancel_button]["visible"]
+    assert captions(session) == ["Seed 0", "Seed 1"]
+    colorizer.error = None
+    assert text(colourise(tab, session, n=1), tab.status).startswith("1 colouring in")
+
+
+def test_the_most_different_ones_are_drawn_together(
+    tab: ColouriseTab, colorizer: FakeColorizer, small: Path
+) -> None:
+    session = opened(tab, small)
+    run = tab.colourise(session, 3, 1.0, 0, True)
+    next(run)
+    lengths = [len(value(next(run), tab.gallery)) for _ in range(3)]
+    assert lengths == [1, 2, 3]
+    assert colorizer.calls == [(3, 1.0, 0, True)]
+
+
+def test_what_else_is_asked_of_a_run(tab: ColouriseTab, small: Path) -> None:
+    event = SimpleNamespace(index=0)
+    assert "gone" in text(tab.look_at(None, event), tab.about)  # type: ignore[arg-type]
+    assert tab.compare_with(None, "Its grey") == {tab.compare: gr.skip()}
+    assert tab.compare_with(opened(tab, small), "Its grey") == {tab.compare: gr.skip()}

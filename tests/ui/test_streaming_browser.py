@@ -1,0 +1,238 @@
+"""Colourings that come one by one, and several photos, as a visitor sees them in Chromium."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from playwright.sync_api import Browser, expect
+from skimage import color, data
+
+from colorflow.photo import read_provenance
+from tests.ui import test_browser
+from tests.ui.fake_colorizer import AB, GO, STEPPED_WIDTH
+from tests.ui.handling import IMAGE_DESCRIPTION, SUBJECT
+from tests.ui.page_process import Page, running_page
+from tests.ui.test_browser import PATIENCE, Visitor
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+browser = test_browser.browser
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
+    with running_page(tmp_path_factory.mktemp("stream")) as page:
+        yield page
+        for file in page.temporary.glob(f"{GO}*"):
+            file.unlink()
+
+
+@pytest.fixture
+def stepped(tmp_path: Path) -> Path:
+    """A photo whose colourings come when the test lets them."""
+    exif = Image.Exif()
+    exif[IMAGE_DESCRIPTION] = SUBJECT
+    path = tmp_path / "stepped.jpg"
+    image = Image.fromarray(data.camera()).resize((STEPPED_WIDTH, STEPPED_WIDTH))
+    image.save(path, quality=95, exif=exif)
+    return path
+
+
+class Streamer(Visitor):
+    """A browser window, and what lets colourings come."""
+
+    def __init__(
+        self, browser: Browser, server: Page, width: int = 1280, scheme: str = "light"
+    ) -> None:
+        super().__init__(browser, server, width, scheme)
+        self._folder = server.temporary
+
+    def let(self, count: int) -> None:
+        """Let so many colourings be drawn, one after the other."""
+        for _ in range(count):
+            self._let_one()
+
+    def _let_one(self) -> bool:
+        (self._folder / f"{GO}{time.monotonic_ns():020}").touch()
+        return True
+
+    def let_until(self, selector: str, text: str) -> None:
+        """Let what is being drawn be drawn, until something is said."""
+        place = self.one(selector)
+        wait_until(lambda: self._let_one() and text in place.inner_text())
+        for file in self._folder.glob(f"{GO}*"):
+            file.unlink()
+
+    def begin(self, photo: Path, n: int, there: int) -> None:
+        """Upload a photo, ask for n colourings, and let some come."""
+        self.upload(photo)
+        expect(self.one("#go")).to_be_enabled(timeout=PATIENCE)
+        self.one("#n input[type=number]").fill(str(n))
+        self.one("#go").click()
+        self.expect_text("#status", f"0 of {n} colourings are here.")
+        self.let(there)
+        self.expect_there(there)
+        self.expect_text("#status", f"{there} of {n} colourings are here.")
+
+    def expect_there(self, count: int) -> None:
+        expect(self.one("#gallery .thumbnail-item")).to_have_count(count, timeout=PATIENCE)
+
+
+def test_they_come_one_by_one_and_cancel_keeps_them(
+    browser: Browser, server: Page, stepped: Path, tmp_path: Path
+) -> None:
+    visitor = Streamer(browser, server)
+    expect(visitor.one("#cancel")).to_be_hidden()
+    visitor.begin(stepped, 8, there=1)
+    expect(visitor.one("#gallery .selected")).to_have_text("Seed 0")
+    expect(visitor.one("#compare .content img")).to_have_count(2, timeout=PATIENCE)
+    expect(visitor.one("#status progress")).to_be_visible()
+    visitor.let(1)
+    visitor.expect_text("#status", "2 of 8")
+    visitor.one("#gallery .thumbnail-item").nth(1).click()
+    chosen = visitor.one("#gallery .thumbnail-item img").nth(1).get_attribute("src")
+    compared = visitor.one("#compare .content img").nth(1)
+    expect(compared).to_have_attribute("src", str(chosen), timeout=PATIENCE)
+    visitor.let(1)
+    visitor.expect_text("#status", "3 of 8")
+    expect(visitor.one("#gallery .selected")).to_have_text("Seed 1")
+    expect(compared).to_have_attribute("src", str(chosen))
+
+    visitor.one("#cancel").click()
+    visitor.let(1)  # the one that was being drawn
+    visitor.expect_text("#status", "Cancelled; 3 of 8 colourings are here.")
+    expect(visitor.one("#cancel")).to_be_hidden()
+    visitor.expect_there(3)
+
+    for name, format_, suffix in (("JPEG", "JPEG", ".jpg"), ("PNG", "PNG", ".png")):
+        visitor.one("#format").get_by_label(name).check()
+        download = visitor.download()
+        assert download.suggested_filename == f"stepped_s1{suffix}"
+        saved = tmp_path / f"saved{suffix}"
+        download.save_as(saved)
+        with Image.open(saved) as image:
+            assert image.format == format_
+            assert image.size == (STEPPED_WIDTH, STEPPED_WIDTH)
+            assert image.getexif()[IMAGE_DESCRIPTION] == SUBJECT
+            lab = color.rgb2lab(np.asarray(image))
+        middle = (lab[..., 0] > 40) & (lab[..., 0] < 60)
+        assert np.abs(lab[middle][:, 1:].mean(axis=0) - AB[1]).max() < 4
+        provenance = read_provenance(saved)
+        assert provenance is not None
+        assert (provenance.seed, provenance.temperature, provenance.model) == (1, 1.0, "fake")
+    assert visitor.faults == []
+    visitor.context.close()
+
+
+def test_another_upload_in_the_middle_shows_nothing_stale(
+    browser: Browser, server: Page, stepped: Path, grey: Path
+) -> None:
+    visitor = Streamer(browser, server)
+    visitor.begin(stepped, 8, there=2)
+    visitor.upload(grey)
+    visitor.expect_text("#upload", grey.name[:7])
+    visitor.let_until("#about", "1536 × 1024 pixels")
+    expect(visitor.one("#results")).to_be_hidden(timeout=PATIENCE)
+    expect(visitor.one("#cancel")).to_be_hidden()
+    expect(visitor.one("#status p")).to_have_count(0)
+    visitor.one("#n input[type=number]").fill("2")
+    visitor.one("#go").click()
+    visitor.expect_text("#status", "2 colourings in")
+    visitor.expect_there(2)
+    visitor.one("#strip button").first.click()
+    visitor.expect_text("#about", f"{STEPPED_WIDTH} × {STEPPED_WIDTH} pixels")
+    expect(visitor.one("#gallery .caption-label").nth(1)).to_have_text("Seed 1")
+    sources = visitor.one("#gallery img").evaluate_all("all => all.map(one => one.src)")
+    visitor.one("#strip button").nth(1).click()
+    visitor.expect_text("#about", "1536 × 1024 pixels")
+    others = visitor.one("#gallery img").evaluate_all("all => all.map(one => one.src)")
+    assert not set(sources) & set(others)
+    assert visitor.faults == []
+    visitor.context.close()
+
+
+def test_a_redraw_in_the_middle_starts_anew(browser: Browser, server: Page, stepped: Path) -> None:
+    visitor = Streamer(browser, server)
+    visitor.begin(stepped, 8, there=3)
+    visitor.one("#seed input").fill("10")
+    visitor.one("#n input[type=number]").fill("2")
+    visitor.one("#go").click()
+    visitor.let(3)  # the one that was being drawn, and the two new ones
+    visitor.expect_text("#status", "2 colourings in")
+    expect(visitor.one("#gallery .caption-label")).to_have_text(
+        ["Seed 10", "Seed 11"], timeout=PATIENCE
+    )
+    assert not list(server.temporary.glob(f"{GO}*"))
+    assert visitor.faults == []
+    visitor.context.close()
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (390, "dark")])
+def test_several_photos_at_once(
+    browser: Browser, server: Page, grey: Path, tmp_path: Path, width: int, scheme: str
+) -> None:
+    coloured, bad = tmp_path / "rocket.png", tmp_path / "bad.png"
+    Image.fromarray(data.astronaut()[::2, ::2]).save(coloured)
+    bad.write_text("not a picture")
+    visitor = Streamer(browser, server, width, scheme)
+    visitor.one("#upload input[type=file]").set_input_files([grey, bad, coloured])
+    visitor.expect_text("#about .bad", "bad.png: the file is not a JPEG")
+    images = visitor.one("#strip img")
+    expect(images).to_have_count(2, timeout=PATIENCE)
+    assert images.evaluate_all("all => all.map(one => one.alt)") == [grey.name, coloured.name]
+    visitor.page.wait_for_function(
+        "[...document.querySelectorAll('#strip img')].every(one => one.naturalWidth > 0)"
+    )
+    visitor.one("#n input[type=number]").fill("2")
+    visitor.one("#go").click()
+    visitor.expect_text("#status", "2 colourings in")
+
+    visitor.one("#strip button").nth(1).press("Enter")
+    visitor.expect_text("#about", "This photo already has colours")
+    expect(visitor.one("#strip button").nth(1)).to_have_attribute("aria-pressed", "true")
+    expect(visitor.one("#results")).to_be_hidden(timeout=PATIENCE)
+    expect(visitor.one("#go")).to_have_text("Colour it anew")
+    visitor.one("#go").click()
+    visitor.expect_text("#status", "2 colourings in")
+    before = visitor.one("#compare .content img").first
+    truth = before.get_attribute("src")
+    visitor.one("#beside").get_by_label("Its grey").check()
+    expect(before).not_to_have_attribute("src", str(truth), timeout=PATIENCE)
+    visitor.page.wait_for_function("[...document.images].every(one => one.alt !== '')")
+    assert visitor.width_of_content() == width
+
+    visitor.one("#strip button").first.click()
+    visitor.expect_text("#about", "1536 × 1024 pixels")
+    visitor.expect_there(2)
+    assert visitor.faults == []
+    visitor.context.close()
+
+
+def test_a_closed_page_ends_its_run(
+    browser: Browser, server: Page, stepped: Path, small: Path
+) -> None:
+    before = set(server.temporary.rglob("session-*"))
+    visitor = Streamer(browser, server)
+    visitor.begin(stepped, 8, there=1)
+    (session,) = set(server.temporary.rglob("session-*")) - before
+    visitor.context.close()
+    wait_until(lambda: not session.exists())
+    visitor.let(4)
+    wait_until(lambda: len(list(server.temporary.glob(f"{GO}*"))) < 4)
+    other = Streamer(browser, server)  # who would see the server hang or draw on
+    other.colourise(small)
+    assert len(list(server.temporary.glob(f"{GO}*"))) == 3
+    assert not session.exists()
+    other.context.close()
+
+
+def wait_until(holds: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + PATIENCE / 1000
+    while not holds() and time.monotonic() < deadline:
+        threading.Event().wait(0.1)
+    assert holds()
