@@ -10,15 +10,13 @@ photos are pieces of scikit-image's pictures, in grey, each another one.
 from __future__ import annotations
 
 import argparse
-import socket
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -30,6 +28,7 @@ from gradio_client import Client, handle_file
 from gradio_client.client import Job
 from numpy.typing import NDArray
 
+from benchmarks.page_server import page_server
 from colorflow.color.full_resolution import lightness_of
 from colorflow.photo import read_photo
 
@@ -78,7 +77,7 @@ def load(
     """
     photos = _make_photos(folder, clients * uploads, size)
     (folder / "answers").mkdir()
-    with _server(folder, weights) as (address, process):
+    with page_server(folder, weights) as (address, process):
         start = _memory(process, "VmRSS")
         Path(f"/proc/{process.pid}/clear_refs").write_text("5")  # the peak of loading
         programs = [
@@ -139,24 +138,6 @@ def _closest(file: str, known: Sequence[NDArray[np.float32]]) -> int | None:
     ]
     closest = int(np.argmin(distances))
     return closest if distances[closest] < _SAME else None
-
-
-@contextmanager
-def _server(folder: Path, weights: Path | None) -> Iterator[tuple[str, subprocess.Popen[str]]]:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    command = [sys.executable, "-m", "colorflow.cli", "app", "--port", str(port)]
-    command += ["--quiz-db", str(folder / "quiz.sqlite")]
-    command += ["--weights", str(weights)] if weights else []
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        try:
-            assert process.stdout is not None
-            line = next((one for one in process.stdout if one.startswith("colorflow is at")), None)
-            assert line is not None, "the server does not start"
-            yield line.split()[3], process
-        finally:
-            process.terminate()
 
 
 def _memory(process: subprocess.Popen[str], name: str) -> float:

@@ -1,13 +1,16 @@
 """The full-resolution path: a photo's lightness, and colours back on top of it (numpy, OpenCV).
 
-Everything goes in strips of rows, so memory beyond input and output stays at a few megabytes.
-OpenCV's own float conversion to CIELAB is not used: it is off by up to 0.23 L* and 0.6 in a.
+Everything goes in strips of rows, so memory beyond input and output stays at a few megabytes; as
+many strips are worked on at once as OpenCV may use threads. OpenCV's own float conversion to CIELAB
+is not used: it is off by up to 0.23 L* and 0.6 in a.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from functools import cache
-from typing import Literal, overload
+from typing import Any, Literal, overload
 
 import cv2
 import numpy as np
@@ -15,12 +18,14 @@ from numpy.typing import NDArray
 
 from colorflow.color import cie
 from colorflow.color.gamut import rgb_in_gamut
+from colorflow.color.resize import Rows
 from colorflow.color.upsample import GuidedUpsampler
 
-_STRIP_PIXELS = 1 << 17  # of float planes that fit the cache
+_STRIP_PIXELS = 1 << 16  # of float planes that fit the cache
 # Steps of linear light: of the bits of the result, each at most a twentieth of an sRGB step (at
 # black) for 8, a fifth for 16.
 _TABLE_MAX = {8: (1 << 16) - 1, 16: (1 << 22) - 1}
+_OPENCV_LOOKS_UP_16_BITS = int(cv2.__version__.partition(".")[0]) >= 5
 
 
 def lightness_of(pixels: NDArray[np.uint8 | np.uint16]) -> NDArray[np.float32]:
@@ -38,24 +43,44 @@ def lightness_of(pixels: NDArray[np.uint8 | np.uint16]) -> NDArray[np.float32]:
     Raises:
         ValueError: ``pixels`` has another shape or dtype.
     """
-    check_pixels(pixels, or_uint16=True)
-    white = np.iinfo(pixels.dtype).max
-    levels = np.arange(white + 1) / white
-    height, width = pixels.shape[:2]
-    lightness = np.empty((height, width), np.float32)
-    if pixels.ndim == 2:
-        table = lightness_of_grey(levels).astype(np.float32)
-        for strip in _strips(height, width):
-            lightness[strip] = _looked_up(pixels[strip], table)
-        return lightness
-    linear = cie.srgb_to_linear(levels).astype(np.float32)
-    to_y = cie.RGB_TO_RELATIVE_XYZ[1:2].astype(np.float32)
-    for strip in _strips(height, width):
-        y = cv2.transform(_looked_up(pixels[strip], linear), to_y)
-        lightness[strip] = cie.relative_to_response(np.asarray(y, np.float32))
-    lightness *= 116
-    lightness -= 16
+    rows = LightnessRows(pixels)
+    lightness = np.empty(rows.shape, np.float32)
+
+    def fill(strip: slice) -> None:
+        lightness[strip] = rows[strip]
+
+    _for_each_strip(fill, *rows.shape)
     return lightness
+
+
+class LightnessRows:
+    """The lightness of a photo, as `lightness_of` gives it, made for those rows that are asked for.
+
+    A plane of floats takes four times the memory of a grey photo, and longer to fill than to make.
+
+    Args:
+        pixels: (H, W) grey or (H, W, 3) sRGB, uint8 or uint16.
+
+    Raises:
+        ValueError: ``pixels`` has another shape or dtype.
+    """
+
+    def __init__(self, pixels: NDArray[np.uint8 | np.uint16]) -> None:
+        check_pixels(pixels, or_uint16=True)
+        self.shape: tuple[int, int] = pixels.shape[:2]
+        self._pixels = pixels
+        self._table = _grey_table(pixels.dtype) if pixels.ndim == 2 else _linear_table(pixels.dtype)
+
+    def __getitem__(self, rows: slice, /) -> NDArray[np.float32]:
+        """(h, W), L* in [0, 100]."""
+        values = _looked_up(self._pixels[rows], self._table)
+        if values.ndim == 2:
+            return values
+        y = cv2.transform(values, cie.RGB_TO_RELATIVE_XYZ[1:2].astype(np.float32))
+        lightness = cie.relative_to_response(np.asarray(y, np.float32))
+        lightness *= 116
+        lightness -= 16
+        return lightness
 
 
 def lightness_of_grey(grey: NDArray[np.floating]) -> NDArray[np.floating]:
@@ -65,18 +90,18 @@ def lightness_of_grey(grey: NDArray[np.floating]) -> NDArray[np.floating]:
 
 @overload
 def render(
-    lightness: NDArray[np.float32], ab_grid: NDArray[np.float32], *, bits: Literal[8] = 8
+    lightness: Rows, ab_grid: NDArray[np.float32], *, bits: Literal[8] = 8
 ) -> NDArray[np.uint8]: ...
 
 
 @overload
 def render(
-    lightness: NDArray[np.float32], ab_grid: NDArray[np.float32], *, bits: Literal[8, 16]
+    lightness: Rows, ab_grid: NDArray[np.float32], *, bits: Literal[8, 16]
 ) -> NDArray[np.uint8] | NDArray[np.uint16]: ...
 
 
 def render(
-    lightness: NDArray[np.float32], ab_grid: NDArray[np.float32], *, bits: Literal[8, 16] = 8
+    lightness: Rows, ab_grid: NDArray[np.float32], *, bits: Literal[8, 16] = 8
 ) -> NDArray[np.uint8] | NDArray[np.uint16]:
     """Colour a photo: chroma of the grid on the lightness, in full resolution.
 
@@ -99,11 +124,16 @@ def render(
     to_srgb, index = _linear_to_srgb(bits), np.uint16 if bits == 8 else np.int32
     height, width = lightness.shape
     pixels = np.empty((height, width, 3), to_srgb.dtype)
-    for strip in _strips(height, width):
-        rgb = rgb_in_gamut(lightness[strip], upsampler.rows(strip.start, strip.stop))
+
+    def paint(strip: slice) -> None:
+        grey = lightness[strip]
+        rgb = rgb_in_gamut(grey, upsampler.rows(strip.start, strip.stop, grey))
         np.clip(rgb, 0, 1, out=rgb)
         rgb *= _TABLE_MAX[bits]
-        pixels[strip] = cv2.merge(list(np.take(to_srgb, rgb.astype(index))))
+        channels = [_looked_up(channel.astype(index), to_srgb) for channel in rgb]
+        cv2.merge(channels, pixels[strip])
+
+    _for_each_strip(paint, height, width)
     return pixels
 
 
@@ -118,12 +148,26 @@ def check_pixels(pixels: NDArray[np.uint8 | np.uint16], *, or_uint16: bool = Fal
         )
 
 
-def _looked_up(
-    pixels: NDArray[np.uint8 | np.uint16], table: NDArray[np.float32]
-) -> NDArray[np.float32]:
-    if pixels.dtype == np.uint8:
-        return np.asarray(cv2.LUT(np.ascontiguousarray(pixels), table), np.float32)
-    return np.take(table, pixels)
+def _looked_up(values: NDArray[Any], table: NDArray[Any]) -> NDArray[Any]:
+    """The entries of a table at whole numbers, any shape."""
+    if values.dtype == np.uint8 or (values.dtype == np.uint16 and _OPENCV_LOOKS_UP_16_BITS):
+        return cv2.LUT(np.ascontiguousarray(values), table)  # half of the time
+    return np.take(table, values)
+
+
+@cache
+def _grey_table(dtype: np.dtype[Any]) -> NDArray[np.float32]:
+    return lightness_of_grey(_levels(dtype)).astype(np.float32)
+
+
+@cache
+def _linear_table(dtype: np.dtype[Any]) -> NDArray[np.float32]:
+    return cie.srgb_to_linear(_levels(dtype)).astype(np.float32)
+
+
+def _levels(dtype: np.dtype[Any]) -> NDArray[np.float64]:
+    white = np.iinfo(dtype).max
+    return np.arange(white + 1) / white
 
 
 @cache
@@ -134,6 +178,14 @@ def _linear_to_srgb(bits: Literal[8, 16]) -> NDArray[np.uint8] | NDArray[np.uint
     return ((2**bits - 1) * srgb + 0.5).astype(np.uint8 if bits == 8 else np.uint16)
 
 
-def _strips(height: int, width: int) -> list[slice]:
+def _for_each_strip(work: Callable[[slice], None], height: int, width: int) -> None:
     rows = max(1, _STRIP_PIXELS // width)
-    return [slice(top, min(top + rows, height)) for top in range(0, height, rows)]
+    strips = [slice(top, min(top + rows, height)) for top in range(0, height, rows)]
+    threads = min(cv2.getNumThreads(), len(strips))
+    if threads <= 1:
+        for strip in strips:
+            work(strip)
+    else:
+        with ThreadPoolExecutor(threads) as pool:
+            for _ in pool.map(work, strips):
+                pass

@@ -40,7 +40,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from colorflow.color.resize import resize_by_area
+from colorflow.color.resize import Rows, resize_by_area
 
 # Chosen on these photos, five others and 60 small ones; the optimum is flat.
 GAIN = 0.6
@@ -49,9 +49,7 @@ WINDOW_SIGMA = 0.7  # cells
 EPSILON = 1.0  # squared CIELAB units, beside the variances
 
 
-def upsample_ab(
-    ab_grid: NDArray[np.float32], lightness: NDArray[np.float32]
-) -> NDArray[np.float32]:
+def upsample_ab(ab_grid: NDArray[np.float32], lightness: Rows) -> NDArray[np.float32]:
     """Bring chroma from the grid to the resolution of the lightness.
 
     Args:
@@ -78,8 +76,8 @@ class GuidedUpsampler:
         ValueError: an argument has another shape, or the chroma is not finite.
     """
 
-    def __init__(self, ab_grid: NDArray[np.float32], lightness: NDArray[np.float32]) -> None:
-        if lightness.ndim != 2 or lightness.size == 0:
+    def __init__(self, ab_grid: NDArray[np.float32], lightness: Rows) -> None:
+        if len(lightness.shape) != 2 or 0 in lightness.shape:
             raise ValueError(f"lightness: expected shape (H, W), not empty, got {lightness.shape}")
         if ab_grid.ndim != 3 or ab_grid.shape[0] != 2 or ab_grid.size == 0:
             raise ValueError(f"ab_grid: expected shape (2, h, w), not empty, got {ab_grid.shape}")
@@ -96,12 +94,19 @@ class GuidedUpsampler:
         self._values = values @ horizontal.cubic.T
         self._slopes = local_slope(ab_grid, lightness_grid) @ horizontal.linear.T
 
-    def rows(self, top: int, bottom: int) -> NDArray[np.float32]:
-        """Give the chroma of rows ``top`` to ``bottom`` (excluded): (2, bottom - top, W)."""
+    def rows(
+        self, top: int, bottom: int, lightness: NDArray[np.float32] | None = None
+    ) -> NDArray[np.float32]:
+        """Give the chroma of rows ``top`` to ``bottom`` (excluded): (2, bottom - top, W).
+
+        Their lightness, (bottom - top, W), may be given where it is at hand.
+        """
+        if lightness is None:
+            lightness = self._lightness[top:bottom]
         ab_and_lightness = _weigh(self._vertical.cubic[top:bottom], self._values)
         slopes = _weigh(self._vertical.linear[top:bottom], self._slopes)
         ab, smooth = ab_and_lightness[:2], ab_and_lightness[2]
-        slopes *= np.subtract(self._lightness[top:bottom], smooth, out=smooth)
+        slopes *= np.subtract(lightness, smooth, out=smooth)
         ab += slopes
         return ab
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from colorflow.color.full_resolution import lightness_of, render
+from colorflow.color.full_resolution import LightnessRows, render
 from colorflow.colorize.chroma import DEFAULT_STRENGTH, ChromaColorizer
 from colorflow.model.hints import Hint
 from colorflow.model.weights import load_weights
@@ -124,7 +124,7 @@ class Colorizer(ChromaColorizer):
             reference=reference,
             strength=strength,
         )
-        lightness = lightness_of(photo.pixels)
+        lightness = LightnessRows(photo.pixels)
         return [render(lightness, ab) for ab in draws.ab]
 
     def paint(
@@ -140,7 +140,7 @@ class Colorizer(ChromaColorizer):
         Yields:
             n arrays (H, W, 3) of sRGB, uint8 or uint16.
         """
-        lightness = lightness_of(photo.pixels if bits == 8 else photo.all_bits)
+        lightness = LightnessRows(photo.pixels if bits == 8 else photo.all_bits)
         for ab in chroma:
             yield render(lightness, ab, bits=bits)
 

@@ -9,8 +9,10 @@ Reference: TIFF 6.0; Adobe Photoshop TIFF technical notes (2002) for deflate.
 from __future__ import annotations
 
 import zlib
+from concurrent.futures import ThreadPoolExecutor
 from fractions import Fraction
 
+import cv2
 import numpy as np
 from PIL.ExifTags import IFD, Base
 
@@ -40,12 +42,16 @@ def encode_tiff(pixels: np.ndarray, alpha: np.ndarray | None, metadata: Metadata
     block, main = block_of(metadata.exif)
     block.data += bytes(len(block.data) % 2)
     places, sizes = [], []
-    for top in range(0, height, _STRIP_ROWS):
-        strip = _predicted(samples[top : top + _STRIP_ROWS], big_endian=block.big_endian)
-        data = zlib.compress(strip, 1)
-        places.append(len(block.data))
-        sizes.append(len(data))
-        block.data += data + bytes(len(data) % 2)
+
+    def compressed(top: int) -> bytes:
+        strip = samples[top : top + _STRIP_ROWS]
+        return zlib.compress(_predicted(strip, big_endian=block.big_endian), 1)
+
+    with ThreadPoolExecutor(max(1, cv2.getNumThreads())) as pool:  # zlib lets other threads run
+        for data in pool.map(compressed, range(0, height, _STRIP_ROWS)):
+            places.append(len(block.data))
+            sizes.append(len(data))
+            block.data += data + bytes(len(data) % 2)
     changes: dict[int, Value | None] = {
         entry.tag: None for entry in main.fields if entry.tag not in _KEPT
     }

@@ -6,13 +6,14 @@ import subprocess
 import sys
 import tracemalloc
 
+import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 from skimage import color, data
 
 from colorflow.color import full_resolution
-from colorflow.color.full_resolution import lightness_of, render
+from colorflow.color.full_resolution import LightnessRows, lightness_of, render
 from colorflow.color.gamut import gamut_map
 from colorflow.color.grid import to_grid
 from colorflow.color.upsample import upsample_ab
@@ -200,3 +201,55 @@ def test_the_path_needs_no_torch() -> None:
         "sys.exit('torch' in sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+
+
+@pytest.mark.parametrize("colours", [False, True])
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_lightness_is_the_same_by_rows(*, colours: bool, dtype: type) -> None:
+    shape = (70, 40, 3) if colours else (70, 40)
+    photo = np.random.default_rng(5).integers(0, np.iinfo(dtype).max + 1, shape, dtype)
+    rows, whole = LightnessRows(photo), lightness_of(photo)
+    assert rows.shape == whole.shape
+    for some in (slice(0, 1), slice(13, 40), slice(69, 70), slice(0, 70)):
+        np.testing.assert_allclose(rows[some], whole[some], rtol=0, atol=1e-4)
+    grid = neon_grid()
+    for bits, white in ((8, 255), (16, 65535)):
+        painted = render(rows, grid, bits=bits).astype(int)
+        assert np.abs(painted - render(whole, grid, bits=bits)).max() <= white // 255
+
+
+def test_any_number_of_threads_gives_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    photo, grid = random_photo(301, 203), neon_grid()
+    monkeypatch.setattr(full_resolution, "_STRIP_PIXELS", 7 * 203)
+    pictures, threads = [], cv2.getNumThreads()
+    try:
+        for number in (1, 2, 5):
+            cv2.setNumThreads(number)
+            pictures.append((lightness_of(photo), render(LightnessRows(photo), grid)))
+    finally:
+        cv2.setNumThreads(threads)
+    for lightness, pixels in pictures[1:]:
+        np.testing.assert_array_equal(lightness, pictures[0][0])
+        np.testing.assert_array_equal(pixels, pictures[0][1])
+
+
+def test_without_opencvs_table_of_16_bits_all_is_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    photo = np.random.default_rng(6).integers(0, 65536, (30, 40), np.uint16)
+    before = render(LightnessRows(photo), neon_grid())
+    monkeypatch.setattr(full_resolution, "_OPENCV_LOOKS_UP_16_BITS", False)
+    np.testing.assert_array_equal(render(LightnessRows(photo), neon_grid()), before)
+
+
+def test_a_fault_in_a_strip_is_told() -> None:
+    class Broken:
+        shape = (600, 800)
+        is_reduced = False
+
+        def __getitem__(self, rows: slice, /) -> np.ndarray:
+            if self.is_reduced and rows.start > 300:
+                raise MemoryError
+            self.is_reduced |= rows.stop == 600
+            return np.full((rows.stop - rows.start, 800), 50, np.float32)
+
+    with pytest.raises(MemoryError):
+        render(Broken(), neon_grid())

@@ -49,8 +49,8 @@ def test_chroma_shrinks_no_more_than_needed() -> None:
     mapped = gamut_map(lightness, ab)
     shrunk = (mapped != ab).any(0) & (lightness > 1) & (lightness < 99)
     assert shrunk.mean() > 0.5
-    # One bisection step more chroma and sRGB cannot show it.
-    more = linear_rgb(lightness, mapped + ab / 256 * 1.01)
+    # A little more chroma and sRGB cannot show it.
+    more = linear_rgb(lightness, mapped + ab / 128)
     beyond = (more.min(-1) < 0) | (more.max(-1) > 1)
     assert beyond[shrunk].mean() > 0.999
 
@@ -83,3 +83,20 @@ def test_arguments_are_not_changed() -> None:
 def test_shapes_that_do_not_fit_are_named(lightness: tuple[int, ...], ab: tuple[int, ...]) -> None:
     with pytest.raises(ValueError, match="expected lightness of shape"):
         gamut_map(np.zeros(lightness, np.float32), np.zeros(ab, np.float32))
+
+
+def test_chroma_is_what_bisection_finds() -> None:
+    generator = np.random.default_rng(2)
+    lightness = generator.uniform(1, 96, (200, 200)).astype(np.float32)  # gamut folds over at 97
+    ab = generator.normal(0, 40, (2, 200, 200)).astype(np.float32)
+    low, high = np.zeros(lightness.shape), np.ones(lightness.shape)
+    for _ in range(20):
+        middle = (low + high) / 2
+        rgb = linear_rgb(lightness, middle * ab)
+        inside = ((rgb >= 0) & (rgb <= 1)).all(-1)
+        low, high = np.where(inside, middle, low), np.where(inside, high, middle)
+    shrunk = low < 0.999
+    error = (np.hypot(*gamut_map(lightness, ab)) - low * np.hypot(*ab))[shrunk]
+    assert shrunk.mean() > 0.2
+    assert np.abs(error).mean() < 0.05
+    assert np.percentile(np.abs(error), 99.9) < 0.5

@@ -1,0 +1,95 @@
+"""What the benchmarks share: the machine in words, things timed beside one another, tables."""
+
+from __future__ import annotations
+
+import os
+import platform
+import statistics
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import date
+from importlib.metadata import version
+from pathlib import Path
+
+SEED = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Timings:
+    """What each of several repetitions took, in seconds.
+
+    Attributes:
+        wall: by the clock.
+        busy: of all processors together, which other work on the machine changes little.
+    """
+
+    wall: list[float]
+    busy: list[float]
+
+
+def side_by_side(steps: dict[str, Callable[[], object]], repetitions: int) -> dict[str, Timings]:
+    """Times several things in turns, so that all meet the same machine; the first turn is lost."""
+    timings = {name: Timings([], []) for name in steps}
+    for turn in range(repetitions + 1):
+        for name, step in steps.items():
+            began, busy = time.perf_counter(), time.process_time()
+            step()
+            if turn:
+                timings[name].wall.append(time.perf_counter() - began)
+                timings[name].busy.append(time.process_time() - busy)
+    return timings
+
+
+def ratios(timings: Timings, baseline: Timings, *, busy: bool = False) -> list[float]:
+    """How many times the baseline something took, by turn."""
+    if busy:
+        return [a / b for a, b in zip(timings.busy, baseline.busy, strict=True)]
+    return [a / b for a, b in zip(timings.wall, baseline.wall, strict=True)]
+
+
+def spread(values: Sequence[float], digits: int = 2) -> str:
+    """Median and range, for a cell of a table."""
+    low, middle, high = min(values), statistics.median(values), max(values)
+    return f"{middle:.{digits}f} ({low:.{digits}f} to {high:.{digits}f})"
+
+
+def print_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Prints a Markdown table."""
+    print("| " + " | ".join(head) + " |")
+    print("|" + "---|" * len(head))
+    for row in rows:
+        print("| " + " | ".join(row) + " |")
+
+
+def print_machine(packages: Sequence[str] = ()) -> None:
+    """Prints where and with what the numbers below it were measured."""
+    import torch
+
+    names = ("torch", "numpy", "pillow", "opencv-python-headless", *packages)
+    versions = ", ".join(f"{name} {version(name)}" for name in names)
+    load = os.getloadavg()[0] if hasattr(os, "getloadavg") else float("nan")
+    print(
+        f"{date.today()}, {_processor()}, {os.cpu_count()} cores, {torch.get_num_threads()} torch "
+        f"threads, load {load:.1f} at the start; seed {SEED}; Python {platform.python_version()}, "
+        f"{versions}\n"
+    )
+
+
+def memory(name: str) -> float:
+    """A number of this process's memory in MB: VmRSS is now, VmHWM the most since (Linux)."""
+    status = Path("/proc/self/status").read_text()
+    return int(status.partition(f"{name}:")[2].split()[0]) / 1024
+
+
+def forget_peak() -> None:
+    """Lets VmHWM begin anew (Linux)."""
+    Path("/proc/self/clear_refs").write_text("5")
+
+
+def _processor() -> str:
+    try:
+        text = Path("/proc/cpuinfo").read_text()
+        return text.partition("model name")[2].partition(":")[2].splitlines()[0].strip()
+    except (OSError, IndexError):
+        return platform.processor() or platform.machine()

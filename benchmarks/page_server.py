@@ -1,0 +1,52 @@
+"""The page as a process of its own, for the benchmarks that ask it."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+_PATIENCE = 20.0
+"""Seconds for the process to end when it is asked to."""
+
+
+@contextmanager
+def page_server(
+    folder: Path, weights: Path | None = None
+) -> Iterator[tuple[str, subprocess.Popen[str]]]:
+    """A page that is ready to answer: its address and its process, which ends with the context.
+
+    Args:
+        folder: for everything that the page writes, the quiz's answers among it.
+        weights: file; None for the shipped ones.
+
+    Raises:
+        AssertionError: if the page does not start.
+    """
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = [sys.executable, "-m", "colorflow.cli", "app", "--port", str(port)]
+    command += ["--quiz-db", str(folder / "quiz.sqlite")]
+    command += ["--weights", str(weights)] if weights else []
+    environment = {**os.environ, "TMPDIR": str(folder)}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as process:
+        try:
+            assert process.stdout is not None
+            line = next((one for one in process.stdout if one.startswith("colorflow is at")), None)
+            assert line is not None, "the page does not start"
+            yield line.split()[3], process
+        finally:
+            _end(process)
+
+
+def _end(process: subprocess.Popen[str]) -> None:
+    process.terminate()
+    try:
+        process.wait(_PATIENCE)
+    except subprocess.TimeoutExpired:
+        process.kill()

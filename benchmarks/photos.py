@@ -1,0 +1,55 @@
+"""Photos for the benchmarks, made of scikit-image's own, and what codecs alone take for them."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import cv2
+import numpy as np
+import skimage.data
+from numpy.typing import NDArray
+from PIL import Image
+
+from colorflow.photo.encode import JPEG_QUALITY
+
+GRAIN = 4.0
+"""Std of the noise, in steps of 255: a real photo's JPEG data, not an enlarged one's."""
+
+
+def size_of(megapixels: float) -> tuple[int, int]:
+    """Width and height, 4 : 3."""
+    height = round(math.sqrt(megapixels * 1e6 * 3 / 4))
+    return round(height * 4 / 3), height
+
+
+def grey_photo(width: int, height: int, number: int = 0) -> NDArray[np.uint8]:
+    """A grey photo, for each number another one: a crop, perhaps mirrored, enlarged, with grain."""
+    rng = np.random.default_rng(number)
+    whole = (skimage.data.coffee, skimage.data.astronaut, skimage.data.chelsea, skimage.data.rocket)
+    picture = cv2.cvtColor(whole[number % len(whole)](), cv2.COLOR_RGB2GRAY)
+    rows = round(picture.shape[0] * rng.uniform(0.7, 1))
+    columns = min(picture.shape[1], round(rows * width / height))
+    top = rng.integers(picture.shape[0] - rows + 1)
+    left = rng.integers(picture.shape[1] - columns + 1)
+    crop = picture[top : top + rows, left : left + columns]
+    if rng.random() < 0.5:
+        crop = crop[:, ::-1]
+    photo = cv2.resize(crop, (width, height), interpolation=cv2.INTER_CUBIC)
+    for strip in np.array_split(photo, max(1, photo.size >> 20)):  # floats only for a strip
+        noise = GRAIN * rng.standard_normal(strip.shape, dtype=np.float32)
+        strip[:] = np.clip(strip + noise, 0, 255)
+    return photo
+
+
+def save_grey(path: Path, photo: NDArray[np.uint8]) -> None:
+    """Writes a grey file as cameras do: JPEG of quality 95; TIFF without compression."""
+    options = {} if path.suffix == ".tif" else {"quality": JPEG_QUALITY}
+    Image.fromarray(photo).save(path, **options)
+
+
+def codec_only(source: Path, colours: Image.Image, target: Path) -> None:
+    """Decodes the grey file, and encodes colours of its size with the settings of results."""
+    with Image.open(source) as grey:
+        grey.load()
+    colours.save(target, "JPEG", quality=JPEG_QUALITY, subsampling=0)

@@ -1,0 +1,61 @@
+"""Eight previews of one photo, its features included.
+
+    python -m benchmarks.previews
+
+What the page does when somebody asks for colourings: the photo is read already, its longer side
+is 256 pixels, the weights are loaded and warm.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from benchmarks.measuring import SEED, print_machine, print_table, side_by_side, spread
+from benchmarks.photos import grey_photo
+from colorflow.color.full_resolution import LightnessRows, render
+from colorflow.colorize import Colorizer, default_weights
+from colorflow.colorize.engine import Engine
+from colorflow.model.weights import load_weights
+from colorflow.photo import photo_from_image
+
+
+def main() -> None:
+    """Prints the table."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--side", type=int, default=256, help="of the photo, pixels")
+    parser.add_argument("--previews", type=int, default=8)
+    parser.add_argument("--repetitions", type=int, default=15)
+    parser.add_argument("--weights", type=Path, help="file; the shipped ones otherwise")
+    options = parser.parse_args()
+    photo = photo_from_image(grey_photo(options.side, options.side * 3 // 4))
+    weights = load_weights(options.weights or default_weights())
+    colorizer, engine = Colorizer(weights), Engine(weights, torch.device("cpu"))
+    condition = engine.condition(photo)
+    recipes = [colorizer.recipe(SEED + i) for i in range(options.previews)]
+    latents = [engine.latents(recipe) for recipe in recipes]
+    chroma = engine.decode(latents, condition)
+    lightness = LightnessRows(photo.pixels)
+    timings = side_by_side(
+        {
+            f"{options.previews} previews": lambda: colorizer.colorize_photo(
+                photo, options.previews, seed=SEED
+            ),
+            "of it features": lambda: engine.condition(photo),
+            "of it the flow": lambda: engine.decode(latents, condition),
+            "of it pixels": lambda: [render(lightness, np.asarray(ab)) for ab in chroma],
+        },
+        options.repetitions,
+    )
+    print_machine()
+    print_table(
+        (f"{photo.width} x {photo.height}", "seconds", "processor seconds"),
+        [(name, spread(t.wall, 3), spread(t.busy, 3)) for name, t in timings.items()],
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,141 @@
+"""Benchmarks in a tiny form: they run, and compare what they say they compare."""
+
+from __future__ import annotations
+
+import re
+import sys
+from importlib import import_module
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from benchmarks.measuring import ratios, side_by_side, spread
+from benchmarks.photos import codec_only, grey_photo, save_grey, size_of
+from benchmarks.pixels import straight_line
+from tests.small_weights import save_small_weights
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return save_small_weights(tmp_path_factory.mktemp("weights") / "small.safetensors")
+
+
+def rows_printed(
+    name: str, arguments: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> list[list[str]]:
+    """Cells of the tables that a benchmark prints, heads and lines between left out."""
+    monkeypatch.setattr(sys, "argv", [name, *arguments])
+    import_module(f"benchmarks.{name}").main()
+    printed = capsys.readouterr().out
+    assert re.search(r"\d{4}-\d\d-\d\d, .*cores, \d+ torch threads.*seed 0.*torch 2", printed)
+    lines = [line for line in printed.splitlines() if line.startswith("|")]
+    divided = [i for i, line in enumerate(lines) if line.startswith("|---")]
+    kept = [line for i, line in enumerate(lines) if i not in divided and i + 1 not in divided]
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in kept]
+
+
+def test_previews(
+    weights: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    arguments = ["--previews", "2", "--repetitions", "1", "--weights", str(weights)]
+    names = [row[0] for row in rows_printed("previews", arguments, monkeypatch, capsys)]
+    assert names == ["2 previews", "of it features", "of it the flow", "of it pixels"]
+
+
+@pytest.mark.peers
+def test_against_freia(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture) -> None:
+    arguments = ["--repetitions", "1", "--shapes", "convolutions on 4 x 4"]
+    rows = rows_printed("against_freia", arguments, monkeypatch, capsys)
+    assert [row[1] for row in rows] == ["8 samples", "training step of 32"]
+
+
+@pytest.mark.slow
+@pytest.mark.peers
+def test_against_ddcolor_shape(
+    weights: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    arguments = ["--sides", "64", "--repetitions", "1", "--weights", str(weights)]
+    ((side, *_),) = rows_printed("against_ddcolor_shape", arguments, monkeypatch, capsys)
+    assert side == "64 x 64"
+
+
+@pytest.mark.slow
+def test_one_photo(
+    weights: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    arguments = ["--megapixels", "0.1", "--repetitions", "1", "--weights", str(weights)]
+    rows = rows_printed("one_photo", arguments, monkeypatch, capsys)
+    assert rows[0][0] == "codecs alone"
+    assert rows[-1][0] == "peak memory above torch, MB"
+    assert 20 < float(rows[-1][1].split()[0]) < 1000
+
+
+@pytest.mark.slow
+def test_folder(
+    weights: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    arguments = ["--photos", "5", "--megapixels", "0.05", "--repetitions", "1"]
+    rows = rows_printed("folder", [*arguments, "--weights", str(weights)], monkeypatch, capsys)
+    shares = [float(row[2].removesuffix("%")) for row in rows[2:-1]]
+    assert len(shares) == 5
+    assert abs(sum(shares) - 100) < 3
+
+
+@pytest.mark.slow
+def test_pixels(
+    weights: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    arguments = ["--megapixels", "0.05", "0.1", "--tiff", "0.2", "--weights", str(weights)]
+    rows = rows_printed("pixels", arguments, monkeypatch, capsys)
+    assert [row[0] for row in rows] == ["0.05, JPEG", "0.1, JPEG", "0.2, TIFF"]
+    assert all(float(row[4]) >= 100 for row in rows)
+
+
+def test_turns_alternate_and_the_first_is_lost() -> None:
+    turns: list[str] = []
+    steps = {name: lambda name=name: turns.append(name) for name in "ab"}
+    timings = side_by_side(steps, 3)
+    assert "".join(turns) == "abababab"
+    assert all(len(times.wall) == len(times.busy) == 3 for times in timings.values())
+
+
+def test_ratios_are_of_the_same_turn() -> None:
+    timings = side_by_side({"a": lambda: None, "b": lambda: None}, 2)
+    timings["a"].wall[:], timings["b"].wall[:] = [2.0, 9.0], [1.0, 3.0]
+    assert ratios(timings["a"], timings["b"]) == [2.0, 3.0]
+    assert spread([2.0, 3.0, 10.0], 1) == "3.0 (2.0 to 10.0)"
+
+
+def test_the_straight_line_is_found() -> None:
+    assert straight_line([0.1, 1.0, 100.0], [0.25, 0.7, 50.2]) == pytest.approx((0.2, 0.5))
+
+
+def test_photos_differ_and_are_the_same_again() -> None:
+    photos = [grey_photo(200, 150, number) for number in range(12)]
+    assert all(photo.shape == (150, 200) and photo.dtype == np.uint8 for photo in photos)
+    assert all(photo.std() > 10 for photo in photos)
+    assert len({photo.tobytes() for photo in photos}) == 12
+    np.testing.assert_array_equal(photos[7], grey_photo(200, 150, 7))
+
+
+@pytest.mark.parametrize("megapixels", [0.1, 1, 12, 100])
+def test_sizes_have_so_many_pixels(megapixels: float) -> None:
+    width, height = size_of(megapixels)
+    assert width * height == pytest.approx(megapixels * 1e6, rel=0.01)
+    assert width / height == pytest.approx(4 / 3, rel=0.01)
+
+
+def test_codecs_alone_write_a_result_s_settings(tmp_path: Path) -> None:
+    source, target = tmp_path / "grey.jpg", tmp_path / "colours.jpg"
+    save_grey(source, grey_photo(80, 60))
+    codec_only(source, Image.effect_noise((80, 60), 50).convert("RGB"), target)
+    with Image.open(target) as image:
+        assert image.size == (80, 60)
+        assert image.mode == "RGB"
+        assert [component[1:3] for component in image.layer] == [(1, 1)] * 3  # no subsampling
+        finest = image.quantization[0]
+    with Image.open(source) as image:
+        assert image.mode == "L"
+        assert image.quantization[0] == finest
