@@ -6,10 +6,13 @@ import os
 import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+_MOST_SECONDS = 120.0
+"""For the page to start."""
 _PATIENCE = 20.0
 """Seconds for the process to end when it is asked to."""
 
@@ -36,12 +39,21 @@ def page_server(
     environment = {**os.environ, "TMPDIR": str(folder)}
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as process:
         try:
-            assert process.stdout is not None
-            line = next((one for one in process.stdout if one.startswith("colorflow is at")), None)
-            assert line is not None, "the page does not start"
-            yield line.split()[3], process
+            yield _address_printed_by(process), process
         finally:
             _end(process)
+
+
+def _address_printed_by(process: subprocess.Popen[str]) -> str:
+    assert process.stdout is not None
+    guard = threading.Timer(_MOST_SECONDS, process.kill)
+    guard.start()
+    try:
+        line = next((one for one in process.stdout if one.startswith("colorflow is at")), None)
+    finally:
+        guard.cancel()
+    assert line is not None, "the page does not start"
+    return line.split()[3]
 
 
 def _end(process: subprocess.Popen[str]) -> None:

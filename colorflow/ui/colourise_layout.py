@@ -25,6 +25,9 @@ _VARIATIONS = """
 <p>More like the chosen one: its colours stay, their details change. Something else: other colours
 for the same things. Seed 8-0 has the colours of seed 8 and the details of seed 0.</p>
 """
+_TO_HINTS = """
+<p>Takes this colouring to Hints, where you say the colours that you know.</p>
+"""
 
 
 class ColouriseLayout:
@@ -146,3 +149,4 @@ class ColouriseLayout:
                     "Download", variant="primary", min_width=240, elem_id="download"
                 )
             self.to_hints = gr.Button("Correct its colours", visible=hints, elem_id="to-hints")
+            gr.HTML(_TO_HINTS, visible=hints, elem_id="to-hints-info")

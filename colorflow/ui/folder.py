@@ -27,7 +27,7 @@ Updates = dict[Any, Any]
 """New values by component."""
 
 _FORMATS: list[tuple[str, Format]] = [
-    ("As the photo's own", "auto"),
+    ("Its own", "auto"),
     ("PNG", "png"),
     ("JPEG", "jpg"),
 ]
@@ -40,6 +40,14 @@ on.</li>
 dates, and a report.</li>
 </ol>
 """
+_SHOW_RESULTS = """
+() => requestAnimationFrame(() => {
+    const download = document.querySelector("#folder-download");
+    if (download && download.getBoundingClientRect().top > innerHeight)
+        download.scrollIntoView({ behavior: "smooth", block: "center" });
+})
+"""
+"""On a phone what was made stands below the controls, out of sight."""
 
 
 class FolderTab:
@@ -84,10 +92,20 @@ class FolderTab:
         self.upload = gr.File(
             label="Photos, or a zip of them",
             file_count="multiple",
-            height=200,
+            height=140,
             elem_id="folder-upload",
         )
         self.about = status_line(self._bounds, "folder-about")
+        with gr.Row():
+            self.button = gr.Button(
+                "Colour all",
+                variant="primary",
+                interactive=False,
+                min_width=120,
+                elem_id="folder-go",
+            )
+            self.cancel = gr.Button("Cancel", visible=False, min_width=120, elem_id="folder-cancel")
+        self.status = status_line("", "folder-status")
 
     def _build_controls(self) -> None:
         self.n = gr.Slider(
@@ -119,7 +137,7 @@ class FolderTab:
             _FORMATS,
             value="auto",
             label="Format",
-            info="The photo's own: JPEG for a JPEG, and PNG, without loss, for all others.",
+            info="Its own is JPEG for a JPEG, and PNG, without loss, for all others.",
             elem_id="folder-format",
         )
         self.force = gr.Checkbox(
@@ -127,13 +145,8 @@ class FolderTab:
             info="Photos that already have colours, too; otherwise they are left as they are.",
             elem_id="folder-force",
         )
-        self.button = gr.Button(
-            "Colour all", variant="primary", interactive=False, elem_id="folder-go"
-        )
-        self.cancel = gr.Button("Cancel", visible=False, elem_id="folder-cancel")
 
     def _build_results(self) -> None:
-        self.status = status_line("", "folder-status")
         self.welcome = gr.HTML(_WELCOME, elem_id="folder-welcome")
         with gr.Column(visible=False, elem_id="folder-results") as self.results:
             self.download = gr.DownloadButton(
@@ -185,7 +198,7 @@ class FolderTab:
             concurrency_id="folder",
             concurrency_limit=1,  # of all visitors together
             api_visibility="private",
-        )
+        ).then(None, js=_SHOW_RESULTS)
         self.cancel.click(
             self.stop,
             [self.session],

@@ -168,8 +168,11 @@ class HintSession:
         every_level = range(len(recipe.seeds))
         self.opened.recipe = recipe.redrawn(every_level, recipe.seeds[0] + 1)
 
-    def offer(self, colorizer: HintColorizer) -> tuple[Swatch, ...]:
+    def offer(self, colorizer: HintColorizer) -> tuple[Swatch, ...] | None:
         """Find likely colours of the point that gets the next colour, given the other points.
+
+        Returns:
+            None if the visitor has gone on to another point meanwhile.
 
         Raises:
             ColorflowError: there is no photo, or its preview has gone.
@@ -191,7 +194,10 @@ class HintSession:
         height, width = draws.ab.shape[-2:]
         here = draws.ab[:, :, row * height // now.photo.height, column * width // now.photo.width]
         lightness = _lightness_at(small, now.photo, row, column)
-        now.offered = tuple(likely(here, lightness, _SWATCHES))
+        found = tuple(likely(here, lightness, _SWATCHES))
+        if self._open is not now or now.points.target() != target:
+            return None
+        now.offered = found
         return now.offered
 
     def shown_points(self) -> list[Swatch]:

@@ -216,7 +216,7 @@ class HintsTab(HintsLayout):
             swatches = session.offer(self._colorizer)
         except (ColorflowError, MemoryError) as error:
             return {self.swatches: "", self.status: problem(error)}
-        return {self.swatches: swatch_list(swatches)}
+        return {self.swatches: gr.skip() if swatches is None else swatch_list(swatches)}
 
     def prepare_download(self, session: HintSession | None) -> Updates:
         """Paint the photo in full size."""

@@ -91,7 +91,9 @@ class HowTab:
                 info="Of the colouring at the end of the walk.",
                 elem_id="how-other",
             )
-            self.button = gr.Button("Show", variant="primary", min_width=120, elem_id="how-go")
+            self.button = gr.Button(
+                "Show", variant="primary", scale=0, min_width=180, elem_id="how-go"
+            )
         self.status = status_line("", "how-status")
         with gr.Column(visible=False, elem_id="how") as self.column:
             self.levels = self._section("levels", _LEVELS)

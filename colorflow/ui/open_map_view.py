@@ -11,6 +11,10 @@ from colorflow.ui.open_map import legend
 from colorflow.ui.session import PhotoColorizer, Session
 from colorflow.ui.status import problem
 
+_ABOUT = """
+<p>Colours are open where the grey photo does not tell them. There colourings differ most.</p>
+"""
+
 
 class OpenMapView:
     """A button, and the picture that it brings; made inside a `gr.Blocks`.
@@ -25,6 +29,7 @@ class OpenMapView:
         self._colorizer = colorizer
         self._status = status
         self.button = gr.Button("Show where the colours are open", elem_id="show-open")
+        gr.HTML(_ABOUT, elem_id="show-open-info")
         with gr.Column(visible=False, elem_id="open-map") as self.column:
             gr.HTML("<h2>Where the colours are open</h2>", elem_id="open-heading")
             self.picture = gr.Image(

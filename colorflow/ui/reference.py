@@ -139,6 +139,7 @@ class ReferenceTab:
                 [upload, self.session],
                 [self.session, self.previews[role], self.about, self.button, *shown],
                 show_progress_on=self.about,
+                concurrency_id="reference",  # two at once would make a session each
                 api_visibility="private",
             )
         self.button.click(

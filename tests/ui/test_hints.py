@@ -146,6 +146,24 @@ def test_a_likely_colour_is_one_of_the_model_s_at_that_point(
     assert np.linalg.norm(after - (hint.a, hint.b)) < 12
 
 
+def test_colours_of_a_point_that_was_left_are_not_offered(
+    hints: HintsTab, small: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session = opened(hints, small)
+    hints.put(session, 20, 20)
+    draw = hints._colorizer.draw
+
+    def draw_slowly(*arguments: Any, **options: Any) -> Any:
+        monkeypatch.setattr(hints._colorizer, "draw", draw)
+        hints.put(session, 40, 50)  # while colours for the first place are sought
+        return draw(*arguments, **options)
+
+    monkeypatch.setattr(hints._colorizer, "draw", draw_slowly)
+    assert hints.offer(session)[hints.swatches] == gr.skip()
+    assert session.opened.offered == ()
+    assert "swatch" in value(hints.offer(session), hints.swatches)
+
+
 def test_likely_colours_know_of_the_other_points(hints: HintsTab, small: Path) -> None:
     session = opened(hints, small)
 

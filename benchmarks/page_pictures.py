@@ -1,0 +1,312 @@
+"""Pictures of the page for docs/page.md: every tab in use, on a desktop and on a phone.
+
+    python -m benchmarks.page_pictures -o docs/page
+
+Starts the page with the shipped weights and drives it in Chromium, with pictures that scikit-image
+ships. What Chromium sees is scaled down a little and written as WebP.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import signal
+import sys
+import tempfile
+import zipfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+from typing import Literal
+
+import cv2
+import numpy as np
+import skimage.data
+from PIL import Image
+from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
+
+from benchmarks.page_server import page_server
+
+FLAGS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--disable-dev-shm-usage",
+)
+PATIENCE = 120_000
+"""Milliseconds that anything on the page may take on a busy machine."""
+MOST_WIDTH = 900
+"""Pixels across of a picture in docs/."""
+_QUALITY = 62
+
+Scheme = Literal["light", "dark"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class View:
+    """One picture.
+
+    Attributes:
+        tab: key of `TABS`.
+        width: of the window, in pixels.
+        scheme: of the colours.
+    """
+
+    tab: str
+    width: int
+    scheme: Scheme = "light"
+
+    @property
+    def name(self) -> str:
+        """Of its file."""
+        words = [self.tab, "phone" if self.is_phone else "", self.scheme.replace("light", "")]
+        return "_".join(filter(None, words)) + ".webp"
+
+    @property
+    def is_phone(self) -> bool:
+        """Whether the window is a phone's."""
+        return self.width < 600
+
+
+@dataclass(frozen=True, slots=True)
+class Photos:
+    """What is uploaded.
+
+    Attributes:
+        portrait: in grey.
+        still: in grey, too.
+        garage: in grey, too.
+        garage_in_colour: the same place from another side.
+        album: a zip of three photos in grey and a file that is damaged.
+    """
+
+    portrait: Path
+    still: Path
+    garage: Path
+    garage_in_colour: Path
+    album: Path
+
+
+def take_pictures(
+    output: Path, views: Sequence[View], weights: Path | None = None
+) -> dict[str, int]:
+    """Writes pictures of the page.
+
+    Args:
+        output: folder, made where there is none.
+        views: what to see.
+        weights: file; None for the shipped ones.
+
+    Returns:
+        By name of the file, by how many pixels the page was wider than its window.
+
+    Raises:
+        AssertionError: if the page does not start, or does not do what it is asked to.
+    """
+    output.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        photos = make_photos(folder)
+        with page_server(folder, weights) as (address, _), _chromium() as browser:
+            return {view.name: _take(browser, address, view, photos, output) for view in views}
+
+
+def make_photos(folder: Path) -> Photos:
+    """Writes what is uploaded into a folder."""
+    left, right, _ = skimage.data.stereo_motorcycle()
+    garage = folder / "garage-2024.jpg"
+    Image.fromarray(right).save(garage, quality=95)
+    portrait = _save_grey(folder / "portrait.jpg", skimage.data.astronaut())
+    still = _save_grey(folder / "breakfast.jpg", skimage.data.coffee())
+    others = [
+        _save_grey(folder / "cat.jpg", skimage.data.chelsea()),
+        _save_grey(folder / "launch.jpg", skimage.data.rocket()),
+    ]
+    album = folder / "album.zip"
+    with zipfile.ZipFile(album, "w") as archive:
+        for path in (portrait, *others):
+            archive.write(path, f"1962/{path.name}")
+        archive.writestr("1962/damaged.jpg", still.read_bytes()[:9000])
+    return Photos(portrait, still, _save_grey(folder / "garage-1971.jpg", left), garage, album)
+
+
+def _save_grey(path: Path, picture: np.ndarray) -> Path:
+    Image.fromarray(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)).save(path, quality=95)
+    return path
+
+
+@contextmanager
+def _chromium() -> Iterator[Browser]:
+    path = shutil.which("chromium")
+    assert path, "no chromium on this machine (Debian's package of that name)"
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
+        try:
+            yield browser
+        finally:
+            browser.close()
+
+
+def _take(browser: Browser, address: str, view: View, photos: Photos, output: Path) -> int:
+    context = browser.new_context(
+        viewport={"width": view.width, "height": 844 if view.is_phone else 900},
+        color_scheme=view.scheme,
+        is_mobile=view.is_phone,
+        has_touch=view.is_phone,
+    )
+    context.set_default_timeout(PATIENCE)
+    try:
+        page = context.new_page()
+        page.goto(address)
+        TABS[view.tab](page, photos)
+        page.mouse.move(0, 0)  # nothing looks different because it is pointed at
+        _settle(page)
+        _write(output / view.name, page.screenshot(full_page=True, animations="disabled"))
+        return int(page.evaluate("document.documentElement.scrollWidth")) - view.width
+    finally:
+        context.close()
+
+
+def _settle(page: Page) -> None:
+    """Wait until all pictures that are seen have come, and no progress bar is left."""
+    page.wait_for_function(
+        "[...document.images].every(one => !one.offsetParent || one.naturalWidth > 0)"
+    )
+    page.wait_for_function(
+        "[...document.querySelectorAll('[data-testid=status-tracker]')]"
+        ".every(one => !one.offsetParent || one.matches('.hide') || one.offsetHeight === 0"
+        " || getComputedStyle(one).opacity === '0')"
+    )
+
+
+def _write(path: Path, screenshot: bytes) -> None:
+    picture = Image.open(BytesIO(screenshot)).convert("RGB")
+    if picture.width > MOST_WIDTH:
+        height = round(picture.height * MOST_WIDTH / picture.width)
+        picture = picture.resize((MOST_WIDTH, height), Image.Resampling.LANCZOS)
+    picture.save(path, "WEBP", quality=_QUALITY, method=6)
+
+
+def _go_to(page: Page, tab: str) -> None:
+    page.get_by_role("tab", name=tab, exact=True).click()
+
+
+def _upload(page: Page, place: str, *paths: Path) -> None:
+    page.locator(f"{place} input[type=file]").set_input_files(list(paths))
+
+
+def _press(page: Page, button: str) -> None:
+    expect(page.locator(button)).to_be_enabled(timeout=PATIENCE)
+    page.locator(button).click()
+
+
+def _says(page: Page, place: str, words: str) -> None:
+    expect(page.locator(place)).to_contain_text(words, timeout=PATIENCE)
+
+
+def _colourise(page: Page, photos: Photos) -> None:
+    _upload(page, "#upload", photos.portrait)
+    _press(page, "#go")
+    _says(page, "#status", "colourings in")
+    page.locator("#gallery .thumbnail-item").nth(2).click()
+    expect(page.locator("#gallery .selected")).to_have_text("Seed 2")
+    expect(page.locator("#compare .content img")).to_have_count(2, timeout=PATIENCE)
+    _says(page, "#download", "pixels")
+
+
+def _hints(page: Page, photos: Photos) -> None:
+    _go_to(page, "Hints")
+    _upload(page, "#hints-upload", photos.still)
+    _says(page, "#hints-status", "Click a point")
+    picture = page.locator("#hints-picture img")
+    _click(picture, 0.47, 0.6)
+    _says(page, "#hints-status", "Now choose the colour")
+    _press(page, "#hints-use")
+    expect(page.locator("#hints-points .point")).to_have_count(1, timeout=PATIENCE)
+    _says(page, "#hints-status", "Drawn in")
+    _click(picture, 0.12, 0.85)
+    _says(page, "#hints-status", "Now choose the colour")
+    page.locator("#hints-swatches .swatch").first.click()
+    expect(page.locator("#hints-points .point")).to_have_count(2, timeout=PATIENCE)
+    _says(page, "#hints-status", "Drawn in")
+
+
+def _click(picture: Locator, across: float, down: float) -> None:
+    """Click a place that is given in parts of the picture's width and height."""
+    expect(picture).to_be_visible(timeout=PATIENCE)
+    picture.scroll_into_view_if_needed()
+    box = picture.bounding_box()
+    assert box is not None
+    picture.click(position={"x": across * box["width"], "y": down * box["height"]})
+
+
+def _reference(page: Page, photos: Photos) -> None:
+    _go_to(page, "Reference")
+    _upload(page, "#reference-photo", photos.garage)
+    _upload(page, "#reference-reference", photos.garage_in_colour)
+    _press(page, "#reference-go")
+    _says(page, "#reference-status", "Coloured in")
+    expect(page.locator("#reference-compare .content img")).to_have_count(2, timeout=PATIENCE)
+    _says(page, "#reference-download", "pixels")
+
+
+def _folder(page: Page, photos: Photos) -> None:
+    _go_to(page, "Folder")
+    _upload(page, "#folder-upload", photos.album)
+    _press(page, "#folder-go")
+    _says(page, "#folder-status", "1 failed.")
+    expect(page.locator("#folder-sheet img")).to_be_visible(timeout=PATIENCE)
+
+
+def _quiz(page: Page, photos: Photos) -> None:
+    _go_to(page, "Quiz")
+    _press(page, "#quiz-stage button[data-next]")
+    expect(page.locator("#quiz-stage [data-choice]").first).to_be_visible(timeout=PATIENCE)
+
+
+def _how(page: Page, photos: Photos) -> None:
+    _go_to(page, "How it works")
+    _says(page, "#how-status", "This is an example")
+    slider = page.locator("#how-levels input[type=range]")
+    steps = int(slider.get_attribute("max") or 0)
+    for _ in range(steps // 2):
+        slider.press("ArrowRight")
+    expect(slider).to_have_value(str(steps // 2))
+    expect(page.locator("#how-walk figure").first).to_be_attached(timeout=PATIENCE)
+    slider.blur()
+
+
+TABS: dict[str, Callable[[Page, Photos], None]] = {
+    "colourise": _colourise,
+    "hints": _hints,
+    "reference": _reference,
+    "folder": _folder,
+    "quiz": _quiz,
+    "how": _how,
+}
+"""What a visitor does there."""
+VIEWS = [
+    *(View(tab=tab, width=width) for tab in TABS for width in (1280, 390)),
+    View(tab="colourise", width=1280, scheme="dark"),
+]
+
+
+def main() -> None:
+    """Writes all pictures, and says how large they are."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("-o", "--output", type=Path, required=True, help="folder")
+    options = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))  # ends the page first
+    for name, excess in take_pictures(options.output, VIEWS).items():
+        size = (options.output / name).stat().st_size
+        print(f"{name}: {size / 1024:.0f} KB" + (f", {excess} pixels too wide" if excess else ""))
+
+
+if __name__ == "__main__":
+    main()
