@@ -26,7 +26,6 @@ _PACKAGED = {
         "media_assets/images/cheetah1.jpg",
         "media_assets/images/lion.jpg",
         "media_assets/images/tower.jpg",
-        "test_data/cheetah2.jpg",
     ),
     "matplotlib": ("mpl-data/sample_data/grace_hopper.jpg",),
     "sklearn": ("datasets/images/china.jpg", "datasets/images/flower.jpg"),

@@ -12,6 +12,7 @@
     folder.py     the tab that colours many photos, and a zip of them
     quiz.py       the tab with the quiz; quiz_stage.py and quiz_results.py are its HTML
     how.py        the tab that shows how it works; frames.py plays its pictures
+    controls.py   controls that stand on several tabs
     status.py     lines that say how things stand
     download.py   a download button, which waits for its picture
 

@@ -26,6 +26,7 @@ from colorflow.photo import Photo, Provenance, read_photo, write_image
 from colorflow.quiz.game import Quiz
 from colorflow.quiz.rounds import LEAST, MARGIN, MOST
 from colorflow.ui.api_quiz import Players
+from colorflow.ui.controls import MOST_VIVID
 from colorflow.ui.limits import Limits
 from colorflow.ui.opened import new_folder
 from colorflow.ui.points import check_points
@@ -38,8 +39,6 @@ if TYPE_CHECKING:
 
 MOST_COLOURINGS = 8
 LARGEST_SEED = 2**32 - 1
-MOST_VIVID = 1.5
-"""The same as on the page."""
 
 FORMATS = ("same", "png", "jpeg", "tiff", "webp")
 _SUFFIXES = {"png": ".png", "jpeg": ".jpg", "tiff": ".tif", "webp": ".webp"}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gradio as gr
 
+from colorflow.ui.controls import seed_number, vividness_slider
 from colorflow.ui.hint_lists import LISTEN
 from colorflow.ui.status import line, status_line
 
@@ -82,27 +83,13 @@ class ColouriseLayout:
             info="How many to choose from.",
             elem_id="n",
         )
-        self.temperature = gr.Slider(
-            0,
-            1.5,
-            value=1.0,
-            step=0.05,
-            label="Vividness",
-            info="0 is calm and the same each time, 1 natural, more is bold.",
-            elem_id="temperature",
-        )
+        self.temperature = vividness_slider("temperature")
         self.diverse = gr.Checkbox(
             label="As different as possible",
             info="Picks the most different ones out of many.",
             elem_id="diverse",
         )
-        self.seed = gr.Number(
-            value=0,
-            precision=0,
-            label="Seed",
-            info="Another number gives other colours, the same number the same.",
-            elem_id="seed",
-        )
+        self.seed = seed_number("seed")
 
     def _build_results(self, *, hints: bool) -> None:
         self.welcome = gr.HTML(_WELCOME, elem_id="welcome")

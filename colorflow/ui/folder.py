@@ -13,6 +13,7 @@ from colorflow.batch.archive import Limits
 from colorflow.errors import ColorflowError
 from colorflow.photo import DEFAULT_MAX_PIXELS
 from colorflow.ui.colourise import LARGEST_SEED
+from colorflow.ui.controls import seed_number, vividness_slider
 from colorflow.ui.folder_intake import Intake
 from colorflow.ui.folder_session import FolderSession, FolderWish, Format, Job, Progress
 from colorflow.ui.status import line, problem, status_line
@@ -117,22 +118,8 @@ class FolderTab:
             info="Several give you a choice, and take as many times longer to write.",
             elem_id="folder-n",
         )
-        self.temperature = gr.Slider(
-            0,
-            1.5,
-            value=1.0,
-            step=0.05,
-            label="Vividness",
-            info="0 is calm and the same each time, 1 natural, more is bold.",
-            elem_id="folder-temperature",
-        )
-        self.seed = gr.Number(
-            value=0,
-            precision=0,
-            label="Seed",
-            info="Another number gives other colours, the same number the same.",
-            elem_id="folder-seed",
-        )
+        self.temperature = vividness_slider("folder-temperature")
+        self.seed = seed_number("folder-seed")
         self.format = gr.Radio(
             _FORMATS,
             value="auto",

@@ -12,6 +12,7 @@ from colorflow.errors import ColorflowError
 from colorflow.photo import Photo, read_photo
 from colorflow.quiz.deck import packaged_photos
 from colorflow.ui.colourise import LARGEST_SEED
+from colorflow.ui.controls import seed_number
 from colorflow.ui.frames import PLAYER, player, row
 from colorflow.ui.how_session import Exhibition, HowColorizer, HowSession
 from colorflow.ui.session import Session
@@ -77,13 +78,7 @@ class HowTab:
         self.session = gr.State(None, delete_callback=_close)
         gr.HTML(_HEADING, elem_id="how-heading")
         with gr.Row(elem_id="how-controls"):
-            self.seed = gr.Number(
-                value=0,
-                precision=0,
-                label="Seed",
-                info="Of the noise: another number is other noise.",
-                elem_id="how-seed",
-            )
+            self.seed = seed_number("how-seed", "Of the noise: another number is other noise.")
             self.other = gr.Number(
                 value=1,
                 precision=0,

@@ -12,6 +12,7 @@ import gradio as gr
 from colorflow.errors import ColorflowError
 from colorflow.photo import DEFAULT_MAX_PIXELS
 from colorflow.ui.colourise import LARGEST_SEED
+from colorflow.ui.controls import seed_number
 from colorflow.ui.download import preparing, ready
 from colorflow.ui.reference_session import ReferenceColorizer, ReferenceSession, Role
 from colorflow.ui.status import line, problem, status_line
@@ -96,12 +97,8 @@ class ReferenceTab:
             info="How far the colours go towards those of the other photo.",
             elem_id="reference-strength",
         )
-        self.seed = gr.Number(
-            value=0,
-            precision=0,
-            label="Seed",
-            info="Another number decides anew what the other photo leaves open.",
-            elem_id="reference-seed",
+        self.seed = seed_number(
+            "reference-seed", "Another number decides anew what the other photo leaves open."
         )
         self.button = gr.Button(
             "Carry the colours over", variant="primary", interactive=False, elem_id="reference-go"
