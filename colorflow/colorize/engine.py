@@ -104,7 +104,7 @@ class Engine:
             for own, other, strength in zip(drawn, reference, recipe.strengths, strict=True)
         ]
 
-    @torch.no_grad()
+    @torch.inference_mode()
     def decode(
         self, latents: Sequence[Latents], condition: Condition, gain: float | None = None
     ) -> NDArray[np.float32]:
@@ -121,7 +121,7 @@ class Engine:
             parts.append(self.pyramid.decode(batch, condition, gain).cpu().numpy())
         return np.concatenate(parts)
 
-    @torch.no_grad()
+    @torch.inference_mode()
     def log_prob(self, ab: NDArray[np.float32], condition: Condition) -> NDArray[np.float64]:
         """Log density of n colourings of one photo in nats, (n,), per CIELAB unit."""
         parts = []
