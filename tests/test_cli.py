@@ -20,6 +20,7 @@ from colorflow.batch import Colouring, Plan, Record, Settings, usual_workers
 from colorflow.batch.names import EXTENSIONS
 from colorflow.cli import main
 from colorflow.errors import WeightsError
+from colorflow.ui.limits import Limits
 
 COMMANDS = (
     "colorize", "app", "train", "export", "evaluate", "evaluate-hints", "baseline", "zoo",
@@ -430,18 +431,13 @@ def test_app_passes_its_options_on(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "colorflow.ui", module)
     assert main(["app"]) == 0
     given = "app --host 0.0.0.0 --port 8000 --weights w.safetensors --photos own --quiz-db a.db"
-    assert main(given.split()) == 0
-    names = ("host", "port", "weights", "photos", "quiz_db")
-    assert calls == [
-        dict(zip(names, ("127.0.0.1", 7860, None, None, None), strict=True)),
-        dict(
-            zip(
-                names,
-                ("0.0.0.0", 8000, Path(given.split()[6]), Path("own"), Path("a.db")),
-                strict=True,
-            )
-        ),
+    assert main([*given.split(), "--max-file-size", "5", "--max-pixels", "3", "--queue", "2"]) == 0
+    names = ("host", "port", "weights", "photos", "quiz_db", "accounts", "limits")
+    values = [
+        ("127.0.0.1", 7860, None, None, None, None, Limits()),
+        ("0.0.0.0", 8000, Path(given.split()[6]), Path("own"), Path("a.db"), None, Limits(5, 3, 2)),
     ]
+    assert calls == [dict(zip(names, one, strict=True)) for one in values]
 
 
 def test_a_reader_that_has_seen_enough_is_no_traceback() -> None:
