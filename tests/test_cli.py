@@ -435,7 +435,15 @@ def test_app_passes_its_options_on(monkeypatch: pytest.MonkeyPatch) -> None:
     names = ("host", "port", "weights", "photos", "quiz_db", "accounts", "limits")
     values = [
         ("127.0.0.1", 7860, None, None, None, None, Limits()),
-        ("0.0.0.0", 8000, Path(given.split()[6]), Path("own"), Path("a.db"), None, Limits(5, 3, 2)),
+        (
+            "0.0.0.0",
+            8000,
+            Path(given.split()[6]),
+            Path("own"),
+            Path("a.db"),
+            None,
+            Limits(megabytes=5, megapixels=3, waiting=2),
+        ),
     ]
     assert calls == [dict(zip(names, one, strict=True)) for one in values]
 
