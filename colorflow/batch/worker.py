@@ -32,7 +32,7 @@ class Start:
     Attributes:
         weights: file; None for the shipped ones.
         device: where to compute.
-        threads: of the worker, where the environment does not say another number.
+        threads: that handle pixels at full resolution; the model has one.
         settings: of all photos.
     """
 
@@ -90,7 +90,7 @@ def loaded(start: Start) -> Colorizer:
 
     from colorflow.colorize import Colorizer
 
-    cv2.setNumThreads(torch.get_num_threads())
+    cv2.setNumThreads(start.threads)
     try:
         torch.empty(1, device=start.device)
     except (RuntimeError, AssertionError) as error:  # AssertionError: a build without CUDA

@@ -57,7 +57,7 @@ def serve(
             uploads, or nobody may listen on that address.
     """
     with _stopped_by_signals() as stop, page_folder() as files:
-        _settle_gradio(files)
+        _settle(files)
         from colorflow.colorize import Colorizer
         from colorflow.quiz.game import open_quiz
         from colorflow.ui.page import build_page
@@ -75,10 +75,12 @@ def serve(
             quiz.maker.close()
 
 
-def _settle_gradio(files: Path) -> None:
-    """Say to Gradio what it asks of its environment, and keep it from asking other machines."""
+def _settle(files: Path) -> None:
+    """Say to Gradio and torch what they ask of the environment; keep Gradio from other machines."""
     os.environ["GRADIO_TEMP_DIR"] = str(files)
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
+    # The model makes many small calls, which one thread does faster than several.
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
     # Gradio calls its own server once; a proxy of this machine must not be asked for that.
     for name in ("NO_PROXY", "no_proxy"):
         known = os.environ.get(name)
