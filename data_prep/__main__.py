@@ -17,7 +17,16 @@ from tqdm import tqdm
 from colorflow.errors import ColorflowError, PackError
 from colorflow.photo import find_photos
 from colorflow.training.allocator import keep_freed_memory
-from colorflow.training.pack import DAMAGE, ROW_TYPE, SPLITS, VARIANTS, bytes_per_row, open_table
+from colorflow.training.pack import (
+    COARSE_MAP,
+    DAMAGE,
+    FINEST_MAP,
+    ROW_TYPE,
+    SPLITS,
+    VARIANTS,
+    bytes_per_row,
+    open_table,
+)
 from data_prep.cache import Plan, fill, write_info
 from data_prep.scan import Scanned, scan
 from data_prep.split import choose_dev, first_of_duplicates, near_any, read_hashes
@@ -51,12 +60,14 @@ def _make(options: argparse.Namespace) -> None:
         "dev": options.dev,
         "variants": options.variants,
         "seed": options.seed,
+        "coarse": options.coarse,
     }
     if not (folder / "pack.json").exists():
         (folder / "settings.json").write_text(json.dumps(settings, indent=1), encoding="utf-8")
         _select(folder, options)
     try:
         made_with = json.loads((folder / "settings.json").read_text(encoding="utf-8"))
+        made_with = {"coarse": False} | made_with  # packs from before there were coarse ones
         plan, start = _read_plan(folder)
     except DAMAGE as error:
         raise PackError(f"{folder}: a damaged pack ({error}); delete it to start over") from error
@@ -120,13 +131,14 @@ def _write_selection(folder: Path, good: list[Scanned], options: argparse.Namesp
         for index in order
         if turn < len(names[index])
     ]
-    need = len(rows) * bytes_per_row()
+    finest_map = COARSE_MAP if options.coarse else FINEST_MAP
+    need = len(rows) * bytes_per_row(finest_map)
     free = shutil.disk_usage(folder).free
     print(f"{len(good)} photos ({int(dev.sum())} dev), {len(rows)} rows: {need / 1e9:.1f} GB")
     if need > free:
         raise PackError(f"{folder}: needs {need / 1e9:.1f} GB, but {free / 1e9:.1f} GB are free")
     np.save(folder / "rows.npy", np.array(rows, dtype=ROW_TYPE))
-    write_info(folder, rows=len(rows), filled=0, seed=options.seed)
+    write_info(folder, rows=len(rows), filled=0, seed=options.seed, finest_map=finest_map)
 
 
 def _read_plan(folder: Path) -> tuple[Plan, int]:
@@ -141,6 +153,7 @@ def _read_plan(folder: Path) -> tuple[Plan, int]:
         photo_of_row=rows["photo"].astype(np.int64),
         variant_of_row=rows["variant"].astype(np.int64),
         seed=info["seed"],
+        finest_map=info.get("finest_map", FINEST_MAP),
     )
     return plan, info["filled"]
 
@@ -181,6 +194,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--seed", type=_whole_number(0), default=0, help="seed of all choices (default 0)"
+    )
+    parser.add_argument(
+        "--coarse",
+        action="store_true",
+        help="average feature maps to 8x8: for training the levels 4 and 8 alone, on a third of "
+        "the disk",
     )
     parser.add_argument(
         "--workers", type=_whole_number(0), default=2, help="processes that decode (default 2)"

@@ -21,8 +21,7 @@ from torch.nn import functional as F
 from torch.utils.data import DataLoader, Dataset
 
 from colorflow.errors import PackError, PhotoError
-from colorflow.model.condition import CONDITION_GRID
-from colorflow.model.features import LIGHTNESS_SIZE, Features
+from colorflow.model.features import Features
 from colorflow.photo import read_photo
 from colorflow.training.pack import (
     FEATURE_GRIDS,
@@ -46,17 +45,21 @@ class Plan:
         photo_of_row: (R,) index into `files`.
         variant_of_row: (R,) index into `VARIANTS`.
         seed: seed of all random choices.
+        finest_map: side that no feature map exceeds.
     """
 
     files: list[Path]
     photo_of_row: NDArray[np.int64]
     variant_of_row: NDArray[np.int64]
     seed: int
+    finest_map: int
 
 
-def write_info(folder: Path, *, rows: int, filled: int, seed: int) -> None:
+def write_info(folder: Path, *, rows: int, filled: int, seed: int, finest_map: int) -> None:
     """Writes pack.json in one step, so that a reader never sees half of it."""
-    info = {"format": FORMAT, "rows": rows, "filled": filled, "seed": seed}
+    info = {
+        "format": FORMAT, "rows": rows, "filled": filled, "seed": seed, "finest_map": finest_map
+    }  # fmt: skip
     temporary = folder / "pack.json.tmp"
     temporary.write_text(json.dumps(info), encoding="utf-8")
     os.replace(temporary, folder / "pack.json")
@@ -77,7 +80,7 @@ def fill(folder: Path, plan: Plan, start: int, workers: int) -> Iterator[int]:
     rows = len(plan.photo_of_row)
     arrays = {
         name: _open(folder / f"{name}.npy", (rows, *shape), new=start == 0)
-        for name, shape in array_shapes().items()
+        for name, shape in array_shapes(plan.finest_map).items()
     }
     loader = DataLoader(_RowBatches(plan, start), batch_size=None, num_workers=workers)
     filled = start
@@ -91,7 +94,7 @@ def fill(folder: Path, plan: Plan, start: int, workers: int) -> Iterator[int]:
         if number % FLUSH_EVERY == 0 or filled == rows:
             for array in arrays.values():
                 array.flush()
-            write_info(folder, rows=rows, filled=filled, seed=plan.seed)
+            write_info(folder, rows=rows, filled=filled, seed=plan.seed, finest_map=plan.finest_map)
         yield filled
 
 
@@ -121,9 +124,13 @@ class _RowBatches(Dataset[dict[str, Tensor] | str]):
         lightness = torch.from_numpy(np.stack([pair[0] for pair in pairs]))[:, None]
         maps = self.features(lightness)
         arrays = {f"features{grid}": maps[grid] for grid in FEATURE_GRIDS}
-        arrays["lightness"] = F.avg_pool2d(lightness, LIGHTNESS_SIZE // CONDITION_GRID)
+        arrays["lightness"] = lightness
         arrays["ab"] = torch.from_numpy(np.stack([pair[1] for pair in pairs]))
-        return {name: values.half() for name, values in arrays.items()}
+        shapes = array_shapes(self.plan.finest_map)
+        return {
+            name: F.avg_pool2d(values, values.shape[-1] // shapes[name][-1]).half()
+            for name, values in arrays.items()
+        }
 
     def _row(self, row: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         photo = read_photo(self.plan.files[self.plan.photo_of_row[row]])

@@ -48,6 +48,11 @@ class LevelConfig:
     dropout: float
     transformers: int = 0
 
+    @property
+    def context_side(self) -> int:
+        """Side that feature maps are brought to; finer ones are averaged."""
+        return 2 * self.grid
+
     def __post_init__(self) -> None:
         for name, (least, most) in _RANGES.items():
             value = getattr(self, name)

@@ -40,7 +40,7 @@ class LevelContext(nn.Module):
 
     def __init__(self, config: LevelConfig, *, coarse: bool, extra_planes: int) -> None:
         super().__init__()
-        self.grid = config.grid
+        self.grid, self.side = config.grid, config.context_side
         width = config.width
         fine = min(width, _MAX_FINE_CHANNELS)
         self.standardize = nn.ModuleDict(
@@ -49,7 +49,7 @@ class LevelContext(nn.Module):
         self.from_map = nn.ModuleDict(
             {str(g): nn.Conv2d(FEATURE_CHANNELS[g], fine, 1) for g in config.maps}
         )
-        self.lightness_factor = min(4, CONDITION_GRID // (2 * self.grid))
+        self.lightness_factor = min(4, CONDITION_GRID // self.side)
         self.from_lightness = nn.Conv2d(self.lightness_factor**2, fine, 1)
         self.from_planes = _FromPlanes(extra_planes, fine) if extra_planes else None
         self.input_dropout = nn.Dropout2d(config.dropout)
@@ -73,14 +73,14 @@ class LevelContext(nn.Module):
 
     def of_photo(self, condition: Condition) -> Tensor:
         """The part that depends on the photo alone: (B, W, g, g)."""
-        side = 2 * self.grid
+        side = self.side
         h = self.from_lightness(self._lightness(condition.lightness))
         for grid, convolution in self.from_map.items():
             x = self.standardize[grid](condition.features[int(grid)])
-            if int(grid) > side:  # pooling and a 1x1 convolution commute: pool first
-                x = F.avg_pool2d(x, int(grid) // side)
+            if x.shape[-1] > side:  # pooling and a 1x1 convolution commute: pool first
+                x = F.avg_pool2d(x, x.shape[-1] // side)
             x = convolution(x)
-            if int(grid) < side:
+            if x.shape[-1] < side:
                 x = F.interpolate(x, (side, side), mode="bilinear", align_corners=False)
             h = h + x
         if condition.planes is not None:
@@ -106,7 +106,7 @@ class LevelContext(nn.Module):
         return result
 
     def _lightness(self, lightness: Tensor) -> Tensor:
-        side = 2 * self.grid * self.lightness_factor
+        side = self.side * self.lightness_factor
         x = F.adaptive_avg_pool2d(lightness, side)
         return F.pixel_unshuffle(x / 50 - 1, self.lightness_factor)
 

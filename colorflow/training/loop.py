@@ -67,7 +67,6 @@ def train(
     keep_freed_memory()
     rank, processes = _join_processes()
     device = choose_device(rank)
-    pack = open_packs(pack_folders)
     origin = None if start is None else Start(start)
     shape = _shape(shape, origin, hints=hints, transformers=transformers)
     run = Run(run_folder, level_recipe(shape, config, origin.name if origin else None))
@@ -77,6 +76,8 @@ def train(
     for name in levels or names:
         if name not in names:
             raise TrainingError(f"--levels: no level {name}; this model has {names}")
+    chosen = [shape.levels[names.index(name)] for name in levels or names]
+    pack = open_packs(pack_folders, max(level.context_side for level in chosen))
     try:
         for name in levels or names:
             torch.manual_seed(config.seed + name)

@@ -3,14 +3,15 @@
 A pack is a folder. Every photo appears as one or more *rows*, its variants (whole, cropped,
 mirrored, with degraded lightness); every array has one entry a row:
 
-    pack.json            format, seed, number of rows, how many are filled
+    pack.json            format, seed, number of rows, how many are filled, side of the finest map
     photos.csv           index, file, split, short_side, hash, mean_chroma
     rows.npy             (R,) structured: photo (index), variant (name's index in VARIANTS)
     lightness.npy        (R, 1, 128, 128) float16, CIE L* that the network sees
     ab.npy               (R, 2, 64, 64) float16, CIELAB units, the truth
     features{8,16,32}.npy  frozen feature maps of the 256x256 lightness, float16
 
-The arrays are memory-mapped, so a pack may be larger than memory.
+The arrays are memory-mapped, so a pack may be larger than memory. A *coarse* pack, for the coarsest
+levels alone, has every map averaged to at most 8x8 and lightness to 32x32: a third of the disk.
 """
 
 from __future__ import annotations
@@ -34,6 +35,9 @@ from colorflow.model.features import FEATURE_CHANNELS
 FORMAT = "colorflow-pack-1"
 AB_GRID = 64
 FEATURE_GRIDS = (8, 16, 32)
+FINEST_MAP = 32
+COARSE_MAP = 8
+"""Side of the finest feature map of a whole pack and of a coarse one."""
 SPLITS = ("train", "dev")
 VARIANTS = ("whole", "whole_mirrored", "crop", "crop_degraded", "whole_degraded")
 DAMAGE = (OSError, EOFError, LookupError, ValueError, TypeError, OverflowError, csv.Error)
@@ -45,20 +49,26 @@ ROW_TYPE = np.dtype([("photo", "<i4"), ("variant", "u1")])
 _BITS_OF_BYTE = np.unpackbits(np.arange(256, dtype=np.uint8)[:, None], axis=1).sum(1)
 
 
-def array_shapes() -> dict[str, tuple[int, ...]]:
-    """Shape of one row of each float16 array, by the array's name."""
+def array_shapes(finest_map: int = FINEST_MAP) -> dict[str, tuple[int, ...]]:
+    """Shape of one row of each float16 array, by the array's name.
+
+    Args:
+        finest_map: no map is finer than that; lightness has four times its side.
+    """
+    side = CONDITION_GRID * finest_map // FINEST_MAP
     shapes: dict[str, tuple[int, ...]] = {
-        "lightness": (1, CONDITION_GRID, CONDITION_GRID),
+        "lightness": (1, side, side),
         "ab": (2, AB_GRID, AB_GRID),
     }
     for grid in FEATURE_GRIDS:
-        shapes[f"features{grid}"] = (FEATURE_CHANNELS[grid], grid, grid)
+        side = min(grid, finest_map)
+        shapes[f"features{grid}"] = (FEATURE_CHANNELS[grid], side, side)
     return shapes
 
 
-def bytes_per_row() -> int:
+def bytes_per_row(finest_map: int = FINEST_MAP) -> int:
     """Disk need of one row in bytes."""
-    return sum(2 * int(np.prod(shape)) for shape in array_shapes().values())
+    return sum(2 * int(np.prod(shape)) for shape in array_shapes(finest_map).values())
 
 
 def open_table(folder: Path, mode: Literal["r", "w"] = "r") -> TextIO:
@@ -72,14 +82,21 @@ class Pack:
 
     Args:
         folder: the pack's folder.
+        finest_map: side of the feature maps that are needed, at most.
 
     Raises:
-        PackError: if the folder is not a pack, is damaged, or has no filled row.
+        PackError: if the folder is not a pack, is damaged, has no filled row, or is too coarse.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, finest_map: int = FINEST_MAP) -> None:
         self.folder = folder
         self.info = _read_info(folder)
+        self.finest_map = self.info["finest_map"]
+        if self.finest_map < finest_map:
+            raise PackError(
+                f"{folder}: a coarse pack, for training the levels 4 and 8 alone; "
+                "make another one without --coarse"
+            )
         try:
             with open_table(folder) as file:
                 photos = list(csv.DictReader(file))
@@ -94,10 +111,11 @@ class Pack:
             self.train_chroma: NDArray[np.float64] = mean_chroma[split == SPLITS.index("train")]
             self._split_of_row = split[self.photo_of_row]
             self._short_side_of_row = short_side[self.photo_of_row]
-            self._arrays = {name: _map(folder / f"{name}.npy") for name in array_shapes()}
+            shapes = array_shapes(self.finest_map)
+            self._arrays = {name: _map(folder / f"{name}.npy") for name in shapes}
         except DAMAGE as error:
             raise PackError(f"{folder}: the pack is damaged ({error}); make it again") from error
-        for name, shape in array_shapes().items():
+        for name, shape in shapes.items():
             if self._arrays[name].shape != (self.info["rows"], *shape):
                 raise PackError(f"{folder}/{name}.npy: does not fit pack.json; make the pack again")
         if len(rows) == 0:
@@ -151,12 +169,22 @@ class Packs:
     one of the first pack's dev photos is left out.
 
     Args:
-        packs: one or more; all later numbers of rows follow those of the packs before.
+        packs: one or more, all coarse or none; all later numbers of rows follow those of the packs
+            before.
+
+    Raises:
+        PackError: if some are coarse and others are not.
     """
 
     def __init__(self, packs: Sequence[Pack]) -> None:
         self.packs = list(packs)
         self.folder = self.packs[0].folder
+        for pack in self.packs:
+            if pack.finest_map != self.packs[0].finest_map:
+                raise PackError(
+                    f"{self.folder}, {pack.folder}: one is a coarse pack and one is not; "
+                    "give packs of one kind"
+                )
         self.train_chroma = np.concatenate([pack.train_chroma for pack in self.packs])
         self._starts = np.cumsum([0, *map(len, self.packs)])
         self._left_out = [np.zeros(0, np.int64)]
@@ -197,13 +225,17 @@ class Packs:
         return join([ab for ab, _ in parts]), Condition(lightness=lightness, features=features)
 
 
-def open_packs(folders: Sequence[Path]) -> Pack | Packs:
+def open_packs(folders: Sequence[Path], finest_map: int = FINEST_MAP) -> Pack | Packs:
     """The packs of some folders as one.
 
+    Args:
+        folders: of the packs.
+        finest_map: side of the feature maps that are needed, at most.
+
     Raises:
-        PackError: if one of them cannot be read.
+        PackError: if one of them cannot be read or is too coarse, or they do not go together.
     """
-    packs = [Pack(folder) for folder in folders]
+    packs = [Pack(folder, finest_map) for folder in folders]
     return packs[0] if len(packs) == 1 else Packs(packs)
 
 
@@ -238,6 +270,9 @@ def _read_info(folder: Path) -> dict[str, int]:
         info = json.loads(path.read_text(encoding="utf-8"))
         known = info["format"] == FORMAT
         numbers = {name: int(info[name]) for name in ("rows", "filled", "seed")}
+        numbers["finest_map"] = int(info.get("finest_map", FINEST_MAP))
+        if numbers["finest_map"] not in (COARSE_MAP, FINEST_MAP):
+            raise ValueError(f"finest_map {numbers['finest_map']}")
     except (ValueError, KeyError, TypeError) as error:
         raise PackError(f"{path}: not a pack description ({error})") from error
     if not known:

@@ -20,7 +20,7 @@ import torch
 from PIL import Image
 
 from colorflow.model.features import Features
-from colorflow.training.pack import FEATURE_GRIDS, VARIANTS, Pack, bytes_per_row
+from colorflow.training.pack import COARSE_MAP, FEATURE_GRIDS, VARIANTS, Pack, bytes_per_row
 from data_prep import __main__ as command
 from data_prep.cache import Plan
 
@@ -141,6 +141,23 @@ def test_every_row_of_every_array_is_filled(pack: Path) -> None:
         assert (values.flatten(1).std(1) > 0.01).all()
     assert condition.lightness.min() >= 0
     assert condition.lightness.max() <= 100
+
+
+def test_a_coarse_pack_has_the_means_of_the_whole_one(
+    pack: Path, arguments: Callable[..., list[str]], tmp_path: Path
+) -> None:
+    assert command.main(arguments(tmp_path / "coarse", "--coarse")) == 0
+    whole, coarse = Pack(pack), Pack(tmp_path / "coarse", COARSE_MAP)
+    rows = np.arange(len(whole))
+    assert np.array_equal(coarse.photo_of_row, whole.photo_of_row)
+    (ab, condition), (ab_of_coarse, means) = whole.batch(rows), coarse.batch(rows)
+    assert torch.equal(ab_of_coarse, ab)
+    pairs = [(condition.lightness, means.lightness, 4)]
+    pairs += [(condition.features[g], means.features[g], g // COARSE_MAP) for g in FEATURE_GRIDS]
+    for fine, mean, factor in pairs:
+        shape = (*fine.shape[:2], mean.shape[-1], factor, mean.shape[-1], factor)
+        expected = fine.reshape(shape).mean((3, 5))
+        assert (mean - expected).abs().max() < 2e-3 * expected.abs().max()
 
 
 def test_the_need_of_disk_is_said_beforehand_and_right(

@@ -1,0 +1,127 @@
+"""Packs whose maps are averaged to 8x8: for the coarsest levels alone."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from colorflow.errors import PackError
+from colorflow.model.config import PyramidConfig
+from colorflow.training.export import export
+from colorflow.training.loop import train
+from colorflow.training.pack import (
+    COARSE_MAP,
+    FEATURE_GRIDS,
+    Pack,
+    Packs,
+    array_shapes,
+    bytes_per_row,
+    open_packs,
+)
+from colorflow.training.schedule import Budget
+from colorflow.training.trainer import TrainConfig, Trainer
+
+NAMES = ("lightness", *(f"features{grid}" for grid in FEATURE_GRIDS))
+
+
+def averaged(values: np.ndarray, side: int) -> np.ndarray:
+    factor = values.shape[-1] // side
+    blocks = values.astype(np.float64).reshape(*values.shape[:-2], side, factor, side, factor)
+    return blocks.mean((-3, -1))
+
+
+@pytest.fixture
+def coarse_pack(own_pack: Path) -> Path:
+    for name in NAMES:
+        values = np.load(own_pack / f"{name}.npy")
+        side = 32 if name == "lightness" else 8
+        np.save(own_pack / f"{name}.npy", averaged(values, side).astype(np.float16))
+    info = json.loads((own_pack / "pack.json").read_text())
+    (own_pack / "pack.json").write_text(json.dumps(info | {"finest_map": COARSE_MAP}))
+    return own_pack
+
+
+def test_shapes_and_need_of_disk() -> None:
+    assert array_shapes(COARSE_MAP) == {
+        "lightness": (1, 32, 32),
+        "ab": (2, 64, 64),
+        "features8": (320, 8, 8),
+        "features16": (112, 8, 8),
+        "features32": (40, 8, 8),
+    }
+    assert bytes_per_row(COARSE_MAP) == 2 * (32**2 + 2 * 64**2 + 472 * 8**2)
+    assert bytes_per_row(COARSE_MAP) < 0.4 * bytes_per_row()
+
+
+def test_the_coarsest_level_sees_the_same(
+    coarse_pack: Path, pack_folder: Path, make_trainer: Callable[..., Trainer]
+) -> None:
+    """Level 4 looks at maps of 8x8 whatever the pack has: only halves are rounded otherwise."""
+    level = make_trainer(0).module.eval()
+    rows = np.arange(12)
+    fine = Pack(pack_folder).batch(rows)[1]
+    coarse = Pack(coarse_pack, COARSE_MAP).batch(rows)[1]
+    assert coarse.features[32].shape[-2:] == (8, 8)
+    with torch.no_grad():
+        expected, result = level.context.of_photo(fine), level.context.of_photo(coarse)
+    assert (expected - result).abs().max() < 1e-3 * expected.abs().max()
+
+
+@pytest.mark.parametrize("levels", [[8, 16], [4, 64], None])
+def test_finer_levels_are_refused(
+    coarse_pack: Path,
+    shape: PyramidConfig,
+    make_config: Callable[..., TrainConfig],
+    tmp_path: Path,
+    levels: list[int] | None,
+) -> None:
+    with pytest.raises(PackError, match="a coarse pack, for training the levels 4 and 8") as caught:
+        train(
+            [coarse_pack], tmp_path / "run", shape=shape, config=make_config(),
+            budget=Budget(steps=1), levels=levels, say=str,
+        )  # fmt: skip
+    assert str(caught.value).startswith(f"{coarse_pack}: ")
+    assert "--coarse" in str(caught.value)
+
+
+def test_the_coarsest_levels_are_trained(
+    coarse_pack: Path, shape: PyramidConfig, make_config: Callable[..., TrainConfig], tmp_path: Path
+) -> None:
+    config, run = make_config(), tmp_path / "run"
+    said: list[str] = []
+    budget = Budget(steps=1)
+    train(
+        [coarse_pack], run, shape=shape, config=config, budget=budget, levels=[4], say=said.append
+    )
+    assert said[-1].startswith("level 4: step 1")
+    assert (run / "level4" / "grid.png").stat().st_size > 0
+
+
+def test_what_needs_the_whole_maps_refuses_it(coarse_pack: Path, tmp_path: Path) -> None:
+    with pytest.raises(PackError, match="a coarse pack"):
+        export(tmp_path, tmp_path / "x.safetensors", pack_folder=coarse_pack)
+    with pytest.raises(PackError, match="a coarse pack"):
+        open_packs([coarse_pack])
+
+
+@pytest.mark.parametrize("first", [0, 1])
+def test_both_kinds_do_not_go_together(coarse_pack: Path, pack_folder: Path, first: int) -> None:
+    folders = [pack_folder, coarse_pack]
+    folders = [folders[first], folders[1 - first]]
+    with pytest.raises(PackError, match="packs of one kind") as caught:
+        open_packs(folders, COARSE_MAP)
+    assert all(str(folder) in str(caught.value) for folder in folders)
+    assert len(Packs([Pack(coarse_pack, COARSE_MAP)] * 2)) == 72
+
+
+@pytest.mark.parametrize("value", [0, 16, 64, -8, "x"])
+def test_another_finest_map(coarse_pack: Path, value: object) -> None:
+    info = json.loads((coarse_pack / "pack.json").read_text())
+    (coarse_pack / "pack.json").write_text(json.dumps(info | {"finest_map": value}))
+    with pytest.raises(PackError, match="not a pack description"):
+        Pack(coarse_pack, COARSE_MAP)
