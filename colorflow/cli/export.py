@@ -37,6 +37,12 @@ def add_export(commands: Commands) -> None:
         help="what draws multiply the chroma on the coarsest grid with; more than 1 gives back the "
         "vividness that temperatures below 1 take (default: %(default)g)",
     )
+    parser.add_argument(
+        "--rest",
+        type=Path,
+        metavar="WEIGHTS",
+        help="weights file that the levels come from which the run has not begun",
+    )
     parser.set_defaults(command=_export)
 
 
@@ -49,6 +55,7 @@ def _export(arguments: argparse.Namespace) -> int:
         pack_folder=arguments.pack,
         temperatures=arguments.temperatures,
         gain=arguments.gain,
+        rest=arguments.rest,
         say=lambda line: print(line, flush=True),
     )
     return 0

@@ -98,7 +98,7 @@ def hint_curve(
     progress: Callable[[Sequence[Path]], Iterable[Path]] = iter,
     say: Callable[[str], None] = print,
 ) -> HintCurve:
-    """Measures draws at the shipped temperatures for every number of hints.
+    """Measures draws at the shipped schedule for every number of hints.
 
     Args:
         files: colour photos.

@@ -102,7 +102,7 @@ def as_markdown(curve: HintCurve, about: Mapping[str, Any]) -> str:
 def _caption(curve: HintCurve) -> str:
     near = f"within {REACH_CELLS} cells of the 64x64 grid"
     return (
-        f"{curve.photos} photos, {curve.draws} draws each at the shipped temperatures; ± is the "
+        f"{curve.photos} photos, {curve.draws} draws each at the shipped schedule; ± is the "
         f"bootstrap standard error over photos ({RESAMPLES} resamples), and what photos have in "
         "common cancels between numbers of hints: hints are points of the photo's true colour at "
         "random places, fewer are the first of more, and random numbers are the same. "

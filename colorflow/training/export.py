@@ -16,11 +16,16 @@ from torch.nn import functional as F
 
 from colorflow.errors import PackError, TrainingError
 from colorflow.model.pyramid import ChromaPyramid
-from colorflow.model.weights import save_weights
+from colorflow.model.weights import load_weights, save_weights
 from colorflow.training.colours import training_colours
 from colorflow.training.pack import Pack
-from colorflow.training.run import read_config, read_evaluated_level, read_start
-from colorflow.training.targets import SMALL_PHOTO_SIDE, level_names, with_noise
+from colorflow.training.run import read_config, read_evaluated_level, read_start, read_state
+from colorflow.training.targets import (
+    SMALL_PHOTO_SIDE,
+    level_folder,
+    level_names,
+    with_noise,
+)
 from colorflow.training.tuning import blow_ups, calibrate, tune_temperatures
 
 LARGEST_LOSS_OF_HALF = 0.002
@@ -34,22 +39,26 @@ def export(
     pack_folder: Path,
     temperatures: Sequence[float] | None = None,
     gain: float = 1.0,
+    rest: Path | None = None,
     photos: int = 500,
     say: Callable[[str], None] = print,
 ) -> None:
     """Writes the inference file of a run.
 
     Args:
-        run_folder: of `colorflow train`; every level must have been evaluated at least once.
+        run_folder: of `colorflow train`; every level must have been evaluated at least once, or be
+            in `rest`.
         weights: NAME.safetensors.
         pack_folder: the pack, for bits/dim and for the temperatures.
         temperatures: one a level, or None to tune them on dev.
         gain: what draws multiply the chroma on the coarsest grid with.
+        rest: weights file of the same shape, for the levels that the run has not begun.
         photos: photos of a split that bits/dim are measured on, at most.
         say: gets the report, line by line.
 
     Raises:
-        TrainingError: if a level is missing or the temperatures do not fit.
+        TrainingError: if a level is missing, or the temperatures or `rest` do not fit.
+        WeightsError: if `rest` cannot be read.
         PackError: if the pack cannot be read or has no large photo in a split.
     """
     pack = Pack(pack_folder)
@@ -59,12 +68,7 @@ def export(
         raise TrainingError(
             f"--temperatures: expected {len(names)} numbers, one a level, got {len(temperatures)}"
         )
-    training: dict[str, Any] = {
-        "levels": [
-            _load_level(run_folder, name, level)
-            for name, level in zip(names, pyramid.levels, strict=True)
-        ]
-    }
+    training: dict[str, Any] = {"levels": _load_levels(run_folder, pyramid, rest)}
     if start := read_start(run_folder):
         training["start"] = start
     pyramid.eval().requires_grad_(False)
@@ -158,6 +162,25 @@ def coarsest_nats(pyramid: ChromaPyramid, pack: Pack, photos: int) -> float:
         u, ladj = pyramid.bounded(means)
         total -= float((level(u, condition, None) + ladj).sum())
     return total / len(rows)
+
+
+def _load_levels(
+    run_folder: Path, pyramid: ChromaPyramid, rest: Path | None
+) -> list[dict[str, Any]]:
+    """Puts the levels of a run in place, or else those of a file; returns how they came about."""
+    others = None if rest is None else load_weights(rest)
+    if others is not None and others.pyramid.config != pyramid.config:
+        raise TrainingError(f"{rest}: a model of another shape than that of {run_folder}")
+    found = []
+    for index, name in enumerate(level_names(pyramid)):
+        level = pyramid.levels[index]
+        if others is None or read_state(run_folder, level_folder(name)) is not None:
+            found.append(_load_level(run_folder, name, level))
+            continue
+        level.load_state_dict(others.pyramid.levels[index].state_dict())
+        told = {entry["level"]: entry for entry in others.training.get("levels", [])}
+        found.append({"level": name, **told.get(name, {}), "from": others.digest})
+    return found
 
 
 def _load_level(run_folder: Path, name: int, level: nn.Module) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import shutil
 from collections.abc import Callable
@@ -224,6 +225,54 @@ def test_a_level_is_missing(run: Path, pack_folder: Path, tmp_path: Path, weight
     )
     assert message.startswith(f"{part}: level 64 has no evaluated weights yet")
     assert "--levels 64" in message
+
+
+@pytest.fixture
+def whole_file(run: Path, pack_folder: Path, tmp_path: Path) -> Path:
+    """Weights of the whole run."""
+    path = tmp_path / "whole.safetensors"
+    export(run, path, pack_folder=pack_folder, temperatures=TEMPERATURES, say=str)
+    return path
+
+
+def test_levels_that_the_run_lacks_come_from_a_file(
+    run: Path, whole_file: Path, pack_folder: Path, tmp_path: Path, weights: Path
+) -> None:
+    """A run of the coarsest level alone, with other weights than the file's."""
+    own = tmp_path / "own"
+    shutil.copytree(run, own)
+    for name in NAMES[1:]:
+        shutil.rmtree(own / f"level{name}")
+    state = torch.load(own / "level4" / "state.pt", weights_only=True)
+    state["best"] = {key: 1.5 * value for key, value in state["best"].items()}
+    torch.save(state, own / "level4" / "state.pt")
+    given = {"pack_folder": pack_folder, "temperatures": TEMPERATURES, "say": str}
+    with pytest.raises(TrainingError, match="level 8 has no evaluated weights"):
+        export(own, weights, **given)
+    export(own, weights, rest=whole_file, **given)
+    made, others = load_weights(weights), load_weights(whole_file)
+    pairs = zip(made.pyramid.levels, others.pyramid.levels, strict=True)
+    same = []
+    for level, other in pairs:
+        of_other = other.state_dict()
+        same.append(all(torch.equal(x, of_other[key]) for key, x in level.state_dict().items()))
+    assert same == [False, True, True, True, True]
+    assert [entry.get("from") for entry in made.training["levels"]] == [None] + 4 * [others.digest]
+    assert [entry["steps"] for entry in made.training["levels"]] == [2] * 5
+
+
+def test_a_file_of_another_shape_is_no_rest(
+    run: Path, whole_file: Path, pack_folder: Path, tmp_path: Path, weights: Path
+) -> None:
+    other = tmp_path / "other"
+    shutil.copytree(run, other)
+    recipe = json.loads((other / "config.json").read_text())
+    recipe["pyramid"]["levels"][1]["couplings"] += 1
+    (other / "config.json").write_text(json.dumps(recipe))
+    with pytest.raises(TrainingError, match="another shape than that of") as caught:
+        export(other, weights, pack_folder=pack_folder, rest=whole_file, say=str)
+    assert str(caught.value).startswith(f"{whole_file}: ")
+    assert not weights.exists()
 
 
 def test_a_level_has_never_been_evaluated(
