@@ -1,12 +1,11 @@
 """Families of flows at the coarsest level: the same context, recipe and minutes, dev at the end.
 
-    python benchmarks/coarse_families.py PACK... -o RUN --minutes 8 [--families spline tarflow ...]
+    python benchmarks/coarse_families.py PACK... -o RUN --minutes 8 [--families spline tarflow naf]
 
 Each family learns the chroma means on the 4x4 grid from new weights, without hints; minutes are of
-processor time. The pyramid's own couplings (`spline`) and its causal transformers, by numbers or by
-cells, drop a share of their units in training; TarFlow and NAF drop none, and begin faster.
-Printed: nats a photo on dev (32 numbers with unit noise), train's last, the energy score of 8 draws
-at std 1 on 100 dev photos, and steps.
+processor time. The pyramid's own couplings (`spline`) drop a share of their units in training;
+TarFlow and NAF drop none, and begin faster. Printed: nats a photo on dev (32 numbers with unit
+noise), train's last, the energy score of 8 draws at std 1 on 100 dev photos, and steps.
 """
 
 from __future__ import annotations
@@ -21,15 +20,7 @@ import torch
 from torch.nn import functional as F
 
 from colorflow.comparison.train import training_seconds
-from colorflow.flows import (
-    Bijection,
-    Composition,
-    Flatten,
-    Inverse,
-    Reshape,
-    Standardize,
-    TransformerAutoregressive,
-)
+from colorflow.flows import Bijection, Composition, Inverse, Reshape, Standardize
 from colorflow.model.config import FINEST_GRID, shipped_config
 from colorflow.model.pyramid import MEAN_CHANNELS, ChromaPyramid, Level
 from colorflow.training.allocator import keep_freed_memory
@@ -41,7 +32,6 @@ from colorflow.training.targets import EVALUATED_PHOTO_SIDE, LevelTask
 from colorflow.training.trainer import TrainConfig, Trainer
 from colorflow.training.tuning import DRAWS, energy_score
 from colorflow.zoo import naf, tarflow
-from colorflow.zoo.pyramid import CAUSAL_LAYERS, CAUSAL_TRANSFORM
 
 GRID = shipped_config().levels[0].grid
 SHAPE = (MEAN_CHANNELS, GRID, GRID)
@@ -49,23 +39,8 @@ NUMBERS = MEAN_CHANNELS * GRID**2
 FAMILIES: dict[str, Callable[[int], Bijection] | None] = {
     "spline": None,  # the pyramid's own
     "tarflow": lambda width: tarflow(SHAPE, width, depth=3, layers=2, width=96, patch=1),
-    "causal-numbers": lambda width: causal(width, single=True),
-    "causal-cells": lambda width: causal(width, single=False),
     "naf": lambda width: naf(SHAPE, width, depth=2, units=8, width=64),
 }
-
-
-def causal(width: int, *, single: bool) -> Bijection:
-    """The causal transformers that can follow a level's couplings, alone."""
-    dropout = shipped_config().levels[0].dropout
-    transformers = [
-        TransformerAutoregressive(
-            SHAPE, width, CAUSAL_TRANSFORM,
-            width=width, layers=CAUSAL_LAYERS, reverse=reverse, single=single, dropout=dropout,
-        )
-        for reverse in (False, True)
-    ]  # fmt: skip
-    return Composition([*transformers, Flatten(SHAPE)])
 
 
 def main() -> None:

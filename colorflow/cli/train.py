@@ -39,13 +39,6 @@ def add_train(commands: Commands) -> None:
         "--hints", action="store_true", help="train a model that takes colour hints, too"
     )
     parser.add_argument(
-        "--transformers",
-        type=whole_number(least=0),
-        metavar="N",
-        help="causal transformers of the coarsest level (default: as the weights to start from, "
-        "or else the shipped ones)",
-    )
-    parser.add_argument(
         "--start",
         type=Path,
         metavar="RUN|WEIGHTS",
@@ -63,7 +56,6 @@ def _train(arguments: argparse.Namespace) -> int:
         arguments.packs,
         arguments.output,
         hints=arguments.hints,
-        transformers=arguments.transformers,
         start=arguments.start,
         config=train_config_of(arguments),
         budget=Budget(steps=arguments.steps, minutes=arguments.minutes),

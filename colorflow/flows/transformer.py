@@ -37,9 +37,7 @@ class TransformerAutoregressive(Bijection):
         width: channels of a token in the transformer, a multiple of `HEADS`.
         layers: transformer layers.
         patch: side of a token in cells, a divisor of H and W.
-        reverse: whether the last token comes first.
-        single: whether every number is a token of its own, those of a cell one after the other;
-            each then sees the earlier numbers of its own cell too.
+        reverse: whether the last cell comes first.
         dropout: in the transformer, in training.
 
     Raises:
@@ -57,7 +55,6 @@ class TransformerAutoregressive(Bijection):
         layers: int = 2,
         patch: int = 1,
         reverse: bool = False,
-        single: bool = False,
         dropout: float = 0.0,
     ) -> None:
         super().__init__()
@@ -69,8 +66,6 @@ class TransformerAutoregressive(Bijection):
             raise ValueError(f"width: expected a multiple of {HEADS}, got {width}")
         self.transform, self.patch, self.reverse = transform, patch, reverse
         count, numbers = shape[1] * shape[2] // patch**2, shape[0] * patch**2
-        self.tokens_a_patch = numbers if single else 1
-        count, numbers = count * self.tokens_a_patch, numbers // self.tokens_a_patch
         self.position = nn.Parameter(0.02 * torch.randn(count, width))
         self.from_token = nn.Linear(numbers, width, bias=False)
         self.from_context = None
@@ -122,26 +117,17 @@ class TransformerAutoregressive(Bijection):
         """Position and context of every token, (B or 1, N, width)."""
         if self.from_context is None:
             return self.position[None]
-        of_patch = self.from_context(self._to_patches(present(context)))
-        given: Tensor = self.position + self._in_order(
-            of_patch.repeat_interleave(self.tokens_a_patch, 1)
-        )
+        given: Tensor = self.position + self.from_context(self._to_tokens(present(context)))
         return given
 
     def _to_tokens(self, grid: Tensor) -> Tensor:
-        patches = self._to_patches(grid)
-        return self._in_order(patches.reshape(len(patches), len(self.position), -1))
-
-    def _to_patches(self, grid: Tensor) -> Tensor:
-        return to_tokens(F.pixel_unshuffle(grid, self.patch))
-
-    def _in_order(self, tokens: Tensor) -> Tensor:
-        """Row by row to the order of the flow, or back."""
+        tokens = to_tokens(F.pixel_unshuffle(grid, self.patch))
         return tokens.flip(1) if self.reverse else tokens
 
     def _from_tokens(self, tokens: Tensor, like: Tensor) -> Tensor:
-        patches = self._in_order(tokens).unflatten(1, (-1, self.tokens_a_patch)).flatten(2)
-        patches = from_tokens(patches, F.pixel_unshuffle(like, self.patch))
+        if self.reverse:
+            tokens = tokens.flip(1)
+        patches = from_tokens(tokens, F.pixel_unshuffle(like, self.patch))
         return F.pixel_shuffle(patches, self.patch)
 
 

@@ -15,7 +15,6 @@ _RANGES = {
     "grid": (1, FINEST_GRID),
     "width": (1, 1024),
     "couplings": (1, 64),
-    "transformers": (0, 64),
     "context_layers": (1, 64),
     "bins": (2, 64),
 }
@@ -30,7 +29,6 @@ class LevelConfig:
         grid: side of the level's own grid; details on it give chroma on twice the grid.
         width: channels of the context and of the coupling networks.
         couplings: coupling layers.
-        transformers: causal transformers, after the couplings; their inverse goes number by number.
         context_layers: layers of the context's trunk.
         bins: pieces of each spline.
         attention: attention (small grids) or convolutions in context and couplings.
@@ -46,19 +44,23 @@ class LevelConfig:
     attention: bool
     maps: tuple[int, ...]
     dropout: float
-    transformers: int = 0
 
     @property
     def context_side(self) -> int:
         """Side that feature maps are brought to; finer ones are averaged."""
         return 2 * self.grid
 
+    @property
+    def finest_map(self) -> int:
+        """Side of the finest feature map that the context makes use of, 0 for none."""
+        return max((min(side, self.context_side) for side in self.maps), default=0)
+
     def __post_init__(self) -> None:
         for name, (least, most) in _RANGES.items():
             value = getattr(self, name)
             if not least <= value <= most:
                 raise ValueError(f"{name}: expected {least} to {most}, got {value}")
-        if (self.attention or self.transformers) and self.width % 4:
+        if self.attention and self.width % 4:
             raise ValueError(f"width: expected a multiple of 4, got {self.width}")
         unknown = set(self.maps) - set(FEATURE_CHANNELS)
         if unknown:

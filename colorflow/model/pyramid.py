@@ -53,7 +53,6 @@ class Level(nn.Module):
             config.width,
             width=config.width,
             couplings=config.couplings,
-            transformers=config.transformers,
             bins=config.bins,
             attention=config.attention,
             dropout=config.dropout,

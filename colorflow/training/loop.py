@@ -33,7 +33,6 @@ def train(
     *,
     shape: PyramidConfig | None = None,
     hints: bool = False,
-    transformers: int | None = None,
     start: Path | None = None,
     config: TrainConfig,
     budget: Budget,
@@ -50,7 +49,6 @@ def train(
         run_folder: checkpoints, curves and grids; an existing run goes on.
         shape: of the pyramid, None for that of `start` or else of the shipped weights.
         hints: whether the pyramid takes colour hints in addition.
-        transformers: causal transformers of the coarsest level, None for as many as the shape has.
         start: a run or a weights file whose weights are those of step 0, None for new ones.
         config: the recipe.
         budget: of each level.
@@ -68,8 +66,7 @@ def train(
     rank, processes = _join_processes()
     device = choose_device(rank)
     origin = None if start is None else Start(start)
-    shape = _shape(shape, origin, hints=hints, transformers=transformers)
-    run = Run(run_folder, level_recipe(shape, config, origin.name if origin else None))
+    shape = _shape(shape, origin, hints=hints)
     torch.manual_seed(config.seed)
     pyramid = ChromaPyramid(shape).to(device)
     names = level_names(pyramid)
@@ -77,7 +74,8 @@ def train(
         if name not in names:
             raise TrainingError(f"--levels: no level {name}; this model has {names}")
     chosen = [shape.levels[names.index(name)] for name in levels or names]
-    pack = open_packs(pack_folders, max(level.context_side for level in chosen))
+    pack = open_packs(pack_folders, max(level.finest_map for level in chosen))
+    run = Run(run_folder, level_recipe(shape, config, origin.name if origin else None))
     try:
         for name in levels or names:
             torch.manual_seed(config.seed + name)
@@ -189,17 +187,12 @@ def _record(
     )
 
 
-def _shape(
-    shape: PyramidConfig | None, origin: Start | None, *, hints: bool, transformers: int | None
-) -> PyramidConfig:
+def _shape(shape: PyramidConfig | None, origin: Start | None, *, hints: bool) -> PyramidConfig:
     if origin is not None:
         if shape is not None:
             raise ValueError("shape: expected none, since the weights to start from have theirs")
         shape = origin.shape
     shape = shape or shipped_config()
-    if transformers is not None:
-        coarsest = replace(shape.levels[0], transformers=transformers)
-        shape = replace(shape, levels=(coarsest, *shape.levels[1:]))
     return replace(shape, extra_planes=HINT_PLANES) if hints else shape
 
 

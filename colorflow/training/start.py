@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import cast
 
-from torch import Tensor, nn
+from torch import Tensor
 
 from colorflow.errors import TrainingError
-from colorflow.flows import TransformerAutoregressive
-from colorflow.model.pyramid import Level
 from colorflow.model.weights import load_weights
 from colorflow.training.run import read_config, read_evaluated_level
 from colorflow.training.targets import level_names
@@ -51,15 +48,14 @@ class Start:
         return self._file.levels[level_names(self._file).index(grid)].state_dict()
 
     def apply(self, trainer: Trainer, grid: int) -> None:
-        """Puts the weights in place. Planes and transformers that are new change nothing yet.
+        """Puts the weights in place. Where planes are new the model is what it was without.
 
         Raises:
             TrainingError: if there are none or they do not fit.
         """
         fresh = trainer.module.state_dict()
-        may_be_new = _identities_at_first(trainer.module)
-        new = {name: x for name, x in fresh.items() if name.startswith(may_be_new)}
-        state = new | self.weights(grid)
+        planes = {name: x for name, x in fresh.items() if name.startswith(OF_PLANES)}
+        state = planes | self.weights(grid)
         try:
             trainer.start_from(state)
         except RuntimeError as error:
@@ -67,13 +63,3 @@ class Start:
                 f"{self.path}: its weights do not fit {trainer.task.name} as it is now; "
                 "start from others"
             ) from error
-
-
-def _identities_at_first(module: nn.Module) -> tuple[str, ...]:
-    """Beginnings of the names of a level's parts that change nothing until they are trained."""
-    transformers = [
-        f"flow.bijections.{index}."
-        for index, bijection in enumerate(cast(Level, module).flow.bijections)
-        if isinstance(bijection, TransformerAutoregressive)
-    ]
-    return OF_PLANES, *transformers

@@ -33,7 +33,6 @@ from colorflow.flows import (
     Partition,
     Split,
     Standardize,
-    TransformerAutoregressive,
     WithContext,
     checkerboard,
 )
@@ -48,10 +47,6 @@ MAX_LOG_SCALE = 3.0
 COUPLING_LOG_SCALE = 0.7
 COUPLING_SHIFT = 3.0
 SPLINE_LIMIT = 6.0
-MOST_TOKENS = 32
-"""Numbers of a grid that causal transformers go through one by one; larger ones by cells."""
-CAUSAL_LAYERS = 2
-CAUSAL_TRANSFORM = AffineSpline(8, SPLINE_LIMIT, 2.0, 4.0)
 
 _Network = Callable[[int, int], nn.Module]
 """Makes a coupling's network, given its kept channels and its parameters a cell."""
@@ -129,12 +124,8 @@ def level_flow(
     bins: int,
     attention: bool,
     dropout: float,
-    transformers: int = 0,
 ) -> Composition:
     """The flow of one level: standardised, centred by the context, then spline couplings.
-
-    Causal transformers may follow, in alternating orders: exact conditionals where the grid is
-    small enough for an inverse number by number. New ones are the identity.
 
     Args:
         channels: C of (B, C, grid, grid), even.
@@ -145,8 +136,6 @@ def level_flow(
         bins: pieces of each spline.
         attention: attention networks, and checkerboards every other pair; or else convolutions.
         dropout: share of units dropped in training.
-        transformers: causal transformers; their tokens are single numbers up to `MOST_TOKENS` of
-            them, and cells beyond.
     """
 
     def network(kept: int, out: int) -> nn.Module:
@@ -155,20 +144,11 @@ def level_flow(
         return ConvolutionNetwork(kept, context_channels, width, out, dropout)
 
     transform = AffineSpline(bins, SPLINE_LIMIT, COUPLING_LOG_SCALE, COUPLING_SHIFT)
-    steps: list[Bijection] = [
+    steps = [
         bijection
         for index in range(couplings)
         for bijection in _step(index, channels, grid if attention else None, transform, network)
     ]
-    single = channels * grid**2 <= MOST_TOKENS
-    steps += [
-        TransformerAutoregressive(
-            (channels, grid, grid), context_channels, CAUSAL_TRANSFORM,
-            width=width, layers=CAUSAL_LAYERS, reverse=index % 2 == 1, single=single,
-            dropout=dropout,
-        )
-        for index in range(transformers)
-    ]  # fmt: skip
     own = ConvolutionNetwork(0, context_channels, width, 2 * channels, dropout)
     centre = ContextTransform(channels, own, Affine(MAX_LOG_SCALE))
     return Composition([Standardize(channels), centre, *steps])

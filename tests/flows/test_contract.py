@@ -361,13 +361,6 @@ CASES = {
     "inverse-masked": Case(
         build=lambda: Inverse(masked(raster_order(FEW), affine())), shape=FEW, context=FEW_CONTEXT
     ),
-    "transformer-numbers": Case(
-        build=lambda: TransformerAutoregressive(
-            FEW, FEW_CONTEXT[0], affine_spline(), width=8, reverse=True, single=True
-        ),
-        shape=FEW,
-        context=FEW_CONTEXT,
-    ),
     "transformer-affine": Case(build=lambda: transformer(affine()), context=CONTEXT),
     "transformer-spline": Case(
         build=lambda: transformer(spline(), patch=2, reverse=True), context=CONTEXT

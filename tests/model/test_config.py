@@ -43,14 +43,6 @@ def test_defaults_may_be_left_out(make_config: Callable[..., PyramidConfig]) -> 
     assert PyramidConfig.from_dict(values) == make_config()
 
 
-def test_weights_from_before_transformers_have_none(
-    make_config: Callable[..., PyramidConfig],
-) -> None:
-    values = make_config().to_dict()
-    assert [level.pop("transformers") for level in values["levels"]] == [0] * 5
-    assert PyramidConfig.from_dict(values) == make_config()
-
-
 def test_weights_from_before_hints_pulled_have_the_settings_of_now(
     make_config: Callable[..., PyramidConfig],
 ) -> None:

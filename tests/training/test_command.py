@@ -46,7 +46,6 @@ def test_train_passes_its_options_on(
     options = ["--minutes", "1.5"] if minutes else ["--steps", "7"]
     options += ["--levels", "8,4", "--batch", "16", "--rate", "0.002", "--seed", "3"]
     options += ["--evaluate-every", "20", "--hints", "--start", "old.safetensors"]
-    options += ["--transformers", "2"]
     assert cli.main(["train", "pack", "more", "-o", str(tmp_path), *options]) == 0
     ((given, named),) = calls
     assert given == ([Path("pack"), Path("more")], tmp_path)
@@ -55,7 +54,6 @@ def test_train_passes_its_options_on(
     assert named["budget"] == (Budget(minutes=1.5) if minutes else Budget(steps=7))
     assert named["levels"] == [8, 4]
     assert named["hints"] is True
-    assert named["transformers"] == 2
     assert named["start"] == Path("old.safetensors")
 
 
@@ -66,7 +64,6 @@ def test_train_defaults(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
     assert calls[0]["config"] == TrainConfig()
     assert calls[0]["levels"] is None
     assert calls[0]["hints"] is False
-    assert calls[0]["transformers"] is None
     assert calls[0]["start"] is None
 
 

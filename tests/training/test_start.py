@@ -19,7 +19,7 @@ from colorflow.training import export as export_module
 from colorflow.training.export import export
 from colorflow.training.loop import train
 from colorflow.training.pack import Pack
-from colorflow.training.run import read_config, read_evaluated_level, read_state
+from colorflow.training.run import read_config, read_state
 from colorflow.training.schedule import Budget
 from colorflow.training.start import Start
 from colorflow.training.targets import LevelTask, level_names
@@ -68,7 +68,6 @@ def go(pack_folder: Path, make_config: Callable[..., TrainConfig]) -> Go:
         *,
         steps: int = 2,
         hints: bool = True,
-        transformers: int | None = None,
         levels: tuple[int, ...] = (8,),
         shape: PyramidConfig | None = None,
         say: Callable[[str], None] | None = None,
@@ -79,7 +78,6 @@ def go(pack_folder: Path, make_config: Callable[..., TrainConfig]) -> Go:
             folder,
             shape=shape,
             hints=hints,
-            transformers=transformers,
             start=start,
             config=make_config(),
             budget=Budget(steps=steps),
@@ -91,24 +89,21 @@ def go(pack_folder: Path, make_config: Callable[..., TrainConfig]) -> Go:
     return go
 
 
-@pytest.mark.parametrize(("planes", "transformers"), [(0, 0), (HINT_PLANES, 0), (0, 2)])
+@pytest.mark.parametrize("planes", [0, HINT_PLANES])
 @pytest.mark.parametrize("kind", ["run", "file"])
 def test_step_0_is_the_old_model(
     kind: str,
     planes: int,
-    transformers: int,
     old_run: Path,
     old_weights: Path,
     pack_folder: Path,
     make_config: Callable[..., TrainConfig],
 ) -> None:
-    """The same log_prob without hints, of weights and of their average; the same contexts with
-    hints too, as long as nothing has been learned from them."""
+    """The same log_prob without hints, to the bit, of weights and of their average; the same
+    contexts with hints too, as long as nothing has been learned from them."""
     start = Start(old_run if kind == "run" else old_weights)
     torch.manual_seed(5)
-    coarsest = dataclasses.replace(start.shape.levels[0], transformers=transformers)
-    levels = (coarsest, *start.shape.levels[1:])
-    pyramid = ChromaPyramid(dataclasses.replace(start.shape, levels=levels, extra_planes=planes))
+    pyramid = ChromaPyramid(dataclasses.replace(start.shape, extra_planes=planes))
     averaged = ChromaPyramid(pyramid.config)
     pack, device = Pack(pack_folder), torch.device("cpu")
     for index, grid in enumerate(level_names(pyramid)):
@@ -122,7 +117,7 @@ def test_step_0_is_the_old_model(
     with torch.no_grad():
         expected = old.log_prob(ab, condition)
         for new in (pyramid.eval(), averaged.eval()):
-            torch.testing.assert_close(new.log_prob(ab, condition), expected, rtol=1e-6, atol=0)
+            assert torch.equal(new.log_prob(ab, condition), expected)
             if planes:
                 for level, of_old in zip(new.levels, old.levels, strict=True):
                     context = level.context.of_photo(hinted)
@@ -174,18 +169,6 @@ def test_without_hints_it_is_a_run_of_the_old_shape(
 ) -> None:
     go(tmp_path, old_weights, hints=False)
     assert read_config(tmp_path) == shape
-
-
-def test_transformers_are_of_the_coarsest_level_and_learn(
-    old_weights: Path, go: Go, tmp_path: Path, shape: PyramidConfig
-) -> None:
-    go(tmp_path, old_weights, hints=False, transformers=1, levels=(4, 8))
-    first, *others = read_config(tmp_path).levels
-    assert first == dataclasses.replace(shape.levels[0], transformers=1)
-    assert tuple(others) == shape.levels[1:]
-    trained = read_evaluated_level(tmp_path, 4)["best"]
-    (transformer,) = (name for name in trained if name.endswith("from_token.weight"))
-    assert trained[transformer.replace("from_token", "out")].any()
 
 
 def test_a_run_with_hints_is_a_start_as_well(old_run: Path, go: Go, tmp_path: Path) -> None:
