@@ -4,8 +4,10 @@
 
 For every setting of `PyramidConfig.hint_looseness`, `hint_reach` and `hint_likeness`, with 4 true
 hints of one cell: bits/dim of the truth given them, the energy score of 8 draws at the shipped
-temperatures, and the share of the cells at most two away from a hint whose colour is within 5
-CIELAB units of it, beside the truth's own share. The first line is without the pull.
+schedule, and the share of the cells at most two away from a hint whose colour is within 5 CIELAB
+units of it, beside the truth's own share; and of the hints around which all of the truth's own
+cells are, as on an even surface, the share around which all cells of a draw are, and of all draws.
+The first line is without the pull.
 """
 
 from __future__ import annotations
@@ -34,8 +36,9 @@ OFF = 1e6
 SETTINGS = [
     (OFF, 3.0, 12.0),
     *((looseness, 3.0, 12.0) for looseness in (0.05, 0.1, 0.15, 0.3, 0.6)),
-    *((0.15, reach, 12.0) for reach in (1.5, 2.0, 4.0)),
+    *((0.15, reach, 12.0) for reach in (1.5, 4.0, 6.0, 8.0)),
     *((0.15, 3.0, likeness) for likeness in (6.0, 25.0)),
+    *((0.15, 6.0, 18.0), (0.1, 6.0, 18.0), (0.1, 8.0, 18.0), (0.05, 8.0, 12.0), (0.05, 8.0, 25.0)),
 ]
 
 
@@ -55,38 +58,52 @@ def main() -> None:
         ab, condition = pack.batch(part)
         points = true_points(ab, POINTS, torch.Generator().manual_seed(int(part[0])))
         batches.append((ab, replace(condition, planes=points)))
-    print("| looseness | reach | likeness | bits/dim | energy score | within 5 | of the truth |")
-    print("|---|---|---|---|---|---|---|")
+    print(
+        "| looseness | reach | likeness | bits/dim | energy score | within 5 | of the truth "
+        "| even: kept by a draw | by all |\n|---|---|---|---|---|---|---|---|---|"
+    )
     for looseness, reach, likeness in SETTINGS:
         pyramid.pull = KrigingUpdate(reach, likeness, looseness)
         noise, drawing = torch.Generator().manual_seed(5), torch.Generator().manual_seed(6)
-        bits, scores, close, best = [], [], [], []
+        bits, scores, close, best, kept, by_all = ([] for _ in range(6))
         for ab, condition in batches:
             noisy = ab + NOISE * torch.randn(ab.shape, generator=noise)
             dims = ab[0].numel()
             bits.append(-pyramid.log_prob(noisy, condition) / (dims * math.log(2)))
-            draws = pyramid.sample(condition, DRAWS, weights.temperatures, drawing)
+            draws = pyramid.sample(condition, DRAWS, weights.temperatures, drawing, weights.gain)
             scores.append(energy_score(draws, ab))
             assert condition.planes is not None
-            close += [_close(draw, condition.planes) for draw in draws.unbind(1)]
-            best.append(_close(ab, condition.planes))
-        numbers = [float(torch.cat(x).float().mean()) for x in (bits, scores, close, best)]
+            of_draws = torch.stack([_close(draw, condition.planes) for draw in draws.unbind(1)])
+            of_truth = _close(ab, condition.planes)
+            close.append(of_draws[of_draws.isfinite()])
+            best.append(of_truth[of_truth.isfinite()])
+            even = _all(of_truth)
+            kept.append(_all(of_draws)[:, even].flatten())
+            by_all.append(_all(of_draws).all(0)[even])
+        columns = (bits, scores, close, best, kept, by_all)
+        numbers = [float(torch.cat(x).float().mean()) for x in columns]
         name = "none" if looseness == OFF else f"{looseness:g}"
         print(
             f"| {name} | {reach:g} | {likeness:g} | {numbers[0]:.4f} | {numbers[1]:.3f} | "
-            f"{numbers[2]:.3f} | {numbers[3]:.3f} |",
+            + " | ".join(f"{number:.3f}" for number in numbers[2:])
+            + " |",
             flush=True,
         )
 
 
 def _close(ab: Tensor, planes: Tensor) -> Tensor:
-    """For each cell near a hint, whether its colour is that of the hint: (N,)."""
+    """Whether the colours near each hint are that of the hint: (hints, cells), nan outside."""
     side = 2 * REACH_CELLS + 1
     near = F.unfold(F.pad(ab, [REACH_CELLS] * 4, value=torch.nan), side)
     near = near.unflatten(1, (2, side**2)).unflatten(3, ab.shape[2:])
     distance = (near - planes[:, 1:, None]).norm(dim=1)
     found = distance.movedim(1, -1)[planes[:, 0] > 0.5]
-    return (found[found.isfinite()] <= CLOSE).float()
+    return torch.where(found.isfinite(), (found <= CLOSE).float(), torch.nan)
+
+
+def _all(close: Tensor) -> Tensor:
+    """Whether all cells near a hint are close: (..., hints)."""
+    return (close.nan_to_num(1.0) > 0).all(-1)
 
 
 if __name__ == "__main__":

@@ -86,8 +86,8 @@ class PyramidConfig:
     levels: tuple[LevelConfig, ...]
     extra_planes: int = 0
     chroma_limit: float = 128.0
-    hint_reach: float = 3.0
-    hint_likeness: float = 12.0
+    hint_reach: float = 6.0
+    hint_likeness: float = 18.0
     hint_looseness: float = 0.15
 
     def __post_init__(self) -> None:
