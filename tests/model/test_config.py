@@ -47,10 +47,10 @@ def test_weights_from_before_hints_pulled_have_the_settings_of_now(
     make_config: Callable[..., PyramidConfig],
 ) -> None:
     values = make_config(extra_planes=3).to_dict()
-    assert [values.pop(name) for name in HINT_FIELDS] == [3.0, 12.0, 0.15]
+    assert [values.pop(name) for name in HINT_FIELDS] == [6.0, 18.0, 0.15]
     pyramid = ChromaPyramid(PyramidConfig.from_dict(values))
     pull = pyramid.pull
-    assert (pull.reach, pull.likeness, pull.looseness) == (3.0, 12.0, 0.15)
+    assert (pull.reach, pull.likeness, pull.looseness) == (6.0, 18.0, 0.15)
 
 
 @pytest.mark.parametrize(
