@@ -1,10 +1,12 @@
 """What a schedule of temperatures costs and gives, on dev photos.
 
     python benchmarks/schedules.py PACK WEIGHTS 0.8,0.8,0.7,0.5,0.2x1.2 1,1,1,1,1 [--photos 100]
+        [--true-levels 1]
 
-A number after an x is the gain. For every schedule, 8 draws a photo: energy score, RMSE of the best
-draw, of the first one and of the mean over grey's (sRGB on the 64x64 grid, root of the mean over
-photos), colourfulness over the truth's, and the share of draws whose mean chroma is above the
+A number after an x is the gain; the first levels may have the latents of the true colours, which
+tells what is lost at the others. For every schedule, 8 draws a photo: energy score, RMSE of the
+best draw, of the first one and of the mean over grey's (sRGB on the 64x64 grid, root of the mean
+over photos), colourfulness over the truth's, and the share of draws whose mean chroma is above the
 training photos' 99.9th percentile.
 """
 
@@ -35,6 +37,7 @@ def main() -> None:
     parser.add_argument("weights", type=Path)
     parser.add_argument("schedules", nargs="+", metavar="SCHEDULE")
     parser.add_argument("--photos", type=int, default=100)
+    parser.add_argument("--true-levels", type=int, default=0, metavar="K")
     options = parser.parse_args()
     pack, weights = Pack(options.pack), load_weights(options.weights)
     rows = pack.rows("dev", variant="whole", larger_than=EVALUATED_PHOTO_SIDE)
@@ -51,9 +54,16 @@ def main() -> None:
             ab, condition = pack.batch(np.array([row]))
             factor = condition.lightness.shape[-1] // FINEST_GRID
             lightness = F.avg_pool2d(condition.lightness, factor)[0, 0].numpy()
-            draws = weights.pyramid.sample(
-                condition, DRAWS, temperatures, generator, float(gain or 1)
-            )[0]
+            latents = [
+                temperature * torch.randn(DRAWS, *shape, generator=generator)
+                for shape, temperature in zip(
+                    weights.pyramid.latent_shapes(), temperatures, strict=True
+                )
+            ]
+            true = weights.pyramid.encode(ab, condition, float(gain or 1))
+            for index in range(options.true_levels):
+                latents[index] = true[index].expand_as(latents[index])
+            draws = weights.pyramid.decode(latents, condition, float(gain or 1))
             mean = colours(lightness, draws.mean(0, keepdim=True))
             truth, rgb = colours(lightness, ab)[0], colours(lightness, draws)
             errors = squared_errors(rgb, truth)
