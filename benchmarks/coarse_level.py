@@ -4,12 +4,12 @@
         [--at 1x1 0.8x1.2] [--photos 400]
 
 The pack may be a coarse one. Several sources joined with + are one model, the equal mixture of
-their densities: draws come from them in turns. Printed are the nats a photo of the level's own
-numbers with unit noise on all dev photos, without hints and with 4 (`LevelTask`), and for every
-temperature x gain the energy score of 8 draws on the 4x4 grid with the standard error of its
-difference to the first source's; RMSE of ab of the best draw, of the first one and of the mean over
-grey's (root of the mean over photos); mean chroma over the truth's; the share of draws whose mean
-chroma is above the training photos' 99.9th percentile.
+their densities: every draw is from one of them, chosen at random. Printed are the nats a photo of
+the level's own numbers with unit noise on all dev photos, without hints and with 4 (`LevelTask`),
+and for every temperature x gain the energy score of 8 draws on the 4x4 grid with the standard error
+of its difference to the first source's; RMSE of ab of the best draw, of the first one and of the
+mean over grey's (root of the mean over photos); mean chroma over the truth's; the share of draws
+whose mean chroma is above the training photos' 99.9th percentile.
 """
 
 from __future__ import annotations
@@ -104,16 +104,16 @@ def quality(
     for part in np.array_split(rows, -(-len(rows) // AT_ONCE)):
         ab, condition = pack.batch(part)
         truth = F.avg_pool2d(ab, FINEST_GRID // grid)
-        turns = []
+        which = torch.randint(len(models), (len(ab), DRAWS), generator=generator)
+        latent = temperature * torch.randn(len(ab) * DRAWS, 2, grid, grid, generator=generator)
+        draws = truth.new_zeros(len(ab), DRAWS, *truth.shape[1:])
         for index, model in enumerate(models):
-            count = len(range(index, DRAWS, len(models)))
             level = model.levels[0]
             assert isinstance(level, Level)
-            photo = level.context.of_photo(condition).repeat_interleave(count, 0)
-            latent = temperature * torch.randn(len(photo), 2, grid, grid, generator=generator)
+            photo = level.context.of_photo(condition).repeat_interleave(DRAWS, 0)
             u = gain * level.decode(latent, photo, None)[0]
-            turns.append(model.bounded.inverse(u)[0].unflatten(0, (len(ab), count)))
-        draws = torch.cat(turns, 1)
+            drawn = model.bounded.inverse(u)[0].unflatten(0, (len(ab), DRAWS))
+            draws[which == index] = drawn[which == index]
         errors = (draws - truth[:, None]).square().flatten(2).mean(2)
         energy.append(energy_score(draws, truth))
         best.append(errors.min(1).values)
