@@ -17,6 +17,7 @@ from colorflow.ui.limits import Limits
 from colorflow.ui.quiz import quiz_tab
 from colorflow.ui.reference import ReferenceTab
 from colorflow.ui.storage import VISITORS
+from colorflow.ui.whole_updates import WholeUpdates
 
 if TYPE_CHECKING:
     from colorflow.colorize import Colorizer
@@ -66,7 +67,7 @@ def build_page(
         quiz: what the players of the quiz share.
     """
     root = files / VISITORS
-    with gr.Blocks(title="colorflow", analytics_enabled=False) as page:
+    with WholeUpdates(title="colorflow", analytics_enabled=False) as page:
         api = Api(colorizer, files, limits, quiz)  # before handlers of the same names
         gr.HTML(_HEADING, elem_id="heading")
         with gr.Tabs(elem_id="tabs", overflow_behavior="wrap") as tabs:

@@ -43,6 +43,38 @@ def stepped(tmp_path: Path) -> Path:
     return path
 
 
+HELD_UP = """
+window.arrived = "";
+window.holdUp = false;
+let passed = Promise.resolve();
+const ask = window.fetch;
+window.fetch = async (...asked) => {
+    const answer = await ask(...asked);
+    if (!answer.url.includes("queue/data")) return answer;
+    const reader = answer.body.getReader();
+    const decoder = new TextDecoder();
+    let before = Promise.resolve();
+    const passOn = (act) => { before = before.then(() => passed).then(act); };
+    const read = async (controller) => {
+        for (;;) {
+            const { done, value } = await reader.read();
+            if (done) return passOn(() => controller.close());
+            const text = decoder.decode(value, { stream: true });
+            window.arrived += text;
+            if (window.holdUp && text.includes("process_generating")) {
+                window.holdUp = false;
+                passed = new Promise((pass) => { window.goOn = pass; });
+            }
+            passOn(() => controller.enqueue(value));
+        }
+    };
+    const start = (controller) => { read(controller).catch((error) => controller.error(error)); };
+    return new Response(new ReadableStream({ start }), answer);
+};
+"""
+"""Lets the updates of the next run wait until all are there, as they do in a busy browser."""
+
+
 class Streamer(Visitor):
     """A browser window, and what lets colourings come."""
 
@@ -168,6 +200,34 @@ def test_a_redraw_in_the_middle_starts_anew(browser: Browser, server: Page, step
         ["Seed 10", "Seed 11"], timeout=PATIENCE
     )
     assert not list(server.temporary.glob(f"{GO}*"))
+    assert visitor.faults == []
+    visitor.context.close()
+
+
+def test_updates_that_come_all_at_once_are_all_shown(
+    browser: Browser, server: Page, stepped: Path
+) -> None:
+    visitor = Streamer(browser, server)
+    visitor.page.add_init_script(HELD_UP)
+    visitor.page.reload()
+    visitor.upload(stepped)
+    for seed, n in ((0, 3), (10, 2)):
+        expect(visitor.one("#go")).to_be_enabled(timeout=PATIENCE)
+        visitor.one("#seed input").fill(str(seed))
+        visitor.one("#n input[type=number]").fill(str(n))
+        visitor.page.evaluate("window.holdUp = true")
+        visitor.one("#go").click()
+        visitor.let(n)
+        visitor.page.wait_for_function(f"window.arrived.includes('{n} colourings in')")
+        visitor.page.evaluate("window.goOn()")
+        visitor.expect_text("#status", f"{n} colourings in")
+        captions = [f"Seed {seed + i}" for i in range(n)]
+        expect(visitor.one("#gallery .caption-label")).to_have_text(captions, timeout=PATIENCE)
+        first = visitor.one("#gallery .thumbnail-item img").first.get_attribute("src")
+        compared = visitor.one("#compare .content img").nth(1)
+        expect(compared).to_have_attribute("src", str(first), timeout=PATIENCE)
+        expect(visitor.one("#cancel")).to_be_hidden()
+        expect(visitor.one("#welcome")).to_be_hidden()
     assert visitor.faults == []
     visitor.context.close()
 
