@@ -100,6 +100,14 @@ def positive_number(text: str) -> float:
     return number
 
 
+def share(text: str) -> float:
+    """An argparse type: a number of at least 0 and below 1."""
+    number = number_from_zero(text)
+    if number >= 1:
+        raise argparse.ArgumentTypeError(f"expected a number below 1, got {text!r}")
+    return number
+
+
 def numbers(kind: Callable[[str], float]) -> Callable[[str], list[float]]:
     """An argparse type: numbers from 0 on, separated by commas."""
 

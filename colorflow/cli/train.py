@@ -10,6 +10,7 @@ from colorflow.cli.arguments import (
     add_training,
     numbers,
     positive_number,
+    share,
     train_config_of,
     whole_number,
 )
@@ -39,6 +40,13 @@ def add_train(commands: Commands) -> None:
         "--hints", action="store_true", help="train a model that takes colour hints, too"
     )
     parser.add_argument(
+        "--dropout",
+        type=share,
+        metavar="SHARE",
+        help="units dropped in training (default: as many as the shape says, which suits tens of "
+        "thousands of photos; fewer for more)",
+    )
+    parser.add_argument(
         "--start",
         type=Path,
         metavar="RUN|WEIGHTS",
@@ -56,6 +64,7 @@ def _train(arguments: argparse.Namespace) -> int:
         arguments.packs,
         arguments.output,
         hints=arguments.hints,
+        dropout=arguments.dropout,
         start=arguments.start,
         config=train_config_of(arguments),
         budget=Budget(steps=arguments.steps, minutes=arguments.minutes),

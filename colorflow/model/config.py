@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
 from colorflow.model.features import FEATURE_CHANNELS
@@ -110,6 +110,10 @@ class PyramidConfig:
     def takes_hints(self) -> bool:
         """Whether the model is conditioned on colour hints."""
         return self.extra_planes == HINT_PLANES
+
+    def with_dropout(self, dropout: float) -> PyramidConfig:
+        """The same with another share of units dropped in training, in every level."""
+        return replace(self, levels=tuple(replace(lv, dropout=dropout) for lv in self.levels))
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""

@@ -169,7 +169,8 @@ def _load_levels(
 ) -> list[dict[str, Any]]:
     """Puts the levels of a run in place, or else those of a file; returns how they came about."""
     others = None if rest is None else load_weights(rest)
-    if others is not None and others.pyramid.config != pyramid.config:
+    shape = pyramid.config.with_dropout(0)
+    if others is not None and others.pyramid.config.with_dropout(0) != shape:
         raise TrainingError(f"{rest}: a model of another shape than that of {run_folder}")
     found = []
     for index, name in enumerate(level_names(pyramid)):

@@ -33,6 +33,7 @@ def train(
     *,
     shape: PyramidConfig | None = None,
     hints: bool = False,
+    dropout: float | None = None,
     start: Path | None = None,
     config: TrainConfig,
     budget: Budget,
@@ -49,6 +50,7 @@ def train(
         run_folder: checkpoints, curves and grids; an existing run goes on.
         shape: of the pyramid, None for that of `start` or else of the shipped weights.
         hints: whether the pyramid takes colour hints in addition.
+        dropout: share of units dropped in every level, None for what the shape says.
         start: a run or a weights file whose weights are those of step 0, None for new ones.
         config: the recipe.
         budget: of each level.
@@ -66,7 +68,7 @@ def train(
     rank, processes = _join_processes()
     device = choose_device(rank)
     origin = None if start is None else Start(start)
-    shape = _shape(shape, origin, hints=hints)
+    shape = _shape(shape, origin, hints=hints, dropout=dropout)
     torch.manual_seed(config.seed)
     pyramid = ChromaPyramid(shape).to(device)
     names = level_names(pyramid)
@@ -187,12 +189,16 @@ def _record(
     )
 
 
-def _shape(shape: PyramidConfig | None, origin: Start | None, *, hints: bool) -> PyramidConfig:
+def _shape(
+    shape: PyramidConfig | None, origin: Start | None, *, hints: bool, dropout: float | None
+) -> PyramidConfig:
     if origin is not None:
         if shape is not None:
             raise ValueError("shape: expected none, since the weights to start from have theirs")
         shape = origin.shape
     shape = shape or shipped_config()
+    if dropout is not None:
+        shape = shape.with_dropout(dropout)
     return replace(shape, extra_planes=HINT_PLANES) if hints else shape
 
 

@@ -46,6 +46,7 @@ def test_train_passes_its_options_on(
     options = ["--minutes", "1.5"] if minutes else ["--steps", "7"]
     options += ["--levels", "8,4", "--batch", "16", "--rate", "0.002", "--seed", "3"]
     options += ["--evaluate-every", "20", "--hints", "--start", "old.safetensors"]
+    options += ["--dropout", "0"]
     assert cli.main(["train", "pack", "more", "-o", str(tmp_path), *options]) == 0
     ((given, named),) = calls
     assert given == ([Path("pack"), Path("more")], tmp_path)
@@ -55,6 +56,7 @@ def test_train_passes_its_options_on(
     assert named["levels"] == [8, 4]
     assert named["hints"] is True
     assert named["start"] == Path("old.safetensors")
+    assert named["dropout"] == 0
 
 
 def test_train_defaults(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -65,6 +67,7 @@ def test_train_defaults(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
     assert calls[0]["levels"] is None
     assert calls[0]["hints"] is False
     assert calls[0]["start"] is None
+    assert calls[0]["dropout"] is None
 
 
 @pytest.mark.parametrize(
@@ -77,6 +80,8 @@ def test_train_defaults(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
         ["--minutes", "0"],
         ["--minutes", "nan"],
         ["--steps", "5", "--levels", "4;8"],
+        ["--steps", "5", "--dropout", "1"],
+        ["--steps", "5", "--dropout", "-0.1"],
         ["--steps", "5", "--levels", "-4"],
         ["--steps", "5", "--batch", "0"],
         ["--steps", "5", "--rate", "0"],

@@ -70,6 +70,7 @@ def go(pack_folder: Path, make_config: Callable[..., TrainConfig]) -> Go:
         hints: bool = True,
         levels: tuple[int, ...] = (8,),
         shape: PyramidConfig | None = None,
+        dropout: float | None = None,
         say: Callable[[str], None] | None = None,
     ) -> list[str]:
         said: list[str] = []
@@ -78,6 +79,7 @@ def go(pack_folder: Path, make_config: Callable[..., TrainConfig]) -> Go:
             folder,
             shape=shape,
             hints=hints,
+            dropout=dropout,
             start=start,
             config=make_config(),
             budget=Budget(steps=steps),
@@ -169,6 +171,25 @@ def test_without_hints_it_is_a_run_of_the_old_shape(
 ) -> None:
     go(tmp_path, old_weights, hints=False)
     assert read_config(tmp_path) == shape
+
+
+def test_dropout_may_be_another_than_that_of_the_start(
+    old_run: Path, old_weights: Path, go: Go, tmp_path: Path
+) -> None:
+    """It is part of the shape, so a run keeps to its own; the start's comes with none given."""
+    assert all(level.dropout > 0 for level in read_config(old_run).levels)
+    go(tmp_path / "own", old_weights, hints=False)
+    go(tmp_path / "none", old_weights, hints=False, dropout=0.0)
+    own, none = (read_config(tmp_path / name) for name in ("own", "none"))
+    assert own == read_config(old_run)
+    assert [level.dropout for level in none.levels] == [0.0] * 5
+    assert own.with_dropout(0) == none
+    with pytest.raises(TrainingError, match="another shape or recipe"):
+        go(tmp_path / "none", old_weights, hints=False, steps=3)
+    first, second = (read_state(tmp_path / name, "level8") for name in ("own", "none"))
+    assert first is not None
+    assert second is not None
+    assert any(not torch.equal(x, second["level"][key]) for key, x in first["level"].items())
 
 
 def test_a_run_with_hints_is_a_start_as_well(old_run: Path, go: Go, tmp_path: Path) -> None:
