@@ -98,11 +98,16 @@ class Visitor:
         self.expect_text("#status", "colourings in")
         expect(self.one("#compare .content img")).to_have_count(2, timeout=PATIENCE)
 
-    def download(self) -> Download:
-        """Download the chosen colouring when it is ready."""
-        expect(self.one("#download")).to_be_enabled(timeout=PATIENCE)
-        with self.page.expect_download() as download:
-            self.one("#download").click()
+    def download(self, suffix: str = "") -> Download:
+        """Download the chosen colouring when it is ready, in the format of its suffix: right after
+        another format is chosen the button may still offer the file before."""
+        for _ in range(50):
+            expect(self.one("#download")).to_be_enabled(timeout=PATIENCE)
+            with self.page.expect_download() as download:
+                self.one("#download").click()
+            if download.value.suggested_filename.endswith(suffix):
+                break
+            self.page.wait_for_timeout(100)
         return download.value
 
     def expect_text(self, selector: str, text: str) -> None:

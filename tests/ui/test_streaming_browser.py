@@ -143,7 +143,7 @@ def test_they_come_one_by_one_and_cancel_keeps_them(
 
     for name, format_, suffix in (("JPEG", "JPEG", ".jpg"), ("PNG", "PNG", ".png")):
         visitor.one("#format").get_by_label(name).check()
-        download = visitor.download()
+        download = visitor.download(suffix)
         assert download.suggested_filename == f"stepped_s1{suffix}"
         saved = tmp_path / f"saved{suffix}"
         download.save_as(saved)
