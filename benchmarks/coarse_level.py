@@ -69,6 +69,7 @@ def main() -> None:
 
 
 def load(path: Path) -> ChromaPyramid:
+    """A pyramid of which the coarsest level alone is that of a run or a weights file."""
     start = Start(path)
     pyramid = ChromaPyramid(start.shape)
     pyramid.levels[0].load_state_dict(start.weights(start.shape.levels[0].grid))

@@ -95,6 +95,7 @@ def normal(pack: Pack, pyramid: ChromaPyramid) -> MultivariateNormal:
 
 
 def columns(draws: Tensor, truth: Tensor) -> list[str]:
+    """The table's numbers of (B, n, 2, g, g) draws beside (B, 2, g, g) true means of ab."""
     errors = (draws - truth[:, None]).square().flatten(2).mean(2)
     middle = (draws.mean(1) - truth).square().flatten(1).mean(1)
     grey = truth.square().mean()

@@ -148,12 +148,15 @@ def _read_plan(folder: Path) -> tuple[Plan, int]:
     rows = np.load(folder / "rows.npy")
     if rows.dtype != ROW_TYPE or len(rows) != info["rows"] or max(rows["photo"]) >= len(files):
         raise ValueError("pack.json, photos.csv and rows.npy do not fit together")
+    finest_map = info.get("finest_map", FINEST_MAP)
+    if finest_map not in (COARSE_MAP, FINEST_MAP):
+        raise ValueError(f"pack.json: finest_map {finest_map}")
     plan = Plan(
         files=files,
         photo_of_row=rows["photo"].astype(np.int64),
         variant_of_row=rows["variant"].astype(np.int64),
         seed=info["seed"],
-        finest_map=info.get("finest_map", FINEST_MAP),
+        finest_map=finest_map,
     )
     return plan, info["filled"]
 
@@ -198,8 +201,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--coarse",
         action="store_true",
-        help="average feature maps to 8x8: for training the levels 4 and 8 alone, on a third of "
-        "the disk",
+        help="average feature maps to 8x8: for going on from trained weights with the levels 4 and "
+        "8 alone, on a third of the disk",
     )
     parser.add_argument(
         "--workers", type=_whole_number(0), default=2, help="processes that decode (default 2)"

@@ -43,8 +43,8 @@ def add_train(commands: Commands) -> None:
         "--dropout",
         type=share,
         metavar="SHARE",
-        help="units dropped in training (default: as many as the shape says, which suits tens of "
-        "thousands of photos; fewer for more)",
+        help="units dropped in training, in every level (default: as the weights to start from "
+        "have it, or 0.2 to 0 from coarse to fine; fewer for 100,000 photos and more)",
     )
     parser.add_argument(
         "--start",

@@ -50,11 +50,6 @@ class LevelConfig:
         """Side that feature maps are brought to; finer ones are averaged."""
         return 2 * self.grid
 
-    @property
-    def finest_map(self) -> int:
-        """Side of the finest feature map that the context makes use of, 0 for none."""
-        return max((min(side, self.context_side) for side in self.maps), default=0)
-
     def __post_init__(self) -> None:
         for name, (least, most) in _RANGES.items():
             value = getattr(self, name)

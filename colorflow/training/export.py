@@ -171,7 +171,9 @@ def _load_levels(
     others = None if rest is None else load_weights(rest)
     shape = pyramid.config.with_dropout(0)
     if others is not None and others.pyramid.config.with_dropout(0) != shape:
-        raise TrainingError(f"{rest}: a model of another shape than that of {run_folder}")
+        raise TrainingError(
+            f"{rest}: a model of another shape, or with other hint settings, than {run_folder}"
+        )
     found = []
     for index, name in enumerate(level_names(pyramid)):
         level = pyramid.levels[index]

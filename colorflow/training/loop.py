@@ -18,7 +18,7 @@ from colorflow.model.config import HINT_PLANES, PyramidConfig, shipped_config
 from colorflow.model.pyramid import ChromaPyramid
 from colorflow.training.allocator import keep_freed_memory
 from colorflow.training.grids import write_grid
-from colorflow.training.pack import open_packs
+from colorflow.training.pack import FINEST_MAP, open_packs
 from colorflow.training.run import Run, level_recipe
 from colorflow.training.schedule import Budget
 from colorflow.training.start import Start
@@ -60,8 +60,8 @@ def train(
     Raises:
         PackError: if a pack cannot be read.
         WeightsError: if the weights to start from cannot be read.
-        TrainingError: if a level is unknown, the run or its start does not fit, or losses stay
-            non-finite.
+        TrainingError: if a level is unknown, the run or its start does not fit, a coarse pack has
+            no start, or losses stay non-finite.
         ValueError: if both `shape` and `start` are given.
     """
     keep_freed_memory()
@@ -76,7 +76,12 @@ def train(
         if name not in names:
             raise TrainingError(f"--levels: no level {name}; this model has {names}")
     chosen = [shape.levels[names.index(name)] for name in levels or names]
-    pack = open_packs(pack_folders, max(level.finest_map for level in chosen))
+    pack = open_packs(pack_folders, min(FINEST_MAP, max(lv.context_side for lv in chosen)))
+    if origin is None and pack.finest_map < FINEST_MAP:
+        raise TrainingError(
+            f"{pack.folder}: a coarse pack, for going on from trained weights; "
+            "name them with --start"
+        )
     run = Run(run_folder, level_recipe(shape, config, origin.name if origin else None))
     try:
         for name in levels or names:

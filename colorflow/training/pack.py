@@ -11,7 +11,9 @@ mirrored, with degraded lightness); every array has one entry a row:
     features{8,16,32}.npy  frozen feature maps of the 256x256 lightness, float16
 
 The arrays are memory-mapped, so a pack may be larger than memory. A *coarse* pack, for the coarsest
-levels alone, has every map averaged to at most 8x8 and lightness to 32x32: a third of the disk.
+levels alone, has every map averaged to at most 8x8 and lightness to 32x32: a third of the disk. The
+model averages maps after it has standardised and cut them, so a coarse pack shows it nearly the
+same (contexts differ by 0.2 % of their scale), and cannot give the statistics to standardise by.
 """
 
 from __future__ import annotations
@@ -94,8 +96,8 @@ class Pack:
         self.finest_map = self.info["finest_map"]
         if self.finest_map < finest_map:
             raise PackError(
-                f"{folder}: a coarse pack, for training the levels 4 and 8 alone; "
-                "make another one without --coarse"
+                f"{folder}: a coarse pack, for going on with the levels 4 and 8 alone "
+                "(--levels 4,8); make another one without --coarse"
             )
         try:
             with open_table(folder) as file:
@@ -178,9 +180,9 @@ class Packs:
 
     def __init__(self, packs: Sequence[Pack]) -> None:
         self.packs = list(packs)
-        self.folder = self.packs[0].folder
+        self.folder, self.finest_map = self.packs[0].folder, self.packs[0].finest_map
         for pack in self.packs:
-            if pack.finest_map != self.packs[0].finest_map:
+            if pack.finest_map != self.finest_map:
                 raise PackError(
                     f"{self.folder}, {pack.folder}: one is a coarse pack and one is not; "
                     "give packs of one kind"

@@ -253,8 +253,48 @@ def test_a_finished_pack_is_left_as_it_is(
     assert contents(copy) == contents(pack)
 
 
+def test_a_pack_from_before_there_were_coarse_ones_goes_on(
+    arguments: Callable[..., list[str]], pack: Path, tmp_path: Path
+) -> None:
+    old = tmp_path / "old"
+    shutil.copytree(pack, old)
+    for name, key in (("settings.json", "coarse"), ("pack.json", "finest_map")):
+        values = json.loads((old / name).read_text())
+        del values[key]
+        if name == "pack.json":
+            values["filled"] -= 4
+        (old / name).write_text(json.dumps(values))
+    assert command.main(arguments(old)) == 0
+    assert json.loads((old / "pack.json").read_text()) == json.loads(
+        (pack / "pack.json").read_text()
+    )
+    assert (old / "features32.npy").read_bytes() == (pack / "features32.npy").read_bytes()
+
+
+@pytest.mark.parametrize("value", [0, 16, "x", None])
+def test_a_damaged_finest_map(
+    value: object,
+    arguments: Callable[..., list[str]],
+    pack: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    own = tmp_path / "own"
+    shutil.copytree(pack, own)
+    info = json.loads((own / "pack.json").read_text())
+    (own / "pack.json").write_text(json.dumps(info | {"finest_map": value}))
+    assert "a damaged pack" in message(arguments(own), capsys)
+
+
 @pytest.mark.parametrize(
-    "other", [("--seed", "1"), ("--dev", "2"), ("--variants", "2"), ("--exclude", "none.txt")]
+    "other",
+    [
+        ("--seed", "1"),
+        ("--dev", "2"),
+        ("--variants", "2"),
+        ("--exclude", "none.txt"),
+        ("--coarse",),
+    ],
 )
 def test_other_settings_need_another_folder(
     other: tuple[str, str],

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from colorflow.errors import PackError
+from colorflow.errors import PackError, TrainingError
 from colorflow.model.config import PyramidConfig
 from colorflow.training.export import export
 from colorflow.training.loop import train
@@ -23,6 +23,7 @@ from colorflow.training.pack import (
     bytes_per_row,
     open_packs,
 )
+from colorflow.training.run import read_state
 from colorflow.training.schedule import Budget
 from colorflow.training.trainer import TrainConfig, Trainer
 
@@ -61,7 +62,8 @@ def test_shapes_and_need_of_disk() -> None:
 def test_the_coarsest_level_sees_the_same(
     coarse_pack: Path, pack_folder: Path, make_trainer: Callable[..., Trainer]
 ) -> None:
-    """Level 4 looks at maps of 8x8 whatever the pack has: only halves are rounded otherwise."""
+    """Level 4 looks at maps of 8x8 whatever the pack has. Without tails, which the model cuts
+    before it averages, only halves are rounded otherwise."""
     level = make_trainer(0).module.eval()
     rows = np.arange(12)
     fine = Pack(pack_folder).batch(rows)[1]
@@ -80,7 +82,7 @@ def test_finer_levels_are_refused(
     tmp_path: Path,
     levels: list[int] | None,
 ) -> None:
-    with pytest.raises(PackError, match="a coarse pack, for training the levels 4 and 8") as caught:
+    with pytest.raises(PackError, match="a coarse pack, for going on with the levels 4") as caught:
         train(
             [coarse_pack], tmp_path / "run", shape=shape, config=make_config(),
             budget=Budget(steps=1), levels=levels, say=str,
@@ -89,17 +91,47 @@ def test_finer_levels_are_refused(
     assert "--coarse" in str(caught.value)
 
 
-def test_the_coarsest_levels_are_trained(
-    coarse_pack: Path, shape: PyramidConfig, make_config: Callable[..., TrainConfig], tmp_path: Path
+@pytest.fixture
+def begun(
+    pack_folder: Path, shape: PyramidConfig, make_config: Callable[..., TrainConfig], tmp_path: Path
+) -> Path:
+    """A run of level 4 on the whole pack."""
+    run, budget = tmp_path / "begun", Budget(steps=1)
+    train([pack_folder], run, shape=shape, config=make_config(), budget=budget, levels=[4], say=str)
+    return run
+
+
+def test_the_coarsest_levels_go_on(
+    coarse_pack: Path, begun: Path, make_config: Callable[..., TrainConfig], tmp_path: Path
 ) -> None:
-    config, run = make_config(), tmp_path / "run"
+    """With the statistics of whole maps, which the start has."""
+    run, budget = tmp_path / "run", Budget(steps=1)
     said: list[str] = []
-    budget = Budget(steps=1)
     train(
-        [coarse_pack], run, shape=shape, config=config, budget=budget, levels=[4], say=said.append
-    )
+        [coarse_pack], run, start=begun, config=make_config(), budget=budget, levels=[4],
+        say=said.append,
+    )  # fmt: skip
     assert said[-1].startswith("level 4: step 1")
     assert (run / "level4" / "grid.png").stat().st_size > 0
+    of_start, of_run = (read_state(folder, "level4") for folder in (begun, run))
+    assert of_start is not None
+    assert of_run is not None
+    statistics = [key for key in of_run["level"] if ".standardize." in key]
+    assert statistics
+    for key in statistics:
+        assert torch.equal(of_run["level"][key], of_start["level"][key])
+
+
+def test_new_weights_need_a_whole_pack(
+    coarse_pack: Path, shape: PyramidConfig, make_config: Callable[..., TrainConfig], tmp_path: Path
+) -> None:
+    with pytest.raises(TrainingError, match="name them with --start") as caught:
+        train(
+            [coarse_pack], tmp_path / "run", shape=shape, config=make_config(),
+            budget=Budget(steps=1), levels=[4], say=str,
+        )  # fmt: skip
+    assert str(caught.value).startswith(f"{coarse_pack}: ")
+    assert not (tmp_path / "run").exists()
 
 
 def test_what_needs_the_whole_maps_refuses_it(coarse_pack: Path, tmp_path: Path) -> None:
