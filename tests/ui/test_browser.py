@@ -15,6 +15,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Browser, Download, Locator, Request, expect, sync_playwright
 from playwright.sync_api import Page as BrowserPage
+from playwright.sync_api import TimeoutError as NotInTime
 from skimage import color, data
 
 from tests.ui.fake_colorizer import AB
@@ -100,15 +101,19 @@ class Visitor:
 
     def download(self, suffix: str = "") -> Download:
         """Download the chosen colouring when it is ready, in the format of its suffix: right after
-        another format is chosen the button may still offer the file before."""
-        for _ in range(50):
+        another format is chosen the button may still offer the file before, or be taken away in
+        the moment of the click."""
+        for _ in range(20):
             expect(self.one("#download")).to_be_enabled(timeout=PATIENCE)
-            with self.page.expect_download() as download:
-                self.one("#download").click()
+            try:
+                with self.page.expect_download(timeout=6_000) as download:
+                    self.one("#download").click()
+            except NotInTime:
+                continue
             if download.value.suggested_filename.endswith(suffix):
-                break
+                return download.value
             self.page.wait_for_timeout(100)
-        return download.value
+        raise AssertionError(f"no {suffix or 'file'} to download")
 
     def expect_text(self, selector: str, text: str) -> None:
         expect(self.one(selector)).to_contain_text(text, timeout=PATIENCE)
