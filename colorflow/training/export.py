@@ -19,7 +19,7 @@ from colorflow.model.pyramid import ChromaPyramid
 from colorflow.model.weights import load_weights, save_weights
 from colorflow.training.colours import training_colours
 from colorflow.training.pack import Pack
-from colorflow.training.run import read_config, read_evaluated_level, read_start, read_state
+from colorflow.training.run import has_state, read_config, read_evaluated_level, read_start
 from colorflow.training.targets import (
     SMALL_PHOTO_SIDE,
     level_folder,
@@ -177,7 +177,7 @@ def _load_levels(
     found = []
     for index, name in enumerate(level_names(pyramid)):
         level = pyramid.levels[index]
-        if others is None or read_state(run_folder, level_folder(name)) is not None:
+        if others is None or has_state(run_folder, level_folder(name)):
             found.append(_load_level(run_folder, name, level))
             continue
         level.load_state_dict(others.pyramid.levels[index].state_dict())

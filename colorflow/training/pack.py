@@ -13,7 +13,7 @@ mirrored, with degraded lightness); every array has one entry a row:
 The arrays are memory-mapped, so a pack may be larger than memory. A *coarse* pack, for the coarsest
 levels alone, has every map averaged to at most 8x8 and lightness to 32x32: a third of the disk. The
 model averages maps after it has standardised and cut them, so a coarse pack shows it nearly the
-same (contexts differ by 0.2 % of their scale), and cannot give the statistics to standardise by.
+same, and cannot give the statistics to standardise by.
 """
 
 from __future__ import annotations

@@ -92,7 +92,7 @@ class Run:
 
     def has_begun(self, name: str) -> bool:
         """Whether a task has a training state."""
-        return _state_file(self.folder, name).exists()
+        return has_state(self.folder, name)
 
     def load(self, name: str) -> dict[str, Any] | None:
         """A task's training state, or None if it has not begun."""
@@ -127,6 +127,11 @@ def level_recipe(
     """
     recipe = {"pyramid": pyramid.to_dict(), "train": asdict(train)}
     return recipe if start is None else {**recipe, "start": start}
+
+
+def has_state(folder: Path, name: str) -> bool:
+    """Whether a run's folder has a training state of a task."""
+    return _state_file(folder, name).exists()
 
 
 def read_state(folder: Path, name: str) -> dict[str, Any] | None:
