@@ -27,7 +27,7 @@ from colorflow.evaluation.metrics import mean_chroma
 from colorflow.model.config import FINEST_GRID
 from colorflow.model.pyramid import ChromaPyramid, Level
 from colorflow.training.colours import largest_chroma
-from colorflow.training.pack import COARSE_MAP, Pack
+from colorflow.training.pack import Pack
 from colorflow.training.start import Start
 from colorflow.training.targets import EVALUATED_HINTS, EVALUATED_PHOTO_SIDE, LevelTask
 from colorflow.training.tuning import DRAWS, energy_score
@@ -44,7 +44,11 @@ def main() -> None:
     parser.add_argument("--photos", type=int, default=400)
     options = parser.parse_args()
     torch.set_num_threads(1)
-    pack = Pack(options.pack, COARSE_MAP)
+    models_of = {
+        source: [load(Path(path)) for path in source.split("+")] for source in options.sources
+    }
+    levels = [model.config.levels[0] for models in models_of.values() for model in models]
+    pack = Pack(options.pack, max(level.finest_map for level in levels))
     rows = pack.rows("dev", variant="whole", larger_than=EVALUATED_PHOTO_SIDE)
     limit = largest_chroma(pack)
     print(
@@ -52,8 +56,7 @@ def main() -> None:
         "| blow-ups |\n|---|---|---|---|---|---|---|---|---|---|"
     )
     first: dict[str, Tensor] = {}
-    for source in options.sources:
-        models = [load(Path(path)) for path in source.split("+")]
+    for source, models in models_of.items():
         nats = [likelihood(models, pack, rows, points) for points in (0, EVALUATED_HINTS)]
         for at in options.at:
             temperature, gain = (float(number) for number in at.split("x"))

@@ -16,7 +16,7 @@ import numpy as np
 from colorflow.color.full_resolution import lightness_of, render
 from colorflow.color.grid import to_grid
 from colorflow.photo import read_photo
-from colorflow.training.pack import COARSE_MAP, Pack
+from colorflow.training.pack import FEATURE_GRIDS, Pack
 from colorflow.training.targets import EVALUATED_PHOTO_SIDE
 
 GRIDS = (4, 8, 16, 32, 64, 128)
@@ -27,7 +27,7 @@ def main() -> None:
     parser.add_argument("pack", type=Path)
     parser.add_argument("--photos", type=int, default=100)
     options = parser.parse_args()
-    pack = Pack(options.pack, COARSE_MAP)
+    pack = Pack(options.pack, min(FEATURE_GRIDS))
     rows = pack.rows("dev", variant="whole", larger_than=EVALUATED_PHOTO_SIDE)
     rows = np.random.default_rng(11).permutation(rows)[: options.photos]
     found = []

@@ -26,7 +26,7 @@ from colorflow.flows.density import standard_normal_log_prob
 from colorflow.model.config import FINEST_GRID
 from colorflow.model.pyramid import ChromaPyramid, Level
 from colorflow.model.weights import load_weights
-from colorflow.training.pack import COARSE_MAP, Pack
+from colorflow.training.pack import Pack
 from colorflow.training.targets import EVALUATED_PHOTO_SIDE, with_noise
 from colorflow.training.tuning import DRAWS, energy_score
 
@@ -43,7 +43,8 @@ def main() -> None:
     parser.add_argument("--candidates", type=int, default=256)
     options = parser.parse_args()
     torch.set_num_threads(1)
-    pack, pyramid = Pack(options.pack, COARSE_MAP), load_weights(options.weights).pyramid
+    pyramid = load_weights(options.weights).pyramid
+    pack = Pack(options.pack, pyramid.config.levels[0].finest_map)
     level = pyramid.levels[0]
     assert isinstance(level, Level)
     rows = pack.rows("dev", variant="whole", larger_than=EVALUATED_PHOTO_SIDE)

@@ -18,8 +18,8 @@ from colorflow.errors import ColorflowError, PackError
 from colorflow.photo import find_photos
 from colorflow.training.allocator import keep_freed_memory
 from colorflow.training.pack import (
-    COARSE_MAP,
     DAMAGE,
+    FEATURE_GRIDS,
     FINEST_MAP,
     ROW_TYPE,
     SPLITS,
@@ -60,14 +60,14 @@ def _make(options: argparse.Namespace) -> None:
         "dev": options.dev,
         "variants": options.variants,
         "seed": options.seed,
-        "coarse": options.coarse,
+        "finest_map": options.finest_map,
     }
     if not (folder / "pack.json").exists():
         (folder / "settings.json").write_text(json.dumps(settings, indent=1), encoding="utf-8")
         _select(folder, options)
     try:
         made_with = json.loads((folder / "settings.json").read_text(encoding="utf-8"))
-        made_with = {"coarse": False} | made_with  # packs from before there were coarse ones
+        made_with = {"finest_map": FINEST_MAP} | made_with  # from before there were coarse packs
         plan, start = _read_plan(folder)
     except DAMAGE as error:
         raise PackError(f"{folder}: a damaged pack ({error}); delete it to start over") from error
@@ -131,14 +131,13 @@ def _write_selection(folder: Path, good: list[Scanned], options: argparse.Namesp
         for index in order
         if turn < len(names[index])
     ]
-    finest_map = COARSE_MAP if options.coarse else FINEST_MAP
-    need = len(rows) * bytes_per_row(finest_map)
+    need = len(rows) * bytes_per_row(options.finest_map)
     free = shutil.disk_usage(folder).free
     print(f"{len(good)} photos ({int(dev.sum())} dev), {len(rows)} rows: {need / 1e9:.1f} GB")
     if need > free:
         raise PackError(f"{folder}: needs {need / 1e9:.1f} GB, but {free / 1e9:.1f} GB are free")
     np.save(folder / "rows.npy", np.array(rows, dtype=ROW_TYPE))
-    write_info(folder, rows=len(rows), filled=0, seed=options.seed, finest_map=finest_map)
+    write_info(folder, rows=len(rows), filled=0, seed=options.seed, finest_map=options.finest_map)
 
 
 def _read_plan(folder: Path) -> tuple[Plan, int]:
@@ -149,7 +148,7 @@ def _read_plan(folder: Path) -> tuple[Plan, int]:
     if rows.dtype != ROW_TYPE or len(rows) != info["rows"] or max(rows["photo"]) >= len(files):
         raise ValueError("pack.json, photos.csv and rows.npy do not fit together")
     finest_map = info.get("finest_map", FINEST_MAP)
-    if finest_map not in (COARSE_MAP, FINEST_MAP):
+    if finest_map not in FEATURE_GRIDS:
         raise ValueError(f"pack.json: finest_map {finest_map}")
     plan = Plan(
         files=files,
@@ -199,10 +198,13 @@ def _parser() -> argparse.ArgumentParser:
         "--seed", type=_whole_number(0), default=0, help="seed of all choices (default 0)"
     )
     parser.add_argument(
-        "--coarse",
-        action="store_true",
-        help="average feature maps to 8x8: for going on from trained weights with the levels 4 and "
-        "8 alone, on a third of the disk",
+        "--finest-map",
+        type=int,
+        choices=FEATURE_GRIDS,
+        default=FINEST_MAP,
+        help="average feature maps to at most so many cells a side, for going on from trained "
+        "weights with coarse levels alone: 8 for the levels 4 and 8, 16 for level 16 or for "
+        "--last-blocks, on a third or two thirds of the disk (default 32)",
     )
     parser.add_argument(
         "--workers", type=_whole_number(0), default=2, help="processes that decode (default 2)"

@@ -76,7 +76,7 @@ class RegressionTask:
     small_photo_side = 0
 
     def __init__(self, config: PyramidConfig) -> None:
-        self.maps = tuple(sorted({side for level in config.levels for side in level.maps}))
+        self.maps = tuple(sorted({side for level in config.levels for side in level.maps_of_photo}))
 
     def fit(
         self, module: nn.Module, ab: Tensor, condition: Condition, noise: torch.Generator

@@ -47,6 +47,25 @@ def add_train(commands: Commands) -> None:
         "have it, or 0.2 to 0 from coarse to fine; fewer for 100,000 photos and more)",
     )
     parser.add_argument(
+        "--last-blocks",
+        action="store_true",
+        help="give the trained levels the last blocks of the feature network to themselves, to be "
+        "trained with them",
+    )
+    parser.add_argument(
+        "--context-layers",
+        type=whole_number(least=1),
+        metavar="N",
+        help="layers of the context of the trained levels (default: as many as before; new ones "
+        "begin as the identity)",
+    )
+    parser.add_argument(
+        "--couplings",
+        type=whole_number(least=1),
+        metavar="N",
+        help="couplings of the trained levels, likewise",
+    )
+    parser.add_argument(
         "--start",
         type=Path,
         metavar="RUN|WEIGHTS",
@@ -65,6 +84,7 @@ def _train(arguments: argparse.Namespace) -> int:
         arguments.output,
         hints=arguments.hints,
         dropout=arguments.dropout,
+        growth=_growth(arguments),
         start=arguments.start,
         config=train_config_of(arguments),
         budget=Budget(steps=arguments.steps, minutes=arguments.minutes),
@@ -72,3 +92,9 @@ def _train(arguments: argparse.Namespace) -> int:
         say=lambda line: print(line, flush=True),
     )
     return 0
+
+
+def _growth(arguments: argparse.Namespace) -> dict[str, int | bool]:
+    """Fields of the trained levels that the command names."""
+    names = ("last_blocks", "context_layers", "couplings")
+    return {name: value for name in names if (value := getattr(arguments, name))}

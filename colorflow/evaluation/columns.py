@@ -25,7 +25,6 @@ from colorflow.model.diverse import COARSE_LEVELS, DIVERSE_POOL, most_different
 from colorflow.model.pyramid import MEAN_CHANNELS, ChromaPyramid
 from colorflow.model.weights import LoadedWeights
 from colorflow.training.colours import TrainingColours
-from colorflow.training.targets import level_names
 
 COLOURS_OF_FIRST_PACK = TrainingColours(mean_ab=(1.47, 7.64), largest_chroma=72.8)
 """For weights whose header does not hold the colours of their training photos: those of the first
@@ -195,6 +194,6 @@ def _bits_by_level(pyramid: ChromaPyramid, ab: Tensor, condition: Condition) -> 
     dims = [math.prod(shape) for shape in pyramid.latent_shapes()]
     bits = {
         str(name): -term / (dim * math.log(2))
-        for name, term, dim in zip(level_names(pyramid), terms, dims, strict=True)
+        for name, term, dim in zip(pyramid.config.chroma_grids, terms, dims, strict=True)
     }
     return bits | {"all": -torch.stack(terms).sum(0) / (sum(dims) * math.log(2))}

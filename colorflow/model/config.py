@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Collection
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
-from colorflow.model.features import FEATURE_CHANNELS
+from colorflow.model.features import FEATURE_CHANNELS, LAST_BLOCKS_INPUT, LAST_BLOCKS_OUTPUT
 
 FINEST_GRID = 64
 HINT_PLANES = 3
@@ -34,6 +35,8 @@ class LevelConfig:
         attention: attention (small grids) or convolutions in context and couplings.
         maps: sides of the feature maps that the context sees.
         dropout: share of units dropped in training.
+        last_blocks: whether the level has the last blocks of the feature network to itself, trained
+            with it: they make its 8x8 map of the 16x16 one.
     """
 
     grid: int
@@ -44,11 +47,25 @@ class LevelConfig:
     attention: bool
     maps: tuple[int, ...]
     dropout: float
+    last_blocks: bool = False
 
     @property
     def context_side(self) -> int:
         """Side that feature maps are brought to; finer ones are averaged."""
         return 2 * self.grid
+
+    @property
+    def maps_of_photo(self) -> tuple[int, ...]:
+        """Sides of the feature maps that the level takes from the photo's condition."""
+        if not self.last_blocks:
+            return self.maps
+        others = set(self.maps) - {LAST_BLOCKS_OUTPUT}
+        return tuple(sorted(others | {LAST_BLOCKS_INPUT}))
+
+    @property
+    def finest_map(self) -> int:
+        """Side that a photo's feature maps may be averaged to and still serve the level."""
+        return max(self.context_side, LAST_BLOCKS_INPUT if self.last_blocks else 0)
 
     def __post_init__(self) -> None:
         for name, (least, most) in _RANGES.items():
@@ -62,6 +79,11 @@ class LevelConfig:
             raise ValueError(f"maps: no feature map of side {sorted(unknown)}")
         if not 0 <= self.dropout < 1:
             raise ValueError(f"dropout: expected [0, 1), got {self.dropout}")
+        if self.last_blocks and LAST_BLOCKS_OUTPUT not in self.maps:
+            raise ValueError(
+                f"last_blocks: they make the map of side {LAST_BLOCKS_OUTPUT}, "
+                f"which is not in maps {list(self.maps)}"
+            )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -105,6 +127,27 @@ class PyramidConfig:
     def takes_hints(self) -> bool:
         """Whether the model is conditioned on colour hints."""
         return self.extra_planes == HINT_PLANES
+
+    @property
+    def chroma_grids(self) -> tuple[int, ...]:
+        """Side of the chroma grid that each level completes, coarse to fine; the levels' names."""
+        return tuple(self.levels[0].grid * 2**index for index in range(len(self.levels)))
+
+    def with_levels(self, grids: Collection[int], **changes: Any) -> PyramidConfig:
+        """The same with other fields in some levels.
+
+        Args:
+            grids: names of these levels, the chroma grids that they complete.
+            **changes: fields of `LevelConfig`.
+
+        Raises:
+            ValueError: if a field is out of range.
+        """
+        levels = (
+            replace(level, **changes) if grid in grids else level
+            for grid, level in zip(self.chroma_grids, self.levels, strict=True)
+        )
+        return replace(self, levels=tuple(levels))
 
     def with_dropout(self, dropout: float) -> PyramidConfig:
         """The same with another share of units dropped in training, in every level."""

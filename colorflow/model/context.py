@@ -18,7 +18,12 @@ from torch.nn import functional as F
 from colorflow.flows.networks import AttentionLayer, from_tokens, to_tokens, zero_initialised
 from colorflow.model.condition import CONDITION_GRID, Condition
 from colorflow.model.config import LevelConfig
-from colorflow.model.features import FEATURE_CHANNELS
+from colorflow.model.features import (
+    FEATURE_CHANNELS,
+    LAST_BLOCKS_INPUT,
+    LAST_BLOCKS_OUTPUT,
+    LastBlocks,
+)
 
 FEATURE_CLAMP = 6.0
 """Standardised features are cut here; ReLU6 features have long tails."""
@@ -32,6 +37,9 @@ _CHROMA_UNIT = 20.0
 class LevelContext(nn.Module):
     """Context of one level.
 
+    Last blocks of its own, if the level has some, are new: pretrained weights are for who trains
+    it to give (`LastBlocks.take`).
+
     Args:
         config: the level.
         coarse: whether the level is conditioned on coarser chroma.
@@ -43,6 +51,7 @@ class LevelContext(nn.Module):
         self.grid, self.side = config.grid, config.context_side
         width = config.width
         fine = min(width, _MAX_FINE_CHANNELS)
+        self.last_blocks = LastBlocks() if config.last_blocks else None
         self.standardize = nn.ModuleDict(
             {str(g): _FeatureStandardize(FEATURE_CHANNELS[g]) for g in config.maps}
         )
@@ -67,16 +76,17 @@ class LevelContext(nn.Module):
 
     def fit(self, condition: Condition) -> None:
         """Takes the statistics of the features from a sample of the training data."""
+        features = self._features(condition)
         for grid, standardize in self.standardize.items():
             assert isinstance(standardize, _FeatureStandardize)
-            standardize.fit(condition.features[int(grid)])
+            standardize.fit(features[int(grid)])
 
     def of_photo(self, condition: Condition) -> Tensor:
         """The part that depends on the photo alone: (B, W, g, g)."""
-        side = self.side
+        side, features = self.side, self._features(condition)
         h = self.from_lightness(self._lightness(condition.lightness))
         for grid, convolution in self.from_map.items():
-            x = self.standardize[grid](condition.features[int(grid)])
+            x = self.standardize[grid](features[int(grid)])
             if x.shape[-1] > side:  # pooling and a 1x1 convolution commute: pool first
                 x = F.avg_pool2d(x, x.shape[-1] // side)
             x = convolution(x)
@@ -104,6 +114,12 @@ class LevelContext(nn.Module):
             photo = photo + self.from_coarse(coarse / _CHROMA_UNIT)
         result: Tensor = self.trunk(photo)
         return result
+
+    def _features(self, condition: Condition) -> dict[int, Tensor]:
+        if self.last_blocks is None:
+            return condition.features
+        last = self.last_blocks(condition.features[LAST_BLOCKS_INPUT])
+        return {**condition.features, LAST_BLOCKS_OUTPUT: last}
 
     def _lightness(self, lightness: Tensor) -> Tensor:
         side = self.side * self.lightness_factor

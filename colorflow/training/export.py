@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,15 +15,15 @@ from torch import nn
 from torch.nn import functional as F
 
 from colorflow.errors import PackError, TrainingError
+from colorflow.model.config import PyramidConfig
 from colorflow.model.pyramid import ChromaPyramid
-from colorflow.model.weights import load_weights, save_weights
+from colorflow.model.weights import LoadedWeights, load_weights, save_weights
 from colorflow.training.colours import training_colours
 from colorflow.training.pack import Pack
 from colorflow.training.run import has_state, read_config, read_evaluated_level, read_start
 from colorflow.training.targets import (
     SMALL_PHOTO_SIDE,
     level_folder,
-    level_names,
     with_noise,
 )
 from colorflow.training.tuning import blow_ups, calibrate, tune_temperatures
@@ -52,7 +52,8 @@ def export(
         pack_folder: the pack, for bits/dim and for the temperatures.
         temperatures: one a level, or None to tune them on dev.
         gain: what draws multiply the chroma on the coarsest grid with.
-        rest: weights file of the same shape, for the levels that the run has not begun.
+        rest: weights file of the same grids, planes and hint settings, for the levels that the run
+            has not begun.
         photos: photos of a split that bits/dim are measured on, at most.
         say: gets the report, line by line.
 
@@ -62,13 +63,14 @@ def export(
         PackError: if the pack cannot be read or has no large photo in a split.
     """
     pack = Pack(pack_folder)
-    pyramid = ChromaPyramid(read_config(run_folder))
-    names = level_names(pyramid)
+    others = None if rest is None else load_weights(rest)
+    pyramid = ChromaPyramid(_shape(run_folder, rest, others))
+    names = pyramid.config.chroma_grids
     if temperatures is not None and len(temperatures) != len(names):
         raise TrainingError(
             f"--temperatures: expected {len(names)} numbers, one a level, got {len(temperatures)}"
         )
-    training: dict[str, Any] = {"levels": _load_levels(run_folder, pyramid, rest)}
+    training: dict[str, Any] = {"levels": _load_levels(run_folder, pyramid, others)}
     if start := read_start(run_folder):
         training["start"] = start
     pyramid.eval().requires_grad_(False)
@@ -139,7 +141,7 @@ def bits_per_dim(
     dims = [math.prod(shape) for shape in pyramid.latent_shapes()]
     bits = {
         str(name): float(n / d / math.log(2))
-        for name, n, d in zip(level_names(pyramid), nats, dims, strict=True)
+        for name, n, d in zip(pyramid.config.chroma_grids, nats, dims, strict=True)
     }
     return bits | {"all": float(nats.sum() / sum(dims) / math.log(2))}
 
@@ -164,18 +166,29 @@ def coarsest_nats(pyramid: ChromaPyramid, pack: Pack, photos: int) -> float:
     return total / len(rows)
 
 
+def _shape(run_folder: Path, rest: Path | None, others: LoadedWeights | None) -> PyramidConfig:
+    """That of a run, with another model's levels where the run has not begun one."""
+    shape = read_config(run_folder)
+    if others is None:
+        return shape
+    theirs = others.pyramid.config
+    if replace(theirs, levels=shape.levels) != shape or theirs.chroma_grids != shape.chroma_grids:
+        raise TrainingError(
+            f"{rest}: a model of other grids, planes or hint settings than {run_folder}"
+        )
+    levels = (
+        own if has_state(run_folder, level_folder(name)) else other
+        for name, own, other in zip(shape.chroma_grids, shape.levels, theirs.levels, strict=True)
+    )
+    return replace(shape, levels=tuple(levels))
+
+
 def _load_levels(
-    run_folder: Path, pyramid: ChromaPyramid, rest: Path | None
+    run_folder: Path, pyramid: ChromaPyramid, others: LoadedWeights | None
 ) -> list[dict[str, Any]]:
     """Puts the levels of a run in place, or else those of a file; returns how they came about."""
-    others = None if rest is None else load_weights(rest)
-    shape = pyramid.config.with_dropout(0)
-    if others is not None and others.pyramid.config.with_dropout(0) != shape:
-        raise TrainingError(
-            f"{rest}: a model of another shape, or with other hint settings, than {run_folder}"
-        )
     found = []
-    for index, name in enumerate(level_names(pyramid)):
+    for index, name in enumerate(pyramid.config.chroma_grids):
         level = pyramid.levels[index]
         if others is None or has_state(run_folder, level_folder(name)):
             found.append(_load_level(run_folder, name, level))

@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -15,14 +15,15 @@ from torch import distributed
 from colorflow.errors import TrainingError
 from colorflow.flows import InversionError
 from colorflow.model.config import HINT_PLANES, PyramidConfig, shipped_config
-from colorflow.model.pyramid import ChromaPyramid
+from colorflow.model.features import Features
+from colorflow.model.pyramid import ChromaPyramid, Level
 from colorflow.training.allocator import keep_freed_memory
 from colorflow.training.grids import write_grid
 from colorflow.training.pack import FINEST_MAP, open_packs
 from colorflow.training.run import Run, level_recipe
 from colorflow.training.schedule import Budget
 from colorflow.training.start import Start
-from colorflow.training.targets import EVALUATED_HINTS, LevelTask, level_names
+from colorflow.training.targets import EVALUATED_HINTS, LevelTask
 from colorflow.training.task import Task
 from colorflow.training.trainer import TrainConfig, Trainer
 
@@ -34,6 +35,7 @@ def train(
     shape: PyramidConfig | None = None,
     hints: bool = False,
     dropout: float | None = None,
+    growth: Mapping[str, Any] | None = None,
     start: Path | None = None,
     config: TrainConfig,
     budget: Budget,
@@ -51,6 +53,8 @@ def train(
         shape: of the pyramid, None for that of `start` or else of the shipped weights.
         hints: whether the pyramid takes colour hints in addition.
         dropout: share of units dropped in every level, None for what the shape says.
+        growth: fields of the chosen levels that differ from the shape, such as more couplings or
+            `last_blocks`; grown levels begin as what they were.
         start: a run or a weights file whose weights are those of step 0, None for new ones.
         config: the recipe.
         budget: of each level.
@@ -69,14 +73,18 @@ def train(
     device = choose_device(rank)
     origin = None if start is None else Start(start)
     shape = _shape(shape, origin, hints=hints, dropout=dropout)
-    torch.manual_seed(config.seed)
-    pyramid = ChromaPyramid(shape).to(device)
-    names = level_names(pyramid)
+    names = list(shape.chroma_grids)
     for name in levels or names:
         if name not in names:
             raise TrainingError(f"--levels: no level {name}; this model has {names}")
+    try:
+        shape = shape.with_levels(levels or names, **(growth or {}))
+    except ValueError as error:
+        raise TrainingError(f"the levels cannot become that: {error}") from error
+    torch.manual_seed(config.seed)
+    pyramid = ChromaPyramid(shape).to(device)
     chosen = [shape.levels[names.index(name)] for name in levels or names]
-    pack = open_packs(pack_folders, min(FINEST_MAP, max(lv.context_side for lv in chosen)))
+    pack = open_packs(pack_folders, min(FINEST_MAP, max(lv.finest_map for lv in chosen)))
     if origin is None and pack.finest_map < FINEST_MAP:
         raise TrainingError(
             f"{pack.folder}: a coarse pack, for going on from trained weights; "
@@ -87,7 +95,9 @@ def train(
         for name in levels or names:
             torch.manual_seed(config.seed + name)
             index = names.index(name)
-            task, level = LevelTask(pyramid, index), pyramid.levels[index]
+            task, level = LevelTask(pyramid, index), cast(Level, pyramid.levels[index])
+            if level.context.last_blocks is not None:
+                level.context.last_blocks.take(Features())
             trainer = Trainer(level, task, pack, config, device, rank, processes)
             if origin is not None and not run.has_begun(task.folder):
                 origin.apply(trainer, name)

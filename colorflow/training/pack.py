@@ -11,9 +11,9 @@ mirrored, with degraded lightness); every array has one entry a row:
     features{8,16,32}.npy  frozen feature maps of the 256x256 lightness, float16
 
 The arrays are memory-mapped, so a pack may be larger than memory. A *coarse* pack, for the coarsest
-levels alone, has every map averaged to at most 8x8 and lightness to 32x32: a third of the disk. The
-model averages maps after it has standardised and cut them, so a coarse pack shows it nearly the
-same, and cannot give the statistics to standardise by.
+levels alone, has every map averaged to at most 8x8 or 16x16 and lightness to four times that: a
+third or two thirds of the disk. The model averages maps after it has standardised and cut them, so
+a coarse pack shows it nearly the same, and cannot give the statistics to standardise by.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.nn import functional as F
 
 from colorflow.errors import PackError
 from colorflow.model.condition import CONDITION_GRID, Condition
@@ -37,9 +38,8 @@ from colorflow.model.features import FEATURE_CHANNELS
 FORMAT = "colorflow-pack-1"
 AB_GRID = 64
 FEATURE_GRIDS = (8, 16, 32)
-FINEST_MAP = 32
-COARSE_MAP = 8
-"""Side of the finest feature map of a whole pack and of a coarse one."""
+FINEST_MAP = max(FEATURE_GRIDS)
+"""Side of the finest feature map of a whole pack."""
 SPLITS = ("train", "dev")
 VARIANTS = ("whole", "whole_mirrored", "crop", "crop_degraded", "whole_degraded")
 DAMAGE = (OSError, EOFError, LookupError, ValueError, TypeError, OverflowError, csv.Error)
@@ -96,8 +96,9 @@ class Pack:
         self.finest_map = self.info["finest_map"]
         if self.finest_map < finest_map:
             raise PackError(
-                f"{folder}: a coarse pack, for going on with the levels 4 and 8 alone "
-                "(--levels 4,8); make another one without --coarse"
+                f"{folder}: a coarse pack, its maps have at most {self.finest_map} x "
+                f"{self.finest_map} cells and what is to be trained needs {finest_map}; choose "
+                f"coarser levels (--levels), or make a pack with --finest-map {finest_map}"
             )
         try:
             with open_table(folder) as file:
@@ -143,13 +144,17 @@ class Pack:
         return np.flatnonzero(chosen)
 
     def batch(
-        self, rows: NDArray[np.int64], maps: Sequence[int] = FEATURE_GRIDS
+        self,
+        rows: NDArray[np.int64],
+        maps: Sequence[int] = FEATURE_GRIDS,
+        finest_map: int = FINEST_MAP,
     ) -> tuple[Tensor, Condition]:
         """Reads the given rows, in the given order.
 
         Args:
             rows: (B,) row numbers.
             maps: sides of the feature maps to read.
+            finest_map: maps and lightness are averaged to what a pack with that has.
 
         Returns:
             ab (B, 2, 64, 64) in CIELAB units, and the condition of each row, float32.
@@ -157,8 +162,11 @@ class Pack:
         order = np.argsort(rows)
         back = torch.from_numpy(np.argsort(order))
 
+        shapes = array_shapes(min(finest_map, self.finest_map))
+
         def read(name: str) -> Tensor:
-            return torch.from_numpy(self._arrays[name][rows[order]])[back].float()
+            x = torch.from_numpy(self._arrays[name][rows[order]])[back].float()
+            return F.avg_pool2d(x, x.shape[-1] // shapes[name][-1])
 
         features = {grid: read(f"features{grid}") for grid in maps}
         return read("ab"), Condition(lightness=read("lightness"), features=features)
@@ -171,22 +179,14 @@ class Packs:
     one of the first pack's dev photos is left out.
 
     Args:
-        packs: one or more, all coarse or none; all later numbers of rows follow those of the packs
-            before.
-
-    Raises:
-        PackError: if some are coarse and others are not.
+        packs: one or more; all later numbers of rows follow those of the packs before. If some
+            are coarse, they all look as coarse as the coarsest.
     """
 
     def __init__(self, packs: Sequence[Pack]) -> None:
         self.packs = list(packs)
-        self.folder, self.finest_map = self.packs[0].folder, self.packs[0].finest_map
-        for pack in self.packs:
-            if pack.finest_map != self.finest_map:
-                raise PackError(
-                    f"{self.folder}, {pack.folder}: one is a coarse pack and one is not; "
-                    "give packs of one kind"
-                )
+        self.folder = self.packs[0].folder
+        self.finest_map = min(pack.finest_map for pack in self.packs)
         self.train_chroma = np.concatenate([pack.train_chroma for pack in self.packs])
         self._starts = np.cumsum([0, *map(len, self.packs)])
         self._left_out = [np.zeros(0, np.int64)]
@@ -214,7 +214,9 @@ class Packs:
         order = np.argsort(pack_of_row, kind="stable")
         back = torch.from_numpy(np.argsort(order))
         parts = [
-            self.packs[index].batch(rows[pack_of_row == index] - self._starts[index], maps)
+            self.packs[index].batch(
+                rows[pack_of_row == index] - self._starts[index], maps, self.finest_map
+            )
             for index in np.unique(pack_of_row)
         ]
 
@@ -235,7 +237,7 @@ def open_packs(folders: Sequence[Path], finest_map: int = FINEST_MAP) -> Pack | 
         finest_map: side of the feature maps that are needed, at most.
 
     Raises:
-        PackError: if one of them cannot be read or is too coarse, or they do not go together.
+        PackError: if one of them cannot be read or is too coarse.
     """
     packs = [Pack(folder, finest_map) for folder in folders]
     return packs[0] if len(packs) == 1 else Packs(packs)
@@ -273,7 +275,7 @@ def _read_info(folder: Path) -> dict[str, int]:
         known = info["format"] == FORMAT
         numbers = {name: int(info[name]) for name in ("rows", "filled", "seed")}
         numbers["finest_map"] = int(info.get("finest_map", FINEST_MAP))
-        if numbers["finest_map"] not in (COARSE_MAP, FINEST_MAP):
+        if numbers["finest_map"] not in FEATURE_GRIDS:
             raise ValueError(f"finest_map {numbers['finest_map']}")
     except (ValueError, KeyError, TypeError) as error:
         raise PackError(f"{path}: not a pack description ({error})") from error

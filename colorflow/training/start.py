@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
+import torch
 from torch import Tensor
 
 from colorflow.errors import TrainingError
 from colorflow.model.weights import load_weights
 from colorflow.training.run import read_config, read_evaluated_level
-from colorflow.training.targets import level_names
 from colorflow.training.trainer import Trainer
 
 OF_PLANES = "context.from_planes."
 """Names of what weights without extra planes lack begin so."""
+_ENDS = re.compile(r"context\.trunk\..*(project|feed_forward\.3|second)\.(weight|bias)")
+"""Names of the last layers of the residual branches of a context's trunk."""
 
 
 class Start:
@@ -45,17 +48,21 @@ class Start:
         if self._file is None:
             state: dict[str, Tensor] = read_evaluated_level(self.path, grid)["best"]
             return state
-        return self._file.levels[level_names(self._file).index(grid)].state_dict()
+        return self._file.levels[self._file.config.chroma_grids.index(grid)].state_dict()
 
     def apply(self, trainer: Trainer, grid: int) -> None:
-        """Puts the weights in place. Where planes are new the model is what it was without.
+        """Puts the weights in place. What the weights lack changes nothing at first.
+
+        New planes, couplings and layers of the context begin as the identity.
 
         Raises:
             TrainingError: if there are none or they do not fit.
         """
-        fresh = trainer.module.state_dict()
-        planes = {name: x for name, x in fresh.items() if name.startswith(OF_PLANES)}
-        state = planes | self.weights(grid)
+        state, weights = trainer.module.state_dict(), self.weights(grid)
+        for name in state.keys() - weights.keys():
+            if _ENDS.fullmatch(name):
+                state[name] = torch.zeros_like(state[name])
+        state |= weights
         try:
             trainer.start_from(state)
         except RuntimeError as error:

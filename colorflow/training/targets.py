@@ -36,12 +36,6 @@ def level_folder(grid: int) -> str:
     return f"level{grid}"
 
 
-def level_names(pyramid: ChromaPyramid) -> list[int]:
-    """The chroma grid that each level completes, coarse to fine: 4, 8, 16, 32, 64."""
-    first = pyramid.config.levels[0].grid
-    return [first * 2**index for index in range(len(pyramid.levels))]
-
-
 def level_target(
     pyramid: ChromaPyramid, index: int, ab: Tensor, generator: torch.Generator
 ) -> tuple[Tensor, Tensor | None]:
@@ -60,7 +54,7 @@ def level_target(
     Returns:
         x (B, C, g, g), and coarse (B, 2, g, g) or None for the first level.
     """
-    side = level_names(pyramid)[index]
+    side = pyramid.config.chroma_grids[index]
     means = F.avg_pool2d(pyramid.bounded(ab)[0], FINEST_GRID // side)
     means = with_noise(means, generator)
     if index == 0:
@@ -89,9 +83,9 @@ class LevelTask:
 
     def __init__(self, pyramid: ChromaPyramid, index: int, points: int = 0) -> None:
         self.pyramid, self.stream, self.points = pyramid, index, points
-        self.grid = level_names(pyramid)[index]
+        self.grid = pyramid.config.chroma_grids[index]
         self.name, self.folder = f"level {self.grid}", level_folder(self.grid)
-        self.maps = pyramid.config.levels[index].maps
+        self.maps = pyramid.config.levels[index].maps_of_photo
         self.small_photo_side = SMALL_PHOTO_SIDE.get(self.grid, 0)
 
     def fit(

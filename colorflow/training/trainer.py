@@ -20,6 +20,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 from colorflow.errors import TrainingError
 from colorflow.model.condition import Condition
+from colorflow.model.features import LastBlocks
 from colorflow.training.pack import Pack, Packs
 from colorflow.training.schedule import Budget, ema_decay, learning_rate
 from colorflow.training.targets import EVALUATED_PHOTO_SIDE
@@ -28,6 +29,8 @@ from colorflow.training.task import Task
 FIT_ROWS = 512
 """Rows that the fixed statistics of a module are taken from."""
 MAX_SKIPPED_IN_A_ROW = 50
+PRETRAINED_SHARE = 0.4
+"""Of the learning rate, for blocks that were trained elsewhere."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -58,6 +61,19 @@ class TrainConfig:
 def wall_seconds() -> float:
     """Seconds of a clock on the wall."""
     return time.monotonic()
+
+
+def _groups(module: nn.Module) -> list[dict[str, Any]]:
+    """Parameters by their share of the learning rate."""
+    pretrained = [
+        p for part in module.modules() if isinstance(part, LastBlocks) for p in part.parameters()
+    ]
+    known = set(map(id, pretrained))
+    own = [p for p in module.parameters() if id(p) not in known]
+    groups = [{"params": own, "share_of_rate": 1.0}]
+    if pretrained:
+        groups.append({"params": pretrained, "share_of_rate": PRETRAINED_SHARE})
+    return groups
 
 
 class Trainer:
@@ -105,7 +121,7 @@ class Trainer:
         self.module.train()
         self.wrapped: nn.Module = DistributedDataParallel(module) if processes > 1 else module
         self.optimiser = torch.optim.AdamW(
-            module.parameters(), lr=config.peak_rate, weight_decay=config.weight_decay
+            _groups(module), lr=config.peak_rate, weight_decay=config.weight_decay
         )
         self.step = 0
         self.seconds = 0.0
@@ -128,7 +144,8 @@ class Trainer:
         for rows in self._prefetched(self._batches()):
             progress = budget.progress(self.step, self.seconds)
             for group in self.optimiser.param_groups:
-                group["lr"] = learning_rate(self.config.peak_rate, self.step, progress)
+                rate = learning_rate(self.config.peak_rate, self.step, progress)
+                group["lr"] = group["share_of_rate"] * rate
             loss = self.update(*rows)
             if np.isfinite(loss):
                 losses.append(loss)

@@ -18,7 +18,7 @@ from colorflow.model.intervals import NOMINAL_LEVELS, in_half_widths
 from colorflow.model.pyramid import ChromaPyramid
 from colorflow.training.colours import largest_chroma
 from colorflow.training.pack import Pack
-from colorflow.training.targets import EVALUATED_PHOTO_SIDE, level_names
+from colorflow.training.targets import EVALUATED_PHOTO_SIDE
 
 CANDIDATES = (0.0, 0.3, 0.5, 0.7, 0.8, 0.9, 1.0)
 DRAWS = 8
@@ -71,7 +71,7 @@ def tune_temperatures(
     rows = np.random.default_rng(2).permutation(pack.rows("dev", variant="whole"))[:photos]
     batches = [pack.batch(part) for part in np.array_split(rows, -(-len(rows) // 20))]
     chosen: list[float] = []
-    for name in level_names(pyramid):
+    for name in pyramid.config.chroma_grids:
         scores = {t: _mean_score(pyramid, batches, [*chosen, t], name) for t in CANDIDATES}
         chosen.append(min(scores, key=lambda t: (round(scores[t], 4), t)))
         text = ", ".join(f"{t:g}: {score:.3f}" for t, score in scores.items())

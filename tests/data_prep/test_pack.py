@@ -20,7 +20,7 @@ import torch
 from PIL import Image
 
 from colorflow.model.features import Features
-from colorflow.training.pack import COARSE_MAP, FEATURE_GRIDS, VARIANTS, Pack, bytes_per_row
+from colorflow.training.pack import FEATURE_GRIDS, VARIANTS, Pack, bytes_per_row
 from data_prep import __main__ as command
 from data_prep.cache import Plan
 
@@ -143,17 +143,18 @@ def test_every_row_of_every_array_is_filled(pack: Path) -> None:
     assert condition.lightness.max() <= 100
 
 
+@pytest.mark.parametrize("side", [8, 16])
 def test_a_coarse_pack_has_the_means_of_the_whole_one(
-    pack: Path, arguments: Callable[..., list[str]], tmp_path: Path
+    side: int, pack: Path, arguments: Callable[..., list[str]], tmp_path: Path
 ) -> None:
-    assert command.main(arguments(tmp_path / "coarse", "--coarse")) == 0
-    whole, coarse = Pack(pack), Pack(tmp_path / "coarse", COARSE_MAP)
+    assert command.main(arguments(tmp_path / "coarse", "--finest-map", str(side))) == 0
+    whole, coarse = Pack(pack), Pack(tmp_path / "coarse", side)
     rows = np.arange(len(whole))
     assert np.array_equal(coarse.photo_of_row, whole.photo_of_row)
     (ab, condition), (ab_of_coarse, means) = whole.batch(rows), coarse.batch(rows)
     assert torch.equal(ab_of_coarse, ab)
-    pairs = [(condition.lightness, means.lightness, 4)]
-    pairs += [(condition.features[g], means.features[g], g // COARSE_MAP) for g in FEATURE_GRIDS]
+    pairs = [(condition.lightness, means.lightness, 32 // side)]
+    pairs += [(condition.features[g], means.features[g], max(1, g // side)) for g in FEATURE_GRIDS]
     for fine, mean, factor in pairs:
         shape = (*fine.shape[:2], mean.shape[-1], factor, mean.shape[-1], factor)
         expected = fine.reshape(shape).mean((3, 5))
@@ -258,7 +259,7 @@ def test_a_pack_from_before_there_were_coarse_ones_goes_on(
 ) -> None:
     old = tmp_path / "old"
     shutil.copytree(pack, old)
-    for name, key in (("settings.json", "coarse"), ("pack.json", "finest_map")):
+    for name, key in (("settings.json", "finest_map"), ("pack.json", "finest_map")):
         values = json.loads((old / name).read_text())
         del values[key]
         if name == "pack.json":
@@ -271,7 +272,7 @@ def test_a_pack_from_before_there_were_coarse_ones_goes_on(
     assert (old / "features32.npy").read_bytes() == (pack / "features32.npy").read_bytes()
 
 
-@pytest.mark.parametrize("value", [0, 16, "x", None])
+@pytest.mark.parametrize("value", [0, 12, "x", None])
 def test_a_damaged_finest_map(
     value: object,
     arguments: Callable[..., list[str]],
@@ -293,7 +294,7 @@ def test_a_damaged_finest_map(
         ("--dev", "2"),
         ("--variants", "2"),
         ("--exclude", "none.txt"),
-        ("--coarse",),
+        ("--finest-map", "8"),
     ],
 )
 def test_other_settings_need_another_folder(

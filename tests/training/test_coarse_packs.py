@@ -1,4 +1,4 @@
-"""Packs whose maps are averaged to 8x8: for the coarsest levels alone."""
+"""Packs whose maps are averaged to 8x8 or 16x16: for the coarsest levels alone."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ from colorflow.model.config import PyramidConfig
 from colorflow.training.export import export
 from colorflow.training.loop import train
 from colorflow.training.pack import (
-    COARSE_MAP,
     FEATURE_GRIDS,
     Pack,
     Packs,
@@ -36,27 +35,36 @@ def averaged(values: np.ndarray, side: int) -> np.ndarray:
     return blocks.mean((-3, -1))
 
 
+def coarsened(pack: Path, finest_map: int) -> Path:
+    """The pack itself, its maps averaged."""
+    for name in NAMES:
+        values = np.load(pack / f"{name}.npy")
+        side = 4 * finest_map if name == "lightness" else min(finest_map, values.shape[-1])
+        np.save(pack / f"{name}.npy", averaged(values, side).astype(np.float16))
+    info = json.loads((pack / "pack.json").read_text())
+    (pack / "pack.json").write_text(json.dumps(info | {"finest_map": finest_map}))
+    return pack
+
+
 @pytest.fixture
 def coarse_pack(own_pack: Path) -> Path:
-    for name in NAMES:
-        values = np.load(own_pack / f"{name}.npy")
-        side = 32 if name == "lightness" else 8
-        np.save(own_pack / f"{name}.npy", averaged(values, side).astype(np.float16))
-    info = json.loads((own_pack / "pack.json").read_text())
-    (own_pack / "pack.json").write_text(json.dumps(info | {"finest_map": COARSE_MAP}))
-    return own_pack
+    return coarsened(own_pack, 8)
 
 
 def test_shapes_and_need_of_disk() -> None:
-    assert array_shapes(COARSE_MAP) == {
+    assert array_shapes(16)["features16"] == (112, 16, 16)
+    assert array_shapes(16)["features32"] == (40, 16, 16)
+    assert array_shapes(16)["lightness"] == (1, 64, 64)
+    assert bytes_per_row(16) < 0.65 * bytes_per_row()
+    assert array_shapes(8) == {
         "lightness": (1, 32, 32),
         "ab": (2, 64, 64),
         "features8": (320, 8, 8),
         "features16": (112, 8, 8),
         "features32": (40, 8, 8),
     }
-    assert bytes_per_row(COARSE_MAP) == 2 * (32**2 + 2 * 64**2 + 472 * 8**2)
-    assert bytes_per_row(COARSE_MAP) < 0.4 * bytes_per_row()
+    assert bytes_per_row(8) == 2 * (32**2 + 2 * 64**2 + 472 * 8**2)
+    assert bytes_per_row(8) < 0.4 * bytes_per_row()
 
 
 def test_the_coarsest_level_sees_the_same(
@@ -67,7 +75,7 @@ def test_the_coarsest_level_sees_the_same(
     level = make_trainer(0).module.eval()
     rows = np.arange(12)
     fine = Pack(pack_folder).batch(rows)[1]
-    coarse = Pack(coarse_pack, COARSE_MAP).batch(rows)[1]
+    coarse = Pack(coarse_pack, 8).batch(rows)[1]
     assert coarse.features[32].shape[-2:] == (8, 8)
     with torch.no_grad():
         expected, result = level.context.of_photo(fine), level.context.of_photo(coarse)
@@ -82,13 +90,14 @@ def test_finer_levels_are_refused(
     tmp_path: Path,
     levels: list[int] | None,
 ) -> None:
-    with pytest.raises(PackError, match="a coarse pack, for going on with the levels 4") as caught:
+    with pytest.raises(PackError, match="at most 8 x 8 cells and what is to be trained") as caught:
         train(
             [coarse_pack], tmp_path / "run", shape=shape, config=make_config(),
             budget=Budget(steps=1), levels=levels, say=str,
         )  # fmt: skip
     assert str(caught.value).startswith(f"{coarse_pack}: ")
-    assert "--coarse" in str(caught.value)
+    assert f"needs {16 if levels == [8, 16] else 32};" in str(caught.value)
+    assert "--finest-map" in str(caught.value)
 
 
 @pytest.fixture
@@ -141,19 +150,38 @@ def test_what_needs_the_whole_maps_refuses_it(coarse_pack: Path, tmp_path: Path)
         open_packs([coarse_pack])
 
 
+@pytest.mark.parametrize("finest_map", [8, 16])
 @pytest.mark.parametrize("first", [0, 1])
-def test_both_kinds_do_not_go_together(coarse_pack: Path, pack_folder: Path, first: int) -> None:
-    folders = [pack_folder, coarse_pack]
-    folders = [folders[first], folders[1 - first]]
-    with pytest.raises(PackError, match="packs of one kind") as caught:
-        open_packs(folders, COARSE_MAP)
-    assert all(str(folder) in str(caught.value) for folder in folders)
-    assert len(Packs([Pack(coarse_pack, COARSE_MAP)] * 2)) == 72
+def test_beside_a_coarse_pack_all_look_as_coarse(
+    own_pack: Path, pack_folder: Path, first: int, finest_map: int
+) -> None:
+    folders = [pack_folder, coarsened(own_pack, finest_map)]
+    packs = open_packs([folders[first], folders[1 - first]], finest_map)
+    assert isinstance(packs, Packs)
+    assert packs.finest_map == finest_map
+    rows = np.array([40, 3, 71, 8])
+    ab, condition = packs.batch(rows)
+    of_coarse = Pack(folders[1], finest_map).batch(rows % 36)
+    assert torch.equal(ab, of_coarse[0])
+    assert condition.lightness.shape[-1] == 4 * finest_map
+    pairs = [(condition.lightness, of_coarse[1].lightness)]
+    pairs += [(condition.features[g], of_coarse[1].features[g]) for g in FEATURE_GRIDS]
+    for mixed, coarse in pairs:
+        assert mixed.shape == coarse.shape
+        assert (mixed - coarse).abs().max() < 2e-3 * coarse.abs().max()
 
 
-@pytest.mark.parametrize("value", [0, 16, 64, -8, "x"])
+def test_a_coarse_pack_among_whole_ones_is_too_coarse_for_fine_levels(
+    coarse_pack: Path, pack_folder: Path
+) -> None:
+    with pytest.raises(PackError, match="a coarse pack") as caught:
+        open_packs([pack_folder, coarse_pack], 16)
+    assert str(caught.value).startswith(f"{coarse_pack}: ")
+
+
+@pytest.mark.parametrize("value", [0, 12, 64, -8, "x"])
 def test_another_finest_map(coarse_pack: Path, value: object) -> None:
     info = json.loads((coarse_pack / "pack.json").read_text())
     (coarse_pack / "pack.json").write_text(json.dumps(info | {"finest_map": value}))
     with pytest.raises(PackError, match="not a pack description"):
-        Pack(coarse_pack, COARSE_MAP)
+        Pack(coarse_pack, 8)

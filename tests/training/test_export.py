@@ -244,6 +244,7 @@ def test_levels_that_the_run_lacks_come_from_a_file(
     recipe = json.loads((own / "config.json").read_text())
     for level in recipe["pyramid"]["levels"]:
         level["dropout"] = 0.05  # matters in training alone
+        level["couplings"] += level["grid"] != 4  # the file's levels keep their own shape
     (own / "config.json").write_text(json.dumps(recipe))
     for name in NAMES[1:]:
         shutil.rmtree(own / f"level{name}")
@@ -261,19 +262,21 @@ def test_levels_that_the_run_lacks_come_from_a_file(
         of_other = other.state_dict()
         same.append(all(torch.equal(x, of_other[key]) for key, x in level.state_dict().items()))
     assert same == [False, True, True, True, True]
+    config, of_file = made.pyramid.config, others.pyramid.config
+    assert config == of_file.with_levels([4], dropout=0.05)
     assert [entry.get("from") for entry in made.training["levels"]] == [None] + 4 * [others.digest]
     assert [entry["steps"] for entry in made.training["levels"]] == [2] * 5
 
 
-def test_a_file_of_another_shape_is_no_rest(
+def test_a_file_with_other_hint_settings_is_no_rest(
     run: Path, whole_file: Path, pack_folder: Path, tmp_path: Path, weights: Path
 ) -> None:
     other = tmp_path / "other"
     shutil.copytree(run, other)
     recipe = json.loads((other / "config.json").read_text())
-    recipe["pyramid"]["levels"][1]["couplings"] += 1
+    recipe["pyramid"]["hint_reach"] += 1
     (other / "config.json").write_text(json.dumps(recipe))
-    with pytest.raises(TrainingError, match="another shape, or with other hint settings") as caught:
+    with pytest.raises(TrainingError, match="other grids, planes or hint settings") as caught:
         export(other, weights, pack_folder=pack_folder, rest=whole_file, say=str)
     assert str(caught.value).startswith(f"{whole_file}: ")
     assert not weights.exists()

@@ -12,7 +12,9 @@ import pytest
 import torch
 
 from colorflow.errors import ColorflowError, TrainingError, WeightsError
+from colorflow.model.condition import Conditioner
 from colorflow.model.config import HINT_PLANES, PyramidConfig
+from colorflow.model.features import Features, LastBlocks
 from colorflow.model.pyramid import ChromaPyramid
 from colorflow.model.weights import load_weights, save_weights
 from colorflow.training import export as export_module
@@ -22,7 +24,7 @@ from colorflow.training.pack import Pack
 from colorflow.training.run import read_config, read_state
 from colorflow.training.schedule import Budget
 from colorflow.training.start import Start
-from colorflow.training.targets import LevelTask, level_names
+from colorflow.training.targets import LevelTask
 from colorflow.training.trainer import TrainConfig, Trainer
 
 GRIDS = (4, 8, 16, 32, 64)
@@ -71,6 +73,7 @@ def go(pack_folder: Path, make_config: Callable[..., TrainConfig]) -> Go:
         levels: tuple[int, ...] = (8,),
         shape: PyramidConfig | None = None,
         dropout: float | None = None,
+        growth: dict[str, int | bool] | None = None,
         say: Callable[[str], None] | None = None,
     ) -> list[str]:
         said: list[str] = []
@@ -80,6 +83,7 @@ def go(pack_folder: Path, make_config: Callable[..., TrainConfig]) -> Go:
             shape=shape,
             hints=hints,
             dropout=dropout,
+            growth=growth,
             start=start,
             config=make_config(),
             budget=Budget(steps=steps),
@@ -108,7 +112,7 @@ def test_step_0_is_the_old_model(
     pyramid = ChromaPyramid(dataclasses.replace(start.shape, extra_planes=planes))
     averaged = ChromaPyramid(pyramid.config)
     pack, device = Pack(pack_folder), torch.device("cpu")
-    for index, grid in enumerate(level_names(pyramid)):
+    for index, grid in enumerate(pyramid.config.chroma_grids):
         task = LevelTask(pyramid, index)
         trainer = Trainer(pyramid.levels[index], task, pack, make_config(), device)
         start.apply(trainer, grid)
@@ -190,6 +194,98 @@ def test_dropout_may_be_another_than_that_of_the_start(
     assert first is not None
     assert second is not None
     assert any(not torch.equal(x, second["level"][key]) for key, x in first["level"].items())
+
+
+GROWTH = ({"couplings": 5}, {"context_layers": 3}, {"last_blocks": True})
+
+
+@pytest.mark.parametrize("growth", GROWTH, ids=lambda growth: next(iter(growth)))
+@pytest.mark.parametrize("grid", [8, 32])
+def test_a_grown_level_begins_as_the_old_one(
+    growth: dict[str, int | bool],
+    grid: int,
+    old_run: Path,
+    pack_folder: Path,
+    make_config: Callable[..., TrainConfig],
+) -> None:
+    """With real maps: the made-up ones are not what the frozen last blocks make of each other."""
+    if "last_blocks" in growth and grid != 8:
+        pytest.skip("level 32 does not see the map that last blocks make")
+    start = Start(old_run)
+    pyramid = ChromaPyramid(start.shape.with_levels([grid], **growth))
+    index = pyramid.config.chroma_grids.index(grid)
+    pack, level = Pack(pack_folder), pyramid.levels[index]
+    frozen = Features()
+    if level.context.last_blocks is not None:
+        level.context.last_blocks.take(frozen)
+    task = LevelTask(pyramid, index)
+    trainer = Trainer(level, task, pack, make_config(), torch.device("cpu"))
+    start.apply(trainer, grid)
+    old = ChromaPyramid(start.shape)
+    old.levels[index].load_state_dict(start.weights(grid))
+    ab, _ = pack.batch(pack.rows("dev"))
+    condition = Conditioner()(100 * torch.rand(len(ab), 1, 256, 256))
+    noise = [torch.Generator().manual_seed(3) for _ in range(2)]
+    with torch.no_grad():
+        losses = [
+            LevelTask(model, index).loss(module.eval(), ab, condition, source)
+            for model, module, source in zip(
+                (old, pyramid), (old.levels[index], trainer.ema), noise, strict=True
+            )
+        ]
+    assert torch.allclose(losses[0], losses[1], atol=1e-2, rtol=1e-5)
+    assert len(list(level.parameters())) > len(list(old.levels[index].parameters()))
+
+
+@pytest.mark.parametrize("growth", GROWTH, ids=lambda growth: next(iter(growth)))
+def test_what_has_grown_learns(
+    growth: dict[str, int | bool], old_run: Path, go: Go, tmp_path: Path
+) -> None:
+    """Every new tensor moves but the inner ones of branches that end in zeros yet."""
+    go(tmp_path / "run", old_run, hints=False, growth=growth, steps=6)
+    old, new = read_state(old_run, "level8"), read_state(tmp_path / "run", "level8")
+    assert old is not None
+    assert new is not None
+    extra = new["best"].keys() - old["best"].keys()
+    assert extra
+    if "last_blocks" in growth:
+        pretrained = LastBlocks()
+        pretrained.take(Features())
+        before = {f"context.last_blocks.{k}": x for k, x in pretrained.state_dict().items()}
+        assert extra == before.keys()
+        assert all(not torch.equal(new["best"][name], x) for name, x in before.items())
+    shape = read_config(tmp_path / "run")
+    assert shape == read_config(old_run).with_levels([8], **growth)
+    assert go(tmp_path / "run", old_run, hints=False, growth=growth, steps=7)[0].endswith("step 6")
+
+
+def test_last_blocks_without_a_start_are_the_pretrained_ones(
+    shape: PyramidConfig, go: Go, tmp_path: Path
+) -> None:
+    go(tmp_path, None, hints=False, shape=shape, growth={"last_blocks": True}, steps=1)
+    state, pretrained = read_state(tmp_path, "level8"), LastBlocks()
+    assert state is not None
+    pretrained.take(Features())
+    for name, value in pretrained.state_dict().items():
+        learned = state["best"][f"context.last_blocks.{name}"]
+        assert torch.allclose(learned, value, atol=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("growth", "reason"),
+    [({"couplings": 65}, "couplings: expected 1 to 64"), ({"last_blocks": True}, "map of side 8")],
+)
+def test_growth_that_cannot_be(
+    growth: dict[str, int | bool], reason: str, old_run: Path, go: Go, tmp_path: Path
+) -> None:
+    with pytest.raises(TrainingError, match=reason):
+        go(tmp_path / "run", old_run, levels=(32,), growth=growth)
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_level_cannot_shrink(old_run: Path, go: Go, tmp_path: Path) -> None:
+    with pytest.raises(TrainingError, match="do not fit level 8"):
+        go(tmp_path / "run", old_run, growth={"couplings": 1})
 
 
 def test_a_run_with_hints_is_a_start_as_well(old_run: Path, go: Go, tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from torch import Tensor
 from colorflow.model.config import PyramidConfig
 from colorflow.model.pyramid import ChromaPyramid
 from colorflow.training import targets
-from colorflow.training.targets import level_names, level_target
+from colorflow.training.targets import level_target
 
 
 @pytest.fixture(scope="module")
@@ -31,8 +31,8 @@ def blocks(values: np.ndarray, side: int) -> np.ndarray:
     return values.reshape(batch, channels, side, cell, side, cell).mean((3, 5))
 
 
-def test_level_names(pyramid: ChromaPyramid) -> None:
-    assert level_names(pyramid) == [4, 8, 16, 32, 64]
+def test_chroma_grids(pyramid: ChromaPyramid) -> None:
+    assert pyramid.config.chroma_grids == (4, 8, 16, 32, 64)
 
 
 @pytest.mark.parametrize("index", range(5))

@@ -76,8 +76,7 @@ def test_the_energy_score_is_proper() -> None:
 class TwoLevels:
     """Chroma on an 8x8 grid from normal means and details of std 10 a temperature."""
 
-    config = SimpleNamespace(levels=[SimpleNamespace(grid=4), SimpleNamespace(grid=4)])
-    levels = config.levels
+    config = SimpleNamespace(chroma_grids=(4, 8))
     haar = Haar()
 
     def latent_shapes(self) -> list[tuple[int, int, int]]:
