@@ -73,6 +73,57 @@ def test_level_refuses(make_config: Callable[..., PyramidConfig], field: str, va
         dataclasses.replace(level, **{field: value})
 
 
+def test_last_blocks_need_the_map_that_they_make(
+    make_config: Callable[..., PyramidConfig],
+) -> None:
+    with pytest.raises(ValueError, match=r"last_blocks: .* side 8, .* \[16, 64\]"):
+        dataclasses.replace(make_config().levels[3], last_blocks=True)
+
+
+@pytest.mark.parametrize(
+    ("level", "last_blocks", "maps", "finest"),
+    [
+        (0, False, (8, 16), 8),
+        (0, True, (16,), 16),
+        (1, True, (16, 32), 16),
+        (2, False, (8, 16, 32), 16),
+        (2, True, (16, 32), 16),
+        (3, False, (16, 64), 32),
+    ],
+)
+def test_what_a_level_takes_of_a_photo(
+    make_config: Callable[..., PyramidConfig],
+    level: int,
+    last_blocks: bool,
+    maps: tuple[int, ...],
+    finest: int,
+) -> None:
+    config = dataclasses.replace(make_config().levels[level], last_blocks=last_blocks)
+    assert config.maps_of_photo == maps
+    assert config.finest_map == finest
+
+
+def test_changes_of_some_levels(make_config: Callable[..., PyramidConfig]) -> None:
+    config = make_config(extra_planes=3)
+    assert config.chroma_grids == (4, 8, 16, 32, 64)
+    changed = config.with_levels([8, 64], couplings=9, dropout=0.5)
+    for grid, old, new in zip(config.chroma_grids, config.levels, changed.levels, strict=True):
+        others = {"couplings": 9, "dropout": 0.5} if grid in (8, 64) else {}
+        assert new == dataclasses.replace(old, **others)
+    assert dataclasses.replace(changed, levels=config.levels) == config
+    assert config.with_levels([], couplings=9) == config
+    with pytest.raises(ValueError, match="couplings: "):
+        config.with_levels([8], couplings=0)
+
+
+def test_levels_from_before_last_blocks_have_none(
+    make_config: Callable[..., PyramidConfig],
+) -> None:
+    values = make_config().to_dict()
+    assert [level.pop("last_blocks") for level in values["levels"]] == [False] * 5
+    assert PyramidConfig.from_dict(values) == make_config()
+
+
 def test_convolution_level_takes_any_width(make_config: Callable[..., PyramidConfig]) -> None:
     level = make_config().levels[3]
     assert dataclasses.replace(level, width=6).width == 6
