@@ -21,7 +21,7 @@ from torch.nn import functional as F
 
 from colorflow.comparison.train import training_seconds
 from colorflow.flows import Bijection, Composition, Inverse, Reshape, Standardize
-from colorflow.model.config import FINEST_GRID, shipped_config
+from colorflow.model.config import FINEST_GRID, default_config
 from colorflow.model.pyramid import MEAN_CHANNELS, ChromaPyramid, Level
 from colorflow.training.allocator import keep_freed_memory
 from colorflow.training.loop import train_to_budget
@@ -33,7 +33,7 @@ from colorflow.training.trainer import TrainConfig, Trainer
 from colorflow.training.tuning import DRAWS, energy_score
 from colorflow.zoo import naf, tarflow
 
-GRID = shipped_config().levels[0].grid
+GRID = default_config().levels[0].grid
 SHAPE = (MEAN_CHANNELS, GRID, GRID)
 NUMBERS = MEAN_CHANNELS * GRID**2
 FAMILIES: dict[str, Callable[[int], Bijection] | None] = {
@@ -56,7 +56,7 @@ def main() -> None:
     print("| family | dev | train | energy score | steps |\n|---|---|---|---|---|", flush=True)
     for name in options.families:
         torch.manual_seed(0)
-        pyramid = ChromaPyramid(shipped_config())
+        pyramid = ChromaPyramid(default_config())
         level = pyramid.levels[0]
         assert isinstance(level, Level)
         if (build := FAMILIES[name]) is not None:

@@ -7,7 +7,8 @@ A number after an x is the gain; the first levels may have the latents of the tr
 tells what is lost at the others. For every schedule, 8 draws a photo: energy score, RMSE of the
 best draw, of the first one and of the mean over grey's (sRGB on the 64x64 grid, root of the mean
 over photos), colourfulness over the truth's, and the share of draws whose mean chroma is above the
-training photos' 99.9th percentile.
+training photos' 99.9th percentile, as the weights say it. The pack may be of photos that have
+nothing in common with those.
 """
 
 from __future__ import annotations
@@ -22,7 +23,6 @@ from torch.nn import functional as F
 from colorflow.evaluation.metrics import colourfulness, colours, mean_chroma, squared_errors
 from colorflow.model.config import FINEST_GRID
 from colorflow.model.weights import load_weights
-from colorflow.training.colours import largest_chroma
 from colorflow.training.pack import Pack
 from colorflow.training.targets import EVALUATED_PHOTO_SIDE
 from colorflow.training.tuning import energy_score
@@ -42,7 +42,7 @@ def main() -> None:
     pack, weights = Pack(options.pack), load_weights(options.weights)
     rows = pack.rows("dev", variant="whole", larger_than=EVALUATED_PHOTO_SIDE)
     rows = np.random.default_rng(11).permutation(rows)[: options.photos]
-    limit = largest_chroma(pack)
+    limit = weights.training["colours"]["largest_chroma"]
     print("| schedule | energy score | best of 8 | one | mean of 8 | colourfulness | blow-ups |")
     print("|---|---|---|---|---|---|---|")
     for text in options.schedules:

@@ -20,7 +20,7 @@ from torch import nn
 from colorflow.baselines.cinn import CinnTask, original_cinn
 from colorflow.baselines.deterministic import DeterministicNetwork, RegressionTask
 from colorflow.errors import WeightsError
-from colorflow.model.config import shipped_config
+from colorflow.model.config import default_config
 from colorflow.model.tensors import put_tensors, read_tensors, write_tensors
 from colorflow.training.task import Task
 
@@ -40,10 +40,15 @@ class Baseline:
     task: Callable[[], Task]
 
 
+DETERMINISTIC_SHAPE = (
+    default_config().with_dropout(0).with_levels([4], context_layers=4, last_blocks=True)
+)
+"""That of the shipped pyramid, as far as its contexts go."""
+
 BASELINES = {
     "deterministic": Baseline(
-        build=lambda: DeterministicNetwork(shipped_config()),
-        task=lambda: RegressionTask(shipped_config()),
+        build=lambda: DeterministicNetwork(DETERMINISTIC_SHAPE),
+        task=lambda: RegressionTask(DETERMINISTIC_SHAPE),
     ),
     "cinn2019": Baseline(build=original_cinn, task=CinnTask),
 }

@@ -22,6 +22,7 @@ from colorflow.model.features import (
     FEATURE_CHANNELS,
     LAST_BLOCKS_INPUT,
     LAST_BLOCKS_OUTPUT,
+    Features,
     LastBlocks,
 )
 
@@ -36,9 +37,6 @@ _CHROMA_UNIT = 20.0
 
 class LevelContext(nn.Module):
     """Context of one level.
-
-    Last blocks of its own, if the level has some, are new: pretrained weights are for who trains
-    it to give (`LastBlocks.take`).
 
     Args:
         config: the level.
@@ -75,7 +73,12 @@ class LevelContext(nn.Module):
             self.trunk = nn.Sequential(*blocks)
 
     def fit(self, condition: Condition) -> None:
-        """Takes the statistics of the features from a sample of the training data."""
+        """Takes the statistics of the features from a sample of the training data.
+
+        Before that its own last blocks, if it has some, become those of the frozen network.
+        """
+        if self.last_blocks is not None:
+            self.last_blocks.take(Features())
         features = self._features(condition)
         for grid, standardize in self.standardize.items():
             assert isinstance(standardize, _FeatureStandardize)

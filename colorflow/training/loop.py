@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import torch
@@ -14,9 +14,8 @@ from torch import distributed
 
 from colorflow.errors import TrainingError
 from colorflow.flows import InversionError
-from colorflow.model.config import HINT_PLANES, PyramidConfig, shipped_config
-from colorflow.model.features import Features
-from colorflow.model.pyramid import ChromaPyramid, Level
+from colorflow.model.config import HINT_PLANES, PyramidConfig, default_config
+from colorflow.model.pyramid import ChromaPyramid
 from colorflow.training.allocator import keep_freed_memory
 from colorflow.training.grids import write_grid
 from colorflow.training.pack import FINEST_MAP, open_packs
@@ -50,7 +49,7 @@ def train(
         pack_folders: made by `python -m data_prep`; several are used as one, with the first's dev
             photos.
         run_folder: checkpoints, curves and grids; an existing run goes on.
-        shape: of the pyramid, None for that of `start` or else of the shipped weights.
+        shape: of the pyramid, None for that of `start` or else of new weights.
         hints: whether the pyramid takes colour hints in addition.
         dropout: share of units dropped in every level, None for what the shape says.
         growth: fields of the chosen levels that differ from the shape, such as more couplings or
@@ -95,9 +94,7 @@ def train(
         for name in levels or names:
             torch.manual_seed(config.seed + name)
             index = names.index(name)
-            task, level = LevelTask(pyramid, index), cast(Level, pyramid.levels[index])
-            if level.context.last_blocks is not None:
-                level.context.last_blocks.take(Features())
+            task, level = LevelTask(pyramid, index), pyramid.levels[index]
             trainer = Trainer(level, task, pack, config, device, rank, processes)
             if origin is not None and not run.has_begun(task.folder):
                 origin.apply(trainer, name)
@@ -211,7 +208,7 @@ def _shape(
         if shape is not None:
             raise ValueError("shape: expected none, since the weights to start from have theirs")
         shape = origin.shape
-    shape = shape or shipped_config()
+    shape = shape or default_config()
     if dropout is not None:
         shape = shape.with_dropout(dropout)
     return replace(shape, extra_planes=HINT_PLANES) if hints else shape

@@ -22,7 +22,7 @@ from colorflow.comparison.train import make_trainer, train_architecture
 from colorflow.errors import TrainingError
 from colorflow.flows import Bijection, Composition, Flatten, InversionError
 from colorflow.model.condition import Condition
-from colorflow.model.config import shipped_config
+from colorflow.model.config import default_config
 from colorflow.model.density import ConditionalDensity
 from colorflow.training.pack import Pack
 from colorflow.training.run import Run, level_recipe
@@ -275,7 +275,7 @@ def test_an_empty_folder(pack_folder: Path, tmp_path: Path) -> None:
 
 
 def test_a_run_of_the_pyramid(pack_folder: Path, tmp_path: Path, config: TrainConfig) -> None:
-    Run(tmp_path, level_recipe(shipped_config(), config))
+    Run(tmp_path, level_recipe(default_config(), config))
     with pytest.raises(TrainingError, match="no run of `colorflow zoo train` here"):
         write_table(tmp_path, pack_folder, tmp_path / "docs")
 

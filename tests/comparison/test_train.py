@@ -18,7 +18,7 @@ from torch import Tensor
 from colorflow.comparison import train as train_module
 from colorflow.comparison.train import find_architecture, make_trainer, recipe, train_architecture
 from colorflow.errors import TrainingError
-from colorflow.model.config import shipped_config
+from colorflow.model.config import default_config
 from colorflow.training import loop
 from colorflow.training.pack import Pack
 from colorflow.training.run import CURVE, Run, level_recipe, read_state
@@ -272,7 +272,7 @@ def test_a_run_of_another_recipe(go: Go, tmp_path: Path) -> None:
 
 
 def test_a_run_of_the_pyramid(go: Go, tmp_path: Path, config: TrainConfig) -> None:
-    Run(tmp_path, level_recipe(shipped_config(), config))
+    Run(tmp_path, level_recipe(default_config(), config))
     with pytest.raises(TrainingError, match="another shape or recipe"):
         go(tmp_path)
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from colorflow.model.config import PyramidConfig, shipped_config
+from colorflow.model.config import PyramidConfig, default_config
 from colorflow.model.pyramid import ChromaPyramid
 
 HINT_FIELDS = ("hint_reach", "hint_likeness", "hint_looseness")
@@ -30,8 +30,8 @@ def test_way_through_json(make_config: Callable[..., PyramidConfig], extra_plane
     assert hash(back) == hash(config)
 
 
-def test_shipped_config_is_valid_and_ends_at_64() -> None:
-    config = shipped_config()
+def test_the_default_is_valid_and_ends_at_64() -> None:
+    config = default_config()
     assert PyramidConfig.from_dict(config.to_dict()) == config
     assert [level.grid for level in config.levels] == [4, 4, 8, 16, 32]
 

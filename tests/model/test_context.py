@@ -13,6 +13,7 @@ from torch import Tensor
 from colorflow.model.condition import Condition
 from colorflow.model.config import LevelConfig, PyramidConfig
 from colorflow.model.context import FEATURE_CLAMP, LevelContext
+from colorflow.model.features import Features
 
 PLANES = 3
 LEVELS = range(5)
@@ -201,8 +202,11 @@ def test_own_last_blocks_take_the_place_of_the_frozen_ones(
     make_config: Callable[..., PyramidConfig],
     make_condition: Callable[..., Condition],
 ) -> None:
-    condition = make_condition(3)
+    """`fit` gives them the frozen one's weights, and the statistics of what they make."""
+    condition, frozen = make_condition(3), Features()
     tuned.fit(condition)
+    pairs = zip(tuned.last_blocks.parameters(), frozen.blocks[11:].parameters(), strict=True)
+    assert all(torch.equal(own, other) for own, other in pairs)
     map8 = tuned.last_blocks(condition.features[16])
     plain = LevelContext(make_config().levels[0], coarse=False, extra_planes=PLANES).eval()
     plain.load_state_dict(

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from colorflow import cli
-from colorflow.model.config import shipped_config
+from colorflow.model.config import default_config
 from colorflow.training import loop
 from colorflow.training.run import Run, level_recipe
 from colorflow.training.schedule import Budget
@@ -50,7 +50,7 @@ def test_train_passes_its_options_on(
     assert cli.main(["train", "pack", "more", "-o", str(tmp_path), *options]) == 0
     ((given, named),) = calls
     assert given == ([Path("pack"), Path("more")], tmp_path)
-    assert named.get("shape") in (None, shipped_config())
+    assert named.get("shape") in (None, default_config())
     assert named["config"] == TrainConfig(batch=16, peak_rate=0.002, seed=3, evaluate_every=20.0)
     assert named["budget"] == (Budget(minutes=1.5) if minutes else Budget(steps=7))
     assert named["levels"] == [8, 4]
@@ -121,7 +121,7 @@ def test_train_of_an_unknown_level(
 def test_train_in_a_folder_of_another_recipe(
     pack_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    Run(tmp_path, level_recipe(shipped_config(), TrainConfig(batch=8)))
+    Run(tmp_path, level_recipe(default_config(), TrainConfig(batch=8)))
     given = ["train", pack_folder, "-o", tmp_path, "--steps", "1", "--batch", "9"]
     line = error_of(given, capsys)
     assert line.startswith(f"{tmp_path}: holds a run of another shape or recipe")
@@ -130,7 +130,7 @@ def test_train_in_a_folder_of_another_recipe(
 def test_train_with_a_damaged_checkpoint(
     pack_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    Run(tmp_path, level_recipe(shipped_config(), TrainConfig(batch=8))).part("level4")
+    Run(tmp_path, level_recipe(default_config(), TrainConfig(batch=8))).part("level4")
     (tmp_path / "level4" / "state.pt").write_bytes(b"no checkpoint")
     given = ["train", pack_folder, "-o", tmp_path, "--steps", "1", "--batch", "8"]
     line = error_of(given, capsys)
@@ -152,7 +152,7 @@ def test_an_interruption_of_train_ends_with_130(
 def test_the_program_trains_and_refuses_to_export_half_a_run(
     pack_folder: Path, tmp_path: Path
 ) -> None:
-    """The shipped shape, by the program itself."""
+    """The default shape, by the program itself."""
 
     def run(*arguments: object) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-m", "colorflow.cli", *map(str, arguments)]
@@ -194,7 +194,7 @@ def test_export_without_a_run(
 
 
 def test_export_without_a_pack(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    Run(tmp_path / "run", level_recipe(shipped_config(), TrainConfig()))
+    Run(tmp_path / "run", level_recipe(default_config(), TrainConfig()))
     weights = tmp_path / "w.safetensors"
     line = error_of(["export", tmp_path / "run", weights, "--pack", tmp_path], capsys)
     assert line.startswith(f"{tmp_path}: no training pack here")
@@ -203,7 +203,7 @@ def test_export_without_a_pack(tmp_path: Path, capsys: pytest.CaptureFixture[str
 def test_export_of_a_run_that_has_not_begun(
     pack_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    Run(tmp_path / "run", level_recipe(shipped_config(), TrainConfig()))
+    Run(tmp_path / "run", level_recipe(default_config(), TrainConfig()))
     weights = tmp_path / "w.safetensors"
     line = error_of(["export", tmp_path / "run", weights, "--pack", pack_folder], capsys)
     assert "level 4 has no evaluated weights yet" in line
@@ -213,7 +213,7 @@ def test_export_of_a_run_that_has_not_begun(
 def test_export_with_another_number_of_temperatures(
     pack_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    Run(tmp_path / "run", level_recipe(shipped_config(), TrainConfig()))
+    Run(tmp_path / "run", level_recipe(default_config(), TrainConfig()))
     given = ["export", tmp_path / "run", tmp_path / "w", "--pack", pack_folder]
     line = error_of([*given, "--temperatures", "0.9,0.5"], capsys)
     assert "--temperatures: expected 5 numbers, one a level, got 2" in line

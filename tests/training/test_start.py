@@ -215,9 +215,6 @@ def test_a_grown_level_begins_as_the_old_one(
     pyramid = ChromaPyramid(start.shape.with_levels([grid], **growth))
     index = pyramid.config.chroma_grids.index(grid)
     pack, level = Pack(pack_folder), pyramid.levels[index]
-    frozen = Features()
-    if level.context.last_blocks is not None:
-        level.context.last_blocks.take(frozen)
     task = LevelTask(pyramid, index)
     trainer = Trainer(level, task, pack, make_config(), torch.device("cpu"))
     start.apply(trainer, grid)
