@@ -63,17 +63,14 @@ def wall_seconds() -> float:
     return time.monotonic()
 
 
-def _groups(module: nn.Module) -> list[dict[str, Any]]:
-    """Parameters by their share of the learning rate."""
+def _by_share_of_rate(module: nn.Module) -> dict[float, list[nn.Parameter]]:
+    """The parameters by their share of the learning rate."""
     pretrained = [
         p for part in module.modules() if isinstance(part, LastBlocks) for p in part.parameters()
     ]
     known = set(map(id, pretrained))
-    own = [p for p in module.parameters() if id(p) not in known]
-    groups = [{"params": own, "share_of_rate": 1.0}]
-    if pretrained:
-        groups.append({"params": pretrained, "share_of_rate": PRETRAINED_SHARE})
-    return groups
+    groups = {1.0: [p for p in module.parameters() if id(p) not in known]}
+    return {**groups, PRETRAINED_SHARE: pretrained} if pretrained else groups
 
 
 class Trainer:
@@ -120,8 +117,12 @@ class Trainer:
         self.ema = copy.deepcopy(module).requires_grad_(False)
         self.module.train()
         self.wrapped: nn.Module = DistributedDataParallel(module) if processes > 1 else module
+        groups = _by_share_of_rate(module)
+        self._shares = list(groups)
         self.optimiser = torch.optim.AdamW(
-            _groups(module), lr=config.peak_rate, weight_decay=config.weight_decay
+            [{"params": parameters} for parameters in groups.values()],
+            lr=config.peak_rate,
+            weight_decay=config.weight_decay,
         )
         self.step = 0
         self.seconds = 0.0
@@ -143,9 +144,9 @@ class Trainer:
         began, before = self.clock(), self.seconds
         for rows in self._prefetched(self._batches()):
             progress = budget.progress(self.step, self.seconds)
-            for group in self.optimiser.param_groups:
-                rate = learning_rate(self.config.peak_rate, self.step, progress)
-                group["lr"] = group["share_of_rate"] * rate
+            rate = learning_rate(self.config.peak_rate, self.step, progress)
+            for group, share in zip(self.optimiser.param_groups, self._shares, strict=True):
+                group["lr"] = share * rate
             loss = self.update(*rows)
             if np.isfinite(loss):
                 losses.append(loss)

@@ -13,11 +13,14 @@ import torch
 from torch import Tensor
 
 from colorflow.errors import TrainingError
+from colorflow.model.config import PyramidConfig
+from colorflow.model.pyramid import ChromaPyramid
 from colorflow.training import schedule
 from colorflow.training import trainer as trainer_module
 from colorflow.training.pack import Pack
 from colorflow.training.schedule import Budget
-from colorflow.training.trainer import Trainer
+from colorflow.training.targets import LevelTask
+from colorflow.training.trainer import PRETRAINED_SHARE, Trainer
 
 MakeTrainer = Callable[..., Trainer]
 LONG = Budget(steps=10_000)
@@ -65,6 +68,21 @@ def test_it_learns_photos_by_heart(
     entropy = numbers / 2 * math.log(2 * math.pi * math.e)
     assert 0.99 * entropy < last < first - gain
     assert trainer.evaluate("train") < before - gain
+
+
+def test_pretrained_blocks_learn_slower(make_trainer: MakeTrainer, shape: PyramidConfig) -> None:
+    plain = make_trainer(0)
+    pyramid = ChromaPyramid(shape.with_levels([4], last_blocks=True))
+    level, task = pyramid.levels[0], LevelTask(pyramid, 0)
+    trainer = Trainer(level, task, plain.pack, plain.config, torch.device("cpu"))
+    trainer.train(LONG, 2)
+    rate_of = {p: group["lr"] for group in trainer.optimiser.param_groups for p in group["params"]}
+    assert len(rate_of) == len(list(trainer.module.parameters()))
+    (rate_of_blocks,) = {rate_of.pop(p) for p in trainer.module.context.last_blocks.parameters()}
+    (rate,) = set(rate_of.values())
+    assert rate_of_blocks == pytest.approx(PRETRAINED_SHARE * rate)
+    assert 0 < PRETRAINED_SHARE < 1
+    assert len(plain.optimiser.param_groups) == 1
 
 
 def test_small_photos_teach_the_coarse_levels_alone(make_trainer: MakeTrainer) -> None:
