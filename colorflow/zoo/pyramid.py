@@ -64,9 +64,10 @@ def pyramid(
     """Means on a 4x4 grid and the details of each doubling, conditioned on the coarser means.
 
     Published, with the shipped weights: a grid of 64x64, five levels, each with a context network
-    of its own over frozen features, `width` 96, 96, 96, 64, 32 and `couplings` 8, 8, 6, 4, 4 from
-    coarse to fine, a bounded range of ab before them. Here all levels share one context and one
-    width, and the first batch, in ActNorm, stands in for the statistics of the training data.
+    of its own over EfficientNet-Lite0's features, `width` 96, 96, 96, 64, 32 and `couplings` 12, 8,
+    6, 4, 4 from coarse to fine, a bounded range of ab before them. Here all levels share one
+    context and one width, and the first batch, in ActNorm, stands in for the statistics of the
+    training data.
 
     Published bits/dim: 2.83 for the shipped weights, ab at 64x64.
     Here: 3.56 bits/dim on ab at 16x16, given L, after 8 minutes (docs/zoo.md).
