@@ -67,7 +67,9 @@ def _make(options: argparse.Namespace) -> None:
         _select(folder, options)
     try:
         made_with = json.loads((folder / "settings.json").read_text(encoding="utf-8"))
-        made_with = {"finest_map": FINEST_MAP} | made_with  # from before there were coarse packs
+        # Packs from before maps of 16x16 say whether they are coarse, older ones nothing.
+        finest_map = min(FEATURE_GRIDS) if made_with.pop("coarse", False) else FINEST_MAP
+        made_with = {"finest_map": finest_map} | made_with
         plan, start = _read_plan(folder)
     except DAMAGE as error:
         raise PackError(f"{folder}: a damaged pack ({error}); delete it to start over") from error

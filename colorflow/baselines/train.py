@@ -139,7 +139,10 @@ def _contexts_of(origin: Start, module: nn.Module) -> dict[str, Tensor]:
                     found[name.replace("context.", f"contexts.{index}.", 1)] = x
     ours = {name: x.shape for name, x in module.state_dict().items() if name.startswith("contexts")}
     if {name: x.shape for name, x in found.items()} != ours:
-        raise TrainingError(f"{origin.path}: its contexts have another shape than ours")
+        raise TrainingError(
+            f"{origin.path}: its contexts have another shape than the deterministic network's, "
+            "which are those of the shipped weights (level 4 with --last-blocks --context-layers 4)"
+        )
     return found
 
 

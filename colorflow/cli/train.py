@@ -49,8 +49,8 @@ def add_train(commands: Commands) -> None:
     parser.add_argument(
         "--last-blocks",
         action="store_true",
-        help="give the trained levels the last blocks of the feature network to themselves, to be "
-        "trained with them",
+        help="give the trained levels (4, 8 and 16 can have them) the last blocks of the feature "
+        "network to themselves, to be trained with them; they need a run's folder of their own",
     )
     parser.add_argument(
         "--context-layers",

@@ -79,14 +79,17 @@ def train(
     try:
         shape = shape.with_levels(levels or names, **(growth or {}))
     except ValueError as error:
-        raise TrainingError(f"the levels cannot become that: {error}") from error
+        grown = ", ".join(map(str, levels or names))
+        raise TrainingError(
+            f"--levels {grown}: not all of them can become that ({error}); name others"
+        ) from error
     torch.manual_seed(config.seed)
     pyramid = ChromaPyramid(shape).to(device)
     chosen = [shape.levels[names.index(name)] for name in levels or names]
     pack = open_packs(pack_folders, min(FINEST_MAP, max(lv.finest_map for lv in chosen)))
     if origin is None and pack.finest_map < FINEST_MAP:
         raise TrainingError(
-            f"{pack.folder}: a coarse pack, for going on from trained weights; "
+            f"{pack.coarsest}: a coarse pack, for going on from trained weights; "
             "name them with --start"
         )
     run = Run(run_folder, level_recipe(shape, config, origin.name if origin else None))

@@ -127,6 +127,11 @@ class Pack:
     def __len__(self) -> int:
         return len(self.photo_of_row)
 
+    @property
+    def coarsest(self) -> Path:
+        """Its own folder; of several packs that of the coarsest."""
+        return self.folder
+
     def rows(
         self, split: str, *, variant: str | None = None, larger_than: int = 0
     ) -> NDArray[np.int64]:
@@ -186,7 +191,8 @@ class Packs:
     def __init__(self, packs: Sequence[Pack]) -> None:
         self.packs = list(packs)
         self.folder = self.packs[0].folder
-        self.finest_map = min(pack.finest_map for pack in self.packs)
+        coarsest = min(self.packs, key=lambda pack: pack.finest_map)
+        self.coarsest, self.finest_map = coarsest.folder, coarsest.finest_map
         self.train_chroma = np.concatenate([pack.train_chroma for pack in self.packs])
         self._starts = np.cumsum([0, *map(len, self.packs)])
         self._left_out = [np.zeros(0, np.int64)]

@@ -60,10 +60,10 @@ class Run:
             folder.mkdir(parents=True, exist_ok=True)
             if not path.exists():
                 _write(path, json.dumps(recipe, indent=1).encode())
-            made_with = json.loads(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
+            made_with = _with_defaults(json.loads(path.read_text(encoding="utf-8")))
+        except (OSError, ValueError, TypeError) as error:
             raise TrainingError(f"{folder}: not a folder for a training run ({error})") from error
-        if made_with != json.loads(json.dumps(recipe)):
+        if made_with != _with_defaults(json.loads(json.dumps(recipe))):
             raise TrainingError(
                 f"{folder}: holds a run of another shape or recipe (config.json); "
                 "choose another folder"
@@ -189,6 +189,19 @@ def read_start(folder: Path) -> str | None:
     """Name of the weights that a run's levels started from, None if they started from nothing."""
     start: str | None = _read_recipe(folder).get("start")
     return start
+
+
+def _with_defaults(recipe: dict[str, Any]) -> dict[str, Any]:
+    """A recipe with the pyramid's fields that there were not yet when it was written.
+
+    Raises:
+        ValueError: if its pyramid is none.
+        TypeError: if it is no recipe.
+    """
+    if "pyramid" not in recipe:
+        return recipe
+    shape = PyramidConfig.from_dict(recipe["pyramid"])
+    return {**recipe, "pyramid": json.loads(json.dumps(shape.to_dict()))}
 
 
 def _read_recipe(folder: Path) -> dict[str, Any]:

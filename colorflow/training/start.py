@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from colorflow.errors import TrainingError
+from colorflow.model.pyramid import ChromaPyramid
 from colorflow.model.weights import load_weights
 from colorflow.training.run import read_config, read_evaluated_level
 from colorflow.training.trainer import Trainer
@@ -50,6 +51,11 @@ class Start:
             return state
         return self._file.levels[self._file.config.chroma_grids.index(grid)].state_dict()
 
+    def _names(self, grid: int) -> set[str]:
+        """Of all tensors of a level as it was."""
+        old = ChromaPyramid(self.shape)
+        return set(old.levels[old.config.chroma_grids.index(grid)].state_dict())
+
     def apply(self, trainer: Trainer, grid: int) -> None:
         """Puts the weights in place. What the weights lack changes nothing at first.
 
@@ -64,8 +70,10 @@ class Start:
                 state[name] = torch.zeros_like(state[name])
         state |= weights
         try:
+            if missing := self._names(grid) - weights.keys():
+                raise ValueError(f"no {min(missing)}")
             trainer.start_from(state)
-        except RuntimeError as error:
+        except (RuntimeError, ValueError) as error:
             raise TrainingError(
                 f"{self.path}: its weights do not fit {trainer.task.name} as it is now; "
                 "start from others"

@@ -69,7 +69,7 @@ def pyramid(
     context and one width, and the first batch, in ActNorm, stands in for the statistics of the
     training data.
 
-    Published bits/dim: 2.83 for the shipped weights, ab at 64x64.
+    Published bits/dim: 2.84 for the shipped weights, ab at 64x64.
     Here: 3.56 bits/dim on ab at 16x16, given L, after 8 minutes (docs/zoo.md).
 
     Args:

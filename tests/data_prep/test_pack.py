@@ -272,6 +272,21 @@ def test_a_pack_from_before_there_were_coarse_ones_goes_on(
     assert (old / "features32.npy").read_bytes() == (pack / "features32.npy").read_bytes()
 
 
+@pytest.mark.parametrize("coarse", [False, True])
+def test_a_pack_that_says_only_whether_it_is_coarse_goes_on(
+    coarse: bool, arguments: Callable[..., list[str]], tmp_path: Path
+) -> None:
+    own = tmp_path / "own"
+    given = arguments(own, *(("--finest-map", "8") if coarse else ()))
+    assert command.main(given) == 0
+    settings = json.loads((own / "settings.json").read_text())
+    del settings["finest_map"]
+    (own / "settings.json").write_text(json.dumps(settings | {"coarse": coarse}))
+    assert command.main(given) == 0
+    (own / "settings.json").write_text(json.dumps(settings | {"coarse": not coarse}))
+    assert command.main(given) == 1
+
+
 @pytest.mark.parametrize("value", [0, 12, "x", None])
 def test_a_damaged_finest_map(
     value: object,

@@ -143,6 +143,21 @@ def test_new_weights_need_a_whole_pack(
     assert not (tmp_path / "run").exists()
 
 
+def test_the_coarse_pack_is_named_wherever_it_stands(
+    coarse_pack: Path,
+    pack_folder: Path,
+    shape: PyramidConfig,
+    make_config: Callable[..., TrainConfig],
+    tmp_path: Path,
+) -> None:
+    with pytest.raises(TrainingError, match="name them with --start") as caught:
+        train(
+            [pack_folder, coarse_pack], tmp_path / "run", shape=shape, config=make_config(),
+            budget=Budget(steps=1), levels=[4], say=str,
+        )  # fmt: skip
+    assert str(caught.value).startswith(f"{coarse_pack}: ")
+
+
 def test_what_needs_the_whole_maps_refuses_it(coarse_pack: Path, tmp_path: Path) -> None:
     with pytest.raises(PackError, match="a coarse pack"):
         export(tmp_path, tmp_path / "x.safetensors", pack_folder=coarse_pack)

@@ -237,7 +237,7 @@ def test_a_grown_level_begins_as_the_old_one(
 def test_what_has_grown_learns(
     growth: dict[str, int | bool], old_run: Path, go: Go, tmp_path: Path
 ) -> None:
-    """Every new tensor moves but the inner ones of branches that end in zeros yet."""
+    """What begins with zeros ends with none, and pretrained blocks move."""
     go(tmp_path / "run", old_run, hints=False, growth=growth, steps=6)
     old, new = read_state(old_run, "level8"), read_state(tmp_path / "run", "level8")
     assert old is not None
@@ -250,6 +250,13 @@ def test_what_has_grown_learns(
         before = {f"context.last_blocks.{k}": x for k, x in pretrained.state_dict().items()}
         assert extra == before.keys()
         assert all(not torch.equal(new["best"][name], x) for name, x in before.items())
+    else:
+        endings = {"couplings": ("network.out.weight",)}.get(
+            next(iter(growth)), ("project.weight", "feed_forward.3.weight")
+        )
+        ends = [name for name in extra if name.endswith(endings)]
+        assert len(ends) == (3 if "couplings" in growth else 4)
+        assert all(new["best"][name].any() for name in ends)
     shape = read_config(tmp_path / "run")
     assert shape == read_config(old_run).with_levels([8], **growth)
     assert go(tmp_path / "run", old_run, hints=False, growth=growth, steps=7)[0].endswith("step 6")
@@ -343,6 +350,28 @@ def test_a_level_that_the_start_lacks(old_run: Path, go: Go, tmp_path: Path) -> 
     shutil.rmtree(part / "level8")
     message = refused(TrainingError, go, tmp_path / "run", part)
     assert "level 8 has no evaluated weights yet" in message
+
+
+@pytest.mark.parametrize("name", ["context.position", "flow.bijections.1.network.out.weight"])
+def test_weights_that_lack_a_tensor(name: str, old_run: Path, go: Go, tmp_path: Path) -> None:
+    part = shutil.copytree(old_run, tmp_path / "part")
+    state = read_state(part, "level8")
+    assert state is not None
+    assert name in state["best"]
+    del state["best"][name]
+    torch.save(state, part / "level8" / "state.pt")
+    assert "do not fit level 8" in refused(TrainingError, go, tmp_path / "run", part)
+
+
+def test_a_run_from_before_a_field_of_the_shape_goes_on(
+    old_run: Path, go: Go, tmp_path: Path
+) -> None:
+    go(tmp_path / "run", old_run, steps=2)
+    recipe = json.loads((tmp_path / "run" / "config.json").read_text())
+    for level in recipe["pyramid"]["levels"]:
+        del level["last_blocks"]
+    (tmp_path / "run" / "config.json").write_text(json.dumps(recipe))
+    assert go(tmp_path / "run", old_run, steps=3)[0] == "level 8: goes on at step 2"
 
 
 def test_weights_that_do_not_fit(old_run: Path, go: Go, tmp_path: Path) -> None:
