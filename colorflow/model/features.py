@@ -125,7 +125,7 @@ def _new_block(channels: int, out: int, kernel: int, stride: int) -> _Block:
 
 
 class _Depthwise(nn.Conv2d):
-    """In float32 whatever autocast says: its gradient in bfloat16 is twice as slow on a CPU."""
+    """In float32 whatever autocast says: its gradient in bfloat16 is slower on a CPU."""
 
     def forward(self, x: Tensor) -> Tensor:
         with torch.autocast(x.device.type, enabled=False):

@@ -171,7 +171,8 @@ class Pack:
 
         def read(name: str) -> Tensor:
             x = torch.from_numpy(self._arrays[name][rows[order]])[back].float()
-            return F.avg_pool2d(x, x.shape[-1] // shapes[name][-1])
+            factor = x.shape[-1] // shapes[name][-1]
+            return x if factor == 1 else F.avg_pool2d(x, factor)
 
         features = {grid: read(f"features{grid}") for grid in maps}
         return read("ab"), Condition(lightness=read("lightness"), features=features)

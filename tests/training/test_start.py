@@ -251,9 +251,8 @@ def test_what_has_grown_learns(
         assert extra == before.keys()
         assert all(not torch.equal(new["best"][name], x) for name, x in before.items())
     else:
-        endings = {"couplings": ("network.out.weight",)}.get(
-            next(iter(growth)), ("project.weight", "feed_forward.3.weight")
-        )
+        of_couplings, of_layers = ("network.out.weight",), ("project.weight", "forward.3.weight")
+        endings = of_couplings if "couplings" in growth else of_layers
         ends = [name for name in extra if name.endswith(endings)]
         assert len(ends) == (3 if "couplings" in growth else 4)
         assert all(new["best"][name].any() for name in ends)
