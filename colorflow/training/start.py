@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from colorflow.errors import TrainingError
-from colorflow.model.pyramid import ChromaPyramid
+from colorflow.model.pyramid import Level
 from colorflow.model.weights import load_weights
 from colorflow.training.run import read_config, read_evaluated_level
 from colorflow.training.trainer import Trainer
@@ -53,8 +53,9 @@ class Start:
 
     def _names(self, grid: int) -> set[str]:
         """Of all tensors of a level as it was."""
-        old = ChromaPyramid(self.shape)
-        return set(old.levels[old.config.chroma_grids.index(grid)].state_dict())
+        index = self.shape.chroma_grids.index(grid)
+        level, planes = self.shape.levels[index], self.shape.extra_planes
+        return set(Level(level, first=index == 0, extra_planes=planes).state_dict())
 
     def apply(self, trainer: Trainer, grid: int) -> None:
         """Puts the weights in place. What the weights lack changes nothing at first.
