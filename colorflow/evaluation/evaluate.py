@@ -201,6 +201,11 @@ def _tables(records: Sequence[PhotoMeasures], seed: int) -> tuple[Table, Table, 
                 np.stack([record.columns[name].features for record in records]),
             )
             table[name]["kd_lite2"] = bootstrap.estimate(mean_of_pairs(terms))
+    for name in names:
+        seams, others = np.array([record.columns[name].seam_steps for record in records]).T
+        if others.any():
+            ratio = ratio_of(mean_of(seams), mean_of(others))
+            table[name]["seam_ratio"] = bootstrap.estimate(ratio)
     ratios = {
         name: {
             metric: bootstrap.estimate(ratio) for metric, ratio in _ratios(statistics, name).items()

@@ -23,6 +23,7 @@ from colorflow.evaluation.metrics import (
     coverage,
     diversity,
     mean_chroma,
+    seam_steps,
     squared_error_of_best_pixels,
     squared_errors,
     variance,
@@ -47,11 +48,13 @@ class Measured:
     Attributes:
         values: by metric.
         levels: bits per dimension of a model with levels, by level.
+        seam_steps: mean steps of chroma at the borders of the coarsest cells, and elsewhere.
         features: (1280,) of the judge, of the first draw.
     """
 
     values: dict[str, float]
     levels: dict[str, float]
+    seam_steps: tuple[float, float]
     features: NDArray[np.float32]
 
 
@@ -116,7 +119,10 @@ def measure(
             values["seconds_per_sample"] = seconds
         drawn[column.name] = ab
         found[column.name] = Measured(
-            values=values, levels=levels, features=np.empty(0, np.float32)
+            values=values,
+            levels=levels,
+            seam_steps=seam_steps(ab[:draws]),
+            features=np.empty(0, np.float32),
         )
     features = _judge(judge, subject, torch.stack([ab[0] for ab in drawn.values()]), found)
     measures = PhotoMeasures(digest=subject.digest, columns=found, features=features)

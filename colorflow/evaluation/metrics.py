@@ -20,6 +20,9 @@ from colorflow.color.gamut import rgb_in_gamut
 
 Floats = NDArray[np.float32]
 
+SEAM_SPACING = 16
+"""Cells of the 64x64 grid between the borders of the model's coarsest cells."""
+
 
 def colours(lightness: Floats, ab: Tensor) -> Floats:
     """The colours that chroma has on a lightness.
@@ -86,6 +89,22 @@ def diversity(draws: Tensor) -> float:
 def mean_chroma(draws: Tensor) -> Tensor:
     """Mean chroma of each draw: (n, 2, H, W) to (n,), CIELAB units."""
     return draws.norm(dim=1).mean((1, 2))
+
+
+def seam_steps(draws: Tensor) -> tuple[float, float]:
+    """Mean steps of chroma at the borders of the model's coarsest cells, and everywhere else.
+
+    A step is the distance in ab between a cell and its neighbor in the next row or column. Photos
+    know nothing of the model's cells: their two means are nearly equal.
+
+    Args:
+        draws: (n, 2, 64, 64), CIELAB units.
+    """
+    across = draws.diff(dim=3).norm(dim=1).mean((0, 1), dtype=torch.float64)
+    down = draws.diff(dim=2).norm(dim=1).mean((0, 2), dtype=torch.float64)
+    steps = (across + down) / 2  # entry j: from cell j to j + 1
+    at_seam = torch.arange(1, len(steps) + 1) % SEAM_SPACING == 0
+    return float(steps[at_seam].mean()), float(steps[~at_seam].mean())
 
 
 def coverage(draws: Tensor, truth: Tensor, level: float) -> float:

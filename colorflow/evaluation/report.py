@@ -140,8 +140,10 @@ def _caption(evaluation: Evaluation) -> str:
         "colourfulness: Hasler & Suesstrunk. blow_ups: share of draws whose mean chroma only one "
         "of 1,000 training photos has. judge and kd_lite2: EfficientNet-Lite2 on the first draw, "
         "260x260, beside the untouched photo; truth is the photo's own chroma through the 64x64 "
-        "grid. seconds_per_sample: wall time, many draws of one photo at once, without the frozen "
-        "features, which all share."
+        "grid. seam_ratio: mean step of ab between neighboring cells across rows and columns 16, "
+        "32 and 48 of the grid, the borders of the coarsest cells, by that elsewhere; no value for "
+        "one color everywhere. seconds_per_sample: wall time, many draws of one photo at once, "
+        "without the frozen features, which all share."
     )
 
 

@@ -31,7 +31,8 @@ from tests.evaluation.conftest import save_photos
 METRICS = [
     "bits_per_dim", "rmse_best8_photo", "rmse_best8_pixel", "rmse_one", "rmse_mean8", "rmse_mean64",
     "variance_pixel", "energy_score", "diversity", "coverage50", "coverage90", "colourfulness",
-    "blow_ups", "judge_agreement", "judge_kl", "kd_lite2", "inverse_error", "seconds_per_sample",
+    "blow_ups", "judge_agreement", "judge_kl", "kd_lite2", "seam_ratio", "inverse_error",
+    "seconds_per_sample",
 ]  # fmt: skip
 NO_COLUMN = "is missing, so the table has no column "
 """What is said of a baseline's file, and is no error."""

@@ -187,6 +187,25 @@ def test_blow_ups_are_a_share_of_all_draws(cat: Path) -> None:
     assert alone(cat, column, largest_chroma=100.1)["blow_ups"] == 0
 
 
+def test_the_seam_ratio_is_of_all_steps_of_all_photos_and_draws(photos: Path) -> None:
+    """Means of steps are divided, not ratios averaged: a smooth photo has no say of its own."""
+
+    def draw(_: object, n: int, __: torch.Generator) -> Tensor:
+        ab = torch.arange(64.0).expand(1, n, 2, 64, 64).clone()  # steps of sqrt 2 across, 0 down
+        ab[..., 16:] += 7
+        return ab
+
+    column = Column(name="seam", draw=draw, draws="one")
+    found = run(photos_of(photos), [NORMAL, CHOSEN, column, WARM]).columns
+    across, seams = np.sqrt(2) * 60, np.sqrt(2) * (7 + 3)
+    assert found["seam"]["seam_ratio"].value == pytest.approx((seams / 3) / (across / 60), rel=1e-6)
+    assert found["normal"]["seam_ratio"].value == pytest.approx(1, abs=0.01)
+    assert found["chosen"]["seam_ratio"].value == pytest.approx(1, abs=0.02)
+    assert 0.8 < found["truth"]["seam_ratio"].value < 1.2
+    for flat in ("warm", "grey"):
+        assert "seam_ratio" not in found[flat], "one color has no steps to compare"
+
+
 def test_truth_and_grey(photos: Path) -> None:
     found = run(photos_of(photos), [WARM])
     truth, grey = found.columns["truth"], found.columns["grey"]
@@ -240,10 +259,12 @@ def test_which_metrics_a_column_has(photos: Path) -> None:
         "kd_lite2",
     }  # fmt: skip
     timed = every | {"seconds_per_sample"}
-    assert set(table["chosen"]) == timed
+    assert set(table["chosen"]) == timed | {"seam_ratio"}
     assert set(table["warm"]) == set(table["grey"]) == timed | {"rmse_mean64"}
-    assert set(table["truth"]) == every | {"rmse_mean64"}
-    assert set(table["normal"]) == timed | {"rmse_mean64", "coverage50", "coverage90"}
+    assert set(table["truth"]) == every | {"rmse_mean64", "seam_ratio"}
+    assert set(table["normal"]) == timed | {
+        "rmse_mean64", "coverage50", "coverage90", "seam_ratio",
+    }  # fmt: skip
     assert list(table) == ["normal", "chosen", "warm", "grey", "truth"]
 
 

@@ -20,6 +20,7 @@ from colorflow.evaluation.metrics import (
     diversity,
     kernel_terms,
     mean_chroma,
+    seam_steps,
     squared_error_of_best_pixels,
     squared_errors,
     variance,
@@ -145,6 +146,26 @@ def test_mean_chroma_by_hand() -> None:
     draws = torch.tensor([3.0, 4.0]).view(1, 2, 1, 1).repeat(2, 1, 4, 4)
     draws[1, :, :2] = 0
     assert mean_chroma(draws).tolist() == [5.0, 2.5]
+
+
+def test_seam_steps_against_brute_force() -> None:
+    """Borders are those between cells 15 and 16, 31 and 32, 47 and 48, across and down."""
+    draws = torch.randn(3, 2, 64, 64, generator=torch.Generator().manual_seed(2))
+    ab = draws.double().numpy()
+    seams, others = [], []
+    for one in ab:
+        for i, j in itertools.product(range(64), range(1, 64)):
+            kind = seams if j in (16, 32, 48) else others
+            kind.append(np.hypot(*(one[:, i, j] - one[:, i, j - 1])))
+            kind.append(np.hypot(*(one[:, j, i] - one[:, j - 1, i])))
+    assert seam_steps(draws) == pytest.approx((np.mean(seams), np.mean(others)), rel=1e-6)
+
+
+def test_squares_of_one_color_have_steps_at_seams_alone() -> None:
+    squares = torch.randn(1, 2, 4, 4).repeat_interleave(16, 2).repeat_interleave(16, 3)
+    seam, other = seam_steps(squares)
+    assert seam > 0.5
+    assert other == 0
 
 
 @pytest.mark.parametrize("n", [64, 63, 5, 8])
