@@ -77,13 +77,37 @@ def mean_of_pairs(values: Array) -> Statistic:
 
     A photo that was drawn twice is no pair with itself, or the value would be biased.
     """
+    return _of_pairs(values, lambda mean, _: mean)
+
+
+def shared_of_pairs(products: Array) -> Statistic:
+    """The share of the variance that all photos have in common, (N, N) to one number; N at least 2.
+
+    Photo p has deviations d_p from its own mean, one a sample; `products` holds all d_p . d_q. What
+    depends on the sample's number alone is the same in all photos and gives the products of
+    different photos their mean; the products of photos with themselves have the whole variance.
+    Without pairs of a photo with itself above, chance explains 0 and not 1/N.
+    """
+    whole = np.diag(products)
+
+    def divided(mean: Array, weights: Array) -> Array:
+        return mean / mean_of(whole)(weights)
+
+    return _of_pairs(products, divided)
+
+
+def _of_pairs(values: Array, finish: Callable[[Array, Array], Array]) -> Statistic:
+    """What `finish` makes of the mean over pairs of different photos and the weights.
+
+    A photo that was drawn twice is no pair with itself; resamples without a pair have no value.
+    """
     between = values - np.diag(np.diag(values))
 
     def statistic(weights: Array) -> Array:
         pairs = weights.sum(1) ** 2 - (weights**2).sum(1)
         with_pairs = pairs > 0
         chosen = weights[with_pairs]
-        return ((chosen @ between) * chosen).sum(1) / pairs[with_pairs]
+        return finish(((chosen @ between) * chosen).sum(1) / pairs[with_pairs], chosen)
 
     return statistic
 

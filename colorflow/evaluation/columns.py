@@ -13,10 +13,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from colorflow.baselines import BASELINES, LoadedBaseline, load_baseline
+from colorflow.colorize import Colorizer
 from colorflow.errors import WeightsError
 from colorflow.model.condition import Condition
 from colorflow.model.config import FINEST_GRID
@@ -24,12 +27,16 @@ from colorflow.model.density import ConditionalDensity
 from colorflow.model.diverse import COARSE_LEVELS, DIVERSE_POOL, most_different
 from colorflow.model.pyramid import MEAN_CHANNELS, ChromaPyramid
 from colorflow.model.weights import LoadedWeights
+from colorflow.photo import photo_from_image
 from colorflow.training.colours import TrainingColours
 
 COLOURS_OF_FIRST_PACK = TrainingColours(mean_ab=(1.47, 7.64), largest_chroma=72.8)
 """For weights whose header does not hold the colours of their training photos: those of the first
 shipped weights, measured by `training_colours` on their pack (25,649 photos, 13,647 of them
 large)."""
+
+MANY = 64
+"""Samples of one photo for what takes many: the mean, intervals, blow-ups, tint by seed."""
 
 Draw = Callable[[Condition, int, torch.Generator], Tensor]
 
@@ -51,6 +58,9 @@ class Column:
             far as the model's inverse is exact. None without latents.
         interval_factors: of the uncertainty map that is made of these draws, as in `LoadedWeights`;
             empty where there is no such map.
+        numbered: from a photo's pixels to samples (n, 2, 64, 64) as users get them, sample i for
+            seed i. `draw` has random numbers of its own for each photo, users choose a seed; so
+            what samples of one seed have in common is seen here alone. None without seeds.
     """
 
     name: str
@@ -59,6 +69,7 @@ class Column:
     bits_per_dim: Callable[[Tensor, Condition], Mapping[str, Tensor]] | None = None
     round_trip: Callable[[Tensor, Condition], Tensor] | None = None
     interval_factors: Mapping[float, float] = field(default_factory=dict)
+    numbered: Callable[[NDArray[np.uint8]], Tensor] | None = None
 
 
 def columns_of(weights: LoadedWeights) -> list[Column]:
@@ -76,6 +87,7 @@ def columns_of(weights: LoadedWeights) -> list[Column]:
             name="colorflow",
             draw=_sampler(pyramid, shipped, weights.gain),
             draws="independent",
+            numbered=_numbered(weights),
             **density,
         ),
         Column(
@@ -165,6 +177,16 @@ def _sampler(pyramid: ChromaPyramid, temperatures: Sequence[float], gain: float 
     return lambda condition, n, generator: pyramid.sample(
         condition, n, temperatures, generator, gain
     )
+
+
+def _numbered(weights: LoadedWeights) -> Callable[[NDArray[np.uint8]], Tensor]:
+    """The samples of `colorize` with its own seed, 0, and those that follow."""
+    colorizer = Colorizer(weights)
+
+    def numbered(pixels: NDArray[np.uint8]) -> Tensor:
+        return torch.from_numpy(colorizer.draw(photo_from_image(pixels), MANY, seed=0).ab)
+
+    return numbered
 
 
 def _diverse(pyramid: ChromaPyramid, temperatures: Sequence[float], gain: float) -> Draw:

@@ -20,6 +20,7 @@ from colorflow.evaluation.bootstrap import (
     mean_of_pairs,
     ratio_of,
     root_mean_of,
+    shared_of_pairs,
 )
 from colorflow.evaluation.columns import Column, constant
 from colorflow.evaluation.judge import Judge
@@ -196,6 +197,11 @@ def _tables(records: Sequence[PhotoMeasures], seed: int) -> tuple[Table, Table, 
     }
     if len(records) > 1:
         for name in names:
+            tints = np.stack([record.columns[name].tints for record in records])
+            deviations = tints - tints.mean(1, keepdims=True) if tints.size else tints
+            if deviations.any():
+                products = np.einsum("pnc,qnc->pq", deviations, deviations)
+                table[name]["tint_by_seed"] = bootstrap.estimate(shared_of_pairs(products))
             terms = kernel_terms(
                 np.stack([record.features for record in records]),
                 np.stack([record.columns[name].features for record in records]),

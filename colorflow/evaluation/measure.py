@@ -15,7 +15,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from colorflow.evaluation.columns import Column
+from colorflow.evaluation.columns import MANY, Column
 from colorflow.evaluation.judge import Judge, coloured_pictures, divergence, square_picture
 from colorflow.evaluation.metrics import (
     colourfulness,
@@ -33,9 +33,6 @@ from colorflow.model.intervals import NOMINAL_LEVELS, in_half_widths
 from colorflow.training.targets import with_noise
 from colorflow.training.tuning import energy_score
 
-MANY = 64
-"""Independent draws for the mean, the intervals and the share of blow-ups."""
-
 DRAWN_AT_ONCE = 32
 PERCENT = 100**2
 """Of squared errors in sRGB."""
@@ -49,12 +46,14 @@ class Measured:
         values: by metric.
         levels: bits per dimension of a model with levels, by level.
         seam_steps: mean steps of chroma at the borders of the coarsest cells, and elsewhere.
+        tints: (n, 2), mean ab of the sample of each seed; (0, 2) without seeds.
         features: (1280,) of the judge, of the first draw.
     """
 
     values: dict[str, float]
     levels: dict[str, float]
     seam_steps: tuple[float, float]
+    tints: NDArray[np.float64]
     features: NDArray[np.float32]
 
 
@@ -122,6 +121,7 @@ def measure(
             values=values,
             levels=levels,
             seam_steps=seam_steps(ab[:draws]),
+            tints=_tints(column, subject),
             features=np.empty(0, np.float32),
         )
     features = _judge(judge, subject, torch.stack([ab[0] for ab in drawn.values()]), found)
@@ -144,6 +144,13 @@ def _draw(column: Column, subject: Subject, draws: int, seed: int) -> tuple[Tens
     if not bool(torch.isfinite(ab).all()):
         raise NotFiniteError(f"{column.name} drew chroma that is not finite")
     return ab, seconds
+
+
+def _tints(column: Column, subject: Subject) -> NDArray[np.float64]:
+    """Mean ab of what users get, from the photo as it is, seed by seed."""
+    if column.numbered is None:
+        return np.empty((0, 2))
+    return np.asarray(column.numbered(subject.pixels).double().mean((2, 3)))
 
 
 def _chroma_values(

@@ -13,8 +13,8 @@ from typing import Any
 
 from colorflow.errors import EvaluationError
 from colorflow.evaluation.bootstrap import RESAMPLES, Estimate
+from colorflow.evaluation.columns import MANY
 from colorflow.evaluation.evaluate import Evaluation, Table
-from colorflow.evaluation.measure import MANY
 
 _LAST = ("inverse_error", "seconds_per_sample")
 
@@ -142,8 +142,10 @@ def _caption(evaluation: Evaluation) -> str:
         "260x260, beside the untouched photo; truth is the photo's own chroma through the 64x64 "
         "grid. seam_ratio: mean step of ab between neighboring cells across rows and columns 16, "
         "32 and 48 of the grid, the borders of the coarsest cells, by that elsewhere; no value for "
-        "one color everywhere. seconds_per_sample: wall time, many draws of one photo at once, "
-        "without the frozen features, which all share."
+        "one color everywhere. tint_by_seed: of the variance of a photo's mean ab between the "
+        f"samples of seeds 0 to {MANY - 1} of `colorize`, the share that the seed explains on all "
+        "photos alike, 0 by chance. seconds_per_sample: wall time, many draws of one photo at "
+        "once, without the frozen features, which all share."
     )
 
 

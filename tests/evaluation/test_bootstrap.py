@@ -15,6 +15,7 @@ from colorflow.evaluation.bootstrap import (
     mean_of_pairs,
     ratio_of,
     root_mean_of,
+    shared_of_pairs,
 )
 
 RNG = np.random.default_rng(0)
@@ -98,3 +99,35 @@ def test_a_value_that_is_not_finite_is_refused(bad: float) -> None:
 def test_no_photo_is_refused() -> None:
     with pytest.raises(ValueError, match="at least 1, got 0"):
         Bootstrap(0, seed=0)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.3, 1.0])
+def test_the_shared_part_of_a_two_way_layout_has_no_bias(share: float) -> None:
+    """Few rows, so that chance alone would explain 1/6 of the variance."""
+    found = []
+    for _ in range(400):
+        common = np.sqrt(share) * RNG.normal(size=(1, 8))
+        deviations = common + np.sqrt(1 - share) * RNG.normal(size=(6, 8))
+        products = deviations @ deviations.T
+        (value,) = shared_of_pairs(products)(np.ones((1, 6)))
+        found.append((value, np.trace(products)))
+    values, weights = np.array(found).T
+    assert np.average(values, weights=weights) == pytest.approx(share, abs=0.04)
+
+
+def test_the_shared_part_is_the_corrected_share_of_variance() -> None:
+    """(s - 1/N) / (1 - 1/N) with s the variance of the column means over the whole variance."""
+    deviations = RNG.normal(size=(5, 7)) + RNG.normal(size=7)
+    s = np.square(deviations.mean(0)).mean() / np.square(deviations).mean()
+    products = deviations @ deviations.T
+    estimate = Bootstrap(5, seed=0).estimate(shared_of_pairs(products))
+    assert estimate.value == pytest.approx((s - 1 / 5) / (1 - 1 / 5))
+    assert estimate.stderr is not None
+    assert 0 < estimate.stderr < 1
+
+
+def test_a_resample_of_one_photo_alone_has_no_shared_part() -> None:
+    """With two photos half of the resamples draw one of them twice."""
+    estimate = Bootstrap(2, seed=0).estimate(shared_of_pairs(np.array([[2.0, 1.0], [1.0, 2.0]])))
+    assert estimate.value == 0.5
+    assert estimate.stderr == pytest.approx(0, abs=1e-12)

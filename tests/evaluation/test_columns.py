@@ -6,14 +6,19 @@ import math
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
+import skimage.data
 import torch
 from torch import Tensor, nn
 
 from colorflow.baselines import BASELINES, load_baseline, save_baseline
+from colorflow.color.full_resolution import lightness_of, render
+from colorflow.colorize import Colorizer
 from colorflow.errors import WeightsError
 from colorflow.evaluation.columns import (
     COLOURS_OF_FIRST_PACK,
+    MANY,
     Column,
     baseline_columns,
     columns_of,
@@ -85,6 +90,21 @@ def test_draws_are_the_models_at_their_temperatures(
     latents = pyramid.encode(ab.flatten(0, 1), repeated, gain)
     for latent, temperature in zip(latents, temperatures, strict=True):
         assert abs(latent.std() - temperature) < 4 * temperature / math.sqrt(latent.numel()) + 1e-3
+
+
+def test_numbered_samples_are_those_that_users_get(
+    columns: dict[str, Column], weights: Path
+) -> None:
+    """`colorize` paints the same chroma, from seed 0 on."""
+    pixels = skimage.data.astronaut()[:100, 100:220]
+    numbered = columns["colorflow"].numbered
+    assert numbered is not None
+    samples = numbered(pixels)
+    assert samples.shape == (MANY, 2, 64, 64)
+    pictures = Colorizer.load(weights).colorize(pixels, n=3, seed=0)
+    for picture, ab in zip(pictures, samples, strict=False):
+        assert np.array_equal(np.asarray(picture), render(lightness_of(pixels), ab.numpy()))
+    assert [name for name, column in columns.items() if column.numbered] == ["colorflow"]
 
 
 def test_diverse_draws_are_the_farthest_of_the_pool(

@@ -77,10 +77,10 @@ def test_the_schema(found: dict[str, Any], weights: Path) -> None:
     assert found["seed"] == 0
     assert found["weights"] == load_weights(weights).digest
     assert list(found["columns"]) == COLUMNS
-    assert set(found["columns"]["colorflow"]) == set(METRICS)
+    assert set(found["columns"]["colorflow"]) == {*METRICS, "tint_by_seed"}
     assert set(found["columns"]["colorflow_std1"]) == set(METRICS)
     for own in found["columns"].values():
-        assert set(own) <= set(METRICS)
+        assert set(own) <= {*METRICS, "tint_by_seed"}
         for estimate in own.values():
             assert set(estimate) == {"value", "stderr"}
             assert all(math.isfinite(number) for number in estimate.values())

@@ -206,6 +206,34 @@ def test_the_seam_ratio_is_of_all_steps_of_all_photos_and_draws(photos: Path) ->
         assert "seam_ratio" not in found[flat], "one color has no steps to compare"
 
 
+@pytest.mark.parametrize(("by_photo", "share"), [(0.0, 1.0), (1e6, 0.0), (3.0, 0.1)])
+def test_the_tint_that_the_number_of_a_sample_explains(
+    by_photo: float, share: float, photos: Path
+) -> None:
+    """Tints of std 1 by the sample's number, of std `by_photo` by photo and number, and a tint by
+    photo alone, which counts for nothing; patterns within a photo do not count either."""
+    count = itertools.count()
+
+    def numbered(pixels: np.ndarray) -> Tensor:
+        generator = torch.Generator().manual_seed(next(count))
+        common = torch.randn(4000, 2, 1, 1, generator=torch.Generator().manual_seed(99))
+        own = torch.randn(4000, 2, 1, 1, generator=generator)
+        pattern = torch.tensor([50.0, -50.0]).expand(2, 2)
+        return common + by_photo * own + float(pixels.mean()) + pattern
+
+    column = replace(WARM, numbered=numbered)
+    found = run(photos_of(photos), [column, NORMAL])
+    assert found.columns["warm"]["tint_by_seed"].value == pytest.approx(share, abs=0.03)
+    assert "tint_by_seed" not in found.columns["normal"]
+
+
+@pytest.mark.parametrize("n_photos", [1, 3])
+def test_tints_without_pairs_or_without_spread_have_no_share(photos: Path, n_photos: int) -> None:
+    spread = 1.0 if n_photos == 1 else 0.0
+    column = replace(WARM, numbered=lambda _: spread * torch.randn(4, 2, 1, 1))
+    assert "tint_by_seed" not in run(photos_of(photos)[:n_photos], [column]).columns["warm"]
+
+
 def test_truth_and_grey(photos: Path) -> None:
     found = run(photos_of(photos), [WARM])
     truth, grey = found.columns["truth"], found.columns["grey"]
