@@ -232,7 +232,7 @@ def test_importing_the_package_loads_nothing_heavy() -> None:
     "command",
     [
         [], ["colorize"], ["app"], ["train"], ["export"], ["evaluate"], ["evaluate-hints"],
-        ["blind"], ["blind", "make"], ["blind", "score"],
+        ["blind"], ["blind", "compare"], ["blind", "make"], ["blind", "score"],
         ["baseline"], ["baseline", "train"], ["baseline", "export"],
         ["zoo"], ["zoo", "train"], ["zoo", "table"], ["zoo", "toys"],
     ],

@@ -1,4 +1,4 @@
-"""`colorflow blind`: can people tell a photo's own colours from drawn ones?"""
+"""`colorflow blind`: pairs of pictures for judges who do not know which is which."""
 
 from __future__ import annotations
 
@@ -12,38 +12,61 @@ from colorflow.cli.arguments import LARGEST_SEED, add_weights, whole_number
 if TYPE_CHECKING:
     from colorflow.cli.arguments import Commands
 
-_DEFAULT_SIZE = 384
+_FILES = (
+    "Write DIR/pairs/001.jpg and so on, each a photo in two colorings, side by side, 420 x 620 "
+    "pixels each at most; DIR/instructions.txt for judges; and DIR/answers-1.csv and answers-2.csv "
+    "for two of them. The key is written beside the folder, DIR.key.json, so that the folder can "
+    "be given to judges. Photos without a picture in both colorings are named and left out. The "
+    "same seed gives the same test."
+)
 
 
 def add_blind(commands: Commands) -> None:
     """Adds the command to the program's."""
     parser = commands.add_parser(
         "blind",
-        help="a blind test: can people tell true colours from drawn ones?",
+        help="a blind test: which of two ways of coloring looks better, or is it the truth?",
         description=(
-            "Show people a photo in its own colours beside one in drawn colours, and count how "
-            "often they take the drawn ones for real."
+            "Show judges photos that are colored in two ways, side by side, and count which way "
+            "they choose and what they call broken."
         ),
     )
     parts = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    _add_compare(parts)
     _add_make(parts)
     _add_score(parts)
+
+
+def _add_compare(commands: Commands) -> None:
+    parser = commands.add_parser(
+        "compare",
+        help="make pairs of two ways of coloring",
+        description=_FILES,
+        epilog=(
+            "A and B are ways of coloring: 'truth', the photo's own chroma through the same 64x64 "
+            "grid; 'samples', one sample; an option of it, such as 'temperature=0.8'; a weights "
+            "file; several of these, joined by commas; or a folder of finished pictures that have "
+            "the photos' names. With 'truth' among them judges are asked which side is true, "
+            "otherwise which one looks better."
+        ),
+    )
+    parser.add_argument("first", metavar="A", help="a way of coloring")
+    parser.add_argument("second", metavar="B", help="another one")
+    _add_what_to_show(parser)
 
 
 def _add_make(commands: Commands) -> None:
     parser = commands.add_parser(
         "make",
-        help="make the pairs of pictures and an empty answer sheet",
-        description=(
-            "Write DIR/pairs/001.png and so on, each a photo in its own colours and in one draw, "
-            "side by side; DIR/answers.csv, in which a judge writes left or right for the picture "
-            "taken for real; and DIR/key.json, which says which one is and is not for judges. True "
-            "colours go through the same 64x64 grid as drawn ones, so nothing but the colours "
-            "tells them apart. Photos that cannot be read, and those without colours, are named "
-            "and left out. The same seed gives the same test."
-        ),
+        help="make pairs of the truth and a sample",
+        description=f"As `colorflow blind compare truth samples`. {_FILES}",
     )
-    parser.add_argument("folders", nargs="+", type=Path, metavar="FOLDER", help="colour photos")
+    _add_what_to_show(parser)
+    parser.set_defaults(first="truth", second="samples")
+
+
+def _add_what_to_show(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("folders", nargs="+", type=Path, metavar="FOLDER", help="photos")
     parser.add_argument(
         "-o", "--output", required=True, type=Path, metavar="DIR", help="a new folder for the test"
     )
@@ -54,32 +77,34 @@ def _add_make(commands: Commands) -> None:
         help="so many photos, chosen at random (default: all), each in one pair",
     )
     parser.add_argument(
-        "--size",
-        type=whole_number(least=16, most=4096),
-        default=_DEFAULT_SIZE,
-        metavar="PIXELS",
-        help="longer side of each picture at most (default: %(default)s)",
-    )
-    parser.add_argument(
         "--seed",
         type=whole_number(least=0, most=LARGEST_SEED),
         default=0,
-        help="of choice, order, sides and draws (default: %(default)s)",
+        help="of choice, order, sides and samples (default: %(default)s)",
     )
     add_weights(parser)
     parser.set_defaults(command=_make)
 
 
 def _make(arguments: argparse.Namespace) -> int:
-    from colorflow.colorize import Colorizer
-    from colorflow.quiz.make import make_blind_test
+    from functools import cache
 
+    from colorflow.colorize import Colorizer
+    from colorflow.errors import EvaluationError
+    from colorflow.quiz.make import make_blind_test
+    from colorflow.quiz.ways import way_of
+
+    if arguments.first == arguments.second:
+        raise EvaluationError(f"{arguments.first}: is compared with itself; give two ways")
+    load = cache(Colorizer.load)
     choice = make_blind_test(
         arguments.folders,
         arguments.output,
-        Colorizer.load(arguments.weights),
+        (
+            way_of(arguments.first, arguments.weights, load),
+            way_of(arguments.second, arguments.weights, load),
+        ),
         pairs=arguments.pairs,
-        size=arguments.size,
         seed=arguments.seed,
         say=lambda line: print(line, flush=True),
         warn=_warn,
@@ -90,14 +115,15 @@ def _make(arguments: argparse.Namespace) -> int:
 def _add_score(commands: Commands) -> None:
     parser = commands.add_parser(
         "score",
-        help="count wrong answers",
+        help="count what judges answered",
         description=(
-            "Print how often each judge took the drawn colours for real, with a 95 % interval; "
-            "the same over all judges; and which pairs fooled most. Half is the most that there is "
-            "to reach: judges then only guess. Lines that cannot be counted are named."
+            "Print how often each way of coloring was chosen and how often it was called plainly "
+            "broken, over all judges and by each, with 95 %% intervals; on how many pairs judges "
+            "agree; and the pairs. Against the truth, half is the most that a coloring can reach: "
+            "judges then only guess. Lines that cannot be counted are named."
         ),
     )
-    parser.add_argument("directory", type=Path, metavar="DIR", help="of `colorflow blind make`")
+    parser.add_argument("directory", type=Path, metavar="DIR", help="of the test")
     parser.add_argument(
         "answers", nargs="+", type=Path, metavar="ANSWERS", help="filled-in sheets, one a judge"
     )

@@ -53,6 +53,7 @@ def write_image(
     photo: Photo,
     *,
     provenance: Provenance | None = None,
+    jpeg_quality: int = JPEG_QUALITY,
 ) -> None:
     """Write a picture with the metadata and transparency of the photo that it was made from.
 
@@ -70,6 +71,7 @@ def write_image(
         pixels: (H, W, 3), sRGB, uint8 or uint16, of the photo's size.
         photo: the photo that it was made from.
         provenance: what the colours were generated from, to be said in the file.
+        jpeg_quality: of JPEG files, in [1, 100].
 
     Raises:
         ValueError: `pixels` is not such an array.
@@ -99,7 +101,10 @@ def write_image(
     metadata = photo.metadata if provenance is None else stamped(photo.metadata, provenance)
     try:
         with quiet_codecs():
-            data = _ENCODERS[name](pixels, photo.alpha, metadata)
+            if name == "JPEG":
+                data = _encode_jpeg(pixels, photo.alpha, metadata, jpeg_quality)
+            else:
+                data = _ENCODERS[name](pixels, photo.alpha, metadata)
     except _ENCODING_FAULTS as error:
         raise WritePhotoError(target, f"the picture cannot be encoded ({error})") from error
     write_whole(target, data)
@@ -132,8 +137,10 @@ def write_whole(target: Path, data: bytes) -> None:
         raise WritePhotoError(target, f"the file cannot be written ({reason})") from error
 
 
-def _encode_jpeg(pixels: np.ndarray, alpha: np.ndarray | None, metadata: Metadata) -> bytes:
-    options: dict[str, object] = {"quality": JPEG_QUALITY, "subsampling": 0}
+def _encode_jpeg(
+    pixels: np.ndarray, alpha: np.ndarray | None, metadata: Metadata, quality: int
+) -> bytes:
+    options: dict[str, object] = {"quality": quality, "subsampling": 0}
     if metadata.exif and len(metadata.exif) <= JPEG_EXIF_BYTES:
         options["exif"] = metadata.exif
     if metadata.dpi:
@@ -195,7 +202,6 @@ _FORMATS = {
     ".tiff": "TIFF",
 }
 _ENCODERS: dict[str, Callable[[np.ndarray, np.ndarray | None, Metadata], bytes]] = {
-    "JPEG": _encode_jpeg,
     "PNG": _encode_png,
     "WEBP": _encode_webp,
     "TIFF": encode_tiff,

@@ -1,14 +1,16 @@
 """Which one is the truth? A photo's own colours beside drawn ones, and how often people are fooled.
 
-pictures.py   pairs of pictures that differ in their colours alone
+pictures.py   small pictures, and two of them side by side
 fooling.py    shares of wrong answers with their intervals
 
 A blind test as a folder of files:
 
+ways.py       ways of coloring that are compared, the truth among them
 key.py        what a blind test's pairs are made of
-make.py       photos -> a folder of pairs, an empty answer sheet and the key
+make.py       photos and two ways -> a folder of pairs, and the key beside it
+instructions.py  what judges are told
 answers.py    answer sheets as judges fill them in
-score.py      answers and the key -> who was fooled by what
+score.py      answers and the key -> what was chosen and what is broken
 report.py     the score as text and JSON
 
 The quiz of the web page:

@@ -14,6 +14,7 @@ import numpy as np
 
 CONFIDENCE = 0.95
 RESAMPLES = 10_000
+BOOTSTRAP_SEED = 0
 
 _DRAWS_AT_ONCE = 2**20
 
@@ -48,28 +49,37 @@ class Answers:
 
 
 def wilson(answers: Answers) -> Interval:
-    """The 95 % score interval of one judge's fooling rate.
+    """The 95 % score interval of one judge's fooling rate, as `wilson_interval` gives it.
+
+    Raises:
+        ValueError: without answers.
+    """
+    if answers.fooling_rate is None:
+        raise ValueError("answers: expected at least 1, got 0")
+    return wilson_interval(answers.fooling_rate, answers.answered)
+
+
+def wilson_interval(share: float, n: int) -> Interval:
+    """The 95 % score interval of a share of n independent cases.
 
     All shares p whose distance from the measured one is at most z of their own standard errors
     sqrt(p (1 - p) / n); solved for p:
 
         (p^ + z^2 / 2n  ±  z sqrt(p^ (1 - p^) / n + z^2 / 4n^2)) / (1 + z^2 / n)
 
-    Raises:
-        ValueError: without answers.
+    Args:
+        share: p^, in [0, 1].
+        n: cases, at least 1.
 
     Reference: Wilson 1927 (Probable inference, the law of succession, and statistical inference).
     """
-    n, share = answers.answered, answers.fooling_rate
-    if share is None:
-        raise ValueError("answers: expected at least 1, got 0")
     z = NormalDist().inv_cdf((1 + CONFIDENCE) / 2)
     middle = share + z**2 / (2 * n)
     half_width = z * math.sqrt(share * (1 - share) / n + z**2 / (4 * n**2))
     scale = 1 + z**2 / n
     # Rounding must not leave 0 or 1 outside where all answers agree.
-    low = 0.0 if answers.wrong == 0 else (middle - half_width) / scale
-    high = 1.0 if answers.wrong == n else (middle + half_width) / scale
+    low = 0.0 if share == 0 else (middle - half_width) / scale
+    high = 1.0 if share == 1 else (middle + half_width) / scale
     return Interval(low, high)
 
 

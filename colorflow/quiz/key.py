@@ -1,4 +1,4 @@
-"""What a blind test's pairs are made of: key.json, which judges do not see."""
+"""What a blind test's pairs are made of: a file beside its folder, which judges do not see."""
 
 from __future__ import annotations
 
@@ -6,13 +6,16 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from colorflow.errors import EvaluationError
 from colorflow.quiz.pictures import SIDES, Side
+from colorflow.quiz.ways import TRUTH
 
-KEY_FILE = "key.json"
-FORMAT = "colorflow-blind-1"
+FORMAT = "colorflow-blind-2"
+
+Form = Literal["preference", "truth"]
+"""What judges are asked: which side looks better, or which one has the true colors."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,15 +26,23 @@ class KeyedPair:
         pair: its name, such as 001.
         photo: the file that both pictures come from, below its folder.
         digest: of the photo's pixels.
-        truth: where the true picture stands.
-        seed: of the draw; `colorflow colorize --seed` gives its colours again.
+        first: where the picture of the first way stands.
+        seed: of what is random; `colorflow colorize --seed` gives the colors of a sample again.
     """
 
     pair: str
     photo: str
     digest: str
-    truth: Side
+    first: Side
     seed: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyedWay:
+    """One way of coloring: as it was written, and the digest of its weights, if it has some."""
+
+    text: str
+    weights: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,31 +51,26 @@ class Key:
 
     Attributes:
         colorflow: version that made it.
-        weights: digest of the model.
-        temperatures: shipped std of the latents of each level, at which was drawn.
-        seed: of the choice of photos, of their order, of sides and draws.
-        size: longer side of each picture at most, in pixels.
+        seed: of the choice of photos, of their order, of sides and samples.
+        ways: the two that are compared.
         pairs: in their order.
     """
 
     colorflow: str
-    weights: str
-    temperatures: tuple[float, ...]
     seed: int
-    size: int
+    ways: tuple[KeyedWay, KeyedWay]
     pairs: tuple[KeyedPair, ...]
 
-    def differences(self, other: Key) -> list[str]:
-        """What this key has otherwise than another one, for people; nothing for the same test."""
-        names = {
-            "weights": "the weights",
-            "temperatures": "the temperatures",
-            "seed": "the seed",
-            "size": "the size",
-            "pairs": "the photos",
-            "colorflow": "the version",
-        }
-        return [text for name, text in names.items() if getattr(self, name) != getattr(other, name)]
+    @property
+    def form(self) -> Form:
+        """What judges are asked."""
+        return "truth" if any(way.text == TRUTH for way in self.ways) else "preference"
+
+
+def key_file(directory: Path) -> Path:
+    """The key of the test in a folder: beside it, so that the folder can be given to judges."""
+    whole = directory.resolve()
+    return whole.with_name(f"{whole.name}.key.json")
 
 
 def key_to_json(key: Key, about: Mapping[str, Any]) -> dict[str, Any]:
@@ -72,19 +78,19 @@ def key_to_json(key: Key, about: Mapping[str, Any]) -> dict[str, Any]:
     return {"format": FORMAT, **about, **asdict(key)}
 
 
-def read_key(folder: Path) -> Key:
-    """Reads the key of a blind test.
+def read_key(directory: Path) -> Key:
+    """Reads the key of the blind test in a folder.
 
     Raises:
         EvaluationError: if there is none, or it is damaged.
     """
-    path = folder / KEY_FILE
+    path = key_file(directory)
     try:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError as error:
         raise EvaluationError(
-            f"{folder}: is no blind test, for it has no {KEY_FILE}; "
-            "make one with `colorflow blind make`"
+            f"{directory}: is no blind test, for there is no {path.name} beside it; "
+            "make one with `colorflow blind compare`"
         ) from error
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "it is not text"
@@ -101,16 +107,12 @@ def _key_of(values: dict[str, Any]) -> Key:
     """Raises one of ValueError, TypeError and LookupError unless the values are a key's."""
     if values["format"] != FORMAT:
         raise ValueError(f"format: expected {FORMAT}, got {values['format']}")
+    first, second = (KeyedWay(**way) for way in values["ways"])
     pairs = tuple(KeyedPair(**pair) for pair in values["pairs"])
-    if not pairs or any(pair.truth not in SIDES for pair in pairs):
-        raise ValueError("pairs: expected at least one, each with the side of the truth")
+    if not pairs or any(pair.first not in SIDES for pair in pairs):
+        raise ValueError("pairs: expected at least one, each with the side of the first way")
     if [int(pair.pair) for pair in pairs] != list(range(1, len(pairs) + 1)):
         raise ValueError("pairs: expected numbers from 1 on")
     return Key(
-        colorflow=values["colorflow"],
-        weights=values["weights"],
-        temperatures=tuple(values["temperatures"]),
-        seed=values["seed"],
-        size=values["size"],
-        pairs=pairs,
+        colorflow=values["colorflow"], seed=values["seed"], ways=(first, second), pairs=pairs
     )

@@ -1,8 +1,10 @@
-"""From photos to a blind test: pairs of pictures, an empty answer sheet, and the key.
+"""From photos to a blind test: pairs of pictures, what judges are told, and empty answer sheets.
 
-    pairs/001.png ...  the two pictures of a photo side by side
-    answers.csv        to be filled in: which side is the real one
-    key.json           which it is; not for judges
+    DIR/pairs/001.jpg ...   one photo colored in two ways, side by side
+    DIR/instructions.txt    what is asked
+    DIR/answers-1.csv       to be filled in by the first judge
+    DIR/answers-2.csv       likewise by the second one, who goes from the last pair to the first
+    DIR.key.json            which way is on which side; not for judges
 
 The folder appears whole or not at all.
 """
@@ -22,28 +24,41 @@ from typing import Literal
 import numpy as np
 
 from colorflow import __version__
-from colorflow.colorize import Colorizer
 from colorflow.errors import EvaluationError, PhotoError
 from colorflow.evaluation.evaluate import photos_of
 from colorflow.evaluation.report import to_text, write_text
 from colorflow.evaluation.subject import digest_of, number_for
-from colorflow.photo import Kind, read_photo
-from colorflow.quiz.answers import ANSWERS_FILE, empty_sheet
-from colorflow.quiz.key import KEY_FILE, Key, KeyedPair, key_to_json, read_key
-from colorflow.quiz.pictures import Side, balanced_sides, pair_of, write_pair
+from colorflow.photo import read_photo
+from colorflow.quiz.answers import empty_sheet
+from colorflow.quiz.instructions import INSTRUCTIONS_FILE, instructions
+from colorflow.quiz.key import Key, KeyedPair, KeyedWay, key_file, key_to_json
+from colorflow.quiz.pictures import (
+    HEIGHT,
+    WIDTH,
+    Side,
+    balanced_sides,
+    fitted,
+    size_within,
+    write_pair,
+)
+from colorflow.quiz.ways import Item, Way
 
 PAIRS_FOLDER = "pairs"
+SHEETS = {"answers-1.csv": False, "answers-2.csv": True}
+"""By name, whether it goes backward."""
 
 _SEED_BITS = 32
-"""Of each draw's seed: as many as `colorflow colorize --seed` takes."""
+"""Of each pair's seed: as many as `colorflow colorize --seed` takes."""
+
+Ways = tuple[Way, Way]
 
 
 @dataclass(frozen=True, slots=True)
 class LeftOut:
     """A file that is not shown."""
 
-    file: Path
-    why: Literal["unreadable", "not coloured", "shown already"]
+    file: str
+    why: Literal["unreadable", "cannot be shown", "shown already"]
     reason: str
 
 
@@ -58,23 +73,21 @@ class Choice:
 def make_blind_test(
     folders: Sequence[Path],
     directory: Path,
-    colorizer: Colorizer,
+    ways: Ways,
     *,
     pairs: int | None,
-    size: int,
     seed: int,
     say: Callable[[str], None],
     warn: Callable[[str], None],
 ) -> Choice:
-    """Makes a blind test; one that the same call has made before stays as it is.
+    """Makes a blind test.
 
     Args:
-        folders: colour photos.
+        folders: photos.
         directory: where the test goes; a new or an empty folder.
-        colorizer: what draws.
+        ways: how each photo is colored.
         pairs: how many, or None for one of each photo.
-        size: longer side of each picture at most, in pixels.
-        seed: of the choice, of the order, of sides and draws.
+        seed: of the choice, of the order, of sides and samples.
         say: gets a line for each pair, and what it came to.
         warn: gets a line for each file that is left out.
 
@@ -82,7 +95,7 @@ def make_blind_test(
         The photos that are shown, and what was left out on the way to them.
 
     Raises:
-        EvaluationError: if no photo can be shown, or the folder holds something else or cannot be
+        EvaluationError: if no photo can be shown, or the folder holds something or cannot be
             written.
         UnreadablePhotoError: if there is no such folder of photos.
     """
@@ -90,34 +103,26 @@ def make_blind_test(
     rng = np.random.default_rng(seed)
     names = _names(folders, directory)
     files = sorted(names, key=lambda path: names[path])
-    choice = choose([files[place] for place in rng.permutation(len(files))], pairs, warn)
+    order = [files[place] for place in rng.permutation(len(files))]
+    choice = choose({path: names[path] for path in order}, pairs, ways, warn)
+    first, second = (KeyedWay(text=way.text, weights=way.weights) for way in ways)
     sides = balanced_sides(len(choice.photos), rng)
-    key = Key(
-        colorflow=__version__,
-        weights=colorizer.digest,
-        temperatures=tuple(colorizer.temperatures),
-        seed=seed,
-        size=size,
-        pairs=_keyed_pairs(choice, names, sides, seed),
-    )
-    if (directory / KEY_FILE).exists():
-        _check_same(directory, key)
-        say(f"{directory}: this test is already there, with {len(key.pairs)} pairs")
-        return choice
+    pairs_of_key = _keyed_pairs(choice, names, sides, seed)
+    key = Key(colorflow=__version__, seed=seed, ways=(first, second), pairs=pairs_of_key)
     about = {
         "date": datetime.date.today().isoformat(),
-        "left_out": [{"file": names[item.file], "why": item.why} for item in choice.left_out],
+        "left_out": [{"file": item.file, "why": item.why} for item in choice.left_out],
     }
     with _whole(directory) as unfinished:
         for pair in key.pairs:
-            photo = read_photo(choice.photos[pair.digest])
-            picture = Path(PAIRS_FOLDER) / f"{pair.pair}.png"
-            pictures = pair_of(colorizer, photo, seed=pair.seed, size=size)
-            write_pair(unfinished / picture, pictures, pair.truth)
+            picture = Path(PAIRS_FOLDER) / f"{pair.pair}.jpg"
+            _write(unfinished / picture, choice.photos[pair.digest], pair, ways)
             say(str(picture))
-        write_text(unfinished / ANSWERS_FILE, empty_sheet(key))
-        write_text(unfinished / KEY_FILE, to_text(key_to_json(key, about)))
-    say(f"{len(key.pairs)} pairs of {size} pixels at most in {directory}")
+        write_text(unfinished / INSTRUCTIONS_FILE, instructions(key.form))
+        for sheet, backward in SHEETS.items():
+            write_text(unfinished / sheet, empty_sheet(key, backward=backward))
+        write_text(key_file(directory), to_text(key_to_json(key, about)))
+    say(f"{len(key.pairs)} pairs in {directory}; the key is {key_file(directory)}")
     if pairs is not None and pairs > len(key.pairs):
         say(
             f"{pairs} were asked for, but only {len(key.pairs)} photos can be shown, each once; "
@@ -126,40 +131,56 @@ def make_blind_test(
     return choice
 
 
-def choose(files: Sequence[Path], most: int | None, warn: Callable[[str], None]) -> Choice:
+def choose(
+    files: Mapping[Path, str],
+    most: int | None,
+    ways: Ways,
+    warn: Callable[[str], None],
+) -> Choice:
     """Goes through files until there are enough photos that can be shown.
 
     Args:
-        files: in the order in which they are wanted.
+        files: in the order in which they are wanted, with their names.
         most: how many are enough; None for all.
+        ways: each must have a picture of every photo that is shown.
         warn: gets a line for each file that is left out.
 
     Raises:
         EvaluationError: if there is none.
     """
     choice = Choice()
-    for path in files:
+    for path, name in files.items():
         if most is not None and len(choice.photos) >= most:
             break
         try:
             photo = read_photo(path)
         except PhotoError as error:
-            choice.left_out.append(LeftOut(path, "unreadable", error.reason))
+            choice.left_out.append(LeftOut(name, "unreadable", error.reason))
         else:
             digest = digest_of(photo.pixels)
+            refusals = [way.refusal(photo, name) for way in ways]
             if digest in choice.photos:
                 reason = f"is the same picture as {choice.photos[digest]}"
-                choice.left_out.append(LeftOut(path, "shown already", reason))
-            elif photo.kind is not Kind.COLOURED:
-                reason = f"is {photo.kind}, not coloured"
-                choice.left_out.append(LeftOut(path, "not coloured", reason))
+                choice.left_out.append(LeftOut(name, "shown already", reason))
+            elif reasons := [reason for reason in refusals if reason]:
+                choice.left_out.append(LeftOut(name, "cannot be shown", reasons[0]))
             else:
                 choice.photos[digest] = path
                 continue
         warn(f"{path}: left out ({choice.left_out[-1].reason})")
     if not choice.photos:
-        raise EvaluationError(f"none of the {len(files)} photos can be read and has colours")
+        raise EvaluationError(f"none of the {len(files)} photos can be shown")
     return choice
+
+
+def _write(path: Path, photo_file: Path, pair: KeyedPair, ways: Ways) -> None:
+    """Colors one photo in both ways and writes the two pictures side by side."""
+    photo = read_photo(photo_file)
+    item = Item(photo=photo, name=pair.photo, seed=pair.seed)
+    size = size_within(photo.height, photo.width, HEIGHT, WIDTH)
+    first, second = (fitted(way.picture(item), *size) for way in ways)
+    left, right = (first, second) if pair.first == "left" else (second, first)
+    write_pair(path, left, right)
 
 
 def _names(folders: Sequence[Path], directory: Path) -> dict[Path, str]:
@@ -187,7 +208,7 @@ def _keyed_pairs(
             pair=f"{number:0{digits}}",
             photo=names[path],
             digest=digest,
-            truth=side,
+            first=side,
             seed=number_for(digest, seed, "blind") % 2**_SEED_BITS,
         )
         for number, ((digest, path), side) in enumerate(
@@ -197,25 +218,19 @@ def _keyed_pairs(
 
 
 def _check_place(directory: Path) -> None:
-    """Raises unless a test can be made there or is there already."""
+    """Raises unless a test can be made there."""
+    key = key_file(directory)
+    if key.exists():
+        raise EvaluationError(
+            f"{key}: is the key of an earlier test; choose a new folder for this one"
+        )
     try:
-        if not directory.exists() or (directory / KEY_FILE).exists():
-            return
-        empty = directory.is_dir() and not any(directory.iterdir())
+        free = not directory.exists() or (directory.is_dir() and not any(directory.iterdir()))
     except OSError as error:
         raise EvaluationError(f"{directory}: cannot be read ({error.strerror})") from error
-    if not empty:
+    if not free:
         raise EvaluationError(
             f"{directory}: is not empty, or is no folder; choose a new folder for the test"
-        )
-
-
-def _check_same(directory: Path, key: Key) -> None:
-    different = key.differences(read_key(directory))
-    if different:
-        raise EvaluationError(
-            f"{directory}: holds a blind test already, and {' and '.join(different)} would differ; "
-            "choose a new folder"
         )
 
 

@@ -6,13 +6,13 @@ import html
 from collections.abc import Mapping
 
 from colorflow.quiz.fooling import (
+    BOOTSTRAP_SEED,
     Answers,
     Interval,
     fooling_rate,
     two_level_bootstrap,
     wilson,
 )
-from colorflow.quiz.score import BOOTSTRAP_SEED
 from colorflow.quiz.store import Kind
 from colorflow.ui.quiz_stage import between, chance, percent
 

@@ -7,7 +7,13 @@ import pytest
 import scipy.stats
 
 from colorflow.quiz import fooling
-from colorflow.quiz.fooling import Answers, fooling_rate, two_level_bootstrap, wilson
+from colorflow.quiz.fooling import (
+    Answers,
+    fooling_rate,
+    two_level_bootstrap,
+    wilson,
+    wilson_interval,
+)
 
 
 @pytest.mark.parametrize(
@@ -19,6 +25,13 @@ def test_wilson_is_scipys(wrong: int, answered: int) -> None:
     assert found.low == pytest.approx(theirs.low, abs=1e-12)
     assert found.high == pytest.approx(theirs.high, abs=1e-12)
     assert 0 <= found.low <= wrong / answered <= found.high <= 1
+
+
+def test_a_share_between_two_counts_has_an_interval_between_theirs() -> None:
+    """As that of two judges who differ on some pairs."""
+    low, middle, high = (wilson_interval(count / 44, 44) for count in (10, 10.5, 11))
+    assert low.low < middle.low < high.low
+    assert low.high < middle.high < high.high
 
 
 def test_the_rate_is_that_of_all_answers() -> None:

@@ -10,34 +10,43 @@ import pytest
 import scipy.stats
 
 from colorflow.cli import main
-from colorflow.quiz.fooling import Answers, two_level_bootstrap
-from colorflow.quiz.key import Key, KeyedPair, key_to_json, read_key
+from colorflow.quiz.fooling import wilson_interval
+from colorflow.quiz.key import Key, KeyedPair, KeyedWay, key_to_json, read_key
 
-TRUTHS = ("left", "right", "right", "left")
+FIRST = ("left", "right", "right", "left")
+"""Sides of the first way, pair by pair."""
+HEADER = "pair,choice,broken_left,broken_right"
 
 
-@pytest.fixture
-def key() -> Key:
+def key_for(*ways: str) -> Key:
+    first, second = (KeyedWay(text=text, weights=None) for text in ways)
     return Key(
         colorflow="0.1",
-        weights="0123456789abcdef",
-        temperatures=(0.8, 0.5),
         seed=5,
-        size=384,
+        ways=(first, second),
         pairs=tuple(
-            KeyedPair(pair=f"{n:03}", photo=f"p/{n}.jpg", digest=f"{n:064}", truth=truth, seed=n)
-            for n, truth in enumerate(TRUTHS, start=1)
+            KeyedPair(pair=f"{n:03}", photo=f"p/{n}.jpg", digest=f"{n:064}", first=side, seed=n)
+            for n, side in enumerate(FIRST, start=1)
         ),
     )
 
 
-@pytest.fixture
-def directory(key: Key, tmp_path: Path) -> Path:
-    folder = tmp_path / "test"
-    folder.mkdir()
+def save_key(key: Key, folder: Path) -> Path:
+    (folder / "test").mkdir()
     text = json.dumps(key_to_json(key, {"date": "2026-01-31", "left_out": []}))
-    (folder / "key.json").write_text(text)
-    return folder
+    (folder / "test.key.json").write_text(text)
+    return folder / "test"
+
+
+@pytest.fixture
+def directory(tmp_path: Path) -> Path:
+    """A test of new against old."""
+    return save_key(key_for("new", "old"), tmp_path)
+
+
+@pytest.fixture
+def against_truth(tmp_path: Path) -> Path:
+    return save_key(key_for("truth", "samples"), tmp_path)
 
 
 def sheet(folder: Path, name: str, text: str) -> str:
@@ -53,6 +62,20 @@ def scored(directory: Path, *arguments: str) -> tuple[int, dict[str, Any]]:
     return code, json.loads(file.read_text(encoding="utf-8"))
 
 
+def counts(ways: list[dict[str, Any]]) -> list[tuple[int, ...]]:
+    """Chosen of answers, broken of answers, broken to all."""
+    return [
+        (
+            way["chosen"]["count"],
+            way["chosen"]["answers"],
+            way["broken"]["count"],
+            way["broken"]["answers"],
+            way["broken_to_all"],
+        )
+        for way in ways
+    ]
+
+
 def refused(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> str:
     assert main(["blind", "score", *arguments]) == 1
     message = capsys.readouterr().err
@@ -61,83 +84,119 @@ def refused(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> str:
     return message
 
 
-def test_the_key_comes_back(directory: Path, key: Key) -> None:
-    assert read_key(directory) == key
+def test_the_key_comes_back(directory: Path) -> None:
+    assert read_key(directory) == key_for("new", "old")
 
 
 def test_two_judges(directory: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """The first is fooled by pair 2, the second by 2 and 4, and gives no answer to 3."""
-    one = sheet(directory, "one", "pair,answer\n001,left\n002,left\n003,right\n004,left\n")
-    two = sheet(directory, "two", "pair,answer\n001,left\n002,left\n003,\n004,right\n")
+    """The first prefers new, new, old, new; the second, who leaves out 3, new, old, new."""
+    lines = [HEADER, "001,L,0,1", "002,R,1,0", "003,L,0,1", "004,L,0,0", "# seams, and a cast."]
+    one = sheet(directory, "one", "\n".join(lines))
+    lines = ["# Skin decided.", "004,L,1,1", "003,,,", "002,L,0,1", "001,L,0,1"]
+    two = sheet(directory, "two", "\n".join(lines))
     code, found = scored(directory, one, two, "--judge-note", "two cousins")
     assert code == 0
-    assert [
-        (judge["answers"], judge["answered"], judge["wrong"], judge["not_answered"])
-        for judge in found["judges"]
-    ] == [(one, 4, 1, 0), (two, 3, 2, 1)]
-    for judge, (wrong, answered) in zip(found["judges"], ((1, 4), (2, 3)), strict=True):
-        theirs = scipy.stats.binomtest(wrong, answered).proportion_ci(0.95, method="wilson")
-        assert judge["fooling_rate"] == wrong / answered
-        assert judge["interval"]["low"] == pytest.approx(theirs.low, abs=1e-12)
-        assert judge["interval"]["high"] == pytest.approx(theirs.high, abs=1e-12)
-    both = two_level_bootstrap([Answers(1, 4), Answers(2, 3)], seed=found["bootstrap"]["seed"])
-    assert found["all"] == {
-        "answered": 7,
-        "wrong": 3,
-        "fooling_rate": 3 / 7,
-        "interval": {"low": both.low, "high": both.high},
-    }
+    assert found["asked"] == "preference"
+    assert [way["text"] for way in found["ways"]] == ["new", "old"]
+    judges = found["judges"]
+    assert [(judge["answers"], judge["answered"]) for judge in judges] == [(one, 4), (two, 3)]
+    # Pair 1 new|old, 2 and 3 old|new, 4 new|old.
+    assert counts(judges[0]["ways"]) == [(3, 4, 1, 4, 0), (1, 4, 2, 4, 0)]
+    assert counts(judges[1]["ways"]) == [(2, 3, 2, 3, 0), (1, 3, 2, 3, 0)]
+    assert counts(found["all"]) == [(5, 7, 3, 7, 0), (2, 7, 4, 7, 1)]
+    assert (found["agreed"], found["answered_by_several"]) == (2, 3)
+    assert [judge["remarks"] for judge in judges] == [["seams, and a cast."], ["Skin decided."]]
     assert found["judge_note"] == "two cousins"
-    assert (found["weights"], found["seed"], found["size"]) == ("0123456789abcdef", 5, 384)
-    assert (found["pairs"], found["temperatures"]) == (4, [0.8, 0.5])
-    assert found["date"].count("-") == 2
-    pairs = [(pair["pair"], pair["wrong"], pair["answered"]) for pair in found["by_pair"]]
-    assert pairs == [("002", 2, 2), ("004", 1, 2), ("001", 0, 2), ("003", 0, 1)]
-
+    assert (found["seed"], found["pairs"]) == (5, 4)
+    by_pair = [
+        (pair["pair"], pair["answers"], pair["chosen"], pair["broken"]) for pair in found["by_pair"]
+    ]
+    assert by_pair == [
+        ("003", 1, [0, 1], [1, 0]),
+        ("002", 2, [1, 1], [1, 1]),
+        ("001", 2, [2, 0], [0, 2]),
+        ("004", 2, [2, 0], [1, 1]),
+    ]
     printed = capsys.readouterr().out.splitlines()
-    assert printed[0] == (
-        f"{one}: 4 of 4 answered, 1 wrong, fooling rate 0.250, 95 % 0.046 to 0.699 (Wilson)"
-    )
-    assert printed[1].startswith(f"{two}: 3 of 4 answered, 2 wrong, fooling rate 0.667, 95 % 0.208")
-    assert printed[3].startswith("all: 7 answers, 3 wrong, fooling rate 0.429, 95 % ")
-    assert f"{both.low:.3f} to {both.high:.3f} (bootstrap" in printed[3]
-    assert printed[4] == "judges: two cousins"
-    assert printed[-4:-2] == ["002   2/2    p/2.jpg", "004   1/2    p/4.jpg"]
+    assert printed[0] == "all judges:"
+    assert printed[1].startswith("  new  preferred 5 of 7 (0.714, 95 % ")
+    assert "; plainly broken 3 of 7 (0.429, 95 % " in printed[1]
+    assert printed[2].endswith(", to all judges 1")
+    assert printed[3] == "  agreed on 2 of 3 pairs"
+    assert printed[4] == f"{one}: 4 of 4 answered"
+    assert printed[7] == "  # seams, and a cast."
+    assert "judges: two cousins" in printed
+    assert printed[-5:-3] == [
+        "pair   preferred  broken  photo",
+        "003    0:1        1:0     p/3.jpg",
+    ]
 
 
-def test_one_judge_has_no_spread_between_judges(
+def test_intervals_are_over_pairs(directory: Path) -> None:
+    """A second judge who says the same moves nothing: the pairs are the same."""
+    text = "1,L,0,1\n2,R,1,0\n3,L,0,1\n4,L,0,0\n"
+    one, two = sheet(directory, "one", text), sheet(directory, "two", text)
+    _, found = scored(directory, one, two)
+    theirs = scipy.stats.binomtest(3, 4).proportion_ci(0.95, method="wilson")
+    for ways in (found["all"], found["judges"][0]["ways"], found["judges"][1]["ways"]):
+        interval = ways[0]["chosen"]["interval"]
+        assert ways[0]["chosen"]["share"] == 0.75
+        assert interval["low"] == pytest.approx(theirs.low, abs=1e-12)
+        assert interval["high"] == pytest.approx(theirs.high, abs=1e-12)
+    assert (found["all"][0]["chosen"]["answers"], found["all"][0]["chosen"]["pairs"]) == (8, 4)
+    half = scored(directory, one, sheet(directory, "three", "1,R,0,0\n"))[1]["all"][0]["chosen"]
+    want = wilson_interval(3 / 5, 4)
+    assert half["interval"] == {"low": want.low, "high": want.high}
+
+
+def test_against_the_truth(against_truth: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """`broken` is of the side that was not chosen. Pair 1 truth|samples, 2 and 3 the other way."""
+    one = sheet(against_truth, "one", "pair,choice,broken\n001,L,1\n002,R,1\n003,L,0\n004,R,1\n")
+    two = sheet(against_truth, "two", "pair,choice,broken\n001,L,1\n002,R,0\n003,R,0\n004,R,1\n")
+    code, found = scored(against_truth, one, two)
+    assert code == 0
+    assert found["asked"] == "truth"
+    assert counts(found["judges"][0]["ways"]) == [(2, 4, 1, 2, 0), (2, 4, 2, 2, 0)]
+    # Both were fooled by pair 4, where both call the truth broken; pair 1 is broken to both.
+    assert counts(found["all"]) == [(5, 8, 2, 3, 1), (3, 8, 3, 5, 1)]
+    assert (found["agreed"], found["answered_by_several"]) == (3, 4)
+    assert found["by_pair"][0]["pair"] == "004", "what fooled most comes first"
+    assert "samples  taken for true 3 of 8 (0.375, 95 % " in capsys.readouterr().out
+
+
+def test_one_judge_has_nobody_to_agree_with(
     directory: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """A second sheet without answers is no second judge."""
-    one = sheet(directory, "one", "pair,answer\n001,right\n")
-    empty = sheet(directory, "empty", "pair,answer\n001,\n002,\n003,\n004,\n")
+    one = sheet(directory, "one", "1,R,0,1\n")
+    empty = sheet(directory, "empty", f"{HEADER}\n001,,,\n002,,,\n003,,,\n004,,,\n")
     code, found = scored(directory, one, empty)
     assert code == 0
-    assert found["all"]["interval"] is None
-    assert found["all"]["fooling_rate"] == 1
-    assert found["judges"][1]["fooling_rate"] is None
-    assert found["judges"][1]["interval"] is None
+    assert (found["agreed"], found["answered_by_several"]) == (0, 0)
+    assert counts(found["all"]) == [(0, 1, 0, 1, 0), (1, 1, 1, 1, 0)]
+    assert found["judges"][1]["ways"][0]["chosen"]["interval"] is None
     assert found["judge_note"] is None
     printed = capsys.readouterr().out.splitlines()
-    assert printed[1] == f"{empty}: 0 of 4 answered, 0 wrong"
-    assert "one judge" in printed[3]
+    assert "all judges" not in printed[0]
+    assert f"{empty}: 0 of 4 answered" in printed
     assert printed[-1].startswith("001 "), "pairs without an answer are not listed"
 
 
 @pytest.mark.parametrize(
     "text",
     [
-        "\ufeffpair,answer\r\n1,LEFT\r\n002, Left \r\n\r\n3,right,,\r\n004,left",
-        "pair;answer\n001;left\n2;left\n003;right\n4;left\n",
-        '"pair","answer"\n"001","left"\n"002","left"\n"003","right"\n"004","left"\n',
-        "004,left\n001,left\n003,right\n002,left\n",
+        "\ufeffPair,Choice,broken_left,broken_right\r\n1,LEFT,0,0\r\n002, Left ,0,1\r\n\r\n"
+        "3,right,0,0,,\r\n004,l,0,0",
+        f"{HEADER.replace(',', ';')}\n001;L;0;0\n2;L;0;1\n003;R;0;0\n4;L;0;0\n",
+        '"001","L","0","0"\n"002","L","0","1"\n"003","R","0","0"\n"004","L","0","0"\n',
+        "004,L,0,0\n001,L,0,0\n003,R,0,0\n002,L,0,1\n",
     ],
     ids=["excel", "semicolons", "quotes", "no-header"],
 )
 def test_sheets_as_spreadsheets_write_them(text: str, directory: Path) -> None:
     code, found = scored(directory, sheet(directory, "one", text))
     assert code == 0
-    assert (found["all"]["answered"], found["all"]["wrong"]) == (4, 1)
+    assert counts(found["all"]) == [(3, 4, 1, 4, 0), (1, 4, 0, 4, 0)]
     assert found["by_pair"][0]["pair"] == "002"
 
 
@@ -145,16 +204,17 @@ def test_bad_lines_are_named_and_do_not_count(
     directory: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     lines = [
-        "pair,answer",
-        "001,left",
-        "005,left",
-        "two,left",
-        ",left",
-        "002,both",
-        "003,left,right",
-        "001,right",
-        "004,right",
-        "000,left",
+        HEADER,
+        "001,L,0,0",
+        "005,L,0,0",
+        "two,L,0,0",
+        ",L,0,0",
+        "002,both,0,0",
+        "003,L",
+        "001,R,0,0",
+        "004,R,0,1",
+        "002,L,0,yes",
+        "002,L,0,1,1",
     ]
     one = sheet(directory, "one", "\n".join(lines))
     code, found = scored(directory, one)
@@ -163,20 +223,20 @@ def test_bad_lines_are_named_and_do_not_count(
         f"{one}, line 3: not counted (there is no pair '005')",
         f"{one}, line 4: not counted (there is no pair 'two')",
         f"{one}, line 5: not counted (there is no pair '')",
-        f"{one}, line 6: not counted ('both' is neither left nor right)",
-        f"{one}, line 7: not counted (pair 003 has more than one answer in its line)",
+        f"{one}, line 6: not counted (pair 002: 'both' is neither L nor R)",
+        f"{one}, line 7: not counted (pair 003: expected {HEADER})",
         f"{one}, line 8: not counted (pair 001 is answered again; the first answer counts)",
-        f"{one}, line 10: not counted (there is no pair '000')",
+        f"{one}, line 10: not counted (pair 002: 'yes' is neither 0 nor 1)",
+        f"{one}, line 11: not counted (pair 002: expected {HEADER})",
     ]
     (judge,) = found["judges"]
-    assert (judge["answered"], judge["wrong"], judge["not_answered"]) == (2, 1, 2)
-    assert [line["line"] for line in judge["bad_lines"]] == [3, 4, 5, 6, 7, 8, 10]
-    assert judge["bad_lines"][0]["reason"] == "there is no pair '005'"
+    assert judge["answered"] == 2
+    assert [line["line"] for line in judge["bad_lines"]] == [3, 4, 5, 6, 7, 8, 10, 11]
 
 
 def test_sheets_that_are_refused(directory: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder = str(directory)
-    one = sheet(directory, "one", "pair,answer\n001,left\n")
+    one = sheet(directory, "one", "001,L,0,0\n")
     missing = str(directory / "missing.csv")
     assert f"{missing}: cannot be read" in refused([folder, one, missing], capsys)
     assert "cannot be read" in refused([folder, folder], capsys)
@@ -185,59 +245,60 @@ def test_sheets_that_are_refused(directory: Path, capsys: pytest.CaptureFixture[
     (directory / "picture.csv").write_bytes(b"\x89PNG\r\n\x1a\n\xff\xfe")
     message = refused([folder, str(directory / "picture.csv")], capsys)
     assert "it is not UTF-8 text" in message
-    long = sheet(directory, "long", "pair,answer\n001," + "x" * 200_000)
+    long = sheet(directory, "long", "001," + "x" * 200_000)
     assert f"{long}: is no answer sheet" in refused([folder, long], capsys)
-    empty = sheet(directory, "empty", "pair,answer\n001,\n")
+    empty = sheet(directory, "empty", "001,\n")
     assert "no pair has an answer" in refused([folder, empty], capsys)
 
 
 def test_no_test(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    one = sheet(tmp_path, "one", "pair,answer\n001,left\n")
+    one = sheet(tmp_path, "one", "001,L,0,0\n")
     message = refused([str(tmp_path), one], capsys)
     assert f"{tmp_path}: is no blind test" in message
-    assert "colorflow blind make" in message
+    assert "colorflow blind compare" in message
 
 
 @pytest.mark.parametrize(
     ("old", "new"),
     [
         ("{", "["),
-        ("colorflow-blind-1", "colorflow-blind-9"),
-        ('"truth": "left"', '"truth": "middle"'),
-        ('"truth": "left", ', ""),
+        ("colorflow-blind-2", "colorflow-blind-9"),
+        ('"first": "left"', '"first": "middle"'),
+        ('"first": "left", ', ""),
         ('"pair": "002"', '"pair": "001"'),
         ('"pair": "002"', '"pair": "2nd"'),
         ('"weights"', '"heights"'),
+        ('"ways": [', '"ways": [{}, '),
         ('"pairs": [', '"pairs": [], "others": ['),
     ],
 )
 def test_a_damaged_key(
     old: str, new: str, directory: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    path = directory / "key.json"
+    path = directory.with_name("test.key.json")
     text = path.read_text()
     assert old in text
     path.write_text(text.replace(old, new, 1))
-    one = sheet(directory, "one", "pair,answer\n001,left\n")
+    one = sheet(directory, "one", "001,L,0,0\n")
     assert f"{path}: is not the key of a blind test" in refused([str(directory), one], capsys)
 
 
 @pytest.mark.parametrize("text", ["", "[]", "null", '"text"', "3"])
 def test_a_key_that_is_none(text: str, directory: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (directory / "key.json").write_text(text)
-    one = sheet(directory, "one", "pair,answer\n001,left\n")
+    directory.with_name("test.key.json").write_text(text)
+    one = sheet(directory, "one", "001,L,0,0\n")
     assert "is not the key of a blind test" in refused([str(directory), one], capsys)
 
 
 def test_the_json_file_cannot_be_written(
     directory: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    one = sheet(directory, "one", "pair,answer\n001,left\n")
+    one = sheet(directory, "one", "001,L,0,0\n")
     file = str(directory / "one.csv" / "score.json")
     assert f"{file}: cannot be written" in refused([str(directory), one, "--json", file], capsys)
 
 
-@pytest.mark.parametrize("command", [[], ["make"], ["score"]])
+@pytest.mark.parametrize("command", [[], ["compare"], ["make"], ["score"]])
 def test_help(command: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as end:
         main(["blind", *command, "--help"])

@@ -14,10 +14,9 @@ import gradio as gr
 import pytest
 
 from colorflow.quiz import rounds as rounds_module
-from colorflow.quiz.fooling import Answers, two_level_bootstrap
+from colorflow.quiz.fooling import BOOTSTRAP_SEED, Answers, two_level_bootstrap
 from colorflow.quiz.game import NEEDED, Game, open_quiz
 from colorflow.quiz.rounds import Round
-from colorflow.quiz.score import BOOTSTRAP_SEED
 from colorflow.quiz.store import Kind
 from colorflow.ui import quiz_stage
 from colorflow.ui.quiz import PLAY, STRICT, QuizTab

@@ -1,0 +1,170 @@
+"""What a person writes for a way of coloring, and what it gives."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import skimage.color
+import skimage.data
+from PIL import Image
+from skimage.transform import downscale_local_mean
+
+from colorflow.colorize import Colorizer
+from colorflow.errors import EvaluationError
+from colorflow.photo import Photo, photo_from_image
+from colorflow.quiz import ways as ways_module
+from colorflow.quiz.ways import Item, Way, way_of
+
+
+@pytest.fixture(scope="module")
+def astronaut() -> Photo:
+    return photo_from_image(skimage.data.astronaut()[:256], "astronaut.png")
+
+
+def item_of(photo: Photo, name: str = "photos/astronaut.png", seed: int = 7) -> Item:
+    return Item(photo=photo, name=name, seed=seed)
+
+
+def no_weights(_: Path | None) -> Any:
+    raise AssertionError("no weights are needed")
+
+
+def test_the_truth_has_the_photos_colors_as_the_grid_shows_them(astronaut: Photo) -> None:
+    way = way_of("truth", None, no_weights)
+    assert way.weights is None
+    picture = way.picture(item_of(astronaut))
+    ours, theirs = skimage.color.rgb2lab(picture), skimage.color.rgb2lab(astronaut.pixels)
+    assert np.abs(ours[..., 0] - theirs[..., 0]).max() < 0.6  # a rounding to 8 bits
+    means = [downscale_local_mean(lab[..., 1:], (16, 32, 1)) for lab in (ours, theirs)]
+    assert np.abs(means[0] - means[1]).mean() < 0.3  # of 7 at the mean
+    assert np.abs(ours[..., 1:] - theirs[..., 1:]).mean() > 1, "finer colors than the grid's"
+
+
+def test_only_photos_with_color_have_a_truth(astronaut: Photo) -> None:
+    way = way_of("truth", None, no_weights)
+    assert way.refusal(astronaut, "a.png") is None
+    gray = photo_from_image(skimage.data.camera())
+    assert way.refusal(gray, "a.png") == "is grey, so it has no true colors to show"
+
+
+@pytest.mark.parametrize(
+    ("text", "temperature"),
+    [
+        ("samples", 1.0),
+        ("temperature=0.5", 0.5),
+        ("samples,temperature=0.5", 0.5),
+        ("temperature=0,samples", 0.0),
+        ("WEIGHTS", 1.0),
+        ("WEIGHTS,temperature=0.5", 0.5),
+    ],
+)
+def test_a_sample_is_the_colorizers(
+    text: str, temperature: float, weights: Path, colorizer: Colorizer, astronaut: Photo
+) -> None:
+    asked: list[Path | None] = []
+
+    def load(path: Path | None) -> Colorizer:
+        asked.append(path)
+        return colorizer
+
+    way = way_of(text.replace("WEIGHTS", str(weights)), Path("given"), load)
+    assert asked == [weights if "WEIGHTS" in text else Path("given")]
+    assert way.weights == colorizer.digest
+    (own,) = colorizer.colorize_photo(astronaut, 1, temperature, seed=7)
+    assert np.array_equal(way.picture(item_of(astronaut)), own)
+    gray = photo_from_image(skimage.data.camera())
+    assert way.refusal(gray, "a.png") is None, "a gray photo can be colored"
+
+
+def test_a_new_way_is_one_function(
+    monkeypatch: pytest.MonkeyPatch, colorizer: Colorizer, astronaut: Photo
+) -> None:
+    def flat(item: Item, colorizer: Colorizer, *, value: float = 1, more: float = 0) -> np.ndarray:
+        return np.full_like(item.photo.pixels, value + more)
+
+    monkeypatch.setitem(ways_module.WAYS, "flat", flat)
+    way = way_of("flat,value=9,more=2", None, lambda _: colorizer)
+    assert (way.picture(item_of(astronaut)) == 11).all()
+    with pytest.raises(EvaluationError, match="its options are: value, more"):
+        way_of("flat,temperature=1", None, lambda _: colorizer)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("sample", "sample: there is no way of coloring, weights file, or folder 'sample'; choose"),
+        ("none.safetensors", "or a file or folder that is there"),
+        ("samples,truth", "folder 'truth'"),
+        ("", "folder ''"),
+        ("temperatur=1", "samples has no option 'temperatur'; its options are: temperature"),
+        ("temperature=warm", "temperature must be a number of at least 0, got 'warm'"),
+        ("temperature=-1", "temperature must be a number of at least 0, got '-1'"),
+        ("temperature=inf", "temperature must be a number of at least 0, got 'inf'"),
+    ],
+)
+def test_texts_that_mean_nothing(text: str, message: str) -> None:
+    with pytest.raises(EvaluationError) as caught:
+        way_of(text, None, no_weights)
+    assert message in str(caught.value)
+
+
+# finished pictures
+
+
+@pytest.fixture
+def finished(tmp_path: Path) -> Path:
+    folder = tmp_path / "finished"
+    (folder / "photos" / "below").mkdir(parents=True)
+    for name, value in (("astronaut.jpg", 50), ("photos/below/cat.png", 90)):
+        Image.new("RGB", (64, 32), (value, value, 200)).save(folder / name)
+    return folder
+
+
+def folder_way(folder: Path) -> Way:
+    way = way_of(str(folder), None, no_weights)
+    assert way.weights is None
+    return way
+
+
+def test_finished_pictures_have_the_names_of_the_photos(finished: Path, astronaut: Photo) -> None:
+    """With or without the name of the photos' folder, in any format and size."""
+    way = folder_way(finished)
+    for name, value in (("photos/astronaut.png", 50), ("photos/below/cat.jpg", 90)):
+        assert way.refusal(astronaut, name) is None
+        picture = way.picture(item_of(astronaut, name))
+        assert picture.shape == (32, 64, 3)
+        assert np.abs(picture.astype(int) - (value, value, 200)).max() < 4
+    assert way.refusal(astronaut, "photos/cat.jpg") == f"has no picture in {finished}"
+
+
+def test_a_finished_picture_may_be_gray(finished: Path, astronaut: Photo) -> None:
+    Image.new("L", (128, 64), 70).save(finished / "gray.png")
+    picture = folder_way(finished).picture(item_of(astronaut, "photos/gray.png"))
+    assert picture.shape == (64, 128, 3)
+    assert (picture == 70).all()
+
+
+def test_a_finished_picture_of_another_shape_is_refused(finished: Path, astronaut: Photo) -> None:
+    Image.new("RGB", (66, 30)).save(finished / "cut.png")
+    with pytest.raises(EvaluationError) as caught:
+        folder_way(finished).picture(item_of(astronaut, "photos/cut.png"))
+    assert str(caught.value).startswith(
+        f"{finished / 'cut.png'}: has 66 x 30 pixels, another shape"
+    )
+    assert "astronaut.png with 512 x 256" in str(caught.value)
+
+
+def test_a_folder_with_the_name_of_a_way(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, colorizer: Colorizer
+) -> None:
+    """The name means the way; ./ before it means the folder."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("truth", "samples"):
+        (tmp_path / name).mkdir()
+    photo = photo_from_image(skimage.data.astronaut()[:64, :64])
+    assert way_of("truth", None, no_weights).refusal(photo, "p/a.png") is None
+    assert way_of("samples", None, lambda _: colorizer).weights == colorizer.digest
+    assert way_of("./truth", None, no_weights).refusal(photo, "p/a.png") is not None
