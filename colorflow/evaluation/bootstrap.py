@@ -54,12 +54,12 @@ class Bootstrap:
             ValueError: if the value is not finite, which no average may hide.
         """
         photos = self._counts.shape[1]
-        (value,) = statistic(np.ones((1, photos)))
-        if not np.isfinite(value):
+        value = statistic(np.ones((1, photos)))
+        if len(value) == 0 or not np.isfinite(value[0]):
             raise ValueError(f"statistic: expected a finite value, got {value}")
         if photos == 1:
-            return Estimate(float(value), None)
-        return Estimate(float(value), float(np.std(statistic(self._counts), ddof=1)))
+            return Estimate(float(value[0]), None)
+        return Estimate(float(value[0]), float(np.std(statistic(self._counts), ddof=1)))
 
 
 def mean_of(values: Array) -> Statistic:
@@ -113,5 +113,11 @@ def _of_pairs(values: Array, finish: Callable[[Array, Array], Array]) -> Statist
 
 
 def ratio_of(above: Statistic, below: Statistic) -> Statistic:
-    """One statistic divided by another of the same photos."""
-    return lambda weights: above(weights) / below(weights)
+    """One statistic divided by another of the same photos; resamples with 0 below have no value."""
+
+    def statistic(weights: Array) -> Array:
+        over, under = above(weights), below(weights)
+        divisible = under != 0
+        return over[divisible] / under[divisible]
+
+    return statistic

@@ -50,6 +50,15 @@ def test_the_error_of_a_root_and_of_a_ratio_are_scipys() -> None:
     assert ratio.stderr == pytest.approx(theirs.standard_error, rel=0.1)
 
 
+def test_resamples_without_a_denominator_have_no_ratio() -> None:
+    """Only photo 0 has one: the ratio is the same wherever it was drawn."""
+    only_first = np.array([2.0, 0, 0])
+    found = Bootstrap(3, seed=1).estimate(ratio_of(mean_of(3 * only_first), mean_of(only_first)))
+    assert (found.value, found.stderr) == (3, 0)
+    with pytest.raises(ValueError, match="expected a finite value"):
+        Bootstrap(3, seed=1).estimate(ratio_of(mean_of(only_first), mean_of(np.zeros(3))))
+
+
 def test_a_ratio_of_equals_has_no_error() -> None:
     found = Bootstrap(150, seed=1).estimate(ratio_of(mean_of(3 * VALUES), mean_of(VALUES)))
     assert found.value == pytest.approx(3, rel=1e-12)
