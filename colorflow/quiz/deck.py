@@ -45,24 +45,15 @@ _OF_A_FOLDER = (
     "The photos are from a folder of whoever runs this page; the rates hold if the weights were "
     "not trained on them."
 )
-_ELONGATED = 1.3
-"""From this ratio of the sides on, squares at both ends of a photo are pictures of their own."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Picture:
-    """A photo, or a square cut out of it."""
+    """A photo to play with."""
 
     photo: str
-    """First digits of the digest of the whole photo's pixels."""
+    """First digits of the digest of its pixels: the same wherever the file is."""
     path: Path
-    square: int | None = None
-    """0 for the left or upper end, 1 for the other; None for the whole photo."""
-
-    @property
-    def name(self) -> str:
-        """Says what is shown, and nothing of how; stays the same wherever the file is."""
-        return self.photo if self.square is None else f"{self.photo}-{self.square}"
 
     def read(self) -> Photo:
         """Read it, no side longer than LARGEST_SIDE, without metadata.
@@ -72,11 +63,6 @@ class Picture:
         """
         pixels = read_photo(self.path).pixels
         height, width = pixels.shape[:2]
-        if self.square is not None:
-            side = min(height, width)
-            top, left = (height - side) * self.square, (width - side) * self.square
-            pixels = pixels[top : top + side, left : left + side]
-            height = width = side
         scale = min(1.0, LARGEST_SIDE / max(height, width))
         if scale < 1:
             rows, columns = (max(1, round(side * scale)) for side in (height, width))
@@ -91,12 +77,11 @@ class Deck:
         files: colour photos, in the order in which they are looked through. Those that cannot be
             read or have no colours, and the second of two that are alike, are left out.
         origin: a sentence on where they are from, for players.
-        with_squares: whether parts of elongated photos are pictures too.
     """
 
-    def __init__(self, files: Sequence[Path], origin: str, *, with_squares: bool) -> None:
+    def __init__(self, files: Sequence[Path], origin: str) -> None:
         self.origin = origin
-        self._files, self._with_squares = files, with_squares
+        self._files = files
         self._known: set[str] = set()
         self._pictures: tuple[Picture, ...] = ()
         self._enough = threading.Event()
@@ -123,24 +108,22 @@ class Deck:
             for path in self._files:
                 found = self._of(path)
                 if found:
-                    self._pictures += found
+                    self._pictures += (found,)
                     self._enough.set()
         finally:
             self._complete.set()
             self._enough.set()
 
-    def _of(self, path: Path) -> tuple[Picture, ...]:
+    def _of(self, path: Path) -> Picture | None:
         try:
             photo = read_photo(path)
         except (PhotoError, MemoryError):
-            return ()
+            return None
         digest = digest_of(photo.pixels)[:PHOTO_DIGITS]
         if digest in self._known or photo.kind is not Kind.COLOURED:
-            return ()
+            return None
         self._known.add(digest)
-        short, long = sorted((photo.width, photo.height))
-        squares = (0, 1) if self._with_squares and long >= _ELONGATED * short else ()
-        return tuple(Picture(photo=digest, path=path, square=square) for square in (None, *squares))
+        return Picture(photo=digest, path=path)
 
 
 def open_deck(folder: Path | None) -> Deck:
@@ -151,13 +134,13 @@ def open_deck(folder: Path | None) -> Deck:
         EvaluationError: if it holds no photo file.
     """
     if folder is None:
-        return Deck(packaged_photos(), _OF_PACKAGES, with_squares=True)
+        return Deck(packaged_photos(), _OF_PACKAGES)
     files = find_photos([folder])
     if not files:
         raise EvaluationError(
             f"{folder}: holds no photo for the quiz; name a folder of colour photos with --photos"
         )
-    return Deck(files, _OF_A_FOLDER, with_squares=False)
+    return Deck(files, _OF_A_FOLDER)
 
 
 def packaged_photos() -> list[Path]:

@@ -13,6 +13,7 @@ from colorflow.quiz.fooling import wilson
 from colorflow.quiz.game import NEEDED, PRACTICE, TRIALS, Game, Outcome, Quiz
 from colorflow.quiz.rounds import LEAST, MOST
 from colorflow.quiz.store import Kind
+from colorflow.ui.api_quiz import visitor_of
 from colorflow.ui.quiz_results import results_html
 from colorflow.ui.quiz_stage import (
     ON_LOAD,
@@ -49,8 +50,8 @@ you were right, and then {TRIALS} in which you are not. Take your time to answer
 not come again.</p>
 """
 _PRIVACY = """
-<p>Answers are kept on the computer that runs this page, under a random number and without anything
-about you.</p>
+<p>Answers are kept on the computer that runs this page, under a number that stands for your network
+address but does not lead back to it.</p>
 """
 
 
@@ -139,19 +140,21 @@ class QuizTab:
             api_visibility="private",
         )
 
-    def arrive(self, game: Game | None) -> Updates:
+    def arrive(self, game: Game | None, request: gr.Request | None = None) -> Updates:
         """Have the first round drawn."""
         try:
-            game = self._of(game)
+            game = self._of(game, request)
             game.prepare()
         except ColorflowError:
             return {self.game: game}  # told when the visitor wants to play
         return {self.game: game}
 
-    def go_on(self, game: Game | None, mode: str, k: int) -> Updates:
+    def go_on(
+        self, game: Game | None, mode: str, k: int, request: gr.Request | None = None
+    ) -> Updates:
         """Show the next round, or the one that waits for an answer."""
         try:
-            game = self._of(game)
+            game = self._of(game, request)
             updates = self._trial(game) if mode == STRICT else self._round(game, k)
         except (ColorflowError, MemoryError) as error:
             if game and mode == STRICT:
@@ -177,7 +180,9 @@ class QuizTab:
             updates[self.status] = problem(outcome.problem)
         return updates
 
-    def change_mode(self, game: Game | None, mode: str, k: int) -> Updates:
+    def change_mode(
+        self, game: Game | None, mode: str, k: int, request: gr.Request | None = None
+    ) -> Updates:
         """Change between free play and the strict test; what waits for an answer goes on."""
         updates: Updates = {self.k: gr.update(interactive=mode == PLAY), self.status: ""}
         if mode == PLAY:
@@ -185,7 +190,7 @@ class QuizTab:
                 return {**updates, **self.go_on(game, mode, k)}
             return {**updates, self.stage: intro(_PLAY_INTRO, "Start")}
         try:
-            game = self._of(game)
+            game = self._of(game, request)
         except ColorflowError as error:
             return {**updates, self.status: problem(error)}
         lacking = None if game.test else game.lacking()
@@ -193,28 +198,27 @@ class QuizTab:
         button = None if lacking else "Go on" if game.test else "Start"
         return {**updates, self.game: game, self.stage: intro(_STRICT_INTRO + text, button)}
 
-    def show_results(self, game: Game | None) -> Updates:
+    def show_results(self, game: Game | None, request: gr.Request | None = None) -> Updates:
         """Show everybody's fooling rates, and offer the answers as a file."""
         try:
-            game = self._of(game)
+            game = self._of(game, request)
             players = self._quiz.store.tallies(self._quiz.maker.weights)
             table = Path(tempfile.mkdtemp(dir=game.folder)) / "colorflow-quiz.csv"
             count = self._quiz.store.export(table)
         except (ColorflowError, OSError) as error:
             sentence = error if isinstance(error, ColorflowError) else ColorflowError(str(error))
             return {self.results: problem(sentence), self.export: gr.update(interactive=False)}
-        own = game.settled_tallies
         answers = "1 answer" if count == 1 else f"{count} answers"
         return {
             self.game: game,
-            self.results: results_html(players, own, self._quiz.deck.origin),
+            self.results: results_html(players, game.tallies, self._quiz.deck.origin),
             self.export: gr.update(
                 value=str(table), label=f"Download {answers} as CSV", interactive=count > 0
             ),
         }
 
-    def _of(self, game: Game | None) -> Game:
-        return game or Game(self._quiz, self._root)
+    def _of(self, game: Game | None, request: gr.Request | None) -> Game:
+        return game or Game(self._quiz, self._root, visitor_of(request))
 
     def _round(self, game: Game, k: int) -> Updates:
         return {
@@ -254,12 +258,15 @@ class QuizTab:
         assert test is not None
         answers = test.answers
         game.forget_test()
-        rate = percent(answers.wrong / answers.answered)
-        said = (
-            f"In {answers.wrong} of {answers.answered} trials you took the computer's colours for "
-            f"the photo's: {rate}, 95 % interval {between(wilson(answers))}. Guessing gives "
-            f"{percent(0.5)}."
-        )
+        said = ""
+        if answers.fooling_rate is not None:
+            said = (
+                f"In {answers.wrong} of {answers.answered} trials you took the computer's colours "
+                f"for the photo's: {percent(answers.fooling_rate)}, 95 % interval "
+                f"{between(wilson(answers))}. Guessing gives {percent(0.5)}."
+            )
+        if answers.answered < TRIALS:
+            said += f" {TRIALS - answers.answered} answers came too soon or too late to count."
         return intro(f"<h3>That was the strict test</h3><p>{said}</p>", None)
 
 

@@ -22,7 +22,8 @@ TIMES = ("first", "second")
 
 ON_LOAD = """
 const pause = (ms) => new Promise((done) => setTimeout(done, ms));
-const usable = (button) => button && button.getClientRects().length > 0;
+const usable = (button) => button?.getClientRects().length > 0 &&
+    getComputedStyle(button).visibility === "visible";
 let waiting = false;
 let pressed = false;
 

@@ -23,7 +23,10 @@ from colorflow.ui import quiz_stage
 from colorflow.ui.quiz import PLAY, STRICT, QuizTab
 from colorflow.ui.quiz_results import results_html
 from tests.quiz.album import Painter, save_album
+from tests.quiz.clock import Clock, clock_of_games
 from tests.ui.handling import is_problem, text, value
+
+clock = pytest.fixture(clock_of_games)
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +42,7 @@ def painter() -> Painter:
 
 
 @pytest.fixture
-def make(painter: Painter, root: Path, tmp_path: Path) -> Iterator[Any]:
+def make(painter: Painter, root: Path, tmp_path: Path, clock: Clock) -> Iterator[Any]:
     """Makes a tab for a folder of photos."""
     quizzes = []
 
@@ -61,8 +64,11 @@ def tab(make: Any, tmp_path: Path) -> QuizTab:
     return make(tmp_path / "few")
 
 
-def started(tab: QuizTab, k: int = 3, mode: str = PLAY) -> tuple[Game, dict[Any, Any]]:
-    updates = tab.go_on(None, mode, k)
+def started(
+    tab: QuizTab, k: int = 3, mode: str = PLAY, address: str = "203.0.113.1"
+) -> tuple[Game, dict[Any, Any]]:
+    request = SimpleNamespace(username=None, client=SimpleNamespace(host=address))
+    updates = tab.go_on(None, mode, k, request)  # type: ignore[arg-type]
     return updates[tab.game], updates
 
 
@@ -233,6 +239,7 @@ def test_nothing_that_is_sent_depends_on_where_the_truth_stands(
     first = tab._quiz.deck.pictures[0]
     monkeypatch.setattr(Game, "_choose", lambda _: first)
     monkeypatch.setattr(Game, "_for_test", lambda _: [first] * NEEDED)
+    monkeypatch.setattr(rounds_module.secrets, "randbits", lambda _: 7)  # crop and grain
     sent, sheets, truths = set(), set(), []
     for place in (0, 1):
         monkeypatch.setattr(rounds_module.secrets, "randbelow", lambda _, place=place: place)
@@ -309,13 +316,32 @@ def test_feedback_in_practice_and_none_afterwards(make: Any, album: Path) -> Non
         assert "<figure" not in value(updates, tab.stage)
         if number == 20:
             assert "Go on" in value(tab.change_mode(game, STRICT, 3), tab.stage)
-            assert "Strict test" not in _you(value(tab.show_results(game), tab.results))
+            peeked = tab.show_results(game)
+            assert "Nobody has played yet" in value(peeked, tab.results)
+            assert peeked[tab.export]["label"] == "Download 10 answers as CSV", "of practice"
     ended = value(updates, tab.stage)
     assert "In 10 of 40 trials" in ended
     assert "25 %, 95 % interval 14 to 40 %" in ended
     assert "<button" not in ended
     results = value(tab.show_results(game), tab.results)
     assert "You: 10 of 40 (25 %)" in _you(results)
+
+
+@pytest.mark.parametrize(("seconds", "said"), [(2.0, "40 answers"), (3.5, None)])
+def test_answers_of_a_strict_test_that_do_not_count_are_told(
+    make: Any, album: Path, clock: Clock, seconds: float, said: str | None
+) -> None:
+    tab = make(album)
+    game, updates = started(tab, 3, STRICT)
+    clock.seconds = seconds
+    for _ in range(NEEDED):
+        updates = answer(tab, game, right=False)
+        if "data-next" in value(updates, tab.stage):
+            updates = tab.go_on(game, STRICT, 3)
+    ended = value(updates, tab.stage)
+    assert ("In 40 of 40 trials" in ended) == (said is None)
+    assert ("came too soon or too late to count" in ended) == (said is not None)
+    assert said is None or said in ended
 
 
 def _you(results: str) -> str:
@@ -333,8 +359,8 @@ def test_results_of_nobody(tab: QuizTab) -> None:
 
 
 def test_results_and_export(tab: QuizTab) -> None:
-    for rights in ((True, False), (False, False)):
-        game, _ = started(tab)
+    for address, rights in (("203.0.113.1", (True, False)), ("203.0.113.2", (False, False))):
+        game, _ = started(tab, address=address)
         for right in rights:
             answer(tab, game, right=right)
             tab.go_on(game, PLAY, 3)
