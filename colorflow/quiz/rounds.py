@@ -21,7 +21,7 @@ from colorflow.color.grid import to_grid
 from colorflow.photo import Photo, photo_from_image, write_image
 from colorflow.quiz.deck import Picture
 from colorflow.quiz.pictures import Pixels, shown
-from colorflow.quiz.variation import crop, with_grain
+from colorflow.quiz.variation import crop, grain, with_grain
 
 LEAST, MOST = 2, 5
 """Pictures to choose from."""
@@ -115,12 +115,14 @@ class RoundMaker:
         rng = np.random.default_rng(seed)
         photo = crop(picture.read(), rng)
         drawn = self._colorizer.draw(photo, n, TEMPERATURE, seed, diverse=False)
-        lightness = with_grain(lightness_of(photo.pixels), rng)
+        lightness = lightness_of(photo.pixels)
+        truth = shown(lightness, to_grid(photo.pixels), SIZE)
+        fine = grain(truth.shape, rng)
         return Candidates(
             picture=picture,
             seed=seed,
-            truth=shown(lightness, to_grid(photo.pixels), SIZE),
-            drawn=[shown(lightness, ab, SIZE) for ab in drawn.ab],
+            truth=with_grain(truth, fine),
+            drawn=[with_grain(shown(lightness, ab, SIZE), fine) for ab in drawn.ab],
         )
 
 

@@ -13,8 +13,8 @@ from colorflow.photo import Photo, photo_from_image
 
 LEAST_SHARE = 0.8
 """Of each side of the photo, at least so much is shown."""
-GRAIN = 0.3
-"""Std of the grain in L*, of which people see differences from about 1 on."""
+GRAIN = 1.0
+"""Std of the grain in each channel, in steps of 255: less than the eye sees."""
 
 
 def crop(photo: Photo, rng: np.random.Generator) -> Photo:
@@ -33,15 +33,11 @@ def crop(photo: Photo, rng: np.random.Generator) -> Photo:
     return photo_from_image(pixels)
 
 
-def with_grain(lightness: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:
-    """Adds a normal deviate to each pixel's lightness.
+def grain(shape: tuple[int, ...], rng: np.random.Generator) -> NDArray[np.int16]:
+    """What to add to each number of a picture, in whole steps of 255."""
+    return np.round(GRAIN * rng.standard_normal(shape, np.float32)).astype(np.int16)
 
-    Args:
-        lightness: (H, W), L* in [0, 100].
-        rng: decides the deviates.
 
-    Returns:
-        The same shape and range.
-    """
-    noise = rng.standard_normal(lightness.shape, np.float32)
-    return np.clip(lightness + np.float32(GRAIN) * noise, 0, 100)
+def with_grain(pixels: NDArray[np.uint8], grain: NDArray[np.int16]) -> NDArray[np.uint8]:
+    """Adds grain to a picture of the same shape."""
+    return np.clip(pixels + grain, 0, 255).astype(np.uint8)
