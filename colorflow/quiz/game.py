@@ -16,7 +16,7 @@ import shutil
 import tempfile
 import threading
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Sequence
 from concurrent.futures import CancelledError, Future
 from dataclasses import dataclass, field
@@ -41,6 +41,8 @@ PRACTICE, TRIALS = 10, 40
 """Trials of the strict test with feedback and without."""
 NEEDED = PRACTICE + TRIALS
 """Distinct photos."""
+APART = 30
+"""Rounds of free play with other photos before a photo comes again."""
 
 _CHANCE = random.SystemRandom()
 _ATTEMPTS = 20
@@ -174,7 +176,10 @@ class Game:
         self.tallies: dict[Kind, Answers] = {}
         """Answers of this game that count towards a fooling rate, as `AnswerStore.tallies`."""
         self._quiz = quiz
+        self._deck = quiz.deck
         self._answered: set[str] = set()
+        self._recent: deque[Picture] = deque(maxlen=APART)
+        """Shown last in free play."""
         # How often each photo was shown.
         self._shown: Counter[str] = Counter()
         self._play, self._strict = _Track(), _Track()
@@ -188,7 +193,7 @@ class Game:
     def prepare(self) -> None:
         """Have the first round drawn before it is asked for."""
         with self._lock:
-            if self._play.round is None and self._play.ahead is None and self._quiz.deck.pictures:
+            if self._play.round is None and self._play.ahead is None and self._deck.pictures:
                 self._play.ahead = self._ask_for(self._choose(), MOST - 1)
 
     def play(self, k: int) -> Round:
@@ -203,8 +208,11 @@ class Game:
         with self._lock:
             track = self._play
             if track.round is None:
-                self._show(track, self._candidates(track), k)
-                track.ahead = self._ask_for(self._choose(), MOST - 1)
+                candidates = self._candidates(track)
+                self._show(track, candidates, k)
+                self._recent.append(candidates.picture)
+                if free := self._free(self._deck.pictures):
+                    track.ahead = self._ask_for(self._least_shown(free), MOST - 1)
             assert track.round is not None
             return track.round
 
@@ -262,10 +270,23 @@ class Game:
             self._count(answers)
         return Outcome(mode=mode, round=round_, chosen=chosen, problem=self._keep(answers))
 
+    def play_with(self, own: Deck | None) -> None:
+        """Begin anew with photos of the player's own, or with everybody's.
+
+        Whoever brought the photos knows them: answers to them count in the score alone.
+
+        Args:
+            own: a deck that has been looked through; None for everybody's.
+        """
+        with self._lock:
+            self._deck = own or self._quiz.deck
+            self._play, self._strict, self.test = _Track(), _Track(), None
+            self._recent.clear()
+
     def lacking(self) -> str | None:
         """Why this player cannot take the strict test, as a sentence; None if nothing lacks."""
-        complete = self._quiz.deck.complete
-        photos = {picture.photo for picture in self._quiz.deck.pictures}
+        complete = self._deck.complete
+        photos = {picture.photo for picture in self._deck.pictures}
         unseen = len(photos - self.seen)
         if len(photos) < NEEDED:
             needs = f"The strict test needs {NEEDED} distinct colour photos."
@@ -311,30 +332,44 @@ class Game:
         raise EvaluationError("The quiz finds none of its photos any more.") from problem
 
     def _choose(self) -> Picture:
-        """One of the photos that were shown least often; none of a strict test under way."""
-        pictures = self._quiz.deck.wait_for_one()
+        """A picture for free play; waits for those that the deck has yet to find."""
+        pictures: tuple[Picture, ...] = ()
+        while len(found := self._deck.wait_for_more(len(pictures))) > len(pictures):
+            pictures = found
+            if free := self._free(pictures):
+                return self._least_shown(free)
         if not pictures:
             raise EvaluationError(
                 "There is no photo to play with: the quiz needs photos that can be read and have "
                 "colours. Start the page with --photos and a folder of such."
             )
-        tested = set(self.test.pictures) if self.test and not self.test.finished else set()
-        free = [one for one in pictures if one not in tested]
-        if not free:
+        if self._tested:
             raise EvaluationError(
-                "All photos here belong to your strict test, which gives no feedback. Finish it "
-                "before you go on with free play."
+                "All photos that could be shown now belong to your strict test, which gives no "
+                "feedback. Finish it before you go on with free play."
             )
-        current = self._play.round
-        others = [one for one in free if current is None or one != current.picture]
-        return min(others or free, key=lambda one: (self._shown[one.photo], _CHANCE.random()))
+        raise EvaluationError(
+            f"You have seen all {len(pictures)} photos, and none comes again before {APART} others "
+            "have been shown. Add color photos of your own."
+        )
+
+    def _free(self, pictures: Sequence[Picture]) -> list[Picture]:
+        """Those that were not shown lately and belong to no strict test under way."""
+        return [one for one in pictures if one not in self._recent and one not in self._tested]
+
+    @property
+    def _tested(self) -> Sequence[Picture]:
+        return self.test.pictures if self.test and not self.test.finished else ()
+
+    def _least_shown(self, pictures: Sequence[Picture]) -> Picture:
+        return min(pictures, key=lambda one: (self._shown[one.photo], _CHANCE.random()))
 
     def _for_test(self) -> list[Picture]:
         """Photos of a strict test: those that the player knows are for practice."""
         lacking = self.lacking()
         if lacking:
             raise EvaluationError(lacking)
-        pictures = list(self._quiz.deck.pictures)
+        pictures = list(self._deck.pictures)
         _CHANCE.shuffle(pictures)
         unseen = [one for one in pictures if one.photo not in self.seen]
         practice = [one for one in pictures if one.photo in self.seen][:PRACTICE]
@@ -370,11 +405,12 @@ class Game:
         )
 
     def _settled(self, answer: Answer) -> list[Answer]:
-        """Answers that may be known after this one: of a strict test all at its end, or none."""
-        if self.test is None or answer.mode != "test":
-            return [answer]
-        self.test.given.append(answer)
-        return self.test.given if len(self.test.given) == TRIALS else []
+        """Answers to be kept now: of a strict test all at its end, and none to own photos."""
+        settled = [answer]
+        if self.test and answer.mode == "test":
+            self.test.given.append(answer)
+            settled = self.test.given if len(self.test.given) == TRIALS else []
+        return settled if self._deck is self._quiz.deck else []
 
     def _count(self, answers: Sequence[Answer]) -> None:
         """Of each photo the first answer counts, if it does, and none in practice."""

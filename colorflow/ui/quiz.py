@@ -10,10 +10,12 @@ import gradio as gr
 
 from colorflow.errors import ColorflowError
 from colorflow.quiz.fooling import wilson
-from colorflow.quiz.game import NEEDED, PRACTICE, TRIALS, Game, Outcome, Quiz
+from colorflow.quiz.game import APART, NEEDED, PRACTICE, TRIALS, Game, Outcome, Quiz
 from colorflow.quiz.rounds import LEAST, MOST
 from colorflow.quiz.store import Kind
 from colorflow.ui.api_quiz import visitor_of
+from colorflow.ui.limits import Limits
+from colorflow.ui.quiz_photos import OWN_PHOTOS, own_deck, said_of
 from colorflow.ui.quiz_results import results_html
 from colorflow.ui.quiz_stage import (
     ON_LOAD,
@@ -41,13 +43,13 @@ their colours up. Can you tell?</p>
 """
 _PLAY_INTRO = """
 <h3>Choose the picture that you believe</h3>
-<p>A click or tap chooses; so do the keys 1 to 5. Afterwards you see which one it was.</p>
+<p>Click or tap a picture, or press the key of its letter. Then you see which one it was.</p>
 """
 _STRICT_INTRO = f"""
 <h3>Two pictures, one second each</h3>
 <p>So it is measured in the literature: {PRACTICE} trials to practise, in which you are told whether
-you were right, and then {TRIALS} in which you are not. Take your time to answer; the pictures do
-not come again.</p>
+you were right, and then {TRIALS} in which you are not. Take your time to answer, with a click or
+the keys 1 and 2; the pictures do not come again.</p>
 """
 _PRIVACY = """
 <p>Answers are kept on the computer that runs this page, under a number that stands for your network
@@ -55,10 +57,10 @@ address but does not lead back to it.</p>
 """
 
 
-def quiz_tab(quiz: Quiz, root: Path) -> None:
+def quiz_tab(quiz: Quiz, root: Path, limits: Limits) -> None:
     """Make the tab, inside the `gr.Tabs` of the page; arguments as of `QuizTab`."""
     with gr.Tab("Quiz", elem_id="quiz-tab") as tab:
-        QuizTab(quiz, root).prepare_on(tab)
+        QuizTab(quiz, root, limits).prepare_on(tab)
 
 
 class QuizTab:
@@ -70,29 +72,48 @@ class QuizTab:
     Args:
         quiz: shared by all players.
         root: folder in which the players' folders are made; the server gives its files out.
+        limits: of the photos that a player brings.
     """
 
-    def __init__(self, quiz: Quiz, root: Path) -> None:
+    def __init__(self, quiz: Quiz, root: Path, limits: Limits) -> None:
         self._quiz = quiz
         self._root = root
+        self._limits = limits
         self.game = gr.State(None, delete_callback=_close)
         gr.HTML(_HEADING, elem_id="quiz-heading")
         with gr.Tabs(elem_id="quiz-pages", overflow_behavior="wrap"):
-            with gr.Tab("Play", elem_id="quiz-play-page"), gr.Row():
-                with gr.Column(scale=5, min_width=300):
-                    self.status = status_line("", "quiz-status")
-                    self.stage = gr.HTML(
-                        intro(_PLAY_INTRO, "Start"),
-                        js_on_load=ON_LOAD,
-                        apply_default_css=False,
-                        elem_id="quiz-stage",
-                    )
-                with gr.Column(scale=2, min_width=260):
-                    self._build_controls()
+            with gr.Tab("Play", elem_id="quiz-play-page"):
+                self._build_photos()
+                with gr.Row():
+                    self._build_play()
             with gr.Tab("Results", elem_id="quiz-results-page") as self.results_page:
                 self.results = gr.HTML("", elem_id="quiz-results")
                 self.export = gr.DownloadButton("Answers as CSV", elem_id="quiz-export")
         self._connect()
+
+    def _build_photos(self) -> None:
+        """The first that is offered where there are too few photos; elsewhere not."""
+        few = len(self._quiz.deck.files) <= APART
+        with gr.Column(visible=few, elem_id="quiz-own"):
+            self.upload = gr.File(
+                label="Your own color photos",
+                file_count="multiple",
+                height=140,
+                elem_id="quiz-upload",
+            )
+            self.about = status_line(line(OWN_PHOTOS), "quiz-about-own")
+
+    def _build_play(self) -> None:
+        with gr.Column(scale=5, min_width=300):
+            self.status = status_line("", "quiz-status")
+            self.stage = gr.HTML(
+                intro(_PLAY_INTRO, "Start"),
+                js_on_load=ON_LOAD,
+                apply_default_css=False,
+                elem_id="quiz-stage",
+            )
+        with gr.Column(scale=2, min_width=260):
+            self._build_controls()
 
     def _build_controls(self) -> None:
         self.score = gr.HTML("", elem_id="quiz-score", apply_default_css=False)
@@ -125,6 +146,15 @@ class QuizTab:
         self.mode.input(
             self.change_mode, [self.game, self.mode, self.k], [*shown, self.k], **quietly
         )
+        gr.on(
+            [self.upload.upload, self.upload.delete, self.upload.clear],
+            self.take_in,
+            [self.upload, self.game, self.mode, self.k],
+            [*shown, self.about, self.k],
+            show_progress_on=self.about,
+            concurrency_limit=1,  # of all visitors together
+            api_visibility="private",
+        )
         self.results_page.select(
             self.show_results, [self.game], [self.game, self.results, self.export], **quietly
         )
@@ -148,6 +178,25 @@ class QuizTab:
         except ColorflowError:
             return {self.game: game}  # told when the visitor wants to play
         return {self.game: game}
+
+    def take_in(
+        self,
+        uploads: list[str] | None,
+        game: Game | None,
+        mode: str,
+        k: int,
+        request: gr.Request | None = None,
+    ) -> Updates:
+        """Play with photos that were uploaded, or with everybody's after they were taken away."""
+        try:
+            game, own = self._of(game, request), None
+            if uploads:
+                own = own_deck([Path(one) for one in uploads], game.folder / "own", self._limits)
+            game.play_with(own)
+        except (ColorflowError, MemoryError) as error:
+            return {self.game: game, self.about: problem(error)}
+        started = self.change_mode(game, mode, k, request)
+        return {self.game: game, **started, self.about: line(said_of(own) if own else OWN_PHOTOS)}
 
     def go_on(
         self, game: Game | None, mode: str, k: int, request: gr.Request | None = None

@@ -20,13 +20,14 @@ from skimage import data
 from colorflow.color.full_resolution import lightness_of
 from colorflow.color.grid import to_grid
 from colorflow.errors import EvaluationError, PhotoError
-from colorflow.photo import read_photo
+from colorflow.photo import Photo, read_photo
 from colorflow.quiz import deck as deck_module
+from colorflow.quiz import game as game_module
 from colorflow.quiz import rounds as rounds_module
 from colorflow.quiz import variation
-from colorflow.quiz.deck import Deck, open_deck, packaged_photos
+from colorflow.quiz.deck import Deck, example_photo, open_deck, packaged_photos
 from colorflow.quiz.fooling import Answers
-from colorflow.quiz.game import NEEDED, PRACTICE, TRIALS, Game, Quiz, open_quiz
+from colorflow.quiz.game import APART, NEEDED, PRACTICE, TRIALS, Game, Quiz, open_quiz
 from colorflow.quiz.pictures import shown
 from colorflow.quiz.rounds import MARGIN, SIZE, Candidates, Round, RoundMaker, make_round
 from colorflow.quiz.store import COLUMNS, AnswerStore, Kind
@@ -95,7 +96,9 @@ def kept(tmp_path: Path) -> list[dict[str, str]]:
 
 def test_packages_bring_photos_each_of_which_is_one_picture() -> None:
     files = packaged_photos()
-    assert all("gradio" in path.parts for path in files[:3])
+    assert all("gradio" in path.parts for path in files[:2])
+    assert example_photo().is_file()
+    assert example_photo() not in files, "which the page shows elsewhere"
     pictures = whole_deck(None).pictures
     assert [picture.path for picture in pictures] == files, "one has no colours"
     assert len({picture.photo for picture in pictures}) == len(files)
@@ -311,9 +314,77 @@ def test_many_answers_at_the_same_time_count_once(
     assert len(kept(tmp_path)) == 1
 
 
-def test_photos_take_turns_and_the_first_answer_to_each_counts(
-    play: Callable[[Path], Game], few: Path, tmp_path: Path
+def test_no_photo_comes_again_before_thirty_others(
+    play: Callable[[Path], Game], album: Path
 ) -> None:
+    game, photos = play(album), []
+    for _ in range(2 * NEEDED):
+        round_ = game.play(2)
+        photos.append(round_.picture.photo)
+        game.answer(round_.token, 0)
+    assert len(set(photos[:NEEDED])) == NEEDED
+    for start in range(len(photos) - APART):
+        assert len(set(photos[start : start + APART + 1])) == APART + 1
+
+
+def test_where_there_are_fewer_photos_all_are_seen_once(
+    play: Callable[[Path], Game], few: Path
+) -> None:
+    game = play(few)
+    for _ in range(4):
+        game.answer(game.play(2).token, 0)
+    assert len(game.seen) == 4
+    for _ in range(2):
+        with pytest.raises(EvaluationError, match=r"seen all 4 photos.*Add color photos"):
+            game.play(2)
+
+
+def test_photos_that_are_found_late_are_waited_for(
+    few: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gate, read = threading.Semaphore(1), deck_module.read_photo
+
+    def read_when_let(path: Path, **options: int) -> Photo:
+        assert gate.acquire(timeout=60)
+        return read(path, **options)
+
+    monkeypatch.setattr(deck_module, "read_photo", read_when_let)
+    deck = open_deck(few)
+    assert len(deck.wait_for_more(0)) == 1
+    with ThreadPoolExecutor(1) as pool:
+        more = pool.submit(deck.wait_for_more, 1)
+        assert not deck.complete
+        gate.release(3)
+        assert len(more.result(60)) > 1
+    deck_complete(deck)
+    assert len(deck.wait_for_more(4)) == 4
+
+
+def test_own_photos_count_in_the_score_alone(
+    play: Callable[[Path], Game], few: Path, album: Path, tmp_path: Path
+) -> None:
+    game = play(few)
+    before = game.play(2)
+    own = whole_deck(album)
+    game.play_with(own)
+    assert game.answer(before.token, 0) is None
+    known = {picture.photo for picture in own.pictures}
+    for _ in range(5):
+        round_ = game.play(2)
+        assert round_.picture.photo in known
+        assert game.answer(round_.token, round_.truth) is not None
+    assert (game.score.right, game.tallies, kept(tmp_path)) == (5, {}, [])
+    assert game.lacking() is None, "there are enough for a strict test"
+    game.play_with(None)
+    round_ = game.play(2)
+    game.answer(round_.token, 0)
+    assert len(kept(tmp_path)) == 1
+
+
+def test_photos_take_turns_and_the_first_answer_to_each_counts(
+    play: Callable[[Path], Game], few: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(game_module, "APART", 1)
     game = play(few)
     photos = []
     for number in range(12):
@@ -364,7 +435,10 @@ def test_old_sheets_and_at_last_all_files_go(play: Callable[[Path], Game], few: 
     assert not game.folder.exists()
 
 
-def test_photos_that_went_away_are_passed_over(play: Callable[[Path], Game], few: Path) -> None:
+def test_photos_that_went_away_are_passed_over(
+    play: Callable[[Path], Game], few: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(game_module, "APART", 0)
     game = play(few)
     first = game.play(2)
     game.answer(first.token, 0)
@@ -505,7 +579,7 @@ def test_free_play_shows_no_photo_of_a_running_test(
     game.trial()
     with pytest.raises(EvaluationError, match="belong to your strict test"):
         game.play(2)
-    save_album(tmp_path / "larger", NEEDED + 1)
+    save_album(tmp_path / "larger", NEEDED + 3)
     game = play(tmp_path / "larger")
     game.prepare()
     game.trial()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import re
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -13,6 +14,7 @@ from typing import Any
 import gradio as gr
 import pytest
 
+from colorflow.quiz import game as game_module
 from colorflow.quiz import rounds as rounds_module
 from colorflow.quiz.fooling import Answers, two_level_bootstrap
 from colorflow.quiz.game import NEEDED, Game, open_quiz
@@ -20,6 +22,7 @@ from colorflow.quiz.rounds import Round
 from colorflow.quiz.score import BOOTSTRAP_SEED
 from colorflow.quiz.store import Kind
 from colorflow.ui import quiz_stage
+from colorflow.ui.limits import Limits
 from colorflow.ui.quiz import PLAY, STRICT, QuizTab
 from colorflow.ui.quiz_results import results_html
 from tests.quiz.album import Painter, save_album
@@ -51,7 +54,7 @@ def make(painter: Painter, root: Path, tmp_path: Path, clock: Clock) -> Iterator
         quizzes.append(quiz)
         assert quiz.deck._complete.wait(60)
         with gr.Blocks(analytics_enabled=False):
-            return QuizTab(quiz, root)
+            return QuizTab(quiz, root, Limits())
 
     yield make
     for quiz in quizzes:
@@ -97,6 +100,7 @@ def test_a_round_shows_k_pictures_of_one_sheet(tab: QuizTab, k: int) -> None:
     game, updates = started(tab, k)
     stage = value(updates, tab.stage)
     assert stage.count("<button") == stage.count("data-choice") == k
+    assert re.findall(r'data-key="([^"]*)"', stage) == list("ABCDE"[:k]), "the letters shown"
     assert set(re.findall(r'src="([^"]*)"', stage)) == {
         f"gradio_api/file={waiting(game).sheet.as_posix()}"
     }
@@ -116,7 +120,8 @@ def test_each_frame_shows_its_picture_and_no_margin(tab: QuizTab) -> None:
         assert top == pytest.approx(place * step + rounds_module.MARGIN, abs=0.01)
 
 
-def test_ten_rounds_with_the_score_right(tab: QuizTab) -> None:
+def test_ten_rounds_with_the_score_right(tab: QuizTab, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(game_module, "APART", 1)
     game, _ = started(tab)
     for number, right in enumerate([1, 1, 0, 1, 1, 1, 0, 0, 1, 1], 1):
         truth = "ABC"[waiting(game).truth]
@@ -211,6 +216,58 @@ def test_answers_that_are_not_kept_are_told(tab: QuizTab, tmp_path: Path) -> Non
     assert is_problem(updates, tab.status)
     assert "--quiz-db" in text(updates, tab.status)
     assert "1 of 1" in text(updates, tab.score)
+
+
+# photos of the player's own
+
+
+def test_a_page_with_few_photos_offers_to_play_with_ones_own(
+    make: Any, tab: QuizTab, album: Path, tmp_path: Path
+) -> None:
+    (column,) = [one for one in blocks_of(tab) if one.elem_id == "quiz-own"]
+    assert column.visible
+    assert blocks_of(tab).index(column) < blocks_of(tab).index(tab.stage)
+    (column,) = [one for one in blocks_of(make(album)) if one.elem_id == "quiz-own"]
+    assert not column.visible
+
+
+def blocks_of(tab: QuizTab) -> list[Any]:
+    page = tab.stage.parent
+    while page.parent:
+        page = page.parent
+    return list(page.blocks.values())
+
+
+def test_own_photos_are_played_with(tab: QuizTab, album: Path, tmp_path: Path) -> None:
+    game, _ = started(tab)
+    with zipfile.ZipFile(tmp_path / "mine.zip", "w") as archive:
+        for path in sorted(album.iterdir())[:31]:
+            archive.write(path, f"holidays/{path.name}")
+        archive.writestr("broken.jpg", b"\xff\xd8 no photo")
+    updates = tab.take_in([str(tmp_path / "mine.zip")], game, PLAY, 3)
+    assert text(updates, tab.about) == "31 of 32 files are color photos."
+    for _ in range(31):
+        tab.go_on(game, PLAY, 3)
+        assert game.folder in waiting(game).picture.path.parents
+        answer(tab, game, right=True)
+    assert "31 of 31" in value(updates := tab.go_on(game, PLAY, 3), tab.score)
+    assert "Nobody has played yet" in value(tab.show_results(game), tab.results)
+    updates = tab.take_in(None, game, PLAY, 3)
+    assert "Play with your own color photos" in text(updates, tab.about)
+    assert game.folder not in waiting(game).picture.path.parents
+
+
+def test_own_photos_that_are_few_or_none_are_told(
+    tab: QuizTab, album: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "notes.txt").write_text("no photo")
+    updates = tab.take_in([str(tmp_path / "notes.txt")], None, PLAY, 3)
+    assert is_problem(updates, tab.about)
+    assert "None of these files is a photo" in text(updates, tab.about)
+    updates = tab.take_in([str(album / "000.png")], updates[tab.game], PLAY, 3)
+    assert text(updates, tab.about) == (
+        "1 of 1 files are color photos. After 1 rounds you have seen them all."
+    )
 
 
 # nothing tells

@@ -120,7 +120,7 @@ def test_ten_rounds_with_the_score_right(
         truth = player.truth()
         right = number % 3 != 0
         if number == 5:  # by keyboard
-            player.page.keyboard.press(str(truth + 1))
+            player.page.keyboard.press("abc"[truth])
         else:
             player.choose(truth if right else (truth + 1) % 3)
         rights += right
@@ -272,6 +272,26 @@ def test_visitors_are_told_apart_by_their_address(browser: Browser, server: Page
         names.append(rows(server)[-1]["player"])
     assert len(set(names[:4])) == len(set(names[4:])) == 1
     assert names[0] != names[4]
+
+
+def test_own_photos_on_a_page_that_has_few(browser: Browser, tmp_path: Path) -> None:
+    save_album(tmp_path / "few", 3)
+    (tmp_path / "temporary").mkdir()
+    arguments = ("--photos", tmp_path / "few", "--quiz-db", tmp_path / "quiz.sqlite")
+    own = save_album(tmp_path / "album", 5)[3:]
+    with running_page(tmp_path / "temporary", *arguments) as page:
+        player = Player(browser, page, 390)
+        player.one("#quiz-upload input[type=file]").set_input_files(own)
+        player.expect_text("#quiz-about-own", "2 of 2 files are color photos.")
+        assert player.width_of_content() == 390
+        for _ in own:
+            player.next()
+            player.choose(player.truth())
+            assert player.verdict().startswith("Right")
+        player.one("#quiz-stage button[data-next]").click()
+        player.expect_text("#quiz-status", "You have seen all 2 photos")
+        assert player.faults == []
+        player.context.close()
 
 
 def test_options_that_cannot_work_are_one_line(tmp_path: Path) -> None:
