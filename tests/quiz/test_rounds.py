@@ -20,7 +20,7 @@ from skimage import data
 from colorflow.color.full_resolution import lightness_of
 from colorflow.color.grid import to_grid
 from colorflow.errors import EvaluationError, PhotoError
-from colorflow.photo import Photo, read_photo
+from colorflow.photo import Photo, photo_from_image, read_photo
 from colorflow.quiz import deck as deck_module
 from colorflow.quiz import game as game_module
 from colorflow.quiz import rounds as rounds_module
@@ -182,6 +182,19 @@ def test_a_photo_never_comes_twice_alike(few: Path) -> None:
         assert len(own) > 1000
         assert len(own & known) < 0.01 * len(own)
         known |= own
+
+
+def test_crops_are_of_any_place() -> None:
+    """Rows and columns from the first to the last begin and end one, as the size allows."""
+    rows, columns = np.mgrid[:20, :30]
+    photo = photo_from_image(np.dstack([rows, columns, rows]).astype(np.uint8))
+    rng = np.random.default_rng(0)
+    crops = [variation.crop(photo, rng).pixels for _ in range(300)]
+    for channel, side in ((0, 20), (1, 30)):
+        first = {int(crop[0, 0, channel]) for crop in crops}
+        last = {int(crop[-1, -1, channel]) for crop in crops}
+        assert (min(first), max(last)) == (0, side - 1)
+        assert len(first) == len(last) > side // 6
 
 
 def test_crop_and_grain_are_those_of_the_truth_and_the_draws(few: Path) -> None:
