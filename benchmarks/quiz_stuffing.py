@@ -126,7 +126,7 @@ class Browser:
     def results(self) -> tuple[str, str]:
         """Everybody's fooling rates in words, and what the export's button says."""
         told = self._send(("quiz-results-page", "select"), [None])
-        words = " ".join(re.findall(r">(All[^<]+:[^<]*|Nobody[^<]*)<", told))
+        words = " ".join(re.findall(r">(All[^<]*:[^<]*|Nobody[^<]*)<", told))
         return words, " ".join(re.findall(r"Download \d+ answers?", told))
 
     def next_trial(self) -> str:
