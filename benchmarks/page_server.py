@@ -19,13 +19,14 @@ _PATIENCE = 20.0
 
 @contextmanager
 def page_server(
-    folder: Path, weights: Path | None = None
+    folder: Path, weights: Path | None = None, photos: Path | None = None
 ) -> Iterator[tuple[str, subprocess.Popen[str]]]:
     """A page that is ready to answer: its address and its process, which ends with the context.
 
     Args:
         folder: for everything that the page writes, the quiz's answers among it.
         weights: file; None for the shipped ones.
+        photos: folder of the quiz's photos; None for those of the installed packages.
 
     Raises:
         AssertionError: if the page does not start.
@@ -36,6 +37,7 @@ def page_server(
     command = [sys.executable, "-m", "colorflow.cli", "app", "--port", str(port)]
     command += ["--quiz-db", str(folder / "quiz.sqlite")]
     command += ["--weights", str(weights)] if weights else []
+    command += ["--photos", str(photos)] if photos else []
     environment = {**os.environ, "TMPDIR": str(folder)}
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as process:
         try:

@@ -139,3 +139,13 @@ def test_codecs_alone_write_a_result_s_settings(tmp_path: Path) -> None:
     with Image.open(source) as image:
         assert image.mode == "L"
         assert image.quantization[0] == finest
+
+
+@pytest.mark.slow
+def test_quiz_stuffing(
+    weights: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    arguments = ["--rounds", "2", "--weights", str(weights)]
+    rows = dict(rows_printed("quiz_stuffing", arguments, monkeypatch, capsys))
+    assert re.match(r"\d of|\d right by all pixels, \d by eight", rows["remembering"])
+    assert rows["peeking in a strict test"] == "rates told of 0 of 39 trials, the export of 0"

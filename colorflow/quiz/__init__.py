@@ -16,8 +16,10 @@ report.py     the score as text and JSON
 The quiz of the web page:
 
 deck.py       photos to play with
+variation.py  a photo in another crop and grain each time
 rounds.py     one photo -> one sheet of k pictures, the truth at a random place
 game.py       one player's rounds and score; free play and the strict test
+voters.py     the name under which a visitor's answers are kept
 store.py      answers in SQLite, and which of them count
 
 Two-alternative forced choice, as in Zhang, Isola & Efros 2016 (Colorful Image Colorization).

@@ -1,7 +1,8 @@
 """One player's game: which picture comes next, what was answered, and the score.
 
 Free play shows each answer's outcome. The strict test is that of the literature: two pictures, each
-for one second; 10 practice trials with feedback, then 40 without, each of another photo.
+for one second; 10 practice trials with feedback, then 40 without, each of another photo. Until it
+is finished, its answers are known to the game alone: whatever told of them would be feedback.
 
 Reference: Zhang, Isola & Efros 2016 (Colorful Image Colorization).
 """
@@ -15,10 +16,10 @@ import shutil
 import tempfile
 import threading
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Sequence
 from concurrent.futures import CancelledError, Future
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from colorflow.errors import ColorflowError, EvaluationError, PhotoError
@@ -33,12 +34,15 @@ from colorflow.quiz.rounds import (
     RoundMaker,
     make_round,
 )
-from colorflow.quiz.store import Answer, AnswerStore, Kind, Mode, default_path
+from colorflow.quiz.store import Answer, AnswerStore, Kind, Mode, counts, default_path
+from colorflow.quiz.voters import Voters
 
 PRACTICE, TRIALS = 10, 40
 """Trials of the strict test with feedback and without."""
 NEEDED = PRACTICE + TRIALS
 """Distinct photos."""
+APART = 30
+"""Rounds of free play with other photos before a photo comes again."""
 
 _CHANCE = random.SystemRandom()
 _ATTEMPTS = 20
@@ -52,6 +56,7 @@ class Quiz:
     deck: Deck
     maker: RoundMaker
     store: AnswerStore
+    voters: Voters = field(default_factory=Voters)
 
 
 def open_quiz(colorizer: QuizColorizer, photos: Path | None, answers: Path | None) -> Quiz:
@@ -116,8 +121,8 @@ class StrictTest:
         self.pictures = pictures
         self.number = 0
         """Of the trial that is shown, from 1."""
-        self.wrong = 0
-        """Among those that count."""
+        self.given: list[Answer] = []
+        """Those of the trials without feedback."""
 
     @property
     def mode(self) -> Mode:
@@ -131,8 +136,9 @@ class StrictTest:
 
     @property
     def answers(self) -> Answers:
-        """Those that count, once it is finished."""
-        return Answers(self.wrong, TRIALS)
+        """Those that count, once it is finished: given after looking, and before long."""
+        wrong = [one.chosen != one.truth for one in self.given if counts("test", one.milliseconds)]
+        return Answers(sum(wrong), len(wrong))
 
 
 @dataclass(slots=True)
@@ -150,12 +156,13 @@ class Game:
     Args:
         quiz: shared by all.
         root: folder in which the game makes its own.
+        visitor: who plays, as `Voters.name` takes it.
 
     Raises:
         EvaluationError: if it cannot.
     """
 
-    def __init__(self, quiz: Quiz, root: Path) -> None:
+    def __init__(self, quiz: Quiz, root: Path, visitor: str) -> None:
         try:
             self.folder = Path(tempfile.mkdtemp(prefix="quiz-", dir=root))
         except OSError as error:
@@ -163,27 +170,20 @@ class Game:
                 f"Nothing can be stored on the server ({error.strerror})."
             ) from error
         """Gone when the game is closed."""
-        self.player = secrets.token_hex(8)
+        self.player = quiz.voters.name(visitor)
         self.score = Score()
         self.test: StrictTest | None = None
         self.tallies: dict[Kind, Answers] = {}
-        """This player's answers that count towards a fooling rate, as `AnswerStore.tallies`."""
+        """Answers of this game that count towards a fooling rate, as `AnswerStore.tallies`."""
         self._quiz = quiz
+        self._deck = quiz.deck
         self._answered: set[str] = set()
-        # How often each photo and each picture was shown, by its name.
+        self._recent: deque[Picture] = deque(maxlen=APART)
+        """Shown last in free play."""
+        # How often each photo was shown.
         self._shown: Counter[str] = Counter()
         self._play, self._strict = _Track(), _Track()
         self._lock = threading.Lock()
-
-    @property
-    def settled_tallies(self) -> dict[Kind, Answers]:
-        """`tallies` without those of a strict test under way, which gives no feedback."""
-        under_way = self.test is not None
-        return {
-            kind: answers
-            for kind, answers in self.tallies.items()
-            if not (under_way and kind.mode == "test")
-        }
 
     @property
     def seen(self) -> frozenset[str]:
@@ -193,7 +193,7 @@ class Game:
     def prepare(self) -> None:
         """Have the first round drawn before it is asked for."""
         with self._lock:
-            if self._play.round is None and self._play.ahead is None and self._quiz.deck.pictures:
+            if self._play.round is None and self._play.ahead is None and self._deck.pictures:
                 self._play.ahead = self._ask_for(self._choose(), MOST - 1)
 
     def play(self, k: int) -> Round:
@@ -208,8 +208,11 @@ class Game:
         with self._lock:
             track = self._play
             if track.round is None:
-                self._show(track, self._candidates(track), k)
-                track.ahead = self._ask_for(self._choose(), MOST - 1)
+                candidates = self._candidates(track)
+                self._show(track, candidates, k)
+                self._recent.append(candidates.picture)
+                if free := self._free(self._deck.pictures):
+                    track.ahead = self._ask_for(self._least_shown(free), MOST - 1)
             assert track.round is not None
             return track.round
 
@@ -226,6 +229,7 @@ class Game:
             test, track = self.test, self._strict
             if test is None:
                 test = self.test = StrictTest(self._for_test())
+                self._play.ahead = None  # perhaps a photo of the test
             if track.round is None and not test.finished:
                 if test.number == NEEDED:
                     test.number += 1
@@ -262,15 +266,27 @@ class Game:
                 self.score.count(right=chosen == round_.truth)
             elif self.test is not None:
                 mode = self.test.mode
-                self.test.wrong += mode == "test" and chosen != round_.truth
-            self._count(round_, chosen, mode)
-        problem = self._keep(round_, chosen, milliseconds, mode)
-        return Outcome(mode=mode, round=round_, chosen=chosen, problem=problem)
+            answers = self._settled(self._row(round_, chosen, milliseconds, mode))
+            self._count(answers)
+        return Outcome(mode=mode, round=round_, chosen=chosen, problem=self._keep(answers))
+
+    def play_with(self, own: Deck | None) -> None:
+        """Begin anew with photos of the player's own, or with everybody's.
+
+        Whoever brought the photos knows them: answers to them count in the score alone.
+
+        Args:
+            own: a deck that has been looked through; None for everybody's.
+        """
+        with self._lock:
+            self._deck = own or self._quiz.deck
+            self._play, self._strict, self.test = _Track(), _Track(), None
+            self._recent.clear()
 
     def lacking(self) -> str | None:
         """Why this player cannot take the strict test, as a sentence; None if nothing lacks."""
-        complete = self._quiz.deck.complete
-        photos = {picture.photo for picture in self._quiz.deck.pictures}
+        complete = self._deck.complete
+        photos = {picture.photo for picture in self._deck.pictures}
         unseen = len(photos - self.seen)
         if len(photos) < NEEDED:
             needs = f"The strict test needs {NEEDED} distinct colour photos."
@@ -312,33 +328,51 @@ class Game:
                 return asked.result()
             except (PhotoError, CancelledError) as error:
                 problem = error
-                self._shown.update({picture.photo, picture.name})  # the others first
+                self._shown[picture.photo] += 1  # the others first
         raise EvaluationError("The quiz finds none of its photos any more.") from problem
 
     def _choose(self) -> Picture:
-        """A picture of a photo that was shown least often, and of those one that was itself."""
-        pictures = self._quiz.deck.wait_for_one()
+        """A picture for free play; waits for those that the deck has yet to find."""
+        pictures: tuple[Picture, ...] = ()
+        while len(found := self._deck.wait_for_more(len(pictures))) > len(pictures):
+            pictures = found
+            if free := self._free(pictures):
+                return self._least_shown(free)
         if not pictures:
             raise EvaluationError(
                 "There is no photo to play with: the quiz needs photos that can be read and have "
                 "colours. Start the page with --photos and a folder of such."
             )
-        current = self._play.round
-        others = [one for one in pictures if current is None or one.photo != current.picture.photo]
-        return min(
-            others or pictures,
-            key=lambda one: (self._shown[one.photo], self._shown[one.name], _CHANCE.random()),
+        if self._tested:
+            raise EvaluationError(
+                "All photos that could be shown now belong to your strict test, which gives no "
+                "feedback. Finish it before you go on with free play."
+            )
+        raise EvaluationError(
+            f"You have seen all {len(pictures)} photos, and none comes again before {APART} others "
+            "have been shown. Add color photos of your own."
         )
+
+    def _free(self, pictures: Sequence[Picture]) -> list[Picture]:
+        """Those that were not shown lately and belong to no strict test under way."""
+        return [one for one in pictures if one not in self._recent and one not in self._tested]
+
+    @property
+    def _tested(self) -> Sequence[Picture]:
+        return self.test.pictures if self.test and not self.test.finished else ()
+
+    def _least_shown(self, pictures: Sequence[Picture]) -> Picture:
+        return min(pictures, key=lambda one: (self._shown[one.photo], _CHANCE.random()))
 
     def _for_test(self) -> list[Picture]:
         """Photos of a strict test: those that the player knows are for practice."""
         lacking = self.lacking()
         if lacking:
             raise EvaluationError(lacking)
-        whole = [one for one in self._quiz.deck.pictures if one.square is None]
-        _CHANCE.shuffle(whole)
-        unseen = [one for one in whole if one.photo not in self.seen]
-        practice = [one for one in whole if one.photo in self.seen][:PRACTICE]
+        pictures = list(self._deck.pictures)
+        _CHANCE.shuffle(pictures)
+        unseen = [one for one in pictures if one.photo not in self.seen]
+        practice = [one for one in pictures if one.photo in self.seen][:PRACTICE]
         practice += unseen[TRIALS : NEEDED - len(practice)]
         return practice + unseen[:TRIALS]
 
@@ -349,42 +383,51 @@ class Game:
         before = set(self.folder.glob("*.png"))
         track.round = make_round(candidates, k, self.folder)
         track.shown_at = time.monotonic()
-        self._shown.update({candidates.picture.photo, candidates.picture.name})
+        self._shown[candidates.picture.photo] += 1
         waiting = {one.round.sheet for one in (self._play, self._strict) if one.round}
         for sheet in before - waiting:
             sheet.unlink(missing_ok=True)
 
-    def _count(self, round_: Round, chosen: int, mode: Mode) -> None:
-        """Of each photo the first answer counts, and none in practice."""
-        if mode != "practice" and round_.picture.photo not in self._answered:
-            kind = Kind(mode, round_.k)
-            before = self.tallies.get(kind, Answers(0, 0))
-            wrong = before.wrong + (chosen != round_.truth)
-            self.tallies[kind] = Answers(wrong, before.answered + 1)
-        self._answered.add(round_.picture.photo)
-
-    def _keep(
-        self, round_: Round, chosen: int, milliseconds: int, mode: Mode
-    ) -> ColorflowError | None:
+    def _row(self, round_: Round, chosen: int, milliseconds: int, mode: Mode) -> Answer:
         now = datetime.datetime.now(datetime.UTC)
-        try:
-            self._quiz.store.add(
-                Answer(
-                    player=self.player,
-                    picture=round_.picture.name,
-                    weights=self._quiz.maker.weights,
-                    seed=round_.seed,
-                    temperature=TEMPERATURE,
-                    k=round_.k,
-                    truth=round_.truth,
-                    chosen=chosen,
-                    milliseconds=milliseconds,
-                    mode=mode,
-                    time=now.isoformat(timespec="milliseconds"),
-                )
-            )
-        except EvaluationError as error:
-            return error
+        return Answer(
+            player=self.player,
+            picture=round_.picture.photo,
+            weights=self._quiz.maker.weights,
+            seed=round_.seed,
+            temperature=TEMPERATURE,
+            k=round_.k,
+            truth=round_.truth,
+            chosen=chosen,
+            milliseconds=milliseconds,
+            mode=mode,
+            time=now.isoformat(timespec="milliseconds"),
+        )
+
+    def _settled(self, answer: Answer) -> list[Answer]:
+        """Answers to be kept now: of a strict test all at its end, and none to own photos."""
+        settled = [answer]
+        if self.test and answer.mode == "test":
+            self.test.given.append(answer)
+            settled = self.test.given if len(self.test.given) == TRIALS else []
+        return settled if self._deck is self._quiz.deck else []
+
+    def _count(self, answers: Sequence[Answer]) -> None:
+        """Of each photo the first answer counts, if it does, and none in practice."""
+        for answer in answers:
+            if answer.picture not in self._answered and counts(answer.mode, answer.milliseconds):
+                kind = Kind(answer.mode, answer.k)
+                before = self.tallies.get(kind, Answers(0, 0))
+                wrong = before.wrong + (answer.chosen != answer.truth)
+                self.tallies[kind] = Answers(wrong, before.answered + 1)
+            self._answered.add(answer.picture)
+
+    def _keep(self, answers: Sequence[Answer]) -> ColorflowError | None:
+        if answers:
+            try:
+                self._quiz.store.add(*answers)
+            except EvaluationError as error:
+                return error
         return None
 
 

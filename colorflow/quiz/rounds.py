@@ -21,6 +21,7 @@ from colorflow.color.grid import to_grid
 from colorflow.photo import Photo, photo_from_image, write_image
 from colorflow.quiz.deck import Picture
 from colorflow.quiz.pictures import Pixels, shown
+from colorflow.quiz.variation import crop, grain, with_grain
 
 LEAST, MOST = 2, 5
 """Pictures to choose from."""
@@ -62,7 +63,7 @@ class Candidates:
 
     picture: Picture
     seed: int
-    """Of the first drawn one; the others count on."""
+    """Of the first drawn one; the others count on. It also decides crop and grain of all."""
     truth: Pixels
     drawn: Sequence[Pixels]
 
@@ -110,15 +111,18 @@ class RoundMaker:
         self._thread.shutdown(cancel_futures=True)
 
     def _draw(self, picture: Picture, n: int) -> Candidates:
-        photo = picture.read()
         seed = secrets.randbits(_SEED_BITS)
+        rng = np.random.default_rng(seed)
+        photo = crop(picture.read(), rng)
         drawn = self._colorizer.draw(photo, n, TEMPERATURE, seed, diverse=False)
         lightness = lightness_of(photo.pixels)
+        truth = shown(lightness, to_grid(photo.pixels), SIZE)
+        fine = grain(truth.shape, rng)
         return Candidates(
             picture=picture,
             seed=seed,
-            truth=shown(lightness, to_grid(photo.pixels), SIZE),
-            drawn=[shown(lightness, ab, SIZE) for ab in drawn.ab],
+            truth=with_grain(truth, fine),
+            drawn=[with_grain(shown(lightness, ab, SIZE), fine) for ab in drawn.ab],
         )
 
 

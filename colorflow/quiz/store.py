@@ -1,7 +1,7 @@
 """Answers of the page's quiz, kept in one SQLite file.
 
-One row an answer. A player is a random number of one browser session; nothing else is kept of
-whoever plays. Several programs and threads may write at the same time (write-ahead log), and each
+One row an answer. A player is a visitor under a name of `Voters`; nothing else is kept of whoever
+plays. Several programs and threads may write at the same time (write-ahead log), and each
 call has a connection of its own.
 """
 
@@ -28,6 +28,11 @@ PHOTO_DIGITS = 16
 
 _FORMAT = 1
 """In the file's `user_version`."""
+_LEAST_MILLISECONDS = {"play": 500, "test": 3000}
+"""From showing a round to its answer, by modes that count. Within half a second nobody compares
+pictures, and those of the strict test take three to be shown."""
+_MOST_MILLISECONDS = 600_000
+"""Whoever takes longer was away, or had other help than the eyes."""
 _WAIT_SECONDS = 20.0
 """For another writer to finish."""
 _TABLE = """
@@ -48,7 +53,7 @@ create table if not exists answers (
 """
 _COUNTED = f"""
 select mode, k, player, sum(chosen <> truth), count(*) from answers
-where weights = ? and mode <> 'practice' and id in (
+where weights = ? and counts(mode, milliseconds) and id in (
     select min(id) from answers group by player, substr(picture, 1, {PHOTO_DIGITS})
 )
 group by mode, k, player order by min(id)
@@ -60,8 +65,8 @@ class Answer:
     """One row.
 
     Attributes:
-        player: random name of a browser session.
-        picture: `Picture.name`; begins with the digest of the photo.
+        player: name of the visitor.
+        picture: begins with `Picture.photo`.
         weights: digest of the model.
         seed: of the first of the k - 1 draws; the others count on.
         temperature: multiplied the shipped temperatures.
@@ -97,6 +102,11 @@ class Kind:
     k: int
 
 
+def counts(mode: Mode, milliseconds: int) -> bool:
+    """Whether an answer that took so long counts towards a fooling rate."""
+    return mode != "practice" and _LEAST_MILLISECONDS[mode] <= milliseconds <= _MOST_MILLISECONDS
+
+
 class AnswerStore:
     """The file, which appears with its first answer.
 
@@ -116,23 +126,24 @@ class AnswerStore:
         with self._open(write=True) as connection, connection:
             connection.execute("begin immediate")  # only who may write can do that
 
-    def add(self, answer: Answer) -> None:
-        """Keeps an answer; when this returns it is in the file.
+    def add(self, *answers: Answer) -> None:
+        """Keeps answers, all or none; when this returns they are in the file.
 
         Raises:
             EvaluationError: if that is not possible.
         """
         marks = ", ".join("?" * len(COLUMNS))
         with self._open(write=True) as connection, connection:
-            connection.execute(
-                f"insert into answers ({', '.join(COLUMNS)}) values ({marks})", astuple(answer)
+            connection.executemany(
+                f"insert into answers ({', '.join(COLUMNS)}) values ({marks})",
+                map(astuple, answers),
             )
 
     def tallies(self, weights: str) -> dict[Kind, dict[str, Answers]]:
         """Answers that count towards a fooling rate, by kind and player.
 
-        Of each player the first answer to each photo counts: after it, the player knows the photo's
-        colours. Practice never counts.
+        Of each player the first answer to each photo counts, if it counts at all: after it, the
+        player knows the photo's colours. Practice never counts.
 
         Args:
             weights: digest of the model that is asked about.
@@ -143,6 +154,7 @@ class AnswerStore:
         found: dict[Kind, dict[str, Answers]] = {}
         if self.path.exists():
             with self._open(write=False) as connection:
+                connection.create_function("counts", 2, counts, deterministic=True)
                 for mode, k, player, wrong, answered in connection.execute(_COUNTED, (weights,)):
                     found.setdefault(Kind(mode, k), {})[player] = Answers(wrong, answered)
         return found

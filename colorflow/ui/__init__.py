@@ -10,7 +10,8 @@
     hints.py      the tab where colours of points are said
     reference.py  the tab that carries colours over from another photo
     folder.py     the tab that colours many photos, and a zip of them
-    quiz.py       the tab with the quiz; quiz_stage.py and quiz_results.py are its HTML
+    quiz.py       the tab with the quiz; quiz_stage.py and quiz_results.py are its HTML,
+                  quiz_photos.py takes in what a player brings
     how.py        the tab that shows how it works; frames.py plays its pictures
     controls.py   controls that stand on several tabs
     status.py     lines that say how things stand

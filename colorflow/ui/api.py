@@ -25,7 +25,7 @@ from colorflow.errors import BatchError, ColorflowError
 from colorflow.photo import Photo, Provenance, read_photo, write_image
 from colorflow.quiz.game import Quiz
 from colorflow.quiz.rounds import LEAST, MARGIN, MOST
-from colorflow.ui.api_quiz import Players
+from colorflow.ui.api_quiz import Players, visitor_of
 from colorflow.ui.controls import MOST_VIVID
 from colorflow.ui.limits import Limits
 from colorflow.ui.opened import new_folder
@@ -181,7 +181,9 @@ class Api:
         return file, about
 
     @_in_sentences
-    def quiz_round(self, pictures: int = 3, player: str = "") -> tuple[FileData, dict[str, Any]]:
+    def quiz_round(
+        self, pictures: int = 3, player: str = "", request: gr.Request | None = None
+    ) -> tuple[FileData, dict[str, Any]]:
         """Ask for a round of the quiz: one of 2 to 5 pictures is the photo as it was taken, the
         others were coloured. player is empty for a new one, and otherwise what the first round
         said; a player's round that waits for an answer comes again. Gives a sheet with the pictures
@@ -195,7 +197,7 @@ class Api:
         k = _whole("pictures", pictures, LEAST, MOST)
         if not isinstance(player, str):
             raise ColorflowError(f"player: expected a text, got {_shown(player)}.")
-        player, round_ = self._players.next_round(player, k)
+        player, round_ = self._players.next_round(player, k, visitor_of(request))
         tops = [MARGIN + place * (round_.height + 2 * MARGIN) for place in range(round_.k)]
         about = {
             "round": round_.token,

@@ -1,7 +1,7 @@
 """Players of the quiz who come through the API: each has a game, as visitors of the page have.
 
-A player is known by a secret that the first round brings. It is not the number under which the
-answers are kept, which others may read in the export.
+A player is known by a secret that the first round brings. It is not the name under which the
+answers are kept, which others may read in the export, and which all players of a visitor share.
 """
 
 from __future__ import annotations
@@ -13,12 +13,21 @@ from collections import OrderedDict
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import gradio as gr
+
 from colorflow.errors import ColorflowError
 from colorflow.quiz.game import Game, Outcome, Quiz, Score
 from colorflow.quiz.rounds import Round
 
 MOST_PLAYERS = 200
 """Of whom the server remembers the game; a further one takes the place of the most idle."""
+
+
+def visitor_of(request: gr.Request | None) -> str:
+    """Who sends a request: an account if the page asks for one, otherwise a network address."""
+    if request is None:  # handlers without a server
+        return ""
+    return str(request.username or request.client.host)
 
 
 @dataclass(slots=True)
@@ -43,12 +52,13 @@ class Players:
         """Player by the token of a round that was given out."""
         self._lock = threading.Lock()
 
-    def next_round(self, player: str, k: int) -> tuple[str, Round]:
+    def next_round(self, player: str, k: int, visitor: str) -> tuple[str, Round]:
         """The round that waits for the player's answer, or the next one.
 
         Args:
             player: secret of the player; empty for a new one.
             k: pictures of the next one.
+            visitor: who asks.
 
         Returns:
             The player's secret, and the round.
@@ -56,7 +66,7 @@ class Players:
         Raises:
             ColorflowError: there is no such player, or no photo to show.
         """
-        player, game = self._game_of(player)
+        player, game = self._game_of(player, visitor)
         round_ = game.play(k)
         with self._lock:
             self._asked[round_.token] = player
@@ -93,7 +103,7 @@ class Players:
             for name in idle:
                 self._forget(name)
 
-    def _game_of(self, player: str) -> tuple[str, Game]:
+    def _game_of(self, player: str, visitor: str) -> tuple[str, Game]:
         with self._lock:
             known = self._players.get(player)
             if known is None:
@@ -103,7 +113,7 @@ class Players:
                         "anew."
                     )
                 player = secrets.token_urlsafe(16)
-                known = self._players[player] = _Player(Game(self._quiz, self._root))
+                known = self._players[player] = _Player(Game(self._quiz, self._root, visitor))
                 if len(self._players) > MOST_PLAYERS:
                     self._forget(next(iter(self._players)))
             known.used = time.monotonic()

@@ -10,7 +10,7 @@ import gradio as gr
 
 from colorflow.errors import ColorflowError
 from colorflow.photo import Photo, read_photo
-from colorflow.quiz.deck import packaged_photos
+from colorflow.quiz.deck import example_photo
 from colorflow.ui.colourise import LARGEST_SEED
 from colorflow.ui.controls import seed_number
 from colorflow.ui.frames import PLAYER, player, row
@@ -198,14 +198,14 @@ def _had(photos: Session | None) -> tuple[Path, int]:
     """Photo, and seed of its chosen colouring, in the other tab; or an example."""
     if photos and photos.photo:
         return photos.photo.upload, photos.chosen.seed if photos.chosen else 0
-    return packaged_photos()[0], 0
+    return example_photo(), 0
 
 
 def _photo_of(photos: Session | None) -> tuple[Photo, str]:
     if photos and photos.photo:
         return photos.photo.read(), "This is the photo that you look at in Colourise."
     said = "This is an example; with a photo of yours in Colourise, it is that one."
-    return read_photo(packaged_photos()[0]), said
+    return read_photo(example_photo()), said
 
 
 def _is_seed(seed: int | None) -> bool:

@@ -85,7 +85,7 @@ def build_page(
                 ReferenceTab(colorizer, root, limits.megabytes, max_pixels=limits.pixels)
             with gr.Tab("Folder", elem_id="folder-tab"):
                 FolderTab(colorizer, root, limits.megabytes, max_pixels=limits.pixels)
-            quiz_tab(quiz, root)
+            quiz_tab(quiz, root, limits)
             how_tab(colorizer, root, colourise.session)
         hints.take_from(colourise, tabs)
         gr.HTML(_PRIVACY, elem_id="privacy")

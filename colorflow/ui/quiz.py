@@ -10,9 +10,12 @@ import gradio as gr
 
 from colorflow.errors import ColorflowError
 from colorflow.quiz.fooling import wilson
-from colorflow.quiz.game import NEEDED, PRACTICE, TRIALS, Game, Outcome, Quiz
+from colorflow.quiz.game import APART, NEEDED, PRACTICE, TRIALS, Game, Outcome, Quiz
 from colorflow.quiz.rounds import LEAST, MOST
 from colorflow.quiz.store import Kind
+from colorflow.ui.api_quiz import visitor_of
+from colorflow.ui.limits import Limits
+from colorflow.ui.quiz_photos import OWN_PHOTOS, own_deck, said_of
 from colorflow.ui.quiz_results import results_html
 from colorflow.ui.quiz_stage import (
     ON_LOAD,
@@ -40,24 +43,24 @@ their colours up. Can you tell?</p>
 """
 _PLAY_INTRO = """
 <h3>Choose the picture that you believe</h3>
-<p>A click or tap chooses; so do the keys 1 to 5. Afterwards you see which one it was.</p>
+<p>Click or tap a picture, or press the key of its letter. Then you see which one it was.</p>
 """
 _STRICT_INTRO = f"""
 <h3>Two pictures, one second each</h3>
 <p>So it is measured in the literature: {PRACTICE} trials to practise, in which you are told whether
-you were right, and then {TRIALS} in which you are not. Take your time to answer; the pictures do
-not come again.</p>
+you were right, and then {TRIALS} in which you are not. Take your time to answer, with a click or
+the keys 1 and 2; the pictures do not come again.</p>
 """
 _PRIVACY = """
-<p>Answers are kept on the computer that runs this page, under a random number and without anything
-about you.</p>
+<p>Answers are kept on the computer that runs this page, under a number that stands for your network
+address but does not lead back to it.</p>
 """
 
 
-def quiz_tab(quiz: Quiz, root: Path) -> None:
+def quiz_tab(quiz: Quiz, root: Path, limits: Limits) -> None:
     """Make the tab, inside the `gr.Tabs` of the page; arguments as of `QuizTab`."""
     with gr.Tab("Quiz", elem_id="quiz-tab") as tab:
-        QuizTab(quiz, root).prepare_on(tab)
+        QuizTab(quiz, root, limits).prepare_on(tab)
 
 
 class QuizTab:
@@ -69,29 +72,48 @@ class QuizTab:
     Args:
         quiz: shared by all players.
         root: folder in which the players' folders are made; the server gives its files out.
+        limits: of the photos that a player brings.
     """
 
-    def __init__(self, quiz: Quiz, root: Path) -> None:
+    def __init__(self, quiz: Quiz, root: Path, limits: Limits) -> None:
         self._quiz = quiz
         self._root = root
+        self._limits = limits
         self.game = gr.State(None, delete_callback=_close)
         gr.HTML(_HEADING, elem_id="quiz-heading")
         with gr.Tabs(elem_id="quiz-pages", overflow_behavior="wrap"):
-            with gr.Tab("Play", elem_id="quiz-play-page"), gr.Row():
-                with gr.Column(scale=5, min_width=300):
-                    self.status = status_line("", "quiz-status")
-                    self.stage = gr.HTML(
-                        intro(_PLAY_INTRO, "Start"),
-                        js_on_load=ON_LOAD,
-                        apply_default_css=False,
-                        elem_id="quiz-stage",
-                    )
-                with gr.Column(scale=2, min_width=260):
-                    self._build_controls()
+            with gr.Tab("Play", elem_id="quiz-play-page"):
+                self._build_photos()
+                with gr.Row():
+                    self._build_play()
             with gr.Tab("Results", elem_id="quiz-results-page") as self.results_page:
                 self.results = gr.HTML("", elem_id="quiz-results")
                 self.export = gr.DownloadButton("Answers as CSV", elem_id="quiz-export")
         self._connect()
+
+    def _build_photos(self) -> None:
+        """The first that is offered where there are too few photos; elsewhere not."""
+        few = len(self._quiz.deck.files) <= APART
+        with gr.Column(visible=few, elem_id="quiz-own"):
+            self.upload = gr.File(
+                label="Your own color photos",
+                file_count="multiple",
+                height=140,
+                elem_id="quiz-upload",
+            )
+            self.about = status_line(line(OWN_PHOTOS), "quiz-about-own")
+
+    def _build_play(self) -> None:
+        with gr.Column(scale=5, min_width=300):
+            self.status = status_line("", "quiz-status")
+            self.stage = gr.HTML(
+                intro(_PLAY_INTRO, "Start"),
+                js_on_load=ON_LOAD,
+                apply_default_css=False,
+                elem_id="quiz-stage",
+            )
+        with gr.Column(scale=2, min_width=260):
+            self._build_controls()
 
     def _build_controls(self) -> None:
         self.score = gr.HTML("", elem_id="quiz-score", apply_default_css=False)
@@ -124,6 +146,15 @@ class QuizTab:
         self.mode.input(
             self.change_mode, [self.game, self.mode, self.k], [*shown, self.k], **quietly
         )
+        gr.on(
+            [self.upload.upload, self.upload.delete, self.upload.clear],
+            self.take_in,
+            [self.upload, self.game, self.mode, self.k],
+            [*shown, self.about, self.k],
+            show_progress_on=self.about,
+            concurrency_limit=1,  # of all visitors together
+            api_visibility="private",
+        )
         self.results_page.select(
             self.show_results, [self.game], [self.game, self.results, self.export], **quietly
         )
@@ -139,19 +170,40 @@ class QuizTab:
             api_visibility="private",
         )
 
-    def arrive(self, game: Game | None) -> Updates:
+    def arrive(self, game: Game | None, request: gr.Request | None = None) -> Updates:
         """Have the first round drawn."""
         try:
-            game = self._of(game)
+            game = self._of(game, request)
             game.prepare()
         except ColorflowError:
             return {self.game: game}  # told when the visitor wants to play
         return {self.game: game}
 
-    def go_on(self, game: Game | None, mode: str, k: int) -> Updates:
+    def take_in(
+        self,
+        uploads: list[str] | None,
+        game: Game | None,
+        mode: str,
+        k: int,
+        request: gr.Request | None = None,
+    ) -> Updates:
+        """Play with photos that were uploaded, or with everybody's after they were taken away."""
+        try:
+            game, own = self._of(game, request), None
+            if uploads:
+                own = own_deck([Path(one) for one in uploads], game.folder / "own", self._limits)
+            game.play_with(own)
+        except (ColorflowError, MemoryError) as error:
+            return {self.game: game, self.about: problem(error)}
+        started = self.change_mode(game, mode, k, request)
+        return {self.game: game, **started, self.about: line(said_of(own) if own else OWN_PHOTOS)}
+
+    def go_on(
+        self, game: Game | None, mode: str, k: int, request: gr.Request | None = None
+    ) -> Updates:
         """Show the next round, or the one that waits for an answer."""
         try:
-            game = self._of(game)
+            game = self._of(game, request)
             updates = self._trial(game) if mode == STRICT else self._round(game, k)
         except (ColorflowError, MemoryError) as error:
             if game and mode == STRICT:
@@ -177,7 +229,9 @@ class QuizTab:
             updates[self.status] = problem(outcome.problem)
         return updates
 
-    def change_mode(self, game: Game | None, mode: str, k: int) -> Updates:
+    def change_mode(
+        self, game: Game | None, mode: str, k: int, request: gr.Request | None = None
+    ) -> Updates:
         """Change between free play and the strict test; what waits for an answer goes on."""
         updates: Updates = {self.k: gr.update(interactive=mode == PLAY), self.status: ""}
         if mode == PLAY:
@@ -185,7 +239,7 @@ class QuizTab:
                 return {**updates, **self.go_on(game, mode, k)}
             return {**updates, self.stage: intro(_PLAY_INTRO, "Start")}
         try:
-            game = self._of(game)
+            game = self._of(game, request)
         except ColorflowError as error:
             return {**updates, self.status: problem(error)}
         lacking = None if game.test else game.lacking()
@@ -193,28 +247,27 @@ class QuizTab:
         button = None if lacking else "Go on" if game.test else "Start"
         return {**updates, self.game: game, self.stage: intro(_STRICT_INTRO + text, button)}
 
-    def show_results(self, game: Game | None) -> Updates:
+    def show_results(self, game: Game | None, request: gr.Request | None = None) -> Updates:
         """Show everybody's fooling rates, and offer the answers as a file."""
         try:
-            game = self._of(game)
+            game = self._of(game, request)
             players = self._quiz.store.tallies(self._quiz.maker.weights)
             table = Path(tempfile.mkdtemp(dir=game.folder)) / "colorflow-quiz.csv"
             count = self._quiz.store.export(table)
         except (ColorflowError, OSError) as error:
             sentence = error if isinstance(error, ColorflowError) else ColorflowError(str(error))
             return {self.results: problem(sentence), self.export: gr.update(interactive=False)}
-        own = game.settled_tallies
         answers = "1 answer" if count == 1 else f"{count} answers"
         return {
             self.game: game,
-            self.results: results_html(players, own, self._quiz.deck.origin),
+            self.results: results_html(players, game.tallies, self._quiz.deck.origin),
             self.export: gr.update(
                 value=str(table), label=f"Download {answers} as CSV", interactive=count > 0
             ),
         }
 
-    def _of(self, game: Game | None) -> Game:
-        return game or Game(self._quiz, self._root)
+    def _of(self, game: Game | None, request: gr.Request | None) -> Game:
+        return game or Game(self._quiz, self._root, visitor_of(request))
 
     def _round(self, game: Game, k: int) -> Updates:
         return {
@@ -254,12 +307,15 @@ class QuizTab:
         assert test is not None
         answers = test.answers
         game.forget_test()
-        rate = percent(answers.wrong / answers.answered)
-        said = (
-            f"In {answers.wrong} of {answers.answered} trials you took the computer's colours for "
-            f"the photo's: {rate}, 95 % interval {between(wilson(answers))}. Guessing gives "
-            f"{percent(0.5)}."
-        )
+        said = ""
+        if answers.fooling_rate is not None:
+            said = (
+                f"In {answers.wrong} of {answers.answered} trials you took the computer's colours "
+                f"for the photo's: {percent(answers.fooling_rate)}, 95 % interval "
+                f"{between(wilson(answers))}. Guessing gives {percent(0.5)}."
+            )
+        if answers.answered < TRIALS:
+            said += f" {TRIALS - answers.answered} answers came too soon or too late to count."
         return intro(f"<h3>That was the strict test</h3><p>{said}</p>", None)
 
 

@@ -16,13 +16,14 @@ from colorflow.quiz.rounds import MARGIN, Round
 from colorflow.quiz.store import Kind
 
 LETTERS = "ABCDE"
-"""What pictures are called in free play, where all are seen at once."""
+"""What pictures are called in free play, where all are seen at once, and the keys for them."""
 TIMES = ("first", "second")
-"""And in the strict test, where they are seen one after the other."""
+"""And in the strict test, where they are seen one after the other; keys 1 and 2."""
 
 ON_LOAD = """
 const pause = (ms) => new Promise((done) => setTimeout(done, ms));
-const usable = (button) => button && button.getClientRects().length > 0;
+const usable = (button) => button?.getClientRects().length > 0 &&
+    getComputedStyle(button).visibility === "visible";
 let waiting = false;
 let pressed = false;
 
@@ -47,9 +48,10 @@ element.addEventListener("click", (event) => {
     if (button) press(button);
 });
 document.addEventListener("keydown", (event) => {
-    if (event.ctrlKey || event.altKey || event.metaKey || !/^[1-5]$/.test(event.key)) return;
+    if (event.ctrlKey || event.altKey || event.metaKey) return;
     if (event.target.closest("input:not([type=radio]), textarea, select")) return;
-    press(element.querySelector(`button[data-choice="${Number(event.key) - 1}"]`));
+    const buttons = [...element.querySelectorAll("button[data-key]")];
+    press(buttons.find((button) => button.dataset.key === event.key.toUpperCase()));
 });
 
 const flash = async () => {
@@ -77,7 +79,7 @@ watch("value", () => {
     flash();
 });
 """
-"""Clicks, the keys 1 to 5, and the timing of the strict test."""
+"""Clicks, keys, and the timing of the strict test."""
 
 
 def intro(text: str, button: str | None) -> str:
@@ -89,7 +91,8 @@ def intro(text: str, button: str | None) -> str:
 def round_html(round_: Round) -> str:
     """Pictures to choose from."""
     choices = "".join(
-        f'<button type="button" class="quiz-choice" data-choice="{place}">'
+        f'<button type="button" class="quiz-choice" data-choice="{place}" '
+        f'data-key="{LETTERS[place]}">'
         f"{_image(round_, place, f'Picture {LETTERS[place]}')}"
         f'<span class="quiz-caption" aria-hidden="true">{LETTERS[place]}</span></button>'
         for place in range(round_.k)
@@ -131,8 +134,8 @@ def trial_html(round_: Round, test: StrictTest) -> str:
     """Two pictures that are shown one after the other, and then the question."""
     images = "".join(_image(round_, place, f"The {TIMES[place]} picture") for place in (0, 1))
     buttons = "".join(
-        f'<button type="button" data-choice="{place}" {"" if place else "data-focus"}>'
-        f"The {time} one</button>"
+        f'<button type="button" data-choice="{place}" data-key="{place + 1}" '
+        f"{'' if place else 'data-focus'}>The {time} one</button>"
         for place, time in enumerate(TIMES)
     )
     where = (

@@ -20,17 +20,23 @@ from skimage import data
 from colorflow.color.full_resolution import lightness_of
 from colorflow.color.grid import to_grid
 from colorflow.errors import EvaluationError, PhotoError
-from colorflow.photo import read_photo
+from colorflow.photo import Photo, photo_from_image, read_photo
 from colorflow.quiz import deck as deck_module
 from colorflow.quiz import game as game_module
 from colorflow.quiz import rounds as rounds_module
-from colorflow.quiz.deck import Deck, open_deck, packaged_photos
+from colorflow.quiz import variation
+from colorflow.quiz.deck import Deck, example_photo, open_deck, packaged_photos
 from colorflow.quiz.fooling import Answers
-from colorflow.quiz.game import NEEDED, PRACTICE, TRIALS, Game, Quiz, open_quiz
+from colorflow.quiz.game import APART, NEEDED, PRACTICE, TRIALS, Game, Quiz, open_quiz
 from colorflow.quiz.pictures import shown
 from colorflow.quiz.rounds import MARGIN, SIZE, Candidates, Round, RoundMaker, make_round
 from colorflow.quiz.store import COLUMNS, AnswerStore, Kind
+from colorflow.quiz.voters import Voters
+from tests.quiz.album import SIZE as ALBUM_SIZE
 from tests.quiz.album import Painter, save_album
+from tests.quiz.clock import Clock, clock_of_games
+
+clock = pytest.fixture(clock_of_games)
 
 
 def whole_deck(folder: Path | None) -> Deck:
@@ -59,15 +65,15 @@ def few(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def play(tmp_path: Path) -> Iterator[Callable[[Path], Game]]:
+def play(tmp_path: Path, clock: Clock) -> Iterator[Callable[..., Game]]:
     """Makes games of one quiz a folder."""
     quizzes: dict[Path, Quiz] = {}
 
-    def make(folder: Path) -> Game:
+    def make(folder: Path, visitor: str = "203.0.113.1") -> Game:
         if folder not in quizzes:
             quizzes[folder] = open_quiz(Painter(12), folder, tmp_path / "quiz.sqlite")
             deck_complete(quizzes[folder].deck)
-        return Game(quizzes[folder], tmp_path)
+        return Game(quizzes[folder], tmp_path, visitor)
 
     yield make
     for quiz in quizzes.values():
@@ -88,30 +94,14 @@ def kept(tmp_path: Path) -> list[dict[str, str]]:
 # the deck
 
 
-def test_packages_bring_photos_with_squares_of_the_elongated_ones() -> None:
+def test_packages_bring_photos_each_of_which_is_one_picture() -> None:
     files = packaged_photos()
-    assert all("gradio" in path.parts for path in files[:3])
+    assert all("gradio" in path.parts for path in files[:2])
+    assert example_photo().is_file()
+    assert example_photo() not in files, "which the page shows elsewhere"
     pictures = whole_deck(None).pictures
-    assert len({picture.path for picture in pictures}) == len(files), "one has no colours"
-    assert len({picture.name for picture in pictures}) == len(pictures) > len(files)
-    for picture in pictures:
-        height, width = picture.read().pixels.shape[:2]
-        assert (height == width) or picture.square is None
-        assert picture.name.startswith(picture.photo)
-
-
-def test_squares_are_the_ends_of_the_photo(tmp_path: Path) -> None:
-    Image.fromarray(data.coffee()[:100, :240]).save(tmp_path / "wide.png")
-    Image.fromarray(data.coffee()[:240, :100]).save(tmp_path / "high.png")
-    deck = Deck([tmp_path / "wide.png", tmp_path / "high.png"], "", with_squares=True)
-    deck_complete(deck)
-    found = {(one.path.stem, one.square): one.read().pixels for one in deck.pictures}
-    coffee = data.coffee()
-    assert len(found) == 6
-    assert np.array_equal(found["wide", None], coffee[:100, :240])
-    assert np.array_equal(found["wide", 0], coffee[:100, :100])
-    assert np.array_equal(found["wide", 1], coffee[:100, 140:240])
-    assert np.array_equal(found["high", 1], coffee[140:240, :100])
+    assert [picture.path for picture in pictures] == files, "one has no colours"
+    assert len({picture.photo for picture in pictures}) == len(files)
 
 
 def test_files_that_cannot_be_shown_are_left_out(few: Path) -> None:
@@ -120,7 +110,6 @@ def test_files_that_cannot_be_shown_are_left_out(few: Path) -> None:
     Image.open(few / "000.png").save(few / "the same.tif")
     deck = whole_deck(few)
     assert sorted(one.path.name for one in deck.pictures) == [f"00{i}.png" for i in range(4)]
-    assert {one.square for one in deck.pictures} == {None}
 
 
 def test_large_photos_are_made_smaller(few: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -161,9 +150,11 @@ def pictures_of(round_: Round) -> list[np.ndarray]:
 
 @pytest.mark.parametrize("k", [2, 3, 4, 5])
 def test_a_sheet_holds_the_truth_at_its_place_among_draws(
-    few: Path, tmp_path: Path, k: int
+    few: Path, tmp_path: Path, k: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     painter = Painter(12)
+    monkeypatch.setattr(variation, "LEAST_SHARE", 1)
+    monkeypatch.setattr(variation, "GRAIN", 0)
     of = candidates(few, painter)
     assert painter.calls == [(4, 1.0, of.seed)]
     photo = of.picture.read()
@@ -175,6 +166,55 @@ def test_a_sheet_holds_the_truth_at_its_place_among_draws(
         others = [one for i, one in enumerate(pictures) if i != round_.truth]
         assert all(np.array_equal(a, b) for a, b in zip(others, of.drawn, strict=False))
         assert not any(np.array_equal(one, truth) for one in others)
+
+
+def test_a_photo_never_comes_twice_alike(few: Path) -> None:
+    """Neither its bytes nor any four pixels in a row that are not of one color."""
+    maker, picture = RoundMaker(Painter(12)), whole_deck(few).pictures[0]
+    truths = [maker.ask_for(picture, 1).result().truth for _ in range(12)]
+    maker.close()
+    assert len({truth.shape for truth in truths}) > 6
+    known: set[bytes] = set()
+    for truth in truths:
+        pieces = np.lib.stride_tricks.sliding_window_view(truth, 4, axis=1)
+        pieces = np.moveaxis(pieces, -1, -2).reshape(-1, 4, 3)
+        own = {piece.tobytes() for piece in pieces if (piece != piece[0]).any()}
+        assert len(own) > 1000
+        assert len(own & known) < 0.01 * len(own)
+        known |= own
+
+
+def test_crops_are_of_any_place() -> None:
+    """Rows and columns from the first to the last begin and end one, as the size allows."""
+    rows, columns = np.mgrid[:20, :30]
+    photo = photo_from_image(np.dstack([rows, columns, rows]).astype(np.uint8))
+    rng = np.random.default_rng(0)
+    crops = [variation.crop(photo, rng).pixels for _ in range(300)]
+    for channel, side in ((0, 20), (1, 30)):
+        first = {int(crop[0, 0, channel]) for crop in crops}
+        last = {int(crop[-1, -1, channel]) for crop in crops}
+        assert (min(first), max(last)) == (0, side - 1)
+        assert len(first) == len(last) > side // 6
+
+
+def test_crop_and_grain_are_those_of_the_truth_and_the_draws(few: Path) -> None:
+    """Draws that have the photo's own colors are the truth, bit for bit."""
+    of = candidates(few, Painter(0))
+    assert all(np.array_equal(one, of.truth) for one in of.drawn)
+
+
+def test_nobody_sees_the_grain_and_most_of_the_photo_is_shown(
+    few: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for seed in range(8):
+        monkeypatch.setattr(rounds_module.secrets, "randbits", lambda _, seed=seed: seed)
+        grainy = candidates(few, Painter(12)).truth
+        with monkeypatch.context() as without:
+            without.setattr(variation, "GRAIN", 0)
+            plain = candidates(few, Painter(12)).truth
+        assert 0 < np.abs(grainy.astype(int) - plain).mean() < 1.5  # of 255
+        shares = np.divide(plain.shape[:2], ALBUM_SIZE)
+        assert ((shares > 0.79) & (shares <= 1)).all()
 
 
 def test_margins_repeat_the_edge(few: Path, tmp_path: Path) -> None:
@@ -262,11 +302,11 @@ def test_an_answer_counts_once_and_is_kept(
         rows, (first, second), (first.truth, wrong(second)), strict=True
     ):
         assert row["player"] == game.player
-        assert row["picture"] == round_.picture.name
+        assert row["picture"] == round_.picture.photo
         assert (row["weights"], row["mode"], row["temperature"]) == ("painter", "play", "1.0")
         numbers = [int(row[name]) for name in ("seed", "k", "truth", "chosen")]
         assert numbers == [round_.seed, round_.k, round_.truth, chosen]
-        assert 0 <= int(row["milliseconds"]) < 600_000
+        assert int(row["milliseconds"]) == 10_000
         assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}\+00:00", row["time"])
 
 
@@ -287,9 +327,77 @@ def test_many_answers_at_the_same_time_count_once(
     assert len(kept(tmp_path)) == 1
 
 
-def test_photos_take_turns_and_the_first_answer_to_each_counts(
-    play: Callable[[Path], Game], few: Path, tmp_path: Path
+def test_no_photo_comes_again_before_thirty_others(
+    play: Callable[[Path], Game], album: Path
 ) -> None:
+    game, photos = play(album), []
+    for _ in range(2 * NEEDED):
+        round_ = game.play(2)
+        photos.append(round_.picture.photo)
+        game.answer(round_.token, 0)
+    assert len(set(photos[:NEEDED])) == NEEDED
+    for start in range(len(photos) - APART):
+        assert len(set(photos[start : start + APART + 1])) == APART + 1
+
+
+def test_where_there_are_fewer_photos_all_are_seen_once(
+    play: Callable[[Path], Game], few: Path
+) -> None:
+    game = play(few)
+    for _ in range(4):
+        game.answer(game.play(2).token, 0)
+    assert len(game.seen) == 4
+    for _ in range(2):
+        with pytest.raises(EvaluationError, match=r"seen all 4 photos.*Add color photos"):
+            game.play(2)
+
+
+def test_photos_that_are_found_late_are_waited_for(
+    few: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gate, read = threading.Semaphore(1), deck_module.read_photo
+
+    def read_when_let(path: Path, **options: int) -> Photo:
+        assert gate.acquire(timeout=60)
+        return read(path, **options)
+
+    monkeypatch.setattr(deck_module, "read_photo", read_when_let)
+    deck = open_deck(few)
+    assert len(deck.wait_for_more(0)) == 1
+    with ThreadPoolExecutor(1) as pool:
+        more = pool.submit(deck.wait_for_more, 1)
+        assert not deck.complete
+        gate.release(3)
+        assert len(more.result(60)) > 1
+    deck_complete(deck)
+    assert len(deck.wait_for_more(4)) == 4
+
+
+def test_own_photos_count_in_the_score_alone(
+    play: Callable[[Path], Game], few: Path, album: Path, tmp_path: Path
+) -> None:
+    game = play(few)
+    before = game.play(2)
+    own = whole_deck(album)
+    game.play_with(own)
+    assert game.answer(before.token, 0) is None
+    known = {picture.photo for picture in own.pictures}
+    for _ in range(5):
+        round_ = game.play(2)
+        assert round_.picture.photo in known
+        assert game.answer(round_.token, round_.truth) is not None
+    assert (game.score.right, game.tallies, kept(tmp_path)) == (5, {}, [])
+    assert game.lacking() is None, "there are enough for a strict test"
+    game.play_with(None)
+    round_ = game.play(2)
+    game.answer(round_.token, 0)
+    assert len(kept(tmp_path)) == 1
+
+
+def test_photos_take_turns_and_the_first_answer_to_each_counts(
+    play: Callable[[Path], Game], few: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(game_module, "APART", 1)
     game = play(few)
     photos = []
     for number in range(12):
@@ -320,7 +428,7 @@ def test_the_next_round_is_drawn_while_one_looks(play: Callable[[Path], Game], f
 
 
 def test_two_players_know_nothing_of_each_other(play: Callable[[Path], Game], few: Path) -> None:
-    ada, bob = play(few), play(few)
+    ada, bob = play(few), play(few, "203.0.113.2")
     assert ada.player != bob.player
     round_ = ada.play(2)
     assert bob.answer(round_.token, round_.truth) is None
@@ -340,7 +448,10 @@ def test_old_sheets_and_at_last_all_files_go(play: Callable[[Path], Game], few: 
     assert not game.folder.exists()
 
 
-def test_photos_that_went_away_are_passed_over(play: Callable[[Path], Game], few: Path) -> None:
+def test_photos_that_went_away_are_passed_over(
+    play: Callable[[Path], Game], few: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(game_module, "APART", 0)
     game = play(few)
     first = game.play(2)
     game.answer(first.token, 0)
@@ -445,18 +556,120 @@ def test_known_photos_are_for_practice(play: Callable[[Path], Game], album: Path
     )
 
 
-def test_a_running_test_is_not_among_the_results(
-    play: Callable[[Path], Game], album: Path, monkeypatch: pytest.MonkeyPatch
+def test_nothing_tells_of_a_running_test(
+    play: Callable[[Path], Game], album: Path, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(game_module, "PRACTICE", 0)
+    """Neither the player's own results nor everybody's, nor the export."""
     game = play(album)
-    round_ = game.trial()
-    assert round_ is not None
-    game.answer(round_.token, wrong(round_))
-    assert game.tallies == {Kind("test", 2): Answers(1, 1)}
-    assert game.settled_tallies == {}
+    for number in range(1, NEEDED + 1):
+        round_ = game.trial()
+        assert round_ is not None
+        game.answer(round_.token, wrong(round_))
+        finished = number == NEEDED
+        assert len(kept(tmp_path)) == (NEEDED if finished else min(number, PRACTICE))
+        assert bool(game.tallies) == finished
+        assert bool(AnswerStore(tmp_path / "quiz.sqlite").tallies("painter")) == finished
+
+
+def test_a_test_that_is_given_up_counts_nowhere(
+    play: Callable[[Path], Game], album: Path, tmp_path: Path
+) -> None:
+    game = play(album)
+    for _ in range(NEEDED - 1):
+        round_ = game.trial()
+        assert round_ is not None
+        game.answer(round_.token, round_.truth)
     game.forget_test()
-    assert game.settled_tallies == game.tallies
+    assert {row["mode"] for row in kept(tmp_path)} == {"practice"}
+    assert game.tallies == {}
+
+
+def test_free_play_shows_no_photo_of_a_running_test(
+    play: Callable[[Path], Game], album: Path, tmp_path: Path
+) -> None:
+    game = play(album)
+    game.prepare()
+    game.trial()
+    with pytest.raises(EvaluationError, match="belong to your strict test"):
+        game.play(2)
+    save_album(tmp_path / "larger", NEEDED + 3)
+    game = play(tmp_path / "larger")
+    game.prepare()
+    game.trial()
+    assert game.test is not None
+    tested = {one.photo for one in game.test.pictures}
+    for _ in range(3):
+        round_ = game.play(2)
+        assert round_.picture.photo not in tested
+        game.answer(round_.token, 0)
+
+
+# who counts
+
+
+def test_a_visitor_has_one_vote_a_photo_however_many_games(
+    play: Callable[..., Game], few: Path, tmp_path: Path
+) -> None:
+    for _ in range(20):
+        game = play(few)
+        round_ = game.play(2)
+        game.answer(round_.token, wrong(round_))
+    other = play(few, "203.0.113.2")
+    round_ = other.play(2)
+    other.answer(round_.token, round_.truth)
+    found = AnswerStore(tmp_path / "quiz.sqlite").tallies("painter")[Kind("play", 2)]
+    assert found.keys() == {game.player, other.player}
+    assert found[game.player].answered <= 4
+    assert found[other.player] == Answers(0, 1)
+
+
+@pytest.mark.parametrize(("seconds", "counted"), [(0.4, 0), (0.6, 1), (599, 1), (601, 0)])
+def test_answers_count_that_took_a_sane_time(
+    play: Callable[..., Game],
+    few: Path,
+    clock: Clock,
+    tmp_path: Path,
+    seconds: float,
+    counted: int,
+) -> None:
+    clock.seconds = seconds
+    game = play(few)
+    round_ = game.play(2)
+    assert game.answer(round_.token, round_.truth) is not None
+    assert sum(own.answered for own in game.tallies.values()) == counted
+    found = AnswerStore(tmp_path / "quiz.sqlite").tallies("painter")
+    assert len(found) == counted
+    assert game.score.right == 1, "it counts in the game"
+    assert len(kept(tmp_path)) == 1, "and is kept"
+
+
+def test_trials_that_nobody_can_have_looked_at_do_not_count(
+    play: Callable[..., Game], album: Path, clock: Clock
+) -> None:
+    game = play(album)
+    for number in range(NEEDED):
+        clock.seconds = 2.9 if number % 2 else 3.1
+        round_ = game.trial()
+        assert round_ is not None
+        game.answer(round_.token, wrong(round_))
+    assert game.test is not None
+    assert game.test.answers == Answers(TRIALS // 2, TRIALS // 2)
+    assert game.tallies == {Kind("test", 2): Answers(TRIALS // 2, TRIALS // 2)}
+
+
+def test_visitors_are_told_apart_by_what_they_cannot_choose() -> None:
+    voters = Voters()
+    same = (
+        ("198.51.100.7", "::ffff:198.51.100.7"),
+        ("2001:db8::1", "2001:db8::ffff:0:1"),
+        ("a", "a"),
+    )
+    names = [{voters.name(one) for one in group} for group in same]
+    assert [len(group) for group in names] == [1, 1, 1]
+    others = {voters.name(one) for one in ("198.51.100.8", "2001:db8:0:1::1", "b", "")}
+    assert len(set.union(others, *names)) == 7
+    assert all(re.fullmatch("[0-9a-f]{16}", name) for name in others)
+    assert Voters().name("a") != voters.name("a"), "names are worth nothing without the key"
 
 
 def test_too_few_photos_are_counted(play: Callable[[Path], Game], few: Path) -> None:

@@ -56,6 +56,14 @@ def test_one_row_an_answer(store: AnswerStore) -> None:
         assert connection.execute("pragma journal_mode").fetchone() == ("wal",)
 
 
+def test_several_are_kept_together_or_not_at_all(store: AnswerStore) -> None:
+    with pytest.raises(EvaluationError, match="CHECK constraint failed"):
+        store.add(ANSWER, replace(ANSWER, truth=3))
+    assert rows(store) == []
+    store.add(ANSWER, replace(ANSWER, player="bob"))
+    assert [row["player"] for row in rows(store)] == ["ada", "bob"]
+
+
 @pytest.mark.parametrize(
     "impossible",
     [{"truth": 3}, {"chosen": -1}, {"k": 1}, {"mode": "cheat"}, {"milliseconds": -1}],
@@ -67,16 +75,21 @@ def test_impossible_answers_are_not_kept(store: AnswerStore, impossible: dict[st
 
 
 def test_what_counts(store: AnswerStore) -> None:
-    """The first answer of each player to each photo; neither practice nor other weights."""
+    """The first answer of each player to each photo; no practice, no haste, no other weights."""
     assert store.tallies("w1") == {}
     right = {"truth": 2, "chosen": 2}
+    trial = replace(ANSWER, player="bob", mode="test", k=2, truth=1, milliseconds=3000)
     answers = [
         ANSWER,  # wrong
         replace(ANSWER, picture=PHOTO + "-1", **right),  # the same photo again
         replace(ANSWER, picture=OTHER_PHOTO + "-0", **right),
         replace(ANSWER, player="bob", mode="practice"),
-        replace(ANSWER, player="bob", mode="test", k=2, truth=1, chosen=1),  # known from practice
-        replace(ANSWER, player="bob", picture=OTHER_PHOTO, mode="test", k=2, truth=1, chosen=0),
+        replace(trial, chosen=1),  # known from practice
+        replace(trial, picture=OTHER_PHOTO),
+        replace(ANSWER, player="joe", milliseconds=499),
+        replace(ANSWER, player="joe"),  # known since that
+        replace(trial, player="joe", picture=OTHER_PHOTO, milliseconds=2999),
+        replace(ANSWER, player="joe", picture="c" * 16, milliseconds=600_001),
         replace(ANSWER, player="eve", weights="w2"),
     ]
     for answer in answers:

@@ -64,6 +64,7 @@ def test_nothing_that_is_told_depends_on_where_the_truth_stands(
     """Draws that look like the truth: with the truth at either place, all is the same."""
     painter.shift = 0
     monkeypatch.setattr(Game, "_choose", lambda _: quiz.deck.pictures[0])
+    monkeypatch.setattr(rounds_module.secrets, "randbits", lambda _: 7)  # crop and grain
     sheets, said, truths = set(), set(), []
     for place in (0, 1):
         monkeypatch.setattr(rounds_module.secrets, "randbelow", lambda _, place=place: place)
@@ -120,11 +121,14 @@ def test_the_most_idle_player_makes_room(
     players: Players, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(api_quiz, "MOST_PLAYERS", 2)
-    (ada, first), (bob, second) = players.next_round("", 2), players.next_round("", 2)
-    players.next_round(ada, 2)
-    players.next_round("", 2)
+    (ada, first), (bob, second) = (
+        players.next_round("", 2, "203.0.113.1"),
+        players.next_round("", 2, "203.0.113.1"),
+    )
+    players.next_round(ada, 2, "203.0.113.1")
+    players.next_round("", 2, "203.0.113.1")
     with pytest.raises(ColorflowError, match="nobody of that name"):
-        players.next_round(bob, 2)
+        players.next_round(bob, 2, "203.0.113.1")
     with pytest.raises(ColorflowError, match="no such round"):
         players.answer(second.token, 0)
     assert not second.sheet.exists()
@@ -133,19 +137,22 @@ def test_the_most_idle_player_makes_room(
 
 
 def test_idle_players_are_forgotten(players: Players, tmp_path: Path) -> None:
-    (ada, _), (bob, round_) = players.next_round("", 2), players.next_round("", 2)
+    (ada, _), (bob, round_) = (
+        players.next_round("", 2, "203.0.113.1"),
+        players.next_round("", 2, "203.0.113.1"),
+    )
     players._players[ada].used -= 3601
     players.forget_idle(3600)
     with pytest.raises(ColorflowError, match="nobody of that name"):
-        players.next_round(ada, 2)
-    assert players.next_round(bob, 3) == (bob, round_)
+        players.next_round(ada, 2, "203.0.113.1")
+    assert players.next_round(bob, 3, "203.0.113.1") == (bob, round_)
     assert len(list(tmp_path.glob("quiz-*"))) == 1
 
 
 def test_an_answer_is_a_doing(players: Players) -> None:
-    ada, round_ = players.next_round("", 2)
+    ada, round_ = players.next_round("", 2, "203.0.113.1")
     players._players[ada].used -= 3599
     players.answer(round_.token, 0)
     players._players[ada].used -= 3599
     players.forget_idle(3600)
-    assert players.next_round(ada, 2)[0] == ada
+    assert players.next_round(ada, 2, "203.0.113.1")[0] == ada

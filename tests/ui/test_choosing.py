@@ -138,7 +138,7 @@ def test_everything_has_a_name_of_its_own_and_only_the_api_is_public(
     colorizer: FakeColorizer, root: Path
 ) -> None:
     quiz = Quiz(
-        deck=Deck([], "", with_squares=False),
+        deck=Deck([], ""),
         maker=RoundMaker(colorizer),
         store=AnswerStore(root / "quiz.sqlite"),
     )

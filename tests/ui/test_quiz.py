@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import re
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -13,16 +14,21 @@ from typing import Any
 import gradio as gr
 import pytest
 
+from colorflow.quiz import game as game_module
 from colorflow.quiz import rounds as rounds_module
 from colorflow.quiz.fooling import BOOTSTRAP_SEED, Answers, two_level_bootstrap
 from colorflow.quiz.game import NEEDED, Game, open_quiz
 from colorflow.quiz.rounds import Round
 from colorflow.quiz.store import Kind
 from colorflow.ui import quiz_stage
+from colorflow.ui.limits import Limits
 from colorflow.ui.quiz import PLAY, STRICT, QuizTab
 from colorflow.ui.quiz_results import results_html
 from tests.quiz.album import Painter, save_album
+from tests.quiz.clock import Clock, clock_of_games
 from tests.ui.handling import is_problem, text, value
+
+clock = pytest.fixture(clock_of_games)
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +44,7 @@ def painter() -> Painter:
 
 
 @pytest.fixture
-def make(painter: Painter, root: Path, tmp_path: Path) -> Iterator[Any]:
+def make(painter: Painter, root: Path, tmp_path: Path, clock: Clock) -> Iterator[Any]:
     """Makes a tab for a folder of photos."""
     quizzes = []
 
@@ -47,7 +53,7 @@ def make(painter: Painter, root: Path, tmp_path: Path) -> Iterator[Any]:
         quizzes.append(quiz)
         assert quiz.deck._complete.wait(60)
         with gr.Blocks(analytics_enabled=False):
-            return QuizTab(quiz, root)
+            return QuizTab(quiz, root, Limits())
 
     yield make
     for quiz in quizzes:
@@ -60,8 +66,11 @@ def tab(make: Any, tmp_path: Path) -> QuizTab:
     return make(tmp_path / "few")
 
 
-def started(tab: QuizTab, k: int = 3, mode: str = PLAY) -> tuple[Game, dict[Any, Any]]:
-    updates = tab.go_on(None, mode, k)
+def started(
+    tab: QuizTab, k: int = 3, mode: str = PLAY, address: str = "203.0.113.1"
+) -> tuple[Game, dict[Any, Any]]:
+    request = SimpleNamespace(username=None, client=SimpleNamespace(host=address))
+    updates = tab.go_on(None, mode, k, request)  # type: ignore[arg-type]
     return updates[tab.game], updates
 
 
@@ -90,6 +99,7 @@ def test_a_round_shows_k_pictures_of_one_sheet(tab: QuizTab, k: int) -> None:
     game, updates = started(tab, k)
     stage = value(updates, tab.stage)
     assert stage.count("<button") == stage.count("data-choice") == k
+    assert re.findall(r'data-key="([^"]*)"', stage) == list("ABCDE"[:k]), "the letters shown"
     assert set(re.findall(r'src="([^"]*)"', stage)) == {
         f"gradio_api/file={waiting(game).sheet.as_posix()}"
     }
@@ -109,7 +119,8 @@ def test_each_frame_shows_its_picture_and_no_margin(tab: QuizTab) -> None:
         assert top == pytest.approx(place * step + rounds_module.MARGIN, abs=0.01)
 
 
-def test_ten_rounds_with_the_score_right(tab: QuizTab) -> None:
+def test_ten_rounds_with_the_score_right(tab: QuizTab, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(game_module, "APART", 1)
     game, _ = started(tab)
     for number, right in enumerate([1, 1, 0, 1, 1, 1, 0, 0, 1, 1], 1):
         truth = "ABC"[waiting(game).truth]
@@ -206,6 +217,58 @@ def test_answers_that_are_not_kept_are_told(tab: QuizTab, tmp_path: Path) -> Non
     assert "1 of 1" in text(updates, tab.score)
 
 
+# photos of the player's own
+
+
+def test_a_page_with_few_photos_offers_to_play_with_ones_own(
+    make: Any, tab: QuizTab, album: Path, tmp_path: Path
+) -> None:
+    (column,) = [one for one in blocks_of(tab) if one.elem_id == "quiz-own"]
+    assert column.visible
+    assert blocks_of(tab).index(column) < blocks_of(tab).index(tab.stage)
+    (column,) = [one for one in blocks_of(make(album)) if one.elem_id == "quiz-own"]
+    assert not column.visible
+
+
+def blocks_of(tab: QuizTab) -> list[Any]:
+    page = tab.stage.parent
+    while page.parent:
+        page = page.parent
+    return list(page.blocks.values())
+
+
+def test_own_photos_are_played_with(tab: QuizTab, album: Path, tmp_path: Path) -> None:
+    game, _ = started(tab)
+    with zipfile.ZipFile(tmp_path / "mine.zip", "w") as archive:
+        for path in sorted(album.iterdir())[:31]:
+            archive.write(path, f"holidays/{path.name}")
+        archive.writestr("broken.jpg", b"\xff\xd8 no photo")
+    updates = tab.take_in([str(tmp_path / "mine.zip")], game, PLAY, 3)
+    assert text(updates, tab.about) == "31 of 32 files are color photos."
+    for _ in range(31):
+        tab.go_on(game, PLAY, 3)
+        assert game.folder in waiting(game).picture.path.parents
+        answer(tab, game, right=True)
+    assert "31 of 31" in value(updates := tab.go_on(game, PLAY, 3), tab.score)
+    assert "Nobody has played yet" in value(tab.show_results(game), tab.results)
+    updates = tab.take_in(None, game, PLAY, 3)
+    assert "Play with your own color photos" in text(updates, tab.about)
+    assert game.folder not in waiting(game).picture.path.parents
+
+
+def test_own_photos_that_are_few_or_none_are_told(
+    tab: QuizTab, album: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "notes.txt").write_text("no photo")
+    updates = tab.take_in([str(tmp_path / "notes.txt")], None, PLAY, 3)
+    assert is_problem(updates, tab.about)
+    assert "None of these files is a photo" in text(updates, tab.about)
+    updates = tab.take_in([str(album / "000.png")], updates[tab.game], PLAY, 3)
+    assert text(updates, tab.about) == (
+        "1 of 1 files are color photos. After 1 rounds you have seen them all."
+    )
+
+
 # nothing tells
 
 
@@ -232,6 +295,7 @@ def test_nothing_that_is_sent_depends_on_where_the_truth_stands(
     first = tab._quiz.deck.pictures[0]
     monkeypatch.setattr(Game, "_choose", lambda _: first)
     monkeypatch.setattr(Game, "_for_test", lambda _: [first] * NEEDED)
+    monkeypatch.setattr(rounds_module.secrets, "randbits", lambda _: 7)  # crop and grain
     sent, sheets, truths = set(), set(), []
     for place in (0, 1):
         monkeypatch.setattr(rounds_module.secrets, "randbelow", lambda _, place=place: place)
@@ -308,13 +372,32 @@ def test_feedback_in_practice_and_none_afterwards(make: Any, album: Path) -> Non
         assert "<figure" not in value(updates, tab.stage)
         if number == 20:
             assert "Go on" in value(tab.change_mode(game, STRICT, 3), tab.stage)
-            assert "Strict test" not in _you(value(tab.show_results(game), tab.results))
+            peeked = tab.show_results(game)
+            assert "Nobody has played yet" in value(peeked, tab.results)
+            assert peeked[tab.export]["label"] == "Download 10 answers as CSV", "of practice"
     ended = value(updates, tab.stage)
     assert "In 10 of 40 trials" in ended
     assert "25 %, 95 % interval 14 to 40 %" in ended
     assert "<button" not in ended
     results = value(tab.show_results(game), tab.results)
     assert "You: 10 of 40 (25 %)" in _you(results)
+
+
+@pytest.mark.parametrize(("seconds", "said"), [(2.0, "40 answers"), (3.5, None)])
+def test_answers_of_a_strict_test_that_do_not_count_are_told(
+    make: Any, album: Path, clock: Clock, seconds: float, said: str | None
+) -> None:
+    tab = make(album)
+    game, updates = started(tab, 3, STRICT)
+    clock.seconds = seconds
+    for _ in range(NEEDED):
+        updates = answer(tab, game, right=False)
+        if "data-next" in value(updates, tab.stage):
+            updates = tab.go_on(game, STRICT, 3)
+    ended = value(updates, tab.stage)
+    assert ("In 40 of 40 trials" in ended) == (said is None)
+    assert ("came too soon or too late to count" in ended) == (said is not None)
+    assert said is None or said in ended
 
 
 def _you(results: str) -> str:
@@ -332,8 +415,8 @@ def test_results_of_nobody(tab: QuizTab) -> None:
 
 
 def test_results_and_export(tab: QuizTab) -> None:
-    for rights in ((True, False), (False, False)):
-        game, _ = started(tab)
+    for address, rights in (("203.0.113.1", (True, False)), ("203.0.113.2", (False, False))):
+        game, _ = started(tab, address=address)
         for right in rights:
             answer(tab, game, right=right)
             tab.go_on(game, PLAY, 3)

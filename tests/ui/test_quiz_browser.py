@@ -12,8 +12,10 @@ from io import BytesIO
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+import cv2
 import numpy as np
 import pytest
+from gradio_client import Client
 from PIL import Image
 from playwright.sync_api import Browser, Request, expect
 
@@ -21,8 +23,16 @@ from colorflow.quiz.game import NEEDED
 from colorflow.quiz.rounds import MARGIN
 from tests.quiz.album import save_album
 from tests.ui import test_browser
-from tests.ui.page_process import Page, running_page, start
+from tests.ui.page_process import PROGRAM, Page, running_page, start
 from tests.ui.test_browser import PATIENCE, Visitor
+
+_QUICK = f"""
+import runpy
+from colorflow.quiz import store
+store._LEAST_MILLISECONDS = dict(play=0, test=0)
+runpy.run_path({str(PROGRAM)!r}, run_name="__main__")
+"""
+"""The page, where answers count however soon they come: nobody looks at these pictures."""
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 browser = test_browser.browser
@@ -34,7 +44,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
     save_album(folder / "album", NEEDED)
     arguments = ("--photos", folder / "album", "--quiz-db", folder / "quiz.sqlite")
     (folder / "temporary").mkdir()
-    with running_page(folder / "temporary", *arguments) as page:
+    with running_page(folder / "temporary", *arguments, program=("-c", _QUICK)) as page:
         yield page
 
 
@@ -66,12 +76,13 @@ class Player(Visitor):
         address = images.first.evaluate("one => one.src")
         sheet = np.asarray(Image.open(BytesIO(self.page.request.get(address).body())))
         step = sheet.shape[0] // k
-        return [sheet[i * step + MARGIN : (i + 1) * step - MARGIN] for i in range(k)]
+        pictures = [sheet[i * step + MARGIN : (i + 1) * step - MARGIN] for i in range(k)]
+        return [picture.astype(np.float32) for picture in pictures]
 
     def truth(self) -> int:
-        """Only whoever has the photos knows it: the picture that is closest to one of them."""
+        """Only whoever has the photos knows it: the picture that is closest to a part of one."""
         distances = [
-            min(np.abs(picture - photo).mean() for photo in self.album)
+            min(cv2.matchTemplate(photo, picture, cv2.TM_SQDIFF).min() for photo in self.album)
             for picture in self.pictures()
         ]
         return int(np.argmin(distances))
@@ -109,7 +120,7 @@ def test_ten_rounds_with_the_score_right(
         truth = player.truth()
         right = number % 3 != 0
         if number == 5:  # by keyboard
-            player.page.keyboard.press(str(truth + 1))
+            player.page.keyboard.press("abc"[truth])
         else:
             player.choose(truth if right else (truth + 1) % 3)
         rights += right
@@ -227,6 +238,7 @@ def test_the_strict_test_shows_and_then_asks(browser: Browser, server: Page) -> 
     player.expect_text("#quiz-stage", "Practice 1 of 10")
     first = player.one("#quiz-stage button[data-choice='0']")
     expect(first).to_be_hidden()
+    player.page.keyboard.press("1")  # nothing has been shown by now
     expect(player.one("#quiz-stage .quiz-flash img.now")).to_have_count(1, timeout=PATIENCE)
     expect(first).to_be_visible(timeout=PATIENCE)
     expect(player.one("#quiz-stage .quiz-flash img.now")).to_have_count(0)
@@ -239,6 +251,47 @@ def test_the_strict_test_shows_and_then_asks(browser: Browser, server: Page) -> 
     assert rows(server)[-1]["mode"] == "practice"
     assert player.faults == []
     player.context.close()
+
+
+def test_visitors_are_told_apart_by_their_address(browser: Browser, server: Page) -> None:
+    """On the page and through the interface for programs; a proxy of this machine says it."""
+    names = []
+    for address in ("203.0.113.1", "203.0.113.1", "203.0.113.2"):
+        player = Player(browser, server)
+        player.context.set_extra_http_headers({"X-Forwarded-For": address})
+        player.page.reload()
+        player.page.get_by_role("tab", name="Quiz").click()
+        player.next()
+        player.choose(0)
+        player.verdict()
+        player.context.close()
+        names.append(rows(server)[-1]["player"])
+        program = Client(server.address, verbose=False, headers={"X-Forwarded-For": address})
+        _, asked = program.predict(pictures=2, api_name="/quiz_round")
+        program.predict(round=asked["round"], chosen=0, api_name="/quiz_answer")
+        names.append(rows(server)[-1]["player"])
+    assert len(set(names[:4])) == len(set(names[4:])) == 1
+    assert names[0] != names[4]
+
+
+def test_own_photos_on_a_page_that_has_few(browser: Browser, tmp_path: Path) -> None:
+    save_album(tmp_path / "few", 3)
+    (tmp_path / "temporary").mkdir()
+    arguments = ("--photos", tmp_path / "few", "--quiz-db", tmp_path / "quiz.sqlite")
+    own = save_album(tmp_path / "album", 5)[3:]
+    with running_page(tmp_path / "temporary", *arguments) as page:
+        player = Player(browser, page, 390)
+        player.one("#quiz-upload input[type=file]").set_input_files(own)
+        player.expect_text("#quiz-about-own", "2 of 2 files are color photos.")
+        assert player.width_of_content() == 390
+        for _ in own:
+            player.next()
+            player.choose(player.truth())
+            assert player.verdict().startswith("Right")
+        player.one("#quiz-stage button[data-next]").click()
+        player.expect_text("#quiz-status", "You have seen all 2 photos")
+        assert player.faults == []
+        player.context.close()
 
 
 def test_options_that_cannot_work_are_one_line(tmp_path: Path) -> None:
