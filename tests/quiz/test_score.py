@@ -222,7 +222,7 @@ def test_a_damaged_key(
     assert f"{path}: is not the key of a blind test" in refused([str(directory), one], capsys)
 
 
-@pytest.mark.parametrize("text", ["", "[]", "null", '"text"', "3"])
+@pytest.mark.parametrize("text", ["", "[]", "null", '"text"', "3", "[" * 100_000])
 def test_a_key_that_is_none(text: str, directory: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (directory / "key.json").write_text(text)
     one = sheet(directory, "one", "pair,answer\n001,left\n")
