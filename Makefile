@@ -2,23 +2,32 @@
 # Another port: make app ARGS="--port 8000"
 
 VENV := .venv
+OLDEST_TESTS := photo color data_prep test_colorize.py training/test_loop.py \
+	evaluation/test_hint_curve.py batch/test_url.py ui/test_api.py
 RUN := $(VENV)/bin
 PYTHON ?= $(shell for python in python3 python3.11 python3.12 python3.13; do \
 	"$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
 	&& echo "$$python" && break; done)
 
-.PHONY: app test quick soak clean
+.PHONY: app test oldest quick soak clean
 
 # Serve the web page with the shipped weights.
 app: $(VENV)/.app
 	$(RUN)/colorflow app $(ARGS)
 
-# Lint, types and every test.
+# Lint, types and every test; then part of the tests with the oldest dependencies.
 test: $(VENV)/.test
 	$(RUN)/ruff check
 	$(RUN)/ruff format --check
 	$(RUN)/mypy
 	$(RUN)/pytest
+	$(MAKE) oldest
+
+# The tests of what other people's packages do for us, with the oldest that pyproject.toml admits
+# (tests/oldest_versions.py). Old packages may warn of what newer ones no longer do.
+oldest: $(VENV)/.oldest
+	$(VENV)/oldest/bin/python -m pytest -W default --disable-warnings \
+		-m "not slow and not browser" $(addprefix tests/,$(OLDEST_TESTS))
 
 # The tests that take no longer than a few seconds each.
 quick: $(VENV)/.test
@@ -42,6 +51,10 @@ $(VENV)/.test: pyproject.toml
 	$(create-venv)
 	$(RUN)/python -m pip install --disable-pip-version-check --editable '.[test]'
 	touch $@ $(VENV)/.app
+
+$(VENV)/.oldest: $(VENV)/.test tests/oldest_versions.py
+	$(RUN)/python -m tests.oldest_versions $(VENV)/oldest
+	touch $@
 
 define create-venv
 $(if $(PYTHON),,$(error colorflow needs Python 3.11 or newer: install it, or name it with PYTHON=))

@@ -15,6 +15,7 @@ import numpy as np
 from tqdm import tqdm
 
 from colorflow.errors import ColorflowError, PackError
+from colorflow.lock import locked
 from colorflow.photo import find_photos
 from colorflow.training.allocator import keep_freed_memory
 from colorflow.training.pack import (
@@ -26,6 +27,8 @@ from colorflow.training.pack import (
     VARIANTS,
     bytes_per_row,
     open_table,
+    read_info,
+    read_rows,
 )
 from data_prep.cache import Plan, fill, write_info
 from data_prep.scan import Scanned, scan
@@ -54,6 +57,15 @@ def _make(options: argparse.Namespace) -> None:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise PackError(f"{folder}: cannot be made a folder ({error.strerror})") from error
+    busy = PackError(
+        f"{folder}: another run of data_prep is making this pack; "
+        "wait until it has ended, or choose another folder with -o"
+    )
+    with locked(folder, busy):
+        _fill(folder, options)
+
+
+def _fill(folder: Path, options: argparse.Namespace) -> None:
     settings = {
         "photos": [str(path) for path in options.photos],
         "exclude": str(options.exclude) if options.exclude else None,
@@ -143,21 +155,16 @@ def _write_selection(folder: Path, good: list[Scanned], options: argparse.Namesp
 
 
 def _read_plan(folder: Path) -> tuple[Plan, int]:
-    info = json.loads((folder / "pack.json").read_text(encoding="utf-8"))
+    info = read_info(folder)
     with open_table(folder) as file:
         files = [Path(photo["file"]) for photo in csv.DictReader(file)]
-    rows = np.load(folder / "rows.npy")
-    if rows.dtype != ROW_TYPE or len(rows) != info["rows"] or max(rows["photo"]) >= len(files):
-        raise ValueError("pack.json, photos.csv and rows.npy do not fit together")
-    finest_map = info.get("finest_map", FINEST_MAP)
-    if finest_map not in FEATURE_GRIDS:
-        raise ValueError(f"pack.json: finest_map {finest_map}")
+    rows = read_rows(folder, info["rows"], len(files))
     plan = Plan(
         files=files,
         photo_of_row=rows["photo"].astype(np.int64),
         variant_of_row=rows["variant"].astype(np.int64),
         seed=info["seed"],
-        finest_map=finest_map,
+        finest_map=info["finest_map"],
     )
     return plan, info["filled"]
 

@@ -9,13 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from colorflow.errors import PackError
+from colorflow.training.pack import NEAR_BITS, bits_apart
 
 DUPLICATE_BITS = 2
 """Photos whose hashes differ in at most this many bits are the same photo."""
-
-NEAR_BITS = 6
-"""Photos whose hashes differ in at most this many bits stay on one side of the split, and a photo
-this near to an excluded hash is dropped."""
 
 
 def read_hashes(path: Path) -> NDArray[np.uint64]:
@@ -47,14 +44,14 @@ def near_any(hashes: NDArray[np.uint64], others: NDArray[np.uint64]) -> NDArray[
     """For each hash, whether one of `others` is within `NEAR_BITS`."""
     if len(others) == 0:
         return np.zeros(len(hashes), dtype=bool)
-    return np.array([bool((_distance(h, others) <= NEAR_BITS).any()) for h in hashes], dtype=bool)
+    return np.array([bool((bits_apart(others, h) <= NEAR_BITS).any()) for h in hashes], dtype=bool)
 
 
 def first_of_duplicates(hashes: NDArray[np.uint64]) -> NDArray[np.int64]:
     """For each hash, the index of the earliest kept photo that it duplicates, or its own."""
     first = np.arange(len(hashes))
     for index in range(1, len(hashes)):
-        same = np.flatnonzero(_distance(hashes[index], hashes[:index]) <= DUPLICATE_BITS)
+        same = np.flatnonzero(bits_apart(hashes[:index], hashes[index]) <= DUPLICATE_BITS)
         kept = same[first[same] == same]
         if len(kept):
             first[index] = kept[0]
@@ -72,7 +69,7 @@ def near_groups(hashes: NDArray[np.uint64]) -> NDArray[np.int64]:
         return node
 
     for index in range(1, len(hashes)):
-        for other in np.flatnonzero(_distance(hashes[index], hashes[:index]) <= NEAR_BITS):
+        for other in np.flatnonzero(bits_apart(hashes[:index], hashes[index]) <= NEAR_BITS):
             parent[root(index)] = root(int(other))
     return np.array([root(node) for node in range(len(hashes))], dtype=np.int64)
 
@@ -106,7 +103,3 @@ def choose_dev(
         if eligible[indices].all():
             dev[indices] = True
     return dev
-
-
-def _distance(value: np.uint64, others: NDArray[np.uint64]) -> NDArray[np.uint8]:
-    return np.bitwise_count(np.bitwise_xor(others, value))

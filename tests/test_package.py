@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import sysconfig
 import venv
 import zipfile
 from pathlib import Path
@@ -13,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from colorflow import __version__
+from tests.borrowing import borrow_packages
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -54,9 +54,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def python(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The interpreter of a new environment with the wheel.
 
-    It sees the dependencies of the running environment through a path file, so that torch is not
-    installed a second time. Path files found there are not followed: an editable install of the
-    checkout stays out of sight.
+    It sees the dependencies of the running environment, but not the checkout.
     """
     folder = tmp_path_factory.mktemp("environment")
     venv.create(folder, with_pip=False)
@@ -66,10 +64,7 @@ def python(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         *("--no-deps", "--no-index", "--quiet", wheel),
         cwd=folder,
     )
-    code = "import sysconfig; print(sysconfig.get_path('purelib'))"
-    site = Path(run(interpreter, "-c", code, cwd=folder).strip())
-    dependencies = {sysconfig.get_path("purelib"), sysconfig.get_path("platlib")}
-    (site / "dependencies.pth").write_text("\n".join(sorted(dependencies)), encoding="utf-8")
+    borrow_packages(interpreter)
     return interpreter
 
 

@@ -21,7 +21,7 @@ from colorflow.baselines.cinn import CinnTask, original_cinn
 from colorflow.baselines.deterministic import DeterministicNetwork, RegressionTask
 from colorflow.errors import WeightsError
 from colorflow.model.config import default_config
-from colorflow.model.tensors import put_tensors, read_tensors, write_tensors
+from colorflow.model.tensors import HEADER_DAMAGE, load_tensors, read_header, write_tensors
 from colorflow.training.task import Task
 
 FORMAT = "colorflow-baseline-1"
@@ -96,17 +96,17 @@ def load_baseline(path: Path) -> LoadedBaseline:
     Raises:
         WeightsError: if it is missing, not a baseline's, or damaged.
     """
-    file = read_tensors(path, FORMAT)
+    file = read_header(path, FORMAT)
     try:
         name = file.header["baseline"]
         temperature = float(json.loads(file.header["temperature"]))
         training = dict(json.loads(file.header["training"]))
         module = BASELINES[name].build()
-    except (LookupError, ValueError, TypeError, OverflowError) as error:
+    except HEADER_DAMAGE as error:
         raise WeightsError(f"{path}: the header is damaged ({error!r})") from error
     if not 0 <= temperature < math.inf:
         raise WeightsError(f"{path}: the header has a temperature below 0 or not finite")
-    put_tensors(path, module, file.tensors)
+    digest = load_tensors(file, module)
     return LoadedBaseline(
-        name=name, module=module, temperature=temperature, training=training, digest=file.digest
+        name=name, module=module, temperature=temperature, training=training, digest=digest
     )

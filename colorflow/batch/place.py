@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import secrets
-import sys
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -14,9 +12,7 @@ from pathlib import Path
 from colorflow.batch.store import check_url_writable
 from colorflow.batch.url import Place, Url
 from colorflow.errors import BatchError, WritePhotoError
-
-if sys.platform != "win32":
-    import fcntl
+from colorflow.lock import locked
 
 STALE_SECONDS = 60
 """A temporary file that nobody has written to for so long is that of a run that was killed."""
@@ -47,7 +43,11 @@ def place_for_results(output: Place, folders: Iterable[Place]) -> Iterator[None]
     except OSError as error:
         raise WritePhotoError(output, f"the folder cannot be made ({error.strerror})") from error
     check_writable(output)
-    with _locked(output):
+    busy = BatchError(
+        f"{output}: another run of colorflow is writing to this folder; "
+        "wait until it has ended, or choose another folder with -o"
+    )
+    with locked(output, busy):
         for folder in {output, *folders}:
             assert isinstance(folder, Path)
             _remove_stale_files(folder)
@@ -66,27 +66,6 @@ def check_writable(folder: Path) -> None:
         raise WritePhotoError(
             folder, f"nothing can be written here ({error.strerror}); choose another folder"
         ) from error
-
-
-@contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    """Holds a lock on the folder itself, which the system lets go of when the process ends."""
-    if sys.platform == "win32":
-        yield
-        return
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            if error.errno in (errno.EWOULDBLOCK, errno.EACCES):
-                raise BatchError(
-                    f"{folder}: another run of colorflow is writing to this folder; "
-                    "wait until it has ended, or choose another folder with -o"
-                ) from error
-        yield
-    finally:
-        os.close(handle)
 
 
 def _remove_stale_files(folder: Path) -> None:

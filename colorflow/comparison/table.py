@@ -104,7 +104,7 @@ def read_recipe(run_folder: Path) -> TrainConfig:
         written = json.loads(path.read_text(encoding="utf-8"))
         config = TrainConfig(**written["train"])
         written["task"]
-    except (OSError, ValueError, LookupError, TypeError) as error:
+    except (OSError, ValueError, LookupError, TypeError, RecursionError) as error:
         raise TrainingError(
             f"{run_folder}: no run of `colorflow zoo train` here ({type(error).__name__})"
         ) from error

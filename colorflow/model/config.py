@@ -19,6 +19,7 @@ _RANGES = {
     "context_layers": (1, 64),
     "bins": (2, 64),
 }
+_MOST_PLANES = 64
 """Wide enough for any use; a damaged header does not fill the memory."""
 
 
@@ -66,6 +67,15 @@ class LevelConfig:
     def finest_map(self) -> int:
         """Side that a photo's feature maps may be averaged to and still serve the level."""
         return max(self.context_side, LAST_BLOCKS_INPUT if self.last_blocks else 0)
+
+    @property
+    def least_weights(self) -> int:
+        """Fewer weights the level cannot have, whatever else it is.
+
+        Each layer of the context and each coupling's network has eight matrices of width x width or
+        more. Known before anything of that size is made.
+        """
+        return 8 * self.width**2 * (self.couplings + self.context_layers)
 
     def __post_init__(self) -> None:
         for name, (least, most) in _RANGES.items():
@@ -115,9 +125,9 @@ class PyramidConfig:
                 "levels: expected grids such as 4, 4, 8, 16, 32 that end in details on "
                 f"{FINEST_GRID // 2}, got {grids}"
             )
-        if self.extra_planes < 0:
-            raise ValueError(f"extra_planes: expected at least 0, got {self.extra_planes}")
-        if not self.chroma_limit > 110:
+        if not 0 <= self.extra_planes <= _MOST_PLANES:
+            raise ValueError(f"extra_planes: expected 0 to {_MOST_PLANES}, got {self.extra_planes}")
+        if not 110 < self.chroma_limit < math.inf:
             raise ValueError(f"chroma_limit: sRGB reaches 108, got {self.chroma_limit}")
         for name in ("hint_reach", "hint_likeness", "hint_looseness"):
             if not 0 < getattr(self, name) < math.inf:

@@ -7,32 +7,44 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import math
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
-from torch import Tensor, nn
+from torch import nn
 
 from colorflow.errors import WeightsError
+
+HEADER_DAMAGE = (
+    LookupError, ValueError, TypeError, AttributeError, OverflowError, RecursionError
+)  # fmt: skip
+"""What reading a damaged header may raise."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class TensorFile:
-    """What a file holds.
+    """What a file says that it holds; no tensor has been read yet.
 
     Attributes:
+        path: of the file.
         header: its metadata.
-        tensors: float32, by name.
-        digest: first 16 hexadecimal digits of the file's SHA-256.
+        shapes: of its tensors, by name.
     """
 
+    path: Path
     header: dict[str, str]
-    tensors: dict[str, Tensor]
-    digest: str
+    shapes: dict[str, tuple[int, ...]]
+
+    @property
+    def numbers(self) -> int:
+        """How many numbers all tensors together have."""
+        return sum(map(math.prod, self.shapes.values()))
 
 
 def write_tensors(
@@ -64,8 +76,8 @@ def write_tensors(
         raise WeightsError(f"{path}: cannot be written ({error.strerror})") from error
 
 
-def read_tensors(path: Path, file_format: str) -> TensorFile:
-    """Reads a file of one format.
+def read_header(path: Path, file_format: str) -> TensorFile:
+    """Reads what a file of one format says that it holds.
 
     Args:
         path: of the file.
@@ -76,42 +88,56 @@ def read_tensors(path: Path, file_format: str) -> TensorFile:
     """
     if not path.is_file():
         raise WeightsError(f"{path}: there is no such weights file")
-    try:
-        with safe_open(str(path), framework="pt") as file:
-            header = file.metadata() or {}
-            if header.get("format") != file_format:
-                raise WeightsError(
-                    f"{path}: not a colorflow weights file (its format is "
-                    f"{header.get('format')!r}, this version reads {file_format!r})"
-                )
-            tensors = {name: file.get_tensor(name).float() for name in file.keys()}  # noqa: SIM118
-        digest = hashlib.sha256(path.read_bytes()).hexdigest()[:16]
-    except (SafetensorError, OSError) as error:
-        raise WeightsError(f"{path}: not a readable safetensors file ({error})") from error
-    return TensorFile(header=header, tensors=tensors, digest=digest)
+    with _opened(path) as file:
+        header = file.metadata() or {}
+        shapes = {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118
+    if header.get("format") != file_format:
+        raise WeightsError(
+            f"{path}: not a colorflow weights file (its format is "
+            f"{header.get('format')!r}, this version reads {file_format!r})"
+        )
+    return TensorFile(path=path, header=header, shapes=shapes)
 
 
-def put_tensors(path: Path, module: nn.Module, tensors: Mapping[str, Tensor]) -> None:
+def load_tensors(file: TensorFile, module: nn.Module) -> str:
     """Puts the tensors of a file into a module, which they must fit to the last one.
 
+    Nothing is read of a file that does not fit, however large it is.
+
     Args:
-        path: for messages.
+        file: as `read_header` gave it.
         module: is left in evaluation mode, its parameters without gradients.
-        tensors: by name.
+
+    Returns:
+        The first 16 hexadecimal digits of the file's SHA-256.
 
     Raises:
-        WeightsError: if they do not fit, or some are not finite.
+        WeightsError: if they do not fit, some are not finite, or the file is damaged.
     """
-    shapes = {name: x.shape for name, x in module.state_dict().items()}
-    wrong = [name for name, shape in shapes.items() if name not in tensors]
-    wrong += [name for name in tensors if name not in shapes]
-    wrong += [n for n, shape in shapes.items() if n in tensors and tensors[n].shape != shape]
+    shapes = {name: tuple(x.shape) for name, x in module.state_dict().items()}
+    wrong = [name for name in shapes if name not in file.shapes]
+    wrong += [name for name in file.shapes if name not in shapes]
+    wrong += [name for name, shape in shapes.items() if file.shapes.get(name, shape) != shape]
     if wrong:
         raise WeightsError(
-            f"{path}: header and tensors do not fit ({len(wrong)} tensors are missing, unknown or "
-            f"of another shape, the first is {wrong[0]}); get the file again"
+            f"{file.path}: header and tensors do not fit ({len(wrong)} tensors are missing, "
+            f"unknown or of another shape, the first is {wrong[0]}); get the file again"
         )
+    with _opened(file.path) as opened:
+        tensors = {name: opened.get_tensor(name).float() for name in shapes}
+        with file.path.open("rb") as content:
+            digest = hashlib.file_digest(content, "sha256").hexdigest()[:16]
     if not all(bool(torch.isfinite(x).all()) for x in tensors.values()):
-        raise WeightsError(f"{path}: some weights are not finite; get the file again")
-    module.load_state_dict(dict(tensors), strict=True)
+        raise WeightsError(f"{file.path}: some weights are not finite; get the file again")
+    module.load_state_dict(tensors, strict=True)
     module.eval().requires_grad_(False)
+    return digest
+
+
+@contextlib.contextmanager
+def _opened(path: Path) -> Iterator[Any]:
+    try:
+        with safe_open(str(path), framework="pt") as file:
+            yield file
+    except (SafetensorError, OSError) as error:
+        raise WeightsError(f"{path}: not a readable safetensors file ({error})") from error

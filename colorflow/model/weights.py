@@ -17,12 +17,17 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
 
 from colorflow.errors import WeightsError
 from colorflow.model.config import PyramidConfig
 from colorflow.model.pyramid import ChromaPyramid
-from colorflow.model.tensors import put_tensors, read_tensors, write_tensors
+from colorflow.model.tensors import (
+    HEADER_DAMAGE,
+    TensorFile,
+    load_tensors,
+    read_header,
+    write_tensors,
+)
 
 FORMAT = "colorflow-weights-1"
 
@@ -96,7 +101,7 @@ def load_weights(path: Path) -> LoadedWeights:
     Raises:
         WeightsError: if it is missing, not ours, damaged, or its header and tensors do not fit.
     """
-    file = read_tensors(path, FORMAT)
+    file = read_header(path, FORMAT)
     header = file.header
     try:
         config = PyramidConfig.from_dict(json.loads(header["config"]))
@@ -105,7 +110,7 @@ def load_weights(path: Path) -> LoadedWeights:
         training = dict(json.loads(header["training"]))
         stored = json.loads(header.get("interval_factors", "{}"))
         factors = {float(level): float(factor) for level, factor in stored.items()}
-    except (KeyError, ValueError, TypeError, AttributeError, OverflowError) as error:
+    except HEADER_DAMAGE as error:
         raise WeightsError(f"{path}: the header is damaged ({error})") from error
     if len(temperatures) != len(config.levels):
         raise WeightsError(
@@ -118,21 +123,27 @@ def load_weights(path: Path) -> LoadedWeights:
         raise WeightsError(f"{path}: the header has a gain that is not above 0")
     if not all(0 < level < 1 and 0 < factor < math.inf for level, factor in factors.items()):
         raise WeightsError(f"{path}: the header has interval factors that are out of range")
+    pyramid = _made(file, config)
+    digest = load_tensors(file, pyramid)
     return LoadedWeights(
-        pyramid=_fitted(path, config, file.tensors),
+        pyramid=pyramid,
         temperatures=temperatures,
         training=training,
-        digest=file.digest,
+        digest=digest,
         gain=gain,
         interval_factors=factors,
     )
 
 
-def _fitted(path: Path, config: PyramidConfig, tensors: dict[str, Tensor]) -> ChromaPyramid:
-    """The model of the header with the tensors of the file, which must fit to the last one."""
+def _made(file: TensorFile, config: PyramidConfig) -> ChromaPyramid:
+    """The model of the header, as new, unless the file cannot hold its weights."""
+    least = sum(level.least_weights for level in config.levels)
+    if least > file.numbers:
+        raise WeightsError(
+            f"{file.path}: the header asks for {least:,} weights or more, and the file holds "
+            f"{file.numbers:,}; get the file again"
+        )
     try:
-        pyramid = ChromaPyramid(config)
+        return ChromaPyramid(config)
     except (ValueError, TypeError, RuntimeError) as error:
-        raise WeightsError(f"{path}: the header's configuration makes no model") from error
-    put_tensors(path, pyramid, tensors)
-    return pyramid
+        raise WeightsError(f"{file.path}: the header's configuration makes no model") from error

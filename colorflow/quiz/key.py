@@ -97,7 +97,7 @@ def read_key(directory: Path) -> Key:
         raise EvaluationError(f"{path}: cannot be read ({reason})") from error
     try:
         return _key_of(json.loads(text))
-    except (ValueError, TypeError, LookupError) as error:
+    except (ValueError, TypeError, LookupError, RecursionError) as error:
         raise EvaluationError(
             f"{path}: is not the key of a blind test, or it is damaged; make the test again"
         ) from error

@@ -205,7 +205,13 @@ def _load_level(run_folder: Path, name: int, level: nn.Module) -> dict[str, Any]
     `dev_nats` is what they were chosen by: with colour hints, the mean of dev with and without.
     """
     state = read_evaluated_level(run_folder, name)
-    level.load_state_dict(state["best"])
+    try:
+        level.load_state_dict(state["best"])
+    except RuntimeError as error:
+        raise TrainingError(
+            f"{run_folder / level_folder(name) / 'state.pt'}: its weights do not fit the shape in "
+            "config.json; train the level again"
+        ) from error
     return {
         "level": name,
         "steps": state["step"],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -127,23 +128,55 @@ def train_to_budget(
         also: tasks whose loss on dev counts too, by their columns in the curve.
 
     Raises:
-        TrainingError: if the state does not fit, cannot be written, or losses stay non-finite.
+        TrainingError: if another process trains the same, the state does not fit, is of another
+            pack or cannot be written, or losses stay non-finite.
     """
+    alone = run.locked(trainer.task.folder) if trainer.rank == 0 else nullcontext()
+    with alone:
+        _go_on(trainer, run, say)
+        _train(trainer, run, budget, say, also or {})
+    if trainer.rank == 0 and not trainer.best:
+        raise TrainingError(
+            f"{run.folder / trainer.task.folder}: the loss on dev photos was never finite, so no "
+            "weights were kept; train in another folder with a lower --rate"
+        )
+
+
+def _go_on(trainer: Trainer, run: Run, say: Callable[[str], None]) -> None:
+    """Gives a trainer the run's state, if there is one, unless that is of another pack."""
     task = trainer.task
     state = run.load(task.folder)
-    if state is not None:
-        resume(trainer, state, run.folder)
-        say(f"{task.name}: goes on at step {trainer.step}")
+    if state is None:
+        return
+    # States from before packs were remembered have none.
+    if state.get("pack", trainer.pack.digest) != trainer.pack.digest:
+        raise TrainingError(
+            f"{run.folder / task.folder}: was trained on another pack than {trainer.pack.folder}, "
+            "or when that had other rows; name the pack that it was trained on, or choose another "
+            "folder with -o"
+        )
+    resume(trainer, state, run.folder)
+    say(f"{task.name}: goes on at step {trainer.step}")
+
+
+def _train(
+    trainer: Trainer,
+    run: Run,
+    budget: Budget,
+    say: Callable[[str], None],
+    also: Mapping[str, Task],
+) -> None:
+    """From evaluation to evaluation, until the budget is used up."""
     while (progress := budget.progress(trainer.step, trainer.seconds)) < 1:
         used = trainer.step if budget.steps is not None else trainer.seconds
         total = budget.steps if budget.steps is not None else 60 * (budget.minutes or 0)
         loss = trainer.train(budget, min(total, used + trainer.config.evaluate_every))
         if trainer.rank == 0:
-            _record(trainer, run, loss, say, also or {})
+            _record(trainer, run, loss, say, also)
         if trainer.processes > 1:
             distributed.barrier()
         if budget.progress(trainer.step, trainer.seconds) == progress:
-            raise TrainingError(f"{task.name}: no step was made; the budget is too small")
+            raise TrainingError(f"{trainer.task.name}: no step was made; the budget is too small")
 
 
 def resume(trainer: Trainer, state: dict[str, Any], folder: Path) -> None:

@@ -19,6 +19,7 @@ a coarse pack shows it nearly the same, and cannot give the statistics to standa
 from __future__ import annotations
 
 import csv
+import hashlib
 import json
 import mmap
 from collections.abc import Sequence
@@ -42,13 +43,15 @@ FINEST_MAP = max(FEATURE_GRIDS)
 """Side of the finest feature map of a whole pack."""
 SPLITS = ("train", "dev")
 VARIANTS = ("whole", "whole_mirrored", "crop", "crop_degraded", "whole_degraded")
-DAMAGE = (OSError, EOFError, LookupError, ValueError, TypeError, OverflowError, csv.Error)
+DAMAGE = (
+    OSError, EOFError, LookupError, ValueError, TypeError, AttributeError, OverflowError,
+    RecursionError, csv.Error,
+)  # fmt: skip
 """What reading a damaged pack may raise."""
 NEAR_BITS = 6
-"""Photos of two packs whose hashes differ in at most this many bits count as the same photo."""
+"""Photos whose hashes differ in at most this many bits are nearly the same: they stay on one side
+of the split, in one pack and in several, and photos near an excluded hash are dropped."""
 ROW_TYPE = np.dtype([("photo", "<i4"), ("variant", "u1")])
-
-_BITS_OF_BYTE = np.unpackbits(np.arange(256, dtype=np.uint8)[:, None], axis=1).sum(1)
 
 
 def array_shapes(finest_map: int = FINEST_MAP) -> dict[str, tuple[int, ...]]:
@@ -79,6 +82,11 @@ def open_table(folder: Path, mode: Literal["r", "w"] = "r") -> TextIO:
     return path.open(mode, newline="", encoding="utf-8", errors="surrogateescape")
 
 
+def bits_apart(hashes: NDArray[np.uint64], other: np.uint64) -> NDArray[np.uint8]:
+    """In how many bits each of some 64-bit hashes differs from another one."""
+    return np.bitwise_count(hashes ^ other)
+
+
 class Pack:
     """Read access to a finished or partly filled pack.
 
@@ -86,13 +94,16 @@ class Pack:
         folder: the pack's folder.
         finest_map: side of the feature maps that are needed, at most.
 
+    Attributes:
+        digest: of the photos, their split and the filled rows; another pack has another one.
+
     Raises:
         PackError: if the folder is not a pack, is damaged, has no filled row, or is too coarse.
     """
 
     def __init__(self, folder: Path, finest_map: int = FINEST_MAP) -> None:
         self.folder = folder
-        self.info = _read_info(folder)
+        self.info = read_info(folder)
         self.finest_map = self.info["finest_map"]
         if self.finest_map < finest_map:
             raise PackError(
@@ -108,7 +119,9 @@ class Pack:
             short_side = np.array([int(photo["short_side"]) for photo in photos])
             mean_chroma = np.array([float(photo["mean_chroma"]) for photo in photos])
             self.hash_of_photo = np.array([int(photo["hash"], 16) for photo in photos], np.uint64)
-            rows = np.load(folder / "rows.npy")[: self.info["filled"]]
+            if not np.isfinite(mean_chroma).all():
+                raise ValueError("photos.csv: a mean_chroma is not finite")
+            rows = read_rows(folder, self.info["rows"], len(photos))[: self.info["filled"]]
             self.photo_of_row: NDArray[np.int64] = rows["photo"].astype(np.int64)
             self.variant_of_row: NDArray[np.int64] = rows["variant"].astype(np.int64)
             self.train_chroma: NDArray[np.float64] = mean_chroma[split == SPLITS.index("train")]
@@ -119,10 +132,20 @@ class Pack:
         except DAMAGE as error:
             raise PackError(f"{folder}: the pack is damaged ({error}); make it again") from error
         for name, shape in shapes.items():
-            if self._arrays[name].shape != (self.info["rows"], *shape):
-                raise PackError(f"{folder}/{name}.npy: does not fit pack.json; make the pack again")
+            array = self._arrays[name]
+            if array.shape != (self.info["rows"], *shape) or array.dtype != np.float16:
+                raise PackError(
+                    f"{folder / name}.npy: does not fit pack.json (it is {array.dtype.str} "
+                    f"{array.shape}); make the pack again"
+                )
         if len(rows) == 0:
             raise PackError(f"{folder}: the pack has no finished row yet; run data_prep to its end")
+
+        facts = [self.hash_of_photo, split, short_side, self.photo_of_row, self.variant_of_row]
+        digest = hashlib.sha256(f"{self.info}".encode())
+        for fact in facts:
+            digest.update(fact.tobytes())
+        self.digest = digest.hexdigest()
 
     def __len__(self) -> int:
         return len(self.photo_of_row)
@@ -163,6 +186,9 @@ class Pack:
 
         Returns:
             ab (B, 2, 64, 64) in CIELAB units, and the condition of each row, float32.
+
+        Raises:
+            PackError: if a row holds numbers that are not finite.
         """
         order = np.argsort(rows)
         back = torch.from_numpy(np.argsort(order))
@@ -171,6 +197,12 @@ class Pack:
 
         def read(name: str) -> Tensor:
             x = torch.from_numpy(self._arrays[name][rows[order]])[back].float()
+            if not bool(x.isfinite().all()):
+                bad = rows[(~x.isfinite().flatten(1).all(1)).numpy()]
+                raise PackError(
+                    f"{self.folder / name}.npy: row {bad.min()} holds numbers that are not finite; "
+                    "make the pack again"
+                )
             factor = x.shape[-1] // shapes[name][-1]
             return x if factor == 1 else F.avg_pool2d(x, factor)
 
@@ -192,6 +224,7 @@ class Packs:
     def __init__(self, packs: Sequence[Pack]) -> None:
         self.packs = list(packs)
         self.folder = self.packs[0].folder
+        self.digest = " ".join(pack.digest for pack in self.packs)
         coarsest = min(self.packs, key=lambda pack: pack.finest_map)
         self.coarsest, self.finest_map = coarsest.folder, coarsest.finest_map
         self.train_chroma = np.concatenate([pack.train_chroma for pack in self.packs])
@@ -255,22 +288,42 @@ def _rows_near_dev(pack: Pack, first: Pack) -> NDArray[np.int64]:
     dev = first.hash_of_photo[np.unique(first.photo_of_row[first.rows("dev")])]
     near = np.zeros(len(pack.hash_of_photo), bool)
     for value in dev:
-        different = (pack.hash_of_photo ^ value).view(np.uint8).reshape(-1, 8)
-        near |= _BITS_OF_BYTE[different].sum(1) <= NEAR_BITS
+        near |= bits_apart(pack.hash_of_photo, value) <= NEAR_BITS
     return np.flatnonzero(near[pack.photo_of_row])
 
 
 def _map(path: Path) -> NDArray[np.generic]:
     """Maps an array whose rows are read in any order: no reading ahead, which would read 50 times
     as much as is asked for where a pack does not fit into memory."""
-    array: NDArray[np.generic] = np.load(path, mmap_mode="r")
+    array: NDArray[np.generic] = np.lib.format.open_memmap(path, mode="r")
     mapped = array.base
     if isinstance(mapped, mmap.mmap) and hasattr(mmap, "MADV_RANDOM"):  # Windows has none
         mapped.madvise(mmap.MADV_RANDOM)
     return array
 
 
-def _read_info(folder: Path) -> dict[str, int]:
+def read_rows(folder: Path, rows: int, photos: int) -> NDArray[np.void]:
+    """Reads rows.npy, the photo and the variant of each row.
+
+    Raises:
+        ValueError, OSError: if it is damaged or does not fit the numbers of rows and photos.
+    """
+    table = np.array(np.lib.format.open_memmap(folder / "rows.npy", mode="r"))
+    if table.dtype != ROW_TYPE or table.shape != (rows,):
+        raise ValueError("rows.npy: does not fit pack.json")
+    if not ((table["photo"] >= 0) & (table["photo"] < photos)).all():
+        raise ValueError("rows.npy: rows of photos that photos.csv lacks")
+    if not (table["variant"] < len(VARIANTS)).all():
+        raise ValueError("rows.npy: rows of unknown variants")
+    return table
+
+
+def read_info(folder: Path) -> dict[str, int]:
+    """Reads pack.json: rows, filled, seed and finest_map.
+
+    Raises:
+        PackError: if there is none, or it is damaged.
+    """
     path = folder / "pack.json"
     if not path.is_file():
         raise PackError(
@@ -280,12 +333,17 @@ def _read_info(folder: Path) -> dict[str, int]:
     try:
         info = json.loads(path.read_text(encoding="utf-8"))
         known = info["format"] == FORMAT
-        numbers = {name: int(info[name]) for name in ("rows", "filled", "seed")}
-        numbers["finest_map"] = int(info.get("finest_map", FINEST_MAP))
+        info = {"finest_map": FINEST_MAP} | info
+        numbers = {name: info[name] for name in ("rows", "filled", "seed", "finest_map")}
+        for name, value in numbers.items():
+            if type(value) is not int or value < 0:
+                raise ValueError(f"{name}: expected a whole number, got {value!r}")
+        if numbers["filled"] > numbers["rows"]:
+            raise ValueError(f"{numbers['filled']} rows are filled of {numbers['rows']}")
         if numbers["finest_map"] not in FEATURE_GRIDS:
             raise ValueError(f"finest_map {numbers['finest_map']}")
-    except (ValueError, KeyError, TypeError) as error:
-        raise PackError(f"{path}: not a pack description ({error})") from error
+    except DAMAGE as error:
+        raise PackError(f"{path}: not a pack description ({error}); make the pack again") from error
     if not known:
         raise PackError(f"{path}: format {info['format']!r}, this version reads {FORMAT!r}")
     return numbers

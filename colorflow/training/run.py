@@ -15,8 +15,11 @@ from __future__ import annotations
 
 import csv
 import json
+import math
 import os
 import pickle
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -24,6 +27,7 @@ from typing import Any
 import torch
 
 from colorflow.errors import TrainingError
+from colorflow.lock import locked
 from colorflow.model.config import PyramidConfig
 from colorflow.training.targets import level_folder
 from colorflow.training.trainer import TrainConfig
@@ -61,8 +65,10 @@ class Run:
             if not path.exists():
                 _write(path, json.dumps(recipe, indent=1).encode())
             made_with = _with_defaults(json.loads(path.read_text(encoding="utf-8")))
-        except (OSError, ValueError, TypeError) as error:
-            raise TrainingError(f"{folder}: not a folder for a training run ({error})") from error
+        except (OSError, ValueError, TypeError, RecursionError) as error:
+            raise TrainingError(
+                f"{folder}: not a folder for a training run ({error}); choose another folder"
+            ) from error
         if made_with != _with_defaults(json.loads(json.dumps(recipe))):
             raise TrainingError(
                 f"{folder}: holds a run of another shape or recipe (config.json); "
@@ -74,6 +80,21 @@ class Run:
         folder = self.folder / name
         folder.mkdir(exist_ok=True)
         return folder
+
+    @contextmanager
+    def locked(self, name: str) -> Iterator[None]:
+        """Keeps other processes from training the same task in this folder.
+
+        Raises:
+            TrainingError: if one does.
+        """
+        folder = self.part(name)
+        busy = TrainingError(
+            f"{folder}: another process is training here; "
+            "wait until it has ended, or choose another folder with -o"
+        )
+        with locked(folder, busy):
+            yield
 
     def save(self, name: str, state: dict[str, Any]) -> None:
         """Writes a task's training state in one step.
@@ -145,13 +166,32 @@ def read_state(folder: Path, name: str) -> dict[str, Any] | None:
         return None
     try:
         state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
-        if missing := STATE - state.keys():
-            raise ValueError(f"no {', '.join(sorted(missing))}")
+        problem = _problem_of(state)
     except _DAMAGE as error:
+        problem = type(error).__name__
+    if problem:
         raise TrainingError(
-            f"{path}: the checkpoint is damaged ({type(error).__name__}); delete it to start over"
-        ) from error
+            f"{path}: the checkpoint is damaged ({problem}); delete it to start over"
+        )
     return state
+
+
+def _problem_of(state: dict[str, Any]) -> str | None:
+    """What is wrong with a training state, as far as can be seen without its module."""
+    if missing := STATE - state.keys():
+        return f"no {', '.join(sorted(missing))}"
+    for name in ("step", "skipped"):
+        if type(state[name]) is not int or state[name] < 0:
+            return f"{name} is {state[name]!r}"
+    if not (isinstance(state["seconds"], int | float) and 0 <= state["seconds"] < math.inf):
+        return f"seconds is {state['seconds']!r}"
+    if not isinstance(state["best_dev"], int | float) or math.isnan(state["best_dev"]):
+        return f"best_dev is {state['best_dev']!r}"
+    for name in ("level", "ema", "best"):
+        weights = state[name]
+        if not (isinstance(weights, dict) and all(map(torch.is_tensor, weights.values()))):
+            return f"{name} holds no weights"
+    return None
 
 
 def read_evaluated_level(folder: Path, grid: int) -> dict[str, Any]:
@@ -181,7 +221,7 @@ def read_config(folder: Path) -> PyramidConfig:
     """
     try:
         return PyramidConfig.from_dict(_read_recipe(folder)["pyramid"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise TrainingError(f"{folder}: no training run here ({error})") from error
 
 

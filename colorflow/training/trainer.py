@@ -207,13 +207,22 @@ class Trainer:
             "skipped": self.skipped,
             "best_dev": self.best_dev,
             "best": self.best,
+            "pack": self.pack.digest,
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Goes back to what `state_dict` gave."""
+        """Goes back to what `state_dict` gave.
+
+        Raises:
+            RuntimeError, ValueError, LookupError, TypeError, AttributeError: if it is of a module
+                of another shape.
+        """
         self.module.load_state_dict(state["level"])
         self.ema.load_state_dict(state["ema"])
         self.optimiser.load_state_dict(state["optimiser"])
+        for parameter, moments in self.optimiser.state.items():
+            if any(x.ndim and x.shape != parameter.shape for x in moments.values()):
+                raise ValueError("optimiser: moments of another shape than their parameter")
         self.step, self.seconds = state["step"], state["seconds"]
         self.skipped = state["skipped"]
         self.best_dev, self.best = state["best_dev"], state["best"]

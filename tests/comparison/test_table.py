@@ -274,6 +274,12 @@ def test_an_empty_folder(pack_folder: Path, tmp_path: Path) -> None:
     assert not (tmp_path / "docs").exists()
 
 
+def test_a_recipe_that_is_nested_without_end(pack_folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text("[" * 100_000)
+    with pytest.raises(TrainingError, match="no run of `colorflow zoo train` here"):
+        write_table(tmp_path, pack_folder, tmp_path / "docs")
+
+
 def test_a_run_of_the_pyramid(pack_folder: Path, tmp_path: Path, config: TrainConfig) -> None:
     Run(tmp_path, level_recipe(default_config(), config))
     with pytest.raises(TrainingError, match="no run of `colorflow zoo train` here"):

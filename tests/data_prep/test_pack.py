@@ -19,6 +19,8 @@ import skimage.color
 import torch
 from PIL import Image
 
+from colorflow.errors import PackError
+from colorflow.lock import locked
 from colorflow.model.features import Features
 from colorflow.training.pack import FEATURE_GRIDS, VARIANTS, Pack, bytes_per_row
 from data_prep import __main__ as command
@@ -287,8 +289,22 @@ def test_a_pack_that_says_only_whether_it_is_coarse_goes_on(
     assert command.main(given) == 1
 
 
-@pytest.mark.parametrize("value", [0, 12, "x", None])
-def test_a_damaged_finest_map(
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("finest_map", 0),
+        ("finest_map", 12),
+        ("finest_map", "x"),
+        ("finest_map", None),
+        ("filled", float("inf")),
+        ("filled", -4),
+        ("filled", 10**9),
+        ("rows", "36"),
+        ("seed", 1.5),
+    ],
+)
+def test_a_damaged_description(
+    name: str,
     value: object,
     arguments: Callable[..., list[str]],
     pack: Path,
@@ -298,8 +314,35 @@ def test_a_damaged_finest_map(
     own = tmp_path / "own"
     shutil.copytree(pack, own)
     info = json.loads((own / "pack.json").read_text())
-    (own / "pack.json").write_text(json.dumps(info | {"finest_map": value}))
-    assert "a damaged pack" in message(arguments(own), capsys)
+    (own / "pack.json").write_text(json.dumps(info | {name: value}))
+    line = message(arguments(own), capsys)
+    assert line.startswith(f"data_prep: {own / 'pack.json'}: not a pack description")
+    assert name in line or name == "filled"
+    assert line.endswith("make the pack again")
+
+
+@pytest.mark.parametrize("file", ["pack.json", "settings.json"])
+@pytest.mark.parametrize("text", ["[" * 100_000, "[]", '"x"', "{"])
+def test_descriptions_that_are_none(
+    file: str,
+    text: str,
+    arguments: Callable[..., list[str]],
+    pack: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    own = shutil.copytree(pack, tmp_path / "own")
+    (own / file).write_text(text)
+    assert str(own) in message(arguments(own), capsys)
+
+
+def test_two_at_once_on_one_pack(
+    arguments: Callable[..., list[str]], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with locked(tmp_path, PackError("not yet")):
+        line = message(arguments(tmp_path), capsys)
+    assert line.startswith(f"data_prep: {tmp_path}: another run of data_prep is making this pack")
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize(

@@ -129,6 +129,28 @@ def test_convolution_level_takes_any_width(make_config: Callable[..., PyramidCon
     assert dataclasses.replace(level, width=6).width == 6
 
 
+@pytest.mark.parametrize("attention", [True, False])
+@pytest.mark.parametrize(
+    "shape",
+    [
+        {"width": 4, "couplings": 1, "context_layers": 1, "bins": 2},
+        {"width": 128, "couplings": 1, "context_layers": 1, "bins": 2},
+        {"width": 128, "couplings": 7, "context_layers": 1, "bins": 64},
+        {"width": 128, "couplings": 1, "context_layers": 7, "bins": 8},
+    ],
+    ids=str,
+)
+def test_the_least_weights_are_fewer_than_there_are_and_not_far_fewer(
+    make_config: Callable[..., PyramidConfig], attention: bool, shape: dict[str, int]
+) -> None:
+    """No file that is whole is refused, and none asks for far more memory than it fills."""
+    config = make_config()
+    config = config.with_levels(config.chroma_grids, attention=attention, **shape)
+    least = sum(level.least_weights for level in config.levels)
+    there = sum(x.numel() for x in ChromaPyramid(config).parameters())
+    assert least < there < 4 * least + 250_000
+
+
 @pytest.mark.parametrize(
     "grids",
     [
@@ -151,7 +173,7 @@ def test_pyramid_refuses_grids_that_do_not_double_to_64(
         PyramidConfig(levels=levels)
 
 
-@pytest.mark.parametrize("limit", [0.0, 110.0, -128.0, float("nan")])
+@pytest.mark.parametrize("limit", [0.0, 110.0, -128.0, float("nan"), float("inf")])
 def test_pyramid_refuses_a_box_smaller_than_srgb(
     make_config: Callable[..., PyramidConfig], limit: float
 ) -> None:
@@ -159,9 +181,12 @@ def test_pyramid_refuses_a_box_smaller_than_srgb(
         PyramidConfig(levels=make_config().levels, chroma_limit=limit)
 
 
-def test_pyramid_refuses_negative_planes(make_config: Callable[..., PyramidConfig]) -> None:
-    with pytest.raises(ValueError, match="extra_planes: "):
-        PyramidConfig(levels=make_config().levels, extra_planes=-1)
+@pytest.mark.parametrize("planes", [-1, 65, 10**9])
+def test_pyramid_refuses_planes_beyond_reason(
+    make_config: Callable[..., PyramidConfig], planes: int
+) -> None:
+    with pytest.raises(ValueError, match="extra_planes: expected 0 to 64"):
+        PyramidConfig(levels=make_config().levels, extra_planes=planes)
 
 
 @pytest.mark.parametrize("value", [0, -1.0, float("nan"), float("inf")])

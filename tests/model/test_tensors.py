@@ -8,10 +8,12 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors import safe_open
+from safetensors.torch import save_file
 from torch import nn
 
 from colorflow.errors import WeightsError
-from colorflow.model.tensors import put_tensors, read_tensors, write_tensors
+from colorflow.model import tensors
+from colorflow.model.tensors import load_tensors, read_header, write_tensors
 
 HEADER = {"format": "test-1", "note": "größer"}
 
@@ -32,14 +34,16 @@ def path(tmp_path: Path) -> Path:
 
 
 def test_header_and_tensors_come_back(path: Path) -> None:
-    module = Small()
+    module, other = Small(), Small()
     write_tensors(path, module, HEADER, torch.float32)
-    file = read_tensors(path, "test-1")
+    file = read_header(path, "test-1")
     assert file.header == HEADER
-    assert file.digest == hashlib.sha256(path.read_bytes()).hexdigest()[:16]
-    state = module.state_dict()
-    assert file.tensors.keys() == state.keys()
-    assert all(torch.equal(file.tensors[name], x.float()) for name, x in state.items())
+    assert file.shapes == {"layer.weight": (2, 3), "layer.bias": (2,), "order": (3,), "begun": ()}
+    assert file.numbers == 6 + 2 + 3 + 1
+    digest = load_tensors(file, other)
+    assert digest == hashlib.sha256(path.read_bytes()).hexdigest()[:16]
+    back = other.state_dict()
+    assert all(torch.equal(back[name], x) for name, x in module.state_dict().items())
     assert [entry.name for entry in path.parent.iterdir()] == ["w.safetensors"]
 
 
@@ -52,7 +56,7 @@ def test_half_precision_is_for_fractions_alone(path: Path) -> None:
     with safe_open(str(path), framework="pt") as file:
         assert file.get_tensor("layer.weight").dtype == torch.float16
         assert file.get_tensor("order").dtype == torch.int64
-    put_tensors(path, other, read_tensors(path, "test-1").tensors)
+    load_tensors(read_header(path, "test-1"), other)
     assert torch.equal(other.order, module.order)
     assert other.begun
     assert torch.equal(other.layer.weight, module.layer.weight.half().float())
@@ -61,7 +65,7 @@ def test_half_precision_is_for_fractions_alone(path: Path) -> None:
 def test_another_format_is_named_beside_the_one_that_is_read(path: Path) -> None:
     write_tensors(path, Small(), HEADER, torch.float32)
     with pytest.raises(WeightsError) as caught:
-        read_tensors(path, "test-2")
+        read_header(path, "test-2")
     message = str(caught.value)
     assert message.startswith(f"{path}: ")
     assert "'test-1'" in message
@@ -70,7 +74,8 @@ def test_another_format_is_named_beside_the_one_that_is_read(path: Path) -> None
 
 def test_the_module_is_ready_to_use(path: Path) -> None:
     module = Small().train()
-    put_tensors(path, module, Small().state_dict())
+    write_tensors(path, Small(), HEADER, torch.float32)
+    load_tensors(read_header(path, "test-1"), module)
     assert not module.training
     assert not any(parameter.requires_grad for parameter in module.parameters())
 
@@ -79,15 +84,27 @@ def test_the_module_is_ready_to_use(path: Path) -> None:
 def test_a_module_stays_as_it_is_if_its_file_is_refused(change: str, path: Path) -> None:
     module = Small()
     before = {name: x.clone() for name, x in module.state_dict().items()}
-    tensors = dict(Small().state_dict())
+    state = dict(Small().state_dict())
     if change == "missing":
-        del tensors["layer.bias"]
+        del state["layer.bias"]
     elif change == "unknown":
-        tensors["more"] = torch.zeros(1)
+        state["more"] = torch.zeros(1)
     elif change == "shape":
-        tensors["layer.bias"] = torch.zeros(1)
+        state["layer.bias"] = torch.zeros(1)
     else:
-        tensors["layer.bias"] = torch.tensor([0.0, float("nan")])
+        state["layer.bias"] = torch.tensor([0.0, float("nan")])
+    path.parent.mkdir()
+    save_file(state, path, HEADER)
     with pytest.raises(WeightsError, match="not finite" if change == "finite" else "do not fit"):
-        put_tensors(path, module, tensors)
+        load_tensors(read_header(path, "test-1"), module)
     assert all(torch.equal(before[name], x) for name, x in module.state_dict().items())
+
+
+def test_a_file_that_does_not_fit_is_refused_before_its_tensors_are_read(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_tensors(path, nn.Linear(3, 2), HEADER, torch.float32)
+    file = read_header(path, "test-1")
+    monkeypatch.setattr(tensors, "safe_open", None)
+    with pytest.raises(WeightsError, match="header and tensors do not fit"):
+        load_tensors(file, Small())

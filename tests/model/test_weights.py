@@ -18,6 +18,7 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 
 from colorflow.errors import WeightsError
+from colorflow.model import weights
 from colorflow.model.condition import Condition
 from colorflow.model.config import LevelConfig, PyramidConfig
 from colorflow.model.pyramid import ChromaPyramid
@@ -284,7 +285,15 @@ def test_configuration_of_another_model(path: Path, field: str, value: object) -
     assert "header" in error_of(path)
 
 
-@pytest.mark.parametrize(("field", "value"), [("chroma_limit", 5), ("extra_planes", 2)])
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("chroma_limit", 5),
+        ("chroma_limit", float("inf")),
+        ("extra_planes", 2),
+        ("extra_planes", 10**9),
+    ],
+)
 def test_configuration_of_another_pyramid(path: Path, field: str, value: object) -> None:
     tensors, header = parts(path)
     config = json.loads(header["config"]) | {field: value}
@@ -313,6 +322,42 @@ def test_interval_factors_that_are_none(path: Path, stored: str) -> None:
     tensors, header = parts(path)
     save_file(tensors, path, header | {"interval_factors": stored})
     assert "the header" in error_of(path)
+
+
+@pytest.mark.parametrize(
+    "key", ["config", "temperatures", "gain", "training", "interval_factors", "more"]
+)
+@pytest.mark.parametrize("nested", ["[", '{"a":'])
+def test_a_header_that_is_nested_without_end(path: Path, key: str, nested: str) -> None:
+    tensors, header = parts(path)
+    save_file(tensors, path, header | {key: nested * 100_000})
+    if key == "more":
+        assert load_weights(path).temperatures == TEMPERATURES
+    else:
+        assert "the header is damaged" in error_of(path)
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"width": 1024},
+        {"width": 1024, "couplings": 64},
+        {"width": 1024, "context_layers": 64},
+        {"width": 512, "couplings": 64, "context_layers": 64, "bins": 64},
+    ],
+)
+@pytest.mark.parametrize("attention", [True, False])
+def test_more_weights_than_the_file_has_are_refused_before_they_are_made(
+    path: Path, asked: dict[str, int], attention: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tensors, header = parts(path)
+    config = json.loads(header["config"])
+    config["levels"][0] |= asked | {"attention": attention}
+    save_file(tensors, path, header | {"config": json.dumps(config)})
+    monkeypatch.setattr(weights, "ChromaPyramid", None)
+    message = error_of(path)
+    assert "the header asks for" in message
+    assert f"the file holds {sum(x.numel() for x in tensors.values()):,}" in message
 
 
 @pytest.mark.parametrize("change", ["missing", "unknown", "renamed", "shape", "transposed"])

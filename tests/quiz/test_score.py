@@ -283,7 +283,7 @@ def test_a_damaged_key(
     assert f"{path}: is not the key of a blind test" in refused([str(directory), one], capsys)
 
 
-@pytest.mark.parametrize("text", ["", "[]", "null", '"text"', "3"])
+@pytest.mark.parametrize("text", ["", "[]", "null", '"text"', "3", "[" * 100_000])
 def test_a_key_that_is_none(text: str, directory: Path, capsys: pytest.CaptureFixture[str]) -> None:
     directory.with_name("test.key.json").write_text(text)
     one = sheet(directory, "one", "001,L,0,0\n")

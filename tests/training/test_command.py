@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from colorflow import cli
@@ -104,6 +105,17 @@ def test_train_with_a_damaged_pack(own_pack: Path, capsys: pytest.CaptureFixture
     (own_pack / "photos.csv").write_bytes(b"\xff")
     line = error_of(["train", own_pack, "-o", own_pack / "run", "--steps", "1"], capsys)
     assert line.startswith(f"{own_pack}: the pack is damaged")
+
+
+def test_train_with_rows_that_are_not_finite(
+    own_pack: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    chroma = np.lib.format.open_memmap(own_pack / "ab.npy", mode="r+")
+    chroma[3] = np.nan
+    chroma.flush()
+    given = ["train", own_pack, "-o", own_pack / "run", "--steps", "3", "--batch", "8"]
+    line = error_of(given, capsys)
+    assert line.startswith(f"{own_pack / 'ab.npy'}: row 3 holds numbers that are not finite")
 
 
 def test_train_with_too_few_photos(

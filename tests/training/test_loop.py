@@ -6,6 +6,7 @@ import csv
 import dataclasses
 import errno
 import json
+import math
 import os
 import shutil
 from collections.abc import Callable
@@ -149,7 +150,7 @@ def test_an_interrupted_run_goes_on_to_the_same_bits(go: Train, tmp_path: Path) 
     assert len(rest) == len(straight)
     for level in (4, 8):
         whole, parts = (state_of(tmp_path / name, level) for name in ("straight", "resumed"))
-        assert whole.keys() == parts.keys() == STATE - {"seconds"}
+        assert whole.keys() == parts.keys() == STATE - {"seconds"} | {"pack"}
         for key in whole:
             assert whole[key] == parts[key], (level, key)
     curves = [
@@ -227,7 +228,7 @@ def test_a_run_of_another_recipe(
     assert len(curve(tmp_path)) == 1
 
 
-@pytest.mark.parametrize("text", ["", "{", "ÿ"])
+@pytest.mark.parametrize("text", ["", "{", "ÿ", "[" * 100_000])
 def test_a_damaged_recipe(text: str, go: Train, tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text(text, encoding="latin-1")
     with pytest.raises(TrainingError, match="not a folder for a training run") as caught:
@@ -311,6 +312,99 @@ def test_a_checkpoint_of_something_else(content: object, tmp_path: Path) -> None
         read_state(tmp_path, "level4")
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("step", -5),
+        ("step", "a"),
+        ("step", 1.5),
+        ("step", None),
+        ("step", True),
+        ("skipped", -1),
+        ("seconds", -1.0),
+        ("seconds", math.inf),
+        ("seconds", math.nan),
+        ("seconds", "a"),
+        ("best_dev", math.nan),
+        ("best_dev", "a"),
+        ("level", 1),
+        ("ema", [1]),
+        ("best", {"a": 1}),
+    ],
+)
+def test_values_of_a_checkpoint_that_are_none(
+    name: str, value: object, checkpoint: Path, go: Train, tmp_path: Path
+) -> None:
+    folder = shutil.copytree(checkpoint, tmp_path / "run")
+    path = folder / "level4" / "state.pt"
+    torch.save(torch.load(path, weights_only=True) | {name: value}, path)
+    with pytest.raises(TrainingError, match=f"the checkpoint is damaged .*{name}") as caught:
+        go(folder, steps=2)
+    assert str(caught.value).startswith(f"{path}: ")
+    assert str(caught.value).endswith("delete it to start over")
+
+
+def test_moments_of_another_shape(checkpoint: Path, go: Train, tmp_path: Path) -> None:
+    folder = shutil.copytree(checkpoint, tmp_path / "run")
+    path = folder / "level4" / "state.pt"
+    state = torch.load(path, weights_only=True)
+    state["optimiser"]["state"][0]["exp_avg"] = torch.zeros(3)
+    torch.save(state, path)
+    with pytest.raises(TrainingError, match="the checkpoint does not fit level 4"):
+        go(folder, steps=2)
+
+
+# another pack, and two at once
+
+
+def test_going_on_with_another_pack(checkpoint: Path, go: Train, own_pack: Path) -> None:
+    folder = shutil.copytree(checkpoint, own_pack / "run")
+    info = json.loads((own_pack / "pack.json").read_text())
+    (own_pack / "pack.json").write_text(json.dumps(info | {"filled": 30}))
+    before = (folder / "level4" / "state.pt").read_bytes()
+    with pytest.raises(TrainingError, match="was trained on another pack than") as caught:
+        go(folder, steps=2, pack=own_pack)
+    assert str(caught.value).startswith(f"{folder / 'level4'}: ")
+    assert str(own_pack) in str(caught.value)
+    assert (folder / "level4" / "state.pt").read_bytes() == before
+    go(folder, steps=2, pack=own_pack, levels=(8,))
+
+
+def test_a_run_from_before_packs_were_remembered_goes_on(
+    checkpoint: Path, go: Train, tmp_path: Path
+) -> None:
+    folder = shutil.copytree(checkpoint, tmp_path / "run")
+    path = folder / "level4" / "state.pt"
+    state = torch.load(path, weights_only=True)
+    del state["pack"]
+    torch.save(state, path)
+    assert go(folder, steps=2)[0] == "level 4: goes on at step 1"
+    assert state_of(folder)["pack"]
+
+
+def test_two_at_once_on_one_level(go: Train, tmp_path: Path, shape: PyramidConfig) -> None:
+    """Each level has a lock of its own: levels may be trained side by side."""
+
+    def go_too(_: str) -> None:
+        with pytest.raises(TrainingError, match="another process is training here") as caught:
+            go(tmp_path, steps=2)
+        assert str(caught.value).startswith(f"{tmp_path / 'level4'}: ")
+        go(tmp_path, steps=1, levels=(8,))
+
+    go(tmp_path, steps=1, say=go_too)
+    assert len(curve(tmp_path)) == len(curve(tmp_path, 8)) == 1
+    assert go(tmp_path, steps=2)[0] == "level 4: goes on at step 1"
+
+
+def test_a_training_that_keeps_no_weights_is_an_error(
+    go: Train, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Trainer, "evaluate", lambda *_, **__: math.nan)
+    with pytest.raises(TrainingError, match="the loss on dev photos was never finite") as caught:
+        go(tmp_path, steps=2)
+    assert str(caught.value).startswith(f"{tmp_path / 'level4'}: ")
+
+
 def test_no_checkpoint_is_no_error(tmp_path: Path) -> None:
     assert read_state(tmp_path, "level4") is None
 
@@ -324,7 +418,7 @@ def test_a_full_disk_keeps_the_checkpoint_before(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     run = Run(tmp_path, level_recipe(shape, make_config()))
-    state = {name: 1 for name in STATE}
+    state = {**dict.fromkeys(STATE, 1), "level": {}, "ema": {}, "best": {}}
     run.save("level4", state)
 
     def fail(*given: Any) -> None:
@@ -334,7 +428,7 @@ def test_a_full_disk_keeps_the_checkpoint_before(
 
     monkeypatch.setattr(torch if broken == "save" else os, broken, fail)
     with pytest.raises(TrainingError, match="the checkpoint cannot be written"):
-        run.save("level4", {name: 2 for name in STATE})
+        run.save("level4", state | {"step": 2})
     assert run.load("level4") == state
     assert [path.name for path in run.part("level4").iterdir()] == ["state.pt"]
 
@@ -342,4 +436,4 @@ def test_a_full_disk_keeps_the_checkpoint_before(
 def test_the_state_has_the_parts_that_are_looked_for(
     make_trainer: Callable[..., Trainer],
 ) -> None:
-    assert make_trainer(0).state_dict().keys() == STATE
+    assert make_trainer(0).state_dict().keys() == STATE | {"pack"}

@@ -13,7 +13,14 @@ import pytest
 import torch
 
 from colorflow.errors import PackError
-from colorflow.training.pack import FORMAT, VARIANTS, Pack, array_shapes, bytes_per_row
+from colorflow.training.pack import (
+    FORMAT,
+    VARIANTS,
+    Pack,
+    array_shapes,
+    bits_apart,
+    bytes_per_row,
+)
 
 
 def test_array_shapes_and_need_of_disk() -> None:
@@ -23,6 +30,14 @@ def test_array_shapes_and_need_of_disk() -> None:
     assert shapes["features32"] == (40, 32, 32)
     numbers = 128**2 + 2 * 64**2 + 320 * 8**2 + 112 * 16**2 + 40 * 32**2
     assert bytes_per_row() == 2 * numbers
+
+
+def test_bits_that_differ_are_counted() -> None:
+    given = [0, 1, 2**63, 2**64 - 1, 0x5555_5555_5555_5555, 0x0123_4567_89AB_CDEF]
+    given += np.random.default_rng(0).integers(0, 2**64, 200, dtype=np.uint64).tolist()
+    for other in given[:8]:
+        counted = bits_apart(np.array(given, np.uint64), np.uint64(other))
+        assert counted.tolist() == [(value ^ other).bit_count() for value in given]
 
 
 def test_rows_of_a_split(pack_folder: Path) -> None:
@@ -138,11 +153,33 @@ def test_a_pack_of_another_version(own_pack: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "{", "[]", "7", "null", '{"format": "x"}', f'{{"format": "{FORMAT}"}}', "ÿ"]
+    "text",
+    [
+        "",
+        "{",
+        "[]",
+        "7",
+        "null",
+        '{"format": "x"}',
+        f'{{"format": "{FORMAT}"}}',
+        "ÿ",
+        "[" * 100_000,
+    ],
 )
 def test_pack_json_that_is_none(own_pack: Path, text: str) -> None:
     (own_pack / "pack.json").write_text(text, encoding="latin-1")
     error_of(own_pack)
+
+
+@pytest.mark.parametrize("name", ["rows", "filled", "seed", "finest_map"])
+@pytest.mark.parametrize("value", [float("inf"), float("nan"), -1, 37, 1.5, "36", None, [], True])
+def test_numbers_of_pack_json_that_are_none(own_pack: Path, name: str, value: object) -> None:
+    info = json.loads((own_pack / "pack.json").read_text())
+    (own_pack / "pack.json").write_text(json.dumps(info | {name: value}))
+    if (name, value) == ("seed", 37):
+        assert Pack(own_pack).info["seed"] == 37
+    else:
+        assert "again" in error_of(own_pack)
 
 
 def test_nothing_filled_yet(own_pack: Path) -> None:
@@ -206,6 +243,74 @@ def test_rows_of_photos_that_the_table_lacks(own_pack: Path) -> None:
 def test_rows_of_another_kind(own_pack: Path) -> None:
     np.save(own_pack / "rows.npy", np.zeros((36, 2)))
     assert "damaged" in error_of(own_pack)
+
+
+@pytest.mark.parametrize(("name", "value"), [("photo", -1), ("photo", 18), ("variant", 5)])
+def test_rows_of_what_there_is_not(own_pack: Path, name: str, value: int) -> None:
+    rows = np.load(own_pack / "rows.npy")
+    rows[name][20] = value
+    np.save(own_pack / "rows.npy", rows)
+    assert "damaged" in error_of(own_pack)
+
+
+@pytest.mark.parametrize("name", ["rows", "ab", "lightness", "features16"])
+def test_arrays_of_the_other_byte_order(own_pack: Path, name: str) -> None:
+    values = np.load(own_pack / f"{name}.npy")
+    np.save(own_pack / f"{name}.npy", values.astype(values.dtype.newbyteorder(">")))
+    message = error_of(own_pack)
+    assert f"{name}.npy: does not fit pack.json" in message
+    assert "again" in message
+
+
+@pytest.mark.parametrize("name", ["rows", "ab"])
+def test_archives_in_place_of_arrays(own_pack: Path, name: str) -> None:
+    values = np.load(own_pack / f"{name}.npy")
+    with (own_pack / f"{name}.npy").open("wb") as file:
+        np.savez(file, values)
+    assert "damaged" in error_of(own_pack)
+
+
+@pytest.mark.parametrize("name", ["ab", "lightness", "features8", "features32"])
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_rows_that_are_not_finite(own_pack: Path, name: str, value: float) -> None:
+    array = np.lib.format.open_memmap(own_pack / f"{name}.npy", mode="r+")
+    array[[17, 30], 0, 3, 5] = value
+    array.flush()
+    pack = Pack(own_pack)
+    with pytest.raises(PackError) as caught:
+        pack.batch(np.array([35, 30, 2, 17]))
+    assert str(caught.value) == (
+        f"{own_pack / name}.npy: row 17 holds numbers that are not finite; make the pack again"
+    )
+    pack.batch(np.array([16, 18]))
+
+
+# which pack it is
+
+
+def changed(own_pack: Path, change: str) -> None:
+    if change == "filled":
+        info = json.loads((own_pack / "pack.json").read_text())
+        (own_pack / "pack.json").write_text(json.dumps(info | {"filled": 30}))
+    elif change == "rows":
+        rows = np.load(own_pack / "rows.npy")
+        np.save(own_pack / "rows.npy", rows[::-1])
+    else:
+        old, new = {"hash": (f"{3:016x}", f"{99:016x}"), "split": ("dev", "train")}[change]
+        text = (own_pack / "photos.csv").read_text()
+        (own_pack / "photos.csv").write_text(text.replace(old, new, 1))
+
+
+def test_a_copy_of_a_pack_is_the_same_pack(pack_folder: Path, own_pack: Path) -> None:
+    text = (own_pack / "photos.csv").read_text()
+    (own_pack / "photos.csv").write_text(text.replace("photo", "moved/photo"))
+    assert Pack(own_pack).digest == Pack(pack_folder).digest
+
+
+@pytest.mark.parametrize("change", ["filled", "rows", "hash", "split"])
+def test_another_pack_has_another_digest(pack_folder: Path, own_pack: Path, change: str) -> None:
+    changed(own_pack, change)
+    assert Pack(own_pack).digest != Pack(pack_folder).digest
 
 
 def test_pickled_arrays_are_not_read(own_pack: Path) -> None:

@@ -71,6 +71,13 @@ def test_training_rows_of_all_and_dev_rows_of_the_first(packs: Packs) -> None:
     assert len(degraded) == DEV
 
 
+def test_several_are_others_than_one_and_than_another_order(packs: Packs) -> None:
+    first, second = packs.packs
+    digests = {first.digest, packs.digest, Packs([second, first]).digest}
+    assert len(digests) == 3
+    assert Packs([first, second]).digest == packs.digest
+
+
 def test_what_messages_and_blow_ups_need(packs: Packs, pack_folder: Path) -> None:
     assert packs.folder == pack_folder
     chroma = Pack(pack_folder).train_chroma

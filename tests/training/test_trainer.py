@@ -12,7 +12,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from colorflow.errors import TrainingError
+from colorflow.errors import PackError, TrainingError
 from colorflow.model.config import PyramidConfig
 from colorflow.model.pyramid import ChromaPyramid
 from colorflow.training import schedule
@@ -318,16 +318,23 @@ def test_processes_share_a_batch(make_trainer: MakeTrainer) -> None:
 # numbers that are not finite
 
 
-def test_a_damaged_row_is_skipped_counted_and_harms_nothing(
-    make_trainer: MakeTrainer, own_pack: Path
-) -> None:
+def test_a_damaged_row_ends_the_training(make_trainer: MakeTrainer, own_pack: Path) -> None:
     trainer = make_trainer(3, own_pack)
     chroma = np.lib.format.open_memmap(own_pack / "ab.npy", mode="r+")
     chroma[trainer.rows[5]] = np.nan
     chroma.flush()
+    with pytest.raises(PackError, match=f"ab.npy: row {trainer.rows[5]} holds numbers that"):
+        trainer.train(LONG, 9)
+
+
+def test_a_loss_that_is_not_finite_is_skipped_counted_and_harms_nothing(
+    make_trainer: MakeTrainer,
+) -> None:
+    trainer = make_trainer(3)
+    broken_at(trainer, iter([False, True, False] * 3))
     loss = trainer.train(LONG, 9)
     assert trainer.step == 9
-    assert trainer.skipped == 3  # once an epoch of three batches
+    assert trainer.skipped == 3
     assert math.isfinite(loss)
     assert finite(trainer.module)
     assert finite(trainer.ema)

@@ -1,0 +1,26 @@
+"""The oldest versions that `make test` tries are those that pyproject.toml admits."""
+
+from __future__ import annotations
+
+from packaging.requirements import Requirement
+
+from tests.oldest_versions import BORROWED, constraints, requirements
+
+
+def test_every_dependency_has_an_oldest_version() -> None:
+    bounds = {r.name: {bound.operator for bound in r.specifier} for r in requirements()}
+    assert {"numpy", "gradio", "imagehash", "matplotlib", "pillow-heif"} <= bounds.keys()
+    assert [name for name, operators in bounds.items() if not operators & {">=", "=="}] == []
+
+
+def test_the_oldest_versions_are_admitted_and_nothing_older_is() -> None:
+    pinned = {Requirement(text).name: text.partition("==")[2] for text in constraints()}
+    ranged = {r.name: r for r in requirements() if "==" not in str(r.specifier)}
+    assert pinned.keys() == ranged.keys() - BORROWED
+    for name, series in pinned.items():
+        oldest = series.removesuffix(".*")
+        assert oldest in ranged[name].specifier
+        *first, last = map(int, oldest.split("."))
+        if last:
+            older = ".".join(map(str, [*first, last - 1, 999]))
+            assert older not in ranged[name].specifier
