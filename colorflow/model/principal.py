@@ -1,0 +1,105 @@
+"""Principal colorings: the few pictures that stand for a distribution of them.
+
+The first is the mean of all samples, which is nearer to the truth in expectation than any other
+single picture. The others are means of clusters of samples, the distribution's modes. Averaging
+takes out the patches and casts that belong to one sample alone; several modes keep the choice.
+Means are paler than what they are means of, so a gain gives vividness back.
+
+Cells of the coarsest level leave steps where they meet. A joint bilateral filter that follows
+lightness takes them out and leaves the borders of things.
+
+Reference: Flury 1990 (principal points); Arthur & Vassilvitskii 2007 (k-means++); Petschnigg et
+al. 2004 (joint bilateral filter).
+
+Dimensions: n samples, k principal colorings, g a grid's side.
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional as F
+
+POOL = 64
+"""Samples that principal colorings are made of; half of them of the mirrored photo."""
+POOL_LEVELS = 3
+"""Levels of these samples: chroma on a 16x16 grid. Finer levels are completed once a card."""
+MOST_CARDS = 16
+"""Clusters of `POOL` samples that still hold several of them."""
+PRINCIPAL_GAIN = 1.4
+"""Of the chroma of means; the lowest error at the colorfulness of photos, on dev."""
+TINT_WEIGHT = 0.5
+"""Of the whole photo's mean chroma in the distance between samples; that of everything else is 1.
+With 1 some modes are one picture in several casts; chosen on dev, docs/experiments.md."""
+
+_ATTEMPTS, _ROUNDS, _SHIFT = 5, 50, 1e-4
+_CLUSTER_GRID = 16
+_WINDOW, _LIKENESS, _REACH = 13, 0.05, 3.0
+"""Of the filter: side of the window and std in cells of the 64x64 grid, std in L* / 100."""
+
+
+def principal_points(
+    samples: NDArray[np.float32], k: int
+) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
+    """The mean of all samples, and the means of their k - 1 largest modes.
+
+    Args:
+        samples: (n, 2, g, g) chroma, CIELAB units.
+        k: how many, at most `MOST_CARDS` and n.
+
+    Returns:
+        (k, 2, g, g) means: of all samples first, then of the modes by falling share; and the share
+        of the samples that each is the mean of, (k,): 1 for the first. The shares of the modes add
+        up to 1, but for k = 2, where the larger of two modes is given.
+
+    Raises:
+        ValueError: if k is out of range.
+    """
+    most = min(MOST_CARDS, len(samples))
+    if not 1 <= k <= most:
+        raise ValueError(f"k: expected 1 to {most}, got {k}")
+    mean = samples.mean(0)
+    if k == 1:
+        return mean[None], np.ones(1)
+    modes = max(k - 1, 2)
+    mode_of = _clusters(samples, modes)
+    counts = np.bincount(mode_of, minlength=modes)
+    chosen = np.argsort(-counts, kind="stable")[: k - 1]
+    # A mode without samples, where all samples are one, is their mean.
+    means = [samples[mode_of == i].mean(0) if counts[i] else mean for i in chosen]
+    return np.stack([mean, *means]), np.array([1.0, *(counts[chosen] / len(samples))])
+
+
+def follow_lightness(ab: Tensor, lightness: Tensor) -> Tensor:
+    """Smooths chroma where lightness is smooth.
+
+    Args:
+        ab: (k, 2, g, g) CIELAB units.
+        lightness: (1, 1, g, g) L* in [0, 100].
+
+    Returns:
+        (k, 2, g, g).
+    """
+    from kornia.filters import joint_bilateral_blur
+
+    guide = lightness.expand(len(ab), -1, -1, -1) / 100
+    smooth: Tensor = joint_bilateral_blur(
+        ab, guide, (_WINDOW, _WINDOW), _LIKENESS, (_REACH, _REACH)
+    )
+    return smooth
+
+
+def _clusters(samples: NDArray[np.float32], count: int) -> NDArray[np.int64]:
+    """For each sample the number of its cluster, (n,)."""
+    x = torch.from_numpy(samples)
+    if x.shape[-1] > _CLUSTER_GRID:
+        x = F.avg_pool2d(x, x.shape[-1] // _CLUSTER_GRID)
+    tint = x.mean((2, 3), keepdim=True)
+    points = (x - (1 - TINT_WEIGHT) * tint).flatten(1).numpy()
+    stop = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_MAX_ITER, _ROUNDS, _SHIFT)
+    cv2.setRNGSeed(0)  # of this thread
+    _, labels, _ = cv2.kmeans(points, count, None, stop, _ATTEMPTS, cv2.KMEANS_PP_CENTERS)  # type: ignore[call-overload]
+    return np.asarray(labels[:, 0], np.int64)
