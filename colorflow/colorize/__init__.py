@@ -8,9 +8,9 @@
     colorizer.py    a picture in, coloured ones out; many files are the work of `colorflow.batch`
 
 The default answer is a photo's principal colorings, means of its samples and of their modes
-(`colorflow.model.principal`). Sample i of a call depends on `seed + i` and the photo alone: not on how many are drawn, on the batch, or on the
-order of the photos. Temperatures of the levels come with the weights; the user's `temperature`
-multiplies them.
+(`colorflow.model.principal`). Sample i of a call depends on `seed + i` and the photo alone: not on
+how many are drawn, on the batch, or on the order of the photos. Temperatures of the levels come
+with the weights; the user's `temperature` multiplies them.
 """
 
 from __future__ import annotations

@@ -103,9 +103,8 @@ class ChromaColorizer:
         Args:
             photo: the photo; its own colours, if it has some, play no part.
             n: number of colourings; at most 16 principal ones.
-            temperature: of principal colorings, the std of the latents of the samples that they
-                are means of; multiplies the shipped temperatures of samples. 0 gives n times the
-                same colours.
+            temperature: multiplies the shipped temperatures of the samples, those that principal
+                colorings are means of too; 0 gives n times the same colours.
             seed: sample i depends on `seed + i` and the photo alone; principal colorings are means
                 of the 64 samples from `seed` on.
             samples: independent samples of the distribution instead of its principal colorings.
@@ -289,8 +288,11 @@ class ChromaColorizer:
             raise ValueError(f"level: expected {known}, got {level}")
         check_draws(draws, level)
         check_seed(seed, following=draws)
-        condition = self._engine.condition(photo, hints)
-        latents = self._at_std1([self.recipe(s) for s in range(seed, seed + draws)], condition)
+        condition, std1 = self._engine.condition(photo, hints), [1.0] * len(self.levels)
+        latents = [
+            self._engine.latents(self.recipe(s), condition.lightness, temperatures=std1)
+            for s in range(seed, seed + draws)
+        ]
         ab = self._engine.decode(latents, condition, gain=1.0)
         middle, half_width = central_interval(torch.from_numpy(ab), level)
         factor = self._interval_factors.get(level, 1.0)
@@ -378,16 +380,6 @@ class ChromaColorizer:
             made.append(latents)
         return made
 
-    def _at_std1(
-        self, recipes: Sequence[Recipe], condition: Condition, reference: Latents | None = None
-    ) -> list[Latents]:
-        """Latents of samples of the model itself, at the recipes' own temperature."""
-        std1 = [1.0] * len(self.levels)
-        return [
-            self._engine.latents(recipe, condition.lightness[:1], reference, std1)
-            for recipe in recipes
-        ]
-
     def _card(self, plain: Recipe, number: int, of: int) -> Recipe:
         """The recipe of a principal coloring, given that of its first sample."""
         card = Card(number=number, of=of, seed=plain.seed)
@@ -406,7 +398,9 @@ class ChromaColorizer:
         other = None if reference is None else self._engine.latents_of(reference)
         seeds = range(first.seed, first.seed + POOL)
         recipes = [replace(first, seeds=(seed,) * len(self.levels)) for seed in seeds]
-        return self._engine.principal(self._at_std1(recipes, both, other), both, k)
+        lightness = both.lightness[:1]
+        pool = [self._engine.latents(recipe, lightness, other) for recipe in recipes]
+        return self._engine.principal(pool, both, k)
 
     def _cards(
         self,

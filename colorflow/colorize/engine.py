@@ -21,7 +21,6 @@ from colorflow.model.hints import Hint, hint_planes
 from colorflow.model.latents import draw_latents, signs_of_photo, slerp
 from colorflow.model.principal import (
     POOL_LEVELS,
-    PRINCIPAL_GAIN,
     follow_lightness,
     principal_points,
 )
@@ -159,8 +158,8 @@ class Engine:
     ) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
         """The principal colorings of one photo.
 
-        Samples are drawn on the coarse levels alone, half of them of the mirrored photo; means of
-        them are made vivid, completed by the finer levels, and smoothed where lightness is smooth.
+        Samples are drawn on the coarse levels alone, half of them of the mirrored photo; vivid means
+        of them are completed by the finer levels, and smoothed where lightness is smooth.
 
         Args:
             pool: latents of an even number of samples.
@@ -176,8 +175,7 @@ class Engine:
         samples = torch.cat([plain, mirrored.flip(-1)])
         means, shares = principal_points(samples.cpu().numpy(), k)
         condition = both.map(lambda x: x[:1])
-        vivid = PRINCIPAL_GAIN * torch.from_numpy(means).to(self.device)
-        ab = self.pyramid.complete(vivid, condition)
+        ab = self.pyramid.complete(torch.from_numpy(means).to(self.device), condition)
         lightness = F.adaptive_avg_pool2d(condition.lightness, ab.shape[-1])
         ab = self.pyramid.pull_to_hints(follow_lightness(ab, lightness), condition)
         return ab.cpu().numpy(), shares

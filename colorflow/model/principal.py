@@ -29,8 +29,9 @@ POOL_LEVELS = 3
 """Levels of these samples: chroma on a 16x16 grid. Finer levels are completed once a card."""
 MOST_CARDS = 16
 """Clusters of `POOL` samples that still hold several of them."""
-PRINCIPAL_GAIN = 1.4
-"""Of the chroma of means; the lowest error at the colorfulness of photos, on dev."""
+LARGEST_GAIN = 1.4
+"""Of the chroma of a mean. More brings it nearer to the colorfulness of photos and costs error; less
+suffices where the samples agree (docs/experiments.md, "Principal colorings")."""
 TINT_WEIGHT = 0.5
 """Of the whole photo's mean chroma in the distance between samples; that of everything else is 1.
 With 1 some modes are one picture in several casts; chosen on dev, docs/experiments.md."""
@@ -51,9 +52,9 @@ def principal_points(
         k: how many, at most `MOST_CARDS` and n.
 
     Returns:
-        (k, 2, g, g) means: of all samples first, then of the modes by falling share; and the share
-        of the samples that each is the mean of, (k,): 1 for the first. The shares of the modes add
-        up to 1, but for k = 2, where the larger of two modes is given.
+        (k, 2, g, g) means, made as vivid as the samples: of all samples first, then of the modes by
+        falling share; and the share of the samples that each is the mean of, (k,): 1 for the first.
+        The shares of the modes add up to 1, but for k = 2, where the larger of two is given.
 
     Raises:
         ValueError: if k is out of range.
@@ -61,16 +62,16 @@ def principal_points(
     most = min(MOST_CARDS, len(samples))
     if not 1 <= k <= most:
         raise ValueError(f"k: expected 1 to {most}, got {k}")
-    mean = samples.mean(0)
+    first = _vivid_mean(samples)
     if k == 1:
-        return mean[None], np.ones(1)
-    modes = max(k - 1, 2)
-    mode_of = _clusters(samples, modes)
-    counts = np.bincount(mode_of, minlength=modes)
+        return first[None], np.ones(1)
+    count = max(k - 1, 2)
+    mode_of = _clusters(samples, count)
+    counts = np.bincount(mode_of, minlength=count)
     chosen = np.argsort(-counts, kind="stable")[: k - 1]
     # A mode without samples, where all samples are one, is their mean.
-    means = [samples[mode_of == i].mean(0) if counts[i] else mean for i in chosen]
-    return np.stack([mean, *means]), np.array([1.0, *(counts[chosen] / len(samples))])
+    modes = [_vivid_mean(samples[mode_of == i]) if counts[i] else first for i in chosen]
+    return np.stack([first, *modes]), np.array([1.0, *(counts[chosen] / len(samples))])
 
 
 def follow_lightness(ab: Tensor, lightness: Tensor) -> Tensor:
@@ -90,6 +91,16 @@ def follow_lightness(ab: Tensor, lightness: Tensor) -> Tensor:
         ab, guide, (_WINDOW, _WINDOW), _LIKENESS, (_REACH, _REACH)
     )
     return smooth
+
+
+def _vivid_mean(samples: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The mean of (n, 2, g, g), its chroma raised towards the samples' median: (2, g, g)."""
+    mean = samples.mean(0)
+    chroma = np.linalg.norm(mean, axis=0).mean()
+    wanted = np.median(np.linalg.norm(samples, axis=1).mean((1, 2)))
+    gain = np.clip(wanted / max(float(chroma), 1e-6), 1, LARGEST_GAIN)
+    vivid: NDArray[np.float32] = (gain * mean).astype(np.float32)
+    return vivid
 
 
 def _clusters(samples: NDArray[np.float32], count: int) -> NDArray[np.int64]:
