@@ -158,8 +158,8 @@ class Engine:
     ) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
         """The principal colorings of one photo.
 
-        Samples are drawn on the coarse levels alone, half of them of the mirrored photo; vivid means
-        of them are completed by the finer levels, and smoothed where lightness is smooth.
+        Samples are drawn on the coarse levels alone, half of them of the mirrored photo; vivid
+        means of them are completed by the finer levels, and smoothed where lightness is smooth.
 
         Args:
             pool: latents of an even number of samples.

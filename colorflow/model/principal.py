@@ -30,8 +30,8 @@ POOL_LEVELS = 3
 MOST_CARDS = 16
 """Clusters of `POOL` samples that still hold several of them."""
 LARGEST_GAIN = 1.4
-"""Of the chroma of a mean. More brings it nearer to the colorfulness of photos and costs error; less
-suffices where the samples agree (docs/experiments.md, "Principal colorings")."""
+"""Of the chroma of a mean: more is more colorful and farther from the truth. Less suffices where the
+samples agree (docs/experiments.md, "Principal colorings")."""
 TINT_WEIGHT = 0.5
 """Of the whole photo's mean chroma in the distance between samples; that of everything else is 1.
 With 1 some modes are one picture in several casts; chosen on dev, docs/experiments.md."""
