@@ -11,7 +11,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.nn import functional as F
 
 from colorflow.color.grid import square_lightness, to_grid
 from colorflow.colorize.recipe import Recipe
@@ -19,11 +18,7 @@ from colorflow.errors import PhotoError, WeightsError
 from colorflow.model.condition import Condition, Conditioner
 from colorflow.model.hints import Hint, hint_planes
 from colorflow.model.latents import draw_latents, signs_of_photo, slerp
-from colorflow.model.principal import (
-    POOL_LEVELS,
-    follow_lightness,
-    principal_points,
-)
+from colorflow.model.principal import principal_colorings
 from colorflow.model.pyramid import ChromaPyramid
 from colorflow.model.weights import LoadedWeights
 from colorflow.photo import Kind, Photo
@@ -152,32 +147,18 @@ class Engine:
             parts.append(self.pyramid.decode(batch, condition, gain).cpu().numpy())
         return np.concatenate(parts)
 
-    @torch.inference_mode()
     def principal(
         self, pool: Sequence[Latents], both: Condition, k: int
     ) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
-        """The principal colorings of one photo.
-
-        Samples are drawn on the coarse levels alone, half of them of the mirrored photo; vivid
-        means of them are completed by the finer levels, and smoothed where lightness is smooth.
+        """Chroma and shares of the principal colorings of one photo.
 
         Args:
             pool: latents of an even number of samples.
             both: condition of the photo and of the mirrored photo.
             k: how many.
-
-        Returns:
-            (k, 2, 64, 64) CIELAB units, and shares (k,) as of `principal_points`.
         """
-        levels = zip(*(latents[:POOL_LEVELS] for latents in pool), strict=True)
-        samples = self.pyramid.decode([torch.stack(z).to(self.device) for z in levels], both)
-        plain, mirrored = samples.chunk(2)
-        samples = torch.cat([plain, mirrored.flip(-1)])
-        means, shares = principal_points(samples.cpu().numpy(), k)
-        condition = both.map(lambda x: x[:1])
-        ab = self.pyramid.complete(torch.from_numpy(means).to(self.device), condition)
-        lightness = F.adaptive_avg_pool2d(condition.lightness, ab.shape[-1])
-        ab = self.pyramid.pull_to_hints(follow_lightness(ab, lightness), condition)
+        latents = [torch.stack(level).to(self.device) for level in zip(*pool, strict=True)]
+        ab, shares = principal_colorings(self.pyramid, latents, both, k)
         return ab.cpu().numpy(), shares
 
     @torch.inference_mode()

@@ -16,12 +16,17 @@ Dimensions: n samples, k principal colorings, g a grid's side.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
+
+from colorflow.model.condition import Condition
+from colorflow.model.pyramid import ChromaPyramid
 
 POOL = 64
 """Samples that principal colorings are made of; half of them of the mirrored photo."""
@@ -30,7 +35,7 @@ POOL_LEVELS = 3
 MOST_CARDS = 16
 """Clusters of `POOL` samples that still hold several of them."""
 LARGEST_GAIN = 1.4
-"""Of the chroma of a mean: more is more colorful and farther from the truth. Less suffices where the
+"""Of the chroma of a mean: more is more colorful and farther from the truth. Less is enough where
 samples agree (docs/experiments.md, "Principal colorings")."""
 TINT_WEIGHT = 0.5
 """Of the whole photo's mean chroma in the distance between samples; that of everything else is 1.
@@ -40,6 +45,33 @@ _ATTEMPTS, _ROUNDS, _SHIFT = 5, 50, 1e-4
 _CLUSTER_GRID = 16
 _WINDOW, _LIKENESS, _REACH = 13, 0.05, 3.0
 """Of the filter: side of the window and std in cells of the 64x64 grid, std in L* / 100."""
+
+
+@torch.no_grad()
+def principal_colorings(
+    pyramid: ChromaPyramid, latents: Sequence[Tensor], both: Condition, k: int
+) -> tuple[Tensor, NDArray[np.float64]]:
+    """The principal colorings of one photo.
+
+    Samples are drawn on the coarse levels alone, half of them of the mirrored photo; vivid means of
+    them are completed by the finer levels, and smoothed where lightness is smooth.
+
+    Args:
+        pyramid: the model.
+        latents: (n, C, g, g) of at least the first `POOL_LEVELS` levels, n even.
+        both: condition of the photo and of the mirrored photo.
+        k: how many, at most `MOST_CARDS` and n.
+
+    Returns:
+        (k, 2, 64, 64) CIELAB units, and shares (k,) as of `principal_points`.
+    """
+    plain, mirrored = pyramid.decode(latents[:POOL_LEVELS], both).chunk(2)
+    samples = torch.cat([plain, mirrored.flip(-1)])
+    means, shares = principal_points(samples.cpu().numpy(), k)
+    condition = both.map(lambda x: x[:1])
+    ab = pyramid.complete(torch.from_numpy(means).to(samples.device), condition)
+    lightness = F.adaptive_avg_pool2d(condition.lightness, ab.shape[-1])
+    return pyramid.pull_to_hints(follow_lightness(ab, lightness), condition), shares
 
 
 def principal_points(
