@@ -147,8 +147,8 @@ def _caption(evaluation: Evaluation) -> str:
         "photos alike, 0 by chance. principal: the mean of a photo's samples (first) and its "
         f"{CARDS - 1} largest modes; rmse_one is of one of them at random, rmse_best{n}_photo of "
         f"{n}; shares_off_by: largest difference, in points, of the modes' shares and of how often "
-        "the truth is nearest to them, in five bins. seconds_per_sample: wall time, many draws of one photo at "
-        "once, without the frozen features, which all share."
+        "the truth is nearest to them, in five bins. seconds_per_sample: wall time, many draws of "
+        "one photo at once, without the frozen features, which all share."
     )
 
 
