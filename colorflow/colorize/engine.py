@@ -158,7 +158,7 @@ class Engine:
             k: how many.
         """
         latents = [torch.stack(level).to(self.device) for level in zip(*pool, strict=True)]
-        ab, shares = principal_colorings(self.pyramid, latents, both, k)
+        ab, shares = principal_colorings(self.pyramid, latents, both, k, self.gain)
         return ab.cpu().numpy(), shares
 
     @torch.inference_mode()

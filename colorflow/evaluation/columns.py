@@ -113,13 +113,13 @@ def columns_of(weights: LoadedWeights) -> list[Column]:
             name="principal",
             draw=_no_draw,
             draws="chosen",
-            cards=_cards(pyramid, shipped),
+            cards=_cards(pyramid, shipped, weights.gain),
         ),
         constant("mean_colour", training_colours_of(weights).mean_ab),
     ]
 
 
-def _cards(pyramid: ChromaPyramid, temperatures: Sequence[float]) -> Cards:
+def _cards(pyramid: ChromaPyramid, temperatures: Sequence[float], gain: float) -> Cards:
     """Principal colorings, of as many samples as users get."""
 
     def cards(
@@ -129,7 +129,7 @@ def _cards(pyramid: ChromaPyramid, temperatures: Sequence[float]) -> Cards:
             std * torch.randn(POOL, *shape, generator=generator)
             for shape, std in zip(pyramid.latent_shapes(), temperatures, strict=True)
         ]
-        return principal_colorings(pyramid, latents, both, k)
+        return principal_colorings(pyramid, latents, both, k, gain)
 
     return cards
 

@@ -34,9 +34,9 @@ POOL_LEVELS = 3
 """Levels of these samples: chroma on a 16x16 grid. Finer levels are completed once a card."""
 MOST_CARDS = 16
 """Clusters of `POOL` samples that still hold several of them."""
-LARGEST_GAIN = 1.4
-"""Of the chroma of a mean: more is more colorful and farther from the truth. Less is enough where
-samples agree (docs/experiments.md, "Principal colorings")."""
+LARGEST_GAIN = 1.7
+"""Of the chroma of a mean, towards that of the samples. More brings noise out where samples do not
+agree (docs/experiments.md, "Principal colorings")."""
 TINT_WEIGHT = 0.5
 """Of the whole photo's mean chroma in the distance between samples; that of everything else is 1.
 With 1 some modes are one picture in several casts; chosen on dev, docs/experiments.md."""
@@ -49,7 +49,11 @@ _WINDOW, _LIKENESS, _REACH = 13, 0.05, 3.0
 
 @torch.no_grad()
 def principal_colorings(
-    pyramid: ChromaPyramid, latents: Sequence[Tensor], both: Condition, k: int
+    pyramid: ChromaPyramid,
+    latents: Sequence[Tensor],
+    both: Condition,
+    k: int,
+    gain: float = 1.0,
 ) -> tuple[Tensor, NDArray[np.float64]]:
     """The principal colorings of one photo.
 
@@ -61,11 +65,12 @@ def principal_colorings(
         latents: (n, C, g, g) of at least the first `POOL_LEVELS` levels, n even.
         both: condition of the photo and of the mirrored photo.
         k: how many, at most `MOST_CARDS` and n.
+        gain: of the samples, as of `ChromaPyramid.decode`.
 
     Returns:
         (k, 2, 64, 64) CIELAB units, and shares (k,) as of `principal_points`.
     """
-    plain, mirrored = pyramid.decode(latents[:POOL_LEVELS], both).chunk(2)
+    plain, mirrored = pyramid.decode(latents[:POOL_LEVELS], both, gain).chunk(2)
     samples = torch.cat([plain, mirrored.flip(-1)])
     means, shares = principal_points(samples.cpu().numpy(), k)
     condition = both.map(lambda x: x[:1])
