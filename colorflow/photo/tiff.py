@@ -12,6 +12,7 @@ Reference: TIFF 6.0; Adobe Photoshop TIFF technical note 3 (2005) for floats.
 
 from __future__ import annotations
 
+import collections
 import io
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -19,21 +20,31 @@ from typing import IO
 
 import cv2
 import numpy as np
-from PIL import ImageFile, TiffImagePlugin
+from PIL import Image, ImageFile, TiffImagePlugin, _imaging
 from PIL.ExifTags import Base
 
 from colorflow.errors import UnreadablePhotoError
 from colorflow.photo.ifd import Block, Directory, GarbageError, Value
+from colorflow.photo.strips import (
+    FAX,
+    JPEG,
+    OLD_JPEG,
+    STRIPS,
+    TILES,
+    check_jpeg,
+    fax_pixels,
+    old_jpeg,
+    pieces_of,
+)
 
 WHITE_IS_ZERO, BLACK_IS_ZERO, RGB, _YCBCR = 0, 1, 2, 6
 """Photometric interpretations."""
+_UNCOMPRESSED = 1
 _UNSIGNED, _FLOAT = 1, 3
 """Sample formats."""
 _INTERLEAVED, _SEPARATE = 1, 2
 """Planar configurations."""
 _NEW_SUBFILE_TYPE, _SAMPLE_FORMAT = 254, 339
-_PLACES = ((Base.StripOffsets, Base.StripByteCounts), (324, 325))
-"""Tags that say where strips are and how long, and the same of tiles."""
 _REDUCED = 1
 """Bit of NewSubfileType: a smaller version of another picture."""
 _GREY, _COLOURS = 1, 3
@@ -80,6 +91,31 @@ class TiffFile(TiffImagePlugin.TiffImageFile):
         elif codec == "libtiff" and isinstance(arguments, tuple) and arguments[0] == "F;32BF":
             # libtiff has turned the bytes already.
             self.tile = [self.tile[0]._replace(args=("F;32NF", *arguments[1:]))]
+
+    def load(self) -> _imaging.PixelAccess | None:
+        """Decode the pixels; what Pillow and libtiff do not notice to be missing is an error."""
+        if self.tile:
+            compression = self.tag_v2.get(Base.Compression, _UNCOMPRESSED)
+            arguments = self.tile[0].args
+            if compression in FAX and isinstance(arguments, tuple):
+                pixels = fax_pixels(self)
+                size = self.tag_v2[Base.ImageWidth], self.tag_v2[Base.ImageLength]
+                return self._take(Image.frombytes(self.mode, size, pixels, "raw", arguments[0]))
+            if compression == OLD_JPEG:
+                return self._take(old_jpeg(self).convert(self.mode))
+            if compression == JPEG:
+                check_jpeg(self)
+            if compression == _UNCOMPRESSED:
+                collections.deque(pieces_of(self), maxlen=0)
+        return super().load()
+
+    def _take(self, decoded: Image.Image) -> _imaging.PixelAccess | None:
+        """Take the pixels of a picture that was decoded elsewhere, and turn them."""
+        self.load_prepare()
+        self.tile = []
+        self.im.paste(decoded.im, (0, 0, *decoded.size))
+        self.load_end()
+        return super().load()
 
 
 def open_tiff(file: IO[bytes], source: str) -> TiffFile:
@@ -224,7 +260,7 @@ def _planes(block: Block, main: Directory, samples: int) -> int:
         GarbageError: the file ends too early, which what is written here would hide.
     """
     bits = block.integers(main.find(Base.BitsPerSample))[0]
-    for places, lengths in _PLACES:
+    for places, lengths in (STRIPS, TILES):
         starts, sizes = (block.integers(main.find(tag)) for tag in (places, lengths))
         if len(starts) != len(sizes) or any(
             start + size > len(block.data) for start, size in zip(starts, sizes, strict=True)
@@ -233,7 +269,7 @@ def _planes(block: Block, main: Directory, samples: int) -> int:
     following = 0
     for plane in reversed(range(samples)):
         changes = _grey_page(bits)
-        for tags in _PLACES:
+        for tags in (STRIPS, TILES):
             for tag in tags:
                 values = block.integers(main.find(tag))
                 share = len(values) // samples
