@@ -12,12 +12,10 @@ from dataclasses import replace
 
 import numpy as np
 from PIL import Image, ImageFile, JpegImagePlugin, TiffImagePlugin
-from PIL.ExifTags import Base
 
-from colorflow.photo.exif import orientation_of
 from colorflow.photo.formats import DAMAGE, DEFAULT_MAX_PIXELS, opened, reading, recognised
 from colorflow.photo.jpeg import ends_early
-from colorflow.photo.metadata import metadata_of, raw_exif
+from colorflow.photo.metadata import metadata_of, orientation_of, raw_exif
 from colorflow.photo.photo import Photo
 from colorflow.photo.pixels import pixels_and_alpha, through_profile_at_8_bits
 from colorflow.photo.profile16 import through_profile
@@ -75,12 +73,12 @@ def photo_of(image: Image.Image, source: str) -> Photo:
         source: for messages.
     """
     in_tiff = isinstance(image, TiffImagePlugin.TiffImageFile)
-    if isinstance(image, TiffImagePlugin.TiffImageFile):
-        orientation = image.tag_v2.get(Base.Orientation, 1)
+    if in_tiff:
+        orientation = orientation_of(image, None)  # loading forgets it
     wide = wide_pixels(image, source)
     exif = raw_exif(image)
     if not in_tiff:
-        orientation = orientation_of(exif) if exif else 1
+        orientation = orientation_of(image, exif)  # PNG may say it behind the pixels
     still_to_turn = 1 if in_tiff else orientation  # Pillow turns TIFF files, and only those
     if wide is None:
         pixels, alpha = pixels_and_alpha(image, _TURNS.get(still_to_turn))

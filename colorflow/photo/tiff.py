@@ -48,6 +48,8 @@ _NEW_SUBFILE_TYPE, _SAMPLE_FORMAT = 254, 339
 _REDUCED = 1
 """Bit of NewSubfileType: a smaller version of another picture."""
 _GREY, _COLOURS = 1, 3
+_TELLING = (Base.SamplesPerPixel, Base.Compression)
+"""Tags, 1 by default, that tell what a missing photometric interpretation is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,9 +79,13 @@ class TiffFile(TiffImagePlugin.TiffImageFile):
     """The whole file, less its orientation, where OpenCV has to read the pixels."""
 
     def _setup(self) -> None:
-        """Mend two of Pillow's faults at each page."""
+        """Mend three of Pillow's faults at each page."""
+        tags = self.tag_v2
+        if Base.PhotometricInterpretation not in tags:
+            samples, compression = (tags.get(tag, 1) for tag in _TELLING)
+            tags[Base.PhotometricInterpretation] = _usual_photometric(samples, compression)
         super()._setup()
-        photometric = self.tag_v2.get(Base.PhotometricInterpretation)
+        photometric = tags[Base.PhotometricInterpretation]
         if not self.tile:
             return
         codec, _, _, arguments = self.tile[0]
@@ -190,7 +196,11 @@ def _disguised(content: bytes, source: str, refusal: SyntaxError) -> TiffFile:
     image.layout, image.is_planes = layout, _is_planes(layout)
     if not image.is_planes:
         plain = Block(content)
-        plain.put(main, {Base.Orientation: 1})  # versions of OpenCV differ in what they do
+        known: dict[int, Value | None] = {
+            Base.PhotometricInterpretation: (layout.photometric,),  # or OpenCV refuses the file
+            Base.Orientation: (1,),  # versions of OpenCV differ in what they do
+        }
+        plain.begin_with(plain.rewrite(main, known))
         image.foreign = bytes(plain.data)
     return image
 
@@ -215,8 +225,9 @@ def _layout_of_block(block: Block, main: Directory) -> Layout:
 def _layout(first: Callable[[int, int], int], *, has_more_pages: bool) -> Layout:
     """From what gives the first integer of a tag, or a default."""
     extra = first(Base.ExtraSamples, -1)
+    usual = _usual_photometric(*(first(tag, 1) for tag in _TELLING))
     return Layout(
-        photometric=first(Base.PhotometricInterpretation, WHITE_IS_ZERO),
+        photometric=first(Base.PhotometricInterpretation, usual),
         bits=first(Base.BitsPerSample, 1),
         sample_format=first(_SAMPLE_FORMAT, _UNSIGNED),
         samples=first(Base.SamplesPerPixel, 1),
@@ -224,6 +235,13 @@ def _layout(first: Callable[[int, int], int], *, has_more_pages: bool) -> Layout
         extra=None if extra < 0 else extra,
         has_more_pages=has_more_pages,
     )
+
+
+def _usual_photometric(samples: int, compression: int) -> int:
+    """What libtiff supposes of files that do not say it, though they have to."""
+    if samples >= _COLOURS:
+        return RGB
+    return WHITE_IS_ZERO if compression in FAX else BLACK_IS_ZERO
 
 
 def _is_planes(layout: Layout) -> bool:

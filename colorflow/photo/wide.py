@@ -12,9 +12,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from PIL import Image, ImageFile
-from PIL.ExifTags import Base
 
 from colorflow.errors import UnreadablePhotoError
+from colorflow.photo.metadata import orientation_of
 from colorflow.photo.tiff import WHITE_IS_ZERO, TiffFile, decoded_by_opencv
 
 WIDE_MODES = ("I;16", "I;16L", "I;16B", "I;16N", "I", "F")
@@ -87,8 +87,8 @@ class _MeaninglessError(Exception):
 
 def _wide(image: Image.Image) -> Wide | None:
     if isinstance(image, TiffFile) and image.foreign is not None:
-        orientation = image.tag_v2.get(Base.Orientation, 1)
-        return _of_samples(upright(decoded_by_opencv(image), orientation), image)
+        pixels = upright(decoded_by_opencv(image), orientation_of(image, None))
+        return _of_samples(pixels, image)
     if isinstance(image, TiffFile) and image.is_planes:
         return _of_samples(_stacked_planes(image), image)
     if image.mode in WIDE_MODES:

@@ -17,6 +17,7 @@ from PIL import Image
 
 from colorflow.errors import PhotoTooLargeError, UnreadablePhotoError
 from colorflow.photo import Kind, read_photo, write_image
+from colorflow.photo.ifd import Block
 
 Saved = Callable[..., Path]
 
@@ -283,6 +284,36 @@ def test_tiff_with_white_as_zero(picture: Image.Image, tmp_path: Path, bits: int
     tifffile.imwrite(path, ~grey, photometric="miniswhite")
     white = np.uint8(255 if bits == 1 else 1)
     np.testing.assert_array_equal(read_photo(path).pixels, grey * white)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "white", "colors"),
+    [
+        ("b1", 1, 1),
+        *[
+            (integers, 2 ** (8 * int(integers[-1])) - 1, colors)
+            for integers in ("u1", "<u2", ">u2")
+            for colors in (1, 3)
+        ],
+        *[(floats, 1, colors) for floats in ("f4", "f8") for colors in (1, 3)],
+    ],
+)
+def test_tiff_that_does_not_say_that_black_is_zero(
+    tmp_path: Path, dtype: str, white: int, colors: int
+) -> None:
+    ramp = np.linspace(0, 1, 6 * colors).reshape((2, 3) if colors == 1 else (2, 3, 3)) * white
+    samples = (ramp if dtype[0] == "f" else np.rint(ramp)).astype(dtype)
+    path = tmp_path / "p.tif"
+    order = ">" if dtype[0] == ">" else "<"
+    photometric = "rgb" if colors == 3 else "minisblack"
+    tifffile.imwrite(path, samples, photometric=photometric, byteorder=order)
+    stated = read_photo(path)
+    block = Block(path.read_bytes())
+    block.begin_with(block.rewrite(block.directory(block.first), {262: None}))
+    path.write_bytes(block.data)
+    photo = read_photo(path)
+    np.testing.assert_array_equal(photo.all_bits, stated.all_bits)
+    assert photo.pixels.reshape(-1)[[0, -1]].tolist() == [0, 255]
 
 
 def test_tiff_of_cmyk_with_16_bits_is_read_with_8(tmp_path: Path) -> None:
