@@ -85,6 +85,7 @@ class TiffFile(TiffImagePlugin.TiffImageFile):
             samples, compression = (tags.get(tag, 1) for tag in _TELLING)
             tags[Base.PhotometricInterpretation] = _usual_photometric(samples, compression)
         super()._setup()
+        self._size = tags[Base.ImageWidth], tags[Base.ImageLength]  # not turned: see `load_end`
         photometric = tags[Base.PhotometricInterpretation]
         if not self.tile:
             return
@@ -105,8 +106,8 @@ class TiffFile(TiffImagePlugin.TiffImageFile):
             arguments = self.tile[0].args
             if compression in FAX and isinstance(arguments, tuple):
                 pixels = fax_pixels(self)
-                size = self.tag_v2[Base.ImageWidth], self.tag_v2[Base.ImageLength]
-                return self._take(Image.frombytes(self.mode, size, pixels, "raw", arguments[0]))
+                decoded = Image.frombytes(self.mode, self.size, pixels, "raw", arguments[0])
+                return self._take(decoded)
             if compression == OLD_JPEG:
                 return self._take(old_jpeg(self).convert(self.mode))
             if compression == JPEG:
@@ -115,11 +116,16 @@ class TiffFile(TiffImagePlugin.TiffImageFile):
                 collections.deque(pieces_of(self), maxlen=0)
         return super().load()
 
+    def load_end(self) -> None:
+        """Leave the picture as it is stored; Pillow would turn it, in twice the memory."""
+        self.getexif()[Base.Orientation] = 1
+        super().load_end()
+
     def _take(self, decoded: Image.Image) -> _imaging.PixelAccess | None:
-        """Take the pixels of a picture that was decoded elsewhere, and turn them."""
+        """Take the pixels of a picture that was decoded elsewhere."""
         self.load_prepare()
         self.tile = []
-        self.im.paste(decoded.im, (0, 0, *decoded.size))
+        self.im.paste(decoded.im, (0, 0, *self.size))
         self.load_end()
         return super().load()
 

@@ -14,7 +14,7 @@ import numpy as np
 from PIL import Image, ImageFile
 
 from colorflow.errors import UnreadablePhotoError
-from colorflow.photo.metadata import orientation_of
+from colorflow.photo.pixels import strips_of
 from colorflow.photo.tiff import WHITE_IS_ZERO, TiffFile, decoded_by_opencv
 
 WIDE_MODES = ("I;16", "I;16L", "I;16B", "I;16N", "I", "F")
@@ -51,7 +51,7 @@ def wide_pixels(image: Image.Image, source: str) -> Wide | None:
 
     Returns:
         None where 8 bits say everything, or Pillow cannot be made to give more; the image is loaded
-        in any case. The pixels are turned only where Pillow turns them: in TIFF files.
+        in any case. The pixels are not turned.
 
     Raises:
         UnreadablePhotoError: the values have no meaning, such as NaN.
@@ -87,8 +87,7 @@ class _MeaninglessError(Exception):
 
 def _wide(image: Image.Image) -> Wide | None:
     if isinstance(image, TiffFile) and image.foreign is not None:
-        pixels = upright(decoded_by_opencv(image), orientation_of(image, None))
-        return _of_samples(pixels, image)
+        return _of_samples(decoded_by_opencv(image), image)
     if isinstance(image, TiffFile) and image.is_planes:
         return _of_samples(_stacked_planes(image), image)
     if image.mode in WIDE_MODES:
@@ -130,11 +129,13 @@ def _grey(image: Image.Image) -> Wide:
 def _grey_alpha(image: ImageFile.ImageFile) -> Wide:
     """Two channels of two bytes, decoded as if they were four of one."""
     _decode_as(image, "RGBA")
-    samples = np.asarray(image).astype(np.uint16)
-    return Wide(
-        values=samples[..., 0] << 8 | samples[..., 1],
-        alpha=to_bytes(samples[..., 2] << 8 | samples[..., 3]),
-    )
+    values = np.empty(image.size[::-1], np.uint16)
+    alpha = np.empty(image.size[::-1], np.uint8)
+    for rows, strip in strips_of(image):
+        samples = np.asarray(strip).astype(np.uint16)
+        values[rows] = samples[..., 0] << 8 | samples[..., 1]
+        alpha[rows] = to_bytes(samples[..., 2] << 8 | samples[..., 3])
+    return Wide(values=values, alpha=alpha)
 
 
 def _colour(image: ImageFile.ImageFile, rawmode: str) -> Wide:
@@ -144,13 +145,15 @@ def _colour(image: ImageFile.ImageFile, rawmode: str) -> Wide:
     big_endian = rawmode[-1] == "B" or (rawmode[-1] == "N" and sys.byteorder == "big")
     upper, lower = ("B", "L") if big_endian else ("L", "B")
     _decode_as(image, name + upper)
-    samples = np.asarray(image).astype(np.uint16)
-    samples <<= 8
+    samples = np.empty((*image.size[::-1], len(image.getbands())), np.uint16)
+    for rows, strip in strips_of(image):
+        samples[rows] = np.asarray(strip).astype(np.uint16) << 8
     assert file is not None
     file.seek(0)
     again = type(image)(file)
     _decode_as(again, name + lower)
-    samples |= np.asarray(again)
+    for rows, strip in strips_of(again):
+        samples[rows] |= np.asarray(strip)
     return _of_colours(samples, image, multiplied=rawmode.startswith("RGBa"))
 
 
@@ -231,23 +234,3 @@ def _of_floats(values: np.ndarray) -> tuple[np.ndarray, str | None]:
     cut = low < -_ROUNDING * white or high > (1 + _ROUNDING) * white
     remark = "floats below black or above white (1) are cut" if cut else None
     return np.rint(scaled).astype(np.uint16), remark
-
-
-def upright(pixels: np.ndarray, orientation: int) -> np.ndarray:
-    """Turn pixels (H, W, ...) by their EXIF orientation, 1 to 8."""
-    match orientation:
-        case 2:
-            pixels = pixels[:, ::-1]
-        case 3:
-            pixels = pixels[::-1, ::-1]
-        case 4:
-            pixels = pixels[::-1]
-        case 5:
-            pixels = pixels.swapaxes(0, 1)
-        case 6:
-            pixels = np.rot90(pixels, -1)
-        case 7:
-            pixels = pixels[::-1, ::-1].swapaxes(0, 1)
-        case 8:
-            pixels = np.rot90(pixels)
-    return np.ascontiguousarray(pixels)
