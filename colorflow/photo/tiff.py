@@ -40,7 +40,7 @@ from colorflow.photo.strips import (
 WHITE_IS_ZERO, BLACK_IS_ZERO, RGB, _YCBCR = 0, 1, 2, 6
 """Photometric interpretations."""
 _UNCOMPRESSED = 1
-_UNSIGNED, _FLOAT = 1, 3
+_UNSIGNED, SIGNED, _FLOAT = 1, 2, 3
 """Sample formats."""
 _INTERLEAVED, _SEPARATE = 1, 2
 """Planar configurations."""

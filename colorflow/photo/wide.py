@@ -15,7 +15,7 @@ from PIL import Image, ImageFile
 
 from colorflow.errors import UnreadablePhotoError
 from colorflow.photo.pixels import strips_of
-from colorflow.photo.tiff import WHITE_IS_ZERO, TiffFile, decoded_by_opencv
+from colorflow.photo.tiff import SIGNED, WHITE_IS_ZERO, TiffFile, decoded_by_opencv
 
 WIDE_MODES = ("I;16", "I;16L", "I;16B", "I;16N", "I", "F")
 """Grey modes of more than 8 bits; Pillow's own conversion would clip them to white."""
@@ -25,6 +25,7 @@ _COLOURS = ("RGB;16", "RGBX;16", "RGBA;16", "RGBa;16")
 _GREY_ALPHA = "LA;16B"
 _MULTIPLIED = 1
 """Kind of TIFF's fourth sample: alpha with which the colours are multiplied."""
+_UNKNOWN_WHITE = "signed or 32-bit whole numbers, whose white is not known"
 _STRIP_SAMPLES = 1 << 18
 _ROUNDING, _HIGHLIGHTS = 1e-3, 16.0
 """How far floats may lie below 0; up to which maximum they are light of which 1 is white."""
@@ -86,6 +87,8 @@ class _MeaninglessError(Exception):
 
 
 def _wide(image: Image.Image) -> Wide | None:
+    if isinstance(image, TiffFile) and image.layout.sample_format == SIGNED:
+        raise _MeaninglessError(_UNKNOWN_WHITE)
     if isinstance(image, TiffFile) and image.foreign is not None:
         return _of_samples(decoded_by_opencv(image), image)
     if isinstance(image, TiffFile) and image.is_planes:
@@ -110,7 +113,7 @@ def _grey(image: Image.Image) -> Wide:
         wide, remark = _of_floats(values)
     elif image.mode == "I":
         if isinstance(image, TiffFile):
-            raise _MeaninglessError("signed or 32-bit whole numbers, whose white is not known")
+            raise _MeaninglessError(_UNKNOWN_WHITE)
         wide, remark = np.clip(values, 0, WHITE).astype(np.uint16), None
     else:
         wide, remark = np.array(values, dtype=np.uint16), None

@@ -15,6 +15,7 @@ import pytest
 import tifffile
 from PIL import Image
 
+from benchmarks.damaged_files import tiff_of
 from colorflow.errors import PhotoTooLargeError, UnreadablePhotoError
 from colorflow.photo import Kind, read_photo, write_image
 from colorflow.photo.ifd import Block
@@ -322,6 +323,36 @@ def test_tiff_of_cmyk_with_16_bits_is_read_with_8(tmp_path: Path) -> None:
     photo = read_photo(tmp_path / "p.tif")
     np.testing.assert_allclose(photo.pixels, [[[0, 255, 255], [127, 127, 127]]], atol=1)
     assert photo.bits == 8
+
+
+@pytest.mark.parametrize(
+    ("photometric", "samples", "depths"),
+    [
+        (1, 1, {1: 8, 2: 8, 4: 8, 8: 8, 12: 16, 16: 16}),
+        (2, 3, {8: 8, 16: 16}),
+        (3, 1, {1: 8, 2: 8, 4: 8, 8: 8}),
+        (5, 4, {8: 8, 16: 8}),
+        (6, 3, {8: 8}),
+        (8, 3, {8: 8}),
+    ],
+    ids=["gray", "RGB", "palette", "CMYK", "YCbCr", "Lab"],
+)
+def test_tiff_of_the_depths_that_the_readme_names(
+    saved: Saved, photometric: int, samples: int, depths: dict[int, int]
+) -> None:
+    tags = {"Compression": 1, "PhotometricInterpretation": photometric, "SamplesPerPixel": samples}
+    tags["YCbCrSubSampling"] = (1, 1)
+    for bits in (1, 2, 3, 4, 6, 8, 10, 12, 14, 16, 24, 32):
+        tags["BitsPerSample"] = (bits,) * samples
+        tags["ColorMap"] = tuple(range(3 << min(bits, 8)))
+        path = saved(tiff_of([bytes(16 * bits * samples // 8 * 4)], (16, 4), **tags), "p.tif")
+        if bits in depths:
+            assert read_photo(path).bits == depths[bits]
+        else:
+            with pytest.raises(
+                UnreadablePhotoError, match=f"{samples} x {bits} bits a pixel|whole"
+            ):
+                read_photo(path)
 
 
 def test_a_big_tiff(picture: Image.Image, tmp_path: Path) -> None:
