@@ -2,8 +2,8 @@
 
 from colorflow.photo.decode import read_photo
 from colorflow.photo.encode import write_image
-from colorflow.photo.find import PHOTO_SUFFIXES, find_photos
-from colorflow.photo.formats import DEFAULT_MAX_PIXELS
+from colorflow.photo.find import find_photos
+from colorflow.photo.formats import DEFAULT_MAX_PIXELS, PHOTO_SUFFIXES
 from colorflow.photo.from_memory import photo_from_image
 from colorflow.photo.kind import Kind
 from colorflow.photo.metadata import Metadata

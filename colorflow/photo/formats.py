@@ -37,6 +37,21 @@ DEFAULT_MAX_PIXELS = 200_000_000
 KINDS = "JPEG, PNG, TIFF, WebP, GIF, JPEG 2000, AVIF, HEIC, BMP or PNM"
 """What is read, for messages."""
 
+_SUFFIXES = {
+    "JPEG": ".jpg .jpeg .jpe .jfif .jfi .jif .pjpeg .pjp .mpo",
+    "PNG": ".png .apng",
+    "TIFF": ".tif .tiff .btf .tf8",
+    "WebP": ".webp",
+    "GIF": ".gif",
+    "JPEG 2000": ".jp2 .j2k .j2c .jpc .jpf .jpx",
+    "AVIF": ".avif .avifs",
+    "HEIC": ".heic .heif .heics .heifs .hif",
+    "BMP": ".bmp .dib",
+    "PNM": ".pbm .pgm .ppm .pnm .pfm",
+}
+PHOTO_SUFFIXES = frozenset(" ".join(_SUFFIXES.values()).split())
+"""Suffixes, in lower case, of the files that are read; they find photos in a folder."""
+
 _PNG = rb"\x89PNG\r\n\x1a\n"
 _WEBP = rb"(?s)RIFF....WEBP"
 _TIFF = rb"II[*+]\0|MM\0[*+]"
