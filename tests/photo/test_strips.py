@@ -115,6 +115,12 @@ def test_fax_that_ends_early_is_refused(saved: Saved, compression: int, options:
     assert_ends_early(saved(tiff_of(strips, (61, 41), **rest), "p.tif"))
 
 
+def test_fax_that_lacks_its_last_bit_is_refused(saved: Saved) -> None:
+    whole = saved(tiff_of([b"\x31\x00"], (6, 1)), "p.tif")  # horizontal, white 3, black 3
+    np.testing.assert_array_equal(read_photo(whole).pixels, [[255, 255, 255, 0, 0, 0]])
+    assert_ends_early(saved(tiff_of([b"\x31"], (6, 1)), "p.tif"))
+
+
 def test_nothing_of_the_memory_is_shown(tmp_path: Path) -> None:
     picture = jpeg(Image.new("L", (64, 32), 77))
     group_3 = strips_of(fax(noise(64, 9, 0.5), GROUP_3, 0))[0]
