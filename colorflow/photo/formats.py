@@ -30,6 +30,7 @@ from PIL import (
 
 from colorflow.errors import PhotoError, PhotoTooLargeError, UnreadablePhotoError
 from colorflow.photo.quiet import quiet_codecs
+from colorflow.photo.strips import KindNotReadError
 from colorflow.photo.tiff import open_tiff
 
 DEFAULT_MAX_PIXELS = 200_000_000
@@ -102,6 +103,11 @@ def reading(source: str) -> Iterator[None]:
         raise PhotoTooLargeError(source, "the picture does not fit into memory") from error
     except Image.DecompressionBombError as error:  # GIF's reader compares with a limit of its own
         raise PhotoTooLargeError(source, "the picture is too large; make it smaller") from error
+    except KindNotReadError as error:
+        raise UnreadablePhotoError(
+            source,
+            f"TIFF of this kind ({error}) is not read; save it with LZW or deflate compression",
+        ) from error
     except DAMAGE as error:
         detail = " ".join(str(error).split()) or type(error).__name__
         raise UnreadablePhotoError(

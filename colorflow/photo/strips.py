@@ -37,6 +37,10 @@ _END_OF_IMAGE = b"\xff\xd9"
 _TOO_EARLY = "its data ends too early"
 
 
+class KindNotReadError(Exception):
+    """The file may be sound, but such files are not read; what kind it is."""
+
+
 @dataclass(frozen=True, slots=True)
 class Piece:
     """A strip or tile."""
@@ -84,6 +88,7 @@ def fax_pixels(image: TiffImageFile) -> bytes:
     """The pixels of a picture of fax data, eight a byte, rows padded to whole bytes.
 
     Raises:
+        KindNotReadError: there is too much of it.
         OSError: not every row is there, or the data is damaged.
     """
     tags = image.tag_v2
@@ -94,7 +99,7 @@ def fax_pixels(image: TiffImageFile) -> bytes:
         data = _data_of(piece, image)
         total += len(data)
         if total > _LARGEST_FAX:
-            raise OSError(f"more than {_LARGEST_FAX >> 20} MB of fax data are not read")
+            raise KindNotReadError(f"more than {_LARGEST_FAX >> 20} MB of fax data")
         if tags.get(Base.FillOrder) == _LOWEST_FIRST:
             data = data.translate(_REVERSED)
         rows = fax_rows(
@@ -127,13 +132,14 @@ def old_jpeg(image: TiffImageFile) -> JpegImageFile:
     the strips. Files without one, whose tables lie here and there, are refused.
 
     Raises:
-        OSError: there is none, or it is not whole or not of the picture's size.
+        KindNotReadError: there is no JPEG file.
+        OSError: it is not whole or not of the picture's size.
         Exception: whatever Pillow raises on damaged files.
     """
     tags, file = image.tag_v2, image.fp
     assert file is not None
     if Base.JpegIFOffset not in tags:
-        raise OSError("old-style JPEG without a JPEG file in it is not read")
+        raise KindNotReadError("old-style JPEG without a JPEG file in it")
     start, length = tags[Base.JpegIFOffset], tags.get(Base.JpegIFByteCount, 0)
     file.seek(start)
     if length and start + length <= min(tags.get(Base.StripOffsets, (0,))):

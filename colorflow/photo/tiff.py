@@ -7,6 +7,9 @@ behind them, which describe the same pixels in a way that Pillow knows.
 - Interleaved floats, and big-endian grey with white as zero: OpenCV reads the pixels (it errs with
   planes), and Pillow the rest.
 
+Fax data and old-style JPEG are decoded by `colorflow.photo.strips`, which also checks what Pillow
+and libtiff take for whole.
+
 Reference: TIFF 6.0; Adobe Photoshop TIFF technical note 3 (2005) for floats.
 """
 

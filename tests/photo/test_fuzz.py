@@ -29,16 +29,15 @@ def test_sound_files_are_read(files: dict[str, bytes], tmp_path: Path) -> None:
 
 
 def test_damaged_files_are_read_or_refused_and_show_nothing_of_the_memory(
-    files: dict[str, bytes], tmp_path: Path
+    files: dict[str, bytes], readers: Readers
 ) -> None:
     rng = random.Random(0)
     statuses = []
-    with Readers(tmp_path) as readers:
-        for name in list(files) * (INPUTS // len(files)):
-            content = damaged(files[name], list(files.values()), rng)
-            status, reason, _ = readers.outcome_of(content)
-            assert status != FIND, f"{name}: {reason}"
-            statuses.append(status)
+    for name in list(files) * (INPUTS // len(files)):
+        content = damaged(files[name], list(files.values()), rng)
+        status, reason, _ = readers.outcome_of(content)
+        assert status != FIND, f"{name}: {reason}"
+        statuses.append(status)
     assert min(statuses.count(READ), statuses.count(REFUSED)) > INPUTS / 10
 
 

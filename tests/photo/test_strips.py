@@ -115,7 +115,13 @@ def test_fax_that_ends_early_is_refused(saved: Saved, compression: int, options:
     assert_ends_early(saved(tiff_of(strips, (61, 41), **rest), "p.tif"))
 
 
-def test_nothing_of_the_memory_is_shown(tmp_path: Path) -> None:
+def test_fax_that_lacks_its_last_bit_is_refused(saved: Saved) -> None:
+    whole = saved(tiff_of([b"\x31\x00"], (6, 1)), "p.tif")  # horizontal, white 3, black 3
+    np.testing.assert_array_equal(read_photo(whole).pixels, [[255, 255, 255, 0, 0, 0]])
+    assert_ends_early(saved(tiff_of([b"\x31"], (6, 1)), "p.tif"))
+
+
+def test_nothing_of_the_memory_is_shown(readers: Readers) -> None:
     picture = jpeg(Image.new("L", (64, 32), 77))
     group_3 = strips_of(fax(noise(64, 9, 0.5), GROUP_3, 0))[0]
     files = {
@@ -126,11 +132,10 @@ def test_nothing_of_the_memory_is_shown(tmp_path: Path) -> None:
         "JPEG that is too narrow": tiff_of([picture], (90, 32), Compression=7, **GRAY),
         "old JPEG": tiff_of([picture], (64, 90), Compression=6, JpegIFOffset=8, **COLOR),
     }
-    with Readers(tmp_path) as readers:
-        for name, content in files.items():
-            status, reason, _ = readers.outcome_of(content)
-            assert status != FIND, f"{name}: {reason}"
-            assert status == REFUSED, name
+    for name, content in files.items():
+        status, reason, _ = readers.outcome_of(content)
+        assert status != FIND, f"{name}: {reason}"
+        assert status == REFUSED, name
 
 
 @pytest.mark.parametrize("compression", [6, 7])
@@ -194,5 +199,13 @@ def test_missing_strips_are_an_error(saved: Saved, compression: int) -> None:
 
 def test_more_fax_data_than_is_decoded_in_seconds_is_refused(saved: Saved) -> None:
     content = tiff_of([bytes(5 << 20)], (64, 64))
-    with pytest.raises(UnreadablePhotoError, match="more than 4 MB of fax data"):
+    with pytest.raises(
+        UnreadablePhotoError, match=r"\(more than 4 MB of fax data\) is not read; save it"
+    ):
+        read_photo(saved(content, "p.tif"))
+
+
+def test_old_style_jpeg_without_a_jpeg_file_in_it_is_refused(saved: Saved) -> None:
+    content = tiff_of([jpeg(Image.new("RGB", (64, 8)))], (64, 8), Compression=6, **COLOR)
+    with pytest.raises(UnreadablePhotoError, match=r"\(old-style JPEG .*\) is not read; save it"):
         read_photo(saved(content, "p.tif"))
