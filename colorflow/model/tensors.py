@@ -5,9 +5,6 @@ Nothing is ever unpickled. What the header must hold is for the kinds of file to
 
 from __future__ import annotations
 
-import contextlib
-import hashlib
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +15,7 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from colorflow.errors import WeightsError
+from colorflow.files import FileKind, check_replaceable, digest_of, write_whole
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -43,7 +41,7 @@ def write_tensors(
     Args:
         path: NAME.safetensors; its folder is made if missing.
         module: whose state is written.
-        header: becomes the file's metadata.
+        header: becomes the file's metadata; its `format` is the kind of the file.
         dtype: of the stored tensors that are not whole numbers.
 
     Raises:
@@ -53,14 +51,18 @@ def write_tensors(
         name: x.detach().cpu().to(dtype if x.is_floating_point() else x.dtype).contiguous()
         for name, x in module.state_dict().items()
     }
-    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_bytes(save(tensors, dict(header)))
-        os.replace(temporary, path)
+        write_whole(path, save(tensors, dict(header)), _kind(header["format"]))
     except OSError as error:
-        with contextlib.suppress(OSError):
-            temporary.unlink()
+        raise WeightsError(f"{path}: cannot be written ({error.strerror})") from error
+
+
+def check_weights_place(path: Path, file_format: str) -> None:
+    """Raises `WeightsError` where a file of a format must not be written."""
+    try:
+        check_replaceable(path, _kind(file_format))
+    except OSError as error:
         raise WeightsError(f"{path}: cannot be written ({error.strerror})") from error
 
 
@@ -85,7 +87,7 @@ def read_tensors(path: Path, file_format: str) -> TensorFile:
                     f"{header.get('format')!r}, this version reads {file_format!r})"
                 )
             tensors = {name: file.get_tensor(name).float() for name in file.keys()}  # noqa: SIM118
-        digest = hashlib.sha256(path.read_bytes()).hexdigest()[:16]
+        digest = digest_of(path)
     except (SafetensorError, OSError) as error:
         raise WeightsError(f"{path}: not a readable safetensors file ({error})") from error
     return TensorFile(header=header, tensors=tensors, digest=digest)
@@ -115,3 +117,14 @@ def put_tensors(path: Path, module: nn.Module, tensors: Mapping[str, Tensor]) ->
         raise WeightsError(f"{path}: some weights are not finite; get the file again")
     module.load_state_dict(dict(tensors), strict=True)
     module.eval().requires_grad_(False)
+
+
+def _kind(file_format: str) -> FileKind:
+    def is_one(path: Path) -> bool:
+        try:
+            with safe_open(str(path), framework="pt") as file:
+                return (file.metadata() or {}).get("format") == file_format
+        except SafetensorError:
+            return False
+
+    return FileKind(f"weights file ({file_format})", is_one)

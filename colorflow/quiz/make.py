@@ -115,8 +115,8 @@ def make_blind_test(
             pictures = pair_of(colorizer, photo, seed=pair.seed, size=size)
             write_pair(unfinished / picture, pictures, pair.truth)
             say(str(picture))
-        write_text(unfinished / ANSWERS_FILE, empty_sheet(key))
-        write_text(unfinished / KEY_FILE, to_text(key_to_json(key, about)))
+        write_text(unfinished / ANSWERS_FILE, empty_sheet(key), None)
+        write_text(unfinished / KEY_FILE, to_text(key_to_json(key, about)), None)
     say(f"{len(key.pairs)} pairs of {size} pixels at most in {directory}")
     if pairs is not None and pairs > len(key.pairs):
         say(

@@ -6,10 +6,14 @@ import datetime
 from dataclasses import asdict
 from typing import Any
 
+from colorflow.files import json_kind
 from colorflow.quiz.answers import Sheet
 from colorflow.quiz.fooling import CONFIDENCE, RESAMPLES, Answers, Interval, wilson
 from colorflow.quiz.key import Key
 from colorflow.quiz.score import BOOTSTRAP_SEED, Score
+
+COMMAND = "colorflow blind score"
+SCORE = json_kind("score of a blind test", COMMAND)
 
 
 def as_text(score: Score, key: Key, judge_note: str | None) -> str:
@@ -39,6 +43,7 @@ def as_json(score: Score, key: Key, judge_note: str | None) -> dict[str, Any]:
     """Plain values for JSON."""
     wrong, answered = _sums(score)
     return {
+        "command": COMMAND,
         "weights": key.weights,
         "temperatures": list(key.temperatures),
         "seed": key.seed,
