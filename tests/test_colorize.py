@@ -17,6 +17,7 @@ from colorflow.colorize import Colorizer, Hint, default_weights, most_different
 from colorflow.errors import UnreadablePhotoError, WeightsError
 from colorflow.model.condition import Conditioner
 from colorflow.model.config import HINT_PLANES
+from colorflow.model.latents import signs_of_photo
 from colorflow.model.weights import load_weights
 from colorflow.photo import photo_from_image
 from tests.small_weights import GAIN, TEMPERATURES, save_small_weights
@@ -55,30 +56,35 @@ def difference(a: np.ndarray, b: np.ndarray) -> int:
 
 def test_a_sample_depends_on_its_seed_alone(colorizer: Colorizer) -> None:
     photo = photo_from_image(grey_photo())
-    nine = colorizer.colorize_photo(photo, n=9, seed=10)
+    nine = colorizer.colorize_photo(photo, n=9, seed=10, samples=True)
     for index in (0, 3, 8):
-        (alone,) = colorizer.colorize_photo(photo, n=1, seed=10 + index)
+        (alone,) = colorizer.colorize_photo(photo, n=1, seed=10 + index, samples=True)
         assert difference(alone, nine[index]) <= 1
     assert difference(nine[0], nine[1]) > 10
 
 
-def test_the_global_generator_is_neither_used_nor_changed(colorizer: Colorizer) -> None:
+@pytest.mark.parametrize("samples", [False, True])
+def test_the_global_generator_is_neither_used_nor_changed(
+    colorizer: Colorizer, samples: bool
+) -> None:
     photo = photo_from_image(grey_photo())
     torch.manual_seed(1)
     before = torch.get_rng_state()
-    first = colorizer.draw(photo, n=1, seed=3).ab
+    first = colorizer.draw(photo, n=1, seed=3, samples=samples).ab
     assert torch.equal(before, torch.get_rng_state())
     torch.manual_seed(2)
-    np.testing.assert_array_equal(first, colorizer.draw(photo, n=1, seed=3).ab)
+    np.testing.assert_array_equal(first, colorizer.draw(photo, n=1, seed=3, samples=samples).ab)
 
 
 def test_temperature_zero_is_one_colouring_and_temperature_scales_spread(
     colorizer: Colorizer,
 ) -> None:
     photo = photo_from_image(grey_photo())
-    calm = colorizer.draw(photo, n=3, temperature=0).ab
+    calm = colorizer.draw(photo, n=3, temperature=0, samples=True).ab
     assert np.abs(calm - calm[0]).max() < 1e-3
-    spread = [colorizer.draw(photo, n=8, temperature=t).ab.std(0).mean() for t in (0.3, 1.0)]
+    spread = [
+        colorizer.draw(photo, n=8, temperature=t, samples=True).ab.std(0).mean() for t in (0.3, 1.0)
+    ]
     assert spread[0] < 0.6 * spread[1]
 
 
@@ -88,13 +94,15 @@ def test_diverse_chooses_draws_that_can_be_had_again_by_their_seeds(colorizer: C
     assert chosen.seeds[0] == 5
     assert len(set(chosen.seeds)) == 3
     for seed, ab in zip(chosen.seeds, chosen.ab, strict=True):
-        np.testing.assert_allclose(colorizer.draw(photo, n=1, seed=seed).ab[0], ab, atol=0.05)
+        np.testing.assert_allclose(
+            colorizer.draw(photo, n=1, seed=seed, samples=True).ab[0], ab, atol=0.05
+        )
 
     def nearest(ab: np.ndarray) -> float:
         pairs = [(i, j) for i in range(3) for j in range(i)]
         return min(float(np.linalg.norm(ab[i] - ab[j])) for i, j in pairs)
 
-    assert nearest(chosen.ab) > nearest(colorizer.draw(photo, n=3, seed=5).ab)
+    assert nearest(chosen.ab) > nearest(colorizer.draw(photo, n=3, seed=5, samples=True).ab)
 
 
 def test_most_different_against_brute_force() -> None:
@@ -126,7 +134,9 @@ def test_every_size_keeps_its_size_and_its_lightness(
 def test_size_and_aspect_do_not_change_the_colours(colorizer: Colorizer) -> None:
     large = Image.fromarray(grey_photo(400, 400)).resize((1600, 1200), Image.Resampling.BICUBIC)
     small = large.resize((800, 600), Image.Resampling.BOX)
-    draws = [colorizer.draw(photo_from_image(image), n=1).ab for image in (large, small)]
+    draws = [
+        colorizer.draw(photo_from_image(image), n=1, samples=True).ab for image in (large, small)
+    ]
     assert np.abs(draws[0] - draws[1]).mean() < 1.0
 
 
@@ -135,7 +145,7 @@ def test_any_kind_of_image_comes_in(colorizer: Colorizer, tmp_path: Path) -> Non
     path = tmp_path / "photo.png"
     Image.fromarray(grey).save(path)
     images = [path, str(path), Image.fromarray(grey), grey, grey.astype(np.float64) / 255]
-    results = [np.asarray(colorizer.colorize(image, n=1)[0]) for image in images]
+    results = [np.asarray(colorizer.colorize(image, n=1, samples=True)[0]) for image in images]
     assert all(difference(results[0], other) <= 1 for other in results[1:])
 
 
@@ -166,18 +176,21 @@ def test_wrong_arguments_are_named(
 
 
 def test_a_draw_is_what_its_seed_says(colorizer: Colorizer, weights: Path) -> None:
-    """Standard normal latents from one generator, coarse to fine, times the temperatures."""
+    """Normal latents from one generator, coarse to fine, times temperatures and photo's signs."""
     photo = photo_from_image(grey_photo())
     generator = torch.Generator().manual_seed(6)
     pyramid = load_weights(weights).pyramid
-    latents = [
-        0.9 * temperature * torch.randn(1, *shape, generator=generator)
-        for shape, temperature in zip(pyramid.latent_shapes(), TEMPERATURES, strict=True)
-    ]
     lightness = torch.from_numpy(square_lightness(photo.pixels))[None, None]
+    shapes = pyramid.latent_shapes()
+    latents = [
+        0.9 * temperature * sign * torch.randn(1, *shape, generator=generator)
+        for shape, temperature, sign in zip(
+            shapes, TEMPERATURES, signs_of_photo(lightness, shapes), strict=True
+        )
+    ]
     with torch.no_grad():
         want = pyramid.decode(latents, Conditioner()(lightness), GAIN).numpy()
-    np.testing.assert_array_equal(colorizer.draw(photo, 1, 0.9, seed=6).ab, want)
+    np.testing.assert_array_equal(colorizer.draw(photo, 1, 0.9, seed=6, samples=True).ab, want)
 
 
 def test_hints_change_the_colours_and_none_are_none(hinted: Colorizer, hint_weights: Path) -> None:
@@ -185,18 +198,21 @@ def test_hints_change_the_colours_and_none_are_none(hinted: Colorizer, hint_weig
     photo = photo_from_image(grey_photo())
     hint = Hint(89, 1, 40, -20)
     assert hinted.takes_hints
-    plain = hinted.draw(photo, n=2, seed=3).ab
-    np.testing.assert_array_equal(hinted.draw(photo, n=2, seed=3, hints=[]).ab, plain)
-    given = hinted.draw(photo, n=2, seed=3, hints=[hint]).ab
+    plain = hinted.draw(photo, n=2, seed=3, samples=True).ab
+    np.testing.assert_array_equal(hinted.draw(photo, n=2, seed=3, hints=[], samples=True).ab, plain)
+    given = hinted.draw(photo, n=2, seed=3, hints=[hint], samples=True).ab
     assert (np.abs(given - plain).max((1, 2, 3)) > 0.5).all()
     planes = torch.zeros(1, 3, 64, 64)
     planes[0, :, 63, 0] = torch.tensor([1.0, 40.0, -20.0])
     lightness = torch.from_numpy(square_lightness(photo.pixels))[None, None]
     pyramid = load_weights(hint_weights).pyramid
     generator = torch.Generator().manual_seed(3)
+    shapes = pyramid.latent_shapes()
     latents = [
-        temperature * torch.randn(1, *shape, generator=generator)
-        for shape, temperature in zip(pyramid.latent_shapes(), TEMPERATURES, strict=True)
+        temperature * sign * torch.randn(1, *shape, generator=generator)
+        for shape, temperature, sign in zip(
+            shapes, TEMPERATURES, signs_of_photo(lightness, shapes), strict=True
+        )
     ]
     with torch.no_grad():
         want = pyramid.decode(latents, Conditioner()(lightness, planes), GAIN)
@@ -206,14 +222,14 @@ def test_hints_change_the_colours_and_none_are_none(hinted: Colorizer, hint_weig
 def test_every_way_to_colour_takes_hints(hinted: Colorizer) -> None:
     photo = photo_from_image(grey_photo())
     hints = [Hint(10, 20, 30, 30), Hint(70.5, 100.5, -30, 20)]
-    want = hinted.colorize_photo(photo, n=2, seed=1, hints=hints)
-    assert difference(want[0], hinted.colorize_photo(photo, n=1, seed=1)[0]) > 1
-    pictures = hinted.colorize(grey_photo(), n=2, seed=1, hints=hints)
+    want = hinted.colorize_photo(photo, n=2, seed=1, hints=hints, samples=True)
+    assert difference(want[0], hinted.colorize_photo(photo, n=1, seed=1, samples=True)[0]) > 1
+    pictures = hinted.colorize(grey_photo(), n=2, seed=1, hints=hints, samples=True)
     for picture, rgb in zip(pictures, want, strict=True):
         assert difference(np.asarray(picture), rgb) <= 1
     chosen = hinted.draw(photo, n=2, seed=1, diverse=True, hints=hints)
     for seed, ab in zip(chosen.seeds, chosen.ab, strict=True):
-        again = hinted.draw(photo, n=1, seed=seed, hints=hints).ab[0]
+        again = hinted.draw(photo, n=1, seed=seed, hints=hints, samples=True).ab[0]
         np.testing.assert_allclose(again, ab, atol=0.05)
 
 
@@ -221,8 +237,8 @@ def test_weights_without_hints_refuse_them(colorizer: Colorizer) -> None:
     photo = photo_from_image(grey_photo())
     assert not colorizer.takes_hints
     with pytest.raises(WeightsError, match=r"these weights take no colour hints; use weights .*"):
-        colorizer.draw(photo, hints=[Hint(0, 0, 10, 10)])
-    colorizer.draw(photo, n=1, hints=[])
+        colorizer.draw(photo, hints=[Hint(0, 0, 10, 10)], samples=True)
+    colorizer.draw(photo, n=1, hints=[], samples=True)
 
 
 @pytest.mark.parametrize("place", [(90, 0), (0, 130)])
@@ -246,10 +262,12 @@ def test_painting_puts_chroma_on_the_photos_lightness(colorizer: Colorizer, bits
     grey = np.clip(grey_photo(), 1, 254).astype(np.uint16) * 257
     grey[::2] += 100  # what 8 bits do not show
     photo = photo_from_image(grey)
-    draws = colorizer.draw(photo, n=2, seed=3)
+    draws = colorizer.draw(photo, n=2, seed=3, samples=True)
     painted = list(colorizer.paint(photo, draws.ab, bits=bits))  # type: ignore[arg-type]
     assert [one.dtype.itemsize * 8 for one in painted] == [bits] * 2
-    for one, plain in zip(painted, colorizer.colorize_photo(photo, n=2, seed=3), strict=True):
+    for one, plain in zip(
+        painted, colorizer.colorize_photo(photo, n=2, seed=3, samples=True), strict=True
+    ):
         # At the edge of sRGB a hundredth of a step in lightness is several in blue.
         assert np.abs(255 * (one / (2**bits - 1)) - plain).mean() < 0.5
     want = lightness_of(photo.all_bits if bits == 16 else photo.pixels)

@@ -25,6 +25,7 @@ from colorflow.errors import PhotoError, WeightsError
 from colorflow.model.condition import Condition, Conditioner
 from colorflow.model.config import HINT_PLANES
 from colorflow.model.hints import hint_planes
+from colorflow.model.latents import signs_of_photo
 from colorflow.model.pyramid import ChromaPyramid
 from colorflow.model.weights import load_weights
 from colorflow.photo import Photo, photo_from_image
@@ -117,7 +118,7 @@ def pooled(ab: NDArray[np.float32], side: int) -> NDArray[np.float64]:
 
 
 def test_a_plain_draw_is_the_recipe_of_one_seed(colorizer: Colorizer, photo: Photo) -> None:
-    draws = colorizer.draw(photo, n=3, temperature=0.8, seed=4)
+    draws = colorizer.draw(photo, n=3, temperature=0.8, seed=4, samples=True)
     assert draws.recipes == [Recipe(seeds=(s,) * 5, temperature=0.8) for s in (4, 5, 6)]
     assert draws.seeds == [4, 5, 6]
     again = colorizer.draw_recipes(photo, draws.recipes)
@@ -161,10 +162,12 @@ def test_recipes_that_do_not_fit(colorizer: Colorizer, photo: Photo) -> None:
 
 
 def test_strength_0_is_the_plain_draw(colorizer: Colorizer, photo: Photo, cup: Photo) -> None:
-    plain = colorizer.draw(photo, n=2, temperature=0.9, seed=3)
-    given = colorizer.draw(photo, n=2, temperature=0.9, seed=3, reference=cup, strength=0)
+    plain = colorizer.draw(photo, n=2, temperature=0.9, seed=3, samples=True)
+    given = colorizer.draw(
+        photo, n=2, temperature=0.9, seed=3, reference=cup, strength=0, samples=True
+    )
     np.testing.assert_array_equal(given.ab, plain.ab)
-    ignored = colorizer.draw(photo, n=2, temperature=0.9, seed=3, strength=1)
+    ignored = colorizer.draw(photo, n=2, temperature=0.9, seed=3, strength=1, samples=True)
     np.testing.assert_array_equal(ignored.ab, plain.ab)
 
 
@@ -181,8 +184,11 @@ def test_coarse_latents_are_the_references_and_fine_ones_are_drawn(
     colorizer: Colorizer, photo: Photo, cup: Photo, encode: Callable[..., list[Tensor]]
 ) -> None:
     """The reference's given its own lightness, the others those of the plain draw."""
-    ab = colorizer.draw(photo, n=2, seed=3, reference=cup, strength=1).ab
-    got, plain = encode(photo, ab), encode(photo, colorizer.draw(photo, n=2, seed=3).ab)
+    ab = colorizer.draw(photo, n=2, seed=3, reference=cup, strength=1, samples=True).ab
+    got, plain = (
+        encode(photo, ab),
+        encode(photo, colorizer.draw(photo, n=2, seed=3, samples=True).ab),
+    )
     wanted = encode(cup, to_grid(cup.pixels)[None])
     for level in (0, 1):
         assert (got[level] - wanted[level]).abs().max() < 0.01
@@ -196,7 +202,10 @@ def test_strength_goes_from_the_draw_to_the_reference_on_the_arc(
     colorizer: Colorizer, photo: Photo, cup: Photo, encode: Callable[..., list[Tensor]]
 ) -> None:
     strengths = (0.0, 0.3, 0.6, 1.0)
-    ab = [colorizer.draw(photo, 1, 0.5, 3, reference=cup, strength=s).ab for s in strengths]
+    ab = [
+        colorizer.draw(photo, 1, 0.5, 3, reference=cup, strength=s, samples=True).ab
+        for s in strengths
+    ]
     steps = encode(photo, np.concatenate(ab))
     for level in (0, 1):
         drawn, *between, other = (z.double().flatten() for z in steps[level])
@@ -230,11 +239,11 @@ def test_a_reference_comes_in_as_any_image(
 ) -> None:
     path = tmp_path / "cup.png"
     Image.fromarray(cup.pixels).save(path)
-    want = colorizer.colorize_photo(photo, n=1, reference=cup, strength=0.8)[0]
+    want = colorizer.colorize_photo(photo, n=1, reference=cup, strength=0.8, samples=True)[0]
     for reference in (path, str(path), Image.fromarray(cup.pixels), cup.pixels, cup):
-        (got,) = colorizer.colorize(photo, n=1, reference=reference, strength=0.8)
+        (got,) = colorizer.colorize(photo, n=1, reference=reference, strength=0.8, samples=True)
         np.testing.assert_array_equal(np.asarray(got), want)
-    plain = colorizer.colorize_photo(photo, n=1)[0]
+    plain = colorizer.colorize_photo(photo, n=1, samples=True)[0]
     assert np.abs(want.astype(int) - plain.astype(int)).max() > 10
 
 
@@ -267,7 +276,9 @@ def test_a_walk_begins_and_ends_with_the_draws(colorizer: Colorizer, photo: Phot
     walk = colorizer.walk(photo, 3, 8, 11)
     assert walk.shape == (11, 2, 64, 64)
     for seed, end in ((3, walk[0]), (8, walk[-1])):
-        np.testing.assert_array_equal(end, colorizer.draw(photo, n=1, seed=seed).ab[0])
+        np.testing.assert_array_equal(
+            end, colorizer.draw(photo, n=1, seed=seed, samples=True).ab[0]
+        )
     assert np.array_equal(colorizer.walk(photo, 3, 8, 2), walk[[0, -1]])
 
 
@@ -343,7 +354,7 @@ def test_later_stages_keep_the_means_of_earlier_ones(
 
 
 def test_details_drawn_anew_keep_the_mood(colorizer: Colorizer, photo: Photo) -> None:
-    base = colorizer.draw(photo, n=1, seed=3).ab[0]
+    base = colorizer.draw(photo, n=1, seed=3, samples=True).ab[0]
     draws = colorizer.redraw(photo, 3, (16, 32, 64), 50, n=2)
     assert [recipe.seeds for recipe in draws.recipes] == [(3, 3, 50, 50, 50), (3, 3, 51, 51, 51)]
     for ab in draws.ab:
@@ -358,8 +369,8 @@ def test_redrawing_changes_the_latents_of_these_levels_alone(
     base, other, got = (
         encode(photo, draws.ab)
         for draws in (
-            colorizer.draw(photo, n=1, seed=3),
-            colorizer.draw(photo, n=1, seed=50),
+            colorizer.draw(photo, n=1, seed=3, samples=True),
+            colorizer.draw(photo, n=1, seed=50, samples=True),
             colorizer.redraw(photo, 3, names, 50),
         )
     )
@@ -370,7 +381,7 @@ def test_redrawing_changes_the_latents_of_these_levels_alone(
 
 def test_all_levels_drawn_anew_are_another_draw(colorizer: Colorizer, photo: Photo) -> None:
     anew = colorizer.redraw(photo, 3, colorizer.levels, 8, hints=HINTS)
-    want = colorizer.draw(photo, n=1, seed=8, hints=HINTS)
+    want = colorizer.draw(photo, n=1, seed=8, hints=HINTS, samples=True)
     np.testing.assert_array_equal(anew.ab, want.ab)
     same = colorizer.redraw(photo, anew.recipes[0], {32}, 8, hints=HINTS)
     np.testing.assert_array_equal(same.ab, want.ab)
@@ -413,12 +424,19 @@ def test_uncertainty_is_the_stretched_interval_of_draws_at_std_1(
 ) -> None:
     got = colorizer.uncertainty(photo, 20, seed=2, level=level)
     drawn = []
+    shapes, condition = pyramid.latent_shapes(), condition_of(photo)
+    signs = signs_of_photo(condition.lightness, shapes)
     for seed in range(2, 22):
         generator = torch.Generator().manual_seed(seed)
-        drawn.append([torch.randn(s, generator=generator) for s in pyramid.latent_shapes()])
+        drawn.append(
+            [
+                sign * torch.randn(s, generator=generator)
+                for s, sign in zip(shapes, signs, strict=True)
+            ]
+        )
     latents = [torch.stack(levels) for levels in zip(*drawn, strict=True)]
     with torch.no_grad():
-        ab = pyramid.decode(latents, condition_of(photo)).numpy()
+        ab = pyramid.decode(latents, condition).numpy()
     shares = [(1 - level) / 2, (1 + level) / 2]
     low, high = np.quantile(ab, shares, axis=0, method="weibull")
     np.testing.assert_allclose(got.middle, (low + high) / 2, atol=0.02)
@@ -515,7 +533,7 @@ def test_the_colours_of_a_grey_photo_are_zero(colorizer: Colorizer, grey: Photo)
 
 
 def test_a_likelihood_does_not_depend_on_the_others(colorizer: Colorizer, photo: Photo) -> None:
-    ab = colorizer.draw(photo, n=10, seed=3).ab
+    ab = colorizer.draw(photo, n=10, seed=3, samples=True).ab
     together = colorizer.log_prob(photo, ab)
     assert together.shape == (10,)
     alone = [colorizer.log_prob(photo, ab[i : i + 1])[0] for i in (0, 7, 9)]
@@ -524,7 +542,7 @@ def test_a_likelihood_does_not_depend_on_the_others(colorizer: Colorizer, photo:
 
 def test_ranking_is_by_log_prob(colorizer: Colorizer, photo: Photo) -> None:
     """Given the hints, which change the order."""
-    draws = colorizer.draw(photo, n=8, temperature=1.2, seed=3)
+    draws = colorizer.draw(photo, n=8, temperature=1.2, seed=3, samples=True)
     orders = []
     for hints in ((), HINTS):
         log_prob = colorizer.log_prob(photo, draws.ab, hints=hints)
@@ -588,7 +606,7 @@ def test_shipped_weights_give_a_photo_its_own_colours(shipped: Colorizer, cup: P
 
 
 def test_shipped_weights_keep_the_mood_of_redrawn_details(shipped: Colorizer, photo: Photo) -> None:
-    base = shipped.draw(photo, n=1, seed=3).ab[0]
+    base = shipped.draw(photo, n=1, seed=3, samples=True).ab[0]
     details, mood = (shipped.redraw(photo, 3, names, 50).ab[0] for names in ((16, 32, 64), (4, 8)))
     assert np.abs(pooled(details, 8) - pooled(base, 8)).max() < 1e-2
     assert np.abs(pooled(mood, 8) - pooled(base, 8)).mean() > 2

@@ -7,15 +7,16 @@
     chroma.py       drawing, changing and judging chroma on the 64x64 grid
     colorizer.py    a picture in, coloured ones out; many files are the work of `colorflow.batch`
 
-Sample i of a call depends on `seed + i` alone: not on how many are drawn, on the batch, or on the
-order of the photos. Temperatures of the levels come with the weights; the user's `temperature`
-multiplies them.
+The default answer is a photo's principal colorings, means of its samples and of their modes
+(`colorflow.model.principal`). Sample i of a call depends on `seed + i` and the photo alone: not on
+how many are drawn, on the batch, or on the order of the photos. Temperatures of the levels come
+with the weights; the user's `temperature` multiplies them.
 """
 
 from __future__ import annotations
 
 from colorflow.colorize.colorizer import Colorizer
-from colorflow.colorize.recipe import Draws, Recipe
+from colorflow.colorize.recipe import Card, Draws, Recipe
 from colorflow.colorize.stages import Stage
 from colorflow.colorize.uncertainty import Uncertainty
 from colorflow.files import default_weights
@@ -23,6 +24,7 @@ from colorflow.model.diverse import most_different
 from colorflow.model.hints import Hint
 
 __all__ = [
+    "Card",
     "Colorizer",
     "Draws",
     "Hint",

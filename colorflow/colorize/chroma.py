@@ -6,7 +6,7 @@ Dimensions: n colourings of one photo.
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -15,14 +15,16 @@ from numpy.typing import NDArray
 
 from colorflow.color.grid import to_grid
 from colorflow.colorize.engine import Engine, Latents
-from colorflow.colorize.recipe import Draws, Recipe, check_seed
+from colorflow.colorize.recipe import Card, Draws, Recipe, check_seed
 from colorflow.colorize.stages import Stage
 from colorflow.colorize.uncertainty import Uncertainty
+from colorflow.model.condition import Condition
 from colorflow.model.config import FINEST_GRID
 from colorflow.model.diverse import COARSE_LEVELS, DIVERSE_POOL, most_different
 from colorflow.model.hints import Hint
 from colorflow.model.intervals import NOMINAL_LEVELS, central_interval, check_draws
-from colorflow.model.latents import draw_latents, slerp
+from colorflow.model.latents import slerp
+from colorflow.model.principal import MOST_CARDS, POOL
 from colorflow.model.weights import LoadedWeights
 from colorflow.photo import Photo
 
@@ -90,34 +92,47 @@ class ChromaColorizer:
         temperature: float = 1.0,
         seed: int = 0,
         *,
+        samples: bool = False,
         diverse: bool = False,
         hints: Sequence[Hint] = (),
         reference: Photo | None = None,
         strength: float = DEFAULT_STRENGTH,
     ) -> Draws:
-        """Draws colourings.
+        """Gives the principal colorings of a photo, or samples.
 
         Args:
             photo: the photo; its own colours, if it has some, play no part.
-            n: number of colourings.
-            temperature: multiplies the shipped temperatures; 0 gives n times the same colours.
-            seed: colouring i depends on `seed + i` alone.
-            diverse: instead of the first n, the n of 8n draws that differ most.
+            n: number of colourings; at most 16 principal ones.
+            temperature: multiplies the shipped temperatures of the samples, those that principal
+                colorings are means of too; 0 gives n times the same colours.
+            seed: sample i depends on `seed + i` and the photo alone; principal colorings are means
+                of the 64 samples from `seed` on.
+            samples: independent samples of the distribution instead of its principal colorings.
+            diverse: of 8n samples the n that differ most.
             hints: see the class.
             reference: see the class.
             strength: of the reference, in [0, 1]; 0 is the draw without one.
         """
         if n < 1:
             raise ValueError(f"n: expected at least 1, got {n}")
-        check_seed(seed, following=n * DIVERSE_POOL)
+        check_seed(seed, following=max(n * DIVERSE_POOL, POOL))
         plain = self.recipe(seed, temperature, strength)
         if reference is None:
             plain = replace(plain, strengths=())
+        if not samples and not diverse:
+            if n > MOST_CARDS:
+                raise ValueError(
+                    f"n: expected at most {MOST_CARDS} principal colorings, got {n}; "
+                    "there may be any number of samples"
+                )
+            ab, shares = self._principal(photo, plain, n, hints, reference)
+            cards = [self._card(plain, number, n) for number in range(n)]
+            return Draws(recipes=cards, ab=ab, shares=tuple(map(float, shares)))
         pool = n * DIVERSE_POOL if diverse and n > 1 else n
         seeds = range(seed, seed + pool)
         recipes = [replace(plain, seeds=(s,) * len(self.levels)) for s in seeds]
         condition = self._engine.condition(photo, hints)
-        latents = self._latents(recipes, reference)
+        latents = self._latents(recipes, condition, reference)
         if pool > n:
             coarse = self._engine.decode([z[:COARSE_LEVELS] for z in latents], condition)
             chosen = most_different(coarse.reshape(pool, -1), n)
@@ -135,9 +150,16 @@ class ChromaColorizer:
         """Makes the colourings of one or more recipes; `hints` and `reference`: see the class."""
         if not recipes:
             raise ValueError("recipes: expected at least one, got none")
-        latents = self._latents(recipes, reference)
-        ab = self._engine.decode(latents, self._engine.condition(photo, hints))
-        return Draws(recipes=list(recipes), ab=ab)
+        cards = self._cards(photo, recipes, hints, reference)
+        drawn = [i for i, recipe in enumerate(recipes) if not recipe.is_card]
+        chroma: dict[int, NDArray[np.float32]] = {
+            i: cards[recipe.card] for i, recipe in enumerate(recipes) if recipe.card is not None
+        }
+        if drawn:
+            condition = self._engine.condition(photo, hints)
+            latents = self._latents([recipes[i] for i in drawn], condition, reference, cards)
+            chroma |= dict(zip(drawn, self._engine.decode(latents, condition), strict=True))
+        return Draws(recipes=list(recipes), ab=np.stack([chroma[i] for i in range(len(recipes))]))
 
     def redraw(
         self,
@@ -202,30 +224,38 @@ class ChromaColorizer:
         """
         if steps < 2:
             raise ValueError(f"steps: expected at least 2, got {steps}")
-        first, last = self._latents([self._recipe(start), self._recipe(end)], reference)
+        ends = [self._recipe(start), self._recipe(end)]
+        condition = self._engine.condition(photo, hints)
+        cards = self._cards(photo, ends, hints, reference)
+        first, last = self._latents(ends, condition, reference, cards)
         between = [
             [slerp(a, b, step / (steps - 1)) for a, b in zip(first, last, strict=True)]
             for step in range(1, steps - 1)
         ]
-        condition = self._engine.condition(photo, hints)
         # The ends by themselves: last bits depend on how many are decoded at once.
-        parts = [part for part in ([first], between, [last]) if part]
-        return np.concatenate([self._engine.decode(part, condition) for part in parts])
+        outer = [
+            self.draw_recipes(photo, [end], hints=hints, reference=reference).ab for end in ends
+        ]
+        inner = [self._engine.decode(between, condition)] if between else []
+        return np.concatenate([outer[0], *inner, outer[1]])
 
     def stages(
         self, photo: Photo, colouring: int | Recipe, *, hints: Sequence[Hint] = ()
     ) -> list[Stage]:
         """Shows how a colouring without a reference comes to be: one stage a level, coarse to fine.
 
-        The chroma of the last one is, to the bit, what `draw_recipes` makes of the recipe alone.
+        The chroma of the last one is, to the bit, what `draw_recipes` makes of the recipe of a
+        sample alone, and close to a card's.
 
         Args:
             photo: the photo.
             colouring: its recipe, or the seed of a plain draw.
             hints: see the class; they take effect at the last level, which completes the grid.
         """
-        latents = self._engine.latents(self._recipe(colouring))
+        recipe = self._recipe(colouring)
         condition = self._engine.condition(photo, hints)
+        cards = self._cards(photo, [recipe], hints, None)
+        (latents,) = self._latents([recipe], condition, None, cards)
         return [
             Stage(latents=z.numpy(), ab=self._engine.decode([latents[: index + 1]], condition)[0])
             for index, z in enumerate(latents)
@@ -258,9 +288,12 @@ class ChromaColorizer:
             raise ValueError(f"level: expected {known}, got {level}")
         check_draws(draws, level)
         check_seed(seed, following=draws)
-        shapes = self._engine.pyramid.latent_shapes()
-        latents = [draw_latents(shapes, [s] * len(shapes)) for s in range(seed, seed + draws)]
-        ab = self._engine.decode(latents, self._engine.condition(photo, hints), gain=1.0)
+        condition, std1 = self._engine.condition(photo, hints), [1.0] * len(self.levels)
+        latents = [
+            self._engine.latents(self.recipe(s), condition.lightness, temperatures=std1)
+            for s in range(seed, seed + draws)
+        ]
+        ab = self._engine.decode(latents, condition, gain=1.0)
         middle, half_width = central_interval(torch.from_numpy(ab), level)
         factor = self._interval_factors.get(level, 1.0)
         return Uncertainty(
@@ -324,9 +357,68 @@ class ChromaColorizer:
     def _recipe(self, colouring: int | Recipe) -> Recipe:
         return colouring if isinstance(colouring, Recipe) else self.recipe(colouring)
 
-    def _latents(self, recipes: Sequence[Recipe], reference: Photo | None) -> list[Latents]:
+    def _latents(
+        self,
+        recipes: Sequence[Recipe],
+        condition: Condition,
+        reference: Photo | None,
+        cards: Mapping[Card, NDArray[np.float32]] | None = None,
+    ) -> list[Latents]:
+        """Of each recipe: drawn ones, and the cards' own where a level has no seed."""
         other = None if reference is None else self._engine.latents_of(reference)
-        return [self._engine.latents(recipe, other) for recipe in recipes]
+        made = []
+        for recipe in recipes:
+            seeds = tuple(recipe.seed if seed is None else seed for seed in recipe.seeds)
+            latents = self._engine.latents(replace(recipe, seeds=seeds), condition.lightness, other)
+            if recipe.card is not None:
+                assert cards is not None
+                (own,) = self._engine.encode(cards[recipe.card][None], condition)
+                latents = [
+                    z if seed is None else drawn
+                    for z, drawn, seed in zip(own, latents, recipe.seeds, strict=True)
+                ]
+            made.append(latents)
+        return made
+
+    def _card(self, plain: Recipe, number: int, of: int) -> Recipe:
+        """The recipe of a principal coloring, given that of its first sample."""
+        card = Card(number=number, of=of, seed=plain.seed)
+        return replace(plain, seeds=(None,) * len(self.levels), card=card)
+
+    def _principal(
+        self,
+        photo: Photo,
+        first: Recipe,
+        k: int,
+        hints: Sequence[Hint],
+        reference: Photo | None,
+    ) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
+        """Chroma and shares of k principal colorings, given the recipe of the first sample."""
+        both = self._engine.condition(photo, hints, mirrored=True)
+        other = None if reference is None else self._engine.latents_of(reference)
+        seeds = range(first.seed, first.seed + POOL)
+        recipes = [replace(first, seeds=(seed,) * len(self.levels)) for seed in seeds]
+        lightness = both.lightness[:1]
+        pool = [self._engine.latents(recipe, lightness, other) for recipe in recipes]
+        return self._engine.principal(pool, both, k)
+
+    def _cards(
+        self,
+        photo: Photo,
+        recipes: Sequence[Recipe],
+        hints: Sequence[Hint],
+        reference: Photo | None,
+    ) -> dict[Card, NDArray[np.float32]]:
+        """Chroma of all cards that recipes are made of; cards of one set are made at once."""
+        found: dict[Card, NDArray[np.float32]] = {}
+        for recipe in recipes:
+            card = recipe.card
+            if card is None or card in found:
+                continue
+            first = replace(recipe, seeds=(card.seed,) * len(self.levels), card=None)
+            ab, _ = self._principal(photo, first, card.of, hints, reference)
+            found |= {replace(card, number=i): ab[i] for i in range(card.of)}
+        return found
 
     def _check_chroma(self, ab: NDArray[np.float32]) -> None:
         if ab.ndim != 4 or ab.shape[1:] != (2, FINEST_GRID, FINEST_GRID) or len(ab) == 0:

@@ -49,6 +49,7 @@ class Colorizer(ChromaColorizer):
         temperature: float = 1.0,
         seed: int = 0,
         *,
+        samples: bool = False,
         diverse: bool = False,
         hints: Sequence[Hint] = (),
         reference: Picture | None = None,
@@ -56,12 +57,16 @@ class Colorizer(ChromaColorizer):
     ) -> list[Image.Image]:
         """Colours one picture, whether it has colours already or not.
 
+        By default with its principal colorings: first the mean of all samples, then the mean of
+        each of the n - 1 largest modes, by falling share.
+
         Args:
             image: path, Pillow image, array (uint8, uint16, or float in [0, 1]) or photo, any size.
-            n: number of colourings.
-            temperature: multiplies the shipped temperatures; 0 gives n times the same colours.
-            seed: colouring i depends on `seed + i` alone.
-            diverse: instead of the first n, the n of 8n draws that differ most.
+            n: number of colourings, at most 16 principal ones.
+            temperature: how far samples differ; 0 gives n times the same colours.
+            seed: of the randomness. Sample i depends on `seed + i` and the picture alone.
+            samples: independent samples of the distribution instead of its principal colorings.
+            diverse: of 8n samples the n that differ most.
             hints: colours of points, in pixels of the upright picture; the later of two in one
                 cell of the 64x64 grid wins.
             reference: a colour picture, given in the same ways, whose colours are carried over.
@@ -84,6 +89,7 @@ class Colorizer(ChromaColorizer):
             n,
             temperature,
             seed,
+            samples=samples,
             diverse=diverse,
             hints=hints,
             reference=None if reference is None else _photo(reference),
@@ -102,6 +108,7 @@ class Colorizer(ChromaColorizer):
         temperature: float = 1.0,
         seed: int = 0,
         *,
+        samples: bool = False,
         diverse: bool = False,
         hints: Sequence[Hint] = (),
         reference: Photo | None = None,
@@ -113,6 +120,7 @@ class Colorizer(ChromaColorizer):
             n,
             temperature,
             seed,
+            samples=samples,
             diverse=diverse,
             hints=hints,
             reference=reference,

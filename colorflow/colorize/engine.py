@@ -17,7 +17,8 @@ from colorflow.colorize.recipe import Recipe
 from colorflow.errors import PhotoError, WeightsError
 from colorflow.model.condition import Condition, Conditioner
 from colorflow.model.hints import Hint, hint_planes
-from colorflow.model.latents import draw_latents, slerp
+from colorflow.model.latents import draw_latents, signs_of_photo, slerp
+from colorflow.model.principal import principal_colorings
 from colorflow.model.pyramid import ChromaPyramid
 from colorflow.model.weights import LoadedWeights
 from colorflow.photo import Kind, Photo
@@ -43,8 +44,15 @@ class Engine:
         self.temperatures, self.gain = weights.temperatures, weights.gain
         self.conditioner = Conditioner().to(device)
 
-    def condition(self, photo: Photo, hints: Sequence[Hint] = ()) -> Condition:
+    def condition(
+        self, photo: Photo, hints: Sequence[Hint] = (), *, mirrored: bool = False
+    ) -> Condition:
         """What the model is given of a photo.
+
+        Args:
+            photo: the photo.
+            hints: colors of points.
+            mirrored: give the mirrored photo as a second one.
 
         Raises:
             WeightsError: if there are hints and the weights take none.
@@ -58,8 +66,11 @@ class Engine:
                     "`colorflow train --hints`"
                 )
             planes = hint_planes(hints, *photo.pixels.shape[:2])[None].to(self.device)
-        lightness = torch.from_numpy(square_lightness(photo.pixels))[None, None]
-        condition: Condition = self.conditioner(lightness.to(self.device), planes)
+        lightness = torch.from_numpy(square_lightness(photo.pixels))[None, None].to(self.device)
+        if mirrored:
+            lightness = torch.cat([lightness, lightness.flip(-1)])
+            planes = None if planes is None else torch.cat([planes, planes.flip(-1)])
+        condition: Condition = self.conditioner(lightness, planes)
         return condition
 
     def latents_of(self, reference: Photo) -> Latents:
@@ -78,22 +89,37 @@ class Engine:
             latents = self.pyramid.encode(ab, self.condition(reference), self.gain)
         return [z[0].cpu() for z in latents]
 
-    def latents(self, recipe: Recipe, reference: Latents | None = None) -> Latents:
-        """Latents of a colouring.
+    def latents(
+        self,
+        recipe: Recipe,
+        lightness: Tensor,
+        reference: Latents | None = None,
+        temperatures: Sequence[float] | None = None,
+    ) -> Latents:
+        """Latents of a sample.
 
-        Drawn ones have the std that the shipped temperature of their level and the recipe's say;
-        on the way to the reference their length becomes that of the reference's.
+        They have the std that the shipped temperature of their level and the recipe's say; on the
+        way to the reference their length becomes that of the reference's.
+
+        Args:
+            recipe: with a seed for every level.
+            lightness: (1, 1, h, w) of the photo, which has a say in the signs of the latents.
+            reference: latents of a reference photo's colors.
+            temperatures: in place of the shipped ones.
 
         Raises:
             ValueError: if the recipe is for another number of levels, or needs a reference that
                 is not there.
         """
         shapes = self.pyramid.latent_shapes()
-        if len(recipe.seeds) != len(shapes):
-            raise ValueError(f"seeds: expected {len(shapes)}, one a level, got {len(recipe.seeds)}")
-        noise = draw_latents(shapes, recipe.seeds)
+        seeds = [seed for seed in recipe.seeds if seed is not None]
+        if len(seeds) != len(shapes):
+            raise ValueError(f"seeds: expected {len(shapes)}, one a level, got {len(seeds)}")
+        stds = self.temperatures if temperatures is None else temperatures
+        signs = signs_of_photo(lightness, shapes)
         drawn = [
-            recipe.temperature * std * z for z, std in zip(noise, self.temperatures, strict=True)
+            recipe.temperature * std * sign * z
+            for z, sign, std in zip(draw_latents(shapes, seeds), signs, stds, strict=True)
         ]
         if not any(recipe.strengths):
             return drawn
@@ -120,6 +146,27 @@ class Engine:
             batch = [torch.stack(level).to(self.device) for level in levels]
             parts.append(self.pyramid.decode(batch, condition, gain).cpu().numpy())
         return np.concatenate(parts)
+
+    def principal(
+        self, pool: Sequence[Latents], both: Condition, k: int
+    ) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
+        """Chroma and shares of the principal colorings of one photo.
+
+        Args:
+            pool: latents of an even number of samples.
+            both: condition of the photo and of the mirrored photo.
+            k: how many.
+        """
+        latents = [torch.stack(level).to(self.device) for level in zip(*pool, strict=True)]
+        ab, shares = principal_colorings(self.pyramid, latents, both, k, self.gain)
+        return ab.cpu().numpy(), shares
+
+    @torch.inference_mode()
+    def encode(self, ab: NDArray[np.float32], condition: Condition) -> list[Latents]:
+        """Latents of n colorings of one photo, (n, 2, 64, 64): `decode` makes them again."""
+        x = torch.from_numpy(ab).to(self.device)
+        levels = self.pyramid.encode(x, _repeated(condition, len(x)), self.gain)
+        return [[z[i].cpu() for z in levels] for i in range(len(x))]
 
     @torch.inference_mode()
     def log_prob(self, ab: NDArray[np.float32], condition: Condition) -> NDArray[np.float64]:

@@ -25,6 +25,7 @@ from colorflow.model.condition import Condition
 from colorflow.model.config import FINEST_GRID
 from colorflow.model.density import ConditionalDensity
 from colorflow.model.diverse import COARSE_LEVELS, DIVERSE_POOL, most_different
+from colorflow.model.principal import POOL, principal_colorings
 from colorflow.model.pyramid import MEAN_CHANNELS, ChromaPyramid
 from colorflow.model.weights import LoadedWeights
 from colorflow.photo import photo_from_image
@@ -38,7 +39,11 @@ large)."""
 MANY = 64
 """Samples of one photo for what takes many: the mean, intervals, blow-ups, tint by seed."""
 
+CARDS = 4
+"""Principal colorings that a user sees by default."""
+
 Draw = Callable[[Condition, int, torch.Generator], Tensor]
+Cards = Callable[[Condition, int, torch.Generator], tuple[Tensor, NDArray[np.float64]]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +66,9 @@ class Column:
         numbered: from a photo's pixels to samples (n, 2, 64, 64) as users get them, sample i for
             seed i. `draw` has random numbers of its own for each photo, users choose a seed; so
             what samples of one seed have in common is seen here alone. None without seeds.
+        cards: from the condition of a photo and the mirrored photo, k, and a source of randomness
+            to k principal colorings (k, 2, 64, 64) and their shares (k,); what is measured is then
+            of them, and `draw` is not asked. None for other columns.
     """
 
     name: str
@@ -70,6 +78,7 @@ class Column:
     round_trip: Callable[[Tensor, Condition], Tensor] | None = None
     interval_factors: Mapping[float, float] = field(default_factory=dict)
     numbered: Callable[[NDArray[np.uint8]], Tensor] | None = None
+    cards: Cards | None = None
 
 
 def columns_of(weights: LoadedWeights) -> list[Column]:
@@ -100,8 +109,33 @@ def columns_of(weights: LoadedWeights) -> list[Column]:
         Column(
             name="colorflow_diverse", draw=_diverse(pyramid, shipped, weights.gain), draws="chosen"
         ),
+        Column(
+            name="principal",
+            draw=_no_draw,
+            draws="chosen",
+            cards=_cards(pyramid, shipped, weights.gain),
+        ),
         constant("mean_colour", training_colours_of(weights).mean_ab),
     ]
+
+
+def _cards(pyramid: ChromaPyramid, temperatures: Sequence[float], gain: float) -> Cards:
+    """Principal colorings, of as many samples as users get."""
+
+    def cards(
+        both: Condition, k: int, generator: torch.Generator
+    ) -> tuple[Tensor, NDArray[np.float64]]:
+        latents = [
+            std * torch.randn(POOL, *shape, generator=generator)
+            for shape, std in zip(pyramid.latent_shapes(), temperatures, strict=True)
+        ]
+        return principal_colorings(pyramid, latents, both, k, gain)
+
+    return cards
+
+
+def _no_draw(*_: object) -> Tensor:
+    raise AssertionError("principal colorings are made by `cards`")
 
 
 def baseline_columns(folder: Path, say: Callable[[str], None]) -> list[Column]:
@@ -184,7 +218,9 @@ def _numbered(weights: LoadedWeights) -> Callable[[NDArray[np.uint8]], Tensor]:
     colorizer = Colorizer(weights)
 
     def numbered(pixels: NDArray[np.uint8]) -> Tensor:
-        return torch.from_numpy(colorizer.draw(photo_from_image(pixels), MANY, seed=0).ab)
+        return torch.from_numpy(
+            colorizer.draw(photo_from_image(pixels), MANY, seed=0, samples=True).ab
+        )
 
     return numbered
 

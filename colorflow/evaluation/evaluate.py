@@ -26,6 +26,7 @@ from colorflow.evaluation.columns import Column, constant
 from colorflow.evaluation.judge import Judge
 from colorflow.evaluation.measure import NotFiniteError, PhotoMeasures, measure
 from colorflow.evaluation.metrics import kernel_terms
+from colorflow.evaluation.shares import share_calibration
 from colorflow.evaluation.subject import NotColouredError, Subject, SubjectReader
 from colorflow.photo import find_photos
 
@@ -212,6 +213,12 @@ def _tables(records: Sequence[PhotoMeasures], seed: int) -> tuple[Table, Table, 
         if others.any():
             ratio = ratio_of(mean_of(seams), mean_of(others))
             table[name]["seam_ratio"] = bootstrap.estimate(ratio)
+    for name, first in records[0].columns.items():
+        if first.shares:
+            shares = np.array([record.columns[name].shares for record in records])
+            nearest = np.array([record.columns[name].nearest for record in records])
+            calibration = share_calibration(shares, nearest, bootstrap)
+            table[name]["shares_off_by"] = Estimate(calibration.largest_difference, 0.0)
     ratios = {
         name: {
             metric: bootstrap.estimate(ratio) for metric, ratio in _ratios(statistics, name).items()
@@ -248,5 +255,9 @@ def _ratios(statistics: dict[str, dict[str, Statistic]], name: str) -> dict[str,
         for metric, statistic in statistics[name].items()
         if metric.startswith("rmse_")
     }
-    own, true = statistics[name]["colourfulness"], statistics["truth"]["colourfulness"]
-    return ratios | {"colourfulness_to_truth": ratio_of(own, true)}
+    true = statistics["truth"]["colourfulness"]
+    return ratios | {
+        f"{metric}_to_truth": ratio_of(statistic, true)
+        for metric, statistic in statistics[name].items()
+        if metric.startswith("colourfulness")
+    }

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from colorflow.evaluation.columns import MANY, Column
+from colorflow.evaluation.columns import CARDS, MANY, Cards, Column
 from colorflow.evaluation.judge import Judge, coloured_pictures, divergence, square_picture
 from colorflow.evaluation.metrics import (
     colourfulness,
@@ -28,6 +28,7 @@ from colorflow.evaluation.metrics import (
     squared_errors,
     variance,
 )
+from colorflow.evaluation.shares import nearest_card
 from colorflow.evaluation.subject import Subject
 from colorflow.model.intervals import NOMINAL_LEVELS, in_half_widths
 from colorflow.training.targets import with_noise
@@ -47,14 +48,18 @@ class Measured:
         levels: bits per dimension of a model with levels, by level.
         seam_steps: mean steps of chroma at the borders of the coarsest cells, and elsewhere.
         tints: (n, 2), mean ab of the sample of each seed; (0, 2) without seeds.
+        shares: of the modes among principal colorings, which add up to 1; empty for others.
+        nearest: index of the mode that the truth is nearest to, 0 without modes.
         features: (1280,) of the judge, of the first draw.
     """
 
     values: dict[str, float]
-    levels: dict[str, float]
     seam_steps: tuple[float, float]
-    tints: NDArray[np.float64]
-    features: NDArray[np.float32]
+    levels: dict[str, float] = field(default_factory=dict)
+    tints: NDArray[np.float64] = field(default_factory=lambda: np.empty((0, 2)))
+    shares: tuple[float, ...] = ()
+    nearest: int = 0
+    features: NDArray[np.float32] = field(default_factory=lambda: np.empty(0, np.float32))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,6 +112,11 @@ def measure(
     found: dict[str, Measured] = {}
     densities: dict[object, tuple[dict[str, float], dict[str, float]]] = {}
     for column in [*columns, truth]:
+        if column.cards is not None:
+            drawn[column.name], found[column.name] = _measure_cards(
+                column.cards, subject, draws, seed, largest_chroma
+            )
+            continue
         ab, seconds = _draw(column, subject, draws, seed)
         # Columns of one model at several temperatures share its density.
         key = (column.bits_per_dim, column.round_trip)
@@ -122,11 +132,44 @@ def measure(
             levels=levels,
             seam_steps=seam_steps(ab[:draws]),
             tints=_tints(column, subject),
-            features=np.empty(0, np.float32),
         )
     features = _judge(judge, subject, torch.stack([ab[0] for ab in drawn.values()]), found)
     measures = PhotoMeasures(digest=subject.digest, columns=found, features=features)
     return measures, drawn[columns[0].name]
+
+
+def _measure_cards(
+    cards: Cards, subject: Subject, draws: int, seed: int, largest_chroma: float
+) -> tuple[Tensor, Measured]:
+    """Principal colorings as users get them, (`CARDS`, 2, 64, 64), and what is measured of them."""
+    generator = subject.generator(seed, "principal")
+    began = time.perf_counter()
+    ab, shares = cards(subject.both, CARDS, generator)
+    seconds = time.perf_counter() - began
+    more, _ = cards(subject.both, draws, subject.generator(seed, "principal"))
+    if not bool(torch.isfinite(torch.cat([ab, more])).all()):
+        raise NotFiniteError("principal gave chroma that is not finite")
+    rgb = colours(subject.lightness, ab)
+    errors = squared_errors(rgb, subject.rgb)
+    best = squared_errors(colours(subject.lightness, more), subject.rgb).min()
+    one = int(torch.randint(CARDS, (), generator=generator))
+    values = {
+        "rmse_first": PERCENT * float(errors[0]),
+        f"rmse_best{CARDS}": PERCENT * float(errors.min()),
+        f"rmse_best{draws}_photo": PERCENT * float(best),
+        "rmse_one": PERCENT * float(errors[one]),
+        "diversity": diversity(ab),
+        "colourfulness": colourfulness(rgb),
+        "colourfulness_first": colourfulness(rgb[:1]),
+        "blow_ups": float((mean_chroma(ab) > largest_chroma).double().mean()),
+        "seconds_per_sample": seconds / CARDS,
+    }
+    return ab, Measured(
+        values=values,
+        seam_steps=seam_steps(ab),
+        shares=tuple(map(float, shares[1:])),
+        nearest=nearest_card(ab[1:], subject.ab[0]),
+    )
 
 
 def _draw(column: Column, subject: Subject, draws: int, seed: int) -> tuple[Tensor, float]:

@@ -11,7 +11,7 @@ from typing import Any
 
 from colorflow.errors import EvaluationError
 from colorflow.evaluation.bootstrap import RESAMPLES, Estimate
-from colorflow.evaluation.columns import MANY
+from colorflow.evaluation.columns import CARDS, MANY
 from colorflow.evaluation.evaluate import Evaluation, Table
 from colorflow.files import FileKind, json_kind, text_kind, write_whole
 
@@ -145,8 +145,11 @@ def _caption(evaluation: Evaluation) -> str:
         "32 and 48 of the grid, the borders of the coarsest cells, by that elsewhere; no value for "
         "one color everywhere. tint_by_seed: of the variance of a photo's mean ab between the "
         f"samples of seeds 0 to {MANY - 1} of `colorize`, the share that the seed explains on all "
-        "photos alike, 0 by chance. seconds_per_sample: wall time, many draws of one photo at "
-        "once, without the frozen features, which all share."
+        "photos alike, 0 by chance. principal: the mean of a photo's samples (first) and its "
+        f"{CARDS - 1} largest modes; rmse_one is of one of them at random, rmse_best{n}_photo of "
+        f"{n}; shares_off_by: largest difference, in points, of the modes' shares and of how often "
+        "the truth is nearest to them, in five bins. seconds_per_sample: wall time, many draws of "
+        "one photo at once, without the frozen features, which all share."
     )
 
 

@@ -31,6 +31,7 @@ class Subject:
         digest: of its pixels.
         pixels: (H, W, 3) uint8, sRGB.
         condition: what a model is given, of one photo.
+        both: the same of the photo and of the mirrored photo.
         ab: (1, 2, 64, 64), the true chroma, CIELAB units.
         lightness: (64, 64), L* in [0, 100] on the grid of the chroma, never degraded.
         rgb: (3, 64, 64), the photo on that grid, sRGB in [0, 1].
@@ -40,6 +41,7 @@ class Subject:
     digest: str
     pixels: NDArray[np.uint8]
     condition: Condition
+    both: Condition
     ab: Tensor
     lightness: NDArray[np.float32]
     rgb: NDArray[np.float32]
@@ -82,11 +84,14 @@ class SubjectReader:
         else:
             seen = square_lightness(pixels)
         small = resize_by_area(pixels, GRID_SIZE, GRID_SIZE) / 255
+        lightness = torch.from_numpy(seen)[None, None]
+        both = self._conditioner(torch.cat([lightness, lightness.flip(-1)]))
         return Subject(
             name=str(path),
             digest=digest,
             pixels=pixels,
-            condition=self._conditioner(torch.from_numpy(seen)[None, None]),
+            condition=self._conditioner(lightness),
+            both=both,
             ab=torch.from_numpy(to_grid(pixels))[None],
             lightness=square_lightness(pixels, GRID_SIZE),
             rgb=np.moveaxis(small, -1, 0).astype(np.float32),

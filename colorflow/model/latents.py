@@ -1,5 +1,8 @@
 """Latents of one colouring, level by level: drawn from seeds, and mixed with others.
 
+A seed alone would give every photo the same latents; the coarse ones take their signs from the
+photo's lightness.
+
 Under the model the latents of a level are D standard normal numbers, and nearly all such vectors
 lie close to the sphere of radius sqrt(D). The straight way between two of them leaves the sphere:
 half-way the latents have the length of a draw at temperature 0.7, whose colours are paler than
@@ -10,12 +13,18 @@ Reference: Shoemake 1985 (interpolation on the sphere); White 2016 (in latent sp
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Sequence
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
+SIGNED_LEVELS = 2
+"""Levels whose latents take their signs from the photo: those that decide tint and colors."""
+_SIGN_GRID = 16
+_SIGN_SEED = 2002
 _LEAST_SINE = 1e-6
 """Of the angle between two vectors that do not count as parallel."""
 
@@ -38,6 +47,39 @@ def draw_latents(shapes: Sequence[tuple[int, ...]], seeds: Sequence[int]) -> lis
         generator = torch.Generator().manual_seed(seed)
         of_seed[seed] = [torch.randn(shape, generator=generator) for shape in shapes]
     return [of_seed[seed][index] for index, seed in enumerate(seeds)]
+
+
+def signs_of_photo(lightness: Tensor, shapes: Sequence[tuple[int, ...]]) -> list[Tensor]:
+    """Signs that a photo gives to the latents of the coarse levels.
+
+    Without them one seed gives every photo much the same cast. A sign is that of a random
+    projection of the photo's coarse lightness: unlike photos agree in half of their signs, and a
+    photo that is resized or saved again keeps all but those whose projection is nearly 0. Latents
+    times signs are standard normal as before.
+
+    Args:
+        lightness: (1, 1, h, w) L* of the photo, h and w multiples of 16.
+        shapes: (C, g, g) of each level, coarse to fine.
+
+    Returns:
+        -1 or 1 for each number of the first `SIGNED_LEVELS` levels, 1 for the others.
+
+    Reference: Charikar 2002 (signs of random projections).
+    """
+    x = F.adaptive_avg_pool2d(lightness.float().cpu(), _SIGN_GRID).flatten().double()
+    x = x - x.mean()
+    counts = [math.prod(shape) for shape in shapes[:SIGNED_LEVELS]]
+    projected = _projection(sum(counts)) @ x
+    signs = torch.where(projected < 0, -1.0, 1.0).split(counts)
+    signed = [own.view(shape) for own, shape in zip(signs, shapes, strict=False)]
+    return signed + [torch.ones(shape) for shape in shapes[SIGNED_LEVELS:]]
+
+
+@functools.cache
+def _projection(rows: int) -> Tensor:
+    """(rows, 256), the same always."""
+    generator = torch.Generator().manual_seed(_SIGN_SEED)
+    return torch.randn(rows, _SIGN_GRID**2, generator=generator, dtype=torch.float64)
 
 
 def slerp(start: Tensor, end: Tensor, share: float) -> Tensor:

@@ -16,7 +16,7 @@ Dimensions: B photos, n samples, g the grid of a level, C its channels (2 means 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -156,16 +156,40 @@ class ChromaPyramid(nn.Module):
             raise ValueError(
                 f"latents: expected a multiple of {len(condition)} photos, got {len(latents[0])}"
             )
-        u: Tensor | None = None
-        for level, latent in zip(self.levels, latents, strict=False):
-            assert isinstance(level, Level)
-            photo = level.context.of_photo(condition).repeat_interleave(repeats, 0)
-            x, _ = level.decode(latent, photo, u)
-            u = gain * x if u is None else self.haar.inverse(torch.cat([u, x], 1))[0]
-        assert u is not None
-        if u.shape[-1] == FINEST_GRID and (hints := self._hints(condition)) is not None:
-            u, _ = self.pull.inverse(u, hints.repeat_interleave(repeats, 0))
+        first = self.levels[0]
+        assert isinstance(first, Level)
+        photo = first.context.of_photo(condition).repeat_interleave(repeats, 0)
+        u = gain * first.decode(latents[0], photo, None)[0]
+        u = self._finer(u, self.levels[1 : len(latents)], latents[1:], condition)
+        return self.bounded.inverse(self._pulled(u, condition))[0]
+
+    def complete(self, ab: Tensor, condition: Condition) -> Tensor:
+        """The most plausible fine chroma of coarse chroma: all latents of finer levels are zero.
+
+        Args:
+            ab: (N, 2, g, g) on the grid that one of the levels completes, CIELAB units; N is a
+                multiple of B as for `decode`.
+            condition: of B photos.
+
+        Returns:
+            (N, 2, 64, 64), inside the box of the configuration and not pulled to hints.
+        """
+        done = self.config.chroma_grids.index(ab.shape[-1]) + 1
+        zeros = [ab.new_zeros(len(ab), *shape) for shape in self.latent_shapes()[done:]]
+        u = self._finer(self.bounded(ab)[0], self.levels[done:], zeros, condition)
         return self.bounded.inverse(u)[0]
+
+    def pull_to_hints(self, ab: Tensor, condition: Condition) -> Tensor:
+        """Chroma on the finest grid, as `decode` leaves it: close to the hints, if there are any.
+
+        Args:
+            ab: (N, 2, 64, 64) CIELAB units; N is a multiple of B as for `decode`.
+            condition: of B photos.
+
+        Returns:
+            Of the same shape; without hints, `ab` as the bounded range gives it back.
+        """
+        return self.bounded.inverse(self._pulled(self.bounded(ab)[0], condition))[0]
 
     def sample(
         self,
@@ -228,6 +252,32 @@ class ChromaPyramid(nn.Module):
             ladjs.append(ladj + haar_ladj)
         ladjs[-1] = ladjs[-1] + bounded_ladj + pull_ladj
         return latents, ladjs
+
+    def _finer(
+        self,
+        u: Tensor,
+        levels: Iterable[nn.Module],
+        latents: Iterable[Tensor],
+        condition: Condition,
+    ) -> Tensor:
+        """Coarse means u made finer by the next levels, given their latents."""
+        repeats = len(u) // len(condition)
+        for level, latent in zip(levels, latents, strict=True):
+            assert isinstance(level, Level)
+            photo = level.context.of_photo(condition).repeat_interleave(repeats, 0)
+            x, _ = level.decode(latent, photo, u)
+            u = self.haar.inverse(torch.cat([u, x], 1))[0]
+        return u
+
+    def _pulled(self, u: Tensor, condition: Condition) -> Tensor:
+        """u on the finest grid pulled to the hints; u itself without hints or on a coarser grid."""
+        hints = self._hints(condition)
+        if hints is None or u.shape[-1] != FINEST_GRID:
+            return u
+        pulled: Tensor = self.pull.inverse(u, hints.repeat_interleave(len(u) // len(condition), 0))[
+            0
+        ]
+        return pulled
 
     def _hints(self, condition: Condition) -> Tensor | None:
         """Mask, u of the hints and lightness on the finest grid, (B, 4, 64, 64)."""

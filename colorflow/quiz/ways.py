@@ -3,6 +3,7 @@
 As people write them:
 
     truth              the photo's own chroma, through the grid and upsampling of every coloring
+    principal          the first principal coloring, of samples drawn from the pair's own seed
     samples            one sample at the shipped temperatures, drawn from the pair's own seed
     temperature=0.8    an option of the usual way; several parts are joined by commas
     new.safetensors    the usual way with these weights
@@ -67,16 +68,26 @@ class Way:
     refusal: Callable[[Photo, str], str | None] = lambda *_: None
 
 
+def _principal(
+    item: Item, colorizer: Colorizer, *, temperature: float = 1.0, of: float = 1, card: float = 0
+) -> Pixels:
+    """A card of `of` principal colorings, by default the first."""
+    pictures = colorizer.colorize_photo(item.photo, int(of), temperature, item.seed)
+    if card >= len(pictures):
+        raise EvaluationError(f"card={card:g}: there are {len(pictures)}, 0 is the first")
+    return pictures[int(card)]
+
+
 def _sample(item: Item, colorizer: Colorizer, *, temperature: float = 1.0) -> Pixels:
     """The first sample that `Colorizer.colorize` gives for the item's seed."""
-    (picture,) = colorizer.colorize_photo(item.photo, 1, temperature, item.seed)
+    (picture,) = colorizer.colorize_photo(item.photo, 1, temperature, item.seed, samples=True)
     return picture
 
 
-WAYS: dict[str, Callable[..., Pixels]] = {"samples": _sample}
+WAYS: dict[str, Callable[..., Pixels]] = {"principal": _principal, "samples": _sample}
 """By name: from an item and a `Colorizer` to a picture. Keyword arguments are the way's options,
 numbers from 0."""
-USUAL_WAY = "samples"
+USUAL_WAY = "principal"
 """Where a text names weights or options alone."""
 
 

@@ -1,0 +1,153 @@
+"""Principal colorings: the few pictures that stand for a distribution of them.
+
+The first is the mean of all samples, which is nearer to the truth in expectation than any other
+single picture. The others are means of clusters of samples, the distribution's modes. Averaging
+takes out the patches and casts that belong to one sample alone; several modes keep the choice.
+Means are paler than what they are means of, so a gain gives vividness back.
+
+Cells of the coarsest level leave steps where they meet. A joint bilateral filter that follows
+lightness takes them out and leaves the borders of things.
+
+Reference: Flury 1990 (principal points); Arthur & Vassilvitskii 2007 (k-means++); Petschnigg et
+al. 2004 (joint bilateral filter).
+
+Dimensions: n samples, k principal colorings, g a grid's side.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional as F
+
+from colorflow.model.condition import Condition
+from colorflow.model.pyramid import ChromaPyramid
+
+POOL = 64
+"""Samples that principal colorings are made of; half of them of the mirrored photo."""
+POOL_LEVELS = 3
+"""Levels of these samples: chroma on a 16x16 grid. Finer levels are completed once a card."""
+MOST_CARDS = 16
+"""Clusters of `POOL` samples that still hold several of them."""
+LARGEST_GAIN = 1.7
+"""Of the chroma of a mean, towards that of the samples. More brings noise out where samples do not
+agree (docs/experiments.md, "Principal colorings")."""
+TINT_WEIGHT = 0.5
+"""Of the whole photo's mean chroma in the distance between samples; that of everything else is 1.
+With 1 some modes are one picture in several casts; chosen on dev, docs/experiments.md."""
+
+_ATTEMPTS, _ROUNDS, _SHIFT = 5, 50, 1e-4
+_CLUSTER_GRID = 16
+_WINDOW, _LIKENESS, _REACH = 13, 0.05, 3.0
+"""Of the filter: side of the window and std in cells of the 64x64 grid, std in L* / 100."""
+
+
+@torch.no_grad()
+def principal_colorings(
+    pyramid: ChromaPyramid,
+    latents: Sequence[Tensor],
+    both: Condition,
+    k: int,
+    gain: float = 1.0,
+) -> tuple[Tensor, NDArray[np.float64]]:
+    """The principal colorings of one photo.
+
+    Samples are drawn on the coarse levels alone, half of them of the mirrored photo; vivid means of
+    them are completed by the finer levels, and smoothed where lightness is smooth.
+
+    Args:
+        pyramid: the model.
+        latents: (n, C, g, g) of at least the first `POOL_LEVELS` levels, n even.
+        both: condition of the photo and of the mirrored photo.
+        k: how many, at most `MOST_CARDS` and n.
+        gain: of the samples, as of `ChromaPyramid.decode`.
+
+    Returns:
+        (k, 2, 64, 64) CIELAB units, and shares (k,) as of `principal_points`.
+    """
+    plain, mirrored = pyramid.decode(latents[:POOL_LEVELS], both, gain).chunk(2)
+    samples = torch.cat([plain, mirrored.flip(-1)])
+    means, shares = principal_points(samples.cpu().numpy(), k)
+    condition = both.map(lambda x: x[:1])
+    ab = pyramid.complete(torch.from_numpy(means).to(samples.device), condition)
+    lightness = F.adaptive_avg_pool2d(condition.lightness, ab.shape[-1])
+    return pyramid.pull_to_hints(follow_lightness(ab, lightness), condition), shares
+
+
+def principal_points(
+    samples: NDArray[np.float32], k: int
+) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
+    """The mean of all samples, and the means of their k - 1 largest modes.
+
+    Args:
+        samples: (n, 2, g, g) chroma, CIELAB units.
+        k: how many, at most `MOST_CARDS` and n.
+
+    Returns:
+        (k, 2, g, g) means, made as vivid as the samples: of all samples first, then of the modes by
+        falling share; and the share of the samples that each is the mean of, (k,): 1 for the first.
+        The shares of the modes add up to 1, but for k = 2, where the larger of two is given.
+
+    Raises:
+        ValueError: if k is out of range.
+    """
+    most = min(MOST_CARDS, len(samples))
+    if not 1 <= k <= most:
+        raise ValueError(f"k: expected 1 to {most}, got {k}")
+    first = _vivid_mean(samples)
+    if k == 1:
+        return first[None], np.ones(1)
+    count = max(k - 1, 2)
+    mode_of = _clusters(samples, count)
+    counts = np.bincount(mode_of, minlength=count)
+    chosen = np.argsort(-counts, kind="stable")[: k - 1]
+    # A mode without samples, where all samples are one, is their mean.
+    modes = [_vivid_mean(samples[mode_of == i]) if counts[i] else first for i in chosen]
+    return np.stack([first, *modes]), np.array([1.0, *(counts[chosen] / len(samples))])
+
+
+def follow_lightness(ab: Tensor, lightness: Tensor) -> Tensor:
+    """Smooths chroma where lightness is smooth.
+
+    Args:
+        ab: (k, 2, g, g) CIELAB units.
+        lightness: (1, 1, g, g) L* in [0, 100].
+
+    Returns:
+        (k, 2, g, g).
+    """
+    from kornia.filters import joint_bilateral_blur
+
+    guide = lightness.expand(len(ab), -1, -1, -1) / 100
+    smooth: Tensor = joint_bilateral_blur(
+        ab, guide, (_WINDOW, _WINDOW), _LIKENESS, (_REACH, _REACH)
+    )
+    return smooth
+
+
+def _vivid_mean(samples: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The mean of (n, 2, g, g), its chroma raised towards the samples' median: (2, g, g)."""
+    mean = samples.mean(0)
+    chroma = np.linalg.norm(mean, axis=0).mean()
+    wanted = np.median(np.linalg.norm(samples, axis=1).mean((1, 2)))
+    gain = np.clip(wanted / max(float(chroma), 1e-6), 1, LARGEST_GAIN)
+    vivid: NDArray[np.float32] = (gain * mean).astype(np.float32)
+    return vivid
+
+
+def _clusters(samples: NDArray[np.float32], count: int) -> NDArray[np.int64]:
+    """For each sample the number of its cluster, (n,)."""
+    x = torch.from_numpy(samples)
+    if x.shape[-1] > _CLUSTER_GRID:
+        x = F.avg_pool2d(x, x.shape[-1] // _CLUSTER_GRID)
+    tint = x.mean((2, 3), keepdim=True)
+    points = (x - (1 - TINT_WEIGHT) * tint).flatten(1).numpy()
+    stop = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_MAX_ITER, _ROUNDS, _SHIFT)
+    cv2.setRNGSeed(0)  # of this thread
+    _, labels, _ = cv2.kmeans(points, count, None, stop, _ATTEMPTS, cv2.KMEANS_PP_CENTERS)  # type: ignore[call-overload]
+    return np.asarray(labels[:, 0], np.int64)
