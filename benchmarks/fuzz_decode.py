@@ -1,20 +1,20 @@
-"""Feed damaged pictures of every format to the reader: no crash, no hang, no memory over a limit.
+"""Feed damaged pictures of every format to the reader: no crash, no hang, nothing of its memory.
 
     python -m benchmarks.fuzz_decode                              20,000 inputs, seed 0
     python -m benchmarks.fuzz_decode --inputs 200000 --seed 7 --finds finds
 
-Small pictures of scikit-image are written in every format and layout that is read, and damaged at
-random: bits, numbers, pieces cut, doubled, moved in from other files. A process with a limit of
-memory reads one after the other; one that dies or takes too long is replaced. What is neither read
-nor refused with a sentence is a find, and is saved with its reason. The same seed gives the same
-inputs. Prints a table; exits with 1 if there are finds.
+Files of `benchmarks.damaged_files` are read one after the other in two processes with a limit of
+memory; one that dies or takes too long is replaced. Their memory is filled with different bytes
+before it is used (by the GNU C library), so that pixels which were never decoded differ. What is
+neither read nor refused with a sentence, or read in two ways, is a find, and is saved with its
+reason. The same seed gives the same inputs. Prints a table; exits with 1 if there are finds.
 """
 
 from __future__ import annotations
 
 import argparse
 import contextlib
-import io
+import hashlib
 import multiprocessing
 import os
 import random
@@ -22,19 +22,16 @@ import resource
 import sys
 import tempfile
 import time
-import zlib
 from collections import Counter, defaultdict
-from collections.abc import Callable
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
+from unittest import mock
 
-import cv2
 import numpy as np
-import skimage.data
-import tifffile
 from PIL import Image
 
+from benchmarks.damaged_files import corpus, damaged
 from colorflow.errors import PhotoError, PhotoTooLargeError
 from colorflow.photo import read_photo, read_provenance
 
@@ -46,89 +43,14 @@ MEMORY = 1 << 30
 """Bytes that the process may take beyond what it has after its imports: 64 a pixel."""
 START = 10
 """Seconds more for the first input of a process, for its imports."""
+POISON = (0x55, 0xAA)
+"""What fills the memory of either process."""
 
 READ, REFUSED, TOO_LARGE, FIND = "read", "refused", "too large", "find"
-_EDGES = (0, 1, 2, 0x7F, 0x80, 0xFF, 0x100, 0x7FFF, 0x8000, 0xFFFF, 0x10000, 0x7FFFFFFF, 0xFFFFFFFF)
-_PNG = b"\x89PNG\r\n\x1a\n"
-_HEADER = 160
-"""Bytes from the beginning that half of the damage goes to."""
-
-
-def corpus() -> dict[str, bytes]:
-    """Sound files by format and layout, the format first."""
-    colour = Image.fromarray(skimage.data.chelsea()).resize((48, 32))
-    array = np.asarray(colour)
-    deep = array.astype(np.uint16) * 257
-    planes = np.moveaxis(deep, -1, 0)
-    exif = Image.Exif()
-    exif[0x0112], exif[0x010E] = 6, "Grandmother, 1932"
-    files = {
-        "JPEG": _pillow(colour, "JPEG", exif=exif),
-        "JPEG progressive": _pillow(colour, "JPEG", progressive=True, comment="a comment"),
-        "JPEG restarts": _pillow(colour, "JPEG", restart_marker_rows=1),
-        "JPEG CMYK": _pillow(colour.convert("CMYK"), "JPEG"),
-        "JPEG grey": _pillow(colour.convert("L"), "JPEG"),
-        "PNG": _pillow(colour, "PNG", exif=exif),
-        "PNG alpha": _pillow(colour.convert("RGBA"), "PNG"),
-        "PNG palette": _pillow(colour.quantize(16), "PNG", transparency=3),
-        "PNG 1 bit": _pillow(colour.convert("1"), "PNG"),
-        "PNG 16 bit": _opencv(".png", deep),
-        "PNG 16 bit grey": _opencv(".png", deep[..., 0]),
-        "PNG 16 bit alpha": _opencv(".png", np.dstack([deep, deep[..., 0]])),
-        "PNG animated": _pillow(colour, "PNG", save_all=True, append_images=[colour.rotate(90)]),
-        "TIFF": _pillow(colour, "TIFF", exif=exif),
-        "TIFF LZW": _pillow(colour, "TIFF", compression="tiff_lzw"),
-        "TIFF JPEG": _pillow(colour, "TIFF", compression="jpeg"),
-        "TIFF fax": _pillow(colour.convert("1"), "TIFF", compression="group4"),
-        "TIFF CMYK": _pillow(colour.convert("CMYK"), "TIFF"),
-        "TIFF 16 bit": _tifffile(deep),
-        "TIFF 16 bit deflate": _tifffile(deep, compression="zlib", predictor=True),
-        "TIFF 16 bit LZW": _opencv(".tif", deep),
-        "TIFF 16 bit tiled": _tifffile(deep, tile=(16, 16), compression="zlib", byteorder=">"),
-        "TIFF 16 bit planes": _tifffile(planes, planarconfig="separate", compression="zlib"),
-        "TIFF float": _tifffile((deep / 65535).astype(np.float32)),
-        "TIFF float LZW": _opencv(".tif", (deep / 65535).astype(np.float32)),
-        "TIFF float planes": _tifffile((planes / 65535).astype("f4"), planarconfig="separate"),
-        "TIFF big": _tifffile(array, bigtiff=True),
-        "TIFF pages": _pillow(colour, "TIFF", save_all=True, append_images=[colour]),
-        "TIFF YCbCr": _tifffile(array, photometric="ycbcr", subsampling=(1, 1)),
-        "WebP": _pillow(colour, "WEBP", exif=exif),
-        "WebP lossless": _pillow(colour.convert("RGBA"), "WEBP", lossless=True),
-        "WebP animated": _pillow(colour, "WEBP", save_all=True, append_images=[colour.rotate(9)]),
-        "GIF": _pillow(colour.quantize(64), "GIF", comment=b"a comment"),
-        "GIF animated": _pillow(colour, "GIF", save_all=True, append_images=[colour.rotate(90)]),
-        "JPEG2000": _pillow(colour, "JPEG2000"),
-        "JPEG2000 lossy": _pillow(colour, "JPEG2000", no_jp2=True, irreversible=True),
-        "JPEG2000 16 bit": _pillow(Image.fromarray(deep[..., 0]), "JPEG2000"),
-        "AVIF": _pillow(colour, "AVIF", exif=exif),
-        "BMP": _pillow(colour, "BMP"),
-        "BMP palette": _pillow(colour.quantize(16), "BMP"),
-        "PNM": _pillow(colour, "PPM"),
-        "PNM 16 bit": _opencv(".pgm", deep[..., 0]),
-        "PNM text": b"P3\n4 4\n255\n" + b" ".join(b"%d" % v for v in array[:4, :4].ravel()) + b"\n",
-        "PNM float": _opencv(".pfm", (deep[..., 0] / 65535).astype(np.float32)),
-    }
-    with contextlib.suppress(ImportError):
-        import pillow_heif
-
-        buffer = io.BytesIO()
-        pillow_heif.from_pillow(colour).save(buffer, quality=70)
-        files["HEIC"] = buffer.getvalue()
-    return files
-
-
-def damaged(content: bytes, others: list[bytes], rng: random.Random) -> bytes:
-    """A file with one to six damages; PNG's checksums, which tell most, half the time put right."""
-    data = bytearray(content)
-    for _ in range(rng.choice((1, 1, 1, 2, 3, 6))):
-        rng.choice(_DAMAGES)(data, others, rng)
-    if data.startswith(_PNG) and rng.random() < 0.5:
-        _put_checksums_right(data)
-    return bytes(data)
 
 
 def outcome_of(path: Path) -> tuple[str, str]:
-    """Read a file as a user's, and say what became of it, and why."""
+    """Read a file as a user's, and say what became of it: its pixels' digest, or why it was not."""
     try:
         photo = read_photo(path, max_pixels=MAX_PIXELS)
         assert photo.kind, "it has a kind"
@@ -139,7 +61,10 @@ def outcome_of(path: Path) -> tuple[str, str]:
         return (TOO_LARGE if isinstance(error, PhotoTooLargeError) else REFUSED), error.reason
     except BaseException as error:
         return FIND, repr(error)
-    return READ, ""
+    digest = hashlib.sha256(repr(photo.metadata).encode())
+    for pixels in (photo.pixels, photo.deep, photo.alpha):
+        digest.update(b"" if pixels is None else np.ascontiguousarray(pixels))
+    return READ, digest.hexdigest()
 
 
 def main() -> None:
@@ -153,21 +78,21 @@ def main() -> None:
     names, contents = list(files), list(files.values())
     rows: defaultdict[str, Row] = defaultdict(lambda: Row(Counter(), 0.0))
     began = time.perf_counter()
-    with tempfile.TemporaryDirectory() as folder, Worker(Path(folder)) as worker:
+    with tempfile.TemporaryDirectory() as folder, Readers(Path(folder)) as readers:
         for number in range(options.inputs):
             name = names[number % len(names)]
             content = damaged(files[name], contents, random.Random(f"{options.seed} {number}"))
-            status, reason, seconds = worker.outcome_of(content)
+            status, reason, seconds = readers.outcome_of(content)
             row = rows[name.split()[0]]
             row.counts[status] += 1
             row.slowest = max(row.slowest, seconds)
             if status == FIND:
                 _save(options.finds, f"{number}-{name.replace(' ', '-')}", content, reason)
-        starts = worker.starts
+        starts = readers.starts
     minutes = (time.perf_counter() - began) / 60
     _print_table(rows)
     print(f"\n{options.inputs} inputs, seed {options.seed}, {minutes:.1f} minutes, ", end="")
-    print(f"{starts} start(s) of the reading process, Pillow {Image.__version__}")
+    print(f"{starts} starts of the two reading processes, Pillow {Image.__version__}")
     sys.exit(any(row.counts[FIND] for row in rows.values()))
 
 
@@ -179,32 +104,52 @@ class Row:
     slowest: float
 
 
-class Worker:
-    """The process that reads, started anew whenever it has died or was ended."""
+class Readers:
+    """Two processes whose memory holds different bytes before it is used."""
 
     def __init__(self, folder: Path) -> None:
-        self._folder = folder
+        self._workers = [Worker(folder / f"input-{poison:x}", poison) for poison in POISON]
+
+    def __enter__(self) -> Readers:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for worker in self._workers:
+            worker.end()
+
+    @property
+    def starts(self) -> int:
+        """How often a process was started."""
+        return sum(worker.starts for worker in self._workers)
+
+    def outcome_of(self, content: bytes) -> tuple[str, str, float]:
+        """Status, reason and seconds of a file; a find if the two do not agree."""
+        first, second = (worker.outcome_of(content) for worker in self._workers)
+        seconds = max(first[2], second[2])
+        if first[:2] != second[:2] and FIND not in (first[0], second[0]):
+            return FIND, f"two reads differ: {first[:2]}, {second[:2]}", seconds
+        return (*min(first, second, key=lambda outcome: outcome[0] != FIND)[:2], seconds)
+
+
+class Worker:
+    """A process that reads, started anew whenever it has died or was ended."""
+
+    def __init__(self, path: Path, poison: int) -> None:
+        self._path = path
+        self._poison = poison
         self._context = multiprocessing.get_context("spawn")
         self._process: multiprocessing.process.BaseProcess | None = None
         self._pipe: Connection | None = None
         self.starts = 0
 
-    def __enter__(self) -> Worker:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._end()
-
     def outcome_of(self, content: bytes) -> tuple[str, str, float]:
         """Status, reason and seconds of a file; judged here where the process does not answer."""
         allowance = SECONDS
-        if self._process is None or self._pipe is None:
+        if self._process is None:
             allowance += START
-            self.starts += 1
-            self._pipe, theirs = self._context.Pipe()
-            self._process = self._context.Process(target=_serve, args=(theirs, self._folder))
-            self._process.start()
-            theirs.close()
+            self._start()
+        assert self._process is not None
+        assert self._pipe is not None
         try:
             self._pipe.send_bytes(content)
             if self._pipe.poll(allowance):
@@ -214,10 +159,21 @@ class Worker:
         except (EOFError, OSError):
             self._process.join(SECONDS)
             verdict = f"the process died with {self._process.exitcode}"
-        self._end()
+        self.end()
         return FIND, verdict, float(SECONDS)
 
-    def _end(self) -> None:
+    def _start(self) -> None:
+        """Start the process so that no allocation, however small, escapes the filling."""
+        self.starts += 1
+        tunables = f"glibc.malloc.tcache_count=0:glibc.malloc.perturb={self._poison}"
+        self._pipe, theirs = self._context.Pipe()
+        self._process = self._context.Process(target=_serve, args=(theirs, self._path))
+        with mock.patch.dict(os.environ, GLIBC_TUNABLES=tunables, PYTHONMALLOC="malloc"):
+            self._process.start()
+        theirs.close()
+
+    def end(self) -> None:
+        """End the process."""
         if self._process is not None and self._pipe is not None:
             self._pipe.close()
             self._process.kill()
@@ -225,97 +181,16 @@ class Worker:
         self._process = self._pipe = None
 
 
-def _serve(pipe: Connection, folder: Path) -> None:
+def _serve(pipe: Connection, path: Path) -> None:
     """Read what comes until nothing comes any more."""
     pages = int(Path("/proc/self/statm").read_text().split()[0])
     limit = pages * os.sysconf("SC_PAGE_SIZE") + MEMORY
     resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
-    path = folder / "input"
     with contextlib.suppress(EOFError):
         while True:
             path.write_bytes(pipe.recv_bytes())
             start = time.perf_counter()
             pipe.send((*outcome_of(path), time.perf_counter() - start))
-
-
-def _flip(data: bytearray, others: list[bytes], rng: random.Random) -> None:
-    if data:
-        data[_place(data, rng)] ^= 1 << rng.randrange(8)
-
-
-def _overwrite(data: bytearray, others: list[bytes], rng: random.Random) -> None:
-    """A number of 1, 2 or 4 bytes, of either order: where limits are, or any."""
-    size = rng.choice((1, 2, 4))
-    value = rng.choice((*_EDGES, rng.randrange(1 << 32))) % (1 << (8 * size))
-    place = _place(data, rng)
-    data[place : place + size] = value.to_bytes(size, rng.choice(("big", "little")))
-
-
-def _cut_out(data: bytearray, others: list[bytes], rng: random.Random) -> None:
-    place = _place(data, rng)
-    del data[place : place + rng.choice((1, 2, 4, rng.randrange(1, 200)))]
-
-
-def _cut_off(data: bytearray, others: list[bytes], rng: random.Random) -> None:
-    del data[rng.randrange(len(data) + 1) :]
-
-
-def _double(data: bytearray, others: list[bytes], rng: random.Random) -> None:
-    place = _place(data, rng)
-    piece = data[place : place + rng.randrange(1, 200)]
-    data[place:place] = piece * rng.choice((1, 1, 2, 20))
-
-
-def _noise(data: bytearray, others: list[bytes], rng: random.Random) -> None:
-    place, size = _place(data, rng), rng.randrange(1, 40)
-    data[place : place + size] = rng.randbytes(size)
-
-
-def _blank(data: bytearray, others: list[bytes], rng: random.Random) -> None:
-    place, size = _place(data, rng), rng.randrange(1, 400)
-    data[place : place + size] = bytes([rng.choice((0, 255))]) * size
-
-
-def _splice(data: bytearray, others: list[bytes], rng: random.Random) -> None:
-    other = rng.choice(others)
-    start, size = rng.randrange(len(other)), rng.randrange(1, 300)
-    place = _place(data, rng)
-    data[place : place + rng.choice((0, size))] = other[start : start + size]
-
-
-_DAMAGES: tuple[Callable[[bytearray, list[bytes], random.Random], None], ...] = (
-    _flip, _overwrite, _overwrite, _cut_out, _cut_off, _double, _noise, _blank, _splice,
-)  # fmt: skip
-
-
-def _put_checksums_right(png: bytearray) -> None:
-    start = len(_PNG)
-    while start + 12 <= len(png):
-        end = start + 8 + int.from_bytes(png[start : start + 4], "big")
-        png[end : end + 4] = zlib.crc32(png[start + 4 : end]).to_bytes(4, "big")
-        start = end + 4
-
-
-def _place(data: bytearray, rng: random.Random) -> int:
-    """Where to damage: half of the time in the header."""
-    reach = min(len(data), _HEADER) if rng.random() < 0.5 else len(data)
-    return rng.randrange(reach) if reach else 0
-
-
-def _pillow(image: Image.Image, format: str, **options: object) -> bytes:
-    buffer = io.BytesIO()
-    image.save(buffer, format, **options)
-    return buffer.getvalue()
-
-
-def _opencv(suffix: str, samples: np.ndarray) -> bytes:
-    return cv2.imencode(suffix, samples)[1].tobytes()
-
-
-def _tifffile(samples: np.ndarray, *, photometric: str = "rgb", **options: object) -> bytes:
-    buffer = io.BytesIO()
-    tifffile.imwrite(buffer, samples, photometric=photometric, **options)
-    return buffer.getvalue()
 
 
 def _save(folder: Path, name: str, content: bytes, reason: str) -> None:

@@ -7,7 +7,6 @@ the random choices of a row depend on the seed and the row alone.
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +20,7 @@ from torch.nn import functional as F
 from torch.utils.data import DataLoader, Dataset
 
 from colorflow.errors import PackError, PhotoError
+from colorflow.files import write_whole
 from colorflow.model.features import Features
 from colorflow.photo import read_photo
 from colorflow.training.pack import (
@@ -60,9 +60,7 @@ def write_info(folder: Path, *, rows: int, filled: int, seed: int, finest_map: i
     info = {
         "format": FORMAT, "rows": rows, "filled": filled, "seed": seed, "finest_map": finest_map
     }  # fmt: skip
-    temporary = folder / "pack.json.tmp"
-    temporary.write_text(json.dumps(info), encoding="utf-8")
-    os.replace(temporary, folder / "pack.json")
+    write_whole(folder / "pack.json", json.dumps(info).encode(), None)
 
 
 def fill(folder: Path, plan: Plan, start: int, workers: int) -> Iterator[int]:

@@ -16,7 +16,10 @@ GAIN = 1.25
 
 
 def save_small_weights(
-    path: Path, extra_planes: int = 0, interval_factors: Mapping[float, float] | None = None
+    path: Path,
+    extra_planes: int = 0,
+    interval_factors: Mapping[float, float] | None = None,
+    gain: float = GAIN,
 ) -> Path:
     """Small weights with random parameters, so that every sample has colours of its own."""
 
@@ -44,5 +47,5 @@ def save_small_weights(
             part.flow.bijections[0].std.fill_(8.0)
             if part.context.from_planes is not None:
                 part.context.from_planes.out.weight.mul_(10)  # hints have a say
-    save_weights(path, pyramid, TEMPERATURES, {}, torch.float32, interval_factors, GAIN)
+    save_weights(path, pyramid, TEMPERATURES, {}, torch.float32, interval_factors, gain)
     return path

@@ -16,6 +16,7 @@ ROOT = Path(__file__).resolve().parent.parent
 # A module imports only from its own layer and from those before it.
 LAYERS = (
     "errors",
+    "files",
     "lock",
     "photo",
     "color",
@@ -48,6 +49,7 @@ NEVER = {
 # What the tool that makes training packs may use of the package; a name covers all below it.
 DATA_PREP_MAY_USE = (
     "colorflow.errors",
+    "colorflow.files",
     "colorflow.lock",
     "colorflow.photo",
     "colorflow.color",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -339,13 +340,13 @@ def test_a_colorflow_error_is_one_line(
 ) -> None:
     fake_run.error = WeightsError("w.safetensors: not a weights file of colorflow")
     report = tmp_path / "r.json"
-    report.write_text("of another run")
+    report.write_text(of_another_run := '{\n "made_by": "colorflow colorize"}')
     arguments = ["colorize", str(photos), "-o", str(tmp_path / "out"), "--report", str(report)]
     assert main(arguments) == 1
     printed = capsys.readouterr()
     assert printed.err == "colorflow: w.safetensors: not a weights file of colorflow\n"
     assert printed.out == ""
-    assert report.read_text() == "of another run"
+    assert report.read_text() == of_another_run
 
 
 def test_a_file_as_output_is_an_error(
@@ -358,15 +359,19 @@ def test_a_file_as_output_is_an_error(
     assert not fake_run.calls
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="named pipes of POSIX")
+@pytest.mark.skipif(sys.platform == "win32", reason="sockets of POSIX")
 @pytest.mark.parametrize(
     ("option", "name", "what"),
     [
         ("--report", "absent/r.json", "absent: there is no such folder to write to"),
-        ("--report", "photos", "photos: is no file, but one shall be written here"),
-        ("--report", "pipe", "pipe: is no file, but one shall be written here"),
+        ("--report", "photos", "photos: cannot be written (Is a directory)"),
+        ("--report", "socket", "socket: cannot be written (it is neither a file nor a stream)"),
+        ("--report", "hints.json", "hints.json: cannot be written (a file is there already, and"),
+        ("--report", "photos/b.jpg", "b.jpg: cannot be written (a file is there already, and it"),
+        ("--report", "out/a_s0.png", "a_s0.png: is the place of a result; choose another file"),
+        ("--contact-sheet", "out/b_s0.jpg", "b_s0.jpg: is the place of a result; choose another"),
         ("--contact-sheet", "s.gif", "s.gif: a contact sheet is one of .jpg"),
-        ("--contact-sheet", "photos/b.jpg", "b.jpg: is one of the photos"),
+        ("--contact-sheet", "photos/b.jpg", "b.jpg: cannot be written (a file is there already"),
         ("--contact-sheet", "photos/b.jpg/s.jpg", "b.jpg: nothing can be written here"),
         ("--hints", "absent.json", "absent.json: the hints cannot be read"),
     ],
@@ -378,13 +383,105 @@ def test_files_that_cannot_be_are_refused_before_the_work(
     photos: Path,
     fake_run: FakeRun,
     tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "hints.json").write_text("{}")
+    with socket.socket(socket.AF_UNIX) as listener:
+        monkeypatch.chdir(tmp_path)  # their names are short
+        listener.bind("socket")
     arguments = ["colorize", str(photos), "-o", str(tmp_path / "out")]
     assert main([*arguments, option, str(tmp_path / name)]) == 1
     assert what in capsys.readouterr().err
     assert not fake_run.calls
+
+
+def test_a_report_and_a_sheet_need_two_files(
+    photos: Path, fake_run: FakeRun, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    both = ["--report", str(tmp_path / "x.jpg"), "--contact-sheet", str(tmp_path / "x.jpg")]
+    assert main(["colorize", str(photos), "-o", str(tmp_path / "out"), *both]) == 1
+    assert "x.jpg: is named for the report and for the contact sheet" in capsys.readouterr().err
+    assert not fake_run.calls
+
+
+def test_files_that_are_left_out_are_counted_and_named(
+    photos: Path, fake_run: FakeRun, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["colorize", str(photos), "-o", str(tmp_path / "out")]
+    for number in range(7):
+        (photos / f"{number}.txt").touch()
+    assert main(arguments) == 0
+    named = ", ".join(str(photos / f"{number}.txt") for number in range(5))
+    said = f"colorflow: 7 files were left out, not named like photos: {named} and 2 more\n"
+    assert capsys.readouterr().err == said
+    assert main([*arguments, "--dry-run"]) == 0
+    assert capsys.readouterr().err == said
+    assert main([*arguments, "-q"]) == 0
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["colorize", "a.png", "-o", ""], ["colorize", "", "-o", "out"],
+        ["colorize", "a.png", "-o", "out", "--report", ""], ["train", "pack", "-o", ""],
+        ["evaluate", "photos", "--json", ""], ["blind", "make", "photos", "-o", ""],
+        ["zoo", "table", "run", "pack", "-o", ""], ["app", "--weights", ""],
+    ],
+)  # fmt: skip
+def test_nothing_is_no_name_of_a_folder(
+    arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert "expected a name, got ''" in usage_error(arguments, capsys)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="a device that is always full")
+@pytest.mark.parametrize("printed", ["print('x')", "print('x', flush=True)", "print('x' * 10**6)"])
+def test_a_stdout_that_takes_nothing_is_told(printed: str) -> None:
+    program = (
+        "import sys\n"
+        "from types import SimpleNamespace\n"
+        "from colorflow import cli\n"
+        f"parsed = SimpleNamespace(command=lambda _: {printed})\n"
+        "cli._parser = lambda: SimpleNamespace(parse_args=lambda _: parsed)\n"
+        "sys.exit(cli.main([]))\n"
+    )
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            [sys.executable, "-c", program], stdout=full, stderr=subprocess.PIPE, text=True
+        )
+    assert done.returncode == 1
+    assert done.stderr == "colorflow: nothing more can be printed (No space left on device)\n"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a shell of POSIX")
+@pytest.mark.parametrize("closed", ["0<&-", "1>&-", "2>&-", "0<&- 1>&- 2>&-"])
+def test_a_closed_stream_gets_nobody_elses_file(closed: str, tmp_path: Path) -> None:
+    program = (
+        "import os, sys\n"
+        "from types import SimpleNamespace\n"
+        "from colorflow import cli\n"
+        "def command(_):\n"
+        "    with open('opened', 'wb') as file:\n"
+        "        os.write(1, b'noise')\n"
+        "        os.write(2, b'noise')\n"
+        "        print('x', file=sys.stderr)\n"
+        "        file.write(b'done')\n"
+        "    return 0\n"
+        "parsed = SimpleNamespace(command=command)\n"
+        "cli._parser = lambda: SimpleNamespace(parse_args=lambda _: parsed)\n"
+        "sys.exit(cli.main([]))\n"
+    )
+    shell = ["bash", "-c", f'"$0" -c "$1" {closed}', sys.executable, program]
+    subprocess.run(
+        shell,
+        cwd=tmp_path,
+        capture_output=True,
+        check=True,
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
+    )
+    assert (tmp_path / "opened").read_bytes() == b"done"
 
 
 def test_an_interruption_ends_with_130_and_says_how_to_go_on(

@@ -12,11 +12,12 @@ import torch
 from torch import Tensor, nn
 
 from colorflow.baselines.deterministic import DeterministicNetwork
-from colorflow.baselines.files import BASELINES, Baseline, save_baseline
+from colorflow.baselines.files import BASELINES, FORMAT, Baseline, save_baseline
 from colorflow.comparison.train import training_seconds
 from colorflow.errors import PackError, TrainingError
 from colorflow.model.context import LevelContext
 from colorflow.model.density import ConditionalDensity
+from colorflow.model.tensors import check_weights_place
 from colorflow.training.allocator import keep_freed_memory
 from colorflow.training.loop import choose_device, train_to_budget
 from colorflow.training.pack import Pack, open_packs
@@ -99,6 +100,7 @@ def export_baseline(
         WeightsError: if the file cannot be written.
     """
     baseline = _find(name)
+    check_weights_place(weights, FORMAT)  # before the long work
     state = read_state(run_folder, name)
     if state is None or not state["best"]:
         raise TrainingError(

@@ -9,6 +9,7 @@
     settings.py    what all photos have in common
     plan.py        which photos become which files
     place.py       the folder for the results
+    made.py        what is there already, and how it was made
     colour.py      one photo, from file to files
     remote.py      one photo, wherever it and its results are
     pool.py        a plan carried out by several workers

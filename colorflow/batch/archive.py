@@ -8,8 +8,6 @@ says of itself what it likes. A file in it that is merely damaged is named, and 
 from __future__ import annotations
 
 import io
-import os
-import secrets
 import shutil
 import struct
 import zlib
@@ -28,6 +26,7 @@ from colorflow.batch.archive_entries import (
 )
 from colorflow.batch.record import Note
 from colorflow.errors import BatchError, WritePhotoError
+from colorflow.files import whole_file
 from colorflow.photo import PHOTO_SUFFIXES
 
 _PIECE = 1 << 16
@@ -103,15 +102,17 @@ def pack(folder: Path, archive: Path) -> None:
 
     Args:
         folder: what to pack.
-        archive: the file, which appears whole or not at all.
+        archive: the file, in a folder that is our own; it appears whole or not at all.
 
     Raises:
         WritePhotoError: it cannot be written.
     """
     files = [path for path in sorted(folder.rglob("*")) if path.is_file() and not path.is_symlink()]
-    temporary = archive.with_name(f".colorflow-{secrets.token_hex(8)}.tmp")
     try:
-        with ZipFile(temporary, "x", strict_timestamps=False) as target:
+        with (
+            whole_file(archive, None) as file,
+            ZipFile(file, "w", strict_timestamps=False) as target,
+        ):
             for path in files:
                 is_photo = path.suffix.lower() in PHOTO_SUFFIXES  # compressed already
                 target.write(
@@ -119,11 +120,8 @@ def pack(folder: Path, archive: Path) -> None:
                     _as_utf8(path.relative_to(folder).as_posix()),
                     compress_type=ZIP_STORED if is_photo else ZIP_DEFLATED,
                 )
-        os.replace(temporary, archive)
     except OSError as error:
         raise WritePhotoError(archive, f"the file cannot be written ({error.strerror})") from error
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 class _Careful(io.FileIO):

@@ -9,11 +9,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from colorflow.batch.plan import Task, is_finished, is_own_result
+from colorflow.batch.made import provenance_of, seeds_to_make
+from colorflow.batch.plan import Task, skipped
 from colorflow.batch.record import Colouring, Record
 from colorflow.batch.settings import Settings
 from colorflow.errors import ColorflowError, PhotoError, WritePhotoError
-from colorflow.photo import Kind, Photo, Provenance, read_photo, write_image
+from colorflow.photo import Kind, Photo, is_own_picture, read_photo, write_image
 
 if TYPE_CHECKING:
     from colorflow.colorize import Colorizer, Draws
@@ -36,16 +37,14 @@ def colour(colorizer: Colorizer, task: Task, settings: Settings) -> Record:
     assert isinstance(task.path, Path)
     began = time.perf_counter()
     photo = None
+    there: list[Colouring] = []
+    ends_the_run = False
     try:
         photo = read_photo(task.path, max_pixels=settings.max_pixels)
-        record = _colour(colorizer, task, settings, photo)
+        record = _colour(colorizer, task, settings, photo, there)
     except ColorflowError as error:
-        record = Record(
-            path=task.path,
-            status="failed",
-            reason=_reason(error, task.path),
-            ends_the_run=getattr(error.__cause__, "errno", None) in _NOTHING_MORE_FITS,
-        )
+        ends_the_run = getattr(error.__cause__, "errno", None) in _NOTHING_MORE_FITS
+        record = Record(path=task.path, status="failed", reason=_reason(error, task.path))
     except MemoryError:
         reason = "not enough memory for a photo of this size; make it smaller"
         record = Record(path=task.path, status="failed", reason=reason)
@@ -53,37 +52,47 @@ def colour(colorizer: Colorizer, task: Task, settings: Settings) -> Record:
         detail = " ".join(str(error).split())
         reason = f"it cannot be coloured ({type(error).__name__}: {detail})"
         record = Record(path=task.path, status="failed", reason=reason)
+    if record.status == "failed":
+        there.sort(key=lambda one: one.seed)
+        record = replace(record, colourings=tuple(there), ends_the_run=ends_the_run)
     return _measured(record, photo, time.perf_counter() - began)
 
 
-def _colour(colorizer: Colorizer, task: Task, settings: Settings, photo: Photo) -> Record:
+def _colour(
+    colorizer: Colorizer, task: Task, settings: Settings, photo: Photo, there: list[Colouring]
+) -> Record:
+    """As `colour`; what is on the disk is added to `there` even if an error ends it."""
     assert isinstance(task.path, Path)
     assert isinstance(task.folder, Path)
-    if is_own_result(task.path):
-        reason = "is a colouring that colorflow made; it is not taken as a photo"
+    if is_own_picture(task.path):
+        reason = "is a picture that colorflow made; it is not taken as a photo"
         return Record(path=task.path, status="skipped", reason=reason)
     if photo.kind is Kind.COLOURED and not settings.force:
         reason = "already has colours; --force colours it again"
         return Record(path=task.path, status="already-coloured", reason=reason)
+    first = provenance_of(task, settings, colorizer.digest)
+    if settings.seeds_are_known and not seeds_to_make(task, settings, first):
+        return skipped(task, settings.seeds)
     draws = _draw(colorizer, photo, task, settings)
-    targets = [task.folder / task.name(seed) for seed in draws.seeds]
-    missing = [
-        i for i, target in enumerate(targets) if settings.overwrite or not is_finished(target)
-    ]
+    missing = seeds_to_make(task, settings, first, draws.seeds)
+    there += [task.colouring(seed) for seed in draws.seeds if seed not in missing]
     if missing:
         _make_folder(task.folder)
-    painted = colorizer.paint(photo, draws.ab[missing], bits=photo.bits)
-    for i, pixels in zip(missing, painted, strict=True):
-        provenance = Provenance(draws.seeds[i], settings.temperature, colorizer.digest)
-        write_image(targets[i], pixels, photo, provenance=provenance)
-    bits = _bits(colorizer, photo, task, draws) if settings.likelihood else [None] * len(targets)
-    return Record(
-        path=task.path,
+    places = [draws.seeds.index(seed) for seed in missing]
+    painted = colorizer.paint(photo, draws.ab[places], bits=photo.bits)
+    for seed, pixels in zip(missing, painted, strict=True):
+        provenance = replace(first, seed=seed)
+        write_image(task.folder / task.name(seed), pixels, photo, provenance=provenance)
+        there.append(task.colouring(seed))
+    bits = _bits(colorizer, photo, task, draws) if settings.likelihood else [None] * len(draws.ab)
+    record = skipped(task, draws.seeds)
+    return replace(
+        record,
         status="done" if missing else "skipped",
-        reason=None if missing else "its results are there already; --overwrite makes them anew",
+        reason=None if missing else record.reason,
         colourings=tuple(
-            Colouring(path=target, seed=seed, bits_per_dim=value)
-            for target, seed, value in zip(targets, draws.seeds, bits, strict=True)
+            replace(one, bits_per_dim=value)
+            for one, value in zip(record.colourings, bits, strict=True)
         ),
     )
 

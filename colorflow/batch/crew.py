@@ -99,5 +99,8 @@ class Worker:
         code = self._process.wait()
         if code >= 0:
             return f"exit code {code}"
-        name = signal.Signals(-code).name
+        try:
+            name = signal.Signals(-code).name
+        except ValueError:  # a real-time signal has no name
+            return f"signal {-code}"
         return f"{name}, perhaps out of memory" if -code == signal.SIGKILL else name

@@ -8,11 +8,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path, PurePath
 
-from colorflow.batch.find_url import find_by_url
+from colorflow.batch.find_url import find_by_url, is_photo
 from colorflow.batch.record import Note
 from colorflow.batch.url import Place, Url, place_of
 from colorflow.errors import UnreadablePhotoError
-from colorflow.photo import PHOTO_SUFFIXES
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +35,13 @@ class Found:
         photos: each once, folders sorted.
         missing: inputs that are nothing, and folders that cannot be read.
         notes: what was passed by.
+        left_out: files of folders and patterns that are no photos by their names.
     """
 
     photos: list[FoundPhoto] = field(default_factory=list)
     missing: list[Note] = field(default_factory=list)
     notes: list[Note] = field(default_factory=list)
+    left_out: list[Place] = field(default_factory=list)
 
 
 def find_inputs(
@@ -52,8 +53,8 @@ def find_inputs(
     """Lists the photos of files, folders and patterns.
 
     A file that is named is taken, whatever its suffix. A folder gives the files in it whose suffix
-    is in `PHOTO_SUFFIXES`, without hidden ones. What is no file but has ``*``, ``?`` or ``[`` in it
-    is a pattern, for shells that leave it to programs.
+    is in `PHOTO_SUFFIXES`; others are listed as left out, but for hidden ones. What is no file but
+    has ``*``, ``?`` or ``[`` in it is a pattern, for shells that leave it to programs.
 
     A link inside a folder that leads out of it is noted, not followed. Links to folders inside are
     passed by, since what they lead to is found in its own place; so no loop of links can be
@@ -82,7 +83,7 @@ def find_inputs(
             search.pattern(text)
         else:
             search.missing(Path(text), "there is no such file or folder")
-    return search.found
+    return search.ended()
 
 
 class _Search:
@@ -92,6 +93,12 @@ class _Search:
         self._output = None if isinstance(output, Url) else os.path.realpath(output)
         self._recursive = recursive
         self._seen: set[tuple[str, str]] = set()
+        self._others: dict[tuple[str, str], Place] = {}
+
+    def ended(self) -> Found:
+        """What was found, when there is nothing more to look for."""
+        self.found.left_out = [p for key, p in self._others.items() if key not in self._seen]
+        return self.found
 
     def missing(self, path: Place, reason: str) -> None:
         self.found.missing.append(Note(path=path, reason=reason))
@@ -99,12 +106,22 @@ class _Search:
     def url(self, url: Url) -> None:
         """Takes what a URL stands for."""
         try:
-            photos = find_by_url(url, self._given_output, recursive=self._recursive)
+            files = find_by_url(url, self._given_output, recursive=self._recursive)
         except UnreadablePhotoError as error:
             self.missing(url, error.reason)
             return
-        for photo, relative in photos:
-            self._take(photo, relative, str(photo.parent))
+        if not any(is_photo(file) for file, _ in files):
+            deeper = "" if self._recursive else "; -r looks into folders, too"
+            pattern = "*" in url.text
+            reason = (
+                "no photo fits this pattern" if pattern else f"there are no photos here{deeper}"
+            )
+            self.missing(url, reason)
+        for file, relative in files:
+            if is_photo(file):
+                self._take(file, relative, str(file.parent))
+            else:
+                self._leave_out(file, str(file.parent))
 
     def file(self, path: Path, relative: PurePath, folder: str | None = None) -> None:
         """Takes a file, once, whatever way it was found."""
@@ -126,8 +143,10 @@ class _Search:
                 if entry.is_dir(follow_symlinks=False):
                     if os.path.join(real, entry.name) != self._output:
                         folders.append(place / entry.name)
-                elif PurePath(entry.name).suffix.lower() in PHOTO_SUFFIXES:
+                elif is_photo(PurePath(entry.name)):
                     self.file(root / place / entry.name, place / entry.name, real)
+                elif os.path.isfile(entry.path):
+                    self._leave_out(root / place / entry.name, real)
             inner += len(folders)
             if self._recursive:
                 waiting += reversed(folders)
@@ -142,19 +161,24 @@ class _Search:
         """Takes what a pattern stands for, as if a shell had put it there."""
         matches = sorted(glob.glob(text))
         folders = [match for match in matches if os.path.isdir(match)]
-        files = [m for m in matches if PurePath(m).suffix.lower() in PHOTO_SUFFIXES]
-        for path in map(Path, files):
-            if not path.is_dir():
+        files = [Path(match) for match in matches if not os.path.isdir(match)]
+        for path in files:
+            if is_photo(path):
                 self.file(path, PurePath(path.name))
+            else:
+                self._leave_out(path, os.path.realpath(path.parent))
         for folder in folders:
             self.folder(Path(folder))
-        if not files and not folders:
+        if not folders and not any(map(is_photo, files)):
             self.missing(Path(text), "no photo fits this pattern")
 
     def _take(self, path: Place, relative: PurePath, folder: str) -> None:
         if (folder, path.name) not in self._seen:
             self._seen.add((folder, path.name))
             self.found.photos.append(FoundPhoto(path, relative))
+
+    def _leave_out(self, path: Place, folder: str) -> None:
+        self._others.setdefault((folder, path.name), path)
 
     def _entries(self, folder: Path) -> Iterator[os.DirEntry[str]]:
         """What a folder holds, sorted, without hidden files."""
@@ -172,14 +196,15 @@ class _Search:
         """Whether an entry is to be looked at; a link that leads outside is noted."""
         if not entry.is_symlink():
             return True
-        is_photo = PurePath(entry.name).suffix.lower() in PHOTO_SUFFIXES
         is_folder = os.path.isdir(entry.path)
         target = os.path.realpath(entry.path)
         if _is_below(target, real_root):
             return not is_folder
-        if is_photo or (is_folder and self._recursive):
+        if is_photo(PurePath(entry.name)) or (is_folder and self._recursive):
             reason = f"is a link that leads outside the folder, to {target}; it is not followed"
             self.found.notes.append(Note(path=Path(entry.path), reason=reason))
+        elif not is_folder:
+            self._leave_out(Path(entry.path), os.path.realpath(os.path.dirname(entry.path)))
         return False
 
     def _holds_seen(self, real_folder: str) -> bool:

@@ -1,36 +1,33 @@
 """What is to be done, decided before a pixel is read: which photos, and which files they become.
 
-Only names and the disk's directory decide, so a plan of 100,000 photos takes seconds, and the same
+Names and the disk's directory decide, so a plan of 100,000 photos takes seconds, and the same
 command finds its place again after it was stopped. A result that is there is complete, since files
-appear whole or not at all.
+appear whole or not at all; whether it was made as it would be made now, it says itself.
 """
 
 from __future__ import annotations
 
 import os
-import stat
+import re
 import sys
 import unicodedata
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING
 
 from colorflow.batch.find import FoundPhoto, find_inputs
 from colorflow.batch.hints import hints_by_photo
+from colorflow.batch.made import provenance_of, seeds_to_make
 from colorflow.batch.names import Naming, too_long
 from colorflow.batch.record import Colouring, Note, Record
 from colorflow.batch.settings import Settings
-from colorflow.batch.store import files_below
 from colorflow.batch.url import Place, Url, place_of
-from colorflow.errors import BatchError, PhotoError
-from colorflow.photo import read_provenance
+from colorflow.errors import BatchError, WritePhotoError
+from colorflow.photo import is_own_picture
 
 if TYPE_CHECKING:
     from colorflow.batch.hints import Hints
-
-DIVERSE_POOL = 8
-"""Seeds, for each colouring, that `Settings.diverse` may choose from, as `Colorizer.draw` does."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,9 +50,17 @@ class Task:
         """The name of the colouring with this seed."""
         return str(seed).join(self.around_seed)
 
+    def could_be_named(self, name: str) -> bool:
+        """Whether a result of some seed has this name."""
+        return bool(re.fullmatch(r"\d+".join(map(re.escape, self.around_seed)), name))
+
     def target(self, seed: int) -> Place:
         """The file for the colouring with this seed."""
         return self.folder / self.name(seed)
+
+    def colouring(self, seed: int) -> Colouring:
+        """The colouring with this seed, once it is there."""
+        return Colouring(path=self.target(seed), seed=seed)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -69,6 +74,7 @@ class Plan:
         tasks: photos to colour.
         settled: records of inputs that need nothing, or that nothing can be done about.
         notes: what was passed by.
+        left_out: files of folders that are no photos by their names.
     """
 
     settings: Settings
@@ -77,6 +83,17 @@ class Plan:
     tasks: list[Task] = field(default_factory=list)
     settled: list[Record] = field(default_factory=list)
     notes: list[Note] = field(default_factory=list)
+    left_out: list[Place] = field(default_factory=list)
+
+    def makes(self, path: Path) -> bool:
+        """Whether a file is where one of the results may come to stand."""
+        folder = os.path.realpath(path.parent)
+        return any(
+            isinstance(task.folder, Path)
+            and task.could_be_named(path.name)
+            and os.path.realpath(task.folder) == folder
+            for task in self.tasks
+        )
 
     def in_order(self, records: Iterable[Record]) -> list[Record]:
         """Sorts records, which come as photos are done, as the inputs are."""
@@ -93,12 +110,14 @@ def make_plan(
     recursive: bool = False,
     hints: Mapping[str, Hints] | None = None,
     hints_source: str = "hints",
+    weights: str | None = None,
 ) -> Plan:
     """Decides what to do with files and folders of photos.
 
-    A photo whose results are all there is skipped, unless `settings.overwrite` says otherwise.
-    Results of earlier runs are never taken as photos. Nothing is ever written over an input, or
-    over the result of another input; such photos fail by name.
+    A photo whose results are all there, made from it as they would be made now, is skipped, unless
+    `settings.overwrite` says otherwise. Results of earlier runs are never taken as photos. Nothing
+    is ever written over an input, over the result of another input, or over a file that colorflow
+    did not make; such photos fail by name.
 
     Args:
         inputs: files, folders and patterns, and URLs of such, see `find_inputs`.
@@ -108,12 +127,13 @@ def make_plan(
         recursive: take photos in folders inside folders, and give results the same places.
         hints: from `read_hints`.
         hints_source: the file's name, for messages.
+        weights: digest of those that will be used. Without it, and where photos or results are
+            URLs, or seeds are known only later, results are looked at when a photo's turn comes.
 
     Raises:
         ValueError: if several colourings of a photo would have one name.
         BatchError: if hints are for no photo, or for several; if there is no way to speak to the
             store of a URL, or results would lie among its photos.
-        PhotoError: if the store does not say which results are there.
     """
     naming = naming or Naming()
     if settings.n > 1 and not naming.has_seed:
@@ -123,7 +143,8 @@ def make_plan(
         )
     place = place_of(output)
     found = find_inputs(inputs, place, recursive=recursive)
-    planner = _Planner(Plan(settings=settings, output=place, notes=found.notes), naming)
+    plan = Plan(settings=settings, output=place, notes=found.notes, left_out=found.left_out)
+    planner = _Planner(plan, naming, weights)
     for note in found.missing:
         planner.settle(Record(path=note.path, status="failed", reason=note.reason))
     photos = planner.without_own_results(found.photos)
@@ -133,31 +154,14 @@ def make_plan(
     return planner.plan
 
 
-def is_finished(target: Path) -> bool:
-    """Whether a result is there; an empty file is none."""
-    try:
-        status = target.stat()
-    except OSError:
-        return False
-    return stat.S_ISREG(status.st_mode) and status.st_size > 0
-
-
-def is_own_result(path: Path) -> bool:
-    """Whether a file says of itself that colorflow made its colours."""
-    try:
-        return read_provenance(path) is not None
-    except PhotoError:
-        return False
-
-
 class _Planner:
-    def __init__(self, plan: Plan, naming: Naming) -> None:
+    def __init__(self, plan: Plan, naming: Naming, weights: str | None) -> None:
         self.plan = plan
         self._naming = naming
+        self._weights = weights
         self._inputs: set[tuple[str, str]] = set()
         self._made: dict[tuple[str, str], Place] = {}
         self._real_folders: dict[Path, str] = {}
-        self._sent: set[Url] | None = None
 
     def settle(self, record: Record) -> None:
         self.plan.inputs.append(record.path)
@@ -174,8 +178,8 @@ class _Planner:
                     f"{photo.path.parent}: results cannot lie among the photos of a URL; "
                     "choose another folder with -o"
                 )
-            if shared and isinstance(photo.path, Path) and is_own_result(photo.path):
-                reason = "is a colouring that colorflow made; it is not taken as a photo"
+            if shared and isinstance(photo.path, Path) and is_own_picture(photo.path):
+                reason = "is a picture that colorflow made; it is not taken as a photo"
                 self.plan.notes.append(Note(path=photo.path, reason=reason))
             else:
                 self._inputs.add(self._key(photo.path))
@@ -190,30 +194,35 @@ class _Planner:
             around_seed=self._naming.around_seed(PurePath(photo.path.name)),
             hints=hints,
         )
-        settings = self.plan.settings
-        pool = DIVERSE_POOL if settings.diverse and settings.n > 1 else 1
-        targets = [
-            task.target(seed) for seed in range(settings.seed, settings.seed + pool * settings.n)
-        ]
+        targets = [task.target(seed) for seed in self.plan.settings.seeds]
         if problem := self._problem(targets):
             self.settle(Record(path=photo.path, status="failed", reason=problem))
             return
         self._made.update((self._key(target), photo.path) for target in targets)
-        # Which seeds are the most different ones is known only after they were drawn.
-        if not settings.overwrite and pool == 1 and all(map(self._is_finished, targets)):
-            self.settle(skipped(photo.path, targets, settings.seed))
+        if self.plan.settings.seeds_are_known and (record := self._known(task, targets)):
+            self.settle(record)
             return
         self.plan.inputs.append(photo.path)
         self.plan.tasks.append(task)
 
-    def _is_finished(self, target: Place) -> bool:
-        if isinstance(target, Path):
-            return is_finished(target)
-        if self._sent is None:  # one listing, rather than a question for each
-            output = self.plan.output
-            assert isinstance(output, Url)
-            self._sent = {output / place for place, size in files_below(output).items() if size}
-        return target in self._sent
+    def _known(self, task: Task, targets: list[Place]) -> Record | None:
+        """What becomes of a photo, if the results that are there say it; None if it is to be made.
+
+        A photo that cannot be read is for those who read it.
+        """
+        local = isinstance(task.path, Path) and isinstance(task.folder, Path)
+        if not (self._weights and local and any(os.path.lexists(str(one)) for one in targets)):
+            return None
+        settings = self.plan.settings
+        try:
+            first = provenance_of(task, settings, self._weights)
+            if seeds_to_make(task, settings, first):
+                return None
+        except WritePhotoError as error:
+            return Record(path=task.path, status="failed", reason=str(error))
+        except OSError:
+            return None
+        return skipped(task, settings.seeds)
 
     def _problem(self, targets: list[Place]) -> str | None:
         """Why these files must not be written, or None."""
@@ -229,7 +238,7 @@ class _Planner:
             if key in self._made:
                 return (
                     f"its result {target} is already that of {self._made[key]}; "
-                    "rename one of them, or use -r"
+                    "rename one of them, or color it into another folder with -o"
                 )
         return None
 
@@ -254,13 +263,11 @@ class _Planner:
         return self._real_folders[folder]
 
 
-def skipped(path: Place, targets: Sequence[Place], first_seed: int) -> Record:
+def skipped(task: Task, seeds: Iterable[int]) -> Record:
     """The record of a photo whose results are there."""
     return Record(
-        path=path,
+        path=task.path,
         status="skipped",
         reason="its results are there already; --overwrite makes them anew",
-        colourings=tuple(
-            Colouring(path=target, seed=seed) for seed, target in enumerate(targets, first_seed)
-        ),
+        colourings=tuple(map(task.colouring, seeds)),
     )

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from colorflow.batch.colour import colour
-from colorflow.batch.plan import Task, skipped
+from colorflow.batch.plan import Task
 from colorflow.batch.record import Colouring, Record
 from colorflow.batch.settings import Settings
 from colorflow.batch.store import download, is_there, upload
@@ -23,66 +23,61 @@ if TYPE_CHECKING:
 def colour_anywhere(colorizer: Colorizer, task: Task, settings: Settings) -> Record:
     """As `colour`, but the photo, its results, or both may be URLs.
 
-    A photo is fetched into a temporary folder, coloured there, and its results are sent.
+    A photo is fetched into a temporary folder, coloured there, and its results are sent. Results
+    that are there already are fetched first, since they say in themselves how they were made.
     """
     if isinstance(task.path, Path) and isinstance(task.folder, Path):
         return colour(colorizer, task, settings)
     began = time.perf_counter()
+    there: list[Colouring] = []
     try:
         with tempfile.TemporaryDirectory(prefix="colorflow-", ignore_cleanup_errors=True) as folder:
-            record = _coloured(colorizer, task, settings, Path(folder))
+            record = _coloured(colorizer, task, settings, Path(folder), there)
     except ColorflowError as error:
         own = isinstance(error, PhotoError) and error.source == str(task.path)
         record = Record(
             path=task.path,
             status="failed",
             reason=error.reason if own and isinstance(error, PhotoError) else str(error),
+            colourings=tuple(there),
             ends_the_run=isinstance(error.__cause__, PermissionError) and not own,
         )
     except OSError as error:
         reason = f"this machine has no room for it while it is coloured ({error.strerror})"
-        record = Record(path=task.path, status="failed", reason=reason)
+        record = Record(path=task.path, status="failed", reason=reason, colourings=tuple(there))
     return replace(record, path=task.path, seconds=time.perf_counter() - began)
 
 
-def _coloured(colorizer: Colorizer, task: Task, settings: Settings, folder: Path) -> Record:
-    if _is_finished(task, settings):
-        seeds = range(settings.seed, settings.seed + settings.n)
-        return skipped(task.path, [task.target(seed) for seed in seeds], settings.seed)
+def _coloured(
+    colorizer: Colorizer, task: Task, settings: Settings, folder: Path, there: list[Colouring]
+) -> Record:
+    """Colours it in a folder of this machine; what is at its place in the end is in `there`."""
     photo, results = task.path, task.folder
+    fetched: set[str] = set()
+    if isinstance(results, Url):
+        fetched, results = _fetched(task, settings, folder / "results")
     if isinstance(photo, Url):
         url, photo = photo, folder / f"photo{Path(photo.name).suffix}"
         download(url, photo)
-    if isinstance(results, Url):
-        results = folder / "results"
     record = colour(colorizer, replace(task, path=photo, folder=results), settings)
-    if isinstance(task.folder, Url) and record.colourings:
-        record = _sent(record, task, settings)
-    if record.reason:
-        record = replace(record, reason=record.reason.replace(str(results), str(task.folder)))
-    return record
-
-
-def _is_finished(task: Task, settings: Settings) -> bool:
-    """Whether all results are there; of the most different ones the seeds are not known yet."""
-    if settings.overwrite or settings.diverse or not isinstance(task.folder, Url):
-        return False
-    seeds = range(settings.seed, settings.seed + settings.n)
-    return all(is_there(task.folder / task.name(seed)) for seed in seeds)
-
-
-def _sent(record: Record, task: Task, settings: Settings) -> Record:
-    """The record of a photo whose results, but those that are there, went to their URLs."""
-    assert isinstance(task.folder, Url)
-    colourings: list[Colouring] = []
-    sent = 0
     for one in record.colourings:
-        assert isinstance(one.path, Path)
-        target = task.folder / task.name(one.seed)
-        if settings.overwrite or not is_there(target):
+        target = task.target(one.seed)
+        if isinstance(target, Url) and (settings.overwrite or target.name not in fetched):
+            assert isinstance(one.path, Path)
             upload(one.path, target)
-            sent += 1
-        colourings.append(replace(one, path=target))
-    if not sent:
-        return skipped(task.path, [one.path for one in colourings], settings.seed)
-    return replace(record, colourings=tuple(colourings))
+        there.append(replace(one, path=target))
+    reason = record.reason and record.reason.replace(str(results), str(task.folder))
+    return replace(record, reason=reason, colourings=tuple(there))
+
+
+def _fetched(task: Task, settings: Settings, folder: Path) -> tuple[set[str], Path]:
+    """Fetches the results that are there, which say themselves what they are; their names."""
+    folder.mkdir()
+    names = set()
+    for seed in settings.seeds:
+        url = task.target(seed)
+        assert isinstance(url, Url)
+        if is_there(url):
+            download(url, folder / url.name)
+            names.add(url.name)
+    return names, folder

@@ -13,7 +13,11 @@ from typing import Any
 from colorflow import __version__
 from colorflow.batch.plan import Plan
 from colorflow.batch.record import Record
-from colorflow.photo.encode import write_whole
+from colorflow.files import text_kind
+from colorflow.photo.encode import write_file
+
+_MADE_BY = "colorflow colorize"
+REPORT = text_kind("report of a batch", f'{{\n "made_by": "{_MADE_BY}"')
 
 
 def write_report(
@@ -22,7 +26,7 @@ def write_report(
     """Writes what became of every input, in the plan's order.
 
     Args:
-        path: the file, replaced as a whole.
+        path: the file; an earlier report is replaced as a whole.
         plan: what was to be done.
         records: what was done; inputs without one were not reached.
         began: when.
@@ -36,6 +40,7 @@ def write_report(
     settings = asdict(plan.settings)
     del settings["likelihood"], settings["max_pixels"]
     content = {
+        "made_by": _MADE_BY,
         "colorflow": __version__,
         "began": began.isoformat(timespec="seconds"),
         "seconds": round(seconds, 3),
@@ -44,12 +49,13 @@ def write_report(
         "counts": dict(sorted(Counter(record.status for record in reached).items())),
         "not_reached": [str(path) for path in plan.inputs if path not in paths],
         "notes": [{"path": str(note.path), "reason": note.reason} for note in plan.notes],
+        "left_out": [str(path) for path in plan.left_out],
     }
     # A line a file, encoded one by one: as one tree, a million of them would take gigabytes.
     files = ",\n  ".join(json.dumps(_as_json(record)) for record in reached)
     text = f'{json.dumps(content, indent=1)[:-2]},\n "files": [\n  {files}\n ]\n}}\n'
     # ASCII, since names that are not UTF-8 can be written in no other way.
-    write_whole(path, text.encode("ascii"))
+    write_file(path, text.encode("ascii"), REPORT)
 
 
 def _as_json(record: Record) -> dict[str, Any]:

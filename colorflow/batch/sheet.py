@@ -13,10 +13,12 @@ from colorflow.batch.record import Record
 from colorflow.batch.url import Place
 from colorflow.color.resize import resize_by_area
 from colorflow.errors import ColorflowError, WritePhotoError
-from colorflow.photo import photo_from_image, read_photo, read_provenance, write_image
+from colorflow.files import picture_kind
+from colorflow.photo import photo_from_image, read_photo, write_image
 
 MOST_PHOTOS = 200
 """More are thinned out evenly, so that the sheet can be looked at."""
+SHEET = picture_kind("contact sheet of a batch")
 SHEET_SUFFIXES = (".jpg", ".png", ".webp")
 
 _CELL, _GAP, _LINE, _WIDTH = 140, 6, 18, 1600
@@ -48,16 +50,10 @@ def write_sheet(path: Path, records: Iterable[Record]) -> int:
     """
     coloured = [record for record in records if record.colourings]
     every = -(-len(coloured) // MOST_PHOTOS)
-    shown = {}
-    for record in coloured[:: max(1, every)]:
-        if block := _block(record):
-            shown[record.colourings[0].path] = block
+    shown = [block for record in coloured[:: max(1, every)] if (block := _block(record))]
     if shown:
-        sheet = _laid_out(list(shown.values()))
-        provenance = read_provenance(
-            str(next(iter(shown)))
-        )  # so that it is never taken for a photo
-        write_image(path, sheet, photo_from_image(sheet), provenance=provenance)
+        sheet = _laid_out(shown)
+        write_image(path, sheet, photo_from_image(sheet), kind=SHEET)
     return len(shown)
 
 

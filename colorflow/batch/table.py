@@ -11,7 +11,7 @@ from urllib.parse import quote
 from colorflow.batch.plan import Plan
 from colorflow.batch.record import Record, Status
 from colorflow.batch.url import Place, Url
-from colorflow.photo.encode import write_whole
+from colorflow.photo.encode import write_file
 
 _STATES: dict[Status, str] = {
     "done": "Coloured",
@@ -33,7 +33,7 @@ def write_table(path: Path, plan: Plan, records: Sequence[Record]) -> None:
     """Writes the table as a page of its own, with links to the results.
 
     Args:
-        path: the file, replaced as a whole.
+        path: the file, in a folder that is our own.
         plan: what was to be done; paths are taken as standing below the file's folder.
         records: what was done.
 
@@ -46,7 +46,7 @@ def write_table(path: Path, plan: Plan, records: Sequence[Record]) -> None:
         f"<title>Coloured photos</title>\n<style>{_STYLE}</style>\n<h1>Coloured photos</h1>\n"
         f"<p>{html.escape(summary(plan, records))}</p>\n{as_table(plan, records, links=True)}\n"
     )
-    write_whole(path, page.encode("utf-8", "xmlcharrefreplace"))
+    write_file(path, page.encode("utf-8", "xmlcharrefreplace"), None)
 
 
 def summary(plan: Plan, records: Iterable[Record]) -> str:

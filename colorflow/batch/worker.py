@@ -1,8 +1,9 @@
 """A process that colours: `main`, started by `crew.py` in an interpreter of its own.
 
-It reads tasks from its stdin and writes records to its stdout, pickled, and ends when its stdin
-does. A process for each worker, rather than a thread, so that a picture that crashes a decoder or
-eats all memory costs that picture and nothing else.
+It reads tasks from its stdin and writes records to its stdout, pickled. When its stdin ends, its
+parent is gone, and it ends at once, whatever it has in hand. A process for each worker, rather than
+a thread, so that a picture that crashes a decoder or eats all memory costs that picture and nothing
+else.
 """
 
 from __future__ import annotations
@@ -11,10 +12,12 @@ import io
 import os
 import pickle
 import signal
+import threading
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from queue import SimpleQueue
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from colorflow.batch.record import Record
 from colorflow.batch.remote import colour_anywhere
@@ -58,17 +61,27 @@ def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent says when to stop
     with os.fdopen(os.dup(0), "rb") as tasks, io.FileIO(os.dup(1), "wb") as answers:
         os.dup2(2, 1)  # what libraries print must not get among the answers
-        with suppress(EOFError, BrokenPipeError):  # the parent is gone
-            _serve(tasks, answers)
+        given: SimpleQueue[Any] = SimpleQueue()
+        threading.Thread(target=_receive, args=(tasks, given), daemon=True).start()
+        with suppress(BrokenPipeError):  # the parent is gone
+            _serve(given, answers)
 
 
-def _serve(tasks: BinaryIO, answers: io.FileIO) -> None:
+def _receive(tasks: BinaryIO, given: SimpleQueue[Any]) -> None:
+    """Takes what the parent sends, and ends the process when there is no parent any more."""
+    with suppress(EOFError, OSError):
+        while True:
+            given.put(pickle.load(tasks))
+    os._exit(1)  # what is being written is not finished; nobody waits for it
+
+
+def _serve(given: SimpleQueue[Any], answers: io.FileIO) -> None:
     def answer(value: Ready | Record | ColorflowError) -> None:
         unsent = memoryview(pickle.dumps(value))
         while unsent:
             unsent = unsent[answers.write(unsent) :]
 
-    start: Start = pickle.load(tasks)
+    start: Start = given.get()
     try:
         colorizer = loaded(start)
     except ColorflowError as error:
@@ -76,7 +89,7 @@ def _serve(tasks: BinaryIO, answers: io.FileIO) -> None:
         return
     answer(Ready(takes_hints=colorizer.takes_hints))
     while True:
-        answer(colour_anywhere(colorizer, pickle.load(tasks), start.settings))
+        answer(colour_anywhere(colorizer, given.get(), start.settings))
 
 
 def loaded(start: Start) -> Colorizer:

@@ -42,20 +42,32 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Raises:
         SystemExit: after ``--help`` and ``--version`` (0) and on wrong usage (2).
     """
+    _open_missing_streams()
     _print_any_file_name()
-    parsed = _parser().parse_args(arguments)
-    command: Callable[[argparse.Namespace], int] = parsed.command
     try:
+        return _run(arguments)
+    except OSError as error:
+        if not _cannot_print():
+            raise
+        if not isinstance(error, BrokenPipeError):  # who reads has seen enough, as `head` does
+            print(f"colorflow: nothing more can be printed ({error.strerror})", file=sys.stderr)
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # quiet at the end, too
+        return 1
+
+
+def _run(arguments: Sequence[str] | None) -> int:
+    try:
+        parsed = _parser().parse_args(arguments)
+        command: Callable[[argparse.Namespace], int] = parsed.command
         return command(parsed)
     except ColorflowError as error:
         print(f"colorflow: {error}", file=sys.stderr)
         return 1
-    except BrokenPipeError:  # whoever read the output has seen enough, as `head` does
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
     except KeyboardInterrupt:
         print("colorflow: interrupted", file=sys.stderr)
         return _INTERRUPTED
+    finally:
+        sys.stdout.flush()
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -74,6 +86,28 @@ def _parser() -> argparse.ArgumentParser:
     add_baseline(commands)
     add_zoo(commands)
     return parser
+
+
+def _open_missing_streams() -> None:
+    """Put the null device where the shell has closed stdin, stdout or stderr.
+
+    Otherwise the next file that is opened takes the place, and gets what libraries print.
+    """
+    while (handle := os.open(os.devnull, os.O_RDWR)) <= 2:
+        os.set_inheritable(handle, True)
+    os.close(handle)
+    sys.stdin = sys.stdin or open(os.devnull)  # noqa: SIM115
+    sys.stdout = sys.stdout or open(os.devnull, "w")  # noqa: SIM115
+    sys.stderr = sys.stderr or open(os.devnull, "w")  # noqa: SIM115
+
+
+def _cannot_print() -> bool:
+    """Whether it is stdout that takes nothing more: an empty line shows it."""
+    try:
+        print(flush=True)
+    except OSError:
+        return True
+    return False
 
 
 def _print_any_file_name() -> None:

@@ -5,10 +5,9 @@ from __future__ import annotations
 import argparse
 import os
 import stat
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from colorflow.cli.arguments import add_weights, positive_number, whole_number
+from colorflow.cli.arguments import a_path, add_weights, positive_number, whole_number
 
 if TYPE_CHECKING:
     from colorflow.cli.arguments import Commands
@@ -36,14 +35,14 @@ def add_app(commands: Commands) -> None:
     add_weights(parser)
     parser.add_argument(
         "--photos",
-        type=Path,
+        type=a_path,
         metavar="FOLDER",
         help="colour photos for the quiz, none of which the weights were trained on "
         "(default: those that the installed packages bring)",
     )
     parser.add_argument(
         "--quiz-db",
-        type=Path,
+        type=a_path,
         metavar="FILE",
         help="where the quiz keeps its answers, SQLite (default: in your data folder)",
     )

@@ -14,12 +14,14 @@ if TYPE_CHECKING:
     Commands = argparse._SubParsersAction[argparse.ArgumentParser]
 
 LARGEST_SEED = 2**32 - 1
+MOST_COLORINGS = 1000
+"""Of one photo, as `colorflow.batch.Settings` has it."""
 
 
 def add_weights(parser: argparse.ArgumentParser) -> None:
     """The option that names a weights file."""
     parser.add_argument(
-        "--weights", type=Path, metavar="FILE", help="weights file (default: the shipped one)"
+        "--weights", type=a_path, metavar="FILE", help="weights file (default: the shipped one)"
     )
 
 
@@ -27,13 +29,13 @@ def add_training(parser: argparse.ArgumentParser) -> None:
     """What every training on packs takes: packs, the run's folder, and the recipe."""
     parser.add_argument(
         "packs",
-        type=Path,
+        type=a_path,
         nargs="+",
         metavar="PACK",
         help="training pack; of several, the first one's dev photos choose the best weights",
     )
     parser.add_argument(
-        "-o", "--output", required=True, type=Path, metavar="RUN", help="folder for the run"
+        "-o", "--output", required=True, type=a_path, metavar="RUN", help="folder for the run"
     )
     parser.add_argument("--batch", type=whole_number(least=1), default=128, help="rows a step")
     parser.add_argument("--rate", type=positive_number, default=1e-3, help="peak learning rate")
@@ -63,6 +65,18 @@ def train_config_of(arguments: argparse.Namespace) -> TrainConfig:
         evaluate_every=arguments.evaluate_every,
         seed=arguments.seed,
     )
+
+
+def not_empty(text: str) -> str:
+    """An argparse type: a file, folder, pattern or URL; an empty text is not the current folder."""
+    if not text:
+        raise argparse.ArgumentTypeError("expected a name, got ''")
+    return text
+
+
+def a_path(text: str) -> Path:
+    """An argparse type: a path of this machine, likewise."""
+    return Path(not_empty(text))
 
 
 def whole_number(*, least: int, most: int | None = None) -> Callable[[str], int]:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from colorflow.cli.arguments import add_training, positive_number, train_config_of
+from colorflow.cli.arguments import a_path, add_training, positive_number, train_config_of
 
 if TYPE_CHECKING:
     from colorflow.cli.arguments import Commands
@@ -39,7 +38,7 @@ def _add_train(actions: Commands) -> None:
     )
     parser.add_argument(
         "--contexts",
-        type=Path,
+        type=a_path,
         metavar="RUN|WEIGHTS",
         help="of a trained pyramid, whose context networks the deterministic network begins with "
         "(give it again to go on)",
@@ -54,10 +53,10 @@ def _add_export(actions: Commands) -> None:
         description="Write a baseline's weights file from the best weights of its run.",
     )
     parser.add_argument("name", choices=_NAMES, metavar="NAME", help=", ".join(_NAMES))
-    parser.add_argument("run", type=Path, metavar="RUN", help="folder of the run")
-    parser.add_argument("weights", type=Path, metavar="WEIGHTS", help="NAME.safetensors")
+    parser.add_argument("run", type=a_path, metavar="RUN", help="folder of the run")
+    parser.add_argument("weights", type=a_path, metavar="WEIGHTS", help="NAME.safetensors")
     parser.add_argument(
-        "--pack", type=Path, required=True, help="whose dev photos choose the draws' temperature"
+        "--pack", type=a_path, required=True, help="whose dev photos choose the draws' temperature"
     )
     parser.set_defaults(command=_export)
 

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import argparse
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from colorflow.cli.arguments import LARGEST_SEED, add_weights, whole_number
+from colorflow.cli.arguments import LARGEST_SEED, a_path, add_weights, whole_number
 
 if TYPE_CHECKING:
     from colorflow.cli.arguments import Commands
@@ -66,9 +65,14 @@ def _add_make(commands: Commands) -> None:
 
 
 def _add_what_to_show(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("folders", nargs="+", type=Path, metavar="FOLDER", help="photos")
+    parser.add_argument("folders", nargs="+", type=a_path, metavar="FOLDER", help="photos")
     parser.add_argument(
-        "-o", "--output", required=True, type=Path, metavar="DIR", help="a new folder for the test"
+        "-o",
+        "--output",
+        required=True,
+        type=a_path,
+        metavar="DIR",
+        help="a new folder for the test",
     )
     parser.add_argument(
         "--pairs",
@@ -123,22 +127,24 @@ def _add_score(commands: Commands) -> None:
             "judges then only guess. Lines that cannot be counted are named."
         ),
     )
-    parser.add_argument("directory", type=Path, metavar="DIR", help="of the test")
+    parser.add_argument("directory", type=a_path, metavar="DIR", help="of the test")
     parser.add_argument(
-        "answers", nargs="+", type=Path, metavar="ANSWERS", help="filled-in sheets, one a judge"
+        "answers", nargs="+", type=a_path, metavar="ANSWERS", help="filled-in sheets, one a judge"
     )
     parser.add_argument("--judge-note", metavar="TEXT", help="who judged, to be kept beside it")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="where the numbers go")
+    parser.add_argument("--json", type=a_path, metavar="FILE", help="where the numbers go")
     parser.set_defaults(command=_score)
 
 
 def _score(arguments: argparse.Namespace) -> int:
     from colorflow.evaluation.report import to_text, write_text
+    from colorflow.evaluation.run import check_place
     from colorflow.quiz.answers import read_sheets
     from colorflow.quiz.key import read_key
-    from colorflow.quiz.report import as_json, as_text
+    from colorflow.quiz.report import SCORE, as_json, as_text
     from colorflow.quiz.score import score
 
+    check_place(arguments.json, SCORE)
     key = read_key(arguments.directory)
     sheets = read_sheets(arguments.answers, key)
     for sheet in sheets:
@@ -147,7 +153,7 @@ def _score(arguments: argparse.Namespace) -> int:
     result = score(key, sheets)
     print(as_text(result, key, arguments.judge_note))
     if arguments.json:
-        write_text(arguments.json, to_text(as_json(result, key, arguments.judge_note)))
+        write_text(arguments.json, to_text(as_json(result, key, arguments.judge_note)), SCORE)
     return 1 if any(sheet.bad_lines for sheet in sheets) else 0
 
 

@@ -8,9 +8,18 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from colorflow.cli.arguments import LARGEST_SEED, add_weights, number_from_zero, whole_number
+from colorflow.cli.arguments import (
+    LARGEST_SEED,
+    MOST_COLORINGS,
+    a_path,
+    add_weights,
+    not_empty,
+    number_from_zero,
+    whole_number,
+)
 from colorflow.cli.colorize_session import Session, say_plan
 from colorflow.errors import WritePhotoError
+from colorflow.files import default_weights, digest_of
 
 if TYPE_CHECKING:
     from colorflow.cli.arguments import Commands
@@ -31,12 +40,14 @@ def add_colorize(commands: Commands) -> None:
     parser.add_argument(
         "inputs",
         nargs="+",
+        type=not_empty,
         metavar="IN",
         help="photos, folders, patterns such as 'album/*', and URLs of such, as s3://bucket/album",
     )
     parser.add_argument(
         "-o",
         "--output",
+        type=not_empty,
         required=True,
         metavar="OUT",
         help="folder for the results, or the URL of one",
@@ -50,7 +61,7 @@ def add_colorize(commands: Commands) -> None:
 def _add_what(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "-n",
-        type=whole_number(least=1),
+        type=whole_number(least=1, most=MOST_COLORINGS),
         default=1,
         metavar="N",
         help="colourings of each photo (default: %(default)s)",
@@ -75,7 +86,7 @@ def _add_what(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--hints",
-        type=Path,
+        type=a_path,
         metavar="FILE",
         help='colours of points: JSON such as {"photo.jpg": [{"row": 9, "column": 9, "a": 0, '
         '"b": -30}]}, in pixels and CIELAB units; a photo\'s name or its place below IN',
@@ -105,11 +116,14 @@ def _add_results(parser: argparse.ArgumentParser) -> None:
         "--overwrite", action="store_true", help="make results anew that are there already"
     )
     parser.add_argument(
-        "--report", type=Path, metavar="FILE", help="JSON: what became of each file, and likelihood"
+        "--report",
+        type=a_path,
+        metavar="FILE",
+        help="JSON: what became of each file, and likelihood",
     )
     parser.add_argument(
         "--contact-sheet",
-        type=Path,
+        type=a_path,
         metavar="FILE",
         help="a picture of all results, .jpg, .png or .webp",
     )
@@ -170,8 +184,17 @@ def _colorize(parser: argparse.ArgumentParser, arguments: argparse.Namespace) ->
         recursive=arguments.recursive,
         hints=read_hints(arguments.hints) if arguments.hints else None,
         hints_source=str(arguments.hints),
+        weights=_digest(arguments.weights),
     )
     return say_plan(plan) if arguments.dry_run else Session(plan, arguments).run()
+
+
+def _digest(weights: Path | None) -> str | None:
+    """Of the weights; None for a file that cannot be read, which whoever loads it says."""
+    try:
+        return digest_of(weights or default_weights())
+    except OSError:
+        return None
 
 
 def _check_sheet(parser: argparse.ArgumentParser, arguments: argparse.Namespace) -> None:

@@ -9,7 +9,7 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -17,12 +17,15 @@ from types import FrameType
 from typing import TYPE_CHECKING
 
 from colorflow.errors import ColorflowError, WritePhotoError
+from colorflow.files import check_replaceable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from colorflow.batch import Place, Plan, Record
 
+_NAMED = 5
+"""Files left out that are named on stderr; the report names all."""
 _INTERRUPTED = 130
 """128 + SIGINT, as shells report it."""
 
@@ -55,7 +58,7 @@ class Session:
                 self._colour()
         except KeyboardInterrupt:
             self._stop.set()
-        except ColorflowError:
+        except (ColorflowError, OSError):  # OSError: nothing can be printed any more
             if self._records:  # otherwise it did not even start
                 self._write_report()
             raise
@@ -121,22 +124,26 @@ class Session:
         """Refuses places for report and sheet now rather than after a night's work."""
         from colorflow.batch.names import too_long
         from colorflow.batch.place import check_writable
-        from colorflow.batch.sheet import check_sheet
+        from colorflow.batch.report import REPORT
+        from colorflow.batch.sheet import SHEET, check_sheet
 
         report, sheet = self._arguments.report, self._arguments.contact_sheet
         if sheet:
             check_sheet(sheet)
-        for path in filter(None, (report, sheet)):
+        if sheet and sheet == report:
+            raise WritePhotoError(sheet, "is named for the report and for the contact sheet")
+        for path, kind in ((report, REPORT), (sheet, SHEET)):
+            if path is None:
+                continue
             if too_long(path.name):
                 raise WritePhotoError(path, "has a name longer than file systems take")
-            if os.path.exists(path) and not os.path.isfile(path):  # devices would be replaced, too
-                raise WritePhotoError(path, "is no file, but one shall be written here")
-            for photo in self._plan.inputs:
-                if not isinstance(photo, Path):
-                    continue
-                if photo.name == path.name and os.path.realpath(photo) == os.path.realpath(path):
-                    raise WritePhotoError(path, "is one of the photos; choose another file")
-            if not self._is_output(path.parent):
+            if self._plan.makes(path):
+                raise WritePhotoError(path, "is the place of a result; choose another file")
+            try:
+                check_replaceable(path, kind)
+            except OSError as error:
+                raise WritePhotoError(path, f"cannot be written ({error.strerror})") from error
+            if not (self._is_output(path.parent) or os.path.exists(path)):
                 check_writable(path.parent)
 
     def _is_output(self, folder: Path) -> bool:
@@ -206,6 +213,8 @@ def _engine(
 def _say_rest(plan: Plan, records: Iterable[Record], *, quiet: bool) -> None:
     """On stderr: files that were passed by, left alone, and, last, those that failed."""
     if not quiet:
+        if plan.left_out:
+            print(_said_of(plan.left_out), file=sys.stderr)
         for note in plan.notes:
             print(f"{_shown(note.path)}: {note.reason}", file=sys.stderr)
         for record in records:
@@ -216,6 +225,15 @@ def _say_rest(plan: Plan, records: Iterable[Record], *, quiet: bool) -> None:
     for record in records:
         if record.status == "failed":
             print(f"{_shown(record.path)}: {record.reason}", file=sys.stderr, flush=True)
+
+
+def _said_of(left_out: Sequence[Place]) -> str:
+    """How many files were left out of folders, and which."""
+    count = len(left_out)
+    named = ", ".join(map(_shown, left_out[:_NAMED]))
+    more = f" and {count - _NAMED} more" if count > _NAMED else ""
+    were = "1 file was" if count == 1 else f"{count} files were"
+    return f"colorflow: {were} left out, not named like photos: {named}{more}"
 
 
 def _statuses(records: Iterable[Record]) -> Counter[str]:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import argparse
 import shlex
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from colorflow.cli.arguments import LARGEST_SEED, add_weights, whole_number
+from colorflow.cli.arguments import LARGEST_SEED, a_path, add_weights, whole_number
 
 if TYPE_CHECKING:
     from colorflow.cli.arguments import Commands
@@ -29,10 +28,10 @@ def add_evaluate(commands: Commands) -> None:
         ),
     )
     add_what_to_measure(parser, drawn_for="the best of n and the like")
-    parser.add_argument("--markdown", type=Path, metavar="FILE", help="the same as a table")
+    parser.add_argument("--markdown", type=a_path, metavar="FILE", help="the same as a table")
     parser.add_argument(
         "--sheet",
-        type=Path,
+        type=a_path,
         metavar="FILE",
         help="contact sheet (.jpg, .png): grey, truth, six samples, their mean and their spread",
     )
@@ -46,9 +45,9 @@ def add_evaluate(commands: Commands) -> None:
 
 def add_what_to_measure(parser: argparse.ArgumentParser, *, drawn_for: str) -> None:
     """Photos, weights, draws and where the numbers go, as all commands that measure take them."""
-    parser.add_argument("folder", type=Path, metavar="FOLDER", help="colour photos")
+    parser.add_argument("folder", type=a_path, metavar="FOLDER", help="colour photos")
     parser.add_argument(
-        "--json", type=Path, required=True, metavar="FILE", help="where the numbers go"
+        "--json", type=a_path, required=True, metavar="FILE", help="where the numbers go"
     )
     parser.add_argument(
         "--limit",

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import argparse
 import shlex
-from pathlib import Path
 from typing import TYPE_CHECKING
 
+from colorflow.cli.arguments import a_path
 from colorflow.cli.evaluate import add_what_to_measure, command_again
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ def add_evaluate_hints(commands: Commands) -> None:
         ),
     )
     add_what_to_measure(parser, drawn_for="each photo and number of hints")
-    parser.add_argument("--plot", type=Path, metavar="FILE", help="the curve (.png, .svg)")
+    parser.add_argument("--plot", type=a_path, metavar="FILE", help="the curve (.png, .svg)")
     parser.set_defaults(command=_evaluate_hints)
 
 

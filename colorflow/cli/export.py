@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from colorflow.cli.arguments import numbers, positive_number
+from colorflow.cli.arguments import a_path, numbers, positive_number
 
 if TYPE_CHECKING:
     from colorflow.cli.arguments import Commands
@@ -19,10 +18,10 @@ def add_export(commands: Commands) -> None:
         help="write a run's weights file",
         description="Write the weights file of a training run: all that colouring needs.",
     )
-    parser.add_argument("run", type=Path, metavar="RUN", help="folder of the run")
-    parser.add_argument("weights", type=Path, metavar="WEIGHTS", help="NAME.safetensors")
+    parser.add_argument("run", type=a_path, metavar="RUN", help="folder of the run")
+    parser.add_argument("weights", type=a_path, metavar="WEIGHTS", help="NAME.safetensors")
     parser.add_argument(
-        "--pack", type=Path, required=True, help="the pack, for bits/dim and temperatures"
+        "--pack", type=a_path, required=True, help="the pack, for bits/dim and temperatures"
     )
     parser.add_argument(
         "--temperatures",
@@ -39,7 +38,7 @@ def add_export(commands: Commands) -> None:
     )
     parser.add_argument(
         "--rest",
-        type=Path,
+        type=a_path,
         metavar="WEIGHTS",
         help="weights file that the levels come from which the run has not begun",
     )

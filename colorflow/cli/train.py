@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from colorflow.cli.arguments import (
+    a_path,
     add_training,
     numbers,
     positive_number,
@@ -67,7 +67,7 @@ def add_train(commands: Commands) -> None:
     )
     parser.add_argument(
         "--start",
-        type=Path,
+        type=a_path,
         metavar="RUN|WEIGHTS",
         help="a run's folder or a weights file: its shape, and its weights to start from "
         "(give it again to go on)",

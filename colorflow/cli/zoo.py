@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from colorflow.cli.arguments import LARGEST_SEED, positive_number, whole_number
+from colorflow.cli.arguments import LARGEST_SEED, a_path, positive_number, whole_number
 
 if TYPE_CHECKING:
     from colorflow.cli.arguments import Commands
@@ -36,9 +35,9 @@ def _add_train(commands: Commands) -> None:
         ),
     )
     parser.add_argument("name", metavar="NAME", help="the architecture, such as glow")
-    parser.add_argument("pack", type=Path, metavar="PACK", help="training pack")
+    parser.add_argument("pack", type=a_path, metavar="PACK", help="training pack")
     parser.add_argument(
-        "-o", "--output", required=True, type=Path, metavar="RUN", help="folder for the run"
+        "-o", "--output", required=True, type=a_path, metavar="RUN", help="folder for the run"
     )
     parser.add_argument(
         "--minutes",
@@ -93,10 +92,10 @@ def _add_table(commands: Commands) -> None:
             "machine that does nothing else."
         ),
     )
-    parser.add_argument("run", type=Path, metavar="RUN", help="folder of `colorflow zoo train`")
-    parser.add_argument("pack", type=Path, metavar="PACK", help="training pack")
+    parser.add_argument("run", type=a_path, metavar="RUN", help="folder of `colorflow zoo train`")
+    parser.add_argument("pack", type=a_path, metavar="PACK", help="training pack")
     parser.add_argument(
-        "-o", "--output", required=True, type=Path, metavar="DOCS", help="folder for the files"
+        "-o", "--output", required=True, type=a_path, metavar="DOCS", help="folder for the files"
     )
     _add_seed(parser)
     parser.set_defaults(command=_table)
@@ -128,7 +127,7 @@ def _add_toys(commands: Commands) -> None:
         ),
     )
     parser.add_argument(
-        "-o", "--output", required=True, type=Path, metavar="FIGURE", help="NAME.jpg"
+        "-o", "--output", required=True, type=a_path, metavar="FIGURE", help="NAME.jpg"
     )
     parser.add_argument(
         "--steps",

@@ -15,10 +15,11 @@ with the weights; the user's `temperature` multiplies them.
 
 from __future__ import annotations
 
-from colorflow.colorize.colorizer import Colorizer, default_weights
+from colorflow.colorize.colorizer import Colorizer
 from colorflow.colorize.recipe import Card, Draws, Recipe
 from colorflow.colorize.stages import Stage
 from colorflow.colorize.uncertainty import Uncertainty
+from colorflow.files import default_weights
 from colorflow.model.diverse import most_different
 from colorflow.model.hints import Hint
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from colorflow.color.full_resolution import LightnessRows, render
 from colorflow.colorize.chroma import DEFAULT_STRENGTH, ChromaColorizer
+from colorflow.files import default_weights
 from colorflow.model.hints import Hint
 from colorflow.model.weights import load_weights
 from colorflow.photo import Photo, photo_from_image, read_photo
@@ -20,13 +21,6 @@ if TYPE_CHECKING:
     from PIL import Image
 
     Picture = str | os.PathLike[str] | Image.Image | NDArray[Any] | Photo
-
-
-def default_weights() -> Path:
-    """The shipped weights: inside the installed package, or beside it in a checkout."""
-    package = Path(__file__).parent.parent
-    inside = package / "weights" / "colorflow.safetensors"
-    return inside if inside.exists() else package.parent / "weights" / "colorflow.safetensors"
 
 
 class Colorizer(ChromaColorizer):

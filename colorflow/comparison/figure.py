@@ -17,6 +17,7 @@ from torch import Tensor
 from colorflow.comparison.measure import Row
 from colorflow.comparison.task import means
 from colorflow.errors import TrainingError
+from colorflow.files import FileKind, picture_kind, statement_of, whole_file
 from colorflow.flows import InversionError
 from colorflow.model.condition import Condition, Conditioner
 from colorflow.model.density import ConditionalDensity
@@ -27,6 +28,7 @@ PICTURES = ("astronaut", "chelsea", "coffee", "rocket")
 SAMPLES = 2
 ARCHITECTURES_A_BLOCK = 5
 """Side by side in a block of samples."""
+FIGURE = picture_kind("figure of the zoo")
 _WIDTH_INCHES = 11.0
 
 
@@ -65,7 +67,14 @@ def write_figure(
     truth = paint(condition.lightness, means(ab)[:, None])
     for part, names in zip(parts[1:], blocks, strict=True):
         _show_block(part, truth, {name: cells[name] for name in names})
-    figure.savefig(path, dpi=110, pil_kwargs={"quality": 90})
+    save_figure(figure, path, FIGURE, dpi=110, quality=90)
+
+
+def save_figure(figure: Any, path: Path, kind: FileKind, *, dpi: int, quality: int) -> None:
+    """Writes a figure of matplotlib's as JPEG, as `whole_file` does."""
+    options = {"quality": quality, "comment": statement_of(kind)}
+    with whole_file(path, kind) as file:
+        figure.savefig(file, format="jpg", dpi=dpi, pil_kwargs=options)
 
 
 @torch.no_grad()

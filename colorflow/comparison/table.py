@@ -13,10 +13,11 @@ from typing import Any
 
 import torch
 
-from colorflow.comparison.figure import write_figure
+from colorflow.comparison.figure import FIGURE, write_figure
 from colorflow.comparison.measure import Row, load_trained, measure
 from colorflow.comparison.train import run_recipe
 from colorflow.errors import TrainingError
+from colorflow.files import FileKind, check_replaceable, json_kind, write_whole
 from colorflow.model.density import ConditionalDensity
 from colorflow.training.loop import choose_device
 from colorflow.training.pack import Pack
@@ -27,6 +28,8 @@ from colorflow.zoo import ARCHITECTURES
 BEGIN = "<!-- table: written by `colorflow zoo table` -->"
 END = "<!-- end of table -->"
 COMMAND = "colorflow zoo table RUN PACK -o docs"
+ROWS = json_kind("table of the zoo", "colorflow zoo table")
+"""Of zoo.json."""
 
 
 def write_table(
@@ -58,6 +61,8 @@ def write_table(
     config = read_recipe(run_folder)
     pack = Pack(pack_folder)
     document = _document(output / "zoo.md")  # before the long work
+    for name, kind in (("zoo.json", ROWS), ("zoo.jpg", FIGURE)):
+        check_file(output / name, kind)
     rows: list[Row] = []
     densities: dict[str, ConditionalDensity] = {}
     for key, architecture in ARCHITECTURES.items():
@@ -84,13 +89,23 @@ def write_table(
     objects = [asdict(row) | about for row in rows]
     try:
         output.mkdir(parents=True, exist_ok=True)
-        _write(output / "zoo.json", json.dumps(objects, indent=1, allow_nan=False) + "\n")
-        _write(output / "zoo.md", insert_table(document, markdown(rows, about)))
+        text = json.dumps(objects, indent=1, allow_nan=False) + "\n"
+        write_whole(output / "zoo.json", text.encode(), ROWS)
+        edited = insert_table(document, markdown(rows, about))
+        write_whole(output / "zoo.md", edited.encode(), None)  # all else in it is kept
         ordered = {row.name: densities[row.name] for row in rows}
         write_figure(rows, ordered, output / "zoo.jpg", seed=seed, say=say)
     except OSError as error:
         raise TrainingError(f"{output}: the table cannot be written ({error})") from error
     return rows
+
+
+def check_file(path: Path, kind: FileKind) -> None:
+    """Raises `TrainingError` where a file of a kind must not be written."""
+    try:
+        check_replaceable(path, kind)
+    except OSError as error:
+        raise TrainingError(f"{path}: cannot be written ({error.strerror})") from error
 
 
 def read_recipe(run_folder: Path) -> TrainConfig:
@@ -200,12 +215,6 @@ def _document(path: Path) -> str:
             "restore or remove them"
         )
     return text
-
-
-def _write(path: Path, text: str) -> None:
-    temporary = path.with_name(f"{path.name}.tmp")
-    temporary.write_text(text, encoding="utf-8")
-    os.replace(temporary, path)
 
 
 def _number(value: float | None, digits: int) -> str:

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import datetime
 import json
-import os
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -23,14 +22,17 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from colorflow.comparison.figure import figure_class
+from colorflow.comparison.figure import figure_class, save_figure
 from colorflow.comparison.measure import count_parameters
-from colorflow.comparison.table import hardware
+from colorflow.comparison.table import check_file, hardware
 from colorflow.errors import TrainingError
+from colorflow.files import json_kind, picture_kind, write_whole
 from colorflow.flows import Flow, InversionError
 from colorflow.training.schedule import learning_rate
 from colorflow.zoo import ARCHITECTURES, Architecture
 
+NUMBERS = json_kind("numbers of toys", "colorflow zoo toys")
+FIGURE = picture_kind("figure of toys")
 POINT = (2, 1, 1)
 BATCH_EACH = 128
 """Points of each data set in a step."""
@@ -99,6 +101,9 @@ def write_toys(
     figure_class()  # before the long work
     if path.suffix.lower() not in (".jpg", ".jpeg"):
         raise TrainingError(f"{path}: expected the name of a JPEG file, such as zoo_toys.jpg")
+    numbers = path.with_suffix(".json")
+    check_file(path, FIGURE)
+    check_file(numbers, NUMBERS)
     about = {
         "steps": steps,
         "seed": seed,
@@ -128,9 +133,7 @@ def write_toys(
         say(f"{key}: " + ", ".join(f"{name} {value:.3f} nats" for name, value in nats.items()))
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_suffix(".json.tmp")
-        temporary.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
-        os.replace(temporary, path.with_suffix(".json"))
+        write_whole(numbers, (json.dumps(results, indent=1) + "\n").encode(), NUMBERS)
         _write_figure(results, panels, path, seed)
     except OSError as error:
         raise TrainingError(f"{path}: cannot be written ({error})") from error
@@ -233,7 +236,7 @@ def _write_figure(
             for axis in (left, right):
                 axis.set_xticks([])
                 axis.set_yticks([])
-    figure.savefig(path, dpi=100, pil_kwargs={"quality": 88})
+    save_figure(figure, path, FIGURE, dpi=100, quality=88)
 
 
 def _context(name: str, count: int) -> Tensor:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import os
+import io
 from pathlib import Path
 from typing import Any
 
 from colorflow.errors import EvaluationError
 from colorflow.evaluation.hint_curve import KEPT_WITHIN, QUANTILE, QUANTILE_METRIC, HintCurve
+from colorflow.files import picture_kind, statement_of, write_whole
 
 PLOT_SUFFIXES = (".png", ".svg")
+PLOT = picture_kind("plot of a hint curve")
 
 _LINES = {
     "rmse_one": ("one draw", "o-", "#1b6ca8"),
@@ -60,13 +62,13 @@ def write_plot(curve: HintCurve, path: Path) -> None:
         axis.grid(alpha=0.3)
         axis.legend(fontsize="small")
     figure.suptitle(f"{curve.photos} photos, hints of their true colours", fontsize="medium")
-    temporary = path.with_name(f"{path.name}.tmp")
+    drawn = io.BytesIO()
+    about = {"Description": statement_of(PLOT)}
+    figure.savefig(drawn, format=path.suffix[1:].lower(), dpi=120, metadata=about)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        figure.savefig(temporary, format=path.suffix[1:].lower(), dpi=120)
-        os.replace(temporary, path)
+        write_whole(path, drawn.getvalue(), PLOT)
     except OSError as error:
-        temporary.unlink(missing_ok=True)
         raise EvaluationError(f"{path}: cannot be written ({error.strerror})") from error
 
 

@@ -12,12 +12,16 @@ from colorflow.errors import EvaluationError
 from colorflow.evaluation.bootstrap import RESAMPLES
 from colorflow.evaluation.evaluate import photos_of
 from colorflow.evaluation.hint_curve import FAR_CELLS, KEPT_WITHIN, QUANTILE, HintCurve, hint_curve
-from colorflow.evaluation.hint_plot import PLOT_SUFFIXES, figure_class, write_plot
+from colorflow.evaluation.hint_plot import PLOT, PLOT_SUFFIXES, figure_class, write_plot
 from colorflow.evaluation.report import origin, plain, table_lines, to_text, write_text
 from colorflow.evaluation.run import about_run, check_place, progress_bar, summary
+from colorflow.files import json_kind
 from colorflow.model.hints import REACH_CELLS
 from colorflow.model.weights import load_weights
 from colorflow.training.allocator import keep_freed_memory
+
+HINT_CURVE = json_kind("hint curve", "colorflow evaluate-hints")
+"""Of the JSON file."""
 
 
 def run_hint_curve(
@@ -54,8 +58,8 @@ def run_hint_curve(
         figure_class()  # before the long work
         if plot_file.suffix.lower() not in PLOT_SUFFIXES:
             raise EvaluationError(f"{plot_file}: choose one of {', '.join(PLOT_SUFFIXES)}")
-    for path in filter(None, (json_file, plot_file)):
-        check_place(path)
+    check_place(json_file, HINT_CURVE)
+    check_place(plot_file, PLOT)
     loaded = load_weights(weights)
     if not loaded.pyramid.config.takes_hints:
         raise EvaluationError(
@@ -71,7 +75,7 @@ def run_hint_curve(
         say=lambda line: tqdm.write(line, file=sys.stderr),
     )
     about = about_run(loaded.digest, command)
-    write_text(json_file, to_text(as_json(curve, about)))
+    write_text(json_file, to_text(as_json(curve, about)), HINT_CURVE)
     if plot_file:
         write_plot(curve, plot_file)
     print(as_markdown(curve, about))

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import math
-import os
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -15,6 +13,13 @@ from colorflow.errors import EvaluationError
 from colorflow.evaluation.bootstrap import RESAMPLES, Estimate
 from colorflow.evaluation.columns import CARDS, MANY
 from colorflow.evaluation.evaluate import Evaluation, Table
+from colorflow.files import FileKind, json_kind, text_kind, write_whole
+
+EVALUATION = json_kind("evaluation", "colorflow evaluate")
+"""Of the JSON file."""
+TABLE_OPENING = "<!-- Written by `colorflow evaluate`, which replaces this file as a whole. -->\n\n"
+TABLE = text_kind("table of an evaluation", TABLE_OPENING)
+"""Of the Markdown file."""
 
 _LAST = ("inverse_error", "seconds_per_sample")
 
@@ -83,20 +88,16 @@ def plain(table: Table) -> dict[str, dict[str, dict[str, float | None]]]:
     }
 
 
-def write_text(path: Path, text: str) -> None:
-    """Writes a file in one step; its folder is made if missing.
+def write_text(path: Path, text: str, kind: FileKind | None) -> None:
+    """Writes a file as `write_whole` does; its folder is made if missing.
 
     Raises:
         EvaluationError: if that is not possible.
     """
-    temporary = path.with_name(f"{path.name}.tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_text(text, encoding="utf-8")
-        os.replace(temporary, path)
+        write_whole(path, text.encode(), kind)
     except OSError as error:
-        with contextlib.suppress(OSError):
-            temporary.unlink()
         raise EvaluationError(f"{path}: cannot be written ({error.strerror})") from error
 
 

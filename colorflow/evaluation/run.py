@@ -15,8 +15,17 @@ from colorflow.comparison.table import hardware
 from colorflow.errors import EvaluationError
 from colorflow.evaluation.columns import baseline_columns, columns_of, training_colours_of
 from colorflow.evaluation.evaluate import Evaluation, LeftOut, evaluate, photos_of
-from colorflow.evaluation.report import as_json, as_markdown, to_text, write_text
-from colorflow.evaluation.sheet import Sheet
+from colorflow.evaluation.report import (
+    EVALUATION,
+    TABLE,
+    TABLE_OPENING,
+    as_json,
+    as_markdown,
+    to_text,
+    write_text,
+)
+from colorflow.evaluation.sheet import SHEET, Sheet
+from colorflow.files import FileKind, check_replaceable
 from colorflow.model.weights import load_weights
 from colorflow.training.allocator import keep_freed_memory
 
@@ -61,8 +70,9 @@ def run_evaluation(
     keep_freed_memory()
     if sheet_file and sheet_file.suffix.lower() not in _SHEET_SUFFIXES:
         raise EvaluationError(f"{sheet_file}: choose one of {', '.join(_SHEET_SUFFIXES)}")
-    for path in filter(None, (json_file, markdown_file, sheet_file)):
-        check_place(path)  # before the long work
+    files_to_write = ((json_file, EVALUATION), (markdown_file, TABLE), (sheet_file, SHEET))
+    for path, kind in files_to_write:
+        check_place(path, kind)  # before the long work
 
     def say(line: str) -> None:
         tqdm.write(line, file=sys.stderr)
@@ -83,10 +93,10 @@ def run_evaluation(
         show=sheet.add if sheet else None,
     )
     about = about_run(loaded.digest, command)
-    write_text(json_file, to_text(as_json(evaluation, about)))
+    write_text(json_file, to_text(as_json(evaluation, about)), EVALUATION)
     table = as_markdown(evaluation, about)
     if markdown_file:
-        write_text(markdown_file, table)
+        write_text(markdown_file, TABLE_OPENING + table, TABLE)
     if sheet and sheet_file:
         sheet.write(sheet_file)
     print(table)
@@ -123,14 +133,15 @@ def _peak_megabytes() -> int | None:
     return round(peak * (1 if sys.platform == "darwin" else 1024) / 1e6)
 
 
-def check_place(path: Path) -> None:
-    """Raises `EvaluationError` unless a file can be made there."""
+def check_place(path: Path | None, kind: FileKind) -> None:
+    """Raises `EvaluationError` unless a file of a kind can be made there, if anywhere."""
+    if path is None:
+        return
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        check_replaceable(path, kind)
     except OSError as error:
         raise EvaluationError(f"{path}: cannot be written ({error.strerror})") from error
-    if path.is_dir():
-        raise EvaluationError(f"{path}: is a folder, but a file is to be written there")
 
 
 def progress_bar() -> Any:

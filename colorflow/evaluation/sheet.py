@@ -12,8 +12,10 @@ from torch import Tensor
 from colorflow.color.full_resolution import lightness_of, render
 from colorflow.color.resize import resize_by_area
 from colorflow.evaluation.subject import Subject
+from colorflow.files import picture_kind
 from colorflow.photo import photo_from_image, write_image
 
+SHEET = picture_kind("contact sheet of an evaluation")
 ROWS = 24
 SAMPLES = 6
 WHITE_SPREAD = 25.0
@@ -54,7 +56,7 @@ class Sheet:
             for one in self._rows
         ]
         sheet = np.concatenate(padded)
-        write_image(path, sheet, photo_from_image(sheet))
+        write_image(path, sheet, photo_from_image(sheet), kind=SHEET)
 
 
 def row(pixels: Pixels, draws: NDArray[np.float32]) -> Pixels:

@@ -6,9 +6,7 @@ Nothing is ever unpickled. What the header must hold is for the kinds of file to
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import math
-import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +18,7 @@ from safetensors.torch import save
 from torch import nn
 
 from colorflow.errors import WeightsError
+from colorflow.files import FileKind, check_replaceable, digest_of, write_whole
 
 HEADER_DAMAGE = (
     LookupError, ValueError, TypeError, AttributeError, OverflowError, RecursionError
@@ -55,7 +54,7 @@ def write_tensors(
     Args:
         path: NAME.safetensors; its folder is made if missing.
         module: whose state is written.
-        header: becomes the file's metadata.
+        header: becomes the file's metadata; its `format` is the kind of the file.
         dtype: of the stored tensors that are not whole numbers.
 
     Raises:
@@ -65,14 +64,18 @@ def write_tensors(
         name: x.detach().cpu().to(dtype if x.is_floating_point() else x.dtype).contiguous()
         for name, x in module.state_dict().items()
     }
-    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_bytes(save(tensors, dict(header)))
-        os.replace(temporary, path)
+        write_whole(path, save(tensors, dict(header)), _kind(header["format"]))
     except OSError as error:
-        with contextlib.suppress(OSError):
-            temporary.unlink()
+        raise WeightsError(f"{path}: cannot be written ({error.strerror})") from error
+
+
+def check_weights_place(path: Path, file_format: str) -> None:
+    """Raises `WeightsError` where a file of a format must not be written."""
+    try:
+        check_replaceable(path, _kind(file_format))
+    except OSError as error:
         raise WeightsError(f"{path}: cannot be written ({error.strerror})") from error
 
 
@@ -125,8 +128,7 @@ def load_tensors(file: TensorFile, module: nn.Module) -> str:
         )
     with _opened(file.path) as opened:
         tensors = {name: opened.get_tensor(name).float() for name in shapes}
-        with file.path.open("rb") as content:
-            digest = hashlib.file_digest(content, "sha256").hexdigest()[:16]
+        digest = digest_of(file.path)
     if not all(bool(torch.isfinite(x).all()) for x in tensors.values()):
         raise WeightsError(f"{file.path}: some weights are not finite; get the file again")
     module.load_state_dict(tensors, strict=True)
@@ -141,3 +143,14 @@ def _opened(path: Path) -> Iterator[Any]:
             yield file
     except (SafetensorError, OSError) as error:
         raise WeightsError(f"{path}: not a readable safetensors file ({error})") from error
+
+
+def _kind(file_format: str) -> FileKind:
+    def is_one(path: Path) -> bool:
+        try:
+            with safe_open(str(path), framework="pt") as file:
+                return (file.metadata() or {}).get("format") == file_format
+        except SafetensorError:
+            return False
+
+    return FileKind(f"weights file ({file_format})", is_one)

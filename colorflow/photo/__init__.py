@@ -2,15 +2,16 @@
 
 from colorflow.photo.decode import read_photo
 from colorflow.photo.encode import write_image
-from colorflow.photo.find import PHOTO_SUFFIXES, find_photos
-from colorflow.photo.formats import DEFAULT_MAX_PIXELS
+from colorflow.photo.find import find_photos
+from colorflow.photo.formats import DEFAULT_MAX_PIXELS, PHOTO_SUFFIXES
 from colorflow.photo.from_memory import photo_from_image
 from colorflow.photo.kind import Kind
 from colorflow.photo.metadata import Metadata
 from colorflow.photo.photo import Photo
-from colorflow.photo.provenance import Provenance, read_provenance
+from colorflow.photo.provenance import COLORING, Provenance, is_own_picture, read_provenance
 
 __all__ = [
+    "COLORING",
     "DEFAULT_MAX_PIXELS",
     "PHOTO_SUFFIXES",
     "Kind",
@@ -18,6 +19,7 @@ __all__ = [
     "Photo",
     "Provenance",
     "find_photos",
+    "is_own_picture",
     "photo_from_image",
     "read_photo",
     "read_provenance",

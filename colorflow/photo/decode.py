@@ -12,30 +12,15 @@ from dataclasses import replace
 
 import numpy as np
 from PIL import Image, ImageFile, JpegImagePlugin, TiffImagePlugin
-from PIL.ExifTags import Base
 
-from colorflow.photo.exif import orientation_of
 from colorflow.photo.formats import DAMAGE, DEFAULT_MAX_PIXELS, opened, reading, recognised
 from colorflow.photo.jpeg import ends_early
-from colorflow.photo.metadata import metadata_of, raw_exif
+from colorflow.photo.metadata import metadata_of, orientation_of, raw_exif
 from colorflow.photo.photo import Photo
-from colorflow.photo.pixels import pixels_and_alpha, through_profile_at_8_bits
+from colorflow.photo.pixels import LYING, pixels_and_alpha, profile_conversion, upright
 from colorflow.photo.profile16 import through_profile
 from colorflow.photo.tiff import TiffFile
-from colorflow.photo.wide import Wide, to_bytes, upright, wide_pixels
-
-_TURNS = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
-}
-"""What makes a picture upright, by its EXIF orientation."""
-_LYING = (5, 6, 7, 8)
-"""Orientations that exchange width and height."""
+from colorflow.photo.wide import Wide, to_bytes, wide_pixels
 
 _FIRST_OF_SEVERAL = "the file holds several pictures (pages or frames); the first was taken"
 _EIGHT_BITS_ONLY = "its colour profile is applied with 8 bits; the result has 8 bits a channel"
@@ -75,20 +60,21 @@ def photo_of(image: Image.Image, source: str) -> Photo:
         source: for messages.
     """
     in_tiff = isinstance(image, TiffImagePlugin.TiffImageFile)
-    if isinstance(image, TiffImagePlugin.TiffImageFile):
-        orientation = image.tag_v2.get(Base.Orientation, 1)
+    if in_tiff:
+        orientation = orientation_of(image, None)  # loading forgets it
     wide = wide_pixels(image, source)
     exif = raw_exif(image)
     if not in_tiff:
-        orientation = orientation_of(exif) if exif else 1
-    still_to_turn = 1 if in_tiff else orientation  # Pillow turns TIFF files, and only those
+        orientation = orientation_of(image, exif)  # PNG may say it behind the pixels
+    is_turned = in_tiff and not isinstance(image, TiffFile)  # by Pillow
+    still_to_turn = 1 if is_turned else orientation
     if wide is None:
-        pixels, alpha = pixels_and_alpha(image, _TURNS.get(still_to_turn))
+        pixels, alpha = pixels_and_alpha(image, still_to_turn)
         deep, remarks = None, tuple[str, ...]()
     else:
         pixels, deep, alpha, remarks = _pixels_of(wide, image, still_to_turn)
     size = (pixels.shape[1], pixels.shape[0])
-    metadata = metadata_of(image, exif, size, turned=orientation in _LYING)
+    metadata = metadata_of(image, exif, size, turned=orientation in LYING)
     return Photo(
         pixels=pixels, deep=deep, alpha=alpha, metadata=metadata, source=source, remarks=remarks
     )
@@ -98,9 +84,10 @@ def _pixels_of(
     wide: Wide, image: Image.Image, orientation: int
 ) -> tuple[np.ndarray, np.ndarray | None, np.ndarray | None, tuple[str, ...]]:
     """Pixels of 8 and, if the profile allows, of 16 bits, alpha, and remarks; upright."""
-    values: np.ndarray | None = upright(wide.values, orientation)
-    assert values is not None
-    alpha = None if wide.alpha is None else upright(wide.alpha, orientation)
+    values = np.ascontiguousarray(upright(wide.values, orientation))
+    alpha = wide.alpha
+    if alpha is not None:
+        alpha = np.ascontiguousarray(upright(alpha, orientation))
     remarks = () if wide.remark is None else (wide.remark,)
     icc = image.info.get("icc_profile")
     if not isinstance(icc, bytes) or not icc:
@@ -108,11 +95,12 @@ def _pixels_of(
     deep = through_profile(values, icc)
     if deep is not None:
         return to_bytes(deep), deep, alpha, remarks
-    narrow = Image.fromarray(to_bytes(values))
-    converted = through_profile_at_8_bits(narrow, icc)
-    if converted is narrow:  # the profile is no use
-        return np.array(narrow), values, alpha, remarks
-    return np.array(converted), None, alpha, (*remarks, _EIGHT_BITS_ONLY)
+    narrow = to_bytes(values)
+    convert = profile_conversion("L" if narrow.ndim == 2 else "RGB", icc)
+    if convert is None:  # the profile is no use
+        return narrow, values, alpha, remarks
+    converted = np.array(convert(Image.fromarray(narrow)))
+    return converted, None, alpha, (*remarks, _EIGHT_BITS_ONLY)
 
 
 def _holds_several(image: ImageFile.ImageFile) -> bool:

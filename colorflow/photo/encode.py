@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import os
-import secrets
 import struct
 from collections.abc import Callable
 from pathlib import Path
@@ -13,11 +12,12 @@ import numpy as np
 from PIL import Image, PngImagePlugin
 
 from colorflow.errors import WritePhotoError
+from colorflow.files import FileKind, statement_of, write_whole
 from colorflow.photo.encode_png import deep_png, joined
 from colorflow.photo.encode_tiff import encode_tiff
 from colorflow.photo.metadata import COMMENT, Metadata
 from colorflow.photo.photo import Photo
-from colorflow.photo.provenance import JPEG_EXIF_BYTES, Provenance, stamped
+from colorflow.photo.provenance import COLORING, JPEG_EXIF_BYTES, Provenance, stamped
 from colorflow.photo.quiet import quiet_codecs
 from colorflow.photo.wide import to_bytes
 
@@ -53,6 +53,7 @@ def write_image(
     photo: Photo,
     *,
     provenance: Provenance | None = None,
+    kind: FileKind | None = None,
     jpeg_quality: int = JPEG_QUALITY,
 ) -> None:
     """Write a picture with the metadata and transparency of the photo that it was made from.
@@ -64,19 +65,21 @@ def write_image(
     place for them, a comment in JPEG too. Alpha is kept in PNG, WebP and TIFF; JPEG has none, so
     there the picture is laid on white.
 
-    The file appears whole or not at all: an existing one is replaced only by a complete one.
+    The file appears whole or not at all, and replaces nothing but its own kind, see `files`.
 
     Args:
         path: the file to write; its folder exists.
         pixels: (H, W, 3), sRGB, uint8 or uint16, of the photo's size.
         photo: the photo that it was made from.
         provenance: what the colours were generated from, to be said in the file.
+        kind: of a picture that is no coloring, such as a contact sheet, likewise. With neither the
+            folder is colorflow's own, and whatever has the name is replaced.
         jpeg_quality: of JPEG files, in [1, 100].
 
     Raises:
         ValueError: `pixels` is not such an array.
-        WritePhotoError: unknown suffix, too large for the format, no folder, no permission, or no
-            space. Nothing is left behind.
+        WritePhotoError: unknown suffix, too large for the format, no folder, no permission, no
+            space, or another file in its place. Nothing is left behind.
     """
     expected = (photo.height, photo.width, 3)
     if pixels.dtype not in (np.uint8, np.uint16) or pixels.shape != expected:
@@ -98,7 +101,9 @@ def write_image(
         )
     if pixels.dtype == np.uint16 and name not in _DEEP_FORMATS:
         pixels = to_bytes(pixels)
-    metadata = photo.metadata if provenance is None else stamped(photo.metadata, provenance)
+    metadata = photo.metadata
+    if statement := provenance.statement if provenance else kind and statement_of(kind):
+        metadata = stamped(metadata, statement)
     try:
         with quiet_codecs():
             if name == "JPEG":
@@ -107,29 +112,17 @@ def write_image(
                 data = _ENCODERS[name](pixels, photo.alpha, metadata)
     except _ENCODING_FAULTS as error:
         raise WritePhotoError(target, f"the picture cannot be encoded ({error})") from error
-    write_whole(target, data)
+    write_file(target, data, COLORING if provenance else kind)
 
 
-def write_whole(target: Path, data: bytes) -> None:
-    """Writes a file so that it appears whole or not at all.
-
-    It is written beside the target, onto the disk, and moved there.
+def write_file(target: Path, data: bytes, kind: FileKind | None) -> None:
+    """As `write_whole`.
 
     Raises:
-        WritePhotoError: if it cannot be written.
+        WritePhotoError: if the file cannot be written.
     """
-    temporary = target.with_name(f".colorflow-{secrets.token_hex(8)}.tmp")
     try:
-        try:
-            # Created here rather than by tempfile, whose files only the owner may read.
-            with open(temporary, "xb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(temporary, target)
-        except BaseException:
-            temporary.unlink(missing_ok=True)
-            raise
+        write_whole(target, data, kind)
     except FileNotFoundError as error:
         raise WritePhotoError(target, "there is no such folder to write to") from error
     except (OSError, ValueError) as error:  # ValueError: a null character in the name

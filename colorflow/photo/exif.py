@@ -30,14 +30,14 @@ _ASCII, _UNICODE, _UNDEFINED_CODE = b"ASCII\0\0\0", b"UNICODE\0", bytes(8)
 _CODE_BYTES = 8
 
 
-def orientation_of(exif: bytes) -> int:
-    """Orientation, 1 to 8; 1 (upright) where the block does not say or is garbage."""
+def orientation_in_exif(exif: bytes) -> int | None:
+    """Orientation, 1 to 8; None where the block does not say or is garbage."""
     try:
         block = _block(exif)
         values = block.integers(block.directory(block.first).find(_ORIENTATION))
-        return values[0] if values and 1 <= values[0] <= 8 else 1
+        return values[0] if values and 1 <= values[0] <= 8 else None
     except GarbageError:
-        return 1
+        return None
 
 
 def upright_exif(exif: bytes, width: int, height: int) -> bytes | None:

@@ -7,11 +7,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from colorflow.errors import UnreadablePhotoError
-
-_COMMON = (".jpg", ".jpeg", ".jpe", ".png", ".webp", ".tif", ".tiff", ".bmp", ".gif")
-_RARE = (".jp2", ".j2k", ".jpx", ".avif", ".heic", ".heif", ".pbm", ".pgm", ".ppm", ".pnm")
-PHOTO_SUFFIXES = frozenset(_COMMON + _RARE)
-"""What a photo in a folder is known by, in lower case."""
+from colorflow.photo.formats import PHOTO_SUFFIXES
 
 
 def find_photos(paths: Iterable[str | os.PathLike[str]]) -> list[Path]:

@@ -30,12 +30,28 @@ from PIL import (
 
 from colorflow.errors import PhotoError, PhotoTooLargeError, UnreadablePhotoError
 from colorflow.photo.quiet import quiet_codecs
+from colorflow.photo.strips import KindNotReadError
 from colorflow.photo.tiff import open_tiff
 
 DEFAULT_MAX_PIXELS = 200_000_000
 """Room for a 4 x 5 inch negative at 3,000 dpi (180 million); 0.6 GB as RGB."""
 KINDS = "JPEG, PNG, TIFF, WebP, GIF, JPEG 2000, AVIF, HEIC, BMP or PNM"
 """What is read, for messages."""
+
+_SUFFIXES = {
+    "JPEG": ".jpg .jpeg .jpe .jfif .jfi .jif .pjpeg .pjp .mpo",
+    "PNG": ".png .apng",
+    "TIFF": ".tif .tiff .btf .tf8",
+    "WebP": ".webp",
+    "GIF": ".gif",
+    "JPEG 2000": ".jp2 .j2k .j2c .jpc .jpf .jpx",
+    "AVIF": ".avif .avifs",
+    "HEIC": ".heic .heif .heics .heifs .hif",
+    "BMP": ".bmp .dib",
+    "PNM": ".pbm .pgm .ppm .pnm .pfm",
+}
+PHOTO_SUFFIXES = frozenset(" ".join(_SUFFIXES.values()).split())
+"""Suffixes, in lower case, of the files that are read; they find photos in a folder."""
 
 _PNG = rb"\x89PNG\r\n\x1a\n"
 _WEBP = rb"(?s)RIFF....WEBP"
@@ -87,6 +103,11 @@ def reading(source: str) -> Iterator[None]:
         raise PhotoTooLargeError(source, "the picture does not fit into memory") from error
     except Image.DecompressionBombError as error:  # GIF's reader compares with a limit of its own
         raise PhotoTooLargeError(source, "the picture is too large; make it smaller") from error
+    except KindNotReadError as error:
+        raise UnreadablePhotoError(
+            source,
+            f"TIFF of this kind ({error}) is not read; save it with LZW or deflate compression",
+        ) from error
     except DAMAGE as error:
         detail = " ".join(str(error).split()) or type(error).__name__
         raise UnreadablePhotoError(

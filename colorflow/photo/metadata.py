@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import struct
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -10,7 +11,7 @@ from dataclasses import dataclass, field
 from PIL import Image, TiffImagePlugin
 from PIL.ExifTags import IFD, Base
 
-from colorflow.photo.exif import upright_exif
+from colorflow.photo.exif import orientation_in_exif, upright_exif
 
 _RAW_EXIF = "Raw profile type exif"
 _TEXT_THAT_IS_DATA = ("Raw profile type ", "XML:com.adobe.xmp")
@@ -47,6 +48,9 @@ EXIF_FAULTS = (
 )
 """What Pillow raises on damaged EXIF."""
 _LARGEST_DPI = 65535
+_ORIENTATION_IN_XMP = re.compile(rb'tiff:Orientation(?:="|>)([0-9])')
+"""As an attribute or an element; Pillow, which turns TIFF files, looks for the same."""
+_TURNED_BY_CONTAINER = ("HEIF", "AVIF")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,8 +66,8 @@ class Metadata:
     text: Mapping[str, str] = field(default_factory=dict)
     """PNG text chunks by keyword; the comment of a JPEG or GIF file by `COMMENT`."""
     xmp: bytes | None = None
-    """An XMP packet to write. That of a file is not read: it repeats what EXIF and the pixels' own
-    sizes say, and would become untrue."""
+    """An XMP packet to write. Of a file's, only the orientation is read: the rest repeats what EXIF
+    and the pixels' own sizes say, and would become untrue."""
 
 
 def raw_exif(image: Image.Image) -> bytes | None:
@@ -81,6 +85,25 @@ def raw_exif(image: Image.Image) -> bytes | None:
         except ValueError:
             return None
     return None
+
+
+def orientation_of(image: Image.Image, exif: bytes | None) -> int:
+    """EXIF's orientation, 1 to 8, of an image that is not loaded; XMP's where only that says it.
+
+    Args:
+        image: as Pillow opened it; of HEIC and AVIF, whose container alone counts, the decoder
+            has turned the picture, or has put its orientation into EXIF.
+        exif: the block, except of TIFF.
+    """
+    if isinstance(image, TiffImagePlugin.TiffImageFile):
+        said = image.tag_v2.get(Base.Orientation)
+    else:
+        said = orientation_in_exif(exif) if exif else None
+    xmp = image.info.get("xmp")
+    if said is None and isinstance(xmp, bytes) and image.format not in _TURNED_BY_CONTAINER:
+        found = _ORIENTATION_IN_XMP.search(xmp)
+        said = int(found[1]) if found else None
+    return said if isinstance(said, int) and 1 <= said <= 8 else 1
 
 
 def metadata_of(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Callable, Iterator
 
 import numpy as np
 from PIL import Image, ImageChops, ImageCms, JpegImagePlugin
@@ -10,13 +11,18 @@ from PIL import Image, ImageChops, ImageCms, JpegImagePlugin
 _COLOUR_SPACES = {"RGB": "RGB", "CMYK": "CMYK"}
 """Colour space that a profile must be made for (ICC.1 7.2.6), by Pillow's mode."""
 _PROFILE_FAULTS = (ImageCms.PyCMSError, OSError, ValueError, TypeError)
+_GREY = ("1", "L", "LA", "La")
+LYING = (5, 6, 7, 8)
+"""Orientations that exchange width and height."""
 _LATTICE = 9
 """Samples a side of the RGB cube that tell whether a profile changes anything."""
+_STRIP_PIXELS = 1 << 21
+"""Pixels that are converted at once, so that a large picture needs no copies of itself."""
+
+Conversion = Callable[[Image.Image], Image.Image]
 
 
-def pixels_and_alpha(
-    image: Image.Image, turn: Image.Transpose | None
-) -> tuple[np.ndarray, np.ndarray | None]:
+def pixels_and_alpha(image: Image.Image, orientation: int) -> tuple[np.ndarray, np.ndarray | None]:
     """Grey or sRGB pixels of a loaded image of 8 bits a channel.
 
     An embedded profile is applied (relative colorimetric, black point compensation). One that is
@@ -24,36 +30,65 @@ def pixels_and_alpha(
 
     Args:
         image: of any mode of 8 bits or fewer, loaded.
-        turn: what makes it upright; None where it is.
+        orientation: EXIF's, 1 to 8; the pixels are turned by it.
 
     Returns:
         Pixels, uint8 (H, W) or (H, W, 3), and alpha, uint8 (H, W) or None. New arrays.
     """
-    base, alpha = _split_alpha(image)
-    if isinstance(image, JpegImagePlugin.JpegImageFile) and image.mode == "CMYK":
-        base = _as_ink(base, adobe="adobe" in image.info)
-    if base.mode == "LAB":
-        flat = _lab_to_srgb(base)
-    else:
-        if base.mode not in ("L", "RGB", "CMYK"):
-            base = base.convert("L" if base.mode == "1" else "RGB")
-        icc = image.info.get("icc_profile")
-        flat = through_profile_at_8_bits(base, icc) if isinstance(icc, bytes) and icc else base
-        if flat.mode == "CMYK":
-            flat = flat.convert("RGB")
-    if turn is not None:
-        flat = flat.transpose(turn)
-        alpha = alpha.transpose(turn) if alpha is not None else None
-    return np.array(flat), None if alpha is None else np.array(alpha)
+    has_alpha = image.has_transparency_data
+    is_grey = image.mode in _GREY
+    keeps_mode = image.mode in ("CMYK", "LAB") and not has_alpha
+    mode = "L" if is_grey else image.mode if keeps_mode else "RGB"
+    to_srgb = _to_srgb(mode, image.info.get("icc_profile"))
+    is_jpeg_ink = isinstance(image, JpegImagePlugin.JpegImageFile) and mode == "CMYK"
+    pixels, as_stored = _canvas(image.size, orientation, () if is_grey else (3,))
+    alpha, alpha_as_stored = _canvas(image.size, orientation) if has_alpha else (None, None)
+    for rows, strip in strips_of(image):
+        if alpha_as_stored is not None:
+            both = strip.convert("LA" if is_grey else "RGBA")
+            alpha_as_stored[rows] = both.getchannel("A")
+            strip = both
+        if is_jpeg_ink:
+            strip = _as_ink(strip, adobe="adobe" in image.info)
+        as_stored[rows] = to_srgb(strip if strip.mode == mode else strip.convert(mode))
+    return pixels, alpha
 
 
-def _split_alpha(image: Image.Image) -> tuple[Image.Image, Image.Image | None]:
-    """The image without transparency, and its alpha channel if it has any."""
-    if not image.has_transparency_data:
-        return image, None
-    grey = image.mode in ("1", "L", "LA", "La")
-    both = image.convert("LA" if grey else "RGBA")
-    return both.convert("L" if grey else "RGB"), both.getchannel("A")
+def strips_of(image: Image.Image) -> Iterator[tuple[slice, Image.Image]]:
+    """The rows of a loaded image, some at a time: which ones, and the image of them."""
+    height = max(1, _STRIP_PIXELS // image.width)
+    for top in range(0, image.height, height):
+        bottom = min(top + height, image.height)
+        yield slice(top, bottom), image.crop((0, top, image.width, bottom))
+
+
+def upright(pixels: np.ndarray, orientation: int) -> np.ndarray:
+    """A view of pixels (H, W, ...) that is turned by an EXIF orientation, 1 to 8."""
+    match orientation:
+        case 2:
+            return pixels[:, ::-1]
+        case 3:
+            return pixels[::-1, ::-1]
+        case 4:
+            return pixels[::-1]
+        case 5:
+            return pixels.swapaxes(0, 1)
+        case 6:
+            return np.rot90(pixels, -1)
+        case 7:
+            return pixels[::-1, ::-1].swapaxes(0, 1)
+        case 8:
+            return np.rot90(pixels)
+    return pixels
+
+
+def _canvas(
+    size: tuple[int, int], orientation: int, channels: tuple[int, ...] = ()
+) -> tuple[np.ndarray, np.ndarray]:
+    """Upright pixels to fill, uint8, and a view of them that lies as a file stores them."""
+    shape = size if orientation in LYING else size[::-1]
+    pixels = np.empty((*shape, *channels), np.uint8)
+    return pixels, upright(pixels, {6: 8, 8: 6}.get(orientation, orientation))
 
 
 def _as_ink(image: Image.Image, *, adobe: bool) -> Image.Image:
@@ -65,39 +100,48 @@ def _as_ink(image: Image.Image, *, adobe: bool) -> Image.Image:
     return image if adobe else ImageChops.invert(image)
 
 
-def through_profile_at_8_bits(image: Image.Image, icc: bytes) -> Image.Image:
-    """An L, RGB or CMYK image through its profile to sRGB; as it is where the profile is no use."""
+def _to_srgb(mode: str, icc: object) -> Conversion:
+    """What makes grey or sRGB of images of a mode: L, RGB, CMYK or LAB."""
+    if mode == "LAB":
+        return _applying(_transform(ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB")), mode))
+    through = profile_conversion(mode, icc) if isinstance(icc, bytes) and icc else None
+    if through is not None:
+        return through
+    return (lambda image: image.convert("RGB")) if mode == "CMYK" else (lambda image: image)
+
+
+def profile_conversion(mode: str, icc: bytes) -> Conversion | None:
+    """What converts L, RGB or CMYK through a profile to sRGB; None where the profile is no use."""
     try:
         profile = ImageCms.ImageCmsProfile(io.BytesIO(icc))
         space = str(profile.profile.xcolor_space).strip()
-        if image.mode == "L":
-            return _grey_through_profile(image, profile, space)
-        if space != _COLOUR_SPACES[image.mode]:
-            return image
-        transform = _transform(profile, image.mode)
-        if image.mode == "RGB" and _changes_nothing(transform):
-            return image
-        return _applied(transform, image)
+        if mode == "L":
+            return _grey_conversion(profile, space)
+        if space != _COLOUR_SPACES[mode]:
+            return None
+        transform = _transform(profile, mode)
+        if mode == "RGB" and _changes_nothing(transform):
+            return None
+        _applied(transform, Image.new(mode, (1, 1)))
+        return _applying(transform)
     except _PROFILE_FAULTS:
-        return image
+        return None
 
 
-def _grey_through_profile(
-    image: Image.Image, profile: ImageCms.ImageCmsProfile, space: str
-) -> Image.Image:
+def _grey_conversion(profile: ImageCms.ImageCmsProfile, space: str) -> Conversion | None:
     """Grey tones through a grey profile, or through an RGB profile as neutral colours.
 
     (littlecms refuses a grey picture with an RGB profile, which scanners do write.) Neutral stays
     neutral, so a table of 256 tones does.
     """
     if space not in ("GRAY", "RGB"):
-        return image
+        return None
     tones = Image.frombytes("L", (256, 1), bytes(range(256)))
     mode = "L" if space == "GRAY" else "RGB"
     exact = _transform(profile, mode, ImageCms.Flags.NOOPTIMIZE)  # or dark tones are interpolated
     srgb = np.asarray(_applied(exact, tones.convert(mode)))
-    table = np.rint(srgb.reshape(256, 3).mean(axis=1)).astype(int)
-    return image.point(table.tolist())
+    table = np.rint(srgb.reshape(256, 3).mean(axis=1)).astype(int).tolist()
+    return lambda image: image.point(table)
 
 
 def _transform(
@@ -113,6 +157,10 @@ def _transform(
     )
 
 
+def _applying(transform: ImageCms.ImageCmsTransform) -> Conversion:
+    return lambda image: _applied(transform, image)
+
+
 def _applied(transform: ImageCms.ImageCmsTransform, image: Image.Image) -> Image.Image:
     converted = ImageCms.applyTransform(image, transform)
     assert converted is not None  # None only when done in place
@@ -126,8 +174,3 @@ def _changes_nothing(transform: ImageCms.ImageCmsTransform) -> bool:
     before = cube.reshape(_LATTICE, -1, 3)
     after = np.asarray(_applied(transform, Image.fromarray(before)))
     return bool(np.abs(after.astype(int) - before).max() <= 1)
-
-
-def _lab_to_srgb(image: Image.Image) -> Image.Image:
-    lab = ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB"))
-    return _applied(_transform(lab, "LAB"), image)

@@ -7,11 +7,15 @@ behind them, which describe the same pixels in a way that Pillow knows.
 - Interleaved floats, and big-endian grey with white as zero: OpenCV reads the pixels (it errs with
   planes), and Pillow the rest.
 
+Fax data and old-style JPEG are decoded by `colorflow.photo.strips`, which also checks what Pillow
+and libtiff take for whole.
+
 Reference: TIFF 6.0; Adobe Photoshop TIFF technical note 3 (2005) for floats.
 """
 
 from __future__ import annotations
 
+import collections
 import io
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -19,24 +23,36 @@ from typing import IO
 
 import cv2
 import numpy as np
-from PIL import ImageFile, TiffImagePlugin
+from PIL import Image, ImageFile, TiffImagePlugin, _imaging
 from PIL.ExifTags import Base
 
 from colorflow.errors import UnreadablePhotoError
 from colorflow.photo.ifd import Block, Directory, GarbageError, Value
+from colorflow.photo.strips import (
+    FAX,
+    JPEG,
+    OLD_JPEG,
+    STRIPS,
+    TILES,
+    check_jpeg,
+    fax_pixels,
+    old_jpeg,
+    pieces_of,
+)
 
 WHITE_IS_ZERO, BLACK_IS_ZERO, RGB, _YCBCR = 0, 1, 2, 6
 """Photometric interpretations."""
-_UNSIGNED, _FLOAT = 1, 3
+_UNCOMPRESSED = 1
+_UNSIGNED, SIGNED, _FLOAT = 1, 2, 3
 """Sample formats."""
 _INTERLEAVED, _SEPARATE = 1, 2
 """Planar configurations."""
 _NEW_SUBFILE_TYPE, _SAMPLE_FORMAT = 254, 339
-_PLACES = ((Base.StripOffsets, Base.StripByteCounts), (324, 325))
-"""Tags that say where strips are and how long, and the same of tiles."""
 _REDUCED = 1
 """Bit of NewSubfileType: a smaller version of another picture."""
 _GREY, _COLOURS = 1, 3
+_TELLING = (Base.SamplesPerPixel, Base.Compression)
+"""Tags, 1 by default, that tell what a missing photometric interpretation is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,9 +82,14 @@ class TiffFile(TiffImagePlugin.TiffImageFile):
     """The whole file, less its orientation, where OpenCV has to read the pixels."""
 
     def _setup(self) -> None:
-        """Mend two of Pillow's faults at each page."""
+        """Mend three of Pillow's faults at each page."""
+        tags = self.tag_v2
+        if Base.PhotometricInterpretation not in tags:
+            samples, compression = (tags.get(tag, 1) for tag in _TELLING)
+            tags[Base.PhotometricInterpretation] = _usual_photometric(samples, compression)
         super()._setup()
-        photometric = self.tag_v2.get(Base.PhotometricInterpretation)
+        self._size = tags[Base.ImageWidth], tags[Base.ImageLength]  # not turned: see `load_end`
+        photometric = tags[Base.PhotometricInterpretation]
         if not self.tile:
             return
         codec, _, _, arguments = self.tile[0]
@@ -80,6 +101,36 @@ class TiffFile(TiffImagePlugin.TiffImageFile):
         elif codec == "libtiff" and isinstance(arguments, tuple) and arguments[0] == "F;32BF":
             # libtiff has turned the bytes already.
             self.tile = [self.tile[0]._replace(args=("F;32NF", *arguments[1:]))]
+
+    def load(self) -> _imaging.PixelAccess | None:
+        """Decode the pixels; what Pillow and libtiff do not notice to be missing is an error."""
+        if self.tile:
+            compression = self.tag_v2.get(Base.Compression, _UNCOMPRESSED)
+            arguments = self.tile[0].args
+            if compression in FAX and isinstance(arguments, tuple):
+                pixels = fax_pixels(self)
+                decoded = Image.frombytes(self.mode, self.size, pixels, "raw", arguments[0])
+                return self._take(decoded)
+            if compression == OLD_JPEG:
+                return self._take(old_jpeg(self).convert(self.mode))
+            if compression == JPEG:
+                check_jpeg(self)
+            if compression == _UNCOMPRESSED:
+                collections.deque(pieces_of(self), maxlen=0)
+        return super().load()
+
+    def load_end(self) -> None:
+        """Leave the picture as it is stored; Pillow would turn it, in twice the memory."""
+        self.getexif()[Base.Orientation] = 1
+        super().load_end()
+
+    def _take(self, decoded: Image.Image) -> _imaging.PixelAccess | None:
+        """Take the pixels of a picture that was decoded elsewhere."""
+        self.load_prepare()
+        self.tile = []
+        self.im.paste(decoded.im, (0, 0, *self.size))
+        self.load_end()
+        return super().load()
 
 
 def open_tiff(file: IO[bytes], source: str) -> TiffFile:
@@ -154,7 +205,11 @@ def _disguised(content: bytes, source: str, refusal: SyntaxError) -> TiffFile:
     image.layout, image.is_planes = layout, _is_planes(layout)
     if not image.is_planes:
         plain = Block(content)
-        plain.put(main, {Base.Orientation: 1})  # versions of OpenCV differ in what they do
+        known: dict[int, Value | None] = {
+            Base.PhotometricInterpretation: (layout.photometric,),  # or OpenCV refuses the file
+            Base.Orientation: (1,),  # versions of OpenCV differ in what they do
+        }
+        plain.begin_with(plain.rewrite(main, known))
         image.foreign = bytes(plain.data)
     return image
 
@@ -179,8 +234,9 @@ def _layout_of_block(block: Block, main: Directory) -> Layout:
 def _layout(first: Callable[[int, int], int], *, has_more_pages: bool) -> Layout:
     """From what gives the first integer of a tag, or a default."""
     extra = first(Base.ExtraSamples, -1)
+    usual = _usual_photometric(*(first(tag, 1) for tag in _TELLING))
     return Layout(
-        photometric=first(Base.PhotometricInterpretation, WHITE_IS_ZERO),
+        photometric=first(Base.PhotometricInterpretation, usual),
         bits=first(Base.BitsPerSample, 1),
         sample_format=first(_SAMPLE_FORMAT, _UNSIGNED),
         samples=first(Base.SamplesPerPixel, 1),
@@ -188,6 +244,13 @@ def _layout(first: Callable[[int, int], int], *, has_more_pages: bool) -> Layout
         extra=None if extra < 0 else extra,
         has_more_pages=has_more_pages,
     )
+
+
+def _usual_photometric(samples: int, compression: int) -> int:
+    """What libtiff supposes of files that do not say it, though they have to."""
+    if samples >= _COLOURS:
+        return RGB
+    return WHITE_IS_ZERO if compression in FAX else BLACK_IS_ZERO
 
 
 def _is_planes(layout: Layout) -> bool:
@@ -224,7 +287,7 @@ def _planes(block: Block, main: Directory, samples: int) -> int:
         GarbageError: the file ends too early, which what is written here would hide.
     """
     bits = block.integers(main.find(Base.BitsPerSample))[0]
-    for places, lengths in _PLACES:
+    for places, lengths in (STRIPS, TILES):
         starts, sizes = (block.integers(main.find(tag)) for tag in (places, lengths))
         if len(starts) != len(sizes) or any(
             start + size > len(block.data) for start, size in zip(starts, sizes, strict=True)
@@ -233,7 +296,7 @@ def _planes(block: Block, main: Directory, samples: int) -> int:
     following = 0
     for plane in reversed(range(samples)):
         changes = _grey_page(bits)
-        for tags in _PLACES:
+        for tags in (STRIPS, TILES):
             for tag in tags:
                 values = block.integers(main.find(tag))
                 share = len(values) // samples

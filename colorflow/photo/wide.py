@@ -12,10 +12,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from PIL import Image, ImageFile
-from PIL.ExifTags import Base
 
 from colorflow.errors import UnreadablePhotoError
-from colorflow.photo.tiff import WHITE_IS_ZERO, TiffFile, decoded_by_opencv
+from colorflow.photo.pixels import strips_of
+from colorflow.photo.tiff import SIGNED, WHITE_IS_ZERO, TiffFile, decoded_by_opencv
 
 WIDE_MODES = ("I;16", "I;16L", "I;16B", "I;16N", "I", "F")
 """Grey modes of more than 8 bits; Pillow's own conversion would clip them to white."""
@@ -25,6 +25,7 @@ _COLOURS = ("RGB;16", "RGBX;16", "RGBA;16", "RGBa;16")
 _GREY_ALPHA = "LA;16B"
 _MULTIPLIED = 1
 """Kind of TIFF's fourth sample: alpha with which the colours are multiplied."""
+_UNKNOWN_WHITE = "signed or 32-bit whole numbers, whose white is not known"
 _STRIP_SAMPLES = 1 << 18
 _ROUNDING, _HIGHLIGHTS = 1e-3, 16.0
 """How far floats may lie below 0; up to which maximum they are light of which 1 is white."""
@@ -51,7 +52,7 @@ def wide_pixels(image: Image.Image, source: str) -> Wide | None:
 
     Returns:
         None where 8 bits say everything, or Pillow cannot be made to give more; the image is loaded
-        in any case. The pixels are turned only where Pillow turns them: in TIFF files.
+        in any case. The pixels are not turned.
 
     Raises:
         UnreadablePhotoError: the values have no meaning, such as NaN.
@@ -86,9 +87,10 @@ class _MeaninglessError(Exception):
 
 
 def _wide(image: Image.Image) -> Wide | None:
+    if isinstance(image, TiffFile) and image.layout.sample_format == SIGNED:
+        raise _MeaninglessError(_UNKNOWN_WHITE)
     if isinstance(image, TiffFile) and image.foreign is not None:
-        orientation = image.tag_v2.get(Base.Orientation, 1)
-        return _of_samples(upright(decoded_by_opencv(image), orientation), image)
+        return _of_samples(decoded_by_opencv(image), image)
     if isinstance(image, TiffFile) and image.is_planes:
         return _of_samples(_stacked_planes(image), image)
     if image.mode in WIDE_MODES:
@@ -111,7 +113,7 @@ def _grey(image: Image.Image) -> Wide:
         wide, remark = _of_floats(values)
     elif image.mode == "I":
         if isinstance(image, TiffFile):
-            raise _MeaninglessError("signed or 32-bit whole numbers, whose white is not known")
+            raise _MeaninglessError(_UNKNOWN_WHITE)
         wide, remark = np.clip(values, 0, WHITE).astype(np.uint16), None
     else:
         wide, remark = np.array(values, dtype=np.uint16), None
@@ -130,11 +132,13 @@ def _grey(image: Image.Image) -> Wide:
 def _grey_alpha(image: ImageFile.ImageFile) -> Wide:
     """Two channels of two bytes, decoded as if they were four of one."""
     _decode_as(image, "RGBA")
-    samples = np.asarray(image).astype(np.uint16)
-    return Wide(
-        values=samples[..., 0] << 8 | samples[..., 1],
-        alpha=to_bytes(samples[..., 2] << 8 | samples[..., 3]),
-    )
+    values = np.empty(image.size[::-1], np.uint16)
+    alpha = np.empty(image.size[::-1], np.uint8)
+    for rows, strip in strips_of(image):
+        samples = np.asarray(strip).astype(np.uint16)
+        values[rows] = samples[..., 0] << 8 | samples[..., 1]
+        alpha[rows] = to_bytes(samples[..., 2] << 8 | samples[..., 3])
+    return Wide(values=values, alpha=alpha)
 
 
 def _colour(image: ImageFile.ImageFile, rawmode: str) -> Wide:
@@ -144,13 +148,15 @@ def _colour(image: ImageFile.ImageFile, rawmode: str) -> Wide:
     big_endian = rawmode[-1] == "B" or (rawmode[-1] == "N" and sys.byteorder == "big")
     upper, lower = ("B", "L") if big_endian else ("L", "B")
     _decode_as(image, name + upper)
-    samples = np.asarray(image).astype(np.uint16)
-    samples <<= 8
+    samples = np.empty((*image.size[::-1], len(image.getbands())), np.uint16)
+    for rows, strip in strips_of(image):
+        samples[rows] = np.asarray(strip).astype(np.uint16) << 8
     assert file is not None
     file.seek(0)
     again = type(image)(file)
     _decode_as(again, name + lower)
-    samples |= np.asarray(again)
+    for rows, strip in strips_of(again):
+        samples[rows] |= np.asarray(strip)
     return _of_colours(samples, image, multiplied=rawmode.startswith("RGBa"))
 
 
@@ -231,23 +237,3 @@ def _of_floats(values: np.ndarray) -> tuple[np.ndarray, str | None]:
     cut = low < -_ROUNDING * white or high > (1 + _ROUNDING) * white
     remark = "floats below black or above white (1) are cut" if cut else None
     return np.rint(scaled).astype(np.uint16), remark
-
-
-def upright(pixels: np.ndarray, orientation: int) -> np.ndarray:
-    """Turn pixels (H, W, ...) by their EXIF orientation, 1 to 8."""
-    match orientation:
-        case 2:
-            pixels = pixels[:, ::-1]
-        case 3:
-            pixels = pixels[::-1, ::-1]
-        case 4:
-            pixels = pixels[::-1]
-        case 5:
-            pixels = pixels.swapaxes(0, 1)
-        case 6:
-            pixels = np.rot90(pixels, -1)
-        case 7:
-            pixels = pixels[::-1, ::-1].swapaxes(0, 1)
-        case 8:
-            pixels = np.rot90(pixels)
-    return np.ascontiguousarray(pixels)

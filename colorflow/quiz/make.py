@@ -118,10 +118,10 @@ def make_blind_test(
             picture = Path(PAIRS_FOLDER) / f"{pair.pair}.jpg"
             _write(unfinished / picture, choice.photos[pair.digest], pair, ways)
             say(str(picture))
-        write_text(unfinished / INSTRUCTIONS_FILE, instructions(key.form))
+        write_text(unfinished / INSTRUCTIONS_FILE, instructions(key.form), None)
         for sheet, backward in SHEETS.items():
-            write_text(unfinished / sheet, empty_sheet(key, backward=backward))
-        write_text(key_file(directory), to_text(key_to_json(key, about)))
+            write_text(unfinished / sheet, empty_sheet(key, backward=backward), None)
+        write_text(key_file(directory), to_text(key_to_json(key, about)), None)
     say(f"{len(key.pairs)} pairs in {directory}; the key is {key_file(directory)}")
     if pairs is not None and pairs > len(key.pairs):
         say(

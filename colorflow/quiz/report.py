@@ -6,11 +6,15 @@ import datetime
 from dataclasses import asdict
 from typing import Any
 
+from colorflow.files import json_kind
 from colorflow.quiz.fooling import CONFIDENCE
 from colorflow.quiz.key import Form, Key
 from colorflow.quiz.score import Score, Tally, WayScore
 
 _CHOSEN: dict[Form, str] = {"preference": "preferred", "truth": "taken for true"}
+
+COMMAND = "colorflow blind score"
+SCORE = json_kind("score of a blind test", COMMAND)
 
 
 def as_text(score: Score, key: Key, judge_note: str | None) -> str:
@@ -39,6 +43,7 @@ def as_text(score: Score, key: Key, judge_note: str | None) -> str:
 def as_json(score: Score, key: Key, judge_note: str | None) -> dict[str, Any]:
     """Plain values for JSON."""
     return {
+        "command": COMMAND,
         "asked": key.form,
         "ways": [asdict(way) for way in key.ways],
         "seed": key.seed,

@@ -17,7 +17,8 @@ from torch.nn import functional as F
 from colorflow.errors import PackError, TrainingError
 from colorflow.model.config import PyramidConfig
 from colorflow.model.pyramid import ChromaPyramid
-from colorflow.model.weights import LoadedWeights, load_weights, save_weights
+from colorflow.model.tensors import check_weights_place
+from colorflow.model.weights import FORMAT, LoadedWeights, load_weights, save_weights
 from colorflow.training.colours import training_colours
 from colorflow.training.pack import Pack
 from colorflow.training.run import has_state, read_config, read_evaluated_level, read_start
@@ -59,9 +60,10 @@ def export(
 
     Raises:
         TrainingError: if a level is missing, or the temperatures or `rest` do not fit.
-        WeightsError: if `rest` cannot be read.
+        WeightsError: if `rest` cannot be read, or the file must not be written.
         PackError: if the pack cannot be read or has no large photo in a split.
     """
+    check_weights_place(weights, FORMAT)  # before the long work
     pack = Pack(pack_folder)
     others = None if rest is None else load_weights(rest)
     pyramid = ChromaPyramid(_shape(run_folder, rest, others))

@@ -16,7 +16,6 @@ from __future__ import annotations
 import csv
 import json
 import math
-import os
 import pickle
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -27,6 +26,7 @@ from typing import Any
 import torch
 
 from colorflow.errors import TrainingError
+from colorflow.files import whole_file, write_whole
 from colorflow.lock import locked
 from colorflow.model.config import PyramidConfig
 from colorflow.training.targets import level_folder
@@ -63,7 +63,7 @@ class Run:
         try:
             folder.mkdir(parents=True, exist_ok=True)
             if not path.exists():
-                _write(path, json.dumps(recipe, indent=1).encode())
+                write_whole(path, json.dumps(recipe, indent=1).encode(), None)
             made_with = _with_defaults(json.loads(path.read_text(encoding="utf-8")))
         except (OSError, ValueError, TypeError, RecursionError) as error:
             raise TrainingError(
@@ -103,12 +103,10 @@ class Run:
             TrainingError: if it cannot be written; the state before stays.
         """
         path = self.part(name) / "state.pt"
-        temporary = path.with_suffix(".tmp")
         try:
-            torch.save(state, temporary)
-            os.replace(temporary, path)
+            with whole_file(path, None) as file:
+                torch.save(state, file)
         except (OSError, RuntimeError) as error:
-            temporary.unlink(missing_ok=True)
             raise TrainingError(f"{path}: the checkpoint cannot be written ({error})") from error
 
     def has_begun(self, name: str) -> bool:
@@ -251,9 +249,3 @@ def _read_recipe(folder: Path) -> dict[str, Any]:
 
 def _state_file(folder: Path, name: str) -> Path:
     return folder / name / "state.pt"
-
-
-def _write(path: Path, data: bytes) -> None:
-    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-    temporary.write_bytes(data)
-    os.replace(temporary, path)

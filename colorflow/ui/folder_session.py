@@ -43,7 +43,7 @@ _LONGEST_NAME = 60
 _AS_ON_THE_PAGE = (
     ("; --force colours it again", "; tick “Colour anew” to colour it all the same"),
     ("its results are there already; --overwrite makes them anew", ""),
-    (", or use -r", ""),
+    (", or color it into another folder with -o", ""),
     (" or give a shorter --name", ""),
 )
 """What reasons say to those who use the command, and to those who use the page."""
@@ -210,6 +210,7 @@ class Job(Run):
             output=Path(_RESULTS),
             inputs=[self._place(path) for path in self._plan.inputs],
             notes=[replace(note, path=self._place(note.path)) for note in self._plan.notes],
+            left_out=[],  # the intake has told of them
         )
         records = [
             replace(

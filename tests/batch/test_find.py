@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from colorflow.batch.find import Found, find_inputs
+from colorflow.photo import PHOTO_SUFFIXES
 
 
 @pytest.fixture
@@ -41,6 +42,27 @@ def test_recursive_gives_places_below_the_folder(tree: Path) -> None:
     assert places(result) == ["a.PNG", "b.jpg", "c/d.tiff", "c/e/f.webp"]
     assert [photo.path for photo in result.photos][2] == tree / "c" / "d.tiff"
     assert not result.notes
+
+
+def test_what_is_no_photo_by_its_name_is_listed(tree: Path, tmp_path: Path) -> None:
+    (tree / "c" / "clip.MOV").touch()
+    (tree / "c" / "b.txt").symlink_to(tmp_path / "outside.txt")
+    (tmp_path / "outside.txt").touch()
+    assert found(tree).left_out == [tree / "notes.txt"]
+    result = found(tree, tree, recursive=True)
+    assert result.left_out == [
+        tree / "notes.txt", tree / "c" / "b.txt", tree / "c" / "clip.MOV",
+    ]  # fmt: skip
+    assert found(tree / "*.[jt]*").left_out == [tree / "notes.txt"]
+    assert found(tree / "notes.txt", tree).left_out == []  # it is taken, since it was named
+
+
+def test_every_suffix_of_a_photo_counts(tmp_path: Path) -> None:
+    for suffix in PHOTO_SUFFIXES:
+        (tmp_path / f"x{suffix}").touch()
+    result = found(tmp_path)
+    assert len(result.photos) == len(PHOTO_SUFFIXES)
+    assert result.left_out == []
 
 
 def test_named_files_are_taken_as_they_are(tree: Path) -> None:

@@ -7,6 +7,7 @@ import os
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,9 +19,10 @@ from colorflow.batch.place import STALE_SECONDS, place_for_results
 from colorflow.color.full_resolution import lightness_of
 from colorflow.colorize import Colorizer, Hint
 from colorflow.errors import BatchError, WeightsError, WritePhotoError
+from colorflow.files import digest_of
 from colorflow.model.config import HINT_PLANES
-from colorflow.photo import Provenance, read_photo, read_provenance
-from tests.small_weights import save_small_weights
+from colorflow.photo import Provenance, read_photo, read_provenance, write_image
+from tests.small_weights import GAIN, save_small_weights
 
 Save = Callable[..., Path]
 Run = Callable[..., dict[str, Record]]
@@ -79,7 +81,9 @@ def test_each_input_has_a_record(
     (want,) = colorizer.colorize_photo(read_photo(album / "b.png"), n=1, seed=8)
     assert difference(read_photo(out / "b_s8.png").pixels, want) <= 1
     for name, seed in (("b_s8.png", 8), ("inner/c_s7.jpg", 7)):
-        assert read_provenance(out / name) == Provenance(seed, 1.0, colorizer.digest)
+        photo = album / (name.rpartition("_")[0] + Path(name).suffix)
+        want = Provenance(seed, 1.0, colorizer.digest, photo=digest_of(photo))
+        assert read_provenance(out / name) == want
 
 
 def test_going_on_makes_what_is_missing_and_nothing_else(
@@ -89,17 +93,100 @@ def test_going_on_makes_what_is_missing_and_nothing_else(
     whole = {name: (out / name).read_bytes() for name in names(out)}
     (out / "b_s1.png").unlink()
     (out / "a_s1.jpg").write_bytes(b"")
-    (out / "a_s0.jpg").write_bytes(b"somebody's own")
     records = carry_out(album, n=2)
     assert [record.status for record in records.values()] == ["done", "done"]
-    assert (out / "a_s0.jpg").read_bytes() == b"somebody's own"
-    (out / "a_s0.jpg").write_bytes(whole["a_s0.jpg"])
     assert {name: (out / name).read_bytes() for name in names(out)} == whole
     records = carry_out(album, n=2)
     assert [record.status for record in records.values()] == ["skipped", "skipped"]
-    (out / "a_s0.jpg").write_bytes(b"other")
+    before = {name: (out / name).stat().st_ino for name in names(out)}
     carry_out(album, n=2, overwrite=True)
     assert {name: (out / name).read_bytes() for name in names(out)} == whole
+    assert not any((out / name).stat().st_ino == before[name] for name in names(out))
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_what_colorflow_did_not_make_is_never_replaced(
+    album: Path, out: Path, save_photo: Save, carry_out: Run, overwrite: bool
+) -> None:
+    out.mkdir()
+    kept = save_photo(out / "a_s1.jpg", 5).read_bytes()
+    (out / "b_s0.png").symlink_to(album / "a.jpg")
+    records = carry_out(album, n=2, overwrite=overwrite)
+    for name, result in (("a.jpg", "a_s1.jpg"), ("b.png", "b_s0.png")):
+        assert (records[name].status, records[name].colourings) == ("failed", ())
+        assert records[name].reason == (
+            f"{out / result}: the file cannot be written (a file is there already, and it is no "
+            "coloring that colorflow made; move it away, or choose another name)"
+        )
+    assert (out / "a_s1.jpg").read_bytes() == kept
+    assert names(out) == ["a_s1.jpg", "b_s0.png"]
+
+
+def test_a_link_to_a_result_is_written_through(
+    album: Path, out: Path, tmp_path: Path, carry_out: Run
+) -> None:
+    carry_out(album / "a.jpg")
+    (out / "a_s0.jpg").rename(tmp_path / "elsewhere.jpg")
+    (out / "a_s0.jpg").symlink_to(tmp_path / "elsewhere.jpg")
+    assert carry_out(album / "a.jpg")["a.jpg"].status == "skipped"
+    record = carry_out(album / "a.jpg", temperature=0.5, overwrite=True)["a.jpg"]
+    assert record.status == "done"
+    assert (out / "a_s0.jpg").is_symlink()
+    provenance = read_provenance(tmp_path / "elsewhere.jpg")
+    assert provenance is not None
+    assert provenance.temperature == 0.5
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"temperature": 0.3}, "was made with --temperature 1"),
+        ({"hints": {"b.png": (Hint(1, 2, 3, 4),)}}, "was made without hints"),
+        ({"photo": 7}, "was made from a photo of other content"),
+        ({"weights": GAIN + 0.5}, "was made with other weights ("),
+    ],
+    ids=str,
+)
+def test_only_what_was_made_the_same_way_is_skipped(
+    save_photo: Save, tmp_path: Path, out: Path, change: dict[str, Any], said: str
+) -> None:
+    path = save_photo(tmp_path / "in" / "b.png")
+    first = save_small_weights(tmp_path / "h.safetensors", HINT_PLANES)
+
+    def record(weights: Path, hints: Any = None, **settings: Any) -> Record:
+        (record,) = run_here(
+            make_plan([path], out, Settings(**settings), hints=hints), Colorizer.load(weights)
+        )
+        return record
+
+    assert record(first).status == "done"
+    assert record(first).status == "skipped"
+    made = (out / "b_s0.png").read_bytes()
+    if number := change.pop("photo", None):
+        save_photo(path, number)
+    weights = first
+    if gain := change.pop("weights", None):
+        weights = save_small_weights(tmp_path / "other.safetensors", HINT_PLANES, gain=gain)
+    again = record(weights, **change)
+    assert again.status == "failed"
+    assert str(again.reason).startswith(f"{out / 'b_s0.png'}: is there already, but {said}")
+    assert str(again.reason).endswith("; --overwrite makes it anew")
+    assert (out / "b_s0.png").read_bytes() == made
+    assert record(weights, **change, overwrite=True).status == "done"
+    assert (out / "b_s0.png").read_bytes() != made
+    assert record(weights, **change).status == "skipped"
+
+
+def test_results_that_do_not_say_their_photo_are_not_trusted(
+    album: Path, out: Path, carry_out: Run, colorizer: Colorizer
+) -> None:
+    photo = read_photo(album / "b.png")
+    pixels = np.repeat(photo.pixels[..., None], 3, axis=2)
+    out.mkdir()
+    earlier = Provenance(0, 1.0, colorizer.digest)
+    write_image(out / "b_s0.png", pixels, photo, provenance=earlier)
+    assert "does not say which photo" in str(carry_out(album / "b.png")["b.png"].reason)
+    assert carry_out(album / "b.png", overwrite=True)["b.png"].status == "done"
 
 
 def test_diverse_results_are_not_made_twice(album: Path, out: Path, carry_out: Run) -> None:
@@ -139,7 +226,7 @@ def test_own_results_from_another_folder_are_left_alone(
     records = list(run_here(plan, colorizer))
     assert len(records) == 3
     assert {(r.status, r.reason) for r in records} == {
-        ("skipped", "is a colouring that colorflow made; it is not taken as a photo")
+        ("skipped", "is a picture that colorflow made; it is not taken as a photo")
     }
     assert names(tmp_path / "again") == []
 
@@ -221,6 +308,22 @@ def test_a_full_disk_ends_the_run(
     assert [(r.status, r.ends_the_run) for r in records] == [("failed", ends)] * (1 if ends else 2)
     assert os.strerror(code) in str(records[0].reason)
     assert names(out) == []
+
+
+def test_what_is_there_when_the_disk_is_full_is_told(
+    album: Path, out: Path, colorizer: Colorizer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls = iter([None, OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))])
+
+    def refuse_the_second(_: int) -> None:
+        if error := next(calls):
+            raise error
+
+    monkeypatch.setattr(os, "fsync", refuse_the_second)
+    (record,) = run_here(make_plan([album], out, Settings(n=3)), colorizer)
+    assert (record.status, record.ends_the_run) == ("failed", True)
+    assert [one.path for one in record.colourings] == [out / "a_s0.jpg"]
+    assert names(out) == ["a_s0.jpg"]
 
 
 def test_a_file_in_the_place_of_a_folder(album: Path, out: Path, carry_out: Run) -> None:

@@ -10,8 +10,11 @@ import numpy as np
 import pytest
 
 from colorflow.batch import Naming, Plan, Settings, make_plan
+from colorflow.batch.settings import MOST_COLORINGS
+from colorflow.cli import arguments
 from colorflow.colorize import Hint
 from colorflow.errors import BatchError
+from colorflow.files import digest_of
 from colorflow.photo import Provenance, read_photo, write_image
 
 Save = Callable[..., Path]
@@ -30,10 +33,12 @@ def settled(plan: Plan) -> list[tuple[str, str]]:
     return [(record.path.name, record.status) for record in plan.settled]
 
 
-def mark_as_own(path: Path) -> None:
-    photo = read_photo(path)
+def save_result(path: Path, source: Path, seed: int = 0, temperature: float = 1.0) -> None:
+    """Writes what a run with the weights ``abc`` writes for a photo."""
+    photo = read_photo(source)
     pixels = np.repeat(photo.pixels[..., None], 3, axis=2)
-    write_image(path, pixels, photo, provenance=Provenance(0, 1.0, "abc"))
+    provenance = Provenance(seed, temperature, "abc", photo=digest_of(source))
+    write_image(path, pixels, photo, provenance=provenance)
 
 
 def test_places_are_mirrored(album: Path, tmp_path: Path) -> None:
@@ -45,21 +50,45 @@ def test_places_are_mirrored(album: Path, tmp_path: Path) -> None:
 def test_finished_photos_are_skipped(album: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     out.mkdir()
-    for name in ("a_s3.jpg", "a_s4.jpg", "b_s3.png"):
-        (out / name).write_bytes(b"whole")
+    for seed in (3, 4):
+        save_result(out / f"a_s{seed}.jpg", album / "a.jpg", seed)
+    save_result(out / "b_s3.png", album / "b.png", 3)
     (out / "b_s4.png").touch()  # empty is not whole
-    plan = planned(album, output=out, n=2, seed=3)
+    plan = planned(album, output=out, n=2, seed=3, weights="abc")
     assert settled(plan) == [("a.jpg", "skipped")]
     assert [(c.path.name, c.seed) for c in plan.settled[0].colourings] == [
         ("a_s3.jpg", 3),
         ("a_s4.jpg", 4),
     ]
     assert targets(plan, 3) == ["b_s3.png"]
-    assert targets(planned(album, output=out, n=2, seed=3, overwrite=True), 3) == [
-        "a_s3.jpg",
-        "b_s3.png",
+    anew = planned(album, output=out, n=2, seed=3, overwrite=True, weights="abc")
+    assert targets(anew, 3) == ["a_s3.jpg", "b_s3.png"]
+    later = planned(album, output=out, n=2, seed=4, weights="abc")
+    assert targets(later, 4) == ["a_s4.jpg", "b_s4.png"]
+    unknown = planned(album, output=out, n=2, seed=3)  # who colors will look
+    assert targets(unknown, 3) == ["a_s3.jpg", "b_s3.png"]
+
+
+def test_what_was_made_otherwise_is_no_finished_photo(album: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    save_result(out / "a_s0.jpg", album / "a.jpg", temperature=0.3)
+    (out / "b_s0.png").write_bytes((album / "b.png").read_bytes())
+    plan = planned(album, output=out, weights="abc")
+    assert [(record.path.name, record.status) for record in plan.settled] == [
+        ("a.jpg", "failed"),
+        ("b.png", "failed"),
     ]
-    assert targets(planned(album, output=out, n=2, seed=4), 4) == ["a_s4.jpg", "b_s4.png"]
+    a, b = (str(record.reason) for record in plan.settled)
+    assert a == (
+        f"{out / 'a_s0.jpg'}: is there already, but was made with --temperature 0.3; "
+        "--overwrite makes it anew"
+    )
+    assert f"{out / 'b_s0.png'}: " in b
+    assert "no coloring that colorflow made" in b
+    anew = planned(album, output=out, overwrite=True, weights="abc")
+    assert targets(anew) == ["a_s0.jpg"]
+    assert settled(anew) == [("b.png", "failed")]
 
 
 def test_diverse_photos_are_never_skipped_by_name(album: Path, tmp_path: Path) -> None:
@@ -80,6 +109,9 @@ def test_two_photos_of_one_name_are_refused(save_photo: Save, tmp_path: Path) ->
     assert (record.path, record.status) == (second, "failed")
     assert str(first) in str(record.reason)
     assert "x_s0.jpg" in str(record.reason)
+    assert str(record.reason).endswith(
+        "; rename one of them, or color it into another folder with -o"
+    )
 
 
 def test_a_collision_is_seen_through_links(save_photo: Save, tmp_path: Path) -> None:
@@ -115,16 +147,16 @@ def test_an_input_is_never_a_result(save_photo: Save, tmp_path: Path) -> None:
 
 def test_own_results_beside_photos_are_no_photos(save_photo: Save, tmp_path: Path) -> None:
     folder = tmp_path / "album"
-    for name in ("photo.png", "photo_s0.png", "photo_s5.png", "photo_s7.png"):
+    for name in ("photo.png", "photo_s7.png"):
         save_photo(folder / name)
-    mark_as_own(folder / "photo_s0.png")
-    mark_as_own(folder / "photo_s5.png")
-    plan = planned(folder, output=folder)
+    save_result(folder / "photo_s0.png", folder / "photo.png")
+    save_result(folder / "photo_s5.png", folder / "photo.png", seed=5)
+    plan = planned(folder, output=folder, weights="abc")
     assert settled(plan) == [("photo.png", "skipped")]
     assert targets(plan) == ["photo_s7_s0.png"]
     assert [note.path.name for note in plan.notes] == ["photo_s0.png", "photo_s5.png"]
     named = sorted(folder.glob("*.png"))
-    assert targets(planned(*named, output=folder)) == ["photo_s7_s0.png"]
+    assert targets(planned(*named, output=folder, weights="abc")) == ["photo_s7_s0.png"]
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="counts bytes as Linux does")
@@ -143,6 +175,15 @@ def test_several_colourings_need_the_seed_in_their_names(album: Path, tmp_path: 
     assert targets(planned(album, output=tmp_path / "out", naming=naming)) == ["a.jpg", "b.png"]
     with pytest.raises(ValueError, match=r"name: expected \{seed\} in the template for 2"):
         planned(album, output=tmp_path / "out", n=2, naming=naming)
+
+
+def test_places_of_results_are_known(album: Path, tmp_path: Path) -> None:
+    plan = planned(album, output=tmp_path / "out", recursive=True, n=2)
+    (tmp_path / "alias").symlink_to("out")
+    for place in ("out/a_s0.jpg", "out/inner/c_s77.jpg", "alias/b_s1.png"):
+        assert plan.makes(tmp_path / place)
+    for place in ("out/a_s0.png", "out/a_s.jpg", "out/c_s0.jpg", "a_s0.jpg"):
+        assert not plan.makes(tmp_path / place)
 
 
 def test_missing_inputs_are_records(tmp_path: Path) -> None:
@@ -199,8 +240,18 @@ def test_hints_for_no_photo_or_several_are_refused(
 
 @pytest.mark.parametrize(
     ("argument", "value"),
-    [("n", 0), ("seed", -1), ("temperature", -0.1), ("temperature", float("nan"))],
+    [
+        ("n", 0),
+        ("n", MOST_COLORINGS + 1),
+        ("seed", -1),
+        ("temperature", -0.1),
+        ("temperature", float("nan")),
+    ],
 )
 def test_wrong_settings_are_named(argument: str, value: float) -> None:
     with pytest.raises(ValueError, match=f"^{argument}: expected"):
         Settings(**{argument: value})  # type: ignore[arg-type]
+
+
+def test_the_command_and_the_settings_agree_on_the_most_colorings() -> None:
+    assert arguments.MOST_COLORINGS == MOST_COLORINGS

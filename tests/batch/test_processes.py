@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import select
+import signal
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -144,6 +149,39 @@ def test_a_process_that_cannot_start_is_told(
     plan = make_plan([album], tmp_path / "out", Settings())
     with pytest.raises(BatchError, match=r"ended while it started \(exit code 1\); try fewer"):
         list(run(plan, weights=weights))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="waits for processes by their handles")
+def test_a_worker_ends_with_its_parent_in_the_middle_of_a_photo(
+    save_photo: Save, tmp_path: Path, weights: Path
+) -> None:
+    photo, out = save_photo(tmp_path / "x.png"), tmp_path / "out"
+    command = [sys.executable, "-m", "colorflow.cli", "colorize", photo, "-o", out]
+    command += ["-n", "1000", "--workers", "1", "--weights", weights]
+    parent = subprocess.Popen(list(map(str, command)))
+    try:
+        while not (out.is_dir() and any(out.glob("x_s*.png"))):
+            assert parent.poll() is None
+            os.sched_yield()
+        children = Path(f"/proc/{parent.pid}/task/{parent.pid}/children").read_text().split()
+        handles = [os.pidfd_open(int(child)) for child in children]
+        assert handles
+    finally:
+        parent.terminate()
+        parent.wait()
+    for handle in handles:
+        assert select.select([handle], [], [], 60)[0], "a worker goes on without its parent"
+        os.close(handle)
+    assert len(list(out.glob("x_s*.png"))) < 1000
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGRTMIN"), reason="real-time signals")
+def test_a_signal_without_a_name_is_told_by_its_number(start: Start) -> None:
+    worker = Worker(start)
+    worker._process.send_signal(signal.SIGRTMIN + 1)
+    with pytest.raises(WorkerEndedError, match=f"^signal {signal.SIGRTMIN + 1}$"):
+        worker.ready()
+    worker.end()
 
 
 def test_a_worker_says_how_it_ended(start: Start) -> None:

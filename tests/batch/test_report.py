@@ -23,11 +23,10 @@ from colorflow.batch import (
     write_report,
     write_sheet,
 )
-from colorflow.batch.plan import is_own_result
-from colorflow.batch.sheet import MOST_PHOTOS, check_sheet
+from colorflow.batch.sheet import MOST_PHOTOS, SHEET_SUFFIXES, check_sheet
 from colorflow.colorize import Colorizer
 from colorflow.errors import WritePhotoError
-from colorflow.photo import read_photo
+from colorflow.photo import is_own_picture, read_photo
 
 NOON = datetime(2026, 1, 2, 12, tzinfo=UTC)
 
@@ -81,16 +80,55 @@ def test_any_name_can_be_reported(tmp_path: Path) -> None:
 
 def test_a_report_is_replaced_as_a_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "r.json"
-    path.write_text("old")
+    plan = Plan(settings=Settings(), output=tmp_path)
+    report_of(path, plan, [])
+    old = path.read_text()
+    plan.left_out.append(tmp_path / "notes.txt")
 
     def refuse(_: int) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", refuse)
     with pytest.raises(WritePhotoError, match=r"r.json: the file cannot be written \(No space"):
-        report_of(path, Plan(settings=Settings(), output=tmp_path), [])
-    assert path.read_text() == "old"
+        report_of(path, plan, [])
+    assert path.read_text() == old
     assert [p.name for p in tmp_path.iterdir()] == ["r.json"]
+    monkeypatch.undo()
+    assert report_of(path, plan, [])["left_out"] == [str(tmp_path / "notes.txt")]
+
+
+def test_a_report_and_a_sheet_replace_their_own_kind_alone(
+    album: Path, tmp_path: Path, colorizer: Colorizer
+) -> None:
+    plan = make_plan([album], tmp_path / "out", Settings())
+    records = list(run_here(plan, colorizer))
+    sheet, result, photo = tmp_path / "s.jpg", tmp_path / "out" / "a_s0.jpg", album / "a.jpg"
+    report, hints = tmp_path / "r.json", tmp_path / "hints.json"
+    hints.write_text('{"a.jpg": []}')
+    report_of(report, plan, records)
+    for _ in range(2):
+        assert write_sheet(sheet, records) == 2
+        report_of(report, plan, records)
+    kept = {path: path.read_bytes() for path in (sheet, result, photo, report, hints)}
+    for path in (result, photo):
+        with pytest.raises(WritePhotoError, match=f"{path}: .* is no contact sheet of a batch"):
+            write_sheet(path, records)
+    for path in (sheet, result, photo, hints):
+        with pytest.raises(WritePhotoError, match=f"{path}: .* is no report of a batch"):
+            report_of(path, plan, records)
+    (tmp_path / "sheet.png").write_bytes(report.read_bytes())
+    with pytest.raises(WritePhotoError, match="is no contact sheet of a batch"):
+        write_sheet(tmp_path / "sheet.png", records)
+    assert {path: path.read_bytes() for path in kept} == kept
+
+
+@pytest.mark.parametrize("suffix", SHEET_SUFFIXES)
+def test_a_sheet_of_any_format_can_be_made_anew(
+    album: Path, tmp_path: Path, colorizer: Colorizer, suffix: str
+) -> None:
+    records = list(run_here(make_plan([album], tmp_path / "out", Settings()), colorizer))
+    for _ in range(2):
+        assert write_sheet(tmp_path / f"s{suffix}", records) == 2
 
 
 def test_a_sheet_shows_each_photo_in_grey_beside_its_colourings(
@@ -108,7 +146,7 @@ def test_a_sheet_shows_each_photo_in_grey_beside_its_colourings(
             left = 6 + (3 * block + place) * (width + 6)
             cell = chroma[6 : 6 + height, left : left + width]
             assert (cell.mean() > 3) == (place > 0), (block, place)
-    assert is_own_result(sheet)
+    assert is_own_picture(sheet)
 
 
 def test_a_sheet_leaves_out_what_cannot_be_read(

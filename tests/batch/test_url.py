@@ -101,6 +101,7 @@ def test_a_folder_gives_its_photos(memory: MemoryFileSystem) -> None:
     memory.pipe_file("/in/notes.txt", b"x")
     flat = make_plan([IN], OUT, Settings())
     assert list(map(str, flat.inputs)) == ["memory://in/a.JPG", "memory://in/b.png"]
+    assert list(map(str, flat.left_out)) == ["memory://in/notes.txt"]
     deep = make_plan([f"{IN}/"], f"{IN}/results", Settings(), recursive=True)
     assert [str(task.target(3)) for task in deep.tasks] == [
         "memory://in/results/a_s3.jpg",
@@ -177,27 +178,46 @@ def test_going_on_sends_what_is_missing_and_nothing_else(
     carried_out(colorizer, IN, n=2)
     whole = {place: memory.cat_file(place) for place in memory.find("/out")}
     memory.rm_file("/out/a_s1.png")
-    memory.pipe_file("/out/a_s0.png", b"somebody's own")
     memory.pipe_file("/out/b_s0.png", b"")
+    kept = memory.modified("/out/a_s0.png")
     records = carried_out(colorizer, IN, n=2)
     assert [record.status for record in records.values()] == ["done", "done"]
-    assert memory.cat_file("/out/a_s0.png") == b"somebody's own"
-    memory.pipe_file("/out/a_s0.png", whole["/out/a_s0.png"])
     assert {place: memory.cat_file(place) for place in memory.find("/out")} == whole
-    plan = make_plan([IN], OUT, Settings(n=2))
-    assert ([r.status for r in plan.settled], plan.tasks) == (["skipped"] * 2, [])
-    memory.pipe_file("/out/a_s0.png", b"other")
+    assert memory.modified("/out/a_s0.png") == kept
+    records = carried_out(colorizer, IN, n=2)
+    assert [record.status for record in records.values()] == ["skipped", "skipped"]
     carried_out(colorizer, IN, n=2, overwrite=True)
     assert {place: memory.cat_file(place) for place in memory.find("/out")} == whole
+    assert memory.modified("/out/a_s0.png") > kept
 
 
-def test_what_somebody_else_finished_meanwhile_is_not_fetched(
+def test_what_was_made_otherwise_or_by_others_stays(
+    memory: MemoryFileSystem, colorizer: Colorizer
+) -> None:
+    put(memory, "in/a.png", "in/b.png")
+    memory.pipe_file("/out/b_s1.png", b"somebody's own")
+    carried_out(colorizer, IN)
+    made = memory.cat_file("/out/a_s0.png")
+    records = carried_out(colorizer, IN, n=2, temperature=0.5)
+    assert records[f"{IN}/a.png"].reason == (
+        f"{OUT}/a_s0.png: is there already, but was made with --temperature 1; "
+        "--overwrite makes it anew"
+    )
+    records = carried_out(colorizer, IN, n=2, temperature=0.5, overwrite=True)
+    assert [record.status for record in records.values()] == ["done", "failed"]
+    assert str(records[f"{IN}/b.png"].reason).startswith(f"{OUT}/b_s1.png: ")
+    assert "no coloring that colorflow made" in str(records[f"{IN}/b.png"].reason)
+    assert memory.cat_file("/out/b_s1.png") == b"somebody's own"
+    assert memory.cat_file("/out/a_s0.png") != made
+
+
+def test_what_somebody_else_finished_meanwhile_is_not_colored(
     memory: MemoryFileSystem, colorizer: Colorizer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     put(memory, "in/a.png")
     plan = make_plan([IN], OUT, Settings())
     list(run_here(plan, colorizer))
-    monkeypatch.setattr(fsspec.AbstractFileSystem, "get_file", None)
+    monkeypatch.setattr(colorizer, "draw", None)
     (record,) = run_here(plan, colorizer)
     assert record.status == "skipped"
     assert [str(one.path) for one in record.colourings] == [f"{OUT}/a_s0.png"]
@@ -234,7 +254,26 @@ def test_a_store_that_takes_no_more_ends_the_run(
     (record,) = records
     assert (record.status, record.ends_the_run) == ("failed", True)
     assert record.reason == f"{OUT}/a_s0.png: cannot be written (Access Denied)"
+    assert record.colourings == ()
     assert memory.find("/out") == []  # nothing hidden either
+
+
+def test_what_was_sent_before_a_failure_is_told(
+    memory: MemoryFileSystem, colorizer: Colorizer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(memory, "in/a.png")
+    copy = MemoryFileSystem.cp_file
+
+    def refuse_the_second(self: MemoryFileSystem, source: str, target: str, **_: object) -> None:
+        if target.endswith("_s1.png"):
+            raise ConnectionError("gone")
+        copy(self, source, target)
+
+    monkeypatch.setattr(MemoryFileSystem, "cp_file", refuse_the_second)
+    (record,) = carried_out(colorizer, IN, n=3).values()
+    assert (record.status, record.ends_the_run) == ("failed", False)
+    assert [str(one.path) for one in record.colourings] == [f"{OUT}/a_s0.png"]
+    assert memory.find("/out") == ["/out/a_s0.png"]
 
 
 def test_results_do_not_lie_among_the_photos(memory: MemoryFileSystem) -> None:

@@ -15,9 +15,18 @@ import torch
 from PIL import Image
 from scipy import stats
 
-from colorflow.comparison import figure, measure
+from colorflow.comparison import figure, measure, toys
+from colorflow.comparison.figure import FIGURE
 from colorflow.comparison.measure import Row, inverse_errors, median_seconds, photo_nats
-from colorflow.comparison.table import BEGIN, END, insert_table, markdown, write_table
+from colorflow.comparison.table import (
+    BEGIN,
+    END,
+    ROWS,
+    check_file,
+    insert_table,
+    markdown,
+    write_table,
+)
 from colorflow.comparison.train import make_trainer, train_architecture
 from colorflow.errors import TrainingError
 from colorflow.flows import Bijection, Composition, Flatten, InversionError
@@ -299,3 +308,24 @@ def test_a_damaged_checkpoint(run: Path, pack_folder: Path, tmp_path: Path) -> N
     (tmp_path / "small" / "state.pt").write_bytes(b"no checkpoint")
     with pytest.raises(TrainingError, match="the checkpoint is damaged"):
         write_table(tmp_path, pack_folder, tmp_path / "docs", say=lambda _: None)
+
+
+@pytest.mark.parametrize("name", ["zoo.json", "zoo.jpg"])
+def test_files_of_others_stay(name: str, run: Path, pack_folder: Path, tmp_path: Path) -> None:
+    (tmp_path / name).write_bytes(b"mine")
+    with pytest.raises(TrainingError, match=f"{name}: cannot be written .* that colorflow made"):
+        write_table(run, pack_folder, tmp_path, say=lambda _: None)
+    assert (tmp_path / name).read_bytes() == b"mine"
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_the_shipped_files_can_be_made_anew() -> None:
+    docs = Path(__file__).parents[2] / "docs"
+    check_file(docs / "zoo.json", ROWS)
+    check_file(docs / "zoo.jpg", FIGURE)
+    check_file(docs / "zoo_toys.json", toys.NUMBERS)
+    check_file(docs / "zoo_toys.jpg", toys.FIGURE)
+    with pytest.raises(TrainingError):
+        check_file(docs / "zoo.json", toys.NUMBERS)
+    with pytest.raises(TrainingError):
+        check_file(docs / "zoo.jpg", toys.FIGURE)

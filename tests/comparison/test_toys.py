@@ -164,3 +164,11 @@ def test_a_place_that_cannot_be_written(tmp_path: Path, monkeypatch: pytest.Monk
     (tmp_path / "file").write_text("mine")
     with pytest.raises(TrainingError, match="cannot be written"):
         write_toys(tmp_path / "file" / "toys.jpg", steps=1, say=lambda _: None)
+
+
+@pytest.mark.parametrize("name", ["toys.json", "toys.jpg"])
+def test_files_of_others_stay(name: str, tmp_path: Path) -> None:
+    (tmp_path / name).write_bytes(b"mine")
+    with pytest.raises(TrainingError, match=f"{name}: cannot be written .* that colorflow made"):
+        write_toys(tmp_path / "toys.jpg", steps=1)
+    assert (tmp_path / name).read_bytes() == b"mine"

@@ -129,7 +129,7 @@ def test_the_same_seed_gives_the_same_numbers(
 
 @pytest.mark.slow
 def test_markdown_shows_the_same(written: Path, found: dict[str, Any]) -> None:
-    lines = (written / "e.md").read_text(encoding="utf-8").splitlines()
+    _, _, *lines = (written / "e.md").read_text(encoding="utf-8").splitlines()
     assert lines[0] == f"| | {' | '.join(COLUMNS)} |"
     rows = {line.split("|")[1].strip(): line.split("|")[2:-1] for line in lines[2:] if "|" in line}
     assert set(METRICS) <= set(rows)
@@ -287,7 +287,13 @@ def test_places_that_cannot_be_written(
     assert "file/e.json: cannot be written" in refused(
         [*common, str(tmp_path / "file/e.json")], capsys
     )
-    assert "is a folder" in refused([*common, str(tmp_path)], capsys)
+    assert "(Is a directory)" in refused([*common, str(tmp_path)], capsys)
+    mine = tmp_path / "mine.png"
+    mine.write_bytes(b"mine")
+    for option in ("--json", "--markdown", "--sheet"):
+        message = refused([*common, str(tmp_path / "e.json"), option, str(mine)], capsys)
+        assert "mine.png: cannot be written (a file is there already, and it is no " in message
+    assert mine.read_bytes() == b"mine"
     message = refused([*common, str(tmp_path / "e.json"), "--sheet", "sheet.gif"], capsys)
     assert "sheet.gif: choose one of .jpg, .jpeg, .png" in message
 

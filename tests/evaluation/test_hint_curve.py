@@ -544,12 +544,29 @@ def test_places_that_cannot_be_written(
     (tmp_path / "file").touch()
     below = str(tmp_path / "file" / "curve.png")
     assert "curve.png: cannot be written" in refused([*common, "--plot", below], capsys)
-    assert "is a folder" in refused(arguments_of(photos, hinted, tmp_path), capsys)
+    assert "(Is a directory)" in refused(arguments_of(photos, hinted, tmp_path), capsys)
+    for name in ("mine.json", "mine.png"):
+        (tmp_path / name).write_bytes(data := b'{"command": "colorflow evaluate photos"}')
+        option = ["--json" if name.endswith("json") else "--plot", str(tmp_path / name)]
+        message = refused([*common, *option], capsys)
+        assert f"{name}: cannot be written (a file is there already, and it is no " in message
+        assert (tmp_path / name).read_bytes() == data
     (tmp_path / "full.png").mkdir()
     curve = HintCurve(photos=1, draws=2, seed=0, columns={}, left_out=[])
     with pytest.raises(EvaluationError, match=r"full\.png: cannot be written"):
         write_plot(curve, tmp_path / "full.png")
     assert [path.name for path in tmp_path.glob("*.tmp")] == []
+
+
+@pytest.mark.parametrize("name", ["c.png", "c.svg"])
+def test_a_plot_can_be_made_anew(name: str, tmp_path: Path) -> None:
+    curve = HintCurve(photos=1, draws=2, seed=0, columns={}, left_out=[])
+    for _ in range(2):
+        write_plot(curve, tmp_path / name)
+    (tmp_path / name).write_bytes(b"mine")
+    with pytest.raises(EvaluationError, match=r"is no plot of a hint curve that colorflow made"):
+        write_plot(curve, tmp_path / name)
+    assert (tmp_path / name).read_bytes() == b"mine"
 
 
 @pytest.mark.parametrize("missing", ["tqdm", "matplotlib.figure"])

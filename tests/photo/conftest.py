@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 import skimage.data
 from PIL import Image
+
+from benchmarks.fuzz_decode import Readers
 
 
 @pytest.fixture(scope="session")
@@ -55,3 +57,10 @@ def sepia() -> Callable[[np.ndarray], np.ndarray]:
         return np.stack([np.interp(grey, levels, c) for c in channels], -1).astype(np.uint8)
 
     return tone
+
+
+@pytest.fixture(scope="session")
+def readers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Readers]:
+    """Two processes whose memory holds different bytes before it is used."""
+    with Readers(tmp_path_factory.mktemp("readers")) as both:
+        yield both

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from colorflow.errors import UnreadablePhotoError
 from colorflow.photo import PHOTO_SUFFIXES, find_photos
@@ -79,4 +80,14 @@ def test_one_path_instead_of_a_list_is_told(path: str | Path) -> None:
 
 def test_an_empty_folder_gives_nothing(tmp_path: Path) -> None:
     assert find_photos([tmp_path]) == []
+
+
+def test_every_suffix_of_the_formats_that_are_read_is_found(tmp_path: Path) -> None:
+    Image.init()
+    read = ["JPEG", "MPO", "PNG", "TIFF", "WEBP", "GIF", "JPEG2000", "AVIF", "BMP", "DIB", "PPM"]
+    expected = {suffix for suffix, name in Image.registered_extensions().items() if name in read}
+    expected |= {".heic", ".heif", ".heics", ".heifs", ".hif"}  # those of pillow-heif
+    for suffix in expected:
+        (tmp_path / f"p{suffix.upper()}").touch()
+    assert {path.suffix.lower() for path in find_photos([tmp_path])} == expected <= PHOTO_SUFFIXES
     assert all(suffix == suffix.lower() for suffix in PHOTO_SUFFIXES)

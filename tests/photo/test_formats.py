@@ -15,8 +15,10 @@ import pytest
 import tifffile
 from PIL import Image
 
+from benchmarks.damaged_files import tiff_of
 from colorflow.errors import PhotoTooLargeError, UnreadablePhotoError
 from colorflow.photo import Kind, read_photo, write_image
+from colorflow.photo.ifd import Block
 
 Saved = Callable[..., Path]
 
@@ -285,12 +287,72 @@ def test_tiff_with_white_as_zero(picture: Image.Image, tmp_path: Path, bits: int
     np.testing.assert_array_equal(read_photo(path).pixels, grey * white)
 
 
+@pytest.mark.parametrize(
+    ("dtype", "white", "colors"),
+    [
+        ("b1", 1, 1),
+        *[
+            (integers, 2 ** (8 * int(integers[-1])) - 1, colors)
+            for integers in ("u1", "<u2", ">u2")
+            for colors in (1, 3)
+        ],
+        *[(floats, 1, colors) for floats in ("f4", "f8") for colors in (1, 3)],
+    ],
+)
+def test_tiff_that_does_not_say_that_black_is_zero(
+    tmp_path: Path, dtype: str, white: int, colors: int
+) -> None:
+    ramp = np.linspace(0, 1, 6 * colors).reshape((2, 3) if colors == 1 else (2, 3, 3)) * white
+    samples = (ramp if dtype[0] == "f" else np.rint(ramp)).astype(dtype)
+    path = tmp_path / "p.tif"
+    order = ">" if dtype[0] == ">" else "<"
+    photometric = "rgb" if colors == 3 else "minisblack"
+    tifffile.imwrite(path, samples, photometric=photometric, byteorder=order)
+    stated = read_photo(path)
+    block = Block(path.read_bytes())
+    block.begin_with(block.rewrite(block.directory(block.first), {262: None}))
+    path.write_bytes(block.data)
+    photo = read_photo(path)
+    np.testing.assert_array_equal(photo.all_bits, stated.all_bits)
+    assert photo.pixels.reshape(-1)[[0, -1]].tolist() == [0, 255]
+
+
 def test_tiff_of_cmyk_with_16_bits_is_read_with_8(tmp_path: Path) -> None:
     ink = np.array([[[65535, 0, 0, 0], [0, 0, 0, 32896]]], np.uint16)
     tifffile.imwrite(tmp_path / "p.tif", ink, photometric="separated")
     photo = read_photo(tmp_path / "p.tif")
     np.testing.assert_allclose(photo.pixels, [[[0, 255, 255], [127, 127, 127]]], atol=1)
     assert photo.bits == 8
+
+
+@pytest.mark.parametrize(
+    ("photometric", "samples", "depths"),
+    [
+        (1, 1, {1: 8, 2: 8, 4: 8, 8: 8, 12: 16, 16: 16}),
+        (2, 3, {8: 8, 16: 16}),
+        (3, 1, {1: 8, 2: 8, 4: 8, 8: 8}),
+        (5, 4, {8: 8, 16: 8}),
+        (6, 3, {8: 8}),
+        (8, 3, {8: 8}),
+    ],
+    ids=["gray", "RGB", "palette", "CMYK", "YCbCr", "Lab"],
+)
+def test_tiff_of_the_depths_that_the_readme_names(
+    saved: Saved, photometric: int, samples: int, depths: dict[int, int]
+) -> None:
+    tags = {"Compression": 1, "PhotometricInterpretation": photometric, "SamplesPerPixel": samples}
+    tags["YCbCrSubSampling"] = (1, 1)
+    for bits in (1, 2, 3, 4, 6, 8, 10, 12, 14, 16, 24, 32):
+        tags["BitsPerSample"] = (bits,) * samples
+        tags["ColorMap"] = tuple(range(3 << min(bits, 8)))
+        path = saved(tiff_of([bytes(16 * bits * samples // 8 * 4)], (16, 4), **tags), "p.tif")
+        if bits in depths:
+            assert read_photo(path).bits == depths[bits]
+        else:
+            with pytest.raises(
+                UnreadablePhotoError, match=f"{samples} x {bits} bits a pixel|whole"
+            ):
+                read_photo(path)
 
 
 def test_a_big_tiff(picture: Image.Image, tmp_path: Path) -> None:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import io
 import struct
+import subprocess
+import sys
 import zlib
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from PIL import Image, ImageFile, TiffImagePlugin
+from PIL.ExifTags import Base
 
 from colorflow.errors import PhotoTooLargeError, UnreadablePhotoError
 from colorflow.photo import read_photo
@@ -96,3 +99,36 @@ def test_no_memory(saved: Saved, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ImageFile.ImageFile, "load", exhaust)
     with pytest.raises(PhotoTooLargeError, match="does not fit into memory"):
         read_photo(saved(encoded("PNG"), "photo.png"))
+
+
+MEASURE = """
+import sys
+from pathlib import Path
+from colorflow.photo import read_photo
+
+def kilobytes(field):
+    return int(Path("/proc/self/status").read_text().split(field + ":")[1].split()[0])
+
+before = kilobytes("VmRSS")
+read_photo(sys.argv[1])
+print(kilobytes("VmHWM") - before)
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="only Linux says its memory")
+@pytest.mark.parametrize(
+    ("mode", "name", "bytes_a_pixel"),
+    [("RGBA", "p.png", 4 + 3 + 1), ("P", "p.gif", 1 + 3), ("RGB", "p.tif", 4 + 3)],
+)
+def test_memory_is_for_the_decoded_picture_and_the_result(
+    saved: Saved, mode: str, name: str, bytes_a_pixel: int
+) -> None:
+    exif = Image.Exif()
+    exif[Base.Orientation] = 6
+    image = Image.new(mode, (6000, 3000), 1)
+    options = {} if name == "p.gif" else {"exif": exif}
+    path = saved(image, name, **options)
+    command = [sys.executable, "-c", MEASURE, str(path)]
+    kilobytes = int(subprocess.run(command, capture_output=True, check=True, text=True).stdout)
+    strips = 40_000_000
+    assert kilobytes * 1024 < image.width * image.height * bytes_a_pixel + strips

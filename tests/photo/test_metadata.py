@@ -11,13 +11,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tifffile
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image, PngImagePlugin
 from PIL.ExifTags import IFD, Base
 
 from colorflow.photo import Metadata, Photo, photo_from_image, read_photo, write_image
-from colorflow.photo.exif import orientation_of, upright_exif
+from colorflow.photo.exif import orientation_in_exif, upright_exif
 
 Saved = Callable[..., Path]
 
@@ -57,8 +58,8 @@ def test_the_block_is_made_true_in_place() -> None:
     before = exif_block()
     after = upright_exif(before, 64, 96)
     assert after is not None
-    assert orientation_of(before) == 6
-    assert orientation_of(after) == 1
+    assert orientation_in_exif(before) == 6
+    assert orientation_in_exif(after) == 1
     assert THUMBNAIL in before
     assert b"thumbnail" not in after
     assert after.index(MAKER_NOTE) == before.index(MAKER_NOTE)
@@ -152,9 +153,9 @@ def test_damaged_blocks_never_raise(data: st.DataObject) -> None:
         place = data.draw(st.integers(6, len(block) - 1))
         block[place] = data.draw(st.integers(0, 255))
     damaged = bytes(block[: data.draw(st.integers(0, len(block)))])
-    assert orientation_of(damaged) in range(1, 9)
+    assert orientation_in_exif(damaged) in (None, *range(1, 9))
     after = upright_exif(damaged, 64, 96)
-    assert after is None or orientation_of(after) == 1
+    assert after is None or orientation_in_exif(after) in (None, 1)
 
 
 @pytest.mark.parametrize("name", ["p.jpg", "p.png", "p.tif", "p.bmp"])
@@ -165,6 +166,61 @@ def test_resolution_is_read_and_turned(picture: Image.Image, saved: Saved, name:
     if name != "p.bmp":
         turned = read_photo(saved(picture, name, dpi=dpi, exif=exif_block(orientation=8)))
         assert turned.metadata.dpi == pytest.approx((200, 300), abs=0.5)
+
+
+XMP = (
+    b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF '
+    b'xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#"><rdf:Description '
+    b'xmlns:tiff="http://ns.adobe.com/tiff/1.0/" rdf:about="" %s</rdf:RDF></x:xmpmeta>'
+)
+XMP_ATTRIBUTE = XMP % b'tiff:Orientation="6"/>'
+XMP_ELEMENT = XMP % b"><tiff:Orientation>6</tiff:Orientation></rdf:Description>"
+
+
+def save_with_xmp(image: Image.Image, path: Path, xmp: bytes, **options: object) -> None:
+    if path.suffix == ".png":
+        texts = PngImagePlugin.PngInfo()
+        texts.add_itxt("XML:com.adobe.xmp", xmp.decode())
+        image.save(path, pnginfo=texts, **options)
+    elif path.suffix == ".tif":
+        image.save(path, tiffinfo={700: xmp}, **options)
+    else:
+        image.save(path, xmp=xmp, **options)
+
+
+@pytest.mark.parametrize("xmp", [XMP_ATTRIBUTE, XMP_ELEMENT])
+@pytest.mark.parametrize("name", ["p.jpg", "p.png", "p.webp", "p.tif"])
+def test_an_orientation_that_only_xmp_says_is_applied(
+    picture: Image.Image, tmp_path: Path, name: str, xmp: bytes
+) -> None:
+    save_with_xmp(picture, tmp_path / name, xmp, dpi=(300, 150))
+    photo = read_photo(tmp_path / name)
+    expected = np.rot90(np.asarray(picture).astype(int), -1)
+    assert photo.pixels.shape == expected.shape
+    assert np.abs(photo.pixels - expected).mean() < 6
+    if name != "p.webp":  # it has no place for the resolution but EXIF
+        np.testing.assert_allclose(photo.metadata.dpi, (150, 300), atol=0.5)
+    write_image(tmp_path / "out.png", photo.pixels, photo)
+    assert read_photo(tmp_path / "out.png").pixels.shape == expected.shape
+
+
+def test_an_orientation_in_xmp_of_floats_is_applied(tmp_path: Path) -> None:
+    floats = np.linspace(0, 1, 24, dtype=np.float64).reshape(4, 6)
+    xmp = [(700, 1, len(XMP_ATTRIBUTE), XMP_ATTRIBUTE, True)]
+    tifffile.imwrite(tmp_path / "p.tif", floats, photometric="minisblack", extratags=xmp)
+    expected = np.rint(np.rot90(floats, -1) * 65535)
+    np.testing.assert_array_equal(read_photo(tmp_path / "p.tif").all_bits, expected)
+
+
+@pytest.mark.parametrize("name", ["p.jpg", "p.png", "p.webp"])
+def test_exif_is_believed_before_xmp(picture: Image.Image, tmp_path: Path, name: str) -> None:
+    save_with_xmp(picture, tmp_path / name, XMP_ATTRIBUTE, exif=exif_block(orientation=3))
+    assert read_photo(tmp_path / name).pixels.shape == (64, 96, 3)
+
+
+def test_the_container_alone_turns_avif(picture: Image.Image, tmp_path: Path) -> None:
+    save_with_xmp(picture, tmp_path / "p.avif", XMP_ATTRIBUTE)
+    assert read_photo(tmp_path / "p.avif").pixels.shape == (64, 96, 3)
 
 
 @pytest.mark.parametrize("name", ["out.jpg", "out.png", "out.tif"])

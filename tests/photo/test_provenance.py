@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -13,11 +14,13 @@ from hypothesis import strategies as st
 from PIL import Image, PngImagePlugin
 from PIL.ExifTags import IFD, Base
 
-from colorflow.errors import UnreadablePhotoError
+from colorflow.errors import UnreadablePhotoError, WritePhotoError
+from colorflow.files import picture_kind
 from colorflow.photo import (
     Metadata,
     Photo,
     Provenance,
+    is_own_picture,
     photo_from_image,
     read_photo,
     read_provenance,
@@ -192,6 +195,9 @@ def test_long_exif_is_not_pushed_over_the_limit_of_jpeg(photo: Photo, tmp_path: 
 def test_the_statement_says_everything(seed: int, temperature: float, model: str) -> None:
     provenance = Provenance(seed, temperature, model)
     assert found_in(f"before\n{provenance.statement}\nafter") == provenance
+    for hints in (None, "00ff00ff00ff00ff"):
+        whole = replace(provenance, photo="0123456789abcdef", hints=hints)
+        assert found_in(f"before\n{whole.statement}\nafter") == whole
 
 
 @pytest.mark.parametrize(
@@ -201,6 +207,38 @@ def test_the_statement_says_everything(seed: int, temperature: float, model: str
 def test_what_cannot_be_is_refused(seed: int, temperature: float, model: str) -> None:
     with pytest.raises(ValueError, match="expected"):
         Provenance(seed, temperature, model)
+
+
+@pytest.mark.parametrize("field", ["photo", "hints"])
+def test_a_digest_has_sixteen_digits(field: str) -> None:
+    for wrong in ("", "0123456789abcdeg", "0123456789abcdef0"):
+        with pytest.raises(ValueError, match="digest: expected 16 hexadecimal digits"):
+            Provenance(1, 1.0, "m", **{field: wrong})
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_only_a_coloring_is_replaced_by_one(photo: Photo, tmp_path: Path, name: str) -> None:
+    path, sheet = tmp_path / name, picture_kind("sheet")
+    write_image(path, photo.pixels, photo)
+    mine = path.read_bytes()
+    for options in ({"provenance": GIVEN}, {"kind": sheet}):
+        with pytest.raises(WritePhotoError, match="a file is there already, and it is no "):
+            write_image(path, photo.pixels, photo, **options)  # type: ignore[arg-type]
+    assert path.read_bytes() == mine
+    assert not is_own_picture(path)
+    path.unlink()
+    for _ in range(2):
+        write_image(path, photo.pixels, photo, provenance=GIVEN)
+    assert is_own_picture(path)
+    with pytest.raises(WritePhotoError, match="it is no sheet that colorflow made"):
+        write_image(path, photo.pixels, photo, kind=sheet)
+    path.unlink()
+    for _ in range(2):
+        write_image(path, photo.pixels, photo, kind=sheet)
+    assert is_own_picture(path)
+    assert read_provenance(path) is None
+    with pytest.raises(WritePhotoError, match="it is no coloring that colorflow made"):
+        write_image(path, photo.pixels, photo, provenance=GIVEN)
 
 
 def test_files_that_cannot_be_read(tmp_path: Path, saved: Saved) -> None:

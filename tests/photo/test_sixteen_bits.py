@@ -207,6 +207,7 @@ def test_white_of_floats(
         (np.array([[0, np.nan]], np.float32), "floats that are no number or infinite"),
         (np.array([[0, np.inf]], np.float32), "floats that are no number or infinite"),
         (np.array([[0, 1e6]], np.float32), "floats up to 1e.06, whose white is not known"),
+        (np.array([[0, 5]], np.int8), "signed or 32-bit whole numbers"),
         (np.array([[0, 5]], np.int16), "signed or 32-bit whole numbers"),
         (np.array([[0, 5]], np.uint32), "signed or 32-bit whole numbers"),
         (np.array([[0, 0.5]], np.float16), "is not read; save it"),

@@ -305,3 +305,15 @@ def test_help(command: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert end.value.code == 0
     usage = " ".join(["usage: colorflow blind", *command])
     assert capsys.readouterr().out.startswith(usage)
+
+
+def test_a_file_of_others_stays(directory: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    sheet, mine = directory / "a.csv", directory / "mine.json"
+    sheet.write_text("pair,answer\n001,left\n")
+    mine.write_text('{"command": "colorflow evaluate photos"}')
+    arguments = ["blind", "score", str(directory), str(sheet), "--json"]
+    assert main([*arguments, str(mine)]) == 1
+    assert "mine.json: cannot be written (a file is there already" in capsys.readouterr().err
+    assert mine.read_text() == '{"command": "colorflow evaluate photos"}'
+    for _ in range(2):
+        assert main([*arguments, str(directory / "own.json")]) == 0

@@ -14,7 +14,7 @@ import pytest
 import torch
 from safetensors import safe_open
 
-from colorflow.errors import ColorflowError, PackError, TrainingError
+from colorflow.errors import ColorflowError, PackError, TrainingError, WeightsError
 from colorflow.model.config import PyramidConfig
 from colorflow.model.pyramid import ChromaPyramid
 from colorflow.model.weights import load_weights
@@ -334,3 +334,10 @@ def test_a_place_that_cannot_be_written(run: Path, pack_folder: Path, tmp_path: 
     with pytest.raises(ColorflowError, match="cannot be written"):
         export(run, weights, pack_folder=pack_folder, temperatures=TEMPERATURES, say=str)
     assert np.array_equal([path.name for path in tmp_path.iterdir()], ["file"])
+
+
+def test_a_file_of_others_stays_and_is_named_at_once(pack_folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "w.safetensors").write_bytes(b"mine")
+    with pytest.raises(WeightsError, match=r"w.safetensors: cannot be written \(a file is there"):
+        export(tmp_path, tmp_path / "w.safetensors", pack_folder=pack_folder)
+    assert (tmp_path / "w.safetensors").read_bytes() == b"mine"

@@ -423,7 +423,7 @@ def test_a_full_disk_keeps_the_checkpoint_before(
 
     def fail(*given: Any) -> None:
         if broken == "save":
-            Path(given[1]).write_bytes(b"half")
+            given[1].write(b"half")
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     monkeypatch.setattr(torch if broken == "save" else os, broken, fail)

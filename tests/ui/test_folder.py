@@ -402,7 +402,7 @@ def test_errors_are_sentences(
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    for place in ("batch.archive.os.replace", "ui.folder_session.shutil.copyfile"):
+    for place in ("files.os.replace", "ui.folder_session.shutil.copyfile"):
         with monkeypatch.context() as patch:
             patch.setattr(f"colorflow.{place}", full)
             last = colour(folder, session)[-1]

@@ -1,0 +1,214 @@
+"""Small pictures of scikit-image in every format and layout that is read, and damage to them.
+
+Damage is random: bits, numbers, pieces cut, doubled, moved in from other files.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import random
+import zlib
+from collections.abc import Callable
+
+import cv2
+import numpy as np
+import skimage.data
+import tifffile
+from PIL import Image
+from PIL.ExifTags import Base
+
+from colorflow.photo.ifd import Block
+
+_EDGES = (0, 1, 2, 0x7F, 0x80, 0xFF, 0x100, 0x7FFF, 0x8000, 0xFFFF, 0x10000, 0x7FFFFFFF, 0xFFFFFFFF)
+_PNG = b"\x89PNG\r\n\x1a\n"
+_HEADER = 160
+"""Bytes from the beginning that half of the damage goes to."""
+
+
+def corpus() -> dict[str, bytes]:
+    """Sound files by format and layout, the format first."""
+    colour = Image.fromarray(skimage.data.chelsea()).resize((48, 32))
+    array = np.asarray(colour)
+    deep = array.astype(np.uint16) * 257
+    planes = np.moveaxis(deep, -1, 0)
+    exif = Image.Exif()
+    exif[0x0112], exif[0x010E] = 6, "Grandmother, 1932"
+    files = {
+        "JPEG": _pillow(colour, "JPEG", exif=exif),
+        "JPEG progressive": _pillow(colour, "JPEG", progressive=True, comment="a comment"),
+        "JPEG restarts": _pillow(colour, "JPEG", restart_marker_rows=1),
+        "JPEG CMYK": _pillow(colour.convert("CMYK"), "JPEG"),
+        "JPEG grey": _pillow(colour.convert("L"), "JPEG"),
+        "PNG": _pillow(colour, "PNG", exif=exif),
+        "PNG alpha": _pillow(colour.convert("RGBA"), "PNG"),
+        "PNG palette": _pillow(colour.quantize(16), "PNG", transparency=3),
+        "PNG 1 bit": _pillow(colour.convert("1"), "PNG"),
+        "PNG 16 bit": _opencv(".png", deep),
+        "PNG 16 bit grey": _opencv(".png", deep[..., 0]),
+        "PNG 16 bit alpha": _opencv(".png", np.dstack([deep, deep[..., 0]])),
+        "PNG animated": _pillow(colour, "PNG", save_all=True, append_images=[colour.rotate(90)]),
+        "TIFF": _pillow(colour, "TIFF", exif=exif),
+        "TIFF LZW": _pillow(colour, "TIFF", compression="tiff_lzw"),
+        "TIFF JPEG": _pillow(colour, "TIFF", compression="jpeg"),
+        "TIFF JPEG strips": _pillow(colour, "TIFF", compression="jpeg", tiffinfo={278: 16}),
+        "TIFF old JPEG": _old_jpeg(_pillow(colour, "JPEG")),
+        "TIFF fax": _pillow(colour.convert("1"), "TIFF", compression="group4"),
+        "TIFF fax 3": _pillow(colour.convert("1"), "TIFF", compression="group3"),
+        "TIFF fax 3 mixed": _pillow(
+            colour.convert("1"), "TIFF", compression="group3", tiffinfo={292: 1, 278: 8}
+        ),
+        "TIFF fax RLE": _pillow(colour.convert("1"), "TIFF", compression="tiff_ccitt"),
+        "TIFF CMYK": _pillow(colour.convert("CMYK"), "TIFF"),
+        "TIFF 16 bit": _tifffile(deep),
+        "TIFF 16 bit deflate": _tifffile(deep, compression="zlib", predictor=True),
+        "TIFF 16 bit LZW": _opencv(".tif", deep),
+        "TIFF 16 bit tiled": _tifffile(deep, tile=(16, 16), compression="zlib", byteorder=">"),
+        "TIFF 16 bit planes": _tifffile(planes, planarconfig="separate", compression="zlib"),
+        "TIFF float": _tifffile((deep / 65535).astype(np.float32)),
+        "TIFF float LZW": _opencv(".tif", (deep / 65535).astype(np.float32)),
+        "TIFF float planes": _tifffile((planes / 65535).astype("f4"), planarconfig="separate"),
+        "TIFF big": _tifffile(array, bigtiff=True),
+        "TIFF pages": _pillow(colour, "TIFF", save_all=True, append_images=[colour]),
+        "TIFF YCbCr": _tifffile(array, photometric="ycbcr", subsampling=(1, 1)),
+        "WebP": _pillow(colour, "WEBP", exif=exif),
+        "WebP lossless": _pillow(colour.convert("RGBA"), "WEBP", lossless=True),
+        "WebP animated": _pillow(colour, "WEBP", save_all=True, append_images=[colour.rotate(9)]),
+        "GIF": _pillow(colour.quantize(64), "GIF", comment=b"a comment"),
+        "GIF animated": _pillow(colour, "GIF", save_all=True, append_images=[colour.rotate(90)]),
+        "JPEG2000": _pillow(colour, "JPEG2000"),
+        "JPEG2000 lossy": _pillow(colour, "JPEG2000", no_jp2=True, irreversible=True),
+        "JPEG2000 16 bit": _pillow(Image.fromarray(deep[..., 0]), "JPEG2000"),
+        "AVIF": _pillow(colour, "AVIF", exif=exif),
+        "BMP": _pillow(colour, "BMP"),
+        "BMP palette": _pillow(colour.quantize(16), "BMP"),
+        "PNM": _pillow(colour, "PPM"),
+        "PNM 16 bit": _opencv(".pgm", deep[..., 0]),
+        "PNM text": b"P3\n4 4\n255\n" + b" ".join(b"%d" % v for v in array[:4, :4].ravel()) + b"\n",
+        "PNM float": _opencv(".pfm", (deep[..., 0] / 65535).astype(np.float32)),
+    }
+    with contextlib.suppress(ImportError):
+        import pillow_heif
+
+        buffer = io.BytesIO()
+        pillow_heif.from_pillow(colour).save(buffer, quality=70)
+        files["HEIC"] = buffer.getvalue()
+    return files
+
+
+def damaged(content: bytes, others: list[bytes], rng: random.Random) -> bytes:
+    """A file with one to six damages; PNG's checksums, which tell most, half the time put right."""
+    data = bytearray(content)
+    for _ in range(rng.choice((1, 1, 1, 2, 3, 6))):
+        rng.choice(_DAMAGES)(data, others, rng)
+    if data.startswith(_PNG) and rng.random() < 0.5:
+        _put_checksums_right(data)
+    return bytes(data)
+
+
+def _flip(data: bytearray, others: list[bytes], rng: random.Random) -> None:
+    if data:
+        data[_place(data, rng)] ^= 1 << rng.randrange(8)
+
+
+def _overwrite(data: bytearray, others: list[bytes], rng: random.Random) -> None:
+    """A number of 1, 2 or 4 bytes, of either order: where limits are, or any."""
+    size = rng.choice((1, 2, 4))
+    value = rng.choice((*_EDGES, rng.randrange(1 << 32))) % (1 << (8 * size))
+    place = _place(data, rng)
+    data[place : place + size] = value.to_bytes(size, rng.choice(("big", "little")))
+
+
+def _cut_out(data: bytearray, others: list[bytes], rng: random.Random) -> None:
+    place = _place(data, rng)
+    del data[place : place + rng.choice((1, 2, 4, rng.randrange(1, 200)))]
+
+
+def _cut_off(data: bytearray, others: list[bytes], rng: random.Random) -> None:
+    del data[rng.randrange(len(data) + 1) :]
+
+
+def _double(data: bytearray, others: list[bytes], rng: random.Random) -> None:
+    place = _place(data, rng)
+    piece = data[place : place + rng.randrange(1, 200)]
+    data[place:place] = piece * rng.choice((1, 1, 2, 20))
+
+
+def _noise(data: bytearray, others: list[bytes], rng: random.Random) -> None:
+    place, size = _place(data, rng), rng.randrange(1, 40)
+    data[place : place + size] = rng.randbytes(size)
+
+
+def _blank(data: bytearray, others: list[bytes], rng: random.Random) -> None:
+    place, size = _place(data, rng), rng.randrange(1, 400)
+    data[place : place + size] = bytes([rng.choice((0, 255))]) * size
+
+
+def _splice(data: bytearray, others: list[bytes], rng: random.Random) -> None:
+    other = rng.choice(others)
+    start, size = rng.randrange(len(other)), rng.randrange(1, 300)
+    place = _place(data, rng)
+    data[place : place + rng.choice((0, size))] = other[start : start + size]
+
+
+_DAMAGES: tuple[Callable[[bytearray, list[bytes], random.Random], None], ...] = (
+    _flip, _overwrite, _overwrite, _cut_out, _cut_off, _double, _noise, _blank, _splice,
+)  # fmt: skip
+
+
+def _put_checksums_right(png: bytearray) -> None:
+    start = len(_PNG)
+    while start + 12 <= len(png):
+        end = start + 8 + int.from_bytes(png[start : start + 4], "big")
+        png[end : end + 4] = zlib.crc32(png[start + 4 : end]).to_bytes(4, "big")
+        start = end + 4
+
+
+def _place(data: bytearray, rng: random.Random) -> int:
+    """Where to damage: half of the time in the header."""
+    reach = min(len(data), _HEADER) if rng.random() < 0.5 else len(data)
+    return rng.randrange(reach) if reach else 0
+
+
+def _pillow(image: Image.Image, format: str, **options: object) -> bytes:
+    buffer = io.BytesIO()
+    image.save(buffer, format, **options)
+    return buffer.getvalue()
+
+
+def tiff_of(pieces: list[bytes], size: tuple[int, int], **tags: int | tuple[int, ...]) -> bytes:
+    """A little-endian TIFF file of compressed strips or tiles, Group 4 by default.
+
+    Args:
+        pieces: as they are compressed; there may be any number of them, of any length.
+        size: width and height.
+        tags: further ones by name as in `Base`, or others instead.
+    """
+    starts = tuple(8 + sum(map(len, pieces[:number])) for number in range(len(pieces)))
+    fields: dict[str, int | tuple[int, ...]] = {
+        "ImageWidth": size[0], "ImageLength": size[1], "BitsPerSample": 1, "Compression": 4,
+        "PhotometricInterpretation": 0, "SamplesPerPixel": 1, "RowsPerStrip": size[1],
+        "StripOffsets": starts, "StripByteCounts": tuple(map(len, pieces)), **tags,
+    }  # fmt: skip
+    content = Block(b"II*\0" + bytes(4) + b"".join(pieces))
+    changes = {
+        Base[name]: value if isinstance(value, tuple) else (value,)
+        for name, value in fields.items()
+    }
+    content.begin_with(content.rewrite(None, changes))
+    return bytes(content.data)
+
+
+def _old_jpeg(jpeg: bytes) -> bytes:
+    color = {"BitsPerSample": (8, 8, 8), "SamplesPerPixel": 3, "PhotometricInterpretation": 6}
+    return tiff_of([jpeg], (48, 32), Compression=6, JpegIFOffset=8, **color)
+
+
+def _opencv(suffix: str, samples: np.ndarray) -> bytes:
+    return cv2.imencode(suffix, samples)[1].tobytes()
+
+
+def _tifffile(samples: np.ndarray, *, photometric: str = "rgb", **options: object) -> bytes:
+    buffer = io.BytesIO()
+    tifffile.imwrite(buffer, samples, photometric=photometric, **options)
+    return buffer.getvalue()

@@ -1,0 +1,197 @@
+"""Files that people keep: they appear whole, and take the place of nothing but their own kind.
+
+A file is replaced only if it says in itself that colorflow made it, and of the same kind. Anything
+else stays, whatever options say. An empty file holds nothing, so it may be replaced. A link is
+followed, and what it leads to is judged. Streams, such as /dev/stdout or a named pipe, are written
+to; other devices are refused.
+
+Everything here raises `OSError`, whose `strerror` is for people; callers add what they were doing.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import json
+import mmap
+import os
+import secrets
+import stat
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+_DIGITS = 16
+
+
+@dataclass(frozen=True, slots=True)
+class FileKind:
+    """A kind of file that colorflow makes.
+
+    Attributes:
+        name: for messages, such as ``contact sheet``.
+        is_one: whether a file, which is not empty, says that it is one.
+    """
+
+    name: str
+    is_one: Callable[[Path], bool]
+
+
+def text_kind(name: str, opening: str) -> FileKind:
+    """Text that begins with some words that no other file begins with."""
+
+    def is_one(path: Path) -> bool:
+        wanted = opening.encode()
+        with path.open("rb") as file:
+            return file.read(len(wanted)) == wanted
+
+    return FileKind(name, is_one)
+
+
+def json_kind(name: str, command: str) -> FileKind:
+    """JSON whose object, or each of whose objects in a list, says which command made it."""
+
+    def is_one(path: Path) -> bool:
+        try:
+            content = json.loads(path.read_bytes())
+        except (ValueError, RecursionError):
+            return False
+        objects = content if isinstance(content, list) else [content]
+        made_by = [str(one.get("command")) if isinstance(one, dict) else "" for one in objects]
+        return bool(made_by) and all(f"{words} ".startswith(f"{command} ") for words in made_by)
+
+    return FileKind(name, is_one)
+
+
+def picture_kind(name: str) -> FileKind:
+    """A picture that holds `statement_of` its kind, in whatever place its format has for that."""
+
+    def is_one(path: Path) -> bool:
+        with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+            return data.find(f"{STATEMENT}{name}".encode()) >= 0
+
+    return FileKind(name, is_one)
+
+
+STATEMENT = "Made by colorflow: "
+
+
+def statement_of(kind: FileKind) -> str:
+    """The sentence that a picture of a kind carries."""
+    return f"{STATEMENT}{kind.name}"
+
+
+def check_replaceable(path: Path, kind: FileKind | None) -> None:
+    """Raises `OSError` where something stands that a new file must not replace.
+
+    Args:
+        path: where a file is to be written.
+        kind: of the new file; None in folders where all files are colorflow's own.
+    """
+    try:
+        status = os.stat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    if stat.S_ISDIR(status.st_mode):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+    if _is_stream(status):
+        return
+    if not stat.S_ISREG(status.st_mode):
+        raise FileExistsError(errno.EEXIST, "it is neither a file nor a stream")
+    if status.st_size and kind and not _is_one(path, kind):
+        raise FileExistsError(
+            errno.EEXIST,
+            f"a file is there already, and it is no {kind.name} that colorflow made; "
+            "move it away, or choose another name",
+        )
+
+
+@contextmanager
+def whole_file(path: Path, kind: FileKind | None) -> Iterator[BinaryIO]:
+    """A new file, which appears whole, at the end, or not at all.
+
+    It is written beside the target, onto the disk, and moved there.
+
+    Args:
+        path: as in `check_replaceable`; its folder exists.
+        kind: likewise.
+
+    Raises:
+        OSError: if it cannot be written, or must not be.
+        ValueError: if there is a null character in the name.
+    """
+    check_replaceable(path, kind)
+    if os.path.exists(path) and _is_stream(os.stat(path)):
+        with _opened_stream(path) as stream:
+            yield stream
+        return
+    target = Path(os.path.realpath(path))
+    temporary = target.with_name(f".colorflow-{secrets.token_hex(8)}.tmp")
+    try:
+        # Created here rather than by tempfile, whose files only the owner may read.
+        with open(temporary, "xb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        check_replaceable(target, kind)  # somebody may have put a file there meanwhile
+        os.replace(temporary, target)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+def write_whole(path: Path, data: bytes, kind: FileKind | None) -> None:
+    """Writes a file at once; else as `whole_file`."""
+    with whole_file(path, kind) as file:
+        file.write(data)
+
+
+def digest_of(path: Path) -> str:
+    """First 16 hexadecimal digits of the SHA-256 of a file's content."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()[:_DIGITS]
+
+
+def default_weights() -> Path:
+    """The shipped weights: inside the installed package, or beside it in a checkout."""
+    package = Path(__file__).parent
+    inside = package / "weights" / "colorflow.safetensors"
+    return inside if inside.exists() else package.parent / "weights" / "colorflow.safetensors"
+
+
+def _is_one(path: Path, kind: FileKind) -> bool:
+    try:
+        return kind.is_one(path)
+    except OSError:  # what cannot be read says nothing
+        return False
+
+
+def _is_stream(status: os.stat_result) -> bool:
+    """Whether a file is written to rather than replaced: a pipe, a terminal, what we print to."""
+    streams = stat.S_ISCHR(status.st_mode) or stat.S_ISFIFO(status.st_mode)
+    return streams or _printed_to(status) is not None
+
+
+def _printed_to(status: os.stat_result) -> int | None:
+    """The descriptor of this process's output, if that is the file."""
+    for number in (1, 2):
+        with suppress(OSError):
+            if os.path.samestat(os.fstat(number), status):
+                return number
+    return None
+
+
+def _opened_stream(path: Path) -> BinaryIO:
+    printed_to = _printed_to(os.stat(path))
+    if printed_to is not None:
+        for output in (sys.stdout, sys.stderr):
+            output.flush()
+        return open(os.dup(printed_to), "wb")
+    if sys.platform == "win32":
+        return path.open("wb")
+    handle = os.open(path, os.O_WRONLY | os.O_NONBLOCK)  # a pipe that nobody reads is an error
+    os.set_blocking(handle, True)
+    return open(handle, "wb")

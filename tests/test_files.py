@@ -1,0 +1,179 @@
+"""Files appear whole, and replace nothing but their own kind."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from colorflow.files import (
+    FileKind,
+    check_replaceable,
+    digest_of,
+    json_kind,
+    picture_kind,
+    statement_of,
+    text_kind,
+    whole_file,
+    write_whole,
+)
+
+NOTE = text_kind("note", "<!-- note -->\n")
+NUMBERS = json_kind("numbers", "colorflow measure")
+PICTURE = picture_kind("sheet")
+OWN = b"<!-- note -->\nold"
+
+posix = pytest.mark.skipif(sys.platform == "win32", reason="files of POSIX")
+
+
+def test_a_new_file_and_one_of_its_own_kind(tmp_path: Path) -> None:
+    path = tmp_path / "n.md"
+    for data in (OWN, b"<!-- note -->\nnew"):
+        write_whole(path, data, NOTE)
+        assert path.read_bytes() == data
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("kind", [NOTE, NUMBERS, PICTURE])
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"mine", b" <!-- note -->\n", b"[]", b"{}", b"null", b"\xff", b"[[1]]",
+        b'{"command": "colorflow measure-more"}', b'{"of": {"command": "colorflow measure"}}',
+        b'[{"command": "colorflow measure"}, {}]', b"Made by colorflow: sheep", b"[" * 10**5,
+    ],
+)  # fmt: skip
+def test_anything_else_stays(content: bytes, kind: FileKind, tmp_path: Path) -> None:
+    path = tmp_path / "x"
+    path.write_bytes(content)
+    with pytest.raises(FileExistsError) as error:
+        write_whole(path, b"new", kind)
+    assert error.value.strerror == (
+        f"a file is there already, and it is no {kind.name} that colorflow made; "
+        "move it away, or choose another name"
+    )
+    assert path.read_bytes() == content
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize(
+    ("content", "kind"),
+    [
+        (OWN, NOTE),
+        (b'{"n": 1, "command": "colorflow measure"}', NUMBERS),
+        (json.dumps([{"command": "colorflow measure a --json b"}] * 2).encode(), NUMBERS),
+        (b"\x89PNG" + statement_of(PICTURE).encode() + b"pixels", PICTURE),
+        (b"", NOTE), (b"", PICTURE), (b"", NUMBERS),
+        (b"mine", None),
+    ],
+)  # fmt: skip
+def test_what_may_be_replaced(content: bytes, kind: FileKind | None, tmp_path: Path) -> None:
+    (tmp_path / "x").write_bytes(content)
+    write_whole(tmp_path / "x", b"new", kind)
+    assert (tmp_path / "x").read_bytes() == b"new"
+
+
+def test_a_file_that_comes_meanwhile_stays(tmp_path: Path) -> None:
+    path = tmp_path / "x"
+    with pytest.raises(FileExistsError), whole_file(path, NOTE) as file:  # noqa: PT012
+        file.write(OWN)
+        path.write_bytes(b"mine")
+    assert path.read_bytes() == b"mine"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_file_that_is_not_finished_is_not_seen(tmp_path: Path) -> None:
+    path = tmp_path / "x"
+    path.write_bytes(OWN)
+    with pytest.raises(KeyboardInterrupt), whole_file(path, NOTE) as file:  # noqa: PT012
+        file.write(b"half")
+        file.flush()
+        assert path.read_bytes() == OWN
+        raise KeyboardInterrupt
+    assert path.read_bytes() == OWN
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@posix
+def test_links_are_written_through(tmp_path: Path) -> None:
+    (tmp_path / "there").mkdir()
+    target, link = tmp_path / "there" / "x", tmp_path / "link"
+    link.symlink_to(target)
+    write_whole(link, OWN, NOTE)
+    write_whole(link, OWN + b"er", NOTE)
+    assert link.is_symlink()
+    assert target.read_bytes() == OWN + b"er"
+    target.write_bytes(b"mine")
+    with pytest.raises(FileExistsError):
+        write_whole(link, OWN, NOTE)
+    (tmp_path / "loop").symlink_to("loop")
+    with pytest.raises(OSError, match="Too many levels"):
+        write_whole(tmp_path / "loop", OWN, NOTE)
+    assert target.read_bytes() == b"mine"
+    assert sorted(p.name for p in tmp_path.rglob("*")) == ["link", "loop", "there", "x"]
+
+
+@posix
+def test_folders_and_devices_are_never_replaced(tmp_path: Path) -> None:
+    write_whole(Path(os.devnull), OWN, NOTE)
+    assert Path(os.devnull).is_char_device()
+    with pytest.raises(IsADirectoryError):
+        write_whole(tmp_path, OWN, NOTE)
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(OSError, match="No such device or address"):  # and does not wait for ever
+        write_whole(tmp_path / "pipe", OWN, NOTE)
+    assert (tmp_path / "pipe").is_fifo()
+    assert list(tmp_path.iterdir()) == [tmp_path / "pipe"]
+
+
+@posix
+def test_a_pipe_is_written_to(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    read: list[bytes] = []
+    keep = os.open(tmp_path / "pipe", os.O_RDWR)  # so that the reader need not be quick
+    reader = threading.Thread(target=lambda: read.append(os.read(keep, 10**6)))
+    reader.start()
+    write_whole(tmp_path / "pipe", OWN, NOTE)
+    reader.join()
+    os.close(keep)
+    assert read == [OWN]
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/stdout"), reason="no such link")
+@pytest.mark.parametrize("to_a_file", [False, True])
+def test_stdout_is_written_to(tmp_path: Path, to_a_file: bool) -> None:
+    """Whether it is a pipe or a file, in which more may stand already."""
+    program = (
+        "from pathlib import Path\n"
+        "from colorflow.files import text_kind, write_whole\n"
+        "print('before')\n"
+        "write_whole(Path('/dev/stdout'), b'data\\n', text_kind('x', 'x'))\n"
+        "print('after')\n"
+    )
+    command = [sys.executable, "-c", program]
+    env = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    out = tmp_path / "out"
+    with out.open("wb") as file:
+        stdout = file if to_a_file else subprocess.PIPE
+        done = subprocess.run(command, check=True, stdout=stdout, env=env)
+    printed = out.read_bytes() if to_a_file else done.stdout
+    assert printed.split() == [b"before", b"data", b"after"]
+    assert os.path.islink("/dev/stdout")
+    assert list(tmp_path.iterdir()) == [out]
+
+
+def test_checking_does_nothing(tmp_path: Path) -> None:
+    check_replaceable(tmp_path / "absent", NOTE)
+    check_replaceable(tmp_path / "absent" / "x", NOTE)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_digest_is_that_of_the_content(tmp_path: Path) -> None:
+    (tmp_path / "x").write_bytes(b"x" * 10**6)
+    assert digest_of(tmp_path / "x") == hashlib.sha256(b"x" * 10**6).hexdigest()[:16]
