@@ -20,6 +20,8 @@ from colorflow.model.config import PyramidConfig
 from colorflow.model.principal import (
     LARGEST_GAIN,
     MOST_CARDS,
+    VIVID_SHARE,
+    VIVIDNESS,
     follow_lightness,
     principal_colorings,
     principal_points,
@@ -55,32 +57,53 @@ def clusters(counts: tuple[int, ...], seed: int) -> tuple[Chroma, NDArray[np.int
     return samples, of, centers
 
 
-def vivid_mean(samples: Chroma) -> NDArray[np.float64]:
-    """By plain loops over the samples, in float64."""
-    mean = sum(one.astype(np.float64) for one in samples) / len(samples)
-    vividness = sorted(float(np.hypot(*one).mean()) for one in samples.astype(np.float64))
-    low, high = vividness[(len(samples) - 1) // 2], vividness[len(samples) // 2]
-    gain = (low + high) / 2 / float(np.hypot(*mean).mean())
-    return min(max(gain, 1.0), LARGEST_GAIN) * mean
+def gain_of(point: Chroma, samples: Chroma) -> float:
+    """What the mean of samples is multiplied with; fails where it is no multiple, or a bad one."""
+    mean = samples.astype(np.float64).mean(0)
+    gain = float((point * mean).sum() / (mean * mean).sum())
+    np.testing.assert_allclose(point, gain * mean, atol=1e-3)
+    assert 1 - 1e-5 <= gain <= LARGEST_GAIN + 1e-5
+    return gain
+
+
+def vividness(samples: Chroma) -> list[float]:
+    """Mean chroma of each sample, sorted."""
+    return sorted(float(np.hypot(*one).mean()) for one in samples.astype(np.float64))
 
 
 # principal points
 
 
-@pytest.mark.parametrize(
-    ("spread", "low", "high"), [(0.5, 1, 1.05), (12, 1.05, 1.39), (90, LARGEST_GAIN, LARGEST_GAIN)]
-)
-def test_one_point_is_the_mean_with_a_gain(spread: float, low: float, high: float) -> None:
-    """Of 1 where samples agree, and no more than the largest where they do not."""
+@pytest.mark.parametrize("spread", [0.0, 0.5, 3, 12, 30, 90])
+def test_one_point_is_the_mean_with_a_gain(spread: float) -> None:
+    """Towards the samples' vividness, which falls short of a mean only where samples disagree."""
     samples = 15 * pattern(1) + spread * normal(31, 2, GRID, GRID, seed=2)
     (point,), shares = principal_points(samples, 1)
-    mean = samples.astype(np.float64).mean(0)
-    gain = float((point * mean).sum() / (mean * mean).sum())
-    np.testing.assert_allclose(point, gain * mean, atol=1e-4)
-    assert low - 1e-5 <= gain <= high + 1e-5
-    np.testing.assert_allclose(point, vivid_mean(samples), atol=1e-4)
+    gain, mean = (
+        gain_of(point, samples),
+        float(np.hypot(*samples.astype(np.float64).mean(0)).mean()),
+    )
+    own = vividness(samples)
+    most = own[27]  # 0.9 of the way from the first of 31 to the last
+    wanted = min(VIVIDNESS * own[15], most)
+    assert gain == pytest.approx(min(max(wanted / mean, 1), LARGEST_GAIN), abs=1e-4)
+    if spread == 0:
+        assert gain == pytest.approx(1, abs=1e-5)
+    if spread == 90:
+        assert gain == pytest.approx(LARGEST_GAIN, abs=1e-5)
     np.testing.assert_array_equal(shares, [1])
     assert point.dtype == np.float32
+
+
+def test_no_mode_is_more_vivid_than_most_samples() -> None:
+    """A mode of vivid samples, which agree on nothing but being vivid, among calm ones."""
+    samples, of, _ = clusters((40, 24), seed=8)
+    samples[of == 1] *= 4
+    most = float(np.quantile(vividness(samples), VIVID_SHARE))
+    for point, own in zip(principal_points(samples, 3)[0][1:], (0, 1), strict=True):
+        mean = samples[of == own].mean(0)
+        assert np.hypot(*point).mean() <= max(most, float(np.hypot(*mean).mean())) + 1e-3
+        gain_of(point, samples[of == own])
 
 
 def test_samples_that_are_more_vivid_in_part_do_not_raise_the_gain() -> None:
@@ -97,10 +120,10 @@ def test_modes_are_found_in_the_order_of_their_shares(counts: tuple[int, ...], g
     samples, of, _ = clusters(counts, seed=len(counts))
     samples = samples.repeat(grid // GRID, 2).repeat(grid // GRID, 3)
     points, shares = principal_points(samples, len(counts) + 1)
-    np.testing.assert_allclose(points[0], vivid_mean(samples), atol=1e-3)
+    gain_of(points[0], samples)
     order = sorted(range(len(counts)), key=lambda i: -counts[i])
     for point, i in zip(points[1:], order, strict=True):
-        np.testing.assert_allclose(point, vivid_mean(samples[of == i]), atol=1e-3)
+        gain_of(point, samples[of == i])
     np.testing.assert_allclose(shares, [1, *(counts[i] / len(samples) for i in order)])
 
 
@@ -108,7 +131,7 @@ def test_two_points_are_the_mean_and_the_larger_of_two_modes() -> None:
     samples, of, _ = clusters((20, 44), seed=3)
     points, shares = principal_points(samples, 2)
     assert points.shape == (2, 2, GRID, GRID)
-    np.testing.assert_allclose(points[1], vivid_mean(samples[of == 1]), atol=1e-3)
+    gain_of(points[1], samples[of == 1])
     np.testing.assert_allclose(shares, [1, 44 / 64])
 
 
@@ -129,7 +152,7 @@ def test_tint_weighs_half(ratio: float, by_tint: bool) -> None:
     points, _ = principal_points(samples, 3)
     order = sorted((0, 1), key=lambda i: -np.count_nonzero(split == i))
     for point, i in zip(points[1:], order, strict=True):
-        np.testing.assert_allclose(point, vivid_mean(samples[split == i]), atol=1e-3)
+        gain_of(point, samples[split == i])
 
 
 @pytest.mark.parametrize("k", [1, 2, 5, 16])
