@@ -34,9 +34,13 @@ POOL_LEVELS = 3
 """Levels of these samples: chroma on a 16x16 grid. Finer levels are completed once a card."""
 MOST_CARDS = 16
 """Clusters of `POOL` samples that still hold several of them."""
-LARGEST_GAIN = 1.7
-"""Of the chroma of a mean, towards that of the samples. More brings noise out where samples do not
-agree (docs/experiments.md, "Principal colorings")."""
+VIVIDNESS = 1.35
+"""Chroma of a mean over that of its samples. Colors of a mean vary less over the picture, so that
+equal chroma looks paler (judged blind; docs/experiments.md, "Principal colorings")."""
+LARGEST_GAIN = 2.2
+"""Of the chroma of a mean to get there."""
+VIVID_SHARE = 0.9
+"""No mean is made more vivid than this share of all samples is."""
 TINT_WEIGHT = 0.5
 """Of the whole photo's mean chroma in the distance between samples; that of everything else is 1.
 With 1 some modes are one picture in several casts; chosen on dev, docs/experiments.md."""
@@ -99,7 +103,8 @@ def principal_points(
     most = min(MOST_CARDS, len(samples))
     if not 1 <= k <= most:
         raise ValueError(f"k: expected 1 to {most}, got {k}")
-    first = _vivid_mean(samples)
+    limit = float(np.quantile(_chroma(samples), VIVID_SHARE))
+    first = _vivid_mean(samples, limit)
     if k == 1:
         return first[None], np.ones(1)
     count = max(k - 1, 2)
@@ -107,7 +112,7 @@ def principal_points(
     counts = np.bincount(mode_of, minlength=count)
     chosen = np.argsort(-counts, kind="stable")[: k - 1]
     # A mode without samples, where all samples are one, is their mean.
-    modes = [_vivid_mean(samples[mode_of == i]) if counts[i] else first for i in chosen]
+    modes = [_vivid_mean(samples[mode_of == i], limit) if counts[i] else first for i in chosen]
     return np.stack([first, *modes]), np.array([1.0, *(counts[chosen] / len(samples))])
 
 
@@ -130,14 +135,19 @@ def follow_lightness(ab: Tensor, lightness: Tensor) -> Tensor:
     return smooth
 
 
-def _vivid_mean(samples: NDArray[np.float32]) -> NDArray[np.float32]:
-    """The mean of (n, 2, g, g), its chroma raised towards the samples' median: (2, g, g)."""
+def _vivid_mean(samples: NDArray[np.float32], limit: float) -> NDArray[np.float32]:
+    """The mean of (n, 2, g, g), its chroma raised to a limit at most: (2, g, g)."""
     mean = samples.mean(0)
-    chroma = np.linalg.norm(mean, axis=0).mean()
-    wanted = np.median(np.linalg.norm(samples, axis=1).mean((1, 2)))
-    gain = np.clip(wanted / max(float(chroma), 1e-6), 1, LARGEST_GAIN)
+    wanted = min(VIVIDNESS * float(np.median(_chroma(samples))), limit)
+    gain = np.clip(wanted / max(float(_chroma(mean)), 1e-6), 1, LARGEST_GAIN)
     vivid: NDArray[np.float32] = (gain * mean).astype(np.float32)
     return vivid
+
+
+def _chroma(ab: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Mean chroma of (..., 2, g, g), CIELAB units."""
+    mean: NDArray[np.float32] = np.linalg.norm(ab, axis=-3).mean((-2, -1))
+    return mean
 
 
 def _clusters(samples: NDArray[np.float32], count: int) -> NDArray[np.int64]:

@@ -28,6 +28,7 @@ from colorflow.evaluation.columns import (
 from colorflow.model.condition import CONDITION_GRID, Condition
 from colorflow.model.density import ConditionalDensity
 from colorflow.model.features import FEATURE_CHANNELS
+from colorflow.model.principal import principal_colorings
 from colorflow.model.weights import LoadedWeights, load_weights
 from tests.small_weights import GAIN, TEMPERATURES
 
@@ -65,6 +66,7 @@ def test_names_and_kinds(columns: dict[str, Column]) -> None:
         "colorflow": "independent",
         "colorflow_std1": "independent",
         "colorflow_diverse": "chosen",
+        "principal": "chosen",
         "mean_colour": "one",
     }
     with_density = [name for name, column in columns.items() if column.bits_per_dim]
@@ -101,10 +103,27 @@ def test_numbered_samples_are_those_that_users_get(
     assert numbered is not None
     samples = numbered(pixels)
     assert samples.shape == (MANY, 2, 64, 64)
-    pictures = Colorizer.load(weights).colorize(pixels, n=3, seed=0)
+    pictures = Colorizer.load(weights).colorize(pixels, n=3, seed=0, samples=True)
     for picture, ab in zip(pictures, samples, strict=False):
         assert np.array_equal(np.asarray(picture), render(lightness_of(pixels), ab.numpy()))
     assert [name for name, column in columns.items() if column.numbered] == ["colorflow"]
+
+
+def test_principal_colorings_are_of_as_many_samples_as_users_get(
+    columns: dict[str, Column], loaded: LoadedWeights, condition: Condition
+) -> None:
+    cards = columns["principal"].cards
+    assert cards is not None
+    ab, shares = cards(condition, 5, torch.Generator().manual_seed(3))
+    generator = torch.Generator().manual_seed(3)
+    latents = [
+        std * torch.randn(64, *shape, generator=generator)
+        for shape, std in zip(loaded.pyramid.latent_shapes(), TEMPERATURES, strict=True)
+    ]
+    want, want_shares = principal_colorings(loaded.pyramid, latents, condition, 5, GAIN)
+    torch.testing.assert_close(ab, want, rtol=0, atol=1e-4)
+    assert list(shares) == list(want_shares)
+    assert [name for name, column in columns.items() if column.cards] == ["principal"]
 
 
 def test_diverse_draws_are_the_farthest_of_the_pool(

@@ -51,18 +51,25 @@ def test_only_photos_with_color_have_a_truth(astronaut: Photo) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "temperature"),
+    ("text", "temperature", "samples"),
     [
-        ("samples", 1.0),
-        ("temperature=0.5", 0.5),
-        ("samples,temperature=0.5", 0.5),
-        ("temperature=0,samples", 0.0),
-        ("WEIGHTS", 1.0),
-        ("WEIGHTS,temperature=0.5", 0.5),
+        ("principal", 1.0, False),
+        ("temperature=0.5", 0.5, False),
+        ("WEIGHTS", 1.0, False),
+        ("WEIGHTS,temperature=0.5", 0.5, False),
+        ("samples", 1.0, True),
+        ("samples,temperature=0.5", 0.5, True),
+        ("temperature=0,samples", 0.0, True),
+        ("WEIGHTS,samples", 1.0, True),
     ],
 )
-def test_a_sample_is_the_colorizers(
-    text: str, temperature: float, weights: Path, colorizer: Colorizer, astronaut: Photo
+def test_a_picture_is_the_colorizers(
+    text: str,
+    temperature: float,
+    samples: bool,
+    weights: Path,
+    colorizer: Colorizer,
+    astronaut: Photo,
 ) -> None:
     asked: list[Path | None] = []
 
@@ -73,10 +80,20 @@ def test_a_sample_is_the_colorizers(
     way = way_of(text.replace("WEIGHTS", str(weights)), Path("given"), load)
     assert asked == [weights if "WEIGHTS" in text else Path("given")]
     assert way.weights == colorizer.digest
-    (own,) = colorizer.colorize_photo(astronaut, 1, temperature, seed=7)
+    (own,) = colorizer.colorize_photo(astronaut, 1, temperature, seed=7, samples=samples)
     assert np.array_equal(way.picture(item_of(astronaut)), own)
     gray = photo_from_image(skimage.data.camera())
     assert way.refusal(gray, "a.png") is None, "a gray photo can be colored"
+
+
+def test_any_card_of_any_number_of_cards(colorizer: Colorizer, astronaut: Photo) -> None:
+    pictures = colorizer.colorize_photo(astronaut, 4, seed=7)
+    for card in (0, 3):
+        way = way_of(f"principal,of=4,card={card}", None, lambda _: colorizer)
+        assert np.array_equal(way.picture(item_of(astronaut)), pictures[card])
+    way = way_of("of=2,card=2", None, lambda _: colorizer)
+    with pytest.raises(EvaluationError, match=r"^card=2: there are 2, 0 is the first"):
+        way.picture(item_of(astronaut))
 
 
 def test_a_new_way_is_one_function(
@@ -99,7 +116,11 @@ def test_a_new_way_is_one_function(
         ("none.safetensors", "or a file or folder that is there"),
         ("samples,truth", "folder 'truth'"),
         ("", "folder ''"),
-        ("temperatur=1", "samples has no option 'temperatur'; its options are: temperature"),
+        (
+            "temperatur=1",
+            "principal has no option 'temperatur'; its options are: temperature, of, ",
+        ),
+        ("samples,of=1", "samples has no option 'of'; its options are: temperature"),
         ("temperature=warm", "temperature must be a number of at least 0, got 'warm'"),
         ("temperature=-1", "temperature must be a number of at least 0, got '-1'"),
         ("temperature=inf", "temperature must be a number of at least 0, got 'inf'"),

@@ -1,0 +1,252 @@
+"""Principal colorings: means of samples and of their modes, completed, smoothed, and pulled."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from colorflow.model import principal
+from colorflow.model.condition import Condition
+from colorflow.model.config import PyramidConfig
+from colorflow.model.principal import (
+    LARGEST_GAIN,
+    MOST_CARDS,
+    follow_lightness,
+    principal_colorings,
+    principal_points,
+)
+from colorflow.model.pyramid import ChromaPyramid
+
+Chroma = NDArray[np.float32]
+GRID = 16
+
+
+def normal(*shape: int, seed: int) -> Chroma:
+    return np.random.default_rng(seed).normal(size=shape).astype(np.float32)
+
+
+def pattern(seed: int) -> Chroma:
+    """Zero-mean chroma of length 1 in each cell: colors of objects without a tint, (2, 16, 16)."""
+    half = normal(2, GRID, GRID // 2, seed=seed)
+    half /= np.hypot(half[0], half[1])
+    return np.concatenate([half, -half], 2)
+
+
+def clusters(counts: tuple[int, ...], seed: int) -> tuple[Chroma, NDArray[np.int64], list[Chroma]]:
+    """Shuffled samples around clearly separated centers, the center of each, and the centers."""
+    rng = np.random.default_rng(seed)
+    centers = [
+        20 * pattern(10 * seed + i) + rng.uniform(-20, 20, (2, 1, 1)).astype(np.float32)
+        for i in range(len(counts))
+    ]
+    of = rng.permutation(np.repeat(np.arange(len(counts)), counts))
+    samples = np.stack(
+        [centers[i] + normal(2, GRID, GRID, seed=int(rng.integers(9**9))) for i in of]
+    )
+    return samples, of, centers
+
+
+def vivid_mean(samples: Chroma) -> NDArray[np.float64]:
+    """By plain loops over the samples, in float64."""
+    mean = sum(one.astype(np.float64) for one in samples) / len(samples)
+    vividness = sorted(float(np.hypot(*one).mean()) for one in samples.astype(np.float64))
+    low, high = vividness[(len(samples) - 1) // 2], vividness[len(samples) // 2]
+    gain = (low + high) / 2 / float(np.hypot(*mean).mean())
+    return min(max(gain, 1.0), LARGEST_GAIN) * mean
+
+
+# principal points
+
+
+@pytest.mark.parametrize(
+    ("spread", "low", "high"), [(0.5, 1, 1.05), (12, 1.05, 1.39), (90, LARGEST_GAIN, LARGEST_GAIN)]
+)
+def test_one_point_is_the_mean_with_a_gain(spread: float, low: float, high: float) -> None:
+    """Of 1 where samples agree, and no more than the largest where they do not."""
+    samples = 15 * pattern(1) + spread * normal(31, 2, GRID, GRID, seed=2)
+    (point,), shares = principal_points(samples, 1)
+    mean = samples.astype(np.float64).mean(0)
+    gain = float((point * mean).sum() / (mean * mean).sum())
+    np.testing.assert_allclose(point, gain * mean, atol=1e-4)
+    assert low - 1e-5 <= gain <= high + 1e-5
+    np.testing.assert_allclose(point, vivid_mean(samples), atol=1e-4)
+    np.testing.assert_array_equal(shares, [1])
+    assert point.dtype == np.float32
+
+
+def test_samples_that_are_more_vivid_in_part_do_not_raise_the_gain() -> None:
+    """The median sample decides, and the mean is never made paler than it is."""
+    samples = 20 * pattern(1)[None].repeat(9, 0)
+    samples[0] *= 5
+    (point,), _ = principal_points(samples, 1)
+    np.testing.assert_allclose(point, samples.mean(0), rtol=1e-5)
+
+
+@pytest.mark.parametrize("counts", [(33, 20, 11), (5, 40, 12, 7), (3, 6, 13, 21, 34)])
+@pytest.mark.parametrize("grid", [16, 32])
+def test_modes_are_found_in_the_order_of_their_shares(counts: tuple[int, ...], grid: int) -> None:
+    samples, of, _ = clusters(counts, seed=len(counts))
+    samples = samples.repeat(grid // GRID, 2).repeat(grid // GRID, 3)
+    points, shares = principal_points(samples, len(counts) + 1)
+    np.testing.assert_allclose(points[0], vivid_mean(samples), atol=1e-3)
+    order = sorted(range(len(counts)), key=lambda i: -counts[i])
+    for point, i in zip(points[1:], order, strict=True):
+        np.testing.assert_allclose(point, vivid_mean(samples[of == i]), atol=1e-3)
+    np.testing.assert_allclose(shares, [1, *(counts[i] / len(samples) for i in order)])
+
+
+def test_two_points_are_the_mean_and_the_larger_of_two_modes() -> None:
+    samples, of, _ = clusters((20, 44), seed=3)
+    points, shares = principal_points(samples, 2)
+    assert points.shape == (2, 2, GRID, GRID)
+    np.testing.assert_allclose(points[1], vivid_mean(samples[of == 1]), atol=1e-3)
+    np.testing.assert_allclose(shares, [1, 44 / 64])
+
+
+@pytest.mark.parametrize(("ratio", "by_tint"), [(1.8, False), (2.2, True)])
+def test_tint_weighs_half(ratio: float, by_tint: bool) -> None:
+    """Two tints and two colorings of objects: the mode is split by what weighs more."""
+    tint = np.broadcast_to(np.array([0.6, -0.8], np.float32)[:, None, None], (2, GRID, GRID))
+    which = np.random.default_rng(0).permutation(np.repeat(np.arange(4), (17, 17, 16, 14)))
+    tinted, colored = which % 2, which // 2
+    samples = np.stack(
+        [
+            8 * (ratio * (2 * t - 1) * tint + (2 * c - 1) * pattern(5)) + 30 * pattern(6)
+            for t, c in zip(tinted, colored, strict=True)
+        ]
+    )
+    samples = (samples + 0.1 * normal(*samples.shape, seed=4)).astype(np.float32)
+    split = tinted if by_tint else colored
+    points, _ = principal_points(samples, 3)
+    order = sorted((0, 1), key=lambda i: -np.count_nonzero(split == i))
+    for point, i in zip(points[1:], order, strict=True):
+        np.testing.assert_allclose(point, vivid_mean(samples[split == i]), atol=1e-3)
+
+
+@pytest.mark.parametrize("k", [1, 2, 5, 16])
+@pytest.mark.parametrize("scale", [0.0, 20.0])
+def test_identical_samples_are_their_own_points(k: int, scale: float) -> None:
+    samples = scale * pattern(1)[None].repeat(20, 0)
+    points, shares = principal_points(samples, k)
+    assert points.shape == (k, 2, GRID, GRID)
+    np.testing.assert_allclose(points, samples[:k], atol=1e-4)
+    assert shares[0] == 1
+    if k > 2:
+        assert shares[1:].sum() == pytest.approx(1)
+    assert (np.diff(shares) <= 0).all()
+
+
+@pytest.mark.parametrize(("n", "k"), [(64, 0), (64, -1), (64, MOST_CARDS + 1), (3, 4)])
+def test_numbers_out_of_range(n: int, k: int) -> None:
+    most = min(n, 16)
+    with pytest.raises(ValueError, match=f"^k: expected 1 to {most}, got {k}"):
+        principal_points(normal(n, 2, GRID, GRID, seed=0), k)
+
+
+def test_points_repeat_in_every_thread_and_after_other_random_numbers() -> None:
+    """Of samples without modes, where the result hangs on k-means' own random start."""
+    samples = 10 * normal(64, 2, GRID, GRID, seed=0)
+    given = samples.copy()
+    want, shares = principal_points(samples, 7)
+
+    def again(seed: int) -> tuple[Chroma, NDArray[np.float64]]:
+        cv2.setRNGSeed(seed)
+        cv2.randu(np.zeros(seed, np.float32), 0, 1)
+        torch.manual_seed(seed)
+        np.random.seed(seed)
+        return principal_points(samples, 7)
+
+    with ThreadPoolExecutor(4) as threads:
+        results = [again(5), *threads.map(again, range(1, 9))]
+    for points, own in results:
+        np.testing.assert_array_equal(points, want)
+        np.testing.assert_array_equal(own, shares)
+    np.testing.assert_array_equal(samples, given)
+
+
+# the filter
+
+
+def brute_force(ab: Chroma, lightness: Chroma, row: int, column: int) -> NDArray[np.float64]:
+    """The joint bilateral filter at one cell, mirrored at the border: (k, 2)."""
+    reach, total, weights = principal._WINDOW // 2, np.zeros(ab.shape[:2]), 0.0
+    for i in range(row - reach, row + reach + 1):
+        for j in range(column - reach, column + reach + 1):
+            y, x = (63 - abs(63 - abs(place)) for place in (i, j))
+            apart = ((i - row) ** 2 + (j - column) ** 2) / principal._REACH**2
+            unlike = ((lightness[y, x] - lightness[row, column]) / 100 / principal._LIKENESS) ** 2
+            weight = math.exp(-(apart + unlike) / 2)
+            total, weights = total + weight * ab[:, :, y, x], weights + weight
+    return total / weights
+
+
+@pytest.mark.parametrize("place", [(0, 0), (2, 61), (63, 63), (30, 5), (33, 32)])
+def test_the_filter_by_brute_force(place: tuple[int, int]) -> None:
+    ab, lightness = 20 * normal(3, 2, 64, 64, seed=1), 50 + 4 * normal(64, 64, seed=2)
+    got = follow_lightness(torch.from_numpy(ab), torch.from_numpy(lightness)[None, None])
+    assert got.shape == (3, 2, 64, 64)
+    want = brute_force(ab, lightness, *place)
+    np.testing.assert_allclose(got[:, :, place[0], place[1]], want, atol=1e-3)
+
+
+def test_constant_chroma_stays() -> None:
+    ab = torch.tensor([30.0, -20.0, 0.0, 5.0]).view(2, 2, 1, 1).expand(-1, -1, 64, 64)
+    lightness = 100 * torch.rand(1, 1, 64, 64, generator=torch.Generator().manual_seed(0))
+    torch.testing.assert_close(follow_lightness(ab, lightness), ab, rtol=0, atol=1e-4)
+
+
+def test_seams_on_flat_lightness_shrink_and_borders_of_things_stay() -> None:
+    """A seam of the 4x4 grid at column 16, a border in lightness and chroma at column 40."""
+    ab, lightness = torch.full((1, 2, 64, 64), -10.0), torch.full((1, 1, 64, 64), 30.0)
+    ab[..., 16:], ab[..., 40:], lightness[..., 40:] = 10.0, 50.0, 80.0
+    row = follow_lightness(ab, lightness)[0, 0, 20]
+    steps = row.diff()
+    assert steps[:39].max() < 0.2 * 20
+    assert steps.min() >= -1e-4
+    assert float(row[39]) == pytest.approx(10, abs=0.1)
+    assert float(row[40]) == pytest.approx(50, abs=0.1)
+
+
+# of a pyramid
+
+
+@pytest.mark.parametrize("k", [1, 4])
+def test_colorings_of_a_pyramid_step_by_step(
+    k: int,
+    make_config: Callable[..., PyramidConfig],
+    make_pyramid: Callable[..., ChromaPyramid],
+    make_condition: Callable[..., Condition],
+) -> None:
+    """Chroma on 16x16 of both halves, points, fine levels at zero, filter, hints of the photo."""
+    pyramid, photo = make_pyramid(make_config(extra_planes=3)), make_condition(1, planes=3)
+    mirrored = dataclasses.replace(make_condition(1, planes=3, seed=1), lightness=photo.lightness)
+    tensors = zip(*(c.features.values() for c in (photo, mirrored)), strict=True)
+    assert photo.planes is not None
+    assert mirrored.planes is not None
+    both = Condition(
+        lightness=torch.cat([photo.lightness, mirrored.lightness]),
+        features=dict(zip(photo.features, map(torch.cat, tensors), strict=True)),
+        planes=torch.cat([photo.planes, mirrored.planes]),
+    )
+    latents = [torch.from_numpy(normal(10, *s, seed=7)) for s in pyramid.latent_shapes()]
+    got, shares = principal_colorings(pyramid, latents, both, k, gain=1.3)
+    with torch.no_grad():
+        first = pyramid.decode([z[:5] for z in latents[:3]], photo, 1.3)
+        second = pyramid.decode([z[5:] for z in latents[:3]], mirrored, 1.3).flip(3)
+        points, want_shares = principal_points(torch.cat([first, second]).numpy(), k)
+        cells = photo.lightness.unflatten(2, (64, 2)).unflatten(4, (64, 2)).mean((3, 5))
+        smooth = follow_lightness(pyramid.complete(torch.from_numpy(points), photo), cells)
+        want: Tensor = pyramid.pull_to_hints(smooth, photo)
+    assert got.shape == (k, 2, 64, 64)
+    assert not got.requires_grad
+    torch.testing.assert_close(got, want, rtol=0, atol=0.02)
+    np.testing.assert_array_equal(shares, want_shares)
