@@ -109,7 +109,7 @@ class ColouriseTab(ColouriseLayout):
             self.status, self.welcome, self.results, self.gallery, self.beside, self.compare,
             self.format, self.download, *self.open_map.components,
         ]  # fmt: skip
-        gr.on(
+        opened = gr.on(
             [self.upload.upload, self.upload.delete, self.upload.clear],
             self.open_photos,
             [self.upload, self.session],
@@ -127,7 +127,7 @@ class ColouriseTab(ColouriseLayout):
             concurrency_limit=None,
             api_visibility="private",
         )
-        self._prepare_after(look)
+        self._prepare_after(opened, look)
 
     def _connect_drawing(self) -> None:
         options = [self.n, self.temperature, self.seed, self.diverse]
@@ -239,11 +239,11 @@ class ColouriseTab(ColouriseLayout):
 
     def more_like_this(self, session: Session | None, n: int) -> Iterator[Updates]:
         """Keep the colours of the chosen colouring and draw their details anew."""
-        return self._stream(session, lambda one: one.vary(self._colorizer, "details", int(n)))
+        yield from self._stream(session, lambda one: one.vary(self._colorizer, "details", int(n)))
 
     def something_else(self, session: Session | None, n: int) -> Iterator[Updates]:
         """Draw other colours for the things in the chosen colouring."""
-        return self._stream(session, lambda one: one.vary(self._colorizer, "colours", int(n)))
+        yield from self._stream(session, lambda one: one.vary(self._colorizer, "colours", int(n)))
 
     def make_way(self, session: Session | None) -> None:
         """End the work on colourings, because others are wanted."""
