@@ -9,6 +9,7 @@ from colorflow.photo.kind import Kind
 from colorflow.photo.metadata import Metadata
 from colorflow.photo.photo import Photo
 from colorflow.photo.provenance import Provenance, read_provenance
+from colorflow.photo.size import count_pixels
 
 __all__ = [
     "DEFAULT_MAX_PIXELS",
@@ -17,6 +18,7 @@ __all__ = [
     "Metadata",
     "Photo",
     "Provenance",
+    "count_pixels",
     "find_photos",
     "photo_from_image",
     "read_photo",

@@ -108,18 +108,18 @@ class Colourings(Run):
 
     def _made(self, folder: Path) -> Iterator[Colouring]:
         opened = self.work.photo
-        photo = opened.read()
-        small = reduced(photo)
-        lightness = lightness_of(small.pixels)
-        for recipe, ab in self._draw(photo):
-            name = seeds_of(recipe)
-            yield Colouring(
-                recipe=recipe,
-                ab=ab,
-                folder=folder,
-                stem=f"{opened.upload.stem}_s{name}",
-                preview=write(folder / f"{name}.png", render(lightness, ab), small),
-            )
+        with opened.read() as photo:
+            small = reduced(photo)
+            lightness = lightness_of(small.pixels)
+            for recipe, ab in self._draw(photo):
+                name = seeds_of(recipe)
+                yield Colouring(
+                    recipe=recipe,
+                    ab=ab,
+                    folder=folder,
+                    stem=f"{opened.upload.stem}_s{name}",
+                    preview=write(folder / f"{name}.png", render(lightness, ab), small),
+                )
 
     def _take(self, made: Colouring) -> None:
         before, work = self.work.colourings, self.work

@@ -3,6 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
+
+AT_ONCE = 2
+"""Pieces of work that go on at the same time, whichever tab or program asks for them."""
+WORK: dict[str, Any] = {"concurrency_id": "work", "concurrency_limit": AT_ONCE}
+"""Of every handler that reads a photo, computes or writes a file: they wait in one queue."""
+
+ROUND_PIXELS = 6 * 1024**2
+"""Of a round of the quiz, which counts as a photo of that size: the truth and five drawn pictures,
+none of which is larger than `colorflow.quiz.deck.LARGEST_SIDE`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -15,6 +25,8 @@ class Limits:
     """Of one photo; as many as `colorflow.photo` reads unless something else is said."""
     waiting: int = 64
     """Requests that wait for their turn; more are refused."""
+    stored_megabytes: int = 4000
+    """Of all that visitors have sent and got and that is kept, 1024² bytes each."""
 
     @property
     def pixels(self) -> int:

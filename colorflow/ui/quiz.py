@@ -13,6 +13,7 @@ from colorflow.quiz.fooling import wilson
 from colorflow.quiz.game import NEEDED, PRACTICE, TRIALS, Game, Outcome, Quiz
 from colorflow.quiz.rounds import LEAST, MOST
 from colorflow.quiz.store import Kind
+from colorflow.ui.limits import ROUND_PIXELS, WORK
 from colorflow.ui.quiz_results import results_html
 from colorflow.ui.quiz_stage import (
     ON_LOAD,
@@ -26,6 +27,7 @@ from colorflow.ui.quiz_stage import (
     trial_html,
     verdict,
 )
+from colorflow.ui.room import Room
 from colorflow.ui.status import line, problem, status_line
 
 PLAY, STRICT = "Free play", "Strict test"
@@ -54,10 +56,10 @@ about you.</p>
 """
 
 
-def quiz_tab(quiz: Quiz, root: Path) -> None:
+def quiz_tab(quiz: Quiz, root: Path, room: Room) -> None:
     """Make the tab, inside the `gr.Tabs` of the page; arguments as of `QuizTab`."""
-    with gr.Tab("Quiz", elem_id="quiz-tab") as tab:
-        QuizTab(quiz, root).prepare_on(tab)
+    with gr.Tab("Quiz", elem_id="quiz-tab"):
+        QuizTab(quiz, root, room)
 
 
 class QuizTab:
@@ -69,10 +71,12 @@ class QuizTab:
     Args:
         quiz: shared by all players.
         root: folder in which the players' folders are made; the server gives its files out.
+        room: for photos, shared by all visitors.
     """
 
-    def __init__(self, quiz: Quiz, root: Path) -> None:
+    def __init__(self, quiz: Quiz, root: Path, room: Room | None = None) -> None:
         self._quiz = quiz
+        self._room = room or Room()
         self._root = root
         self.game = gr.State(None, delete_callback=_close)
         gr.HTML(_HEADING, elem_id="quiz-heading")
@@ -116,8 +120,8 @@ class QuizTab:
         shown = [self.game, self.stage, self.score, self.status]
         quietly: dict[str, Any] = {
             "show_progress": "hidden",
-            "concurrency_limit": None,
             "api_visibility": "private",
+            **WORK,
         }
         self.stage.next(self.go_on, [self.game, self.mode, self.k], shown, **quietly)
         self.stage.choose(self.choose, [self.game, self.k], shown, **quietly)
@@ -127,26 +131,6 @@ class QuizTab:
         self.results_page.select(
             self.show_results, [self.game], [self.game, self.results, self.export], **quietly
         )
-
-    def prepare_on(self, tab: gr.Tab) -> None:
-        """Have the first round drawn when the visitor comes to the tab that this one is in."""
-        tab.select(
-            self.arrive,
-            [self.game],
-            [self.game],
-            show_progress="hidden",
-            concurrency_limit=None,
-            api_visibility="private",
-        )
-
-    def arrive(self, game: Game | None) -> Updates:
-        """Have the first round drawn."""
-        try:
-            game = self._of(game)
-            game.prepare()
-        except ColorflowError:
-            return {self.game: game}  # told when the visitor wants to play
-        return {self.game: game}
 
     def go_on(self, game: Game | None, mode: str, k: int) -> Updates:
         """Show the next round, or the one that waits for an answer."""
@@ -217,14 +201,17 @@ class QuizTab:
         return game or Game(self._quiz, self._root)
 
     def _round(self, game: Game, k: int) -> Updates:
+        with self._room.held(ROUND_PIXELS):
+            round_ = game.play(k)
         return {
-            self.stage: round_html(game.play(k)),
+            self.stage: round_html(round_),
             self.score: self._score(game, k),
             self.status: verdict("Which one is the photo as it was taken?"),
         }
 
     def _trial(self, game: Game) -> Updates:
-        trial, test = game.trial(), game.test
+        with self._room.held(ROUND_PIXELS):
+            trial, test = game.trial(), game.test
         if trial is not None and test is not None:
             return {self.stage: trial_html(trial, test), self.status: ""}
         return {self.stage: self._finished(game), self.status: ""}
