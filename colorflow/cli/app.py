@@ -80,9 +80,10 @@ def _add_access(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--max-pixels",
         type=_megapixels,
-        default=200.0,
+        default=80.0,
         metavar="MEGAPIXELS",
-        help="largest photo, width times height in millions of pixels (default: 200)",
+        help="largest photo, and all photos that are worked on at the same time, width times "
+        "height in millions of pixels; each million may take 24 MB of memory (default: 80)",
     )
     parser.add_argument(
         "--max-stored",

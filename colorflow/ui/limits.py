@@ -21,8 +21,9 @@ class Limits:
 
     megabytes: int = 200
     """Of one file, 1024² bytes each; a lossless 60-megapixel scan fits."""
-    megapixels: float = 200
-    """Of one photo; as many as `colorflow.photo` reads unless something else is said."""
+    megapixels: float = 80
+    """Of one photo, and of all that are worked on at the same time. The costliest kind, 16-bit
+    color, takes 24 bytes a pixel while it is painted: with the model that fits in 4 GB."""
     waiting: int = 64
     """Requests that wait for their turn; more are refused."""
     stored_megabytes: int = 4000

@@ -58,9 +58,7 @@ def test_without_options_everybody_may_come_and_the_limits_are_the_usual_ones(
 def test_limits_are_passed_on(served: dict[str, Any]) -> None:
     limits = ("--max-file-size", "5", "--max-pixels", "1.5", "--queue", "3", "--max-stored", "90")
     main(["app", *limits])
-    assert served["limits"] == Limits(
-        megabytes=5, megapixels=1.5, waiting=3, stored_megabytes=90
-    )
+    assert served["limits"] == Limits(megabytes=5, megapixels=1.5, waiting=3, stored_megabytes=90)
     assert served["limits"].pixels == 1_500_000
 
 
@@ -156,6 +154,14 @@ def test_every_option_is_explained(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         main(["app", "--help"])
     options = capsys.readouterr().out.partition("options:")[2]
-    for name in ("host", "auth", "allowed-host", "max-file-size", "max-pixels", "max-stored", "queue"):
+    for name in (
+        "host",
+        "auth",
+        "allowed-host",
+        "max-file-size",
+        "max-pixels",
+        "max-stored",
+        "queue",
+    ):
         after = options.partition(f"--{name} ")[2].split()
         assert len(after) > 5, name
