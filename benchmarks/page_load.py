@@ -91,6 +91,7 @@ def load(
                 address,
                 verbose=False,
                 download_files=folder / "answers",
+                httpx_kwargs={"timeout": _MOST_SECONDS},
                 headers={"X-Forwarded-For": f"10.0.{number // 250}.{1 + number % 250}"},
             )
             for number in range(clients)
