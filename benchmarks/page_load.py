@@ -2,7 +2,8 @@
 
     python -m benchmarks.page_load --clients 5 --uploads 4
 
-Every client uploads its photos and asks for colourings of all at once, through the page's own
+Every client has an address of its own, which the page takes from a proxy on the same machine. It
+uploads its photos and asks for colourings of all at once, through the page's own
 interface. An answer belongs to the photo whose lightness it has, since colouring keeps that. The
 photos are pieces of scikit-image's pictures, in grey, each another one.
 """
@@ -26,6 +27,7 @@ import numpy as np
 import skimage.data
 from gradio_client import Client, handle_file
 from gradio_client.client import Job
+from gradio_client.utils import QueueError
 from numpy.typing import NDArray
 
 from benchmarks.page_server import page_server
@@ -34,6 +36,8 @@ from colorflow.photo import read_photo
 
 _MOST_SECONDS = 600
 """For the server to start, and for an answer."""
+_PAUSE_SECONDS = 1.0
+"""Before a visitor who was told that the page is busy asks again."""
 _SAME = 1.0
 """Mean difference of L* that rounding to bytes stays below."""
 
@@ -44,6 +48,8 @@ class Outcome:
 
     asked: int
     answered: int
+    busy: int
+    """Times that a visitor was asked to come again, which they all did after a second."""
     mixed_up: int
     """Answers of which a picture has another photo's lightness."""
     seconds: list[float]
@@ -81,8 +87,14 @@ def load(
         start = _memory(process, "VmRSS")
         Path(f"/proc/{process.pid}/clear_refs").write_text("5")  # the peak of loading
         programs = [
-            Client(address, verbose=False, download_files=folder / "answers")
-            for _ in range(clients)
+            Client(
+                address,
+                verbose=False,
+                download_files=folder / "answers",
+                httpx_kwargs={"timeout": _MOST_SECONDS},
+                headers={"X-Forwarded-For": f"10.0.{number // 250}.{1 + number % 250}"},
+            )
+            for number in range(clients)
         ]
         with ThreadPoolExecutor(len(photos)) as threads:
             asked = [
@@ -96,11 +108,13 @@ def load(
     return Outcome(
         asked=len(photos),
         answered=len(told),
+        busy=sum(one.busy for one in answers if one),
         mixed_up=sum(
-            len(files) != colourings or any(_closest(file, known) != place for file in files)
-            for place, (files, _) in told
+            len(one.files) != colourings
+            or any(_closest(file, known) != place for file in one.files)
+            for place, one in told
         ),
-        seconds=[seconds for _, (_, seconds) in told],
+        seconds=[one.seconds for _, one in told],
         start_megabytes=start,
         peak_megabytes=peak,
     )
@@ -117,16 +131,28 @@ def _make_photos(folder: Path, count: int, size: tuple[int, int]) -> list[Path]:
     return photos
 
 
-def _ask(program: Client, photo: Path, colourings: int) -> tuple[list[str], float] | None:
-    """Files of the answer, and seconds; None without an answer."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Answer:
+    files: list[str]
+    seconds: float
+    busy: int
+
+
+def _ask(program: Client, photo: Path, colourings: int) -> _Answer | None:
+    """The answer, asked for until the page is not busy; None without one."""
     started = time.perf_counter()
-    job: Job = program.submit(handle_file(photo), n=colourings, api_name="/colourise")
-    try:
-        files, _ = job.result(_MOST_SECONDS)
-    except Exception as error:  # whatever it is, it is no answer
-        print(f"{photo.name}: {type(error).__name__}: {error}", file=sys.stderr)
-        return None
-    return files, time.perf_counter() - started
+    for busy in range(_MOST_SECONDS):
+        job: Job = program.submit(handle_file(photo), n=colourings, api_name="/colourise")
+        try:
+            files, _ = job.result(_MOST_SECONDS)
+        except QueueError:
+            time.sleep(_PAUSE_SECONDS)
+        except Exception as error:  # whatever it is, it is no answer
+            print(f"{photo.name}: {type(error).__name__}: {error}", file=sys.stderr)
+            return None
+        else:
+            return _Answer(files=files, seconds=time.perf_counter() - started, busy=busy)
+    return None
 
 
 def _closest(file: str, known: Sequence[NDArray[np.float32]]) -> int | None:
@@ -170,11 +196,12 @@ def main() -> None:
         f"{width} x {height} pixels, {options.colourings} colourings of each in full size\n"
     )
     print(
-        "| asked | answered | mixed up | median, s | last, s | memory at start, MB | peak above |"
+        "| asked | answered | busy | mixed up | median, s | last, s "
+        "| memory at start, MB | peak above |"
     )
-    print("|---:|---:|---:|---:|---:|---:|---:|")
+    print("|---:|---:|---:|---:|---:|---:|---:|---:|")
     print(
-        f"| {outcome.asked} | {outcome.answered} | {outcome.mixed_up} "
+        f"| {outcome.asked} | {outcome.answered} | {outcome.busy} | {outcome.mixed_up} "
         f"| {statistics.median(seconds):.1f} | {max(seconds):.1f} "
         f"| {outcome.start_megabytes:.0f} "
         f"| {outcome.peak_megabytes - outcome.start_megabytes:.0f} |"

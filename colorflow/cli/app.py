@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from colorflow.cli.arguments import Commands
 
 _MOST_MEGABYTES = 100_000
+_MOST_STORED_MEGABYTES = 100_000_000
 _MOST_MEGAPIXELS = 10_000
 
 
@@ -60,6 +61,15 @@ def _add_access(parser: argparse.ArgumentParser) -> None:
         "which nobody but you may read (default: everybody may use the page)",
     )
     parser.add_argument(
+        "--allowed-host",
+        action="append",
+        default=[],
+        dest="allowed_hosts",
+        metavar="NAME",
+        help="a name under which the page is served, such as photos.example.org; may be given "
+        "several times (default: this machine's own names and addresses alone)",
+    )
+    parser.add_argument(
         "--max-file-size",
         type=whole_number(least=1, most=_MOST_MEGABYTES),
         default=200,
@@ -69,9 +79,18 @@ def _add_access(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--max-pixels",
         type=_megapixels,
-        default=200.0,
+        default=80.0,
         metavar="MEGAPIXELS",
-        help="largest photo, width times height in millions of pixels (default: 200)",
+        help="largest photo, and all photos that are worked on at the same time, width times "
+        "height in millions of pixels; each million may take 24 MB of memory (default: 80)",
+    )
+    parser.add_argument(
+        "--max-stored",
+        type=whole_number(least=1, most=_MOST_STORED_MEGABYTES),
+        default=4000,
+        metavar="MB",
+        help="all photos and results that are kept, in megabytes; one visitor may send a quarter "
+        "of it within an hour (default: %(default)s)",
     )
     parser.add_argument(
         "--queue",
@@ -138,10 +157,12 @@ def _app(arguments: argparse.Namespace) -> int:
         photos=arguments.photos,
         quiz_db=arguments.quiz_db,
         accounts=arguments.auth,
+        allowed_hosts=arguments.allowed_hosts,
         limits=Limits(
             megabytes=arguments.max_file_size,
             megapixels=arguments.max_pixels,
             waiting=arguments.queue,
+            stored_megabytes=arguments.max_stored,
         ),
     )
     return 0

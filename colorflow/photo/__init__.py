@@ -9,6 +9,7 @@ from colorflow.photo.kind import Kind
 from colorflow.photo.metadata import Metadata
 from colorflow.photo.photo import Photo
 from colorflow.photo.provenance import COLORING, Provenance, is_own_picture, read_provenance
+from colorflow.photo.size import count_pixels
 
 __all__ = [
     "COLORING",
@@ -18,6 +19,7 @@ __all__ = [
     "Metadata",
     "Photo",
     "Provenance",
+    "count_pixels",
     "find_photos",
     "is_own_picture",
     "photo_from_image",

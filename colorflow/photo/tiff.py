@@ -188,22 +188,23 @@ def _disguised(content: bytes, source: str, refusal: SyntaxError) -> TiffFile:
         block = Block(content)
         main = block.directory(block.first)
         layout = _layout_of_block(block, main)
-        if _is_planes(layout):
-            first = _planes(block, main, layout.samples)
-        elif _is_for_opencv(layout):
-            first = block.rewrite(main, _grey_page(8))
-        else:
+        if not (_is_planes(layout) or _is_for_opencv(layout)):
             raise UnreadablePhotoError(
                 source,
                 f"TIFF of this kind ({layout.samples} x {layout.bits} bits a pixel) is not read; "
                 "save it as RGB or grey with 8 or 16 bits a channel",
             )
+        _check_strips(block, main)
+        if is_planes := _is_planes(layout):
+            first = _planes(block, main, layout.samples)
+        else:
+            first = block.rewrite(main, _grey_page(8))
     except GarbageError:
         raise refusal from None
     block.begin_with(first)
     image = TiffFile(io.BytesIO(block.data))
-    image.layout, image.is_planes = layout, _is_planes(layout)
-    if not image.is_planes:
+    image.layout, image.is_planes = layout, is_planes
+    if not is_planes:
         plain = Block(content)
         known: dict[int, Value | None] = {
             Base.PhotometricInterpretation: (layout.photometric,),  # or OpenCV refuses the file
@@ -280,19 +281,23 @@ def _grey_page(bits: int) -> dict[int, Value | None]:
     }
 
 
-def _planes(block: Block, main: Directory, samples: int) -> int:
-    """Write one directory a plane, in a chain, and give the first one's offset.
+def _check_strips(block: Block, main: Directory) -> None:
+    """Check that strips and tiles are in the file, which grows when directories are written.
 
     Raises:
-        GarbageError: the file ends too early, which what is written here would hide.
+        GarbageError: the file ends too early.
     """
-    bits = block.integers(main.find(Base.BitsPerSample))[0]
     for places, lengths in (STRIPS, TILES):
         starts, sizes = (block.integers(main.find(tag)) for tag in (places, lengths))
         if len(starts) != len(sizes) or any(
             start + size > len(block.data) for start, size in zip(starts, sizes, strict=True)
         ):
             raise GarbageError
+
+
+def _planes(block: Block, main: Directory, samples: int) -> int:
+    """Write one directory a plane, in a chain, and give the first one's offset."""
+    bits = block.integers(main.find(Base.BitsPerSample))[0]
     following = 0
     for plane in reversed(range(samples)):
         changes = _grey_page(bits)

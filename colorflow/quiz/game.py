@@ -18,7 +18,7 @@ import threading
 import time
 from collections import Counter, deque
 from collections.abc import Sequence
-from concurrent.futures import CancelledError, Future
+from concurrent.futures import CancelledError
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -143,11 +143,13 @@ class StrictTest:
 
 @dataclass(slots=True)
 class _Track:
-    """One of the two ways to play, each with its own round, and with the next one under way."""
+    """One of the two ways to play, each with its own round.
+
+    No round is drawn before it is asked for: it would take memory as long as its player idles.
+    """
 
     round: Round | None = None
     shown_at: float = 0.0
-    ahead: tuple[Picture, Future[Candidates]] | None = None
 
 
 class Game:
@@ -190,12 +192,6 @@ class Game:
         """Photos that have been shown, by their digests."""
         return frozenset(self._shown)
 
-    def prepare(self) -> None:
-        """Have the first round drawn before it is asked for."""
-        with self._lock:
-            if self._play.round is None and self._play.ahead is None and self._deck.pictures:
-                self._play.ahead = self._ask_for(self._choose(), MOST - 1)
-
     def play(self, k: int) -> Round:
         """The round of free play that waits for an answer, or the next one.
 
@@ -208,11 +204,9 @@ class Game:
         with self._lock:
             track = self._play
             if track.round is None:
-                candidates = self._candidates(track)
+                candidates = self._candidates()
                 self._show(track, candidates, k)
                 self._recent.append(candidates.picture)
-                if free := self._free(self._deck.pictures):
-                    track.ahead = self._ask_for(self._least_shown(free), MOST - 1)
             assert track.round is not None
             return track.round
 
@@ -229,20 +223,13 @@ class Game:
             test, track = self.test, self._strict
             if test is None:
                 test = self.test = StrictTest(self._for_test())
-                self._play.ahead = None  # perhaps a photo of the test
             if track.round is None and not test.finished:
                 if test.number == NEEDED:
                     test.number += 1
                     return None
-                picture = test.pictures[test.number]
-                if track.ahead is None or track.ahead[0] != picture:
-                    track.ahead = self._ask_for(picture, 1)
-                candidates = track.ahead[1].result()
+                candidates = self._quiz.maker.ask_for(test.pictures[test.number], 1).result()
                 test.number += 1
                 self._show(track, candidates, 2)
-                track.ahead = None
-                if test.number < NEEDED:
-                    track.ahead = self._ask_for(test.pictures[test.number], 1)
             return track.round
 
     def answer(self, token: str, chosen: int) -> Outcome | None:
@@ -313,19 +300,15 @@ class Game:
 
     def close(self) -> None:
         """Delete everything, without waiting for what is being drawn."""
-        for ahead in (self._play.ahead, self._strict.ahead):
-            if ahead:
-                ahead[1].cancel()
         shutil.rmtree(self.folder, ignore_errors=True)
 
-    def _candidates(self, track: _Track) -> Candidates:
-        """Those that were asked for; others if their file has gone."""
+    def _candidates(self) -> Candidates:
+        """Those of a chosen picture; others if its file has gone."""
         problem: PhotoError | CancelledError | None = None
         for _ in range(_ATTEMPTS):
-            picture, asked = track.ahead or self._ask_for(self._choose(), MOST - 1)
-            track.ahead = None
+            picture = self._choose()
             try:
-                return asked.result()
+                return self._quiz.maker.ask_for(picture, MOST - 1).result()
             except (PhotoError, CancelledError) as error:
                 problem = error
                 self._shown[picture.photo] += 1  # the others first
@@ -375,9 +358,6 @@ class Game:
         practice = [one for one in pictures if one.photo in self.seen][:PRACTICE]
         practice += unseen[TRIALS : NEEDED - len(practice)]
         return practice + unseen[:TRIALS]
-
-    def _ask_for(self, picture: Picture, n: int) -> tuple[Picture, Future[Candidates]]:
-        return picture, self._quiz.maker.ask_for(picture, n)
 
     def _show(self, track: _Track, candidates: Candidates, k: int) -> None:
         before = set(self.folder.glob("*.png"))

@@ -2,7 +2,10 @@
 
     server.py     starts the page, and clears up behind it
     storage.py    the folder of uploads and results, and what is removed from it when
-    limits.py     what is taken at most
+    limits.py     what is taken at most, and the one queue of all work
+    guard.py      stands before the server: hosts.py (names and foreign pages), logins.py (wrong
+                  passwords), uploads.py (quotas), visitors.py (who is one visitor)
+    gradio_patches.py  all that is changed inside Gradio
     api.py        what programs may ask; api_quiz.py remembers their rounds of the quiz
     page.py       what every tab shares: heading, theme, page.css
     colourise.py  the tab that colours photos; colourise_layout.py is what it shows, strip.py
@@ -19,6 +22,7 @@
 
 Behind the tabs, knowing nothing of Gradio:
 
+    room.py       memory and disk that all visitors share
     opened.py     an uploaded photo, its previews, and painting at full size
     session.py    one visitor's photos and colourings, as files; of the other tabs likewise
                   hint_session.py, reference_session.py and how_session.py

@@ -22,14 +22,15 @@ from gradio.events import api
 from colorflow.batch.hints import hints_of
 from colorflow.color.full_resolution import lightness_of, render
 from colorflow.errors import BatchError, ColorflowError
-from colorflow.photo import Photo, Provenance, read_photo, write_image
+from colorflow.photo import Photo, Provenance, count_pixels, read_photo, write_image
 from colorflow.quiz.game import Quiz
 from colorflow.quiz.rounds import LEAST, MARGIN, MOST
 from colorflow.ui.api_quiz import Players, visitor_of
 from colorflow.ui.controls import MOST_VIVID
-from colorflow.ui.limits import Limits
+from colorflow.ui.limits import ROUND_PIXELS, WORK
 from colorflow.ui.opened import new_folder
 from colorflow.ui.points import check_points
+from colorflow.ui.room import Room
 from colorflow.ui.status import sentence
 from colorflow.ui.storage import VISITORS
 
@@ -44,7 +45,6 @@ FORMATS = ("same", "png", "jpeg", "tiff", "webp")
 _SUFFIXES = {"png": ".png", "jpeg": ".jpg", "tiff": ".tif", "webp": ".webp"}
 _UPLOAD_FOLDER = re.compile("[0-9a-f]{64}")
 """Gradio names the folder of an upload by its SHA-256."""
-_ROUNDS_AT_ONCE = 4
 
 Format = Literal["same", "png", "jpeg", "tiff", "webp"]
 Parameters = ParamSpec("Parameters")
@@ -104,28 +104,22 @@ class Api:
     Args:
         colorizer: colours the photos.
         files: Gradio's folder, as `page_folder` gives it.
-        limits: what is taken at most.
+        room: for photos, shared with the page.
         quiz: shared with the page.
     """
 
-    def __init__(self, colorizer: ApiColorizer, files: Path, limits: Limits, quiz: Quiz) -> None:
+    def __init__(self, colorizer: ApiColorizer, files: Path, room: Room, quiz: Quiz) -> None:
         self._colorizer = colorizer
         self._files = files
-        self._max_pixels = limits.pixels
+        self._room = room
         self._players = Players(quiz, files / VISITORS)
-        # One photo at a time, together with the page's, since each takes memory by its size.
-        api(self.colourise, api_name="colourise", concurrency_id="draw")
-        api(self.hints, api_name="hints", concurrency_id="draw")
         for name, endpoint in (
+            ("colourise", self.colourise),
+            ("hints", self.hints),
             ("quiz_round", self.quiz_round),
             ("quiz_answer", self.quiz_answer),
         ):
-            api(
-                endpoint,
-                api_name=name,
-                concurrency_id="quiz-api",
-                concurrency_limit=_ROUNDS_AT_ONCE,
-            )
+            api(endpoint, api_name=name, **WORK)
 
     def forget_idle(self, seconds: float) -> None:
         """Forget players of the quiz who have done nothing for some time."""
@@ -197,7 +191,8 @@ class Api:
         k = _whole("pictures", pictures, LEAST, MOST)
         if not isinstance(player, str):
             raise ColorflowError(f"player: expected a text, got {_shown(player)}.")
-        player, round_ = self._players.next_round(player, k, visitor_of(request))
+        with self._room.held(ROUND_PIXELS):
+            player, round_ = self._players.next_round(player, k, visitor_of(request))
         tops = [MARGIN + place * (round_.height + 2 * MARGIN) for place in range(round_.k)]
         about = {
             "round": round_.token,
@@ -243,11 +238,13 @@ class Api:
         if format not in FORMATS:
             expected = ", ".join(FORMATS)
             raise ColorflowError(f"format: expected one of {expected}, got {_shown(format)}.")
-        photo = read_photo(self._uploaded(upload), max_pixels=self._max_pixels)
-        points = () if hints is None else _points(hints, photo)
-        draws = self._colorizer.draw(photo, n, vividness, seed, hints=points)
-        paths = self._written(photo, draws, vividness, format)
-        likelihoods = self._colorizer.bits_per_dim(photo, draws.ab, hints=points)
+        path = self._uploaded(upload)
+        with self._room.held(count_pixels(path, max_pixels=self._room.pixels)):
+            photo = read_photo(path, max_pixels=self._room.pixels)
+            points = () if hints is None else _points(hints, photo)
+            draws = self._colorizer.draw(photo, n, vividness, seed, hints=points)
+            paths = self._written(photo, draws, vividness, format)
+            likelihoods = self._colorizer.bits_per_dim(photo, draws.ab, hints=points)
         return [_file(path) for path in paths], {
             "seeds": draws.seeds,
             "bits_per_dim": likelihoods.tolist(),

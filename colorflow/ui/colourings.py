@@ -42,7 +42,7 @@ class Colouring:
     @property
     def seed(self) -> int:
         """Of its colours, and of the details too unless these were drawn anew."""
-        return self.recipe.seeds[0]
+        return self.recipe.seed
 
     @property
     def caption(self) -> str:
@@ -108,18 +108,18 @@ class Colourings(Run):
 
     def _made(self, folder: Path) -> Iterator[Colouring]:
         opened = self.work.photo
-        photo = opened.read()
-        small = reduced(photo)
-        lightness = lightness_of(small.pixels)
-        for recipe, ab in self._draw(photo):
-            name = seeds_of(recipe)
-            yield Colouring(
-                recipe=recipe,
-                ab=ab,
-                folder=folder,
-                stem=f"{opened.upload.stem}_s{name}",
-                preview=write(folder / f"{name}.png", render(lightness, ab), small),
-            )
+        with opened.read() as photo:
+            small = reduced(photo)
+            lightness = lightness_of(small.pixels)
+            for recipe, ab in self._draw(photo):
+                name = seeds_of(recipe)
+                yield Colouring(
+                    recipe=recipe,
+                    ab=ab,
+                    folder=folder,
+                    stem=f"{opened.upload.stem}_s{name}",
+                    preview=write(folder / f"{name}.png", render(lightness, ab), small),
+                )
 
     def _take(self, made: Colouring) -> None:
         before, work = self.work.colourings, self.work
@@ -134,5 +134,5 @@ class Colourings(Run):
 
 def seeds_of(recipe: Recipe) -> str:
     """The seed, or that of the colours and that of the details with a hyphen between."""
-    colours, details = recipe.seeds[0], recipe.seeds[-1]
+    colours, details = recipe.seed, recipe.seeds[-1] or 0
     return str(colours) if colours == details else f"{colours}-{details}"

@@ -10,7 +10,7 @@ from typing import Any
 import gradio as gr
 
 from colorflow.errors import ColorflowError
-from colorflow.photo import DEFAULT_MAX_PIXELS, Kind
+from colorflow.photo import Kind
 from colorflow.ui.colourings import Colouring, Colourings, Work
 from colorflow.ui.colourise_layout import (
     ANEW,
@@ -20,15 +20,15 @@ from colorflow.ui.colourise_layout import (
     ColouriseLayout,
 )
 from colorflow.ui.download import preparing, ready
+from colorflow.ui.limits import WORK
 from colorflow.ui.open_map_view import OpenMapView
+from colorflow.ui.room import Room
 from colorflow.ui.session import PhotoColorizer, Session, Wish
 from colorflow.ui.status import line, problem, progress
 from colorflow.ui.strip import strip_html
 
 MOST_PHOTOS = 20
 LARGEST_SEED = 2**32 - 1
-_AT_ONCE = 2
-"""Visitors whose photos are coloured at once."""
 _NO_PHOTO = "There is no photo yet; choose one first."
 
 Updates = dict[Any, Any]
@@ -63,7 +63,7 @@ class ColouriseTab(ColouriseLayout):
         colorizer: colours the photos.
         root: folder in which the visitors' folders are made.
         max_megabytes: size of the largest upload, to be stated.
-        max_pixels: width times height of a photo that is refused when exceeded.
+        room: for photos, shared by all visitors.
         hints: whether there is a tab that takes a colouring over, to say colours of points.
     """
 
@@ -73,12 +73,12 @@ class ColouriseTab(ColouriseLayout):
         root: Path,
         max_megabytes: int,
         *,
-        max_pixels: int = DEFAULT_MAX_PIXELS,
+        room: Room | None = None,
         hints: bool = False,
     ) -> None:
         self._colorizer = colorizer
         self._root = root
-        self._max_pixels = max_pixels
+        self._room = room or Room()
         self.session = gr.State(None, delete_callback=_close)
         super().__init__(max_megabytes, hints=hints)
         with self.results:
@@ -109,7 +109,7 @@ class ColouriseTab(ColouriseLayout):
             self.status, self.welcome, self.results, self.gallery, self.beside, self.compare,
             self.format, self.download, *self.open_map.components,
         ]  # fmt: skip
-        gr.on(
+        opened = gr.on(
             [self.upload.upload, self.upload.delete, self.upload.clear],
             self.open_photos,
             [self.upload, self.session],
@@ -117,6 +117,7 @@ class ColouriseTab(ColouriseLayout):
             show_progress_on=self.about,
             trigger_mode="always_last",
             api_visibility="private",
+            **WORK,
         )
         look = self.strip.select(
             self.look_at,
@@ -127,7 +128,7 @@ class ColouriseTab(ColouriseLayout):
             concurrency_limit=None,
             api_visibility="private",
         )
-        self._prepare_after(look)
+        self._prepare_after(opened, look)
 
     def _connect_drawing(self) -> None:
         options = [self.n, self.temperature, self.seed, self.diverse]
@@ -153,9 +154,8 @@ class ColouriseTab(ColouriseLayout):
                  self.status, self.cancel_button],
                 show_progress_on=self.status,
                 trigger_mode="multiple",
-                concurrency_id="draw",
-                concurrency_limit=_AT_ONCE,
                 api_visibility="private",
+                **WORK,
             )  # fmt: skip
             drawn.then(None, js=_SHOW_RESULTS)
             self._prepare_after(drawn)
@@ -168,8 +168,8 @@ class ColouriseTab(ColouriseLayout):
                 [self.download, self.status],
                 show_progress="hidden",
                 trigger_mode="multiple",
-                concurrency_id="paint",
                 api_visibility="private",
+                **WORK,
             )
 
     # photos
@@ -187,7 +187,7 @@ class ColouriseTab(ColouriseLayout):
             left_out = f"“{paths[MOST_PHOTOS].name}” and what comes after it were left out"
             said.append(line(f"At most {MOST_PHOTOS} photos at once: {left_out}.", bad=True))
         try:
-            session = session or Session(self._root, max_pixels=self._max_pixels)
+            session = session or Session(self._root, self._room)
         except ColorflowError as error:
             yield {**self._empty(), self.about: problem(error)}
             return
@@ -239,11 +239,11 @@ class ColouriseTab(ColouriseLayout):
 
     def more_like_this(self, session: Session | None, n: int) -> Iterator[Updates]:
         """Keep the colours of the chosen colouring and draw their details anew."""
-        return self._stream(session, lambda one: one.vary(self._colorizer, "details", int(n)))
+        yield from self._stream(session, lambda one: one.vary(self._colorizer, "details", int(n)))
 
     def something_else(self, session: Session | None, n: int) -> Iterator[Updates]:
         """Draw other colours for the things in the chosen colouring."""
-        return self._stream(session, lambda one: one.vary(self._colorizer, "colours", int(n)))
+        yield from self._stream(session, lambda one: one.vary(self._colorizer, "colours", int(n)))
 
     def make_way(self, session: Session | None) -> None:
         """End the work on colourings, because others are wanted."""

@@ -11,11 +11,12 @@ import gradio as gr
 
 from colorflow.batch.archive import Limits
 from colorflow.errors import ColorflowError
-from colorflow.photo import DEFAULT_MAX_PIXELS
 from colorflow.ui.colourise import LARGEST_SEED
 from colorflow.ui.controls import seed_number, vividness_slider
 from colorflow.ui.folder_intake import Intake
 from colorflow.ui.folder_session import FolderSession, FolderWish, Format, Job, Progress
+from colorflow.ui.limits import WORK
+from colorflow.ui.room import Room
 from colorflow.ui.status import line, problem, status_line
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ class FolderTab:
         colorizer: colours the photos.
         root: folder in which the visitors' folders are made.
         max_megabytes: size of all uploads together, once they are unpacked.
-        max_pixels: width times height of a photo that is refused when exceeded.
+        room: for photos, shared by all visitors.
     """
 
     def __init__(
@@ -69,11 +70,11 @@ class FolderTab:
         root: Path,
         max_megabytes: int,
         *,
-        max_pixels: int = DEFAULT_MAX_PIXELS,
+        room: Room | None = None,
     ) -> None:
         self._colorizer = colorizer
         self._root = root
-        self._max_pixels = max_pixels
+        self._room = room or Room()
         size = max_megabytes * 2**20
         self._limits = Limits(entries=MOST_PHOTOS, entry_bytes=size, total_bytes=size)
         self._bounds = line(
@@ -166,8 +167,8 @@ class FolderTab:
             [self.upload, self.session],
             [self.session, self.about, *shown],
             show_progress_on=self.about,
-            concurrency_limit=2,
             api_visibility="private",
+            **WORK,
         )
         self.button.click(
             self.begin,
@@ -213,7 +214,7 @@ class FolderTab:
         }
         try:
             if uploads:
-                session = session or FolderSession(self._root)
+                session = session or FolderSession(self._root, self._room)
                 intake = session.take_in([Path(one) for one in uploads], self._limits)
                 updates[self.about] = line(_said_of(intake), bad=not intake.photos)
                 updates[self.button] = gr.update(interactive=bool(intake.photos))
@@ -241,7 +242,7 @@ class FolderTab:
             seed=int(seed),
             format=format,
             force=force,
-            max_pixels=self._max_pixels,
+            max_pixels=self._room.pixels,
         )
         try:
             if session is None:

@@ -26,9 +26,11 @@ from colorflow.batch import (
 from colorflow.batch.archive import Limits, pack
 from colorflow.batch.table import as_table, summary, write_table
 from colorflow.batch.url import Place
-from colorflow.errors import ColorflowError
+from colorflow.errors import ColorflowError, PhotoError
+from colorflow.photo import count_pixels
 from colorflow.ui.folder_intake import Intake, take_in
 from colorflow.ui.opened import new_folder
+from colorflow.ui.room import Room
 from colorflow.ui.run import Run
 
 if TYPE_CHECKING:
@@ -100,10 +102,12 @@ class Job(Run):
         wish: how they are coloured.
         folder: for all that the job makes; colourings that a job of the same wish has left there
             are taken over.
+        room: is held for each photo while it is coloured.
     """
 
-    def __init__(self, intake: Intake, wish: FolderWish, folder: Path) -> None:
+    def __init__(self, intake: Intake, wish: FolderWish, folder: Path, room: Room) -> None:
         super().__init__()
+        self._room = room
         self.wish = wish
         self.state: Literal["waiting", "running", "ended"] = "waiting"
         self.outcome: Outcome | None = None
@@ -170,9 +174,20 @@ class Job(Run):
         records = islice(run_here(self._plan, colorizer), len(self._records), None)
         for task in tasks:
             yield self._progress(str(self._place(task.path)))
-            if self.end or not (record := next(records, None)):  # stopped, or the disk is full
+            if self.end:
+                return
+            with self._room.held(self._pixels_of(task.path)):
+                record = next(records, None)
+            if record is None:  # the disk is full
                 return
             self._records.append(record)
+
+    def _pixels_of(self, path: Place) -> int:
+        assert isinstance(path, Path)
+        try:
+            return count_pixels(path, max_pixels=self.wish.max_pixels)
+        except PhotoError:  # which the batch will tell
+            return 0
 
     def _progress(self, now: str) -> Progress:
         plan, records = self._as_the_visitor_knows_it()
@@ -250,12 +265,14 @@ class FolderSession:
 
     Args:
         root: folder in which the session makes its own.
+        room: for photos, shared by all visitors.
 
     Raises:
         ColorflowError: it cannot.
     """
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, room: Room) -> None:
+        self._room = room
         self._folder = new_folder(root, "folder-")
         self.intake: Intake | None = None
         self.job: Job | None = None
@@ -267,6 +284,7 @@ class FolderSession:
             ColorflowError: see `take_in`.
         """
         self.forget()
+        self._room.check_disk(limits.total_bytes)  # a zip grows when it is unpacked
         self.intake = take_in(uploads, new_folder(self._folder, "in-") / "photos", limits)
         return self.intake
 
@@ -287,7 +305,7 @@ class FolderSession:
                 shutil.rmtree(before.outcome.archive.parent, ignore_errors=True)
         elif before:
             before.discard()
-        self.job = Job(self.intake, wish, folder or new_folder(self._folder, "job-"))
+        self.job = Job(self.intake, wish, folder or new_folder(self._folder, "job-"), self._room)
         return self.job
 
     def forget(self) -> None:

@@ -17,10 +17,11 @@ from numpy.typing import NDArray
 
 from colorflow.color.full_resolution import lightness_of, render
 from colorflow.errors import ColorflowError
-from colorflow.photo import DEFAULT_MAX_PIXELS, Photo, Provenance, read_photo
+from colorflow.photo import Photo, Provenance, read_photo
 from colorflow.ui.marks import Mark, radius_of, with_marks
 from colorflow.ui.opened import OpenPhoto, new_folder, open_photo, paint, write
 from colorflow.ui.points import Points, read_points, write_points
+from colorflow.ui.room import Room
 from colorflow.ui.swatches import Swatch, likely
 
 if TYPE_CHECKING:
@@ -89,15 +90,15 @@ class HintSession:
 
     Args:
         root: folder in which the session makes its own.
-        max_pixels: width times height of a photo that is refused when exceeded.
+        room: for photos, shared by all visitors.
 
     Raises:
         ColorflowError: it cannot.
     """
 
-    def __init__(self, root: Path, *, max_pixels: int = DEFAULT_MAX_PIXELS) -> None:
+    def __init__(self, root: Path, room: Room) -> None:
         self._folder = new_folder(root, "hints-")
-        self._max_pixels = max_pixels
+        self._room = room
         self._open: HintedPhoto | None = None
 
     def open(self, upload: Path, recipe: Recipe) -> OpenPhoto:
@@ -107,7 +108,7 @@ class HintSession:
             ColorflowError: it cannot be read, or its preview not written.
         """
         self.forget_photo()
-        photo = open_photo(upload, self._folder, max_pixels=self._max_pixels)
+        photo = open_photo(upload, self._folder, self._room)
         self._open = HintedPhoto(photo, recipe, Points(photo.height, photo.width))
         return photo
 
@@ -166,7 +167,7 @@ class HintSession:
         """Draw everything but the hints from another seed from now on."""
         recipe = self.opened.recipe
         every_level = range(len(recipe.seeds))
-        self.opened.recipe = recipe.redrawn(every_level, recipe.seeds[0] + 1)
+        self.opened.recipe = recipe.redrawn(every_level, recipe.seed + 1)
 
     def offer(self, colorizer: HintColorizer) -> tuple[Swatch, ...] | None:
         """Find likely colours of the point that gets the next colour, given the other points.
@@ -184,13 +185,14 @@ class HintSession:
             return now.offered
         row, column, others = target
         small = read_photo(now.photo.preview)
-        draws = colorizer.draw(
-            small,
-            _DRAWS,
-            now.recipe.temperature,
-            now.recipe.seeds[0],
-            hints=_on(small, now.photo, others),
-        )
+        with self._room.held(small.width * small.height):
+            draws = colorizer.draw(
+                small,
+                _DRAWS,
+                now.recipe.temperature,
+                now.recipe.seed,
+                hints=_on(small, now.photo, others),
+            )
         height, width = draws.ab.shape[-2:]
         here = draws.ab[:, :, row * height // now.photo.height, column * width // now.photo.width]
         lightness = _lightness_at(small, now.photo, row, column)
@@ -226,7 +228,8 @@ class HintSession:
         photo, recipe, hints = now.photo, now.recipe, now.points.hints
         try:
             small = read_photo(photo.preview)
-            (ab,) = colorizer.draw_recipes(small, [recipe], hints=_on(small, photo, hints)).ab
+            with self._room.held(small.width * small.height):
+                (ab,) = colorizer.draw_recipes(small, [recipe], hints=_on(small, photo, hints)).ab
             folder = new_folder(photo.folder, "run-")
             drawing = Drawing(
                 recipe=recipe,
@@ -289,7 +292,7 @@ class HintSession:
             return None
         if not drawing.full.exists():
             recipe = drawing.recipe
-            provenance = Provenance(recipe.seeds[0], recipe.temperature, model)
+            provenance = Provenance(recipe.seed, recipe.temperature, model)
             paint(self.opened.photo, drawing.ab, drawing.full, provenance)
         return drawing.full
 

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 import gradio as gr
 
 from colorflow.errors import ColorflowError
-from colorflow.photo import DEFAULT_MAX_PIXELS
 from colorflow.ui.hint_lists import point_list, swatch_list
 from colorflow.ui.hint_session import HintColorizer, HintSession
 from colorflow.ui.hints_layout import HintsLayout
+from colorflow.ui.limits import WORK
+from colorflow.ui.room import Room
 from colorflow.ui.session import Session
 from colorflow.ui.status import line, problem, status_line
 from colorflow.ui.swatches import ab_of
@@ -33,8 +34,6 @@ _NO_PHOTO = "There is no photo yet; choose one first."
 HINTS_TAB = "hints"
 """Its name among the tabs."""
 _FIRST = "Click a point whose colour you know."
-_AT_ONCE = 2
-"""Changes of all visitors that are drawn at once."""
 _FETCH = """
 (file) => {
     if (!file) return;
@@ -56,7 +55,7 @@ class HintsTab(HintsLayout):
         colorizer: colours the photos.
         root: folder in which the visitors' folders are made.
         max_megabytes: size of the largest upload, to be stated.
-        max_pixels: width times height of a photo that is refused when exceeded.
+        room: for photos, shared by all visitors.
     """
 
     def __init__(
@@ -65,11 +64,11 @@ class HintsTab(HintsLayout):
         root: Path,
         max_megabytes: int,
         *,
-        max_pixels: int = DEFAULT_MAX_PIXELS,
+        room: Room | None = None,
     ) -> None:
         self._colorizer = colorizer
         self._root = root
-        self._max_pixels = max_pixels
+        self._room = room or Room()
         self.usable = colorizer.takes_hints
         if not self.usable:
             status_line(line(_NOT_HERE), "hints-about")
@@ -104,9 +103,8 @@ class HintsTab(HintsLayout):
                 show_progress="minimal",
                 show_progress_on=self.status,
                 trigger_mode="multiple",
-                concurrency_id="hints",
-                concurrency_limit=_AT_ONCE,
                 api_visibility="private",
+                **WORK,
             )
             self._offer_after(changed)
         self.fetch.click(
@@ -114,8 +112,8 @@ class HintsTab(HintsLayout):
             [self.session],
             [self.file, self.status],
             show_progress_on=self.status,
-            concurrency_id="paint",
             api_visibility="private",
+            **WORK,
         ).success(None, [self.file], js=_FETCH)
 
     def take_from(self, other: ColouriseTab, tabs: gr.Tabs) -> None:
@@ -129,6 +127,7 @@ class HintsTab(HintsLayout):
             [tabs, *self._shown_by_all],
             show_progress_on=other.to_hints,
             api_visibility="private",
+            **WORK,
         )
         self._offer_after(taken)
 
@@ -140,6 +139,7 @@ class HintsTab(HintsLayout):
             show_progress="hidden",
             trigger_mode="multiple",
             api_visibility="private",
+            **WORK,
         )
 
     # handlers
@@ -230,7 +230,7 @@ class HintsTab(HintsLayout):
 
     def _open(self, upload: Path, session: HintSession | None, recipe: Recipe) -> Updates:
         try:
-            session = session or HintSession(self._root, max_pixels=self._max_pixels)
+            session = session or HintSession(self._root, self._room)
             session.open(upload, recipe)
             session.redraw(self._colorizer)
             return {**self._shown(session, _FIRST), self.swatches: ""}

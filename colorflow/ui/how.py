@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
 from colorflow.errors import ColorflowError
-from colorflow.photo import Photo, read_photo
+from colorflow.photo import Photo, count_pixels, read_photo
 from colorflow.quiz.deck import example_photo
 from colorflow.ui.colourise import LARGEST_SEED
 from colorflow.ui.controls import seed_number
 from colorflow.ui.frames import PLAYER, player, row
 from colorflow.ui.how_session import Exhibition, HowColorizer, HowSession
+from colorflow.ui.limits import WORK
+from colorflow.ui.room import Room
 from colorflow.ui.session import Session
 from colorflow.ui.status import line, problem, status_line
 
@@ -30,6 +33,8 @@ One way it turns the colours of a photo into noise, and loses nothing on it. The
 noise into colours; the grey photo steers each step. So new noise gives new colours that would suit
 the photo too, which is why there are always several. Such a chain is called a normalizing flow.</p>
 """
+_YOURS = "This is the photo that you look at in Colourise."
+_EXAMPLE = "This is an example; with a photo of yours in Colourise, it is that one."
 _LEVELS = """
 <h2>From noise to picture</h2>
 <p>The flow works on a small grid, coarse levels first. Move the slider, or press Play.</p>
@@ -70,9 +75,11 @@ class HowTab:
     Args:
         colorizer: colours the photos.
         root: folder in which the visitors' folders are made.
+        room: for photos, shared by all visitors.
     """
 
-    def __init__(self, colorizer: HowColorizer, root: Path) -> None:
+    def __init__(self, colorizer: HowColorizer, root: Path, room: Room | None = None) -> None:
+        self._room = room or Room()
         self._colorizer = colorizer
         self._root = root
         self.session = gr.State(None, delete_callback=_close)
@@ -114,7 +121,7 @@ class HowTab:
         """
         quietly: dict[str, Any] = {
             "show_progress_on": self.status,
-            "concurrency_id": "draw",
+            **WORK,
             "api_visibility": "private",
         }
         tab.select(self.arrive, [photos, self.session], self.shown, **quietly)
@@ -152,15 +159,14 @@ class HowTab:
         try:
             session = session or HowSession(self._root)
             had = _had(photos)
-            photo, said = _photo_of(photos)
-            with session.begin(self._colorizer, photo) as run:
+            with self._photo_of(photos) as photo, session.begin(self._colorizer, photo) as run:
                 yield {self.session: session, self.status: line("Looking into the flow ...")}
                 yield from self._pictures(run, int(seed), int(other))
                 if run.end:
                     yield {self.status: gr.skip()}
                     return
                 session.shown = had
-                yield {self.status: line(said)}
+                yield {self.status: line(_YOURS if photos and photos.photo else _EXAMPLE)}
         except (ColorflowError, MemoryError) as error:
             yield {self.session: session, self.status: problem(error)}
 
@@ -187,11 +193,22 @@ class HowTab:
         way = run.walk(seed, other)
         yield {self.walk: player(way, label="Way", ratio=run.ratio, pace=_WALK_PACE)}
 
+    @contextmanager
+    def _photo_of(self, photos: Session | None) -> Iterator[Photo]:
+        """The visitor's photo, or an example, with room for it."""
+        if photos and photos.photo:
+            with photos.photo.read() as photo:
+                yield photo
+            return
+        example = example_photo()
+        with self._room.held(count_pixels(example)):
+            yield read_photo(example)
 
-def how_tab(colorizer: HowColorizer, root: Path, photos: gr.State) -> None:
+
+def how_tab(colorizer: HowColorizer, root: Path, photos: gr.State, room: Room) -> None:
     """Make the tab, inside the `gr.Tabs` of the page; arguments as of `HowTab`."""
     with gr.Tab("How it works", elem_id="how-tab") as tab:
-        HowTab(colorizer, root).connect(tab, photos)
+        HowTab(colorizer, root, room).connect(tab, photos)
 
 
 def _had(photos: Session | None) -> tuple[Path, int]:
@@ -199,13 +216,6 @@ def _had(photos: Session | None) -> tuple[Path, int]:
     if photos and photos.photo:
         return photos.photo.upload, photos.chosen.seed if photos.chosen else 0
     return example_photo(), 0
-
-
-def _photo_of(photos: Session | None) -> tuple[Photo, str]:
-    if photos and photos.photo:
-        return photos.photo.read(), "This is the photo that you look at in Colourise."
-    said = "This is an example; with a photo of yours in Colourise, it is that one."
-    return read_photo(example_photo()), said
 
 
 def _is_seed(seed: int | None) -> bool:

@@ -75,11 +75,14 @@ class HowSession:
     def __init__(self, root: Path) -> None:
         self._folder = new_folder(root, "how-")
         self._run: Exhibition | None = None
+        self._stale: Path | None = None
         self.shown: tuple[Path, int] | None = None
         """Photo, and seed of its chosen colouring, that the visitor had when the page showed it."""
 
     def begin(self, colorizer: HowColorizer, photo: Photo) -> Exhibition:
-        """Begin with the pictures of a photo; the ones before go.
+        """Begin with the pictures of a photo.
+
+        Those before stay until the next ones begin: the browser may still be loading them.
 
         Raises:
             ColorflowError: there is no room for them.
@@ -89,7 +92,9 @@ class HowSession:
         self.shown = None
         if before:
             before.give_way()
-            shutil.rmtree(before.folder, ignore_errors=True)
+            if self._stale:
+                shutil.rmtree(self._stale, ignore_errors=True)
+            self._stale = before.folder
         return run
 
     def close(self) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import gradio as gr
 
 from colorflow.errors import ColorflowError
+from colorflow.ui.limits import WORK
 from colorflow.ui.open_map import legend
 from colorflow.ui.session import PhotoColorizer, Session
 from colorflow.ui.status import problem
@@ -47,6 +48,7 @@ class OpenMapView:
             [*self.components, status],
             show_progress_on=self.button,
             api_visibility="private",
+            **WORK,
         )
 
     def show(self, session: Session | None) -> dict[Any, Any]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,13 +17,14 @@ from PIL import Image
 from colorflow.color.full_resolution import lightness_of, render
 from colorflow.errors import ColorflowError
 from colorflow.photo import (
-    DEFAULT_MAX_PIXELS,
     Kind,
     Photo,
     Provenance,
+    count_pixels,
     read_photo,
     write_image,
 )
+from colorflow.ui.room import Room
 
 PREVIEW_SIDE = 1024
 """Longest side of what the page shows, in pixels."""
@@ -35,8 +38,8 @@ class OpenPhoto:
 
     upload: Path
     """The file as it came, under its own name in our folder."""
-    max_pixels: int
-    """Width times height that is refused when exceeded."""
+    room: Room
+    """For all that is done with it at full size."""
     folder: Path
     """Ours, for all that is made of it."""
     kind: Kind
@@ -51,34 +54,40 @@ class OpenPhoto:
     suffix: str
     """Of its colourings in full size: .jpg for a JPEG, otherwise .png."""
 
-    def read(self) -> Photo:
-        """Read the upload, which is done again for each colouring.
+    @contextmanager
+    def read(self) -> Iterator[Photo]:
+        """Read the upload, which is done again for each colouring, and hold room for it.
 
         Raises:
-            PhotoError: that is no longer possible.
+            ColorflowError: that is no longer possible, or there is no room.
         """
-        return read_photo(self.upload, max_pixels=self.max_pixels)
+        with self.room.held(self.width * self.height):
+            yield read_photo(self.upload, max_pixels=self.room.pixels)
 
 
-def open_photo(upload: Path, parent: Path, *, max_pixels: int = DEFAULT_MAX_PIXELS) -> OpenPhoto:
+def open_photo(upload: Path, parent: Path, room: Room) -> OpenPhoto:
     """Read a photo.
 
     Args:
         upload: the file; the photo's folder gets a name for it, so that it is there as long as the
             folder, whatever becomes of uploads.
         parent: folder in which the photo gets its own.
-        max_pixels: width times height that is refused when exceeded.
+        room: is held for the photo while it is read.
 
     Raises:
-        ColorflowError: it cannot be read, or its preview not written.
+        ColorflowError: it cannot be read, or its preview not written, or there is no room.
     """
-    photo = read_photo(upload, max_pixels=max_pixels)
+    with room.held(count_pixels(upload, max_pixels=room.pixels)):
+        return _opened(read_photo(upload, max_pixels=room.pixels), upload, parent, room)
+
+
+def _opened(photo: Photo, upload: Path, parent: Path, room: Room) -> OpenPhoto:
     folder = new_folder(parent, "photo-")
     small = reduced(photo)
     tiny = reduced(small, THUMBNAIL_SIDE)
     return OpenPhoto(
         upload=kept(upload, folder),
-        max_pixels=max_pixels,
+        room=room,
         folder=folder,
         kind=photo.kind,
         width=photo.width,
@@ -102,9 +111,9 @@ def paint(photo: OpenPhoto, ab: NDArray[np.float32], path: Path, provenance: Pro
     Raises:
         ColorflowError: the photo cannot be read again, or the result not written.
     """
-    original = photo.read()
-    rgb = render(lightness_of(original.all_bits), ab, bits=original.bits)
-    write_image(path, rgb, original, provenance=provenance)
+    with photo.read() as original:
+        rgb = render(lightness_of(original.all_bits), ab, bits=original.bits)
+        write_image(path, rgb, original, provenance=provenance)
 
 
 def reduced(photo: Photo, side: int = PREVIEW_SIDE) -> Photo:

@@ -11,13 +11,14 @@ from colorflow.quiz.game import Quiz
 from colorflow.ui.api import Api
 from colorflow.ui.colourise import ColouriseTab
 from colorflow.ui.folder import FolderTab
+from colorflow.ui.gradio_patches import WholeUpdates
 from colorflow.ui.hints import HINTS_TAB, HintsTab
 from colorflow.ui.how import how_tab
 from colorflow.ui.limits import Limits
 from colorflow.ui.quiz import quiz_tab
 from colorflow.ui.reference import ReferenceTab
+from colorflow.ui.room import Room
 from colorflow.ui.storage import VISITORS
-from colorflow.ui.whole_updates import WholeUpdates
 
 if TYPE_CHECKING:
     from colorflow.colorize import Colorizer
@@ -56,7 +57,7 @@ new MutationObserver(describe).observe(document.body, { childList: true, subtree
 
 
 def build_page(
-    colorizer: Colorizer, files: Path, limits: Limits, quiz: Quiz
+    colorizer: Colorizer, files: Path, limits: Limits, room: Room, quiz: Quiz
 ) -> tuple[gr.Blocks, Api]:
     """Put the page together.
 
@@ -64,11 +65,12 @@ def build_page(
         colorizer: colours the photos.
         files: Gradio's folder, as `page_folder` gives it.
         limits: what is taken at most.
+        room: for photos, shared by all visitors.
         quiz: what the players of the quiz share.
     """
     root = files / VISITORS
     with WholeUpdates(title="colorflow", analytics_enabled=False) as page:
-        api = Api(colorizer, files, limits, quiz)  # before handlers of the same names
+        api = Api(colorizer, files, room, quiz)  # before handlers of the same names
         gr.HTML(_HEADING, elem_id="heading")
         with gr.Tabs(elem_id="tabs", overflow_behavior="wrap") as tabs:
             with gr.Tab("Colourise", elem_id="colourise-tab"):
@@ -76,17 +78,17 @@ def build_page(
                     colorizer,
                     root,
                     limits.megabytes,
-                    max_pixels=limits.pixels,
+                    room=room,
                     hints=colorizer.takes_hints,
                 )
             with gr.Tab("Hints", id=HINTS_TAB, elem_id="hints-tab"):
-                hints = HintsTab(colorizer, root, limits.megabytes, max_pixels=limits.pixels)
+                hints = HintsTab(colorizer, root, limits.megabytes, room=room)
             with gr.Tab("Reference", elem_id="reference-tab"):
-                ReferenceTab(colorizer, root, limits.megabytes, max_pixels=limits.pixels)
+                ReferenceTab(colorizer, root, limits.megabytes, room=room)
             with gr.Tab("Folder", elem_id="folder-tab"):
-                FolderTab(colorizer, root, limits.megabytes, max_pixels=limits.pixels)
-            quiz_tab(quiz, root, limits)
-            how_tab(colorizer, root, colourise.session)
+                FolderTab(colorizer, root, limits.megabytes, room=room)
+            quiz_tab(quiz, root, limits.megabytes, room)
+            how_tab(colorizer, root, colourise.session, room)
         hints.take_from(colourise, tabs)
         gr.HTML(_PRIVACY, elem_id="privacy")
     return page, api

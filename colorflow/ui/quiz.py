@@ -14,7 +14,7 @@ from colorflow.quiz.game import APART, NEEDED, PRACTICE, TRIALS, Game, Outcome, 
 from colorflow.quiz.rounds import LEAST, MOST
 from colorflow.quiz.store import Kind
 from colorflow.ui.api_quiz import visitor_of
-from colorflow.ui.limits import Limits
+from colorflow.ui.limits import ROUND_PIXELS, WORK
 from colorflow.ui.quiz_photos import OWN_PHOTOS, own_deck, said_of
 from colorflow.ui.quiz_results import results_html
 from colorflow.ui.quiz_stage import (
@@ -29,6 +29,7 @@ from colorflow.ui.quiz_stage import (
     trial_html,
     verdict,
 )
+from colorflow.ui.room import Room
 from colorflow.ui.status import line, problem, status_line
 
 PLAY, STRICT = "Free play", "Strict test"
@@ -57,10 +58,10 @@ address but does not lead back to it.</p>
 """
 
 
-def quiz_tab(quiz: Quiz, root: Path, limits: Limits) -> None:
+def quiz_tab(quiz: Quiz, root: Path, megabytes: int, room: Room) -> None:
     """Make the tab, inside the `gr.Tabs` of the page; arguments as of `QuizTab`."""
-    with gr.Tab("Quiz", elem_id="quiz-tab") as tab:
-        QuizTab(quiz, root, limits).prepare_on(tab)
+    with gr.Tab("Quiz", elem_id="quiz-tab"):
+        QuizTab(quiz, root, megabytes, room)
 
 
 class QuizTab:
@@ -72,13 +73,17 @@ class QuizTab:
     Args:
         quiz: shared by all players.
         root: folder in which the players' folders are made; the server gives its files out.
-        limits: of the photos that a player brings.
+        megabytes: of the photos that a player brings, together.
+        room: for photos, shared by all visitors.
     """
 
-    def __init__(self, quiz: Quiz, root: Path, limits: Limits) -> None:
+    def __init__(
+        self, quiz: Quiz, root: Path, megabytes: int = 200, room: Room | None = None
+    ) -> None:
         self._quiz = quiz
+        self._room = room or Room()
         self._root = root
-        self._limits = limits
+        self._megabytes = megabytes
         self.game = gr.State(None, delete_callback=_close)
         gr.HTML(_HEADING, elem_id="quiz-heading")
         with gr.Tabs(elem_id="quiz-pages", overflow_behavior="wrap"):
@@ -138,8 +143,8 @@ class QuizTab:
         shown = [self.game, self.stage, self.score, self.status]
         quietly: dict[str, Any] = {
             "show_progress": "hidden",
-            "concurrency_limit": None,
             "api_visibility": "private",
+            **WORK,
         }
         self.stage.next(self.go_on, [self.game, self.mode, self.k], shown, **quietly)
         self.stage.choose(self.choose, [self.game, self.k], shown, **quietly)
@@ -152,32 +157,12 @@ class QuizTab:
             [self.upload, self.game, self.mode, self.k],
             [*shown, self.about, self.k],
             show_progress_on=self.about,
-            concurrency_limit=1,  # of all visitors together
             api_visibility="private",
+            **WORK,
         )
         self.results_page.select(
             self.show_results, [self.game], [self.game, self.results, self.export], **quietly
         )
-
-    def prepare_on(self, tab: gr.Tab) -> None:
-        """Have the first round drawn when the visitor comes to the tab that this one is in."""
-        tab.select(
-            self.arrive,
-            [self.game],
-            [self.game],
-            show_progress="hidden",
-            concurrency_limit=None,
-            api_visibility="private",
-        )
-
-    def arrive(self, game: Game | None, request: gr.Request | None = None) -> Updates:
-        """Have the first round drawn."""
-        try:
-            game = self._of(game, request)
-            game.prepare()
-        except ColorflowError:
-            return {self.game: game}  # told when the visitor wants to play
-        return {self.game: game}
 
     def take_in(
         self,
@@ -191,7 +176,13 @@ class QuizTab:
         try:
             game, own = self._of(game, request), None
             if uploads:
-                own = own_deck([Path(one) for one in uploads], game.folder / "own", self._limits)
+                with self._room.held(self._room.pixels):
+                    own = own_deck(
+                        [Path(one) for one in uploads],
+                        game.folder / "own",
+                        self._megabytes,
+                        self._room.pixels,
+                    )
             game.play_with(own)
         except (ColorflowError, MemoryError) as error:
             return {self.game: game, self.about: problem(error)}
@@ -270,14 +261,17 @@ class QuizTab:
         return game or Game(self._quiz, self._root, visitor_of(request))
 
     def _round(self, game: Game, k: int) -> Updates:
+        with self._room.held(ROUND_PIXELS):
+            round_ = game.play(k)
         return {
-            self.stage: round_html(game.play(k)),
+            self.stage: round_html(round_),
             self.score: self._score(game, k),
             self.status: verdict("Which one is the photo as it was taken?"),
         }
 
     def _trial(self, game: Game) -> Updates:
-        trial, test = game.trial(), game.test
+        with self._room.held(ROUND_PIXELS):
+            trial, test = game.trial(), game.test
         if trial is not None and test is not None:
             return {self.stage: trial_html(trial, test), self.status: ""}
         return {self.stage: self._finished(game), self.status: ""}

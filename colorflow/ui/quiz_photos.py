@@ -11,7 +11,6 @@ from colorflow.errors import ColorflowError
 from colorflow.quiz.deck import Deck
 from colorflow.quiz.game import APART
 from colorflow.ui.folder_intake import take_in
-from colorflow.ui.limits import Limits
 
 MOST_PHOTOS = 200
 OWN_PHOTOS = (
@@ -20,23 +19,24 @@ OWN_PHOTOS = (
 )
 
 
-def own_deck(uploads: Sequence[Path], folder: Path, limits: Limits) -> Deck:
+def own_deck(uploads: Sequence[Path], folder: Path, megabytes: int, max_pixels: int) -> Deck:
     """Brings uploads into a folder and looks through them.
 
     Args:
         uploads: photos and zip archives.
         folder: made here; what is in it from before goes.
-        limits: of the page.
+        megabytes: of all uploads, once they are unpacked.
+        max_pixels: of one photo.
 
     Raises:
         ColorflowError: there is too much, an archive is refused, or no file is a color photo.
     """
     shutil.rmtree(folder, ignore_errors=True)
-    size = limits.megabytes * 2**20
+    size = megabytes * 2**20
     intake = take_in(
         uploads, folder, ArchiveLimits(entries=MOST_PHOTOS, entry_bytes=size, total_bytes=size)
     )
-    deck = Deck([folder / one for one in intake.photos], "", max_pixels=limits.pixels)
+    deck = Deck([folder / one for one in intake.photos], "", max_pixels=max_pixels)
     deck.look_through()
     if not deck.pictures:
         raise ColorflowError("None of these files is a photo that can be read and has colors.")

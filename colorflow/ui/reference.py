@@ -10,11 +10,12 @@ from typing import Any
 import gradio as gr
 
 from colorflow.errors import ColorflowError
-from colorflow.photo import DEFAULT_MAX_PIXELS
 from colorflow.ui.colourise import LARGEST_SEED
 from colorflow.ui.controls import seed_number
 from colorflow.ui.download import preparing, ready
+from colorflow.ui.limits import WORK
 from colorflow.ui.reference_session import ReferenceColorizer, ReferenceSession, Role
+from colorflow.ui.room import Room
 from colorflow.ui.status import line, problem, status_line
 
 Updates = dict[Any, Any]
@@ -41,7 +42,7 @@ class ReferenceTab:
         colorizer: colours the photos.
         root: folder in which the visitors' folders are made.
         max_megabytes: size of the largest upload, to be stated.
-        max_pixels: width times height of a photo that is refused when exceeded.
+        room: for photos, shared by all visitors.
     """
 
     def __init__(
@@ -50,11 +51,11 @@ class ReferenceTab:
         root: Path,
         max_megabytes: int,
         *,
-        max_pixels: int = DEFAULT_MAX_PIXELS,
+        room: Room | None = None,
     ) -> None:
         self._colorizer = colorizer
         self._root = root
-        self._max_pixels = max_pixels
+        self._room = room or Room()
         self._formats = line(f"JPEG, PNG, WebP, TIFF or BMP, up to {max_megabytes} MB.")
         self.session = gr.State(None, delete_callback=_close)
         with gr.Row(elem_id="reference"):
@@ -145,13 +146,14 @@ class ReferenceTab:
             shown,
             show_progress_on=self.status,
             api_visibility="private",
+            **WORK,
         ).then(
             self.prepare_download,
             [self.session],
             [self.download, self.status],
             show_progress="hidden",
-            concurrency_id="paint",
             api_visibility="private",
+            **WORK,
         )
 
     def open_photo(self, upload: str | None, session: ReferenceSession | None) -> Updates:
@@ -198,7 +200,7 @@ class ReferenceTab:
         preview, said = gr.update(value=None, visible=False), self._formats
         try:
             if upload is not None:
-                session = session or ReferenceSession(self._root, max_pixels=self._max_pixels)
+                session = session or ReferenceSession(self._root, self._room)
                 photo = session.open(role, Path(upload))
                 preview = gr.update(value=str(photo.preview), visible=True)
             elif session:

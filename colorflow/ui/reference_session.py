@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 
 from colorflow.color.full_resolution import lightness_of, render
 from colorflow.errors import ColorflowError, PhotoError
-from colorflow.photo import DEFAULT_MAX_PIXELS, Kind, Photo, Provenance
+from colorflow.photo import Kind, Photo, Provenance
 from colorflow.ui.opened import OpenPhoto, new_folder, open_photo, paint, reduced, write
+from colorflow.ui.room import Room
 
 if TYPE_CHECKING:
     from colorflow.colorize import Draws
@@ -59,15 +60,15 @@ class ReferenceSession:
 
     Args:
         root: folder in which the session makes its own.
-        max_pixels: width times height of a photo that is refused when exceeded.
+        room: for photos, shared by all visitors.
 
     Raises:
         ColorflowError: it cannot.
     """
 
-    def __init__(self, root: Path, *, max_pixels: int = DEFAULT_MAX_PIXELS) -> None:
+    def __init__(self, root: Path, room: Room) -> None:
         self._folder = new_folder(root, "reference-")
-        self._max_pixels = max_pixels
+        self._room = room
         self._opened: dict[Role, OpenPhoto] = {}
         self.result: Carried | None = None
 
@@ -78,7 +79,7 @@ class ReferenceSession:
             ColorflowError: it cannot be read, its preview not written, or the reference is grey.
         """
         self.forget(role)
-        opened = open_photo(upload, self._folder, max_pixels=self._max_pixels)
+        opened = open_photo(upload, self._folder, self._room)
         if role == "reference" and opened.kind is Kind.GREY:
             shutil.rmtree(opened.folder, ignore_errors=True)
             raise PhotoError(
@@ -167,9 +168,11 @@ def _carried(
     strength: float,
     seed: int,
 ) -> Carried:
-    photo = opened.read()
-    (ab,) = colorizer.draw(photo, 1, 1.0, seed, reference=other.read(), strength=strength).ab
-    small = reduced(photo)
+    with other.read() as whole:  # both at once would need room twice
+        reference = reduced(whole)
+    with opened.read() as photo:
+        (ab,) = colorizer.draw(photo, 1, 1.0, seed, reference=reference, strength=strength).ab
+        small = reduced(photo)
     folder = new_folder(opened.folder, "run-")
     return Carried(
         photo=opened,

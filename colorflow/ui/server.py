@@ -7,18 +7,20 @@ import os
 import signal
 import threading
 import warnings
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Collection, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 from colorflow.errors import ColorflowError
-from colorflow.ui.limits import Limits
+from colorflow.ui.limits import AT_ONCE, Limits
+from colorflow.ui.room import Room
 from colorflow.ui.storage import forget_idle, page_folder, sweep
 
 if TYPE_CHECKING:
     import gradio as gr
+    from starlette.middleware import Middleware
 
     from colorflow.ui.api import Api
 
@@ -35,6 +37,7 @@ def serve(
     photos: Path | None,
     quiz_db: Path | None,
     accounts: Mapping[str, str] | None = None,
+    allowed_hosts: Collection[str] = (),
     limits: Limits = Limits(),  # noqa: B008 (frozen)
 ) -> None:
     """Serve the page until Ctrl-C or SIGTERM; to be called in the main thread.
@@ -50,6 +53,7 @@ def serve(
         photos: folder of the quiz's photos; None for those that the installed packages bring.
         quiz_db: file of the quiz's answers; None for one in the user's data folder.
         accounts: password by user, one of which a visitor has to give; None for everybody.
+        allowed_hosts: names under which the page is served, beside this machine's own.
         limits: what is taken at most.
 
     Raises:
@@ -64,15 +68,32 @@ def serve(
 
         colorizer = Colorizer.load(weights)
         quiz = open_quiz(colorizer, photos, quiz_db)
-        page, api = build_page(colorizer, files, limits, quiz)
-        page.queue(max_size=limits.waiting, default_concurrency_limit=1)
+        room = Room(limits.pixels, files, limits.stored_megabytes * 2**20)
+        page, api = build_page(colorizer, files, limits, room, quiz)
+        page.queue(max_size=limits.waiting, default_concurrency_limit=AT_ONCE)
+        guard = _guard(room, [host, *allowed_hosts], limits)
         try:
-            address = _launch(page, api, files, host, port, accounts, limits)
+            address = _launch(page, api, files, host, port, accounts, limits, guard)
             print(f"colorflow is at {address} (Ctrl-C ends it)", flush=True)
             stop.wait()
         finally:
             page.close(verbose=False)
             quiz.maker.close()
+
+
+def _guard(room: Room, names: Sequence[str], limits: Limits) -> Middleware:
+    """What stands before the server."""
+    from starlette.middleware import Middleware
+
+    from colorflow.ui.guard import Guard
+    from colorflow.ui.hosts import Hosts
+    from colorflow.ui.logins import Logins
+    from colorflow.ui.uploads import Uploads
+    from colorflow.ui.visitors import SHARE
+
+    share = max(limits.stored_megabytes // SHARE, limits.megabytes) * 2**20
+    uploads = Uploads(room, share, KEEP_SECONDS)
+    return Middleware(Guard, hosts=Hosts(names), uploads=uploads, logins=Logins())
 
 
 def _settle(files: Path) -> None:
@@ -87,22 +108,9 @@ def _settle(files: Path) -> None:
         os.environ[name] = ",".join([*([known] if known else []), "localhost", "127.0.0.1", "::1"])
     # FastAPI keeps this one quiet by means that fail while another thread reads a photo.
     warnings.filterwarnings("ignore", message="The 'alias' attribute with value")
-    # Gradio would fetch whatever address a client names in the place of a file.
-    from gradio import processing_utils, routes
+    from colorflow.ui.gradio_patches import patch_gradio
 
-    for module, name in (
-        (processing_utils, "async_ssrf_protected_download"),
-        (routes, "secure_url_stream_response"),
-    ):
-        assert hasattr(module, name), "this release of Gradio fetches in another way"
-        setattr(module, name, _fetch_nothing)
-
-
-async def _fetch_nothing(*_: object, **__: object) -> NoReturn:
-    import gradio as gr
-
-    sentence = "This page fetches nothing from other addresses; send the file itself."
-    raise gr.Error(sentence, print_exception=False)
+    patch_gradio()
 
 
 def _launch(
@@ -113,8 +121,10 @@ def _launch(
     port: int,
     accounts: Mapping[str, str] | None,
     limits: Limits,
+    guard: Middleware,
 ) -> str:
     """Start the server in a thread; its address."""
+    from colorflow.ui.gradio_patches import CALL_ERRORS, told_to_programs
     from colorflow.ui.page import ALTERNATIVE_TEXTS, STYLE, theme
 
     @asynccontextmanager
@@ -134,7 +144,11 @@ def _launch(
             max_file_size=f"{limits.megabytes}mb",
             footer_links=["api"],
             run_history=False,
-            app_kwargs={"lifespan": clearing_up},
+            app_kwargs={
+                "lifespan": clearing_up,
+                "middleware": [guard],
+                "exception_handlers": dict.fromkeys(CALL_ERRORS, told_to_programs),
+            },
             # Set here, because Gradio would otherwise take these from the environment.
             share=False,
             ssr_mode=False,

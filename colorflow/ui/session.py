@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING, Literal, Protocol
 
 from colorflow.color.full_resolution import lightness_of
 from colorflow.errors import ColorflowError
-from colorflow.photo import DEFAULT_MAX_PIXELS, Photo, Provenance
+from colorflow.photo import Photo, Provenance
 from colorflow.ui.colourings import Colouring, Colourings, Drawn, Work
 from colorflow.ui.open_map import openness
 from colorflow.ui.opened import OpenPhoto, new_folder, open_photo, paint, reduced, write
+from colorflow.ui.room import Room
 
 if TYPE_CHECKING:
     from colorflow.colorize import Draws, Recipe, Uncertainty
@@ -80,15 +81,15 @@ class Session:
 
     Args:
         root: folder in which the session makes its own.
-        max_pixels: width times height of a photo that is refused when exceeded.
+        room: for photos, shared by all visitors.
 
     Raises:
         ColorflowError: it cannot.
     """
 
-    def __init__(self, root: Path, *, max_pixels: int = DEFAULT_MAX_PIXELS) -> None:
+    def __init__(self, root: Path, room: Room) -> None:
         self._folder = new_folder(root, "session-")
-        self._max_pixels = max_pixels
+        self._room = room
         self._lock = threading.Lock()
         self._run: Colourings | None = None
         self.works: Sequence[Work] = ()
@@ -119,7 +120,7 @@ class Session:
         Raises:
             ColorflowError: it cannot be read, or its preview not written.
         """
-        photo = open_photo(upload, self._folder, max_pixels=self._max_pixels)
+        photo = open_photo(upload, self._folder, self._room)
         work = Work(upload=upload, photo=photo)
         self.works = [*self.works, work]
         self.current = self.current or work
@@ -179,7 +180,7 @@ class Session:
         anew = [
             level for level in colorizer.levels if (level <= _COARSE_GRID) == (part == "colours")
         ]
-        first = 1 + max(seed for one in self.colourings for seed in one.recipe.seeds)
+        first = 1 + max(seed or 0 for one in self.colourings for seed in one.recipe.seeds)
 
         def draw(photo: Photo) -> Drawn:
             yield chosen.recipe, chosen.ab
@@ -210,9 +211,9 @@ class Session:
         path = work.photo.folder / "open.png"
         try:
             if not path.exists():
-                original = work.photo.read()
-                small = reduced(original)
-                uncertainty = colorizer.uncertainty(original)
+                with work.photo.read() as original:
+                    small = reduced(original)
+                    uncertainty = colorizer.uncertainty(original)
                 write(path, openness(lightness_of(small.pixels), uncertainty), small)
         except ColorflowError:
             if self.current is not work:  # its folder may have gone

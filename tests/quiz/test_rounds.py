@@ -413,18 +413,15 @@ def test_photos_take_turns_and_the_first_answer_to_each_counts(
     assert (game.score.rounds, game.score.right, game.score.best) == (12, 9, 9)
 
 
-def test_the_next_round_is_drawn_while_one_looks(play: Callable[[Path], Game], few: Path) -> None:
-    game = play(few)
-    game.prepare()
-    prepared = game._play.ahead
-    assert prepared is not None
-    round_ = game.play(3)
-    assert round_.picture == prepared[0]
-    ahead = game._play.ahead
-    assert ahead is not None
-    assert ahead[1].result(60).picture == ahead[0] != round_.picture
-    game.answer(round_.token, 0)
-    assert game.play(5).picture == ahead[0]
+def test_no_round_is_drawn_before_it_is_asked_for(tmp_path: Path, few: Path) -> None:
+    """Such rounds would take memory and time, however many players come and go."""
+    painter = Painter(12)
+    quiz = open_quiz(painter, few, tmp_path / "quiz.sqlite")
+    deck_complete(quiz.deck)
+    for player in range(1, 4):
+        Game(quiz, tmp_path, "visitor").play(3)
+        assert quiz.maker._thread.submit(len, painter.calls).result() == player
+    quiz.maker.close()
 
 
 def test_two_players_know_nothing_of_each_other(play: Callable[[Path], Game], few: Path) -> None:
@@ -458,12 +455,10 @@ def test_photos_that_went_away_are_passed_over(
     for path in few.iterdir():
         if path != first.picture.path:
             path.unlink()
-    game._play.ahead = None  # it may have been drawn before
     again = game.play(2)
     assert again.picture == first.picture
     first.picture.path.unlink()
     game.answer(again.token, 0)
-    game._play.ahead = None  # it may have been drawn before
     with pytest.raises(EvaluationError, match="none of its photos any more"):
         game.play(2)
 
@@ -472,7 +467,6 @@ def test_grey_photos_alone_are_one_sentence(play: Callable[[Path], Game], tmp_pa
     (tmp_path / "grey").mkdir()
     Image.fromarray(data.camera()[:64, :64]).save(tmp_path / "grey" / "grey.png")
     game = play(tmp_path / "grey")
-    game.prepare()
     with pytest.raises(EvaluationError, match="There is no photo to play with"):
         game.play(2)
 
@@ -588,13 +582,11 @@ def test_free_play_shows_no_photo_of_a_running_test(
     play: Callable[[Path], Game], album: Path, tmp_path: Path
 ) -> None:
     game = play(album)
-    game.prepare()
     game.trial()
     with pytest.raises(EvaluationError, match="belong to your strict test"):
         game.play(2)
     save_album(tmp_path / "larger", NEEDED + 3)
     game = play(tmp_path / "larger")
-    game.prepare()
     game.trial()
     assert game.test is not None
     tested = {one.photo for one in game.test.pictures}

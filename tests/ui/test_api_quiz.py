@@ -16,7 +16,7 @@ from colorflow.quiz.game import Game, Quiz, open_quiz
 from colorflow.ui import api_quiz
 from colorflow.ui.api import Api
 from colorflow.ui.api_quiz import Players
-from colorflow.ui.limits import Limits
+from colorflow.ui.room import Room
 from colorflow.ui.storage import VISITORS
 from tests.quiz.album import Painter, save_album
 
@@ -39,7 +39,7 @@ def quiz(painter: Painter, tmp_path: Path) -> Iterator[Quiz]:
 def api(painter: Painter, quiz: Quiz, root: Path) -> Api:
     (root / VISITORS).mkdir()
     with gr.Blocks(analytics_enabled=False):
-        return Api(painter, root, Limits(), quiz)  # type: ignore[arg-type]
+        return Api(painter, root, Room(), quiz)  # type: ignore[arg-type]
 
 
 @pytest.fixture

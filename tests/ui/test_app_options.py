@@ -49,14 +49,16 @@ def test_without_options_everybody_may_come_and_the_limits_are_the_usual_ones(
     assert main(["app"]) == 0
     assert served["accounts"] is None
     assert served["limits"] == Limits()
-    assert served["limits"].pixels == DEFAULT_MAX_PIXELS
+    assert served["limits"].pixels < DEFAULT_MAX_PIXELS
+    assert served["allowed_hosts"] == []
     assert (served["host"], served["port"]) == ("127.0.0.1", 7860)
     assert set(served) == set(inspect.signature(serve).parameters)
 
 
 def test_limits_are_passed_on(served: dict[str, Any]) -> None:
-    main(["app", "--max-file-size", "5", "--max-pixels", "1.5", "--queue", "3"])
-    assert served["limits"] == Limits(megabytes=5, megapixels=1.5, waiting=3)
+    limits = ("--max-file-size", "5", "--max-pixels", "1.5", "--queue", "3", "--max-stored", "90")
+    main(["app", *limits])
+    assert served["limits"] == Limits(megabytes=5, megapixels=1.5, waiting=3, stored_megabytes=90)
     assert served["limits"].pixels == 1_500_000
 
 
@@ -74,6 +76,7 @@ def test_limits_are_passed_on(served: dict[str, Any]) -> None:
         ("--max-pixels", "inf"),
         ("--max-pixels", "1e-9"),
         ("--max-pixels", "1e9"),
+        ("--max-stored", "0"),
         ("--queue", "0"),
         ("--queue", "2.5"),
         ("--queue", ""),
@@ -86,6 +89,11 @@ def test_wrong_limits_are_wrong_usage(
     said = refused(capsys, f"{option}={value}")
     assert f"argument {option}: expected" in said
     assert not served
+
+
+def test_names_of_the_deployment_are_passed_on(served: dict[str, Any]) -> None:
+    main(["app", "--allowed-host", "a.example", "--allowed-host", "b.example"])
+    assert served["allowed_hosts"] == ["a.example", "b.example"]
 
 
 def test_accounts(served: dict[str, Any], tmp_path: Path) -> None:
@@ -146,6 +154,14 @@ def test_every_option_is_explained(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         main(["app", "--help"])
     options = capsys.readouterr().out.partition("options:")[2]
-    for name in ("host", "auth", "max-file-size", "max-pixels", "queue"):
+    for name in (
+        "host",
+        "auth",
+        "allowed-host",
+        "max-file-size",
+        "max-pixels",
+        "max-stored",
+        "queue",
+    ):
         after = options.partition(f"--{name} ")[2].split()
         assert len(after) > 5, name

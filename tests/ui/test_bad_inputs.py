@@ -9,6 +9,7 @@ import pytest
 
 from colorflow.ui.colourise import ColouriseTab
 from colorflow.ui.limits import Limits
+from colorflow.ui.room import Room
 from tests.ui.bad_inputs import BAD_INPUTS, MEGABYTES, MEGAPIXELS, BadInput
 from tests.ui.fake_colorizer import FakeColorizer
 from tests.ui.handling import everything, is_problem, text, value
@@ -26,7 +27,7 @@ def test_the_list_is_long_enough_and_says_what_it_claims() -> None:
 @pytest.fixture
 def limited(colorizer: FakeColorizer, root: Path) -> ColouriseTab:
     with gr.Blocks(analytics_enabled=False):
-        return ColouriseTab(colorizer, root, LIMITS.megabytes, max_pixels=LIMITS.pixels)
+        return ColouriseTab(colorizer, root, LIMITS.megabytes, room=Room(LIMITS.pixels))
 
 
 @pytest.mark.parametrize(

@@ -21,6 +21,7 @@ from colorflow.photo import read_provenance
 from colorflow.ui.colourise import LARGEST_SEED
 from colorflow.ui.folder import MOST_PHOTOS, FolderTab
 from colorflow.ui.folder_session import FolderSession
+from colorflow.ui.room import Room
 from tests.batch.raw_zip import File, deflated, write_raw, zeros
 from tests.ui.fake_colorizer import AB, FakeColorizer
 from tests.ui.handling import Updates, is_problem, text, value
@@ -418,11 +419,11 @@ def test_photos_of_too_many_pixels_fail_by_name(
     colorizer: FakeColorizer, root: Path, album: Path
 ) -> None:
     with gr.Blocks(analytics_enabled=False):
-        tab = FolderTab(colorizer, root, MEGABYTES, max_pixels=1199)  # type: ignore[arg-type]
+        tab = FolderTab(colorizer, root, MEGABYTES, room=Room(1199))  # type: ignore[arg-type]
     last = colour(tab, taken(tab, album))[-1]
     assert text(last, tab.status) == "5 failed."
     with gr.Blocks(analytics_enabled=False):
-        tab = FolderTab(colorizer, root, MEGABYTES, max_pixels=1200)  # type: ignore[arg-type]
+        tab = FolderTab(colorizer, root, MEGABYTES, room=Room(1200))  # type: ignore[arg-type]
     last = colour(tab, taken(tab, album))[-1]
     assert text(last, tab.status) == "3 coloured, 1 left as it is, 1 failed."
 

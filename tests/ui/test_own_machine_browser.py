@@ -14,6 +14,7 @@ from PIL import Image
 from playwright.sync_api import Browser, expect
 from skimage import data
 
+from colorflow.ui.limits import AT_ONCE
 from tests.ui import test_browser
 from tests.ui.fake_colorizer import HELD_WIDTH, HOLD
 from tests.ui.page_process import Page, running_page
@@ -89,24 +90,24 @@ def test_reload_in_the_middle_of_colouring(
 
 
 def test_a_full_queue_is_one_sentence(browser: Browser, server: Page, held_photo: Path) -> None:
-    visitors = [Visitor(browser, server) for _ in range(3)]
+    *others, last = visitors = [Visitor(browser, server) for _ in range(AT_ONCE + 2)]
     for visitor in visitors:
         visitor.upload(held_photo)
         expect(visitor.one("#go")).to_be_enabled(timeout=PATIENCE)
     (server.temporary / HOLD).touch()
-    for visitor in visitors[:2]:
+    for visitor in others:
         with visitor.page.expect_response(re.compile("queue/join")) as joined:
             visitor.one("#go").click()
         assert joined.value.status == 200
         visitor.page.wait_for_timeout(500)  # until it is taken from the queue
-    visitors[2].one("#go").click()
-    toast = visitors[2].one("[data-testid=toast-body]")
+    last.one("#go").click()
+    toast = last.one("[data-testid=toast-body]")
     expect(toast).to_contain_text("currently busy. Please try again", timeout=PATIENCE)
     (server.temporary / HOLD).unlink()
-    for visitor in visitors[:2]:
+    for visitor in others:
         visitor.expect_text("#status", "colouring")
-    visitors[2].one("#go").click()
-    visitors[2].expect_text("#status", "colouring")
+    last.one("#go").click()
+    last.expect_text("#status", "colouring")
     for visitor in visitors:
         visitor.context.close()
 

@@ -21,7 +21,6 @@ from colorflow.quiz.game import NEEDED, Game, open_quiz
 from colorflow.quiz.rounds import Round
 from colorflow.quiz.store import Kind
 from colorflow.ui import quiz_stage
-from colorflow.ui.limits import Limits
 from colorflow.ui.quiz import PLAY, STRICT, QuizTab
 from colorflow.ui.quiz_results import results_html
 from tests.quiz.album import Painter, save_album
@@ -53,7 +52,7 @@ def make(painter: Painter, root: Path, tmp_path: Path, clock: Clock) -> Iterator
         quizzes.append(quiz)
         assert quiz.deck._complete.wait(60)
         with gr.Blocks(analytics_enabled=False):
-            return QuizTab(quiz, root, Limits())
+            return QuizTab(quiz, root)
 
     yield make
     for quiz in quizzes:
@@ -181,14 +180,6 @@ def test_going_on_without_an_answer_shows_the_same_round(tab: QuizTab) -> None:
     assert value(again, tab.stage) == value(first, tab.stage)
 
 
-def test_the_first_round_is_drawn_on_arrival(tab: QuizTab, painter: Painter) -> None:
-    game = tab.arrive(None)[tab.game]
-    assert isinstance(game, Game)
-    game._play.ahead[1].result(60)  # type: ignore[index]
-    assert len(painter.calls) == 1
-    assert tab.arrive(game)[tab.game] is game
-
-
 def test_problems_are_told(make: Any, tmp_path: Path) -> None:
     paths = save_album(tmp_path / "gone", 2)
     tab = make(tmp_path / "gone")
@@ -196,7 +187,6 @@ def test_problems_are_told(make: Any, tmp_path: Path) -> None:
     for path in paths:
         path.unlink()
     answer(tab, game, right=True)
-    game._play.ahead = None
     updates = tab.go_on(game, PLAY, 3)
     assert text(updates, tab.status) == "The quiz finds none of its photos any more."
     for suffix in ("", "-wal", "-shm"):

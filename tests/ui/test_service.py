@@ -14,6 +14,7 @@ from gradio_client.utils import QueueError, Status
 from PIL import Image
 from skimage import data
 
+from colorflow.ui.limits import AT_ONCE
 from colorflow.ui.storage import FILES, VISITORS
 from tests.quiz.album import save_album
 from tests.ui.fake_colorizer import HELD_WIDTH, HOLD
@@ -109,20 +110,21 @@ def test_a_full_queue_is_told_and_the_others_are_answered(
     held: Page, photo: Path, tmp_path: Path
 ) -> None:
     clients = [
-        Client(held.address, verbose=False, download_files=tmp_path / "downloads") for _ in range(3)
+        Client(held.address, verbose=False, download_files=tmp_path / "downloads")
+        for _ in range(AT_ONCE + 2)
     ]
-    running = clients[0].submit(handle_file(photo), 1, api_name="/colourise")
-    wait_until(lambda: running.status().code == Status.PROCESSING)
+    running = [one.submit(handle_file(photo), 1, api_name="/colourise") for one in clients[2:]]
+    wait_until(lambda: all(one.status().code == Status.PROCESSING for one in running))
     waiting = clients[1].submit(handle_file(photo), 2, api_name="/colourise")
     wait_until(lambda: waiting.status().code == Status.IN_QUEUE)
     with pytest.raises(QueueError, match="Queue is full! Please try again"):
-        clients[2].predict(handle_file(photo), 3, api_name="/colourise")
+        clients[0].predict(handle_file(photo), 3, api_name="/colourise")
     answer = httpx.post(
         f"{held.address}gradio_api/call/quiz_round", json={"data": [3, ""]}, trust_env=False
     )
     assert answer.status_code == 503
     assert answer.json()["detail"].startswith("Queue is full.")
     (held.temporary / HOLD).unlink()
-    assert len(running.result(PATIENCE)[0]) == 1
+    assert [len(one.result(PATIENCE)[0]) for one in running] == AT_ONCE * [1]
     assert len(waiting.result(PATIENCE)[0]) == 2
-    assert len(clients[2].predict(handle_file(photo), 3, api_name="/colourise")[0]) == 3
+    assert len(clients[0].predict(handle_file(photo), 3, api_name="/colourise")[0]) == 3

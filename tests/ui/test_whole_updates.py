@@ -10,7 +10,7 @@ import gradio as gr
 import pytest
 from gradio_client.utils import apply_diff
 
-from colorflow.ui.whole_updates import WholeUpdates
+from colorflow.ui.gradio_patches import WholeUpdates
 
 SKIP = {"__type__": "update"}
 UPDATES: list[list[Any]] = [

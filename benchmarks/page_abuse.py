@@ -1,0 +1,144 @@
+"""One visitor asks for as much as the page gives, while another one wants to play (Linux).
+
+    python -m benchmarks.page_abuse --rounds 200
+
+Three campaigns against a page of its own, each with what it did to the server's memory and disk:
+rounds of the quiz that nobody will play, all asked for at once; uploads until the page refuses
+them; uploads that break off in the middle.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import socket
+import tempfile
+import time
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import httpx
+
+from benchmarks.page_load import _memory
+from benchmarks.page_server import page_server
+from colorflow.ui.room import size_of
+
+_GREEDY, _OTHER = "10.0.0.1", "10.0.0.2"
+_MEGABYTES = 100
+"""Of one upload."""
+_TIMEOUT = 600.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What the campaigns came to."""
+
+    rounds: Counter[int]
+    """Rounds asked for by how the page answered: 200 taken, 503 busy."""
+    wait: float
+    """Seconds that the other player waited for a first round meanwhile."""
+    megabytes: float
+    """By which the server's memory grew."""
+    uploads: Counter[int]
+    """Uploads by how the page answered: 200 taken, 507 no more."""
+    left: int
+    """Bytes that were left of uploads that broke off."""
+
+
+def abuse(folder: Path, *, rounds: int, uploads: int, weights: Path | None = None) -> Outcome:
+    """Starts a server and asks too much of it.
+
+    Args:
+        folder: an empty one.
+        rounds: of the quiz, all at once.
+        uploads: that are tried, 100 MB each; and as many that break off.
+        weights: file; None for the shipped ones.
+
+    Raises:
+        AssertionError: if the server does not start.
+    """
+    with page_server(folder, weights) as (address, process):
+        before = _memory(process, "VmRSS")
+        with ThreadPoolExecutor(16) as threads:
+            asked = [threads.submit(_round, address, _GREEDY) for _ in range(rounds)]
+            started = time.perf_counter()
+            event = _round(address, _OTHER).json()["event_id"]
+            _send(address, _OTHER, "GET", f"gradio_api/call/quiz_round/{event}")
+            wait = time.perf_counter() - started
+            taken = Counter(one.result().status_code for one in asked)
+        grown = _memory(process, "VmHWM") - before
+        content = os.urandom(2**20) * _MEGABYTES
+        sent = Counter(
+            _send(
+                address, _GREEDY, "POST", "gradio_api/upload",
+                files={"files": (f"{number}.bin", number.to_bytes(2) + content)},
+            ).status_code
+            for number in range(uploads)
+        )  # fmt: skip
+        kept = size_of(folder)
+        for _ in range(uploads):
+            _break_off(address)
+        while _is_open(process.pid):
+            time.sleep(0.1)
+        left = size_of(folder) - kept
+    return Outcome(rounds=taken, wait=wait, megabytes=grown, uploads=sent, left=left)
+
+
+def _round(address: str, visitor: str) -> httpx.Response:
+    body = {"data": [5, ""]}
+    return _send(address, visitor, "POST", "gradio_api/call/quiz_round", json=body)
+
+
+def _send(address: str, visitor: str, method: str, path: str, **options: object) -> httpx.Response:
+    headers = {"X-Forwarded-For": visitor}
+    return httpx.request(  # type: ignore[arg-type]
+        method, address + path, headers=headers, trust_env=False, timeout=_TIMEOUT, **options
+    )
+
+
+def _break_off(address: str) -> None:
+    """Send half of an upload and go away."""
+    head = (
+        "POST /gradio_api/upload HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 2000000\r\n"
+        "Content-Type: multipart/form-data; boundary=x\r\n\r\n--x\r\n"
+        'Content-Disposition: form-data; name="files"; filename="half.bin"\r\n\r\n'
+    )
+    with socket.create_connection(("127.0.0.1", urlsplit(address).port or 0)) as client:
+        client.sendall(head.encode() + bytes(1_000_000))
+
+
+def _is_open(process: int) -> bool:
+    """Whether the server still holds a file of an upload."""
+    files = Path(f"/proc/{process}/fd").iterdir()
+    return any("/files/tmp" in os.readlink(one) for one in files if one.exists())
+
+
+def main() -> None:
+    """Runs once and prints a table."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--rounds", type=int, default=200)
+    parser.add_argument("--uploads", type=int, default=15)
+    parser.add_argument("--weights", type=Path)
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        outcome = abuse(
+            Path(folder), rounds=options.rounds, uploads=options.uploads, weights=options.weights
+        )
+    print(f"{date.today()}: {options.rounds} rounds at once, {options.uploads} uploads of 100 MB\n")
+    print(
+        "| rounds taken | busy | another player waited, s | memory, MB | uploads taken | refused |"
+    )
+    print("|---:|---:|---:|---:|---:|---:|")
+    print(
+        f"| {outcome.rounds[200]} | {outcome.rounds[503]} | {outcome.wait:.1f} "
+        f"| {outcome.megabytes:+.0f} | {outcome.uploads[200]} | {outcome.uploads[507]} |\n"
+    )
+    print(f"{outcome.left} bytes were left of uploads that broke off.")
+
+
+if __name__ == "__main__":
+    main()

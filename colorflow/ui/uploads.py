@@ -1,0 +1,82 @@
+"""How much a visitor may send."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from colorflow.errors import ColorflowError
+from colorflow.ui.room import Room
+
+_STEPS = 60
+"""Into which the time is divided for which uploads are kept."""
+
+
+@dataclass(slots=True)
+class Upload:
+    """One request under way."""
+
+    stored: bool = False
+    """Whether its files are kept; only those count for longer than the request."""
+
+
+class Uploads:
+    """What visitors have sent, as long as it is kept.
+
+    Args:
+        room: where it goes; bounds all visitors together.
+        bytes_: of one visitor.
+        seconds: for which uploads are kept.
+        clock: gives seconds.
+    """
+
+    def __init__(
+        self,
+        room: Room,
+        bytes_: int,
+        seconds: float,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._room = room
+        self._bytes = bytes_
+        self._step = seconds / _STEPS
+        self._clock = clock
+        self._coming = 0
+        self._sent: dict[str, Counter[int]] = {}
+        """Bytes by visitor and time, in steps."""
+
+    @contextmanager
+    def receiving(self, visitor: str, size: int) -> Iterator[Upload]:
+        """Count an upload while it comes, and afterwards if it is stored.
+
+        Raises:
+            ColorflowError: the visitor has sent too much, or there is no room.
+        """
+        now = int(self._clock() / self._step)
+        self._forget(now - _STEPS)
+        sent = self._sent.setdefault(visitor, Counter())
+        if sent.total() + size > self._bytes:
+            raise ColorflowError(
+                f"You have sent as much as one visitor may, {self._bytes / 2**20:.0f} MB; it is "
+                "deleted within an hour, then there is room for more."
+            )
+        sent[now] += size
+        self._coming += size
+        upload = Upload()
+        try:
+            self._room.check_disk(self._coming)
+            yield upload
+        finally:
+            self._coming -= size
+            if not upload.stored:
+                sent[now] -= size
+
+    def _forget(self, before: int) -> None:
+        for visitor, sent in list(self._sent.items()):
+            for step in [step for step in sent if step < before]:
+                del sent[step]
+            if not sent.total():
+                del self._sent[visitor]

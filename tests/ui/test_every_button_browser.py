@@ -1,0 +1,187 @@
+"""Every button of every tab is pressed in Chromium; none of them may end in an error."""
+
+from __future__ import annotations
+
+import json
+import signal
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, FileChooser, Locator, Request, expect
+
+from colorflow.quiz.game import NEEDED
+from tests.quiz.album import save_album
+from tests.small_weights import save_small_weights
+from tests.ui import test_browser
+from tests.ui.page_process import Page, running_page
+from tests.ui.test_browser import PATIENCE, Visitor
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+browser = test_browser.browser
+
+_QUIET_MS = 200
+"""How long nothing is asked of the server before the answer to a press counts as complete."""
+_LAST = ("Clear", "Remove", "Cancel", "Delete", "Upload", "Drop")
+"""How labels of buttons begin that are pressed last: others go with what these take away."""
+_NOT_HERE = {"cancel", "folder-cancel", "hints-file"}
+"""Pressed by the tests of streaming and of folders, which hold the work up; the last is never seen,
+and the page itself presses it."""
+_NAMES = """
+all => all.map(one => {
+    const label = one.getAttribute("aria-label") || one.getAttribute("title") || one.innerText;
+    const place = one.dataset.choice ?? one.dataset.index ?? "";
+    const component = one.closest("[id]:not([id^=html-])")?.id ?? "";
+    return component + "|" + label.trim().split("\\n")[0] + place;
+})
+"""
+"""What tells buttons apart: the component that they stand in, and what they say."""
+
+
+@pytest.fixture(scope="module")
+def album(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    return save_album(tmp_path_factory.mktemp("album"), NEEDED)
+
+
+@pytest.fixture
+def server(tmp_path: Path, album: list[Path]) -> Iterator[Page]:
+    weights = save_small_weights(tmp_path / "w.safetensors", extra_planes=3)
+    (tmp_path / "temporary").mkdir()
+    options = ("--weights", weights, "--photos", album[0].parent)
+    options += ("--quiz-db", tmp_path / "quiz.sqlite")
+    program = ("-m", "colorflow.cli", "app")
+    with running_page(tmp_path / "temporary", *options, program=program) as page:
+        yield page
+
+
+class Presser(Visitor):
+    """A browser window in which buttons are pressed one after the other.
+
+    Args:
+        browser: opens the window.
+        server: runs the page.
+        photo: what is chosen wherever a photo may be.
+        hints: the same for hints.
+    """
+
+    def __init__(self, browser: Browser, server: Page, photo: Path, hints: Path) -> None:
+        self.pressed: set[str] = set()
+        self._open: set[Request] = set()
+        self._files = {".json": hints}, photo
+        super().__init__(browser, server)
+        self.page.on("request", self._begun)
+        self.page.on("requestfinished", self._ended)
+        self.page.on("requestfailed", self._ended)
+        self.page.on("filechooser", self._choose)
+
+    def _begun(self, request: Request) -> None:
+        if "/queue/" in request.url or "/upload" in request.url:
+            self._open.add(request)
+
+    def _ended(self, request: Request) -> None:
+        self._open.discard(request)
+
+    def _choose(self, chooser: FileChooser) -> None:
+        by_kind, photo = self._files
+        kind = chooser.element.get_attribute("accept") or ""
+        chooser.set_files(by_kind.get(kind, photo))
+
+    def settle(self, after: str) -> None:
+        """Wait for the answer, and for what follows from it; an error fails the test."""
+        self.page.wait_for_timeout(_QUIET_MS)
+        while self._open:
+            self.page.wait_for_timeout(_QUIET_MS)
+        toasts = self.one("[data-testid=toast-body]").all_inner_texts()
+        assert (toasts, self.faults) == ([], []), f"after {after}"
+
+    def press_all(self, tab: str, most: int = 100) -> None:
+        """Press what can be pressed in a tab, with what comes up meanwhile."""
+        for _ in range(most):
+            head = self.page.get_by_role("tab", name=tab, exact=True).first
+            if head.get_attribute("aria-selected") != "true":
+                head.click()
+            found = self._next()
+            if found is None:
+                return
+            button, name = found
+            self.pressed.add(name)
+            button.click()
+            self.settle(f"{tab}: {name}")
+        raise AssertionError(f"{tab}: new buttons come without end")
+
+    def _next(self) -> tuple[Locator, str] | None:
+        """One that has not been pressed, and its name; those that take others away come last."""
+        panel = "#tabs > [role=tabpanel]:visible"
+        buttons = self.one(f"{panel} button:enabled:visible:not([role=tab]), {panel} a:visible")
+        names = list(enumerate(buttons.evaluate_all(_NAMES)))
+        names.sort(key=lambda one: _turn(one[1].partition("|")[2]))
+        for index, name in names:
+            if name not in self.pressed:
+                return buttons.nth(index), name
+        return None
+
+
+def _turn(label: str) -> int:
+    """When a button is pressed: what leaves full screen at once, what takes others away last."""
+    return 0 if label.startswith("Exit") else 2 if label.startswith(_LAST) else 1
+
+
+def test_every_button_of_every_tab(
+    browser: Browser, server: Page, album: list[Path], grey: Path, tmp_path: Path
+) -> None:
+    hints = tmp_path / "hints.json"
+    hints.write_text(json.dumps({grey.name: [{"row": 30, "column": 30, "a": 20, "b": 10}]}))
+    visitor = Presser(browser, server, grey, hints)
+    other = tmp_path / "other.jpg"
+    other.write_bytes(grey.read_bytes())
+
+    visitor.one("#upload input[type=file]").set_input_files([grey, other, album[0]])
+    expect(visitor.one("#go")).to_be_enabled(timeout=PATIENCE)
+    visitor.one("#n input[type=number]").fill("2")
+    visitor.one("#go").click()
+    visitor.settle("go")
+    visitor.press_all("Colourise")
+
+    visitor.page.get_by_role("tab", name="Hints", exact=True).click()
+    visitor.one("#hints-upload input[type=file]").set_input_files(grey)
+    visitor.settle("upload")
+    visitor.one("#hints-picture img").click(position={"x": 150, "y": 100})
+    expect(visitor.one("#hints-swatches button").first).to_be_visible(timeout=PATIENCE)
+    visitor.press_all("Hints")
+
+    visitor.page.get_by_role("tab", name="Reference", exact=True).click()
+    for role, path in (("photo", grey), ("reference", album[0])):
+        visitor.one(f"#reference-{role} input[type=file]").set_input_files(path)
+    expect(visitor.one("#reference-go")).to_be_enabled(timeout=PATIENCE)
+    visitor.press_all("Reference")
+
+    visitor.page.get_by_role("tab", name="Folder", exact=True).click()
+    visitor.one("#folder-upload input[type=file]").set_input_files([grey, album[0]])
+    expect(visitor.one("#folder-go")).to_be_enabled(timeout=PATIENCE)
+    visitor.press_all("Folder")
+
+    visitor.press_all("Quiz")
+    visitor.page.get_by_label("Strict test").check()
+    visitor.settle("Strict test")
+    visitor.pressed = {name for name in visitor.pressed if not name.startswith("quiz-stage")}
+    visitor.press_all("Quiz")
+    visitor.page.get_by_role("tab", name="Results", exact=True).click()
+    visitor.settle("Results")
+    visitor.press_all("Quiz")
+
+    visitor.press_all("How it works")
+
+    places = {name.partition("|")[0] for name in visitor.pressed}
+    assert buttons_of(server) - places == _NOT_HERE, "these could not be pressed"
+    visitor.context.close()
+    assert "Traceback" not in server.end(signal.SIGTERM)
+
+
+def buttons_of(server: Page) -> set[str]:
+    """Names of all buttons that the page is made of."""
+    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    with direct.open(f"{server.address}config", timeout=60) as answer:
+        components = json.load(answer)["components"]
+    kinds = ("button", "downloadbutton", "uploadbutton")
+    return {one["props"]["elem_id"] for one in components if one["type"] in kinds}

@@ -1,0 +1,249 @@
+"""What the running server takes, and what it refuses with a sentence."""
+
+from __future__ import annotations
+
+import errno
+import os
+import signal
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from PIL import Image
+from skimage import data
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse
+from starlette.routing import Route
+from starlette.testclient import TestClient
+
+from colorflow.ui.gradio_patches import PARTIAL_FILES
+from colorflow.ui.guard import Guard
+from colorflow.ui.hosts import Hosts
+from colorflow.ui.logins import Logins
+from colorflow.ui.room import FULL, Room
+from colorflow.ui.storage import FILES, VISITORS
+from colorflow.ui.uploads import Uploads
+from tests.ui.fake_colorizer import HELD_WIDTH, HOLD
+from tests.ui.page_process import Page, running_page
+
+PATIENCE = 60.0
+"""Seconds that anything may take on a busy machine."""
+_LIMIT_OF_ONE = 8
+"""Requests of one visitor that may wait or be answered with the queue of these tests."""
+
+
+# without a server
+
+
+def guarded(endpoint: Callable[[Request], Any], room: Room) -> TestClient:
+    """A server with one address behind the guard."""
+    uploads = Uploads(room, 1000, 3600)
+    guard = Middleware(Guard, hosts=Hosts(), uploads=uploads, logins=Logins())
+    app = Starlette(
+        routes=[Route("/gradio_api/upload", endpoint, methods=["POST"])], middleware=[guard]
+    )
+    app.cookie_id, app.tokens, app.auth = "x", {}, None  # type: ignore[attr-defined]
+    return TestClient(app, base_url="http://127.0.0.1")
+
+
+@pytest.mark.parametrize("after_all", [False, True])
+def test_a_full_disk_is_one_sentence_and_leaves_nothing(tmp_path: Path, *, after_all: bool) -> None:
+    async def upload(request: Request) -> None:
+        begun = tmp_path / "tmp123"
+        begun.write_bytes(b"half")
+        PARTIAL_FILES.get().append(str(begun))
+        if after_all:
+            await request.body()
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    answer = guarded(upload, Room()).post("/gradio_api/upload", content=b"a photo")
+    assert (answer.status_code, answer.text) == (507, FULL)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_other_faults_are_not_called_a_full_disk(tmp_path: Path) -> None:
+    async def upload(request: Request) -> None:
+        raise OSError(errno.EACCES, os.strerror(errno.EACCES))
+
+    with pytest.raises(PermissionError):
+        guarded(upload, Room()).post("/gradio_api/upload", content=b"a photo")
+
+
+def test_files_that_were_moved_away_stay(tmp_path: Path) -> None:
+    async def upload(request: Request) -> PlainTextResponse:
+        PARTIAL_FILES.get().append(str(tmp_path / "tmp123"))
+        (tmp_path / "photo.jpg").write_bytes(await request.body())
+        return PlainTextResponse("stored")
+
+    client = guarded(upload, Room())
+    assert client.post("/gradio_api/upload", content=b"a photo").text == "stored"
+    assert (tmp_path / "photo.jpg").exists()
+    answer = client.post("/gradio_api/upload", content=iter([b"of no", b"length"]))
+    assert answer.status_code == 411
+    answer = client.post("/gradio_api/upload", content=bytes(1000))
+    assert answer.status_code == 507
+    assert answer.text.startswith("You have sent as much as one visitor may")
+
+
+# against a server
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
+    folder = tmp_path_factory.mktemp("guard")
+    (folder / "temporary").mkdir()
+    options = ("--max-file-size", "1", "--max-stored", "40", "--queue", "20")
+    options += ("--allowed-host", "photos.example.org")
+    with running_page(folder / "temporary", *options, "--quiz-db", folder / "q.sqlite") as page:
+        yield page
+        assert "Traceback" not in page.end(signal.SIGTERM)
+
+
+def ask(page: Page, method: str, path: str, visitor: str = "10.0.0.1", **options: Any) -> Any:
+    """One request of a visitor, whose address a proxy on this machine tells."""
+    headers = {"X-Forwarded-For": visitor, **options.pop("headers", {})}
+    return httpx.request(
+        method, page.address + path, headers=headers, trust_env=False, timeout=PATIENCE, **options
+    )
+
+
+def stored(page: Page) -> list[str]:
+    """What lies beside the visitors' folders."""
+    (folder,) = page.temporary.glob("colorflow-page-*")
+    return sorted(one.name for one in (folder / FILES).iterdir() if one.name != VISITORS)
+
+
+def wait_until(reached: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while not reached():
+        assert time.monotonic() < deadline
+        threading.Event().wait(0.1)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "headers", [{"Origin": "http://evil.example"}, {"Host": "evil.example:7860"}]
+)
+def test_foreign_pages_and_names_are_refused(page: Page, headers: dict[str, str]) -> None:
+    for method, path in (("POST", "gradio_api/upload"), ("GET", "config"), ("POST", "login")):
+        answer = ask(page, method, path, headers=headers)
+        assert answer.status_code == 403
+        assert "evil.example" in answer.text
+
+
+@pytest.mark.slow
+def test_the_names_of_the_deployment_are_taken(page: Page) -> None:
+    headers = {"Host": "photos.example.org", "Origin": "https://photos.example.org"}
+    assert ask(page, "GET", "config", headers=headers).status_code == 200
+
+
+@pytest.mark.slow
+def test_a_visitor_s_quota(page: Page) -> None:
+    """A quarter of 40 MB, in files of less than 1 MB."""
+    statuses = []
+    for number in range(12):
+        files = {"files": (f"{number}.bin", os.urandom(1_000_000))}
+        answer = ask(page, "POST", "gradio_api/upload", "10.1.0.1", files=files)
+        statuses.append(answer.status_code)
+    assert statuses == 10 * [200] + 2 * [507]
+    assert answer.text.startswith("You have sent as much as one visitor may, 10 MB")
+    files = {"files": ("other.bin", b"of somebody else")}
+    assert ask(page, "POST", "gradio_api/upload", "10.1.0.2", files=files).status_code == 200
+    assert not [name for name in stored(page) if name.startswith("tmp")]
+
+
+@pytest.mark.slow
+def test_files_of_broken_uploads_are_gone_at_once(page: Page) -> None:
+    files = {"photos": ("photo.png", b"under another name")}
+    ask(page, "POST", "gradio_api/upload", files=files)
+    files = {"files": ("large.png", bytes(2 * 2**20))}
+    assert ask(page, "POST", "gradio_api/upload", files=files).status_code == 413
+    assert not [name for name in stored(page) if name.startswith("tmp")]
+    head = (
+        "POST /gradio_api/upload HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 900000\r\n"
+        "Content-Type: multipart/form-data; boundary=x\r\n\r\n--x\r\n"
+        'Content-Disposition: form-data; name="files"; filename="half.png"\r\n\r\n'
+    )
+    with socket.create_connection(("127.0.0.1", page.port)) as client:
+        client.sendall(head.encode() + bytes(400_000))
+        wait_until(lambda: any(name.startswith("tmp") for name in stored(page)))
+    wait_until(lambda: not any(name.startswith("tmp") for name in stored(page)))
+
+
+@pytest.mark.slow
+def test_one_visitor_leaves_room_in_the_queue_for_others(page: Page, tmp_path: Path) -> None:
+    held = tmp_path / "held.png"
+    Image.fromarray(data.camera()[:HELD_WIDTH, :HELD_WIDTH]).save(held)
+    (page.temporary / HOLD).touch()
+    files = {"files": ("held.png", held.read_bytes())}
+    (path,) = ask(page, "POST", "gradio_api/upload", "10.2.0.1", files=files).json()
+    photo = {"path": path, "meta": {"_type": "gradio.FileData"}}
+    body = {"data": [photo, 1, 1, 0, "same"]}
+    try:
+        answers = [
+            ask(page, "POST", "gradio_api/call/colourise", "10.2.0.1", json=body)
+            for _ in range(_LIMIT_OF_ONE + 2)
+        ]
+        other = ask(page, "POST", "gradio_api/call/colourise", "10.2.0.2", json=body)
+    finally:
+        (page.temporary / HOLD).unlink()
+    statuses = [one.status_code for one in answers]
+    assert statuses == _LIMIT_OF_ONE * [200] + 2 * [503]
+    assert answers[-1].json()["detail"].startswith("Queue is full for you: 8 of your requests")
+    assert other.status_code == 200
+    event = other.json()["event_id"]
+    told = ask(page, "GET", f"gradio_api/call/colourise/{event}", "10.2.0.2").text
+    assert "event: complete" in told
+
+
+@pytest.mark.slow
+def test_what_programs_ask_wrongly_is_told(page: Page) -> None:
+    photo = {"path": "/etc/passwd", "meta": {"_type": "gradio.FileData"}}
+    for place, body, said in (
+        ("call/colourise", {"data": [photo, 1, 1, 0, "same"]}, "Expected a file that was uploaded"),
+        ("call/colourise", {"data": []}, "These values do not fit"),
+    ):
+        event = ask(page, "POST", f"gradio_api/{place}", json=body).json()["event_id"]
+        told = ask(page, "GET", f"gradio_api/{place}/{event}").text
+        assert "event: error" in told
+        assert said in told
+        assert "/etc" not in told
+    for place, body, status, said in (
+        ("call/v2/quiz_round", {"number": 3}, 422, "Parameter `number` is not a valid"),
+        ("call/v2/colourise", {}, 422, "No value provided for required argument: photo"),
+        ("call/v2/nothing", {}, 404, "no such endpoint"),
+        ("call/nothing", {"data": []}, 404, "no such endpoint"),
+        ("queue/join", {"data": [], "fn_index": 9999, "session_hash": "x"}, 404, "no such"),
+    ):
+        answer = ask(page, "POST", f"gradio_api/{place}", json=body)
+        assert answer.status_code == status, place
+        assert said in answer.json()["detail"]
+
+
+@pytest.mark.slow
+def test_passwords_cannot_be_tried_out_and_streams_need_one(tmp_path: Path) -> None:
+    accounts = tmp_path / "accounts.txt"
+    accounts.write_text("ada:secret word\n")
+    accounts.chmod(0o600)
+    (tmp_path / "temporary").mkdir()
+    options = ("--auth", accounts, "--quiz-db", tmp_path / "quiz.sqlite")
+    with running_page(tmp_path / "temporary", *options) as page:
+        wrong, right = ({"username": "ada", "password": word} for word in ("x", "secret word"))
+        told = [ask(page, "POST", "login", data=wrong).text for _ in range(20)]
+        assert sum("Incorrect credentials" in one for one in told) < 10
+        assert "Too many wrong passwords; try again in" in told[-1]
+        answer = ask(page, "POST", "login", "10.0.0.2", data=right)
+        assert answer.status_code == 200
+        heartbeat = "gradio_api/heartbeat/abc"
+        assert ask(page, "GET", heartbeat).status_code == 401
+        cookies = dict(answer.cookies)
+        headers = {"Cookie": "; ".join(f"{name}={value}" for name, value in cookies.items())}
+        with httpx.stream("GET", page.address + heartbeat, headers=headers, trust_env=False) as one:
+            assert one.status_code == 200
