@@ -5,11 +5,11 @@ single picture. The others are means of clusters of samples, the distribution's 
 takes out the patches and casts that belong to one sample alone; several modes keep the choice.
 Means are paler than what they are means of, so a gain gives vividness back.
 
-Cells of the coarsest level leave steps where they meet. A joint bilateral filter that follows
-lightness takes them out and leaves the borders of things.
+Cells of the coarsest level leave steps where they meet. A guided filter takes them out where
+lightness is smooth and leaves the borders of things.
 
-Reference: Flury 1990 (principal points); Arthur & Vassilvitskii 2007 (k-means++); Petschnigg et
-al. 2004 (joint bilateral filter).
+Reference: Flury 1990 (principal points); Arthur & Vassilvitskii 2007 (k-means++); He, Sun & Tang
+2013 (guided filter).
 
 Dimensions: n samples, k principal colorings, g a grid's side.
 """
@@ -30,11 +30,12 @@ from colorflow.model.pyramid import ChromaPyramid
 
 POOL = 64
 """Samples that principal colorings are made of; half of them of the mirrored photo."""
-POOL_LEVELS = 3
-"""Levels of these samples: chroma on a 16x16 grid. Finer levels are completed once a card."""
+POOL_LEVELS = 2
+"""Levels of these samples: chroma on an 8x8 grid. Finer levels are completed once a card; a third
+level costs 0.15 s and gains nothing."""
 MOST_CARDS = 16
 """Clusters of `POOL` samples that still hold several of them."""
-VIVIDNESS = 1.35
+VIVIDNESS = 1.2
 """Chroma of a mean over that of its samples. Colors of a mean vary less over the picture, so that
 equal chroma looks paler (judged blind; docs/experiments.md, "Principal colorings")."""
 LARGEST_GAIN = 2.2
@@ -46,9 +47,8 @@ TINT_WEIGHT = 0.5
 With 1 some modes are one picture in several casts; chosen on dev, docs/experiments.md."""
 
 _ATTEMPTS, _ROUNDS, _SHIFT = 5, 50, 1e-4
-_CLUSTER_GRID = 16
-_WINDOW, _LIKENESS, _REACH = 13, 0.05, 3.0
-"""Of the filter: side of the window and std in cells of the 64x64 grid, std in L* / 100."""
+_WINDOW, _FLATNESS = 9, 1e-3
+"""Of the filter: side of the window in cells of the 64x64 grid, variance of flat L* / 100."""
 
 
 @torch.no_grad()
@@ -126,12 +126,10 @@ def follow_lightness(ab: Tensor, lightness: Tensor) -> Tensor:
     Returns:
         (k, 2, g, g).
     """
-    from kornia.filters import joint_bilateral_blur
+    from kornia.filters import guided_blur
 
     guide = lightness.expand(len(ab), -1, -1, -1) / 100
-    smooth: Tensor = joint_bilateral_blur(
-        ab, guide, (_WINDOW, _WINDOW), _LIKENESS, (_REACH, _REACH)
-    )
+    smooth: Tensor = guided_blur(guide, ab, _WINDOW, _FLATNESS)
     return smooth
 
 
@@ -153,8 +151,6 @@ def _chroma(ab: NDArray[np.float32]) -> NDArray[np.float32]:
 def _clusters(samples: NDArray[np.float32], count: int) -> NDArray[np.int64]:
     """For each sample the number of its cluster, (n,)."""
     x = torch.from_numpy(samples)
-    if x.shape[-1] > _CLUSTER_GRID:
-        x = F.avg_pool2d(x, x.shape[-1] // _CLUSTER_GRID)
     tint = x.mean((2, 3), keepdim=True)
     points = (x - (1 - TINT_WEIGHT) * tint).flatten(1).numpy()
     stop = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_MAX_ITER, _ROUNDS, _SHIFT)

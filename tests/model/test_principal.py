@@ -200,16 +200,29 @@ def test_points_repeat_in_every_thread_and_after_other_random_numbers() -> None:
 
 
 def brute_force(ab: Chroma, lightness: Chroma, row: int, column: int) -> NDArray[np.float64]:
-    """The joint bilateral filter at one cell, mirrored at the border: (k, 2)."""
-    reach, total, weights = principal._WINDOW // 2, np.zeros(ab.shape[:2]), 0.0
-    for i in range(row - reach, row + reach + 1):
-        for j in range(column - reach, column + reach + 1):
-            y, x = (63 - abs(63 - abs(place)) for place in (i, j))
-            apart = ((i - row) ** 2 + (j - column) ** 2) / principal._REACH**2
-            unlike = ((lightness[y, x] - lightness[row, column]) / 100 / principal._LIKENESS) ** 2
-            weight = math.exp(-(apart + unlike) / 2)
-            total, weights = total + weight * ab[:, :, y, x], weights + weight
-    return total / weights
+    """The guided filter at one cell, mirrored at the border: (k, 2).
+
+    A line through lightness and chroma in each window; the mean of all lines whose windows hold the
+    cell (He, Sun & Tang 2013, equations 4 to 8).
+    """
+    reach, guide = principal._WINDOW // 2, lightness.astype(np.float64) / 100
+
+    def window(y: int, x: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        places = (np.arange(center - reach, center + reach + 1) for center in (y, x))
+        rows, columns = (63 - abs(63 - abs(place)) for place in places)
+        return np.ix_(rows, columns)
+
+    def line(y: int, x: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        own, chroma = guide[window(y, x)], ab[:, :, *window(y, x)].astype(np.float64)
+        means = chroma.mean((2, 3))
+        covariance = (own * chroma).mean((2, 3)) - own.mean() * means
+        slope = covariance / (own.var() + principal._FLATNESS)
+        return slope, means - slope * own.mean()
+
+    rows, columns = (axis.ravel() for axis in window(row, column))
+    lines = [line(int(y), int(x)) for y in rows for x in columns]
+    slope, offset = (np.mean([one[part] for one in lines], 0) for part in (0, 1))
+    return slope * guide[row, column] + offset
 
 
 @pytest.mark.parametrize("place", [(0, 0), (2, 61), (63, 63), (30, 5), (33, 32)])
@@ -234,9 +247,8 @@ def test_seams_on_flat_lightness_shrink_and_borders_of_things_stay() -> None:
     row = follow_lightness(ab, lightness)[0, 0, 20]
     steps = row.diff()
     assert steps[:39].max() < 0.2 * 20
-    assert steps.min() >= -1e-4
-    assert float(row[39]) == pytest.approx(10, abs=0.1)
-    assert float(row[40]) == pytest.approx(50, abs=0.1)
+    assert float(row[39]) == pytest.approx(10, abs=1)
+    assert float(row[40]) == pytest.approx(50, abs=1)
 
 
 # of a pyramid
@@ -249,7 +261,7 @@ def test_colorings_of_a_pyramid_step_by_step(
     make_pyramid: Callable[..., ChromaPyramid],
     make_condition: Callable[..., Condition],
 ) -> None:
-    """Chroma on 16x16 of both halves, points, fine levels at zero, filter, hints of the photo."""
+    """Coarse chroma of both halves, points, fine levels at zero, filter, hints of the photo."""
     pyramid, photo = make_pyramid(make_config(extra_planes=3)), make_condition(1, planes=3)
     mirrored = dataclasses.replace(make_condition(1, planes=3, seed=1), lightness=photo.lightness)
     tensors = zip(*(c.features.values() for c in (photo, mirrored)), strict=True)
@@ -263,8 +275,10 @@ def test_colorings_of_a_pyramid_step_by_step(
     latents = [torch.from_numpy(normal(10, *s, seed=7)) for s in pyramid.latent_shapes()]
     got, shares = principal_colorings(pyramid, latents, both, k, gain=1.3)
     with torch.no_grad():
-        first = pyramid.decode([z[:5] for z in latents[:3]], photo, 1.3)
-        second = pyramid.decode([z[5:] for z in latents[:3]], mirrored, 1.3).flip(3)
+        first = pyramid.decode([z[:5] for z in latents[: principal.POOL_LEVELS]], photo, 1.3)
+        second = pyramid.decode(
+            [z[5:] for z in latents[: principal.POOL_LEVELS]], mirrored, 1.3
+        ).flip(3)
         points, want_shares = principal_points(torch.cat([first, second]).numpy(), k)
         cells = photo.lightness.unflatten(2, (64, 2)).unflatten(4, (64, 2)).mean((3, 5))
         smooth = follow_lightness(pyramid.complete(torch.from_numpy(points), photo), cells)
