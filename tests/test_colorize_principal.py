@@ -22,7 +22,7 @@ from colorflow.model.condition import Condition, Conditioner
 from colorflow.model.config import HINT_PLANES
 from colorflow.model.hints import hint_planes
 from colorflow.model.latents import draw_latents, signs_of_photo
-from colorflow.model.principal import follow_lightness, principal_points
+from colorflow.model.principal import POOL_LEVELS, follow_lightness, principal_points
 from colorflow.model.pyramid import ChromaPyramid
 from colorflow.model.weights import load_weights
 from colorflow.photo import Photo, photo_from_image
@@ -143,7 +143,7 @@ def test_the_first_card_step_by_step(
     with torch.no_grad():
         for i in range(64):
             drawn = draw_latents(shapes, [9 + i] * 5)
-            parts = zip(drawn[:3], signs, TEMPERATURES, strict=False)
+            parts = zip(drawn[:POOL_LEVELS], signs, TEMPERATURES, strict=False)
             latents = [0.9 * std * sign * z[None] for z, sign, std in parts]
             ab = pyramid.decode(latents, conditions[i // 32], GAIN)[0]
             samples.append((ab if i < 32 else ab.flip(2)).numpy())
