@@ -153,7 +153,7 @@ class ChromaColorizer:
         cards = self._cards(photo, recipes, hints, reference)
         drawn = [i for i, recipe in enumerate(recipes) if not recipe.is_card]
         chroma: dict[int, NDArray[np.float32]] = {
-            i: cards[recipe.card] for i, recipe in enumerate(recipes) if recipe.card is not None
+            i: cards[self._whole(recipe)] for i, recipe in enumerate(recipes) if recipe.is_card
         }
         if drawn:
             condition = self._engine.condition(photo, hints)
@@ -362,7 +362,7 @@ class ChromaColorizer:
         recipes: Sequence[Recipe],
         condition: Condition,
         reference: Photo | None,
-        cards: Mapping[Card, NDArray[np.float32]] | None = None,
+        cards: Mapping[Recipe, NDArray[np.float32]] | None = None,
     ) -> list[Latents]:
         """Of each recipe: drawn ones, and the cards' own where a level has no seed."""
         other = None if reference is None else self._engine.latents_of(reference)
@@ -372,7 +372,7 @@ class ChromaColorizer:
             latents = self._engine.latents(replace(recipe, seeds=seeds), condition.lightness, other)
             if recipe.card is not None:
                 assert cards is not None
-                (own,) = self._engine.encode(cards[recipe.card][None], condition)
+                (own,) = self._engine.encode(cards[self._whole(recipe)][None], condition)
                 latents = [
                     z if seed is None else drawn
                     for z, drawn, seed in zip(own, latents, recipe.seeds, strict=True)
@@ -408,17 +408,24 @@ class ChromaColorizer:
         recipes: Sequence[Recipe],
         hints: Sequence[Hint],
         reference: Photo | None,
-    ) -> dict[Card, NDArray[np.float32]]:
-        """Chroma of all cards that recipes are made of; cards of one set are made at once."""
-        found: dict[Card, NDArray[np.float32]] = {}
+    ) -> dict[Recipe, NDArray[np.float32]]:
+        """Chroma of all cards that recipes are made of, by the cards' own recipes.
+
+        Cards of one set are made at once.
+        """
+        found: dict[Recipe, NDArray[np.float32]] = {}
         for recipe in recipes:
             card = recipe.card
-            if card is None or card in found:
+            if card is None or self._whole(recipe) in found:
                 continue
             first = replace(recipe, seeds=(card.seed,) * len(self.levels), card=None)
             ab, _ = self._principal(photo, first, card.of, hints, reference)
-            found |= {replace(card, number=i): ab[i] for i in range(card.of)}
+            found |= {self._card(first, i, card.of): ab[i] for i in range(card.of)}
         return found
+
+    def _whole(self, recipe: Recipe) -> Recipe:
+        """The recipe of the card that some levels of a recipe are taken from."""
+        return replace(recipe, seeds=(None,) * len(self.levels))
 
     def _check_chroma(self, ab: NDArray[np.float32]) -> None:
         if ab.ndim != 4 or ab.shape[1:] != (2, FINEST_GRID, FINEST_GRID) or len(ab) == 0:

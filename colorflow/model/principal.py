@@ -42,11 +42,15 @@ LARGEST_GAIN = 2.2
 """Of the chroma of a mean to get there."""
 VIVID_SHARE = 0.9
 """No mean is made more vivid than this share of all samples is."""
+LEAST_OF_MODE = 3
+"""Samples; fewer are strays, which belong to no mode."""
 TINT_WEIGHT = 0.5
 """Of the whole photo's mean chroma in the distance between samples; that of everything else is 1.
 With 1 some modes are one picture in several casts; chosen on dev, docs/experiments.md."""
 
 _ATTEMPTS, _ROUNDS, _SHIFT = 5, 50, 1e-4
+_ALIKE = 0.01
+"""Samples that differ by less, in CIELAB units, are one."""
 _WINDOW, _FLATNESS = 9, 1e-3
 """Of the filter: side of the window in cells of the 64x64 grid, variance of flat L* / 100."""
 
@@ -74,28 +78,32 @@ def principal_colorings(
     Returns:
         (k, 2, 64, 64) CIELAB units, and shares (k,) as of `principal_points`.
     """
-    plain, mirrored = pyramid.decode(latents[:POOL_LEVELS], both, gain).chunk(2)
-    samples = torch.cat([plain, mirrored.flip(-1)])
-    means, shares = principal_points(samples.cpu().numpy(), k)
+    plain, mirrored = pyramid.decode(latents[:POOL_LEVELS], both, gain).cpu().chunk(2)
+    halves = plain, mirrored.flip(-1)
+    # That the model answers the mirrored photo otherwise is no mode.
+    deviations = torch.cat([half - half.mean(0) for half in halves])
+    means, shares = principal_points(torch.cat(halves).numpy(), k, deviations.numpy())
     condition = both.map(lambda x: x[:1])
-    ab = pyramid.complete(torch.from_numpy(means).to(samples.device), condition)
+    ab = pyramid.complete(torch.from_numpy(means).to(both.lightness.device), condition)
     lightness = F.adaptive_avg_pool2d(condition.lightness, ab.shape[-1])
     return pyramid.pull_to_hints(follow_lightness(ab, lightness), condition), shares
 
 
 def principal_points(
-    samples: NDArray[np.float32], k: int
+    samples: NDArray[np.float32], k: int, deviations: NDArray[np.float32] | None = None
 ) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
     """The mean of all samples, and the means of their k - 1 largest modes.
 
     Args:
         samples: (n, 2, g, g) chroma, CIELAB units.
         k: how many, at most `MOST_CARDS` and n.
+        deviations: (n, 2, g, g), by which modes are told apart, in place of the samples.
 
     Returns:
         (k, 2, g, g) means, made as vivid as the samples: of all samples first, then of the modes by
         falling share; and the share of the samples that each is the mean of, (k,): 1 for the first.
-        The shares of the modes add up to 1, but for k = 2, where the larger of two is given.
+        The shares of the modes, strays left out, add up to 1, but for k = 2, where the larger of
+        two is given.
 
     Raises:
         ValueError: if k is out of range.
@@ -108,12 +116,12 @@ def principal_points(
     if k == 1:
         return first[None], np.ones(1)
     count = max(k - 1, 2)
-    mode_of = _clusters(samples, count)
-    counts = np.bincount(mode_of, minlength=count)
+    mode_of = _modes(samples if deviations is None else deviations, count)
+    counts = np.bincount(mode_of[mode_of >= 0], minlength=count)
     chosen = np.argsort(-counts, kind="stable")[: k - 1]
     # A mode without samples, where all samples are one, is their mean.
     modes = [_vivid_mean(samples[mode_of == i], limit) if counts[i] else first for i in chosen]
-    return np.stack([first, *modes]), np.array([1.0, *(counts[chosen] / len(samples))])
+    return np.stack([first, *modes]), np.array([1.0, *(counts[chosen] / counts.sum())])
 
 
 def follow_lightness(ab: Tensor, lightness: Tensor) -> Tensor:
@@ -148,11 +156,25 @@ def _chroma(ab: NDArray[np.float32]) -> NDArray[np.float32]:
     return mean
 
 
-def _clusters(samples: NDArray[np.float32], count: int) -> NDArray[np.int64]:
-    """For each sample the number of its cluster, (n,)."""
+def _modes(samples: NDArray[np.float32], count: int) -> NDArray[np.int64]:
+    """For each sample the number of its mode, -1 for strays, (n,)."""
     x = torch.from_numpy(samples)
     tint = x.mean((2, 3), keepdim=True)
     points = (x - (1 - TINT_WEIGHT) * tint).flatten(1).numpy()
+    mode_of = np.zeros(len(points), np.int64)
+    if np.abs(points - points[0]).max() < _ALIKE:
+        return mode_of
+    while True:
+        kept = np.flatnonzero(mode_of >= 0)
+        mode_of[kept] = _clusters(points[kept], count)
+        stray = np.isin(mode_of, np.flatnonzero(np.bincount(mode_of[kept]) < LEAST_OF_MODE))
+        if not stray.any() or (~stray[kept]).sum() < count * LEAST_OF_MODE:
+            return mode_of
+        mode_of[stray] = -1
+
+
+def _clusters(points: NDArray[np.float32], count: int) -> NDArray[np.int64]:
+    """For each of n points the number of its cluster, (n,)."""
     stop = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_MAX_ITER, _ROUNDS, _SHIFT)
     cv2.setRNGSeed(0)  # of this thread
     _, labels, _ = cv2.kmeans(points, count, None, stop, _ATTEMPTS, cv2.KMEANS_PP_CENTERS)  # type: ignore[call-overload]

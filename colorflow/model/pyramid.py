@@ -173,7 +173,12 @@ class ChromaPyramid(nn.Module):
 
         Returns:
             (N, 2, 64, 64), inside the box of the configuration and not pulled to hints.
+
+        Raises:
+            ValueError: if no level completes such a grid.
         """
+        if ab.shape[-1] not in self.config.chroma_grids:
+            raise ValueError(f"ab: expected a grid of {self.config.chroma_grids}, got {ab.shape}")
         done = self.config.chroma_grids.index(ab.shape[-1]) + 1
         zeros = [ab.new_zeros(len(ab), *shape) for shape in self.latent_shapes()[done:]]
         u = self._finer(self.bounded(ab)[0], self.levels[done:], zeros, condition)

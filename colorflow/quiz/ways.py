@@ -26,6 +26,7 @@ from colorflow.color.full_resolution import lightness_of, render
 from colorflow.color.grid import to_grid
 from colorflow.colorize import Colorizer
 from colorflow.errors import EvaluationError
+from colorflow.model.principal import MOST_CARDS
 from colorflow.photo import Kind, Photo, find_photos, read_photo
 from colorflow.quiz.pictures import Pixels
 
@@ -72,9 +73,11 @@ def _principal(
     item: Item, colorizer: Colorizer, *, temperature: float = 1.0, of: float = 1, card: float = 0
 ) -> Pixels:
     """A card of `of` principal colorings, by default the first."""
+    if of not in range(1, MOST_CARDS + 1):
+        raise EvaluationError(f"of={of:g}: expected a whole number from 1 to {MOST_CARDS}")
+    if card not in range(int(of)):
+        raise EvaluationError(f"card={card:g}: expected a whole number from 0 to {of - 1:g}")
     pictures = colorizer.colorize_photo(item.photo, int(of), temperature, item.seed)
-    if card >= len(pictures):
-        raise EvaluationError(f"card={card:g}: there are {len(pictures)}, 0 is the first")
     return pictures[int(card)]
 
 

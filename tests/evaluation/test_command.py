@@ -232,7 +232,7 @@ def test_baselines_are_columns_and_a_missing_one_is_a_line_on_stderr(
         printed = capsys.readouterr()
         names = [name for name in BASELINES if name != missing]
         columns = json.loads(file.read_text())["columns"]
-        assert list(columns) == [*COLUMNS[:4], *names, "grey", "truth"]
+        assert list(columns) == [*COLUMNS[:5], *names, "grey", "truth"]
         assert printed.out.startswith(f"| | {' | '.join(columns)} |")
         line = f"{shipped_baselines / 'cinn2019.safetensors'}: {NO_COLUMN}cinn2019\n"
         assert (line in printed.err) == (missing is not None)

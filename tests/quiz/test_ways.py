@@ -92,7 +92,7 @@ def test_any_card_of_any_number_of_cards(colorizer: Colorizer, astronaut: Photo)
         way = way_of(f"principal,of=4,card={card}", None, lambda _: colorizer)
         assert np.array_equal(way.picture(item_of(astronaut)), pictures[card])
     way = way_of("of=2,card=2", None, lambda _: colorizer)
-    with pytest.raises(EvaluationError, match=r"^card=2: there are 2, 0 is the first"):
+    with pytest.raises(EvaluationError, match=r"^card=2: expected a whole number from 0 to 1"):
         way.picture(item_of(astronaut))
 
 
