@@ -36,7 +36,12 @@ METRICS = [
 ]  # fmt: skip
 NO_COLUMN = "is missing, so the table has no column "
 """What is said of a baseline's file, and is no error."""
-COLUMNS = ["colorflow", "colorflow_std1", "colorflow_diverse", "mean_colour", "grey", "truth"]
+COLUMNS = [
+    "colorflow", "colorflow_std1", "colorflow_diverse", "principal", "mean_colour", "grey", "truth"
+]  # fmt: skip
+
+
+OF_CARDS = {"rmse_first", "rmse_best4", "colourfulness_first", "shares_off_by"}
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -80,7 +85,7 @@ def test_the_schema(found: dict[str, Any], weights: Path) -> None:
     assert set(found["columns"]["colorflow"]) == {*METRICS, "tint_by_seed"}
     assert set(found["columns"]["colorflow_std1"]) == set(METRICS)
     for own in found["columns"].values():
-        assert set(own) <= {*METRICS, "tint_by_seed"}
+        assert set(own) <= {*METRICS, "tint_by_seed", *OF_CARDS}
         for estimate in own.values():
             assert set(estimate) == {"value", "stderr"}
             assert all(math.isfinite(number) for number in estimate.values())
