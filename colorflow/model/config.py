@@ -105,6 +105,8 @@ class PyramidConfig:
         extra_planes: channels of the condition's extra planes: a mask and what is known where it
             is 1, in CIELAB units. 0 for none, `HINT_PLANES` for colour hints.
         chroma_limit: half-width of the box of ab, in CIELAB units, that no sample can leave.
+        late_blocks: whether the model has the feature network's late blocks to itself, trained for
+            chroma: they make the 16x16 and 8x8 maps of all levels of the 32x32 map.
         hint_reach: how far on the 64x64 grid a hint's colour is carried by itself, in cells.
         hint_likeness: how much lightness may differ on the way, in L*.
         hint_looseness: share of what a sample missed a hint by that is left, about.
@@ -113,6 +115,7 @@ class PyramidConfig:
     levels: tuple[LevelConfig, ...]
     extra_planes: int = 0
     chroma_limit: float = 128.0
+    late_blocks: bool = False
     hint_reach: float = 6.0
     hint_likeness: float = 18.0
     hint_looseness: float = 0.15

@@ -17,6 +17,7 @@ Dimensions: B photos, n samples, g the grid of a level, C its channels (2 means 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
@@ -27,6 +28,7 @@ from colorflow.flows.density import standard_normal_log_prob
 from colorflow.model.condition import Condition
 from colorflow.model.config import FINEST_GRID, LevelConfig, PyramidConfig
 from colorflow.model.context import LevelContext
+from colorflow.model.features import LATE_BLOCKS_INPUT, LateBlocks
 from colorflow.zoo.pyramid import level_flow
 
 MEAN_CHANNELS = 2
@@ -101,10 +103,18 @@ class ChromaPyramid(nn.Module):
         self.bounded = BoundedRange(config.chroma_limit)
         self.pull = KrigingUpdate(config.hint_reach, config.hint_likeness, config.hint_looseness)
         self.haar = Haar()
+        self.late_blocks = LateBlocks() if config.late_blocks else None
         self.levels = nn.ModuleList(
             Level(level, first=index == 0, extra_planes=config.extra_planes)
             for index, level in enumerate(config.levels)
         )
+
+    def refine(self, condition: Condition) -> Condition:
+        """The condition with the maps of the model's own late blocks, if it has some."""
+        if self.late_blocks is None:
+            return condition
+        own = self.late_blocks(condition.features[LATE_BLOCKS_INPUT])
+        return replace(condition, features={**condition.features, **own})
 
     def log_prob(self, ab: Tensor, condition: Condition) -> Tensor:
         """Exact log density of a colouring, in nats per photo, (B,).
