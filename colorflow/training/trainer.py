@@ -21,7 +21,7 @@ from torch.nn.parallel import DistributedDataParallel
 from colorflow.errors import TrainingError
 from colorflow.model.condition import Condition
 from colorflow.model.features import LastBlocks, LateBlocks
-from colorflow.training.pack import Pack, Packs
+from colorflow.training.pixels import AnyPack
 from colorflow.training.schedule import Budget, ema_decay, learning_rate
 from colorflow.training.targets import EVALUATED_PHOTO_SIDE
 from colorflow.training.task import Task
@@ -66,7 +66,10 @@ def wall_seconds() -> float:
 def _by_share_of_rate(module: nn.Module) -> dict[float, list[nn.Parameter]]:
     """The parameters by their share of the learning rate."""
     pretrained = [
-        p for part in module.modules() if isinstance(part, (LastBlocks, LateBlocks)) for p in part.parameters()
+        p
+        for part in module.modules()
+        if isinstance(part, LastBlocks | LateBlocks)
+        for p in part.parameters()
     ]
     known = set(map(id, pretrained))
     groups = {1.0: [p for p in module.parameters() if id(p) not in known]}
@@ -94,7 +97,7 @@ class Trainer:
         self,
         module: nn.Module,
         task: Task,
-        pack: Pack | Packs,
+        pack: AnyPack,
         config: TrainConfig,
         device: torch.device,
         rank: int = 0,
