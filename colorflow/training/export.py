@@ -185,8 +185,8 @@ def _shape(run_folder: Path, rest: Path | None, others: LoadedWeights | None) ->
     same = replace(theirs, levels=shape.levels, late_blocks=theirs.late_blocks or shape.late_blocks)
     if same != shape or theirs.chroma_grids != shape.chroma_grids:
         raise TrainingError(
-            f"{rest}: a model of other grids, planes, late blocks or hint settings than "
-            f"{run_folder}"
+            f"{rest}: a model of other grids, planes or hint settings, or with other "
+            f"late blocks, than {run_folder}"
         )
     levels = (
         own if read_level(run_folder, name) is not None else other

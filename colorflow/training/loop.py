@@ -23,7 +23,7 @@ from colorflow.training.grids import write_grid
 from colorflow.training.joint import SHARE_OF_LOSS, JointModule, JointTask
 from colorflow.training.pack import FINEST_MAP, open_packs
 from colorflow.training.pixels import AnyPack, PixelPack, is_pixel_pack
-from colorflow.training.run import JOINT, Run, level_recipe, read_late_blocks
+from colorflow.training.run import JOINT, Run, has_state, level_recipe, read_late_blocks
 from colorflow.training.schedule import Budget
 from colorflow.training.start import Start
 from colorflow.training.targets import EVALUATED_HINTS, LevelTask
@@ -82,28 +82,20 @@ def train(
         _check_for_pixels(pack_folders, start, growth or {})
     origin = None if start is None else Start(start, late_blocks=pixels)
     shape = _shape(shape, origin, hints=hints, dropout=dropout)
-    names = list(shape.chroma_grids)
-    for name in levels or names:
-        if name not in names:
-            raise TrainingError(f"--levels: no level {name}; this model has {names}")
-    try:
-        shape = shape.with_levels(levels or names, **(growth or {}))
-    except ValueError as error:
-        grown = ", ".join(map(str, levels or names))
-        raise TrainingError(
-            f"--levels {grown}: not all of them can become that ({error}); name others"
-        ) from error
-    torch.manual_seed(config.seed)
-    pyramid = ChromaPyramid(shape).to(device)
-    finest_map = min(FINEST_MAP, shape.finest_map(levels or names))
-    pack = _open(pack_folders, finest_map, started=origin is not None)
-    run = Run(run_folder, level_recipe(shape, config, origin.name if origin else None))
-    together = sorted({*(levels or names)} & SHARE_OF_LOSS.keys()) if pixels else []
-    if pixels and not (together or run.has_begun(JOINT) or (origin and origin.has_late_blocks)):
+    levels = levels or shape.chroma_grids
+    shape = _grown(shape, levels, growth or {})
+    together = sorted({*levels} & SHARE_OF_LOSS.keys()) if pixels else []
+    learned = bool(together) or has_state(run_folder, JOINT)
+    if pixels and not learned and not (origin and origin.has_late_blocks):
         raise TrainingError(
             f"{run_folder}: no late blocks have been trained; train levels up to "
             f"{max(SHARE_OF_LOSS)} first, or name weights that have them with --start"
         )
+    torch.manual_seed(config.seed)
+    pyramid = ChromaPyramid(shape).to(device)
+    finest_map = min(FINEST_MAP, shape.finest_map(levels))
+    pack = _open(pack_folders, finest_map, started=origin is not None)
+    run = Run(run_folder, level_recipe(shape, config, origin.name if origin else None))
     say = say if rank == 0 else _silent
     try:
         if together:
@@ -113,10 +105,10 @@ def train(
             module, joint = JointModule(pyramid, together), JointTask(pyramid, together)
             trainer = Trainer(module, joint, pack, config, device, rank, processes)
             train_to_budget(trainer, run, budget, say, _also_together(pyramid, together))
-        for name in [name for name in levels or names if name not in together]:
+        for name in [name for name in levels if name not in together]:
             _give_late_blocks(pyramid, run, origin)
             torch.manual_seed(config.seed + name)
-            index = names.index(name)
+            index = shape.chroma_grids.index(name)
             task, level = LevelTask(pyramid, index), pyramid.levels[index]
             trainer = Trainer(level, task, pack, config, device, rank, processes)
             if origin is not None and not run.has_begun(task.folder):
@@ -332,6 +324,26 @@ def _shape(
     if dropout is not None:
         shape = shape.with_dropout(dropout)
     return replace(shape, extra_planes=HINT_PLANES) if hints else shape
+
+
+def _grown(shape: PyramidConfig, levels: Sequence[int], growth: Mapping[str, Any]) -> PyramidConfig:
+    """The shape with other fields in some levels.
+
+    Raises:
+        TrainingError: if a level is unknown or cannot become that.
+    """
+    for name in levels:
+        if name not in shape.chroma_grids:
+            raise TrainingError(
+                f"--levels: no level {name}; this model has {list(shape.chroma_grids)}"
+            )
+    try:
+        return shape.with_levels(levels, **growth)
+    except ValueError as error:
+        grown = ", ".join(map(str, levels))
+        raise TrainingError(
+            f"--levels {grown}: not all of them can become that ({error}); name others"
+        ) from error
 
 
 def _join_processes() -> tuple[int, int]:
