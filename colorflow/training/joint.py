@@ -86,7 +86,7 @@ class JointTask:
     def fit(
         self, module: nn.Module, ab: Tensor, condition: Condition, noise: torch.Generator
     ) -> None:
-        """Nothing: it goes on from trained weights, with their statistics."""
+        """Nothing: the levels have the statistics of the weights that they go on from."""
 
     def loss(
         self, module: nn.Module, ab: Tensor, condition: Condition, noise: torch.Generator

@@ -103,7 +103,7 @@ def train(
             if origin is not None and not run.has_begun(JOINT):
                 origin.give_levels(pyramid, together)
             module, joint = JointModule(pyramid, together), JointTask(pyramid, together)
-            trainer = Trainer(module, joint, pack, config, device, rank, processes)
+            trainer = Trainer(module, joint, pack, config, device, rank, processes, fit=False)
             train_to_budget(trainer, run, budget, say, _also_together(pyramid, together))
         for name in [name for name in levels if name not in together]:
             _give_late_blocks(pyramid, run, origin)

@@ -88,6 +88,7 @@ class Trainer:
         rank: of this process among `processes` (torchrun); each takes its share of every batch.
         processes: number of processes.
         clock: seconds that a budget in minutes counts.
+        fit: whether the module still needs its fixed statistics.
 
     Raises:
         TrainingError: if the pack has too few photos.
@@ -103,6 +104,8 @@ class Trainer:
         rank: int = 0,
         processes: int = 1,
         clock: Callable[[], float] = wall_seconds,
+        *,
+        fit: bool = True,
     ) -> None:
         self.module, self.task, self.pack, self.config = module, task, pack, config
         self.device, self.rank, self.processes, self.clock = device, rank, processes, clock
@@ -116,7 +119,8 @@ class Trainer:
             raise TrainingError(
                 f"{pack.folder}: no large dev photo to choose the best weights by; use more photos"
             )
-        self._fit()
+        if fit:
+            self._fit()
         self.ema = copy.deepcopy(module).requires_grad_(False)
         self.module.train()
         self.wrapped: nn.Module = DistributedDataParallel(module) if processes > 1 else module
