@@ -38,9 +38,9 @@ def add_train(commands: Commands) -> None:
         "--levels",
         type=numbers(int),
         metavar="4,8,...",
-        help="chroma grids to train, in this order (default: all, coarse to fine); on a pixel pack 4, "
-        "8 and 16 learn together with the feature network's late blocks, finer ones after them, each "
-        "by itself, and leave the late blocks as they are",
+        help="chroma grids to train, in this order (default: all, coarse to fine); on a pixel pack "
+        "4, 8 and 16 learn together with the feature network's late blocks, and finer ones after "
+        "them, each by itself, while the late blocks stay as they are",
     )
     parser.add_argument(
         "--hints", action="store_true", help="train a model that takes colour hints, too"

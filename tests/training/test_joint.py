@@ -75,6 +75,16 @@ def joint_run(go: Go, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture(scope="module")
+def late_weights(joint_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A weights file with the best late blocks and levels of the joint run."""
+    pyramid = ChromaPyramid(read_config(joint_run))
+    JointModule(pyramid, GRIDS).load_state_dict(state_of(joint_run)["best"])
+    path = tmp_path_factory.mktemp("late_weights") / "late.safetensors"
+    save_weights(path, pyramid, (0.5,) * 5, {}, torch.float32)
+    return path
+
+
 def state_of(folder: Path, name: str = "joint") -> dict[str, Any]:
     state = read_state(folder, name)
     assert state is not None
@@ -157,15 +167,11 @@ def test_it_resumes_to_the_bit(go: Go, tmp_path: Path) -> None:
 
 
 def test_weights_with_late_blocks_are_a_start(
-    go: Go, joint_run: Path, tmp_path: Path, pixels_folder: Path
+    go: Go, joint_run: Path, late_weights: Path, tmp_path: Path
 ) -> None:
     """Of a run, or of a file; what moves in one step of warm-up is little."""
-    config = read_config(joint_run)
-    pyramid, best = ChromaPyramid(config), state_of(joint_run)["best"]
-    module = JointModule(pyramid, GRIDS)
-    module.load_state_dict(best)
-    save_weights(tmp_path / "late.safetensors", pyramid, (0.5,) * 5, {}, torch.float32)
-    for name, origin in (("a", joint_run), ("b", tmp_path / "late.safetensors")):
+    best = state_of(joint_run)["best"]
+    for name, origin in (("a", joint_run), ("b", late_weights)):
         go(tmp_path / name, start=origin, steps=1)
         learned = state_of(tmp_path / name)["best"]
         assert learned.keys() == best.keys()
@@ -173,7 +179,7 @@ def test_weights_with_late_blocks_are_a_start(
 
 
 def test_a_finer_level_learns_on_the_late_blocks_as_they_are(
-    go: Go, start: Path, joint_run: Path, pixels_folder: Path, tmp_path: Path,
+    go: Go, joint_run: Path, late_weights: Path, tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
     seen = []
@@ -185,7 +191,7 @@ def test_a_finer_level_learns_on_the_late_blocks_as_they_are(
         return loss(task, *given)
 
     monkeypatch.setattr(LevelTask, "loss", watched)
-    go(tmp_path / "fine", start=joint_run, levels=(32,))
+    go(tmp_path / "fine", start=late_weights, levels=(32,))
     go(tmp_path / "both", levels=(32, *GRIDS))
     own = state_of(tmp_path / "both")["best"]
     assert all(x.equal(state_of(joint_run)["best"][name]) for name, x in own.items())
@@ -246,7 +252,7 @@ def _little(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tuning, "CANDIDATES", (0.25, 0.75))
     monkeypatch.setattr(tuning, "DRAWS", 2)
     calibrate = tuning.calibrate
-    few = {"photos": 2, "draws": 8}
+    few = {"photos": 2, "draws": 20}
     monkeypatch.setattr(export_module, "calibrate", lambda *x, **y: calibrate(*x, **{**y, **few}))
 
 
@@ -276,12 +282,12 @@ def test_export_takes_the_run_and_the_rest(
 
 
 def test_what_export_cannot_put_together(
-    joint_run: Path, start: Path, pixels_folder: Path, go: Go, tmp_path: Path
+    joint_run: Path, start: Path, late_weights: Path, pixels_folder: Path, go: Go, tmp_path: Path
 ) -> None:
     path = tmp_path / "new.safetensors"
     with pytest.raises(TrainingError, match="level 32 has no evaluated weights"):
         export(joint_run, path, pack_folder=pixels_folder, say=str)
-    go(tmp_path / "fine", start=joint_run, levels=(32,), steps=1)
+    go(tmp_path / "fine", start=late_weights, levels=(32,), steps=1)
     with pytest.raises(TrainingError, match="late blocks came from elsewhere"):
         export(tmp_path / "fine", path, pack_folder=pixels_folder, rest=start, say=str)
     with pytest.raises(TrainingError, match="late blocks came from elsewhere"):
