@@ -7,7 +7,13 @@ from collections.abc import Collection
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
-from colorflow.model.features import FEATURE_CHANNELS, LAST_BLOCKS_INPUT, LAST_BLOCKS_OUTPUT
+from colorflow.model.features import (
+    FEATURE_CHANNELS,
+    LAST_BLOCKS_INPUT,
+    LAST_BLOCKS_OUTPUT,
+    LATE_BLOCKS_INPUT,
+    LATE_BLOCKS_OUTPUTS,
+)
 
 FINEST_GRID = 64
 HINT_PLANES = 3
@@ -105,6 +111,8 @@ class PyramidConfig:
         extra_planes: channels of the condition's extra planes: a mask and what is known where it
             is 1, in CIELAB units. 0 for none, `HINT_PLANES` for colour hints.
         chroma_limit: half-width of the box of ab, in CIELAB units, that no sample can leave.
+        late_blocks: whether the model has the feature network's late blocks to itself, trained for
+            chroma: they make the 16x16 and 8x8 maps of all levels of the 32x32 map.
         hint_reach: how far on the 64x64 grid a hint's colour is carried by itself, in cells.
         hint_likeness: how much lightness may differ on the way, in L*.
         hint_looseness: share of what a sample missed a hint by that is left, about.
@@ -113,6 +121,7 @@ class PyramidConfig:
     levels: tuple[LevelConfig, ...]
     extra_planes: int = 0
     chroma_limit: float = 128.0
+    late_blocks: bool = False
     hint_reach: float = 6.0
     hint_likeness: float = 18.0
     hint_looseness: float = 0.15
@@ -143,6 +152,23 @@ class PyramidConfig:
         """Side of the chroma grid that each level completes, coarse to fine; the levels' names."""
         return tuple(self.levels[0].grid * 2**index for index in range(len(self.levels)))
 
+    def maps_of_photo(self, index: int) -> tuple[int, ...]:
+        """Sides of the feature maps that a level takes from the photo's condition."""
+        maps = set(self.levels[index].maps_of_photo)
+        if self.late_blocks:
+            maps = maps - set(LATE_BLOCKS_OUTPUTS) | {LATE_BLOCKS_INPUT}
+        return tuple(sorted(maps))
+
+    def finest_map(self, grids: Collection[int]) -> int:
+        """Side that a photo's feature maps may be averaged to and still serve some levels.
+
+        Args:
+            grids: names of these levels.
+        """
+        levels = [self.levels[self.chroma_grids.index(grid)] for grid in grids]
+        own = LATE_BLOCKS_INPUT if self.late_blocks else 0
+        return max(own, *(level.finest_map for level in levels))
+
     def with_levels(self, grids: Collection[int], **changes: Any) -> PyramidConfig:
         """The same with other fields in some levels.
 
@@ -158,6 +184,12 @@ class PyramidConfig:
             for grid, level in zip(self.chroma_grids, self.levels, strict=True)
         )
         return replace(self, levels=tuple(levels))
+
+    def with_late_blocks(self) -> PyramidConfig:
+        """The same with late blocks, which take the place of the coarsest level's last blocks."""
+        if self.late_blocks:
+            return self
+        return replace(self.with_levels(self.chroma_grids[:1], last_blocks=False), late_blocks=True)
 
     def with_dropout(self, dropout: float) -> PyramidConfig:
         """The same with another share of units dropped in training, in every level."""

