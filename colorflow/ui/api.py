@@ -73,6 +73,7 @@ class ApiColorizer(Protocol):
         seed: int,
         /,
         *,
+        samples: Literal[True],
         hints: "Sequence[PointColour]",
     ) -> "Draws":
         """Draw the colours of n colourings."""
@@ -245,7 +246,7 @@ class Api:
             raise ColorflowError(f"format: expected one of {expected}, got {_shown(format)}.")
         photo = read_photo(self._uploaded(upload), max_pixels=self._max_pixels)
         points = () if hints is None else _points(hints, photo)
-        draws = self._colorizer.draw(photo, n, vividness, seed, hints=points)
+        draws = self._colorizer.draw(photo, n, vividness, seed, samples=True, hints=points)
         paths = self._written(photo, draws, vividness, format)
         likelihoods = self._colorizer.bits_per_dim(photo, draws.ab, hints=points)
         return [_file(path) for path in paths], {

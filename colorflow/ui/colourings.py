@@ -42,7 +42,7 @@ class Colouring:
     @property
     def seed(self) -> int:
         """Of its colours, and of the details too unless these were drawn anew."""
-        return self.recipe.seeds[0]
+        return self.recipe.seed
 
     @property
     def caption(self) -> str:

@@ -10,7 +10,7 @@ import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,7 +45,15 @@ class HintColorizer(Protocol):
         ...
 
     def draw(
-        self, photo: Photo, n: int, temperature: float, seed: int, /, *, hints: Sequence[Hint]
+        self,
+        photo: Photo,
+        n: int,
+        temperature: float,
+        seed: int,
+        /,
+        *,
+        samples: Literal[True],
+        hints: Sequence[Hint],
     ) -> Draws:
         """Draw the colours of n colourings."""
         ...
@@ -166,7 +174,7 @@ class HintSession:
         """Draw everything but the hints from another seed from now on."""
         recipe = self.opened.recipe
         every_level = range(len(recipe.seeds))
-        self.opened.recipe = recipe.redrawn(every_level, recipe.seeds[0] + 1)
+        self.opened.recipe = recipe.redrawn(every_level, recipe.seed + 1)
 
     def offer(self, colorizer: HintColorizer) -> tuple[Swatch, ...] | None:
         """Find likely colours of the point that gets the next colour, given the other points.
@@ -188,7 +196,8 @@ class HintSession:
             small,
             _DRAWS,
             now.recipe.temperature,
-            now.recipe.seeds[0],
+            now.recipe.seed,
+            samples=True,
             hints=_on(small, now.photo, others),
         )
         height, width = draws.ab.shape[-2:]
@@ -289,7 +298,7 @@ class HintSession:
             return None
         if not drawing.full.exists():
             recipe = drawing.recipe
-            provenance = Provenance(recipe.seeds[0], recipe.temperature, model)
+            provenance = Provenance(recipe.seed, recipe.temperature, model)
             paint(self.opened.photo, drawing.ab, drawing.full, provenance)
         return drawing.full
 

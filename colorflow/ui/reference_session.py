@@ -34,6 +34,7 @@ class ReferenceColorizer(Protocol):
         seed: int,
         /,
         *,
+        samples: Literal[True],
         reference: Photo,
         strength: float,
     ) -> Draws:
@@ -168,7 +169,9 @@ def _carried(
     seed: int,
 ) -> Carried:
     photo = opened.read()
-    (ab,) = colorizer.draw(photo, 1, 1.0, seed, reference=other.read(), strength=strength).ab
+    (ab,) = colorizer.draw(
+        photo, 1, 1.0, seed, samples=True, reference=other.read(), strength=strength
+    ).ab
     small = reduced(photo)
     folder = new_folder(opened.folder, "run-")
     return Carried(

@@ -42,7 +42,15 @@ class PhotoColorizer(Protocol):
         ...
 
     def draw(
-        self, photo: Photo, n: int, temperature: float, seed: int, /, *, diverse: bool
+        self,
+        photo: Photo,
+        n: int,
+        temperature: float,
+        seed: int,
+        /,
+        *,
+        samples: Literal[True],
+        diverse: bool = False,
     ) -> Draws:
         """Draw the colours of n colourings, and say the recipe of each."""
         ...
@@ -158,12 +166,13 @@ class Session:
 
         def draw(photo: Photo) -> Drawn:
             if wish.diverse:  # chosen among each other
-                yield from _pairs(
-                    colorizer.draw(photo, wish.n, wish.temperature, wish.seed, diverse=True)
+                draws = colorizer.draw(
+                    photo, wish.n, wish.temperature, wish.seed, samples=True, diverse=True
                 )
+                yield from _pairs(draws)
                 return
             for seed in range(wish.seed, wish.seed + wish.n):
-                yield from _pairs(colorizer.draw(photo, 1, wish.temperature, seed, diverse=False))
+                yield from _pairs(colorizer.draw(photo, 1, wish.temperature, seed, samples=True))
 
         return self._begin(draw, wish.n)
 
@@ -179,7 +188,8 @@ class Session:
         anew = [
             level for level in colorizer.levels if (level <= _COARSE_GRID) == (part == "colours")
         ]
-        first = 1 + max(seed for one in self.colourings for seed in one.recipe.seeds)
+        used = (seed for one in self.colourings for seed in one.recipe.seeds)
+        first = 1 + max(seed for seed in used if seed is not None)
 
         def draw(photo: Photo) -> Drawn:
             yield chosen.recipe, chosen.ab
