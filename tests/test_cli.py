@@ -48,7 +48,8 @@ class FakeRun:
             result = self.results.get(task.path.name, {})
             if isinstance(result, BaseException):
                 raise result
-            colouring = Colouring(path=task.target(0), seed=0)
+            label = plan.settings.labels[0]
+            colouring = Colouring(path=task.target(label), label=label, seed=0)
             values = {"status": "done", "colourings": (colouring,), "seconds": 0.25}
             yield Record(path=task.path, **{**values, **result})  # type: ignore[arg-type]
 
@@ -158,7 +159,7 @@ def test_colorize_defaults(photos: Path, fake_run: FakeRun, tmp_path: Path) -> N
     main(["colorize", str(photos / "a.png"), "-o", str(tmp_path / "out")])
     ((plan, options),) = fake_run.calls
     assert plan.settings == Settings()
-    assert [task.target(3) for task in plan.tasks] == [tmp_path / "out" / "a_s3.png"]
+    assert [task.target("c") for task in plan.tasks] == [tmp_path / "out" / "a_c.png"]
     stop = options.pop("stop")
     assert not stop.is_set()
     assert options == {"weights": None, "device": "cpu", "workers": usual_workers("cpu")}
@@ -177,9 +178,16 @@ def test_colorize_passes_its_options_on(photos: Path, fake_run: FakeRun, tmp_pat
     assert main(["colorize", str(photos), "-o", str(tmp_path / "out"), *arguments]) == 0
     ((plan, options),) = fake_run.calls
     assert plan.settings == Settings(
-        n=3, seed=7, temperature=0, diverse=True, force=True, overwrite=True, likelihood=True
+        n=3,
+        seed=7,
+        temperature=0,
+        samples=True,
+        diverse=True,
+        force=True,
+        overwrite=True,
+        likelihood=True,
     )
-    places = [task.target(7).relative_to(tmp_path / "out").as_posix() for task in plan.tasks]
+    places = [task.target("s7").relative_to(tmp_path / "out").as_posix() for task in plan.tasks]
     assert places == ["7 a.webp", "7 b.webp", "inner/7 c.webp"]
     del options["stop"]
     assert options == {"weights": Path("w.safetensors"), "device": "cuda:1", "workers": 5}
@@ -200,6 +208,8 @@ def test_colorize_passes_hints_on(photos: Path, fake_run: FakeRun, tmp_path: Pat
         ["--name", "{stem}"],
         ["--name", "{x}.{ext}"],
         ["-n", "2", "--name", "{stem}.{ext}"],
+        ["-n", "2", "--name", "{stem}{seed}.{ext}"],
+        ["--name", "{stem}{seed}.{ext}"],
         ["--ext", "gif"],
         ["--workers", "0"],
     ],
@@ -212,11 +222,26 @@ def test_colorize_refuses_wrong_usage(
     assert not fake_run.calls
 
 
+def test_there_are_sixteen_principal_colorings_and_more_samples(
+    photos: Path, fake_run: FakeRun, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["colorize", str(photos / "a.png"), "-o", str(photos.parent / "out"), "-n"]
+    message = usage_error([*arguments, "17"], capsys)
+    assert "argument -n: expected at most 16 principal colorings, got 17; with --samples" in message
+    assert not fake_run.calls
+    for given in (["16"], ["17", "--samples"], ["17", "--diverse"]):
+        assert main([*arguments, *given]) == 0
+    labels = [plan.settings.labels for plan, _ in fake_run.calls]
+    assert labels[0] == list("abcdefghijklmnop")
+    assert labels[1] == [f"s{seed}" for seed in range(17)]
+    assert [plan.settings.samples for plan, _ in fake_run.calls] == [False, True, True]
+
+
 @pytest.mark.parametrize("ext", EXTENSIONS)
 def test_colorize_takes_every_extension(ext: str, photos: Path, fake_run: FakeRun) -> None:
     main(["colorize", str(photos / "a.png"), "-o", str(photos.parent / "out"), "--ext", ext])
     (task,) = fake_run.calls[0][0].tasks
-    assert task.target(0).name == f"a_a.{'png' if ext == 'auto' else ext}"
+    assert task.target("a").name == f"a_a.{'png' if ext == 'auto' else ext}"
 
 
 def test_names_that_are_too_long(

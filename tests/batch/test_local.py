@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import functools
 import os
 import time
 from collections.abc import Callable
@@ -203,12 +204,12 @@ def test_only_what_was_made_the_same_way_is_skipped(
 ) -> None:
     path = save_photo(tmp_path / "in" / "b.png")
     first = save_small_weights(tmp_path / "h.safetensors", HINT_PLANES)
-    naming = Naming("{stem}.{ext}")
+    naming, load = Naming("{stem}.{ext}"), functools.cache(Colorizer.load)
 
     def record(weights: Path, hints: Any = None, **settings: Any) -> Record:
         (record,) = run_here(
             make_plan([path], out, Settings(**settings), naming=naming, hints=hints),
-            Colorizer.load(weights),
+            load(weights),
         )
         return record
 
