@@ -3,7 +3,8 @@
     python -m benchmarks.command_line
 
 Gives one photo of one megapixel four principal colorings with the shipped weights, in a new process
-each time, imports included, and prints a Markdown table: median and range of the seconds, largest peak memory.
+each time, imports included, and prints a Markdown table: median and range of the seconds, largest
+peak memory.
 The photo is scikit-image's astronaut, enlarged and grey.
 """
 
