@@ -134,7 +134,7 @@ def main() -> None:
         timings = side_by_side(
             {
                 "theirs": torch.inference_mode()(lambda rgb=rgb: network(rgb)),
-                "ours": lambda: colorizer.draw(photo, 8),
+                "ours": lambda: colorizer.draw(photo, 8, samples=True),
             },
             options.repetitions,
         )

@@ -2,8 +2,9 @@
 
     python -m benchmarks.command_line
 
-Colours one photo of one megapixel four times with the shipped weights, in a new process each time,
-imports included, and prints a Markdown table: median and range of the seconds, largest peak memory.
+Gives one photo of one megapixel four principal colorings with the shipped weights, in a new process
+each time, imports included, and prints a Markdown table: median and range of the seconds, largest
+peak memory.
 The photo is scikit-image's astronaut, enlarged and grey.
 """
 
@@ -45,7 +46,7 @@ def main() -> None:
     print("| task | seconds, median (range) | peak memory, MB |")
     print("|---|---|---|")
     print(
-        f"| {COLOURINGS} colourings of {SIZE[0]}x{SIZE[1]}, process start to files "
+        f"| {COLOURINGS} principal colorings of {SIZE[0]}x{SIZE[1]}, process start to files "
         f"| {statistics.median(seconds):.2f} ({min(seconds):.2f} to {max(seconds):.2f}) "
         f"| {peak:.0f} |"
     )

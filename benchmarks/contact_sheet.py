@@ -65,7 +65,12 @@ def _row(colorizer: Colorizer, photo: Photo, options: argparse.Namespace) -> np.
     width = max(1, round(options.height * photo.width / photo.height))
     small = np.round(resize_by_area(photo.pixels, options.height, width)).astype(np.uint8)
     draws = colorizer.draw(
-        photo, options.n, options.temperature, options.seed, diverse=options.diverse
+        photo,
+        options.n,
+        options.temperature,
+        options.seed,
+        samples=True,
+        diverse=options.diverse,
     )
     lightness = lightness_of(small)
     cells = [render(lightness, np.zeros_like(draws.ab[0]))]

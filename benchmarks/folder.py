@@ -29,8 +29,9 @@ from colorflow.batch import Settings, make_plan, run
 from colorflow.color.full_resolution import LightnessRows, render
 from colorflow.colorize import Colorizer, default_weights
 from colorflow.colorize.engine import Engine
+from colorflow.model.principal import POOL
 from colorflow.model.weights import load_weights
-from colorflow.photo import Provenance, read_photo, write_image
+from colorflow.photo import Principal, Provenance, read_photo, write_image
 
 MEGAPIXELS = 1.0
 STAGES_OF = 20
@@ -93,7 +94,7 @@ def print_rates(photos: list[Path], workers: int, repetitions: int, weights: Pat
 
 def codec_rate(photos: list[Path], output: Path) -> float:
     """Photos a second, of decoding and encoding alone."""
-    pictures = [Image.open(output / f"{photo.stem}_s0.jpg").convert("RGB") for photo in photos[:8]]
+    pictures = [Image.open(output / f"{photo.stem}_a.jpg").convert("RGB") for photo in photos[:8]]
     target = output.parent / "codec.jpg"
     began = time.perf_counter()
     for number, photo in enumerate(photos):
@@ -128,6 +129,7 @@ def stage_seconds(photos: list[Path], path: Path | None) -> dict[str, list[float
     weights = load_weights(path or default_weights())
     colorizer, engine = Colorizer(weights), Engine(weights, torch.device("cpu"))
     stages: dict[str, list[float]] = {}
+    mean = Principal("a", 1, 1.0)
 
     def timed(stage: str, work: Callable[[], Any]) -> Any:
         began = time.process_time()
@@ -137,14 +139,18 @@ def stage_seconds(photos: list[Path], path: Path | None) -> dict[str, list[float
 
     for path in photos:
         photo = timed("decode", lambda path=path: read_photo(path))
-        condition = timed("features", lambda photo=photo: engine.condition(photo))
-        latents = engine.latents(colorizer.recipe(0))
-        chroma = timed("flow", lambda c=condition, z=latents: engine.decode([z], c))
+        both = timed("features", lambda photo=photo: engine.condition(photo, mirrored=True))
+        lightness = both.lightness[:1]
+        pool = [engine.latents(colorizer.recipe(seed), lightness) for seed in range(POOL)]
+        chroma, _ = timed("flow", lambda c=both, z=pool: engine.principal(z, c, 1))
         pixels = timed(
             "upsampling, gamut, Lab",
             lambda photo=photo, ab=chroma[0]: render(LightnessRows(photo.pixels), ab),
         )
-        target, provenance = path.with_suffix(".out.jpg"), Provenance(0, 1.0, weights.digest)
+        target, provenance = (
+            path.with_suffix(".out.jpg"),
+            Provenance(0, 1.0, weights.digest, principal=mean),
+        )
         timed(
             "encode, write",
             lambda t=target, x=pixels, y=photo, z=provenance: write_image(t, x, y, provenance=z),

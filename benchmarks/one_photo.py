@@ -1,4 +1,4 @@
-"""One colouring of a 12-megapixel JPEG, from file to file, against its codecs alone (Linux).
+"""One principal coloring of a 12-megapixel JPEG, file to file, against its codecs alone (Linux).
 
     python -m benchmarks.one_photo
 
@@ -124,12 +124,14 @@ def in_this_process(photo: Path, weights: Path | None) -> dict[str, float]:
 
 def colour(colorizer: Colorizer, source: Path, target: Path) -> None:
     """Colours one photo once, as `colorflow colorize` does."""
-    from colorflow.photo import Provenance, read_photo, write_image
+    from colorflow.photo import Principal, Provenance, read_photo, write_image
 
     photo = read_photo(source)
     draws = colorizer.draw(photo, 1)
     for pixels in colorizer.paint(photo, draws.ab, bits=photo.bits):
-        provenance = Provenance(draws.seeds[0], 1.0, colorizer.digest)
+        provenance = Provenance(
+            draws.seeds[0], 1.0, colorizer.digest, principal=Principal("a", 1, draws.shares[0])
+        )
         write_image(target, pixels, photo, provenance=provenance)
 
 

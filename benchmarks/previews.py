@@ -1,4 +1,4 @@
-"""Eight previews of one photo, its features included.
+"""Eight previews of one photo, each a sample, and four principal colorings; features included.
 
     python -m benchmarks.previews
 
@@ -22,6 +22,8 @@ from colorflow.colorize.engine import Engine
 from colorflow.model.weights import load_weights
 from colorflow.photo import photo_from_image
 
+PRINCIPAL = 4
+
 
 def main() -> None:
     """Prints the table."""
@@ -36,17 +38,20 @@ def main() -> None:
     colorizer, engine = Colorizer(weights), Engine(weights, torch.device("cpu"))
     condition = engine.condition(photo)
     recipes = [colorizer.recipe(SEED + i) for i in range(options.previews)]
-    latents = [engine.latents(recipe) for recipe in recipes]
+    latents = [engine.latents(recipe, condition.lightness) for recipe in recipes]
     chroma = engine.decode(latents, condition)
     lightness = LightnessRows(photo.pixels)
     timings = side_by_side(
         {
             f"{options.previews} previews": lambda: colorizer.colorize_photo(
-                photo, options.previews, seed=SEED
+                photo, options.previews, seed=SEED, samples=True
             ),
             "of it features": lambda: engine.condition(photo),
             "of it the flow": lambda: engine.decode(latents, condition),
             "of it pixels": lambda: [render(lightness, np.asarray(ab)) for ab in chroma],
+            f"{PRINCIPAL} principal colorings": lambda: colorizer.colorize_photo(
+                photo, PRINCIPAL, seed=SEED
+            ),
         },
         options.repetitions,
     )

@@ -174,7 +174,7 @@ def print_ray() -> None:
 
     tasks: SimpleQueue[Task] = SimpleQueue()
     for number in range(CALLS):
-        tasks.put(Task(path=Path(f"{number}.jpg"), folder=Path("out"), around_seed=("x_s", ".jpg")))
+        tasks.put(Task(path=Path(f"{number}.jpg"), folder=Path("out"), names="x_{label}.jpg"))
     with _cluster() as ray:
         actors = [ray.remote(num_cpus=0.1)(IdleActor).remote() for _ in range(4)]
         ray.get([actor.colour.remote(tasks.get()) for actor in actors])

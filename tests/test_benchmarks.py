@@ -41,7 +41,13 @@ def test_previews(
 ) -> None:
     arguments = ["--previews", "2", "--repetitions", "1", "--weights", str(weights)]
     names = [row[0] for row in rows_printed("previews", arguments, monkeypatch, capsys)]
-    assert names == ["2 previews", "of it features", "of it the flow", "of it pixels"]
+    assert names == [
+        "2 previews",
+        "of it features",
+        "of it the flow",
+        "of it pixels",
+        "4 principal colorings",
+    ]
 
 
 @pytest.mark.peers

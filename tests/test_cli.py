@@ -48,7 +48,8 @@ class FakeRun:
             result = self.results.get(task.path.name, {})
             if isinstance(result, BaseException):
                 raise result
-            colouring = Colouring(path=task.target(0), seed=0)
+            label = plan.settings.labels[0]
+            colouring = Colouring(path=task.target(label), label=label, seed=0)
             values = {"status": "done", "colourings": (colouring,), "seconds": 0.25}
             yield Record(path=task.path, **{**values, **result})  # type: ignore[arg-type]
 
@@ -147,8 +148,8 @@ def test_colorize_prints_a_line_a_file_and_a_summary(
     assert main(["colorize", str(photos), "-o", str(out)]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[:2] == [
-        f"{photos / 'a.png'} -> {out / 'a_s0.png'} (0.2 s)",
-        f"{photos / 'b.jpg'} -> {out / 'b_s0.jpg'} (0.2 s)",
+        f"{photos / 'a.png'} -> {out / 'a_a.png'} (0.2 s)",
+        f"{photos / 'b.jpg'} -> {out / 'b_a.jpg'} (0.2 s)",
     ]
     assert lines[2].startswith("2 done in ")
     assert len(lines) == 3
@@ -158,7 +159,7 @@ def test_colorize_defaults(photos: Path, fake_run: FakeRun, tmp_path: Path) -> N
     main(["colorize", str(photos / "a.png"), "-o", str(tmp_path / "out")])
     ((plan, options),) = fake_run.calls
     assert plan.settings == Settings()
-    assert [task.target(3) for task in plan.tasks] == [tmp_path / "out" / "a_s3.png"]
+    assert [task.target("c") for task in plan.tasks] == [tmp_path / "out" / "a_c.png"]
     stop = options.pop("stop")
     assert not stop.is_set()
     assert options == {"weights": None, "device": "cpu", "workers": usual_workers("cpu")}
@@ -177,9 +178,16 @@ def test_colorize_passes_its_options_on(photos: Path, fake_run: FakeRun, tmp_pat
     assert main(["colorize", str(photos), "-o", str(tmp_path / "out"), *arguments]) == 0
     ((plan, options),) = fake_run.calls
     assert plan.settings == Settings(
-        n=3, seed=7, temperature=0, diverse=True, force=True, overwrite=True, likelihood=True
+        n=3,
+        seed=7,
+        temperature=0,
+        samples=True,
+        diverse=True,
+        force=True,
+        overwrite=True,
+        likelihood=True,
     )
-    places = [task.target(7).relative_to(tmp_path / "out").as_posix() for task in plan.tasks]
+    places = [task.target("s7").relative_to(tmp_path / "out").as_posix() for task in plan.tasks]
     assert places == ["7 a.webp", "7 b.webp", "inner/7 c.webp"]
     del options["stop"]
     assert options == {"weights": Path("w.safetensors"), "device": "cuda:1", "workers": 5}
@@ -200,6 +208,8 @@ def test_colorize_passes_hints_on(photos: Path, fake_run: FakeRun, tmp_path: Pat
         ["--name", "{stem}"],
         ["--name", "{x}.{ext}"],
         ["-n", "2", "--name", "{stem}.{ext}"],
+        ["-n", "2", "--name", "{stem}{seed}.{ext}"],
+        ["--name", "{stem}{seed}.{ext}"],
         ["--ext", "gif"],
         ["--workers", "0"],
     ],
@@ -212,11 +222,26 @@ def test_colorize_refuses_wrong_usage(
     assert not fake_run.calls
 
 
+def test_there_are_sixteen_principal_colorings_and_more_samples(
+    photos: Path, fake_run: FakeRun, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["colorize", str(photos / "a.png"), "-o", str(photos.parent / "out"), "-n"]
+    message = usage_error([*arguments, "17"], capsys)
+    assert "argument -n: expected at most 16 principal colorings, got 17; with --samples" in message
+    assert not fake_run.calls
+    for given in (["16"], ["17", "--samples"], ["17", "--diverse"]):
+        assert main([*arguments, *given]) == 0
+    labels = [plan.settings.labels for plan, _ in fake_run.calls]
+    assert labels[0] == list("abcdefghijklmnop")
+    assert labels[1] == [f"s{seed}" for seed in range(17)]
+    assert [plan.settings.samples for plan, _ in fake_run.calls] == [False, True, True]
+
+
 @pytest.mark.parametrize("ext", EXTENSIONS)
 def test_colorize_takes_every_extension(ext: str, photos: Path, fake_run: FakeRun) -> None:
     main(["colorize", str(photos / "a.png"), "-o", str(photos.parent / "out"), "--ext", ext])
     (task,) = fake_run.calls[0][0].tasks
-    assert task.target(0).name == f"a_s0.{'png' if ext == 'auto' else ext}"
+    assert task.target("a").name == f"a_a.{'png' if ext == 'auto' else ext}"
 
 
 def test_names_that_are_too_long(
@@ -266,7 +291,7 @@ def test_failures_are_named_at_the_end_and_the_others_go_on(
     assert main(["colorize", str(photos), "-o", str(photos.parent / "out")]) == 1
     printed = capsys.readouterr()
     assert printed.err == f"{bad}: the file is cut off\n"
-    assert "b_s0.jpg" in printed.out
+    assert "b_a.jpg" in printed.out
     assert "1 done, 1 failed in " in printed.out
 
 
@@ -324,8 +349,8 @@ def test_a_dry_run_does_nothing(
     arguments = ["colorize", str(photos), "-o", str(out), "--dry-run"]
     assert main([*arguments, "--report", str(tmp_path / "r.json")]) == 0
     assert capsys.readouterr().out.splitlines() == [
-        f"{photos / 'a.png'} -> {out / 'a_s0.png'}",
-        f"{photos / 'b.jpg'} -> {out / 'b_s0.jpg'}",
+        f"{photos / 'a.png'} -> {out / 'a_a.png'}",
+        f"{photos / 'b.jpg'} -> {out / 'b_a.jpg'}",
         "2 to do",
     ]
     assert main(["colorize", str(tmp_path / "absent"), *arguments[1:]]) == 1
@@ -368,8 +393,8 @@ def test_a_file_as_output_is_an_error(
         ("--report", "socket", "socket: cannot be written (it is neither a file nor a stream)"),
         ("--report", "hints.json", "hints.json: cannot be written (a file is there already, and"),
         ("--report", "photos/b.jpg", "b.jpg: cannot be written (a file is there already, and it"),
-        ("--report", "out/a_s0.png", "a_s0.png: is the place of a result; choose another file"),
-        ("--contact-sheet", "out/b_s0.jpg", "b_s0.jpg: is the place of a result; choose another"),
+        ("--report", "out/a_a.png", "a_a.png: is the place of a result; choose another file"),
+        ("--contact-sheet", "out/b_a.jpg", "b_a.jpg: is the place of a result; choose another"),
         ("--contact-sheet", "s.gif", "s.gif: a contact sheet is one of .jpg"),
         ("--contact-sheet", "photos/b.jpg", "b.jpg: cannot be written (a file is there already"),
         ("--contact-sheet", "photos/b.jpg/s.jpg", "b.jpg: nothing can be written here"),
@@ -492,7 +517,7 @@ def test_an_interruption_ends_with_130_and_says_how_to_go_on(
     arguments = ["colorize", str(photos), "-o", str(tmp_path / "out"), "--report", str(report)]
     assert main(arguments) == 130
     printed = capsys.readouterr()
-    assert "a_s0.png" in printed.out
+    assert "a_a.png" in printed.out
     assert "1 done, 1 left in " in printed.out
     assert printed.err == (
         "colorflow: stopped, 1 photos are left; the same command goes on from here\n"
@@ -505,7 +530,7 @@ def test_an_interruption_ends_with_130_and_says_how_to_go_on(
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems refuse such names")
 @pytest.mark.parametrize(
     ("name", "shown"),
-    [(b"caf\xe9.png", "caf\\udce9_s0.png"), (b"\xc3\xa9\n\x1b[2J.png", "é\\n\\x1b[2J_s0.png")],
+    [(b"caf\xe9.png", "caf\\udce9_a.png"), (b"\xc3\xa9\n\x1b[2J.png", "é\\n\\x1b[2J_a.png")],
 )
 def test_any_name_is_shown_on_one_line(
     name: bytes, shown: str, photos: Path, fake_run: FakeRun, capsys: pytest.CaptureFixture[str]
@@ -514,7 +539,7 @@ def test_any_name_is_shown_on_one_line(
     assert main(["colorize", str(photos), "-o", str(photos.parent / "out")]) == 0
     out = capsys.readouterr().out
     assert shown in out
-    assert "b_s0.jpg" in out
+    assert "b_a.jpg" in out
     assert len(out.splitlines()) == 3
 
 

@@ -122,6 +122,7 @@ class Job(Run):
                 n=wish.n,
                 seed=wish.seed,
                 temperature=wish.temperature,
+                samples=True,
                 force=wish.force,
                 max_pixels=wish.max_pixels,
             ),

@@ -9,7 +9,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,7 +49,16 @@ class HowColorizer(Protocol):
         """Sides of the grids that the levels complete, coarse to fine."""
         ...
 
-    def draw(self, photo: Photo, n: int, temperature: float, seed: int, /) -> Draws:
+    def draw(
+        self,
+        photo: Photo,
+        n: int,
+        temperature: float,
+        seed: int,
+        /,
+        *,
+        samples: Literal[True],
+    ) -> Draws:
         """Draw the colours of n colourings."""
         ...
 
@@ -169,7 +178,7 @@ class Exhibition(Run):
             Part(
                 picture=self._painted(
                     f"temperature-{temperature}",
-                    self._colorizer.draw(self._photo, 1, temperature, seed).ab[0],
+                    self._colorizer.draw(self._photo, 1, temperature, seed, samples=True).ab[0],
                 ),
                 caption=said,
                 alt=f"The photo at vividness {temperature:g}",

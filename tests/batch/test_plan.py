@@ -10,40 +10,50 @@ import numpy as np
 import pytest
 
 from colorflow.batch import Naming, Plan, Settings, make_plan
-from colorflow.batch.settings import MOST_COLORINGS
+from colorflow.batch.settings import MOST_SAMPLES
 from colorflow.cli import arguments
 from colorflow.colorize import Hint
 from colorflow.errors import BatchError
 from colorflow.files import digest_of
-from colorflow.photo import Provenance, read_photo, write_image
+from colorflow.photo import LETTERS, Principal, Provenance, read_photo, write_image
 
 Save = Callable[..., Path]
 
+MEAN = Principal("a", 1, 1.0)
+
 
 def planned(*inputs: Path, output: Path, n: int = 1, **options: object) -> Plan:
-    settings = {k: options.pop(k) for k in ("seed", "overwrite", "diverse") if k in options}
+    settings = {
+        k: options.pop(k) for k in ("seed", "overwrite", "samples", "diverse") if k in options
+    }
     return make_plan(inputs, output, Settings(n=n, **settings), **options)  # type: ignore[arg-type]
 
 
-def targets(plan: Plan, seed: int = 0) -> list[str]:
-    return [t.target(seed).relative_to(plan.output).as_posix() for t in plan.tasks]
+def targets(plan: Plan, label: str = "a") -> list[str]:
+    return [t.target(label).relative_to(plan.output).as_posix() for t in plan.tasks]
 
 
 def settled(plan: Plan) -> list[tuple[str, str]]:
     return [(record.path.name, record.status) for record in plan.settled]
 
 
-def save_result(path: Path, source: Path, seed: int = 0, temperature: float = 1.0) -> None:
+def save_result(
+    path: Path,
+    source: Path,
+    seed: int = 0,
+    temperature: float = 1.0,
+    principal: Principal | None = MEAN,
+) -> None:
     """Writes what a run with the weights ``abc`` writes for a photo."""
     photo = read_photo(source)
     pixels = np.repeat(photo.pixels[..., None], 3, axis=2)
-    provenance = Provenance(seed, temperature, "abc", photo=digest_of(source))
+    provenance = Provenance(seed, temperature, "abc", photo=digest_of(source), principal=principal)
     write_image(path, pixels, photo, provenance=provenance)
 
 
 def test_places_are_mirrored(album: Path, tmp_path: Path) -> None:
     plan = planned(album, output=tmp_path / "out", recursive=True)
-    assert targets(plan) == ["a_s0.jpg", "b_s0.png", "inner/c_s0.jpg"]
+    assert targets(plan) == ["a_a.jpg", "b_a.png", "inner/c_a.jpg"]
     assert not (tmp_path / "out").exists()
 
 
@@ -51,29 +61,67 @@ def test_finished_photos_are_skipped(album: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     out.mkdir()
     for seed in (3, 4):
-        save_result(out / f"a_s{seed}.jpg", album / "a.jpg", seed)
-    save_result(out / "b_s3.png", album / "b.png", 3)
+        save_result(out / f"a_s{seed}.jpg", album / "a.jpg", seed, principal=None)
+    save_result(out / "b_s3.png", album / "b.png", 3, principal=None)
     (out / "b_s4.png").touch()  # empty is not whole
-    plan = planned(album, output=out, n=2, seed=3, weights="abc")
+    plan = planned(album, output=out, n=2, samples=True, seed=3, weights="abc")
     assert settled(plan) == [("a.jpg", "skipped")]
     assert [(c.path.name, c.seed) for c in plan.settled[0].colourings] == [
         ("a_s3.jpg", 3),
         ("a_s4.jpg", 4),
     ]
-    assert targets(plan, 3) == ["b_s3.png"]
-    anew = planned(album, output=out, n=2, seed=3, overwrite=True, weights="abc")
-    assert targets(anew, 3) == ["a_s3.jpg", "b_s3.png"]
-    later = planned(album, output=out, n=2, seed=4, weights="abc")
-    assert targets(later, 4) == ["a_s4.jpg", "b_s4.png"]
-    unknown = planned(album, output=out, n=2, seed=3)  # who colors will look
-    assert targets(unknown, 3) == ["a_s3.jpg", "b_s3.png"]
+    assert targets(plan, "s3") == ["b_s3.png"]
+    anew = planned(album, output=out, n=2, samples=True, seed=3, overwrite=True, weights="abc")
+    assert targets(anew, "s3") == ["a_s3.jpg", "b_s3.png"]
+    later = planned(album, output=out, n=2, samples=True, seed=4, weights="abc")
+    assert targets(later, "s4") == ["a_s4.jpg", "b_s4.png"]
+    unknown = planned(album, output=out, n=2, samples=True, seed=3)  # who colors will look
+    assert targets(unknown, "s3") == ["a_s3.jpg", "b_s3.png"]
+
+
+def test_a_principal_coloring_is_of_so_many(album: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    for letter, share in (("a", 1.0), ("b", 0.625), ("c", 0.375)):
+        save_result(out / f"a_{letter}.jpg", album / "a.jpg", principal=Principal(letter, 3, share))
+    (skipped,) = planned(album / "a.jpg", output=out, n=3, weights="abc").settled
+    assert skipped.status == "skipped"
+    assert [(one.label, one.seed, one.share) for one in skipped.colourings] == [
+        ("a", 0, 1.0),
+        ("b", 0, 0.625),
+        ("c", 0, 0.375),
+    ]
+    (alone,) = planned(album / "a.jpg", output=out, weights="abc").settled
+    assert [one.label for one in alone.colourings] == ["a"]  # the mean is that of any number
+    for n, letter in ((2, "b"), (4, "b")):
+        (record,) = planned(album / "a.jpg", output=out, n=n, weights="abc").settled
+        assert record.reason == (
+            f"{out / f'a_{letter}.jpg'}: is there already, but was made with -n 3; "
+            "--overwrite makes it anew"
+        )
+    (other,) = planned(album / "a.jpg", output=out, n=3, seed=7, weights="abc").settled
+    assert "was made with --seed 0" in str(other.reason)
+
+
+def test_a_sample_is_no_principal_coloring(album: Path, tmp_path: Path) -> None:
+    out, naming = tmp_path / "out", Naming("{stem}.{ext}")
+    out.mkdir()
+    save_result(out / "a.jpg", album / "a.jpg", principal=None)
+    save_result(out / "b.png", album / "b.png", principal=Principal("b", 2, 0.5))
+    plan = planned(album, output=out, naming=naming, weights="abc")
+    a, b = (str(record.reason) for record in plan.settled)
+    assert "a.jpg: is there already, but was made with --samples; --overwrite" in a
+    assert "b.png: is there already, but is principal coloring b; --overwrite" in b
+    plan = planned(album, output=out, naming=naming, weights="abc", samples=True)
+    assert settled(plan) == [("a.jpg", "skipped"), ("b.png", "failed")]
+    assert "was made without --samples" in str(plan.settled[1].reason)
 
 
 def test_what_was_made_otherwise_is_no_finished_photo(album: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     out.mkdir()
-    save_result(out / "a_s0.jpg", album / "a.jpg", temperature=0.3)
-    (out / "b_s0.png").write_bytes((album / "b.png").read_bytes())
+    save_result(out / "a_a.jpg", album / "a.jpg", temperature=0.3)
+    (out / "b_a.png").write_bytes((album / "b.png").read_bytes())
     plan = planned(album, output=out, weights="abc")
     assert [(record.path.name, record.status) for record in plan.settled] == [
         ("a.jpg", "failed"),
@@ -81,13 +129,13 @@ def test_what_was_made_otherwise_is_no_finished_photo(album: Path, tmp_path: Pat
     ]
     a, b = (str(record.reason) for record in plan.settled)
     assert a == (
-        f"{out / 'a_s0.jpg'}: is there already, but was made with --temperature 0.3; "
+        f"{out / 'a_a.jpg'}: is there already, but was made with --temperature 0.3; "
         "--overwrite makes it anew"
     )
-    assert f"{out / 'b_s0.png'}: " in b
+    assert f"{out / 'b_a.png'}: " in b
     assert "no coloring that colorflow made" in b
     anew = planned(album, output=out, overwrite=True, weights="abc")
-    assert targets(anew) == ["a_s0.jpg"]
+    assert targets(anew) == ["a_a.jpg"]
     assert settled(anew) == [("b.png", "failed")]
 
 
@@ -96,7 +144,8 @@ def test_diverse_photos_are_never_skipped_by_name(album: Path, tmp_path: Path) -
     out.mkdir()
     for seed in range(16):
         (out / f"a_s{seed}.jpg").write_bytes(b"whole")
-    assert targets(planned(album, output=out, n=2, diverse=True)) == ["a_s0.jpg", "b_s0.png"]
+    plan = planned(album, output=out, n=2, diverse=True)
+    assert targets(plan, "s0") == ["a_s0.jpg", "b_s0.png"]
 
 
 def test_two_photos_of_one_name_are_refused(save_photo: Save, tmp_path: Path) -> None:
@@ -108,7 +157,7 @@ def test_two_photos_of_one_name_are_refused(save_photo: Save, tmp_path: Path) ->
     (record,) = plan.settled
     assert (record.path, record.status) == (second, "failed")
     assert str(first) in str(record.reason)
-    assert "x_s0.jpg" in str(record.reason)
+    assert "x_a.jpg" in str(record.reason)
     assert str(record.reason).endswith(
         "; rename one of them, or color it into another folder with -o"
     )
@@ -127,16 +176,19 @@ def test_names_that_meet_over_different_seeds(save_photo: Save, tmp_path: Path) 
     """x1 with seed 0 and x with seed 10."""
     one, other = save_photo(tmp_path / "x1.png"), save_photo(tmp_path / "x.png")
     naming = Naming("{stem}{seed}.{ext}")
-    plan = planned(one, other, output=tmp_path / "out", n=11, naming=naming)
+    plan = planned(one, other, output=tmp_path / "out", n=11, samples=True, naming=naming)
     assert [task.path for task in plan.tasks] == [one]
     plan = planned(one, other, output=tmp_path / "out", n=2, diverse=True, naming=naming)
     assert [task.path for task in plan.tasks] == [one]
-    assert len(planned(one, other, output=tmp_path / "out", n=2, naming=naming).tasks) == 2
+    assert (
+        len(planned(one, other, output=tmp_path / "out", n=2, samples=True, naming=naming).tasks)
+        == 2
+    )
 
 
 def test_an_input_is_never_a_result(save_photo: Save, tmp_path: Path) -> None:
     folder = tmp_path / "album"
-    for name in ("photo.png", "photo_s0.png"):
+    for name in ("photo.png", "photo_a.png"):
         save_photo(folder / name)
     plan = planned(folder, output=folder, overwrite=True)
     assert settled(plan) == [("photo.png", "failed")]
@@ -149,40 +201,40 @@ def test_own_results_beside_photos_are_no_photos(save_photo: Save, tmp_path: Pat
     folder = tmp_path / "album"
     for name in ("photo.png", "photo_s7.png"):
         save_photo(folder / name)
-    save_result(folder / "photo_s0.png", folder / "photo.png")
-    save_result(folder / "photo_s5.png", folder / "photo.png", seed=5)
+    save_result(folder / "photo_a.png", folder / "photo.png")
+    save_result(folder / "photo_s5.png", folder / "photo.png", seed=5, principal=None)
     plan = planned(folder, output=folder, weights="abc")
     assert settled(plan) == [("photo.png", "skipped")]
-    assert targets(plan) == ["photo_s7_s0.png"]
-    assert [note.path.name for note in plan.notes] == ["photo_s0.png", "photo_s5.png"]
+    assert targets(plan) == ["photo_s7_a.png"]
+    assert [note.path.name for note in plan.notes] == ["photo_a.png", "photo_s5.png"]
     named = sorted(folder.glob("*.png"))
-    assert targets(planned(*named, output=folder, weights="abc")) == ["photo_s7_s0.png"]
+    assert targets(planned(*named, output=folder, weights="abc")) == ["photo_s7_a.png"]
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="counts bytes as Linux does")
 def test_a_name_that_would_be_too_long_is_refused(save_photo: Save, tmp_path: Path) -> None:
-    fits = save_photo(tmp_path / "in" / ("é" * 123 + "x" + ".png"))  # 251 bytes
+    fits = save_photo(tmp_path / "in" / ("é" * 124 + "x" + ".png"))  # 253 bytes
     too_long = save_photo(tmp_path / "in" / ("é" * 125 + "x" + ".png"))  # 255 bytes
     plan = planned(tmp_path / "in", output=tmp_path / "out")
     assert [task.path for task in plan.tasks] == [fits]
     (record,) = plan.settled
     assert (record.path, record.status) == (too_long, "failed")
-    assert "a name of 258 bytes" in str(record.reason)
+    assert "a name of 257 bytes" in str(record.reason)
 
 
-def test_several_colourings_need_the_seed_in_their_names(album: Path, tmp_path: Path) -> None:
+def test_several_colorings_need_the_label_in_their_names(album: Path, tmp_path: Path) -> None:
     naming = Naming("{stem}.{ext}")
     assert targets(planned(album, output=tmp_path / "out", naming=naming)) == ["a.jpg", "b.png"]
-    with pytest.raises(ValueError, match=r"name: expected \{seed\} in the template for 2"):
+    with pytest.raises(ValueError, match=r"name: expected \{label\} in the template for 2"):
         planned(album, output=tmp_path / "out", n=2, naming=naming)
 
 
 def test_places_of_results_are_known(album: Path, tmp_path: Path) -> None:
     plan = planned(album, output=tmp_path / "out", recursive=True, n=2)
     (tmp_path / "alias").symlink_to("out")
-    for place in ("out/a_s0.jpg", "out/inner/c_s77.jpg", "alias/b_s1.png"):
+    for place in ("out/a_a.jpg", "out/inner/c_b.jpg", "alias/b_b.png"):
         assert plan.makes(tmp_path / place)
-    for place in ("out/a_s0.png", "out/a_s.jpg", "out/c_s0.jpg", "a_s0.jpg"):
+    for place in ("out/a_a.png", "out/a_c.jpg", "out/a_s0.jpg", "out/c_a.jpg", "a_a.jpg"):
         assert not plan.makes(tmp_path / place)
 
 
@@ -242,7 +294,7 @@ def test_hints_for_no_photo_or_several_are_refused(
     ("argument", "value"),
     [
         ("n", 0),
-        ("n", MOST_COLORINGS + 1),
+        ("n", len(LETTERS) + 1),
         ("seed", -1),
         ("temperature", -0.1),
         ("temperature", float("nan")),
@@ -253,5 +305,15 @@ def test_wrong_settings_are_named(argument: str, value: float) -> None:
         Settings(**{argument: value})  # type: ignore[arg-type]
 
 
+def test_there_may_be_more_samples_than_principal_colorings() -> None:
+    assert Settings(n=16).labels == list(LETTERS)
+    with pytest.raises(ValueError, match="n: expected 1 to 16 principal ones, got 17"):
+        Settings(n=17)
+    assert len(Settings(n=MOST_SAMPLES, samples=True).labels) == MOST_SAMPLES
+    with pytest.raises(ValueError, match="n: expected 1 to 1000 samples, got 1001"):
+        Settings(n=MOST_SAMPLES + 1, samples=True)
+    assert Settings(n=2, diverse=True) == Settings(n=2, diverse=True, samples=True)
+
+
 def test_the_command_and_the_settings_agree_on_the_most_colorings() -> None:
-    assert arguments.MOST_COLORINGS == MOST_COLORINGS
+    assert (len(LETTERS), MOST_SAMPLES) == (arguments.MOST_CARDS, arguments.MOST_SAMPLES)

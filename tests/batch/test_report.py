@@ -23,7 +23,7 @@ from colorflow.batch import (
     write_report,
     write_sheet,
 )
-from colorflow.batch.sheet import MOST_PHOTOS, SHEET_SUFFIXES, check_sheet
+from colorflow.batch.sheet import MOST_PHOTOS, SHEET_SUFFIXES, caption_of, check_sheet
 from colorflow.colorize import Colorizer
 from colorflow.errors import WritePhotoError
 from colorflow.photo import is_own_picture, read_photo
@@ -48,7 +48,8 @@ def test_a_report_has_a_record_a_file_in_the_order_of_the_inputs(
     assert report["began"] == "2026-01-02T12:00:00+00:00"
     assert report["seconds"] == 1.235
     assert report["settings"] == {
-        "n": 2, "seed": 4, "temperature": 0.5, "diverse": False, "force": False, "overwrite": False,
+        "n": 2, "seed": 4, "temperature": 0.5, "samples": False, "diverse": False,
+        "force": False, "overwrite": False,
     }  # fmt: skip
     assert report["output"] == str(tmp_path / "out")
     assert report["counts"] == {"done": 2, "failed": 1}
@@ -64,11 +65,31 @@ def test_a_report_has_a_record_a_file_in_the_order_of_the_inputs(
     assert (b["path"], c["path"]) == (str(album / "b.png"), str(album / "inner" / "c.jpg"))  # type: ignore[has-type]
     assert (b["width"], b["height"], b["status"], b["reason"]) == (64, 48, "done", None)  # type: ignore[has-type]
     photo = read_photo(album / "b.png")
-    want = colorizer.bits_per_dim(photo, colorizer.draw(photo, 2, 0.5, 4).ab)
-    for seed, bits, colouring in zip((4, 5), want, b["colourings"], strict=True):  # type: ignore[has-type]
-        assert colouring["path"] == str(tmp_path / "out" / f"b_s{seed}.png")
-        assert colouring["seed"] == seed
-        np.testing.assert_allclose(colouring["bits_per_dim"], bits, atol=1e-4)
+    draws = colorizer.draw(photo, 2, 0.5, 4)
+    want = colorizer.bits_per_dim(photo, draws.ab)
+    expected = zip("ab", draws.shares, want, strict=True)
+    for (label, share, bits), colouring in zip(expected, b["colourings"], strict=True):  # type: ignore[has-type]
+        np.testing.assert_allclose(colouring.pop("bits_per_dim"), bits, atol=1e-4)
+        path = str(tmp_path / "out" / f"b_{label}.png")
+        assert colouring == {"path": path, "label": label, "seed": 4, "share": share}
+
+
+def test_a_sample_in_a_report_has_no_share(
+    album: Path, tmp_path: Path, colorizer: Colorizer
+) -> None:
+    plan = make_plan([album / "b.png"], tmp_path / "out", Settings(n=2, seed=4, samples=True))
+    report = report_of(tmp_path / "r.json", plan, list(run_here(plan, colorizer)))
+    told = [(one["label"], one["seed"], one["share"]) for one in report["files"][0]["colourings"]]  # type: ignore[index]
+    assert told == [("s4", 4, None), ("s5", 5, None)]
+
+
+@pytest.mark.parametrize(
+    ("label", "share", "want"),
+    [("a", 1.0, "a: mean of all"), ("b", 0.40625, "b: 41%"), ("s12", None, "s12")],
+)
+def test_captions_of_a_sheet(label: str, share: float | None, want: str) -> None:
+    coloring = Colouring(path=Path(f"x_{label}.png"), label=label, seed=12, share=share)
+    assert caption_of(coloring) == want
 
 
 def test_any_name_can_be_reported(tmp_path: Path) -> None:
@@ -102,7 +123,7 @@ def test_a_report_and_a_sheet_replace_their_own_kind_alone(
 ) -> None:
     plan = make_plan([album], tmp_path / "out", Settings())
     records = list(run_here(plan, colorizer))
-    sheet, result, photo = tmp_path / "s.jpg", tmp_path / "out" / "a_s0.jpg", album / "a.jpg"
+    sheet, result, photo = tmp_path / "s.jpg", tmp_path / "out" / "a_a.jpg", album / "a.jpg"
     report, hints = tmp_path / "r.json", tmp_path / "hints.json"
     hints.write_text('{"a.jpg": []}')
     report_of(report, plan, records)
@@ -146,6 +167,10 @@ def test_a_sheet_shows_each_photo_in_grey_beside_its_colourings(
             left = 6 + (3 * block + place) * (width + 6)
             cell = chroma[6 : 6 + height, left : left + width]
             assert (cell.mean() > 3) == (place > 0), (block, place)
+            caption = lab[6 + height : 6 + height + 18, left : left + width, 0]
+            assert (caption.min() < 50) == (place > 0), (block, place)
+        name = lab[6 + height + 18 : 6 + height + 36, 6 + 3 * block * (width + 6) :, 0]
+        assert name[:, :width].min() < 50
     assert is_own_picture(sheet)
 
 
@@ -153,7 +178,7 @@ def test_a_sheet_leaves_out_what_cannot_be_read(
     album: Path, tmp_path: Path, colorizer: Colorizer
 ) -> None:
     records = list(run_here(make_plan([album], tmp_path / "out", Settings()), colorizer))
-    (tmp_path / "out" / "a_s0.jpg").unlink()
+    (tmp_path / "out" / "a_a.jpg").unlink()
     assert write_sheet(tmp_path / "sheet.jpg", records) == 1
     (album / "b.png").unlink()
     assert write_sheet(tmp_path / "none.jpg", records) == 0
@@ -166,7 +191,7 @@ def test_a_sheet_of_many_photos_is_thinned_out(
     monkeypatch.setattr("colorflow.batch.sheet.MOST_PHOTOS", 5)
     paths = [save_photo(tmp_path / f"{number}.png") for number in range(11)]
     records = [
-        Record(path=path, status="done", colourings=(Colouring(path=path, seed=0),))
+        Record(path=path, status="done", colourings=(Colouring(path=path, label="s0", seed=0),))
         for path in paths
     ]
     assert write_sheet(tmp_path / "sheet.png", records) == 4

@@ -44,6 +44,10 @@ class FakeRecipe:
     seeds: tuple[int, ...]
     temperature: float = 1.0
 
+    @property
+    def seed(self) -> int:
+        return self.seeds[0]
+
 
 class FakeColorizer:
     """Gives each seed one chroma all over; remembers how it was called; raises `error` if set.
@@ -70,11 +74,13 @@ class FakeColorizer:
         temperature: float,
         seed: int,
         *,
+        samples: bool,
         diverse: bool = False,
         hints: Sequence[object] = (),
         reference: Photo | None = None,
         strength: float = 0.0,
     ) -> Any:
+        assert samples
         self.calls.append((n, temperature, seed, diverse))
         if photo.width == HELD_WIDTH:
             _wait_while_held()
@@ -149,7 +155,7 @@ class FakeColorizer:
         ab = np.array([AB[one.seeds[0] % len(AB)] for one in recipes], np.float32)
         ab += np.array([[(one.seeds[-1] - one.seeds[0]) % 7] for one in recipes], np.float32)
         seeds = [one.seeds[0] for one in recipes]
-        return SimpleNamespace(recipes=recipes, seeds=seeds, ab=ab[:, :, None, None])
+        return SimpleNamespace(recipes=recipes, seeds=seeds, shares=(), ab=ab[:, :, None, None])
 
 
 def _wait_while_held() -> None:
