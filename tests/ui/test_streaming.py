@@ -13,6 +13,7 @@ import pytest
 
 from colorflow.errors import WeightsError
 from colorflow.ui.colourise import ColouriseTab, Updates
+from colorflow.ui.colourise_layout import SAMPLES
 from colorflow.ui.run import Run
 from colorflow.ui.session import Session
 from tests.ui.fake_colorizer import FakeColorizer
@@ -33,7 +34,7 @@ def started(
     tab: ColouriseTab, session: Session, n: int, seed: int = 0, *, there: int
 ) -> Iterator[Updates]:
     """A run of n, stopped when so many are there."""
-    run = tab.colourise(session, n, 1.0, seed, False)
+    run = tab.colourise(session, n, 1.0, seed, False, SAMPLES)
     for _ in range(1 + there):
         next(run)
     return run
@@ -50,7 +51,7 @@ def folders(session: Session) -> list[Path]:
 
 def test_they_come_one_by_one(tab: ColouriseTab, colorizer: FakeColorizer, small: Path) -> None:
     session = opened(tab, small)
-    run = tab.colourise(session, 4, 0.7, 5, False)
+    run = tab.colourise(session, 4, 0.7, 5, False, SAMPLES)
     at_once = next(run)
     assert text(at_once, tab.status) == "0 of 4 colourings are here."
     assert at_once[tab.cancel_button]["visible"]
@@ -227,7 +228,7 @@ def test_the_most_different_ones_are_drawn_together(
     tab: ColouriseTab, colorizer: FakeColorizer, small: Path
 ) -> None:
     session = opened(tab, small)
-    run = tab.colourise(session, 3, 1.0, 0, True)
+    run = tab.colourise(session, 3, 1.0, 0, True, SAMPLES)
     next(run)
     lengths = [len(value(next(run), tab.gallery)) for _ in range(3)]
     assert lengths == [1, 2, 3]
