@@ -70,7 +70,8 @@ class FakeRecipe:
 class FakeColorizer:
     """Gives each seed one chroma all over; remembers how it was called; raises `error` if set.
 
-    Principal coloring i has the chroma of seed + i. Details change the chroma by a little, a reference by the share that its strength says.
+    Principal coloring i has the chroma of seed + i. Details change the chroma by a little, a
+    reference by the share that its strength says.
     """
 
     takes_hints = False
