@@ -147,8 +147,8 @@ def test_colorize_prints_a_line_a_file_and_a_summary(
     assert main(["colorize", str(photos), "-o", str(out)]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[:2] == [
-        f"{photos / 'a.png'} -> {out / 'a_s0.png'} (0.2 s)",
-        f"{photos / 'b.jpg'} -> {out / 'b_s0.jpg'} (0.2 s)",
+        f"{photos / 'a.png'} -> {out / 'a_a.png'} (0.2 s)",
+        f"{photos / 'b.jpg'} -> {out / 'b_a.jpg'} (0.2 s)",
     ]
     assert lines[2].startswith("2 done in ")
     assert len(lines) == 3
@@ -216,7 +216,7 @@ def test_colorize_refuses_wrong_usage(
 def test_colorize_takes_every_extension(ext: str, photos: Path, fake_run: FakeRun) -> None:
     main(["colorize", str(photos / "a.png"), "-o", str(photos.parent / "out"), "--ext", ext])
     (task,) = fake_run.calls[0][0].tasks
-    assert task.target(0).name == f"a_s0.{'png' if ext == 'auto' else ext}"
+    assert task.target(0).name == f"a_a.{'png' if ext == 'auto' else ext}"
 
 
 def test_names_that_are_too_long(
@@ -266,7 +266,7 @@ def test_failures_are_named_at_the_end_and_the_others_go_on(
     assert main(["colorize", str(photos), "-o", str(photos.parent / "out")]) == 1
     printed = capsys.readouterr()
     assert printed.err == f"{bad}: the file is cut off\n"
-    assert "b_s0.jpg" in printed.out
+    assert "b_a.jpg" in printed.out
     assert "1 done, 1 failed in " in printed.out
 
 
@@ -324,8 +324,8 @@ def test_a_dry_run_does_nothing(
     arguments = ["colorize", str(photos), "-o", str(out), "--dry-run"]
     assert main([*arguments, "--report", str(tmp_path / "r.json")]) == 0
     assert capsys.readouterr().out.splitlines() == [
-        f"{photos / 'a.png'} -> {out / 'a_s0.png'}",
-        f"{photos / 'b.jpg'} -> {out / 'b_s0.jpg'}",
+        f"{photos / 'a.png'} -> {out / 'a_a.png'}",
+        f"{photos / 'b.jpg'} -> {out / 'b_a.jpg'}",
         "2 to do",
     ]
     assert main(["colorize", str(tmp_path / "absent"), *arguments[1:]]) == 1
@@ -368,8 +368,8 @@ def test_a_file_as_output_is_an_error(
         ("--report", "socket", "socket: cannot be written (it is neither a file nor a stream)"),
         ("--report", "hints.json", "hints.json: cannot be written (a file is there already, and"),
         ("--report", "photos/b.jpg", "b.jpg: cannot be written (a file is there already, and it"),
-        ("--report", "out/a_s0.png", "a_s0.png: is the place of a result; choose another file"),
-        ("--contact-sheet", "out/b_s0.jpg", "b_s0.jpg: is the place of a result; choose another"),
+        ("--report", "out/a_a.png", "a_a.png: is the place of a result; choose another file"),
+        ("--contact-sheet", "out/b_a.jpg", "b_a.jpg: is the place of a result; choose another"),
         ("--contact-sheet", "s.gif", "s.gif: a contact sheet is one of .jpg"),
         ("--contact-sheet", "photos/b.jpg", "b.jpg: cannot be written (a file is there already"),
         ("--contact-sheet", "photos/b.jpg/s.jpg", "b.jpg: nothing can be written here"),
@@ -492,7 +492,7 @@ def test_an_interruption_ends_with_130_and_says_how_to_go_on(
     arguments = ["colorize", str(photos), "-o", str(tmp_path / "out"), "--report", str(report)]
     assert main(arguments) == 130
     printed = capsys.readouterr()
-    assert "a_s0.png" in printed.out
+    assert "a_a.png" in printed.out
     assert "1 done, 1 left in " in printed.out
     assert printed.err == (
         "colorflow: stopped, 1 photos are left; the same command goes on from here\n"
@@ -505,7 +505,7 @@ def test_an_interruption_ends_with_130_and_says_how_to_go_on(
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems refuse such names")
 @pytest.mark.parametrize(
     ("name", "shown"),
-    [(b"caf\xe9.png", "caf\\udce9_s0.png"), (b"\xc3\xa9\n\x1b[2J.png", "é\\n\\x1b[2J_s0.png")],
+    [(b"caf\xe9.png", "caf\\udce9_a.png"), (b"\xc3\xa9\n\x1b[2J.png", "é\\n\\x1b[2J_a.png")],
 )
 def test_any_name_is_shown_on_one_line(
     name: bytes, shown: str, photos: Path, fake_run: FakeRun, capsys: pytest.CaptureFixture[str]
@@ -514,7 +514,7 @@ def test_any_name_is_shown_on_one_line(
     assert main(["colorize", str(photos), "-o", str(photos.parent / "out")]) == 0
     out = capsys.readouterr().out
     assert shown in out
-    assert "b_s0.jpg" in out
+    assert "b_a.jpg" in out
     assert len(out.splitlines()) == 3
 
 

@@ -5,16 +5,17 @@ from __future__ import annotations
 import errno
 import math
 import time
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from colorflow.batch.made import provenance_of, seeds_to_make
+from colorflow.batch.made import made_before, wanted_of
 from colorflow.batch.plan import Task, skipped
 from colorflow.batch.record import Colouring, Record
-from colorflow.batch.settings import Settings
+from colorflow.batch.settings import Settings, sample_label
 from colorflow.errors import ColorflowError, PhotoError, WritePhotoError
-from colorflow.photo import Kind, Photo, is_own_picture, read_photo, write_image
+from colorflow.photo import Kind, Photo, Provenance, is_own_picture, read_photo, write_image
 
 if TYPE_CHECKING:
     from colorflow.colorize import Colorizer, Draws
@@ -53,7 +54,7 @@ def colour(colorizer: Colorizer, task: Task, settings: Settings) -> Record:
         reason = f"it cannot be coloured ({type(error).__name__}: {detail})"
         record = Record(path=task.path, status="failed", reason=reason)
     if record.status == "failed":
-        there.sort(key=lambda one: one.seed)
+        there.sort(key=lambda one: (one.seed, one.label))
         record = replace(record, colourings=tuple(there), ends_the_run=ends_the_run)
     return _measured(record, photo, time.perf_counter() - began)
 
@@ -70,22 +71,25 @@ def _colour(
     if photo.kind is Kind.COLOURED and not settings.force:
         reason = "already has colours; --force colours it again"
         return Record(path=task.path, status="already-coloured", reason=reason)
-    first = provenance_of(task, settings, colorizer.digest)
-    if settings.seeds_are_known and not seeds_to_make(task, settings, first):
-        return skipped(task, settings.seeds)
+    wanted = wanted_of(task, settings, colorizer.digest)
+    if settings.labels_are_known:
+        before = made_before(task, wanted, overwrite=settings.overwrite)
+        if len(before) == len(wanted):
+            return skipped(task, before)
     draws = _draw(colorizer, photo, task, settings)
-    missing = seeds_to_make(task, settings, first, draws.seeds)
-    there += [task.colouring(seed) for seed in draws.seeds if seed not in missing]
+    drawn = _drawn(wanted, draws)
+    before = made_before(task, drawn, overwrite=settings.overwrite)
+    there += [task.colouring(label, one) for label, one in before.items()]
+    missing = [label for label in drawn if label not in before]
     if missing:
         _make_folder(task.folder)
-    places = [draws.seeds.index(seed) for seed in missing]
+    places = [list(drawn).index(label) for label in missing]
     painted = colorizer.paint(photo, draws.ab[places], bits=photo.bits)
-    for seed, pixels in zip(missing, painted, strict=True):
-        provenance = replace(first, seed=seed)
-        write_image(task.folder / task.name(seed), pixels, photo, provenance=provenance)
-        there.append(task.colouring(seed))
+    for label, pixels in zip(missing, painted, strict=True):
+        write_image(task.folder / task.name(label), pixels, photo, provenance=drawn[label])
+        there.append(task.colouring(label, drawn[label]))
     bits = _bits(colorizer, photo, task, draws) if settings.likelihood else [None] * len(draws.ab)
-    record = skipped(task, draws.seeds)
+    record = skipped(task, drawn)
     return replace(
         record,
         status="done" if missing else "skipped",
@@ -104,6 +108,7 @@ def _draw(colorizer: Colorizer, photo: Photo, task: Task, settings: Settings) ->
             settings.n,
             settings.temperature,
             settings.seed,
+            samples=settings.samples,
             diverse=settings.diverse,
             hints=task.hints,
         )
@@ -111,6 +116,17 @@ def _draw(colorizer: Colorizer, photo: Photo, task: Task, settings: Settings) ->
         if not task.hints:
             raise
         raise PhotoError(str(task.path), str(error)) from error
+
+
+def _drawn(wanted: Mapping[str, Provenance], draws: Draws) -> dict[str, Provenance]:
+    """Those that were drawn, with their shares."""
+    if not draws.shares:
+        return {label: wanted[label] for label in map(sample_label, draws.seeds)}
+    drawn = {}
+    for (label, one), share in zip(wanted.items(), draws.shares, strict=True):
+        assert one.principal
+        drawn[label] = replace(one, principal=replace(one.principal, share=share))
+    return drawn
 
 
 def _bits(colorizer: Colorizer, photo: Photo, task: Task, draws: Draws) -> list[float | None]:

@@ -7,7 +7,9 @@ import string
 from dataclasses import dataclass
 from pathlib import PurePath
 
-DEFAULT_TEMPLATE = "{stem}_s{seed}.{ext}"
+from colorflow.batch.settings import Settings
+
+DEFAULT_TEMPLATE = "{stem}_{label}.{ext}"
 EXTENSIONS = ("auto", "jpg", "png", "webp", "tiff")
 LONGEST_NAME = 255
 """Bytes of a file's name on the usual file systems."""
@@ -20,8 +22,9 @@ class Naming:
     """How results are named.
 
     Args:
-        template: text with ``{stem}``, the input's name without its suffix; ``{seed}``, which may
-            be missing where there is one colouring of each photo; and ``.{ext}`` at the end.
+        template: text with ``{stem}``, the input's name without its suffix; ``{label}``, see
+            `Settings.labels`, or ``{seed}``, which samples alone have (both may be missing where
+            there is one coloring of each photo); and ``.{ext}`` at the end.
         ext: one of `EXTENSIONS`; ``auto`` is jpg for inputs named like a JPEG, otherwise png.
 
     Raises:
@@ -40,32 +43,37 @@ class Naming:
                 f"got {self.template!r}, {problem}"
             )
 
-    @property
-    def has_seed(self) -> bool:
-        """Whether several colourings of a photo get different names."""
-        return "seed" in _fields(self.template)
+    def check_fits(self, settings: Settings) -> None:
+        """Raises `ValueError` unless each of a photo's results gets a name of its own."""
+        fields = _fields(self.template)
+        if "seed" in fields and not settings.samples:
+            raise ValueError(
+                f"name: {{seed}} in {self.template!r} is for samples alone; write {{label}}, or "
+                "add --samples"
+            )
+        if settings.n > 1 and not fields & {"label", "seed"}:
+            raise ValueError(
+                f"name: expected {{label}} in the template for {settings.n} colorings of each "
+                f"photo, got {self.template!r}"
+            )
 
-    def around_seed(self, source: PurePath) -> tuple[str, ...]:
-        """The parts of a result's name that stand around its seed.
+    def names_of(self, source: PurePath) -> str:
+        """The template of one photo's results.
 
         Args:
             source: the input.
 
         Returns:
-            The name of the result with seed s is ``str(s).join(parts)``.
+            A template with ``{label}`` and ``{seed}`` alone, for `str.format`.
         """
         ext = self.ext
         if ext == "auto":
             ext = "jpg" if source.suffix.lower() in _JPEG_SUFFIXES else "png"
-        values = {"stem": source.stem, "ext": ext}
-        parts = [""]
-        for literal, field, _, _ in string.Formatter().parse(self.template):
-            parts[-1] += literal
-            if field == "seed":
-                parts.append("")
-            elif field is not None:
-                parts[-1] += values[field]
-        return tuple(parts)
+        values = {"stem": _verbatim(source.stem), "ext": ext, "label": "{label}", "seed": "{seed}"}
+        return "".join(
+            _verbatim(literal) + ("" if field is None else values[field])
+            for literal, field, _, _ in string.Formatter().parse(self.template)
+        )
 
 
 def too_long(name: str) -> int | None:
@@ -81,8 +89,8 @@ def _problem(template: str) -> str | None:
     except ValueError as error:
         return f"whose braces do not fit ({error})"
     for literal, field, spec, conversion in parsed:
-        if field is not None and field not in ("stem", "seed", "ext"):
-            return f"whose {{{field}}} is none of {{stem}}, {{seed}}, {{ext}}"
+        if field is not None and field not in ("stem", "label", "seed", "ext"):
+            return f"whose {{{field}}} is none of {{stem}}, {{label}}, {{seed}}, {{ext}}"
         if spec or conversion:
             return f"whose {{{field}}} has a format"
         if any(not c.isprintable() or c in '/\\:*?"<>|' for c in literal):
@@ -94,6 +102,11 @@ def _problem(template: str) -> str | None:
     if template.startswith("."):
         return "which would hide the results"
     return None
+
+
+def _verbatim(text: str) -> str:
+    """A text as part of a template that says just this text."""
+    return text.replace("{", "{{").replace("}", "}}")
 
 
 def _fields(template: str) -> set[str]:

@@ -8,7 +8,6 @@ appear whole or not at all; whether it was made as it would be made now, it says
 from __future__ import annotations
 
 import os
-import re
 import sys
 import unicodedata
 from collections.abc import Iterable, Mapping
@@ -18,13 +17,13 @@ from typing import TYPE_CHECKING
 
 from colorflow.batch.find import FoundPhoto, find_inputs
 from colorflow.batch.hints import hints_by_photo
-from colorflow.batch.made import provenance_of, seeds_to_make
+from colorflow.batch.made import made_before, wanted_of
 from colorflow.batch.names import Naming, too_long
 from colorflow.batch.record import Colouring, Note, Record
 from colorflow.batch.settings import Settings
 from colorflow.batch.url import Place, Url, place_of
 from colorflow.errors import BatchError, WritePhotoError
-from colorflow.photo import is_own_picture
+from colorflow.photo import Provenance, is_own_picture
 
 if TYPE_CHECKING:
     from colorflow.batch.hints import Hints
@@ -37,30 +36,27 @@ class Task:
     Attributes:
         path: the photo.
         folder: where its results go.
-        around_seed: parts of the results' names, see `Naming.around_seed`.
+        names: of the results, see `Naming.names_of`.
         hints: colours of points.
     """
 
     path: Place
     folder: Place
-    around_seed: tuple[str, ...]
+    names: str
     hints: Hints = ()
 
-    def name(self, seed: int) -> str:
-        """The name of the colouring with this seed."""
-        return str(seed).join(self.around_seed)
+    def name(self, label: str) -> str:
+        """The name of the result with this label, see `Settings.labels`."""
+        return self.names.format(label=label, seed=label[1:])
 
-    def could_be_named(self, name: str) -> bool:
-        """Whether a result of some seed has this name."""
-        return bool(re.fullmatch(r"\d+".join(map(re.escape, self.around_seed)), name))
+    def target(self, label: str) -> Place:
+        """The file for the result with this label."""
+        return self.folder / self.name(label)
 
-    def target(self, seed: int) -> Place:
-        """The file for the colouring with this seed."""
-        return self.folder / self.name(seed)
-
-    def colouring(self, seed: int) -> Colouring:
-        """The colouring with this seed, once it is there."""
-        return Colouring(path=self.target(seed), seed=seed)
+    def colouring(self, label: str, made: Provenance) -> Colouring:
+        """The coloring with this label, once it is there, made in this way."""
+        share = made.principal.share if made.principal else None
+        return Colouring(path=self.target(label), label=label, seed=made.seed, share=share)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -87,10 +83,10 @@ class Plan:
 
     def makes(self, path: Path) -> bool:
         """Whether a file is where one of the results may come to stand."""
-        folder = os.path.realpath(path.parent)
+        folder, labels = os.path.realpath(path.parent), self.settings.labels
         return any(
             isinstance(task.folder, Path)
-            and task.could_be_named(path.name)
+            and any(task.name(label) == path.name for label in labels)
             and os.path.realpath(task.folder) == folder
             for task in self.tasks
         )
@@ -128,19 +124,16 @@ def make_plan(
         hints: from `read_hints`.
         hints_source: the file's name, for messages.
         weights: digest of those that will be used. Without it, and where photos or results are
-            URLs, or seeds are known only later, results are looked at when a photo's turn comes.
+            URLs, or labels are known only later, results are looked at when a photo's turn comes.
 
     Raises:
-        ValueError: if several colourings of a photo would have one name.
+        ValueError: if several colorings of a photo would have one name, or none a seed of its own
+            that shall be in it.
         BatchError: if hints are for no photo, or for several; if there is no way to speak to the
             store of a URL, or results would lie among its photos.
     """
     naming = naming or Naming()
-    if settings.n > 1 and not naming.has_seed:
-        raise ValueError(
-            f"name: expected {{seed}} in the template for {settings.n} colourings of each photo, "
-            f"got {naming.template!r}"
-        )
+    naming.check_fits(settings)
     place = place_of(output)
     found = find_inputs(inputs, place, recursive=recursive)
     plan = Plan(settings=settings, output=place, notes=found.notes, left_out=found.left_out)
@@ -191,15 +184,15 @@ class _Planner:
         task = Task(
             path=photo.path,
             folder=self._folder(photo.relative),
-            around_seed=self._naming.around_seed(PurePath(photo.path.name)),
+            names=self._naming.names_of(PurePath(photo.path.name)),
             hints=hints,
         )
-        targets = [task.target(seed) for seed in self.plan.settings.seeds]
+        targets = [task.target(label) for label in self.plan.settings.labels]
         if problem := self._problem(targets):
             self.settle(Record(path=photo.path, status="failed", reason=problem))
             return
         self._made.update((self._key(target), photo.path) for target in targets)
-        if self.plan.settings.seeds_are_known and (record := self._known(task, targets)):
+        if self.plan.settings.labels_are_known and (record := self._known(task, targets)):
             self.settle(record)
             return
         self.plan.inputs.append(photo.path)
@@ -215,14 +208,13 @@ class _Planner:
             return None
         settings = self.plan.settings
         try:
-            first = provenance_of(task, settings, self._weights)
-            if seeds_to_make(task, settings, first):
-                return None
+            wanted = wanted_of(task, settings, self._weights)
+            made = made_before(task, wanted, overwrite=settings.overwrite)
         except WritePhotoError as error:
             return Record(path=task.path, status="failed", reason=str(error))
         except OSError:
             return None
-        return skipped(task, settings.seeds)
+        return skipped(task, made) if len(made) == len(wanted) else None
 
     def _problem(self, targets: list[Place]) -> str | None:
         """Why these files must not be written, or None."""
@@ -263,11 +255,11 @@ class _Planner:
         return self._real_folders[folder]
 
 
-def skipped(task: Task, seeds: Iterable[int]) -> Record:
-    """The record of a photo whose results are there."""
+def skipped(task: Task, made: Mapping[str, Provenance]) -> Record:
+    """The record of a photo whose results are there, by their labels."""
     return Record(
         path=task.path,
         status="skipped",
         reason="its results are there already; --overwrite makes them anew",
-        colourings=tuple(map(task.colouring, seeds)),
+        colourings=tuple(task.colouring(label, one) for label, one in made.items()),
     )

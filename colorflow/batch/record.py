@@ -16,13 +16,17 @@ class Colouring:
 
     Attributes:
         path: the file that holds it.
-        seed: that gives it again.
+        label: what tells it from the photo's other colorings, see `Settings.labels`.
+        seed: of the sample, or of the first sample that a principal coloring stands for.
+        share: of the samples, that a principal coloring is the mean of; None for a sample.
         bits_per_dim: its likelihood, as `Colorizer.bits_per_dim` says; None where it was not asked
             for, or where the colours lie on the edge of what the model can say.
     """
 
     path: Place
+    label: str
     seed: int
+    share: float | None = None
     bits_per_dim: float | None = None
 
 

@@ -61,7 +61,7 @@ def _coloured(
         download(url, photo)
     record = colour(colorizer, replace(task, path=photo, folder=results), settings)
     for one in record.colourings:
-        target = task.target(one.seed)
+        target = task.target(one.label)
         if isinstance(target, Url) and (settings.overwrite or target.name not in fetched):
             assert isinstance(one.path, Path)
             upload(one.path, target)
@@ -74,8 +74,8 @@ def _fetched(task: Task, settings: Settings, folder: Path) -> tuple[set[str], Pa
     """Fetches the results that are there, which say themselves what they are; their names."""
     folder.mkdir()
     names = set()
-    for seed in settings.seeds:
-        url = task.target(seed)
+    for label in settings.labels:
+        url = task.target(label)
         assert isinstance(url, Url)
         if is_there(url):
             download(url, folder / url.name)

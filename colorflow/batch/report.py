@@ -68,7 +68,13 @@ def _as_json(record: Record) -> dict[str, Any]:
         "seconds": round(record.seconds, 3),
         "remarks": list(record.remarks),
         "colourings": [
-            {"path": str(one.path), "seed": one.seed, "bits_per_dim": one.bits_per_dim}
+            {
+                "path": str(one.path),
+                "label": one.label,
+                "seed": one.seed,
+                "share": one.share,
+                "bits_per_dim": one.bits_per_dim,
+            }
             for one in record.colourings
         ],
     }

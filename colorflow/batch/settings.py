@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from colorflow.photo import DEFAULT_MAX_PIXELS
+from colorflow.photo import DEFAULT_MAX_PIXELS, LETTERS
 
-MOST_COLORINGS = 1000
+MOST_SAMPLES = 1000
 """Of one photo; they are drawn together, at 32 kB each."""
 
 DIVERSE_POOL = 8
@@ -18,10 +18,11 @@ class Settings:
     """How photos are coloured; the arguments of `Colorizer.draw`, and what is done with photos.
 
     Attributes:
-        n: colourings of each photo, at most `MOST_COLORINGS`.
-        seed: of the first one.
+        n: colorings of each photo: at most 16 principal ones, or `MOST_SAMPLES` samples.
+        seed: of the first sample.
         temperature: multiplies the shipped temperatures.
-        diverse: the n of many draws that differ most.
+        samples: independent samples instead of principal colorings.
+        diverse: the n of many samples that differ most; sets `samples`.
         force: colour photos that already have colours, too.
         overwrite: make results anew that are there already.
         likelihood: measure how likely each colouring is.
@@ -31,6 +32,7 @@ class Settings:
     n: int = 1
     seed: int = 0
     temperature: float = 1.0
+    samples: bool = False
     diverse: bool = False
     force: bool = False
     overwrite: bool = False
@@ -38,8 +40,10 @@ class Settings:
     max_pixels: int = DEFAULT_MAX_PIXELS
 
     def __post_init__(self) -> None:
-        if not 1 <= self.n <= MOST_COLORINGS:
-            raise ValueError(f"n: expected 1 to {MOST_COLORINGS}, got {self.n}")
+        object.__setattr__(self, "samples", self.samples or self.diverse)
+        most, kind = (MOST_SAMPLES, "samples") if self.samples else (len(LETTERS), "principal ones")
+        if not 1 <= self.n <= most:
+            raise ValueError(f"n: expected 1 to {most} {kind}, got {self.n}")
         if self.seed < 0:
             raise ValueError(f"seed: expected a whole number from 0, got {self.seed}")
         if not 0 <= self.temperature < float("inf"):
@@ -47,11 +51,27 @@ class Settings:
 
     @property
     def seeds(self) -> range:
-        """The seeds that a photo's results may have: exactly n of them if they are known."""
+        """The seeds that a photo's samples may have."""
         pool = DIVERSE_POOL if self.diverse and self.n > 1 else 1
         return range(self.seed, self.seed + pool * self.n)
 
     @property
-    def seeds_are_known(self) -> bool:
-        """Whether they are, or drawing tells which are the most different ones."""
-        return len(self.seeds) == self.n
+    def labels(self) -> list[str]:
+        """What tells a photo's results from each other: exactly n labels if they are known.
+
+        Letters for principal colorings, the first of them the mean of all samples; ``s`` and the
+        seed for samples.
+        """
+        if self.samples:
+            return [sample_label(seed) for seed in self.seeds]
+        return list(LETTERS[: self.n])
+
+    @property
+    def labels_are_known(self) -> bool:
+        """Whether they are, or drawing tells which samples are the most different ones."""
+        return len(self.labels) == self.n
+
+
+def sample_label(seed: int) -> str:
+    """What tells the sample with this seed from a photo's other results."""
+    return f"s{seed}"

@@ -1,4 +1,4 @@
-"""A contact sheet: each photo in grey beside its colourings, with its name."""
+"""A contact sheet: each photo in gray beside its colorings, with its name and their labels."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from colorflow.batch.record import Record
+from colorflow.batch.record import Colouring, Record
 from colorflow.batch.url import Place
 from colorflow.color.resize import resize_by_area
 from colorflow.errors import ColorflowError, WritePhotoError
 from colorflow.files import picture_kind
-from colorflow.photo import photo_from_image, read_photo, write_image
+from colorflow.photo import LETTERS, photo_from_image, read_photo, write_image
 
 MOST_PHOTOS = 200
 """More are thinned out evenly, so that the sheet can be looked at."""
@@ -22,7 +22,9 @@ SHEET = picture_kind("contact sheet of a batch")
 SHEET_SUFFIXES = (".jpg", ".png", ".webp")
 
 _CELL, _GAP, _LINE, _WIDTH = 140, 6, 18, 1600
-"""Height of a picture, space between two, height of a name, and width of the sheet, in pixels."""
+"""Height of a picture, space between two, height of a line of text, and width of the sheet."""
+_HEIGHT = _CELL + 2 * _LINE
+"""Of a photo's pictures, a line with the labels below them, and a line with the photo's name."""
 _WIDEST = 3 * _CELL
 _NAME_SIZE = 12
 
@@ -58,23 +60,32 @@ def write_sheet(path: Path, records: Iterable[Record]) -> int:
 
 
 def _block(record: Record) -> Image.Image | None:
-    """One photo's pictures with its name below; None if none of them can be read any more."""
+    """One photo's pictures with captions below; None if none of them can be read any more."""
     try:
         grey = _small(record.path, grey=True)
         cells = [grey] + [_small(one.path, grey=False) for one in record.colourings]
     except ColorflowError:
         return None
     width = sum(cell.width + _GAP for cell in cells)
-    block = Image.new("RGB", (width, _CELL + _LINE), "white")
+    block = Image.new("RGB", (width, _HEIGHT), "white")
+    draw, font = ImageDraw.Draw(block), ImageFont.load_default(_NAME_SIZE)
     left = 0
-    for cell in cells:
+    for cell, caption in zip(cells, ["", *map(caption_of, record.colourings)], strict=True):
         block.paste(cell, (left, 0))
+        draw.text((left, _CELL + 1), caption, fill="black", font=font)
         left += cell.width + _GAP
     name = record.path.name.encode("utf-8", "replace").decode()
     name = "".join(c if c.isprintable() else "?" for c in name)
-    font = ImageFont.load_default(_NAME_SIZE)
-    ImageDraw.Draw(block).text((0, _CELL + 1), name, fill="black", font=font)
+    draw.text((0, _CELL + _LINE + 1), name, fill="black", font=font)
     return block
+
+
+def caption_of(coloring: Colouring) -> str:
+    """Its label, and the share of a mode."""
+    if coloring.share is None:
+        return coloring.label
+    is_mean = coloring.label == LETTERS[0]
+    return f"{coloring.label}: " + ("mean of all" if is_mean else f"{coloring.share:.0%}")
 
 
 def _small(path: Place, *, grey: bool) -> Image.Image:
@@ -92,10 +103,10 @@ def _laid_out(blocks: list[Image.Image]) -> Pixels:
     for block in blocks:
         if left and left + block.width > _WIDTH:
             left, line = 0, line + 1
-        places.append((left, line * (_CELL + _LINE + _GAP)))
+        places.append((left, line * (_HEIGHT + _GAP)))
         left += block.width
     width = max(left + block.width for block, (left, _) in zip(blocks, places, strict=True))
-    height = places[-1][1] + _CELL + _LINE
+    height = places[-1][1] + _HEIGHT
     sheet = Image.new("RGB", (width + _GAP, height + _GAP), "white")
     for block, (left, top) in zip(blocks, places, strict=True):
         sheet.paste(block, (left + _GAP, top + _GAP))

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     Commands = argparse._SubParsersAction[argparse.ArgumentParser]
 
 LARGEST_SEED = 2**32 - 1
-MOST_COLORINGS = 1000
-"""Of one photo, as `colorflow.batch.Settings` has it."""
+MOST_CARDS, MOST_SAMPLES = 16, 1000
+"""Principal colorings and samples of one photo, as `colorflow.batch.Settings` has them."""
 
 
 def add_weights(parser: argparse.ArgumentParser) -> None:

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 from colorflow.cli.arguments import (
     LARGEST_SEED,
-    MOST_COLORINGS,
+    MOST_CARDS,
+    MOST_SAMPLES,
     a_path,
     add_weights,
     not_empty,
@@ -61,16 +62,18 @@ def add_colorize(commands: Commands) -> None:
 def _add_what(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "-n",
-        type=whole_number(least=1, most=MOST_COLORINGS),
+        type=whole_number(least=1, most=MOST_SAMPLES),
         default=1,
         metavar="N",
-        help="colourings of each photo (default: %(default)s)",
+        help="principal colorings of each photo, at most "
+        f"{MOST_CARDS}: first the mean of 64 samples, then the means of their largest modes "
+        "(default: %(default)s)",
     )
     parser.add_argument(
         "--seed",
         type=whole_number(least=0, most=LARGEST_SEED),
         default=0,
-        help="seed of the first colouring, the next ones count on (default: %(default)s)",
+        help="seed of the first sample, the next ones count on (default: %(default)s)",
     )
     parser.add_argument(
         "--temperature",
@@ -79,8 +82,11 @@ def _add_what(parser: argparse.ArgumentParser) -> None:
         help="0: the same calm colours each time; 1: as trained (default: %(default)s)",
     )
     parser.add_argument(
-        "--diverse", action="store_true", help="the N most different among many draws"
+        "--samples",
+        action="store_true",
+        help=f"N independent samples instead, at most {MOST_SAMPLES}",
     )
+    parser.add_argument("--diverse", action="store_true", help="the N most different of 8N samples")
     parser.add_argument(
         "--force", action="store_true", help="also colour photos that already have colours"
     )
@@ -108,9 +114,10 @@ def _add_results(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--name",
-        default="{stem}_s{seed}.{ext}",
+        default="{stem}_{label}.{ext}",
         metavar="TEMPLATE",
-        help="names of the results (default: %(default)s)",
+        help="names of the results (default: %(default)s); {label} is a, b, ... for principal "
+        "colorings and s{seed} for samples, which may have {seed} instead",
     )
     parser.add_argument(
         "--overwrite", action="store_true", help="make results anew that are there already"
@@ -161,25 +168,32 @@ def _colorize(parser: argparse.ArgumentParser, arguments: argparse.Namespace) ->
     output = place_of(arguments.output)
     if isinstance(output, Path) and os.path.exists(output) and not os.path.isdir(output):
         raise WritePhotoError(output, "is a file, but -o names a folder for the results")
+    samples = arguments.samples or arguments.diverse
+    if arguments.n > MOST_CARDS and not samples:
+        parser.error(
+            f"argument -n: expected at most {MOST_CARDS} principal colorings, got {arguments.n}; "
+            f"with --samples there may be {MOST_SAMPLES}"
+        )
+    settings = Settings(
+        n=arguments.n,
+        seed=arguments.seed,
+        temperature=arguments.temperature,
+        samples=samples,
+        diverse=arguments.diverse,
+        force=arguments.force,
+        overwrite=arguments.overwrite,
+        likelihood=arguments.report is not None,
+    )
     try:
         naming = Naming(arguments.name, arguments.ext)
+        naming.check_fits(settings)
     except ValueError as error:
         parser.error(f"argument --{error}")
-    if arguments.n > 1 and not naming.has_seed:
-        parser.error(f"argument --name: expected {{seed}} in it for {arguments.n} colourings")
     _check_sheet(parser, arguments)
     plan = make_plan(
         arguments.inputs,
         output,
-        Settings(
-            n=arguments.n,
-            seed=arguments.seed,
-            temperature=arguments.temperature,
-            diverse=arguments.diverse,
-            force=arguments.force,
-            overwrite=arguments.overwrite,
-            likelihood=arguments.report is not None,
-        ),
+        settings,
         naming=naming,
         recursive=arguments.recursive,
         hints=read_hints(arguments.hints) if arguments.hints else None,

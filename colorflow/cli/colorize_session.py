@@ -33,7 +33,7 @@ _INTERRUPTED = 130
 def say_plan(plan: Plan) -> int:
     """What `--dry-run` prints."""
     for task in plan.tasks:
-        print(f"{_shown(task.path)} -> {_shown(task.target(plan.settings.seed))}")
+        print(f"{_shown(task.path)} -> {_shown(task.target(plan.settings.labels[0]))}")
     _say_rest(plan, plan.settled, quiet=False)
     counts = _statuses(plan.settled)
     print(_counted({"to do": len(plan.tasks), **counts}))

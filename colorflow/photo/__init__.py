@@ -8,16 +8,25 @@ from colorflow.photo.from_memory import photo_from_image
 from colorflow.photo.kind import Kind
 from colorflow.photo.metadata import Metadata
 from colorflow.photo.photo import Photo
-from colorflow.photo.provenance import COLORING, Provenance, is_own_picture, read_provenance
+from colorflow.photo.provenance import (
+    COLORING,
+    LETTERS,
+    Principal,
+    Provenance,
+    is_own_picture,
+    read_provenance,
+)
 from colorflow.photo.size import count_pixels
 
 __all__ = [
     "COLORING",
     "DEFAULT_MAX_PIXELS",
+    "LETTERS",
     "PHOTO_SUFFIXES",
     "Kind",
     "Metadata",
     "Photo",
+    "Principal",
     "Provenance",
     "count_pixels",
     "find_photos",

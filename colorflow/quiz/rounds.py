@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,9 +51,9 @@ class QuizColorizer(Protocol):
     digest: str
 
     def draw(
-        self, photo: Photo, n: int, temperature: float, seed: int, /, *, diverse: bool
+        self, photo: Photo, n: int, temperature: float, seed: int, /, *, samples: Literal[True]
     ) -> Drawn:
-        """Draw n colourings; the i-th depends on `seed + i` alone."""
+        """Draw n samples; the i-th depends on `seed + i` and the photo alone."""
         ...
 
 
@@ -114,7 +114,7 @@ class RoundMaker:
         seed = secrets.randbits(_SEED_BITS)
         rng = np.random.default_rng(seed)
         photo = crop(picture.read(), rng)
-        drawn = self._colorizer.draw(photo, n, TEMPERATURE, seed, diverse=False)
+        drawn = self._colorizer.draw(photo, n, TEMPERATURE, seed, samples=True)
         lightness = lightness_of(photo.pixels)
         truth = shown(lightness, to_grid(photo.pixels), SIZE)
         fine = grain(truth.shape, rng)

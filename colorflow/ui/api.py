@@ -22,11 +22,11 @@ from gradio.events import api
 from colorflow.batch.hints import hints_of
 from colorflow.color.full_resolution import lightness_of, render
 from colorflow.errors import BatchError, ColorflowError
-from colorflow.photo import Photo, Provenance, count_pixels, read_photo, write_image
+from colorflow.photo import Photo, count_pixels, read_photo, write_image
 from colorflow.quiz.game import Quiz
 from colorflow.quiz.rounds import LEAST, MARGIN, MOST
 from colorflow.ui.api_quiz import Players, visitor_of
-from colorflow.ui.colourings import name_of
+from colorflow.ui.colourings import name_of, provenance_of
 from colorflow.ui.controls import MOST_VIVID
 from colorflow.ui.limits import ROUND_PIXELS, WORK
 from colorflow.ui.opened import new_folder
@@ -254,7 +254,7 @@ class Api:
             photo = read_photo(path, max_pixels=self._room.pixels)
             points = () if hints is None else _points(hints, photo)
             draws = self._colorizer.draw(photo, n, vividness, seed, samples=samples, hints=points)
-            paths = self._written(photo, draws, vividness, format)
+            paths = self._written(photo, draws, format)
             likelihoods = self._colorizer.bits_per_dim(photo, draws.ab, hints=points)
         return [_file(path) for path in paths], {
             "seeds": draws.seeds,
@@ -264,9 +264,7 @@ class Api:
             "model": self._colorizer.digest,
         }
 
-    def _written(
-        self, photo: Photo, draws: "Draws", vividness: float, format: Format
-    ) -> list[Path]:
+    def _written(self, photo: Photo, draws: "Draws", format: Format) -> list[Path]:
         """Paint colourings in full size, one at a time, each into a file."""
         if format == "same":
             format = "jpeg" if photo.metadata.format == "JPEG" else "png"
@@ -274,10 +272,11 @@ class Api:
         lightness = lightness_of(photo.all_bits)
         paths = []
         try:
-            for recipe, ab in zip(draws.recipes, draws.ab, strict=True):
+            shares = draws.shares or (None,) * len(draws.ab)
+            for recipe, ab, share in zip(draws.recipes, draws.ab, shares, strict=True):
                 name = f"{Path(photo.source).stem}_{name_of(recipe)}{_SUFFIXES[format]}"
                 path = folder / name
-                provenance = Provenance(recipe.seed, vividness, self._colorizer.digest)
+                provenance = provenance_of(recipe, share, self._colorizer.digest)
                 pixels = render(lightness, ab, bits=photo.bits)
                 write_image(path, pixels, photo, provenance=provenance)
                 paths.append(path)

@@ -6,7 +6,6 @@ import shutil
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from string import ascii_uppercase
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,7 +13,7 @@ from numpy.typing import NDArray
 
 from colorflow.color.full_resolution import lightness_of, render
 from colorflow.errors import ColorflowError
-from colorflow.photo import Photo
+from colorflow.photo import LETTERS, Photo, Principal, Provenance
 from colorflow.ui.opened import OpenPhoto, new_folder, reduced, write
 from colorflow.ui.run import Run
 
@@ -56,9 +55,9 @@ class Colouring:
         elif recipe.is_card and recipe.card.number == 0:
             said = "A: average of all"
         elif recipe.is_card and self.share is not None:
-            said = f"{letter_of(recipe.card)}: {100 * self.share:.0f} %"
+            said = f"{letter_of(recipe.card).upper()}: {100 * self.share:.0f} %"
         else:
-            said = letter_of(recipe.card)
+            said = letter_of(recipe.card).upper()
         variation = variation_of(recipe)
         return said if variation is None else f"{said}, variation {variation}"
 
@@ -157,14 +156,28 @@ def name_of(recipe: Recipe) -> str:
     The letter of a principal coloring, or `s` and the seed of a sample; then, after a hyphen, the
     seed of details that were drawn anew.
     """
-    name = f"s{recipe.seed}" if recipe.card is None else letter_of(recipe.card).lower()
+    name = f"s{recipe.seed}" if recipe.card is None else letter_of(recipe.card)
     variation = variation_of(recipe)
     return name if variation is None else f"{name}-{variation}"
 
 
+def provenance_of(recipe: Recipe, share: float | None, model: str) -> Provenance:
+    """What files say of how a coloring was made.
+
+    Args:
+        recipe: of the coloring.
+        share: of a principal coloring, if it is known.
+        model: digest of the weights.
+    """
+    card, principal = recipe.card, None
+    if card is not None:
+        principal = Principal(letter_of(card), card.of, share)
+    return Provenance(recipe.seed, recipe.temperature, model, principal=principal)
+
+
 def letter_of(card: Card) -> str:
-    """A for the mean of all samples, then B, C, ... for the modes."""
-    return ascii_uppercase[card.number]
+    """a for the mean of all samples, then b, c, ... for the modes."""
+    return LETTERS[card.number]
 
 
 def variation_of(recipe: Recipe) -> int | None:

@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 
 from colorflow.color.full_resolution import lightness_of, render
 from colorflow.errors import ColorflowError
-from colorflow.photo import Photo, Provenance, read_photo
+from colorflow.photo import Photo, read_photo
+from colorflow.ui.colourings import provenance_of
 from colorflow.ui.marks import Mark, radius_of, with_marks
 from colorflow.ui.opened import OpenPhoto, new_folder, open_photo, paint, write
 from colorflow.ui.points import Points, read_points, write_points
@@ -306,8 +307,7 @@ class HintSession:
         if drawing is None:
             return None
         if not drawing.full.exists():
-            recipe = drawing.recipe
-            provenance = Provenance(recipe.seed, recipe.temperature, model)
+            provenance = provenance_of(drawing.recipe, None, model)
             paint(self.opened.photo, drawing.ab, drawing.full, provenance)
         return drawing.full
 

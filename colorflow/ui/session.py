@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Protocol
 
 from colorflow.color.full_resolution import lightness_of
 from colorflow.errors import ColorflowError
-from colorflow.photo import Photo, Provenance
-from colorflow.ui.colourings import Colouring, Colourings, Drawn, Work
+from colorflow.photo import Photo
+from colorflow.ui.colourings import Colouring, Colourings, Drawn, Work, provenance_of
 from colorflow.ui.open_map import openness
 from colorflow.ui.opened import OpenPhoto, new_folder, open_photo, paint, reduced, write
 from colorflow.ui.room import Room
@@ -274,7 +274,7 @@ class Session:
         path = chosen.path(suffix)
         try:
             if not path.exists():
-                provenance = Provenance(chosen.seed, chosen.recipe.temperature, model)
+                provenance = provenance_of(chosen.recipe, chosen.share, model)
                 paint(photo, chosen.ab, path, provenance)
         except ColorflowError:
             if self.chosen is not chosen:  # its folder may have gone

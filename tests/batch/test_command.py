@@ -59,7 +59,7 @@ def test_ctrl_c_finishes_the_photo_in_hand_and_the_same_command_goes_on(
     out, report = tmp_path / "out", tmp_path / "r.json"
     arguments = (many, "-o", out, "--workers", "1", "--report", report)
     process = start(*arguments)
-    assert "00_s0.png" in first_line(process)
+    assert "00_a.png" in first_line(process)
     process.send_signal(signal.SIGINT)
     printed, errors = process.communicate(timeout=120)
     assert process.returncode == 130
@@ -147,7 +147,7 @@ def test_odd_names_and_files_of_all_kinds(
     process = start("-o", tmp_path / "out2", "--", "-dash.png", shell=f"cd '{folder}'")
     printed, errors = process.communicate(timeout=120)
     assert (process.returncode, errors) == (0, "")
-    assert [path.name for path in visible(tmp_path / "out2")] == ["-dash_s0.png"]
+    assert [path.name for path in visible(tmp_path / "out2")] == ["-dash_a.png"]
 
 
 def test_a_disk_that_takes_no_more(
@@ -159,7 +159,7 @@ def test_a_disk_that_takes_no_more(
     process = start(*inputs, "-o", out, "--ext", "tiff", "--workers", "1", shell="ulimit -f 1")
     _, errors = process.communicate(timeout=120)
     assert process.returncode == 1
-    reason = f"{out / '00_s0.tiff'}: the file cannot be written (File too large)"
+    reason = f"{out / '00_a.tiff'}: the file cannot be written (File too large)"
     assert errors.splitlines()[0] == f"{inputs[0]}: {reason}"
     assert list(out.iterdir()) == []
 

@@ -14,14 +14,14 @@ import pytest
 import skimage.data
 from PIL import Image
 
-from colorflow.batch import Record, Settings, make_plan, run, run_here
+from colorflow.batch import Colouring, Naming, Record, Settings, make_plan, run, run_here
 from colorflow.batch.place import STALE_SECONDS, place_for_results
 from colorflow.color.full_resolution import lightness_of
 from colorflow.colorize import Colorizer, Hint
 from colorflow.errors import BatchError, WeightsError, WritePhotoError
 from colorflow.files import digest_of
 from colorflow.model.config import HINT_PLANES
-from colorflow.photo import Provenance, read_photo, read_provenance, write_image
+from colorflow.photo import Principal, Provenance, read_photo, read_provenance, write_image
 from tests.small_weights import GAIN, save_small_weights
 
 Save = Callable[..., Path]
@@ -57,7 +57,7 @@ def test_each_input_has_a_record(
 ) -> None:
     Image.fromarray(skimage.data.astronaut()).save(album / "coloured.png")
     (album / "broken.jpg").write_bytes((album / "a.jpg").read_bytes()[:-20])
-    records = carry_out(album, tmp_path / "absent.png", recursive=True, n=2, seed=7)
+    records = carry_out(album, tmp_path / "absent.png", recursive=True, n=2, seed=7, samples=True)
     assert {name: record.status for name, record in records.items()} == {
         "absent.png": "failed",
         "a.jpg": "done",
@@ -73,12 +73,12 @@ def test_each_input_has_a_record(
         assert str(album) not in str(record.reason)
         assert (record.reason is None) == (record.status == "done")
     done = records["b.png"]
-    assert [(c.path, c.seed, c.bits_per_dim) for c in done.colourings] == [
-        (out / "b_s7.png", 7, None),
-        (out / "b_s8.png", 8, None),
-    ]
+    assert done.colourings == (
+        Colouring(path=out / "b_s7.png", label="s7", seed=7),
+        Colouring(path=out / "b_s8.png", label="s8", seed=8),
+    )
     assert (done.width, done.height) == (64, 48)
-    (want,) = colorizer.colorize_photo(read_photo(album / "b.png"), n=1, seed=8)
+    (want,) = colorizer.colorize_photo(read_photo(album / "b.png"), n=1, seed=8, samples=True)
     assert difference(read_photo(out / "b_s8.png").pixels, want) <= 1
     for name, seed in (("b_s8.png", 8), ("inner/c_s7.jpg", 7)):
         photo = album / (name.rpartition("_")[0] + Path(name).suffix)
@@ -86,20 +86,69 @@ def test_each_input_has_a_record(
         assert read_provenance(out / name) == want
 
 
-def test_going_on_makes_what_is_missing_and_nothing_else(
+def test_principal_colorings_are_those_of_the_colorizer(
+    album: Path, out: Path, carry_out: Run, colorizer: Colorizer
+) -> None:
+    record = carry_out(album / "b.png", n=3, seed=5)["b.png"]
+    photo = read_photo(album / "b.png")
+    draws = colorizer.draw(photo, 3, seed=5)
+    letters = ["a", "b", "c"]
+    assert names(out) == [f"b_{letter}.png" for letter in letters]
+    assert record.colourings == tuple(
+        Colouring(path=out / f"b_{letter}.png", label=letter, seed=5, share=share)
+        for letter, share in zip(letters, draws.shares, strict=True)
+    )
+    painted = list(colorizer.paint(photo, draws.ab))
+    for letter, share, want in zip(letters, draws.shares, painted, strict=True):
+        assert difference(read_photo(out / f"b_{letter}.png").pixels, want) <= 1
+        said = Provenance(
+            5,
+            1.0,
+            colorizer.digest,
+            photo=digest_of(album / "b.png"),
+            principal=Principal(letter, 3, share),
+        )
+        assert read_provenance(out / f"b_{letter}.png") == said
+    assert difference(painted[0], painted[1]) > 3
+
+
+def test_the_mean_is_the_same_however_many_colorings_there_are(
     album: Path, out: Path, carry_out: Run
 ) -> None:
-    carry_out(album, n=2)
+    (first,) = carry_out(album / "b.png")["b.png"].colourings
+    made = (out / "b_a.png").read_bytes()
+    record = carry_out(album / "b.png", n=3)["b.png"]
+    assert (record.status, record.colourings[0]) == ("done", first)
+    assert (out / "b_a.png").read_bytes() == made
+    assert carry_out(album / "b.png", n=3)["b.png"].colourings == record.colourings
+    assert carry_out(album / "b.png")["b.png"].status == "skipped"
+    fewer = carry_out(album / "b.png", n=2)["b.png"]
+    assert fewer.reason == (
+        f"{out / 'b_b.png'}: is there already, but was made with -n 3; --overwrite makes it anew"
+    )
+    whole = read_photo(out / "b_a.png").pixels
+    carry_out(album / "b.png", n=2, overwrite=True)
+    assert difference(read_photo(out / "b_a.png").pixels, whole) <= 1
+
+
+@pytest.mark.parametrize("samples", [False, True])
+def test_going_on_makes_what_is_missing_and_nothing_else(
+    album: Path, out: Path, carry_out: Run, samples: bool
+) -> None:
+    carry_out(album, n=2, samples=samples)
     whole = {name: (out / name).read_bytes() for name in names(out)}
-    (out / "b_s1.png").unlink()
-    (out / "a_s1.jpg").write_bytes(b"")
-    records = carry_out(album, n=2)
+    second = "s1" if samples else "b"
+    (out / f"b_{second}.png").unlink()
+    (out / f"a_{second}.jpg").write_bytes(b"")
+    records = carry_out(album, n=2, samples=samples)
     assert [record.status for record in records.values()] == ["done", "done"]
     assert {name: (out / name).read_bytes() for name in names(out)} == whole
-    records = carry_out(album, n=2)
-    assert [record.status for record in records.values()] == ["skipped", "skipped"]
+    again = carry_out(album, n=2, samples=samples)
+    assert [record.status for record in again.values()] == ["skipped", "skipped"]
+    for name, record in again.items():
+        assert record.colourings == records[name].colourings
     before = {name: (out / name).stat().st_ino for name in names(out)}
-    carry_out(album, n=2, overwrite=True)
+    carry_out(album, n=2, samples=samples, overwrite=True)
     assert {name: (out / name).read_bytes() for name in names(out)} == whole
     assert not any((out / name).stat().st_ino == before[name] for name in names(out))
 
@@ -109,29 +158,29 @@ def test_what_colorflow_did_not_make_is_never_replaced(
     album: Path, out: Path, save_photo: Save, carry_out: Run, overwrite: bool
 ) -> None:
     out.mkdir()
-    kept = save_photo(out / "a_s1.jpg", 5).read_bytes()
-    (out / "b_s0.png").symlink_to(album / "a.jpg")
+    kept = save_photo(out / "a_b.jpg", 5).read_bytes()
+    (out / "b_a.png").symlink_to(album / "a.jpg")
     records = carry_out(album, n=2, overwrite=overwrite)
-    for name, result in (("a.jpg", "a_s1.jpg"), ("b.png", "b_s0.png")):
+    for name, result in (("a.jpg", "a_b.jpg"), ("b.png", "b_a.png")):
         assert (records[name].status, records[name].colourings) == ("failed", ())
         assert records[name].reason == (
             f"{out / result}: the file cannot be written (a file is there already, and it is no "
             "coloring that colorflow made; move it away, or choose another name)"
         )
-    assert (out / "a_s1.jpg").read_bytes() == kept
-    assert names(out) == ["a_s1.jpg", "b_s0.png"]
+    assert (out / "a_b.jpg").read_bytes() == kept
+    assert names(out) == ["a_b.jpg", "b_a.png"]
 
 
 def test_a_link_to_a_result_is_written_through(
     album: Path, out: Path, tmp_path: Path, carry_out: Run
 ) -> None:
     carry_out(album / "a.jpg")
-    (out / "a_s0.jpg").rename(tmp_path / "elsewhere.jpg")
-    (out / "a_s0.jpg").symlink_to(tmp_path / "elsewhere.jpg")
+    (out / "a_a.jpg").rename(tmp_path / "elsewhere.jpg")
+    (out / "a_a.jpg").symlink_to(tmp_path / "elsewhere.jpg")
     assert carry_out(album / "a.jpg")["a.jpg"].status == "skipped"
     record = carry_out(album / "a.jpg", temperature=0.5, overwrite=True)["a.jpg"]
     assert record.status == "done"
-    assert (out / "a_s0.jpg").is_symlink()
+    assert (out / "a_a.jpg").is_symlink()
     provenance = read_provenance(tmp_path / "elsewhere.jpg")
     assert provenance is not None
     assert provenance.temperature == 0.5
@@ -144,6 +193,8 @@ def test_a_link_to_a_result_is_written_through(
         ({"hints": {"b.png": (Hint(1, 2, 3, 4),)}}, "was made without hints"),
         ({"photo": 7}, "was made from a photo of other content"),
         ({"weights": GAIN + 0.5}, "was made with other weights ("),
+        ({"seed": 4}, "was made with --seed 0"),
+        ({"samples": True}, "was made without --samples"),
     ],
     ids=str,
 )
@@ -152,16 +203,18 @@ def test_only_what_was_made_the_same_way_is_skipped(
 ) -> None:
     path = save_photo(tmp_path / "in" / "b.png")
     first = save_small_weights(tmp_path / "h.safetensors", HINT_PLANES)
+    naming = Naming("{stem}.{ext}")
 
     def record(weights: Path, hints: Any = None, **settings: Any) -> Record:
         (record,) = run_here(
-            make_plan([path], out, Settings(**settings), hints=hints), Colorizer.load(weights)
+            make_plan([path], out, Settings(**settings), naming=naming, hints=hints),
+            Colorizer.load(weights),
         )
         return record
 
     assert record(first).status == "done"
     assert record(first).status == "skipped"
-    made = (out / "b_s0.png").read_bytes()
+    made = (out / "b.png").read_bytes()
     if number := change.pop("photo", None):
         save_photo(path, number)
     weights = first
@@ -169,11 +222,11 @@ def test_only_what_was_made_the_same_way_is_skipped(
         weights = save_small_weights(tmp_path / "other.safetensors", HINT_PLANES, gain=gain)
     again = record(weights, **change)
     assert again.status == "failed"
-    assert str(again.reason).startswith(f"{out / 'b_s0.png'}: is there already, but {said}")
+    assert str(again.reason).startswith(f"{out / 'b.png'}: is there already, but {said}")
     assert str(again.reason).endswith("; --overwrite makes it anew")
-    assert (out / "b_s0.png").read_bytes() == made
+    assert (out / "b.png").read_bytes() == made
     assert record(weights, **change, overwrite=True).status == "done"
-    assert (out / "b_s0.png").read_bytes() != made
+    assert (out / "b.png").read_bytes() != made
     assert record(weights, **change).status == "skipped"
 
 
@@ -184,7 +237,7 @@ def test_results_that_do_not_say_their_photo_are_not_trusted(
     pixels = np.repeat(photo.pixels[..., None], 3, axis=2)
     out.mkdir()
     earlier = Provenance(0, 1.0, colorizer.digest)
-    write_image(out / "b_s0.png", pixels, photo, provenance=earlier)
+    write_image(out / "b_a.png", pixels, photo, provenance=earlier)
     assert "does not say which photo" in str(carry_out(album / "b.png")["b.png"].reason)
     assert carry_out(album / "b.png", overwrite=True)["b.png"].status == "done"
 
@@ -212,9 +265,9 @@ def test_force_colours_what_has_colours(tmp_path: Path, carry_out: Run) -> None:
 def test_likelihood_is_that_of_the_colouring(
     album: Path, carry_out: Run, colorizer: Colorizer
 ) -> None:
-    record = carry_out(album / "b.png", n=2, seed=3, likelihood=True)["b.png"]
+    record = carry_out(album / "b.png", n=2, seed=3, samples=True, likelihood=True)["b.png"]
     photo = read_photo(album / "b.png")
-    want = colorizer.bits_per_dim(photo, colorizer.draw(photo, 2, seed=3).ab)
+    want = colorizer.bits_per_dim(photo, colorizer.draw(photo, 2, seed=3, samples=True).ab)
     np.testing.assert_allclose([one.bits_per_dim for one in record.colourings], want, atol=1e-4)
 
 
@@ -322,23 +375,23 @@ def test_what_is_there_when_the_disk_is_full_is_told(
     monkeypatch.setattr(os, "fsync", refuse_the_second)
     (record,) = run_here(make_plan([album], out, Settings(n=3)), colorizer)
     assert (record.status, record.ends_the_run) == ("failed", True)
-    assert [one.path for one in record.colourings] == [out / "a_s0.jpg"]
-    assert names(out) == ["a_s0.jpg"]
+    assert [one.path for one in record.colourings] == [out / "a_a.jpg"]
+    assert names(out) == ["a_a.jpg"]
 
 
 def test_a_file_in_the_place_of_a_folder(album: Path, out: Path, carry_out: Run) -> None:
     out.mkdir()
     (out / "inner").write_bytes(b"mine")
-    (out / "a_s0.jpg").mkdir()
+    (out / "a_a.jpg").mkdir()
     records = carry_out(album, recursive=True)
     assert {name: record.status for name, record in records.items()} == {
         "a.jpg": "failed",
         "b.png": "done",
         "c.jpg": "failed",
     }
-    assert f"{out / 'a_s0.jpg'}: the file cannot be written" in str(records["a.jpg"].reason)
+    assert f"{out / 'a_a.jpg'}: the file cannot be written" in str(records["a.jpg"].reason)
     assert f"{out / 'inner'}: the folder cannot be made" in str(records["c.jpg"].reason)
-    assert names(out) == ["b_s0.png", "inner"]
+    assert names(out) == ["b_a.png", "inner"]
     assert (out / "inner").read_bytes() == b"mine"
 
 
@@ -380,7 +433,7 @@ def test_nothing_to_do_makes_no_folder(tmp_path: Path, out: Path, carry_out: Run
 def test_names(save_photo: Save, tmp_path: Path, out: Path, carry_out: Run, name: str) -> None:
     save_photo(tmp_path / "in" / name)
     assert carry_out(tmp_path / "in")[name].status == "done"
-    assert names(out) == [f"{name[:-4]}_s0.png"]
+    assert names(out) == [f"{name[:-4]}_a.png"]
 
 
 def test_a_second_run_waits_its_turn(album: Path, out: Path, carry_out: Run) -> None:
@@ -409,7 +462,7 @@ def test_what_killed_runs_left_is_removed_and_never_a_photo(
     assert other.exists()
     plan = make_plan([out], out, Settings(), recursive=True)
     assert (plan.tasks, plan.inputs) == ([], [])
-    assert [note.path.name for note in plan.notes] == ["a_s0.jpg", "b_s0.png", "c_s0.jpg"]
+    assert [note.path.name for note in plan.notes] == ["a_a.jpg", "b_a.png", "c_a.jpg"]
 
 
 def test_photos_are_written_to_the_name_that_is_cleaned_up(

@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from colorflow.batch import Settings, Task
 from colorflow.batch.names import EXTENSIONS, LONGEST_NAME, Naming, too_long
+from colorflow.batch.settings import sample_label
+from colorflow.photo import LETTERS
 
 stems = st.text(
     st.characters(exclude_characters="/\0", exclude_categories=["Cs"]), min_size=1, max_size=40
 ).filter(lambda stem: not stem.startswith(".") and not stem.endswith("."))
 
 
-def name(naming: Naming, source: str, seed: int) -> str:
-    return str(seed).join(naming.around_seed(PurePosixPath(source)))
+def name(naming: Naming, source: str, label: str) -> str:
+    path = PurePosixPath(source)
+    return Task(path=Path(path), folder=Path(), names=naming.names_of(path)).name(label)
 
 
 @pytest.mark.parametrize(
@@ -36,10 +40,13 @@ def name(naming: Naming, source: str, seed: int) -> str:
         ("-x.jpg", "auto", "-x_s7.jpg"),
         ("two\nlines.jpg", "auto", "two\nlines_s7.jpg"),
         ("{seed}.jpg", "auto", "{seed}_s7.jpg"),
+        ("{label}}.jpg", "auto", "{label}}_s7.jpg"),
+        ("{}{0}.jpg", "auto", "{}{0}_s7.jpg"),
     ],
 )
 def test_names(source: str, ext: str, want: str) -> None:
-    assert name(Naming(ext=ext), source, 7) == want
+    assert name(Naming(ext=ext), source, "s7") == want
+    assert name(Naming(ext=ext), source, "b") == want.replace("_s7.", "_b.")
 
 
 @pytest.mark.parametrize(
@@ -49,11 +56,24 @@ def test_names(source: str, ext: str, want: str) -> None:
         ("{seed}-{stem}-{seed}.{ext}", "7-a-7.jpg"),
         ("{{{stem}}} {seed}.{ext}", "{a} 7.jpg"),
         ("{stem}{stem}.{ext}", "aa.jpg"),
+        ("{label} {stem} {seed}.{ext}", "s7 a 7.jpg"),
     ],
 )
 def test_templates(template: str, want: str) -> None:
-    assert name(Naming(template), "a.jpg", 7) == want
-    assert Naming(template).has_seed == ("7" in want)
+    assert name(Naming(template), "a.jpg", "s7") == want
+    Naming(template).check_fits(Settings(samples=True))
+    if "7" in want:
+        Naming(template).check_fits(Settings(n=2, samples=True))
+        return
+    with pytest.raises(ValueError, match=r"name: expected \{label\} .* for 2 colorings"):
+        Naming(template).check_fits(Settings(n=2, samples=True))
+
+
+@pytest.mark.parametrize("n", [1, 2])
+def test_a_principal_coloring_has_no_seed_of_its_own(n: int) -> None:
+    Naming("{label} {stem}.{ext}").check_fits(Settings(n=n))
+    with pytest.raises(ValueError, match=r"name: \{seed\} in .* is for samples alone; write"):
+        Naming("{label} {seed} {stem}.{ext}").check_fits(Settings(n=n))
 
 
 @pytest.mark.parametrize(
@@ -94,19 +114,22 @@ def test_wrong_extensions_are_refused() -> None:
 @given(st.text(max_size=30))
 def test_any_text_is_a_template_or_a_value_error(template: str) -> None:
     with suppress(ValueError):
-        result = name(Naming(template), "stem.png", 3)
+        result = name(Naming(template), "stem.png", "s3")
         assert "/" not in result
         assert "stem" in result
 
 
-@given(stems, stems, st.integers(0, 2**32), st.integers(0, 2**32), st.sampled_from(EXTENSIONS))
+labels = st.sampled_from(LETTERS) | st.integers(0, 2**32).map(sample_label)
+
+
+@given(stems, stems, labels, labels, st.sampled_from(EXTENSIONS))
 def test_different_colourings_have_different_names(
-    one: str, other: str, first: int, second: int, ext: str
+    one: str, other: str, first: str, second: str, ext: str
 ) -> None:
     names = {
-        name(Naming(ext=ext), f"{stem}.png", seed)
+        name(Naming(ext=ext), f"{stem}.png", label)
         for stem in (one, other)
-        for seed in (first, second)
+        for label in (first, second)
     }
     assert len(names) == len({one, other}) * len({first, second})
 

@@ -21,7 +21,9 @@ Save = Callable[..., Path]
 
 
 def planned(*inputs: Path, output: Path, n: int = 1, **options: object) -> Plan:
-    settings = {k: options.pop(k) for k in ("seed", "overwrite", "diverse") if k in options}
+    settings = {
+        k: options.pop(k) for k in ("seed", "overwrite", "samples", "diverse") if k in options
+    }
     return make_plan(inputs, output, Settings(n=n, **settings), **options)  # type: ignore[arg-type]
 
 

@@ -20,7 +20,7 @@ from colorflow.errors import BatchError
 
 
 def planned(folder: Path, *names: str) -> Plan:
-    tasks = [Task(path=Path(n), folder=folder, around_seed=("", ".png")) for n in names]
+    tasks = [Task(path=Path(n), folder=folder, names="{label}.png") for n in names]
     return Plan(settings=Settings(), output=folder, inputs=[t.path for t in tasks], tasks=tasks)
 
 
@@ -56,7 +56,7 @@ class Hand:
             self.office.left[name] -= 1
             self.ended = True
             raise WorkerEndedError("killed")
-        one = Colouring(path=task.target(0), seed=0)
+        one = Colouring(path=task.target("a"), label="a", seed=0)
         if name.startswith("skipped"):
             return Record(path=task.path, status="skipped", reason="is there", colourings=(one,))
         return Record(path=task.path, status="done", colourings=(one,))

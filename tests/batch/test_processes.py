@@ -46,16 +46,26 @@ def workers(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Worker]]:
     assert all(worker._process.poll() is not None for worker in started)
 
 
+@pytest.mark.parametrize("samples", [False, True])
 def test_a_photo_is_coloured_the_same_in_any_company(
-    save_photo: Save, tmp_path: Path, weights: Path, colorizer: Colorizer, workers: list[Worker]
+    save_photo: Save,
+    tmp_path: Path,
+    weights: Path,
+    colorizer: Colorizer,
+    workers: list[Worker],
+    samples: bool,
 ) -> None:
     """In another order, by other workers, beside others, and alone in this process."""
     paths = [save_photo(tmp_path / "in" / f"{number}.png", number) for number in range(6)]
-    settings = Settings(n=2, seed=5)
+    settings = Settings(n=2, seed=5, samples=samples)
 
     def pixels(name: str, records: Iterator[Record]) -> list[np.ndarray]:
         assert sorted(record.status for record in records) == ["done"] * 6
-        files = [tmp_path / name / f"{path.stem}_s{seed}.png" for path in paths for seed in (5, 6)]
+        files = [
+            tmp_path / name / f"{path.stem}_{label}.png"
+            for path in paths
+            for label in settings.labels
+        ]
         return [read_photo(file).pixels.astype(int) for file in files]
 
     def planned(name: str, inputs: list[Path]) -> object:
@@ -157,7 +167,7 @@ def test_a_worker_ends_with_its_parent_in_the_middle_of_a_photo(
 ) -> None:
     photo, out = save_photo(tmp_path / "x.png"), tmp_path / "out"
     command = [sys.executable, "-m", "colorflow.cli", "colorize", photo, "-o", out]
-    command += ["-n", "1000", "--workers", "1", "--weights", weights]
+    command += ["-n", "1000", "--samples", "--workers", "1", "--weights", weights]
     parent = subprocess.Popen(list(map(str, command)))
     try:
         while not (out.is_dir() and any(out.glob("x_s*.png"))):

@@ -161,11 +161,12 @@ def test_every_photo_is_done_once_whoever_is_killed(
         always = records.pop("always.png")
         assert always.status == "failed"
         assert str(always.reason).startswith("the process that coloured it ended, 3 times (The act")
-        for seed in (3, 4):
-            (tmp_path / "here" / f"always_s{seed}.png").unlink()
+        for label in ("a", "b"):
+            (tmp_path / "here" / f"always_{label}.png").unlink()
     for name, record in records.items():
         assert (record.status, record.reason) == (want[name].status, want[name].reason)
-        assert [one.seed for one in record.colourings] == [o.seed for o in want[name].colourings]
+        told = [(one.label, one.seed, one.share) for one in record.colourings]
+        assert told == [(one.label, one.seed, one.share) for one in want[name].colourings]
     got, expected = whole(tmp_path / "out"), whole(tmp_path / "here")
     assert list(got) == list(expected)
     assert len(got) == 10
@@ -235,7 +236,7 @@ def test_ctrl_c_finishes_what_is_in_hand_and_ends_the_cluster_that_it_started(
         )
         try:
             assert process.stdout is not None
-            assert "_s0.png" in process.stdout.readline()
+            assert "_a.png" in process.stdout.readline()
             os.killpg(process.pid, signal.SIGINT)  # as a terminal does
             printed, errors = process.communicate(timeout=240)
         finally:

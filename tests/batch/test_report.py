@@ -102,7 +102,7 @@ def test_a_report_and_a_sheet_replace_their_own_kind_alone(
 ) -> None:
     plan = make_plan([album], tmp_path / "out", Settings())
     records = list(run_here(plan, colorizer))
-    sheet, result, photo = tmp_path / "s.jpg", tmp_path / "out" / "a_s0.jpg", album / "a.jpg"
+    sheet, result, photo = tmp_path / "s.jpg", tmp_path / "out" / "a_a.jpg", album / "a.jpg"
     report, hints = tmp_path / "r.json", tmp_path / "hints.json"
     hints.write_text('{"a.jpg": []}')
     report_of(report, plan, records)
@@ -153,7 +153,7 @@ def test_a_sheet_leaves_out_what_cannot_be_read(
     album: Path, tmp_path: Path, colorizer: Colorizer
 ) -> None:
     records = list(run_here(make_plan([album], tmp_path / "out", Settings()), colorizer))
-    (tmp_path / "out" / "a_s0.jpg").unlink()
+    (tmp_path / "out" / "a_a.jpg").unlink()
     assert write_sheet(tmp_path / "sheet.jpg", records) == 1
     (album / "b.png").unlink()
     assert write_sheet(tmp_path / "none.jpg", records) == 0

@@ -22,7 +22,7 @@ from colorflow.batch.store import check_url_writable, connected, files_below, is
 from colorflow.cli import main
 from colorflow.colorize import Colorizer
 from colorflow.errors import BatchError, PhotoError, WritePhotoError
-from colorflow.photo import read_photo, read_provenance
+from colorflow.photo import Principal, read_photo, read_provenance
 from tests.batch.conftest import grey_pixels
 
 IN, OUT = "memory://in", "memory://out"
@@ -97,16 +97,16 @@ def test_parts_of_urls() -> None:
 
 def test_a_folder_gives_its_photos(memory: MemoryFileSystem) -> None:
     put(memory, "in/b.png", "in/a.JPG", "in/inner/c.png", "in/.hidden.png", "in/../out.png")
-    put(memory, "in/results/a_s0.png", "inside/x.png")
+    put(memory, "in/results/a_a.png", "inside/x.png")
     memory.pipe_file("/in/notes.txt", b"x")
     flat = make_plan([IN], OUT, Settings())
     assert list(map(str, flat.inputs)) == ["memory://in/a.JPG", "memory://in/b.png"]
     assert list(map(str, flat.left_out)) == ["memory://in/notes.txt"]
     deep = make_plan([f"{IN}/"], f"{IN}/results", Settings(), recursive=True)
-    assert [str(task.target(3)) for task in deep.tasks] == [
-        "memory://in/results/a_s3.jpg",
-        "memory://in/results/b_s3.png",
-        "memory://in/results/inner/c_s3.png",
+    assert [str(task.target("a")) for task in deep.tasks] == [
+        "memory://in/results/a_a.jpg",
+        "memory://in/results/b_a.png",
+        "memory://in/results/inner/c_a.png",
     ]
 
 
@@ -126,7 +126,7 @@ def test_names_in_a_store_do_not_lead_out_of_the_folder(
 ) -> None:
     put(memory, "in/x/../../../evil.png", "in/good.png")
     plan = make_plan([IN], tmp_path / "out", Settings(), recursive=True)
-    assert [str(task.target(0)) for task in plan.tasks] == [str(tmp_path / "out" / "good_s0.png")]
+    assert [str(task.target("a")) for task in plan.tasks] == [str(tmp_path / "out" / "good_a.png")]
 
 
 # colouring
@@ -147,9 +147,9 @@ def test_results_are_those_of_files(
     mixed = carried_out(colorizer, IN, out=str(tmp_path / "mixed"), recursive=True, n=2)
     back = carried_out(colorizer, str(tmp_path / "in"), out="memory://back", recursive=True, n=2)
     assert sorted(memory.find("/out")) == [
-        "/out/a_s0.png", "/out/a_s1.png", "/out/inner/b_s0.png", "/out/inner/b_s1.png",
+        "/out/a_a.png", "/out/a_b.png", "/out/inner/b_a.png", "/out/inner/b_b.png",
     ]  # fmt: skip
-    for place in ("a_s0.png", "a_s1.png", "inner/b_s0.png", "inner/b_s1.png"):
+    for place in ("a_a.png", "a_b.png", "inner/b_a.png", "inner/b_b.png"):
         one = read_photo(here / place).pixels.astype(int)
         for other in (
             pixels(memory, f"out/{place}", tmp_path),
@@ -160,15 +160,15 @@ def test_results_are_those_of_files(
     for records in (got, mixed, back):
         assert [record.status for record in records.values()] == ["done", "done"]
     record = got[f"{IN}/a.png"]
-    assert [str(one.path) for one in record.colourings] == [f"{OUT}/a_s0.png", f"{OUT}/a_s1.png"]
+    assert [str(one.path) for one in record.colourings] == [f"{OUT}/a_a.png", f"{OUT}/a_b.png"]
     local = want[str(tmp_path / "in" / "a.png")]
     assert (record.width, record.height) == (local.width, local.height) == (64, 48)
     for one, other in zip(record.colourings, local.colourings, strict=True):
         assert one.bits_per_dim == pytest.approx(other.bits_per_dim, abs=1e-4)
-    (tmp_path / "x.png").write_bytes(memory.cat_file("/out/a_s1.png"))
+    (tmp_path / "x.png").write_bytes(memory.cat_file("/out/a_b.png"))
     provenance = read_provenance(tmp_path / "x.png")
     assert provenance is not None
-    assert provenance.seed == 1
+    assert provenance.principal == Principal("b", 2, record.colourings[1].share)
 
 
 def test_going_on_sends_what_is_missing_and_nothing_else(
@@ -177,38 +177,38 @@ def test_going_on_sends_what_is_missing_and_nothing_else(
     put(memory, "in/a.png", "in/b.png")
     carried_out(colorizer, IN, n=2)
     whole = {place: memory.cat_file(place) for place in memory.find("/out")}
-    memory.rm_file("/out/a_s1.png")
-    memory.pipe_file("/out/b_s0.png", b"")
-    kept = memory.modified("/out/a_s0.png")
+    memory.rm_file("/out/a_b.png")
+    memory.pipe_file("/out/b_a.png", b"")
+    kept = memory.modified("/out/a_a.png")
     records = carried_out(colorizer, IN, n=2)
     assert [record.status for record in records.values()] == ["done", "done"]
     assert {place: memory.cat_file(place) for place in memory.find("/out")} == whole
-    assert memory.modified("/out/a_s0.png") == kept
+    assert memory.modified("/out/a_a.png") == kept
     records = carried_out(colorizer, IN, n=2)
     assert [record.status for record in records.values()] == ["skipped", "skipped"]
     carried_out(colorizer, IN, n=2, overwrite=True)
     assert {place: memory.cat_file(place) for place in memory.find("/out")} == whole
-    assert memory.modified("/out/a_s0.png") > kept
+    assert memory.modified("/out/a_a.png") > kept
 
 
 def test_what_was_made_otherwise_or_by_others_stays(
     memory: MemoryFileSystem, colorizer: Colorizer
 ) -> None:
     put(memory, "in/a.png", "in/b.png")
-    memory.pipe_file("/out/b_s1.png", b"somebody's own")
+    memory.pipe_file("/out/b_b.png", b"somebody's own")
     carried_out(colorizer, IN)
-    made = memory.cat_file("/out/a_s0.png")
+    made = memory.cat_file("/out/a_a.png")
     records = carried_out(colorizer, IN, n=2, temperature=0.5)
     assert records[f"{IN}/a.png"].reason == (
-        f"{OUT}/a_s0.png: is there already, but was made with --temperature 1; "
+        f"{OUT}/a_a.png: is there already, but was made with --temperature 1; "
         "--overwrite makes it anew"
     )
     records = carried_out(colorizer, IN, n=2, temperature=0.5, overwrite=True)
     assert [record.status for record in records.values()] == ["done", "failed"]
-    assert str(records[f"{IN}/b.png"].reason).startswith(f"{OUT}/b_s1.png: ")
+    assert str(records[f"{IN}/b.png"].reason).startswith(f"{OUT}/b_b.png: ")
     assert "no coloring that colorflow made" in str(records[f"{IN}/b.png"].reason)
-    assert memory.cat_file("/out/b_s1.png") == b"somebody's own"
-    assert memory.cat_file("/out/a_s0.png") != made
+    assert memory.cat_file("/out/b_b.png") == b"somebody's own"
+    assert memory.cat_file("/out/a_a.png") != made
 
 
 def test_what_somebody_else_finished_meanwhile_is_not_colored(
@@ -220,7 +220,7 @@ def test_what_somebody_else_finished_meanwhile_is_not_colored(
     monkeypatch.setattr(colorizer, "draw", None)
     (record,) = run_here(plan, colorizer)
     assert record.status == "skipped"
-    assert [str(one.path) for one in record.colourings] == [f"{OUT}/a_s0.png"]
+    assert [str(one.path) for one in record.colourings] == [f"{OUT}/a_a.png"]
 
 
 def test_each_photo_that_cannot_be_coloured_is_named(
@@ -253,7 +253,7 @@ def test_a_store_that_takes_no_more_ends_the_run(
     monkeypatch.setattr(MemoryFileSystem, "cp_file", refuse)
     (record,) = records
     assert (record.status, record.ends_the_run) == ("failed", True)
-    assert record.reason == f"{OUT}/a_s0.png: cannot be written (Access Denied)"
+    assert record.reason == f"{OUT}/a_a.png: cannot be written (Access Denied)"
     assert record.colourings == ()
     assert memory.find("/out") == []  # nothing hidden either
 
@@ -265,15 +265,15 @@ def test_what_was_sent_before_a_failure_is_told(
     copy = MemoryFileSystem.cp_file
 
     def refuse_the_second(self: MemoryFileSystem, source: str, target: str, **_: object) -> None:
-        if target.endswith("_s1.png"):
+        if target.endswith("_b.png"):
             raise ConnectionError("gone")
         copy(self, source, target)
 
     monkeypatch.setattr(MemoryFileSystem, "cp_file", refuse_the_second)
     (record,) = carried_out(colorizer, IN, n=3).values()
     assert (record.status, record.ends_the_run) == ("failed", False)
-    assert [str(one.path) for one in record.colourings] == [f"{OUT}/a_s0.png"]
-    assert memory.find("/out") == ["/out/a_s0.png"]
+    assert [str(one.path) for one in record.colourings] == [f"{OUT}/a_a.png"]
+    assert memory.find("/out") == ["/out/a_a.png"]
 
 
 def test_results_do_not_lie_among_the_photos(memory: MemoryFileSystem) -> None:
@@ -365,7 +365,7 @@ def test_the_command_takes_urls(
 ) -> None:
     put(memory, "in/a.png")
     assert main(["colorize", IN, "-o", OUT, "--dry-run"]) == 0
-    assert capsys.readouterr().out.splitlines() == [f"{IN}/a.png -> {OUT}/a_s0.png", "1 to do"]
+    assert capsys.readouterr().out.splitlines() == [f"{IN}/a.png -> {OUT}/a_a.png", "1 to do"]
     assert main(["colorize", "x1://b/a.png", "-o", OUT]) == 1
     assert "colorflow: x1://b/a.png: x1:// cannot be used" in capsys.readouterr().err
     with pytest.raises(SystemExit):

@@ -16,9 +16,11 @@ from PIL.ExifTags import IFD, Base
 
 from colorflow.errors import UnreadablePhotoError, WritePhotoError
 from colorflow.files import picture_kind
+from colorflow.model.principal import MOST_CARDS
 from colorflow.photo import (
     Metadata,
     Photo,
+    Principal,
     Provenance,
     is_own_picture,
     photo_from_image,
@@ -27,7 +29,7 @@ from colorflow.photo import (
     write_image,
 )
 from colorflow.photo.exif import ExifTexts, texts_of, with_texts
-from colorflow.photo.provenance import found_in
+from colorflow.photo.provenance import LETTERS, found_in
 
 Saved = Callable[..., Path]
 
@@ -187,13 +189,23 @@ def test_long_exif_is_not_pushed_over_the_limit_of_jpeg(photo: Photo, tmp_path: 
     assert read_provenance(tmp_path / "out.jpg") == GIVEN
 
 
+@st.composite
+def principals(draw: st.DrawFn) -> Principal:
+    of = draw(st.integers(1, len(LETTERS)))
+    letter = draw(st.sampled_from(LETTERS[:of]))
+    return Principal(letter, of, draw(st.none() | st.floats(0, 1)))
+
+
 @given(
     seed=st.integers(0, 2**63),
     temperature=st.floats(0, 1e6, allow_nan=False),
     model=st.from_regex(r"[A-Za-z0-9_.:+-]{1,100}", fullmatch=True),
+    principal=st.none() | principals(),
 )
-def test_the_statement_says_everything(seed: int, temperature: float, model: str) -> None:
-    provenance = Provenance(seed, temperature, model)
+def test_the_statement_says_everything(
+    seed: int, temperature: float, model: str, principal: Principal | None
+) -> None:
+    provenance = Provenance(seed, temperature, model, principal=principal)
     assert found_in(f"before\n{provenance.statement}\nafter") == provenance
     for hints in (None, "00ff00ff00ff00ff"):
         whole = replace(provenance, photo="0123456789abcdef", hints=hints)
@@ -207,6 +219,22 @@ def test_the_statement_says_everything(seed: int, temperature: float, model: str
 def test_what_cannot_be_is_refused(seed: int, temperature: float, model: str) -> None:
     with pytest.raises(ValueError, match="expected"):
         Provenance(seed, temperature, model)
+
+
+@pytest.mark.parametrize(
+    ("letter", "of", "share"),
+    [("c", 2, 0.5), ("ab", 2, 0.5), ("", 2, 0.5), ("a", 0, 1.0), ("a", 17, 1.0), ("a", 1, 1.5)],
+)
+def test_what_cannot_be_a_principal_coloring_is_refused(letter: str, of: int, share: float) -> None:
+    with pytest.raises(ValueError, match="expected"):
+        Principal(letter, of, share)
+    with pytest.raises(ValueError, match="expected"):
+        Principal("a", 1, float("nan"))
+    assert found_in(f"{GIVEN.statement}, principal coloring c of 2") is None  # edited by someone
+
+
+def test_how_many_letters_there_are_is_how_many_cards_there_are() -> None:
+    assert len(LETTERS) == MOST_CARDS
 
 
 @pytest.mark.parametrize("field", ["photo", "hints"])

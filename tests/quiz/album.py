@@ -59,8 +59,8 @@ class Painter:
         self.shift = shift
         self.calls: list[tuple[int, float, int]] = []
 
-    def draw(self, photo: Photo, n: int, temperature: float, seed: int, /, *, diverse: bool) -> Any:
-        assert not diverse
+    def draw(self, photo: Photo, n: int, temperature: float, seed: int, /, *, samples: bool) -> Any:
+        assert samples
         self.calls.append((n, temperature, seed))
         moves = self.shift * np.arange(1, n + 1, dtype=np.float32)
         ab = to_grid(photo.pixels)[None].repeat(n, axis=0)

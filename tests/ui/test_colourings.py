@@ -11,6 +11,7 @@ from PIL import Image
 from skimage import color, data
 
 from colorflow.errors import WeightsError
+from colorflow.photo import Principal, Provenance, read_provenance
 from colorflow.ui.colourise import LARGEST_SEED, ColouriseTab
 from colorflow.ui.opened import PREVIEW_SIDE
 from tests.ui.fake_colorizer import AB, FakeColorizer
@@ -46,6 +47,8 @@ def test_the_first_colouring_is_shown_and_ready(tab: ColouriseTab, grey: Path) -
     assert not updates[tab.download]["interactive"]
     updates = tab.prepare_download(session, "JPEG")
     assert value(updates, tab.download).endswith("/grandma (1931)_a.jpg")
+    provenance = read_provenance(value(updates, tab.download))
+    assert provenance == Provenance(7, 1.0, "fake", principal=Principal("a", 3, 1.0))
     assert updates[tab.download]["label"] == "Download, 1536 × 1024 pixels"
     assert updates[tab.download]["interactive"]
 

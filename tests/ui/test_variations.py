@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from colorflow.photo import read_provenance
+from colorflow.photo import Principal, read_provenance
 from colorflow.ui.colourise import ColouriseTab
 from colorflow.ui.colourise_layout import SAMPLES, SUMMARY
 from colorflow.ui.open_map import STOPS, legend
@@ -51,6 +51,9 @@ def test_more_like_this_keeps_the_colors_of_the_chosen_card(tab: ColouriseTab, s
     updates = everything(tab.more_like_this(session, 1))
     assert captions(updates, tab) == ["B, variation 2", "B, variation 3"], "no seed comes twice"
     assert download(tab, session, 1).name == "small_b-3.png"
+    provenance = read_provenance(download(tab, session, 1))
+    assert provenance is not None
+    assert provenance.principal == Principal("b", 3), "its share is that of another picture"
 
 
 def test_more_like_this_of_a_sample(tab: ColouriseTab, small: Path) -> None:
