@@ -24,9 +24,9 @@ with their shares: the dress may be red in 41 of 100, and blue in the others.</l
 <li><h2>Keep what you believe</h2>The download has your photo's own size, sharpness and date.</li>
 </ol>
 """
-_VIEWS = (
-    "The summary has the average of all colorings that the photo allows, then the most frequent "
-    "kinds with their shares. Single samples are bolder, and differ more."
+VIEWS = (
+    "The average of all colorings and the averages of the most frequent kinds; or single samples, "
+    "which are bolder."
 )
 _VARIATIONS = """
 <p>More like this: the colors of the chosen one stay, their details change. Something else: single
@@ -105,7 +105,7 @@ class ColouriseLayout:
                 [SUMMARY, SAMPLES],
                 value=SUMMARY,
                 label="Show",
-                info=_VIEWS,
+                info=VIEWS,
                 elem_id="view",
             )
             gr.HTML("<h2>Choose the one you like best</h2>", elem_id="gallery-heading")

@@ -12,7 +12,7 @@ import gradio as gr
 from colorflow.batch.archive import Limits
 from colorflow.errors import ColorflowError
 from colorflow.ui.colourise import LARGEST_SEED
-from colorflow.ui.colourise_layout import SAMPLES, SUMMARY
+from colorflow.ui.colourise_layout import SAMPLES, SUMMARY, VIEWS
 from colorflow.ui.controls import seed_number, vividness_slider
 from colorflow.ui.folder_intake import Intake
 from colorflow.ui.folder_session import FolderSession, FolderWish, Format, Job, Progress
@@ -124,8 +124,7 @@ class FolderTab:
             [SUMMARY, SAMPLES],
             value=SUMMARY,
             label="Kind",
-            info="The average of all colorings that suit the photo and then the most frequent "
-            "kinds, or single samples, which are bolder.",
+            info=VIEWS,
             elem_id="folder-view",
         )
         self.temperature = vividness_slider("folder-temperature")
