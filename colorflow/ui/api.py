@@ -22,10 +22,11 @@ from gradio.events import api
 from colorflow.batch.hints import hints_of
 from colorflow.color.full_resolution import lightness_of, render
 from colorflow.errors import BatchError, ColorflowError
-from colorflow.photo import Photo, Provenance, count_pixels, read_photo, write_image
+from colorflow.photo import Photo, count_pixels, read_photo, write_image
 from colorflow.quiz.game import Quiz
 from colorflow.quiz.rounds import LEAST, MARGIN, MOST
 from colorflow.ui.api_quiz import Players, visitor_of
+from colorflow.ui.colourings import name_of, provenance_of
 from colorflow.ui.controls import MOST_VIVID
 from colorflow.ui.limits import ROUND_PIXELS, WORK
 from colorflow.ui.opened import new_folder
@@ -73,9 +74,10 @@ class ApiColorizer(Protocol):
         seed: int,
         /,
         *,
+        samples: bool,
         hints: "Sequence[PointColour]",
     ) -> "Draws":
-        """Draw the colours of n colourings."""
+        """Draw the colors of n principal colorings or samples."""
         ...
 
     def bits_per_dim(
@@ -133,22 +135,26 @@ class Api:
         vividness: float = 1.0,
         seed: int = 0,
         format: Format = "same",
+        samples: bool = False,
     ) -> tuple[list[FileData], dict[str, Any]]:
-        """Colour a photo n times (1 to 8) in its own size. vividness (0 to 1.5) is 1 for natural
-        colours and 0 for calm ones that are the same each time; colouring i depends on seed + i
-        alone (0 to 4294967295). format is same (JPEG for a JPEG, otherwise PNG), png, jpeg, tiff or
-        webp. Gives the n files, and of each its seed and bits per dimension (less is more likely),
-        with the digest of the model that made them.
+        """Color a photo n times (1 to 8) in its own size: first the average of all samples, then
+        averages of the n - 1 most frequent kinds of them. With samples true, give n single samples
+        instead; sample i depends on seed + i alone (0 to 4294967295). vividness (0 to 1.5) is 1 for
+        natural colors and 0 for calm ones that are the same each time. format is same (JPEG for a
+        JPEG, otherwise PNG), png, jpeg, tiff or webp. Gives the n files, and of each its seed, its
+        share of all samples (null for a single sample) and bits per dimension (less is more
+        likely), with the digest of the model that made them.
 
         Args:
             photo: an uploaded file.
-            n: number of colourings.
+            n: number of colorings.
             vividness: multiplies the shipped temperatures.
-            seed: of the first colouring.
+            seed: of the first sample.
             format: of the files.
+            samples: single samples instead of averages.
         """
         n = _whole("n", n, 1, MOST_COLOURINGS)
-        return self._made(photo, n, vividness, seed, format)
+        return self._made(photo, n, vividness, seed, format, samples)
 
     @_in_sentences
     def hints(
@@ -158,20 +164,22 @@ class Api:
         vividness: float = 1.0,
         seed: int = 0,
         format: Format = "same",
+        samples: bool = False,
     ) -> tuple[FileData, dict[str, Any]]:
         """Colour a photo once, with the colours of up to 100 points given. hints is a list of
         {"row", "column", "a", "b"}: a pixel of the upright photo in full size, counted from its
         upper left corner, and CIELAB a and b of the colour there. The others as in /colourise.
-        Gives the file, and its seed and bits per dimension.
+        Gives the file, and its seed, share and bits per dimension.
 
         Args:
             photo: an uploaded file.
             hints: the points.
             vividness: multiplies the shipped temperatures.
-            seed: of the colouring.
+            seed: of the first sample.
             format: of the file.
+            samples: a single sample instead of the average.
         """
-        (file,), about = self._made(photo, 1, vividness, seed, format, hints)
+        (file,), about = self._made(photo, 1, vividness, seed, format, samples, hints)
         return file, about
 
     @_in_sentences
@@ -230,6 +238,7 @@ class Api:
         vividness: float,
         seed: int,
         format: Format,
+        samples: bool,
         hints: list[Hint] | None = None,
     ) -> tuple[list[FileData], dict[str, Any]]:
         """Colour a photo n times and write the results."""
@@ -238,23 +247,24 @@ class Api:
         if format not in FORMATS:
             expected = ", ".join(FORMATS)
             raise ColorflowError(f"format: expected one of {expected}, got {_shown(format)}.")
+        if not isinstance(samples, bool):
+            raise ColorflowError(f"samples: expected true or false, got {_shown(samples)}.")
         path = self._uploaded(upload)
         with self._room.held(count_pixels(path, max_pixels=self._room.pixels)):
             photo = read_photo(path, max_pixels=self._room.pixels)
             points = () if hints is None else _points(hints, photo)
-            draws = self._colorizer.draw(photo, n, vividness, seed, hints=points)
-            paths = self._written(photo, draws, vividness, format)
+            draws = self._colorizer.draw(photo, n, vividness, seed, samples=samples, hints=points)
+            paths = self._written(photo, draws, format)
             likelihoods = self._colorizer.bits_per_dim(photo, draws.ab, hints=points)
         return [_file(path) for path in paths], {
             "seeds": draws.seeds,
+            "shares": list(draws.shares or (None,) * n),
             "bits_per_dim": likelihoods.tolist(),
             "vividness": vividness,
             "model": self._colorizer.digest,
         }
 
-    def _written(
-        self, photo: Photo, draws: "Draws", vividness: float, format: Format
-    ) -> list[Path]:
+    def _written(self, photo: Photo, draws: "Draws", format: Format) -> list[Path]:
         """Paint colourings in full size, one at a time, each into a file."""
         if format == "same":
             format = "jpeg" if photo.metadata.format == "JPEG" else "png"
@@ -262,9 +272,11 @@ class Api:
         lightness = lightness_of(photo.all_bits)
         paths = []
         try:
-            for seed, ab in zip(draws.seeds, draws.ab, strict=True):
-                path = folder / f"{Path(photo.source).stem}_s{seed}{_SUFFIXES[format]}"
-                provenance = Provenance(seed, vividness, self._colorizer.digest)
+            shares = draws.shares or (None,) * len(draws.ab)
+            for recipe, ab, share in zip(draws.recipes, draws.ab, shares, strict=True):
+                name = f"{Path(photo.source).stem}_{name_of(recipe)}{_SUFFIXES[format]}"
+                path = folder / name
+                provenance = provenance_of(recipe, share, self._colorizer.digest)
                 pixels = render(lightness, ab, bits=photo.bits)
                 write_image(path, pixels, photo, provenance=provenance)
                 paths.append(path)

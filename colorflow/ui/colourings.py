@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 
 from colorflow.color.full_resolution import lightness_of, render
 from colorflow.errors import ColorflowError
-from colorflow.photo import Photo
+from colorflow.photo import LETTERS, Photo, Principal, Provenance
 from colorflow.ui.opened import OpenPhoto, new_folder, reduced, write
 from colorflow.ui.run import Run
 
 if TYPE_CHECKING:
-    from colorflow.colorize import Recipe
+    from colorflow.colorize import Card, Recipe
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -34,6 +34,8 @@ class Colouring:
     stem: str
     """Of its file in full size."""
     preview: Path
+    share: float | None = None
+    """Of a principal coloring, as it was drawn: the share of the samples that it is the mean of."""
 
     def path(self, suffix: str) -> Path:
         """Where it is written in full size, with the photo's metadata, once it is chosen."""
@@ -46,8 +48,18 @@ class Colouring:
 
     @property
     def caption(self) -> str:
-        """Its seed, or that of its colours and that of its details."""
-        return f"Seed {seeds_of(self.recipe)}"
+        """What it is, in words."""
+        recipe = self.recipe
+        if recipe.card is None:
+            said = f"Seed {recipe.seed}"
+        elif recipe.is_card and recipe.card.number == 0:
+            said = "A: average of all"
+        elif recipe.is_card and self.share is not None:
+            said = f"{letter_of(recipe.card).upper()}: {100 * self.share:.0f} %"
+        else:
+            said = letter_of(recipe.card).upper()
+        variation = variation_of(recipe)
+        return said if variation is None else f"{said}, variation {variation}"
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -60,9 +72,14 @@ class Work:
     colourings: Sequence[Colouring] = ()
     chosen: Colouring | None = None
 
+    @property
+    def shows_samples(self) -> bool:
+        """Whether its colorings are samples; one of them may still be what was chosen before."""
+        return bool(self.colourings) and self.colourings[-1].recipe.card is None
 
-Drawn = Iterator[tuple["Recipe", NDArray[np.float32]]]
-"""Recipes and colours of colourings, one by one."""
+
+Drawn = Iterator[tuple["Recipe", NDArray[np.float32], float | None]]
+"""Recipes, colors and shares of colorings, one by one."""
 
 
 class Colourings(Run):
@@ -111,14 +128,15 @@ class Colourings(Run):
         with opened.read() as photo:
             small = reduced(photo)
             lightness = lightness_of(small.pixels)
-            for recipe, ab in self._draw(photo):
-                name = seeds_of(recipe)
+            for recipe, ab, share in self._draw(photo):
+                name = name_of(recipe)
                 yield Colouring(
                     recipe=recipe,
                     ab=ab,
                     folder=folder,
-                    stem=f"{opened.upload.stem}_s{name}",
+                    stem=f"{opened.upload.stem}_{name}",
                     preview=write(folder / f"{name}.png", render(lightness, ab), small),
+                    share=share,
                 )
 
     def _take(self, made: Colouring) -> None:
@@ -132,7 +150,37 @@ class Colourings(Run):
             shutil.rmtree(before[0].folder, ignore_errors=True)
 
 
-def seeds_of(recipe: Recipe) -> str:
-    """The seed, or that of the colours and that of the details with a hyphen between."""
-    colours, details = recipe.seed, recipe.seeds[-1] or 0
-    return str(colours) if colours == details else f"{colours}-{details}"
+def name_of(recipe: Recipe) -> str:
+    """What tells a coloring from the others of its photo, as part of a file's name.
+
+    The letter of a principal coloring, or `s` and the seed of a sample; then, after a hyphen, the
+    seed of details that were drawn anew.
+    """
+    name = f"s{recipe.seed}" if recipe.card is None else letter_of(recipe.card)
+    variation = variation_of(recipe)
+    return name if variation is None else f"{name}-{variation}"
+
+
+def provenance_of(recipe: Recipe, share: float | None, model: str) -> Provenance:
+    """What files say of how a coloring was made.
+
+    Args:
+        recipe: of the coloring.
+        share: of a principal coloring, if it is known.
+        model: digest of the weights.
+    """
+    card, principal = recipe.card, None
+    if card is not None:
+        principal = Principal(letter_of(card), card.of, share)
+    return Provenance(recipe.seed, recipe.temperature, model, principal=principal)
+
+
+def letter_of(card: Card) -> str:
+    """a for the mean of all samples, then b, c, ... for the modes."""
+    return LETTERS[card.number]
+
+
+def variation_of(recipe: Recipe) -> int | None:
+    """The seed of details that were drawn anew; None if they were not."""
+    details = recipe.seeds[-1]
+    return details if recipe.card or details != recipe.seed else None

@@ -15,7 +15,9 @@ from colorflow.ui.colourings import Colouring, Colourings, Work
 from colorflow.ui.colourise_layout import (
     ANEW,
     COLOURISE,
+    SAMPLES,
     SUFFIXES,
+    SUMMARY,
     TRUE_COLOURS,
     ColouriseLayout,
 )
@@ -106,8 +108,8 @@ class ColouriseTab(ColouriseLayout):
     def _connect_photos(self) -> None:
         shown = [
             self.session, self.strip, self.preview, self.about, self.button, self.cancel_button,
-            self.status, self.welcome, self.results, self.gallery, self.beside, self.compare,
-            self.format, self.download, *self.open_map.components,
+            self.status, self.welcome, self.results, self.view, self.gallery, self.beside,
+            self.compare, self.format, self.download, *self.open_map.components,
         ]  # fmt: skip
         opened = gr.on(
             [self.upload.upload, self.upload.delete, self.upload.clear],
@@ -131,15 +133,16 @@ class ColouriseTab(ColouriseLayout):
         self._prepare_after(opened, look)
 
     def _connect_drawing(self) -> None:
-        options = [self.n, self.temperature, self.seed, self.diverse]
-        events: list[tuple[gr.Button, Callable[..., Iterator[Updates]], Sequence[Any]]] = [
-            (self.button, self.colourise, options),
-            (self.more, self.more_like_this, [self.n]),
-            (self.else_, self.something_else, [self.n]),
+        options = [self.n, self.temperature, self.seed, self.diverse, self.view]
+        events: list[tuple[Any, Callable[..., Iterator[Updates]], Sequence[Any]]] = [
+            (self.button.click, self.colourise, options),
+            (self.view.input, self.colourise, options),
+            (self.more.click, self.more_like_this, [self.n]),
+            (self.else_.click, self.something_else, [self.n]),
         ]
-        for button, handler, inputs in events:
+        for event, handler, inputs in events:
             # What goes on leaves off at once, and not only when it is this one's turn.
-            drawn = button.click(
+            drawn = event(
                 self.make_way,
                 [self.session],
                 None,
@@ -150,8 +153,8 @@ class ColouriseTab(ColouriseLayout):
             ).then(
                 handler,
                 [self.session, *inputs],
-                [self.results, self.welcome, self.gallery, self.compare, self.download,
-                 self.status, self.cancel_button],
+                [self.results, self.welcome, self.view, self.gallery, self.compare,
+                 self.download, self.status, self.cancel_button],
                 show_progress_on=self.status,
                 trigger_mode="multiple",
                 api_visibility="private",
@@ -228,22 +231,40 @@ class ColouriseTab(ColouriseLayout):
         temperature: float,
         seed: int | None,
         diverse: bool,
+        view: str,
     ) -> Iterator[Updates]:
-        """Colour the photo; the first colouring is shown, the others follow one by one."""
+        """Color the photo; the first coloring is shown large, the others come beside it.
+
+        Args:
+            session: the visitor's.
+            n: number of colorings.
+            temperature: multiplies the shipped temperatures.
+            seed: of the first sample.
+            diverse: of samples the most different among many.
+            view: `SUMMARY` for principal colorings, `SAMPLES` for samples.
+        """
         if seed is None or not 0 <= seed <= LARGEST_SEED:
             text = f"Seed: a whole number from 0 to {LARGEST_SEED}."
             yield {self.status: line(text, bad=True)}
             return
-        wish = Wish(n=int(n), temperature=temperature, seed=int(seed), diverse=diverse)
+        wish = Wish(
+            n=int(n),
+            temperature=temperature,
+            seed=int(seed),
+            samples=view == SAMPLES,
+            diverse=diverse,
+        )
         yield from self._stream(session, lambda one: one.colourise(self._colorizer, wish))
 
     def more_like_this(self, session: Session | None, n: int) -> Iterator[Updates]:
         """Keep the colours of the chosen colouring and draw their details anew."""
-        yield from self._stream(session, lambda one: one.vary(self._colorizer, "details", int(n)))
+        yield from self._stream(session, lambda one: one.more_like(self._colorizer, int(n)))
 
     def something_else(self, session: Session | None, n: int) -> Iterator[Updates]:
-        """Draw other colours for the things in the chosen colouring."""
-        yield from self._stream(session, lambda one: one.vary(self._colorizer, "colours", int(n)))
+        """Keep the chosen coloring and draw samples beside it."""
+        if session and session.chosen:
+            yield {self.view: SAMPLES}
+        yield from self._stream(session, lambda one: one.something_else(self._colorizer, int(n)))
 
     def make_way(self, session: Session | None) -> None:
         """End the work on colourings, because others are wanted."""
@@ -377,6 +398,7 @@ class ColouriseTab(ColouriseLayout):
             **view,
             self.welcome: gr.update(visible=False),
             self.results: gr.update(visible=True),
+            self.view: SAMPLES if work.shows_samples else SUMMARY,
             self.gallery: gr.update(
                 value=[(str(one.preview), one.caption) for one in made],
                 selected_index=made.index(work.chosen),
@@ -395,6 +417,7 @@ class ColouriseTab(ColouriseLayout):
             self.status: "",
             self.welcome: gr.update(visible=True),
             self.results: gr.update(visible=False),
+            self.view: SUMMARY,
             self.gallery: None,
             self.compare: None,
             self.beside: gr.update(visible=False),

@@ -12,19 +12,25 @@ MOST_COLOURINGS = 8
 COLOURISE, ANEW = "Colourise", "Colour it anew"
 """What the button says, for a photo without and with colours."""
 TRUE_COLOURS, GREY = "Its own colours", "Its grey"
+SUMMARY, SAMPLES = "Summary", "Single samples"
+"""What the switch above the colorings shows: principal colorings, or samples of z."""
 SUFFIXES = {"JPEG": ".jpg", "PNG": ".png"}
 
 _WELCOME = """
 <ol>
 <li><h2>Choose a photo</h2>A scan, or a picture of the print taken with a phone; sepia is fine.</li>
-<li><h2>Colour it</h2>Several colourings come, and they differ where a grey photo does not tell: the
-dress may be red in one and blue in another.</li>
+<li><h2>Colour it</h2>First comes the average of all colorings that suit the photo, then other kinds
+with their shares: the dress may be red in 41 of 100, and blue in the others.</li>
 <li><h2>Keep what you believe</h2>The download has your photo's own size, sharpness and date.</li>
 </ol>
 """
+VIEWS = (
+    "The average of all colorings and the averages of the most frequent kinds; or single samples, "
+    "which are bolder."
+)
 _VARIATIONS = """
-<p>More like the chosen one: its colours stay, their details change. Something else: other colours
-for the same things. Seed 8-0 has the colours of seed 8 and the details of seed 0.</p>
+<p>More like this: the colors of the chosen one stay, their details change. Something else: single
+samples that have not been here yet, beside the chosen one.</p>
 """
 _TO_HINTS = """
 <p>Takes this colouring to Hints, where you say the colours that you know.</p>
@@ -83,18 +89,26 @@ class ColouriseLayout:
             info="How many to choose from.",
             elem_id="n",
         )
-        self.temperature = vividness_slider("temperature")
-        self.diverse = gr.Checkbox(
-            label="As different as possible",
-            info="Picks the most different ones out of many.",
-            elem_id="diverse",
-        )
-        self.seed = seed_number("seed")
+        with gr.Accordion("Advanced", open=False, elem_id="advanced"):
+            self.temperature = vividness_slider("temperature")
+            self.seed = seed_number("seed")
+            self.diverse = gr.Checkbox(
+                label="As different as possible",
+                info="Of single samples, picks the most different ones out of many.",
+                elem_id="diverse",
+            )
 
     def _build_results(self, *, hints: bool) -> None:
         self.welcome = gr.HTML(_WELCOME, elem_id="welcome")
         with gr.Column(visible=False, elem_id="results") as self.results:
-            gr.HTML("<h2>Click the one that you believe</h2>", elem_id="gallery-heading")
+            self.view = gr.Radio(
+                [SUMMARY, SAMPLES],
+                value=SUMMARY,
+                label="Show",
+                info=VIEWS,
+                elem_id="view",
+            )
+            gr.HTML("<h2>Choose the one you like best</h2>", elem_id="gallery-heading")
             self.gallery = gr.Gallery(
                 show_label=False,
                 format="png",

@@ -12,6 +12,7 @@ import gradio as gr
 from colorflow.batch.archive import Limits
 from colorflow.errors import ColorflowError
 from colorflow.ui.colourise import LARGEST_SEED
+from colorflow.ui.colourise_layout import SAMPLES, SUMMARY, VIEWS
 from colorflow.ui.controls import seed_number, vividness_slider
 from colorflow.ui.folder_intake import Intake
 from colorflow.ui.folder_session import FolderSession, FolderWish, Format, Job, Progress
@@ -119,6 +120,13 @@ class FolderTab:
             info="Several give you a choice, and take as many times longer to write.",
             elem_id="folder-n",
         )
+        self.view = gr.Radio(
+            [SUMMARY, SAMPLES],
+            value=SUMMARY,
+            label="Kind",
+            info=VIEWS,
+            elem_id="folder-view",
+        )
         self.temperature = vividness_slider("folder-temperature")
         self.seed = seed_number("folder-seed")
         self.format = gr.Radio(
@@ -172,7 +180,15 @@ class FolderTab:
         )
         self.button.click(
             self.begin,
-            [self.session, self.n, self.temperature, self.seed, self.format, self.force],
+            [
+                self.session,
+                self.n,
+                self.view,
+                self.temperature,
+                self.seed,
+                self.format,
+                self.force,
+            ],
             shown,
             show_progress="hidden",
             concurrency_limit=None,
@@ -228,6 +244,7 @@ class FolderTab:
         self,
         session: FolderSession | None,
         n: int,
+        view: str,
         temperature: float,
         seed: int | None,
         format: Format,
@@ -238,6 +255,7 @@ class FolderTab:
             return {self.status: line(f"Seed: a whole number from 0 to {LARGEST_SEED}.", bad=True)}
         wish = FolderWish(
             n=int(n),
+            samples=view == SAMPLES,
             temperature=temperature,
             seed=int(seed),
             format=format,

@@ -60,7 +60,9 @@ class FolderWish:
     temperature: float
     """Multiplies the shipped temperatures; 1 is as trained."""
     seed: int
-    """Of each photo's first colouring; the next ones count on."""
+    """Of each photo's first sample; the next ones count on."""
+    samples: bool
+    """Samples of each photo, instead of its principal colorings."""
     format: Format
     """Of the results; auto: JPEG for a JPEG, otherwise PNG."""
     force: bool
@@ -122,7 +124,7 @@ class Job(Run):
                 n=wish.n,
                 seed=wish.seed,
                 temperature=wish.temperature,
-                samples=True,
+                samples=wish.samples,
                 force=wish.force,
                 max_pixels=wish.max_pixels,
             ),

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 
 from colorflow.color.full_resolution import lightness_of, render
 from colorflow.errors import ColorflowError
-from colorflow.photo import Photo, Provenance, read_photo
+from colorflow.photo import Photo, read_photo
+from colorflow.ui.colourings import provenance_of
 from colorflow.ui.marks import Mark, radius_of, with_marks
 from colorflow.ui.opened import OpenPhoto, new_folder, open_photo, paint, write
 from colorflow.ui.points import Points, read_points, write_points
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 
 _DRAWS, _SWATCHES = 24, 6
 """Draws among which likely colours are looked for, and how many are offered."""
+_CARDS = 4
+"""Principal colorings that the button for other colors goes through."""
 
 
 class HintColorizer(Protocol):
@@ -41,14 +44,23 @@ class HintColorizer(Protocol):
         """Whether the weights take colour hints."""
         ...
 
-    def recipe(self, seed: int, /) -> Recipe:
-        """What a plain colouring is made of."""
+    @property
+    def levels(self) -> tuple[int, ...]:
+        """Names of the levels, coarse to fine."""
         ...
 
     def draw(
-        self, photo: Photo, n: int, temperature: float, seed: int, /, *, hints: Sequence[Hint]
+        self,
+        photo: Photo,
+        n: int,
+        temperature: float,
+        seed: int,
+        /,
+        *,
+        samples: bool,
+        hints: Sequence[Hint],
     ) -> Draws:
-        """Draw the colours of n colourings."""
+        """Draw the colors of n principal colorings or samples."""
         ...
 
     def draw_recipes(
@@ -164,10 +176,13 @@ class HintSession:
         return write_points(path, photo.upload.name, self.opened.points.hints)
 
     def other_colours(self) -> None:
-        """Draw everything but the hints from another seed from now on."""
-        recipe = self.opened.recipe
-        every_level = range(len(recipe.seeds))
-        self.opened.recipe = recipe.redrawn(every_level, recipe.seed + 1)
+        """Go on to the next principal coloring, or sample, with the same hints."""
+        recipe, every_level = self.opened.recipe, range(len(self.opened.recipe.seeds))
+        if (card := recipe.card) is None:
+            self.opened.recipe = recipe.redrawn(every_level, recipe.seed + 1)
+        else:
+            following = replace(card, number=(card.number + 1) % card.of)
+            self.opened.recipe = replace(recipe, seeds=(None,) * len(every_level), card=following)
 
     def offer(self, colorizer: HintColorizer) -> tuple[Swatch, ...] | None:
         """Find likely colours of the point that gets the next colour, given the other points.
@@ -191,6 +206,7 @@ class HintSession:
                 _DRAWS,
                 now.recipe.temperature,
                 now.recipe.seed,
+                samples=True,
                 hints=_on(small, now.photo, others),
             )
         height, width = draws.ab.shape[-2:]
@@ -291,8 +307,7 @@ class HintSession:
         if drawing is None:
             return None
         if not drawing.full.exists():
-            recipe = drawing.recipe
-            provenance = Provenance(recipe.seed, recipe.temperature, model)
+            provenance = provenance_of(drawing.recipe, None, model)
             paint(self.opened.photo, drawing.ab, drawing.full, provenance)
         return drawing.full
 
@@ -306,6 +321,17 @@ class HintSession:
         """Delete everything."""
         self.forget_photo()
         shutil.rmtree(self._folder, ignore_errors=True)
+
+
+def first_card(levels: Sequence[int]) -> Recipe:
+    """What a photo is drawn from at first: the mean of all samples, which is calm.
+
+    Args:
+        levels: names of the levels.
+    """
+    from colorflow.colorize import Card, Recipe
+
+    return Recipe(seeds=(None,) * len(levels), card=Card(number=0, of=_CARDS, seed=0))
 
 
 def _scaled(photo: OpenPhoto, small: Photo, row: float, column: float) -> tuple[float, float]:

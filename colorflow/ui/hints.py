@@ -11,7 +11,7 @@ import gradio as gr
 
 from colorflow.errors import ColorflowError
 from colorflow.ui.hint_lists import point_list, swatch_list
-from colorflow.ui.hint_session import HintColorizer, HintSession
+from colorflow.ui.hint_session import HintColorizer, HintSession, first_card
 from colorflow.ui.hints_layout import HintsLayout
 from colorflow.ui.limits import WORK
 from colorflow.ui.room import Room
@@ -155,7 +155,7 @@ class HintsTab(HintsLayout):
             if session:
                 session.forget_photo()
             return self._empty(session, self.formats)
-        return self._open(Path(upload), session, self._colorizer.recipe(0))
+        return self._open(Path(upload), session, first_card(self._colorizer.levels))
 
     def take(self, other: Session | None, session: HintSession | None) -> Updates:
         """Take over the photo and the chosen colouring of the tab that colours photos."""

@@ -71,7 +71,7 @@ class HintsLayout:
             )
             self.other = gr.Button("Other colours", min_width=120, elem_id="hints-other")
         gr.HTML(
-            "<p>Undo takes the last change of a point back. Other colours draws anew what you "
+            "<p>Undo takes the last change of a point back. Other colours changes what you "
             "have not said.</p>",
             elem_id="hints-info",
         )

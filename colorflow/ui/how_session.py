@@ -9,7 +9,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,7 +28,7 @@ SIDE = 640
 TEMPERATURES = {
     0.0: "0: no noise, so the same each time",
     0.5: "0.5: calm",
-    1.0: "1: as in Colourise",
+    1.0: "1: as trained",
     1.5: "1.5: bold",
 }
 STEPS = 9
@@ -50,16 +50,9 @@ class HowColorizer(Protocol):
         ...
 
     def draw(
-        self,
-        photo: Photo,
-        n: int,
-        temperature: float,
-        seed: int,
-        /,
-        *,
-        samples: Literal[True],
+        self, photo: Photo, n: int, temperature: float, seed: int, /, *, samples: bool
     ) -> Draws:
-        """Draw the colours of n colourings."""
+        """Draw the colors of n samples."""
         ...
 
     def stages(self, photo: Photo, seed: int, /) -> Sequence[Stage]:
@@ -177,8 +170,7 @@ class Exhibition(Run):
         return [
             Part(
                 picture=self._painted(
-                    f"temperature-{temperature}",
-                    self._colorizer.draw(self._photo, 1, temperature, seed, samples=True).ab[0],
+                    f"temperature-{temperature}", self._sample(seed, temperature)
                 ),
                 caption=said,
                 alt=f"The photo at vividness {temperature:g}",
@@ -197,6 +189,9 @@ class Exhibition(Run):
             )
             for index, ab in enumerate(way)
         ]
+
+    def _sample(self, seed: int, temperature: float) -> NDArray[np.float32]:
+        return self._colorizer.draw(self._photo, 1, temperature, seed, samples=True).ab[0]
 
     def _painted(self, name: str, ab: NDArray[np.float32]) -> Path:
         pixels = render(self._lightness, ab)

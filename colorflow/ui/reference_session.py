@@ -35,10 +35,11 @@ class ReferenceColorizer(Protocol):
         seed: int,
         /,
         *,
+        samples: bool,
         reference: Photo,
         strength: float,
     ) -> Draws:
-        """Draw the colours of n colourings."""
+        """Draw the colors of n samples."""
         ...
 
 
@@ -171,13 +172,17 @@ def _carried(
     with other.read() as whole:  # both at once would need room twice
         reference = reduced(whole)
     with opened.read() as photo:
-        (ab,) = colorizer.draw(photo, 1, 1.0, seed, reference=reference, strength=strength).ab
+        draws = colorizer.draw(
+            photo, 1, 1.0, seed, samples=True, reference=reference, strength=strength
+        )
         small = reduced(photo)
     folder = new_folder(opened.folder, "run-")
     return Carried(
         photo=opened,
         seed=seed,
-        ab=ab,
-        preview=write(folder / "preview.png", render(lightness_of(small.pixels), ab), small),
+        ab=draws.ab[0],
+        preview=write(
+            folder / "preview.png", render(lightness_of(small.pixels), draws.ab[0]), small
+        ),
         path=folder / f"{opened.upload.stem}_like_{other.upload.stem}{opened.suffix}",
     )

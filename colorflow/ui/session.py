@@ -11,22 +11,18 @@ import threading
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from colorflow.color.full_resolution import lightness_of
 from colorflow.errors import ColorflowError
-from colorflow.photo import Photo, Provenance
-from colorflow.ui.colourings import Colouring, Colourings, Drawn, Work
+from colorflow.photo import Photo
+from colorflow.ui.colourings import Colouring, Colourings, Drawn, Work, provenance_of
 from colorflow.ui.open_map import openness
 from colorflow.ui.opened import OpenPhoto, new_folder, open_photo, paint, reduced, write
 from colorflow.ui.room import Room
 
 if TYPE_CHECKING:
     from colorflow.colorize import Draws, Recipe, Uncertainty
-
-Part = Literal["details", "colours"]
-"""What is drawn anew of a colouring: its fine levels, or the coarse ones, which decide the colours
-of objects."""
 
 _COARSE_GRID = 8
 """Side of the chroma grid up to which levels decide the colours of objects."""
@@ -43,9 +39,17 @@ class PhotoColorizer(Protocol):
         ...
 
     def draw(
-        self, photo: Photo, n: int, temperature: float, seed: int, /, *, diverse: bool
+        self,
+        photo: Photo,
+        n: int,
+        temperature: float,
+        seed: int,
+        /,
+        *,
+        samples: bool,
+        diverse: bool,
     ) -> Draws:
-        """Draw the colours of n colourings, and say the recipe of each."""
+        """Draw the colors of n principal colorings or samples, and say the recipe of each."""
         ...
 
     def redraw(
@@ -68,9 +72,11 @@ class Wish:
     temperature: float
     """Multiplies the shipped temperatures; 1 is as trained."""
     seed: int
-    """Of the first colouring; the next ones count on."""
+    """Of the first sample; the next ones count on."""
+    samples: bool
+    """Samples one by one, instead of the principal colorings."""
     diverse: bool
-    """The most different among many draws, whose seeds are then not in a row."""
+    """Of samples the most different among many, whose seeds are then not in a row."""
 
 
 class Session:
@@ -158,34 +164,51 @@ class Session:
         """
 
         def draw(photo: Photo) -> Drawn:
-            if wish.diverse:  # chosen among each other
-                yield from _pairs(
-                    colorizer.draw(photo, wish.n, wish.temperature, wish.seed, diverse=True)
-                )
+            if wish.samples and not wish.diverse:
+                yield from _samples(colorizer, photo, wish.temperature, wish.seed, wish.n)
                 return
-            for seed in range(wish.seed, wish.seed + wish.n):
-                yield from _pairs(colorizer.draw(photo, 1, wish.temperature, seed, diverse=False))
+            # Principal colorings, and the most different samples, come of all samples at once.
+            yield from _drawn(
+                colorizer.draw(
+                    photo,
+                    wish.n,
+                    wish.temperature,
+                    wish.seed,
+                    samples=wish.samples,
+                    diverse=wish.samples,
+                )
+            )
 
         return self._begin(draw, wish.n)
 
-    def vary(self, colorizer: PhotoColorizer, part: Part, n: int) -> Colourings:
-        """Draw a part of the chosen colouring anew, n times; it stays the first one.
+    def more_like(self, colorizer: PhotoColorizer, n: int) -> Colourings:
+        """Draw the details of the chosen coloring anew, n times; it stays the first one.
 
         Raises:
             ColorflowError: there is none.
         """
-        chosen = self.chosen
-        if chosen is None:
-            raise ColorflowError("There is no colouring here yet; colour the photo first.")
-        anew = [
-            level for level in colorizer.levels if (level <= _COARSE_GRID) == (part == "colours")
-        ]
-        first = 1 + max(seed or 0 for one in self.colourings for seed in one.recipe.seeds)
+        chosen, first = self._chosen_and_next_seed()
+        fine = [level for level in colorizer.levels if level > _COARSE_GRID]
 
         def draw(photo: Photo) -> Drawn:
-            yield chosen.recipe, chosen.ab
-            for seed in range(first, first + n):
-                yield from _pairs(colorizer.redraw(photo, chosen.recipe, anew, seed, 1))
+            yield chosen.recipe, chosen.ab, chosen.share
+            yield from _drawn(colorizer.redraw(photo, chosen.recipe, fine, first, n))
+
+        return self._begin(draw, n + 1)
+
+    def something_else(self, colorizer: PhotoColorizer, n: int) -> Colourings:
+        """Draw n samples that are not here yet; the chosen coloring stays the first one.
+
+        Not other principal colorings: the means of other samples are nearly the same pictures.
+
+        Raises:
+            ColorflowError: there is none.
+        """
+        chosen, first = self._chosen_and_next_seed()
+
+        def draw(photo: Photo) -> Drawn:
+            yield chosen.recipe, chosen.ab, chosen.share
+            yield from _samples(colorizer, photo, chosen.recipe.temperature, first, n)
 
         return self._begin(draw, n + 1)
 
@@ -251,13 +274,21 @@ class Session:
         path = chosen.path(suffix)
         try:
             if not path.exists():
-                provenance = Provenance(chosen.seed, chosen.recipe.temperature, model)
+                provenance = provenance_of(chosen.recipe, chosen.share, model)
                 paint(photo, chosen.ab, path, provenance)
         except ColorflowError:
             if self.chosen is not chosen:  # its folder may have gone
                 return None
             raise
         return path if self.chosen is chosen else None
+
+    def _chosen_and_next_seed(self) -> tuple[Colouring, int]:
+        chosen = self.chosen
+        if chosen is None:
+            raise ColorflowError("There is no colouring here yet; colour the photo first.")
+        recipes = [one.recipe for one in self.colourings]
+        seeds = [seed for recipe in recipes for seed in (recipe.seed, *recipe.seeds)]
+        return chosen, 1 + max(seed for seed in seeds if seed is not None)
 
     def _looked_at(self) -> Work:
         if self.current is None:
@@ -276,5 +307,14 @@ class Session:
             before.give_way()
 
 
-def _pairs(draws: Draws) -> Drawn:
-    return zip(draws.recipes, draws.ab, strict=True)
+def _drawn(draws: Draws) -> Drawn:
+    shares = draws.shares or (None,) * len(draws.recipes)
+    return zip(draws.recipes, draws.ab, shares, strict=True)
+
+
+def _samples(
+    colorizer: PhotoColorizer, photo: Photo, temperature: float, first: int, n: int
+) -> Drawn:
+    """Samples one by one, so that each shows as soon as it is there."""
+    for seed in range(first, first + n):
+        yield from _drawn(colorizer.draw(photo, 1, temperature, seed, samples=True, diverse=False))

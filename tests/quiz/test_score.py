@@ -309,7 +309,7 @@ def test_help(command: list[str], capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_a_file_of_others_stays(directory: Path, capsys: pytest.CaptureFixture[str]) -> None:
     sheet, mine = directory / "a.csv", directory / "mine.json"
-    sheet.write_text("pair,answer\n001,left\n")
+    sheet.write_text(f"{HEADER}\n001,left,0,0\n")
     mine.write_text('{"command": "colorflow evaluate photos"}')
     arguments = ["blind", "score", str(directory), str(sheet), "--json"]
     assert main([*arguments, str(mine)]) == 1

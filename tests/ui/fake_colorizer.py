@@ -38,21 +38,40 @@ GO = "go-"
 
 
 @dataclass(frozen=True)
-class FakeRecipe:
-    """Seeds of the levels, and a temperature."""
+class FakeCard:
+    """A principal coloring: its number among how many, and the seed of the first sample."""
 
-    seeds: tuple[int, ...]
+    number: int
+    of: int
+    seed: int
+
+
+@dataclass(frozen=True)
+class FakeRecipe:
+    """Seeds of the levels, None where a level is that of the card, and a temperature."""
+
+    seeds: tuple[int | None, ...]
     temperature: float = 1.0
+    card: FakeCard | None = None
 
     @property
     def seed(self) -> int:
-        return self.seeds[0]
+        own = self.seeds[0]
+        if own is not None:
+            return own
+        assert self.card
+        return self.card.seed
+
+    @property
+    def is_card(self) -> bool:
+        return self.card is not None and set(self.seeds) == {None}
 
 
 class FakeColorizer:
     """Gives each seed one chroma all over; remembers how it was called; raises `error` if set.
 
-    Details change the chroma by a little, a reference by the share that its strength says.
+    Principal coloring i has the chroma of seed + i. Details change the chroma by a little, a
+    reference by the share that its strength says.
     """
 
     takes_hints = False
@@ -60,7 +79,7 @@ class FakeColorizer:
 
     def __init__(self) -> None:
         self.digest = "fake"
-        self.calls: list[tuple[int, float, int, bool]] = []
+        self.calls: list[tuple[int, float, int, bool, bool]] = []
         self.error: BaseException | None = None
 
     @classmethod
@@ -74,20 +93,24 @@ class FakeColorizer:
         temperature: float,
         seed: int,
         *,
-        samples: bool,
+        samples: bool = False,
         diverse: bool = False,
         hints: Sequence[object] = (),
         reference: Photo | None = None,
         strength: float = 0.0,
     ) -> Any:
-        assert samples
-        self.calls.append((n, temperature, seed, diverse))
+        self.calls.append((n, temperature, seed, samples, diverse))
         if photo.width == HELD_WIDTH:
             _wait_while_held()
         if photo.width == STEPPED_WIDTH:
             _wait_for_go()
-        seeds = [seed + i * (3 if diverse else 1) for i in range(n)]
-        made = self._made([FakeRecipe((one,) * len(LEVELS), temperature) for one in seeds])
+        if samples or diverse:
+            seeds = [seed + i * (3 if diverse else 1) for i in range(n)]
+            made = self._made([FakeRecipe((one,) * len(LEVELS), temperature) for one in seeds])
+        else:
+            cards = [FakeCard(number, n, seed) for number in range(n)]
+            made = self._made([FakeRecipe((None,) * len(LEVELS), temperature, c) for c in cards])
+            made.shares = fake_shares(n)
         if reference is not None:
             made.ab[:] += strength * (_mean_chroma(reference) - made.ab)
         return made
@@ -110,6 +133,7 @@ class FakeColorizer:
                         for level, own in zip(LEVELS, recipe.seeds, strict=True)
                     ),
                     recipe.temperature,
+                    recipe.card,
                 )
                 for i in range(n)
             ]
@@ -152,10 +176,23 @@ class FakeColorizer:
     def _made(self, recipes: list[FakeRecipe]) -> Any:
         if self.error:
             raise self.error
-        ab = np.array([AB[one.seeds[0] % len(AB)] for one in recipes], np.float32)
-        ab += np.array([[(one.seeds[-1] - one.seeds[0]) % 7] for one in recipes], np.float32)
-        seeds = [one.seeds[0] for one in recipes]
-        return SimpleNamespace(recipes=recipes, seeds=seeds, shares=(), ab=ab[:, :, None, None])
+        ab = np.array([AB[_colors_of(one) % len(AB)] for one in recipes], np.float32)
+        ab += np.array(
+            [[((one.seeds[-1] or one.seed) - one.seed) % 7] for one in recipes], np.float32
+        )
+        seeds = [one.seed for one in recipes]
+        return SimpleNamespace(recipes=recipes, seeds=seeds, ab=ab[:, :, None, None], shares=())
+
+
+def fake_shares(n: int) -> tuple[float, ...]:
+    """1 for the mean, then 1 / 2, 1 / 4, ...; the last two are equal, so that they add up to 1."""
+    modes = [2.0 ** -(i + 1) for i in range(n - 1)]
+    return (1.0, *modes[:-1], *([2 * modes[-1]] if n > 1 else []))
+
+
+def _colors_of(recipe: FakeRecipe) -> int:
+    """The number of the colors of a recipe in `AB`, before the modulo."""
+    return recipe.seed + (recipe.card.number if recipe.card else 0)
 
 
 def _wait_while_held() -> None:

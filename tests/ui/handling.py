@@ -13,6 +13,7 @@ import numpy as np
 from PIL import Image
 
 from colorflow.ui.colourise import ColouriseTab, Updates
+from colorflow.ui.colourise_layout import SAMPLES, SUMMARY
 from colorflow.ui.session import Session
 
 SUBJECT = "Ada, 1931"
@@ -36,9 +37,12 @@ def colourise(
     temperature: float = 1.0,
     seed: int | None = 0,
     *,
+    samples: bool = False,
     diverse: bool = False,
 ) -> Updates:
-    return everything(tab.colourise(session, n, temperature, seed, diverse))
+    """Color the photo; the most different colorings are samples."""
+    view = SAMPLES if samples or diverse else SUMMARY
+    return everything(tab.colourise(session, n, temperature, seed, diverse, view))
 
 
 def everything(handled: Iterator[Updates]) -> Updates:

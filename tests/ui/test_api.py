@@ -20,6 +20,7 @@ import numpy as np
 import pytest
 from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
+from numpy.lib.stride_tricks import sliding_window_view
 from PIL import Image
 from skimage import data
 from skimage.color import rgb2lab
@@ -109,14 +110,14 @@ def rows(server: Page) -> list[dict[str, Any]]:
 def test_the_examples_in_python_run(server: Page, folder: Path, tmp_path: Path) -> None:
     shutil.copy(folder / "photo.jpg", tmp_path)
     said = run_example([sys.executable, "-"], server, blocks("python"), tmp_path).splitlines()
-    for seed in (8, 9):
-        path = tmp_path / f"coloured-{seed}.jpg"
+    for number in (0, 1):
+        path = tmp_path / f"colored-{number}.jpg"
         assert read_photo(path).pixels.shape == (512, 512, 3)
         provenance = read_provenance(path)
         assert provenance is not None
-        assert provenance.seed == seed
+        assert provenance.seed == 8
     digits = r"\d\.\d\d bits per dimension, model [0-9a-f]{16}"
-    assert re.fullmatch(rf"coloured-8\.jpg: {digits}", said[1])
+    assert re.fullmatch(rf"colored-0\.jpg: 100%, {digits}", said[1])
     assert re.fullmatch(r"Right!|No, it is number [012]\.", said[3])
     assert said[4] == "n: expected a whole number from 1 to 8, got 99."
     lab = rgb2lab(read_photo(tmp_path / "hinted.png").pixels)
@@ -128,7 +129,7 @@ def test_the_examples_in_python_run(server: Page, folder: Path, tmp_path: Path) 
 def test_the_examples_with_curl_run(server: Page, folder: Path, tmp_path: Path) -> None:
     shutil.copy(folder / "photo.jpg", tmp_path)
     run_example(["bash", "-eu"], server, blocks("sh"), tmp_path)
-    for name in ("photo_s8.jpg", "photo_s9.jpg", "hinted.png"):
+    for name in ("photo_a.jpg", "photo_b.jpg", "hinted.png"):
         assert read_photo(tmp_path / name).pixels.shape == (512, 512, 3), name
     assert read_photo(tmp_path / "sheet.png").width > 0
     assert '"truth": ' in (tmp_path / "answer.txt").read_text()
@@ -199,19 +200,33 @@ def test_every_endpoint_says_what_it_does_and_takes(server: Page) -> None:
 def test_formats(client: Client, folder: Path, format: str, suffix: str) -> None:
     photo = handle_file(folder / "small.png")
     (file,), about = client.predict(photo, 1, 1.0, 5, format, api_name="/colourise")
-    assert Path(file).name == f"small_s5{suffix}"
+    assert Path(file).name == f"small_a{suffix}"
     assert read_photo(file).pixels.shape == (128, 128, 3)
     assert about["seeds"] == [5]
+    assert about["shares"] == [1]
     assert 0 < about["bits_per_dim"][0] < 20
 
 
 def test_the_same_seed_gives_the_same_and_another_another(client: Client, folder: Path) -> None:
     photo = handle_file(folder / "small.png")
-    files, _ = client.predict(photo, n=3, seed=1, api_name="/colourise")
-    (again,), _ = client.predict(photo, n=1, seed=2, api_name="/colourise")
+    wish = {"samples": True, "api_name": "/colourise"}
+    files, about = client.predict(photo, n=3, seed=1, **wish)
+    assert [Path(file).name for file in files] == [f"small_s{seed}.png" for seed in (1, 2, 3)]
+    assert about["shares"] == [None] * 3
+    (again,), _ = client.predict(photo, n=1, seed=2, **wish)
     one, two, _ = (read_photo(file).pixels.astype(int) for file in files)
     assert np.abs(two - read_photo(again).pixels).max() <= 1
     assert np.abs(two - one).max() > 8
+
+
+def test_principal_colorings_come_with_their_shares(client: Client, folder: Path) -> None:
+    photo = handle_file(folder / "small.png")
+    files, about = client.predict(photo, n=4, seed=1, api_name="/colourise")
+    assert [Path(file).name for file in files] == [f"small_{letter}.png" for letter in "abcd"]
+    mean, *modes = about["shares"]
+    assert mean == 1
+    assert sum(modes) == pytest.approx(1)
+    assert modes == sorted(modes, reverse=True)
 
 
 def test_a_hint_changes_the_colour_at_its_point(client: Client, folder: Path) -> None:
@@ -263,6 +278,7 @@ HINT = {"row": 1, "column": 1, "a": 0, "b": 0}
         ({"vividness": -0.1}, "vividness: expected a number from 0 to 1.5, got -0.1"),
         ({"vividness": 1e300}, "vividness: expected"),
         ({"vividness": "bold"}, "vividness: expected"),
+        ({"samples": "yes"}, "samples: expected true or false, got 'yes'"),
         ({"seed": -1}, "seed: expected a whole number from 0 to 4294967295"),
         ({"seed": 2**32}, "seed: expected"),
         ({"format": "gif"}, "format: expected one of same, png, jpeg, tiff, webp, got 'gif'"),
@@ -321,6 +337,13 @@ def test_the_server_fetches_nothing_from_elsewhere(client: Client, server: Page)
 # the quiz
 
 
+def distance(crop: np.ndarray, photo: np.ndarray) -> float:
+    """Mean difference between a crop and the same place of a photo, wherever that is nearest."""
+    height, width, _ = crop.shape
+    places = sliding_window_view(photo, (height, width), axis=(0, 1)).transpose(0, 1, 3, 4, 2)
+    return float(np.abs(places - crop).mean(axis=(2, 3, 4)).min())
+
+
 def test_rounds_are_counted_and_kept(client: Client, server: Page, folder: Path) -> None:
     album = [np.asarray(Image.open(path), np.float32) for path in (folder / "album").iterdir()]
     before, player, rights = len(rows(server)), "", 0
@@ -329,8 +352,8 @@ def test_rounds_are_counted_and_kept(client: Client, server: Page, folder: Path)
         player = asked["player"]
         pixels = np.asarray(Image.open(sheet), np.float32)
         pictures = [pixels[top:bottom, left:right] for left, top, right, bottom in asked["boxes"]]
-        assert [picture.shape for picture in pictures] == [album[0].shape] * k
-        distances = [min(np.abs(one - photo).mean() for photo in album) for one in pictures]
+        assert {picture.shape for picture in pictures} == {pictures[0].shape}, "one crop for all"
+        distances = [min(distance(one, photo) for photo in album) for one in pictures]
         truth = int(np.argmin(distances))
         chosen = truth if number != 3 else (truth + 1) % k
         told = client.predict(asked["round"], chosen, api_name="/quiz_answer")

@@ -99,6 +99,12 @@ class Visitor:
         self.expect_text("#status", "colourings in")
         expect(self.one("#compare .content img")).to_have_count(2, timeout=PATIENCE)
 
+    def set_advanced(self, *, seed: int | str) -> None:
+        """Say another seed, which stands among what few need."""
+        if not self.one("#seed input").is_visible():
+            self.one("#advanced > button").click()
+        self.one("#seed input").fill(str(seed))
+
     def download(self, suffix: str = "") -> Download:
         """Download the chosen colouring when it is ready, in the format of its suffix: right after
         another format is chosen the button may still offer the file before, or be taken away in
@@ -143,18 +149,21 @@ def test_from_upload_to_download(
     visitor.expect_text("#about", "A grey photo. 1536 × 1024 pixels.")
     thumbnails = visitor.one("#gallery .thumbnail-item")
     expect(thumbnails).to_have_count(4)
-    expect(visitor.one("#gallery .selected")).to_have_text("Seed 0")
+    expect(visitor.one("#gallery .caption-label")).to_have_text(
+        ["A: average of all", "B: 50 %", "C: 25 %", "D: 25 %"]
+    )
+    expect(visitor.one("#gallery .selected")).to_have_text("A: average of all")
     expect(visitor.one("#compare")).to_be_in_viewport(timeout=PATIENCE)
     assert visitor.width_of_content() == width
     visitor.page.wait_for_function("[...document.images].every(one => one.alt !== '')")
 
     thumbnails.nth(2).click()
-    expect(visitor.one("#gallery .selected")).to_have_text("Seed 2")
+    expect(visitor.one("#gallery .selected")).to_have_text("C: 25 %")
     chosen = thumbnails.nth(2).locator("img").get_attribute("src")
     assert chosen is not None
     expect(visitor.one("#compare .content img").nth(1)).to_have_attribute("src", chosen)
     download = visitor.download()
-    assert download.suggested_filename == "grandma (1931)_s2.jpg"
+    assert download.suggested_filename == "grandma (1931)_c.jpg"
     saved = tmp_path / "saved.jpg"
     download.save_as(saved)
     with Image.open(saved) as image:
@@ -176,19 +185,55 @@ def test_options_are_used_and_a_second_run_starts_anew(
     visitor = Visitor(browser, server)
     visitor.colourise(grey)
     visitor.one("#gallery .thumbnail-item").nth(3).click()
-    expect(visitor.one("#gallery .selected")).to_have_text("Seed 3")
+    expect(visitor.one("#gallery .selected")).to_have_text("D: 25 %")
     visitor.one("#n input[type=number]").fill("2")
-    visitor.one("#seed input").fill("10")
+    visitor.set_advanced(seed=10)
     visitor.one("#diverse input").check()
-    visitor.one("#go").click()
+    visitor.one("#view").get_by_label("Single samples").check()
     visitor.expect_text("#status", "2 colourings in")
     expect(visitor.one("#gallery .caption-label")).to_have_text(["Seed 10", "Seed 13"])
     expect(visitor.one("#gallery .selected")).to_have_text("Seed 10")
     assert visitor.download().suggested_filename == "grandma (1931)_s10.jpg"
-    visitor.one("#seed input").fill("")
+    visitor.set_advanced(seed="")
     visitor.one("#go").click()
     visitor.expect_text("#status .bad", "Seed: a whole number")
     expect(visitor.one("#gallery .thumbnail-item")).to_have_count(2)
+    visitor.context.close()
+
+
+def test_the_switch_and_what_varies_a_card(browser: Browser, server: Page, grey: Path) -> None:
+    visitor = Visitor(browser, server)
+    expect(visitor.one("#view")).to_be_hidden(timeout=PATIENCE)
+    visitor.colourise(grey)
+    captions = visitor.one("#gallery .caption-label")
+    single = visitor.one("#view").get_by_label("Single samples")
+    expect(single).not_to_be_checked()
+
+    visitor.one("#gallery .thumbnail-item").nth(1).click()
+    expect(visitor.one("#gallery .selected")).to_have_text("B: 50 %")
+    visitor.one("#more").click()
+    expect(captions).to_have_text(
+        ["B: 50 %", *(f"B, variation {i}" for i in (1, 2, 3, 4))], timeout=PATIENCE
+    )
+    visitor.one("#gallery .thumbnail-item").nth(1).click()
+    expect(visitor.one("#gallery .selected")).to_have_text("B, variation 1")
+    assert visitor.download().suggested_filename == "grandma (1931)_b-1.jpg"
+
+    visitor.one("#else").click()
+    expect(captions).to_have_text(
+        ["B, variation 1", *(f"Seed {i}" for i in (5, 6, 7, 8))], timeout=PATIENCE
+    )
+    expect(single).to_be_checked()
+    visitor.expect_text("#status", "5 colourings in")
+
+    visitor.one("#view").get_by_label("Summary").check()
+    expect(captions).to_have_text(
+        ["A: average of all", "B: 50 %", "C: 25 %", "D: 25 %"], timeout=PATIENCE
+    )
+    single.check()
+    expect(captions).to_have_text([f"Seed {i}" for i in range(4)], timeout=PATIENCE)
+    assert visitor.download().suggested_filename == "grandma (1931)_s0.jpg"
+    assert visitor.faults == []
     visitor.context.close()
 
 

@@ -44,7 +44,7 @@ def test_a_click_shows_that_colouring(tab: ColouriseTab, small: Path) -> None:
     assert value(updates, tab.compare)[0] == value(first, tab.compare)[0]
     assert value(updates, tab.compare)[1] == value(first, tab.gallery)[2][0]
     assert not updates[tab.download]["interactive"]
-    assert value(tab.prepare_download(session, "PNG"), tab.download).endswith("small_s2.png")
+    assert value(tab.prepare_download(session, "PNG"), tab.download).endswith("small_c.png")
 
 
 def test_only_what_is_chosen_is_painted_in_full_size_and_once(
@@ -72,7 +72,7 @@ def test_a_later_click_wins_over_a_download_in_the_making(
 
     monkeypatch.setattr("colorflow.ui.opened.render", interrupted_render)
     assert tab.prepare_download(session, "PNG") == {tab.status: gr.skip()}
-    assert value(tab.prepare_download(session, "PNG"), tab.download).endswith("small_s1.png")
+    assert value(tab.prepare_download(session, "PNG"), tab.download).endswith("small_b.png")
 
 
 def test_a_download_that_cannot_be_made_is_told(tab: ColouriseTab, small: Path) -> None:

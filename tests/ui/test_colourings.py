@@ -11,6 +11,7 @@ from PIL import Image
 from skimage import color, data
 
 from colorflow.errors import WeightsError
+from colorflow.photo import Principal, Provenance, read_provenance
 from colorflow.ui.colourise import LARGEST_SEED, ColouriseTab
 from colorflow.ui.opened import PREVIEW_SIDE
 from tests.ui.fake_colorizer import AB, FakeColorizer
@@ -31,7 +32,8 @@ from tests.ui.handling import (
 def test_the_first_colouring_is_shown_and_ready(tab: ColouriseTab, grey: Path) -> None:
     session = opened(tab, grey)
     updates = colourise(tab, session, n=3, seed=7)
-    assert [caption for _, caption in value(updates, tab.gallery)] == ["Seed 7", "Seed 8", "Seed 9"]
+    captions = [caption for _, caption in value(updates, tab.gallery)]
+    assert captions == ["A: average of all", "B: 50 %", "C: 50 %"]
     assert updates[tab.gallery]["selected_index"] == 0
     assert updates[tab.results]["visible"]
     assert not updates[tab.welcome]["visible"]
@@ -44,7 +46,9 @@ def test_the_first_colouring_is_shown_and_ready(tab: ColouriseTab, grey: Path) -
     assert value(updates, tab.download) is None
     assert not updates[tab.download]["interactive"]
     updates = tab.prepare_download(session, "JPEG")
-    assert value(updates, tab.download).endswith("/grandma (1931)_s7.jpg")
+    assert value(updates, tab.download).endswith("/grandma (1931)_a.jpg")
+    provenance = read_provenance(value(updates, tab.download))
+    assert provenance == Provenance(7, 1.0, "fake", principal=Principal("a", 3, 1.0))
     assert updates[tab.download]["label"] == "Download, 1536 × 1024 pixels"
     assert updates[tab.download]["interactive"]
 
@@ -52,19 +56,20 @@ def test_the_first_colouring_is_shown_and_ready(tab: ColouriseTab, grey: Path) -
 def test_the_options_reach_the_colorizer(
     tab: ColouriseTab, colorizer: FakeColorizer, small: Path
 ) -> None:
+    colourise(tab, opened(tab, small), 5, 0.7, 11)
     colourise(tab, opened(tab, small), 5, 0.7, 11, diverse=True)
-    assert colorizer.calls == [(5, 0.7, 11, True)]
+    assert colorizer.calls == [(5, 0.7, 11, False, False), (5, 0.7, 11, True, True)]
 
 
 def test_the_download_has_full_size_metadata_and_the_photo_s_lightness(
     tab: ColouriseTab, grey: Path
 ) -> None:
     session = opened(tab, grey)
-    colourise(tab, session, n=2, seed=1)
+    colourise(tab, session, n=2, seed=1)  # the second card has the colors of the next seed
     original = color.rgb2lab(np.repeat(pixels(grey)[::4, ::4, None], 3, axis=2))
-    for index, seed in enumerate((1, 2)):
+    for index, (letter, seed) in enumerate((("a", 1), ("b", 2))):
         path = download(tab, session, index)
-        assert path.name == f"grandma (1931)_s{seed}.jpg"
+        assert path.name == f"grandma (1931)_{letter}.jpg"
         with Image.open(path) as image:
             assert image.format == "JPEG"
             assert image.size == (1536, 1024)
@@ -83,7 +88,7 @@ def test_what_is_no_jpeg_becomes_png(tab: ColouriseTab, tmp_path: Path, suffix: 
     session = opened(tab, path)
     colourise(tab, session)
     made = download(tab, session)
-    assert made.name == "scan_s0.png"
+    assert made.name == "scan_a.png"
     with Image.open(made) as image:
         assert image.format == "PNG"
 
@@ -116,7 +121,7 @@ def test_names_say_the_seeds_that_were_drawn(tab: ColouriseTab, small: Path) -> 
     assert [one.stem for one in session.colourings] == [f"small_s{s}" for s in seeds]
 
 
-@pytest.mark.parametrize("stem", ["preview", "grey", "0", "1"])
+@pytest.mark.parametrize("stem", ["preview", "grey", "a", "b"])
 def test_no_preview_takes_the_download_s_place(
     tab: ColouriseTab, tmp_path: Path, stem: str
 ) -> None:
@@ -135,10 +140,10 @@ def test_new_colourings_replace_the_old_ones(tab: ColouriseTab, small: Path) -> 
     old = session.colourings
     old_download = download(tab, session)
     colourise(tab, session, seed=5)
-    assert [one.seed for one in session.colourings] == [5, 6]
+    assert [one.seed for one in session.colourings] == [5, 5]
     assert not old_download.exists()
     assert not any(one.preview.exists() for one in old)
-    assert download(tab, session).name == "small_s5.png"
+    assert download(tab, session).name == "small_a.png"
 
 
 @pytest.mark.parametrize("seed", [None, -1, LARGEST_SEED + 1])
@@ -180,8 +185,8 @@ def test_an_error_is_one_sentence_and_the_colourings_stay(
     assert not updates[tab.cancel_button]["visible"]
     assert is_problem(updates, tab.status)
     assert text(updates, tab.status) == words
-    assert [one.seed for one in session.colourings] == [0, 1]
-    assert download(tab, session, 1).name == "small_s1.png"
+    assert [one.seed for one in session.colourings] == [0, 0]
+    assert download(tab, session, 1).name == "small_b.png"
 
 
 def test_an_upload_that_has_gone_is_told(tab: ColouriseTab, small: Path) -> None:

@@ -17,8 +17,9 @@ import pytest
 from PIL import Image
 from skimage import color, data
 
-from colorflow.photo import read_provenance
+from colorflow.photo import Principal, read_provenance
 from colorflow.ui.colourise import LARGEST_SEED
+from colorflow.ui.colourise_layout import SAMPLES, SUMMARY
 from colorflow.ui.folder import MOST_PHOTOS, FolderTab
 from colorflow.ui.folder_session import FolderSession
 from colorflow.ui.room import Room
@@ -85,7 +86,14 @@ def taken(tab: FolderTab, *uploads: Path | str) -> FolderSession:
 
 
 def begin(tab: FolderTab, session: FolderSession | None, **changes: Any) -> Updates:
-    wish = {"n": 1, "temperature": 1.0, "seed": 0, "format": "auto", "force": False}
+    wish = {
+        "n": 1,
+        "view": SUMMARY,
+        "temperature": 1.0,
+        "seed": 0,
+        "format": "auto",
+        "force": False,
+    }
     return tab.begin(session, **{**wish, **changes})
 
 
@@ -134,18 +142,19 @@ def test_from_zip_to_zip(folder: FolderTab, album: Path, tmp_path: Path) -> None
     assert Path(value(last, folder.download)).name == "Ada's album-coloured.zip"
     made = result(folder, last)
     assert set(made) == {
-        "coloured/a_s3.jpg", "coloured/a_s4.jpg", "coloured/1931/b_s3.png",
-        "coloured/1931/b_s4.png", "coloured/1931/inner/c_s3.png", "coloured/1931/inner/c_s4.png",
+        "coloured/a_a.jpg", "coloured/a_b.jpg", "coloured/1931/b_a.png",
+        "coloured/1931/b_b.png", "coloured/1931/inner/c_a.png", "coloured/1931/inner/c_b.png",
         "report.json", "report.html", "contact-sheet.jpg",
     }  # fmt: skip
     for name in pictures(made):
-        seed = int(name.partition("_s")[2].partition(".")[0])
-        assert np.abs(mean_ab(made[name]) - AB[seed % len(AB)]).max() < 5
+        letter = name.rpartition("_")[2].partition(".")[0]
+        assert np.abs(mean_ab(made[name]) - AB[3 + "ab".index(letter)]).max() < 5
         (tmp_path / "one").write_bytes(made[name])
         provenance = read_provenance(tmp_path / "one")
         assert provenance is not None
-        assert (provenance.seed, provenance.model) == (seed, "fake")
-    assert Image.open(BytesIO(made["coloured/1931/b_s3.png"])).size == (60, 20)
+        assert (provenance.seed, provenance.model) == (3, "fake")
+        assert provenance.principal == Principal(letter, 2, 1.0)
+    assert Image.open(BytesIO(made["coloured/1931/b_a.png"])).size == (60, 20)
     sheet = Path(value(last, folder.sheet))
     assert sheet.read_bytes() == made["contact-sheet.jpg"]
 
@@ -165,7 +174,7 @@ def test_the_report_names_what_failed_and_no_folder_of_the_server(
     }
     assert [note["path"] for note in report["notes"]] == ["letter.txt"]
     table = made["report.html"].decode()
-    assert '<a href="coloured/1931/b_s0.png">b_s0.png</a>' in table
+    assert '<a href="coloured/1931/b_a.png">b_a.png</a>' in table
     for said in (table, value(last, folder.table)):
         assert said.index("1931/bad.jpg") < said.index("a.jpg</td>"), "failures stand first"
         assert "Failed: the picture is damaged or incomplete" in said
@@ -178,13 +187,14 @@ def test_the_report_names_what_failed_and_no_folder_of_the_server(
 
 def test_choices_are_used(folder: FolderTab, colorizer: FakeColorizer, album: Path) -> None:
     session = taken(folder, album)
-    last = colour(folder, session, temperature=0.5, seed=7, format="jpg", force=True)[-1]
+    wish = {"view": SAMPLES, "temperature": 0.5, "seed": 7, "format": "jpg", "force": True}
+    last = colour(folder, session, **wish)[-1]
     made = result(folder, last)
     assert pictures(made) == {
         "coloured/a_s7.jpg", "coloured/1931/b_s7.jpg", "coloured/1931/inner/c_s7.jpg",
         "coloured/painted_s7.jpg",
     }  # fmt: skip
-    assert {call[:3] for call in colorizer.calls} == {(1, 0.5, 7)}
+    assert set(colorizer.calls) == {(1, 0.5, 7, True, False)}
     last = colour(folder, session, format="png")[-1]
     assert {name[-4:] for name in pictures(result(folder, last))} == {".png"}
 
@@ -210,10 +220,10 @@ def test_files_of_one_name_and_several_zips(
     last = colour(folder, taken(folder, *uploads), format="png")[-1]
     made = pictures(result(folder, last))
     assert {name for name in made if "album" not in name} == {
-        "coloured/a_s0.png", "coloured/a (2)_s0.png", "coloured/A (3)_s0.png",
-        "coloured/a (2) (2)_s0.png", "coloured/a (4)/a_s0.png",
+        "coloured/a_a.png", "coloured/a (2)_a.png", "coloured/A (3)_a.png",
+        "coloured/a (2) (2)_a.png", "coloured/a (4)/a_a.png",
     }  # fmt: skip
-    assert "coloured/Ada's album/1931/b_s0.png" in made
+    assert "coloured/Ada's album/1931/b_a.png" in made
     assert len(made) == 8
 
 
@@ -304,7 +314,7 @@ def test_cancel_keeps_what_is_finished_and_the_same_click_goes_on(
     last = list(steps)[-1]
     assert text(last, folder.status) == "1 coloured, 4 not reached."
     first = result(folder, last)
-    assert pictures(first) == {"coloured/a_s0.jpg"}
+    assert pictures(first) == {"coloured/a_a.jpg"}
     assert len(json.loads(first["report.json"])["not_reached"]) == 4
     assert "painted.png</td><td>Not reached" in last[folder.table]
     drawn = len(colorizer.calls)
@@ -315,7 +325,7 @@ def test_cancel_keeps_what_is_finished_and_the_same_click_goes_on(
     assert len(colorizer.calls) == drawn + 2
     both = result(folder, last)
     assert len(pictures(both)) == 3
-    assert both["coloured/a_s0.jpg"] == first["coloured/a_s0.jpg"]
+    assert both["coloured/a_a.jpg"] == first["coloured/a_a.jpg"]
     last = colour(folder, session, seed=1)[-1]
     assert text(last, folder.status).startswith("3 coloured, 1 left")
 
@@ -454,6 +464,13 @@ def test_names_are_text_whatever_they_look_like(folder: FolderTab, tmp_path: Pat
 
 
 def test_every_control_says_what_it_does(folder: FolderTab) -> None:
-    for control in (folder.n, folder.temperature, folder.seed, folder.format, folder.force):
+    for control in (
+        folder.n,
+        folder.view,
+        folder.temperature,
+        folder.seed,
+        folder.format,
+        folder.force,
+    ):
         assert control.label
         assert control.info

@@ -114,15 +114,16 @@ def test_from_zip_to_zip(browser: Browser, server: Page, tmp_path: Path, width: 
     expected = {}
     for name, size in SIZES.items():
         suffix = ".jpg" if name.endswith(".jpg") else ".png"
-        for seed in (6, 7):
-            expected[f"coloured/{Path(name).with_suffix('')}_s{seed}{suffix}"] = (size, seed)
+        for letter, colors in (("a", 6), ("b", 7)):
+            made_of = f"coloured/{Path(name).with_suffix('')}_{letter}{suffix}"
+            expected[made_of] = (size, colors)
     assert set(made) == {*expected, "report.json", "report.html", "contact-sheet.jpg"}
-    for name, (size, seed) in expected.items():
+    for name, (size, colors) in expected.items():
         picture = Image.open(BytesIO(made[name]))
         assert picture.size == size
         lab = color.rgb2lab(np.asarray(picture))
         middle = (lab[..., 0] > 40) & (lab[..., 0] < 60)
-        assert np.abs(lab[middle][:, 1:].mean(axis=0) - AB[seed % len(AB)]).max() < 5
+        assert np.abs(lab[middle][:, 1:].mean(axis=0) - AB[colors % len(AB)]).max() < 5
     report = json.loads(made["report.json"])
     (failed,) = [one["path"] for one in report["files"] if one["status"] == "failed"]
     assert failed == "1931/bad.jpg"
@@ -149,7 +150,7 @@ def test_several_files_by_keyboard(browser: Browser, server: Page, tmp_path: Pat
     archivist.expect_text("#folder-status", "2 coloured.")
     made = archivist.result(tmp_path)
     assert {name for name in made if name.startswith("coloured/")} == {
-        "coloured/b_s0.jpg", "coloured/c_s0.jpg",
+        "coloured/b_a.jpg", "coloured/c_a.jpg",
     }  # fmt: skip
     archivist.leave()
 
@@ -192,7 +193,7 @@ def test_progress_and_a_cancel_that_keeps_what_is_finished(
     hold.unlink()
     archivist.expect_text("#folder-status", "3 coloured, 3 not reached.")
     made = archivist.result(tmp_path)
-    finished = {f"coloured/{number}_s0.png" for number in range(3)}
+    finished = {f"coloured/{number}_a.png" for number in range(3)}
     assert {name for name in made if name.startswith("coloured/")} == finished
     assert json.loads(made["report.json"])["not_reached"] == names[3:]
     archivist.one("#folder-go").click()
@@ -225,7 +226,7 @@ def test_two_visitors_one_after_the_other_each_with_their_own(
     for archivist, name in ((first, "mine"), (second, "theirs")):
         archivist.expect_text("#folder-status", "1 coloured.")
         made = archivist.result(tmp_path)
-        assert [one for one in made if one.startswith("coloured/")] == [f"coloured/{name}_s0.png"]
+        assert [one for one in made if one.startswith("coloured/")] == [f"coloured/{name}_a.png"]
         archivist.leave()
 
 

@@ -13,10 +13,11 @@ import pytest
 from PIL import Image
 from skimage import color
 
-from colorflow.colorize import Colorizer, Hint
+from colorflow.colorize import Card, Colorizer, Hint
 from colorflow.photo import read_photo, read_provenance
 from colorflow.ui.colourise import ColouriseTab
-from colorflow.ui.hint_session import HintSession
+from colorflow.ui.colourise_layout import SUMMARY
+from colorflow.ui.hint_session import HintSession, first_card
 from colorflow.ui.hints import HintsTab
 from colorflow.ui.page import HINTS_TAB
 from tests.small_weights import save_small_weights
@@ -136,7 +137,8 @@ def test_a_likely_colour_is_one_of_the_model_s_at_that_point(
     preview = read_photo(session.opened.photo.preview)
     around = preview.pixels[36:39, 407:410]
     assert offered[0].lightness == pytest.approx(color.rgb2lab(around)[..., 0].mean(), abs=0.1)
-    there = hinted.draw(preview, 24, 1.0, 0).ab[:, :, 37 * 64 // 683, 408 * 64 // 1024]
+    samples = hinted.draw(preview, 24, 1.0, 0, samples=True).ab
+    there = samples[:, :, 37 * 64 // 683, 408 * 64 // 1024]
     away = np.hypot(there[:, 0] - offered[0].a, there[:, 1] - offered[0].b)
     assert (away < 14).mean() >= offered[0].share
     hints.pick(session, event(0, "pick"))
@@ -215,6 +217,35 @@ def test_move_delete_and_undo_redraw(hints: HintsTab, small: Path) -> None:
     assert is_problem(hints.act_on_point(session, event(3, "hold")), hints.status)
 
 
+def test_the_first_card_is_shown_with_the_hints_given(
+    hints: HintsTab, hinted: Colorizer, small: Path
+) -> None:
+    session = opened(hints, small)
+    preview = read_photo(session.opened.photo.preview)
+    drawing = session.opened.drawing
+    assert drawing is not None
+    assert np.abs(drawing.ab - hinted.draw(preview, 1).ab[0]).max() < 0.1
+    hints.put(session, 20, 20)
+    hints.pick_freely(session, "#00a000")
+    drawing = session.opened.drawing
+    assert drawing is not None
+    hint = points_of(session)
+    assert preview.pixels.shape[:2] == (64, 64), "so that the hint is the same on both"
+    assert np.abs(drawing.ab - hinted.draw(preview, 1, hints=hint).ab[0]).max() < 0.1
+
+
+def test_other_colours_are_the_next_cards_in_turn(
+    hints: HintsTab, hinted: Colorizer, small: Path
+) -> None:
+    session = opened(hints, small)
+    cards = hinted.draw(read_photo(session.opened.photo.preview), 4)
+    for card in (1, 2, 3, 0):
+        hints.other_colours(session)
+        assert session.opened.recipe == cards.recipes[card]
+        assert session.opened.drawing is not None
+        assert np.abs(session.opened.drawing.ab - cards.ab[card]).max() < 0.1
+
+
 def test_other_colours_keep_the_points(hints: HintsTab, small: Path) -> None:
     session = opened(hints, small)
     hints.put(session, 20, 20)
@@ -289,12 +320,13 @@ def test_a_colouring_is_taken_over_from_the_other_tab(
     assert other.to_hints.visible
     session = everything(other.open_photos([str(grey)], None))[other.session]
     assert is_problem(hints.take(session, None), hints.status)
-    everything(other.colourise(session, 2, 0.8, 5, False))
+    everything(other.colourise(session, 2, 0.8, 5, False, SUMMARY))
     other.choose(session, event(1))
     updates = hints.take(session, None)
     assert updates[tabs]["selected"] == HINTS_TAB
     taken = updates[hints.session]
     assert taken.opened.recipe == session.chosen.recipe
+    assert taken.opened.recipe.card == Card(number=1, of=2, seed=5)
     assert taken.opened.recipe.temperature == 0.8
     same = np.abs(pixels(plain(taken)).astype(int) - pixels(session.chosen.preview))
     assert same.mean() < 3, "the preview is drawn on, and the photo there"
@@ -322,7 +354,7 @@ def test_taking_the_photo_away_or_closing_leaves_nothing(
     assert not updates[hints.picture]["visible"]
     assert not any(root.rglob("*.png"))
     assert hints.offer(None) == {hints.swatches: ""}
-    session.open(small, hints._colorizer.recipe(0))
+    session.open(small, first_card(hints._colorizer.levels))
     hints.session.delete_callback(session)
     hints.session.delete_callback(None)
     assert not any(root.rglob("*.png"))

@@ -102,7 +102,7 @@ def test_temperatures_and_the_walk(
     how: HowTab, tab: ColouriseTab, colorizer: FakeColorizer, small: Path
 ) -> None:
     updates = show(how, opened(tab, small), seed=2, other=3)
-    assert colorizer.calls == [(1, temperature, 2, False) for temperature in TEMPERATURES]
+    assert colorizer.calls == [(1, temperature, 2, True, False) for temperature in TEMPERATURES]
     assert len(pictures(updates, how.temperatures, "how-small")) == len(TEMPERATURES)
     way = pictures(updates, how.walk)
     assert len(way) == STEPS
@@ -133,7 +133,7 @@ def test_the_visitor_s_photo_and_chosen_seed_are_taken(
     how: HowTab, tab: ColouriseTab, grey: Path
 ) -> None:
     photos = opened(tab, grey)
-    colourise(tab, photos, n=4, seed=5)
+    colourise(tab, photos, n=4, seed=5, samples=True)
     click(tab, photos, 2)
     updates = everything(how.arrive(photos, None))
     assert (value(updates, how.seed), value(updates, how.other)) == (7, 8)
@@ -194,8 +194,11 @@ def test_new_pictures_replace_the_ones_before(how: HowTab, root: Path) -> None:
     first = everything(how.show(None, None, 0, 1))
     session = first[how.session]
     second = everything(how.show(None, session, 3, 4))
+    assert all(one.exists() for one in pictures(first, how.levels)), "a browser may still load them"
+    third = everything(how.show(None, session, 5, 6))
     assert not any(one.exists() for one in pictures(first, how.levels))
-    assert all(one.exists() for one in pictures(second, how.walk))
+    for updates in (second, third):
+        assert all(one.exists() for one in pictures(updates, how.walk))
 
 
 def test_sentences_are_never_markup(tmp_path: Path) -> None:

@@ -100,6 +100,9 @@ def test_the_visitor_s_own_photo_and_other_seeds(
 ) -> None:
     visitor = Visitor(browser, server)
     visitor.colourise(grey)
+    visitor.one("#view").get_by_label("Single samples").check()
+    expect(visitor.one("#gallery .selected")).to_have_text("Seed 0", timeout=PATIENCE)
+    visitor.expect_text("#status", "4 colourings in")
     visitor.one("#gallery .thumbnail-item").nth(2).click()
     expect(visitor.one("#download")).to_be_enabled(timeout=PATIENCE)
     go_there(visitor)

@@ -91,13 +91,15 @@ def test_another_photo_keeps_the_colourings_of_the_first(tab: ColouriseTab, tmp_
     assert value(updates, tab.format) == "JPEG"
     colourise(tab, session, n=1, seed=40)
     updates = look(tab, session, 0)
-    assert [caption for _, caption in value(updates, tab.gallery)] == ["Seed 0", "Seed 1", "Seed 2"]
+    assert [caption for _, caption in value(updates, tab.gallery)] == [
+        "A: average of all", "B: 50 %", "C: 50 %",
+    ]  # fmt: skip
     assert updates[tab.gallery]["selected_index"] == 2
-    assert value(updates, tab.compare)[1].endswith("/2.png")
+    assert value(updates, tab.compare)[1].endswith("/c.png")
     assert value(updates, tab.format) == "PNG"
-    assert download(tab, session, 1).name == "a_s1.png"
+    assert download(tab, session, 1).name == "a_b.png"
     look(tab, session, 1)
-    assert download(tab, session, 0).name == "b_s40.jpg"
+    assert download(tab, session, 0).name == "b_a.jpg"
 
 
 def test_bad_ones_are_named_and_the_others_go_on(tab: ColouriseTab, tmp_path: Path) -> None:
@@ -210,7 +212,7 @@ def test_both_formats_keep_metadata_and_say_the_recipe(
     path = tmp_path / f"scan.{suffix}"
     Image.fromarray(data.camera()).save(path, exif=exif, dpi=(300, 300))
     session = opened(tab, path)
-    colourise(tab, session, n=2, temperature=0.6, seed=7)
+    colourise(tab, session, n=2, temperature=0.6, seed=7, samples=True)
     assert tab.reformat()[tab.download]["value"] is None
     made = download(tab, session, 1, format_)
     assert made.name == {"JPEG": "scan_s8.jpg", "PNG": "scan_s8.png"}[format_]

@@ -13,6 +13,7 @@ import pytest
 
 from colorflow.errors import WeightsError
 from colorflow.ui.colourise import ColouriseTab, Updates
+from colorflow.ui.colourise_layout import SAMPLES, SUMMARY
 from colorflow.ui.run import Run
 from colorflow.ui.session import Session
 from tests.ui.fake_colorizer import FakeColorizer
@@ -33,7 +34,7 @@ def started(
     tab: ColouriseTab, session: Session, n: int, seed: int = 0, *, there: int
 ) -> Iterator[Updates]:
     """A run of n, stopped when so many are there."""
-    run = tab.colourise(session, n, 1.0, seed, False)
+    run = tab.colourise(session, n, 1.0, seed, False, SAMPLES)
     for _ in range(1 + there):
         next(run)
     return run
@@ -50,13 +51,13 @@ def folders(session: Session) -> list[Path]:
 
 def test_they_come_one_by_one(tab: ColouriseTab, colorizer: FakeColorizer, small: Path) -> None:
     session = opened(tab, small)
-    run = tab.colourise(session, 4, 0.7, 5, False)
+    run = tab.colourise(session, 4, 0.7, 5, False, SAMPLES)
     at_once = next(run)
     assert text(at_once, tab.status) == "0 of 4 colourings are here."
     assert at_once[tab.cancel_button]["visible"]
     for number in range(1, 5):
         updates = next(run)
-        assert colorizer.calls == [(1, 0.7, 5 + i, False) for i in range(number)]
+        assert colorizer.calls == [(1, 0.7, 5 + i, True, False) for i in range(number)]
         shown = [caption for _, caption in value(updates, tab.gallery)]
         assert shown == [f"Seed {5 + i}" for i in range(number)]
         assert text(updates, tab.status) == f"{number} of 4 colourings are here."
@@ -71,7 +72,7 @@ def test_they_come_one_by_one(tab: ColouriseTab, colorizer: FakeColorizer, small
 def test_a_click_while_they_come_is_not_undone(tab: ColouriseTab, small: Path) -> None:
     session = opened(tab, small)
     run = started(tab, session, 4, there=2)
-    assert value(click(tab, session, 1), tab.compare)[1].endswith("/1.png")
+    assert value(click(tab, session, 1), tab.compare)[1].endswith("/s1.png")
     rest = everything(run)
     assert tab.compare not in rest
     assert tab.download not in rest
@@ -98,7 +99,7 @@ def test_cancel_keeps_what_is_there_and_draws_no_more(
 
 def test_cancel_before_the_first_one_keeps_those_before(tab: ColouriseTab, small: Path) -> None:
     session = opened(tab, small)
-    colourise(tab, session, n=2)
+    colourise(tab, session, n=2, samples=True)
     run = started(tab, session, 8, seed=20, there=0)
     tab.cancel(session)
     assert text(everything(run), tab.status) == "Cancelled; 0 of 8 colourings are here."
@@ -137,7 +138,7 @@ def test_what_comes_after_a_run_waits_for_its_end(
     run = started(tab, session, 8, there=3)
     handlers = {
         "upload": lambda: everything(tab.open_photos([str(grey)], session)),
-        "redraw": lambda: colourise(tab, session, n=2, seed=30),
+        "redraw": lambda: colourise(tab, session, n=2, seed=30, samples=True),
         "another photo": lambda: look(tab, session, 1),
         "vary": lambda: everything(tab.more_like_this(session, 1)),
     }
@@ -152,7 +153,7 @@ def test_what_comes_after_a_run_waits_for_its_end(
         "upload": [],
         "redraw": ["Seed 30", "Seed 31"],
         "another photo": [],
-        "vary": ["Seed 0", "Seed 0-3"],
+        "vary": ["Seed 0", "Seed 0, variation 3"],
     }
     assert captions(session) == expected[what]
     assert len(folders(session)) == (1 if expected[what] else 0)
@@ -227,11 +228,21 @@ def test_the_most_different_ones_are_drawn_together(
     tab: ColouriseTab, colorizer: FakeColorizer, small: Path
 ) -> None:
     session = opened(tab, small)
-    run = tab.colourise(session, 3, 1.0, 0, True)
+    run = tab.colourise(session, 3, 1.0, 0, True, SAMPLES)
     next(run)
     lengths = [len(value(next(run), tab.gallery)) for _ in range(3)]
     assert lengths == [1, 2, 3]
-    assert colorizer.calls == [(3, 1.0, 0, True)]
+    assert colorizer.calls == [(3, 1.0, 0, True, True)]
+
+
+def test_the_cards_are_drawn_together(
+    tab: ColouriseTab, colorizer: FakeColorizer, small: Path
+) -> None:
+    session = opened(tab, small)
+    run = tab.colourise(session, 4, 1.0, 9, True, SUMMARY)
+    next(run)
+    assert [len(value(next(run), tab.gallery)) for _ in range(4)] == [1, 2, 3, 4]
+    assert colorizer.calls == [(4, 1.0, 9, False, False)], "no card is one of the most different"
 
 
 def test_what_else_is_asked_of_a_run(tab: ColouriseTab, small: Path) -> None:

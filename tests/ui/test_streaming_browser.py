@@ -101,11 +101,14 @@ class Streamer(Visitor):
             file.unlink()
 
     def begin(self, photo: Path, n: int, there: int) -> None:
-        """Upload a photo, ask for n colourings, and let some come."""
+        """Upload a photo, ask for n samples in the place of its cards, and let some come."""
         self.upload(photo)
         expect(self.one("#go")).to_be_enabled(timeout=PATIENCE)
         self.one("#n input[type=number]").fill(str(n))
         self.one("#go").click()
+        self.let(1)
+        self.expect_text("#status", f"{n} colourings in")
+        self.one("#view").get_by_label("Single samples").check()
         self.expect_text("#status", f"0 of {n} colourings are here.")
         self.let(there)
         self.expect_there(there)
@@ -175,6 +178,7 @@ def test_another_upload_in_the_middle_shows_nothing_stale(
     visitor.one("#n input[type=number]").fill("2")
     visitor.one("#go").click()
     visitor.expect_text("#status", "2 colourings in")
+    expect(visitor.one("#view").get_by_label("Summary")).to_be_checked()
     visitor.expect_there(2)
     visitor.one("#strip button").first.click()
     visitor.expect_text("#about", f"{STEPPED_WIDTH} × {STEPPED_WIDTH} pixels")
@@ -191,7 +195,7 @@ def test_another_upload_in_the_middle_shows_nothing_stale(
 def test_a_redraw_in_the_middle_starts_anew(browser: Browser, server: Page, stepped: Path) -> None:
     visitor = Streamer(browser, server)
     visitor.begin(stepped, 8, there=3)
-    visitor.one("#seed input").fill("10")
+    visitor.set_advanced(seed=10)
     visitor.one("#n input[type=number]").fill("2")
     visitor.one("#go").click()
     visitor.let(3)  # the one that was being drawn, and the two new ones
@@ -210,12 +214,14 @@ def test_updates_that_come_all_at_once_are_all_shown(
     visitor = Streamer(browser, server)
     visitor.page.add_init_script(HELD_UP)
     visitor.page.reload()
-    visitor.upload(stepped)
+    visitor.begin(stepped, 2, there=1)
+    visitor.let(1)
+    visitor.expect_text("#status", "2 colourings in")
     for seed, n in ((0, 3), (10, 2)):
         expect(visitor.one("#go")).to_be_enabled(timeout=PATIENCE)
-        visitor.one("#seed input").fill(str(seed))
+        visitor.set_advanced(seed=seed)
         visitor.one("#n input[type=number]").fill(str(n))
-        visitor.page.evaluate("window.holdUp = true")
+        visitor.page.evaluate("window.arrived = ''; window.holdUp = true")
         visitor.one("#go").click()
         visitor.let(n)
         visitor.page.wait_for_function(f"window.arrived.includes('{n} colourings in')")

@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from colorflow.photo import read_provenance
+from colorflow.photo import Principal, read_provenance
 from colorflow.ui.colourise import ColouriseTab
+from colorflow.ui.colourise_layout import SAMPLES, SUMMARY
 from colorflow.ui.open_map import STOPS, legend
 from tests.ui.fake_colorizer import FakeColorizer
 from tests.ui.handling import (
@@ -17,6 +18,7 @@ from tests.ui.handling import (
     download,
     everything,
     is_problem,
+    look,
     opened,
     pixels,
     text,
@@ -28,42 +30,61 @@ def captions(updates: dict, tab: ColouriseTab) -> list[str]:  # type: ignore[typ
     return [caption for _, caption in value(updates, tab.gallery)]
 
 
-def test_more_like_this_keeps_the_chosen_colours(tab: ColouriseTab, small: Path) -> None:
+def test_more_like_this_keeps_the_colors_of_the_chosen_card(tab: ColouriseTab, small: Path) -> None:
     session = opened(tab, small)
     colourise(tab, session, n=3)
     click(tab, session, 1)
     assert session.chosen is not None
-    kept = session.chosen.ab
+    kept = session.chosen
     updates = everything(tab.more_like_this(session, 2))
-    assert captions(updates, tab) == ["Seed 1", "Seed 1-3", "Seed 1-4"]
+    assert captions(updates, tab) == ["B: 50 %", "B, variation 1", "B, variation 2"]
     assert updates[tab.gallery]["selected_index"] == 0
-    assert np.array_equal(session.colourings[0].ab, kept)
-    assert session.colourings[1].recipe.seeds == (1, 1, 3, 3, 3)
+    assert tab.view not in updates, "these still are cards"
+    assert np.array_equal(session.colourings[0].ab, kept.ab)
+    recipe = session.colourings[1].recipe
+    assert recipe.seeds == (None, None, 1, 1, 1)
+    assert recipe.card == kept.recipe.card
     assert session.chosen is session.colourings[0]
     assert text(updates, tab.status).startswith("3 colourings in ")
     assert all(one.preview.exists() for one in session.colourings)
-
-
-def test_something_else_keeps_the_details(tab: ColouriseTab, small: Path) -> None:
-    session = opened(tab, small)
-    colourise(tab, session, n=2, seed=10)
-    updates = everything(tab.something_else(session, 2))
-    assert captions(updates, tab) == ["Seed 10", "Seed 12-10", "Seed 13-10"]
-    assert session.colourings[1].recipe.seeds == (12, 12, 10, 10, 10)
     click(tab, session, 2)
     updates = everything(tab.more_like_this(session, 1))
-    assert captions(updates, tab) == ["Seed 13-10", "Seed 13-14"], "no seed comes twice"
+    assert captions(updates, tab) == ["B, variation 2", "B, variation 3"], "no seed comes twice"
+    assert download(tab, session, 1).name == "small_b-3.png"
+    provenance = read_provenance(download(tab, session, 1))
+    assert provenance is not None
+    assert provenance.principal == Principal("b", 3), "its share is that of another picture"
 
 
-def test_the_download_s_name_has_both_seeds(tab: ColouriseTab, small: Path) -> None:
+def test_more_like_this_of_a_sample(tab: ColouriseTab, small: Path) -> None:
     session = opened(tab, small)
-    colourise(tab, session, n=2, temperature=0.6, seed=10)
-    everything(tab.something_else(session, 1))
+    colourise(tab, session, n=2, temperature=0.6, seed=10, samples=True)
+    updates = everything(tab.more_like_this(session, 2))
+    assert captions(updates, tab) == ["Seed 10", "Seed 10, variation 12", "Seed 10, variation 13"]
+    assert session.colourings[1].recipe.seeds == (10, 10, 12, 12, 12)
     path = download(tab, session, 1)
-    assert path.name == "small_s12-10.png"
+    assert path.name == "small_s10-12.png"
     provenance = read_provenance(path)
     assert provenance is not None
-    assert (provenance.seed, provenance.temperature, provenance.model) == (12, 0.6, "fake")
+    assert (provenance.seed, provenance.temperature, provenance.model) == (10, 0.6, "fake")
+
+
+def test_something_else_is_samples_beside_the_chosen_card(
+    tab: ColouriseTab, colorizer: FakeColorizer, small: Path
+) -> None:
+    session = opened(tab, small)
+    colourise(tab, session, n=4, temperature=0.6, seed=10)
+    click(tab, session, 2)
+    updates = everything(tab.something_else(session, 2))
+    assert captions(updates, tab) == ["C: 25 %", "Seed 11", "Seed 12"]
+    assert value(updates, tab.view) == SAMPLES
+    assert colorizer.calls[1:] == [(1, 0.6, 11, True, False), (1, 0.6, 12, True, False)]
+    updates = everything(tab.something_else(session, 1))
+    assert captions(updates, tab) == ["C: 25 %", "Seed 13"], "no sample comes twice"
+    assert value(look(tab, session, 0), tab.view) == SAMPLES
+    updates = colourise(tab, session, n=2, seed=10)
+    assert captions(updates, tab) == ["A: average of all", "B: 100 %"]
+    assert value(look(tab, session, 0), tab.view) == SUMMARY
 
 
 def test_without_a_colouring_there_is_nothing_to_vary(tab: ColouriseTab, small: Path) -> None:
