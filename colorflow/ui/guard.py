@@ -57,7 +57,7 @@ class Guard:
             await PlainTextResponse(refusal, 403)(scope, receive, send)
             return
         account = account_of(request)
-        visitor = visitor_of(account, request.client.host if request.client else None)
+        visitor = visitor_of(request, account)
         if self._open[visitor] >= _MOST_OPEN_OF_ONE or self._open.total() >= _MOST_OPEN:
             said = "The page is busy: too many connections are open; try again in a minute."
             await PlainTextResponse(said, 503)(scope, receive, send)
