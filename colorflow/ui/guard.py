@@ -107,7 +107,7 @@ class Guard:
         PARTIAL_FILES.set(partial)
         told, body = _Told(send), _Body(request.receive)
         try:
-            with self._uploads.receiving(visitor, int(length)) as upload:
+            async with self._uploads.receiving(visitor, int(length)) as upload:
                 await self._app(request.scope, body, told)
                 upload.stored = told.status == 200
         except (ColorflowError, OSError) as error:
