@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import ipaddress
 import secrets
 from hashlib import blake2b
 
 _KEY_BYTES = 32
 _NAME_BYTES = 8
-_IPV6_PREFIX = 64
-"""Bits of the network that a household has for itself; the others it chooses at will."""
 
 
 class Voters:
@@ -25,19 +22,6 @@ class Voters:
         """16 hexadecimal digits, always the same for a visitor.
 
         Args:
-            visitor: network address, or the account of whoever had to give one.
+            visitor: whatever tells one visitor from the others.
         """
-        network = _network_of(visitor).encode()
-        return blake2b(network, key=self._key, digest_size=_NAME_BYTES).hexdigest()
-
-
-def _network_of(visitor: str) -> str:
-    try:
-        address = ipaddress.ip_address(visitor)
-    except ValueError:
-        return visitor  # an account
-    if isinstance(address, ipaddress.IPv4Address):
-        return str(address)
-    if address.ipv4_mapped:
-        return str(address.ipv4_mapped)
-    return str(ipaddress.ip_network((int(address), _IPV6_PREFIX), strict=False))
+        return blake2b(visitor.encode(), key=self._key, digest_size=_NAME_BYTES).hexdigest()

@@ -25,7 +25,7 @@ from colorflow.errors import BatchError, ColorflowError
 from colorflow.photo import Photo, count_pixels, read_photo, write_image
 from colorflow.quiz.game import Quiz
 from colorflow.quiz.rounds import LEAST, MARGIN, MOST
-from colorflow.ui.api_quiz import Players, visitor_of
+from colorflow.ui.api_quiz import Players
 from colorflow.ui.colourings import name_of, provenance_of
 from colorflow.ui.controls import MOST_VIVID
 from colorflow.ui.limits import ROUND_PIXELS, WORK
@@ -34,6 +34,7 @@ from colorflow.ui.points import check_points
 from colorflow.ui.room import Room
 from colorflow.ui.status import sentence
 from colorflow.ui.storage import VISITORS
+from colorflow.ui.visitors import visitor_of
 
 if TYPE_CHECKING:
     from colorflow.colorize import Draws
@@ -199,8 +200,9 @@ class Api:
         k = _whole("pictures", pictures, LEAST, MOST)
         if not isinstance(player, str):
             raise ColorflowError(f"player: expected a text, got {_shown(player)}.")
+        visitor = visitor_of(request, request.username if request else None)
         with self._room.held(ROUND_PIXELS):
-            player, round_ = self._players.next_round(player, k, visitor_of(request))
+            player, round_ = self._players.next_round(player, k, visitor)
         tops = [MARGIN + place * (round_.height + 2 * MARGIN) for place in range(round_.k)]
         about = {
             "round": round_.token,

@@ -13,21 +13,12 @@ from collections import OrderedDict
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import gradio as gr
-
 from colorflow.errors import ColorflowError
 from colorflow.quiz.game import Game, Outcome, Quiz, Score
 from colorflow.quiz.rounds import Round
 
 MOST_PLAYERS = 200
 """Of whom the server remembers the game; a further one takes the place of the most idle."""
-
-
-def visitor_of(request: gr.Request | None) -> str:
-    """Who sends a request: an account if the page asks for one, otherwise a network address."""
-    if request is None:  # handlers without a server
-        return ""
-    return str(request.username or request.client.host)
 
 
 @dataclass(slots=True)

@@ -6,6 +6,7 @@ Each change says what Gradio lacks. Whoever takes a newer Gradio goes through th
 
 from __future__ import annotations
 
+from collections import Counter
 from contextvars import ContextVar
 from typing import Any, NoReturn
 
@@ -70,32 +71,51 @@ class _Parser(route_utils.GradioMultiPartParser):
 
 
 class FairQueue(queueing.Queue):
-    """Takes so many requests of one visitor that there is always room for others.
+    """Serves visitors in turn, and takes no more of one than leaves room for others.
 
-    Gradio bounds all visitors together, by `max_size`.
+    Gradio bounds all visitors together, by `max_size`, and serves requests as they come.
     """
 
     async def push(
         self, body: PredictBodyInternal, request: fastapi.Request, username: str | None
     ) -> tuple[bool, Any, Any]:
-        """Take a request, or say why not."""
-        visitor = visitor_of(username, request.client.host if request.client else None)
+        """Take a request and put it where its visitor's turn is, or say why not."""
+        visitor = visitor_of(request, username)
         most = max(_LEAST_OF_ONE, (self.max_size or 0) // SHARE)
         if sum(one == visitor for one in self._visitors()) >= most:
             said = f"Queue is full for you: {most} of your requests are waiting or being answered."
             return False, said, "queue_full"
-        return await super().push(body, request, username)
+        answer = await super().push(body, request, username)
+        for queue in self.event_queue_per_concurrency_id.values():
+            self._take_turns(queue)
+        return answer
+
+    def _take_turns(self, queue: queueing.EventQueue) -> None:
+        """Put each visitor's first request before anybody's second, and so on.
+
+        Those that are being worked on count: they were the visitor's first.
+        """
+        before = Counter(_visitor_of(one) for one in self._active())
+        turns: dict[queueing.Event, int] = {}
+        for event in queue.queue:
+            visitor = _visitor_of(event)
+            turns[event] = before[visitor]
+            before[visitor] += 1
+        queue.queue.sort(key=turns.__getitem__)
 
     def _visitors(self) -> list[str]:
         """Of each request that waits or is being worked on."""
         waiting = [
             one for queue in self.event_queue_per_concurrency_id.values() for one in queue.queue
         ]
-        active = [one for job in self.active_jobs if job for one in job]
-        return [
-            visitor_of(one.username, one.request.client.host if one.request.client else None)
-            for one in (*waiting, *active)
-        ]
+        return [_visitor_of(one) for one in (*waiting, *self._active())]
+
+    def _active(self) -> list[queueing.Event]:
+        return [one for job in self.active_jobs if job for one in job]
+
+
+def _visitor_of(event: queueing.Event) -> str:
+    return visitor_of(event.request, event.username)
 
 
 def told_to_programs(request: Request, error: Exception) -> JSONResponse:

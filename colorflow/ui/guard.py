@@ -57,7 +57,7 @@ class Guard:
             await PlainTextResponse(refusal, 403)(scope, receive, send)
             return
         account = account_of(request)
-        visitor = visitor_of(account, request.client.host if request.client else None)
+        visitor = visitor_of(request, account)
         if self._open[visitor] >= _MOST_OPEN_OF_ONE or self._open.total() >= _MOST_OPEN:
             said = "The page is busy: too many connections are open; try again in a minute."
             await PlainTextResponse(said, 503)(scope, receive, send)
@@ -107,7 +107,7 @@ class Guard:
         PARTIAL_FILES.set(partial)
         told, body = _Told(send), _Body(request.receive)
         try:
-            with self._uploads.receiving(visitor, int(length)) as upload:
+            async with self._uploads.receiving(visitor, int(length)) as upload:
                 await self._app(request.scope, body, told)
                 upload.stored = told.status == 200
         except (ColorflowError, OSError) as error:

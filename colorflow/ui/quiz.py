@@ -13,7 +13,6 @@ from colorflow.quiz.fooling import wilson
 from colorflow.quiz.game import APART, NEEDED, PRACTICE, TRIALS, Game, Outcome, Quiz
 from colorflow.quiz.rounds import LEAST, MOST
 from colorflow.quiz.store import Kind
-from colorflow.ui.api_quiz import visitor_of
 from colorflow.ui.limits import ROUND_PIXELS, WORK
 from colorflow.ui.quiz_photos import OWN_PHOTOS, own_deck, said_of
 from colorflow.ui.quiz_results import results_html
@@ -31,6 +30,7 @@ from colorflow.ui.quiz_stage import (
 )
 from colorflow.ui.room import Room
 from colorflow.ui.status import line, problem, status_line
+from colorflow.ui.visitors import visitor_of
 
 PLAY, STRICT = "Free play", "Strict test"
 
@@ -258,7 +258,8 @@ class QuizTab:
         }
 
     def _of(self, game: Game | None, request: gr.Request | None) -> Game:
-        return game or Game(self._quiz, self._root, visitor_of(request))
+        account = request.username if request else None
+        return game or Game(self._quiz, self._root, visitor_of(request, account))
 
     def _round(self, game: Game, k: int) -> Updates:
         with self._room.held(ROUND_PIXELS):

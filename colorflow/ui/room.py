@@ -9,8 +9,9 @@ from __future__ import annotations
 import os
 import shutil
 import threading
+import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -22,6 +23,8 @@ _LEAST_FILE_BYTES = 4096
 """What a file takes, however short it is."""
 _LEAST_FREE_BYTES = 64 * 2**20
 """Of the disk; what is begun with more than that can be finished."""
+_COUNTING = 0.05
+"""Share of the time that is spent at most on counting what the folder holds."""
 
 
 class Room:
@@ -31,6 +34,7 @@ class Room:
         pixels: of one photo, and of all that are worked on at the same time.
         folder: holds all files; None where nothing is bounded.
         bytes_: that may be in the folder.
+        clock: gives seconds.
     """
 
     def __init__(
@@ -38,6 +42,7 @@ class Room:
         pixels: int = DEFAULT_MAX_PIXELS,
         folder: Path | None = None,
         bytes_: int = 2**63,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.pixels = pixels
         self._folder = folder
@@ -45,6 +50,12 @@ class Room:
         self._left = pixels
         self._waiting: deque[object] = deque()
         self._changed = threading.Condition()
+        self._clock = clock
+        self._counting = threading.Lock()
+        self._count = 0
+        self._count_again = clock()
+        self._since = 0
+        """Bytes of uploads that are stored and that the count may not have met."""
 
     @contextmanager
     def held(self, pixels: int) -> Iterator[None]:
@@ -70,8 +81,13 @@ class Room:
                 self._left += taken
                 self._changed.notify_all()
 
+    def note_stored(self, size: int) -> None:
+        """Count an upload that is stored from now on."""
+        with self._changed:
+            self._since += size
+
     def check_disk(self, more: int = 0) -> None:
-        """Refuse what no longer fits.
+        """Refuse what no longer fits; not to be called in an event loop, since it may count files.
 
         Args:
             more: bytes that are about to come.
@@ -82,8 +98,21 @@ class Room:
         if self._folder is None:
             return
         free = shutil.disk_usage(self._folder).free
-        if free - more < _LEAST_FREE_BYTES or size_of(self._folder) + more > self._bytes:
+        if free - more < _LEAST_FREE_BYTES or self._held_by(self._folder) + more > self._bytes:
             raise ColorflowError(FULL)
+
+    def _held_by(self, folder: Path) -> int:
+        """Bytes in the folder, counted anew unless counting would take too much of the time."""
+        with self._counting:
+            started = self._clock()
+            if started >= self._count_again:
+                before = self._since
+                self._count = size_of(folder)
+                with self._changed:
+                    self._since -= before
+                now = self._clock()
+                self._count_again = now + (now - started) / _COUNTING
+            return self._count + self._since
 
 
 def size_of(folder: Path) -> int:

@@ -169,8 +169,8 @@ async def _clear_up(page: gr.Blocks, api: Api, files: Path) -> None:
     """Again and again remove what was not used for too long."""
     while True:
         await asyncio.sleep(KEEP_SECONDS / _SWEEPS_PER_KEEPING)
-        forget_idle(page, KEEP_SECONDS)
-        api.forget_idle(KEEP_SECONDS)
+        await forget_idle(page, KEEP_SECONDS)
+        await asyncio.to_thread(api.forget_idle, KEEP_SECONDS)
         await asyncio.to_thread(sweep, files, KEEP_SECONDS)
 
 

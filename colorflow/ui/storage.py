@@ -12,12 +12,13 @@ it was written. A program that was killed leaves its folder; the next one to sta
 
 from __future__ import annotations
 
+import asyncio
 import datetime
 import os
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -26,6 +27,7 @@ from colorflow.errors import ColorflowError
 
 if TYPE_CHECKING:
     import gradio as gr
+    from gradio.state_holder import SessionState
 
 try:
     import fcntl
@@ -77,10 +79,11 @@ def sweep(files: Path, seconds: float) -> None:
                 path.unlink(missing_ok=True)
 
 
-def forget_idle(page: gr.Blocks, seconds: float) -> None:
+async def forget_idle(page: gr.Blocks, seconds: float) -> None:
     """Forget visitors who have done nothing for some time, though their page may be open.
 
-    To be called in the server's event loop. The states of the tabs delete their folders.
+    To be awaited in the server's event loop. The states of the tabs delete their folders, in a
+    thread: others are answered meanwhile.
 
     Args:
         page: which is running.
@@ -89,11 +92,19 @@ def forget_idle(page: gr.Blocks, seconds: float) -> None:
     holder, now = page.state_holder, datetime.datetime.now()
     jobs = [job for job in page._queue.active_jobs if job]
     at_work = {event.session_hash for job in jobs for event in job}
+    forgotten = []
     for visitor, used in list(holder.time_last_used.items()):
         if (now - used).total_seconds() > seconds and visitor not in at_work:
-            holder.delete_state(visitor)
-            holder.session_data.pop(visitor, None)
+            forgotten.append(holder.session_data.pop(visitor, None))
             holder.time_last_used.pop(visitor, None)
+    await asyncio.to_thread(_delete, [state for state in forgotten if state])
+
+
+def _delete(states: Sequence[SessionState]) -> None:
+    """Delete what belongs to states that nobody can reach any more."""
+    for state in states:
+        for component, value, _ in state.state_components:
+            component.delete_callback(value)
 
 
 def _changed(path: Path) -> float:

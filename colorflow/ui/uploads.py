@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
+
+import anyio
 
 from colorflow.errors import ColorflowError
 from colorflow.ui.room import Room
@@ -24,7 +26,7 @@ class Upload:
 
 
 class Uploads:
-    """What visitors have sent, as long as it is kept.
+    """What visitors have sent, as long as it is kept. To be used in one event loop.
 
     Args:
         room: where it goes; bounds all visitors together.
@@ -48,8 +50,8 @@ class Uploads:
         self._sent: dict[str, Counter[int]] = {}
         """Bytes by visitor and time, in steps."""
 
-    @contextmanager
-    def receiving(self, visitor: str, size: int) -> Iterator[Upload]:
+    @asynccontextmanager
+    async def receiving(self, visitor: str, size: int) -> AsyncIterator[Upload]:
         """Count an upload while it comes, and afterwards if it is stored.
 
         Raises:
@@ -67,11 +69,13 @@ class Uploads:
         self._coming += size
         upload = Upload()
         try:
-            self._room.check_disk(self._coming)
+            await anyio.to_thread.run_sync(self._room.check_disk, self._coming)
             yield upload
         finally:
             self._coming -= size
-            if not upload.stored:
+            if upload.stored:
+                self._room.note_stored(size)
+            else:
                 sent[now] -= size
 
     def _forget(self, before: int) -> None:

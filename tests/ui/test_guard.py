@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import anyio
 import httpx
 import pytest
 from PIL import Image
@@ -33,24 +34,67 @@ from colorflow.ui.uploads import Uploads
 from tests.ui.fake_colorizer import HELD_WIDTH, HOLD
 from tests.ui.page_process import Page, running_page
 
+HERE = "http://127.0.0.1"
 PATIENCE = 60.0
 """Seconds that anything may take on a busy machine."""
 _LIMIT_OF_ONE = 8
 """Requests of one visitor that may wait or be answered with the queue of these tests."""
 
 
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
 # without a server
 
 
 def guarded(endpoint: Callable[[Request], Any], room: Room) -> TestClient:
-    """A server with one address behind the guard."""
+    """A client of a server with one address behind the guard."""
+    return TestClient(guarded_app(endpoint, room), base_url=HERE)
+
+
+def guarded_app(endpoint: Callable[[Request], Any], room: Room) -> Starlette:
     uploads = Uploads(room, 1000, 3600)
     guard = Middleware(Guard, hosts=Hosts(), uploads=uploads, logins=Logins())
     app = Starlette(
-        routes=[Route("/gradio_api/upload", endpoint, methods=["POST"])], middleware=[guard]
+        routes=[
+            Route("/gradio_api/upload", endpoint, methods=["POST"]),
+            Route("/config", lambda _: PlainTextResponse("the page")),
+        ],
+        middleware=[guard],
     )
     app.cookie_id, app.tokens, app.auth = "x", {}, None  # type: ignore[attr-defined]
-    return TestClient(app, base_url="http://127.0.0.1")
+    return app
+
+
+@pytest.mark.anyio
+async def test_others_are_answered_while_the_folder_is_counted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counting, answered = threading.Event(), threading.Event()
+
+    def count(_: Path) -> int:
+        counting.set()
+        return 0 if answered.wait(PATIENCE) else 2**63
+
+    async def upload(_: Request) -> PlainTextResponse:
+        return PlainTextResponse("stored")
+
+    monkeypatch.setattr("colorflow.ui.room.size_of", count)
+    transport = httpx.ASGITransport(guarded_app(upload, Room(100, tmp_path)))
+    stored = []
+    async with httpx.AsyncClient(transport=transport, base_url=HERE) as client:
+
+        async def send() -> None:
+            stored.append(await client.post("/gradio_api/upload", content=b"a photo"))
+
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(send)
+            await anyio.to_thread.run_sync(counting.wait, PATIENCE)
+            assert (await client.get("/config")).text == "the page"
+            answered.set()
+    assert stored[0].text == "stored"
 
 
 @pytest.mark.parametrize("after_all", [False, True])

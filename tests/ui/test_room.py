@@ -9,10 +9,26 @@ from pathlib import Path
 import pytest
 
 from colorflow.errors import ColorflowError
+from colorflow.ui import room as room_module
 from colorflow.ui.room import FULL, Room, size_of
 from colorflow.ui.uploads import Uploads
 
 LONG = 30.0
+
+
+class Clock:
+    """Tells a time that tests set."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
 
 
 class Worker(threading.Thread):
@@ -77,7 +93,7 @@ def test_room_is_given_back_after_an_error() -> None:
 
 
 def test_a_folder_that_holds_as_much_as_it_may_is_one_sentence(tmp_path: Path) -> None:
-    room = Room(100, tmp_path, 20_000)
+    room = Room(100, tmp_path, 20_000, Clock())
     (tmp_path / "a").write_bytes(bytes(9_000))
     os.link(tmp_path / "a", tmp_path / "b")
     assert size_of(tmp_path) < 18_000, "a file with two names counts once"
@@ -99,51 +115,73 @@ def test_a_disk_that_is_almost_full_is_one_sentence(tmp_path: Path) -> None:
         Room(100, tmp_path).check_disk(2**60)
 
 
+def test_counting_takes_a_small_part_of_the_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock, counts = Clock(), []
+
+    def count(_: Path) -> int:
+        clock.now += 1
+        counts.append(clock.now)
+        return 50
+
+    monkeypatch.setattr(room_module, "size_of", count)
+    room = Room(100, tmp_path, 100, clock)
+    room.check_disk(50)
+    room.note_stored(40)
+    room.check_disk(10)
+    with pytest.raises(ColorflowError, match=FULL):
+        room.check_disk(11)
+    clock.now += 100
+    room.check_disk(50)
+    counts.clear()
+    for _ in range(100):
+        room.check_disk()
+        clock.now += 1
+    assert 4 <= len(counts) <= 7
+
+
 # uploads
 
 
-class Clock:
-    """Tells a time that tests set."""
-
-    def __init__(self) -> None:
-        self.now = 0.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
-def store(uploads: Uploads, visitor: str, size: int, *, stored: bool = True) -> None:
-    with uploads.receiving(visitor, size) as upload:
+async def store(uploads: Uploads, visitor: str, size: int, *, stored: bool = True) -> None:
+    async with uploads.receiving(visitor, size) as upload:
         upload.stored = stored
 
 
-def test_a_visitor_may_send_so_much_within_an_hour() -> None:
+@pytest.mark.anyio
+async def test_a_visitor_may_send_so_much_within_an_hour() -> None:
     clock = Clock()
     uploads = Uploads(Room(), 3 * 2**20, 3600, clock)
-    store(uploads, "ada", 2**20)
+    await store(uploads, "ada", 2**20)
     clock.now = 1800
-    store(uploads, "ada", 2 * 2**20)
+    await store(uploads, "ada", 2 * 2**20)
     with pytest.raises(ColorflowError, match="as one visitor may, 3 MB"):
-        store(uploads, "ada", 1)
-    store(uploads, "bob", 3 * 2**20)
+        await store(uploads, "ada", 1)
+    await store(uploads, "bob", 3 * 2**20)
     clock.now = 3700
-    store(uploads, "ada", 2**20)
+    await store(uploads, "ada", 2**20)
     with pytest.raises(ColorflowError):
-        store(uploads, "ada", 1)
+        await store(uploads, "ada", 1)
 
 
-def test_what_is_not_stored_does_not_count() -> None:
+@pytest.mark.anyio
+async def test_what_is_not_stored_does_not_count() -> None:
     uploads = Uploads(Room(), 100, 3600)
     for _ in range(3):
-        store(uploads, "ada", 100, stored=False)
-    with pytest.raises(ConnectionError), uploads.receiving("ada", 100):
-        raise ConnectionError
-    with uploads.receiving("ada", 60), pytest.raises(ColorflowError):
-        store(uploads, "ada", 60)
+        await store(uploads, "ada", 100, stored=False)
+    with pytest.raises(ConnectionError):
+        async with uploads.receiving("ada", 100):
+            raise ConnectionError
+    async with uploads.receiving("ada", 60):
+        with pytest.raises(ColorflowError):
+            await store(uploads, "ada", 60)
 
 
-def test_uploads_that_are_under_way_count_for_all(tmp_path: Path) -> None:
+@pytest.mark.anyio
+async def test_uploads_that_are_under_way_count_for_all(tmp_path: Path) -> None:
     uploads = Uploads(Room(100, tmp_path, 100), 100, 3600)
-    with uploads.receiving("ada", 60), pytest.raises(ColorflowError, match=FULL):
-        store(uploads, "bob", 60)
-    store(uploads, "bob", 60)
+    async with uploads.receiving("ada", 60):
+        with pytest.raises(ColorflowError, match=FULL):
+            await store(uploads, "bob", 60)
+    await store(uploads, "bob", 60)

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from pathlib import Path
 from types import SimpleNamespace
@@ -167,11 +168,15 @@ class Page:
     def __init__(self) -> None:
         self.deleted: list[str] = []
         with gr.Blocks(analytics_enabled=False) as blocks:
-            self.state = gr.State(None, delete_callback=self.deleted.append)
+            self.state = gr.State(None, delete_callback=self._delete)
         blocks.state_session_capacity = 100
         self.blocks = blocks
         self.holder = StateHolder()
         self.holder.set_blocks(blocks)
+
+    def _delete(self, visitor: str) -> None:
+        assert threading.current_thread() is not threading.main_thread(), "the event loop waits"
+        self.deleted.append(visitor)
 
     def used(self, visitor: str, seconds: float) -> None:
         self.holder[visitor][self.state._id] = visitor
@@ -182,29 +187,37 @@ class Page:
         self.blocks._queue.active_jobs = [None, [SimpleNamespace(session_hash=visitor)]]  # type: ignore[list-item]
 
 
-def test_visitors_who_do_nothing_are_forgotten() -> None:
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.mark.anyio
+async def test_visitors_who_do_nothing_are_forgotten() -> None:
     page = Page()
     page.used("idle", HOUR + 1)
     page.used("still there", HOUR - 60)
     page.used("waiting for a long job", 3 * HOUR)
     page.work_for("waiting for a long job")
-    forget_idle(page.blocks, HOUR)
+    await forget_idle(page.blocks, HOUR)
     assert page.deleted == ["idle"]
     assert set(page.holder.session_data) == {"still there", "waiting for a long job"}
-    forget_idle(page.blocks, HOUR)
+    await forget_idle(page.blocks, HOUR)
     assert page.deleted == ["idle"]
 
 
-def test_a_visitor_who_works_for_two_hours_is_not_forgotten() -> None:
+@pytest.mark.anyio
+async def test_a_visitor_who_works_for_two_hours_is_not_forgotten() -> None:
     page = Page()
     page.used("ada", 2 * HOUR)
     assert page.holder["ada"]  # what every request of hers does
-    forget_idle(page.blocks, HOUR)
+    await forget_idle(page.blocks, HOUR)
     assert page.deleted == []
 
 
-def test_a_visitor_who_comes_back_begins_anew() -> None:
+@pytest.mark.anyio
+async def test_a_visitor_who_comes_back_begins_anew() -> None:
     page = Page()
     page.used("ada", 2 * HOUR)
-    forget_idle(page.blocks, HOUR)
+    await forget_idle(page.blocks, HOUR)
     assert page.holder["ada"][page.state._id] is None
