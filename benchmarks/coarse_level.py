@@ -75,6 +75,7 @@ def load(path: Path) -> ChromaPyramid:
     """A pyramid of which the coarsest level alone is that of a run or a weights file."""
     start = Start(path)
     pyramid = ChromaPyramid(start.shape)
+    start.give_late_blocks(pyramid)
     pyramid.levels[0].load_state_dict(start.weights(start.shape.levels[0].grid))
     return pyramid.eval()
 
@@ -114,7 +115,7 @@ def quality(
         for index, model in enumerate(models):
             level = model.levels[0]
             assert isinstance(level, Level)
-            photo = level.context.of_photo(condition).repeat_interleave(DRAWS, 0)
+            photo = level.context.of_photo(model.refine(condition)).repeat_interleave(DRAWS, 0)
             u = gain * level.decode(latent, photo, None)[0]
             drawn = model.bounded.inverse(u)[0].unflatten(0, (len(ab), DRAWS))
             draws[which == index] = drawn[which == index]

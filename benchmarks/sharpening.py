@@ -56,7 +56,7 @@ def main() -> None:
     for row in rows:
         ab, condition = pack.batch(np.array([row]))
         truth.append(F.avg_pool2d(ab, FINEST_GRID // level.grid))
-        photo = level.context.of_photo(condition)
+        photo = level.context.of_photo(pyramid.refine(condition))
 
         def drawn(n: int, temperature: float, photo: Tensor = photo) -> tuple[Tensor, Tensor]:
             shape = (n, level.channels, level.grid, level.grid)

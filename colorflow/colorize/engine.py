@@ -41,7 +41,7 @@ class Engine:
         self.device = device
         self.pyramid: ChromaPyramid = weights.pyramid.to(device)
         self.temperatures, self.gain = weights.temperatures, weights.gain
-        self.conditioner = Conditioner().to(device)
+        self.conditioner = Conditioner(self.pyramid.late_blocks).to(device)
 
     def condition(self, photo: Photo, hints: Sequence[Hint] = ()) -> Condition:
         """What the model is given of a photo.

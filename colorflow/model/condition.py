@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from colorflow.model.features import LIGHTNESS_SIZE, Features
+from colorflow.model.features import (
+    LATE_BLOCKS_INPUT,
+    LATE_BLOCKS_OUTPUTS,
+    LIGHTNESS_SIZE,
+    Features,
+    LateBlocks,
+)
 
 CONDITION_GRID = 128
 """Side of the lightness that the flow's context sees directly."""
@@ -20,25 +26,28 @@ PLANES_GRID = 64
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Condition:
-    """Lightness, its frozen features, and extra planes of a batch of photos.
+    """Lightness, its features, and extra planes of a batch of photos.
 
     Attributes:
         lightness: (B, 1, 128, 128) CIE L* in [0, 100].
         features: maps by grid side, (B, C, g, g).
         planes: (B, E, 64, 64) extra planes, or None: the first is a mask in {0, 1}, the others
             are CIELAB units where it is 1 and 0 elsewhere. Colour hints are mask, a and b.
+        refined: whether a model's own late blocks made its maps, or else the frozen network.
     """
 
     lightness: Tensor
     features: dict[int, Tensor]
     planes: Tensor | None = None
+    refined: bool = False
 
     def __len__(self) -> int:
         return len(self.lightness)
 
     def map(self, function: Callable[[Tensor], Tensor]) -> Condition:
         """The condition with `function` applied to each of its tensors."""
-        return Condition(
+        return replace(
+            self,
             lightness=function(self.lightness),
             features={grid: function(x) for grid, x in self.features.items()},
             planes=None if self.planes is None else function(self.planes),
@@ -48,14 +57,25 @@ class Condition:
         """The same condition on another device."""
         return self.map(lambda x: x.to(device))
 
+    def refined_by(self, late_blocks: LateBlocks) -> Condition:
+        """The condition with the maps that a model's own late blocks make of the 32x32 one."""
+        own = late_blocks(self.features[LATE_BLOCKS_INPUT])
+        return replace(self, features={**self.features, **own}, refined=True)
+
 
 class Conditioner(nn.Module):
-    """Makes a `Condition` of a batch of squashed photos with the frozen feature network."""
+    """Makes a `Condition` of a batch of squashed photos with the feature network.
 
-    def __init__(self) -> None:
+    Args:
+        late_blocks: the model's own, in place of the frozen ones; None if it has none.
+    """
+
+    def __init__(self, late_blocks: LateBlocks | None = None) -> None:
         super().__init__()
         self.features = Features()
+        self.late_blocks = late_blocks
 
+    @torch.no_grad()
     def forward(self, lightness: Tensor, planes: Tensor | None = None) -> Condition:
         """
         Args:
@@ -65,8 +85,11 @@ class Conditioner(nn.Module):
         Returns:
             The condition of each photo.
         """
-        return Condition(
+        own = self.late_blocks
+        coarsest = min(LATE_BLOCKS_OUTPUTS) if own is None else LATE_BLOCKS_INPUT
+        condition = Condition(
             lightness=F.avg_pool2d(lightness, LIGHTNESS_SIZE // CONDITION_GRID),
-            features=self.features(lightness),
+            features=self.features(lightness, coarsest=coarsest),
             planes=planes,
         )
+        return condition if own is None else condition.refined_by(own)

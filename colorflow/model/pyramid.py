@@ -17,7 +17,6 @@ Dimensions: B photos, n samples, g the grid of a level, C its channels (2 means 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
@@ -28,7 +27,7 @@ from colorflow.flows.density import standard_normal_log_prob
 from colorflow.model.condition import Condition
 from colorflow.model.config import FINEST_GRID, LevelConfig, PyramidConfig
 from colorflow.model.context import LevelContext
-from colorflow.model.features import LATE_BLOCKS_INPUT, LateBlocks
+from colorflow.model.features import LateBlocks
 from colorflow.zoo.pyramid import level_flow
 
 MEAN_CHANNELS = 2
@@ -109,12 +108,16 @@ class ChromaPyramid(nn.Module):
             for index, level in enumerate(config.levels)
         )
 
+    @torch.no_grad()
     def refine(self, condition: Condition) -> Condition:
-        """The condition with the maps of the model's own late blocks, if it has some."""
-        if self.late_blocks is None:
+        """The condition with the maps of the model's own late blocks, if it has some.
+
+        What takes a condition calls it, so conditions may come with the frozen network's maps; who
+        uses a condition several times refines it before. The late blocks get no gradient here.
+        """
+        if self.late_blocks is None or condition.refined:
             return condition
-        own = self.late_blocks(condition.features[LATE_BLOCKS_INPUT])
-        return replace(condition, features={**condition.features, **own})
+        return condition.refined_by(self.late_blocks)
 
     def log_prob(self, ab: Tensor, condition: Condition) -> Tensor:
         """Exact log density of a colouring, in nats per photo, (B,).
@@ -166,6 +169,7 @@ class ChromaPyramid(nn.Module):
             raise ValueError(
                 f"latents: expected a multiple of {len(condition)} photos, got {len(latents[0])}"
             )
+        condition = self.refine(condition)
         u: Tensor | None = None
         for level, latent in zip(self.levels, latents, strict=False):
             assert isinstance(level, Level)
@@ -226,6 +230,7 @@ class ChromaPyramid(nn.Module):
         expected = (MEAN_CHANNELS, FINEST_GRID, FINEST_GRID)
         if tuple(ab.shape[1:]) != expected or len(ab) != len(condition):
             raise ValueError(f"ab: expected ({len(condition)}, {expected}), got {tuple(ab.shape)}")
+        condition = self.refine(condition)
         u, bounded_ladj = self.bounded(ab)
         u, pull_ladj = self.pull(u, self._hints(condition))
         parts, coarse, haar_ladjs = self._split(u)

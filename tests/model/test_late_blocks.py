@@ -1,0 +1,149 @@
+"""Late blocks: trained copies of the network's blocks that make the coarse maps of all levels."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from colorflow.model.condition import Condition, Conditioner
+from colorflow.model.config import PyramidConfig
+from colorflow.model.features import Features, LastBlocks, LateBlocks
+from colorflow.model.pyramid import ChromaPyramid
+from colorflow.model.weights import load_weights, save_weights
+
+
+@pytest.fixture(scope="module")
+def features() -> Features:
+    return Features()
+
+
+@pytest.fixture
+def lightness() -> Tensor:
+    coarse = torch.rand(2, 1, 16, 16, generator=torch.Generator().manual_seed(0))
+    return 100 * nn.functional.interpolate(coarse, (256, 256), mode="bilinear")
+
+
+@pytest.fixture
+def late_pyramid(
+    make_pyramid: Callable[..., ChromaPyramid], make_config: Callable[..., PyramidConfig]
+) -> ChromaPyramid:
+    """Random parameters everywhere, and late blocks between the frozen ones and chaos."""
+    pyramid = make_pyramid(dataclasses.replace(make_config(), late_blocks=True))
+    assert pyramid.late_blocks is not None
+    pyramid.late_blocks.take(Features())
+    with torch.no_grad():
+        for parameter in pyramid.late_blocks.parameters():
+            parameter *= 1 + 0.2 * torch.randn_like(parameter)
+    return pyramid.requires_grad_(False)
+
+
+def test_pretrained_ones_make_the_frozen_maps_exactly(
+    features: Features, lightness: Tensor
+) -> None:
+    late = LateBlocks()
+    late.take(features)
+    frozen, own = features(lightness), late(features(lightness, coarsest=32)[32])
+    assert own.keys() == {16, 8}
+    for grid, made in own.items():
+        assert torch.equal(made, frozen[grid])
+        assert made.std() > 0.1
+
+
+def test_last_blocks_become_the_end_of_late_blocks(features: Features, lightness: Tensor) -> None:
+    late, last = LateBlocks(), LastBlocks()
+    late.take(features)
+    nn.init.normal_(last.blocks[2].layers[0].bias, 0, 0.3)
+    late.take_last(last.state_dict())
+    frozen = features(lightness)
+    own = late(frozen[32])
+    assert torch.equal(own[16], frozen[16])
+    assert torch.equal(own[8], last(frozen[16]))
+
+
+@pytest.mark.parametrize("shape", [(24, 32, 32), (40, 16, 16)])
+def test_they_refuse_other_maps(shape: tuple[int, ...]) -> None:
+    with pytest.raises(ValueError, match="map: expected"):
+        LateBlocks()(torch.zeros(1, *shape))
+
+
+def test_without_them_a_condition_stays_as_it_is(
+    pyramid: ChromaPyramid, make_condition: Callable[..., Condition], lightness: Tensor
+) -> None:
+    condition = make_condition(2)
+    assert pyramid.refine(condition) is condition
+    made, plain = Conditioner(pyramid.late_blocks)(lightness), Conditioner()(lightness)
+    assert made.features.keys() == plain.features.keys() == {64, 32, 16, 8}
+    assert all(torch.equal(x, plain.features[grid]) for grid, x in made.features.items())
+    assert not made.refined
+
+
+def test_the_conditioner_uses_the_models_own(
+    late_pyramid: ChromaPyramid, lightness: Tensor
+) -> None:
+    made, frozen = Conditioner(late_pyramid.late_blocks)(lightness), Conditioner()(lightness)
+    refined = late_pyramid.refine(frozen)
+    assert made.refined
+    assert refined.refined
+    assert not frozen.refined
+    assert late_pyramid.refine(made) is made
+    assert made.map(lambda x: x[:1]).refined
+    for grid, x in made.features.items():
+        assert torch.equal(x, refined.features[grid])
+        assert torch.equal(x, frozen.features[grid]) == (grid in (32, 64))
+
+
+@torch.no_grad()
+def test_the_pyramid_refines_what_it_is_given(
+    late_pyramid: ChromaPyramid, ab: Tensor, make_condition: Callable[..., Condition]
+) -> None:
+    """Whatever takes a condition gives the same for frozen maps and for the model's own."""
+    frozen = make_condition(3)
+    refined, chaos = late_pyramid.refine(frozen), dataclasses.replace(frozen, refined=True)
+    latents = late_pyramid.encode(ab, refined)
+    cases: list[Callable[[Condition], Tensor]] = [
+        lambda c: late_pyramid.log_prob(ab, c),
+        lambda c: torch.cat([z.flatten(1) for z in late_pyramid.encode(ab, c)], 1),
+        lambda c: late_pyramid.decode(latents, c),
+        lambda c: late_pyramid.sample(c, 2, [1.0] * 5, torch.Generator().manual_seed(0)),
+    ]
+    for case in cases:
+        assert torch.equal(case(frozen), case(refined))
+        assert not torch.allclose(case(frozen), case(chaos), rtol=1e-3)
+
+
+def test_weights_with_late_blocks_survive_the_round_trip(
+    late_pyramid: ChromaPyramid, tmp_path: Path
+) -> None:
+    path = tmp_path / "late.safetensors"
+    save_weights(path, late_pyramid, (0.5,) * 5, {}, torch.float32)
+    loaded = load_weights(path).pyramid
+    assert loaded.config == late_pyramid.config
+    stored = loaded.state_dict()
+    assert any(name.startswith("late_blocks.") for name in stored)
+    assert all(torch.equal(stored[name], x) for name, x in late_pyramid.state_dict().items())
+
+
+def test_weights_from_before_late_blocks_load(
+    pyramid: ChromaPyramid, ab: Tensor, make_condition: Callable[..., Condition], tmp_path: Path
+) -> None:
+    path = tmp_path / "old.safetensors"
+    save_weights(path, pyramid, (0.5,) * 5, {}, torch.float32)
+    with safe_open(str(path), framework="pt") as file:
+        header = dict(file.metadata())
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    config = json.loads(header["config"])
+    assert config.pop("late_blocks") is False
+    save_file(tensors, path, {**header, "config": json.dumps(config)})
+    loaded = load_weights(path).pyramid
+    assert loaded.late_blocks is None
+    with torch.no_grad():
+        condition = make_condition(3)
+        assert torch.equal(loaded.log_prob(ab, condition), pyramid.log_prob(ab, condition))
