@@ -5,9 +5,7 @@ from __future__ import annotations
 import argparse
 import csv
 import json
-import shutil
 import sys
-from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,7 +14,6 @@ from tqdm import tqdm
 
 from colorflow.errors import ColorflowError, PackError
 from colorflow.lock import locked
-from colorflow.photo import find_photos
 from colorflow.training.allocator import keep_freed_memory
 from colorflow.training.pack import (
     DAMAGE,
@@ -30,15 +27,21 @@ from colorflow.training.pack import (
     read_info,
     read_rows,
 )
+from colorflow.training.pixels import is_pixel_pack
 from data_prep.cache import Plan, fill, write_info
-from data_prep.scan import Scanned, scan
-from data_prep.split import choose_dev, first_of_duplicates, near_any, read_hashes
-from data_prep.variants import SMALL_SIDE, variants_of
+from data_prep.pixels import begin, fill_pixels
+from data_prep.room import check_room
+from data_prep.select import select
+from data_prep.variants import variants_of
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Makes or goes on with a pack; returns the exit code."""
-    options = _parser().parse_args(arguments)
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    of_rows = ("variants", "finest_map")
+    if options.pixels and any(getattr(options, x) != parser.get_default(x) for x in of_rows):
+        parser.error("--pixels: such a pack has neither --variants nor a --finest-map")
     try:
         _make(options)
     except ColorflowError as error:
@@ -73,16 +76,20 @@ def _fill(folder: Path, options: argparse.Namespace) -> None:
         "variants": options.variants,
         "seed": options.seed,
         "finest_map": options.finest_map,
+        "pixels": options.pixels,
+        "dev_photos": [str(path) for path in options.dev_photos],
     }
-    if not (folder / "pack.json").exists():
+    if not (folder / "pack.json").exists() and not is_pixel_pack(folder):
         (folder / "settings.json").write_text(json.dumps(settings, indent=1), encoding="utf-8")
-        _select(folder, options)
+        if options.pixels:
+            begin(folder, select(folder, options), options.seed)
+        else:
+            _begin(folder, options)
     try:
         made_with = json.loads((folder / "settings.json").read_text(encoding="utf-8"))
         # Packs from before maps of 16x16 say whether they are coarse, older ones nothing.
         finest_map = min(FEATURE_GRIDS) if made_with.pop("coarse", False) else FINEST_MAP
-        made_with = {"finest_map": finest_map} | made_with
-        plan, start = _read_plan(folder)
+        made_with = {"finest_map": finest_map, "pixels": False, "dev_photos": []} | made_with
     except DAMAGE as error:
         raise PackError(f"{folder}: a damaged pack ({error}); delete it to start over") from error
     if made_with != settings:
@@ -90,6 +97,25 @@ def _fill(folder: Path, options: argparse.Namespace) -> None:
             f"{folder}: holds a pack made with other settings (settings.json); "
             "choose another folder or delete this one"
         )
+    if options.pixels:
+        _fill_pixels(folder, options)
+    else:
+        _fill_rows(folder, options)
+
+
+def _fill_pixels(folder: Path, options: argparse.Namespace) -> None:
+    with tqdm(unit="photo", desc="pixels") as bar:
+        for filled, photos in fill_pixels(folder, options.workers):
+            bar.total = photos
+            bar.update(filled - bar.n)
+    print(f"{folder}: {photos} photos ready")
+
+
+def _fill_rows(folder: Path, options: argparse.Namespace) -> None:
+    try:
+        plan, start = _read_plan(folder)
+    except DAMAGE as error:
+        raise PackError(f"{folder}: a damaged pack ({error}); delete it to start over") from error
     rows = len(plan.photo_of_row)
     with tqdm(total=rows, initial=start, unit="row", desc="features") as bar:
         for filled in fill(folder, plan, start, options.workers):
@@ -97,59 +123,24 @@ def _fill(folder: Path, options: argparse.Namespace) -> None:
     print(f"{folder}: {rows} rows ready")
 
 
-def _select(folder: Path, options: argparse.Namespace) -> None:
-    """Scans, drops, splits, writes report.json, photos.csv, rows.npy and an empty pack.json."""
-    paths = find_photos(options.photos)
-    if not paths:
-        raise PackError(f"{', '.join(map(str, options.photos))}: no photo found")
-    bar = tqdm(scan(paths, max(1, options.workers)), total=len(paths), unit="photo", desc="scan")
-    candidates = list(bar)
-    dropped = {str(s.path): s.problem for s in candidates if s.problem}
-    good = [s for s in candidates if s.problem is None]
-    hashes = np.array([s.hash for s in good], dtype=np.uint64)
-    excluded = near_any(hashes, read_hashes(options.exclude)) if options.exclude else hashes < 0
-    dropped |= {str(s.path): "excluded" for s, out in zip(good, excluded, strict=True) if out}
-    good = [s for s, out in zip(good, excluded, strict=True) if not out]
-
-    first = first_of_duplicates(np.array([s.hash for s in good], dtype=np.uint64))
-    for index, original in enumerate(first):
-        if original != index:
-            dropped[str(good[index].path)] = f"duplicate of {good[original].path}"
-    good = [s for index, s in enumerate(good) if first[index] == index]
-    if not good:
-        raise PackError(f"none of the {len(paths)} photos can be used: {_counts(dropped)}")
-    _report(folder, len(paths), len(good), dropped)
-    _write_selection(folder, good, options)
-
-
-def _write_selection(folder: Path, good: list[Scanned], options: argparse.Namespace) -> None:
-    large = np.array([s.short_side >= SMALL_SIDE for s in good])
-    hashes = np.array([s.hash for s in good], dtype=np.uint64)
-    dev = choose_dev(hashes, large, min(options.dev, len(good) // 4))
-    with open_table(folder, "w") as file:
-        writer = csv.writer(file)
-        writer.writerow(["index", "file", "split", "short_side", "hash", "mean_chroma"])
-        for index, s in enumerate(good):
-            split = SPLITS[int(dev[index])]
-            row = [index, s.path.resolve(), split, s.short_side, f"{s.hash:016x}"]
-            writer.writerow([*row, round(s.mean_chroma, 2)])
+def _begin(folder: Path, options: argparse.Namespace) -> None:
+    """Writes report.json, photos.csv, rows.npy and an empty pack.json."""
+    selection = select(folder, options)
     names = [
-        variants_of(SPLITS[int(dev[index])], s.short_side, options.variants)
-        for index, s in enumerate(good)
+        variants_of(SPLITS[int(dev)], s.short_side, options.variants)
+        for s, dev in zip(selection.photos, selection.dev, strict=True)
     ]
     # Variant by variant, photos shuffled: a pack that is filled in part holds every kind of photo.
-    order = np.random.default_rng(options.seed).permutation(len(good))
+    order = np.random.default_rng(options.seed).permutation(len(names))
     rows = [
         (int(index), VARIANTS.index(names[index][turn]))
         for turn in range(max(map(len, names)))
         for index in order
         if turn < len(names[index])
     ]
-    need = len(rows) * bytes_per_row(options.finest_map)
-    free = shutil.disk_usage(folder).free
-    print(f"{len(good)} photos ({int(dev.sum())} dev), {len(rows)} rows: {need / 1e9:.1f} GB")
-    if need > free:
-        raise PackError(f"{folder}: needs {need / 1e9:.1f} GB, but {free / 1e9:.1f} GB are free")
+    what = f"{len(names)} photos ({int(selection.dev.sum())} dev), {len(rows)} rows"
+    selection.write(folder)
+    check_room(folder, what, len(rows) * bytes_per_row(options.finest_map))
     np.save(folder / "rows.npy", np.array(rows, dtype=ROW_TYPE))
     write_info(folder, rows=len(rows), filled=0, seed=options.seed, finest_map=options.finest_map)
 
@@ -169,17 +160,6 @@ def _read_plan(folder: Path) -> tuple[Plan, int]:
     return plan, info["filled"]
 
 
-def _report(folder: Path, found: int, kept: int, dropped: dict[str, str | None]) -> None:
-    report = {"found": found, "kept": kept, "counts": _counts(dropped), "dropped": dropped}
-    (folder / "report.json").write_text(json.dumps(report, indent=1), encoding="utf-8")
-    counts = ", ".join(f"{n} {reason}" for reason, n in _counts(dropped).items()) or "none"
-    print(f"{found} photos found, {kept} kept, dropped: {counts} (each named in report.json)")
-
-
-def _counts(dropped: dict[str, str | None]) -> dict[str, int]:
-    return dict(Counter(str(why).split(" of ")[0].split(":")[0] for why in dropped.values()))
-
-
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m data_prep",
@@ -196,6 +176,21 @@ def _parser() -> argparse.ArgumentParser:
         type=_whole_number(0),
         default=1000,
         help="photos held out (default 1000, at most a quarter)",
+    )
+    parser.add_argument(
+        "--dev-photos",
+        type=Path,
+        nargs="+",
+        default=[],
+        metavar="FOLDER",
+        help="hold out all photos of these folders, and no others; training photos that are nearly "
+        "one of them are left out",
+    )
+    parser.add_argument(
+        "--pixels",
+        action="store_true",
+        help="make a pixel pack, to train the late blocks of the feature network on: 74 KB a "
+        "photo, seen anew at every step",
     )
     parser.add_argument(
         "--variants",

@@ -22,13 +22,13 @@ from torch.utils.data import DataLoader, Dataset
 
 from colorflow.errors import PackError, PhotoError
 from colorflow.model.features import Features
-from colorflow.photo import read_photo
 from colorflow.training.pack import (
     FEATURE_GRIDS,
     FORMAT,
     VARIANTS,
     array_shapes,
 )
+from data_prep.scan import read_pixels
 from data_prep.variants import make_variant
 
 BATCH = 32
@@ -133,9 +133,9 @@ class _RowBatches(Dataset[dict[str, Tensor] | str]):
         }
 
     def _row(self, row: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        photo = read_photo(self.plan.files[self.plan.photo_of_row[row]])
+        pixels = read_pixels(self.plan.files[self.plan.photo_of_row[row]])
         rng = np.random.default_rng([self.plan.seed, row])
-        return make_variant(photo.pixels, VARIANTS[self.plan.variant_of_row[row]], rng)
+        return make_variant(pixels, VARIANTS[self.plan.variant_of_row[row]], rng)
 
 
 def _open(path: Path, shape: tuple[int, ...], *, new: bool) -> np.memmap[Any, Any]:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import imagehash
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from colorflow.color.grid import to_grid
@@ -23,6 +24,10 @@ PALE_CHROMA = 8.0
 most often a colour photo of fog, snow or a grey cat, and its paleness is worth learning."""
 
 
+_BORDER_RANGE = 12
+"""Values that 8-bit numbers of one row of a uniform border may span: JPEG leaves some noise."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scanned:
     """One candidate photo.
@@ -33,6 +38,7 @@ class Scanned:
             ``too small``), or None.
         short_side: shorter side in pixels.
         hash: 64-bit difference hash.
+        mirrored_hash: that of the mirror image.
         mean_chroma: mean chroma on the 64x64 grid, CIELAB units.
     """
 
@@ -40,6 +46,7 @@ class Scanned:
     problem: str | None
     short_side: int = 0
     hash: int = 0
+    mirrored_hash: int = 0
     mean_chroma: float = 0.0
 
 
@@ -55,10 +62,11 @@ def scan_one(path: Path) -> Scanned:
         photo = read_photo(path)
     except PhotoError as error:
         return Scanned(path=path, problem=f"corrupt: {error.reason}")
-    short_side = min(photo.width, photo.height)
+    pixels = without_borders(photo.pixels)
+    short_side = min(pixels.shape[:2])
     if short_side < MIN_SHORT_SIDE:
         return Scanned(path=path, problem="too small", short_side=short_side)
-    ab = to_grid(photo.pixels)
+    ab = to_grid(pixels)
     mean_chroma = float(np.hypot(ab[0], ab[1]).mean())
     kind = photo.kind
     if kind is Kind.GREY or (kind is Kind.TINTED and mean_chroma > PALE_CHROMA):
@@ -67,6 +75,40 @@ def scan_one(path: Path) -> Scanned:
         path=path,
         problem=None,
         short_side=short_side,
-        hash=int(str(imagehash.dhash(Image.fromarray(photo.pixels))), 16),
+        hash=_hash(pixels),
+        mirrored_hash=_hash(pixels[:, ::-1]),
         mean_chroma=mean_chroma,
     )
+
+
+def read_pixels(path: Path) -> NDArray[np.uint8]:
+    """(H, W, 3) pixels of a photo as packs hold them, without uniform borders.
+
+    Raises:
+        PhotoError: if it cannot be read.
+    """
+    return without_borders(read_photo(path).pixels)
+
+
+def without_borders(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Cuts off uniform borders, such as letterboxes and mounts.
+
+    A row or column at the edge goes if it is all of one color. A picture that has nothing else, or
+    would be left too small, stays as it is.
+
+    Args:
+        pixels: (H, W) or (H, W, 3) uint8.
+    """
+    kept = []
+    for axis in (1, 0):
+        low, high = pixels.min(axis).astype(int), pixels.max(axis).astype(int)
+        spans = (high - low).reshape(pixels.shape[1 - axis], -1).max(1)
+        lines = np.flatnonzero(spans > _BORDER_RANGE)
+        if len(lines) == 0 or lines[-1] - lines[0] + 1 < MIN_SHORT_SIDE:
+            return pixels
+        kept.append(slice(lines[0], lines[-1] + 1))
+    return np.ascontiguousarray(pixels[tuple(kept)])
+
+
+def _hash(pixels: NDArray[np.uint8]) -> int:
+    return int(str(imagehash.dhash(Image.fromarray(pixels))), 16)

@@ -55,6 +55,7 @@ DATA_PREP_MAY_USE = (
     "colorflow.model.features",
     "colorflow.training.allocator",
     "colorflow.training.pack",
+    "colorflow.training.pixels",
 )
 
 HEAVY = ("torch", "kornia", "gradio", "cv2", "PIL", "numpy", "skimage")

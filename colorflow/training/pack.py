@@ -128,7 +128,7 @@ class Pack:
             self._split_of_row = split[self.photo_of_row]
             self._short_side_of_row = short_side[self.photo_of_row]
             shapes = array_shapes(self.finest_map)
-            self._arrays = {name: _map(folder / f"{name}.npy") for name in shapes}
+            self._arrays = {name: map_array(folder / f"{name}.npy") for name in shapes}
         except DAMAGE as error:
             raise PackError(f"{folder}: the pack is damaged ({error}); make it again") from error
         for name, shape in shapes.items():
@@ -292,7 +292,7 @@ def _rows_near_dev(pack: Pack, first: Pack) -> NDArray[np.int64]:
     return np.flatnonzero(near[pack.photo_of_row])
 
 
-def _map(path: Path) -> NDArray[np.generic]:
+def map_array(path: Path) -> NDArray[np.generic]:
     """Maps an array whose rows are read in any order: no reading ahead, which would read 50 times
     as much as is asked for where a pack does not fit into memory."""
     array: NDArray[np.generic] = np.lib.format.open_memmap(path, mode="r")

@@ -1,20 +1,21 @@
 """The pixel pack: lightness and chroma of whole photos, seen anew at every step.
 
-A pack is a folder that `python -m data_prep --pixels` writes:
+A pack is a folder that `python -m data_prep PHOTOS -o PACK --pixels` writes:
 
-    pixels.json     format, number of photos
-    photos.csv      file, source, split, short_side, hash, mean_chroma
+    pixels.json     format, number of photos, how many are filled
+    photos.csv      file, split, short_side, hash, mean_chroma, source, one photo a line
     lightness.npy   (N, 256, 256) uint8, L* times 2.55
     ab.npy          (N, 2, 64, 64) int8, CIELAB units
 
 Every training row is a view of a photo: a random crop, mirrored half of the time, its lightness
-degraded as old prints are in a third of the views. Features are computed as rows are read, so what
-is trained may hold all of the feature network but its first blocks.
+degraded as old prints are in three of ten views. Features of the network's first blocks are
+computed as rows are read, so all its later blocks can be trained.
 """
 
 from __future__ import annotations
 
 import csv
+import hashlib
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -27,12 +28,19 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from colorflow.color.degrade import degrade
-from colorflow.color.grid import SQUARE_SIZE
+from colorflow.color.grid import GRID_SIZE, SQUARE_SIZE
 from colorflow.errors import PackError
 from colorflow.model.condition import CONDITION_GRID, Condition
 from colorflow.model.features import LATE_BLOCKS_INPUT, Features
+from colorflow.training.pack import DAMAGE, SPLITS, Pack, Packs, map_array, open_table
 
 FORMAT = "colorflow-pixels-1"
+ARRAYS: dict[str, tuple[type[np.integer], tuple[int, ...]]] = {
+    "lightness": (np.uint8, (SQUARE_SIZE, SQUARE_SIZE)),
+    "ab": (np.int8, (2, GRID_SIZE, GRID_SIZE)),
+}
+"""Type and shape of one photo in each array."""
+BYTES_PER_PHOTO = sum(int(np.prod(shape)) for _, shape in ARRAYS.values())
 L_STEPS = 2.55
 """Steps of the stored lightness a unit of L*."""
 VIEWS = 64
@@ -42,118 +50,169 @@ LEAST_AREA = 0.45
 """Of a crop, as a share of the photo."""
 LARGEST_STRETCH = 0.2
 """Of a crop's sides, as the logarithm of a factor."""
+_WHOLE = ("whole", "whole_degraded")
+"""Rows of every photo before its views."""
+
+
+def is_pixel_pack(folder: Path) -> bool:
+    """Whether a folder holds a pixel pack, and no pack of features."""
+    return (folder / "pixels.json").exists()
 
 
 class PixelPack:
-    """Read access to a pixel pack, with the interface of `Pack`.
+    """Read access to a finished or partly filled pixel pack, with the interface of `Pack`.
 
     Row r of N photos is photo r as it is; row N + r the same with degraded lightness; later rows
-    are views of the training photos.
+    are views of the training photos, which depend on the row alone.
 
     Args:
         folder: the pack's folder.
 
+    Attributes:
+        digest: of the filled photos and their split; another pack has another one.
+        train_chroma: mean chroma of the training photos, CIELAB units.
+
     Raises:
-        PackError: if the folder is not a pixel pack or is damaged.
+        PackError: if the folder is not a pixel pack, is damaged, or has no filled photo.
     """
 
     finest_map = LATE_BLOCKS_INPUT
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._read()
+        photos, filled = read_pixel_info(folder)
+        try:
+            with open_table(folder) as file:
+                table = list(csv.DictReader(file))
+            if len(table) != photos:
+                raise ValueError(f"photos.csv: {len(table)} photos, pixels.json says {photos}")
+            table = table[:filled]
+            self._dev = np.array([SPLITS.index(photo["split"]) for photo in table], bool)
+            self._short_side = np.array([int(photo["short_side"]) for photo in table])
+            mean_chroma = np.array([float(photo["mean_chroma"]) for photo in table])
+            hashes = np.array([int(photo["hash"], 16) for photo in table], np.uint64)
+            if not np.isfinite(mean_chroma).all():
+                raise ValueError("photos.csv: a mean_chroma is not finite")
+            self.train_chroma: NDArray[np.float64] = mean_chroma[~self._dev]
+            self._arrays = {name: map_array(folder / f"{name}.npy") for name in ARRAYS}
+        except DAMAGE as error:
+            raise PackError(f"{folder}: the pack is damaged ({error}); make it again") from error
+        for name, (kind, shape) in ARRAYS.items():
+            array = self._arrays[name]
+            if array.shape != (photos, *shape) or array.dtype != kind:
+                raise PackError(
+                    f"{folder / name}.npy: does not fit pixels.json (it is {array.dtype.str} "
+                    f"{array.shape}); make the pack again"
+                )
+        if filled == 0:
+            raise PackError(f"{folder}: the pack has no photo yet; run data_prep to its end")
+        digest = hashlib.sha256(f"{FORMAT} {filled}".encode())
+        for fact in (hashes, self._dev, self._short_side):
+            digest.update(fact.tobytes())
+        self.digest = digest.hexdigest()
         self._features: Features | None = None
 
-    def _read(self) -> None:
-        path = self.folder / "pixels.json"
-        if not path.is_file():
-            raise PackError(
-                f"{self.folder}: no pixel pack here; "
-                f"make one with `python -m data_prep PHOTOS -o {self.folder} --pixels`"
-            )
-        try:
-            info = json.loads(path.read_text(encoding="utf-8"))
-            if info["format"] != FORMAT:
-                raise ValueError(f"format {info['format']!r}, this version reads {FORMAT!r}")
-            table = self.folder / "photos.csv"
-            with table.open(newline="", encoding="utf-8", errors="surrogateescape") as file:
-                photos = list(csv.DictReader(file))[: int(info["photos"])]
-            self.dev = np.array([photo["split"] == "dev" for photo in photos])
-            self._short_side = np.array([int(photo["short_side"]) for photo in photos])
-            mean_chroma = np.array([float(photo["mean_chroma"]) for photo in photos])
-            self.train_chroma: NDArray[np.float64] = mean_chroma[~self.dev]
-            self.source = np.array([photo["source"] for photo in photos])
-            self._lightness = np.load(self.folder / "lightness.npy", mmap_mode="r")
-            self._ab = np.load(self.folder / "ab.npy", mmap_mode="r")
-        except (OSError, EOFError, LookupError, ValueError, TypeError, csv.Error) as error:
-            raise PackError(f"{self.folder}: the pack is damaged ({error}); make it again") from error
-        if min(len(self._lightness), len(self._ab)) < len(photos):
-            raise PackError(f"{self.folder}: arrays and photos.csv do not fit; make the pack again")
-
     def __len__(self) -> int:
-        return len(self.dev)
+        """Number of photos."""
+        return len(self._dev)
 
     def rows(
         self, split: str, *, variant: str | None = None, larger_than: int = 0
     ) -> NDArray[np.int64]:
-        """Row numbers: of all views for ``train``, or of one variant.
+        """Row numbers, ascending.
 
         Args:
             split: ``train`` or ``dev``.
-            variant: ``whole``, ``whole_degraded``, or None for all.
+            variant: ``whole`` or ``whole_degraded``, or None for all views of training photos and
+                both of dev photos.
             larger_than: keep photos whose short side in pixels exceeds this.
         """
-        photos = np.flatnonzero((self.dev == (split == "dev")) & (self._short_side > larger_than))
-        n = len(self)
+        dev = split == "dev"
+        photos = np.flatnonzero((self._dev == dev) & (self._short_side > larger_than))
         if variant is not None:
-            return photos + n * ("whole", "whole_degraded").index(variant)
-        first, last = (0, 2) if split == "dev" else (2, 2 + VIEWS)
-        return np.concatenate([photos + n * view for view in range(first, last)])
+            turns = [_WHOLE.index(variant)]
+        else:
+            turns = [0, 1] if dev else list(range(len(_WHOLE), len(_WHOLE) + VIEWS))
+        return np.concatenate([turn * len(self) + photos for turn in turns])
 
     def batch(
-        self, rows: NDArray[np.int64], maps: Sequence[int] = ()
+        self, rows: NDArray[np.int64], maps: Sequence[int] = (LATE_BLOCKS_INPUT,)
     ) -> tuple[Tensor, Condition]:
         """Reads the given rows, in the given order.
 
         Args:
             rows: (B,) row numbers.
-            maps: ignored; the condition has the maps that the feature network's first blocks make.
+            maps: empty for none; else the condition has the 32x32 map, which late blocks make the
+                others of.
 
         Returns:
             ab (B, 2, 64, 64) in CIELAB units, and the condition of each row, float32.
         """
         views = [self._view(int(row)) for row in rows]
         lightness = torch.from_numpy(np.stack([view[0] for view in views]))[:, None]
+        features = {LATE_BLOCKS_INPUT: self._first_blocks(lightness)} if maps else {}
+        smaller = F.avg_pool2d(lightness, SQUARE_SIZE // CONDITION_GRID)
+        ab = torch.from_numpy(np.stack([view[1] for view in views]))
+        return ab, Condition(lightness=smaller, features=features)
+
+    def _first_blocks(self, lightness: Tensor) -> Tensor:
+        """(B, 40, 32, 32), computed in bfloat16: twice as fast, and rounded finer than float16
+        rounds what it adds."""
         self._features = self._features or Features()
         with torch.autocast("cpu", torch.bfloat16):
-            features = self._features(lightness, coarsest=LATE_BLOCKS_INPUT)
-        return torch.from_numpy(np.stack([view[1] for view in views])), Condition(
-            lightness=F.avg_pool2d(lightness, SQUARE_SIZE // CONDITION_GRID),
-            features={LATE_BLOCKS_INPUT: features[LATE_BLOCKS_INPUT].float()},
-        )
+            maps = self._features(lightness, coarsest=LATE_BLOCKS_INPUT)
+        return maps[LATE_BLOCKS_INPUT].float()
 
     def _view(self, row: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Lightness (256, 256) and ab (2, 64, 64) of a row."""
         view, photo = divmod(row, len(self))
-        lightness = self._lightness[photo].astype(np.float32) / L_STEPS
-        ab = self._ab[photo].astype(np.float32)
+        lightness = self._arrays["lightness"][photo].astype(np.float32) / L_STEPS
+        ab = self._arrays["ab"][photo].astype(np.float32)
         rng = np.random.default_rng([view, photo])
-        if view >= 2:
-            lightness, ab = _crop(lightness, ab, rng)
-        if view == 1 or (view >= 2 and rng.random() < DEGRADED_SHARE):
-            lightness = degrade(_rgb(lightness, ab), rng)
-        return lightness, ab
+        degraded = view == _WHOLE.index("whole_degraded")
+        if view >= len(_WHOLE):
+            lightness, ab = crop_of(lightness, ab, rng)
+            degraded = rng.random() < DEGRADED_SHARE
+        return degrade(_rgb(lightness, ab), rng) if degraded else lightness, ab
 
 
-def _crop(
+AnyPack = Pack | Packs | PixelPack
+
+
+def read_pixel_info(folder: Path) -> tuple[int, int]:
+    """Number of photos and of filled ones, from pixels.json.
+
+    Raises:
+        PackError: if there is none, or it is damaged.
+    """
+    path = folder / "pixels.json"
+    try:
+        info = json.loads(path.read_text(encoding="utf-8"))
+        if info["format"] != FORMAT:
+            raise ValueError(f"format {info['format']!r}, this version reads {FORMAT!r}")
+        photos, filled = info["photos"], info["filled"]
+        if not (type(photos) is type(filled) is int and 0 <= filled <= photos):
+            raise ValueError(f"{filled!r} photos are filled of {photos!r}")
+    except DAMAGE as error:
+        raise PackError(f"{path}: not a pack description ({error}); make the pack again") from error
+    return photos, filled
+
+
+def crop_of(
     lightness: NDArray[np.float32], ab: NDArray[np.float32], rng: np.random.Generator
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """A random crop of both, brought back to their sizes, mirrored half of the time."""
+    """A random crop of both, brought back to their sizes, mirrored half of the time.
+
+    Args:
+        lightness: (256, 256).
+        ab: (2, 64, 64).
+        rng: source of the random choices.
+    """
     area = rng.uniform(LEAST_AREA, 1.0)
     stretch = np.exp(rng.uniform(-LARGEST_STRETCH, LARGEST_STRETCH))
     height, width = min(1.0, np.sqrt(area) * stretch), min(1.0, np.sqrt(area) / stretch)
-    top, left = rng.uniform(0, 1 - height), rng.uniform(0, 1 - width)
-    box = (top, left, height, width)
-    cut = _resample(lightness, box), np.moveaxis(_resample(np.moveaxis(ab, 0, -1), box), -1, 0)
+    box = (rng.uniform(0, 1 - height), rng.uniform(0, 1 - width), height, width)
+    cut = _resample(lightness, box), _resample(ab.transpose(1, 2, 0), box).transpose(2, 0, 1)
     if rng.random() < 0.5:
         cut = cut[0][:, ::-1], cut[1][..., ::-1]
     return np.ascontiguousarray(cut[0]), np.ascontiguousarray(cut[1])
@@ -162,10 +221,15 @@ def _crop(
 def _resample(
     image: NDArray[np.float32], box: tuple[float, float, float, float]
 ) -> NDArray[np.float32]:
-    """The part of an image (S, S, ...) that a box in [0, 1] holds, at the image's own size."""
+    """The part of an image (S, S, ...) in a box, at the image's own size.
+
+    Args:
+        image: of any number of channels.
+        box: top, left, height and width as shares of the image.
+    """
     size = image.shape[0]
     top, left, height, width = box
-    # Centers of pixels: x + 0.5 of the result is left * S + width * (x + 0.5) of the image.
+    # Centers of pixels: x + 0.5 of the result lies at left * S + width * (x + 0.5) of the image.
     matrix = np.array(
         [
             [width, 0, left * size + width / 2 - 0.5],
@@ -173,20 +237,15 @@ def _resample(
         ]
     )
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    warped = cv2.warpAffine(
-        np.ascontiguousarray(image), matrix, (size, size), flags=flags, borderMode=cv2.BORDER_REPLICATE
-    )
+    source, border = np.ascontiguousarray(image), cv2.BORDER_REPLICATE
+    warped = cv2.warpAffine(source, matrix, (size, size), flags=flags, borderMode=border)
     return np.asarray(warped, np.float32)
 
 
 def _rgb(lightness: NDArray[np.float32], ab: NDArray[np.float32]) -> NDArray[np.uint8]:
-    """(256, 256, 3) uint8 sRGB of lightness and enlarged chroma, as film would see it."""
-    chroma = cv2.resize(
-        np.ascontiguousarray(np.moveaxis(ab, 0, -1)), (SQUARE_SIZE, SQUARE_SIZE),
-        interpolation=cv2.INTER_LINEAR,
-    )  # fmt: skip
+    """(256, 256, 3) sRGB of lightness and enlarged chroma, as film would see it."""
+    size, grid = (SQUARE_SIZE, SQUARE_SIZE), np.ascontiguousarray(ab.transpose(1, 2, 0))
+    chroma = cv2.resize(grid, size, interpolation=cv2.INTER_LINEAR)
     lab = np.dstack([lightness, chroma]).astype(np.float32)
     rgb = np.clip(cv2.cvtColor(lab, cv2.COLOR_LAB2RGB), 0, 1)
     return np.asarray(np.round(255 * rgb), np.uint8)
-
-

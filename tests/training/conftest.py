@@ -17,6 +17,7 @@ from colorflow.training.pack import Pack
 from colorflow.training.targets import LevelTask
 from colorflow.training.trainer import TrainConfig, Trainer
 from tests.training.made_up_pack import write_pack
+from tests.training.made_up_pixels import write_pixels
 
 
 def _level(grid: int, maps: tuple[int, ...], *, attention: bool) -> LevelConfig:
@@ -76,6 +77,14 @@ def pack_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The pack of 18 photos in 36 rows. Read it only."""
     folder = tmp_path_factory.mktemp("pack")
     write_pack(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def pixels_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The pixel pack of 14 photos. Read it only."""
+    folder = tmp_path_factory.mktemp("pixels")
+    write_pixels(folder)
     return folder
 
 

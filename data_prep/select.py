@@ -1,0 +1,130 @@
+"""First pass: which photos a pack has, and which of them choose weights (dev)."""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import json
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from colorflow.errors import PackError
+from colorflow.photo import find_photos
+from colorflow.training.pack import SPLITS, open_table
+from data_prep.scan import Scanned, scan
+from data_prep.split import choose_dev, first_of_duplicates, near_any, read_hashes
+from data_prep.variants import SMALL_SIDE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Selection:
+    """The photos of a pack.
+
+    Attributes:
+        photos: that were kept.
+        dev: (N,) which of them are held out.
+        sources: by file, the name of the folder on the command line that it was found in.
+    """
+
+    photos: list[Scanned]
+    dev: NDArray[np.bool_]
+    sources: dict[Path, str]
+
+    def in_order(self, order: Iterable[int]) -> Selection:
+        """The same photos in another order."""
+        indices = list(order)
+        photos = [self.photos[index] for index in indices]
+        return Selection(photos=photos, dev=self.dev[indices], sources=self.sources)
+
+    def write(self, folder: Path) -> None:
+        """Writes photos.csv."""
+        with open_table(folder, "w") as file:
+            writer = csv.writer(file)
+            columns = ("index", "file", "split", "short_side", "hash", "mean_chroma", "source")
+            writer.writerow(columns)
+            for index, (s, dev) in enumerate(zip(self.photos, self.dev, strict=True)):
+                row = [index, s.path.resolve(), SPLITS[int(dev)], s.short_side, f"{s.hash:016x}"]
+                writer.writerow([*row, round(s.mean_chroma, 2), self.sources[s.path]])
+
+
+def select(folder: Path, options: argparse.Namespace) -> Selection:
+    """Scans, drops, and splits; writes report.json.
+
+    Raises:
+        PackError: if no photo is left, or the hashes to exclude cannot be read.
+        PhotoError: if a path does not exist.
+    """
+    dev_sources = _sources(options.dev_photos)
+    sources = dev_sources | {
+        path: source for path, source in _sources(options.photos).items() if path not in dev_sources
+    }
+    if not sources:
+        raise PackError(f"{', '.join(map(str, options.photos))}: no photo found")
+    scanned = scan(sources, max(1, options.workers))
+    candidates = list(tqdm(scanned, total=len(sources), unit="photo", desc="scan"))
+    dropped = {str(s.path): s.problem for s in candidates if s.problem}
+    good = [s for s in candidates if s.problem is None]
+    excluded = read_hashes(options.exclude) if options.exclude else np.zeros(0, np.uint64)
+    good = _without(good, _near(good, excluded), "excluded", dropped)
+
+    first = first_of_duplicates(_hashes(good))
+    for index, original in enumerate(first):
+        if original != index:
+            dropped[str(good[index].path)] = f"duplicate of {good[original].path}"
+    good = [s for index, s in enumerate(good) if first[index] == index]
+    if options.dev_photos:
+        dev = np.array([s.path in dev_sources for s in good], bool)
+        held_out = _hashes([s for s, out in zip(good, dev, strict=True) if out])
+        good = _without(good, ~dev & _near(good, held_out), "near a dev photo", dropped)
+        dev = np.array([s.path in dev_sources for s in good], bool)
+    else:
+        large = np.array([s.short_side >= SMALL_SIDE for s in good], bool)
+        dev = choose_dev(_hashes(good), large, min(options.dev, len(good) // 4))
+    if not good:
+        raise PackError(f"none of the {len(sources)} photos can be used: {_counts(dropped)}")
+    _report(folder, len(sources), len(good), dropped)
+    return Selection(photos=good, dev=dev, sources=sources)
+
+
+def _sources(folders: Sequence[Path]) -> dict[Path, str]:
+    """Every photo with the name of the folder that it was found in; a file's is its parent's."""
+    found: dict[Path, str] = {}
+    for folder in folders:
+        name = (folder if folder.is_dir() else folder.parent).resolve().name
+        found = dict.fromkeys(find_photos([folder]), name) | found
+    return {path: found[path] for path in find_photos(folders)}
+
+
+def _hashes(photos: Sequence[Scanned]) -> NDArray[np.uint64]:
+    return np.array([s.hash for s in photos], dtype=np.uint64)
+
+
+def _near(photos: Sequence[Scanned], hashes: NDArray[np.uint64]) -> NDArray[np.bool_]:
+    """Which photos, or their mirror images, are near one of some hashes."""
+    mirrored = np.array([s.mirrored_hash for s in photos], dtype=np.uint64)
+    return near_any(_hashes(photos), hashes) | near_any(mirrored, hashes)
+
+
+def _without(
+    photos: list[Scanned], out: NDArray[np.bool_], why: str, dropped: dict[str, str | None]
+) -> list[Scanned]:
+    """The photos that stay; those that do not are added to `dropped`."""
+    dropped.update({str(s.path): why for s, goes in zip(photos, out, strict=True) if goes})
+    return [s for s, goes in zip(photos, out, strict=True) if not goes]
+
+
+def _report(folder: Path, found: int, kept: int, dropped: dict[str, str | None]) -> None:
+    report = {"found": found, "kept": kept, "counts": _counts(dropped), "dropped": dropped}
+    (folder / "report.json").write_text(json.dumps(report, indent=1), encoding="utf-8")
+    counts = ", ".join(f"{n} {reason}" for reason, n in _counts(dropped).items()) or "none"
+    print(f"{found} photos found, {kept} kept, dropped: {counts} (each named in report.json)")
+
+
+def _counts(dropped: dict[str, str | None]) -> dict[str, int]:
+    return dict(Counter(str(why).split(" of ")[0].split(":")[0] for why in dropped.values()))

@@ -1,0 +1,229 @@
+"""`python -m data_prep --pixels`: from folders of photos to a pixel pack."""
+
+from __future__ import annotations
+
+import csv
+import itertools
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import skimage.color
+import skimage.data
+from PIL import Image, ImageOps
+
+from colorflow.training.pixels import BYTES_PER_PHOTO, PixelPack
+from data_prep import __main__ as command
+from data_prep import pixels
+from data_prep.scan import without_borders
+
+
+@pytest.fixture
+def given(photos: Any) -> Callable[..., list[str]]:
+    """The command line that makes a pixel pack of the photos in a folder."""
+
+    def make(pack: Path, *more: str) -> list[str]:
+        base = [str(photos.folder), "-o", str(pack), "--exclude", str(photos.exclude)]
+        return [*base, "--dev", "3", "--workers", "0", "--pixels", *more]
+
+    return make
+
+
+@pytest.fixture(autouse=True)
+def _small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pixels, "BATCH", 2)
+    monkeypatch.setattr(pixels, "FLUSH_EVERY", 2)
+
+
+def table(folder: Path) -> list[dict[str, str]]:
+    with (folder / "photos.csv").open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def names(folder: Path, root: Path, split: str) -> set[str]:
+    found = [Path(row["file"]) for row in table(folder) if row["split"] == split]
+    return {file.relative_to(root.resolve()).as_posix() for file in found}
+
+
+def test_a_pack_of_all_good_photos(
+    given: Callable[..., list[str]],
+    photos: Any,
+    tmp_path: Path,
+    report: Callable[[Path], dict[str, Any]],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert command.main(given(tmp_path)) == 0
+    kept = len(photos.kept)
+    assert f"{kept} photos" in capsys.readouterr().out
+    assert 73_000 < BYTES_PER_PHOTO < 74_000
+    assert {Path(file).name for file in report(tmp_path)["dropped"]} == {
+        Path(file).name for file in photos.dropped
+    }
+    pack, rows = PixelPack(tmp_path), table(tmp_path)
+    assert len(pack) == len(rows) == kept
+    splits = [row["split"] for row in rows]
+    assert splits == sorted(splits), "dev photos come first"
+    assert splits.count("dev") in (3, 4)
+    assert {row["source"] for row in rows} == {"photos"}
+    files = [row["file"] for row in rows if row["split"] == "train"]
+    assert files != sorted(files), "the others in no order"
+    face = [Path(row["file"]).name for row in rows].index("face.png")
+    picture = np.asarray(Image.open(photos.folder / "astronaut/face.png"))
+    lab = skimage.color.rgb2lab(picture)
+    assert np.abs(np.load(tmp_path / "lightness.npy")[face] / 2.55 - lab[..., 0]).max() < 0.3
+    blocks = picture.reshape(64, 4, 64, 4, 3).mean((1, 3)) / 255
+    truth = skimage.color.rgb2lab(blocks)[..., 1:].transpose(2, 0, 1)
+    assert np.abs(np.load(tmp_path / "ab.npy")[face] - truth).max() < 0.6
+
+
+def test_it_goes_on_where_it_was_interrupted(
+    given: Callable[..., list[str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert command.main(given(tmp_path / "straight")) == 0
+    read = pixels.read_pixels
+    count = itertools.count(1)
+
+    def stopped(path: Path) -> np.ndarray:
+        if next(count) == 8:
+            raise KeyboardInterrupt
+        return read(path)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(pixels, "read_pixels", stopped)
+        assert command.main(given(tmp_path / "resumed")) == 130
+    assert json.loads((tmp_path / "resumed" / "pixels.json").read_text())["filled"] == 4
+    seen: list[Path] = []
+    with monkeypatch.context() as patch:
+        patch.setattr(pixels, "read_pixels", lambda path: seen.append(path) or read(path))
+        assert command.main(given(tmp_path / "resumed")) == 0
+    files = [Path(row["file"]) for row in table(tmp_path / "resumed")]
+    assert seen == files[4:]
+    for name in ("lightness.npy", "ab.npy", "pixels.json", "photos.csv"):
+        straight, resumed = (tmp_path / pack / name for pack in ("straight", "resumed"))
+        assert straight.read_bytes() == resumed.read_bytes(), name
+    assert command.main(given(tmp_path / "resumed", "--seed", "1")) == 1
+
+
+def test_photos_of_other_collections_choose(
+    given: Callable[..., list[str]],
+    photos: Any,
+    hash_of: Callable[[Path], int],
+    tmp_path: Path,
+    report: Callable[[Path], dict[str, Any]],
+) -> None:
+    """All photos of the folders are dev; what is near one, mirrored or not, is not trained on."""
+    first, second = tmp_path / "everyday", tmp_path / "street"
+    first.mkdir()
+    second.mkdir()
+    shutil.copy(photos.folder / "rocket.jpg", first)
+    mirrored = ImageOps.mirror(Image.open(photos.folder / "motorcycle.png"))
+    mirrored.save(second / "mirrored.png")
+    Image.fromarray(skimage.data.hubble_deep_field()[:300, :300]).save(second / "secret.png")
+    more = ["--dev-photos", str(first), str(second)]
+    assert command.main(given(tmp_path / "pack", *more)) == 0
+    rows = table(tmp_path / "pack")
+    dev = {Path(row["file"]).name: row["source"] for row in rows if row["split"] == "dev"}
+    assert dev == {"rocket.jpg": "everyday", "mirrored.png": "street"}
+    assert {row["source"] for row in rows if row["split"] == "train"} == {"photos"}
+    dropped = {Path(file).name: why for file, why in report(tmp_path / "pack")["dropped"].items()}
+    assert dropped["motorcycle.png"] == "near a dev photo"
+    assert dropped["secret.png"] == "excluded"
+    assert len(rows) == len(photos.kept) - 2 + 2
+
+
+def test_the_mirror_image_of_an_excluded_photo_is_excluded(
+    photos: Any, hash_of: Callable[[Path], int], tmp_path: Path,
+    report: Callable[[Path], dict[str, Any]],
+) -> None:  # fmt: skip
+    ImageOps.mirror(Image.open(photos.folder / "motorcycle.png")).save(tmp_path / "mirrored.png")
+    exclude = tmp_path / "exclude.txt"
+    exclude.write_text(f"{hash_of(tmp_path / 'mirrored.png'):x}\n")
+    arguments = [str(photos.folder), "-o", str(tmp_path / "pack"), "--exclude", str(exclude)]
+    assert command.main([*arguments, "--pixels", "--workers", "0"]) == 0
+    dropped = report(tmp_path / "pack")["dropped"]
+    assert [Path(file).name for file, why in dropped.items() if why == "excluded"] == [
+        "motorcycle.png"
+    ]
+
+
+# borders
+
+
+def test_uniform_borders_are_cut_off(tmp_path: Path) -> None:
+    picture = skimage.data.astronaut()[50:250, 100:400]
+    boxed = np.full((300, 340, 3), (16, 12, 10), np.uint8)
+    boxed[60:260, 20:320] = picture
+    assert np.array_equal(without_borders(boxed), picture)
+    assert np.array_equal(without_borders(picture), picture)
+    Image.fromarray(boxed).save(tmp_path / "boxed.jpg", quality=90)
+    arguments = [str(tmp_path), "-o", str(tmp_path / "pack"), "--workers", "0", "--dev", "0"]
+    assert command.main([*arguments, "--pixels"]) == 0
+    (row,) = table(tmp_path / "pack")
+    # JPEG smears the edge of the picture over the block of 16x16 pixels that it lies in.
+    assert 200 <= int(row["short_side"]) < 200 + 2 * 16
+
+
+@pytest.mark.parametrize("shape", [(200, 200, 3), (200, 200)])
+def test_pictures_with_nothing_inside_a_border_stay(shape: tuple[int, ...]) -> None:
+    flat = np.full(shape, 99, np.uint8)
+    dot = flat.copy()
+    dot[100, 100] = 0
+    assert without_borders(flat) is flat
+    assert without_borders(dot) is dot
+
+
+# what is refused
+
+
+@pytest.mark.parametrize("option", [["--variants", "2"], ["--finest-map", "8"]])
+def test_options_of_other_packs(
+    option: list[str],
+    given: Callable[..., list[str]],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with pytest.raises(SystemExit) as end:
+        command.main(given(tmp_path / "pack", *option))
+    assert end.value.code == 2
+    assert "--pixels" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("file", ["pixels.json", "settings.json", "photos.csv", "ab.npy"])
+@pytest.mark.parametrize("content", [b"", b"{", b"\x93NUMPY"])
+def test_a_damaged_pack(
+    file: str,
+    content: bytes,
+    given: Callable[..., list[str]],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(pixels, "read_pixels", lambda _: skimage.data.coffee()[:99, :99])
+        assert command.main(given(tmp_path)) == 0
+    info = json.loads((tmp_path / "pixels.json").read_text())
+    (tmp_path / "pixels.json").write_text(json.dumps(info | {"filled": 4}))
+    (tmp_path / file).write_bytes(content)
+    capsys.readouterr()
+    assert command.main(given(tmp_path)) == 1
+    lines = capsys.readouterr().err.splitlines()
+    assert sum(line.startswith("data_prep: ") for line in lines) == 1
+    assert str(tmp_path) in lines[-1]
+
+
+def test_too_little_room(
+    given: Callable[..., list[str]],
+    photos: Any,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    free = len(photos.kept) * BYTES_PER_PHOTO - 1
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(1e12, 0, free))
+    assert command.main(given(tmp_path / "pack")) == 1
+    assert "are free" in capsys.readouterr().err
+    assert not (tmp_path / "pack" / "pixels.json").exists()
