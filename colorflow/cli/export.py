@@ -41,7 +41,7 @@ def add_export(commands: Commands) -> None:
         "--rest",
         type=Path,
         metavar="WEIGHTS",
-        help="weights file that the levels come from which the run has not begun",
+        help="weights file for what the run has not trained: levels, and late blocks",
     )
     parser.set_defaults(command=_export)
 

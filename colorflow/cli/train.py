@@ -28,13 +28,19 @@ def add_train(commands: Commands) -> None:
     )
     add_training(parser)
     length = parser.add_mutually_exclusive_group(required=True)
-    length.add_argument("--minutes", type=positive_number, help="time for each level")
-    length.add_argument("--steps", type=whole_number(least=1), help="steps for each level")
+    length.add_argument(
+        "--minutes",
+        type=positive_number,
+        help="time for each level, or for all that learn together",
+    )
+    length.add_argument("--steps", type=whole_number(least=1), help="steps, likewise")
     parser.add_argument(
         "--levels",
         type=numbers(int),
         metavar="4,8,...",
-        help="chroma grids to train, in this order (default: all, coarse to fine)",
+        help="chroma grids to train, in this order (default: all, coarse to fine); on a pixel pack "
+        "4, 8 and 16 learn together with the feature network's late blocks, and finer ones after "
+        "them, each by itself, while the late blocks stay as they are",
     )
     parser.add_argument(
         "--hints", action="store_true", help="train a model that takes colour hints, too"
@@ -70,7 +76,7 @@ def add_train(commands: Commands) -> None:
         type=Path,
         metavar="RUN|WEIGHTS",
         help="a run's folder or a weights file: its shape, and its weights to start from "
-        "(give it again to go on)",
+        "(give it again to go on); a pixel pack needs one",
     )
     parser.set_defaults(command=_train)
 

@@ -20,7 +20,8 @@ from colorflow.flows import InversionError
 from colorflow.model.condition import Condition
 from colorflow.model.density import ConditionalDensity
 from colorflow.training.loop import resume
-from colorflow.training.pack import Pack, Packs
+from colorflow.training.pack import Pack
+from colorflow.training.pixels import AnyPack
 from colorflow.training.run import read_state
 from colorflow.training.targets import EVALUATED_PHOTO_SIDE
 from colorflow.training.trainer import TrainConfig, Trainer
@@ -226,7 +227,7 @@ def count_parameters(module: nn.Module) -> int:
     return sum(parameter.numel() for parameter in module.parameters())
 
 
-def _rows(pack: Pack | Packs, split: str) -> np.ndarray:
+def _rows(pack: AnyPack, split: str) -> np.ndarray:
     rows = pack.rows(split, variant="whole", larger_than=EVALUATED_PHOTO_SIDE)
     if len(rows) == 0:
         raise PackError(f"{pack.folder}: no large photo among {split} to measure on")

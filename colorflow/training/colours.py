@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from colorflow.errors import PackError
-from colorflow.training.pack import Pack
+from colorflow.training.pixels import AnyPack
 from colorflow.training.targets import EVALUATED_PHOTO_SIDE
 
 BLOW_UP_QUANTILE = 0.999
@@ -29,7 +29,7 @@ class TrainingColours:
     largest_chroma: float
 
 
-def training_colours(pack: Pack) -> TrainingColours:
+def training_colours(pack: AnyPack) -> TrainingColours:
     """Measures the colours of a pack's training photos.
 
     Raises:
@@ -45,6 +45,6 @@ def training_colours(pack: Pack) -> TrainingColours:
     return TrainingColours(mean_ab=(float(a), float(b)), largest_chroma=largest_chroma(pack))
 
 
-def largest_chroma(pack: Pack) -> float:
+def largest_chroma(pack: AnyPack) -> float:
     """The mean chroma that only one of 1,000 training photos exceeds, CIELAB units."""
     return float(np.quantile(pack.train_chroma, BLOW_UP_QUANTILE))

@@ -20,7 +20,15 @@ from colorflow.model.pyramid import ChromaPyramid
 from colorflow.model.weights import LoadedWeights, load_weights, save_weights
 from colorflow.training.colours import training_colours
 from colorflow.training.pack import Pack
-from colorflow.training.run import has_state, read_config, read_evaluated_level, read_start
+from colorflow.training.pixels import AnyPack, PixelPack, is_pixel_pack
+from colorflow.training.run import (
+    JOINT,
+    read_config,
+    read_evaluated_level,
+    read_late_blocks,
+    read_level,
+    read_start,
+)
 from colorflow.training.targets import (
     SMALL_PHOTO_SIDE,
     level_folder,
@@ -53,7 +61,7 @@ def export(
         temperatures: one a level, or None to tune them on dev.
         gain: what draws multiply the chroma on the coarsest grid with.
         rest: weights file of the same grids, planes and hint settings, for the levels that the run
-            has not begun.
+            has not begun, and for late blocks that the run has taken from it.
         photos: photos of a split that bits/dim are measured on, at most.
         say: gets the report, line by line.
 
@@ -62,9 +70,10 @@ def export(
         WeightsError: if `rest` cannot be read.
         PackError: if the pack cannot be read or has no large photo in a split.
     """
-    pack = Pack(pack_folder)
+    pack = PixelPack(pack_folder) if is_pixel_pack(pack_folder) else Pack(pack_folder)
     others = None if rest is None else load_weights(rest)
     pyramid = ChromaPyramid(_shape(run_folder, rest, others))
+    _load_late_blocks(run_folder, pyramid, others)
     names = pyramid.config.chroma_grids
     if temperatures is not None and len(temperatures) != len(names):
         raise TrainingError(
@@ -107,7 +116,7 @@ def export(
 
 @torch.no_grad()
 def bits_per_dim(
-    pyramid: ChromaPyramid, pack: Pack, split: str, photos: int, variant: str = "whole"
+    pyramid: ChromaPyramid, pack: AnyPack, split: str, photos: int, variant: str = "whole"
 ) -> dict[str, float]:
     """Bits per dimension of ab on the 64x64 grid, density per CIELAB unit, without hints.
 
@@ -147,7 +156,7 @@ def bits_per_dim(
 
 
 @torch.no_grad()
-def coarsest_nats(pyramid: ChromaPyramid, pack: Pack, photos: int) -> float:
+def coarsest_nats(pyramid: ChromaPyramid, pack: AnyPack, photos: int) -> float:
     """Negative log-likelihood of the coarsest chroma means on dev, nats a photo.
 
     The density is that of the means of ab on the 4x4 grid, in CIELAB units, with Gaussian noise of
@@ -162,7 +171,7 @@ def coarsest_nats(pyramid: ChromaPyramid, pack: Pack, photos: int) -> float:
         means = F.avg_pool2d(ab, ab.shape[-1] // pyramid.config.levels[0].grid)
         means = with_noise(means, noise)
         u, ladj = pyramid.bounded(means)
-        total -= float((level(u, condition, None) + ladj).sum())
+        total -= float((level(u, pyramid.refine(condition), None) + ladj).sum())
     return total / len(rows)
 
 
@@ -172,15 +181,40 @@ def _shape(run_folder: Path, rest: Path | None, others: LoadedWeights | None) ->
     if others is None:
         return shape
     theirs = others.pyramid.config
-    if replace(theirs, levels=shape.levels) != shape or theirs.chroma_grids != shape.chroma_grids:
+    # Levels that have learned on maps of late blocks would see others without them.
+    same = replace(theirs, levels=shape.levels, late_blocks=theirs.late_blocks or shape.late_blocks)
+    if same != shape or theirs.chroma_grids != shape.chroma_grids:
         raise TrainingError(
-            f"{rest}: a model of other grids, planes or hint settings than {run_folder}"
+            f"{rest}: a model of other grids, planes or hint settings, or with other "
+            f"late blocks, than {run_folder}"
         )
     levels = (
-        own if has_state(run_folder, level_folder(name)) else other
+        own if read_level(run_folder, name) is not None else other
         for name, own, other in zip(shape.chroma_grids, shape.levels, theirs.levels, strict=True)
     )
     return replace(shape, levels=tuple(levels))
+
+
+def _load_late_blocks(
+    run_folder: Path, pyramid: ChromaPyramid, others: LoadedWeights | None
+) -> None:
+    """Puts the run's late blocks in place, or else those of a file, if the model has some."""
+    if pyramid.late_blocks is None:
+        return
+    weights = read_late_blocks(run_folder)
+    if weights is None and others is not None and others.pyramid.late_blocks is not None:
+        weights = others.pyramid.late_blocks.state_dict()
+    if weights is None:
+        raise TrainingError(
+            f"{run_folder}: its late blocks came from elsewhere; name the weights file that has "
+            "them with --rest"
+        )
+    try:
+        pyramid.late_blocks.load_state_dict(weights)
+    except RuntimeError as error:
+        raise TrainingError(
+            f"{run_folder / JOINT / 'state.pt'}: the late blocks in it are damaged; train again"
+        ) from error
 
 
 def _load_levels(
@@ -190,7 +224,7 @@ def _load_levels(
     found = []
     for index, name in enumerate(pyramid.config.chroma_grids):
         level = pyramid.levels[index]
-        if others is None or has_state(run_folder, level_folder(name)):
+        if others is None or read_level(run_folder, name) is not None:
             found.append(_load_level(run_folder, name, level))
             continue
         level.load_state_dict(others.pyramid.levels[index].state_dict())
@@ -203,13 +237,15 @@ def _load_level(run_folder: Path, name: int, level: nn.Module) -> dict[str, Any]
     """Puts a level's best averaged weights in place; returns how they came about.
 
     `dev_nats` is what they were chosen by: with colour hints, the mean of dev with and without.
+    Levels that learned together share one; `joint` says which.
     """
     state = read_evaluated_level(run_folder, name)
+    folder = JOINT if "joint" in state else level_folder(name)
     try:
         level.load_state_dict(state["best"])
     except RuntimeError as error:
         raise TrainingError(
-            f"{run_folder / level_folder(name) / 'state.pt'}: its weights do not fit the shape in "
+            f"{run_folder / folder / 'state.pt'}: its weights do not fit the shape in "
             "config.json; train the level again"
         ) from error
     return {
@@ -218,4 +254,5 @@ def _load_level(run_folder: Path, name: int, level: nn.Module) -> dict[str, Any]
         "minutes": round(state["seconds"] / 60, 1),
         "dev_nats": round(state["best_dev"], 3),
         "skipped_steps": state["skipped"],
+        **({"joint": state["joint"]} if "joint" in state else {}),
     }

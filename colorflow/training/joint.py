@@ -12,36 +12,48 @@ from typing import cast
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from colorflow.model.condition import Condition
+from colorflow.model.config import FINEST_GRID
+from colorflow.model.features import LATE_BLOCKS_INPUT, LateBlocks
 from colorflow.model.pyramid import ChromaPyramid, Level
-from colorflow.training.hints import random_hints, true_points
-from colorflow.training.targets import SMALL_PHOTO_SIDE, level_target
-from dataclasses import replace
+from colorflow.training.run import JOINT
+from colorflow.training.targets import DRAWN_TEMPERATURES, level_target, with_hints
 
 SHARE_OF_LOSS = {4: 1.0, 8: 0.5, 16: 0.25}
-"""By the chroma grid that a level completes."""
-_HINT_SEED = 7
+"""Of the levels that can learn together, by the chroma grid that each completes."""
 
 
 class JointModule(nn.Module):
-    """The late blocks and the levels that learn with them."""
+    """The late blocks and the levels that learn with them.
+
+    Args:
+        pyramid: that they are parts of; it has late blocks.
+        grids: chroma grids that the levels complete.
+    """
+
+    late_blocks: LateBlocks
 
     def __init__(self, pyramid: ChromaPyramid, grids: Sequence[int]) -> None:
         super().__init__()
         assert pyramid.late_blocks is not None
-        names = pyramid.config.chroma_grids
         self.late_blocks = pyramid.late_blocks
+        names = pyramid.config.chroma_grids
         self.levels = nn.ModuleDict({str(g): pyramid.levels[names.index(g)] for g in grids})
 
     def forward(
         self, parts: Mapping[str, tuple[Tensor, Tensor | None]], condition: Condition
     ) -> Tensor:
-        """log p of each level's numbers, nats a photo, (levels, B)."""
-        made = self.late_blocks(condition.features[32])
-        condition = replace(condition, features={**condition.features, **made})
+        """log p of each level's numbers, nats a photo, (levels, B).
+
+        Args:
+            parts: each level's numbers and the coarser chroma that they are given, by its grid.
+            condition: of the B photos, not refined.
+        """
+        refined = condition.refined_by(self.late_blocks)
         return torch.stack(
-            [self.levels[name](x, condition, coarse) for name, (x, coarse) in parts.items()]
+            [self.levels[name](x, refined, coarse) for name, (x, coarse) in parts.items()]
         )
 
 
@@ -50,15 +62,16 @@ class JointTask:
 
     Args:
         pyramid: the model.
-        grids: chroma grids that the levels complete.
-        points: hints of true color that each photo has in evaluation.
-        shares: of the loss, by grid.
+        grids: chroma grids that the levels complete, ascending.
+        points: hints of true color that each photo has in evaluation, always the same ones.
+        shares: of the loss, by grid; a level without a share is left out.
     """
 
     unit = "weighted nats a photo"
     stream = 100
-    maps = (32,)
-    name = folder = "joint"
+    maps = (LATE_BLOCKS_INPUT,)
+    name = folder = JOINT
+    small_photo_side = 0
 
     def __init__(
         self,
@@ -67,47 +80,51 @@ class JointTask:
         points: int = 0,
         shares: Mapping[int, float] = SHARE_OF_LOSS,
     ) -> None:
-        self.pyramid, self.grids, self.points, self.shares = pyramid, grids, points, shares
-        self.small_photo_side = SMALL_PHOTO_SIDE.get(max(grids), 0)
+        self.pyramid, self.points = pyramid, points
+        self.shares = {grid: shares[grid] for grid in grids if grid in shares}
 
     def fit(
         self, module: nn.Module, ab: Tensor, condition: Condition, noise: torch.Generator
     ) -> None:
-        """Nothing: it goes on from trained weights."""
+        """Nothing: the levels have the statistics of the weights that they go on from."""
 
     def loss(
         self, module: nn.Module, ab: Tensor, condition: Condition, noise: torch.Generator
     ) -> Tensor:
-        """Weighted negative log-likelihood, (B,)."""
-        names = self.pyramid.config.chroma_grids
-        grids = [g for g in self.grids if self.shares.get(g, 0)]
-        parts = {str(g): level_target(self.pyramid, names.index(g), ab, noise) for g in grids}
-        if module.training:
-            condition = replace(condition, planes=random_hints(ab, noise))
-        elif self.points:
-            planes = true_points(ab, self.points, torch.Generator().manual_seed(_HINT_SEED))
-            condition = replace(condition, planes=planes)
-        log_probs = module(parts, condition)
-        shares = torch.tensor([self.shares[g] for g in grids])
-        return -(shares[:, None] * log_probs).sum(0)
+        """Negative log-likelihood of each level's numbers in nats, times its share, added: (B,)."""
+        parts = {str(grid): self._target(grid, ab, noise) for grid in self.shares}
+        condition = with_hints(condition, self.pyramid, module, ab, noise, self.points)
+        log_probs: Tensor = module(parts, condition)
+        return -(log_probs.new_tensor(list(self.shares.values())) @ log_probs)
 
     def draw(
         self, module: nn.Module, ab: Tensor, condition: Condition, noise: torch.Generator
     ) -> Tensor:
-        """Gray, truth on the finest of the grids, and draws of all levels."""
+        """Gray, truth on the finest of the levels' grids, and draws of all levels.
+
+        A level whose coarser neighbor does not learn is given the true coarser chroma. From left to
+        right the latents' std falls as `DRAWN_TEMPERATURES` says.
+        """
         joint = cast(JointModule, module)
-        made = joint.late_blocks(condition.features[32])
-        condition = replace(condition, features={**condition.features, **made})
-        truth = torch.nn.functional.avg_pool2d(ab, ab.shape[-1] // max(self.grids))
+        condition = condition.refined_by(joint.late_blocks)
+        truth = F.avg_pool2d(ab, FINEST_GRID // max(self.shares))
         columns = [torch.zeros_like(truth), truth]
-        for temperature in (1.0, 0.8, 0.8, 0.6, 0.0):
-            u = None
-            for level in joint.levels.values():
-                level = cast(Level, level)
-                side = level.grid
-                latent = temperature * torch.randn(len(ab), level.channels, side, side, generator=noise)
-                x, _ = level.decode(latent, level.context.of_photo(condition), u)
-                u = x if u is None else self.pyramid.haar.inverse(torch.cat([u, x], 1))[0]
-            assert u is not None
-            columns.append(self.pyramid.bounded.inverse(u)[0])
+        for temperature in DRAWN_TEMPERATURES:
+            drawn: Tensor | None = None
+            for grid in self.shares:
+                x, coarse = self._target(grid, ab, noise)
+                if drawn is not None and 2 * drawn.shape[-1] == grid:
+                    coarse = drawn
+                level = cast(Level, joint.levels[str(grid)])
+                latent = temperature * torch.randn(x.shape, generator=noise).to(x)
+                drawn, _ = level.decode(latent, level.context.of_photo(condition), coarse)
+                if coarse is not None:
+                    drawn, _ = self.pyramid.haar.inverse(torch.cat([coarse, drawn], 1))
+            assert drawn is not None
+            columns.append(self.pyramid.bounded.inverse(drawn)[0])
         return torch.stack(columns, 1)
+
+    def _target(
+        self, grid: int, ab: Tensor, noise: torch.Generator
+    ) -> tuple[Tensor, Tensor | None]:
+        return level_target(self.pyramid, self.pyramid.config.chroma_grids.index(grid), ab, noise)

@@ -16,11 +16,14 @@ from torch import distributed
 from colorflow.errors import TrainingError
 from colorflow.flows import InversionError
 from colorflow.model.config import HINT_PLANES, PyramidConfig, default_config
+from colorflow.model.features import Features
 from colorflow.model.pyramid import ChromaPyramid
 from colorflow.training.allocator import keep_freed_memory
 from colorflow.training.grids import write_grid
+from colorflow.training.joint import SHARE_OF_LOSS, JointModule, JointTask
 from colorflow.training.pack import FINEST_MAP, open_packs
-from colorflow.training.run import Run, level_recipe
+from colorflow.training.pixels import AnyPack, PixelPack, is_pixel_pack
+from colorflow.training.run import JOINT, Run, has_state, level_recipe, read_late_blocks
 from colorflow.training.schedule import Budget
 from colorflow.training.start import Start
 from colorflow.training.targets import EVALUATED_HINTS, LevelTask
@@ -44,11 +47,14 @@ def train(
 ) -> None:
     """Trains levels of a pyramid; a level that has used its budget already is left alone.
 
+    On a pixel pack the levels up to 16 learn together, with the model's late blocks, in one budget.
+    Finer ones learn after them, each by itself, on maps of the late blocks as they are then.
+
     Under `torchrun` every process takes its share of each batch (gloo, or NCCL on CUDA).
 
     Args:
         pack_folders: made by `python -m data_prep`; several are used as one, with the first's dev
-            photos.
+            photos. Or one pixel pack, which needs a start.
         run_folder: checkpoints, curves and grids; an existing run goes on.
         shape: of the pyramid, None for that of `start` or else of new weights.
         hints: whether the pyramid takes colour hints in addition.
@@ -57,47 +63,52 @@ def train(
             `last_blocks`; grown levels begin as what they were.
         start: a run or a weights file whose weights are those of step 0, None for new ones.
         config: the recipe.
-        budget: of each level.
+        budget: of each level, or of all that learn together.
         levels: chroma grids to train (4, 8, 16, 32, 64), None for all, in this order.
         say: gets one line an evaluation.
 
     Raises:
         PackError: if a pack cannot be read.
         WeightsError: if the weights to start from cannot be read.
-        TrainingError: if a level is unknown, the run or its start does not fit, a coarse pack has
-            no start, or losses stay non-finite.
+        TrainingError: if a level is unknown, the run or its start does not fit, a coarse pack or a
+            pixel pack has no start, or losses stay non-finite.
         ValueError: if both `shape` and `start` are given.
     """
     keep_freed_memory()
     rank, processes = _join_processes()
     device = choose_device(rank)
-    origin = None if start is None else Start(start)
+    pixels = any(map(is_pixel_pack, pack_folders))
+    if pixels:
+        _check_for_pixels(pack_folders, start, growth or {})
+    origin = None if start is None else Start(start, late_blocks=pixels)
     shape = _shape(shape, origin, hints=hints, dropout=dropout)
-    names = list(shape.chroma_grids)
-    for name in levels or names:
-        if name not in names:
-            raise TrainingError(f"--levels: no level {name}; this model has {names}")
-    try:
-        shape = shape.with_levels(levels or names, **(growth or {}))
-    except ValueError as error:
-        grown = ", ".join(map(str, levels or names))
+    levels = levels or shape.chroma_grids
+    shape = _grown(shape, levels, growth or {})
+    together = sorted({*levels} & SHARE_OF_LOSS.keys()) if pixels else []
+    learned = bool(together) or has_state(run_folder, JOINT)
+    if pixels and not learned and not (origin and origin.has_late_blocks):
         raise TrainingError(
-            f"--levels {grown}: not all of them can become that ({error}); name others"
-        ) from error
+            f"{run_folder}: no late blocks have been trained; train levels up to "
+            f"{max(SHARE_OF_LOSS)} first, or name weights that have them with --start"
+        )
     torch.manual_seed(config.seed)
     pyramid = ChromaPyramid(shape).to(device)
-    chosen = [shape.levels[names.index(name)] for name in levels or names]
-    pack = open_packs(pack_folders, min(FINEST_MAP, max(lv.finest_map for lv in chosen)))
-    if origin is None and pack.finest_map < FINEST_MAP:
-        raise TrainingError(
-            f"{pack.coarsest}: a coarse pack, for going on from trained weights; "
-            "name them with --start"
-        )
+    finest_map = min(FINEST_MAP, shape.finest_map(levels))
+    pack = _open(pack_folders, finest_map, started=origin is not None)
     run = Run(run_folder, level_recipe(shape, config, origin.name if origin else None))
+    say = say if rank == 0 else _silent
     try:
-        for name in levels or names:
+        if together:
+            _give_late_blocks(pyramid, run, origin)
+            if origin is not None and not run.has_begun(JOINT):
+                origin.give_levels(pyramid, together)
+            module, joint = JointModule(pyramid, together), JointTask(pyramid, together)
+            trainer = Trainer(module, joint, pack, config, device, rank, processes, fit=False)
+            train_to_budget(trainer, run, budget, say, _also_together(pyramid, together))
+        for name in [name for name in levels if name not in together]:
+            _give_late_blocks(pyramid, run, origin)
             torch.manual_seed(config.seed + name)
-            index = names.index(name)
+            index = shape.chroma_grids.index(name)
             task, level = LevelTask(pyramid, index), pyramid.levels[index]
             trainer = Trainer(level, task, pack, config, device, rank, processes)
             if origin is not None and not run.has_begun(task.folder):
@@ -105,7 +116,7 @@ def train(
             also = {}
             if shape.takes_hints:
                 also["dev_hints_nats"] = LevelTask(pyramid, index, points=EVALUATED_HINTS)
-            train_to_budget(trainer, run, budget, say if rank == 0 else _silent, also)
+            train_to_budget(trainer, run, budget, say, also)
     finally:
         if processes > 1:
             distributed.destroy_process_group()
@@ -237,6 +248,71 @@ def _record(
     )
 
 
+def _open(folders: Sequence[Path], finest_map: int, *, started: bool) -> AnyPack:
+    """The packs as one.
+
+    Raises:
+        PackError: if one cannot be read or is too coarse.
+        TrainingError: if it needs trained weights to start from, and there are none.
+    """
+    if is_pixel_pack(folders[0]):
+        return PixelPack(folders[0])
+    pack = open_packs(folders, finest_map)
+    if not started and pack.finest_map < FINEST_MAP:
+        raise TrainingError(
+            f"{pack.coarsest}: a coarse pack, for going on from trained weights; "
+            "name them with --start"
+        )
+    return pack
+
+
+def _check_for_pixels(
+    folders: Sequence[Path], start: Path | None, growth: Mapping[str, Any]
+) -> None:
+    """
+    Raises:
+        TrainingError: if a pixel pack cannot be trained on so.
+    """
+    if len(folders) > 1:
+        raise TrainingError(
+            f"{', '.join(map(str, folders))}: a pixel pack is trained on by itself; name one pack"
+        )
+    if start is None:
+        raise TrainingError(
+            f"{folders[0]}: a pixel pack, for going on from trained weights; name them with --start"
+        )
+    if growth.get("last_blocks"):
+        raise TrainingError(
+            f"{folders[0]}: a pixel pack trains the late blocks, the last blocks among them, for "
+            "all levels; leave out --last-blocks"
+        )
+
+
+def _give_late_blocks(pyramid: ChromaPyramid, run: Run, origin: Start | None) -> None:
+    """The run's own, if it has trained some, or else those of the start or of the network."""
+    if pyramid.late_blocks is None:
+        return
+    if (own := read_late_blocks(run.folder)) is not None:
+        pyramid.late_blocks.load_state_dict(own)
+    elif origin is not None:
+        origin.give_late_blocks(pyramid)
+    else:
+        pyramid.late_blocks.take(Features())
+
+
+def _also_together(pyramid: ChromaPyramid, grids: Sequence[int]) -> dict[str, Task]:
+    """What else chooses the best weights of levels that learn together.
+
+    All but the finest once more, since coarse levels decide the colors and overfit first.
+    """
+    also: dict[str, Task] = {
+        f"dev{grid}_nats": JointTask(pyramid, grids, shares={grid: 1.0}) for grid in grids[:-1]
+    }
+    if pyramid.config.takes_hints:
+        also["dev_hints_nats"] = JointTask(pyramid, grids, points=EVALUATED_HINTS)
+    return also
+
+
 def _shape(
     shape: PyramidConfig | None, origin: Start | None, *, hints: bool, dropout: float | None
 ) -> PyramidConfig:
@@ -248,6 +324,26 @@ def _shape(
     if dropout is not None:
         shape = shape.with_dropout(dropout)
     return replace(shape, extra_planes=HINT_PLANES) if hints else shape
+
+
+def _grown(shape: PyramidConfig, levels: Sequence[int], growth: Mapping[str, Any]) -> PyramidConfig:
+    """The shape with other fields in some levels.
+
+    Raises:
+        TrainingError: if a level is unknown or cannot become that.
+    """
+    for name in levels:
+        if name not in shape.chroma_grids:
+            raise TrainingError(
+                f"--levels: no level {name}; this model has {list(shape.chroma_grids)}"
+            )
+    try:
+        return shape.with_levels(levels, **growth)
+    except ValueError as error:
+        grown = ", ".join(map(str, levels))
+        raise TrainingError(
+            f"--levels {grown}: not all of them can become that ({error}); name others"
+        ) from error
 
 
 def _join_processes() -> tuple[int, int]:

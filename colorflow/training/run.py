@@ -6,6 +6,7 @@
                            where the model takes colour hints dev with some of them
     level4/tensorboard/    the same curves
     level4/grid.png        grey, truth, and draws
+    joint/                 the same of levels that learned together, with the late blocks
 
 A task's folder has the task's name (`Task.folder`). Tasks are independent: several processes may
 train different levels, or different architectures, of one run.
@@ -25,6 +26,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from colorflow.errors import TrainingError
 from colorflow.lock import locked
@@ -32,6 +34,8 @@ from colorflow.model.config import PyramidConfig
 from colorflow.training.targets import level_folder
 from colorflow.training.trainer import TrainConfig
 
+JOINT = "joint"
+"""Folder of the levels that learn together."""
 CURVE = ("step", "seconds", "train_nats", "dev_nats", "dev_degraded_nats", "best_dev", "skipped")
 """Columns of every curve; a task may have more."""
 
@@ -194,8 +198,34 @@ def _problem_of(state: dict[str, Any]) -> str | None:
     return None
 
 
+def read_level(folder: Path, grid: int) -> dict[str, Any] | None:
+    """Training state of a level of a run, or None if it has not begun.
+
+    Of a level that learned with others it is their state, but for ``best``, which holds the level's
+    own weights, and ``joint``, the grids of all of them. A level that was trained by itself too
+    counts as it was trained by itself.
+
+    Args:
+        folder: of the run.
+        grid: chroma grid that the level completes.
+
+    Raises:
+        TrainingError: if the file is damaged.
+    """
+    if has_state(folder, level_folder(grid)):
+        return read_state(folder, level_folder(grid))
+    state = read_state(folder, JOINT)
+    if state is None:
+        return None
+    names = [name.split(".") for name in state["level"]]
+    joint = sorted({int(parts[1]) for parts in names if parts[0] == "levels"})
+    if grid not in joint:
+        return None
+    return {**state, "best": _part(state["best"], f"levels.{grid}."), "joint": joint}
+
+
 def read_evaluated_level(folder: Path, grid: int) -> dict[str, Any]:
-    """Training state of a level of a run, with its best averaged weights in it.
+    """Training state of a level of a run as `read_level` gives it, with its best averaged weights.
 
     Args:
         folder: of the run.
@@ -204,13 +234,23 @@ def read_evaluated_level(folder: Path, grid: int) -> dict[str, Any]:
     Raises:
         TrainingError: if the level has not been evaluated yet, or the file is damaged.
     """
-    state = read_state(folder, level_folder(grid))
+    state = read_level(folder, grid)
     if state is None or not state["best"]:
         raise TrainingError(
             f"{folder}: level {grid} has no evaluated weights yet; "
             f"train it with `colorflow train PACK -o {folder} --levels {grid}`"
         )
     return state
+
+
+def read_late_blocks(folder: Path) -> dict[str, Tensor] | None:
+    """The best averaged weights of a run's late blocks, or None if it has not trained any.
+
+    Raises:
+        TrainingError: if the file is damaged.
+    """
+    state = read_state(folder, JOINT)
+    return _part(state["best"], "late_blocks.") if state and state["best"] else None
 
 
 def read_config(folder: Path) -> PyramidConfig:
@@ -247,6 +287,11 @@ def _with_defaults(recipe: dict[str, Any]) -> dict[str, Any]:
 def _read_recipe(folder: Path) -> dict[str, Any]:
     recipe: dict[str, Any] = json.loads((folder / "config.json").read_text(encoding="utf-8"))
     return recipe
+
+
+def _part(weights: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    """The weights of a part of a module, by their names in the part."""
+    return {k.removeprefix(prefix): x for k, x in weights.items() if k.startswith(prefix)}
 
 
 def _state_file(folder: Path, name: str) -> Path:

@@ -68,6 +68,33 @@ def with_noise(x: Tensor, generator: torch.Generator) -> Tensor:
     return x + NOISE * torch.randn(x.shape, generator=generator).to(x)
 
 
+def with_hints(
+    condition: Condition,
+    pyramid: ChromaPyramid,
+    module: nn.Module,
+    ab: Tensor,
+    noise: torch.Generator,
+    points: int,
+) -> Condition:
+    """The condition with color hints, if the pyramid takes them.
+
+    Args:
+        condition: of B photos.
+        pyramid: the model.
+        module: what is trained: in training mode hints are random.
+        ab: (B, 2, 64, 64) the true colors, CIELAB units.
+        noise: source of randomness in training.
+        points: hints of each photo in evaluation, always the same ones.
+    """
+    if not pyramid.config.takes_hints or not (module.training or points):
+        return condition
+    if module.training:
+        return replace(condition, planes=random_hints(ab, noise))
+    # From a source of their own: the noise is the same with hints and without.
+    source = torch.Generator().manual_seed(_HINT_SEED)
+    return replace(condition, planes=true_points(ab, points, source))
+
+
 class LevelTask:
     """One level of the pyramid learns its numbers; a `Task` of the trainer.
 
@@ -85,7 +112,7 @@ class LevelTask:
         self.pyramid, self.stream, self.points = pyramid, index, points
         self.grid = pyramid.config.chroma_grids[index]
         self.name, self.folder = f"level {self.grid}", level_folder(self.grid)
-        self.maps = pyramid.config.levels[index].maps_of_photo
+        self.maps = pyramid.config.maps_of_photo(index)
         self.small_photo_side = SMALL_PHOTO_SIDE.get(self.grid, 0)
 
     def fit(
@@ -93,16 +120,15 @@ class LevelTask:
     ) -> None:
         """Standardisation of the level's numbers and of the features."""
         x, _ = level_target(self.pyramid, self.stream, ab, noise)
-        cast(Level, module).fit(x, condition)
+        cast(Level, module).fit(x, self.pyramid.refine(condition))
 
     def loss(
         self, module: nn.Module, ab: Tensor, condition: Condition, noise: torch.Generator
     ) -> Tensor:
         """Negative log-likelihood of the level's own numbers, nats a photo, (B,)."""
         x, coarse = level_target(self.pyramid, self.stream, ab, noise)
-        if self.pyramid.config.takes_hints and (module.training or self.points):
-            condition = replace(condition, planes=self._hints(module, ab, noise))
-        log_prob: Tensor = module(x, condition, coarse)
+        condition = with_hints(condition, self.pyramid, module, ab, noise, self.points)
+        log_prob: Tensor = module(x, self.pyramid.refine(condition), coarse)
         return -log_prob
 
     def draw(
@@ -114,7 +140,7 @@ class LevelTask:
         """
         x, coarse = level_target(self.pyramid, self.stream, ab, noise)
         level = cast(Level, module)
-        photo = level.context.of_photo(condition)
+        photo = level.context.of_photo(self.pyramid.refine(condition))
         truth = F.avg_pool2d(ab, FINEST_GRID // self.grid)
         columns = [torch.zeros_like(truth), truth]
         for temperature in DRAWN_TEMPERATURES:
@@ -124,9 +150,3 @@ class LevelTask:
                 drawn, _ = self.pyramid.haar.inverse(torch.cat([coarse, drawn], 1))
             columns.append(self.pyramid.bounded.inverse(drawn)[0])
         return torch.stack(columns, 1)
-
-    def _hints(self, module: nn.Module, ab: Tensor, noise: torch.Generator) -> Tensor:
-        if module.training:
-            return random_hints(ab, noise)
-        # From a source of their own: the noise is the same with hints and without.
-        return true_points(ab, self.points, torch.Generator().manual_seed(_HINT_SEED))

@@ -21,7 +21,7 @@ from torch.nn.parallel import DistributedDataParallel
 from colorflow.errors import TrainingError
 from colorflow.model.condition import Condition
 from colorflow.model.features import LastBlocks, LateBlocks
-from colorflow.training.pack import Pack, Packs
+from colorflow.training.pixels import AnyPack
 from colorflow.training.schedule import Budget, ema_decay, learning_rate
 from colorflow.training.targets import EVALUATED_PHOTO_SIDE
 from colorflow.training.task import Task
@@ -66,7 +66,10 @@ def wall_seconds() -> float:
 def _by_share_of_rate(module: nn.Module) -> dict[float, list[nn.Parameter]]:
     """The parameters by their share of the learning rate."""
     pretrained = [
-        p for part in module.modules() if isinstance(part, (LastBlocks, LateBlocks)) for p in part.parameters()
+        p
+        for part in module.modules()
+        if isinstance(part, LastBlocks | LateBlocks)
+        for p in part.parameters()
     ]
     known = set(map(id, pretrained))
     groups = {1.0: [p for p in module.parameters() if id(p) not in known]}
@@ -85,6 +88,7 @@ class Trainer:
         rank: of this process among `processes` (torchrun); each takes its share of every batch.
         processes: number of processes.
         clock: seconds that a budget in minutes counts.
+        fit: whether the module still needs its fixed statistics.
 
     Raises:
         TrainingError: if the pack has too few photos.
@@ -94,12 +98,14 @@ class Trainer:
         self,
         module: nn.Module,
         task: Task,
-        pack: Pack | Packs,
+        pack: AnyPack,
         config: TrainConfig,
         device: torch.device,
         rank: int = 0,
         processes: int = 1,
         clock: Callable[[], float] = wall_seconds,
+        *,
+        fit: bool = True,
     ) -> None:
         self.module, self.task, self.pack, self.config = module, task, pack, config
         self.device, self.rank, self.processes, self.clock = device, rank, processes, clock
@@ -113,7 +119,8 @@ class Trainer:
             raise TrainingError(
                 f"{pack.folder}: no large dev photo to choose the best weights by; use more photos"
             )
-        self._fit()
+        if fit:
+            self._fit()
         self.ema = copy.deepcopy(module).requires_grad_(False)
         self.module.train()
         self.wrapped: nn.Module = DistributedDataParallel(module) if processes > 1 else module

@@ -17,7 +17,7 @@ from colorflow.model.condition import Condition
 from colorflow.model.intervals import NOMINAL_LEVELS, in_half_widths
 from colorflow.model.pyramid import ChromaPyramid
 from colorflow.training.colours import largest_chroma
-from colorflow.training.pack import Pack
+from colorflow.training.pixels import AnyPack
 from colorflow.training.targets import EVALUATED_PHOTO_SIDE
 
 CANDIDATES = (0.0, 0.3, 0.5, 0.7, 0.8, 0.9, 1.0)
@@ -50,7 +50,7 @@ def energy_score(draws: Tensor, truth: Tensor) -> Tensor:
 @torch.no_grad()
 def tune_temperatures(
     pyramid: ChromaPyramid,
-    pack: Pack,
+    pack: AnyPack,
     photos: int = 100,
     say: Callable[[str], None] = print,
 ) -> tuple[float, ...]:
@@ -82,7 +82,7 @@ def tune_temperatures(
 @torch.no_grad()
 def blow_ups(
     pyramid: ChromaPyramid,
-    pack: Pack,
+    pack: AnyPack,
     temperatures: Sequence[float],
     gain: float = 1.0,
     photos: int = 200,
@@ -113,7 +113,7 @@ def blow_ups(
 @torch.no_grad()
 def calibrate(
     pyramid: ChromaPyramid,
-    pack: Pack,
+    pack: AnyPack,
     photos: int = 300,
     draws: int = 64,
     say: Callable[[str], None] = print,
