@@ -352,7 +352,10 @@ def test_a_transparent_photo_is_shown_like_any_other(
     assert compare(folder, tmp_path / "test", weights) == 0
     (pair,) = key_of(tmp_path / "test")["pairs"]
     photo, seed = photo_from_image(pixels), pair["seed"]
-    pictures = [colorizer.colorize_photo(photo, 1, std, seed=seed)[0] for std in (0.3, 1.0)]
+    pictures = [
+        colorizer.colorize_photo(photo, 1, std, seed=seed, samples=samples)[0]
+        for std, samples in ((0.3, False), (1.0, True))
+    ]
     write_pair(tmp_path / "e.jpg", *(pictures if pair["first"] == "left" else pictures[::-1]))
     written = (tmp_path / "test" / "pairs" / "001.jpg").read_bytes()
     assert written == (tmp_path / "e.jpg").read_bytes()

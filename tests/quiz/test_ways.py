@@ -61,7 +61,7 @@ def test_only_photos_with_color_have_a_truth(astronaut: Photo) -> None:
         ("WEIGHTS,temperature=0.5", 0.5),
     ],
 )
-def test_a_sample_is_the_colorizers(
+def test_a_coloring_is_the_colorizers(
     text: str, temperature: float, weights: Path, colorizer: Colorizer, astronaut: Photo
 ) -> None:
     asked: list[Path | None] = []
@@ -73,7 +73,8 @@ def test_a_sample_is_the_colorizers(
     way = way_of(text.replace("WEIGHTS", str(weights)), Path("given"), load)
     assert asked == [weights if "WEIGHTS" in text else Path("given")]
     assert way.weights == colorizer.digest
-    (own,) = colorizer.colorize_photo(astronaut, 1, temperature, seed=7)
+    samples = "samples" in text
+    (own,) = colorizer.colorize_photo(astronaut, 1, temperature, seed=7, samples=samples)
     assert np.array_equal(way.picture(item_of(astronaut)), own)
     gray = photo_from_image(skimage.data.camera())
     assert way.refusal(gray, "a.png") is None, "a gray photo can be colored"
@@ -99,7 +100,7 @@ def test_a_new_way_is_one_function(
         ("none.safetensors", "or a file or folder that is there"),
         ("samples,truth", "folder 'truth'"),
         ("", "folder ''"),
-        ("temperatur=1", "samples has no option 'temperatur'; its options are: temperature"),
+        ("temperatur=1", "principal has no option 'temperatur'; its options are: temperature, of"),
         ("temperature=warm", "temperature must be a number of at least 0, got 'warm'"),
         ("temperature=-1", "temperature must be a number of at least 0, got '-1'"),
         ("temperature=inf", "temperature must be a number of at least 0, got 'inf'"),
