@@ -141,6 +141,9 @@ def test_every_button_of_every_tab(
     visitor.one("#n input[type=number]").fill("2")
     visitor.one("#go").click()
     visitor.settle("go")
+    for view in ("Single samples", "Summary"):
+        visitor.one("#view").get_by_label(view).check()
+        visitor.settle(view)
     visitor.press_all("Colourise")
 
     visitor.page.get_by_role("tab", name="Hints", exact=True).click()
