@@ -17,19 +17,17 @@ import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import date
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import httpx
 
+from benchmarks.measuring import print_machine, print_table
 from benchmarks.page_load import _memory
 from benchmarks.page_server import page_server
 from colorflow.ui.room import size_of
 
 _GREEDY, _OTHER = "10.0.0.1", "10.0.0.2"
-_MEGABYTES = 100
-"""Of one upload."""
 _TIMEOUT = 600.0
 
 
@@ -41,6 +39,8 @@ class Outcome:
     """Rounds asked for by how the page answered: 200 taken, 503 busy."""
     wait: float
     """Seconds that the other player waited for a first round meanwhile."""
+    before: int
+    """Rounds of the first player that were drawn until then."""
     megabytes: float
     """By which the server's memory grew."""
     uploads: Counter[int]
@@ -49,29 +49,33 @@ class Outcome:
     """Bytes that were left of uploads that broke off."""
 
 
-def abuse(folder: Path, *, rounds: int, uploads: int, weights: Path | None = None) -> Outcome:
+def abuse(
+    folder: Path, *, rounds: int, uploads: int, megabytes: int = 100, weights: Path | None = None
+) -> Outcome:
     """Starts a server and asks too much of it.
 
     Args:
         folder: an empty one.
         rounds: of the quiz, all at once.
-        uploads: that are tried, 100 MB each; and as many that break off.
+        uploads: that are tried; and as many that break off.
+        megabytes: of each that is tried.
         weights: file; None for the shipped ones.
 
     Raises:
         AssertionError: if the server does not start.
     """
     with page_server(folder, weights) as (address, process):
-        before = _memory(process, "VmRSS")
+        memory = _memory(process, "VmRSS")
         with ThreadPoolExecutor(16) as threads:
             asked = [threads.submit(_round, address, _GREEDY) for _ in range(rounds)]
             started = time.perf_counter()
             event = _round(address, _OTHER).json()["event_id"]
             _send(address, _OTHER, "GET", f"gradio_api/call/quiz_round/{event}")
             wait = time.perf_counter() - started
+            before = len(list(folder.rglob("quiz-*/*.png"))) - 1
             taken = Counter(one.result().status_code for one in asked)
-        grown = _memory(process, "VmHWM") - before
-        content = os.urandom(2**20) * _MEGABYTES
+        grown = _memory(process, "VmHWM") - memory
+        content = os.urandom(2**20) * megabytes
         sent = Counter(
             _send(
                 address, _GREEDY, "POST", "gradio_api/upload",
@@ -85,7 +89,7 @@ def abuse(folder: Path, *, rounds: int, uploads: int, weights: Path | None = Non
         while _is_open(process.pid):
             time.sleep(0.1)
         left = size_of(folder) - kept
-    return Outcome(rounds=taken, wait=wait, megabytes=grown, uploads=sent, left=left)
+    return Outcome(rounds=taken, wait=wait, before=before, megabytes=grown, uploads=sent, left=left)
 
 
 def _round(address: str, visitor: str) -> httpx.Response:
@@ -122,22 +126,23 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--rounds", type=int, default=200)
     parser.add_argument("--uploads", type=int, default=15)
+    parser.add_argument("--megabytes", type=int, default=100, help="of each upload")
     parser.add_argument("--weights", type=Path)
     options = parser.parse_args()
+    print_machine()
     with tempfile.TemporaryDirectory() as folder:
-        outcome = abuse(
-            Path(folder), rounds=options.rounds, uploads=options.uploads, weights=options.weights
-        )
-    print(f"{date.today()}: {options.rounds} rounds at once, {options.uploads} uploads of 100 MB\n")
-    print(
-        "| rounds taken | busy | another player waited, s | memory, MB | uploads taken | refused |"
-    )
-    print("|---:|---:|---:|---:|---:|---:|")
-    print(
-        f"| {outcome.rounds[200]} | {outcome.rounds[503]} | {outcome.wait:.1f} "
-        f"| {outcome.megabytes:+.0f} | {outcome.uploads[200]} | {outcome.uploads[507]} |\n"
-    )
-    print(f"{outcome.left} bytes were left of uploads that broke off.")
+        outcome = abuse(Path(folder), **vars(options))
+    rows = [
+        ["rounds taken", f"{outcome.rounds[200]}"],
+        ["rounds refused, since the page is busy", f"{outcome.rounds[503]}"],
+        ["another player waited", f"{outcome.wait:.1f} s"],
+        ["rounds drawn before the other player's", f"{outcome.before}"],
+        ["memory", f"{outcome.megabytes:+.0f} MB"],
+        [f"uploads of {options.megabytes} MB taken", f"{outcome.uploads[200]}"],
+        ["uploads refused", f"{outcome.uploads[507]}"],
+        ["left of uploads that broke off", f"{outcome.left} bytes"],
+    ]
+    print_table(["what", "came to"], rows)
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ photos are pieces of scikit-image's pictures, in grey, each another one.
 from __future__ import annotations
 
 import argparse
+import os
 import statistics
 import subprocess
 import sys
@@ -190,10 +191,12 @@ def main() -> None:
             weights=options.weights,
         )
     width, height = options.size
+    load_now = os.getloadavg()[1]
     seconds = outcome.seconds or [0.0]
     print(
         f"{date.today()}: {options.clients} clients, {options.uploads} photos each at once, "
-        f"{width} x {height} pixels, {options.colourings} colourings of each in full size\n"
+        f"{width} x {height} pixels, {options.colourings} colourings of each in full size; "
+        f"load of the machine {load_now:.0f}\n"
     )
     print(
         "| asked | answered | busy | mixed up | median, s | last, s "

@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-_MOST_SECONDS = 120.0
-"""For the page to start."""
+_MOST_SECONDS = 600.0
+"""For the page to start, on a machine that is busy."""
 _PATIENCE = 20.0
 """Seconds for the process to end when it is asked to."""
 
