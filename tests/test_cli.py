@@ -554,9 +554,13 @@ def test_app_passes_its_options_on(monkeypatch: pytest.MonkeyPatch) -> None:
     assert main(["app"]) == 0
     given = "app --host 0.0.0.0 --port 8000 --weights w.safetensors --photos own --quiz-db a.db"
     assert main([*given.split(), "--max-file-size", "5", "--max-pixels", "3", "--queue", "2"]) == 0
-    names = ("host", "port", "weights", "photos", "quiz_db", "accounts", "limits")
+    given_too = ["--allowed-host", "photos.example", "--max-stored", "9"]
+    assert main(["app", *given_too]) == 0
+    assert calls[-1]["allowed_hosts"] == ["photos.example"]
+    assert calls.pop()["limits"] == Limits(stored_megabytes=9)
+    names = ("host", "port", "weights", "photos", "quiz_db", "accounts", "allowed_hosts", "limits")
     values = [
-        ("127.0.0.1", 7860, None, None, None, None, Limits()),
+        ("127.0.0.1", 7860, None, None, None, None, [], Limits()),
         (
             "0.0.0.0",
             8000,
@@ -564,6 +568,7 @@ def test_app_passes_its_options_on(monkeypatch: pytest.MonkeyPatch) -> None:
             Path("own"),
             Path("a.db"),
             None,
+            [],
             Limits(megabytes=5, megapixels=3, waiting=2),
         ),
     ]

@@ -22,8 +22,10 @@ from colorflow.colorize.uncertainty import Uncertainty
 from colorflow.files import default_weights
 from colorflow.model.diverse import most_different
 from colorflow.model.hints import Hint
+from colorflow.model.principal import MOST_CARDS
 
 __all__ = [
+    "MOST_CARDS",
     "Card",
     "Colorizer",
     "Draws",

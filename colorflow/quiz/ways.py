@@ -24,9 +24,8 @@ import numpy as np
 
 from colorflow.color.full_resolution import lightness_of, render
 from colorflow.color.grid import to_grid
-from colorflow.colorize import Colorizer
+from colorflow.colorize import MOST_CARDS, Colorizer
 from colorflow.errors import EvaluationError
-from colorflow.model.principal import MOST_CARDS
 from colorflow.photo import Kind, Photo, find_photos, read_photo
 from colorflow.quiz.pictures import Pixels
 
