@@ -279,7 +279,7 @@ def test_shipped_weights_say_what_they_are() -> None:
     assert default_weights().stat().st_size <= 20e6
     bits = weights.training["bits_per_dim"]
     assert set(bits) == {"train", "dev", "dev_degraded"}
-    assert bits["dev"]["all"] < 3.0
+    assert bits["dev"]["all"] < 3.3  # everyday photos of other collections; the noise alone: 2.05
     assert all(0 <= t <= 1 for t in weights.temperatures)
 
 
