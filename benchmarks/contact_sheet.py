@@ -1,9 +1,10 @@
-"""A picture of what the model does: grey, samples, and the original, a row a photo.
+"""A picture of what the model does: gray, principal colorings, and the original, a row a photo.
 
     python -m benchmarks.contact_sheet PHOTOS... -o SHEET.jpg
     python -m benchmarks.contact_sheet --examples astronaut chelsea coffee rocket -o SHEET.jpg
 
-Photos that are grey or tinted have no original to show. With `--examples` the photos are some that
+With `--samples` or `--diverse` samples stand in place of the principal colorings. Photos that are
+gray or tinted have no original to show. With `--examples` the photos are some that
 scikit-image ships.
 """
 
@@ -33,9 +34,10 @@ def main() -> None:
     )
     parser.add_argument("-o", "--output", type=Path, required=True)
     parser.add_argument("--weights", type=Path)
-    parser.add_argument("-n", type=int, default=5, help="samples a photo (default 5)")
+    parser.add_argument("-n", type=int, default=4, help="colorings of a photo (default 4)")
     parser.add_argument("--temperature", type=float, default=1.0)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--samples", action="store_true")
     parser.add_argument("--diverse", action="store_true")
     parser.add_argument("--height", type=int, default=160, help="of a row, in pixels")
     parser.add_argument("--limit", type=int, help="every k-th photo, so that so many remain")
@@ -69,7 +71,7 @@ def _row(colorizer: Colorizer, photo: Photo, options: argparse.Namespace) -> np.
         options.n,
         options.temperature,
         options.seed,
-        samples=True,
+        samples=options.samples,
         diverse=options.diverse,
     )
     lightness = lightness_of(small)
