@@ -167,7 +167,7 @@ def test_a_worker_ends_with_its_parent_in_the_middle_of_a_photo(
 ) -> None:
     photo, out = save_photo(tmp_path / "x.png"), tmp_path / "out"
     command = [sys.executable, "-m", "colorflow.cli", "colorize", photo, "-o", out]
-    command += ["-n", "1000", "--samples", "--workers", "1", "--weights", weights]
+    command += ["-n", "200", "--samples", "--workers", "1", "--weights", weights]
     parent = subprocess.Popen(list(map(str, command)))
     try:
         while not (out.is_dir() and any(out.glob("x_s*.png"))):
