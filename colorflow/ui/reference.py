@@ -137,7 +137,8 @@ class ReferenceTab:
                 [upload, self.session],
                 [self.session, self.previews[role], self.about, self.button, *shown],
                 show_progress_on=self.about,
-                concurrency_id="reference",  # two at once would make a session each
+                concurrency_id="reference",
+                concurrency_limit=1,  # two at once would make a session each
                 api_visibility="private",
             )
         self.button.click(
