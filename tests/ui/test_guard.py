@@ -229,7 +229,7 @@ def test_one_visitor_leaves_room_in_the_queue_for_others(page: Page, tmp_path: P
     files = {"files": ("held.png", held.read_bytes())}
     (path,) = ask(page, "POST", "gradio_api/upload", "10.2.0.1", files=files).json()
     photo = {"path": path, "meta": {"_type": "gradio.FileData"}}
-    body = {"data": [photo, 1, 1, 0, "same"]}
+    body = {"data": [photo, 1, 1, 0, "same", False]}
     try:
         answers = [
             ask(page, "POST", "gradio_api/call/colourise", "10.2.0.1", json=body)
@@ -251,7 +251,11 @@ def test_one_visitor_leaves_room_in_the_queue_for_others(page: Page, tmp_path: P
 def test_what_programs_ask_wrongly_is_told(page: Page) -> None:
     photo = {"path": "/etc/passwd", "meta": {"_type": "gradio.FileData"}}
     for place, body, said in (
-        ("call/colourise", {"data": [photo, 1, 1, 0, "same"]}, "Expected a file that was uploaded"),
+        (
+            "call/colourise",
+            {"data": [photo, 1, 1, 0, "same", False]},
+            "Expected a file that was uploaded",
+        ),
         ("call/colourise", {"data": []}, "These values do not fit"),
     ):
         event = ask(page, "POST", f"gradio_api/{place}", json=body).json()["event_id"]
