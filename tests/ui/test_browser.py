@@ -103,7 +103,14 @@ class Visitor:
         """Say another seed, which stands among what few need."""
         if not self.one("#seed input").is_visible():
             self.one("#advanced > button").click()
-        self.one("#seed input").fill(str(seed))
+        field = self.one("#seed input")
+        for _ in range(20):  # what has just come up may take its first value once more
+            field.fill(str(seed))
+            field.blur()
+            self.page.wait_for_timeout(200)
+            if field.input_value() == str(seed):
+                return
+        raise AssertionError(f"the page does not keep the seed {seed}")
 
     def download(self, suffix: str = "") -> Download:
         """Download the chosen colouring when it is ready, in the format of its suffix: right after
