@@ -151,15 +151,9 @@ class ChromaColorizer:
         if not recipes:
             raise ValueError("recipes: expected at least one, got none")
         cards = self._cards(photo, recipes, hints, reference)
-        drawn = [i for i, recipe in enumerate(recipes) if not recipe.is_card]
-        chroma: dict[int, NDArray[np.float32]] = {
-            i: cards[self._whole(recipe)] for i, recipe in enumerate(recipes) if recipe.is_card
-        }
-        if drawn:
-            condition = self._engine.condition(photo, hints)
-            latents = self._latents([recipes[i] for i in drawn], condition, reference, cards)
-            chroma |= dict(zip(drawn, self._engine.decode(latents, condition), strict=True))
-        return Draws(recipes=list(recipes), ab=np.stack([chroma[i] for i in range(len(recipes))]))
+        condition = self._engine.condition(photo, hints)
+        ab = self._made(recipes, condition, reference, cards)
+        return Draws(recipes=list(recipes), ab=ab)
 
     def redraw(
         self,
@@ -233,9 +227,7 @@ class ChromaColorizer:
             for step in range(1, steps - 1)
         ]
         # The ends by themselves: last bits depend on how many are decoded at once.
-        outer = [
-            self.draw_recipes(photo, [end], hints=hints, reference=reference).ab for end in ends
-        ]
+        outer = [self._made([end], condition, reference, cards) for end in ends]
         inner = [self._engine.decode(between, condition)] if between else []
         return np.concatenate([outer[0], *inner, outer[1]])
 
@@ -356,6 +348,23 @@ class ChromaColorizer:
 
     def _recipe(self, colouring: int | Recipe) -> Recipe:
         return colouring if isinstance(colouring, Recipe) else self.recipe(colouring)
+
+    def _made(
+        self,
+        recipes: Sequence[Recipe],
+        condition: Condition,
+        reference: Photo | None,
+        cards: Mapping[Recipe, NDArray[np.float32]],
+    ) -> NDArray[np.float32]:
+        """The chroma of recipes, given the cards that they are made of: (n, 2, 64, 64)."""
+        drawn = [i for i, recipe in enumerate(recipes) if not recipe.is_card]
+        chroma: dict[int, NDArray[np.float32]] = {
+            i: cards[self._whole(recipe)] for i, recipe in enumerate(recipes) if recipe.is_card
+        }
+        if drawn:
+            latents = self._latents([recipes[i] for i in drawn], condition, reference, cards)
+            chroma |= dict(zip(drawn, self._engine.decode(latents, condition), strict=True))
+        return np.stack([chroma[i] for i in range(len(recipes))])
 
     def _latents(
         self,

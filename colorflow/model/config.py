@@ -25,8 +25,9 @@ _RANGES = {
     "context_layers": (1, 64),
     "bins": (2, 64),
 }
-_MOST_PLANES = 64
 """Wide enough for any use; a damaged header does not fill the memory."""
+_MOST_PLANES = 64
+"""Likewise, of `PyramidConfig.extra_planes`."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -130,7 +130,7 @@ class LastBlocks(nn.Module):
 
 
 class LateBlocks(nn.Module):
-    """The blocks after the 32x32 map, to be trained: 3.2 of the network's 3.4 million weights.
+    """The blocks after the 32x32 map, to be trained: 2.9 million weights.
 
     New ones have random weights; `take` gives them the pretrained ones.
     """
