@@ -1,6 +1,6 @@
 """What the settings of principal colorings cost and give.
 
-    python -m benchmarks.principal PHOTOS [--photos 60] [--weights FILE] [--seed 0]
+    python -m benchmarks.principal PHOTOS [--photos 60] [--weights FILE]
 
 Color photos that nothing was trained or chosen on are colored from their lightness, with one
 setting of `colorflow.model.principal` changed at a time. Errors are RMSE over gray's (sRGB on the
@@ -19,6 +19,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from benchmarks.measuring import SEED, print_machine, print_table
 from colorflow.evaluation.evaluate import photos_of
 from colorflow.evaluation.metrics import colourfulness, colours, seam_steps, squared_errors
 from colorflow.evaluation.subject import NotColouredError, Subject, SubjectReader
@@ -45,10 +46,9 @@ def main() -> None:
     parser.add_argument("folder", type=Path, metavar="PHOTOS")
     parser.add_argument("--photos", type=int, default=60)
     parser.add_argument("--weights", type=Path, default=default_weights())
-    parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     weights = load_weights(options.weights)
-    reader = SubjectReader(options.seed, degraded=False)
+    reader = SubjectReader(SEED, degraded=False)
     found: dict[str, list[NDArray[np.float64]]] = {name: [] for name in ["sample", *SETTINGS]}
     for path in photos_of(options.folder, options.photos):
         try:
@@ -56,17 +56,22 @@ def main() -> None:
         except NotColouredError:
             continue
         with torch.no_grad():
-            found["sample"].append(_row(subject, _samples(weights, subject, options.seed)))
+            found["sample"].append(_row(subject, _samples(weights, subject, SEED)))
             for name, changes in SETTINGS.items():
-                found[name].append(_row(subject, _cards(weights, subject, options.seed, changes)))
-    print(f"{len(found['sample'])} photos, weights {weights.digest}, seed {options.seed}")
-    print("| setting | first | best of 4 | colorfulness | of the first | seams | of the first |")
-    print("|---|---|---|---|---|---|---|")
-    for name, rows in found.items():
-        gray, first, best, colorful, colorful1, true, *seams = np.mean(rows, 0)
-        numbers = [(first / gray) ** 0.5, (best / gray) ** 0.5, colorful / true, colorful1 / true]
-        numbers += [seams[0] / seams[1], seams[2] / seams[3]]
-        print(f"| {name} | " + " | ".join(f"{number:.3f}" for number in numbers) + " |", flush=True)
+                found[name].append(_row(subject, _cards(weights, subject, SEED, changes)))
+    print_machine()
+    print(f"{len(found['sample'])} photos, weights {weights.digest}")
+    print_table(
+        ["setting", "first", "best of 4", "colorfulness", "of the first", "seams", "of the first"],
+        [[name, *_summary(rows)] for name, rows in found.items()],
+    )
+
+
+def _summary(rows: list[NDArray[np.float64]]) -> list[str]:
+    gray, first, best, colorful, colorful1, true, *seams = np.mean(rows, 0)
+    numbers = [(first / gray) ** 0.5, (best / gray) ** 0.5, colorful / true, colorful1 / true]
+    numbers += [seams[0] / seams[1], seams[2] / seams[3]]
+    return [f"{number:.3f}" for number in numbers]
 
 
 def _samples(weights: LoadedWeights, subject: Subject, seed: int) -> Tensor:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import skimage.data
 from PIL import Image
 
 from benchmarks.measuring import ratios, side_by_side, spread
@@ -170,3 +171,16 @@ def test_page_abuse(
     assert 0 <= int(rows["rounds drawn before the other player's"]) <= 16
     assert (rows["uploads of 1 MB taken"], rows["uploads refused"]) == ("2", "0")
     assert rows["left of uploads that broke off"] == "0 bytes"
+
+
+@pytest.mark.slow
+def test_principal(
+    weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    Image.fromarray(skimage.data.astronaut()).save(tmp_path / "a.png")
+    Image.fromarray(skimage.data.camera()).save(tmp_path / "gray.png")
+    arguments = [str(tmp_path), "--weights", str(weights)]
+    rows = rows_printed("principal", arguments, monkeypatch, capsys)
+    numbers = {name: list(map(float, own)) for name, *own in rows}
+    assert numbers["no gain"][2] < numbers["as vivid as samples"][2] <= numbers["as shipped"][2]
+    assert numbers["as shipped"][4] < numbers["sample"][4]
