@@ -1,14 +1,14 @@
-"""Eight colourings against one forward pass of a network of DDColor-T's shape.
+"""Eight colorings against one forward pass of a network of DDColor-T's shape.
 
     python -m benchmarks.against_ddcolor_shape
 
-Both take a photo that is in memory and give chroma: ours 8 colourings on a grid of 64 x 64,
-features included, with the shipped weights; the network one colouring at its input's size, by
+Both take a photo that is in memory and give chroma: ours 8 colorings on a grid of 64 x 64,
+features included, with the shipped weights; the network one coloring at its input's size, by
 default 512 x 512. It is built here after the paper: torchvision's ConvNeXt-T as encoder, a U-shaped
-pixel decoder with pixel shuffles, 100 colour queries that pass 9 layers of cross-attention,
+pixel decoder with pixel shuffles, 100 color queries that pass 9 layers of cross-attention,
 self-attention and feed-forward over three scales, and a last 1x1 convolution. Its weights are
-random: it takes about the time that DDColor-T takes, and says nothing of its colours. It is not the
-authors' code, and has no spectral normalisation, which costs nothing once trained.
+random: it takes about the time that DDColor-T takes, and says nothing of its colors. It is not the
+authors' code, and has no spectral normalization, which costs nothing once trained.
 
 Reference: Kang et al. 2023, "DDColor: Towards photo-realistic image colorization via dual
 decoders".
@@ -26,7 +26,7 @@ from torchvision.models import convnext_tiny
 from torchvision.models.feature_extraction import create_feature_extractor
 
 from benchmarks.measuring import SEED, print_machine, print_table, ratios, side_by_side, spread
-from benchmarks.photos import grey_photo
+from benchmarks.photos import gray_photo
 from colorflow.colorize import Colorizer
 from colorflow.photo import photo_from_image
 
@@ -110,8 +110,8 @@ class DDColorShape(nn.Module):
         queries = self.queries.expand(len(rgb), -1, -1)
         for number, layer in enumerate(self.layers):
             queries = layer(queries, tokens[number % len(tokens)])
-        colours = torch.einsum("bqc,bchw->bqhw", self.embed(queries), picture)
-        result: Tensor = self.refine(torch.cat([colours, rgb], 1))
+        colors = torch.einsum("bqc,bchw->bqhw", self.embed(queries), picture)
+        result: Tensor = self.refine(torch.cat([colors, rgb], 1))
         return result
 
 
@@ -126,7 +126,7 @@ def main() -> None:
     network = DDColorShape().eval()
     millions = sum(p.numel() for p in network.parameters()) / 1e6
     colorizer = Colorizer.load(options.weights)
-    photo = photo_from_image(grey_photo(1155, 866))
+    photo = photo_from_image(gray_photo(1155, 866))
     print_machine(["torchvision"])
     rows = []
     for side in options.sides:
@@ -149,8 +149,8 @@ def main() -> None:
     head = (
         f"input of the network ({millions:.0f} M parameters)",
         "its forward pass, seconds",
-        "8 colourings, seconds",
-        "8 colourings over its one",
+        "8 colorings, seconds",
+        "8 colorings over its one",
     )
     print_table(head, rows)
 

@@ -184,14 +184,14 @@ def step_of(
     network: nn.Module, forward: Callable[[], tuple[Tensor, Tensor]]
 ) -> Callable[[], object]:
     """One step of Adam on the negative log-likelihood."""
-    optimiser = torch.optim.Adam(network.parameters(), 1e-4)
+    optimizer = torch.optim.Adam(network.parameters(), 1e-4)
 
     def step() -> None:
-        optimiser.zero_grad()
+        optimizer.zero_grad()
         z, ladj = forward()
         loss = (z.square().flatten(1).sum(1) / 2 - ladj).mean()
         loss.backward()
-        optimiser.step()
+        optimizer.step()
 
     return step
 

@@ -8,7 +8,7 @@ their densities: every draw is from one of them, chosen at random. Printed are t
 the level's own numbers with unit noise on all dev photos, without hints and with 4 (`LevelTask`),
 and for every temperature x gain the energy score of 8 draws on the 4x4 grid with the standard error
 of its difference to the first source's; RMSE of ab of the best draw, of the first one and of the
-mean over grey's (root of the mean over photos); mean chroma over the truth's; the share of draws
+mean over gray's (root of the mean over photos); mean chroma over the truth's; the share of draws
 whose mean chroma is above the training photos' 99.9th percentile.
 """
 
@@ -26,7 +26,7 @@ from torch.nn import functional as F
 from colorflow.evaluation.metrics import mean_chroma
 from colorflow.model.config import FINEST_GRID
 from colorflow.model.pyramid import ChromaPyramid, Level
-from colorflow.training.colours import largest_chroma
+from colorflow.training.colors import largest_chroma
 from colorflow.training.pack import Pack
 from colorflow.training.start import Start
 from colorflow.training.targets import EVALUATED_HINTS, EVALUATED_PHOTO_SIDE, LevelTask
@@ -105,7 +105,7 @@ def quality(
     """Energy score of each photo, and the other columns."""
     grid = models[0].config.levels[0].grid
     generator = torch.Generator().manual_seed(12)
-    energy, best, one, middle, grey, ours, true, blown = ([] for _ in range(8))
+    energy, best, one, middle, gray, ours, true, blown = ([] for _ in range(8))
     for part in np.array_split(rows, -(-len(rows) // AT_ONCE)):
         ab, condition = pack.batch(part)
         truth = F.avg_pool2d(ab, FINEST_GRID // grid)
@@ -124,11 +124,11 @@ def quality(
         best.append(errors.min(1).values)
         one.append(errors[:, 0])
         middle.append((draws.mean(1) - truth).square().flatten(1).mean(1))
-        grey.append(truth.square().flatten(1).mean(1))
+        gray.append(truth.square().flatten(1).mean(1))
         ours.append(mean_chroma(draws.flatten(0, 1)))
         true.append(mean_chroma(truth))
         blown.append((ours[-1] > limit).float())
-    scale = torch.cat(grey).mean()
+    scale = torch.cat(gray).mean()
     columns = [f"{float((torch.cat(x).mean() / scale).sqrt()):.3f}" for x in (best, one, middle)]
     columns.append(f"{float(torch.cat(ours).mean() / torch.cat(true).mean()):.3f}")
     columns.append(f"{float(torch.cat(blown).mean()):.4f}")

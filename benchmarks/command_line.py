@@ -5,7 +5,7 @@
 Gives one photo of one megapixel four principal colorings with the shipped weights, in a new process
 each time, imports included, and prints a Markdown table: median and range of the seconds, largest
 peak memory.
-The photo is scikit-image's astronaut, enlarged and grey.
+The photo is scikit-image's astronaut, enlarged and gray.
 """
 
 from __future__ import annotations
@@ -25,17 +25,17 @@ import skimage.data
 
 RUNS = 5
 SIZE = (1155, 866)
-COLOURINGS = 4
+COLORINGS = 4
 
 
 def main() -> None:
     """Runs the command and prints the table."""
     with tempfile.TemporaryDirectory() as folder:
         photo = Path(folder) / "photo.jpg"
-        grey = cv2.cvtColor(skimage.data.astronaut(), cv2.COLOR_RGB2GRAY)
-        cv2.imwrite(str(photo), cv2.resize(grey, SIZE, interpolation=cv2.INTER_CUBIC))
+        gray = cv2.cvtColor(skimage.data.astronaut(), cv2.COLOR_RGB2GRAY)
+        cv2.imwrite(str(photo), cv2.resize(gray, SIZE, interpolation=cv2.INTER_CUBIC))
         command = [sys.executable, "-m", "colorflow.cli", "colorize", str(photo)]
-        command += ["-o", str(Path(folder) / "out"), "-n", str(COLOURINGS), "--overwrite"]
+        command += ["-o", str(Path(folder) / "out"), "-n", str(COLORINGS), "--overwrite"]
         seconds = []
         for _ in range(RUNS):
             began = time.perf_counter()
@@ -46,7 +46,7 @@ def main() -> None:
     print("| task | seconds, median (range) | peak memory, MB |")
     print("|---|---|---|")
     print(
-        f"| {COLOURINGS} principal colorings of {SIZE[0]}x{SIZE[1]}, process start to files "
+        f"| {COLORINGS} principal colorings of {SIZE[0]}x{SIZE[1]}, process start to files "
         f"| {statistics.median(seconds):.2f} ({min(seconds):.2f} to {max(seconds):.2f}) "
         f"| {peak:.0f} |"
     )

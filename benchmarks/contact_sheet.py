@@ -77,7 +77,7 @@ def _row(colorizer: Colorizer, photo: Photo, options: argparse.Namespace) -> np.
     lightness = lightness_of(small)
     cells = [render(lightness, np.zeros_like(draws.ab[0]))]
     cells += [render(lightness, ab) for ab in draws.ab]
-    if photo.kind is Kind.COLOURED:
+    if photo.kind is Kind.COLORED:
         cells.append(small)
     return np.concatenate(
         [np.pad(cell, ((0, 0), (0, GAP), (0, 0)), constant_values=255) for cell in cells], axis=1

@@ -28,38 +28,38 @@ _HEADER = 160
 
 def corpus() -> dict[str, bytes]:
     """Sound files by format and layout, the format first."""
-    colour = Image.fromarray(skimage.data.chelsea()).resize((48, 32))
-    array = np.asarray(colour)
+    color = Image.fromarray(skimage.data.chelsea()).resize((48, 32))
+    array = np.asarray(color)
     deep = array.astype(np.uint16) * 257
     planes = np.moveaxis(deep, -1, 0)
     exif = Image.Exif()
     exif[0x0112], exif[0x010E] = 6, "Grandmother, 1932"
     files = {
-        "JPEG": _pillow(colour, "JPEG", exif=exif),
-        "JPEG progressive": _pillow(colour, "JPEG", progressive=True, comment="a comment"),
-        "JPEG restarts": _pillow(colour, "JPEG", restart_marker_rows=1),
-        "JPEG CMYK": _pillow(colour.convert("CMYK"), "JPEG"),
-        "JPEG grey": _pillow(colour.convert("L"), "JPEG"),
-        "PNG": _pillow(colour, "PNG", exif=exif),
-        "PNG alpha": _pillow(colour.convert("RGBA"), "PNG"),
-        "PNG palette": _pillow(colour.quantize(16), "PNG", transparency=3),
-        "PNG 1 bit": _pillow(colour.convert("1"), "PNG"),
+        "JPEG": _pillow(color, "JPEG", exif=exif),
+        "JPEG progressive": _pillow(color, "JPEG", progressive=True, comment="a comment"),
+        "JPEG restarts": _pillow(color, "JPEG", restart_marker_rows=1),
+        "JPEG CMYK": _pillow(color.convert("CMYK"), "JPEG"),
+        "JPEG gray": _pillow(color.convert("L"), "JPEG"),
+        "PNG": _pillow(color, "PNG", exif=exif),
+        "PNG alpha": _pillow(color.convert("RGBA"), "PNG"),
+        "PNG palette": _pillow(color.quantize(16), "PNG", transparency=3),
+        "PNG 1 bit": _pillow(color.convert("1"), "PNG"),
         "PNG 16 bit": _opencv(".png", deep),
-        "PNG 16 bit grey": _opencv(".png", deep[..., 0]),
+        "PNG 16 bit gray": _opencv(".png", deep[..., 0]),
         "PNG 16 bit alpha": _opencv(".png", np.dstack([deep, deep[..., 0]])),
-        "PNG animated": _pillow(colour, "PNG", save_all=True, append_images=[colour.rotate(90)]),
-        "TIFF": _pillow(colour, "TIFF", exif=exif),
-        "TIFF LZW": _pillow(colour, "TIFF", compression="tiff_lzw"),
-        "TIFF JPEG": _pillow(colour, "TIFF", compression="jpeg"),
-        "TIFF JPEG strips": _pillow(colour, "TIFF", compression="jpeg", tiffinfo={278: 16}),
-        "TIFF old JPEG": _old_jpeg(_pillow(colour, "JPEG")),
-        "TIFF fax": _pillow(colour.convert("1"), "TIFF", compression="group4"),
-        "TIFF fax 3": _pillow(colour.convert("1"), "TIFF", compression="group3"),
+        "PNG animated": _pillow(color, "PNG", save_all=True, append_images=[color.rotate(90)]),
+        "TIFF": _pillow(color, "TIFF", exif=exif),
+        "TIFF LZW": _pillow(color, "TIFF", compression="tiff_lzw"),
+        "TIFF JPEG": _pillow(color, "TIFF", compression="jpeg"),
+        "TIFF JPEG strips": _pillow(color, "TIFF", compression="jpeg", tiffinfo={278: 16}),
+        "TIFF old JPEG": _old_jpeg(_pillow(color, "JPEG")),
+        "TIFF fax": _pillow(color.convert("1"), "TIFF", compression="group4"),
+        "TIFF fax 3": _pillow(color.convert("1"), "TIFF", compression="group3"),
         "TIFF fax 3 mixed": _pillow(
-            colour.convert("1"), "TIFF", compression="group3", tiffinfo={292: 1, 278: 8}
+            color.convert("1"), "TIFF", compression="group3", tiffinfo={292: 1, 278: 8}
         ),
-        "TIFF fax RLE": _pillow(colour.convert("1"), "TIFF", compression="tiff_ccitt"),
-        "TIFF CMYK": _pillow(colour.convert("CMYK"), "TIFF"),
+        "TIFF fax RLE": _pillow(color.convert("1"), "TIFF", compression="tiff_ccitt"),
+        "TIFF CMYK": _pillow(color.convert("CMYK"), "TIFF"),
         "TIFF 16 bit": _tifffile(deep),
         "TIFF 16 bit deflate": _tifffile(deep, compression="zlib", predictor=True),
         "TIFF 16 bit LZW": _opencv(".tif", deep),
@@ -69,20 +69,20 @@ def corpus() -> dict[str, bytes]:
         "TIFF float LZW": _opencv(".tif", (deep / 65535).astype(np.float32)),
         "TIFF float planes": _tifffile((planes / 65535).astype("f4"), planarconfig="separate"),
         "TIFF big": _tifffile(array, bigtiff=True),
-        "TIFF pages": _pillow(colour, "TIFF", save_all=True, append_images=[colour]),
+        "TIFF pages": _pillow(color, "TIFF", save_all=True, append_images=[color]),
         "TIFF YCbCr": _tifffile(array, photometric="ycbcr", subsampling=(1, 1)),
-        "WebP": _pillow(colour, "WEBP", exif=exif),
-        "WebP lossless": _pillow(colour.convert("RGBA"), "WEBP", lossless=True),
-        "WebP animated": _pillow(colour, "WEBP", save_all=True, append_images=[colour.rotate(9)]),
-        "GIF": _pillow(colour.quantize(64), "GIF", comment=b"a comment"),
-        "GIF animated": _pillow(colour, "GIF", save_all=True, append_images=[colour.rotate(90)]),
-        "JPEG2000": _pillow(colour, "JPEG2000"),
-        "JPEG2000 lossy": _pillow(colour, "JPEG2000", no_jp2=True, irreversible=True),
+        "WebP": _pillow(color, "WEBP", exif=exif),
+        "WebP lossless": _pillow(color.convert("RGBA"), "WEBP", lossless=True),
+        "WebP animated": _pillow(color, "WEBP", save_all=True, append_images=[color.rotate(9)]),
+        "GIF": _pillow(color.quantize(64), "GIF", comment=b"a comment"),
+        "GIF animated": _pillow(color, "GIF", save_all=True, append_images=[color.rotate(90)]),
+        "JPEG2000": _pillow(color, "JPEG2000"),
+        "JPEG2000 lossy": _pillow(color, "JPEG2000", no_jp2=True, irreversible=True),
         "JPEG2000 16 bit": _pillow(Image.fromarray(deep[..., 0]), "JPEG2000"),
-        "AVIF": _pillow(colour, "AVIF", exif=exif),
-        "BMP": _pillow(colour, "BMP"),
-        "BMP palette": _pillow(colour.quantize(16), "BMP"),
-        "PNM": _pillow(colour, "PPM"),
+        "AVIF": _pillow(color, "AVIF", exif=exif),
+        "BMP": _pillow(color, "BMP"),
+        "BMP palette": _pillow(color.quantize(16), "BMP"),
+        "PNM": _pillow(color, "PPM"),
         "PNM 16 bit": _opencv(".pgm", deep[..., 0]),
         "PNM text": b"P3\n4 4\n255\n" + b" ".join(b"%d" % v for v in array[:4, :4].ravel()) + b"\n",
         "PNM float": _opencv(".pfm", (deep[..., 0] / 65535).astype(np.float32)),
@@ -91,7 +91,7 @@ def corpus() -> dict[str, bytes]:
         import pillow_heif
 
         buffer = io.BytesIO()
-        pillow_heif.from_pillow(colour).save(buffer, quality=70)
+        pillow_heif.from_pillow(color).save(buffer, quality=70)
         files["HEIC"] = buffer.getvalue()
     return files
 

@@ -3,7 +3,7 @@
     python benchmarks/finer_grid.py PACK [--photos 100]
 
 RMSE x100 of sRGB over whole dev photos (root of the mean over photos), with the same guided
-upsampling and gamut mapping as every picture that colorflow writes, beside grey's.
+upsampling and gamut mapping as every picture that colorflow writes, beside gray's.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def main() -> None:
         pictures = [render(lightness, ab).astype(float) for ab in chroma]
         found.append([np.square(picture - pixels).mean() for picture in pictures])
     print("| grid | RMSE x100 |\n|---|---|")
-    for name, error in zip(("grey", *GRIDS), np.mean(found, 0), strict=True):
+    for name, error in zip(("gray", *GRIDS), np.mean(found, 0), strict=True):
         print(f"| {name} | {np.sqrt(error) / 2.55:.2f} |")
 
 

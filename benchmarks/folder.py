@@ -4,7 +4,7 @@
 
 The same run as `colorflow colorize FOLDER --workers 2`. Its rate counts from the first finished
 photo to the last; what passes before, loading the weights in each worker, stands beside it. Codecs
-alone: Pillow decodes each grey file and encodes a colour file of the same size and settings, in one
+alone: Pillow decodes each gray file and encodes a color file of the same size and settings, in one
 process. The shares are processor seconds of the stages of one photo, measured in this process with
 one thread.
 """
@@ -24,7 +24,7 @@ import torch
 from PIL import Image
 
 from benchmarks.measuring import print_machine, print_table, spread
-from benchmarks.photos import codec_only, grey_photo, save_grey, size_of
+from benchmarks.photos import codec_only, gray_photo, save_gray, size_of
 from colorflow.batch import Settings, make_plan, run
 from colorflow.color.full_resolution import LightnessRows, render
 from colorflow.colorize import Colorizer, default_weights
@@ -60,13 +60,13 @@ def make_photos(folder: Path, count: int, megapixels: float) -> list[Path]:
     folder.mkdir()
     photos = [folder / f"{number:04}.jpg" for number in range(count)]
     for number, photo in enumerate(photos):
-        save_grey(photo, grey_photo(*size_of(megapixels), number))
+        save_gray(photo, gray_photo(*size_of(megapixels), number))
     return photos
 
 
 def print_rates(photos: list[Path], workers: int, repetitions: int, weights: Path | None) -> None:
     """Prints photos a second."""
-    output = photos[0].parent.parent / "coloured"
+    output = photos[0].parent.parent / "colored"
     plan = make_plan([photos[0].parent], output, Settings(overwrite=True))
     rates, codecs, starts = [], [], []
     for _ in range(repetitions):

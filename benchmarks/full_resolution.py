@@ -51,11 +51,11 @@ def print_timings(megapixels: float) -> None:
     white_sky = lightness.copy()
     white_sky[: height // 3] = 100
     steps: dict[str, Callable[[], object]] = {
-        "lightness of a grey photo": lambda: lightness_of(photo[..., 1]),
-        "lightness of a colour photo": lambda: lightness_of(photo),
+        "lightness of a gray photo": lambda: lightness_of(photo[..., 1]),
+        "lightness of a color photo": lambda: lightness_of(photo),
         "square_lightness": lambda: square_lightness(photo),
         "to_grid": lambda: to_grid(photo),
-        "render, grey": lambda: render(lightness, 0 * ab),
+        "render, gray": lambda: render(lightness, 0 * ab),
         "render, the photo's own chroma": lambda: render(lightness, ab),
         "render, twice its chroma": lambda: render(lightness, 2 * ab),
         "render, a third is pure white": lambda: render(white_sky, ab),

@@ -4,7 +4,7 @@
 
 For every setting of `PyramidConfig.hint_looseness`, `hint_reach` and `hint_likeness`, with 4 true
 hints of one cell: bits/dim of the truth given them, the energy score of 8 draws at the shipped
-schedule, and the share of the cells at most two away from a hint whose colour is within 5 CIELAB
+schedule, and the share of the cells at most two away from a hint whose color is within 5 CIELAB
 units of it, beside the truth's own share; and of the hints around which all of the truth's own
 cells are, as on an even surface, the share around which all cells of a draw are, and of all draws.
 The first line is without the pull.
@@ -94,7 +94,7 @@ def main() -> None:
 
 
 def _close(ab: Tensor, planes: Tensor) -> Tensor:
-    """Whether the colours near each hint are that of the hint: (hints, cells), nan outside."""
+    """Whether the colors near each hint are that of the hint: (hints, cells), nan outside."""
     side = 2 * REACH_CELLS + 1
     near = F.unfold(F.pad(ab, [REACH_CELLS] * 4, value=torch.nan), side)
     near = near.unflatten(1, (2, side**2)).unflatten(3, ab.shape[2:])

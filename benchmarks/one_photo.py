@@ -3,8 +3,8 @@
     python -m benchmarks.one_photo
 
 The shipped weights, loaded before; what loading takes stands beside it. Codecs alone: Pillow
-decodes the grey file and encodes a colour file of the same size and settings, in one process. Peak
-memory is that of a new process which loads the weights and colours the photo, above the one that it
+decodes the gray file and encodes a color file of the same size and settings, in one process. Peak
+memory is that of a new process which loads the weights and colors the photo, above the one that it
 had with torch loaded.
 """
 
@@ -52,21 +52,21 @@ def print_comparison(megapixels: float, repetitions: int, weights: Path | None) 
     """Prints the table."""
     from PIL import Image
 
-    from benchmarks.photos import codec_only, grey_photo, save_grey, size_of
+    from benchmarks.photos import codec_only, gray_photo, save_gray, size_of
     from colorflow.colorize import Colorizer
 
     colorizer = Colorizer.load(weights)
     with tempfile.TemporaryDirectory() as folder:
-        photo, target = Path(folder) / "photo.jpg", Path(folder) / "colours.jpg"
+        photo, target = Path(folder) / "photo.jpg", Path(folder) / "colors.jpg"
         width, height = size_of(megapixels)
-        save_grey(photo, grey_photo(width, height))
-        colour(colorizer, photo, target)
+        save_gray(photo, gray_photo(width, height))
+        color(colorizer, photo, target)
         with Image.open(target) as image:
-            colours = image.convert("RGB")
+            colors = image.convert("RGB")
         timings = side_by_side(
             {
-                "colours": lambda: colour(colorizer, photo, target),
-                "codecs": lambda: codec_only(photo, colours, target),
+                "colors": lambda: color(colorizer, photo, target),
+                "codecs": lambda: codec_only(photo, colors, target),
             },
             repetitions,
         )
@@ -79,9 +79,9 @@ def print_comparison(megapixels: float, repetitions: int, weights: Path | None) 
         [
             ("codecs alone", *_times(timings["codecs"]), "1"),
             (
-                "one colouring, file to file",
-                *_times(timings["colours"]),
-                spread(ratios(timings["colours"], timings["codecs"])),
+                "one coloring, file to file",
+                *_times(timings["colors"]),
+                spread(ratios(timings["colors"], timings["codecs"])),
             ),
         ],
     )
@@ -91,7 +91,7 @@ def print_comparison(megapixels: float, repetitions: int, weights: Path | None) 
         [
             ("importing torch, seconds", spread([one["torch"] for one in anew])),
             ("importing colorflow and loading weights, seconds", spread([o["load"] for o in anew])),
-            ("the first colouring, seconds", spread([one["first"] for one in anew])),
+            ("the first coloring, seconds", spread([one["first"] for one in anew])),
             ("peak memory above torch, MB", spread([one["megabytes"] for one in anew], 0)),
         ],
     )
@@ -113,7 +113,7 @@ def in_this_process(photo: Path, weights: Path | None) -> dict[str, float]:
 
     colorizer = Colorizer.load(weights)
     loaded = time.perf_counter()
-    colour(colorizer, photo, photo.with_name("anew.jpg"))
+    color(colorizer, photo, photo.with_name("anew.jpg"))
     return {
         "torch": torch_loaded - began,
         "load": loaded - torch_loaded,
@@ -122,8 +122,8 @@ def in_this_process(photo: Path, weights: Path | None) -> dict[str, float]:
     }
 
 
-def colour(colorizer: Colorizer, source: Path, target: Path) -> None:
-    """Colours one photo once, as `colorflow colorize` does."""
+def color(colorizer: Colorizer, source: Path, target: Path) -> None:
+    """Colors one photo once, as `colorflow colorize` does."""
     from colorflow.photo import Principal, Provenance, read_photo, write_image
 
     photo = read_photo(source)

@@ -3,9 +3,9 @@
     python -m benchmarks.page_load --clients 5 --uploads 4
 
 Every client has an address of its own, which the page takes from a proxy on the same machine. It
-uploads its photos and asks for colourings of all at once, through the page's own
-interface. An answer belongs to the photo whose lightness it has, since colouring keeps that. The
-photos are pieces of scikit-image's pictures, in grey, each another one.
+uploads its photos and asks for colorings of all at once, through the page's own
+interface. An answer belongs to the photo whose lightness it has, since coloring keeps that. The
+photos are pieces of scikit-image's pictures, in gray, each another one.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ def load(
     *,
     clients: int,
     uploads: int,
-    colourings: int = 4,
+    colorings: int = 4,
     size: tuple[int, int] = (1200, 900),
     weights: Path | None = None,
 ) -> Outcome:
@@ -75,7 +75,7 @@ def load(
         folder: an empty one.
         clients: how many.
         uploads: photos of each.
-        colourings: of each photo.
+        colorings: of each photo.
         size: of each photo, width and height in pixels.
         weights: file; None for the shipped ones.
 
@@ -99,7 +99,7 @@ def load(
         ]
         with ThreadPoolExecutor(len(photos)) as threads:
             asked = [
-                threads.submit(_ask, programs[place % clients], photo, colourings)
+                threads.submit(_ask, programs[place % clients], photo, colorings)
                 for place, photo in enumerate(photos)
             ]
             answers = [one.result() for one in asked]
@@ -111,8 +111,7 @@ def load(
         answered=len(told),
         busy=sum(one.busy for one in answers if one),
         mixed_up=sum(
-            len(one.files) != colourings
-            or any(_closest(file, known) != place for file in one.files)
+            len(one.files) != colorings or any(_closest(file, known) != place for file in one.files)
             for place, one in told
         ),
         seconds=[one.seconds for _, one in told],
@@ -125,8 +124,8 @@ def _make_photos(folder: Path, count: int, size: tuple[int, int]) -> list[Path]:
     whole = [skimage.data.astronaut(), skimage.data.chelsea(), skimage.data.coffee()]
     photos = []
     for number in range(count):
-        grey = cv2.cvtColor(whole[number % len(whole)], cv2.COLOR_RGB2GRAY)
-        moved = np.roll(grey, (37 * number, 53 * number), (0, 1))
+        gray = cv2.cvtColor(whole[number % len(whole)], cv2.COLOR_RGB2GRAY)
+        moved = np.roll(gray, (37 * number, 53 * number), (0, 1))
         photos.append(folder / f"photo-{number:03}.png")
         assert cv2.imwrite(str(photos[-1]), cv2.resize(moved, size))
     return photos
@@ -139,11 +138,11 @@ class _Answer:
     busy: int
 
 
-def _ask(program: Client, photo: Path, colourings: int) -> _Answer | None:
+def _ask(program: Client, photo: Path, colorings: int) -> _Answer | None:
     """The answer, asked for until the page is not busy; None without one."""
     started = time.perf_counter()
     for busy in range(_MOST_SECONDS):
-        job: Job = program.submit(handle_file(photo), n=colourings, api_name="/colourise")
+        job: Job = program.submit(handle_file(photo), n=colorings, api_name="/colorize")
         try:
             files, _ = job.result(_MOST_SECONDS)
         except QueueError:
@@ -177,7 +176,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--clients", type=int, default=5)
     parser.add_argument("--uploads", type=int, default=4, help="photos of each client")
-    parser.add_argument("--colourings", type=int, default=4, help="of each photo")
+    parser.add_argument("--colorings", type=int, default=4, help="of each photo")
     parser.add_argument("--size", type=int, nargs=2, default=(1200, 900), metavar=("W", "H"))
     parser.add_argument("--weights", type=Path)
     options = parser.parse_args()
@@ -186,7 +185,7 @@ def main() -> None:
             Path(folder),
             clients=options.clients,
             uploads=options.uploads,
-            colourings=options.colourings,
+            colorings=options.colorings,
             size=tuple(options.size),
             weights=options.weights,
         )
@@ -195,7 +194,7 @@ def main() -> None:
     seconds = outcome.seconds or [0.0]
     print(
         f"{date.today()}: {options.clients} clients, {options.uploads} photos each at once, "
-        f"{width} x {height} pixels, {options.colourings} colourings of each in full size; "
+        f"{width} x {height} pixels, {options.colorings} colorings of each in full size; "
         f"load of the machine {load_now:.0f}\n"
     )
     print(

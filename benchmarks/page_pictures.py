@@ -55,7 +55,7 @@ class View:
     Attributes:
         tab: key of `TABS`.
         width: of the window, in pixels.
-        scheme: of the colours.
+        scheme: of the colors.
     """
 
     tab: str
@@ -79,17 +79,17 @@ class Photos:
     """What is uploaded.
 
     Attributes:
-        portrait: in grey.
-        still: in grey, too.
-        garage: in grey, too.
-        garage_in_colour: the same place from another side.
-        album: a zip of three photos in grey and a file that is damaged.
+        portrait: in gray.
+        still: in gray, too.
+        garage: in gray, too.
+        garage_in_color: the same place from another side.
+        album: a zip of three photos in gray and a file that is damaged.
     """
 
     portrait: Path
     still: Path
     garage: Path
-    garage_in_colour: Path
+    garage_in_color: Path
     album: Path
 
 
@@ -122,21 +122,21 @@ def make_photos(folder: Path) -> Photos:
     left, right, _ = skimage.data.stereo_motorcycle()
     garage = folder / "garage-2024.jpg"
     Image.fromarray(right).save(garage, quality=95)
-    portrait = _save_grey(folder / "portrait.jpg", skimage.data.astronaut())
-    still = _save_grey(folder / "breakfast.jpg", skimage.data.coffee())
+    portrait = _save_gray(folder / "portrait.jpg", skimage.data.astronaut())
+    still = _save_gray(folder / "breakfast.jpg", skimage.data.coffee())
     others = [
-        _save_grey(folder / "cat.jpg", skimage.data.chelsea()),
-        _save_grey(folder / "launch.jpg", skimage.data.rocket()),
+        _save_gray(folder / "cat.jpg", skimage.data.chelsea()),
+        _save_gray(folder / "launch.jpg", skimage.data.rocket()),
     ]
     album = folder / "album.zip"
     with zipfile.ZipFile(album, "w") as archive:
         for path in (portrait, *others):
             archive.write(path, f"1962/{path.name}")
         archive.writestr("1962/damaged.jpg", still.read_bytes()[:9000])
-    return Photos(portrait, still, _save_grey(folder / "garage-1971.jpg", left), garage, album)
+    return Photos(portrait, still, _save_gray(folder / "garage-1971.jpg", left), garage, album)
 
 
-def _save_grey(path: Path, picture: np.ndarray) -> Path:
+def _save_gray(path: Path, picture: np.ndarray) -> Path:
     Image.fromarray(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)).save(path, quality=95)
     return path
 
@@ -210,10 +210,10 @@ def _says(page: Page, place: str, words: str) -> None:
     expect(page.locator(place)).to_contain_text(words, timeout=PATIENCE)
 
 
-def _colourise(page: Page, photos: Photos) -> None:
+def _colorize(page: Page, photos: Photos) -> None:
     _upload(page, "#upload", photos.portrait)
     _press(page, "#go")
-    _says(page, "#status", "colourings in")
+    _says(page, "#status", "colorings in")
     page.locator("#gallery .thumbnail-item").nth(2).click()
     expect(page.locator("#gallery .selected")).to_have_text("Seed 2")
     expect(page.locator("#compare .content img")).to_have_count(2, timeout=PATIENCE)
@@ -226,12 +226,12 @@ def _hints(page: Page, photos: Photos) -> None:
     _says(page, "#hints-status", "Click a point")
     picture = page.locator("#hints-picture img")
     _click(picture, 0.47, 0.6)
-    _says(page, "#hints-status", "Now choose the colour")
+    _says(page, "#hints-status", "Now choose the color")
     _press(page, "#hints-use")
     expect(page.locator("#hints-points .point")).to_have_count(1, timeout=PATIENCE)
     _says(page, "#hints-status", "Drawn in")
     _click(picture, 0.12, 0.85)
-    _says(page, "#hints-status", "Now choose the colour")
+    _says(page, "#hints-status", "Now choose the color")
     page.locator("#hints-swatches .swatch").first.click()
     expect(page.locator("#hints-points .point")).to_have_count(2, timeout=PATIENCE)
     _says(page, "#hints-status", "Drawn in")
@@ -249,9 +249,9 @@ def _click(picture: Locator, across: float, down: float) -> None:
 def _reference(page: Page, photos: Photos) -> None:
     _go_to(page, "Reference")
     _upload(page, "#reference-photo", photos.garage)
-    _upload(page, "#reference-reference", photos.garage_in_colour)
+    _upload(page, "#reference-reference", photos.garage_in_color)
     _press(page, "#reference-go")
-    _says(page, "#reference-status", "Coloured in")
+    _says(page, "#reference-status", "Colored in")
     expect(page.locator("#reference-compare .content img")).to_have_count(2, timeout=PATIENCE)
     _says(page, "#reference-download", "pixels")
 
@@ -283,7 +283,7 @@ def _how(page: Page, photos: Photos) -> None:
 
 
 TABS: dict[str, Callable[[Page, Photos], None]] = {
-    "colourise": _colourise,
+    "colorize": _colorize,
     "hints": _hints,
     "reference": _reference,
     "folder": _folder,
@@ -293,7 +293,7 @@ TABS: dict[str, Callable[[Page, Photos], None]] = {
 """What a visitor does there."""
 VIEWS = [
     *(View(tab=tab, width=width) for tab in TABS for width in (1280, 390)),
-    View(tab="colourise", width=1280, scheme="dark"),
+    View(tab="colorize", width=1280, scheme="dark"),
 ]
 
 

@@ -23,8 +23,8 @@ def size_of(megapixels: float) -> tuple[int, int]:
     return round(height * 4 / 3), height
 
 
-def grey_photo(width: int, height: int, number: int = 0) -> NDArray[np.uint8]:
-    """A grey photo, for each number another one: a crop, perhaps mirrored, enlarged, with grain."""
+def gray_photo(width: int, height: int, number: int = 0) -> NDArray[np.uint8]:
+    """A gray photo, for each number another one: a crop, perhaps mirrored, enlarged, with grain."""
     rng = np.random.default_rng(number)
     whole = (skimage.data.coffee, skimage.data.astronaut, skimage.data.chelsea, skimage.data.rocket)
     picture = cv2.cvtColor(whole[number % len(whole)](), cv2.COLOR_RGB2GRAY)
@@ -42,14 +42,14 @@ def grey_photo(width: int, height: int, number: int = 0) -> NDArray[np.uint8]:
     return photo
 
 
-def save_grey(path: Path, photo: NDArray[np.uint8]) -> None:
-    """Writes a grey file as cameras do: JPEG of quality 95; TIFF without compression."""
+def save_gray(path: Path, photo: NDArray[np.uint8]) -> None:
+    """Writes a gray file as cameras do: JPEG of quality 95; TIFF without compression."""
     options = {} if path.suffix == ".tif" else {"quality": JPEG_QUALITY}
     Image.fromarray(photo).save(path, **options)
 
 
-def codec_only(source: Path, colours: Image.Image, target: Path) -> None:
-    """Decodes the grey file, and encodes colours of its size with the settings of results."""
-    with Image.open(source) as grey:
-        grey.load()
-    colours.save(target, "JPEG", quality=JPEG_QUALITY, subsampling=0)
+def codec_only(source: Path, colors: Image.Image, target: Path) -> None:
+    """Decodes the gray file, and encodes colors of its size with the settings of results."""
+    with Image.open(source) as gray:
+        gray.load()
+    colors.save(target, "JPEG", quality=JPEG_QUALITY, subsampling=0)

@@ -1,9 +1,9 @@
-"""What a colouring costs by the size of the photo, from 0.1 to 100 megapixels (Linux).
+"""What a coloring costs by the size of the photo, from 0.1 to 100 megapixels (Linux).
 
     python -m benchmarks.pixels
 
-Each size in a process of its own: the weights are loaded, a small photo is coloured so that nothing
-is done for the first time, then a JPEG is coloured several times, from file to file. Peak memory is
+Each size in a process of its own: the weights are loaded, a small photo is colored so that nothing
+is done for the first time, then a JPEG is colored several times, from file to file. Peak memory is
 that of the process. A straight line is fitted through the medians, least squares of the relative
 errors. Last, a TIFF of 100 megapixels becomes a TIFF.
 """
@@ -21,7 +21,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.measuring import forget_peak, memory, print_machine, print_table, spread
-from benchmarks.photos import grey_photo, save_grey, size_of
+from benchmarks.photos import gray_photo, save_gray, size_of
 
 MEGAPIXELS = (0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0)
 MOST_REPETITIONS = 7
@@ -85,27 +85,27 @@ def measured(megapixels: float, suffix: str, weights: Path | None) -> dict:
     """What a new process takes for a photo."""
     with tempfile.TemporaryDirectory() as folder:
         photo = Path(folder) / f"photo{suffix}"
-        save_grey(photo, grey_photo(*size_of(megapixels)))
+        save_gray(photo, gray_photo(*size_of(megapixels)))
         command = [sys.executable, "-m", "benchmarks.pixels", "--in-new-process", str(photo)]
         command += ["--weights", str(weights)] if weights else []
         return json.loads(subprocess.check_output(command))
 
 
 def in_this_process(photo: Path, weights: Path | None) -> dict[str, object]:
-    """Seconds of each colouring, and memory in MB."""
-    from benchmarks.one_photo import colour
+    """Seconds of each coloring, and memory in MB."""
+    from benchmarks.one_photo import color
     from colorflow.colorize import Colorizer
 
     colorizer = Colorizer.load(weights)
     small = photo.with_name("small.jpg")
-    save_grey(small, grey_photo(400, 300))
-    colour(colorizer, small, photo.with_name("warm.jpg"))
+    save_gray(small, gray_photo(400, 300))
+    color(colorizer, small, photo.with_name("warm.jpg"))
     start = memory("VmRSS")
     forget_peak()
     seconds: list[float] = []
     while len(seconds) < MOST_REPETITIONS and (len(seconds) < 3 or sum(seconds) < SECONDS_EACH):
         began = time.perf_counter()
-        colour(colorizer, photo, photo.with_name(f"coloured{photo.suffix}"))
+        color(colorizer, photo, photo.with_name(f"colored{photo.suffix}"))
         seconds.append(time.perf_counter() - began)
     return {"seconds": seconds, "start": start, "peak": memory("VmHWM")}
 

@@ -2,7 +2,7 @@
 
     python -m benchmarks.previews
 
-What the page does when somebody asks for colourings: the photo is read already, its longer side
+What the page does when somebody asks for colorings: the photo is read already, its longer side
 is 256 pixels, the weights are loaded and warm.
 """
 
@@ -15,7 +15,7 @@ import numpy as np
 import torch
 
 from benchmarks.measuring import SEED, print_machine, print_table, side_by_side, spread
-from benchmarks.photos import grey_photo
+from benchmarks.photos import gray_photo
 from colorflow.color.full_resolution import LightnessRows, render
 from colorflow.colorize import Colorizer, default_weights
 from colorflow.colorize.engine import Engine
@@ -33,7 +33,7 @@ def main() -> None:
     parser.add_argument("--repetitions", type=int, default=15)
     parser.add_argument("--weights", type=Path, help="file; the shipped ones otherwise")
     options = parser.parse_args()
-    photo = photo_from_image(grey_photo(options.side, options.side * 3 // 4))
+    photo = photo_from_image(gray_photo(options.side, options.side * 3 // 4))
     weights = load_weights(options.weights or default_weights())
     colorizer, engine = Colorizer(weights), Engine(weights, torch.device("cpu"))
     condition = engine.condition(photo)

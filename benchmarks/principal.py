@@ -21,8 +21,8 @@ from torch import Tensor
 
 from benchmarks.measuring import SEED, print_machine, print_table
 from colorflow.evaluation.evaluate import photos_of
-from colorflow.evaluation.metrics import colourfulness, colours, seam_steps, squared_errors
-from colorflow.evaluation.subject import NotColouredError, Subject, SubjectReader
+from colorflow.evaluation.metrics import colorfulness, colors, seam_steps, squared_errors
+from colorflow.evaluation.subject import NotColoredError, Subject, SubjectReader
 from colorflow.files import default_weights
 from colorflow.model import principal
 from colorflow.model.weights import LoadedWeights, load_weights
@@ -53,7 +53,7 @@ def main() -> None:
     for path in photos_of(options.folder, options.photos):
         try:
             subject = reader.read(path)
-        except NotColouredError:
+        except NotColoredError:
             continue
         with torch.no_grad():
             found["sample"].append(_row(subject, _samples(weights, subject, SEED)))
@@ -101,10 +101,10 @@ def _cards(
 
 def _row(subject: Subject, ab: Tensor) -> NDArray[np.float64]:
     """Squared errors of gray, first and best; colorfulness of all, first, truth; seam steps."""
-    rgb = colours(subject.lightness, ab)
+    rgb = colors(subject.lightness, ab)
     errors = squared_errors(rgb, subject.rgb)
-    gray = squared_errors(colours(subject.lightness, torch.zeros_like(subject.ab)), subject.rgb)
-    colorful = [colourfulness(x) for x in (rgb, rgb[:1], subject.rgb[None])]
+    gray = squared_errors(colors(subject.lightness, torch.zeros_like(subject.ab)), subject.rgb)
+    colorful = [colorfulness(x) for x in (rgb, rgb[:1], subject.rgb[None])]
     steps = [*seam_steps(ab), *seam_steps(ab[:1])]
     return np.array([gray[0], errors[0], errors.min(), *colorful, *steps], np.float64)
 

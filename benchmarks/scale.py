@@ -4,7 +4,7 @@
     python -m benchmarks.scale --head           planning and handing out 100,000 photos
     python -m benchmarks.scale --head --ray     also through Ray, started for it on this machine
 
-Photos are scikit-image's astronaut, enlarged, grey, as JPEG of quality 90. They are coloured with
+Photos are scikit-image's astronaut, enlarged, gray, as JPEG of quality 90. They are colored with
 one thread and the shipped weights; processor seconds count, which other work on the machine hardly
 changes. Planning lists a made-up store and asks nobody.
 """
@@ -28,7 +28,7 @@ import fsspec
 import skimage.data
 from fsspec.implementations.memory import MemoryFileSystem
 
-from colorflow.batch import Colouring, Plan, Record, Settings, Task, make_plan, run_here
+from colorflow.batch import Coloring, Plan, Record, Settings, Task, make_plan, run_here
 from colorflow.batch.pool import carry_out
 from colorflow.batch.report import write_report
 from colorflow.batch.worker import Ready
@@ -70,9 +70,9 @@ def print_photos(repeats: int) -> None:
     print("|---|---|---|---|---|---|")
     for megapixels, size in MEGAPIXELS.items():
         with tempfile.TemporaryDirectory() as folder:
-            grey = cv2.cvtColor(skimage.data.astronaut(), cv2.COLOR_RGB2GRAY)
-            grey = cv2.resize(grey, size, interpolation=cv2.INTER_CUBIC)
-            _, data = cv2.imencode(".jpg", grey, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
+            gray = cv2.cvtColor(skimage.data.astronaut(), cv2.COLOR_RGB2GRAY)
+            gray = cv2.resize(gray, size, interpolation=cv2.INTER_CUBIC)
+            _, data = cv2.imencode(".jpg", gray, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
             for number in range(repeats + 1):
                 (Path(folder) / f"{number}.jpg").write_bytes(data.tobytes())
             plan = make_plan([folder], Path(folder) / "out", Settings())
@@ -82,7 +82,7 @@ def print_photos(repeats: int) -> None:
             assert all(record.status == "done" for record in records)
             busy, passed = time.process_time() - busy, time.perf_counter() - began
             peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-            out = Path(str(first.colourings[0].path)).stat().st_size
+            out = Path(str(first.colorings[0].path)).stat().st_size
             print(
                 f"| {megapixels} megapixels | {busy / repeats:.2f} | {passed / repeats:.2f} "
                 f"| {data.nbytes / 1e6:.2f} | {out / 1e6:.2f} | {peak:.0f} |"
@@ -115,7 +115,7 @@ class Idle:
     def ready(self) -> Ready:
         return Ready(takes_hints=False)
 
-    def colour(self, task: Task) -> Record:
+    def color(self, task: Task) -> Record:
         return record_of(task)
 
     def end(self) -> None:
@@ -124,9 +124,9 @@ class Idle:
 
 def record_of(task: Task) -> Record:
     """What becomes of a photo for which all went well."""
-    colouring = Colouring(path=task.target(0), seed=0, bits_per_dim=1.0)
+    coloring = Coloring(path=task.target(0), seed=0, bits_per_dim=1.0)
     return Record(
-        path=task.path, status="done", colourings=(colouring,), width=1, height=1, seconds=1.0
+        path=task.path, status="done", colorings=(coloring,), width=1, height=1, seconds=1.0
     )
 
 
@@ -177,7 +177,7 @@ def print_ray() -> None:
         tasks.put(Task(path=Path(f"{number}.jpg"), folder=Path("out"), names="x_{label}.jpg"))
     with _cluster() as ray:
         actors = [ray.remote(num_cpus=0.1)(IdleActor).remote() for _ in range(4)]
-        ray.get([actor.colour.remote(tasks.get()) for actor in actors])
+        ray.get([actor.color.remote(tasks.get()) for actor in actors])
         threads = [
             threading.Thread(target=_call, args=(ray, actors[n % 4], tasks)) for n in range(WORKERS)
         ]
@@ -197,13 +197,13 @@ def print_ray() -> None:
 class IdleActor:
     """An actor that says at once that it is done."""
 
-    def colour(self, task: Task) -> Record:
+    def color(self, task: Task) -> Record:
         return record_of(task)
 
 
 def _call(ray: Any, actor: Any, tasks: SimpleQueue[Task]) -> None:
     while not tasks.empty():
-        ray.get(actor.colour.remote(tasks.get()))
+        ray.get(actor.color.remote(tasks.get()))
 
 
 if __name__ == "__main__":

@@ -3,10 +3,10 @@
     python benchmarks/schedules.py PACK WEIGHTS 0.8,0.8,0.7,0.5,0.2x1.2 1,1,1,1,1 [--photos 100]
         [--true-levels 1]
 
-A number after an x is the gain; the first levels may have the latents of the true colours, which
+A number after an x is the gain; the first levels may have the latents of the true colors, which
 tells what is lost at the others. For every schedule, 8 draws a photo: energy score, RMSE of the
-best draw, of the first one and of the mean over grey's (sRGB on the 64x64 grid, root of the mean
-over photos), colourfulness over the truth's, and the share of draws whose mean chroma is above the
+best draw, of the first one and of the mean over gray's (sRGB on the 64x64 grid, root of the mean
+over photos), colorfulness over the truth's, and the share of draws whose mean chroma is above the
 training photos' 99.9th percentile, as the weights say it. The pack may be of photos that have
 nothing in common with those.
 """
@@ -20,7 +20,7 @@ import numpy as np
 import torch
 from torch.nn import functional as F
 
-from colorflow.evaluation.metrics import colourfulness, colours, mean_chroma, squared_errors
+from colorflow.evaluation.metrics import colorfulness, colors, mean_chroma, squared_errors
 from colorflow.model.config import FINEST_GRID
 from colorflow.model.weights import load_weights
 from colorflow.training.pack import Pack
@@ -42,8 +42,8 @@ def main() -> None:
     pack, weights = Pack(options.pack), load_weights(options.weights)
     rows = pack.rows("dev", variant="whole", larger_than=EVALUATED_PHOTO_SIDE)
     rows = np.random.default_rng(11).permutation(rows)[: options.photos]
-    limit = weights.training["colours"]["largest_chroma"]
-    print("| schedule | energy score | best of 8 | one | mean of 8 | colourfulness | blow-ups |")
+    limit = weights.training["colors"]["largest_chroma"]
+    print("| schedule | energy score | best of 8 | one | mean of 8 | colorfulness | blow-ups |")
     print("|---|---|---|---|---|---|---|")
     for text in options.schedules:
         listed, _, gain = text.partition("x")
@@ -64,26 +64,26 @@ def main() -> None:
             for index in range(options.true_levels):
                 latents[index] = true[index].expand_as(latents[index])
             draws = weights.pyramid.decode(latents, condition, float(gain or 1))
-            mean = colours(lightness, draws.mean(0, keepdim=True))
-            truth, rgb = colours(lightness, ab)[0], colours(lightness, draws)
+            mean = colors(lightness, draws.mean(0, keepdim=True))
+            truth, rgb = colors(lightness, ab)[0], colors(lightness, draws)
             errors = squared_errors(rgb, truth)
-            grey = squared_errors(colours(lightness, torch.zeros_like(ab)), truth)[0]
+            gray = squared_errors(colors(lightness, torch.zeros_like(ab)), truth)[0]
             found.append(
                 (
                     float(energy_score(draws[None], ab)),
                     errors.min(),
                     errors[0],
                     squared_errors(mean, truth)[0],
-                    grey,
-                    colourfulness(rgb),
-                    colourfulness(truth[None]),
+                    gray,
+                    colorfulness(rgb),
+                    colorfulness(truth[None]),
                     float((mean_chroma(draws) > limit).float().mean()),
                 )
             )
-        energy, best, one, middle, grey, ours, true, blown = np.mean(found, 0)
+        energy, best, one, middle, gray, ours, true, blown = np.mean(found, 0)
         print(
-            f"| {text} | {energy:.3f} | {np.sqrt(best / grey):.3f} | {np.sqrt(one / grey):.3f} | "
-            f"{np.sqrt(middle / grey):.3f} | {ours / true:.3f} | {blown:.4f} |",
+            f"| {text} | {energy:.3f} | {np.sqrt(best / gray):.3f} | {np.sqrt(one / gray):.3f} | "
+            f"{np.sqrt(middle / gray):.3f} | {ours / true:.3f} | {blown:.4f} |",
             flush=True,
         )
 

@@ -99,8 +99,8 @@ def columns(draws: Tensor, truth: Tensor) -> list[str]:
     """The table's numbers of (B, n, 2, g, g) draws beside (B, 2, g, g) true means of ab."""
     errors = (draws - truth[:, None]).square().flatten(2).mean(2)
     middle = (draws.mean(1) - truth).square().flatten(1).mean(1)
-    grey = truth.square().mean()
-    shares = [(x.mean() / grey).sqrt() for x in (errors.min(1).values, errors[:, 0], middle)]
+    gray = truth.square().mean()
+    shares = [(x.mean() / gray).sqrt() for x in (errors.min(1).values, errors[:, 0], middle)]
     chroma = mean_chroma(draws.flatten(0, 1)).mean() / mean_chroma(truth).mean()
     return [f"{float(x):.3f}" for x in (energy_score(draws, truth).mean(), *shares, chroma)]
 

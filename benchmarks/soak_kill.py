@@ -6,7 +6,7 @@ Every time the command is killed with SIGKILL after a random number of photos an
 more, alone or with its workers. What lies in the output folder then is read: every file must be a
 whole picture that says what made it. In the end the command runs to its end, and the results must
 be those of a run that nobody killed, within 1/255. The photos are pieces of scikit-image's
-astronaut, in grey.
+astronaut, in gray.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ def soak(
     Args:
         folder: an empty one.
         kills: how often the command is killed.
-        photos: how many it has to colour.
+        photos: how many it has to color.
         size: of each, width and height in pixels.
         weights: file; None for the shipped ones.
         seed: of the random moments.
@@ -94,9 +94,9 @@ def soak(
 
 def _make_photos(folder: Path, photos: int, size: tuple[int, int]) -> None:
     folder.mkdir(parents=True)
-    grey = cv2.cvtColor(skimage.data.astronaut(), cv2.COLOR_RGB2GRAY)
+    gray = cv2.cvtColor(skimage.data.astronaut(), cv2.COLOR_RGB2GRAY)
     for number in range(photos):
-        shifted = np.roll(grey, (7 * number, 13 * number), (0, 1))
+        shifted = np.roll(gray, (7 * number, 13 * number), (0, 1))
         assert cv2.imwrite(str(folder / f"{number:04}.png"), cv2.resize(shifted, size))
 
 

@@ -1,7 +1,7 @@
-"""Several plausible colourings for a grey photo, drawn from a conditional normalizing flow.
+"""Several plausible colorings for a gray photo, drawn from a conditional normalizing flow.
 
     from colorflow import Colorizer
-    images = Colorizer.load().colorize("grey.jpg", n=4)
+    images = Colorizer.load().colorize("gray.jpg", n=4)
 
 Importing the package loads nothing heavy: torch comes with the first use of `Colorizer`.
 """

@@ -163,7 +163,7 @@ def _read_plan(folder: Path) -> tuple[Plan, int]:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m data_prep",
-        description="Turn folders of colour photos into a training pack. "
+        description="Turn folders of color photos into a training pack. "
         "An interrupted run goes on when the same command is given again.",
     )
     parser.add_argument("photos", nargs="+", type=Path, help="photos, or folders of photos")

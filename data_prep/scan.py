@@ -21,7 +21,7 @@ MIN_SHORT_SIDE = 48
 
 PALE_CHROMA = 8.0
 """A photo of one hue and a mean chroma above this, in CIELAB units, is a toned print; below it is
-most often a colour photo of fog, snow or a grey cat, and its paleness is worth learning."""
+most often a color photo of fog, snow or a gray cat, and its paleness is worth learning."""
 
 
 _BORDER_RANGE = 12
@@ -34,7 +34,7 @@ class Scanned:
 
     Attributes:
         path: the file.
-        problem: why it cannot be used (``corrupt: ...``, ``grey``, ``tinted``,
+        problem: why it cannot be used (``corrupt: ...``, ``gray``, ``tinted``,
             ``too small``), or None.
         short_side: shorter side in pixels.
         hash: 64-bit difference hash.
@@ -69,7 +69,7 @@ def scan_one(path: Path) -> Scanned:
     ab = to_grid(pixels)
     mean_chroma = float(np.hypot(ab[0], ab[1]).mean())
     kind = photo.kind
-    if kind is Kind.GREY or (kind is Kind.TINTED and mean_chroma > PALE_CHROMA):
+    if kind is Kind.GRAY or (kind is Kind.TINTED and mean_chroma > PALE_CHROMA):
         return Scanned(path=path, problem=str(kind), short_side=short_side)
     return Scanned(
         path=path,

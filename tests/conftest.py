@@ -11,7 +11,7 @@ from torch import nn
 SEED = 0
 
 
-def _randomise(module: nn.Module, gain: float = 0.7) -> nn.Module:
+def _randomize(module: nn.Module, gain: float = 0.7) -> nn.Module:
     generator = torch.Generator().manual_seed(SEED)
     with torch.no_grad():
         for parameter in module.parameters():
@@ -33,10 +33,10 @@ def seed() -> None:
 
 
 @pytest.fixture
-def randomise() -> Callable[..., nn.Module]:
+def randomize() -> Callable[..., nn.Module]:
     """Gives a module random parameters and statistics, in evaluation mode.
 
     Layers that start at zero make a flow the identity and hide every fault, so no test of a
     bijection may run without this.
     """
-    return _randomise
+    return _randomize

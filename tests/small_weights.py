@@ -21,7 +21,7 @@ def save_small_weights(
     interval_factors: Mapping[float, float] | None = None,
     gain: float = GAIN,
 ) -> Path:
-    """Small weights with random parameters, so that every sample has colours of its own."""
+    """Small weights with random parameters, so that every sample has colors of its own."""
 
     def level(grid: int, *, attention: bool) -> LevelConfig:
         return LevelConfig(

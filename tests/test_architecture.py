@@ -35,7 +35,7 @@ LAYERS = (
 )
 
 # Forbidden although the order would allow it: flows know nothing of photos, and those who talk to
-# people colour through `colorize` alone.
+# people color through `colorize` alone.
 NEVER = {
     "flows": {"photo", "color"},
     "zoo": {"photo", "color"},

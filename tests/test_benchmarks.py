@@ -13,7 +13,7 @@ import skimage.data
 from PIL import Image
 
 from benchmarks.measuring import ratios, side_by_side, spread
-from benchmarks.photos import codec_only, grey_photo, save_grey, size_of
+from benchmarks.photos import codec_only, gray_photo, save_gray, size_of
 from benchmarks.pixels import straight_line
 from tests.small_weights import save_small_weights
 
@@ -120,11 +120,11 @@ def test_the_straight_line_is_found() -> None:
 
 
 def test_photos_differ_and_are_the_same_again() -> None:
-    photos = [grey_photo(200, 150, number) for number in range(12)]
+    photos = [gray_photo(200, 150, number) for number in range(12)]
     assert all(photo.shape == (150, 200) and photo.dtype == np.uint8 for photo in photos)
     assert all(photo.std() > 10 for photo in photos)
     assert len({photo.tobytes() for photo in photos}) == 12
-    np.testing.assert_array_equal(photos[7], grey_photo(200, 150, 7))
+    np.testing.assert_array_equal(photos[7], gray_photo(200, 150, 7))
 
 
 @pytest.mark.parametrize("megapixels", [0.1, 1, 12, 100])
@@ -135,8 +135,8 @@ def test_sizes_have_so_many_pixels(megapixels: float) -> None:
 
 
 def test_codecs_alone_write_a_result_s_settings(tmp_path: Path) -> None:
-    source, target = tmp_path / "grey.jpg", tmp_path / "colours.jpg"
-    save_grey(source, grey_photo(80, 60))
+    source, target = tmp_path / "gray.jpg", tmp_path / "colors.jpg"
+    save_gray(source, gray_photo(80, 60))
     codec_only(source, Image.effect_noise((80, 60), 50).convert("RGB"), target)
     with Image.open(target) as image:
         assert image.size == (80, 60)

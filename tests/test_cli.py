@@ -17,7 +17,7 @@ from PIL import Image
 
 import colorflow.batch
 from colorflow import __version__
-from colorflow.batch import Colouring, Plan, Record, Settings, usual_workers
+from colorflow.batch import Coloring, Plan, Record, Settings, usual_workers
 from colorflow.batch.names import EXTENSIONS
 from colorflow.cli import main
 from colorflow.errors import WeightsError
@@ -49,8 +49,8 @@ class FakeRun:
             if isinstance(result, BaseException):
                 raise result
             label = plan.settings.labels[0]
-            colouring = Colouring(path=task.target(label), label=label, seed=0)
-            values = {"status": "done", "colourings": (colouring,), "seconds": 0.25}
+            coloring = Coloring(path=task.target(label), label=label, seed=0)
+            values = {"status": "done", "colorings": (coloring,), "seconds": 0.25}
             yield Record(path=task.path, **{**values, **result})  # type: ignore[arg-type]
 
 
@@ -286,7 +286,7 @@ def test_failures_are_named_at_the_end_and_the_others_go_on(
     photos: Path, fake_run: FakeRun, capsys: pytest.CaptureFixture[str]
 ) -> None:
     bad = photos / "a.png"
-    failure = {"status": "failed", "reason": "the file is cut off", "colourings": ()}
+    failure = {"status": "failed", "reason": "the file is cut off", "colorings": ()}
     fake_run.results = {"a.png": failure}
     assert main(["colorize", str(photos), "-o", str(photos.parent / "out")]) == 1
     printed = capsys.readouterr()
@@ -312,17 +312,17 @@ def test_what_is_passed_by_is_no_failure(
 ) -> None:
     (photos / "inner").mkdir()
     fake_run.results = {
-        "a.png": {"status": "already-coloured", "reason": "already has colours", "colourings": ()},
+        "a.png": {"status": "already-colored", "reason": "already has colors", "colorings": ()},
         "b.jpg": {"remarks": ("the first of 3 pages",)},
     }
     assert main(["colorize", str(photos), "-o", str(photos.parent / "out")]) == 0
     printed = capsys.readouterr()
     assert printed.err.splitlines() == [
         f"{photos}: has folders inside; -r takes the photos in them, too",
-        f"{photos / 'a.png'}: already has colours",
+        f"{photos / 'a.png'}: already has colors",
         f"{photos / 'b.jpg'}: the first of 3 pages",
     ]
-    assert "1 already-coloured, 1 done in " in printed.out
+    assert "1 already-colored, 1 done in " in printed.out
 
 
 def test_a_full_disk_says_how_to_go_on(

@@ -30,7 +30,7 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def hint_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """That take colour hints."""
+    """That take color hints."""
     path = tmp_path_factory.mktemp("weights") / "hints.safetensors"
     return save_small_weights(path, HINT_PLANES)
 
@@ -45,7 +45,7 @@ def colorizer(weights: Path) -> Colorizer:
     return Colorizer.load(weights)
 
 
-def grey_photo(height: int = 90, width: int = 130) -> np.ndarray:
+def gray_photo(height: int = 90, width: int = 130) -> np.ndarray:
     rgb = skimage.data.astronaut()[50 : 50 + height, 100 : 100 + width]
     return np.round(255 * skimage.color.rgb2gray(rgb)).astype(np.uint8)
 
@@ -55,7 +55,7 @@ def difference(a: np.ndarray, b: np.ndarray) -> int:
 
 
 def test_a_sample_depends_on_its_seed_alone(colorizer: Colorizer) -> None:
-    photo = photo_from_image(grey_photo())
+    photo = photo_from_image(gray_photo())
     nine = colorizer.colorize_photo(photo, n=9, seed=10, samples=True)
     for index in (0, 3, 8):
         (alone,) = colorizer.colorize_photo(photo, n=1, seed=10 + index, samples=True)
@@ -67,7 +67,7 @@ def test_a_sample_depends_on_its_seed_alone(colorizer: Colorizer) -> None:
 def test_the_global_generator_is_neither_used_nor_changed(
     colorizer: Colorizer, samples: bool
 ) -> None:
-    photo = photo_from_image(grey_photo())
+    photo = photo_from_image(gray_photo())
     torch.manual_seed(1)
     before = torch.get_rng_state()
     first = colorizer.draw(photo, n=1, seed=3, samples=samples).ab
@@ -76,10 +76,10 @@ def test_the_global_generator_is_neither_used_nor_changed(
     np.testing.assert_array_equal(first, colorizer.draw(photo, n=1, seed=3, samples=samples).ab)
 
 
-def test_temperature_zero_is_one_colouring_and_temperature_scales_spread(
+def test_temperature_zero_is_one_coloring_and_temperature_scales_spread(
     colorizer: Colorizer,
 ) -> None:
-    photo = photo_from_image(grey_photo())
+    photo = photo_from_image(gray_photo())
     calm = colorizer.draw(photo, n=3, temperature=0, samples=True).ab
     assert np.abs(calm - calm[0]).max() < 1e-3
     spread = [
@@ -89,7 +89,7 @@ def test_temperature_zero_is_one_colouring_and_temperature_scales_spread(
 
 
 def test_diverse_chooses_draws_that_can_be_had_again_by_their_seeds(colorizer: Colorizer) -> None:
-    photo = photo_from_image(grey_photo())
+    photo = photo_from_image(gray_photo())
     chosen = colorizer.draw(photo, n=3, seed=5, diverse=True)
     assert chosen.seeds[0] == 5
     assert len(set(chosen.seeds)) == 3
@@ -121,18 +121,18 @@ def test_most_different_of_equal_points() -> None:
 def test_every_size_keeps_its_size_and_its_lightness(
     colorizer: Colorizer, shape: tuple[int, int]
 ) -> None:
-    grey = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
-    photo = photo_from_image(grey)
+    gray = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
+    photo = photo_from_image(gray)
     (rgb,) = colorizer.colorize_photo(photo, n=1)
     assert rgb.shape == (*shape, 3)
     assert rgb.dtype == np.uint8
-    want = skimage.color.rgb2lab(np.repeat(grey[..., None], 3, -1))[..., 0]
+    want = skimage.color.rgb2lab(np.repeat(gray[..., None], 3, -1))[..., 0]
     got = skimage.color.rgb2lab(rgb)[..., 0]
     assert np.abs(want - got).max() <= 0.5
 
 
-def test_size_and_aspect_do_not_change_the_colours(colorizer: Colorizer) -> None:
-    large = Image.fromarray(grey_photo(400, 400)).resize((1600, 1200), Image.Resampling.BICUBIC)
+def test_size_and_aspect_do_not_change_the_colors(colorizer: Colorizer) -> None:
+    large = Image.fromarray(gray_photo(400, 400)).resize((1600, 1200), Image.Resampling.BICUBIC)
     small = large.resize((800, 600), Image.Resampling.BOX)
     draws = [
         colorizer.draw(photo_from_image(image), n=1, samples=True).ab for image in (large, small)
@@ -141,17 +141,17 @@ def test_size_and_aspect_do_not_change_the_colours(colorizer: Colorizer) -> None
 
 
 def test_any_kind_of_image_comes_in(colorizer: Colorizer, tmp_path: Path) -> None:
-    grey = grey_photo()
+    gray = gray_photo()
     path = tmp_path / "photo.png"
-    Image.fromarray(grey).save(path)
-    images = [path, str(path), Image.fromarray(grey), grey, grey.astype(np.float64) / 255]
+    Image.fromarray(gray).save(path)
+    images = [path, str(path), Image.fromarray(gray), gray, gray.astype(np.float64) / 255]
     results = [np.asarray(colorizer.colorize(image, n=1, samples=True)[0]) for image in images]
     assert all(difference(results[0], other) <= 1 for other in results[1:])
 
 
 def test_transparency_is_kept(colorizer: Colorizer) -> None:
     alpha = np.random.default_rng(0).integers(0, 256, (90, 130), dtype=np.uint8)
-    image = Image.merge("LA", [Image.fromarray(grey_photo()), Image.fromarray(alpha)])
+    image = Image.merge("LA", [Image.fromarray(gray_photo()), Image.fromarray(alpha)])
     (result,) = colorizer.colorize(image, n=1)
     assert result.mode == "RGBA"
     np.testing.assert_array_equal(np.asarray(result)[..., 3], alpha)
@@ -172,12 +172,12 @@ def test_wrong_arguments_are_named(
     colorizer: Colorizer, arguments: dict[str, float], name: str
 ) -> None:
     with pytest.raises(ValueError, match=f"^{name}: expected"):
-        colorizer.colorize(grey_photo(), **arguments)  # type: ignore[arg-type]
+        colorizer.colorize(gray_photo(), **arguments)  # type: ignore[arg-type]
 
 
 def test_a_draw_is_what_its_seed_says(colorizer: Colorizer, weights: Path) -> None:
     """Normal latents from one generator, coarse to fine, times temperatures and photo's signs."""
-    photo = photo_from_image(grey_photo())
+    photo = photo_from_image(gray_photo())
     generator = torch.Generator().manual_seed(6)
     pyramid = load_weights(weights).pyramid
     lightness = torch.from_numpy(square_lightness(photo.pixels))[None, None]
@@ -193,9 +193,9 @@ def test_a_draw_is_what_its_seed_says(colorizer: Colorizer, weights: Path) -> No
     np.testing.assert_array_equal(colorizer.draw(photo, 1, 0.9, seed=6, samples=True).ab, want)
 
 
-def test_hints_change_the_colours_and_none_are_none(hinted: Colorizer, hint_weights: Path) -> None:
+def test_hints_change_the_colors_and_none_are_none(hinted: Colorizer, hint_weights: Path) -> None:
     """In pixels of the photo: 90 rows and 130 columns, cell (63, 0) is the last row's first."""
-    photo = photo_from_image(grey_photo())
+    photo = photo_from_image(gray_photo())
     hint = Hint(89, 1, 40, -20)
     assert hinted.takes_hints
     plain = hinted.draw(photo, n=2, seed=3, samples=True).ab
@@ -219,12 +219,12 @@ def test_hints_change_the_colours_and_none_are_none(hinted: Colorizer, hint_weig
     np.testing.assert_allclose(given[0], want[0], atol=0.05)
 
 
-def test_every_way_to_colour_takes_hints(hinted: Colorizer) -> None:
-    photo = photo_from_image(grey_photo())
+def test_every_way_to_color_takes_hints(hinted: Colorizer) -> None:
+    photo = photo_from_image(gray_photo())
     hints = [Hint(10, 20, 30, 30), Hint(70.5, 100.5, -30, 20)]
     want = hinted.colorize_photo(photo, n=2, seed=1, hints=hints, samples=True)
     assert difference(want[0], hinted.colorize_photo(photo, n=1, seed=1, samples=True)[0]) > 1
-    pictures = hinted.colorize(grey_photo(), n=2, seed=1, hints=hints, samples=True)
+    pictures = hinted.colorize(gray_photo(), n=2, seed=1, hints=hints, samples=True)
     for picture, rgb in zip(pictures, want, strict=True):
         assert difference(np.asarray(picture), rgb) <= 1
     chosen = hinted.draw(photo, n=2, seed=1, diverse=True, hints=hints)
@@ -234,9 +234,9 @@ def test_every_way_to_colour_takes_hints(hinted: Colorizer) -> None:
 
 
 def test_weights_without_hints_refuse_them(colorizer: Colorizer) -> None:
-    photo = photo_from_image(grey_photo())
+    photo = photo_from_image(gray_photo())
     assert not colorizer.takes_hints
-    with pytest.raises(WeightsError, match=r"these weights take no colour hints; use weights .*"):
+    with pytest.raises(WeightsError, match=r"these weights take no color hints; use weights .*"):
         colorizer.draw(photo, hints=[Hint(0, 0, 10, 10)], samples=True)
     colorizer.draw(photo, n=1, hints=[], samples=True)
 
@@ -244,7 +244,7 @@ def test_weights_without_hints_refuse_them(colorizer: Colorizer) -> None:
 @pytest.mark.parametrize("place", [(90, 0), (0, 130)])
 def test_a_hint_outside_the_photo_is_refused(hinted: Colorizer, place: tuple[int, int]) -> None:
     with pytest.raises(ValueError, match="hints: expected places inside the photo of 90 rows and"):
-        hinted.colorize(grey_photo(), hints=[Hint(*place, 10, 10)])
+        hinted.colorize(gray_photo(), hints=[Hint(*place, 10, 10)])
 
 
 def test_an_unreadable_path_is_named(colorizer: Colorizer, tmp_path: Path) -> None:
@@ -259,9 +259,9 @@ def test_missing_weights_are_named(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("bits", [8, 16])
 def test_painting_puts_chroma_on_the_photos_lightness(colorizer: Colorizer, bits: int) -> None:
-    grey = np.clip(grey_photo(), 1, 254).astype(np.uint16) * 257
-    grey[::2] += 100  # what 8 bits do not show
-    photo = photo_from_image(grey)
+    gray = np.clip(gray_photo(), 1, 254).astype(np.uint16) * 257
+    gray[::2] += 100  # what 8 bits do not show
+    photo = photo_from_image(gray)
     draws = colorizer.draw(photo, n=2, seed=3, samples=True)
     painted = list(colorizer.paint(photo, draws.ab, bits=bits))  # type: ignore[arg-type]
     assert [one.dtype.itemsize * 8 for one in painted] == [bits] * 2
@@ -284,7 +284,7 @@ def test_shipped_weights_say_what_they_are() -> None:
 
 
 def test_shipped_weights_prefer_the_truth_to_its_complement() -> None:
-    """The likelihood of the true colours of scikit-image's photos against the opposite ones."""
+    """The likelihood of the true colors of scikit-image's photos against the opposite ones."""
     colorizer = Colorizer.load()
     better = 0
     names = ("astronaut", "chelsea", "coffee", "rocket")

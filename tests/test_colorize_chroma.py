@@ -59,7 +59,7 @@ def colorizer(weights: Path) -> Colorizer:
 
 @pytest.fixture(scope="module")
 def photo() -> Photo:
-    """In colour, though only its lightness counts where it is coloured."""
+    """In color, though only its lightness counts where it is colored."""
     return photo_from_image(skimage.data.astronaut()[50:140, 100:230])
 
 
@@ -69,10 +69,10 @@ def cup() -> Photo:
 
 
 @pytest.fixture(scope="module")
-def grey() -> Photo:
+def gray() -> Photo:
     rgb = skimage.data.coffee()[60:260, 150:400]
     return photo_from_image(
-        np.round(255 * skimage.color.rgb2gray(rgb)).astype(np.uint8), "grey one"
+        np.round(255 * skimage.color.rgb2gray(rgb)).astype(np.uint8), "gray one"
     )
 
 
@@ -172,7 +172,7 @@ def test_strength_0_is_the_plain_draw(colorizer: Colorizer, photo: Photo, cup: P
 
 
 @pytest.mark.parametrize("temperature", [0.0, 1.0])
-def test_strength_1_in_all_levels_gives_a_photo_its_own_colours(
+def test_strength_1_in_all_levels_gives_a_photo_its_own_colors(
     colorizer: Colorizer, cup: Photo, temperature: float
 ) -> None:
     recipe = Recipe(seeds=(7,) * 5, temperature=temperature, strengths=ALL)
@@ -248,19 +248,19 @@ def test_a_reference_comes_in_as_any_image(
 
 
 def test_diverse_with_a_reference(colorizer: Colorizer, photo: Photo, cup: Photo) -> None:
-    """At strength 1 all coarse chroma is one, and yet no colouring comes twice."""
+    """At strength 1 all coarse chroma is one, and yet no coloring comes twice."""
     draws = colorizer.draw(photo, n=3, seed=5, diverse=True, reference=cup, strength=1)
     assert len(set(draws.seeds)) == 3
     again = colorizer.draw_recipes(photo, draws.recipes, reference=cup)
     np.testing.assert_array_equal(again.ab, draws.ab)
 
 
-def test_a_grey_reference_is_refused(colorizer: Colorizer, photo: Photo, grey: Photo) -> None:
-    message = "^grey one: has no colours that could be carried over; choose a colour photo"
+def test_a_gray_reference_is_refused(colorizer: Colorizer, photo: Photo, gray: Photo) -> None:
+    message = "^gray one: has no colors that could be carried over; choose a color photo"
     with pytest.raises(PhotoError, match=message):
-        colorizer.draw(photo, reference=grey, strength=0)
+        colorizer.draw(photo, reference=gray, strength=0)
     with pytest.raises(PhotoError, match=message):
-        colorizer.walk(photo, 1, 2, 3, reference=grey)
+        colorizer.walk(photo, 1, 2, 3, reference=gray)
 
 
 @pytest.mark.parametrize("strength", [-0.1, 1.01, float("nan")])
@@ -324,9 +324,9 @@ def test_too_few_steps(colorizer: Colorizer, photo: Photo, steps: int) -> None:
 
 def test_the_last_stage_is_the_draw(colorizer: Colorizer, photo: Photo) -> None:
     recipe = colorizer.recipe(3, 0.7).redrawn([2, 4], 9)
-    for colouring in (3, recipe):
-        stages = colorizer.stages(photo, colouring, hints=HINTS)
-        plain = colouring if isinstance(colouring, Recipe) else colorizer.recipe(colouring)
+    for coloring in (3, recipe):
+        stages = colorizer.stages(photo, coloring, hints=HINTS)
+        plain = coloring if isinstance(coloring, Recipe) else colorizer.recipe(coloring)
         drawn = colorizer.draw_recipes(photo, [plain], hints=HINTS).ab[0]
         np.testing.assert_array_equal(stages[-1].ab, drawn)
 
@@ -387,7 +387,7 @@ def test_all_levels_drawn_anew_are_another_draw(colorizer: Colorizer, photo: Pho
     np.testing.assert_array_equal(same.ab, want.ab)
 
 
-def test_a_redrawn_colouring_keeps_its_recipe(
+def test_a_redrawn_coloring_keeps_its_recipe(
     colorizer: Colorizer, photo: Photo, cup: Photo
 ) -> None:
     recipe = colorizer.recipe(3, temperature=0.7, strength=0.4)
@@ -527,9 +527,9 @@ def test_hints_change_the_likelihood(colorizer: Colorizer, photo: Photo) -> None
     assert abs(plain[0] - hinted[0]) > 1
 
 
-def test_the_colours_of_a_grey_photo_are_zero(colorizer: Colorizer, grey: Photo) -> None:
+def test_the_colors_of_a_gray_photo_are_zero(colorizer: Colorizer, gray: Photo) -> None:
     zero = np.zeros((1, 2, 64, 64), np.float32)
-    np.testing.assert_array_equal(colorizer.log_prob(grey), colorizer.log_prob(grey, zero))
+    np.testing.assert_array_equal(colorizer.log_prob(gray), colorizer.log_prob(gray, zero))
 
 
 def test_a_likelihood_does_not_depend_on_the_others(colorizer: Colorizer, photo: Photo) -> None:
@@ -587,7 +587,7 @@ def test_weights_without_hints_refuse_them_everywhere(photo: Photo, tmp_path: Pa
         lambda: plain.bits_per_dim(photo, hints=HINTS),
     )
     for use in uses:
-        with pytest.raises(WeightsError, match="these weights take no colour hints"):
+        with pytest.raises(WeightsError, match="these weights take no color hints"):
             use()
 
 
@@ -599,7 +599,7 @@ def shipped() -> Colorizer:
     return Colorizer.load()
 
 
-def test_shipped_weights_give_a_photo_its_own_colours(shipped: Colorizer, cup: Photo) -> None:
+def test_shipped_weights_give_a_photo_its_own_colors(shipped: Colorizer, cup: Photo) -> None:
     recipe = Recipe(seeds=(0,) * 5, strengths=ALL)
     (ab,) = shipped.draw_recipes(cup, [recipe], reference=cup).ab
     assert np.abs(ab - to_grid(cup.pixels)).max() <= 1e-2

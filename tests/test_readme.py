@@ -17,15 +17,15 @@ QUICK_START, FLOWS = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
 
 
 def test_quick_start_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    grey = np.round(skimage.data.astronaut().mean(-1)).astype(np.uint8)
-    Image.fromarray(grey).save(tmp_path / "photo.jpg")
+    gray = np.round(skimage.data.astronaut().mean(-1)).astype(np.uint8)
+    Image.fromarray(gray).save(tmp_path / "photo.jpg")
     monkeypatch.chdir(tmp_path)
     exec(compile(QUICK_START, "README.md", "exec"), {})
     results = [np.asarray(Image.open(path)) for path in sorted(tmp_path.glob("photo_*.png"))]
     assert len(results) == 4
     for result in results:
         assert result.shape == (512, 512, 3)
-        assert np.ptp(result.astype(int), axis=-1).mean() > 3, "the picture is grey"
+        assert np.ptp(result.astype(int), axis=-1).mean() > 3, "the picture is gray"
 
 
 def test_example_of_the_flows_runs() -> None:

@@ -1,4 +1,4 @@
-"""What a distribution of colours is compared with: one best guess, and the cINN of 2019."""
+"""What a distribution of colors is compared with: one best guess, and the cINN of 2019."""
 
 from colorflow.baselines.files import (
     BASELINES,

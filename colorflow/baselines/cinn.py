@@ -76,6 +76,6 @@ class CinnTask:
     def draw(
         self, module: nn.Module, ab: Tensor, condition: Condition, noise: torch.Generator
     ) -> Tensor:
-        """Grey, truth and samples."""
+        """Gray, truth and samples."""
         samples = cast(ConditionalDensity, module).sample(condition, DRAWS, noise)
         return torch.cat([torch.zeros_like(ab)[:, None], ab[:, None], samples], 1)

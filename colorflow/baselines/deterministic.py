@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from colorflow.flows import Haar
-from colorflow.flows.networks import zero_initialised
+from colorflow.flows.networks import zero_initialized
 from colorflow.model.condition import Condition
 from colorflow.model.config import PyramidConfig
 from colorflow.model.context import LevelContext
@@ -39,7 +39,7 @@ class DeterministicNetwork(nn.Module):
             for index, level in enumerate(config.levels)
         )
         self.heads = nn.ModuleList(
-            zero_initialised(
+            zero_initialized(
                 nn.Conv2d(level.width, DETAIL_CHANNELS if index else MEAN_CHANNELS, 3, padding=1)
             )
             for index, level in enumerate(config.levels)
@@ -52,7 +52,7 @@ class DeterministicNetwork(nn.Module):
             cast(LevelContext, context).fit(condition)
 
     def forward(self, condition: Condition) -> Tensor:
-        """The mean colouring: (B, 2, 64, 64) CIELAB units."""
+        """The mean coloring: (B, 2, 64, 64) CIELAB units."""
         coarse: Tensor | None = None
         for context, head in zip(self.contexts, self.heads, strict=True):
             assert isinstance(context, LevelContext)
@@ -93,5 +93,5 @@ class RegressionTask:
     def draw(
         self, module: nn.Module, ab: Tensor, condition: Condition, noise: torch.Generator
     ) -> Tensor:
-        """Grey, truth and the one result."""
+        """Gray, truth and the one result."""
         return torch.stack([torch.zeros_like(ab), ab, module(condition)], 1)

@@ -5,15 +5,15 @@
     find.py        the photos that files, folders and patterns mean
     find_url.py    the photos that URLs mean
     names.py       names of results
-    hints.py       colour hints of many photos
+    hints.py       color hints of many photos
     settings.py    what all photos have in common
     plan.py        which photos become which files
     place.py       the folder for the results
     made.py        what is there already, and how it was made
-    colour.py      one photo, from file to files
+    color.py      one photo, from file to files
     remote.py      one photo, wherever it and its results are
     pool.py        a plan carried out by several workers
-    worker.py      a process that colours
+    worker.py      a process that colors
     crew.py        the parent's side of such processes
     local.py       the engine of this machine
     ray_engine.py  the engine of a Ray cluster
@@ -25,7 +25,7 @@
 
     from colorflow.batch import Settings, make_plan, run
 
-    plan = make_plan(["album"], "coloured", Settings(n=4), recursive=True)
+    plan = make_plan(["album"], "colored", Settings(n=4), recursive=True)
     for record in run(plan, workers=2):
         print(record.path, record.status)
 
@@ -36,14 +36,14 @@ from colorflow.batch.hints import read_hints
 from colorflow.batch.local import run, run_here, usual_workers
 from colorflow.batch.names import Naming
 from colorflow.batch.plan import Plan, Task, make_plan
-from colorflow.batch.record import Colouring, Note, Record
+from colorflow.batch.record import Coloring, Note, Record
 from colorflow.batch.report import write_report
 from colorflow.batch.settings import Settings
 from colorflow.batch.sheet import write_sheet
 from colorflow.batch.url import Place, Url, place_of
 
 __all__ = [
-    "Colouring",
+    "Coloring",
     "Naming",
     "Note",
     "Place",

@@ -227,5 +227,5 @@ def _as_megabytes(size: int) -> str:
 
 
 def _as_utf8(name: str) -> str:
-    """A name that zip can hold; bytes that are no text are spelt out."""
+    """A name that zip can hold; bytes that are no text are spelled out."""
     return name.encode("utf-8", "xmlcharrefreplace").decode()

@@ -1,4 +1,4 @@
-"""The parent's side of the processes that colour."""
+"""The parent's side of the processes that color."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class WorkerEndedError(Exception):
 
 
 class Worker:
-    """One process, which loads the weights once and then colours photo after photo.
+    """One process, which loads the weights once and then colors photo after photo.
 
     It is in a session of its own, so that Ctrl-C in the terminal reaches the parent alone.
 
@@ -58,8 +58,8 @@ class Worker:
             self._ready = answer
         return self._ready
 
-    def colour(self, task: Task) -> Record:
-        """Has one photo coloured.
+    def color(self, task: Task) -> Record:
+        """Has one photo colored.
 
         Raises:
             ColorflowError: if the weights cannot be loaded.

@@ -16,7 +16,7 @@ from colorflow.errors import UnreadablePhotoError
 
 @dataclass(frozen=True, slots=True)
 class FoundPhoto:
-    """A file that shall be coloured.
+    """A file that shall be colored.
 
     Attributes:
         path: the file.

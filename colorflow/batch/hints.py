@@ -1,4 +1,4 @@
-"""Colour hints of many photos, from one file.
+"""Color hints of many photos, from one file.
 
 {"album/1950/beach.jpg": [{"row": 120, "column": 80, "a": 10, "b": -30}], "portrait.png": [...]}
 """
@@ -100,7 +100,7 @@ def hints_by_photo(
             places = " and ".join(repr(photo.as_posix()) for photo in meant[:2])
             raise BatchError(
                 f"{source}: has hints for {name!r}, but there are several, {places}; "
-                "write the place below the folder, or colour them one by one"
+                "write the place below the folder, or color them one by one"
             )
         if meant[0] in found:
             raise BatchError(f"{source}: names {meant[0].as_posix()!r} twice, by name and by place")

@@ -13,7 +13,7 @@ from colorflow.batch.place import place_for_results
 from colorflow.batch.plan import Plan
 from colorflow.batch.pool import carry_out, check_hints
 from colorflow.batch.record import Record
-from colorflow.batch.remote import colour_anywhere
+from colorflow.batch.remote import color_anywhere
 from colorflow.batch.worker import Start
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ def run_here(plan: Plan, colorizer: Colorizer) -> Iterator[Record]:
     if plan.tasks:
         with place_for_results(plan.output, {task.folder for task in plan.tasks}):
             for task in plan.tasks:
-                record = colour_anywhere(colorizer, task, plan.settings)
+                record = color_anywhere(colorizer, task, plan.settings)
                 yield record
                 if record.ends_the_run:
                     return

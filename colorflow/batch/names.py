@@ -1,4 +1,4 @@
-"""Names of results: a template that is checked before anything is coloured."""
+"""Names of results: a template that is checked before anything is colored."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ STALE_SECONDS = 60
 def place_for_results(output: Place, folders: Iterable[Place]) -> Iterator[None]:
     """Keeps other runs out of a folder, which is made if need be.
 
-    Two runs would colour everything twice. Where the file system knows no locks, and in stores that
+    Two runs would color everything twice. Where the file system knows no locks, and in stores that
     are reached by URL, they may; files appear whole in any case. What killed runs have left
     half-written in a folder of this machine is removed.
 

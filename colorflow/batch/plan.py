@@ -19,7 +19,7 @@ from colorflow.batch.find import FoundPhoto, find_inputs
 from colorflow.batch.hints import hints_by_photo
 from colorflow.batch.made import made_before, wanted_of
 from colorflow.batch.names import Naming, too_long
-from colorflow.batch.record import Colouring, Note, Record
+from colorflow.batch.record import Coloring, Note, Record
 from colorflow.batch.settings import Settings
 from colorflow.batch.url import Place, Url, place_of
 from colorflow.errors import BatchError, WritePhotoError
@@ -31,13 +31,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Task:
-    """One photo that is to be coloured.
+    """One photo that is to be colored.
 
     Attributes:
         path: the photo.
         folder: where its results go.
         names: of the results, see `Naming.names_of`.
-        hints: colours of points.
+        hints: colors of points.
     """
 
     path: Place
@@ -53,10 +53,10 @@ class Task:
         """The file for the result with this label."""
         return self.folder / self.name(label)
 
-    def colouring(self, label: str, made: Provenance) -> Colouring:
+    def coloring(self, label: str, made: Provenance) -> Coloring:
         """The coloring with this label, once it is there, made in this way."""
         share = made.principal.share if made.principal else None
-        return Colouring(path=self.target(label), label=label, seed=made.seed, share=share)
+        return Coloring(path=self.target(label), label=label, seed=made.seed, share=share)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -67,7 +67,7 @@ class Plan:
         settings: of all photos.
         output: the folder for the results.
         inputs: every photo, and what could not be found, in order.
-        tasks: photos to colour.
+        tasks: photos to color.
         settled: records of inputs that need nothing, or that nothing can be done about.
         notes: what was passed by.
         left_out: files of folders that are no photos by their names.
@@ -118,7 +118,7 @@ def make_plan(
     Args:
         inputs: files, folders and patterns, and URLs of such, see `find_inputs`.
         output: folder for the results, or its URL; it need not exist.
-        settings: how photos are coloured.
+        settings: how photos are colored.
         naming: how results are named.
         recursive: take photos in folders inside folders, and give results the same places.
         hints: from `read_hints`.
@@ -261,5 +261,5 @@ def skipped(task: Task, made: Mapping[str, Provenance]) -> Record:
         path=task.path,
         status="skipped",
         reason="its results are there already; --overwrite makes them anew",
-        colourings=tuple(task.colouring(label, one) for label, one in made.items()),
+        colorings=tuple(task.coloring(label, one) for label, one in made.items()),
     )

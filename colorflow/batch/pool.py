@@ -23,7 +23,7 @@ from colorflow.errors import BatchError, ColorflowError, WeightsError
 
 
 class Worker(Protocol):
-    """Something that colours one photo after the other; each method waits for its answer."""
+    """Something that colors one photo after the other; each method waits for its answer."""
 
     def ready(self) -> Ready:
         """Waits until the weights are loaded.
@@ -33,8 +33,8 @@ class Worker(Protocol):
             WorkerEndedError: if the worker is gone.
         """
 
-    def colour(self, task: Task) -> Record:
-        """Has one photo coloured; raises as `ready` does."""
+    def color(self, task: Task) -> Record:
+        """Has one photo colored; raises as `ready` does."""
 
     def end(self) -> None:
         """Ends it at once, whatever it has in hand; may be called by any thread, and again."""
@@ -75,10 +75,10 @@ def carry_out(
 
 
 def check_hints(tasks: Iterable[Task], *, takes_hints: bool) -> None:
-    """Refuses hints for weights that take none, before anything is coloured."""
+    """Refuses hints for weights that take none, before anything is colored."""
     if not takes_hints and any(task.hints for task in tasks):
         raise WeightsError(
-            "these weights take no colour hints; use weights trained with "
+            "these weights take no color hints; use weights trained with "
             "`colorflow train --hints`, or leave --hints away"
         )
 
@@ -137,7 +137,7 @@ class _Pool:
             if self._started(place):
                 while task := self._next():
                     try:
-                        self._answers.put(self._coloured(self._workers[place], task))
+                        self._answers.put(self._colored(self._workers[place], task))
                     except WorkerEndedError as error:
                         self._lost(task, error)
                         if not (self._is_wanted() and self._started(place, anew=True)):
@@ -163,9 +163,9 @@ class _Pool:
     def _is_wanted(self) -> bool:
         return bool(self._tasks) and not (self._begins_no_more or self._stop.is_set())
 
-    def _coloured(self, worker: Worker, task: Task) -> Record:
-        record = worker.colour(task)
-        if record.status == "skipped" and record.colourings and self._ended[task.path]:
+    def _colored(self, worker: Worker, task: Task) -> Record:
+        record = worker.color(task)
+        if record.status == "skipped" and record.colorings and self._ended[task.path]:
             # The worker that ended had written everything, but could not say so any more.
             record = replace(record, status="done", reason=None)
         return record
@@ -179,14 +179,14 @@ class _Pool:
             self._tasks.append(task)
             return
         often = "" if self._tries == 1 else f", {self._tries} times"
-        reason = f"the process that coloured it ended{often} ({error})"
+        reason = f"the process that colored it ended{often} ({error})"
         self._answers.put(Record(path=task.path, status="failed", reason=reason))
 
     def _started(self, place: int, *, anew: bool = False) -> bool:
         """Waits for a worker, first putting a new one in the place of one that has ended.
 
         Returns:
-            Whether it can colour; False where nobody needs it any more.
+            Whether it can color; False where nobody needs it any more.
         """
         for left in reversed(range(self._tries)):
             if anew:
@@ -199,7 +199,7 @@ class _Pool:
                     break
                 if not left:
                     raise BatchError(
-                        f"a process that colours ended while it started ({error}); "
+                        f"a process that colors ended while it started ({error}); "
                         "try fewer --workers"
                     ) from error
                 anew = True

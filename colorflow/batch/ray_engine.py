@@ -24,7 +24,7 @@ from colorflow.batch.crew import WorkerEndedError
 from colorflow.batch.plan import Plan, Task
 from colorflow.batch.pool import Wanted, carry_out
 from colorflow.batch.record import Record
-from colorflow.batch.remote import colour_anywhere
+from colorflow.batch.remote import color_anywhere
 from colorflow.batch.worker import Ready, Start, loaded
 from colorflow.errors import BatchError, ColorflowError, WeightsError
 
@@ -82,8 +82,8 @@ def run_on_ray(
         yield from carry_out(plan, lambda wanted: _Hand(shared, wanted), size, stop, tries=TRIES)
 
 
-class Colourist:
-    """The actor: it loads the weights, once, and colours.
+class PhotoWorker:
+    """The actor: it loads the weights, once, and colors.
 
     Args:
         start: as for a worker's process.
@@ -110,10 +110,10 @@ class Colourist:
             return error
         return Ready(takes_hints=self._colorizer.takes_hints)
 
-    def colour(self, task: Task) -> Record:
-        """Colours one photo; whatever happens is in the record."""
+    def color(self, task: Task) -> Record:
+        """Colors one photo; whatever happens is in the record."""
         assert self._colorizer is not None
-        return colour_anywhere(self._colorizer, task, self._start.settings)
+        return color_anywhere(self._colorizer, task, self._start.settings)
 
     def _loaded(self) -> Colorizer:
         name = self._start.weights.name if self._start.weights else "colorflow.safetensors"
@@ -154,7 +154,7 @@ class _Hand:
         self._wanted = wanted
         resources = {"num_cpus": 1} if shared.start.device == "cpu" else {"num_gpus": 1}
         actor = shared.ray.remote(scheduling_strategy="SPREAD", max_restarts=0, **resources)(
-            Colourist
+            PhotoWorker
         )
         self._actor = actor.remote(shared.start, shared.weights, __version__)
         self._ready = self._actor.ready.remote()
@@ -178,8 +178,8 @@ class _Hand:
         self._shared.has_room.set()
         return answer
 
-    def colour(self, task: Task) -> Record:
-        record = self._answer(self._actor.colour.remote(task))
+    def color(self, task: Task) -> Record:
+        record = self._answer(self._actor.color.remote(task))
         assert isinstance(record, Record)
         return record
 

@@ -7,12 +7,12 @@ from typing import Literal
 
 from colorflow.batch.url import Place
 
-Status = Literal["done", "skipped", "already-coloured", "failed"]
+Status = Literal["done", "skipped", "already-colored", "failed"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Colouring:
-    """One colouring of a photo.
+class Coloring:
+    """One coloring of a photo.
 
     Attributes:
         path: the file that holds it.
@@ -20,7 +20,7 @@ class Colouring:
         seed: of the sample, or of the first sample that a principal coloring stands for.
         share: of the samples, that a principal coloring is the mean of; None for a sample.
         bits_per_dim: its likelihood, as `Colorizer.bits_per_dim` says; None where it was not asked
-            for, or where the colours lie on the edge of what the model can say.
+            for, or where the colors lie on the edge of what the model can say.
     """
 
     path: Place
@@ -38,7 +38,7 @@ class Record:
         path: the input.
         status: how it ended.
         reason: why it failed or was left alone, without the input's name; None if done.
-        colourings: those that are on the disk now.
+        colorings: those that are on the disk now.
         width: of the photo in pixels; None where it was not read.
         height: likewise.
         seconds: time spent on it.
@@ -49,7 +49,7 @@ class Record:
     path: Place
     status: Status
     reason: str | None = None
-    colourings: tuple[Colouring, ...] = ()
+    colorings: tuple[Coloring, ...] = ()
     width: int | None = None
     height: int | None = None
     seconds: float = 0.0

@@ -8,9 +8,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from colorflow.batch.colour import colour
+from colorflow.batch.color import color
 from colorflow.batch.plan import Task
-from colorflow.batch.record import Colouring, Record
+from colorflow.batch.record import Coloring, Record
 from colorflow.batch.settings import Settings
 from colorflow.batch.store import download, is_there, upload
 from colorflow.batch.url import Url
@@ -20,38 +20,38 @@ if TYPE_CHECKING:
     from colorflow.colorize import Colorizer
 
 
-def colour_anywhere(colorizer: Colorizer, task: Task, settings: Settings) -> Record:
-    """As `colour`, but the photo, its results, or both may be URLs.
+def color_anywhere(colorizer: Colorizer, task: Task, settings: Settings) -> Record:
+    """As `color`, but the photo, its results, or both may be URLs.
 
-    A photo is fetched into a temporary folder, coloured there, and its results are sent. Results
+    A photo is fetched into a temporary folder, colored there, and its results are sent. Results
     that are there already are fetched first, since they say in themselves how they were made.
     """
     if isinstance(task.path, Path) and isinstance(task.folder, Path):
-        return colour(colorizer, task, settings)
+        return color(colorizer, task, settings)
     began = time.perf_counter()
-    there: list[Colouring] = []
+    there: list[Coloring] = []
     try:
         with tempfile.TemporaryDirectory(prefix="colorflow-", ignore_cleanup_errors=True) as folder:
-            record = _coloured(colorizer, task, settings, Path(folder), there)
+            record = _colored(colorizer, task, settings, Path(folder), there)
     except ColorflowError as error:
         own = isinstance(error, PhotoError) and error.source == str(task.path)
         record = Record(
             path=task.path,
             status="failed",
             reason=error.reason if own and isinstance(error, PhotoError) else str(error),
-            colourings=tuple(there),
+            colorings=tuple(there),
             ends_the_run=isinstance(error.__cause__, PermissionError) and not own,
         )
     except OSError as error:
-        reason = f"this machine has no room for it while it is coloured ({error.strerror})"
-        record = Record(path=task.path, status="failed", reason=reason, colourings=tuple(there))
+        reason = f"this machine has no room for it while it is colored ({error.strerror})"
+        record = Record(path=task.path, status="failed", reason=reason, colorings=tuple(there))
     return replace(record, path=task.path, seconds=time.perf_counter() - began)
 
 
-def _coloured(
-    colorizer: Colorizer, task: Task, settings: Settings, folder: Path, there: list[Colouring]
+def _colored(
+    colorizer: Colorizer, task: Task, settings: Settings, folder: Path, there: list[Coloring]
 ) -> Record:
-    """Colours it in a folder of this machine; what is at its place in the end is in `there`."""
+    """Colors it in a folder of this machine; what is at its place in the end is in `there`."""
     photo, results = task.path, task.folder
     fetched: set[str] = set()
     if isinstance(results, Url):
@@ -59,15 +59,15 @@ def _coloured(
     if isinstance(photo, Url):
         url, photo = photo, folder / f"photo{Path(photo.name).suffix}"
         download(url, photo)
-    record = colour(colorizer, replace(task, path=photo, folder=results), settings)
-    for one in record.colourings:
+    record = color(colorizer, replace(task, path=photo, folder=results), settings)
+    for one in record.colorings:
         target = task.target(one.label)
         if isinstance(target, Url) and (settings.overwrite or target.name not in fetched):
             assert isinstance(one.path, Path)
             upload(one.path, target)
         there.append(replace(one, path=target))
     reason = record.reason and record.reason.replace(str(results), str(task.folder))
-    return replace(record, reason=reason, colourings=tuple(there))
+    return replace(record, reason=reason, colorings=tuple(there))
 
 
 def _fetched(task: Task, settings: Settings, folder: Path) -> tuple[set[str], Path]:

@@ -67,7 +67,7 @@ def _as_json(record: Record) -> dict[str, Any]:
         "height": record.height,
         "seconds": round(record.seconds, 3),
         "remarks": list(record.remarks),
-        "colourings": [
+        "colorings": [
             {
                 "path": str(one.path),
                 "label": one.label,
@@ -75,6 +75,6 @@ def _as_json(record: Record) -> dict[str, Any]:
                 "share": one.share,
                 "bits_per_dim": one.bits_per_dim,
             }
-            for one in record.colourings
+            for one in record.colorings
         ],
     }

@@ -15,7 +15,7 @@ DIVERSE_POOL = 8
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """How photos are coloured; the arguments of `Colorizer.draw`, and what is done with photos.
+    """How photos are colored; the arguments of `Colorizer.draw`, and what is done with photos.
 
     Attributes:
         n: colorings of each photo: at most 16 principal ones, or `MOST_SAMPLES` samples.
@@ -23,9 +23,9 @@ class Settings:
         temperature: multiplies the shipped temperatures.
         samples: independent samples instead of principal colorings.
         diverse: the n of many samples that differ most; sets `samples`.
-        force: colour photos that already have colours, too.
+        force: color photos that already have colors, too.
         overwrite: make results anew that are there already.
-        likelihood: measure how likely each colouring is.
+        likelihood: measure how likely each coloring is.
         max_pixels: width times height of a photo that is refused when exceeded.
     """
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from colorflow.batch.record import Colouring, Record
+from colorflow.batch.record import Coloring, Record
 from colorflow.batch.url import Place
 from colorflow.color.resize import resize_by_area
 from colorflow.errors import ColorflowError, WritePhotoError
@@ -38,7 +38,7 @@ def check_sheet(path: Path) -> None:
 
 
 def write_sheet(path: Path, records: Iterable[Record]) -> int:
-    """Writes a contact sheet of the photos that have colourings on the disk.
+    """Writes a contact sheet of the photos that have colorings on the disk.
 
     Args:
         path: the file, .jpg, .png or .webp.
@@ -50,9 +50,9 @@ def write_sheet(path: Path, records: Iterable[Record]) -> int:
     Raises:
         WritePhotoError: if it cannot be written.
     """
-    coloured = [record for record in records if record.colourings]
-    every = -(-len(coloured) // MOST_PHOTOS)
-    shown = [block for record in coloured[:: max(1, every)] if (block := _block(record))]
+    colored = [record for record in records if record.colorings]
+    every = -(-len(colored) // MOST_PHOTOS)
+    shown = [block for record in colored[:: max(1, every)] if (block := _block(record))]
     if shown:
         sheet = _laid_out(shown)
         write_image(path, sheet, photo_from_image(sheet), kind=SHEET)
@@ -62,15 +62,15 @@ def write_sheet(path: Path, records: Iterable[Record]) -> int:
 def _block(record: Record) -> Image.Image | None:
     """One photo's pictures with captions below; None if none of them can be read any more."""
     try:
-        grey = _small(record.path, grey=True)
-        cells = [grey] + [_small(one.path, grey=False) for one in record.colourings]
+        gray = _small(record.path, gray=True)
+        cells = [gray] + [_small(one.path, gray=False) for one in record.colorings]
     except ColorflowError:
         return None
     width = sum(cell.width + _GAP for cell in cells)
     block = Image.new("RGB", (width, _HEIGHT), "white")
     draw, font = ImageDraw.Draw(block), ImageFont.load_default(_NAME_SIZE)
     left = 0
-    for cell, caption in zip(cells, ["", *map(caption_of, record.colourings)], strict=True):
+    for cell, caption in zip(cells, ["", *map(caption_of, record.colorings)], strict=True):
         block.paste(cell, (left, 0))
         draw.text((left, _CELL + 1), caption, fill="black", font=font)
         left += cell.width + _GAP
@@ -80,7 +80,7 @@ def _block(record: Record) -> Image.Image | None:
     return block
 
 
-def caption_of(coloring: Colouring) -> str:
+def caption_of(coloring: Coloring) -> str:
     """Its label, and the share of a mode."""
     if coloring.share is None:
         return coloring.label
@@ -88,12 +88,12 @@ def caption_of(coloring: Colouring) -> str:
     return f"{coloring.label}: " + ("mean of all" if is_mean else f"{coloring.share:.0%}")
 
 
-def _small(path: Place, *, grey: bool) -> Image.Image:
+def _small(path: Place, *, gray: bool) -> Image.Image:
     pixels = read_photo(str(path)).pixels
     height, width = pixels.shape[:2]
     width = min(_WIDEST, max(1, round(_CELL * width / height)))
     small = Image.fromarray(np.rint(resize_by_area(pixels, _CELL, width)).astype(np.uint8))
-    return small.convert("L").convert("RGB") if grey else small.convert("RGB")
+    return small.convert("L").convert("RGB") if gray else small.convert("RGB")
 
 
 def _laid_out(blocks: list[Image.Image]) -> Pixels:

@@ -14,9 +14,9 @@ from colorflow.batch.url import Place, Url
 from colorflow.photo.encode import write_file
 
 _STATES: dict[Status, str] = {
-    "done": "Coloured",
-    "skipped": "Coloured before",
-    "already-coloured": "Left as it is",
+    "done": "Colored",
+    "skipped": "Colored before",
+    "already-colored": "Left as it is",
     "failed": "Failed",
 }
 _STYLE = """
@@ -43,7 +43,7 @@ def write_table(path: Path, plan: Plan, records: Sequence[Record]) -> None:
     page = (
         '<!DOCTYPE html>\n<html lang="en">\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width">\n'
-        f"<title>Coloured photos</title>\n<style>{_STYLE}</style>\n<h1>Coloured photos</h1>\n"
+        f"<title>Colored photos</title>\n<style>{_STYLE}</style>\n<h1>Colored photos</h1>\n"
         f"<p>{html.escape(summary(plan, records))}</p>\n{as_table(plan, records, links=True)}\n"
     )
     write_file(path, page.encode("utf-8", "xmlcharrefreplace"), None)
@@ -55,7 +55,7 @@ def summary(plan: Plan, records: Iterable[Record]) -> str:
     said = [f"{counts[status]} {_STATES[status].lower()}" for status in _STATES if counts[status]]
     if left := len(plan.inputs) - counts.total():
         said.append(f"{left} not reached")
-    return f"{', '.join(said)}." if said else "Nothing was coloured."
+    return f"{', '.join(said)}." if said else "Nothing was colored."
 
 
 def as_table(plan: Plan, records: Sequence[Record], *, links: bool = False) -> str:
@@ -87,7 +87,7 @@ def _row(path: Place, kind: str, state: str, detail: str) -> str:
 def _detail(record: Record, *, links: bool) -> str:
     """Reason, results and remarks of one photo, as HTML."""
     parts = [html.escape(record.reason)] if record.reason else []
-    for one in record.colourings:
+    for one in record.colorings:
         name = html.escape(one.path.name)
         address = html.escape(_address(one.path))
         parts.append(f'<a href="{address}">{name}</a>' if links else name)

@@ -1,4 +1,4 @@
-"""A process that colours: `main`, started by `crew.py` in an interpreter of its own.
+"""A process that colors: `main`, started by `crew.py` in an interpreter of its own.
 
 It reads tasks from its stdin and writes records to its stdout, pickled. When its stdin ends, its
 parent is gone, and it ends at once, whatever it has in hand. A process for each worker, rather than
@@ -20,7 +20,7 @@ from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from colorflow.batch.record import Record
-from colorflow.batch.remote import colour_anywhere
+from colorflow.batch.remote import color_anywhere
 from colorflow.batch.settings import Settings
 from colorflow.errors import BatchError, ColorflowError
 
@@ -50,7 +50,7 @@ class Ready:
     """What a worker answers.
 
     Attributes:
-        takes_hints: whether its weights take colour hints.
+        takes_hints: whether its weights take color hints.
     """
 
     takes_hints: bool
@@ -89,7 +89,7 @@ def _serve(given: SimpleQueue[Any], answers: io.FileIO) -> None:
         return
     answer(Ready(takes_hints=colorizer.takes_hints))
     while True:
-        answer(colour_anywhere(colorizer, given.get(), start.settings))
+        answer(color_anywhere(colorizer, given.get(), start.settings))
 
 
 def loaded(start: Start) -> Colorizer:

@@ -72,7 +72,7 @@ def _run(arguments: Sequence[str] | None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="colorflow", description="Several plausible colourings for a grey photo."
+        prog="colorflow", description="Several plausible colorings for a gray photo."
     )
     parser.add_argument("--version", action="version", version=f"colorflow {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)

@@ -38,7 +38,7 @@ def add_app(commands: Commands) -> None:
         "--photos",
         type=a_path,
         metavar="FOLDER",
-        help="colour photos for the quiz, none of which the weights were trained on "
+        help="color photos for the quiz, none of which the weights were trained on "
         "(default: those that the installed packages bring)",
     )
     parser.add_argument(

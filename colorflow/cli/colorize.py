@@ -30,9 +30,9 @@ def add_colorize(commands: Commands) -> None:
     """Adds the command to the program's."""
     parser = commands.add_parser(
         "colorize",
-        help="colour photos and folders of photos",
+        help="color photos and folders of photos",
         description=(
-            "Colour photos, files and folders of them. A photo that cannot be coloured is named at "
+            "Color photos, files and folders of them. A photo that cannot be colored is named at "
             "the end, and the others go on. The same command goes on where it was stopped: what is "
             "done is skipped. Exit code: 0 all done or skipped, 1 some failed, 2 wrong usage, "
             "130 interrupted."
@@ -79,7 +79,7 @@ def _add_what(parser: argparse.ArgumentParser) -> None:
         "--temperature",
         type=number_from_zero,
         default=1.0,
-        help="0: the same calm colours each time; 1: as trained (default: %(default)s)",
+        help="0: the same calm colors each time; 1: as trained (default: %(default)s)",
     )
     parser.add_argument(
         "--samples",
@@ -88,13 +88,13 @@ def _add_what(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--diverse", action="store_true", help="the N most different of 8N samples")
     parser.add_argument(
-        "--force", action="store_true", help="also colour photos that already have colours"
+        "--force", action="store_true", help="also color photos that already have colors"
     )
     parser.add_argument(
         "--hints",
         type=a_path,
         metavar="FILE",
-        help='colours of points: JSON such as {"photo.jpg": [{"row": 9, "column": 9, "a": 0, '
+        help='colors of points: JSON such as {"photo.jpg": [{"row": 9, "column": 9, "a": 0, '
         '"b": -30}]}, in pixels and CIELAB units; a photo\'s name or its place below IN',
     )
 
@@ -141,7 +141,7 @@ def _add_running(parser: argparse.ArgumentParser) -> None:
         "--workers",
         type=whole_number(least=1, most=1024),
         metavar="N",
-        help="processes that colour, about 0.5 GB each (default: one a core, at most 4; GPU: 1; "
+        help="processes that color, about 0.5 GB each (default: one a core, at most 4; GPU: 1; "
         "on a cluster all that it has room for)",
     )
     parser.add_argument(

@@ -55,7 +55,7 @@ class Session:
         self._check_files()
         try:
             with self._first_interrupt_stops():
-                self._colour()
+                self._color()
         except KeyboardInterrupt:
             self._stop.set()
         except (ColorflowError, OSError):  # OSError: nothing can be printed any more
@@ -72,7 +72,7 @@ class Session:
             code = self._summary(interrupted=interrupted)
         return code
 
-    def _colour(self) -> None:
+    def _color(self) -> None:
         """Carries the plan out, with a line for each file and the progress of all."""
         from tqdm import tqdm
 
@@ -95,7 +95,7 @@ class Session:
                 if len(self._records) > len(self._plan.settled):
                     progress.update()
                 if record.status == "done" and not arguments.quiet:
-                    outputs = ", ".join(_shown(one.path) for one in record.colourings)
+                    outputs = ", ".join(_shown(one.path) for one in record.colorings)
                     line = f"{_shown(record.path)} -> {outputs} ({record.seconds:.1f} s)"
                     with progress.external_write_mode():
                         print(line, flush=True)
@@ -171,7 +171,7 @@ class Session:
         if not sheet:
             return
         shown = write_sheet(sheet, self._records)
-        of = sum(bool(record.colourings) for record in self._records)
+        of = sum(bool(record.colorings) for record in self._records)
         if not self._arguments.quiet:
             print(f"{_shown(sheet)}: {shown} of {of} photos" if of else "no photos for a sheet")
 
@@ -218,7 +218,7 @@ def _say_rest(plan: Plan, records: Iterable[Record], *, quiet: bool) -> None:
         for note in plan.notes:
             print(f"{_shown(note.path)}: {note.reason}", file=sys.stderr)
         for record in records:
-            if record.status == "already-coloured":
+            if record.status == "already-colored":
                 print(f"{_shown(record.path)}: {record.reason}", file=sys.stderr)
             for remark in record.remarks:
                 print(f"{_shown(record.path)}: {remark}", file=sys.stderr)

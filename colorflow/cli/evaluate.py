@@ -1,4 +1,4 @@
-"""`colorflow evaluate`: colourings measured on a folder of colour photos."""
+"""`colorflow evaluate`: colorings measured on a folder of color photos."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ def add_evaluate(commands: Commands) -> None:
     """Adds the command to the program's."""
     parser = commands.add_parser(
         "evaluate",
-        help="measure colourings on a folder of colour photos",
+        help="measure colorings on a folder of color photos",
         description=(
-            "Colour the photos of a folder as if they were grey, and compare the results with "
-            "their own colours and with simpler ways of colouring. Photos that cannot be read, and "
-            "those that have no colours, are named and left out. The same seed gives the same "
+            "Color the photos of a folder as if they were gray, and compare the results with "
+            "their own colors and with simpler ways of coloring. Photos that cannot be read, and "
+            "those that have no colors, are named and left out. The same seed gives the same "
             "numbers."
         ),
     )
@@ -33,7 +33,7 @@ def add_evaluate(commands: Commands) -> None:
         "--sheet",
         type=a_path,
         metavar="FILE",
-        help="contact sheet (.jpg, .png): grey, truth, six samples, their mean and their spread",
+        help="contact sheet (.jpg, .png): gray, truth, six samples, their mean and their spread",
     )
     parser.add_argument(
         "--degrade",
@@ -45,7 +45,7 @@ def add_evaluate(commands: Commands) -> None:
 
 def add_what_to_measure(parser: argparse.ArgumentParser, *, drawn_for: str) -> None:
     """Photos, weights, draws and where the numbers go, as all commands that measure take them."""
-    parser.add_argument("folder", type=a_path, metavar="FOLDER", help="colour photos")
+    parser.add_argument("folder", type=a_path, metavar="FOLDER", help="color photos")
     parser.add_argument(
         "--json", type=a_path, required=True, metavar="FILE", help="where the numbers go"
     )
@@ -100,5 +100,5 @@ def _evaluate(arguments: argparse.Namespace) -> int:
             command_again("evaluate", arguments) + ["--degrade"] * arguments.degrade
         ),
     )
-    failed = [item for item in evaluation.left_out if item.why != "not coloured"]
+    failed = [item for item in evaluation.left_out if item.why != "not colored"]
     return 1 if failed else 0

@@ -1,4 +1,4 @@
-"""`colorflow evaluate-hints`: what colour hints buy, measured on a folder of colour photos."""
+"""`colorflow evaluate-hints`: what color hints buy, measured on a folder of color photos."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ def add_evaluate_hints(commands: Commands) -> None:
     """Adds the command to the program's."""
     parser = commands.add_parser(
         "evaluate-hints",
-        help="measure what colour hints buy, on a folder of colour photos",
+        help="measure what color hints buy, on a folder of color photos",
         description=(
-            "Colour the photos of a folder as if they were grey, with 0 to 16 points of their own "
-            "colours as hints, and tell how far the results are from the photos and from the "
-            "hints. Photos that cannot be read, and those that have no colours, are named and left "
+            "Color the photos of a folder as if they were gray, with 0 to 16 points of their own "
+            "colors as hints, and tell how far the results are from the photos and from the "
+            "hints. Photos that cannot be read, and those that have no colors, are named and left "
             "out. The same seed gives the same numbers."
         ),
     )
@@ -44,5 +44,5 @@ def _evaluate_hints(arguments: argparse.Namespace) -> int:
         seed=arguments.seed,
         command=shlex.join(command_again("evaluate-hints", arguments)),
     )
-    failed = [item for item in curve.left_out if item.why != "not coloured"]
+    failed = [item for item in curve.left_out if item.why != "not colored"]
     return 1 if failed else 0

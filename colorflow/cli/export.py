@@ -16,7 +16,7 @@ def add_export(commands: Commands) -> None:
     parser = commands.add_parser(
         "export",
         help="write a run's weights file",
-        description="Write the weights file of a training run: all that colouring needs.",
+        description="Write the weights file of a training run: all that coloring needs.",
     )
     parser.add_argument("run", type=a_path, metavar="RUN", help="folder of the run")
     parser.add_argument("weights", type=a_path, metavar="WEIGHTS", help="NAME.safetensors")

@@ -43,7 +43,7 @@ def add_train(commands: Commands) -> None:
         "them, each by itself, while the late blocks stay as they are",
     )
     parser.add_argument(
-        "--hints", action="store_true", help="train a model that takes colour hints, too"
+        "--hints", action="store_true", help="train a model that takes color hints, too"
     )
     parser.add_argument(
         "--dropout",

@@ -1,7 +1,7 @@
 """The CIE formulae between 8-bit sRGB and CIELAB (D65, 2 degree observer), in numpy.
 
 The matrix is the one of scikit-image and kornia (ITU-R BT.709 primaries with D65, six decimals);
-the white point is what that matrix gives for sRGB white, so that a grey triple has a = b = 0.
+the white point is what that matrix gives for sRGB white, so that a gray triple has a = b = 0.
 
 Reference: IEC 61966-2-1:1999 (sRGB); CIE 15:2004 (CIELAB).
 """
@@ -65,7 +65,7 @@ def rgb_to_lab(rgb: NDArray[np.floating]) -> NDArray[np.floating]:
 def lab_to_linear_rgb(
     lightness: NDArray[np.floating], ab: NDArray[np.floating]
 ) -> NDArray[np.floating]:
-    """Convert CIELAB to linear sRGB, which leaves [0, 1] where sRGB cannot show the colour.
+    """Convert CIELAB to linear sRGB, which leaves [0, 1] where sRGB cannot show the color.
 
     Args:
         lightness: (...), L* in [0, 100].
@@ -78,7 +78,7 @@ def lab_to_linear_rgb(
     response *= 1 / 116
     y = response_to_relative(response)
     # White is (1, 1, 1) in both spaces, so each row of the matrix sums to 1 and only differences
-    # from grey need it: a grey pixel stays grey to the last bit.
+    # from gray need it: a gray pixel stays gray to the last bit.
     x_minus_y, z_minus_y = ab[0] * (1 / 500), ab[1] * (-1 / 200)
     for difference in (x_minus_y, z_minus_y):
         difference += response

@@ -1,7 +1,7 @@
 """Lightness as an old or badly kept print would show it.
 
 The damage is done to the lightness that the network sees: to train it on, and to measure how much
-of it the colours bear.
+of it the colors bear.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def degrade(pixels: NDArray[np.uint8], rng: np.random.Generator) -> Lightness:
 
 
 def _film(pixels: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
-    """Grey pixels by one of three responses: as it is, luma, or blue-sensitive film."""
+    """Gray pixels by one of three responses: as it is, luma, or blue-sensitive film."""
     kind = rng.integers(3)
     if kind == 0:
         return pixels
@@ -48,8 +48,8 @@ def _film(pixels: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uin
     red = rng.uniform(0.0, 0.12)
     blue = rng.uniform(0.25, 0.6)
     linear = (pixels.astype(np.float32) / 255) ** 2.2
-    grey = linear @ np.array([red, 1 - red - blue, blue], dtype=np.float32)
-    return np.round(255 * grey ** (1 / 2.2)).astype(np.uint8)
+    gray = linear @ np.array([red, 1 - red - blue, blue], dtype=np.float32)
+    return np.round(255 * gray ** (1 / 2.2)).astype(np.uint8)
 
 
 def _blur(lightness: Lightness, rng: np.random.Generator) -> Lightness:

@@ -1,4 +1,4 @@
-"""The full-resolution path: a photo's lightness, and colours back on top of it (numpy, OpenCV).
+"""The full-resolution path: a photo's lightness, and colors back on top of it (numpy, OpenCV).
 
 Everything goes in strips of rows, so memory beyond input and output stays at a few megabytes; as
 many strips are worked on at once as OpenCV may use threads. OpenCV's own float conversion to CIELAB
@@ -31,11 +31,11 @@ _OPENCV_LOOKS_UP_16_BITS = int(cv2.__version__.partition(".")[0]) >= 5
 def lightness_of(pixels: NDArray[np.uint8 | np.uint16]) -> NDArray[np.float32]:
     """Give the lightness of a photo, by one rule: the CIE L* of the sRGB triple.
 
-    A grey value v is the triple (v, v, v): whatever luma-like formula once made a grey file, the
-    grey that its viewers see is the grey that the colours are put on.
+    A gray value v is the triple (v, v, v): whatever luma-like formula once made a gray file, the
+    gray that its viewers see is the gray that the colors are put on.
 
     Args:
-        pixels: (H, W) grey or (H, W, 3) sRGB, uint8 or uint16.
+        pixels: (H, W) gray or (H, W, 3) sRGB, uint8 or uint16.
 
     Returns:
         (H, W) float32, L* in [0, 100].
@@ -56,10 +56,10 @@ def lightness_of(pixels: NDArray[np.uint8 | np.uint16]) -> NDArray[np.float32]:
 class LightnessRows:
     """The lightness of a photo, as `lightness_of` gives it, made for those rows that are asked for.
 
-    A plane of floats takes four times the memory of a grey photo, and longer to fill than to make.
+    A plane of floats takes four times the memory of a gray photo, and longer to fill than to make.
 
     Args:
-        pixels: (H, W) grey or (H, W, 3) sRGB, uint8 or uint16.
+        pixels: (H, W) gray or (H, W, 3) sRGB, uint8 or uint16.
 
     Raises:
         ValueError: ``pixels`` has another shape or dtype.
@@ -69,7 +69,7 @@ class LightnessRows:
         check_pixels(pixels, or_uint16=True)
         self.shape: tuple[int, int] = pixels.shape[:2]
         self._pixels = pixels
-        self._table = _grey_table(pixels.dtype) if pixels.ndim == 2 else _linear_table(pixels.dtype)
+        self._table = _gray_table(pixels.dtype) if pixels.ndim == 2 else _linear_table(pixels.dtype)
 
     def __getitem__(self, rows: slice, /) -> NDArray[np.float32]:
         """(h, W), L* in [0, 100]."""
@@ -83,9 +83,9 @@ class LightnessRows:
         return lightness
 
 
-def lightness_of_grey(grey: NDArray[np.floating]) -> NDArray[np.floating]:
-    """Give L* in [0, 100] of sRGB grey values in [0, 1], any shape."""
-    return 116 * cie.relative_to_response(cie.srgb_to_linear(grey)) - 16
+def lightness_of_gray(gray: NDArray[np.floating]) -> NDArray[np.floating]:
+    """Give L* in [0, 100] of sRGB gray values in [0, 1], any shape."""
+    return 116 * cie.relative_to_response(cie.srgb_to_linear(gray)) - 16
 
 
 @overload
@@ -103,10 +103,10 @@ def render(
 def render(
     lightness: Rows, ab_grid: NDArray[np.float32], *, bits: Literal[8, 16] = 8
 ) -> NDArray[np.uint8] | NDArray[np.uint16]:
-    """Colour a photo: chroma of the grid on the lightness, in full resolution.
+    """Color a photo: chroma of the grid on the lightness, in full resolution.
 
     The lightness is kept: after rounding to 8 bits L* is within 0.5 of the one given, to 16 bits
-    within 0.1. Where the chroma is zero the pixel is the grey of that lightness, with three equal
+    within 0.1. Where the chroma is zero the pixel is the gray of that lightness, with three equal
     values.
 
     Args:
@@ -126,8 +126,8 @@ def render(
     pixels = np.empty((height, width, 3), to_srgb.dtype)
 
     def paint(strip: slice) -> None:
-        grey = lightness[strip]
-        rgb = rgb_in_gamut(grey, upsampler.rows(strip.start, strip.stop, grey))
+        gray = lightness[strip]
+        rgb = rgb_in_gamut(gray, upsampler.rows(strip.start, strip.stop, gray))
         np.clip(rgb, 0, 1, out=rgb)
         rgb *= _TABLE_MAX[bits]
         channels = [_looked_up(channel.astype(index), to_srgb) for channel in rgb]
@@ -138,7 +138,7 @@ def render(
 
 
 def check_pixels(pixels: NDArray[np.uint8 | np.uint16], *, or_uint16: bool = False) -> None:
-    """Raise ``ValueError`` unless ``pixels`` is a uint8 (or uint16) grey or sRGB image."""
+    """Raise ``ValueError`` unless ``pixels`` is a uint8 (or uint16) gray or sRGB image."""
     shape_fits = pixels.ndim == 2 or (pixels.ndim == 3 and pixels.shape[2] == 3)
     type_fits = pixels.dtype == np.uint8 or (or_uint16 and pixels.dtype == np.uint16)
     if not type_fits or not shape_fits or pixels.size == 0:
@@ -156,8 +156,8 @@ def _looked_up(values: NDArray[Any], table: NDArray[Any]) -> NDArray[Any]:
 
 
 @cache
-def _grey_table(dtype: np.dtype[Any]) -> NDArray[np.float32]:
-    return lightness_of_grey(_levels(dtype)).astype(np.float32)
+def _gray_table(dtype: np.dtype[Any]) -> NDArray[np.float32]:
+    return lightness_of_gray(_levels(dtype)).astype(np.float32)
 
 
 @cache

@@ -1,7 +1,7 @@
-"""Bringing colours into sRGB by shrinking chroma; lightness and hue stay.
+"""Bringing colors into sRGB by shrinking chroma; lightness and hue stay.
 
 Cutting the channels of an sRGB triple at 0 and 1 moves L* by up to 7, and the hue with it. Here
-the pair (a, b) is multiplied by a factor that puts the colour on the edge of sRGB at the same
+the pair (a, b) is multiplied by a factor that puts the color on the edge of sRGB at the same
 lightness. How far sRGB reaches is looked up in a table, for the pixels outside sRGB alone (a few in
 a hundred in a photo); all others are left as they are. The table is made by bisection, once, and so
 are the factors of those few pixels for which it is too coarse.
@@ -29,14 +29,14 @@ _STRIP_PIXELS = 1 << 17
 
 
 def gamut_map(lightness: NDArray[np.float32], ab: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Shrink chroma where sRGB cannot show the colour.
+    """Shrink chroma where sRGB cannot show the color.
 
     Args:
         lightness: (H, W), L* in [0, 100].
         ab: (2, H, W), CIELAB units.
 
     Returns:
-        (2, H, W): ``ab`` times a factor in [0, 1], which is 1 wherever the colour was inside sRGB.
+        (2, H, W): ``ab`` times a factor in [0, 1], which is 1 wherever the color was inside sRGB.
 
     Raises:
         ValueError: the shapes do not fit together.
@@ -70,14 +70,14 @@ def rgb_in_gamut(lightness: NDArray[np.float32], ab: NDArray[np.float32]) -> NDA
     rgb = lab_to_linear_rgb(lightness, ab)
     outside = np.flatnonzero(_excess(rgb) > _TOLERANCE)
     if outside.size:
-        grey, chroma = np.take(lightness, outside), _taken(ab, outside)
-        chroma *= _factor(grey, chroma)
-        colours = lab_to_linear_rgb(grey, chroma)
-        missed = np.flatnonzero(_excess(colours) > _TOLERANCE)
+        gray, chroma = np.take(lightness, outside), _taken(ab, outside)
+        chroma *= _factor(gray, chroma)
+        colors = lab_to_linear_rgb(gray, chroma)
+        missed = np.flatnonzero(_excess(colors) > _TOLERANCE)
         if missed.size:
-            chroma[:, missed] *= _farthest(grey[missed], chroma[:, missed], within=1)
-            colours[:, missed] = lab_to_linear_rgb(grey[missed], chroma[:, missed])
-        for plane, values in zip((*ab, *rgb), (*chroma, *colours), strict=True):
+            chroma[:, missed] *= _farthest(gray[missed], chroma[:, missed], within=1)
+            colors[:, missed] = lab_to_linear_rgb(gray[missed], chroma[:, missed])
+        for plane, values in zip((*ab, *rgb), (*chroma, *colors), strict=True):
             np.put(plane, outside, values)
     return rgb
 
@@ -124,8 +124,8 @@ def _reach() -> NDArray[np.float32]:
     b = np.where(direction <= 2, direction - 1, 3 - direction)
     a = np.where(direction <= 2, 1 - np.abs(b), np.abs(b) - 1)
     ab = np.tile(np.stack([a, b]).astype(np.float32), _ROWS_AT_ONCE)
-    grey = np.repeat(lightness, len(direction)).reshape(-1, ab.shape[1])
-    reach = np.stack([_farthest(rows, ab, within=_FARTHEST) for rows in grey])
+    gray = np.repeat(lightness, len(direction)).reshape(-1, ab.shape[1])
+    reach = np.stack([_farthest(rows, ab, within=_FARTHEST) for rows in gray])
     return reach.reshape(_STEPS, -1)
 
 

@@ -36,7 +36,7 @@ def lab_to_rgb(lightness: Tensor, ab: Tensor, *, clamp: bool = True) -> Tensor:
     Args:
         lightness: (B, 1, H, W), L* in [0, 100].
         ab: (B, 2, H, W), CIELAB units.
-        clamp: cut every channel to [0, 1]. That moves L* by up to 7 where the colour is outside
+        clamp: cut every channel to [0, 1]. That moves L* by up to 7 where the color is outside
             sRGB: good enough for a preview, not for output (see ``gamut``). Without it the
             result may leave [0, 1].
 

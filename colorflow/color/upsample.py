@@ -25,7 +25,7 @@ Error of ab (root mean square over both channels, CIELAB units), the grid made o
     rocket      640x427          4.80      4.73         4.20   4.20
 
 Printed by ``python -m benchmarks.full_resolution --quality``; "half slope" is half of a 5x5 guided
-filter's slope with neither r**2 nor bound nor sharpening: on photos of colourful detail (the pagoda
+filter's slope with neither r**2 nor bound nor sharpening: on photos of colorful detail (the pagoda
 of scikit-learn's samples: 4.68) it can be worse than bicubic (4.46), this is not (4.38). Joint
 bilateral upsampling over 4x4 cells was worse alone, and averaged with this no better on the whole.
 

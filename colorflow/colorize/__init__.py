@@ -1,11 +1,11 @@
-"""Colouring photos with trained weights: every use of the model goes through `Colorizer`.
+"""Coloring photos with trained weights: every use of the model goes through `Colorizer`.
 
-    recipe.py       what a colouring is made of: seeds, temperature, strengths
+    recipe.py       what a coloring is made of: seeds, temperature, strengths
     engine.py       between photos and the model: conditions, latents, chroma, likelihood
-    stages.py       a colouring on its way from noise to chroma
-    uncertainty.py  how far colours are open at each place
+    stages.py       a coloring on its way from noise to chroma
+    uncertainty.py  how far colors are open at each place
     chroma.py       drawing, changing and judging chroma on the 64x64 grid
-    colorizer.py    a picture in, coloured ones out; many files are the work of `colorflow.batch`
+    colorizer.py    a picture in, colored ones out; many files are the work of `colorflow.batch`
 
 The default answer is a photo's principal colorings, means of its samples and of their modes
 (`colorflow.model.principal`). Sample i of a call depends on `seed + i` and the photo alone: not on

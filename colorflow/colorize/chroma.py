@@ -1,6 +1,6 @@
 """Chroma of photos on the 64x64 grid: all that the model can do, without painting.
 
-Dimensions: n colourings of one photo.
+Dimensions: n colorings of one photo.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from colorflow.model.weights import LoadedWeights
 from colorflow.photo import Photo
 
 DEFAULT_STRENGTH = 0.7
-"""How far colours go towards those of a reference photo, unless something else is said."""
+"""How far colors go towards those of a reference photo, unless something else is said."""
 
 
 class ChromaColorizer:
@@ -37,16 +37,16 @@ class ChromaColorizer:
 
     Several methods share these arguments:
 
-    - `hints`: colours of points, in pixels of the upright photo; the later of two in one cell of
+    - `hints`: colors of points, in pixels of the upright photo; the later of two in one cell of
       the 64x64 grid wins.
-    - `reference`: a colour photo whose colours are carried over through its latents. The two
-      coarsest levels, which decide the colours of objects, go the share `strength` of the way from
-      their drawn latents to the reference's; the fine levels are drawn. Latents say how the colours
+    - `reference`: a color photo whose colors are carried over through its latents. The two
+      coarsest levels, which decide the colors of objects, go the share `strength` of the way from
+      their drawn latents to the reference's; the fine levels are drawn. Latents say how the colors
       at each place differ from what lightness suggests there, so a photo of a like scene serves
-      best; between unlike ones colours may well turn into others.
+      best; between unlike ones colors may well turn into others.
 
     They raise `WeightsError` if there are hints and the weights take none, `PhotoError` if the
-    reference is grey, and `ValueError` if an argument is out of range or a hint lies outside the
+    reference is gray, and `ValueError` if an argument is out of range or a hint lies outside the
     photo.
 
     Args:
@@ -62,7 +62,7 @@ class ChromaColorizer:
 
     @property
     def takes_hints(self) -> bool:
-        """Whether the weights take colour hints."""
+        """Whether the weights take color hints."""
         return self._engine.pyramid.config.takes_hints
 
     @property
@@ -72,7 +72,7 @@ class ChromaColorizer:
         return first.grid, *(2 * level.grid for level in others)
 
     def recipe(self, seed: int = 0, temperature: float = 1.0, strength: float = 0.0) -> Recipe:
-        """The recipe of a plain colouring: one seed for all levels.
+        """The recipe of a plain coloring: one seed for all levels.
 
         Args:
             seed: from 0.
@@ -101,10 +101,10 @@ class ChromaColorizer:
         """Gives the principal colorings of a photo, or samples.
 
         Args:
-            photo: the photo; its own colours, if it has some, play no part.
-            n: number of colourings; at most 16 principal ones.
+            photo: the photo; its own colors, if it has some, play no part.
+            n: number of colorings; at most 16 principal ones.
             temperature: multiplies the shipped temperatures of the samples, those that principal
-                colorings are means of too; 0 gives n times the same colours.
+                colorings are means of too; 0 gives n times the same colors.
             seed: sample i depends on `seed + i` and the photo alone; principal colorings are means
                 of the 64 samples from `seed` on.
             samples: independent samples of the distribution instead of its principal colorings.
@@ -147,7 +147,7 @@ class ChromaColorizer:
         hints: Sequence[Hint] = (),
         reference: Photo | None = None,
     ) -> Draws:
-        """Makes the colourings of one or more recipes; `hints` and `reference`: see the class."""
+        """Makes the colorings of one or more recipes; `hints` and `reference`: see the class."""
         if not recipes:
             raise ValueError("recipes: expected at least one, got none")
         cards = self._cards(photo, recipes, hints, reference)
@@ -158,7 +158,7 @@ class ChromaColorizer:
     def redraw(
         self,
         photo: Photo,
-        colouring: int | Recipe,
+        coloring: int | Recipe,
         levels: Collection[int],
         seed: int,
         n: int = 1,
@@ -166,17 +166,17 @@ class ChromaColorizer:
         hints: Sequence[Hint] = (),
         reference: Photo | None = None,
     ) -> Draws:
-        """Draws some levels of a colouring anew and keeps the others.
+        """Draws some levels of a coloring anew and keeps the others.
 
         With fine levels drawn anew, such as (16, 32, 64), the mood stays and the details change.
-        With coarse ones the colours change, and details keep their latents.
+        With coarse ones the colors change, and details keep their latents.
 
         Args:
             photo: the photo.
-            colouring: its recipe, or the seed of a plain draw.
+            coloring: its recipe, or the seed of a plain draw.
             levels: some of the names in `levels`.
-            seed: colouring i has `seed + i` in these levels.
-            n: number of colourings.
+            seed: coloring i has `seed + i` in these levels.
+            n: number of colorings.
             hints: see the class.
             reference: see the class.
         """
@@ -188,7 +188,7 @@ class ChromaColorizer:
         if n < 1:
             raise ValueError(f"n: expected at least 1, got {n}")
         check_seed(seed, following=n)
-        recipe, indices = self._recipe(colouring), [names.index(name) for name in levels]
+        recipe, indices = self._recipe(coloring), [names.index(name) for name in levels]
         recipes = [recipe.redrawn(indices, s) for s in range(seed, seed + n)]
         return self.draw_recipes(photo, recipes, hints=hints, reference=reference)
 
@@ -202,13 +202,13 @@ class ChromaColorizer:
         hints: Sequence[Hint] = (),
         reference: Photo | None = None,
     ) -> NDArray[np.float32]:
-        """Goes from one colouring to another, in every level on the arc between their latents.
+        """Goes from one coloring to another, in every level on the arc between their latents.
 
         Args:
             photo: the photo.
             start: a recipe, or the seed of a plain draw.
             end: likewise.
-            steps: number of colourings, both ends among them; at least 2.
+            steps: number of colorings, both ends among them; at least 2.
             hints: see the class.
             reference: see the class.
 
@@ -232,19 +232,19 @@ class ChromaColorizer:
         return np.concatenate([outer[0], *inner, outer[1]])
 
     def stages(
-        self, photo: Photo, colouring: int | Recipe, *, hints: Sequence[Hint] = ()
+        self, photo: Photo, coloring: int | Recipe, *, hints: Sequence[Hint] = ()
     ) -> list[Stage]:
-        """Shows how a colouring without a reference comes to be: one stage a level, coarse to fine.
+        """Shows how a coloring without a reference comes to be: one stage a level, coarse to fine.
 
         The chroma of the last one is, to the bit, what `draw_recipes` makes of the recipe of a
         sample alone, and close to a card's.
 
         Args:
             photo: the photo.
-            colouring: its recipe, or the seed of a plain draw.
+            coloring: its recipe, or the seed of a plain draw.
             hints: see the class; they take effect at the last level, which completes the grid.
         """
-        recipe = self._recipe(colouring)
+        recipe = self._recipe(coloring)
         condition = self._engine.condition(photo, hints)
         cards = self._cards(photo, [recipe], hints, None)
         (latents,) = self._latents([recipe], condition, None, cards)
@@ -262,7 +262,7 @@ class ChromaColorizer:
         level: float = NOMINAL_LEVELS[-1],
         hints: Sequence[Hint] = (),
     ) -> Uncertainty:
-        """Tells how far the colours are open at each place.
+        """Tells how far the colors are open at each place.
 
         Central intervals of draws at std 1, the model itself: temperatures are a taste, and would
         make it look surer than it is. They are stretched by the factor in the weights that made
@@ -302,15 +302,15 @@ class ChromaColorizer:
         *,
         hints: Sequence[Hint] = (),
     ) -> NDArray[np.float64]:
-        """Log density of colours given the photo's lightness and the hints, exact in the model.
+        """Log density of colors given the photo's lightness and the hints, exact in the model.
 
         Of the chroma as it is. Reported bits per dimension are of chroma with noise of std 1 on
         every pixel, and differ.
 
         Args:
             photo: the photo.
-            ab: (n, 2, 64, 64) CIELAB units, within +-128; None for the photo's own colours, which
-                are zero everywhere in a grey one.
+            ab: (n, 2, 64, 64) CIELAB units, within +-128; None for the photo's own colors, which
+                are zero everywhere in a gray one.
             hints: see the class.
 
         Returns:
@@ -333,21 +333,21 @@ class ChromaColorizer:
         return -self.log_prob(photo, ab, hints=hints) / (dimensions * math.log(2))
 
     def rank(self, photo: Photo, draws: Draws, *, hints: Sequence[Hint] = ()) -> Draws:
-        """Sorts colourings of a photo by their `log_prob`, the most likely first.
+        """Sorts colorings of a photo by their `log_prob`, the most likely first.
 
-        The density is that of the model itself, whatever the temperatures of the draws. It favours
-        calm colours: the most likely colouring is more typical than most draws.
+        The density is that of the model itself, whatever the temperatures of the draws. It favors
+        calm colors: the most likely coloring is more typical than most draws.
 
         Args:
             photo: the photo of the draws.
-            draws: colourings of it.
-            hints: those that it was coloured with.
+            draws: colorings of it.
+            hints: those that it was colored with.
         """
         order = np.argsort(-self.log_prob(photo, draws.ab, hints=hints), kind="stable")
         return Draws(recipes=[draws.recipes[i] for i in order], ab=draws.ab[order])
 
-    def _recipe(self, colouring: int | Recipe) -> Recipe:
-        return colouring if isinstance(colouring, Recipe) else self.recipe(colouring)
+    def _recipe(self, coloring: int | Recipe) -> Recipe:
+        return coloring if isinstance(coloring, Recipe) else self.recipe(coloring)
 
     def _made(
         self,

@@ -1,4 +1,4 @@
-"""The Colorizer: a picture in, coloured ones out."""
+"""The Colorizer: a picture in, colored ones out."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 class Colorizer(ChromaColorizer):
-    """Colours photos.
+    """Colors photos.
 
     Args:
         weights: what `load_weights` gave.
@@ -55,28 +55,28 @@ class Colorizer(ChromaColorizer):
         reference: Picture | None = None,
         strength: float = DEFAULT_STRENGTH,
     ) -> list[Image.Image]:
-        """Colours one picture, whether it has colours already or not.
+        """Colors one picture, whether it has colors already or not.
 
         By default with its principal colorings: first the mean of all samples, then the mean of
         each of the n - 1 largest modes, by falling share.
 
         Args:
             image: path, Pillow image, array (uint8, uint16, or float in [0, 1]) or photo, any size.
-            n: number of colourings, at most 16 principal ones.
-            temperature: how far samples differ; 0 gives n times the same colours.
+            n: number of colorings, at most 16 principal ones.
+            temperature: how far samples differ; 0 gives n times the same colors.
             seed: of the randomness. Sample i depends on `seed + i` and the picture alone.
             samples: independent samples of the distribution instead of its principal colorings.
             diverse: of 8n samples the n that differ most.
-            hints: colours of points, in pixels of the upright picture; the later of two in one
+            hints: colors of points, in pixels of the upright picture; the later of two in one
                 cell of the 64x64 grid wins.
-            reference: a colour picture, given in the same ways, whose colours are carried over.
-            strength: how far colours go towards the reference's, in [0, 1].
+            reference: a color picture, given in the same ways, whose colors are carried over.
+            strength: how far colors go towards the reference's, in [0, 1].
 
         Returns:
             n RGB images (RGBA where the picture has transparency) at full resolution.
 
         Raises:
-            PhotoError: if a picture cannot be read, or the reference is grey.
+            PhotoError: if a picture cannot be read, or the reference is gray.
             WeightsError: if there are hints and the weights take none.
             ValueError: if an argument is out of range, or a hint outside the picture.
         """
@@ -132,7 +132,7 @@ class Colorizer(ChromaColorizer):
     def paint(
         self, photo: Photo, chroma: NDArray[np.float32], *, bits: Literal[8, 16] = 8
     ) -> Iterator[NDArray[np.uint8] | NDArray[np.uint16]]:
-        """Puts chroma on a photo's own lightness, one colouring after the other.
+        """Puts chroma on a photo's own lightness, one coloring after the other.
 
         Args:
             photo: the photo.

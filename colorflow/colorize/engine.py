@@ -1,6 +1,6 @@
 """Between photos and the model: conditions, latents, chroma, likelihood.
 
-Dimensions: n colourings of one photo.
+Dimensions: n colorings of one photo.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ from colorflow.model.weights import LoadedWeights
 from colorflow.photo import Kind, Photo
 
 CHUNK = 8
-"""Colourings that go through the flow at once."""
+"""Colorings that go through the flow at once."""
 
 Latents = list[Tensor]
-"""Of one colouring: (C, g, g) of each level, coarse to fine."""
+"""Of one coloring: (C, g, g) of each level, coarse to fine."""
 
 
 class Engine:
-    """The model as it colours photos.
+    """The model as it colors photos.
 
     Args:
         weights: what `load_weights` gave.
@@ -62,7 +62,7 @@ class Engine:
         if hints:
             if not self.pyramid.config.takes_hints:
                 raise WeightsError(
-                    "these weights take no colour hints; use weights trained with "
+                    "these weights take no color hints; use weights trained with "
                     "`colorflow train --hints`"
                 )
             planes = hint_planes(hints, *photo.pixels.shape[:2])[None].to(self.device)
@@ -74,15 +74,15 @@ class Engine:
         return condition
 
     def latents_of(self, reference: Photo) -> Latents:
-        """Latents of a photo's own colours, given its own lightness.
+        """Latents of a photo's own colors, given its own lightness.
 
         Raises:
-            PhotoError: if it is grey.
+            PhotoError: if it is gray.
         """
-        if reference.kind is Kind.GREY:
+        if reference.kind is Kind.GRAY:
             raise PhotoError(
                 reference.source,
-                "has no colours that could be carried over; choose a colour photo as the reference",
+                "has no colors that could be carried over; choose a color photo as the reference",
             )
         ab = torch.from_numpy(to_grid(reference.pixels))[None].to(self.device)
         with torch.no_grad():
@@ -124,7 +124,7 @@ class Engine:
         if not any(recipe.strengths):
             return drawn
         if reference is None:
-            raise ValueError("reference: expected the photo that the recipe's colours come from")
+            raise ValueError("reference: expected the photo that the recipe's colors come from")
         return [
             slerp(own, other, strength)
             for own, other, strength in zip(drawn, reference, recipe.strengths, strict=True)
@@ -134,7 +134,7 @@ class Engine:
     def decode(
         self, latents: Sequence[Latents], condition: Condition, gain: float | None = None
     ) -> NDArray[np.float32]:
-        """Chroma of n colourings of one photo: (n, 2, 64, 64) CIELAB units.
+        """Chroma of n colorings of one photo: (n, 2, 64, 64) CIELAB units.
 
         With latents of the first levels alone, the chroma on the grid that these levels complete.
         The gain is the shipped one unless another is given.
@@ -170,7 +170,7 @@ class Engine:
 
     @torch.inference_mode()
     def log_prob(self, ab: NDArray[np.float32], condition: Condition) -> NDArray[np.float64]:
-        """Log density of n colourings of one photo in nats, (n,), per CIELAB unit."""
+        """Log density of n colorings of one photo in nats, (n,), per CIELAB unit."""
         parts = []
         for start in range(0, len(ab), CHUNK):
             batch = torch.from_numpy(ab[start : start + CHUNK]).to(self.device)

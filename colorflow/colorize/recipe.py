@@ -1,4 +1,4 @@
-"""What a colouring is made of, small enough to be kept beside it."""
+"""What a coloring is made of, small enough to be kept beside it."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ class Card:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recipe:
-    """How one colouring is made; the same photo, weights, hints and reference give it again.
+    """How one coloring is made; the same photo, weights, hints and reference give it again.
 
-    A plain sample has one seed for all levels. Coarse levels hold the colours of objects, fine ones
+    A plain sample has one seed for all levels. Coarse levels hold the colors of objects, fine ones
     details, so other seeds for some levels change the one and keep the other.
 
     Args:
@@ -96,10 +96,10 @@ class Recipe:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Draws:
-    """Colourings of one photo before they are painted at full resolution.
+    """Colorings of one photo before they are painted at full resolution.
 
     Attributes:
-        recipes: of each colouring; `draw_recipes(photo, [recipes[i]])` gives colouring i again.
+        recipes: of each coloring; `draw_recipes(photo, [recipes[i]])` gives coloring i again.
         ab: (n, 2, 64, 64) CIELAB units.
         shares: of principal colorings, the share of the samples that each is the mean of; empty
             for others.

@@ -1,4 +1,4 @@
-"""A colouring on its way from noise to chroma."""
+"""A coloring on its way from noise to chroma."""
 
 from __future__ import annotations
 

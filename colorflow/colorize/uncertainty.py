@@ -1,4 +1,4 @@
-"""How far the colours of a photo are open, place by place."""
+"""How far the colors of a photo are open, place by place."""
 
 from __future__ import annotations
 

@@ -167,8 +167,8 @@ def _show_block(panel: Any, truth: Tensor, cells: Mapping[str, Tensor | None]) -
     side = truth.shape[-1]
     axis.text(side / 2, -8, "truth", ha="center", fontsize="small")
     for index, name in enumerate(cells):
-        centre = side * (1 + SAMPLES * (index + 0.5))
-        axis.text(centre, -8, name, ha="center", fontsize="small")
+        center = side * (1 + SAMPLES * (index + 0.5))
+        axis.text(center, -8, name, ha="center", fontsize="small")
 
 
 def _mosaic(cells: Tensor) -> NDArray[np.float32]:

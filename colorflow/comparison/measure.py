@@ -48,7 +48,7 @@ class Row:
         bits_per_dim_train: of the averaged weights on photos they were trained on; per CIELAB unit.
         bits_per_dim_dev: the same on other photos.
         seconds_per_step: median of a training step, without reading the photos.
-        seconds_per_sample: median of drawing one colouring of one photo, context network included.
+        seconds_per_sample: median of drawing one coloring of one photo, context network included.
         inverse_error: largest difference between ab and their reconstruction from latents, in
             CIELAB units, float32; None if a numerical inverse did not converge.
         minutes: of training.
@@ -203,7 +203,7 @@ def inverse_errors(
 
 @torch.no_grad()
 def draw_one(density: ConditionalDensity, condition: Condition) -> Tensor | None:
-    """A colouring, or None if a numerical inverse did not converge."""
+    """A coloring, or None if a numerical inverse did not converge."""
     try:
         return density.sample(condition, 1, torch.Generator().manual_seed(3))
     except InversionError:

@@ -76,7 +76,7 @@ class ChromaTask:
     def draw(
         self, module: nn.Module, ab: Tensor, condition: Condition, noise: torch.Generator
     ) -> Tensor:
-        """Grey, truth on the 16x16 grid, and samples."""
+        """Gray, truth on the 16x16 grid, and samples."""
         truth = means(ab)[:, None]
         samples = cast(ConditionalDensity, module).sample(condition, DRAWS, noise)
         return torch.cat([torch.zeros_like(truth), truth, samples], 1)
@@ -88,7 +88,7 @@ def means(ab: Tensor) -> Tensor:
 
 
 def noisy_means(ab: Tensor, generator: torch.Generator) -> Tensor:
-    """What is modelled: the means with noise."""
+    """What is modeled: the means with noise."""
     return with_noise(means(ab), generator)
 
 

@@ -153,19 +153,19 @@ def train_toy(architecture: Architecture, *, steps: int, seed: int) -> Flow:
     """
     torch.manual_seed(seed)
     flow = Flow(architecture.build(POINT, len(DATA)), (2,)).train()
-    optimiser = torch.optim.AdamW(flow.parameters(), lr=RATE, weight_decay=0.0)
+    optimizer = torch.optim.AdamW(flow.parameters(), lr=RATE, weight_decay=0.0)
     rng = np.random.default_rng([seed, 0])
     contexts = torch.cat([_context(name, BATCH_EACH) for name in DATA])
     for step in range(steps):
-        for group in optimiser.param_groups:
+        for group in optimizer.param_groups:
             group["lr"] = learning_rate(RATE, step, step / steps)
         points = np.concatenate([draw(BATCH_EACH, rng) for draw in DATA.values()])
         loss = -flow(_tensor(points), contexts).mean()
-        optimiser.zero_grad(set_to_none=True)
+        optimizer.zero_grad(set_to_none=True)
         loss.backward()
         norm = nn.utils.clip_grad_norm_(flow.parameters(), CLIP)
         if bool(torch.isfinite(loss) & torch.isfinite(norm)):
-            optimiser.step()
+            optimizer.step()
     return flow.eval()
 
 
@@ -179,9 +179,9 @@ def nats_of_test_points(flow: Flow, name: str, seed: int) -> float:
 
 @torch.no_grad()
 def density_on_grid(flow: Flow, name: str) -> NDArray[np.float32]:
-    """The density at the centres of a grid's cells, (CELLS, CELLS), rows from bottom to top."""
-    centres = LIMIT * ((2 * np.arange(CELLS) + 1) / CELLS - 1)
-    y, x = np.meshgrid(centres, centres, indexing="ij")
+    """The density at the centers of a grid's cells, (CELLS, CELLS), rows from bottom to top."""
+    centers = LIMIT * ((2 * np.arange(CELLS) + 1) / CELLS - 1)
+    y, x = np.meshgrid(centers, centers, indexing="ij")
     points = _tensor(np.stack([x.ravel(), y.ravel()], 1))
     parts = [flow(part, _context(name, len(part))) for part in points.split(4096)]
     density: NDArray[np.float32] = torch.cat(parts).exp().reshape(CELLS, CELLS).numpy()

@@ -1,4 +1,4 @@
-"""The ways of colouring that are compared: the columns of the table.
+"""The ways of coloring that are compared: the columns of the table.
 
 To compare another one, make a `Column` of it.
 
@@ -29,11 +29,11 @@ from colorflow.model.principal import POOL, principal_colorings
 from colorflow.model.pyramid import MEAN_CHANNELS, ChromaPyramid
 from colorflow.model.weights import LoadedWeights
 from colorflow.photo import photo_from_image
-from colorflow.training.colours import TrainingColours
+from colorflow.training.colors import TrainingColors
 
-COLOURS_OF_FIRST_PACK = TrainingColours(mean_ab=(1.47, 7.64), largest_chroma=72.8)
-"""For weights whose header does not hold the colours of their training photos: those of the first
-shipped weights, measured by `training_colours` on their pack (25,649 photos, 13,647 of them
+COLORS_OF_FIRST_PACK = TrainingColors(mean_ab=(1.47, 7.64), largest_chroma=72.8)
+"""For weights whose header does not hold the colors of their training photos: those of the first
+shipped weights, measured by `training_colors` on their pack (25,649 photos, 13,647 of them
 large)."""
 
 MANY = 64
@@ -48,7 +48,7 @@ Cards = Callable[[Condition, int, torch.Generator], tuple[Tensor, NDArray[np.flo
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Column:
-    """One way of colouring.
+    """One way of coloring.
 
     Attributes:
         name: in the table.
@@ -82,7 +82,7 @@ class Column:
 
 
 def columns_of(weights: LoadedWeights) -> list[Column]:
-    """The columns that a weights file gives, the training photos' mean colour among them."""
+    """The columns that a weights file gives, the training photos' mean color among them."""
     pyramid = weights.pyramid
     shipped, honest = weights.temperatures, [1.0] * len(weights.temperatures)
     density: dict[str, Any] = {
@@ -115,7 +115,7 @@ def columns_of(weights: LoadedWeights) -> list[Column]:
             draws="chosen",
             cards=_cards(pyramid, shipped, weights.gain),
         ),
-        constant("mean_colour", training_colours_of(weights).mean_ab),
+        constant("mean_color", training_colors_of(weights).mean_ab),
     ]
 
 
@@ -189,13 +189,13 @@ def _baseline(baseline: LoadedBaseline) -> Column:
     )
 
 
-def training_colours_of(weights: LoadedWeights) -> TrainingColours:
-    """The colours of the photos that the weights were trained on."""
-    stored = weights.training.get("colours")
+def training_colors_of(weights: LoadedWeights) -> TrainingColors:
+    """The colors of the photos that the weights were trained on."""
+    stored = weights.training.get("colors")
     if stored is None:
-        return COLOURS_OF_FIRST_PACK
+        return COLORS_OF_FIRST_PACK
     a, b = stored["mean_ab"]
-    return TrainingColours(mean_ab=(a, b), largest_chroma=stored["largest_chroma"])
+    return TrainingColors(mean_ab=(a, b), largest_chroma=stored["largest_chroma"])
 
 
 def constant(name: str, ab: tuple[float, float]) -> Column:

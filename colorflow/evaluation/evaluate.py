@@ -27,7 +27,7 @@ from colorflow.evaluation.judge import Judge
 from colorflow.evaluation.measure import NotFiniteError, PhotoMeasures, measure
 from colorflow.evaluation.metrics import kernel_terms
 from colorflow.evaluation.shares import share_calibration
-from colorflow.evaluation.subject import NotColouredError, Subject, SubjectReader
+from colorflow.evaluation.subject import NotColoredError, Subject, SubjectReader
 from colorflow.photo import find_photos
 
 Table = dict[str, dict[str, Estimate]]
@@ -42,7 +42,7 @@ class LeftOut:
     """A file that is not in the table."""
 
     file: str
-    why: Literal["unreadable", "not coloured", "not finite"]
+    why: Literal["unreadable", "not colored", "not finite"]
     reason: str
 
 
@@ -56,7 +56,7 @@ class Evaluation:
         seed: of all random choices.
         degraded: whether the models saw degraded lightness.
         columns: the table.
-        ratios: RMSE by grey's, colourfulness by the truth's.
+        ratios: RMSE by gray's, colorfulness by the truth's.
         levels: bits per dimension by level, of the columns that have levels.
         left_out: files without numbers.
     """
@@ -97,11 +97,11 @@ def evaluate(
     say: Callable[[str], None] = print,
     show: Callable[[Subject, Tensor], None] | None = None,
 ) -> Evaluation:
-    """Measures columns, and beside them grey and the truth, on photos, one photo after the other.
+    """Measures columns, and beside them gray and the truth, on photos, one photo after the other.
 
     Args:
-        files: colour photos.
-        columns: what colours them.
+        files: color photos.
+        columns: what colors them.
         largest_chroma: mean chroma above which a draw is a blow-up, CIELAB units.
         draws: of each photo, for the best of n and the like, at least 2.
         seed: together with a photo's pixels it decides all numbers of the photo but the seconds.
@@ -116,7 +116,7 @@ def evaluate(
     """
     if draws < 2:
         raise ValueError(f"draws: expected at least 2, got {draws}")
-    columns = [*columns, constant("grey", (0.0, 0.0))]
+    columns = [*columns, constant("gray", (0.0, 0.0))]
     judge, reader = Judge(), SubjectReader(seed, degraded=degraded)
 
     def of_photo(subject: Subject) -> PhotoMeasures:
@@ -152,7 +152,7 @@ def over_photos(
     """Measures photos one after the other.
 
     Args:
-        files: colour photos.
+        files: color photos.
         reader: reads them.
         of_photo: measures one.
         progress: as in `evaluate`.
@@ -171,8 +171,8 @@ def over_photos(
             record = of_photo(reader.read(path))
         except PhotoError as error:
             left_out.append(LeftOut(str(path), "unreadable", error.reason))
-        except NotColouredError as error:
-            left_out.append(LeftOut(str(path), "not coloured", str(error)))
+        except NotColoredError as error:
+            left_out.append(LeftOut(str(path), "not colored", str(error)))
         except NotFiniteError as error:
             left_out.append(LeftOut(str(path), "not finite", str(error)))
         else:
@@ -249,15 +249,15 @@ def _statistics(records: Sequence[PhotoMeasures], name: str) -> dict[str, Statis
 
 
 def _ratios(statistics: dict[str, dict[str, Statistic]], name: str) -> dict[str, Statistic]:
-    """RMSE by grey's, whose best and mean are its only colouring, and colourfulness by truth's."""
+    """RMSE by gray's, whose best and mean are its only coloring, and colorfulness by truth's."""
     ratios = {
-        f"{metric}_to_grey": ratio_of(statistic, statistics["grey"]["rmse_one"])
+        f"{metric}_to_gray": ratio_of(statistic, statistics["gray"]["rmse_one"])
         for metric, statistic in statistics[name].items()
         if metric.startswith("rmse_")
     }
-    true = statistics["truth"]["colourfulness"]
+    true = statistics["truth"]["colorfulness"]
     return ratios | {
         f"{metric}_to_truth": ratio_of(statistic, true)
         for metric, statistic in statistics[name].items()
-        if metric.startswith("colourfulness")
+        if metric.startswith("colorfulness")
     }

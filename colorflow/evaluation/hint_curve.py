@@ -1,6 +1,6 @@
-"""What colour hints buy: the error against the number of hints, and the colours near them.
+"""What color hints buy: the error against the number of hints, and the colors near them.
 
-The hints are points of the photo's true colour at random places, fewer ones being the first of
+The hints are points of the photo's true color at random places, fewer ones being the first of
 more, and the random numbers of the draws are the same for every number of hints: the curve is
 paired within a photo. It holds for hints that are right: those that a user gives may be more wrong
 than true ones, and are placed by a person and not at random.
@@ -31,7 +31,7 @@ from colorflow.evaluation.measure import (
     error_of_mean,
     noisy_truth,
 )
-from colorflow.evaluation.metrics import colours, diversity, squared_errors
+from colorflow.evaluation.metrics import colors, diversity, squared_errors
 from colorflow.evaluation.subject import Subject, SubjectReader
 from colorflow.model.hints import Hint, hint_errors
 from colorflow.model.weights import LoadedWeights
@@ -40,14 +40,14 @@ from colorflow.training.tuning import energy_score
 
 HINT_COUNTS = (0, 1, 2, 4, 8, 16)
 KEPT_WITHIN = 5.0
-"""A colouring keeps to a hint where no pixel near it is further off; CIELAB units of ab."""
+"""A coloring keeps to a hint where no pixel near it is further off; CIELAB units of ab."""
 FAR_CELLS = 16
-"""Cells of the 64x64 grid, in row or column, beyond which a hint should leave colours open."""
+"""Cells of the 64x64 grid, in row or column, beyond which a hint should leave colors open."""
 QUANTILE = 0.95
 QUANTILE_METRIC = f"hint_error_{100 * QUANTILE:.0f}"
 
 BINS = np.linspace(0, 300, 3001)
-"""Edges of the bins of distances in ab; no two colours of sRGB are further apart."""
+"""Edges of the bins of distances in ab; no two colors of sRGB are further apart."""
 
 Floats = NDArray[np.float64]
 
@@ -101,7 +101,7 @@ def hint_curve(
     """Measures draws at the shipped schedule for every number of hints.
 
     Args:
-        files: colour photos.
+        files: color photos.
         weights: of a model that takes hints.
         draws: of each photo and number of hints, at least 2.
         seed: together with a photo's pixels it decides all numbers of the photo.
@@ -236,7 +236,7 @@ def _bits(subject: Subject, weights: LoadedWeights, seed: int) -> float:
 
 
 def _chroma_values(ab: Tensor, subject: Subject) -> dict[str, float]:
-    errors = squared_errors(colours(subject.lightness, ab), subject.rgb)
+    errors = squared_errors(colors(subject.lightness, ab), subject.rgb)
     return {
         "rmse_one": PERCENT * float(errors.mean()),
         "rmse_mean": PERCENT * error_of_mean(ab, subject),

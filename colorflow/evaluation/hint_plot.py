@@ -61,7 +61,7 @@ def write_plot(curve: HintCurve, path: Path) -> None:
         axis.set_ylim(bottom=0)
         axis.grid(alpha=0.3)
         axis.legend(fontsize="small")
-    figure.suptitle(f"{curve.photos} photos, hints of their true colours", fontsize="medium")
+    figure.suptitle(f"{curve.photos} photos, hints of their true colors", fontsize="medium")
     drawn = io.BytesIO()
     about = {"Description": statement_of(PLOT)}
     figure.savefig(drawn, format=path.suffix[1:].lower(), dpi=120, metadata=about)
@@ -75,7 +75,7 @@ def write_plot(curve: HintCurve, path: Path) -> None:
 def _plot(axis: Any, curve: HintCurve, lines: dict[str, tuple[str, str, str]]) -> None:
     """Lines with standard errors; the numbers of hints stand side by side."""
     columns = curve.columns
-    for metric, (label, style, colour) in lines.items():
+    for metric, (label, style, color) in lines.items():
         counts = [count for count in columns if metric in columns[count]]
         own = [columns[count][metric] for count in counts]
         axis.errorbar(
@@ -83,7 +83,7 @@ def _plot(axis: Any, curve: HintCurve, lines: dict[str, tuple[str, str, str]]) -
             [estimate.value for estimate in own],
             yerr=[estimate.stderr or 0.0 for estimate in own],
             fmt=style,
-            color=colour,
+            color=color,
             capsize=2,
             markersize=4,
             label=label.format(draws=curve.draws),

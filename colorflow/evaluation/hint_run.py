@@ -38,7 +38,7 @@ def run_hint_curve(
     """Measures, writes the files, and prints the table; progress and files left out go to stderr.
 
     Args:
-        folder: colour photos.
+        folder: color photos.
         json_file: where the numbers go.
         plot_file: where the curve goes, if anywhere.
         weights: a weights file.
@@ -63,7 +63,7 @@ def run_hint_curve(
     loaded = load_weights(weights)
     if not loaded.pyramid.config.takes_hints:
         raise EvaluationError(
-            f"{weights}: takes no colour hints, so there is nothing to measure; "
+            f"{weights}: takes no color hints, so there is nothing to measure; "
             "choose weights trained with `colorflow train --hints`"
         )
     curve = hint_curve(
@@ -108,15 +108,15 @@ def _caption(curve: HintCurve) -> str:
     return (
         f"{curve.photos} photos, {curve.draws} draws each at the shipped schedule; ± is the "
         f"bootstrap standard error over photos ({RESAMPLES} resamples), and what photos have in "
-        "common cancels between numbers of hints: hints are points of the photo's true colour at "
+        "common cancels between numbers of hints: hints are points of the photo's true color at "
         "random places, fewer are the first of more, and random numbers are the same. "
         "RMSE: sRGB x 100 on the 64x64 grid with the photo's own lightness, root of the mean over "
         "photos (rmse_one: over draws too). energy_score, diversity: CIELAB units. bits_per_dim: "
         "of the model at std 1 given the hints, per CIELAB unit, with Gaussian noise of std 1 on "
-        f"every pixel. hint_error: distance in ab of pixels {near} from the hint's colour, as sRGB "
+        f"every pixel. hint_error: distance in ab of pixels {near} from the hint's color, as sRGB "
         "shows it at the pixel's lightness, of pictures in the photo's own size; mean and "
         f"{QUANTILE:.0%} quantile. hints_kept: share of hints from which no such pixel of any draw "
-        f"is further than {KEPT_WITHIN:g}. Colours may end beside a point, so the same is told "
+        f"is further than {KEPT_WITHIN:g}. Colors may end beside a point, so the same is told "
         "of the photo's own chroma through the grid (of_truth, by_truth); like_truth: of the "
         "hints that the truth keeps, the share that the draws keep too. far_diversity_ratio: "
         f"diversity of cells more than {FAR_CELLS} cells away from the hint, divided by that of "

@@ -1,4 +1,4 @@
-"""The judge: EfficientNet-Lite2, trained on ImageNet's colour photos, looks at whole pictures.
+"""The judge: EfficientNet-Lite2, trained on ImageNet's color photos, looks at whole pictures.
 
 It never feeds the model. It shares family and training set with the frozen feature network, so it
 is a measuring instrument and not an independent witness. Its weights come with the package
@@ -78,8 +78,8 @@ def square_picture(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return np.round(squashed).astype(np.uint8)
 
 
-def coloured_pictures(picture: NDArray[np.uint8], ab: Tensor) -> NDArray[np.uint8]:
-    """Colourings of a picture as colorflow would write them, upsampling and all.
+def colored_pictures(picture: NDArray[np.uint8], ab: Tensor) -> NDArray[np.uint8]:
+    """Colorings of a picture as colorflow would write them, upsampling and all.
 
     Args:
         picture: (260, 260, 3), whose lightness is kept.
@@ -97,7 +97,7 @@ def divergence(truth: Tensor, ours: Tensor) -> Tensor:
 
     Args:
         truth: (B, 1000), log-probabilities of true pictures.
-        ours: (B, 1000), of their colourings.
+        ours: (B, 1000), of their colorings.
 
     Returns:
         (B,)

@@ -1,6 +1,6 @@
 """Everything that is measured of one photo, column by column.
 
-The names of the values are those of the table. Errors of colours are squared and in percent of
+The names of the values are those of the table. Errors of colors are squared and in percent of
 sRGB's range, so that the root of their mean over photos is the RMSE x 100.
 """
 
@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from colorflow.evaluation.columns import CARDS, MANY, Cards, Column
-from colorflow.evaluation.judge import Judge, coloured_pictures, divergence, square_picture
+from colorflow.evaluation.judge import Judge, colored_pictures, divergence, square_picture
 from colorflow.evaluation.metrics import (
-    colourfulness,
-    colours,
+    colorfulness,
+    colors,
     coverage,
     diversity,
     mean_chroma,
@@ -95,7 +95,7 @@ def measure(
 
     Args:
         subject: the photo.
-        columns: what colours it.
+        columns: what colors it.
         judge: looks at the first draw of each column.
         draws: of the best of n and the like, at least 2.
         seed: of all random choices, together with the photo.
@@ -149,9 +149,9 @@ def _measure_cards(
     more, _ = cards(subject.both, draws, subject.generator(seed, "principal"))
     if not bool(torch.isfinite(torch.cat([ab, more])).all()):
         raise NotFiniteError("principal gave chroma that is not finite")
-    rgb = colours(subject.lightness, ab)
+    rgb = colors(subject.lightness, ab)
     errors = squared_errors(rgb, subject.rgb)
-    best = squared_errors(colours(subject.lightness, more), subject.rgb).min()
+    best = squared_errors(colors(subject.lightness, more), subject.rgb).min()
     one = int(torch.randint(CARDS, (), generator=generator))
     values = {
         "rmse_first": PERCENT * float(errors[0]),
@@ -159,8 +159,8 @@ def _measure_cards(
         f"rmse_best{draws}_photo": PERCENT * float(best),
         "rmse_one": PERCENT * float(errors[one]),
         "diversity": diversity(ab),
-        "colourfulness": colourfulness(rgb),
-        "colourfulness_first": colourfulness(rgb[:1]),
+        "colorfulness": colorfulness(rgb),
+        "colorfulness_first": colorfulness(rgb[:1]),
         "blow_ups": float((mean_chroma(ab) > largest_chroma).double().mean()),
         "seconds_per_sample": seconds / CARDS,
     }
@@ -202,7 +202,7 @@ def _chroma_values(
     """What the draws alone tell, beside the truth."""
     truth = subject.ab[0]
     few = ab.expand(2, *ab.shape[1:]) if column.draws == "one" else ab[:draws]
-    rgb = colours(subject.lightness, few)
+    rgb = colors(subject.lightness, few)
     errors = squared_errors(rgb, subject.rgb)
     values = {
         f"rmse_best{draws}_photo": PERCENT * float(errors.min()),
@@ -212,7 +212,7 @@ def _chroma_values(
         "variance_pixel": PERCENT * variance(rgb),
         "energy_score": float(energy_score(few[None], truth[None])),
         "diversity": diversity(few),
-        "colourfulness": colourfulness(rgb),
+        "colorfulness": colorfulness(rgb),
         "blow_ups": float((mean_chroma(ab) > largest_chroma).double().mean()),
     }
     if column.draws != "chosen":
@@ -240,7 +240,7 @@ def _map_coverage(draws: Tensor, truth: Tensor, factors: Mapping[float, float]) 
 def error_of_mean(ab: Tensor, subject: Subject) -> float:
     """Squared error of the picture that the mean chroma makes, (n, 2, 64, 64)."""
     mean = ab.mean(0, keepdim=True)
-    return float(squared_errors(colours(subject.lightness, mean), subject.rgb)[0])
+    return float(squared_errors(colors(subject.lightness, mean), subject.rgb)[0])
 
 
 def _density_values(
@@ -279,7 +279,7 @@ def _judge(
         photos do not change its numbers.
     """
     picture = square_picture(subject.pixels)
-    verdict = judge.look(np.concatenate([picture[None], coloured_pictures(picture, first)]))
+    verdict = judge.look(np.concatenate([picture[None], colored_pictures(picture, first)]))
     truth, ours = verdict.log_probs[:1], verdict.log_probs[1:]
     agrees = truth.argmax(1) == ours.argmax(1)
     diverges = divergence(truth, ours)

@@ -1,9 +1,9 @@
-"""What is measured of one photo's colourings.
+"""What is measured of one photo's colorings.
 
-Two spaces. Chroma: ab on the 64x64 grid in CIELAB units, as drawn. Colour: sRGB in [0, 1] on the
+Two spaces. Chroma: ab on the 64x64 grid in CIELAB units, as drawn. Color: sRGB in [0, 1] on the
 same grid, made of the photo's own lightness there and the chroma, brought into sRGB as in every
 picture that colorflow writes; on this grid the true photo is exact, so no error of upsampling joins
-the colours'.
+the colors'.
 
 Dimensions: n draws of one photo on a grid of H x W.
 """
@@ -24,8 +24,8 @@ SEAM_SPACING = 16
 """Cells of the 64x64 grid between the borders of the model's coarsest cells."""
 
 
-def colours(lightness: Floats, ab: Tensor) -> Floats:
-    """The colours that chroma has on a lightness.
+def colors(lightness: Floats, ab: Tensor) -> Floats:
+    """The colors that chroma has on a lightness.
 
     Args:
         lightness: (H, W), L* in [0, 100].
@@ -42,7 +42,7 @@ def colours(lightness: Floats, ab: Tensor) -> Floats:
 
 
 def squared_errors(rgb: Floats, truth: Floats) -> NDArray[np.float64]:
-    """Mean squared error of each colouring: (n, 3, H, W) and (3, H, W) to (n,)."""
+    """Mean squared error of each coloring: (n, 3, H, W) and (3, H, W) to (n,)."""
     return np.square(rgb - truth).mean((1, 2, 3), dtype=np.float64)
 
 
@@ -62,10 +62,10 @@ def variance(rgb: Floats) -> float:
     return float(rgb.var(0, ddof=1, dtype=np.float64).mean())
 
 
-def colourfulness(rgb: Floats) -> float:
-    """Mean colourfulness of pictures, (n, 3, H, W), sRGB in [0, 1].
+def colorfulness(rgb: Floats) -> float:
+    """Mean colorfulness of pictures, (n, 3, H, W), sRGB in [0, 1].
 
-    In units of 8-bit sRGB: about 15 is slightly, 59 quite, 109 extremely colourful.
+    In units of 8-bit sRGB: about 15 is slightly, 59 quite, 109 extremely colorful.
 
     Reference: Hasler & Suesstrunk 2003, the measure M^(3).
     """
@@ -122,7 +122,7 @@ def coverage(draws: Tensor, truth: Tensor, level: float) -> float:
     """
     n = len(draws)
     rank = (draws < truth).sum(0)
-    from_centre = (2 * rank - n).abs()  # n, n - 2, ..., each for two ranks; 0 for one, if n is even
+    from_center = (2 * rank - n).abs()  # n, n - 2, ..., each for two ranks; 0 for one, if n is even
     wanted = level * (n + 1)
     inside = 0.0
     share = torch.zeros(n + 1, dtype=torch.float64)
@@ -130,7 +130,7 @@ def coverage(draws: Tensor, truth: Tensor, level: float) -> float:
         ranks = 1 if distance == 0 else 2
         share[distance] = min(1.0, max(0.0, wanted - inside) / ranks)
         inside += ranks
-    return float(share[from_centre].mean())
+    return float(share[from_center].mean())
 
 
 def kernel_terms(x: NDArray[np.floating], y: NDArray[np.floating]) -> NDArray[np.float64]:
@@ -142,7 +142,7 @@ def kernel_terms(x: NDArray[np.floating], y: NDArray[np.floating]) -> NDArray[np
 
     Args:
         x: (N, D), features of true pictures.
-        y: (N, D), features of their colourings.
+        y: (N, D), features of their colorings.
 
     Returns:
         (N, N), symmetric; its diagonal means nothing.

@@ -138,7 +138,7 @@ def _caption(evaluation: Evaluation) -> str:
         "of std 1 on every pixel. coverage: of ab per pixel, by ranks. map_coverage: share of ab "
         f"in the intervals of the uncertainty map that users see, from {MANY} draws at std 1 and "
         "the factors in the weights, nominally 0.5 and 0.9; no row where the weights hold none. "
-        "colourfulness: Hasler & Suesstrunk. blow_ups: share of draws whose mean chroma only one "
+        "colorfulness: Hasler & Suesstrunk. blow_ups: share of draws whose mean chroma only one "
         "of 1,000 training photos has. judge and kd_lite2: EfficientNet-Lite2 on the first draw, "
         "260x260, beside the untouched photo; truth is the photo's own chroma through the 64x64 "
         "grid. seam_ratio: mean step of ab between neighboring cells across rows and columns 16, "

@@ -13,7 +13,7 @@ import torch
 
 from colorflow.comparison.table import hardware
 from colorflow.errors import EvaluationError
-from colorflow.evaluation.columns import baseline_columns, columns_of, training_colours_of
+from colorflow.evaluation.columns import baseline_columns, columns_of, training_colors_of
 from colorflow.evaluation.evaluate import Evaluation, LeftOut, evaluate, photos_of
 from colorflow.evaluation.report import (
     EVALUATION,
@@ -49,7 +49,7 @@ def run_evaluation(
     """Measures, writes the files, and prints the table; progress and files left out go to stderr.
 
     Args:
-        folder: colour photos.
+        folder: color photos.
         json_file: where the numbers go.
         markdown_file: where the table goes, if anywhere.
         sheet_file: where the contact sheet goes, if anywhere.
@@ -84,7 +84,7 @@ def run_evaluation(
     evaluation = evaluate(
         files,
         [*columns_of(loaded), *rivals],
-        largest_chroma=training_colours_of(loaded).largest_chroma,
+        largest_chroma=training_colors_of(loaded).largest_chroma,
         draws=draws,
         seed=seed,
         degraded=degraded,

@@ -1,4 +1,4 @@
-"""The contact sheet: grey, truth, samples, their mean and their spread, a row a photo."""
+"""The contact sheet: gray, truth, samples, their mean and their spread, a row a photo."""
 
 from __future__ import annotations
 
@@ -60,15 +60,15 @@ class Sheet:
 
 
 def row(pixels: Pixels, draws: NDArray[np.float32]) -> Pixels:
-    """One photo: grey, truth, six samples, the mean of all draws, and their spread."""
+    """One photo: gray, truth, six samples, the mean of all draws, and their spread."""
     height, width = pixels.shape[:2]
     width = min(_WIDEST, max(1, round(_HEIGHT * width / height)))
     small = np.round(resize_by_area(pixels, _HEIGHT, width)).astype(np.uint8)
     lightness = lightness_of(small)
     mean = draws.mean(0)
     shown = [np.zeros_like(mean), *draws[:SAMPLES], mean]
-    grey, *colourings = [render(lightness, np.asarray(ab, np.float32)) for ab in shown]
-    cells = [grey, small, *colourings, _spread(draws, width)]
+    gray, *colorings = [render(lightness, np.asarray(ab, np.float32)) for ab in shown]
+    cells = [gray, small, *colorings, _spread(draws, width)]
     return np.concatenate(
         [np.pad(cell, ((0, 0), (0, _GAP), (0, 0)), constant_values=255) for cell in cells], axis=1
     )
@@ -78,5 +78,5 @@ def _spread(draws: NDArray[np.float32], width: int) -> Pixels:
     """The root mean square distance of the draws from their mean, black to white."""
     spread = np.sqrt(draws.var(0).sum(0))
     large = cv2.resize(spread, (width, _HEIGHT), interpolation=cv2.INTER_LINEAR)
-    grey = np.round(255 * np.clip(large / WHITE_SPREAD, 0, 1)).astype(np.uint8)
-    return np.repeat(grey[..., None], 3, axis=2)
+    gray = np.round(255 * np.clip(large / WHITE_SPREAD, 0, 1)).astype(np.uint8)
+    return np.repeat(gray[..., None], 3, axis=2)

@@ -1,4 +1,4 @@
-"""One photo of the folder, ready to be coloured and compared.
+"""One photo of the folder, ready to be colored and compared.
 
 All randomness that concerns a photo comes from the seed and the photo's pixels: neither its name,
 nor its place among the others, nor what else is measured changes its numbers.
@@ -24,7 +24,7 @@ from colorflow.photo import Kind, read_photo
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Subject:
-    """A colour photo and what is known of it before it is coloured.
+    """A color photo and what is known of it before it is colored.
 
     Attributes:
         name: for people.
@@ -51,8 +51,8 @@ class Subject:
         return torch.Generator().manual_seed(number_for(self.digest, seed, purpose))
 
 
-class NotColouredError(Exception):
-    """A photo without colours, which has no truth to compare with."""
+class NotColoredError(Exception):
+    """A photo without colors, which has no truth to compare with."""
 
 
 class SubjectReader:
@@ -72,11 +72,11 @@ class SubjectReader:
 
         Raises:
             PhotoError: if the file cannot be read.
-            NotColouredError: if it is grey or tinted.
+            NotColoredError: if it is gray or tinted.
         """
         photo = read_photo(path)
-        if photo.kind is not Kind.COLOURED:
-            raise NotColouredError(f"is {photo.kind}, not coloured")
+        if photo.kind is not Kind.COLORED:
+            raise NotColoredError(f"is {photo.kind}, not colored")
         pixels = photo.pixels
         digest = digest_of(pixels)
         if self._degraded:

@@ -9,7 +9,7 @@ monotone.py     monotone network
 roots.py        numerical inverses of monotone maps
 coupling.py     couplings over channel halves and masks, context-only transforms
 matrices.py     diagonal, triangular, block-diagonal, full and PLU matrices
-linear.py       matrices over channels (1x1 convolution), permutation, ActNorm, standardisation
+linear.py       matrices over channels (1x1 convolution), permutation, ActNorm, standardization
 convolution.py  emerging and periodic convolution
 autoregressive.py  each element given the earlier ones
 masked_networks.py  dense and convolutional networks of such flows

@@ -22,8 +22,8 @@ class EmergingConvolution(Bijection):
     """Two masked convolutions, one in reading order and one in the opposite order.
 
     Each is a triangular map, so that ladj is H * W * the sum of its log-scales; together they see
-    a whole neighbourhood of every cell. The inverse is exact, one cell after the other, in float64:
-    where the numbers off the kernels' centres are large, it amplifies every rounding of z.
+    a whole neighborhood of every cell. The inverse is exact, one cell after the other, in float64:
+    where the numbers off the kernels' centers are large, it amplifies every rounding of z.
 
     Args:
         channels: C of (B, C, H, W).
@@ -82,18 +82,18 @@ class _MaskedConvolution(Bijection):
     def _kernel(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """(C, C, k, k) and the ladj of `forward`."""
         log_scale = soft_clamp(self.log_scale.to(x.dtype), MAX_LOG_SCALE)
-        kernel = self.weight.to(x.dtype) * self.mask + _at_centre(log_scale.exp(), self.radius)
+        kernel = self.weight.to(x.dtype) * self.mask + _at_center(log_scale.exp(), self.radius)
         return kernel, (log_scale.sum() * (x.shape[2] * x.shape[3])).expand(x.shape[0])
 
     def _substitute(self, kernel: Tensor, z: Tensor) -> Tensor:
         """Solves for one cell after the other, given the cells before it."""
         radius = self.radius
-        centre = kernel[:, :, radius, radius]
-        # Divided by the kernel's centre, a cell is its target minus a sum over earlier cells.
-        flat = torch.linalg.solve_triangular(centre, kernel.flatten(1), upper=False)
+        center = kernel[:, :, radius, radius]
+        # Divided by the kernel's center, a cell is its target minus a sum over earlier cells.
+        flat = torch.linalg.solve_triangular(center, kernel.flatten(1), upper=False)
         kernel = flat.view_as(kernel)
         above, left = kernel[:, :, :radius], kernel[:, :, radius, :radius]
-        targets = torch.linalg.solve_triangular(centre, z.flatten(2), upper=False).view_as(z)
+        targets = torch.linalg.solve_triangular(center, z.flatten(2), upper=False).view_as(z)
         rows = [torch.zeros_like(z[:, :, 0])] * radius
         for target in targets.unbind(2):
             seen = torch.stack(rows[-radius:], 2)
@@ -145,7 +145,7 @@ class PeriodicConvolution(Bijection):
     def _response(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """The matrix of every frequency, (H, F, C, C) complex, and the ladj of `forward`."""
         batch, channels, height, width = x.shape
-        identity = _at_centre(
+        identity = _at_center(
             torch.ones(channels, dtype=torch.float64, device=x.device), self.radius
         )
         kernel = (self.weight.double() + identity).to(torch.complex128)
@@ -161,7 +161,7 @@ class PeriodicConvolution(Bijection):
         return response, ladj.to(x.dtype).expand(batch)
 
     def _phases(self, count: int, length: int, device: torch.device) -> Tensor:
-        """exp(2 pi i f d / length), (count, k), for frequencies f and offsets d from the centre."""
+        """exp(2 pi i f d / length), (count, k), for frequencies f and offsets d from the center."""
         offsets = torch.arange(-self.radius, self.radius + 1, device=device, dtype=torch.float64)
         frequencies = torch.arange(count, device=device, dtype=torch.float64)
         angles = 2 * torch.pi / length * torch.outer(frequencies, offsets)
@@ -178,7 +178,7 @@ def _from_frequencies(spectrum: Tensor, like: Tensor) -> Tensor:
     return torch.fft.irfft2(spectrum.permute(3, 2, 0, 1), s=like.shape[2:]).to(like.dtype)
 
 
-def _at_centre(diagonal: Tensor, radius: int) -> Tensor:
+def _at_center(diagonal: Tensor, radius: int) -> Tensor:
     """(C,) -> a kernel (C, C, k, k) that multiplies each channel by its number."""
     return F.pad(torch.diag(diagonal)[:, :, None, None], (radius,) * 4)
 

@@ -105,7 +105,7 @@ class UniformDequantization(Dequantization):
 class VariationalDequantization(Dequantization):
     """Noise from a flow that sees x and learns, with p, to fill each cell as p does.
 
-    Maximising the bound over the parameters of both trains both.
+    Maximizing the bound over the parameters of both trains both.
 
     Args:
         flow: density of the noise before a sigmoid squashes it, samples of the shape of x.

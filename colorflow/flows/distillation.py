@@ -20,7 +20,7 @@ def distillation_loss(
 ) -> Tensor:
     """log q(x) - log p(x) of samples x = student.bijection.inverse(z), q student, p teacher.
 
-    The mean over standard normal z is KL(q || p): the loss to minimise, and, on fresh z, an
+    The mean over standard normal z is KL(q || p): the loss to minimize, and, on fresh z, an
     unbiased estimate of how far the student still is. Both networks run in their fast direction
     only: the student draws and thereby knows its own density, the teacher scores. Gradients go
     through the samples to the student; the teacher's parameters get none.

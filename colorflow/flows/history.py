@@ -3,7 +3,7 @@
 Both take x (B, ...) of one fixed shape and see it as a vector. Their parameters are their own,
 plus, where there is a network, what it computes from the context.
 
-Dimensions: B samples, D numbers a sample, K centres.
+Dimensions: B samples, D numbers a sample, K centers.
 """
 
 from __future__ import annotations
@@ -27,65 +27,65 @@ from colorflow.flows.roots import invert_monotone
 
 
 class TabakTurner(VectorBijection):
-    """Radial steps around K centres, z = x + beta f(|x - x0|) (x - x0) with f(r) = erf(r/alpha)/r.
+    """Radial steps around K centers, z = x + beta f(|x - x0|) (x - x0) with f(r) = erf(r/alpha)/r.
 
-    Far from a centre its step is a mere push away from or towards it; within about alpha it
-    thins or gathers. The slope at the centre is kept positive, so every step is invertible;
+    Far from a center its step is a mere push away from or towards it; within about alpha it
+    thins or gathers. The slope at the center is kept positive, so every step is invertible;
     beta = 0 is the identity, where all start. The inverse takes one increasing function of the
     radius a step, found to a few roundings of the dtype; the derivatives are exact.
 
-    Taken from the paper: the composition of localised radial expansions and contractions with one
-    centre each. Not taken: its fit, which adds one step after the other, by a local quadratic
+    Taken from the paper: the composition of localized radial expansions and contractions with one
+    center each. Not taken: its fit, which adds one step after the other, by a local quadratic
     approximation of the log-likelihood; here all parameters are learned together. This f is one
     smooth choice among several; `Radial` has f(r) = 1 / (alpha + r).
 
     Args:
         shape: of a sample, or D.
-        centres: K, steps in a row.
+        centers: K, steps in a row.
         network: maps (None, context) to the parameters (B, K * (D + 2)): by step x0, and what
             decides alpha and beta; or None.
 
     Raises:
-        ValueError: if there is no centre.
+        ValueError: if there is no center.
 
     Reference: Tabak & Turner 2013 (a family of nonparametric density estimation algorithms).
     """
 
     def __init__(
-        self, shape: int | tuple[int, ...], centres: int, network: nn.Module | None = None
+        self, shape: int | tuple[int, ...], centers: int, network: nn.Module | None = None
     ) -> None:
-        if centres < 1:
-            raise ValueError(f"centres: expected at least 1, got {centres}")
+        if centers < 1:
+            raise ValueError(f"centers: expected at least 1, got {centers}")
         dimension = shape if isinstance(shape, int) else math.prod(shape)
-        start = F.pad(torch.randn(centres, dimension), (0, 2))
+        start = F.pad(torch.randn(centers, dimension), (0, 2))
         super().__init__(shape, start.flatten(), network)
-        self.centres = centres
+        self.centers = centers
 
     def _move(self, x: Tensor, parameters: Tensor) -> tuple[Tensor, Tensor]:
         total = x.new_zeros(x.shape[0])
-        for centre, alpha, slope in self._read(parameters):
-            radius = distance(x - centre)
+        for center, alpha, slope in self._read(parameters):
+            radius = distance(x - center)
             factor, ladj = self._stretch(radius, alpha, slope)
-            x = x + factor[:, None] * (x - centre)
+            x = x + factor[:, None] * (x - center)
             total = total + ladj
         return x, total
 
     def _move_back(self, z: Tensor, parameters: Tensor) -> tuple[Tensor, Tensor]:
         total = z.new_zeros(z.shape[0])
-        for centre, alpha, slope in reversed(self._read(parameters)):
-            reached = distance(z - centre)
+        for center, alpha, slope in reversed(self._read(parameters)):
+            reached = distance(z - center)
             ratio = self._undo(reached, alpha, slope)
-            z = centre + ratio[:, None] * (z - centre)
+            z = center + ratio[:, None] * (z - center)
             total = total - self._stretch(ratio * reached, alpha, slope)[1]
         return z, total
 
     def _read(self, parameters: Tensor) -> list[tuple[Tensor, Tensor, Tensor]]:
         """By step: x0 (B, D), alpha (B,), and by how much the slope at x0 exceeds 1, (B,)."""
-        steps = parameters.unflatten(1, (self.centres, self.dimension + 2)).unbind(1)
+        steps = parameters.unflatten(1, (self.centers, self.dimension + 2)).unbind(1)
         split = [step.split([self.dimension, 1, 1], 1) for step in steps]
         return [
-            (centre, MIN_WIDTH + F.softplus(width[:, 0]), above_minus_one(bend[:, 0]))
-            for centre, width, bend in split
+            (center, MIN_WIDTH + F.softplus(width[:, 0]), above_minus_one(bend[:, 0]))
+            for center, width, bend in split
         ]
 
     def _stretch(self, radius: Tensor, alpha: Tensor, slope: Tensor) -> tuple[Tensor, Tensor]:
@@ -97,7 +97,7 @@ class TabakTurner(VectorBijection):
     def _undo(self, reached: Tensor, alpha: Tensor, slope: Tensor) -> Tensor:
         """r / reached, for the r >= 0 with r + beta erf(r / alpha) = reached.
 
-        The ratio is of order one, so it keeps its digits also next to the centre.
+        The ratio is of order one, so it keeps its digits also next to the center.
         """
         beta = _beta(alpha, slope)
 
@@ -164,5 +164,5 @@ class RippelAdams(VectorBijection):
 
 
 def _beta(alpha: Tensor, slope: Tensor) -> Tensor:
-    """beta of an erf step, from by how much the slope at the centre exceeds 1."""
+    """beta of an erf step, from by how much the slope at the center exceeds 1."""
     return alpha * (math.sqrt(math.pi) / 2) * slope

@@ -51,7 +51,7 @@ class Linear(Bijection):
         matrix = random_rotation(channels, seed)
         structure: MatrixStructure
         if plu:
-            structure, weight = PLUMatrix.factorise(matrix)
+            structure, weight = PLUMatrix.factorize(matrix)
         else:
             structure = FullMatrix(channels)
             weight = (matrix - torch.eye(channels, dtype=matrix.dtype)).flatten()
@@ -126,10 +126,10 @@ class Standardize(Bijection):
 
 
 class ActNorm(Bijection):
-    """z = (x - shift) * exp(-log_scale) per channel, learned from a start that standardises x.
+    """z = (x - shift) * exp(-log_scale) per channel, learned from a start that standardizes x.
 
     The first forward call in training mode takes shift and log_scale from its batch and sets the
-    buffer `initialised`; before, it is the identity. A channel whose standard deviation lies
+    buffer `initialized`; before, it is the identity. A channel whose standard deviation lies
     below `MIN_STD` (a constant, or a single number) tells no scale and starts with scale 1.
     Statistics and log-determinant are computed in float32 or wider.
 
@@ -142,17 +142,17 @@ class ActNorm(Bijection):
     MIN_STD = 1e-3
     MAX_STD = 1e3
 
-    initialised: Tensor
+    initialized: Tensor
 
     def __init__(self, channels: int) -> None:
         super().__init__()
         self.shift = nn.Parameter(torch.zeros(channels))
         self.log_scale = nn.Parameter(torch.zeros(channels))
-        self.register_buffer("initialised", torch.tensor(False))
+        self.register_buffer("initialized", torch.tensor(False))
 
     def forward(self, x: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        if self.training and not self.initialised:
-            self._initialise(x)
+        if self.training and not self.initialized:
+            self._initialize(x)
         wide, shift, log_scale = self._widen(x)
         return ((wide - shift) * torch.exp(-log_scale)).to(x.dtype), self._ladj(x, -log_scale)
 
@@ -161,13 +161,13 @@ class ActNorm(Bijection):
         return (wide * torch.exp(log_scale) + shift).to(z.dtype), self._ladj(z, log_scale)
 
     @torch.no_grad()
-    def _initialise(self, x: Tensor) -> None:
+    def _initialize(self, x: Tensor) -> None:
         values = self._widen(x)[0].movedim(1, 0).flatten(1)
         std, mean = torch.std_mean(values, 1, correction=0)
         std = torch.where(std < self.MIN_STD, torch.ones_like(std), std).clamp_max(self.MAX_STD)
         self.shift.copy_(mean)
         self.log_scale.copy_(soft_clamp_inverse(std.log(), MAX_LOG_SCALE))
-        self.initialised.fill_(True)
+        self.initialized.fill_(True)
 
     def _widen(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """x, shift and log-scale in float32 or wider, the latter in a shape that fits to x."""

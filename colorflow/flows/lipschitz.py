@@ -5,7 +5,7 @@ norm of a matrix is exact. The norm of a convolution is that of the operator on 
 (zero padding included), found by subspace iteration: an estimate from below that is correct to
 `NORM_ACCURACY`, by which it is raised, so that the bound holds.
 
-Reference: Miyato et al. 2018 (spectral normalisation); Gouk et al. 2018 and Behrmann et al. 2019
+Reference: Miyato et al. 2018 (spectral normalization); Gouk et al. 2018 and Behrmann et al. 2019
 (the convolution's own operator); Chen et al. 2019 (LipSwish).
 """
 

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from colorflow.flows.networks import zero_initialised
+from colorflow.flows.networks import zero_initialized
 
 
 def raster_order(shape: Sequence[int]) -> Tensor:
@@ -99,7 +99,7 @@ class MaskedNetwork(AutoregressiveNetwork):
         self.hidden = nn.ModuleList(
             MaskedLinear(hidden[:, None] >= hidden) for _ in range(layers - 1)
         )
-        self.out = zero_initialised(MaskedLinear(out[:, None] >= hidden))
+        self.out = zero_initialized(MaskedLinear(out[:, None] >= hidden))
         self.from_context = self.from_cell = None
         if context_channels:
             self.from_context = nn.Linear(context_channels, units * count, bias=False)
@@ -174,7 +174,7 @@ class MaskedConvolutionNetwork(AutoregressiveNetwork):
         if context_channels:
             self.from_context = nn.Conv2d(context_channels, 2 * width, 1, bias=False)
         self.layers = nn.ModuleList(_TwoStacks(hidden, self.REACH) for _ in range(layers))
-        self.out = zero_initialised(_CellsLeft(out[:, None] >= hidden, 0))
+        self.out = zero_initialized(_CellsLeft(out[:, None] >= hidden, 0))
 
     def forward(self, x: Tensor, context: Tensor | None = None) -> Tensor:
         x = self._in_raster_order(x, 1)

@@ -166,7 +166,7 @@ class PLUMatrix(MatrixStructure):
         self.register_buffer("negative", torch.zeros(channels, dtype=torch.bool))
 
     @classmethod
-    def factorise(cls, matrix: Tensor) -> tuple[PLUMatrix, Tensor]:
+    def factorize(cls, matrix: Tensor) -> tuple[PLUMatrix, Tensor]:
         """The structure with the permutation and the signs of a matrix, and its parameters.
 
         Args:

@@ -78,7 +78,7 @@ def mix_sigmoids(
 
     Args:
         x: (...) numbers.
-        log_weights: (..., K), normalised.
+        log_weights: (..., K), normalized.
         log_slopes: (..., K).
         offsets: (..., K).
 

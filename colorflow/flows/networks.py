@@ -38,7 +38,7 @@ class ConvolutionNetwork(nn.Module):
         self.from_context = nn.Conv2d(context_channels, width, 1)
         self.hidden = nn.Conv2d(width, width, 3, padding=1)
         self.dropout = nn.Dropout2d(dropout)
-        self.out = zero_initialised(nn.Conv2d(width, out_channels, 1))
+        self.out = zero_initialized(nn.Conv2d(width, out_channels, 1))
 
     def forward(self, kept: Tensor | None, context: Tensor) -> Tensor:
         """kept (B, kept_channels, H, W) or None, context (B, C, H, W) -> (B, out, H, W)."""
@@ -77,7 +77,7 @@ class AttentionNetwork(nn.Module):
         self.from_context = nn.Conv2d(context_channels, width, 1)
         self.layers = nn.Sequential(*[AttentionLayer(width, dropout) for _ in range(layers)])
         self.norm = nn.LayerNorm(width)
-        self.out = zero_initialised(nn.Conv2d(width, out_channels, 1))
+        self.out = zero_initialized(nn.Conv2d(width, out_channels, 1))
 
     def forward(self, kept: Tensor, context: Tensor) -> Tensor:
         """kept (B, kept_channels, H, W), context (B, C, H, W) -> (B, out_channels, H, W)."""
@@ -121,7 +121,7 @@ class ResidualNetwork(nn.Module):
             )
             for _ in range(blocks)
         )
-        self.out = zero_initialised(nn.Conv2d(width, out_channels, 1))
+        self.out = zero_initialized(nn.Conv2d(width, out_channels, 1))
 
     def forward(self, kept: Tensor, context: Tensor) -> Tensor:
         """kept (B, kept_channels, H, W), context (B, C, H, W) -> (B, out_channels, H, W)."""
@@ -167,7 +167,7 @@ class GatedNetwork(nn.Module):
             AttentionLayer(width, 0.0) if attention else nn.Identity() for _ in range(blocks)
         )
         self.norms = nn.ModuleList(nn.LayerNorm(width) for _ in range(blocks))
-        self.out = zero_initialised(nn.Conv2d(width, out_channels, 1))
+        self.out = zero_initialized(nn.Conv2d(width, out_channels, 1))
 
     def forward(self, kept: Tensor, context: Tensor) -> Tensor:
         """kept (B, kept_channels, H, W), context (B, C, H, W) -> (B, out_channels, H, W)."""
@@ -233,7 +233,7 @@ class PooledNetwork(nn.Module):
     def __init__(self, context_channels: int, width: int, out_channels: int) -> None:
         super().__init__()
         self.from_context = nn.Linear(context_channels, width)
-        self.out = zero_initialised(nn.Linear(width, out_channels))
+        self.out = zero_initialized(nn.Linear(width, out_channels))
 
     def forward(self, kept: None, context: Tensor) -> Tensor:
         """context (B, C) or (B, C, H, W) -> (B, out_channels); there is no kept part."""
@@ -255,7 +255,7 @@ def from_tokens(tokens: Tensor, like: Tensor) -> Tensor:
 Layer = TypeVar("Layer", nn.Conv2d, nn.Linear)
 
 
-def zero_initialised(layer: Layer) -> Layer:
+def zero_initialized(layer: Layer) -> Layer:
     """The layer with all its parameters at zero."""
     nn.init.zeros_(layer.weight)
     if layer.bias is not None:

@@ -1,7 +1,7 @@
 """Planar and radial flows: simple maps of a whole vector, each bending space in one way.
 
 They take x (B, ...) of one fixed shape and see it as a vector. Their parameters are their own,
-plus, where there is a network, what it computes from the context (amortised inference).
+plus, where there is a network, what it computes from the context (amortized inference).
 
 Reference: Rezende & Mohamed 2015.
 
@@ -28,7 +28,7 @@ MIN_WIDTH = 1e-2
 
 
 class VectorBijection(Bijection):
-    """A bijection of vectors with parameters that are its own or amortised over the context.
+    """A bijection of vectors with parameters that are its own or amortized over the context.
 
     Attributes:
         dimension: D, numbers a sample.
@@ -149,23 +149,23 @@ class Radial(VectorBijection):
         super().__init__(shape, F.pad(torch.randn(dimension), (0, 2)), network)
 
     def _move(self, x: Tensor, parameters: Tensor) -> tuple[Tensor, Tensor]:
-        centre, alpha, beta = self._read(parameters)
-        radius = distance(x - centre)
+        center, alpha, beta = self._read(parameters)
+        radius = distance(x - center)
         factor = beta / (alpha + radius)
-        return x + factor[:, None] * (x - centre), self._ladj(radius, alpha, beta)
+        return x + factor[:, None] * (x - center), self._ladj(radius, alpha, beta)
 
     def _move_back(self, z: Tensor, parameters: Tensor) -> tuple[Tensor, Tensor]:
-        centre, alpha, beta = self._read(parameters)
-        reached = distance(z - centre)
+        center, alpha, beta = self._read(parameters)
+        reached = distance(z - center)
         ratio = undo_rational(reached, alpha, beta)
-        x = centre + ratio[:, None] * (z - centre)
+        x = center + ratio[:, None] * (z - center)
         return x, -self._ladj(ratio * reached, alpha, beta)
 
     def _read(self, parameters: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """x0 (B, D), alpha (B,) and beta (B,)."""
-        centre, width, bend = parameters.split([self.dimension, 1, 1], 1)
+        center, width, bend = parameters.split([self.dimension, 1, 1], 1)
         alpha = MIN_WIDTH + F.softplus(width[:, 0])
-        return centre, alpha, alpha * above_minus_one(bend[:, 0])
+        return center, alpha, alpha * above_minus_one(bend[:, 0])
 
     def _ladj(self, radius: Tensor, alpha: Tensor, beta: Tensor) -> Tensor:
         around = torch.log1p(beta / (alpha + radius))

@@ -19,7 +19,7 @@ class Squeeze(Bijection):
     z is cell k of channel c, cells in reading order; so squeeze Kingma & Dhariwal 2018 (Glow) and
     Dinh et al. 2017 (RealNVP) between couplings. With `checkerboard`, channel kC + c is cell k of
     channel c and the diagonal comes first (upper left, lower right, upper right, lower left): the
-    two halves of the channels are the two colours of a checkerboard, of every channel alike. So
+    two halves of the channels are the two colors of a checkerboard, of every channel alike. So
     does RealNVP where half of the channels is dropped.
 
     Args:

@@ -16,7 +16,7 @@ from torch.nn import functional as F
 from colorflow.flows.contract import Bijection, sum_by_sample
 from colorflow.flows.elementwise import ElementwiseTransform
 from colorflow.flows.masked_networks import present
-from colorflow.flows.networks import AttentionLayer, from_tokens, to_tokens, zero_initialised
+from colorflow.flows.networks import AttentionLayer, from_tokens, to_tokens, zero_initialized
 
 HEADS = 4
 """Attention heads of every layer."""
@@ -75,7 +75,7 @@ class TransformerAutoregressive(Bijection):
             CausalAttentionLayer(width, dropout, HEADS) for _ in range(layers)
         )
         self.norm = nn.LayerNorm(width)
-        self.out = zero_initialised(nn.Linear(width, numbers * transform.size))
+        self.out = zero_initialized(nn.Linear(width, numbers * transform.size))
 
     def forward(self, x: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
         tokens = self._to_tokens(x)

@@ -32,7 +32,7 @@ class Condition:
         lightness: (B, 1, 128, 128) CIE L* in [0, 100].
         features: maps by grid side, (B, C, g, g).
         planes: (B, E, 64, 64) extra planes, or None: the first is a mask in {0, 1}, the others
-            are CIELAB units where it is 1 and 0 elsewhere. Colour hints are mask, a and b.
+            are CIELAB units where it is 1 and 0 elsewhere. Color hints are mask, a and b.
         refined: whether a model's own late blocks made its maps, or else the frozen network.
     """
 

@@ -17,7 +17,7 @@ from colorflow.model.features import (
 
 FINEST_GRID = 64
 HINT_PLANES = 3
-"""Extra planes of a model that takes colour hints: mask, a, b."""
+"""Extra planes of a model that takes color hints: mask, a, b."""
 _RANGES = {
     "grid": (1, FINEST_GRID),
     "width": (1, 1024),
@@ -110,11 +110,11 @@ class PyramidConfig:
     Attributes:
         levels: coarse to fine. The first has the means, each other one the details on its grid.
         extra_planes: channels of the condition's extra planes: a mask and what is known where it
-            is 1, in CIELAB units. 0 for none, `HINT_PLANES` for colour hints.
+            is 1, in CIELAB units. 0 for none, `HINT_PLANES` for color hints.
         chroma_limit: half-width of the box of ab, in CIELAB units, that no sample can leave.
         late_blocks: whether the model has the feature network's late blocks to itself, trained for
             chroma: they make the 16x16 and 8x8 maps of all levels of the 32x32 map.
-        hint_reach: how far on the 64x64 grid a hint's colour is carried by itself, in cells.
+        hint_reach: how far on the 64x64 grid a hint's color is carried by itself, in cells.
         hint_likeness: how much lightness may differ on the way, in L*.
         hint_looseness: share of what a sample missed a hint by that is left, about.
     """
@@ -145,7 +145,7 @@ class PyramidConfig:
 
     @property
     def takes_hints(self) -> bool:
-        """Whether the model is conditioned on colour hints."""
+        """Whether the model is conditioned on color hints."""
         return self.extra_planes == HINT_PLANES
 
     @property

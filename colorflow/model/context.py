@@ -2,7 +2,7 @@
 
 Each level has its own. It works on twice the level's grid g: every feature map goes through a 1x1
 convolution and is brought to 2g x 2g, lightness joins by space-to-depth, extra planes such as
-colour hints by their masked means, the sum is squeezed to g x g, and the coarser chroma, if the
+color hints by their masked means, the sum is squeezed to g x g, and the coarser chroma, if the
 level has one, is added. Attention layers mix small grids, so that a hint acts far away; residual
 convolutions mix the larger ones, where a hint stands in its own cells.
 
@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from colorflow.flows.networks import AttentionLayer, from_tokens, to_tokens, zero_initialised
+from colorflow.flows.networks import AttentionLayer, from_tokens, to_tokens, zero_initialized
 from colorflow.model.condition import CONDITION_GRID, Condition
 from colorflow.model.config import LevelConfig
 from colorflow.model.features import (
@@ -27,7 +27,7 @@ from colorflow.model.features import (
 )
 
 FEATURE_CLAMP = 6.0
-"""Standardised features are cut here; ReLU6 features have long tails."""
+"""Standardized features are cut here; ReLU6 features have long tails."""
 
 _MAX_FINE_CHANNELS = 64
 _PLANES_WIDTH = 64
@@ -105,7 +105,7 @@ class LevelContext(nn.Module):
         return result
 
     def of_sample(self, photo: Tensor, coarse: Tensor | None) -> Tensor:
-        """The context of one colouring: the photo's part (B, W, g, g) and coarser chroma.
+        """The context of one coloring: the photo's part (B, W, g, g) and coarser chroma.
 
         Args:
             photo: what `of_photo` returned.
@@ -150,7 +150,7 @@ class _FromPlanes(nn.Module):
     def __init__(self, planes: int, channels: int) -> None:
         super().__init__()
         self.hidden = nn.Conv2d(planes, _PLANES_WIDTH, 1)
-        self.out = zero_initialised(nn.Conv2d(_PLANES_WIDTH, channels, 1, bias=False))
+        self.out = zero_initialized(nn.Conv2d(_PLANES_WIDTH, channels, 1, bias=False))
 
     def forward(self, pooled: Tensor) -> Tensor:
         """(B, E, g, g), mask first -> (B, channels, g, g)."""

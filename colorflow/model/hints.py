@@ -1,4 +1,4 @@
-"""Colour hints: points of known colour that a colouring is conditioned on.
+"""Color hints: points of known color that a coloring is conditioned on.
 
 The model sees hints as three planes on the 64x64 grid: a mask, and a and b where it is 1. They are
 a condition in training, and they pull samples by kriging (`ChromaPyramid`), which is a bijection:
@@ -26,15 +26,15 @@ from colorflow.model.condition import PLANES_GRID
 from colorflow.model.config import HINT_PLANES
 
 SRGB_REACH = 108.0
-"""No colour of sRGB has |a| or |b| above this (CIELAB units; b of pure blue is -107.9)."""
+"""No color of sRGB has |a| or |b| above this (CIELAB units; b of pure blue is -107.9)."""
 
 REACH_CELLS = 2
-"""Cells of the grid around a hint's own in which the output must have its colour."""
+"""Cells of the grid around a hint's own in which the output must have its color."""
 
 
 @dataclass(frozen=True, slots=True)
 class Hint:
-    """The colour of one point of a photo.
+    """The color of one point of a photo.
 
     Args:
         row: of a pixel of the upright photo at full resolution, from 0 at the top.
@@ -43,7 +43,7 @@ class Hint:
         b: CIELAB units.
 
     Raises:
-        ValueError: if a number is not finite, a place is below 0, or sRGB has no such colour.
+        ValueError: if a number is not finite, a place is below 0, or sRGB has no such color.
     """
 
     row: float
@@ -85,16 +85,16 @@ def hint_planes(hints: Iterable[Hint], height: int, width: int) -> Tensor:
 
 
 def hint_errors(hint: Hint, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """How far a coloured photo is from a hint, around it.
+    """How far a colored photo is from a hint, around it.
 
     Args:
-        hint: one that the photo was coloured with.
-        pixels: (H, W, 3) uint8 sRGB, the coloured photo.
+        hint: one that the photo was colored with.
+        pixels: (H, W, 3) uint8 sRGB, the colored photo.
 
     Returns:
         (N,) distances in ab, CIELAB units, of the N pixels in the hint's cell and in those at most
-        `REACH_CELLS` from it, each to the hint's colour as sRGB can show it at that pixel's
-        lightness. A coloured photo keeps to its hint where none is above 5.
+        `REACH_CELLS` from it, each to the hint's color as sRGB can show it at that pixel's
+        lightness. A colored photo keeps to its hint where none is above 5.
 
     Raises:
         ValueError: if the hint lies outside the photo.
@@ -115,7 +115,7 @@ def hint_errors(hint: Hint, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
 
 
 def _cell(hint: Hint, height: int, width: int) -> tuple[int, int]:
-    """Row and column on the grid of the cell that has the centre of the hint's pixel."""
+    """Row and column on the grid of the cell that has the center of the hint's pixel."""
     if not (hint.row < height and hint.column < width):
         raise ValueError(
             f"hints: expected places inside the photo of {height} rows and {width} columns, "

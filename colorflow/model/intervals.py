@@ -1,7 +1,7 @@
 """Central intervals of many draws, and how far the truth lies from their middle.
 
 An interval is one of ranks, so it asks nothing of the distribution's shape. Its ends are the
-(n + 1) p-th smallest of n draws, between two neighbours in proportion: where draws and truth come
+(n + 1) p-th smallest of n draws, between two neighbors in proportion: where draws and truth come
 from one distribution, the expected share of truths inside is p itself for uniform numbers and very
 nearly for others, whatever n is. Stretched about their middles by one factor, intervals of a model
 that is too sure or too unsure cover as much as they say.

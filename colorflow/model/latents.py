@@ -1,11 +1,11 @@
-"""Latents of one colouring, level by level: drawn from seeds, and mixed with others.
+"""Latents of one coloring, level by level: drawn from seeds, and mixed with others.
 
 A seed alone would give every photo the same latents; the coarse ones take their signs from the
 photo's lightness.
 
 Under the model the latents of a level are D standard normal numbers, and nearly all such vectors
 lie close to the sphere of radius sqrt(D). The straight way between two of them leaves the sphere:
-half-way the latents have the length of a draw at temperature 0.7, whose colours are paler than
+half-way the latents have the length of a draw at temperature 0.7, whose colors are paler than
 those of either end. Mixtures therefore go along the arc.
 
 Reference: Shoemake 1985 (interpolation on the sphere); White 2016 (in latent spaces).
@@ -30,7 +30,7 @@ _LEAST_SINE = 1e-6
 
 
 def draw_latents(shapes: Sequence[tuple[int, ...]], seeds: Sequence[int]) -> list[Tensor]:
-    """Standard normal latents of one colouring.
+    """Standard normal latents of one coloring.
 
     Those of a level depend on the level and on its seed alone: one seed gives the same numbers to
     a level whatever the other levels are drawn from.

@@ -6,8 +6,8 @@ details on 4, 8, 16 and 32:
     log p(ab | L) = log p(u_4 | c_0) + sum_k log p(detail_k | u_k, c_k) + ladj
 
 Every level is a conditional flow with a context of its own, so levels can be trained apart, each
-with noise on its own scale. Between u and the pyramid stands what pulls samples towards colour
-hints, if there are any; true colours, which miss their hints by nothing, it leaves as they are.
+with noise on its own scale. Between u and the pyramid stands what pulls samples towards color
+hints, if there are any; true colors, which miss their hints by nothing, it leaves as they are.
 
 Reference: Ardizzone et al. 2019 (cINN); Yu et al. 2020 (Wavelet Flow).
 
@@ -120,7 +120,7 @@ class ChromaPyramid(nn.Module):
         return condition.refined_by(self.late_blocks)
 
     def log_prob(self, ab: Tensor, condition: Condition) -> Tensor:
-        """Exact log density of a colouring, in nats per photo, (B,).
+        """Exact log density of a coloring, in nats per photo, (B,).
 
         Args:
             ab: (B, 2, 64, 64) CIELAB units.
@@ -139,14 +139,14 @@ class ChromaPyramid(nn.Module):
         return [standard_normal_log_prob(z) + ladj for z, ladj in zip(latents, ladjs, strict=True)]
 
     def encode(self, ab: Tensor, condition: Condition, gain: float = 1.0) -> list[Tensor]:
-        """Latents of a colouring, coarse to fine: shapes as in `latent_shapes`, with B in front.
+        """Latents of a coloring, coarse to fine: shapes as in `latent_shapes`, with B in front.
 
         With a gain, those that `decode` makes it of with the same one.
         """
         return self._encode(ab, condition, gain)[0]
 
     def decode(self, latents: Sequence[Tensor], condition: Condition, gain: float = 1.0) -> Tensor:
-        """The colourings of given latents.
+        """The colorings of given latents.
 
         Args:
             latents: per level, coarse to fine, (N, C, g, g). N is a multiple of B: the first N/B
@@ -219,11 +219,11 @@ class ChromaPyramid(nn.Module):
         generator: torch.Generator | None = None,
         gain: float = 1.0,
     ) -> Tensor:
-        """Draws colourings.
+        """Draws colorings.
 
         Args:
             condition: of B photos.
-            n: colourings a photo.
+            n: colorings a photo.
             temperatures: std of the latents of each level, coarse to fine; 1 is the model itself.
             generator: source of randomness.
             gain: as of `decode`.
@@ -250,7 +250,7 @@ class ChromaPyramid(nn.Module):
         """(C, g, g) of each level's latents, coarse to fine; 8192 numbers in all."""
         return [(level.channels, level.grid, level.grid) for level in self.levels]  # type: ignore[misc]
 
-    def analyse(self, ab: Tensor) -> list[Tensor]:
+    def analyze(self, ab: Tensor) -> list[Tensor]:
         """Means on the coarsest grid, then the details of every level, of u = f(ab)."""
         return self._split(self.bounded(ab)[0])[0]
 

@@ -1,7 +1,7 @@
 """Files to photos.
 
-Animated and many-page files give their first picture, and the photo says so. Grey and colours of 16
-bits, and floats, are kept with 16 bits where the file is PNG or TIFF, grey JPEG 2000 or grey PNM;
+Animated and many-page files give their first picture, and the photo says so. Gray and colors of 16
+bits, and floats, are kept with 16 bits where the file is PNG or TIFF, gray JPEG 2000 or gray PNM;
 other files of more than 8 bits give 8.
 """
 
@@ -13,7 +13,7 @@ from dataclasses import replace
 import numpy as np
 from PIL import Image, ImageFile, JpegImagePlugin, TiffImagePlugin
 
-from colorflow.photo.formats import DAMAGE, DEFAULT_MAX_PIXELS, opened, reading, recognised
+from colorflow.photo.formats import DAMAGE, DEFAULT_MAX_PIXELS, opened, reading, recognized
 from colorflow.photo.jpeg import ends_early
 from colorflow.photo.metadata import metadata_of, orientation_of, raw_exif
 from colorflow.photo.photo import Photo
@@ -23,7 +23,7 @@ from colorflow.photo.tiff import TiffFile
 from colorflow.photo.wide import Wide, to_bytes, wide_pixels
 
 _FIRST_OF_SEVERAL = "the file holds several pictures (pages or frames); the first was taken"
-_EIGHT_BITS_ONLY = "its colour profile is applied with 8 bits; the result has 8 bits a channel"
+_EIGHT_BITS_ONLY = "its color profile is applied with 8 bits; the result has 8 bits a channel"
 
 
 def read_photo(path: str | os.PathLike[str], *, max_pixels: int = DEFAULT_MAX_PIXELS) -> Photo:
@@ -43,7 +43,7 @@ def read_photo(path: str | os.PathLike[str], *, max_pixels: int = DEFAULT_MAX_PI
     """
     source = os.fspath(path)
     with opened(source) as file, reading(source):
-        image = recognised(file, source, max_pixels)
+        image = recognized(file, source, max_pixels)
         photo = photo_of(image, source)
         if isinstance(image, JpegImagePlugin.JpegImageFile) and ends_early(image, file):
             raise OSError("its data ends too early")

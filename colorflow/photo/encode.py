@@ -71,7 +71,7 @@ def write_image(
         path: the file to write; its folder exists.
         pixels: (H, W, 3), sRGB, uint8 or uint16, of the photo's size.
         photo: the photo that it was made from.
-        provenance: what the colours were generated from, to be said in the file.
+        provenance: what the colors were generated from, to be said in the file.
         kind: of a picture that is no coloring, such as a contact sheet, likewise. With neither the
             folder is colorflow's own, and whatever has the name is replaced.
         jpeg_quality: of JPEG files, in [1, 100].

@@ -1,4 +1,4 @@
-"""PNG of 16 bits a channel, put together here: Pillow writes colours with 8.
+"""PNG of 16 bits a channel, put together here: Pillow writes colors with 8.
 
 Every row has the Sub filter, which numpy computes for a strip of rows at a time. Files and time are
 about those of OpenCV's encoder with its run-length strategy, which in turn knows no metadata.
@@ -19,7 +19,7 @@ from colorflow.photo.metadata import Metadata
 
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _RGB, _RGBA = 2, 6
-"""Colour types."""
+"""Color types."""
 _SUB = 1
 """Filter type: every byte less the one a pixel to the left."""
 _INCHES_A_METRE = 1 / 0.0254
@@ -43,10 +43,10 @@ def deep_png(
     """
     samples = joined(pixels, alpha)
     height, width, channels = samples.shape
-    colour_type = _RGB if alpha is None else _RGBA
+    color_type = _RGB if alpha is None else _RGBA
     buffer = io.BytesIO()
     buffer.write(_SIGNATURE)
-    head = struct.pack(">IIBBBBB", width, height, 16, colour_type, 0, 0, 0)
+    head = struct.pack(">IIBBBBB", width, height, 16, color_type, 0, 0, 0)
     PngImagePlugin.putchunk(buffer, b"IHDR", head)
     for name, content, *_ in chunks.chunks:
         PngImagePlugin.putchunk(buffer, name, content)
@@ -67,7 +67,7 @@ def deep_png(
 
 
 def joined(pixels: np.ndarray, alpha: np.ndarray | None) -> np.ndarray:
-    """Colours (H, W, 3) of 8 or 16 bits and alpha of 8 as one array of the colours' type."""
+    """Colors (H, W, 3) of 8 or 16 bits and alpha of 8 as one array of the colors' type."""
     if alpha is None:
         return pixels
     scale = np.iinfo(pixels.dtype).max // 255

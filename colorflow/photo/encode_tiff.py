@@ -1,4 +1,4 @@
-"""TIFF with deflate, put together here: Pillow's has no 16-bit colours and, compressed, no EXIF.
+"""TIFF with deflate, put together here: Pillow's has no 16-bit colors and, compressed, no EXIF.
 
 An EXIF block is a TIFF file without a picture. So the block comes first, its bytes where they were,
 then the pixels, and last a new directory that describes both.

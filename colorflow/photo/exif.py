@@ -43,8 +43,8 @@ def orientation_in_exif(exif: bytes) -> int | None:
 def upright_exif(exif: bytes, width: int, height: int) -> bytes | None:
     """Make a block true for the upright sRGB picture.
 
-    Orientation becomes 1, the sizes become the picture's, the colour space sRGB, and the thumbnail
-    (still grey and unturned) is dropped.
+    Orientation becomes 1, the sizes become the picture's, the color space sRGB, and the thumbnail
+    (still gray and unturned) is dropped.
 
     Args:
         exif: the block, with or without the leading ``Exif\\0\\0``.

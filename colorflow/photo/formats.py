@@ -1,6 +1,6 @@
 """Which file is what: from a path to the right one of Pillow's readers, its size checked.
 
-A file is recognised by its first bytes, whatever its name, and handed to the reader of that format
+A file is recognized by its first bytes, whatever its name, and handed to the reader of that format
 and to no other. The size is checked before a pixel is decoded.
 """
 
@@ -68,7 +68,7 @@ _READERS: tuple[tuple[bytes, type[ImageFile.ImageFile]], ...] = (
 """Pattern of the first bytes, and the reader for such a file."""
 _SIGNATURE_BYTES = 64
 _SCALES = {"L;2": 255 // 3, "L;4": 255 // 15}
-"""What Pillow multiplies the greys of PNG with, by its name of how they are stored."""
+"""What Pillow multiplies the grays of PNG with, by its name of how they are stored."""
 
 _AVIF_BRANDS = {b"avif", b"avis"}
 _HEIF_BRANDS = {b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"mif1", b"msf1"}
@@ -139,7 +139,7 @@ def opened(source: str) -> Iterator[IO[bytes]]:
         yield file
 
 
-def recognised(file: IO[bytes], source: str, max_pixels: int) -> ImageFile.ImageFile:
+def recognized(file: IO[bytes], source: str, max_pixels: int) -> ImageFile.ImageFile:
     """The opened image, its header read and its size checked; to be called within `reading`."""
     start = file.read(_SIGNATURE_BYTES)
     file.seek(0)
@@ -164,7 +164,7 @@ def _reader_for(start: bytes, file: IO[bytes], source: str) -> ImageFile.ImageFi
 
 
 def _png(file: IO[bytes]) -> ImageFile.ImageFile:
-    """Grey of 2 or 4 bits is scaled to 8, and so has the value that means transparent to be."""
+    """Gray of 2 or 4 bits is scaled to 8, and so has the value that means transparent to be."""
     image = PngImagePlugin.PngImageFile(file)
     scale = _SCALES.get(str(image.tile[0].args)) if image.tile else None
     if scale is not None and isinstance(image.info.get("transparency"), int):

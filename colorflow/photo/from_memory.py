@@ -26,7 +26,7 @@ def photo_from_image(image: Image.Image | np.ndarray, source: str = "<image>") -
         image: a Pillow image of any mode, whose EXIF orientation and profile are applied as for a
             file; or an array (H, W), (H, W, 1), (H, W, 3) or, with alpha last, (H, W, 4), sRGB, of
             uint8, uint16 (65535 is white), bool, or floats in [0, 1].
-            Pillow's grey modes I and F do not say what is white. The largest value does: up to 1
+            Pillow's gray modes I and F do not say what is white. The largest value does: up to 1
             (mode F only) white is 1, up to 255 it is 255, up to 65535 it is 65535.
             Arrays of uint16 and Pillow's mode I;16 keep their 16 bits in `Photo.deep`.
         source: what to call the picture in messages.
@@ -57,12 +57,12 @@ def _from_pillow(image: Image.Image, source: str) -> Photo:
 
 
 def _narrowed(image: Image.Image) -> np.ndarray:
-    """A Pillow image of an ambiguous grey mode with 8 bits, uint8 (H, W)."""
+    """A Pillow image of an ambiguous gray mode with 8 bits, uint8 (H, W)."""
     values = np.asarray(image).astype(np.float64)
     low, high = float(values.min()), float(values.max())
     if not (low >= 0 and high <= 65535):  # NaN fails too
         raise ValueError(
-            f"image: expected grey values in [0, 65535] in mode {image.mode}, "
+            f"image: expected gray values in [0, 65535] in mode {image.mode}, "
             f"got {low:g} to {high:g}"
         )
     white = 65535 if high > 255 else 1 if image.mode == "F" and high <= 1 else 255
@@ -77,9 +77,9 @@ def _from_array(array: np.ndarray, source: str) -> Photo:
         alpha = np.ascontiguousarray(_to_uint8(array[..., 3]))
     else:
         alpha = None
-    colours = array if len(shape) == 2 else array[..., 0] if shape[2] == 1 else array[..., :3]
-    deep = np.array(colours, order="C") if array.dtype == np.uint16 else None
-    return Photo(pixels=_to_uint8(colours), deep=deep, alpha=alpha, source=source)
+    colors = array if len(shape) == 2 else array[..., 0] if shape[2] == 1 else array[..., :3]
+    deep = np.array(colors, order="C") if array.dtype == np.uint16 else None
+    return Photo(pixels=_to_uint8(colors), deep=deep, alpha=alpha, source=source)
 
 
 def _to_uint8(array: np.ndarray) -> np.ndarray:

@@ -1,7 +1,7 @@
 """Notice JPEG files whose data ends too early although their end marker is there.
 
-libjpeg, the decoder that Pillow uses, fills what is missing with grey and tells nobody: a file cut
-short and closed by some tool, or hit by a damaged disk block, would become a half-grey picture.
+libjpeg, the decoder that Pillow uses, fills what is missing with gray and tells nobody: a file cut
+short and closed by some tool, or hit by a damaged disk block, would become a half-gray picture.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ def ends_early(image: JpegImageFile, file: IO[bytes]) -> bool:
 
     Bytes are added to the data's end, and the picture is decoded once more: a complete one does not
     need them, an incomplete one takes them in. The time for that is spent on progressive files,
-    which may be blurred instead of grey, and where the last pixel has the filling's grey.
+    which may be blurred instead of gray, and where the last pixel has the filling's gray.
 
     A cut within the last 16 x 16 pixels, or between two scans of a progressive file (which lacks
     nothing but detail then), goes unnoticed.

@@ -1,15 +1,15 @@
-"""Is a picture grey, tinted or already coloured?
+"""Is a picture gray, tinted or already colored?
 
 A tint (sepia, selenium, cyanotype, a two-tone print, yellowed paper) gives every tone one chroma,
-so that ab is a function of L; colours differ at equal L. The picture is reduced by area averaging,
+so that ab is a function of L; colors differ at equal L. The picture is reduced by area averaging,
 a smooth function L -> ab is fitted by least squares, and what it leaves decides, averaged over
 3 x 3 cells to calm grain and JPEG's chroma noise. A tint may have faded or be stained, and then
 varies in strength at equal L but hardly in hue: what is left along the tint's hue weighs less.
 
 The constants are tuned so that none of 30 historic photos (17 of them tinted, some stained or
-unevenly faded) counts as coloured; some 2 % of ordinary colour photos, those of one pale hue, then
-count as tinted. To take a pale photo for a tint is the better mistake: it is coloured as asked,
-while a sepia print taken for a colour photo would be turned away.
+unevenly faded) counts as colored; some 2 % of ordinary color photos, those of one pale hue, then
+count as tinted. To take a pale photo for a tint is the better mistake: it is colored as asked,
+while a sepia print taken for a color photo would be turned away.
 """
 
 from __future__ import annotations
@@ -30,14 +30,14 @@ _SMOOTHNESS = 1e-2
 _RIDGE = 1e-6
 """Keeps the fit solvable where no cell has a knot's L."""
 
-GREY_CHROMA = 2.5
-"""CIELAB chroma that 95 % of a grey picture's cells stay within; about one visible step."""
+GRAY_CHROMA = 2.5
+"""CIELAB chroma that 95 % of a gray picture's cells stay within; about one visible step."""
 TINT_RESIDUAL = 1.6
 """Root mean square of the weighted residual, in CIELAB units, up to which it is a tint."""
 STRAY_RESIDUAL = 7.0
-"""Weighted residual, in CIELAB units, that is no noise but another colour."""
+"""Weighted residual, in CIELAB units, that is no noise but another color."""
 STRAY_SHARE = 0.005
-"""Share of cells beyond STRAY_RESIDUAL that makes a picture coloured: about 4 x 4 cells."""
+"""Share of cells beyond STRAY_RESIDUAL that makes a picture colored: about 4 x 4 cells."""
 _FADING = 2.0
 """A clear tint's residual along its own hue is divided by 1 + this."""
 _CLEAR_TINT = 8.0
@@ -50,40 +50,40 @@ _RGB_TO_XYZ = np.array(
 
 
 class Kind(enum.StrEnum):
-    """How much colour a picture holds."""
+    """How much color a picture holds."""
 
-    GREY = "grey"
+    GRAY = "gray"
     """No visible chroma."""
     TINTED = "tinted"
-    """Chroma that is a function of lightness; coloured like a grey picture."""
-    COLOURED = "coloured"
-    """Colours of its own."""
+    """Chroma that is a function of lightness; colored like a gray picture."""
+    COLORED = "colored"
+    """Colors of its own."""
 
 
 def kind_of(pixels: np.ndarray, alpha: np.ndarray | None = None) -> Kind:
-    """Tell a grey picture from a tinted one and from one that is already coloured.
+    """Tell a gray picture from a tinted one and from one that is already colored.
 
     Args:
         pixels: uint8 (H, W) or sRGB (H, W, 3), in [0, 255].
         alpha: uint8 (H, W), in [0, 255]; what is mostly transparent does not count.
 
     Returns:
-        GREY at once for (H, W); otherwise what the reduced copy shows.
+        GRAY at once for (H, W); otherwise what the reduced copy shows.
     """
     if pixels.ndim == 2:
-        return Kind.GREY
+        return Kind.GRAY
     lab = _rgb_to_lab(_reduced(pixels))
     seen = np.ones(lab.shape[:2], bool) if alpha is None else _reduced(alpha) > 127
     if not seen.any():
-        return Kind.GREY
+        return Kind.GRAY
     residual = _weighted_residual(lab, seen)
     if np.mean(residual > STRAY_RESIDUAL) > STRAY_SHARE:
-        return Kind.COLOURED
-    if np.percentile(np.hypot(lab[..., 1], lab[..., 2])[seen], 95) <= GREY_CHROMA:
-        return Kind.GREY
+        return Kind.COLORED
+    if np.percentile(np.hypot(lab[..., 1], lab[..., 2])[seen], 95) <= GRAY_CHROMA:
+        return Kind.GRAY
     if np.sqrt(np.mean(residual**2)) <= TINT_RESIDUAL:
         return Kind.TINTED
-    return Kind.COLOURED
+    return Kind.COLORED
 
 
 def _weighted_residual(lab: np.ndarray, seen: np.ndarray) -> np.ndarray:
@@ -91,7 +91,7 @@ def _weighted_residual(lab: np.ndarray, seen: np.ndarray) -> np.ndarray:
     ab = lab[seen][:, 1:]
     grid = np.zeros((*seen.shape, 2))
     grid[seen] = ab - _fit(lab[seen][:, 0], ab)
-    left = _mean_of_neighbours(grid)[seen]
+    left = _mean_of_neighbors(grid)[seen]
     mean = ab.mean(axis=0)
     strength = float(np.hypot(mean[0], mean[1]))
     hue = mean / strength if strength > 0 else np.array([1.0, 0.0])
@@ -100,7 +100,7 @@ def _weighted_residual(lab: np.ndarray, seen: np.ndarray) -> np.ndarray:
     return np.asarray(np.hypot(along / fading, across))
 
 
-def _mean_of_neighbours(grid: np.ndarray) -> np.ndarray:
+def _mean_of_neighbors(grid: np.ndarray) -> np.ndarray:
     """Mean over 3 x 3 cells of (H, W, 2), edges repeated."""
     height, width = grid.shape[:2]
     padded = np.pad(grid, ((1, 1), (1, 1), (0, 0)), mode="edge")

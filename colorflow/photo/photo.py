@@ -20,7 +20,7 @@ class Photo:
     """
 
     pixels: np.ndarray
-    """uint8 in [0, 255]: (H, W) for a grey file, (H, W, 3) sRGB otherwise; contiguous, our own."""
+    """uint8 in [0, 255]: (H, W) for a gray file, (H, W, 3) sRGB otherwise; contiguous, our own."""
     alpha: np.ndarray | None = None
     """uint8 (H, W), 0 transparent to 255 opaque; None where the file has no transparency."""
     deep: np.ndarray | None = None
@@ -34,8 +34,8 @@ class Photo:
 
     def __post_init__(self) -> None:
         shape = self.pixels.shape
-        grey_or_rgb = len(shape) == 2 or (len(shape) == 3 and shape[2] == 3)
-        if self.pixels.dtype != np.uint8 or not grey_or_rgb or 0 in shape:
+        gray_or_rgb = len(shape) == 2 or (len(shape) == 3 and shape[2] == 3)
+        if self.pixels.dtype != np.uint8 or not gray_or_rgb or 0 in shape:
             raise ValueError(
                 "pixels: expected uint8 of shape (H, W) or (H, W, 3) with at least one pixel, "
                 f"got {self.pixels.dtype} of shape {shape}"
@@ -74,7 +74,7 @@ class Photo:
 
     @property
     def kind(self) -> Kind:
-        """Grey, tinted or coloured.
+        """Gray, tinted or colored.
 
         Measured anew at each use, in a few milliseconds whatever the photo's size, so that reading
         a photo does not pay for it.

@@ -1,4 +1,4 @@
-"""Pillow's many modes to grey or sRGB pixels of 8 bits, and alpha."""
+"""Pillow's many modes to gray or sRGB pixels of 8 bits, and alpha."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterator
 import numpy as np
 from PIL import Image, ImageChops, ImageCms, JpegImagePlugin
 
-_COLOUR_SPACES = {"RGB": "RGB", "CMYK": "CMYK"}
-"""Colour space that a profile must be made for (ICC.1 7.2.6), by Pillow's mode."""
+_COLOR_SPACES = {"RGB": "RGB", "CMYK": "CMYK"}
+"""Color space that a profile must be made for (ICC.1 7.2.6), by Pillow's mode."""
 _PROFILE_FAULTS = (ImageCms.PyCMSError, OSError, ValueError, TypeError)
-_GREY = ("1", "L", "LA", "La")
+_GRAY = ("1", "L", "LA", "La")
 LYING = (5, 6, 7, 8)
 """Orientations that exchange width and height."""
 _LATTICE = 9
@@ -23,10 +23,10 @@ Conversion = Callable[[Image.Image], Image.Image]
 
 
 def pixels_and_alpha(image: Image.Image, orientation: int) -> tuple[np.ndarray, np.ndarray | None]:
-    """Grey or sRGB pixels of a loaded image of 8 bits a channel.
+    """Gray or sRGB pixels of a loaded image of 8 bits a channel.
 
     An embedded profile is applied (relative colorimetric, black point compensation). One that is
-    damaged or made for another colour space is ignored, and the pixels count as sRGB.
+    damaged or made for another color space is ignored, and the pixels count as sRGB.
 
     Args:
         image: of any mode of 8 bits or fewer, loaded.
@@ -36,16 +36,16 @@ def pixels_and_alpha(image: Image.Image, orientation: int) -> tuple[np.ndarray, 
         Pixels, uint8 (H, W) or (H, W, 3), and alpha, uint8 (H, W) or None. New arrays.
     """
     has_alpha = image.has_transparency_data
-    is_grey = image.mode in _GREY
+    is_gray = image.mode in _GRAY
     keeps_mode = image.mode in ("CMYK", "LAB") and not has_alpha
-    mode = "L" if is_grey else image.mode if keeps_mode else "RGB"
+    mode = "L" if is_gray else image.mode if keeps_mode else "RGB"
     to_srgb = _to_srgb(mode, image.info.get("icc_profile"))
     is_jpeg_ink = isinstance(image, JpegImagePlugin.JpegImageFile) and mode == "CMYK"
-    pixels, as_stored = _canvas(image.size, orientation, () if is_grey else (3,))
+    pixels, as_stored = _canvas(image.size, orientation, () if is_gray else (3,))
     alpha, alpha_as_stored = _canvas(image.size, orientation) if has_alpha else (None, None)
     for rows, strip in strips_of(image):
         if alpha_as_stored is not None:
-            both = strip.convert("LA" if is_grey else "RGBA")
+            both = strip.convert("LA" if is_gray else "RGBA")
             alpha_as_stored[rows] = both.getchannel("A")
             strip = both
         if is_jpeg_ink:
@@ -101,7 +101,7 @@ def _as_ink(image: Image.Image, *, adobe: bool) -> Image.Image:
 
 
 def _to_srgb(mode: str, icc: object) -> Conversion:
-    """What makes grey or sRGB of images of a mode: L, RGB, CMYK or LAB."""
+    """What makes gray or sRGB of images of a mode: L, RGB, CMYK or LAB."""
     if mode == "LAB":
         return _applying(_transform(ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB")), mode))
     through = profile_conversion(mode, icc) if isinstance(icc, bytes) and icc else None
@@ -116,8 +116,8 @@ def profile_conversion(mode: str, icc: bytes) -> Conversion | None:
         profile = ImageCms.ImageCmsProfile(io.BytesIO(icc))
         space = str(profile.profile.xcolor_space).strip()
         if mode == "L":
-            return _grey_conversion(profile, space)
-        if space != _COLOUR_SPACES[mode]:
+            return _gray_conversion(profile, space)
+        if space != _COLOR_SPACES[mode]:
             return None
         transform = _transform(profile, mode)
         if mode == "RGB" and _changes_nothing(transform):
@@ -128,10 +128,10 @@ def profile_conversion(mode: str, icc: bytes) -> Conversion | None:
         return None
 
 
-def _grey_conversion(profile: ImageCms.ImageCmsProfile, space: str) -> Conversion | None:
-    """Grey tones through a grey profile, or through an RGB profile as neutral colours.
+def _gray_conversion(profile: ImageCms.ImageCmsProfile, space: str) -> Conversion | None:
+    """Gray tones through a gray profile, or through an RGB profile as neutral colors.
 
-    (littlecms refuses a grey picture with an RGB profile, which scanners do write.) Neutral stays
+    (littlecms refuses a gray picture with an RGB profile, which scanners do write.) Neutral stays
     neutral, so a table of 256 tones does.
     """
     if space not in ("GRAY", "RGB"):

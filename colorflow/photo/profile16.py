@@ -1,7 +1,7 @@
 """Profiles made of tone curves and a matrix, applied to 16 bits.
 
 littlecms gives 8 bits when called through Pillow. The profiles of RGB working spaces, of most
-cameras and of grey scans are a curve a channel and a matrix, which are quickly computed; for those
+cameras and of gray scans are a curve a channel and a matrix, which are quickly computed; for those
 that hold tables (printers, some scanners) the caller has to do with 8 bits.
 
 Reference: ICC.1:2022 (tags and types); IEC 61966-2-1 (sRGB).
@@ -37,7 +37,7 @@ _NEAR_SRGB = 1 / 255
 
 
 def through_profile(values: np.ndarray, icc: bytes) -> np.ndarray | None:
-    """Grey or RGB of 16 bits through a profile to sRGB.
+    """Gray or RGB of 16 bits through a profile to sRGB.
 
     Args:
         values: uint16 (H, W) or (H, W, 3).
@@ -45,13 +45,13 @@ def through_profile(values: np.ndarray, icc: bytes) -> np.ndarray | None:
 
     Returns:
         uint16 of the same shape, the argument itself where the profile is sRGB; None where the
-        profile holds no curves, is damaged or made for another colour space.
+        profile holds no curves, is damaged or made for another color space.
     """
     try:
         profile = _Profile(icc)
         if values.ndim == 2:
-            return _grey(values, profile)
-        return _colours(values, profile) if profile.space == b"RGB " else None
+            return _gray(values, profile)
+        return _colors(values, profile) if profile.space == b"RGB " else None
     except (struct.error, ValueError, ArithmeticError, LookupError):
         return None
 
@@ -87,11 +87,11 @@ class _Profile:
         return np.stack(linear, axis=-1) @ self._matrix.T.astype(np.float32)
 
     def tones(self) -> np.ndarray:
-        """Linear light, float32, of the 65536 greys."""
+        """Linear light, float32, of the 65536 grays."""
         if self.space == b"GRAY":
             return self.curves[0]
-        greys = np.arange(WHITE + 1)
-        return self.linear_srgb(np.stack([greys] * 3, axis=-1)).mean(axis=-1)
+        grays = np.arange(WHITE + 1)
+        return self.linear_srgb(np.stack([grays] * 3, axis=-1)).mean(axis=-1)
 
 
 def _curve(tag: bytes) -> np.ndarray:
@@ -131,17 +131,17 @@ def _parametric(signal: np.ndarray, function: int, numbers: list[float]) -> np.n
     return np.where(signal >= d, power, below)
 
 
-def _grey(values: np.ndarray, profile: _Profile) -> np.ndarray | None:
+def _gray(values: np.ndarray, profile: _Profile) -> np.ndarray | None:
     if profile.space not in (b"GRAY", b"RGB "):
         return None
     table = _to_srgb(profile.tones())
-    greys = np.arange(WHITE + 1)
-    if np.abs(table - greys).max() <= _NEAR_SRGB * WHITE:
+    grays = np.arange(WHITE + 1)
+    if np.abs(table - grays).max() <= _NEAR_SRGB * WHITE:
         return values
     return looked_up(table, values)
 
 
-def _colours(values: np.ndarray, profile: _Profile) -> np.ndarray:
+def _colors(values: np.ndarray, profile: _Profile) -> np.ndarray:
     levels = np.linspace(0, WHITE, 9).astype(np.uint16)
     cube = np.stack(np.meshgrid(levels, levels, levels, indexing="ij"), axis=-1)
     change = np.abs(_to_srgb(profile.linear_srgb(cube)).astype(int) - cube)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from colorflow.photo.formats import DEFAULT_MAX_PIXELS, opened, reading, recognised
+from colorflow.photo.formats import DEFAULT_MAX_PIXELS, opened, reading, recognized
 
 
 def count_pixels(path: str | os.PathLike[str], *, max_pixels: int = DEFAULT_MAX_PIXELS) -> int:
@@ -20,5 +20,5 @@ def count_pixels(path: str | os.PathLike[str], *, max_pixels: int = DEFAULT_MAX_
     """
     source = os.fspath(path)
     with opened(source) as file, reading(source):
-        image = recognised(file, source, max_pixels)
+        image = recognized(file, source, max_pixels)
         return image.width * image.height

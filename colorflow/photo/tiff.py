@@ -3,8 +3,8 @@
 Pillow opens most. The others are opened under a disguise: the file's bytes with more directories
 behind them, which describe the same pixels in a way that Pillow knows.
 
-- Colour planes of 16 bits or of floats, one behind the other: each becomes a page, a grey picture.
-- Interleaved floats, and big-endian grey with white as zero: OpenCV reads the pixels (it errs with
+- Color planes of 16 bits or of floats, one behind the other: each becomes a page, a gray picture.
+- Interleaved floats, and big-endian gray with white as zero: OpenCV reads the pixels (it errs with
   planes), and Pillow the rest.
 
 Fax data and old-style JPEG are decoded by `colorflow.photo.strips`, which also checks what Pillow
@@ -50,7 +50,7 @@ _INTERLEAVED, _SEPARATE = 1, 2
 _NEW_SUBFILE_TYPE, _SAMPLE_FORMAT = 254, 339
 _REDUCED = 1
 """Bit of NewSubfileType: a smaller version of another picture."""
-_GREY, _COLOURS = 1, 3
+_GRAY, _COLORS = 1, 3
 _TELLING = (Base.SamplesPerPixel, Base.Compression)
 """Tags, 1 by default, that tell what a missing photometric interpretation is."""
 
@@ -67,7 +67,7 @@ class Layout:
     """A pixel."""
     planar: int
     extra: int | None
-    """What the fourth sample of RGB is: 0 unknown, 1 alpha multiplied into the colours, 2 alpha."""
+    """What the fourth sample of RGB is: 0 unknown, 1 alpha multiplied into the colors, 2 alpha."""
     has_more_pages: bool
 
 
@@ -160,7 +160,7 @@ def open_tiff(file: IO[bytes], source: str) -> TiffFile:
 
 
 def decoded_by_opencv(image: TiffFile) -> np.ndarray:
-    """The pixels of a file with `foreign` set: grey (H, W) or RGB(A) (H, W, C), not turned.
+    """The pixels of a file with `foreign` set: gray (H, W) or RGB(A) (H, W, C), not turned.
 
     Raises:
         OSError: damaged.
@@ -192,13 +192,13 @@ def _disguised(content: bytes, source: str, refusal: SyntaxError) -> TiffFile:
             raise UnreadablePhotoError(
                 source,
                 f"TIFF of this kind ({layout.samples} x {layout.bits} bits a pixel) is not read; "
-                "save it as RGB or grey with 8 or 16 bits a channel",
+                "save it as RGB or gray with 8 or 16 bits a channel",
             )
         _check_strips(block, main)
         if is_planes := _is_planes(layout):
             first = _planes(block, main, layout.samples)
         else:
-            first = block.rewrite(main, _grey_page(8))
+            first = block.rewrite(main, _gray_page(8))
     except GarbageError:
         raise refusal from None
     block.begin_with(first)
@@ -249,32 +249,32 @@ def _layout(first: Callable[[int, int], int], *, has_more_pages: bool) -> Layout
 
 def _usual_photometric(samples: int, compression: int) -> int:
     """What libtiff supposes of files that do not say it, though they have to."""
-    if samples >= _COLOURS:
+    if samples >= _COLORS:
         return RGB
     return WHITE_IS_ZERO if compression in FAX else BLACK_IS_ZERO
 
 
 def _is_planes(layout: Layout) -> bool:
     deep = (layout.bits, layout.sample_format) in ((16, _UNSIGNED), (32, _FLOAT))
-    colours = layout.photometric == RGB and layout.samples in (_COLOURS, _COLOURS + 1)
-    return layout.planar == _SEPARATE and deep and colours
+    colors = layout.photometric == RGB and layout.samples in (_COLORS, _COLORS + 1)
+    return layout.planar == _SEPARATE and deep and colors
 
 
 def _is_for_opencv(layout: Layout) -> bool:
     if layout.planar != _INTERLEAVED:
         return False
-    grey = layout.photometric in (WHITE_IS_ZERO, BLACK_IS_ZERO) and layout.samples == _GREY
+    gray = layout.photometric in (WHITE_IS_ZERO, BLACK_IS_ZERO) and layout.samples == _GRAY
     if layout.sample_format == _FLOAT and layout.bits in (32, 64):
-        return grey or (layout.photometric == RGB and layout.samples in (_COLOURS, _COLOURS + 1))
-    return grey and (layout.bits, layout.sample_format) == (16, _UNSIGNED)
+        return gray or (layout.photometric == RGB and layout.samples in (_COLORS, _COLORS + 1))
+    return gray and (layout.bits, layout.sample_format) == (16, _UNSIGNED)
 
 
-def _grey_page(bits: int) -> dict[int, Value | None]:
-    """The changes that make a directory that of a grey picture."""
+def _gray_page(bits: int) -> dict[int, Value | None]:
+    """The changes that make a directory that of a gray picture."""
     return {
         Base.BitsPerSample: (bits,),
         Base.PhotometricInterpretation: (BLACK_IS_ZERO,),
-        Base.SamplesPerPixel: (_GREY,),
+        Base.SamplesPerPixel: (_GRAY,),
         Base.PlanarConfiguration: (_INTERLEAVED,),
         Base.ExtraSamples: None,
         _SAMPLE_FORMAT: (_UNSIGNED if bits < 32 else _FLOAT,),
@@ -300,7 +300,7 @@ def _planes(block: Block, main: Directory, samples: int) -> int:
     bits = block.integers(main.find(Base.BitsPerSample))[0]
     following = 0
     for plane in reversed(range(samples)):
-        changes = _grey_page(bits)
+        changes = _gray_page(bits)
         for tags in (STRIPS, TILES):
             for tag in tags:
                 values = block.integers(main.find(tag))

@@ -1,6 +1,6 @@
 """Pixels of more than 8 bits a channel, as the file has them.
 
-Pillow has no colour mode of 16 bits and cuts such files to their upper bytes. Its decoders can be
+Pillow has no color mode of 16 bits and cuts such files to their upper bytes. Its decoders can be
 told to take the lower ones instead, so a file is decoded twice and put together.
 """
 
@@ -18,13 +18,13 @@ from colorflow.photo.pixels import strips_of
 from colorflow.photo.tiff import SIGNED, WHITE_IS_ZERO, TiffFile, decoded_by_opencv
 
 WIDE_MODES = ("I;16", "I;16L", "I;16B", "I;16N", "I", "F")
-"""Grey modes of more than 8 bits; Pillow's own conversion would clip them to white."""
+"""Gray modes of more than 8 bits; Pillow's own conversion would clip them to white."""
 WHITE = 65535
-_COLOURS = ("RGB;16", "RGBX;16", "RGBA;16", "RGBa;16")
-"""Pillow's names of how colours of 16 bits are stored, less the letter of the byte order."""
-_GREY_ALPHA = "LA;16B"
+_COLORS = ("RGB;16", "RGBX;16", "RGBA;16", "RGBa;16")
+"""Pillow's names of how colors of 16 bits are stored, less the letter of the byte order."""
+_GRAY_ALPHA = "LA;16B"
 _MULTIPLIED = 1
-"""Kind of TIFF's fourth sample: alpha with which the colours are multiplied."""
+"""Kind of TIFF's fourth sample: alpha with which the colors are multiplied."""
 _UNKNOWN_WHITE = "signed or 32-bit whole numbers, whose white is not known"
 _STRIP_SAMPLES = 1 << 18
 _ROUNDING, _HIGHLIGHTS = 1e-3, 16.0
@@ -95,18 +95,18 @@ def _wide(image: Image.Image) -> Wide | None:
         return _of_samples(_stacked_planes(image), image)
     if image.mode in WIDE_MODES:
         image.load()
-        return _grey(image)
+        return _gray(image)
     if isinstance(image, ImageFile.ImageFile):
         rawmode = _rawmode(image)
-        if rawmode == _GREY_ALPHA:
-            return _grey_alpha(image)
-        if rawmode[:-1] in _COLOURS:
-            return _colour(image, rawmode)
+        if rawmode == _GRAY_ALPHA:
+            return _gray_alpha(image)
+        if rawmode[:-1] in _COLORS:
+            return _color(image, rawmode)
     image.load()
     return None
 
 
-def _grey(image: Image.Image) -> Wide:
+def _gray(image: Image.Image) -> Wide:
     """A loaded image of one of the wide modes."""
     values = np.asarray(image)
     if image.mode == "F":
@@ -129,7 +129,7 @@ def _grey(image: Image.Image) -> Wide:
     return Wide(values=wide, alpha=alpha, remark=remark)
 
 
-def _grey_alpha(image: ImageFile.ImageFile) -> Wide:
+def _gray_alpha(image: ImageFile.ImageFile) -> Wide:
     """Two channels of two bytes, decoded as if they were four of one."""
     _decode_as(image, "RGBA")
     values = np.empty(image.size[::-1], np.uint16)
@@ -141,7 +141,7 @@ def _grey_alpha(image: ImageFile.ImageFile) -> Wide:
     return Wide(values=values, alpha=alpha)
 
 
-def _colour(image: ImageFile.ImageFile, rawmode: str) -> Wide:
+def _color(image: ImageFile.ImageFile, rawmode: str) -> Wide:
     """The upper bytes from the image itself, the lower ones from another of the same file."""
     file = image.fp
     name = rawmode[:-1].replace("RGBa", "RGBA")  # or Pillow would divide bytes by bytes
@@ -157,7 +157,7 @@ def _colour(image: ImageFile.ImageFile, rawmode: str) -> Wide:
     _decode_as(again, name + lower)
     for rows, strip in strips_of(again):
         samples[rows] |= np.asarray(strip)
-    return _of_colours(samples, image, multiplied=rawmode.startswith("RGBa"))
+    return _of_colors(samples, image, multiplied=rawmode.startswith("RGBa"))
 
 
 def _rawmode(image: ImageFile.ImageFile) -> str:
@@ -191,26 +191,26 @@ def _stacked_planes(image: TiffFile) -> np.ndarray:
 
 
 def _of_samples(samples: np.ndarray, image: TiffFile) -> Wide:
-    """Grey (H, W), RGB or RGBA (H, W, C) of uint16 or floats."""
-    colours = samples if samples.ndim == 2 else samples[..., :3]
+    """Gray (H, W), RGB or RGBA (H, W, C) of uint16 or floats."""
+    colors = samples if samples.ndim == 2 else samples[..., :3]
     remark = None
     if samples.dtype != np.uint16:
-        colours, remark = _of_floats(colours)
+        colors, remark = _of_floats(colors)
         if samples.ndim == 3 and samples.shape[2] > 3:
             alpha = np.rint(np.clip(np.nan_to_num(samples[..., 3:]), 0, 1) * WHITE)
-            colours = np.concatenate([colours, alpha.astype(np.uint16)], axis=-1)
+            colors = np.concatenate([colors, alpha.astype(np.uint16)], axis=-1)
     else:
-        colours = samples
-    if colours.ndim == 2:
-        grey = WHITE - colours if image.layout.photometric == WHITE_IS_ZERO else colours
-        return Wide(values=grey, remark=remark)
+        colors = samples
+    if colors.ndim == 2:
+        gray = WHITE - colors if image.layout.photometric == WHITE_IS_ZERO else colors
+        return Wide(values=gray, remark=remark)
     if not image.layout.extra:
-        colours = colours[..., :3]
+        colors = colors[..., :3]
     multiplied = image.layout.extra == _MULTIPLIED
-    return replace(_of_colours(colours, image, multiplied=multiplied), remark=remark)
+    return replace(_of_colors(colors, image, multiplied=multiplied), remark=remark)
 
 
-def _of_colours(samples: np.ndarray, image: Image.Image, *, multiplied: bool) -> Wide:
+def _of_colors(samples: np.ndarray, image: Image.Image, *, multiplied: bool) -> Wide:
     """RGB or RGBA, uint16 (H, W, C)."""
     values = np.ascontiguousarray(samples[..., :3])
     if samples.shape[2] == 3:

@@ -1,4 +1,4 @@
-"""Which one is the truth? A photo's own colours beside drawn ones, and how often people are fooled.
+"""Which one is the truth? A photo's own colors beside drawn ones, and how often people are fooled.
 
 pictures.py   small pictures, and two of them side by side
 fooling.py    shares of wrong answers with their intervals

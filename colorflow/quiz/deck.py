@@ -28,7 +28,7 @@ from colorflow.photo import (
 from colorflow.quiz.store import PHOTO_DIGITS
 
 LARGEST_SIDE = 1024
-"""In pixels: larger photos are made smaller before they are coloured."""
+"""In pixels: larger photos are made smaller before they are colored."""
 
 _EXAMPLE = ("gradio", "media_assets/images/cheetah1.jpg")
 _PACKAGED = {
@@ -36,7 +36,7 @@ _PACKAGED = {
     "matplotlib": ("mpl-data/sample_data/grace_hopper.jpg",),
     "sklearn": ("datasets/images/china.jpg", "datasets/images/flower.jpg"),
 }
-"""Colour photographs inside packages. Only gradio is always there: colorflow needs it."""
+"""Color photographs inside packages. Only gradio is always there: colorflow needs it."""
 _OF_PACKAGES = (
     "The photos are from installed software packages; colorflow's weights were not trained on them."
 )
@@ -73,8 +73,8 @@ class Deck:
     """Pictures to play with; those of a large folder can be shown while it is looked through.
 
     Args:
-        files: colour photos, in the order in which they are looked through. Those that cannot be
-            read or have no colours, and the second of two that are alike, are left out.
+        files: color photos, in the order in which they are looked through. Those that cannot be
+            read or have no colors, and the second of two that are alike, are left out.
         origin: a sentence on where they are from, for players.
         max_pixels: width times height of a photo that is left out when exceeded.
     """
@@ -126,7 +126,7 @@ class Deck:
         except (PhotoError, MemoryError):
             return None
         digest = digest_of(photo.pixels)[:PHOTO_DIGITS]
-        if digest in self._known or photo.kind is not Kind.COLOURED:
+        if digest in self._known or photo.kind is not Kind.COLORED:
             return None
         self._known.add(digest)
         return Picture(photo=digest, path=path)
@@ -142,7 +142,7 @@ def open_deck(folder: Path | None) -> Deck:
     files = packaged_photos() if folder is None else find_photos([folder])
     if folder and not files:
         raise EvaluationError(
-            f"{folder}: holds no photo for the quiz; name a folder of colour photos with --photos"
+            f"{folder}: holds no photo for the quiz; name a folder of color photos with --photos"
         )
     deck = Deck(files, _OF_A_FOLDER if folder else _OF_PACKAGES)
     threading.Thread(target=deck.look_through, name="quiz photos", daemon=True).start()

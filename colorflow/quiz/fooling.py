@@ -1,6 +1,6 @@
 """Shares of wrong answers with their intervals.
 
-A share of 0.5 is the best that a colouring can reach: judges then only guess.
+A share of 0.5 is the best that a coloring can reach: judges then only guess.
 """
 
 from __future__ import annotations

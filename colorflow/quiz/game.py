@@ -64,7 +64,7 @@ def open_quiz(colorizer: QuizColorizer, photos: Path | None, answers: Path | Non
 
     Args:
         colorizer: what draws.
-        photos: folder of colour photos; None for those of the installed packages.
+        photos: folder of color photos; None for those of the installed packages.
         answers: file of the answers, made at once so that the reason why it cannot be is told
             before anybody plays; None for that in the user's data folder, made with the first one.
 
@@ -276,7 +276,7 @@ class Game:
         photos = {picture.photo for picture in self._deck.pictures}
         unseen = len(photos - self.seen)
         if len(photos) < NEEDED:
-            needs = f"The strict test needs {NEEDED} distinct colour photos."
+            needs = f"The strict test needs {NEEDED} distinct color photos."
             if not complete:
                 return (
                     f"{needs} {len(photos)} are found by now; the others are being looked through."
@@ -324,7 +324,7 @@ class Game:
         if not pictures:
             raise EvaluationError(
                 "There is no photo to play with: the quiz needs photos that can be read and have "
-                "colours. Start the page with --photos and a folder of such."
+                "colors. Start the page with --photos and a folder of such."
             )
         if self._tested:
             raise EvaluationError(

@@ -29,7 +29,7 @@ SIZE = 480
 """Longer side of each picture at most, in pixels."""
 MARGIN = 2
 """Rows that each picture's first and last one is repeated for: a browser that makes the sheet
-smaller mixes those with the neighbour's, and not what is to be seen."""
+smaller mixes those with the neighbor's, and not what is to be seen."""
 TEMPERATURE = 1.0
 """The shipped temperatures as they are."""
 
@@ -37,7 +37,7 @@ _SEED_BITS = 32
 
 
 class Drawn(Protocol):
-    """Colours of several colourings."""
+    """Colors of several colorings."""
 
     @property
     def ab(self) -> NDArray[np.float32]:
@@ -59,7 +59,7 @@ class QuizColorizer(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Candidates:
-    """One photo in its own colours and in drawn ones, (h, w, 3) uint8 sRGB all of them."""
+    """One photo in its own colors and in drawn ones, (h, w, 3) uint8 sRGB all of them."""
 
     picture: Picture
     seed: int
@@ -103,7 +103,7 @@ class RoundMaker:
         return self._colorizer.digest
 
     def ask_for(self, picture: Picture, n: int) -> Future[Candidates]:
-        """Have n colourings of a picture drawn; its PhotoError comes with the result."""
+        """Have n colorings of a picture drawn; its PhotoError comes with the result."""
         return self._thread.submit(self._draw, picture, n)
 
     def close(self) -> None:

@@ -143,7 +143,7 @@ class AnswerStore:
         """Answers that count towards a fooling rate, by kind and player.
 
         Of each player the first answer to each photo counts, if it counts at all: after it, the
-        player knows the photo's colours. Practice never counts.
+        player knows the photo's colors. Practice never counts.
 
         Args:
             weights: digest of the model that is asked about.

@@ -155,7 +155,7 @@ def _true_picture(item: Item) -> Pixels:
 
 def _without_color(photo: Photo, _: str) -> str | None:
     kind = photo.kind
-    return None if kind is Kind.COLOURED else f"is {kind}, so it has no true colors to show"
+    return None if kind is Kind.COLORED else f"is {kind}, so it has no true colors to show"
 
 
 def _finished(folder: str) -> Way:

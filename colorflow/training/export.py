@@ -19,7 +19,7 @@ from colorflow.model.config import PyramidConfig
 from colorflow.model.pyramid import ChromaPyramid
 from colorflow.model.tensors import check_weights_place
 from colorflow.model.weights import FORMAT, LoadedWeights, load_weights, save_weights
-from colorflow.training.colours import training_colours
+from colorflow.training.colors import training_colors
 from colorflow.training.pack import Pack
 from colorflow.training.pixels import AnyPack, PixelPack, is_pixel_pack
 from colorflow.training.run import (
@@ -107,8 +107,8 @@ def export(
         "std1": blow_ups(shipped, pack, [1.0] * len(names)),
     }
     say(f"share of blow-ups: {training['blow_ups']}")
-    training["colours"] = asdict(training_colours(pack))
-    say(f"colours of the training photos: {training['colours']}")
+    training["colors"] = asdict(training_colors(pack))
+    say(f"colors of the training photos: {training['colors']}")
     factors = calibrate(shipped, pack, say=say)
     dtype = torch.float16 if use_half else torch.float32
     save_weights(weights, shipped, chosen, training, dtype, factors, gain)
@@ -162,7 +162,7 @@ def coarsest_nats(pyramid: ChromaPyramid, pack: AnyPack, photos: int) -> float:
     """Negative log-likelihood of the coarsest chroma means on dev, nats a photo.
 
     The density is that of the means of ab on the 4x4 grid, in CIELAB units, with Gaussian noise of
-    std 1 on each: 32 dimensions, comparable between models that parametrise ab differently.
+    std 1 on each: 32 dimensions, comparable between models that parametrize ab differently.
     """
     rows = pack.rows("dev", variant="whole", larger_than=SMALL_PHOTO_SIDE[64])[:photos]
     noise = torch.Generator().manual_seed(1)
@@ -238,7 +238,7 @@ def _load_levels(
 def _load_level(run_folder: Path, name: int, level: nn.Module) -> dict[str, Any]:
     """Puts a level's best averaged weights in place; returns how they came about.
 
-    `dev_nats` is what they were chosen by: with colour hints, the mean of dev with and without.
+    `dev_nats` is what they were chosen by: with color hints, the mean of dev with and without.
     Levels that learned together share one; `joint` says which.
     """
     state = read_evaluated_level(run_folder, name)

@@ -34,7 +34,7 @@ def write_grid(trainer: Trainer, path: Path) -> None:
 
 
 def paint(lightness: Tensor, ab: Tensor) -> Tensor:
-    """Colourings on their photos' lightness.
+    """Colorings on their photos' lightness.
 
     Args:
         lightness: (B, 1, 128, 128) CIE L* in [0, 100].

@@ -1,4 +1,4 @@
-"""Hints of true colour, as a user would give them: at random in training, points in evaluation."""
+"""Hints of true color, as a user would give them: at random in training, points in evaluation."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ def random_hints(ab: Tensor, generator: torch.Generator) -> Tensor:
 
     Their number is log-uniform: few are as frequent as many. Half of them are single cells, half
     are square patches of 2x2 to `LARGEST_PATCH` squared cells; each lies anywhere on the grid and
-    has the mean of the true colours in it. Of two in one cell the later wins.
+    has the mean of the true colors in it. Of two in one cell the later wins.
 
     Args:
-        ab: (B, 2, 64, 64) the true colours, CIELAB units.
+        ab: (B, 2, 64, 64) the true colors, CIELAB units.
         generator: source of randomness, on the CPU.
 
     Returns:
@@ -39,9 +39,9 @@ def random_hints(ab: Tensor, generator: torch.Generator) -> Tensor:
     for photo in range(batch):
         for hint in range(int(counts[photo])):
             y, x, n = int(tops[photo, hint]), int(lefts[photo, hint]), int(sizes[photo, hint])
-            colour = truth[photo, :, y : y + n, x : x + n].mean((1, 2), keepdims=True)
+            color = truth[photo, :, y : y + n, x : x + n].mean((1, 2), keepdims=True)
             painted[photo, 0, y : y + n, x : x + n] = 1
-            painted[photo, 1:, y : y + n, x : x + n] = colour
+            painted[photo, 1:, y : y + n, x : x + n] = color
     return planes.to(ab.device)
 
 
@@ -49,7 +49,7 @@ def true_points(ab: Tensor, count: int, generator: torch.Generator) -> Tensor:
     """So many hints of one cell each in every photo; fewer are the first of more.
 
     Args:
-        ab: (B, 2, 64, 64) the true colours, CIELAB units.
+        ab: (B, 2, 64, 64) the true colors, CIELAB units.
         count: hints a photo, in different cells.
         generator: source of randomness, on the CPU.
 

@@ -57,7 +57,7 @@ def train(
             photos. Or one pixel pack, which needs a start.
         run_folder: checkpoints, curves and grids; an existing run goes on.
         shape: of the pyramid, None for that of `start` or else of new weights.
-        hints: whether the pyramid takes colour hints in addition.
+        hints: whether the pyramid takes color hints in addition.
         dropout: share of units dropped in every level, None for what the shape says.
         growth: fields of the chosen levels that differ from the shape, such as more couplings or
             `last_blocks`; grown levels begin as what they were.

@@ -12,8 +12,8 @@ mirrored, with degraded lightness); every array has one entry a row:
 
 The arrays are memory-mapped, so a pack may be larger than memory. A *coarse* pack, for the coarsest
 levels alone, has every map averaged to at most 8x8 or 16x16 and lightness to four times that: a
-third or two thirds of the disk. The model averages maps after it has standardised and cut them, so
-a coarse pack shows it nearly the same, and cannot give the statistics to standardise by.
+third or two thirds of the disk. The model averages maps after it has standardized and cut them, so
+a coarse pack shows it nearly the same, and cannot give the statistics to standardize by.
 """
 
 from __future__ import annotations

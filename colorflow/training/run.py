@@ -3,9 +3,9 @@
     config.json            what is trained, such as the shape of the pyramid, and the recipe
     level4/state.pt        training state of the level that completes chroma on the 4x4 grid
     level4/curve.csv       step, seconds, train and dev negative log-likelihood, skipped steps, and
-                           where the model takes colour hints dev with some of them
+                           where the model takes color hints dev with some of them
     level4/tensorboard/    the same curves
-    level4/grid.png        grey, truth, and draws
+    level4/grid.png        gray, truth, and draws
     joint/                 the same of levels that learned together, with the late blocks
 
 A task's folder has the task's name (`Task.folder`). Tasks are independent: several processes may
@@ -40,7 +40,7 @@ CURVE = ("step", "seconds", "train_nats", "dev_nats", "dev_degraded_nats", "best
 """Columns of every curve; a task may have more."""
 
 STATE = frozenset(
-    ("level", "ema", "optimiser", "step", "seconds", "skipped", "best_dev", "best"),
+    ("level", "ema", "optimizer", "step", "seconds", "skipped", "best_dev", "best"),
 )
 """What a training state holds (`Trainer.state_dict`)."""
 _DAMAGE = (

@@ -16,7 +16,7 @@ class Budget:
     """When a level is done: after a number of steps, or after minutes of training.
 
     Attributes:
-        steps: optimiser steps, or None.
+        steps: optimizer steps, or None.
         minutes: minutes of training on this level, without evaluations, or None.
     """
 

@@ -98,12 +98,12 @@ def with_hints(
 class LevelTask:
     """One level of the pyramid learns its numbers; a `Task` of the trainer.
 
-    A pyramid that takes colour hints is trained with random ones.
+    A pyramid that takes color hints is trained with random ones.
 
     Args:
         pyramid: the model.
         index: of the level, coarse to fine.
-        points: hints of true colour that each photo has in evaluation, always the same ones.
+        points: hints of true color that each photo has in evaluation, always the same ones.
     """
 
     unit = "nats a photo"
@@ -118,7 +118,7 @@ class LevelTask:
     def fit(
         self, module: nn.Module, ab: Tensor, condition: Condition, noise: torch.Generator
     ) -> None:
-        """Standardisation of the level's numbers and of the features."""
+        """Standardization of the level's numbers and of the features."""
         x, _ = level_target(self.pyramid, self.stream, ab, noise)
         cast(Level, module).fit(x, self.pyramid.refine(condition))
 
@@ -134,7 +134,7 @@ class LevelTask:
     def draw(
         self, module: nn.Module, ab: Tensor, condition: Condition, noise: torch.Generator
     ) -> Tensor:
-        """Grey, truth on the level's chroma grid, and draws given the true coarser chroma.
+        """Gray, truth on the level's chroma grid, and draws given the true coarser chroma.
 
         From left to right the latents' std falls as `DRAWN_TEMPERATURES` says.
         """

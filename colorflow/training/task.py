@@ -45,7 +45,7 @@ class Task(Protocol):
     def loss(
         self, module: nn.Module, ab: Tensor, condition: Condition, noise: torch.Generator
     ) -> Tensor:
-        """What is minimised, in the task's unit.
+        """What is minimized, in the task's unit.
 
         Args:
             module: what is trained, its average, or a wrapper that calls it.
@@ -60,7 +60,7 @@ class Task(Protocol):
     def draw(
         self, module: nn.Module, ab: Tensor, condition: Condition, noise: torch.Generator
     ) -> Tensor:
-        """Colourings to look at, the truth among them.
+        """Colorings to look at, the truth among them.
 
         Args:
             module: the averaged weights.

@@ -1,4 +1,4 @@
-"""Training of one module: data, optimiser, moving average, and a state that resumes to the bit.
+"""Training of one module: data, optimizer, moving average, and a state that resumes to the bit.
 
 What is learned is a `Task`; how it is learned is the same for all of them.
 """
@@ -126,7 +126,7 @@ class Trainer:
         self.wrapped: nn.Module = DistributedDataParallel(module) if processes > 1 else module
         groups = _by_share_of_rate(module)
         self._shares = list(groups)
-        self.optimiser = torch.optim.AdamW(
+        self.optimizer = torch.optim.AdamW(
             [{"params": parameters} for parameters in groups.values()],
             lr=config.peak_rate,
             weight_decay=config.weight_decay,
@@ -152,7 +152,7 @@ class Trainer:
         for rows in self._prefetched(self._batches()):
             progress = budget.progress(self.step, self.seconds)
             rate = learning_rate(self.config.peak_rate, self.step, progress)
-            for group, share in zip(self.optimiser.param_groups, self._shares, strict=True):
+            for group, share in zip(self.optimizer.param_groups, self._shares, strict=True):
                 group["lr"] = share * rate
             loss = self.update(*rows)
             if np.isfinite(loss):
@@ -208,7 +208,7 @@ class Trainer:
         return {
             "level": self.module.state_dict(),
             "ema": self.ema.state_dict(),
-            "optimiser": self.optimiser.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
             "step": self.step,
             "seconds": self.seconds,
             "skipped": self.skipped,
@@ -226,10 +226,10 @@ class Trainer:
         """
         self.module.load_state_dict(state["level"])
         self.ema.load_state_dict(state["ema"])
-        self.optimiser.load_state_dict(state["optimiser"])
-        for parameter, moments in self.optimiser.state.items():
+        self.optimizer.load_state_dict(state["optimizer"])
+        for parameter, moments in self.optimizer.state.items():
             if any(x.ndim and x.shape != parameter.shape for x in moments.values()):
-                raise ValueError("optimiser: moments of another shape than their parameter")
+                raise ValueError("optimizer: moments of another shape than their parameter")
         self.step, self.seconds = state["step"], state["seconds"]
         self.skipped = state["skipped"]
         self.best_dev, self.best = state["best_dev"], state["best"]
@@ -251,7 +251,7 @@ class Trainer:
         noise = self._seeded()
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.config.autocast):
             loss = self.task.loss(self.wrapped, ab, condition, noise).mean()
-        self.optimiser.zero_grad(set_to_none=True)
+        self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
         norm = nn.utils.clip_grad_norm_(self.module.parameters(), self.config.clip)
         if not bool(torch.isfinite(loss) & torch.isfinite(norm)):
@@ -264,7 +264,7 @@ class Trainer:
                 )
             return float("nan")
         self._skipped_in_a_row = 0
-        self.optimiser.step()
+        self.optimizer.step()
         self._average()
         return float(loss.detach())
 

@@ -16,7 +16,7 @@ from torch.nn import functional as F
 from colorflow.model.condition import Condition
 from colorflow.model.intervals import NOMINAL_LEVELS, in_half_widths
 from colorflow.model.pyramid import ChromaPyramid
-from colorflow.training.colours import largest_chroma
+from colorflow.training.colors import largest_chroma
 from colorflow.training.pixels import AnyPack
 from colorflow.training.targets import EVALUATED_PHOTO_SIDE
 
@@ -54,7 +54,7 @@ def tune_temperatures(
     photos: int = 100,
     say: Callable[[str], None] = print,
 ) -> tuple[float, ...]:
-    """Temperatures that minimise the energy score over dev photos, level by level.
+    """Temperatures that minimize the energy score over dev photos, level by level.
 
     From coarse to fine, each on the chroma grid that its level completes, below the temperatures
     chosen before it, with the same random numbers for every candidate.

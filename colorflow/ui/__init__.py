@@ -8,11 +8,11 @@
     gradio_patches.py  all that is changed inside Gradio
     api.py        what programs may ask; api_quiz.py remembers their rounds of the quiz
     page.py       what every tab shares: heading, theme, page.css
-    colourise.py  the tab that colours photos; colourise_layout.py is what it shows, strip.py
+    colorize.py  the tab that colors photos; colorize_layout.py is what it shows, strip.py
                   the photos to choose from
-    hints.py      the tab where colours of points are said
-    reference.py  the tab that carries colours over from another photo
-    folder.py     the tab that colours many photos, and a zip of them
+    hints.py      the tab where colors of points are said
+    reference.py  the tab that carries colors over from another photo
+    folder.py     the tab that colors many photos, and a zip of them
     quiz.py       the tab with the quiz; quiz_stage.py and quiz_results.py are its HTML,
                   quiz_photos.py takes in what a player brings
     how.py        the tab that shows how it works; frames.py plays its pictures
@@ -24,14 +24,14 @@ Behind the tabs, knowing nothing of Gradio:
 
     room.py       memory and disk that all visitors share
     opened.py     an uploaded photo, its previews, and painting at full size
-    session.py    one visitor's photos and colourings, as files; of the other tabs likewise
+    session.py    one visitor's photos and colorings, as files; of the other tabs likewise
                   hint_session.py, reference_session.py and how_session.py
-    colourings.py colourings that come one by one
+    colorings.py colorings that come one by one
     run.py        work that ends early when somebody wants so
     points.py     what clicks do to points, and files of points
-    swatches.py   likely colours of a point, and names of colours
+    swatches.py   likely colors of a point, and names of colors
     marks.py      points drawn on a picture
-    open_map.py   a picture of how far colours are open
+    open_map.py   a picture of how far colors are open
 
 Importing this package imports neither Gradio nor torch; `serve` does.
 """

@@ -26,7 +26,7 @@ from colorflow.photo import Photo, count_pixels, read_photo, write_image
 from colorflow.quiz.game import Quiz
 from colorflow.quiz.rounds import LEAST, MARGIN, MOST
 from colorflow.ui.api_quiz import Players
-from colorflow.ui.colourings import name_of, provenance_of
+from colorflow.ui.colorings import name_of, provenance_of
 from colorflow.ui.controls import MOST_VIVID
 from colorflow.ui.limits import ROUND_PIXELS, WORK
 from colorflow.ui.opened import new_folder
@@ -38,9 +38,9 @@ from colorflow.ui.visitors import visitor_of
 
 if TYPE_CHECKING:
     from colorflow.colorize import Draws
-    from colorflow.colorize import Hint as PointColour
+    from colorflow.colorize import Hint as PointColor
 
-MOST_COLOURINGS = 8
+MOST_COLORINGS = 8
 LARGEST_SEED = 2**32 - 1
 
 FORMATS = ("same", "png", "jpeg", "tiff", "webp")
@@ -54,7 +54,7 @@ Result = TypeVar("Result")
 
 
 class Hint(TypedDict):
-    """The colour of a point: its pixel in the upright photo, and CIELAB a and b."""
+    """The color of a point: its pixel in the upright photo, and CIELAB a and b."""
 
     row: float
     column: float
@@ -76,13 +76,13 @@ class ApiColorizer(Protocol):
         /,
         *,
         samples: bool,
-        hints: "Sequence[PointColour]",
+        hints: "Sequence[PointColor]",
     ) -> "Draws":
         """Draw the colors of n principal colorings or samples."""
         ...
 
     def bits_per_dim(
-        self, photo: Photo, ab: np.ndarray, /, *, hints: "Sequence[PointColour]"
+        self, photo: Photo, ab: np.ndarray, /, *, hints: "Sequence[PointColor]"
     ) -> np.ndarray:
         """Tell how likely each of them is."""
         ...
@@ -105,7 +105,7 @@ class Api:
     """The endpoints, made inside a `gr.Blocks`.
 
     Args:
-        colorizer: colours the photos.
+        colorizer: colors the photos.
         files: Gradio's folder, as `page_folder` gives it.
         room: for photos, shared with the page.
         quiz: shared with the page.
@@ -117,7 +117,7 @@ class Api:
         self._room = room
         self._players = Players(quiz, files / VISITORS)
         for name, endpoint in (
-            ("colourise", self.colourise),
+            ("colorize", self.colorize),
             ("hints", self.hints),
             ("quiz_round", self.quiz_round),
             ("quiz_answer", self.quiz_answer),
@@ -129,7 +129,7 @@ class Api:
         self._players.forget_idle(seconds)
 
     @_in_sentences
-    def colourise(
+    def colorize(
         self,
         photo: FileData,
         n: int = 4,
@@ -154,7 +154,7 @@ class Api:
             format: of the files.
             samples: single samples instead of averages.
         """
-        n = _whole("n", n, 1, MOST_COLOURINGS)
+        n = _whole("n", n, 1, MOST_COLORINGS)
         return self._made(photo, n, vividness, seed, format, samples)
 
     @_in_sentences
@@ -167,9 +167,9 @@ class Api:
         format: Format = "same",
         samples: bool = False,
     ) -> tuple[FileData, dict[str, Any]]:
-        """Colour a photo once, with the colours of up to 100 points given. hints is a list of
+        """Color a photo once, with the colors of up to 100 points given. hints is a list of
         {"row", "column", "a", "b"}: a pixel of the upright photo in full size, counted from its
-        upper left corner, and CIELAB a and b of the colour there. The others as in /colourise.
+        upper left corner, and CIELAB a and b of the color there. The others as in /colorize.
         Gives the file, and its seed, share and bits per dimension.
 
         Args:
@@ -188,7 +188,7 @@ class Api:
         self, pictures: int = 3, player: str = "", request: gr.Request | None = None
     ) -> tuple[FileData, dict[str, Any]]:
         """Ask for a round of the quiz: one of 2 to 5 pictures is the photo as it was taken, the
-        others were coloured. player is empty for a new one, and otherwise what the first round
+        others were colored. player is empty for a new one, and otherwise what the first round
         said; a player's round that waits for an answer comes again. Gives a sheet with the pictures
         one below the other, and the round, the player, and the box of each picture in the sheet
         (left, upper, right, lower).
@@ -243,7 +243,7 @@ class Api:
         samples: bool,
         hints: list[Hint] | None = None,
     ) -> tuple[list[FileData], dict[str, Any]]:
-        """Colour a photo n times and write the results."""
+        """Color a photo n times and write the results."""
         vividness = _number("vividness", vividness, 0, MOST_VIVID)
         seed = _whole("seed", seed, 0, LARGEST_SEED)
         if format not in FORMATS:
@@ -267,7 +267,7 @@ class Api:
         }
 
     def _written(self, photo: Photo, draws: "Draws", format: Format) -> list[Path]:
-        """Paint colourings in full size, one at a time, each into a file."""
+        """Paint colorings in full size, one at a time, each into a file."""
         if format == "same":
             format = "jpeg" if photo.metadata.format == "JPEG" else "png"
         folder = new_folder(self._files, "api-")
@@ -309,7 +309,7 @@ def _file(path: Path) -> FileData:
     return cast(FileData, FileData(path=str(path), orig_name=path.name).model_dump())
 
 
-def _points(given: object, photo: Photo) -> "tuple[PointColour, ...]":
+def _points(given: object, photo: Photo) -> "tuple[PointColor, ...]":
     try:
         points = hints_of(given, "hints")
     except BatchError as error:

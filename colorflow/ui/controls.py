@@ -22,7 +22,7 @@ def vividness_slider(elem_id: str) -> gr.Slider:
 
 
 def seed_number(
-    elem_id: str, info: str = "Another number gives other colours, the same number the same."
+    elem_id: str, info: str = "Another number gives other colors, the same number the same."
 ) -> gr.Number:
     """Make the control of the seed."""
     return gr.Number(value=0, precision=0, label="Seed", info=info, elem_id=elem_id)

@@ -1,4 +1,4 @@
-"""The tab that colours many photos at once: several files or a zip in, a zip out."""
+"""The tab that colors many photos at once: several files or a zip in, a zip out."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ import gradio as gr
 
 from colorflow.batch.archive import Limits
 from colorflow.errors import ColorflowError
-from colorflow.ui.colourise import LARGEST_SEED
-from colorflow.ui.colourise_layout import SAMPLES, SUMMARY, VIEWS
+from colorflow.ui.colorize import LARGEST_SEED
+from colorflow.ui.colorize_layout import SAMPLES, SUMMARY, VIEWS
 from colorflow.ui.controls import seed_number, vividness_slider
 from colorflow.ui.folder_intake import Intake
 from colorflow.ui.folder_session import FolderSession, FolderWish, Format, Job, Progress
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from colorflow.colorize import Colorizer
 
 MOST_PHOTOS = 200
-MOST_COLOURINGS = 4
+MOST_COLORINGS = 4
 
 Updates = dict[Any, Any]
 """New values by component."""
@@ -37,9 +37,9 @@ _FORMATS: list[tuple[str, Format]] = [
 _WELCOME = """
 <ol>
 <li><h2>Choose photos</h2>Several files, or a zip of a whole album with its folders.</li>
-<li><h2>Colour them</h2>One after the other. A photo that cannot be read is named, and the others go
+<li><h2>Color them</h2>One after the other. A photo that cannot be read is named, and the others go
 on.</li>
-<li><h2>Keep the zip</h2>It has the coloured photos in the same folders, in full size and with their
+<li><h2>Keep the zip</h2>It has the colored photos in the same folders, in full size and with their
 dates, and a report.</li>
 </ol>
 """
@@ -59,7 +59,7 @@ class FolderTab:
     Handlers return the new values by component, and work without a server.
 
     Args:
-        colorizer: colours the photos.
+        colorizer: colors the photos.
         root: folder in which the visitors' folders are made.
         max_megabytes: size of all uploads together, once they are unpacked.
         room: for photos, shared by all visitors.
@@ -101,7 +101,7 @@ class FolderTab:
         self.about = status_line(self._bounds, "folder-about")
         with gr.Row():
             self.button = gr.Button(
-                "Colour all",
+                "Color all",
                 variant="primary",
                 interactive=False,
                 min_width=120,
@@ -113,10 +113,10 @@ class FolderTab:
     def _build_controls(self) -> None:
         self.n = gr.Slider(
             1,
-            MOST_COLOURINGS,
+            MOST_COLORINGS,
             value=1,
             step=1,
-            label="Colourings of each photo",
+            label="Colorings of each photo",
             info="Several give you a choice, and take as many times longer to write.",
             elem_id="folder-n",
         )
@@ -137,8 +137,8 @@ class FolderTab:
             elem_id="folder-format",
         )
         self.force = gr.Checkbox(
-            label="Colour anew",
-            info="Photos that already have colours, too; otherwise they are left as they are.",
+            label="Color anew",
+            info="Photos that already have colors, too; otherwise they are left as they are.",
             elem_id="folder-force",
         )
 
@@ -194,7 +194,7 @@ class FolderTab:
             concurrency_limit=None,
             api_visibility="private",
         ).then(
-            self.colour,
+            self.color,
             [self.session],
             shown,
             show_progress="hidden",
@@ -250,7 +250,7 @@ class FolderTab:
         format: Format,
         force: bool,
     ) -> Updates:
-        """Get in line; `colour` is called when it is the visitor's turn."""
+        """Get in line; `color` is called when it is the visitor's turn."""
         if seed is None or not 0 <= seed <= LARGEST_SEED:
             return {self.status: line(f"Seed: a whole number from 0 to {LARGEST_SEED}.", bad=True)}
         wish = FolderWish(
@@ -269,7 +269,7 @@ class FolderTab:
         except (ColorflowError, MemoryError) as error:
             return {self.status: problem(error)}
         busy = self._running is not None and self._running.state == "running"
-        said = "The photos of another visitor are being coloured; yours come next." if busy else ""
+        said = "The photos of another visitor are being colored; yours come next." if busy else ""
         return {
             self.button: gr.update(interactive=False),
             self.cancel: gr.update(visible=True, interactive=True),
@@ -277,8 +277,8 @@ class FolderTab:
             **self._without_result(),
         }
 
-    def colour(self, session: FolderSession | None) -> Iterator[Updates]:
-        """Colour photo after photo, and show how far that is and what has been made."""
+    def color(self, session: FolderSession | None) -> Iterator[Updates]:
+        """Color photo after photo, and show how far that is and what has been made."""
         job = session.job if session else None
         if job is None or job.state != "waiting":
             yield {self.status: gr.skip()}
@@ -316,7 +316,7 @@ class FolderTab:
             return {self.cancel: gr.update(visible=False)}
         if job.state == "waiting":
             session.withdraw()
-            return {**self._ended(), self.status: line("Cancelled; nothing was coloured.")}
+            return {**self._ended(), self.status: line("Cancelled; nothing was colored.")}
         job.cancel()
         return {self.cancel: gr.update(interactive=False)}
 

@@ -1,4 +1,4 @@
-"""One visitor's folder of photos, and the batch that colours them."""
+"""One visitor's folder of photos, and the batch that colors them."""
 
 from __future__ import annotations
 
@@ -38,12 +38,12 @@ if TYPE_CHECKING:
 
 Format = Literal["auto", "png", "jpg"]
 
-_RESULTS, _SHEET = "coloured", "contact-sheet.jpg"
+_RESULTS, _SHEET = "colored", "contact-sheet.jpg"
 """Folder of the results, and a file, in the archive."""
 _LONGEST_NAME = 60
 """Letters of the archive's name that come from the upload's."""
 _AS_ON_THE_PAGE = (
-    ("; --force colours it again", "; tick “Colour anew” to colour it all the same"),
+    ("; --force colors it again", "; tick “Color anew” to color it all the same"),
     ("its results are there already; --overwrite makes them anew", ""),
     (", or color it into another folder with -o", ""),
     (" or give a shorter --name", ""),
@@ -53,10 +53,10 @@ _AS_ON_THE_PAGE = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FolderWish:
-    """How the visitor wants the photos coloured."""
+    """How the visitor wants the photos colored."""
 
     n: int
-    """Colourings of each photo."""
+    """Colorings of each photo."""
     temperature: float
     """Multiplies the shipped temperatures; 1 is as trained."""
     seed: int
@@ -66,7 +66,7 @@ class FolderWish:
     format: Format
     """Of the results; auto: JPEG for a JPEG, otherwise PNG."""
     force: bool
-    """Colour photos that already have colours, too."""
+    """Color photos that already have colors, too."""
     max_pixels: int
     """Width times height of a photo that is refused when exceeded."""
 
@@ -89,7 +89,7 @@ class Outcome:
 
     archive: Path
     sheet: Path | None
-    """A contact sheet; None if nothing was coloured."""
+    """A contact sheet; None if nothing was colored."""
     table: str
     """What became of each photo, as HTML."""
     summary: str
@@ -101,10 +101,10 @@ class Job(Run):
 
     Args:
         intake: the photos.
-        wish: how they are coloured.
-        folder: for all that the job makes; colourings that a job of the same wish has left there
+        wish: how they are colored.
+        folder: for all that the job makes; colorings that a job of the same wish has left there
             are taken over.
-        room: is held for each photo while it is coloured.
+        room: is held for each photo while it is colored.
     """
 
     def __init__(self, intake: Intake, wish: FolderWish, folder: Path, room: Room) -> None:
@@ -141,7 +141,7 @@ class Job(Run):
         ]
 
     def run(self, colorizer: Colorizer) -> Iterator[Progress]:
-        """Colours photo after photo; `outcome` is set at the end unless the job was replaced.
+        """Colors photo after photo; `outcome` is set at the end unless the job was replaced.
 
         The caller may leave the iteration at any point; the job has then ended.
 
@@ -152,7 +152,7 @@ class Job(Run):
         began, started = datetime.now().astimezone(), time.perf_counter()
         with self:
             try:
-                yield from self._coloured(colorizer)
+                yield from self._colored(colorizer)
                 if self.end != "replaced":
                     yield self._progress("the contact sheet and the zip")
                     self._finish(began, time.perf_counter() - started)
@@ -171,7 +171,7 @@ class Job(Run):
             self.state = "ended"
             shutil.rmtree(self.folder, ignore_errors=True)
 
-    def _coloured(self, colorizer: Colorizer) -> Iterator[Progress]:
+    def _colored(self, colorizer: Colorizer) -> Iterator[Progress]:
         tasks = self._plan.tasks
         self._records = list(self._plan.settled)
         records = islice(run_here(self._plan, colorizer), len(self._records), None)
@@ -212,7 +212,7 @@ class Job(Run):
         sheet = None
         if write_sheet(made / _SHEET, self._plan.in_order(self._records)):
             sheet = Path(shutil.copyfile(made / _SHEET, out / _SHEET))
-        archive = out / f"{self.intake.name[:_LONGEST_NAME]}-coloured.zip"
+        archive = out / f"{self.intake.name[:_LONGEST_NAME]}-colored.zip"
         pack(made, archive)
         self.outcome = Outcome(
             archive=archive,
@@ -235,8 +235,8 @@ class Job(Run):
                 record,
                 path=self._place(record.path),
                 reason=record.reason and self._in_plain_words(record.reason),
-                colourings=tuple(
-                    replace(one, path=self._place(one.path)) for one in record.colourings
+                colorings=tuple(
+                    replace(one, path=self._place(one.path)) for one in record.colorings
                 ),
             )
             for record in self._records

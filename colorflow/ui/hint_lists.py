@@ -1,4 +1,4 @@
-"""The likely colours and the points, as lists of buttons."""
+"""The likely colors and the points, as lists of buttons."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ watch("value", () => {
 """A button that is pressed tells its index and act, and keeps the focus of the keyboard."""
 
 
-_LIKELY = "<h2>Likely colours of this point</h2>"
+_LIKELY = "<h2>Likely colors of this point</h2>"
 
 
 def swatch_list(swatches: Sequence[Swatch], *, sought: bool = False) -> str:
-    """Buttons of likely colours as HTML; without any, that they are sought, or nothing."""
+    """Buttons of likely colors as HTML; without any, that they are sought, or nothing."""
     if not swatches:
         return f"{_LIKELY}<p>Looking for them ...</p>" if sought else ""
     buttons = "".join(
@@ -40,40 +40,38 @@ def swatch_list(swatches: Sequence[Swatch], *, sought: bool = False) -> str:
         f"{_chip(one)}<span>{one.name}</span><small>{_share(one)}</small></button>"
         for index, one in enumerate(swatches)
     )
-    return (
-        f'{_LIKELY}<div role="group" aria-label="Likely colours" class="swatches">{buttons}</div>'
-    )
+    return f'{_LIKELY}<div role="group" aria-label="Likely colors" class="swatches">{buttons}</div>'
 
 
 def point_list(
-    hints: Sequence[Hint], colours: Sequence[Swatch], current: int | None, *, held: bool
+    hints: Sequence[Hint], colors: Sequence[Swatch], current: int | None, *, held: bool
 ) -> str:
     """The points as HTML: a button that takes one up and one that deletes it, for each.
 
     Args:
         hints: the points.
-        colours: of each, as it is shown.
-        current: index of the one that gets the next colour.
+        colors: of each, as it is shown.
+        current: index of the one that gets the next color.
         held: whether the next click moves it.
     """
     if not hints:
         return "<h2>Your points</h2><p>None yet.</p>"
     rows = "".join(
-        _row(index, hint, colour, current=index == current, held=held and index == current)
-        for index, (hint, colour) in enumerate(zip(hints, colours, strict=True))
+        _row(index, hint, color, current=index == current, held=held and index == current)
+        for index, (hint, color) in enumerate(zip(hints, colors, strict=True))
     )
     return (
-        "<h2>Your points</h2><p>Press one to move it or to change its colour.</p>"
+        "<h2>Your points</h2><p>Press one to move it or to change its color.</p>"
         f'<ul class="points">{rows}</ul>'
     )
 
 
-def _row(index: int, hint: Hint, colour: Swatch, *, current: bool, held: bool) -> str:
+def _row(index: int, hint: Hint, color: Swatch, *, current: bool, held: bool) -> str:
     return (
         f"<li{' class=current' if current else ''}>"
         f'<button type="button" class="point" data-index="{index}" data-act="hold" '
-        f'aria-pressed="{str(held).lower()}" title="Move it, or change its colour">'
-        f"{_chip(colour)}<span>{index + 1}. {colour.name}</span>"
+        f'aria-pressed="{str(held).lower()}" title="Move it, or change its color">'
+        f"{_chip(color)}<span>{index + 1}. {color.name}</span>"
         f"<small>{hint.column:.0f} across, {hint.row:.0f} down</small></button>"
         f'<button type="button" class="delete" data-index="{index}" data-act="delete" '
         f'aria-label="Delete point {index + 1}" title="Delete">×</button></li>'

@@ -1,7 +1,7 @@
-"""One visitor's photo as the visitor's hints colour it, kept as files.
+"""One visitor's photo as the visitor's hints color it, kept as files.
 
 The page shows the small preview, and it is what is drawn on, so that a change shows at once
-whatever the photo's size. The same colours are put on the photo in its own size for the download.
+whatever the photo's size. The same colors are put on the photo in its own size for the download.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from colorflow.color.full_resolution import lightness_of, render
 from colorflow.errors import ColorflowError
 from colorflow.photo import Photo, read_photo
-from colorflow.ui.colourings import provenance_of
+from colorflow.ui.colorings import provenance_of
 from colorflow.ui.marks import Mark, radius_of, with_marks
 from colorflow.ui.opened import OpenPhoto, new_folder, open_photo, paint, write
 from colorflow.ui.points import Points, read_points, write_points
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from colorflow.colorize import Draws, Hint, Recipe
 
 _DRAWS, _SWATCHES = 24, 6
-"""Draws among which likely colours are looked for, and how many are offered."""
+"""Draws among which likely colors are looked for, and how many are offered."""
 _CARDS = 4
 """Principal colorings that the button for other colors goes through."""
 
@@ -41,7 +41,7 @@ class HintColorizer(Protocol):
 
     @property
     def takes_hints(self) -> bool:
-        """Whether the weights take colour hints."""
+        """Whether the weights take color hints."""
         ...
 
     @property
@@ -66,7 +66,7 @@ class HintColorizer(Protocol):
     def draw_recipes(
         self, photo: Photo, recipes: Sequence[Recipe], /, *, hints: Sequence[Hint]
     ) -> Draws:
-        """Make the colourings of recipes."""
+        """Make the colorings of recipes."""
         ...
 
 
@@ -76,7 +76,7 @@ class Drawing:
 
     recipe: Recipe
     ab: NDArray[np.float32]
-    """Its colours, CIELAB (2, 64, 64)."""
+    """Its colors, CIELAB (2, 64, 64)."""
     folder: Path
     """Ours, for its files."""
     plain: Path
@@ -87,14 +87,14 @@ class Drawing:
 
 @dataclass(eq=False)
 class HintedPhoto:
-    """A photo, its points, and what its colours are drawn from."""
+    """A photo, its points, and what its colors are drawn from."""
 
     photo: OpenPhoto
     recipe: Recipe
     points: Points
     drawing: Drawing | None = None
     offered: tuple[Swatch, ...] = ()
-    """Likely colours that were shown last."""
+    """Likely colors that were shown last."""
 
 
 class HintSession:
@@ -145,15 +145,15 @@ class HintSession:
         points.click(row, column, scale * radius_of(small.height, small.width))
 
     def pick(self, index: int) -> None:
-        """Choose one of the likely colours that were shown last.
+        """Choose one of the likely colors that were shown last.
 
         Raises:
-            ColorflowError: there is no such colour, or no point for it.
+            ColorflowError: there is no such color, or no point for it.
         """
         offered = self.opened.offered
         if not 0 <= index < len(offered):
-            raise ColorflowError("That colour is gone; click the point again.")
-        self.opened.points.colour(offered[index].a, offered[index].b)
+            raise ColorflowError("That color is gone; click the point again.")
+        self.opened.points.color(offered[index].a, offered[index].b)
 
     def load(self, path: Path) -> None:
         """Replace the points by those of a file of hints.
@@ -175,7 +175,7 @@ class HintSession:
         path = photo.folder / f"{photo.upload.stem}_hints.json"
         return write_points(path, photo.upload.name, self.opened.points.hints)
 
-    def other_colours(self) -> None:
+    def other_colors(self) -> None:
         """Go on to the next principal coloring, or sample, with the same hints."""
         recipe, every_level = self.opened.recipe, range(len(self.opened.recipe.seeds))
         if (card := recipe.card) is None:
@@ -185,7 +185,7 @@ class HintSession:
             self.opened.recipe = replace(recipe, seeds=(None,) * len(every_level), card=following)
 
     def offer(self, colorizer: HintColorizer) -> tuple[Swatch, ...] | None:
-        """Find likely colours of the point that gets the next colour, given the other points.
+        """Find likely colors of the point that gets the next color, given the other points.
 
         Returns:
             None if the visitor has gone on to another point meanwhile.
@@ -219,7 +219,7 @@ class HintSession:
         return now.offered
 
     def shown_points(self) -> list[Swatch]:
-        """The points' colours as the photo's lightness lets them be.
+        """The points' colors as the photo's lightness lets them be.
 
         Raises:
             ColorflowError: there is no photo, or its preview has gone.
@@ -278,11 +278,11 @@ class HintSession:
         marks = [
             Mark(
                 *_scaled(photo, picture, hint.row, hint.column),
-                colour.hex,
+                color.hex,
                 text=str(index + 1),
                 chosen=index == points.current,
             )
-            for index, (hint, colour) in enumerate(
+            for index, (hint, color) in enumerate(
                 zip(points.hints, self.shown_points(), strict=True)
             )
         ]
@@ -335,7 +335,7 @@ def first_card(levels: Sequence[int]) -> Recipe:
 
 
 def _scaled(photo: OpenPhoto, small: Photo, row: float, column: float) -> tuple[float, float]:
-    """The place on the preview, in its pixels, of the centre of one of the photo's pixels."""
+    """The place on the preview, in its pixels, of the center of one of the photo's pixels."""
     return (
         (int(row) + 0.5) * small.height / photo.height,
         (int(column) + 0.5) * small.width / photo.width,

@@ -1,4 +1,4 @@
-"""The tab where the visitor says colours of points, and the photo follows."""
+"""The tab where the visitor says colors of points, and the photo follows."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ from colorflow.ui.swatches import ab_of
 
 if TYPE_CHECKING:
     from colorflow.colorize import Recipe
-    from colorflow.ui.colourise import ColouriseTab
+    from colorflow.ui.colorize import ColorizeTab
 
 Updates = dict[Any, Any]
 """New values by component."""
 
 _NOT_HERE = (
-    "The weights that this page was started with take no colour hints; weights made with "
+    "The weights that this page was started with take no color hints; weights made with "
     "“colorflow train --hints” do."
 )
 _NO_PHOTO = "There is no photo yet; choose one first."
 HINTS_TAB = "hints"
 """Its name among the tabs."""
-_FIRST = "Click a point whose colour you know."
+_FIRST = "Click a point whose color you know."
 _FETCH = """
 (file) => {
     if (!file) return;
@@ -52,7 +52,7 @@ class HintsTab(HintsLayout):
     Handlers return the new values by component, and work without a server.
 
     Args:
-        colorizer: colours the photos.
+        colorizer: colors the photos.
         root: folder in which the visitors' folders are made.
         max_megabytes: size of the largest upload, to be stated.
         room: for photos, shared by all visitors.
@@ -92,7 +92,7 @@ class HintsTab(HintsLayout):
             (self.points.select, self.act_on_point, [self.session]),
             (self.put_button.click, self.put, [self.session, self.across, self.down]),
             (self.undo_button.click, self.undo, [self.session]),
-            (self.other.click, self.other_colours, [self.session]),
+            (self.other.click, self.other_colors, [self.session]),
             (self.load.upload, self.load_hints, [self.load, self.session]),
         ]
         for event, handler, inputs in events:
@@ -116,8 +116,8 @@ class HintsTab(HintsLayout):
             **WORK,
         ).success(None, [self.file], js=_FETCH)
 
-    def take_from(self, other: ColouriseTab, tabs: gr.Tabs) -> None:
-        """Let a button of another tab bring its photo and colouring here."""
+    def take_from(self, other: ColorizeTab, tabs: gr.Tabs) -> None:
+        """Let a button of another tab bring its photo and coloring here."""
         if not self.usable:
             return
         self._tabs = tabs
@@ -145,7 +145,7 @@ class HintsTab(HintsLayout):
     # handlers
 
     def open_photo(self, upload: str | None, session: HintSession | None) -> Updates:
-        """Colour the photo that was uploaded, or empty the tab after it was taken away.
+        """Color the photo that was uploaded, or empty the tab after it was taken away.
 
         Args:
             upload: path of the upload.
@@ -158,7 +158,7 @@ class HintsTab(HintsLayout):
         return self._open(Path(upload), session, first_card(self._colorizer.levels))
 
     def take(self, other: Session | None, session: HintSession | None) -> Updates:
-        """Take over the photo and the chosen colouring of the tab that colours photos."""
+        """Take over the photo and the chosen coloring of the tab that colors photos."""
         if other is None or other.photo is None or other.chosen is None:
             return {self.status: line(_NO_PHOTO, bad=True)}
         shown = self._open(other.photo.upload, session, other.chosen.recipe)
@@ -177,15 +177,15 @@ class HintsTab(HintsLayout):
         return self._changed(session, lambda one: one.opened.points.put(int(down), int(across)))
 
     def pick(self, session: HintSession | None, event: gr.SelectData) -> Updates:
-        """Give the point one of the likely colours."""
+        """Give the point one of the likely colors."""
         return self._changed(session, lambda one: one.pick(int(event.index)))
 
     def pick_freely(self, session: HintSession | None, picked: str | None) -> Updates:
-        """Give the point any colour."""
+        """Give the point any color."""
         ab = ab_of(picked or "")
         if ab is None:
-            return {self.status: line("That is no colour; write it as #rrggbb.", bad=True)}
-        return self._changed(session, lambda one: one.opened.points.colour(*ab))
+            return {self.status: line("That is no color; write it as #rrggbb.", bad=True)}
+        return self._changed(session, lambda one: one.opened.points.color(*ab))
 
     def act_on_point(self, session: HintSession | None, event: gr.SelectData) -> Updates:
         """Take up a point of the list, or delete it."""
@@ -198,9 +198,9 @@ class HintsTab(HintsLayout):
         """Take the last change of the points back."""
         return self._changed(session, lambda one: one.opened.points.undo())
 
-    def other_colours(self, session: HintSession | None) -> Updates:
+    def other_colors(self, session: HintSession | None) -> Updates:
         """Draw anew what the hints leave open."""
-        return self._changed(session, lambda one: one.other_colours())
+        return self._changed(session, lambda one: one.other_colors())
 
     def load_hints(self, upload: str | None, session: HintSession | None) -> Updates:
         """Replace the points by those of a file."""
@@ -209,7 +209,7 @@ class HintsTab(HintsLayout):
         return self._changed(session, lambda one: one.load(Path(upload)))
 
     def offer(self, session: HintSession | None) -> Updates:
-        """Show likely colours of the point that gets the next one."""
+        """Show likely colors of the point that gets the next one."""
         if session is None:
             return {self.swatches: ""}
         try:
@@ -265,19 +265,19 @@ class HintsTab(HintsLayout):
         points, marked = now.points, session.marked()
         number = None if points.current is None else points.current + 1
         if points.place is not None:
-            said = "Now choose the colour of this point."
+            said = "Now choose the color of this point."
         elif points.held:
-            said = f"Point {number}: click its new place, or choose another colour."
+            said = f"Point {number}: click its new place, or choose another color."
         elif not said and number is not None:
-            said = f"Point {number}: choose another colour, or click a new point."
-        colours = session.shown_points()
+            said = f"Point {number}: choose another color, or click a new point."
+        colors = session.shown_points()
         held = points.held
         return {
             self.session: session,
             self.status: line(said),
             self.welcome: gr.update(visible=False),
             self.picture: gr.update(value=None if marked is None else str(marked), visible=True),
-            self.points: point_list(points.hints, colours, points.current, held=held),
+            self.points: point_list(points.hints, colors, points.current, held=held),
             self.undo_button: gr.update(interactive=points.can_undo),
             self.save: gr.update(value=str(session.save()), interactive=bool(points.hints)),
             self.file: None,

@@ -9,10 +9,10 @@ from colorflow.ui.status import line, status_line
 
 _WELCOME = """
 <ol>
-<li><h2>Choose a photo</h2>It is coloured at once, as the model believes.</li>
-<li><h2>Click what you know</h2>The blue door, the red scarf: click a point, then choose its colour
+<li><h2>Choose a photo</h2>It is colored at once, as the model believes.</li>
+<li><h2>Click what you know</h2>The blue door, the red scarf: click a point, then choose its color
 among likely ones or freely.</li>
-<li><h2>See the rest follow</h2>Colours spread over what belongs together. Correct, add, take
+<li><h2>See the rest follow</h2>Colors spread over what belongs together. Correct, add, take
 back.</li>
 </ol>
 """
@@ -57,11 +57,11 @@ class HintsLayout:
         with gr.Row(visible=False, elem_id="hints-free") as self.free:
             self.picker = gr.ColorPicker(
                 value="#4a6fa5",
-                label="Any other colour",
+                label="Any other color",
                 info="Its hue and strength count; how light it is stays the photo's.",
                 elem_id="hints-picker",
             )
-            self.use = gr.Button("Use this colour", scale=0, min_width=180, elem_id="hints-use")
+            self.use = gr.Button("Use this color", scale=0, min_width=180, elem_id="hints-use")
 
     def _build_points(self) -> None:
         self.points = gr.HTML("", js_on_load=LISTEN, elem_id="hints-points")
@@ -69,9 +69,9 @@ class HintsLayout:
             self.undo_button = gr.Button(
                 "Undo", interactive=False, min_width=120, elem_id="hints-undo"
             )
-            self.other = gr.Button("Other colours", min_width=120, elem_id="hints-other")
+            self.other = gr.Button("Other colors", min_width=120, elem_id="hints-other")
         gr.HTML(
-            "<p>Undo takes the last change of a point back. Other colours changes what you "
+            "<p>Undo takes the last change of a point back. Other colors changes what you "
             "have not said.</p>",
             elem_id="hints-info",
         )

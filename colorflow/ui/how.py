@@ -1,4 +1,4 @@
-"""The tab that shows how a grey photo gets its colours."""
+"""The tab that shows how a gray photo gets its colors."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import gradio as gr
 from colorflow.errors import ColorflowError
 from colorflow.photo import Photo, count_pixels, read_photo
 from colorflow.quiz.deck import example_photo
-from colorflow.ui.colourise import LARGEST_SEED
+from colorflow.ui.colorize import LARGEST_SEED
 from colorflow.ui.controls import seed_number
 from colorflow.ui.frames import PLAYER, player, row
 from colorflow.ui.how_session import Exhibition, HowColorizer, HowSession
@@ -27,26 +27,26 @@ Updates = dict[Any, Any]
 _LEVEL_PACE, _WALK_PACE = 1800, 450
 """Milliseconds a picture."""
 _HEADING = """
-<h2>How a grey photo gets its colours</h2>
-<p>colorflow has learned, from photos with colours, a chain of steps that can be walked both ways.
-One way it turns the colours of a photo into noise, and loses nothing on it. The other way it turns
-noise into colours; the grey photo steers each step. So new noise gives new colours that would suit
+<h2>How a gray photo gets its colors</h2>
+<p>colorflow has learned, from photos with colors, a chain of steps that can be walked both ways.
+One way it turns the colors of a photo into noise, and loses nothing on it. The other way it turns
+noise into colors; the gray photo steers each step. So new noise gives new colors that would suit
 the photo too, which is why there are always several. Such a chain is called a normalizing flow.</p>
 """
-_YOURS = "This is the photo that you look at in Colourise."
-_EXAMPLE = "This is an example; with a photo of yours in Colourise, it is that one."
+_YOURS = "This is the photo that you look at in Colorize."
+_EXAMPLE = "This is an example; with a photo of yours in Colorize, it is that one."
 _LEVELS = """
 <h2>From noise to picture</h2>
 <p>The flow works on a small grid, coarse levels first. Move the slider, or press Play.</p>
 """
 _TEMPERATURES = """
 <h2>The same noise, weaker and stronger</h2>
-<p>Vividness multiplies the noise before it enters. Weak noise gives the colours that are likely
-everywhere, and so a calm picture; strong noise gives colours that are rarer, and mistakes.</p>
+<p>Vividness multiplies the noise before it enters. Weak noise gives the colors that are likely
+everywhere, and so a calm picture; strong noise gives colors that are rarer, and mistakes.</p>
 """
 _WALK = """
-<h2>From one colouring to another</h2>
-<p>Halfway between two noises there is noise again, and so a colouring. Every picture on the way is
+<h2>From one coloring to another</h2>
+<p>Halfway between two noises there is noise again, and so a coloring. Every picture on the way is
 one that the flow could have drawn.</p>
 """
 _FORMULA = """
@@ -73,7 +73,7 @@ class HowTab:
     Handlers give the new values by component one after the other, and work without a server.
 
     Args:
-        colorizer: colours the photos.
+        colorizer: colors the photos.
         root: folder in which the visitors' folders are made.
         room: for photos, shared by all visitors.
     """
@@ -90,7 +90,7 @@ class HowTab:
                 value=1,
                 precision=0,
                 label="Second seed",
-                info="Of the colouring at the end of the walk.",
+                info="Of the coloring at the end of the walk.",
                 elem_id="how-other",
             )
             self.button = gr.Button(
@@ -117,7 +117,7 @@ class HowTab:
 
         Args:
             tab: what the visitor chooses to come here.
-            photos: holds the `Session` of the tab that colours photos.
+            photos: holds the `Session` of the tab that colors photos.
         """
         quietly: dict[str, Any] = {
             "show_progress_on": self.status,
@@ -134,7 +134,7 @@ class HowTab:
         )
 
     def arrive(self, photos: Session | None, session: HowSession | None) -> Iterator[Updates]:
-        """Show the visitor's photo and chosen colouring, unless that is shown already."""
+        """Show the visitor's photo and chosen coloring, unless that is shown already."""
         if session and session.shown == _had(photos):
             yield {self.status: gr.skip()}
             return
@@ -149,7 +149,7 @@ class HowTab:
         seed: int | None,
         other: int | None,
     ) -> Iterator[Updates]:
-        """Show how the photo gets the colours of a seed, and those between two seeds."""
+        """Show how the photo gets the colors of a seed, and those between two seeds."""
         if not (_is_seed(seed) and _is_seed(other)):
             text = f"Seeds: whole numbers from 0 to {LARGEST_SEED}."
             yield {self.status: line(text, bad=True)}
@@ -212,7 +212,7 @@ def how_tab(colorizer: HowColorizer, root: Path, photos: gr.State, room: Room) -
 
 
 def _had(photos: Session | None) -> tuple[Path, int]:
-    """Photo, and seed of its chosen colouring, in the other tab; or an example."""
+    """Photo, and seed of its chosen coloring, in the other tab; or an example."""
     if photos and photos.photo:
         return photos.photo.upload, photos.chosen.seed if photos.chosen else 0
     return example_photo(), 0

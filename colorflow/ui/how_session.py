@@ -1,4 +1,4 @@
-"""Pictures of how one photo gets its colours, made for one visitor and kept as files.
+"""Pictures of how one photo gets its colors, made for one visitor and kept as files.
 
 All of them show the photo small. What stands beside it is what the flow works with: the latents of
 each level, and the chroma on the grid that the levels so far have completed.
@@ -37,8 +37,8 @@ _PATCH_LIGHTNESS = 65.0
 """L* at which chroma without a photo is shown."""
 _PATCHES_HEIGHT = 192
 """In pixels; the grid, which is of a photo squashed to a square, gets the photo's shape again."""
-_GREY, _PER_STD = 128, 42
-"""A latent of 0 is grey; 3 standard deviations are black or white."""
+_GRAY, _PER_STD = 128, 42
+"""A latent of 0 is gray; 3 standard deviations are black or white."""
 
 
 class HowColorizer(Protocol):
@@ -60,7 +60,7 @@ class HowColorizer(Protocol):
         ...
 
     def walk(self, photo: Photo, start: int, end: int, steps: int, /) -> NDArray[np.float32]:
-        """Go from one colouring to another."""
+        """Go from one coloring to another."""
         ...
 
 
@@ -79,7 +79,7 @@ class HowSession:
         self._run: Exhibition | None = None
         self._stale: Path | None = None
         self.shown: tuple[Path, int] | None = None
-        """Photo, and seed of its chosen colouring, that the visitor had when the page showed it."""
+        """Photo, and seed of its chosen coloring, that the visitor had when the page showed it."""
 
     def begin(self, colorizer: HowColorizer, photo: Photo) -> Exhibition:
         """Begin with the pictures of a photo.
@@ -110,7 +110,7 @@ class Exhibition(Run):
     """The pictures of one photo.
 
     Args:
-        colorizer: colours it.
+        colorizer: colors it.
         photo: the photo.
         folder: for the pictures.
     """
@@ -133,12 +133,12 @@ class Exhibition(Run):
         stages = self._colorizer.stages(self._photo, seed)
         sides = self._colorizer.levels
         noise = [self._noise(stage, side) for stage, side in zip(stages, sides, strict=True)]
-        grey = self._painted("grey", np.zeros((2, 1, 1), np.float32))
+        gray = self._painted("gray", np.zeros((2, 1, 1), np.float32))
         frames = [
             Frame(
-                picture=grey,
-                alt="The photo in grey",
-                sentence="Nothing is decided yet: there are the grey photo, and noise for each "
+                picture=gray,
+                alt="The photo in gray",
+                sentence="Nothing is decided yet: there are the gray photo, and noise for each "
                 "level.",
                 parts=noise,
             )
@@ -147,7 +147,7 @@ class Exhibition(Run):
             frames.append(
                 Frame(
                     picture=self._painted(f"level-{side}", stage.ab),
-                    alt=f"The photo with colours on a grid of {side} by {side}",
+                    alt=f"The photo with colors on a grid of {side} by {side}",
                     sentence=_sentence(index, side),
                     parts=[noise[index], self._patches(stage, side)],
                 )
@@ -155,11 +155,11 @@ class Exhibition(Run):
         last = frames[-1]
         finished = Frame(
             picture=last.picture,
-            alt="The coloured photo",
-            sentence="Laid under the photo's own lightness, along its edges, these few colours are "
+            alt="The colored photo",
+            sentence="Laid under the photo's own lightness, along its edges, these few colors are "
             "enough: the picture is done.",
             parts=[
-                Part(picture=grey, caption="Lightness of the photo", alt="The photo in grey"),
+                Part(picture=gray, caption="Lightness of the photo", alt="The photo in gray"),
                 last.parts[-1],
             ],
         )
@@ -179,12 +179,12 @@ class Exhibition(Run):
         ]
 
     def walk(self, start: int, end: int) -> list[Frame]:
-        """From one colouring to another."""
+        """From one coloring to another."""
         way = self._colorizer.walk(self._photo, start, end, STEPS)
         return [
             Frame(
                 picture=self._painted(f"walk-{index}", ab),
-                alt=f"Colouring {index + 1} of {STEPS} on the way",
+                alt=f"Coloring {index + 1} of {STEPS} on the way",
                 sentence=_place(index, start, end),
             )
             for index, ab in enumerate(way)
@@ -214,8 +214,8 @@ class Exhibition(Run):
         )
         return Part(
             picture=self._tiny(f"patches-{side}", patches[rows][:, columns]),
-            caption=f"Colours, {side} × {side}",
-            alt=f"{side} by {side} patches of colour",
+            caption=f"Colors, {side} × {side}",
+            alt=f"{side} by {side} patches of color",
         )
 
     def _tiny(self, name: str, pixels: NDArray[np.uint8]) -> Path:
@@ -223,7 +223,7 @@ class Exhibition(Run):
 
 
 def noise_picture(latents: NDArray[np.float32]) -> NDArray[np.uint8]:
-    """Latents as grey squares, one a channel, in two rows.
+    """Latents as gray squares, one a channel, in two rows.
 
     Args:
         latents: (C, g, g), C even.
@@ -232,15 +232,15 @@ def noise_picture(latents: NDArray[np.float32]) -> NDArray[np.uint8]:
         (2g, C/2 g, 3) uint8.
     """
     channels, side, _ = latents.shape
-    grey = np.rint(_GREY + _PER_STD * latents).clip(0, 255).astype(np.uint8)
-    sheet = grey.reshape(2, channels // 2, side, side).transpose(0, 2, 1, 3)
+    gray = np.rint(_GRAY + _PER_STD * latents).clip(0, 255).astype(np.uint8)
+    sheet = gray.reshape(2, channels // 2, side, side).transpose(0, 2, 1, 3)
     return np.repeat(sheet.reshape(2 * side, -1)[..., None], 3, axis=2)
 
 
 def _sentence(index: int, side: int) -> str:
     if index == 0:
         return (
-            f"Colours on a grid of {side} × {side}: out of noise, and out of what the photo shows, "
+            f"Colors on a grid of {side} × {side}: out of noise, and out of what the photo shows, "
             "comes a first idea of where it is warm and where it is cool."
         )
     return (

@@ -21,14 +21,14 @@ class Mark:
     Attributes:
         row: in pixels of the picture.
         column: likewise.
-        colour: #rrggbb that fills the mark; None for a ring, where a colour is still to be chosen.
+        color: #rrggbb that fills the mark; None for a ring, where a color is still to be chosen.
         text: number beside it.
         chosen: drawn larger.
     """
 
     row: float
     column: float
-    colour: str | None
+    color: str | None
     text: str = ""
     chosen: bool = False
 
@@ -39,7 +39,7 @@ def radius_of(height: int, width: int) -> float:
 
 
 def with_marks(rgb: NDArray[np.uint8], marks: Sequence[Mark]) -> NDArray[np.uint8]:
-    """Draw marks: white and black rings, which stand out on any colour.
+    """Draw marks: white and black rings, which stand out on any color.
 
     Args:
         rgb: (H, W, 3), left as it is.
@@ -53,8 +53,8 @@ def with_marks(rgb: NDArray[np.uint8], marks: Sequence[Mark]) -> NDArray[np.uint
         radius = 1.35 * plain if mark.chosen else plain
         _ring(draw, mark, radius, "black", line)
         _ring(draw, mark, radius - line, "white", 2 * line)
-        if mark.colour is not None:
-            _disc(draw, mark, radius - 2 * line, mark.colour)
+        if mark.color is not None:
+            _disc(draw, mark, radius - 2 * line, mark.color)
         if mark.text:
             place = (mark.column + 1.2 * radius, mark.row - 1.2 * radius)
             draw.text(
@@ -69,12 +69,12 @@ def with_marks(rgb: NDArray[np.uint8], marks: Sequence[Mark]) -> NDArray[np.uint
     return np.asarray(picture)
 
 
-def _ring(draw: ImageDraw.ImageDraw, mark: Mark, radius: float, colour: str, width: int) -> None:
-    draw.ellipse(_box(mark, radius), outline=colour, width=width)
+def _ring(draw: ImageDraw.ImageDraw, mark: Mark, radius: float, color: str, width: int) -> None:
+    draw.ellipse(_box(mark, radius), outline=color, width=width)
 
 
-def _disc(draw: ImageDraw.ImageDraw, mark: Mark, radius: float, colour: str) -> None:
-    draw.ellipse(_box(mark, radius), fill=colour)
+def _disc(draw: ImageDraw.ImageDraw, mark: Mark, radius: float, color: str) -> None:
+    draw.ellipse(_box(mark, radius), fill=color)
 
 
 def _box(mark: Mark, radius: float) -> tuple[float, float, float, float]:

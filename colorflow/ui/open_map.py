@@ -1,4 +1,4 @@
-"""A picture of how far the colours of a photo are open: a glow over its grey."""
+"""A picture of how far the colors of a photo are open: a glow over its gray."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ MOST = 60
 """CIELAB units at which the glow is full; few places of a photo are more open than that."""
 
 STOPS = ((60, 60, 120), (150, 60, 130), (225, 100, 75), (250, 190, 70), (255, 240, 150))
-"""Colours of the glow, from 0 to MOST: sRGB, ever lighter, told apart by colour-blind people."""
+"""Colors of the glow, from 0 to MOST: sRGB, ever lighter, told apart by color-blind people."""
 _OPACITY = 0.6
 
 
 def openness(lightness: NDArray[np.float32], uncertainty: Uncertainty) -> NDArray[np.uint8]:
-    """Lay the map of uncertainty over a grey picture.
+    """Lay the map of uncertainty over a gray picture.
 
     Args:
         lightness: (H, W), L* in [0, 100].
@@ -34,17 +34,17 @@ def openness(lightness: NDArray[np.float32], uncertainty: Uncertainty) -> NDArra
     stops = np.array(STOPS, np.float32)
     places = np.linspace(0, 1, len(stops))
     glow = np.stack([np.interp(share, places, channel) for channel in stops.T], axis=-1)
-    grey = render(lightness, np.zeros((2, 1, 1), np.float32))
-    return np.rint((1 - _OPACITY) * grey + _OPACITY * glow).astype(np.uint8)
+    gray = render(lightness, np.zeros((2, 1, 1), np.float32))
+    return np.rint((1 - _OPACITY) * gray + _OPACITY * glow).astype(np.uint8)
 
 
 def legend() -> str:
-    """A bar with the glow's colours, and what its ends mean, as HTML."""
-    colours = ", ".join("rgb({}, {}, {})".format(*stop) for stop in STOPS)
+    """A bar with the glow's colors, and what its ends mean, as HTML."""
+    colors = ", ".join("rgb({}, {}, {})".format(*stop) for stop in STOPS)
     return (
         '<div class="scale"><span>Settled</span>'
-        f'<span class="bar" style="background: linear-gradient(90deg, {colours})"></span>'
+        f'<span class="bar" style="background: linear-gradient(90deg, {colors})"></span>'
         "<span>Open</span></div>"
-        "<p>Where it is dark, the photo tells its colours; where it is bright, many would fit. At "
+        "<p>Where it is dark, the photo tells its colors; where it is bright, many would fit. At "
         f"the bright end nine in ten lie within ± {MOST} CIELAB units, or more.</p>"
     )

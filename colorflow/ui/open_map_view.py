@@ -1,4 +1,4 @@
-"""The part of a tab that shows how far the colours of a photo are open."""
+"""The part of a tab that shows how far the colors of a photo are open."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from colorflow.ui.session import PhotoColorizer, Session
 from colorflow.ui.status import problem
 
 _ABOUT = """
-<p>Colours are open where the grey photo does not tell them. There colourings differ most.</p>
+<p>Colors are open where the gray photo does not tell them. There colorings differ most.</p>
 """
 
 
@@ -21,7 +21,7 @@ class OpenMapView:
     """A button, and the picture that it brings; made inside a `gr.Blocks`.
 
     Args:
-        colorizer: knows how far colours are open.
+        colorizer: knows how far colors are open.
         session: holds the visitor's `Session`.
         status: where errors are said.
     """
@@ -29,10 +29,10 @@ class OpenMapView:
     def __init__(self, colorizer: PhotoColorizer, session: gr.State, status: gr.HTML) -> None:
         self._colorizer = colorizer
         self._status = status
-        self.button = gr.Button("Show where the colours are open", elem_id="show-open")
+        self.button = gr.Button("Show where the colors are open", elem_id="show-open")
         gr.HTML(_ABOUT, elem_id="show-open-info")
         with gr.Column(visible=False, elem_id="open-map") as self.column:
-            gr.HTML("<h2>Where the colours are open</h2>", elem_id="open-heading")
+            gr.HTML("<h2>Where the colors are open</h2>", elem_id="open-heading")
             self.picture = gr.Image(
                 show_label=False,
                 format="png",

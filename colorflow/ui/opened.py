@@ -49,14 +49,14 @@ class OpenPhoto:
     """As it came, small."""
     thumbnail: Path
     """As it came, very small."""
-    grey: Path
-    """Its lightness, small: what the colourings are compared with."""
+    gray: Path
+    """Its lightness, small: what the colorings are compared with."""
     suffix: str
-    """Of its colourings in full size: .jpg for a JPEG, otherwise .png."""
+    """Of its colorings in full size: .jpg for a JPEG, otherwise .png."""
 
     @contextmanager
     def read(self) -> Iterator[Photo]:
-        """Read the upload, which is done again for each colouring, and hold room for it.
+        """Read the upload, which is done again for each coloring, and hold room for it.
 
         Raises:
             ColorflowError: that is no longer possible, or there is no room.
@@ -94,19 +94,19 @@ def _opened(photo: Photo, upload: Path, parent: Path, room: Room) -> OpenPhoto:
         height=photo.height,
         preview=write(folder / "preview.png", _as_rgb(small.pixels), small),
         thumbnail=write(folder / "thumbnail.png", _as_rgb(tiny.pixels), tiny),
-        grey=write(folder / "grey.png", _grey(small.pixels), small),
+        gray=write(folder / "gray.png", _gray(small.pixels), small),
         suffix=".jpg" if photo.metadata.format == "JPEG" else ".png",
     )
 
 
 def paint(photo: OpenPhoto, ab: NDArray[np.float32], path: Path, provenance: Provenance) -> None:
-    """Write a colouring in the photo's own size, with its metadata.
+    """Write a coloring in the photo's own size, with its metadata.
 
     Args:
         photo: which.
         ab: CIELAB (2, h, w), on a small grid.
         path: of the result.
-        provenance: what the colours were generated from.
+        provenance: what the colors were generated from.
 
     Raises:
         ColorflowError: the photo cannot be read again, or the result not written.
@@ -167,6 +167,6 @@ def _as_rgb(pixels: np.ndarray) -> np.ndarray:
     return pixels if pixels.ndim == 3 else np.repeat(pixels[..., None], 3, axis=2)
 
 
-def _grey(pixels: np.ndarray) -> np.ndarray:
-    """The lightness of a picture without its colours, uint8 (H, W, 3)."""
+def _gray(pixels: np.ndarray) -> np.ndarray:
+    """The lightness of a picture without its colors, uint8 (H, W, 3)."""
     return render(lightness_of(pixels), np.zeros((2, 1, 1), np.float32))

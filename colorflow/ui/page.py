@@ -9,7 +9,7 @@ import gradio as gr
 
 from colorflow.quiz.game import Quiz
 from colorflow.ui.api import Api
-from colorflow.ui.colourise import ColouriseTab
+from colorflow.ui.colorize import ColorizeTab
 from colorflow.ui.folder import FolderTab
 from colorflow.ui.gradio_patches import WholeUpdates
 from colorflow.ui.hints import HINTS_TAB, HintsTab
@@ -27,7 +27,7 @@ STYLE = Path(__file__).with_name("page.css")
 
 _HEADING = """
 <h1>colorflow</h1>
-<p>Nobody knows any more which colours an old photo had. Here are several that it could have
+<p>Nobody knows any more which colors an old photo had. Here are several that it could have
 had.</p>
 """
 _PRIVACY = """
@@ -37,13 +37,13 @@ after you last did something here.</p>
 ALTERNATIVE_TEXTS = """
 const texts = {
     "#preview img": ["Your photo"],
-    "#compare .content img": ["Your photo before", "The chosen colouring"],
-    "#open-picture img": ["Your photo; it glows where its colours are open"],
-    "#hints-picture img": ["Your photo, coloured, with marks where you said a colour"],
-    "#reference-photo-preview img": ["The photo to be coloured"],
-    "#reference-reference-preview img": ["The photo whose colours it gets"],
-    "#folder-sheet img": ["Contact sheet: each photo in grey beside its colourings"],
-    "#reference-compare .content img": ["Your photo in grey", "The same with the other's colours"],
+    "#compare .content img": ["Your photo before", "The chosen coloring"],
+    "#open-picture img": ["Your photo; it glows where its colors are open"],
+    "#hints-picture img": ["Your photo, colored, with marks where you said a color"],
+    "#reference-photo-preview img": ["The photo to be colored"],
+    "#reference-reference-preview img": ["The photo whose colors it gets"],
+    "#folder-sheet img": ["Contact sheet: each photo in gray beside its colorings"],
+    "#reference-compare .content img": ["Your photo in gray", "The same with the other's colors"],
 };
 const describe = () => {
     for (const [selector, words] of Object.entries(texts))
@@ -62,7 +62,7 @@ def build_page(
     """Put the page together.
 
     Args:
-        colorizer: colours the photos.
+        colorizer: colors the photos.
         files: Gradio's folder, as `page_folder` gives it.
         limits: what is taken at most.
         room: for photos, shared by all visitors.
@@ -73,8 +73,8 @@ def build_page(
         api = Api(colorizer, files, room, quiz)  # before handlers of the same names
         gr.HTML(_HEADING, elem_id="heading")
         with gr.Tabs(elem_id="tabs", overflow_behavior="wrap") as tabs:
-            with gr.Tab("Colourise", elem_id="colourise-tab"):
-                colourise = ColouriseTab(
+            with gr.Tab("Colorize", elem_id="colorize-tab"):
+                colorize = ColorizeTab(
                     colorizer,
                     root,
                     limits.megabytes,
@@ -88,14 +88,14 @@ def build_page(
             with gr.Tab("Folder", elem_id="folder-tab"):
                 FolderTab(colorizer, root, limits.megabytes, room=room)
             quiz_tab(quiz, root, limits.megabytes, room)
-            how_tab(colorizer, root, colourise.session, room)
-        hints.take_from(colourise, tabs)
+            how_tab(colorizer, root, colorize.session, room)
+        hints.take_from(colorize, tabs)
         gr.HTML(_PRIVACY, elem_id="privacy")
     return page, api
 
 
 def theme() -> gr.themes.Base:
-    """Warm greys and the system's own fonts, which no server has to be asked for."""
+    """Warm grays and the system's own fonts, which no server has to be asked for."""
     return gr.themes.Default(
         primary_hue=gr.themes.colors.teal,
         secondary_hue=gr.themes.colors.teal,

@@ -1,4 +1,4 @@
-"""Points of a photo whose colours a visitor has said: what clicks and choices do to them."""
+"""Points of a photo whose colors a visitor has said: what clicks and choices do to them."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ _GONE = "That point is gone."
 class Points:
     """The points of one photo, in pixels of the upright photo at full resolution.
 
-    One of them may be current: a colour that is chosen next becomes its colour; and it may be held,
+    One of them may be current: a color that is chosen next becomes its color; and it may be held,
     so that the next click says its new place. Otherwise a click says the place of a new point,
-    which becomes one of them when it gets a colour.
+    which becomes one of them when it gets a color.
 
     Args:
         height: of the photo, in pixels.
@@ -41,7 +41,7 @@ class Points:
         self.current: int | None = None
         self.held = False
         self.place: tuple[int, int] | None = None
-        """Row and column of a new point that has no colour yet."""
+        """Row and column of a new point that has no color yet."""
 
     @property
     def can_undo(self) -> bool:
@@ -78,8 +78,8 @@ class Points:
         else:
             self.current, self.held, self.place = None, False, (row, column)
 
-    def colour(self, a: float, b: float) -> None:
-        """Give the new point, or the current one, a colour in CIELAB units.
+    def color(self, a: float, b: float) -> None:
+        """Give the new point, or the current one, a color in CIELAB units.
 
         Raises:
             ColorflowError: there is neither, or there are too many points already.
@@ -93,7 +93,7 @@ class Points:
         elif self.current is not None:
             self._change_one(self.current, a=a, b=b)
         else:
-            raise ColorflowError("Click a point on the photo first, then choose its colour.")
+            raise ColorflowError("Click a point on the photo first, then choose its color.")
 
     def hold(self, index: int) -> None:
         """Make a point the current one, and let the next click move it.
@@ -124,7 +124,7 @@ class Points:
             self.current, self.held, self.place = None, False, None
 
     def target(self) -> tuple[int, int, Hints] | None:
-        """Row and column of the point that gets the next colour, and the other points."""
+        """Row and column of the point that gets the next color, and the other points."""
         if self.place is not None:
             return *self.place, self.hints
         if self.current is None:

@@ -39,8 +39,8 @@ Updates = dict[Any, Any]
 
 _HEADING = """
 <h2>Which one is the truth?</h2>
-<p>One of these pictures is the photo as it was taken. The others were grey, and the computer made
-their colours up. Can you tell?</p>
+<p>One of these pictures is the photo as it was taken. The others were gray, and the computer made
+their colors up. Can you tell?</p>
 """
 _PLAY_INTRO = """
 <h3>Choose the picture that you believe</h3>
@@ -48,7 +48,7 @@ _PLAY_INTRO = """
 """
 _STRICT_INTRO = f"""
 <h3>Two pictures, one second each</h3>
-<p>So it is measured in the literature: {PRACTICE} trials to practise, in which you are told whether
+<p>So it is measured in the literature: {PRACTICE} trials to practice, in which you are told whether
 you were right, and then {TRIALS} in which you are not. Take your time to answer, with a click or
 the keys 1 and 2; the pictures do not come again.</p>
 """
@@ -305,7 +305,7 @@ class QuizTab:
         said = ""
         if answers.fooling_rate is not None:
             said = (
-                f"In {answers.wrong} of {answers.answered} trials you took the computer's colours "
+                f"In {answers.wrong} of {answers.answered} trials you took the computer's colors "
                 f"for the photo's: {percent(answers.fooling_rate)}, 95 % interval "
                 f"{between(wilson(answers))}. Guessing gives {percent(0.5)}."
             )

@@ -17,10 +17,10 @@ from colorflow.quiz.store import Kind
 from colorflow.ui.quiz_stage import between, chance, percent
 
 ABOUT = (
-    "Fooled means that a colouring was taken for the photo as it was taken. Your first answer to "
+    "Fooled means that a coloring was taken for the photo as it was taken. Your first answer to "
     "each photo counts; practice, a test that was not finished, answers within half a second or "
-    "after ten minutes, and colourings of other weights do not. Visitors who share a network "
-    "address count as one. The dashed line is what guessing gives: colourings that nobody can tell "
+    "after ten minutes, and colorings of other weights do not. Visitors who share a network "
+    "address count as one. The dashed line is what guessing gives: colorings that nobody can tell "
     "from the truth come close to it."
 )
 

@@ -111,7 +111,7 @@ def outcome_html(outcome: Outcome, button: str) -> str:
     figures = []
     for place in range(round_.k):
         true, chosen = place == round_.truth, place == outcome.chosen
-        said = "the photo as it was taken" if true else "coloured by the computer"
+        said = "the photo as it was taken" if true else "colored by the computer"
         kind = "true" if true else "false" if chosen else "other"
         mark = '<span aria-hidden="true">✓</span> ' if true else ""
         name = name_of(outcome, place)

@@ -1,4 +1,4 @@
-"""The tab that carries the colours of one photo over to another."""
+"""The tab that carries the colors of one photo over to another."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 import gradio as gr
 
 from colorflow.errors import ColorflowError
-from colorflow.ui.colourise import LARGEST_SEED
+from colorflow.ui.colorize import LARGEST_SEED
 from colorflow.ui.controls import seed_number
 from colorflow.ui.download import preparing, ready
 from colorflow.ui.limits import WORK
@@ -24,10 +24,10 @@ Updates = dict[Any, Any]
 _STRENGTH = 0.7
 _WELCOME = """
 <ol>
-<li><h2>Choose your photo</h2>The one without colours.</li>
-<li><h2>Choose one in colour</h2>Of a like scene: the same beach years later, the house as it is
+<li><h2>Choose your photo</h2>The one without colors.</li>
+<li><h2>Choose one in color</h2>Of a like scene: the same beach years later, the house as it is
 today, another garden in June.</li>
-<li><h2>Say how much</h2>At 0 the photo is coloured without the other, at 1 as much like it as its
+<li><h2>Say how much</h2>At 0 the photo is colored without the other, at 1 as much like it as its
 shapes allow.</li>
 </ol>
 """
@@ -39,7 +39,7 @@ class ReferenceTab:
     Handlers return the new values by component, and work without a server.
 
     Args:
-        colorizer: colours the photos.
+        colorizer: colors the photos.
         root: folder in which the visitors' folders are made.
         max_megabytes: size of the largest upload, to be stated.
         room: for photos, shared by all visitors.
@@ -70,8 +70,8 @@ class ReferenceTab:
         self.uploads: dict[Role, gr.File] = {}
         self.previews: dict[Role, gr.Image] = {}
         labels: dict[Role, str] = {
-            "photo": "Photo to be coloured",
-            "reference": "Photo whose colours it gets",
+            "photo": "Photo to be colored",
+            "reference": "Photo whose colors it gets",
         }
         for role, label in labels.items():
             self.uploads[role] = gr.File(
@@ -95,14 +95,14 @@ class ReferenceTab:
             value=_STRENGTH,
             step=0.05,
             label="Strength",
-            info="How far the colours go towards those of the other photo.",
+            info="How far the colors go towards those of the other photo.",
             elem_id="reference-strength",
         )
         self.seed = seed_number(
             "reference-seed", "Another number decides anew what the other photo leaves open."
         )
         self.button = gr.Button(
-            "Carry the colours over", variant="primary", interactive=False, elem_id="reference-go"
+            "Carry the colors over", variant="primary", interactive=False, elem_id="reference-go"
         )
         self.status = status_line("", "reference-status")
 
@@ -158,15 +158,15 @@ class ReferenceTab:
         )
 
     def open_photo(self, upload: str | None, session: ReferenceSession | None) -> Updates:
-        """Show the photo that is to be coloured, or nothing after it was taken away."""
+        """Show the photo that is to be colored, or nothing after it was taken away."""
         return self._open("photo", upload, session)
 
     def open_reference(self, upload: str | None, session: ReferenceSession | None) -> Updates:
-        """Show the photo whose colours are wanted, or nothing after it was taken away."""
+        """Show the photo whose colors are wanted, or nothing after it was taken away."""
         return self._open("reference", upload, session)
 
     def carry(self, session: ReferenceSession | None, strength: float, seed: int | None) -> Updates:
-        """Colour the one photo with the colours of the other."""
+        """Color the one photo with the colors of the other."""
         if seed is None or not 0 <= seed <= LARGEST_SEED:
             return {self.status: line(f"Seed: a whole number from 0 to {LARGEST_SEED}.", bad=True)}
         started = time.perf_counter()
@@ -181,9 +181,9 @@ class ReferenceTab:
         return {
             self.welcome: gr.update(visible=False),
             self.results: gr.update(visible=True),
-            self.compare: (str(made.photo.grey), str(made.preview)),
+            self.compare: (str(made.photo.gray), str(made.preview)),
             self.download: preparing(),
-            self.status: line(f"Coloured in {time.perf_counter() - started:.1f} s."),
+            self.status: line(f"Colored in {time.perf_counter() - started:.1f} s."),
         }
 
     def prepare_download(self, session: ReferenceSession | None) -> Updates:

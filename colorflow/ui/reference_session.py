@@ -1,4 +1,4 @@
-"""One visitor's photo, the photo that its colours come from, and the result, kept as files."""
+"""One visitor's photo, the photo that its colors come from, and the result, kept as files."""
 
 from __future__ import annotations
 
@@ -45,12 +45,12 @@ class ReferenceColorizer(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Carried:
-    """The photo with colours of the other."""
+    """The photo with colors of the other."""
 
     photo: OpenPhoto
     seed: int
     ab: NDArray[np.float32]
-    """Its colours, CIELAB (2, 64, 64)."""
+    """Its colors, CIELAB (2, 64, 64)."""
     preview: Path
     path: Path
     """Where it is written in full size when that is asked for."""
@@ -77,14 +77,14 @@ class ReferenceSession:
         """Read another photo; the one before in its role is forgotten even if that fails.
 
         Raises:
-            ColorflowError: it cannot be read, its preview not written, or the reference is grey.
+            ColorflowError: it cannot be read, its preview not written, or the reference is gray.
         """
         self.forget(role)
         opened = open_photo(upload, self._folder, self._room)
-        if role == "reference" and opened.kind is Kind.GREY:
+        if role == "reference" and opened.kind is Kind.GRAY:
             shutil.rmtree(opened.folder, ignore_errors=True)
             raise PhotoError(
-                upload, "has no colours that could be carried over; choose a colour photo"
+                upload, "has no colors that could be carried over; choose a color photo"
             )
         self._opened[role] = opened
         return opened
@@ -95,11 +95,11 @@ class ReferenceSession:
         return len(self._opened) == 2
 
     def carry(self, colorizer: ReferenceColorizer, strength: float, seed: int) -> Carried | None:
-        """Colour the photo with the colours of the other.
+        """Color the photo with the colors of the other.
 
         Args:
             colorizer: does it.
-            strength: how far colours go towards those of the other, in [0, 1].
+            strength: how far colors go towards those of the other, in [0, 1].
             seed: of what the other photo does not decide.
 
         Returns:
@@ -110,7 +110,7 @@ class ReferenceSession:
         """
         photo, other = self._opened.get("photo"), self._opened.get("reference")
         if photo is None or other is None:
-            raise ColorflowError("Two photos are needed: one to be coloured, and one in colour.")
+            raise ColorflowError("Two photos are needed: one to be colored, and one in color.")
         try:
             made = _carried(photo, other, colorizer, strength, seed)
         except ColorflowError:

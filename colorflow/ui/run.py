@@ -7,7 +7,7 @@ from types import TracebackType
 from typing import Literal, Self
 
 _PATIENCE_SECONDS = 10
-"""How long whoever takes a run's place waits for its end; one colouring takes less."""
+"""How long whoever takes a run's place waits for its end; one coloring takes less."""
 
 End = Literal["cancelled", "replaced"]
 

@@ -1,6 +1,6 @@
-"""One visitor's photos and their colourings, kept as files.
+"""One visitor's photos and their colorings, kept as files.
 
-What the page shows are small previews. Only the colouring that the visitor chooses is painted at
+What the page shows are small previews. Only the coloring that the visitor chooses is painted at
 full size, which takes seconds for a large photo. Between two clicks no pixels stay in memory.
 """
 
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Protocol
 from colorflow.color.full_resolution import lightness_of
 from colorflow.errors import ColorflowError
 from colorflow.photo import Photo
-from colorflow.ui.colourings import Colouring, Colourings, Drawn, Work, provenance_of
+from colorflow.ui.colorings import Coloring, Colorings, Drawn, Work, provenance_of
 from colorflow.ui.open_map import openness
 from colorflow.ui.opened import OpenPhoto, new_folder, open_photo, paint, reduced, write
 from colorflow.ui.room import Room
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from colorflow.colorize import Draws, Recipe, Uncertainty
 
 _COARSE_GRID = 8
-"""Side of the chroma grid up to which levels decide the colours of objects."""
+"""Side of the chroma grid up to which levels decide the colors of objects."""
 
 
 class PhotoColorizer(Protocol):
@@ -53,22 +53,22 @@ class PhotoColorizer(Protocol):
         ...
 
     def redraw(
-        self, photo: Photo, colouring: Recipe, levels: Collection[int], seed: int, n: int, /
+        self, photo: Photo, coloring: Recipe, levels: Collection[int], seed: int, n: int, /
     ) -> Draws:
-        """Draw some levels of a colouring anew, n times."""
+        """Draw some levels of a coloring anew, n times."""
         ...
 
     def uncertainty(self, photo: Photo, /) -> Uncertainty:
-        """Tell how far the colours are open at each place."""
+        """Tell how far the colors are open at each place."""
         ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wish:
-    """How the visitor wants the photo coloured."""
+    """How the visitor wants the photo colored."""
 
     n: int
-    """Number of colourings."""
+    """Number of colorings."""
     temperature: float
     """Multiplies the shipped temperatures; 1 is as trained."""
     seed: int
@@ -80,7 +80,7 @@ class Wish:
 
 
 class Session:
-    """What the server keeps of one visitor: photos, one of which is looked at, and colourings.
+    """What the server keeps of one visitor: photos, one of which is looked at, and colorings.
 
     The visitor may go on while something is being made: the methods may run at the same time in
     several threads, and those that find that the visitor has gone on give None.
@@ -97,11 +97,11 @@ class Session:
         self._folder = new_folder(root, "session-")
         self._room = room
         self._lock = threading.Lock()
-        self._run: Colourings | None = None
+        self._run: Colorings | None = None
         self.works: Sequence[Work] = ()
         self.current: Work | None = None
         self.beside_truth = True
-        """Whether colourings of a photo with colours are compared with these, or with its grey."""
+        """Whether colorings of a photo with colors are compared with these, or with its gray."""
 
     @property
     def photo(self) -> OpenPhoto | None:
@@ -109,12 +109,12 @@ class Session:
         return self.current.photo if self.current else None
 
     @property
-    def colourings(self) -> Sequence[Colouring]:
+    def colorings(self) -> Sequence[Coloring]:
         """Of the photo that is looked at."""
-        return self.current.colourings if self.current else ()
+        return self.current.colorings if self.current else ()
 
     @property
-    def chosen(self) -> Colouring | None:
+    def chosen(self) -> Coloring | None:
         """The chosen one of these."""
         return self.current.chosen if self.current else None
 
@@ -154,10 +154,10 @@ class Session:
         self.works, self.current = (), None
         shutil.rmtree(self._folder, ignore_errors=True)
 
-    # colourings
+    # colorings
 
-    def colourise(self, colorizer: PhotoColorizer, wish: Wish) -> Colourings:
-        """Colour the photo that is looked at.
+    def colorize(self, colorizer: PhotoColorizer, wish: Wish) -> Colorings:
+        """Color the photo that is looked at.
 
         Raises:
             ColorflowError: there is none.
@@ -181,7 +181,7 @@ class Session:
 
         return self._begin(draw, wish.n)
 
-    def more_like(self, colorizer: PhotoColorizer, n: int) -> Colourings:
+    def more_like(self, colorizer: PhotoColorizer, n: int) -> Colorings:
         """Draw the details of the chosen coloring anew, n times; it stays the first one.
 
         Raises:
@@ -196,7 +196,7 @@ class Session:
 
         return self._begin(draw, n + 1)
 
-    def something_else(self, colorizer: PhotoColorizer, n: int) -> Colourings:
+    def something_else(self, colorizer: PhotoColorizer, n: int) -> Colorings:
         """Draw n samples that are not here yet; the chosen coloring stays the first one.
 
         Not other principal colorings: the means of other samples are nearly the same pictures.
@@ -222,7 +222,7 @@ class Session:
         self._replace_run(None)
 
     def map_openness(self, colorizer: PhotoColorizer) -> Path | None:
-        """Make a picture of how far the photo's colours are open, unless that has been done.
+        """Make a picture of how far the photo's colors are open, unless that has been done.
 
         Returns:
             The picture; None if the visitor looks at another photo by now.
@@ -244,26 +244,26 @@ class Session:
             raise
         return path if self.current is work else None
 
-    def choose(self, index: int) -> tuple[Work, Colouring] | None:
-        """Choose a colouring; None if there is none of that index, or its files are too old."""
+    def choose(self, index: int) -> tuple[Work, Coloring] | None:
+        """Choose a coloring; None if there is none of that index, or its files are too old."""
         work = self.current
-        if work is None or index >= len(work.colourings):
+        if work is None or index >= len(work.colorings):
             return None
-        chosen = work.colourings[index]
+        chosen = work.colorings[index]
         if not chosen.preview.exists():
             return None
         work.chosen = chosen
         return work, chosen
 
     def paint_chosen(self, model: str, suffix: str) -> Path | None:
-        """Paint the chosen colouring at full size, unless that has been done.
+        """Paint the chosen coloring at full size, unless that has been done.
 
         Args:
             model: digest of the weights, to be written into the file.
             suffix: .jpg or .png.
 
         Returns:
-            The file; None if nothing is chosen, or another colouring or photo by now.
+            The file; None if nothing is chosen, or another coloring or photo by now.
 
         Raises:
             ColorflowError: the photo cannot be read again, or the result not written.
@@ -282,11 +282,11 @@ class Session:
             raise
         return path if self.chosen is chosen else None
 
-    def _chosen_and_next_seed(self) -> tuple[Colouring, int]:
+    def _chosen_and_next_seed(self) -> tuple[Coloring, int]:
         chosen = self.chosen
         if chosen is None:
-            raise ColorflowError("There is no colouring here yet; colour the photo first.")
-        recipes = [one.recipe for one in self.colourings]
+            raise ColorflowError("There is no coloring here yet; color the photo first.")
+        recipes = [one.recipe for one in self.colorings]
         seeds = [seed for recipe in recipes for seed in (recipe.seed, *recipe.seeds)]
         return chosen, 1 + max(seed for seed in seeds if seed is not None)
 
@@ -295,12 +295,12 @@ class Session:
             raise ColorflowError("There is no photo here any more; choose it again.")
         return self.current
 
-    def _begin(self, draw: Callable[[Photo], Drawn], wanted: int) -> Colourings:
-        run = Colourings(self._looked_at(), draw, wanted)
+    def _begin(self, draw: Callable[[Photo], Drawn], wanted: int) -> Colorings:
+        run = Colorings(self._looked_at(), draw, wanted)
         self._replace_run(run)
         return run
 
-    def _replace_run(self, run: Colourings | None) -> None:
+    def _replace_run(self, run: Colorings | None) -> None:
         with self._lock:
             before, self._run = self._run, run
         if before:

@@ -23,9 +23,9 @@ def line(text: str, *, bad: bool = False) -> str:
 
 
 def progress(done: int, wanted: int) -> str:
-    """How many colourings there are of those wanted, as HTML."""
+    """How many colorings there are of those wanted, as HTML."""
     return (
-        f'<p class="good">{done} of {wanted} colourings are here.</p>'
+        f'<p class="good">{done} of {wanted} colorings are here.</p>'
         f'<progress value="{done}" max="{wanted}" aria-hidden="true"></progress>'
     )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 from collections.abc import Sequence
 
-from colorflow.ui.colourings import Work
+from colorflow.ui.colorings import Work
 from colorflow.ui.quiz_stage import address
 
 

@@ -1,4 +1,4 @@
-"""Colours for one point of a photo: likely ones, chosen ones, and their names."""
+"""Colors for one point of a photo: likely ones, chosen ones, and their names."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from colorflow.color import cie
 from colorflow.color.gamut import rgb_in_gamut
 
 SAME = 12.0
-"""Two colours no farther apart than this are one; CIELAB units of ab."""
+"""Two colors no farther apart than this are one; CIELAB units of ab."""
 _TOLD_APART = 8.0
 """Least distance of two swatches as they are shown."""
-_GREYISH, _PALE, _STRONG = 4.0, 22.0, 50.0
-"""Chroma up to which a colour is a grey or dull one, and from which it is a strong one."""
+_GRAYISH, _PALE, _STRONG = 4.0, 22.0, 50.0
+"""Chroma up to which a color is a gray or dull one, and from which it is a strong one."""
 _HUES = (
     (15, "pink"),
     (50, "red"),
@@ -39,7 +39,7 @@ _DARK = 65
 
 @dataclass(frozen=True, slots=True)
 class Swatch:
-    """A colour as a point of a photo can have it."""
+    """A color as a point of a photo can have it."""
 
     lightness: float
     """L* of the point, in [0, 100]."""
@@ -63,8 +63,8 @@ class Swatch:
     def name(self) -> str:
         """What a person may call it."""
         chroma = math.hypot(self.a, self.b)
-        if chroma < _GREYISH:
-            return "Grey"
+        if chroma < _GRAYISH:
+            return "Gray"
         angle = math.degrees(math.atan2(self.b, self.a)) % 360
         hue = next(name for upper, name in _HUES if angle <= upper)
         if self.lightness < _DARK and chroma < _STRONG:
@@ -75,10 +75,10 @@ class Swatch:
 
 
 def likely(ab: NDArray[np.float32], lightness: float, most: int) -> list[Swatch]:
-    """The distinct colours among those of several draws, the most frequent first.
+    """The distinct colors among those of several draws, the most frequent first.
 
     Args:
-        ab: (n, 2) colours that n draws have at a point, CIELAB units.
+        ab: (n, 2) colors that n draws have at a point, CIELAB units.
         lightness: L* of the point.
         most: how many to give at most.
     """
@@ -95,7 +95,7 @@ def likely(ab: NDArray[np.float32], lightness: float, most: int) -> list[Swatch]
 
 
 def ab_of(picked: str) -> tuple[float, float] | None:
-    """a and b, CIELAB units, of a colour as pickers give it; None if it is none.
+    """a and b, CIELAB units, of a color as pickers give it; None if it is none.
 
     Args:
         picked: ``#rrggbb``, ``#rgb``, ``rgb(r, g, b)`` or ``rgba(r, g, b, alpha)``.
@@ -115,7 +115,7 @@ def ab_of(picked: str) -> tuple[float, float] | None:
 
 
 def _shown(ab: NDArray[np.float32], lightness: float) -> tuple[float, float]:
-    """A colour as sRGB has it at that lightness."""
+    """A color as sRGB has it at that lightness."""
     within = ab.astype(np.float32).reshape(2, 1, 1).copy()
     rgb_in_gamut(np.array([[lightness]], np.float32), within)
     return float(within[0, 0, 0]), float(within[1, 0, 0])

@@ -120,7 +120,7 @@ ARCHITECTURES: dict[str, Architecture] = {
         name="Planar flow",
         build=planar,
         source="Rezende & Mohamed 2015",
-        published="85.1 nats on binarised MNIST, in a variational autoencoder",
+        published="85.1 nats on binarized MNIST, in a variational autoencoder",
         reduced="32 layers",
         images=False,
     ),

@@ -1,4 +1,4 @@
-"""The cINN that coloured photos in 2019, in the shape of its authors' research code.
+"""The cINN that colored photos in 2019, in the shape of its authors' research code.
 
 Dimensions: B samples, C channels, H the grid of x and context, k the stage.
 """
@@ -30,7 +30,7 @@ from colorflow.flows import (
     WithContext,
 )
 from colorflow.flows.matrices import random_rotation
-from colorflow.flows.networks import zero_initialised
+from colorflow.flows.networks import zero_initialized
 from colorflow.zoo.scales import Shape
 
 SOFT_CLAMP = 1.5
@@ -62,7 +62,7 @@ def cinn2019(
     log-scales softly clamped at 1.5. That is 56.7 M parameters: 16.4 M in conditioning networks,
     21.4 M in convolutional couplings and 18.9 M in dense ones.
 
-    Other than published: layer instead of batch normalisation of the conditions, since a sample's
+    Other than published: layer instead of batch normalization of the conditions, since a sample's
     density may not depend on the batch; the atan clamp has slope 1 at zero where theirs has 0.64;
     Haar means are in the unit of x; orthogonal matrices are rotations; only the last layers start
     at zero, the others as PyTorch's; the features come as context from outside. Smaller grids have
@@ -231,7 +231,7 @@ class _Layers(nn.Module):
         layers: list[nn.Module] = []
         for before, after in pairwise(channels):
             layers += [nn.Conv2d(before, after, kernel, padding=kernel // 2), nn.LeakyReLU(slope)]
-        last = zero_initialised(nn.Conv2d(channels[-1], out, kernel, padding=kernel // 2))
+        last = zero_initialized(nn.Conv2d(channels[-1], out, kernel, padding=kernel // 2))
         self.layers = nn.Sequential(*layers, last)
 
     def forward(self, kept: Tensor, condition: Tensor) -> Tensor:

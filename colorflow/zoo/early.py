@@ -18,13 +18,13 @@ from colorflow.zoo.scales import Shape
 
 
 def planar(shape: Shape, context_channels: int, *, depth: int = 32, width: int = 32) -> Bijection:
-    """Stretches along one direction each, all parameters amortised over the context.
+    """Stretches along one direction each, all parameters amortized over the context.
 
     Published: 2 to 32 layers in the plane, up to 80 in the posterior of a variational autoencoder,
     where they take noise to latents. Here they take data to noise, with ActNorm before the first;
     for data in the plane, as each layer has only a single hidden unit.
 
-    Published bits/dim: none; binarised MNIST 85.1 nats a photo, a bound, with 80 layers.
+    Published bits/dim: none; binarized MNIST 85.1 nats a photo, a bound, with 80 layers.
     Here: 1.66 nats on two moons (docs/zoo_toys.json).
 
     Args:
@@ -43,7 +43,7 @@ def planar(shape: Shape, context_channels: int, *, depth: int = 32, width: int =
 
 
 def radial(shape: Shape, context_channels: int, *, depth: int = 32, width: int = 32) -> Bijection:
-    """Expansions around one centre each, all parameters amortised over the context.
+    """Expansions around one center each, all parameters amortized over the context.
 
     Published: beside planar flows, in the plane alone. Here they take data to noise, with ActNorm
     before the first.

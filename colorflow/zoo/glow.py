@@ -21,7 +21,7 @@ def glow(
     """ActNorm, an invertible 1x1 convolution and an affine coupling, over and over.
 
     Published: ImageNet 64x64 with `scales` 4, `depth` 48 and `width` 512; CIFAR-10 with 3, 32 and
-    512. The 1x1 convolution is the factorised one, the priors of what leaves a scale and of the
+    512. The 1x1 convolution is the factorized one, the priors of what leaves a scale and of the
     last one are learned.
 
     Published bits/dim: CIFAR-10 3.35, ImageNet 32x32 4.09, ImageNet 64x64 3.81.

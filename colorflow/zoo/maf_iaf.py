@@ -29,8 +29,8 @@ def maf(
     """Affine autoregressive layers in alternating orders: fast density, slow samples.
 
     Published: CIFAR-10 with `depth` 5 or 10, dense masked networks with `layers` 1 or 2 and `width`
-    1,024 or 2,048, batch normalisation between them, every other order reversed. Here ActNorm
-    takes the place of batch normalisation, and shifts and log-scales are softly bounded.
+    1,024 or 2,048, batch normalization between them, every other order reversed. Here ActNorm
+    takes the place of batch normalization, and shifts and log-scales are softly bounded.
 
     Published bits/dim: CIFAR-10 4.31.
     Here: 3.85 bits/dim on ab at 16x16, given L, after 8 minutes (docs/zoo.md).

@@ -126,7 +126,7 @@ def level_flow(
     attention: bool,
     dropout: float,
 ) -> Composition:
-    """The flow of one level: standardised, centred by the context, then spline couplings.
+    """The flow of one level: standardized, centered by the context, then spline couplings.
 
     Args:
         channels: C of (B, C, grid, grid), even.
@@ -151,8 +151,8 @@ def level_flow(
         for bijection in _step(index, channels, grid if attention else None, transform, network)
     ]
     own = ConvolutionNetwork(0, context_channels, width, 2 * channels, dropout)
-    centre = ContextTransform(channels, own, Affine(MAX_LOG_SCALE))
-    return Composition([Standardize(channels), centre, *steps])
+    center = ContextTransform(channels, own, Affine(MAX_LOG_SCALE))
+    return Composition([Standardize(channels), center, *steps])
 
 
 def _step(

@@ -27,7 +27,7 @@ def realnvp(
     """Affine couplings over checkerboards and then over channels, half of which leaves a scale.
 
     Published: `depth` 3 and 4 on the last grid, which has 4x4 cells, networks of 2 `blocks` (64x64
-    photos) to 8 (CIFAR-10) whose 32 or 64 channels double at every scale, and batch normalisation
+    photos) to 8 (CIFAR-10) whose 32 or 64 channels double at every scale, and batch normalization
     between and inside couplings. Here ActNorm takes its place, since a sample's density may not
     depend on its batch, there are 3 couplings on the last grid too, and `width` does not grow.
 

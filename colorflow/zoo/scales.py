@@ -114,7 +114,7 @@ def masked_scales(
 
 
 def masked_partition(shape: Shape, index: int) -> Partition:
-    """A checkerboard whose colour alternates with `index`; halves of the channels in one cell."""
+    """A checkerboard whose color alternates with `index`; halves of the channels in one cell."""
     if shape[1] * shape[2] == 1:
         return channel_partition(shape, index)
     return MaskPartition(checkerboard(*shape, keep_even=index % 2 == 0))

@@ -31,7 +31,7 @@ def tarflow(
     """Affine autoregressive transformers, the order of the patches reversed between them.
 
     Published: ImageNet 64x64 with `depth` 8, `layers` 8, `width` 768 and `patch` 2. Here shifts
-    and log-scales are softly bounded and ActNorm standardises x. The numbers of a single cell are
+    and log-scales are softly bounded and ActNorm standardizes x. The numbers of a single cell are
     its tokens.
 
     Published bits/dim: ImageNet 64x64 2.99.

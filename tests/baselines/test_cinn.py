@@ -49,18 +49,18 @@ def test_the_weights_file_will_be_below_10_megabytes(
     assert 1 * MEGABYTES < 2 * count < 10 * MEGABYTES
 
 
-def fitted(batch: tuple[Tensor, Condition], randomise: Callable) -> ConditionalDensity:
+def fitted(batch: tuple[Tensor, Condition], randomize: Callable) -> ConditionalDensity:
     """A small one with random parameters, and the statistics of the batch."""
-    density = randomise(small_cinn(), gain=0.3)
+    density = randomize(small_cinn(), gain=0.3)
     with torch.no_grad():
         CinnTask().fit(density, *batch, generator(4))
     return density.eval()
 
 
-def test_the_density_is_that_of_standardised_noisy_colours_per_cielab_unit(
+def test_the_density_is_that_of_standardized_noisy_colors_per_cielab_unit(
     batch: tuple[Tensor, Condition],
 ) -> None:
-    """The shipped architecture, on 64x64; what follows the standardisation has tests of its own."""
+    """The shipped architecture, on 64x64; what follows the standardization has tests of its own."""
     density = original_cinn()
     ab, condition = batch[0][:3], batch[1].map(lambda x: x[:3])
     with torch.no_grad():
@@ -80,16 +80,16 @@ def test_the_density_is_that_of_standardised_noisy_colours_per_cielab_unit(
 
 
 def test_statistics_of_the_features_are_taken(
-    batch: tuple[Tensor, Condition], randomise: Callable
+    batch: tuple[Tensor, Condition], randomize: Callable
 ) -> None:
-    density = fitted(batch, randomise)
+    density = fitted(batch, randomize)
     for side, x in batch[1].features.items():
         found = density.context.standardize[str(side)].mean.flatten()
         torch.testing.assert_close(found, x.mean((0, 2, 3)), rtol=0, atol=1e-4)
 
 
-def test_round_trip_in_float64(batch: tuple[Tensor, Condition], randomise: Callable) -> None:
-    density = fitted(batch, randomise).double()
+def test_round_trip_in_float64(batch: tuple[Tensor, Condition], randomize: Callable) -> None:
+    density = fitted(batch, randomize).double()
     ab, condition = batch[0].double(), batch[1].map(lambda x: x.double())
     with torch.no_grad():
         context = density.context_of(condition)
@@ -103,9 +103,9 @@ def test_round_trip_in_float64(batch: tuple[Tensor, Condition], randomise: Calla
 
 
 def test_samples_in_cielab_units_belong_to_their_photos(
-    batch: tuple[Tensor, Condition], randomise: Callable
+    batch: tuple[Tensor, Condition], randomize: Callable
 ) -> None:
-    density = fitted(batch, randomise)
+    density = fitted(batch, randomize)
     condition = batch[1].map(lambda x: x[:2])
     with torch.no_grad():
         samples = density.sample(condition, 3, generator(5), temperature=0.5)
@@ -120,9 +120,9 @@ def test_samples_in_cielab_units_belong_to_their_photos(
 
 @pytest.mark.parametrize("part", ["lightness", "8", "16", "32"])
 def test_the_density_depends_on_lightness_and_features(
-    part: str, batch: tuple[Tensor, Condition], randomise: Callable
+    part: str, batch: tuple[Tensor, Condition], randomize: Callable
 ) -> None:
-    density = fitted(batch, randomise)
+    density = fitted(batch, randomize)
     ab, condition = batch
     changed = Condition(
         lightness=condition.lightness.flip(-1) if part == "lightness" else condition.lightness,
@@ -151,7 +151,7 @@ def test_the_noise_has_std_1_and_comes_from_the_generator() -> None:
     assert not torch.equal(x, with_noise(ab, generator(1)))
 
 
-def test_the_loss_is_that_of_noisy_colours_in_nats(batch: tuple[Tensor, Condition]) -> None:
+def test_the_loss_is_that_of_noisy_colors_in_nats(batch: tuple[Tensor, Condition]) -> None:
     seen: list[Tensor] = []
 
     class Watch(torch.nn.Module):
@@ -165,8 +165,8 @@ def test_the_loss_is_that_of_noisy_colours_in_nats(batch: tuple[Tensor, Conditio
     assert CinnTask.unit == "nats a photo"
 
 
-def test_what_is_drawn_to_look_at(batch: tuple[Tensor, Condition], randomise: Any) -> None:
-    density = fitted(batch, randomise)
+def test_what_is_drawn_to_look_at(batch: tuple[Tensor, Condition], randomize: Any) -> None:
+    density = fitted(batch, randomize)
     with torch.no_grad():
         drawn = CinnTask().draw(density, *batch, generator(2))
         samples = density.sample(batch[1], 4, generator(2))

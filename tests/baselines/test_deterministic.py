@@ -45,7 +45,7 @@ def finer(means: np.ndarray, details: np.ndarray) -> np.ndarray:
     return result
 
 
-def test_a_new_network_says_grey(config: PyramidConfig, batch: tuple[Tensor, Condition]) -> None:
+def test_a_new_network_says_gray(config: PyramidConfig, batch: tuple[Tensor, Condition]) -> None:
     network = DeterministicNetwork(config).eval()
     with torch.no_grad():
         ab = network(batch[1])
@@ -54,10 +54,10 @@ def test_a_new_network_says_grey(config: PyramidConfig, batch: tuple[Tensor, Con
 
 
 def test_the_output_is_what_heads_and_haar_steps_say(
-    config: PyramidConfig, batch: tuple[Tensor, Condition], randomise: Any
+    config: PyramidConfig, batch: tuple[Tensor, Condition], randomize: Any
 ) -> None:
     """Each head on its context's GELU, in units of 20; the context sees the chroma so far."""
-    network = randomise(DeterministicNetwork(config), gain=0.35)
+    network = randomize(DeterministicNetwork(config), gain=0.35)
     condition = batch[1].map(lambda x: x[:1])
     details = 0.0
     with torch.no_grad():
@@ -129,11 +129,11 @@ def of_lightness(grid: int) -> LevelConfig:
 
 def test_it_learns_the_mean_of_what_a_photo_may_have_been() -> None:
     """b follows lightness; a does too, but for a sign that nothing tells: its mean is the answer,
-    which is none of the colours that there are."""
+    which is none of the colors that there are."""
     generator = torch.Generator().manual_seed(0)
     config = PyramidConfig(levels=tuple(of_lightness(grid) for grid in (4, 4, 8, 16, 32)))
     network, task = DeterministicNetwork(config), RegressionTask(config)
-    optimiser = torch.optim.Adam(network.parameters(), lr=0.01)
+    optimizer = torch.optim.Adam(network.parameters(), lr=0.01)
 
     def batch(count: int) -> tuple[Tensor, Tensor, Condition]:
         lightness = 20 + 60 * torch.rand(count, 1, 1, 1, generator=generator)
@@ -146,16 +146,16 @@ def test_it_learns_the_mean_of_what_a_photo_may_have_been() -> None:
 
     for _ in range(50):
         _, truth, condition = batch(8)
-        optimiser.zero_grad()
+        optimizer.zero_grad()
         task.loss(network, truth, condition, generator).mean().backward()
-        optimiser.step()
+        optimizer.step()
     mean, truth, condition = batch(32)
     with torch.no_grad():
         network.eval()
         found = network(condition)
         loss = task.loss(network, truth, condition, generator).mean()
     off = (found - mean).square().mean((0, 2, 3)).sqrt()
-    assert off[0] < 6, "half of the way to either colour"
+    assert off[0] < 6, "half of the way to either color"
     assert off[1] < 4
     best = 12**2 / 2
     variance = truth.var((0, 2, 3)).mean()

@@ -254,7 +254,7 @@ def save_state(folder: Path, name: str, best: dict[str, Tensor]) -> None:
     """A run whose best weights are the given ones."""
     last = {name: torch.full_like(x, 9) for name, x in best.items()}
     state = {
-        "level": last, "ema": last, "optimiser": {}, "step": 40, "seconds": 90.0, "skipped": 2,
+        "level": last, "ema": last, "optimizer": {}, "step": 40, "seconds": 90.0, "skipped": 2,
         "best_dev": 12.34567, "best": best,
     }  # fmt: skip
     Run(folder, {}).save(name, state)
@@ -277,7 +277,7 @@ def test_the_best_weights_are_exported(pack_folder: Path, tmp_path: Path) -> Non
 
 
 class NormalDensity(ConditionalDensity):
-    """Draws about grey, with the std that it is built with."""
+    """Draws about gray, with the std that it is built with."""
 
     def __init__(self, std: float) -> None:
         nn.Module.__init__(self)
@@ -304,7 +304,7 @@ def normal_run(folder: Path, std: float, patch: pytest.MonkeyPatch) -> None:
 def test_the_temperature_is_that_of_the_lowest_energy_score(
     chosen: float, pack_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """In 8192 dimensions the score of draws about grey is sqrt(s^2 + v) - s / sqrt(2), with s
+    """In 8192 dimensions the score of draws about gray is sqrt(s^2 + v) - s / sqrt(2), with s
     their std and v the mean square of the truth; it is lowest where s is the root of v."""
     pack = Pack(pack_folder)
     rows = pack.rows("dev", variant="whole")

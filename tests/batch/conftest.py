@@ -1,4 +1,4 @@
-"""Albums of small grey photos, and weights that cost nothing."""
+"""Albums of small gray photos, and weights that cost nothing."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from tests.small_weights import save_small_weights
 HEIGHT, WIDTH = 48, 64
 
 
-def grey_pixels(number: int = 0) -> np.ndarray:
-    """A piece of a photo in grey, each number another one."""
+def gray_pixels(number: int = 0) -> np.ndarray:
+    """A piece of a photo in gray, each number another one."""
     top, left = 40 + 3 * number % 200, 100 + 7 * number % 200
     rgb = skimage.data.astronaut()[top : top + HEIGHT, left : left + WIDTH]
     return np.round(255 * skimage.color.rgb2gray(rgb)).astype(np.uint8)
@@ -26,11 +26,11 @@ def grey_pixels(number: int = 0) -> np.ndarray:
 
 @pytest.fixture
 def save_photo() -> Callable[..., Path]:
-    """Writes a grey photo, with the folders that it needs."""
+    """Writes a gray photo, with the folders that it needs."""
 
     def save(path: Path, number: int = 0) -> Path:
         path.parent.mkdir(parents=True, exist_ok=True)
-        Image.fromarray(grey_pixels(number)).save(path)
+        Image.fromarray(gray_pixels(number)).save(path)
         return path
 
     return save

@@ -15,7 +15,7 @@ import pytest
 import skimage.data
 from PIL import Image
 
-from colorflow.batch import Colouring, Naming, Record, Settings, make_plan, run, run_here
+from colorflow.batch import Coloring, Naming, Record, Settings, make_plan, run, run_here
 from colorflow.batch.place import STALE_SECONDS, place_for_results
 from colorflow.color.full_resolution import lightness_of
 from colorflow.colorize import Colorizer, Hint
@@ -56,7 +56,7 @@ def names(folder: Path) -> list[str]:
 def test_each_input_has_a_record(
     album: Path, out: Path, tmp_path: Path, carry_out: Run, colorizer: Colorizer
 ) -> None:
-    Image.fromarray(skimage.data.astronaut()).save(album / "coloured.png")
+    Image.fromarray(skimage.data.astronaut()).save(album / "colored.png")
     (album / "broken.jpg").write_bytes((album / "a.jpg").read_bytes()[:-20])
     records = carry_out(album, tmp_path / "absent.png", recursive=True, n=2, seed=7, samples=True)
     assert {name: record.status for name, record in records.items()} == {
@@ -65,7 +65,7 @@ def test_each_input_has_a_record(
         "b.png": "done",
         "broken.jpg": "failed",
         "c.jpg": "done",
-        "coloured.png": "already-coloured",
+        "colored.png": "already-colored",
     }
     assert names(out) == [
         "a_s7.jpg", "a_s8.jpg", "b_s7.png", "b_s8.png", "inner/c_s7.jpg", "inner/c_s8.jpg",
@@ -74,9 +74,9 @@ def test_each_input_has_a_record(
         assert str(album) not in str(record.reason)
         assert (record.reason is None) == (record.status == "done")
     done = records["b.png"]
-    assert done.colourings == (
-        Colouring(path=out / "b_s7.png", label="s7", seed=7),
-        Colouring(path=out / "b_s8.png", label="s8", seed=8),
+    assert done.colorings == (
+        Coloring(path=out / "b_s7.png", label="s7", seed=7),
+        Coloring(path=out / "b_s8.png", label="s8", seed=8),
     )
     assert (done.width, done.height) == (64, 48)
     (want,) = colorizer.colorize_photo(read_photo(album / "b.png"), n=1, seed=8, samples=True)
@@ -95,8 +95,8 @@ def test_principal_colorings_are_those_of_the_colorizer(
     draws = colorizer.draw(photo, 3, seed=5)
     letters = ["a", "b", "c"]
     assert names(out) == [f"b_{letter}.png" for letter in letters]
-    assert record.colourings == tuple(
-        Colouring(path=out / f"b_{letter}.png", label=letter, seed=5, share=share)
+    assert record.colorings == tuple(
+        Coloring(path=out / f"b_{letter}.png", label=letter, seed=5, share=share)
         for letter, share in zip(letters, draws.shares, strict=True)
     )
     painted = list(colorizer.paint(photo, draws.ab))
@@ -116,12 +116,12 @@ def test_principal_colorings_are_those_of_the_colorizer(
 def test_the_mean_is_the_same_however_many_colorings_there_are(
     album: Path, out: Path, carry_out: Run
 ) -> None:
-    (first,) = carry_out(album / "b.png")["b.png"].colourings
+    (first,) = carry_out(album / "b.png")["b.png"].colorings
     made = (out / "b_a.png").read_bytes()
     record = carry_out(album / "b.png", n=3)["b.png"]
-    assert (record.status, record.colourings[0]) == ("done", first)
+    assert (record.status, record.colorings[0]) == ("done", first)
     assert (out / "b_a.png").read_bytes() == made
-    assert carry_out(album / "b.png", n=3)["b.png"].colourings == record.colourings
+    assert carry_out(album / "b.png", n=3)["b.png"].colorings == record.colorings
     assert carry_out(album / "b.png")["b.png"].status == "skipped"
     fewer = carry_out(album / "b.png", n=2)["b.png"]
     assert fewer.reason == (
@@ -147,7 +147,7 @@ def test_going_on_makes_what_is_missing_and_nothing_else(
     again = carry_out(album, n=2, samples=samples)
     assert [record.status for record in again.values()] == ["skipped", "skipped"]
     for name, record in again.items():
-        assert record.colourings == records[name].colourings
+        assert record.colorings == records[name].colorings
     before = {name: (out / name).stat().st_ino for name in names(out)}
     carry_out(album, n=2, samples=samples, overwrite=True)
     assert {name: (out / name).read_bytes() for name in names(out)} == whole
@@ -163,7 +163,7 @@ def test_what_colorflow_did_not_make_is_never_replaced(
     (out / "b_a.png").symlink_to(album / "a.jpg")
     records = carry_out(album, n=2, overwrite=overwrite)
     for name, result in (("a.jpg", "a_b.jpg"), ("b.png", "b_a.png")):
-        assert (records[name].status, records[name].colourings) == ("failed", ())
+        assert (records[name].status, records[name].colorings) == ("failed", ())
         assert records[name].reason == (
             f"{out / result}: the file cannot be written (a file is there already, and it is no "
             "coloring that colorflow made; move it away, or choose another name)"
@@ -245,31 +245,31 @@ def test_results_that_do_not_say_their_photo_are_not_trusted(
 
 def test_diverse_results_are_not_made_twice(album: Path, out: Path, carry_out: Run) -> None:
     first = carry_out(album / "b.png", n=3, diverse=True)["b.png"]
-    seeds = [one.seed for one in first.colourings]
+    seeds = [one.seed for one in first.colorings]
     assert names(out) == sorted(f"b_s{seed}.png" for seed in seeds)
     assert seeds != [0, 1, 2]
     before = {name: (out / name).stat().st_mtime_ns for name in names(out)}
     again = carry_out(album / "b.png", n=3, diverse=True)["b.png"]
     assert again.status == "skipped"
-    assert again.colourings == first.colourings
+    assert again.colorings == first.colorings
     assert {name: (out / name).stat().st_mtime_ns for name in names(out)} == before
 
 
-def test_force_colours_what_has_colours(tmp_path: Path, carry_out: Run) -> None:
-    Image.fromarray(skimage.data.astronaut()).save(tmp_path / "coloured.png")
-    record = carry_out(tmp_path / "coloured.png", force=True)["coloured.png"]
+def test_force_colors_what_has_colors(tmp_path: Path, carry_out: Run) -> None:
+    Image.fromarray(skimage.data.astronaut()).save(tmp_path / "colored.png")
+    record = carry_out(tmp_path / "colored.png", force=True)["colored.png"]
     assert record.status == "done"
-    got = lightness_of(read_photo(record.colourings[0].path).pixels)
+    got = lightness_of(read_photo(record.colorings[0].path).pixels)
     assert np.abs(got - lightness_of(skimage.data.astronaut())).max() <= 0.5
 
 
-def test_likelihood_is_that_of_the_colouring(
+def test_likelihood_is_that_of_the_coloring(
     album: Path, carry_out: Run, colorizer: Colorizer
 ) -> None:
     record = carry_out(album / "b.png", n=2, seed=3, samples=True, likelihood=True)["b.png"]
     photo = read_photo(album / "b.png")
     want = colorizer.bits_per_dim(photo, colorizer.draw(photo, 2, seed=3, samples=True).ab)
-    np.testing.assert_allclose([one.bits_per_dim for one in record.colourings], want, atol=1e-4)
+    np.testing.assert_allclose([one.bits_per_dim for one in record.colorings], want, atol=1e-4)
 
 
 def test_own_results_from_another_folder_are_left_alone(
@@ -293,7 +293,7 @@ def test_hints_reach_the_model(save_photo: Save, tmp_path: Path, out: Path) -> N
     def pixels(hints: dict[str, tuple[Hint, ...]]) -> np.ndarray:
         plan = make_plan([path], out, Settings(overwrite=True), hints=hints)
         (record,) = run_here(plan, hinted)
-        return read_photo(record.colourings[0].path).pixels
+        return read_photo(record.colorings[0].path).pixels
 
     (want,) = hinted.colorize_photo(read_photo(path), n=1, hints=hint)
     assert difference(pixels({"x.png": hint}), want) <= 1
@@ -316,7 +316,7 @@ def test_hints_for_weights_without_are_refused_at_once(
     album: Path, out: Path, colorizer: Colorizer
 ) -> None:
     plan = make_plan([album], out, Settings(), hints={"a.jpg": (Hint(1, 1, 1, 1),)})
-    with pytest.raises(WeightsError, match=r"these weights take no colour hints; .* --hints"):
+    with pytest.raises(WeightsError, match=r"these weights take no color hints; .* --hints"):
         list(run_here(plan, colorizer))
     assert not out.exists()
 
@@ -376,7 +376,7 @@ def test_what_is_there_when_the_disk_is_full_is_told(
     monkeypatch.setattr(os, "fsync", refuse_the_second)
     (record,) = run_here(make_plan([album], out, Settings(n=3)), colorizer)
     assert (record.status, record.ends_the_run) == ("failed", True)
-    assert [one.path for one in record.colourings] == [out / "a_a.jpg"]
+    assert [one.path for one in record.colorings] == [out / "a_a.jpg"]
     assert names(out) == ["a_a.jpg"]
 
 

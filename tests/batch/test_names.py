@@ -123,7 +123,7 @@ labels = st.sampled_from(LETTERS) | st.integers(0, 2**32).map(sample_label)
 
 
 @given(stems, stems, labels, labels, st.sampled_from(EXTENSIONS))
-def test_different_colourings_have_different_names(
+def test_different_colorings_have_different_names(
     one: str, other: str, first: str, second: str, ext: str
 ) -> None:
     names = {

@@ -66,7 +66,7 @@ def test_finished_photos_are_skipped(album: Path, tmp_path: Path) -> None:
     (out / "b_s4.png").touch()  # empty is not whole
     plan = planned(album, output=out, n=2, samples=True, seed=3, weights="abc")
     assert settled(plan) == [("a.jpg", "skipped")]
-    assert [(c.path.name, c.seed) for c in plan.settled[0].colourings] == [
+    assert [(c.path.name, c.seed) for c in plan.settled[0].colorings] == [
         ("a_s3.jpg", 3),
         ("a_s4.jpg", 4),
     ]
@@ -86,13 +86,13 @@ def test_a_principal_coloring_is_of_so_many(album: Path, tmp_path: Path) -> None
         save_result(out / f"a_{letter}.jpg", album / "a.jpg", principal=Principal(letter, 3, share))
     (skipped,) = planned(album / "a.jpg", output=out, n=3, weights="abc").settled
     assert skipped.status == "skipped"
-    assert [(one.label, one.seed, one.share) for one in skipped.colourings] == [
+    assert [(one.label, one.seed, one.share) for one in skipped.colorings] == [
         ("a", 0, 1.0),
         ("b", 0, 0.625),
         ("c", 0, 0.375),
     ]
     (alone,) = planned(album / "a.jpg", output=out, weights="abc").settled
-    assert [one.label for one in alone.colourings] == ["a"]  # the mean is that of any number
+    assert [one.label for one in alone.colorings] == ["a"]  # the mean is that of any number
     for n, letter in ((2, "b"), (4, "b")):
         (record,) = planned(album / "a.jpg", output=out, n=n, weights="abc").settled
         assert record.reason == (

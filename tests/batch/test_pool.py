@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from colorflow.batch import Colouring, Plan, Record, Settings, Task
+from colorflow.batch import Coloring, Plan, Record, Settings, Task
 from colorflow.batch.crew import WorkerEndedError
 from colorflow.batch.pool import carry_out
 from colorflow.batch.ray_engine import _Hand, _Shared
@@ -49,17 +49,17 @@ class Hand:
             raise WorkerEndedError("no memory")
         return Ready(takes_hints=False)
 
-    def colour(self, task: Task) -> Record:
+    def color(self, task: Task) -> Record:
         name = task.path.name
         self.office.given.append(name)
         if self.office.left[name]:
             self.office.left[name] -= 1
             self.ended = True
             raise WorkerEndedError("killed")
-        one = Colouring(path=task.target("a"), label="a", seed=0)
+        one = Coloring(path=task.target("a"), label="a", seed=0)
         if name.startswith("skipped"):
-            return Record(path=task.path, status="skipped", reason="is there", colourings=(one,))
-        return Record(path=task.path, status="done", colourings=(one,))
+            return Record(path=task.path, status="skipped", reason="is there", colorings=(one,))
+        return Record(path=task.path, status="done", colorings=(one,))
 
     def end(self) -> None:
         self.ended = True
@@ -91,7 +91,7 @@ def test_a_photo_that_ends_every_worker_fails_and_the_others_go_on(
     office = Office({"b": 99})
     records = carried_out(office, planned(tmp_path, "a", "b", "c"), tries=tries)
     assert records["b"].status == "failed"
-    assert records["b"].reason == f"the process that coloured it ended{often} (killed)"
+    assert records["b"].reason == f"the process that colored it ended{often} (killed)"
     assert office.given.count("b") == tries
     assert records["a"].status == records["c"].status == "done"
 
@@ -104,7 +104,7 @@ def test_what_a_lost_worker_had_written_counts_as_done(tmp_path: Path) -> None:
         "is there",
     )
     after = records["skipped after all"]
-    assert (after.status, after.reason, len(after.colourings)) == ("done", None, 1)
+    assert (after.status, after.reason, len(after.colorings)) == ("done", None, 1)
 
 
 def test_a_worker_may_end_while_it_starts_but_not_for_ever(tmp_path: Path) -> None:
@@ -117,7 +117,7 @@ def test_a_worker_may_end_while_it_starts_but_not_for_ever(tmp_path: Path) -> No
 
 def test_whatever_an_engine_raises_ends_the_run_in_words(tmp_path: Path) -> None:
     class Broken(Hand):
-        def colour(self, task: Task) -> Record:
+        def color(self, task: Task) -> Record:
             raise RuntimeError("no\ncluster")
 
     run = carry_out(planned(tmp_path, "a", "b"), lambda _: Broken(Office()), 2, None)
@@ -128,10 +128,10 @@ def test_whatever_an_engine_raises_ends_the_run_in_words(tmp_path: Path) -> None
 def test_a_photo_in_hand_when_the_run_is_stopped_is_not_tried_again(tmp_path: Path) -> None:
     stop = threading.Event()
     office = Office({"a": 1})
-    give = Hand.colour
+    give = Hand.color
 
     class Stopping(Hand):
-        def colour(self, task: Task) -> Record:
+        def color(self, task: Task) -> Record:
             stop.set()
             return give(self, task)
 

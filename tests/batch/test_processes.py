@@ -47,7 +47,7 @@ def workers(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Worker]]:
 
 
 @pytest.mark.parametrize("samples", [False, True])
-def test_a_photo_is_coloured_the_same_in_any_company(
+def test_a_photo_is_colored_the_same_in_any_company(
     save_photo: Save,
     tmp_path: Path,
     weights: Path,
@@ -102,7 +102,7 @@ def test_a_worker_that_is_killed_costs_one_photo(
     failed = [record for record in records.values() if record.status == "failed"]
     assert len(failed) == 1
     assert failed[0].reason == (
-        "the process that coloured it ended (SIGKILL, perhaps out of memory)"
+        "the process that colored it ended (SIGKILL, perhaps out of memory)"
     )
     assert len(workers) == 2
     again = list(run(make_plan([tmp_path / "in"], tmp_path / "out", Settings()), weights=weights))
@@ -148,7 +148,7 @@ def test_what_prevents_a_start_is_said_once(
     with pytest.raises(BatchError, match="--device nonsense: cannot be computed on here"):
         list(run(plan, weights=weights, device="nonsense"))
     hinted = make_plan([album], tmp_path / "out", Settings(), hints={"a.jpg": (Hint(1, 1, 1, 1),)})
-    with pytest.raises(WeightsError, match="these weights take no colour hints"):
+    with pytest.raises(WeightsError, match="these weights take no color hints"):
         list(run(hinted, weights=weights))
 
 

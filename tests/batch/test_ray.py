@@ -21,7 +21,7 @@ from PIL import Image
 
 from colorflow.batch import Record, Settings, make_plan, ray_engine, run_here
 from colorflow.batch.plan import Task
-from colorflow.batch.ray_engine import Colourist, run_on_ray
+from colorflow.batch.ray_engine import PhotoWorker, run_on_ray
 from colorflow.colorize import Colorizer, Hint
 from colorflow.errors import BatchError, WeightsError
 from colorflow.files import digest_of
@@ -98,10 +98,10 @@ def cluster() -> Iterator[Any]:
             nodes.shutdown()
 
 
-class Clumsy(Colourist):
+class Clumsy(PhotoWorker):
     """Dies over photos whose names say so, once or always."""
 
-    def colour(self, task: Task) -> Record:
+    def color(self, task: Task) -> Record:
         name = task.path.name
         once = Path(str(task.folder).removeprefix("local://")).parent / f"once {name}"
         if name.startswith("always"):
@@ -109,7 +109,7 @@ class Clumsy(Colourist):
         if name.startswith("before") and not once.exists():
             once.touch()
             os.kill(os.getpid(), signal.SIGKILL)
-        record = super().colour(task)
+        record = super().color(task)
         if name.startswith("after") and not once.exists():
             once.touch()
             os.kill(os.getpid(), signal.SIGKILL)
@@ -123,7 +123,7 @@ def clumsy(cluster: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
     module = sys.modules[__name__]
     cloudpickle.register_pickle_by_value(module)  # nodes need not find the tests
-    monkeypatch.setattr(ray_engine, "Colourist", Clumsy)
+    monkeypatch.setattr(ray_engine, "PhotoWorker", Clumsy)
     yield
     cloudpickle.unregister_pickle_by_value(module)
 
@@ -148,7 +148,7 @@ def test_every_photo_is_done_once_whoever_is_killed(
     for number, name in enumerate(names):
         save_photo(tmp_path / "in" / f"{name}.png", number)
     if not by_url:
-        Image.fromarray(skimage.data.astronaut()[:40, :40]).save(tmp_path / "in" / "coloured.png")
+        Image.fromarray(skimage.data.astronaut()[:40, :40]).save(tmp_path / "in" / "colored.png")
         (tmp_path / "in" / "broken.png").write_bytes(b"\x89PNG\r\n")
     start = "local://" if by_url else ""
     settings = Settings(n=2, seed=3)
@@ -160,13 +160,13 @@ def test_every_photo_is_done_once_whoever_is_killed(
     if not by_url:
         always = records.pop("always.png")
         assert always.status == "failed"
-        assert str(always.reason).startswith("the process that coloured it ended, 3 times (The act")
+        assert str(always.reason).startswith("the process that colored it ended, 3 times (The act")
         for label in ("a", "b"):
             (tmp_path / "here" / f"always_{label}.png").unlink()
     for name, record in records.items():
         assert (record.status, record.reason) == (want[name].status, want[name].reason)
-        told = [(one.label, one.seed, one.share) for one in record.colourings]
-        assert told == [(one.label, one.seed, one.share) for one in want[name].colourings]
+        told = [(one.label, one.seed, one.share) for one in record.colorings]
+        assert told == [(one.label, one.seed, one.share) for one in want[name].colorings]
     got, expected = whole(tmp_path / "out"), whole(tmp_path / "here")
     assert list(got) == list(expected)
     assert len(got) == 10
@@ -174,7 +174,7 @@ def test_every_photo_is_done_once_whoever_is_killed(
     again = make_plan([f"{start}{tmp_path}/in"], f"{start}{tmp_path}/out", settings)
     assert Counter(record.status for record in run_here(again, colorizer)) == {
         "skipped": 5,
-        **({} if by_url else {"done": 1, "failed": 1, "already-coloured": 1}),
+        **({} if by_url else {"done": 1, "failed": 1, "already-colored": 1}),
     }
 
 
@@ -193,7 +193,7 @@ def test_what_prevents_a_start_is_said(
     with pytest.raises(BatchError, match=r"has colorflow .*, this machine 0\.0\.1; install the"):
         list(run_on_ray(plan, weights=weights, workers=1))
     monkeypatch.undo()
-    with pytest.raises(WeightsError, match="these weights take no colour hints"):
+    with pytest.raises(WeightsError, match="these weights take no color hints"):
         list(run_on_ray(hinted, weights=weights, workers=1))
     assert list((tmp_path / "out").iterdir()) == []
 

@@ -14,7 +14,7 @@ import pytest
 import skimage.color
 
 from colorflow.batch import (
-    Colouring,
+    Coloring,
     Plan,
     Record,
     Settings,
@@ -60,7 +60,7 @@ def test_a_report_has_a_record_a_file_in_the_order_of_the_inputs(
     assert absent == {  # type: ignore[has-type]
         "path": str(tmp_path / "absent"), "status": "failed",
         "reason": "there is no such file or folder", "width": None, "height": None,
-        "seconds": 0.0, "remarks": [], "colourings": [],
+        "seconds": 0.0, "remarks": [], "colorings": [],
     }  # fmt: skip
     assert (b["path"], c["path"]) == (str(album / "b.png"), str(album / "inner" / "c.jpg"))  # type: ignore[has-type]
     assert (b["width"], b["height"], b["status"], b["reason"]) == (64, 48, "done", None)  # type: ignore[has-type]
@@ -68,10 +68,10 @@ def test_a_report_has_a_record_a_file_in_the_order_of_the_inputs(
     draws = colorizer.draw(photo, 2, 0.5, 4)
     want = colorizer.bits_per_dim(photo, draws.ab)
     expected = zip("ab", draws.shares, want, strict=True)
-    for (label, share, bits), colouring in zip(expected, b["colourings"], strict=True):  # type: ignore[has-type]
-        np.testing.assert_allclose(colouring.pop("bits_per_dim"), bits, atol=1e-4)
+    for (label, share, bits), coloring in zip(expected, b["colorings"], strict=True):  # type: ignore[has-type]
+        np.testing.assert_allclose(coloring.pop("bits_per_dim"), bits, atol=1e-4)
         path = str(tmp_path / "out" / f"b_{label}.png")
-        assert colouring == {"path": path, "label": label, "seed": 4, "share": share}
+        assert coloring == {"path": path, "label": label, "seed": 4, "share": share}
 
 
 def test_a_sample_in_a_report_has_no_share(
@@ -79,7 +79,7 @@ def test_a_sample_in_a_report_has_no_share(
 ) -> None:
     plan = make_plan([album / "b.png"], tmp_path / "out", Settings(n=2, seed=4, samples=True))
     report = report_of(tmp_path / "r.json", plan, list(run_here(plan, colorizer)))
-    told = [(one["label"], one["seed"], one["share"]) for one in report["files"][0]["colourings"]]  # type: ignore[index]
+    told = [(one["label"], one["seed"], one["share"]) for one in report["files"][0]["colorings"]]  # type: ignore[index]
     assert told == [("s4", 4, None), ("s5", 5, None)]
 
 
@@ -88,7 +88,7 @@ def test_a_sample_in_a_report_has_no_share(
     [("a", 1.0, "a: mean of all"), ("b", 0.40625, "b: 41%"), ("s12", None, "s12")],
 )
 def test_captions_of_a_sheet(label: str, share: float | None, want: str) -> None:
-    coloring = Colouring(path=Path(f"x_{label}.png"), label=label, seed=12, share=share)
+    coloring = Coloring(path=Path(f"x_{label}.png"), label=label, seed=12, share=share)
     assert caption_of(coloring) == want
 
 
@@ -152,7 +152,7 @@ def test_a_sheet_of_any_format_can_be_made_anew(
         assert write_sheet(tmp_path / f"s{suffix}", records) == 2
 
 
-def test_a_sheet_shows_each_photo_in_grey_beside_its_colourings(
+def test_a_sheet_shows_each_photo_in_gray_beside_its_colorings(
     album: Path, tmp_path: Path, colorizer: Colorizer
 ) -> None:
     plan = make_plan([album], tmp_path / "out", Settings(n=2))
@@ -191,7 +191,7 @@ def test_a_sheet_of_many_photos_is_thinned_out(
     monkeypatch.setattr("colorflow.batch.sheet.MOST_PHOTOS", 5)
     paths = [save_photo(tmp_path / f"{number}.png") for number in range(11)]
     records = [
-        Record(path=path, status="done", colourings=(Colouring(path=path, label="s0", seed=0),))
+        Record(path=path, status="done", colorings=(Coloring(path=path, label="s0", seed=0),))
         for path in paths
     ]
     assert write_sheet(tmp_path / "sheet.png", records) == 4

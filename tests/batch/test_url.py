@@ -23,7 +23,7 @@ from colorflow.cli import main
 from colorflow.colorize import Colorizer
 from colorflow.errors import BatchError, PhotoError, WritePhotoError
 from colorflow.photo import Principal, read_photo, read_provenance
-from tests.batch.conftest import grey_pixels
+from tests.batch.conftest import gray_pixels
 
 IN, OUT = "memory://in", "memory://out"
 
@@ -41,7 +41,7 @@ def memory() -> Iterator[MemoryFileSystem]:
 def put(memory: MemoryFileSystem, *places: str) -> None:
     for number, place in enumerate(places):
         buffer = io.BytesIO()
-        Image.fromarray(grey_pixels(number)).save(buffer, "PNG")
+        Image.fromarray(gray_pixels(number)).save(buffer, "PNG")
         memory.pipe_file(f"/{place}", buffer.getvalue())
 
 
@@ -129,7 +129,7 @@ def test_names_in_a_store_do_not_lead_out_of_the_folder(
     assert [str(task.target("a")) for task in plan.tasks] == [str(tmp_path / "out" / "good_a.png")]
 
 
-# colouring
+# coloring
 
 
 def test_results_are_those_of_files(
@@ -160,15 +160,15 @@ def test_results_are_those_of_files(
     for records in (got, mixed, back):
         assert [record.status for record in records.values()] == ["done", "done"]
     record = got[f"{IN}/a.png"]
-    assert [str(one.path) for one in record.colourings] == [f"{OUT}/a_a.png", f"{OUT}/a_b.png"]
+    assert [str(one.path) for one in record.colorings] == [f"{OUT}/a_a.png", f"{OUT}/a_b.png"]
     local = want[str(tmp_path / "in" / "a.png")]
     assert (record.width, record.height) == (local.width, local.height) == (64, 48)
-    for one, other in zip(record.colourings, local.colourings, strict=True):
+    for one, other in zip(record.colorings, local.colorings, strict=True):
         assert one.bits_per_dim == pytest.approx(other.bits_per_dim, abs=1e-4)
     (tmp_path / "x.png").write_bytes(memory.cat_file("/out/a_b.png"))
     provenance = read_provenance(tmp_path / "x.png")
     assert provenance is not None
-    assert provenance.principal == Principal("b", 2, record.colourings[1].share)
+    assert provenance.principal == Principal("b", 2, record.colorings[1].share)
 
 
 def test_going_on_sends_what_is_missing_and_nothing_else(
@@ -220,10 +220,10 @@ def test_what_somebody_else_finished_meanwhile_is_not_colored(
     monkeypatch.setattr(colorizer, "draw", None)
     (record,) = run_here(plan, colorizer)
     assert record.status == "skipped"
-    assert [str(one.path) for one in record.colourings] == [f"{OUT}/a_a.png"]
+    assert [str(one.path) for one in record.colorings] == [f"{OUT}/a_a.png"]
 
 
-def test_each_photo_that_cannot_be_coloured_is_named(
+def test_each_photo_that_cannot_be_colored_is_named(
     memory: MemoryFileSystem, tmp_path: Path, colorizer: Colorizer
 ) -> None:
     put(memory, "in/a.png", "in/vanished.png")
@@ -254,7 +254,7 @@ def test_a_store_that_takes_no_more_ends_the_run(
     (record,) = records
     assert (record.status, record.ends_the_run) == ("failed", True)
     assert record.reason == f"{OUT}/a_a.png: cannot be written (Access Denied)"
-    assert record.colourings == ()
+    assert record.colorings == ()
     assert memory.find("/out") == []  # nothing hidden either
 
 
@@ -272,7 +272,7 @@ def test_what_was_sent_before_a_failure_is_told(
     monkeypatch.setattr(MemoryFileSystem, "cp_file", refuse_the_second)
     (record,) = carried_out(colorizer, IN, n=3).values()
     assert (record.status, record.ends_the_run) == ("failed", False)
-    assert [str(one.path) for one in record.colourings] == [f"{OUT}/a_a.png"]
+    assert [str(one.path) for one in record.colorings] == [f"{OUT}/a_a.png"]
     assert memory.find("/out") == ["/out/a_a.png"]
 
 

@@ -41,7 +41,7 @@ def test_lab_to_linear_rgb_is_scikit_image() -> None:
     np.testing.assert_allclose(ours, rgb, atol=4e-4)  # a tenth of an 8-bit step, as WHITE
 
 
-def test_grey_is_grey_to_the_last_bit() -> None:
+def test_gray_is_gray_to_the_last_bit() -> None:
     lightness = np.linspace(0, 100, 100_001, dtype=np.float32)
     red, green, blue = cie.lab_to_linear_rgb(lightness, np.zeros((2, *lightness.shape), np.float32))
     np.testing.assert_array_equal(red, green)

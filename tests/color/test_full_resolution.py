@@ -44,13 +44,13 @@ def test_lightness_is_that_of_scikit_image(name: str) -> None:
     np.testing.assert_allclose(lightness, color.rgb2lab(photo)[..., 0], atol=1e-3)
 
 
-def test_lightness_of_all_greys() -> None:
-    grey = np.arange(256, dtype=np.uint8)[None]
-    triples = np.repeat(grey[..., None], 3, axis=2)
+def test_lightness_of_all_grays() -> None:
+    gray = np.arange(256, dtype=np.uint8)[None]
+    triples = np.repeat(gray[..., None], 3, axis=2)
     expected = color.rgb2lab(triples)[..., 0]
-    np.testing.assert_allclose(lightness_of(grey), expected, atol=1e-3)
+    np.testing.assert_allclose(lightness_of(gray), expected, atol=1e-3)
     np.testing.assert_allclose(lightness_of(triples), expected, atol=1e-3)
-    assert lightness_of(grey)[0, 119] == pytest.approx(50.03, abs=0.01)  # middle grey, Lindbloom
+    assert lightness_of(gray)[0, 119] == pytest.approx(50.03, abs=0.01)  # middle gray, Lindbloom
 
 
 @pytest.mark.parametrize(("height", "width"), SIZES)
@@ -78,7 +78,7 @@ def test_lightness_of_photos_is_kept(name: str, chroma: int) -> None:
     lightness = lightness_of(photo)
     pixels = render(lightness, chroma * to_grid(photo))
     assert lightness_error(pixels, lightness) <= 0.5
-    assert np.hypot(*np.moveaxis(color.rgb2lab(pixels)[..., 1:], -1, 0)).mean() > 3, "grey"
+    assert np.hypot(*np.moveaxis(color.rgb2lab(pixels)[..., 1:], -1, 0)).mean() > 3, "gray"
 
 
 def test_pixels_are_those_of_scikit_image() -> None:
@@ -93,14 +93,14 @@ def test_pixels_are_those_of_scikit_image() -> None:
     assert deviation.max() < 1.1
 
 
-def test_no_chroma_gives_back_every_grey_exactly() -> None:
-    grey = np.arange(256, dtype=np.uint8).reshape(4, 64).repeat(3, axis=1)
-    pixels = render(lightness_of(grey), np.zeros((2, 64, 64), np.float32))
+def test_no_chroma_gives_back_every_gray_exactly() -> None:
+    gray = np.arange(256, dtype=np.uint8).reshape(4, 64).repeat(3, axis=1)
+    pixels = render(lightness_of(gray), np.zeros((2, 64, 64), np.float32))
     assert pixels.dtype == np.uint8
-    np.testing.assert_array_equal(pixels, np.repeat(grey[..., None], 3, axis=2))
+    np.testing.assert_array_equal(pixels, np.repeat(gray[..., None], 3, axis=2))
 
 
-def test_no_chroma_gives_equal_channels_for_colour_photos() -> None:
+def test_no_chroma_gives_equal_channels_for_color_photos() -> None:
     pixels = render(lightness_of(random_photo(200, 300)), np.zeros((2, 64, 64), np.float32))
     np.testing.assert_array_equal(pixels.max(axis=-1), pixels.min(axis=-1))
 
@@ -149,18 +149,18 @@ def test_lightness_of_16_bits_is_that_of_scikit_image() -> None:
     rng = np.random.default_rng(4)
     photo = rng.integers(0, 65536, (31, 47, 3)).astype(np.uint16)
     np.testing.assert_allclose(lightness_of(photo), color.rgb2lab(photo)[..., 0], atol=1e-3)
-    grey = np.arange(65536, dtype=np.uint16).reshape(256, 256)
-    triples = np.repeat(grey[..., None], 3, axis=2)
+    gray = np.arange(65536, dtype=np.uint16).reshape(256, 256)
+    triples = np.repeat(gray[..., None], 3, axis=2)
     expected = color.rgb2lab(triples)[..., 0]
-    np.testing.assert_allclose(lightness_of(grey), expected, atol=1e-3)
+    np.testing.assert_allclose(lightness_of(gray), expected, atol=1e-3)
     np.testing.assert_allclose(lightness_of(triples), expected, atol=1e-3)
 
 
-def test_no_chroma_gives_back_every_grey_of_16_bits_exactly() -> None:
-    grey = np.arange(65536, dtype=np.uint16).reshape(256, 256)
-    pixels = render(lightness_of(grey), np.zeros((2, 64, 64), np.float32), bits=16)
+def test_no_chroma_gives_back_every_gray_of_16_bits_exactly() -> None:
+    gray = np.arange(65536, dtype=np.uint16).reshape(256, 256)
+    pixels = render(lightness_of(gray), np.zeros((2, 64, 64), np.float32), bits=16)
     assert pixels.dtype == np.uint16
-    np.testing.assert_array_equal(pixels, np.repeat(grey[..., None], 3, axis=2))
+    np.testing.assert_array_equal(pixels, np.repeat(gray[..., None], 3, axis=2))
 
 
 def test_16_bits_are_finer_than_8() -> None:
@@ -203,10 +203,10 @@ def test_the_path_needs_no_torch() -> None:
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
 
 
-@pytest.mark.parametrize("colours", [False, True])
+@pytest.mark.parametrize("colors", [False, True])
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
-def test_lightness_is_the_same_by_rows(*, colours: bool, dtype: type) -> None:
-    shape = (70, 40, 3) if colours else (70, 40)
+def test_lightness_is_the_same_by_rows(*, colors: bool, dtype: type) -> None:
+    shape = (70, 40, 3) if colors else (70, 40)
     photo = np.random.default_rng(5).integers(0, np.iinfo(dtype).max + 1, shape, dtype)
     rows, whole = LightnessRows(photo), lightness_of(photo)
     assert rows.shape == whole.shape

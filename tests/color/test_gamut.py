@@ -55,7 +55,7 @@ def test_chroma_shrinks_no_more_than_needed() -> None:
     assert beyond[shrunk].mean() > 0.999
 
 
-def test_colours_that_srgb_shows_are_not_touched() -> None:
+def test_colors_that_srgb_shows_are_not_touched() -> None:
     rgb = np.random.default_rng(0).random((100, 100, 3))
     rgb[0] = np.eye(3)[np.arange(100) % 3]  # its corners too
     lab = color.rgb2lab(rgb).astype(np.float32)

@@ -32,11 +32,11 @@ def test_lightness_is_that_of_the_mean_srgb_of_each_cell() -> None:
     np.testing.assert_allclose(square, color.rgb2lab(means)[..., 0], atol=1e-3)
 
 
-def test_grey_file_and_grey_triples_give_the_same() -> None:
-    grey = data.camera()[:300, :211]
-    triples = np.repeat(grey[..., None], 3, axis=2)
-    np.testing.assert_allclose(square_lightness(grey), square_lightness(triples), atol=1e-3)
-    np.testing.assert_array_equal(to_grid(grey), 0)
+def test_gray_file_and_gray_triples_give_the_same() -> None:
+    gray = data.camera()[:300, :211]
+    triples = np.repeat(gray[..., None], 3, axis=2)
+    np.testing.assert_allclose(square_lightness(gray), square_lightness(triples), atol=1e-3)
+    np.testing.assert_array_equal(to_grid(gray), 0)
     np.testing.assert_allclose(to_grid(triples), 0, atol=1e-4)
 
 

@@ -56,7 +56,7 @@ def test_round_trip_in_float32() -> None:
     np.testing.assert_allclose(lab_to_rgb(*rgb_to_lab(rgb)), rgb, atol=1e-4)
 
 
-def test_only_clamping_keeps_impossible_colours_in_range() -> None:
+def test_only_clamping_keeps_impossible_colors_in_range() -> None:
     lightness, ab = torch.full((1, 1, 1, 1), 50.0), torch.full((1, 2, 1, 1), 100.0)
     clamped = lab_to_rgb(lightness, ab)
     free = lab_to_rgb(lightness, ab, clamp=False)

@@ -43,8 +43,8 @@ def test_each_cell_is_the_mean_of_what_it_covers(
 def test_one_axis_shrinks_and_the_other_grows() -> None:
     image = np.random.default_rng(1).integers(0, 256, (500, 10)).astype(np.uint8)
     result = resize_by_area(image, 20, 40)
-    centres = (np.arange(40) + 0.5) / 4 - 0.5
-    expected = [np.interp(centres, np.arange(10), row) for row in averaged(image, 20, 10)]
+    centers = (np.arange(40) + 0.5) / 4 - 0.5
+    expected = [np.interp(centers, np.arange(10), row) for row in averaged(image, 20, 10)]
     np.testing.assert_allclose(result, expected, rtol=0, atol=1e-2)
 
 

@@ -38,8 +38,8 @@ def test_error_is_well_below_that_of_bicubic(name: str) -> None:
     assert ratio < 0.93
 
 
-def test_an_edge_of_lightness_keeps_colour_from_bleeding() -> None:
-    # Left dark and red, right light and grey, the edge in the middle of a column of cells.
+def test_an_edge_of_lightness_keeps_color_from_bleeding() -> None:
+    # Left dark and red, right light and gray, the edge in the middle of a column of cells.
     edge = 256 + 4
     lightness = np.full((512, 512), 80, np.float32)
     lightness[:, :edge] = 30

@@ -83,7 +83,7 @@ def written(
 
 @pytest.fixture
 def trainer(pack_folder: Path, config: TrainConfig, tmp_path: Path) -> Trainer:
-    """Of an untrained architecture: the identity after standardisation."""
+    """Of an untrained architecture: the identity after standardization."""
     return make_trainer("small", Pack(pack_folder), tmp_path, config, torch.device("cpu"))
 
 
@@ -160,7 +160,7 @@ def test_the_pictures_are_those_that_scikit_image_ships() -> None:
 
     astronaut = rgb2lab(data.astronaut())  # 512x512, so that both grids divide it
     lightness = astronaut[..., 0].reshape(128, 4, 128, 4).mean((1, 3))
-    # Averaged as colours here and as lightness there: alike, not equal.
+    # Averaged as colors here and as lightness there: alike, not equal.
     assert abs(condition.lightness[0, 0].numpy() - lightness).mean() < 2
     chroma = astronaut[..., 1:].reshape(64, 8, 64, 8, 2).mean((1, 3))
     assert abs(ab[0].permute(1, 2, 0).numpy() - chroma).mean() < 2

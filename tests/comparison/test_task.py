@@ -57,7 +57,7 @@ def test_bits_per_dim() -> None:
 def test_a_new_density_is_the_normal_one_of_the_data(
     batch: tuple[torch.Tensor, Condition],
 ) -> None:
-    """Couplings start as the identity, so what is left is standardisation, per CIELAB unit."""
+    """Couplings start as the identity, so what is left is standardization, per CIELAB unit."""
     density = density_of(ARCHITECTURES["small"])
     x = noisy_means(batch[0], generator())
     with torch.no_grad():
@@ -71,10 +71,10 @@ def test_a_new_density_is_the_normal_one_of_the_data(
 
 
 def test_samples_belong_to_their_photos(
-    batch: tuple[torch.Tensor, Condition], randomise: Any
+    batch: tuple[torch.Tensor, Condition], randomize: Any
 ) -> None:
     """The latents of a photo's samples, given its own context, are those that were drawn."""
-    density = randomise(density_of(ARCHITECTURES["small"]))
+    density = randomize(density_of(ARCHITECTURES["small"]))
     condition = batch[1].map(lambda x: x[:3])
     with torch.no_grad():
         samples = density.sample(condition, 2, generator(5))

@@ -47,8 +47,8 @@ def test_a_data_set_fits_the_figure_and_repeats(name: str) -> None:
 
 def test_two_moons_are_half_circles() -> None:
     points = two_moons(COUNT, rng())
-    centres = 1.6 * np.array([[-0.5, -0.25], [0.5, 0.25]])
-    radius = np.hypot(*(points[:, None] - centres).transpose(2, 0, 1))
+    centers = 1.6 * np.array([[-0.5, -0.25], [0.5, 0.25]])
+    radius = np.hypot(*(points[:, None] - centers).transpose(2, 0, 1))
     off = np.abs(radius - 1.6).min(1)
     assert off.max() < 0.12 * 5
     assert (points @ [0, 1] > 0.25).mean() == pytest.approx(0.5, abs=0.15)
@@ -57,8 +57,8 @@ def test_two_moons_are_half_circles() -> None:
 def test_eight_gaussians_have_eight_places() -> None:
     points = eight_gaussians(COUNT, rng())
     angle = np.arange(8) * np.pi / 4
-    centres = 2.2 * np.stack([np.cos(angle), np.sin(angle)], 1)
-    offsets = points[:, None] - centres
+    centers = 2.2 * np.stack([np.cos(angle), np.sin(angle)], 1)
+    offsets = points[:, None] - centers
     nearest = np.argmin(np.hypot(offsets[..., 0], offsets[..., 1]), 1)
     assert np.bincount(nearest) / COUNT == pytest.approx(np.full(8, 1 / 8), abs=0.02)
     own = offsets[np.arange(COUNT), nearest]
@@ -93,10 +93,10 @@ def shifted() -> Flow:
 def test_the_density_has_its_axes_right_and_integrates_to_one() -> None:
     density = density_on_grid(shifted(), "pinwheel")
     row, column = np.unravel_index(density.argmax(), density.shape)
-    centre = CELLS / 2 - 0.5
+    center = CELLS / 2 - 0.5
     cell = 2 * LIMIT / CELLS
-    assert (column - centre) * cell == pytest.approx(1, abs=cell)
-    assert (row - centre) * cell == pytest.approx(-1, abs=cell)
+    assert (column - center) * cell == pytest.approx(1, abs=cell)
+    assert (row - center) * cell == pytest.approx(-1, abs=cell)
     inside = np.prod([np.diff(stats.norm.cdf([-LIMIT, LIMIT], m))[0] for m in (1, -1)])
     assert density.sum() * cell**2 == pytest.approx(inside, rel=1e-3)
 

@@ -92,7 +92,7 @@ def test_a_run_leaves_a_folder_an_architecture(go: Go, tmp_path: Path) -> None:
     assert float(rows[1]["train_nats"]) < float(rows[0]["train_nats"]) - 20
     with Image.open(tmp_path / "small" / "grid.png") as grid:
         assert grid.format == "PNG"
-        assert grid.width > 6 * 128, "grey, truth and four samples"
+        assert grid.width > 6 * 128, "gray, truth and four samples"
         assert np.asarray(grid).std() > 10
 
 

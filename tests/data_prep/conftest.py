@@ -83,8 +83,8 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> Photos:
         f"{distance} bits: no near-duplicate, but a duplicate or another photo"
     )
 
-    Image.fromarray(skimage.data.camera()[:200, :200]).save(folder / "bad/grey.png")
-    Image.fromarray(face[:200, :200]).convert("L").convert("RGB").save(folder / "bad/grey_rgb.jpg")
+    Image.fromarray(skimage.data.camera()[:200, :200]).save(folder / "bad/gray.png")
+    Image.fromarray(face[:200, :200]).convert("L").convert("RGB").save(folder / "bad/gray_rgb.jpg")
     Image.fromarray(face[:40, :90]).save(folder / "bad/tiny.png")
     whole = (folder / "rocket.jpg").read_bytes()
     (folder / "bad/cut.jpg").write_bytes(whole[: len(whole) // 2])
@@ -104,8 +104,8 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> Photos:
         dropped={
             "bad/cut.jpg": "corrupt: ",
             "bad/empty.png": "corrupt: ",
-            "bad/grey.png": "grey",
-            "bad/grey_rgb.jpg": "grey",
+            "bad/gray.png": "gray",
+            "bad/gray_rgb.jpg": "gray",
             "bad/secret.png": "excluded",
             "bad/tiny.png": "too small",
             "copy.jpg": f"duplicate of {folder / 'cat.jpeg'}",

@@ -66,7 +66,7 @@ def test_every_photo_is_kept_or_named(pack: Path, photos: Any, report: Report) -
     for file, reason in photos.dropped.items():
         assert dropped[file].startswith(reason), file
     assert said["counts"] == {
-        "corrupt": 2, "grey": 2, "too small": 1, "excluded": 1, "duplicate": 2,
+        "corrupt": 2, "gray": 2, "too small": 1, "excluded": 1, "duplicate": 2,
     }  # fmt: skip
 
 
@@ -418,7 +418,7 @@ class TestBadInput:
     def test_no_photo_that_can_be_used(
         self, photos: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
     ) -> None:
-        bad = [str(photos.folder / "bad" / name) for name in ("grey.png", "cut.jpg", "empty.png")]
+        bad = [str(photos.folder / "bad" / name) for name in ("gray.png", "cut.jpg", "empty.png")]
         line = message([*bad, "-o", str(tmp_path / "pack")], capsys)
         assert "none of the 3 photos can be used" in line
         assert "'corrupt': 2" in line
@@ -525,7 +525,7 @@ def test_names_need_not_be_unicode(photos: Any, tmp_path: Path) -> None:
     folder.mkdir()
     try:
         shutil.copy(photos.folder / "cat.jpeg", folder / os.fsdecode(b"caf\xe9.jpg"))
-        shutil.copy(photos.folder / "bad/grey.png", folder / os.fsdecode(b"gr\xe5.png"))
+        shutil.copy(photos.folder / "bad/gray.png", folder / os.fsdecode(b"gr\xe5.png"))
     except OSError:
         pytest.skip("this file system takes Unicode names alone")
     given = [str(folder), "-o", str(tmp_path / "pack"), "--variants", "1", "--workers", "0"]

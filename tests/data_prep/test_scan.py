@@ -14,9 +14,9 @@ from data_prep.scan import scan_one
 
 
 def toned(a: float, b: float) -> Image.Image:
-    """A grey photo on paper of one chroma."""
-    grey = skimage.data.camera()[:128, 100:228]
-    lab = skimage.color.rgb2lab(skimage.color.gray2rgb(grey))
+    """A gray photo on paper of one chroma."""
+    gray = skimage.data.camera()[:128, 100:228]
+    lab = skimage.color.rgb2lab(skimage.color.gray2rgb(gray))
     lab = lab * [0.75, 0, 0] + [10, a, b]
     return Image.fromarray(np.round(255 * skimage.color.lab2rgb(lab)).astype(np.uint8))
 
@@ -30,7 +30,7 @@ def test_a_good_photo(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("a", "b", "problem"), [(0, 0, "grey"), (8, 18, "tinted"), (6, 6.5, "tinted"), (2, 5, None)]
+    ("a", "b", "problem"), [(0, 0, "gray"), (8, 18, "tinted"), (6, 6.5, "tinted"), (2, 5, None)]
 )
 def test_toned_prints_are_dropped_and_pale_photos_kept(
     a: float, b: float, problem: str | None, tmp_path: Path

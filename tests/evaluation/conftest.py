@@ -33,7 +33,7 @@ def _one_thread() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Small weights with random parameters, so that every sample has colours of its own."""
+    """Small weights with random parameters, so that every sample has colors of its own."""
     return save_small_weights(tmp_path_factory.mktemp("weights") / "small.safetensors")
 
 
@@ -66,7 +66,7 @@ def small_baselines(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 class CheapJudge:
-    """Believes in the class that a picture's mean colour falls on; features are means of blocks."""
+    """Believes in the class that a picture's mean color falls on; features are means of blocks."""
 
     def look(self, pictures: np.ndarray) -> Verdict:
         means = torch.from_numpy(pictures.mean((1, 2)))

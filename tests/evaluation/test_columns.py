@@ -17,13 +17,13 @@ from colorflow.color.full_resolution import lightness_of, render
 from colorflow.colorize import Colorizer
 from colorflow.errors import WeightsError
 from colorflow.evaluation.columns import (
-    COLOURS_OF_FIRST_PACK,
+    COLORS_OF_FIRST_PACK,
     MANY,
     Column,
     baseline_columns,
     columns_of,
     constant,
-    training_colours_of,
+    training_colors_of,
 )
 from colorflow.model.condition import CONDITION_GRID, Condition
 from colorflow.model.density import ConditionalDensity
@@ -67,7 +67,7 @@ def test_names_and_kinds(columns: dict[str, Column]) -> None:
         "colorflow_std1": "independent",
         "colorflow_diverse": "chosen",
         "principal": "chosen",
-        "mean_colour": "one",
+        "mean_color": "one",
     }
     with_density = [name for name, column in columns.items() if column.bits_per_dim]
     assert with_density == ["colorflow", "colorflow_std1"]
@@ -147,7 +147,7 @@ def test_diverse_draws_are_the_farthest_of_the_pool(
             assert nearest[indices[count]] > nearest.max() - 2
 
 
-def test_constant_colours(condition: Condition) -> None:
+def test_constant_colors(condition: Condition) -> None:
     ab = draw(constant("warm", (3.0, 4.0)), condition, 2)
     assert ab.shape == (2, 2, 2, 64, 64)
     assert (ab[:, :, 0] == 3).all()
@@ -185,12 +185,12 @@ def test_the_round_trip_comes_back(columns: dict[str, Column], condition: Condit
 def baselines(tmp_path: Path, small_baselines: None) -> Path:
     """A folder with a file of each."""
     for name, baseline in BASELINES.items():
-        module = randomised(baseline.build())
+        module = randomized(baseline.build())
         save_baseline(tmp_path / f"{name}.safetensors", name, module, 0.5, {})
     return tmp_path
 
 
-def randomised(module: nn.Module) -> nn.Module:
+def randomized(module: nn.Module) -> nn.Module:
     """All parameters random, those of layers that start at zero too."""
     torch.manual_seed(1)
     with torch.no_grad():
@@ -294,12 +294,12 @@ def test_a_file_under_the_name_of_another_baseline(baselines: Path) -> None:
     assert str(caught.value) == f"{path}: holds the baseline deterministic; rename the file"
 
 
-def test_the_colours_of_the_training_photos(loaded: LoadedWeights) -> None:
+def test_the_colors_of_the_training_photos(loaded: LoadedWeights) -> None:
     """From the header; for older weights those of the first pack."""
-    assert training_colours_of(loaded) == COLOURS_OF_FIRST_PACK
-    stored = {"colours": {"mean_ab": [2.0, -3.0], "largest_chroma": 50.0}}
+    assert training_colors_of(loaded) == COLORS_OF_FIRST_PACK
+    stored = {"colors": {"mean_ab": [2.0, -3.0], "largest_chroma": 50.0}}
     newer = replace(loaded, training=stored)
-    assert training_colours_of(newer).largest_chroma == 50
-    (mean,) = [column for column in columns_of(newer) if column.name == "mean_colour"]
+    assert training_colors_of(newer).largest_chroma == 50
+    (mean,) = [column for column in columns_of(newer) if column.name == "mean_color"]
     one = Condition(lightness=torch.zeros(1, 1, CONDITION_GRID, CONDITION_GRID), features={})
     assert draw(mean, one, 1)[0, 0, :, 5, 9].tolist() == [2.0, -3.0]

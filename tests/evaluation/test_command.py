@@ -30,18 +30,18 @@ from tests.evaluation.conftest import save_photos
 
 METRICS = [
     "bits_per_dim", "rmse_best8_photo", "rmse_best8_pixel", "rmse_one", "rmse_mean8", "rmse_mean64",
-    "variance_pixel", "energy_score", "diversity", "coverage50", "coverage90", "colourfulness",
+    "variance_pixel", "energy_score", "diversity", "coverage50", "coverage90", "colorfulness",
     "blow_ups", "judge_agreement", "judge_kl", "kd_lite2", "seam_ratio", "inverse_error",
     "seconds_per_sample",
 ]  # fmt: skip
 NO_COLUMN = "is missing, so the table has no column "
 """What is said of a baseline's file, and is no error."""
 COLUMNS = [
-    "colorflow", "colorflow_std1", "colorflow_diverse", "principal", "mean_colour", "grey", "truth"
+    "colorflow", "colorflow_std1", "colorflow_diverse", "principal", "mean_color", "gray", "truth"
 ]  # fmt: skip
 
 
-OF_CARDS = {"rmse_first", "rmse_best4", "colourfulness_first", "shares_off_by"}
+OF_CARDS = {"rmse_first", "rmse_best4", "colorfulness_first", "shares_off_by"}
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -110,7 +110,7 @@ def test_the_numbers_make_sense(found: dict[str, Any]) -> None:
     assert honest["diversity"] > shipped["diversity"] > 0
     assert value["colorflow_diverse"]["diversity"] > shipped["diversity"]
     assert value["truth"]["rmse_one"] < 1e-3
-    assert value["truth"]["judge_kl"] < value["grey"]["judge_kl"]
+    assert value["truth"]["judge_kl"] < value["gray"]["judge_kl"]
 
 
 @pytest.mark.slow
@@ -120,14 +120,14 @@ def test_the_same_seed_gives_the_same_numbers(
     """Other names, another order, and a file that is no photo beside them."""
     save_photos(tmp_path, ("photos/z.png", "photos/b.png", "photos/a.png"))
     (tmp_path / "photos" / "no.jpg").write_text("no photo")
-    Image.fromarray(skimage.data.camera()).save(tmp_path / "photos" / "grey.png")
+    Image.fromarray(skimage.data.camera()).save(tmp_path / "photos" / "gray.png")
     file = tmp_path / "e.json"
     arguments = ["evaluate", str(tmp_path / "photos"), "--weights", str(weights)]
     assert main([*arguments, "--json", str(file)]) == 1
     again = json.loads(file.read_text())
     assert without_time(again) == without_time(found)
     assert [(Path(item["file"]).name, item["why"]) for item in again["left_out"]] == [
-        ("grey.png", "not coloured"),
+        ("gray.png", "not colored"),
         ("no.jpg", "unreadable"),
     ]
 
@@ -155,7 +155,7 @@ def test_markdown_shows_the_same(written: Path, found: dict[str, Any]) -> None:
 
 @pytest.mark.slow
 def test_the_sheet(written: Path) -> None:
-    """Grey, truth, six samples, mean, spread: ten pictures in each of three rows."""
+    """Gray, truth, six samples, mean, spread: ten pictures in each of three rows."""
     sheet = np.asarray(Image.open(written / "e.png"))
     assert sheet.shape[0] == 3 * (112 + 4)
     for top in range(0, sheet.shape[0], 116):
@@ -165,9 +165,9 @@ def test_the_sheet(written: Path) -> None:
         assert len(starts) == 10
         width = starts[1] - starts[0] - 4
         cells = [band[:, start : start + width].astype(int) for start in starts]
-        colour = [np.ptp(cell, axis=2).mean() for cell in cells]
-        assert colour[0] == colour[9] == 0
-        assert min(colour[1:9]) > 1
+        color = [np.ptp(cell, axis=2).mean() for cell in cells]
+        assert color[0] == color[9] == 0
+        assert min(color[1:9]) > 1
         # All but the last have the photo's lightness.
         lightness = [skimage.color.rgb2lab(cell.astype(np.uint8))[..., 0] for cell in cells]
         for one in lightness[1:9]:
@@ -186,8 +186,8 @@ def test_degraded(photos: Path, weights: Path, found: dict[str, Any], tmp_path: 
     assert (degraded["photos"], degraded["draws"], degraded["seed"]) == (1, 2, 5)
     assert degraded["command"].endswith("--draws 2 --seed 5 --degrade")
     assert "--limit 1" in degraded["command"]
-    assert "kd_lite2" not in degraded["columns"]["grey"], "one photo has no pairs"
-    assert degraded["columns"]["grey"]["rmse_one"]["stderr"] is None
+    assert "kd_lite2" not in degraded["columns"]["gray"], "one photo has no pairs"
+    assert degraded["columns"]["gray"]["rmse_one"]["stderr"] is None
 
 
 # baselines
@@ -237,7 +237,7 @@ def test_baselines_are_columns_and_a_missing_one_is_a_line_on_stderr(
         printed = capsys.readouterr()
         names = [name for name in BASELINES if name != missing]
         columns = json.loads(file.read_text())["columns"]
-        assert list(columns) == [*COLUMNS[:5], *names, "grey", "truth"]
+        assert list(columns) == [*COLUMNS[:5], *names, "gray", "truth"]
         assert printed.out.startswith(f"| | {' | '.join(columns)} |")
         line = f"{shipped_baselines / 'cinn2019.safetensors'}: {NO_COLUMN}cinn2019\n"
         assert (line in printed.err) == (missing is not None)

@@ -159,8 +159,8 @@ def test_energy_score_by_brute_force(cat: Path) -> None:
     apart = [np.sqrt(np.mean((p - q) ** 2)) for p, q in itertools.permutations(draws, 2)]
     want = near - np.mean(apart) / 2
     assert table["normal"]["energy_score"].value == pytest.approx(want, rel=1e-4)
-    grey = table["grey"]["energy_score"].value  # a point: its distance to the truth
-    assert grey == pytest.approx(np.sqrt(np.mean(truth**2)), rel=1e-4)
+    gray = table["gray"]["energy_score"].value  # a point: its distance to the truth
+    assert gray == pytest.approx(np.sqrt(np.mean(truth**2)), rel=1e-4)
 
 
 def test_coverage_at_the_truths_own_spread(cat: Path) -> None:
@@ -202,7 +202,7 @@ def test_the_seam_ratio_is_of_all_steps_of_all_photos_and_draws(photos: Path) ->
     assert found["normal"]["seam_ratio"].value == pytest.approx(1, abs=0.01)
     assert found["chosen"]["seam_ratio"].value == pytest.approx(1, abs=0.02)
     assert 0.8 < found["truth"]["seam_ratio"].value < 1.2
-    for flat in ("warm", "grey"):
+    for flat in ("warm", "gray"):
         assert "seam_ratio" not in found[flat], "one color has no steps to compare"
 
 
@@ -234,27 +234,27 @@ def test_tints_without_pairs_or_without_spread_have_no_share(photos: Path, n_pho
     assert "tint_by_seed" not in run(photos_of(photos)[:n_photos], [column]).columns["warm"]
 
 
-def test_truth_and_grey(photos: Path) -> None:
+def test_truth_and_gray(photos: Path) -> None:
     found = run(photos_of(photos), [WARM])
-    truth, grey = found.columns["truth"], found.columns["grey"]
+    truth, gray = found.columns["truth"], found.columns["gray"]
     assert truth["rmse_one"].value < 1e-3
     assert truth["energy_score"].value == 0
-    assert grey["colourfulness"].value < 1e-3
-    assert grey["blow_ups"].value == 0
-    assert found.ratios["grey"]["rmse_mean64_to_grey"].value == 1
-    assert found.ratios["truth"]["colourfulness_to_truth"].value == 1
-    warm = found.columns["warm"]["rmse_one"].value / grey["rmse_one"].value
-    assert found.ratios["warm"]["rmse_best8_photo_to_grey"].value == pytest.approx(warm)
-    assert grey["kd_lite2"].value > truth["kd_lite2"].value
-    assert grey["judge_kl"].value > truth["judge_kl"].value >= 0
+    assert gray["colorfulness"].value < 1e-3
+    assert gray["blow_ups"].value == 0
+    assert found.ratios["gray"]["rmse_mean64_to_gray"].value == 1
+    assert found.ratios["truth"]["colorfulness_to_truth"].value == 1
+    warm = found.columns["warm"]["rmse_one"].value / gray["rmse_one"].value
+    assert found.ratios["warm"]["rmse_best8_photo_to_gray"].value == pytest.approx(warm)
+    assert gray["kd_lite2"].value > truth["kd_lite2"].value
+    assert gray["judge_kl"].value > truth["judge_kl"].value >= 0
 
 
-def test_colourfulness_is_that_of_the_photos(cat: Path) -> None:
+def test_colorfulness_is_that_of_the_photos(cat: Path) -> None:
     photo = Image.fromarray(skimage.data.chelsea()[40:240, 60:300])
     r, g, b = np.moveaxis(np.asarray(photo.resize((64, 64), Image.Resampling.BOX), float), -1, 0)
     rg, yb = r - g, (r + g) / 2 - b
     want = np.hypot(rg.std(), yb.std()) + 0.3 * np.hypot(rg.mean(), yb.mean())
-    found = run([cat], []).columns["truth"]["colourfulness"].value
+    found = run([cat], []).columns["truth"]["colorfulness"].value
     assert found == pytest.approx(want, rel=0.01)
 
 
@@ -283,17 +283,17 @@ def test_which_metrics_a_column_has(photos: Path) -> None:
     table = run(photos_of(photos), [NORMAL, CHOSEN, WARM]).columns
     every = {
         "rmse_best8_photo", "rmse_best8_pixel", "rmse_one", "rmse_mean8", "variance_pixel",
-        "energy_score", "diversity", "colourfulness", "blow_ups", "judge_agreement", "judge_kl",
+        "energy_score", "diversity", "colorfulness", "blow_ups", "judge_agreement", "judge_kl",
         "kd_lite2",
     }  # fmt: skip
     timed = every | {"seconds_per_sample"}
     assert set(table["chosen"]) == timed | {"seam_ratio"}
-    assert set(table["warm"]) == set(table["grey"]) == timed | {"rmse_mean64"}
+    assert set(table["warm"]) == set(table["gray"]) == timed | {"rmse_mean64"}
     assert set(table["truth"]) == every | {"rmse_mean64", "seam_ratio"}
     assert set(table["normal"]) == timed | {
         "rmse_mean64", "coverage50", "coverage90", "seam_ratio",
     }  # fmt: skip
-    assert list(table) == ["normal", "chosen", "warm", "grey", "truth"]
+    assert list(table) == ["normal", "chosen", "warm", "gray", "truth"]
 
 
 def test_another_number_of_draws_is_in_the_names(cat: Path) -> None:
@@ -331,7 +331,7 @@ def test_degraded_lightness_is_seen_by_the_models_alone(cat: Path) -> None:
 
 def test_files_without_numbers_are_named(photos: Path, tmp_path: Path) -> None:
     save_photos(tmp_path, ("a.png", "b.png", "c.png"))
-    Image.fromarray(skimage.data.camera()).save(tmp_path / "grey.png")
+    Image.fromarray(skimage.data.camera()).save(tmp_path / "gray.png")
     sepia = skimage.data.camera()[..., None] * np.array([1, 0.85, 0.6])
     Image.fromarray(sepia.astype(np.uint8)).save(tmp_path / "sepia.png")
     (tmp_path / "broken.jpg").write_bytes((tmp_path / "a.png").read_bytes()[:2000])
@@ -341,8 +341,8 @@ def test_files_without_numbers_are_named(photos: Path, tmp_path: Path) -> None:
     assert numbers(found.columns) == numbers(run(photos_of(photos), [WARM]).columns)
     assert [(Path(item.file).name, item.why) for item in found.left_out] == [
         ("broken.jpg", "unreadable"),
-        ("grey.png", "not coloured"),
-        ("sepia.png", "not coloured"),
+        ("gray.png", "not colored"),
+        ("sepia.png", "not colored"),
     ]
     assert len(said) == 3
     for line, item in zip(sorted(said), found.left_out, strict=True):
@@ -373,14 +373,14 @@ def test_values_that_are_not_finite_are_not_averaged(photos: Path, cat: Path, ba
 
 
 def test_nothing_left_to_measure(tmp_path: Path) -> None:
-    Image.fromarray(skimage.data.camera()).save(tmp_path / "grey.png")
+    Image.fromarray(skimage.data.camera()).save(tmp_path / "gray.png")
     (tmp_path / "empty.jpg").touch()
     with pytest.raises(EvaluationError) as caught:
         run(photos_of(tmp_path), [WARM])
     message = str(caught.value)
     assert message.startswith("none of the 2 photos can be measured: ")
     assert "1 unreadable" in message
-    assert "1 not coloured" in message
+    assert "1 not colored" in message
 
 
 # which photos

@@ -106,8 +106,8 @@ def noise(_: Tensor, n: int, generator: torch.Generator) -> Tensor:
     return 20 * torch.randn(n, 2, 64, 64, generator=generator)
 
 
-def hinted_colour(planes: Tensor) -> Tensor:
-    """The colour of the first hint, (2, 1, 1); none without hints."""
+def hinted_color(planes: Tensor) -> Tensor:
+    """The color of the first hint, (2, 1, 1); none without hints."""
     known = planes[1:, planes[0] == 1]
     return known[:, :1, None] if known.numel() else torch.zeros(2, 1, 1)
 
@@ -136,7 +136,7 @@ def _few_resamples(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("cheap")
-def test_hints_are_true_colours_and_fewer_are_the_first_of_more(cat: Path, truth: Tensor) -> None:
+def test_hints_are_true_colors_and_fewer_are_the_first_of_more(cat: Path, truth: Tensor) -> None:
     model = KnownModel(uniform(0, 0))
     measured([cat], model, draws=2)
     assert [int(planes[0].sum()) for planes in model.planes] == [0, 1, 2, 4, 8, 16]
@@ -192,7 +192,7 @@ def test_the_curve_is_paired(photos: Path, monkeypatch: pytest.MonkeyPatch) -> N
 
 @pytest.mark.usefixtures("cheap")
 def test_errors_of_draws_and_of_their_mean(cat: Path, truth: Tensor) -> None:
-    """Oracle: scikit-image on one constant colour; a pair of draws around it has it as its mean."""
+    """Oracle: scikit-image on one constant color; a pair of draws around it has it as its mean."""
     photo = skimage.data.chelsea()[40:240, 60:300]
     rgb = np.asarray(Image.fromarray(photo).resize((64, 64), Image.Resampling.BOX), dtype=float)
     lab = skimage.color.rgb2lab(rgb / 255)
@@ -236,12 +236,12 @@ def test_likelihood_is_of_the_noisy_truth_given_the_hints(cat: Path, truth: Tens
 
 @pytest.mark.usefixtures("cheap")
 def test_a_model_that_paints_the_hint_keeps_to_it(photos: Path) -> None:
-    """As the gamut allows it at every lightness around it; far from the colours of other hints."""
+    """As the gamut allows it at every lightness around it; far from the colors of other hints."""
     curve = measured(
         photos_of(photos),
-        KnownModel(lambda planes, n, _: hinted_colour(planes).expand(n, 2, 64, 64)),
+        KnownModel(lambda planes, n, _: hinted_color(planes).expand(n, 2, 64, 64)),
         draws=2,
-        seed=5,  # two of the three hints lie where the photo has one colour
+        seed=5,  # two of the three hints lie where the photo has one color
     )
     kept, mean = values(curve, "hints_kept"), values(curve, "hint_error_mean")
     assert kept[1] == 1
@@ -255,8 +255,8 @@ def test_a_model_that_paints_the_hint_keeps_to_it(photos: Path) -> None:
     assert "far_diversity_ratio" not in curve.columns["1"], "nothing is diverse without hints"
 
 
-def grey_blue(path: Path) -> Tensor:
-    """A picture of two colours of about one lightness, side by side; its chroma."""
+def gray_blue(path: Path) -> Tensor:
+    """A picture of two colors of about one lightness, side by side; its chroma."""
     pixels = np.empty((128, 128, 3), np.uint8)
     pixels[:, :64], pixels[:, 64:] = (150, 110, 100), (90, 120, 170)
     Image.fromarray(pixels).save(path)
@@ -267,7 +267,7 @@ def grey_blue(path: Path) -> Tensor:
 def test_distances_from_hints(tmp_path: Path) -> None:
     """Draws are the truth, but the second is redder by 8 everywhere: a hint that one draw leaves
     is not kept."""
-    ab = grey_blue(tmp_path / "two.png")
+    ab = gray_blue(tmp_path / "two.png")
 
     def draw(by: float) -> Draw:
         def redder(_: Tensor, n: int, __: object) -> Tensor:
@@ -277,7 +277,7 @@ def test_distances_from_hints(tmp_path: Path) -> None:
 
         return redder
 
-    # A seed whose first hint is well inside one colour, so that the truth keeps to it.
+    # A seed whose first hint is well inside one color, so that the truth keeps to it.
     model = KnownModel(draw(0))
     right = measured([tmp_path / "two.png"], model, draws=4, seed=7)
     (place,) = model.planes[1][0].nonzero().tolist()
@@ -301,7 +301,7 @@ def test_distances_from_hints(tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("cheap")
 def test_a_draw_four_units_away_keeps_to_its_hint(tmp_path: Path) -> None:
-    ab = grey_blue(tmp_path / "two.png")
+    ab = gray_blue(tmp_path / "two.png")
     model = KnownModel(
         lambda _, n, __: (ab + torch.tensor([0.0, 4.0])[:, None, None]).repeat(n, 1, 1, 1)
     )
@@ -429,7 +429,7 @@ def test_files_and_table(
     assert [float(cell) for cell in rows["bits_per_dim"]] == pytest.approx(bits, rel=0.01)
     assert not rows["hint_error_mean"][0].strip()
     assert found["command"] in out
-    assert "true colour at random places" in out
+    assert "true color at random places" in out
     assert "1 photos measured; left out: 1 unreadable" in out
     with Image.open(plot) as image:
         assert image.size == (1080, 432)
@@ -465,9 +465,9 @@ def test_bits_are_the_colorizers_with_such_hints(cup: Path, hinted: Path) -> Non
 def test_no_failure_and_exit_code_0(
     photos: Path, hinted: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Photos without colours are no failure; the limit is in the command."""
+    """Photos without colors are no failure; the limit is in the command."""
     Image.open(photos / "cup.png").save(tmp_path / "cup.png")
-    Image.fromarray(skimage.data.camera()).save(tmp_path / "grey.png")
+    Image.fromarray(skimage.data.camera()).save(tmp_path / "gray.png")
     known = KnownModel(noise).weights()
     monkeypatch.setattr("colorflow.evaluation.hint_run.load_weights", lambda _: known)
     file, plot = tmp_path / "h.json", tmp_path / "h.svg"
@@ -475,7 +475,7 @@ def test_no_failure_and_exit_code_0(
     assert main([*arguments, "--plot", str(plot), "--limit", "7"]) == 0
     found = json.loads(file.read_text())
     assert "--limit 7" in found["command"]
-    assert [item["why"] for item in found["left_out"]] == ["not coloured"]
+    assert [item["why"] for item in found["left_out"]] == ["not colored"]
     assert found["hints"]["0"]["rmse_one"]["stderr"] is None
     assert "<svg" in plot.read_text(encoding="utf-8")
 
@@ -530,7 +530,7 @@ def test_weights_that_take_no_hints(
     photos: Path, weights: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     message = refused(arguments_of(photos, weights, tmp_path / "h.json"), capsys)
-    assert f"{weights}: takes no colour hints" in message
+    assert f"{weights}: takes no color hints" in message
     assert not (tmp_path / "h.json").exists()
 
 

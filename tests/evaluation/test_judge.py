@@ -14,7 +14,7 @@ from colorflow.errors import EvaluationError
 from colorflow.evaluation.judge import (
     PICTURE_SIZE,
     Judge,
-    coloured_pictures,
+    colored_pictures,
     divergence,
     square_picture,
 )
@@ -65,14 +65,14 @@ def test_divergence_is_scipys() -> None:
     assert divergence(truth, truth).abs().max() == 0
 
 
-def test_pictures_are_squashed_and_coloured_on_their_lightness() -> None:
+def test_pictures_are_squashed_and_colored_on_their_lightness() -> None:
     picture = square_picture(skimage.data.coffee())
     assert picture.shape == (PICTURE_SIZE, PICTURE_SIZE, 3)
     # The whole photo: every quarter keeps its mean.
     photo = skimage.data.coffee().astype(float)
     assert np.abs(photo[:200, :300].mean((0, 1)) - picture[:130, :130].mean((0, 1))).max() < 1
-    grey, warm = coloured_pictures(picture, torch.tensor([[0.0, 0], [5, 20]])[..., None, None])
-    assert (grey == grey[..., :1]).all()
+    gray, warm = colored_pictures(picture, torch.tensor([[0.0, 0], [5, 20]])[..., None, None])
+    assert (gray == gray[..., :1]).all()
     assert (warm[..., 0] > warm[..., 2]).mean() > 0.9
 
 

@@ -1,4 +1,4 @@
-"""What is measured of one photo's colourings, by hand, by brute force and by other packages."""
+"""What is measured of one photo's colorings, by hand, by brute force and by other packages."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ import torch
 from colorflow.color.grid import square_lightness, to_grid
 from colorflow.color.resize import resize_by_area
 from colorflow.evaluation.metrics import (
-    colourfulness,
-    colours,
+    colorfulness,
+    colors,
     coverage,
     diversity,
     kernel_terms,
@@ -33,31 +33,31 @@ def pictures(n: int, side: int = 5) -> np.ndarray:
     return RNG.uniform(size=(n, 3, side, side)).astype(np.float32)
 
 
-# colours on the grid
+# colors on the grid
 
 
 def test_true_chroma_on_its_lightness_is_the_photo() -> None:
     photo = skimage.data.astronaut()[:256, 128:384]
     truth = np.moveaxis(resize_by_area(photo, 64, 64) / 255, -1, 0)
     ab = torch.from_numpy(to_grid(photo))
-    rgb = colours(square_lightness(photo, 64), ab[None])
+    rgb = colors(square_lightness(photo, 64), ab[None])
     assert rgb.shape == (1, 3, 64, 64)
     assert np.abs(rgb[0] - truth).max() < 1e-4
 
 
-def test_colours_are_scikit_images_where_srgb_has_them() -> None:
+def test_colors_are_scikit_images_where_srgb_has_them() -> None:
     lab = np.stack([RNG.uniform(40, 70, (3, 6, 7)), *RNG.uniform(-15, 15, (2, 3, 6, 7))], axis=-1)
     want = skimage.color.lab2rgb(lab)
     for index, one in enumerate(lab):
         ab = np.moveaxis(lab[..., 1:], -1, 1).astype(np.float32)
-        found = colours(one[..., 0].astype(np.float32), torch.from_numpy(ab))
+        found = colors(one[..., 0].astype(np.float32), torch.from_numpy(ab))
         assert np.abs(np.moveaxis(found[index], 0, -1) - want[index]).max() < 1e-4
 
 
-def test_colours_beyond_srgb_keep_their_lightness_and_the_draws_are_left_alone() -> None:
+def test_colors_beyond_srgb_keep_their_lightness_and_the_draws_are_left_alone() -> None:
     lightness = RNG.uniform(20, 90, (8, 8)).astype(np.float32)
     ab = torch.full((2, 2, 8, 8), 90.0)
-    rgb = colours(lightness, ab)
+    rgb = colors(lightness, ab)
     assert (ab == 90).all()
     assert rgb.min() >= 0
     assert rgb.max() <= 1
@@ -67,9 +67,9 @@ def test_colours_beyond_srgb_keep_their_lightness_and_the_draws_are_left_alone()
         assert np.abs(shown[..., 1] - shown[..., 2]).max() < 1  # the hue is kept
 
 
-def test_no_chroma_is_grey() -> None:
-    rgb = colours(np.full((2, 2), 53.585, np.float32), torch.zeros(1, 2, 2, 2))
-    assert np.abs(rgb - 128 / 255).max() < 1e-4  # L* of the 8-bit grey 128
+def test_no_chroma_is_gray() -> None:
+    rgb = colors(np.full((2, 2), 53.585, np.float32), torch.zeros(1, 2, 2, 2))
+    assert np.abs(rgb - 128 / 255).max() < 1e-4  # L* of the 8-bit gray 128
 
 
 # errors
@@ -102,7 +102,7 @@ def test_variance_has_no_bias() -> None:
     assert variance(rgb) == pytest.approx(0.01, rel=0.02)
 
 
-# colourfulness
+# colorfulness
 
 
 def by_the_paper(picture: np.ndarray) -> float:
@@ -114,21 +114,21 @@ def by_the_paper(picture: np.ndarray) -> float:
     return float(sigma + 0.3 * mu)
 
 
-def test_colourfulness_by_hand() -> None:
-    grey = np.full((1, 3, 4, 4), 0.4, np.float32)
-    assert colourfulness(grey) == pytest.approx(0, abs=1e-4)
+def test_colorfulness_by_hand() -> None:
+    gray = np.full((1, 3, 4, 4), 0.4, np.float32)
+    assert colorfulness(gray) == pytest.approx(0, abs=1e-4)
     red = np.zeros((1, 3, 4, 4), np.float32)
     red[:, 0] = 1  # rg = 255, yb = 127.5 everywhere
-    assert colourfulness(red) == pytest.approx(0.3 * 255 * np.sqrt(1.25), rel=1e-6)
+    assert colorfulness(red) == pytest.approx(0.3 * 255 * np.sqrt(1.25), rel=1e-6)
     half = red.copy()
     half[..., :2] = 0  # half of it black: deviations and means are half of 255 and of 127.5
-    assert colourfulness(half) == pytest.approx(1.3 * 127.5 * np.sqrt(1.25), rel=1e-6)
+    assert colorfulness(half) == pytest.approx(1.3 * 127.5 * np.sqrt(1.25), rel=1e-6)
 
 
-def test_colourfulness_is_the_mean_over_pictures() -> None:
+def test_colorfulness_is_the_mean_over_pictures() -> None:
     rgb = pictures(3)
     want = np.mean([by_the_paper(255 * one) for one in rgb])
-    assert colourfulness(rgb) == pytest.approx(want, rel=1e-5)
+    assert colorfulness(rgb) == pytest.approx(want, rel=1e-5)
 
 
 # draws
@@ -234,7 +234,7 @@ def test_kernel_distance_is_the_usual_one_for_independent_sets() -> None:
 
 
 def test_kernel_distance_of_one_distribution_is_zero_on_average() -> None:
-    """Also where each y depends on its x, as a colouring does on its photo."""
+    """Also where each y depends on its x, as a coloring does on its photo."""
     values = []
     for _ in range(400):
         x = RNG.normal(size=(12, 4))

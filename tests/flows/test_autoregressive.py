@@ -26,7 +26,7 @@ CONTEXT = 3
 SIZE = 2
 
 Build = Callable[[], AutoregressiveNetwork]
-Randomise = Callable[..., Any]
+Randomize = Callable[..., Any]
 
 
 def random_order(count: int) -> Tensor:
@@ -69,8 +69,8 @@ def name(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-def network(name: str, randomise: Randomise) -> AutoregressiveNetwork:
-    return randomise((GRIDS | VECTORS)[name]()).double()
+def network(name: str, randomize: Randomize) -> AutoregressiveNetwork:
+    return randomize((GRIDS | VECTORS)[name]()).double()
 
 
 @pytest.fixture
@@ -133,19 +133,19 @@ def test_context_reaches_every_element(
         assert (own != 0).all()
 
 
-def test_cells_weigh_more_than_the_mean(randomise: Randomise) -> None:
+def test_cells_weigh_more_than_the_mean(randomize: Randomize) -> None:
     """A dense network tells where the context is."""
-    network = randomise(dense(GRID, raster_order(GRID)))
+    network = randomize(dense(GRID, raster_order(GRID)))
     context = torch.randn(1, CONTEXT, *GRID[1:])
     x = torch.randn(1, *GRID)
     assert not torch.allclose(network(x, context), network(x, context.flip(2)), atol=1e-3)
 
 
 @pytest.mark.parametrize("reverse", [False, True])
-def test_window_of_the_convolutions(randomise: Randomise, *, reverse: bool) -> None:
+def test_window_of_the_convolutions(randomize: Randomize, *, reverse: bool) -> None:
     """4 rows up, 4 columns to either side with one layer, as the docstring says; no blind spot."""
     network = MaskedConvolutionNetwork((1, 9, 11), 0, 1, width=4, layers=1, reverse=reverse)
-    network = randomise(network).double()
+    network = randomize(network).double()
     x = torch.randn(1, 1, 9, 11, dtype=torch.float64)
     row, column = (3, 5) if reverse else (5, 5)
     seen = derivative(lambda v: network(v)[:, 0, row, column], x).reshape(9, 11) != 0
@@ -204,10 +204,10 @@ def test_cost_in_evaluations(network: AutoregressiveNetwork, x: Tensor, context:
 
 
 def test_bfloat16_network_leaves_float32_results(
-    name: str, randomise: Randomise, x: Tensor, context: Tensor
+    name: str, randomize: Randomize, x: Tensor, context: Tensor
 ) -> None:
     """Under autocast the network rounds, the flow does not: it stays invertible."""
-    flow = randomise(Autoregressive((GRIDS | VECTORS)[name](), Affine(0.7, 3.0)))
+    flow = randomize(Autoregressive((GRIDS | VECTORS)[name](), Affine(0.7, 3.0)))
     x, context = x.float(), context.float()
     with torch.autocast("cpu", dtype=torch.bfloat16):
         z, ladj = flow(x, context)
@@ -274,7 +274,7 @@ def assert_same_flow(
 
 @pytest.mark.peers
 @pytest.mark.parametrize("order", [torch.arange(5), random_order(5)], ids=["given", "random"])
-def test_zuko_with_the_same_weights(randomise: Randomise, order: Tensor) -> None:
+def test_zuko_with_the_same_weights(randomize: Randomize, order: Tensor) -> None:
     """zuko's hidden units go by rank, ours by element; its context is columns of the first layer.
 
     Its scale is bounded otherwise, so it is given the number that its bound turns into ours.
@@ -297,7 +297,7 @@ def test_zuko_with_the_same_weights(randomise: Randomise, order: Tensor) -> None
         hidden_features=(15, 15),
         activation=nn.GELU,
     ).double()
-    network = randomise(dense((5,), order)).double()
+    network = randomize(dense((5,), order)).double()
     unit = torch.cat([order + 5 * i for i in range(3)])  # ours, in zuko's order
     first, middle, last = (layer for layer in theirs.hyper if hasattr(layer, "mask"))
     with torch.no_grad():
@@ -314,13 +314,13 @@ def test_zuko_with_the_same_weights(randomise: Randomise, order: Tensor) -> None
 
 
 @pytest.mark.peers
-def test_nflows_with_the_same_weights(randomise: Randomise) -> None:
+def test_nflows_with_the_same_weights(randomize: Randomize) -> None:
     """nflows has no unit that sees the context alone, and so none for the first element."""
     made = pytest.importorskip("nflows.transforms.autoregressive")
     theirs = made.MaskedAffineAutoregressiveTransform(
         5, 12, num_blocks=1, use_residual_blocks=False, activation=F.gelu
     )
-    theirs = randomise(theirs).double()
+    theirs = randomize(theirs).double()
     network = MaskedNetwork((5,), torch.arange(5), 0, 2, units=3).double()
     unit = torch.cat([torch.arange(1, 5) + 5 * i for i in range(3)])  # theirs among ours
     net = theirs.autoregressive_net
@@ -338,10 +338,10 @@ def test_nflows_with_the_same_weights(randomise: Randomise) -> None:
 
 
 @pytest.mark.peers
-def test_normflows_with_the_same_network(randomise: Randomise) -> None:
+def test_normflows_with_the_same_network(randomize: Randomize) -> None:
     normflows = pytest.importorskip("normflows")
     theirs = normflows.flows.MaskedAffineAutoregressive(5, 8)
-    network = randomise(dense((5,), random_order(5))).double()
+    network = randomize(dense((5,), random_order(5))).double()
     theirs.autoregressive_net = network
     context = torch.randn(6, CONTEXT, dtype=torch.float64)
     ours = Autoregressive(network, PositiveScale(lambda raw: torch.sigmoid(raw + 2) + 1e-3))

@@ -102,7 +102,7 @@ def test_with_context_shows_what_the_network_makes_of_it() -> None:
         same(ladj, expected_ladj)
 
 
-def test_with_context_leaves_that_of_its_neighbours() -> None:
+def test_with_context_leaves_that_of_its_neighbors() -> None:
     line = Line(2, 1)
     z, _ = Composition([WithContext(Doubled(), line), line])(X, CONTEXT)
     same(z, 2 * (2 * X + 1 + 2 * CONTEXT) + 1 + CONTEXT)

@@ -100,7 +100,7 @@ def coupling(partition: Partition, transform: ElementwiseTransform, *, attention
     return Coupling(partition, network(partition.kept_channels, CONTEXT[0], 8, out), transform)
 
 
-def centre(transform: ElementwiseTransform) -> ContextTransform:
+def center(transform: ElementwiseTransform) -> ContextTransform:
     network = ConvolutionNetwork(0, CONTEXT[0], 8, SHAPE[0] * transform.size)
     return ContextTransform(SHAPE[0], network, transform)
 
@@ -171,7 +171,7 @@ def stack() -> Composition:
         [
             Haar(),
             Standardize(SHAPE[0]),
-            centre(Affine(3.0)),
+            center(Affine(3.0)),
             coupling(half(keep_first=True), affine_spline(), attention=False),
             ChannelPermutation([0, 2, 1, 3]),
             coupling(board(keep_even=False), spline(), attention=True),
@@ -269,8 +269,8 @@ CASES = {
         context=CONTEXT,
     ),
     "haar": Case(build=Haar),
-    "centre-affine": Case(build=lambda: centre(Affine(3.0)), context=CONTEXT),
-    "centre-spline": Case(build=lambda: centre(spline()), context=CONTEXT),
+    "center-affine": Case(build=lambda: center(Affine(3.0)), context=CONTEXT),
+    "center-spline": Case(build=lambda: center(spline()), context=CONTEXT),
     "first-affine": Case(
         build=lambda: coupling(half(keep_first=True), affine(), attention=False), context=CONTEXT
     ),
@@ -395,8 +395,8 @@ def case(request: pytest.FixtureRequest) -> Case:
 
 
 @pytest.fixture
-def bijection(case: Case, randomise: Callable[..., Bijection]) -> Bijection:
-    return randomise(case.build()).double()
+def bijection(case: Case, randomize: Callable[..., Bijection]) -> Bijection:
+    return randomize(case.build()).double()
 
 
 @pytest.fixture
@@ -588,7 +588,7 @@ def test_extreme_input_has_finite_gradients(
         assert gradient.isfinite().all()
 
 
-def test_randomised_parameters_all_matter(
+def test_randomized_parameters_all_matter(
     case: Case, bijection: Bijection, x: Tensor, context: Tensor | None
 ) -> None:
     """Putting any one parameter or statistic back changes the function.

@@ -49,8 +49,8 @@ def kernels(layer: EmergingConvolution) -> list[Tensor]:
 
 
 @pytest.fixture(params=[3, 5])
-def emerging(request: pytest.FixtureRequest, randomise: Callable[..., Bijection]) -> Bijection:
-    return randomise(EmergingConvolution(2, request.param)).double()
+def emerging(request: pytest.FixtureRequest, randomize: Callable[..., Bijection]) -> Bijection:
+    return randomize(EmergingConvolution(2, request.param)).double()
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -83,8 +83,8 @@ def test_emerging_inverse_is_two_triangular_solves(emerging: EmergingConvolution
     torch.testing.assert_close(emerging.inverse(z)[0], expected, rtol=1e-10, atol=1e-10)
 
 
-def test_emerging_sees_the_whole_neighbourhood(randomise: Callable[..., Bijection]) -> None:
-    layer = randomise(EmergingConvolution(2, 3)).double()
+def test_emerging_sees_the_whole_neighborhood(randomize: Callable[..., Bijection]) -> None:
+    layer = randomize(EmergingConvolution(2, 3)).double()
     unit = torch.zeros(1, 2, 7, 7, dtype=torch.float64)
     unit[:, 1, 3, 3] = 1
     seen = layer(unit)[0].detach().abs().sum((0, 1)) > 1e-9
@@ -93,9 +93,9 @@ def test_emerging_sees_the_whole_neighbourhood(randomise: Callable[..., Bijectio
 
 @pytest.mark.parametrize(("dtype", "accuracy"), [(torch.float64, 1e-10), (torch.float32, 1e-5)])
 def test_emerging_inverts_a_grid_of_usual_size(
-    randomise: Callable[..., Bijection], dtype: torch.dtype, accuracy: float
+    randomize: Callable[..., Bijection], dtype: torch.dtype, accuracy: float
 ) -> None:
-    layer = randomise(EmergingConvolution(8, 3), gain=0.5).to(dtype)
+    layer = randomize(EmergingConvolution(8, 3), gain=0.5).to(dtype)
     x = noise(2, 8, 16, 16).to(dtype)
     with torch.no_grad():
         back, _ = layer.inverse(layer(x)[0])
@@ -103,10 +103,10 @@ def test_emerging_inverts_a_grid_of_usual_size(
 
 
 def test_emerging_inverse_in_float32_does_not_lose_digits_on_the_way(
-    randomise: Callable[..., Bijection],
+    randomize: Callable[..., Bijection],
 ) -> None:
     """With large kernels float32 would be wrong in the third decimal."""
-    layer = randomise(EmergingConvolution(8, 3))
+    layer = randomize(EmergingConvolution(8, 3))
     z = layer(noise(2, 8, 16, 16).float())[0].detach()
     x, ladj = layer.inverse(z)
     expected, expected_ladj = layer.double().inverse(z.double())
@@ -141,8 +141,8 @@ def full_kernel(layer: PeriodicConvolution) -> Tensor:
 
 
 @pytest.fixture(params=[1, 3, 5])
-def periodic(request: pytest.FixtureRequest, randomise: Callable[..., Bijection]) -> Bijection:
-    return randomise(PeriodicConvolution(2, request.param)).double()
+def periodic(request: pytest.FixtureRequest, randomize: Callable[..., Bijection]) -> Bijection:
+    return randomize(PeriodicConvolution(2, request.param)).double()
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -162,17 +162,17 @@ def test_periodic_is_a_sum_of_shifted_grids(
     torch.testing.assert_close(periodic.inverse(x)[0], solved, rtol=1e-10, atol=1e-10)
 
 
-def test_periodic_is_conv2d_with_circular_padding(randomise: Callable[..., Bijection]) -> None:
-    layer = randomise(PeriodicConvolution(3, 5)).double()
+def test_periodic_is_conv2d_with_circular_padding(randomize: Callable[..., Bijection]) -> None:
+    layer = randomize(PeriodicConvolution(3, 5)).double()
     x = noise(2, 3, 6, 9)
     expected = F.conv2d(F.pad(x, (2, 2, 2, 2), mode="circular"), full_kernel(layer))
     torch.testing.assert_close(layer(x)[0], expected, rtol=1e-12, atol=1e-12)
 
 
 def test_periodic_in_float32_has_the_accuracy_of_its_dtype(
-    randomise: Callable[..., Bijection],
+    randomize: Callable[..., Bijection],
 ) -> None:
-    layer = randomise(PeriodicConvolution(8, 3))
+    layer = randomize(PeriodicConvolution(8, 3))
     z = noise(2, 8, 16, 16).float()
     x, ladj = layer.inverse(z)
     expected, expected_ladj = layer.double().inverse(z.double())
@@ -181,7 +181,7 @@ def test_periodic_in_float32_has_the_accuracy_of_its_dtype(
 
 
 def difference(smallest: float, *, down: bool) -> PeriodicConvolution:
-    """One channel: x minus nearly all of its next neighbour; a constant is all but lost."""
+    """One channel: x minus nearly all of its next neighbor; a constant is all but lost."""
     layer = PeriodicConvolution(1, 3).double()
     with torch.no_grad():
         layer.weight[(0, 0, 2, 1) if down else (0, 0, 1, 2)] = smallest - 1
@@ -207,9 +207,9 @@ def test_periodic_inverts_a_nearly_singular_frequency_only_in_float64(down: bool
 @pytest.mark.parametrize("kind", [EmergingConvolution, PeriodicConvolution])
 @pytest.mark.parametrize("direction", ["forward", "inverse"])
 def test_autocast_changes_nothing(
-    randomise: Callable[..., Bijection], kind: type[Bijection], direction: str
+    randomize: Callable[..., Bijection], kind: type[Bijection], direction: str
 ) -> None:
-    function = getattr(randomise(kind(2, 3)), direction)
+    function = getattr(randomize(kind(2, 3)), direction)
     expected = function(noise(2, 2, 4, 5).float())
     with torch.autocast("cpu", torch.bfloat16):
         result = function(noise(2, 2, 4, 5).float())

@@ -78,11 +78,11 @@ def partition(name: str) -> Partition:
 
 
 @pytest.fixture
-def coupling(partition: Partition, randomise: Callable[..., Coupling]) -> Coupling:
+def coupling(partition: Partition, randomize: Callable[..., Coupling]) -> Coupling:
     transform = AffineSpline(4, 2.0, 0.7, 3.0)
     out = partition.moved_channels * transform.size
     network = AttentionNetwork(partition.kept_channels, CONTEXT, 8, out)
-    return randomise(Coupling(partition, network, transform))
+    return randomize(Coupling(partition, network, transform))
 
 
 def test_split_and_merge(name: str, partition: Partition) -> None:
@@ -206,10 +206,10 @@ def test_autocast_leaves_transform_and_ladj_in_float32(coupling: Coupling) -> No
     ids=lambda transform: type(transform).__name__,
 )
 def test_every_transform_is_exact_under_autocast(
-    transform: ElementwiseTransform, randomise: Callable[..., Coupling]
+    transform: ElementwiseTransform, randomize: Callable[..., Coupling]
 ) -> None:
     network = AttentionNetwork(2, CONTEXT, 8, 2 * transform.size)
-    coupling = randomise(Coupling(ChannelPartition(4, keep_first=True), network, transform))
+    coupling = randomize(Coupling(ChannelPartition(4, keep_first=True), network, transform))
     x = draw(3, *SHAPE, dtype=torch.float32)
     context = draw(3, CONTEXT, *SHAPE[1:], seed=1, dtype=torch.float32)
     with torch.autocast("cpu", dtype=torch.bfloat16):
@@ -222,16 +222,16 @@ def test_every_transform_is_exact_under_autocast(
 
 
 def test_context_transform_under_autocast(
-    randomise: Callable[..., ContextTransform],
+    randomize: Callable[..., ContextTransform],
 ) -> None:
     network = ConvolutionNetwork(0, CONTEXT, 8, 2 * SHAPE[0])
-    centre = randomise(ContextTransform(SHAPE[0], network, Affine(3.0)))
+    center = randomize(ContextTransform(SHAPE[0], network, Affine(3.0)))
     x = draw(3, *SHAPE, dtype=torch.float32)
     context = draw(3, CONTEXT, *SHAPE[1:], seed=1, dtype=torch.float32)
     with torch.autocast("cpu", dtype=torch.bfloat16):
-        z, ladj = centre(x, context)
-        back, _ = centre.inverse(z, context)
-        raw = centre.network(None, context).double()
+        z, ladj = center(x, context)
+        back, _ = center.inverse(z, context)
+        raw = center.network(None, context).double()
     shift, log_scale = raw.reshape(3, SHAPE[0], 2, *SHAPE[1:]).unbind(2)
     log_scale = 6 / math.pi * torch.atan(log_scale * math.pi / 6)
     assert {z.dtype, ladj.dtype} == {torch.float32}
@@ -242,7 +242,7 @@ def test_context_transform_under_autocast(
 
 @pytest.mark.peers
 def test_two_couplings_are_freias_conditional_glow_block(
-    randomise: Callable[..., Composition],
+    randomize: Callable[..., Composition],
 ) -> None:
     """FrEIA's block in reverse: each half is moved by (x - t) exp(-s), the second half first."""
     from FrEIA.modules import GLOWCouplingBlock
@@ -256,7 +256,7 @@ def test_two_couplings_are_freias_conditional_glow_block(
         )
         for keep_first in (True, False)
     )
-    randomise(ours).double()
+    randomize(ours).double()
     networks = [coupling.network for coupling in ours.bijections]
 
     class Subnet(nn.Module):
@@ -288,7 +288,7 @@ def test_two_couplings_are_freias_conditional_glow_block(
 
 @pytest.mark.peers
 def test_two_additive_couplings_are_freias_nice_block(
-    randomise: Callable[..., Composition],
+    randomize: Callable[..., Composition],
 ) -> None:
     """FrEIA's block in reverse: it subtracts from the second half first."""
     from FrEIA.modules import NICECouplingBlock
@@ -301,7 +301,7 @@ def test_two_additive_couplings_are_freias_nice_block(
         )
         for keep_first in (True, False)
     )
-    randomise(ours).double()
+    randomize(ours).double()
 
     class Subnet(nn.Module):
         """Our network, with FrEIA's layout of inputs."""

@@ -50,17 +50,17 @@ def coupling(*, keep_first: bool) -> Coupling:
 
 
 @pytest.fixture
-def line(randomise: Callable[..., Flow]) -> Flow:
+def line(randomize: Callable[..., Flow]) -> Flow:
     """A density of one number given a context."""
     network = ConvolutionNetwork(0, CONTEXT[0], 8, transform().size)
-    return randomise(Flow(ContextTransform(1, network, transform()), (1, 1, 1)), 1.5).double()
+    return randomize(Flow(ContextTransform(1, network, transform()), (1, 1, 1)), 1.5).double()
 
 
 @pytest.fixture
-def plane(randomise: Callable[..., Flow]) -> Flow:
+def plane(randomize: Callable[..., Flow]) -> Flow:
     """A density of two numbers given a context, with flat latents."""
     layers = [coupling(keep_first=True), coupling(keep_first=False), Flatten((2, 1, 1))]
-    return randomise(Flow(Composition(layers), (2,)), 0.5).double()  # more is thinner than the grid
+    return randomize(Flow(Composition(layers), (2,)), 0.5).double()  # more is thinner than the grid
 
 
 @torch.no_grad()

@@ -55,8 +55,8 @@ def noise_flow() -> Flow:
 
 
 @pytest.fixture
-def variational(randomise: Callable[..., nn.Module]) -> VariationalDequantization:
-    return randomise(VariationalDequantization(noise_flow(), LEVELS)).double()
+def variational(randomize: Callable[..., nn.Module]) -> VariationalDequantization:
+    return randomize(VariationalDequantization(noise_flow(), LEVELS)).double()
 
 
 def every_pair() -> Tensor:
@@ -162,10 +162,10 @@ def test_bound_of_uniform_noise_is_one_and_no_more_than_the_mass() -> None:
 
 
 @torch.no_grad()
-def test_minus_bound_is_the_log_density_of_variational_u(randomise: Callable[..., Flow]) -> None:
+def test_minus_bound_is_the_log_density_of_variational_u(randomize: Callable[..., Flow]) -> None:
     """Integrated over the draws themselves; a term missing or of the wrong sign would show."""
     network = ConvolutionNetwork(0, 1, 8, noise_transform().size)
-    flow = randomise(Flow(ContextTransform(1, network, noise_transform()), (1, 1, 1))).double()
+    flow = randomize(Flow(ContextTransform(1, network, noise_transform()), (1, 1, 1))).double()
     x = torch.arange(LEVELS).double().reshape(LEVELS, 1, 1, 1).repeat_interleave(4000, 0)
     u, bound = VariationalDequantization(flow, LEVELS)(x, generator=seeded(10))
     shapes = []
@@ -182,14 +182,14 @@ def test_minus_bound_is_the_log_density_of_variational_u(randomise: Callable[...
 def test_trained_noise_is_tighter_than_uniform() -> None:
     torch.manual_seed(0)
     variational = VariationalDequantization(noise_flow(), LEVELS).double()
-    optimiser = torch.optim.Adam(variational.parameters(), 2e-2)
+    optimizer = torch.optim.Adam(variational.parameters(), 2e-2)
     generator = seeded(4)
     x = every_pair().repeat(4, 1, 1, 1)
     for _ in range(80):
         u, bound = variational(x, generator=generator)
-        optimiser.zero_grad()
+        optimizer.zero_grad()
         (-(log_density(u) + bound).mean()).backward()
-        optimiser.step()
+        optimizer.step()
     trained = log_weights(variational, 1000)
     uniform = log_weights(UniformDequantization(LEVELS), 1000)
     exact = log_mass(every_pair())
@@ -245,14 +245,14 @@ def test_noise_is_conditioned_on_scaled_x_and_on_what_a_network_makes_of_the_con
 
 
 def test_noise_depends_on_x_and_on_the_context(
-    variational: VariationalDequantization, randomise: Callable[..., nn.Module]
+    variational: VariationalDequantization, randomize: Callable[..., nn.Module]
 ) -> None:
     x = every_pair()
     u, _ = variational(x, generator=seeded(7))
     other_u, _ = variational(x.flip(0), generator=seeded(7))
     assert ((u * LEVELS - x) - (other_u * LEVELS - x.flip(0))).abs().amin((1, 2, 3)).max() > 1e-2
     seeing = VariationalDequantization(noise_flow(), LEVELS, Recorder())
-    randomise(seeing).double()
+    randomize(seeing).double()
     first, second = (
         seeing(x, torch.full_like(x, value), generator=seeded(7)) for value in (0.0, 1.0)
     )

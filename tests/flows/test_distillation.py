@@ -21,7 +21,7 @@ from colorflow.flows import (
     distillation_loss,
 )
 
-Randomise = Callable[..., Any]
+Randomize = Callable[..., Any]
 
 
 def step(*, reverse: bool, context_channels: int = 0) -> Autoregressive:
@@ -50,10 +50,10 @@ def noise(count: int, seed: int) -> Tensor:
     return torch.randn(count, 2, generator=torch.Generator().manual_seed(seed))
 
 
-def test_is_the_log_ratio_of_the_two_densities(randomise: Randomise) -> None:
+def test_is_the_log_ratio_of_the_two_densities(randomize: Randomize) -> None:
     """The student's own score, in its slow direction, says the same."""
-    student = randomise(inverse_masked(3)).double()
-    teacher = randomise(masked(3)).double()
+    student = randomize(inverse_masked(3)).double()
+    teacher = randomize(masked(3)).double()
     z, context = noise(5, 0).double(), torch.randn(5, 3, dtype=torch.float64)
     x = student.bijection.inverse(z, context)[0]
     expected = student.log_prob(x, context) - teacher.log_prob(x, context)
@@ -62,15 +62,15 @@ def test_is_the_log_ratio_of_the_two_densities(randomise: Randomise) -> None:
     assert (result.abs() > 1e-3).any()
 
 
-def test_is_zero_for_equal_densities(randomise: Randomise) -> None:
-    teacher = randomise(masked()).double()
+def test_is_zero_for_equal_densities(randomize: Randomize) -> None:
+    teacher = randomize(masked()).double()
     loss = distillation_loss(copy.deepcopy(teacher), teacher, noise(5, 0).double())
     torch.testing.assert_close(loss, torch.zeros_like(loss), rtol=0, atol=1e-10)
 
 
-def test_gradient_reaches_the_student_alone(randomise: Randomise) -> None:
+def test_gradient_reaches_the_student_alone(randomize: Randomize) -> None:
     """Through both its own density and the teacher's score of its samples."""
-    student, teacher = randomise(inverse_masked()).double(), randomise(masked()).double()
+    student, teacher = randomize(inverse_masked()).double(), randomize(masked()).double()
     z = noise(7, 0).double()
     distillation_loss(student, teacher, z).mean().backward()
     assert all(parameter.grad is None for parameter in teacher.parameters())
@@ -84,19 +84,19 @@ def test_gradient_reaches_the_student_alone(randomise: Randomise) -> None:
     assert gradient == pytest.approx((difference[0] - difference[1]) / 2e-5, rel=1e-5)
 
 
-def test_student_learns_the_teacher(randomise: Randomise) -> None:
+def test_student_learns_the_teacher(randomize: Randomize) -> None:
     """KL falls from above 10 nats to below 0.03, in both directions and on fresh samples."""
-    teacher, student = randomise(masked(), 1.0), inverse_masked()
+    teacher, student = randomize(masked(), 1.0), inverse_masked()
     fresh = noise(4000, 1)
     with torch.no_grad():
         assert distillation_loss(student, teacher, fresh).mean() > 10
-    optimiser = torch.optim.Adam(student.parameters(), 1e-2)
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, 300)
+    optimizer = torch.optim.Adam(student.parameters(), 1e-2)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, 300)
     for i in range(300):
         loss = distillation_loss(student, teacher, noise(256, 2 + i)).mean()
-        optimiser.zero_grad()
+        optimizer.zero_grad()
         loss.backward()
-        optimiser.step()
+        optimizer.step()
         schedule.step()
     with torch.no_grad():
         assert distillation_loss(student, teacher, fresh).mean() < 0.03

@@ -66,9 +66,9 @@ def test_learns_from_its_start(build: Callable[[], VectorBijection]) -> None:
 @every
 @pytest.mark.parametrize("factor", [-30.0, 30.0])
 def test_extreme_parameters_can_be_undone(
-    randomise: Callable[..., nn.Module], build: Callable[[], VectorBijection], factor: float
+    randomize: Callable[..., nn.Module], build: Callable[[], VectorBijection], factor: float
 ) -> None:
-    bijection = randomise(build()).double()
+    bijection = randomize(build()).double()
     with torch.no_grad():
         bijection.start.mul_(factor)
     x = 3 * torch.randn(50, 3, dtype=torch.float64)
@@ -85,23 +85,23 @@ def test_network_adds_to_own_parameters(build: Callable[[], VectorBijection]) ->
     own = build().double()
     network = PooledNetwork(2, 4, own.size).double()
     nn.init.normal_(network.out.weight)
-    amortised = build().double()
-    amortised.network = network
-    amortised.load_state_dict(own.state_dict(), strict=False)
+    amortized = build().double()
+    amortized.network = network
+    amortized.load_state_dict(own.state_dict(), strict=False)
     context, x = torch.randn(3, 2, dtype=torch.float64), torch.randn(3, 3, dtype=torch.float64)
-    result = amortised(x, context)
+    result = amortized(x, context)
     for i in range(3):
         with torch.no_grad():
-            own.start.copy_(amortised.start + network(None, context[i : i + 1])[0])
+            own.start.copy_(amortized.start + network(None, context[i : i + 1])[0])
         for ours, theirs in zip(result, own(x[i : i + 1]), strict=True):
             torch.testing.assert_close(ours[i : i + 1], theirs, rtol=1e-12, atol=1e-12)
 
 
 @every
 def test_autocast_does_not_matter(
-    randomise: Callable[..., nn.Module], build: Callable[[], VectorBijection]
+    randomize: Callable[..., nn.Module], build: Callable[[], VectorBijection]
 ) -> None:
-    bijection, x = randomise(build()), torch.randn(5, 3)
+    bijection, x = randomize(build()), torch.randn(5, 3)
     for direction in (bijection.forward, bijection.inverse):
         expected = direction(x)
         with torch.autocast("cpu", dtype=torch.bfloat16):
@@ -167,7 +167,7 @@ def test_tabak_turner_steps(bend: float) -> None:
     assert back[0].tolist() == pytest.approx([0.5, r], rel=1e-12)
 
 
-def test_tabak_turner_takes_its_centres_in_turn() -> None:
+def test_tabak_turner_takes_its_centers_in_turn() -> None:
     first, second = (0.5, 0.0, -0.2, 2.0), (-1.0, 0.3, 0.4, -1.0)
     x = torch.randn(5, 2, dtype=torch.float64)
     z, ladj = filled(TabakTurner(2, 2), *first, *second)(x)
@@ -179,8 +179,8 @@ def test_tabak_turner_takes_its_centres_in_turn() -> None:
 
 @pytest.mark.parametrize("distance", [0.0, 1e-13, 1e-9])
 @pytest.mark.parametrize("build", [lambda: Radial(3), lambda: TabakTurner(3, 1)])
-def test_centre_is_no_hole(build: Callable[[], VectorBijection], distance: float) -> None:
-    """At the centre the map is a scaling: D log(slope), with finite gradients."""
+def test_center_is_no_hole(build: Callable[[], VectorBijection], distance: float) -> None:
+    """At the center the map is a scaling: D log(slope), with finite gradients."""
     bijection = filled(build(), 0.0, 0.0, 0.0, 0.5, 1.5)
     x = torch.zeros(1, 3, dtype=torch.float64)
     x[0, 1] = distance
@@ -194,8 +194,8 @@ def test_centre_is_no_hole(build: Callable[[], VectorBijection], distance: float
     assert torch.autograd.grad(ladj.sum() + back_ladj.sum() + z.sum(), x)[0].isfinite().all()
 
 
-def test_rippel_adams_is_a_matrix_and_a_squash(randomise: Callable[..., nn.Module]) -> None:
-    layer = randomise(RippelAdams(3)).double()
+def test_rippel_adams_is_a_matrix_and_a_squash(randomize: Callable[..., nn.Module]) -> None:
+    layer = randomize(RippelAdams(3)).double()
     log_scale, b, bend = (v.numpy() for v in layer.start.detach().chunk(3))
     below, above = layer.triangles.detach().numpy()
     lower, upper = np.eye(3), np.diag(np.exp(10 * 2 / np.pi * np.arctan(log_scale * np.pi / 20)))
@@ -222,7 +222,7 @@ def test_rippel_adams_has_the_right_slope_at_zero() -> None:
 def test_wrong_arguments_raise() -> None:
     with pytest.raises(ValueError, match=r"shape \(3,\), got \(4,\)"):
         Planar(3)(torch.zeros(2, 4))
-    with pytest.raises(ValueError, match=r"centres.*got 0"):
+    with pytest.raises(ValueError, match=r"centers.*got 0"):
         TabakTurner(3, 0)
 
 

@@ -121,7 +121,7 @@ def test_a_single_place_leaves_its_share_of_what_was_missed(
     torch.testing.assert_close(y[0, :, 3, 2], expected, rtol=0, atol=1e-10)
 
 
-def test_neighbours_that_agree_hold_more_strictly_and_far_ones_alone(
+def test_neighbors_that_agree_hold_more_strictly_and_far_ones_alone(
     update: KrigingUpdate, flat: Tensor
 ) -> None:
     zero = torch.zeros(1, CHANNELS, HEIGHT, WIDTH, dtype=torch.float64)

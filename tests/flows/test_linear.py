@@ -1,4 +1,4 @@
-"""Linear maps of the channels: matrices, ActNorm, standardisation and permutation."""
+"""Linear maps of the channels: matrices, ActNorm, standardization and permutation."""
 
 from __future__ import annotations
 
@@ -101,8 +101,8 @@ def weight(linear: Linear, channels: int) -> torch.Tensor:
     return linear(torch.eye(channels, dtype=torch.float64))[0].T
 
 
-def test_on_a_grid_linear_is_a_1x1_convolution(randomise: Callable[..., Linear]) -> None:
-    linear = randomise(Linear(FullMatrix(3))).double()
+def test_on_a_grid_linear_is_a_1x1_convolution(randomize: Callable[..., Linear]) -> None:
+    linear = randomize(Linear(FullMatrix(3))).double()
     z, ladj = linear(photos())
     matrix = weight(linear, 3)
     torch.testing.assert_close(z, F.conv2d(photos(), matrix[:, :, None, None]))
@@ -110,8 +110,8 @@ def test_on_a_grid_linear_is_a_1x1_convolution(randomise: Callable[..., Linear])
     np.testing.assert_allclose(ladj.detach(), np.full(16, expected), rtol=1e-12)
 
 
-def test_on_vectors_linear_is_a_matrix(randomise: Callable[..., Linear]) -> None:
-    linear = randomise(Linear(TriangularMatrix(3, lower=True))).double()
+def test_on_vectors_linear_is_a_matrix(randomize: Callable[..., Linear]) -> None:
+    linear = randomize(Linear(TriangularMatrix(3, lower=True))).double()
     x = photos()[:, :, 0, 0]
     z, ladj = linear(x)
     matrix, _ = linear.structure.multiply(linear.weight, torch.eye(3, dtype=torch.float64))
@@ -119,13 +119,13 @@ def test_on_vectors_linear_is_a_matrix(randomise: Callable[..., Linear]) -> None
     torch.testing.assert_close(ladj, matrix.det().log().expand(16))
 
 
-def conditional(randomise: Callable[..., Linear]) -> Linear:
+def conditional(randomize: Callable[..., Linear]) -> Linear:
     structure = PLUMatrix(3)
-    return randomise(Linear(structure, PooledNetwork(5, 8, structure.size))).double()
+    return randomize(Linear(structure, PooledNetwork(5, 8, structure.size))).double()
 
 
-def test_context_gives_one_matrix_a_sample(randomise: Callable[..., Linear]) -> None:
-    linear = conditional(randomise)
+def test_context_gives_one_matrix_a_sample(randomize: Callable[..., Linear]) -> None:
+    linear = conditional(randomize)
     context = torch.randn(16, 5, 2, 2, dtype=torch.float64)
     z, ladj = linear(photos(), context)
     raw = linear.network(None, context)
@@ -138,8 +138,8 @@ def test_context_gives_one_matrix_a_sample(randomise: Callable[..., Linear]) -> 
         torch.testing.assert_close(ladj[i], expected_ladj[0])
 
 
-def test_context_is_pooled(randomise: Callable[..., Linear]) -> None:
-    linear = conditional(randomise)
+def test_context_is_pooled(randomize: Callable[..., Linear]) -> None:
+    linear = conditional(randomize)
     context = torch.randn(16, 5, 2, 3, dtype=torch.float64)
     z, _ = linear(photos(), context)
     torch.testing.assert_close(linear(photos(), context.flip(2, 3))[0], z)
@@ -171,11 +171,11 @@ def test_rotation_is_restored_from_its_state_dict(plu: bool) -> None:
 
 @pytest.mark.parametrize("operation", ["forward", "inverse"])
 def test_autocast_leaves_the_matrix_in_float32(
-    randomise: Callable[..., Linear], operation: str
+    randomize: Callable[..., Linear], operation: str
 ) -> None:
     x = photos().float()
     for structure in (FullMatrix(3), PLUMatrix(3)):
-        function = getattr(randomise(Linear(structure)), operation)
+        function = getattr(randomize(Linear(structure)), operation)
         expected = function(x)
         with torch.autocast("cpu", torch.bfloat16):
             result = function(x)
@@ -185,9 +185,9 @@ def test_autocast_leaves_the_matrix_in_float32(
 
 
 def test_autocast_of_the_network_leaves_the_round_trip_exact(
-    randomise: Callable[..., Linear],
+    randomize: Callable[..., Linear],
 ) -> None:
-    linear, x = conditional(randomise).float(), photos().float()
+    linear, x = conditional(randomize).float(), photos().float()
     with torch.autocast("cpu", torch.bfloat16):
         context = torch.randn(16, 5, 2, 2)
         assert linear.network(None, context).dtype == torch.bfloat16
@@ -203,7 +203,7 @@ def vectors_and_grids() -> list[torch.Tensor]:
 
 
 @pytest.mark.parametrize("x", vectors_and_grids(), ids=["vectors", "grids"])
-def test_actnorm_standardises_its_first_batch(x: torch.Tensor) -> None:
+def test_actnorm_standardizes_its_first_batch(x: torch.Tensor) -> None:
     norm = ActNorm(3)
     z, ladj = norm(x)
     values = x.numpy().swapaxes(0, 1).reshape(3, -1)
@@ -213,34 +213,34 @@ def test_actnorm_standardises_its_first_batch(x: torch.Tensor) -> None:
     cells = x[0, 0].numel()
     expected = np.full(len(x), -cells * np.log(values.std(1)).sum())
     np.testing.assert_allclose(ladj.detach(), expected, rtol=1e-5)
-    assert norm.initialised
+    assert norm.initialized
     torch.testing.assert_close(norm.inverse(z)[0], x, rtol=0, atol=1e-5)
 
 
-def test_actnorm_is_initialised_only_once() -> None:
+def test_actnorm_is_initialized_only_once() -> None:
     norm = ActNorm(3)
     first, _ = norm(photos())
     norm(100 + 7 * photos())
     assert torch.equal(norm(photos())[0], first)
 
 
-def test_actnorm_from_a_checkpoint_is_not_initialised_again() -> None:
+def test_actnorm_from_a_checkpoint_is_not_initialized_again() -> None:
     norm, other = ActNorm(3), ActNorm(3)
     norm(photos())
     other.load_state_dict(norm.state_dict())
     assert torch.equal(other.train()(100 + photos())[0], norm(100 + photos())[0])
 
 
-def test_actnorm_is_the_identity_before_its_initialisation() -> None:
+def test_actnorm_is_the_identity_before_its_initialization() -> None:
     norm = ActNorm(3).double()
     z, ladj = norm.eval()(photos())
     assert torch.equal(z, photos())
     assert torch.equal(ladj, torch.zeros(16, dtype=torch.float64))
     assert torch.equal(norm.train().inverse(photos())[0], photos())
-    assert not norm.initialised
+    assert not norm.initialized
 
 
-def test_actnorm_learns_after_its_initialisation() -> None:
+def test_actnorm_learns_after_its_initialization() -> None:
     norm = ActNorm(3)
     z, ladj = norm(photos())
     (z.square().sum() - ladj.sum()).backward()
@@ -335,18 +335,18 @@ def fill_lu(peer: nn.Module, linear: Linear) -> None:
 
 @pytest.mark.peers
 @pytest.mark.filterwarnings("ignore:torch.triangular_solve is deprecated:UserWarning")
-def test_nflows_has_the_same_lu(randomise: Callable[..., Linear]) -> None:
+def test_nflows_has_the_same_lu(randomize: Callable[..., Linear]) -> None:
     transforms = pytest.importorskip("nflows.transforms")
-    linear, peer = randomise(Linear(PLUMatrix(3))).double(), transforms.LULinear(3).double()
+    linear, peer = randomize(Linear(PLUMatrix(3))).double(), transforms.LULinear(3).double()
     fill_lu(peer, linear)
     agree(linear, photos()[:, :, 0, 0], peer.forward, peer.inverse)
 
 
 @pytest.mark.peers
 @pytest.mark.filterwarnings("ignore:torch.triangular_solve is deprecated:UserWarning")
-def test_nflows_has_the_same_1x1_convolution(randomise: Callable[..., Linear]) -> None:
+def test_nflows_has_the_same_1x1_convolution(randomize: Callable[..., Linear]) -> None:
     transforms = pytest.importorskip("nflows.transforms")
-    linear = randomise(Linear(PLUMatrix(3))).double()
+    linear = randomize(Linear(PLUMatrix(3))).double()
     peer = transforms.OneByOneConvolution(3).double()
     fill_lu(peer, linear)
     permutation = ChannelPermutation(peer.permutation._permutation.tolist())
@@ -354,9 +354,9 @@ def test_nflows_has_the_same_1x1_convolution(randomise: Callable[..., Linear]) -
 
 
 @pytest.mark.peers
-def test_normflows_has_the_same_1x1_convolution(randomise: Callable[..., nn.Module]) -> None:
+def test_normflows_has_the_same_1x1_convolution(randomize: Callable[..., nn.Module]) -> None:
     normflows = pytest.importorskip("normflows")
-    peer = randomise(normflows.flows.Invertible1x1Conv(3, use_lu=False)).double()
+    peer = randomize(normflows.flows.Invertible1x1Conv(3, use_lu=False)).double()
     linear = Linear(FullMatrix(3)).double()
     linear.weight = nn.Parameter((peer.W - torch.eye(3)).flatten())
     agree(linear, photos(), peer.inverse, peer.forward)  # its forward makes data from noise
@@ -364,9 +364,9 @@ def test_normflows_has_the_same_1x1_convolution(randomise: Callable[..., nn.Modu
 
 @pytest.mark.peers
 @pytest.mark.filterwarnings("ignore:torch.lu is deprecated:UserWarning")
-def test_normflows_has_the_same_plu(randomise: Callable[..., nn.Module]) -> None:
+def test_normflows_has_the_same_plu(randomize: Callable[..., nn.Module]) -> None:
     normflows = pytest.importorskip("normflows")
-    peer = randomise(normflows.flows.Invertible1x1Conv(3, use_lu=True)).double()
+    peer = randomize(normflows.flows.Invertible1x1Conv(3, use_lu=True)).double()
     structure = PLUMatrix(3)
     structure.order.copy_(peer.P.argmax(1))
     structure.negative.copy_(peer.sign_S < 0)
@@ -377,9 +377,9 @@ def test_normflows_has_the_same_plu(randomise: Callable[..., nn.Module]) -> None
 
 
 @pytest.mark.peers
-def test_freia_has_the_same_1x1_convolution(randomise: Callable[..., Linear]) -> None:
+def test_freia_has_the_same_1x1_convolution(randomize: Callable[..., Linear]) -> None:
     freia = pytest.importorskip("FrEIA.modules")
-    linear = randomise(Linear(FullMatrix(3))).double()
+    linear = randomize(Linear(FullMatrix(3))).double()
     peer = freia.Fixed1x1Conv([(3, 4, 6)], M=weight(linear, 3).detach().T)
 
     def run(x: torch.Tensor, *, rev: bool) -> tuple[torch.Tensor, torch.Tensor]:
@@ -389,17 +389,17 @@ def test_freia_has_the_same_1x1_convolution(randomise: Callable[..., Linear]) ->
     agree(linear, photos(), partial(run, rev=False), partial(run, rev=True))
 
 
-def learned_norm(randomise: Callable[..., ActNorm]) -> tuple[ActNorm, torch.Tensor, torch.Tensor]:
+def learned_norm(randomize: Callable[..., ActNorm]) -> tuple[ActNorm, torch.Tensor, torch.Tensor]:
     """An ActNorm, and the scale and offset of z = exp(log_scale) * x + offset."""
-    norm = randomise(ActNorm(3)).double()
+    norm = randomize(ActNorm(3)).double()
     log_scale = -soft_clamp(norm.log_scale.detach(), 10)
     return norm, log_scale, -norm.shift.detach() * log_scale.exp()
 
 
 @pytest.mark.peers
 @pytest.mark.parametrize("x", vectors_and_grids(), ids=["vectors", "grids"])
-def test_nflows_has_the_same_actnorm(randomise: Callable[..., ActNorm], x: torch.Tensor) -> None:
-    norm, log_scale, offset = learned_norm(randomise)
+def test_nflows_has_the_same_actnorm(randomize: Callable[..., ActNorm], x: torch.Tensor) -> None:
+    norm, log_scale, offset = learned_norm(randomize)
     peer = pytest.importorskip("nflows.transforms").ActNorm(3).double().eval()
     peer.load_state_dict(
         {"log_scale": log_scale, "shift": offset, "initialized": torch.tensor(True)}
@@ -409,8 +409,8 @@ def test_nflows_has_the_same_actnorm(randomise: Callable[..., ActNorm], x: torch
 
 @pytest.mark.peers
 @pytest.mark.parametrize("x", vectors_and_grids(), ids=["vectors", "grids"])
-def test_freia_has_the_same_actnorm(randomise: Callable[..., ActNorm], x: torch.Tensor) -> None:
-    norm, log_scale, offset = learned_norm(randomise)
+def test_freia_has_the_same_actnorm(randomize: Callable[..., ActNorm], x: torch.Tensor) -> None:
+    norm, log_scale, offset = learned_norm(randomize)
     peer = pytest.importorskip("FrEIA.modules").ActNorm([x.shape[1:]]).double()
     state = {"scale": log_scale, "bias": offset}
     peer.load_state_dict(
@@ -425,7 +425,7 @@ def test_freia_has_the_same_actnorm(randomise: Callable[..., ActNorm], x: torch.
 
 
 @pytest.mark.peers
-def test_normflows_initialises_actnorm_alike() -> None:
+def test_normflows_initializes_actnorm_alike() -> None:
     """Up to the divisor n - 1 of its variance and the 1e-6 that it adds to every deviation."""
     peer = pytest.importorskip("normflows").flows.ActNorm((3, 1, 1))
     z, ladj = ActNorm(3)(photos().float())

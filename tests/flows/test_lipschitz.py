@@ -155,14 +155,14 @@ def test_gradient_knows_of_the_norm() -> None:
 
 @pytest.mark.parametrize("gain", [0.7, 20.0])
 @pytest.mark.parametrize("image", [True, False])
-def test_networks_contract(randomise: Callable[..., nn.Module], gain: float, image: bool) -> None:
+def test_networks_contract(randomize: Callable[..., nn.Module], gain: float, image: bool) -> None:
     shape, context_shape = ((3, 4, 5), (2, 4, 5)) if image else ((4,), (2,))
     network = (
         LipschitzNetwork(3, 2, 6, (4, 5), COEFFICIENT)
         if image
         else LipschitzDenseNetwork(4, 2, 6, COEFFICIENT)
     )
-    network = randomise(network, gain).double()
+    network = randomize(network, gain).double()
     for scale in (0.1, 1, 30):
         x = scale * torch.randn(shape, dtype=torch.float64)
         context = torch.randn(1, *context_shape, dtype=torch.float64)

@@ -174,9 +174,9 @@ def test_a_matrix_that_is_not_a_number_is_reported() -> None:
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_factorise_gives_back_the_matrix(seed: int) -> None:
+def test_factorize_gives_back_the_matrix(seed: int) -> None:
     matrix = noise(C, C, seed=seed)
-    structure, parameters = PLUMatrix.factorise(matrix)
+    structure, parameters = PLUMatrix.factorize(matrix)
     rebuilt, ladj = structure.multiply(parameters, torch.eye(C, dtype=torch.float64))
     torch.testing.assert_close(rebuilt, matrix, rtol=1e-10, atol=1e-10)
     np.testing.assert_allclose(ladj, np.linalg.slogdet(matrix.numpy())[1], atol=1e-10)
@@ -185,9 +185,9 @@ def test_factorise_gives_back_the_matrix(seed: int) -> None:
 
 
 @pytest.mark.parametrize("pivot", [0.0, 1e-5, 1e5])
-def test_factorise_refuses_pivots_outside_of_the_bounds(pivot: float) -> None:
+def test_factorize_refuses_pivots_outside_of_the_bounds(pivot: float) -> None:
     with pytest.raises(ValueError, match=r"matrix: expected pivots within e\^±10, got"):
-        PLUMatrix.factorise(torch.diag(torch.tensor([1.0, pivot])))
+        PLUMatrix.factorize(torch.diag(torch.tensor([1.0, pivot])))
 
 
 def test_plu_keeps_its_permutation_and_signs_in_the_state_dict() -> None:

@@ -83,8 +83,8 @@ def test_tails_are_those_of_exact_arithmetic(
     z, ladj = mixture.forward(value, parameters)
     for i, (weights, means, scales, shift, outer) in enumerate(zip(*read(parameters), strict=True)):
         with mpmath.workdps(50):
-            centred = [mpmath.mpf(x) - mean for mean in means]
-            parts = [mpmath.exp(-u / scale) for u, scale in zip(centred, scales, strict=True)]
+            centered = [mpmath.mpf(x) - mean for mean in means]
+            parts = [mpmath.exp(-u / scale) for u, scale in zip(centered, scales, strict=True)]
             w = [mpmath.mpf(v) for v in weights]
             w = [v / sum(w) for v in w]
             below = sum(v / (1 + e) for v, e in zip(w, parts, strict=True))
@@ -170,13 +170,13 @@ def test_gradient_descent_from_zero_separates_the_components() -> None:
     x = torch.cat([draw(140) - 4, draw(60, seed=1) + 4]) * 0.5
     mixture = MixtureLogisticCDF(4, 2.0, 5.0)
     parameters = torch.zeros(mixture.size, dtype=torch.float64, requires_grad=True)
-    optimiser = torch.optim.Adam([parameters], lr=0.05)
+    optimizer = torch.optim.Adam([parameters], lr=0.05)
     for _ in range(200):
         z, ladj = mixture.forward(x, parameters.expand(len(x), -1))
         loss = (z**2 / 2 - ladj).mean() + math.log(2 * math.pi) / 2
-        optimiser.zero_grad()
+        optimizer.zero_grad()
         loss.backward()
-        optimiser.step()
+        optimizer.step()
     one_normal = 0.5 * math.log(2 * math.pi * math.e * x.var().item())
     assert loss.item() < one_normal - 0.3
 

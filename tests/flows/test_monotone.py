@@ -168,13 +168,13 @@ def test_gradient_descent_from_zero_separates_the_units() -> None:
     x = torch.cat([draw(140) - 4, draw(60, seed=1) + 4]) * 0.5
     network = MonotoneNetwork(2, 1, 2.0, 6.0)
     parameters = torch.zeros(network.size, dtype=torch.float64, requires_grad=True)
-    optimiser = torch.optim.Adam([parameters], lr=0.1)
+    optimizer = torch.optim.Adam([parameters], lr=0.1)
     for _ in range(120):
         z, ladj = network.forward(x, parameters.expand(len(x), -1))
         loss = (z**2 / 2 - ladj).mean() + math.log(2 * math.pi) / 2
-        optimiser.zero_grad()
+        optimizer.zero_grad()
         loss.backward()
-        optimiser.step()
+        optimizer.step()
     one_normal = 0.5 * math.log(2 * math.pi * math.e * x.var().item())
     assert loss.item() < one_normal - 0.3
 

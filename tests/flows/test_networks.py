@@ -23,8 +23,8 @@ def draw(*shape: int, seed: int = 0) -> Tensor:
     return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
 
 
-def test_attention_layer_is_torchs_encoder_layer(randomise: Callable[..., nn.Module]) -> None:
-    ours = randomise(AttentionLayer(16, dropout=0.1, heads=4))
+def test_attention_layer_is_torchs_encoder_layer(randomize: Callable[..., nn.Module]) -> None:
+    ours = randomize(AttentionLayer(16, dropout=0.1, heads=4))
     peer = nn.TransformerEncoderLayer(
         16, 4, dim_feedforward=32, activation="gelu", batch_first=True, norm_first=True
     ).eval()
@@ -54,16 +54,16 @@ def test_tokens_and_grid() -> None:
     assert torch.equal(from_tokens(tokens, grid), grid)
 
 
-def test_attention_reaches_every_cell(randomise: Callable[..., nn.Module]) -> None:
-    network = randomise(AttentionNetwork(2, 3, 8, 4, layers=2))
+def test_attention_reaches_every_cell(randomize: Callable[..., nn.Module]) -> None:
+    network = randomize(AttentionNetwork(2, 3, 8, 4, layers=2))
     kept, context = draw(1, 2, 4, 4).requires_grad_(), draw(1, 3, 4, 4, seed=1).requires_grad_()
     out = network(kept, context)[0, :, 0, 0].sum()
     for gradient in torch.autograd.grad(out, [kept, context]):
         assert (gradient != 0).all()
 
 
-def test_convolution_reaches_five_cells(randomise: Callable[..., nn.Module]) -> None:
-    network = randomise(ConvolutionNetwork(2, 3, 8, 4))
+def test_convolution_reaches_five_cells(randomize: Callable[..., nn.Module]) -> None:
+    network = randomize(ConvolutionNetwork(2, 3, 8, 4))
     kept, context = draw(1, 2, 9, 9).requires_grad_(), draw(1, 3, 9, 9, seed=1).requires_grad_()
     out = network(kept, context)[0, :, 4, 4].sum()
     by_kept, by_context = torch.autograd.grad(out, [kept, context])
@@ -87,9 +87,9 @@ def test_blocks_reach_further(
     build: Callable[..., nn.Module],
     kept_side: int,
     context_side: int,
-    randomise: Callable[..., nn.Module],
+    randomize: Callable[..., nn.Module],
 ) -> None:
-    network = randomise(build(2, 3, 8, 4)).double()
+    network = randomize(build(2, 3, 8, 4)).double()
     kept, context = draw(1, 2, 13, 13).double(), draw(1, 3, 13, 13, seed=1).double()
     inputs = [kept.requires_grad_(), context.requires_grad_()]
     out = network(kept, context)[0, :, 6, 6].sum()
@@ -104,9 +104,9 @@ def test_blocks_reach_further(
 
 @pytest.mark.parametrize("network", [AttentionNetwork, ConvolutionNetwork])
 def test_dropout_in_training_alone(
-    network: type[nn.Module], randomise: Callable[..., nn.Module]
+    network: type[nn.Module], randomize: Callable[..., nn.Module]
 ) -> None:
-    built = randomise(network(2, 3, 8, 4, dropout=0.5))
+    built = randomize(network(2, 3, 8, 4, dropout=0.5))
     kept, context = draw(2, 2, 4, 4), draw(2, 3, 4, 4, seed=1)
     assert torch.equal(built(kept, context), built(kept, context))
     built.train()

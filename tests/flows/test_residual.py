@@ -38,8 +38,8 @@ def times(*rows: list[float], dtype: torch.dtype = torch.float64) -> Residual:
 
 
 @pytest.fixture
-def residual(randomise: Callable[..., nn.Module]) -> Residual:
-    return randomise(Residual(LipschitzDenseNetwork(4, 3, 8), ExactLogDet()), 3.0).double()
+def residual(randomize: Callable[..., nn.Module]) -> Residual:
+    return randomize(Residual(LipschitzDenseNetwork(4, 3, 8), ExactLogDet()), 3.0).double()
 
 
 @pytest.fixture
@@ -88,9 +88,9 @@ def test_no_contraction_raises(rows: tuple[list[float], list[float]]) -> None:
 
 
 def test_broken_promise_of_the_network_raises(
-    randomise: Callable[..., nn.Module], z: Tensor
+    randomize: Callable[..., nn.Module], z: Tensor
 ) -> None:
-    network = randomise(LipschitzDenseNetwork(4, 0, 8), 5.0).double()
+    network = randomize(LipschitzDenseNetwork(4, 0, 8), 5.0).double()
     with torch.no_grad():
         network.last.weight.copy_(network.first.weight.T)
     for layer in (network.first, network.middle, network.last):
@@ -145,9 +145,9 @@ def test_second_derivative_of_the_inverse_raises(residual: Residual, context: Te
         gradient.sum().backward()
 
 
-def test_autocast_does_not_matter(randomise: Callable[..., nn.Module]) -> None:
+def test_autocast_does_not_matter(randomize: Callable[..., nn.Module]) -> None:
     """Rounding to bfloat16 would cost two digits of ladj, and the inverse."""
-    block = randomise(Residual(LipschitzNetwork(2, 3, 6, (3, 4)), ExactLogDet()))
+    block = randomize(Residual(LipschitzNetwork(2, 3, 6, (3, 4)), ExactLogDet()))
     x, context = torch.randn(2, 2, 3, 4), torch.randn(2, 3, 3, 4)
     for direction in (block.forward, block.inverse):
         expected = direction(x, context)
@@ -159,10 +159,10 @@ def test_autocast_does_not_matter(randomise: Callable[..., nn.Module]) -> None:
             assert torch.equal(ours, theirs)
 
 
-def test_training_step_reaches_every_parameter(randomise: Callable[..., nn.Module]) -> None:
+def test_training_step_reaches_every_parameter(randomize: Callable[..., nn.Module]) -> None:
     generator = torch.Generator().manual_seed(0)
     network = LipschitzNetwork(8, 3, 8, (16, 16))
-    block = randomise(Residual(network, RussianRoulette(2, 0.5, 1, generator))).train()
+    block = randomize(Residual(network, RussianRoulette(2, 0.5, 1, generator))).train()
     z, ladj = block(torch.randn(2, 8, 16, 16), torch.randn(2, 3, 16, 16))
     (z.square().sum() / 2 - ladj.sum()).backward()
     for name, parameter in block.named_parameters():
@@ -172,9 +172,9 @@ def test_training_step_reaches_every_parameter(randomise: Callable[..., nn.Modul
 
 
 @pytest.mark.peers
-def test_block_is_that_of_normflows(randomise: Callable[..., nn.Module]) -> None:
+def test_block_is_that_of_normflows(randomize: Callable[..., nn.Module]) -> None:
     peers = pytest.importorskip("normflows.flows.residual")
-    block = randomise(Residual(LipschitzDenseNetwork(2, 0, 6), ExactLogDet()), 3.0).double()
+    block = randomize(Residual(LipschitzDenseNetwork(2, 0, 6), ExactLogDet()), 3.0).double()
     theirs = peers.iResBlock(block.network, brute_force=True).double()
     x = torch.randn(5, 2, dtype=torch.float64)
     z, ladj = block(x)

@@ -84,7 +84,7 @@ def test_haar_scales_noise_as_it_says() -> None:
     np.testing.assert_allclose(rows.T @ rows, covariance, rtol=0, atol=1e-15)
 
 
-def test_haar_means_of_a_grey_image_are_its_value() -> None:
+def test_haar_means_of_a_gray_image_are_its_value() -> None:
     z, _ = Haar()(torch.full((1, 2, 4, 4), 7.0))
     assert torch.equal(z[:, :2], torch.full((1, 2, 2, 2), 7.0))
     assert torch.equal(z[:, 2:], torch.zeros(1, 6, 2, 2))
@@ -144,7 +144,7 @@ def test_squeeze_puts_each_cell_into_four_channels() -> None:
     assert torch.equal(Squeeze().inverse(z)[0], x)
 
 
-def test_checkerboard_squeeze_puts_one_colour_into_each_half() -> None:
+def test_checkerboard_squeeze_puts_one_color_into_each_half() -> None:
     x = draw(2, CHANNELS, HEIGHT, WIDTH)
     z, ladj = Squeeze(checkerboard=True)(x)
     cells = [(0, 0), (1, 1), (0, 1), (1, 0)]
@@ -153,8 +153,8 @@ def test_checkerboard_squeeze_puts_one_colour_into_each_half() -> None:
     assert torch.equal(ladj, torch.zeros(2, dtype=torch.float64))
     assert torch.equal(Squeeze(checkerboard=True).inverse(z)[0], x)
     rows, columns = torch.meshgrid(torch.arange(HEIGHT), torch.arange(WIDTH), indexing="ij")
-    colour = ((rows + columns) % 2).expand(1, CHANNELS, -1, -1)
-    halves = Squeeze(checkerboard=True)(colour.double())[0].chunk(2, 1)
+    color = ((rows + columns) % 2).expand(1, CHANNELS, -1, -1)
+    halves = Squeeze(checkerboard=True)(color.double())[0].chunk(2, 1)
     assert [half.unique().tolist() for half in halves] == [[0], [1]]
 
 

@@ -39,9 +39,9 @@ def seeded(seed: int = 0) -> torch.Generator:
 
 
 @pytest.fixture
-def network(randomise: Callable[..., nn.Module]) -> LipschitzDenseNetwork:
+def network(randomize: Callable[..., nn.Module]) -> LipschitzDenseNetwork:
     """Nearly -W^T W, so that the traces of all powers are large and alternate in sign."""
-    network = randomise(LipschitzDenseNetwork(D, 0, 8, 0.8), 3.0).double()
+    network = randomize(LipschitzDenseNetwork(D, 0, 8, 0.8), 3.0).double()
     with torch.no_grad():
         network.middle.weight.add_(6 * torch.eye(8))
         network.last.weight.add_(-4 * network.first.weight.T)
@@ -85,8 +85,8 @@ def test_exact_log_det(network: LipschitzDenseNetwork, x: Tensor) -> None:
     assert np.abs(exact(network, x)).min() > 0.1  # or the tests below would show nothing
 
 
-def test_exact_log_det_on_images(randomise: Callable[..., nn.Module]) -> None:
-    network = randomise(LipschitzNetwork(2, 0, 4, (2, 3))).double()
+def test_exact_log_det_on_images(randomize: Callable[..., nn.Module]) -> None:
+    network = randomize(LipschitzNetwork(2, 0, 4, (2, 3))).double()
     x = torch.randn(2, 2, 2, 3, dtype=torch.float64)
     np.testing.assert_allclose(ExactLogDet()(network, x)[1].detach(), exact(network, x), rtol=1e-12)
 

@@ -31,8 +31,8 @@ def case(request: pytest.FixtureRequest) -> dict[str, Any]:
 
 
 @pytest.fixture
-def flow(case: dict[str, Any], randomise: Callable[..., Any]) -> TransformerAutoregressive:
-    return randomise(build(case)).double()
+def flow(case: dict[str, Any], randomize: Callable[..., Any]) -> TransformerAutoregressive:
+    return randomize(build(case)).double()
 
 
 @pytest.fixture

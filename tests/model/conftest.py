@@ -83,7 +83,7 @@ def make_condition() -> Callable[..., Condition]:
 
 
 @pytest.fixture
-def make_pyramid(randomise: Callable[..., nn.Module]) -> Callable[..., ChromaPyramid]:
+def make_pyramid(randomize: Callable[..., nn.Module]) -> Callable[..., ChromaPyramid]:
     """A pyramid, given its configuration: statistics fitted, all parameters random.
 
     As far from the identity as a trained one.
@@ -91,9 +91,9 @@ def make_pyramid(randomise: Callable[..., nn.Module]) -> Callable[..., ChromaPyr
 
     def make(config: PyramidConfig) -> ChromaPyramid:
         pyramid = ChromaPyramid(config)
-        randomise(pyramid, gain=0.35)
+        randomize(pyramid, gain=0.35)
         condition = _condition(8, planes=config.extra_planes, seed=8)
-        for level, part in zip(pyramid.levels, pyramid.analyse(_chroma(8, seed=8)), strict=True):
+        for level, part in zip(pyramid.levels, pyramid.analyze(_chroma(8, seed=8)), strict=True):
             level.fit(part, condition)
         return pyramid
 

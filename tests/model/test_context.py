@@ -27,8 +27,8 @@ def config(
 
 
 @pytest.fixture
-def context(config: LevelConfig, randomise: Callable[..., LevelContext]) -> LevelContext:
-    return randomise(LevelContext(config, coarse=True, extra_planes=PLANES))
+def context(config: LevelConfig, randomize: Callable[..., LevelContext]) -> LevelContext:
+    return randomize(LevelContext(config, coarse=True, extra_planes=PLANES))
 
 
 @pytest.fixture
@@ -127,7 +127,7 @@ def test_planes_are_pooled_to_masked_means(
 def test_a_plane_acts_on_all_of_a_coarse_grid_and_near_by_on_a_fine_one(
     context: LevelContext, condition: Condition, config: LevelConfig
 ) -> None:
-    """Attention takes one cell's hint everywhere; a convolution of 3x3 to its neighbours."""
+    """Attention takes one cell's hint everywhere; a convolution of 3x3 to its neighbors."""
     before = dataclasses.replace(condition, planes=torch.zeros_like(condition.planes))
     planes = torch.zeros_like(condition.planes)
     planes[:, :, 20, 44] = torch.tensor([1.0, 30.0, -30.0])
@@ -158,7 +158,7 @@ def test_coarser_chroma_is_required_but_on_the_first_level(
     assert first.of_sample(first.of_photo(condition), None).shape == photo.shape
 
 
-def test_fit_standardises_features_and_cuts_their_tails(
+def test_fit_standardizes_features_and_cuts_their_tails(
     config: LevelConfig, make_condition: Callable[..., Condition]
 ) -> None:
     """The scale and place of the features do not matter after `fit`; outliers are cut."""

@@ -32,7 +32,7 @@ LEVEL = LevelConfig(
 )
 
 
-def density(randomise: Callable[..., nn.Module], gain: float = 0.5) -> ConditionalDensity:
+def density(randomize: Callable[..., nn.Module], gain: float = 0.5) -> ConditionalDensity:
     """Affine couplings on 16x16 with the context of an 8x8 grid, brought to theirs."""
     couplings = [
         Coupling(
@@ -43,7 +43,7 @@ def density(randomise: Callable[..., nn.Module], gain: float = 0.5) -> Condition
     to_grid = nn.Sequential(nn.Conv2d(8, 8, 1), nn.PixelShuffle(2))
     context = LevelContext(LEVEL, coarse=False, extra_planes=0)
     bijection = Composition([*couplings, Flatten(SHAPE)])
-    return randomise(ConditionalDensity(bijection, SHAPE, context, to_grid), gain=gain)
+    return randomize(ConditionalDensity(bijection, SHAPE, context, to_grid), gain=gain)
 
 
 @pytest.fixture
@@ -56,9 +56,9 @@ def generator(seed: int = 1) -> torch.Generator:
 
 
 def test_the_context_is_brought_to_the_grid(
-    randomise: Callable[..., nn.Module], condition: Condition
+    randomize: Callable[..., nn.Module], condition: Condition
 ) -> None:
-    model = density(randomise)
+    model = density(randomize)
     with torch.no_grad():
         context = model.context_of(condition)
         inner = model.context.of_sample(model.context.of_photo(condition), None)
@@ -79,9 +79,9 @@ def test_without_a_network_the_context_is_the_levels_own(condition: Condition) -
 
 @pytest.mark.parametrize("temperature", [0.0, 0.4, 1.0])
 def test_the_temperature_is_the_std_of_the_latents(
-    temperature: float, randomise: Callable[..., nn.Module], condition: Condition
+    temperature: float, randomize: Callable[..., nn.Module], condition: Condition
 ) -> None:
-    model = density(randomise)
+    model = density(randomize)
     with torch.no_grad():
         samples = model.sample(condition, 4, generator(), temperature)
         context = model.context_of(condition).repeat_interleave(4, 0)
@@ -93,9 +93,9 @@ def test_the_temperature_is_the_std_of_the_latents(
 
 
 def test_samples_repeat_by_generator(
-    randomise: Callable[..., nn.Module], condition: Condition
+    randomize: Callable[..., nn.Module], condition: Condition
 ) -> None:
-    model = density(randomise)
+    model = density(randomize)
     with torch.no_grad():
         first = model.sample(condition, 2, generator(5))
         assert torch.equal(model.sample(condition, 2, generator(5)), first)
@@ -103,10 +103,10 @@ def test_samples_repeat_by_generator(
 
 
 def test_a_call_is_the_log_density(
-    randomise: Callable[..., nn.Module], condition: Condition
+    randomize: Callable[..., nn.Module], condition: Condition
 ) -> None:
     """So that a wrapper around the module, which only calls it, trains the same thing."""
-    model = density(randomise)
+    model = density(randomize)
     x = torch.randn(3, *SHAPE, generator=generator())
     with torch.no_grad():
         log_prob = model.log_prob(x, condition)
@@ -117,9 +117,9 @@ def test_a_call_is_the_log_density(
 
 
 def test_fit_takes_statistics_and_leaves_training_mode_on(
-    randomise: Callable[..., nn.Module], condition: Condition
+    randomize: Callable[..., nn.Module], condition: Condition
 ) -> None:
-    model = density(randomise)
+    model = density(randomize)
     x = 7 * torch.randn(3, *SHAPE, generator=generator()) + 30
     with torch.no_grad():
         model.fit(x, condition)

@@ -1,4 +1,4 @@
-"""The frozen features against the package's own network, with its batch normalisation unfolded."""
+"""The frozen features against the package's own network, with its batch normalization unfolded."""
 
 from __future__ import annotations
 

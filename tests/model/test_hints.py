@@ -1,4 +1,4 @@
-"""Colour hints: their planes, the exact density that they condition, and the distance to them."""
+"""Color hints: their planes, the exact density that they condition, and the distance to them."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def test_no_hints_are_planes_of_zeros() -> None:
 
 
 @pytest.mark.parametrize(("height", "width"), [(1, 1), (3, 64), (64, 50), (65, 63), (1000, 333)])
-def test_a_hint_is_in_the_cell_that_has_the_centre_of_its_pixel(height: int, width: int) -> None:
+def test_a_hint_is_in_the_cell_that_has_the_center_of_its_pixel(height: int, width: int) -> None:
     rng = np.random.default_rng(0)
     for _ in range(40):
         row, column = int(rng.integers(height)), int(rng.integers(width))
@@ -81,12 +81,12 @@ def test_refuses_places(name: str, value: float) -> None:
 
 @pytest.mark.parametrize("value", [108.1, -108.1, math.nan, math.inf, -math.inf])
 @pytest.mark.parametrize("name", ["a", "b"])
-def test_refuses_colours_that_srgb_lacks(name: str, value: float) -> None:
+def test_refuses_colors_that_srgb_lacks(name: str, value: float) -> None:
     with pytest.raises(ValueError, match=f"^{name}: expected -108 to 108 CIELAB units, got"):
         dataclasses.replace(Hint(0, 0, 0, 0), **{name: value})
 
 
-def test_every_colour_of_srgb_is_within_reach() -> None:
+def test_every_color_of_srgb_is_within_reach() -> None:
     """Extremes of a and b are at corners of the cube of sRGB."""
     corners = np.array(list(np.ndindex(2, 2, 2)), float)
     ab = skimage.color.rgb2lab(corners)[:, 1:]
@@ -152,11 +152,11 @@ def test_no_hints_are_zeros_and_the_model_without_planes(
     assert torch.equal(draws(plain, condition), draws(pyramid, condition))
 
 
-@pytest.mark.parametrize("hint", [Hint(10, 50, 30, -30), Hint(10, 50, 0, 0)], ids=["blue", "grey"])
+@pytest.mark.parametrize("hint", [Hint(10, 50, 30, -30), Hint(10, 50, 0, 0)], ids=["blue", "gray"])
 def test_one_hint_changes_the_density_of_every_level_and_the_samples_of_its_photo_alone(
     pyramid: ChromaPyramid, ab: Tensor, condition: Condition, hint: Hint
 ) -> None:
-    """Also a hint of grey, which the mask alone tells from none."""
+    """Also a hint of gray, which the mask alone tells from none."""
     hinted = with_hints(condition, hint, photos=slice(1, 2))
     change = (terms(pyramid, ab, hinted) - terms(pyramid, ab, condition)).abs()
     assert (change[:, 1] > 1e-4).all()
@@ -195,11 +195,11 @@ def test_the_density_sums_to_one_whatever_the_hints(
     hints: tuple[Hint, ...],
     make_config: Callable[..., PyramidConfig],
     make_condition: Callable[..., Condition],
-    randomise: Callable[..., Level],
+    randomize: Callable[..., Level],
 ) -> None:
     """A level of one cell, two numbers: integrated over the plane by the rectangle rule."""
     config = dataclasses.replace(make_config().levels[3], grid=1)
-    level = randomise(Level(config, first=True, extra_planes=HINT_PLANES), gain=0.35).double()
+    level = randomize(Level(config, first=True, extra_planes=HINT_PLANES), gain=0.35).double()
     condition = with_hints(make_condition(1), *hints).map(Tensor.double)
     with torch.no_grad():
         photo = level.context.of_photo(condition)
@@ -216,7 +216,7 @@ def test_the_density_sums_to_one_whatever_the_hints(
     torch.testing.assert_close(alone.exp(), density[few])
 
 
-# the distance of a coloured photo from a hint
+# the distance of a colored photo from a hint
 
 
 def test_errors_are_those_of_the_cells_around_the_hint() -> None:
@@ -235,7 +235,7 @@ def test_errors_are_those_of_the_cells_around_the_hint() -> None:
 
 
 @pytest.mark.parametrize(("height", "width"), [(64, 64), (120, 200), (5, 300), (1, 1)])
-def test_a_photo_in_the_hints_colour_has_no_errors_as_the_gamut_allows_it(
+def test_a_photo_in_the_hints_color_has_no_errors_as_the_gamut_allows_it(
     height: int, width: int
 ) -> None:
     """At each pixel's lightness: the blue of the hint is shown in the dark and hardly in the light.

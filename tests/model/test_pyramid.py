@@ -76,12 +76,12 @@ def test_level_density_is_that_of_the_jacobian(
     planes: int,
     make_config: Callable[..., PyramidConfig],
     make_condition: Callable[..., Condition],
-    randomise: Callable[..., Level],
+    randomize: Callable[..., Level],
 ) -> None:
     """log N(z) + log |det dz/dx|, the Jacobian by autograd, sample by sample, in float64."""
     first, attention = LEVEL_KINDS[kind]
     config = dataclasses.replace(make_config().levels[0 if attention else 3], grid=4, couplings=5)
-    level = randomise(Level(config, first=first, extra_planes=planes)).double()
+    level = randomize(Level(config, first=first, extra_planes=planes)).double()
     condition = double(make_condition(BATCH, planes=planes))
     generator = torch.Generator().manual_seed(1)
     x = torch.randn(BATCH, level.channels, 4, 4, generator=generator, dtype=torch.float64)
@@ -144,9 +144,9 @@ def test_log_prob_is_the_sum_of_its_parts(
     assert total.shape == (BATCH,)
 
 
-def test_analyse_is_the_independent_analysis(pyramid: ChromaPyramid, ab: Tensor) -> None:
+def test_analyze_is_the_independent_analysis(pyramid: ChromaPyramid, ab: Tensor) -> None:
     expected, _, _ = split(unbounded(ab.double().numpy(), pyramid.config.chroma_limit))
-    for part, value in zip(pyramid.analyse(ab.double()), expected, strict=True):
+    for part, value in zip(pyramid.analyze(ab.double()), expected, strict=True):
         np.testing.assert_allclose(part, value, rtol=0, atol=1e-10)
 
 
@@ -157,7 +157,7 @@ def test_a_new_pyramid_starts_as_the_analysis_itself(
     pyramid = ChromaPyramid(make_config()).eval()
     with torch.no_grad():
         latents = pyramid.encode(ab, condition)
-    for latent, part in zip(latents, pyramid.analyse(ab), strict=True):
+    for latent, part in zip(latents, pyramid.analyze(ab), strict=True):
         torch.testing.assert_close(latent.sort(1).values, part.sort(1).values, rtol=1e-5, atol=1e-5)
 
 
@@ -415,11 +415,11 @@ def test_dropout_in_training_alone(
         assert not torch.equal(pyramid.log_prob(ab, condition), pyramid.log_prob(ab, condition))
 
 
-def test_fit_standardises_a_levels_numbers(
+def test_fit_standardizes_a_levels_numbers(
     make_config: Callable[..., PyramidConfig], ab: Tensor, condition: Condition
 ) -> None:
     pyramid = ChromaPyramid(make_config()).eval()
-    for level, part in zip(pyramid.levels, pyramid.analyse(ab), strict=True):
+    for level, part in zip(pyramid.levels, pyramid.analyze(ab), strict=True):
         level.fit(part, condition)
     with torch.no_grad():
         latents = pyramid.encode(ab, condition)  # couplings are the identity
@@ -446,11 +446,11 @@ def test_extra_planes_change_density_and_samples(
     assert (first - second).abs().max() > 1
 
 
-# colour hints: what pulls samples towards them
+# color hints: what pulls samples towards them
 
 
 HINTS = ([(10, 20, 60.0, -45.0), (11, 20, 50.0, -40.0), (40, 50, -30.0, 70.0)], [], [(63, 0, 9, 9)])
-"""Row, column and colour of each photo's hints; the second photo has none."""
+"""Row, column and color of each photo's hints; the second photo has none."""
 
 
 @pytest.fixture
@@ -504,7 +504,7 @@ def test_log_prob_with_hints_is_the_sum_of_its_parts(
         if hints:
             gain = dense_pull(pyramid, condition.lightness[i, 0].numpy(), hints)
             places = [row * 64 + column for row, column, *_ in hints]
-            values = unbounded(np.array([colour for *_, a, b in hints for colour in (a, b)]), limit)
+            values = unbounded(np.array([color for *_, a, b in hints for color in (a, b)]), limit)
             values = values.reshape(-1, 2).T
             # What sampling does is y = x + G (h - x_c); at the places that is solved for x_c.
             contraction = np.eye(len(hints)) - gain[places]
@@ -549,8 +549,8 @@ def test_samples_are_pulled_to_the_hints_and_no_others_are(
     free = sample(without_pull(listening), hinted, 4, [1.0] * LEVELS)
     torch.testing.assert_close(pulled[1], free[1], rtol=0, atol=1e-3)
     limit, looseness = listening.config.chroma_limit, listening.config.hint_looseness
-    for photo, (row, column, *colour) in ((0, HINTS[0][2]), (2, HINTS[2][0])):
-        hint = unbounded(np.array(colour), limit)
+    for photo, (row, column, *color) in ((0, HINTS[0][2]), (2, HINTS[2][0])):
+        hint = unbounded(np.array(color), limit)
         missed, left = (
             hint - unbounded(ab[photo, :, :, row, column].double().numpy(), limit)
             for ab in (free, pulled)
@@ -585,7 +585,7 @@ def test_coarse_latents_alone_are_not_pulled(listening: ChromaPyramid, hinted: C
         )
 
 
-def test_colours_that_meet_their_hints_are_left_as_they_are(
+def test_colors_that_meet_their_hints_are_left_as_they_are(
     listening: ChromaPyramid, ab: Tensor, make_condition: Callable[..., Condition]
 ) -> None:
     """Their latents are those without the pull, and their density the contraction's share more."""

@@ -273,7 +273,7 @@ def test_damaged_header(path: Path, key: str, value: str | None) -> None:
         ("maps", [32, 64]),
         ("maps", "8"),
         ("dropout", None),
-        ("colour", 1),
+        ("color", 1),
     ],
 )
 def test_configuration_of_another_model(path: Path, field: str, value: object) -> None:

@@ -16,7 +16,7 @@ from benchmarks.fuzz_decode import Readers
 
 @pytest.fixture(scope="session")
 def picture() -> Image.Image:
-    """A colour photo of 96 x 64 pixels without any symmetry."""
+    """A color photo of 96 x 64 pixels without any symmetry."""
     return Image.fromarray(skimage.data.chelsea()).resize((96, 64))
 
 
@@ -49,12 +49,12 @@ def saved(tmp_path: Path) -> Callable[..., Path]:
 
 @pytest.fixture(scope="session")
 def sepia() -> Callable[[np.ndarray], np.ndarray]:
-    """Grey uint8 (H, W) to the tones of a brown print, uint8 (H, W, 3)."""
+    """Gray uint8 (H, W) to the tones of a brown print, uint8 (H, W, 3)."""
 
-    def tone(grey: np.ndarray) -> np.ndarray:
+    def tone(gray: np.ndarray) -> np.ndarray:
         levels = [0, 128, 255]
         channels = [(30, 150, 255), (15, 110, 240), (5, 70, 205)]
-        return np.stack([np.interp(grey, levels, c) for c in channels], -1).astype(np.uint8)
+        return np.stack([np.interp(gray, levels, c) for c in channels], -1).astype(np.uint8)
 
     return tone
 

@@ -1,4 +1,4 @@
-"""Embedded colour profiles and colour spaces' own formulas, for the tests of both depths.
+"""Embedded color profiles and color spaces' own formulas, for the tests of both depths.
 
 The profiles are put together here from the ICC specification (ICC.1:2010); the matrices are those
 of Adobe RGB (1998), section 4.3.6, and B. Lindbloom's for sRGB, both relative to D50.
@@ -77,7 +77,7 @@ def rgb_profile(exponent: float) -> bytes:
     return profile(b"mntr", b"RGB ", b"XYZ ", columns | curves)
 
 
-def grey_profile(exponent: float) -> bytes:
+def gray_profile(exponent: float) -> bytes:
     return profile(b"mntr", b"GRAY", b"XYZ ", {b"kTRC": gamma(exponent)})
 
 

@@ -57,7 +57,7 @@ FILES = {
     "jpeg": encode("JPEG"),
     "jpeg progressive": encode("JPEG", progressive=True),
     "jpeg restarts": encode("JPEG", restart_marker_rows=1),
-    "jpeg grey": encode("JPEG", "L"),
+    "jpeg gray": encode("JPEG", "L"),
     "jpeg cmyk": encode("JPEG", "CMYK"),
     "png": encode("PNG"),
     "png alpha": encode("PNG", "RGBA"),
@@ -79,7 +79,7 @@ FILES = {
     "avif": encode("AVIF"),
     "ppm": encode("PPM"),
     "png 16 bit": by_opencv(".png", DEEP),
-    "png 16 bit grey": by_opencv(".png", DEEP[..., 0]),
+    "png 16 bit gray": by_opencv(".png", DEEP[..., 0]),
     "tiff 16 bit": tiff(DEEP),
     "tiff 16 bit deflate": tiff(DEEP, compression="zlib", predictor=True),
     "tiff 16 bit lzw": by_opencv(".tif", DEEP),
@@ -140,14 +140,14 @@ def test_a_truncated_jpeg_that_was_closed_is_an_error_too(saved: Saved, kind: st
 
 @pytest.mark.parametrize("mode", ["RGB", "L"])
 @pytest.mark.parametrize("progressive", [False, True])
-def test_a_jpeg_that_really_ends_in_grey_is_read(
+def test_a_jpeg_that_really_ends_in_gray_is_read(
     saved: Saved, mode: str, progressive: bool
 ) -> None:
     image = picture().convert(mode)
     image.paste((128, 128, 128) if mode == "RGB" else 128, (0, 24, 96, 64))
     buffer = io.BytesIO()
     image.save(buffer, "JPEG", progressive=progressive, restart_marker_rows=2)
-    photo = read_photo(saved(buffer.getvalue() + b"trailing data \xff\xd9", "grey.jpg"))
+    photo = read_photo(saved(buffer.getvalue() + b"trailing data \xff\xd9", "gray.jpg"))
     assert photo.pixels[-1, -1].tolist() == np.asarray(image)[-1, -1].tolist()
 
 

@@ -51,7 +51,7 @@ def with_orientation(orientation: int) -> bytes:
     [
         ("RGB", "p.png", {}),
         ("L", "p.png", {}),
-        ("RGB", "p.webp", {"lossless": True}),  # WebP has no grey mode
+        ("RGB", "p.webp", {"lossless": True}),  # WebP has no gray mode
         ("RGB", "p.tif", {}),
         ("L", "p.tif", {}),
         ("RGB", "p.tif", {"compression": "tiff_lzw"}),
@@ -148,23 +148,23 @@ def test_alpha_is_kept(
     np.testing.assert_array_equal(photo.alpha, np.asarray(picture.convert("L")))
 
 
-def test_grey_with_alpha(picture: Image.Image, saved: Saved) -> None:
-    grey, alpha = picture.convert("L"), picture.getchannel("B")
-    photo = read_photo(saved(Image.merge("LA", (grey, alpha)), "p.png"))
-    np.testing.assert_array_equal(photo.pixels, np.asarray(grey))
+def test_gray_with_alpha(picture: Image.Image, saved: Saved) -> None:
+    gray, alpha = picture.convert("L"), picture.getchannel("B")
+    photo = read_photo(saved(Image.merge("LA", (gray, alpha)), "p.png"))
+    np.testing.assert_array_equal(photo.pixels, np.asarray(gray))
     np.testing.assert_array_equal(photo.alpha, np.asarray(alpha))
 
 
 @pytest.mark.parametrize(
-    ("mode", "colour", "shape"),
+    ("mode", "color", "shape"),
     [("RGB", (10, 20, 30), (2, 2, 3)), ("L", 10, (2, 2))],
 )
-def test_one_transparent_colour(
-    saved: Saved, mode: str, colour: object, shape: tuple[int, ...]
+def test_one_transparent_color(
+    saved: Saved, mode: str, color: object, shape: tuple[int, ...]
 ) -> None:
     image = Image.new(mode, (2, 2))
-    image.putpixel((1, 0), colour)
-    photo = read_photo(saved(image, "p.png", transparency=colour))
+    image.putpixel((1, 0), color)
+    photo = read_photo(saved(image, "p.png", transparency=color))
     assert photo.pixels.shape == shape
     np.testing.assert_array_equal(photo.alpha, [[255, 0], [255, 255]])
 
@@ -182,7 +182,7 @@ def test_transparent_palette_entries(saved: Saved, transparency: int | bytes) ->
 
 
 @pytest.mark.parametrize("name", ["p.png", "p.tif"])
-def test_sixteen_bit_colour_is_read_at_eight(saved: Saved, tmp_path: Path, name: str) -> None:
+def test_sixteen_bit_color_is_read_at_eight(saved: Saved, tmp_path: Path, name: str) -> None:
     deep = np.random.default_rng(0).integers(0, 65536, (5, 7, 3)).astype(np.uint16)
     path = tmp_path / name
     if name == "p.png":

@@ -68,9 +68,9 @@ def test_webp_is_close(photo: Photo, tmp_path: Path) -> None:
     assert error.mean() < 3
 
 
-def test_a_grey_photo_gets_its_colours(picture: Image.Image, tmp_path: Path) -> None:
-    grey = photo_from_image(picture.convert("L"))
-    write_image(tmp_path / "out.png", np.asarray(picture), grey)
+def test_a_gray_photo_gets_its_colors(picture: Image.Image, tmp_path: Path) -> None:
+    gray = photo_from_image(picture.convert("L"))
+    write_image(tmp_path / "out.png", np.asarray(picture), gray)
     np.testing.assert_array_equal(read_photo(tmp_path / "out.png").pixels, np.asarray(picture))
 
 

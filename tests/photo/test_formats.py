@@ -23,8 +23,8 @@ from colorflow.photo.ifd import Block
 Saved = Callable[..., Path]
 
 SEVERAL = "the file holds several pictures (pages or frames); the first was taken"
-GREY, RGB, PALETTE, GREY_ALPHA, RGBA = 0, 2, 3, 4, 6
-CHANNELS = {GREY: 1, RGB: 3, PALETTE: 1, GREY_ALPHA: 2, RGBA: 4}
+GRAY, RGB, PALETTE, GRAY_ALPHA, RGBA = 0, 2, 3, 4, 6
+CHANNELS = {GRAY: 1, RGB: 3, PALETTE: 1, GRAY_ALPHA: 2, RGBA: 4}
 ADAM7 = (
     (0, 0, 8, 8), (0, 4, 8, 8), (4, 0, 8, 4), (0, 2, 4, 4), (2, 0, 4, 2), (0, 1, 2, 2), (1, 0, 2, 1)
 )  # fmt: skip
@@ -32,7 +32,7 @@ ADAM7 = (
 
 
 def png(
-    samples: np.ndarray, colour_type: int, bits: int, *, interlaced: bool = False, **chunks: bytes
+    samples: np.ndarray, color_type: int, bits: int, *, interlaced: bool = False, **chunks: bytes
 ) -> bytes:
     """A PNG file of any depth, (H, W, C) samples as they are stored."""
     height, width, _ = samples.shape
@@ -40,7 +40,7 @@ def png(
     rows = b"".join(
         row for y, x, dy, dx in passes for row in packed_rows(samples[y::dy, x::dx], bits)
     )
-    head = struct.pack(">IIBBBBB", width, height, bits, colour_type, 0, 0, interlaced)
+    head = struct.pack(">IIBBBBB", width, height, bits, color_type, 0, 0, interlaced)
     parts = [("IHDR", head), *chunks.items(), ("IDAT", zlib.compress(rows)), ("IEND", b"")]
     return b"\x89PNG\r\n\x1a\n" + b"".join(
         struct.pack(">I", len(data)) + name.encode() + data
@@ -64,29 +64,29 @@ def packed_rows(samples: np.ndarray, bits: int) -> Iterator[bytes]:
 @pytest.mark.parametrize("interlaced", [False, True])
 @pytest.mark.parametrize("size", [(1, 1), (13, 21)])
 @pytest.mark.parametrize(
-    ("colour_type", "bits"),
+    ("color_type", "bits"),
     [
-        *[(GREY, bits) for bits in (1, 2, 4, 8, 16)],
+        *[(GRAY, bits) for bits in (1, 2, 4, 8, 16)],
         *[(PALETTE, bits) for bits in (1, 2, 4, 8)],
-        *[(kind, bits) for kind in (RGB, GREY_ALPHA, RGBA) for bits in (8, 16)],
+        *[(kind, bits) for kind in (RGB, GRAY_ALPHA, RGBA) for bits in (8, 16)],
     ],
 )
 def test_png_of_every_depth(
-    saved: Saved, colour_type: int, bits: int, size: tuple[int, int], interlaced: bool
+    saved: Saved, color_type: int, bits: int, size: tuple[int, int], interlaced: bool
 ) -> None:
     rng = np.random.default_rng(bits)
-    samples = rng.integers(0, 2**bits, (*size, CHANNELS[colour_type]))
+    samples = rng.integers(0, 2**bits, (*size, CHANNELS[color_type]))
     palette = rng.integers(0, 256, (2**bits, 3), dtype=np.uint8)
-    chunks = {"PLTE": palette.tobytes()} if colour_type == PALETTE else {}
-    content = png(samples, colour_type, bits, interlaced=interlaced, **chunks)
+    chunks = {"PLTE": palette.tobytes()} if color_type == PALETTE else {}
+    content = png(samples, color_type, bits, interlaced=interlaced, **chunks)
     photo = read_photo(saved(content, "p.png"))
     white = 2**photo.bits - 1
     assert photo.bits == (16 if bits == 16 else 8)
-    if colour_type == PALETTE:
+    if color_type == PALETTE:
         expected = palette[samples[..., 0]]
     else:
         expected = samples * white // (2**bits - 1)
-        if colour_type in (GREY_ALPHA, RGBA):
+        if color_type in (GRAY_ALPHA, RGBA):
             assert photo.alpha is not None
             alpha = samples[..., -1] * 255 / (2**bits - 1)
             assert np.abs(photo.alpha - alpha).max() <= 0.5
@@ -95,19 +95,19 @@ def test_png_of_every_depth(
         expected = expected[..., 0]
     np.testing.assert_array_equal(photo.all_bits, expected)
     seen = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR)[..., ::-1]
-    if bits < 16 and colour_type in (RGB, PALETTE):
+    if bits < 16 and color_type in (RGB, PALETTE):
         np.testing.assert_array_equal(photo.pixels, seen)
 
 
 @pytest.mark.parametrize("bits", [1, 2, 4, 8, 16])
-def test_one_transparent_grey_of_every_depth(saved: Saved, bits: int) -> None:
+def test_one_transparent_gray_of_every_depth(saved: Saved, bits: int) -> None:
     samples = np.array([[0, 1, 2**bits - 1]])[..., None]
-    content = png(samples, GREY, bits, tRNS=struct.pack(">H", 1))
+    content = png(samples, GRAY, bits, tRNS=struct.pack(">H", 1))
     alpha = read_photo(saved(content, "p.png")).alpha
     np.testing.assert_array_equal(alpha, [[255, 0, 0 if bits == 1 else 255]])
 
 
-def test_one_transparent_colour_of_16_bits(saved: Saved) -> None:
+def test_one_transparent_color_of_16_bits(saved: Saved) -> None:
     samples = np.array([[[1, 2, 3], [1, 2, 4], [1 << 8, 2, 3]]])
     content = png(samples, RGB, 16, tRNS=struct.pack(">HHH", 1, 2, 3))
     np.testing.assert_array_equal(read_photo(saved(content, "p.png")).alpha, [[0, 255, 255]])
@@ -124,17 +124,17 @@ def test_gif_gives_its_first_frame_and_says_so(picture: Image.Image, saved: Save
     assert many.remarks == (SEVERAL,)
 
 
-def test_gif_with_a_transparent_colour_and_a_grey_one(saved: Saved) -> None:
+def test_gif_with_a_transparent_color_and_a_gray_one(saved: Saved) -> None:
     image = Image.new("P", (3, 1))
     image.putpalette([255, 0, 0, 0, 255, 0, 0, 0, 255])
     for x in range(3):
         image.putpixel((x, 0), x)
     photo = read_photo(saved(image, "p.gif", transparency=1))
     np.testing.assert_array_equal(photo.alpha, [[255, 0, 255]])
-    grey = Image.fromarray(np.arange(256, dtype=np.uint8).reshape(16, 16))
-    read = read_photo(saved(grey, "g.gif"))
-    assert read.kind is Kind.GREY
-    np.testing.assert_array_equal(read.pixels.reshape(16, 16, -1)[..., 0], np.asarray(grey))
+    gray = Image.fromarray(np.arange(256, dtype=np.uint8).reshape(16, 16))
+    read = read_photo(saved(gray, "g.gif"))
+    assert read.kind is Kind.GRAY
+    np.testing.assert_array_equal(read.pixels.reshape(16, 16, -1)[..., 0], np.asarray(gray))
 
 
 @pytest.mark.parametrize(
@@ -280,11 +280,11 @@ def test_tiff_of_ycbcr(picture: Image.Image, tmp_path: Path, options: dict[str, 
 
 @pytest.mark.parametrize("bits", [1, 8])
 def test_tiff_with_white_as_zero(picture: Image.Image, tmp_path: Path, bits: int) -> None:
-    grey = np.asarray(picture.convert("1" if bits == 1 else "L"))
+    gray = np.asarray(picture.convert("1" if bits == 1 else "L"))
     path = tmp_path / "p.tif"
-    tifffile.imwrite(path, ~grey, photometric="miniswhite")
+    tifffile.imwrite(path, ~gray, photometric="miniswhite")
     white = np.uint8(255 if bits == 1 else 1)
-    np.testing.assert_array_equal(read_photo(path).pixels, grey * white)
+    np.testing.assert_array_equal(read_photo(path).pixels, gray * white)
 
 
 @pytest.mark.parametrize(

@@ -98,11 +98,11 @@ def test_pillow_images_of_every_narrow_mode(picture: Image.Image, mode: str) -> 
     else:
         image = picture.convert(mode)
     photo = photo_from_image(image)
-    grey = mode in ("1", "L", "LA", "La")
-    whole = image.convert("LA" if grey else "RGBA")
-    expected = np.asarray(whole.convert("L" if grey else "RGB"))
+    gray = mode in ("1", "L", "LA", "La")
+    whole = image.convert("LA" if gray else "RGBA")
+    expected = np.asarray(whole.convert("L" if gray else "RGB"))
     np.testing.assert_allclose(photo.pixels, expected, atol=1)
-    assert photo.pixels.shape == ((64, 96) if grey else (64, 96, 3))
+    assert photo.pixels.shape == ((64, 96) if gray else (64, 96, 3))
     assert (photo.alpha is not None) == (mode in ("LA", "La", "RGBA", "RGBa", "PA"))
     assert photo.metadata.format is None
 
@@ -128,7 +128,7 @@ def test_pillows_wide_modes_are_scaled_and_not_clipped(
 @pytest.mark.parametrize("value", [float("nan"), -1.0, 70_000.0, float("inf")])
 def test_wide_values_without_a_meaning_are_refused(value: float) -> None:
     image = Image.fromarray(np.array([[0, value]], np.float32))
-    with pytest.raises(ValueError, match=r"image: expected grey values in \[0, 65535\] in mode F"):
+    with pytest.raises(ValueError, match=r"image: expected gray values in \[0, 65535\] in mode F"):
         photo_from_image(image)
 
 

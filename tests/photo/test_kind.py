@@ -1,4 +1,4 @@
-"""Grey, tinted or coloured: photos greyed, toned and disturbed in the ways of old prints."""
+"""Gray, tinted or colored: photos grayed, toned and disturbed in the ways of old prints."""
 
 from __future__ import annotations
 
@@ -37,30 +37,30 @@ def through_jpeg(image: Image.Image, quality: int = 75) -> np.ndarray:
     return np.asarray(Image.open(buffer))
 
 
-def toned(grey: Image.Image, name: str) -> Image.Image:
+def toned(gray: Image.Image, name: str) -> Image.Image:
     shadows, middle, lights = TONES[name]
-    return ImageOps.colorize(grey, shadows, lights, mid=middle)
+    return ImageOps.colorize(gray, shadows, lights, mid=middle)
 
 
 @pytest.mark.parametrize("name", PHOTOS)
-def test_ordinary_photos_are_coloured(name: str) -> None:
-    assert kind_of(np.asarray(photo(name))) is Kind.COLOURED
-    assert kind_of(through_jpeg(photo(name), quality=30)) is Kind.COLOURED
+def test_ordinary_photos_are_colored(name: str) -> None:
+    assert kind_of(np.asarray(photo(name))) is Kind.COLORED
+    assert kind_of(through_jpeg(photo(name), quality=30)) is Kind.COLORED
 
 
 @pytest.mark.parametrize("name", PHOTOS)
-def test_grey_photos_are_grey_in_either_shape(name: str) -> None:
-    grey = photo(name).convert("L")
-    assert kind_of(np.asarray(grey)) is Kind.GREY
-    assert kind_of(through_jpeg(grey.convert("RGB"), quality=30)) is Kind.GREY
+def test_gray_photos_are_gray_in_either_shape(name: str) -> None:
+    gray = photo(name).convert("L")
+    assert kind_of(np.asarray(gray)) is Kind.GRAY
+    assert kind_of(through_jpeg(gray.convert("RGB"), quality=30)) is Kind.GRAY
 
 
 @pytest.mark.parametrize("name", PHOTOS)
-def test_a_scanners_faint_cast_and_noise_are_still_grey(name: str) -> None:
-    grey = np.asarray(photo(name).convert("L"), dtype=float)[..., None]
-    noise = np.random.default_rng(0).normal(0, 4, (*grey.shape[:2], 3))
-    scan = np.clip(grey * [1.0, 0.995, 0.99] + noise, 0, 255).astype(np.uint8)
-    assert kind_of(scan) is Kind.GREY
+def test_a_scanners_faint_cast_and_noise_are_still_gray(name: str) -> None:
+    gray = np.asarray(photo(name).convert("L"), dtype=float)[..., None]
+    noise = np.random.default_rng(0).normal(0, 4, (*gray.shape[:2], 3))
+    scan = np.clip(gray * [1.0, 0.995, 0.99] + noise, 0, 255).astype(np.uint8)
+    assert kind_of(scan) is Kind.GRAY
 
 
 @pytest.mark.parametrize("tone", TONES)
@@ -73,10 +73,10 @@ def test_toned_photos_are_tinted(name: str, tone: str) -> None:
 
 @pytest.mark.parametrize("name", PHOTOS)
 def test_a_print_that_faded_on_one_side_is_tinted(name: str) -> None:
-    grey = photo(name).convert("L")
-    full = np.asarray(toned(grey, "sepia"), dtype=float)
+    gray = photo(name).convert("L")
+    full = np.asarray(toned(gray, "sepia"), dtype=float)
     fade = np.linspace(0, 0.4, full.shape[1])[None, :, None]
-    faded = full * (1 - fade) + np.asarray(grey)[..., None] * fade
+    faded = full * (1 - fade) + np.asarray(gray)[..., None] * fade
     assert kind_of(through_jpeg(Image.fromarray(faded.astype(np.uint8)))) is Kind.TINTED
 
 
@@ -89,38 +89,38 @@ def test_a_grainy_sepia_print_is_tinted(name: str) -> None:
 
 
 @pytest.mark.parametrize("tone", ["none", "sepia"])
-def test_a_small_coloured_part_makes_a_photo_coloured(tone: str) -> None:
+def test_a_small_colored_part_makes_a_photo_colored(tone: str) -> None:
     image = photo("astronaut")  # an orange suit and a flag
-    grey = image.convert("L")
-    base = grey.convert("RGB") if tone == "none" else toned(grey, tone)
+    gray = image.convert("L")
+    base = gray.convert("RGB") if tone == "none" else toned(gray, tone)
     box = (60, 330, 140, 410)  # 2.4 % of the picture, on the suit
     base.paste(image.crop(box), box)
-    assert kind_of(through_jpeg(base)) is Kind.COLOURED
+    assert kind_of(through_jpeg(base)) is Kind.COLORED
 
 
-def test_hand_coloured_cheeks_make_a_photo_coloured() -> None:
+def test_hand_colored_cheeks_make_a_photo_colored() -> None:
     sepia = np.array(toned(photo("astronaut").convert("L"), "sepia"), dtype=float)
     rows, columns = np.mgrid[: sepia.shape[0], : sepia.shape[1]]
     for row, column in ((130, 195), (130, 250)):
         cheek = np.hypot(rows - row, columns - column) < 25
         sepia[cheek] = np.clip(sepia[cheek] * [1.15, 0.7, 0.75], 0, 255)
-    assert kind_of(sepia.astype(np.uint8)) is Kind.COLOURED
+    assert kind_of(sepia.astype(np.uint8)) is Kind.COLORED
 
 
 def test_what_is_transparent_does_not_count() -> None:
     picture = np.asarray(photo("coffee")).copy()
-    grey = np.asarray(photo("coffee").convert("L"))
-    picture[:, 300:] = grey[:, 300:, None]
-    alpha = np.zeros(grey.shape, np.uint8)
+    gray = np.asarray(photo("coffee").convert("L"))
+    picture[:, 300:] = gray[:, 300:, None]
+    alpha = np.zeros(gray.shape, np.uint8)
     alpha[:, 304:] = 255
-    assert kind_of(picture) is Kind.COLOURED
-    assert kind_of(picture, alpha) is Kind.GREY
-    assert kind_of(picture, np.zeros_like(alpha)) is Kind.GREY
+    assert kind_of(picture) is Kind.COLORED
+    assert kind_of(picture, alpha) is Kind.GRAY
+    assert kind_of(picture, np.zeros_like(alpha)) is Kind.GRAY
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 300), (300, 1), (2, 3), (3000, 2)])
 def test_any_shape_has_a_kind(shape: tuple[int, int]) -> None:
-    assert kind_of(np.full((*shape, 3), 90, np.uint8)) is Kind.GREY
+    assert kind_of(np.full((*shape, 3), 90, np.uint8)) is Kind.GRAY
     noise = np.random.default_rng(0).integers(0, 256, (*shape, 3)).astype(np.uint8)
     assert kind_of(noise) in Kind
 
@@ -129,14 +129,14 @@ def test_size_changes_nothing() -> None:
     image = toned(photo("chelsea").convert("L"), "sepia")
     for size in ((45, 30), (900, 600), (3000, 2000)):
         assert kind_of(np.asarray(image.resize(size))) is Kind.TINTED
-        assert kind_of(np.asarray(photo("chelsea").resize(size))) is Kind.COLOURED
+        assert kind_of(np.asarray(photo("chelsea").resize(size))) is Kind.COLORED
 
 
 def test_a_photo_tells_its_kind(sepia: Tone) -> None:
-    grey = np.asarray(photo("chelsea").convert("L"))
-    assert Photo(pixels=grey).kind is Kind.GREY
-    assert photo_from_image(sepia(grey)).kind is Kind.TINTED
-    assert photo_from_image(photo("chelsea")).kind == "coloured"
+    gray = np.asarray(photo("chelsea").convert("L"))
+    assert Photo(pixels=gray).kind is Kind.GRAY
+    assert photo_from_image(sepia(gray)).kind is Kind.TINTED
+    assert photo_from_image(photo("chelsea")).kind == "colored"
 
 
 def test_lab_matches_scikit_image() -> None:

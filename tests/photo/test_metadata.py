@@ -23,7 +23,7 @@ from colorflow.photo.exif import orientation_in_exif, upright_exif
 Saved = Callable[..., Path]
 
 MAKER_NOTE = b"offsets into the block live here"
-THUMBNAIL = b"\xff\xd8 the grey thumbnail \xff\xd9"
+THUMBNAIL = b"\xff\xd8 the gray thumbnail \xff\xd9"
 
 
 def exif_block(orientation: int = 6) -> bytes:

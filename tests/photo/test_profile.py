@@ -1,4 +1,4 @@
-"""Embedded colour profiles, against the colour spaces' own formulas."""
+"""Embedded color profiles, against the color spaces' own formulas."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.photo.profiles import (
     INKS,
     XYZ_TO_SRGB,
     cmyk_profile,
-    grey_profile,
+    gray_profile,
     rgb_profile,
     srgb_of_lab,
     srgb_of_linear,
@@ -49,9 +49,9 @@ def test_alpha_does_not_go_through_the_profile(picture: Image.Image, saved: Save
     np.testing.assert_array_equal(photo.pixels, plain.pixels)
 
 
-@pytest.mark.parametrize("make", [grey_profile, rgb_profile])
+@pytest.mark.parametrize("make", [gray_profile, rgb_profile])
 @pytest.mark.parametrize("exponent", [1.0, 1.75])
-def test_grey_files_with_a_grey_or_an_rgb_profile(
+def test_gray_files_with_a_gray_or_an_rgb_profile(
     saved: Saved, make: Callable[[float], bytes], exponent: float
 ) -> None:
     ramp = np.arange(256, dtype=np.uint8)[None]
@@ -98,13 +98,13 @@ def test_a_damaged_profile_is_ignored(
 @pytest.mark.parametrize(
     ("mode", "icc"),
     [
-        ("RGB", grey_profile(1.8)),
+        ("RGB", gray_profile(1.8)),
         ("RGB", cmyk_profile()),
         ("CMYK", rgb_profile(1.8)),
         ("L", cmyk_profile()),
     ],
 )
-def test_a_profile_of_another_colour_space_is_ignored(
+def test_a_profile_of_another_color_space_is_ignored(
     picture: Image.Image, saved: Saved, mode: str, icc: bytes
 ) -> None:
     image = picture.convert(mode)

@@ -1,7 +1,7 @@
-"""16 bits in, 16 bits out: read, profiled, measured as lightness, coloured, written.
+"""16 bits in, 16 bits out: read, profiled, measured as lightness, colored, written.
 
 tifffile and OpenCV write and read the files, and share no code with ours; profiles are checked
-against the colour spaces' formulas.
+against the color spaces' formulas.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from tests.photo.profiles import (
     XYZ_TO_SRGB,
     cmyk_profile,
     gamma,
-    grey_profile,
+    gray_profile,
     profile,
     rgb_profile,
     s15,
@@ -35,8 +35,8 @@ from tests.photo.profiles import (
 )
 
 RNG = np.random.default_rng(0)
-GREY = RNG.integers(0, 65536, (43, 57)).astype(np.uint16)
-COLOUR = RNG.integers(0, 65536, (43, 57, 3)).astype(np.uint16)
+GRAY = RNG.integers(0, 65536, (43, 57)).astype(np.uint16)
+COLOR = RNG.integers(0, 65536, (43, 57, 3)).astype(np.uint16)
 ALPHA = RNG.integers(0, 65536, (43, 57)).astype(np.uint16)
 
 LAYOUTS = [
@@ -62,17 +62,17 @@ def as_uint16(floats: np.ndarray) -> np.ndarray:
 @pytest.mark.parametrize("layout", LAYOUTS, ids=name_of)
 def test_tiff_of_16_bits(tmp_path: Path, layout: dict[str, object]) -> None:
     path = tmp_path / "p.tif"
-    for photometric, expected in (("minisblack", GREY), ("miniswhite", 65535 - GREY)):
-        tifffile.imwrite(path, GREY, photometric=photometric, **layout)
+    for photometric, expected in (("minisblack", GRAY), ("miniswhite", 65535 - GRAY)):
+        tifffile.imwrite(path, GRAY, photometric=photometric, **layout)
         photo = read_photo(path)
         np.testing.assert_array_equal(photo.all_bits, expected)
         np.testing.assert_array_equal(photo.pixels, np.rint(expected / 257))
-    tifffile.imwrite(path, COLOUR, photometric="rgb", **layout)
-    np.testing.assert_array_equal(read_photo(path).all_bits, COLOUR)
-    planes = np.moveaxis(COLOUR, -1, 0)
+    tifffile.imwrite(path, COLOR, photometric="rgb", **layout)
+    np.testing.assert_array_equal(read_photo(path).all_bits, COLOR)
+    planes = np.moveaxis(COLOR, -1, 0)
     tifffile.imwrite(path, planes, photometric="rgb", planarconfig="separate", **layout)
     photo = read_photo(path)
-    np.testing.assert_array_equal(photo.all_bits, COLOUR)
+    np.testing.assert_array_equal(photo.all_bits, COLOR)
     assert (photo.bits, photo.remarks) == (16, ())
 
 
@@ -80,14 +80,14 @@ def test_tiff_of_16_bits(tmp_path: Path, layout: dict[str, object]) -> None:
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_tiff_of_floats(tmp_path: Path, layout: dict[str, object], dtype: type) -> None:
     path = tmp_path / "p.tif"
-    tifffile.imwrite(path, (GREY / 65535).astype(dtype), photometric="minisblack", **layout)
-    np.testing.assert_array_equal(read_photo(path).all_bits, GREY)
-    tifffile.imwrite(path, (COLOUR / 65535).astype(dtype), photometric="rgb", **layout)
-    np.testing.assert_array_equal(read_photo(path).all_bits, COLOUR)
+    tifffile.imwrite(path, (GRAY / 65535).astype(dtype), photometric="minisblack", **layout)
+    np.testing.assert_array_equal(read_photo(path).all_bits, GRAY)
+    tifffile.imwrite(path, (COLOR / 65535).astype(dtype), photometric="rgb", **layout)
+    np.testing.assert_array_equal(read_photo(path).all_bits, COLOR)
     if dtype == np.float32:
-        planes = np.moveaxis(COLOUR / 65535, -1, 0).astype(dtype)
+        planes = np.moveaxis(COLOR / 65535, -1, 0).astype(dtype)
         tifffile.imwrite(path, planes, photometric="rgb", planarconfig="separate", **layout)
-        np.testing.assert_array_equal(read_photo(path).all_bits, COLOUR)
+        np.testing.assert_array_equal(read_photo(path).all_bits, COLOR)
 
 
 @pytest.mark.parametrize("compression", [1, 5, 8, 32773])
@@ -96,16 +96,16 @@ def test_tiff_of_opencv(tmp_path: Path, compression: int, predictor: int) -> Non
     options = [cv2.IMWRITE_TIFF_COMPRESSION, compression, cv2.IMWRITE_TIFF_PREDICTOR, predictor]
     path = tmp_path / "p.tif"
     if predictor == 3:
-        cv2.imwrite(str(path), (COLOUR[..., ::-1] / 65535).astype(np.float32), options)
+        cv2.imwrite(str(path), (COLOR[..., ::-1] / 65535).astype(np.float32), options)
     else:
-        cv2.imwrite(str(path), COLOUR[..., ::-1], options)
-    np.testing.assert_array_equal(read_photo(path).all_bits, COLOUR)
+        cv2.imwrite(str(path), COLOR[..., ::-1], options)
+    np.testing.assert_array_equal(read_photo(path).all_bits, COLOR)
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
-@pytest.mark.parametrize("kind", ["interleaved", "planes", "floats", "grey", "png"])
+@pytest.mark.parametrize("kind", ["interleaved", "planes", "floats", "gray", "png"])
 def test_orientation(tmp_path: Path, orientation: int, kind: str) -> None:
-    samples = COLOUR if kind != "grey" else GREY
+    samples = COLOR if kind != "gray" else GRAY
     path = tmp_path / ("p.png" if kind == "png" else "p.tif")
     tags = {"extratags": [(274, "H", 1, orientation, True)]}
     if kind == "png":
@@ -132,7 +132,7 @@ def test_orientation(tmp_path: Path, orientation: int, kind: str) -> None:
 
 @pytest.mark.parametrize("kind", ["interleaved", "planes", "floats"])
 def test_alpha_of_tiff(tmp_path: Path, kind: str) -> None:
-    samples = np.dstack([COLOUR, ALPHA])
+    samples = np.dstack([COLOR, ALPHA])
     path = tmp_path / "p.tif"
     options: dict[str, object] = {"photometric": "rgb", "extrasamples": ["unassalpha"]}
     if kind == "planes":
@@ -142,30 +142,30 @@ def test_alpha_of_tiff(tmp_path: Path, kind: str) -> None:
     else:
         tifffile.imwrite(path, samples, **options)
     photo = read_photo(path)
-    np.testing.assert_array_equal(photo.all_bits, COLOUR)
+    np.testing.assert_array_equal(photo.all_bits, COLOR)
     np.testing.assert_array_equal(photo.alpha, np.rint(ALPHA / 257))
 
 
-def test_colours_multiplied_with_alpha_are_divided(tmp_path: Path) -> None:
+def test_colors_multiplied_with_alpha_are_divided(tmp_path: Path) -> None:
     opaque = np.maximum(ALPHA, 20_000)
-    multiplied = np.rint(COLOUR * (opaque[..., None] / 65535)).astype(np.uint16)
+    multiplied = np.rint(COLOR * (opaque[..., None] / 65535)).astype(np.uint16)
     samples = np.dstack([multiplied, opaque])
     tifffile.imwrite(tmp_path / "p.tif", samples, photometric="rgb", extrasamples=["assocalpha"])
     photo = read_photo(tmp_path / "p.tif")
-    assert np.abs(photo.all_bits.astype(int) - COLOUR).max() <= 3  # a step, times 65535 / 20000
+    assert np.abs(photo.all_bits.astype(int) - COLOR).max() <= 3  # a step, times 65535 / 20000
     np.testing.assert_array_equal(photo.alpha, np.rint(opaque / 257))
 
 
 @pytest.mark.parametrize("kind", ["interleaved", "planes"])
 def test_a_fourth_sample_that_is_no_alpha_is_ignored(tmp_path: Path, kind: str) -> None:
-    samples = np.dstack([COLOUR, ALPHA])
+    samples = np.dstack([COLOR, ALPHA])
     options: dict[str, object] = {"photometric": "rgb", "extrasamples": ["unspecified"]}
     if kind == "planes":
         samples = np.moveaxis(samples, -1, 0)
         options["planarconfig"] = "separate"
     tifffile.imwrite(tmp_path / "p.tif", samples, **options)
     photo = read_photo(tmp_path / "p.tif")
-    np.testing.assert_array_equal(photo.all_bits, COLOUR)
+    np.testing.assert_array_equal(photo.all_bits, COLOR)
     assert photo.alpha is None
 
 
@@ -226,7 +226,7 @@ def test_values_without_a_meaning_are_refused(
 @pytest.mark.parametrize("name", ["p.png", "p.tif"])
 def test_written_files_are_read_by_others(tmp_path: Path, name: str, with_alpha: bool) -> None:
     alpha = (ALPHA >> 8).astype(np.uint8) if with_alpha else None
-    tall = np.tile(COLOUR, (5, 1, 1))
+    tall = np.tile(COLOR, (5, 1, 1))
     photo = Photo(
         pixels=np.zeros((215, 57, 3), np.uint8),
         alpha=None if alpha is None else np.tile(alpha, (5, 1)),
@@ -255,7 +255,7 @@ def test_exif_of_either_byte_order_goes_along(tmp_path: Path, name: str, endian:
     exif[0x010F], exif[0x8769] = "Agfa", {0x9003: "1951:06:30 12:00:00"}
     photo = Photo(pixels=np.zeros((43, 57, 3), np.uint8), metadata=Metadata(exif=exif.tobytes()))
     path = tmp_path / name
-    for pixels in (COLOUR, (COLOUR >> 8).astype(np.uint8)):
+    for pixels in (COLOR, (COLOR >> 8).astype(np.uint8)):
         write_image(path, pixels, photo)
         seen = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
         np.testing.assert_array_equal(seen[..., ::-1], pixels)
@@ -275,19 +275,19 @@ def test_formats_without_16_bits_get_8(tmp_path: Path, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["p.png", "p.tif"])
-@pytest.mark.parametrize("layout", ["grey", "colour"])
+@pytest.mark.parametrize("layout", ["gray", "color"])
 def test_lightness_goes_through_a_file_to_the_bit(tmp_path: Path, name: str, layout: str) -> None:
-    """Grey in, no chroma: every one of the 65536 greys comes out; of colours the lightness does."""
+    """Gray in, no chroma: every one of the 65536 grays comes out; of colors the lightness does."""
     levels = np.arange(65536, dtype=np.uint16).reshape(256, 256)
-    samples = levels if layout == "grey" else np.dstack([levels, levels.T, levels[::-1]])
+    samples = levels if layout == "gray" else np.dstack([levels, levels.T, levels[::-1]])
     path = tmp_path / name
-    cv2.imwrite(str(path), samples if layout == "grey" else samples[..., ::-1])
+    cv2.imwrite(str(path), samples if layout == "gray" else samples[..., ::-1])
     photo = read_photo(path)
     lightness = lightness_of(photo.all_bits)
-    grey = render(lightness, np.zeros((2, 8, 8), np.float32), bits=photo.bits)
-    write_image(tmp_path / f"out-{name}", grey, photo)
+    gray = render(lightness, np.zeros((2, 8, 8), np.float32), bits=photo.bits)
+    write_image(tmp_path / f"out-{name}", gray, photo)
     seen = cv2.imread(str(tmp_path / f"out-{name}"), cv2.IMREAD_UNCHANGED)
-    if layout == "grey":
+    if layout == "gray":
         np.testing.assert_array_equal(seen, np.repeat(levels[..., None], 3, axis=2))
     else:
         # A step of 16 bits is at most 0.014 in L*, at black.
@@ -295,17 +295,17 @@ def test_lightness_goes_through_a_file_to_the_bit(tmp_path: Path, name: str, lay
 
 
 def test_arrays_and_pillow_images_of_16_bits_keep_them() -> None:
-    np.testing.assert_array_equal(photo_from_image(COLOUR).all_bits, COLOUR)
-    with_alpha = photo_from_image(np.dstack([COLOUR, ALPHA]))
-    np.testing.assert_array_equal(with_alpha.all_bits, COLOUR)
+    np.testing.assert_array_equal(photo_from_image(COLOR).all_bits, COLOR)
+    with_alpha = photo_from_image(np.dstack([COLOR, ALPHA]))
+    np.testing.assert_array_equal(with_alpha.all_bits, COLOR)
     np.testing.assert_array_equal(with_alpha.alpha, np.rint(ALPHA / 257))
-    np.testing.assert_array_equal(photo_from_image(Image.fromarray(GREY)).all_bits, GREY)
-    assert photo_from_image((COLOUR >> 8).astype(np.uint8)).bits == 8
+    np.testing.assert_array_equal(photo_from_image(Image.fromarray(GRAY)).all_bits, GRAY)
+    assert photo_from_image((COLOR >> 8).astype(np.uint8)).bits == 8
 
 
 def test_photos_that_cannot_be_are_refused() -> None:
     with pytest.raises(ValueError, match=r"deep: expected uint16 of shape \(43, 57, 3\)"):
-        Photo(pixels=np.zeros((43, 57, 3), np.uint8), deep=GREY)
+        Photo(pixels=np.zeros((43, 57, 3), np.uint8), deep=GRAY)
 
 
 # Profiles
@@ -366,24 +366,24 @@ SAMPLED = np.linspace(0, 1, 1025) ** 1.8
 def test_curves_and_matrices_to_16_bits(
     tmp_path: Path, tag: bytes, to_linear: Callable[[np.ndarray], np.ndarray]
 ) -> None:
-    photo = with_profile(tmp_path / "p.tif", COLOUR, rgb_profile_of(tag))
-    linear = to_linear(COLOUR / 65535) @ ADOBE_TO_XYZ.T @ XYZ_TO_SRGB.T
+    photo = with_profile(tmp_path / "p.tif", COLOR, rgb_profile_of(tag))
+    linear = to_linear(COLOR / 65535) @ ADOBE_TO_XYZ.T @ XYZ_TO_SRGB.T
     assert photo.bits == 16
     # In linear light, since the published matrices of sRGB differ by 3e-4.
     np.testing.assert_allclose(
         cie.srgb_to_linear(photo.all_bits / 65535), np.clip(linear, 0, 1), atol=5e-4
     )
-    assert np.abs(photo.all_bits - COLOUR.astype(int)).max() > 1000  # it is no small thing
-    grey = profile(b"mntr", b"GRAY", b"XYZ ", {b"kTRC": tag})
-    of_grey = with_profile(tmp_path / "p.tif", GREY, grey)
-    expected = srgb_of_linear(to_linear(GREY / 65535)) * 257
-    assert np.abs(of_grey.all_bits - expected).max() < 20
+    assert np.abs(photo.all_bits - COLOR.astype(int)).max() > 1000  # it is no small thing
+    gray = profile(b"mntr", b"GRAY", b"XYZ ", {b"kTRC": tag})
+    of_gray = with_profile(tmp_path / "p.tif", GRAY, gray)
+    expected = srgb_of_linear(to_linear(GRAY / 65535)) * 257
+    assert np.abs(of_gray.all_bits - expected).max() < 20
 
 
-@pytest.mark.parametrize("make", [grey_profile, rgb_profile])
+@pytest.mark.parametrize("make", [gray_profile, rgb_profile])
 def test_profiles_agree_with_littlecms(tmp_path: Path, make: Callable[[float], bytes]) -> None:
     """The same picture of 8 bits goes through littlecms."""
-    samples = GREY if make is grey_profile else COLOUR
+    samples = GRAY if make is gray_profile else COLOR
     deep = with_profile(tmp_path / "p.tif", (samples >> 8) * np.uint16(257), make(1.8))
     shallow = with_profile(tmp_path / "q.tif", (samples >> 8).astype(np.uint8), make(1.8))
     assert (deep.bits, shallow.bits) == (16, 8)
@@ -391,22 +391,22 @@ def test_profiles_agree_with_littlecms(tmp_path: Path, make: Callable[[float], b
     assert np.abs(deep.all_bits / 257 - shallow.pixels).mean() < 0.4
 
 
-def test_a_grey_file_with_an_rgb_profile_stays_grey(tmp_path: Path) -> None:
-    photo = with_profile(tmp_path / "p.tif", GREY, rgb_profile(1.8))
-    expected = srgb_of_linear((GREY / 65535) ** (round(1.8 * 256) / 256)) * 257
+def test_a_gray_file_with_an_rgb_profile_stays_gray(tmp_path: Path) -> None:
+    photo = with_profile(tmp_path / "p.tif", GRAY, rgb_profile(1.8))
+    expected = srgb_of_linear((GRAY / 65535) ** (round(1.8 * 256) / 256)) * 257
     assert np.abs(photo.all_bits - expected).max() < 20
 
 
 def test_an_srgb_profile_leaves_every_bit_alone(tmp_path: Path) -> None:
     srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
-    for samples in (COLOUR, GREY):
+    for samples in (COLOR, GRAY):
         photo = with_profile(tmp_path / "p.tif", samples, srgb)
         np.testing.assert_array_equal(photo.all_bits, samples)
 
 
 @pytest.mark.parametrize("icc", [b"not a profile", rgb_profile(1.8)[:150], cmyk_profile()])
 def test_a_profile_of_no_use_is_ignored(tmp_path: Path, icc: bytes) -> None:
-    for samples in (COLOUR, GREY):
+    for samples in (COLOR, GRAY):
         photo = with_profile(tmp_path / "p.tif", samples, icc)
         np.testing.assert_array_equal(photo.all_bits, samples)
         assert photo.remarks == ()
@@ -418,9 +418,9 @@ def test_a_profile_of_tables_leaves_8_bits_and_says_so(tmp_path: Path) -> None:
     identity = bytes(range(256))
     table = struct.pack(">4s4xBBBx", b"mft1", 3, 3, 2) + s15(1, 0, 0, 0, 1, 0, 0, 0, 1)
     tags = dict.fromkeys((b"A2B0", b"A2B1"), table + identity * 3 + lab + identity * 3)
-    photo = with_profile(tmp_path / "p.tif", COLOUR, profile(b"scnr", b"RGB ", b"Lab ", tags))
+    photo = with_profile(tmp_path / "p.tif", COLOR, profile(b"scnr", b"RGB ", b"Lab ", tags))
     assert photo.bits == 8
     assert photo.remarks == (
-        "its colour profile is applied with 8 bits; the result has 8 bits a channel",
+        "its color profile is applied with 8 bits; the result has 8 bits a channel",
     )
-    assert photo.kind == "grey"  # the table gives every colour a grey
+    assert photo.kind == "gray"  # the table gives every color a gray

@@ -1,4 +1,4 @@
-"""Many small colour photos for the quiz, and a Colorizer that draws what it is told to."""
+"""Many small color photos for the quiz, and a Colorizer that draws what it is told to."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ SIZE = (48, 64)
 
 
 def save_album(folder: Path, n: int) -> list[Path]:
-    """Saves n distinct colour photos."""
+    """Saves n distinct color photos."""
     folder.mkdir(parents=True, exist_ok=True)
     paths = [folder / f"{number:03}.png" for number in range(n)]
     for path, piece in zip(paths, _pieces(n), strict=True):
@@ -31,7 +31,7 @@ def save_album(folder: Path, n: int) -> list[Path]:
 
 @cache
 def _pieces(n: int) -> list[np.ndarray]:
-    """Pieces of a photo with plain colours, also with its channels changed for each other."""
+    """Pieces of a photo with plain colors, also with its channels changed for each other."""
     return list(islice(_all_pieces(), n))
 
 
@@ -43,7 +43,7 @@ def _all_pieces() -> Iterator[np.ndarray]:
             piece = whole[top : top + rows, left : left + columns]
             for channels in ((0, 1, 2), (1, 2, 0), (2, 0, 1)):
                 mixed = np.ascontiguousarray(piece[..., channels])
-                if photo_from_image(mixed).kind is Kind.COLOURED:
+                if photo_from_image(mixed).kind is Kind.COLORED:
                     yield mixed
 
 

@@ -24,7 +24,7 @@ def _one_thread() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Small weights with random parameters, so that every sample has colours of its own."""
+    """Small weights with random parameters, so that every sample has colors of its own."""
     return save_small_weights(tmp_path_factory.mktemp("weights") / "small.safetensors")
 
 

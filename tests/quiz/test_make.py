@@ -208,12 +208,12 @@ def test_what_cannot_be_shown_is_named(
     save_photos(folder, ("a.png", "b.png", "c.png"))
     shutil.copy(folder / "a.png", folder / "same.png")
     (folder / "no.jpg").write_text("no photo")
-    Image.fromarray(skimage.data.camera()).save(folder / "grey.png")
+    Image.fromarray(skimage.data.camera()).save(folder / "gray.png")
     truth = ("truth", "samples")
     assert compare(folder, tmp_path / "test", weights, "--pairs", "9", ways=truth) == 1
     printed = capsys.readouterr()
     assert (
-        f"{folder / 'grey.png'}: left out (is grey, so it has no true colors to show)"
+        f"{folder / 'gray.png'}: left out (is gray, so it has no true colors to show)"
         in printed.err
     )
     assert f"{folder / 'no.jpg'}: left out (the file is not a JPEG" in printed.err

@@ -94,6 +94,6 @@ def test_every_order_of_sides_is_as_likely() -> None:
 
 
 def test_sides_do_not_alternate() -> None:
-    """Neighbours differ in 50 of 99 cases at the mean, with a std of 5."""
+    """Neighbors differ in 50 of 99 cases at the mean, with a std of 5."""
     sides = balanced_sides(100, np.random.default_rng(0))
     assert 30 < sum(a != b for a, b in pairwise(sides)) < 70

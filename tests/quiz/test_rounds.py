@@ -100,13 +100,13 @@ def test_packages_bring_photos_each_of_which_is_one_picture() -> None:
     assert example_photo().is_file()
     assert example_photo() not in files, "which the page shows elsewhere"
     pictures = whole_deck(None).pictures
-    assert [picture.path for picture in pictures] == files, "one has no colours"
+    assert [picture.path for picture in pictures] == files, "one has no colors"
     assert len({picture.photo for picture in pictures}) == len(files)
 
 
 def test_files_that_cannot_be_shown_are_left_out(few: Path) -> None:
     (few / "broken.jpg").write_bytes(b"\xff\xd8 no photo")
-    Image.fromarray(data.camera()[:64, :64]).save(few / "grey.png")
+    Image.fromarray(data.camera()[:64, :64]).save(few / "gray.png")
     Image.open(few / "000.png").save(few / "the same.tif")
     deck = whole_deck(few)
     assert sorted(one.path.name for one in deck.pictures) == [f"00{i}.png" for i in range(4)]
@@ -463,10 +463,10 @@ def test_photos_that_went_away_are_passed_over(
         game.play(2)
 
 
-def test_grey_photos_alone_are_one_sentence(play: Callable[[Path], Game], tmp_path: Path) -> None:
-    (tmp_path / "grey").mkdir()
-    Image.fromarray(data.camera()[:64, :64]).save(tmp_path / "grey" / "grey.png")
-    game = play(tmp_path / "grey")
+def test_gray_photos_alone_are_one_sentence(play: Callable[[Path], Game], tmp_path: Path) -> None:
+    (tmp_path / "gray").mkdir()
+    Image.fromarray(data.camera()[:64, :64]).save(tmp_path / "gray" / "gray.png")
+    game = play(tmp_path / "gray")
     with pytest.raises(EvaluationError, match="There is no photo to play with"):
         game.play(2)
 
@@ -506,7 +506,7 @@ def take(game: Game, wrong_ones: set[int]) -> list[Round]:
     return rounds
 
 
-def test_ten_to_practise_and_forty_that_count(
+def test_ten_to_practice_and_forty_that_count(
     play: Callable[[Path], Game], album: Path, tmp_path: Path
 ) -> None:
     game = play(album)
@@ -660,7 +660,7 @@ def test_a_visitor_s_name_stays_and_leads_nowhere() -> None:
 def test_too_few_photos_are_counted(play: Callable[[Path], Game], few: Path) -> None:
     game = play(few)
     assert game.lacking() == (
-        "The strict test needs 50 distinct colour photos. Here are 4, so 46 are lacking. "
+        "The strict test needs 50 distinct color photos. Here are 4, so 46 are lacking. "
         "Start the page with --photos and a folder that holds enough."
     )
     with pytest.raises(EvaluationError, match="46 are lacking"):

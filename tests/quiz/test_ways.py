@@ -47,7 +47,7 @@ def test_only_photos_with_color_have_a_truth(astronaut: Photo) -> None:
     way = way_of("truth", None, no_weights)
     assert way.refusal(astronaut, "a.png") is None
     gray = photo_from_image(skimage.data.camera())
-    assert way.refusal(gray, "a.png") == "is grey, so it has no true colors to show"
+    assert way.refusal(gray, "a.png") == "is gray, so it has no true colors to show"
 
 
 @pytest.mark.parametrize(

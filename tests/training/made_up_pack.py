@@ -16,7 +16,7 @@ TRAIN, DEV, SMALL = 12, 4, 2
 
 
 def write_pack(folder: Path) -> None:
-    """Every photo has a colour and stripes of its own, which its features tell, and a slope."""
+    """Every photo has a color and stripes of its own, which its features tell, and a slope."""
     rng = np.random.default_rng(0)
     sides = [256] * (TRAIN + DEV) + [64] * SMALL
     splits = ["train"] * TRAIN + ["dev"] * DEV + ["train"] * SMALL
@@ -31,12 +31,12 @@ def write_pack(folder: Path) -> None:
         strength = rng.uniform(-6, 6, (len(sides), 2, 1, 1))
         stripes += strength * np.where(columns // width % 2, 1, -1)
     arrays = {name: np.empty((len(rows), *shape), "f2") for name, shape in array_shapes().items()}
-    colour = rng.uniform(-25, 25, (len(sides), 2, 1, 1))
+    color = rng.uniform(-25, 25, (len(sides), 2, 1, 1))
     sign = {g: rng.normal(size=(len(sides), FEATURE_CHANNELS[g], 1, 1)) for g in FEATURE_GRIDS}
     for index, (photo, _) in enumerate(rows):
         across, down = rng.uniform(-4, 4, (2, 2, 1, 1))
         slopes = across * slope + down * slope[:, None]
-        arrays["ab"][index] = colour[photo] + stripes[photo] + slopes
+        arrays["ab"][index] = color[photo] + stripes[photo] + slopes
         arrays["lightness"][index] = 50 + 10 * rng.normal(size=(1, 128, 128))
         for grid, value in sign.items():
             noise = 0.1 * rng.normal(size=(FEATURE_CHANNELS[grid], grid, grid))
@@ -49,7 +49,7 @@ def write_pack(folder: Path) -> None:
         writer = csv.writer(file)
         writer.writerow(["index", "file", "split", "short_side", "hash", "mean_chroma"])
         for photo, (split, side) in enumerate(zip(splits, sides, strict=True)):
-            chroma = float(np.hypot(*colour[photo].ravel()))
+            chroma = float(np.hypot(*color[photo].ravel()))
             writer.writerow([photo, f"photo{photo}.jpg", split, side, f"{photo:016x}", chroma])
     info = {"format": FORMAT, "rows": len(rows), "filled": len(rows), "seed": 0}
     (folder / "pack.json").write_text(json.dumps(info), encoding="utf-8")

@@ -79,9 +79,9 @@ def test_both_processes_hold_the_same_weights(name: str, folder: Path) -> None:
     for part in ("level", "ema"):
         for key, value in first[part].items():
             assert torch.equal(value, second[part][key]), (part, key)
-    for index, values in first["optimiser"]["state"].items():
+    for index, values in first["optimizer"]["state"].items():
         for key, value in values.items():
-            assert torch.equal(value, second["optimiser"]["state"][index][key])
+            assert torch.equal(value, second["optimizer"]["state"][index][key])
 
 
 def test_the_first_process_writes_for_both(folder: Path) -> None:

@@ -1,4 +1,4 @@
-"""Hints of true colour: how many, where, of what colour, and when the level task gives them."""
+"""Hints of true color: how many, where, of what color, and when the level task gives them."""
 
 from __future__ import annotations
 
@@ -32,21 +32,21 @@ def generator(seed: int = 0) -> torch.Generator:
 
 
 def chroma(batch: int) -> Tensor:
-    """Every cell has a colour of its own."""
+    """Every cell has a color of its own."""
     return 20 * torch.randn(batch, 2, 64, 64, generator=generator(9))
 
 
 def squares(planes: Tensor) -> list[np.ndarray]:
-    """Colours of a photo's hints and where they are: (rows, columns) of each."""
-    colours = planes[1:].flatten(1)[:, planes[0].flatten() == 1].T
-    found = torch.unique(colours, dim=0)
+    """Colors of a photo's hints and where they are: (rows, columns) of each."""
+    colors = planes[1:].flatten(1)[:, planes[0].flatten() == 1].T
+    found = torch.unique(colors, dim=0)
     return [((planes[1:] == c[:, None, None]).all(0) & (planes[0] == 1)).numpy() for c in found]
 
 
 # at random
 
 
-def test_hints_have_the_true_colours_of_their_cells() -> None:
+def test_hints_have_the_true_colors_of_their_cells() -> None:
     """A hint that no later one covers is a square with the mean of the truth in it."""
     ab = chroma(300)
     planes = random_hints(ab, generator())
@@ -61,9 +61,9 @@ def test_hints_have_the_true_colours_of_their_cells() -> None:
             side = len(rows)
             if len(columns) != side or not cells[np.ix_(rows, columns)].all() or np.ptp(rows) >= 5:
                 continue  # in part covered by a later one
-            colour = planes[photo, 1:, rows[0], columns[0]]
+            color = planes[photo, 1:, rows[0], columns[0]]
             own = ab[photo][:, torch.from_numpy(cells)].mean(1)
-            if not torch.allclose(colour, own, atol=1e-3):
+            if not torch.allclose(color, own, atol=1e-3):
                 assert side < 5, "what is left of a larger one"
                 continue
             sides.append(side)
@@ -255,13 +255,13 @@ def test_dev_with_hints_is_measured_on_the_same_noise(
     hinted_shape: PyramidConfig,
     pack_folder: Path,
     make_config: Callable[..., TrainConfig],
-    randomise: Callable[..., torch.nn.Module],
+    randomize: Callable[..., torch.nn.Module],
 ) -> None:
     """Hints that the weights do not look at change nothing at all."""
     pyramid = ChromaPyramid(hinted_shape)
     task, device = LevelTask(pyramid, 2), torch.device("cpu")
     trainer = Trainer(pyramid.levels[2], task, Pack(pack_folder), make_config(), device)
-    randomise(trainer.ema, gain=0.35)
+    randomize(trainer.ema, gain=0.35)
     pointed = LevelTask(pyramid, 2, points=targets.EVALUATED_HINTS)
     assert trainer.evaluate("dev", task=pointed) != trainer.evaluate("dev")
     torch.nn.init.zeros_(trainer.ema.context.from_planes.out.weight)

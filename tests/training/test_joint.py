@@ -95,11 +95,11 @@ def state_of(folder: Path, name: str = "joint") -> dict[str, Any]:
 
 
 def test_the_loss_is_the_weighted_sum_of_the_levels_own(
-    pixels_folder: Path, start: Path, randomise: Callable[..., nn.Module]
+    pixels_folder: Path, start: Path, randomize: Callable[..., nn.Module]
 ) -> None:
     shape = load_weights(start).pyramid.config.with_late_blocks()
     pyramid = ChromaPyramid(shape)
-    randomise(pyramid, gain=0.2)
+    randomize(pyramid, gain=0.2)
     assert pyramid.late_blocks is not None
     pyramid.late_blocks.take(Features())
     pack = PixelPack(pixels_folder)
@@ -276,7 +276,7 @@ def test_export_takes_the_run_and_the_rest(
     assert [entry.get("joint") for entry in told] == [[4, 8, 16]] * 3 + [None] * 2
     assert "from" in told[3]
     assert loaded.training["bits_per_dim"].keys() == {"dev", "train", "dev_degraded"}
-    assert loaded.training.keys() >= {"coarsest_nats", "blow_ups", "colours"}
+    assert loaded.training.keys() >= {"coarsest_nats", "blow_ups", "colors"}
     assert set(loaded.temperatures) <= {0.25, 0.75}
     assert loaded.interval_factors.keys() == {0.5, 0.9}
 

@@ -101,7 +101,7 @@ def test_a_run_leaves_curves_grids_and_checkpoints(go: Train, tmp_path: Path) ->
         with Image.open(tmp_path / f"level{level}" / "grid.png") as grid:
             assert (grid.format, grid.mode) == ("PNG", "RGB")
             assert grid.height > 4 * 128, "a row for each of 4 dev photos"
-            assert grid.width > 7 * 128, "grey, truth and 5 draws"
+            assert grid.width > 7 * 128, "gray, truth and 5 draws"
             assert np.asarray(grid).std() > 10
         assert not list((tmp_path / f"level{level}").glob("*.tmp"))
     assert {path.name for path in tmp_path.iterdir()} == {"config.json", "level4", "level16"}
@@ -348,7 +348,7 @@ def test_moments_of_another_shape(checkpoint: Path, go: Train, tmp_path: Path) -
     folder = shutil.copytree(checkpoint, tmp_path / "run")
     path = folder / "level4" / "state.pt"
     state = torch.load(path, weights_only=True)
-    state["optimiser"]["state"][0]["exp_avg"] = torch.zeros(3)
+    state["optimizer"]["state"][0]["exp_avg"] = torch.zeros(3)
     torch.save(state, path)
     with pytest.raises(TrainingError, match="the checkpoint does not fit level 4"):
         go(folder, steps=2)

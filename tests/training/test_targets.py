@@ -42,7 +42,7 @@ def test_without_noise_it_is_what_the_pyramid_makes(
     monkeypatch.setattr(targets, "NOISE", 0.0)
     ab = 200 * torch.rand(3, 2, 64, 64, generator=generator()) - 100
     x, coarse = level_target(pyramid, index, ab, generator())
-    assert torch.allclose(x, pyramid.analyse(ab)[index], atol=1e-4)
+    assert torch.allclose(x, pyramid.analyze(ab)[index], atol=1e-4)
 
     unbounded = 128 * np.arctanh(ab.double().numpy() / 128)
     if index == 0:
@@ -67,7 +67,7 @@ def std_tolerance(values: Tensor) -> float:
 def test_noise_has_std_1_on_the_own_means_and_once_more_on_the_coarse_ones(
     index: int, pyramid: ChromaPyramid
 ) -> None:
-    """Grey photos leave the noise alone. Orthonormal details keep its std, the mean of four own
+    """Gray photos leave the noise alone. Orthonormal details keep its std, the mean of four own
     means has 1/2, and the noise of the coarser means comes on top: sqrt(1/4 + 1)."""
     count = [400, 200, 100, 50, 20][index]
     x, coarse = level_target(pyramid, index, torch.zeros(count, 2, 64, 64), generator())

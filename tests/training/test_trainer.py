@@ -76,13 +76,13 @@ def test_pretrained_blocks_learn_slower(make_trainer: MakeTrainer, shape: Pyrami
     level, task = pyramid.levels[0], LevelTask(pyramid, 0)
     trainer = Trainer(level, task, plain.pack, plain.config, torch.device("cpu"))
     trainer.train(LONG, 2)
-    rate_of = {p: group["lr"] for group in trainer.optimiser.param_groups for p in group["params"]}
+    rate_of = {p: group["lr"] for group in trainer.optimizer.param_groups for p in group["params"]}
     assert len(rate_of) == len(list(trainer.module.parameters()))
     (rate_of_blocks,) = {rate_of.pop(p) for p in trainer.module.context.last_blocks.parameters()}
     (rate,) = set(rate_of.values())
     assert rate_of_blocks == pytest.approx(PRETRAINED_SHARE * rate)
     assert 0 < PRETRAINED_SHARE < 1
-    assert len(plain.optimiser.param_groups) == 1
+    assert len(plain.optimizer.param_groups) == 1
 
 
 def test_small_photos_teach_the_coarse_levels_alone(make_trainer: MakeTrainer) -> None:
@@ -104,7 +104,7 @@ def test_fixed_statistics_are_those_of_the_training_rows(
 
 
 @pytest.mark.parametrize(("step", "progress"), [(0, 0.0), (99, 0.25), (150, 0.5)])
-def test_the_schedule_reaches_the_optimiser(
+def test_the_schedule_reaches_the_optimizer(
     step: int, progress: float, make_trainer: MakeTrainer
 ) -> None:
     trainer = make_trainer(0, peak_rate=0.5)
@@ -112,7 +112,7 @@ def test_the_schedule_reaches_the_optimiser(
     budget = Budget(steps=round(step / progress)) if progress else LONG
     trainer.train(budget, step + 1)
     expected = 0.5 * (step + 1) / 200 * (0.02 + 0.49 * (1 + math.cos(math.pi * progress)))
-    assert trainer.optimiser.param_groups[0]["lr"] == pytest.approx(expected, rel=1e-3)
+    assert trainer.optimizer.param_groups[0]["lr"] == pytest.approx(expected, rel=1e-3)
 
 
 def test_the_gradient_is_clipped(
@@ -127,7 +127,7 @@ def test_the_gradient_is_clipped(
         gradients = [p.grad.flatten() for p in level.parameters() if p.grad is not None]
         norms.append(float(torch.cat(gradients).norm()))
 
-    monkeypatch.setattr(trainer.optimiser, "step", step)
+    monkeypatch.setattr(trainer.optimizer, "step", step)
     trainer.train(LONG, 3)
     assert norms == pytest.approx([5.0] * 3, rel=1e-3)
 
@@ -147,7 +147,7 @@ def test_the_average_is_the_average(make_trainer: MakeTrainer) -> None:
 
 
 def test_the_average_has_the_last_buffers(make_trainer: MakeTrainer) -> None:
-    """Such as the start of a normalisation, or the vectors of a power iteration."""
+    """Such as the start of a normalization, or the vectors of a power iteration."""
     trainer = make_trainer(0)
     name, buffer = next(iter(trainer.module.named_buffers()))
     buffer.add_(0.5)
@@ -338,9 +338,9 @@ def test_a_loss_that_is_not_finite_is_skipped_counted_and_harms_nothing(
     assert math.isfinite(loss)
     assert finite(trainer.module)
     assert finite(trainer.ema)
-    optimiser = trainer.optimiser.state_dict()["state"]
-    assert {float(values["step"]) for values in optimiser.values()} == {6.0}
-    assert all(bool(values["exp_avg_sq"].isfinite().all()) for values in optimiser.values())
+    optimizer = trainer.optimizer.state_dict()["state"]
+    assert {float(values["step"]) for values in optimizer.values()} == {6.0}
+    assert all(bool(values["exp_avg_sq"].isfinite().all()) for values in optimizer.values())
 
 
 def test_a_gradient_that_is_not_finite_is_skipped_too(make_trainer: MakeTrainer) -> None:

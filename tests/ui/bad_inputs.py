@@ -66,7 +66,7 @@ def _zip() -> bytes:
 
 
 def _animation() -> bytes:
-    frames = [Image.new("P", (2000, 1500), colour) for colour in range(3)]
+    frames = [Image.new("P", (2000, 1500), color) for color in range(3)]
     return _encoded(frames[0], "GIF", save_all=True, append_images=frames[1:])
 
 

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 from skimage import data
 
-from colorflow.ui.colourise import ColouriseTab
+from colorflow.ui.colorize import ColorizeTab
 from tests.ui.fake_colorizer import FakeColorizer
 from tests.ui.handling import IMAGE_DESCRIPTION, SUBJECT
 
@@ -30,14 +30,14 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def tab(colorizer: FakeColorizer, root: Path) -> ColouriseTab:
+def tab(colorizer: FakeColorizer, root: Path) -> ColorizeTab:
     with gr.Blocks(analytics_enabled=False):
-        return ColouriseTab(colorizer, root, 200)
+        return ColorizeTab(colorizer, root, 200)
 
 
 @pytest.fixture
-def grey(tmp_path: Path) -> Path:
-    """A grey JPEG larger than its preview, with a description and a resolution."""
+def gray(tmp_path: Path) -> Path:
+    """A gray JPEG larger than its preview, with a description and a resolution."""
     exif = Image.Exif()
     exif[IMAGE_DESCRIPTION] = SUBJECT
     path = tmp_path / "grandma (1931).jpg"
@@ -48,7 +48,7 @@ def grey(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def small(tmp_path: Path) -> Path:
-    """A small grey PNG."""
+    """A small gray PNG."""
     path = tmp_path / "small.png"
     Image.fromarray(data.camera()[::8, ::8]).save(path)
     return path

@@ -28,7 +28,7 @@ LEVELS = (4, 8, 16, 32, 64)
 
 
 HELD_WIDTH = 77
-"""A photo of this width is coloured when there is no file of the name HOLD in the folder for
+"""A photo of this width is colored when there is no file of the name HOLD in the folder for
 temporary files."""
 HOLD = "hold"
 STEPPED_WIDTH = 78

@@ -12,8 +12,8 @@ import gradio as gr
 import numpy as np
 from PIL import Image
 
-from colorflow.ui.colourise import ColouriseTab, Updates
-from colorflow.ui.colourise_layout import SAMPLES, SUMMARY
+from colorflow.ui.colorize import ColorizeTab, Updates
+from colorflow.ui.colorize_layout import SAMPLES, SUMMARY
 from colorflow.ui.session import Session
 
 SUBJECT = "Ada, 1931"
@@ -21,7 +21,7 @@ IMAGE_DESCRIPTION = 0x010E
 """EXIF tag."""
 
 
-def opened(tab: ColouriseTab, *paths: Path, session: Session | None = None) -> Session:
+def opened(tab: ColorizeTab, *paths: Path, session: Session | None = None) -> Session:
     """Drop photos, on those that are there if a session is given."""
     before = [work.upload for work in session.works] if session else []
     updates = everything(tab.open_photos([str(path) for path in (*before, *paths)], session))
@@ -30,8 +30,8 @@ def opened(tab: ColouriseTab, *paths: Path, session: Session | None = None) -> S
     return now
 
 
-def colourise(
-    tab: ColouriseTab,
+def colorize(
+    tab: ColorizeTab,
     session: Session | None,
     n: int = 2,
     temperature: float = 1.0,
@@ -42,7 +42,7 @@ def colourise(
 ) -> Updates:
     """Color the photo; the most different colorings are samples."""
     view = SAMPLES if samples or diverse else SUMMARY
-    return everything(tab.colourise(session, n, temperature, seed, diverse, view))
+    return everything(tab.colorize(session, n, temperature, seed, diverse, view))
 
 
 def everything(handled: Iterator[Updates]) -> Updates:
@@ -56,16 +56,16 @@ def everything(handled: Iterator[Updates]) -> Updates:
     return now
 
 
-def click(tab: ColouriseTab, session: Session | None, index: int) -> Updates:
+def click(tab: ColorizeTab, session: Session | None, index: int) -> Updates:
     return tab.choose(session, SimpleNamespace(index=index))  # type: ignore[arg-type]
 
 
-def look(tab: ColouriseTab, session: Session | None, index: int) -> Updates:
+def look(tab: ColorizeTab, session: Session | None, index: int) -> Updates:
     return tab.look_at(session, SimpleNamespace(index=index))  # type: ignore[arg-type]
 
 
-def download(tab: ColouriseTab, session: Session, index: int = 0, format_: str = "") -> Path:
-    """Click a colouring; its file in full size, in the format that the photo has."""
+def download(tab: ColorizeTab, session: Session, index: int = 0, format_: str = "") -> Path:
+    """Click a coloring; its file in full size, in the format that the photo has."""
     click(tab, session, index)
     assert session.photo is not None
     format_ = format_ or {".jpg": "JPEG", ".png": "PNG"}[session.photo.suffix]

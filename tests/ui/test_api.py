@@ -36,7 +36,7 @@ pytestmark = pytest.mark.slow
 
 PAGE = (ROOT / "docs" / "api.md").read_text(encoding="utf-8")
 DOCUMENTED_ADDRESS = "http://127.0.0.1:7860"
-ENDPOINTS = ("/colourise", "/hints", "/quiz_round", "/quiz_answer")
+ENDPOINTS = ("/colorize", "/hints", "/quiz_round", "/quiz_answer")
 
 
 @pytest.fixture(scope="module")
@@ -154,7 +154,7 @@ def test_the_examples_with_a_password_run(folder: Path, tmp_path: Path) -> None:
                 Client(page.address, auth=account, verbose=False)
         with pytest.raises(ValueError, match="credentials were not provided"):
             Client(page.address, verbose=False)
-        for path in ("config", "gradio_api/info", "gradio_api/upload", "gradio_api/call/colourise"):
+        for path in ("config", "gradio_api/info", "gradio_api/upload", "gradio_api/call/colorize"):
             answer = httpx.post(f"{page.address}{path}", json={"data": []}, trust_env=False)
             assert answer.status_code in (401, 405), path
         assert httpx.get(f"{page.address}config", trust_env=False).status_code == 401
@@ -170,9 +170,9 @@ def test_documents_and_server_agree(client: Client) -> None:
     for name, parameters in table:
         known = info["named_endpoints"][name]["parameters"]
         assert re.findall("`(.*?)`", parameters) == [one["parameter_name"] for one in known]
-    colourise = info["named_endpoints"]["/colourise"]["parameters"]
+    colorize = info["named_endpoints"]["/colorize"]["parameters"]
     lines = re.findall(r"^\| `(\w+)` \|.*\|(.*?)\|$", PAGE.partition("## Hints")[0], re.M)
-    for (name, default), known in zip(lines, colourise, strict=True):
+    for (name, default), known in zip(lines, colorize, strict=True):
         assert name == known["parameter_name"]
         documented = default.strip(" `")
         assert known["parameter_has_default"] == bool(documented)
@@ -199,7 +199,7 @@ def test_every_endpoint_says_what_it_does_and_takes(server: Page) -> None:
 )
 def test_formats(client: Client, folder: Path, format: str, suffix: str) -> None:
     photo = handle_file(folder / "small.png")
-    (file,), about = client.predict(photo, 1, 1.0, 5, format, api_name="/colourise")
+    (file,), about = client.predict(photo, 1, 1.0, 5, format, api_name="/colorize")
     assert Path(file).name == f"small_a{suffix}"
     assert read_photo(file).pixels.shape == (128, 128, 3)
     assert about["seeds"] == [5]
@@ -209,7 +209,7 @@ def test_formats(client: Client, folder: Path, format: str, suffix: str) -> None
 
 def test_the_same_seed_gives_the_same_and_another_another(client: Client, folder: Path) -> None:
     photo = handle_file(folder / "small.png")
-    wish = {"samples": True, "api_name": "/colourise"}
+    wish = {"samples": True, "api_name": "/colorize"}
     files, about = client.predict(photo, n=3, seed=1, **wish)
     assert [Path(file).name for file in files] == [f"small_s{seed}.png" for seed in (1, 2, 3)]
     assert about["shares"] == [None] * 3
@@ -221,7 +221,7 @@ def test_the_same_seed_gives_the_same_and_another_another(client: Client, folder
 
 def test_principal_colorings_come_with_their_shares(client: Client, folder: Path) -> None:
     photo = handle_file(folder / "small.png")
-    files, about = client.predict(photo, n=4, seed=1, api_name="/colourise")
+    files, about = client.predict(photo, n=4, seed=1, api_name="/colorize")
     assert [Path(file).name for file in files] == [f"small_{letter}.png" for letter in "abcd"]
     mean, *modes = about["shares"]
     assert mean == 1
@@ -229,7 +229,7 @@ def test_principal_colorings_come_with_their_shares(client: Client, folder: Path
     assert modes == sorted(modes, reverse=True)
 
 
-def test_a_hint_changes_the_colour_at_its_point(client: Client, folder: Path) -> None:
+def test_a_hint_changes_the_color_at_its_point(client: Client, folder: Path) -> None:
     photo = handle_file(folder / "small.png")
     for a, b in ((30, 30), (-30, 30)):
         hint = {"row": 110, "column": 100, "a": a, "b": b}
@@ -247,7 +247,7 @@ def test_bad_inputs(client: Client, bad: BadInput, tmp_path: Path) -> None:
     path.write_bytes(bad.content)
     if bad.says == "size":
         with pytest.raises(ValueError, match="exceeds the maximum file size"):
-            client.predict(handle_file(path), 1, api_name="/colourise")
+            client.predict(handle_file(path), 1, api_name="/colorize")
         with path.open("rb") as file:
             answer = httpx.post(
                 f"{client.src}gradio_api/upload", files={"files": file}, trust_env=False
@@ -255,10 +255,10 @@ def test_bad_inputs(client: Client, bad: BadInput, tmp_path: Path) -> None:
         assert answer.status_code == 413
         assert "maximum allowed size" in answer.text
     elif bad.says:
-        assert bad.says in refusal(client, handle_file(path), 1, api_name="/colourise")
+        assert bad.says in refusal(client, handle_file(path), 1, api_name="/colorize")
         assert bad.says in refusal(client, handle_file(path), [], api_name="/hints")
     else:
-        (file_name,), _ = client.predict(handle_file(path), 1, api_name="/colourise")
+        (file_name,), _ = client.predict(handle_file(path), 1, api_name="/colorize")
         assert read_photo(file_name).pixels.shape == (128, 128, 3)
 
 
@@ -300,7 +300,7 @@ HINT = {"row": 1, "column": 1, "a": 0, "b": 0}
 def test_wrong_arguments(
     client: Client, folder: Path, arguments: dict[str, Any], words: str
 ) -> None:
-    name = "/hints" if "hints" in arguments else "/colourise"
+    name = "/hints" if "hints" in arguments else "/colorize"
     given = {"photo": handle_file(folder / "small.png"), **arguments}
     assert words in refusal(client, api_name=name, **given)
 
@@ -313,11 +313,11 @@ def test_no_file_of_the_server_can_be_had(client: Client, server: Page, folder: 
     quiz, *_ = server.temporary.glob("*/files/visitors/quiz-*/*.png")
     for path in (folder / "photo.jpg", ROOT / "docs" / "hints.png", made[0], quiz):
         assert path.exists()
-        said = refusal(client, {"path": str(path)}, api_name="/colourise")
+        said = refusal(client, {"path": str(path)}, api_name="/colorize")
         assert said.startswith("photo: expected a file that was uploaded")
         (upload,) = {path.parent for path in server.temporary.glob("*/files/*/small.png")}
         around = f"{upload}/../../../{path.relative_to('/')}"
-        assert "photo: expected" in refusal(client, {"path": around}, api_name="/colourise")
+        assert "photo: expected" in refusal(client, {"path": around}, api_name="/colorize")
         answer = httpx.get(
             f"{server.address}gradio_api/file={folder / 'photo.jpg'}", trust_env=False
         )
@@ -326,7 +326,7 @@ def test_no_file_of_the_server_can_be_had(client: Client, server: Page, folder: 
 
 def test_the_server_fetches_nothing_from_elsewhere(client: Client, server: Page) -> None:
     for address in ("http://example.com/a.jpg", "https://huggingface.co/a.jpg"):
-        said = refusal(client, handle_file(address), api_name="/colourise")
+        said = refusal(client, handle_file(address), api_name="/colorize")
         assert said == "This page fetches nothing from other addresses; send the file itself."
         answer = httpx.get(f"{server.address}gradio_api/file={address}", trust_env=False)
         assert answer.status_code >= 400

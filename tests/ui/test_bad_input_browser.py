@@ -57,7 +57,7 @@ def test_it_is_told_or_works_and_the_page_goes_on(
         visitor.one("#upload button[aria-label=Clear]").click()
 
 
-def test_afterwards_a_photo_is_coloured(visitor: Visitor, small: Path) -> None:
-    visitor.colourise(small)
+def test_afterwards_a_photo_is_colored(visitor: Visitor, small: Path) -> None:
+    visitor.colorize(small)
     alerts = visitor.page.evaluate("document.querySelectorAll('#about script, #about b').length")
     assert alerts == 0

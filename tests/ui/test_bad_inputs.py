@@ -7,7 +7,7 @@ from pathlib import Path
 import gradio as gr
 import pytest
 
-from colorflow.ui.colourise import ColouriseTab
+from colorflow.ui.colorize import ColorizeTab
 from colorflow.ui.limits import Limits
 from colorflow.ui.room import Room
 from tests.ui.bad_inputs import BAD_INPUTS, MEGABYTES, MEGAPIXELS, BadInput
@@ -25,16 +25,16 @@ def test_the_list_is_long_enough_and_says_what_it_claims() -> None:
 
 
 @pytest.fixture
-def limited(colorizer: FakeColorizer, root: Path) -> ColouriseTab:
+def limited(colorizer: FakeColorizer, root: Path) -> ColorizeTab:
     with gr.Blocks(analytics_enabled=False):
-        return ColouriseTab(colorizer, root, LIMITS.megabytes, room=Room(LIMITS.pixels))
+        return ColorizeTab(colorizer, root, LIMITS.megabytes, room=Room(LIMITS.pixels))
 
 
 @pytest.mark.parametrize(
     "bad", [bad for bad in BAD_INPUTS if bad.says != "size"], ids=lambda bad: bad.label
 )
 def test_it_is_told_or_works(
-    limited: ColouriseTab, bad: BadInput, tmp_path: Path, root: Path
+    limited: ColorizeTab, bad: BadInput, tmp_path: Path, root: Path
 ) -> None:
     path = tmp_path / bad.name
     path.write_bytes(bad.content)

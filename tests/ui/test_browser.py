@@ -91,12 +91,12 @@ class Visitor:
     def upload(self, path: Path) -> None:
         self.one("#upload input[type=file]").set_input_files(path)
 
-    def colourise(self, photo: Path) -> None:
-        """Upload a photo and wait for its colourings."""
+    def colorize(self, photo: Path) -> None:
+        """Upload a photo and wait for its colorings."""
         self.upload(photo)
         expect(self.one("#go")).to_be_enabled(timeout=PATIENCE)
         self.one("#go").click()
-        self.expect_text("#status", "colourings in")
+        self.expect_text("#status", "colorings in")
         expect(self.one("#compare .content img")).to_have_count(2, timeout=PATIENCE)
 
     def set_advanced(self, *, seed: int | str) -> None:
@@ -113,7 +113,7 @@ class Visitor:
         raise AssertionError(f"the page does not keep the seed {seed}")
 
     def download(self, suffix: str = "") -> Download:
-        """Download the chosen colouring when it is ready, in the format of its suffix: right after
+        """Download the chosen coloring when it is ready, in the format of its suffix: right after
         another format is chosen the button may still offer the file before, or be taken away in
         the moment of the click."""
         for _ in range(20):
@@ -135,7 +135,7 @@ class Visitor:
         return int(self.page.evaluate("document.documentElement.scrollWidth"))
 
     def lightness_of(self, selector: str, name: str) -> float:
-        """Mean of red, green and blue, in [0, 1], of a colour in an element's style."""
+        """Mean of red, green and blue, in [0, 1], of a color in an element's style."""
         style = self.one(selector).evaluate(f"one => getComputedStyle(one).{name}")
         numbers = style[style.index("(") + 1 : -1].split(",")
         return float(np.mean([float(number) for number in numbers[:3]])) / 255
@@ -143,7 +143,7 @@ class Visitor:
 
 @pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (390, "dark")])
 def test_from_upload_to_download(
-    browser: Browser, server: Page, grey: Path, tmp_path: Path, width: int, scheme: str
+    browser: Browser, server: Page, gray: Path, tmp_path: Path, width: int, scheme: str
 ) -> None:
     visitor = Visitor(browser, server, width, scheme)
     expect(visitor.one("#go")).to_be_disabled(timeout=PATIENCE)
@@ -152,8 +152,8 @@ def test_from_upload_to_download(
     letters = visitor.lightness_of("#welcome h2 >> nth=0", "color")
     assert (background < 0.2 < 0.8 < letters) if scheme == "dark" else (letters < 0.2 < background)
 
-    visitor.colourise(grey)
-    visitor.expect_text("#about", "A grey photo. 1536 × 1024 pixels.")
+    visitor.colorize(gray)
+    visitor.expect_text("#about", "A gray photo. 1536 × 1024 pixels.")
     thumbnails = visitor.one("#gallery .thumbnail-item")
     expect(thumbnails).to_have_count(4)
     expect(visitor.one("#gallery .caption-label")).to_have_text(
@@ -187,17 +187,17 @@ def test_from_upload_to_download(
 
 
 def test_options_are_used_and_a_second_run_starts_anew(
-    browser: Browser, server: Page, grey: Path
+    browser: Browser, server: Page, gray: Path
 ) -> None:
     visitor = Visitor(browser, server)
-    visitor.colourise(grey)
+    visitor.colorize(gray)
     visitor.one("#gallery .thumbnail-item").nth(3).click()
     expect(visitor.one("#gallery .selected")).to_have_text("D: 25 %")
     visitor.one("#n input[type=number]").fill("2")
     visitor.set_advanced(seed=10)
     visitor.one("#diverse input").check()
     visitor.one("#view").get_by_label("Single samples").check()
-    visitor.expect_text("#status", "2 colourings in")
+    visitor.expect_text("#status", "2 colorings in")
     expect(visitor.one("#gallery .caption-label")).to_have_text(["Seed 10", "Seed 13"])
     expect(visitor.one("#gallery .selected")).to_have_text("Seed 10")
     assert visitor.download().suggested_filename == "grandma (1931)_s10.jpg"
@@ -208,10 +208,10 @@ def test_options_are_used_and_a_second_run_starts_anew(
     visitor.context.close()
 
 
-def test_the_switch_and_what_varies_a_card(browser: Browser, server: Page, grey: Path) -> None:
+def test_the_switch_and_what_varies_a_card(browser: Browser, server: Page, gray: Path) -> None:
     visitor = Visitor(browser, server)
     expect(visitor.one("#view")).to_be_hidden(timeout=PATIENCE)
-    visitor.colourise(grey)
+    visitor.colorize(gray)
     captions = visitor.one("#gallery .caption-label")
     single = visitor.one("#view").get_by_label("Single samples")
     expect(single).not_to_be_checked()
@@ -231,7 +231,7 @@ def test_the_switch_and_what_varies_a_card(browser: Browser, server: Page, grey:
         ["B, variation 1", *(f"Seed {i}" for i in (5, 6, 7, 8))], timeout=PATIENCE
     )
     expect(single).to_be_checked()
-    visitor.expect_text("#status", "5 colourings in")
+    visitor.expect_text("#status", "5 colorings in")
 
     visitor.one("#view").get_by_label("Summary").check()
     expect(captions).to_have_text(
@@ -245,14 +245,14 @@ def test_the_switch_and_what_varies_a_card(browser: Browser, server: Page, grey:
 
 
 def test_visitors_do_not_see_each_other_s_photos(
-    browser: Browser, server: Page, grey: Path, tmp_path: Path
+    browser: Browser, server: Page, gray: Path, tmp_path: Path
 ) -> None:
-    other = tmp_path / "other" / grey.name  # of the same name
+    other = tmp_path / "other" / gray.name  # of the same name
     other.parent.mkdir()
     Image.fromarray(data.camera()).save(other)
     visitors = [Visitor(browser, server), Visitor(browser, server)]
-    for visitor, path in zip(visitors, (grey, other), strict=True):
-        visitor.colourise(path)
+    for visitor, path in zip(visitors, (gray, other), strict=True):
+        visitor.colorize(path)
     sizes = ("1536 × 1024", "512 × 512")
     for visitor, size in zip(visitors, sizes, strict=True):
         visitor.one("#gallery .thumbnail-item").nth(1).click()
@@ -261,11 +261,11 @@ def test_visitors_do_not_see_each_other_s_photos(
 
 
 def test_bad_files_are_told_and_the_next_photo_works(
-    browser: Browser, server: Page, grey: Path, tmp_path: Path
+    browser: Browser, server: Page, gray: Path, tmp_path: Path
 ) -> None:
     visitor = Visitor(browser, server)
     half = tmp_path / "half.jpg"
-    half.write_bytes(grey.read_bytes()[:30_000])
+    half.write_bytes(gray.read_bytes()[:30_000])
     visitor.upload(half)
     visitor.expect_text("#about .bad", "half.jpg: the picture is damaged or incomplete")
     expect(visitor.one("#go")).to_be_disabled()
@@ -281,17 +281,17 @@ def test_bad_files_are_told_and_the_next_photo_works(
     expect(visitor.one("#go")).to_be_disabled()
     toast.locator("button").click()
 
-    visitor.colourise(grey)
+    visitor.colorize(gray)
     assert "Traceback" not in visitor.page.content()
     visitor.context.close()
 
 
 def test_a_closed_page_leaves_nothing_of_the_visitor(
-    browser: Browser, server: Page, grey: Path
+    browser: Browser, server: Page, gray: Path
 ) -> None:
     before = set(server.temporary.rglob("session-*"))
     visitor = Visitor(browser, server)
-    visitor.colourise(grey)
+    visitor.colorize(gray)
     (session,) = set(server.temporary.rglob("session-*")) - before
     visitor.context.close()
     deadline = time.monotonic() + PATIENCE / 1000

@@ -1,4 +1,4 @@
-"""Choosing among colourings, several visitors, and the page as a whole, without a server."""
+"""Choosing among colorings, several visitors, and the page as a whole, without a server."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from colorflow.quiz.deck import Deck
 from colorflow.quiz.game import Quiz
 from colorflow.quiz.rounds import RoundMaker
 from colorflow.quiz.store import AnswerStore
-from colorflow.ui.colourise import ColouriseTab
+from colorflow.ui.colorize import ColorizeTab
 from colorflow.ui.limits import Limits
 from colorflow.ui.page import build_page
 from colorflow.ui.room import Room
 from tests.ui.fake_colorizer import FakeColorizer
 from tests.ui.handling import (
     click,
-    colourise,
+    colorize,
     download,
     is_problem,
     opened,
@@ -37,9 +37,9 @@ from tests.ui.handling import (
 # choosing
 
 
-def test_a_click_shows_that_colouring(tab: ColouriseTab, small: Path) -> None:
+def test_a_click_shows_that_coloring(tab: ColorizeTab, small: Path) -> None:
     session = opened(tab, small)
-    first = colourise(tab, session, n=3)
+    first = colorize(tab, session, n=3)
     updates = click(tab, session, 2)
     assert value(updates, tab.compare)[0] == value(first, tab.compare)[0]
     assert value(updates, tab.compare)[1] == value(first, tab.gallery)[2][0]
@@ -48,10 +48,10 @@ def test_a_click_shows_that_colouring(tab: ColouriseTab, small: Path) -> None:
 
 
 def test_only_what_is_chosen_is_painted_in_full_size_and_once(
-    tab: ColouriseTab, root: Path, grey: Path
+    tab: ColorizeTab, root: Path, gray: Path
 ) -> None:
-    session = opened(tab, grey)
-    colourise(tab, session, n=4)
+    session = opened(tab, gray)
+    colorize(tab, session, n=4)
     assert not any(root.rglob("run-*/*.jpg"))
     first = download(tab, session, 1)
     written = first.stat().st_mtime_ns
@@ -61,10 +61,10 @@ def test_only_what_is_chosen_is_painted_in_full_size_and_once(
 
 
 def test_a_later_click_wins_over_a_download_in_the_making(
-    tab: ColouriseTab, small: Path, monkeypatch: pytest.MonkeyPatch
+    tab: ColorizeTab, small: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     session = opened(tab, small)
-    colourise(tab, session)
+    colorize(tab, session)
 
     def interrupted_render(*arguments: Any, **options: Any) -> np.ndarray:
         click(tab, session, 1)
@@ -75,9 +75,9 @@ def test_a_later_click_wins_over_a_download_in_the_making(
     assert value(tab.prepare_download(session, "PNG"), tab.download).endswith("small_b.png")
 
 
-def test_a_download_that_cannot_be_made_is_told(tab: ColouriseTab, small: Path) -> None:
+def test_a_download_that_cannot_be_made_is_told(tab: ColorizeTab, small: Path) -> None:
     session = opened(tab, small)
-    colourise(tab, session)
+    colorize(tab, session)
     assert session.photo is not None
     session.photo.upload.unlink()
     updates = tab.prepare_download(session, "PNG")
@@ -85,14 +85,14 @@ def test_a_download_that_cannot_be_made_is_told(tab: ColouriseTab, small: Path) 
     assert text(updates, tab.status).startswith("small.png: there is no such file")
 
 
-def test_without_colourings_there_is_no_download(tab: ColouriseTab, small: Path) -> None:
+def test_without_colorings_there_is_no_download(tab: ColorizeTab, small: Path) -> None:
     for session in (None, opened(tab, small)):
         assert tab.prepare_download(session, "PNG") == {tab.status: gr.skip()}
 
 
-def test_a_click_on_what_has_gone_is_told(tab: ColouriseTab, small: Path) -> None:
+def test_a_click_on_what_has_gone_is_told(tab: ColorizeTab, small: Path) -> None:
     session = opened(tab, small)
-    colourise(tab, session)
+    colorize(tab, session)
     for updates in (click(tab, None, 0), click(tab, session, 2)):
         assert is_problem(updates, tab.status)
         assert "are gone" in text(updates, tab.status)
@@ -103,7 +103,7 @@ def test_a_click_on_what_has_gone_is_told(tab: ColouriseTab, small: Path) -> Non
 # visitors
 
 
-def test_visitors_with_files_of_one_name_do_not_mix(tab: ColouriseTab, tmp_path: Path) -> None:
+def test_visitors_with_files_of_one_name_do_not_mix(tab: ColorizeTab, tmp_path: Path) -> None:
     sessions = []
     for name, tone in (("a", 90), ("b", 170)):
         path = tmp_path / name / "photo.png"
@@ -111,24 +111,24 @@ def test_visitors_with_files_of_one_name_do_not_mix(tab: ColouriseTab, tmp_path:
         Image.new("L", (16, 16), tone).save(path)
         sessions.append(opened(tab, path))
     for session in sessions:
-        colourise(tab, session, seed=4)
+        colorize(tab, session, seed=4)
     dark, light = (pixels(download(tab, session)).mean() for session in sessions)
     assert dark + 50 < light
     sessions[0].close()
     assert download(tab, sessions[1]).exists()
 
 
-def test_a_session_keeps_files_and_no_pixels(tab: ColouriseTab, grey: Path) -> None:
-    session = opened(tab, grey)
-    colourise(tab, session, n=8)
+def test_a_session_keeps_files_and_no_pixels(tab: ColorizeTab, gray: Path) -> None:
+    session = opened(tab, gray)
+    colorize(tab, session, n=8)
     (work,) = session.works
-    kept = work.colourings, replace(work.photo, room=None)  # type: ignore[arg-type]
+    kept = work.colorings, replace(work.photo, room=None)  # type: ignore[arg-type]
     assert len(pickle.dumps(kept)) < 10_000
 
 
-def test_a_closed_session_leaves_nothing(tab: ColouriseTab, root: Path, small: Path) -> None:
+def test_a_closed_session_leaves_nothing(tab: ColorizeTab, root: Path, small: Path) -> None:
     session = opened(tab, small)
-    colourise(tab, session)
+    colorize(tab, session)
     assert any(root.rglob("*.png"))
     tab.session.delete_callback(session)
     assert not any(root.rglob("*.png"))
@@ -156,10 +156,10 @@ def test_everything_has_a_name_of_its_own_and_only_the_api_is_public(
     assert None not in names
     assert len(set(names)) == len(names)
     public = [one.api_name for one in page.fns.values() if one.api_visibility != "private"]
-    assert public == ["colourise", "hints", "quiz_round", "quiz_answer"]
+    assert public == ["colorize", "hints", "quiz_round", "quiz_answer"]
 
 
-def test_every_control_says_what_it_does(tab: ColouriseTab) -> None:
+def test_every_control_says_what_it_does(tab: ColorizeTab) -> None:
     for control in (tab.n, tab.temperature, tab.diverse, tab.seed):
         assert control.label
         assert control.info

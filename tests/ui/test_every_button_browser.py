@@ -128,15 +128,15 @@ def _turn(label: str) -> int:
 
 
 def test_every_button_of_every_tab(
-    browser: Browser, server: Page, album: list[Path], grey: Path, tmp_path: Path
+    browser: Browser, server: Page, album: list[Path], gray: Path, tmp_path: Path
 ) -> None:
     hints = tmp_path / "hints.json"
-    hints.write_text(json.dumps({grey.name: [{"row": 30, "column": 30, "a": 20, "b": 10}]}))
-    visitor = Presser(browser, server, grey, hints)
+    hints.write_text(json.dumps({gray.name: [{"row": 30, "column": 30, "a": 20, "b": 10}]}))
+    visitor = Presser(browser, server, gray, hints)
     other = tmp_path / "other.jpg"
-    other.write_bytes(grey.read_bytes())
+    other.write_bytes(gray.read_bytes())
 
-    visitor.one("#upload input[type=file]").set_input_files([grey, other, album[0]])
+    visitor.one("#upload input[type=file]").set_input_files([gray, other, album[0]])
     expect(visitor.one("#go")).to_be_enabled(timeout=PATIENCE)
     visitor.one("#n input[type=number]").fill("2")
     visitor.one("#go").click()
@@ -144,23 +144,23 @@ def test_every_button_of_every_tab(
     for view in ("Single samples", "Summary"):
         visitor.one("#view").get_by_label(view).check()
         visitor.settle(view)
-    visitor.press_all("Colourise")
+    visitor.press_all("Colorize")
 
     visitor.page.get_by_role("tab", name="Hints", exact=True).click()
-    visitor.one("#hints-upload input[type=file]").set_input_files(grey)
+    visitor.one("#hints-upload input[type=file]").set_input_files(gray)
     visitor.settle("upload")
     visitor.one("#hints-picture img").click(position={"x": 150, "y": 100})
     expect(visitor.one("#hints-swatches button").first).to_be_visible(timeout=PATIENCE)
     visitor.press_all("Hints")
 
     visitor.page.get_by_role("tab", name="Reference", exact=True).click()
-    for role, path in (("photo", grey), ("reference", album[0])):
+    for role, path in (("photo", gray), ("reference", album[0])):
         visitor.one(f"#reference-{role} input[type=file]").set_input_files(path)
     expect(visitor.one("#reference-go")).to_be_enabled(timeout=PATIENCE)
     visitor.press_all("Reference")
 
     visitor.page.get_by_role("tab", name="Folder", exact=True).click()
-    visitor.one("#folder-upload input[type=file]").set_input_files([grey, album[0]])
+    visitor.one("#folder-upload input[type=file]").set_input_files([gray, album[0]])
     expect(visitor.one("#folder-go")).to_be_enabled(timeout=PATIENCE)
     visitor.press_all("Folder")
 

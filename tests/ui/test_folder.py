@@ -18,8 +18,8 @@ from PIL import Image
 from skimage import color, data
 
 from colorflow.photo import Principal, read_provenance
-from colorflow.ui.colourise import LARGEST_SEED
-from colorflow.ui.colourise_layout import SAMPLES, SUMMARY
+from colorflow.ui.colorize import LARGEST_SEED
+from colorflow.ui.colorize_layout import SAMPLES, SUMMARY
 from colorflow.ui.folder import MOST_PHOTOS, FolderTab
 from colorflow.ui.folder_session import FolderSession
 from colorflow.ui.room import Room
@@ -36,24 +36,24 @@ def folder(colorizer: FakeColorizer, root: Path) -> FolderTab:
         return FolderTab(colorizer, root, MEGABYTES)  # type: ignore[arg-type]
 
 
-def grey_file(form: str, size: tuple[int, int] = (40, 30)) -> bytes:
+def gray_file(form: str, size: tuple[int, int] = (40, 30)) -> bytes:
     file = BytesIO()
     Image.fromarray(data.camera()[100:400, 100:400]).resize(size).save(file, form)
     return file.getvalue()
 
 
-def coloured_file() -> bytes:
+def colored_file() -> bytes:
     file = BytesIO()
     Image.fromarray(data.astronaut()).resize((40, 30)).save(file, "PNG")
     return file.getvalue()
 
 
 ALBUM = {
-    "a.jpg": grey_file("JPEG"),
-    "1931/b.png": grey_file("PNG", (60, 20)),
-    "1931/bad.jpg": grey_file("JPEG")[:300],
-    "1931/inner/c.tif": grey_file("TIFF"),
-    "painted.png": coloured_file(),
+    "a.jpg": gray_file("JPEG"),
+    "1931/b.png": gray_file("PNG", (60, 20)),
+    "1931/bad.jpg": gray_file("JPEG")[:300],
+    "1931/inner/c.tif": gray_file("TIFF"),
+    "painted.png": colored_file(),
     "letter.txt": b"Dear Ada",
 }
 
@@ -97,9 +97,9 @@ def begin(tab: FolderTab, session: FolderSession | None, **changes: Any) -> Upda
     return tab.begin(session, **{**wish, **changes})
 
 
-def colour(tab: FolderTab, session: FolderSession | None, **changes: Any) -> list[Updates]:
+def color_all(tab: FolderTab, session: FolderSession | None, **changes: Any) -> list[Updates]:
     begin(tab, session, **changes)
-    return list(tab.colour(session))
+    return list(tab.color(session))
 
 
 def result(tab: FolderTab, updates: Updates) -> dict[str, bytes]:
@@ -110,7 +110,7 @@ def result(tab: FolderTab, updates: Updates) -> dict[str, bytes]:
 
 
 def pictures(made: dict[str, bytes]) -> set[str]:
-    return {name for name in made if name.startswith("coloured/")}
+    return {name for name in made if name.startswith("colored/")}
 
 
 def mean_ab(content: bytes) -> np.ndarray:
@@ -126,7 +126,7 @@ def test_from_zip_to_zip(folder: FolderTab, album: Path, tmp_path: Path) -> None
     waiting = begin(folder, session, n=2, seed=3)
     assert not waiting[folder.button]["interactive"]
     assert waiting[folder.cancel]["visible"]
-    steps = list(folder.colour(session))
+    steps = list(folder.color(session))
     assert [text(step, folder.status) for step in steps] == [
         "0 of 5 done. Now a.jpg.",
         "1 of 5 done. Now painted.png.",
@@ -134,16 +134,16 @@ def test_from_zip_to_zip(folder: FolderTab, album: Path, tmp_path: Path) -> None
         "3 of 5 done. Now 1931/bad.jpg.",
         "4 of 5 done. Now 1931/inner/c.tif.",
         "5 of 5 done. Now the contact sheet and the zip.",
-        "3 coloured, 1 left as it is, 1 failed.",
+        "3 colored, 1 left as it is, 1 failed.",
     ]
     last = steps[-1]
     assert last[folder.button]["interactive"]
     assert not last[folder.cancel]["visible"]
-    assert Path(value(last, folder.download)).name == "Ada's album-coloured.zip"
+    assert Path(value(last, folder.download)).name == "Ada's album-colored.zip"
     made = result(folder, last)
     assert set(made) == {
-        "coloured/a_a.jpg", "coloured/a_b.jpg", "coloured/1931/b_a.png",
-        "coloured/1931/b_b.png", "coloured/1931/inner/c_a.png", "coloured/1931/inner/c_b.png",
+        "colored/a_a.jpg", "colored/a_b.jpg", "colored/1931/b_a.png",
+        "colored/1931/b_b.png", "colored/1931/inner/c_a.png", "colored/1931/inner/c_b.png",
         "report.json", "report.html", "contact-sheet.jpg",
     }  # fmt: skip
     for name in pictures(made):
@@ -154,7 +154,7 @@ def test_from_zip_to_zip(folder: FolderTab, album: Path, tmp_path: Path) -> None
         assert provenance is not None
         assert (provenance.seed, provenance.model) == (3, "fake")
         assert provenance.principal == Principal(letter, 2, 1.0)
-    assert Image.open(BytesIO(made["coloured/1931/b_a.png"])).size == (60, 20)
+    assert Image.open(BytesIO(made["colored/1931/b_a.png"])).size == (60, 20)
     sheet = Path(value(last, folder.sheet))
     assert sheet.read_bytes() == made["contact-sheet.jpg"]
 
@@ -162,7 +162,7 @@ def test_from_zip_to_zip(folder: FolderTab, album: Path, tmp_path: Path) -> None
 def test_the_report_names_what_failed_and_no_folder_of_the_server(
     folder: FolderTab, album: Path, root: Path
 ) -> None:
-    last = colour(folder, taken(folder, album))[-1]
+    last = color(folder, taken(folder, album))[-1]
     made = result(folder, last)
     report = json.loads(made["report.json"])
     assert {one["path"]: one["status"] for one in report["files"]} == {
@@ -170,15 +170,15 @@ def test_the_report_names_what_failed_and_no_folder_of_the_server(
         "1931/bad.jpg": "failed",
         "1931/inner/c.tif": "done",
         "a.jpg": "done",
-        "painted.png": "already-coloured",
+        "painted.png": "already-colored",
     }
     assert [note["path"] for note in report["notes"]] == ["letter.txt"]
     table = made["report.html"].decode()
-    assert '<a href="coloured/1931/b_a.png">b_a.png</a>' in table
+    assert '<a href="colored/1931/b_a.png">b_a.png</a>' in table
     for said in (table, value(last, folder.table)):
         assert said.index("1931/bad.jpg") < said.index("a.jpg</td>"), "failures stand first"
         assert "Failed: the picture is damaged or incomplete" in said
-        assert "tick “Colour anew”" in said
+        assert "tick “Color anew”" in said
         assert "letter.txt</td><td>Left out: " in said
     for said in (table, value(last, folder.table), made["report.json"].decode()):
         assert "--" not in said, "an option of the command"
@@ -188,14 +188,14 @@ def test_the_report_names_what_failed_and_no_folder_of_the_server(
 def test_choices_are_used(folder: FolderTab, colorizer: FakeColorizer, album: Path) -> None:
     session = taken(folder, album)
     wish = {"view": SAMPLES, "temperature": 0.5, "seed": 7, "format": "jpg", "force": True}
-    last = colour(folder, session, **wish)[-1]
+    last = color(folder, session, **wish)[-1]
     made = result(folder, last)
     assert pictures(made) == {
-        "coloured/a_s7.jpg", "coloured/1931/b_s7.jpg", "coloured/1931/inner/c_s7.jpg",
-        "coloured/painted_s7.jpg",
+        "colored/a_s7.jpg", "colored/1931/b_s7.jpg", "colored/1931/inner/c_s7.jpg",
+        "colored/painted_s7.jpg",
     }  # fmt: skip
     assert set(colorizer.calls) == {(1, 0.5, 7, True, False)}
-    last = colour(folder, session, format="png")[-1]
+    last = color(folder, session, format="png")[-1]
     assert {name[-4:] for name in pictures(result(folder, last))} == {".png"}
 
 
@@ -208,35 +208,35 @@ def test_a_seed_out_of_range_is_told(folder: FolderTab, album: Path, seed: int |
 def test_files_of_one_name_and_several_zips(
     folder: FolderTab, album: Path, loose: Callable[..., str]
 ) -> None:
-    grey = grey_file("PNG")
+    gray = gray_file("PNG")
     uploads = [
-        loose("a.png", grey),
-        loose("a.png", grey),
-        loose("A.tif", grey_file("TIFF")),
-        loose("a (2).png", grey),
+        loose("a.png", gray),
+        loose("a.png", gray),
+        loose("A.tif", gray_file("TIFF")),
+        loose("a (2).png", gray),
         str(album),
-        str(write_raw(Path(loose("a.zip", b"")), [File(name="a.png", data=grey)])),
+        str(write_raw(Path(loose("a.zip", b"")), [File(name="a.png", data=gray)])),
     ]
-    last = colour(folder, taken(folder, *uploads), format="png")[-1]
+    last = color(folder, taken(folder, *uploads), format="png")[-1]
     made = pictures(result(folder, last))
     assert {name for name in made if "album" not in name} == {
-        "coloured/a_a.png", "coloured/a (2)_a.png", "coloured/A (3)_a.png",
-        "coloured/a (2) (2)_a.png", "coloured/a (4)/a_a.png",
+        "colored/a_a.png", "colored/a (2)_a.png", "colored/A (3)_a.png",
+        "colored/a (2) (2)_a.png", "colored/a (4)/a_a.png",
     }  # fmt: skip
-    assert "coloured/Ada's album/1931/b_a.png" in made
+    assert "colored/Ada's album/1931/b_a.png" in made
     assert len(made) == 8
 
 
 def test_a_file_damaged_in_its_zip_is_named(folder: FolderTab, tmp_path: Path) -> None:
-    grey = grey_file("PNG")
+    gray = gray_file("PNG")
     path = write_raw(
         tmp_path / "album.zip",
-        [deflated("1931/a.png", grey), deflated("1931/b.png", grey, crc=1)],
+        [deflated("1931/a.png", gray), deflated("1931/b.png", gray, crc=1)],
     )
     updates = folder.take_in([str(path)], None)
     assert text(updates, folder.about) == "1 photo. Damaged: 1931/b.png."
-    last = colour(folder, updates[folder.session])[-1]
-    assert text(last, folder.status) == "1 coloured, 1 failed."
+    last = color(folder, updates[folder.session])[-1]
+    assert text(last, folder.status) == "1 colored, 1 failed."
     report = json.loads(result(folder, last)["report.json"])
     assert report["files"][1]["path"] == "1931/b.png"
     assert "damaged in the archive" in report["files"][1]["reason"]
@@ -265,7 +265,7 @@ def test_a_zip_that_does_harm_is_refused_and_leaves_nothing(
     assert not [one for one in root.rglob("*") if one.is_file()]
     session = updates[folder.session]
     assert "no photos yet" in text(begin(folder, session), folder.status)
-    assert list(folder.colour(session)) == [{folder.status: gr.skip()}]
+    assert list(folder.color(session)) == [{folder.status: gr.skip()}]
     assert folder.take_in([str(path)], session)[folder.session] is session
 
 
@@ -295,7 +295,7 @@ def test_other_archives_and_no_photos_are_told(
     assert is_problem(updates, folder.about)
     assert not updates[folder.button]["interactive"]
     updates = folder.take_in([loose("a.jpg", ALBUM["a.jpg"]), loose("b.7z", b"7z")], None)
-    last = colour(folder, updates[folder.session])[-1]
+    last = color(folder, updates[folder.session])[-1]
     assert "b.7z</td><td>Left out: it is an archive (7z); make a zip of it" in last[folder.table]
     updates = folder.take_in([loose("a.zip", b"no zip")], updates[folder.session])
     assert text(updates, folder.about).startswith("a.zip: is no zip archive, or damaged")
@@ -306,58 +306,56 @@ def test_cancel_keeps_what_is_finished_and_the_same_click_goes_on(
 ) -> None:
     session = taken(folder, album)
     begin(folder, session)
-    steps = folder.colour(session)
+    steps = folder.color(session)
     for _ in range(2):
         next(steps)
     updates = folder.stop(session)
     assert not updates[folder.cancel]["interactive"]
     last = list(steps)[-1]
-    assert text(last, folder.status) == "1 coloured, 4 not reached."
+    assert text(last, folder.status) == "1 colored, 4 not reached."
     first = result(folder, last)
-    assert pictures(first) == {"coloured/a_a.jpg"}
+    assert pictures(first) == {"colored/a_a.jpg"}
     assert len(json.loads(first["report.json"])["not_reached"]) == 4
     assert "painted.png</td><td>Not reached" in last[folder.table]
     drawn = len(colorizer.calls)
-    last = colour(folder, session)[-1]
-    assert text(last, folder.status) == (
-        "2 coloured, 1 coloured before, 1 left as it is, 1 failed."
-    )
+    last = color(folder, session)[-1]
+    assert text(last, folder.status) == ("2 colored, 1 colored before, 1 left as it is, 1 failed.")
     assert len(colorizer.calls) == drawn + 2
     both = result(folder, last)
     assert len(pictures(both)) == 3
-    assert both["coloured/a_a.jpg"] == first["coloured/a_a.jpg"]
-    last = colour(folder, session, seed=1)[-1]
-    assert text(last, folder.status).startswith("3 coloured, 1 left")
+    assert both["colored/a_a.jpg"] == first["colored/a_a.jpg"]
+    last = color(folder, session, seed=1)[-1]
+    assert text(last, folder.status).startswith("3 colored, 1 left")
 
 
 def test_cancel_before_the_first_photo(folder: FolderTab, album: Path) -> None:
     session = taken(folder, album)
     begin(folder, session)
     updates = folder.stop(session)
-    assert text(updates, folder.status) == "Cancelled; nothing was coloured."
+    assert text(updates, folder.status) == "Cancelled; nothing was colored."
     assert updates[folder.button]["interactive"]
-    assert list(folder.colour(session)) == [{folder.status: gr.skip()}]
+    assert list(folder.color(session)) == [{folder.status: gr.skip()}]
     assert not folder.stop(session)[folder.cancel]["visible"]
     assert not folder.stop(None)[folder.cancel]["visible"]
-    assert text(colour(folder, session)[-1], folder.status).startswith("3 coloured")
+    assert text(color(folder, session)[-1], folder.status).startswith("3 colored")
 
 
 def test_who_comes_second_is_told_to_wait(folder: FolderTab, album: Path) -> None:
     first, second = taken(folder, album), taken(folder, album)
     begin(folder, first)
-    steps = folder.colour(first)
+    steps = folder.color(first)
     next(steps)
     assert "another visitor" in text(begin(folder, second), folder.status)
     list(steps)
-    made = list(folder.colour(second))[-1]
-    assert text(made, folder.status).startswith("3 coloured")
+    made = list(folder.color(second))[-1]
+    assert text(made, folder.status).startswith("3 colored")
     assert "another visitor" not in text(begin(folder, first), folder.status)
 
 
 def test_who_leaves_makes_room(folder: FolderTab, album: Path, root: Path) -> None:
     session = taken(folder, album)
     begin(folder, session)
-    steps = folder.colour(session)
+    steps = folder.color(session)
     for _ in range(3):
         next(steps)
     folder.session.delete_callback(session)
@@ -380,7 +378,7 @@ def test_other_photos_during_the_work_win(
 
     colorizer.draw = interrupted_draw  # type: ignore[method-assign]
     begin(folder, session)
-    steps = list(folder.colour(session))
+    steps = list(folder.color(session))
     assert [text(step, folder.status) for step in steps] == ["0 of 5 done. Now a.jpg."]
     assert not [path for path in root.rglob("*") if path.is_file()]
 
@@ -389,7 +387,7 @@ def test_taking_the_photos_away_empties_everything(
     folder: FolderTab, album: Path, root: Path
 ) -> None:
     session = taken(folder, album)
-    colour(folder, session)
+    color(folder, session)
     updates = folder.take_in(None, session)
     assert not updates[folder.results]["visible"]
     assert not updates[folder.button]["interactive"]
@@ -404,7 +402,7 @@ def test_errors_are_sentences(
 ) -> None:
     session = taken(folder, album)
     colorizer.error = MemoryError()
-    last = colour(folder, session)[-1]
+    last = color(folder, session)[-1]
     assert text(last, folder.status) == "1 left as it is, 4 failed."
     assert "not enough memory for a photo of this size" in last[folder.table]
     assert value(last, folder.sheet) is None
@@ -416,12 +414,12 @@ def test_errors_are_sentences(
     for place in ("files.os.replace", "ui.folder_session.shutil.copyfile"):
         with monkeypatch.context() as patch:
             patch.setattr(f"colorflow.{place}", full)
-            last = colour(folder, session)[-1]
+            last = color(folder, session)[-1]
         assert is_problem(last, folder.status)
         assert "No space left on device" in text(last, folder.status)
         assert last[folder.button]["interactive"]
-    last = colour(folder, session)[-1]
-    assert text(last, folder.status).startswith("3 coloured before")
+    last = color(folder, session)[-1]
+    assert text(last, folder.status).startswith("3 colored before")
     assert is_problem(begin(folder, None), folder.status)
 
 
@@ -430,12 +428,12 @@ def test_photos_of_too_many_pixels_fail_by_name(
 ) -> None:
     with gr.Blocks(analytics_enabled=False):
         tab = FolderTab(colorizer, root, MEGABYTES, room=Room(1199))  # type: ignore[arg-type]
-    last = colour(tab, taken(tab, album))[-1]
+    last = color_all(tab, taken(tab, album))[-1]
     assert text(last, tab.status) == "5 failed."
     with gr.Blocks(analytics_enabled=False):
         tab = FolderTab(colorizer, root, MEGABYTES, room=Room(1200))  # type: ignore[arg-type]
-    last = colour(tab, taken(tab, album))[-1]
-    assert text(last, tab.status) == "3 coloured, 1 left as it is, 1 failed."
+    last = color_all(tab, taken(tab, album))[-1]
+    assert text(last, tab.status) == "3 colored, 1 left as it is, 1 failed."
 
 
 def test_an_upload_that_has_gone_is_told(
@@ -444,7 +442,7 @@ def test_an_upload_that_has_gone_is_told(
     path = loose("a.jpg", ALBUM["a.jpg"])
     session = taken(folder, path)
     shutil.rmtree(Path(path).parent)
-    assert text(colour(folder, session)[-1], folder.status) == "1 coloured."
+    assert text(color(folder, session)[-1], folder.status) == "1 colored."
     updates = folder.take_in([path], session)
     assert "Nothing can be stored on the server" in text(updates, folder.about)
 
@@ -453,7 +451,7 @@ def test_names_are_text_whatever_they_look_like(folder: FolderTab, tmp_path: Pat
     name = "<img src=x onerror=alert(1)>&amp;.png"
     files = [File(name=name), deflated(f"1931/{name}", ALBUM["1931/b.png"])]
     path = write_raw(tmp_path / "album.zip", files)
-    *steps, last = colour(folder, taken(folder, path))
+    *steps, last = color(folder, taken(folder, path))
     made = result(folder, last)
     report = made["report.html"].decode()
     for said in (*(step[folder.status] for step in steps), last[folder.table], report):

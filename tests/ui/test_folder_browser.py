@@ -29,7 +29,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.slow]
 SIZES = {"a.jpg": (120, 90), "1931/b.png": (60, 80), "1931/Übersee/c.tif": (100, 100)}
 
 
-def grey_file(name: str, size: tuple[int, int]) -> bytes:
+def gray_file(name: str, size: tuple[int, int]) -> bytes:
     file = BytesIO()
     picture = Image.fromarray(data.camera()[100:400, 100:400]).resize(size)
     picture.save(file, {".jpg": "JPEG", ".png": "PNG", ".tif": "TIFF"}[Path(name).suffix])
@@ -63,7 +63,7 @@ class Archivist(Visitor):
         expect(self.one("#folder-download")).to_be_visible(timeout=PATIENCE)
         with self.page.expect_download() as download:
             self.one("#folder-download").click()
-        assert download.value.suggested_filename.endswith("-coloured.zip")
+        assert download.value.suggested_filename.endswith("-colored.zip")
         path = folder / "saved.zip"
         download.value.save_as(path)
         with zipfile.ZipFile(path) as archive:
@@ -88,7 +88,7 @@ def hold(server: Page) -> Iterator[Path]:
 
 @pytest.mark.parametrize("width", [1280, 390])
 def test_from_zip_to_zip(browser: Browser, server: Page, tmp_path: Path, width: int) -> None:
-    files = {name: grey_file(name, size) for name, size in SIZES.items()}
+    files = {name: gray_file(name, size) for name, size in SIZES.items()}
     files |= {"1931/bad.jpg": files["a.jpg"][:500], "__MACOSX/._a.jpg": b"litter"}
     archivist = Archivist(browser, server, width)
     archivist.take_in(zipped(tmp_path / "album.zip", files))
@@ -97,14 +97,14 @@ def test_from_zip_to_zip(browser: Browser, server: Page, tmp_path: Path, width: 
     archivist.one("#folder-n input[type=number]").fill("2")
     archivist.one("#folder-seed input").fill("6")
     archivist.one("#folder-go").click()
-    archivist.expect_text("#folder-status", "3 coloured, 1 failed.")
+    archivist.expect_text("#folder-status", "3 colored, 1 failed.")
     expect(archivist.one("#folder-cancel")).to_be_hidden()
     expect(archivist.one("#folder-table tbody tr")).to_have_count(4)
     expect(archivist.one("#folder-table tbody tr").first).to_contain_text(
         "1931/bad.jpgFailed: the picture is damaged or incomplete"
     )
     expect(archivist.one("#folder-sheet img")).to_have_attribute(
-        "alt", "Contact sheet: each photo in grey beside its colourings", timeout=PATIENCE
+        "alt", "Contact sheet: each photo in gray beside its colorings", timeout=PATIENCE
     )
     archivist.page.wait_for_function(
         "document.querySelector('#folder-sheet img').naturalWidth > 300"
@@ -115,7 +115,7 @@ def test_from_zip_to_zip(browser: Browser, server: Page, tmp_path: Path, width: 
     for name, size in SIZES.items():
         suffix = ".jpg" if name.endswith(".jpg") else ".png"
         for letter, colors in (("a", 6), ("b", 7)):
-            made_of = f"coloured/{Path(name).with_suffix('')}_{letter}{suffix}"
+            made_of = f"colored/{Path(name).with_suffix('')}_{letter}{suffix}"
             expected[made_of] = (size, colors)
     assert set(made) == {*expected, "report.json", "report.html", "contact-sheet.jpg"}
     for name, (size, colors) in expected.items():
@@ -135,7 +135,7 @@ def test_several_files_by_keyboard(browser: Browser, server: Page, tmp_path: Pat
     paths = []
     for name, size in SIZES.items():
         paths.append(tmp_path / Path(name).name)
-        paths[-1].write_bytes(grey_file(name, size))
+        paths[-1].write_bytes(gray_file(name, size))
     archivist = Archivist(browser, server)
     archivist.take_in(*paths[:2])
     archivist.expect_text("#folder-about", "2 photos.")
@@ -147,10 +147,10 @@ def test_several_files_by_keyboard(browser: Browser, server: Page, tmp_path: Pat
     archivist.page.keyboard.press("Space")
     archivist.one("#folder-go").focus()
     archivist.page.keyboard.press("Enter")
-    archivist.expect_text("#folder-status", "2 coloured.")
+    archivist.expect_text("#folder-status", "2 colored.")
     made = archivist.result(tmp_path)
-    assert {name for name in made if name.startswith("coloured/")} == {
-        "coloured/b_a.jpg", "coloured/c_a.jpg",
+    assert {name for name in made if name.startswith("colored/")} == {
+        "colored/b_a.jpg", "colored/c_a.jpg",
     }  # fmt: skip
     archivist.leave()
 
@@ -171,8 +171,8 @@ def test_a_bomb_is_refused_and_the_next_zip_works(
     archivist.expect_text("#folder-about .bad", "out.zip: names a place outside of it")
     archivist.one("#folder-upload button[aria-label=Clear]").click()
     archivist.expect_text("#folder-about .good", "Up to 200 photos and 200 MB together")
-    archivist.begin(zipped(tmp_path / "good.zip", {"a.jpg": grey_file("a.jpg", (40, 30))}))
-    archivist.expect_text("#folder-status", "1 coloured.")
+    archivist.begin(zipped(tmp_path / "good.zip", {"a.jpg": gray_file("a.jpg", (40, 30))}))
+    archivist.expect_text("#folder-status", "1 colored.")
     archivist.leave()
 
 
@@ -180,8 +180,8 @@ def test_progress_and_a_cancel_that_keeps_what_is_finished(
     browser: Browser, server: Page, hold: Path, tmp_path: Path
 ) -> None:
     names = [f"{number}.png" for number in range(6)]
-    files = {name: grey_file(name, (40, 30)) for name in names}
-    files["2.png"] = grey_file("2.png", (HELD_WIDTH, 30))
+    files = {name: gray_file(name, (40, 30)) for name in names}
+    files["2.png"] = gray_file("2.png", (HELD_WIDTH, 30))
     archivist = Archivist(browser, server)
     archivist.begin(zipped(tmp_path / "album.zip", files))
     archivist.expect_text("#folder-status", "2 of 6 done. Now 2.png.")
@@ -191,14 +191,14 @@ def test_progress_and_a_cancel_that_keeps_what_is_finished(
     archivist.one("#folder-cancel").click()
     expect(archivist.one("#folder-cancel")).to_be_disabled(timeout=PATIENCE)
     hold.unlink()
-    archivist.expect_text("#folder-status", "3 coloured, 3 not reached.")
+    archivist.expect_text("#folder-status", "3 colored, 3 not reached.")
     made = archivist.result(tmp_path)
-    finished = {f"coloured/{number}_a.png" for number in range(3)}
-    assert {name for name in made if name.startswith("coloured/")} == finished
+    finished = {f"colored/{number}_a.png" for number in range(3)}
+    assert {name for name in made if name.startswith("colored/")} == finished
     assert json.loads(made["report.json"])["not_reached"] == names[3:]
     archivist.one("#folder-go").click()
-    archivist.expect_text("#folder-status", "3 coloured, 3 coloured before.")
-    assert len([name for name in archivist.result(tmp_path) if name.startswith("coloured/")]) == 6
+    archivist.expect_text("#folder-status", "3 colored, 3 colored before.")
+    assert len([name for name in archivist.result(tmp_path) if name.startswith("colored/")]) == 6
     archivist.leave()
 
 
@@ -206,27 +206,27 @@ def test_two_visitors_one_after_the_other_each_with_their_own(
     browser: Browser, server: Page, hold: Path, tmp_path: Path
 ) -> None:
     first, second = Archivist(browser, server), Archivist(browser, server)
-    files = {"mine.png": grey_file("mine.png", (HELD_WIDTH, 30))}
+    files = {"mine.png": gray_file("mine.png", (HELD_WIDTH, 30))}
     first.begin(zipped(tmp_path / "album.zip", files))
     first.expect_text("#folder-status", "0 of 1 done. Now mine.png.")
     (tmp_path / "other").mkdir()
-    files = {"theirs.png": grey_file("theirs.png", (40, 30))}
+    files = {"theirs.png": gray_file("theirs.png", (40, 30))}
     second.begin(zipped(tmp_path / "other" / "album.zip", files))
-    second.expect_text("#folder-status", "The photos of another visitor are being coloured")
+    second.expect_text("#folder-status", "The photos of another visitor are being colored")
     second.one("#folder-cancel").click()
-    second.expect_text("#folder-status", "Cancelled; nothing was coloured.")
+    second.expect_text("#folder-status", "Cancelled; nothing was colored.")
     second.one("#folder-go").click()
-    second.expect_text("#folder-status", "The photos of another visitor are being coloured")
+    second.expect_text("#folder-status", "The photos of another visitor are being colored")
     third = Visitor(browser, server)  # the other tabs go on meanwhile
-    (tmp_path / "third.png").write_bytes(grey_file("third.png", (40, 30)))
-    third.colourise(tmp_path / "third.png")
+    (tmp_path / "third.png").write_bytes(gray_file("third.png", (40, 30)))
+    third.colorize(tmp_path / "third.png")
     third.context.close()
     expect(second.one("#folder-status")).to_contain_text("another visitor")
     hold.unlink()
     for archivist, name in ((first, "mine"), (second, "theirs")):
-        archivist.expect_text("#folder-status", "1 coloured.")
+        archivist.expect_text("#folder-status", "1 colored.")
         made = archivist.result(tmp_path)
-        assert [one for one in made if one.startswith("coloured/")] == [f"coloured/{name}_a.png"]
+        assert [one for one in made if one.startswith("colored/")] == [f"colored/{name}_a.png"]
         archivist.leave()
 
 
@@ -235,7 +235,7 @@ def test_who_leaves_in_the_middle_makes_room_and_leaves_nothing(
 ) -> None:
     before = set(server.temporary.rglob("folder-*"))
     leaving = Archivist(browser, server)
-    files = {f"{number}.png": grey_file("a.png", (HELD_WIDTH, 30)) for number in range(3)}
+    files = {f"{number}.png": gray_file("a.png", (HELD_WIDTH, 30)) for number in range(3)}
     album = zipped(tmp_path / "album.zip", files)
     leaving.begin(album)
     leaving.expect_text("#folder-status", "0 of 3 done. Now 0.png.")
@@ -244,7 +244,7 @@ def test_who_leaves_in_the_middle_makes_room_and_leaves_nothing(
     hold.unlink()
     staying = Archivist(browser, server)
     staying.begin(album)
-    staying.expect_text("#folder-status", "3 coloured.")
+    staying.expect_text("#folder-status", "3 colored.")
     staying.leave()
     deadline = time.monotonic() + PATIENCE / 1000
     while folder.exists() and time.monotonic() < deadline:

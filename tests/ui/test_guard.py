@@ -232,10 +232,10 @@ def test_one_visitor_leaves_room_in_the_queue_for_others(page: Page, tmp_path: P
     body = {"data": [photo, 1, 1, 0, "same", False]}
     try:
         answers = [
-            ask(page, "POST", "gradio_api/call/colourise", "10.2.0.1", json=body)
+            ask(page, "POST", "gradio_api/call/colorize", "10.2.0.1", json=body)
             for _ in range(_LIMIT_OF_ONE + 2)
         ]
-        other = ask(page, "POST", "gradio_api/call/colourise", "10.2.0.2", json=body)
+        other = ask(page, "POST", "gradio_api/call/colorize", "10.2.0.2", json=body)
     finally:
         (page.temporary / HOLD).unlink()
     statuses = [one.status_code for one in answers]
@@ -243,7 +243,7 @@ def test_one_visitor_leaves_room_in_the_queue_for_others(page: Page, tmp_path: P
     assert answers[-1].json()["detail"].startswith("Queue is full for you: 8 of your requests")
     assert other.status_code == 200
     event = other.json()["event_id"]
-    told = ask(page, "GET", f"gradio_api/call/colourise/{event}", "10.2.0.2").text
+    told = ask(page, "GET", f"gradio_api/call/colorize/{event}", "10.2.0.2").text
     assert "event: complete" in told
 
 
@@ -252,11 +252,11 @@ def test_what_programs_ask_wrongly_is_told(page: Page) -> None:
     photo = {"path": "/etc/passwd", "meta": {"_type": "gradio.FileData"}}
     for place, body, said in (
         (
-            "call/colourise",
+            "call/colorize",
             {"data": [photo, 1, 1, 0, "same", False]},
             "Expected a file that was uploaded",
         ),
-        ("call/colourise", {"data": []}, "These values do not fit"),
+        ("call/colorize", {"data": []}, "These values do not fit"),
     ):
         event = ask(page, "POST", f"gradio_api/{place}", json=body).json()["event_id"]
         told = ask(page, "GET", f"gradio_api/{place}/{event}").text
@@ -265,7 +265,7 @@ def test_what_programs_ask_wrongly_is_told(page: Page) -> None:
         assert "/etc" not in told
     for place, body, status, said in (
         ("call/v2/quiz_round", {"number": 3}, 422, "Parameter `number` is not a valid"),
-        ("call/v2/colourise", {}, 422, "No value provided for required argument: photo"),
+        ("call/v2/colorize", {}, 422, "No value provided for required argument: photo"),
         ("call/v2/nothing", {}, 404, "no such endpoint"),
         ("call/nothing", {"data": []}, 404, "no such endpoint"),
         ("queue/join", {"data": [], "fn_index": 9999, "session_hash": "x"}, 404, "no such"),

@@ -15,8 +15,8 @@ from skimage import color
 
 from colorflow.colorize import Card, Colorizer, Hint
 from colorflow.photo import read_photo, read_provenance
-from colorflow.ui.colourise import ColouriseTab
-from colorflow.ui.colourise_layout import SUMMARY
+from colorflow.ui.colorize import ColorizeTab
+from colorflow.ui.colorize_layout import SUMMARY
 from colorflow.ui.hint_session import HintSession, first_card
 from colorflow.ui.hints import HintsTab
 from colorflow.ui.page import HINTS_TAB
@@ -33,7 +33,7 @@ from tests.ui.handling import (
 )
 
 GREEN = (-45.0, 35.0)
-"""a and b that the small weights' own colours are far from."""
+"""a and b that the small weights' own colors are far from."""
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +58,7 @@ def event(index: Any, what: str = "") -> Any:
 
 
 def clicked(tab: HintsTab, session: HintSession, x: int, y: int) -> Any:
-    """Click the picture, and wait for the likely colours."""
+    """Click the picture, and wait for the likely colors."""
     return {**tab.click(session, event([x, y])), **tab.offer(session)}
 
 
@@ -82,31 +82,31 @@ def test_weights_without_hints_are_said_so(root: Path) -> None:
         tab = HintsTab(FakeColorizer(), root, 200)
     assert not tab.usable
     (said,) = [one for one in page.blocks.values() if isinstance(one, gr.components.Component)]
-    assert "take no colour hints" in said.value
+    assert "take no color hints" in said.value
     assert not page.fns
 
 
-def test_a_photo_is_coloured_at_once(hints: HintsTab, grey: Path) -> None:
-    updates = hints.open_photo(str(grey), None)
+def test_a_photo_is_colored_at_once(hints: HintsTab, gray: Path) -> None:
+    updates = hints.open_photo(str(gray), None)
     assert updates[hints.picture]["visible"]
     shown = pixels(value(updates, hints.picture))
     assert shown.shape == (683, 1024, 3)
     assert np.ptp(shown.astype(int), axis=2).max() > 10
-    assert text(updates, hints.status) == "Click a point whose colour you know."
+    assert text(updates, hints.status) == "Click a point whose color you know."
     assert not updates[hints.undo_button]["interactive"]
     assert updates[hints.side]["visible"]
     assert not updates[hints.free]["visible"]
 
 
-def test_a_click_then_a_colour_makes_a_hint_and_the_colour_goes_there(
-    hints: HintsTab, grey: Path
+def test_a_click_then_a_color_makes_a_hint_and_the_color_goes_there(
+    hints: HintsTab, gray: Path
 ) -> None:
-    session = opened(hints, grey)
+    session = opened(hints, gray)
     before = ab_near(plain(session), 200, 300)
     updates = clicked(hints, session, 300, 200)
-    assert text(updates, hints.status) == "Now choose the colour of this point."
+    assert text(updates, hints.status) == "Now choose the color of this point."
     assert updates[hints.free]["visible"]
-    assert "Likely colours" in value(updates, hints.swatches)
+    assert "Likely colors" in value(updates, hints.swatches)
     assert points_of(session) == ()
     updates = hints.pick_freely(session, "#3c8c3c")
     (hint,) = points_of(session)
@@ -125,10 +125,10 @@ def test_a_click_then_a_colour_makes_a_hint_and_the_colour_goes_there(
     assert abs(columns.mean() - 300) < 20
 
 
-def test_a_likely_colour_is_one_of_the_model_s_at_that_point(
-    hints: HintsTab, hinted: Colorizer, grey: Path
+def test_a_likely_color_is_one_of_the_model_s_at_that_point(
+    hints: HintsTab, hinted: Colorizer, gray: Path
 ) -> None:
-    session = opened(hints, grey)
+    session = opened(hints, gray)
     clicked(hints, session, 408, 37)  # the middle of a cell
     offered = session.opened.offered
     assert 1 <= len(offered) <= 6
@@ -148,7 +148,7 @@ def test_a_likely_colour_is_one_of_the_model_s_at_that_point(
     assert np.linalg.norm(after - (hint.a, hint.b)) < 12
 
 
-def test_colours_of_a_point_that_was_left_are_not_offered(
+def test_colors_of_a_point_that_was_left_are_not_offered(
     hints: HintsTab, small: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     session = opened(hints, small)
@@ -157,7 +157,7 @@ def test_colours_of_a_point_that_was_left_are_not_offered(
 
     def draw_slowly(*arguments: Any, **options: Any) -> Any:
         monkeypatch.setattr(hints._colorizer, "draw", draw)
-        hints.put(session, 40, 50)  # while colours for the first place are sought
+        hints.put(session, 40, 50)  # while colors for the first place are sought
         return draw(*arguments, **options)
 
     monkeypatch.setattr(hints._colorizer, "draw", draw_slowly)
@@ -166,7 +166,7 @@ def test_colours_of_a_point_that_was_left_are_not_offered(
     assert "swatch" in value(hints.offer(session), hints.swatches)
 
 
-def test_likely_colours_know_of_the_other_points(hints: HintsTab, small: Path) -> None:
+def test_likely_colors_know_of_the_other_points(hints: HintsTab, small: Path) -> None:
     session = opened(hints, small)
 
     def distance() -> float:
@@ -177,11 +177,11 @@ def test_likely_colours_know_of_the_other_points(hints: HintsTab, small: Path) -
 
     before = distance()
     session.opened.points.put(10, 10)
-    session.opened.points.colour(*GREEN)
+    session.opened.points.color(*GREEN)
     assert distance() < 0.9 * before
 
 
-def test_a_colour_without_a_point_is_told(hints: HintsTab, small: Path) -> None:
+def test_a_color_without_a_point_is_told(hints: HintsTab, small: Path) -> None:
     session = opened(hints, small)
     for updates in (
         hints.pick_freely(session, "#ff0000"),
@@ -234,30 +234,30 @@ def test_the_first_card_is_shown_with_the_hints_given(
     assert np.abs(drawing.ab - hinted.draw(preview, 1, hints=hint).ab[0]).max() < 0.1
 
 
-def test_other_colours_are_the_next_cards_in_turn(
+def test_other_colors_are_the_next_cards_in_turn(
     hints: HintsTab, hinted: Colorizer, small: Path
 ) -> None:
     session = opened(hints, small)
     cards = hinted.draw(read_photo(session.opened.photo.preview), 4)
     for card in (1, 2, 3, 0):
-        hints.other_colours(session)
+        hints.other_colors(session)
         assert session.opened.recipe == cards.recipes[card]
         assert session.opened.drawing is not None
         assert np.abs(session.opened.drawing.ab - cards.ab[card]).max() < 0.1
 
 
-def test_other_colours_keep_the_points(hints: HintsTab, small: Path) -> None:
+def test_other_colors_keep_the_points(hints: HintsTab, small: Path) -> None:
     session = opened(hints, small)
     hints.put(session, 20, 20)
     hints.pick_freely(session, "#00a000")
     before, drawn = points_of(session), pixels(plain(session))
-    hints.other_colours(session)
+    hints.other_colors(session)
     assert points_of(session) == before
     assert not np.array_equal(pixels(plain(session)), drawn)
 
 
-def test_places_can_be_said_by_numbers(hints: HintsTab, grey: Path) -> None:
-    session = opened(hints, grey)
+def test_places_can_be_said_by_numbers(hints: HintsTab, gray: Path) -> None:
+    session = opened(hints, gray)
     hints.put(session, 1535, 1023)
     assert session.opened.points.place == (1023, 1535)
     updates = hints.put(session, 1536, 0)
@@ -290,9 +290,9 @@ def test_hints_are_saved_and_loaded(hints: HintsTab, small: Path, tmp_path: Path
 
 
 def test_the_download_has_full_size_metadata_and_what_it_was_drawn_from(
-    hints: HintsTab, hinted: Colorizer, grey: Path
+    hints: HintsTab, hinted: Colorizer, gray: Path
 ) -> None:
-    session = opened(hints, grey)
+    session = opened(hints, gray)
     hints.put(session, 600, 400)
     hints.pick_freely(session, "#3c8c3c")
     path = Path(value(hints.prepare_download(session), hints.file))
@@ -309,18 +309,18 @@ def test_the_download_has_full_size_metadata_and_what_it_was_drawn_from(
     assert not path.exists(), "what is no longer shown is not kept"
 
 
-def test_a_colouring_is_taken_over_from_the_other_tab(
-    hints: HintsTab, hinted: Colorizer, root: Path, grey: Path
+def test_a_coloring_is_taken_over_from_the_other_tab(
+    hints: HintsTab, hinted: Colorizer, root: Path, gray: Path
 ) -> None:
     with gr.Blocks(analytics_enabled=False):
-        other = ColouriseTab(hinted, root, 200, hints=True)
+        other = ColorizeTab(hinted, root, 200, hints=True)
         with gr.Tabs() as tabs:
             pass
         hints.take_from(other, tabs)
     assert other.to_hints.visible
-    session = everything(other.open_photos([str(grey)], None))[other.session]
+    session = everything(other.open_photos([str(gray)], None))[other.session]
     assert is_problem(hints.take(session, None), hints.status)
-    everything(other.colourise(session, 2, 0.8, 5, False, SUMMARY))
+    everything(other.colorize(session, 2, 0.8, 5, False, SUMMARY))
     other.choose(session, event(1))
     updates = hints.take(session, None)
     assert updates[tabs]["selected"] == HINTS_TAB

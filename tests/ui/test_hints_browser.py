@@ -100,20 +100,20 @@ class Hinter(Visitor):
         return lab[ring][:, 1:].mean(axis=0)
 
 
-def ab_of(hex_colour: str) -> np.ndarray:
-    rgb = [int(hex_colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+def ab_of(hex_color: str) -> np.ndarray:
+    rgb = [int(hex_color[i : i + 2], 16) / 255 for i in (1, 3, 5)]
     return color.rgb2lab([[rgb]])[0, 0, 1:]
 
 
 @pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (390, "dark")])
-def test_a_hint_changes_the_colour_there_and_undo_takes_it_back(
-    browser: Browser, server: Page, grey: Path, width: int, scheme: str
+def test_a_hint_changes_the_color_there_and_undo_takes_it_back(
+    browser: Browser, server: Page, gray: Path, width: int, scheme: str
 ) -> None:
     visitor = Hinter(browser, server, width, scheme)
-    visitor.begin(grey)
+    visitor.begin(gray)
     before, first = visitor.ab_beside(*PLACE), visitor.shown()
     visitor.click_photo(*PLACE)
-    visitor.expect_text("#hints-status", "Now choose the colour")
+    visitor.expect_text("#hints-status", "Now choose the color")
     expect(visitor.one("#hints-swatches .swatch")).not_to_have_count(0, timeout=PATIENCE)
     visitor.one("#hints-use").click()
     visitor.points(1)
@@ -135,11 +135,11 @@ def test_a_hint_changes_the_colour_there_and_undo_takes_it_back(
     visitor.context.close()
 
 
-def test_a_likely_colour_a_move_and_a_delete_by_keyboard(
-    browser: Browser, server: Page, grey: Path
+def test_a_likely_color_a_move_and_a_delete_by_keyboard(
+    browser: Browser, server: Page, gray: Path
 ) -> None:
     visitor = Hinter(browser, server)
-    visitor.begin(grey)
+    visitor.begin(gray)
     visitor.one("#hints-place button").first.click()
     visitor.one("#hints-across input").fill("600")
     visitor.one("#hints-down input").fill("300")
@@ -161,12 +161,12 @@ def test_a_likely_colour_a_move_and_a_delete_by_keyboard(
 
 
 def test_saved_hints_are_there_again_after_a_reload(
-    browser: Browser, server: Page, grey: Path, tmp_path: Path
+    browser: Browser, server: Page, gray: Path, tmp_path: Path
 ) -> None:
     visitor = Hinter(browser, server)
-    visitor.begin(grey)
+    visitor.begin(gray)
     visitor.click_photo(*PLACE)
-    visitor.expect_text("#hints-status", "Now choose the colour")
+    visitor.expect_text("#hints-status", "Now choose the color")
     visitor.one("#hints-use").click()
     visitor.points(1)
     picture = visitor.shown()
@@ -182,7 +182,7 @@ def test_saved_hints_are_there_again_after_a_reload(
     visitor.page.reload()
     visitor.go_to_tab()
     expect(visitor.one("#hints-welcome")).to_be_visible(timeout=PATIENCE)
-    visitor.begin(grey)
+    visitor.begin(gray)
     bad = tmp_path / "bad.json"
     bad.write_text("[1, 2")
     visitor.load(bad)
@@ -204,11 +204,11 @@ def test_saved_hints_are_there_again_after_a_reload(
     visitor.context.close()
 
 
-def test_a_colouring_is_corrected_from_the_other_tab(
-    browser: Browser, server: Page, grey: Path
+def test_a_coloring_is_corrected_from_the_other_tab(
+    browser: Browser, server: Page, gray: Path
 ) -> None:
     visitor = Visitor(browser, server)
-    visitor.colourise(grey)
+    visitor.colorize(gray)
     visitor.one("#to-hints").click()
     expect(visitor.one("#hints-picture img")).to_be_visible(timeout=PATIENCE)
     visitor.expect_text("#hints-status", "Click a point")

@@ -1,4 +1,4 @@
-"""What clicks do to points, files of points, likely colours and marks."""
+"""What clicks do to points, files of points, likely colors and marks."""
 
 from __future__ import annotations
 
@@ -26,19 +26,19 @@ def points() -> Points:
     """Two points of a photo of 300 rows and 400 columns."""
     points = Points(300, 400)
     points.put(10, 20)
-    points.colour(1, 2)
+    points.color(1, 2)
     points.put(200, 300)
-    points.colour(3, 4)
+    points.color(3, 4)
     return points
 
 
-def test_a_place_gets_its_colour(points: Points) -> None:
+def test_a_place_gets_its_color(points: Points) -> None:
     assert points.hints == (Hint(10, 20, 1, 2), Hint(200, 300, 3, 4))
     assert points.current == 1
 
 
-def test_the_last_point_can_get_another_colour_at_once(points: Points) -> None:
-    points.colour(5, 6)
+def test_the_last_point_can_get_another_color_at_once(points: Points) -> None:
+    points.color(5, 6)
     assert points.hints == (Hint(10, 20, 1, 2), Hint(200, 300, 5, 6))
 
 
@@ -79,7 +79,7 @@ def test_delete_and_undo(points: Points) -> None:
     assert points.hints == ()
 
 
-def test_the_target_is_what_gets_the_next_colour(points: Points) -> None:
+def test_the_target_is_what_gets_the_next_color(points: Points) -> None:
     first, second = points.hints
     assert points.target() == (200, 300, (first,))
     points.hold(0)
@@ -102,11 +102,11 @@ def test_what_cannot_be_is_told(points: Points) -> None:
             points.put(*place)
     points.delete(0)
     with pytest.raises(ColorflowError, match="Click a point"):
-        points.colour(0, 0)
+        points.color(0, 0)
     points.replace(tuple(Hint(0, 0, 0, 0) for _ in range(MOST_POINTS)))
     points.put(0, 0)
     with pytest.raises(ColorflowError, match="delete one first"):
-        points.colour(0, 0)
+        points.color(0, 0)
 
 
 # files
@@ -159,10 +159,10 @@ def test_the_photo_s_own_name_comes_first(tmp_path: Path) -> None:
     assert read_points(path, "a.jpg", 300, 400) == (Hint(1, 1, 0, 0),)
 
 
-# likely colours
+# likely colors
 
 
-def test_likely_colours_are_distinct_and_the_most_frequent_comes_first() -> None:
+def test_likely_colors_are_distinct_and_the_most_frequent_comes_first() -> None:
     ab = np.array([[20, 20]] * 3 + [[-20, 20]] * 5 + [[-22, 21]] * 2 + [[0, -30]], np.float32)
     found = likely(ab, 60, most=6)
     assert [round(one.share * 11) for one in found] == [7, 3, 1]
@@ -170,13 +170,13 @@ def test_likely_colours_are_distinct_and_the_most_frequent_comes_first() -> None
     assert len(likely(ab, 60, most=2)) == 2
 
 
-def test_colours_that_sRGB_cannot_tell_apart_are_one() -> None:  # noqa: N802
+def test_colors_that_sRGB_cannot_tell_apart_are_one() -> None:  # noqa: N802
     ab = np.array([[20, 20]] * 2 + [[-20, 20], [60, -60]], np.float32)
     assert len(likely(ab, 100, most=6)) == 1
     assert len(likely(ab, 50, most=6)) == 3
 
 
-def test_a_swatch_has_the_point_s_lightness_and_its_colour() -> None:
+def test_a_swatch_has_the_point_s_lightness_and_its_color() -> None:
     swatch = Swatch(60, 20, -25)
     shown = [int(swatch.hex[i : i + 2], 16) / 255 for i in (1, 3, 5)]
     assert color.rgb2lab([[shown]])[0, 0] == pytest.approx([60, 20, -25], abs=0.8)
@@ -188,7 +188,7 @@ def test_a_swatch_has_the_point_s_lightness_and_its_colour() -> None:
 @pytest.mark.parametrize(
     ("rgb", "name"),
     [
-        ((128, 128, 128), "Grey"),
+        ((128, 128, 128), "Gray"),
         ((200, 30, 30), "Strong red"),
         ((30, 60, 190), "Strong blue"),
         ((120, 90, 60), "Brown"),
@@ -199,7 +199,7 @@ def test_a_swatch_has_the_point_s_lightness_and_its_colour() -> None:
         ((240, 170, 190), "Pink"),
     ],
 )
-def test_colours_have_names(rgb: tuple[int, int, int], name: str) -> None:
+def test_colors_have_names(rgb: tuple[int, int, int], name: str) -> None:
     lightness, a, b = color.rgb2lab(np.array([[rgb]]) / 255)[0, 0]
     assert Swatch(lightness, a, b).name == name
 
@@ -207,7 +207,7 @@ def test_colours_have_names(rgb: tuple[int, int, int], name: str) -> None:
 @pytest.mark.parametrize(
     "picked", ["#c81e1e", "#C81E1E", "rgb(200, 30, 30)", "rgba(200.0, 30.0, 30, 1)", " #c81e1e "]
 )
-def test_picked_colours_are_understood(picked: str) -> None:
+def test_picked_colors_are_understood(picked: str) -> None:
     found = ab_of(picked)
     assert found is not None
     assert found == pytest.approx(
@@ -215,14 +215,14 @@ def test_picked_colours_are_understood(picked: str) -> None:
     )
 
 
-def test_a_short_colour_is_the_long_one() -> None:
+def test_a_short_color_is_the_long_one() -> None:
     assert ab_of("#fa3") == ab_of("#ffaa33")
 
 
 @pytest.mark.parametrize(
     "picked", ["", "red", "#12345", "#gggggg", "rgb(1, 2)", "rgb(300, 0, 0)", "rgb(1.2.3, 0, 0)"]
 )
-def test_what_is_no_colour_is_none(picked: str) -> None:
+def test_what_is_no_color_is_none(picked: str) -> None:
     assert ab_of(picked) is None
 
 
@@ -258,8 +258,8 @@ def test_the_chosen_mark_is_larger() -> None:
 
 def test_lists_are_buttons_with_names() -> None:
     hints = [Hint(1, 2, 30, 10), Hint(3, 4, 0, 0)]
-    colours = [Swatch(50, 30, 10), Swatch(50, 0, 0)]
-    shown = point_list(hints, colours, 1, held=True)
+    colors = [Swatch(50, 30, 10), Swatch(50, 0, 0)]
+    shown = point_list(hints, colors, 1, held=True)
     assert shown.count("<button") == 4
     assert 'aria-label="Delete point 2"' in shown
     assert "2 across, 1 down" in shown
@@ -267,6 +267,6 @@ def test_lists_are_buttons_with_names() -> None:
     assert shown.index('aria-pressed="true"') > shown.index("1 down")
     assert "None yet" in point_list([], [], None, held=False)
     offered = swatch_list([Swatch(50, 30, 10, 0.5), Swatch(50, 0, 0, 0.001)])
-    assert offered.index("50 %") < offered.index("Grey") < offered.index("1 %")
+    assert offered.index("50 %") < offered.index("Gray") < offered.index("1 %")
     assert swatch_list([]) == ""
     assert "Looking" in swatch_list([], sought=True)

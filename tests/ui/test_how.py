@@ -14,7 +14,7 @@ from PIL import Image
 from skimage import color
 
 from colorflow.errors import WeightsError
-from colorflow.ui.colourise import LARGEST_SEED, ColouriseTab, Updates
+from colorflow.ui.colorize import LARGEST_SEED, ColorizeTab, Updates
 from colorflow.ui.frames import Frame, player
 from colorflow.ui.how import HowTab
 from colorflow.ui.how_session import SIDE, STEPS, TEMPERATURES, HowSession, noise_picture
@@ -22,7 +22,7 @@ from colorflow.ui.session import Session
 from tests.ui.fake_colorizer import AB, LEVELS, FakeColorizer
 from tests.ui.handling import (
     click,
-    colourise,
+    colorize,
     everything,
     is_problem,
     opened,
@@ -57,13 +57,13 @@ def frames(updates: Updates, part: gr.HTML) -> list[str]:
 
 
 def test_there_is_a_picture_a_level_and_noise_and_sentence_with_each(
-    how: HowTab, tab: ColouriseTab, grey: Path
+    how: HowTab, tab: ColorizeTab, gray: Path
 ) -> None:
-    updates = show(how, opened(tab, grey), seed=1)
+    updates = show(how, opened(tab, gray), seed=1)
     large = pictures(updates, how.levels)
     assert len(large) == len(LEVELS) + 2
     assert [pixels(one).shape for one in large] == [(427, SIDE, 3)] * len(large)
-    assert np.ptp(pixels(large[0]).astype(int), axis=2).max() == 0, "the first one is grey"
+    assert np.ptp(pixels(large[0]).astype(int), axis=2).max() == 0, "the first one is gray"
     for number, path in enumerate(large[1:-1], 1):
         expected = np.array(AB[1]) * number / len(LEVELS)
         assert np.abs(mean_ab(path) - expected).max() < 3, "what the levels so far determine"
@@ -78,7 +78,7 @@ def test_there_is_a_picture_a_level_and_noise_and_sentence_with_each(
     assert f'max="{len(every) - 1}"' in value(updates, how.levels)
 
 
-def test_the_noise_of_a_level_is_its_latents(how: HowTab, tab: ColouriseTab, small: Path) -> None:
+def test_the_noise_of_a_level_is_its_latents(how: HowTab, tab: ColorizeTab, small: Path) -> None:
     updates = show(how, opened(tab, small))
     noise = pictures(updates, how.levels, "how-small")[: len(LEVELS)]
     # the stand-in's latents say the number of their level; 3 standard deviations are white
@@ -95,11 +95,11 @@ def test_a_sheet_of_noise_has_all_its_channels() -> None:
     for channel in range(6):
         row, column = divmod(channel, 3)
         assert sheet[4 * row + 1, 4 * column + 2, 0] == 128 + 42 * (channel - 3)
-    assert (sheet == 128).sum() == 3 * (96 - 5), "the one at 0 is grey, too"
+    assert (sheet == 128).sum() == 3 * (96 - 5), "the one at 0 is gray, too"
 
 
 def test_temperatures_and_the_walk(
-    how: HowTab, tab: ColouriseTab, colorizer: FakeColorizer, small: Path
+    how: HowTab, tab: ColorizeTab, colorizer: FakeColorizer, small: Path
 ) -> None:
     updates = show(how, opened(tab, small), seed=2, other=3)
     assert colorizer.calls == [(1, temperature, 2, True, False) for temperature in TEMPERATURES]
@@ -130,14 +130,14 @@ def test_without_a_photo_an_example_is_shown(how: HowTab) -> None:
 
 
 def test_the_visitor_s_photo_and_chosen_seed_are_taken(
-    how: HowTab, tab: ColouriseTab, grey: Path
+    how: HowTab, tab: ColorizeTab, gray: Path
 ) -> None:
-    photos = opened(tab, grey)
-    colourise(tab, photos, n=4, seed=5, samples=True)
+    photos = opened(tab, gray)
+    colorize(tab, photos, n=4, seed=5, samples=True)
     click(tab, photos, 2)
     updates = everything(how.arrive(photos, None))
     assert (value(updates, how.seed), value(updates, how.other)) == (7, 8)
-    assert "that you look at in Colourise" in text(updates, how.status)
+    assert "that you look at in Colorize" in text(updates, how.status)
     assert "Seed 7." in frames(updates, how.walk)[0]
     session = updates[how.session]
     assert list(how.arrive(photos, session)) == [{how.status: gr.skip()}], "it is shown already"
@@ -168,7 +168,7 @@ def test_errors_are_told(
     assert not is_problem(everything(how.arrive(None, session)), how.status)
 
 
-def test_a_photo_that_has_gone_is_told(how: HowTab, tab: ColouriseTab, small: Path) -> None:
+def test_a_photo_that_has_gone_is_told(how: HowTab, tab: ColorizeTab, small: Path) -> None:
     photos = opened(tab, small)
     assert photos.photo is not None
     photos.photo.upload.unlink()
@@ -207,7 +207,7 @@ def test_sentences_are_never_markup(tmp_path: Path) -> None:
     assert not re.search("<(i|b|script|u)>", made)
 
 
-def test_transparency_and_tiny_photos(how: HowTab, tab: ColouriseTab, tmp_path: Path) -> None:
+def test_transparency_and_tiny_photos(how: HowTab, tab: ColorizeTab, tmp_path: Path) -> None:
     Image.new("LA", (1, 3), (120, 50)).save(tmp_path / "dot.png")
     updates = show(how, opened(tab, tmp_path / "dot.png"))
     assert pixels(pictures(updates, how.walk)[0]).shape == (3, 1, 3)

@@ -96,17 +96,17 @@ def test_who_wants_nothing_to_move_has_the_slider(browser: Browser, server: Page
 
 
 def test_the_visitor_s_own_photo_and_other_seeds(
-    browser: Browser, server: Page, grey: Path
+    browser: Browser, server: Page, gray: Path
 ) -> None:
     visitor = Visitor(browser, server)
-    visitor.colourise(grey)
+    visitor.colorize(gray)
     visitor.one("#view").get_by_label("Single samples").check()
     expect(visitor.one("#gallery .selected")).to_have_text("Seed 0", timeout=PATIENCE)
-    visitor.expect_text("#status", "4 colourings in")
+    visitor.expect_text("#status", "4 colorings in")
     visitor.one("#gallery .thumbnail-item").nth(2).click()
     expect(visitor.one("#download")).to_be_enabled(timeout=PATIENCE)
     go_there(visitor)
-    visitor.expect_text("#how-status", "that you look at in Colourise")
+    visitor.expect_text("#how-status", "that you look at in Colorize")
     expect(visitor.one("#how-seed input")).to_have_value("2")
     size = visitor.one("#how-levels img >> nth=0").evaluate(
         "one => one.naturalWidth / one.naturalHeight"

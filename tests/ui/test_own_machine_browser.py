@@ -35,7 +35,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
 
 @pytest.fixture
 def held_photo(tmp_path: Path) -> Path:
-    """A photo whose colouring can be held up."""
+    """A photo whose coloring can be held up."""
     path = tmp_path / "held.png"
     Image.fromarray(data.camera()[:HELD_WIDTH, :HELD_WIDTH]).save(path)
     return path
@@ -52,10 +52,10 @@ def test_no_request_leaves_the_machine_on_any_tab(
     browser: Browser, server: Page, small: Path
 ) -> None:
     visitor = Visitor(browser, server)
-    visitor.colourise(small)
+    visitor.colorize(small)
     tabs = visitor.page.locator("#tabs > .tab-wrapper button[role=tab]")
     names = [tab for tab in tabs.all_inner_texts() if tab]
-    assert {"Colourise", "Hints", "Reference", "Quiz"} <= set(names)
+    assert {"Colorize", "Hints", "Reference", "Quiz"} <= set(names)
     for name in names:
         visitor.page.get_by_role("tab", name=name, exact=True).first.click()
         expect(visitor.page.get_by_role("tab", name=name, exact=True).first).to_have_attribute(
@@ -68,7 +68,7 @@ def test_no_request_leaves_the_machine_on_any_tab(
     visitor.context.close()
 
 
-def test_reload_in_the_middle_of_colouring(
+def test_reload_in_the_middle_of_coloring(
     browser: Browser, server: Page, held_photo: Path, small: Path
 ) -> None:
     visitor = Visitor(browser, server)
@@ -83,7 +83,7 @@ def test_reload_in_the_middle_of_colouring(
     expect(visitor.one("#go")).to_be_disabled(timeout=PATIENCE)
     expect(visitor.one("#welcome")).to_be_visible(timeout=PATIENCE)
     (server.temporary / HOLD).unlink()
-    visitor.colourise(small)
+    visitor.colorize(small)
     expect(visitor.one("#gallery .thumbnail-item")).to_have_count(4)
     assert "Traceback" not in visitor.page.content()
     visitor.context.close()
@@ -105,9 +105,9 @@ def test_a_full_queue_is_one_sentence(browser: Browser, server: Page, held_photo
     expect(toast).to_contain_text("currently busy. Please try again", timeout=PATIENCE)
     (server.temporary / HOLD).unlink()
     for visitor in others:
-        visitor.expect_text("#status", "colouring")
+        visitor.expect_text("#status", "coloring")
     last.one("#go").click()
-    last.expect_text("#status", "colouring")
+    last.expect_text("#status", "coloring")
     for visitor in visitors:
         visitor.context.close()
 
@@ -126,7 +126,7 @@ def test_names_of_files_cannot_be_guessed(
     """Two visitors do the same with the same photo; what one knows does not lead to the other's."""
     visitors = [Watched(browser, server) for _ in range(2)]
     for visitor in visitors:
-        visitor.colourise(small)
+        visitor.colorize(small)
     own, other = (set(visitor.files()) for visitor in visitors)
     assert own
     assert other
@@ -150,14 +150,14 @@ def test_what_the_page_says_of_deletion_is_true(
     with running_page(temporary, "--quiz-db", tmp_path / "quiz.sqlite") as server:
         visitor = Visitor(browser, server)
         visitor.expect_text("#privacy", "deleted there an hour after you last did something here")
-        visitor.colourise(small)
+        visitor.colorize(small)
         wait_for_files(temporary, "*/files/*/small.png", there=True)
         wait_for_files(temporary, "*/files/visitors/session-*", there=True)
         wait_for_files(temporary, "*/files/visitors/session-*", there=False)
         wait_for_files(temporary, "*/files/*/small.png", there=False)
         visitor.one("#gallery .thumbnail-item").nth(1).click()
         visitor.expect_text("#status .bad", "choose the photo again")
-        visitor.colourise(small)
+        visitor.colorize(small)
         visitor.context.close()
 
 
@@ -180,6 +180,6 @@ def test_the_login_page(browser: Browser, tmp_path: Path, small: Path) -> None:
             if word == "wrong":
                 visitor.expect_text("body", "Incorrect Credentials")
         expect(visitor.one("#upload")).to_be_visible(timeout=PATIENCE)
-        visitor.colourise(small)
+        visitor.colorize(small)
         assert {urlsplit(url).hostname for url in visitor.requests} <= {"127.0.0.1", None}
         visitor.context.close()

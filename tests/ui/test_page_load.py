@@ -21,7 +21,7 @@ SIZE = (160, 120)
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="/proc")
 def test_two_clients_with_two_photos_each(tmp_path: Path) -> None:
     weights = save_small_weights(tmp_path / "w.safetensors")
-    outcome = load(tmp_path, clients=2, uploads=2, colourings=2, size=SIZE, weights=weights)
+    outcome = load(tmp_path, clients=2, uploads=2, colorings=2, size=SIZE, weights=weights)
     assert (outcome.asked, outcome.answered, outcome.mixed_up) == (4, 4, 0)
     assert len(outcome.seconds) == 4
     assert 0 < outcome.start_megabytes <= outcome.peak_megabytes

@@ -32,7 +32,7 @@ def test_two_photos_at_once_and_the_result_in_a_picture(tmp_path: Path) -> None:
         assert picture.width == 390
         assert picture.height > 844, "the whole page, not a window of it"
         shown = np.asarray(picture.convert("RGB")).astype(int)
-    assert (np.ptp(shown, axis=-1) > 40).mean() > 0.02, "a photo in colour is seen"
+    assert (np.ptp(shown, axis=-1) > 40).mean() > 0.02, "a photo in color is seen"
 
 
 def test_the_page_of_pictures_shows_them_all() -> None:

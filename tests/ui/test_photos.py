@@ -1,4 +1,4 @@
-"""Several photos at once, photos that have colours already, and formats, without a server."""
+"""Several photos at once, photos that have colors already, and formats, without a server."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from PIL import Image
 from skimage import color, data
 
 from colorflow.photo import read_provenance
-from colorflow.ui.colourise import MOST_PHOTOS, ColouriseTab, Updates
-from colorflow.ui.colourise_layout import GREY, TRUE_COLOURS
+from colorflow.ui.colorize import MOST_PHOTOS, ColorizeTab, Updates
+from colorflow.ui.colorize_layout import GRAY, TRUE_COLORS
 from colorflow.ui.opened import THUMBNAIL_SIDE
 from tests.ui.handling import (
     IMAGE_DESCRIPTION,
     SUBJECT,
     click,
-    colourise,
+    colorize,
     download,
     everything,
     is_problem,
@@ -31,7 +31,7 @@ from tests.ui.handling import (
 )
 
 
-def greys(folder: Path, names: list[str]) -> list[Path]:
+def grays(folder: Path, names: list[str]) -> list[Path]:
     """Small photos, each of a tone of its own."""
     paths = []
     for number, name in enumerate(names):
@@ -40,23 +40,23 @@ def greys(folder: Path, names: list[str]) -> list[Path]:
     return paths
 
 
-def drop(tab: ColouriseTab, paths: list[Path], session: object = None) -> Updates:
+def drop(tab: ColorizeTab, paths: list[Path], session: object = None) -> Updates:
     return everything(tab.open_photos([str(path) for path in paths], session))  # type: ignore[arg-type]
 
 
-def names(updates: Updates, tab: ColouriseTab) -> list[str]:
+def names(updates: Updates, tab: ColorizeTab) -> list[str]:
     return re.findall(r'alt="([^"]*)"', value(updates, tab.strip))
 
 
-def pressed(updates: Updates, tab: ColouriseTab) -> list[str]:
+def pressed(updates: Updates, tab: ColorizeTab) -> list[str]:
     return re.findall(r'aria-pressed="(\w+)"', value(updates, tab.strip))
 
 
 # several photos
 
 
-def test_all_are_taken_and_the_first_is_looked_at(tab: ColouriseTab, tmp_path: Path) -> None:
-    paths = greys(tmp_path, ["a.png", "b.png", "c.png"])
+def test_all_are_taken_and_the_first_is_looked_at(tab: ColorizeTab, tmp_path: Path) -> None:
+    paths = grays(tmp_path, ["a.png", "b.png", "c.png"])
     updates = drop(tab, paths)
     assert names(updates, tab) == ["a.png", "b.png", "c.png"]
     assert pressed(updates, tab) == ["true", "false", "false"]
@@ -66,22 +66,22 @@ def test_all_are_taken_and_the_first_is_looked_at(tab: ColouriseTab, tmp_path: P
     assert max(pixels(session.works[0].photo.thumbnail).shape) <= THUMBNAIL_SIDE
 
 
-def test_the_first_is_shown_before_the_others_are_read(tab: ColouriseTab, tmp_path: Path) -> None:
-    opening = tab.open_photos([str(path) for path in greys(tmp_path, ["a.png", "b.png"])], None)
+def test_the_first_is_shown_before_the_others_are_read(tab: ColorizeTab, tmp_path: Path) -> None:
+    opening = tab.open_photos([str(path) for path in grays(tmp_path, ["a.png", "b.png"])], None)
     first = next(opening)
     assert first[tab.button]["interactive"]
     assert value(first, tab.strip) == ""
     session = first[tab.session]
-    colourise(tab, session)
+    colorize(tab, session)
     rest = everything(opening)
     assert set(rest) == {tab.strip, tab.about}, "what was done meanwhile stays"
     assert names(rest, tab) == ["a.png", "b.png"]
-    assert len(session.colourings) == 2
+    assert len(session.colorings) == 2
 
 
-def test_another_photo_keeps_the_colourings_of_the_first(tab: ColouriseTab, tmp_path: Path) -> None:
-    session = opened(tab, *greys(tmp_path, ["a.png", "b.jpg"]))
-    colourise(tab, session, n=3)
+def test_another_photo_keeps_the_colorings_of_the_first(tab: ColorizeTab, tmp_path: Path) -> None:
+    session = opened(tab, *grays(tmp_path, ["a.png", "b.jpg"]))
+    colorize(tab, session, n=3)
     click(tab, session, 2)
     updates = look(tab, session, 1)
     assert pressed(updates, tab) == ["false", "true"]
@@ -89,7 +89,7 @@ def test_another_photo_keeps_the_colourings_of_the_first(tab: ColouriseTab, tmp_
     assert not updates[tab.results]["visible"]
     assert value(updates, tab.gallery) is None
     assert value(updates, tab.format) == "JPEG"
-    colourise(tab, session, n=1, seed=40)
+    colorize(tab, session, n=1, seed=40)
     updates = look(tab, session, 0)
     assert [caption for _, caption in value(updates, tab.gallery)] == [
         "A: average of all", "B: 50 %", "C: 50 %",
@@ -102,8 +102,8 @@ def test_another_photo_keeps_the_colourings_of_the_first(tab: ColouriseTab, tmp_
     assert download(tab, session, 0).name == "b_a.jpg"
 
 
-def test_bad_ones_are_named_and_the_others_go_on(tab: ColouriseTab, tmp_path: Path) -> None:
-    good = greys(tmp_path, ["good.png", "fine.png"])
+def test_bad_ones_are_named_and_the_others_go_on(tab: ColorizeTab, tmp_path: Path) -> None:
+    good = grays(tmp_path, ["good.png", "fine.png"])
     empty, notes = tmp_path / "empty.jpg", tmp_path / "notes <b>.png"
     empty.touch()
     notes.write_text("not a picture")
@@ -113,26 +113,26 @@ def test_bad_ones_are_named_and_the_others_go_on(tab: ColouriseTab, tmp_path: Pa
     sentences = [re.sub("<[^>]*>", "", one) for one in about.split("</p>")]
     assert sentences[0].startswith("empty.jpg: the file is empty")
     assert sentences[1].startswith("notes &lt;b&gt;.png: the file is not a JPEG")
-    assert sentences[2] == "A grey photo. 30 × 20 pixels."
+    assert sentences[2] == "A gray photo. 30 × 20 pixels."
     assert updates[tab.button]["interactive"]
 
 
-def test_of_too_many_the_first_are_taken(tab: ColouriseTab, tmp_path: Path) -> None:
-    paths = greys(tmp_path, [f"{number}.png" for number in range(MOST_PHOTOS + 2)])
+def test_of_too_many_the_first_are_taken(tab: ColorizeTab, tmp_path: Path) -> None:
+    paths = grays(tmp_path, [f"{number}.png" for number in range(MOST_PHOTOS + 2)])
     updates = drop(tab, paths)
     assert len(names(updates, tab)) == MOST_PHOTOS
     assert f"At most {MOST_PHOTOS} photos" in text(updates, tab.about)
     assert f"“{MOST_PHOTOS}.png”" in text(updates, tab.about)
 
 
-def test_photos_may_be_added_and_taken_away(tab: ColouriseTab, tmp_path: Path) -> None:
-    a, b, c = greys(tmp_path, ["a.png", "b.png", "c.png"])
+def test_photos_may_be_added_and_taken_away(tab: ColorizeTab, tmp_path: Path) -> None:
+    a, b, c = grays(tmp_path, ["a.png", "b.png", "c.png"])
     session = opened(tab, a, b)
-    colourise(tab, session)
+    colorize(tab, session)
     updates = drop(tab, [a, b, c, c], session)
     assert pressed(updates, tab) == ["false", "false", "true"], "the new one is looked at"
     assert not updates[tab.results]["visible"]
-    assert len(session.works[0].colourings) == 2
+    assert len(session.works[0].colorings) == 2
     folder = session.works[0].photo.folder
     updates = drop(tab, [b, c], session)
     assert not folder.exists()
@@ -145,10 +145,10 @@ def test_photos_may_be_added_and_taken_away(tab: ColouriseTab, tmp_path: Path) -
 
 
 def test_a_bad_one_leaves_the_photo_that_was_looked_at(
-    tab: ColouriseTab, small: Path, tmp_path: Path
+    tab: ColorizeTab, small: Path, tmp_path: Path
 ) -> None:
     session = opened(tab, small)
-    colourise(tab, session)
+    colorize(tab, session)
     bad = tmp_path / "bad.png"
     bad.touch()
     updates = drop(tab, [small, bad], session)
@@ -157,46 +157,46 @@ def test_a_bad_one_leaves_the_photo_that_was_looked_at(
     assert session.photo is not None
 
 
-def test_a_name_in_the_strip_is_never_markup(tab: ColouriseTab, tmp_path: Path) -> None:
-    updates = drop(tab, greys(tmp_path, ['"><i>.png', "b.png"]))
+def test_a_name_in_the_strip_is_never_markup(tab: ColorizeTab, tmp_path: Path) -> None:
+    updates = drop(tab, grays(tmp_path, ['"><i>.png', "b.png"]))
     assert "<i>" not in value(updates, tab.strip)
 
 
-# photos with colours
+# photos with colors
 
 
 @pytest.fixture
-def coloured(tmp_path: Path) -> Path:
+def colored(tmp_path: Path) -> Path:
     path = tmp_path / "rocket.png"
     Image.fromarray(data.astronaut()[::2, ::2]).save(path)
     return path
 
 
-def test_a_photo_with_colours_is_compared_with_them(
-    tab: ColouriseTab, coloured: Path, small: Path
+def test_a_photo_with_colors_is_compared_with_them(
+    tab: ColorizeTab, colored: Path, small: Path
 ) -> None:
-    updates = drop(tab, [coloured, small])
+    updates = drop(tab, [colored, small])
     session = updates[tab.session]
-    assert "already has colours" in text(updates, tab.about)
-    assert value(updates, tab.button) == "Colour it anew"
+    assert "already has colors" in text(updates, tab.about)
+    assert value(updates, tab.button) == "Color it anew"
     assert updates[tab.beside]["visible"]
-    before, after = (pixels(one) for one in value(colourise(tab, session), tab.compare))
+    before, after = (pixels(one) for one in value(colorize(tab, session), tab.compare))
     assert np.array_equal(before, data.astronaut()[::2, ::2])
     lightness = [color.rgb2lab(one)[..., 0] for one in (before, after)]
     assert np.abs(lightness[0] - lightness[1]).max() < 1
 
-    grey, same = tab.compare_with(session, GREY)[tab.compare]
-    assert np.ptp(pixels(grey).astype(int), axis=2).max() == 0
+    gray, same = tab.compare_with(session, GRAY)[tab.compare]
+    assert np.ptp(pixels(gray).astype(int), axis=2).max() == 0
     assert np.array_equal(pixels(same), after)
-    assert value(click(tab, session, 1), tab.compare)[0] == grey, "the choice stays"
-    tab.compare_with(session, TRUE_COLOURS)
+    assert value(click(tab, session, 1), tab.compare)[0] == gray, "the choice stays"
+    tab.compare_with(session, TRUE_COLORS)
     assert np.array_equal(pixels(value(click(tab, session, 0), tab.compare)[0]), before)
 
     updates = look(tab, session, 1)
-    assert value(updates, tab.button) == "Colourise"
+    assert value(updates, tab.button) == "Colorize"
     assert not updates[tab.beside]["visible"]
-    grey = pixels(value(colourise(tab, session), tab.compare)[0])
-    assert np.ptp(grey.astype(int), axis=2).max() == 0
+    gray = pixels(value(colorize(tab, session), tab.compare)[0])
+    assert np.ptp(gray.astype(int), axis=2).max() == 0
 
 
 # formats
@@ -205,14 +205,14 @@ def test_a_photo_with_colours_is_compared_with_them(
 @pytest.mark.parametrize("format_", ["JPEG", "PNG"])
 @pytest.mark.parametrize("suffix", ["jpg", "png"])
 def test_both_formats_keep_metadata_and_say_the_recipe(
-    tab: ColouriseTab, tmp_path: Path, suffix: str, format_: str
+    tab: ColorizeTab, tmp_path: Path, suffix: str, format_: str
 ) -> None:
     exif = Image.Exif()
     exif[IMAGE_DESCRIPTION] = SUBJECT
     path = tmp_path / f"scan.{suffix}"
     Image.fromarray(data.camera()).save(path, exif=exif, dpi=(300, 300))
     session = opened(tab, path)
-    colourise(tab, session, n=2, temperature=0.6, seed=7, samples=True)
+    colorize(tab, session, n=2, temperature=0.6, seed=7, samples=True)
     assert tab.reformat()[tab.download]["value"] is None
     made = download(tab, session, 1, format_)
     assert made.name == {"JPEG": "scan_s8.jpg", "PNG": "scan_s8.png"}[format_]
@@ -232,9 +232,9 @@ def gray(path: Path) -> np.ndarray:
         return np.asarray(image.convert("RGB"))
 
 
-def test_formats_stand_beside_each_other(tab: ColouriseTab, small: Path) -> None:
+def test_formats_stand_beside_each_other(tab: ColorizeTab, small: Path) -> None:
     session = opened(tab, small)
-    colourise(tab, session)
+    colorize(tab, session)
     first, second = download(tab, session, 0, "PNG"), download(tab, session, 0, "JPEG")
     assert first.exists()
     assert second.exists()

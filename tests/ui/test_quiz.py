@@ -143,7 +143,7 @@ def test_the_outcome_names_the_truth_and_the_choice(tab: QuizTab) -> None:
     stage = value(answer(tab, game, right=False), tab.stage)
     captions = re.findall("<figcaption[^>]*>(.*?)</figcaption>", stage)
     assert "the photo as it was taken" in captions[truth]
-    assert captions[1 - truth].endswith("coloured by the computer; your choice")
+    assert captions[1 - truth].endswith("colored by the computer; your choice")
     assert stage.count("the photo as it was taken") == 2, "caption and alternative text"
     assert "data-choice" not in stage
     assert "data-next data-focus>Next" in stage
@@ -329,7 +329,7 @@ def test_handlers_and_states_stay_on_the_server(tab: QuizTab) -> None:
 def test_the_strict_test_says_what_is_lacking(tab: QuizTab) -> None:
     updates = tab.change_mode(None, STRICT, 3)
     stage = value(updates, tab.stage)
-    assert "needs 50 distinct colour photos. Here are 4, so 46 are lacking" in stage
+    assert "needs 50 distinct color photos. Here are 4, so 46 are lacking" in stage
     assert "<button" not in stage
     assert updates[tab.k]["interactive"] is False
     back = tab.change_mode(updates[tab.game], PLAY, 3)

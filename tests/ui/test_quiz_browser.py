@@ -192,7 +192,7 @@ def test_nothing_that_is_sent_tells(browser: Browser, server: Page) -> None:
 
     config = player.page.request.get(f"{server.address}config").text()
     info = player.page.request.get(f"{server.address}gradio_api/info").json()
-    documented = {"/colourise", "/hints", "/quiz_round", "/quiz_answer"}
+    documented = {"/colorize", "/hints", "/quiz_round", "/quiz_answer"}
     assert (set(info["named_endpoints"]), info["unnamed_endpoints"]) == (documented, {})
     token = player.one("#quiz-stage [data-token]").get_attribute("data-token")
     assert token

@@ -12,7 +12,7 @@ from PIL import Image
 from skimage import color, data
 
 from colorflow.photo import read_provenance
-from colorflow.ui.colourise import LARGEST_SEED
+from colorflow.ui.colorize import LARGEST_SEED
 from colorflow.ui.opened import write
 from colorflow.ui.reference import ReferenceTab
 from colorflow.ui.reference_session import ReferenceSession
@@ -60,10 +60,10 @@ def test_the_button_waits_for_both_photos(reference: ReferenceTab, small: Path, 
     assert not updates[reference.previews["reference"]]["visible"]
 
 
-def test_colours_go_as_far_as_the_strength_says(
-    reference: ReferenceTab, grey: Path, blue: Path
+def test_colors_go_as_far_as_the_strength_says(
+    reference: ReferenceTab, gray: Path, blue: Path
 ) -> None:
-    session = both(reference, grey, blue)
+    session = both(reference, gray, blue)
     own = np.array(AB[2])
     theirs = color.rgb2lab(np.array([[BLUE]]) / 255)[0, 0, 1:]
     for strength in (0, 0.5):
@@ -73,13 +73,13 @@ def test_colours_go_as_far_as_the_strength_says(
         assert np.abs(mean_ab(after) - (own + strength * (theirs - own))).max() < 5
         assert updates[reference.results]["visible"]
         assert not updates[reference.download]["interactive"]
-        assert text(updates, reference.status).startswith("Coloured in ")
+        assert text(updates, reference.status).startswith("Colored in ")
 
 
 def test_the_download_has_full_size_and_metadata(
-    reference: ReferenceTab, grey: Path, blue: Path
+    reference: ReferenceTab, gray: Path, blue: Path
 ) -> None:
-    session = both(reference, grey, blue)
+    session = both(reference, gray, blue)
     reference.carry(session, 0.5, 7)
     updates = reference.prepare_download(session)
     path = Path(value(updates, reference.download))
@@ -95,14 +95,14 @@ def test_the_download_has_full_size_and_metadata(
     assert not path.exists()
 
 
-def test_a_grey_reference_is_told_at_once(
-    reference: ReferenceTab, small: Path, grey: Path, root: Path
+def test_a_gray_reference_is_told_at_once(
+    reference: ReferenceTab, small: Path, gray: Path, root: Path
 ) -> None:
     session = reference.open_photo(str(small), None)[reference.session]
     made = set(root.rglob("*.png"))
-    updates = reference.open_reference(str(grey), session)
+    updates = reference.open_reference(str(gray), session)
     assert is_problem(updates, reference.about)
-    assert text(updates, reference.about).startswith("grandma (1931).jpg: has no colours")
+    assert text(updates, reference.about).startswith("grandma (1931).jpg: has no colors")
     assert not updates[reference.button]["interactive"]
     assert set(root.rglob("*.png")) == made
 
@@ -132,13 +132,13 @@ def test_errors_are_sentences(
 
 
 def test_another_photo_during_the_work_wins(
-    reference: ReferenceTab, colorizer: FakeColorizer, small: Path, grey: Path, blue: Path
+    reference: ReferenceTab, colorizer: FakeColorizer, small: Path, gray: Path, blue: Path
 ) -> None:
     session = both(reference, small, blue)
     draw = colorizer.draw
 
     def interrupted_draw(*arguments: Any, **options: Any) -> Any:
-        session.open("photo", grey)
+        session.open("photo", gray)
         return draw(*arguments, **options)
 
     colorizer.draw = interrupted_draw  # type: ignore[method-assign]
@@ -147,13 +147,13 @@ def test_another_photo_during_the_work_wins(
 
 
 def test_another_photo_at_the_last_moment_wins(
-    reference: ReferenceTab, small: Path, grey: Path, blue: Path, monkeypatch: pytest.MonkeyPatch
+    reference: ReferenceTab, small: Path, gray: Path, blue: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     session = both(reference, small, blue)
 
     def interrupted_write(*arguments: Any) -> Path:
         path = write(*arguments)
-        session.open("photo", grey)
+        session.open("photo", gray)
         return path
 
     monkeypatch.setattr("colorflow.ui.reference_session.write", interrupted_write)

@@ -36,7 +36,7 @@ def test_it_ends_well_and_leaves_nothing(number: signal.Signals, page: Page) -> 
     (folder,) = page.temporary.iterdir()
     assert folder.stat().st_mode & 0o077 == 0, "other users of the machine may look into it"
     info = get(f"{page.address}gradio_api/info")
-    assert list(info["named_endpoints"]) == ["/colourise", "/hints", "/quiz_round", "/quiz_answer"]
+    assert list(info["named_endpoints"]) == ["/colorize", "/hints", "/quiz_round", "/quiz_answer"]
     assert info["unnamed_endpoints"] == {}
     output = page.end(number)
     assert page.process.returncode == 0

@@ -54,7 +54,7 @@ def temporary(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def photo(tmp_path: Path) -> Path:
-    """A photo that is coloured when nothing holds it."""
+    """A photo that is colored when nothing holds it."""
     path = tmp_path / "photo.png"
     Image.fromarray(data.camera()[:HELD_WIDTH, :HELD_WIDTH]).save(path)
     return path
@@ -71,7 +71,7 @@ def test_uploads_results_and_games_go_after_their_time(
     with running_page(temporary, *quiz) as page:
         client = Client(page.address, verbose=False, download_files=tmp_path / "downloads")
         _, asked = client.predict(api_name="/quiz_round")
-        client.predict(handle_file(photo), api_name="/colourise")
+        client.predict(handle_file(photo), api_name="/colorize")
         kept = [path.name[:4] for path in inside(page)]
         assert "api-" in kept
         assert len(kept) >= 3
@@ -80,7 +80,7 @@ def test_uploads_results_and_games_go_after_their_time(
         wait_until(lambda: inside(page, VISITORS) == [])
         with pytest.raises(ValueError, match="no such round waits"):
             client.predict(asked["round"], 0, api_name="/quiz_answer")
-        client.predict(handle_file(photo), api_name="/colourise")
+        client.predict(handle_file(photo), api_name="/colorize")
 
 
 def test_what_a_killed_server_left_goes_when_the_next_one_starts(
@@ -88,7 +88,7 @@ def test_what_a_killed_server_left_goes_when_the_next_one_starts(
 ) -> None:
     with running_page(temporary, *quiz) as page:
         client = Client(page.address, verbose=False, download_files=tmp_path / "downloads")
-        client.predict(handle_file(photo), api_name="/colourise")
+        client.predict(handle_file(photo), api_name="/colorize")
         (left,) = temporary.iterdir()
         page.process.kill()
         page.process.wait()
@@ -100,7 +100,7 @@ def test_what_a_killed_server_left_goes_when_the_next_one_starts(
 
 @pytest.fixture
 def held(temporary: Path, quiz: tuple[str | Path, ...]) -> Iterator[Page]:
-    """A page with room for one that waits, whose colouring is held up."""
+    """A page with room for one that waits, whose coloring is held up."""
     with running_page(temporary, "--queue", "1", *quiz) as page:
         (temporary / HOLD).touch()
         yield page
@@ -113,12 +113,12 @@ def test_a_full_queue_is_told_and_the_others_are_answered(
         Client(held.address, verbose=False, download_files=tmp_path / "downloads")
         for _ in range(AT_ONCE + 2)
     ]
-    running = [one.submit(handle_file(photo), 1, api_name="/colourise") for one in clients[2:]]
+    running = [one.submit(handle_file(photo), 1, api_name="/colorize") for one in clients[2:]]
     wait_until(lambda: all(one.status().code == Status.PROCESSING for one in running))
-    waiting = clients[1].submit(handle_file(photo), 2, api_name="/colourise")
+    waiting = clients[1].submit(handle_file(photo), 2, api_name="/colorize")
     wait_until(lambda: waiting.status().code == Status.IN_QUEUE)
     with pytest.raises(QueueError, match="Queue is full! Please try again"):
-        clients[0].predict(handle_file(photo), 3, api_name="/colourise")
+        clients[0].predict(handle_file(photo), 3, api_name="/colorize")
     answer = httpx.post(
         f"{held.address}gradio_api/call/quiz_round", json={"data": [3, ""]}, trust_env=False
     )
@@ -127,4 +127,4 @@ def test_a_full_queue_is_told_and_the_others_are_answered(
     (held.temporary / HOLD).unlink()
     assert [len(one.result(PATIENCE)[0]) for one in running] == AT_ONCE * [1]
     assert len(waiting.result(PATIENCE)[0]) == 2
-    assert len(clients[0].predict(handle_file(photo), 3, api_name="/colourise")[0]) == 3
+    assert len(clients[0].predict(handle_file(photo), 3, api_name="/colorize")[0]) == 3

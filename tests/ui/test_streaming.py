@@ -1,4 +1,4 @@
-"""Colourings that come one by one, and what ends them, without a server."""
+"""Colorings that come one by one, and what ends them, without a server."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ import gradio as gr
 import pytest
 
 from colorflow.errors import WeightsError
-from colorflow.ui.colourise import ColouriseTab, Updates
-from colorflow.ui.colourise_layout import SAMPLES, SUMMARY
+from colorflow.ui.colorize import ColorizeTab, Updates
+from colorflow.ui.colorize_layout import SAMPLES, SUMMARY
 from colorflow.ui.run import Run
 from colorflow.ui.session import Session
 from tests.ui.fake_colorizer import FakeColorizer
 from tests.ui.handling import (
     click,
-    colourise,
+    colorize,
     download,
     everything,
     is_problem,
@@ -31,17 +31,17 @@ from tests.ui.handling import (
 
 
 def started(
-    tab: ColouriseTab, session: Session, n: int, seed: int = 0, *, there: int
+    tab: ColorizeTab, session: Session, n: int, seed: int = 0, *, there: int
 ) -> Iterator[Updates]:
     """A run of n, stopped when so many are there."""
-    run = tab.colourise(session, n, 1.0, seed, False, SAMPLES)
+    run = tab.colorize(session, n, 1.0, seed, False, SAMPLES)
     for _ in range(1 + there):
         next(run)
     return run
 
 
 def captions(session: Session) -> list[str]:
-    return [one.caption for one in session.colourings]
+    return [one.caption for one in session.colorings]
 
 
 def folders(session: Session) -> list[Path]:
@@ -49,18 +49,18 @@ def folders(session: Session) -> list[Path]:
     return sorted(session.photo.folder.glob("run-*"))
 
 
-def test_they_come_one_by_one(tab: ColouriseTab, colorizer: FakeColorizer, small: Path) -> None:
+def test_they_come_one_by_one(tab: ColorizeTab, colorizer: FakeColorizer, small: Path) -> None:
     session = opened(tab, small)
-    run = tab.colourise(session, 4, 0.7, 5, False, SAMPLES)
+    run = tab.colorize(session, 4, 0.7, 5, False, SAMPLES)
     at_once = next(run)
-    assert text(at_once, tab.status) == "0 of 4 colourings are here."
+    assert text(at_once, tab.status) == "0 of 4 colorings are here."
     assert at_once[tab.cancel_button]["visible"]
     for number in range(1, 5):
         updates = next(run)
         assert colorizer.calls == [(1, 0.7, 5 + i, True, False) for i in range(number)]
         shown = [caption for _, caption in value(updates, tab.gallery)]
         assert shown == [f"Seed {5 + i}" for i in range(number)]
-        assert text(updates, tab.status) == f"{number} of 4 colourings are here."
+        assert text(updates, tab.status) == f"{number} of 4 colorings are here."
         assert f'value="{number}" max="4"' in value(updates, tab.status)
         assert (tab.compare in updates) == (number == 1), "only the first one is shown by itself"
     last = next(run)
@@ -69,7 +69,7 @@ def test_they_come_one_by_one(tab: ColouriseTab, colorizer: FakeColorizer, small
     assert next(run, None) is None
 
 
-def test_a_click_while_they_come_is_not_undone(tab: ColouriseTab, small: Path) -> None:
+def test_a_click_while_they_come_is_not_undone(tab: ColorizeTab, small: Path) -> None:
     session = opened(tab, small)
     run = started(tab, session, 4, there=2)
     assert value(click(tab, session, 1), tab.compare)[1].endswith("/s1.png")
@@ -77,17 +77,17 @@ def test_a_click_while_they_come_is_not_undone(tab: ColouriseTab, small: Path) -
     assert tab.compare not in rest
     assert tab.download not in rest
     assert "selected_index" not in rest[tab.gallery]
-    assert session.chosen is session.colourings[1]
+    assert session.chosen is session.colorings[1]
 
 
 def test_cancel_keeps_what_is_there_and_draws_no_more(
-    tab: ColouriseTab, colorizer: FakeColorizer, small: Path
+    tab: ColorizeTab, colorizer: FakeColorizer, small: Path
 ) -> None:
     session = opened(tab, small)
     run = started(tab, session, 8, there=3)
     tab.cancel(session)
     rest = everything(run)
-    assert text(rest, tab.status) == "Cancelled; 3 of 8 colourings are here."
+    assert text(rest, tab.status) == "Cancelled; 3 of 8 colorings are here."
     assert not rest[tab.cancel_button]["visible"]
     assert tab.gallery not in rest
     assert captions(session) == ["Seed 0", "Seed 1", "Seed 2"]
@@ -97,12 +97,12 @@ def test_cancel_keeps_what_is_there_and_draws_no_more(
     tab.cancel(None)
 
 
-def test_cancel_before_the_first_one_keeps_those_before(tab: ColouriseTab, small: Path) -> None:
+def test_cancel_before_the_first_one_keeps_those_before(tab: ColorizeTab, small: Path) -> None:
     session = opened(tab, small)
-    colourise(tab, session, n=2, samples=True)
+    colorize(tab, session, n=2, samples=True)
     run = started(tab, session, 8, seed=20, there=0)
     tab.cancel(session)
-    assert text(everything(run), tab.status) == "Cancelled; 0 of 8 colourings are here."
+    assert text(everything(run), tab.status) == "Cancelled; 0 of 8 colorings are here."
     assert captions(session) == ["Seed 0", "Seed 1"]
     assert len(folders(session)) == 1
     assert download(tab, session, 1).exists()
@@ -132,13 +132,13 @@ class Handler(threading.Thread):
 
 @pytest.mark.parametrize("what", ["upload", "redraw", "another photo", "vary"])
 def test_what_comes_after_a_run_waits_for_its_end(
-    tab: ColouriseTab, small: Path, grey: Path, monkeypatch: pytest.MonkeyPatch, what: str
+    tab: ColorizeTab, small: Path, gray: Path, monkeypatch: pytest.MonkeyPatch, what: str
 ) -> None:
-    session = opened(tab, small, grey)
+    session = opened(tab, small, gray)
     run = started(tab, session, 8, there=3)
     handlers = {
-        "upload": lambda: everything(tab.open_photos([str(grey)], session)),
-        "redraw": lambda: colourise(tab, session, n=2, seed=30, samples=True),
+        "upload": lambda: everything(tab.open_photos([str(gray)], session)),
+        "redraw": lambda: colorize(tab, session, n=2, seed=30, samples=True),
         "another photo": lambda: look(tab, session, 1),
         "vary": lambda: everything(tab.more_like_this(session, 1)),
     }
@@ -160,9 +160,9 @@ def test_what_comes_after_a_run_waits_for_its_end(
 
 
 def test_another_photo_keeps_what_had_come(
-    tab: ColouriseTab, small: Path, grey: Path, monkeypatch: pytest.MonkeyPatch
+    tab: ColorizeTab, small: Path, gray: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    session = opened(tab, small, grey)
+    session = opened(tab, small, gray)
     run = started(tab, session, 8, there=3)
     other = Handler(monkeypatch, lambda: look(tab, session, 1))
     assert other.asked.wait(30)
@@ -173,9 +173,9 @@ def test_another_photo_keeps_what_had_come(
 
 
 def test_another_list_of_photos_ends_the_run(
-    tab: ColouriseTab, small: Path, grey: Path, monkeypatch: pytest.MonkeyPatch
+    tab: ColorizeTab, small: Path, gray: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    session = opened(tab, small, grey)
+    session = opened(tab, small, gray)
     run = started(tab, session, 8, there=3)
     other = Handler(monkeypatch, lambda: everything(tab.open_photos([str(small)], session)))
     assert other.asked.wait(30)
@@ -187,7 +187,7 @@ def test_another_list_of_photos_ends_the_run(
 
 
 def test_a_visitor_who_leaves_ends_the_run(
-    tab: ColouriseTab, colorizer: FakeColorizer, small: Path
+    tab: ColorizeTab, colorizer: FakeColorizer, small: Path
 ) -> None:
     session = opened(tab, small)
     run = started(tab, session, 8, there=2)
@@ -201,7 +201,7 @@ def test_a_visitor_who_leaves_ends_the_run(
 
 
 def test_photos_taken_away_in_the_middle_are_no_error(
-    tab: ColouriseTab, root: Path, small: Path
+    tab: ColorizeTab, root: Path, small: Path
 ) -> None:
     session = opened(tab, small)
     run = started(tab, session, 8, there=1)
@@ -211,7 +211,7 @@ def test_photos_taken_away_in_the_middle_are_no_error(
 
 
 def test_an_error_in_the_middle_is_told_and_keeps_what_is_there(
-    tab: ColouriseTab, colorizer: FakeColorizer, small: Path
+    tab: ColorizeTab, colorizer: FakeColorizer, small: Path
 ) -> None:
     session = opened(tab, small)
     run = started(tab, session, 4, there=2)
@@ -221,14 +221,14 @@ def test_an_error_in_the_middle_is_told_and_keeps_what_is_there(
     assert not rest[tab.cancel_button]["visible"]
     assert captions(session) == ["Seed 0", "Seed 1"]
     colorizer.error = None
-    assert text(colourise(tab, session, n=1), tab.status).startswith("1 colouring in")
+    assert text(colorize(tab, session, n=1), tab.status).startswith("1 coloring in")
 
 
 def test_the_most_different_ones_are_drawn_together(
-    tab: ColouriseTab, colorizer: FakeColorizer, small: Path
+    tab: ColorizeTab, colorizer: FakeColorizer, small: Path
 ) -> None:
     session = opened(tab, small)
-    run = tab.colourise(session, 3, 1.0, 0, True, SAMPLES)
+    run = tab.colorize(session, 3, 1.0, 0, True, SAMPLES)
     next(run)
     lengths = [len(value(next(run), tab.gallery)) for _ in range(3)]
     assert lengths == [1, 2, 3]
@@ -236,17 +236,17 @@ def test_the_most_different_ones_are_drawn_together(
 
 
 def test_the_cards_are_drawn_together(
-    tab: ColouriseTab, colorizer: FakeColorizer, small: Path
+    tab: ColorizeTab, colorizer: FakeColorizer, small: Path
 ) -> None:
     session = opened(tab, small)
-    run = tab.colourise(session, 4, 1.0, 9, True, SUMMARY)
+    run = tab.colorize(session, 4, 1.0, 9, True, SUMMARY)
     next(run)
     assert [len(value(next(run), tab.gallery)) for _ in range(4)] == [1, 2, 3, 4]
     assert colorizer.calls == [(4, 1.0, 9, False, False)], "no card is one of the most different"
 
 
-def test_what_else_is_asked_of_a_run(tab: ColouriseTab, small: Path) -> None:
+def test_what_else_is_asked_of_a_run(tab: ColorizeTab, small: Path) -> None:
     event = SimpleNamespace(index=0)
     assert "gone" in text(tab.look_at(None, event), tab.about)  # type: ignore[arg-type]
-    assert tab.compare_with(None, "Its grey") == {tab.compare: gr.skip()}
-    assert tab.compare_with(opened(tab, small), "Its grey") == {tab.compare: gr.skip()}
+    assert tab.compare_with(None, "Its gray") == {tab.compare: gr.skip()}
+    assert tab.compare_with(opened(tab, small), "Its gray") == {tab.compare: gr.skip()}

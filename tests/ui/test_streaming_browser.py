@@ -1,4 +1,4 @@
-"""Colourings that come one by one, and several photos, as a visitor sees them in Chromium."""
+"""Colorings that come one by one, and several photos, as a visitor sees them in Chromium."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
 
 @pytest.fixture
 def stepped(tmp_path: Path) -> Path:
-    """A photo whose colourings come when the test lets them."""
+    """A photo whose colorings come when the test lets them."""
     exif = Image.Exif()
     exif[IMAGE_DESCRIPTION] = SUBJECT
     path = tmp_path / "stepped.jpg"
@@ -76,7 +76,7 @@ window.fetch = async (...asked) => {
 
 
 class Streamer(Visitor):
-    """A browser window, and what lets colourings come."""
+    """A browser window, and what lets colorings come."""
 
     def __init__(
         self, browser: Browser, server: Page, width: int = 1280, scheme: str = "light"
@@ -85,7 +85,7 @@ class Streamer(Visitor):
         self._folder = server.temporary
 
     def let(self, count: int) -> None:
-        """Let so many colourings be drawn, one after the other."""
+        """Let so many colorings be drawn, one after the other."""
         for _ in range(count):
             self._let_one()
 
@@ -107,12 +107,12 @@ class Streamer(Visitor):
         self.one("#n input[type=number]").fill(str(n))
         self.one("#go").click()
         self.let(1)
-        self.expect_text("#status", f"{n} colourings in")
+        self.expect_text("#status", f"{n} colorings in")
         self.one("#view").get_by_label("Single samples").check()
-        self.expect_text("#status", f"0 of {n} colourings are here.")
+        self.expect_text("#status", f"0 of {n} colorings are here.")
         self.let(there)
         self.expect_there(there)
-        self.expect_text("#status", f"{there} of {n} colourings are here.")
+        self.expect_text("#status", f"{there} of {n} colorings are here.")
 
     def expect_there(self, count: int) -> None:
         expect(self.one("#gallery .thumbnail-item")).to_have_count(count, timeout=PATIENCE)
@@ -140,7 +140,7 @@ def test_they_come_one_by_one_and_cancel_keeps_them(
 
     visitor.one("#cancel").click()
     visitor.let(1)  # the one that was being drawn
-    visitor.expect_text("#status", "Cancelled; 3 of 8 colourings are here.")
+    visitor.expect_text("#status", "Cancelled; 3 of 8 colorings are here.")
     expect(visitor.one("#cancel")).to_be_hidden()
     visitor.expect_there(3)
 
@@ -165,19 +165,19 @@ def test_they_come_one_by_one_and_cancel_keeps_them(
 
 
 def test_another_upload_in_the_middle_shows_nothing_stale(
-    browser: Browser, server: Page, stepped: Path, grey: Path
+    browser: Browser, server: Page, stepped: Path, gray: Path
 ) -> None:
     visitor = Streamer(browser, server)
     visitor.begin(stepped, 8, there=2)
-    visitor.upload(grey)
-    visitor.expect_text("#upload", grey.name[:7])
+    visitor.upload(gray)
+    visitor.expect_text("#upload", gray.name[:7])
     visitor.let_until("#about", "1536 × 1024 pixels")
     expect(visitor.one("#results")).to_be_hidden(timeout=PATIENCE)
     expect(visitor.one("#cancel")).to_be_hidden()
     expect(visitor.one("#status p")).to_have_count(0)
     visitor.one("#n input[type=number]").fill("2")
     visitor.one("#go").click()
-    visitor.expect_text("#status", "2 colourings in")
+    visitor.expect_text("#status", "2 colorings in")
     expect(visitor.one("#view").get_by_label("Summary")).to_be_checked()
     visitor.expect_there(2)
     visitor.one("#strip button").first.click()
@@ -199,7 +199,7 @@ def test_a_redraw_in_the_middle_starts_anew(browser: Browser, server: Page, step
     visitor.one("#n input[type=number]").fill("2")
     visitor.one("#go").click()
     visitor.let(3)  # the one that was being drawn, and the two new ones
-    visitor.expect_text("#status", "2 colourings in")
+    visitor.expect_text("#status", "2 colorings in")
     expect(visitor.one("#gallery .caption-label")).to_have_text(
         ["Seed 10", "Seed 11"], timeout=PATIENCE
     )
@@ -216,7 +216,7 @@ def test_updates_that_come_all_at_once_are_all_shown(
     visitor.page.reload()
     visitor.begin(stepped, 2, there=1)
     visitor.let(1)
-    visitor.expect_text("#status", "2 colourings in")
+    visitor.expect_text("#status", "2 colorings in")
     for seed, n in ((0, 3), (10, 2)):
         expect(visitor.one("#go")).to_be_enabled(timeout=PATIENCE)
         visitor.set_advanced(seed=seed)
@@ -224,9 +224,9 @@ def test_updates_that_come_all_at_once_are_all_shown(
         visitor.page.evaluate("window.arrived = ''; window.holdUp = true")
         visitor.one("#go").click()
         visitor.let(n)
-        visitor.page.wait_for_function(f"window.arrived.includes('{n} colourings in')")
+        visitor.page.wait_for_function(f"window.arrived.includes('{n} colorings in')")
         visitor.page.evaluate("window.goOn()")
-        visitor.expect_text("#status", f"{n} colourings in")
+        visitor.expect_text("#status", f"{n} colorings in")
         captions = [f"Seed {seed + i}" for i in range(n)]
         expect(visitor.one("#gallery .caption-label")).to_have_text(captions, timeout=PATIENCE)
         first = visitor.one("#gallery .thumbnail-item img").first.get_attribute("src")
@@ -240,34 +240,34 @@ def test_updates_that_come_all_at_once_are_all_shown(
 
 @pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (390, "dark")])
 def test_several_photos_at_once(
-    browser: Browser, server: Page, grey: Path, tmp_path: Path, width: int, scheme: str
+    browser: Browser, server: Page, gray: Path, tmp_path: Path, width: int, scheme: str
 ) -> None:
-    coloured, bad = tmp_path / "rocket.png", tmp_path / "bad.png"
-    Image.fromarray(data.astronaut()[::2, ::2]).save(coloured)
+    colored, bad = tmp_path / "rocket.png", tmp_path / "bad.png"
+    Image.fromarray(data.astronaut()[::2, ::2]).save(colored)
     bad.write_text("not a picture")
     visitor = Streamer(browser, server, width, scheme)
-    visitor.one("#upload input[type=file]").set_input_files([grey, bad, coloured])
+    visitor.one("#upload input[type=file]").set_input_files([gray, bad, colored])
     visitor.expect_text("#about .bad", "bad.png: the file is not a JPEG")
     images = visitor.one("#strip img")
     expect(images).to_have_count(2, timeout=PATIENCE)
-    assert images.evaluate_all("all => all.map(one => one.alt)") == [grey.name, coloured.name]
+    assert images.evaluate_all("all => all.map(one => one.alt)") == [gray.name, colored.name]
     visitor.page.wait_for_function(
         "[...document.querySelectorAll('#strip img')].every(one => one.naturalWidth > 0)"
     )
     visitor.one("#n input[type=number]").fill("2")
     visitor.one("#go").click()
-    visitor.expect_text("#status", "2 colourings in")
+    visitor.expect_text("#status", "2 colorings in")
 
     visitor.one("#strip button").nth(1).press("Enter")
-    visitor.expect_text("#about", "This photo already has colours")
+    visitor.expect_text("#about", "This photo already has colors")
     expect(visitor.one("#strip button").nth(1)).to_have_attribute("aria-pressed", "true")
     expect(visitor.one("#results")).to_be_hidden(timeout=PATIENCE)
-    expect(visitor.one("#go")).to_have_text("Colour it anew")
+    expect(visitor.one("#go")).to_have_text("Color it anew")
     visitor.one("#go").click()
-    visitor.expect_text("#status", "2 colourings in")
+    visitor.expect_text("#status", "2 colorings in")
     before = visitor.one("#compare .content img").first
     truth = before.get_attribute("src")
-    visitor.one("#beside").get_by_label("Its grey").check()
+    visitor.one("#beside").get_by_label("Its gray").check()
     expect(before).not_to_have_attribute("src", str(truth), timeout=PATIENCE)
     visitor.page.wait_for_function("[...document.images].every(one => one.alt !== '')")
     assert visitor.width_of_content() == width
@@ -291,7 +291,7 @@ def test_a_closed_page_ends_its_run(
     visitor.let(4)
     wait_until(lambda: len(list(server.temporary.glob(f"{GO}*"))) < 4)
     other = Streamer(browser, server)  # who would see the server hang or draw on
-    other.colourise(small)
+    other.colorize(small)
     assert len(list(server.temporary.glob(f"{GO}*"))) == 3
     assert not session.exists()
     other.context.close()

@@ -9,10 +9,10 @@ import pytest
 from PIL import Image
 from skimage import data
 
-from colorflow.ui.colourise import ColouriseTab
+from colorflow.ui.colorize import ColorizeTab
 from colorflow.ui.opened import PREVIEW_SIDE
 from tests.ui.handling import (
-    colourise,
+    colorize,
     everything,
     is_problem,
     opened,
@@ -22,13 +22,13 @@ from tests.ui.handling import (
 )
 
 
-def test_a_grey_photo_is_shown_and_can_be_coloured(tab: ColouriseTab, grey: Path) -> None:
-    updates = everything(tab.open_photos([str(grey)], None))
+def test_a_gray_photo_is_shown_and_can_be_colored(tab: ColorizeTab, gray: Path) -> None:
+    updates = everything(tab.open_photos([str(gray)], None))
     shown = pixels(value(updates, tab.preview))
     assert shown.shape == (PREVIEW_SIDE * 2 // 3 + 1, PREVIEW_SIDE, 3)
     assert updates[tab.preview]["visible"]
     assert updates[tab.button]["interactive"]
-    assert text(updates, tab.about) == "A grey photo. 1536 × 1024 pixels."
+    assert text(updates, tab.about) == "A gray photo. 1536 × 1024 pixels."
     assert not is_problem(updates, tab.about)
 
 
@@ -38,12 +38,12 @@ def test_a_grey_photo_is_shown_and_can_be_coloured(tab: ColouriseTab, grey: Path
         (data.camera()[..., None] * np.array([1, 0.85, 0.65]), "A toned photo (sepia or the like)"),
         (
             data.astronaut(),
-            "This photo already has colours. It can be coloured anew from its lightness",
+            "This photo already has colors. It can be colored anew from its lightness",
         ),
     ],
 )
-def test_tint_and_colours_are_stated(
-    tab: ColouriseTab, tmp_path: Path, picture: np.ndarray, words: str
+def test_tint_and_colors_are_stated(
+    tab: ColorizeTab, tmp_path: Path, picture: np.ndarray, words: str
 ) -> None:
     path = tmp_path / "photo.png"
     Image.fromarray(picture.astype(np.uint8)).save(path)
@@ -61,11 +61,11 @@ def test_tint_and_colours_are_stated(
     ],
 )
 def test_a_bad_file_is_one_sentence_that_names_it(
-    tab: ColouriseTab, root: Path, grey: Path, name: str, content: bytes | None, words: str
+    tab: ColorizeTab, root: Path, gray: Path, name: str, content: bytes | None, words: str
 ) -> None:
     bad = root / name
-    bad.write_bytes(grey.read_bytes()[:20_000] if content is None else content)
-    session = opened(tab, grey)
+    bad.write_bytes(gray.read_bytes()[:20_000] if content is None else content)
+    session = opened(tab, gray)
     before = session.photo
     updates = everything(tab.open_photos([str(bad)], session))
     assert is_problem(updates, tab.about)
@@ -80,7 +80,7 @@ def test_a_bad_file_is_one_sentence_that_names_it(
     assert not before.folder.exists()
 
 
-def test_a_server_without_room_is_told(tab: ColouriseTab, root: Path, small: Path) -> None:
+def test_a_server_without_room_is_told(tab: ColorizeTab, root: Path, small: Path) -> None:
     root.rmdir()
     updates = everything(tab.open_photos([str(small)], None))
     assert text(updates, tab.about).startswith("Nothing can be stored on the server (")
@@ -88,22 +88,22 @@ def test_a_server_without_room_is_told(tab: ColouriseTab, root: Path, small: Pat
     assert not updates[tab.button]["interactive"]
 
 
-def test_a_file_name_is_never_markup(tab: ColouriseTab, root: Path) -> None:
+def test_a_file_name_is_never_markup(tab: ColorizeTab, root: Path) -> None:
     (root / "<img src=x>.jpg").touch()
     shown = value(everything(tab.open_photos([str(root / "<img src=x>.jpg")], None)), tab.about)
     assert "<img" not in shown
     assert "&lt;img src=x&gt;.jpg: the file is empty" in shown
 
 
-def test_taking_the_photo_away_empties_the_page(tab: ColouriseTab, small: Path) -> None:
+def test_taking_the_photo_away_empties_the_page(tab: ColorizeTab, small: Path) -> None:
     session = opened(tab, small)
-    colourise(tab, session)
+    colorize(tab, session)
     folder = session.photo.folder if session.photo else None
     updates = everything(tab.open_photos(None, session))
     assert folder is not None
     assert not folder.exists()
     assert session.photo is None
-    assert not session.colourings
+    assert not session.colorings
     assert not updates[tab.results]["visible"]
     assert updates[tab.welcome]["visible"]
     assert not updates[tab.button]["interactive"]

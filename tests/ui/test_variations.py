@@ -1,4 +1,4 @@
-"""More like this, something else, and where the colours are open, without a server."""
+"""More like this, something else, and where the colors are open, without a server."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 
 from colorflow.photo import Principal, read_provenance
-from colorflow.ui.colourise import ColouriseTab
-from colorflow.ui.colourise_layout import SAMPLES, SUMMARY
+from colorflow.ui.colorize import ColorizeTab
+from colorflow.ui.colorize_layout import SAMPLES, SUMMARY
 from colorflow.ui.open_map import STOPS, legend
 from tests.ui.fake_colorizer import FakeColorizer
 from tests.ui.handling import (
     click,
-    colourise,
+    colorize,
     download,
     everything,
     is_problem,
@@ -26,13 +26,13 @@ from tests.ui.handling import (
 )
 
 
-def captions(updates: dict, tab: ColouriseTab) -> list[str]:  # type: ignore[type-arg]
+def captions(updates: dict, tab: ColorizeTab) -> list[str]:  # type: ignore[type-arg]
     return [caption for _, caption in value(updates, tab.gallery)]
 
 
-def test_more_like_this_keeps_the_colors_of_the_chosen_card(tab: ColouriseTab, small: Path) -> None:
+def test_more_like_this_keeps_the_colors_of_the_chosen_card(tab: ColorizeTab, small: Path) -> None:
     session = opened(tab, small)
-    colourise(tab, session, n=3)
+    colorize(tab, session, n=3)
     click(tab, session, 1)
     assert session.chosen is not None
     kept = session.chosen
@@ -40,13 +40,13 @@ def test_more_like_this_keeps_the_colors_of_the_chosen_card(tab: ColouriseTab, s
     assert captions(updates, tab) == ["B: 50 %", "B, variation 1", "B, variation 2"]
     assert updates[tab.gallery]["selected_index"] == 0
     assert tab.view not in updates, "these still are cards"
-    assert np.array_equal(session.colourings[0].ab, kept.ab)
-    recipe = session.colourings[1].recipe
+    assert np.array_equal(session.colorings[0].ab, kept.ab)
+    recipe = session.colorings[1].recipe
     assert recipe.seeds == (None, None, 1, 1, 1)
     assert recipe.card == kept.recipe.card
-    assert session.chosen is session.colourings[0]
-    assert text(updates, tab.status).startswith("3 colourings in ")
-    assert all(one.preview.exists() for one in session.colourings)
+    assert session.chosen is session.colorings[0]
+    assert text(updates, tab.status).startswith("3 colorings in ")
+    assert all(one.preview.exists() for one in session.colorings)
     click(tab, session, 2)
     updates = everything(tab.more_like_this(session, 1))
     assert captions(updates, tab) == ["B, variation 2", "B, variation 3"], "no seed comes twice"
@@ -56,12 +56,12 @@ def test_more_like_this_keeps_the_colors_of_the_chosen_card(tab: ColouriseTab, s
     assert provenance.principal == Principal("b", 3), "its share is that of another picture"
 
 
-def test_more_like_this_of_a_sample(tab: ColouriseTab, small: Path) -> None:
+def test_more_like_this_of_a_sample(tab: ColorizeTab, small: Path) -> None:
     session = opened(tab, small)
-    colourise(tab, session, n=2, temperature=0.6, seed=10, samples=True)
+    colorize(tab, session, n=2, temperature=0.6, seed=10, samples=True)
     updates = everything(tab.more_like_this(session, 2))
     assert captions(updates, tab) == ["Seed 10", "Seed 10, variation 12", "Seed 10, variation 13"]
-    assert session.colourings[1].recipe.seeds == (10, 10, 12, 12, 12)
+    assert session.colorings[1].recipe.seeds == (10, 10, 12, 12, 12)
     path = download(tab, session, 1)
     assert path.name == "small_s10-12.png"
     provenance = read_provenance(path)
@@ -70,10 +70,10 @@ def test_more_like_this_of_a_sample(tab: ColouriseTab, small: Path) -> None:
 
 
 def test_something_else_is_samples_beside_the_chosen_card(
-    tab: ColouriseTab, colorizer: FakeColorizer, small: Path
+    tab: ColorizeTab, colorizer: FakeColorizer, small: Path
 ) -> None:
     session = opened(tab, small)
-    colourise(tab, session, n=4, temperature=0.6, seed=10)
+    colorize(tab, session, n=4, temperature=0.6, seed=10)
     click(tab, session, 2)
     updates = everything(tab.something_else(session, 2))
     assert captions(updates, tab) == ["C: 25 %", "Seed 11", "Seed 12"]
@@ -82,26 +82,26 @@ def test_something_else_is_samples_beside_the_chosen_card(
     updates = everything(tab.something_else(session, 1))
     assert captions(updates, tab) == ["C: 25 %", "Seed 13"], "no sample comes twice"
     assert value(look(tab, session, 0), tab.view) == SAMPLES
-    updates = colourise(tab, session, n=2, seed=10)
+    updates = colorize(tab, session, n=2, seed=10)
     assert captions(updates, tab) == ["A: average of all", "B: 100 %"]
     assert value(look(tab, session, 0), tab.view) == SUMMARY
 
 
-def test_without_a_colouring_there_is_nothing_to_vary(tab: ColouriseTab, small: Path) -> None:
+def test_without_a_coloring_there_is_nothing_to_vary(tab: ColorizeTab, small: Path) -> None:
     for session in (None, opened(tab, small)):
         for vary in (tab.more_like_this, tab.something_else):
             assert is_problem(everything(vary(session, 2)), tab.status)
 
 
-def test_the_map_glows_where_colours_are_open(
-    tab: ColouriseTab, colorizer: FakeColorizer, grey: Path
+def test_the_map_glows_where_colors_are_open(
+    tab: ColorizeTab, colorizer: FakeColorizer, gray: Path
 ) -> None:
-    session = opened(tab, grey)
+    session = opened(tab, gray)
     updates = tab.open_map.show(session)
     shown = pixels(value(updates, tab.open_map.picture)).astype(float)
     assert shown.shape == (683, 1024, 3)
     assert updates[tab.open_map.column]["visible"]
-    under = pixels(session.photo.grey).astype(float)  # type: ignore[union-attr]
+    under = pixels(session.photo.gray).astype(float)  # type: ignore[union-attr]
     glow = (shown - 0.4 * under) / 0.6
     assert np.abs(glow[:, 2].mean(axis=0) - STOPS[0]).max() < 4
     assert np.abs(glow[:, -1].mean(axis=0) - STOPS[-1]).max() < 2
@@ -112,15 +112,15 @@ def test_the_map_glows_where_colours_are_open(
 
 @pytest.mark.parametrize("known", [True, False])
 def test_errors_of_the_map_are_told(
-    tab: ColouriseTab, colorizer: FakeColorizer, small: Path, known: bool
+    tab: ColorizeTab, colorizer: FakeColorizer, small: Path, known: bool
 ) -> None:
     colorizer.error = MemoryError()
     updates = tab.open_map.show(opened(tab, small) if known else None)
     assert is_problem(updates, tab.status)
 
 
-def test_another_photo_takes_the_map_away(tab: ColouriseTab, grey: Path, small: Path) -> None:
-    session = opened(tab, grey)
+def test_another_photo_takes_the_map_away(tab: ColorizeTab, gray: Path, small: Path) -> None:
+    session = opened(tab, gray)
     first = Path(value(tab.open_map.show(session), tab.open_map.picture))
     updates = everything(tab.open_photos([str(small)], session))
     assert not first.exists()
@@ -128,5 +128,5 @@ def test_another_photo_takes_the_map_away(tab: ColouriseTab, grey: Path, small: 
     assert updates[tab.open_map.button]["visible"]
 
 
-def test_the_legend_has_the_glow_s_colours() -> None:
+def test_the_legend_has_the_glow_s_colors() -> None:
     assert legend().index("rgb(60, 60, 120)") < legend().index("rgb(255, 240, 150)")

@@ -22,7 +22,7 @@ GAIN = 0.1
 """Of the random parameters: deep stacks of random matrices soon cannot be inverted in any dtype."""
 FLOAT32_GAIN = 0.05
 AB_STD = 15.0
-"""CIELAB units that one unit of x stands for: x is ab, standardised."""
+"""CIELAB units that one unit of x stands for: x is ab, standardized."""
 CELL, SMALL = (2, 1, 1), (2, 4, 4)
 NAMES = {
     *("nice", "realnvp", "glow", "flow++", "nsf", "maf", "iaf", "naf", "residual", "tarflow"),
@@ -52,9 +52,9 @@ def shape(request: pytest.FixtureRequest, architecture: Architecture) -> Shape:
 
 @pytest.fixture
 def bijection(
-    architecture: Architecture, shape: Shape, randomise: Callable[..., Bijection]
+    architecture: Architecture, shape: Shape, randomize: Callable[..., Bijection]
 ) -> Bijection:
-    return randomise(architecture.build(shape, CONTEXT_CHANNELS), GAIN).double()
+    return randomize(architecture.build(shape, CONTEXT_CHANNELS), GAIN).double()
 
 
 @pytest.fixture
@@ -151,12 +151,12 @@ def test_samples_are_independent(
 )
 def test_float32_round_trip(
     architecture: Architecture,
-    randomise: Callable[..., Bijection],
+    randomize: Callable[..., Bijection],
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     """At the size of the comparison, with every parameter moved."""
     shape = largest_image_shape(architecture)
-    bijection = randomise(architecture.build(shape, CONTEXT_CHANNELS), FLOAT32_GAIN)
+    bijection = randomize(architecture.build(shape, CONTEXT_CHANNELS), FLOAT32_GAIN)
     x = normal(2, *shape, seed=1, dtype=torch.float32)
     context = normal(2, CONTEXT_CHANNELS, *shape[1:], seed=2, dtype=torch.float32)
     with torch.no_grad():
@@ -168,10 +168,10 @@ def test_float32_round_trip(
 
 
 def test_ladj_stays_wide_under_autocast(
-    architecture: Architecture, randomise: Callable[..., Bijection]
+    architecture: Architecture, randomize: Callable[..., Bijection]
 ) -> None:
     shape = SMALL if architecture.images else CELL
-    bijection = randomise(architecture.build(shape, CONTEXT_CHANNELS), FLOAT32_GAIN)
+    bijection = randomize(architecture.build(shape, CONTEXT_CHANNELS), FLOAT32_GAIN)
     x = normal(BATCH, *shape, seed=1, dtype=torch.float32)
     context = normal(BATCH, CONTEXT_CHANNELS, *shape[1:], seed=2, dtype=torch.float32)
     _, ladj = bijection(x, context)
@@ -189,19 +189,19 @@ def test_loss_falls(architecture: Architecture) -> None:
     context = normal(16, CONTEXT_CHANNELS, *shape[1:], seed=2, dtype=torch.float32)
     noise = normal(16, *shape, seed=1, dtype=torch.float32)
     x = torch.tanh(context[:, :2]) + 0.3 * noise
-    optimiser = torch.optim.Adam(flow.parameters(), lr=1e-3)
+    optimizer = torch.optim.Adam(flow.parameters(), lr=1e-3)
     losses = []
     for _ in range(6):
         loss = -flow.log_prob(x, context).mean()
-        optimiser.zero_grad()
+        optimizer.zero_grad()
         loss.backward()
-        optimiser.step()
+        optimizer.step()
         losses.append(loss.item())
     assert all(map(math.isfinite, losses))
     assert losses[-1] < losses[0] - 0.05
 
 
-def test_first_batch_of_training_initialises(architecture: Architecture) -> None:
+def test_first_batch_of_training_initializes(architecture: Architecture) -> None:
     shape = SMALL if architecture.images else CELL
     bijection = architecture.build(shape, CONTEXT_CHANNELS)
     layers = act_norms(bijection)
@@ -211,9 +211,9 @@ def test_first_batch_of_training_initialises(architecture: Architecture) -> None
     context = normal(64, CONTEXT_CHANNELS, *shape[1:], seed=2, dtype=torch.float32)
     with torch.no_grad():
         bijection.eval()(x, context)
-        assert not any(layer.initialised for layer in layers)
+        assert not any(layer.initialized for layer in layers)
         z, _ = bijection.train()(x, context)
-        assert all(layer.initialised for layer in layers)
+        assert all(layer.initialized for layer in layers)
         assert abs(z.mean().item()) < 0.1
         assert abs(z.std().item() - 1) < 0.1
         frozen = copy.deepcopy(bijection.state_dict())

@@ -38,7 +38,7 @@ def convolution(kernel: int, *channels: int) -> int:
 
 
 def published_parameters() -> int:
-    """As the research code lays its networks out; a normalisation has two numbers a channel."""
+    """As the research code lays its networks out; a normalization has two numbers a channel."""
     strided = [128, 128, 256]
     total = convolution(3, FEATURES, 128, 256, 256, 512) + 2 * 512  # condition of the dense part
     stages = [(4, 2, 32, 64), (6, 8, 64, 128), (6, 16, 128, 256), (6, 32, 256, 256)]
@@ -121,12 +121,12 @@ def test_too_few_stages_are_refused() -> None:
 
 @pytest.mark.peers
 def test_a_coupling_is_freias_block_in_the_published_direction(
-    randomise: Callable[..., Bijection],
+    randomize: Callable[..., Bijection],
 ) -> None:
     """The same networks in FrEIA's `GLOWCouplingBlock`, the published code's coupling."""
     modules = pytest.importorskip("FrEIA.modules")
     dense = cinn2019((8, 1, 1), 5, dense=1, dense_width=16, dense_condition_widths=(6,))
-    randomise(dense).double()
+    randomize(dense).double()
     conditioned = dense.bijections[1]
     condition_network = conditioned.network
     pair = conditioned.bijection.bijections[1]
@@ -161,9 +161,9 @@ def test_a_coupling_is_freias_block_in_the_published_direction(
         torch.testing.assert_close(ladj, expected_ladj, rtol=1e-12, atol=1e-12)
 
 
-def test_the_two_halves_share_one_condition(randomise: Callable[..., Bijection]) -> None:
+def test_the_two_halves_share_one_condition(randomize: Callable[..., Bijection]) -> None:
     """A conditioned coupling has one conditioning network, on the grid of its stage."""
-    bijection = randomise(cinn2019((2, 16, 16), 3, dense_width=8))
+    bijection = randomize(cinn2019((2, 16, 16), 3, dense_width=8))
     assert isinstance(bijection, Composition)
     seen: list[tuple[int, ...]] = []
     for part in bijection.modules():

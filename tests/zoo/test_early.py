@@ -1,4 +1,4 @@
-"""Planar and radial flows in the plane: amortised, and each layer with a say of its own."""
+"""Planar and radial flows in the plane: amortized, and each layer with a say of its own."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ CONTEXT_CHANNELS = 3
 
 @pytest.mark.parametrize(("build", "kind"), [(planar, Planar), (radial, Radial)])
 def test_layers_differ_and_all_see_the_context(
-    build: Callable[..., Bijection], kind: type[Bijection], randomise: Callable[..., Bijection]
+    build: Callable[..., Bijection], kind: type[Bijection], randomize: Callable[..., Bijection]
 ) -> None:
-    flow = randomise(build((2, 1, 1), CONTEXT_CHANNELS, depth=5), 0.35).double()
+    flow = randomize(build((2, 1, 1), CONTEXT_CHANNELS, depth=5), 0.35).double()
     layers = [part for part in flow.modules() if isinstance(part, kind)]
     assert len(layers) == 5
     x = torch.ones(1, 2, 1, 1, dtype=torch.float64)

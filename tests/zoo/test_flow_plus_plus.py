@@ -48,21 +48,21 @@ def terms(dequantization: Dequantization, images: Tensor, seed: int) -> Tensor:
 
 def trained(images: Tensor, steps: int) -> Dequantization:
     dequantization = flow_plus_plus_dequantization(SHAPE, 1, levels=LEVELS, width=16).double()
-    optimiser = torch.optim.Adam(dequantization.parameters(), lr=2e-2)
+    optimizer = torch.optim.Adam(dequantization.parameters(), lr=2e-2)
     for step in range(steps):
         loss = -terms(dequantization, images.repeat(16, 1, 1, 1), seed=step).mean()
-        optimiser.zero_grad()
+        optimizer.zero_grad()
         loss.backward()
-        optimiser.step()
+        optimizer.step()
     return dequantization.eval()
 
 
 def test_weights_have_the_probability_as_their_mean(
-    images: Tensor, randomise: Callable[..., nn.Module]
+    images: Tensor, randomize: Callable[..., nn.Module]
 ) -> None:
     """E[p(u) exp(bound)] = P(x): true for no other log q than that of the noise."""
     dequantization = flow_plus_plus_dequantization(SHAPE, 1, levels=LEVELS, width=8).double()
-    randomise(dequantization, 0.2)
+    randomize(dequantization, 0.2)
     with torch.no_grad():
         draws = terms(dequantization, images[:1].expand(DRAWS, *SHAPE), seed=1)
     ratio = (draws - exact(images[0])).exp()
@@ -84,9 +84,9 @@ def test_training_closes_the_gap_that_uniform_noise_leaves(images: Tensor) -> No
     assert gaps[1] < 0.25 * gaps[0]
 
 
-def test_noise_sees_the_context(images: Tensor, randomise: Callable[..., nn.Module]) -> None:
+def test_noise_sees_the_context(images: Tensor, randomize: Callable[..., nn.Module]) -> None:
     dequantization = flow_plus_plus_dequantization(SHAPE, 1, levels=LEVELS, width=8).double()
-    randomise(dequantization)
+    randomize(dequantization)
     drawn = [
         dequantization(images, context, generator=torch.Generator().manual_seed(0))[0]
         for context in (torch.zeros_like(images), torch.ones_like(images))

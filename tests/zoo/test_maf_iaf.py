@@ -40,9 +40,9 @@ def shape(request: pytest.FixtureRequest) -> tuple[int, int, int]:
 
 @pytest.fixture
 def pair(
-    shape: tuple[int, int, int], randomise: Callable[..., Bijection]
+    shape: tuple[int, int, int], randomize: Callable[..., Bijection]
 ) -> tuple[Bijection, Bijection]:
-    masked = randomise(maf(shape, CONTEXT_CHANNELS, depth=3, width=16), 0.35).double()
+    masked = randomize(maf(shape, CONTEXT_CHANNELS, depth=3, width=16), 0.35).double()
     return masked, with_same_parameters(masked, iaf(shape, CONTEXT_CHANNELS, depth=3, width=16))
 
 
@@ -110,20 +110,20 @@ def test_orders_alternate(build: Callable[..., Bijection], shape: tuple[int, int
     assert found == [order, order[::-1], order]
 
 
-def test_the_student_learns_from_its_teacher(randomise: Callable[..., Bijection]) -> None:
+def test_the_student_learns_from_its_teacher(randomize: Callable[..., Bijection]) -> None:
     """A few steps of distillation; a student with the teacher's own density has no loss."""
     shape = (2, 1, 1)
-    teacher = Flow(randomise(maf(shape, CONTEXT_CHANNELS, depth=2, width=16), 0.5), (2,))
+    teacher = Flow(randomize(maf(shape, CONTEXT_CHANNELS, depth=2, width=16), 0.5), (2,))
     student = Flow(iaf(shape, CONTEXT_CHANNELS, depth=2, width=16).eval(), (2,))
-    optimiser = torch.optim.Adam(student.parameters(), lr=1e-2)
+    optimizer = torch.optim.Adam(student.parameters(), lr=1e-2)
     losses = []
     for step in range(30):
         z = normal(256, 2, seed=step).float()
         context = normal(256, CONTEXT_CHANNELS, 1, 1, seed=100 + step).float()
         loss = distillation_loss(student, teacher, z, context).mean()
-        optimiser.zero_grad()
+        optimizer.zero_grad()
         loss.backward()
-        optimiser.step()
+        optimizer.step()
         losses.append(loss.item())
     assert losses[0] > 0.05
     assert sum(losses[-5:]) / 5 < 0.5 * losses[0]
@@ -131,7 +131,7 @@ def test_the_student_learns_from_its_teacher(randomise: Callable[..., Bijection]
 
 
 def test_naf_bends_each_element_where_maf_only_stretches(
-    randomise: Callable[..., Bijection],
+    randomize: Callable[..., Bijection],
 ) -> None:
     """Second derivative of the first element's map, which sees the context alone."""
     x = torch.zeros(1, 2, 1, 1, dtype=torch.float64)
@@ -146,5 +146,5 @@ def test_naf_bends_each_element_where_maf_only_stretches(
         value = torch.tensor(0.3, dtype=torch.float64)
         return torch.autograd.functional.hessian(first, value).abs().item()
 
-    assert bend(randomise(maf((2, 1, 1), CONTEXT_CHANNELS, depth=1), 0.35).double()) < 1e-12
-    assert bend(randomise(naf((2, 1, 1), CONTEXT_CHANNELS, depth=1), 0.35).double()) > 1e-4
+    assert bend(randomize(maf((2, 1, 1), CONTEXT_CHANNELS, depth=1), 0.35).double()) < 1e-12
+    assert bend(randomize(naf((2, 1, 1), CONTEXT_CHANNELS, depth=1), 0.35).double()) > 1e-4

@@ -49,10 +49,10 @@ def model_level(grid: int, flow: nn.Module, context: Tensor, *, first: bool) -> 
     return level
 
 
-def test_it_is_the_models_levels_joined(randomise: Callable[..., Bijection]) -> None:
+def test_it_is_the_models_levels_joined(randomize: Callable[..., Bijection]) -> None:
     """log p = log p(means on 4) + log p(details on 4) + log p(details on 8), contexts given."""
     built = pyramid((2, 16, 16), CONTEXT_CHANNELS, width=WIDTH, couplings=5, bins=4)
-    flow = randomise(built, 0.35).double()
+    flow = randomize(built, 0.35).double()
     x = torch.randn(3, 2, 16, 16, dtype=torch.float64)
     context = torch.randn(3, CONTEXT_CHANNELS, 16, 16, dtype=torch.float64)
     z, ladj = flow(x, context)
@@ -82,10 +82,10 @@ def test_it_is_the_models_levels_joined(randomise: Callable[..., Bijection]) -> 
     torch.testing.assert_close(ladj, expected_ladj + norm_term + level_term, rtol=0, atol=1e-9)
 
 
-def test_coarse_latents_do_not_depend_on_details(randomise: Callable[..., Bijection]) -> None:
+def test_coarse_latents_do_not_depend_on_details(randomize: Callable[..., Bijection]) -> None:
     """Details sum to zero in a cell: adding some leaves the means' latents, and moves others."""
     built = pyramid((2, 8, 8), CONTEXT_CHANNELS, width=WIDTH, couplings=2)
-    flow = randomise(built, 0.35).double()
+    flow = randomize(built, 0.35).double()
     x = torch.randn(2, 2, 8, 8, dtype=torch.float64)
     context = torch.randn(2, CONTEXT_CHANNELS, 8, 8, dtype=torch.float64)
     board = torch.tensor([[1.0, -1.0], [-1.0, 1.0]], dtype=torch.float64).repeat(4, 4)

@@ -49,13 +49,13 @@ def test_the_variance_is_finite(coefficient: float) -> None:
 
 
 def test_the_estimate_in_training_has_the_exact_mean(
-    randomise: Callable[..., Bijection],
+    randomize: Callable[..., Bijection],
 ) -> None:
     """Copies of one photo, each with probes of its own, and many lengths of the series.
 
     The tolerance is five standard errors, of the means of the calls.
     """
-    flow = randomise(residual((2, 4, 4), CONTEXT_CHANNELS, width=8, depth=1), 0.7).double()
+    flow = randomize(residual((2, 4, 4), CONTEXT_CHANNELS, width=8, depth=1), 0.7).double()
     x, context = normal(1, 2, 4, 4, seed=1), normal(1, CONTEXT_CHANNELS, 4, 4, seed=2)
     with torch.no_grad():
         exact = flow(x, context)[1].item()
@@ -83,11 +83,11 @@ def test_width_is_that_of_every_network() -> None:
 
 @pytest.mark.parametrize("coefficient", [0.5, 0.9])
 def test_every_block_contracts_by_its_coefficient(
-    randomise: Callable[..., Bijection], coefficient: float
+    randomize: Callable[..., Bijection], coefficient: float
 ) -> None:
     """Largest singular value of the Jacobian of g; parameters large enough for the bound to act."""
     built = residual((2, 4, 4), CONTEXT_CHANNELS, depth=1, width=8, coefficient=coefficient)
-    flow = randomise(built, 5.0).double()
+    flow = randomize(built, 5.0).double()
     for block in blocks(flow):
         grid = block.network.first.grid
         x = normal(1, block.network.first.weight.shape[1], *grid, seed=1)

@@ -60,7 +60,7 @@ def test_grid_and_scales_decide_the_squeezes(
     shape: Shape,
     scales: int,
     squeezes: dict[str, int],
-    randomise: Callable[..., Bijection],
+    randomize: Callable[..., Bijection],
 ) -> None:
     bijection = MULTI_SCALE[name](shape, CONTEXT_CHANNELS, scales=scales, depth=2, width=8)
     assert count(bijection, Squeeze) == squeezes[name]
@@ -73,19 +73,19 @@ def test_grid_and_scales_decide_the_squeezes(
     cell = (shape[1] >> squeezed) * (shape[2] >> squeezed) == 1
     masked = squeezed + (not cell) if alternates else 0
     assert count(bijection, MaskPartition) == 2 * masked
-    round_trip(randomise(bijection, 0.1).double(), shape)
+    round_trip(randomize(bijection, 0.1).double(), shape)
 
 
-def test_nice_has_one_scale(randomise: Callable[..., Bijection]) -> None:
+def test_nice_has_one_scale(randomize: Callable[..., Bijection]) -> None:
     bijection = nice((1, 4, 6), CONTEXT_CHANNELS, width=8)
     assert count(bijection, Squeeze) == 0
-    round_trip(randomise(bijection, 0.2).double(), (1, 4, 6))
+    round_trip(randomize(bijection, 0.2).double(), (1, 4, 6))
 
 
-def test_nice_scales_all_samples_alike(randomise: Callable[..., Bijection]) -> None:
+def test_nice_scales_all_samples_alike(randomize: Callable[..., Bijection]) -> None:
     """Only the diagonal changes volume."""
     shape = (2, 4, 4)
-    bijection = randomise(nice(shape, CONTEXT_CHANNELS, width=8)).double()
+    bijection = randomize(nice(shape, CONTEXT_CHANNELS, width=8)).double()
     _, ladj = bijection(normal(5, *shape, seed=1), normal(5, CONTEXT_CHANNELS, 4, 4, seed=2))
     assert ladj[0].abs() > 1e-3
     torch.testing.assert_close(ladj, ladj[:1].expand(5), rtol=1e-12, atol=1e-12)
@@ -105,12 +105,12 @@ def test_depth_and_width_count(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["glow", "nsf"])
 def test_what_leaves_depends_on_what_goes_on(
-    name: str, randomise: Callable[..., Bijection]
+    name: str, randomize: Callable[..., Bijection]
 ) -> None:
     """The learned prior: with one step a scale, nothing else joins the two parts again."""
     shape = (2, 4, 4)
     bijection = MULTI_SCALE[name](shape, CONTEXT_CHANNELS, scales=2, depth=1, width=8)
-    split = next(part for part in randomise(bijection).double().modules() if type(part) is Split)
+    split = next(part for part in randomize(bijection).double().modules() if type(part) is Split)
     x, context = normal(1, 8, 2, 2, seed=1), normal(1, CONTEXT_CHANNELS, 2, 2, seed=2)
     other = torch.cat([x[:, :4] + 1, x[:, 4:]], 1)
     before, after = split(x, context)[0], split(other, context)[0]
@@ -121,10 +121,10 @@ def test_what_leaves_depends_on_what_goes_on(
 
 @pytest.mark.parametrize("grid", [32, pytest.param(64, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("name", [*MULTI_SCALE, "nice"])
-def test_larger_grids(name: str, grid: int, randomise: Callable[..., Bijection]) -> None:
+def test_larger_grids(name: str, grid: int, randomize: Callable[..., Bijection]) -> None:
     shape = (2, grid, grid)
     if name == "nice":
         bijection = nice(shape, CONTEXT_CHANNELS, depth=2, width=8)
     else:
         bijection = MULTI_SCALE[name](shape, CONTEXT_CHANNELS, scales=3, depth=1, width=8)
-    round_trip(randomise(bijection, 0.05).double(), shape)
+    round_trip(randomize(bijection, 0.05).double(), shape)

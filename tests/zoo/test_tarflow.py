@@ -51,9 +51,9 @@ def transformer_slope(
 
 @pytest.mark.parametrize("patch", [1, 2])
 def test_cached_sampling_is_the_inverse_of_the_density(
-    randomise: Callable[..., Bijection], patch: int
+    randomize: Callable[..., Bijection], patch: int
 ) -> None:
-    flow = randomise(
+    flow = randomize(
         tarflow((2, 4, 4), CONTEXT_CHANNELS, depth=2, width=8, patch=patch), 0.35
     ).double()
     z, context = normal(1, 32, seed=1), normal(1, CONTEXT_CHANNELS, 4, 4, seed=2)
@@ -84,9 +84,9 @@ def test_sampling_costs_a_token_at_a_time() -> None:
 
 
 @pytest.mark.parametrize("patch", [1, 2])
-def test_orders_alternate(randomise: Callable[..., Bijection], patch: int) -> None:
+def test_orders_alternate(randomize: Callable[..., Bijection], patch: int) -> None:
     """The first transformer's last token, and the second's first, are moved by all others."""
-    flow = randomise(
+    flow = randomize(
         tarflow((2, 4, 4), CONTEXT_CHANNELS, depth=3, width=8, patch=patch), 0.7
     ).double()
     x, context = normal(1, 2, 4, 4, seed=1), normal(1, CONTEXT_CHANNELS, 4, 4, seed=2)
@@ -102,9 +102,9 @@ def test_orders_alternate(randomise: Callable[..., Bijection], patch: int) -> No
 
 
 def test_the_numbers_of_a_single_cell_depend_on_each_other(
-    randomise: Callable[..., Bijection],
+    randomize: Callable[..., Bijection],
 ) -> None:
-    flow = randomise(tarflow((2, 1, 1), CONTEXT_CHANNELS, depth=2, width=8), 0.7).double()
+    flow = randomize(tarflow((2, 1, 1), CONTEXT_CHANNELS, depth=2, width=8), 0.7).double()
     x, context = normal(1, 2, 1, 1, seed=1), normal(1, CONTEXT_CHANNELS, 1, 1, seed=2)
     matrix = torch.autograd.functional.jacobian(lambda v: flow(v, context)[0], x).reshape(2, 2)
     assert matrix.abs().min() > 1e-4

@@ -1,4 +1,4 @@
-"""The tab that colours photos: upload, choose among the colourings, download."""
+"""The tab that colors photos: upload, choose among the colorings, download."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ import gradio as gr
 
 from colorflow.errors import ColorflowError
 from colorflow.photo import Kind
-from colorflow.ui.colourings import Colouring, Colourings, Work
-from colorflow.ui.colourise_layout import (
+from colorflow.ui.colorings import Coloring, Colorings, Work
+from colorflow.ui.colorize_layout import (
     ANEW,
-    COLOURISE,
+    COLORIZE,
     SAMPLES,
     SUFFIXES,
     SUMMARY,
-    TRUE_COLOURS,
-    ColouriseLayout,
+    TRUE_COLORS,
+    ColorizeLayout,
 )
 from colorflow.ui.download import preparing, ready
 from colorflow.ui.limits import WORK
@@ -37,11 +37,11 @@ Updates = dict[Any, Any]
 """New values by component."""
 
 _ABOUT_KIND = {
-    Kind.GREY: "A grey photo",
-    Kind.TINTED: "A toned photo (sepia or the like), coloured as if it were grey",
-    Kind.COLOURED: (
-        "This photo already has colours. It can be coloured anew from its lightness, and be "
-        "compared with its own colours"
+    Kind.GRAY: "A gray photo",
+    Kind.TINTED: "A toned photo (sepia or the like), colored as if it were gray",
+    Kind.COLORED: (
+        "This photo already has colors. It can be colored anew from its lightness, and be "
+        "compared with its own colors"
     ),
 }
 _SHOW_RESULTS = """
@@ -55,18 +55,18 @@ _SHOW_RESULTS = """
 """On a phone the results stand below the controls, out of sight."""
 
 
-class ColouriseTab(ColouriseLayout):
+class ColorizeTab(ColorizeLayout):
     """Components and handlers of the tab, made inside a `gr.Blocks`.
 
     Handlers return the new values by component, or give them one after the other, and work without
     a server.
 
     Args:
-        colorizer: colours the photos.
+        colorizer: colors the photos.
         root: folder in which the visitors' folders are made.
         max_megabytes: size of the largest upload, to be stated.
         room: for photos, shared by all visitors.
-        hints: whether there is a tab that takes a colouring over, to say colours of points.
+        hints: whether there is a tab that takes a coloring over, to say colors of points.
     """
 
     def __init__(
@@ -135,8 +135,8 @@ class ColouriseTab(ColouriseLayout):
     def _connect_drawing(self) -> None:
         options = [self.n, self.temperature, self.seed, self.diverse, self.view]
         events: list[tuple[Any, Callable[..., Iterator[Updates]], Sequence[Any]]] = [
-            (self.button.click, self.colourise, options),
-            (self.view.input, self.colourise, options),
+            (self.button.click, self.colorize, options),
+            (self.view.input, self.colorize, options),
             (self.more.click, self.more_like_this, [self.n]),
             (self.else_.click, self.something_else, [self.n]),
         ]
@@ -215,16 +215,16 @@ class ColouriseTab(ColouriseLayout):
         yield self._view(session, said) if yet_to_show else {self.about: self._about(session, said)}
 
     def look_at(self, session: Session | None, event: gr.SelectData) -> Updates:
-        """Show another one of the visitor's photos with its colourings."""
+        """Show another one of the visitor's photos with its colorings."""
         index = int(event.index)
         if session is None or index >= len(session.works):
             return {self.about: line("That photo is gone; choose it again.", bad=True)}
         session.look_at(session.works[index])
         return self._view(session)
 
-    # colourings
+    # colorings
 
-    def colourise(
+    def colorize(
         self,
         session: Session | None,
         n: int,
@@ -254,10 +254,10 @@ class ColouriseTab(ColouriseLayout):
             samples=view == SAMPLES,
             diverse=diverse,
         )
-        yield from self._stream(session, lambda one: one.colourise(self._colorizer, wish))
+        yield from self._stream(session, lambda one: one.colorize(self._colorizer, wish))
 
     def more_like_this(self, session: Session | None, n: int) -> Iterator[Updates]:
-        """Keep the colours of the chosen colouring and draw their details anew."""
+        """Keep the colors of the chosen coloring and draw their details anew."""
         yield from self._stream(session, lambda one: one.more_like(self._colorizer, int(n)))
 
     def something_else(self, session: Session | None, n: int) -> Iterator[Updates]:
@@ -267,28 +267,28 @@ class ColouriseTab(ColouriseLayout):
         yield from self._stream(session, lambda one: one.something_else(self._colorizer, int(n)))
 
     def make_way(self, session: Session | None) -> None:
-        """End the work on colourings, because others are wanted."""
+        """End the work on colorings, because others are wanted."""
         if session:
             session.make_way()
 
     def cancel(self, session: Session | None) -> None:
-        """End the work on colourings; it says itself how far it came."""
+        """End the work on colorings; it says itself how far it came."""
         if session:
             session.cancel()
 
     def choose(self, session: Session | None, event: gr.SelectData) -> Updates:
-        """Show the colouring that was clicked; its download is prepared next."""
+        """Show the coloring that was clicked; its download is prepared next."""
         chosen = session.choose(event.index) if session else None
         if session is None or chosen is None:
-            text = "These colourings are gone; choose the photo again."
+            text = "These colorings are gone; choose the photo again."
             return {self.status: line(text, bad=True)}
         return self._shown(session, *chosen)
 
     def compare_with(self, session: Session | None, beside: str) -> Updates:
-        """Compare colourings with the photo's own colours, or with its grey."""
+        """Compare colorings with the photo's own colors, or with its gray."""
         if session is None:
             return {self.compare: gr.skip()}
-        session.beside_truth = beside == TRUE_COLOURS
+        session.beside_truth = beside == TRUE_COLORS
         work = session.current
         if work is None or work.chosen is None:
             return {self.compare: gr.skip()}
@@ -299,7 +299,7 @@ class ColouriseTab(ColouriseLayout):
         return {self.download: preparing()}
 
     def prepare_download(self, session: Session | None, format_: str) -> Updates:
-        """Make the chosen colouring in full size, and offer it."""
+        """Make the chosen coloring in full size, and offer it."""
         suffix = SUFFIXES[format_]
         try:
             path = session.paint_chosen(self._colorizer.digest, suffix) if session else None
@@ -311,9 +311,9 @@ class ColouriseTab(ColouriseLayout):
         return {self.download: ready(path, photo)}
 
     def _stream(
-        self, session: Session | None, begin: Callable[[Session], Colourings]
+        self, session: Session | None, begin: Callable[[Session], Colorings]
     ) -> Iterator[Updates]:
-        """Show colourings as they come."""
+        """Show colorings as they come."""
         started = time.perf_counter()
         try:
             if session is None:
@@ -329,8 +329,8 @@ class ColouriseTab(ColouriseLayout):
         except (ColorflowError, MemoryError) as error:
             yield {self.status: problem(error), self.cancel_button: gr.update(visible=False)}
 
-    def _one_more(self, session: Session, run: Colourings, made: Colouring) -> Updates:
-        gallery = [(str(one.preview), one.caption) for one in run.work.colourings]
+    def _one_more(self, session: Session, run: Colorings, made: Coloring) -> Updates:
+        gallery = [(str(one.preview), one.caption) for one in run.work.colorings]
         updates: Updates = {
             self.gallery: gr.update(value=gallery),
             self.status: progress(run.done, run.wanted),
@@ -345,20 +345,20 @@ class ColouriseTab(ColouriseLayout):
             **self._shown(session, run.work, made),
         }
 
-    def _ended(self, run: Colourings, seconds: float) -> Updates:
+    def _ended(self, run: Colorings, seconds: float) -> Updates:
         """What is said at the end; Gradio sends it twice, so nothing that may change meanwhile."""
         if run.end == "replaced":
             return {self.status: gr.skip()}
-        several = "1 colouring" if run.done == 1 else f"{run.done} colourings"
+        several = "1 coloring" if run.done == 1 else f"{run.done} colorings"
         said = f"{several} in {seconds:.1f} s."
         if run.done < run.wanted:
-            said = f"Cancelled; {run.done} of {run.wanted} colourings are here."
+            said = f"Cancelled; {run.done} of {run.wanted} colorings are here."
         return {self.status: line(said), self.cancel_button: gr.update(visible=False)}
 
     # what is shown
 
-    def _shown(self, session: Session, work: Work, colouring: Colouring) -> Updates:
-        return {self.compare: _pair(session, work, colouring), self.download: preparing()}
+    def _shown(self, session: Session, work: Work, coloring: Coloring) -> Updates:
+        return {self.compare: _pair(session, work, coloring), self.download: preparing()}
 
     def _about(self, session: Session, said: Sequence[str]) -> str:
         photo = session.photo
@@ -382,18 +382,18 @@ class ColouriseTab(ColouriseLayout):
         work = session.current
         if work is None:
             return empty
-        photo, coloured = work.photo, work.photo.kind is Kind.COLOURED
+        photo, colored = work.photo, work.photo.kind is Kind.COLORED
         view: Updates = {
             **empty,
             self.strip: strip_html(session.works, work),
             self.preview: gr.update(value=str(photo.preview), visible=True),
-            self.button: gr.update(value=ANEW if coloured else COLOURISE, interactive=True),
-            self.beside: gr.update(visible=coloured),
+            self.button: gr.update(value=ANEW if colored else COLORIZE, interactive=True),
+            self.beside: gr.update(visible=colored),
             self.format: "JPEG" if photo.suffix == ".jpg" else "PNG",
         }
         if work.chosen is None:
             return view
-        made = list(work.colourings)
+        made = list(work.colorings)
         return {
             **view,
             self.welcome: gr.update(visible=False),
@@ -412,7 +412,7 @@ class ColouriseTab(ColouriseLayout):
             self.strip: "",
             self.preview: gr.update(value=None, visible=False),
             self.about: self.formats,
-            self.button: gr.update(value=COLOURISE, interactive=False),
+            self.button: gr.update(value=COLORIZE, interactive=False),
             self.cancel_button: gr.update(visible=False),
             self.status: "",
             self.welcome: gr.update(visible=True),
@@ -426,10 +426,10 @@ class ColouriseTab(ColouriseLayout):
         }
 
 
-def _pair(session: Session, work: Work, colouring: Colouring) -> tuple[str, str]:
+def _pair(session: Session, work: Work, coloring: Coloring) -> tuple[str, str]:
     """Two pictures to be compared."""
-    true = work.photo.kind is Kind.COLOURED and session.beside_truth
-    return str(work.photo.preview if true else work.photo.grey), str(colouring.preview)
+    true = work.photo.kind is Kind.COLORED and session.beside_truth
+    return str(work.photo.preview if true else work.photo.gray), str(coloring.preview)
 
 
 def _close(session: Session | None) -> None:

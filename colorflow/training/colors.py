@@ -1,4 +1,4 @@
-"""What evaluation must know about the colours of the training photos; weights carry it along."""
+"""What evaluation must know about the colors of the training photos; weights carry it along."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _ROWS_AT_ONCE = 256
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TrainingColours:
+class TrainingColors:
     """Two facts about the training photos.
 
     Attributes:
@@ -29,20 +29,20 @@ class TrainingColours:
     largest_chroma: float
 
 
-def training_colours(pack: AnyPack) -> TrainingColours:
-    """Measures the colours of a pack's training photos.
+def training_colors(pack: AnyPack) -> TrainingColors:
+    """Measures the colors of a pack's training photos.
 
     Raises:
         PackError: if the pack has no large training photo.
     """
     rows = pack.rows("train", variant="whole", larger_than=EVALUATED_PHOTO_SIDE)
     if len(rows) == 0:
-        raise PackError(f"{pack.folder}: no large photo among train to measure colours on")
+        raise PackError(f"{pack.folder}: no large photo among train to measure colors on")
     total = np.zeros(2)
     for part in np.array_split(rows, -(-len(rows) // _ROWS_AT_ONCE)):
         total += pack.batch(part, maps=())[0].double().mean((2, 3)).sum(0).numpy()
     a, b = total / len(rows)
-    return TrainingColours(mean_ab=(float(a), float(b)), largest_chroma=largest_chroma(pack))
+    return TrainingColors(mean_ab=(float(a), float(b)), largest_chroma=largest_chroma(pack))
 
 
 def largest_chroma(pack: AnyPack) -> float:

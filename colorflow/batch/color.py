@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from colorflow.batch.made import made_before, wanted_of
 from colorflow.batch.plan import Task, skipped
-from colorflow.batch.record import Colouring, Record
+from colorflow.batch.record import Coloring, Record
 from colorflow.batch.settings import Settings, sample_label
 from colorflow.errors import ColorflowError, PhotoError, WritePhotoError
 from colorflow.photo import Kind, Photo, Provenance, is_own_picture, read_photo, write_image
@@ -24,10 +24,10 @@ _NOTHING_MORE_FITS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 """Faults of the place for the results that every further photo would meet."""
 
 
-def colour(colorizer: Colorizer, task: Task, settings: Settings) -> Record:
-    """Colours one photo and writes its results; whatever happens is in the record.
+def color(colorizer: Colorizer, task: Task, settings: Settings) -> Record:
+    """Colors one photo and writes its results; whatever happens is in the record.
 
-    All colourings are drawn even if some are there already, so that each is the same whichever
+    All colorings are drawn even if some are there already, so that each is the same whichever
     others are missing.
 
     Args:
@@ -38,11 +38,11 @@ def colour(colorizer: Colorizer, task: Task, settings: Settings) -> Record:
     assert isinstance(task.path, Path)
     began = time.perf_counter()
     photo = None
-    there: list[Colouring] = []
+    there: list[Coloring] = []
     ends_the_run = False
     try:
         photo = read_photo(task.path, max_pixels=settings.max_pixels)
-        record = _colour(colorizer, task, settings, photo, there)
+        record = _color(colorizer, task, settings, photo, there)
     except ColorflowError as error:
         ends_the_run = getattr(error.__cause__, "errno", None) in _NOTHING_MORE_FITS
         record = Record(path=task.path, status="failed", reason=_reason(error, task.path))
@@ -51,26 +51,26 @@ def colour(colorizer: Colorizer, task: Task, settings: Settings) -> Record:
         record = Record(path=task.path, status="failed", reason=reason)
     except Exception as error:  # whatever one photo does to us, the others go on
         detail = " ".join(str(error).split())
-        reason = f"it cannot be coloured ({type(error).__name__}: {detail})"
+        reason = f"it cannot be colored ({type(error).__name__}: {detail})"
         record = Record(path=task.path, status="failed", reason=reason)
     if record.status == "failed":
         there.sort(key=lambda one: (one.seed, one.label))
-        record = replace(record, colourings=tuple(there), ends_the_run=ends_the_run)
+        record = replace(record, colorings=tuple(there), ends_the_run=ends_the_run)
     return _measured(record, photo, time.perf_counter() - began)
 
 
-def _colour(
-    colorizer: Colorizer, task: Task, settings: Settings, photo: Photo, there: list[Colouring]
+def _color(
+    colorizer: Colorizer, task: Task, settings: Settings, photo: Photo, there: list[Coloring]
 ) -> Record:
-    """As `colour`; what is on the disk is added to `there` even if an error ends it."""
+    """As `color`; what is on the disk is added to `there` even if an error ends it."""
     assert isinstance(task.path, Path)
     assert isinstance(task.folder, Path)
     if is_own_picture(task.path):
         reason = "is a picture that colorflow made; it is not taken as a photo"
         return Record(path=task.path, status="skipped", reason=reason)
-    if photo.kind is Kind.COLOURED and not settings.force:
-        reason = "already has colours; --force colours it again"
-        return Record(path=task.path, status="already-coloured", reason=reason)
+    if photo.kind is Kind.COLORED and not settings.force:
+        reason = "already has colors; --force colors it again"
+        return Record(path=task.path, status="already-colored", reason=reason)
     wanted = wanted_of(task, settings, colorizer.digest)
     if settings.labels_are_known:
         before = made_before(task, wanted, overwrite=settings.overwrite)
@@ -79,7 +79,7 @@ def _colour(
     draws = _draw(colorizer, photo, task, settings)
     drawn = _drawn(wanted, draws)
     before = made_before(task, drawn, overwrite=settings.overwrite)
-    there += [task.colouring(label, one) for label, one in before.items()]
+    there += [task.coloring(label, one) for label, one in before.items()]
     missing = [label for label in drawn if label not in before]
     if missing:
         _make_folder(task.folder)
@@ -87,16 +87,16 @@ def _colour(
     painted = colorizer.paint(photo, draws.ab[places], bits=photo.bits)
     for label, pixels in zip(missing, painted, strict=True):
         write_image(task.folder / task.name(label), pixels, photo, provenance=drawn[label])
-        there.append(task.colouring(label, drawn[label]))
+        there.append(task.coloring(label, drawn[label]))
     bits = _bits(colorizer, photo, task, draws) if settings.likelihood else [None] * len(draws.ab)
     record = skipped(task, drawn)
     return replace(
         record,
         status="done" if missing else "skipped",
         reason=None if missing else record.reason,
-        colourings=tuple(
+        colorings=tuple(
             replace(one, bits_per_dim=value)
-            for one, value in zip(record.colourings, bits, strict=True)
+            for one, value in zip(record.colorings, bits, strict=True)
         ),
     )
 
@@ -132,7 +132,7 @@ def _drawn(wanted: Mapping[str, Provenance], draws: Draws) -> dict[str, Provenan
 def _bits(colorizer: Colorizer, photo: Photo, task: Task, draws: Draws) -> list[float | None]:
     try:
         values = colorizer.bits_per_dim(photo, draws.ab, hints=task.hints).tolist()
-    except ValueError:  # a colour at the very edge of what the model can say has no density
+    except ValueError:  # a color at the very edge of what the model can say has no density
         return [None for _ in draws.ab]
     return [value if math.isfinite(value) else None for value in values]
 

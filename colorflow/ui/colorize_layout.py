@@ -1,4 +1,4 @@
-"""What the tab that colours photos shows."""
+"""What the tab that colors photos shows."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from colorflow.ui.controls import seed_number, vividness_slider
 from colorflow.ui.hint_lists import LISTEN
 from colorflow.ui.status import line, status_line
 
-MOST_COLOURINGS = 8
-COLOURISE, ANEW = "Colourise", "Colour it anew"
-"""What the button says, for a photo without and with colours."""
-TRUE_COLOURS, GREY = "Its own colours", "Its grey"
+MOST_COLORINGS = 8
+COLORIZE, ANEW = "Colorize", "Color it anew"
+"""What the button says, for a photo without and with colors."""
+TRUE_COLORS, GRAY = "Its own colors", "Its gray"
 SUMMARY, SAMPLES = "Summary", "Single samples"
 """What the switch above the colorings shows: principal colorings, or samples of z."""
 SUFFIXES = {"JPEG": ".jpg", "PNG": ".png"}
@@ -19,7 +19,7 @@ SUFFIXES = {"JPEG": ".jpg", "PNG": ".png"}
 _WELCOME = """
 <ol>
 <li><h2>Choose a photo</h2>A scan, or a picture of the print taken with a phone; sepia is fine.</li>
-<li><h2>Colour it</h2>First comes the average of all colorings that suit the photo, then other kinds
+<li><h2>Color it</h2>First comes the average of all colorings that suit the photo, then other kinds
 with their shares: the dress may be red in 41 of 100, and blue in the others.</li>
 <li><h2>Keep what you believe</h2>The download has your photo's own size, sharpness and date.</li>
 </ol>
@@ -33,20 +33,20 @@ _VARIATIONS = """
 samples that have not been here yet, beside the chosen one.</p>
 """
 _TO_HINTS = """
-<p>Takes this colouring to Hints, where you say the colours that you know.</p>
+<p>Takes this coloring to Hints, where you say the colors that you know.</p>
 """
 
 
-class ColouriseLayout:
+class ColorizeLayout:
     """Components of the tab, made inside a `gr.Blocks`.
 
     Args:
         max_megabytes: size of the largest upload, to be stated.
-        hints: whether there is a tab that takes a colouring over, to say colours of points.
+        hints: whether there is a tab that takes a coloring over, to say colors of points.
     """
 
     def __init__(self, max_megabytes: int, *, hints: bool) -> None:
-        with gr.Row(elem_id="colourise"):
+        with gr.Row(elem_id="colorize"):
             with gr.Column(scale=2, min_width=300):
                 self._build_photo(max_megabytes)
                 self._build_controls()
@@ -74,7 +74,7 @@ class ColouriseLayout:
         self.about = status_line(self.formats, "about")
         with gr.Row():
             self.button = gr.Button(
-                COLOURISE, variant="primary", interactive=False, min_width=120, elem_id="go"
+                COLORIZE, variant="primary", interactive=False, min_width=120, elem_id="go"
             )
             self.cancel_button = gr.Button("Cancel", visible=False, min_width=120, elem_id="cancel")
         self.status = status_line("", "status")
@@ -82,10 +82,10 @@ class ColouriseLayout:
     def _build_controls(self) -> None:
         self.n = gr.Slider(
             1,
-            MOST_COLOURINGS,
+            MOST_COLORINGS,
             value=4,
             step=1,
-            label="Colourings",
+            label="Colorings",
             info="How many to choose from.",
             elem_id="n",
         )
@@ -131,10 +131,10 @@ class ColouriseLayout:
                 elem_id="compare",
             )
             self.beside = gr.Radio(
-                [TRUE_COLOURS, GREY],
-                value=TRUE_COLOURS,
+                [TRUE_COLORS, GRAY],
+                value=TRUE_COLORS,
                 label="Compare with",
-                info="The photo's own colours, which played no part, or its grey.",
+                info="The photo's own colors, which played no part, or its gray.",
                 visible=False,
                 elem_id="beside",
             )
@@ -149,5 +149,5 @@ class ColouriseLayout:
                 self.download = gr.DownloadButton(
                     "Download", variant="primary", min_width=240, elem_id="download"
                 )
-            self.to_hints = gr.Button("Correct its colours", visible=hints, elem_id="to-hints")
+            self.to_hints = gr.Button("Correct its colors", visible=hints, elem_id="to-hints")
             gr.HTML(_TO_HINTS, visible=hints, elem_id="to-hints-info")

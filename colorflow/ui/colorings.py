@@ -1,4 +1,4 @@
-"""Colourings of one photo, which come one by one."""
+"""Colorings of one photo, which come one by one."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Colouring:
+class Coloring:
     """One result."""
 
     recipe: Recipe
     """What it is made of."""
     ab: NDArray[np.float32]
-    """Its colours, CIELAB (2, h, w), on a small grid."""
+    """Its colors, CIELAB (2, h, w), on a small grid."""
     folder: Path
     """Of this and of what was made with it."""
     stem: str
@@ -43,7 +43,7 @@ class Colouring:
 
     @property
     def seed(self) -> int:
-        """Of its colours, and of the details too unless these were drawn anew."""
+        """Of its colors, and of the details too unless these were drawn anew."""
         return self.recipe.seed
 
     @property
@@ -69,27 +69,27 @@ class Work:
     upload: Path
     """The file as Gradio has it."""
     photo: OpenPhoto
-    colourings: Sequence[Colouring] = ()
-    chosen: Colouring | None = None
+    colorings: Sequence[Coloring] = ()
+    chosen: Coloring | None = None
 
     @property
     def shows_samples(self) -> bool:
         """Whether its colorings are samples; one of them may still be what was chosen before."""
-        return bool(self.colourings) and self.colourings[-1].recipe.card is None
+        return bool(self.colorings) and self.colorings[-1].recipe.card is None
 
 
 Drawn = Iterator[tuple["Recipe", NDArray[np.float32], float | None]]
 """Recipes, colors and shares of colorings, one by one."""
 
 
-class Colourings(Run):
-    """Colourings of one photo in the making; they come one by one.
+class Colorings(Run):
+    """Colorings of one photo in the making; they come one by one.
 
     With the first of them those before are gone and it is the chosen one.
 
     Args:
         work: what they belong to.
-        draw: gives their colours.
+        draw: gives their colors.
         wanted: how many that will be.
     """
 
@@ -100,11 +100,11 @@ class Colourings(Run):
         self.done = 0
         self._draw = draw
 
-    def __iter__(self) -> Iterator[Colouring]:
+    def __iter__(self) -> Iterator[Coloring]:
         """Make them, until all are there or somebody ends it.
 
         Raises:
-            ColorflowError: the photo cannot be read again, coloured, or a result written.
+            ColorflowError: the photo cannot be read again, colored, or a result written.
         """
         try:
             folder = new_folder(self.work.photo.folder, "run-")
@@ -123,14 +123,14 @@ class Colourings(Run):
             if self.end != "replaced":  # otherwise the photo's folder may have gone
                 raise
 
-    def _made(self, folder: Path) -> Iterator[Colouring]:
+    def _made(self, folder: Path) -> Iterator[Coloring]:
         opened = self.work.photo
         with opened.read() as photo:
             small = reduced(photo)
             lightness = lightness_of(small.pixels)
             for recipe, ab, share in self._draw(photo):
                 name = name_of(recipe)
-                yield Colouring(
+                yield Coloring(
                     recipe=recipe,
                     ab=ab,
                     folder=folder,
@@ -139,13 +139,13 @@ class Colourings(Run):
                     share=share,
                 )
 
-    def _take(self, made: Colouring) -> None:
-        before, work = self.work.colourings, self.work
+    def _take(self, made: Coloring) -> None:
+        before, work = self.work.colorings, self.work
         self.done += 1
         if self.done > 1:
-            work.colourings = [*before, made]
+            work.colorings = [*before, made]
             return
-        work.colourings, work.chosen = [made], made
+        work.colorings, work.chosen = [made], made
         if before:
             shutil.rmtree(before[0].folder, ignore_errors=True)
 

@@ -1,4 +1,4 @@
-"""The colours of the training photos, against numpy on the pack's own files."""
+"""The colors of the training photos, against numpy on the pack's own files."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 from colorflow.errors import PackError
-from colorflow.training.colours import training_colours
+from colorflow.training.colors import training_colors
 from colorflow.training.pack import VARIANTS, Pack
 
 
-def test_training_colours_are_those_of_the_files(pack_folder: Path) -> None:
+def test_training_colors_are_those_of_the_files(pack_folder: Path) -> None:
     with (pack_folder / "photos.csv").open(encoding="utf-8") as file:
         photos = list(csv.DictReader(file))
     train = np.array([photo["split"] == "train" for photo in photos])
@@ -24,7 +24,7 @@ def test_training_colours_are_those_of_the_files(pack_folder: Path) -> None:
     chosen = np.load(pack_folder / "ab.npy")[whole & (train & large)[rows["photo"]]]
     assert len(chosen) == 12
 
-    found = training_colours(Pack(pack_folder))
+    found = training_colors(Pack(pack_folder))
     assert found.mean_ab == pytest.approx(chosen.astype(float).mean((0, 2, 3)), rel=1e-5)
     assert found.largest_chroma == pytest.approx(np.quantile(chroma[train], 0.999), rel=1e-12)
 
@@ -33,4 +33,4 @@ def test_a_pack_without_large_photos_is_refused(own_pack: Path) -> None:
     text = (own_pack / "photos.csv").read_text()
     (own_pack / "photos.csv").write_text(text.replace(",256,", ",100,"))
     with pytest.raises(PackError, match="no large photo among train"):
-        training_colours(Pack(own_pack))
+        training_colors(Pack(own_pack))

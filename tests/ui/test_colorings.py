@@ -1,4 +1,4 @@
-"""Colourings and their downloads, without a server and with a Colorizer that needs no weights."""
+"""Colorings and their downloads, without a server and with a Colorizer that needs no weights."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from skimage import color, data
 
 from colorflow.errors import WeightsError
 from colorflow.photo import Principal, Provenance, read_provenance
-from colorflow.ui.colourise import LARGEST_SEED, ColouriseTab
+from colorflow.ui.colorize import LARGEST_SEED, ColorizeTab
 from colorflow.ui.opened import PREVIEW_SIDE
 from tests.ui.fake_colorizer import AB, FakeColorizer
 from tests.ui.handling import (
     IMAGE_DESCRIPTION,
     SUBJECT,
-    colourise,
+    colorize,
     download,
     everything,
     is_problem,
@@ -29,19 +29,19 @@ from tests.ui.handling import (
 )
 
 
-def test_the_first_colouring_is_shown_and_ready(tab: ColouriseTab, grey: Path) -> None:
-    session = opened(tab, grey)
-    updates = colourise(tab, session, n=3, seed=7)
+def test_the_first_coloring_is_shown_and_ready(tab: ColorizeTab, gray: Path) -> None:
+    session = opened(tab, gray)
+    updates = colorize(tab, session, n=3, seed=7)
     captions = [caption for _, caption in value(updates, tab.gallery)]
     assert captions == ["A: average of all", "B: 50 %", "C: 50 %"]
     assert updates[tab.gallery]["selected_index"] == 0
     assert updates[tab.results]["visible"]
     assert not updates[tab.welcome]["visible"]
-    assert re.fullmatch(r"3 colourings in \d+\.\d s\.", text(updates, tab.status))
+    assert re.fullmatch(r"3 colorings in \d+\.\d s\.", text(updates, tab.status))
     before, after = (pixels(path).astype(int) for path in value(updates, tab.compare))
     assert before.shape == after.shape
     assert max(after.shape) == PREVIEW_SIDE
-    assert np.ptp(before, axis=2).max() == 0, "the picture before is not grey"
+    assert np.ptp(before, axis=2).max() == 0, "the picture before is not gray"
     assert np.ptp(after, axis=2).max() > 50
     assert value(updates, tab.download) is None
     assert not updates[tab.download]["interactive"]
@@ -54,19 +54,19 @@ def test_the_first_colouring_is_shown_and_ready(tab: ColouriseTab, grey: Path) -
 
 
 def test_the_options_reach_the_colorizer(
-    tab: ColouriseTab, colorizer: FakeColorizer, small: Path
+    tab: ColorizeTab, colorizer: FakeColorizer, small: Path
 ) -> None:
-    colourise(tab, opened(tab, small), 5, 0.7, 11)
-    colourise(tab, opened(tab, small), 5, 0.7, 11, diverse=True)
+    colorize(tab, opened(tab, small), 5, 0.7, 11)
+    colorize(tab, opened(tab, small), 5, 0.7, 11, diverse=True)
     assert colorizer.calls == [(5, 0.7, 11, False, False), (5, 0.7, 11, True, True)]
 
 
 def test_the_download_has_full_size_metadata_and_the_photo_s_lightness(
-    tab: ColouriseTab, grey: Path
+    tab: ColorizeTab, gray: Path
 ) -> None:
-    session = opened(tab, grey)
-    colourise(tab, session, n=2, seed=1)  # the second card has the colors of the next seed
-    original = color.rgb2lab(np.repeat(pixels(grey)[::4, ::4, None], 3, axis=2))
+    session = opened(tab, gray)
+    colorize(tab, session, n=2, seed=1)  # the second card has the colors of the next seed
+    original = color.rgb2lab(np.repeat(pixels(gray)[::4, ::4, None], 3, axis=2))
     for index, (letter, seed) in enumerate((("a", 1), ("b", 2))):
         path = download(tab, session, index)
         assert path.name == f"grandma (1931)_{letter}.jpg"
@@ -82,65 +82,63 @@ def test_the_download_has_full_size_metadata_and_the_photo_s_lightness(
 
 
 @pytest.mark.parametrize("suffix", ["png", "webp", "tif", "bmp"])
-def test_what_is_no_jpeg_becomes_png(tab: ColouriseTab, tmp_path: Path, suffix: str) -> None:
+def test_what_is_no_jpeg_becomes_png(tab: ColorizeTab, tmp_path: Path, suffix: str) -> None:
     path = tmp_path / f"scan.{suffix}"
     Image.fromarray(data.astronaut()[::8, ::8]).save(path)
     session = opened(tab, path)
-    colourise(tab, session)
+    colorize(tab, session)
     made = download(tab, session)
     assert made.name == "scan_a.png"
     with Image.open(made) as image:
         assert image.format == "PNG"
 
 
-def test_transparency_is_kept(tab: ColouriseTab, tmp_path: Path) -> None:
+def test_transparency_is_kept(tab: ColorizeTab, tmp_path: Path) -> None:
     photo = np.dstack([data.astronaut()[::8, ::8], np.full((64, 64), 255, np.uint8)])
     photo[:20, :, 3] = 0
     path = tmp_path / "cut-out.png"
     Image.fromarray(photo).save(path)
     session = opened(tab, path)
-    shown = value(colourise(tab, session), tab.compare)
+    shown = value(colorize(tab, session), tab.compare)
     for made in (*shown, download(tab, session)):
         assert np.array_equal(pixels(made)[..., 3], photo[..., 3])
 
 
-def test_one_pixel_is_a_photo(tab: ColouriseTab, tmp_path: Path) -> None:
+def test_one_pixel_is_a_photo(tab: ColorizeTab, tmp_path: Path) -> None:
     path = tmp_path / "dot.png"
     Image.new("L", (1, 1), 120).save(path)
     session = opened(tab, path)
-    updates = colourise(tab, session, n=1)
-    assert text(updates, tab.status).startswith("1 colouring in ")
+    updates = colorize(tab, session, n=1)
+    assert text(updates, tab.status).startswith("1 coloring in ")
     assert pixels(download(tab, session)).shape == (1, 1, 3)
 
 
-def test_names_say_the_seeds_that_were_drawn(tab: ColouriseTab, small: Path) -> None:
+def test_names_say_the_seeds_that_were_drawn(tab: ColorizeTab, small: Path) -> None:
     session = opened(tab, small)
-    updates = colourise(tab, session, n=3, seed=10, diverse=True)
+    updates = colorize(tab, session, n=3, seed=10, diverse=True)
     seeds = [10, 13, 16]  # as the stand-in draws them
     assert [caption for _, caption in value(updates, tab.gallery)] == [f"Seed {s}" for s in seeds]
-    assert [one.stem for one in session.colourings] == [f"small_s{s}" for s in seeds]
+    assert [one.stem for one in session.colorings] == [f"small_s{s}" for s in seeds]
 
 
-@pytest.mark.parametrize("stem", ["preview", "grey", "a", "b"])
-def test_no_preview_takes_the_download_s_place(
-    tab: ColouriseTab, tmp_path: Path, stem: str
-) -> None:
+@pytest.mark.parametrize("stem", ["preview", "gray", "a", "b"])
+def test_no_preview_takes_the_download_s_place(tab: ColorizeTab, tmp_path: Path, stem: str) -> None:
     path = tmp_path / f"{stem}.png"
     Image.fromarray(np.tile(data.camera(), (1, 3))).save(path)
     session = opened(tab, path)
-    colourise(tab, session)
-    for index, one in enumerate(session.colourings):
+    colorize(tab, session)
+    for index, one in enumerate(session.colorings):
         assert pixels(download(tab, session, index)).shape == (512, 1536, 3)
         assert pixels(one.preview).shape == (341, 1024, 3)
 
 
-def test_new_colourings_replace_the_old_ones(tab: ColouriseTab, small: Path) -> None:
+def test_new_colorings_replace_the_old_ones(tab: ColorizeTab, small: Path) -> None:
     session = opened(tab, small)
-    colourise(tab, session)
-    old = session.colourings
+    colorize(tab, session)
+    old = session.colorings
     old_download = download(tab, session)
-    colourise(tab, session, seed=5)
-    assert [one.seed for one in session.colourings] == [5, 5]
+    colorize(tab, session, seed=5)
+    assert [one.seed for one in session.colorings] == [5, 5]
     assert not old_download.exists()
     assert not any(one.preview.exists() for one in old)
     assert download(tab, session).name == "small_a.png"
@@ -148,19 +146,19 @@ def test_new_colourings_replace_the_old_ones(tab: ColouriseTab, small: Path) -> 
 
 @pytest.mark.parametrize("seed", [None, -1, LARGEST_SEED + 1])
 def test_a_seed_out_of_range_is_told(
-    tab: ColouriseTab, colorizer: FakeColorizer, small: Path, seed: int | None
+    tab: ColorizeTab, colorizer: FakeColorizer, small: Path, seed: int | None
 ) -> None:
-    updates = colourise(tab, opened(tab, small), seed=seed)
+    updates = colorize(tab, opened(tab, small), seed=seed)
     assert is_problem(updates, tab.status)
     assert text(updates, tab.status) == "Seed: a whole number from 0 to 4294967295."
     assert not colorizer.calls
 
 
-def test_without_a_photo_one_is_asked_for(tab: ColouriseTab, small: Path) -> None:
-    assert "choose one first" in text(colourise(tab, None), tab.status)
+def test_without_a_photo_one_is_asked_for(tab: ColorizeTab, small: Path) -> None:
+    assert "choose one first" in text(colorize(tab, None), tab.status)
     session = opened(tab, small)
     everything(tab.open_photos(None, session))
-    assert "choose it again" in text(colourise(tab, session), tab.status)
+    assert "choose it again" in text(colorize(tab, session), tab.status)
 
 
 @pytest.mark.parametrize(
@@ -170,28 +168,28 @@ def test_without_a_photo_one_is_asked_for(tab: ColouriseTab, small: Path) -> Non
         (MemoryError(), "There is not enough memory; choose a smaller photo."),
     ],
 )
-def test_an_error_is_one_sentence_and_the_colourings_stay(
-    tab: ColouriseTab,
+def test_an_error_is_one_sentence_and_the_colorings_stay(
+    tab: ColorizeTab,
     colorizer: FakeColorizer,
     small: Path,
     error: BaseException,
     words: str,
 ) -> None:
     session = opened(tab, small)
-    colourise(tab, session)
+    colorize(tab, session)
     colorizer.error = error
-    updates = colourise(tab, session, seed=3)
+    updates = colorize(tab, session, seed=3)
     assert set(updates) == {tab.status, tab.cancel_button}
     assert not updates[tab.cancel_button]["visible"]
     assert is_problem(updates, tab.status)
     assert text(updates, tab.status) == words
-    assert [one.seed for one in session.colourings] == [0, 0]
+    assert [one.seed for one in session.colorings] == [0, 0]
     assert download(tab, session, 1).name == "small_b.png"
 
 
-def test_an_upload_that_has_gone_is_told(tab: ColouriseTab, small: Path) -> None:
+def test_an_upload_that_has_gone_is_told(tab: ColorizeTab, small: Path) -> None:
     session = opened(tab, small)
     assert session.photo is not None
     session.photo.upload.unlink()
-    updates = colourise(tab, session)
+    updates = colorize(tab, session)
     assert text(updates, tab.status).startswith("small.png: there is no such file")
