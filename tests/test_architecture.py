@@ -58,6 +58,7 @@ DATA_PREP_MAY_USE = (
     "colorflow.training.allocator",
     "colorflow.training.pack",
     "colorflow.training.pixels",
+    "colorflow.training.targets",
 )
 
 HEAVY = ("torch", "kornia", "gradio", "cv2", "PIL", "numpy", "skimage")
