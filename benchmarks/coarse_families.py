@@ -19,7 +19,6 @@ import numpy as np
 import torch
 from torch.nn import functional as F
 
-from colorflow.comparison.train import training_seconds
 from colorflow.flows import Bijection, Composition, Inverse, Reshape, Standardize
 from colorflow.model.config import FINEST_GRID, default_config
 from colorflow.model.pyramid import MEAN_CHANNELS, ChromaPyramid, Level
@@ -29,7 +28,7 @@ from colorflow.training.pack import Packs, open_packs
 from colorflow.training.run import Run
 from colorflow.training.schedule import Budget
 from colorflow.training.targets import EVALUATED_PHOTO_SIDE, LevelTask
-from colorflow.training.trainer import TrainConfig, Trainer
+from colorflow.training.trainer import TrainConfig, Trainer, processor_seconds
 from colorflow.training.tuning import DRAWS, energy_score
 from colorflow.zoo import naf, tarflow
 
@@ -65,7 +64,7 @@ def main() -> None:
             level.flow = Composition([Standardize(MEAN_CHANNELS), flow, back])
         device = torch.device("cpu")
         task = LevelTask(pyramid, 0)
-        trainer = Trainer(level, task, pack, config, device, clock=training_seconds)
+        trainer = Trainer(level, task, pack, config, device, clock=processor_seconds)
         run = Run(options.output / name, {"family": name, "train": asdict(config)})
         train_to_budget(trainer, run, Budget(minutes=options.minutes), lambda _: None)
         trainer.ema.load_state_dict(trainer.best)

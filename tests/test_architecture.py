@@ -24,8 +24,6 @@ LAYERS = (
     "zoo",
     "model",
     "training",
-    "comparison",
-    "baselines",
     "colorize",
     "evaluation",
     "quiz",
@@ -39,7 +37,6 @@ LAYERS = (
 NEVER = {
     "flows": {"photo", "color"},
     "zoo": {"photo", "color"},
-    "comparison": {"photo"},
     "quiz": {"flows", "zoo", "model"},
     "batch": {"flows", "zoo", "model"},
     "ui": {"flows", "zoo", "model"},

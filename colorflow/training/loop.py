@@ -21,13 +21,13 @@ from colorflow.model.pyramid import ChromaPyramid
 from colorflow.training.allocator import keep_freed_memory
 from colorflow.training.grids import write_grid
 from colorflow.training.joint import SHARE_OF_LOSS, JointModule, JointTask
+from colorflow.training.objective import Objective
 from colorflow.training.pack import FINEST_MAP, open_packs
 from colorflow.training.pixels import AnyPack, PixelPack, is_pixel_pack
 from colorflow.training.run import JOINT, Run, has_state, level_recipe, read_late_blocks
 from colorflow.training.schedule import Budget
 from colorflow.training.start import Start
 from colorflow.training.targets import EVALUATED_HINTS, LevelTask
-from colorflow.training.task import Task
 from colorflow.training.trainer import TrainConfig, Trainer
 
 
@@ -127,7 +127,7 @@ def train_to_budget(
     run: Run,
     budget: Budget,
     say: Callable[[str], None],
-    also: Mapping[str, Task] | None = None,
+    also: Mapping[str, Objective] | None = None,
 ) -> None:
     """Goes on where the run stopped and trains until the budget is used up.
 
@@ -175,7 +175,7 @@ def _train(
     run: Run,
     budget: Budget,
     say: Callable[[str], None],
-    also: Mapping[str, Task],
+    also: Mapping[str, Objective],
 ) -> None:
     """From evaluation to evaluation, until the budget is used up."""
     while (progress := budget.progress(trainer.step, trainer.seconds)) < 1:
@@ -210,7 +210,7 @@ def _record(
     run: Run,
     loss: float,
     say: Callable[[str], None],
-    also: Mapping[str, Task],
+    also: Mapping[str, Objective],
 ) -> None:
     """Evaluates, remembers the best weights, writes curve, checkpoint and sample grid.
 
@@ -300,12 +300,12 @@ def _give_late_blocks(pyramid: ChromaPyramid, run: Run, origin: Start | None) ->
         pyramid.late_blocks.take(Features())
 
 
-def _also_together(pyramid: ChromaPyramid, grids: Sequence[int]) -> dict[str, Task]:
+def _also_together(pyramid: ChromaPyramid, grids: Sequence[int]) -> dict[str, Objective]:
     """What else chooses the best weights of levels that learn together.
 
     All but the finest once more, since coarse levels decide the colors and overfit first.
     """
-    also: dict[str, Task] = {
+    also: dict[str, Objective] = {
         f"dev{grid}_nats": JointTask(pyramid, grids, shares={grid: 1.0}) for grid in grids[:-1]
     }
     if pyramid.config.takes_hints:

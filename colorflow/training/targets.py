@@ -131,7 +131,7 @@ class LevelTask:
         log_prob: Tensor = module(x, self.pyramid.refine(condition), coarse)
         return -log_prob
 
-    def draw(
+    def preview(
         self, module: nn.Module, ab: Tensor, condition: Condition, noise: torch.Generator
     ) -> Tensor:
         """Gray, truth on the level's chroma grid, and draws given the true coarser chroma.

@@ -1,6 +1,6 @@
 """Training of one module: data, optimizer, moving average, and a state that resumes to the bit.
 
-What is learned is a `Task`; how it is learned is the same for all of them.
+An `Objective` says what is learned; how it is learned is the same for all of them.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ from torch.nn.parallel import DistributedDataParallel
 from colorflow.errors import TrainingError
 from colorflow.model.condition import Condition
 from colorflow.model.features import LastBlocks, LateBlocks
+from colorflow.training.objective import Objective
 from colorflow.training.pixels import AnyPack
 from colorflow.training.schedule import Budget, ema_decay, learning_rate
 from colorflow.training.targets import EVALUATED_PHOTO_SIDE
-from colorflow.training.task import Task
 
 FIT_ROWS = 512
 """Rows that the fixed statistics of a module are taken from."""
@@ -63,6 +63,16 @@ def wall_seconds() -> float:
     return time.monotonic()
 
 
+def processor_seconds() -> float:
+    """Processor time of this process per torch thread; wall time where a GPU computes.
+
+    Other programs on the machine slow the wall clock down and would distort a comparison.
+    """
+    if torch.cuda.is_available():
+        return time.monotonic()
+    return time.process_time() / torch.get_num_threads()
+
+
 def _by_share_of_rate(module: nn.Module) -> dict[float, list[nn.Parameter]]:
     """The parameters by their share of the learning rate."""
     pretrained = [
@@ -97,7 +107,7 @@ class Trainer:
     def __init__(
         self,
         module: nn.Module,
-        task: Task,
+        task: Objective,
         pack: AnyPack,
         config: TrainConfig,
         device: torch.device,
@@ -165,7 +175,7 @@ class Trainer:
         return float(np.mean(losses)) if losses else float("nan")
 
     @torch.no_grad()
-    def evaluate(self, split: str, variant: str = "whole", task: Task | None = None) -> float:
+    def evaluate(self, split: str, variant: str = "whole", task: Objective | None = None) -> float:
         """Mean loss of the averaged weights, in the task's unit, fixed noise.
 
         Args:

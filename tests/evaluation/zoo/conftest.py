@@ -1,4 +1,4 @@
-"""A small zoo and context, a pack of made-up photos, and a clock that ticks once a step."""
+"""A small zoo and context, and a clock that ticks once a step."""
 
 from __future__ import annotations
 
@@ -6,13 +6,10 @@ import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 
 import pytest
-import torch
 
-from colorflow.comparison import task
-from colorflow.comparison import train as train_module
+from colorflow.evaluation.zoo import train as train_module
 from colorflow.flows import (
     Affine,
     Bijection,
@@ -26,7 +23,6 @@ from colorflow.training import schedule
 from colorflow.training.trainer import TrainConfig
 from colorflow.zoo import ARCHITECTURES, Architecture
 from colorflow.zoo.maf_iaf import iaf, maf
-from tests.training.made_up_pack import write_pack
 
 SECONDS_A_STEP = 10
 
@@ -55,15 +51,6 @@ def _architecture(name: str, build: Callable[..., Bijection], *, images: bool = 
     )
 
 
-@pytest.fixture(scope="session", autouse=True)
-def _one_thread() -> Iterator[None]:
-    """Networks so small gain nothing from more, and the sums are the same everywhere."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
-
 @pytest.fixture(scope="module", autouse=True)
 def _small_zoo() -> Iterator[None]:
     """Two coupling flows, a pair of autoregressive ones, and one for the plane."""
@@ -86,18 +73,11 @@ def _small_and_fast() -> Iterator[None]:
     clock = itertools.count(0, SECONDS_A_STEP)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(train_module, "keep_freed_memory", lambda: None)
-        patch.setattr(train_module, "training_seconds", lambda: next(clock))
+        patch.setattr(train_module, "processor_seconds", lambda: next(clock))
         patch.setattr(schedule, "WARM_UP_STEPS", 5)
-        patch.setattr(task, "CONTEXT", replace(task.CONTEXT, width=8, context_layers=1))
+        small = replace(train_module.CONTEXT, width=8, context_layers=1)
+        patch.setattr(train_module, "CONTEXT", small)
         yield
-
-
-@pytest.fixture(scope="session")
-def pack_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The pack of 18 photos in 36 rows. Read it only."""
-    folder = tmp_path_factory.mktemp("pack")
-    write_pack(folder)
-    return folder
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,6 @@
-"""What a distribution of colors is compared with: one best guess, and the cINN of 2019."""
+"""Baselines: a deterministic network with one result, and the cINN of 2019."""
 
-from colorflow.baselines.files import (
+from colorflow.evaluation.baselines.weights import (
     BASELINES,
     Baseline,
     LoadedBaseline,

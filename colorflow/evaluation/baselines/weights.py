@@ -1,8 +1,7 @@
-"""The baselines by name, and their weights files: safetensors, the name in the header.
+"""The baselines by name, and their weights files: safetensors with the name in the header.
 
 The header's metadata holds `format`, `baseline` (its name), `temperature` (the std of the latents
-that draws are made with; 1 for a baseline without latents) and `training` (JSON, how the weights
-came about).
+of samples; 1 for a baseline without latents) and `training` (JSON: how the weights were made).
 """
 
 from __future__ import annotations
@@ -17,27 +16,27 @@ from typing import Any
 import torch
 from torch import nn
 
-from colorflow.baselines.cinn import CinnTask, original_cinn
-from colorflow.baselines.deterministic import DeterministicNetwork, RegressionTask
 from colorflow.errors import WeightsError
+from colorflow.evaluation.baselines.cinn import cinn_objective, original_cinn
+from colorflow.evaluation.baselines.deterministic import DeterministicNetwork, RegressionObjective
 from colorflow.model.config import default_config
 from colorflow.model.tensors import HEADER_DAMAGE, load_tensors, read_header, write_tensors
-from colorflow.training.task import Task
+from colorflow.training.objective import Objective
 
 FORMAT = "colorflow-baseline-1"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Baseline:
-    """One of the models that ours is compared with.
+    """A model that ours is compared with.
 
     Attributes:
-        build: a new module of it.
-        task: what it learns.
+        build: makes an untrained module.
+        objective: makes its objective.
     """
 
     build: Callable[[], nn.Module]
-    task: Callable[[], Task]
+    objective: Callable[[], Objective]
 
 
 DETERMINISTIC_SHAPE = (
@@ -48,21 +47,21 @@ DETERMINISTIC_SHAPE = (
 BASELINES = {
     "deterministic": Baseline(
         build=lambda: DeterministicNetwork(DETERMINISTIC_SHAPE),
-        task=lambda: RegressionTask(DETERMINISTIC_SHAPE),
+        objective=lambda: RegressionObjective(DETERMINISTIC_SHAPE),
     ),
-    "cinn2019": Baseline(build=original_cinn, task=CinnTask),
+    "cinn2019": Baseline(build=original_cinn, objective=cinn_objective),
 }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class LoadedBaseline:
-    """What a baseline's file holds.
+    """The content of a baseline's weights file.
 
     Attributes:
         name: of the baseline.
         module: in evaluation mode, float32.
-        temperature: std of the latents.
-        training: how the weights came about.
+        temperature: std of the latents of samples.
+        training: how the weights were made.
         digest: first 16 hexadecimal digits of the file's SHA-256.
     """
 
@@ -76,7 +75,7 @@ class LoadedBaseline:
 def save_baseline(
     path: Path, name: str, module: nn.Module, temperature: float, training: dict[str, Any]
 ) -> None:
-    """Writes a baseline's file, in float16.
+    """Writes a baseline's weights file, in float16.
 
     Raises:
         WeightsError: if the file cannot be written.
@@ -91,10 +90,10 @@ def save_baseline(
 
 
 def load_baseline(path: Path) -> LoadedBaseline:
-    """Reads a baseline's file.
+    """Reads a baseline's weights file.
 
     Raises:
-        WeightsError: if it is missing, not a baseline's, or damaged.
+        WeightsError: if the file is missing, of another kind, or damaged.
     """
     file = read_header(path, FORMAT)
     try:

@@ -11,9 +11,9 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
 
-from colorflow.baselines import BASELINES, load_baseline, save_baseline
-from colorflow.baselines.files import FORMAT
 from colorflow.errors import WeightsError
+from colorflow.evaluation.baselines import BASELINES, load_baseline, save_baseline
+from colorflow.evaluation.baselines.weights import FORMAT
 from colorflow.model import weights as weights_module
 from colorflow.model.weights import load_weights
 from tests.small_weights import save_small_weights

@@ -2,65 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
 
-from colorflow.baselines import BASELINES, load_baseline
-from colorflow.baselines import train as train_module
 from colorflow.cli import main
+from colorflow.evaluation.baselines import BASELINES, load_baseline
+from colorflow.evaluation.baselines import train as train_module
 from colorflow.training import loop
 from colorflow.training.schedule import Budget
 from colorflow.training.trainer import TrainConfig
+from tests.evaluation.conftest import error_of, recorded, usage_error_of
 
-
-@pytest.fixture(autouse=True)
-def _keeps_the_threads() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    yield
-    torch.set_num_threads(threads)
-
-
-def record(monkeypatch: pytest.MonkeyPatch, name: str) -> list[Any]:
-    calls: list[Any] = []
-    monkeypatch.setattr(train_module, name, lambda *given, **named: calls.append((given, named)))
-    return calls
-
-
-def error_of(arguments: list[object], capsys: pytest.CaptureFixture[str]) -> str:
-    """The one line that a command says when it fails."""
-    assert main(list(map(str, arguments))) == 1
-    (line,) = capsys.readouterr().err.splitlines()
-    return line.removeprefix("colorflow: ")
+TRAIN = ["train", "deterministic", "pack", "-o", "run"]
 
 
 def test_train_passes_its_options_on(monkeypatch: pytest.MonkeyPatch) -> None:
-    calls = record(monkeypatch, "train_baseline")
+    """The recipe is that of the pyramid."""
+    calls = recorded(monkeypatch, train_module, "train_baseline")
     threads: list[int] = []
     monkeypatch.setattr(torch, "set_num_threads", threads.append)
     options = ["--minutes", "1.5", "--batch", "16", "--rate", "0.002", "--seed", "3"]
     options += ["--evaluate-every", "30", "--threads", "2", "--contexts", "w.safetensors"]
     assert main(["baseline", "train", "cinn2019", "one", "two", "-o", "run", *options]) == 0
-    ((given, named),) = calls
+    assert main(["baseline", *TRAIN, "--minutes", "5"]) == 0
+    (given, named), (_, default) = calls
     assert given == ("cinn2019", [Path("one"), Path("two")], Path("run"))
     assert named["config"] == TrainConfig(batch=16, peak_rate=0.002, seed=3, evaluate_every=30)
     assert named["budget"] == Budget(minutes=1.5)
     assert named["contexts"] == Path("w.safetensors")
-    assert threads[:1] == [2]
-
-
-def test_train_has_the_recipe_of_the_pyramid(monkeypatch: pytest.MonkeyPatch) -> None:
-    calls = record(monkeypatch, "train_baseline")
-    assert main(["baseline", "train", "deterministic", "p", "-o", "run", "--minutes", "5"]) == 0
-    assert calls[0][1]["config"] == TrainConfig()
-    assert calls[0][1]["contexts"] is None
+    assert threads == [2]
+    assert default["config"] == TrainConfig()
+    assert default["contexts"] is None
 
 
 def test_export_passes_its_options_on(monkeypatch: pytest.MonkeyPatch) -> None:
-    calls = record(monkeypatch, "export_baseline")
+    calls = recorded(monkeypatch, train_module, "export_baseline")
     assert main(["baseline", "export", "cinn2019", "run", "w.safetensors", "--pack", "p"]) == 0
     ((given, named),) = calls
     assert given == ("cinn2019", Path("run"), Path("w.safetensors"))
@@ -72,50 +50,33 @@ def test_export_passes_its_options_on(monkeypatch: pytest.MonkeyPatch) -> None:
     [
         [],
         ["paint"],
-        ["train", "deterministic", "pack", "-o", "run"],
+        TRAIN,
         ["train", "deterministic", "pack", "--minutes", "1"],
         ["train", "deterministic", "-o", "run", "--minutes", "1"],
-        ["train", "deterministic", "pack", "-o", "run", "--minutes", "0"],
-        ["train", "deterministic", "pack", "-o", "run", "--minutes", "1", "--batch", "0"],
+        [*TRAIN, "--minutes", "0"],
+        [*TRAIN, "--minutes", "1", "--batch", "0"],
         ["export", "deterministic", "run", "w.safetensors"],
     ],
 )
 def test_wrong_usage_ends_with_2(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit) as end:
-        main(["baseline", *arguments])
-    assert end.value.code == 2
-    assert capsys.readouterr().err.startswith("usage: colorflow baseline")
+    usage_error_of(["baseline", *arguments], capsys)
 
 
-@pytest.mark.parametrize(
-    "arguments",
-    [
-        ["train", "pix2pix", "pack", "-o", "run", "--minutes", "1"],
-        ["export", "pix2pix", "run", "w.safetensors", "--pack", "pack"],
-    ],
-)
-def test_an_unknown_name_is_answered_with_those_that_there_are(
-    arguments: list[str], capsys: pytest.CaptureFixture[str]
-) -> None:
-    with pytest.raises(SystemExit) as end:
-        main(["baseline", *arguments])
-    assert end.value.code == 2
-    message = capsys.readouterr().err
-    assert "'pix2pix'" in message
-    assert all(name in message for name in BASELINES)
-
-
-def test_the_help_names_every_baseline(capsys: pytest.CaptureFixture[str]) -> None:
-    for action in ("train", "export"):
+def test_the_command_names_every_baseline(capsys: pytest.CaptureFixture[str]) -> None:
+    for action in (["train", "pix2pix", "pack", "-o", "run", "--minutes", "1"],
+                   ["export", "pix2pix", "run", "w.safetensors", "--pack", "pack"]):  # fmt: skip
+        message = usage_error_of(["baseline", *action], capsys)
+        assert "'pix2pix'" in message
+        assert all(name in message for name in BASELINES)
         with pytest.raises(SystemExit):
-            main(["baseline", action, "--help"])
+            main(["baseline", action[0], "--help"])
         assert ", ".join(BASELINES) in capsys.readouterr().out
 
 
+@pytest.mark.usefixtures("small_baselines")
 @pytest.mark.parametrize("name", BASELINES)
 def test_from_a_pack_to_a_file(
     name: str,
-    small_baselines: None,
     pack_folder: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -135,8 +96,9 @@ def test_from_a_pack_to_a_file(
     assert load_baseline(path).name == name
 
 
+@pytest.mark.usefixtures("small_baselines")
 def test_what_a_person_may_get_wrong(
-    small_baselines: None, pack_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    pack_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     train = ["--minutes", "0.1", "-o", tmp_path / "run"]
     command = ["baseline", "train", "deterministic"]

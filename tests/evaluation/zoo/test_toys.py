@@ -12,8 +12,9 @@ import torch
 from PIL import Image
 from scipy import stats
 
-from colorflow.comparison import toys
-from colorflow.comparison.toys import (
+from colorflow.errors import EvaluationError
+from colorflow.evaluation.zoo import toys
+from colorflow.evaluation.zoo.toys import (
     CELLS,
     DATA,
     LIMIT,
@@ -25,7 +26,6 @@ from colorflow.comparison.toys import (
     two_moons,
     write_toys,
 )
-from colorflow.errors import TrainingError
 from colorflow.flows import Bijection, Flatten, Flow
 from colorflow.zoo import ARCHITECTURES, Architecture
 
@@ -153,7 +153,7 @@ def test_a_repeated_training_is_the_same() -> None:
 
 
 def test_another_kind_of_file(tmp_path: Path) -> None:
-    with pytest.raises(TrainingError, match="expected the name of a JPEG file"):
+    with pytest.raises(EvaluationError, match="expected the name of a JPEG file"):
         write_toys(tmp_path / "toys.png", steps=1)
     assert not list(tmp_path.iterdir())
 
@@ -162,13 +162,13 @@ def test_a_place_that_cannot_be_written(tmp_path: Path, monkeypatch: pytest.Monk
     for name in list(ARCHITECTURES)[1:]:
         monkeypatch.delitem(ARCHITECTURES, name)
     (tmp_path / "file").write_text("mine")
-    with pytest.raises(TrainingError, match="cannot be written"):
+    with pytest.raises(EvaluationError, match="cannot be written"):
         write_toys(tmp_path / "file" / "toys.jpg", steps=1, say=lambda _: None)
 
 
 @pytest.mark.parametrize("name", ["toys.json", "toys.jpg"])
 def test_files_of_others_stay(name: str, tmp_path: Path) -> None:
     (tmp_path / name).write_bytes(b"mine")
-    with pytest.raises(TrainingError, match=f"{name}: cannot be written .* that colorflow made"):
+    with pytest.raises(EvaluationError, match=f"{name}: cannot be written .* that colorflow made"):
         write_toys(tmp_path / "toys.jpg", steps=1)
     assert (tmp_path / name).read_bytes() == b"mine"

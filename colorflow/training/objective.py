@@ -1,4 +1,4 @@
-"""What a trainer must know of the thing that it trains."""
+"""The interface between the trainer and what it trains."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from torch import Tensor, nn
 from colorflow.model.condition import Condition
 
 
-class Task(Protocol):
-    """What is trained: which rows, and what a module's loss on them is."""
+class Objective(Protocol):
+    """What a module learns: which rows of the pack it reads, and its loss on them."""
 
     @property
     def name(self) -> str:
-        """In messages, such as ``level 4``."""
+        """Name in messages, such as ``level 4``."""
 
     @property
     def folder(self) -> str:
@@ -23,7 +23,7 @@ class Task(Protocol):
 
     @property
     def stream(self) -> int:
-        """Number of its random order and noise: tasks with the same one see the same."""
+        """Part of the seed of order and noise: objectives of one stream see the same data."""
 
     @property
     def maps(self) -> tuple[int, ...]:
@@ -31,36 +31,36 @@ class Task(Protocol):
 
     @property
     def small_photo_side(self) -> int:
-        """Photos whose short side is not above this are left out of training."""
+        """Training leaves out photos whose short side is not above this, in pixels."""
 
     @property
     def unit(self) -> str:
-        """Of the loss, such as ``nats a photo``."""
+        """Unit of the loss, such as ``nats a photo``."""
 
     def fit(
         self, module: nn.Module, ab: Tensor, condition: Condition, noise: torch.Generator
     ) -> None:
-        """Takes the module's fixed statistics from a sample of the training data."""
+        """Sets the module's fixed statistics from a sample of the training data."""
 
     def loss(
         self, module: nn.Module, ab: Tensor, condition: Condition, noise: torch.Generator
     ) -> Tensor:
-        """What is minimized, in the task's unit.
+        """Computes the loss of each photo.
 
         Args:
-            module: what is trained, its average, or a wrapper that calls it.
+            module: the trained module, its average, or a wrapper that calls it.
             ab: (B, 2, 64, 64) CIELAB units.
             condition: of the B photos.
             noise: source of the noise on the data, on the CPU.
 
         Returns:
-            (B,), differentiable.
+            (B,), differentiable, in the objective's unit.
         """
 
-    def draw(
+    def preview(
         self, module: nn.Module, ab: Tensor, condition: Condition, noise: torch.Generator
     ) -> Tensor:
-        """Colorings to look at, the truth among them.
+        """Makes colorings for the picture of an evaluation, the truth among them.
 
         Args:
             module: the averaged weights.

@@ -1,9 +1,9 @@
-"""The deterministic network: one result, the mean of all that the photo may have been.
+"""The deterministic network predicts the mean of the colors that a photo may have had.
 
-It has the pyramid's context networks, and in place of each level's flow a layer that gives the
-level's numbers outright. All levels are trained together, by the mean squared error of ab.
+It has the pyramid's context networks. In place of each level's flow a convolution predicts the
+level's numbers. All levels train together, with the mean squared error of ab.
 
-Dimensions: B photos, g the grid of a level, C its channels (2 means or 6 details).
+Dimensions: B photos.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ from colorflow.model.context import LevelContext
 from colorflow.model.pyramid import DETAIL_CHANNELS, MEAN_CHANNELS
 
 CHROMA_UNIT = 20.0
-"""CIELAB units; about the std of chroma over photos. The network speaks in them."""
+"""Unit of the network's outputs, in CIELAB units: about the std of chroma over photos."""
 
 
 class DeterministicNetwork(nn.Module):
-    """The conditional mean of ab.
+    """Predicts the conditional mean of ab.
 
     Args:
-        config: of the pyramid whose context networks it has; its flows' fields are not used.
+        config: of the pyramid whose context networks it has; the fields of the flows are not used.
     """
 
     def __init__(self, config: PyramidConfig) -> None:
@@ -47,7 +47,7 @@ class DeterministicNetwork(nn.Module):
         self.haar = Haar()
 
     def fit(self, condition: Condition) -> None:
-        """Takes the statistics of the features from a sample of the training data."""
+        """Sets the statistics of the features from a sample of the training data."""
         for context in self.contexts:
             cast(LevelContext, context).fit(condition)
 
@@ -63,8 +63,8 @@ class DeterministicNetwork(nn.Module):
         return coarse
 
 
-class RegressionTask:
-    """The deterministic network learns ab; a `Task` of the trainer.
+class RegressionObjective:
+    """The mean squared error of the deterministic network.
 
     Args:
         config: of the pyramid whose context networks it has.
@@ -81,7 +81,7 @@ class RegressionTask:
     def fit(
         self, module: nn.Module, ab: Tensor, condition: Condition, noise: torch.Generator
     ) -> None:
-        """Statistics of the features."""
+        """Sets the statistics of the features."""
         cast(DeterministicNetwork, module).fit(condition)
 
     def loss(
@@ -90,8 +90,8 @@ class RegressionTask:
         """Mean squared error of ab, squared CIELAB units, (B,)."""
         return F.mse_loss(module(condition), ab, reduction="none").mean((1, 2, 3))
 
-    def draw(
+    def preview(
         self, module: nn.Module, ab: Tensor, condition: Condition, noise: torch.Generator
     ) -> Tensor:
-        """Gray, truth and the one result."""
+        """Gray, the truth, and the result."""
         return torch.stack([torch.zeros_like(ab), ab, module(condition)], 1)

@@ -1,4 +1,4 @@
-"""`colorflow baseline`: trains a baseline on a pack, and writes its weights file."""
+"""`colorflow baseline`: trains a baseline on packs and writes its weights file."""
 
 from __future__ import annotations
 
@@ -11,10 +11,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from colorflow.baselines.deterministic import DeterministicNetwork
-from colorflow.baselines.files import BASELINES, FORMAT, Baseline, save_baseline
-from colorflow.comparison.train import training_seconds
 from colorflow.errors import PackError, TrainingError
+from colorflow.evaluation.baselines.deterministic import DeterministicNetwork
+from colorflow.evaluation.baselines.weights import BASELINES, FORMAT, Baseline, save_baseline
 from colorflow.model.context import LevelContext
 from colorflow.model.density import ConditionalDensity
 from colorflow.model.tensors import check_weights_place
@@ -24,7 +23,7 @@ from colorflow.training.pack import Pack, open_packs
 from colorflow.training.run import Run, read_state
 from colorflow.training.schedule import Budget
 from colorflow.training.start import OF_PLANES, Start
-from colorflow.training.trainer import TrainConfig, Trainer
+from colorflow.training.trainer import TrainConfig, Trainer, processor_seconds
 from colorflow.training.tuning import DRAWS, energy_score
 
 TEMPERATURES = (0.3, 0.5, 0.7, 0.8, 0.9, 1.0)
@@ -40,23 +39,23 @@ def train_baseline(
     contexts: Path | None = None,
     say: Callable[[str], None] = print,
 ) -> None:
-    """Trains a baseline; one that has used its budget already is left alone.
+    """Trains a baseline until its budget is used up; an existing run continues.
 
     Args:
         name: key in `BASELINES`.
         pack_folders: as in `colorflow.training.loop.train`.
-        run_folder: gets a folder of that name; an existing run goes on.
+        run_folder: gets a folder of that name.
         config: the recipe.
-        budget: of the training; its minutes are those of `training_seconds`.
-        contexts: a run's folder or a weights file of the pyramid, whose trained context networks
-            the deterministic network begins with; None to begin with new ones.
-        say: gets one line an evaluation.
+        budget: of the training; minutes are those of `processor_seconds`.
+        contexts: a run's folder or a weights file of the pyramid; the deterministic network starts
+            from its trained context networks. None to start from new ones.
+        say: gets one line per evaluation.
 
     Raises:
         PackError: if a pack cannot be read.
         WeightsError: if the weights cannot be read.
-        TrainingError: if the name is unknown, the run does not fit, there are no contexts to begin
-            with, or losses stay non-finite.
+        TrainingError: if the name is unknown, the run does not fit, there are no contexts to start
+            from, or losses stay non-finite.
     """
     keep_freed_memory()
     baseline = _find(name)
@@ -69,7 +68,7 @@ def train_baseline(
     device = choose_device()
     torch.manual_seed(config.seed)
     module = baseline.build().to(device)
-    trainer = Trainer(module, baseline.task(), pack, config, device, clock=training_seconds)
+    trainer = Trainer(module, baseline.objective(), pack, config, device, clock=processor_seconds)
     if origin is not None and not run.has_begun(name):
         trainer.start_from(module.state_dict() | _contexts_of(origin, module))
     train_to_budget(trainer, run, budget, say)
@@ -84,15 +83,15 @@ def export_baseline(
     photos: int = 40,
     say: Callable[[str], None] = print,
 ) -> None:
-    """Writes a baseline's file from the best weights of its run.
+    """Writes a baseline's weights file from the best weights of its run.
 
     Args:
         name: key in `BASELINES`.
         run_folder: of `train_baseline`.
         weights: NAME.safetensors.
-        pack_folder: on whose dev photos the temperature of draws is chosen.
-        photos: so many of them, at most.
-        say: gets the report.
+        pack_folder: its dev photos choose the temperature of samples.
+        photos: largest number of dev photos.
+        say: gets the report, line by line.
 
     Raises:
         PackError: if the pack cannot be read or has no dev photo.
@@ -129,7 +128,7 @@ def export_baseline(
 
 
 def _contexts_of(origin: Start, module: nn.Module) -> dict[str, Tensor]:
-    """Weights of the context networks of a trained pyramid, by their names in the module."""
+    """Returns the context weights of a trained pyramid by their names in the module."""
     if not isinstance(module, DeterministicNetwork):
         raise TrainingError("--contexts: only the deterministic network has the pyramid's")
     grids = [cast(LevelContext, context).grid for context in module.contexts]
@@ -162,7 +161,7 @@ def _tuned(
     photos: int,
     say: Callable[[str], None],
 ) -> float:
-    """The temperature whose draws have the lowest energy score on dev."""
+    """Returns the temperature whose samples have the lowest energy score on dev."""
     rows = np.random.default_rng(2).permutation(pack.rows("dev", variant="whole"))[:photos]
     if len(rows) == 0:
         raise PackError(f"{pack.folder}: no dev photo to choose the draws' temperature by")
@@ -171,9 +170,9 @@ def _tuned(
         generator = torch.Generator().manual_seed(3)
         found = []
         for part in np.array_split(rows, -(-len(rows) // 10)):
-            ab, condition = pack.batch(part, baseline.task().maps)
-            drawn = density.sample(condition, DRAWS, generator, temperature)
-            found.append(energy_score(drawn, ab))
+            ab, condition = pack.batch(part, baseline.objective().maps)
+            samples = density.sample(condition, DRAWS, generator, temperature)
+            found.append(energy_score(samples, ab))
         scores[temperature] = float(torch.cat(found).mean())
     best = min(scores, key=lambda t: scores[t])
     text = ", ".join(f"{t:g}: {score:.3f}" for t, score in scores.items())

@@ -1,21 +1,22 @@
-"""Likelihood, speed and inverse error of one trained architecture."""
+"""Likelihood, speed and inverse error of a trained architecture."""
 
 from __future__ import annotations
 
 import math
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from colorflow.comparison.distill import TEACHERS
-from colorflow.comparison.task import DIMENSIONS, bits_per_dim, noisy_means
-from colorflow.comparison.train import find_architecture, make_trainer
 from colorflow.errors import PackError
+from colorflow.evaluation.objectives import DensityObjective, bits_per_dim
+from colorflow.evaluation.zoo.train import SHAPE, TEACHERS, find_architecture, make_trainer
 from colorflow.flows import InversionError
 from colorflow.model.condition import Condition
 from colorflow.model.density import ConditionalDensity
@@ -27,39 +28,41 @@ from colorflow.training.targets import EVALUATED_PHOTO_SIDE
 from colorflow.training.trainer import TrainConfig, Trainer
 
 PHOTOS = 500
-"""Photos of a split that likelihoods are measured on, at most."""
+"""Largest number of photos of a split that likelihoods are measured on."""
 SLOW_PHOTOS = 50
-"""The same for architectures that take an evaluation a dimension to score."""
+"""The same for architectures that need one evaluation per dimension to score a photo."""
 INVERTED_PHOTOS = 8
 REPEATS = 9
 SECONDS_OF_A_TIMING = 60.0
-"""No more repeats after so long."""
+"""A timing that has taken so long is not repeated."""
 
+_DIMENSIONS = math.prod(SHAPE)
 _Direction = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
-    """One architecture of the table.
+    """The measurements of one architecture; an object of zoo.json.
 
     Attributes:
         name: as shown.
         parameters: of the flow, without the context network, which is the same for all.
-        bits_per_dim_train: of the averaged weights on photos they were trained on; per CIELAB unit.
-        bits_per_dim_dev: the same on other photos.
+        bits_per_dim_train: of the averaged weights on training photos, density per CIELAB unit.
+        bits_per_dim_dev: the same on dev photos.
         seconds_per_step: median of a training step, without reading the photos.
-        seconds_per_sample: median of drawing one coloring of one photo, context network included.
-        inverse_error: largest difference between ab and their reconstruction from latents, in
-            CIELAB units, float32; None if a numerical inverse did not converge.
+        seconds_per_sample: median of sampling one coloring of one photo, with the context network.
+        inverse_error: largest difference between ab and their reconstruction from latents, CIELAB
+            units, float32; None if a numerical inverse did not converge.
         minutes: of training.
         key: in the zoo.
         standard_error_train: of the mean over photos.
-        standard_error_dev: the same.
-        photos: how many were scored in each split, at most.
+        standard_error_dev: the same on dev photos.
+        photos: largest number of photos scored in each split.
         context_parameters: of the context network.
-        sampling_error: largest difference between latents and those of their sample; or None.
+        sampling_error: largest difference between latents and the latents of their sample; None as
+            for `inverse_error`.
         steps: of training.
-        skipped_steps: those that were not finite.
+        skipped_steps: steps that were not finite.
         source: authors and year.
         published: likelihood and data set.
         notes: what a reader must know.
@@ -89,7 +92,7 @@ class Row:
 def load_trained(
     key: str, pack: Pack, run_folder: Path, config: TrainConfig, device: torch.device
 ) -> Trainer | None:
-    """An architecture as its training left it, or None if it has not begun.
+    """Restores an architecture as its training left it; None if it has not begun.
 
     Raises:
         TrainingError: if its checkpoint is damaged or does not fit.
@@ -103,7 +106,7 @@ def load_trained(
 
 
 def measure(key: str, trainer: Trainer) -> Row:
-    """Measures the averaged weights; the trainer is of no use for training afterwards.
+    """Measures the averaged weights; the trainer cannot continue its training afterwards.
 
     Args:
         key: of the architecture in the zoo.
@@ -113,8 +116,7 @@ def measure(key: str, trainer: Trainer) -> Row:
         PackError: if a split has no large photo.
     """
     architecture = find_architecture(key)
-    density = trainer.ema.eval()
-    assert isinstance(density, ConditionalDensity)
+    density = cast(ConditionalDensity, trainer.ema.eval())
     steps, minutes = trainer.step, trainer.seconds / 60
     photos = SLOW_PHOTOS if key in TEACHERS else PHOTOS
     train = photo_nats(density, trainer, "train", photos)
@@ -132,15 +134,15 @@ def measure(key: str, trainer: Trainer) -> Row:
     return Row(
         name=architecture.name,
         parameters=count_parameters(density.flow),
-        bits_per_dim_train=_finite(bits_per_dim(float(train.mean()))),
-        bits_per_dim_dev=_finite(bits_per_dim(float(dev.mean()))),
-        seconds_per_sample=median_seconds(lambda: draw_one(density, one)),
+        bits_per_dim_train=_mean_bits(train),
+        bits_per_dim_dev=_mean_bits(dev),
+        seconds_per_sample=median_seconds(lambda: _sample_one(density, one)),
         seconds_per_step=median_seconds(lambda: trainer.update(ab, condition)),
         inverse_error=inverse_error,
         minutes=round(minutes, 2),
         key=key,
-        standard_error_train=_finite(_standard_error(train)),
-        standard_error_dev=_finite(_standard_error(dev)),
+        standard_error_train=_standard_error(train),
+        standard_error_dev=_standard_error(dev),
         photos=photos,
         context_parameters=count_parameters(density.context),
         sampling_error=sampling_error,
@@ -154,21 +156,22 @@ def measure(key: str, trainer: Trainer) -> Row:
 
 @torch.no_grad()
 def photo_nats(density: ConditionalDensity, trainer: Trainer, split: str, photos: int) -> Tensor:
-    """Negative log-likelihood of each photo, nats, with noise that is the same for all models.
+    """Negative log-likelihood of each photo, nats, with the same noise for all models.
 
     Args:
-        density: what scores.
-        trainer: for its pack and device.
-        split: ``train`` or ``dev``; whole large photos alone.
-        photos: at most so many.
+        density: the model to score with.
+        trainer: for its pack, objective and device.
+        split: ``train`` or ``dev``; only whole large photos count.
+        photos: largest number of photos.
     """
+    objective = cast(DensityObjective, trainer.task)
     rows = _rows(trainer.pack, split)[:photos]
     noise = torch.Generator().manual_seed(1)
     torch.manual_seed(1)  # of log-determinants that are estimated
     nats = []
     for part in np.array_split(rows, -(-len(rows) // 50)):
-        ab, condition = trainer.pack.batch(part, trainer.task.maps)
-        x = noisy_means(ab, noise).to(trainer.device)
+        ab, condition = trainer.pack.batch(part, objective.maps)
+        x = objective.target(ab, noise).to(trainer.device)
         nats.append(-density.log_prob(x, condition.to(trainer.device)).double().cpu())
     return torch.cat(nats)
 
@@ -180,34 +183,19 @@ def inverse_errors(
     """Largest error of ab -> latents -> ab, CIELAB units, and of latents -> ab -> latents."""
     ab, condition = _batch(trainer, "dev", INVERTED_PHOTOS)
     noise = torch.Generator().manual_seed(2)
-    x = noisy_means(ab, noise)
-    z = torch.randn(len(ab), DIMENSIONS, generator=noise).to(x)
+    x = cast(DensityObjective, trainer.task).target(ab, noise)
+    z = torch.randn(len(ab), _DIMENSIONS, generator=noise).to(x)
     context = density.context_of(condition)
     flow = density.flow.bijection
 
-    def error(first: Tensor, there: _Direction, back: _Direction) -> float:
-        middle = there(first, context)[0]
-        return float((back(middle, context)[0] - first).abs().max())
-
-    def attempt(action: Callable[[], float]) -> float | None:
+    def error(first: Tensor, there: _Direction, back: _Direction) -> float | None:
         try:
-            return _finite(action())
+            middle = there(first, context)[0]
+            return _finite(float((back(middle, context)[0] - first).abs().max()))
         except InversionError:
             return None
 
-    return (
-        attempt(lambda: error(x, flow, flow.inverse)),
-        attempt(lambda: error(z, flow.inverse, flow)),
-    )
-
-
-@torch.no_grad()
-def draw_one(density: ConditionalDensity, condition: Condition) -> Tensor | None:
-    """A coloring, or None if a numerical inverse did not converge."""
-    try:
-        return density.sample(condition, 1, torch.Generator().manual_seed(3))
-    except InversionError:
-        return None
+    return error(x, flow, flow.inverse), error(z, flow.inverse, flow)
 
 
 def median_seconds(action: Callable[[], object]) -> float:
@@ -223,8 +211,15 @@ def median_seconds(action: Callable[[], object]) -> float:
 
 
 def count_parameters(module: nn.Module) -> int:
-    """How many numbers are learned."""
+    """Counts the parameters of a module."""
     return sum(parameter.numel() for parameter in module.parameters())
+
+
+@torch.no_grad()
+def _sample_one(density: ConditionalDensity, condition: Condition) -> None:
+    """Samples one coloring, as far as a numerical inverse converges."""
+    with suppress(InversionError):
+        density.sample(condition, 1, torch.Generator().manual_seed(3))
 
 
 def _rows(pack: AnyPack, split: str) -> np.ndarray:
@@ -235,19 +230,23 @@ def _rows(pack: AnyPack, split: str) -> np.ndarray:
 
 
 def _batch(trainer: Trainer, split: str, count: int) -> tuple[Tensor, Condition]:
-    """`count` photos on the trainer's device, from the beginning again where there are fewer."""
+    """`count` photos on the trainer's device, repeated where there are fewer."""
     rows = np.resize(_rows(trainer.pack, split), count)
     ab, condition = trainer.pack.batch(rows, trainer.task.maps)
     return ab.to(trainer.device), condition.to(trainer.device)
 
 
-def _standard_error(nats: Tensor) -> float:
-    """Of the mean over photos, in bits a dimension; nan for one photo."""
+def _mean_bits(nats: Tensor) -> float | None:
+    return _finite(bits_per_dim(float(nats.mean()), _DIMENSIONS))
+
+
+def _standard_error(nats: Tensor) -> float | None:
+    """Standard error of the mean over photos, bits per dimension; None for one photo."""
     if len(nats) < 2:
-        return math.nan
-    return bits_per_dim(float(nats.std()) / len(nats) ** 0.5)
+        return None
+    return _finite(bits_per_dim(float(nats.std()) / len(nats) ** 0.5, _DIMENSIONS))
 
 
 def _finite(value: float) -> float | None:
-    """None where JSON has no number."""
+    """Returns None where JSON has no number."""
     return value if math.isfinite(value) else None

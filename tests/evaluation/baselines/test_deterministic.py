@@ -13,15 +13,20 @@ from scipy.signal import correlate2d
 from scipy.special import erf
 from torch import Tensor
 
-from colorflow.baselines.deterministic import CHROMA_UNIT, DeterministicNetwork, RegressionTask
+from colorflow.evaluation.baselines.deterministic import (
+    CHROMA_UNIT,
+    DeterministicNetwork,
+    RegressionObjective,
+)
 from colorflow.model.condition import CONDITION_GRID, Condition
 from colorflow.model.config import LevelConfig, PyramidConfig
 from colorflow.training.pack import Pack
+from tests.evaluation.small_baselines import CONFIG
 
 
 @pytest.fixture
-def batch(pack_folder: Path, config: PyramidConfig) -> tuple[Tensor, Condition]:
-    return Pack(pack_folder).batch(np.arange(3), RegressionTask(config).maps)
+def batch(pack_folder: Path) -> tuple[Tensor, Condition]:
+    return Pack(pack_folder).batch(np.arange(3), RegressionObjective(CONFIG).maps)
 
 
 def convolution(h: np.ndarray, weight: np.ndarray, bias: np.ndarray) -> np.ndarray:
@@ -45,8 +50,8 @@ def finer(means: np.ndarray, details: np.ndarray) -> np.ndarray:
     return result
 
 
-def test_a_new_network_says_gray(config: PyramidConfig, batch: tuple[Tensor, Condition]) -> None:
-    network = DeterministicNetwork(config).eval()
+def test_a_new_network_says_gray(batch: tuple[Tensor, Condition]) -> None:
+    network = DeterministicNetwork(CONFIG).eval()
     with torch.no_grad():
         ab = network(batch[1])
     assert ab.shape == (3, 2, 64, 64)
@@ -54,10 +59,10 @@ def test_a_new_network_says_gray(config: PyramidConfig, batch: tuple[Tensor, Con
 
 
 def test_the_output_is_what_heads_and_haar_steps_say(
-    config: PyramidConfig, batch: tuple[Tensor, Condition], randomize: Any
+    batch: tuple[Tensor, Condition], randomize: Any
 ) -> None:
     """Each head on its context's GELU, in units of 20; the context sees the chroma so far."""
-    network = randomize(DeterministicNetwork(config), gain=0.35)
+    network = randomize(DeterministicNetwork(CONFIG), gain=0.35)
     condition = batch[1].map(lambda x: x[:1])
     details = 0.0
     with torch.no_grad():
@@ -80,38 +85,34 @@ def test_the_output_is_what_heads_and_haar_steps_say(
     assert np.ptp(found) > 10
 
 
-def test_the_loss_is_in_squared_cielab_units(
-    config: PyramidConfig, batch: tuple[Tensor, Condition]
-) -> None:
+def test_the_loss_is_in_squared_cielab_units(batch: tuple[Tensor, Condition]) -> None:
     ab, condition = batch
-    task, noise = RegressionTask(config), torch.Generator()
+    objective, noise = RegressionObjective(CONFIG), torch.Generator()
     with torch.no_grad():
-        loss = task.loss(DeterministicNetwork(config).eval(), ab, condition, noise)
+        loss = objective.loss(DeterministicNetwork(CONFIG).eval(), ab, condition, noise)
     expected = (ab.double().numpy() ** 2).mean((1, 2, 3))
     np.testing.assert_allclose(loss, expected, rtol=1e-5)
-    assert task.unit == "squared CIELAB units"
-    assert task.maps == (8, 16, 32)
+    assert objective.unit == "squared CIELAB units"
+    assert objective.maps == (8, 16, 32)
 
 
-def test_statistics_of_the_features_are_taken_on_every_level(
-    config: PyramidConfig, pack_folder: Path
-) -> None:
-    network = DeterministicNetwork(config)
-    pack, task = Pack(pack_folder), RegressionTask(config)
-    ab, condition = pack.batch(pack.rows("train"), task.maps)
-    task.fit(network, ab, condition, torch.Generator())
-    for context, level in zip(network.contexts, config.levels, strict=True):
+def test_statistics_of_the_features_are_taken_on_every_level(pack_folder: Path) -> None:
+    network = DeterministicNetwork(CONFIG)
+    pack, objective = Pack(pack_folder), RegressionObjective(CONFIG)
+    ab, condition = pack.batch(pack.rows("train"), objective.maps)
+    objective.fit(network, ab, condition, torch.Generator())
+    for context, level in zip(network.contexts, CONFIG.levels, strict=True):
         for side in level.maps:
             mean = condition.features[side].double().mean((0, 2, 3))
             found = context.standardize[str(side)].mean.flatten().double()
             torch.testing.assert_close(found, mean, rtol=0, atol=1e-4)
 
 
-def test_what_is_drawn_to_look_at(config: PyramidConfig, batch: tuple[Tensor, Condition]) -> None:
-    network = DeterministicNetwork(config).eval()
+def test_what_is_drawn_to_look_at(batch: tuple[Tensor, Condition]) -> None:
+    network = DeterministicNetwork(CONFIG).eval()
     network.heads[0].bias.data[:] = torch.tensor([1.0, -0.5])
     with torch.no_grad():
-        drawn = RegressionTask(config).draw(network, *batch, torch.Generator())
+        drawn = RegressionObjective(CONFIG).preview(network, *batch, torch.Generator())
     assert drawn.shape == (3, 3, 2, 64, 64)
     assert not drawn[:, 0].any()
     assert torch.equal(drawn[:, 1], batch[0])
@@ -132,7 +133,7 @@ def test_it_learns_the_mean_of_what_a_photo_may_have_been() -> None:
     which is none of the colors that there are."""
     generator = torch.Generator().manual_seed(0)
     config = PyramidConfig(levels=tuple(of_lightness(grid) for grid in (4, 4, 8, 16, 32)))
-    network, task = DeterministicNetwork(config), RegressionTask(config)
+    network, objective = DeterministicNetwork(config), RegressionObjective(config)
     optimizer = torch.optim.Adam(network.parameters(), lr=0.01)
 
     def batch(count: int) -> tuple[Tensor, Tensor, Condition]:
@@ -147,13 +148,13 @@ def test_it_learns_the_mean_of_what_a_photo_may_have_been() -> None:
     for _ in range(50):
         _, truth, condition = batch(8)
         optimizer.zero_grad()
-        task.loss(network, truth, condition, generator).mean().backward()
+        objective.loss(network, truth, condition, generator).mean().backward()
         optimizer.step()
     mean, truth, condition = batch(32)
     with torch.no_grad():
         network.eval()
         found = network(condition)
-        loss = task.loss(network, truth, condition, generator).mean()
+        loss = objective.loss(network, truth, condition, generator).mean()
     off = (found - mean).square().mean((0, 2, 3)).sqrt()
     assert off[0] < 6, "half of the way to either color"
     assert off[1] < 4

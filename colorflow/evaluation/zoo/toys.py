@@ -1,17 +1,17 @@
 """`colorflow zoo toys`: every architecture on three densities in the plane.
 
-One flow an architecture learns all three, given which one is meant. A point is an image of two
-channels and one cell, so the architectures are those of the table; scales and convolutions have
-nothing to do at one cell. In the plane even the inverse-autoregressive flow is trained by
-likelihood: its slow direction takes two evaluations a layer.
+One flow per architecture learns all three densities, conditioned on which one is meant. A point is
+an image of two channels and one cell, so the architectures are those of the table; scales and
+convolutions have no effect at one cell. In the plane maximum likelihood trains even the
+inverse-autoregressive flow: its slow direction takes two evaluations per layer.
+
+The points come without a pack, photos or a run's folder, so the training is a loop of its own.
 
 The pinwheel is that of Johnson et al. 2016; two moons and a ring of Gaussians are folklore.
 """
 
 from __future__ import annotations
 
-import datetime
-import json
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -22,11 +22,17 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from colorflow.comparison.figure import figure_class, save_figure
-from colorflow.comparison.measure import count_parameters
-from colorflow.comparison.table import check_file, hardware
-from colorflow.errors import TrainingError
-from colorflow.files import json_kind, picture_kind, write_whole
+from colorflow.errors import EvaluationError
+from colorflow.evaluation.report import (
+    about_run,
+    check_place,
+    figure_class,
+    save_figure,
+    to_text,
+    write_text,
+)
+from colorflow.evaluation.zoo.measure import count_parameters
+from colorflow.files import json_kind, picture_kind
 from colorflow.flows import Flow, InversionError
 from colorflow.training.schedule import learning_rate
 from colorflow.zoo import ARCHITECTURES, Architecture
@@ -35,7 +41,7 @@ NUMBERS = json_kind("numbers of toys", "colorflow zoo toys")
 FIGURE = picture_kind("figure of toys")
 POINT = (2, 1, 1)
 BATCH_EACH = 128
-"""Points of each data set in a step."""
+"""Points of each data set per step."""
 TEST_POINTS = 4000
 SHOWN_POINTS = 1500
 RATE = 2e-3
@@ -43,15 +49,15 @@ CLIP = 5.0
 LIMIT = 3.2
 """The figure shows [-LIMIT, LIMIT] along both axes."""
 CELLS = 96
-"""Of the density's grid, along an axis."""
+"""Cells of the density's grid along an axis."""
 
 Points = NDArray[np.float64]
 Panel = tuple[NDArray[Any], NDArray[Any]]
-"""Density on the grid, and samples (N, 2)."""
+"""The density on the grid and samples (N, 2)."""
 
 
 def two_moons(count: int, rng: np.random.Generator) -> Points:
-    """Two half circles that reach into each other, (count, 2)."""
+    """Two interleaved half circles, (count, 2)."""
     angle = np.pi * rng.random(count)
     upper = rng.random(count) < 0.5
     x = np.where(upper, np.cos(angle), 1 - np.cos(angle)) - 0.5
@@ -66,7 +72,7 @@ def eight_gaussians(count: int, rng: np.random.Generator) -> Points:
 
 
 def pinwheel(count: int, rng: np.random.Generator) -> Points:
-    """Five arms, bent the more the further out, (count, 2)."""
+    """Five arms that bend more the further out they are, (count, 2)."""
     along, across = 1 + 0.3 * rng.normal(size=count), 0.1 * rng.normal(size=count)
     angle = 2 * np.pi / 5 * rng.integers(0, 5, count) + 0.25 * np.exp(along)
     x = along * np.cos(angle) - across * np.sin(angle)
@@ -84,32 +90,30 @@ DATA: dict[str, Callable[[int, np.random.Generator], Points]] = {
 def write_toys(
     path: Path, *, steps: int = 1500, seed: int = 0, say: Callable[[str], None] = print
 ) -> list[dict[str, Any]]:
-    """Trains all architectures and writes the figure, and beside it the numbers as JSON.
+    """Trains all architectures and writes the figure and, beside it, the numbers as JSON.
 
     Args:
         path: NAME.jpg; the numbers go to NAME.json.
-        steps: of each architecture.
+        steps: training steps of each architecture.
         seed: of weights and points.
-        say: gets one line an architecture.
+        say: gets one line per architecture.
 
     Returns:
-        One object an architecture: name, nats (by data set), parameters, and more.
+        One object per architecture: name, nats (by data set), parameters, and more.
 
     Raises:
-        TrainingError: if matplotlib is missing or a file cannot be written.
+        EvaluationError: if Matplotlib is missing or a file cannot be written.
     """
     figure_class()  # before the long work
     if path.suffix.lower() not in (".jpg", ".jpeg"):
-        raise TrainingError(f"{path}: expected the name of a JPEG file, such as zoo_toys.jpg")
+        raise EvaluationError(f"{path}: expected the name of a JPEG file, such as zoo_toys.jpg")
     numbers = path.with_suffix(".json")
-    check_file(path, FIGURE)
-    check_file(numbers, NUMBERS)
+    check_place(path, FIGURE)
+    check_place(numbers, NUMBERS)
     about = {
         "steps": steps,
         "seed": seed,
-        "command": f"colorflow zoo toys -o {path.name} --steps {steps} --seed {seed}",
-        "hardware": hardware(),
-        "date": datetime.date.today().isoformat(),
+        **about_run(f"colorflow zoo toys -o {path.name} --steps {steps} --seed {seed}"),
     }
     results: list[dict[str, Any]] = []
     panels: dict[str, dict[str, Panel]] = {}
@@ -131,21 +135,17 @@ def write_toys(
         results.append(result | about)
         panels[architecture.name] = {name: _panel(flow, name, seed, say) for name in DATA}
         say(f"{key}: " + ", ".join(f"{name} {value:.3f} nats" for name, value in nats.items()))
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(numbers, (json.dumps(results, indent=1) + "\n").encode(), NUMBERS)
-        _write_figure(results, panels, path, seed)
-    except OSError as error:
-        raise TrainingError(f"{path}: cannot be written ({error})") from error
+    write_text(numbers, to_text(results), NUMBERS)
+    _write_figure(results, panels, path, seed)
     return results
 
 
 def train_toy(architecture: Architecture, *, steps: int, seed: int) -> Flow:
-    """One flow for all three data sets, given which one, trained by maximum likelihood.
+    """Trains one flow on all three data sets, conditioned on which one, by maximum likelihood.
 
     Args:
         architecture: of the zoo.
-        steps: of AdamW; one that is not finite is skipped.
+        steps: of AdamW; a step that is not finite is skipped.
         seed: of weights and points.
 
     Raises:
@@ -171,7 +171,7 @@ def train_toy(architecture: Architecture, *, steps: int, seed: int) -> Flow:
 
 @torch.no_grad()
 def nats_of_test_points(flow: Flow, name: str, seed: int) -> float:
-    """Mean negative log-likelihood of new points of a data set, nats."""
+    """Mean negative log-likelihood of test points of a data set, nats."""
     points = DATA[name](TEST_POINTS, np.random.default_rng([seed, 1]))
     torch.manual_seed(seed)  # of log-determinants that are estimated
     return float(-flow(_tensor(points), _context(name, TEST_POINTS)).double().mean())
@@ -179,7 +179,7 @@ def nats_of_test_points(flow: Flow, name: str, seed: int) -> float:
 
 @torch.no_grad()
 def density_on_grid(flow: Flow, name: str) -> NDArray[np.float32]:
-    """The density at the centers of a grid's cells, (CELLS, CELLS), rows from bottom to top."""
+    """Density at the cell centers of a grid, (CELLS, CELLS), rows from bottom to top."""
     centers = LIMIT * ((2 * np.arange(CELLS) + 1) / CELLS - 1)
     y, x = np.meshgrid(centers, centers, indexing="ij")
     points = _tensor(np.stack([x.ravel(), y.ravel()], 1))
@@ -190,11 +190,11 @@ def density_on_grid(flow: Flow, name: str) -> NDArray[np.float32]:
 
 @torch.no_grad()
 def _panel(flow: Flow, name: str, seed: int, say: Callable[[str], None]) -> Panel:
-    """What the figure shows of one data set; no samples if an inverse does not converge."""
+    """Makes the figure's part of one data set; no samples if an inverse does not converge."""
     generator = torch.Generator().manual_seed(seed)
     try:
-        drawn = flow.sample(SHOWN_POINTS, _context(name, SHOWN_POINTS), generator=generator)
-        samples = drawn.flatten(1).numpy()
+        points = flow.sample(SHOWN_POINTS, _context(name, SHOWN_POINTS), generator=generator)
+        samples = points.flatten(1).numpy()
     except InversionError as error:
         say(f"{name}: no samples, {error}")
         samples = np.empty((0, 2), np.float32)
@@ -207,7 +207,7 @@ def _write_figure(
     path: Path,
     seed: int,
 ) -> None:
-    """A row an architecture, below the truth; density and samples of each data set."""
+    """Plots density and samples of each data set, the truth first, one row per architecture."""
     rows = 1 + len(results)
     figure = figure_class()(figsize=(9.5, 1.62 * rows), layout="constrained")
     axes = figure.subplots(rows, 2 * len(DATA), squeeze=False)
@@ -236,11 +236,11 @@ def _write_figure(
             for axis in (left, right):
                 axis.set_xticks([])
                 axis.set_yticks([])
-    save_figure(figure, path, FIGURE, dpi=100, quality=88)
+    save_figure(figure, path, FIGURE, dpi=100)
 
 
 def _context(name: str, count: int) -> Tensor:
-    """Which data set is meant, one-hot: (count, 3, 1, 1)."""
+    """One-hot context of a data set, (count, 3, 1, 1)."""
     index = torch.tensor(list(DATA).index(name))
     one_hot = torch.nn.functional.one_hot(index, len(DATA)).float()
     return one_hot[None, :, None, None].expand(count, -1, -1, -1)

@@ -2,58 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
 
 from colorflow import cli
-from colorflow.comparison import table, toys
-from colorflow.comparison import train as train_module
-from colorflow.comparison.train import recipe
-
-
-@pytest.fixture(autouse=True)
-def _keeps_the_threads() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    yield
-    torch.set_num_threads(threads)
-
-
-def error_of(arguments: list[object], capsys: pytest.CaptureFixture[str]) -> str:
-    """The one line that a command says when it fails."""
-    assert cli.main(list(map(str, arguments))) == 1
-    lines = capsys.readouterr().err.splitlines()
-    assert len(lines) == 1
-    assert lines[0].startswith("colorflow: ")
-    return lines[0].removeprefix("colorflow: ")
-
-
-def record(monkeypatch: pytest.MonkeyPatch, module: Any, name: str) -> list[Any]:
-    calls: list[Any] = []
-    monkeypatch.setattr(module, name, lambda *given, **named: calls.append((given, named)))
-    return calls
+from colorflow.evaluation.zoo import table, toys
+from colorflow.evaluation.zoo import train as train_module
+from colorflow.evaluation.zoo.train import recipe
+from tests.evaluation.conftest import error_of, recorded, usage_error_of
 
 
 def test_train_passes_its_options_on(monkeypatch: pytest.MonkeyPatch) -> None:
-    calls = record(monkeypatch, train_module, "train_architecture")
-    options = ["--minutes", "1.5", "--batch", "16", "--rate", "0.002", "--seed", "3"]
-    assert cli.main(["zoo", "train", "glow", "pack", "-o", "run", *options]) == 0
-    ((given, named),) = calls
+    calls = recorded(monkeypatch, train_module, "train_architecture")
+    threads: list[int] = []
+    monkeypatch.setattr(torch, "set_num_threads", threads.append)
+    command = ["zoo", "train", "glow", "pack", "-o", "run", "--minutes", "1.5"]
+    assert cli.main([*command, "--batch", "16", "--rate", "0.002", "--seed", "3"]) == 0
+    assert cli.main(command) == 0
+    (given, named), (_, default) = calls
     assert given == ("glow", Path("pack"), Path("run"))
     assert named["config"] == recipe(batch=16, rate=0.002, seed=3)
     assert named["minutes"] == 1.5
-
-
-def test_train_defaults(monkeypatch: pytest.MonkeyPatch) -> None:
-    calls = record(monkeypatch, train_module, "train_architecture")
-    threads: list[int] = []
-    monkeypatch.setattr(torch, "set_num_threads", threads.append)
-    assert cli.main(["zoo", "train", "glow", "pack", "-o", "run", "--minutes", "8"]) == 0
-    assert calls[0][1]["config"] == recipe()
-    assert threads[0] == 1
+    assert default["config"] == recipe()
+    assert threads == [1, 1]
 
 
 def test_the_help_of_train_says_what_a_minute_is(capsys: pytest.CaptureFixture[str]) -> None:
@@ -63,7 +36,7 @@ def test_the_help_of_train_says_what_a_minute_is(capsys: pytest.CaptureFixture[s
 
 
 def test_table_passes_its_options_on(monkeypatch: pytest.MonkeyPatch) -> None:
-    calls = record(monkeypatch, table, "write_table")
+    calls = recorded(monkeypatch, table, "write_table")
     assert cli.main(["zoo", "table", "run", "pack", "-o", "docs", "--seed", "4"]) == 0
     ((given, named),) = calls
     assert given == (Path("run"), Path("pack"), Path("docs"))
@@ -71,7 +44,7 @@ def test_table_passes_its_options_on(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_toys_passes_its_options_on(monkeypatch: pytest.MonkeyPatch) -> None:
-    calls = record(monkeypatch, toys, "write_toys")
+    calls = recorded(monkeypatch, toys, "write_toys")
     assert cli.main(["zoo", "toys", "-o", "toys.jpg", "--steps", "9"]) == 0
     ((given, named),) = calls
     assert given == (Path("toys.jpg"),)
@@ -95,10 +68,7 @@ def test_toys_passes_its_options_on(monkeypatch: pytest.MonkeyPatch) -> None:
     ],
 )
 def test_wrong_usage_ends_with_2(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit) as end:
-        cli.main(["zoo", *arguments])
-    assert end.value.code == 2
-    assert capsys.readouterr().err.startswith("usage: colorflow zoo")
+    usage_error_of(["zoo", *arguments], capsys)
 
 
 def test_what_a_person_may_get_wrong(
@@ -119,14 +89,3 @@ def test_what_a_person_may_get_wrong(
     assert "expected the name of a JPEG" in error_of(
         ["zoo", "toys", "-o", tmp_path / "toys.gif"], capsys
     )
-
-
-def test_an_interruption_ends_with_130(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    def interrupted(*_: object, **__: object) -> None:
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(train_module, "train_architecture", interrupted)
-    assert cli.main(["zoo", "train", "glow", "pack", "-o", "run", "--minutes", "1"]) == 130
-    assert capsys.readouterr().err == "colorflow: interrupted\n"

@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-import csv
 import itertools
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
 
-from colorflow.baselines import BASELINES, Baseline, load_baseline
-from colorflow.baselines import train as train_module
-from colorflow.baselines.cinn import CinnTask
-from colorflow.baselines.train import TEMPERATURES, export_baseline, train_baseline
 from colorflow.errors import PackError, TrainingError
+from colorflow.evaluation.baselines import BASELINES, Baseline, load_baseline
+from colorflow.evaluation.baselines import train as train_module
+from colorflow.evaluation.baselines.cinn import cinn_objective
+from colorflow.evaluation.baselines.train import TEMPERATURES, export_baseline, train_baseline
 from colorflow.model.condition import Condition
 from colorflow.model.config import PyramidConfig
 from colorflow.model.density import ConditionalDensity
@@ -27,10 +25,11 @@ from colorflow.model.pyramid import ChromaPyramid
 from colorflow.model.weights import load_weights, save_weights
 from colorflow.training import loop
 from colorflow.training.pack import Pack
-from colorflow.training.run import Run, read_state
+from colorflow.training.run import Run
 from colorflow.training.schedule import Budget
 from colorflow.training.trainer import TrainConfig, Trainer
-from tests.small_baselines import CONFIG as SHAPE
+from tests.evaluation.conftest import same, state_of
+from tests.evaluation.small_baselines import CONFIG as SHAPE
 
 CONFIG = TrainConfig(batch=8, peak_rate=0.02, evaluate_every=3.0, autocast=False)
 Go = Callable[..., list[str]]
@@ -71,24 +70,6 @@ def no_grid(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(loop, "write_grid", lambda *_: None)
 
 
-def same(first: Any, second: Any) -> bool:
-    """Equal to the bit, in nested states; but for the seconds that it took."""
-    if isinstance(first, Tensor):
-        return torch.equal(first, second)
-    if isinstance(first, dict):
-        keys = first.keys() - {"seconds"}
-        return first.keys() == second.keys() and all(same(first[k], second[k]) for k in keys)
-    if isinstance(first, (list, tuple)):
-        return len(first) == len(second) and all(map(same, first, second))
-    return bool(first == second)
-
-
-def state_of(folder: Path, name: str = "deterministic") -> dict[str, Any]:
-    state = read_state(folder, name)
-    assert state is not None
-    return state
-
-
 # training
 
 
@@ -108,45 +89,12 @@ def test_a_run_leaves_its_state_curve_and_grid(
     assert state_of(tmp_path, name)["best"]
 
 
-def test_the_deterministic_network_learns(go: Go, no_grid: None, tmp_path: Path) -> None:
-    """What it learns in the end is tested without a pack."""
-    go(tmp_path, steps=30, config=replace(CONFIG, evaluate_every=10))
-    with (tmp_path / "deterministic" / "curve.csv").open(newline="") as file:
-        losses = [float(row["train_nats"]) for row in csv.DictReader(file)]
-    assert losses[2] < 0.85 * losses[0]
-
-
-def test_an_interrupted_training_goes_on_to_the_same_bits(
-    go: Go, no_grid: None, tmp_path: Path
-) -> None:
-    go(tmp_path / "straight")
-
-    def end_after_the_first(_: str) -> None:
-        raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        go(tmp_path / "resumed", say=end_after_the_first)
-    assert state_of(tmp_path / "resumed")["step"] == 3
-    torch.manual_seed(99)
-    assert go(tmp_path / "resumed")[0] == "deterministic: goes on at step 3"
-    assert same(state_of(tmp_path / "straight"), state_of(tmp_path / "resumed"))
-
-
-def test_a_run_of_another_recipe_or_baseline(go: Go, no_grid: None, tmp_path: Path) -> None:
-    go(tmp_path, steps=1)
-    other = replace(CONFIG, peak_rate=0.01)
-    for name, config in (("deterministic", other), ("cinn2019", CONFIG)):
-        with pytest.raises(TrainingError, match="another shape or recipe") as caught:
-            go(tmp_path, name, config=config)
-        assert str(caught.value).startswith(f"{tmp_path}: ")
-
-
 def test_minutes_are_processor_time_as_in_the_zoo(
     no_grid: None, pack_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Ten seconds of that clock a step: half a minute is three steps."""
     clock = itertools.count(0, 10)
-    monkeypatch.setattr(train_module, "training_seconds", lambda: next(clock))
+    monkeypatch.setattr(train_module, "processor_seconds", lambda: next(clock))
     said: list[str] = []
     train_baseline(
         "deterministic", [pack_folder], tmp_path,
@@ -212,9 +160,9 @@ def test_it_goes_on_from_where_it_was_and_with_the_same_contexts(
     go: Go, no_grid: None, pyramid: Path, tmp_path: Path
 ) -> None:
     go(tmp_path / "run", steps=1, contexts=pyramid)
-    before = state_of(tmp_path / "run")
+    before = state_of(tmp_path / "run", "deterministic")
     assert go(tmp_path / "run", steps=1, contexts=pyramid) == ["deterministic: goes on at step 1"]
-    assert same(state_of(tmp_path / "run"), before)
+    assert same(state_of(tmp_path / "run", "deterministic"), before)
     with pytest.raises(TrainingError, match="another shape or recipe"):
         go(tmp_path / "run", steps=1)
 
@@ -295,7 +243,7 @@ class NormalDensity(ConditionalDensity):
 
 
 def normal_run(folder: Path, std: float, patch: pytest.MonkeyPatch) -> None:
-    baseline = Baseline(build=lambda: NormalDensity(0.0), task=CinnTask)
+    baseline = Baseline(build=lambda: NormalDensity(0.0), objective=cinn_objective)
     patch.setitem(BASELINES, "cinn2019", baseline)
     save_state(folder, "cinn2019", NormalDensity(std).state_dict())
 
