@@ -137,7 +137,7 @@ def _add_score(commands: Commands) -> None:
 
 
 def _score(arguments: argparse.Namespace) -> int:
-    from colorflow.evaluation.report import check_place, to_text, write_text
+    from colorflow.evaluation.report import check_place, json_text, write_text
     from colorflow.quiz.answers import read_sheets
     from colorflow.quiz.key import read_key
     from colorflow.quiz.report import SCORE, as_json, as_text
@@ -152,7 +152,7 @@ def _score(arguments: argparse.Namespace) -> int:
     result = score(key, sheets)
     print(as_text(result, key, arguments.judge_note))
     if arguments.json:
-        write_text(arguments.json, to_text(as_json(result, key, arguments.judge_note)), SCORE)
+        write_text(arguments.json, json_text(as_json(result, key, arguments.judge_note)), SCORE)
     return 1 if any(sheet.bad_lines for sheet in sheets) else 0
 
 

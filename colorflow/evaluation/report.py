@@ -56,7 +56,7 @@ def write_text(path: Path, text: str, kind: FileKind | None) -> None:
     _write(path, text.encode(), kind)
 
 
-def to_text(values: Any) -> str:
+def json_text(values: Any) -> str:
     """Formats values as JSON; refuses NaN, which JSON does not have."""
     return json.dumps(values, indent=1, allow_nan=False) + "\n"
 
@@ -192,7 +192,7 @@ def as_json(evaluation: Evaluation, about: Mapping[str, Any]) -> str:
         }
         for key, table in evaluation.tables.items()
     }
-    return to_text(
+    return json_text(
         {
             "photos": evaluation.photos,
             "seed": evaluation.seed,

@@ -48,7 +48,7 @@ class Subject:
 
     def generator(self, seed: int, purpose: str) -> torch.Generator:
         """Makes the source of randomness for one purpose."""
-        return torch.Generator().manual_seed(number_for(self.digest, seed, purpose))
+        return torch.Generator().manual_seed(seed_for(self.digest, seed, purpose))
 
 
 class NotColoredError(Exception):
@@ -80,7 +80,7 @@ class SubjectReader:
         pixels = photo.pixels
         digest = digest_of(pixels)
         if self._degraded:
-            seen = degrade(pixels, np.random.default_rng(number_for(digest, self._seed, "degrade")))
+            seen = degrade(pixels, np.random.default_rng(seed_for(digest, self._seed, "degrade")))
         else:
             seen = square_lightness(pixels)
         small = resize_by_area(pixels, GRID_SIZE, GRID_SIZE) / 255
@@ -105,7 +105,7 @@ def digest_of(pixels: NDArray[np.uint8]) -> str:
     return hashed.hexdigest()
 
 
-def number_for(digest: str, seed: int, purpose: str) -> int:
+def seed_for(digest: str, seed: int, purpose: str) -> int:
     """Derives a seed of 63 bits from a photo, a seed and a purpose."""
     mixed = hashlib.sha256(f"{seed} {purpose} {digest}".encode())
     return int.from_bytes(mixed.digest()[:8], "little") >> 1

@@ -26,8 +26,8 @@ import numpy as np
 from colorflow import __version__
 from colorflow.errors import EvaluationError, PhotoError
 from colorflow.evaluation.evaluate import photos_of
-from colorflow.evaluation.report import to_text, write_text
-from colorflow.evaluation.subject import digest_of, number_for
+from colorflow.evaluation.report import json_text, write_text
+from colorflow.evaluation.subject import digest_of, seed_for
 from colorflow.photo import read_photo
 from colorflow.quiz.answers import empty_sheet
 from colorflow.quiz.instructions import INSTRUCTIONS_FILE, instructions
@@ -121,7 +121,7 @@ def make_blind_test(
         write_text(unfinished / INSTRUCTIONS_FILE, instructions(key.form), None)
         for sheet, backward in SHEETS.items():
             write_text(unfinished / sheet, empty_sheet(key, backward=backward), None)
-        write_text(key_file(directory), to_text(key_to_json(key, about)), None)
+        write_text(key_file(directory), json_text(key_to_json(key, about)), None)
     say(f"{len(key.pairs)} pairs in {directory}; the key is {key_file(directory)}")
     if pairs is not None and pairs > len(key.pairs):
         say(
@@ -209,7 +209,7 @@ def _keyed_pairs(
             photo=names[path],
             digest=digest,
             first=side,
-            seed=number_for(digest, seed, "blind") % 2**_SEED_BITS,
+            seed=seed_for(digest, seed, "blind") % 2**_SEED_BITS,
         )
         for number, ((digest, path), side) in enumerate(
             zip(choice.photos.items(), sides, strict=True), start=1

@@ -26,10 +26,10 @@ def write_grid(trainer: Trainer, path: Path) -> None:
     rows = trainer.pack.rows("dev", variant="whole")[:PHOTOS]
     if len(rows) == 0:
         return
-    ab, condition = trainer.pack.batch(rows, trainer.task.maps)
+    ab, condition = trainer.pack.batch(rows, trainer.objective.maps)
     ab, condition = ab.to(trainer.device), condition.to(trainer.device)
     generator = torch.Generator().manual_seed(0)
-    drawn = trainer.task.preview(trainer.ema.eval(), ab, condition, generator)
+    drawn = trainer.objective.preview(trainer.ema.eval(), ab, condition, generator)
     save_image(paint(condition.lightness, drawn), path, nrow=drawn.shape[1])
 
 

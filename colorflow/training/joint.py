@@ -57,8 +57,8 @@ class JointModule(nn.Module):
         )
 
 
-class JointTask:
-    """A `Task`: the weighted negative log-likelihood of several levels.
+class JointObjective:
+    """An `Objective`: the weighted negative log-likelihood of several levels.
 
     Args:
         pyramid: the model.

@@ -95,8 +95,8 @@ def with_hints(
     return replace(condition, planes=true_points(ab, points, source))
 
 
-class LevelTask:
-    """One level of the pyramid learns its numbers; a `Task` of the trainer.
+class LevelObjective:
+    """One level of the pyramid learns its numbers; an `Objective` of the trainer.
 
     A pyramid that takes color hints is trained with random ones.
 

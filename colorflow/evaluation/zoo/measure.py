@@ -164,7 +164,7 @@ def photo_nats(density: ConditionalDensity, trainer: Trainer, split: str, photos
         split: ``train`` or ``dev``; only whole large photos count.
         photos: largest number of photos.
     """
-    objective = cast(DensityObjective, trainer.task)
+    objective = cast(DensityObjective, trainer.objective)
     rows = _rows(trainer.pack, split)[:photos]
     noise = torch.Generator().manual_seed(1)
     torch.manual_seed(1)  # of log-determinants that are estimated
@@ -183,7 +183,7 @@ def inverse_errors(
     """Largest error of ab -> latents -> ab, CIELAB units, and of latents -> ab -> latents."""
     ab, condition = _batch(trainer, "dev", INVERTED_PHOTOS)
     noise = torch.Generator().manual_seed(2)
-    x = cast(DensityObjective, trainer.task).target(ab, noise)
+    x = cast(DensityObjective, trainer.objective).target(ab, noise)
     z = torch.randn(len(ab), _DIMENSIONS, generator=noise).to(x)
     context = density.context_of(condition)
     flow = density.flow.bijection
@@ -232,7 +232,7 @@ def _rows(pack: AnyPack, split: str) -> np.ndarray:
 def _batch(trainer: Trainer, split: str, count: int) -> tuple[Tensor, Condition]:
     """`count` photos on the trainer's device, repeated where there are fewer."""
     rows = np.resize(_rows(trainer.pack, split), count)
-    ab, condition = trainer.pack.batch(rows, trainer.task.maps)
+    ab, condition = trainer.pack.batch(rows, trainer.objective.maps)
     return ab.to(trainer.device), condition.to(trainer.device)
 
 

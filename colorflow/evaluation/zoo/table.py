@@ -14,9 +14,9 @@ from colorflow.errors import EvaluationError, TrainingError
 from colorflow.evaluation.report import (
     about_run,
     check_place,
+    json_text,
     markdown_table,
     origin,
-    to_text,
     write_text,
 )
 from colorflow.evaluation.zoo.figure import FIGURE, write_figure
@@ -91,7 +91,7 @@ def write_table(
         )
     rows.sort(key=lambda row: (row.bits_per_dim_dev is None, row.bits_per_dim_dev or 0.0))
     about = _about(config, seed)
-    write_text(output / "zoo.json", to_text([asdict(row) | about for row in rows]), ROWS)
+    write_text(output / "zoo.json", json_text([asdict(row) | about for row in rows]), ROWS)
     write_text(output / "zoo.md", insert_table(document, markdown(rows, about)), None)
     ordered = {row.name: densities[row.name] for row in rows}
     write_figure(rows, ordered, output / "zoo.jpg", seed=seed, say=say)

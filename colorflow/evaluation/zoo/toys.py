@@ -27,8 +27,8 @@ from colorflow.evaluation.report import (
     about_run,
     check_place,
     figure_class,
+    json_text,
     save_figure,
-    to_text,
     write_text,
 )
 from colorflow.evaluation.zoo.measure import count_parameters
@@ -135,7 +135,7 @@ def write_toys(
         results.append(result | about)
         panels[architecture.name] = {name: _panel(flow, name, seed, say) for name in DATA}
         say(f"{key}: " + ", ".join(f"{name} {value:.3f} nats" for name, value in nats.items()))
-    write_text(numbers, to_text(results), NUMBERS)
+    write_text(numbers, json_text(results), NUMBERS)
     _write_figure(results, panels, path, seed)
     return results
 
