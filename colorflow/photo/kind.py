@@ -19,6 +19,8 @@ import enum
 import numpy as np
 from PIL import Image
 
+from colorflow.color import cie
+
 GRID = 64
 """Longer side of the reduced copy, in cells."""
 _PRESAMPLE = 1024
@@ -43,12 +45,6 @@ _FADING = 2.0
 _CLEAR_TINT = 8.0
 """Chroma of the mean ab from which a tint counts as clear; below, the division fades to none."""
 
-# sRGB to XYZ (IEC 61966-2-1), each row divided by its sum: the white point D65 maps to (1, 1, 1).
-_RGB_TO_XYZ = np.array(
-    [[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]]
-)
-
-
 class Kind(enum.StrEnum):
     """How much color a picture holds."""
 
@@ -72,7 +68,7 @@ def kind_of(pixels: np.ndarray, alpha: np.ndarray | None = None) -> Kind:
     """
     if pixels.ndim == 2:
         return Kind.GRAY
-    lab = _rgb_to_lab(_reduced(pixels))
+    lab = cie.rgb_to_lab(_reduced(pixels) / 255)
     seen = np.ones(lab.shape[:2], bool) if alpha is None else _reduced(alpha) > 127
     if not seen.any():
         return Kind.GRAY
@@ -130,12 +126,3 @@ def _reduced(pixels: np.ndarray) -> np.ndarray:
     size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
     return np.asarray(image.resize(size, Image.Resampling.BOX))
 
-
-def _rgb_to_lab(rgb: np.ndarray) -> np.ndarray:
-    """CIELAB (D65) of sRGB uint8 (..., 3), float64; formulas of CIE 15 and IEC 61966-2-1."""
-    signal = rgb / 255.0
-    linear = np.where(signal <= 0.04045, signal / 12.92, ((signal + 0.055) / 1.055) ** 2.4)
-    xyz = linear @ (_RGB_TO_XYZ / _RGB_TO_XYZ.sum(axis=1, keepdims=True)).T
-    cube = np.where(xyz > (6 / 29) ** 3, np.cbrt(xyz), xyz / (3 * (6 / 29) ** 2) + 4 / 29)
-    x, y, z = cube[..., 0], cube[..., 1], cube[..., 2]
-    return np.stack([116 * y - 16, 500 * (x - y), 200 * (y - z)], axis=-1)
