@@ -1,6 +1,6 @@
-"""Small pictures of scikit-image in every format and layout that is read, and damage to them.
+"""Small pictures of scikit-image in every format and layout that is read, and random damage.
 
-Damage is random: bits, numbers, pieces cut, doubled, moved in from other files.
+Damage flips bits, overwrites numbers, and cuts, doubles or inserts pieces.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ from colorflow.photo.ifd import Block
 _EDGES = (0, 1, 2, 0x7F, 0x80, 0xFF, 0x100, 0x7FFF, 0x8000, 0xFFFF, 0x10000, 0x7FFFFFFF, 0xFFFFFFFF)
 _PNG = b"\x89PNG\r\n\x1a\n"
 _HEADER = 160
-"""Bytes from the beginning that half of the damage goes to."""
+"""Bytes at the beginning that receive half of the damage."""
 
 
 def corpus() -> dict[str, bytes]:
-    """Sound files by format and layout, the format first."""
+    """Undamaged files, by format and layout; the format comes first."""
     color = Image.fromarray(skimage.data.chelsea()).resize((48, 32))
     array = np.asarray(color)
     deep = array.astype(np.uint16) * 257
@@ -97,7 +97,7 @@ def corpus() -> dict[str, bytes]:
 
 
 def damaged(content: bytes, others: list[bytes], rng: random.Random) -> bytes:
-    """A file with one to six damages; PNG's checksums, which tell most, half the time put right."""
+    """Damage a file one to six times; half of the time PNG's checksums are corrected afterwards."""
     data = bytearray(content)
     for _ in range(rng.choice((1, 1, 1, 2, 3, 6))):
         rng.choice(_DAMAGES)(data, others, rng)
@@ -112,7 +112,7 @@ def _flip(data: bytearray, others: list[bytes], rng: random.Random) -> None:
 
 
 def _overwrite(data: bytearray, others: list[bytes], rng: random.Random) -> None:
-    """A number of 1, 2 or 4 bytes, of either order: where limits are, or any."""
+    """Overwrite 1, 2 or 4 bytes with a number at a limit, or any other, in either byte order."""
     size = rng.choice((1, 2, 4))
     value = rng.choice((*_EDGES, rng.randrange(1 << 32))) % (1 << (8 * size))
     place = _place(data, rng)
@@ -165,7 +165,7 @@ def _put_checksums_right(png: bytearray) -> None:
 
 
 def _place(data: bytearray, rng: random.Random) -> int:
-    """Where to damage: half of the time in the header."""
+    """Choose a position: half of the time in the header."""
     reach = min(len(data), _HEADER) if rng.random() < 0.5 else len(data)
     return rng.randrange(reach) if reach else 0
 
@@ -177,12 +177,12 @@ def _pillow(image: Image.Image, format: str, **options: object) -> bytes:
 
 
 def tiff_of(pieces: list[bytes], size: tuple[int, int], **tags: int | tuple[int, ...]) -> bytes:
-    """A little-endian TIFF file of compressed strips or tiles, Group 4 by default.
+    """Make a little-endian TIFF file of compressed strips or tiles, of Group 4 by default.
 
     Args:
-        pieces: as they are compressed; there may be any number of them, of any length.
+        pieces: the compressed strips or tiles; any number, of any length.
         size: width and height.
-        tags: further ones by name as in `Base`, or others instead.
+        tags: additional tags by name as in `Base`; they may replace the default ones.
     """
     starts = tuple(8 + sum(map(len, pieces[:number])) for number in range(len(pieces)))
     fields: dict[str, int | tuple[int, ...]] = {

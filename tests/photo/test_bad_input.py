@@ -82,13 +82,16 @@ FILES = {
     "png 16 bit gray": by_opencv(".png", DEEP[..., 0]),
     "tiff 16 bit": tiff(DEEP),
     "tiff 16 bit deflate": tiff(DEEP, compression="zlib", predictor=True),
-    "tiff 16 bit lzw": by_opencv(".tif", DEEP),
+    "tiff-lzw 16 bit": by_opencv(".tif", DEEP),
     "tiff 16 bit planes": tiff(PLANES, planarconfig="separate", compression="zlib"),
     "tiff float": tiff((DEEP / 65535).astype(np.float32)),
     "tiff float planes": tiff((PLANES / 65535).astype(np.float32), planarconfig="separate"),
 }
-TRAILER = {"png": 24, "gif": 4, "gif-animated": 1 << 20}
-"""Bytes after the last pixel, CRC included, that a complete picture can do without."""
+TRAILER = {"png": 24, "gif": 4, "gif-animated": 1 << 20, "tiff-lzw": 8}
+"""Bytes after the last pixel, CRC included, that a complete picture can do without.
+
+Of TIFF it is the value of SampleFormat, which OpenCV writes last, and which has that by default.
+"""
 
 
 def assert_whole_or_refused(path: Path, whole: np.ndarray) -> None:

@@ -278,6 +278,22 @@ def test_tiff_of_ycbcr(picture: Image.Image, tmp_path: Path, options: dict[str, 
     assert np.abs(read_photo(path).pixels.astype(int) - np.asarray(picture)).max() <= 4
 
 
+def test_tiff_of_ycbcr_with_a_quarter_of_the_chroma(saved: Saved) -> None:
+    color = np.array([[[10, 200, 90]]], np.uint8)
+    luma, blue, red = np.asarray(Image.fromarray(color).convert("YCbCr"))[0, 0].tolist()
+    tags = {"Compression": 1, "PhotometricInterpretation": 6, "SamplesPerPixel": 3}
+    tags |= {"BitsPerSample": (8, 8, 8), "YCbCrSubSampling": (2, 2)}
+    blocks = bytes([luma] * 4 + [blue, red]) * 8
+    photo = read_photo(saved(tiff_of([blocks], (8, 4), **tags), "p.tif"))
+    np.testing.assert_allclose(photo.pixels, np.broadcast_to(color, (4, 8, 3)), atol=2)
+
+
+def test_a_tiff_compression_that_is_not_read(saved: Saved) -> None:
+    content = tiff_of([bytes(64)], (8, 8), Compression=32809)
+    with pytest.raises(UnreadablePhotoError, match=r"\(compression 32809\) is not read; save it"):
+        read_photo(saved(content, "p.tif"))
+
+
 @pytest.mark.parametrize("bits", [1, 8])
 def test_tiff_with_white_as_zero(picture: Image.Image, tmp_path: Path, bits: int) -> None:
     gray = np.asarray(picture.convert("1" if bits == 1 else "L"))

@@ -1,9 +1,9 @@
-"""Keep what Pillow, libtiff and OpenCV print from the user while files are read and written.
+"""Silences Pillow, tifffile, libtiff and OpenCV while files are read and written.
 
-They warn about damaged EXIF and the like, which we ignore and which is no news to a user, and about
-damaged pixels, which our errors tell. Python's warning filters and the libraries' settings are
-global, so threads that each saved and restored them would undo one another's work: the first to
-come saves them, the last to go restores them.
+They warn about damaged EXIF and the like, which does not matter to the user, and about damaged
+pixels, which our errors report. Python's warning filters and the settings of the libraries are
+global. Threads that each saved and restored them would undo one another's work, so the first thread
+that enters saves them and the last one that leaves restores them.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from cv2.utils import logging as opencv
 from PIL import _imaging
 
 
-class _Quiet:
-    """A context manager that several threads may be in at once."""
+class _Silence:
+    """A context manager that several threads may enter at once."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -34,9 +34,10 @@ class _Quiet:
                 self._restore = ExitStack()
                 self._restore.enter_context(warnings.catch_warnings())
                 warnings.simplefilter("ignore")
-                pillow, nowhere = logging.getLogger("PIL"), logging.NullHandler()
-                pillow.addHandler(nowhere)  # or errors go to stderr where nobody listens
-                self._restore.callback(pillow.removeHandler, nowhere)
+                for name in ("PIL", "tifffile"):
+                    library, nowhere = logging.getLogger(name), logging.NullHandler()
+                    library.addHandler(nowhere)  # without a handler errors go to stderr
+                    self._restore.callback(library.removeHandler, nowhere)
                 self._restore.callback(opencv.setLogLevel, opencv.getLogLevel())
                 opencv.setLogLevel(opencv.LOG_LEVEL_SILENT)
                 if set_handler := _libtiff_error_handler():
@@ -52,9 +53,10 @@ class _Quiet:
 
 
 def _libtiff_error_handler() -> Callable[[int | None], int | None] | None:
-    """What sets the handler of Pillow's libtiff, which writes to stderr, and gives the former one.
+    """The function that sets the error handler of Pillow's libtiff and returns the previous one.
 
-    None where the library is not to be reached, as where it is linked into Pillow: then it writes.
+    None where the library cannot be reached because it is linked into Pillow; it then writes to
+    stderr.
     """
     try:
         function = ctypes.CDLL(_imaging.__file__).TIFFSetErrorHandler
@@ -64,5 +66,5 @@ def _libtiff_error_handler() -> Callable[[int | None], int | None] | None:
     return function
 
 
-quiet_codecs = _Quiet()
-"""``with quiet_codecs():`` ignores warnings in every thread until the last one leaves."""
+silent_codecs = _Silence()
+"""``with silent_codecs():`` ignores warnings in every thread until the last one leaves."""
