@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import io
+import logging
 import struct
 import sys
 import zlib
@@ -15,10 +15,11 @@ import pytest
 import tifffile
 from PIL import Image
 
-from benchmarks.damaged_files import tiff_of
+from benchmarks.damaged_files import by_pillow, tiff_of
 from colorflow.errors import PhotoTooLargeError, UnreadablePhotoError
 from colorflow.photo import Kind, read_photo, write_image
 from colorflow.photo.ifd import Block
+from colorflow.photo.silence import silent_codecs
 
 Saved = Callable[..., Path]
 
@@ -225,9 +226,7 @@ def test_heic_without_its_package_says_what_to_install(
 
 
 def test_containers_are_told_apart_by_their_brands(saved: Saved, picture: Image.Image) -> None:
-    buffer = io.BytesIO()
-    picture.save(buffer, "AVIF")
-    general_first = buffer.getvalue().replace(b"ftypavif", b"ftypmif1", 1)
+    general_first = by_pillow(picture, "AVIF").replace(b"ftypavif", b"ftypmif1", 1)
     assert read_photo(saved(general_first, "p.avif")).pixels.shape == (64, 96, 3)
     video = b"\0\0\0\x18ftypisom\0\0\0\0isommp42" + bytes(100)
     with pytest.raises(UnreadablePhotoError, match="the file is a video"):
@@ -403,8 +402,20 @@ def test_the_limit_holds_under_a_disguise(tmp_path: Path) -> None:
             read_photo(tmp_path / name, max_pixels=96 * 64 - 1)
 
 
+@pytest.mark.parametrize("name", ["PIL", "tifffile", "imagecodecs"])
+def test_what_the_libraries_log_is_not_shown(
+    name: str, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(logging.getLogger(), "handlers", [])  # pytest listens, users do not
+    with silent_codecs():
+        logging.getLogger(name).warning("damaged")
+    assert capfd.readouterr().err == ""
+    logging.getLogger(name).warning("damaged")
+    assert capfd.readouterr().err == "damaged\n"
+
+
 @pytest.mark.parametrize("dtype", [np.uint8, np.float32])
-def test_libtiff_and_opencv_write_nothing_to_stderr(
+def test_damaged_tiff_data_writes_nothing_to_stderr(
     picture: Image.Image, tmp_path: Path, capfd: pytest.CaptureFixture[str], dtype: type
 ) -> None:
     values = np.asarray(picture) / (1 if dtype == np.uint8 else 255)

@@ -10,6 +10,7 @@ import pytest
 import skimage.data
 from PIL import Image, ImageOps
 
+from benchmarks.damaged_files import by_pillow
 from colorflow.photo import Kind, Photo, photo_from_image
 from colorflow.photo.kind import kind_of
 
@@ -31,9 +32,8 @@ def photo(name: str) -> Image.Image:
 
 def through_jpeg(image: Image.Image, quality: int = 75) -> np.ndarray:
     """With JPEG's chroma noise and halved chroma."""
-    buffer = io.BytesIO()
-    image.save(buffer, "JPEG", quality=quality, subsampling=2)
-    return np.asarray(Image.open(buffer))
+    content = by_pillow(image, "JPEG", quality=quality, subsampling=2)
+    return np.asarray(Image.open(io.BytesIO(content)))
 
 
 def toned(gray: Image.Image, name: str) -> Image.Image:
