@@ -77,14 +77,13 @@ def _colors(values: np.ndarray, icc: bytes) -> np.ndarray:
 
 
 def _light_of_channels(icc: bytes) -> list[np.ndarray]:
-    """The light, (65536, 3), that each channel's values add; black counts once."""
+    """The light, (65536, 3), of each channel's values; black is compensated, and therefore 0."""
     light = []
     for channel in range(3):
         ramp = np.zeros((WHITE + 1, 3), np.uint16)
         ramp[:, channel] = np.arange(WHITE + 1)
         light.append(_linear_srgb(ramp, icc))
-    black = light[0][0]
-    return [light[0], light[1] - black, light[2] - black]
+    return light
 
 
 def _linear_srgb(samples: np.ndarray, icc: bytes) -> np.ndarray:

@@ -7,12 +7,13 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
+import skimage.color
 import skimage.data
 from PIL import Image, ImageOps
 
 from benchmarks.damaged_files import by_pillow
 from colorflow.photo import Kind, Photo, photo_from_image
-from colorflow.photo.kind import kind_of
+from colorflow.photo.kind import GRAY_CHROMA, kind_of
 
 Tone = Callable[[np.ndarray], np.ndarray]
 
@@ -60,6 +61,17 @@ def test_a_scanners_faint_cast_and_noise_are_still_gray(name: str) -> None:
     noise = np.random.default_rng(0).normal(0, 4, (*gray.shape[:2], 3))
     scan = np.clip(gray * [1.0, 0.995, 0.99] + noise, 0, 255).astype(np.uint8)
     assert kind_of(scan) is Kind.GRAY
+
+
+@pytest.mark.parametrize(
+    ("chroma", "expected"), [(GRAY_CHROMA - 0.8, Kind.GRAY), (GRAY_CHROMA + 0.8, Kind.TINTED)]
+)
+@pytest.mark.parametrize("hue", [0, 90, 180, 270])
+def test_gray_ends_at_its_chroma(chroma: float, expected: Kind, hue: float) -> None:
+    lab = np.zeros((64, 64, 3))
+    lab[..., 0] = np.linspace(20, 90, 64)
+    lab[..., 1:] = chroma * np.array([np.cos(np.radians(hue)), np.sin(np.radians(hue))])
+    assert kind_of(np.rint(skimage.color.lab2rgb(lab) * 255).astype(np.uint8)) is expected
 
 
 @pytest.mark.parametrize("tone", TONES)

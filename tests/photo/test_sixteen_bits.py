@@ -1,7 +1,7 @@
 """16 bits in, 16 bits out: read, profiled, measured as lightness, colored, written.
 
-tifffile and OpenCV write and read the files, and share no code with ours; profiles are checked
-against the color spaces' formulas.
+OpenCV and tifffile write the files, and OpenCV reads ours; profiles are checked against the color
+spaces' formulas.
 """
 
 from __future__ import annotations
