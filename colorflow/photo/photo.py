@@ -59,7 +59,7 @@ class Photo:
         return 8 if self.pixels16 is None else 16
 
     @property
-    def all_bits(self) -> np.ndarray:
+    def full_depth(self) -> np.ndarray:
         """The pixels at the depth of the file: uint16 if `bits` is 16, otherwise uint8."""
         return self.pixels if self.pixels16 is None else self.pixels16
 

@@ -94,7 +94,7 @@ def test_png_of_every_depth(
             expected = expected[..., :-1]
     if expected.shape[2] == 1:
         expected = expected[..., 0]
-    np.testing.assert_array_equal(photo.all_bits, expected)
+    np.testing.assert_array_equal(photo.full_depth, expected)
     seen = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR)[..., ::-1]
     if bits < 16 and color_type in (RGB, PALETTE):
         np.testing.assert_array_equal(photo.pixels, seen)
@@ -247,7 +247,7 @@ def test_containers_are_told_apart_by_their_brands(saved: Saved, picture: Image.
     ],
 )
 def test_pnm(saved: Saved, content: bytes, expected: list[object]) -> None:
-    np.testing.assert_array_equal(read_photo(saved(content, "p.pnm")).all_bits, expected)
+    np.testing.assert_array_equal(read_photo(saved(content, "p.pnm")).full_depth, expected)
 
 
 @pytest.mark.parametrize("extension", [".ppm", ".pgm", ".pfm"])
@@ -328,7 +328,7 @@ def test_tiff_that_does_not_say_that_black_is_zero(
     block.begin_with(block.rewrite(block.directory(block.first), {262: None}))
     path.write_bytes(block.data)
     photo = read_photo(path)
-    np.testing.assert_array_equal(photo.all_bits, stated.all_bits)
+    np.testing.assert_array_equal(photo.full_depth, stated.full_depth)
     assert photo.pixels.reshape(-1)[[0, -1]].tolist() == [0, 255]
 
 
