@@ -1,4 +1,4 @@
-"""Find the photos that a person means by a list of files and folders."""
+"""Finds the photos in a list of files and folders."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from colorflow.photo.formats import PHOTO_SUFFIXES
 def find_photos(paths: Iterable[str | os.PathLike[str]]) -> list[Path]:
     """List the photos of files and folders.
 
-    A file is taken as given, whatever its suffix. A folder gives the files below it whose suffix is
-    in `PHOTO_SUFFIXES`, sorted by path; hidden files and folders (such as macOS's ``._x.jpg``) are
-    left out. Links to folders are followed, each folder once. A path is listed once.
+    A file is listed whatever its suffix. Of a folder, the files below it with a suffix in
+    `PHOTO_SUFFIXES` are listed, sorted by path, without hidden files and folders (such as macOS's
+    ``._x.jpg``). Links to folders are followed, each folder once. A path is listed once.
 
     Args:
-        paths: files and folders; one path alone is a mistake that is told.
+        paths: files and folders.
 
     Raises:
         UnreadablePhotoError: a path does not exist, or a folder cannot be read.
@@ -26,7 +26,7 @@ def find_photos(paths: Iterable[str | os.PathLike[str]]) -> list[Path]:
     """
     if isinstance(paths, (str, os.PathLike)):
         raise ValueError(f"paths: expected a list of paths, got one path: {paths!r}")
-    found: dict[Path, None] = {}  # keeps the order, and each path once
+    found: dict[Path, None] = {}  # keeps the order, without duplicates
     for path in map(Path, paths):
         if path.is_dir():
             found.update(dict.fromkeys(_below(path, set())))
@@ -38,7 +38,7 @@ def find_photos(paths: Iterable[str | os.PathLike[str]]) -> list[Path]:
 
 
 def _below(folder: Path, visited: set[tuple[int, int]]) -> Iterator[Path]:
-    """The photos below a folder in sorted order, entering no folder twice."""
+    """Yield the photos below a folder in sorted order; no folder is entered twice."""
     try:
         status = folder.stat()
         if (status.st_dev, status.st_ino) in visited:

@@ -271,7 +271,7 @@ class Api:
         if format == "same":
             format = "jpeg" if photo.metadata.format == "JPEG" else "png"
         folder = new_folder(self._files, "api-")
-        lightness = lightness_of(photo.all_bits)
+        lightness = lightness_of(photo.full_depth)
         paths = []
         try:
             shares = draws.shares or (None,) * len(draws.ab)

@@ -112,7 +112,7 @@ def paint(photo: OpenPhoto, ab: NDArray[np.float32], path: Path, provenance: Pro
         ColorflowError: the photo cannot be read again, or the result not written.
     """
     with photo.read() as original:
-        rgb = render(lightness_of(original.all_bits), ab, bits=original.bits)
+        rgb = render(lightness_of(original.full_depth), ab, bits=original.bits)
         write_image(path, rgb, original, provenance=provenance)
 
 

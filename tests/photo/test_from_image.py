@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from benchmarks.damaged_files import by_pillow
 from colorflow.errors import UnreadablePhotoError
 from colorflow.photo import photo_from_image
 
@@ -150,9 +150,9 @@ def test_a_pillow_image_is_not_changed(picture: Image.Image) -> None:
 
 
 def test_an_opened_image_whose_file_is_cut(
-    picture: Image.Image, encoded: Callable[..., bytes]
+    picture: Image.Image,
 ) -> None:
-    content = encoded(picture, "JPEG")
+    content = by_pillow(picture, "JPEG")
     image = Image.open(io.BytesIO(content[: len(content) // 2]))
     with pytest.raises(UnreadablePhotoError, match="upload: the picture is damaged"):
         photo_from_image(image, source="upload")
