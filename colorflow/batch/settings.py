@@ -4,13 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from colorflow.limits import DIVERSE_POOL, MOST_SAMPLES
 from colorflow.photo import DEFAULT_MAX_PIXELS, LETTERS
-
-MOST_SAMPLES = 1000
-"""Of one photo; they are drawn together, at 32 kB each."""
-
-DIVERSE_POOL = 8
-"""Seeds, for each coloring, that `Settings.diverse` may choose from, as `Colorizer.draw` does."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

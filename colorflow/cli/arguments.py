@@ -8,14 +8,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from colorflow.limits import LARGEST_SEED
+
 if TYPE_CHECKING:
     from colorflow.training.trainer import TrainConfig
 
     Commands = argparse._SubParsersAction[argparse.ArgumentParser]
-
-LARGEST_SEED = 2**32 - 1
-MOST_CARDS, MOST_SAMPLES = 16, 1000
-"""Principal colorings and samples of one photo, as `colorflow.batch.Settings` has them."""
 
 
 def add_weights(parser: argparse.ArgumentParser) -> None:

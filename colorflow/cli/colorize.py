@@ -9,9 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from colorflow.cli.arguments import (
-    LARGEST_SEED,
-    MOST_CARDS,
-    MOST_SAMPLES,
     a_path,
     add_weights,
     not_empty,
@@ -21,6 +18,7 @@ from colorflow.cli.arguments import (
 from colorflow.cli.colorize_session import Session, say_plan
 from colorflow.errors import WritePhotoError
 from colorflow.files import default_weights, digest_of
+from colorflow.limits import LARGEST_SEED, MOST_CARDS, MOST_SAMPLES
 
 if TYPE_CHECKING:
     from colorflow.cli.arguments import Commands

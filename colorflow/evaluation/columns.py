@@ -21,10 +21,11 @@ from torch import Tensor
 from colorflow.baselines import BASELINES, LoadedBaseline, load_baseline
 from colorflow.colorize import Colorizer
 from colorflow.errors import WeightsError
+from colorflow.limits import DIVERSE_POOL
 from colorflow.model.condition import Condition
 from colorflow.model.config import FINEST_GRID
 from colorflow.model.density import ConditionalDensity
-from colorflow.model.diverse import COARSE_LEVELS, DIVERSE_POOL, most_different
+from colorflow.model.diverse import COARSE_LEVELS, most_different
 from colorflow.model.principal import POOL, principal_colorings
 from colorflow.model.pyramid import MEAN_CHANNELS, ChromaPyramid
 from colorflow.model.weights import LoadedWeights

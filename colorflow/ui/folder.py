@@ -11,7 +11,7 @@ import gradio as gr
 
 from colorflow.batch.archive import Limits
 from colorflow.errors import ColorflowError
-from colorflow.ui.colorize import LARGEST_SEED
+from colorflow.limits import LARGEST_SEED
 from colorflow.ui.colorize_layout import SAMPLES, SUMMARY, VIEWS
 from colorflow.ui.controls import seed_number, vividness_slider
 from colorflow.ui.folder_intake import Intake

@@ -10,11 +10,10 @@ import numpy as np
 import pytest
 
 from colorflow.batch import Naming, Plan, Settings, make_plan
-from colorflow.batch.settings import MOST_SAMPLES
-from colorflow.cli import arguments
 from colorflow.colorize import Hint
 from colorflow.errors import BatchError
 from colorflow.files import digest_of
+from colorflow.limits import MOST_SAMPLES
 from colorflow.photo import LETTERS, Principal, Provenance, read_photo, write_image
 
 Save = Callable[..., Path]
@@ -313,7 +312,3 @@ def test_there_may_be_more_samples_than_principal_colorings() -> None:
     with pytest.raises(ValueError, match="n: expected 1 to 1000 samples, got 1001"):
         Settings(n=MOST_SAMPLES + 1, samples=True)
     assert Settings(n=2, diverse=True) == Settings(n=2, diverse=True, samples=True)
-
-
-def test_the_command_and_the_settings_agree_on_the_most_colorings() -> None:
-    assert (len(LETTERS), MOST_SAMPLES) == (arguments.MOST_CARDS, arguments.MOST_SAMPLES)
