@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import glob
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path, PurePath
 
@@ -12,6 +12,7 @@ from colorflow.batch.find_url import find_by_url, is_photo
 from colorflow.batch.record import Note
 from colorflow.batch.url import Place, Url, place_of
 from colorflow.errors import UnreadablePhotoError
+from colorflow.photo.find import is_below, list_folder
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,31 +130,19 @@ class _Search:
 
     def folder(self, root: Path) -> None:
         """Takes what is in a folder, and, if asked for, below it."""
-        before, missing = len(self.found.photos), len(self.found.missing)
         real_root = os.path.realpath(root)
-        inner = 0
-        waiting = [PurePath()]
-        while waiting:
-            place = waiting.pop()
-            real = os.path.normpath(os.path.join(real_root, place))
-            folders = []
-            for entry in self._entries(root / place):
-                if not self._stays_inside(entry, real_root):
-                    continue
-                if entry.is_dir(follow_symlinks=False):
-                    if os.path.join(real, entry.name) != self._output:
-                        folders.append(place / entry.name)
-                elif is_photo(PurePath(entry.name)):
-                    self.file(root / place / entry.name, place / entry.name, real)
-                elif os.path.isfile(entry.path):
-                    self._leave_out(root / place / entry.name, real)
-            inner += len(folders)
-            if self._recursive:
-                waiting += reversed(folders)
-        nothing = len(self.found.photos) == before and len(self.found.missing) == missing
-        if inner and not self._recursive:
+        content = list_folder(root, recursive=self._recursive, skip=self._output)
+        before = len(self.found.photos)
+        for photo in content.photos:
+            self._take(root / photo, photo, self._real_parent(real_root, photo))
+        for other in content.others:
+            self._leave_out(root / other, self._real_parent(real_root, other))
+        self.found.notes += map(_as_note, content.links_out)
+        self.found.missing += map(_as_note, content.unreadable)
+        if content.has_folders and not self._recursive:
             reason = "has folders inside; -r takes the photos in them, too"
             self.found.notes.append(Note(path=root, reason=reason))
+        nothing = len(self.found.photos) == before and not content.unreadable
         if nothing and not self._holds_seen(real_root):
             self.missing(root, "the folder holds no photos")
 
@@ -180,38 +169,14 @@ class _Search:
     def _leave_out(self, path: Place, folder: str) -> None:
         self._others.setdefault((folder, path.name), path)
 
-    def _entries(self, folder: Path) -> Iterator[os.DirEntry[str]]:
-        """What a folder holds, sorted, without hidden files."""
-        try:
-            with os.scandir(folder) as entries:
-                listed = sorted(entries, key=lambda entry: entry.name)
-        except OSError as error:
-            self.missing(folder, f"the folder cannot be read ({error.strerror})")
-            return
-        for entry in listed:
-            if not entry.name.startswith("."):
-                yield entry
-
-    def _stays_inside(self, entry: os.DirEntry[str], real_root: str) -> bool:
-        """Whether an entry is to be looked at; a link that leads outside is noted."""
-        if not entry.is_symlink():
-            return True
-        is_folder = os.path.isdir(entry.path)
-        target = os.path.realpath(entry.path)
-        if _is_below(target, real_root):
-            return not is_folder
-        if is_photo(PurePath(entry.name)) or (is_folder and self._recursive):
-            reason = f"is a link that leads outside the folder, to {target}; it is not followed"
-            self.found.notes.append(Note(path=Path(entry.path), reason=reason))
-        elif not is_folder:
-            self._leave_out(Path(entry.path), os.path.realpath(os.path.dirname(entry.path)))
-        return False
+    @staticmethod
+    def _real_parent(real_root: str, relative: PurePath) -> str:
+        return os.path.normpath(os.path.join(real_root, relative.parent))
 
     def _holds_seen(self, real_folder: str) -> bool:
         """Whether photos below the folder were taken before."""
-        return any(_is_below(folder, real_folder) for folder, _ in self._seen)
+        return any(is_below(folder, real_folder) for folder, _ in self._seen)
 
 
-def _is_below(path: str, folder: str) -> bool:
-    """Whether a real path is in a real folder, or is it."""
-    return path == folder or path.startswith(folder.rstrip(os.sep) + os.sep)
+def _as_note(error: UnreadablePhotoError) -> Note:
+    return Note(path=Path(error.source), reason=error.reason)
