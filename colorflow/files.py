@@ -16,6 +16,7 @@ import json
 import mmap
 import os
 import secrets
+import shutil
 import stat
 import sys
 from collections.abc import Callable, Iterator
@@ -129,7 +130,7 @@ def whole_file(path: Path, kind: FileKind | None) -> Iterator[BinaryIO]:
             yield stream
         return
     target = Path(os.path.realpath(path))
-    temporary = target.with_name(f".colorflow-{secrets.token_hex(8)}.tmp")
+    temporary = target.with_name(temporary_name())
     try:
         # Created here rather than by tempfile, whose files only the owner may read.
         with open(temporary, "xb") as file:
@@ -147,6 +148,39 @@ def write_whole(path: Path, data: bytes, kind: FileKind | None) -> None:
     """Writes a file at once; else as `whole_file`."""
     with whole_file(path, kind) as file:
         file.write(data)
+
+
+@contextmanager
+def whole_folder(path: Path) -> Iterator[Path]:
+    """Yields a new folder, which takes its place at `path` at the end, or is removed on an error.
+
+    Args:
+        path: an empty folder, or nothing; its parent exists.
+
+    Raises:
+        OSError: if the folder cannot be created or moved.
+    """
+    path = path.absolute()
+    temporary = path.with_name(temporary_name())
+    temporary.mkdir()
+    try:
+        yield temporary
+        if path.exists():
+            path.rmdir()  # not every system replaces an empty folder
+        os.replace(temporary, path)
+    except BaseException:
+        shutil.rmtree(temporary, ignore_errors=True)
+        raise
+
+
+def temporary_name() -> str:
+    """A new hidden name for a file or folder that is being written."""
+    return f".colorflow-{secrets.token_hex(8)}.tmp"
+
+
+def is_temporary_name(name: str) -> bool:
+    """Whether a name is one of `temporary_name`."""
+    return name.startswith(".colorflow-") and name.endswith(".tmp")
 
 
 def digest_of(path: Path) -> str:
