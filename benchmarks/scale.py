@@ -29,9 +29,8 @@ import skimage.data
 from fsspec.implementations.memory import MemoryFileSystem
 
 from colorflow.batch import Coloring, Plan, Record, Settings, Task, make_plan, run_here
-from colorflow.batch.pool import carry_out
+from colorflow.batch.pool import run_plan
 from colorflow.batch.report import write_report
-from colorflow.batch.worker import Ready
 
 MEGAPIXELS = {1: (1155, 866), 12: (4000, 3000)}
 """Width and height by megapixels."""
@@ -112,8 +111,8 @@ class ManyFiles(MemoryFileSystem):
 class Idle:
     """A worker that says at once that it is done."""
 
-    def ready(self) -> Ready:
-        return Ready(takes_hints=False)
+    def ready(self) -> None:
+        pass
 
     def color(self, task: Task) -> Record:
         return record_of(task)
@@ -152,7 +151,7 @@ def print_head(count: int) -> None:
 
 def handed_out(plan: Plan) -> list[Record]:
     """The records of workers that do nothing."""
-    return list(carry_out(plan, lambda _: Idle(), WORKERS, None))
+    return list(run_plan(plan, lambda _: Idle(), WORKERS, None))
 
 
 def measured(what: str, count: int, work: Callable[[], Any]) -> Any:

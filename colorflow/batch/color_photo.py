@@ -1,16 +1,22 @@
-"""One photo of a batch, from file to files."""
+"""Colors one photo of a batch: reads it, draws, writes its results, and reports what happened.
+
+A photo or results in a store are handled in a temporary folder of this machine.
+"""
 
 from __future__ import annotations
 
 import errno
 import math
+import tempfile
 import time
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from colorflow.batch.made import made_before, wanted_of
+from colorflow.batch.existing import existing_results, expected_provenance
+from colorflow.batch.locations import download, has_content
+from colorflow.batch.output import upload
 from colorflow.batch.plan import Task, skipped
 from colorflow.batch.record import Coloring, Record
 from colorflow.batch.settings import Settings, sample_label
@@ -21,48 +27,109 @@ if TYPE_CHECKING:
     from colorflow.colorize import Colorizer, Draws
 
 _NOTHING_MORE_FITS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
-"""Faults of the place for the results that every further photo would meet."""
+"""Errors of the output folder that every further photo would meet, too."""
 
 
-def color(colorizer: Colorizer, task: Task, settings: Settings) -> Record:
-    """Colors one photo and writes its results; whatever happens is in the record.
+def color_photo(colorizer: Colorizer, task: Task, settings: Settings) -> Record:
+    """Colors one photo and writes its results; errors are in the record.
 
-    All colorings are drawn even if some are there already, so that each is the same whichever
-    others are missing.
+    Results that exist already in a store are downloaded first, because they say in themselves how
+    they were made.
 
     Args:
-        colorizer: with which.
-        task: whose photo and folder are on this machine.
-        settings: of all photos.
+        colorizer: the loaded model.
+        task: the photo.
+        settings: of the batch.
     """
-    assert isinstance(task.path, Path)
     began = time.perf_counter()
+    if isinstance(task.path, Path) and isinstance(task.folder, Path):
+        record = _color_locally(colorizer, task, settings)
+    else:
+        record = _color_by_url(colorizer, task, settings)
+    return replace(record, path=task.path, seconds=time.perf_counter() - began)
+
+
+def _color_by_url(colorizer: Colorizer, task: Task, settings: Settings) -> Record:
+    """Colors a photo that is in a store, or whose results go to one."""
+    complete: list[Coloring] = []
+    try:
+        with tempfile.TemporaryDirectory(prefix="colorflow-", ignore_cleanup_errors=True) as folder:
+            return _transfer_and_color(colorizer, task, settings, Path(folder), complete)
+    except ColorflowError as error:
+        reason = _reason(error, task)
+        reading_failed = isinstance(error, PhotoError) and error.source == str(task.path)
+        refused = isinstance(error.__cause__, PermissionError) and not reading_failed
+    except OSError as error:
+        reason = f"this machine has no room for it while it is colored ({error.strerror})"
+        refused = False
+    return _failed(task, reason, complete, ends_the_run=refused)
+
+
+def _transfer_and_color(
+    colorizer: Colorizer, task: Task, settings: Settings, folder: Path, complete: list[Coloring]
+) -> Record:
+    """Colors a photo in a local folder; results at their final location are added to `complete`."""
+    photo, results = task.path, task.folder
+    existing: set[str] = set()
+    if not isinstance(results, Path):
+        results = folder / "results"
+        existing = _download_results(task, settings, results)
+    if not isinstance(photo, Path):
+        url, photo = photo, folder / f"photo{Path(photo.name).suffix}"
+        download(url, photo)
+    record = _color_locally(colorizer, replace(task, path=photo, folder=results), settings)
+    for one in record.colorings:
+        target = task.target(one.label)
+        if not isinstance(target, Path) and (settings.overwrite or target.name not in existing):
+            assert isinstance(one.path, Path)
+            upload(one.path, target)
+        complete.append(replace(one, path=target))
+    reason = record.reason and record.reason.replace(str(results), str(task.folder))
+    return replace(record, reason=reason, colorings=tuple(complete))
+
+
+def _download_results(task: Task, settings: Settings, folder: Path) -> set[str]:
+    """Downloads the results that exist already; returns their names."""
+    folder.mkdir()
+    names = set()
+    for label in settings.labels:
+        url = task.target(label)
+        assert not isinstance(url, Path)
+        if has_content(url):
+            download(url, folder / url.name)
+            names.add(url.name)
+    return names
+
+
+def _color_locally(colorizer: Colorizer, task: Task, settings: Settings) -> Record:
+    """Colors a photo of this machine into a folder of this machine; errors are in the record."""
+    assert isinstance(task.path, Path)
     photo = None
-    there: list[Coloring] = []
+    written: list[Coloring] = []
     ends_the_run = False
     try:
         photo = read_photo(task.path, max_pixels=settings.max_pixels)
-        record = _color(colorizer, task, settings, photo, there)
+        record = _color(colorizer, task, settings, photo, written)
+        return _with_size(record, photo)
     except ColorflowError as error:
         ends_the_run = getattr(error.__cause__, "errno", None) in _NOTHING_MORE_FITS
-        record = Record(path=task.path, status="failed", reason=_reason(error, task.path))
+        reason = _reason(error, task)
     except MemoryError:
         reason = "not enough memory for a photo of this size; make it smaller"
-        record = Record(path=task.path, status="failed", reason=reason)
-    except Exception as error:  # whatever one photo does to us, the others go on
+    except Exception as error:  # whatever one photo causes, the batch goes on
         detail = " ".join(str(error).split())
         reason = f"it cannot be colored ({type(error).__name__}: {detail})"
-        record = Record(path=task.path, status="failed", reason=reason)
-    if record.status == "failed":
-        there.sort(key=lambda one: (one.seed, one.label))
-        record = replace(record, colorings=tuple(there), ends_the_run=ends_the_run)
-    return _measured(record, photo, time.perf_counter() - began)
+    return _with_size(_failed(task, reason, written, ends_the_run=ends_the_run), photo)
 
 
 def _color(
-    colorizer: Colorizer, task: Task, settings: Settings, photo: Photo, there: list[Coloring]
+    colorizer: Colorizer, task: Task, settings: Settings, photo: Photo, written: list[Coloring]
 ) -> Record:
-    """As `color`; what is on the disk is added to `there` even if an error ends it."""
+    """Colors a photo; results that exist or are written are added to `written`.
+
+    All colorings are drawn even if some results exist, so that each coloring is the same whichever
+    others are missing.
+    """
     assert isinstance(task.path, Path)
     assert isinstance(task.folder, Path)
     if is_own_picture(task.path):
@@ -71,33 +138,32 @@ def _color(
     if photo.kind is Kind.COLORED and not settings.force:
         reason = "already has colors; --force colors it again"
         return Record(path=task.path, status="already-colored", reason=reason)
-    wanted = wanted_of(task, settings, colorizer.digest)
+    expected = expected_provenance(task, settings, colorizer.digest)
     if settings.labels_are_known:
-        before = made_before(task, wanted, overwrite=settings.overwrite)
-        if len(before) == len(wanted):
-            return skipped(task, before)
+        existing = existing_results(task, expected, overwrite=settings.overwrite)
+        if len(existing) == len(expected):
+            return skipped(task, existing)
     draws = _draw(colorizer, photo, task, settings)
-    drawn = _drawn(wanted, draws)
-    before = made_before(task, drawn, overwrite=settings.overwrite)
-    there += [task.coloring(label, one) for label, one in before.items()]
-    missing = [label for label in drawn if label not in before]
+    drawn = _provenance_of(draws, expected)
+    existing = existing_results(task, drawn, overwrite=settings.overwrite)
+    written += [task.coloring(label, one) for label, one in existing.items()]
+    missing = [label for label in drawn if label not in existing]
     if missing:
         _make_folder(task.folder)
-    places = [list(drawn).index(label) for label in missing]
-    painted = colorizer.paint(photo, draws.ab[places], bits=photo.bits)
+    indices = [list(drawn).index(label) for label in missing]
+    painted = colorizer.paint(photo, draws.ab[indices], bits=photo.bits)
     for label, pixels in zip(missing, painted, strict=True):
         write_image(task.folder / task.name(label), pixels, photo, provenance=drawn[label])
-        there.append(task.coloring(label, drawn[label]))
-    bits = _bits(colorizer, photo, task, draws) if settings.likelihood else [None] * len(draws.ab)
+        written.append(task.coloring(label, drawn[label]))
     record = skipped(task, drawn)
+    if missing:
+        record = replace(record, status="done", reason=None)
+    if not settings.likelihood:
+        return record
+    bits = _bits_per_dim(colorizer, photo, task, draws)
+    colorings = zip(record.colorings, bits, strict=True)
     return replace(
-        record,
-        status="done" if missing else "skipped",
-        reason=None if missing else record.reason,
-        colorings=tuple(
-            replace(one, bits_per_dim=value)
-            for one, value in zip(record.colorings, bits, strict=True)
-        ),
+        record, colorings=tuple(replace(one, bits_per_dim=value) for one, value in colorings)
     )
 
 
@@ -112,27 +178,29 @@ def _draw(colorizer: Colorizer, photo: Photo, task: Task, settings: Settings) ->
             diverse=settings.diverse,
             hints=task.hints,
         )
-    except ValueError as error:  # settings were checked before, so it is a hint outside the photo
+    except ValueError as error:  # settings were checked before, so a hint is outside the photo
         if not task.hints:
             raise
         raise PhotoError(str(task.path), str(error)) from error
 
 
-def _drawn(wanted: Mapping[str, Provenance], draws: Draws) -> dict[str, Provenance]:
-    """Those that were drawn, with their shares."""
+def _provenance_of(draws: Draws, expected: Mapping[str, Provenance]) -> dict[str, Provenance]:
+    """What each drawn coloring will say of itself, with its share, by label."""
     if not draws.shares:
-        return {label: wanted[label] for label in map(sample_label, draws.seeds)}
+        return {label: expected[label] for label in map(sample_label, draws.seeds)}
     drawn = {}
-    for (label, one), share in zip(wanted.items(), draws.shares, strict=True):
+    for (label, one), share in zip(expected.items(), draws.shares, strict=True):
         assert one.principal
         drawn[label] = replace(one, principal=replace(one.principal, share=share))
     return drawn
 
 
-def _bits(colorizer: Colorizer, photo: Photo, task: Task, draws: Draws) -> list[float | None]:
+def _bits_per_dim(
+    colorizer: Colorizer, photo: Photo, task: Task, draws: Draws
+) -> list[float | None]:
     try:
         values = colorizer.bits_per_dim(photo, draws.ab, hints=task.hints).tolist()
-    except ValueError:  # a color at the very edge of what the model can say has no density
+    except ValueError:  # a color at the very edge of the model's range has no density
         return [None for _ in draws.ab]
     return [value if math.isfinite(value) else None for value in values]
 
@@ -144,20 +212,24 @@ def _make_folder(folder: Path) -> None:
         raise WritePhotoError(folder, f"the folder cannot be made ({error.strerror})") from error
 
 
-def _reason(error: ColorflowError, path: Path) -> str:
-    """What went wrong, without the photo's own name, which stands before it."""
-    if isinstance(error, PhotoError) and error.source == str(path):
+def _reason(error: ColorflowError, task: Task) -> str:
+    """What went wrong, without the photo's own name, which the report prints before it."""
+    if isinstance(error, PhotoError) and error.source == str(task.path):
         return error.reason
     return str(error)
 
 
-def _measured(record: Record, photo: Photo | None, seconds: float) -> Record:
-    if photo is None:
-        return replace(record, seconds=seconds)
-    return replace(
-        record,
-        width=photo.width,
-        height=photo.height,
-        remarks=photo.remarks,
-        seconds=seconds,
+def _failed(task: Task, reason: str, written: list[Coloring], *, ends_the_run: bool) -> Record:
+    return Record(
+        path=task.path,
+        status="failed",
+        reason=reason,
+        colorings=tuple(sorted(written, key=lambda one: (one.seed, one.label))),
+        ends_the_run=ends_the_run,
     )
+
+
+def _with_size(record: Record, photo: Photo | None) -> Record:
+    if photo is None:
+        return record
+    return replace(record, width=photo.width, height=photo.height, remarks=photo.remarks)

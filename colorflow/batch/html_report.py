@@ -1,4 +1,4 @@
-"""The report of a batch as a table that people read: HTML, nothing of it from elsewhere."""
+"""The report of a batch as a table for people: HTML that loads nothing from elsewhere."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from urllib.parse import quote
 
+from colorflow.batch.locations import Location
 from colorflow.batch.plan import Plan
 from colorflow.batch.record import Record, Status
-from colorflow.batch.url import Place, Url
 from colorflow.photo.encode import write_file
 
 _STATES: dict[Status, str] = {
@@ -30,12 +30,12 @@ td { overflow-wrap: anywhere; }
 
 
 def write_table(path: Path, plan: Plan, records: Sequence[Record]) -> None:
-    """Writes the table as a page of its own, with links to the results.
+    """Writes the table as a page with links to the results.
 
     Args:
-        path: the file, in a folder that is our own.
-        plan: what was to be done; paths are taken as standing below the file's folder.
-        records: what was done.
+        path: the file, in a folder of our own.
+        plan: of the batch; its paths are relative to the file's folder.
+        records: what happened.
 
     Raises:
         WritePhotoError: if the file cannot be written.
@@ -50,7 +50,7 @@ def write_table(path: Path, plan: Plan, records: Sequence[Record]) -> None:
 
 
 def summary(plan: Plan, records: Iterable[Record]) -> str:
-    """How many photos ended how, as a sentence."""
+    """A sentence with the number of photos by status."""
     counts = Counter(record.status for record in records)
     said = [f"{counts[status]} {_STATES[status].lower()}" for status in _STATES if counts[status]]
     if left := len(plan.inputs) - counts.total():
@@ -59,12 +59,12 @@ def summary(plan: Plan, records: Iterable[Record]) -> str:
 
 
 def as_table(plan: Plan, records: Sequence[Record], *, links: bool = False) -> str:
-    """The table of all files, those that failed first.
+    """The table of all files; those that failed come first.
 
     Args:
-        plan: what was to be done.
-        records: what was done.
-        links: make links to the results of their paths.
+        plan: of the batch.
+        records: what happened.
+        links: whether results are links to their paths.
     """
     rows = [
         _row(record.path, record.status, _STATES[record.status], _detail(record, links=links))
@@ -79,13 +79,13 @@ def as_table(plan: Plan, records: Sequence[Record], *, links: bool = False) -> s
     )
 
 
-def _row(path: Place, kind: str, state: str, detail: str) -> str:
+def _row(path: Location, kind: str, state: str, detail: str) -> str:
     said = f"{state}: {detail}" if detail else state
     return f'<tr class="{kind}"><td>{html.escape(str(path))}</td><td>{said}</td></tr>'
 
 
 def _detail(record: Record, *, links: bool) -> str:
-    """Reason, results and remarks of one photo, as HTML."""
+    """The reason, results and remarks of one photo, as HTML."""
     parts = [html.escape(record.reason)] if record.reason else []
     for one in record.colorings:
         name = html.escape(one.path.name)
@@ -94,7 +94,7 @@ def _detail(record: Record, *, links: bool) -> str:
     return ", ".join([*parts, *map(html.escape, record.remarks)])
 
 
-def _address(path: Place) -> str:
-    if isinstance(path, Url):
+def _address(path: Location) -> str:
+    if not isinstance(path, Path):
         return str(path)
     return quote(path.as_posix(), errors="surrogateescape")

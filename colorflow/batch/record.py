@@ -1,29 +1,29 @@
-"""What became of one photo of a batch."""
+"""The outcome of one input of a batch."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Literal
 
-from colorflow.batch.url import Place
+from colorflow.batch.locations import Location
 
 Status = Literal["done", "skipped", "already-colored", "failed"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Coloring:
-    """One coloring of a photo.
+    """One coloring of a photo, in a file.
 
     Attributes:
-        path: the file that holds it.
-        label: what tells it from the photo's other colorings, see `Settings.labels`.
-        seed: of the sample, or of the first sample that a principal coloring stands for.
-        share: of the samples, that a principal coloring is the mean of; None for a sample.
-        bits_per_dim: its likelihood, as `Colorizer.bits_per_dim` says; None where it was not asked
-            for, or where the colors lie on the edge of what the model can say.
+        path: the file.
+        label: distinguishes it from the photo's other colorings, see `Settings.labels`.
+        seed: of the sample, or of the first sample that a principal coloring represents.
+        share: of the samples that a principal coloring is the mean of; None for a sample.
+        bits_per_dim: its likelihood, from `Colorizer.bits_per_dim`; None if it was not requested,
+            or if the colors lie on the edge of the model's range.
     """
 
-    path: Place
+    path: Location
     label: str
     seed: int
     share: float | None = None
@@ -32,21 +32,21 @@ class Coloring:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Record:
-    """What became of one input.
+    """What happened to one input.
 
     Attributes:
         path: the input.
         status: how it ended.
-        reason: why it failed or was left alone, without the input's name; None if done.
-        colorings: those that are on the disk now.
-        width: of the photo in pixels; None where it was not read.
-        height: likewise.
+        reason: why it failed or was skipped, without the input's name; None if done.
+        colorings: those that exist now.
+        width: of the photo in pixels; None if it was not read.
+        height: of the photo in pixels; None if it was not read.
         seconds: time spent on it.
-        remarks: what a person should know of how the file was read.
-        ends_the_run: the place for the results takes nothing more, so other photos would fail too.
+        remarks: what the user should know about how the file was read.
+        ends_the_run: the output folder takes nothing more, so other photos would fail, too.
     """
 
-    path: Place
+    path: Location
     status: Status
     reason: str | None = None
     colorings: tuple[Coloring, ...] = ()
@@ -59,12 +59,12 @@ class Record:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Note:
-    """Something about a path that is not, or not alone, an input.
+    """A remark about a file or folder that is not colored.
 
     Attributes:
         path: the file or folder.
         reason: what it is, without its name.
     """
 
-    path: Place
+    path: Location
     reason: str

@@ -1,4 +1,4 @@
-"""The report of a batch: one record a file, as JSON."""
+"""The report of a batch as JSON, with one record for each file."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ REPORT = text_kind("report of a batch", f'{{\n "made_by": "{_MADE_BY}"')
 def write_report(
     path: Path, plan: Plan, records: Iterable[Record], *, began: datetime, seconds: float
 ) -> None:
-    """Writes what became of every input, in the plan's order.
+    """Writes what happened to every input, in the plan's order.
 
     Args:
         path: the file; an earlier report is replaced as a whole.
-        plan: what was to be done.
-        records: what was done; inputs without one were not reached.
-        began: when.
-        seconds: how long it took.
+        plan: of the batch.
+        records: what happened; inputs without a record were not reached.
+        began: start of the batch.
+        seconds: duration of the batch.
 
     Raises:
         WritePhotoError: if the file cannot be written.
@@ -51,10 +51,10 @@ def write_report(
         "notes": [{"path": str(note.path), "reason": note.reason} for note in plan.notes],
         "left_out": [str(path) for path in plan.left_out],
     }
-    # A line a file, encoded one by one: as one tree, a million of them would take gigabytes.
+    # One line a file, encoded one by one: as one tree, a million files would take gigabytes.
     files = ",\n  ".join(json.dumps(_as_json(record)) for record in reached)
     text = f'{json.dumps(content, indent=1)[:-2]},\n "files": [\n  {files}\n ]\n}}\n'
-    # ASCII, since names that are not UTF-8 can be written in no other way.
+    # ASCII, because names that are not UTF-8 cannot be written in any other way.
     write_file(path, text.encode("ascii"), REPORT)
 
 

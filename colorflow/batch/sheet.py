@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
+from colorflow.batch.locations import Location
 from colorflow.batch.record import Coloring, Record
-from colorflow.batch.url import Place
 from colorflow.color.resize import resize_by_area
 from colorflow.errors import ColorflowError, WritePhotoError
 from colorflow.files import picture_kind
@@ -88,7 +88,7 @@ def caption_of(coloring: Coloring) -> str:
     return f"{coloring.label}: " + ("mean of all" if is_mean else f"{coloring.share:.0%}")
 
 
-def _small(path: Place, *, gray: bool) -> Image.Image:
+def _small(path: Location, *, gray: bool) -> Image.Image:
     pixels = read_photo(str(path)).pixels
     height, width = pixels.shape[:2]
     width = min(_WIDEST, max(1, round(_CELL * width / height)))

@@ -161,9 +161,9 @@ def _add_running(parser: argparse.ArgumentParser) -> None:
 
 
 def _colorize(parser: argparse.ArgumentParser, arguments: argparse.Namespace) -> int:
-    from colorflow.batch import Naming, Settings, make_plan, place_of, read_hints
+    from colorflow.batch import Naming, Settings, location_of, make_plan, read_hints
 
-    output = place_of(arguments.output)
+    output = location_of(arguments.output)
     if isinstance(output, Path) and os.path.exists(output) and not os.path.isdir(output):
         raise WritePhotoError(output, "is a file, but -o names a folder for the results")
     samples = arguments.samples or arguments.diverse
@@ -211,9 +211,9 @@ def _digest(weights: Path | None) -> str | None:
 
 def _check_sheet(parser: argparse.ArgumentParser, arguments: argparse.Namespace) -> None:
     """A sheet shows what is on this machine; it would fetch everything again."""
-    from colorflow.batch import Url, place_of
+    from colorflow.batch import location_of
 
     if arguments.contact_sheet:
         for given in (*arguments.inputs, arguments.output):
-            if isinstance(place_of(given), Url):
+            if not isinstance(location_of(given), Path):
                 parser.error(f"argument --contact-sheet: cannot show {given}, which is a URL")

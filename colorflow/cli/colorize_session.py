@@ -22,7 +22,7 @@ from colorflow.files import check_replaceable
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from colorflow.batch import Place, Plan, Record
+    from colorflow.batch import Location, Plan, Record
 
 _NAMED = 5
 """Files left out that are named on stderr; the report names all."""
@@ -123,7 +123,7 @@ class Session:
     def _check_files(self) -> None:
         """Refuses places for report and sheet now rather than after a night's work."""
         from colorflow.batch.names import too_long
-        from colorflow.batch.place import check_writable
+        from colorflow.batch.output import check_writable
         from colorflow.batch.report import REPORT
         from colorflow.batch.sheet import SHEET, check_sheet
 
@@ -227,7 +227,7 @@ def _say_rest(plan: Plan, records: Iterable[Record], *, quiet: bool) -> None:
             print(f"{_shown(record.path)}: {record.reason}", file=sys.stderr, flush=True)
 
 
-def _said_of(left_out: Sequence[Place]) -> str:
+def _said_of(left_out: Sequence[Location]) -> str:
     """How many files were left out of folders, and which."""
     count = len(left_out)
     named = ", ".join(map(_shown, left_out[:_NAMED]))
@@ -244,7 +244,7 @@ def _counted(counts: dict[str, int]) -> str:
     return ", ".join(f"{count} {status}" for status, count in sorted(counts.items()) if count)
 
 
-def _shown(path: Place) -> str:
+def _shown(path: Location) -> str:
     """A path on one line, whatever its name holds; control characters are escaped."""
     return "".join(
         c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in str(path)

@@ -24,8 +24,8 @@ from colorflow.batch import (
     write_sheet,
 )
 from colorflow.batch.archive import Limits, pack
-from colorflow.batch.table import as_table, summary, write_table
-from colorflow.batch.url import Place
+from colorflow.batch.html_report import as_table, summary, write_table
+from colorflow.batch.locations import Location
 from colorflow.errors import ColorflowError, PhotoError
 from colorflow.photo import count_pixels
 from colorflow.ui.folder_intake import Intake, take_in
@@ -185,7 +185,7 @@ class Job(Run):
                 return
             self._records.append(record)
 
-    def _pixels_of(self, path: Place) -> int:
+    def _pixels_of(self, path: Location) -> int:
         assert isinstance(path, Path)
         try:
             return count_pixels(path, max_pixels=self.wish.max_pixels)
@@ -243,7 +243,7 @@ class Job(Run):
         ]
         return plan, records
 
-    def _place(self, path: Place) -> Place:
+    def _place(self, path: Location) -> Location:
         for folder in (self.intake.folder, self._made):
             if isinstance(path, Path) and path.is_relative_to(folder):
                 return path.relative_to(folder)

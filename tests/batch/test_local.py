@@ -16,7 +16,7 @@ import skimage.data
 from PIL import Image
 
 from colorflow.batch import Coloring, Naming, Record, Settings, make_plan, run, run_here
-from colorflow.batch.place import STALE_SECONDS, place_for_results
+from colorflow.batch.output import STALE_SECONDS, output_folder
 from colorflow.color.full_resolution import lightness_of
 from colorflow.colorize import Colorizer, Hint
 from colorflow.errors import BatchError, WeightsError, WritePhotoError
@@ -439,7 +439,7 @@ def test_names(save_photo: Save, tmp_path: Path, out: Path, carry_out: Run, name
 
 def test_a_second_run_waits_its_turn(album: Path, out: Path, carry_out: Run) -> None:
     with (
-        place_for_results(out, []),
+        output_folder(out, []),
         pytest.raises(BatchError, match="out: another run of colorflow is writing to this folder"),
     ):
         carry_out(album)

@@ -12,10 +12,9 @@ from typing import Any
 import pytest
 
 from colorflow.batch import Coloring, Plan, Record, Settings, Task
-from colorflow.batch.crew import WorkerEndedError
-from colorflow.batch.pool import carry_out
-from colorflow.batch.ray_engine import _Hand, _Shared
-from colorflow.batch.worker import Ready, Start
+from colorflow.batch.pool import WorkerEndedError, run_plan
+from colorflow.batch.processes import WorkerConfig
+from colorflow.batch.ray_engine import _RayWorker, _Shared
 from colorflow.errors import BatchError
 
 
@@ -43,11 +42,10 @@ class Hand:
         self.office = office
         self.ended = False
 
-    def ready(self) -> Ready:
+    def ready(self) -> None:
         if self.office.ends_at_start:
             self.office.ends_at_start -= 1
             raise WorkerEndedError("no memory")
-        return Ready(takes_hints=False)
 
     def color(self, task: Task) -> Record:
         name = task.path.name
@@ -66,7 +64,7 @@ class Hand:
 
 
 def carried_out(office: Office, plan: Plan, workers: int = 1, tries: int = 3) -> dict[str, Record]:
-    records = list(carry_out(plan, office, workers, None, tries=tries))
+    records = list(run_plan(plan, office, workers, None, tries=tries))
     by_name = {record.path.name: record for record in records}
     assert len(records) == len(by_name)
     assert all(hand.ended for hand in office.begun)
@@ -120,7 +118,7 @@ def test_whatever_an_engine_raises_ends_the_run_in_words(tmp_path: Path) -> None
         def color(self, task: Task) -> Record:
             raise RuntimeError("no\ncluster")
 
-    run = carry_out(planned(tmp_path, "a", "b"), lambda _: Broken(Office()), 2, None)
+    run = run_plan(planned(tmp_path, "a", "b"), lambda _: Broken(Office()), 2, None)
     with pytest.raises(BatchError, match=r"the run cannot go on \(RuntimeError: no cluster\)"):
         list(run)
 
@@ -136,7 +134,7 @@ def test_a_photo_in_hand_when_the_run_is_stopped_is_not_tried_again(tmp_path: Pa
             return give(self, task)
 
     begin = lambda _: Stopping(office)  # noqa: E731
-    assert list(carry_out(planned(tmp_path, "a", "b"), begin, 1, stop, tries=3)) == []
+    assert list(run_plan(planned(tmp_path, "a", "b"), begin, 1, stop, tries=3)) == []
     assert office.given == ["a"]
 
 
@@ -162,9 +160,9 @@ class BusyRay(SimpleNamespace):
         self.killed += 1
 
 
-def hand_of(ray: BusyRay, wanted: Callable[[], bool], device: str = "cpu") -> _Hand:
-    start = Start(weights=None, device=device, threads=1, settings=Settings())
-    return _Hand(_Shared(ray, start, object(), threading.Event()), wanted)
+def hand_of(ray: BusyRay, wanted: Callable[[], bool], device: str = "cpu") -> _RayWorker:
+    config = WorkerConfig(weights=None, device=device, threads=1, settings=Settings())
+    return _RayWorker(_Shared(ray, config, object(), threading.Event()), wanted)
 
 
 @pytest.mark.parametrize(

@@ -17,8 +17,9 @@ import pytest
 from fsspec.implementations.memory import MemoryFileSystem
 from PIL import Image
 
-from colorflow.batch import Record, Settings, Url, make_plan, place_of, run_here, write_report
-from colorflow.batch.store import check_url_writable, connected, files_below, is_there, upload
+from colorflow.batch import Record, Settings, Url, location_of, make_plan, run_here, write_report
+from colorflow.batch.locations import has_content, list_files, store_of
+from colorflow.batch.output import check_url_writable, upload
 from colorflow.cli import main
 from colorflow.colorize import Colorizer
 from colorflow.errors import BatchError, PhotoError, WritePhotoError
@@ -58,11 +59,11 @@ def pixels(memory: MemoryFileSystem, place: str, folder: Path) -> np.ndarray:
     return read_photo(path).pixels.astype(int)
 
 
-# names
+# locations
 
 
 @pytest.mark.parametrize(
-    ("given", "place"),
+    ("given", "location"),
     [
         ("album/a.jpg", Path("album/a.jpg")),
         ("C:/album", Path("C:/album")),
@@ -76,20 +77,20 @@ def pixels(memory: MemoryFileSystem, place: str, folder: Path) -> np.ndarray:
         (Url("s3://b"), Url("s3://b")),
     ],
 )
-def test_what_a_person_means(given: str | Url, place: Path | Url) -> None:
-    assert place_of(given) == place
+def test_locations(given: str | Url, location: Path | Url) -> None:
+    assert location_of(given) == location
 
 
 def test_parts_of_urls() -> None:
-    url = place_of("S3://b/album/a.b.jpg")
+    url = location_of("S3://b/album/a.b.jpg")
     assert isinstance(url, Url)
     assert (url.scheme, url.name, str(url.parent)) == ("s3", "a.b.jpg", "S3://b/album")
     assert str(Url("s3://b") / PurePosixPath("x/y.png")) == "s3://b/x/y.png"
     assert str(Url("memory://") / "y") == "memory://y"
     assert Url("s3://b") / PurePosixPath() == Url("s3://b")
-    assert Url("s3://b/in/x").is_below(Url("s3://b/in"))
-    assert not Url("s3://b/inner").is_below(Url("s3://b/in"))
-    assert not Url("s3://b/inner").is_below(Path("s3:/b"))
+    assert Url("s3://b/in/x").is_relative_to(Url("s3://b/in"))
+    assert not Url("s3://b/inner").is_relative_to(Url("s3://b/in"))
+    assert not Url("s3://b/inner").is_relative_to(Path("s3:/b"))
 
 
 # finding
@@ -111,10 +112,14 @@ def test_a_folder_gives_its_photos(memory: MemoryFileSystem) -> None:
 
 
 def test_patterns_names_and_what_is_not_there(memory: MemoryFileSystem) -> None:
-    put(memory, "in/a1.png", "in/a2.png", "in/b.png")
+    put(memory, "in/a1.png", "in/a2.png", "in/b.png", "in/chain::b.png")
     inputs = [f"{IN}/a*.png", f"{IN}/a1.png", f"{IN}/absent.png", f"{IN}/z*", "memory://no"]
+    inputs.append(f"{IN}/c*")
     plan = make_plan(inputs, OUT, Settings())
-    assert [task.path.name for task in plan.tasks] == ["a1.png", "a2.png", "absent.png"]
+    names = ["a1.png", "a2.png", "absent.png", "chain::b.png"]
+    assert [task.path.name for task in plan.tasks] == names
+    assert str(plan.tasks[-1].target("a")) == f"{OUT}/chain::b_a.png"
+    assert store_of(Url(f"{IN}/chain::b.png"))[1] == "/in/chain::b.png"
     assert {str(record.path): record.reason for record in plan.settled} == {
         f"{IN}/z*": "no photo fits this pattern",
         "memory://no": "there are no photos here; -r looks into folders, too",
@@ -317,11 +322,11 @@ def test_files_by_url_on_a_disk(tmp_path: Path) -> None:
     upload(tmp_path / "x", folder / "inner/x.png")
     assert (tmp_path / "a b" / "inner" / "x.png").read_bytes() == b"new"
     (tmp_path / "a b" / "empty.png").touch()
-    assert files_below(folder) == {PurePosixPath("inner/x.png"): 3, PurePosixPath("empty.png"): 0}
-    assert is_there(folder / "inner/x.png")
-    assert not is_there(folder / "empty.png")
-    assert not is_there(folder / "absent.png")
-    assert not is_there(folder / "inner")
+    assert list_files(folder) == {PurePosixPath("inner/x.png"): 3, PurePosixPath("empty.png"): 0}
+    assert has_content(folder / "inner/x.png")
+    assert not has_content(folder / "empty.png")
+    assert not has_content(folder / "absent.png")
+    assert not has_content(folder / "inner")
 
 
 @pytest.mark.parametrize("error", [OSError(5, "Input/output error"), RuntimeError("no\nidea")])
@@ -344,12 +349,12 @@ def test_whatever_a_store_raises_is_a_sentence(
 def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "s3fs", None)
     with pytest.raises(BatchError, match=r"s3://b/a: s3:// needs a package .*s3fs.*pip"):
-        connected(Url("s3://b/a"))
+        store_of(Url("s3://b/a"))
 
 
 def test_a_scheme_that_nobody_knows_is_told() -> None:
     with pytest.raises(BatchError, match=r"x1://b/a: x1:// cannot be used \(Protocol not known"):
-        connected(Url("x1://b/a"))
+        store_of(Url("x1://b/a"))
 
 
 def test_stores_where_files_are_not_whole_are_refused() -> None:
