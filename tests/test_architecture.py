@@ -21,6 +21,7 @@ LAYERS = (
     "lock",
     "photo",
     "color",
+    "contact_sheet",
     "flows",
     "zoo",
     "model",

@@ -12,16 +12,16 @@
     pool.py         a plan, colored by several workers
     processes.py    the engine of this machine: worker processes
     ray_engine.py   the engine of a Ray cluster
-    record.py       the outcome of one photo
-    report.py       all records as JSON; html_report.py as a table for people
+    outcome.py      the outcome of one photo
+    report.py       all outcomes as JSON; html_report.py as a table for people
     sheet.py        a contact sheet
     archive.py      zip archives, unpacked with care and packed; archive_entries.py checks names
 
     from colorflow.batch import Settings, make_plan, run
 
     plan = make_plan(["album"], "colored", Settings(n=4), recursive=True)
-    for record in run(plan, workers=2):
-        print(record.path, record.status)
+    for outcome in run(plan, workers=2):
+        print(outcome.path, outcome.status)
 
 Planning, and the parent of worker processes, load no torch.
 """
@@ -29,28 +29,28 @@ Planning, and the parent of worker processes, load no torch.
 from colorflow.batch.hints import read_hints
 from colorflow.batch.locations import Location, Url, location_of
 from colorflow.batch.names import Naming
-from colorflow.batch.plan import Plan, Task, make_plan
-from colorflow.batch.processes import run, run_here, usual_workers
-from colorflow.batch.record import Coloring, Note, Record
+from colorflow.batch.outcome import ColoredFile, Note, PhotoOutcome
+from colorflow.batch.plan import PhotoTask, Plan, make_plan
+from colorflow.batch.processes import run, run_in_process, usual_workers
 from colorflow.batch.report import write_report
 from colorflow.batch.settings import Settings
 from colorflow.batch.sheet import write_sheet
 
 __all__ = [
-    "Coloring",
+    "ColoredFile",
     "Location",
     "Naming",
     "Note",
+    "PhotoOutcome",
+    "PhotoTask",
     "Plan",
-    "Record",
     "Settings",
-    "Task",
     "Url",
     "location_of",
     "make_plan",
     "read_hints",
     "run",
-    "run_here",
+    "run_in_process",
     "usual_workers",
     "write_report",
     "write_sheet",

@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING
 
 from colorflow.batch.existing import existing_results, expected_provenance
 from colorflow.batch.locations import download, has_content
+from colorflow.batch.outcome import ColoredFile, PhotoOutcome
 from colorflow.batch.output import upload
-from colorflow.batch.plan import Task, skipped
-from colorflow.batch.record import Coloring, Record
+from colorflow.batch.plan import PhotoTask, skipped
 from colorflow.batch.settings import Settings, sample_label
 from colorflow.errors import ColorflowError, PhotoError, WritePhotoError
 from colorflow.photo import Kind, Photo, Provenance, is_own_picture, read_photo, write_image
@@ -30,8 +30,8 @@ _NOTHING_MORE_FITS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 """Errors of the output folder that every further photo would meet, too."""
 
 
-def color_photo(colorizer: Colorizer, task: Task, settings: Settings) -> Record:
-    """Colors one photo and writes its results; errors are in the record.
+def color_photo(colorizer: Colorizer, task: PhotoTask, settings: Settings) -> PhotoOutcome:
+    """Colors one photo and writes its results; errors are in the outcome.
 
     Results that exist already in a store are downloaded first, because they say in themselves how
     they were made.
@@ -43,15 +43,15 @@ def color_photo(colorizer: Colorizer, task: Task, settings: Settings) -> Record:
     """
     began = time.perf_counter()
     if isinstance(task.path, Path) and isinstance(task.folder, Path):
-        record = _color_locally(colorizer, task, settings)
+        outcome = _color_locally(colorizer, task, settings)
     else:
-        record = _color_by_url(colorizer, task, settings)
-    return replace(record, path=task.path, seconds=time.perf_counter() - began)
+        outcome = _color_by_url(colorizer, task, settings)
+    return replace(outcome, path=task.path, seconds=time.perf_counter() - began)
 
 
-def _color_by_url(colorizer: Colorizer, task: Task, settings: Settings) -> Record:
+def _color_by_url(colorizer: Colorizer, task: PhotoTask, settings: Settings) -> PhotoOutcome:
     """Colors a photo that is in a store, or whose results go to one."""
-    complete: list[Coloring] = []
+    complete: list[ColoredFile] = []
     try:
         with tempfile.TemporaryDirectory(prefix="colorflow-", ignore_cleanup_errors=True) as folder:
             return _transfer_and_color(colorizer, task, settings, Path(folder), complete)
@@ -66,8 +66,12 @@ def _color_by_url(colorizer: Colorizer, task: Task, settings: Settings) -> Recor
 
 
 def _transfer_and_color(
-    colorizer: Colorizer, task: Task, settings: Settings, folder: Path, complete: list[Coloring]
-) -> Record:
+    colorizer: Colorizer,
+    task: PhotoTask,
+    settings: Settings,
+    folder: Path,
+    complete: list[ColoredFile],
+) -> PhotoOutcome:
     """Colors a photo in a local folder; results at their final location are added to `complete`."""
     photo, results = task.path, task.folder
     existing: set[str] = set()
@@ -77,18 +81,18 @@ def _transfer_and_color(
     if not isinstance(photo, Path):
         url, photo = photo, folder / f"photo{Path(photo.name).suffix}"
         download(url, photo)
-    record = _color_locally(colorizer, replace(task, path=photo, folder=results), settings)
-    for one in record.colorings:
+    outcome = _color_locally(colorizer, replace(task, path=photo, folder=results), settings)
+    for one in outcome.colorings:
         target = task.target(one.label)
         if not isinstance(target, Path) and (settings.overwrite or target.name not in existing):
             assert isinstance(one.path, Path)
             upload(one.path, target)
         complete.append(replace(one, path=target))
-    reason = record.reason and record.reason.replace(str(results), str(task.folder))
-    return replace(record, reason=reason, colorings=tuple(complete))
+    reason = outcome.reason and outcome.reason.replace(str(results), str(task.folder))
+    return replace(outcome, reason=reason, colorings=tuple(complete))
 
 
-def _download_results(task: Task, settings: Settings, folder: Path) -> set[str]:
+def _download_results(task: PhotoTask, settings: Settings, folder: Path) -> set[str]:
     """Downloads the results that exist already; returns their names."""
     folder.mkdir()
     names = set()
@@ -101,16 +105,16 @@ def _download_results(task: Task, settings: Settings, folder: Path) -> set[str]:
     return names
 
 
-def _color_locally(colorizer: Colorizer, task: Task, settings: Settings) -> Record:
-    """Colors a photo of this machine into a folder of this machine; errors are in the record."""
+def _color_locally(colorizer: Colorizer, task: PhotoTask, settings: Settings) -> PhotoOutcome:
+    """Colors a photo of this machine into a folder of this machine; errors are in the outcome."""
     assert isinstance(task.path, Path)
     photo = None
-    written: list[Coloring] = []
+    written: list[ColoredFile] = []
     ends_the_run = False
     try:
         photo = read_photo(task.path, max_pixels=settings.max_pixels)
-        record = _color(colorizer, task, settings, photo, written)
-        return _with_size(record, photo)
+        outcome = _color(colorizer, task, settings, photo, written)
+        return _with_size(outcome, photo)
     except ColorflowError as error:
         ends_the_run = getattr(error.__cause__, "errno", None) in _NOTHING_MORE_FITS
         reason = _reason(error, task)
@@ -123,8 +127,12 @@ def _color_locally(colorizer: Colorizer, task: Task, settings: Settings) -> Reco
 
 
 def _color(
-    colorizer: Colorizer, task: Task, settings: Settings, photo: Photo, written: list[Coloring]
-) -> Record:
+    colorizer: Colorizer,
+    task: PhotoTask,
+    settings: Settings,
+    photo: Photo,
+    written: list[ColoredFile],
+) -> PhotoOutcome:
     """Colors a photo; results that exist or are written are added to `written`.
 
     All colorings are drawn even if some results exist, so that each coloring is the same whichever
@@ -134,10 +142,10 @@ def _color(
     assert isinstance(task.folder, Path)
     if is_own_picture(task.path):
         reason = "is a picture that colorflow made; it is not taken as a photo"
-        return Record(path=task.path, status="skipped", reason=reason)
+        return PhotoOutcome(path=task.path, status="skipped", reason=reason)
     if photo.kind is Kind.COLORED and not settings.force:
         reason = "already has colors; --force colors it again"
-        return Record(path=task.path, status="already-colored", reason=reason)
+        return PhotoOutcome(path=task.path, status="already-colored", reason=reason)
     expected = expected_provenance(task, settings, colorizer.digest)
     if settings.labels_are_known:
         existing = existing_results(task, expected, overwrite=settings.overwrite)
@@ -155,19 +163,19 @@ def _color(
     for label, pixels in zip(missing, painted, strict=True):
         write_image(task.folder / task.name(label), pixels, photo, provenance=drawn[label])
         written.append(task.coloring(label, drawn[label]))
-    record = skipped(task, drawn)
+    outcome = skipped(task, drawn)
     if missing:
-        record = replace(record, status="done", reason=None)
+        outcome = replace(outcome, status="done", reason=None)
     if not settings.likelihood:
-        return record
+        return outcome
     bits = _bits_per_dim(colorizer, photo, task, draws)
-    colorings = zip(record.colorings, bits, strict=True)
+    colorings = zip(outcome.colorings, bits, strict=True)
     return replace(
-        record, colorings=tuple(replace(one, bits_per_dim=value) for one, value in colorings)
+        outcome, colorings=tuple(replace(one, bits_per_dim=value) for one, value in colorings)
     )
 
 
-def _draw(colorizer: Colorizer, photo: Photo, task: Task, settings: Settings) -> Draws:
+def _draw(colorizer: Colorizer, photo: Photo, task: PhotoTask, settings: Settings) -> Draws:
     try:
         return colorizer.draw(
             photo,
@@ -196,7 +204,7 @@ def _provenance_of(draws: Draws, expected: Mapping[str, Provenance]) -> dict[str
 
 
 def _bits_per_dim(
-    colorizer: Colorizer, photo: Photo, task: Task, draws: Draws
+    colorizer: Colorizer, photo: Photo, task: PhotoTask, draws: Draws
 ) -> list[float | None]:
     try:
         values = colorizer.bits_per_dim(photo, draws.ab, hints=task.hints).tolist()
@@ -212,15 +220,17 @@ def _make_folder(folder: Path) -> None:
         raise WritePhotoError(folder, f"the folder cannot be made ({error.strerror})") from error
 
 
-def _reason(error: ColorflowError, task: Task) -> str:
+def _reason(error: ColorflowError, task: PhotoTask) -> str:
     """What went wrong, without the photo's own name, which the report prints before it."""
     if isinstance(error, PhotoError) and error.source == str(task.path):
         return error.reason
     return str(error)
 
 
-def _failed(task: Task, reason: str, written: list[Coloring], *, ends_the_run: bool) -> Record:
-    return Record(
+def _failed(
+    task: PhotoTask, reason: str, written: list[ColoredFile], *, ends_the_run: bool
+) -> PhotoOutcome:
+    return PhotoOutcome(
         path=task.path,
         status="failed",
         reason=reason,
@@ -229,7 +239,7 @@ def _failed(task: Task, reason: str, written: list[Coloring], *, ends_the_run: b
     )
 
 
-def _with_size(record: Record, photo: Photo | None) -> Record:
+def _with_size(outcome: PhotoOutcome, photo: Photo | None) -> PhotoOutcome:
     if photo is None:
-        return record
-    return replace(record, width=photo.width, height=photo.height, remarks=photo.remarks)
+        return outcome
+    return replace(outcome, width=photo.width, height=photo.height, remarks=photo.remarks)

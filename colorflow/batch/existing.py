@@ -21,13 +21,13 @@ from colorflow.photo import COLORING, LETTERS, Principal, Provenance, read_prove
 
 if TYPE_CHECKING:
     from colorflow.batch.locations import Location
-    from colorflow.batch.plan import Task
+    from colorflow.batch.plan import PhotoTask
     from colorflow.batch.settings import Settings
 
 _DIGITS = 16
 
 
-def expected_provenance(task: Task, settings: Settings, weights: str) -> dict[str, Provenance]:
+def expected_provenance(task: PhotoTask, settings: Settings, weights: str) -> dict[str, Provenance]:
     """What each result will say of itself, by label; shares are known only after drawing.
 
     Args:
@@ -55,7 +55,7 @@ def expected_provenance(task: Task, settings: Settings, weights: str) -> dict[st
 
 
 def existing_results(
-    task: Task, expected: Mapping[str, Provenance], *, overwrite: bool
+    task: PhotoTask, expected: Mapping[str, Provenance], *, overwrite: bool
 ) -> dict[str, Provenance]:
     """The existing results that stay, by label, with what they say of themselves.
 

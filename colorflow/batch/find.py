@@ -16,7 +16,7 @@ from colorflow.batch.locations import (
     match_files,
     store_of,
 )
-from colorflow.batch.record import Note
+from colorflow.batch.outcome import Note
 from colorflow.errors import UnreadablePhotoError
 from colorflow.photo.find import is_below, is_photo, list_folder
 

@@ -92,7 +92,8 @@ def store_of(url: Url) -> tuple[Any, str]:
     authority, _, path = url.text.partition("://")[2].partition("/")
     try:
         store, root = url_to_fs(f"{url.scheme}://{authority}/")
-        return store, f"{root.rstrip('/')}/{path}" if path else str(root)
+        folder = root.rstrip("/")
+        return store, f"{folder}/{path}" if path else folder or root
     except ImportError as error:
         raise BatchError(
             f"{url}: {url.scheme}:// needs a package that is missing here ({error}); "

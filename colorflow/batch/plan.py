@@ -20,7 +20,7 @@ from colorflow.batch.find import FoundPhoto, find_inputs
 from colorflow.batch.hints import hints_by_photo
 from colorflow.batch.locations import Location, Url, location_of
 from colorflow.batch.names import Naming, too_long
-from colorflow.batch.record import Coloring, Note, Record
+from colorflow.batch.outcome import ColoredFile, Note, PhotoOutcome
 from colorflow.batch.settings import Settings
 from colorflow.errors import BatchError, WritePhotoError
 from colorflow.photo import Provenance, is_own_picture
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Task:
+class PhotoTask:
     """One photo to color.
 
     Attributes:
@@ -53,10 +53,10 @@ class Task:
         """The file for the result with this label."""
         return self.folder / self.name(label)
 
-    def coloring(self, label: str, provenance: Provenance) -> Coloring:
+    def coloring(self, label: str, provenance: Provenance) -> ColoredFile:
         """The coloring with this label, once it exists."""
         share = provenance.principal.share if provenance.principal else None
-        return Coloring(path=self.target(label), label=label, seed=provenance.seed, share=share)
+        return ColoredFile(path=self.target(label), label=label, seed=provenance.seed, share=share)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -68,7 +68,7 @@ class Plan:
         output: the folder for the results.
         inputs: every photo, and what could not be found, in order.
         tasks: photos to color.
-        settled: records of inputs that are done already or cannot be done.
+        settled: outcomes of inputs that are done already or cannot be done.
         notes: what was passed over.
         left_out: files in folders that are not named like photos.
     """
@@ -76,8 +76,8 @@ class Plan:
     settings: Settings
     output: Location
     inputs: list[Location] = field(default_factory=list)
-    tasks: list[Task] = field(default_factory=list)
-    settled: list[Record] = field(default_factory=list)
+    tasks: list[PhotoTask] = field(default_factory=list)
+    settled: list[PhotoOutcome] = field(default_factory=list)
     notes: list[Note] = field(default_factory=list)
     left_out: list[Location] = field(default_factory=list)
 
@@ -96,9 +96,9 @@ class Plan:
             for task in self.tasks
         )
 
-    def in_order(self, records: Iterable[Record]) -> list[Record]:
-        """Sorts records, which come in the order of completion, like the inputs."""
-        by_path = {record.path: record for record in records}
+    def in_order(self, outcomes: Iterable[PhotoOutcome]) -> list[PhotoOutcome]:
+        """Sorts outcomes, which come in the order of completion, like the inputs."""
+        by_path = {outcome.path: outcome for outcome in outcomes}
         return [by_path[path] for path in self.inputs if path in by_path]
 
 
@@ -145,7 +145,7 @@ def make_plan(
     plan = Plan(settings=settings, output=folder, notes=found.notes, left_out=found.left_out)
     planner = _Planner(plan, naming, weights)
     for note in found.missing:
-        planner.settle(Record(path=note.path, status="failed", reason=note.reason))
+        planner.settle(PhotoOutcome(path=note.path, status="failed", reason=note.reason))
     photos = planner.without_own_results(found.photos)
     by_photo = hints_by_photo(hints or {}, (photo.relative for photo in photos), hints_source)
     for photo in photos:
@@ -164,9 +164,9 @@ class _Planner:
         self._results: dict[tuple[str, str], Location] = {}
         self._real_folders: dict[Path, str] = {}
 
-    def settle(self, record: Record) -> None:
-        self.plan.inputs.append(record.path)
-        self.plan.settled.append(record)
+    def settle(self, outcome: PhotoOutcome) -> None:
+        self.plan.inputs.append(outcome.path)
+        self.plan.settled.append(outcome)
 
     def without_own_results(self, photos: list[FoundPhoto]) -> list[FoundPhoto]:
         """Drops results of earlier runs, where photos and results share a folder."""
@@ -191,7 +191,7 @@ class _Planner:
 
     def add(self, photo: FoundPhoto, hints: Hints) -> None:
         """Adds a photo as a task, or settles it."""
-        task = Task(
+        task = PhotoTask(
             path=photo.path,
             folder=self._folder(photo.relative),
             names=self._naming.names_of(PurePath(photo.path.name)),
@@ -199,17 +199,17 @@ class _Planner:
         )
         targets = [task.target(label) for label in self.plan.settings.labels]
         if problem := self._problem(targets):
-            self.settle(Record(path=photo.path, status="failed", reason=problem))
+            self.settle(PhotoOutcome(path=photo.path, status="failed", reason=problem))
             return
         self._results.update((self._key(target), photo.path) for target in targets)
-        if self.plan.settings.labels_are_known and (record := self._decided(task, targets)):
-            self.settle(record)
+        if self.plan.settings.labels_are_known and (outcome := self._decided(task, targets)):
+            self.settle(outcome)
             return
         self.plan.inputs.append(photo.path)
         self.plan.tasks.append(task)
 
-    def _decided(self, task: Task, targets: list[Location]) -> Record | None:
-        """The record of a photo whose existing results decide; None if it is to be colored.
+    def _decided(self, task: PhotoTask, targets: list[Location]) -> PhotoOutcome | None:
+        """The outcome of a photo whose existing results decide; None if it is to be colored.
 
         A photo that cannot be read becomes a task, which then fails by name.
         """
@@ -221,7 +221,7 @@ class _Planner:
             expected = expected_provenance(task, settings, self._weights)
             existing = existing_results(task, expected, overwrite=settings.overwrite)
         except WritePhotoError as error:
-            return Record(path=task.path, status="failed", reason=str(error))
+            return PhotoOutcome(path=task.path, status="failed", reason=str(error))
         except OSError:
             return None
         return skipped(task, existing) if len(existing) == len(expected) else None
@@ -263,9 +263,9 @@ class _Planner:
         return self._real_folders[folder]
 
 
-def skipped(task: Task, existing: Mapping[str, Provenance]) -> Record:
-    """The record of a photo whose results all exist."""
-    return Record(
+def skipped(task: PhotoTask, existing: Mapping[str, Provenance]) -> PhotoOutcome:
+    """The outcome of a photo whose results all exist."""
+    return PhotoOutcome(
         path=task.path,
         status="skipped",
         reason="its results are there already; --overwrite makes them anew",

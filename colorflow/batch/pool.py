@@ -1,7 +1,7 @@
 """Colors a plan with several workers, wherever they are: processes here, or actors of a cluster.
 
-An engine is a function that takes a plan and yields a record for each input. Engines differ only in
-their workers; `run_plan` does the rest.
+An engine is a function that takes a plan and yields an outcome for each input. Engines differ only
+in their workers; `run_plan` does the rest.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from queue import SimpleQueue
 from typing import Protocol
 
 from colorflow.batch.locations import Location
+from colorflow.batch.outcome import PhotoOutcome
 from colorflow.batch.output import output_folder
-from colorflow.batch.plan import Plan, Task
-from colorflow.batch.record import Record
+from colorflow.batch.plan import PhotoTask, Plan
 from colorflow.errors import BatchError, ColorflowError
 
 
@@ -35,7 +35,7 @@ class Worker(Protocol):
             WorkerEndedError: if the worker is gone.
         """
 
-    def color(self, task: Task) -> Record:
+    def color(self, task: PhotoTask) -> PhotoOutcome:
         """Colors one photo.
 
         Raises:
@@ -57,8 +57,8 @@ def run_plan(
     stop: threading.Event | None,
     *,
     tries: int = 1,
-) -> Iterator[Record]:
-    """Colors a plan; yields a record for each input.
+) -> Iterator[PhotoOutcome]:
+    """Colors a plan; yields an outcome for each input.
 
     Args:
         plan: from `make_plan`.
@@ -77,7 +77,9 @@ def run_plan(
     with output_folder(plan.output, {task.folder for task in plan.tasks}):
         yield from plan.settled
         size = min(workers, len(plan.tasks))
-        yield from _Pool(plan.tasks, start_worker, size, stop or threading.Event(), tries).records()
+        yield from _Pool(
+            plan.tasks, start_worker, size, stop or threading.Event(), tries
+        ).outcomes()
 
 
 class _Pool:
@@ -85,7 +87,7 @@ class _Pool:
 
     def __init__(
         self,
-        tasks: list[Task],
+        tasks: list[PhotoTask],
         start_worker: Callable[[StillNeeded], Worker],
         size: int,
         stop: threading.Event,
@@ -98,15 +100,15 @@ class _Pool:
         self._begins_no_more = False
         self._given_up = False
         self._workers_lost: Counter[Location] = Counter()
-        self._answers: SimpleQueue[Record | ColorflowError | None] = SimpleQueue()
+        self._answers: SimpleQueue[PhotoOutcome | ColorflowError | None] = SimpleQueue()
         self._workers = [start_worker(self._is_needed) for _ in range(size)]
         self._threads = [
             threading.Thread(target=self._serve, args=(index,), daemon=True)
             for index in range(size)
         ]
 
-    def records(self) -> Iterator[Record]:
-        """Yields records as they come, until all tasks are done or the pool is stopped."""
+    def outcomes(self) -> Iterator[PhotoOutcome]:
+        """Yields outcomes as they come, until all tasks are done or the pool is stopped."""
         failure = None
         try:
             for thread in self._threads:
@@ -147,7 +149,7 @@ class _Pool:
         self._workers[index].end()  # frees its memory and its core
         self._answers.put(None)
 
-    def _next(self) -> Task | None:
+    def _next(self) -> PhotoTask | None:
         try:
             return self._tasks.popleft() if self._is_needed() else None
         except IndexError:  # another thread took the last
@@ -156,14 +158,14 @@ class _Pool:
     def _is_needed(self) -> bool:
         return bool(self._tasks) and not (self._begins_no_more or self._stop.is_set())
 
-    def _color(self, worker: Worker, task: Task) -> Record:
-        record = worker.color(task)
-        if record.status == "skipped" and record.colorings and self._workers_lost[task.path]:
+    def _color(self, worker: Worker, task: PhotoTask) -> PhotoOutcome:
+        outcome = worker.color(task)
+        if outcome.status == "skipped" and outcome.colorings and self._workers_lost[task.path]:
             # The lost worker had written everything, but could not report it any more.
-            record = replace(record, status="done", reason=None)
-        return record
+            outcome = replace(outcome, status="done", reason=None)
+        return outcome
 
-    def _report_lost(self, task: Task, error: WorkerEndedError) -> None:
+    def _report_lost(self, task: PhotoTask, error: WorkerEndedError) -> None:
         """A worker ended with this photo in hand: it is tried again, or it has failed."""
         self._workers_lost[task.path] += 1
         if self._given_up:
@@ -173,7 +175,7 @@ class _Pool:
             return
         often = "" if self._tries == 1 else f", {self._tries} times"
         reason = f"the process that colored it ended{often} ({error})"
-        self._answers.put(Record(path=task.path, status="failed", reason=reason))
+        self._answers.put(PhotoOutcome(path=task.path, status="failed", reason=reason))
 
     def _wait_for_start(self, index: int, *, restart: bool = False) -> bool:
         """Waits for a worker, after replacing it if it has ended.

@@ -2,7 +2,7 @@
 
 Each worker is an interpreter of its own, so a picture that crashes a decoder or uses up all memory
 costs that picture and nothing else. It reads pickled tasks from its stdin and writes pickled
-records to its stdout. When its stdin ends, its parent is gone, and it ends at once, in the middle
+outcomes to its stdout. When its stdin ends, its parent is gone, and it ends at once, in the middle
 of a photo if need be.
 
 Libraries for this were tried with the tests of killed processes, and failed: pebble 5.2 imports the
@@ -29,10 +29,10 @@ from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from colorflow.batch.color_photo import color_photo
+from colorflow.batch.outcome import PhotoOutcome
 from colorflow.batch.output import output_folder
-from colorflow.batch.plan import Plan, Task
+from colorflow.batch.plan import PhotoTask, Plan
 from colorflow.batch.pool import WorkerEndedError, run_plan
-from colorflow.batch.record import Record
 from colorflow.batch.settings import Settings
 from colorflow.errors import BatchError, ColorflowError, WeightsError
 
@@ -69,8 +69,8 @@ def run(
     device: str = "cpu",
     workers: int = 1,
     stop: threading.Event | None = None,
-) -> Iterator[Record]:
-    """Colors a plan in worker processes; yields a record for each input.
+) -> Iterator[PhotoOutcome]:
+    """Colors a plan in worker processes; yields an outcome for each input.
 
     The result for a photo depends on the photo and the settings alone, up to 1/255 in a pixel: not
     on the order, the number of workers, or other photos.
@@ -98,16 +98,16 @@ def run(
     yield from run_plan(plan, lambda _: WorkerProcess(config), size, stop)
 
 
-def run_here(plan: Plan, colorizer: Colorizer) -> Iterator[Record]:
+def run_in_process(plan: Plan, colorizer: Colorizer) -> Iterator[PhotoOutcome]:
     """Colors a plan in this process, one photo after the other; otherwise as `run`."""
     _check_hints(colorizer, has_hints=plan.has_hints)
     yield from plan.settled
     if plan.tasks:
         with output_folder(plan.output, {task.folder for task in plan.tasks}):
             for task in plan.tasks:
-                record = color_photo(colorizer, task, plan.settings)
-                yield record
-                if record.ends_the_run:
+                outcome = color_photo(colorizer, task, plan.settings)
+                yield outcome
+                if outcome.ends_the_run:
                     return
 
 
@@ -155,7 +155,7 @@ class WorkerProcess:
         if isinstance(answer := self._answer(), ColorflowError):
             raise answer
 
-    def color(self, task: Task) -> Record:
+    def color(self, task: PhotoTask) -> PhotoOutcome:
         """Has one photo colored, once it is ready.
 
         Raises:
@@ -165,9 +165,9 @@ class WorkerProcess:
             self._send(task)
         except OSError as error:
             raise WorkerEndedError(self._exit_reason()) from error
-        record = self._answer()
-        assert isinstance(record, Record)
-        return record
+        outcome = self._answer()
+        assert isinstance(outcome, PhotoOutcome)
+        return outcome
 
     def end(self) -> None:
         """Kills the process, whatever it has in hand."""
@@ -178,7 +178,7 @@ class WorkerProcess:
             with suppress(OSError):  # the process ended before it had read everything
                 pipe.close()
 
-    def _send(self, value: WorkerConfig | Task) -> None:
+    def _send(self, value: WorkerConfig | PhotoTask) -> None:
         assert self._process.stdin is not None
         self._process.stdin.write(pickle.dumps(value))
         self._process.stdin.flush()
@@ -221,7 +221,7 @@ def _receive(tasks: BinaryIO, received: SimpleQueue[Any]) -> None:
 
 
 def _answer_all(received: SimpleQueue[Any], answers: io.FileIO) -> None:
-    def answer(value: Record | ColorflowError | None) -> None:
+    def answer(value: PhotoOutcome | ColorflowError | None) -> None:
         unsent = memoryview(pickle.dumps(value))
         while unsent:
             unsent = unsent[answers.write(unsent) :]

@@ -20,10 +20,10 @@ from typing import TYPE_CHECKING, Any
 
 from colorflow import __version__
 from colorflow.batch.color_photo import color_photo
-from colorflow.batch.plan import Plan, Task
+from colorflow.batch.outcome import PhotoOutcome
+from colorflow.batch.plan import PhotoTask, Plan
 from colorflow.batch.pool import StillNeeded, WorkerEndedError, run_plan
 from colorflow.batch.processes import WorkerConfig, load_colorizer
-from colorflow.batch.record import Record
 from colorflow.errors import BatchError, ColorflowError, WeightsError
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ _ANSWER_SECONDS = 10
 _LOOK_AGAIN = 1
 """Seconds between checks whether a worker that waits for room is still needed."""
 _STORE_BYTES = 200 * 2**20
-"""Object store of a cluster that is started here: it holds weights and records, never pixels."""
+"""Object store of a cluster that is started here: it holds weights and outcomes, never pixels."""
 
 
 def run_on_ray(
@@ -47,8 +47,8 @@ def run_on_ray(
     device: str = "cpu",
     workers: int | None = None,
     stop: threading.Event | None = None,
-) -> Iterator[Record]:
-    """Colors a plan on a Ray cluster; yields a record for each input, as `run` does.
+) -> Iterator[PhotoOutcome]:
+    """Colors a plan on a Ray cluster; yields an outcome for each input, as `run` does.
 
     The cluster is the one that Ray is connected to, or that of the environment variable
     RAY_ADDRESS; otherwise one is started on this machine and ended afterwards. Paths must mean the
@@ -116,8 +116,8 @@ class PhotoWorker:
             return error
         return None
 
-    def color(self, task: Task) -> Record:
-        """Colors one photo; errors are in the record."""
+    def color(self, task: PhotoTask) -> PhotoOutcome:
+        """Colors one photo; errors are in the outcome."""
         assert self._colorizer is not None
         return color_photo(self._colorizer, task, self._config.settings)
 
@@ -182,10 +182,10 @@ class _RayWorker:
             raise answer
         self._shared.has_room.set()
 
-    def color(self, task: Task) -> Record:
-        record = self._answer(self._actor.color.remote(task))
-        assert isinstance(record, Record)
-        return record
+    def color(self, task: PhotoTask) -> PhotoOutcome:
+        outcome = self._answer(self._actor.color.remote(task))
+        assert isinstance(outcome, PhotoOutcome)
+        return outcome
 
     def end(self) -> None:
         with suppress(Exception):  # it is gone already, or the cluster is

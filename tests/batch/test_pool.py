@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from colorflow.batch import Coloring, Plan, Record, Settings, Task
+from colorflow.batch import ColoredFile, PhotoOutcome, PhotoTask, Plan, Settings
 from colorflow.batch.pool import WorkerEndedError, run_plan
 from colorflow.batch.processes import WorkerConfig
 from colorflow.batch.ray_engine import _RayWorker, _Shared
@@ -19,7 +19,7 @@ from colorflow.errors import BatchError
 
 
 def planned(folder: Path, *names: str) -> Plan:
-    tasks = [Task(path=Path(n), folder=folder, names="{label}.png") for n in names]
+    tasks = [PhotoTask(path=Path(n), folder=folder, names="{label}.png") for n in names]
     return Plan(settings=Settings(), output=folder, inputs=[t.path for t in tasks], tasks=tasks)
 
 
@@ -47,26 +47,30 @@ class Hand:
             self.office.ends_at_start -= 1
             raise WorkerEndedError("no memory")
 
-    def color(self, task: Task) -> Record:
+    def color(self, task: PhotoTask) -> PhotoOutcome:
         name = task.path.name
         self.office.given.append(name)
         if self.office.left[name]:
             self.office.left[name] -= 1
             self.ended = True
             raise WorkerEndedError("killed")
-        one = Coloring(path=task.target("a"), label="a", seed=0)
+        one = ColoredFile(path=task.target("a"), label="a", seed=0)
         if name.startswith("skipped"):
-            return Record(path=task.path, status="skipped", reason="is there", colorings=(one,))
-        return Record(path=task.path, status="done", colorings=(one,))
+            return PhotoOutcome(
+                path=task.path, status="skipped", reason="is there", colorings=(one,)
+            )
+        return PhotoOutcome(path=task.path, status="done", colorings=(one,))
 
     def end(self) -> None:
         self.ended = True
 
 
-def carried_out(office: Office, plan: Plan, workers: int = 1, tries: int = 3) -> dict[str, Record]:
-    records = list(run_plan(plan, office, workers, None, tries=tries))
-    by_name = {record.path.name: record for record in records}
-    assert len(records) == len(by_name)
+def carried_out(
+    office: Office, plan: Plan, workers: int = 1, tries: int = 3
+) -> dict[str, PhotoOutcome]:
+    outcomes = list(run_plan(plan, office, workers, None, tries=tries))
+    by_name = {outcome.path.name: outcome for outcome in outcomes}
+    assert len(outcomes) == len(by_name)
     assert all(hand.ended for hand in office.begun)
     return by_name
 
@@ -74,8 +78,8 @@ def carried_out(office: Office, plan: Plan, workers: int = 1, tries: int = 3) ->
 @pytest.mark.parametrize("workers", [1, 3])
 def test_a_photo_whose_worker_ended_is_given_to_another(tmp_path: Path, workers: int) -> None:
     office = Office({"b": 2, "c": 1})
-    records = carried_out(office, planned(tmp_path, "a", "b", "c", "d"), workers)
-    assert {name: record.status for name, record in records.items()} == dict.fromkeys(
+    outcomes = carried_out(office, planned(tmp_path, "a", "b", "c", "d"), workers)
+    assert {name: outcome.status for name, outcome in outcomes.items()} == dict.fromkeys(
         "abcd", "done"
     )
     assert Counter(office.given) == {"a": 1, "b": 3, "c": 2, "d": 1}
@@ -87,21 +91,21 @@ def test_a_photo_that_ends_every_worker_fails_and_the_others_go_on(
     tmp_path: Path, tries: int, often: str
 ) -> None:
     office = Office({"b": 99})
-    records = carried_out(office, planned(tmp_path, "a", "b", "c"), tries=tries)
-    assert records["b"].status == "failed"
-    assert records["b"].reason == f"the process that colored it ended{often} (killed)"
+    outcomes = carried_out(office, planned(tmp_path, "a", "b", "c"), tries=tries)
+    assert outcomes["b"].status == "failed"
+    assert outcomes["b"].reason == f"the process that colored it ended{often} (killed)"
     assert office.given.count("b") == tries
-    assert records["a"].status == records["c"].status == "done"
+    assert outcomes["a"].status == outcomes["c"].status == "done"
 
 
 def test_what_a_lost_worker_had_written_counts_as_done(tmp_path: Path) -> None:
     office = Office({"skipped after all": 1})
-    records = carried_out(office, planned(tmp_path, "skipped before", "skipped after all"))
-    assert (records["skipped before"].status, records["skipped before"].reason) == (
+    outcomes = carried_out(office, planned(tmp_path, "skipped before", "skipped after all"))
+    assert (outcomes["skipped before"].status, outcomes["skipped before"].reason) == (
         "skipped",
         "is there",
     )
-    after = records["skipped after all"]
+    after = outcomes["skipped after all"]
     assert (after.status, after.reason, len(after.colorings)) == ("done", None, 1)
 
 
@@ -115,7 +119,7 @@ def test_a_worker_may_end_while_it_starts_but_not_for_ever(tmp_path: Path) -> No
 
 def test_whatever_an_engine_raises_ends_the_run_in_words(tmp_path: Path) -> None:
     class Broken(Hand):
-        def color(self, task: Task) -> Record:
+        def color(self, task: PhotoTask) -> PhotoOutcome:
             raise RuntimeError("no\ncluster")
 
     run = run_plan(planned(tmp_path, "a", "b"), lambda _: Broken(Office()), 2, None)
@@ -129,7 +133,7 @@ def test_a_photo_in_hand_when_the_run_is_stopped_is_not_tried_again(tmp_path: Pa
     give = Hand.color
 
     class Stopping(Hand):
-        def color(self, task: Task) -> Record:
+        def color(self, task: PhotoTask) -> PhotoOutcome:
             stop.set()
             return give(self, task)
 

@@ -17,7 +17,15 @@ import pytest
 from fsspec.implementations.memory import MemoryFileSystem
 from PIL import Image
 
-from colorflow.batch import Record, Settings, Url, location_of, make_plan, run_here, write_report
+from colorflow.batch import (
+    PhotoOutcome,
+    Settings,
+    Url,
+    location_of,
+    make_plan,
+    run_in_process,
+    write_report,
+)
 from colorflow.batch.locations import has_content, list_files, store_of
 from colorflow.batch.output import check_url_writable, upload
 from colorflow.cli import main
@@ -48,9 +56,9 @@ def put(memory: MemoryFileSystem, *places: str) -> None:
 
 def carried_out(
     colorizer: Colorizer, *inputs: str, out: str = OUT, recursive: bool = False, **settings: object
-) -> dict[str, Record]:
+) -> dict[str, PhotoOutcome]:
     plan = make_plan(inputs, out, Settings(**settings), recursive=recursive)  # type: ignore[arg-type]
-    return {str(record.path): record for record in run_here(plan, colorizer)}
+    return {str(outcome.path): outcome for outcome in run_in_process(plan, colorizer)}
 
 
 def pixels(memory: MemoryFileSystem, place: str, folder: Path) -> np.ndarray:
@@ -120,7 +128,7 @@ def test_patterns_names_and_what_is_not_there(memory: MemoryFileSystem) -> None:
     assert [task.path.name for task in plan.tasks] == names
     assert str(plan.tasks[-1].target("a")) == f"{OUT}/chain::b_a.png"
     assert store_of(Url(f"{IN}/chain::b.png"))[1] == "/in/chain::b.png"
-    assert {str(record.path): record.reason for record in plan.settled} == {
+    assert {str(outcome.path): outcome.reason for outcome in plan.settled} == {
         f"{IN}/z*": "no photo fits this pattern",
         "memory://no": "there are no photos here; -r looks into folders, too",
     }
@@ -162,18 +170,18 @@ def test_results_are_those_of_files(
             read_photo(tmp_path / "mixed" / place).pixels.astype(int),
         ):
             assert np.abs(one - other).max() <= 1
-    for records in (got, mixed, back):
-        assert [record.status for record in records.values()] == ["done", "done"]
-    record = got[f"{IN}/a.png"]
-    assert [str(one.path) for one in record.colorings] == [f"{OUT}/a_a.png", f"{OUT}/a_b.png"]
+    for outcomes in (got, mixed, back):
+        assert [outcome.status for outcome in outcomes.values()] == ["done", "done"]
+    outcome = got[f"{IN}/a.png"]
+    assert [str(one.path) for one in outcome.colorings] == [f"{OUT}/a_a.png", f"{OUT}/a_b.png"]
     local = want[str(tmp_path / "in" / "a.png")]
-    assert (record.width, record.height) == (local.width, local.height) == (64, 48)
-    for one, other in zip(record.colorings, local.colorings, strict=True):
+    assert (outcome.width, outcome.height) == (local.width, local.height) == (64, 48)
+    for one, other in zip(outcome.colorings, local.colorings, strict=True):
         assert one.bits_per_dim == pytest.approx(other.bits_per_dim, abs=1e-4)
     (tmp_path / "x.png").write_bytes(memory.cat_file("/out/a_b.png"))
     provenance = read_provenance(tmp_path / "x.png")
     assert provenance is not None
-    assert provenance.principal == Principal("b", 2, record.colorings[1].share)
+    assert provenance.principal == Principal("b", 2, outcome.colorings[1].share)
 
 
 def test_going_on_sends_what_is_missing_and_nothing_else(
@@ -185,12 +193,12 @@ def test_going_on_sends_what_is_missing_and_nothing_else(
     memory.rm_file("/out/a_b.png")
     memory.pipe_file("/out/b_a.png", b"")
     kept = memory.modified("/out/a_a.png")
-    records = carried_out(colorizer, IN, n=2)
-    assert [record.status for record in records.values()] == ["done", "done"]
+    outcomes = carried_out(colorizer, IN, n=2)
+    assert [outcome.status for outcome in outcomes.values()] == ["done", "done"]
     assert {place: memory.cat_file(place) for place in memory.find("/out")} == whole
     assert memory.modified("/out/a_a.png") == kept
-    records = carried_out(colorizer, IN, n=2)
-    assert [record.status for record in records.values()] == ["skipped", "skipped"]
+    outcomes = carried_out(colorizer, IN, n=2)
+    assert [outcome.status for outcome in outcomes.values()] == ["skipped", "skipped"]
     carried_out(colorizer, IN, n=2, overwrite=True)
     assert {place: memory.cat_file(place) for place in memory.find("/out")} == whole
     assert memory.modified("/out/a_a.png") > kept
@@ -203,15 +211,15 @@ def test_what_was_made_otherwise_or_by_others_stays(
     memory.pipe_file("/out/b_b.png", b"somebody's own")
     carried_out(colorizer, IN)
     made = memory.cat_file("/out/a_a.png")
-    records = carried_out(colorizer, IN, n=2, temperature=0.5)
-    assert records[f"{IN}/a.png"].reason == (
+    outcomes = carried_out(colorizer, IN, n=2, temperature=0.5)
+    assert outcomes[f"{IN}/a.png"].reason == (
         f"{OUT}/a_a.png: is there already, but was made with --temperature 1; "
         "--overwrite makes it anew"
     )
-    records = carried_out(colorizer, IN, n=2, temperature=0.5, overwrite=True)
-    assert [record.status for record in records.values()] == ["done", "failed"]
-    assert str(records[f"{IN}/b.png"].reason).startswith(f"{OUT}/b_b.png: ")
-    assert "no coloring that colorflow made" in str(records[f"{IN}/b.png"].reason)
+    outcomes = carried_out(colorizer, IN, n=2, temperature=0.5, overwrite=True)
+    assert [outcome.status for outcome in outcomes.values()] == ["done", "failed"]
+    assert str(outcomes[f"{IN}/b.png"].reason).startswith(f"{OUT}/b_b.png: ")
+    assert "no coloring that colorflow made" in str(outcomes[f"{IN}/b.png"].reason)
     assert memory.cat_file("/out/b_b.png") == b"somebody's own"
     assert memory.cat_file("/out/a_a.png") != made
 
@@ -221,11 +229,11 @@ def test_what_somebody_else_finished_meanwhile_is_not_colored(
 ) -> None:
     put(memory, "in/a.png")
     plan = make_plan([IN], OUT, Settings())
-    list(run_here(plan, colorizer))
+    list(run_in_process(plan, colorizer))
     monkeypatch.setattr(colorizer, "draw", None)
-    (record,) = run_here(plan, colorizer)
-    assert record.status == "skipped"
-    assert [str(one.path) for one in record.colorings] == [f"{OUT}/a_a.png"]
+    (outcome,) = run_in_process(plan, colorizer)
+    assert outcome.status == "skipped"
+    assert [str(one.path) for one in outcome.colorings] == [f"{OUT}/a_a.png"]
 
 
 def test_each_photo_that_cannot_be_colored_is_named(
@@ -235,13 +243,13 @@ def test_each_photo_that_cannot_be_colored_is_named(
     memory.pipe_file("/in/broken.png", memory.cat_file("/in/a.png")[:-900])
     plan = make_plan([IN], OUT, Settings())
     memory.rm_file("/in/vanished.png")
-    records = {record.path.name: record for record in run_here(plan, colorizer)}
-    assert {name: record.status for name, record in records.items()} == {
+    outcomes = {outcome.path.name: outcome for outcome in run_in_process(plan, colorizer)}
+    assert {name: outcome.status for name, outcome in outcomes.items()} == {
         "a.png": "done", "broken.png": "failed", "vanished.png": "failed",
     }  # fmt: skip
-    assert records["vanished.png"].reason == "there is no such file"
-    assert "photo.png" not in str(records["broken.png"].reason)
-    write_report(tmp_path / "r.json", plan, records.values(), began=datetime.now(UTC), seconds=1)
+    assert outcomes["vanished.png"].reason == "there is no such file"
+    assert "photo.png" not in str(outcomes["broken.png"].reason)
+    write_report(tmp_path / "r.json", plan, outcomes.values(), began=datetime.now(UTC), seconds=1)
     assert f'"{IN}/vanished.png"' in (tmp_path / "r.json").read_text()
 
 
@@ -254,12 +262,12 @@ def test_a_store_that_takes_no_more_ends_the_run(
     def refuse(*_: object, **__: object) -> None:
         raise PermissionError("Access Denied")
 
-    records = run_here(plan, colorizer)
+    outcomes = run_in_process(plan, colorizer)
     monkeypatch.setattr(MemoryFileSystem, "cp_file", refuse)
-    (record,) = records
-    assert (record.status, record.ends_the_run) == ("failed", True)
-    assert record.reason == f"{OUT}/a_a.png: cannot be written (Access Denied)"
-    assert record.colorings == ()
+    (outcome,) = outcomes
+    assert (outcome.status, outcome.ends_the_run) == ("failed", True)
+    assert outcome.reason == f"{OUT}/a_a.png: cannot be written (Access Denied)"
+    assert outcome.colorings == ()
     assert memory.find("/out") == []  # nothing hidden either
 
 
@@ -275,9 +283,9 @@ def test_what_was_sent_before_a_failure_is_told(
         copy(self, source, target)
 
     monkeypatch.setattr(MemoryFileSystem, "cp_file", refuse_the_second)
-    (record,) = carried_out(colorizer, IN, n=3).values()
-    assert (record.status, record.ends_the_run) == ("failed", False)
-    assert [str(one.path) for one in record.colorings] == [f"{OUT}/a_a.png"]
+    (outcome,) = carried_out(colorizer, IN, n=3).values()
+    assert (outcome.status, outcome.ends_the_run) == ("failed", False)
+    assert [str(one.path) for one in outcome.colorings] == [f"{OUT}/a_a.png"]
     assert memory.find("/out") == ["/out/a_a.png"]
 
 
@@ -337,10 +345,10 @@ def test_whatever_a_store_raises_is_a_sentence(
         raise error
 
     monkeypatch.setattr(MemoryFileSystem, "find", fail)
-    (record,) = make_plan([IN], OUT, Settings()).settled
-    assert record.status == "failed"
-    assert str(record.reason).startswith("cannot be listed (")
-    assert "\n" not in str(record.reason)
+    (outcome,) = make_plan([IN], OUT, Settings()).settled
+    assert outcome.status == "failed"
+    assert str(outcome.reason).startswith("cannot be listed (")
+    assert "\n" not in str(outcome.reason)
     monkeypatch.setattr(MemoryFileSystem, "pipe_file", fail)
     with pytest.raises(PhotoError, match=r"memory://out: nothing can be written here \("):
         check_url_writable(Url(OUT))
@@ -426,7 +434,7 @@ def test_the_command_hands_its_options_to_the_engine(
 
     calls: list[dict[str, object]] = []
 
-    def engine(plan: object, **options: object) -> Iterator[Record]:
+    def engine(plan: object, **options: object) -> Iterator[PhotoOutcome]:
         calls.append(options)
         return iter(())
 

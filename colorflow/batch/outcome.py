@@ -11,7 +11,7 @@ Status = Literal["done", "skipped", "already-colored", "failed"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Coloring:
+class ColoredFile:
     """One coloring of a photo, in a file.
 
     Attributes:
@@ -31,7 +31,7 @@ class Coloring:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Record:
+class PhotoOutcome:
     """What happened to one input.
 
     Attributes:
@@ -49,7 +49,7 @@ class Record:
     path: Location
     status: Status
     reason: str | None = None
-    colorings: tuple[Coloring, ...] = ()
+    colorings: tuple[ColoredFile, ...] = ()
     width: int | None = None
     height: int | None = None
     seconds: float = 0.0
