@@ -7,20 +7,21 @@ from __future__ import annotations
 
 import errno
 import math
-import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from colorflow.batch.existing import existing_results, expected_provenance
-from colorflow.batch.locations import download, has_content
+from colorflow.batch.locations import Url, download, has_content
 from colorflow.batch.outcome import ColoredFile, PhotoOutcome
 from colorflow.batch.output import upload
 from colorflow.batch.plan import PhotoTask, skipped
 from colorflow.batch.settings import Settings, sample_label
-from colorflow.errors import ColorflowError, PhotoError, WritePhotoError
+from colorflow.errors import BatchError, ColorflowError, PhotoError, WritePhotoError
 from colorflow.photo import Kind, Photo, Provenance, is_own_picture, read_photo, write_image
 
 if TYPE_CHECKING:
@@ -33,142 +34,118 @@ _NOTHING_MORE_FITS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 def color_photo(colorizer: Colorizer, task: PhotoTask, settings: Settings) -> PhotoOutcome:
     """Colors one photo and writes its results; errors are in the outcome.
 
-    Results that exist already in a store are downloaded first, because they say in themselves how
-    they were made.
-
     Args:
         colorizer: the loaded model.
         task: the photo.
         settings: of the batch.
     """
     began = time.perf_counter()
-    if isinstance(task.path, Path) and isinstance(task.folder, Path):
-        outcome = _color_locally(colorizer, task, settings)
-    else:
-        outcome = _color_by_url(colorizer, task, settings)
-    return replace(outcome, path=task.path, seconds=time.perf_counter() - began)
-
-
-def _color_by_url(colorizer: Colorizer, task: PhotoTask, settings: Settings) -> PhotoOutcome:
-    """Colors a photo that is in a store, or whose results go to one."""
+    photo, local = None, task
     complete: list[ColoredFile] = []
-    try:
-        with tempfile.TemporaryDirectory(prefix="colorflow-", ignore_cleanup_errors=True) as folder:
-            return _transfer_and_color(colorizer, task, settings, Path(folder), complete)
-    except ColorflowError as error:
-        reason = _reason(error, task)
-        reading_failed = isinstance(error, PhotoError) and error.source == str(task.path)
-        refused = isinstance(error.__cause__, PermissionError) and not reading_failed
-    except OSError as error:
-        reason = f"this machine has no room for it while it is colored ({error.strerror})"
-        refused = False
-    return _failed(task, reason, complete, ends_the_run=refused)
-
-
-def _transfer_and_color(
-    colorizer: Colorizer,
-    task: PhotoTask,
-    settings: Settings,
-    folder: Path,
-    complete: list[ColoredFile],
-) -> PhotoOutcome:
-    """Colors a photo in a local folder; results at their final location are added to `complete`."""
-    photo, results = task.path, task.folder
-    existing: set[str] = set()
-    if not isinstance(results, Path):
-        results = folder / "results"
-        existing = _download_results(task, settings, results)
-    if not isinstance(photo, Path):
-        url, photo = photo, folder / f"photo{Path(photo.name).suffix}"
-        download(url, photo)
-    outcome = _color_locally(colorizer, replace(task, path=photo, folder=results), settings)
-    for one in outcome.colorings:
-        target = task.target(one.label)
-        if not isinstance(target, Path) and (settings.overwrite or target.name not in existing):
-            assert isinstance(one.path, Path)
-            upload(one.path, target)
-        complete.append(replace(one, path=target))
-    reason = outcome.reason and outcome.reason.replace(str(results), str(task.folder))
-    return replace(outcome, reason=reason, colorings=tuple(complete))
-
-
-def _download_results(task: PhotoTask, settings: Settings, folder: Path) -> set[str]:
-    """Downloads the results that exist already; returns their names."""
-    folder.mkdir()
-    names = set()
-    for label in settings.labels:
-        url = task.target(label)
-        assert not isinstance(url, Path)
-        if has_content(url):
-            download(url, folder / url.name)
-            names.add(url.name)
-    return names
-
-
-def _color_locally(colorizer: Colorizer, task: PhotoTask, settings: Settings) -> PhotoOutcome:
-    """Colors a photo of this machine into a folder of this machine; errors are in the outcome."""
-    assert isinstance(task.path, Path)
-    photo = None
-    written: list[ColoredFile] = []
     ends_the_run = False
     try:
-        photo = read_photo(task.path, max_pixels=settings.max_pixels)
-        outcome = _color(colorizer, task, settings, photo, written)
-        return _with_size(outcome, photo)
+        with _local_copy(task, settings) as local:
+            assert isinstance(local.path, Path)
+            photo = read_photo(local.path, max_pixels=settings.max_pixels)
+            outcome = _color(colorizer, task, local, settings, photo, complete)
+            return _with_facts(outcome, photo, began)
     except ColorflowError as error:
-        ends_the_run = getattr(error.__cause__, "errno", None) in _NOTHING_MORE_FITS
-        reason = _reason(error, task)
+        if isinstance(error, PhotoError) and error.source in (str(task.path), str(local.path)):
+            reason = error.reason  # the photo's name stands before it
+        else:
+            reason = str(error).replace(str(local.folder), str(task.folder))
+            ends_the_run = _meets_every_photo(error, task)
     except MemoryError:
         reason = "not enough memory for a photo of this size; make it smaller"
     except Exception as error:  # whatever one photo causes, the batch goes on
         detail = " ".join(str(error).split())
         reason = f"it cannot be colored ({type(error).__name__}: {detail})"
-    return _with_size(_failed(task, reason, written, ends_the_run=ends_the_run), photo)
+    outcome = PhotoOutcome(
+        path=task.path,
+        status="failed",
+        reason=reason,
+        colorings=tuple(sorted(complete, key=lambda one: (one.seed, one.label))),
+        ends_the_run=ends_the_run,
+    )
+    return _with_facts(outcome, photo, began)
+
+
+@contextmanager
+def _local_copy(task: PhotoTask, settings: Settings) -> Iterator[PhotoTask]:
+    """The task with its photo and its output folder on this machine.
+
+    Results that exist in a store are downloaded, because they say in themselves how they were made.
+    """
+    photo, results = task.path, task.folder
+    if isinstance(photo, Path) and isinstance(results, Path):
+        yield task
+        return
+    with ExitStack() as stack:
+        try:
+            temporary = TemporaryDirectory(prefix="colorflow-", ignore_cleanup_errors=True)
+            folder = Path(stack.enter_context(temporary))
+        except OSError as error:
+            raise BatchError(
+                f"this machine has no room for it while it is colored ({error.strerror})"
+            ) from error
+        if isinstance(results, Url):
+            results = folder
+            for url in map(task.target, settings.labels):
+                if isinstance(url, Url) and has_content(url):
+                    download(url, folder / url.name)
+        if isinstance(photo, Url):
+            url, photo = photo, folder / f".photo{Path(photo.name).suffix}"
+            download(url, photo)
+        yield replace(task, path=photo, folder=results)
 
 
 def _color(
     colorizer: Colorizer,
     task: PhotoTask,
+    local: PhotoTask,
     settings: Settings,
     photo: Photo,
-    written: list[ColoredFile],
+    complete: list[ColoredFile],
 ) -> PhotoOutcome:
-    """Colors a photo; results that exist or are written are added to `written`.
+    """Colors a photo; results that exist, or are written and uploaded, are added to `complete`.
 
     All colorings are drawn even if some results exist, so that each coloring is the same whichever
     others are missing.
     """
-    assert isinstance(task.path, Path)
-    assert isinstance(task.folder, Path)
-    if is_own_picture(task.path):
+    assert isinstance(local.path, Path)
+    assert isinstance(local.folder, Path)
+    if is_own_picture(local.path):
         reason = "is a picture that colorflow made; it is not taken as a photo"
         return PhotoOutcome(path=task.path, status="skipped", reason=reason)
     if photo.kind is Kind.COLORED and not settings.force:
         reason = "already has colors; --force colors it again"
         return PhotoOutcome(path=task.path, status="already-colored", reason=reason)
-    expected = expected_provenance(task, settings, colorizer.digest)
+    expected = expected_provenance(local, settings, colorizer.digest)
     if settings.labels_are_known:
-        existing = existing_results(task, expected, overwrite=settings.overwrite)
+        existing = existing_results(local, expected, overwrite=settings.overwrite)
         if len(existing) == len(expected):
             return skipped(task, existing)
-    draws = _draw(colorizer, photo, task, settings)
+    draws = _draw(colorizer, photo, local, settings)
     drawn = _provenance_of(draws, expected)
-    existing = existing_results(task, drawn, overwrite=settings.overwrite)
-    written += [task.coloring(label, one) for label, one in existing.items()]
+    existing = existing_results(local, drawn, overwrite=settings.overwrite)
+    complete += [task.coloring(label, one) for label, one in existing.items()]
     missing = [label for label in drawn if label not in existing]
     if missing:
-        _make_folder(task.folder)
+        _make_folder(local.folder)
     indices = [list(drawn).index(label) for label in missing]
     painted = colorizer.paint(photo, draws.ab[indices], bits=photo.bits)
     for label, pixels in zip(missing, painted, strict=True):
-        write_image(task.folder / task.name(label), pixels, photo, provenance=drawn[label])
-        written.append(task.coloring(label, drawn[label]))
+        written, target = local.folder / local.name(label), task.target(label)
+        write_image(written, pixels, photo, provenance=drawn[label])
+        if isinstance(target, Url):
+            upload(written, target)
+        complete.append(task.coloring(label, drawn[label]))
     outcome = skipped(task, drawn)
     if missing:
         outcome = replace(outcome, status="done", reason=None)
     if not settings.likelihood:
         return outcome
-    bits = _bits_per_dim(colorizer, photo, task, draws)
+    bits = _bits_per_dim(colorizer, photo, local, draws)
     colorings = zip(outcome.colorings, bits, strict=True)
     return replace(
         outcome, colorings=tuple(replace(one, bits_per_dim=value) for one, value in colorings)
@@ -220,26 +197,16 @@ def _make_folder(folder: Path) -> None:
         raise WritePhotoError(folder, f"the folder cannot be made ({error.strerror})") from error
 
 
-def _reason(error: ColorflowError, task: PhotoTask) -> str:
-    """What went wrong, without the photo's own name, which the report prints before it."""
-    if isinstance(error, PhotoError) and error.source == str(task.path):
-        return error.reason
-    return str(error)
+def _meets_every_photo(error: ColorflowError, task: PhotoTask) -> bool:
+    """Whether every further photo would fail in the same way."""
+    if getattr(error.__cause__, "errno", None) in _NOTHING_MORE_FITS:
+        return True
+    return isinstance(task.folder, Url) and isinstance(error.__cause__, PermissionError)
 
 
-def _failed(
-    task: PhotoTask, reason: str, written: list[ColoredFile], *, ends_the_run: bool
-) -> PhotoOutcome:
-    return PhotoOutcome(
-        path=task.path,
-        status="failed",
-        reason=reason,
-        colorings=tuple(sorted(written, key=lambda one: (one.seed, one.label))),
-        ends_the_run=ends_the_run,
-    )
-
-
-def _with_size(outcome: PhotoOutcome, photo: Photo | None) -> PhotoOutcome:
+def _with_facts(outcome: PhotoOutcome, photo: Photo | None, began: float) -> PhotoOutcome:
+    """Adds the seconds, and what is known of a photo that could be read."""
+    outcome = replace(outcome, seconds=time.perf_counter() - began)
     if photo is None:
         return outcome
     return replace(outcome, width=photo.width, height=photo.height, remarks=photo.remarks)
