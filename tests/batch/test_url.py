@@ -54,7 +54,7 @@ def put(memory: MemoryFileSystem, *places: str) -> None:
         memory.pipe_file(f"/{place}", buffer.getvalue())
 
 
-def carried_out(
+def color_all(
     colorizer: Colorizer, *inputs: str, out: str = OUT, recursive: bool = False, **settings: object
 ) -> dict[str, PhotoOutcome]:
     plan = make_plan(inputs, out, Settings(**settings), recursive=recursive)  # type: ignore[arg-type]
@@ -153,12 +153,12 @@ def test_results_are_those_of_files(
         (tmp_path / "in" / place).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / "in" / place).write_bytes(memory.cat_file(f"/in/{place}"))
     here = tmp_path / "here"
-    want = carried_out(
+    want = color_all(
         colorizer, str(tmp_path / "in"), out=str(here), recursive=True, n=2, likelihood=True
     )
-    got = carried_out(colorizer, IN, recursive=True, n=2, likelihood=True)
-    mixed = carried_out(colorizer, IN, out=str(tmp_path / "mixed"), recursive=True, n=2)
-    back = carried_out(colorizer, str(tmp_path / "in"), out="memory://back", recursive=True, n=2)
+    got = color_all(colorizer, IN, recursive=True, n=2, likelihood=True)
+    mixed = color_all(colorizer, IN, out=str(tmp_path / "mixed"), recursive=True, n=2)
+    back = color_all(colorizer, str(tmp_path / "in"), out="memory://back", recursive=True, n=2)
     assert sorted(memory.find("/out")) == [
         "/out/a_a.png", "/out/a_b.png", "/out/inner/b_a.png", "/out/inner/b_b.png",
     ]  # fmt: skip
@@ -188,18 +188,18 @@ def test_going_on_sends_what_is_missing_and_nothing_else(
     memory: MemoryFileSystem, colorizer: Colorizer
 ) -> None:
     put(memory, "in/a.png", "in/b.png")
-    carried_out(colorizer, IN, n=2)
+    color_all(colorizer, IN, n=2)
     whole = {place: memory.cat_file(place) for place in memory.find("/out")}
     memory.rm_file("/out/a_b.png")
     memory.pipe_file("/out/b_a.png", b"")
     kept = memory.modified("/out/a_a.png")
-    outcomes = carried_out(colorizer, IN, n=2)
+    outcomes = color_all(colorizer, IN, n=2)
     assert [outcome.status for outcome in outcomes.values()] == ["done", "done"]
     assert {place: memory.cat_file(place) for place in memory.find("/out")} == whole
     assert memory.modified("/out/a_a.png") == kept
-    outcomes = carried_out(colorizer, IN, n=2)
+    outcomes = color_all(colorizer, IN, n=2)
     assert [outcome.status for outcome in outcomes.values()] == ["skipped", "skipped"]
-    carried_out(colorizer, IN, n=2, overwrite=True)
+    color_all(colorizer, IN, n=2, overwrite=True)
     assert {place: memory.cat_file(place) for place in memory.find("/out")} == whole
     assert memory.modified("/out/a_a.png") > kept
 
@@ -209,14 +209,14 @@ def test_what_was_made_otherwise_or_by_others_stays(
 ) -> None:
     put(memory, "in/a.png", "in/b.png")
     memory.pipe_file("/out/b_b.png", b"somebody's own")
-    carried_out(colorizer, IN)
+    color_all(colorizer, IN)
     made = memory.cat_file("/out/a_a.png")
-    outcomes = carried_out(colorizer, IN, n=2, temperature=0.5)
+    outcomes = color_all(colorizer, IN, n=2, temperature=0.5)
     assert outcomes[f"{IN}/a.png"].reason == (
         f"{OUT}/a_a.png: is there already, but was made with --temperature 1; "
         "--overwrite makes it anew"
     )
-    outcomes = carried_out(colorizer, IN, n=2, temperature=0.5, overwrite=True)
+    outcomes = color_all(colorizer, IN, n=2, temperature=0.5, overwrite=True)
     assert [outcome.status for outcome in outcomes.values()] == ["done", "failed"]
     assert str(outcomes[f"{IN}/b.png"].reason).startswith(f"{OUT}/b_b.png: ")
     assert "no coloring that colorflow made" in str(outcomes[f"{IN}/b.png"].reason)
@@ -283,7 +283,7 @@ def test_what_was_sent_before_a_failure_is_told(
         copy(self, source, target)
 
     monkeypatch.setattr(MemoryFileSystem, "cp_file", refuse_the_second)
-    (outcome,) = carried_out(colorizer, IN, n=3).values()
+    (outcome,) = color_all(colorizer, IN, n=3).values()
     assert (outcome.status, outcome.ends_the_run) == ("failed", False)
     assert [str(one.path) for one in outcome.colorings] == [f"{OUT}/a_a.png"]
     assert memory.find("/out") == ["/out/a_a.png"]

@@ -1,4 +1,4 @@
-"""Plans carried out in this process: files, outcomes, and everything that goes wrong."""
+"""Photos of a plan colored in this process: files, outcomes, and everything that goes wrong."""
 
 from __future__ import annotations
 
@@ -43,16 +43,16 @@ def out(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def carry_out(colorizer: Colorizer, out: Path) -> Run:
+def color_all(colorizer: Colorizer, out: Path) -> Run:
     """Plans and runs; outcomes by the photos' names."""
 
-    def carry_out(
+    def color_all(
         *inputs: Path, recursive: bool = False, **settings: object
     ) -> dict[str, PhotoOutcome]:
         plan = make_plan(inputs, out, Settings(**settings), recursive=recursive)  # type: ignore[arg-type]
         return {outcome.path.name: outcome for outcome in run_in_process(plan, colorizer)}
 
-    return carry_out
+    return color_all
 
 
 def difference(a: np.ndarray, b: np.ndarray) -> int:
@@ -64,11 +64,11 @@ def names(folder: Path) -> list[str]:
 
 
 def test_each_input_has_a_record(
-    album: Path, out: Path, tmp_path: Path, carry_out: Run, colorizer: Colorizer
+    album: Path, out: Path, tmp_path: Path, color_all: Run, colorizer: Colorizer
 ) -> None:
     Image.fromarray(skimage.data.astronaut()).save(album / "colored.png")
     (album / "broken.jpg").write_bytes((album / "a.jpg").read_bytes()[:-20])
-    outcomes = carry_out(album, tmp_path / "absent.png", recursive=True, n=2, seed=7, samples=True)
+    outcomes = color_all(album, tmp_path / "absent.png", recursive=True, n=2, seed=7, samples=True)
     assert {name: outcome.status for name, outcome in outcomes.items()} == {
         "absent.png": "failed",
         "a.jpg": "done",
@@ -98,9 +98,9 @@ def test_each_input_has_a_record(
 
 
 def test_principal_colorings_are_those_of_the_colorizer(
-    album: Path, out: Path, carry_out: Run, colorizer: Colorizer
+    album: Path, out: Path, color_all: Run, colorizer: Colorizer
 ) -> None:
-    outcome = carry_out(album / "b.png", n=3, seed=5)["b.png"]
+    outcome = color_all(album / "b.png", n=3, seed=5)["b.png"]
     photo = read_photo(album / "b.png")
     draws = colorizer.draw(photo, 3, seed=5)
     letters = ["a", "b", "c"]
@@ -124,54 +124,54 @@ def test_principal_colorings_are_those_of_the_colorizer(
 
 
 def test_the_mean_is_the_same_however_many_colorings_there_are(
-    album: Path, out: Path, carry_out: Run
+    album: Path, out: Path, color_all: Run
 ) -> None:
-    (first,) = carry_out(album / "b.png")["b.png"].colorings
+    (first,) = color_all(album / "b.png")["b.png"].colorings
     made = (out / "b_a.png").read_bytes()
-    outcome = carry_out(album / "b.png", n=3)["b.png"]
+    outcome = color_all(album / "b.png", n=3)["b.png"]
     assert (outcome.status, outcome.colorings[0]) == ("done", first)
     assert (out / "b_a.png").read_bytes() == made
-    assert carry_out(album / "b.png", n=3)["b.png"].colorings == outcome.colorings
-    assert carry_out(album / "b.png")["b.png"].status == "skipped"
-    fewer = carry_out(album / "b.png", n=2)["b.png"]
+    assert color_all(album / "b.png", n=3)["b.png"].colorings == outcome.colorings
+    assert color_all(album / "b.png")["b.png"].status == "skipped"
+    fewer = color_all(album / "b.png", n=2)["b.png"]
     assert fewer.reason == (
         f"{out / 'b_b.png'}: is there already, but was made with -n 3; --overwrite makes it anew"
     )
     whole = read_photo(out / "b_a.png").pixels
-    carry_out(album / "b.png", n=2, overwrite=True)
+    color_all(album / "b.png", n=2, overwrite=True)
     assert difference(read_photo(out / "b_a.png").pixels, whole) <= 1
 
 
 @pytest.mark.parametrize("samples", [False, True])
 def test_going_on_makes_what_is_missing_and_nothing_else(
-    album: Path, out: Path, carry_out: Run, samples: bool
+    album: Path, out: Path, color_all: Run, samples: bool
 ) -> None:
-    carry_out(album, n=2, samples=samples)
+    color_all(album, n=2, samples=samples)
     whole = {name: (out / name).read_bytes() for name in names(out)}
     second = "s1" if samples else "b"
     (out / f"b_{second}.png").unlink()
     (out / f"a_{second}.jpg").write_bytes(b"")
-    outcomes = carry_out(album, n=2, samples=samples)
+    outcomes = color_all(album, n=2, samples=samples)
     assert [outcome.status for outcome in outcomes.values()] == ["done", "done"]
     assert {name: (out / name).read_bytes() for name in names(out)} == whole
-    again = carry_out(album, n=2, samples=samples)
+    again = color_all(album, n=2, samples=samples)
     assert [outcome.status for outcome in again.values()] == ["skipped", "skipped"]
     for name, outcome in again.items():
         assert outcome.colorings == outcomes[name].colorings
     before = {name: (out / name).stat().st_ino for name in names(out)}
-    carry_out(album, n=2, samples=samples, overwrite=True)
+    color_all(album, n=2, samples=samples, overwrite=True)
     assert {name: (out / name).read_bytes() for name in names(out)} == whole
     assert not any((out / name).stat().st_ino == before[name] for name in names(out))
 
 
 @pytest.mark.parametrize("overwrite", [False, True])
 def test_what_colorflow_did_not_make_is_never_replaced(
-    album: Path, out: Path, save_photo: Save, carry_out: Run, overwrite: bool
+    album: Path, out: Path, save_photo: Save, color_all: Run, overwrite: bool
 ) -> None:
     out.mkdir()
     kept = save_photo(out / "a_b.jpg", 5).read_bytes()
     (out / "b_a.png").symlink_to(album / "a.jpg")
-    outcomes = carry_out(album, n=2, overwrite=overwrite)
+    outcomes = color_all(album, n=2, overwrite=overwrite)
     for name, result in (("a.jpg", "a_b.jpg"), ("b.png", "b_a.png")):
         assert (outcomes[name].status, outcomes[name].colorings) == ("failed", ())
         assert outcomes[name].reason == (
@@ -183,13 +183,13 @@ def test_what_colorflow_did_not_make_is_never_replaced(
 
 
 def test_a_link_to_a_result_is_written_through(
-    album: Path, out: Path, tmp_path: Path, carry_out: Run
+    album: Path, out: Path, tmp_path: Path, color_all: Run
 ) -> None:
-    carry_out(album / "a.jpg")
+    color_all(album / "a.jpg")
     (out / "a_a.jpg").rename(tmp_path / "elsewhere.jpg")
     (out / "a_a.jpg").symlink_to(tmp_path / "elsewhere.jpg")
-    assert carry_out(album / "a.jpg")["a.jpg"].status == "skipped"
-    outcome = carry_out(album / "a.jpg", temperature=0.5, overwrite=True)["a.jpg"]
+    assert color_all(album / "a.jpg")["a.jpg"].status == "skipped"
+    outcome = color_all(album / "a.jpg", temperature=0.5, overwrite=True)["a.jpg"]
     assert outcome.status == "done"
     assert (out / "a_a.jpg").is_symlink()
     provenance = read_provenance(tmp_path / "elsewhere.jpg")
@@ -242,50 +242,50 @@ def test_only_what_was_made_the_same_way_is_skipped(
 
 
 def test_results_that_do_not_say_their_photo_are_not_trusted(
-    album: Path, out: Path, carry_out: Run, colorizer: Colorizer
+    album: Path, out: Path, color_all: Run, colorizer: Colorizer
 ) -> None:
     photo = read_photo(album / "b.png")
     pixels = np.repeat(photo.pixels[..., None], 3, axis=2)
     out.mkdir()
     earlier = Provenance(0, 1.0, colorizer.digest)
     write_image(out / "b_a.png", pixels, photo, provenance=earlier)
-    assert "does not say which photo" in str(carry_out(album / "b.png")["b.png"].reason)
-    assert carry_out(album / "b.png", overwrite=True)["b.png"].status == "done"
+    assert "does not say which photo" in str(color_all(album / "b.png")["b.png"].reason)
+    assert color_all(album / "b.png", overwrite=True)["b.png"].status == "done"
 
 
-def test_diverse_results_are_not_made_twice(album: Path, out: Path, carry_out: Run) -> None:
-    first = carry_out(album / "b.png", n=3, diverse=True)["b.png"]
+def test_diverse_results_are_not_made_twice(album: Path, out: Path, color_all: Run) -> None:
+    first = color_all(album / "b.png", n=3, diverse=True)["b.png"]
     seeds = [one.seed for one in first.colorings]
     assert names(out) == sorted(f"b_s{seed}.png" for seed in seeds)
     assert seeds != [0, 1, 2]
     before = {name: (out / name).stat().st_mtime_ns for name in names(out)}
-    again = carry_out(album / "b.png", n=3, diverse=True)["b.png"]
+    again = color_all(album / "b.png", n=3, diverse=True)["b.png"]
     assert again.status == "skipped"
     assert again.colorings == first.colorings
     assert {name: (out / name).stat().st_mtime_ns for name in names(out)} == before
 
 
-def test_force_colors_what_has_colors(tmp_path: Path, carry_out: Run) -> None:
+def test_force_colors_what_has_colors(tmp_path: Path, color_all: Run) -> None:
     Image.fromarray(skimage.data.astronaut()).save(tmp_path / "colored.png")
-    outcome = carry_out(tmp_path / "colored.png", force=True)["colored.png"]
+    outcome = color_all(tmp_path / "colored.png", force=True)["colored.png"]
     assert outcome.status == "done"
     got = lightness_of(read_photo(outcome.colorings[0].path).pixels)
     assert np.abs(got - lightness_of(skimage.data.astronaut())).max() <= 0.5
 
 
 def test_likelihood_is_that_of_the_coloring(
-    album: Path, carry_out: Run, colorizer: Colorizer
+    album: Path, color_all: Run, colorizer: Colorizer
 ) -> None:
-    outcome = carry_out(album / "b.png", n=2, seed=3, samples=True, likelihood=True)["b.png"]
+    outcome = color_all(album / "b.png", n=2, seed=3, samples=True, likelihood=True)["b.png"]
     photo = read_photo(album / "b.png")
     want = colorizer.bits_per_dim(photo, colorizer.draw(photo, 2, seed=3, samples=True).ab)
     np.testing.assert_allclose([one.bits_per_dim for one in outcome.colorings], want, atol=1e-4)
 
 
 def test_own_results_from_another_folder_are_left_alone(
-    album: Path, out: Path, tmp_path: Path, carry_out: Run, colorizer: Colorizer
+    album: Path, out: Path, tmp_path: Path, color_all: Run, colorizer: Colorizer
 ) -> None:
-    carry_out(album, recursive=True)
+    color_all(album, recursive=True)
     plan = make_plan([out], tmp_path / "again", Settings(force=True), recursive=True)
     outcomes = list(run_in_process(plan, colorizer))
     assert len(outcomes) == 3
@@ -390,11 +390,11 @@ def test_what_is_there_when_the_disk_is_full_is_told(
     assert names(out) == ["a_a.jpg"]
 
 
-def test_a_file_in_the_place_of_a_folder(album: Path, out: Path, carry_out: Run) -> None:
+def test_a_file_in_the_place_of_a_folder(album: Path, out: Path, color_all: Run) -> None:
     out.mkdir()
     (out / "inner").write_bytes(b"mine")
     (out / "a_a.jpg").mkdir()
-    outcomes = carry_out(album, recursive=True)
+    outcomes = color_all(album, recursive=True)
     assert {name: outcome.status for name, outcome in outcomes.items()} == {
         "a.jpg": "failed",
         "b.png": "done",
@@ -423,9 +423,9 @@ def test_an_output_folder_that_cannot_be_is_refused_at_once(
         next(run_in_process(plan, colorizer))
 
 
-def test_nothing_to_do_makes_no_folder(tmp_path: Path, out: Path, carry_out: Run) -> None:
+def test_nothing_to_do_makes_no_folder(tmp_path: Path, out: Path, color_all: Run) -> None:
     (tmp_path / "empty").mkdir()
-    outcome = carry_out(tmp_path / "empty")["empty"]
+    outcome = color_all(tmp_path / "empty")["empty"]
     assert (outcome.status, outcome.reason) == ("failed", "the folder holds no photos")
     assert not out.exists()
 
@@ -441,23 +441,23 @@ def test_nothing_to_do_makes_no_folder(tmp_path: Path, out: Path, carry_out: Run
         "é" * 120 + ".png",
     ],
 )
-def test_names(save_photo: Save, tmp_path: Path, out: Path, carry_out: Run, name: str) -> None:
+def test_names(save_photo: Save, tmp_path: Path, out: Path, color_all: Run, name: str) -> None:
     save_photo(tmp_path / "in" / name)
-    assert carry_out(tmp_path / "in")[name].status == "done"
+    assert color_all(tmp_path / "in")[name].status == "done"
     assert names(out) == [f"{name[:-4]}_a.png"]
 
 
-def test_a_second_run_waits_its_turn(album: Path, out: Path, carry_out: Run) -> None:
+def test_a_second_run_waits_its_turn(album: Path, out: Path, color_all: Run) -> None:
     with (
         output_folder(out, []),
         pytest.raises(BatchError, match="out: another run of colorflow is writing to this folder"),
     ):
-        carry_out(album)
-    assert carry_out(album)["a.jpg"].status == "done"
+        color_all(album)
+    assert color_all(album)["a.jpg"].status == "done"
 
 
 def test_what_killed_runs_left_is_removed_and_never_a_photo(
-    album: Path, out: Path, carry_out: Run
+    album: Path, out: Path, color_all: Run
 ) -> None:
     left = [out / ".colorflow-0123456789abcdef.tmp", out / "inner" / ".colorflow-ff.tmp"]
     fresh, other = out / ".colorflow-00.tmp", out / ".other.tmp"
@@ -467,7 +467,7 @@ def test_what_killed_runs_left_is_removed_and_never_a_photo(
     long_ago = time.time() - 2 * STALE_SECONDS
     for path in (*left, other):
         os.utime(path, (long_ago, long_ago))
-    assert list(carry_out(album, recursive=True)) == ["a.jpg", "b.png", "c.jpg"]
+    assert list(color_all(album, recursive=True)) == ["a.jpg", "b.png", "c.jpg"]
     assert not any(path.exists() for path in left)
     assert fresh.exists()  # somebody may be writing it
     assert other.exists()
@@ -477,7 +477,7 @@ def test_what_killed_runs_left_is_removed_and_never_a_photo(
 
 
 def test_photos_are_written_to_the_name_that_is_cleaned_up(
-    album: Path, out: Path, carry_out: Run, monkeypatch: pytest.MonkeyPatch
+    album: Path, out: Path, color_all: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen = []
     replace = os.replace
@@ -487,7 +487,7 @@ def test_photos_are_written_to_the_name_that_is_cleaned_up(
         replace(source, target)
 
     monkeypatch.setattr(os, "replace", spy)
-    carry_out(album / "a.jpg")
+    color_all(album / "a.jpg")
     ((name, beside),) = seen
     assert beside
     assert name.startswith(".colorflow-")
