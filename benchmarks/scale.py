@@ -106,10 +106,10 @@ class ManyFiles(MemoryFileSystem):
     def _strip_protocol(cls, path: str) -> str:
         return path.removeprefix("many:/")
 
-    def find(self, path: str, **_: Any) -> dict[str, dict[str, Any]]:
+    def find(self, path: str, **_: Any) -> list[str]:
         """Lists the photos of the folder ``in``; every other folder is empty."""
-        names = (f"/in/{n // 1000:06}/photo_{n:09}.jpg" for n in range(self.count))
-        return {name: {"size": 1, "type": "file"} for name in names} if path == "/in" else {}
+        numbers = range(self.count if path == "/in" else 0)
+        return [f"/in/{n // 1000:06}/photo_{n:09}.jpg" for n in numbers]
 
     def mv(self, path1: str, path2: str, **_: Any) -> None:
         """Defined, because results are only written to stores that rename; never called."""

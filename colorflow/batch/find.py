@@ -181,8 +181,7 @@ class _Search:
             store_of(url)
             return [(url, PurePosixPath(url.name))]
         else:
-            names = list_files(url, recursive=self._recursive)
-            files = [(url / name, name) for name in sorted(names)]
+            files = [(url / name, name) for name in list_files(url, recursive=self._recursive)]
         output = self._output
         if not isinstance(output, Url) or output == url or not output.is_relative_to(url):
             return files

@@ -103,8 +103,8 @@ def store_of(url: Url) -> tuple[Any, str]:
         raise BatchError(f"{url}: {url.scheme}:// cannot be used ({_detail(error)})") from error
 
 
-def list_files(folder: Url, *, recursive: bool = True) -> dict[PurePosixPath, int]:
-    """Lists the visible files in a folder: their paths relative to it, and their sizes in bytes.
+def list_files(folder: Url, *, recursive: bool = True) -> list[PurePosixPath]:
+    """Lists the visible files in a folder by their relative paths, sorted.
 
     A folder that does not exist holds none. Names that would lead out of the folder are left out.
 
@@ -113,15 +113,15 @@ def list_files(folder: Url, *, recursive: bool = True) -> dict[PurePosixPath, in
         BatchError: as `store_of`.
     """
     store, root = store_of(folder)
-    found = {}
+    found = []
     with reported(folder, "cannot be listed", UnreadablePhotoError), suppress(FileNotFoundError):
         store.invalidate_cache()
         depth = {} if recursive else {"maxdepth": 1}
-        for name, details in store.find(root, detail=True, **depth).items():
+        for name in store.find(root, **depth):
             relative = PurePosixPath(name.removeprefix(root).lstrip("/"))
             if _is_visible(relative):
-                found[relative] = int(details.get("size") or 0)
-    return found
+                found.append(relative)
+    return sorted(found)
 
 
 def match_files(pattern: Url) -> list[Url]:
