@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import csv
 import json
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from colorflow.color.grid import square_lightness, to_grid
 from colorflow.errors import PackError, PhotoError
+from colorflow.files import write_whole
 from colorflow.training.pack import DAMAGE, open_table
 from colorflow.training.pixels import (
     ARRAYS,
@@ -57,10 +57,8 @@ def begin(folder: Path, selection: Selection, seed: int) -> None:
 
 def write_pixel_info(folder: Path, *, photos: int, filled: int) -> None:
     """Writes pixels.json in one step, so that a reader never sees half of it."""
-    temporary = folder / "pixels.json.tmp"
     info = {"format": FORMAT, "photos": photos, "filled": filled}
-    temporary.write_text(json.dumps(info), encoding="utf-8")
-    os.replace(temporary, folder / "pixels.json")
+    write_whole(folder / "pixels.json", json.dumps(info).encode(), None)
 
 
 def fill_pixels(folder: Path, workers: int) -> Iterator[tuple[int, int]]:

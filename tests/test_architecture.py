@@ -16,9 +16,11 @@ ROOT = Path(__file__).resolve().parent.parent
 # A module imports only from its own layer and from those before it.
 LAYERS = (
     "errors",
+    "limits",
     "files",
     "lock",
     "color",
+    "contact_sheet",
     "photo",
     "flows",
     "zoo",

@@ -17,7 +17,7 @@ from PIL import Image
 
 import colorflow.batch
 from colorflow import __version__
-from colorflow.batch import Coloring, Plan, Record, Settings, usual_workers
+from colorflow.batch import ColoredFile, PhotoOutcome, Plan, Settings, usual_workers
 from colorflow.batch.names import EXTENSIONS
 from colorflow.cli import main
 from colorflow.errors import WeightsError
@@ -31,7 +31,7 @@ COMMANDS = (
 class FakeRun:
     """Stands in for `colorflow.batch.run`: remembers how it was called.
 
-    `results` are what becomes of a photo, by its name: changes to a record, or an exception.
+    `results` are what becomes of a photo, by its name: changes to an outcome, or an exception.
     """
 
     def __init__(self) -> None:
@@ -39,7 +39,7 @@ class FakeRun:
         self.results: dict[str, dict[str, Any] | BaseException] = {}
         self.error: Exception | None = None
 
-    def __call__(self, plan: Plan, **options: Any) -> Iterator[Record]:
+    def __call__(self, plan: Plan, **options: Any) -> Iterator[PhotoOutcome]:
         self.calls.append((plan, options))
         if self.error:
             raise self.error
@@ -49,9 +49,9 @@ class FakeRun:
             if isinstance(result, BaseException):
                 raise result
             label = plan.settings.labels[0]
-            coloring = Coloring(path=task.target(label), label=label, seed=0)
+            coloring = ColoredFile(path=task.target(label), label=label, seed=0)
             values = {"status": "done", "colorings": (coloring,), "seconds": 0.25}
-            yield Record(path=task.path, **{**values, **result})  # type: ignore[arg-type]
+            yield PhotoOutcome(path=task.path, **{**values, **result})  # type: ignore[arg-type]
 
 
 @pytest.fixture
@@ -267,7 +267,7 @@ def test_a_report_that_cannot_be_written_in_the_end_hides_nothing_else(
     fake_run.results = {"a.png": {"status": "failed", "reason": "no"}}
 
     class Vanishing(FakeRun):
-        def __call__(self, plan: Plan, **options: Any) -> Iterator[Record]:
+        def __call__(self, plan: Plan, **options: Any) -> Iterator[PhotoOutcome]:
             yield from fake_run(plan, **options)
             report.mkdir()
 
@@ -329,9 +329,11 @@ def test_a_full_disk_says_how_to_go_on(
     photos: Path, fake_run: FakeRun, capsys: pytest.CaptureFixture[str]
 ) -> None:
     class Full(FakeRun):
-        def __call__(self, plan: Plan, **_: Any) -> Iterator[Record]:
+        def __call__(self, plan: Plan, **_: Any) -> Iterator[PhotoOutcome]:
             reason = "no space left"
-            yield Record(path=plan.tasks[0].path, status="failed", reason=reason, ends_the_run=True)
+            yield PhotoOutcome(
+                path=plan.tasks[0].path, status="failed", reason=reason, ends_the_run=True
+            )
 
     colorflow.batch.run = Full()  # type: ignore[assignment]  # `fake_run` puts it back
     assert main(["colorize", str(photos), "-o", str(photos.parent / "out")]) == 1

@@ -6,7 +6,8 @@ import argparse
 import shlex
 from typing import TYPE_CHECKING
 
-from colorflow.cli.arguments import LARGEST_SEED, a_path, add_weights, whole_number
+from colorflow.cli.arguments import a_path, add_weights, whole_number
+from colorflow.limits import LARGEST_SEED
 
 if TYPE_CHECKING:
     from colorflow.cli.arguments import Commands

@@ -6,7 +6,8 @@ import argparse
 from functools import partial
 from typing import TYPE_CHECKING
 
-from colorflow.cli.arguments import LARGEST_SEED, a_path, positive_number, whole_number
+from colorflow.cli.arguments import a_path, positive_number, whole_number
+from colorflow.limits import LARGEST_SEED
 
 if TYPE_CHECKING:
     from colorflow.cli.arguments import Commands

@@ -20,9 +20,9 @@ from colorflow.colorize.recipe import Card, Draws, Recipe
 from colorflow.colorize.stages import Stage
 from colorflow.colorize.uncertainty import Uncertainty
 from colorflow.files import default_weights
+from colorflow.limits import MOST_CARDS
 from colorflow.model.diverse import most_different
 from colorflow.model.hints import Hint
-from colorflow.model.principal import MOST_CARDS
 
 __all__ = [
     "MOST_CARDS",

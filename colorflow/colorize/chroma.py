@@ -18,13 +18,14 @@ from colorflow.colorize.engine import Engine, Latents
 from colorflow.colorize.recipe import Card, Draws, Recipe, check_seed
 from colorflow.colorize.stages import Stage
 from colorflow.colorize.uncertainty import Uncertainty
+from colorflow.limits import DIVERSE_POOL, MOST_CARDS
 from colorflow.model.condition import Condition
 from colorflow.model.config import FINEST_GRID
-from colorflow.model.diverse import COARSE_LEVELS, DIVERSE_POOL
+from colorflow.model.diverse import COARSE_LEVELS
 from colorflow.model.hints import Hint
 from colorflow.model.intervals import NOMINAL_LEVELS, central_interval, check_draws
 from colorflow.model.latents import slerp
-from colorflow.model.principal import MOST_CARDS, POOL
+from colorflow.model.principal import POOL
 from colorflow.model.weights import LoadedWeights
 from colorflow.photo import Photo
 

@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-LARGEST_SEED = 2**63 - 1
+_LARGEST_SEED = 2**63 - 1
+"""Of torch's generator."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,5 +121,5 @@ class Draws:
 
 def check_seed(seed: int, following: int = 0) -> None:
     """Refuses a seed that is below 0, or too large for some `following` ones to be counted on."""
-    if not 0 <= seed <= LARGEST_SEED - following:
+    if not 0 <= seed <= _LARGEST_SEED - following:
         raise ValueError(f"seed: expected a whole number from 0, got {seed}")

@@ -23,10 +23,10 @@ from colorflow.colorize.engine import Engine, Latents
 from colorflow.errors import WeightsError
 from colorflow.evaluation.baselines import BASELINES, LoadedBaseline, load_baseline
 from colorflow.evaluation.objectives import bits_per_dim
+from colorflow.limits import DIVERSE_POOL
 from colorflow.model.condition import Condition
 from colorflow.model.config import FINEST_GRID
 from colorflow.model.density import ConditionalDensity
-from colorflow.model.diverse import DIVERSE_POOL
 from colorflow.model.principal import POOL
 from colorflow.model.pyramid import MEAN_CHANNELS, ChromaPyramid
 from colorflow.model.weights import LoadedWeights

@@ -5,8 +5,6 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-DIVERSE_POOL = 8
-"""Coarse draws for each coloring that is wanted when they shall differ."""
 COARSE_LEVELS = 2
 """Levels that decide the colors of objects: chroma on an 8x8 grid."""
 

@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
+from colorflow.limits import MOST_CARDS
 from colorflow.model.condition import Condition
 from colorflow.model.pyramid import ChromaPyramid
 
@@ -33,8 +34,6 @@ POOL = 64
 POOL_LEVELS = 2
 """Levels of these samples: chroma on an 8x8 grid. Finer levels are completed once a card; a third
 level costs 0.15 s and gains nothing."""
-MOST_CARDS = 16
-"""Clusters of `POOL` samples that still hold several of them."""
 VIVIDNESS = 1.2
 """Chroma of a mean over that of its samples. Colors of a mean vary less over the picture, so that
 equal chroma looks paler (judged blind; docs/experiments.md, "Principal colorings")."""

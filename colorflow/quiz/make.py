@@ -12,9 +12,6 @@ The folder appears whole or not at all.
 from __future__ import annotations
 
 import datetime
-import os
-import secrets
-import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -28,6 +25,7 @@ from colorflow.errors import EvaluationError, PhotoError
 from colorflow.evaluation.evaluate import photos_of
 from colorflow.evaluation.report import json_text, write_text
 from colorflow.evaluation.subject import digest_of, seed_for
+from colorflow.files import whole_folder
 from colorflow.photo import read_photo
 from colorflow.quiz.answers import empty_sheet
 from colorflow.quiz.instructions import INSTRUCTIONS_FILE, instructions
@@ -236,18 +234,11 @@ def _check_place(directory: Path) -> None:
 
 @contextmanager
 def _whole(directory: Path) -> Iterator[Path]:
-    """A folder beside `directory` that takes its place at the end, or goes if there is none."""
-    directory = directory.absolute()
-    unfinished = directory.with_name(f".colorflow-{secrets.token_hex(8)}.tmp")
+    """The folder of the test, which appears whole or not at all."""
     try:
-        try:
-            (unfinished / PAIRS_FOLDER).mkdir(parents=True)
+        directory.absolute().parent.mkdir(parents=True, exist_ok=True)
+        with whole_folder(directory) as unfinished:
+            (unfinished / PAIRS_FOLDER).mkdir()
             yield unfinished
-            if directory.exists():
-                directory.rmdir()  # empty; not every system replaces it
-            os.replace(unfinished, directory)
-        except BaseException:
-            shutil.rmtree(unfinished, ignore_errors=True)
-            raise
     except OSError as error:
         raise EvaluationError(f"{directory}: cannot be made ({error.strerror})") from error

@@ -22,6 +22,7 @@ from gradio.events import api
 from colorflow.batch.hints import hints_of
 from colorflow.color.full_resolution import lightness_of, render
 from colorflow.errors import BatchError, ColorflowError
+from colorflow.limits import LARGEST_SEED
 from colorflow.photo import Photo, count_pixels, read_photo, write_image
 from colorflow.quiz.game import Quiz
 from colorflow.quiz.rounds import LEAST, MARGIN, MOST
@@ -41,7 +42,6 @@ if TYPE_CHECKING:
     from colorflow.colorize import Hint as PointColor
 
 MOST_COLORINGS = 8
-LARGEST_SEED = 2**32 - 1
 
 FORMATS = ("same", "png", "jpeg", "tiff", "webp")
 _SUFFIXES = {"png": ".png", "jpeg": ".jpg", "tiff": ".tif", "webp": ".webp"}

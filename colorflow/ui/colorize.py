@@ -10,6 +10,7 @@ from typing import Any
 import gradio as gr
 
 from colorflow.errors import ColorflowError
+from colorflow.limits import LARGEST_SEED
 from colorflow.photo import Kind
 from colorflow.ui.colorings import Coloring, Colorings, Work
 from colorflow.ui.colorize_layout import (
@@ -30,7 +31,6 @@ from colorflow.ui.status import line, problem, progress
 from colorflow.ui.strip import strip_html
 
 MOST_PHOTOS = 20
-LARGEST_SEED = 2**32 - 1
 _NO_PHOTO = "There is no photo yet; choose one first."
 
 Updates = dict[Any, Any]

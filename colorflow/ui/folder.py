@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
-from colorflow.batch.archive import Limits
+from colorflow.batch.archive import ArchiveLimits
 from colorflow.errors import ColorflowError
-from colorflow.ui.colorize import LARGEST_SEED
+from colorflow.limits import LARGEST_SEED
 from colorflow.ui.colorize_layout import SAMPLES, SUMMARY, VIEWS
 from colorflow.ui.controls import seed_number, vividness_slider
 from colorflow.ui.folder_intake import Intake
@@ -77,7 +77,7 @@ class FolderTab:
         self._root = root
         self._room = room or Room()
         size = max_megabytes * 2**20
-        self._limits = Limits(entries=MOST_PHOTOS, entry_bytes=size, total_bytes=size)
+        self._limits = ArchiveLimits(entries=MOST_PHOTOS, entry_bytes=size, total_bytes=size)
         self._bounds = line(
             f"Up to {MOST_PHOTOS} photos and {max_megabytes} MB together, also in a zip."
         )

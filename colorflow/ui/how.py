@@ -10,9 +10,9 @@ from typing import Any
 import gradio as gr
 
 from colorflow.errors import ColorflowError
+from colorflow.limits import LARGEST_SEED
 from colorflow.photo import Photo, count_pixels, read_photo
 from colorflow.quiz.deck import example_photo
-from colorflow.ui.colorize import LARGEST_SEED
 from colorflow.ui.controls import seed_number
 from colorflow.ui.frames import PLAYER, player, row
 from colorflow.ui.how_session import Exhibition, HowColorizer, HowSession

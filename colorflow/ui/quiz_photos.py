@@ -6,7 +6,7 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
-from colorflow.batch.archive import Limits as ArchiveLimits
+from colorflow.batch.archive import ArchiveLimits
 from colorflow.errors import ColorflowError
 from colorflow.quiz.deck import Deck
 from colorflow.quiz.game import APART

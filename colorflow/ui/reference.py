@@ -10,7 +10,7 @@ from typing import Any
 import gradio as gr
 
 from colorflow.errors import ColorflowError
-from colorflow.ui.colorize import LARGEST_SEED
+from colorflow.limits import LARGEST_SEED
 from colorflow.ui.controls import seed_number
 from colorflow.ui.download import preparing, ready
 from colorflow.ui.limits import WORK

@@ -13,12 +13,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from colorflow.limits import MOST_CARDS
 from colorflow.model import principal
 from colorflow.model.condition import Condition
 from colorflow.model.config import PyramidConfig
 from colorflow.model.principal import (
     LARGEST_GAIN,
-    MOST_CARDS,
     VIVID_SHARE,
     VIVIDNESS,
     follow_lightness,

@@ -16,7 +16,7 @@ from PIL.ExifTags import IFD, Base
 
 from colorflow.errors import UnreadablePhotoError, WritePhotoError
 from colorflow.files import picture_kind
-from colorflow.model.principal import MOST_CARDS
+from colorflow.limits import MOST_CARDS
 from colorflow.photo import (
     Metadata,
     Photo,

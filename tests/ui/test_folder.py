@@ -17,8 +17,8 @@ import pytest
 from PIL import Image
 from skimage import color, data
 
+from colorflow.limits import LARGEST_SEED
 from colorflow.photo import Principal, read_provenance
-from colorflow.ui.colorize import LARGEST_SEED
 from colorflow.ui.colorize_layout import SAMPLES, SUMMARY
 from colorflow.ui.folder import MOST_PHOTOS, FolderTab
 from colorflow.ui.folder_session import FolderSession

@@ -1,4 +1,4 @@
-"""The report of a batch as a table that people read: HTML, nothing of it from elsewhere."""
+"""The report of a batch as a table for people: HTML that loads nothing from elsewhere."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from urllib.parse import quote
 
+from colorflow.batch.locations import Location
+from colorflow.batch.outcome import PhotoOutcome, Status
 from colorflow.batch.plan import Plan
-from colorflow.batch.record import Record, Status
-from colorflow.batch.url import Place, Url
 from colorflow.photo.encode import write_file
 
 _STATES: dict[Status, str] = {
@@ -29,13 +29,13 @@ td { overflow-wrap: anywhere; }
 """
 
 
-def write_table(path: Path, plan: Plan, records: Sequence[Record]) -> None:
-    """Writes the table as a page of its own, with links to the results.
+def write_html_report(path: Path, plan: Plan, outcomes: Sequence[PhotoOutcome]) -> None:
+    """Writes the table as a page with links to the results.
 
     Args:
-        path: the file, in a folder that is our own.
-        plan: what was to be done; paths are taken as standing below the file's folder.
-        records: what was done.
+        path: the file, in a folder of our own.
+        plan: of the batch; its paths are relative to the file's folder.
+        outcomes: what happened.
 
     Raises:
         WritePhotoError: if the file cannot be written.
@@ -44,33 +44,35 @@ def write_table(path: Path, plan: Plan, records: Sequence[Record]) -> None:
         '<!DOCTYPE html>\n<html lang="en">\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width">\n'
         f"<title>Colored photos</title>\n<style>{_STYLE}</style>\n<h1>Colored photos</h1>\n"
-        f"<p>{html.escape(summary(plan, records))}</p>\n{as_table(plan, records, links=True)}\n"
+        f"<p>{html.escape(summary(plan, outcomes))}</p>\n{html_table(plan, outcomes, links=True)}\n"
     )
     write_file(path, page.encode("utf-8", "xmlcharrefreplace"), None)
 
 
-def summary(plan: Plan, records: Iterable[Record]) -> str:
-    """How many photos ended how, as a sentence."""
-    counts = Counter(record.status for record in records)
+def summary(plan: Plan, outcomes: Iterable[PhotoOutcome]) -> str:
+    """A sentence with the number of photos by status."""
+    counts = Counter(outcome.status for outcome in outcomes)
     said = [f"{counts[status]} {_STATES[status].lower()}" for status in _STATES if counts[status]]
     if left := len(plan.inputs) - counts.total():
         said.append(f"{left} not reached")
     return f"{', '.join(said)}." if said else "Nothing was colored."
 
 
-def as_table(plan: Plan, records: Sequence[Record], *, links: bool = False) -> str:
-    """The table of all files, those that failed first.
+def html_table(plan: Plan, outcomes: Sequence[PhotoOutcome], *, links: bool = False) -> str:
+    """The table of all files; those that failed come first.
 
     Args:
-        plan: what was to be done.
-        records: what was done.
-        links: make links to the results of their paths.
+        plan: of the batch.
+        outcomes: what happened.
+        links: whether results are links to their paths.
     """
     rows = [
-        _row(record.path, record.status, _STATES[record.status], _detail(record, links=links))
-        for record in sorted(plan.in_order(records), key=lambda record: record.status != "failed")
+        _row(outcome.path, outcome.status, _STATES[outcome.status], _detail(outcome, links=links))
+        for outcome in sorted(
+            plan.in_order(outcomes), key=lambda outcome: outcome.status != "failed"
+        )
     ]
-    reached = {record.path for record in records}
+    reached = {outcome.path for outcome in outcomes}
     rows += [_row(path, "left", "Not reached", "") for path in plan.inputs if path not in reached]
     rows += [_row(note.path, "left", "Left out", html.escape(note.reason)) for note in plan.notes]
     return (
@@ -79,22 +81,22 @@ def as_table(plan: Plan, records: Sequence[Record], *, links: bool = False) -> s
     )
 
 
-def _row(path: Place, kind: str, state: str, detail: str) -> str:
+def _row(path: Location, kind: str, state: str, detail: str) -> str:
     said = f"{state}: {detail}" if detail else state
     return f'<tr class="{kind}"><td>{html.escape(str(path))}</td><td>{said}</td></tr>'
 
 
-def _detail(record: Record, *, links: bool) -> str:
-    """Reason, results and remarks of one photo, as HTML."""
-    parts = [html.escape(record.reason)] if record.reason else []
-    for one in record.colorings:
+def _detail(outcome: PhotoOutcome, *, links: bool) -> str:
+    """The reason, results and remarks of one photo, as HTML."""
+    parts = [html.escape(outcome.reason)] if outcome.reason else []
+    for one in outcome.colorings:
         name = html.escape(one.path.name)
         address = html.escape(_address(one.path))
         parts.append(f'<a href="{address}">{name}</a>' if links else name)
-    return ", ".join([*parts, *map(html.escape, record.remarks)])
+    return ", ".join([*parts, *map(html.escape, outcome.remarks)])
 
 
-def _address(path: Place) -> str:
-    if isinstance(path, Url):
+def _address(path: Location) -> str:
+    if not isinstance(path, Path):
         return str(path)
     return quote(path.as_posix(), errors="surrogateescape")

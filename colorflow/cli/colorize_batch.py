@@ -1,4 +1,4 @@
-"""One run of `colorflow colorize`: progress, what is printed, and the files beside the results."""
+"""Runs and reports the batch of `colorflow colorize`: progress, messages, report and sheet."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -20,89 +20,88 @@ from colorflow.errors import ColorflowError, WritePhotoError
 from colorflow.files import check_replaceable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from colorflow.batch import Place, Plan, Record
+    from colorflow.batch import Location, PhotoOutcome, Plan
 
 _NAMED = 5
-"""Files left out that are named on stderr; the report names all."""
+"""Number of left-out files that stderr names; the report names all."""
 _INTERRUPTED = 130
 """128 + SIGINT, as shells report it."""
 
 
-def say_plan(plan: Plan) -> int:
-    """What `--dry-run` prints."""
+def print_plan(plan: Plan) -> int:
+    """Prints a plan for `--dry-run`; returns the exit code."""
     for task in plan.tasks:
-        print(f"{_shown(task.path)} -> {_shown(task.target(plan.settings.labels[0]))}")
-    _say_rest(plan, plan.settled, quiet=False)
-    counts = _statuses(plan.settled)
-    print(_counted({"to do": len(plan.tasks), **counts}))
+        print(f"{_printable(task.path)} -> {_printable(task.target(plan.settings.labels[0]))}")
+    _print_remarks(plan, plan.settled, quiet=False)
+    counts = _count_statuses(plan.settled)
+    print(_counts_text({"to do": len(plan.tasks), **counts}))
     return 1 if counts["failed"] else 0
 
 
-class Session:
-    """One run of the command: progress, what is printed, and the files beside the results."""
+class BatchCommand:
+    """One run of the command: progress, messages, and the files beside the results."""
 
     def __init__(self, plan: Plan, arguments: argparse.Namespace) -> None:
         self._plan = plan
         self._arguments = arguments
         self._stop = threading.Event()
-        self._records: list[Record] = []
+        self._outcomes: list[PhotoOutcome] = []
         self._began = datetime.now().astimezone()
         self._started = time.perf_counter()
 
     def run(self) -> int:
+        """Colors the plan and reports; returns the exit code."""
         self._check_files()
         try:
-            with self._first_interrupt_stops():
+            with self._interrupt_stops():
                 self._color()
         except KeyboardInterrupt:
             self._stop.set()
         except (ColorflowError, OSError):  # OSError: nothing can be printed any more
-            if self._records:  # otherwise it did not even start
+            if self._outcomes:  # otherwise the batch did not even start
                 self._write_report()
             raise
-        self._records = self._plan.in_order(self._records)
+        self._outcomes = self._plan.in_order(self._outcomes)
         interrupted = self._stop.is_set()
         try:
             self._write_report()
             if not interrupted:
                 self._write_sheet()
         finally:
-            code = self._summary(interrupted=interrupted)
+            code = self._print_summary(interrupted=interrupted)
         return code
 
     def _color(self) -> None:
-        """Carries the plan out, with a line for each file and the progress of all."""
+        """Colors the plan; prints a line for each file and the progress of all."""
         from tqdm import tqdm
 
         arguments = self._arguments
         with tqdm(
             total=len(self._plan.tasks),
             unit=" files",
-            disable=True if arguments.quiet else None,  # None: only on a terminal
+            disable=True if arguments.quiet else None,  # None: shown on a terminal only
             file=sys.stderr,
         ) as progress:
             engine, usual_workers = _engine(arguments.engine)
-            for record in engine(
+            for outcome in engine(
                 self._plan,
                 weights=arguments.weights,
                 device=arguments.device,
                 workers=arguments.workers or usual_workers(arguments.device),
                 stop=self._stop,
             ):
-                self._records.append(record)
-                if len(self._records) > len(self._plan.settled):
+                self._outcomes.append(outcome)
+                if len(self._outcomes) > len(self._plan.settled):
                     progress.update()
-                if record.status == "done" and not arguments.quiet:
-                    outputs = ", ".join(_shown(one.path) for one in record.colorings)
-                    line = f"{_shown(record.path)} -> {outputs} ({record.seconds:.1f} s)"
+                if outcome.status == "done" and not arguments.quiet:
+                    outputs = ", ".join(_printable(one.path) for one in outcome.colorings)
+                    line = f"{_printable(outcome.path)} -> {outputs} ({outcome.seconds:.1f} s)"
                     with progress.external_write_mode():
                         print(line, flush=True)
 
     @contextmanager
-    def _first_interrupt_stops(self) -> Iterator[None]:
-        """The first Ctrl-C lets the photos in hand be finished, the second ends at once."""
+    def _interrupt_stops(self) -> Iterator[None]:
+        """The first Ctrl-C lets the photos in hand be finished; the second stops at once."""
 
         def interrupted(_: int, __: FrameType | None) -> None:
             if self._stop.is_set():
@@ -121,9 +120,9 @@ class Session:
             signal.signal(signal.SIGINT, before)
 
     def _check_files(self) -> None:
-        """Refuses places for report and sheet now rather than after a night's work."""
+        """Checks report and sheet before a night's work rather than after it."""
         from colorflow.batch.names import too_long
-        from colorflow.batch.place import check_writable
+        from colorflow.batch.output import check_writable
         from colorflow.batch.report import REPORT
         from colorflow.batch.sheet import SHEET, check_sheet
 
@@ -147,7 +146,7 @@ class Session:
                 check_writable(path.parent)
 
     def _is_output(self, folder: Path) -> bool:
-        """Whether it is the folder for the results, which will be made."""
+        """Whether a folder is the output folder, which the batch will create."""
         output = self._plan.output
         return isinstance(output, Path) and folder.absolute() == output.absolute()
 
@@ -159,7 +158,7 @@ class Session:
             write_report(
                 self._arguments.report,
                 self._plan,
-                self._records,
+                self._outcomes,
                 began=self._began,
                 seconds=time.perf_counter() - self._started,
             )
@@ -170,22 +169,22 @@ class Session:
         sheet = self._arguments.contact_sheet
         if not sheet:
             return
-        shown = write_sheet(sheet, self._records)
-        of = sum(bool(record.colorings) for record in self._records)
+        shown = write_sheet(sheet, self._outcomes)
+        of = sum(bool(outcome.colorings) for outcome in self._outcomes)
         if not self._arguments.quiet:
-            print(f"{_shown(sheet)}: {shown} of {of} photos" if of else "no photos for a sheet")
+            print(f"{_printable(sheet)}: {shown} of {of} photos" if of else "no photos for a sheet")
 
-    def _summary(self, *, interrupted: bool) -> int:
-        """Prints what is to be said at the end; the exit code."""
-        counts = _statuses(self._records)
-        left = len(self._plan.inputs) - len(self._records)
+    def _print_summary(self, *, interrupted: bool) -> int:
+        """Prints what remains to be said; returns the exit code."""
+        counts = _count_statuses(self._outcomes)
+        left = len(self._plan.inputs) - len(self._outcomes)
         quiet = self._arguments.quiet
-        _say_rest(self._plan, self._records, quiet=quiet)
+        _print_remarks(self._plan, self._outcomes, quiet=quiet)
         if not quiet:
             seconds = time.perf_counter() - self._started
-            print(f"{_counted({**counts, 'left': left})} in {seconds:.1f} s", flush=True)
+            print(f"{_counts_text({**counts, 'left': left})} in {seconds:.1f} s", flush=True)
         if left:
-            full = any(record.ends_the_run for record in self._records)
+            full = any(outcome.ends_the_run for outcome in self._outcomes)
             why = "nothing more can be written" if full else "stopped"
             do = "make room, and " if full else ""
             print(
@@ -199,53 +198,52 @@ class Session:
 
 def _engine(
     name: str,
-) -> tuple[Callable[..., Iterator[Record]], Callable[[str], int | None]]:
-    """What carries a plan out, and how many workers it takes if nobody says."""
+) -> tuple[Callable[..., Iterator[PhotoOutcome]], Callable[[str], int | None]]:
+    """The function that colors a plan, and its default number of workers on a device."""
     if name == "ray":
         from colorflow.batch.ray_engine import run_on_ray
 
-        return run_on_ray, lambda _: None  # all that the cluster has room for
+        return run_on_ray, lambda _: None  # as many as the cluster has room for
     from colorflow.batch import run, usual_workers
 
     return run, usual_workers
 
 
-def _say_rest(plan: Plan, records: Iterable[Record], *, quiet: bool) -> None:
-    """On stderr: files that were passed by, left alone, and, last, those that failed."""
+def _print_remarks(plan: Plan, outcomes: Iterable[PhotoOutcome], *, quiet: bool) -> None:
+    """Prints on stderr which files were passed over or skipped and, last, which failed."""
     if not quiet:
         if plan.left_out:
-            print(_said_of(plan.left_out), file=sys.stderr)
+            print(_left_out_text(plan.left_out), file=sys.stderr)
         for note in plan.notes:
-            print(f"{_shown(note.path)}: {note.reason}", file=sys.stderr)
-        for record in records:
-            if record.status == "already-colored":
-                print(f"{_shown(record.path)}: {record.reason}", file=sys.stderr)
-            for remark in record.remarks:
-                print(f"{_shown(record.path)}: {remark}", file=sys.stderr)
-    for record in records:
-        if record.status == "failed":
-            print(f"{_shown(record.path)}: {record.reason}", file=sys.stderr, flush=True)
+            print(f"{_printable(note.path)}: {note.reason}", file=sys.stderr)
+        for outcome in outcomes:
+            if outcome.status == "already-colored":
+                print(f"{_printable(outcome.path)}: {outcome.reason}", file=sys.stderr)
+            for remark in outcome.remarks:
+                print(f"{_printable(outcome.path)}: {remark}", file=sys.stderr)
+    for outcome in outcomes:
+        if outcome.status == "failed":
+            print(f"{_printable(outcome.path)}: {outcome.reason}", file=sys.stderr, flush=True)
 
 
-def _said_of(left_out: Sequence[Place]) -> str:
-    """How many files were left out of folders, and which."""
+def _left_out_text(left_out: Sequence[Location]) -> str:
     count = len(left_out)
-    named = ", ".join(map(_shown, left_out[:_NAMED]))
+    named = ", ".join(map(_printable, left_out[:_NAMED]))
     more = f" and {count - _NAMED} more" if count > _NAMED else ""
     were = "1 file was" if count == 1 else f"{count} files were"
     return f"colorflow: {were} left out, not named like photos: {named}{more}"
 
 
-def _statuses(records: Iterable[Record]) -> Counter[str]:
-    return Counter(str(record.status) for record in records)
+def _count_statuses(outcomes: Iterable[PhotoOutcome]) -> Counter[str]:
+    return Counter(str(outcome.status) for outcome in outcomes)
 
 
-def _counted(counts: dict[str, int]) -> str:
+def _counts_text(counts: dict[str, int]) -> str:
     return ", ".join(f"{count} {status}" for status, count in sorted(counts.items()) if count)
 
 
-def _shown(path: Place) -> str:
-    """A path on one line, whatever its name holds; control characters are escaped."""
+def _printable(path: Location) -> str:
+    """A path on one line, with control characters escaped."""
     return "".join(
         c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in str(path)
     )
