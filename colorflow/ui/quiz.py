@@ -13,7 +13,7 @@ from colorflow.quiz.fooling import wilson
 from colorflow.quiz.game import APART, NEEDED, PRACTICE, TRIALS, Game, Outcome, Quiz
 from colorflow.quiz.rounds import LEAST, MOST
 from colorflow.quiz.store import Kind
-from colorflow.ui.limits import ROUND_PIXELS, WORK
+from colorflow.ui.limits import ROUND_PIXELS, WORK, MemoryBudget, visitor_of
 from colorflow.ui.quiz_photos import OWN_PHOTOS, own_deck, said_of
 from colorflow.ui.quiz_results import results_html
 from colorflow.ui.quiz_stage import (
@@ -28,9 +28,7 @@ from colorflow.ui.quiz_stage import (
     trial_html,
     verdict,
 )
-from colorflow.ui.room import Room
 from colorflow.ui.status import line, problem, status_line
-from colorflow.ui.visitors import visitor_of
 
 PLAY, STRICT = "Free play", "Strict test"
 
@@ -58,10 +56,10 @@ address but does not lead back to it.</p>
 """
 
 
-def quiz_tab(quiz: Quiz, root: Path, megabytes: int, room: Room) -> None:
+def quiz_tab(quiz: Quiz, root: Path, megabytes: int, budget: MemoryBudget) -> None:
     """Make the tab, inside the `gr.Tabs` of the page; arguments as of `QuizTab`."""
     with gr.Tab("Quiz", elem_id="quiz-tab"):
-        QuizTab(quiz, root, megabytes, room)
+        QuizTab(quiz, root, megabytes, budget)
 
 
 class QuizTab:
@@ -74,14 +72,14 @@ class QuizTab:
         quiz: shared by all players.
         root: folder in which the players' folders are made; the server gives its files out.
         megabytes: of the photos that a player brings, together.
-        room: for photos, shared by all visitors.
+        budget: memory for photos, shared by all visitors.
     """
 
     def __init__(
-        self, quiz: Quiz, root: Path, megabytes: int = 200, room: Room | None = None
+        self, quiz: Quiz, root: Path, megabytes: int = 200, budget: MemoryBudget | None = None
     ) -> None:
         self._quiz = quiz
-        self._room = room or Room()
+        self._budget = budget or MemoryBudget()
         self._root = root
         self._megabytes = megabytes
         self.game = gr.State(None, delete_callback=_close)
@@ -176,12 +174,12 @@ class QuizTab:
         try:
             game, own = self._of(game, request), None
             if uploads:
-                with self._room.held(self._room.pixels):
+                with self._budget.reserve(self._budget.pixels):
                     own = own_deck(
                         [Path(one) for one in uploads],
                         game.folder / "own",
                         self._megabytes,
-                        self._room.pixels,
+                        self._budget.pixels,
                     )
             game.play_with(own)
         except (ColorflowError, MemoryError) as error:
@@ -262,7 +260,7 @@ class QuizTab:
         return game or Game(self._quiz, self._root, visitor_of(request, account))
 
     def _round(self, game: Game, k: int) -> Updates:
-        with self._room.held(ROUND_PIXELS):
+        with self._budget.reserve(ROUND_PIXELS):
             round_ = game.play(k)
         return {
             self.stage: round_html(round_),
@@ -271,7 +269,7 @@ class QuizTab:
         }
 
     def _trial(self, game: Game) -> Updates:
-        with self._room.held(ROUND_PIXELS):
+        with self._budget.reserve(ROUND_PIXELS):
             trial, test = game.trial(), game.test
         if trial is not None and test is not None:
             return {self.stage: trial_html(trial, test), self.status: ""}

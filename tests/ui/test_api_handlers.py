@@ -1,24 +1,29 @@
-"""The quiz of the interface for programs, without a server: what is told, who is remembered."""
+"""The API without a server: memory of results, what the quiz tells, who is remembered."""
 
 from __future__ import annotations
 
 import json
+import tracemalloc
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
+import numpy as np
 import pytest
 
+from colorflow.colorize import Colorizer
 from colorflow.errors import ColorflowError
+from colorflow.photo import photo_from_image
 from colorflow.quiz import rounds as rounds_module
 from colorflow.quiz.game import Game, Quiz, open_quiz
 from colorflow.ui import api_quiz
 from colorflow.ui.api import Api
 from colorflow.ui.api_quiz import Players
-from colorflow.ui.room import Room
+from colorflow.ui.limits import MemoryBudget
 from colorflow.ui.storage import VISITORS
 from tests.quiz.album import Painter, save_album
+from tests.ui.fake_colorizer import FakeColorizer
 
 
 @pytest.fixture
@@ -39,12 +44,38 @@ def quiz(painter: Painter, tmp_path: Path) -> Iterator[Quiz]:
 def api(painter: Painter, quiz: Quiz, root: Path) -> Api:
     (root / VISITORS).mkdir()
     with gr.Blocks(analytics_enabled=False):
-        return Api(painter, root, Room(), quiz)  # type: ignore[arg-type]
+        return Api(painter, root, MemoryBudget(), quiz)  # type: ignore[arg-type]
 
 
 @pytest.fixture
 def players(quiz: Quiz, tmp_path: Path) -> Players:
     return Players(quiz, tmp_path)
+
+
+class FullSizeColorizer(FakeColorizer):
+    """Renders as the real one does."""
+
+    paint = Colorizer.paint  # type: ignore[assignment]
+
+
+def test_results_are_rendered_without_a_float_plane_of_lightness(quiz: Quiz, root: Path) -> None:
+    """Beside the result itself, memory for strips of rows alone."""
+    side = 2048
+    gradient = np.arange(side, dtype=np.float32)[:, None] + np.arange(side, dtype=np.float32)
+    photo = photo_from_image((gradient / 16).astype(np.uint8), "large.png")
+    colorizer = FullSizeColorizer()
+    with gr.Blocks(analytics_enabled=False):
+        api = Api(colorizer, root, MemoryBudget(), quiz)  # type: ignore[arg-type]
+    draws = colorizer.draw(photo, 1, 1.0, 0)
+    api._write(photo, draws, "jpeg")  # what is allocated once
+    tracemalloc.start()
+    try:
+        api._write(photo, draws, "jpeg")
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    result, plane = 3 * side**2, 4 * side**2
+    assert peak < result + 0.75 * plane
 
 
 def asked(api: Api, k: int = 2, player: str = "") -> tuple[Path, dict[str, Any], str]:
@@ -120,7 +151,7 @@ def test_unexpected_errors_are_not_made_sentences(
 def test_the_most_idle_player_makes_room(
     players: Players, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(api_quiz, "MOST_PLAYERS", 2)
+    monkeypatch.setattr(api_quiz, "MAX_PLAYERS", 2)
     (ada, first), (bob, second) = (
         players.next_round("", 2, "203.0.113.1"),
         players.next_round("", 2, "203.0.113.1"),
