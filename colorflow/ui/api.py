@@ -21,7 +21,7 @@ from colorflow.batch.hints import hints_of
 from colorflow.errors import BatchError, ColorflowError
 from colorflow.photo import Photo, count_pixels, read_photo, write_image
 from colorflow.quiz.game import Quiz
-from colorflow.quiz.rounds import LEAST, MARGIN, MOST
+from colorflow.quiz.trials import MARGIN, MAX_PICTURES, MIN_PICTURES
 from colorflow.ui.api_quiz import Players
 from colorflow.ui.colorings import name_of, provenance_of
 from colorflow.ui.controls import MOST_VIVID
@@ -162,19 +162,19 @@ class Api:
             pictures: number of pictures.
             player: who plays.
         """
-        k = _whole("pictures", pictures, LEAST, MOST)
+        k = _whole("pictures", pictures, MIN_PICTURES, MAX_PICTURES)
         if not isinstance(player, str):
             raise ColorflowError(f"player: expected a text, got {_shown(player)}.")
         visitor = visitor_of(request, request.username if request else None)
         with self._budget.reserve(ROUND_PIXELS):
-            player, round_ = self._players.next_round(player, k, visitor)
-        tops = [MARGIN + place * (round_.height + 2 * MARGIN) for place in range(round_.k)]
+            player, trial = self._players.next_trial(player, k, visitor)
+        tops = [MARGIN + index * (trial.height + 2 * MARGIN) for index in range(trial.k)]
         about = {
-            "round": round_.token,
+            "round": trial.token,
             "player": player,
-            "boxes": [[0, top, round_.width, top + round_.height] for top in tops],
+            "boxes": [[0, top, trial.width, top + trial.height] for top in tops],
         }
-        return _file(round_.sheet), about
+        return _file(trial.sheet), about
 
     @_in_sentences
     def quiz_answer(self, round: str, chosen: int) -> dict[str, Any]:
@@ -188,11 +188,11 @@ class Api:
         """
         if not isinstance(round, str):
             raise ColorflowError(f"round: expected a text, got {_shown(round)}.")
-        outcome, score = self._players.answer(round, _whole("chosen", chosen, 0, MOST - 1))
+        outcome, score = self._players.answer(round, _whole("chosen", chosen, 0, MAX_PICTURES - 1))
         return {
             "right": outcome.right,
-            "truth": outcome.round.truth,
-            "rounds": score.rounds,
+            "truth": outcome.trial.truth,
+            "rounds": score.answered,
             "rights": score.right,
             "streak": score.streak,
             "problem": None if outcome.problem is None else sentence(outcome.problem),

@@ -1,7 +1,7 @@
 """Players of the quiz API: each has a game, as each visitor of the page has.
 
-A player is known by a secret that comes with the first round. It differs from the name under which
-answers are stored: that one appears in the export, and all players of a visitor share it.
+A player is known by a secret that comes with the first round of the quiz. It differs from the name
+under which answers are stored: that one is exported, and all players of a visitor share it.
 """
 
 from __future__ import annotations
@@ -14,8 +14,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from colorflow.errors import ColorflowError
-from colorflow.quiz.game import Game, Outcome, Quiz, Score
-from colorflow.quiz.rounds import Round
+from colorflow.quiz.free_play import FreePlayScore
+from colorflow.quiz.game import Game, Outcome, Quiz
+from colorflow.quiz.trials import Trial
 from colorflow.ui.limits import MAX_PLAYERS
 
 
@@ -39,38 +40,38 @@ class Players:
         self._players: OrderedDict[str, _Player] = OrderedDict()
         """By secret, the most idle first."""
         self._asked: dict[str, str] = {}
-        """Secret of the player, by token of the round."""
+        """Secret of the player, by token of the trial."""
         self._lock = threading.Lock()
 
-    def next_round(self, secret: str, k: int, visitor: str) -> tuple[str, Round]:
-        """The round that waits for the player's answer, or a new one.
+    def next_trial(self, secret: str, k: int, visitor: str) -> tuple[str, Trial]:
+        """The trial that waits for the player's answer, or a new one.
 
         Args:
             secret: of the player; empty for a new player.
-            k: number of pictures of a new round.
+            k: number of pictures of a new trial.
             visitor: the visitor, as `visitor_of` identifies it.
 
         Returns:
-            The player's secret, and the round.
+            The player's secret, and the trial.
 
         Raises:
             ColorflowError: there is no such player, or no photo to show.
         """
         secret, game = self._game_of(secret, visitor)
-        round_ = game.play(k)
+        trial = game.play(k)
         with self._lock:
-            self._asked[round_.token] = secret
-        return secret, round_
+            self._asked[trial.token] = secret
+        return secret, trial
 
-    def answer(self, token: str, chosen: int) -> tuple[Outcome, Score]:
-        """Answer a round; each counts once.
+    def answer(self, token: str, chosen: int) -> tuple[Outcome, FreePlayScore]:
+        """Answer a trial; each counts once.
 
         Args:
-            token: `Round.token`.
+            token: `Trial.token`.
             chosen: position of the picture, from 0.
 
         Raises:
-            ColorflowError: no such round waits for an answer, or it has no such picture.
+            ColorflowError: no such trial waits for an answer, or it has no such picture.
         """
         with self._lock:
             player = self._players.get(self._asked.get(token, ""))

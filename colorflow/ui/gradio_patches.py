@@ -33,10 +33,11 @@ from starlette.responses import JSONResponse
 from colorflow.ui.limits import MIN_QUEUED_PER_VISITOR, VISITOR_SHARE, visitor_of
 
 # Paths of Gradio 6.31's routes, relative to the server's root.
+_PREFIX = route_utils.API_PREFIX
 LOGIN_PATH = "/login"
-UPLOAD_PATH = f"{route_utils.API_PREFIX}/upload"
-HEARTBEAT_PATH = f"{route_utils.API_PREFIX}/heartbeat/"
-_CALL_PATHS = (f"{route_utils.API_PREFIX}/call/", f"{routes.API_PREFIX}/queue/join")
+UPLOAD_PATH = f"{_PREFIX}/upload"
+HEARTBEAT_PATH = f"{_PREFIX}/heartbeat/"
+_CALL_PATHS = (f"{_PREFIX}/call/", f"{_PREFIX}/queue/join")
 
 PARTIAL_FILES: ContextVar[list[str]] = ContextVar("PARTIAL_FILES")
 """Files that the current request has begun to store. Whoever sets it deletes what is left of them.
@@ -228,7 +229,7 @@ def is_upload_folder(name: str) -> bool:
 
 def file_url(path: Path) -> str:
     """URL of a file in the page's folder, relative to the page."""
-    return f"{route_utils.API_PREFIX.lstrip('/')}/file={quote(path.as_posix())}"
+    return f"{_PREFIX.lstrip('/')}/file={quote(path.as_posix())}"
 
 
 async def forget_idle_sessions(page: gr.Blocks, seconds: float) -> None:

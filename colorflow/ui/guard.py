@@ -114,11 +114,11 @@ class Guard:
                 await self._app(request.scope, body, response)
                 upload.stored = response.status == 200
         except (ColorflowError, OSError) as error:
-            is_ours = isinstance(error, ColorflowError)
-            if response.status or not (is_ours or error.errno in _FULL_DISK):
+            other = isinstance(error, OSError) and error.errno not in _FULL_DISK
+            if response.status or other:
                 raise
             await body.drain()
-            message = str(error) if is_ours else FULL
+            message = str(error) if isinstance(error, ColorflowError) else FULL
             await PlainTextResponse(message, 507)(request.scope, body, send)
         except ClientDisconnect:
             return

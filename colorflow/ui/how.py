@@ -11,7 +11,7 @@ import gradio as gr
 
 from colorflow.errors import ColorflowError
 from colorflow.photo import Photo, count_pixels, read_photo
-from colorflow.quiz.deck import example_photo
+from colorflow.quiz.photos import example_photo
 from colorflow.ui.colorize import LARGEST_SEED
 from colorflow.ui.controls import seed_number
 from colorflow.ui.frames import PLAYER, player, row

@@ -124,12 +124,12 @@ class MemoryBudget:
 
     Args:
         pixels: of one photo, and of all photos that are worked on at the same time.
-        disk: quota that must not be exhausted when work begins; None for no quota.
+        disk: quota that must not be exhausted when work begins; None for no bound.
     """
 
     def __init__(self, pixels: int = DEFAULT_MAX_PIXELS, disk: DiskQuota | None = None) -> None:
         self.pixels = pixels
-        self._disk = disk
+        self.disk = disk or DiskQuota()
         self._left = pixels
         self._waiting: deque[object] = deque()
         self._changed = threading.Condition()
@@ -143,8 +143,7 @@ class MemoryBudget:
         Raises:
             ColorflowError: the disk is full.
         """
-        if self._disk:
-            self._disk.check()
+        self.disk.check()
         taken, ticket = min(pixels, self.pixels), object()
         with self._changed:
             self._waiting.append(ticket)
@@ -161,6 +160,9 @@ class MemoryBudget:
 
     held = reserve
 
+    def check_disk(self, incoming: int) -> None:
+        self.disk.check(incoming)
+
 
 @dataclass(slots=True)
 class Upload:
@@ -175,7 +177,7 @@ class DiskQuota:
     `check` is thread-safe; `receiving` belongs to one event loop.
 
     Args:
-        folder: holds all files.
+        folder: holds all files; None for no bound.
         max_bytes: of all files in the folder.
         visitor_bytes: of the uploads of one visitor within `keep_seconds`.
         keep_seconds: how long an upload counts.
@@ -184,7 +186,7 @@ class DiskQuota:
 
     def __init__(
         self,
-        folder: Path,
+        folder: Path | None = None,
         max_bytes: int = 2**63,
         visitor_bytes: int = 2**63,
         keep_seconds: float = KEEP_SECONDS,
@@ -215,8 +217,11 @@ class DiskQuota:
         Raises:
             ColorflowError: the folder has reached its quota, or its disk is full.
         """
+        if self._folder is None:
+            return
         free = shutil.disk_usage(self._folder).free
-        if free - incoming < _MIN_FREE_BYTES or self._used() + incoming > self._max_bytes:
+        used = self._used_in(self._folder)
+        if free - incoming < _MIN_FREE_BYTES or used + incoming > self._max_bytes:
             raise ColorflowError(FULL)
 
     @asynccontextmanager
@@ -255,13 +260,13 @@ class DiskQuota:
             if not uploaded.total():
                 del self._uploaded[visitor]
 
-    def _used(self) -> int:
+    def _used_in(self, folder: Path) -> int:
         """Bytes in the folder; measured anew unless that would take too much of the time."""
         with self._measuring:
             started = self._clock()
             if started >= self._measure_at:
                 before = self._added
-                self._measured = size_of(self._folder)
+                self._measured = size_of(folder)
                 with self._adding:
                     self._added -= before
                 now = self._clock()

@@ -26,7 +26,7 @@ from skimage import data
 from skimage.color import rgb2lab
 
 from colorflow.photo import read_photo, read_provenance
-from colorflow.quiz.rounds import LEAST, MOST
+from colorflow.quiz.trials import MAX_PICTURES, MIN_PICTURES
 from tests.quiz.album import save_album
 from tests.small_weights import save_small_weights
 from tests.ui.bad_inputs import BAD_INPUTS, OPTIONS, BadInput
@@ -396,7 +396,7 @@ def test_rounds_that_were_never_asked(client: Client, token: Any) -> None:
     assert refusal(client, token, 0, api_name="/quiz_answer").startswith("round: ")
 
 
-@pytest.mark.parametrize("pictures", [LEAST - 1, MOST + 1, "3", None])
+@pytest.mark.parametrize("pictures", [MIN_PICTURES - 1, MAX_PICTURES + 1, "3", None])
 def test_wrong_numbers_of_pictures(client: Client, pictures: Any) -> None:
     said = refusal(client, pictures, api_name="/quiz_round")
     assert "pictures: expected a whole number from 2 to 5" in said

@@ -15,8 +15,9 @@ import pytest
 from colorflow.colorize import Colorizer
 from colorflow.errors import ColorflowError
 from colorflow.photo import photo_from_image
-from colorflow.quiz import rounds as rounds_module
-from colorflow.quiz.game import Game, Quiz, open_quiz
+from colorflow.quiz import game as game_module
+from colorflow.quiz import trials as trials_module
+from colorflow.quiz.game import Quiz, open_quiz
 from colorflow.ui import api_quiz
 from colorflow.ui.api import Api
 from colorflow.ui.api_quiz import Players
@@ -35,7 +36,7 @@ def painter() -> Painter:
 def quiz(painter: Painter, tmp_path: Path) -> Iterator[Quiz]:
     save_album(tmp_path / "album", 4)
     quiz = open_quiz(painter, tmp_path / "album", tmp_path / "quiz.sqlite")
-    assert quiz.deck._complete.wait(60)
+    assert quiz.pool._complete.wait(60)
     yield quiz
     quiz.maker.close()
 
@@ -94,11 +95,11 @@ def test_nothing_that_is_told_depends_on_where_the_truth_stands(
 ) -> None:
     """Draws that look like the truth: with the truth at either place, all is the same."""
     painter.shift = 0
-    monkeypatch.setattr(Game, "_choose", lambda _: quiz.deck.pictures[0])
-    monkeypatch.setattr(rounds_module.secrets, "randbits", lambda _: 7)  # crop and grain
+    monkeypatch.setattr(game_module, "choose_photo", lambda *_: quiz.pool.photos[0])
+    monkeypatch.setattr(trials_module.secrets, "randbits", lambda _: 7)  # crop and grain
     sheets, said, truths = set(), set(), []
     for place in (0, 1):
-        monkeypatch.setattr(rounds_module.secrets, "randbelow", lambda _, place=place: place)
+        monkeypatch.setattr(trials_module.secrets, "randbelow", lambda _, place=place: place)
         sheet, about, text = asked(api)
         sheets.add(sheet.read_bytes())
         said.add(text)
@@ -111,14 +112,14 @@ def test_nothing_that_is_told_depends_on_where_the_truth_stands(
 def test_neither_photo_nor_seed_nor_the_kept_name_is_told(api: Api) -> None:
     _, about, said = asked(api)
     (player,) = api._players._players.values()
-    round_ = player.game.play(2)
-    secrets = (str(round_.seed), round_.picture.photo, round_.picture.path.name, player.game.player)
+    trial = player.game.play(2)
+    secrets = (str(trial.seed), trial.photo.digest, trial.photo.path.name, player.game.player)
     for secret in secrets:
         assert secret not in said
         assert secret not in json.dumps(about)
 
 
-def test_of_a_round_one_answer_counts(api: Api) -> None:
+def test_of_a_trialone_answer_counts(api: Api) -> None:
     _, about, _ = asked(api, 3)
     first = api.quiz_answer(about["round"], 1)
     for chosen in range(3):
@@ -143,7 +144,7 @@ def test_unexpected_errors_are_not_made_sentences(
     def fail(*_: object) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr(Players, "next_round", fail)
+    monkeypatch.setattr(Players, "next_trial", fail)
     with pytest.raises(ZeroDivisionError):
         api.quiz_round()
 
@@ -153,13 +154,13 @@ def test_the_most_idle_player_makes_room(
 ) -> None:
     monkeypatch.setattr(api_quiz, "MAX_PLAYERS", 2)
     (ada, first), (bob, second) = (
-        players.next_round("", 2, "203.0.113.1"),
-        players.next_round("", 2, "203.0.113.1"),
+        players.next_trial("", 2, "203.0.113.1"),
+        players.next_trial("", 2, "203.0.113.1"),
     )
-    players.next_round(ada, 2, "203.0.113.1")
-    players.next_round("", 2, "203.0.113.1")
+    players.next_trial(ada, 2, "203.0.113.1")
+    players.next_trial("", 2, "203.0.113.1")
     with pytest.raises(ColorflowError, match="nobody of that name"):
-        players.next_round(bob, 2, "203.0.113.1")
+        players.next_trial(bob, 2, "203.0.113.1")
     with pytest.raises(ColorflowError, match="no such round"):
         players.answer(second.token, 0)
     assert not second.sheet.exists()
@@ -168,22 +169,22 @@ def test_the_most_idle_player_makes_room(
 
 
 def test_idle_players_are_forgotten(players: Players, tmp_path: Path) -> None:
-    (ada, _), (bob, round_) = (
-        players.next_round("", 2, "203.0.113.1"),
-        players.next_round("", 2, "203.0.113.1"),
+    (ada, _), (bob, trial) = (
+        players.next_trial("", 2, "203.0.113.1"),
+        players.next_trial("", 2, "203.0.113.1"),
     )
     players._players[ada].used -= 3601
     players.forget_idle(3600)
     with pytest.raises(ColorflowError, match="nobody of that name"):
-        players.next_round(ada, 2, "203.0.113.1")
-    assert players.next_round(bob, 3, "203.0.113.1") == (bob, round_)
+        players.next_trial(ada, 2, "203.0.113.1")
+    assert players.next_trial(bob, 3, "203.0.113.1") == (bob, trial)
     assert len(list(tmp_path.glob("quiz-*"))) == 1
 
 
 def test_an_answer_is_a_doing(players: Players) -> None:
-    ada, round_ = players.next_round("", 2, "203.0.113.1")
+    ada, trial = players.next_trial("", 2, "203.0.113.1")
     players._players[ada].used -= 3599
-    players.answer(round_.token, 0)
+    players.answer(trial.token, 0)
     players._players[ada].used -= 3599
     players.forget_idle(3600)
-    assert players.next_round(ada, 2, "203.0.113.1")[0] == ada
+    assert players.next_trial(ada, 2, "203.0.113.1")[0] == ada

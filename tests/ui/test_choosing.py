@@ -14,10 +14,10 @@ from gradio.components.api_component import Api
 from PIL import Image
 
 from colorflow.color.full_resolution import render
-from colorflow.quiz.deck import Deck
 from colorflow.quiz.game import Quiz
-from colorflow.quiz.rounds import RoundMaker
+from colorflow.quiz.photos import PhotoPool
 from colorflow.quiz.store import AnswerStore
+from colorflow.quiz.trials import TrialMaker
 from colorflow.ui.colorize import ColorizeTab
 from colorflow.ui.limits import Limits
 from colorflow.ui.page import build_page
@@ -142,8 +142,8 @@ def test_everything_has_a_name_of_its_own_and_only_the_api_is_public(
     colorizer: FakeColorizer, root: Path
 ) -> None:
     quiz = Quiz(
-        deck=Deck([], ""),
-        maker=RoundMaker(colorizer),
+        pool=PhotoPool([], ""),
+        maker=TrialMaker(colorizer),
         store=AnswerStore(root / "quiz.sqlite"),
     )
     page, _ = build_page(colorizer, root, Limits(), Room(), quiz)

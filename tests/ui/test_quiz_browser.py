@@ -19,8 +19,8 @@ from gradio_client import Client
 from PIL import Image
 from playwright.sync_api import Browser, Request, expect
 
-from colorflow.quiz.game import NEEDED
-from colorflow.quiz.rounds import MARGIN
+from colorflow.quiz.strict_test import NEEDED
+from colorflow.quiz.trials import MARGIN
 from tests.quiz.album import save_album
 from tests.ui import test_browser
 from tests.ui.page_process import PROGRAM, Page, running_page, start

@@ -1,4 +1,4 @@
-"""Which pictures are shown, how a round is made of them, and what an answer comes to."""
+"""Which photos are shown, how trials are made of them, and what an answer comes to."""
 
 from __future__ import annotations
 
@@ -21,17 +21,18 @@ from colorflow.color.full_resolution import lightness_of
 from colorflow.color.grid import to_grid
 from colorflow.errors import EvaluationError, PhotoError
 from colorflow.photo import Photo, photo_from_image, read_photo
-from colorflow.quiz import deck as deck_module
 from colorflow.quiz import game as game_module
-from colorflow.quiz import rounds as rounds_module
-from colorflow.quiz import variation
-from colorflow.quiz.deck import Deck, example_photo, open_deck, packaged_photos
-from colorflow.quiz.fooling import Answers
-from colorflow.quiz.game import APART, NEEDED, PRACTICE, TRIALS, Game, Quiz, open_quiz
-from colorflow.quiz.pictures import shown
-from colorflow.quiz.rounds import MARGIN, SIZE, Candidates, Round, RoundMaker, make_round
+from colorflow.quiz import photos as photos_module
+from colorflow.quiz import pictures as pictures_module
+from colorflow.quiz import trials as trials_module
+from colorflow.quiz.free_play import APART
+from colorflow.quiz.game import Game, Quiz, open_quiz
+from colorflow.quiz.photos import PhotoPool, example_photo, open_pool, packaged_photos
+from colorflow.quiz.pictures import colored, random_crop
+from colorflow.quiz.statistics import Tally
 from colorflow.quiz.store import COLUMNS, AnswerStore, Kind
-from colorflow.quiz.voters import Voters
+from colorflow.quiz.strict_test import NEEDED, PRACTICE, TRIALS
+from colorflow.quiz.trials import MARGIN, SIDE, Candidates, Trial, TrialMaker, make_trial
 from tests.quiz.album import SIZE as ALBUM_SIZE
 from tests.quiz.album import Painter, save_album
 from tests.quiz.clock import Clock, clock_of_games
@@ -39,14 +40,9 @@ from tests.quiz.clock import Clock, clock_of_games
 clock = pytest.fixture(clock_of_games)
 
 
-def whole_deck(folder: Path | None) -> Deck:
-    deck = open_deck(folder)
-    deck_complete(deck)
-    return deck
-
-
-def deck_complete(deck: Deck) -> None:
-    assert deck._complete.wait(60)
+def scanned(pool: PhotoPool) -> PhotoPool:
+    assert pool._complete.wait(60)
+    return pool
 
 
 @pytest.fixture(scope="module")
@@ -72,7 +68,7 @@ def play(tmp_path: Path, clock: Clock) -> Iterator[Callable[..., Game]]:
     def make(folder: Path, visitor: str = "203.0.113.1") -> Game:
         if folder not in quizzes:
             quizzes[folder] = open_quiz(Painter(12), folder, tmp_path / "quiz.sqlite")
-            deck_complete(quizzes[folder].deck)
+            scanned(quizzes[folder].pool)
         return Game(quizzes[folder], tmp_path, visitor)
 
     yield make
@@ -80,8 +76,8 @@ def play(tmp_path: Path, clock: Clock) -> Iterator[Callable[..., Game]]:
         quiz.maker.close()
 
 
-def wrong(round_: Round) -> int:
-    return (round_.truth + 1) % round_.k
+def wrong(trial: Trial) -> int:
+    return (trial.truth + 1) % trial.k
 
 
 def kept(tmp_path: Path) -> list[dict[str, str]]:
@@ -91,7 +87,7 @@ def kept(tmp_path: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
-# the deck
+# the photos
 
 
 def test_packages_bring_photos_each_of_which_is_one_picture() -> None:
@@ -99,53 +95,53 @@ def test_packages_bring_photos_each_of_which_is_one_picture() -> None:
     assert all("gradio" in path.parts for path in files[:2])
     assert example_photo().is_file()
     assert example_photo() not in files, "which the page shows elsewhere"
-    pictures = whole_deck(None).pictures
-    assert [picture.path for picture in pictures] == files, "one has no colors"
-    assert len({picture.photo for picture in pictures}) == len(files)
+    photos = scanned(open_pool(None)).photos
+    assert [photo.path for photo in photos] == files, "one has no colors"
+    assert len({photo.digest for photo in photos}) == len(files)
 
 
 def test_files_that_cannot_be_shown_are_left_out(few: Path) -> None:
     (few / "broken.jpg").write_bytes(b"\xff\xd8 no photo")
     Image.fromarray(data.camera()[:64, :64]).save(few / "gray.png")
     Image.open(few / "000.png").save(few / "the same.tif")
-    deck = whole_deck(few)
-    assert sorted(one.path.name for one in deck.pictures) == [f"00{i}.png" for i in range(4)]
+    pool = scanned(open_pool(few))
+    assert sorted(one.path.name for one in pool.photos) == [f"00{i}.png" for i in range(4)]
 
 
 def test_large_photos_are_made_smaller(few: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(deck_module, "LARGEST_SIDE", 32)
-    picture = whole_deck(few).pictures[0]
-    pixels = picture.read().pixels
+    monkeypatch.setattr(photos_module, "LARGEST_SIDE", 32)
+    photo = scanned(open_pool(few)).photos[0]
+    pixels = photo.read().pixels
     assert pixels.shape == (24, 32, 3)
-    blocks = read_photo(picture.path).pixels.reshape(24, 2, 32, 2, 3).mean((1, 3))
+    blocks = read_photo(photo.path).pixels.reshape(24, 2, 32, 2, 3).mean((1, 3))
     assert np.abs(pixels - blocks).max() <= 1
 
 
 def test_folders_without_photos_are_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     with pytest.raises(EvaluationError, match=r"empty: holds no photo .*--photos"):
-        open_deck(tmp_path / "empty")
+        open_pool(tmp_path / "empty")
     with pytest.raises(PhotoError, match="no such file or folder"):
-        open_deck(tmp_path / "missing")
+        open_pool(tmp_path / "missing")
 
 
-# rounds
+# trials
 
 
 def candidates(folder: Path, painter: Painter, n: int = 4) -> Candidates:
-    maker = RoundMaker(painter)
+    maker = TrialMaker(painter)
     try:
-        return maker.ask_for(whole_deck(folder).pictures[0], n).result()
+        return maker.candidates(scanned(open_pool(folder)).photos[0], n).result()
     finally:
         maker.close()
 
 
-def pictures_of(round_: Round) -> list[np.ndarray]:
+def pictures_of(trial: Trial) -> list[np.ndarray]:
     """The pictures on a sheet, without their margins."""
-    sheet = np.asarray(Image.open(round_.sheet))
-    step = round_.height + 2 * MARGIN
-    assert sheet.shape == (round_.k * step, round_.width, 3)
-    return [sheet[i * step + MARGIN : (i + 1) * step - MARGIN] for i in range(round_.k)]
+    sheet = np.asarray(Image.open(trial.sheet))
+    step = trial.height + 2 * MARGIN
+    assert sheet.shape == (trial.k * step, trial.width, 3)
+    return [sheet[i * step + MARGIN : (i + 1) * step - MARGIN] for i in range(trial.k)]
 
 
 @pytest.mark.parametrize("k", [2, 3, 4, 5])
@@ -153,25 +149,25 @@ def test_a_sheet_holds_the_truth_at_its_place_among_draws(
     few: Path, tmp_path: Path, k: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     painter = Painter(12)
-    monkeypatch.setattr(variation, "LEAST_SHARE", 1)
-    monkeypatch.setattr(variation, "GRAIN", 0)
+    monkeypatch.setattr(pictures_module, "MIN_CROP", 1)
+    monkeypatch.setattr(pictures_module, "GRAIN", 0)
     of = candidates(few, painter)
     assert painter.calls == [(4, 1.0, of.seed)]
-    photo = of.picture.read()
-    truth = shown(lightness_of(photo.pixels), to_grid(photo.pixels), SIZE)
+    photo = of.photo.read()
+    truth = colored(lightness_of(photo.pixels), to_grid(photo.pixels), SIDE)
     for _ in range(4):
-        round_ = make_round(of, k, tmp_path)
-        pictures = pictures_of(round_)
-        assert np.array_equal(pictures[round_.truth], truth)
-        others = [one for i, one in enumerate(pictures) if i != round_.truth]
-        assert all(np.array_equal(a, b) for a, b in zip(others, of.drawn, strict=False))
+        trial = make_trial(of, k, tmp_path)
+        pictures = pictures_of(trial)
+        assert np.array_equal(pictures[trial.truth], truth)
+        others = [one for i, one in enumerate(pictures) if i != trial.truth]
+        assert all(np.array_equal(a, b) for a, b in zip(others, of.samples, strict=False))
         assert not any(np.array_equal(one, truth) for one in others)
 
 
 def test_a_photo_never_comes_twice_alike(few: Path) -> None:
     """Neither its bytes nor any four pixels in a row that are not of one color."""
-    maker, picture = RoundMaker(Painter(12)), whole_deck(few).pictures[0]
-    truths = [maker.ask_for(picture, 1).result().truth for _ in range(12)]
+    maker, photo = TrialMaker(Painter(12)), scanned(open_pool(few)).photos[0]
+    truths = [maker.candidates(photo, 1).result().truth for _ in range(12)]
     maker.close()
     assert len({truth.shape for truth in truths}) > 6
     known: set[bytes] = set()
@@ -189,7 +185,7 @@ def test_crops_are_of_any_place() -> None:
     rows, columns = np.mgrid[:20, :30]
     photo = photo_from_image(np.dstack([rows, columns, rows]).astype(np.uint8))
     rng = np.random.default_rng(0)
-    crops = [variation.crop(photo, rng).pixels for _ in range(300)]
+    crops = [random_crop(photo, rng).pixels for _ in range(300)]
     for channel, side in ((0, 20), (1, 30)):
         first = {int(crop[0, 0, channel]) for crop in crops}
         last = {int(crop[-1, -1, channel]) for crop in crops}
@@ -200,17 +196,17 @@ def test_crops_are_of_any_place() -> None:
 def test_crop_and_grain_are_those_of_the_truth_and_the_draws(few: Path) -> None:
     """Draws that have the photo's own colors are the truth, bit for bit."""
     of = candidates(few, Painter(0))
-    assert all(np.array_equal(one, of.truth) for one in of.drawn)
+    assert all(np.array_equal(one, of.truth) for one in of.samples)
 
 
 def test_nobody_sees_the_grain_and_most_of_the_photo_is_shown(
     few: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for seed in range(8):
-        monkeypatch.setattr(rounds_module.secrets, "randbits", lambda _, seed=seed: seed)
+        monkeypatch.setattr(trials_module.secrets, "randbits", lambda _, seed=seed: seed)
         grainy = candidates(few, Painter(12)).truth
         with monkeypatch.context() as without:
-            without.setattr(variation, "GRAIN", 0)
+            without.setattr(pictures_module, "GRAIN", 0)
             plain = candidates(few, Painter(12)).truth
         assert 0 < np.abs(grainy.astype(int) - plain).mean() < 1.5  # of 255
         shares = np.divide(plain.shape[:2], ALBUM_SIZE)
@@ -218,19 +214,19 @@ def test_nobody_sees_the_grain_and_most_of_the_photo_is_shown(
 
 
 def test_margins_repeat_the_edge(few: Path, tmp_path: Path) -> None:
-    round_ = make_round(candidates(few, Painter(12)), 3, tmp_path)
-    sheet = np.asarray(Image.open(round_.sheet))
-    for place, picture in enumerate(pictures_of(round_)):
-        top = place * (round_.height + 2 * MARGIN)
-        bottom = top + round_.height + MARGIN
+    trial = make_trial(candidates(few, Painter(12)), 3, tmp_path)
+    sheet = np.asarray(Image.open(trial.sheet))
+    for place, picture in enumerate(pictures_of(trial)):
+        top = place * (trial.height + 2 * MARGIN)
+        bottom = top + trial.height + MARGIN
         assert (sheet[top : top + MARGIN] == picture[0]).all()
         assert (sheet[bottom : bottom + MARGIN] == picture[-1]).all()
 
 
 def test_every_place_is_as_likely(few: Path, tmp_path: Path) -> None:
-    """Of 120 rounds of 3, some 40 a place, with a std of 5."""
+    """Of 120 trials of 3, some 40 a place, with a std of 5."""
     of = candidates(few, Painter(12))
-    places = Counter(make_round(of, 3, tmp_path).truth for _ in range(120))
+    places = Counter(make_trial(of, 3, tmp_path).truth for _ in range(120))
     assert sorted(places) == [0, 1, 2]
     assert min(places.values()) > 14
 
@@ -238,14 +234,14 @@ def test_every_place_is_as_likely(few: Path, tmp_path: Path) -> None:
 def test_where_draws_look_like_the_truth_no_byte_tells_it(few: Path, tmp_path: Path) -> None:
     """The same sheet whatever the place; names and tokens are random and never come again."""
     of = candidates(few, Painter(0))
-    rounds = [make_round(of, 3, tmp_path) for _ in range(12)]
-    assert len({round_.truth for round_ in rounds}) > 1
-    assert len({round_.sheet.read_bytes() for round_ in rounds}) == 1
-    names = {round_.sheet.name for round_ in rounds} | {round_.token for round_ in rounds}
+    trials = [make_trial(of, 3, tmp_path) for _ in range(12)]
+    assert len({trial.truth for trial in trials}) > 1
+    assert len({trial.sheet.read_bytes() for trial in trials}) == 1
+    names = {trial.sheet.name for trial in trials} | {trial.token for trial in trials}
     assert len(names) == 24
     assert all(re.fullmatch(r"[0-9a-f]{32}(\.png)?", name) for name in names)
-    assert "truth" not in repr(rounds[0])
-    kinds, at, content = [], 8, rounds[0].sheet.read_bytes()
+    assert "truth" not in repr(trials[0])
+    kinds, at, content = [], 8, trials[0].sheet.read_bytes()
     while at < len(content):
         length, kind = struct.unpack_from(">I4s", content, at)
         kinds.append(kind)
@@ -256,20 +252,20 @@ def test_where_draws_look_like_the_truth_no_byte_tells_it(few: Path, tmp_path: P
 def test_names_are_random_alone(few: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """With the same random numbers the same names, wherever the truth stands."""
     of = candidates(few, Painter(12))
-    monkeypatch.setattr(rounds_module.secrets, "token_hex", lambda n: "ab" * n)
+    monkeypatch.setattr(trials_module.secrets, "token_hex", lambda n: "ab" * n)
     names = set()
     for place in range(3):
-        monkeypatch.setattr(rounds_module.secrets, "randbelow", lambda _, place=place: place)
-        round_ = make_round(of, 3, tmp_path)
-        assert round_.truth == place
-        names.add((round_.token, round_.sheet))
+        monkeypatch.setattr(trials_module.secrets, "randbelow", lambda _, place=place: place)
+        trial = make_trial(of, 3, tmp_path)
+        assert trial.truth == place
+        names.add((trial.token, trial.sheet))
     assert len(names) == 1
 
 
 @pytest.mark.parametrize("k", [1, 4])
-def test_rounds_of_impossible_size_are_refused(few: Path, tmp_path: Path, k: int) -> None:
+def test_trials_of_impossible_size_are_refused(few: Path, tmp_path: Path, k: int) -> None:
     with pytest.raises(ValueError, match="k: expected 2 to 3"):
-        make_round(candidates(few, Painter(12), n=2), k, tmp_path)
+        make_trial(candidates(few, Painter(12), n=2), k, tmp_path)
 
 
 # free play
@@ -295,17 +291,20 @@ def test_an_answer_counts_once_and_is_kept(
     outcome = game.answer(second.token, wrong(second))
     assert outcome is not None
     assert not outcome.right
-    assert (game.score.rounds, game.score.right, game.score.streak, game.score.best) == (2, 1, 0, 1)
+    assert (game.score.answered, game.score.right, game.score.streak, game.score.best) == (
+        2,
+        1,
+        0,
+        1,
+    )
     rows = kept(tmp_path)
     assert [tuple(row) for row in rows] == [COLUMNS] * 2
-    for row, round_, chosen in zip(
-        rows, (first, second), (first.truth, wrong(second)), strict=True
-    ):
+    for row, trial, chosen in zip(rows, (first, second), (first.truth, wrong(second)), strict=True):
         assert row["player"] == game.player
-        assert row["picture"] == round_.picture.photo
+        assert row["picture"] == trial.photo.digest
         assert (row["weights"], row["mode"], row["temperature"]) == ("painter", "play", "1.0")
         numbers = [int(row[name]) for name in ("seed", "k", "truth", "chosen")]
-        assert numbers == [round_.seed, round_.k, round_.truth, chosen]
+        assert numbers == [trial.seed, trial.k, trial.truth, chosen]
         assert int(row["milliseconds"]) == 10_000
         assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}\+00:00", row["time"])
 
@@ -314,16 +313,16 @@ def test_many_answers_at_the_same_time_count_once(
     play: Callable[[Path], Game], few: Path, tmp_path: Path
 ) -> None:
     game = play(few)
-    round_ = game.play(2)
+    trial = game.play(2)
     gate = threading.Barrier(8)
 
     def answer(_: int) -> bool:
         gate.wait()
-        return game.answer(round_.token, round_.truth) is not None
+        return game.answer(trial.token, trial.truth) is not None
 
     with ThreadPoolExecutor(8) as pool:
         assert sum(pool.map(answer, range(8))) == 1
-    assert (game.score.rounds, game.score.right) == (1, 1)
+    assert (game.score.answered, game.score.right) == (1, 1)
     assert len(kept(tmp_path)) == 1
 
 
@@ -332,9 +331,9 @@ def test_no_photo_comes_again_before_thirty_others(
 ) -> None:
     game, photos = play(album), []
     for _ in range(2 * NEEDED):
-        round_ = game.play(2)
-        photos.append(round_.picture.photo)
-        game.answer(round_.token, 0)
+        trial = game.play(2)
+        photos.append(trial.photo.digest)
+        game.answer(trial.token, 0)
     assert len(set(photos[:NEEDED])) == NEEDED
     for start in range(len(photos) - APART):
         assert len(set(photos[start : start + APART + 1])) == APART + 1
@@ -346,7 +345,7 @@ def test_where_there_are_fewer_photos_all_are_seen_once(
     game = play(few)
     for _ in range(4):
         game.answer(game.play(2).token, 0)
-    assert len(game.seen) == 4
+    assert len(game._shown) == 4
     for _ in range(2):
         with pytest.raises(EvaluationError, match=r"seen all 4 photos.*Add color photos"):
             game.play(2)
@@ -355,22 +354,22 @@ def test_where_there_are_fewer_photos_all_are_seen_once(
 def test_photos_that_are_found_late_are_waited_for(
     few: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    gate, read = threading.Semaphore(1), deck_module.read_photo
+    gate, read = threading.Semaphore(1), photos_module.read_photo
 
     def read_when_let(path: Path, **options: int) -> Photo:
         assert gate.acquire(timeout=60)
         return read(path, **options)
 
-    monkeypatch.setattr(deck_module, "read_photo", read_when_let)
-    deck = open_deck(few)
-    assert len(deck.wait_for_more(0)) == 1
-    with ThreadPoolExecutor(1) as pool:
-        more = pool.submit(deck.wait_for_more, 1)
-        assert not deck.complete
+    monkeypatch.setattr(photos_module, "read_photo", read_when_let)
+    pool = open_pool(few)
+    assert len(pool.wait_for_more(0)) == 1
+    with ThreadPoolExecutor(1) as threads:
+        more = threads.submit(pool.wait_for_more, 1)
+        assert not pool.complete
         gate.release(3)
         assert len(more.result(60)) > 1
-    deck_complete(deck)
-    assert len(deck.wait_for_more(4)) == 4
+    scanned(pool)
+    assert len(pool.wait_for_more(4)) == 4
 
 
 def test_own_photos_count_in_the_score_alone(
@@ -378,19 +377,19 @@ def test_own_photos_count_in_the_score_alone(
 ) -> None:
     game = play(few)
     before = game.play(2)
-    own = whole_deck(album)
+    own = scanned(open_pool(album))
     game.play_with(own)
     assert game.answer(before.token, 0) is None
-    known = {picture.photo for picture in own.pictures}
+    known = {photo.digest for photo in own.photos}
     for _ in range(5):
-        round_ = game.play(2)
-        assert round_.picture.photo in known
-        assert game.answer(round_.token, round_.truth) is not None
+        trial = game.play(2)
+        assert trial.photo.digest in known
+        assert game.answer(trial.token, trial.truth) is not None
     assert (game.score.right, game.tallies, kept(tmp_path)) == (5, {}, [])
-    assert game.lacking() is None, "there are enough for a strict test"
+    assert game.missing_for_test() is None, "there are enough for a strict test"
     game.play_with(None)
-    round_ = game.play(2)
-    game.answer(round_.token, 0)
+    trial = game.play(2)
+    game.answer(trial.token, 0)
     assert len(kept(tmp_path)) == 1
 
 
@@ -401,23 +400,23 @@ def test_photos_take_turns_and_the_first_answer_to_each_counts(
     game = play(few)
     photos = []
     for number in range(12):
-        round_ = game.play(3)
-        photos.append(round_.picture.photo)
-        game.answer(round_.token, wrong(round_) if number < 3 else round_.truth)
+        trial = game.play(3)
+        photos.append(trial.photo.digest)
+        game.answer(trial.token, wrong(trial) if number < 3 else trial.truth)
     for start in (0, 4, 8):
         assert len(set(photos[start : start + 4])) == 4
     assert all(a != b for a, b in pairwise(photos))
-    assert game.tallies == {Kind("play", 3): Answers(3, 4)}
+    assert game.tallies == {Kind("play", 3): Tally(3, 4)}
     found = AnswerStore(tmp_path / "quiz.sqlite").tallies("painter")
-    assert found == {Kind("play", 3): {game.player: Answers(3, 4)}}
-    assert (game.score.rounds, game.score.right, game.score.best) == (12, 9, 9)
+    assert found == {Kind("play", 3): {game.player: Tally(3, 4)}}
+    assert (game.score.answered, game.score.right, game.score.best) == (12, 9, 9)
 
 
-def test_no_round_is_drawn_before_it_is_asked_for(tmp_path: Path, few: Path) -> None:
-    """Such rounds would take memory and time, however many players come and go."""
+def test_no_trialis_drawn_before_it_is_asked_for(tmp_path: Path, few: Path) -> None:
+    """Such trials would take memory and time, however many players come and go."""
     painter = Painter(12)
     quiz = open_quiz(painter, few, tmp_path / "quiz.sqlite")
-    deck_complete(quiz.deck)
+    scanned(quiz.pool)
     for player in range(1, 4):
         Game(quiz, tmp_path, "visitor").play(3)
         assert quiz.maker._thread.submit(len, painter.calls).result() == player
@@ -427,20 +426,20 @@ def test_no_round_is_drawn_before_it_is_asked_for(tmp_path: Path, few: Path) -> 
 def test_two_players_know_nothing_of_each_other(play: Callable[[Path], Game], few: Path) -> None:
     ada, bob = play(few), play(few, "203.0.113.2")
     assert ada.player != bob.player
-    round_ = ada.play(2)
-    assert bob.answer(round_.token, round_.truth) is None
-    assert bob.play(2).token != round_.token
-    assert ada.answer(round_.token, round_.truth) is not None
-    assert (ada.score.rounds, bob.score.rounds) == (1, 0)
+    trial = ada.play(2)
+    assert bob.answer(trial.token, trial.truth) is None
+    assert bob.play(2).token != trial.token
+    assert ada.answer(trial.token, trial.truth) is not None
+    assert (ada.score.answered, bob.score.answered) == (1, 0)
 
 
 def test_old_sheets_and_at_last_all_files_go(play: Callable[[Path], Game], few: Path) -> None:
     game = play(few)
     for _ in range(3):
-        round_ = game.play(2)
-        assert list(game.folder.glob("*.png")) == [round_.sheet]
-        game.answer(round_.token, 0)
-        assert round_.sheet.exists(), "the outcome shows it still"
+        trial = game.play(2)
+        assert list(game.folder.glob("*.png")) == [trial.sheet]
+        game.answer(trial.token, 0)
+        assert trial.sheet.exists(), "the outcome shows it still"
     game.close()
     assert not game.folder.exists()
 
@@ -453,11 +452,11 @@ def test_photos_that_went_away_are_passed_over(
     first = game.play(2)
     game.answer(first.token, 0)
     for path in few.iterdir():
-        if path != first.picture.path:
+        if path != first.photo.path:
             path.unlink()
     again = game.play(2)
-    assert again.picture == first.picture
-    first.picture.path.unlink()
+    assert again.photo == first.photo
+    first.photo.path.unlink()
     game.answer(again.token, 0)
     with pytest.raises(EvaluationError, match="none of its photos any more"):
         game.play(2)
@@ -475,11 +474,11 @@ def test_answers_that_cannot_be_kept_count_in_the_game(
     play: Callable[[Path], Game], few: Path, tmp_path: Path
 ) -> None:
     game = play(few)
-    round_ = game.play(2)
+    trial = game.play(2)
     for suffix in ("", "-wal", "-shm"):
         (tmp_path / f"quiz.sqlite{suffix}").unlink(missing_ok=True)
     (tmp_path / "quiz.sqlite").mkdir()
-    outcome = game.answer(round_.token, round_.truth)
+    outcome = game.answer(trial.token, trial.truth)
     assert outcome is not None
     assert "quiz.sqlite" in str(outcome.problem)
     assert game.score.right == 1
@@ -493,37 +492,37 @@ def test_no_place_for_answers_is_told_at_the_start(few: Path, tmp_path: Path) ->
 # the strict test
 
 
-def take(game: Game, wrong_ones: set[int]) -> list[Round]:
+def take(game: Game, wrong_ones: set[int]) -> list[Trial]:
     """Take the whole test; wrong answers in the given trials, counted from 0."""
-    rounds: list[Round] = []
-    while (round_ := game.trial()) is not None:
-        assert game.trial() is round_
-        chosen = wrong(round_) if len(rounds) in wrong_ones else round_.truth
-        outcome = game.answer(round_.token, chosen)
+    trials: list[Trial] = []
+    while (trial := game.trial()) is not None:
+        assert game.trial() is trial
+        chosen = wrong(trial) if len(trials) in wrong_ones else trial.truth
+        outcome = game.answer(trial.token, chosen)
         assert outcome is not None
-        assert outcome.mode == ("practice" if len(rounds) < PRACTICE else "test")
-        rounds.append(round_)
-    return rounds
+        assert outcome.mode == ("practice" if len(trials) < PRACTICE else "test")
+        trials.append(trial)
+    return trials
 
 
 def test_ten_to_practice_and_forty_that_count(
     play: Callable[[Path], Game], album: Path, tmp_path: Path
 ) -> None:
     game = play(album)
-    rounds = take(game, {0, 3, 9, 10, 20, 49})
-    assert len({round_.picture.photo for round_ in rounds}) == len(rounds) == 50
-    assert {round_.k for round_ in rounds} == {2}
+    trials = take(game, {0, 3, 9, 10, 20, 49})
+    assert len({trial.photo.digest for trial in trials}) == len(trials) == 50
+    assert {trial.k for trial in trials} == {2}
     assert game.test is not None
     assert game.test.finished
-    assert game.test.answers == Answers(3, 40)
+    assert game.test.tally == Tally(3, 40)
     assert game.trial() is None
-    assert game.tallies == {Kind("test", 2): Answers(3, TRIALS)}
+    assert game.tallies == {Kind("test", 2): Tally(3, TRIALS)}
     modes = Counter(row["mode"] for row in kept(tmp_path))
     assert modes == {"practice": 10, "test": 40}
     assert AnswerStore(tmp_path / "quiz.sqlite").tallies("painter") == {
-        Kind("test", 2): {game.player: Answers(3, 40)}
+        Kind("test", 2): {game.player: Tally(3, 40)}
     }
-    assert game.score.rounds == 0, "that is of free play"
+    assert game.score.answered == 0, "that is of free play"
     game.forget_test()
     with pytest.raises(EvaluationError, match=r"you have seen 50, so 40 are lacking"):
         game.trial()
@@ -533,18 +532,18 @@ def test_known_photos_are_for_practice(play: Callable[[Path], Game], album: Path
     game = play(album)
     known = set()
     for _ in range(PRACTICE):
-        round_ = game.play(2)
-        known.add(round_.picture.photo)
-        game.answer(round_.token, 0)
-    assert game.lacking() is None
+        trial = game.play(2)
+        known.add(trial.photo.digest)
+        game.answer(trial.token, 0)
+    assert game.missing_for_test() is None
     game.trial()
     assert game.test is not None
-    assert {one.photo for one in game.test.pictures[:PRACTICE]} == known
-    assert len({one.photo for one in game.test.pictures}) == NEEDED
+    assert {one.digest for one in game.test.photos[:PRACTICE]} == known
+    assert len({one.digest for one in game.test.photos}) == NEEDED
     game.forget_test()
-    assert game.lacking() is None, "one of the known ones was shown again"
+    assert game.missing_for_test() is None, "one of the known ones was shown again"
     game.answer(game.play(2).token, 0)
-    assert game.lacking() == (
+    assert game.missing_for_test() == (
         "The strict test needs 40 photos that you have not seen yet. Of the 50 here you have seen "
         "11, so 1 are lacking."
     )
@@ -556,9 +555,9 @@ def test_nothing_tells_of_a_running_test(
     """Neither the player's own results nor everybody's, nor the export."""
     game = play(album)
     for number in range(1, NEEDED + 1):
-        round_ = game.trial()
-        assert round_ is not None
-        game.answer(round_.token, wrong(round_))
+        trial = game.trial()
+        assert trial is not None
+        game.answer(trial.token, wrong(trial))
         finished = number == NEEDED
         assert len(kept(tmp_path)) == (NEEDED if finished else min(number, PRACTICE))
         assert bool(game.tallies) == finished
@@ -570,9 +569,9 @@ def test_a_test_that_is_given_up_counts_nowhere(
 ) -> None:
     game = play(album)
     for _ in range(NEEDED - 1):
-        round_ = game.trial()
-        assert round_ is not None
-        game.answer(round_.token, round_.truth)
+        trial = game.trial()
+        assert trial is not None
+        game.answer(trial.token, trial.truth)
     game.forget_test()
     assert {row["mode"] for row in kept(tmp_path)} == {"practice"}
     assert game.tallies == {}
@@ -589,11 +588,11 @@ def test_free_play_shows_no_photo_of_a_running_test(
     game = play(tmp_path / "larger")
     game.trial()
     assert game.test is not None
-    tested = {one.photo for one in game.test.pictures}
+    tested = {one.digest for one in game.test.photos}
     for _ in range(3):
-        round_ = game.play(2)
-        assert round_.picture.photo not in tested
-        game.answer(round_.token, 0)
+        trial = game.play(2)
+        assert trial.photo.digest not in tested
+        game.answer(trial.token, 0)
 
 
 # who counts
@@ -604,15 +603,15 @@ def test_a_visitor_has_one_vote_a_photo_however_many_games(
 ) -> None:
     for _ in range(20):
         game = play(few)
-        round_ = game.play(2)
-        game.answer(round_.token, wrong(round_))
+        trial = game.play(2)
+        game.answer(trial.token, wrong(trial))
     other = play(few, "203.0.113.2")
-    round_ = other.play(2)
-    other.answer(round_.token, round_.truth)
+    trial = other.play(2)
+    other.answer(trial.token, trial.truth)
     found = AnswerStore(tmp_path / "quiz.sqlite").tallies("painter")[Kind("play", 2)]
     assert found.keys() == {game.player, other.player}
     assert found[game.player].answered <= 4
-    assert found[other.player] == Answers(0, 1)
+    assert found[other.player] == Tally(0, 1)
 
 
 @pytest.mark.parametrize(("seconds", "counted"), [(0.4, 0), (0.6, 1), (599, 1), (601, 0)])
@@ -626,8 +625,8 @@ def test_answers_count_that_took_a_sane_time(
 ) -> None:
     clock.seconds = seconds
     game = play(few)
-    round_ = game.play(2)
-    assert game.answer(round_.token, round_.truth) is not None
+    trial = game.play(2)
+    assert game.answer(trial.token, trial.truth) is not None
     assert sum(own.answered for own in game.tallies.values()) == counted
     found = AnswerStore(tmp_path / "quiz.sqlite").tallies("painter")
     assert len(found) == counted
@@ -641,25 +640,17 @@ def test_trials_that_nobody_can_have_looked_at_do_not_count(
     game = play(album)
     for number in range(NEEDED):
         clock.seconds = 2.9 if number % 2 else 3.1
-        round_ = game.trial()
-        assert round_ is not None
-        game.answer(round_.token, wrong(round_))
+        trial = game.trial()
+        assert trial is not None
+        game.answer(trial.token, wrong(trial))
     assert game.test is not None
-    assert game.test.answers == Answers(TRIALS // 2, TRIALS // 2)
-    assert game.tallies == {Kind("test", 2): Answers(TRIALS // 2, TRIALS // 2)}
-
-
-def test_a_visitor_s_name_stays_and_leads_nowhere() -> None:
-    voters = Voters()
-    names = {voters.name(one) for one in ("address 198.51.100.8", "account b", "a", "a")}
-    assert len(names) == 3
-    assert all(re.fullmatch("[0-9a-f]{16}", name) for name in names)
-    assert Voters().name("a") != voters.name("a"), "names are worth nothing without the key"
+    assert game.test.tally == Tally(TRIALS // 2, TRIALS // 2)
+    assert game.tallies == {Kind("test", 2): Tally(TRIALS // 2, TRIALS // 2)}
 
 
 def test_too_few_photos_are_counted(play: Callable[[Path], Game], few: Path) -> None:
     game = play(few)
-    assert game.lacking() == (
+    assert game.missing_for_test() == (
         "The strict test needs 50 distinct color photos. Here are 4, so 46 are lacking. "
         "Start the page with --photos and a folder that holds enough."
     )
