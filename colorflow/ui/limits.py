@@ -158,11 +158,6 @@ class MemoryBudget:
                 self._left += taken
                 self._changed.notify_all()
 
-    held = reserve
-
-    def check_disk(self, incoming: int) -> None:
-        self.disk.check(incoming)
-
 
 @dataclass(slots=True)
 class Upload:

@@ -77,15 +77,15 @@ def build_page(
                     colorizer,
                     root,
                     limits.megabytes,
-                    room=budget,
+                    budget=budget,
                     hints=colorizer.takes_hints,
                 )
             with gr.Tab("Hints", id=HINTS_TAB, elem_id="hints-tab"):
-                hints = HintsTab(colorizer, root, limits.megabytes, room=budget)
+                hints = HintsTab(colorizer, root, limits.megabytes, budget=budget)
             with gr.Tab("Reference", elem_id="reference-tab"):
-                ReferenceTab(colorizer, root, limits.megabytes, room=budget)
+                ReferenceTab(colorizer, root, limits.megabytes, budget=budget)
             with gr.Tab("Folder", elem_id="folder-tab"):
-                FolderTab(colorizer, root, limits.megabytes, room=budget)
+                FolderTab(colorizer, root, limits.megabytes, budget=budget)
             quiz_tab(quiz, root, limits.megabytes, budget)
             how_tab(colorizer, root, colorize.session, budget)
         hints.take_from(colorize, tabs)

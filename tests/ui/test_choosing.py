@@ -19,9 +19,8 @@ from colorflow.quiz.photos import PhotoPool
 from colorflow.quiz.store import AnswerStore
 from colorflow.quiz.trials import TrialMaker
 from colorflow.ui.colorize import ColorizeTab
-from colorflow.ui.limits import Limits
+from colorflow.ui.limits import Limits, MemoryBudget
 from colorflow.ui.page import build_page
-from colorflow.ui.room import Room
 from tests.ui.fake_colorizer import FakeColorizer
 from tests.ui.handling import (
     click,
@@ -122,7 +121,7 @@ def test_a_session_keeps_files_and_no_pixels(tab: ColorizeTab, gray: Path) -> No
     session = opened(tab, gray)
     colorize(tab, session, n=8)
     (work,) = session.works
-    kept = work.colorings, replace(work.photo, room=None)  # type: ignore[arg-type]
+    kept = work.colorings, replace(work.photo, budget=None)  # type: ignore[arg-type]
     assert len(pickle.dumps(kept)) < 10_000
 
 
@@ -146,7 +145,7 @@ def test_everything_has_a_name_of_its_own_and_only_the_api_is_public(
         maker=TrialMaker(colorizer),
         store=AnswerStore(root / "quiz.sqlite"),
     )
-    page, _ = build_page(colorizer, root, Limits(), Room(), quiz)
+    page, _ = build_page(colorizer, root, Limits(), MemoryBudget(), quiz)
     names = [
         block.elem_id
         for block in page.blocks.values()
