@@ -15,7 +15,7 @@ from colorflow.ui.gradio_patches import PatchedBlocks
 from colorflow.ui.hints import HINTS_TAB, HintsTab
 from colorflow.ui.how import how_tab
 from colorflow.ui.limits import Limits, MemoryBudget
-from colorflow.ui.quiz import quiz_tab
+from colorflow.ui.quiz import QuizTab
 from colorflow.ui.reference import ReferenceTab
 from colorflow.ui.storage import VISITORS
 
@@ -86,7 +86,8 @@ def build_page(
                 ReferenceTab(colorizer, root, limits.megabytes, budget=budget)
             with gr.Tab("Folder", elem_id="folder-tab"):
                 FolderTab(colorizer, root, limits.megabytes, budget=budget)
-            quiz_tab(quiz, root, limits.megabytes, budget)
+            with gr.Tab("Quiz", elem_id="quiz-tab"):
+                QuizTab(quiz, root, limits.megabytes, budget)
             how_tab(colorizer, root, colorize.session, budget)
         hints.take_from(colorize, tabs)
         gr.HTML(_PRIVACY, elem_id="privacy")

@@ -57,12 +57,6 @@ address but does not lead back to it.</p>
 """
 
 
-def quiz_tab(quiz: Quiz, root: Path, megabytes: int, budget: MemoryBudget) -> None:
-    """Make the tab inside the `gr.Tabs` of the page, with the arguments of `QuizTab`."""
-    with gr.Tab("Quiz", elem_id="quiz-tab"):
-        QuizTab(quiz, root, megabytes, budget)
-
-
 class QuizTab:
     """Components and handlers of the quiz tab, made inside a `gr.Blocks`.
 

@@ -34,7 +34,7 @@ from colorflow.quiz.store import COLUMNS, AnswerStore, Kind
 from colorflow.quiz.strict_test import NEEDED, PRACTICE, TRIALS
 from colorflow.quiz.trials import MARGIN, SIDE, Candidates, Trial, TrialMaker, make_trial
 from tests.quiz.album import SIZE as ALBUM_SIZE
-from tests.quiz.album import Painter, save_album
+from tests.quiz.album import Painter, damage_answers, save_album
 from tests.quiz.clock import Clock, clock_of_games
 
 clock = pytest.fixture(clock_of_games)
@@ -412,7 +412,7 @@ def test_photos_take_turns_and_the_first_answer_to_each_counts(
     assert (game.score.answered, game.score.right, game.score.best) == (12, 9, 9)
 
 
-def test_no_trialis_drawn_before_it_is_asked_for(tmp_path: Path, few: Path) -> None:
+def test_no_trial_is_made_before_it_is_asked_for(tmp_path: Path, few: Path) -> None:
     """Such trials would take memory and time, however many players come and go."""
     painter = Painter(12)
     quiz = open_quiz(painter, few, tmp_path / "quiz.sqlite")
@@ -475,9 +475,7 @@ def test_answers_that_cannot_be_kept_count_in_the_game(
 ) -> None:
     game = play(few)
     trial = game.play(2)
-    for suffix in ("", "-wal", "-shm"):
-        (tmp_path / f"quiz.sqlite{suffix}").unlink(missing_ok=True)
-    (tmp_path / "quiz.sqlite").mkdir()
+    damage_answers(tmp_path / "quiz.sqlite")
     outcome = game.answer(trial.token, trial.truth)
     assert outcome is not None
     assert "quiz.sqlite" in str(outcome.problem)

@@ -298,15 +298,6 @@ def test_the_json_file_cannot_be_written(
     assert f"{file}: cannot be written" in refused([str(directory), one, "--json", file], capsys)
 
 
-@pytest.mark.parametrize("command", [[], ["compare"], ["make"], ["score"]])
-def test_help(command: list[str], capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit) as end:
-        main(["blind", *command, "--help"])
-    assert end.value.code == 0
-    usage = " ".join(["usage: colorflow blind", *command])
-    assert capsys.readouterr().out.startswith(usage)
-
-
 def test_a_file_of_others_stays(directory: Path, capsys: pytest.CaptureFixture[str]) -> None:
     sheet, mine = directory / "a.csv", directory / "mine.json"
     sheet.write_text(f"{HEADER}\n001,left,0,0\n")

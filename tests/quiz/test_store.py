@@ -18,6 +18,7 @@ import pytest
 from colorflow.errors import EvaluationError
 from colorflow.quiz.statistics import Tally
 from colorflow.quiz.store import COLUMNS, AnswerRow, AnswerStore, Kind, Pseudonyms, default_path
+from tests.quiz.album import stored_answers
 
 PHOTO, OTHER_PHOTO = "a" * 16, "b" * 16
 ANSWER = AnswerRow(
@@ -42,9 +43,7 @@ def store(tmp_path: Path) -> AnswerStore:
 
 
 def rows(store: AnswerStore) -> list[dict[str, object]]:
-    with closing(sqlite3.connect(store.path)) as connection:
-        connection.row_factory = sqlite3.Row
-        return [dict(row) for row in connection.execute("select * from answers order by id")]
+    return stored_answers(store.path)
 
 
 def test_one_row_an_answer(store: AnswerStore) -> None:

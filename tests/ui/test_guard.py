@@ -7,7 +7,6 @@ import os
 import signal
 import socket
 import threading
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -29,11 +28,9 @@ from colorflow.ui.guard import Guard, Hosts, LoginDelays
 from colorflow.ui.limits import FULL, DiskQuota
 from colorflow.ui.storage import FILES, VISITORS
 from tests.ui.fake_colorizer import HELD_WIDTH, HOLD
-from tests.ui.page_process import Page, running_page
+from tests.ui.page_process import PATIENCE, Page, running_page, wait_until
 
 HERE = "http://127.0.0.1"
-PATIENCE = 60.0
-"""Seconds that anything may take on a busy machine."""
 _LIMIT_OF_ONE = 8
 """Requests of one visitor that may wait or be answered with the queue of these tests."""
 
@@ -201,13 +198,6 @@ def stored(page: Page) -> list[str]:
     """What lies beside the visitors' folders."""
     (folder,) = page.temporary.glob("colorflow-page-*")
     return sorted(one.name for one in (folder / FILES).iterdir() if one.name != VISITORS)
-
-
-def wait_until(reached: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while not reached():
-        assert time.monotonic() < deadline
-        threading.Event().wait(0.1)
 
 
 @pytest.mark.slow

@@ -23,7 +23,7 @@ from colorflow.quiz.strict_test import NEEDED
 from colorflow.quiz.trials import Trial
 from colorflow.ui.quiz import PLAY, STRICT, QuizTab
 from colorflow.ui.quiz_results import results_html
-from tests.quiz.album import Painter, save_album
+from tests.quiz.album import Painter, damage_answers, save_album
 from tests.quiz.clock import Clock, clock_of_games
 from tests.ui.handling import is_problem, text, value
 
@@ -94,7 +94,7 @@ def answer(tab: QuizTab, game: Game, *, right: bool) -> dict[Any, Any]:
 
 
 @pytest.mark.parametrize("k", [2, 3, 4, 5])
-def test_a_trialshows_k_pictures_of_one_sheet(tab: QuizTab, k: int) -> None:
+def test_a_trial_shows_k_pictures_of_one_sheet(tab: QuizTab, k: int) -> None:
     game, updates = started(tab, k)
     stage = value(updates, tab.stage)
     assert stage.count("<button") == stage.count("data-choice") == k
@@ -149,7 +149,7 @@ def test_the_outcome_names_the_truth_and_the_choice(tab: QuizTab) -> None:
     assert "data-next data-focus>Next" in stage
 
 
-def test_a_trialcannot_be_answered_twice_or_by_others(tab: QuizTab) -> None:
+def test_a_trial_cannot_be_answered_twice_or_by_others(tab: QuizTab) -> None:
     game, _ = started(tab)
     trial = waiting(game)
     other, _ = started(tab)
@@ -189,18 +189,14 @@ def test_problems_are_told(make: Any, tmp_path: Path) -> None:
     answer(tab, game, right=True)
     updates = tab.go_on(game, PLAY, 3)
     assert text(updates, tab.status) == "The quiz finds none of its photos any more."
-    for suffix in ("", "-wal", "-shm"):
-        (tmp_path / f"quiz.sqlite{suffix}").unlink(missing_ok=True)
-    (tmp_path / "quiz.sqlite").mkdir()
+    damage_answers(tmp_path / "quiz.sqlite")
     updates = tab.show_results(game)
     assert "quiz.sqlite" in text(updates, tab.results)
 
 
 def test_answers_that_are_not_kept_are_told(tab: QuizTab, tmp_path: Path) -> None:
     game, _ = started(tab)
-    for suffix in ("", "-wal", "-shm"):
-        (tmp_path / f"quiz.sqlite{suffix}").unlink(missing_ok=True)
-    (tmp_path / "quiz.sqlite").write_bytes(b"no database, for whatever reason " * 99)
+    damage_answers(tmp_path / "quiz.sqlite")
     updates = answer(tab, game, right=True)
     assert is_problem(updates, tab.status)
     assert "--quiz-db" in text(updates, tab.status)
@@ -211,20 +207,21 @@ def test_answers_that_are_not_kept_are_told(tab: QuizTab, tmp_path: Path) -> Non
 
 
 def test_a_page_with_few_photos_offers_to_play_with_ones_own(
-    make: Any, tab: QuizTab, album: Path, tmp_path: Path
+    make: Any, tab: QuizTab, album: Path
 ) -> None:
-    (column,) = [one for one in blocks_of(tab) if one.elem_id == "quiz-own"]
+    blocks = list(page_of(tab).blocks.values())
+    (column,) = [one for one in blocks if one.elem_id == "quiz-own"]
     assert column.visible
-    assert blocks_of(tab).index(column) < blocks_of(tab).index(tab.stage)
-    (column,) = [one for one in blocks_of(make(album)) if one.elem_id == "quiz-own"]
-    assert not column.visible
+    assert blocks.index(column) < blocks.index(tab.stage)
+    others = page_of(make(album)).blocks.values()
+    assert [one.visible for one in others if one.elem_id == "quiz-own"] == [False]
 
 
-def blocks_of(tab: QuizTab) -> list[Any]:
+def page_of(tab: QuizTab) -> Any:
     page = tab.stage.parent
     while page.parent:
         page = page.parent
-    return list(page.blocks.values())
+    return page
 
 
 def test_own_photos_are_played_with(tab: QuizTab, album: Path, tmp_path: Path) -> None:
@@ -311,9 +308,7 @@ def test_what_is_sent_names_neither_photo_nor_seed(make: Any, album: Path, mode:
 
 def test_handlers_and_states_stay_on_the_server(tab: QuizTab) -> None:
     """The page's configuration holds no game, and no handler is in the public interface."""
-    page = tab.stage.parent
-    while page.parent:
-        page = page.parent
+    page = page_of(tab)
     started(tab)
     config = page.get_config_file()
     states = [one for one in config["components"] if one["type"] == "state"]

@@ -5,9 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import re
-import sqlite3
 from collections.abc import Iterator
-from contextlib import closing
 from io import BytesIO
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -21,7 +19,7 @@ from playwright.sync_api import Browser, Request, expect
 
 from colorflow.quiz.strict_test import NEEDED
 from colorflow.quiz.trials import MARGIN
-from tests.quiz.album import save_album
+from tests.quiz.album import save_album, stored_answers
 from tests.ui import test_browser
 from tests.ui.page_process import PROGRAM, Page, running_page, start
 from tests.ui.test_browser import PATIENCE, Visitor
@@ -96,9 +94,7 @@ class Player(Visitor):
 
 
 def rows(server: Page) -> list[dict[str, object]]:
-    with closing(sqlite3.connect(server.temporary.parent / "quiz.sqlite")) as connection:
-        connection.row_factory = sqlite3.Row
-        return [dict(row) for row in connection.execute("select * from answers order by id")]
+    return stored_answers(server.temporary.parent / "quiz.sqlite")
 
 
 @pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (390, "dark")])
