@@ -103,20 +103,20 @@ class Api:
         format: Format = "same",
         samples: bool = False,
     ) -> tuple[list[FileData], dict[str, Any]]:
-        """Color a photo n times (1 to 8) in its own size: first the average of all samples, then
-        averages of the n - 1 most frequent kinds of them. With samples true, give n single samples
-        instead; sample i depends on seed + i alone (0 to 4294967295). vividness (0 to 1.5) is 1 for
-        natural colors and 0 for calm ones that are the same each time. format is same (JPEG for a
-        JPEG, otherwise PNG), png, jpeg, tiff or webp. Gives the n files, and of each its seed, its
-        share of all samples (null for a single sample) and bits per dimension (less is more
-        likely), with the digest of the model that made them.
+        """Color a photo n times (1 to 8) at its own size: first with the average of all samples,
+        then with averages of the n - 1 most frequent kinds of samples. If samples is true, return n
+        single samples instead; sample i depends on seed + i alone (0 to 4294967295). vividness
+        (0 to 1.5) is 1 for natural colors, and 0 for calm ones that are the same each time. format
+        is same (JPEG for a JPEG, otherwise PNG), png, jpeg, tiff or webp. Returns the n files, and
+        for each its seed, its share of all samples (null for a single sample) and its bits per
+        dimension (less is more likely), with the digest of the model.
 
         Args:
             photo: an uploaded file.
             n: number of colorings.
-            vividness: multiplies the shipped temperatures.
-            seed: of the first sample.
-            format: of the files.
+            vividness: factor on the shipped temperatures.
+            seed: seed of the first sample.
+            format: format of the files.
             samples: single samples instead of averages.
         """
         n = _whole("n", n, 1, MOST_COLORINGS)
@@ -132,17 +132,17 @@ class Api:
         format: Format = "same",
         samples: bool = False,
     ) -> tuple[FileData, dict[str, Any]]:
-        """Color a photo once, with the colors of up to 100 points given. hints is a list of
-        {"row", "column", "a", "b"}: a pixel of the upright photo in full size, counted from its
-        upper left corner, and CIELAB a and b of the color there. The others as in /colorize.
-        Gives the file, and its seed, share and bits per dimension.
+        """Color a photo once, with given colors at up to 100 points. hints is a list of
+        {"row", "column", "a", "b"}: a pixel of the upright photo at full size, counted from its
+        upper left corner, and CIELAB a and b of the color there. The other parameters are those of
+        /colorize. Returns the file, and its seed, share and bits per dimension.
 
         Args:
             photo: an uploaded file.
             hints: the points.
-            vividness: multiplies the shipped temperatures.
-            seed: of the first sample.
-            format: of the file.
+            vividness: factor on the shipped temperatures.
+            seed: seed of the first sample.
+            format: format of the file.
             samples: a single sample instead of the average.
         """
         (file,), about = self._results(photo, 1, vividness, seed, format, samples, hints)
@@ -153,14 +153,14 @@ class Api:
         self, pictures: int = 3, player: str = "", request: gr.Request | None = None
     ) -> tuple[FileData, dict[str, Any]]:
         """Ask for a round of the quiz: one of 2 to 5 pictures is the photo as it was taken, the
-        others were colored. player is empty for a new one, and otherwise what the first round
-        said; a player's round that waits for an answer comes again. Gives a sheet with the pictures
-        one below the other, and the round, the player, and the box of each picture in the sheet
-        (left, upper, right, lower).
+        others were colored. player is empty for a new player, and otherwise the player that the
+        first round returned; a round that waits for the player's answer is returned again. Returns
+        a sheet with the pictures one below the other, and the round, the player, and the box of
+        each picture in the sheet (left, upper, right, lower).
 
         Args:
             pictures: number of pictures.
-            player: who plays.
+            player: the player.
         """
         k = _whole("pictures", pictures, MIN_PICTURES, MAX_PICTURES)
         if not isinstance(player, str):
@@ -179,11 +179,11 @@ class Api:
     @_in_sentences
     def quiz_answer(self, round: str, chosen: int) -> dict[str, Any]:
         """Answer a round of the quiz, once. chosen is the number of the picture that you take for
-        the photo as it was taken, from 0 for the uppermost. Gives whether that is right, which one
-        it is (truth), the player's score, and in problem why the answer could not be kept, if so.
+        the photo as it was taken, from 0 for the uppermost. Returns whether that is right, which
+        one it is (truth), the player's score, and in problem why the answer could not be stored.
 
         Args:
-            round: as /quiz_round said.
+            round: the round that /quiz_round returned.
             chosen: number of a picture.
         """
         if not isinstance(round, str):

@@ -42,18 +42,18 @@ _HEADING = """
 their colors up. Can you tell?</p>
 """
 _PLAY_INTRO = """
-<h3>Choose the picture that you believe</h3>
-<p>Click or tap a picture, or press the key of its letter. Then you see which one it was.</p>
+<h3>Choose the picture that you think is the photo</h3>
+<p>Click or tap a picture, or press the key of its letter. Then you see which one is the photo.</p>
 """
 _STRICT_INTRO = f"""
 <h3>Two pictures, one second each</h3>
-<p>So it is measured in the literature: {PRACTICE} trials to practice, in which you are told whether
-you were right, and then {TRIALS} in which you are not. Take your time to answer, with a click or
-the keys 1 and 2; the pictures do not come again.</p>
+<p>The literature measures it this way: {PRACTICE} trials for practice, which tell you whether you
+were right, and then {TRIALS} that do not. Take your time to answer, with a click or the keys 1 and
+2; the pictures do not come again.</p>
 """
 _PRIVACY = """
-<p>Answers are kept on the computer that runs this page, under a number that stands for your network
-address but does not lead back to it.</p>
+<p>Answers are stored on the computer that runs this page, under a random name for your network
+address that does not lead back to it.</p>
 """
 
 

@@ -17,6 +17,7 @@ from PIL import Image
 
 from colorflow.color.grid import to_grid
 from colorflow.photo import Kind, Photo, photo_from_image
+from colorflow.quiz.photos import PhotoPool
 
 SIZE = (48, 64)
 """Rows and columns."""
@@ -82,3 +83,9 @@ def damage_answers(path: Path) -> None:
     for suffix in ("", "-wal", "-shm"):
         path.with_name(path.name + suffix).unlink(missing_ok=True)
     path.write_bytes(b"no database, for whatever reason " * 99)
+
+
+def scanned(pool: PhotoPool) -> PhotoPool:
+    """The pool, once all of its files have been scanned."""
+    assert pool._complete.wait(60)
+    return pool

@@ -1,10 +1,9 @@
-"""Which photos are shown, how trials are made of them, and what an answer comes to."""
+"""One player's game: which photos are shown, what an answer comes to, and which answers count."""
 
 from __future__ import annotations
 
 import csv
 import re
-import struct
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -12,37 +11,23 @@ from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from pathlib import Path
 
-import numpy as np
 import pytest
 from PIL import Image
 from skimage import data
 
-from colorflow.color.full_resolution import lightness_of
-from colorflow.color.grid import to_grid
-from colorflow.errors import EvaluationError, PhotoError
-from colorflow.photo import Photo, photo_from_image, read_photo
+from colorflow.errors import EvaluationError
 from colorflow.quiz import game as game_module
-from colorflow.quiz import photos as photos_module
-from colorflow.quiz import pictures as pictures_module
-from colorflow.quiz import trials as trials_module
 from colorflow.quiz.free_play import APART
 from colorflow.quiz.game import Game, Quiz, open_quiz
-from colorflow.quiz.photos import PhotoPool, example_photo, open_pool, packaged_photos
-from colorflow.quiz.pictures import colored, random_crop
+from colorflow.quiz.photos import open_pool
 from colorflow.quiz.statistics import Tally
 from colorflow.quiz.store import COLUMNS, AnswerStore, Kind
 from colorflow.quiz.strict_test import NEEDED, PRACTICE, TRIALS
-from colorflow.quiz.trials import MARGIN, SIDE, Candidates, Trial, TrialMaker, make_trial
-from tests.quiz.album import SIZE as ALBUM_SIZE
-from tests.quiz.album import Painter, damage_answers, save_album
+from colorflow.quiz.trials import Trial
+from tests.quiz.album import Painter, damage_answers, save_album, scanned
 from tests.quiz.clock import Clock, clock_of_games
 
 clock = pytest.fixture(clock_of_games)
-
-
-def scanned(pool: PhotoPool) -> PhotoPool:
-    assert pool._complete.wait(60)
-    return pool
 
 
 @pytest.fixture(scope="module")
@@ -50,13 +35,6 @@ def album(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """As many photos as a strict test needs. Read them only."""
     folder = tmp_path_factory.mktemp("album")
     save_album(folder, NEEDED)
-    return folder
-
-
-@pytest.fixture
-def few(tmp_path: Path) -> Path:
-    folder = tmp_path / "few"
-    save_album(folder, 4)
     return folder
 
 
@@ -85,187 +63,6 @@ def kept(tmp_path: Path) -> list[dict[str, str]]:
     AnswerStore(tmp_path / "quiz.sqlite").export(table)
     with open(table, newline="") as file:
         return list(csv.DictReader(file))
-
-
-# the photos
-
-
-def test_packages_bring_photos_each_of_which_is_one_picture() -> None:
-    files = packaged_photos()
-    assert all("gradio" in path.parts for path in files[:2])
-    assert example_photo().is_file()
-    assert example_photo() not in files, "which the page shows elsewhere"
-    photos = scanned(open_pool(None)).photos
-    assert [photo.path for photo in photos] == files, "one has no colors"
-    assert len({photo.digest for photo in photos}) == len(files)
-
-
-def test_files_that_cannot_be_shown_are_left_out(few: Path) -> None:
-    (few / "broken.jpg").write_bytes(b"\xff\xd8 no photo")
-    Image.fromarray(data.camera()[:64, :64]).save(few / "gray.png")
-    Image.open(few / "000.png").save(few / "the same.tif")
-    pool = scanned(open_pool(few))
-    assert sorted(one.path.name for one in pool.photos) == [f"00{i}.png" for i in range(4)]
-
-
-def test_large_photos_are_made_smaller(few: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(photos_module, "LARGEST_SIDE", 32)
-    photo = scanned(open_pool(few)).photos[0]
-    pixels = photo.read().pixels
-    assert pixels.shape == (24, 32, 3)
-    blocks = read_photo(photo.path).pixels.reshape(24, 2, 32, 2, 3).mean((1, 3))
-    assert np.abs(pixels - blocks).max() <= 1
-
-
-def test_folders_without_photos_are_one_sentence(tmp_path: Path) -> None:
-    (tmp_path / "empty").mkdir()
-    with pytest.raises(EvaluationError, match=r"empty: holds no photo .*--photos"):
-        open_pool(tmp_path / "empty")
-    with pytest.raises(PhotoError, match="no such file or folder"):
-        open_pool(tmp_path / "missing")
-
-
-# trials
-
-
-def candidates(folder: Path, painter: Painter, n: int = 4) -> Candidates:
-    maker = TrialMaker(painter)
-    try:
-        return maker.candidates(scanned(open_pool(folder)).photos[0], n).result()
-    finally:
-        maker.close()
-
-
-def pictures_of(trial: Trial) -> list[np.ndarray]:
-    """The pictures on a sheet, without their margins."""
-    sheet = np.asarray(Image.open(trial.sheet))
-    step = trial.height + 2 * MARGIN
-    assert sheet.shape == (trial.k * step, trial.width, 3)
-    return [sheet[i * step + MARGIN : (i + 1) * step - MARGIN] for i in range(trial.k)]
-
-
-@pytest.mark.parametrize("k", [2, 3, 4, 5])
-def test_a_sheet_holds_the_truth_at_its_place_among_draws(
-    few: Path, tmp_path: Path, k: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    painter = Painter(12)
-    monkeypatch.setattr(pictures_module, "MIN_CROP", 1)
-    monkeypatch.setattr(pictures_module, "GRAIN", 0)
-    of = candidates(few, painter)
-    assert painter.calls == [(4, 1.0, of.seed)]
-    photo = of.photo.read()
-    truth = colored(lightness_of(photo.pixels), to_grid(photo.pixels), SIDE)
-    for _ in range(4):
-        trial = make_trial(of, k, tmp_path)
-        pictures = pictures_of(trial)
-        assert np.array_equal(pictures[trial.truth], truth)
-        others = [one for i, one in enumerate(pictures) if i != trial.truth]
-        assert all(np.array_equal(a, b) for a, b in zip(others, of.samples, strict=False))
-        assert not any(np.array_equal(one, truth) for one in others)
-
-
-def test_a_photo_never_comes_twice_alike(few: Path) -> None:
-    """Neither its bytes nor any four pixels in a row that are not of one color."""
-    maker, photo = TrialMaker(Painter(12)), scanned(open_pool(few)).photos[0]
-    truths = [maker.candidates(photo, 1).result().truth for _ in range(12)]
-    maker.close()
-    assert len({truth.shape for truth in truths}) > 6
-    known: set[bytes] = set()
-    for truth in truths:
-        pieces = np.lib.stride_tricks.sliding_window_view(truth, 4, axis=1)
-        pieces = np.moveaxis(pieces, -1, -2).reshape(-1, 4, 3)
-        own = {piece.tobytes() for piece in pieces if (piece != piece[0]).any()}
-        assert len(own) > 1000
-        assert len(own & known) < 0.01 * len(own)
-        known |= own
-
-
-def test_crops_are_of_any_place() -> None:
-    """Rows and columns from the first to the last begin and end one, as the size allows."""
-    rows, columns = np.mgrid[:20, :30]
-    photo = photo_from_image(np.dstack([rows, columns, rows]).astype(np.uint8))
-    rng = np.random.default_rng(0)
-    crops = [random_crop(photo, rng).pixels for _ in range(300)]
-    for channel, side in ((0, 20), (1, 30)):
-        first = {int(crop[0, 0, channel]) for crop in crops}
-        last = {int(crop[-1, -1, channel]) for crop in crops}
-        assert (min(first), max(last)) == (0, side - 1)
-        assert len(first) == len(last) > side // 6
-
-
-def test_crop_and_grain_are_those_of_the_truth_and_the_draws(few: Path) -> None:
-    """Draws that have the photo's own colors are the truth, bit for bit."""
-    of = candidates(few, Painter(0))
-    assert all(np.array_equal(one, of.truth) for one in of.samples)
-
-
-def test_nobody_sees_the_grain_and_most_of_the_photo_is_shown(
-    few: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for seed in range(8):
-        monkeypatch.setattr(trials_module.secrets, "randbits", lambda _, seed=seed: seed)
-        grainy = candidates(few, Painter(12)).truth
-        with monkeypatch.context() as without:
-            without.setattr(pictures_module, "GRAIN", 0)
-            plain = candidates(few, Painter(12)).truth
-        assert 0 < np.abs(grainy.astype(int) - plain).mean() < 1.5  # of 255
-        shares = np.divide(plain.shape[:2], ALBUM_SIZE)
-        assert ((shares > 0.79) & (shares <= 1)).all()
-
-
-def test_margins_repeat_the_edge(few: Path, tmp_path: Path) -> None:
-    trial = make_trial(candidates(few, Painter(12)), 3, tmp_path)
-    sheet = np.asarray(Image.open(trial.sheet))
-    for place, picture in enumerate(pictures_of(trial)):
-        top = place * (trial.height + 2 * MARGIN)
-        bottom = top + trial.height + MARGIN
-        assert (sheet[top : top + MARGIN] == picture[0]).all()
-        assert (sheet[bottom : bottom + MARGIN] == picture[-1]).all()
-
-
-def test_every_place_is_as_likely(few: Path, tmp_path: Path) -> None:
-    """Of 120 trials of 3, some 40 a place, with a std of 5."""
-    of = candidates(few, Painter(12))
-    places = Counter(make_trial(of, 3, tmp_path).truth for _ in range(120))
-    assert sorted(places) == [0, 1, 2]
-    assert min(places.values()) > 14
-
-
-def test_where_draws_look_like_the_truth_no_byte_tells_it(few: Path, tmp_path: Path) -> None:
-    """The same sheet whatever the place; names and tokens are random and never come again."""
-    of = candidates(few, Painter(0))
-    trials = [make_trial(of, 3, tmp_path) for _ in range(12)]
-    assert len({trial.truth for trial in trials}) > 1
-    assert len({trial.sheet.read_bytes() for trial in trials}) == 1
-    names = {trial.sheet.name for trial in trials} | {trial.token for trial in trials}
-    assert len(names) == 24
-    assert all(re.fullmatch(r"[0-9a-f]{32}(\.png)?", name) for name in names)
-    assert "truth" not in repr(trials[0])
-    kinds, at, content = [], 8, trials[0].sheet.read_bytes()
-    while at < len(content):
-        length, kind = struct.unpack_from(">I4s", content, at)
-        kinds.append(kind)
-        at += length + 12
-    assert set(kinds) == {b"IHDR", b"sRGB", b"IDAT", b"IEND"}
-
-
-def test_names_are_random_alone(few: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """With the same random numbers the same names, wherever the truth stands."""
-    of = candidates(few, Painter(12))
-    monkeypatch.setattr(trials_module.secrets, "token_hex", lambda n: "ab" * n)
-    names = set()
-    for place in range(3):
-        monkeypatch.setattr(trials_module.secrets, "randbelow", lambda _, place=place: place)
-        trial = make_trial(of, 3, tmp_path)
-        assert trial.truth == place
-        names.add((trial.token, trial.sheet))
-    assert len(names) == 1
-
-
-@pytest.mark.parametrize("k", [1, 4])
-def test_trials_of_impossible_size_are_refused(few: Path, tmp_path: Path, k: int) -> None:
-    with pytest.raises(ValueError, match="k: expected 2 to 3"):
-        make_trial(candidates(few, Painter(12), n=2), k, tmp_path)
 
 
 # free play
@@ -349,27 +146,6 @@ def test_where_there_are_fewer_photos_all_are_seen_once(
     for _ in range(2):
         with pytest.raises(EvaluationError, match=r"seen all 4 photos.*Add color photos"):
             game.play(2)
-
-
-def test_photos_that_are_found_late_are_waited_for(
-    few: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    gate, read = threading.Semaphore(1), photos_module.read_photo
-
-    def read_when_let(path: Path, **options: int) -> Photo:
-        assert gate.acquire(timeout=60)
-        return read(path, **options)
-
-    monkeypatch.setattr(photos_module, "read_photo", read_when_let)
-    pool = open_pool(few)
-    assert len(pool.wait_for_more(0)) == 1
-    with ThreadPoolExecutor(1) as threads:
-        more = threads.submit(pool.wait_for_more, 1)
-        assert not pool.complete
-        gate.release(3)
-        assert len(more.result(60)) > 1
-    scanned(pool)
-    assert len(pool.wait_for_more(4)) == 4
 
 
 def test_own_photos_count_in_the_score_alone(

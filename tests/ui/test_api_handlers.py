@@ -23,7 +23,7 @@ from colorflow.ui.api import Api
 from colorflow.ui.api_quiz import Players
 from colorflow.ui.limits import MemoryBudget
 from colorflow.ui.storage import VISITORS
-from tests.quiz.album import Painter, damage_answers, save_album
+from tests.quiz.album import Painter, damage_answers, save_album, scanned
 from tests.ui.fake_colorizer import FakeColorizer
 
 
@@ -36,7 +36,7 @@ def painter() -> Painter:
 def quiz(painter: Painter, tmp_path: Path) -> Iterator[Quiz]:
     save_album(tmp_path / "album", 4)
     quiz = open_quiz(painter, tmp_path / "album", tmp_path / "quiz.sqlite")
-    assert quiz.pool._complete.wait(60)
+    scanned(quiz.pool)
     yield quiz
     quiz.maker.close()
 

@@ -23,7 +23,7 @@ from colorflow.quiz.strict_test import NEEDED
 from colorflow.quiz.trials import Trial
 from colorflow.ui.quiz import PLAY, STRICT, QuizTab
 from colorflow.ui.quiz_results import results_html
-from tests.quiz.album import Painter, damage_answers, save_album
+from tests.quiz.album import Painter, damage_answers, save_album, scanned
 from tests.quiz.clock import Clock, clock_of_games
 from tests.ui.handling import is_problem, text, value
 
@@ -50,7 +50,7 @@ def make(painter: Painter, root: Path, tmp_path: Path, clock: Clock) -> Iterator
     def make(folder: Path) -> QuizTab:
         quiz = open_quiz(painter, folder, tmp_path / "quiz.sqlite")
         quizzes.append(quiz)
-        assert quiz.pool._complete.wait(60)
+        scanned(quiz.pool)
         with gr.Blocks(analytics_enabled=False):
             return QuizTab(quiz, root)
 

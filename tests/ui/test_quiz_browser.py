@@ -308,7 +308,7 @@ def test_reloading_starts_anew(browser: Browser, server: Page) -> None:
     player.next()
     player.page.reload()
     player.page.get_by_role("tab", name="Quiz").click()
-    player.expect_text("#quiz-stage", "Choose the picture that you believe")
+    player.expect_text("#quiz-stage", "Choose the picture that you think is the photo")
     player.next()
     player.choose(player.truth())
     player.verdict()
