@@ -23,10 +23,10 @@ def as_text(score: BlindScore, key: AnswerKey, judge_note: str | None) -> str:
     lines = ["all judges:", *_method_lines(key, score.together, several=several)] if several else []
     if several:
         lines.append(f"  agreed on {score.agreed} of {score.shared} pairs")
-    for sheet, ways in score.judges:
+    for sheet, both in score.judges:
         lines += [f"{sheet.judge}: {len(sheet.answers)} of {len(key.pairs)} answered"]
         if sheet.answers:
-            lines += _method_lines(key, ways, several=False)
+            lines += _method_lines(key, both, several=False)
         lines += [f"  # {remark}" for remark in sheet.remarks]
     if judge_note:
         lines.append(f"judges: {judge_note}")
