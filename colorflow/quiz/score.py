@@ -14,7 +14,7 @@ from colorflow.quiz.statistics import Interval, wilson_interval
 
 @dataclass(frozen=True, slots=True)
 class Count:
-    """`count` of `answers` said something; the answers are about `pairs` pairs."""
+    """`count` of `answers` agreed to something; the answers are about `pairs` pairs."""
 
     count: int
     answers: int
@@ -120,12 +120,12 @@ def _method(key: AnswerKey, sheets: Sequence[AnswerSheet], index: int) -> Method
         chosen.append([answer.choice == side for answer in answers])
         broken.append([answer.broken[side] for answer in answers if side in answer.broken])
     to_all = sum(
-        len(flags) > 1 and len(flags) == len(said) and all(flags)
-        for flags, said in zip(broken, chosen, strict=True)
+        len(flags) > 1 and len(flags) == len(choices) and all(flags)
+        for flags, choices in zip(broken, chosen, strict=True)
     )
     return MethodScore(_count(chosen), _count(broken), to_all)
 
 
-def _count(said: Sequence[Sequence[bool]]) -> Count:
+def _count(pairs: Sequence[Sequence[bool]]) -> Count:
     """Count flags that are grouped by pair."""
-    return Count(sum(map(sum, said)), sum(map(len, said)), sum(map(bool, said)))
+    return Count(sum(map(sum, pairs)), sum(map(len, pairs)), sum(map(bool, pairs)))

@@ -72,14 +72,14 @@ def missing_photos(pool: PhotoPool, seen: Collection[str]) -> str | None:
         if not complete:
             return f"{needs} {len(photos)} are found by now; the others are being looked through."
         return (
-            f"{needs} Here are {len(photos)}, so {NEEDED - len(photos)} are lacking. "
+            f"{needs} Here are {len(photos)}, so {NEEDED - len(photos)} are missing. "
             "Start the page with --photos and a folder that holds enough."
         )
     if unseen < TRIALS:
         return (
             f"The strict test needs {TRIALS} photos that you have not seen yet. Of the "
             f"{len(photos)} here you have seen {len(photos) - unseen}, so "
-            f"{TRIALS - unseen} are lacking."
+            f"{TRIALS - unseen} are missing."
         )
     return None
 

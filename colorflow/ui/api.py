@@ -60,13 +60,13 @@ def _in_sentences(function: Callable[Parameters, Result]) -> Callable[Parameters
     """Send errors that are written for people to the caller."""
 
     @functools.wraps(function)
-    def told(*args: Parameters.args, **kwargs: Parameters.kwargs) -> Result:
+    def wrapper(*args: Parameters.args, **kwargs: Parameters.kwargs) -> Result:
         try:
             return function(*args, **kwargs)
         except (ColorflowError, MemoryError) as error:
             raise gr.Error(sentence(error), print_exception=False) from error
 
-    return told
+    return wrapper
 
 
 class Api:

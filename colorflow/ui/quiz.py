@@ -279,14 +279,14 @@ class QuizTab:
             return self._strict_trial(game)
         truth = name_of(outcome, outcome.trial.truth)
         truth = truth[0].lower() + truth[1:]
-        said = f"Right, it is {truth}." if outcome.right else f"No, it is {truth}."
+        text = f"Right, it is {truth}." if outcome.right else f"No, it is {truth}."
         button = "Next"
         if outcome.mode == "practice" and game.test and game.test.number == PRACTICE:
             button = f"Now the {TRIALS} that count"
         return {
             self.stage: outcome_html(outcome, button),
             self.score: self._score(game, k) if outcome.mode == "play" else gr.skip(),
-            self.status: verdict(said),
+            self.status: verdict(text),
         }
 
     def _score(self, game: Game, k: int) -> str:

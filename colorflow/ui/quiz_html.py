@@ -112,13 +112,13 @@ def outcome_html(outcome: Outcome, button: str) -> str:
     figures = []
     for index in range(trial.k):
         true, chosen = index == trial.truth, index == outcome.chosen
-        said = "the photo as it was taken" if true else "colored by the computer"
+        origin = "the photo as it was taken" if true else "colored by the computer"
         kind = "true" if true else "false" if chosen else "other"
         mark = '<span aria-hidden="true">✓</span> ' if true else ""
         name = name_of(outcome, index)
         figures.append(
-            f'<figure class="quiz-choice {kind}">{_image(trial, index, f"{name}, {said}")}'
-            f'<figcaption class="quiz-caption">{mark}{name}: {said}'
+            f'<figure class="quiz-choice {kind}">{_image(trial, index, f"{name}, {origin}")}'
+            f'<figcaption class="quiz-caption">{mark}{name}: {origin}'
             f"{'; your choice' if chosen else ''}</figcaption></figure>"
         )
     return _grid(trial, "".join(figures), "") + _next_button(button)

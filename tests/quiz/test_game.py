@@ -298,7 +298,7 @@ def test_ten_to_practice_and_forty_that_count(
     }
     assert game.score.answered == 0, "that is of free play"
     game.forget_test()
-    with pytest.raises(EvaluationError, match=r"you have seen 50, so 40 are lacking"):
+    with pytest.raises(EvaluationError, match=r"you have seen 50, so 40 are missing"):
         game.trial()
 
 
@@ -319,7 +319,7 @@ def test_known_photos_are_for_practice(play: Callable[[Path], Game], album: Path
     game.answer(game.play(2).token, 0)
     assert game.missing_for_test() == (
         "The strict test needs 40 photos that you have not seen yet. Of the 50 here you have seen "
-        "11, so 1 are lacking."
+        "11, so 1 are missing."
     )
 
 
@@ -425,9 +425,9 @@ def test_trials_that_nobody_can_have_looked_at_do_not_count(
 def test_too_few_photos_are_counted(play: Callable[[Path], Game], few: Path) -> None:
     game = play(few)
     assert game.missing_for_test() == (
-        "The strict test needs 50 distinct color photos. Here are 4, so 46 are lacking. "
+        "The strict test needs 50 distinct color photos. Here are 4, so 46 are missing. "
         "Start the page with --photos and a folder that holds enough."
     )
-    with pytest.raises(EvaluationError, match="46 are lacking"):
+    with pytest.raises(EvaluationError, match="46 are missing"):
         game.trial()
     assert game.test is None

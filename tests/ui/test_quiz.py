@@ -324,14 +324,14 @@ def test_handlers_and_states_stay_on_the_server(tab: QuizTab) -> None:
 def test_the_strict_test_says_what_is_lacking(tab: QuizTab) -> None:
     updates = tab.change_mode(None, STRICT, 3)
     stage = value(updates, tab.stage)
-    assert "needs 50 distinct color photos. Here are 4, so 46 are lacking" in stage
+    assert "needs 50 distinct color photos. Here are 4, so 46 are missing" in stage
     assert "<button" not in stage
     assert updates[tab.k]["interactive"] is False
     back = tab.change_mode(updates[tab.game], PLAY, 3)
     assert "Start" in value(back, tab.stage)
     assert back[tab.k]["interactive"] is True
     told = tab.go_on(None, STRICT, 3)
-    assert "46 are lacking" in text(told, tab.status)
+    assert "46 are missing" in text(told, tab.status)
 
 
 def test_feedback_in_practice_and_none_afterwards(make: Any, album: Path) -> None:
