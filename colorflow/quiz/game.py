@@ -10,12 +10,17 @@ import threading
 import time
 from collections import Counter, deque
 from collections.abc import Sequence
-from concurrent.futures import CancelledError
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from colorflow.errors import ColorflowError, EvaluationError, PhotoError
+from colorflow.errors import (
+    ColorflowError,
+    EvaluationError,
+    PhotoError,
+    PhotoTooLargeError,
+    UnreadablePhotoError,
+)
 from colorflow.quiz.free_play import APART, FreePlayScore, choose_photo
 from colorflow.quiz.photos import PhotoPool, QuizPhoto, open_pool
 from colorflow.quiz.statistics import Tally
@@ -36,11 +41,8 @@ from colorflow.quiz.strict_test import (
     missing_photos,
 )
 from colorflow.quiz.trials import (
-    MAX_PICTURES,
     TEMPERATURE,
-    Candidates,
     Trial,
-    TrialMaker,
     make_trial,
 )
 
@@ -56,7 +58,7 @@ class Quiz:
     """What all players share."""
 
     pool: PhotoPool
-    maker: TrialMaker
+    colorizer: Colorizer
     store: AnswerStore
     pseudonyms: Pseudonyms = field(default_factory=Pseudonyms)
 
@@ -76,7 +78,7 @@ def open_quiz(colorizer: Colorizer, photos: Path | None, answers: Path | None) -
     store = AnswerStore(answers or default_path())
     if answers:
         store.check()
-    return Quiz(pool=open_pool(photos), maker=TrialMaker(colorizer), store=store)
+    return Quiz(pool=open_pool(photos), colorizer=colorizer, store=store)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -157,7 +159,7 @@ class Game:
         with self._lock:
             if self._play.trial is not None:
                 return self._play.trial
-            trial = self._show(self._play, self._candidates(), k)
+            trial = self._make_free_trial(k)
             self._recent.append(trial.photo)
             return trial
 
@@ -179,9 +181,9 @@ class Game:
             if test.number == NEEDED:
                 test.number += 1
                 return None
-            candidates = self._quiz.maker.candidates(test.photos[test.number], 1).result()
+            trial = self._make(self._strict, test.photos[test.number], 2)
             test.number += 1
-            return self._show(self._strict, candidates, 2)
+            return trial
 
     def answer(self, token: str, chosen: int) -> Outcome | None:
         """Answer a current trial; each counts once.
@@ -236,25 +238,25 @@ class Game:
         """Delete the game's files, without waiting for a trial that is being made."""
         shutil.rmtree(self.folder, ignore_errors=True)
 
-    def _candidates(self) -> Candidates:
-        """Candidates of a photo for free play; of another one if its file has been deleted."""
+    def _make_free_trial(self, k: int) -> Trial:
+        """Make a trial of free play, of another photo if the file of one has been deleted."""
         tested = self.test.photos if self.test and not self.test.finished else ()
-        problem: PhotoError | CancelledError | None = None
+        problem: PhotoError | None = None
         for _ in range(_ATTEMPTS):
             photo = choose_photo(self._pool, self._shown, self._recent, tested)
             try:
-                return self._quiz.maker.candidates(photo, MAX_PICTURES - 1).result()
-            except (PhotoError, CancelledError) as error:
+                return self._make(self._play, photo, k)
+            except (UnreadablePhotoError, PhotoTooLargeError) as error:
                 problem = error
                 self._shown[photo.digest] += 1  # try the others first
         raise EvaluationError("The quiz finds none of its photos any more.") from problem
 
-    def _show(self, current: _Current, candidates: Candidates, k: int) -> Trial:
+    def _make(self, current: _Current, photo: QuizPhoto, k: int) -> Trial:
         """Make a trial, and delete the sheets of those that have been answered."""
         before = set(self.folder.glob("*.png"))
-        trial = current.trial = make_trial(candidates, k, self.folder)
+        trial = current.trial = make_trial(self._quiz.colorizer, photo, k, self.folder)
         current.shown_at = time.monotonic()
-        self._shown[candidates.photo.digest] += 1
+        self._shown[photo.digest] += 1
         waiting = {one.trial.sheet for one in (self._play, self._strict) if one.trial}
         for sheet in before - waiting:
             sheet.unlink(missing_ok=True)
@@ -264,7 +266,7 @@ class Game:
         return AnswerRow(
             player=self.player,
             picture=trial.photo.digest,
-            weights=self._quiz.maker.weights,
+            weights=self._quiz.colorizer.digest,
             seed=trial.seed,
             temperature=TEMPERATURE,
             k=trial.k,

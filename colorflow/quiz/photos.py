@@ -82,7 +82,7 @@ class PhotoPool:
         self._max_pixels = max_pixels
         self._photos: dict[str, QuizPhoto] = {}
         self._changed = threading.Condition()
-        self._complete = threading.Event()
+        self._complete = False
 
     @property
     def photos(self) -> tuple[QuizPhoto, ...]:
@@ -93,12 +93,12 @@ class PhotoPool:
     @property
     def complete(self) -> bool:
         """Whether all files have been scanned."""
-        return self._complete.is_set()
+        return self._complete
 
     def wait_for_more(self, than: int) -> tuple[QuizPhoto, ...]:
         """Wait for more photos than so many, or for the end of the scan."""
         with self._changed:
-            self._changed.wait_for(lambda: self.complete or len(self._photos) > than)
+            self._changed.wait_for(lambda: self._complete or len(self._photos) > than)
             return tuple(self._photos.values())
 
     def scan(self) -> None:
@@ -111,7 +111,7 @@ class PhotoPool:
                         self._changed.notify_all()
         finally:
             with self._changed:
-                self._complete.set()
+                self._complete = True
                 self._changed.notify_all()
 
     def _photo_in(self, path: Path) -> QuizPhoto | None:

@@ -239,7 +239,7 @@ class QuizTab:
         """Show the fooling rates, and offer the answers as a file."""
         try:
             game = self._game(game, request)
-            players = self._quiz.store.tallies(self._quiz.maker.weights)
+            players = self._quiz.store.tallies(self._quiz.colorizer.digest)
             table = Path(tempfile.mkdtemp(dir=game.folder)) / "colorflow-quiz.csv"
             count = self._quiz.store.export(table)
         except (ColorflowError, OSError) as error:

@@ -83,7 +83,6 @@ def serve(
             stop.wait()
         finally:
             page.close(verbose=False)
-            quiz.maker.close()
 
 
 def _prepare(files: Path) -> None:

@@ -87,5 +87,6 @@ def damage_answers(path: Path) -> None:
 
 def scanned(pool: PhotoPool) -> PhotoPool:
     """The pool, once all of its files have been scanned."""
-    assert pool._complete.wait(60)
+    pool.wait_for_more(len(pool.files))
+    assert pool.complete
     return pool

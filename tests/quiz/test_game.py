@@ -6,7 +6,7 @@ import csv
 import re
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from pathlib import Path
@@ -39,19 +39,17 @@ def album(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def play(tmp_path: Path, clock: Clock) -> Iterator[Callable[..., Game]]:
+def play(tmp_path: Path, clock: Clock) -> Callable[..., Game]:
     """Makes games of one quiz a folder."""
     quizzes: dict[Path, Quiz] = {}
 
     def make(folder: Path, visitor: str = "203.0.113.1") -> Game:
         if folder not in quizzes:
-            quizzes[folder] = open_quiz(Painter(12), folder, tmp_path / "quiz.sqlite")
+            quizzes[folder] = open_quiz(Painter(12), folder, tmp_path / "quiz.sqlite")  # type: ignore[arg-type]
             scanned(quizzes[folder].pool)
         return Game(quizzes[folder], tmp_path, visitor)
 
-    yield make
-    for quiz in quizzes.values():
-        quiz.maker.close()
+    return make
 
 
 def wrong(trial: Trial) -> int:
@@ -191,12 +189,10 @@ def test_photos_take_turns_and_the_first_answer_to_each_counts(
 def test_no_trial_is_made_before_it_is_asked_for(tmp_path: Path, few: Path) -> None:
     """Such trials would take memory and time, however many players come and go."""
     painter = Painter(12)
-    quiz = open_quiz(painter, few, tmp_path / "quiz.sqlite")
-    scanned(quiz.pool)
+    quiz = open_quiz(painter, few, tmp_path / "quiz.sqlite")  # type: ignore[arg-type]
     for player in range(1, 4):
         Game(quiz, tmp_path, "visitor").play(3)
-        assert quiz.maker._thread.submit(len, painter.calls).result() == player
-    quiz.maker.close()
+        assert [n for n, _, _ in painter.calls] == player * [2]
 
 
 def test_two_players_know_nothing_of_each_other(play: Callable[[Path], Game], few: Path) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import tracemalloc
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -33,12 +32,11 @@ def painter() -> Painter:
 
 
 @pytest.fixture
-def quiz(painter: Painter, tmp_path: Path) -> Iterator[Quiz]:
+def quiz(painter: Painter, tmp_path: Path) -> Quiz:
     save_album(tmp_path / "album", 4)
-    quiz = open_quiz(painter, tmp_path / "album", tmp_path / "quiz.sqlite")
+    quiz = open_quiz(painter, tmp_path / "album", tmp_path / "quiz.sqlite")  # type: ignore[arg-type]
     scanned(quiz.pool)
-    yield quiz
-    quiz.maker.close()
+    return quiz
 
 
 @pytest.fixture

@@ -17,7 +17,6 @@ from colorflow.color.full_resolution import render
 from colorflow.quiz.game import Quiz
 from colorflow.quiz.photos import PhotoPool
 from colorflow.quiz.store import AnswerStore
-from colorflow.quiz.trials import TrialMaker
 from colorflow.ui.colorize import ColorizeTab
 from colorflow.ui.limits import Limits, MemoryBudget
 from colorflow.ui.page import build_page
@@ -142,7 +141,7 @@ def test_everything_has_a_name_of_its_own_and_only_the_api_is_public(
 ) -> None:
     quiz = Quiz(
         pool=PhotoPool([], ""),
-        maker=TrialMaker(colorizer),
+        colorizer=colorizer,
         store=AnswerStore(root / "quiz.sqlite"),
     )
     page, _ = build_page(colorizer, root, Limits(), MemoryBudget(), quiz)

@@ -6,7 +6,7 @@ import csv
 import json
 import re
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -43,20 +43,16 @@ def painter() -> Painter:
 
 
 @pytest.fixture
-def make(painter: Painter, root: Path, tmp_path: Path, clock: Clock) -> Iterator[Any]:
+def make(painter: Painter, root: Path, tmp_path: Path, clock: Clock) -> Callable[[Path], QuizTab]:
     """Makes a tab for a folder of photos."""
-    quizzes = []
 
     def make(folder: Path) -> QuizTab:
-        quiz = open_quiz(painter, folder, tmp_path / "quiz.sqlite")
-        quizzes.append(quiz)
+        quiz = open_quiz(painter, folder, tmp_path / "quiz.sqlite")  # type: ignore[arg-type]
         scanned(quiz.pool)
         with gr.Blocks(analytics_enabled=False):
             return QuizTab(quiz, root)
 
-    yield make
-    for quiz in quizzes:
-        quiz.maker.close()
+    return make
 
 
 @pytest.fixture
