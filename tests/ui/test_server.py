@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.ui.page_process import ROOT, Page, running_page, start
+from tests.ui.page_process import PATIENCE, ROOT, Page, running_page, start
 
 pytestmark = pytest.mark.slow
 
@@ -59,3 +59,17 @@ def test_app_py_starts_the_page_with_the_real_colorizer(tmp_path: Path) -> None:
     assert done.stderr.startswith(f"colorflow: {missing}")
     assert len(done.stderr.splitlines()) == 1
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("option", "message"),
+    [("--photos", "missing: there is no such file or folder"), ("--quiz-db", "--quiz-db")],
+)
+def test_options_that_cannot_work_are_one_line(option: str, message: str, tmp_path: Path) -> None:
+    path = tmp_path / "missing" if option == "--photos" else tmp_path
+    with start(tmp_path, 1, option, path) as process:
+        output, _ = process.communicate(timeout=PATIENCE)
+    assert process.returncode == 1
+    (line,) = output.splitlines()
+    assert line.startswith("colorflow: ")
+    assert message in line
