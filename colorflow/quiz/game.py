@@ -118,7 +118,7 @@ class Game:
 
     Args:
         quiz: shared by all players.
-        root: folder for the game's own folder.
+        root: folder for the game's own folder, which `close` deletes.
         visitor: whatever identifies the visitor; answers are stored under a pseudonym.
 
     Raises:
@@ -132,7 +132,6 @@ class Game:
             raise EvaluationError(
                 f"Nothing can be stored on the server ({error.strerror})."
             ) from error
-        """Deleted when the game is closed."""
         self.player = quiz.pseudonyms.name(visitor)
         self.score = FreePlayScore()
         self.test: StrictTest | None = None
