@@ -55,7 +55,7 @@ MAX_PLAYERS = 200
 KEEP_SECONDS = 3600.0
 """How long files are kept after their visitor's last action."""
 ROUND_PIXELS = 6 * 1024**2
-"""What a quiz round reserves: the true picture and five samples, each within
+"""Pixels that a quiz round reserves: the photo and its five pictures, none of them larger than
 `colorflow.quiz.photos.LARGEST_SIDE`."""
 
 FULL = "There is no room left on the server for more photos; try again in an hour."
@@ -63,7 +63,7 @@ _BLOCK_BYTES = 4096
 """The least that a file takes on the disk."""
 _MIN_FREE_BYTES = 64 * 2**20
 """Disk space that stays free, so that work that has begun can be finished."""
-_MAX_COUNTING = 0.05
+_MAX_MEASURING = 0.05
 """Largest share of the time that is spent on measuring the folder."""
 _STEPS = 60
 """Time steps within the period for which uploads count."""
@@ -265,7 +265,7 @@ class DiskQuota:
                 with self._adding:
                     self._added -= before
                 now = self._clock()
-                self._measure_at = now + (now - started) / _MAX_COUNTING
+                self._measure_at = now + (now - started) / _MAX_MEASURING
             return self._measured + self._added
 
 
