@@ -100,10 +100,24 @@ def make_blind_test(
     sides = balanced_sides(len(chosen.photos), rng)
     key_pairs = _key_pairs(chosen, names, sides, seed)
     key = AnswerKey(colorflow=__version__, seed=seed, ways=(first, second), pairs=key_pairs)
-    about = {
-        "date": datetime.date.today().isoformat(),
-        "left_out": [{"file": item.file, "why": item.why} for item in chosen.left_out],
-    }
+    _write_test(directory, key, chosen, methods, say)
+    say(f"{len(key.pairs)} pairs in {directory}; the key is {key_file(directory)}")
+    if pairs is not None and pairs > len(key.pairs):
+        say(
+            f"{pairs} were asked for, but only {len(key.pairs)} photos can be shown, each once; "
+            "more photos give more pairs"
+        )
+    return chosen
+
+
+def _write_test(
+    directory: Path,
+    key: AnswerKey,
+    chosen: Selection,
+    methods: Methods,
+    say: Callable[[str], None],
+) -> None:
+    """Write the folder and the key beside it."""
     with _whole_folder(directory) as unfinished:
         (unfinished / "pairs").mkdir()
         for pair in key.pairs:
@@ -116,14 +130,11 @@ def make_blind_test(
             ("answers-2.csv", empty_sheet(key, backward=True)),
         ):
             write_text(unfinished / name, text, None)
+        about = {
+            "date": datetime.date.today().isoformat(),
+            "left_out": [{"file": item.file, "why": item.why} for item in chosen.left_out],
+        }
         write_text(key_file(directory), to_text(key_to_json(key, about)), None)
-    say(f"{len(key.pairs)} pairs in {directory}; the key is {key_file(directory)}")
-    if pairs is not None and pairs > len(key.pairs):
-        say(
-            f"{pairs} were asked for, but only {len(key.pairs)} photos can be shown, each once; "
-            "more photos give more pairs"
-        )
-    return chosen
 
 
 def _select(

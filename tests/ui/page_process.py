@@ -16,7 +16,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 PROGRAM = Path(__file__).with_name("fake_colorizer.py")
-START_SECONDS = 90
+START_SECONDS = 180
 PATIENCE = 60.0
 """Seconds that anything else may take on a busy machine."""
 
