@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.ui.page_process import PATIENCE, ROOT, Page, running_page, start
+from tests.ui.page_process import ROOT, START_SECONDS, Page, running_page, start
 
 pytestmark = pytest.mark.slow
 
@@ -36,7 +36,7 @@ def test_it_ends_well_and_leaves_nothing(number: signal.Signals, page: Page) -> 
 def test_a_port_in_use_is_one_line(page: Page, tmp_path_factory: pytest.TempPathFactory) -> None:
     temporary = tmp_path_factory.mktemp("second")
     with start(temporary, page.port) as second:
-        output, _ = second.communicate(timeout=60)
+        output, _ = second.communicate(timeout=START_SECONDS)
     assert second.returncode == 1
     (line,) = [line for line in output.splitlines() if line.startswith("colorflow: ")]
     assert f"port {page.port}" in line
@@ -68,7 +68,7 @@ def test_app_py_starts_the_page_with_the_real_colorizer(tmp_path: Path) -> None:
 def test_options_that_cannot_work_are_one_line(option: str, message: str, tmp_path: Path) -> None:
     path = tmp_path / "missing" if option == "--photos" else tmp_path
     with start(tmp_path, 1, option, path) as process:
-        output, _ = process.communicate(timeout=PATIENCE)
+        output, _ = process.communicate(timeout=START_SECONDS)
     assert process.returncode == 1
     (line,) = output.splitlines()
     assert line.startswith("colorflow: ")
