@@ -96,8 +96,8 @@ def _make(arguments: argparse.Namespace) -> int:
 
     from colorflow.colorize import Colorizer
     from colorflow.errors import EvaluationError
-    from colorflow.quiz.make import make_blind_test
-    from colorflow.quiz.ways import way_of
+    from colorflow.quiz.blind_test import make_blind_test
+    from colorflow.quiz.methods import parse_method
 
     if arguments.first == arguments.second:
         raise EvaluationError(f"{arguments.first}: is compared with itself; give two ways")
@@ -106,8 +106,8 @@ def _make(arguments: argparse.Namespace) -> int:
         arguments.folders,
         arguments.output,
         (
-            way_of(arguments.first, arguments.weights, load),
-            way_of(arguments.second, arguments.weights, load),
+            parse_method(arguments.first, arguments.weights, load),
+            parse_method(arguments.second, arguments.weights, load),
         ),
         pairs=arguments.pairs,
         seed=arguments.seed,
@@ -139,8 +139,8 @@ def _add_score(commands: Commands) -> None:
 
 def _score(arguments: argparse.Namespace) -> int:
     from colorflow.evaluation.report import check_place, json_text, write_text
-    from colorflow.quiz.answers import read_sheets
-    from colorflow.quiz.key import read_key
+    from colorflow.quiz.answer_key import read_key
+    from colorflow.quiz.answer_sheets import read_sheets
     from colorflow.quiz.report import SCORE, as_json, as_text
     from colorflow.quiz.score import score
 

@@ -15,9 +15,9 @@ from PIL import Image
 from colorflow.cli import main
 from colorflow.colorize import Colorizer
 from colorflow.photo import photo_from_image, read_photo
-from colorflow.quiz import make as make_module
+from colorflow.quiz import blind_test as blind_test_module
+from colorflow.quiz.methods import parse_method
 from colorflow.quiz.pictures import GAP, write_pair
-from colorflow.quiz.ways import Item, way_of
 from tests.evaluation.conftest import save_photos
 
 COOL = "temperature=0.3"
@@ -68,7 +68,7 @@ def test_the_files(made: Path) -> None:
     assert sorted(path.name for path in made.parent.iterdir()) == ["test", "test.key.json"]
 
 
-def test_judges_find_nothing_that_tells_the_ways(made: Path) -> None:
+def test_judges_find_nothing_that_tells_the_methods(made: Path) -> None:
     for name in FILES:
         content = (made / name).read_bytes()
         for clue in (b"temperature", b"samples", b"astronaut", b"safetensors"):
@@ -99,12 +99,10 @@ def halves(directory: Path, pair: str) -> dict[str, np.ndarray]:
 def test_the_pictures_are_what_the_key_says(
     made: Path, photos: Path, colorizer: Colorizer, tmp_path: Path
 ) -> None:
-    ways = [way_of(text, None, lambda _: colorizer) for text in (COOL, "samples")]
+    methods = [parse_method(text, None, lambda _: colorizer) for text in (COOL, "samples")]
     for pair in key_of(made)["pairs"]:
-        item = Item(
-            photo=read_photo(photos.parent / pair["photo"]), name=pair["photo"], seed=pair["seed"]
-        )
-        pictures = [way.picture(item) for way in ways]
+        photo = read_photo(photos.parent / pair["photo"])
+        pictures = [one.picture(photo, pair["photo"], pair["seed"]) for one in methods]
         assert np.abs(pictures[0].astype(int) - pictures[1]).mean() > 2
         expected = tmp_path / f"{pair['pair']}.jpg"
         write_pair(expected, *(pictures if pair["first"] == "left" else pictures[::-1]))
@@ -176,12 +174,12 @@ def test_the_same_seed_gives_the_same_test(
 
 def test_other_seeds_give_others(photos: Path, colorizer: Colorizer, tmp_path: Path) -> None:
     keys = []
-    ways = tuple(way_of(text, None, lambda _: colorizer) for text in (COOL, "samples"))
+    methods = tuple(parse_method(text, None, lambda _: colorizer) for text in (COOL, "samples"))
     for seed in range(1, 7):
-        make_module.make_blind_test(
+        blind_test_module.make_blind_test(
             [photos],
             tmp_path / str(seed),
-            ways,
+            methods,
             pairs=1,
             seed=seed,
             say=lambda _: None,
@@ -289,14 +287,14 @@ def test_nothing_to_show(weights: Path, tmp_path: Path, capsys: pytest.CaptureFi
     assert not list(tmp_path.glob("test*"))
 
 
-def test_a_way_is_not_compared_with_itself(
+def test_a_method_is_not_compared_with_itself(
     photos: Path, weights: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert compare(photos, tmp_path / "test", weights, ways=("samples", "samples")) == 1
     assert "samples: is compared with itself; give two ways" in capsys.readouterr().err
 
 
-def test_a_way_that_is_none(
+def test_a_method_that_is_none(
     photos: Path, weights: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert compare(photos, tmp_path / "test", weights, ways=("samples", "warmer")) == 1
@@ -316,7 +314,7 @@ def test_an_interrupted_run_leaves_nothing(
     directory = tmp_path / "test"
     if existing:
         directory.mkdir()
-    write, written = make_module.write_pair, []
+    write, written = blind_test_module.write_pair, []
 
     def interrupted(path: Path, *rest: Any) -> None:
         if written:
@@ -324,7 +322,7 @@ def test_an_interrupted_run_leaves_nothing(
         write(path, *rest)
         written.append(path)
 
-    monkeypatch.setattr(make_module, "write_pair", interrupted)
+    monkeypatch.setattr(blind_test_module, "write_pair", interrupted)
     assert compare(photos, directory, weights) == 130
     assert written
     assert list(tmp_path.rglob("*")) == ([directory] if existing else [])

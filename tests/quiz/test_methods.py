@@ -1,4 +1,4 @@
-"""What a person writes for a way of coloring, and what it gives."""
+"""What users write for a coloring method, and the pictures that it gives."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from skimage.transform import downscale_local_mean
 from colorflow.colorize import Colorizer
 from colorflow.errors import EvaluationError
 from colorflow.photo import Photo, photo_from_image
-from colorflow.quiz import ways as ways_module
-from colorflow.quiz.ways import Item, Way, way_of
+from colorflow.quiz import methods as methods_module
+from colorflow.quiz.methods import Method, parse_method
 
 
 @pytest.fixture(scope="module")
@@ -24,8 +24,8 @@ def astronaut() -> Photo:
     return photo_from_image(skimage.data.astronaut()[:256], "astronaut.png")
 
 
-def item_of(photo: Photo, name: str = "photos/astronaut.png", seed: int = 7) -> Item:
-    return Item(photo=photo, name=name, seed=seed)
+def picture(method: Method, photo: Photo, name: str = "photos/astronaut.png") -> Any:
+    return method.picture(photo, name, 7)
 
 
 def no_weights(_: Path | None) -> Any:
@@ -33,10 +33,10 @@ def no_weights(_: Path | None) -> Any:
 
 
 def test_the_truth_has_the_photos_colors_as_the_grid_shows_them(astronaut: Photo) -> None:
-    way = way_of("truth", None, no_weights)
-    assert way.weights is None
-    picture = way.picture(item_of(astronaut))
-    ours, theirs = skimage.color.rgb2lab(picture), skimage.color.rgb2lab(astronaut.pixels)
+    method = parse_method("truth", None, no_weights)
+    assert method.weights is None
+    found = picture(method, astronaut)
+    ours, theirs = skimage.color.rgb2lab(found), skimage.color.rgb2lab(astronaut.pixels)
     assert np.abs(ours[..., 0] - theirs[..., 0]).max() < 0.6  # a rounding to 8 bits
     means = [downscale_local_mean(lab[..., 1:], (16, 32, 1)) for lab in (ours, theirs)]
     assert np.abs(means[0] - means[1]).mean() < 0.3  # of 7 at the mean
@@ -44,10 +44,10 @@ def test_the_truth_has_the_photos_colors_as_the_grid_shows_them(astronaut: Photo
 
 
 def test_only_photos_with_color_have_a_truth(astronaut: Photo) -> None:
-    way = way_of("truth", None, no_weights)
-    assert way.refusal(astronaut, "a.png") is None
+    method = parse_method("truth", None, no_weights)
+    assert method.refusal(astronaut, "a.png") is None
     gray = photo_from_image(skimage.data.camera())
-    assert way.refusal(gray, "a.png") == "is gray, so it has no true colors to show"
+    assert method.refusal(gray, "a.png") == "is gray, so it has no true colors to show"
 
 
 @pytest.mark.parametrize(
@@ -77,36 +77,36 @@ def test_a_picture_is_the_colorizers(
         asked.append(path)
         return colorizer
 
-    way = way_of(text.replace("WEIGHTS", str(weights)), Path("given"), load)
+    method = parse_method(text.replace("WEIGHTS", str(weights)), Path("given"), load)
     assert asked == [weights if "WEIGHTS" in text else Path("given")]
-    assert way.weights == colorizer.digest
+    assert method.weights == colorizer.digest
     (own,) = colorizer.colorize_photo(astronaut, 1, temperature, seed=7, samples=samples)
-    assert np.array_equal(way.picture(item_of(astronaut)), own)
+    assert np.array_equal(picture(method, astronaut), own)
     gray = photo_from_image(skimage.data.camera())
-    assert way.refusal(gray, "a.png") is None, "a gray photo can be colored"
+    assert method.refusal(gray, "a.png") is None, "a gray photo can be colored"
 
 
 def test_any_card_of_any_number_of_cards(colorizer: Colorizer, astronaut: Photo) -> None:
     pictures = colorizer.colorize_photo(astronaut, 4, seed=7)
     for card in (0, 3):
-        way = way_of(f"principal,of=4,card={card}", None, lambda _: colorizer)
-        assert np.array_equal(way.picture(item_of(astronaut)), pictures[card])
-    way = way_of("of=2,card=2", None, lambda _: colorizer)
+        method = parse_method(f"principal,of=4,card={card}", None, lambda _: colorizer)
+        assert np.array_equal(picture(method, astronaut), pictures[card])
+    method = parse_method("of=2,card=2", None, lambda _: colorizer)
     with pytest.raises(EvaluationError, match=r"^card=2: expected a whole number from 0 to 1"):
-        way.picture(item_of(astronaut))
+        picture(method, astronaut)
 
 
-def test_a_new_way_is_one_function(
+def test_a_new_method_is_one_function(
     monkeypatch: pytest.MonkeyPatch, colorizer: Colorizer, astronaut: Photo
 ) -> None:
-    def flat(item: Item, colorizer: Colorizer, *, value: float = 1, more: float = 0) -> np.ndarray:
-        return np.full_like(item.photo.pixels, value + more)
+    def flat(_: Colorizer, photo: Photo, seed: int, *, value: float = 1, more: float = 0) -> Any:
+        return np.full_like(photo.pixels, value + more)
 
-    monkeypatch.setitem(ways_module.WAYS, "flat", flat)
-    way = way_of("flat,value=9,more=2", None, lambda _: colorizer)
-    assert (way.picture(item_of(astronaut)) == 11).all()
+    monkeypatch.setitem(methods_module.METHODS, "flat", flat)
+    method = parse_method("flat,value=9,more=2", None, lambda _: colorizer)
+    assert (picture(method, astronaut) == 11).all()
     with pytest.raises(EvaluationError, match="its options are: value, more"):
-        way_of("flat,temperature=1", None, lambda _: colorizer)
+        parse_method("flat,temperature=1", None, lambda _: colorizer)
 
 
 @pytest.mark.parametrize(
@@ -128,7 +128,7 @@ def test_a_new_way_is_one_function(
 )
 def test_texts_that_mean_nothing(text: str, message: str) -> None:
     with pytest.raises(EvaluationError) as caught:
-        way_of(text, None, no_weights)
+        parse_method(text, None, no_weights)
     assert message in str(caught.value)
 
 
@@ -144,48 +144,48 @@ def finished(tmp_path: Path) -> Path:
     return folder
 
 
-def folder_way(folder: Path) -> Way:
-    way = way_of(str(folder), None, no_weights)
-    assert way.weights is None
-    return way
+def folder_method(folder: Path) -> Method:
+    method = parse_method(str(folder), None, no_weights)
+    assert method.weights is None
+    return method
 
 
 def test_finished_pictures_have_the_names_of_the_photos(finished: Path, astronaut: Photo) -> None:
     """With or without the name of the photos' folder, in any format and size."""
-    way = folder_way(finished)
+    method = folder_method(finished)
     for name, value in (("photos/astronaut.png", 50), ("photos/below/cat.jpg", 90)):
-        assert way.refusal(astronaut, name) is None
-        picture = way.picture(item_of(astronaut, name))
-        assert picture.shape == (32, 64, 3)
-        assert np.abs(picture.astype(int) - (value, value, 200)).max() < 4
-    assert way.refusal(astronaut, "photos/cat.jpg") == f"has no picture in {finished}"
+        assert method.refusal(astronaut, name) is None
+        found = picture(method, astronaut, name)
+        assert found.shape == (32, 64, 3)
+        assert np.abs(found.astype(int) - (value, value, 200)).max() < 4
+    assert method.refusal(astronaut, "photos/cat.jpg") == f"has no picture in {finished}"
 
 
 def test_a_finished_picture_may_be_gray(finished: Path, astronaut: Photo) -> None:
     Image.new("L", (128, 64), 70).save(finished / "gray.png")
-    picture = folder_way(finished).picture(item_of(astronaut, "photos/gray.png"))
-    assert picture.shape == (64, 128, 3)
-    assert (picture == 70).all()
+    found = picture(folder_method(finished), astronaut, "photos/gray.png")
+    assert found.shape == (64, 128, 3)
+    assert (found == 70).all()
 
 
 def test_a_finished_picture_of_another_shape_is_refused(finished: Path, astronaut: Photo) -> None:
     Image.new("RGB", (66, 30)).save(finished / "cut.png")
     with pytest.raises(EvaluationError) as caught:
-        folder_way(finished).picture(item_of(astronaut, "photos/cut.png"))
+        picture(folder_method(finished), astronaut, "photos/cut.png")
     assert str(caught.value).startswith(
         f"{finished / 'cut.png'}: has 66 x 30 pixels, another shape"
     )
     assert "astronaut.png with 512 x 256" in str(caught.value)
 
 
-def test_a_folder_with_the_name_of_a_way(
+def test_a_folder_with_the_name_of_a_method(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, colorizer: Colorizer
 ) -> None:
-    """The name means the way; ./ before it means the folder."""
+    """The name means the method; ./ before it means the folder."""
     monkeypatch.chdir(tmp_path)
     for name in ("truth", "samples"):
         (tmp_path / name).mkdir()
     photo = photo_from_image(skimage.data.astronaut()[:64, :64])
-    assert way_of("truth", None, no_weights).refusal(photo, "p/a.png") is None
-    assert way_of("samples", None, lambda _: colorizer).weights == colorizer.digest
-    assert way_of("./truth", None, no_weights).refusal(photo, "p/a.png") is not None
+    assert parse_method("truth", None, no_weights).refusal(photo, "p/a.png") is None
+    assert parse_method("samples", None, lambda _: colorizer).weights == colorizer.digest
+    assert parse_method("./truth", None, no_weights).refusal(photo, "p/a.png") is not None

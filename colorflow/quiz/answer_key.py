@@ -1,4 +1,4 @@
-"""What a blind test's pairs are made of: a file beside its folder, which judges do not see."""
+"""The answer key of a blind test: a file beside its folder, which judges do not see."""
 
 from __future__ import annotations
 
@@ -9,25 +9,25 @@ from pathlib import Path
 from typing import Any, Literal
 
 from colorflow.errors import EvaluationError
+from colorflow.quiz.methods import TRUTH
 from colorflow.quiz.pictures import SIDES, Side
-from colorflow.quiz.ways import TRUTH
 
 FORMAT = "colorflow-blind-2"
 
 Form = Literal["preference", "truth"]
-"""What judges are asked: which side looks better, or which one has the true colors."""
+"""What judges are asked: which side looks better, or which side has the true colors."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class KeyedPair:
-    """One pair of a blind test.
+class KeyPair:
+    """One pair of pictures.
 
     Attributes:
-        pair: its name, such as 001.
-        photo: the file that both pictures come from, below its folder.
+        pair: its number as text, such as 001.
+        photo: the file that both pictures show, below its folder.
         digest: of the photo's pixels.
-        first: where the picture of the first way stands.
-        seed: of what is random; `colorflow colorize --seed` gives the colors of a sample again.
+        first: side of the first method.
+        seed: of all randomness; `colorflow colorize --seed` gives the colors of a sample again.
     """
 
     pair: str
@@ -38,51 +38,51 @@ class KeyedPair:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class KeyedWay:
-    """One way of coloring: as it was written, and the digest of its weights, if it has some."""
+class KeyMethod:
+    """A coloring method as the user wrote it, and the digest of its weights, if it has any."""
 
     text: str
     weights: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Key:
+class AnswerKey:
     """All that decides the pictures of a blind test.
 
     Attributes:
         colorflow: version that made it.
-        seed: of the choice of photos, of their order, of sides and samples.
-        ways: the two that are compared.
-        pairs: in their order.
+        seed: of the choice of photos, their order, sides and samples.
+        ways: the two coloring methods that are compared.
+        pairs: in the order of their numbers.
     """
 
     colorflow: str
     seed: int
-    ways: tuple[KeyedWay, KeyedWay]
-    pairs: tuple[KeyedPair, ...]
+    ways: tuple[KeyMethod, KeyMethod]
+    pairs: tuple[KeyPair, ...]
 
     @property
     def form(self) -> Form:
         """What judges are asked."""
-        return "truth" if any(way.text == TRUTH for way in self.ways) else "preference"
+        return "truth" if any(method.text == TRUTH for method in self.ways) else "preference"
 
 
 def key_file(directory: Path) -> Path:
-    """The key of the test in a folder: beside it, so that the folder can be given to judges."""
+    """The key of a test: beside its folder, so that the folder can be given to judges."""
     whole = directory.resolve()
     return whole.with_name(f"{whole.name}.key.json")
 
 
-def key_to_json(key: Key, about: Mapping[str, Any]) -> dict[str, Any]:
+def key_to_json(key: AnswerKey, about: Mapping[str, Any]) -> dict[str, Any]:
     """Plain values for JSON; `about` holds what does not decide the pictures, such as the date."""
     return {"format": FORMAT, **about, **asdict(key)}
 
 
-def read_key(directory: Path) -> Key:
-    """Reads the key of the blind test in a folder.
+def read_key(directory: Path) -> AnswerKey:
+    """Read the key of the blind test in a folder.
 
     Raises:
-        EvaluationError: if there is none, or it is damaged.
+        EvaluationError: there is none, or it is damaged.
     """
     path = key_file(directory)
     try:
@@ -103,16 +103,16 @@ def read_key(directory: Path) -> Key:
         ) from error
 
 
-def _key_of(values: dict[str, Any]) -> Key:
-    """Raises one of ValueError, TypeError and LookupError unless the values are a key's."""
+def _key_of(values: dict[str, Any]) -> AnswerKey:
+    """Raises ValueError, TypeError or LookupError unless the values are a key's."""
     if values["format"] != FORMAT:
         raise ValueError(f"format: expected {FORMAT}, got {values['format']}")
-    first, second = (KeyedWay(**way) for way in values["ways"])
-    pairs = tuple(KeyedPair(**pair) for pair in values["pairs"])
+    first, second = (KeyMethod(**method) for method in values["ways"])
+    pairs = tuple(KeyPair(**pair) for pair in values["pairs"])
     if not pairs or any(pair.first not in SIDES for pair in pairs):
-        raise ValueError("pairs: expected at least one, each with the side of the first way")
+        raise ValueError("pairs: expected at least one, each with the side of the first method")
     if [int(pair.pair) for pair in pairs] != list(range(1, len(pairs) + 1)):
         raise ValueError("pairs: expected numbers from 1 on")
-    return Key(
+    return AnswerKey(
         colorflow=values["colorflow"], seed=values["seed"], ways=(first, second), pairs=pairs
     )

@@ -1,15 +1,15 @@
-"""Ways of coloring that a blind test compares, each from a photo to a finished picture.
+"""Coloring methods that a blind test compares: from a photo to a finished picture.
 
-As people write them:
+As users write them:
 
     truth              the photo's own chroma, through the grid and upsampling of every coloring
-    principal          the first principal coloring, of samples drawn from the pair's own seed
-    samples            one sample at the shipped temperatures, drawn from the pair's own seed
-    temperature=0.8    an option of the usual way; several parts are joined by commas
-    new.safetensors    the usual way with these weights
+    principal          the first principal coloring, of samples with the pair's own seed
+    samples            one sample at the shipped temperatures, with the pair's own seed
+    temperature=0.8    an option of the usual method; several parts are joined by commas
+    new.safetensors    the usual method with these weights
     FOLDER             finished pictures that have the photos' names
 
-A new way is one function and its line in `WAYS`.
+A new method is one function and its line in `METHODS`.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 
-from colorflow.color.full_resolution import lightness_of, render
+from colorflow.color.full_resolution import LightnessRows, render
 from colorflow.color.grid import to_grid
 from colorflow.colorize import MOST_CARDS, Colorizer
 from colorflow.errors import EvaluationError
@@ -31,88 +31,79 @@ from colorflow.quiz.pictures import Pixels
 
 TRUTH = "truth"
 
-_LARGEST_STRETCH = 1.02
-"""By which the shape of a finished picture may differ from the photo's: one of few pixels is
-rounded."""
+_MAX_STRETCH = 1.02
+"""How far the aspect ratio of a finished picture may differ from the photo's, due to rounding."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Item:
-    """A photo to be colored.
+class Method:
+    """One coloring method.
 
     Attributes:
-        photo: the photo.
-        name: its file below the folder that was given, whose own name comes first.
-        seed: of what is random.
-    """
-
-    photo: Photo
-    name: str
-    seed: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Way:
-    """One way of coloring.
-
-    Attributes:
-        text: as it was written.
-        weights: digest of the weights, None without any.
-        picture: the finished picture, (H, W, 3).
-        refusal: from a photo and its name to why this way has no picture of it, or None.
+        text: as the user wrote it.
+        weights: digest of the weights; None without any.
+        picture: from a photo, its name and a seed to the finished picture, (H, W, 3). The name is
+            the photo's file below the given folder, whose own name comes first.
+        refusal: from a photo and its name to why this method has no picture of it, or None.
     """
 
     text: str
     weights: str | None = None
-    picture: Callable[[Item], Pixels]
+    picture: Callable[[Photo, str, int], Pixels]
     refusal: Callable[[Photo, str], str | None] = lambda *_: None
 
 
 def _principal(
-    item: Item, colorizer: Colorizer, *, temperature: float = 1.0, of: float = 1, card: float = 0
+    colorizer: Colorizer,
+    photo: Photo,
+    seed: int,
+    *,
+    temperature: float = 1.0,
+    of: float = 1,
+    card: float = 0,
 ) -> Pixels:
-    """A card of `of` principal colorings, by default the first."""
+    """One of `of` principal colorings, by default the first."""
     if of not in range(1, MOST_CARDS + 1):
         raise EvaluationError(f"of={of:g}: expected a whole number from 1 to {MOST_CARDS}")
     if card not in range(int(of)):
         raise EvaluationError(f"card={card:g}: expected a whole number from 0 to {of - 1:g}")
-    pictures = colorizer.colorize_photo(item.photo, int(of), temperature, item.seed)
-    return pictures[int(card)]
+    return colorizer.colorize_photo(photo, int(of), temperature, seed)[int(card)]
 
 
-def _sample(item: Item, colorizer: Colorizer, *, temperature: float = 1.0) -> Pixels:
-    """The first sample that `Colorizer.colorize` gives for the item's seed."""
-    (picture,) = colorizer.colorize_photo(item.photo, 1, temperature, item.seed, samples=True)
-    return picture
+def _sample(colorizer: Colorizer, photo: Photo, seed: int, *, temperature: float = 1.0) -> Pixels:
+    """The first sample that `Colorizer.colorize` gives for the seed."""
+    return colorizer.colorize_photo(photo, 1, temperature, seed, samples=True)[0]
 
 
-WAYS: dict[str, Callable[..., Pixels]] = {"principal": _principal, "samples": _sample}
-"""By name: from an item and a `Colorizer` to a picture. Keyword arguments are the way's options,
+METHODS: dict[str, Callable[..., Pixels]] = {"principal": _principal, "samples": _sample}
+"""By name: from a `Colorizer`, a photo and a seed to a picture. Keyword arguments are options,
 numbers from 0."""
-USUAL_WAY = "principal"
-"""Where a text names weights or options alone."""
+USUAL_METHOD = "principal"
+"""Used where a text names weights or options alone."""
 
 
-def way_of(text: str, weights: Path | None, load: Callable[[Path | None], Colorizer]) -> Way:
-    """The way that a text means.
+def parse_method(
+    text: str, weights: Path | None, load: Callable[[Path | None], Colorizer]
+) -> Method:
+    """The method that a text means.
 
     Args:
         text: see above; a name is never taken for a folder, which may be written ./truth.
-        weights: of ways that name none; None for the shipped ones.
+        weights: for methods that name none; None for the shipped ones.
         load: reads weights.
 
     Raises:
-        EvaluationError: if it means none.
-        WeightsError: if the weights cannot be read.
+        EvaluationError: the text means none.
+        WeightsError: the weights cannot be read.
     """
     if text == TRUTH:
-        return Way(text=text, picture=_true_picture, refusal=_without_color)
-    if text and text not in WAYS and Path(text).is_dir():
+        return Method(text=text, picture=_true_picture, refusal=_without_color)
+    if text and text not in METHODS and Path(text).is_dir():
         return _finished(text)
-    name, options = USUAL_WAY, {}
+    name, options = USUAL_METHOD, {}
     for part in text.split(","):
         key, equals, value = part.partition("=")
-        if part in WAYS:
+        if part in METHODS:
             name = part
         elif Path(part).is_file():
             weights = Path(part)
@@ -121,10 +112,10 @@ def way_of(text: str, weights: Path | None, load: Callable[[Path | None], Colori
         else:
             raise EvaluationError(
                 f"{text}: there is no way of coloring, weights file, or folder {part!r}; "
-                f"choose one of {', '.join([TRUTH, *WAYS])}, or a file or folder that is there"
+                f"choose one of {', '.join([TRUTH, *METHODS])}, or a file or folder that is there"
             )
-    paint = WAYS[name]
-    parameters = inspect.signature(paint).parameters.values()
+    color = METHODS[name]
+    parameters = inspect.signature(color).parameters.values()
     known = [one.name for one in parameters if one.kind is one.KEYWORD_ONLY]
     for key in options:
         if key not in known:
@@ -132,10 +123,10 @@ def way_of(text: str, weights: Path | None, load: Callable[[Path | None], Colori
                 f"{text}: {name} has no option {key!r}; its options are: {', '.join(known)}"
             )
     colorizer = load(weights)
-    return Way(
+    return Method(
         text=text,
         weights=colorizer.digest,
-        picture=lambda item: paint(item, colorizer, **options),
+        picture=lambda photo, _, seed: color(colorizer, photo, seed, **options),
     )
 
 
@@ -149,8 +140,8 @@ def _number(text: str, key: str, value: str) -> float:
     return number
 
 
-def _true_picture(item: Item) -> Pixels:
-    return render(lightness_of(item.photo.pixels), to_grid(item.photo.pixels))
+def _true_picture(photo: Photo, *_: object) -> Pixels:
+    return render(LightnessRows(photo.pixels), to_grid(photo.pixels))
 
 
 def _without_color(photo: Photo, _: str) -> str | None:
@@ -158,8 +149,8 @@ def _without_color(photo: Photo, _: str) -> str | None:
     return None if kind is Kind.COLORED else f"is {kind}, so it has no true colors to show"
 
 
-def _finished(folder: str) -> Way:
-    """Pictures that lie ready, below a folder as the photos lie below theirs, in any format."""
+def _finished(folder: str) -> Method:
+    """Finished pictures in any format, below a folder as the photos are below theirs."""
     files = {
         path.relative_to(folder).with_suffix("").as_posix(): path for path in find_photos([folder])
     }
@@ -169,19 +160,19 @@ def _finished(folder: str) -> Way:
         below = PurePosixPath(*whole.parts[1:])
         return files.get(str(whole)) or files.get(str(below))
 
-    def picture(item: Item) -> Pixels:
-        path = file_of(item.name)
+    def picture(photo: Photo, name: str, _: int) -> Pixels:
+        path = file_of(name)
         assert path is not None  # photos without one are refused
-        found, photo = read_photo(path), item.photo
+        found = read_photo(path)
         stretch = (found.width * photo.height) / (found.height * photo.width)
-        if not 1 / _LARGEST_STRETCH < stretch < _LARGEST_STRETCH:
+        if not 1 / _MAX_STRETCH < stretch < _MAX_STRETCH:
             raise EvaluationError(
                 f"{path}: has {found.width} x {found.height} pixels, another shape than the photo "
                 f"{photo.source} with {photo.width} x {photo.height}; give the whole photo, colored"
             )
         return found.pixels if found.pixels.ndim == 3 else np.dstack([found.pixels] * 3)
 
-    return Way(
+    return Method(
         text=folder,
         picture=picture,
         refusal=lambda _, name: None if file_of(name) else f"has no picture in {folder}",

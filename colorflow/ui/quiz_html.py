@@ -1,24 +1,25 @@
-"""What the quiz shows, as HTML: rounds, outcomes, trials of the strict test.
+"""HTML of the quiz: trials of free play and of the strict test, outcomes, the score.
 
-Until a round is answered, nothing here depends on where the truth stands: `Round.truth` is read
-only where an `Outcome` is at hand.
+Nothing that is shown before the answer depends on the position of the true picture: `Trial.truth`
+is read only from an `Outcome`.
 """
 
 from __future__ import annotations
 
 import html
-from pathlib import Path
-from urllib.parse import quote
 
-from colorflow.quiz.fooling import Answers, Interval, wilson
-from colorflow.quiz.game import NEEDED, PRACTICE, TRIALS, Outcome, Score, StrictTest
-from colorflow.quiz.rounds import MARGIN, Round
+from colorflow.quiz.free_play import FreePlayScore
+from colorflow.quiz.game import Outcome
+from colorflow.quiz.statistics import Interval, Tally
 from colorflow.quiz.store import Kind
+from colorflow.quiz.strict_test import NEEDED, PRACTICE, TRIALS, StrictTest
+from colorflow.quiz.trials import MARGIN, Trial
+from colorflow.ui.gradio_patches import file_url
 
 LETTERS = "ABCDE"
-"""What pictures are called in free play, where all are seen at once, and the keys for them."""
+"""Names and keys of pictures in free play, where all are seen at once."""
 TIMES = ("first", "second")
-"""And in the strict test, where they are seen one after the other; keys 1 and 2."""
+"""Names in the strict test, where pictures are seen one after the other; keys 1 and 2."""
 
 ON_LOAD = """
 const pause = (ms) => new Promise((done) => setTimeout(done, ms));
@@ -79,64 +80,64 @@ watch("value", () => {
     flash();
 });
 """
-"""Clicks, keys, and the timing of the strict test."""
+"""Script for clicks, keys, and the timing of the strict test."""
 
 
 def intro(text: str, button: str | None) -> str:
-    """What comes before the first picture; no button where there is nothing to start."""
+    """What comes before the first picture, with a button unless there is nothing to start."""
     start = _next_button(button) if button else ""
     return f'<div class="quiz-card">{text}{start}</div>'
 
 
-def round_html(round_: Round) -> str:
-    """Pictures to choose from."""
+def free_trial_html(trial: Trial) -> str:
+    """A trial of free play: pictures to choose from."""
     choices = "".join(
-        f'<button type="button" class="quiz-choice" data-choice="{place}" '
-        f'data-key="{LETTERS[place]}">'
-        f"{_image(round_, place, f'Picture {LETTERS[place]}')}"
-        f'<span class="quiz-caption" aria-hidden="true">{LETTERS[place]}</span></button>'
-        for place in range(round_.k)
+        f'<button type="button" class="quiz-choice" data-choice="{index}" '
+        f'data-key="{LETTERS[index]}">'
+        f"{_image(trial, index, f'Picture {LETTERS[index]}')}"
+        f'<span class="quiz-caption" aria-hidden="true">{LETTERS[index]}</span></button>'
+        for index in range(trial.k)
     )
-    label = f"{round_.k} pictures, one of which is the photo as it was taken"
+    label = f"{trial.k} pictures, one of which is the photo as it was taken"
     return _grid(
-        round_,
+        trial,
         choices,
-        f'data-token="{round_.token}" data-focus tabindex="-1" role="group" aria-label="{label}"',
+        f'data-token="{trial.token}" data-focus tabindex="-1" role="group" aria-label="{label}"',
     )
 
 
 def outcome_html(outcome: Outcome, button: str) -> str:
-    """The same pictures, and which one was the truth."""
-    round_ = outcome.round
+    """The same pictures, and which one is true."""
+    trial = outcome.trial
     figures = []
-    for place in range(round_.k):
-        true, chosen = place == round_.truth, place == outcome.chosen
-        said = "the photo as it was taken" if true else "colored by the computer"
+    for index in range(trial.k):
+        true, chosen = index == trial.truth, index == outcome.chosen
+        origin = "the photo as it was taken" if true else "colored by the computer"
         kind = "true" if true else "false" if chosen else "other"
         mark = '<span aria-hidden="true">✓</span> ' if true else ""
-        name = name_of(outcome, place)
+        name = name_of(outcome, index)
         figures.append(
-            f'<figure class="quiz-choice {kind}">{_image(round_, place, f"{name}, {said}")}'
-            f'<figcaption class="quiz-caption">{mark}{name}: {said}'
+            f'<figure class="quiz-choice {kind}">{_image(trial, index, f"{name}, {origin}")}'
+            f'<figcaption class="quiz-caption">{mark}{name}: {origin}'
             f"{'; your choice' if chosen else ''}</figcaption></figure>"
         )
-    return _grid(round_, "".join(figures), "") + _next_button(button)
+    return _grid(trial, "".join(figures), "") + _next_button(button)
 
 
-def name_of(outcome: Outcome, place: int) -> str:
-    """What a picture was called when it was to be chosen."""
+def name_of(outcome: Outcome, index: int) -> str:
+    """Name of a picture when it was to be chosen."""
     if outcome.mode == "play":
-        return f"Picture {LETTERS[place]}"
-    return f"The {TIMES[place]} picture"
+        return f"Picture {LETTERS[index]}"
+    return f"The {TIMES[index]} picture"
 
 
-def trial_html(round_: Round, test: StrictTest) -> str:
-    """Two pictures that are shown one after the other, and then the question."""
-    images = "".join(_image(round_, place, f"The {TIMES[place]} picture") for place in (0, 1))
+def strict_trial_html(trial: Trial, test: StrictTest) -> str:
+    """A trial of the strict test: two pictures one after the other, and then the question."""
+    images = "".join(_image(trial, index, f"The {TIMES[index]} picture") for index in (0, 1))
     buttons = "".join(
-        f'<button type="button" data-choice="{place}" data-key="{place + 1}" '
-        f"{'' if place else 'data-focus'}>The {time} one</button>"
-        for place, time in enumerate(TIMES)
+        f'<button type="button" data-choice="{index}" data-key="{index + 1}" '
+        f"{'' if index else 'data-focus'}>The {time} one</button>"
+        for index, time in enumerate(TIMES)
     )
     where = (
         f"Practice {test.number} of {PRACTICE}"
@@ -144,20 +145,20 @@ def trial_html(round_: Round, test: StrictTest) -> str:
         else f"Trial {test.number - PRACTICE} of {TRIALS}"
     )
     return (
-        f'<div class="quiz-trial" data-token="{round_.token}">'
+        f'<div class="quiz-trial" data-token="{trial.token}">'
         f'<p class="quiz-where">{where}</p>'
         f'<progress max="{NEEDED}" value="{test.number - 1}" aria-label="{where}"></progress>'
-        f'<div class="quiz-flash" style="{_shape(round_)}"><span aria-hidden="true">+</span>'
+        f'<div class="quiz-flash" style="{_shape(trial)}"><span aria-hidden="true">+</span>'
         f"{images}</div>"
         '<div class="quiz-ask"><p>Which one was the photo as it was taken?</p>'
         f"<div>{buttons}</div></div></div>"
     )
 
 
-def score_html(score: Score, kind: Kind, own: Answers | None) -> str:
-    """Score of free play, and this player's fooling rate with so many pictures."""
+def score_html(score: FreePlayScore, kind: Kind, own: Tally | None) -> str:
+    """The score of free play, and the player's fooling rate with this number of pictures."""
     cells = [
-        ("Right", f"{score.right} of {score.rounds}", "in free play"),
+        ("Right", f"{score.right} of {score.answered}", "in free play"),
         ("In a row", str(score.streak), f"best {score.best}"),
         ("Fooled", *_fooled(kind, own)),
     ]
@@ -177,52 +178,47 @@ def verdict(text: str) -> str:
 
 
 def percent(share: float) -> str:
-    """Such as 33 %."""
+    """A share such as 33 %."""
     return f"{100 * share:.0f} %"
 
 
 def between(interval: Interval) -> str:
-    """Such as 12 to 65 %."""
+    """An interval such as 12 to 65 %."""
     return f"{100 * interval.low:.0f} to {percent(interval.high)}"
 
 
 def chance(kind: Kind) -> float:
-    """Share of wrong answers of someone who guesses."""
+    """Fooling rate of a player who guesses."""
     return 1 - 1 / kind.k
 
 
-def _fooled(kind: Kind, own: Answers | None) -> tuple[str, str]:
+def _fooled(kind: Kind, own: Tally | None) -> tuple[str, str]:
     guess = f"guessing among {kind.k} gives {percent(chance(kind))}"
-    if own is None or own.fooling_rate is None:
+    if own is None or own.fooling_rate is None or own.interval is None:
         return "–", guess
-    return percent(own.fooling_rate), f"95 %: {between(wilson(own))}; {guess}"
+    return percent(own.fooling_rate), f"95 %: {between(own.interval)}; {guess}"
 
 
-def _grid(round_: Round, inside: str, attributes: str) -> str:
-    wide = "wide" if round_.width > 1.1 * round_.height else "high"
+def _grid(trial: Trial, inside: str, attributes: str) -> str:
+    wide = "wide" if trial.width > 1.1 * trial.height else "high"
     return (
-        f'<div class="quiz-grid of{round_.k} {wide}" style="{_shape(round_)}" {attributes}>'
+        f'<div class="quiz-grid of{trial.k} {wide}" style="{_shape(trial)}" {attributes}>'
         f"{inside}</div>"
     )
 
 
-def _shape(round_: Round) -> str:
-    return f"--ratio:{round_.width / round_.height:.4f}"
+def _shape(trial: Trial) -> str:
+    return f"--ratio:{trial.width / trial.height:.4f}"
 
 
-def _image(round_: Round, place: int, alt: str) -> str:
-    """One picture of the sheet: all others are outside the frame."""
-    step = round_.height + 2 * MARGIN
-    position = 100 * (place * step + MARGIN) / (round_.k * step - round_.height)
+def _image(trial: Trial, index: int, alt: str) -> str:
+    """One picture of the sheet; the others are outside of the frame."""
+    step = trial.height + 2 * MARGIN
+    position = 100 * (index * step + MARGIN) / (trial.k * step - trial.height)
     return (
-        f'<img src="{address(round_.sheet)}" alt="{html.escape(alt)}" draggable="false" '
+        f'<img src="{file_url(trial.sheet)}" alt="{html.escape(alt)}" draggable="false" '
         f'style="object-position:0 {position:.4f}%">'
     )
-
-
-def address(path: Path) -> str:
-    """Where the page's server gives a file of its own folder, seen from the page."""
-    return f"gradio_api/file={quote(path.as_posix())}"
 
 
 def _next_button(text: str) -> str:
