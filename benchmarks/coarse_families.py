@@ -22,7 +22,8 @@ from torch.nn import functional as F
 from colorflow.comparison.train import training_seconds
 from colorflow.flows import Bijection, Composition, Inverse, Reshape, Standardize
 from colorflow.model.config import FINEST_GRID, default_config
-from colorflow.model.pyramid import MEAN_CHANNELS, ChromaPyramid, Level
+from colorflow.model.level import MEAN_CHANNELS, Level
+from colorflow.model.pyramid import ChromaPyramid
 from colorflow.training.allocator import keep_freed_memory
 from colorflow.training.loop import train_to_budget
 from colorflow.training.pack import Packs, open_packs

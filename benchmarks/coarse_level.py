@@ -25,8 +25,9 @@ from torch.nn import functional as F
 
 from colorflow.evaluation.metrics import mean_chroma
 from colorflow.model.config import FINEST_GRID
-from colorflow.model.pyramid import ChromaPyramid, Level
-from colorflow.training.colors import largest_chroma
+from colorflow.model.level import Level
+from colorflow.model.pyramid import ChromaPyramid
+from colorflow.training.colors import blow_up_chroma
 from colorflow.training.pack import Pack
 from colorflow.training.start import Start
 from colorflow.training.targets import EVALUATED_HINTS, EVALUATED_PHOTO_SIDE, LevelTask
@@ -47,10 +48,9 @@ def main() -> None:
     models_of = {
         source: [load(Path(path)) for path in source.split("+")] for source in options.sources
     }
-    levels = [model.config.levels[0] for models in models_of.values() for model in models]
-    pack = Pack(options.pack, max(level.finest_map for level in levels))
+    pack = Pack(options.pack)
     rows = pack.rows("dev", variant="whole", larger_than=EVALUATED_PHOTO_SIDE)
-    limit = largest_chroma(pack)
+    limit = blow_up_chroma(pack)
     print(
         "| source | dev | with hints | at | energy score | best of 8 | one | mean of 8 | chroma "
         "| blow-ups |\n|---|---|---|---|---|---|---|---|---|---|"

@@ -23,6 +23,7 @@ from torch.nn import functional as F
 from colorflow.evaluation.metrics import colorfulness, colors, mean_chroma, squared_errors
 from colorflow.model.config import FINEST_GRID
 from colorflow.model.weights import load_weights
+from colorflow.training.colors import TrainingColors
 from colorflow.training.pack import Pack
 from colorflow.training.targets import EVALUATED_PHOTO_SIDE
 from colorflow.training.tuning import energy_score
@@ -42,7 +43,7 @@ def main() -> None:
     pack, weights = Pack(options.pack), load_weights(options.weights)
     rows = pack.rows("dev", variant="whole", larger_than=EVALUATED_PHOTO_SIDE)
     rows = np.random.default_rng(11).permutation(rows)[: options.photos]
-    limit = weights.training["colors"]["largest_chroma"]
+    limit = TrainingColors.from_dict(weights.training["colors"]).blow_up_chroma
     print("| schedule | energy score | best of 8 | one | mean of 8 | colorfulness | blow-ups |")
     print("|---|---|---|---|---|---|---|")
     for text in options.schedules:

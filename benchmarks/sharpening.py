@@ -24,7 +24,8 @@ from torch.nn import functional as F
 from colorflow.evaluation.metrics import mean_chroma
 from colorflow.flows.density import standard_normal_log_prob
 from colorflow.model.config import FINEST_GRID
-from colorflow.model.pyramid import ChromaPyramid, Level
+from colorflow.model.level import Level
+from colorflow.model.pyramid import ChromaPyramid
 from colorflow.model.weights import load_weights
 from colorflow.training.pack import Pack
 from colorflow.training.targets import EVALUATED_PHOTO_SIDE, with_noise
@@ -44,7 +45,7 @@ def main() -> None:
     options = parser.parse_args()
     torch.set_num_threads(1)
     pyramid = load_weights(options.weights).pyramid
-    pack = Pack(options.pack, pyramid.config.levels[0].finest_map)
+    pack = Pack(options.pack)
     level = pyramid.levels[0]
     assert isinstance(level, Level)
     rows = pack.rows("dev", variant="whole", larger_than=EVALUATED_PHOTO_SIDE)

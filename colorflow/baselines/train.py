@@ -139,11 +139,15 @@ def _contexts_of(origin: Start, module: nn.Module) -> dict[str, Tensor]:
             for name, x in origin.weights(2 * grid if index else grid).items():
                 if name.startswith("context.") and not name.startswith(OF_PLANES):
                     found[name.replace("context.", f"contexts.{index}.", 1)] = x
-    ours = {name: x.shape for name, x in module.state_dict().items() if name.startswith("contexts")}
-    if {name: x.shape for name, x in found.items()} != ours:
+    ours = {
+        name: x.shape
+        for name, x in module.state_dict().items()
+        if name.startswith("contexts") and ".last_blocks." not in name
+    }
+    if origin.has_late_blocks or {name: x.shape for name, x in found.items()} != ours:
         raise TrainingError(
-            f"{origin.path}: its contexts have another shape than the deterministic network's, "
-            "which are those of the shipped weights (level 4 with --last-blocks --context-layers 4)"
+            f"{origin.path}: its contexts are not those of the deterministic network: default "
+            "levels on frozen features, level 4 with --context-layers 4"
         )
     return found
 

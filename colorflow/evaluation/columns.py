@@ -19,19 +19,20 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from colorflow.baselines import BASELINES, LoadedBaseline, load_baseline
-from colorflow.colorize import Colorizer
+from colorflow.colorizer import Colorizer
 from colorflow.errors import WeightsError
 from colorflow.model.condition import Condition
 from colorflow.model.config import FINEST_GRID
 from colorflow.model.density import ConditionalDensity
 from colorflow.model.diverse import COARSE_LEVELS, DIVERSE_POOL, most_different
+from colorflow.model.level import MEAN_CHANNELS
 from colorflow.model.principal import POOL, principal_colorings
-from colorflow.model.pyramid import MEAN_CHANNELS, ChromaPyramid
+from colorflow.model.pyramid import ChromaPyramid
 from colorflow.model.weights import LoadedWeights
 from colorflow.photo import photo_from_image
 from colorflow.training.colors import TrainingColors
 
-COLORS_OF_FIRST_PACK = TrainingColors(mean_ab=(1.47, 7.64), largest_chroma=72.8)
+COLORS_OF_FIRST_PACK = TrainingColors(mean_ab=(1.47, 7.64), blow_up_chroma=72.8)
 """For weights whose header does not hold the colors of their training photos: those of the first
 shipped weights, measured by `training_colors` on their pack (25,649 photos, 13,647 of them
 large)."""
@@ -194,8 +195,7 @@ def training_colors_of(weights: LoadedWeights) -> TrainingColors:
     stored = weights.training.get("colors")
     if stored is None:
         return COLORS_OF_FIRST_PACK
-    a, b = stored["mean_ab"]
-    return TrainingColors(mean_ab=(a, b), largest_chroma=stored["largest_chroma"])
+    return TrainingColors.from_dict(stored)
 
 
 def constant(name: str, ab: tuple[float, float]) -> Column:

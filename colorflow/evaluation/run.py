@@ -84,7 +84,7 @@ def run_evaluation(
     evaluation = evaluate(
         files,
         [*columns_of(loaded), *rivals],
-        largest_chroma=training_colors_of(loaded).largest_chroma,
+        largest_chroma=training_colors_of(loaded).blow_up_chroma,
         draws=draws,
         seed=seed,
         degraded=degraded,

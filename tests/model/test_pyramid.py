@@ -16,7 +16,8 @@ from torch import Tensor
 from colorflow.flows import ChannelPermutation, KrigingUpdate
 from colorflow.model.condition import Condition
 from colorflow.model.config import PyramidConfig
-from colorflow.model.pyramid import ChromaPyramid, Level
+from colorflow.model.level import Level
+from colorflow.model.pyramid import ChromaPyramid
 
 BATCH = 3
 LEVELS = 5

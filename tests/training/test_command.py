@@ -47,12 +47,12 @@ def test_train_passes_its_options_on(
     options = ["--minutes", "1.5"] if minutes else ["--steps", "7"]
     options += ["--levels", "8,4", "--batch", "16", "--rate", "0.002", "--seed", "3"]
     options += ["--evaluate-every", "20", "--hints", "--start", "old.safetensors"]
-    options += ["--dropout", "0", "--last-blocks", "--couplings", "9", "--context-layers", "3"]
+    options += ["--dropout", "0", "--couplings", "9", "--context-layers", "3"]
     assert cli.main(["train", "pack", "more", "-o", str(tmp_path), *options]) == 0
     ((given, named),) = calls
     assert given == ([Path("pack"), Path("more")], tmp_path)
     assert "shape" not in named
-    assert named["growth"] == {"last_blocks": True, "couplings": 9, "context_layers": 3}
+    assert named["level_changes"] == {"couplings": 9, "context_layers": 3}
     assert named["config"] == TrainConfig(batch=16, peak_rate=0.002, seed=3, evaluate_every=20.0)
     assert named["budget"] == (Budget(minutes=1.5) if minutes else Budget(steps=7))
     assert named["levels"] == [8, 4]
@@ -70,7 +70,7 @@ def test_train_defaults(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
     assert calls[0]["hints"] is False
     assert calls[0]["start"] is None
     assert calls[0]["dropout"] is None
-    assert calls[0]["growth"] == {}
+    assert calls[0]["level_changes"] == {}
 
 
 @pytest.mark.parametrize(
