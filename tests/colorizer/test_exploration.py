@@ -1,110 +1,33 @@
-"""Recipes, reference photos, walks, redrawn levels, uncertainty and likelihood of a Colorizer."""
+"""Recipes, references, interpolation, resampled levels, uncertainty and likelihood."""
 
 from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-import skimage.color
-import skimage.data
 import torch
 from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
 from colorflow.color.full_resolution import lightness_of
-from colorflow.color.grid import square_lightness, to_grid
+from colorflow.color.grid import to_grid
 from colorflow.color.upsample import upsample_ab
-from colorflow.colorize import Colorizer, Draws, Hint, Recipe, Uncertainty
+from colorflow.colorizer import Colorizer, Draws, Hint, Recipe, Uncertainty
 from colorflow.errors import PhotoError, WeightsError
-from colorflow.model.condition import Condition, Conditioner
-from colorflow.model.config import HINT_PLANES
-from colorflow.model.hints import hint_planes
+from colorflow.model.condition import Condition
 from colorflow.model.latents import signs_of_photo
 from colorflow.model.pyramid import ChromaPyramid
-from colorflow.model.weights import load_weights
-from colorflow.photo import Photo, photo_from_image
-from tests.small_weights import GAIN, save_small_weights
+from colorflow.photo import Photo
+from tests.small_weights import FACTORS, GAIN, save_small_weights
 
-FACTORS = {0.5: 1.25, 0.9: 1.5}
 ALL = (1.0,) * 5
 HINTS = (Hint(20, 30, 40, -20), Hint(80, 100, -30, 30))
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _one_thread() -> Iterator[None]:
-    """Networks so small gain nothing from more."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
-
-@pytest.fixture(scope="module")
-def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """They take hints and know their interval factors."""
-    path = tmp_path_factory.mktemp("weights") / "small.safetensors"
-    return save_small_weights(path, HINT_PLANES, FACTORS)
-
-
-@pytest.fixture(scope="module")
-def colorizer(weights: Path) -> Colorizer:
-    return Colorizer.load(weights)
-
-
-@pytest.fixture(scope="module")
-def photo() -> Photo:
-    """In color, though only its lightness counts where it is colored."""
-    return photo_from_image(skimage.data.astronaut()[50:140, 100:230])
-
-
-@pytest.fixture(scope="module")
-def cup() -> Photo:
-    return photo_from_image(skimage.data.coffee()[60:260, 150:400])
-
-
-@pytest.fixture(scope="module")
-def gray() -> Photo:
-    rgb = skimage.data.coffee()[60:260, 150:400]
-    return photo_from_image(
-        np.round(255 * skimage.color.rgb2gray(rgb)).astype(np.uint8), "gray one"
-    )
-
-
-@pytest.fixture(scope="module")
-def pyramid(weights: Path) -> ChromaPyramid:
-    return load_weights(weights).pyramid
-
-
-@pytest.fixture(scope="module")
-def condition_of() -> Callable[..., Condition]:
-    """What the pyramid is given of a photo, and of hints' planes (1, 3, 64, 64)."""
-    conditioner = Conditioner()
-
-    def of(photo: Photo, planes: Tensor | None = None) -> Condition:
-        return conditioner(torch.from_numpy(square_lightness(photo.pixels))[None, None], planes)
-
-    return of
-
-
-@pytest.fixture(scope="module")
-def encode(
-    pyramid: ChromaPyramid, condition_of: Callable[..., Condition]
-) -> Callable[..., list[Tensor]]:
-    """Latents of given chroma, (n, 2, 64, 64), by the pyramid itself."""
-
-    @torch.no_grad()
-    def of(photo: Photo, ab: NDArray[np.float32]) -> list[Tensor]:
-        condition = condition_of(photo)
-        rows = [pyramid.encode(torch.from_numpy(one)[None], condition, GAIN) for one in ab]
-        return [torch.cat(level) for level in zip(*rows, strict=True)]
-
-    return of
 
 
 def pooled(ab: NDArray[np.float32], side: int) -> NDArray[np.float64]:
@@ -225,11 +148,10 @@ def test_hints_are_of_the_photo_and_not_of_its_reference(
 ) -> None:
     recipe = Recipe(seeds=(7,) * 5, strengths=ALL)
     given = colorizer.draw_recipes(cup, [recipe], reference=cup, hints=HINTS).ab
-    planes = hint_planes(HINTS, cup.height, cup.width)[None]
     with torch.no_grad():
         ab = torch.from_numpy(to_grid(cup.pixels))[None]
         latents = pyramid.encode(ab, condition_of(cup), GAIN)
-        want = pyramid.decode(latents, condition_of(cup, planes), GAIN).numpy()
+        want = pyramid.decode(latents, condition_of(cup, HINTS), GAIN).numpy()
     np.testing.assert_allclose(given, want, atol=0.01)
     assert np.abs(given - to_grid(cup.pixels)).max() > 0.5
 
@@ -447,8 +369,10 @@ def test_uncertainty_is_the_stretched_interval_of_draws_at_std_1(
     assert (got.level, got.calibrated) == (level, True)
 
 
-def test_weights_that_are_not_calibrated_say_so(photo: Photo, tmp_path: Path) -> None:
-    plain = Colorizer.load(save_small_weights(tmp_path / "plain.safetensors"))
+def test_weights_that_are_not_calibrated_say_so(
+    plain_colorizer: Colorizer, photo: Photo, tmp_path: Path
+) -> None:
+    plain = plain_colorizer
     half = Colorizer.load(save_small_weights(tmp_path / "half.safetensors", 0, {0.5: 2.0}))
     own, given = (colorizer.uncertainty(photo, 3, level=0.5) for colorizer in (plain, half))
     assert (own.calibrated, given.calibrated) == (False, True)
@@ -510,10 +434,9 @@ def test_log_prob_is_that_of_the_model(
     condition_of: Callable[..., Condition],
     hints: tuple[Hint, ...],
 ) -> None:
-    planes = hint_planes(hints, photo.height, photo.width)[None] if hints else None
     ab = torch.from_numpy(to_grid(photo.pixels))[None]
     with torch.no_grad():
-        want = pyramid.log_prob(ab, condition_of(photo, planes)).numpy()
+        want = pyramid.log_prob(ab, condition_of(photo, hints)).numpy()
     own = colorizer.log_prob(photo, hints=hints)
     assert own.shape == (1,)
     np.testing.assert_allclose(own, want, rtol=1e-6)

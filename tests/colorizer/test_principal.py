@@ -3,98 +3,32 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
 import skimage.data
 import torch
-from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
 from colorflow.color.full_resolution import lightness_of, render
-from colorflow.color.grid import square_lightness
-from colorflow.colorize import Card, Colorizer, Draws, Hint, Recipe
-from colorflow.model.condition import Condition, Conditioner
-from colorflow.model.config import HINT_PLANES
-from colorflow.model.hints import hint_planes
+from colorflow.colorizer import Card, Colorizer, Draws, Hint, Recipe
+from colorflow.model.condition import Condition
 from colorflow.model.latents import draw_latents, signs_of_photo
 from colorflow.model.principal import POOL_LEVELS, follow_lightness, principal_points
 from colorflow.model.pyramid import ChromaPyramid
-from colorflow.model.weights import load_weights
 from colorflow.photo import Photo, photo_from_image
-from tests.small_weights import GAIN, TEMPERATURES, save_small_weights
+from tests.small_weights import GAIN, TEMPERATURES
 
 HINTS = (Hint(20, 30, 60, -60), Hint(80, 100, -50, 50))
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _one_thread() -> Iterator[None]:
-    """Networks so small gain nothing from more."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
-
-@pytest.fixture(scope="module")
-def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("weights") / "small.safetensors"
-    return save_small_weights(path, HINT_PLANES)
-
-
-@pytest.fixture(scope="module")
-def colorizer(weights: Path) -> Colorizer:
-    return Colorizer.load(weights)
-
-
-@pytest.fixture(scope="module")
-def pyramid(weights: Path) -> ChromaPyramid:
-    return load_weights(weights).pyramid
-
-
-@pytest.fixture(scope="module")
-def photo() -> Photo:
-    return photo_from_image(skimage.data.astronaut()[50:140, 100:230])
-
-
-@pytest.fixture(scope="module")
-def cup() -> Photo:
-    return photo_from_image(skimage.data.coffee()[60:260, 150:400])
 
 
 @pytest.fixture(scope="module")
 def cards(colorizer: Colorizer, photo: Photo) -> Draws:
     """Three, from seed 4 on."""
     return colorizer.draw(photo, n=3, seed=4)
-
-
-@pytest.fixture(scope="module")
-def condition_of() -> Callable[..., Condition]:
-    """What the pyramid is given of a photo and of hints."""
-    conditioner = Conditioner()
-
-    def of(photo: Photo, hints: tuple[Hint, ...] = ()) -> Condition:
-        planes = hint_planes(hints, photo.height, photo.width)[None] if hints else None
-        return conditioner(torch.from_numpy(square_lightness(photo.pixels))[None, None], planes)
-
-    return of
-
-
-@pytest.fixture(scope="module")
-def encode(
-    pyramid: ChromaPyramid, condition_of: Callable[..., Condition]
-) -> Callable[..., list[Tensor]]:
-    """Latents of the chroma of one coloring, (2, 64, 64), by the pyramid itself."""
-
-    @torch.no_grad()
-    def of(photo: Photo, ab: NDArray[np.float32]) -> list[Tensor]:
-        return pyramid.encode(torch.from_numpy(ab)[None], condition_of(photo), GAIN)
-
-    return of
 
 
 # the default answer

@@ -13,36 +13,13 @@ from PIL import Image
 
 from colorflow.color.full_resolution import lightness_of
 from colorflow.color.grid import square_lightness, to_grid
-from colorflow.colorize import Colorizer, Hint, default_weights, most_different
+from colorflow.colorizer import Colorizer, Hint, default_weights, most_different
 from colorflow.errors import UnreadablePhotoError, WeightsError
 from colorflow.model.condition import Conditioner
-from colorflow.model.config import HINT_PLANES
 from colorflow.model.latents import signs_of_photo
 from colorflow.model.weights import load_weights
 from colorflow.photo import photo_from_image
-from tests.small_weights import GAIN, TEMPERATURES, save_small_weights
-
-
-@pytest.fixture(scope="module")
-def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return save_small_weights(tmp_path_factory.mktemp("weights") / "small.safetensors")
-
-
-@pytest.fixture(scope="module")
-def hint_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """That take color hints."""
-    path = tmp_path_factory.mktemp("weights") / "hints.safetensors"
-    return save_small_weights(path, HINT_PLANES)
-
-
-@pytest.fixture(scope="module")
-def hinted(hint_weights: Path) -> Colorizer:
-    return Colorizer.load(hint_weights)
-
-
-@pytest.fixture(scope="module")
-def colorizer(weights: Path) -> Colorizer:
-    return Colorizer.load(weights)
+from tests.small_weights import GAIN, TEMPERATURES
 
 
 def gray_photo(height: int = 90, width: int = 130) -> np.ndarray:
@@ -193,19 +170,21 @@ def test_a_draw_is_what_its_seed_says(colorizer: Colorizer, weights: Path) -> No
     np.testing.assert_array_equal(colorizer.draw(photo, 1, 0.9, seed=6, samples=True).ab, want)
 
 
-def test_hints_change_the_colors_and_none_are_none(hinted: Colorizer, hint_weights: Path) -> None:
+def test_hints_change_the_colors_and_none_are_none(colorizer: Colorizer, weights: Path) -> None:
     """In pixels of the photo: 90 rows and 130 columns, cell (63, 0) is the last row's first."""
     photo = photo_from_image(gray_photo())
     hint = Hint(89, 1, 40, -20)
-    assert hinted.takes_hints
-    plain = hinted.draw(photo, n=2, seed=3, samples=True).ab
-    np.testing.assert_array_equal(hinted.draw(photo, n=2, seed=3, hints=[], samples=True).ab, plain)
-    given = hinted.draw(photo, n=2, seed=3, hints=[hint], samples=True).ab
+    assert colorizer.takes_hints
+    plain = colorizer.draw(photo, n=2, seed=3, samples=True).ab
+    np.testing.assert_array_equal(
+        colorizer.draw(photo, n=2, seed=3, hints=[], samples=True).ab, plain
+    )
+    given = colorizer.draw(photo, n=2, seed=3, hints=[hint], samples=True).ab
     assert (np.abs(given - plain).max((1, 2, 3)) > 0.5).all()
     planes = torch.zeros(1, 3, 64, 64)
     planes[0, :, 63, 0] = torch.tensor([1.0, 40.0, -20.0])
     lightness = torch.from_numpy(square_lightness(photo.pixels))[None, None]
-    pyramid = load_weights(hint_weights).pyramid
+    pyramid = load_weights(weights).pyramid
     generator = torch.Generator().manual_seed(3)
     shapes = pyramid.latent_shapes()
     latents = [
@@ -219,32 +198,32 @@ def test_hints_change_the_colors_and_none_are_none(hinted: Colorizer, hint_weigh
     np.testing.assert_allclose(given[0], want[0], atol=0.05)
 
 
-def test_every_way_to_color_takes_hints(hinted: Colorizer) -> None:
+def test_every_way_to_color_takes_hints(colorizer: Colorizer) -> None:
     photo = photo_from_image(gray_photo())
     hints = [Hint(10, 20, 30, 30), Hint(70.5, 100.5, -30, 20)]
-    want = hinted.colorize_photo(photo, n=2, seed=1, hints=hints, samples=True)
-    assert difference(want[0], hinted.colorize_photo(photo, n=1, seed=1, samples=True)[0]) > 1
-    pictures = hinted.colorize(gray_photo(), n=2, seed=1, hints=hints, samples=True)
+    want = colorizer.colorize_photo(photo, n=2, seed=1, hints=hints, samples=True)
+    assert difference(want[0], colorizer.colorize_photo(photo, n=1, seed=1, samples=True)[0]) > 1
+    pictures = colorizer.colorize(gray_photo(), n=2, seed=1, hints=hints, samples=True)
     for picture, rgb in zip(pictures, want, strict=True):
         assert difference(np.asarray(picture), rgb) <= 1
-    chosen = hinted.draw(photo, n=2, seed=1, diverse=True, hints=hints)
+    chosen = colorizer.draw(photo, n=2, seed=1, diverse=True, hints=hints)
     for seed, ab in zip(chosen.seeds, chosen.ab, strict=True):
-        again = hinted.draw(photo, n=1, seed=seed, hints=hints, samples=True).ab[0]
+        again = colorizer.draw(photo, n=1, seed=seed, hints=hints, samples=True).ab[0]
         np.testing.assert_allclose(again, ab, atol=0.05)
 
 
-def test_weights_without_hints_refuse_them(colorizer: Colorizer) -> None:
+def test_weights_without_hints_refuse_them(plain_colorizer: Colorizer) -> None:
     photo = photo_from_image(gray_photo())
-    assert not colorizer.takes_hints
+    assert not plain_colorizer.takes_hints
     with pytest.raises(WeightsError, match=r"these weights take no color hints; use weights .*"):
-        colorizer.draw(photo, hints=[Hint(0, 0, 10, 10)], samples=True)
-    colorizer.draw(photo, n=1, hints=[], samples=True)
+        plain_colorizer.draw(photo, hints=[Hint(0, 0, 10, 10)], samples=True)
+    plain_colorizer.draw(photo, n=1, hints=[], samples=True)
 
 
 @pytest.mark.parametrize("place", [(90, 0), (0, 130)])
-def test_a_hint_outside_the_photo_is_refused(hinted: Colorizer, place: tuple[int, int]) -> None:
+def test_a_hint_outside_the_photo_is_refused(colorizer: Colorizer, place: tuple[int, int]) -> None:
     with pytest.raises(ValueError, match="hints: expected places inside the photo of 90 rows and"):
-        hinted.colorize(gray_photo(), hints=[Hint(*place, 10, 10)])
+        colorizer.colorize(gray_photo(), hints=[Hint(*place, 10, 10)])
 
 
 def test_an_unreadable_path_is_named(colorizer: Colorizer, tmp_path: Path) -> None:
