@@ -6,7 +6,6 @@ the same arrays.
 
 from __future__ import annotations
 
-import csv
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -29,7 +28,7 @@ from colorflow.training.pack import (
     ROW_TYPE,
     SPLITS,
     VARIANTS,
-    open_table,
+    PhotoTable,
     read_info,
     read_rows,
 )
@@ -137,8 +136,7 @@ class _Rows:
 
 def _read_plan(folder: Path) -> tuple[Plan, int]:
     info = read_info(folder)
-    with open_table(folder) as file:
-        files = [Path(photo["file"]) for photo in csv.DictReader(file)]
+    files = [Path(file) for file in PhotoTable.read(folder).files]
     rows = read_rows(folder, info["rows"], len(files))
     plan = Plan(
         files=files,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,7 +13,7 @@ from numpy.typing import NDArray
 from colorflow.color.grid import square_lightness, to_grid
 from colorflow.errors import PackError
 from colorflow.files import write_whole
-from colorflow.training.pack import DAMAGE, open_table
+from colorflow.training.pack import DAMAGE, PhotoTable
 from colorflow.training.pixels import (
     ARRAYS,
     BYTES_PER_PHOTO,
@@ -56,8 +55,7 @@ def fill_pixels(folder: Path, workers: int) -> Iterator[tuple[int, int]]:
     """
     photos, filled = read_pixel_info(folder)
     try:
-        with open_table(folder) as file:
-            files = [Path(photo["file"]) for photo in csv.DictReader(file)]
+        files = [Path(file) for file in PhotoTable.read(folder).files]
         if len(files) != photos:
             raise ValueError(f"photos.csv: {len(files)} photos, pixels.json says {photos}")
     except DAMAGE as error:

@@ -23,6 +23,7 @@ import json
 import math
 import mmap
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TextIO
 
@@ -67,6 +68,54 @@ def open_table(folder: Path, mode: Literal["r", "w"] = "r") -> TextIO:
     return path.open(mode, newline="", encoding="utf-8", errors="surrogateescape")
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PhotoTable:
+    """The photos of a pack of either kind, as photos.csv lists them.
+
+    Attributes:
+        files: path of each photo.
+        dev: (N,) whether each photo is held out.
+        short_side: (N,) in pixels.
+        mean_chroma: (N,) CIELAB units.
+        hashes: (N,) 64-bit difference hashes.
+        mirrored_hashes: (N,) hashes of the mirror images; packs of earlier versions lack them and
+            repeat `hashes`.
+    """
+
+    files: list[str]
+    dev: NDArray[np.bool_]
+    short_side: NDArray[np.int64]
+    mean_chroma: NDArray[np.float64]
+    hashes: NDArray[np.uint64]
+    mirrored_hashes: NDArray[np.uint64]
+
+    @classmethod
+    def read(cls, folder: Path) -> PhotoTable:
+        """Reads the table.
+
+        Raises:
+            `DAMAGE`: if it is damaged.
+        """
+        with open_table(folder) as file:
+            photos = list(csv.DictReader(file))
+        hashes = [photo["hash"] for photo in photos]
+        mirrored = [photo.get("mirrored_hash", photo["hash"]) for photo in photos]
+        table = cls(
+            files=[photo["file"] for photo in photos],
+            dev=np.array([SPLITS.index(photo["split"]) for photo in photos], bool),
+            short_side=np.array([int(photo["short_side"]) for photo in photos], np.int64),
+            mean_chroma=np.array([float(photo["mean_chroma"]) for photo in photos]),
+            hashes=np.array([int(text, 16) for text in hashes], np.uint64),
+            mirrored_hashes=np.array([int(text, 16) for text in mirrored], np.uint64),
+        )
+        if not np.isfinite(table.mean_chroma).all():
+            raise ValueError("photos.csv: a mean_chroma is not finite")
+        return table
+
+    def __len__(self) -> int:
+        return len(self.files)
+
+
 def bits_apart(hashes: NDArray[np.uint64], other: np.uint64) -> NDArray[np.uint8]:
     """Number of bits in which each of some 64-bit hashes differs from another one."""
     return np.bitwise_count(hashes ^ other)
@@ -80,9 +129,7 @@ class Pack:
 
     Attributes:
         digest: digest of the photos, their split and the filled rows.
-        hash_of_photo: 64-bit difference hash of each photo.
-        mirrored_hash_of_photo: the same of its mirror image; packs of earlier versions lack it and
-            repeat the hash of the photo.
+        photos: the table of photos.
 
     Raises:
         PackError: if the folder is not a pack, is damaged, or has no filled row.
@@ -92,24 +139,13 @@ class Pack:
         self.folder = folder
         self.info = read_info(folder)
         try:
-            with open_table(folder) as file:
-                photos = list(csv.DictReader(file))
-            self.files = [photo["file"] for photo in photos]
-            split = np.array([SPLITS.index(photo["split"]) for photo in photos])
-            short_side = np.array([int(photo["short_side"]) for photo in photos])
-            mean_chroma = np.array([float(photo["mean_chroma"]) for photo in photos])
-            self.hash_of_photo = np.array([int(photo["hash"], 16) for photo in photos], np.uint64)
-            self.mirrored_hash_of_photo = np.array(
-                [int(photo.get("mirrored_hash", photo["hash"]), 16) for photo in photos], np.uint64
-            )
-            if not np.isfinite(mean_chroma).all():
-                raise ValueError("photos.csv: a mean_chroma is not finite")
-            rows = read_rows(folder, self.info["rows"], len(photos))[: self.info["filled"]]
+            self.photos = PhotoTable.read(folder)
+            rows = read_rows(folder, self.info["rows"], len(self.photos))[: self.info["filled"]]
             self.photo_of_row: NDArray[np.int64] = rows["photo"].astype(np.int64)
             self.variant_of_row: NDArray[np.int64] = rows["variant"].astype(np.int64)
-            self.train_chroma: NDArray[np.float64] = mean_chroma[split == SPLITS.index("train")]
-            self._split_of_row = split[self.photo_of_row]
-            self._short_side_of_row = short_side[self.photo_of_row]
+            self.train_chroma: NDArray[np.float64] = self.photos.mean_chroma[~self.photos.dev]
+            self._dev_of_row = self.photos.dev[self.photo_of_row]
+            self._short_side_of_row = self.photos.short_side[self.photo_of_row]
             self._arrays = {name: map_array(folder / f"{name}.npy") for name in ARRAY_SHAPES}
         except DAMAGE as error:
             raise PackError(f"{folder}: the pack is damaged ({error}); make it again") from error
@@ -123,7 +159,8 @@ class Pack:
         if len(rows) == 0:
             raise PackError(f"{folder}: the pack has no finished row yet; run data_prep to its end")
 
-        facts = [self.hash_of_photo, split, short_side, self.photo_of_row, self.variant_of_row]
+        table, split = self.photos, self.photos.dev.astype(np.int64)
+        facts = [table.hashes, split, table.short_side, self.photo_of_row, self.variant_of_row]
         # Digests in the checkpoints of earlier versions count the side of the finest map.
         info = self.info | {"finest_map": _FINEST_MAP}
         digest = hashlib.sha256(f"{info}".encode())
@@ -144,7 +181,7 @@ class Pack:
             variant: one of `VARIANTS`, or None for all.
             larger_than: keep photos whose short side in pixels exceeds this.
         """
-        chosen = self._split_of_row == SPLITS.index(split)
+        chosen = self._dev_of_row == (split == "dev")
         chosen &= self._short_side_of_row > larger_than
         if variant is not None:
             chosen &= self.variant_of_row == VARIANTS.index(variant)
@@ -248,11 +285,11 @@ def open_packs(folders: Sequence[Path]) -> Pack | Packs:
 
 def _rows_near_dev(pack: Pack, first: Pack) -> NDArray[np.int64]:
     """Rows whose photo or mirror image is a near-duplicate of another pack's dev photo."""
-    dev = first.hash_of_photo[np.unique(first.photo_of_row[first.rows("dev")])]
-    near = np.zeros(len(pack.hash_of_photo), bool)
+    dev = first.photos.hashes[np.unique(first.photo_of_row[first.rows("dev")])]
+    near = np.zeros(len(pack.photos), bool)
     for value in dev:
-        near |= bits_apart(pack.hash_of_photo, value) <= NEAR_BITS
-        near |= bits_apart(pack.mirrored_hash_of_photo, value) <= NEAR_BITS
+        for hashes in (pack.photos.hashes, pack.photos.mirrored_hashes):
+            near |= bits_apart(hashes, value) <= NEAR_BITS
     return np.flatnonzero(near[pack.photo_of_row])
 
 

@@ -14,7 +14,6 @@ computed when rows are read, so all later blocks can be trained.
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import json
 from collections.abc import Sequence
@@ -32,7 +31,7 @@ from colorflow.color.grid import GRID_SIZE, SQUARE_SIZE
 from colorflow.errors import PackError
 from colorflow.model.condition import CONDITION_GRID, Condition
 from colorflow.model.features import LATE_BLOCKS_INPUT, Features
-from colorflow.training.pack import DAMAGE, SPLITS, Pack, Packs, map_array, open_table
+from colorflow.training.pack import DAMAGE, Pack, Packs, PhotoTable, map_array
 
 FORMAT = "colorflow-pixels-1"
 ARRAYS: dict[str, tuple[type[np.integer], tuple[int, ...]]] = {
@@ -80,18 +79,11 @@ class PixelPack:
         self.folder = folder
         photos, filled = read_pixel_info(folder)
         try:
-            with open_table(folder) as file:
-                table = list(csv.DictReader(file))
+            table = PhotoTable.read(folder)
             if len(table) != photos:
                 raise ValueError(f"photos.csv: {len(table)} photos, pixels.json says {photos}")
-            table = table[:filled]
-            self._dev = np.array([SPLITS.index(photo["split"]) for photo in table], bool)
-            self._short_side = np.array([int(photo["short_side"]) for photo in table])
-            mean_chroma = np.array([float(photo["mean_chroma"]) for photo in table])
-            hashes = np.array([int(photo["hash"], 16) for photo in table], np.uint64)
-            if not np.isfinite(mean_chroma).all():
-                raise ValueError("photos.csv: a mean_chroma is not finite")
-            self.train_chroma: NDArray[np.float64] = mean_chroma[~self._dev]
+            self._dev, self._short_side = table.dev[:filled], table.short_side[:filled]
+            self.train_chroma: NDArray[np.float64] = table.mean_chroma[:filled][~self._dev]
             self._arrays = {name: map_array(folder / f"{name}.npy") for name in ARRAYS}
         except DAMAGE as error:
             raise PackError(f"{folder}: the pack is damaged ({error}); make it again") from error
@@ -105,7 +97,7 @@ class PixelPack:
         if filled == 0:
             raise PackError(f"{folder}: the pack has no photo yet; run data_prep to its end")
         digest = hashlib.sha256(f"{FORMAT} {filled}".encode())
-        for fact in (hashes, self._dev, self._short_side):
+        for fact in (table.hashes[:filled], self._dev, self._short_side):
             digest.update(fact.tobytes())
         self.digest = digest.hexdigest()
         self._features: Features | None = None

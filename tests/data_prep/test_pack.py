@@ -494,7 +494,9 @@ def test_names_need_not_be_unicode(photos: Any, tmp_path: Path) -> None:
         pytest.skip("this file system takes Unicode names alone")
     given = [str(folder), "-o", str(tmp_path / "pack"), "--variants", "1", "--workers", "0"]
     assert command.main(given) == 0
-    assert Pack(tmp_path / "pack").files == [str(folder.resolve() / os.fsdecode(b"caf\xe9.jpg"))]
+    assert Pack(tmp_path / "pack").photos.files == [
+        str(folder.resolve() / os.fsdecode(b"caf\xe9.jpg"))
+    ]
 
 
 def test_the_module_runs_and_fails_without_a_traceback(tmp_path: Path) -> None:

@@ -62,7 +62,7 @@ def test_rows_by_variant_and_size(pack_folder: Path) -> None:
 
 def test_the_table_of_photos(pack_folder: Path) -> None:
     pack = Pack(pack_folder)
-    assert pack.files == [f"photo{index}.jpg" for index in range(18)]
+    assert pack.photos.files == [f"photo{index}.jpg" for index in range(18)]
     assert pack.train_chroma.shape == (14,)
 
 
