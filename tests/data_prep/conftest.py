@@ -18,7 +18,7 @@ import torch
 from PIL import Image
 
 from data_prep import __main__ as command
-from data_prep import arrays
+from data_prep import arrays, cache
 
 LARGE = {
     "astronaut/face.png": ("astronaut", (slice(0, 256), slice(128, 384))),
@@ -156,7 +156,7 @@ def small_steps() -> Iterator[None]:
 @pytest.fixture
 def no_features(monkeypatch: pytest.MonkeyPatch) -> None:
     """The command ends after the first pass, which writes the selection."""
-    monkeypatch.setattr(command, "fill", lambda *_: iter([(0, 0)]))
+    monkeypatch.setattr(cache, "fill_arrays", lambda *_, **__: iter([0]))
 
 
 @pytest.fixture(scope="session")
