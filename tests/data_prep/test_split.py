@@ -95,8 +95,8 @@ def test_near_groups_are_connected_components(seed: int) -> None:
 
 def test_mirror_images_are_near() -> None:
     """Photo 2 is nearly the mirror image of photo 0."""
-    hashes = np.array([0xFF, 2**63, 0xABCD << 40], dtype=np.uint64)
-    mirrored = np.array([(0xABCD << 40) + 0b11, 0xFFFF << 20, 0xFF ^ 0b111], dtype=np.uint64)
+    hashes = np.array([0xFF, 0xFFFF_FFFF << 32, 0xABCD << 40], dtype=np.uint64)
+    mirrored = np.array([(0xABCD << 40) + 0b11, 0xFFFF << 4, 0xFF ^ 0b111], dtype=np.uint64)
     groups = near_groups(hashes, mirrored)
     assert groups[0] == groups[2] != groups[1]
     for size in (1, 2):
