@@ -27,11 +27,11 @@ from colorflow.model.pyramid import ChromaPyramid
 from colorflow.training.allocator import keep_freed_memory
 from colorflow.training.loop import train_to_budget
 from colorflow.training.pack import Packs, open_packs
-from colorflow.training.run import Run
+from colorflow.training.run_folder import RunFolder
 from colorflow.training.schedule import Budget
 from colorflow.training.targets import EVALUATED_PHOTO_SIDE, LevelTask
 from colorflow.training.trainer import TrainConfig, Trainer
-from colorflow.training.tuning import DRAWS, energy_score
+from colorflow.training.tuning import SAMPLES, energy_score
 from colorflow.zoo import naf, tarflow
 
 GRID = default_config().levels[0].grid
@@ -67,7 +67,7 @@ def main() -> None:
         device = torch.device("cpu")
         task = LevelTask(pyramid, 0)
         trainer = Trainer(level, task, pack, config, device, clock=training_seconds)
-        run = Run(options.output / name, {"family": name, "train": asdict(config)})
+        run = RunFolder(options.output / name, {"family": name, "train": asdict(config)})
         train_to_budget(trainer, run, Budget(minutes=options.minutes), lambda _: None)
         trainer.ema.load_state_dict(trainer.best)
         train = trainer.evaluate("train")
@@ -89,11 +89,11 @@ def dev_energy_score(trainer: Trainer, pyramid: ChromaPyramid, pack: Packs) -> f
     scores = []
     for part in np.array_split(rows, 5):
         ab, condition = pack.batch(part)
-        photo = level.context.of_photo(condition).repeat_interleave(DRAWS, 0)
+        photo = level.context.of_photo(condition).repeat_interleave(SAMPLES, 0)
         latent = torch.randn(len(photo), *SHAPE, generator=generator)
         draws = pyramid.bounded.inverse(level.decode(latent, photo, None)[0])[0]
         truth = F.avg_pool2d(ab, FINEST_GRID // GRID)
-        scores.append(energy_score(draws.unflatten(0, (len(ab), DRAWS)), truth))
+        scores.append(energy_score(draws.unflatten(0, (len(ab), SAMPLES)), truth))
     return float(torch.cat(scores).mean())
 
 

@@ -31,7 +31,7 @@ from colorflow.training.colors import blow_up_chroma
 from colorflow.training.pack import Pack
 from colorflow.training.start import Start
 from colorflow.training.targets import EVALUATED_HINTS, EVALUATED_PHOTO_SIDE, LevelTask
-from colorflow.training.tuning import DRAWS, energy_score
+from colorflow.training.tuning import SAMPLES, energy_score
 
 AT_ONCE = 25
 
@@ -109,15 +109,15 @@ def quality(
     for part in np.array_split(rows, -(-len(rows) // AT_ONCE)):
         ab, condition = pack.batch(part)
         truth = F.avg_pool2d(ab, FINEST_GRID // grid)
-        which = torch.randint(len(models), (len(ab), DRAWS), generator=generator)
-        latent = temperature * torch.randn(len(ab) * DRAWS, 2, grid, grid, generator=generator)
-        draws = truth.new_zeros(len(ab), DRAWS, *truth.shape[1:])
+        which = torch.randint(len(models), (len(ab), SAMPLES), generator=generator)
+        latent = temperature * torch.randn(len(ab) * SAMPLES, 2, grid, grid, generator=generator)
+        draws = truth.new_zeros(len(ab), SAMPLES, *truth.shape[1:])
         for index, model in enumerate(models):
             level = model.levels[0]
             assert isinstance(level, Level)
-            photo = level.context.of_photo(model.refine(condition)).repeat_interleave(DRAWS, 0)
+            photo = level.context.of_photo(model.refine(condition)).repeat_interleave(SAMPLES, 0)
             u = gain * level.decode(latent, photo, None)[0]
-            drawn = model.bounded.inverse(u)[0].unflatten(0, (len(ab), DRAWS))
+            drawn = model.bounded.inverse(u)[0].unflatten(0, (len(ab), SAMPLES))
             draws[which == index] = drawn[which == index]
         errors = (draws - truth[:, None]).square().flatten(2).mean(2)
         energy.append(energy_score(draws, truth))

@@ -19,7 +19,7 @@ import skimage.data
 
 from colorflow.color.full_resolution import lightness_of, render
 from colorflow.color.resize import resize_by_area
-from colorflow.colorize import Colorizer
+from colorflow.colorizer import Colorizer
 from colorflow.photo import Kind, Photo, find_photos, photo_from_image, read_photo, write_image
 
 GAP = 4
@@ -66,7 +66,7 @@ def _photos(options: argparse.Namespace) -> Iterator[Photo]:
 def _row(colorizer: Colorizer, photo: Photo, options: argparse.Namespace) -> np.ndarray:
     width = max(1, round(options.height * photo.width / photo.height))
     small = np.round(resize_by_area(photo.pixels, options.height, width)).astype(np.uint8)
-    draws = colorizer.draw(
+    draws = colorizer.predict(
         photo,
         options.n,
         options.temperature,

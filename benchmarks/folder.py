@@ -140,7 +140,7 @@ def stage_seconds(photos: list[Path], path: Path | None) -> dict[str, list[float
         model = colorizer.model_of(photo)
         both = timed("features", lambda model=model: model.make_condition(mirrored=True))
         model.make_condition = lambda both=both, **_: both
-        chroma, _ = timed("flow", lambda model=model: model.principal(colorizer.recipe(), 1))
+        chroma, _ = timed("flow", lambda model=model: model.principal(colorizer.spec(), 1))
         pixels = timed(
             "upsampling, gamut, Lab",
             lambda photo=photo, ab=chroma[0]: render(LightnessRows(photo.pixels), ab),

@@ -35,7 +35,7 @@ def main() -> None:
     weights = load_weights(options.weights or default_weights())
     colorizer = Colorizer(weights)
     model = colorizer.model_of(photo)
-    latents = [model.sample(colorizer.recipe(SEED + i)) for i in range(options.previews)]
+    latents = [model.sample(colorizer.spec(SEED + i)) for i in range(options.previews)]
     chroma = model.decode(latents)
     lightness = LightnessRows(photo.pixels)
     timings = side_by_side(

@@ -29,7 +29,7 @@ from colorflow.model.pyramid import ChromaPyramid
 from colorflow.model.weights import load_weights
 from colorflow.training.pack import Pack
 from colorflow.training.targets import EVALUATED_PHOTO_SIDE, with_noise
-from colorflow.training.tuning import DRAWS, energy_score
+from colorflow.training.tuning import SAMPLES, energy_score
 
 POWERS = ((0.1, 0), (0.2, 0), (0.5, 0), (1, 0), (0.1, 0.1), (0.2, 0.1), (0.3, 0.2), (0.5, 0.5))
 TEMPERATURES = (0.9, 0.8, 0.7)
@@ -69,18 +69,20 @@ def main() -> None:
         without = unconditional.log_prob(x.flatten(1))
         uniform = torch.rand(len(POWERS), len(x), generator=generator)
         chances = torch.stack([power * log_prob - guide * without for power, guide in POWERS])
-        chosen = (chances - (-uniform.log()).log()).topk(DRAWS, 1).indices
-        sets.setdefault("std 1", []).append(x[:DRAWS])
+        chosen = (chances - (-uniform.log()).log()).topk(SAMPLES, 1).indices
+        sets.setdefault("std 1", []).append(x[:SAMPLES])
         for (power, guide), indices in zip(POWERS, chosen, strict=True):
             sets.setdefault(f"power {power:g}, guidance {guide:g}", []).append(x[indices])
         for temperature in TEMPERATURES:
-            sets.setdefault(f"temperature {temperature:g}", []).append(drawn(DRAWS, temperature)[0])
+            sets.setdefault(f"temperature {temperature:g}", []).append(
+                drawn(SAMPLES, temperature)[0]
+            )
     print(
         f"{len(rows)} photos, {options.candidates} candidates\n\n"
         "| draws | energy score | best of 8 | one | mean of 8 | chroma |\n|---|---|---|---|---|---|"
     )
     for name, u in sets.items():
-        draws = pyramid.bounded.inverse(torch.cat(u))[0].unflatten(0, (len(rows), DRAWS))
+        draws = pyramid.bounded.inverse(torch.cat(u))[0].unflatten(0, (len(rows), SAMPLES))
         print(f"| {name} | " + " | ".join(columns(draws, torch.cat(truth))) + " |")
 
 

@@ -17,7 +17,7 @@ LARGEST_SEED = 2**63 - 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Card:
+class PrincipalSpec:
     """One of the k principal colorings of a photo.
 
     Args:
@@ -37,7 +37,7 @@ class Card:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Recipe:
+class ColoringSpec:
     """All that defines one coloring, given the photo, the weights, the hints and the reference.
 
     A plain sample has the same seed in all levels. Coarse levels decide the colors of objects and
@@ -46,7 +46,7 @@ class Recipe:
     Args:
         seeds: one a level, coarse to fine; the latents of a level depend on its own seed and the
             photo only. None where a level is that of the principal coloring.
-        card: the principal coloring that supplies the levels without a seed.
+        principal: the principal coloring that supplies the levels without a seed.
         temperature: multiplies the shipped temperatures.
         strengths: how far each level goes from its sampled latents (0) to the latents of the
             reference photo (1); empty without a reference.
@@ -56,7 +56,7 @@ class Recipe:
     """
 
     seeds: tuple[int | None, ...]
-    card: Card | None = None
+    principal: PrincipalSpec | None = None
     temperature: float = 1.0
     strengths: tuple[float, ...] = ()
 
@@ -64,8 +64,10 @@ class Recipe:
         for seed in self.seeds:
             if seed is not None:
                 check_seed(seed)
-            elif self.card is None:
-                raise ValueError("seeds: expected a number for every level, as there is no card")
+            elif self.principal is None:
+                raise ValueError(
+                    "seeds: expected a number for every level, as there is no principal coloring"
+                )
         if not 0 <= self.temperature < float("inf"):
             raise ValueError(
                 f"temperature: expected a finite number from 0, got {self.temperature}"
@@ -85,40 +87,40 @@ class Recipe:
         own = self.seeds[0]
         if own is not None:
             return own
-        assert self.card is not None
-        return self.card.seed
+        assert self.principal is not None
+        return self.principal.seed
 
     @property
-    def is_card(self) -> bool:
+    def is_principal(self) -> bool:
         """Whether it is a principal coloring with no level sampled anew."""
-        return self.card is not None and not any(seed is not None for seed in self.seeds)
+        return self.principal is not None and not any(seed is not None for seed in self.seeds)
 
-    def principal(self, number: int, of: int) -> Recipe:
+    def principal_spec(self, number: int, of: int) -> ColoringSpec:
         """One of the principal colorings of the samples from this one on."""
-        card = Card(number=number, of=of, seed=self.seed)
-        return replace(self, seeds=(None,) * len(self.seeds), card=card)
+        principal = PrincipalSpec(number=number, of=of, seed=self.seed)
+        return replace(self, seeds=(None,) * len(self.seeds), principal=principal)
 
-    def sample(self, seed: int) -> Recipe:
+    def sample_spec(self, seed: int) -> ColoringSpec:
         """The plain sample of a seed, with the same temperature and strengths."""
-        return replace(self, seeds=(seed,) * len(self.seeds), card=None)
+        return replace(self, seeds=(seed,) * len(self.seeds), principal=None)
 
-    def redrawn(self, levels: Collection[int], seed: int) -> Recipe:
+    def resampled(self, levels: Collection[int], seed: int) -> ColoringSpec:
         """The same with another seed in some levels, given by their indices."""
         seeds = tuple(seed if i in levels else own for i, own in enumerate(self.seeds))
         return replace(self, seeds=seeds)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Draws:
+class Predictions:
     """Colorings of one photo on the 64x64 grid, before they are rendered at full resolution.
 
     Attributes:
-        recipes: one a coloring; `draw_recipes(photo, [recipes[i]])` gives coloring i again.
+        specs: one a coloring; `reproduce(photo, [specs[i]])` gives coloring i again.
         ab: (n, 2, 64, 64) CIELAB units.
         shares: share of the samples that each principal coloring is the mean of; empty for samples.
     """
 
-    recipes: list[Recipe]
+    specs: list[ColoringSpec]
     ab: NDArray[np.float32]
     shares: tuple[float, ...] = ()
 
@@ -126,13 +128,13 @@ class Draws:
     def seeds(self) -> list[int]:
         """Seed of the coarsest level of each coloring.
 
-        `draw(photo, 1, seed=seeds[i], samples=True)` gives sample i again.
+        `predict(photo, 1, seed=seeds[i], samples=True)` gives sample i again.
         """
-        return [recipe.seed for recipe in self.recipes]
+        return [spec.seed for spec in self.specs]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Stage:
+class LevelOutput:
     """A coloring after one level of the model, on its way from noise to chroma.
 
     Attributes:

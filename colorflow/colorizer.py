@@ -4,7 +4,7 @@
     condition   L* (1, 1, 256, 256) -> feature maps           `Colorizer.model_of`
     sample      seeds -> latents -> ab (n, 2, 64, 64)         `PhotoModel.sample`, `decode`
     principal   64 samples -> n means -> ab (n, 2, 64, 64)    `PhotoModel.principal`
-    render      ab on the photo's own L* -> (H, W, 3) sRGB    `Colorizer.paint`
+    render      ab on the photo's own L* -> (H, W, 3) sRGB    `Colorizer.render`
     write       write_image("color.png", pixels, photo)
 
 `Colorizer.colorize` goes this way from a picture to finished images; `colorflow.batch` goes it from
@@ -28,14 +28,21 @@ from torch import Tensor
 
 from colorflow.color.full_resolution import LightnessRows, render
 from colorflow.color.grid import square_lightness, to_grid
-from colorflow.coloring import Card, Draws, Recipe, Stage, Uncertainty, check_seed
+from colorflow.coloring import (
+    ColoringSpec,
+    LevelOutput,
+    Predictions,
+    PrincipalSpec,
+    Uncertainty,
+    check_seed,
+)
 from colorflow.errors import PhotoError, WeightsError
 from colorflow.exploration import Exploration
 from colorflow.files import default_weights
 from colorflow.model.condition import Condition, Conditioner, coarse_lightness
 from colorflow.model.diverse import COARSE_LEVELS, DIVERSE_POOL, most_different
 from colorflow.model.hints import Hint, hint_planes
-from colorflow.model.principal import MOST_CARDS, POOL
+from colorflow.model.principal import MOST_PRINCIPAL, POOL
 from colorflow.model.weights import LoadedWeights, load_weights
 from colorflow.photo import Kind, Photo, photo_from_image, read_photo
 from colorflow.photo_model import Latents, PhotoModel
@@ -46,14 +53,14 @@ if TYPE_CHECKING:
     Picture = str | os.PathLike[str] | Image.Image | NDArray[Any] | Photo
 
 __all__ = [
-    "MOST_CARDS",
-    "Card",
+    "MOST_PRINCIPAL",
+    "ColoringSpec",
     "Colorizer",
-    "Draws",
     "Hint",
+    "LevelOutput",
     "PhotoModel",
-    "Recipe",
-    "Stage",
+    "Predictions",
+    "PrincipalSpec",
     "Uncertainty",
     "default_weights",
     "most_different",
@@ -179,12 +186,12 @@ class Colorizer(Exploration):
     def colorize_photo(
         self, photo: Photo, n: int = 4, temperature: float = 1.0, seed: int = 0, **options: Any
     ) -> list[NDArray[np.uint8]]:
-        """Colors a photo: n arrays (H, W, 3) uint8 sRGB; arguments as those of `draw`."""
-        draws = self.draw(photo, n, temperature, seed, **options)
+        """Colors a photo: n arrays (H, W, 3) uint8 sRGB; arguments as those of `predict`."""
+        predictions = self.predict(photo, n, temperature, seed, **options)
         lightness = LightnessRows(photo.pixels)
-        return [render(lightness, ab) for ab in draws.ab]
+        return [render(lightness, ab) for ab in predictions.ab]
 
-    def draw(
+    def predict(
         self,
         photo: Photo,
         n: int = 4,
@@ -196,7 +203,7 @@ class Colorizer(Exploration):
         hints: Sequence[Hint] = (),
         reference: Photo | None = None,
         strength: float = DEFAULT_STRENGTH,
-    ) -> Draws:
+    ) -> Predictions:
         """Computes the chroma of n colorings on the 64x64 grid.
 
         Args:
@@ -213,29 +220,29 @@ class Colorizer(Exploration):
         if n < 1:
             raise ValueError(f"n: expected at least 1, got {n}")
         check_seed(seed, following=max(n * DIVERSE_POOL, POOL))
-        first = self.recipe(seed, temperature, strength)
+        first = self.spec(seed, temperature, strength)
         if reference is None:
             first = replace(first, strengths=())
         if not samples and not diverse:
-            if n > MOST_CARDS:
+            if n > MOST_PRINCIPAL:
                 raise ValueError(
-                    f"n: expected at most {MOST_CARDS} principal colorings, got {n}; "
+                    f"n: expected at most {MOST_PRINCIPAL} principal colorings, got {n}; "
                     "there may be any number of samples"
                 )
             ab, shares = self.model_of(photo, hints, reference).principal(first, n)
-            cards = [first.principal(i, n) for i in range(n)]
-            return Draws(recipes=cards, ab=ab, shares=shares)
+            principal = [first.principal_spec(i, n) for i in range(n)]
+            return Predictions(specs=principal, ab=ab, shares=shares)
         pool = n * DIVERSE_POOL if diverse and n > 1 else n
-        recipes = [first.sample(s) for s in range(seed, seed + pool)]
+        specs = [first.sample_spec(s) for s in range(seed, seed + pool)]
         model = self.model_of(photo, hints, reference)
-        latents = [model.sample(recipe) for recipe in recipes]
+        latents = [model.sample(spec) for spec in specs]
         if pool > n:
             chosen = model.most_different(latents, n)
-            recipes, latents = [recipes[i] for i in chosen], [latents[i] for i in chosen]
-        return Draws(recipes=recipes, ab=model.decode(latents))
+            specs, latents = [specs[i] for i in chosen], [latents[i] for i in chosen]
+        return Predictions(specs=specs, ab=model.decode(latents))
 
-    def recipe(self, seed: int = 0, temperature: float = 1.0, strength: float = 0.0) -> Recipe:
-        """The recipe of a plain sample: one seed for all levels.
+    def spec(self, seed: int = 0, temperature: float = 1.0, strength: float = 0.0) -> ColoringSpec:
+        """The spec of a plain sample: one seed for all levels.
 
         Args:
             seed: from 0.
@@ -244,32 +251,32 @@ class Colorizer(Exploration):
         """
         check_seed(seed)
         strengths = (strength,) * COARSE_LEVELS + (0.0,) * (len(self.levels) - COARSE_LEVELS)
-        return Recipe(
+        return ColoringSpec(
             seeds=(seed,) * len(self.levels), temperature=temperature, strengths=strengths
         )
 
-    def draw_recipes(
+    def reproduce(
         self,
         photo: Photo,
-        recipes: Sequence[Recipe],
+        specs: Sequence[ColoringSpec],
         *,
         hints: Sequence[Hint] = (),
         reference: Photo | None = None,
-    ) -> Draws:
-        """Computes the colorings of given recipes; other arguments: see the class."""
-        if not recipes:
-            raise ValueError("recipes: expected at least one, got none")
-        ab = self.model_of(photo, hints, reference).chroma(recipes)
-        return Draws(recipes=list(recipes), ab=ab)
+    ) -> Predictions:
+        """Computes the colorings of given specs; other arguments: see the class."""
+        if not specs:
+            raise ValueError("specs: expected at least one, got none")
+        ab = self.model_of(photo, hints, reference).chroma(specs)
+        return Predictions(specs=list(specs), ab=ab)
 
-    def paint(
+    def render(
         self, photo: Photo, chroma: NDArray[np.float32], *, bits: Literal[8, 16] = 8
     ) -> Iterator[NDArray[np.uint8] | NDArray[np.uint16]]:
         """Renders chroma on the photo's own lightness at full resolution, one coloring at a time.
 
         Args:
             photo: the photo.
-            chroma: (n, 2, 64, 64) CIELAB units, such as `Draws.ab`.
+            chroma: (n, 2, 64, 64) CIELAB units, such as `Predictions.ab`.
             bits: bits of each channel; 16 is more precise than 8 only for a photo of 16 bits.
 
         Yields:

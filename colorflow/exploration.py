@@ -11,10 +11,10 @@ import torch
 from numpy.typing import NDArray
 
 from colorflow.color.grid import to_grid
-from colorflow.coloring import Draws, Recipe, Stage, Uncertainty, check_seed
+from colorflow.coloring import ColoringSpec, LevelOutput, Predictions, Uncertainty, check_seed
 from colorflow.model.config import FINEST_GRID
 from colorflow.model.hints import Hint
-from colorflow.model.intervals import NOMINAL_LEVELS, central_interval, check_draws
+from colorflow.model.intervals import NOMINAL_LEVELS, central_interval, check_sample_count
 from colorflow.model.latents import slerp
 from colorflow.model.weights import LoadedWeights
 from colorflow.photo import Photo
@@ -24,7 +24,7 @@ from colorflow.photo_model import PhotoModel
 class Exploration(ABC):
     """Uses of the distribution of a photo's colorings, beside coloring the photo.
 
-    Methods share the arguments and errors that `Colorizer` describes. `coloring` is a recipe, or
+    Methods share the arguments and errors that `Colorizer` describes. `coloring` is a spec, or
     the seed of a plain sample.
     """
 
@@ -35,24 +35,26 @@ class Exploration(ABC):
     def levels(self) -> tuple[int, ...]: ...
 
     @abstractmethod
-    def recipe(self, seed: int = 0, temperature: float = 1.0, strength: float = 0.0) -> Recipe: ...
+    def spec(
+        self, seed: int = 0, temperature: float = 1.0, strength: float = 0.0
+    ) -> ColoringSpec: ...
 
     @abstractmethod
     def model_of(
         self, photo: Photo, hints: Sequence[Hint] = (), reference: Photo | None = None
     ) -> PhotoModel: ...
 
-    def redraw(
+    def resample(
         self,
         photo: Photo,
-        coloring: int | Recipe,
+        coloring: int | ColoringSpec,
         levels: Collection[int],
         seed: int,
         n: int = 1,
         *,
         hints: Sequence[Hint] = (),
         reference: Photo | None = None,
-    ) -> Draws:
+    ) -> Predictions:
         """Samples some levels of a coloring anew and keeps the others.
 
         With new fine levels, such as (16, 32, 64), the colors of objects stay and the details
@@ -75,16 +77,16 @@ class Exploration(ABC):
         if n < 1:
             raise ValueError(f"n: expected at least 1, got {n}")
         check_seed(seed, following=n)
-        recipe, indices = self._recipe_of(coloring), [names.index(name) for name in levels]
-        recipes = [recipe.redrawn(indices, s) for s in range(seed, seed + n)]
-        ab = self.model_of(photo, hints, reference).chroma(recipes)
-        return Draws(recipes=recipes, ab=ab)
+        spec, indices = self._spec_of(coloring), [names.index(name) for name in levels]
+        specs = [spec.resampled(indices, s) for s in range(seed, seed + n)]
+        ab = self.model_of(photo, hints, reference).chroma(specs)
+        return Predictions(specs=specs, ab=ab)
 
-    def walk(
+    def interpolate(
         self,
         photo: Photo,
-        start: int | Recipe,
-        end: int | Recipe,
+        start: int | ColoringSpec,
+        end: int | ColoringSpec,
         steps: int,
         *,
         hints: Sequence[Hint] = (),
@@ -101,29 +103,29 @@ class Exploration(ABC):
             reference: see `Colorizer`.
 
         Returns:
-            (steps, 2, 64, 64) CIELAB units. The ends are, to the bit, what `draw_recipes` gives for
-            each of the two recipes alone.
+            (steps, 2, 64, 64) CIELAB units. The ends are, to the bit, what `reproduce` gives for
+            each of the two specs alone.
         """
         if steps < 2:
             raise ValueError(f"steps: expected at least 2, got {steps}")
-        ends = [self._recipe_of(start), self._recipe_of(end)]
+        ends = [self._spec_of(start), self._spec_of(end)]
         model = self.model_of(photo, hints, reference)
-        first, last = (model.latents(recipe) for recipe in ends)
+        first, last = (model.latents(spec) for spec in ends)
         between = [
             [slerp(a, b, step / (steps - 1)) for a, b in zip(first, last, strict=True)]
             for step in range(1, steps - 1)
         ]
         # Each end alone: the last bits depend on how many colorings are decoded at once.
-        outer = [model.chroma([recipe]) for recipe in ends]
+        outer = [model.chroma([spec]) for spec in ends]
         inner = [model.decode(between)] if between else []
         return np.concatenate([outer[0], *inner, outer[1]])
 
-    def stages(
-        self, photo: Photo, coloring: int | Recipe, *, hints: Sequence[Hint] = ()
-    ) -> list[Stage]:
+    def decode_by_level(
+        self, photo: Photo, coloring: int | ColoringSpec, *, hints: Sequence[Hint] = ()
+    ) -> list[LevelOutput]:
         """Shows a coloring without a reference after each level, coarse to fine.
 
-        The chroma of the last stage is that of `draw_recipes`: to the bit for a sample alone, and
+        The last chroma is that of `reproduce`: to the bit for a sample alone, and
         nearly for a principal coloring.
 
         Args:
@@ -132,16 +134,16 @@ class Exploration(ABC):
             hints: see `Colorizer`; they take effect at the last level, which completes the grid.
         """
         model = self.model_of(photo, hints)
-        latents = model.latents(self._recipe_of(coloring))
+        latents = model.latents(self._spec_of(coloring))
         return [
-            Stage(latents=z.numpy(), ab=model.decode([latents[: index + 1]])[0])
+            LevelOutput(latents=z.numpy(), ab=model.decode([latents[: index + 1]])[0])
             for index, z in enumerate(latents)
         ]
 
     def uncertainty(
         self,
         photo: Photo,
-        draws: int = 64,
+        n: int = 64,
         seed: int = 0,
         *,
         level: float = NOMINAL_LEVELS[-1],
@@ -155,7 +157,7 @@ class Exploration(ABC):
 
         Args:
             photo: the photo.
-            draws: number of samples; 64 in the calibration, at least 19 for the interval of 0.9.
+            n: number of samples; 64 in the calibration, at least 19 for the interval of 0.9.
             seed: sample i depends on `seed + i` only.
             level: nominal coverage, 0.5 or 0.9.
             hints: see `Colorizer`.
@@ -163,10 +165,10 @@ class Exploration(ABC):
         if level not in NOMINAL_LEVELS:
             known = " or ".join(f"{share:g}" for share in NOMINAL_LEVELS)
             raise ValueError(f"level: expected {known}, got {level}")
-        check_draws(draws, level)
-        check_seed(seed, following=draws)
+        check_sample_count(n, level)
+        check_seed(seed, following=n)
         model, std1 = self.model_of(photo, hints), [1.0] * len(self.levels)
-        latents = [model.sample(self.recipe(s), std1) for s in range(seed, seed + draws)]
+        latents = [model.sample(self.spec(s), std1) for s in range(seed, seed + n)]
         ab = model.decode(latents, gain=1.0)
         middle, half_width = central_interval(torch.from_numpy(ab), level)
         factors = self._weights.interval_factors
@@ -220,7 +222,9 @@ class Exploration(ABC):
         dimensions = 2 * FINEST_GRID**2
         return -self.log_prob(photo, ab, hints=hints) / (dimensions * math.log(2))
 
-    def rank(self, photo: Photo, draws: Draws, *, hints: Sequence[Hint] = ()) -> Draws:
+    def rank(
+        self, photo: Photo, colorings: Predictions, *, hints: Sequence[Hint] = ()
+    ) -> Predictions:
         """Sorts colorings of a photo by their `log_prob`, the most likely first.
 
         The density is that of the model itself, whatever the temperatures of the samples. It favors
@@ -228,11 +232,11 @@ class Exploration(ABC):
 
         Args:
             photo: the photo.
-            draws: colorings of it.
+            colorings: colorings of the photo.
             hints: the hints of these colorings.
         """
-        order = np.argsort(-self.log_prob(photo, draws.ab, hints=hints), kind="stable")
-        return Draws(recipes=[draws.recipes[i] for i in order], ab=draws.ab[order])
+        order = np.argsort(-self.log_prob(photo, colorings.ab, hints=hints), kind="stable")
+        return Predictions(specs=[colorings.specs[i] for i in order], ab=colorings.ab[order])
 
-    def _recipe_of(self, coloring: int | Recipe) -> Recipe:
-        return coloring if isinstance(coloring, Recipe) else self.recipe(coloring)
+    def _spec_of(self, coloring: int | ColoringSpec) -> ColoringSpec:
+        return coloring if isinstance(coloring, ColoringSpec) else self.spec(coloring)

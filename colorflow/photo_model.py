@@ -1,4 +1,4 @@
-"""The distribution of one photo's colorings: from recipes to latents to chroma, and back.
+"""The distribution of one photo's colorings: from specs to latents to chroma, and back.
 
 Dimensions: n colorings of one photo, k principal colorings, C and g channels and grid of a level.
 """
@@ -14,10 +14,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from colorflow.coloring import Recipe
+from colorflow.coloring import ColoringSpec
 from colorflow.model.condition import Condition
 from colorflow.model.diverse import COARSE_LEVELS, most_different
-from colorflow.model.latents import draw_latents, signs_of_photo, slerp
+from colorflow.model.latents import sample_latents, signs_of_photo, slerp
 from colorflow.model.principal import POOL, principal_colorings
 from colorflow.model.weights import LoadedWeights
 
@@ -52,7 +52,7 @@ class PhotoModel:
         self.make_condition = make_condition
         self._device = lightness.device
         self._principal: dict[
-            tuple[Recipe, int], tuple[NDArray[np.float32], tuple[float, ...]]
+            tuple[ColoringSpec, int], tuple[NDArray[np.float32], tuple[float, ...]]
         ] = {}
 
     @cached_property
@@ -60,53 +60,55 @@ class PhotoModel:
         """The condition of the photo."""
         return self.make_condition(mirrored=False)
 
-    def chroma(self, recipes: Sequence[Recipe]) -> NDArray[np.float32]:
-        """Chroma of the colorings of recipes: (n, 2, 64, 64) CIELAB units."""
-        sampled = [recipe for recipe in recipes if not recipe.is_card]
-        ab = iter(self.decode([self.latents(recipe) for recipe in sampled]) if sampled else ())
-        return np.stack([self._card(one) if one.is_card else next(ab) for one in recipes])
+    def chroma(self, specs: Sequence[ColoringSpec]) -> NDArray[np.float32]:
+        """Chroma of the colorings of specs: (n, 2, 64, 64) CIELAB units."""
+        sampled = [spec for spec in specs if not spec.is_principal]
+        ab = iter(self.decode([self.latents(spec) for spec in sampled]) if sampled else ())
+        return np.stack(
+            [self._principal_coloring(one) if one.is_principal else next(ab) for one in specs]
+        )
 
-    def latents(self, recipe: Recipe) -> Latents:
+    def latents(self, spec: ColoringSpec) -> Latents:
         """Sampled latents, and those of the principal coloring in levels without a seed."""
-        seeds = tuple(recipe.seed if seed is None else seed for seed in recipe.seeds)
-        latents = self.sample(replace(recipe, seeds=seeds))
-        if recipe.card is None:
+        seeds = tuple(spec.seed if seed is None else seed for seed in spec.seeds)
+        latents = self.sample(replace(spec, seeds=seeds))
+        if spec.principal is None:
             return latents
-        (own,) = self.encode(self._card(recipe)[None])
+        (own,) = self.encode(self._principal_coloring(spec)[None])
         return [
             z if seed is None else sampled
-            for z, sampled, seed in zip(own, latents, recipe.seeds, strict=True)
+            for z, sampled, seed in zip(own, latents, spec.seeds, strict=True)
         ]
 
-    def sample(self, recipe: Recipe, temperatures: Sequence[float] | None = None) -> Latents:
+    def sample(self, spec: ColoringSpec, temperatures: Sequence[float] | None = None) -> Latents:
         """Samples latents.
 
-        Their std is the temperature of the level times that of the recipe; on the way to the
+        Their std is the temperature of the level times that of the spec; on the way to the
         reference their length becomes that of the reference's.
 
         Args:
-            recipe: with a seed for every level.
+            spec: with a seed for every level.
             temperatures: one a level, in place of the shipped ones.
 
         Raises:
-            ValueError: if the recipe is for another number of levels, or needs a reference.
+            ValueError: if the spec is for another number of levels, or needs a reference.
         """
         shapes = self.pyramid.latent_shapes()
-        seeds = [seed for seed in recipe.seeds if seed is not None]
+        seeds = [seed for seed in spec.seeds if seed is not None]
         if len(seeds) != len(shapes):
             raise ValueError(f"seeds: expected {len(shapes)}, one a level, got {len(seeds)}")
         stds = self.temperatures if temperatures is None else temperatures
         sampled = [
-            recipe.temperature * std * sign * z
-            for z, sign, std in zip(draw_latents(shapes, seeds), self._signs, stds, strict=True)
+            spec.temperature * std * sign * z
+            for z, sign, std in zip(sample_latents(shapes, seeds), self._signs, stds, strict=True)
         ]
-        if not any(recipe.strengths):
+        if not any(spec.strengths):
             return sampled
         if self.reference is None:
-            raise ValueError("reference: expected the photo that the recipe's colors come from")
+            raise ValueError("reference: expected the photo that the spec's colors come from")
         return [
             slerp(own, other, strength)
-            for own, other, strength in zip(sampled, self.reference, recipe.strengths, strict=True)
+            for own, other, strength in zip(sampled, self.reference, spec.strengths, strict=True)
         ]
 
     @torch.inference_mode()
@@ -145,16 +147,18 @@ class PhotoModel:
         coarse = self.decode([z[:COARSE_LEVELS] for z in latents])  # (len(latents), 2, 8, 8)
         return most_different(coarse.reshape(len(coarse), -1), n)
 
-    def principal(self, first: Recipe, k: int) -> tuple[NDArray[np.float32], tuple[float, ...]]:
+    def principal(
+        self, first: ColoringSpec, k: int
+    ) -> tuple[NDArray[np.float32], tuple[float, ...]]:
         """Principal colorings: chroma (k, 2, 64, 64) and the share of the samples of each.
 
         Args:
-            first: the recipe of the first of `POOL` samples.
+            first: the spec of the first of `POOL` samples.
             k: how many.
         """
         if (first, k) not in self._principal:
             seeds = range(first.seed, first.seed + POOL)
-            pool = [self.sample(first.sample(seed)) for seed in seeds]
+            pool = [self.sample(first.sample_spec(seed)) for seed in seeds]
             self._principal[first, k] = self.principal_of(pool, k)
         return self._principal[first, k]
 
@@ -167,11 +171,11 @@ class PhotoModel:
         ab, shares = principal_colorings(self.pyramid, stacked, both, k, self.gain)
         return ab.cpu().numpy(), tuple(map(float, shares))
 
-    def _card(self, recipe: Recipe) -> NDArray[np.float32]:
-        """The principal coloring that supplies levels of a recipe: (2, 64, 64)."""
-        card = recipe.card
-        assert card is not None
-        return self.principal(recipe.sample(card.seed), card.of)[0][card.number]
+    def _principal_coloring(self, spec: ColoringSpec) -> NDArray[np.float32]:
+        """The principal coloring that supplies levels of a spec: (2, 64, 64)."""
+        one = spec.principal
+        assert one is not None
+        return self.principal(spec.sample_spec(one.seed), one.of)[0][one.number]
 
     def _repeated(self, n: int) -> Condition:
         """The photo's condition n times."""

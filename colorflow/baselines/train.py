@@ -21,11 +21,11 @@ from colorflow.model.tensors import check_weights_place
 from colorflow.training.allocator import keep_freed_memory
 from colorflow.training.loop import choose_device, train_to_budget
 from colorflow.training.pack import Pack, open_packs
-from colorflow.training.run import Run, read_state
+from colorflow.training.run_folder import RunFolder, read_state
 from colorflow.training.schedule import Budget
 from colorflow.training.start import OF_PLANES, Start
 from colorflow.training.trainer import TrainConfig, Trainer
-from colorflow.training.tuning import DRAWS, energy_score
+from colorflow.training.tuning import SAMPLES, energy_score
 
 TEMPERATURES = (0.3, 0.5, 0.7, 0.8, 0.9, 1.0)
 
@@ -65,7 +65,7 @@ def train_baseline(
     origin = None if contexts is None else Start(contexts)
     if origin is not None:
         recipe["contexts"] = origin.name
-    run = Run(run_folder, recipe)
+    run = RunFolder(run_folder, recipe)
     device = choose_device()
     torch.manual_seed(config.seed)
     module = baseline.build().to(device)
@@ -176,7 +176,7 @@ def _tuned(
         found = []
         for part in np.array_split(rows, -(-len(rows) // 10)):
             ab, condition = pack.batch(part, baseline.task().maps)
-            drawn = density.sample(condition, DRAWS, generator, temperature)
+            drawn = density.sample(condition, SAMPLES, generator, temperature)
             found.append(energy_score(drawn, ab))
         scores[temperature] = float(torch.cat(found).mean())
     best = min(scores, key=lambda t: scores[t])

@@ -18,7 +18,7 @@ from colorflow.errors import ColorflowError, PhotoError, WritePhotoError
 from colorflow.photo import Kind, Photo, Provenance, is_own_picture, read_photo, write_image
 
 if TYPE_CHECKING:
-    from colorflow.colorize import Colorizer, Draws
+    from colorflow.colorizer import Colorizer, Predictions
 
 _NOTHING_MORE_FITS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 """Faults of the place for the results that every further photo would meet."""
@@ -84,7 +84,7 @@ def _color(
     if missing:
         _make_folder(task.folder)
     places = [list(drawn).index(label) for label in missing]
-    painted = colorizer.paint(photo, draws.ab[places], bits=photo.bits)
+    painted = colorizer.render(photo, draws.ab[places], bits=photo.bits)
     for label, pixels in zip(missing, painted, strict=True):
         write_image(task.folder / task.name(label), pixels, photo, provenance=drawn[label])
         there.append(task.coloring(label, drawn[label]))
@@ -101,9 +101,9 @@ def _color(
     )
 
 
-def _draw(colorizer: Colorizer, photo: Photo, task: Task, settings: Settings) -> Draws:
+def _draw(colorizer: Colorizer, photo: Photo, task: Task, settings: Settings) -> Predictions:
     try:
-        return colorizer.draw(
+        return colorizer.predict(
             photo,
             settings.n,
             settings.temperature,
@@ -118,7 +118,7 @@ def _draw(colorizer: Colorizer, photo: Photo, task: Task, settings: Settings) ->
         raise PhotoError(str(task.path), str(error)) from error
 
 
-def _drawn(wanted: Mapping[str, Provenance], draws: Draws) -> dict[str, Provenance]:
+def _drawn(wanted: Mapping[str, Provenance], draws: Predictions) -> dict[str, Provenance]:
     """Those that were drawn, with their shares."""
     if not draws.shares:
         return {label: wanted[label] for label in map(sample_label, draws.seeds)}
@@ -129,7 +129,7 @@ def _drawn(wanted: Mapping[str, Provenance], draws: Draws) -> dict[str, Provenan
     return drawn
 
 
-def _bits(colorizer: Colorizer, photo: Photo, task: Task, draws: Draws) -> list[float | None]:
+def _bits(colorizer: Colorizer, photo: Photo, task: Task, draws: Predictions) -> list[float | None]:
     try:
         values = colorizer.bits_per_dim(photo, draws.ab, hints=task.hints).tolist()
     except ValueError:  # a color at the very edge of what the model can say has no density

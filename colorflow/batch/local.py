@@ -17,7 +17,7 @@ from colorflow.batch.remote import color_anywhere
 from colorflow.batch.worker import Start
 
 if TYPE_CHECKING:
-    from colorflow.colorize import Colorizer
+    from colorflow.colorizer import Colorizer
 
 MOST_USUAL_WORKERS = 4
 """Each takes about 0.5 GB, and more for large photos."""

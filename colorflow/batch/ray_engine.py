@@ -29,7 +29,7 @@ from colorflow.batch.worker import Ready, Start, loaded
 from colorflow.errors import BatchError, ColorflowError, WeightsError
 
 if TYPE_CHECKING:
-    from colorflow.colorize import Colorizer
+    from colorflow.colorizer import Colorizer
 
 TRIES = 3
 """Workers that a photo may cost before it has failed."""
@@ -202,7 +202,7 @@ def _how_it_ended(error: Exception) -> str:
 
 
 def _content(weights: Path | None) -> bytes:
-    from colorflow.colorize import default_weights
+    from colorflow.colorizer import default_weights
 
     path = weights or default_weights()
     try:

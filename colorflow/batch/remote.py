@@ -17,7 +17,7 @@ from colorflow.batch.url import Url
 from colorflow.errors import ColorflowError, PhotoError
 
 if TYPE_CHECKING:
-    from colorflow.colorize import Colorizer
+    from colorflow.colorizer import Colorizer
 
 
 def color_anywhere(colorizer: Colorizer, task: Task, settings: Settings) -> Record:

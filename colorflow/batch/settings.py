@@ -10,12 +10,12 @@ MOST_SAMPLES = 1000
 """Of one photo; they are drawn together, at 32 kB each."""
 
 DIVERSE_POOL = 8
-"""Seeds, for each coloring, that `Settings.diverse` may choose from, as `Colorizer.draw` does."""
+"""Seeds, for each coloring, that `Settings.diverse` may choose from, as `Colorizer.predict`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """How photos are colored; the arguments of `Colorizer.draw`, and what is done with photos.
+    """How photos are colored; the arguments of `Colorizer.predict`, and what is done with photos.
 
     Attributes:
         n: colorings of each photo: at most 16 principal ones, or `MOST_SAMPLES` samples.

@@ -25,7 +25,7 @@ from colorflow.batch.settings import Settings
 from colorflow.errors import BatchError, ColorflowError
 
 if TYPE_CHECKING:
-    from colorflow.colorize import Colorizer
+    from colorflow.colorizer import Colorizer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,7 +101,7 @@ def loaded(start: Start) -> Colorizer:
     import cv2
     import torch
 
-    from colorflow.colorize import Colorizer
+    from colorflow.colorizer import Colorizer
 
     cv2.setNumThreads(start.threads)
     try:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     Commands = argparse._SubParsersAction[argparse.ArgumentParser]
 
 LARGEST_SEED = 2**32 - 1
-MOST_CARDS, MOST_SAMPLES = 16, 1000
+MOST_PRINCIPAL, MOST_SAMPLES = 16, 1000
 """Principal colorings and samples of one photo, as `colorflow.batch.Settings` has them."""
 
 

@@ -93,7 +93,7 @@ def _add_what_to_show(parser: argparse.ArgumentParser) -> None:
 def _make(arguments: argparse.Namespace) -> int:
     from functools import cache
 
-    from colorflow.colorize import Colorizer
+    from colorflow.colorizer import Colorizer
     from colorflow.errors import EvaluationError
     from colorflow.quiz.make import make_blind_test
     from colorflow.quiz.ways import way_of

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from colorflow.cli.arguments import (
     LARGEST_SEED,
-    MOST_CARDS,
+    MOST_PRINCIPAL,
     MOST_SAMPLES,
     a_path,
     add_weights,
@@ -66,7 +66,7 @@ def _add_what(parser: argparse.ArgumentParser) -> None:
         default=1,
         metavar="N",
         help="principal colorings of each photo, at most "
-        f"{MOST_CARDS}: first the mean of 64 samples, then the means of their largest modes "
+        f"{MOST_PRINCIPAL}: first the mean of 64 samples, then the means of their largest modes "
         "(default: %(default)s)",
     )
     parser.add_argument(
@@ -169,10 +169,10 @@ def _colorize(parser: argparse.ArgumentParser, arguments: argparse.Namespace) ->
     if isinstance(output, Path) and os.path.exists(output) and not os.path.isdir(output):
         raise WritePhotoError(output, "is a file, but -o names a folder for the results")
     samples = arguments.samples or arguments.diverse
-    if arguments.n > MOST_CARDS and not samples:
+    if arguments.n > MOST_PRINCIPAL and not samples:
         parser.error(
-            f"argument -n: expected at most {MOST_CARDS} principal colorings, got {arguments.n}; "
-            f"with --samples there may be {MOST_SAMPLES}"
+            f"argument -n: expected at most {MOST_PRINCIPAL} principal colorings, "
+            f"got {arguments.n}; with --samples there may be {MOST_SAMPLES}"
         )
     settings = Settings(
         n=arguments.n,

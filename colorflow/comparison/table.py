@@ -21,7 +21,7 @@ from colorflow.files import FileKind, check_replaceable, json_kind, write_whole
 from colorflow.model.density import ConditionalDensity
 from colorflow.training.loop import choose_device
 from colorflow.training.pack import Pack
-from colorflow.training.run import Run
+from colorflow.training.run_folder import RunFolder
 from colorflow.training.trainer import TrainConfig
 from colorflow.zoo import ARCHITECTURES
 
@@ -123,7 +123,7 @@ def read_recipe(run_folder: Path) -> TrainConfig:
         raise TrainingError(
             f"{run_folder}: no run of `colorflow zoo train` here ({type(error).__name__})"
         ) from error
-    Run(run_folder, run_recipe(config))  # refuses that of another task
+    RunFolder(run_folder, run_recipe(config))  # refuses that of another task
     return config
 
 

@@ -219,7 +219,7 @@ def _numbered(weights: LoadedWeights) -> Callable[[NDArray[np.uint8]], Tensor]:
 
     def numbered(pixels: NDArray[np.uint8]) -> Tensor:
         return torch.from_numpy(
-            colorizer.draw(photo_from_image(pixels), MANY, seed=0, samples=True).ab
+            colorizer.predict(photo_from_image(pixels), MANY, seed=0, samples=True).ab
         )
 
     return numbered

@@ -20,11 +20,11 @@ NOMINAL_LEVELS = (0.5, 0.9)
 """Nominal coverage of the intervals that are calibrated."""
 
 
-def central_interval(draws: Tensor, level: float) -> tuple[Tensor, Tensor]:
+def central_interval(samples: Tensor, level: float) -> tuple[Tensor, Tensor]:
     """Middle and half-width of the central interval at each place.
 
     Args:
-        draws: (n, ...) samples; the interval needs at least 3 for 0.5 and 19 for 0.9.
+        samples: (n, ...) samples; the interval needs at least 3 for 0.5 and 19 for 0.9.
         level: share of the distribution inside, in (0, 1).
 
     Returns:
@@ -33,13 +33,13 @@ def central_interval(draws: Tensor, level: float) -> tuple[Tensor, Tensor]:
     Raises:
         ValueError: if `level` is out of range, or there are too few samples.
     """
-    check_draws(len(draws), level)
-    ordered = draws.sort(0).values
+    check_sample_count(len(samples), level)
+    ordered = samples.sort(0).values
     low, high = (_quantile(ordered, p) for p in ((1 - level) / 2, (1 + level) / 2))
     return (low + high) / 2, (high - low) / 2
 
 
-def check_draws(n: int, level: float) -> None:
+def check_sample_count(n: int, level: float) -> None:
     """Checks that the ends of the central interval lie among n samples.
 
     Raises:
@@ -49,23 +49,23 @@ def check_draws(n: int, level: float) -> None:
         raise ValueError(f"level: expected a share between 0 and 1, got {level}")
     least = math.ceil(round(2 / (1 - level), 6)) - 1  # (n + 1) (1 - level) / 2 reaches 1
     if n < least:
-        raise ValueError(f"draws: expected at least {least} for an interval of {level}, got {n}")
+        raise ValueError(f"n: expected at least {least} for an interval of {level}, got {n}")
 
 
-def in_half_widths(draws: Tensor, truth: Tensor, level: float) -> Tensor:
+def in_half_widths(samples: Tensor, truth: Tensor, level: float) -> Tensor:
     """Distance of the truth from the middle of the central interval, in half-widths.
 
     Intervals stretched by f cover the share of distances up to f.
 
     Args:
-        draws: (n, ...).
+        samples: (n, ...).
         truth: (...).
         level: of the interval.
 
     Returns:
         (...), from 0; infinite outside an interval of zero width.
     """
-    middle, half_width = central_interval(draws, level)
+    middle, half_width = central_interval(samples, level)
     distance = (truth - middle).abs()
     return torch.where(distance > 0, distance / half_width, 0.0)
 

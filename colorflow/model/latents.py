@@ -29,7 +29,7 @@ _LEAST_SINE = 1e-6
 """Smallest sine of the angle between vectors that do not count as parallel."""
 
 
-def draw_latents(shapes: Sequence[tuple[int, ...]], seeds: Sequence[int]) -> list[Tensor]:
+def sample_latents(shapes: Sequence[tuple[int, ...]], seeds: Sequence[int]) -> list[Tensor]:
     """Standard normal latents of one coloring.
 
     The latents of a level depend on the level and its seed only, whatever the seeds of the others.

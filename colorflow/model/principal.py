@@ -34,7 +34,7 @@ POOL_LEVELS = 2
 """Levels of these samples: chroma on an 8x8 grid. The finer levels are completed once per principal
 coloring. A third level costs 0.15 s and gains nothing (docs/experiments.md, "Principal
 colorings")."""
-MOST_CARDS = 16
+MOST_PRINCIPAL = 16
 """With more clusters of `POOL` samples, some would hold a few samples only."""
 VIVIDNESS = 1.2
 """Chroma of a mean over that of its samples. The colors of a mean vary less over the picture, so
@@ -74,7 +74,7 @@ def principal_colorings(
         pyramid: the model.
         latents: (n, C, g, g) of at least the first `POOL_LEVELS` levels, n even.
         both: condition of the photo and of the mirrored photo.
-        k: how many, at most `MOST_CARDS` and n.
+        k: how many, at most `MOST_PRINCIPAL` and n.
         gain: of the samples, as of `ChromaPyramid.decode`.
 
     Returns:
@@ -98,7 +98,7 @@ def principal_points(
 
     Args:
         samples: (n, 2, g, g) chroma, CIELAB units.
-        k: how many, at most `MOST_CARDS` and n.
+        k: how many, at most `MOST_PRINCIPAL` and n.
         deviations: (n, 2, g, g), clustered in place of the samples.
 
     Returns:
@@ -110,7 +110,7 @@ def principal_points(
     Raises:
         ValueError: if k is out of range.
     """
-    most = min(MOST_CARDS, len(samples))
+    most = min(MOST_PRINCIPAL, len(samples))
     if not 1 <= k <= most:
         raise ValueError(f"k: expected 1 to {most}, got {k}")
     limit = float(np.quantile(_chroma(samples), VIVID_SHARE))

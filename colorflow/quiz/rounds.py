@@ -46,11 +46,11 @@ class Drawn(Protocol):
 
 
 class QuizColorizer(Protocol):
-    """What the quiz needs of `colorflow.colorize.Colorizer`."""
+    """What the quiz needs of `colorflow.colorizer.Colorizer`."""
 
     digest: str
 
-    def draw(
+    def predict(
         self, photo: Photo, n: int, temperature: float, seed: int, /, *, samples: Literal[True]
     ) -> Drawn:
         """Draw n samples; the i-th depends on `seed + i` and the photo alone."""
@@ -114,7 +114,7 @@ class RoundMaker:
         seed = secrets.randbits(_SEED_BITS)
         rng = np.random.default_rng(seed)
         photo = crop(picture.read(), rng)
-        drawn = self._colorizer.draw(photo, n, TEMPERATURE, seed, samples=True)
+        drawn = self._colorizer.predict(photo, n, TEMPERATURE, seed, samples=True)
         lightness = lightness_of(photo.pixels)
         truth = shown(lightness, to_grid(photo.pixels), SIZE)
         fine = grain(truth.shape, rng)

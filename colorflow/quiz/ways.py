@@ -24,7 +24,7 @@ import numpy as np
 
 from colorflow.color.full_resolution import lightness_of, render
 from colorflow.color.grid import to_grid
-from colorflow.colorize import MOST_CARDS, Colorizer
+from colorflow.colorizer import MOST_PRINCIPAL, Colorizer
 from colorflow.errors import EvaluationError
 from colorflow.photo import Kind, Photo, find_photos, read_photo
 from colorflow.quiz.pictures import Pixels
@@ -72,8 +72,8 @@ def _principal(
     item: Item, colorizer: Colorizer, *, temperature: float = 1.0, of: float = 1, card: float = 0
 ) -> Pixels:
     """A card of `of` principal colorings, by default the first."""
-    if of not in range(1, MOST_CARDS + 1):
-        raise EvaluationError(f"of={of:g}: expected a whole number from 1 to {MOST_CARDS}")
+    if of not in range(1, MOST_PRINCIPAL + 1):
+        raise EvaluationError(f"of={of:g}: expected a whole number from 1 to {MOST_PRINCIPAL}")
     if card not in range(int(of)):
         raise EvaluationError(f"card={card:g}: expected a whole number from 0 to {of - 1:g}")
     pictures = colorizer.colorize_photo(item.photo, int(of), temperature, item.seed)

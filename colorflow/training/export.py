@@ -22,7 +22,7 @@ from colorflow.model.weights import FORMAT, LoadedWeights, load_weights, save_we
 from colorflow.training.colors import training_colors
 from colorflow.training.pack import Pack
 from colorflow.training.pixels import AnyPack, PixelPack, is_pixel_pack
-from colorflow.training.run import (
+from colorflow.training.run_folder import (
     JOINT,
     read_config,
     read_evaluated_level,

@@ -18,7 +18,7 @@ from colorflow.model.config import FINEST_GRID
 from colorflow.model.features import LATE_BLOCKS_INPUT, LateBlocks
 from colorflow.model.level import Level
 from colorflow.model.pyramid import ChromaPyramid
-from colorflow.training.run import JOINT
+from colorflow.training.run_folder import JOINT
 from colorflow.training.targets import PREVIEW_TEMPERATURES, level_target, with_hints
 
 SHARE_OF_LOSS = {4: 1.0, 8: 0.5, 16: 0.25}

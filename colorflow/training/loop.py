@@ -1,4 +1,4 @@
-"""`colorflow train`: levels one after the other, each to its budget, resumed where they stopped."""
+"""`colorflow train`: trains levels one after the other, each to its budget, and resumes runs."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from colorflow.training.grids import write_grid
 from colorflow.training.joint import SHARE_OF_LOSS, JointModule, JointTask
 from colorflow.training.pack import open_packs
 from colorflow.training.pixels import AnyPack, PixelPack, is_pixel_pack
-from colorflow.training.run import JOINT, Run, has_state, level_recipe, read_late_blocks
+from colorflow.training.run_folder import JOINT, RunFolder, has_state, read_late_blocks, run_config
 from colorflow.training.schedule import Budget
 from colorflow.training.start import Start
 from colorflow.training.targets import EVALUATED_HINTS, LevelTask
@@ -45,27 +45,27 @@ def train(
     levels: Sequence[int] | None = None,
     say: Callable[[str], None] = print,
 ) -> None:
-    """Trains levels of a pyramid; a level that has used its budget already is left alone.
+    """Trains levels of a pyramid; levels that have used up their budget stay unchanged.
 
-    On a pixel pack the levels up to 16 learn together, with the model's late blocks, in one budget.
-    Finer ones learn after them, each by itself, on maps of the late blocks as they are then.
+    On a pixel pack the levels up to 16 learn together with the model's late blocks, in one budget.
+    Finer levels learn after them, each by itself, with the late blocks frozen.
 
     Under `torchrun` every process takes its share of each batch (gloo, or NCCL on CUDA).
 
     Args:
-        pack_folders: made by `python -m data_prep`; several are used as one, with the first's dev
-            photos. Or one pixel pack, which needs a start.
-        run_folder: checkpoints, curves and grids; an existing run goes on.
-        shape: of the pyramid, None for that of `start` or else of new weights.
-        hints: whether the pyramid takes color hints in addition.
-        dropout: share of units dropped in every level, None for what the shape says.
+        pack_folders: made by `python -m data_prep`; several are used as one, with the dev photos of
+            the first. Or one pixel pack, which needs a start.
+        run_folder: for checkpoints, curves and previews; an existing run goes on.
+        shape: of the pyramid; by default that of `start`, or of new weights.
+        hints: whether the pyramid also takes color hints.
+        dropout: share of units dropped in every level, None for that of the shape.
         level_changes: fields of the trained levels that differ from the shape, such as more
             couplings; new layers start as the identity.
-        start: a run or a weights file whose weights are those of step 0, None for new ones.
-        config: the recipe.
-        budget: of each level, or of all that learn together.
-        levels: chroma grids to train (4, 8, 16, 32, 64), None for all, in this order.
-        say: gets one line an evaluation.
+        start: run or weights file to start from, None for new weights.
+        config: training settings.
+        budget: of each level, or of all levels that learn together.
+        levels: chroma grids to train (4, 8, 16, 32, 64), in this order; None for all.
+        say: gets one line per evaluation.
 
     Raises:
         PackError: if a pack cannot be read.
@@ -94,7 +94,7 @@ def train(
     torch.manual_seed(config.seed)
     pyramid = ChromaPyramid(shape).to(device)
     pack: AnyPack = PixelPack(pack_folders[0]) if pixels else open_packs(pack_folders)
-    run = Run(run_folder, level_recipe(shape, config, origin.name if origin else None))
+    run = RunFolder(run_folder, run_config(shape, config, origin.name if origin else None))
     say = say if rank == 0 else _silent
     try:
         if together:
@@ -123,24 +123,24 @@ def train(
 
 def train_to_budget(
     trainer: Trainer,
-    run: Run,
+    run: RunFolder,
     budget: Budget,
     say: Callable[[str], None],
     others: Mapping[str, Task] | None = None,
 ) -> None:
-    """Goes on where the run stopped and trains until the budget is used up.
+    """Resumes a training, and trains until the budget is used up.
 
     Args:
-        trainer: as new; it gets the run's state if there is one.
-        run: where checkpoints, curves and grids go, at every evaluation.
+        trainer: a new trainer; it gets the run's state if there is one.
+        run: folder for checkpoints, curves and previews of every evaluation.
         budget: of this training.
-        say: gets one line an evaluation.
+        say: gets one line per evaluation.
         others: further objectives that help to choose the best weights, by their columns in the
             curve.
 
     Raises:
-        TrainingError: if another process trains the same, the state does not fit, is of another
-            pack or cannot be written, or losses stay non-finite.
+        TrainingError: if another process trains the same, the state does not fit, belongs to
+            another pack or cannot be written, or losses stay non-finite.
     """
     alone = run.locked(trainer.task.folder) if trainer.rank == 0 else nullcontext()
     with alone:
@@ -153,13 +153,13 @@ def train_to_budget(
         )
 
 
-def _go_on(trainer: Trainer, run: Run, say: Callable[[str], None]) -> None:
-    """Gives a trainer the run's state, if there is one, unless that is of another pack."""
+def _go_on(trainer: Trainer, run: RunFolder, say: Callable[[str], None]) -> None:
+    """Loads the run's state into a trainer, if there is one, unless it is of another pack."""
     task = trainer.task
     state = run.load(task.folder)
     if state is None:
         return
-    # States from before packs were remembered have none.
+    # States of early versions do not name their pack.
     if state.get("pack", trainer.pack.digest) != trainer.pack.digest:
         raise TrainingError(
             f"{run.folder / task.folder}: was trained on another pack than {trainer.pack.folder}, "
@@ -172,7 +172,7 @@ def _go_on(trainer: Trainer, run: Run, say: Callable[[str], None]) -> None:
 
 def _train(
     trainer: Trainer,
-    run: Run,
+    run: RunFolder,
     budget: Budget,
     say: Callable[[str], None],
     others: Mapping[str, Task],
@@ -191,7 +191,7 @@ def _train(
 
 
 def resume(trainer: Trainer, state: dict[str, Any], folder: Path) -> None:
-    """Puts a state that was read from a run's folder into a new trainer.
+    """Loads a state from a run's folder into a new trainer.
 
     Raises:
         TrainingError: if it belongs to a module of another shape.
@@ -207,12 +207,12 @@ def resume(trainer: Trainer, state: dict[str, Any], folder: Path) -> None:
 
 def _record(
     trainer: Trainer,
-    run: Run,
+    run: RunFolder,
     loss: float,
     say: Callable[[str], None],
     others: Mapping[str, Task],
 ) -> None:
-    """Evaluates, remembers the best weights, writes curve, checkpoint and sample grid.
+    """Evaluates, keeps the best weights, and writes curve, checkpoint and preview.
 
     The best weights have the lowest mean, over dev photos, of the trained objective and `others`.
     """
@@ -262,8 +262,8 @@ def _check_for_pixels(folders: Sequence[Path], start: Path | None) -> None:
         )
 
 
-def _give_late_blocks(pyramid: ChromaPyramid, run: Run, origin: Start | None) -> None:
-    """The run's own, if it has trained some, or else those of the start or of the network."""
+def _give_late_blocks(pyramid: ChromaPyramid, run: RunFolder, origin: Start | None) -> None:
+    """Loads the late blocks of the run, or else of the start or the frozen network."""
     if pyramid.late_blocks is None:
         return
     if (own := read_late_blocks(run.folder)) is not None:
@@ -330,7 +330,7 @@ def _join_processes() -> tuple[int, int]:
 
 
 def choose_device(rank: int = 0) -> torch.device:
-    """A GPU of this process if there is one, or else the CPU."""
+    """A GPU of this process if there is one, otherwise the CPU."""
     if not torch.cuda.is_available():
         return torch.device("cpu")
     return torch.device("cuda", int(os.environ.get("LOCAL_RANK", rank)))

@@ -16,7 +16,7 @@ from colorflow.model.features import Features
 from colorflow.model.level import Level
 from colorflow.model.pyramid import ChromaPyramid
 from colorflow.model.weights import load_weights
-from colorflow.training.run import read_config, read_evaluated_level, read_late_blocks
+from colorflow.training.run_folder import read_config, read_evaluated_level, read_late_blocks
 from colorflow.training.trainer import Trainer
 
 OF_PLANES = "context.from_planes."

@@ -81,7 +81,7 @@ class Trainer:
         module: the module to train, on `device`; parameters without gradient stay.
         task: its objective.
         pack: training data.
-        config: the recipe.
+        config: training settings.
         device: where to compute.
         rank: of this process among `processes` (torchrun); each takes its share of every batch.
         processes: number of processes.

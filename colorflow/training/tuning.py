@@ -23,24 +23,24 @@ from colorflow.training.targets import EVALUATED_PHOTO_SIDE
 CANDIDATES = (0.0, 0.3, 0.5, 0.7, 0.8, 0.9, 1.0)
 """Temperatures to choose from. The shipped ones were chosen by hand, since the best of eight and
 the colorfulness want opposite ones (docs/experiments.md, "Temperatures")."""
-DRAWS = 8
+SAMPLES = 8
 
 
-def energy_score(draws: Tensor, truth: Tensor) -> Tensor:
+def energy_score(samples: Tensor, truth: Tensor) -> Tensor:
     """Energy score of samples, lower is better; a proper score of their distribution.
 
     E|X - y| - E|X - X'| / 2, with the root mean square over all numbers as the norm.
 
     Args:
-        draws: (B, n, ...) with n at least 2.
+        samples: (B, n, ...) with n at least 2.
         truth: (B, ...).
 
     Returns:
-        (B,) in the unit of the draws.
+        (B,) in the unit of the samples.
 
     Reference: Gneiting & Raftery 2007, section 4.3.
     """
-    flat, target = draws.flatten(2), truth.flatten(1)
+    flat, target = samples.flatten(2), truth.flatten(1)
     scale = flat.shape[-1] ** 0.5
     n = flat.shape[1]
     to_truth = (flat - target[:, None]).norm(dim=-1).mean(1)
@@ -90,7 +90,7 @@ def blow_ups(
     temperatures: Sequence[float],
     gain: float = 1.0,
     photos: int = 200,
-    draws: int = 10,
+    samples: int = 10,
 ) -> float:
     """Share of blow-ups among samples for dev photos.
 
@@ -102,16 +102,16 @@ def blow_ups(
         temperatures: std of the latents, one a level.
         gain: factor of the chroma on the coarsest grid.
         photos: number of dev photos.
-        draws: samples of each photo.
+        samples: samples of each photo.
     """
     limit = blow_up_chroma(pack)
     rows = np.random.default_rng(2).permutation(pack.rows("dev", variant="whole"))[:photos]
     generator = torch.Generator().manual_seed(6)
     count = 0
     for part in np.array_split(rows, -(-len(rows) // 20)):
-        ab = pyramid.sample(pack.batch(part)[1], draws, temperatures, generator, gain)
+        ab = pyramid.sample(pack.batch(part)[1], samples, temperatures, generator, gain)
         count += int((ab.norm(dim=2).mean((2, 3)) > limit).sum())
-    return count / (len(rows) * draws)
+    return count / (len(rows) * samples)
 
 
 @torch.no_grad()
@@ -119,7 +119,7 @@ def calibrate(
     pyramid: ChromaPyramid,
     pack: AnyPack,
     photos: int = 300,
-    draws: int = 64,
+    samples: int = 64,
     say: Callable[[str], None] = print,
 ) -> dict[float, float]:
     """Factors of the half-widths of central intervals that make their coverage nominal on dev.
@@ -131,7 +131,7 @@ def calibrate(
         pyramid: trained model.
         pack: whose dev split is used, large whole photos, clean.
         photos: number of dev photos.
-        draws: samples of each photo, at least 64 for stable ends of the intervals.
+        samples: samples of each photo, at least 64 for stable ends of the intervals.
         say: gets a line an interval.
 
     Returns:
@@ -144,7 +144,7 @@ def calibrate(
     distances: dict[float, list[Tensor]] = {level: [] for level in NOMINAL_LEVELS}
     for row in rows:
         ab, condition = pack.batch(np.array([row]))
-        drawn = pyramid.sample(condition, draws, std1, generator)[0]
+        drawn = pyramid.sample(condition, samples, std1, generator)[0]
         for level, found in distances.items():
             found.append(in_half_widths(drawn, ab[0], level))
     factors = {}
@@ -170,10 +170,10 @@ def _mean_score(
     scores = []
     for ab, condition in batches:
         latents = [
-            t * torch.randn(DRAWS * len(ab), *shape, generator=generator)
+            t * torch.randn(SAMPLES * len(ab), *shape, generator=generator)
             for t, shape in zip(temperatures, pyramid.latent_shapes(), strict=False)
         ]
-        draws = pyramid.decode(latents, condition, gain).unflatten(0, (len(ab), DRAWS))
+        samples = pyramid.decode(latents, condition, gain).unflatten(0, (len(ab), SAMPLES))
         truth = F.avg_pool2d(ab, ab.shape[-1] // grid)
-        scores.append(energy_score(draws, truth))
+        scores.append(energy_score(samples, truth))
     return float(torch.cat(scores).mean())

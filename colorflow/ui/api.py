@@ -37,8 +37,8 @@ from colorflow.ui.storage import VISITORS
 from colorflow.ui.visitors import visitor_of
 
 if TYPE_CHECKING:
-    from colorflow.colorize import Draws
-    from colorflow.colorize import Hint as PointColor
+    from colorflow.colorizer import Hint as PointColor
+    from colorflow.colorizer import Predictions
 
 MOST_COLORINGS = 8
 LARGEST_SEED = 2**32 - 1
@@ -63,11 +63,11 @@ class Hint(TypedDict):
 
 
 class ApiColorizer(Protocol):
-    """What the API needs of `colorflow.colorize.Colorizer`."""
+    """What the API needs of `colorflow.colorizer.Colorizer`."""
 
     digest: str
 
-    def draw(
+    def predict(
         self,
         photo: Photo,
         n: int,
@@ -77,7 +77,7 @@ class ApiColorizer(Protocol):
         *,
         samples: bool,
         hints: "Sequence[PointColor]",
-    ) -> "Draws":
+    ) -> "Predictions":
         """Draw the colors of n principal colorings or samples."""
         ...
 
@@ -255,7 +255,9 @@ class Api:
         with self._room.held(count_pixels(path, max_pixels=self._room.pixels)):
             photo = read_photo(path, max_pixels=self._room.pixels)
             points = () if hints is None else _points(hints, photo)
-            draws = self._colorizer.draw(photo, n, vividness, seed, samples=samples, hints=points)
+            draws = self._colorizer.predict(
+                photo, n, vividness, seed, samples=samples, hints=points
+            )
             paths = self._written(photo, draws, format)
             likelihoods = self._colorizer.bits_per_dim(photo, draws.ab, hints=points)
         return [_file(path) for path in paths], {
@@ -266,7 +268,7 @@ class Api:
             "model": self._colorizer.digest,
         }
 
-    def _written(self, photo: Photo, draws: "Draws", format: Format) -> list[Path]:
+    def _written(self, photo: Photo, draws: "Predictions", format: Format) -> list[Path]:
         """Paint colorings in full size, one at a time, each into a file."""
         if format == "same":
             format = "jpeg" if photo.metadata.format == "JPEG" else "png"
@@ -275,7 +277,7 @@ class Api:
         paths = []
         try:
             shares = draws.shares or (None,) * len(draws.ab)
-            for recipe, ab, share in zip(draws.recipes, draws.ab, shares, strict=True):
+            for recipe, ab, share in zip(draws.specs, draws.ab, shares, strict=True):
                 name = f"{Path(photo.source).stem}_{name_of(recipe)}{_SUFFIXES[format]}"
                 path = folder / name
                 provenance = provenance_of(recipe, share, self._colorizer.digest)

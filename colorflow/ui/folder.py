@@ -21,7 +21,7 @@ from colorflow.ui.room import Room
 from colorflow.ui.status import line, problem, status_line
 
 if TYPE_CHECKING:
-    from colorflow.colorize import Colorizer
+    from colorflow.colorizer import Colorizer
 
 MOST_PHOTOS = 200
 MOST_COLORINGS = 4

@@ -21,7 +21,7 @@ from colorflow.ui.room import Room
 from colorflow.ui.storage import VISITORS
 
 if TYPE_CHECKING:
-    from colorflow.colorize import Colorizer
+    from colorflow.colorizer import Colorizer
 
 STYLE = Path(__file__).with_name("page.css")
 

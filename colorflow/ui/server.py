@@ -62,7 +62,7 @@ def serve(
     """
     with _stopped_by_signals() as stop, page_folder() as files:
         _settle(files)
-        from colorflow.colorize import Colorizer
+        from colorflow.colorizer import Colorizer
         from colorflow.quiz.game import open_quiz
         from colorflow.ui.page import build_page
 

@@ -18,7 +18,7 @@ from PIL import Image
 from colorflow.batch import Coloring, Naming, Record, Settings, make_plan, run, run_here
 from colorflow.batch.place import STALE_SECONDS, place_for_results
 from colorflow.color.full_resolution import lightness_of
-from colorflow.colorize import Colorizer, Hint
+from colorflow.colorizer import Colorizer, Hint
 from colorflow.errors import BatchError, WeightsError, WritePhotoError
 from colorflow.files import digest_of
 from colorflow.model.config import HINT_PLANES
@@ -92,14 +92,14 @@ def test_principal_colorings_are_those_of_the_colorizer(
 ) -> None:
     record = carry_out(album / "b.png", n=3, seed=5)["b.png"]
     photo = read_photo(album / "b.png")
-    draws = colorizer.draw(photo, 3, seed=5)
+    draws = colorizer.predict(photo, 3, seed=5)
     letters = ["a", "b", "c"]
     assert names(out) == [f"b_{letter}.png" for letter in letters]
     assert record.colorings == tuple(
         Coloring(path=out / f"b_{letter}.png", label=letter, seed=5, share=share)
         for letter, share in zip(letters, draws.shares, strict=True)
     )
-    painted = list(colorizer.paint(photo, draws.ab))
+    painted = list(colorizer.render(photo, draws.ab))
     for letter, share, want in zip(letters, draws.shares, painted, strict=True):
         assert difference(read_photo(out / f"b_{letter}.png").pixels, want) <= 1
         said = Provenance(
@@ -268,7 +268,7 @@ def test_likelihood_is_that_of_the_coloring(
 ) -> None:
     record = carry_out(album / "b.png", n=2, seed=3, samples=True, likelihood=True)["b.png"]
     photo = read_photo(album / "b.png")
-    want = colorizer.bits_per_dim(photo, colorizer.draw(photo, 2, seed=3, samples=True).ab)
+    want = colorizer.bits_per_dim(photo, colorizer.predict(photo, 2, seed=3, samples=True).ab)
     np.testing.assert_allclose([one.bits_per_dim for one in record.colorings], want, atol=1e-4)
 
 

@@ -12,7 +12,7 @@ import pytest
 from colorflow.batch import Naming, Plan, Settings, make_plan
 from colorflow.batch.settings import MOST_SAMPLES
 from colorflow.cli import arguments
-from colorflow.colorize import Hint
+from colorflow.colorizer import Hint
 from colorflow.errors import BatchError
 from colorflow.files import digest_of
 from colorflow.photo import LETTERS, Principal, Provenance, read_photo, write_image
@@ -316,4 +316,4 @@ def test_there_may_be_more_samples_than_principal_colorings() -> None:
 
 
 def test_the_command_and_the_settings_agree_on_the_most_colorings() -> None:
-    assert (len(LETTERS), MOST_SAMPLES) == (arguments.MOST_CARDS, arguments.MOST_SAMPLES)
+    assert (len(LETTERS), MOST_SAMPLES) == (arguments.MOST_PRINCIPAL, arguments.MOST_SAMPLES)

@@ -17,7 +17,7 @@ import pytest
 from colorflow.batch import Record, Settings, make_plan, run, run_here
 from colorflow.batch.crew import Worker, WorkerEndedError
 from colorflow.batch.worker import Start
-from colorflow.colorize import Colorizer, Hint
+from colorflow.colorizer import Colorizer, Hint
 from colorflow.errors import BatchError, WeightsError
 from colorflow.photo import read_photo
 

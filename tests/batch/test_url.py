@@ -20,7 +20,7 @@ from PIL import Image
 from colorflow.batch import Record, Settings, Url, make_plan, place_of, run_here, write_report
 from colorflow.batch.store import check_url_writable, connected, files_below, is_there, upload
 from colorflow.cli import main
-from colorflow.colorize import Colorizer
+from colorflow.colorizer import Colorizer
 from colorflow.errors import BatchError, PhotoError, WritePhotoError
 from colorflow.photo import Principal, read_photo, read_provenance
 from tests.batch.conftest import gray_pixels

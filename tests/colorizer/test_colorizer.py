@@ -47,39 +47,44 @@ def test_the_global_generator_is_neither_used_nor_changed(
     photo = photo_from_image(gray_photo())
     torch.manual_seed(1)
     before = torch.get_rng_state()
-    first = colorizer.draw(photo, n=1, seed=3, samples=samples).ab
+    first = colorizer.predict(photo, n=1, seed=3, samples=samples).ab
     assert torch.equal(before, torch.get_rng_state())
     torch.manual_seed(2)
-    np.testing.assert_array_equal(first, colorizer.draw(photo, n=1, seed=3, samples=samples).ab)
+    np.testing.assert_array_equal(first, colorizer.predict(photo, n=1, seed=3, samples=samples).ab)
 
 
 def test_temperature_zero_is_one_coloring_and_temperature_scales_spread(
     colorizer: Colorizer,
 ) -> None:
     photo = photo_from_image(gray_photo())
-    calm = colorizer.draw(photo, n=3, temperature=0, samples=True).ab
+    calm = colorizer.predict(photo, n=3, temperature=0, samples=True).ab
     assert np.abs(calm - calm[0]).max() < 1e-3
     spread = [
-        colorizer.draw(photo, n=8, temperature=t, samples=True).ab.std(0).mean() for t in (0.3, 1.0)
+        colorizer.predict(photo, n=8, temperature=t, samples=True).ab.std(0).mean()
+        for t in (0.3, 1.0)
     ]
     assert spread[0] < 0.6 * spread[1]
 
 
-def test_diverse_chooses_draws_that_can_be_had_again_by_their_seeds(colorizer: Colorizer) -> None:
+def test_diverse_chooses_draws_that_can_be_had_again_by_their_seeds(
+    plain_colorizer: Colorizer,
+) -> None:
     photo = photo_from_image(gray_photo())
-    chosen = colorizer.draw(photo, n=3, seed=5, diverse=True)
+    chosen = plain_colorizer.predict(photo, n=3, seed=5, diverse=True)
     assert chosen.seeds[0] == 5
     assert len(set(chosen.seeds)) == 3
     for seed, ab in zip(chosen.seeds, chosen.ab, strict=True):
         np.testing.assert_allclose(
-            colorizer.draw(photo, n=1, seed=seed, samples=True).ab[0], ab, atol=0.05
+            plain_colorizer.predict(photo, n=1, seed=seed, samples=True).ab[0], ab, atol=0.05
         )
 
     def nearest(ab: np.ndarray) -> float:
         pairs = [(i, j) for i in range(3) for j in range(i)]
         return min(float(np.linalg.norm(ab[i] - ab[j])) for i, j in pairs)
 
-    assert nearest(chosen.ab) > nearest(colorizer.draw(photo, n=3, seed=5, samples=True).ab)
+    assert nearest(chosen.ab) > nearest(
+        plain_colorizer.predict(photo, n=3, seed=5, samples=True).ab
+    )
 
 
 def test_most_different_against_brute_force() -> None:
@@ -112,7 +117,7 @@ def test_size_and_aspect_do_not_change_the_colors(colorizer: Colorizer) -> None:
     large = Image.fromarray(gray_photo(400, 400)).resize((1600, 1200), Image.Resampling.BICUBIC)
     small = large.resize((800, 600), Image.Resampling.BOX)
     draws = [
-        colorizer.draw(photo_from_image(image), n=1, samples=True).ab for image in (large, small)
+        colorizer.predict(photo_from_image(image), n=1, samples=True).ab for image in (large, small)
     ]
     assert np.abs(draws[0] - draws[1]).mean() < 1.0
 
@@ -167,7 +172,7 @@ def test_a_draw_is_what_its_seed_says(colorizer: Colorizer, weights: Path) -> No
     ]
     with torch.no_grad():
         want = pyramid.decode(latents, Conditioner()(lightness), GAIN).numpy()
-    np.testing.assert_array_equal(colorizer.draw(photo, 1, 0.9, seed=6, samples=True).ab, want)
+    np.testing.assert_array_equal(colorizer.predict(photo, 1, 0.9, seed=6, samples=True).ab, want)
 
 
 def test_hints_change_the_colors_and_none_are_none(colorizer: Colorizer, weights: Path) -> None:
@@ -175,11 +180,11 @@ def test_hints_change_the_colors_and_none_are_none(colorizer: Colorizer, weights
     photo = photo_from_image(gray_photo())
     hint = Hint(89, 1, 40, -20)
     assert colorizer.takes_hints
-    plain = colorizer.draw(photo, n=2, seed=3, samples=True).ab
+    plain = colorizer.predict(photo, n=2, seed=3, samples=True).ab
     np.testing.assert_array_equal(
-        colorizer.draw(photo, n=2, seed=3, hints=[], samples=True).ab, plain
+        colorizer.predict(photo, n=2, seed=3, hints=[], samples=True).ab, plain
     )
-    given = colorizer.draw(photo, n=2, seed=3, hints=[hint], samples=True).ab
+    given = colorizer.predict(photo, n=2, seed=3, hints=[hint], samples=True).ab
     assert (np.abs(given - plain).max((1, 2, 3)) > 0.5).all()
     planes = torch.zeros(1, 3, 64, 64)
     planes[0, :, 63, 0] = torch.tensor([1.0, 40.0, -20.0])
@@ -206,9 +211,9 @@ def test_every_way_to_color_takes_hints(colorizer: Colorizer) -> None:
     pictures = colorizer.colorize(gray_photo(), n=2, seed=1, hints=hints, samples=True)
     for picture, rgb in zip(pictures, want, strict=True):
         assert difference(np.asarray(picture), rgb) <= 1
-    chosen = colorizer.draw(photo, n=2, seed=1, diverse=True, hints=hints)
+    chosen = colorizer.predict(photo, n=2, seed=1, diverse=True, hints=hints)
     for seed, ab in zip(chosen.seeds, chosen.ab, strict=True):
-        again = colorizer.draw(photo, n=1, seed=seed, hints=hints, samples=True).ab[0]
+        again = colorizer.predict(photo, n=1, seed=seed, hints=hints, samples=True).ab[0]
         np.testing.assert_allclose(again, ab, atol=0.05)
 
 
@@ -216,8 +221,8 @@ def test_weights_without_hints_refuse_them(plain_colorizer: Colorizer) -> None:
     photo = photo_from_image(gray_photo())
     assert not plain_colorizer.takes_hints
     with pytest.raises(WeightsError, match=r"these weights take no color hints; use weights .*"):
-        plain_colorizer.draw(photo, hints=[Hint(0, 0, 10, 10)], samples=True)
-    plain_colorizer.draw(photo, n=1, hints=[], samples=True)
+        plain_colorizer.predict(photo, hints=[Hint(0, 0, 10, 10)], samples=True)
+    plain_colorizer.predict(photo, n=1, hints=[], samples=True)
 
 
 @pytest.mark.parametrize("place", [(90, 0), (0, 130)])
@@ -241,8 +246,8 @@ def test_painting_puts_chroma_on_the_photos_lightness(colorizer: Colorizer, bits
     gray = np.clip(gray_photo(), 1, 254).astype(np.uint16) * 257
     gray[::2] += 100  # what 8 bits do not show
     photo = photo_from_image(gray)
-    draws = colorizer.draw(photo, n=2, seed=3, samples=True)
-    painted = list(colorizer.paint(photo, draws.ab, bits=bits))  # type: ignore[arg-type]
+    draws = colorizer.predict(photo, n=2, seed=3, samples=True)
+    painted = list(colorizer.render(photo, draws.ab, bits=bits))  # type: ignore[arg-type]
     assert [one.dtype.itemsize * 8 for one in painted] == [bits] * 2
     for one, plain in zip(
         painted, colorizer.colorize_photo(photo, n=2, seed=3, samples=True), strict=True

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from colorflow.baselines import BASELINES, load_baseline, save_baseline
 from colorflow.color.full_resolution import lightness_of, render
-from colorflow.colorize import Colorizer
+from colorflow.colorizer import Colorizer
 from colorflow.errors import WeightsError
 from colorflow.evaluation.columns import (
     COLORS_OF_FIRST_PACK,

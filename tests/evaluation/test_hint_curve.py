@@ -22,7 +22,7 @@ from torch import Tensor
 
 from colorflow.cli import main
 from colorflow.color.grid import to_grid
-from colorflow.colorize import Colorizer
+from colorflow.colorizer import Colorizer
 from colorflow.errors import EvaluationError
 from colorflow.evaluation import bootstrap, hint_plot
 from colorflow.evaluation.bootstrap import Estimate

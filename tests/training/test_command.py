@@ -14,7 +14,7 @@ import pytest
 from colorflow import cli
 from colorflow.model.config import default_config
 from colorflow.training import loop
-from colorflow.training.run import Run, level_recipe
+from colorflow.training.run_folder import RunFolder, run_config
 from colorflow.training.schedule import Budget
 from colorflow.training.trainer import TrainConfig
 
@@ -135,7 +135,7 @@ def test_train_of_an_unknown_level(
 def test_train_in_a_folder_of_another_recipe(
     pack_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    Run(tmp_path, level_recipe(default_config(), TrainConfig(batch=8)))
+    RunFolder(tmp_path, run_config(default_config(), TrainConfig(batch=8)))
     given = ["train", pack_folder, "-o", tmp_path, "--steps", "1", "--batch", "9"]
     line = error_of(given, capsys)
     assert line.startswith(f"{tmp_path}: holds a run of another shape or recipe")
@@ -144,7 +144,7 @@ def test_train_in_a_folder_of_another_recipe(
 def test_train_with_a_damaged_checkpoint(
     pack_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    Run(tmp_path, level_recipe(default_config(), TrainConfig(batch=8))).part("level4")
+    RunFolder(tmp_path, run_config(default_config(), TrainConfig(batch=8))).part("level4")
     (tmp_path / "level4" / "state.pt").write_bytes(b"no checkpoint")
     given = ["train", pack_folder, "-o", tmp_path, "--steps", "1", "--batch", "8"]
     line = error_of(given, capsys)
@@ -208,7 +208,7 @@ def test_export_without_a_run(
 
 
 def test_export_without_a_pack(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    Run(tmp_path / "run", level_recipe(default_config(), TrainConfig()))
+    RunFolder(tmp_path / "run", run_config(default_config(), TrainConfig()))
     weights = tmp_path / "w.safetensors"
     line = error_of(["export", tmp_path / "run", weights, "--pack", tmp_path], capsys)
     assert line.startswith(f"{tmp_path}: no training pack here")
@@ -217,7 +217,7 @@ def test_export_without_a_pack(tmp_path: Path, capsys: pytest.CaptureFixture[str
 def test_export_of_a_run_that_has_not_begun(
     pack_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    Run(tmp_path / "run", level_recipe(default_config(), TrainConfig()))
+    RunFolder(tmp_path / "run", run_config(default_config(), TrainConfig()))
     weights = tmp_path / "w.safetensors"
     line = error_of(["export", tmp_path / "run", weights, "--pack", pack_folder], capsys)
     assert "level 4 has no evaluated weights yet" in line
@@ -227,7 +227,7 @@ def test_export_of_a_run_that_has_not_begun(
 def test_export_with_another_number_of_temperatures(
     pack_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    Run(tmp_path / "run", level_recipe(default_config(), TrainConfig()))
+    RunFolder(tmp_path / "run", run_config(default_config(), TrainConfig()))
     given = ["export", tmp_path / "run", tmp_path / "w", "--pack", pack_folder]
     line = error_of([*given, "--temperatures", "0.9,0.5"], capsys)
     assert "--temperatures: expected 5 numbers, one a level, got 2" in line

@@ -23,7 +23,7 @@ from colorflow.training import targets, tuning
 from colorflow.training.export import bits_per_dim, coarsest_nats, export
 from colorflow.training.loop import train
 from colorflow.training.pack import Pack
-from colorflow.training.run import read_state
+from colorflow.training.run_folder import read_state
 from colorflow.training.schedule import Budget
 from colorflow.training.trainer import TrainConfig
 
@@ -131,7 +131,7 @@ def test_temperatures_are_tuned_where_none_are_given(
     run: Path, pack_folder: Path, weights: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(tuning, "CANDIDATES", (0.25, 0.75))
-    monkeypatch.setattr(tuning, "DRAWS", 2)
+    monkeypatch.setattr(tuning, "SAMPLES", 2)
     export(run, weights, pack_folder=pack_folder, say=str)
     temperatures = load_weights(weights).temperatures
     assert len(temperatures) == 5

@@ -25,7 +25,7 @@ from colorflow.training.export import export
 from colorflow.training.joint import SHARE_OF_LOSS, JointModule, JointTask
 from colorflow.training.loop import train
 from colorflow.training.pixels import PixelPack
-from colorflow.training.run import read_config, read_level, read_state
+from colorflow.training.run_folder import read_config, read_level, read_state
 from colorflow.training.schedule import Budget
 from colorflow.training.targets import LevelTask
 from colorflow.training.trainer import TrainConfig
@@ -241,9 +241,9 @@ def test_another_pixel_pack(go: Go, joint_run: Path, own_pack: Path, tmp_path: P
 @pytest.fixture
 def _little(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tuning, "CANDIDATES", (0.25, 0.75))
-    monkeypatch.setattr(tuning, "DRAWS", 2)
+    monkeypatch.setattr(tuning, "SAMPLES", 2)
     calibrate = tuning.calibrate
-    few = {"photos": 2, "draws": 20}
+    few = {"photos": 2, "samples": 20}
     monkeypatch.setattr(export_module, "calibrate", lambda *x, **y: calibrate(*x, **{**y, **few}))
 
 

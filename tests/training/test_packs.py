@@ -15,7 +15,7 @@ from colorflow.errors import PackError
 from colorflow.model.config import PyramidConfig
 from colorflow.training.loop import train
 from colorflow.training.pack import FEATURE_GRIDS, Pack, Packs, open_packs
-from colorflow.training.run import read_state
+from colorflow.training.run_folder import read_state
 from colorflow.training.schedule import Budget
 from colorflow.training.trainer import TrainConfig, Trainer
 from tests.training.made_up_pack import DEV, TRAIN

@@ -20,7 +20,7 @@ from colorflow.training import export as export_module
 from colorflow.training.export import export
 from colorflow.training.loop import train
 from colorflow.training.pack import Pack
-from colorflow.training.run import read_config, read_state
+from colorflow.training.run_folder import read_config, read_state
 from colorflow.training.schedule import Budget
 from colorflow.training.start import Start
 from colorflow.training.targets import LevelTask

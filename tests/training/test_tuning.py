@@ -146,7 +146,7 @@ def test_draws_beyond_the_chroma_of_training_are_blow_ups(chroma: float, share: 
 
     pyramid: Any = SimpleNamespace(sample=sample)
     pack: Any = OnePack()
-    assert blow_ups(pyramid, pack, [1.0], photos=50, draws=3) == share
+    assert blow_ups(pyramid, pack, [1.0], photos=50, samples=3) == share
 
 
 def test_the_share_of_blow_ups_counts_draws() -> None:
@@ -158,7 +158,7 @@ def test_the_share_of_blow_ups_counts_draws() -> None:
 
     pyramid: Any = SimpleNamespace(sample=sample)
     pack: Any = OnePack()
-    assert blow_ups(pyramid, pack, [1.0], photos=45, draws=4) == 0.25
+    assert blow_ups(pyramid, pack, [1.0], photos=45, samples=4) == 0.25
 
 
 # interval factors
@@ -225,7 +225,7 @@ def test_calibration_repeats_on_as_many_photos_as_asked() -> None:
     before = torch.random.get_rng_state()
     packs = NormalPack(40), NormalPack(40)
     first, second = (
-        calibrate(NormalModel(1.0), pack, photos=10, draws=20, say=str)  # type: ignore[arg-type]
+        calibrate(NormalModel(1.0), pack, photos=10, samples=20, say=str)  # type: ignore[arg-type]
         for pack in packs
     )
     assert first == second
