@@ -162,7 +162,7 @@ def test_from_zip_to_zip(folder: FolderTab, album: Path, tmp_path: Path) -> None
 def test_the_report_names_what_failed_and_no_folder_of_the_server(
     folder: FolderTab, album: Path, root: Path
 ) -> None:
-    last = color(folder, taken(folder, album))[-1]
+    last = color_all(folder, taken(folder, album))[-1]
     made = result(folder, last)
     report = json.loads(made["report.json"])
     assert {one["path"]: one["status"] for one in report["files"]} == {
@@ -188,14 +188,14 @@ def test_the_report_names_what_failed_and_no_folder_of_the_server(
 def test_choices_are_used(folder: FolderTab, colorizer: FakeColorizer, album: Path) -> None:
     session = taken(folder, album)
     wish = {"view": SAMPLES, "temperature": 0.5, "seed": 7, "format": "jpg", "force": True}
-    last = color(folder, session, **wish)[-1]
+    last = color_all(folder, session, **wish)[-1]
     made = result(folder, last)
     assert pictures(made) == {
         "colored/a_s7.jpg", "colored/1931/b_s7.jpg", "colored/1931/inner/c_s7.jpg",
         "colored/painted_s7.jpg",
     }  # fmt: skip
     assert set(colorizer.calls) == {(1, 0.5, 7, True, False)}
-    last = color(folder, session, format="png")[-1]
+    last = color_all(folder, session, format="png")[-1]
     assert {name[-4:] for name in pictures(result(folder, last))} == {".png"}
 
 
@@ -217,7 +217,7 @@ def test_files_of_one_name_and_several_zips(
         str(album),
         str(write_raw(Path(loose("a.zip", b"")), [File(name="a.png", data=gray)])),
     ]
-    last = color(folder, taken(folder, *uploads), format="png")[-1]
+    last = color_all(folder, taken(folder, *uploads), format="png")[-1]
     made = pictures(result(folder, last))
     assert {name for name in made if "album" not in name} == {
         "colored/a_a.png", "colored/a (2)_a.png", "colored/A (3)_a.png",
@@ -235,7 +235,7 @@ def test_a_file_damaged_in_its_zip_is_named(folder: FolderTab, tmp_path: Path) -
     )
     updates = folder.take_in([str(path)], None)
     assert text(updates, folder.about) == "1 photo. Damaged: 1931/b.png."
-    last = color(folder, updates[folder.session])[-1]
+    last = color_all(folder, updates[folder.session])[-1]
     assert text(last, folder.status) == "1 colored, 1 failed."
     report = json.loads(result(folder, last)["report.json"])
     assert report["files"][1]["path"] == "1931/b.png"
@@ -295,7 +295,7 @@ def test_other_archives_and_no_photos_are_told(
     assert is_problem(updates, folder.about)
     assert not updates[folder.button]["interactive"]
     updates = folder.take_in([loose("a.jpg", ALBUM["a.jpg"]), loose("b.7z", b"7z")], None)
-    last = color(folder, updates[folder.session])[-1]
+    last = color_all(folder, updates[folder.session])[-1]
     assert "b.7z</td><td>Left out: it is an archive (7z); make a zip of it" in last[folder.table]
     updates = folder.take_in([loose("a.zip", b"no zip")], updates[folder.session])
     assert text(updates, folder.about).startswith("a.zip: is no zip archive, or damaged")
@@ -318,13 +318,13 @@ def test_cancel_keeps_what_is_finished_and_the_same_click_goes_on(
     assert len(json.loads(first["report.json"])["not_reached"]) == 4
     assert "painted.png</td><td>Not reached" in last[folder.table]
     drawn = len(colorizer.calls)
-    last = color(folder, session)[-1]
+    last = color_all(folder, session)[-1]
     assert text(last, folder.status) == ("2 colored, 1 colored before, 1 left as it is, 1 failed.")
     assert len(colorizer.calls) == drawn + 2
     both = result(folder, last)
     assert len(pictures(both)) == 3
     assert both["colored/a_a.jpg"] == first["colored/a_a.jpg"]
-    last = color(folder, session, seed=1)[-1]
+    last = color_all(folder, session, seed=1)[-1]
     assert text(last, folder.status).startswith("3 colored, 1 left")
 
 
@@ -337,7 +337,7 @@ def test_cancel_before_the_first_photo(folder: FolderTab, album: Path) -> None:
     assert list(folder.color(session)) == [{folder.status: gr.skip()}]
     assert not folder.stop(session)[folder.cancel]["visible"]
     assert not folder.stop(None)[folder.cancel]["visible"]
-    assert text(color(folder, session)[-1], folder.status).startswith("3 colored")
+    assert text(color_all(folder, session)[-1], folder.status).startswith("3 colored")
 
 
 def test_who_comes_second_is_told_to_wait(folder: FolderTab, album: Path) -> None:
@@ -387,7 +387,7 @@ def test_taking_the_photos_away_empties_everything(
     folder: FolderTab, album: Path, root: Path
 ) -> None:
     session = taken(folder, album)
-    color(folder, session)
+    color_all(folder, session)
     updates = folder.take_in(None, session)
     assert not updates[folder.results]["visible"]
     assert not updates[folder.button]["interactive"]
@@ -402,7 +402,7 @@ def test_errors_are_sentences(
 ) -> None:
     session = taken(folder, album)
     colorizer.error = MemoryError()
-    last = color(folder, session)[-1]
+    last = color_all(folder, session)[-1]
     assert text(last, folder.status) == "1 left as it is, 4 failed."
     assert "not enough memory for a photo of this size" in last[folder.table]
     assert value(last, folder.sheet) is None
@@ -414,11 +414,11 @@ def test_errors_are_sentences(
     for place in ("files.os.replace", "ui.folder_session.shutil.copyfile"):
         with monkeypatch.context() as patch:
             patch.setattr(f"colorflow.{place}", full)
-            last = color(folder, session)[-1]
+            last = color_all(folder, session)[-1]
         assert is_problem(last, folder.status)
         assert "No space left on device" in text(last, folder.status)
         assert last[folder.button]["interactive"]
-    last = color(folder, session)[-1]
+    last = color_all(folder, session)[-1]
     assert text(last, folder.status).startswith("3 colored before")
     assert is_problem(begin(folder, None), folder.status)
 
@@ -442,7 +442,7 @@ def test_an_upload_that_has_gone_is_told(
     path = loose("a.jpg", ALBUM["a.jpg"])
     session = taken(folder, path)
     shutil.rmtree(Path(path).parent)
-    assert text(color(folder, session)[-1], folder.status) == "1 colored."
+    assert text(color_all(folder, session)[-1], folder.status) == "1 colored."
     updates = folder.take_in([path], session)
     assert "Nothing can be stored on the server" in text(updates, folder.about)
 
@@ -451,7 +451,7 @@ def test_names_are_text_whatever_they_look_like(folder: FolderTab, tmp_path: Pat
     name = "<img src=x onerror=alert(1)>&amp;.png"
     files = [File(name=name), deflated(f"1931/{name}", ALBUM["1931/b.png"])]
     path = write_raw(tmp_path / "album.zip", files)
-    *steps, last = color(folder, taken(folder, path))
+    *steps, last = color_all(folder, taken(folder, path))
     made = result(folder, last)
     report = made["report.html"].decode()
     for said in (*(step[folder.status] for step in steps), last[folder.table], report):
