@@ -1,4 +1,4 @@
-"""Draws a contact sheet: gray, principal colorings, and the original, one row per photo.
+"""Predictions a contact sheet: gray, principal colorings, and the original, one row per photo.
 
     python -m benchmarks.contact_sheet PHOTOS... -o SHEET.jpg
     python -m benchmarks.contact_sheet --examples astronaut chelsea coffee rocket -o SHEET.jpg
@@ -17,7 +17,7 @@ import numpy as np
 import skimage.data
 
 from colorflow.color.full_resolution import lightness_of, render
-from colorflow.colorize import Colorizer
+from colorflow.colorizer import Colorizer
 from colorflow.contact_sheet import row_of, thumbnail, write_contact_sheet
 from colorflow.photo import Kind, Photo, find_photos, photo_from_image, read_photo
 
@@ -58,7 +58,7 @@ def _photos(options: argparse.Namespace) -> Iterator[Photo]:
 
 def _row(colorizer: Colorizer, photo: Photo, options: argparse.Namespace) -> np.ndarray:
     small = thumbnail(photo.pixels, options.height)
-    draws = colorizer.draw(
+    draws = colorizer.predict(
         photo,
         options.n,
         options.temperature,

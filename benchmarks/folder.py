@@ -27,9 +27,7 @@ from benchmarks.measuring import print_machine, print_table, spread
 from benchmarks.photos import codec_only, gray_photo, save_gray, size_of
 from colorflow.batch import Settings, make_plan, run
 from colorflow.color.full_resolution import LightnessRows, render
-from colorflow.colorize import Colorizer, default_weights
-from colorflow.colorize.engine import Engine
-from colorflow.model.principal import POOL
+from colorflow.colorizer import Colorizer, default_weights
 from colorflow.model.weights import load_weights
 from colorflow.photo import Principal, Provenance, read_photo, write_image
 
@@ -127,7 +125,7 @@ def print_shares(photos: list[Path], weights: Path | None) -> None:
 def stage_seconds(photos: list[Path], path: Path | None) -> dict[str, list[float]]:
     """Processor seconds of each photo by stage, without the first photo."""
     weights = load_weights(path or default_weights())
-    colorizer, engine = Colorizer(weights), Engine(weights, torch.device("cpu"))
+    colorizer = Colorizer(weights)
     stages: dict[str, list[float]] = {}
     mean = Principal("a", 1, 1.0)
 
@@ -139,10 +137,10 @@ def stage_seconds(photos: list[Path], path: Path | None) -> dict[str, list[float
 
     for path in photos:
         photo = timed("decode", lambda path=path: read_photo(path))
-        both = timed("features", lambda photo=photo: engine.condition(photo, mirrored=True))
-        lightness = both.lightness[:1]
-        pool = [engine.latents(colorizer.recipe(seed), lightness) for seed in range(POOL)]
-        chroma, _ = timed("flow", lambda c=both, z=pool: engine.principal(z, c, 1))
+        model = colorizer.model_of(photo)
+        both = timed("features", lambda model=model: model.make_condition(mirrored=True))
+        model.make_condition = lambda both=both, **_: both
+        chroma, _ = timed("flow", lambda model=model: model.principal(colorizer.spec(), 1))
         pixels = timed(
             "upsampling, gamut, Lab",
             lambda photo=photo, ab=chroma[0]: render(LightnessRows(photo.pixels), ab),

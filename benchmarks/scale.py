@@ -68,7 +68,7 @@ def print_photos(repeats: int) -> None:
     """Prints the cost of one photo."""
     import torch
 
-    from colorflow.colorize import Colorizer
+    from colorflow.colorizer import Colorizer
 
     torch.set_num_threads(1)
     cv2.setNumThreads(1)

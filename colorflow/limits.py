@@ -6,7 +6,7 @@ Importing this module loads nothing, so that `--help` can name the limits at onc
 LARGEST_SEED = 2**32 - 1
 """Largest seed that commands and the page accept; seeds derived from it by counting are larger."""
 
-MOST_CARDS = 16
+MOST_PRINCIPAL = 16
 """Principal colorings of one photo: clusters of 64 samples that still hold several of them each."""
 
 MOST_SAMPLES = 1000

@@ -25,7 +25,7 @@ from colorflow.errors import BatchError, ColorflowError, PhotoError, WritePhotoE
 from colorflow.photo import Kind, Photo, Provenance, is_own_picture, read_photo, write_image
 
 if TYPE_CHECKING:
-    from colorflow.colorize import Colorizer, Draws
+    from colorflow.colorizer import Colorizer, Predictions
 
 _NOTHING_MORE_FITS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 """Errors of the output folder that every further photo would meet, too."""
@@ -133,7 +133,7 @@ def _color(
     if missing:
         _make_folder(local.folder)
     indices = [list(drawn).index(label) for label in missing]
-    painted = colorizer.paint(photo, draws.ab[indices], bits=photo.bits)
+    painted = colorizer.render(photo, draws.ab[indices], bits=photo.bits)
     for label, pixels in zip(missing, painted, strict=True):
         written, target = local.folder / local.name(label), task.target(label)
         write_image(written, pixels, photo, provenance=drawn[label])
@@ -152,9 +152,9 @@ def _color(
     )
 
 
-def _draw(colorizer: Colorizer, photo: Photo, task: PhotoTask, settings: Settings) -> Draws:
+def _draw(colorizer: Colorizer, photo: Photo, task: PhotoTask, settings: Settings) -> Predictions:
     try:
-        return colorizer.draw(
+        return colorizer.predict(
             photo,
             settings.n,
             settings.temperature,
@@ -169,7 +169,7 @@ def _draw(colorizer: Colorizer, photo: Photo, task: PhotoTask, settings: Setting
         raise PhotoError(str(task.path), str(error)) from error
 
 
-def _provenance_of(draws: Draws, expected: Mapping[str, Provenance]) -> dict[str, Provenance]:
+def _provenance_of(draws: Predictions, expected: Mapping[str, Provenance]) -> dict[str, Provenance]:
     """What each drawn coloring will say of itself, with its share, by label."""
     if not draws.shares:
         return {label: expected[label] for label in map(sample_label, draws.seeds)}
@@ -181,7 +181,7 @@ def _provenance_of(draws: Draws, expected: Mapping[str, Provenance]) -> dict[str
 
 
 def _bits_per_dim(
-    colorizer: Colorizer, photo: Photo, task: PhotoTask, draws: Draws
+    colorizer: Colorizer, photo: Photo, task: PhotoTask, draws: Predictions
 ) -> list[float | None]:
     try:
         values = colorizer.bits_per_dim(photo, draws.ab, hints=task.hints).tolist()

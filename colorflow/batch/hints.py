@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from colorflow.errors import BatchError
 
 if TYPE_CHECKING:
-    from colorflow.colorize import Hint
+    from colorflow.colorizer import Hint
 
     Hints = tuple[Hint, ...]
 
@@ -54,7 +54,7 @@ def hints_of(given: Any, source: str) -> Hints:
     Raises:
         BatchError: if it is not a list of hints.
     """
-    from colorflow.colorize import Hint
+    from colorflow.colorizer import Hint
 
     if not isinstance(given, list):
         raise BatchError(f"{source}: expected a list of hints, got {_kind(given)}")

@@ -37,7 +37,7 @@ from colorflow.batch.settings import Settings
 from colorflow.errors import BatchError, ColorflowError, WeightsError
 
 if TYPE_CHECKING:
-    from colorflow.colorize import Colorizer
+    from colorflow.colorizer import Colorizer
 
 MOST_USUAL_WORKERS = 4
 """Each takes about 0.5 GB, and more for large photos."""
@@ -247,7 +247,7 @@ def load_colorizer(config: WorkerConfig) -> Colorizer:
     import cv2
     import torch
 
-    from colorflow.colorize import Colorizer
+    from colorflow.colorizer import Colorizer
 
     cv2.setNumThreads(config.threads)
     try:

@@ -27,7 +27,7 @@ from colorflow.batch.processes import WorkerConfig, load_colorizer
 from colorflow.errors import BatchError, ColorflowError, WeightsError
 
 if TYPE_CHECKING:
-    from colorflow.colorize import Colorizer
+    from colorflow.colorizer import Colorizer
 
 TRIES = 3
 """Workers that may end over a photo before it fails."""
@@ -206,7 +206,7 @@ def _exit_reason(error: Exception) -> str:
 
 
 def _content(weights: Path | None) -> bytes:
-    from colorflow.colorize import default_weights
+    from colorflow.colorizer import default_weights
 
     path = weights or default_weights()
     try:

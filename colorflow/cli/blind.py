@@ -94,7 +94,7 @@ def _add_what_to_show(parser: argparse.ArgumentParser) -> None:
 def _make(arguments: argparse.Namespace) -> int:
     from functools import cache
 
-    from colorflow.colorize import Colorizer
+    from colorflow.colorizer import Colorizer
     from colorflow.errors import EvaluationError
     from colorflow.quiz.blind_test import make_blind_test
     from colorflow.quiz.methods import parse_method

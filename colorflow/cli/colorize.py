@@ -18,7 +18,7 @@ from colorflow.cli.arguments import (
 from colorflow.cli.colorize_batch import BatchCommand, print_plan
 from colorflow.errors import WritePhotoError
 from colorflow.files import default_weights, digest_of
-from colorflow.limits import LARGEST_SEED, MOST_CARDS, MOST_SAMPLES
+from colorflow.limits import LARGEST_SEED, MOST_PRINCIPAL, MOST_SAMPLES
 
 if TYPE_CHECKING:
     from colorflow.cli.arguments import Commands
@@ -63,8 +63,8 @@ def _add_coloring_options(parser: argparse.ArgumentParser) -> None:
         type=whole_number(least=1, most=MOST_SAMPLES),
         default=1,
         metavar="N",
-        help=f"number of principal colorings of each photo, at most {MOST_CARDS}: the first is the "
-        "mean of 64 samples, the others are the means of their largest modes (default: "
+        help=f"number of principal colorings of each photo, at most {MOST_PRINCIPAL}: the first is "
+        "the mean of 64 samples, the others are the means of their largest modes (default: "
         "%(default)s)",
     )
     parser.add_argument(
@@ -165,10 +165,10 @@ def _colorize(parser: argparse.ArgumentParser, arguments: argparse.Namespace) ->
     if isinstance(output, Path) and os.path.exists(output) and not os.path.isdir(output):
         raise WritePhotoError(output, "is a file, but -o names a folder for the results")
     samples = arguments.samples or arguments.diverse
-    if arguments.n > MOST_CARDS and not samples:
+    if arguments.n > MOST_PRINCIPAL and not samples:
         parser.error(
-            f"argument -n: expected at most {MOST_CARDS} principal colorings, got {arguments.n}; "
-            f"with --samples there may be {MOST_SAMPLES}"
+            f"argument -n: expected at most {MOST_PRINCIPAL} principal colorings, "
+            f"got {arguments.n}; with --samples there may be {MOST_SAMPLES}"
         )
     settings = Settings(
         n=arguments.n,

@@ -82,7 +82,7 @@ def command_again(name: str, arguments: argparse.Namespace) -> list[str]:
 
 
 def _evaluate(arguments: argparse.Namespace) -> int:
-    from colorflow.colorize import default_weights
+    from colorflow.colorizer import default_weights
     from colorflow.evaluation.run import run_evaluation
 
     words = command_again("evaluate", arguments) + ["--degrade"] * arguments.degrade

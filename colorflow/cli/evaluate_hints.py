@@ -33,7 +33,7 @@ def add_evaluate_hints(commands: Commands) -> None:
 
 
 def _evaluate_hints(arguments: argparse.Namespace) -> int:
-    from colorflow.colorize import default_weights
+    from colorflow.colorizer import default_weights
     from colorflow.evaluation.hint_report import run_hint_curve
 
     curve = run_hint_curve(

@@ -18,8 +18,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from colorflow.colorize import Colorizer
-from colorflow.colorize.engine import Engine, Latents
+from colorflow.colorizer import Colorizer
 from colorflow.errors import WeightsError
 from colorflow.evaluation.baselines import BASELINES, LoadedBaseline, load_baseline
 from colorflow.evaluation.objectives import bits_per_dim
@@ -27,13 +26,15 @@ from colorflow.limits import DIVERSE_POOL
 from colorflow.model.condition import Condition
 from colorflow.model.config import FINEST_GRID
 from colorflow.model.density import ConditionalDensity
+from colorflow.model.level import MEAN_CHANNELS
 from colorflow.model.principal import POOL
-from colorflow.model.pyramid import MEAN_CHANNELS, ChromaPyramid
+from colorflow.model.pyramid import ChromaPyramid
 from colorflow.model.weights import LoadedWeights
 from colorflow.photo import photo_from_image
+from colorflow.photo_model import Latents, PhotoModel
 from colorflow.training.colors import TrainingColors
 
-COLORS_OF_FIRST_PACK = TrainingColors(mean_ab=(1.47, 7.64), largest_chroma=72.8)
+COLORS_OF_FIRST_PACK = TrainingColors(mean_ab=(1.47, 7.64), blow_up_chroma=72.8)
 """For weights whose header lacks the colors of their training photos: those of the first shipped
 weights, measured by `training_colors` on their pack (25,649 photos, 13,647 of them large)."""
 
@@ -83,7 +84,7 @@ class Column:
 
 def columns_of(weights: LoadedWeights) -> list[Column]:
     """Makes the columns of a weights file, the training photos' mean color among them."""
-    pyramid, engine = weights.pyramid, Engine(weights, torch.device("cpu"))
+    pyramid = weights.pyramid
     density: dict[str, Any] = {
         "bits_per_dim": lambda ab, condition: _bits_by_level(pyramid, ab, condition),
         "round_trip": lambda ab, condition: pyramid.decode(
@@ -105,12 +106,12 @@ def columns_of(weights: LoadedWeights) -> list[Column]:
             interval_factors=weights.interval_factors,
             **density,
         ),
-        Column(name="colorflow_diverse", sample=_diverse(engine), kind="chosen"),
+        Column(name="colorflow_diverse", sample=_diverse(weights), kind="chosen"),
         Column(
             name="principal",
             sample=_never_sampled,
             kind="chosen",
-            principal=_principal(engine),
+            principal=_principal(weights),
         ),
         constant("mean_color", training_colors_of(weights).mean_ab),
     ]
@@ -154,8 +155,7 @@ def training_colors_of(weights: LoadedWeights) -> TrainingColors:
     stored = weights.training.get("colors")
     if stored is None:
         return COLORS_OF_FIRST_PACK
-    a, b = stored["mean_ab"]
-    return TrainingColors(mean_ab=(a, b), largest_chroma=stored["largest_chroma"])
+    return TrainingColors.from_dict(stored)
 
 
 def _baseline(baseline: LoadedBaseline) -> Column:
@@ -198,42 +198,49 @@ def _samples_by_seed(weights: LoadedWeights) -> Callable[[NDArray[np.uint8]], Te
     """Makes the samples of `colorize` for the seeds from 0 on."""
     colorizer = Colorizer(weights)
     return lambda pixels: torch.from_numpy(
-        colorizer.draw(photo_from_image(pixels), MANY, seed=0, samples=True).ab
+        colorizer.predict(photo_from_image(pixels), MANY, seed=0, samples=True).ab
     )
 
 
-def _diverse(engine: Engine) -> Sampler:
+def _diverse(weights: LoadedWeights) -> Sampler:
     """Chooses the n most different of 8n samples, as `Colorizer` does."""
 
     def sample(condition: Condition, n: int, generator: torch.Generator) -> Tensor:
-        latents = _latents(engine, n * DIVERSE_POOL, generator)
-        chosen = engine.most_different(latents, condition, n)
-        return torch.from_numpy(engine.decode([latents[i] for i in chosen], condition))
+        model = _photo_model(weights, condition)
+        latents = _latents(weights, n * DIVERSE_POOL, generator)
+        chosen = model.most_different(latents, n)
+        return torch.from_numpy(model.decode([latents[i] for i in chosen]))
 
     return sample
 
 
-def _principal(engine: Engine) -> PrincipalSampler:
+def _principal(weights: LoadedWeights) -> PrincipalSampler:
     """Makes principal colorings of as many samples as users get."""
 
     def sample(
         both: Condition, k: int, generator: torch.Generator
     ) -> tuple[Tensor, NDArray[np.float64]]:
-        ab, shares = engine.principal(_latents(engine, POOL, generator), both, k)
-        return torch.from_numpy(ab), shares
+        model = _photo_model(weights, both)
+        ab, shares = model.principal_of(_latents(weights, POOL, generator), k)
+        return torch.from_numpy(ab), np.array(shares)
 
     return sample
+
+
+def _photo_model(weights: LoadedWeights, condition: Condition) -> PhotoModel:
+    """Makes the distribution of a photo from its condition, or from that of both orientations."""
+    return PhotoModel(weights, condition.lightness[:1], lambda *, mirrored: condition)
 
 
 def _never_sampled(*_: object) -> Tensor:
     raise AssertionError("this column is measured by its principal colorings")
 
 
-def _latents(engine: Engine, n: int, generator: torch.Generator) -> list[Latents]:
-    """Draws the latents of n samples at the shipped temperatures, level by level."""
+def _latents(weights: LoadedWeights, n: int, generator: torch.Generator) -> list[Latents]:
+    """Samples the latents of n samples at the shipped temperatures, level by level."""
     levels = [
         std * torch.randn(n, *shape, generator=generator)
-        for shape, std in zip(engine.pyramid.latent_shapes(), engine.temperatures, strict=True)
+        for shape, std in zip(weights.pyramid.latent_shapes(), weights.temperatures, strict=True)
     ]
     return [list(latents) for latents in zip(*levels, strict=True)]
 

@@ -89,7 +89,7 @@ def run_evaluation(
     evaluation = evaluate(
         files,
         [*columns_of(loaded), *others],
-        blow_up_chroma=training_colors_of(loaded).largest_chroma,
+        blow_up_chroma=training_colors_of(loaded).blow_up_chroma,
         n=n,
         seed=seed,
         degraded=degraded,

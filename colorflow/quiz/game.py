@@ -47,7 +47,7 @@ from colorflow.quiz.trials import (
 )
 
 if TYPE_CHECKING:
-    from colorflow.colorize import Colorizer
+    from colorflow.colorizer import Colorizer
 
 _ATTEMPTS = 20
 """Photos to try before giving up, when files are deleted under the server."""

@@ -24,7 +24,7 @@ import numpy as np
 
 from colorflow.color.full_resolution import LightnessRows, render
 from colorflow.color.grid import to_grid
-from colorflow.colorize import MOST_CARDS, Colorizer
+from colorflow.colorizer import MOST_PRINCIPAL, Colorizer
 from colorflow.errors import EvaluationError
 from colorflow.photo import Kind, Photo, find_photos, read_photo
 from colorflow.quiz.pictures import Pixels
@@ -63,8 +63,8 @@ def _principal(
     card: float = 0,
 ) -> Pixels:
     """One of `of` principal colorings, by default the first."""
-    if of not in range(1, MOST_CARDS + 1):
-        raise EvaluationError(f"of={of:g}: expected a whole number from 1 to {MOST_CARDS}")
+    if of not in range(1, MOST_PRINCIPAL + 1):
+        raise EvaluationError(f"of={of:g}: expected a whole number from 1 to {MOST_PRINCIPAL}")
     if card not in range(int(of)):
         raise EvaluationError(f"card={card:g}: expected a whole number from 0 to {of - 1:g}")
     return colorizer.colorize_photo(photo, int(of), temperature, seed)[int(card)]

@@ -20,7 +20,7 @@ from colorflow.quiz.photos import QuizPhoto
 from colorflow.quiz.pictures import Pixels, colored, random_crop, random_grain, with_grain
 
 if TYPE_CHECKING:
-    from colorflow.colorize import Colorizer
+    from colorflow.colorizer import Colorizer
 
 MIN_PICTURES, MAX_PICTURES = 2, 5
 """Pictures to choose from."""
@@ -95,7 +95,7 @@ def _pictures(colorizer: Colorizer, photo: QuizPhoto, n: int, seed: int) -> list
     """A photo in its own colors and in n sampled ones, (h, w, 3) uint8, with one crop and grain."""
     rng = np.random.default_rng(seed)
     crop = random_crop(photo.read(), rng)
-    samples = colorizer.draw(crop, n, TEMPERATURE, seed, samples=True)
+    samples = colorizer.predict(crop, n, TEMPERATURE, seed, samples=True)
     lightness = lightness_of(crop.pixels)
     pictures = [colored(lightness, ab, SIDE) for ab in (to_grid(crop.pixels), *samples.ab)]
     grain = random_grain(pictures[0].shape, rng)

@@ -1,6 +1,6 @@
 """Training of one module: data, optimizer, moving average, and a state that resumes to the bit.
 
-An `Objective` says what is learned; how it is learned is the same for all of them.
+A `Objective` defines what is learned; the trainer is the same for all of them.
 """
 
 from __future__ import annotations
@@ -20,17 +20,18 @@ from torch.nn.parallel import DistributedDataParallel
 
 from colorflow.errors import TrainingError
 from colorflow.model.condition import Condition
-from colorflow.model.features import LastBlocks, LateBlocks
+from colorflow.model.features import LateBlocks
 from colorflow.training.objective import Objective
 from colorflow.training.pixels import AnyPack
 from colorflow.training.schedule import Budget, ema_decay, learning_rate
 from colorflow.training.targets import EVALUATED_PHOTO_SIDE
 
 FIT_ROWS = 512
-"""Rows that the fixed statistics of a module are taken from."""
+"""Rows from which a module takes its fixed statistics."""
 MAX_SKIPPED_IN_A_ROW = 50
 PRETRAINED_SHARE = 0.4
-"""Of the learning rate, for blocks that were trained elsewhere."""
+"""Learning rate of pretrained blocks, as a share of that of the other weights: they start from what
+they know (docs/experiments.md, "The feature network's last blocks")."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -59,7 +60,7 @@ class TrainConfig:
 
 
 def wall_seconds() -> float:
-    """Seconds of a clock on the wall."""
+    """Seconds of a monotonic clock."""
     return time.monotonic()
 
 
@@ -74,12 +75,9 @@ def processor_seconds() -> float:
 
 
 def _by_share_of_rate(module: nn.Module) -> dict[float, list[nn.Parameter]]:
-    """The parameters by their share of the learning rate."""
+    """The parameters, grouped by their share of the learning rate."""
     pretrained = [
-        p
-        for part in module.modules()
-        if isinstance(part, LastBlocks | LateBlocks)
-        for p in part.parameters()
+        p for part in module.modules() if isinstance(part, LateBlocks) for p in part.parameters()
     ]
     known = set(map(id, pretrained))
     groups = {1.0: [p for p in module.parameters() if id(p) not in known]}
@@ -87,17 +85,17 @@ def _by_share_of_rate(module: nn.Module) -> dict[float, list[nn.Parameter]]:
 
 
 class Trainer:
-    """Everything that changes while a module trains.
+    """Trains a module, and holds everything that changes meanwhile.
 
     Args:
-        module: what is trained, on `device`; its parameters that need no gradient stay.
-        objective: what it learns.
+        module: the module to train, on `device`; parameters without gradient stay.
+        objective: its objective.
         pack: training data.
-        config: the recipe.
+        config: training settings.
         device: where to compute.
         rank: of this process among `processes` (torchrun); each takes its share of every batch.
         processes: number of processes.
-        clock: seconds that a budget in minutes counts.
+        clock: clock for a budget in minutes, in seconds.
         fit: whether the module still needs its fixed statistics.
 
     Raises:
@@ -183,7 +181,7 @@ class Trainer:
         Args:
             split: ``train`` or ``dev``.
             variant: of the photos.
-            objective: whose loss, None for that of the objective that is trained.
+            objective: objective to evaluate; the trained one by default.
         """
         objective = objective or self.objective
         rows = self.pack.rows(split, variant=variant, larger_than=EVALUATED_PHOTO_SIDE)
@@ -199,16 +197,16 @@ class Trainer:
         return total / len(chosen)
 
     def start_from(self, weights: dict[str, Tensor]) -> None:
-        """Takes trained weights, statistics included, in place of the initial ones.
+        """Replaces the initial weights and statistics by trained ones, before the first step.
 
         Args:
-            weights: of the module, before the first step.
+            weights: state of the module.
         """
         self.module.load_state_dict(weights)
         self.ema.load_state_dict(weights)
 
     def keep_if_best(self, dev: float) -> bool:
-        """Remembers the averaged weights if `dev` is the lowest so far."""
+        """Keeps the averaged weights if `dev` is the lowest so far; returns whether it is."""
         if not dev < self.best_dev:
             return False
         self.best_dev = dev
@@ -216,7 +214,7 @@ class Trainer:
         return True
 
     def state_dict(self) -> dict[str, Any]:
-        """All that a resumed run needs to go on to the same bits."""
+        """All that a run needs to resume to the same bits."""
         return {
             "level": self.module.state_dict(),
             "ema": self.ema.state_dict(),
@@ -230,11 +228,11 @@ class Trainer:
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Goes back to what `state_dict` gave.
+        """Restores the result of `state_dict`.
 
         Raises:
-            RuntimeError, ValueError, LookupError, TypeError, AttributeError: if it is of a module
-                of another shape.
+            RuntimeError, ValueError, LookupError, TypeError, AttributeError: if it belongs to a
+                module of another shape.
         """
         self.module.load_state_dict(state["level"])
         self.ema.load_state_dict(state["ema"])
@@ -247,7 +245,7 @@ class Trainer:
         self.best_dev, self.best = state["best_dev"], state["best"]
 
     def update(self, ab: Tensor, condition: Condition) -> float:
-        """One step's update; one whose loss or gradient is not finite is skipped and counted.
+        """Makes one step; skips and counts it if the loss or the gradient is not finite.
 
         Args:
             ab: (B, 2, 64, 64) CIELAB units.
@@ -289,7 +287,7 @@ class Trainer:
             copied.copy_(state)
 
     def _seeded(self) -> torch.Generator:
-        """Noise of the current step, with dropout's seed set too: a resumed run needs no more."""
+        """Seeds dropout and returns the noise generator, both from the number of the step."""
         seed = [self.config.seed, self.objective.stream, self.step, self.rank]
         word = int(np.random.SeedSequence(seed).generate_state(1, np.uint32)[0])
         torch.manual_seed(word)
@@ -300,7 +298,7 @@ class Trainer:
 
     @torch.no_grad()
     def _fit(self) -> None:
-        """Fixed statistics, from rows that depend on the seed alone."""
+        """Takes fixed statistics from rows that depend on the seed only."""
         rng = np.random.default_rng(self.config.seed)
         rows = rng.permutation(self.rows)[:FIT_ROWS]
         noise = torch.Generator().manual_seed(self.config.seed)
@@ -308,7 +306,7 @@ class Trainer:
         self.objective.fit(self.module, *batch, noise)
 
     def _batches(self) -> Iterator[NDArray[np.int64]]:
-        """Row numbers from the current step on: every epoch a new order, known by its number."""
+        """Row numbers from the current step on; the order depends on the epoch's number."""
         per_epoch = len(self.rows) // self.config.batch
         step = self.step
         while True:
@@ -332,7 +330,7 @@ class Trainer:
                 yield ready
 
     def _clock_of_first(self, seconds: float) -> float:
-        """What the first process measured: all need one learning rate and one last step."""
+        """The first process's time: all processes need one learning rate and one last step."""
         if self.processes == 1:
             return seconds
         shared = torch.tensor(seconds, dtype=torch.float64, device=self.device)

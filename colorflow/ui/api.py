@@ -34,8 +34,8 @@ from colorflow.ui.status import sentence
 from colorflow.ui.storage import VISITORS
 
 if TYPE_CHECKING:
-    from colorflow.colorize import Colorizer, Draws
-    from colorflow.colorize import Hint as PointColor
+    from colorflow.colorizer import Colorizer, Predictions
+    from colorflow.colorizer import Hint as PointColor
 
 MOST_COLORINGS = 8
 
@@ -220,27 +220,27 @@ class Api:
         with self._budget.reserve(count_pixels(path, max_pixels=self._budget.pixels)):
             photo = read_photo(path, max_pixels=self._budget.pixels)
             points = () if hints is None else _points(hints, photo)
-            draws = self._colorizer.draw(photo, n, vividness, seed, samples=samples, hints=points)
-            paths = self._write(photo, draws, format)
-            likelihoods = self._colorizer.bits_per_dim(photo, draws.ab, hints=points)
+            made = self._colorizer.predict(photo, n, vividness, seed, samples=samples, hints=points)
+            paths = self._write(photo, made, format)
+            likelihoods = self._colorizer.bits_per_dim(photo, made.ab, hints=points)
         return [_file(path) for path in paths], {
-            "seeds": draws.seeds,
-            "shares": list(draws.shares or (None,) * n),
+            "seeds": made.seeds,
+            "shares": list(made.shares or (None,) * n),
             "bits_per_dim": likelihoods.tolist(),
             "vividness": vividness,
             "model": self._colorizer.digest,
         }
 
-    def _write(self, photo: Photo, draws: "Draws", format: Format) -> list[Path]:
+    def _write(self, photo: Photo, draws: "Predictions", format: Format) -> list[Path]:
         """Render colorings at full size, one at a time, and write each to a file."""
         if format == "same":
             format = "jpeg" if photo.metadata.format == "JPEG" else "png"
         folder = new_folder(self._files, "api-")
         shares = draws.shares or (None,) * len(draws.ab)
-        pictures = self._colorizer.paint(photo, draws.ab, bits=photo.bits)
+        pictures = self._colorizer.render(photo, draws.ab, bits=photo.bits)
         paths = []
         try:
-            for recipe, share, pixels in zip(draws.recipes, shares, pictures, strict=True):
+            for recipe, share, pixels in zip(draws.specs, shares, pictures, strict=True):
                 name = f"{Path(photo.source).stem}_{name_of(recipe)}{_SUFFIXES[format]}"
                 provenance = provenance_of(recipe, share, self._colorizer.digest)
                 write_image(folder / name, pixels, photo, provenance=provenance)

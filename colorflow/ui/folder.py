@@ -20,7 +20,7 @@ from colorflow.ui.limits import WORK, MemoryBudget
 from colorflow.ui.status import line, problem, status_line
 
 if TYPE_CHECKING:
-    from colorflow.colorize import Colorizer
+    from colorflow.colorizer import Colorizer
 
 MOST_PHOTOS = 200
 MOST_COLORINGS = 4

@@ -34,7 +34,7 @@ from colorflow.ui.opened import new_folder
 from colorflow.ui.run import Run
 
 if TYPE_CHECKING:
-    from colorflow.colorize import Colorizer
+    from colorflow.colorizer import Colorizer
 
 Format = Literal["auto", "png", "jpg"]
 

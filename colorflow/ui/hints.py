@@ -19,7 +19,7 @@ from colorflow.ui.status import line, problem, status_line
 from colorflow.ui.swatches import ab_of
 
 if TYPE_CHECKING:
-    from colorflow.colorize import Recipe
+    from colorflow.colorizer import ColoringSpec
     from colorflow.ui.colorize import ColorizeTab
 
 Updates = dict[Any, Any]
@@ -227,7 +227,7 @@ class HintsTab(HintsLayout):
             return {self.status: problem(error), self.file: None}
         return {self.file: None if path is None else str(path)}
 
-    def _open(self, upload: Path, session: HintSession | None, recipe: Recipe) -> Updates:
+    def _open(self, upload: Path, session: HintSession | None, recipe: ColoringSpec) -> Updates:
         try:
             session = session or HintSession(self._root, self._budget)
             session.open(upload, recipe)

@@ -20,7 +20,7 @@ from colorflow.ui.reference import ReferenceTab
 from colorflow.ui.storage import VISITORS
 
 if TYPE_CHECKING:
-    from colorflow.colorize import Colorizer
+    from colorflow.colorizer import Colorizer
 
 STYLE = Path(__file__).with_name("page.css")
 

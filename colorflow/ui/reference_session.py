@@ -17,17 +17,17 @@ from colorflow.ui.limits import MemoryBudget
 from colorflow.ui.opened import OpenPhoto, new_folder, open_photo, paint, reduced, write
 
 if TYPE_CHECKING:
-    from colorflow.colorize import Draws
+    from colorflow.colorizer import Predictions
 
 Role = Literal["photo", "reference"]
 
 
 class ReferenceColorizer(Protocol):
-    """What the tab needs of `colorflow.colorize.Colorizer`."""
+    """What the tab needs of `colorflow.colorizer.Colorizer`."""
 
     digest: str
 
-    def draw(
+    def predict(
         self,
         photo: Photo,
         n: int,
@@ -38,7 +38,7 @@ class ReferenceColorizer(Protocol):
         samples: bool,
         reference: Photo,
         strength: float,
-    ) -> Draws:
+    ) -> Predictions:
         """Draw the colors of n samples."""
         ...
 
@@ -172,7 +172,7 @@ def _carried(
     with other.read() as whole:  # both at once would need room twice
         reference = reduced(whole)
     with opened.read() as photo:
-        draws = colorizer.draw(
+        draws = colorizer.predict(
             photo, 1, 1.0, seed, samples=True, reference=reference, strength=strength
         )
         small = reduced(photo)

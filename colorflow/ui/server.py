@@ -60,7 +60,7 @@ def serve(
         _prepare(files)
         from starlette.middleware import Middleware
 
-        from colorflow.colorize import Colorizer
+        from colorflow.colorizer import Colorizer
         from colorflow.quiz.game import open_quiz
         from colorflow.ui.gradio_patches import CALL_ERRORS, call_error
         from colorflow.ui.guard import Guard

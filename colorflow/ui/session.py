@@ -22,14 +22,14 @@ from colorflow.ui.open_map import openness
 from colorflow.ui.opened import OpenPhoto, new_folder, open_photo, paint, reduced, write
 
 if TYPE_CHECKING:
-    from colorflow.colorize import Draws, Recipe, Uncertainty
+    from colorflow.colorizer import ColoringSpec, Predictions, Uncertainty
 
 _COARSE_GRID = 8
 """Side of the chroma grid up to which levels decide the colors of objects."""
 
 
 class PhotoColorizer(Protocol):
-    """What the tab needs of `colorflow.colorize.Colorizer`."""
+    """What the tab needs of `colorflow.colorizer.Colorizer`."""
 
     digest: str
 
@@ -38,7 +38,7 @@ class PhotoColorizer(Protocol):
         """Names of the levels, coarse to fine."""
         ...
 
-    def draw(
+    def predict(
         self,
         photo: Photo,
         n: int,
@@ -48,13 +48,13 @@ class PhotoColorizer(Protocol):
         *,
         samples: bool,
         diverse: bool,
-    ) -> Draws:
+    ) -> Predictions:
         """Draw the colors of n principal colorings or samples, and say the recipe of each."""
         ...
 
-    def redraw(
-        self, photo: Photo, coloring: Recipe, levels: Collection[int], seed: int, n: int, /
-    ) -> Draws:
+    def resample(
+        self, photo: Photo, coloring: ColoringSpec, levels: Collection[int], seed: int, n: int, /
+    ) -> Predictions:
         """Draw some levels of a coloring anew, n times."""
         ...
 
@@ -169,7 +169,7 @@ class Session:
                 return
             # Principal colorings, and the most different samples, come of all samples at once.
             yield from _drawn(
-                colorizer.draw(
+                colorizer.predict(
                     photo,
                     wish.n,
                     wish.temperature,
@@ -192,7 +192,7 @@ class Session:
 
         def draw(photo: Photo) -> Drawn:
             yield chosen.recipe, chosen.ab, chosen.share
-            yield from _drawn(colorizer.redraw(photo, chosen.recipe, fine, first, n))
+            yield from _drawn(colorizer.resample(photo, chosen.recipe, fine, first, n))
 
         return self._begin(draw, n + 1)
 
@@ -307,9 +307,9 @@ class Session:
             before.give_way()
 
 
-def _drawn(draws: Draws) -> Drawn:
-    shares = draws.shares or (None,) * len(draws.recipes)
-    return zip(draws.recipes, draws.ab, shares, strict=True)
+def _drawn(draws: Predictions) -> Drawn:
+    shares = draws.shares or (None,) * len(draws.specs)
+    return zip(draws.specs, draws.ab, shares, strict=True)
 
 
 def _samples(
@@ -317,4 +317,6 @@ def _samples(
 ) -> Drawn:
     """Samples one by one, so that each shows as soon as it is there."""
     for seed in range(first, first + n):
-        yield from _drawn(colorizer.draw(photo, 1, temperature, seed, samples=True, diverse=False))
+        yield from _drawn(
+            colorizer.predict(photo, 1, temperature, seed, samples=True, diverse=False)
+        )

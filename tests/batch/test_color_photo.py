@@ -26,7 +26,7 @@ from colorflow.batch import (
 )
 from colorflow.batch.output import STALE_SECONDS, output_folder
 from colorflow.color.full_resolution import lightness_of
-from colorflow.colorize import Colorizer, Hint
+from colorflow.colorizer import Colorizer, Hint
 from colorflow.errors import BatchError, WeightsError, WritePhotoError
 from colorflow.files import digest_of
 from colorflow.model.config import HINT_PLANES
@@ -102,14 +102,14 @@ def test_principal_colorings_are_those_of_the_colorizer(
 ) -> None:
     outcome = color_all(album / "b.png", n=3, seed=5)["b.png"]
     photo = read_photo(album / "b.png")
-    draws = colorizer.draw(photo, 3, seed=5)
+    draws = colorizer.predict(photo, 3, seed=5)
     letters = ["a", "b", "c"]
     assert names(out) == [f"b_{letter}.png" for letter in letters]
     assert outcome.colorings == tuple(
         ColoredFile(path=out / f"b_{letter}.png", label=letter, seed=5, share=share)
         for letter, share in zip(letters, draws.shares, strict=True)
     )
-    painted = list(colorizer.paint(photo, draws.ab))
+    painted = list(colorizer.render(photo, draws.ab))
     for letter, share, want in zip(letters, draws.shares, painted, strict=True):
         assert difference(read_photo(out / f"b_{letter}.png").pixels, want) <= 1
         said = Provenance(
@@ -278,7 +278,7 @@ def test_likelihood_is_that_of_the_coloring(
 ) -> None:
     outcome = color_all(album / "b.png", n=2, seed=3, samples=True, likelihood=True)["b.png"]
     photo = read_photo(album / "b.png")
-    want = colorizer.bits_per_dim(photo, colorizer.draw(photo, 2, seed=3, samples=True).ab)
+    want = colorizer.bits_per_dim(photo, colorizer.predict(photo, 2, seed=3, samples=True).ab)
     np.testing.assert_allclose([one.bits_per_dim for one in outcome.colorings], want, atol=1e-4)
 
 

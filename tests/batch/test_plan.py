@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from colorflow.batch import Naming, Plan, Settings, make_plan
-from colorflow.colorize import Hint
+from colorflow.colorizer import Hint
 from colorflow.errors import BatchError
 from colorflow.files import digest_of
 from colorflow.limits import MOST_SAMPLES

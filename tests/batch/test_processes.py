@@ -17,7 +17,7 @@ import pytest
 from colorflow.batch import PhotoOutcome, Settings, make_plan, run, run_in_process
 from colorflow.batch.pool import WorkerEndedError
 from colorflow.batch.processes import WorkerConfig, WorkerProcess
-from colorflow.colorize import Colorizer, Hint
+from colorflow.colorizer import Colorizer, Hint
 from colorflow.errors import BatchError, WeightsError
 from colorflow.photo import read_photo
 

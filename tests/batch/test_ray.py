@@ -22,7 +22,7 @@ from PIL import Image
 from colorflow.batch import PhotoOutcome, Settings, make_plan, ray_engine, run_in_process
 from colorflow.batch.plan import PhotoTask
 from colorflow.batch.ray_engine import PhotoWorker, run_on_ray
-from colorflow.colorize import Colorizer, Hint
+from colorflow.colorizer import Colorizer, Hint
 from colorflow.errors import BatchError, WeightsError
 from colorflow.files import digest_of
 from colorflow.photo import read_photo

@@ -24,7 +24,7 @@ from colorflow.batch import (
     write_sheet,
 )
 from colorflow.batch.sheet import MOST_PHOTOS, SHEET_SUFFIXES, caption_of, check_sheet
-from colorflow.colorize import Colorizer
+from colorflow.colorizer import Colorizer
 from colorflow.errors import WritePhotoError
 from colorflow.photo import is_own_picture, read_photo
 
@@ -65,7 +65,7 @@ def test_a_report_has_a_record_a_file_in_the_order_of_the_inputs(
     assert (b["path"], c["path"]) == (str(album / "b.png"), str(album / "inner" / "c.jpg"))  # type: ignore[has-type]
     assert (b["width"], b["height"], b["status"], b["reason"]) == (64, 48, "done", None)  # type: ignore[has-type]
     photo = read_photo(album / "b.png")
-    draws = colorizer.draw(photo, 2, 0.5, 4)
+    draws = colorizer.predict(photo, 2, 0.5, 4)
     want = colorizer.bits_per_dim(photo, draws.ab)
     expected = zip("ab", draws.shares, want, strict=True)
     for (label, share, bits), coloring in zip(expected, b["colorings"], strict=True):  # type: ignore[has-type]

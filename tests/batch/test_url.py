@@ -29,7 +29,7 @@ from colorflow.batch import (
 from colorflow.batch.locations import has_content, list_files, store_of
 from colorflow.batch.output import check_url_writable, upload
 from colorflow.cli import main
-from colorflow.colorize import Colorizer
+from colorflow.colorizer import Colorizer
 from colorflow.errors import BatchError, PhotoError, WritePhotoError
 from colorflow.photo import Principal, read_photo, read_provenance
 from tests.batch.conftest import gray_pixels

@@ -20,7 +20,7 @@ from colorflow.evaluation import subject as subject_module
 from colorflow.evaluation.baselines import BASELINES
 from colorflow.evaluation.judge import Verdict
 from colorflow.model.condition import Condition
-from colorflow.training.run import read_state
+from colorflow.training.run_folder import read_state
 from tests.evaluation.small_baselines import SMALL_BASELINES
 from tests.small_weights import save_small_weights
 from tests.training.made_up_pack import write_pack

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from colorflow.color.full_resolution import lightness_of, render
-from colorflow.colorize import Colorizer
+from colorflow.colorizer import Colorizer
 from colorflow.errors import WeightsError
 from colorflow.evaluation.baselines import BASELINES, load_baseline, save_baseline
 from colorflow.evaluation.columns import (

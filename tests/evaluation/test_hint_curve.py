@@ -22,7 +22,7 @@ from torch import Tensor
 
 from colorflow.cli import main
 from colorflow.color.grid import to_grid
-from colorflow.colorize import Colorizer
+from colorflow.colorizer import Colorizer
 from colorflow.errors import EvaluationError
 from colorflow.evaluation import bootstrap, hint_report
 from colorflow.evaluation.bootstrap import Estimate, Table
@@ -247,8 +247,8 @@ def gray_blue(path: Path) -> Tensor:
 
 @pytest.mark.usefixtures("cheap")
 def test_distances_from_hints(tmp_path: Path) -> None:
-    """Draws are the truth, but the second is redder by 8 everywhere: a hint that one sample leaves
-    is not kept."""
+    """Samples are the truth, but the second is redder by 8 everywhere: one sample that misses a
+    hint counts."""
     ab = gray_blue(tmp_path / "two.png")
 
     def sample(by: float) -> Sample:

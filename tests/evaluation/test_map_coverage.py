@@ -14,13 +14,13 @@ import torch
 from torch import Tensor
 
 from colorflow.color.grid import square_lightness, to_grid
-from colorflow.colorize import Colorizer
+from colorflow.colorizer import Colorizer
 from colorflow.evaluation.columns import Column, columns_of
 from colorflow.evaluation.evaluate import Evaluation, evaluate
 from colorflow.evaluation.measure import MANY
 from colorflow.evaluation.run import report_text
 from colorflow.model.condition import Conditioner
-from colorflow.model.latents import draw_latents, signs_of_photo
+from colorflow.model.latents import sample_latents, signs_of_photo
 from colorflow.model.weights import load_weights
 from colorflow.photo import read_photo
 from tests.small_weights import save_small_weights
@@ -84,7 +84,7 @@ def test_sixty_four_samples_count_however_many_there_are(cat: Path, truth: Tenso
 
 
 def given(ab: Tensor, factors: Mapping[float, float]) -> Column:
-    """Draws that are known beforehand, (n, 2, 64, 64)."""
+    """Predictions that are known beforehand, (n, 2, 64, 64)."""
     left = iter(ab)
 
     def sample(_: object, n: int, __: object) -> Tensor:
@@ -102,7 +102,7 @@ def test_the_coverage_is_that_of_the_map_that_users_see(
     loaded, photo = load_weights(path), read_photo(cat)
     columns = {column.name: column for column in columns_of(loaded)}
     shapes = loaded.pyramid.latent_shapes()
-    latents = [draw_latents(shapes, [seed] * 5) for seed in range(MANY)]
+    latents = [sample_latents(shapes, [seed] * 5) for seed in range(MANY)]
     with torch.no_grad():
         lightness = torch.from_numpy(square_lightness(photo.pixels))[None, None]
         condition = Conditioner()(lightness)

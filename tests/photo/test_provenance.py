@@ -16,7 +16,7 @@ from PIL.ExifTags import IFD, Base
 
 from colorflow.errors import UnreadablePhotoError, WritePhotoError
 from colorflow.files import picture_kind
-from colorflow.limits import MOST_CARDS
+from colorflow.limits import MOST_PRINCIPAL
 from colorflow.photo import (
     Metadata,
     Photo,
@@ -236,7 +236,7 @@ def test_what_cannot_be_a_principal_coloring_is_refused(letter: str, of: int, sh
 
 
 def test_how_many_letters_there_are_is_how_many_cards_there_are() -> None:
-    assert len(LETTERS) == MOST_CARDS
+    assert len(LETTERS) == MOST_PRINCIPAL
 
 
 @pytest.mark.parametrize("field", ["photo", "hints"])

@@ -62,7 +62,9 @@ class Painter:
         self.shift = shift
         self.calls: list[tuple[int, float, int]] = []
 
-    def draw(self, photo: Photo, n: int, temperature: float, seed: int, /, *, samples: bool) -> Any:
+    def predict(
+        self, photo: Photo, n: int, temperature: float, seed: int, /, *, samples: bool
+    ) -> Any:
         assert samples
         self.calls.append((n, temperature, seed))
         moves = self.shift * np.arange(1, n + 1, dtype=np.float32)

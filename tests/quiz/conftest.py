@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from colorflow.colorize import Colorizer
+from colorflow.colorizer import Colorizer
 from tests.evaluation.conftest import save_photos
 from tests.quiz.album import save_album
 from tests.small_weights import save_small_weights

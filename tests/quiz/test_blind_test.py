@@ -13,7 +13,7 @@ import skimage.data
 from PIL import Image
 
 from colorflow.cli import main
-from colorflow.colorize import Colorizer
+from colorflow.colorizer import Colorizer
 from colorflow.photo import photo_from_image, read_photo
 from colorflow.quiz import blind_test as blind_test_module
 from colorflow.quiz.methods import parse_method

@@ -12,7 +12,7 @@ import skimage.data
 from PIL import Image
 from skimage.transform import downscale_local_mean
 
-from colorflow.colorize import Colorizer
+from colorflow.colorizer import Colorizer
 from colorflow.errors import EvaluationError
 from colorflow.photo import Photo, photo_from_image
 from colorflow.quiz import methods as methods_module

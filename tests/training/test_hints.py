@@ -21,7 +21,7 @@ from colorflow.training.export import export
 from colorflow.training.hints import random_hints, true_points
 from colorflow.training.loop import train
 from colorflow.training.pack import Pack
-from colorflow.training.run import CURVE
+from colorflow.training.run_folder import CURVE
 from colorflow.training.schedule import Budget
 from colorflow.training.targets import LevelObjective
 from colorflow.training.trainer import TrainConfig, Trainer

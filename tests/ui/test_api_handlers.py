@@ -11,7 +11,7 @@ import gradio as gr
 import numpy as np
 import pytest
 
-from colorflow.colorize import Colorizer
+from colorflow.colorizer import Colorizer
 from colorflow.errors import ColorflowError
 from colorflow.photo import photo_from_image
 from colorflow.quiz import game as game_module
@@ -65,7 +65,7 @@ def test_results_are_rendered_without_a_float_plane_of_lightness(quiz: Quiz, roo
     colorizer = FullSizeColorizer()
     with gr.Blocks(analytics_enabled=False):
         api = Api(colorizer, root, MemoryBudget(), quiz)  # type: ignore[arg-type]
-    draws = colorizer.draw(photo, 1, 1.0, 0)
+    draws = colorizer.predict(photo, 1, 1.0, 0)
     api._write(photo, draws, "jpeg")  # what is allocated once
     tracemalloc.start()
     try:
@@ -91,7 +91,7 @@ def asked(api: Api, k: int = 2, player: str = "") -> tuple[Path, dict[str, Any],
 def test_nothing_that_is_told_depends_on_where_the_truth_stands(
     api: Api, painter: Painter, quiz: Quiz, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Draws that look like the truth: with the truth at either place, all is the same."""
+    """Predictions that look like the truth: with the truth at either place, all is the same."""
     painter.shift = 0
     monkeypatch.setattr(game_module, "choose_photo", lambda *_: quiz.pool.photos[0])
     monkeypatch.setattr(trials_module.secrets, "randbits", lambda _: 7)  # crop and grain

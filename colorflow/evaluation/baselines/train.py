@@ -20,11 +20,11 @@ from colorflow.model.tensors import check_weights_place
 from colorflow.training.allocator import keep_freed_memory
 from colorflow.training.loop import choose_device, train_to_budget
 from colorflow.training.pack import Pack, open_packs
-from colorflow.training.run import Run, read_state
+from colorflow.training.run_folder import RunFolder, read_state
 from colorflow.training.schedule import Budget
 from colorflow.training.start import OF_PLANES, Start
 from colorflow.training.trainer import TrainConfig, Trainer, processor_seconds
-from colorflow.training.tuning import DRAWS, energy_score
+from colorflow.training.tuning import SAMPLES, energy_score
 
 TEMPERATURES = (0.3, 0.5, 0.7, 0.8, 0.9, 1.0)
 
@@ -64,7 +64,7 @@ def train_baseline(
     origin = None if contexts is None else Start(contexts)
     if origin is not None:
         recipe["contexts"] = origin.name
-    run = Run(run_folder, recipe)
+    run = RunFolder(run_folder, recipe)
     device = choose_device()
     torch.manual_seed(config.seed)
     module = baseline.build().to(device)
@@ -138,11 +138,15 @@ def _contexts_of(origin: Start, module: nn.Module) -> dict[str, Tensor]:
             for name, x in origin.weights(2 * grid if index else grid).items():
                 if name.startswith("context.") and not name.startswith(OF_PLANES):
                     found[name.replace("context.", f"contexts.{index}.", 1)] = x
-    ours = {name: x.shape for name, x in module.state_dict().items() if name.startswith("contexts")}
-    if {name: x.shape for name, x in found.items()} != ours:
+    ours = {
+        name: x.shape
+        for name, x in module.state_dict().items()
+        if name.startswith("contexts") and ".last_blocks." not in name
+    }
+    if origin.has_late_blocks or {name: x.shape for name, x in found.items()} != ours:
         raise TrainingError(
-            f"{origin.path}: its contexts have another shape than the deterministic network's, "
-            "which are those of the shipped weights (level 4 with --last-blocks --context-layers 4)"
+            f"{origin.path}: its contexts are not those of the deterministic network: default "
+            "levels on frozen features, level 4 with --context-layers 4"
         )
     return found
 
@@ -171,8 +175,8 @@ def _tuned(
         found = []
         for part in np.array_split(rows, -(-len(rows) // 10)):
             ab, condition = pack.batch(part, baseline.objective().maps)
-            samples = density.sample(condition, DRAWS, generator, temperature)
-            found.append(energy_score(samples, ab))
+            drawn = density.sample(condition, SAMPLES, generator, temperature)
+            found.append(energy_score(drawn, ab))
         scores[temperature] = float(torch.cat(found).mean())
     best = min(scores, key=lambda t: scores[t])
     text = ", ".join(f"{t:g}: {score:.3f}" for t, score in scores.items())

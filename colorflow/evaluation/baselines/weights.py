@@ -39,14 +39,12 @@ class Baseline:
     objective: Callable[[], Objective]
 
 
-DETERMINISTIC_SHAPE = (
-    default_config().with_dropout(0).with_levels([4], context_layers=4, last_blocks=True)
-)
+DETERMINISTIC_SHAPE = default_config().with_dropout(0).with_levels([4], context_layers=4)
 """That of the shipped pyramid, as far as its contexts go."""
 
 BASELINES = {
     "deterministic": Baseline(
-        build=lambda: DeterministicNetwork(DETERMINISTIC_SHAPE),
+        build=lambda: DeterministicNetwork(DETERMINISTIC_SHAPE, own_blocks=True),
         objective=lambda: RegressionObjective(DETERMINISTIC_SHAPE),
     ),
     "cinn2019": Baseline(build=original_cinn, objective=cinn_objective),

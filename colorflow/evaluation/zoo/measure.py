@@ -23,7 +23,7 @@ from colorflow.model.density import ConditionalDensity
 from colorflow.training.loop import resume
 from colorflow.training.pack import Pack
 from colorflow.training.pixels import AnyPack
-from colorflow.training.run import read_state
+from colorflow.training.run_folder import read_state
 from colorflow.training.targets import EVALUATED_PHOTO_SIDE
 from colorflow.training.trainer import TrainConfig, Trainer
 

@@ -26,7 +26,7 @@ from colorflow.files import json_kind
 from colorflow.model.density import ConditionalDensity
 from colorflow.training.loop import choose_device
 from colorflow.training.pack import Pack
-from colorflow.training.run import Run, has_state
+from colorflow.training.run_folder import RunFolder, has_state
 from colorflow.training.trainer import TrainConfig
 from colorflow.zoo import ARCHITECTURES
 
@@ -113,7 +113,7 @@ def read_recipe(run_folder: Path) -> TrainConfig:
         raise TrainingError(
             f"{run_folder}: no run of `colorflow zoo train` here ({type(error).__name__})"
         ) from error
-    Run(run_folder, run_recipe(config))  # refuses a run of another task
+    RunFolder(run_folder, run_recipe(config))  # refuses a run of another task
     return config
 
 

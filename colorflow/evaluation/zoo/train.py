@@ -21,7 +21,7 @@ from colorflow.model.density import ConditionalDensity
 from colorflow.training.allocator import keep_freed_memory
 from colorflow.training.loop import choose_device, resume, train_to_budget
 from colorflow.training.pack import Pack
-from colorflow.training.run import Run, read_state
+from colorflow.training.run_folder import RunFolder, read_state
 from colorflow.training.schedule import Budget
 from colorflow.training.targets import NOISE
 from colorflow.training.trainer import TrainConfig, Trainer, processor_seconds
@@ -92,7 +92,7 @@ def train_architecture(
     keep_freed_memory()
     find_architecture(name)
     pack = Pack(pack_folder)
-    run = Run(run_folder, run_recipe(config))
+    run = RunFolder(run_folder, run_recipe(config))
     trainer = make_trainer(name, pack, run_folder, config, choose_device())
     train_to_budget(trainer, run, Budget(minutes=minutes), say)
 

@@ -25,7 +25,7 @@ from colorflow.model.pyramid import ChromaPyramid
 from colorflow.model.weights import load_weights, save_weights
 from colorflow.training import loop
 from colorflow.training.pack import Pack
-from colorflow.training.run import Run
+from colorflow.training.run_folder import RunFolder
 from colorflow.training.schedule import Budget
 from colorflow.training.trainer import TrainConfig, Trainer
 from tests.evaluation.conftest import same, state_of
@@ -205,7 +205,7 @@ def save_state(folder: Path, name: str, best: dict[str, Tensor]) -> None:
         "level": last, "ema": last, "optimizer": {}, "step": 40, "seconds": 90.0, "skipped": 2,
         "best_dev": 12.34567, "best": best,
     }  # fmt: skip
-    Run(folder, {}).save(name, state)
+    RunFolder(folder, {}).save(name, state)
 
 
 def test_the_best_weights_are_exported(pack_folder: Path, tmp_path: Path) -> None:

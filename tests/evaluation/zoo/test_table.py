@@ -34,7 +34,7 @@ from colorflow.model.condition import Condition
 from colorflow.model.config import default_config
 from colorflow.model.density import ConditionalDensity
 from colorflow.training.pack import Pack
-from colorflow.training.run import Run, level_recipe
+from colorflow.training.run_folder import RunFolder, run_config
 from colorflow.training.trainer import TrainConfig, Trainer
 
 FIRST_KEYS = [
@@ -284,7 +284,7 @@ def test_an_empty_folder(pack_folder: Path, tmp_path: Path) -> None:
 
 
 def test_a_run_of_the_pyramid(pack_folder: Path, tmp_path: Path, config: TrainConfig) -> None:
-    Run(tmp_path, level_recipe(default_config(), config))
+    RunFolder(tmp_path, run_config(default_config(), config))
     with pytest.raises(TrainingError, match="no run of `colorflow zoo train` here"):
         write_table(tmp_path, pack_folder, tmp_path / "docs")
 

@@ -24,7 +24,7 @@ from colorflow.model.config import default_config
 from colorflow.training import loop
 from colorflow.training import trainer as trainer_module
 from colorflow.training.pack import Pack
-from colorflow.training.run import CURVE, Run, level_recipe
+from colorflow.training.run_folder import CURVE, RunFolder, run_config
 from colorflow.training.trainer import TrainConfig
 from colorflow.zoo import ARCHITECTURES
 from tests.evaluation.conftest import same, state_of
@@ -227,7 +227,7 @@ def test_a_run_of_another_recipe(go: Go, tmp_path: Path) -> None:
 
 
 def test_a_run_of_the_pyramid(go: Go, tmp_path: Path, config: TrainConfig) -> None:
-    Run(tmp_path, level_recipe(default_config(), config))
+    RunFolder(tmp_path, run_config(default_config(), config))
     with pytest.raises(TrainingError, match="another shape or recipe"):
         go(tmp_path)
 

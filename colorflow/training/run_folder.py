@@ -1,12 +1,12 @@
-"""The run's folder: checkpoints, curves and sample grids of all that is trained in it.
+"""The folder of a run: checkpoints, curves and previews of everything trained in it.
 
-    config.json            what is trained, such as the shape of the pyramid, and the recipe
+    config.json            what is trained, such as the shape of the pyramid, and the settings
     level4/state.pt        training state of the level that completes chroma on the 4x4 grid
     level4/curve.csv       step, seconds, train and dev negative log-likelihood, skipped steps, and
                            where the model takes color hints dev with some of them
     level4/tensorboard/    the same curves
-    level4/grid.png        gray, truth, and draws
-    joint/                 the same of levels that learned together, with the late blocks
+    level4/grid.png        gray, truth, and samples
+    joint/                 the same for levels that learned together, with the late blocks
 
 The folder of an objective is `Objective.folder`. Objectives are independent: several processes may
 train different levels, or different architectures, of one run.
@@ -35,62 +35,62 @@ from colorflow.training.targets import level_folder
 from colorflow.training.trainer import TrainConfig
 
 JOINT = "joint"
-"""Folder of the levels that learn together."""
+"""Name of the folder of levels that learn together."""
 CURVE = ("step", "seconds", "train_nats", "dev_nats", "dev_degraded_nats", "best_dev", "skipped")
-"""Columns of every curve; an objective may have more."""
+"""Columns of every curve; an objective may add more."""
 
 STATE = frozenset(
     ("level", "ema", "optimizer", "step", "seconds", "skipped", "best_dev", "best"),
 )
-"""What a training state holds (`Trainer.state_dict`)."""
+"""Keys of a training state (`Trainer.state_dict`)."""
 _DAMAGE = (
     OSError, RuntimeError, EOFError, LookupError, ValueError, TypeError, AttributeError,
     pickle.UnpicklingError,
 )  # fmt: skip
-"""What torch raises on files that are no checkpoints."""
+"""Exceptions of torch for files that are no checkpoints."""
 
 
-class Run:
-    """A run's folder.
+class RunFolder:
+    """The folder of a run.
 
     Args:
         folder: made if missing.
-        recipe: all that its trainings have in common, plain values for JSON.
+        config: settings that all trainings in it share, plain values for JSON.
 
     Raises:
-        TrainingError: if the folder cannot be written or holds a run of another shape or recipe.
+        TrainingError: if the folder cannot be written or holds a run with another config.
     """
 
-    def __init__(self, folder: Path, recipe: dict[str, Any]) -> None:
+    def __init__(self, folder: Path, config: dict[str, Any]) -> None:
         self.folder = folder
         path = folder / "config.json"
         try:
             folder.mkdir(parents=True, exist_ok=True)
             if not path.exists():
-                write_whole(path, json.dumps(recipe, indent=1).encode(), None)
+                write_whole(path, json.dumps(config, indent=1).encode(), None)
             made_with = _with_defaults(json.loads(path.read_text(encoding="utf-8")))
         except (OSError, ValueError, TypeError, RecursionError) as error:
             raise TrainingError(
                 f"{folder}: not a folder for a training run ({error}); choose another folder"
             ) from error
-        if made_with != _with_defaults(json.loads(json.dumps(recipe))):
+        if made_with != _with_defaults(json.loads(json.dumps(config))):
             raise TrainingError(
                 f"{folder}: holds a run of another shape or recipe (config.json); "
                 "choose another folder"
             )
 
     def part(self, name: str) -> Path:
-        """Folder of one objective, made if missing."""
+        """The folder of one objective, created if missing."""
         folder = self.folder / name
         folder.mkdir(exist_ok=True)
         return folder
 
     @contextmanager
     def locked(self, name: str) -> Iterator[None]:
-        """Keeps other processes from training the same objective in this folder.
+        """Locks an objective against training by other processes.
 
         Raises:
-            TrainingError: if one does.
+            TrainingError: if another process trains it.
         """
         folder = self.part(name)
         busy = TrainingError(
@@ -104,7 +104,7 @@ class Run:
         """Writes an objective's training state in one step.
 
         Raises:
-            TrainingError: if it cannot be written; the state before stays.
+            TrainingError: if it cannot be written; the previous state stays.
         """
         path = self.part(name) / "state.pt"
         try:
@@ -122,7 +122,7 @@ class Run:
         return read_state(self.folder, name)
 
     def log(self, name: str, row: dict[str, float]) -> None:
-        """Adds a row to the objective's curve, as CSV and for TensorBoard."""
+        """Appends a row to the objective's curve, as CSV and for TensorBoard."""
         path = self.part(name) / "curve.csv"
         new = not path.exists()
         columns = [*CURVE, *sorted(row.keys() - set(CURVE))]
@@ -138,18 +138,18 @@ class Run:
                 board.add_scalar(f"{name}/{key}", row[key], int(row["step"]))
 
 
-def level_recipe(
+def run_config(
     pyramid: PyramidConfig, train: TrainConfig, start: str | None = None
 ) -> dict[str, Any]:
-    """The recipe of a run that trains the levels of a pyramid.
+    """The config of a run that trains levels of a pyramid.
 
     Args:
         pyramid: shape of the model.
-        train: the recipe of each level.
-        start: name of the weights that the levels start from, None if they start from nothing.
+        train: training settings of each level.
+        start: name of the weights that the levels start from, None for new weights.
     """
-    recipe = {"pyramid": pyramid.to_dict(), "train": asdict(train)}
-    return recipe if start is None else {**recipe, "start": start}
+    config = {"pyramid": pyramid.to_dict(), "train": asdict(train)}
+    return config if start is None else {**config, "start": start}
 
 
 def has_state(folder: Path, name: str) -> bool:
@@ -179,7 +179,7 @@ def read_state(folder: Path, name: str) -> dict[str, Any] | None:
 
 
 def _problem_of(state: dict[str, Any]) -> str | None:
-    """What is wrong with a training state, as far as can be seen without its module."""
+    """Describes what is wrong with a training state, None if it looks valid."""
     if missing := STATE - state.keys():
         return f"no {', '.join(sorted(missing))}"
     for name in ("step", "skipped"):
@@ -199,9 +199,9 @@ def _problem_of(state: dict[str, Any]) -> str | None:
 def read_level(folder: Path, grid: int) -> dict[str, Any] | None:
     """Training state of a level of a run, or None if it has not begun.
 
-    Of a level that learned with others it is their state, but for ``best``, which holds the level's
-    own weights, and ``joint``, the grids of all of them. A level that was trained by itself too
-    counts as it was trained by itself.
+    For a level that learned with others it is their common state, except that ``best`` holds the
+    level's own weights, and ``joint`` the grids of all of them. If the level was also trained by
+    itself, that state counts.
 
     Args:
         folder: of the run.
@@ -223,7 +223,7 @@ def read_level(folder: Path, grid: int) -> dict[str, Any] | None:
 
 
 def read_evaluated_level(folder: Path, grid: int) -> dict[str, Any]:
-    """Training state of a level of a run as `read_level` gives it, with its best averaged weights.
+    """As `read_level`, for a level that has been evaluated.
 
     Args:
         folder: of the run.
@@ -242,7 +242,7 @@ def read_evaluated_level(folder: Path, grid: int) -> dict[str, Any]:
 
 
 def read_late_blocks(folder: Path) -> dict[str, Tensor] | None:
-    """The best averaged weights of a run's late blocks, or None if it has not trained any.
+    """The best averaged weights of a run's late blocks, or None if it has trained none.
 
     Raises:
         TrainingError: if the file is damaged.
@@ -252,43 +252,43 @@ def read_late_blocks(folder: Path) -> dict[str, Tensor] | None:
 
 
 def read_config(folder: Path) -> PyramidConfig:
-    """Shape of the model of a run's folder.
+    """Configuration of the model of a run.
 
     Raises:
         TrainingError: if there is no run.
     """
     try:
-        return PyramidConfig.from_dict(_read_recipe(folder)["pyramid"])
+        return PyramidConfig.from_dict(_read_config(folder)["pyramid"])
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise TrainingError(f"{folder}: no training run here ({error})") from error
 
 
 def read_start(folder: Path) -> str | None:
-    """Name of the weights that a run's levels started from, None if they started from nothing."""
-    start: str | None = _read_recipe(folder).get("start")
+    """Name of the weights that a run's levels started from, None for new weights."""
+    start: str | None = _read_config(folder).get("start")
     return start
 
 
-def _with_defaults(recipe: dict[str, Any]) -> dict[str, Any]:
-    """A recipe with the pyramid's fields that there were not yet when it was written.
+def _with_defaults(config: dict[str, Any]) -> dict[str, Any]:
+    """The config of an earlier version with today's fields of the pyramid.
 
     Raises:
-        ValueError: if its pyramid is none.
-        TypeError: if it is no recipe.
+        ValueError: if its pyramid is invalid.
+        TypeError: if it is no config.
     """
-    if "pyramid" not in recipe:
-        return recipe
-    shape = PyramidConfig.from_dict(recipe["pyramid"])
-    return {**recipe, "pyramid": json.loads(json.dumps(shape.to_dict()))}
+    if "pyramid" not in config:
+        return config
+    shape = PyramidConfig.from_dict(config["pyramid"])
+    return {**config, "pyramid": json.loads(json.dumps(shape.to_dict()))}
 
 
-def _read_recipe(folder: Path) -> dict[str, Any]:
-    recipe: dict[str, Any] = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-    return recipe
+def _read_config(folder: Path) -> dict[str, Any]:
+    config: dict[str, Any] = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    return config
 
 
 def _part(weights: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
-    """The weights of a part of a module, by their names in the part."""
+    """The weights of a submodule, by their names in it."""
     return {k.removeprefix(prefix): x for k, x in weights.items() if k.startswith(prefix)}
 
 

@@ -13,36 +13,13 @@ from PIL import Image
 
 from colorflow.color.full_resolution import lightness_of
 from colorflow.color.grid import square_lightness, to_grid
-from colorflow.colorize import Colorizer, Hint, default_weights, most_different
+from colorflow.colorizer import Colorizer, Hint, default_weights, most_different
 from colorflow.errors import UnreadablePhotoError, WeightsError
 from colorflow.model.condition import Conditioner
-from colorflow.model.config import HINT_PLANES
 from colorflow.model.latents import signs_of_photo
 from colorflow.model.weights import load_weights
 from colorflow.photo import photo_from_image
-from tests.small_weights import GAIN, TEMPERATURES, save_small_weights
-
-
-@pytest.fixture(scope="module")
-def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return save_small_weights(tmp_path_factory.mktemp("weights") / "small.safetensors")
-
-
-@pytest.fixture(scope="module")
-def hint_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """That take color hints."""
-    path = tmp_path_factory.mktemp("weights") / "hints.safetensors"
-    return save_small_weights(path, HINT_PLANES)
-
-
-@pytest.fixture(scope="module")
-def hinted(hint_weights: Path) -> Colorizer:
-    return Colorizer.load(hint_weights)
-
-
-@pytest.fixture(scope="module")
-def colorizer(weights: Path) -> Colorizer:
-    return Colorizer.load(weights)
+from tests.small_weights import GAIN, TEMPERATURES
 
 
 def gray_photo(height: int = 90, width: int = 130) -> np.ndarray:
@@ -70,39 +47,44 @@ def test_the_global_generator_is_neither_used_nor_changed(
     photo = photo_from_image(gray_photo())
     torch.manual_seed(1)
     before = torch.get_rng_state()
-    first = colorizer.draw(photo, n=1, seed=3, samples=samples).ab
+    first = colorizer.predict(photo, n=1, seed=3, samples=samples).ab
     assert torch.equal(before, torch.get_rng_state())
     torch.manual_seed(2)
-    np.testing.assert_array_equal(first, colorizer.draw(photo, n=1, seed=3, samples=samples).ab)
+    np.testing.assert_array_equal(first, colorizer.predict(photo, n=1, seed=3, samples=samples).ab)
 
 
 def test_temperature_zero_is_one_coloring_and_temperature_scales_spread(
     colorizer: Colorizer,
 ) -> None:
     photo = photo_from_image(gray_photo())
-    calm = colorizer.draw(photo, n=3, temperature=0, samples=True).ab
+    calm = colorizer.predict(photo, n=3, temperature=0, samples=True).ab
     assert np.abs(calm - calm[0]).max() < 1e-3
     spread = [
-        colorizer.draw(photo, n=8, temperature=t, samples=True).ab.std(0).mean() for t in (0.3, 1.0)
+        colorizer.predict(photo, n=8, temperature=t, samples=True).ab.std(0).mean()
+        for t in (0.3, 1.0)
     ]
     assert spread[0] < 0.6 * spread[1]
 
 
-def test_diverse_chooses_draws_that_can_be_had_again_by_their_seeds(colorizer: Colorizer) -> None:
+def test_diverse_chooses_draws_that_can_be_had_again_by_their_seeds(
+    plain_colorizer: Colorizer,
+) -> None:
     photo = photo_from_image(gray_photo())
-    chosen = colorizer.draw(photo, n=3, seed=5, diverse=True)
+    chosen = plain_colorizer.predict(photo, n=3, seed=5, diverse=True)
     assert chosen.seeds[0] == 5
     assert len(set(chosen.seeds)) == 3
     for seed, ab in zip(chosen.seeds, chosen.ab, strict=True):
         np.testing.assert_allclose(
-            colorizer.draw(photo, n=1, seed=seed, samples=True).ab[0], ab, atol=0.05
+            plain_colorizer.predict(photo, n=1, seed=seed, samples=True).ab[0], ab, atol=0.05
         )
 
     def nearest(ab: np.ndarray) -> float:
         pairs = [(i, j) for i in range(3) for j in range(i)]
         return min(float(np.linalg.norm(ab[i] - ab[j])) for i, j in pairs)
 
-    assert nearest(chosen.ab) > nearest(colorizer.draw(photo, n=3, seed=5, samples=True).ab)
+    assert nearest(chosen.ab) > nearest(
+        plain_colorizer.predict(photo, n=3, seed=5, samples=True).ab
+    )
 
 
 def test_most_different_against_brute_force() -> None:
@@ -135,7 +117,7 @@ def test_size_and_aspect_do_not_change_the_colors(colorizer: Colorizer) -> None:
     large = Image.fromarray(gray_photo(400, 400)).resize((1600, 1200), Image.Resampling.BICUBIC)
     small = large.resize((800, 600), Image.Resampling.BOX)
     draws = [
-        colorizer.draw(photo_from_image(image), n=1, samples=True).ab for image in (large, small)
+        colorizer.predict(photo_from_image(image), n=1, samples=True).ab for image in (large, small)
     ]
     assert np.abs(draws[0] - draws[1]).mean() < 1.0
 
@@ -190,22 +172,24 @@ def test_a_draw_is_what_its_seed_says(colorizer: Colorizer, weights: Path) -> No
     ]
     with torch.no_grad():
         want = pyramid.decode(latents, Conditioner()(lightness), GAIN).numpy()
-    np.testing.assert_array_equal(colorizer.draw(photo, 1, 0.9, seed=6, samples=True).ab, want)
+    np.testing.assert_array_equal(colorizer.predict(photo, 1, 0.9, seed=6, samples=True).ab, want)
 
 
-def test_hints_change_the_colors_and_none_are_none(hinted: Colorizer, hint_weights: Path) -> None:
+def test_hints_change_the_colors_and_none_are_none(colorizer: Colorizer, weights: Path) -> None:
     """In pixels of the photo: 90 rows and 130 columns, cell (63, 0) is the last row's first."""
     photo = photo_from_image(gray_photo())
     hint = Hint(89, 1, 40, -20)
-    assert hinted.takes_hints
-    plain = hinted.draw(photo, n=2, seed=3, samples=True).ab
-    np.testing.assert_array_equal(hinted.draw(photo, n=2, seed=3, hints=[], samples=True).ab, plain)
-    given = hinted.draw(photo, n=2, seed=3, hints=[hint], samples=True).ab
+    assert colorizer.takes_hints
+    plain = colorizer.predict(photo, n=2, seed=3, samples=True).ab
+    np.testing.assert_array_equal(
+        colorizer.predict(photo, n=2, seed=3, hints=[], samples=True).ab, plain
+    )
+    given = colorizer.predict(photo, n=2, seed=3, hints=[hint], samples=True).ab
     assert (np.abs(given - plain).max((1, 2, 3)) > 0.5).all()
     planes = torch.zeros(1, 3, 64, 64)
     planes[0, :, 63, 0] = torch.tensor([1.0, 40.0, -20.0])
     lightness = torch.from_numpy(square_lightness(photo.pixels))[None, None]
-    pyramid = load_weights(hint_weights).pyramid
+    pyramid = load_weights(weights).pyramid
     generator = torch.Generator().manual_seed(3)
     shapes = pyramid.latent_shapes()
     latents = [
@@ -219,32 +203,32 @@ def test_hints_change_the_colors_and_none_are_none(hinted: Colorizer, hint_weigh
     np.testing.assert_allclose(given[0], want[0], atol=0.05)
 
 
-def test_every_way_to_color_takes_hints(hinted: Colorizer) -> None:
+def test_every_way_to_color_takes_hints(colorizer: Colorizer) -> None:
     photo = photo_from_image(gray_photo())
     hints = [Hint(10, 20, 30, 30), Hint(70.5, 100.5, -30, 20)]
-    want = hinted.colorize_photo(photo, n=2, seed=1, hints=hints, samples=True)
-    assert difference(want[0], hinted.colorize_photo(photo, n=1, seed=1, samples=True)[0]) > 1
-    pictures = hinted.colorize(gray_photo(), n=2, seed=1, hints=hints, samples=True)
+    want = colorizer.colorize_photo(photo, n=2, seed=1, hints=hints, samples=True)
+    assert difference(want[0], colorizer.colorize_photo(photo, n=1, seed=1, samples=True)[0]) > 1
+    pictures = colorizer.colorize(gray_photo(), n=2, seed=1, hints=hints, samples=True)
     for picture, rgb in zip(pictures, want, strict=True):
         assert difference(np.asarray(picture), rgb) <= 1
-    chosen = hinted.draw(photo, n=2, seed=1, diverse=True, hints=hints)
+    chosen = colorizer.predict(photo, n=2, seed=1, diverse=True, hints=hints)
     for seed, ab in zip(chosen.seeds, chosen.ab, strict=True):
-        again = hinted.draw(photo, n=1, seed=seed, hints=hints, samples=True).ab[0]
+        again = colorizer.predict(photo, n=1, seed=seed, hints=hints, samples=True).ab[0]
         np.testing.assert_allclose(again, ab, atol=0.05)
 
 
-def test_weights_without_hints_refuse_them(colorizer: Colorizer) -> None:
+def test_weights_without_hints_refuse_them(plain_colorizer: Colorizer) -> None:
     photo = photo_from_image(gray_photo())
-    assert not colorizer.takes_hints
+    assert not plain_colorizer.takes_hints
     with pytest.raises(WeightsError, match=r"these weights take no color hints; use weights .*"):
-        colorizer.draw(photo, hints=[Hint(0, 0, 10, 10)], samples=True)
-    colorizer.draw(photo, n=1, hints=[], samples=True)
+        plain_colorizer.predict(photo, hints=[Hint(0, 0, 10, 10)], samples=True)
+    plain_colorizer.predict(photo, n=1, hints=[], samples=True)
 
 
 @pytest.mark.parametrize("place", [(90, 0), (0, 130)])
-def test_a_hint_outside_the_photo_is_refused(hinted: Colorizer, place: tuple[int, int]) -> None:
+def test_a_hint_outside_the_photo_is_refused(colorizer: Colorizer, place: tuple[int, int]) -> None:
     with pytest.raises(ValueError, match="hints: expected places inside the photo of 90 rows and"):
-        hinted.colorize(gray_photo(), hints=[Hint(*place, 10, 10)])
+        colorizer.colorize(gray_photo(), hints=[Hint(*place, 10, 10)])
 
 
 def test_an_unreadable_path_is_named(colorizer: Colorizer, tmp_path: Path) -> None:
@@ -262,8 +246,8 @@ def test_painting_puts_chroma_on_the_photos_lightness(colorizer: Colorizer, bits
     gray = np.clip(gray_photo(), 1, 254).astype(np.uint16) * 257
     gray[::2] += 100  # what 8 bits do not show
     photo = photo_from_image(gray)
-    draws = colorizer.draw(photo, n=2, seed=3, samples=True)
-    painted = list(colorizer.paint(photo, draws.ab, bits=bits))  # type: ignore[arg-type]
+    draws = colorizer.predict(photo, n=2, seed=3, samples=True)
+    painted = list(colorizer.render(photo, draws.ab, bits=bits))  # type: ignore[arg-type]
     assert [one.dtype.itemsize * 8 for one in painted] == [bits] * 2
     for one, plain in zip(
         painted, colorizer.colorize_photo(photo, n=2, seed=3, samples=True), strict=True

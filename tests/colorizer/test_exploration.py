@@ -1,110 +1,33 @@
-"""Recipes, reference photos, walks, redrawn levels, uncertainty and likelihood of a Colorizer."""
+"""Recipes, references, interpolation, resampled levels, uncertainty and likelihood."""
 
 from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-import skimage.color
-import skimage.data
 import torch
 from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
 from colorflow.color.full_resolution import lightness_of
-from colorflow.color.grid import square_lightness, to_grid
+from colorflow.color.grid import to_grid
 from colorflow.color.upsample import upsample_ab
-from colorflow.colorize import Colorizer, Draws, Hint, Recipe, Uncertainty
+from colorflow.colorizer import ColoringSpec, Colorizer, Hint, Predictions, Uncertainty
 from colorflow.errors import PhotoError, WeightsError
-from colorflow.model.condition import Condition, Conditioner
-from colorflow.model.config import HINT_PLANES
-from colorflow.model.hints import hint_planes
+from colorflow.model.condition import Condition
 from colorflow.model.latents import signs_of_photo
 from colorflow.model.pyramid import ChromaPyramid
-from colorflow.model.weights import load_weights
-from colorflow.photo import Photo, photo_from_image
-from tests.small_weights import GAIN, save_small_weights
+from colorflow.photo import Photo
+from tests.small_weights import FACTORS, GAIN, save_small_weights
 
-FACTORS = {0.5: 1.25, 0.9: 1.5}
 ALL = (1.0,) * 5
 HINTS = (Hint(20, 30, 40, -20), Hint(80, 100, -30, 30))
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _one_thread() -> Iterator[None]:
-    """Networks so small gain nothing from more."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
-
-@pytest.fixture(scope="module")
-def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """They take hints and know their interval factors."""
-    path = tmp_path_factory.mktemp("weights") / "small.safetensors"
-    return save_small_weights(path, HINT_PLANES, FACTORS)
-
-
-@pytest.fixture(scope="module")
-def colorizer(weights: Path) -> Colorizer:
-    return Colorizer.load(weights)
-
-
-@pytest.fixture(scope="module")
-def photo() -> Photo:
-    """In color, though only its lightness counts where it is colored."""
-    return photo_from_image(skimage.data.astronaut()[50:140, 100:230])
-
-
-@pytest.fixture(scope="module")
-def cup() -> Photo:
-    return photo_from_image(skimage.data.coffee()[60:260, 150:400])
-
-
-@pytest.fixture(scope="module")
-def gray() -> Photo:
-    rgb = skimage.data.coffee()[60:260, 150:400]
-    return photo_from_image(
-        np.round(255 * skimage.color.rgb2gray(rgb)).astype(np.uint8), "gray one"
-    )
-
-
-@pytest.fixture(scope="module")
-def pyramid(weights: Path) -> ChromaPyramid:
-    return load_weights(weights).pyramid
-
-
-@pytest.fixture(scope="module")
-def condition_of() -> Callable[..., Condition]:
-    """What the pyramid is given of a photo, and of hints' planes (1, 3, 64, 64)."""
-    conditioner = Conditioner()
-
-    def of(photo: Photo, planes: Tensor | None = None) -> Condition:
-        return conditioner(torch.from_numpy(square_lightness(photo.pixels))[None, None], planes)
-
-    return of
-
-
-@pytest.fixture(scope="module")
-def encode(
-    pyramid: ChromaPyramid, condition_of: Callable[..., Condition]
-) -> Callable[..., list[Tensor]]:
-    """Latents of given chroma, (n, 2, 64, 64), by the pyramid itself."""
-
-    @torch.no_grad()
-    def of(photo: Photo, ab: NDArray[np.float32]) -> list[Tensor]:
-        condition = condition_of(photo)
-        rows = [pyramid.encode(torch.from_numpy(one)[None], condition, GAIN) for one in ab]
-        return [torch.cat(level) for level in zip(*rows, strict=True)]
-
-    return of
 
 
 def pooled(ab: NDArray[np.float32], side: int) -> NDArray[np.float64]:
@@ -118,13 +41,13 @@ def pooled(ab: NDArray[np.float32], side: int) -> NDArray[np.float64]:
 
 
 def test_a_plain_draw_is_the_recipe_of_one_seed(colorizer: Colorizer, photo: Photo) -> None:
-    draws = colorizer.draw(photo, n=3, temperature=0.8, seed=4, samples=True)
-    assert draws.recipes == [Recipe(seeds=(s,) * 5, temperature=0.8) for s in (4, 5, 6)]
+    draws = colorizer.predict(photo, n=3, temperature=0.8, seed=4, samples=True)
+    assert draws.specs == [ColoringSpec(seeds=(s,) * 5, temperature=0.8) for s in (4, 5, 6)]
     assert draws.seeds == [4, 5, 6]
-    again = colorizer.draw_recipes(photo, draws.recipes)
+    again = colorizer.reproduce(photo, draws.specs)
     np.testing.assert_array_equal(again.ab, draws.ab)
-    assert again.recipes == draws.recipes
-    plain = colorizer.draw_recipes(photo, [colorizer.recipe(5, 0.8)]).ab[0]
+    assert again.specs == draws.specs
+    plain = colorizer.reproduce(photo, [colorizer.spec(5, 0.8)]).ab[0]
     np.testing.assert_allclose(plain, draws.ab[1], atol=0.01)
 
 
@@ -146,28 +69,28 @@ def test_levels_are_named_by_the_grid_that_they_complete(colorizer: Colorizer) -
 )
 def test_a_recipe_out_of_range(arguments: dict[str, object], name: str) -> None:
     with pytest.raises(ValueError, match=f"^{name}: expected"):
-        Recipe(**({"seeds": (0, 1)} | arguments))  # type: ignore[arg-type]
+        ColoringSpec(**({"seeds": (0, 1)} | arguments))  # type: ignore[arg-type]
 
 
 def test_recipes_that_do_not_fit(colorizer: Colorizer, photo: Photo) -> None:
     with pytest.raises(ValueError, match=r"^seeds: expected 5, one a level, got 4"):
-        colorizer.draw_recipes(photo, [Recipe(seeds=(1,) * 4)])
-    with pytest.raises(ValueError, match=r"^recipes: expected at least one, got none"):
-        colorizer.draw_recipes(photo, [])
-    with pytest.raises(ValueError, match=r"^reference: expected the photo that the recipe's"):
-        colorizer.draw_recipes(photo, [colorizer.recipe(strength=0.5)])
+        colorizer.reproduce(photo, [ColoringSpec(seeds=(1,) * 4)])
+    with pytest.raises(ValueError, match=r"^specs: expected at least one, got none"):
+        colorizer.reproduce(photo, [])
+    with pytest.raises(ValueError, match=r"^reference: expected the photo that the spec's"):
+        colorizer.reproduce(photo, [colorizer.spec(strength=0.5)])
 
 
 # reference
 
 
 def test_strength_0_is_the_plain_draw(colorizer: Colorizer, photo: Photo, cup: Photo) -> None:
-    plain = colorizer.draw(photo, n=2, temperature=0.9, seed=3, samples=True)
-    given = colorizer.draw(
+    plain = colorizer.predict(photo, n=2, temperature=0.9, seed=3, samples=True)
+    given = colorizer.predict(
         photo, n=2, temperature=0.9, seed=3, reference=cup, strength=0, samples=True
     )
     np.testing.assert_array_equal(given.ab, plain.ab)
-    ignored = colorizer.draw(photo, n=2, temperature=0.9, seed=3, strength=1, samples=True)
+    ignored = colorizer.predict(photo, n=2, temperature=0.9, seed=3, strength=1, samples=True)
     np.testing.assert_array_equal(ignored.ab, plain.ab)
 
 
@@ -175,8 +98,8 @@ def test_strength_0_is_the_plain_draw(colorizer: Colorizer, photo: Photo, cup: P
 def test_strength_1_in_all_levels_gives_a_photo_its_own_colors(
     colorizer: Colorizer, cup: Photo, temperature: float
 ) -> None:
-    recipe = Recipe(seeds=(7,) * 5, temperature=temperature, strengths=ALL)
-    draws = colorizer.draw_recipes(cup, [recipe], reference=cup)
+    recipe = ColoringSpec(seeds=(7,) * 5, temperature=temperature, strengths=ALL)
+    draws = colorizer.reproduce(cup, [recipe], reference=cup)
     assert np.abs(draws.ab[0] - to_grid(cup.pixels)).max() <= 1e-2
 
 
@@ -184,10 +107,10 @@ def test_coarse_latents_are_the_references_and_fine_ones_are_drawn(
     colorizer: Colorizer, photo: Photo, cup: Photo, encode: Callable[..., list[Tensor]]
 ) -> None:
     """The reference's given its own lightness, the others those of the plain draw."""
-    ab = colorizer.draw(photo, n=2, seed=3, reference=cup, strength=1, samples=True).ab
+    ab = colorizer.predict(photo, n=2, seed=3, reference=cup, strength=1, samples=True).ab
     got, plain = (
         encode(photo, ab),
-        encode(photo, colorizer.draw(photo, n=2, seed=3, samples=True).ab),
+        encode(photo, colorizer.predict(photo, n=2, seed=3, samples=True).ab),
     )
     wanted = encode(cup, to_grid(cup.pixels)[None])
     for level in (0, 1):
@@ -203,7 +126,7 @@ def test_strength_goes_from_the_draw_to_the_reference_on_the_arc(
 ) -> None:
     strengths = (0.0, 0.3, 0.6, 1.0)
     ab = [
-        colorizer.draw(photo, 1, 0.5, 3, reference=cup, strength=s, samples=True).ab
+        colorizer.predict(photo, 1, 0.5, 3, reference=cup, strength=s, samples=True).ab
         for s in strengths
     ]
     steps = encode(photo, np.concatenate(ab))
@@ -223,13 +146,12 @@ def test_hints_are_of_the_photo_and_not_of_its_reference(
     pyramid: ChromaPyramid,
     condition_of: Callable[..., Condition],
 ) -> None:
-    recipe = Recipe(seeds=(7,) * 5, strengths=ALL)
-    given = colorizer.draw_recipes(cup, [recipe], reference=cup, hints=HINTS).ab
-    planes = hint_planes(HINTS, cup.height, cup.width)[None]
+    recipe = ColoringSpec(seeds=(7,) * 5, strengths=ALL)
+    given = colorizer.reproduce(cup, [recipe], reference=cup, hints=HINTS).ab
     with torch.no_grad():
         ab = torch.from_numpy(to_grid(cup.pixels))[None]
         latents = pyramid.encode(ab, condition_of(cup), GAIN)
-        want = pyramid.decode(latents, condition_of(cup, planes), GAIN).numpy()
+        want = pyramid.decode(latents, condition_of(cup, HINTS), GAIN).numpy()
     np.testing.assert_allclose(given, want, atol=0.01)
     assert np.abs(given - to_grid(cup.pixels)).max() > 0.5
 
@@ -249,41 +171,41 @@ def test_a_reference_comes_in_as_any_image(
 
 def test_diverse_with_a_reference(colorizer: Colorizer, photo: Photo, cup: Photo) -> None:
     """At strength 1 all coarse chroma is one, and yet no coloring comes twice."""
-    draws = colorizer.draw(photo, n=3, seed=5, diverse=True, reference=cup, strength=1)
+    draws = colorizer.predict(photo, n=3, seed=5, diverse=True, reference=cup, strength=1)
     assert len(set(draws.seeds)) == 3
-    again = colorizer.draw_recipes(photo, draws.recipes, reference=cup)
+    again = colorizer.reproduce(photo, draws.specs, reference=cup)
     np.testing.assert_array_equal(again.ab, draws.ab)
 
 
 def test_a_gray_reference_is_refused(colorizer: Colorizer, photo: Photo, gray: Photo) -> None:
     message = "^gray one: has no colors that could be carried over; choose a color photo"
     with pytest.raises(PhotoError, match=message):
-        colorizer.draw(photo, reference=gray, strength=0)
+        colorizer.predict(photo, reference=gray, strength=0)
     with pytest.raises(PhotoError, match=message):
-        colorizer.walk(photo, 1, 2, 3, reference=gray)
+        colorizer.interpolate(photo, 1, 2, 3, reference=gray)
 
 
 @pytest.mark.parametrize("strength", [-0.1, 1.01, float("nan")])
 def test_a_strength_out_of_range(colorizer: Colorizer, photo: Photo, strength: float) -> None:
     with pytest.raises(ValueError, match=r"^strength: expected 0 to 1, got"):
-        colorizer.draw(photo, reference=photo, strength=strength)
+        colorizer.predict(photo, reference=photo, strength=strength)
 
 
 # walk
 
 
 def test_a_walk_begins_and_ends_with_the_draws(colorizer: Colorizer, photo: Photo) -> None:
-    walk = colorizer.walk(photo, 3, 8, 11)
+    walk = colorizer.interpolate(photo, 3, 8, 11)
     assert walk.shape == (11, 2, 64, 64)
     for seed, end in ((3, walk[0]), (8, walk[-1])):
         np.testing.assert_array_equal(
-            end, colorizer.draw(photo, n=1, seed=seed, samples=True).ab[0]
+            end, colorizer.predict(photo, n=1, seed=seed, samples=True).ab[0]
         )
-    assert np.array_equal(colorizer.walk(photo, 3, 8, 2), walk[[0, -1]])
+    assert np.array_equal(colorizer.interpolate(photo, 3, 8, 2), walk[[0, -1]])
 
 
 def test_a_walk_is_smooth(colorizer: Colorizer, photo: Photo) -> None:
-    walk = colorizer.walk(photo, 3, 8, 11)
+    walk = colorizer.interpolate(photo, 3, 8, 11)
     steps = np.abs(np.diff(walk, axis=0)).mean((1, 2, 3))
     ends = np.abs(walk[-1] - walk[0]).mean()
     assert steps.max() < 0.4 * ends
@@ -293,48 +215,48 @@ def test_a_walk_is_smooth(colorizer: Colorizer, photo: Photo) -> None:
 def test_a_walk_keeps_the_length_of_the_latents(
     colorizer: Colorizer, photo: Photo, encode: Callable[..., list[Tensor]]
 ) -> None:
-    levels = encode(photo, colorizer.walk(photo, 3, 8, 3))
+    levels = encode(photo, colorizer.interpolate(photo, 3, 8, 3))
     for z in levels[:4]:
         first, middle, last = z.flatten(1).norm(dim=1).tolist()
         assert middle == pytest.approx((first + last) / 2, rel=0.02)
 
 
 def test_a_walk_the_other_way(colorizer: Colorizer, photo: Photo) -> None:
-    there, back = colorizer.walk(photo, 3, 8, 5), colorizer.walk(photo, 8, 3, 5)
+    there, back = colorizer.interpolate(photo, 3, 8, 5), colorizer.interpolate(photo, 8, 3, 5)
     np.testing.assert_allclose(there, back[::-1], atol=0.01)
 
 
 def test_a_walk_between_recipes(colorizer: Colorizer, photo: Photo, cup: Photo) -> None:
-    start = colorizer.recipe(3, temperature=0.5)
-    end = replace(colorizer.recipe(3, strength=0.9).redrawn([2], 11), temperature=0.0)
-    walk = colorizer.walk(photo, start, end, 3, hints=HINTS, reference=cup)
+    start = colorizer.spec(3, temperature=0.5)
+    end = replace(colorizer.spec(3, strength=0.9).resampled([2], 11), temperature=0.0)
+    walk = colorizer.interpolate(photo, start, end, 3, hints=HINTS, reference=cup)
     for recipe, ab in ((start, walk[0]), (end, walk[-1])):
-        alone = colorizer.draw_recipes(photo, [recipe], hints=HINTS, reference=cup)
+        alone = colorizer.reproduce(photo, [recipe], hints=HINTS, reference=cup)
         np.testing.assert_array_equal(ab, alone.ab[0])
 
 
 @pytest.mark.parametrize("steps", [-1, 0, 1])
 def test_too_few_steps(colorizer: Colorizer, photo: Photo, steps: int) -> None:
     with pytest.raises(ValueError, match=f"^steps: expected at least 2, got {steps}"):
-        colorizer.walk(photo, 3, 8, steps)
+        colorizer.interpolate(photo, 3, 8, steps)
 
 
 # stages
 
 
 def test_the_last_stage_is_the_draw(colorizer: Colorizer, photo: Photo) -> None:
-    recipe = colorizer.recipe(3, 0.7).redrawn([2, 4], 9)
+    recipe = colorizer.spec(3, 0.7).resampled([2, 4], 9)
     for coloring in (3, recipe):
-        stages = colorizer.stages(photo, coloring, hints=HINTS)
-        plain = coloring if isinstance(coloring, Recipe) else colorizer.recipe(coloring)
-        drawn = colorizer.draw_recipes(photo, [plain], hints=HINTS).ab[0]
+        stages = colorizer.decode_by_level(photo, coloring, hints=HINTS)
+        plain = coloring if isinstance(coloring, ColoringSpec) else colorizer.spec(coloring)
+        drawn = colorizer.reproduce(photo, [plain], hints=HINTS).ab[0]
         np.testing.assert_array_equal(stages[-1].ab, drawn)
 
 
 def test_stages_hold_the_chroma_and_the_latents_of_their_level(
     colorizer: Colorizer, photo: Photo, encode: Callable[..., list[Tensor]]
 ) -> None:
-    stages = colorizer.stages(photo, 3)
+    stages = colorizer.decode_by_level(photo, 3)
     assert [one.ab.shape for one in stages] == [(2, side, side) for side in colorizer.levels]
     for stage, z in zip(stages, encode(photo, stages[-1].ab[None]), strict=True):
         np.testing.assert_allclose(stage.latents, z[0], atol=0.02)
@@ -343,7 +265,10 @@ def test_stages_hold_the_chroma_and_the_latents_of_their_level(
 def test_later_stages_keep_the_means_of_earlier_ones(
     colorizer: Colorizer, photo: Photo, pyramid: ChromaPyramid
 ) -> None:
-    u = [pyramid.bounded(torch.from_numpy(one.ab)[None])[0] for one in colorizer.stages(photo, 3)]
+    u = [
+        pyramid.bounded(torch.from_numpy(one.ab)[None])[0]
+        for one in colorizer.decode_by_level(photo, 3)
+    ]
     for coarse, fine in itertools.pairwise(u):
         means = torch.nn.functional.avg_pool2d(fine, 2)
         np.testing.assert_allclose(means.detach(), coarse.detach(), atol=1e-3)
@@ -354,9 +279,9 @@ def test_later_stages_keep_the_means_of_earlier_ones(
 
 
 def test_details_drawn_anew_keep_the_mood(colorizer: Colorizer, photo: Photo) -> None:
-    base = colorizer.draw(photo, n=1, seed=3, samples=True).ab[0]
-    draws = colorizer.redraw(photo, 3, (16, 32, 64), 50, n=2)
-    assert [recipe.seeds for recipe in draws.recipes] == [(3, 3, 50, 50, 50), (3, 3, 51, 51, 51)]
+    base = colorizer.predict(photo, n=1, seed=3, samples=True).ab[0]
+    draws = colorizer.resample(photo, 3, (16, 32, 64), 50, n=2)
+    assert [recipe.seeds for recipe in draws.specs] == [(3, 3, 50, 50, 50), (3, 3, 51, 51, 51)]
     for ab in draws.ab:
         np.testing.assert_allclose(pooled(ab, 8), pooled(base, 8), atol=1e-3)
         assert np.abs(pooled(ab, 16) - pooled(base, 16)).max() > 1
@@ -369,9 +294,9 @@ def test_redrawing_changes_the_latents_of_these_levels_alone(
     base, other, got = (
         encode(photo, draws.ab)
         for draws in (
-            colorizer.draw(photo, n=1, seed=3, samples=True),
-            colorizer.draw(photo, n=1, seed=50, samples=True),
-            colorizer.redraw(photo, 3, names, 50),
+            colorizer.predict(photo, n=1, seed=3, samples=True),
+            colorizer.predict(photo, n=1, seed=50, samples=True),
+            colorizer.resample(photo, 3, names, 50),
         )
     )
     for level, name in enumerate(colorizer.levels):
@@ -380,25 +305,25 @@ def test_redrawing_changes_the_latents_of_these_levels_alone(
 
 
 def test_all_levels_drawn_anew_are_another_draw(colorizer: Colorizer, photo: Photo) -> None:
-    anew = colorizer.redraw(photo, 3, colorizer.levels, 8, hints=HINTS)
-    want = colorizer.draw(photo, n=1, seed=8, hints=HINTS, samples=True)
+    anew = colorizer.resample(photo, 3, colorizer.levels, 8, hints=HINTS)
+    want = colorizer.predict(photo, n=1, seed=8, hints=HINTS, samples=True)
     np.testing.assert_array_equal(anew.ab, want.ab)
-    same = colorizer.redraw(photo, anew.recipes[0], {32}, 8, hints=HINTS)
+    same = colorizer.resample(photo, anew.specs[0], {32}, 8, hints=HINTS)
     np.testing.assert_array_equal(same.ab, want.ab)
 
 
 def test_a_redrawn_coloring_keeps_its_recipe(
     colorizer: Colorizer, photo: Photo, cup: Photo
 ) -> None:
-    recipe = colorizer.recipe(3, temperature=0.7, strength=0.4)
-    (anew,) = colorizer.redraw(photo, recipe, [64], 9, reference=cup).recipes
+    recipe = colorizer.spec(3, temperature=0.7, strength=0.4)
+    (anew,) = colorizer.resample(photo, recipe, [64], 9, reference=cup).specs
     assert anew == replace(recipe, seeds=(3, 3, 3, 3, 9))
 
 
 @pytest.mark.parametrize("levels", [(), (5,), (4, 128)])
 def test_levels_that_are_none(colorizer: Colorizer, photo: Photo, levels: tuple[int, ...]) -> None:
     with pytest.raises(ValueError, match=r"^levels: expected some of 4, 8, 16, 32, 64, got"):
-        colorizer.redraw(photo, 3, levels, 50)
+        colorizer.resample(photo, 3, levels, 50)
 
 
 @pytest.mark.parametrize(
@@ -408,7 +333,7 @@ def test_redraws_out_of_range(
     colorizer: Colorizer, photo: Photo, n: int, seed: int, name: str
 ) -> None:
     with pytest.raises(ValueError, match=f"^{name}: expected"):
-        colorizer.redraw(photo, 3, (4,), seed, n)
+        colorizer.resample(photo, 3, (4,), seed, n)
 
 
 # uncertainty
@@ -447,8 +372,10 @@ def test_uncertainty_is_the_stretched_interval_of_draws_at_std_1(
     assert (got.level, got.calibrated) == (level, True)
 
 
-def test_weights_that_are_not_calibrated_say_so(photo: Photo, tmp_path: Path) -> None:
-    plain = Colorizer.load(save_small_weights(tmp_path / "plain.safetensors"))
+def test_weights_that_are_not_calibrated_say_so(
+    plain_colorizer: Colorizer, photo: Photo, tmp_path: Path
+) -> None:
+    plain = plain_colorizer
     half = Colorizer.load(save_small_weights(tmp_path / "half.safetensors", 0, {0.5: 2.0}))
     own, given = (colorizer.uncertainty(photo, 3, level=0.5) for colorizer in (plain, half))
     assert (own.calibrated, given.calibrated) == (False, True)
@@ -485,8 +412,8 @@ def test_the_map_at_full_size(colorizer: Colorizer, photo: Photo) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"draws": 18}, "draws: expected at least 19 for an interval of 0.9, got 18"),
-        ({"draws": 2, "level": 0.5}, "draws: expected at least 3 for an interval of 0.5, got 2"),
+        ({"n": 18}, "n: expected at least 19 for an interval of 0.9, got 18"),
+        ({"n": 2, "level": 0.5}, "n: expected at least 3 for an interval of 0.5, got 2"),
         ({"level": 0.8}, "level: expected 0.5 or 0.9, got 0.8"),
         ({"level": 90}, "level: expected 0.5 or 0.9, got 90"),
         ({"seed": -1}, "seed: expected a whole number from 0, got -1"),
@@ -510,10 +437,9 @@ def test_log_prob_is_that_of_the_model(
     condition_of: Callable[..., Condition],
     hints: tuple[Hint, ...],
 ) -> None:
-    planes = hint_planes(hints, photo.height, photo.width)[None] if hints else None
     ab = torch.from_numpy(to_grid(photo.pixels))[None]
     with torch.no_grad():
-        want = pyramid.log_prob(ab, condition_of(photo, planes)).numpy()
+        want = pyramid.log_prob(ab, condition_of(photo, hints)).numpy()
     own = colorizer.log_prob(photo, hints=hints)
     assert own.shape == (1,)
     np.testing.assert_allclose(own, want, rtol=1e-6)
@@ -533,7 +459,7 @@ def test_the_colors_of_a_gray_photo_are_zero(colorizer: Colorizer, gray: Photo) 
 
 
 def test_a_likelihood_does_not_depend_on_the_others(colorizer: Colorizer, photo: Photo) -> None:
-    ab = colorizer.draw(photo, n=10, seed=3, samples=True).ab
+    ab = colorizer.predict(photo, n=10, seed=3, samples=True).ab
     together = colorizer.log_prob(photo, ab)
     assert together.shape == (10,)
     alone = [colorizer.log_prob(photo, ab[i : i + 1])[0] for i in (0, 7, 9)]
@@ -542,13 +468,13 @@ def test_a_likelihood_does_not_depend_on_the_others(colorizer: Colorizer, photo:
 
 def test_ranking_is_by_log_prob(colorizer: Colorizer, photo: Photo) -> None:
     """Given the hints, which change the order."""
-    draws = colorizer.draw(photo, n=8, temperature=1.2, seed=3, samples=True)
+    draws = colorizer.predict(photo, n=8, temperature=1.2, seed=3, samples=True)
     orders = []
     for hints in ((), HINTS):
         log_prob = colorizer.log_prob(photo, draws.ab, hints=hints)
         orders.append(sorted(range(8), key=list(-log_prob).__getitem__))
         ranked = colorizer.rank(photo, draws, hints=hints)
-        assert ranked.recipes == [draws.recipes[i] for i in orders[-1]]
+        assert ranked.specs == [draws.specs[i] for i in orders[-1]]
         np.testing.assert_array_equal(ranked.ab, draws.ab[orders[-1]])
     assert orders[0] != orders[1]
     assert list(range(8)) not in orders
@@ -570,7 +496,7 @@ def test_chroma_outside_the_box_has_no_density(
     ab = np.zeros((1, 2, 64, 64), np.float32)
     ab[0, 1, 3, 5] = value
     with pytest.raises(ValueError, match=r"^ab: expected values within \+-128, got some outside"):
-        colorizer.rank(photo, Draws(recipes=[colorizer.recipe()], ab=ab))
+        colorizer.rank(photo, Predictions(specs=[colorizer.spec()], ab=ab))
 
 
 # hints everywhere
@@ -579,9 +505,9 @@ def test_chroma_outside_the_box_has_no_density(
 def test_weights_without_hints_refuse_them_everywhere(photo: Photo, tmp_path: Path) -> None:
     plain = Colorizer.load(save_small_weights(tmp_path / "plain.safetensors"))
     uses = (
-        lambda: plain.draw_recipes(photo, [plain.recipe()], hints=HINTS),
-        lambda: plain.redraw(photo, 1, (4,), 2, hints=HINTS),
-        lambda: plain.walk(photo, 1, 2, 3, hints=HINTS),
+        lambda: plain.reproduce(photo, [plain.spec()], hints=HINTS),
+        lambda: plain.resample(photo, 1, (4,), 2, hints=HINTS),
+        lambda: plain.interpolate(photo, 1, 2, 3, hints=HINTS),
         lambda: plain.uncertainty(photo, 19, hints=HINTS),
         lambda: plain.log_prob(photo, hints=HINTS),
         lambda: plain.bits_per_dim(photo, hints=HINTS),
@@ -600,14 +526,16 @@ def shipped() -> Colorizer:
 
 
 def test_shipped_weights_give_a_photo_its_own_colors(shipped: Colorizer, cup: Photo) -> None:
-    recipe = Recipe(seeds=(0,) * 5, strengths=ALL)
-    (ab,) = shipped.draw_recipes(cup, [recipe], reference=cup).ab
+    recipe = ColoringSpec(seeds=(0,) * 5, strengths=ALL)
+    (ab,) = shipped.reproduce(cup, [recipe], reference=cup).ab
     assert np.abs(ab - to_grid(cup.pixels)).max() <= 1e-2
 
 
 def test_shipped_weights_keep_the_mood_of_redrawn_details(shipped: Colorizer, photo: Photo) -> None:
-    base = shipped.draw(photo, n=1, seed=3, samples=True).ab[0]
-    details, mood = (shipped.redraw(photo, 3, names, 50).ab[0] for names in ((16, 32, 64), (4, 8)))
+    base = shipped.predict(photo, n=1, seed=3, samples=True).ab[0]
+    details, mood = (
+        shipped.resample(photo, 3, names, 50).ab[0] for names in ((16, 32, 64), (4, 8))
+    )
     assert np.abs(pooled(details, 8) - pooled(base, 8)).max() < 1e-2
     assert np.abs(pooled(mood, 8) - pooled(base, 8)).mean() > 2
     assert np.abs(details - base).mean() < 0.5 * np.abs(mood - base).mean()
