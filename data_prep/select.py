@@ -17,9 +17,9 @@ from tqdm import tqdm
 from colorflow.errors import PackError
 from colorflow.photo import find_photos
 from colorflow.training.pack import SPLITS, open_table
+from colorflow.training.targets import EVALUATED_PHOTO_SIDE
 from data_prep.scan import Scanned, scan
 from data_prep.split import choose_dev, first_of_duplicates, near_any, read_hashes
-from data_prep.variants import SMALL_SIDE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,7 +84,8 @@ def select(folder: Path, options: argparse.Namespace) -> Selection:
         good = _without(good, ~dev & _near(good, held_out), "near a dev photo", dropped)
         dev = np.array([s.path in dev_sources for s in good], bool)
     else:
-        large = np.array([s.short_side >= SMALL_SIDE for s in good], bool)
+        # Evaluation ignores smaller photos, so they would only take places of dev.
+        large = np.array([s.short_side > EVALUATED_PHOTO_SIDE for s in good], bool)
         dev = choose_dev(_hashes(good), large, min(options.dev, len(good) // 4))
     if not good:
         raise PackError(f"none of the {len(sources)} photos can be used: {_counts(dropped)}")

@@ -9,7 +9,6 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
@@ -21,7 +20,6 @@ from colorflow.batch import ColoredFile, PhotoOutcome, Plan, Settings, usual_wor
 from colorflow.batch.names import EXTENSIONS
 from colorflow.cli import main
 from colorflow.errors import WeightsError
-from colorflow.ui.limits import Limits
 
 COMMANDS = (
     "colorize", "app", "train", "export", "evaluate", "evaluate-hints", "baseline", "zoo",
@@ -545,36 +543,7 @@ def test_any_name_is_shown_on_one_line(
     assert len(out.splitlines()) == 3
 
 
-# app
-
-
-def test_app_passes_its_options_on(monkeypatch: pytest.MonkeyPatch) -> None:
-    calls: list[dict[str, Any]] = []
-    module = ModuleType("colorflow.ui")
-    module.serve = lambda **options: calls.append(options)  # type: ignore[attr-defined]
-    monkeypatch.setitem(sys.modules, "colorflow.ui", module)
-    assert main(["app"]) == 0
-    given = "app --host 0.0.0.0 --port 8000 --weights w.safetensors --photos own --quiz-db a.db"
-    assert main([*given.split(), "--max-file-size", "5", "--max-pixels", "3", "--queue", "2"]) == 0
-    given_too = ["--allowed-host", "photos.example", "--max-stored", "9"]
-    assert main(["app", *given_too]) == 0
-    assert calls[-1]["allowed_hosts"] == ["photos.example"]
-    assert calls.pop()["limits"] == Limits(stored_megabytes=9)
-    names = ("host", "port", "weights", "photos", "quiz_db", "accounts", "allowed_hosts", "limits")
-    values = [
-        ("127.0.0.1", 7860, None, None, None, None, [], Limits()),
-        (
-            "0.0.0.0",
-            8000,
-            Path(given.split()[6]),
-            Path("own"),
-            Path("a.db"),
-            None,
-            [],
-            Limits(megabytes=5, megapixels=3, waiting=2),
-        ),
-    ]
-    assert calls == [dict(zip(names, one, strict=True)) for one in values]
+# pipes
 
 
 def test_a_reader_that_has_seen_enough_is_no_traceback() -> None:

@@ -270,7 +270,7 @@ def test_painting_puts_chroma_on_the_photos_lightness(colorizer: Colorizer, bits
     ):
         # At the edge of sRGB a hundredth of a step in lightness is several in blue.
         assert np.abs(255 * (one / (2**bits - 1)) - plain).mean() < 0.5
-    want = lightness_of(photo.all_bits if bits == 16 else photo.pixels)
+    want = lightness_of(photo.full_depth if bits == 16 else photo.pixels)
     assert np.abs(lightness_of(painted[0]) - want).max() <= (0.1 if bits == 16 else 0.5)
 
 

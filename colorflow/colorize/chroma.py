@@ -21,7 +21,7 @@ from colorflow.colorize.uncertainty import Uncertainty
 from colorflow.limits import DIVERSE_POOL, MOST_CARDS
 from colorflow.model.condition import Condition
 from colorflow.model.config import FINEST_GRID
-from colorflow.model.diverse import COARSE_LEVELS, most_different
+from colorflow.model.diverse import COARSE_LEVELS
 from colorflow.model.hints import Hint
 from colorflow.model.intervals import NOMINAL_LEVELS, central_interval, check_draws
 from colorflow.model.latents import slerp
@@ -135,8 +135,7 @@ class ChromaColorizer:
         condition = self._engine.condition(photo, hints)
         latents = self._latents(recipes, condition, reference)
         if pool > n:
-            coarse = self._engine.decode([z[:COARSE_LEVELS] for z in latents], condition)
-            chosen = most_different(coarse.reshape(pool, -1), n)
+            chosen = self._engine.most_different(latents, condition, n)
             recipes, latents = [recipes[i] for i in chosen], [latents[i] for i in chosen]
         return Draws(recipes=recipes, ab=self._engine.decode(latents, condition))
 

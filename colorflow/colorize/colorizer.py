@@ -142,7 +142,7 @@ class Colorizer(ChromaColorizer):
         Yields:
             n arrays (H, W, 3) of sRGB, uint8 or uint16.
         """
-        lightness = LightnessRows(photo.pixels if bits == 8 else photo.all_bits)
+        lightness = LightnessRows(photo.pixels if bits == 8 else photo.full_depth)
         for ab in chroma:
             yield render(lightness, ab, bits=bits)
 

@@ -16,6 +16,7 @@ from colorflow.color.grid import square_lightness, to_grid
 from colorflow.colorize.recipe import Recipe
 from colorflow.errors import PhotoError, WeightsError
 from colorflow.model.condition import Condition, Conditioner
+from colorflow.model.diverse import COARSE_LEVELS, most_different
 from colorflow.model.hints import Hint, hint_planes
 from colorflow.model.latents import draw_latents, signs_of_photo, slerp
 from colorflow.model.principal import principal_colorings
@@ -146,6 +147,11 @@ class Engine:
             batch = [torch.stack(level).to(self.device) for level in levels]
             parts.append(self.pyramid.decode(batch, condition, gain).cpu().numpy())
         return np.concatenate(parts)
+
+    def most_different(self, latents: Sequence[Latents], condition: Condition, n: int) -> list[int]:
+        """Chooses the n samples of one photo whose coarse chroma differs most: their indices."""
+        coarse = self.decode([z[:COARSE_LEVELS] for z in latents], condition)
+        return most_different(coarse.reshape(len(latents), -1), n)
 
     def principal(
         self, pool: Sequence[Latents], both: Condition, k: int

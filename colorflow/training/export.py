@@ -31,7 +31,7 @@ from colorflow.training.run import (
     read_start,
 )
 from colorflow.training.targets import (
-    SMALL_PHOTO_SIDE,
+    EVALUATED_PHOTO_SIDE,
     level_folder,
     with_noise,
 )
@@ -138,7 +138,7 @@ def bits_per_dim(
     Raises:
         PackError: if there is no such photo.
     """
-    rows = pack.rows(split, variant=variant, larger_than=SMALL_PHOTO_SIDE[64])
+    rows = pack.rows(split, variant=variant, larger_than=EVALUATED_PHOTO_SIDE)
     if len(rows) == 0:
         raise PackError(f"{pack.folder}: no large photo among {split} ({variant}) to measure on")
     rows = np.random.default_rng(4).permutation(rows)[:photos]
@@ -164,7 +164,7 @@ def coarsest_nats(pyramid: ChromaPyramid, pack: AnyPack, photos: int) -> float:
     The density is that of the means of ab on the 4x4 grid, in CIELAB units, with Gaussian noise of
     std 1 on each: 32 dimensions, comparable between models that parametrize ab differently.
     """
-    rows = pack.rows("dev", variant="whole", larger_than=SMALL_PHOTO_SIDE[64])[:photos]
+    rows = pack.rows("dev", variant="whole", larger_than=EVALUATED_PHOTO_SIDE)[:photos]
     noise = torch.Generator().manual_seed(1)
     level = pyramid.levels[0]
     total = 0.0

@@ -57,8 +57,8 @@ class JointModule(nn.Module):
         )
 
 
-class JointTask:
-    """A `Task`: the weighted negative log-likelihood of several levels.
+class JointObjective:
+    """An `Objective`: the weighted negative log-likelihood of several levels.
 
     Args:
         pyramid: the model.
@@ -97,7 +97,7 @@ class JointTask:
         log_probs: Tensor = module(parts, condition)
         return -(log_probs.new_tensor(list(self.shares.values())) @ log_probs)
 
-    def draw(
+    def preview(
         self, module: nn.Module, ab: Tensor, condition: Condition, noise: torch.Generator
     ) -> Tensor:
         """Gray, truth on the finest of the levels' grids, and draws of all levels.

@@ -20,14 +20,14 @@ from colorflow.model.features import Features
 from colorflow.model.pyramid import ChromaPyramid
 from colorflow.training.allocator import keep_freed_memory
 from colorflow.training.grids import write_grid
-from colorflow.training.joint import SHARE_OF_LOSS, JointModule, JointTask
+from colorflow.training.joint import SHARE_OF_LOSS, JointModule, JointObjective
+from colorflow.training.objective import Objective
 from colorflow.training.pack import FINEST_MAP, open_packs
 from colorflow.training.pixels import AnyPack, PixelPack, is_pixel_pack
 from colorflow.training.run import JOINT, Run, has_state, level_recipe, read_late_blocks
 from colorflow.training.schedule import Budget
 from colorflow.training.start import Start
-from colorflow.training.targets import EVALUATED_HINTS, LevelTask
-from colorflow.training.task import Task
+from colorflow.training.targets import EVALUATED_HINTS, LevelObjective
 from colorflow.training.trainer import TrainConfig, Trainer
 
 
@@ -102,20 +102,20 @@ def train(
             _give_late_blocks(pyramid, run, origin)
             if origin is not None and not run.has_begun(JOINT):
                 origin.give_levels(pyramid, together)
-            module, joint = JointModule(pyramid, together), JointTask(pyramid, together)
+            module, joint = JointModule(pyramid, together), JointObjective(pyramid, together)
             trainer = Trainer(module, joint, pack, config, device, rank, processes, fit=False)
             train_to_budget(trainer, run, budget, say, _also_together(pyramid, together))
         for name in [name for name in levels if name not in together]:
             _give_late_blocks(pyramid, run, origin)
             torch.manual_seed(config.seed + name)
             index = shape.chroma_grids.index(name)
-            task, level = LevelTask(pyramid, index), pyramid.levels[index]
-            trainer = Trainer(level, task, pack, config, device, rank, processes)
-            if origin is not None and not run.has_begun(task.folder):
+            objective, level = LevelObjective(pyramid, index), pyramid.levels[index]
+            trainer = Trainer(level, objective, pack, config, device, rank, processes)
+            if origin is not None and not run.has_begun(objective.folder):
                 origin.apply(trainer, name)
             also = {}
             if shape.takes_hints:
-                also["dev_hints_nats"] = LevelTask(pyramid, index, points=EVALUATED_HINTS)
+                also["dev_hints_nats"] = LevelObjective(pyramid, index, points=EVALUATED_HINTS)
             train_to_budget(trainer, run, budget, say, also)
     finally:
         if processes > 1:
@@ -127,7 +127,7 @@ def train_to_budget(
     run: Run,
     budget: Budget,
     say: Callable[[str], None],
-    also: Mapping[str, Task] | None = None,
+    also: Mapping[str, Objective] | None = None,
 ) -> None:
     """Goes on where the run stopped and trains until the budget is used up.
 
@@ -136,38 +136,38 @@ def train_to_budget(
         run: where checkpoints, curves and grids go, at every evaluation.
         budget: of this training.
         say: gets one line an evaluation.
-        also: tasks whose loss on dev counts too, by their columns in the curve.
+        also: objectives whose loss on dev counts too, by their columns in the curve.
 
     Raises:
         TrainingError: if another process trains the same, the state does not fit, is of another
             pack or cannot be written, or losses stay non-finite.
     """
-    alone = run.locked(trainer.task.folder) if trainer.rank == 0 else nullcontext()
+    alone = run.locked(trainer.objective.folder) if trainer.rank == 0 else nullcontext()
     with alone:
         _go_on(trainer, run, say)
         _train(trainer, run, budget, say, also or {})
     if trainer.rank == 0 and not trainer.best:
         raise TrainingError(
-            f"{run.folder / trainer.task.folder}: the loss on dev photos was never finite, so no "
-            "weights were kept; train in another folder with a lower --rate"
+            f"{run.folder / trainer.objective.folder}: the loss on dev photos was never finite, so "
+            "no weights were kept; train in another folder with a lower --rate"
         )
 
 
 def _go_on(trainer: Trainer, run: Run, say: Callable[[str], None]) -> None:
     """Gives a trainer the run's state, if there is one, unless that is of another pack."""
-    task = trainer.task
-    state = run.load(task.folder)
+    objective = trainer.objective
+    state = run.load(objective.folder)
     if state is None:
         return
     # States from before packs were remembered have none.
     if state.get("pack", trainer.pack.digest) != trainer.pack.digest:
         raise TrainingError(
-            f"{run.folder / task.folder}: was trained on another pack than {trainer.pack.folder}, "
-            "or when that had other rows; name the pack that it was trained on, or choose another "
-            "folder with -o"
+            f"{run.folder / objective.folder}: was trained on another pack than "
+            f"{trainer.pack.folder}, or when that had other rows; "
+            "name the pack that it was trained on, or choose another folder with -o"
         )
     resume(trainer, state, run.folder)
-    say(f"{task.name}: goes on at step {trainer.step}")
+    say(f"{objective.name}: goes on at step {trainer.step}")
 
 
 def _train(
@@ -175,7 +175,7 @@ def _train(
     run: Run,
     budget: Budget,
     say: Callable[[str], None],
-    also: Mapping[str, Task],
+    also: Mapping[str, Objective],
 ) -> None:
     """From evaluation to evaluation, until the budget is used up."""
     while (progress := budget.progress(trainer.step, trainer.seconds)) < 1:
@@ -187,7 +187,9 @@ def _train(
         if trainer.processes > 1:
             distributed.barrier()
         if budget.progress(trainer.step, trainer.seconds) == progress:
-            raise TrainingError(f"{trainer.task.name}: no step was made; the budget is too small")
+            raise TrainingError(
+                f"{trainer.objective.name}: no step was made; the budget is too small"
+            )
 
 
 def resume(trainer: Trainer, state: dict[str, Any], folder: Path) -> None:
@@ -200,8 +202,8 @@ def resume(trainer: Trainer, state: dict[str, Any], folder: Path) -> None:
         trainer.load_state_dict(state)
     except (RuntimeError, ValueError, LookupError, TypeError, AttributeError) as error:
         raise TrainingError(
-            f"{folder / trainer.task.folder / 'state.pt'}: the checkpoint does not fit "
-            f"{trainer.task.name} as it is now; delete it to start over"
+            f"{folder / trainer.objective.folder / 'state.pt'}: the checkpoint does not fit "
+            f"{trainer.objective.name} as it is now; delete it to start over"
         ) from error
 
 
@@ -210,7 +212,7 @@ def _record(
     run: Run,
     loss: float,
     say: Callable[[str], None],
-    also: Mapping[str, Task],
+    also: Mapping[str, Objective],
 ) -> None:
     """Evaluates, remembers the best weights, writes curve, checkpoint and sample grid.
 
@@ -219,7 +221,9 @@ def _record(
     """
     dev = trainer.evaluate("dev")
     degraded = trainer.evaluate("dev", "whole_degraded")
-    more = {column: trainer.evaluate("dev", task=task) for column, task in also.items()}
+    more = {
+        column: trainer.evaluate("dev", objective=objective) for column, objective in also.items()
+    }
     best = trainer.keep_if_best(float(np.mean([dev, *more.values()])))
     row = {
         "step": trainer.step,
@@ -231,16 +235,16 @@ def _record(
         "skipped": trainer.skipped,
         **more,
     }
-    run.log(trainer.task.folder, row)
+    run.log(trainer.objective.folder, row)
     try:
-        write_grid(trainer, run.part(trainer.task.folder) / "grid.png")
+        write_grid(trainer, run.part(trainer.objective.folder) / "grid.png")
         trouble = ""
     except InversionError as error:  # of a numerical inverse; training needs none
         trouble = f", no grid ({error})"
-    run.save(trainer.task.folder, trainer.state_dict())
+    run.save(trainer.objective.folder, trainer.state_dict())
     say(
-        f"{trainer.task.name}: step {trainer.step}, {trainer.seconds / 60:.1f} min, "
-        f"train {loss:.2f}, dev {dev:.2f}, degraded {degraded:.2f} {trainer.task.unit}"
+        f"{trainer.objective.name}: step {trainer.step}, {trainer.seconds / 60:.1f} min, "
+        f"train {loss:.2f}, dev {dev:.2f}, degraded {degraded:.2f} {trainer.objective.unit}"
         + "".join(f", {column} = {value:.2f}" for column, value in more.items())
         + (" *" if best else "")
         + (f", {trainer.skipped} skipped" if trainer.skipped else "")
@@ -300,16 +304,16 @@ def _give_late_blocks(pyramid: ChromaPyramid, run: Run, origin: Start | None) ->
         pyramid.late_blocks.take(Features())
 
 
-def _also_together(pyramid: ChromaPyramid, grids: Sequence[int]) -> dict[str, Task]:
+def _also_together(pyramid: ChromaPyramid, grids: Sequence[int]) -> dict[str, Objective]:
     """What else chooses the best weights of levels that learn together.
 
     All but the finest once more, since coarse levels decide the colors and overfit first.
     """
-    also: dict[str, Task] = {
-        f"dev{grid}_nats": JointTask(pyramid, grids, shares={grid: 1.0}) for grid in grids[:-1]
+    also: dict[str, Objective] = {
+        f"dev{grid}_nats": JointObjective(pyramid, grids, shares={grid: 1.0}) for grid in grids[:-1]
     }
     if pyramid.config.takes_hints:
-        also["dev_hints_nats"] = JointTask(pyramid, grids, points=EVALUATED_HINTS)
+        also["dev_hints_nats"] = JointObjective(pyramid, grids, points=EVALUATED_HINTS)
     return also
 
 

@@ -8,7 +8,7 @@
     level4/grid.png        gray, truth, and draws
     joint/                 the same of levels that learned together, with the late blocks
 
-A task's folder has the task's name (`Task.folder`). Tasks are independent: several processes may
+The folder of an objective is `Objective.folder`. Objectives are independent: several processes may
 train different levels, or different architectures, of one run.
 """
 
@@ -37,7 +37,7 @@ from colorflow.training.trainer import TrainConfig
 JOINT = "joint"
 """Folder of the levels that learn together."""
 CURVE = ("step", "seconds", "train_nats", "dev_nats", "dev_degraded_nats", "best_dev", "skipped")
-"""Columns of every curve; a task may have more."""
+"""Columns of every curve; an objective may have more."""
 
 STATE = frozenset(
     ("level", "ema", "optimizer", "step", "seconds", "skipped", "best_dev", "best"),
@@ -80,14 +80,14 @@ class Run:
             )
 
     def part(self, name: str) -> Path:
-        """Folder of one task, made if missing."""
+        """Folder of one objective, made if missing."""
         folder = self.folder / name
         folder.mkdir(exist_ok=True)
         return folder
 
     @contextmanager
     def locked(self, name: str) -> Iterator[None]:
-        """Keeps other processes from training the same task in this folder.
+        """Keeps other processes from training the same objective in this folder.
 
         Raises:
             TrainingError: if one does.
@@ -101,7 +101,7 @@ class Run:
             yield
 
     def save(self, name: str, state: dict[str, Any]) -> None:
-        """Writes a task's training state in one step.
+        """Writes an objective's training state in one step.
 
         Raises:
             TrainingError: if it cannot be written; the state before stays.
@@ -114,15 +114,15 @@ class Run:
             raise TrainingError(f"{path}: the checkpoint cannot be written ({error})") from error
 
     def has_begun(self, name: str) -> bool:
-        """Whether a task has a training state."""
+        """Whether an objective has a training state."""
         return has_state(self.folder, name)
 
     def load(self, name: str) -> dict[str, Any] | None:
-        """A task's training state, or None if it has not begun."""
+        """An objective's training state, or None if it has not begun."""
         return read_state(self.folder, name)
 
     def log(self, name: str, row: dict[str, float]) -> None:
-        """Adds a row to the task's curve, as CSV and for TensorBoard."""
+        """Adds a row to the objective's curve, as CSV and for TensorBoard."""
         path = self.part(name) / "curve.csv"
         new = not path.exists()
         columns = [*CURVE, *sorted(row.keys() - set(CURVE))]
@@ -153,12 +153,12 @@ def level_recipe(
 
 
 def has_state(folder: Path, name: str) -> bool:
-    """Whether a run's folder has a training state of a task."""
+    """Whether a run's folder has a training state of an objective."""
     return _state_file(folder, name).exists()
 
 
 def read_state(folder: Path, name: str) -> dict[str, Any] | None:
-    """A task's training state from a run's folder, or None if it has not begun.
+    """An objective's training state from a run's folder, or None if it has not begun.
 
     Raises:
         TrainingError: if the file is damaged.

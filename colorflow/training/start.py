@@ -116,7 +116,7 @@ class Start:
         Raises:
             TrainingError: if there are none or they do not fit.
         """
-        with self._must_fit(trainer.task.name):
+        with self._must_fit(trainer.objective.name):
             trainer.start_from(self._grown(trainer.module.state_dict(), grid))
 
     def _grown(self, state: dict[str, Tensor], grid: int) -> dict[str, Tensor]:

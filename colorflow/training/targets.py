@@ -95,8 +95,8 @@ def with_hints(
     return replace(condition, planes=true_points(ab, points, source))
 
 
-class LevelTask:
-    """One level of the pyramid learns its numbers; a `Task` of the trainer.
+class LevelObjective:
+    """One level of the pyramid learns its numbers; an `Objective` of the trainer.
 
     A pyramid that takes color hints is trained with random ones.
 
@@ -131,7 +131,7 @@ class LevelTask:
         log_prob: Tensor = module(x, self.pyramid.refine(condition), coarse)
         return -log_prob
 
-    def draw(
+    def preview(
         self, module: nn.Module, ab: Tensor, condition: Condition, noise: torch.Generator
     ) -> Tensor:
         """Gray, truth on the level's chroma grid, and draws given the true coarser chroma.

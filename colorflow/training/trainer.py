@@ -1,6 +1,6 @@
 """Training of one module: data, optimizer, moving average, and a state that resumes to the bit.
 
-What is learned is a `Task`; how it is learned is the same for all of them.
+An `Objective` says what is learned; how it is learned is the same for all of them.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ from torch.nn.parallel import DistributedDataParallel
 from colorflow.errors import TrainingError
 from colorflow.model.condition import Condition
 from colorflow.model.features import LastBlocks, LateBlocks
+from colorflow.training.objective import Objective
 from colorflow.training.pixels import AnyPack
 from colorflow.training.schedule import Budget, ema_decay, learning_rate
 from colorflow.training.targets import EVALUATED_PHOTO_SIDE
-from colorflow.training.task import Task
 
 FIT_ROWS = 512
 """Rows that the fixed statistics of a module are taken from."""
@@ -63,6 +63,16 @@ def wall_seconds() -> float:
     return time.monotonic()
 
 
+def processor_seconds() -> float:
+    """Processor time of this process per torch thread; wall time where a GPU computes.
+
+    Other programs on the machine slow the wall clock down and would distort a comparison.
+    """
+    if torch.cuda.is_available():
+        return time.monotonic()
+    return time.process_time() / torch.get_num_threads()
+
+
 def _by_share_of_rate(module: nn.Module) -> dict[float, list[nn.Parameter]]:
     """The parameters by their share of the learning rate."""
     pretrained = [
@@ -81,7 +91,7 @@ class Trainer:
 
     Args:
         module: what is trained, on `device`; its parameters that need no gradient stay.
-        task: what it learns.
+        objective: what it learns.
         pack: training data.
         config: the recipe.
         device: where to compute.
@@ -97,7 +107,7 @@ class Trainer:
     def __init__(
         self,
         module: nn.Module,
-        task: Task,
+        objective: Objective,
         pack: AnyPack,
         config: TrainConfig,
         device: torch.device,
@@ -107,12 +117,12 @@ class Trainer:
         *,
         fit: bool = True,
     ) -> None:
-        self.module, self.task, self.pack, self.config = module, task, pack, config
+        self.module, self.objective, self.pack, self.config = module, objective, pack, config
         self.device, self.rank, self.processes, self.clock = device, rank, processes, clock
-        self.rows = pack.rows("train", larger_than=task.small_photo_side)
+        self.rows = pack.rows("train", larger_than=objective.small_photo_side)
         if len(self.rows) < config.batch or config.batch < processes:
             raise TrainingError(
-                f"{pack.folder}: {task.name} has {len(self.rows)} training rows, a batch "
+                f"{pack.folder}: {objective.name} has {len(self.rows)} training rows, a batch "
                 f"needs {config.batch}; use more photos or a smaller batch"
             )
         if len(pack.rows("dev", variant="whole", larger_than=EVALUATED_PHOTO_SIDE)) == 0:
@@ -142,7 +152,7 @@ class Trainer:
         """Trains until `until` seconds (budget in minutes) or steps; returns the mean loss.
 
         Returns:
-            Mean loss over the steps, in the task's unit; nan if there was none.
+            Mean loss over the steps, in the objective's unit; nan if there was none.
 
         Raises:
             TrainingError: if the loss stays non-finite.
@@ -165,15 +175,17 @@ class Trainer:
         return float(np.mean(losses)) if losses else float("nan")
 
     @torch.no_grad()
-    def evaluate(self, split: str, variant: str = "whole", task: Task | None = None) -> float:
-        """Mean loss of the averaged weights, in the task's unit, fixed noise.
+    def evaluate(
+        self, split: str, variant: str = "whole", objective: Objective | None = None
+    ) -> float:
+        """Mean loss of the averaged weights, in the objective's unit, fixed noise.
 
         Args:
             split: ``train`` or ``dev``.
             variant: of the photos.
-            task: whose loss, None for that of the task that is trained.
+            objective: whose loss, None for that of the objective that is trained.
         """
-        task = task or self.task
+        objective = objective or self.objective
         rows = self.pack.rows(split, variant=variant, larger_than=EVALUATED_PHOTO_SIDE)
         if len(rows) == 0:
             return float("nan")
@@ -182,8 +194,8 @@ class Trainer:
         self.ema.eval()
         total = 0.0
         for part in np.array_split(chosen, -(-len(chosen) // 250)):
-            ab, condition = self._on_device(*self.pack.batch(part, task.maps))
-            total += float(task.loss(self.ema, ab, condition, noise).sum())
+            ab, condition = self._on_device(*self.pack.batch(part, objective.maps))
+            total += float(objective.loss(self.ema, ab, condition, noise).sum())
         return total / len(chosen)
 
     def start_from(self, weights: dict[str, Tensor]) -> None:
@@ -242,7 +254,7 @@ class Trainer:
             condition: of the B photos.
 
         Returns:
-            The mean loss, in the task's unit; nan if skipped.
+            The mean loss, in the objective's unit; nan if skipped.
 
         Raises:
             TrainingError: if too many steps in a row are not finite.
@@ -250,7 +262,7 @@ class Trainer:
         ab, condition = self._on_device(ab, condition)
         noise = self._seeded()
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.config.autocast):
-            loss = self.task.loss(self.wrapped, ab, condition, noise).mean()
+            loss = self.objective.loss(self.wrapped, ab, condition, noise).mean()
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
         norm = nn.utils.clip_grad_norm_(self.module.parameters(), self.config.clip)
@@ -259,8 +271,8 @@ class Trainer:
             self._skipped_in_a_row += 1
             if self._skipped_in_a_row >= MAX_SKIPPED_IN_A_ROW:
                 raise TrainingError(
-                    f"{self.task.name}: {self._skipped_in_a_row} steps in a row were not finite; "
-                    "start another run with a lower --rate"
+                    f"{self.objective.name}: {self._skipped_in_a_row} steps in a row were not "
+                    "finite; start another run with a lower --rate"
                 )
             return float("nan")
         self._skipped_in_a_row = 0
@@ -278,7 +290,7 @@ class Trainer:
 
     def _seeded(self) -> torch.Generator:
         """Noise of the current step, with dropout's seed set too: a resumed run needs no more."""
-        seed = [self.config.seed, self.task.stream, self.step, self.rank]
+        seed = [self.config.seed, self.objective.stream, self.step, self.rank]
         word = int(np.random.SeedSequence(seed).generate_state(1, np.uint32)[0])
         torch.manual_seed(word)
         return torch.Generator().manual_seed(word)
@@ -292,8 +304,8 @@ class Trainer:
         rng = np.random.default_rng(self.config.seed)
         rows = rng.permutation(self.rows)[:FIT_ROWS]
         noise = torch.Generator().manual_seed(self.config.seed)
-        batch = self._on_device(*self.pack.batch(rows, self.task.maps))
-        self.task.fit(self.module, *batch, noise)
+        batch = self._on_device(*self.pack.batch(rows, self.objective.maps))
+        self.objective.fit(self.module, *batch, noise)
 
     def _batches(self) -> Iterator[NDArray[np.int64]]:
         """Row numbers from the current step on: every epoch a new order, known by its number."""
@@ -301,7 +313,7 @@ class Trainer:
         step = self.step
         while True:
             epoch, position = divmod(step, per_epoch)
-            order = np.random.default_rng([self.config.seed, self.task.stream, epoch])
+            order = np.random.default_rng([self.config.seed, self.objective.stream, epoch])
             rows = order.permutation(self.rows)
             for start in range(position, per_epoch):
                 batch = rows[start * self.config.batch : (start + 1) * self.config.batch]
@@ -313,10 +325,10 @@ class Trainer:
     ) -> Iterator[tuple[Tensor, Condition]]:
         """Reads one batch ahead in a thread."""
         with ThreadPoolExecutor(1) as pool:
-            ahead = pool.submit(self.pack.batch, next(batches), self.task.maps)
+            ahead = pool.submit(self.pack.batch, next(batches), self.objective.maps)
             while True:
                 ready = ahead.result()
-                ahead = pool.submit(self.pack.batch, next(batches), self.task.maps)
+                ahead = pool.submit(self.pack.batch, next(batches), self.objective.maps)
                 yield ready
 
     def _clock_of_first(self, seconds: float) -> float:

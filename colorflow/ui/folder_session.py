@@ -29,8 +29,8 @@ from colorflow.batch.locations import Location
 from colorflow.errors import ColorflowError, PhotoError
 from colorflow.photo import count_pixels
 from colorflow.ui.folder_intake import Intake, take_in
+from colorflow.ui.limits import MemoryBudget
 from colorflow.ui.opened import new_folder
-from colorflow.ui.room import Room
 from colorflow.ui.run import Run
 
 if TYPE_CHECKING:
@@ -104,12 +104,14 @@ class Job(Run):
         wish: how they are colored.
         folder: for all that the job makes; colorings that a job of the same wish has left there
             are taken over.
-        room: is held for each photo while it is colored.
+        budget: is reserved for each photo while it is colored.
     """
 
-    def __init__(self, intake: Intake, wish: FolderWish, folder: Path, room: Room) -> None:
+    def __init__(
+        self, intake: Intake, wish: FolderWish, folder: Path, budget: MemoryBudget
+    ) -> None:
         super().__init__()
-        self._room = room
+        self._budget = budget
         self.wish = wish
         self.state: Literal["waiting", "running", "ended"] = "waiting"
         self.outcome: Outcome | None = None
@@ -179,7 +181,7 @@ class Job(Run):
             yield self._progress(str(self._place(task.path)))
             if self.end:
                 return
-            with self._room.held(self._pixels_of(task.path)):
+            with self._budget.reserve(self._pixels_of(task.path)):
                 record = next(records, None)
             if record is None:  # the disk is full
                 return
@@ -268,14 +270,14 @@ class FolderSession:
 
     Args:
         root: folder in which the session makes its own.
-        room: for photos, shared by all visitors.
+        budget: memory for photos, shared by all visitors.
 
     Raises:
         ColorflowError: it cannot.
     """
 
-    def __init__(self, root: Path, room: Room) -> None:
-        self._room = room
+    def __init__(self, root: Path, budget: MemoryBudget) -> None:
+        self._budget = budget
         self._folder = new_folder(root, "folder-")
         self.intake: Intake | None = None
         self.job: Job | None = None
@@ -287,7 +289,7 @@ class FolderSession:
             ColorflowError: see `take_in`.
         """
         self.forget()
-        self._room.check_disk(limits.total_bytes)  # a zip grows when it is unpacked
+        self._budget.disk.check(limits.total_bytes)  # a zip grows when it is unpacked
         self.intake = take_in(uploads, new_folder(self._folder, "in-") / "photos", limits)
         return self.intake
 
@@ -308,7 +310,7 @@ class FolderSession:
                 shutil.rmtree(before.outcome.archive.parent, ignore_errors=True)
         elif before:
             before.discard()
-        self.job = Job(self.intake, wish, folder or new_folder(self._folder, "job-"), self._room)
+        self.job = Job(self.intake, wish, folder or new_folder(self._folder, "job-"), self._budget)
         return self.job
 
     def forget(self) -> None:

@@ -19,10 +19,10 @@ from colorflow.color.full_resolution import lightness_of, render
 from colorflow.errors import ColorflowError
 from colorflow.photo import Photo, read_photo
 from colorflow.ui.colorings import provenance_of
+from colorflow.ui.limits import MemoryBudget
 from colorflow.ui.marks import Mark, radius_of, with_marks
 from colorflow.ui.opened import OpenPhoto, new_folder, open_photo, paint, write
 from colorflow.ui.points import Points, read_points, write_points
-from colorflow.ui.room import Room
 from colorflow.ui.swatches import Swatch, likely
 
 if TYPE_CHECKING:
@@ -102,15 +102,15 @@ class HintSession:
 
     Args:
         root: folder in which the session makes its own.
-        room: for photos, shared by all visitors.
+        budget: memory for photos, shared by all visitors.
 
     Raises:
         ColorflowError: it cannot.
     """
 
-    def __init__(self, root: Path, room: Room) -> None:
+    def __init__(self, root: Path, budget: MemoryBudget) -> None:
         self._folder = new_folder(root, "hints-")
-        self._room = room
+        self._budget = budget
         self._open: HintedPhoto | None = None
 
     def open(self, upload: Path, recipe: Recipe) -> OpenPhoto:
@@ -120,7 +120,7 @@ class HintSession:
             ColorflowError: it cannot be read, or its preview not written.
         """
         self.forget_photo()
-        photo = open_photo(upload, self._folder, self._room)
+        photo = open_photo(upload, self._folder, self._budget)
         self._open = HintedPhoto(photo, recipe, Points(photo.height, photo.width))
         return photo
 
@@ -200,7 +200,7 @@ class HintSession:
             return now.offered
         row, column, others = target
         small = read_photo(now.photo.preview)
-        with self._room.held(small.width * small.height):
+        with self._budget.reserve(small.width * small.height):
             draws = colorizer.draw(
                 small,
                 _DRAWS,
@@ -244,7 +244,7 @@ class HintSession:
         photo, recipe, hints = now.photo, now.recipe, now.points.hints
         try:
             small = read_photo(photo.preview)
-            with self._room.held(small.width * small.height):
+            with self._budget.reserve(small.width * small.height):
                 (ab,) = colorizer.draw_recipes(small, [recipe], hints=_on(small, photo, hints)).ab
             folder = new_folder(photo.folder, "run-")
             drawing = Drawing(

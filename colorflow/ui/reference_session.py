@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from colorflow.color.full_resolution import lightness_of, render
 from colorflow.errors import ColorflowError, PhotoError
 from colorflow.photo import Kind, Photo, Provenance
+from colorflow.ui.limits import MemoryBudget
 from colorflow.ui.opened import OpenPhoto, new_folder, open_photo, paint, reduced, write
-from colorflow.ui.room import Room
 
 if TYPE_CHECKING:
     from colorflow.colorize import Draws
@@ -61,15 +61,15 @@ class ReferenceSession:
 
     Args:
         root: folder in which the session makes its own.
-        room: for photos, shared by all visitors.
+        budget: memory for photos, shared by all visitors.
 
     Raises:
         ColorflowError: it cannot.
     """
 
-    def __init__(self, root: Path, room: Room) -> None:
+    def __init__(self, root: Path, budget: MemoryBudget) -> None:
         self._folder = new_folder(root, "reference-")
-        self._room = room
+        self._budget = budget
         self._opened: dict[Role, OpenPhoto] = {}
         self.result: Carried | None = None
 
@@ -80,7 +80,7 @@ class ReferenceSession:
             ColorflowError: it cannot be read, its preview not written, or the reference is gray.
         """
         self.forget(role)
-        opened = open_photo(upload, self._folder, self._room)
+        opened = open_photo(upload, self._folder, self._budget)
         if role == "reference" and opened.kind is Kind.GRAY:
             shutil.rmtree(opened.folder, ignore_errors=True)
             raise PhotoError(

@@ -17,9 +17,9 @@ from colorflow.color.full_resolution import lightness_of
 from colorflow.errors import ColorflowError
 from colorflow.photo import Photo
 from colorflow.ui.colorings import Coloring, Colorings, Drawn, Work, provenance_of
+from colorflow.ui.limits import MemoryBudget
 from colorflow.ui.open_map import openness
 from colorflow.ui.opened import OpenPhoto, new_folder, open_photo, paint, reduced, write
-from colorflow.ui.room import Room
 
 if TYPE_CHECKING:
     from colorflow.colorize import Draws, Recipe, Uncertainty
@@ -87,15 +87,15 @@ class Session:
 
     Args:
         root: folder in which the session makes its own.
-        room: for photos, shared by all visitors.
+        budget: memory for photos, shared by all visitors.
 
     Raises:
         ColorflowError: it cannot.
     """
 
-    def __init__(self, root: Path, room: Room) -> None:
+    def __init__(self, root: Path, budget: MemoryBudget) -> None:
         self._folder = new_folder(root, "session-")
-        self._room = room
+        self._budget = budget
         self._lock = threading.Lock()
         self._run: Colorings | None = None
         self.works: Sequence[Work] = ()
@@ -126,7 +126,7 @@ class Session:
         Raises:
             ColorflowError: it cannot be read, or its preview not written.
         """
-        photo = open_photo(upload, self._folder, self._room)
+        photo = open_photo(upload, self._folder, self._budget)
         work = Work(upload=upload, photo=photo)
         self.works = [*self.works, work]
         self.current = self.current or work

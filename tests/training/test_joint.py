@@ -22,12 +22,12 @@ from colorflow.model.weights import load_weights, save_weights
 from colorflow.training import export as export_module
 from colorflow.training import trainer, tuning
 from colorflow.training.export import export
-from colorflow.training.joint import SHARE_OF_LOSS, JointModule, JointTask
+from colorflow.training.joint import SHARE_OF_LOSS, JointModule, JointObjective
 from colorflow.training.loop import train
 from colorflow.training.pixels import PixelPack
 from colorflow.training.run import read_config, read_level, read_state
 from colorflow.training.schedule import Budget
-from colorflow.training.targets import LevelTask
+from colorflow.training.targets import LevelObjective
 from colorflow.training.trainer import TrainConfig
 
 GRIDS = (4, 8, 16)
@@ -107,10 +107,10 @@ def test_the_loss_is_the_weighted_sum_of_the_levels_own(
     module = JointModule(pyramid, GRIDS).eval()
     for points in (0, 4):
         noise = torch.Generator().manual_seed(1)
-        found = JointTask(pyramid, GRIDS, points).loss(module, ab, condition, noise)
+        found = JointObjective(pyramid, GRIDS, points).loss(module, ab, condition, noise)
         noise = torch.Generator().manual_seed(1)
         own = [
-            LevelTask(pyramid, index, points).loss(level, ab, condition, noise)
+            LevelObjective(pyramid, index, points).loss(level, ab, condition, noise)
             for index, level in enumerate(pyramid.levels[:3])
         ]
         wanted = own[0] + own[1] / 2 + own[2] / 4
@@ -183,14 +183,14 @@ def test_a_finer_level_learns_on_the_late_blocks_as_they_are(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
     seen = []
-    loss = LevelTask.loss
+    loss = LevelObjective.loss
 
-    def watched(task: LevelTask, *given: Any) -> torch.Tensor:
-        assert task.pyramid.late_blocks is not None
-        seen.append({k: x.clone() for k, x in task.pyramid.late_blocks.state_dict().items()})
-        return loss(task, *given)
+    def watched(objective: LevelObjective, *given: Any) -> torch.Tensor:
+        assert objective.pyramid.late_blocks is not None
+        seen.append({k: x.clone() for k, x in objective.pyramid.late_blocks.state_dict().items()})
+        return loss(objective, *given)
 
-    monkeypatch.setattr(LevelTask, "loss", watched)
+    monkeypatch.setattr(LevelObjective, "loss", watched)
     go(tmp_path / "fine", start=late_weights, levels=(32,))
     go(tmp_path / "both", levels=(32, *GRIDS))
     own = state_of(tmp_path / "both")["best"]

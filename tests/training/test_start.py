@@ -24,7 +24,7 @@ from colorflow.training.pack import Pack
 from colorflow.training.run import read_config, read_state
 from colorflow.training.schedule import Budget
 from colorflow.training.start import Start
-from colorflow.training.targets import LevelTask
+from colorflow.training.targets import LevelObjective
 from colorflow.training.trainer import TrainConfig, Trainer
 
 GRIDS = (4, 8, 16, 32, 64)
@@ -113,8 +113,8 @@ def test_step_0_is_the_old_model(
     averaged = ChromaPyramid(pyramid.config)
     pack, device = Pack(pack_folder), torch.device("cpu")
     for index, grid in enumerate(pyramid.config.chroma_grids):
-        task = LevelTask(pyramid, index)
-        trainer = Trainer(pyramid.levels[index], task, pack, make_config(), device)
+        objective = LevelObjective(pyramid, index)
+        trainer = Trainer(pyramid.levels[index], objective, pack, make_config(), device)
         start.apply(trainer, grid)
         averaged.levels[index] = trainer.ema
     old = load_weights(old_weights).pyramid
@@ -214,8 +214,8 @@ def test_a_grown_level_begins_as_the_old_one(
     pyramid = ChromaPyramid(start.shape.with_levels([grid], **growth))
     index = pyramid.config.chroma_grids.index(grid)
     pack, level = Pack(pack_folder), pyramid.levels[index]
-    task = LevelTask(pyramid, index)
-    trainer = Trainer(level, task, pack, make_config(), torch.device("cpu"))
+    objective = LevelObjective(pyramid, index)
+    trainer = Trainer(level, objective, pack, make_config(), torch.device("cpu"))
     start.apply(trainer, grid)
     old = ChromaPyramid(start.shape)
     old.levels[index].load_state_dict(start.weights(grid))
@@ -224,7 +224,7 @@ def test_a_grown_level_begins_as_the_old_one(
     noise = [torch.Generator().manual_seed(3) for _ in range(2)]
     with torch.no_grad():
         losses = [
-            LevelTask(model, index).loss(module.eval(), ab, condition, source)
+            LevelObjective(model, index).loss(module.eval(), ab, condition, source)
             for model, module, source in zip(
                 (old, pyramid), (old.levels[index], trainer.ema), noise, strict=True
             )

@@ -19,7 +19,7 @@ from colorflow.training import schedule
 from colorflow.training import trainer as trainer_module
 from colorflow.training.pack import Pack
 from colorflow.training.schedule import Budget
-from colorflow.training.targets import LevelTask
+from colorflow.training.targets import LevelObjective
 from colorflow.training.trainer import PRETRAINED_SHARE, Trainer
 
 MakeTrainer = Callable[..., Trainer]
@@ -73,8 +73,8 @@ def test_it_learns_photos_by_heart(
 def test_pretrained_blocks_learn_slower(make_trainer: MakeTrainer, shape: PyramidConfig) -> None:
     plain = make_trainer(0)
     pyramid = ChromaPyramid(shape.with_levels([4], last_blocks=True))
-    level, task = pyramid.levels[0], LevelTask(pyramid, 0)
-    trainer = Trainer(level, task, plain.pack, plain.config, torch.device("cpu"))
+    level, objective = pyramid.levels[0], LevelObjective(pyramid, 0)
+    trainer = Trainer(level, objective, plain.pack, plain.config, torch.device("cpu"))
     trainer.train(LONG, 2)
     rate_of = {p: group["lr"] for group in trainer.optimizer.param_groups for p in group["params"]}
     assert len(rate_of) == len(list(trainer.module.parameters()))
@@ -162,13 +162,13 @@ def test_every_step_has_noise_of_its_own(
         trainer = make_trainer(index)
         trainer.rank = rank
         seen = []
-        loss = trainer.task.loss
+        loss = trainer.objective.loss
 
         def watched(*given: Any) -> Tensor:
             seen.append(given[-1].initial_seed())
             return loss(*given)
 
-        monkeypatch.setattr(trainer.task, "loss", watched)
+        monkeypatch.setattr(trainer.objective, "loss", watched)
         trainer.train(LONG, 3)
         return seen
 

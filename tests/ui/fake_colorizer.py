@@ -118,7 +118,7 @@ class FakeColorizer:
     def paint(self, photo: Photo, chroma: np.ndarray, *, bits: Any = 8) -> Iterator[np.ndarray]:
         from colorflow.color.full_resolution import lightness_of, render
 
-        lightness = lightness_of(photo.pixels if bits == 8 else photo.all_bits)
+        lightness = lightness_of(photo.pixels if bits == 8 else photo.full_depth)
         for ab in chroma:
             yield render(lightness, ab, bits=bits)
 
