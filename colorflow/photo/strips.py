@@ -11,6 +11,7 @@ import io
 import itertools
 import math
 import struct
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
 FAX = (RLE, GROUP_3, GROUP_4)
 OLD_JPEG, JPEG = 6, 7
+_UNCOMPRESSED = 1
 """Values of the tag Compression."""
 _LOWEST_FIRST = 2
 """Fill order: the first pixel of a byte is its lowest bit."""
@@ -73,6 +75,8 @@ def check_pieces(page: TiffPage, file: IO[bytes]) -> None:
     if count == len(starts) == 1 and sizes in ((), (0,)):
         page.databytecounts = sizes = (max(0, end - starts[0]),)
     places = list(zip(starts, sizes, strict=False))[:count]
+    if page.compression == _UNCOMPRESSED:  # the size may be wrong: tifffile reads what it needs
+        end = sys.maxsize
     if len(places) < count or any(0 in place or sum(place) > end for place in places):
         raise OSError(_TOO_EARLY)
 

@@ -29,6 +29,7 @@ _CHANNELS = {
 }  # fmt: skip
 """Samples per pixel, by photometric interpretation; more samples are extra ones, such as alpha."""
 _GRAY_OR_RGB = (WHITE_IS_ZERO, BLACK_IS_ZERO, _RGB)
+_WITH_ALPHA = (*_GRAY_OR_RGB, _PALETTE)
 _MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
 """Pillow's mode of gray and RGB, by the number of samples."""
 _UNSIGNED, _SIGNED, _FLOAT = 1, 2, 3
@@ -139,7 +140,7 @@ class TiffFile(ImageFile.ImageFile):
         if stored.ndim == 2:
             return stored
         extra = page.extrasamples[0] if page.extrasamples else _ALPHA
-        may_have_alpha = self.photometric in _GRAY_OR_RGB and extra in (_ASSOCIATED_ALPHA, _ALPHA)
+        may_have_alpha = extra in (_ASSOCIATED_ALPHA, _ALPHA) and self.photometric in _WITH_ALPHA
         kept = stored[..., : _CHANNELS[self.photometric] + may_have_alpha]
         return kept[..., 0] if kept.shape[2] == 1 else kept
 
@@ -151,6 +152,8 @@ class TiffFile(ImageFile.ImageFile):
         return Image.Image.load(self)
 
     def _decoded(self) -> np.ndarray:
+        import imagecodecs  # takes 0.1 s, which only TIFF files need
+
         page, file = self.page, self.fp
         assert file is not None
         strips.check_pieces(page, file)
@@ -162,16 +165,19 @@ class TiffFile(ImageFile.ImageFile):
         if page.compression == strips.JPEG:
             strips.check_jpeg(page, file)
         elif self.photometric == _YCBCR:
-            return self._rgb_of_ycbcr()
-        return page.asarray(maxworkers=max(1, cv2.getNumThreads()))
+            # The chroma may have fewer pixels, which tifffile does not read.
+            return self._decoded_by_libtiff(asrgb=True)[..., :3]
+        try:
+            return page.asarray(maxworkers=max(1, cv2.getNumThreads()))
+        except imagecodecs.DeflateError:  # the last strip may hold more rows than the picture
+            return self._decoded_by_libtiff()
 
-    def _rgb_of_ycbcr(self) -> np.ndarray:
-        """Decode YCbCr, whose chroma may have fewer pixels; tifffile does not know that."""
+    def _decoded_by_libtiff(self, *, asrgb: bool = False) -> np.ndarray:
         import imagecodecs
 
         assert self.fp is not None
         self.fp.seek(0)
-        return imagecodecs.tiff_decode(self.fp.read(), asrgb=True)[..., :3]
+        return imagecodecs.tiff_decode(self.fp.read(), asrgb=asrgb)
 
     def _image(self) -> Image.Image:
         samples = self.samples()
@@ -196,7 +202,10 @@ class TiffFile(ImageFile.ImageFile):
         table = self.page.colormap
         if table is None or table.shape != (3, 1 << self.bits):
             raise OSError("its palette cannot be read")
-        return (table >> 8).astype(np.uint8).T[indices.astype(np.uint8)]
+        colors = (table >> 8).astype(np.uint8).T
+        if indices.ndim == 2:
+            return colors[indices.astype(np.uint8)]
+        return np.dstack([colors[indices[..., 0]], indices[..., 1]])
 
 
 def open_tiff(file: Any, source: str) -> TiffFile:

@@ -287,6 +287,26 @@ def test_tiff_of_ycbcr_with_a_quarter_of_the_chroma(saved: Saved) -> None:
     np.testing.assert_allclose(photo.pixels, np.broadcast_to(color, (4, 8, 3)), atol=2)
 
 
+def test_tiff_with_a_palette_and_alpha(saved: Saved) -> None:
+    samples = bytes([0, 255, 1, 128, 2, 0])
+    colors = np.array([[10, 20, 30], [40, 50, 60], [70, 80, 90]], np.uint8)
+    table = np.zeros((3, 256), int)
+    table[:, :3] = colors.T.astype(int) * 257
+    tags = {"Compression": 1, "PhotometricInterpretation": 3, "SamplesPerPixel": 2}
+    tags |= {"BitsPerSample": (8, 8), "ExtraSamples": 2, "ColorMap": tuple(table.ravel().tolist())}
+    photo = read_photo(saved(tiff_of([samples], (3, 1), **tags), "p.tif"))
+    np.testing.assert_array_equal(photo.pixels, [colors])
+    np.testing.assert_array_equal(photo.alpha, [[255, 128, 0]])
+
+
+def test_tiff_whose_last_strip_holds_more_rows_than_the_picture(saved: Saved) -> None:
+    gray = np.arange(64, dtype=np.uint8).reshape(8, 8)
+    strips = [zlib.compress(gray[:4].tobytes()), zlib.compress(gray[4:].tobytes())]
+    tags = {"Compression": 8, "PhotometricInterpretation": 1, "BitsPerSample": 8, "RowsPerStrip": 4}
+    photo = read_photo(saved(tiff_of(strips, (8, 7), **tags), "p.tif"))
+    np.testing.assert_array_equal(photo.pixels, gray[:7])
+
+
 def test_a_tiff_compression_that_is_not_read(saved: Saved) -> None:
     content = tiff_of([bytes(64)], (8, 8), Compression=32809)
     with pytest.raises(UnreadablePhotoError, match=r"\(compression 32809\) is not read; save it"):
