@@ -177,7 +177,7 @@ def test_the_report_names_what_failed_and_no_folder_of_the_server(
     assert '<a href="colored/1931/b_a.png">b_a.png</a>' in table
     for said in (table, value(last, folder.table)):
         assert said.index("1931/bad.jpg") < said.index("a.jpg</td>"), "failures stand first"
-        assert "Failed: the picture is damaged or incomplete" in said
+        assert "Failed: the picture is damaged, incomplete" in said
         assert "tick “Color anew”" in said
         assert "letter.txt</td><td>Left out: " in said
     for said in (table, value(last, folder.table), made["report.json"].decode()):

@@ -57,7 +57,7 @@ def test_tint_and_colors_are_stated(
     [
         ("empty.jpg", b"", "the file is empty"),
         ("notes.png", b"not a picture", "not a JPEG, PNG, TIFF, WebP, GIF"),
-        ("half.jpg", None, "damaged or incomplete"),
+        ("half.jpg", None, "damaged, incomplete, or of a kind"),
     ],
 )
 def test_a_bad_file_is_one_sentence_that_names_it(
