@@ -29,7 +29,7 @@ from colorflow.ui.api_quiz import Players
 from colorflow.ui.colorings import name_of, provenance_of
 from colorflow.ui.controls import MOST_VIVID
 from colorflow.ui.limits import ROUND_PIXELS, WORK
-from colorflow.ui.opened import new_folder
+from colorflow.ui.photos import new_folder
 from colorflow.ui.points import check_points
 from colorflow.ui.room import Room
 from colorflow.ui.status import sentence

@@ -74,19 +74,13 @@ def build_page(
         gr.HTML(_HEADING, elem_id="heading")
         with gr.Tabs(elem_id="tabs", overflow_behavior="wrap") as tabs:
             with gr.Tab("Colorize", elem_id="colorize-tab"):
-                colorize = ColorizeTab(
-                    colorizer,
-                    root,
-                    limits.megabytes,
-                    room=room,
-                    hints=colorizer.takes_hints,
-                )
+                colorize = ColorizeTab(colorizer, root, limits.megabytes, room)
             with gr.Tab("Hints", id=HINTS_TAB, elem_id="hints-tab"):
-                hints = HintsTab(colorizer, root, limits.megabytes, room=room)
+                hints = HintsTab(colorizer, root, limits.megabytes, room)
             with gr.Tab("Reference", elem_id="reference-tab"):
-                ReferenceTab(colorizer, root, limits.megabytes, room=room)
+                ReferenceTab(colorizer, root, limits.megabytes, room)
             with gr.Tab("Folder", elem_id="folder-tab"):
-                FolderTab(colorizer, root, limits.megabytes, room=room)
+                FolderTab(colorizer, root, limits.megabytes, room)
             quiz_tab(quiz, root, limits.megabytes, room)
             how_tab(colorizer, root, colorize.session, room)
         hints.take_from(colorize, tabs)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Locator, expect
 
-from colorflow.ui.how_session import STEPS
+from colorflow.ui.flow_pictures import STEPS
 from tests.ui import test_browser
 from tests.ui.fake_colorizer import LEVELS
 from tests.ui.page_process import Page, running_page

@@ -10,11 +10,12 @@ from PIL import Image
 from skimage import data
 
 from colorflow.ui.colorize import ColorizeTab
-from colorflow.ui.opened import PREVIEW_SIDE
+from colorflow.ui.photos import PREVIEW_SIDE
 from tests.ui.handling import (
     colorize,
     everything,
     is_problem,
+    new,
     opened,
     pixels,
     text,
@@ -23,10 +24,10 @@ from tests.ui.handling import (
 
 
 def test_a_gray_photo_is_shown_and_can_be_colored(tab: ColorizeTab, gray: Path) -> None:
-    updates = everything(tab.open_photos([str(gray)], None))
-    shown = pixels(value(updates, tab.preview))
+    updates = everything(tab.open_photos([str(gray)], new(tab.session)))
+    shown = pixels(value(updates, tab.photos.preview))
     assert shown.shape == (PREVIEW_SIDE * 2 // 3 + 1, PREVIEW_SIDE, 3)
-    assert updates[tab.preview]["visible"]
+    assert updates[tab.photos.preview]["visible"]
     assert updates[tab.button]["interactive"]
     assert text(updates, tab.about) == "A gray photo. 1536 × 1024 pixels."
     assert not is_problem(updates, tab.about)
@@ -47,7 +48,7 @@ def test_tint_and_colors_are_stated(
 ) -> None:
     path = tmp_path / "photo.png"
     Image.fromarray(picture.astype(np.uint8)).save(path)
-    updates = everything(tab.open_photos([str(path)], None))
+    updates = everything(tab.open_photos([str(path)], new(tab.session)))
     assert text(updates, tab.about).startswith(words)
     assert updates[tab.button]["interactive"]
 
@@ -66,7 +67,7 @@ def test_a_bad_file_is_one_sentence_that_names_it(
     bad = root / name
     bad.write_bytes(gray.read_bytes()[:20_000] if content is None else content)
     session = opened(tab, gray)
-    before = session.photo
+    before = session.current.photo
     updates = everything(tab.open_photos([str(bad)], session))
     assert is_problem(updates, tab.about)
     assert text(updates, tab.about).startswith(f"{name}: ")
@@ -74,23 +75,23 @@ def test_a_bad_file_is_one_sentence_that_names_it(
     assert str(root) not in value(updates, tab.about)
     assert "Traceback" not in value(updates, tab.about)
     assert not updates[tab.button]["interactive"]
-    assert not updates[tab.preview]["visible"]
-    assert session.photo is None
-    assert before is not None
+    assert not updates[tab.photos.preview]["visible"]
+    assert session.current is None
     assert not before.folder.exists()
 
 
 def test_a_server_without_room_is_told(tab: ColorizeTab, root: Path, small: Path) -> None:
     root.rmdir()
-    updates = everything(tab.open_photos([str(small)], None))
+    updates = everything(tab.open_photos([str(small)], new(tab.session)))
     assert text(updates, tab.about).startswith("Nothing can be stored on the server (")
-    assert updates[tab.session] is None
     assert not updates[tab.button]["interactive"]
 
 
 def test_a_file_name_is_never_markup(tab: ColorizeTab, root: Path) -> None:
     (root / "<img src=x>.jpg").touch()
-    shown = value(everything(tab.open_photos([str(root / "<img src=x>.jpg")], None)), tab.about)
+    shown = value(
+        everything(tab.open_photos([str(root / "<img src=x>.jpg")], new(tab.session))), tab.about
+    )
     assert "<img" not in shown
     assert "&lt;img src=x&gt;.jpg: the file is empty" in shown
 
@@ -98,14 +99,14 @@ def test_a_file_name_is_never_markup(tab: ColorizeTab, root: Path) -> None:
 def test_taking_the_photo_away_empties_the_page(tab: ColorizeTab, small: Path) -> None:
     session = opened(tab, small)
     colorize(tab, session)
-    folder = session.photo.folder if session.photo else None
+    folder = session.current.folder
     updates = everything(tab.open_photos(None, session))
-    assert folder is not None
     assert not folder.exists()
-    assert session.photo is None
-    assert not session.colorings
-    assert not updates[tab.results]["visible"]
-    assert updates[tab.welcome]["visible"]
+    assert session.current is None
+    assert not updates[tab.result.column]["visible"]
+    assert updates[tab.result.welcome]["visible"]
     assert not updates[tab.button]["interactive"]
-    assert [value(updates, each) for each in (tab.gallery, tab.compare, tab.download)] == [None] * 3
+    assert [
+        value(updates, each) for each in (tab.gallery, tab.result.compare, tab.result.download)
+    ] == [None] * 3
     assert text(updates, tab.about) == "JPEG, PNG, WebP, TIFF or BMP, up to 200 MB."
