@@ -1,4 +1,4 @@
-"""How much a visitor may send."""
+"""Limits how much a visitor may upload."""
 
 from __future__ import annotations
 
@@ -14,25 +14,25 @@ from colorflow.errors import ColorflowError
 from colorflow.ui.room import Room
 
 _STEPS = 60
-"""Into which the time is divided for which uploads are kept."""
+"""Number of steps into which the time is divided for which uploads are kept."""
 
 
 @dataclass(slots=True)
 class Upload:
-    """One request under way."""
+    """An upload that is being received."""
 
     stored: bool = False
-    """Whether its files are kept; only those count for longer than the request."""
+    """Whether its files are kept; others count only during the request."""
 
 
 class Uploads:
-    """What visitors have sent, as long as it is kept. To be used in one event loop.
+    """Counts what visitors have uploaded, as long as it is kept; for use in one event loop.
 
     Args:
-        room: where it goes; bounds all visitors together.
-        bytes_: of one visitor.
+        room: the disk, which bounds all visitors together.
+        bytes_: that one visitor may upload.
         seconds: for which uploads are kept.
-        clock: gives seconds.
+        clock: returns seconds.
     """
 
     def __init__(
@@ -48,14 +48,14 @@ class Uploads:
         self._clock = clock
         self._coming = 0
         self._sent: dict[str, Counter[int]] = {}
-        """Bytes by visitor and time, in steps."""
+        """Bytes by visitor and step of time."""
 
     @asynccontextmanager
     async def receiving(self, visitor: str, size: int) -> AsyncIterator[Upload]:
-        """Count an upload while it comes, and afterwards if it is stored.
+        """Count an upload while it is received, and afterwards if it is stored.
 
         Raises:
-            ColorflowError: the visitor has sent too much, or there is no room.
+            ColorflowError: the visitor has uploaded too much, or the disk is full.
         """
         now = int(self._clock() / self._step)
         self._forget(now - _STEPS)
