@@ -1,11 +1,10 @@
-"""A picture of what the model does: gray, principal colorings, and the original, a row a photo.
+"""Draws a contact sheet: gray, principal colorings, and the original, one row per photo.
 
     python -m benchmarks.contact_sheet PHOTOS... -o SHEET.jpg
     python -m benchmarks.contact_sheet --examples astronaut chelsea coffee rocket -o SHEET.jpg
 
-With `--samples` or `--diverse` samples stand in place of the principal colorings. Photos that are
-gray or tinted have no original to show. With `--examples` the photos are some that
-scikit-image ships.
+`--samples` and `--diverse` show samples instead of principal colorings. Gray and tinted photos have
+no original to show. `--examples` uses photos that scikit-image ships.
 """
 
 from __future__ import annotations
@@ -30,7 +29,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("photos", nargs="*", type=Path)
     parser.add_argument(
-        "--examples", nargs="+", default=[], metavar="NAME", help="of scikit-image's data"
+        "--examples", nargs="+", default=[], metavar="NAME", help="names of photos in skimage.data"
     )
     parser.add_argument("-o", "--output", type=Path, required=True)
     parser.add_argument("--weights", type=Path)
@@ -39,8 +38,8 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--samples", action="store_true")
     parser.add_argument("--diverse", action="store_true")
-    parser.add_argument("--height", type=int, default=160, help="of a row, in pixels")
-    parser.add_argument("--limit", type=int, help="every k-th photo, so that so many remain")
+    parser.add_argument("--height", type=int, default=160, help="height of a row, in pixels")
+    parser.add_argument("--limit", type=int, help="use at most so many photos, evenly spread")
     options = parser.parse_args()
 
     colorizer = Colorizer.load(options.weights)

@@ -2,6 +2,7 @@
 
     python -m benchmarks.fuzz_decode                              20,000 inputs, seed 0
     python -m benchmarks.fuzz_decode --inputs 200000 --seed 7 --finds finds
+    python -m benchmarks.fuzz_decode --files PICTURES             every file below a folder instead
 
 Files of `benchmarks.damaged_files` are read one after the other in two processes with a limit of
 memory; one that dies or takes too long is replaced. Their memory is filled with different bytes
@@ -23,6 +24,7 @@ import sys
 import tempfile
 import time
 from collections import Counter, defaultdict
+from collections.abc import Iterator
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -73,17 +75,18 @@ def main() -> None:
     parser.add_argument("--inputs", type=int, default=20_000)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--finds", type=Path, default=Path("fuzz-finds"), help="folder for them")
+    parser.add_argument("--files", type=Path, help="read the files below this folder instead")
     options = parser.parse_args()
-    files = corpus()
-    names, contents = list(files), list(files.values())
+    if options.files:
+        inputs, origin = _files_below(options.files), str(options.files)
+    else:
+        inputs, origin = _damaged_inputs(options.inputs, options.seed), f"seed {options.seed}"
     rows: defaultdict[str, Row] = defaultdict(lambda: Row(Counter(), 0.0))
     began = time.perf_counter()
     with tempfile.TemporaryDirectory() as folder, Readers(Path(folder)) as readers:
-        for number in range(options.inputs):
-            name = names[number % len(names)]
-            content = damaged(files[name], contents, random.Random(f"{options.seed} {number}"))
+        for number, (kind, name, content) in enumerate(inputs):
             status, reason, seconds = readers.outcome_of(content)
-            row = rows[name.split()[0]]
+            row = rows[kind]
             row.counts[status] += 1
             row.slowest = max(row.slowest, seconds)
             if status == FIND:
@@ -91,14 +94,31 @@ def main() -> None:
         starts = readers.starts
     minutes = (time.perf_counter() - began) / 60
     _print_table(rows)
-    print(f"\n{options.inputs} inputs, seed {options.seed}, {minutes:.1f} minutes, ", end="")
+    total = sum(row.counts.total() for row in rows.values())
+    print(f"\n{total} inputs, {origin}, {minutes:.1f} minutes, ", end="")
     print(f"{starts} starts of the two reading processes, Pillow {Image.__version__}")
     sys.exit(any(row.counts[FIND] for row in rows.values()))
 
 
+def _damaged_inputs(inputs: int, seed: int) -> Iterator[tuple[str, str, bytes]]:
+    """Format, name, and content of each damaged file."""
+    files = corpus()
+    names, contents = list(files), list(files.values())
+    for number in range(inputs):
+        name = names[number % len(names)]
+        content = damaged(files[name], contents, random.Random(f"{seed} {number}"))
+        yield name.split()[0], name, content
+
+
+def _files_below(folder: Path) -> Iterator[tuple[str, str, bytes]]:
+    """Suffix, name, and content of each file below a folder."""
+    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+        yield path.suffix.lower() or "no suffix", path.name, path.read_bytes()
+
+
 @dataclass(slots=True)
 class Row:
-    """What became of the inputs of one format."""
+    """What became of the inputs of one format or suffix."""
 
     counts: Counter[str]
     slowest: float

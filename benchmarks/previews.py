@@ -1,9 +1,9 @@
-"""Eight previews of one photo, each a sample, and four principal colorings; features included.
+"""Times eight previews of one photo, each a sample, and four principal colorings.
 
     python -m benchmarks.previews
 
-What the page does when somebody asks for colorings: the photo is read already, its longer side
-is 256 pixels, the weights are loaded and warm.
+The page does this when a visitor requests colorings: the photo is already read, its longer side has
+256 pixels, and the weights are loaded and warm. The features are included.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ PRINCIPAL = 4
 def main() -> None:
     """Prints the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--side", type=int, default=256, help="of the photo, pixels")
+    parser.add_argument("--side", type=int, default=256, help="longer side of the photo, in pixels")
     parser.add_argument("--previews", type=int, default=8)
     parser.add_argument("--repetitions", type=int, default=15)
-    parser.add_argument("--weights", type=Path, help="file; the shipped ones otherwise")
+    parser.add_argument("--weights", type=Path, help="weights file (default: the shipped one)")
     options = parser.parse_args()
     photo = photo_from_image(gray_photo(options.side, options.side * 3 // 4))
     weights = load_weights(options.weights or default_weights())

@@ -1,12 +1,12 @@
-"""What the settings of principal colorings cost and give.
+"""Compares settings of principal colorings by error, colorfulness and seams.
 
     python -m benchmarks.principal PHOTOS [--photos 60] [--weights FILE]
 
-Color photos that nothing was trained or chosen on are colored from their lightness, with one
-setting of `colorflow.model.principal` changed at a time. Errors are RMSE over gray's (sRGB on the
-64x64 grid, root of the mean over photos): of the first card, of the best of four, and of one
-sample; colorfulness is over the truth's; seams are the steps at the borders of the coarsest cells
-over those elsewhere.
+Colorizes color photos from their lightness, with one setting of `colorflow.model.principal` changed
+at a time. Use photos that nothing was trained or chosen on. Errors are RMSE over gray's (sRGB on
+the 64x64 grid, root of the mean over photos): of the first principal coloring, of the best of four,
+and of one sample. Colorfulness is over the truth's. Seams are the steps at the borders of the
+coarsest cells over those elsewhere.
 """
 
 from __future__ import annotations
