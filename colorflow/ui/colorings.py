@@ -135,6 +135,8 @@ def write_chosen(
     except ColorflowError:
         if session.current is opened and opened.chosen is chosen:
             raise
+    finally:
+        session.delete_if_closed()
     return (photo, path) if session.current is opened and opened.chosen is chosen else None
 
 

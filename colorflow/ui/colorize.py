@@ -266,6 +266,8 @@ class ColorizeTab(ColorizeLayout):
                 yield self._ended(job, time.perf_counter() - started)
         except FAILURES as error:
             yield {self.status: problem(error), self.cancel_button: gr.update(visible=False)}
+        finally:
+            session.delete_if_closed()
 
     def _one_more(self, session: PhotoSession, job: Colorings, coloring: Coloring) -> Updates:
         updates: Updates = {

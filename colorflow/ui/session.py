@@ -106,6 +106,7 @@ class Session(Generic[Item]):
         self._root = root
         self._own: Path | None = None
         self._lock = threading.Lock()
+        self._is_closed = False
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Session[Item]:
         """A new session; Gradio copies the initial value of a `gr.State` for each visitor."""
@@ -134,11 +135,16 @@ class Session(Generic[Item]):
         return open_photo(upload, self.folder, self.room)
 
     def close(self) -> None:
-        """Delete everything at once; a job at work deletes what it still writes."""
+        """Delete everything at once, whatever is still at work."""
+        self._is_closed = True
         if self.job:
             self.job.abandon()
         self.opened, self.current = (), None
-        if self._own:
+        self.delete_if_closed()
+
+    def delete_if_closed(self) -> None:
+        """Delete what was written while the visitor left; called after each longer write."""
+        if self._is_closed and self._own:
             shutil.rmtree(self._own, ignore_errors=True)
 
     # what is open

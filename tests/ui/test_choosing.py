@@ -139,6 +139,22 @@ def test_a_closed_session_leaves_nothing(tab: ColorizeTab, root: Path, small: Pa
     tab.session.delete_callback(new(tab.session))  # a visitor who never uploaded anything
 
 
+def test_a_download_that_is_written_while_the_visitor_leaves_is_deleted(
+    tab: ColorizeTab, root: Path, small: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session = opened(tab, small)
+    colorize(tab, session)
+
+    def write_late(path: Path, *_: Any, **__: Any) -> None:
+        session.close()
+        path.parent.mkdir(parents=True)
+        path.touch()
+
+    monkeypatch.setattr("colorflow.ui.photos.write_image", write_late)
+    assert tab.result.prepare_download(session, "PNG") == {tab.status: gr.skip()}
+    assert not any(root.iterdir())
+
+
 # the page
 
 
