@@ -22,7 +22,7 @@ LOAD = """
 import sys
 import colorflow
 from colorflow import Colorizer
-from colorflow.colorize import default_weights
+from colorflow.colorizer import default_weights
 
 Colorizer.load()
 print(sys.prefix)

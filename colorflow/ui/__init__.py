@@ -2,11 +2,10 @@
 
     server.py     starts the page, and clears up behind it
     storage.py    the folder of uploads and results, and what is removed from it when
-    limits.py     what is taken at most, and the one queue of all work
-    guard.py      stands before the server: hosts.py (names and foreign pages), logins.py (wrong
-                  passwords), uploads.py (quotas), visitors.py (who is one visitor)
-    gradio_patches.py  all that is changed inside Gradio
-    api.py        what programs may ask; api_quiz.py remembers their rounds of the quiz
+    limits.py     who may do how much: queue, memory, disk, and who is one visitor
+    guard.py      middleware: names, foreign pages, connections, passwords, uploads
+    gradio_patches.py  everything that depends on Gradio's internals
+    api.py        the API for programs; api_quiz.py keeps their games
     page.py       what every tab shares: heading, theme, page.css
     session.py    what the server keeps of one visitor: open photos, the job at work, their files
     panes.py      where every tab takes uploads and shows results
@@ -16,13 +15,12 @@
     hints.py      the tab where a visitor gives points their colors; hint_lists.py has its lists
     reference.py  the tab that carries the colors of one photo over to another
     folder.py     the tab that colors many photos, and gives a zip of them
-    quiz.py       the tab with the quiz; quiz_stage.py and quiz_results.py are its HTML,
+    quiz.py       the tab with the quiz; quiz_html.py and quiz_results.py are its HTML,
                   quiz_photos.py reads the photos that a player uploads
     how.py        the tab that shows how it works; frames.py plays its pictures
 
 What the tabs work with:
 
-    room.py           memory and disk that all visitors share
     photos.py         an uploaded photo: its previews, and its colorings in full size
     colorings.py      colorings of a photo, made one by one
     hinted_photo.py   a photo that is colored by hints; points.py: what clicks do to the points, and

@@ -17,7 +17,7 @@ from colorflow.ui.photos import UploadedPhoto, new_folder, reduced, write_colore
 from colorflow.ui.session import Job, Session
 
 if TYPE_CHECKING:
-    from colorflow.colorize import Card, Colorizer, Draws, Recipe
+    from colorflow.colorizer import ColoringSpec, Colorizer, Predictions, PrincipalSpec
 
 _COARSE_GRID = 8
 """Side of the chroma grid up to which levels decide the colors of objects."""
@@ -27,7 +27,7 @@ _COARSE_GRID = 8
 class Coloring:
     """One coloring of a photo."""
 
-    recipe: Recipe
+    recipe: ColoringSpec
     """How it is made."""
     ab: NDArray[np.float32]
     """Its colors, CIELAB (2, h, w), on a small grid."""
@@ -51,14 +51,14 @@ class Coloring:
     def caption(self) -> str:
         """What the gallery says below it."""
         recipe = self.recipe
-        if recipe.card is None:
+        if recipe.principal is None:
             said = f"Seed {recipe.seed}"
-        elif recipe.is_card and recipe.card.number == 0:
+        elif recipe.is_principal and recipe.principal.number == 0:
             said = "A: average of all"
-        elif recipe.is_card and self.share is not None:
-            said = f"{letter_of(recipe.card).upper()}: {100 * self.share:.0f} %"
+        elif recipe.is_principal and self.share is not None:
+            said = f"{letter_of(recipe.principal).upper()}: {100 * self.share:.0f} %"
         else:
-            said = letter_of(recipe.card).upper()
+            said = letter_of(recipe.principal).upper()
         variation = variation_of(recipe)
         return said if variation is None else f"{said}, variation {variation}"
 
@@ -81,7 +81,7 @@ class ColoredPhoto:
     @property
     def shows_samples(self) -> bool:
         """Whether the colorings are samples; the first may be the one that was chosen before."""
-        return bool(self.colorings) and self.colorings[-1].recipe.card is None
+        return bool(self.colorings) and self.colorings[-1].recipe.principal is None
 
     def replace_colorings(self, first: Coloring) -> None:
         """Choose a new coloring and delete the ones before."""
@@ -140,7 +140,7 @@ def write_chosen(
     return (photo, path) if session.current is opened and opened.chosen is chosen else None
 
 
-Made = Iterator[tuple["Recipe", NDArray[np.float32], float | None]]
+Made = Iterator[tuple["ColoringSpec", NDArray[np.float32], float | None]]
 """Recipes, colors and shares of colorings, one by one."""
 
 
@@ -228,7 +228,7 @@ def color_anew(
             yield from _samples(colorizer, photo, temperature, seed, n)
         else:
             yield from _items(
-                colorizer.draw(photo, n, temperature, seed, samples=samples, diverse=samples)
+                colorizer.predict(photo, n, temperature, seed, samples=samples, diverse=samples)
             )
 
     return Colorings(opened, make, n)
@@ -245,7 +245,7 @@ def more_like(colorizer: Colorizer, opened: ColoredPhoto, n: int) -> Colorings:
 
     def make(photo: Photo) -> Made:
         yield chosen.recipe, chosen.ab, chosen.share
-        yield from _items(colorizer.redraw(photo, chosen.recipe, fine, seed, n))
+        yield from _items(colorizer.resample(photo, chosen.recipe, fine, seed, n))
 
     return Colorings(opened, make, n + 1)
 
@@ -267,18 +267,18 @@ def something_else(colorizer: Colorizer, opened: ColoredPhoto, n: int) -> Colori
     return Colorings(opened, make, n + 1)
 
 
-def name_of(recipe: Recipe) -> str:
+def name_of(recipe: ColoringSpec) -> str:
     """The part of a file's name that tells a coloring from others of its photo.
 
     The letter of a principal coloring, or `s` and the seed of a sample; then, after a hyphen, the
     seed of details that were sampled again.
     """
-    name = f"s{recipe.seed}" if recipe.card is None else letter_of(recipe.card)
+    name = f"s{recipe.seed}" if recipe.principal is None else letter_of(recipe.principal)
     variation = variation_of(recipe)
     return name if variation is None else f"{name}-{variation}"
 
 
-def provenance_of(recipe: Recipe, share: float | None, model: str) -> Provenance:
+def provenance_of(recipe: ColoringSpec, share: float | None, model: str) -> Provenance:
     """What a file says about how its coloring was made.
 
     Args:
@@ -286,31 +286,33 @@ def provenance_of(recipe: Recipe, share: float | None, model: str) -> Provenance
         share: of a principal coloring, if it is known.
         model: digest of the weights.
     """
-    card, principal = recipe.card, None
+    card, principal = recipe.principal, None
     if card is not None:
         principal = Principal(letter_of(card), card.of, share)
     return Provenance(recipe.seed, recipe.temperature, model, principal=principal)
 
 
-def letter_of(card: Card) -> str:
+def letter_of(card: PrincipalSpec) -> str:
     """a for the mean of all samples, then b, c, ... for the modes."""
     return LETTERS[card.number]
 
 
-def variation_of(recipe: Recipe) -> int | None:
+def variation_of(recipe: ColoringSpec) -> int | None:
     """The seed of details that were sampled again; None if they were not."""
     details = recipe.seeds[-1]
-    return details if recipe.card or details != recipe.seed else None
+    return details if recipe.principal or details != recipe.seed else None
 
 
-def _items(draws: Draws) -> Made:
-    shares = draws.shares or (None,) * len(draws.recipes)
-    return zip(draws.recipes, draws.ab, shares, strict=True)
+def _items(draws: Predictions) -> Made:
+    shares = draws.shares or (None,) * len(draws.specs)
+    return zip(draws.specs, draws.ab, shares, strict=True)
 
 
 def _samples(colorizer: Colorizer, photo: Photo, temperature: float, first: int, n: int) -> Made:
     for seed in range(first, first + n):
-        yield from _items(colorizer.draw(photo, 1, temperature, seed, samples=True, diverse=False))
+        yield from _items(
+            colorizer.predict(photo, 1, temperature, seed, samples=True, diverse=False)
+        )
 
 
 def _next_seed(opened: ColoredPhoto) -> int:

@@ -29,15 +29,15 @@ from colorflow.ui.colorize_layout import (
     ColorizeLayout,
 )
 from colorflow.ui.controls import checked_seed
+from colorflow.ui.gradio_patches import file_url
+from colorflow.ui.limits import MemoryBudget
 from colorflow.ui.panes import AT_ONCE, IN_TURN
-from colorflow.ui.quiz_stage import address
-from colorflow.ui.room import Room
 from colorflow.ui.session import Session
 from colorflow.ui.status import FAILURES, Updates, line, problem, progress
 from colorflow.ui.uncertainty_map import UncertaintyMap
 
 if TYPE_CHECKING:
-    from colorflow.colorize import Colorizer
+    from colorflow.colorizer import Colorizer
 
 MOST_PHOTOS = 20
 
@@ -70,11 +70,13 @@ class ColorizeTab(ColorizeLayout):
         colorizer: colors the photos.
         root: folder in which the sessions make theirs.
         max_megabytes: size of the largest upload, to be stated.
-        room: memory and disk for photos, shared by all visitors.
+        budget: memory and disk for photos, shared by all visitors.
     """
 
-    def __init__(self, colorizer: Colorizer, root: Path, max_megabytes: int, room: Room) -> None:
-        super().__init__(colorizer, root, max_megabytes, room)
+    def __init__(
+        self, colorizer: Colorizer, root: Path, max_megabytes: int, budget: MemoryBudget
+    ) -> None:
+        super().__init__(colorizer, root, max_megabytes, budget)
         self._colorizer = colorizer
         self.session = self.photos.session
         with self.result.column:
@@ -356,7 +358,7 @@ def strip_html(photos: Sequence[ColoredPhoto], current: ColoredPhoto | None) -> 
     buttons = "".join(
         f'<button type="button" data-index="{index}" data-act="look" '
         f'aria-pressed="{str(one is current).lower()}" title="{html.escape(one.upload.name)}">'
-        f'<img src="{address(one.photo.thumbnail)}" alt="{html.escape(one.upload.name)}">'
+        f'<img src="{file_url(one.photo.thumbnail)}" alt="{html.escape(one.upload.name)}">'
         "</button>"
         for index, one in enumerate(photos)
     )

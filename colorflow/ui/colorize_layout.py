@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 import gradio as gr
 
 from colorflow.ui.controls import seed_number, vividness_slider
+from colorflow.ui.limits import MemoryBudget
 from colorflow.ui.panes import LISTEN, SUFFIXES, ComparePane, UploadPane, formats_line
-from colorflow.ui.room import Room
 from colorflow.ui.status import status_line
 
 if TYPE_CHECKING:
-    from colorflow.colorize import Colorizer
+    from colorflow.colorizer import Colorizer
 
 MOST_COLORINGS = 8
 COLORIZE, ANEW = "Colorize", "Color it anew"
@@ -50,14 +50,16 @@ class ColorizeLayout:
         colorizer: colors the photos.
         root: folder in which the sessions make theirs.
         max_megabytes: size of the largest upload, to be stated.
-        room: memory and disk for photos, shared by all visitors.
+        budget: memory and disk for photos, shared by all visitors.
     """
 
-    def __init__(self, colorizer: Colorizer, root: Path, max_megabytes: int, room: Room) -> None:
+    def __init__(
+        self, colorizer: Colorizer, root: Path, max_megabytes: int, budget: MemoryBudget
+    ) -> None:
         self.formats = formats_line(max_megabytes)
         with gr.Row(elem_id="colorize"):
             with gr.Column(scale=2, min_width=300):
-                self.photos = UploadPane(root, room, "upload", "Photos", several=True)
+                self.photos = UploadPane(root, budget, "upload", "Photos", several=True)
                 self._build_photo()
                 self._build_controls()
             with gr.Column(scale=5, min_width=300):

@@ -5,10 +5,10 @@ from __future__ import annotations
 import gradio as gr
 
 from colorflow.errors import ColorflowError
+from colorflow.limits import LARGEST_SEED
 
 MOST_VIVID = 1.5
 """The largest factor on the shipped temperatures."""
-LARGEST_SEED = 2**32 - 1
 
 
 def vividness_slider(elem_id: str) -> gr.Slider:

@@ -20,7 +20,7 @@ from colorflow.ui.photos import NO_CHROMA, new_folder, reduced, write_colored, w
 from colorflow.ui.session import Job, Session
 
 if TYPE_CHECKING:
-    from colorflow.colorize import Colorizer, Stage
+    from colorflow.colorizer import Colorizer, LevelOutput
 
 SIDE = 640
 """Longest side of the large pictures, in pixels."""
@@ -70,7 +70,7 @@ class FlowPictures(Job):
 
     def levels(self, seed: int) -> list[Frame]:
         """Pictures from noise to photo, level by level, and the finished photo at the end."""
-        stages = self._colorizer.stages(self._photo, seed)
+        stages = self._colorizer.decode_by_level(self._photo, seed)
         sides = self._colorizer.levels
         noise = [self._noise(stage, side) for stage, side in zip(stages, sides, strict=True)]
         gray = self._painted("gray", NO_CHROMA)
@@ -120,7 +120,7 @@ class FlowPictures(Job):
 
     def walk(self, start: int, end: int) -> list[Frame]:
         """Pictures on the way from the coloring of one seed to that of another."""
-        way = self._colorizer.walk(self._photo, start, end, STEPS)
+        way = self._colorizer.interpolate(self._photo, start, end, STEPS)
         return [
             Frame(
                 picture=self._painted(f"walk-{index}", ab),
@@ -131,12 +131,12 @@ class FlowPictures(Job):
         ]
 
     def _sample(self, seed: int, temperature: float) -> NDArray[np.float32]:
-        return self._colorizer.draw(self._photo, 1, temperature, seed, samples=True).ab[0]
+        return self._colorizer.predict(self._photo, 1, temperature, seed, samples=True).ab[0]
 
     def _painted(self, name: str, ab: NDArray[np.float32]) -> Path:
         return write_colored(self.folder / f"{name}.jpg", ab, self._small)
 
-    def _noise(self, stage: Stage, side: int) -> Part:
+    def _noise(self, stage: LevelOutput, side: int) -> Part:
         count = stage.latents.size
         return Part(
             picture=self._tiny(f"noise-{side}", noise_picture(stage.latents)),
@@ -144,7 +144,7 @@ class FlowPictures(Job):
             alt=f"Noise, {count} numbers",
         )
 
-    def _patches(self, stage: Stage, side: int) -> Part:
+    def _patches(self, stage: LevelOutput, side: int) -> Part:
         flat = np.full(stage.ab.shape[1:], _PATCH_LIGHTNESS, np.float32)
         patches = render(flat, stage.ab)
         rows, columns = (

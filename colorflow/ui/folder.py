@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import gradio as gr
 
 from colorflow.batch import Settings
-from colorflow.batch.archive import Limits
+from colorflow.batch.archive import ArchiveLimits
 from colorflow.ui.colorize_layout import SAMPLES, SUMMARY, VIEWS
 from colorflow.ui.controls import checked_seed, seed_number, vividness_slider
 from colorflow.ui.folder_intake import Intake, take_in
@@ -23,13 +23,13 @@ from colorflow.ui.folder_job import (
     Progress,
     queue_job,
 )
+from colorflow.ui.limits import MemoryBudget
 from colorflow.ui.panes import AT_ONCE, IN_TURN, ResultPane, UploadPane
 from colorflow.ui.photos import new_folder
-from colorflow.ui.room import Room
 from colorflow.ui.status import FAILURES, Updates, line, problem, status_line
 
 if TYPE_CHECKING:
-    from colorflow.colorize import Colorizer
+    from colorflow.colorizer import Colorizer
 
 MOST_PHOTOS = 200
 MOST_COLORINGS = 4
@@ -67,15 +67,17 @@ class FolderTab:
         colorizer: colors the photos.
         root: folder in which the sessions make theirs.
         max_megabytes: size of all uploads together, once they are unpacked.
-        room: memory and disk for photos, shared by all visitors.
+        budget: memory and disk for photos, shared by all visitors.
     """
 
-    def __init__(self, colorizer: Colorizer, root: Path, max_megabytes: int, room: Room) -> None:
+    def __init__(
+        self, colorizer: Colorizer, root: Path, max_megabytes: int, budget: MemoryBudget
+    ) -> None:
         self._colorizer = colorizer
         self._running: FolderJob | None = None
         """The last job of any visitor whose turn has come."""
         size = max_megabytes * 2**20
-        self._limits = Limits(entries=MOST_PHOTOS, entry_bytes=size, total_bytes=size)
+        self._limits = ArchiveLimits(entries=MOST_PHOTOS, entry_bytes=size, total_bytes=size)
         self._bounds = line(
             f"Up to {MOST_PHOTOS} photos and {max_megabytes} MB together, also in a zip."
         )
@@ -83,7 +85,7 @@ class FolderTab:
             with gr.Column(scale=2, min_width=300):
                 self.photos = UploadPane(
                     root,
-                    room,
+                    budget,
                     "folder-upload",
                     "Photos, or a zip of them",
                     several=True,
@@ -211,7 +213,7 @@ class FolderTab:
         session.keep(())
         try:
             if uploads:
-                session.room.check_disk(self._limits.total_bytes)  # a zip grows when unpacked
+                session.budget.disk.check(self._limits.total_bytes)  # a zip grows when unpacked
                 folder = new_folder(session.folder, "album-")
                 intake = take_in([Path(one) for one in uploads], folder / "photos", self._limits)
                 session.add(Album(folder=folder, intake=intake))
@@ -239,7 +241,7 @@ class FolderTab:
                 temperature=temperature,
                 seed=checked_seed(seed),
                 force=force,
-                max_pixels=session.room.pixels,
+                max_pixels=session.budget.pixels,
             )
             queue_job(session, settings, format)
         except FAILURES as error:

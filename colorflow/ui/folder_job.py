@@ -15,26 +15,26 @@ from typing import TYPE_CHECKING, Literal
 from colorflow.batch import (
     Naming,
     Note,
+    PhotoOutcome,
     Plan,
-    Record,
     Settings,
     make_plan,
-    run_here,
+    run_in_process,
     write_report,
     write_sheet,
 )
 from colorflow.batch.archive import pack
-from colorflow.batch.table import as_table, summary, write_table
-from colorflow.batch.url import Place
+from colorflow.batch.html_report import html_table, summary, write_html_report
+from colorflow.batch.locations import Location
 from colorflow.errors import ColorflowError, PhotoError
 from colorflow.photo import count_pixels
 from colorflow.ui.folder_intake import Intake
+from colorflow.ui.limits import MemoryBudget
 from colorflow.ui.photos import new_folder, storing
-from colorflow.ui.room import Room
 from colorflow.ui.session import Job, Session
 
 if TYPE_CHECKING:
-    from colorflow.colorize import Colorizer
+    from colorflow.colorizer import Colorizer
 
 Format = Literal["auto", "png", "jpg"]
 
@@ -97,21 +97,21 @@ class FolderJob(Job):
         format: of the results; auto: JPEG for a JPEG, otherwise PNG.
         folder: for everything that the job makes; colorings that an earlier job with the same
             settings has left there are taken over.
-        room: is held for each photo while it is colored.
+        budget: is reserved for each photo while it is colored.
     """
 
     def __init__(
-        self, album: Album, settings: Settings, format: Format, folder: Path, room: Room
+        self, album: Album, settings: Settings, format: Format, folder: Path, budget: MemoryBudget
     ) -> None:
         super().__init__()
         self.state = "waiting"
         self.folder = folder
         self.outcome: Outcome | None = None
         self._settings, self._format = settings, format
-        self._room = room
+        self._budget = budget
         self._intake = intake = album.intake
         self._made = folder / "made"
-        self._records: list[Record] = []
+        self._records: list[PhotoOutcome] = []
         self._plan = make_plan(
             [intake.folder],
             self._made / _RESULTS,
@@ -122,7 +122,7 @@ class FolderJob(Job):
         for note in intake.damaged:
             path = intake.folder / str(note.path)
             self._plan.inputs.append(path)
-            self._plan.settled.append(Record(path=path, status="failed", reason=note.reason))
+            self._plan.settled.append(PhotoOutcome(path=path, status="failed", reason=note.reason))
         self._plan.notes += [
             Note(path=intake.folder / str(note.path), reason=note.reason)
             for note in intake.left_out
@@ -163,18 +163,18 @@ class FolderJob(Job):
     def _colored(self, colorizer: Colorizer) -> Iterator[Progress]:
         tasks = self._plan.tasks
         self._records = list(self._plan.settled)
-        records = islice(run_here(self._plan, colorizer), len(self._records), None)
+        records = islice(run_in_process(self._plan, colorizer), len(self._records), None)
         for task in tasks:
             yield self._progress(str(self._relative(task.path)))
             if self.end:
                 return
-            with self._room.held(self._pixels_of(task.path)):
+            with self._budget.reserve(self._pixels_of(task.path)):
                 record = next(records, None)
             if record is None:  # the disk is full
                 return
             self._records.append(record)
 
-    def _pixels_of(self, path: Place) -> int:
+    def _pixels_of(self, path: Location) -> int:
         assert isinstance(path, Path)
         try:
             return count_pixels(path, max_pixels=self._settings.max_pixels)
@@ -187,7 +187,7 @@ class FolderJob(Job):
             done=len(records),
             of=len(plan.inputs),
             now=now,
-            table=as_table(replace(plan, inputs=[one.path for one in records]), records),
+            table=html_table(replace(plan, inputs=[one.path for one in records]), records),
         )
 
     def _finish(self, began: datetime, seconds: float) -> None:
@@ -196,7 +196,7 @@ class FolderJob(Job):
         made = self._made
         made.mkdir(exist_ok=True)
         write_report(made / "report.json", plan, records, began=began, seconds=seconds)
-        write_table(made / "report.html", plan, records)
+        write_html_report(made / "report.html", plan, records)
         out = new_folder(self.folder, "out-")  # so that browsers take no file for an earlier one
         sheet = None
         if write_sheet(made / _SHEET, self._plan.in_order(self._records)):
@@ -206,11 +206,11 @@ class FolderJob(Job):
         self.outcome = Outcome(
             archive=archive,
             sheet=sheet,
-            table=as_table(plan, records),
+            table=html_table(plan, records),
             summary=summary(plan, records),
         )
 
-    def _for_the_visitor(self) -> tuple[Plan, list[Record]]:
+    def _for_the_visitor(self) -> tuple[Plan, list[PhotoOutcome]]:
         """Plan and records without the server's folders and the command's options."""
         plan = replace(
             self._plan,
@@ -232,7 +232,7 @@ class FolderJob(Job):
         ]
         return plan, records
 
-    def _relative(self, path: Place) -> Place:
+    def _relative(self, path: Location) -> Location:
         for folder in (self._intake.folder, self._made):
             if isinstance(path, Path) and path.is_relative_to(folder):
                 return path.relative_to(folder)
@@ -262,4 +262,4 @@ def queue_job(session: FolderSession, settings: Settings, format: Format) -> Non
         if before.outcome:
             shutil.rmtree(before.outcome.archive.parent, ignore_errors=True)
     folder = folder or new_folder(album.folder, "job-")
-    session.start(FolderJob(album, settings, format, folder, session.room))
+    session.start(FolderJob(album, settings, format, folder, session.budget))

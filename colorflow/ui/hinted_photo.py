@@ -25,7 +25,7 @@ from colorflow.ui.session import Session
 from colorflow.ui.swatches import Swatch, likely
 
 if TYPE_CHECKING:
-    from colorflow.colorize import Colorizer, Hint, Recipe
+    from colorflow.colorizer import ColoringSpec, Colorizer, Hint
 
 _SAMPLES, _SWATCHES = 24, 6
 """Samples among which likely colors are looked for, and how many are offered."""
@@ -37,7 +37,7 @@ _PRINCIPAL = 4
 class HintedPhoto(ColoredPhoto):
     """A photo, the points that have a color, and the coloring that follows them."""
 
-    recipe: Recipe
+    recipe: ColoringSpec
     """What the coloring is made from, apart from the points."""
     points: Points
     offered: tuple[Swatch, ...] = ()
@@ -82,11 +82,11 @@ class HintedPhoto(ColoredPhoto):
     def other_colors(self) -> None:
         """Go on to the next principal coloring or sample; the points stay."""
         recipe, every_level = self.recipe, range(len(self.recipe.seeds))
-        if (card := recipe.card) is None:
-            self.recipe = recipe.redrawn(every_level, recipe.seed + 1)
+        if (card := recipe.principal) is None:
+            self.recipe = recipe.resampled(every_level, recipe.seed + 1)
         else:
             following = replace(card, number=(card.number + 1) % card.of)
-            self.recipe = replace(recipe, seeds=(None,) * len(every_level), card=following)
+            self.recipe = replace(recipe, seeds=(None,) * len(every_level), principal=following)
 
     def recolor(self, colorizer: Colorizer) -> None:
         """Color the photo anew, unless the points or the recipe change meanwhile.
@@ -96,8 +96,8 @@ class HintedPhoto(ColoredPhoto):
         """
         recipe, hints = self.recipe, self.points.hints
         small = read_photo(self.photo.preview)
-        with self.photo.room.held(small.width * small.height):
-            (ab,) = colorizer.draw_recipes(small, [recipe], hints=self._on(small, hints)).ab
+        with self.photo.budget.reserve(small.width * small.height):
+            (ab,) = colorizer.reproduce(small, [recipe], hints=self._on(small, hints)).ab
         folder = new_folder(self.folder, "run-")
         coloring = Coloring(
             recipe=recipe,
@@ -125,8 +125,8 @@ class HintedPhoto(ColoredPhoto):
             return True
         row, column, others = target
         photo, small = self.photo, read_photo(self.photo.preview)
-        with photo.room.held(small.width * small.height):
-            ab = colorizer.draw(
+        with photo.budget.reserve(small.width * small.height):
+            ab = colorizer.predict(
                 small,
                 _SAMPLES,
                 self.recipe.temperature,
@@ -188,7 +188,7 @@ class HintedPhoto(ColoredPhoto):
 
     def _on(self, small: Photo, hints: Sequence[Hint]) -> list[Hint]:
         """Hints in pixels of a preview."""
-        from colorflow.colorize import Hint
+        from colorflow.colorizer import Hint
 
         return [Hint(*self._scaled(small, one.row, one.column), one.a, one.b) for one in hints]
 
@@ -202,12 +202,14 @@ class HintedPhoto(ColoredPhoto):
 HintSession = Session[HintedPhoto]
 
 
-def mean_recipe(levels: Sequence[int]) -> Recipe:
+def mean_recipe(levels: Sequence[int]) -> ColoringSpec:
     """The recipe of a photo at first: the mean of all samples, which is calm.
 
     Args:
         levels: names of the levels.
     """
-    from colorflow.colorize import Card, Recipe
+    from colorflow.colorizer import ColoringSpec, PrincipalSpec
 
-    return Recipe(seeds=(None,) * len(levels), card=Card(number=0, of=_PRINCIPAL, seed=0))
+    return ColoringSpec(
+        seeds=(None,) * len(levels), principal=PrincipalSpec(number=0, of=_PRINCIPAL, seed=0)
+    )

@@ -13,14 +13,14 @@ from colorflow.ui.colorings import PhotoSession, write_chosen
 from colorflow.ui.controls import whole_number
 from colorflow.ui.hint_lists import point_list, swatch_list
 from colorflow.ui.hinted_photo import HintedPhoto, HintSession, mean_recipe
+from colorflow.ui.limits import MemoryBudget
 from colorflow.ui.panes import AFTERWARDS, IN_TURN, LISTEN, UploadPane, formats_line
 from colorflow.ui.points import Points
-from colorflow.ui.room import Room
 from colorflow.ui.status import FAILURES, Updates, line, problem, status_line
 from colorflow.ui.swatches import ab_of
 
 if TYPE_CHECKING:
-    from colorflow.colorize import Colorizer, Recipe
+    from colorflow.colorizer import ColoringSpec, Colorizer
     from colorflow.ui.colorize import ColorizeTab
 
 _NOT_HERE = (
@@ -63,10 +63,12 @@ class HintsTab:
         colorizer: colors the photos.
         root: folder in which the sessions make theirs.
         max_megabytes: size of the largest upload, to be stated.
-        room: memory and disk for photos, shared by all visitors.
+        budget: memory and disk for photos, shared by all visitors.
     """
 
-    def __init__(self, colorizer: Colorizer, root: Path, max_megabytes: int, room: Room) -> None:
+    def __init__(
+        self, colorizer: Colorizer, root: Path, max_megabytes: int, budget: MemoryBudget
+    ) -> None:
         self._colorizer = colorizer
         self.usable = colorizer.takes_hints
         if not self.usable:
@@ -75,7 +77,7 @@ class HintsTab:
         self._formats = formats_line(max_megabytes)
         with gr.Row(elem_id="hints"):
             with gr.Column(scale=5, min_width=300):
-                self.photo = UploadPane(root, room, "hints-upload", "Photo")
+                self.photo = UploadPane(root, budget, "hints-upload", "Photo")
                 self._build_picture()
             with gr.Column(
                 scale=2, min_width=300, visible=False, elem_id="hints-side"
@@ -278,7 +280,7 @@ class HintsTab:
             return {self.swatches: "", self.status: problem(error)}
         return {self.swatches: swatch_list(photo.offered) if is_current else gr.skip()}
 
-    def _open(self, upload: Path, session: HintSession, recipe: Recipe) -> Updates:
+    def _open(self, upload: Path, session: HintSession, recipe: ColoringSpec) -> Updates:
         session.keep(())
         try:
             uploaded = session.read(upload)

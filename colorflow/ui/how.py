@@ -11,17 +11,17 @@ import gradio as gr
 
 from colorflow.errors import ColorflowError
 from colorflow.photo import Photo, count_pixels, read_photo
-from colorflow.quiz.deck import example_photo
+from colorflow.quiz.photos import example_photo
 from colorflow.ui.colorings import PhotoSession
 from colorflow.ui.controls import checked_seed, seed_number, whole_number
 from colorflow.ui.flow_pictures import FlowPictures, start_pictures
 from colorflow.ui.frames import PLAYER, player, row
+from colorflow.ui.limits import MemoryBudget
 from colorflow.ui.panes import IN_TURN, session_state
-from colorflow.ui.room import Room
 from colorflow.ui.status import FAILURES, Updates, line, problem, status_line
 
 if TYPE_CHECKING:
-    from colorflow.colorize import Colorizer
+    from colorflow.colorizer import Colorizer
 
 _LEVEL_PACE, _WALK_PACE = 1800, 450
 """Milliseconds a picture."""
@@ -74,12 +74,12 @@ class HowTab:
     Args:
         colorizer: colors the photos.
         root: folder in which the sessions make theirs.
-        room: memory and disk for photos, shared by all visitors.
+        budget: memory and disk for photos, shared by all visitors.
     """
 
-    def __init__(self, colorizer: Colorizer, root: Path, room: Room) -> None:
+    def __init__(self, colorizer: Colorizer, root: Path, budget: MemoryBudget) -> None:
         self._colorizer = colorizer
-        self.session = session_state(root, room)
+        self.session = session_state(root, budget)
         gr.HTML(_HEADING, elem_id="how-heading")
         with gr.Row(elem_id="how-controls"):
             self.seed = seed_number("how-seed", "Of the noise: another number is other noise.")
@@ -180,28 +180,28 @@ class HowTab:
         yield {self.walk: player(way, label="Way", ratio=job.ratio, pace=_WALK_PACE)}
 
 
-def how_tab(colorizer: Colorizer, root: Path, photos: gr.State, room: Room) -> None:
+def how_tab(colorizer: Colorizer, root: Path, photos: gr.State, budget: MemoryBudget) -> None:
     """Make the tab, inside the `gr.Tabs` of the page.
 
     Args:
         colorizer: colors the photos.
         root: folder in which the sessions make theirs.
         photos: holds the `Session` of the tab that colors photos.
-        room: memory and disk for photos, shared by all visitors.
+        budget: memory and disk for photos, shared by all visitors.
     """
     with gr.Tab("How it works", elem_id="how-tab") as tab:
-        HowTab(colorizer, root, room).connect(tab, photos)
+        HowTab(colorizer, root, budget).connect(tab, photos)
 
 
 @contextmanager
 def _photo_of(photos: PhotoSession) -> Iterator[Photo]:
-    """The visitor's photo or an example, with room for it."""
+    """The visitor's photo or an example, with memory for it."""
     if photos.current:
         with photos.current.photo.read() as photo:
             yield photo
         return
     example = example_photo()
-    with photos.room.held(count_pixels(example)):
+    with photos.budget.reserve(count_pixels(example)):
         yield read_photo(example)
 
 

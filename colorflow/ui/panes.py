@@ -8,9 +8,8 @@ from typing import Any
 import gradio as gr
 
 from colorflow.ui.colorings import AnyPhoto, write_chosen
-from colorflow.ui.limits import WORK
+from colorflow.ui.limits import WORK, MemoryBudget
 from colorflow.ui.photos import UploadedPhoto
-from colorflow.ui.room import Room
 from colorflow.ui.session import Session
 from colorflow.ui.status import FAILURES, Updates, line, problem
 
@@ -48,16 +47,16 @@ watch("value", () => {
 keeps the keyboard's focus."""
 
 
-def session_state(root: Path, room: Room) -> gr.State:
+def session_state(root: Path, budget: MemoryBudget) -> gr.State:
     """Make the state that holds a `Session` for each visitor.
 
     Gradio deletes a state, and so its files, only after a handler has given it as an output.
 
     Args:
         root: folder in which the sessions make theirs.
-        room: memory and disk for photos, shared by all visitors.
+        budget: memory and disk for photos, shared by all visitors.
     """
-    return gr.State(Session[Any](root, room), delete_callback=Session.close)
+    return gr.State(Session[Any](root, budget), delete_callback=Session.close)
 
 
 def formats_line(max_megabytes: int) -> str:
@@ -70,7 +69,7 @@ class UploadPane:
 
     Args:
         root: folder in which the sessions make theirs.
-        room: memory and disk for photos, shared by all visitors.
+        budget: memory and disk for photos, shared by all visitors.
         elem_id: of the field.
         label: of the field.
         several: whether several files can be uploaded at once.
@@ -80,14 +79,14 @@ class UploadPane:
     def __init__(
         self,
         root: Path,
-        room: Room,
+        budget: MemoryBudget,
         elem_id: str,
         label: str,
         *,
         several: bool = False,
         photos_only: bool = True,
     ) -> None:
-        self.session = session_state(root, room)
+        self.session = session_state(root, budget)
         self.upload = gr.File(
             label=label,
             file_count="multiple" if several else "single",

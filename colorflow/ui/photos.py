@@ -17,7 +17,7 @@ from PIL import Image
 from colorflow.color.full_resolution import LightnessRows, render
 from colorflow.errors import ColorflowError
 from colorflow.photo import Kind, Photo, Provenance, count_pixels, read_photo, write_image
-from colorflow.ui.room import Room
+from colorflow.ui.limits import MemoryBudget
 
 PREVIEW_SIDE = 1024
 """Longest side of a preview, in pixels."""
@@ -33,7 +33,7 @@ class UploadedPhoto:
 
     path: Path
     """The file as it was sent, under its own name in the photo's folder."""
-    room: Room
+    budget: MemoryBudget
     """Is held whenever the photo is worked on in full size."""
     folder: Path
     """For everything that is made of the photo."""
@@ -54,8 +54,8 @@ class UploadedPhoto:
         Raises:
             ColorflowError: the file cannot be read any more, or there is no room.
         """
-        with self.room.held(self.width * self.height):
-            yield read_photo(self.path, max_pixels=self.room.pixels)
+        with self.budget.reserve(self.width * self.height):
+            yield read_photo(self.path, max_pixels=self.budget.pixels)
 
     def write_coloring(self, ab: NDArray[np.float32], path: Path, provenance: Provenance) -> None:
         """Write a coloring in the photo's own size, with the photo's metadata.
@@ -69,24 +69,24 @@ class UploadedPhoto:
             ColorflowError: the photo cannot be read any more, or the file not written.
         """
         with self.read() as photo:
-            rgb = render(LightnessRows(photo.all_bits), ab, bits=photo.bits)
+            rgb = render(LightnessRows(photo.full_depth), ab, bits=photo.bits)
             write_image(path, rgb, photo, provenance=provenance)
 
 
-def open_photo(upload: Path, parent: Path, room: Room) -> UploadedPhoto:
+def open_photo(upload: Path, parent: Path, budget: MemoryBudget) -> UploadedPhoto:
     """Read an upload and write its previews.
 
     Args:
         upload: the file. The photo's folder gets a link to it, which stays when Gradio deletes its
             uploads.
         parent: folder in which the photo gets its own.
-        room: is held while the photo is read.
+        budget: is reserved while the photo is read.
 
     Raises:
         ColorflowError: the upload cannot be read, a preview not written, or there is no room.
     """
-    with room.held(count_pixels(upload, max_pixels=room.pixels)):
-        photo = read_photo(upload, max_pixels=room.pixels)
+    with budget.reserve(count_pixels(upload, max_pixels=budget.pixels)):
+        photo = read_photo(upload, max_pixels=budget.pixels)
         folder = new_folder(parent, "photo-")
         small = reduced(photo)
         tiny = reduced(small, THUMBNAIL_SIDE)
@@ -95,7 +95,7 @@ def open_photo(upload: Path, parent: Path, room: Room) -> UploadedPhoto:
             link_or_copy(upload, path)
         return UploadedPhoto(
             path=path,
-            room=room,
+            budget=budget,
             folder=folder,
             kind=photo.kind,
             width=photo.width,

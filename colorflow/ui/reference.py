@@ -12,13 +12,13 @@ from colorflow.errors import ColorflowError, PhotoError
 from colorflow.photo import Kind
 from colorflow.ui.colorings import ColoredPhoto, Coloring, PhotoSession
 from colorflow.ui.controls import checked_seed, seed_number
+from colorflow.ui.limits import MemoryBudget
 from colorflow.ui.panes import IN_TURN, ComparePane, UploadPane, formats_line
 from colorflow.ui.photos import UploadedPhoto, new_folder, reduced, write_colored
-from colorflow.ui.room import Room
 from colorflow.ui.status import FAILURES, Updates, line, problem, status_line
 
 if TYPE_CHECKING:
-    from colorflow.colorize import Colorizer
+    from colorflow.colorizer import Colorizer
 
 _STRENGTH = 0.7
 _WELCOME = """
@@ -41,18 +41,20 @@ class ReferenceTab:
         colorizer: colors the photos.
         root: folder in which the sessions make theirs.
         max_megabytes: size of the largest upload, to be stated.
-        room: memory and disk for photos, shared by all visitors.
+        budget: memory and disk for photos, shared by all visitors.
     """
 
-    def __init__(self, colorizer: Colorizer, root: Path, max_megabytes: int, room: Room) -> None:
+    def __init__(
+        self, colorizer: Colorizer, root: Path, max_megabytes: int, budget: MemoryBudget
+    ) -> None:
         self._colorizer = colorizer
         self._formats = formats_line(max_megabytes)
         with gr.Row(elem_id="reference"):
             with gr.Column(scale=2, min_width=300):
-                self.photo = UploadPane(root, room, "reference-photo", "Photo to be colored")
+                self.photo = UploadPane(root, budget, "reference-photo", "Photo to be colored")
                 self.photo.add_preview("reference-photo-preview", 180)
                 self.reference = UploadPane(
-                    root, room, "reference-reference", "Photo whose colors it gets"
+                    root, budget, "reference-reference", "Photo whose colors it gets"
                 )
                 self.reference.add_preview("reference-reference-preview", 180)
                 self._build_controls()
@@ -189,13 +191,13 @@ class ReferenceTab:
         with other.read() as whole:  # both at once would need room twice
             reference = reduced(whole)
         with photo.read() as original:
-            draws = self._colorizer.draw(
+            draws = self._colorizer.predict(
                 original, 1, 1.0, seed, samples=True, reference=reference, strength=strength
             )
             small = reduced(original)
         ab = draws.ab[0]
         return Coloring(
-            recipe=draws.recipes[0],
+            recipe=draws.specs[0],
             ab=ab,
             preview=write_colored(new_folder(photo.folder, "run-") / "preview.png", ab, small),
             stem=f"{photo.path.stem}_like_{other.path.stem}",

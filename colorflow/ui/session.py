@@ -15,8 +15,8 @@ from types import TracebackType
 from typing import Any, Generic, Literal, Protocol, Self, TypeVar
 
 from colorflow.errors import ColorflowError
+from colorflow.ui.limits import MemoryBudget
 from colorflow.ui.photos import UploadedPhoto, new_folder, open_photo
-from colorflow.ui.room import Room
 
 _PATIENCE_SECONDS = 10
 """How long a new job waits for the end of the one before; one coloring takes less."""
@@ -91,11 +91,11 @@ class Session(Generic[Item]):
 
     Args:
         root: folder in which the session makes its own when it needs one.
-        room: memory and disk for photos, shared by all visitors.
+        budget: memory and disk for photos, shared by all visitors.
     """
 
-    def __init__(self, root: Path, room: Room) -> None:
-        self.room = room
+    def __init__(self, root: Path, budget: MemoryBudget) -> None:
+        self.budget = budget
         self.opened: Sequence[Item] = ()
         self.current: Item | None = None
         """The one that the visitor looks at."""
@@ -110,7 +110,7 @@ class Session(Generic[Item]):
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Session[Item]:
         """A new session; Gradio copies the initial value of a `gr.State` for each visitor."""
-        return type(self)(self._root, self.room)
+        return type(self)(self._root, self.budget)
 
     # files
 
@@ -132,7 +132,7 @@ class Session(Generic[Item]):
         Raises:
             ColorflowError: the upload cannot be read, or a preview not written.
         """
-        return open_photo(upload, self.folder, self.room)
+        return open_photo(upload, self.folder, self.budget)
 
     def close(self) -> None:
         """Delete everything at once, whatever is still at work."""

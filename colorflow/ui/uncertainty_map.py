@@ -16,7 +16,7 @@ from colorflow.ui.photos import NO_CHROMA, reduced, write_preview
 from colorflow.ui.status import FAILURES, Updates, problem
 
 if TYPE_CHECKING:
-    from colorflow.colorize import Colorizer, Uncertainty
+    from colorflow.colorizer import Colorizer, Uncertainty
 
 MOST = 60
 """CIELAB units at which the glow is full; few places of a photo are more uncertain than that."""

@@ -11,9 +11,9 @@ from PIL import Image
 from skimage import color, data
 
 from colorflow.errors import WeightsError
+from colorflow.limits import LARGEST_SEED
 from colorflow.photo import Principal, Provenance, read_provenance
 from colorflow.ui.colorize import ColorizeTab
-from colorflow.ui.controls import LARGEST_SEED
 from colorflow.ui.photos import PREVIEW_SIDE
 from tests.ui.fake_colorizer import AB, FakeColorizer
 from tests.ui.handling import (

@@ -17,12 +17,12 @@ import pytest
 from PIL import Image
 from skimage import color, data
 
+from colorflow.limits import LARGEST_SEED
 from colorflow.photo import Principal, read_provenance
 from colorflow.ui.colorize_layout import SAMPLES, SUMMARY
-from colorflow.ui.controls import LARGEST_SEED
 from colorflow.ui.folder import MOST_PHOTOS, FolderTab
 from colorflow.ui.folder_job import Album
-from colorflow.ui.room import Room
+from colorflow.ui.limits import MemoryBudget
 from colorflow.ui.session import Session
 from colorflow.ui.status import Updates
 from tests.batch.raw_zip import File, deflated, write_raw, zeros
@@ -35,7 +35,7 @@ MEGABYTES = 3
 @pytest.fixture
 def folder(colorizer: FakeColorizer, root: Path) -> FolderTab:
     with gr.Blocks(analytics_enabled=False):
-        return FolderTab(colorizer, root, MEGABYTES, Room())
+        return FolderTab(colorizer, root, MEGABYTES, MemoryBudget())
 
 
 def gray_file(form: str, size: tuple[int, int] = (40, 30)) -> bytes:
@@ -376,13 +376,13 @@ def test_other_photos_during_the_work_win(
     folder: FolderTab, colorizer: FakeColorizer, album: Path, root: Path
 ) -> None:
     session = taken(folder, album)
-    draw = colorizer.draw
+    draw = colorizer.predict
 
     def interrupted_draw(*arguments: Any, **options: Any) -> Any:
         session.close()
         return draw(*arguments, **options)
 
-    colorizer.draw = interrupted_draw  # type: ignore[method-assign]
+    colorizer.predict = interrupted_draw  # type: ignore[method-assign]
     begin(folder, session)
     steps = list(folder.color(session))
     assert [text(step, folder.status) for step in steps] == ["0 of 5 done. Now a.jpg."]
@@ -432,11 +432,11 @@ def test_photos_of_too_many_pixels_fail_by_name(
     colorizer: FakeColorizer, root: Path, album: Path
 ) -> None:
     with gr.Blocks(analytics_enabled=False):
-        tab = FolderTab(colorizer, root, MEGABYTES, Room(1199))
+        tab = FolderTab(colorizer, root, MEGABYTES, MemoryBudget(1199))
     last = color_all(tab, taken(tab, album))[-1]
     assert text(last, tab.status) == "5 failed."
     with gr.Blocks(analytics_enabled=False):
-        tab = FolderTab(colorizer, root, MEGABYTES, Room(1200))
+        tab = FolderTab(colorizer, root, MEGABYTES, MemoryBudget(1200))
     last = color_all(tab, taken(tab, album))[-1]
     assert text(last, tab.status) == "3 colored, 1 left as it is, 1 failed."
 

@@ -13,13 +13,13 @@ from PIL import Image
 from skimage import color
 
 from colorflow.errors import WeightsError
+from colorflow.limits import LARGEST_SEED
 from colorflow.ui.colorings import ColoredPhoto
 from colorflow.ui.colorize import ColorizeTab
-from colorflow.ui.controls import LARGEST_SEED
 from colorflow.ui.flow_pictures import SIDE, STEPS, TEMPERATURES, noise_picture
 from colorflow.ui.frames import Frame, player
 from colorflow.ui.how import HowTab
-from colorflow.ui.room import Room
+from colorflow.ui.limits import MemoryBudget
 from colorflow.ui.session import Session
 from colorflow.ui.status import Updates
 from tests.ui.fake_colorizer import AB, LEVELS, FakeColorizer
@@ -39,7 +39,7 @@ from tests.ui.handling import (
 @pytest.fixture
 def how(colorizer: FakeColorizer, root: Path) -> HowTab:
     with gr.Blocks(analytics_enabled=False):
-        return HowTab(colorizer, root, Room())
+        return HowTab(colorizer, root, MemoryBudget())
 
 
 def show(

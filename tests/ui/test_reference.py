@@ -11,12 +11,12 @@ import pytest
 from PIL import Image
 from skimage import color, data
 
+from colorflow.limits import LARGEST_SEED
 from colorflow.photo import read_provenance
 from colorflow.ui.colorings import ColoredPhoto
-from colorflow.ui.controls import LARGEST_SEED
+from colorflow.ui.limits import MemoryBudget
 from colorflow.ui.photos import write_colored
 from colorflow.ui.reference import ReferenceTab
-from colorflow.ui.room import Room
 from colorflow.ui.session import Session
 from tests.ui.fake_colorizer import AB, FakeColorizer
 from tests.ui.handling import IMAGE_DESCRIPTION, SUBJECT, is_problem, new, pixels, text, value
@@ -27,7 +27,7 @@ BLUE = (60, 90, 200)
 @pytest.fixture
 def reference(colorizer: FakeColorizer, root: Path) -> ReferenceTab:
     with gr.Blocks(analytics_enabled=False):
-        return ReferenceTab(colorizer, root, 200, Room())
+        return ReferenceTab(colorizer, root, 200, MemoryBudget())
 
 
 @pytest.fixture
@@ -147,13 +147,13 @@ def test_another_photo_during_the_work_wins(
     reference: ReferenceTab, colorizer: FakeColorizer, small: Path, gray: Path, blue: Path
 ) -> None:
     sessions = both(reference, small, blue)
-    draw = colorizer.draw
+    draw = colorizer.predict
 
     def interrupted_draw(*arguments: Any, **options: Any) -> Any:
         reference.open_photo(str(gray), *sessions)
         return draw(*arguments, **options)
 
-    colorizer.draw = interrupted_draw  # type: ignore[method-assign]
+    colorizer.predict = interrupted_draw  # type: ignore[method-assign]
     assert reference.carry(*sessions, 0.5, 0) == {reference.status: gr.skip()}
     assert sessions[0].require().chosen is None
 

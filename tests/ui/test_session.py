@@ -15,13 +15,13 @@ from PIL import Image
 from colorflow.errors import ColorflowError
 from colorflow.photo import Provenance
 from colorflow.ui.colorings import ColoredPhoto
-from colorflow.ui.room import Room
+from colorflow.ui.limits import MemoryBudget
 from colorflow.ui.session import Job, Session
 
 
 @pytest.fixture
 def session(root: Path) -> Session[ColoredPhoto]:
-    return Session(root, Room())
+    return Session(root, MemoryBudget())
 
 
 def add(session: Session[ColoredPhoto], upload: Path) -> ColoredPhoto:
@@ -57,7 +57,7 @@ def test_gradio_s_copy_of_a_session_is_a_new_one(
     add(session, small)
     other = deepcopy(session)
     assert other.current is None
-    assert other.room is session.room
+    assert other.budget is session.budget
     assert len(list(root.iterdir())) == 1, "a session makes its folder when it needs one"
     add(other, small)
     session.close()
