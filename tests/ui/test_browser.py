@@ -297,4 +297,4 @@ def test_a_closed_page_leaves_nothing_of_the_visitor(
     deadline = time.monotonic() + PATIENCE / 1000
     while session.exists() and time.monotonic() < deadline:
         threading.Event().wait(0.1)
-    assert not session.exists()
+    assert not session.exists(), sorted(session.rglob("*"))
