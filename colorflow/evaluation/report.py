@@ -170,8 +170,7 @@ def progress_bar(description: str) -> Progress:
         from tqdm import tqdm
     except ImportError as error:
         raise EvaluationError(
-            "tqdm, which shows the progress, is missing; "
-            "install it with `pip install '.[eval]'`"
+            "tqdm, which shows the progress, is missing; install it with `pip install '.[eval]'`"
         ) from error
     return lambda paths: tqdm(paths, unit="photo", desc=description)
 
