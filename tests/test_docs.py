@@ -19,12 +19,13 @@ from data_prep.__main__ import main as data_prep
 ROOT = Path(__file__).resolve().parent.parent
 DOCUMENTS = sorted(
     path.relative_to(ROOT).as_posix()
-    for path in [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), ROOT / "weights" / "README.md"]
+    for folder in (".", "docs", "weights", "deploy/huggingface")
+    for path in (ROOT / folder).glob("*.md")
 )
 FLOWS_PAGE = (ROOT / "docs" / "flows.md").read_text(encoding="utf-8")
 PACKAGES = {"flows": flows, "zoo": zoo}
 
-FOLDERS = "benchmarks|colorflow|data_prep|docs|tests|weights"
+FOLDERS = "benchmarks|colorflow|data_prep|deploy|docs|notebooks|tests|weights"
 """Folders of the repository whose files the documents name."""
 RECORDS = {"docs/experiments.md", "weights/README.md"}
 """Documents whose commands are those of their time; they name the commit that has their options."""
