@@ -69,6 +69,11 @@ def build(kind: str, source: Path, folder: Path) -> Path:
     return path
 
 
+def contents(wheel: Path) -> dict[str, int]:
+    """The checksum of each file of a wheel."""
+    return {one.filename: one.CRC for one in zipfile.ZipFile(wheel).infolist()}
+
+
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return build("wheel", ROOT, tmp_path_factory.mktemp("wheel"))
@@ -126,11 +131,7 @@ def test_the_sdist_holds_everything_that_the_wheel_is_built_from(
     assert source.name == f"colorflow_cinn-{__version__}"
     again = build("wheel", source, tmp_path / "wheel")
     assert again.name == wheel.name
-    first, second = (
-        {one.filename: one.CRC for one in zipfile.ZipFile(path).infolist()}
-        for path in (wheel, again)
-    )
-    assert first == second
+    assert contents(again) == contents(wheel)
 
 
 def test_the_environment_has_what_the_wheel_requires_and_nothing_else(
