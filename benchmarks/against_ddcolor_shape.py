@@ -27,7 +27,7 @@ from torchvision.models.feature_extraction import create_feature_extractor
 
 from benchmarks.measuring import SEED, print_machine, print_table, ratios, side_by_side, spread
 from benchmarks.photos import gray_photo
-from colorflow.colorize import Colorizer
+from colorflow.colorizer import Colorizer
 from colorflow.photo import photo_from_image
 
 QUERIES, WIDTH, LAYERS, HEADS, FEEDFORWARD = 100, 256, 9, 8, 2048
@@ -134,7 +134,7 @@ def main() -> None:
         timings = side_by_side(
             {
                 "theirs": torch.inference_mode()(lambda rgb=rgb: network(rgb)),
-                "ours": lambda: colorizer.draw(photo, 8, samples=True),
+                "ours": lambda: colorizer.predict(photo, 8, samples=True),
             },
             options.repetitions,
         )

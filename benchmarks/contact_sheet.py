@@ -1,4 +1,4 @@
-"""Draws a contact sheet: gray, principal colorings, and the original, one row per photo.
+"""Predictions a contact sheet: gray, principal colorings, and the original, one row per photo.
 
     python -m benchmarks.contact_sheet PHOTOS... -o SHEET.jpg
     python -m benchmarks.contact_sheet --examples astronaut chelsea coffee rocket -o SHEET.jpg
@@ -17,9 +17,9 @@ import numpy as np
 import skimage.data
 
 from colorflow.color.full_resolution import lightness_of, render
-from colorflow.color.resize import resize_by_area
-from colorflow.colorize import Colorizer
-from colorflow.photo import Kind, Photo, find_photos, photo_from_image, read_photo, write_image
+from colorflow.colorizer import Colorizer
+from colorflow.contact_sheet import row_of, thumbnail, write_contact_sheet
+from colorflow.photo import Kind, Photo, find_photos, photo_from_image, read_photo
 
 GAP = 4
 
@@ -44,13 +44,7 @@ def main() -> None:
 
     colorizer = Colorizer.load(options.weights)
     rows = [_row(colorizer, photo, options) for photo in _photos(options)]
-    width = max(row.shape[1] for row in rows)
-    padded = [
-        np.pad(row, ((0, GAP), (0, width - row.shape[1]), (0, 0)), constant_values=255)
-        for row in rows
-    ]
-    sheet = np.concatenate(padded)
-    write_image(options.output, sheet, photo_from_image(sheet))
+    write_contact_sheet(options.output, rows, GAP)
 
 
 def _photos(options: argparse.Namespace) -> Iterator[Photo]:
@@ -63,9 +57,8 @@ def _photos(options: argparse.Namespace) -> Iterator[Photo]:
 
 
 def _row(colorizer: Colorizer, photo: Photo, options: argparse.Namespace) -> np.ndarray:
-    width = max(1, round(options.height * photo.width / photo.height))
-    small = np.round(resize_by_area(photo.pixels, options.height, width)).astype(np.uint8)
-    draws = colorizer.draw(
+    small = thumbnail(photo.pixels, options.height)
+    draws = colorizer.predict(
         photo,
         options.n,
         options.temperature,
@@ -78,9 +71,7 @@ def _row(colorizer: Colorizer, photo: Photo, options: argparse.Namespace) -> np.
     cells += [render(lightness, ab) for ab in draws.ab]
     if photo.kind is Kind.COLORED:
         cells.append(small)
-    return np.concatenate(
-        [np.pad(cell, ((0, 0), (0, GAP), (0, 0)), constant_values=255) for cell in cells], axis=1
-    )
+    return row_of(cells, GAP)
 
 
 if __name__ == "__main__":

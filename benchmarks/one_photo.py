@@ -31,7 +31,7 @@ from benchmarks.measuring import (
 )
 
 if TYPE_CHECKING:
-    from colorflow.colorize import Colorizer
+    from colorflow.colorizer import Colorizer
 
 
 def main() -> None:
@@ -53,7 +53,7 @@ def print_comparison(megapixels: float, repetitions: int, weights: Path | None) 
     from PIL import Image
 
     from benchmarks.photos import codec_only, gray_photo, save_gray, size_of
-    from colorflow.colorize import Colorizer
+    from colorflow.colorizer import Colorizer
 
     colorizer = Colorizer.load(weights)
     with tempfile.TemporaryDirectory() as folder:
@@ -109,7 +109,7 @@ def in_this_process(photo: Path, weights: Path | None) -> dict[str, float]:
     torch_loaded = time.perf_counter()
     start = memory("VmRSS")
     forget_peak()
-    from colorflow.colorize import Colorizer
+    from colorflow.colorizer import Colorizer
 
     colorizer = Colorizer.load(weights)
     loaded = time.perf_counter()
@@ -127,8 +127,8 @@ def color(colorizer: Colorizer, source: Path, target: Path) -> None:
     from colorflow.photo import Principal, Provenance, read_photo, write_image
 
     photo = read_photo(source)
-    draws = colorizer.draw(photo, 1)
-    for pixels in colorizer.paint(photo, draws.ab, bits=photo.bits):
+    draws = colorizer.predict(photo, 1)
+    for pixels in colorizer.render(photo, draws.ab, bits=photo.bits):
         provenance = Provenance(
             draws.seeds[0], 1.0, colorizer.digest, principal=Principal("a", 1, draws.shares[0])
         )

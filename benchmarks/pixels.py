@@ -94,7 +94,7 @@ def measured(megapixels: float, suffix: str, weights: Path | None) -> dict:
 def in_this_process(photo: Path, weights: Path | None) -> dict[str, object]:
     """Seconds of each coloring, and memory in MB."""
     from benchmarks.one_photo import color
-    from colorflow.colorize import Colorizer
+    from colorflow.colorizer import Colorizer
 
     colorizer = Colorizer.load(weights)
     small = photo.with_name("small.jpg")

@@ -31,7 +31,7 @@ from PIL import Image
 
 from benchmarks.measuring import SEED, print_machine, print_table
 from benchmarks.page_server import page_server
-from colorflow.quiz.game import NEEDED, PRACTICE, TRIALS
+from colorflow.quiz.strict_test import NEEDED, PRACTICE, TRIALS
 
 K = 3
 """Pictures in a round."""

@@ -44,7 +44,7 @@ def main() -> None:
     pack, weights = Pack(options.pack), load_weights(options.weights)
     rows = pack.rows("dev", variant="whole", larger_than=EVALUATED_PHOTO_SIDE)
     rows = np.random.default_rng(11).permutation(rows)[: options.photos]
-    limit = training_colors_of(weights).largest_chroma
+    limit = training_colors_of(weights).blow_up_chroma
     table = []
     for text in options.schedules:
         listed, _, gain = text.partition("x")

@@ -91,6 +91,16 @@ def test_folder(
     assert abs(sum(shares) - 100) < 3
 
 
+def test_scale_of_planning(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["scale", "--head", "--photos", "50"])
+    import_module("benchmarks.scale").main()
+    printed = capsys.readouterr().out
+    for row in ("plan", "hand out, keep outcomes", "write the report"):
+        assert printed.count(f"| {row} |") == 1
+
+
 @pytest.mark.slow
 def test_pixels(
     weights: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture

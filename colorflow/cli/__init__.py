@@ -1,7 +1,7 @@
 """The command line: ``colorflow colorize | app | train | export | evaluate | evaluate-hints |
-blind | baseline | zoo``, a file a command.
+blind | baseline | zoo``, with one file for each command.
 
-Each command imports what it needs when it runs, so that ``--help`` answers at once.
+A command imports what it needs when it runs, so that ``--help`` answers at once.
 
 Exit codes: 0 done; 1 something failed and is named on stderr; 2 wrong usage; 130 interrupted.
 """
@@ -31,7 +31,7 @@ _INTERRUPTED = 130
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command.
+    """Runs one command.
 
     Args:
         arguments: what follows the program's name; ``sys.argv`` by default.
@@ -49,9 +49,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except OSError as error:
         if not _cannot_print():
             raise
-        if not isinstance(error, BrokenPipeError):  # who reads has seen enough, as `head` does
+        if not isinstance(error, BrokenPipeError):  # the reader, such as `head`, has enough
             print(f"colorflow: nothing more can be printed ({error.strerror})", file=sys.stderr)
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # quiet at the end, too
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # no error at exit
         return 1
 
 
@@ -89,9 +89,9 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _open_missing_streams() -> None:
-    """Put the null device where the shell has closed stdin, stdout or stderr.
+    """Opens the null device where the shell has closed stdin, stdout or stderr.
 
-    Otherwise the next file that is opened takes the place, and gets what libraries print.
+    Otherwise the next file that is opened would get that descriptor, and what libraries print.
     """
     while (handle := os.open(os.devnull, os.O_RDWR)) <= 2:
         os.set_inheritable(handle, True)
@@ -102,7 +102,7 @@ def _open_missing_streams() -> None:
 
 
 def _cannot_print() -> bool:
-    """Whether it is stdout that takes nothing more: an empty line shows it."""
+    """Whether stdout takes nothing more, tested with an empty line."""
     try:
         print(flush=True)
     except OSError:
@@ -111,6 +111,6 @@ def _cannot_print() -> bool:
 
 
 def _print_any_file_name() -> None:
-    """Let stdout show names that its encoding cannot, as stderr does, instead of raising."""
+    """Makes stdout escape characters that its encoding lacks, as stderr does."""
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")

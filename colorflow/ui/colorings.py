@@ -18,14 +18,14 @@ from colorflow.ui.opened import OpenPhoto, new_folder, reduced, write
 from colorflow.ui.run import Run
 
 if TYPE_CHECKING:
-    from colorflow.colorize import Card, Recipe
+    from colorflow.colorizer import ColoringSpec, PrincipalSpec
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Coloring:
     """One result."""
 
-    recipe: Recipe
+    recipe: ColoringSpec
     """What it is made of."""
     ab: NDArray[np.float32]
     """Its colors, CIELAB (2, h, w), on a small grid."""
@@ -50,14 +50,14 @@ class Coloring:
     def caption(self) -> str:
         """What it is, in words."""
         recipe = self.recipe
-        if recipe.card is None:
+        if recipe.principal is None:
             said = f"Seed {recipe.seed}"
-        elif recipe.is_card and recipe.card.number == 0:
+        elif recipe.is_principal and recipe.principal.number == 0:
             said = "A: average of all"
-        elif recipe.is_card and self.share is not None:
-            said = f"{letter_of(recipe.card).upper()}: {100 * self.share:.0f} %"
+        elif recipe.is_principal and self.share is not None:
+            said = f"{letter_of(recipe.principal).upper()}: {100 * self.share:.0f} %"
         else:
-            said = letter_of(recipe.card).upper()
+            said = letter_of(recipe.principal).upper()
         variation = variation_of(recipe)
         return said if variation is None else f"{said}, variation {variation}"
 
@@ -75,10 +75,10 @@ class Work:
     @property
     def shows_samples(self) -> bool:
         """Whether its colorings are samples; one of them may still be what was chosen before."""
-        return bool(self.colorings) and self.colorings[-1].recipe.card is None
+        return bool(self.colorings) and self.colorings[-1].recipe.principal is None
 
 
-Drawn = Iterator[tuple["Recipe", NDArray[np.float32], float | None]]
+Drawn = Iterator[tuple["ColoringSpec", NDArray[np.float32], float | None]]
 """Recipes, colors and shares of colorings, one by one."""
 
 
@@ -150,18 +150,18 @@ class Colorings(Run):
             shutil.rmtree(before[0].folder, ignore_errors=True)
 
 
-def name_of(recipe: Recipe) -> str:
+def name_of(recipe: ColoringSpec) -> str:
     """What tells a coloring from the others of its photo, as part of a file's name.
 
     The letter of a principal coloring, or `s` and the seed of a sample; then, after a hyphen, the
     seed of details that were drawn anew.
     """
-    name = f"s{recipe.seed}" if recipe.card is None else letter_of(recipe.card)
+    name = f"s{recipe.seed}" if recipe.principal is None else letter_of(recipe.principal)
     variation = variation_of(recipe)
     return name if variation is None else f"{name}-{variation}"
 
 
-def provenance_of(recipe: Recipe, share: float | None, model: str) -> Provenance:
+def provenance_of(recipe: ColoringSpec, share: float | None, model: str) -> Provenance:
     """What files say of how a coloring was made.
 
     Args:
@@ -169,18 +169,18 @@ def provenance_of(recipe: Recipe, share: float | None, model: str) -> Provenance
         share: of a principal coloring, if it is known.
         model: digest of the weights.
     """
-    card, principal = recipe.card, None
+    card, principal = recipe.principal, None
     if card is not None:
         principal = Principal(letter_of(card), card.of, share)
     return Provenance(recipe.seed, recipe.temperature, model, principal=principal)
 
 
-def letter_of(card: Card) -> str:
+def letter_of(card: PrincipalSpec) -> str:
     """a for the mean of all samples, then b, c, ... for the modes."""
     return LETTERS[card.number]
 
 
-def variation_of(recipe: Recipe) -> int | None:
+def variation_of(recipe: ColoringSpec) -> int | None:
     """The seed of details that were drawn anew; None if they were not."""
     details = recipe.seeds[-1]
-    return details if recipe.card or details != recipe.seed else None
+    return details if recipe.principal or details != recipe.seed else None

@@ -10,6 +10,7 @@ from typing import Any
 import gradio as gr
 
 from colorflow.errors import ColorflowError
+from colorflow.limits import LARGEST_SEED
 from colorflow.photo import Kind
 from colorflow.ui.colorings import Coloring, Colorings, Work
 from colorflow.ui.colorize_layout import (
@@ -22,15 +23,13 @@ from colorflow.ui.colorize_layout import (
     ColorizeLayout,
 )
 from colorflow.ui.download import preparing, ready
-from colorflow.ui.limits import WORK
+from colorflow.ui.limits import WORK, MemoryBudget
 from colorflow.ui.open_map_view import OpenMapView
-from colorflow.ui.room import Room
 from colorflow.ui.session import PhotoColorizer, Session, Wish
 from colorflow.ui.status import line, problem, progress
 from colorflow.ui.strip import strip_html
 
 MOST_PHOTOS = 20
-LARGEST_SEED = 2**32 - 1
 _NO_PHOTO = "There is no photo yet; choose one first."
 
 Updates = dict[Any, Any]
@@ -65,7 +64,7 @@ class ColorizeTab(ColorizeLayout):
         colorizer: colors the photos.
         root: folder in which the visitors' folders are made.
         max_megabytes: size of the largest upload, to be stated.
-        room: for photos, shared by all visitors.
+        budget: memory for photos, shared by all visitors.
         hints: whether there is a tab that takes a coloring over, to say colors of points.
     """
 
@@ -75,12 +74,12 @@ class ColorizeTab(ColorizeLayout):
         root: Path,
         max_megabytes: int,
         *,
-        room: Room | None = None,
+        budget: MemoryBudget | None = None,
         hints: bool = False,
     ) -> None:
         self._colorizer = colorizer
         self._root = root
-        self._room = room or Room()
+        self._budget = budget or MemoryBudget()
         self.session = gr.State(None, delete_callback=_close)
         super().__init__(max_megabytes, hints=hints)
         with self.results:
@@ -190,7 +189,7 @@ class ColorizeTab(ColorizeLayout):
             left_out = f"“{paths[MOST_PHOTOS].name}” and what comes after it were left out"
             said.append(line(f"At most {MOST_PHOTOS} photos at once: {left_out}.", bad=True))
         try:
-            session = session or Session(self._root, self._room)
+            session = session or Session(self._root, self._budget)
         except ColorflowError as error:
             yield {**self._empty(), self.about: problem(error)}
             return

@@ -9,19 +9,18 @@ from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
-from colorflow.batch.archive import Limits
+from colorflow.batch.archive import ArchiveLimits
 from colorflow.errors import ColorflowError
-from colorflow.ui.colorize import LARGEST_SEED
+from colorflow.limits import LARGEST_SEED
 from colorflow.ui.colorize_layout import SAMPLES, SUMMARY, VIEWS
 from colorflow.ui.controls import seed_number, vividness_slider
 from colorflow.ui.folder_intake import Intake
 from colorflow.ui.folder_session import FolderSession, FolderWish, Format, Job, Progress
-from colorflow.ui.limits import WORK
-from colorflow.ui.room import Room
+from colorflow.ui.limits import WORK, MemoryBudget
 from colorflow.ui.status import line, problem, status_line
 
 if TYPE_CHECKING:
-    from colorflow.colorize import Colorizer
+    from colorflow.colorizer import Colorizer
 
 MOST_PHOTOS = 200
 MOST_COLORINGS = 4
@@ -62,7 +61,7 @@ class FolderTab:
         colorizer: colors the photos.
         root: folder in which the visitors' folders are made.
         max_megabytes: size of all uploads together, once they are unpacked.
-        room: for photos, shared by all visitors.
+        budget: memory for photos, shared by all visitors.
     """
 
     def __init__(
@@ -71,13 +70,13 @@ class FolderTab:
         root: Path,
         max_megabytes: int,
         *,
-        room: Room | None = None,
+        budget: MemoryBudget | None = None,
     ) -> None:
         self._colorizer = colorizer
         self._root = root
-        self._room = room or Room()
+        self._budget = budget or MemoryBudget()
         size = max_megabytes * 2**20
-        self._limits = Limits(entries=MOST_PHOTOS, entry_bytes=size, total_bytes=size)
+        self._limits = ArchiveLimits(entries=MOST_PHOTOS, entry_bytes=size, total_bytes=size)
         self._bounds = line(
             f"Up to {MOST_PHOTOS} photos and {max_megabytes} MB together, also in a zip."
         )
@@ -230,7 +229,7 @@ class FolderTab:
         }
         try:
             if uploads:
-                session = session or FolderSession(self._root, self._room)
+                session = session or FolderSession(self._root, self._budget)
                 intake = session.take_in([Path(one) for one in uploads], self._limits)
                 updates[self.about] = line(_said_of(intake), bad=not intake.photos)
                 updates[self.button] = gr.update(interactive=bool(intake.photos))
@@ -260,7 +259,7 @@ class FolderTab:
             seed=int(seed),
             format=format,
             force=force,
-            max_pixels=self._room.pixels,
+            max_pixels=self._budget.pixels,
         )
         try:
             if session is None:

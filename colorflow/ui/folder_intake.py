@@ -9,9 +9,9 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
-from colorflow.batch.archive import Limits, unpack
+from colorflow.batch.archive import ArchiveLimits, unpack
 from colorflow.batch.archive_entries import archive_kind
-from colorflow.batch.record import Note
+from colorflow.batch.outcome import Note
 from colorflow.errors import BatchError, ColorflowError
 from colorflow.photo import PHOTO_SUFFIXES
 
@@ -39,7 +39,7 @@ class Intake:
     left_out: list[Note]
 
 
-def take_in(uploads: Sequence[Path], folder: Path, limits: Limits) -> Intake:
+def take_in(uploads: Sequence[Path], folder: Path, limits: ArchiveLimits) -> Intake:
     """Bring uploads into a folder.
 
     Args:
@@ -62,7 +62,7 @@ def take_in(uploads: Sequence[Path], folder: Path, limits: Limits) -> Intake:
         raise
 
 
-def _taken_in(uploads: Sequence[Path], folder: Path, limits: Limits) -> Intake:
+def _taken_in(uploads: Sequence[Path], folder: Path, limits: ArchiveLimits) -> Intake:
     alone = len(uploads) == 1
     damaged: list[Note] = []
     left_out: list[Note] = []

@@ -15,26 +15,26 @@ from typing import TYPE_CHECKING, Literal
 from colorflow.batch import (
     Naming,
     Note,
+    PhotoOutcome,
     Plan,
-    Record,
     Settings,
     make_plan,
-    run_here,
+    run_in_process,
     write_report,
     write_sheet,
 )
-from colorflow.batch.archive import Limits, pack
-from colorflow.batch.table import as_table, summary, write_table
-from colorflow.batch.url import Place
+from colorflow.batch.archive import ArchiveLimits, pack
+from colorflow.batch.html_report import html_table, summary, write_html_report
+from colorflow.batch.locations import Location
 from colorflow.errors import ColorflowError, PhotoError
 from colorflow.photo import count_pixels
 from colorflow.ui.folder_intake import Intake, take_in
+from colorflow.ui.limits import MemoryBudget
 from colorflow.ui.opened import new_folder
-from colorflow.ui.room import Room
 from colorflow.ui.run import Run
 
 if TYPE_CHECKING:
-    from colorflow.colorize import Colorizer
+    from colorflow.colorizer import Colorizer
 
 Format = Literal["auto", "png", "jpg"]
 
@@ -104,19 +104,21 @@ class Job(Run):
         wish: how they are colored.
         folder: for all that the job makes; colorings that a job of the same wish has left there
             are taken over.
-        room: is held for each photo while it is colored.
+        budget: is reserved for each photo while it is colored.
     """
 
-    def __init__(self, intake: Intake, wish: FolderWish, folder: Path, room: Room) -> None:
+    def __init__(
+        self, intake: Intake, wish: FolderWish, folder: Path, budget: MemoryBudget
+    ) -> None:
         super().__init__()
-        self._room = room
+        self._budget = budget
         self.wish = wish
         self.state: Literal["waiting", "running", "ended"] = "waiting"
         self.outcome: Outcome | None = None
         self.intake = intake
         self.folder = folder
         self._made = folder / "made"
-        self._records: list[Record] = []
+        self._records: list[PhotoOutcome] = []
         self._plan = make_plan(
             [intake.folder],
             self._made / _RESULTS,
@@ -134,7 +136,7 @@ class Job(Run):
         for note in intake.damaged:
             path = intake.folder / str(note.path)
             self._plan.inputs.append(path)
-            self._plan.settled.append(Record(path=path, status="failed", reason=note.reason))
+            self._plan.settled.append(PhotoOutcome(path=path, status="failed", reason=note.reason))
         self._plan.notes += [
             Note(path=intake.folder / str(note.path), reason=note.reason)
             for note in intake.left_out
@@ -174,18 +176,18 @@ class Job(Run):
     def _colored(self, colorizer: Colorizer) -> Iterator[Progress]:
         tasks = self._plan.tasks
         self._records = list(self._plan.settled)
-        records = islice(run_here(self._plan, colorizer), len(self._records), None)
+        records = islice(run_in_process(self._plan, colorizer), len(self._records), None)
         for task in tasks:
             yield self._progress(str(self._place(task.path)))
             if self.end:
                 return
-            with self._room.held(self._pixels_of(task.path)):
+            with self._budget.reserve(self._pixels_of(task.path)):
                 record = next(records, None)
             if record is None:  # the disk is full
                 return
             self._records.append(record)
 
-    def _pixels_of(self, path: Place) -> int:
+    def _pixels_of(self, path: Location) -> int:
         assert isinstance(path, Path)
         try:
             return count_pixels(path, max_pixels=self.wish.max_pixels)
@@ -198,7 +200,7 @@ class Job(Run):
             done=len(records),
             of=len(plan.inputs),
             now=now,
-            table=as_table(replace(plan, inputs=[one.path for one in records]), records),
+            table=html_table(replace(plan, inputs=[one.path for one in records]), records),
         )
 
     def _finish(self, began: datetime, seconds: float) -> None:
@@ -207,7 +209,7 @@ class Job(Run):
         made = self._made
         made.mkdir(exist_ok=True)
         write_report(made / "report.json", plan, records, began=began, seconds=seconds)
-        write_table(made / "report.html", plan, records)
+        write_html_report(made / "report.html", plan, records)
         out = new_folder(self.folder, "out-")  # so that browsers take no file for an earlier one
         sheet = None
         if write_sheet(made / _SHEET, self._plan.in_order(self._records)):
@@ -217,11 +219,11 @@ class Job(Run):
         self.outcome = Outcome(
             archive=archive,
             sheet=sheet,
-            table=as_table(plan, records),
+            table=html_table(plan, records),
             summary=summary(plan, records),
         )
 
-    def _as_the_visitor_knows_it(self) -> tuple[Plan, list[Record]]:
+    def _as_the_visitor_knows_it(self) -> tuple[Plan, list[PhotoOutcome]]:
         """Plan and records without the server's folders and the command's options."""
         plan = replace(
             self._plan,
@@ -243,7 +245,7 @@ class Job(Run):
         ]
         return plan, records
 
-    def _place(self, path: Place) -> Place:
+    def _place(self, path: Location) -> Location:
         for folder in (self.intake.folder, self._made):
             if isinstance(path, Path) and path.is_relative_to(folder):
                 return path.relative_to(folder)
@@ -268,26 +270,26 @@ class FolderSession:
 
     Args:
         root: folder in which the session makes its own.
-        room: for photos, shared by all visitors.
+        budget: memory for photos, shared by all visitors.
 
     Raises:
         ColorflowError: it cannot.
     """
 
-    def __init__(self, root: Path, room: Room) -> None:
-        self._room = room
+    def __init__(self, root: Path, budget: MemoryBudget) -> None:
+        self._budget = budget
         self._folder = new_folder(root, "folder-")
         self.intake: Intake | None = None
         self.job: Job | None = None
 
-    def take_in(self, uploads: Sequence[Path], limits: Limits) -> Intake:
+    def take_in(self, uploads: Sequence[Path], limits: ArchiveLimits) -> Intake:
         """Take other photos; those before are forgotten even if these are refused.
 
         Raises:
             ColorflowError: see `take_in`.
         """
         self.forget()
-        self._room.check_disk(limits.total_bytes)  # a zip grows when it is unpacked
+        self._budget.disk.check(limits.total_bytes)  # a zip grows when it is unpacked
         self.intake = take_in(uploads, new_folder(self._folder, "in-") / "photos", limits)
         return self.intake
 
@@ -308,7 +310,7 @@ class FolderSession:
                 shutil.rmtree(before.outcome.archive.parent, ignore_errors=True)
         elif before:
             before.discard()
-        self.job = Job(self.intake, wish, folder or new_folder(self._folder, "job-"), self._room)
+        self.job = Job(self.intake, wish, folder or new_folder(self._folder, "job-"), self._budget)
         return self.job
 
     def forget(self) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from colorflow.ui.quiz_stage import address
+from colorflow.ui.gradio_patches import file_url
 
 PLAYER = """
 let timer = null;
@@ -117,4 +117,4 @@ def _part(part: Part) -> str:
 
 
 def _image(picture: Path, alt: str, kind: str) -> str:
-    return f'<img class="{kind}" src="{address(picture)}" alt="{html.escape(alt)}">'
+    return f'<img class="{kind}" src="{file_url(picture)}" alt="{html.escape(alt)}">'

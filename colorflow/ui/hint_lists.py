@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from colorflow.ui.swatches import Swatch
 
 if TYPE_CHECKING:
-    from colorflow.colorize import Hint
+    from colorflow.colorizer import Hint
 
 LISTEN = """
 let pressed = null;

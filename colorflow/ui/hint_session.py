@@ -19,23 +19,23 @@ from colorflow.color.full_resolution import lightness_of, render
 from colorflow.errors import ColorflowError
 from colorflow.photo import Photo, read_photo
 from colorflow.ui.colorings import provenance_of
+from colorflow.ui.limits import MemoryBudget
 from colorflow.ui.marks import Mark, radius_of, with_marks
 from colorflow.ui.opened import OpenPhoto, new_folder, open_photo, paint, write
 from colorflow.ui.points import Points, read_points, write_points
-from colorflow.ui.room import Room
 from colorflow.ui.swatches import Swatch, likely
 
 if TYPE_CHECKING:
-    from colorflow.colorize import Draws, Hint, Recipe
+    from colorflow.colorizer import ColoringSpec, Hint, Predictions
 
 _DRAWS, _SWATCHES = 24, 6
-"""Draws among which likely colors are looked for, and how many are offered."""
+"""Predictions among which likely colors are looked for, and how many are offered."""
 _CARDS = 4
 """Principal colorings that the button for other colors goes through."""
 
 
 class HintColorizer(Protocol):
-    """What the tab needs of `colorflow.colorize.Colorizer`."""
+    """What the tab needs of `colorflow.colorizer.Colorizer`."""
 
     digest: str
 
@@ -49,7 +49,7 @@ class HintColorizer(Protocol):
         """Names of the levels, coarse to fine."""
         ...
 
-    def draw(
+    def predict(
         self,
         photo: Photo,
         n: int,
@@ -59,13 +59,13 @@ class HintColorizer(Protocol):
         *,
         samples: bool,
         hints: Sequence[Hint],
-    ) -> Draws:
+    ) -> Predictions:
         """Draw the colors of n principal colorings or samples."""
         ...
 
-    def draw_recipes(
-        self, photo: Photo, recipes: Sequence[Recipe], /, *, hints: Sequence[Hint]
-    ) -> Draws:
+    def reproduce(
+        self, photo: Photo, recipes: Sequence[ColoringSpec], /, *, hints: Sequence[Hint]
+    ) -> Predictions:
         """Make the colorings of recipes."""
         ...
 
@@ -74,7 +74,7 @@ class HintColorizer(Protocol):
 class Drawing:
     """The photo as it was drawn last."""
 
-    recipe: Recipe
+    recipe: ColoringSpec
     ab: NDArray[np.float32]
     """Its colors, CIELAB (2, 64, 64)."""
     folder: Path
@@ -90,7 +90,7 @@ class HintedPhoto:
     """A photo, its points, and what its colors are drawn from."""
 
     photo: OpenPhoto
-    recipe: Recipe
+    recipe: ColoringSpec
     points: Points
     drawing: Drawing | None = None
     offered: tuple[Swatch, ...] = ()
@@ -102,25 +102,25 @@ class HintSession:
 
     Args:
         root: folder in which the session makes its own.
-        room: for photos, shared by all visitors.
+        budget: memory for photos, shared by all visitors.
 
     Raises:
         ColorflowError: it cannot.
     """
 
-    def __init__(self, root: Path, room: Room) -> None:
+    def __init__(self, root: Path, budget: MemoryBudget) -> None:
         self._folder = new_folder(root, "hints-")
-        self._room = room
+        self._budget = budget
         self._open: HintedPhoto | None = None
 
-    def open(self, upload: Path, recipe: Recipe) -> OpenPhoto:
+    def open(self, upload: Path, recipe: ColoringSpec) -> OpenPhoto:
         """Read another photo, which has no points yet.
 
         Raises:
             ColorflowError: it cannot be read, or its preview not written.
         """
         self.forget_photo()
-        photo = open_photo(upload, self._folder, self._room)
+        photo = open_photo(upload, self._folder, self._budget)
         self._open = HintedPhoto(photo, recipe, Points(photo.height, photo.width))
         return photo
 
@@ -178,11 +178,13 @@ class HintSession:
     def other_colors(self) -> None:
         """Go on to the next principal coloring, or sample, with the same hints."""
         recipe, every_level = self.opened.recipe, range(len(self.opened.recipe.seeds))
-        if (card := recipe.card) is None:
-            self.opened.recipe = recipe.redrawn(every_level, recipe.seed + 1)
+        if (card := recipe.principal) is None:
+            self.opened.recipe = recipe.resampled(every_level, recipe.seed + 1)
         else:
             following = replace(card, number=(card.number + 1) % card.of)
-            self.opened.recipe = replace(recipe, seeds=(None,) * len(every_level), card=following)
+            self.opened.recipe = replace(
+                recipe, seeds=(None,) * len(every_level), principal=following
+            )
 
     def offer(self, colorizer: HintColorizer) -> tuple[Swatch, ...] | None:
         """Find likely colors of the point that gets the next color, given the other points.
@@ -200,8 +202,8 @@ class HintSession:
             return now.offered
         row, column, others = target
         small = read_photo(now.photo.preview)
-        with self._room.held(small.width * small.height):
-            draws = colorizer.draw(
+        with self._budget.reserve(small.width * small.height):
+            draws = colorizer.predict(
                 small,
                 _DRAWS,
                 now.recipe.temperature,
@@ -244,8 +246,8 @@ class HintSession:
         photo, recipe, hints = now.photo, now.recipe, now.points.hints
         try:
             small = read_photo(photo.preview)
-            with self._room.held(small.width * small.height):
-                (ab,) = colorizer.draw_recipes(small, [recipe], hints=_on(small, photo, hints)).ab
+            with self._budget.reserve(small.width * small.height):
+                (ab,) = colorizer.reproduce(small, [recipe], hints=_on(small, photo, hints)).ab
             folder = new_folder(photo.folder, "run-")
             drawing = Drawing(
                 recipe=recipe,
@@ -323,15 +325,17 @@ class HintSession:
         shutil.rmtree(self._folder, ignore_errors=True)
 
 
-def first_card(levels: Sequence[int]) -> Recipe:
+def first_card(levels: Sequence[int]) -> ColoringSpec:
     """What a photo is drawn from at first: the mean of all samples, which is calm.
 
     Args:
         levels: names of the levels.
     """
-    from colorflow.colorize import Card, Recipe
+    from colorflow.colorizer import ColoringSpec, PrincipalSpec
 
-    return Recipe(seeds=(None,) * len(levels), card=Card(number=0, of=_CARDS, seed=0))
+    return ColoringSpec(
+        seeds=(None,) * len(levels), principal=PrincipalSpec(number=0, of=_CARDS, seed=0)
+    )
 
 
 def _scaled(photo: OpenPhoto, small: Photo, row: float, column: float) -> tuple[float, float]:
@@ -344,7 +348,7 @@ def _scaled(photo: OpenPhoto, small: Photo, row: float, column: float) -> tuple[
 
 def _on(small: Photo, photo: OpenPhoto, hints: Sequence[Hint]) -> list[Hint]:
     """Hints in pixels of the preview."""
-    from colorflow.colorize import Hint
+    from colorflow.colorizer import Hint
 
     return [Hint(*_scaled(photo, small, hint.row, hint.column), hint.a, hint.b) for hint in hints]
 

@@ -13,14 +13,13 @@ from colorflow.errors import ColorflowError
 from colorflow.ui.hint_lists import point_list, swatch_list
 from colorflow.ui.hint_session import HintColorizer, HintSession, first_card
 from colorflow.ui.hints_layout import HintsLayout
-from colorflow.ui.limits import WORK
-from colorflow.ui.room import Room
+from colorflow.ui.limits import WORK, MemoryBudget
 from colorflow.ui.session import Session
 from colorflow.ui.status import line, problem, status_line
 from colorflow.ui.swatches import ab_of
 
 if TYPE_CHECKING:
-    from colorflow.colorize import Recipe
+    from colorflow.colorizer import ColoringSpec
     from colorflow.ui.colorize import ColorizeTab
 
 Updates = dict[Any, Any]
@@ -55,7 +54,7 @@ class HintsTab(HintsLayout):
         colorizer: colors the photos.
         root: folder in which the visitors' folders are made.
         max_megabytes: size of the largest upload, to be stated.
-        room: for photos, shared by all visitors.
+        budget: memory for photos, shared by all visitors.
     """
 
     def __init__(
@@ -64,11 +63,11 @@ class HintsTab(HintsLayout):
         root: Path,
         max_megabytes: int,
         *,
-        room: Room | None = None,
+        budget: MemoryBudget | None = None,
     ) -> None:
         self._colorizer = colorizer
         self._root = root
-        self._room = room or Room()
+        self._budget = budget or MemoryBudget()
         self.usable = colorizer.takes_hints
         if not self.usable:
             status_line(line(_NOT_HERE), "hints-about")
@@ -228,9 +227,9 @@ class HintsTab(HintsLayout):
             return {self.status: problem(error), self.file: None}
         return {self.file: None if path is None else str(path)}
 
-    def _open(self, upload: Path, session: HintSession | None, recipe: Recipe) -> Updates:
+    def _open(self, upload: Path, session: HintSession | None, recipe: ColoringSpec) -> Updates:
         try:
-            session = session or HintSession(self._root, self._room)
+            session = session or HintSession(self._root, self._budget)
             session.open(upload, recipe)
             session.redraw(self._colorizer)
             return {**self._shown(session, _FIRST), self.swatches: ""}

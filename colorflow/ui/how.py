@@ -10,14 +10,13 @@ from typing import Any
 import gradio as gr
 
 from colorflow.errors import ColorflowError
+from colorflow.limits import LARGEST_SEED
 from colorflow.photo import Photo, count_pixels, read_photo
-from colorflow.quiz.deck import example_photo
-from colorflow.ui.colorize import LARGEST_SEED
+from colorflow.quiz.photos import example_photo
 from colorflow.ui.controls import seed_number
 from colorflow.ui.frames import PLAYER, player, row
 from colorflow.ui.how_session import Exhibition, HowColorizer, HowSession
-from colorflow.ui.limits import WORK
-from colorflow.ui.room import Room
+from colorflow.ui.limits import WORK, MemoryBudget
 from colorflow.ui.session import Session
 from colorflow.ui.status import line, problem, status_line
 
@@ -75,11 +74,13 @@ class HowTab:
     Args:
         colorizer: colors the photos.
         root: folder in which the visitors' folders are made.
-        room: for photos, shared by all visitors.
+        budget: memory for photos, shared by all visitors.
     """
 
-    def __init__(self, colorizer: HowColorizer, root: Path, room: Room | None = None) -> None:
-        self._room = room or Room()
+    def __init__(
+        self, colorizer: HowColorizer, root: Path, budget: MemoryBudget | None = None
+    ) -> None:
+        self._budget = budget or MemoryBudget()
         self._colorizer = colorizer
         self._root = root
         self.session = gr.State(None, delete_callback=_close)
@@ -201,14 +202,14 @@ class HowTab:
                 yield photo
             return
         example = example_photo()
-        with self._room.held(count_pixels(example)):
+        with self._budget.reserve(count_pixels(example)):
             yield read_photo(example)
 
 
-def how_tab(colorizer: HowColorizer, root: Path, photos: gr.State, room: Room) -> None:
+def how_tab(colorizer: HowColorizer, root: Path, photos: gr.State, budget: MemoryBudget) -> None:
     """Make the tab, inside the `gr.Tabs` of the page; arguments as of `HowTab`."""
     with gr.Tab("How it works", elem_id="how-tab") as tab:
-        HowTab(colorizer, root, room).connect(tab, photos)
+        HowTab(colorizer, root, budget).connect(tab, photos)
 
 
 def _had(photos: Session | None) -> tuple[Path, int]:

@@ -21,7 +21,7 @@ from colorflow.ui.opened import new_folder, reduced, write
 from colorflow.ui.run import Run
 
 if TYPE_CHECKING:
-    from colorflow.colorize import Draws, Stage
+    from colorflow.colorizer import LevelOutput, Predictions
 
 SIDE = 640
 """Longest side of the large pictures, in pixels."""
@@ -42,24 +42,24 @@ _GRAY, _PER_STD = 128, 42
 
 
 class HowColorizer(Protocol):
-    """What the tab needs of `colorflow.colorize.Colorizer`."""
+    """What the tab needs of `colorflow.colorizer.Colorizer`."""
 
     @property
     def levels(self) -> tuple[int, ...]:
         """Sides of the grids that the levels complete, coarse to fine."""
         ...
 
-    def draw(
+    def predict(
         self, photo: Photo, n: int, temperature: float, seed: int, /, *, samples: bool
-    ) -> Draws:
+    ) -> Predictions:
         """Draw the colors of n samples."""
         ...
 
-    def stages(self, photo: Photo, seed: int, /) -> Sequence[Stage]:
+    def decode_by_level(self, photo: Photo, seed: int, /) -> Sequence[LevelOutput]:
         """Show what each level adds."""
         ...
 
-    def walk(self, photo: Photo, start: int, end: int, steps: int, /) -> NDArray[np.float32]:
+    def interpolate(self, photo: Photo, start: int, end: int, steps: int, /) -> NDArray[np.float32]:
         """Go from one coloring to another."""
         ...
 
@@ -130,7 +130,7 @@ class Exhibition(Run):
 
     def levels(self, seed: int) -> list[Frame]:
         """From noise to picture, level by level; and the picture by itself at the end."""
-        stages = self._colorizer.stages(self._photo, seed)
+        stages = self._colorizer.decode_by_level(self._photo, seed)
         sides = self._colorizer.levels
         noise = [self._noise(stage, side) for stage, side in zip(stages, sides, strict=True)]
         gray = self._painted("gray", np.zeros((2, 1, 1), np.float32))
@@ -180,7 +180,7 @@ class Exhibition(Run):
 
     def walk(self, start: int, end: int) -> list[Frame]:
         """From one coloring to another."""
-        way = self._colorizer.walk(self._photo, start, end, STEPS)
+        way = self._colorizer.interpolate(self._photo, start, end, STEPS)
         return [
             Frame(
                 picture=self._painted(f"walk-{index}", ab),
@@ -191,13 +191,13 @@ class Exhibition(Run):
         ]
 
     def _sample(self, seed: int, temperature: float) -> NDArray[np.float32]:
-        return self._colorizer.draw(self._photo, 1, temperature, seed, samples=True).ab[0]
+        return self._colorizer.predict(self._photo, 1, temperature, seed, samples=True).ab[0]
 
     def _painted(self, name: str, ab: NDArray[np.float32]) -> Path:
         pixels = render(self._lightness, ab)
         return write(self.folder / f"{name}.jpg", pixels, self._small)
 
-    def _noise(self, stage: Stage, side: int) -> Part:
+    def _noise(self, stage: LevelOutput, side: int) -> Part:
         count = stage.latents.size
         return Part(
             picture=self._tiny(f"noise-{side}", noise_picture(stage.latents)),
@@ -205,7 +205,7 @@ class Exhibition(Run):
             alt=f"Noise, {count} numbers",
         )
 
-    def _patches(self, stage: Stage, side: int) -> Part:
+    def _patches(self, stage: LevelOutput, side: int) -> Part:
         flat = np.full(stage.ab.shape[1:], _PATCH_LIGHTNESS, np.float32)
         patches = render(flat, stage.ab)
         rows, columns = (

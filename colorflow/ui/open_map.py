@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from colorflow.color.full_resolution import render
 
 if TYPE_CHECKING:
-    from colorflow.colorize import Uncertainty
+    from colorflow.colorizer import Uncertainty
 
 MOST = 60
 """CIELAB units at which the glow is full; few places of a photo are more open than that."""

@@ -24,7 +24,7 @@ from colorflow.photo import (
     read_photo,
     write_image,
 )
-from colorflow.ui.room import Room
+from colorflow.ui.limits import MemoryBudget
 
 PREVIEW_SIDE = 1024
 """Longest side of what the page shows, in pixels."""
@@ -38,7 +38,7 @@ class OpenPhoto:
 
     upload: Path
     """The file as it came, under its own name in our folder."""
-    room: Room
+    budget: MemoryBudget
     """For all that is done with it at full size."""
     folder: Path
     """Ours, for all that is made of it."""
@@ -61,33 +61,33 @@ class OpenPhoto:
         Raises:
             ColorflowError: that is no longer possible, or there is no room.
         """
-        with self.room.held(self.width * self.height):
-            yield read_photo(self.upload, max_pixels=self.room.pixels)
+        with self.budget.reserve(self.width * self.height):
+            yield read_photo(self.upload, max_pixels=self.budget.pixels)
 
 
-def open_photo(upload: Path, parent: Path, room: Room) -> OpenPhoto:
+def open_photo(upload: Path, parent: Path, budget: MemoryBudget) -> OpenPhoto:
     """Read a photo.
 
     Args:
         upload: the file; the photo's folder gets a name for it, so that it is there as long as the
             folder, whatever becomes of uploads.
         parent: folder in which the photo gets its own.
-        room: is held for the photo while it is read.
+        budget: is reserved for the photo while it is read.
 
     Raises:
         ColorflowError: it cannot be read, or its preview not written, or there is no room.
     """
-    with room.held(count_pixels(upload, max_pixels=room.pixels)):
-        return _opened(read_photo(upload, max_pixels=room.pixels), upload, parent, room)
+    with budget.reserve(count_pixels(upload, max_pixels=budget.pixels)):
+        return _opened(read_photo(upload, max_pixels=budget.pixels), upload, parent, budget)
 
 
-def _opened(photo: Photo, upload: Path, parent: Path, room: Room) -> OpenPhoto:
+def _opened(photo: Photo, upload: Path, parent: Path, budget: MemoryBudget) -> OpenPhoto:
     folder = new_folder(parent, "photo-")
     small = reduced(photo)
     tiny = reduced(small, THUMBNAIL_SIDE)
     return OpenPhoto(
         upload=kept(upload, folder),
-        room=room,
+        budget=budget,
         folder=folder,
         kind=photo.kind,
         width=photo.width,
@@ -112,7 +112,7 @@ def paint(photo: OpenPhoto, ab: NDArray[np.float32], path: Path, provenance: Pro
         ColorflowError: the photo cannot be read again, or the result not written.
     """
     with photo.read() as original:
-        rgb = render(lightness_of(original.all_bits), ab, bits=original.bits)
+        rgb = render(lightness_of(original.full_depth), ab, bits=original.bits)
         write_image(path, rgb, original, provenance=provenance)
 
 

@@ -12,7 +12,7 @@ from colorflow.batch.hints import read_hints
 from colorflow.errors import ColorflowError
 
 if TYPE_CHECKING:
-    from colorflow.colorize import Hint
+    from colorflow.colorizer import Hint
 
     Hints = tuple[Hint, ...]
 
@@ -84,7 +84,7 @@ class Points:
         Raises:
             ColorflowError: there is neither, or there are too many points already.
         """
-        from colorflow.colorize import Hint
+        from colorflow.colorizer import Hint
 
         if self.place is not None:
             if len(self.hints) >= MOST_POINTS:

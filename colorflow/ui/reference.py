@@ -10,12 +10,11 @@ from typing import Any
 import gradio as gr
 
 from colorflow.errors import ColorflowError
-from colorflow.ui.colorize import LARGEST_SEED
+from colorflow.limits import LARGEST_SEED
 from colorflow.ui.controls import seed_number
 from colorflow.ui.download import preparing, ready
-from colorflow.ui.limits import WORK
+from colorflow.ui.limits import WORK, MemoryBudget
 from colorflow.ui.reference_session import ReferenceColorizer, ReferenceSession, Role
-from colorflow.ui.room import Room
 from colorflow.ui.status import line, problem, status_line
 
 Updates = dict[Any, Any]
@@ -42,7 +41,7 @@ class ReferenceTab:
         colorizer: colors the photos.
         root: folder in which the visitors' folders are made.
         max_megabytes: size of the largest upload, to be stated.
-        room: for photos, shared by all visitors.
+        budget: memory for photos, shared by all visitors.
     """
 
     def __init__(
@@ -51,11 +50,11 @@ class ReferenceTab:
         root: Path,
         max_megabytes: int,
         *,
-        room: Room | None = None,
+        budget: MemoryBudget | None = None,
     ) -> None:
         self._colorizer = colorizer
         self._root = root
-        self._room = room or Room()
+        self._budget = budget or MemoryBudget()
         self._formats = line(f"JPEG, PNG, WebP, TIFF or BMP, up to {max_megabytes} MB.")
         self.session = gr.State(None, delete_callback=_close)
         with gr.Row(elem_id="reference"):
@@ -201,7 +200,7 @@ class ReferenceTab:
         preview, said = gr.update(value=None, visible=False), self._formats
         try:
             if upload is not None:
-                session = session or ReferenceSession(self._root, self._room)
+                session = session or ReferenceSession(self._root, self._budget)
                 photo = session.open(role, Path(upload))
                 preview = gr.update(value=str(photo.preview), visible=True)
             elif session:

@@ -13,21 +13,21 @@ from numpy.typing import NDArray
 from colorflow.color.full_resolution import lightness_of, render
 from colorflow.errors import ColorflowError, PhotoError
 from colorflow.photo import Kind, Photo, Provenance
+from colorflow.ui.limits import MemoryBudget
 from colorflow.ui.opened import OpenPhoto, new_folder, open_photo, paint, reduced, write
-from colorflow.ui.room import Room
 
 if TYPE_CHECKING:
-    from colorflow.colorize import Draws
+    from colorflow.colorizer import Predictions
 
 Role = Literal["photo", "reference"]
 
 
 class ReferenceColorizer(Protocol):
-    """What the tab needs of `colorflow.colorize.Colorizer`."""
+    """What the tab needs of `colorflow.colorizer.Colorizer`."""
 
     digest: str
 
-    def draw(
+    def predict(
         self,
         photo: Photo,
         n: int,
@@ -38,7 +38,7 @@ class ReferenceColorizer(Protocol):
         samples: bool,
         reference: Photo,
         strength: float,
-    ) -> Draws:
+    ) -> Predictions:
         """Draw the colors of n samples."""
         ...
 
@@ -61,15 +61,15 @@ class ReferenceSession:
 
     Args:
         root: folder in which the session makes its own.
-        room: for photos, shared by all visitors.
+        budget: memory for photos, shared by all visitors.
 
     Raises:
         ColorflowError: it cannot.
     """
 
-    def __init__(self, root: Path, room: Room) -> None:
+    def __init__(self, root: Path, budget: MemoryBudget) -> None:
         self._folder = new_folder(root, "reference-")
-        self._room = room
+        self._budget = budget
         self._opened: dict[Role, OpenPhoto] = {}
         self.result: Carried | None = None
 
@@ -80,7 +80,7 @@ class ReferenceSession:
             ColorflowError: it cannot be read, its preview not written, or the reference is gray.
         """
         self.forget(role)
-        opened = open_photo(upload, self._folder, self._room)
+        opened = open_photo(upload, self._folder, self._budget)
         if role == "reference" and opened.kind is Kind.GRAY:
             shutil.rmtree(opened.folder, ignore_errors=True)
             raise PhotoError(
@@ -172,7 +172,7 @@ def _carried(
     with other.read() as whole:  # both at once would need room twice
         reference = reduced(whole)
     with opened.read() as photo:
-        draws = colorizer.draw(
+        draws = colorizer.predict(
             photo, 1, 1.0, seed, samples=True, reference=reference, strength=strength
         )
         small = reduced(photo)

@@ -17,19 +17,19 @@ from colorflow.color.full_resolution import lightness_of
 from colorflow.errors import ColorflowError
 from colorflow.photo import Photo
 from colorflow.ui.colorings import Coloring, Colorings, Drawn, Work, provenance_of
+from colorflow.ui.limits import MemoryBudget
 from colorflow.ui.open_map import openness
 from colorflow.ui.opened import OpenPhoto, new_folder, open_photo, paint, reduced, write
-from colorflow.ui.room import Room
 
 if TYPE_CHECKING:
-    from colorflow.colorize import Draws, Recipe, Uncertainty
+    from colorflow.colorizer import ColoringSpec, Predictions, Uncertainty
 
 _COARSE_GRID = 8
 """Side of the chroma grid up to which levels decide the colors of objects."""
 
 
 class PhotoColorizer(Protocol):
-    """What the tab needs of `colorflow.colorize.Colorizer`."""
+    """What the tab needs of `colorflow.colorizer.Colorizer`."""
 
     digest: str
 
@@ -38,7 +38,7 @@ class PhotoColorizer(Protocol):
         """Names of the levels, coarse to fine."""
         ...
 
-    def draw(
+    def predict(
         self,
         photo: Photo,
         n: int,
@@ -48,13 +48,13 @@ class PhotoColorizer(Protocol):
         *,
         samples: bool,
         diverse: bool,
-    ) -> Draws:
+    ) -> Predictions:
         """Draw the colors of n principal colorings or samples, and say the recipe of each."""
         ...
 
-    def redraw(
-        self, photo: Photo, coloring: Recipe, levels: Collection[int], seed: int, n: int, /
-    ) -> Draws:
+    def resample(
+        self, photo: Photo, coloring: ColoringSpec, levels: Collection[int], seed: int, n: int, /
+    ) -> Predictions:
         """Draw some levels of a coloring anew, n times."""
         ...
 
@@ -87,15 +87,15 @@ class Session:
 
     Args:
         root: folder in which the session makes its own.
-        room: for photos, shared by all visitors.
+        budget: memory for photos, shared by all visitors.
 
     Raises:
         ColorflowError: it cannot.
     """
 
-    def __init__(self, root: Path, room: Room) -> None:
+    def __init__(self, root: Path, budget: MemoryBudget) -> None:
         self._folder = new_folder(root, "session-")
-        self._room = room
+        self._budget = budget
         self._lock = threading.Lock()
         self._run: Colorings | None = None
         self.works: Sequence[Work] = ()
@@ -126,7 +126,7 @@ class Session:
         Raises:
             ColorflowError: it cannot be read, or its preview not written.
         """
-        photo = open_photo(upload, self._folder, self._room)
+        photo = open_photo(upload, self._folder, self._budget)
         work = Work(upload=upload, photo=photo)
         self.works = [*self.works, work]
         self.current = self.current or work
@@ -169,7 +169,7 @@ class Session:
                 return
             # Principal colorings, and the most different samples, come of all samples at once.
             yield from _drawn(
-                colorizer.draw(
+                colorizer.predict(
                     photo,
                     wish.n,
                     wish.temperature,
@@ -192,7 +192,7 @@ class Session:
 
         def draw(photo: Photo) -> Drawn:
             yield chosen.recipe, chosen.ab, chosen.share
-            yield from _drawn(colorizer.redraw(photo, chosen.recipe, fine, first, n))
+            yield from _drawn(colorizer.resample(photo, chosen.recipe, fine, first, n))
 
         return self._begin(draw, n + 1)
 
@@ -307,9 +307,9 @@ class Session:
             before.give_way()
 
 
-def _drawn(draws: Draws) -> Drawn:
-    shares = draws.shares or (None,) * len(draws.recipes)
-    return zip(draws.recipes, draws.ab, shares, strict=True)
+def _drawn(draws: Predictions) -> Drawn:
+    shares = draws.shares or (None,) * len(draws.specs)
+    return zip(draws.specs, draws.ab, shares, strict=True)
 
 
 def _samples(
@@ -317,4 +317,6 @@ def _samples(
 ) -> Drawn:
     """Samples one by one, so that each shows as soon as it is there."""
     for seed in range(first, first + n):
-        yield from _drawn(colorizer.draw(photo, 1, temperature, seed, samples=True, diverse=False))
+        yield from _drawn(
+            colorizer.predict(photo, 1, temperature, seed, samples=True, diverse=False)
+        )

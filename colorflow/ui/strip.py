@@ -6,7 +6,7 @@ import html
 from collections.abc import Sequence
 
 from colorflow.ui.colorings import Work
-from colorflow.ui.quiz_stage import address
+from colorflow.ui.gradio_patches import file_url
 
 
 def strip_html(works: Sequence[Work], current: Work | None) -> str:
@@ -16,7 +16,7 @@ def strip_html(works: Sequence[Work], current: Work | None) -> str:
     buttons = "".join(
         f'<button type="button" data-index="{index}" data-act="look" '
         f'aria-pressed="{str(work is current).lower()}" title="{html.escape(work.upload.name)}">'
-        f'<img src="{address(work.photo.thumbnail)}" alt="{html.escape(work.upload.name)}">'
+        f'<img src="{file_url(work.photo.thumbnail)}" alt="{html.escape(work.upload.name)}">'
         "</button>"
         for index, work in enumerate(works)
     )

@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from colorflow.batch.find import Found, find_inputs
-from colorflow.photo import PHOTO_SUFFIXES
 
 
 @pytest.fixture
@@ -55,14 +54,6 @@ def test_what_is_no_photo_by_its_name_is_listed(tree: Path, tmp_path: Path) -> N
     ]  # fmt: skip
     assert found(tree / "*.[jt]*").left_out == [tree / "notes.txt"]
     assert found(tree / "notes.txt", tree).left_out == []  # it is taken, since it was named
-
-
-def test_every_suffix_of_a_photo_counts(tmp_path: Path) -> None:
-    for suffix in PHOTO_SUFFIXES:
-        (tmp_path / f"x{suffix}").touch()
-    result = found(tmp_path)
-    assert len(result.photos) == len(PHOTO_SUFFIXES)
-    assert result.left_out == []
 
 
 def test_named_files_are_taken_as_they_are(tree: Path) -> None:

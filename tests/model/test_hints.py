@@ -16,7 +16,8 @@ from colorflow.color.full_resolution import render
 from colorflow.model.condition import Condition
 from colorflow.model.config import HINT_PLANES, PyramidConfig
 from colorflow.model.hints import SRGB_REACH, Hint, hint_errors, hint_planes
-from colorflow.model.pyramid import ChromaPyramid, Level
+from colorflow.model.level import Level
+from colorflow.model.pyramid import ChromaPyramid
 
 LEVELS = 5
 BATCH = 3

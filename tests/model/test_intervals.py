@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from colorflow.model.intervals import central_interval, check_draws, in_half_widths
+from colorflow.model.intervals import central_interval, check_sample_count, in_half_widths
 
 
 def normal(*shape: int, seed: int = 0) -> Tensor:
@@ -57,9 +57,9 @@ def test_an_interval_of_no_width_holds_its_middle_alone() -> None:
 
 @pytest.mark.parametrize(("n", "level"), [(18, 0.9), (2, 0.5), (0, 0.5)])
 def test_too_few_draws(n: int, level: float) -> None:
-    with pytest.raises(ValueError, match=rf"^draws: expected at least {n + 1 if n else 3} .*{n}$"):
-        check_draws(n, level)
-    check_draws(n + 1 if n else 3, level)
+    with pytest.raises(ValueError, match=rf"^n: expected at least {n + 1 if n else 3} .*{n}$"):
+        check_sample_count(n, level)
+    check_sample_count(n + 1 if n else 3, level)
 
 
 @pytest.mark.parametrize("level", [0.0, 1.0, 90, float("nan")])

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from colorflow.model.latents import draw_latents, slerp
+from colorflow.model.latents import sample_latents, slerp
 
 SHAPES = [(2, 4, 4), (6, 4, 4), (6, 8, 8)]
 
@@ -21,14 +21,14 @@ def normal(*shape: int, seed: int = 0) -> Tensor:
 def test_one_seed_for_all_levels_is_one_generator() -> None:
     generator = torch.Generator().manual_seed(5)
     want = [torch.randn(shape, generator=generator) for shape in SHAPES]
-    got = draw_latents(SHAPES, [5, 5, 5])
+    got = sample_latents(SHAPES, [5, 5, 5])
     assert all(torch.equal(a, b) for a, b in zip(got, want, strict=True))
 
 
 def test_the_numbers_of_a_level_depend_on_its_own_seed_alone() -> None:
     before = torch.get_rng_state()
-    plain = {seed: draw_latents(SHAPES, [seed] * 3) for seed in (1, 2, 3)}
-    mixed = draw_latents(SHAPES, [2, 3, 1])
+    plain = {seed: sample_latents(SHAPES, [seed] * 3) for seed in (1, 2, 3)}
+    mixed = sample_latents(SHAPES, [2, 3, 1])
     for index, seed in enumerate((2, 3, 1)):
         assert torch.equal(mixed[index], plain[seed][index])
     assert not torch.equal(plain[1][0], plain[2][0])

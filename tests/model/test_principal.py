@@ -13,12 +13,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from colorflow.limits import MOST_PRINCIPAL
 from colorflow.model import principal
 from colorflow.model.condition import Condition
 from colorflow.model.config import PyramidConfig
 from colorflow.model.principal import (
     LARGEST_GAIN,
-    MOST_CARDS,
     VIVID_SHARE,
     VIVIDNESS,
     follow_lightness,
@@ -167,7 +167,7 @@ def test_identical_samples_are_their_own_points(k: int, scale: float) -> None:
     assert (np.diff(shares) <= 0).all()
 
 
-@pytest.mark.parametrize(("n", "k"), [(64, 0), (64, -1), (64, MOST_CARDS + 1), (3, 4)])
+@pytest.mark.parametrize(("n", "k"), [(64, 0), (64, -1), (64, MOST_PRINCIPAL + 1), (3, 4)])
 def test_numbers_out_of_range(n: int, k: int) -> None:
     most = min(n, 16)
     with pytest.raises(ValueError, match=f"^k: expected 1 to {most}, got {k}"):

@@ -16,7 +16,7 @@ from PIL import Image
 from torch import Tensor
 
 from colorflow.color.grid import square_lightness
-from colorflow.model.latents import draw_latents, signs_of_photo
+from colorflow.model.latents import sample_latents, signs_of_photo
 
 SHAPES = [(2, 4, 4), (6, 4, 4), (6, 8, 8), (6, 16, 16), (6, 32, 32)]
 PHOTOS = ("astronaut", "chelsea", "coffee", "rocket", "camera", "moon")
@@ -53,7 +53,7 @@ def test_only_the_two_coarsest_levels_have_signs(name: str) -> None:
 
 def test_latents_with_signs_are_standard_normal() -> None:
     signs = signs_of_photo(lightness(skimage.data.coffee()), SHAPES)
-    drawn = [draw_latents(SHAPES, [seed] * 5) for seed in range(100)]
+    drawn = [sample_latents(SHAPES, [seed] * 5) for seed in range(100)]
     for level in (0, 1):
         z = torch.stack([signs[level] * latents[level] for latents in drawn]).flatten(1).numpy()
         assert scipy.stats.kstest(z.ravel(), "norm").pvalue > 0.01

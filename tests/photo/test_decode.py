@@ -11,6 +11,7 @@ import pytest
 import tifffile
 from PIL import Image, ImageChops, ImageOps
 
+from benchmarks.damaged_files import by_pillow
 from colorflow.photo import photo_from_image, read_photo
 
 Saved = Callable[..., Path]
@@ -201,11 +202,9 @@ def test_cmyk_jpeg_of_adobe(picture: Image.Image, saved: Saved) -> None:
     assert np.abs(photo.pixels - expected).max() < 16  # JPEG at quality 100
 
 
-def test_cmyk_jpeg_without_adobes_marker_holds_ink(
-    picture: Image.Image, encoded: Callable[..., bytes], saved: Saved
-) -> None:
+def test_cmyk_jpeg_without_adobes_marker_holds_ink(picture: Image.Image, saved: Saved) -> None:
     cmyk = picture.convert("CMYK")
-    content = encoded(ImageChops.invert(cmyk), "JPEG", quality=100, subsampling=0)
+    content = by_pillow(ImageChops.invert(cmyk), "JPEG", quality=100, subsampling=0)
     start = content.index(b"\xff\xee")
     assert content[start + 4 : start + 9] == b"Adobe"
     length = int.from_bytes(content[start + 2 : start + 4], "big")

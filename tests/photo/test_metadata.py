@@ -209,7 +209,7 @@ def test_an_orientation_in_xmp_of_floats_is_applied(tmp_path: Path) -> None:
     xmp = [(700, 1, len(XMP_ATTRIBUTE), XMP_ATTRIBUTE, True)]
     tifffile.imwrite(tmp_path / "p.tif", floats, photometric="minisblack", extratags=xmp)
     expected = np.rint(np.rot90(floats, -1) * 65535)
-    np.testing.assert_array_equal(read_photo(tmp_path / "p.tif").all_bits, expected)
+    np.testing.assert_array_equal(read_photo(tmp_path / "p.tif").full_depth, expected)
 
 
 @pytest.mark.parametrize("name", ["p.jpg", "p.png", "p.webp"])

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image, TiffImagePlugin
 from PIL.ExifTags import Base
 
-from benchmarks.damaged_files import tiff_of
+from benchmarks.damaged_files import by_pillow, tiff_of
 from benchmarks.fuzz_decode import FIND, REFUSED, Readers
 from colorflow.errors import UnreadablePhotoError
 from colorflow.photo import read_photo
@@ -36,9 +36,7 @@ def strips_of(content: bytes) -> tuple[list[bytes], TiffImagePlugin.ImageFileDir
 def fax(image: Image.Image, compression: int, options: int, rows: int | None = None) -> bytes:
     """A TIFF file by libtiff; Pillow stores white as 1, which fax data calls black."""
     tags = {int(Base.RowsPerStrip): rows or image.height, int(Base.T4Options): options}
-    buffer = io.BytesIO()
-    image.save(buffer, "TIFF", compression=NAMES[compression], tiffinfo=tags)
-    return buffer.getvalue()
+    return by_pillow(image, "TIFF", compression=NAMES[compression], tiffinfo=tags)
 
 
 def noise(width: int, height: int, ink: float) -> Image.Image:
@@ -51,9 +49,7 @@ def staircase(width: int) -> Image.Image:
 
 
 def jpeg(image: Image.Image, **options: object) -> bytes:
-    buffer = io.BytesIO()
-    image.save(buffer, "JPEG", subsampling=0, **options)
-    return buffer.getvalue()
+    return by_pillow(image, "JPEG", subsampling=0, **options)
 
 
 def assert_ends_early(path: Path) -> None:

@@ -24,7 +24,14 @@ from colorflow.errors import PackError, TrainingError
 from colorflow.model.config import PyramidConfig
 from colorflow.training import trainer as trainer_module
 from colorflow.training.loop import train
-from colorflow.training.run import CURVE, STATE, Run, level_recipe, read_config, read_state
+from colorflow.training.run_folder import (
+    CURVE,
+    STATE,
+    RunFolder,
+    read_config,
+    read_state,
+    run_config,
+)
 from colorflow.training.schedule import Budget
 from colorflow.training.trainer import TrainConfig, Trainer
 
@@ -417,7 +424,7 @@ def test_a_full_disk_keeps_the_checkpoint_before(
     make_config: Callable[..., TrainConfig],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    run = Run(tmp_path, level_recipe(shape, make_config()))
+    run = RunFolder(tmp_path, run_config(shape, make_config()))
     state = {**dict.fromkeys(STATE, 1), "level": {}, "ema": {}, "best": {}}
     run.save("level4", state)
 

@@ -82,10 +82,10 @@ class TwoLevels:
     def latent_shapes(self) -> list[tuple[int, int, int]]:
         return [(2, 4, 4), (6, 4, 4)]
 
-    def decode(self, latents: list[Tensor], _: Any) -> Tensor:
+    def decode(self, latents: list[Tensor], _: Any, gain: float = 1.0) -> Tensor:
         if len(latents) == 1:
-            return 10 * latents[0]
-        return self.haar.inverse(10 * torch.cat(latents, 1))[0]
+            return 10 * gain * latents[0]
+        return self.haar.inverse(10 * torch.cat([gain * latents[0], latents[1]], 1))[0]
 
 
 class OnePack:
@@ -106,10 +106,10 @@ class OnePack:
         return self.truth[rows], rows
 
 
-def tune(pack: Any, photos: int) -> tuple[tuple[float, ...], list[str]]:
+def tune(pack: Any, photos: int, gain: float = 1.0) -> tuple[tuple[float, ...], list[str]]:
     pyramid: Any = TwoLevels()
     said: list[str] = []
-    return tune_temperatures(pyramid, pack, photos, said.append), said
+    return tune_temperatures(pyramid, pack, gain, photos, said.append), said
 
 
 def test_tuning_finds_the_std_of_the_truth() -> None:
@@ -119,6 +119,11 @@ def test_tuning_finds_the_std_of_the_truth() -> None:
     assert set(chosen) < set(tuning.CANDIDATES)
     assert pack.asked == [{"split": "dev", "variant": "whole"}]
     assert [line.split(":")[0] for line in said] == ["level 4", "level 8"]
+
+
+def test_tuning_takes_the_gain_into_account() -> None:
+    """With coarse chroma times 1.4, a std of 0.5 is that of the truth."""
+    assert tune(OnePack(), 300, gain=1.4)[0] == (0.5, 0.3)
 
 
 def test_tuning_repeats() -> None:
@@ -141,7 +146,7 @@ def test_draws_beyond_the_chroma_of_training_are_blow_ups(chroma: float, share: 
 
     pyramid: Any = SimpleNamespace(sample=sample)
     pack: Any = OnePack()
-    assert blow_ups(pyramid, pack, [1.0], photos=50, draws=3) == share
+    assert blow_ups(pyramid, pack, [1.0], photos=50, samples=3) == share
 
 
 def test_the_share_of_blow_ups_counts_draws() -> None:
@@ -153,7 +158,7 @@ def test_the_share_of_blow_ups_counts_draws() -> None:
 
     pyramid: Any = SimpleNamespace(sample=sample)
     pack: Any = OnePack()
-    assert blow_ups(pyramid, pack, [1.0], photos=45, draws=4) == 0.25
+    assert blow_ups(pyramid, pack, [1.0], photos=45, samples=4) == 0.25
 
 
 # interval factors
@@ -220,7 +225,7 @@ def test_calibration_repeats_on_as_many_photos_as_asked() -> None:
     before = torch.random.get_rng_state()
     packs = NormalPack(40), NormalPack(40)
     first, second = (
-        calibrate(NormalModel(1.0), pack, photos=10, draws=20, say=str)  # type: ignore[arg-type]
+        calibrate(NormalModel(1.0), pack, photos=10, samples=20, say=str)  # type: ignore[arg-type]
         for pack in packs
     )
     assert first == second

@@ -16,6 +16,12 @@ from tests.ui.handling import IMAGE_DESCRIPTION, SUBJECT
 
 
 @pytest.fixture
+def anyio_backend() -> str:
+    """The event loop of tests that are marked anyio."""
+    return "asyncio"
+
+
+@pytest.fixture
 def colorizer() -> FakeColorizer:
     return FakeColorizer()
 

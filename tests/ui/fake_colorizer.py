@@ -52,19 +52,19 @@ class FakeRecipe:
 
     seeds: tuple[int | None, ...]
     temperature: float = 1.0
-    card: FakeCard | None = None
+    principal: FakeCard | None = None
 
     @property
     def seed(self) -> int:
         own = self.seeds[0]
         if own is not None:
             return own
-        assert self.card
-        return self.card.seed
+        assert self.principal
+        return self.principal.seed
 
     @property
-    def is_card(self) -> bool:
-        return self.card is not None and set(self.seeds) == {None}
+    def is_principal(self) -> bool:
+        return self.principal is not None and set(self.seeds) == {None}
 
 
 class FakeColorizer:
@@ -86,7 +86,7 @@ class FakeColorizer:
     def load(cls, weights: Path | None = None) -> FakeColorizer:
         return cls()
 
-    def draw(
+    def predict(
         self,
         photo: Photo,
         n: int,
@@ -115,14 +115,14 @@ class FakeColorizer:
             made.ab[:] += strength * (_mean_chroma(reference) - made.ab)
         return made
 
-    def paint(self, photo: Photo, chroma: np.ndarray, *, bits: Any = 8) -> Iterator[np.ndarray]:
+    def render(self, photo: Photo, chroma: np.ndarray, *, bits: Any = 8) -> Iterator[np.ndarray]:
         from colorflow.color.full_resolution import lightness_of, render
 
-        lightness = lightness_of(photo.pixels if bits == 8 else photo.all_bits)
+        lightness = lightness_of(photo.pixels if bits == 8 else photo.full_depth)
         for ab in chroma:
             yield render(lightness, ab, bits=bits)
 
-    def redraw(
+    def resample(
         self, photo: Photo, recipe: FakeRecipe, levels: Collection[int], seed: int, n: int
     ) -> Any:
         return self._made(
@@ -133,7 +133,7 @@ class FakeColorizer:
                         for level, own in zip(LEVELS, recipe.seeds, strict=True)
                     ),
                     recipe.temperature,
-                    recipe.card,
+                    recipe.principal,
                 )
                 for i in range(n)
             ]
@@ -144,7 +144,7 @@ class FakeColorizer:
     ) -> np.ndarray:
         return np.abs(ab).mean(axis=(1, 2, 3)) / 100
 
-    def stages(self, photo: Photo, seed: int) -> Any:
+    def decode_by_level(self, photo: Photo, seed: int) -> Any:
         """Grids that fill with the seed's chroma, and latents that say their level."""
         if self.error:
             raise self.error
@@ -157,7 +157,7 @@ class FakeColorizer:
             for index, side in enumerate(LEVELS)
         ]
 
-    def walk(self, photo: Photo, start: int, end: int, steps: int) -> np.ndarray:
+    def interpolate(self, photo: Photo, start: int, end: int, steps: int) -> np.ndarray:
         """Straight from the chroma of one seed to that of the other."""
         first, last = (np.array(AB[seed % len(AB)], np.float32) for seed in (start, end))
         shares = np.linspace(0, 1, steps, dtype=np.float32)[:, None]
@@ -181,7 +181,7 @@ class FakeColorizer:
             [[((one.seeds[-1] or one.seed) - one.seed) % 7] for one in recipes], np.float32
         )
         seeds = [one.seed for one in recipes]
-        return SimpleNamespace(recipes=recipes, seeds=seeds, ab=ab[:, :, None, None], shares=())
+        return SimpleNamespace(specs=recipes, seeds=seeds, ab=ab[:, :, None, None], shares=())
 
 
 def fake_shares(n: int) -> tuple[float, ...]:
@@ -192,7 +192,7 @@ def fake_shares(n: int) -> tuple[float, ...]:
 
 def _colors_of(recipe: FakeRecipe) -> int:
     """The number of the colors of a recipe in `AB`, before the modulo."""
-    return recipe.seed + (recipe.card.number if recipe.card else 0)
+    return recipe.seed + (recipe.principal.number if recipe.principal else 0)
 
 
 def _wait_while_held() -> None:

@@ -8,8 +8,7 @@ import gradio as gr
 import pytest
 
 from colorflow.ui.colorize import ColorizeTab
-from colorflow.ui.limits import Limits
-from colorflow.ui.room import Room
+from colorflow.ui.limits import Limits, MemoryBudget
 from tests.ui.bad_inputs import BAD_INPUTS, MEGABYTES, MEGAPIXELS, BadInput
 from tests.ui.fake_colorizer import FakeColorizer
 from tests.ui.handling import everything, is_problem, text, value
@@ -27,7 +26,7 @@ def test_the_list_is_long_enough_and_says_what_it_claims() -> None:
 @pytest.fixture
 def limited(colorizer: FakeColorizer, root: Path) -> ColorizeTab:
     with gr.Blocks(analytics_enabled=False):
-        return ColorizeTab(colorizer, root, LIMITS.megabytes, room=Room(LIMITS.pixels))
+        return ColorizeTab(colorizer, root, LIMITS.megabytes, budget=MemoryBudget(LIMITS.pixels))
 
 
 @pytest.mark.parametrize(

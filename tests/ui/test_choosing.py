@@ -14,14 +14,12 @@ from gradio.components.api_component import Api
 from PIL import Image
 
 from colorflow.color.full_resolution import render
-from colorflow.quiz.deck import Deck
 from colorflow.quiz.game import Quiz
-from colorflow.quiz.rounds import RoundMaker
+from colorflow.quiz.photos import PhotoPool
 from colorflow.quiz.store import AnswerStore
 from colorflow.ui.colorize import ColorizeTab
-from colorflow.ui.limits import Limits
+from colorflow.ui.limits import Limits, MemoryBudget
 from colorflow.ui.page import build_page
-from colorflow.ui.room import Room
 from tests.ui.fake_colorizer import FakeColorizer
 from tests.ui.handling import (
     click,
@@ -122,7 +120,7 @@ def test_a_session_keeps_files_and_no_pixels(tab: ColorizeTab, gray: Path) -> No
     session = opened(tab, gray)
     colorize(tab, session, n=8)
     (work,) = session.works
-    kept = work.colorings, replace(work.photo, room=None)  # type: ignore[arg-type]
+    kept = work.colorings, replace(work.photo, budget=None)  # type: ignore[arg-type]
     assert len(pickle.dumps(kept)) < 10_000
 
 
@@ -142,11 +140,11 @@ def test_everything_has_a_name_of_its_own_and_only_the_api_is_public(
     colorizer: FakeColorizer, root: Path
 ) -> None:
     quiz = Quiz(
-        deck=Deck([], ""),
-        maker=RoundMaker(colorizer),
+        pool=PhotoPool([], ""),
+        colorizer=colorizer,
         store=AnswerStore(root / "quiz.sqlite"),
     )
-    page, _ = build_page(colorizer, root, Limits(), Room(), quiz)
+    page, _ = build_page(colorizer, root, Limits(), MemoryBudget(), quiz)
     names = [
         block.elem_id
         for block in page.blocks.values()

@@ -11,8 +11,9 @@ from PIL import Image
 from skimage import color, data
 
 from colorflow.errors import WeightsError
+from colorflow.limits import LARGEST_SEED
 from colorflow.photo import Principal, Provenance, read_provenance
-from colorflow.ui.colorize import LARGEST_SEED, ColorizeTab
+from colorflow.ui.colorize import ColorizeTab
 from colorflow.ui.opened import PREVIEW_SIDE
 from tests.ui.fake_colorizer import AB, FakeColorizer
 from tests.ui.handling import (

@@ -17,12 +17,12 @@ import pytest
 from PIL import Image
 from skimage import color, data
 
+from colorflow.limits import LARGEST_SEED
 from colorflow.photo import Principal, read_provenance
-from colorflow.ui.colorize import LARGEST_SEED
 from colorflow.ui.colorize_layout import SAMPLES, SUMMARY
 from colorflow.ui.folder import MOST_PHOTOS, FolderTab
 from colorflow.ui.folder_session import FolderSession
-from colorflow.ui.room import Room
+from colorflow.ui.limits import MemoryBudget
 from tests.batch.raw_zip import File, deflated, write_raw, zeros
 from tests.ui.fake_colorizer import AB, FakeColorizer
 from tests.ui.handling import Updates, is_problem, text, value
@@ -427,11 +427,11 @@ def test_photos_of_too_many_pixels_fail_by_name(
     colorizer: FakeColorizer, root: Path, album: Path
 ) -> None:
     with gr.Blocks(analytics_enabled=False):
-        tab = FolderTab(colorizer, root, MEGABYTES, room=Room(1199))  # type: ignore[arg-type]
+        tab = FolderTab(colorizer, root, MEGABYTES, budget=MemoryBudget(1199))  # type: ignore[arg-type]
     last = color_all(tab, taken(tab, album))[-1]
     assert text(last, tab.status) == "5 failed."
     with gr.Blocks(analytics_enabled=False):
-        tab = FolderTab(colorizer, root, MEGABYTES, room=Room(1200))  # type: ignore[arg-type]
+        tab = FolderTab(colorizer, root, MEGABYTES, budget=MemoryBudget(1200))  # type: ignore[arg-type]
     last = color_all(tab, taken(tab, album))[-1]
     assert text(last, tab.status) == "3 colored, 1 left as it is, 1 failed."
 

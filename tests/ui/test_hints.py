@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 from skimage import color
 
-from colorflow.colorize import Card, Colorizer, Hint
+from colorflow.colorizer import Colorizer, Hint, PrincipalSpec
 from colorflow.photo import read_photo, read_provenance
 from colorflow.ui.colorize import ColorizeTab
 from colorflow.ui.colorize_layout import SUMMARY
@@ -137,7 +137,7 @@ def test_a_likely_color_is_one_of_the_model_s_at_that_point(
     preview = read_photo(session.opened.photo.preview)
     around = preview.pixels[36:39, 407:410]
     assert offered[0].lightness == pytest.approx(color.rgb2lab(around)[..., 0].mean(), abs=0.1)
-    samples = hinted.draw(preview, 24, 1.0, 0, samples=True).ab
+    samples = hinted.predict(preview, 24, 1.0, 0, samples=True).ab
     there = samples[:, :, 37 * 64 // 683, 408 * 64 // 1024]
     away = np.hypot(there[:, 0] - offered[0].a, there[:, 1] - offered[0].b)
     assert (away < 14).mean() >= offered[0].share
@@ -153,14 +153,14 @@ def test_colors_of_a_point_that_was_left_are_not_offered(
 ) -> None:
     session = opened(hints, small)
     hints.put(session, 20, 20)
-    draw = hints._colorizer.draw
+    draw = hints._colorizer.predict
 
     def draw_slowly(*arguments: Any, **options: Any) -> Any:
-        monkeypatch.setattr(hints._colorizer, "draw", draw)
+        monkeypatch.setattr(hints._colorizer, "predict", draw)
         hints.put(session, 40, 50)  # while colors for the first place are sought
         return draw(*arguments, **options)
 
-    monkeypatch.setattr(hints._colorizer, "draw", draw_slowly)
+    monkeypatch.setattr(hints._colorizer, "predict", draw_slowly)
     assert hints.offer(session)[hints.swatches] == gr.skip()
     assert session.opened.offered == ()
     assert "swatch" in value(hints.offer(session), hints.swatches)
@@ -224,24 +224,24 @@ def test_the_first_card_is_shown_with_the_hints_given(
     preview = read_photo(session.opened.photo.preview)
     drawing = session.opened.drawing
     assert drawing is not None
-    assert np.abs(drawing.ab - hinted.draw(preview, 1).ab[0]).max() < 0.1
+    assert np.abs(drawing.ab - hinted.predict(preview, 1).ab[0]).max() < 0.1
     hints.put(session, 20, 20)
     hints.pick_freely(session, "#00a000")
     drawing = session.opened.drawing
     assert drawing is not None
     hint = points_of(session)
     assert preview.pixels.shape[:2] == (64, 64), "so that the hint is the same on both"
-    assert np.abs(drawing.ab - hinted.draw(preview, 1, hints=hint).ab[0]).max() < 0.1
+    assert np.abs(drawing.ab - hinted.predict(preview, 1, hints=hint).ab[0]).max() < 0.1
 
 
 def test_other_colors_are_the_next_cards_in_turn(
     hints: HintsTab, hinted: Colorizer, small: Path
 ) -> None:
     session = opened(hints, small)
-    cards = hinted.draw(read_photo(session.opened.photo.preview), 4)
+    cards = hinted.predict(read_photo(session.opened.photo.preview), 4)
     for card in (1, 2, 3, 0):
         hints.other_colors(session)
-        assert session.opened.recipe == cards.recipes[card]
+        assert session.opened.recipe == cards.specs[card]
         assert session.opened.drawing is not None
         assert np.abs(session.opened.drawing.ab - cards.ab[card]).max() < 0.1
 
@@ -326,7 +326,7 @@ def test_a_coloring_is_taken_over_from_the_other_tab(
     assert updates[tabs]["selected"] == HINTS_TAB
     taken = updates[hints.session]
     assert taken.opened.recipe == session.chosen.recipe
-    assert taken.opened.recipe.card == Card(number=1, of=2, seed=5)
+    assert taken.opened.recipe.principal == PrincipalSpec(number=1, of=2, seed=5)
     assert taken.opened.recipe.temperature == 0.8
     same = np.abs(pixels(plain(taken)).astype(int) - pixels(session.chosen.preview))
     assert same.mean() < 3, "the preview is drawn on, and the photo there"
@@ -365,14 +365,14 @@ def test_a_change_meanwhile_wins(
 ) -> None:
     session = opened(hints, small)
     drawn = session.opened.drawing
-    draw_recipes = hinted.draw_recipes
+    reproduce = hinted.reproduce
 
     def interrupted(*arguments: Any, **options: Any) -> Any:
         session.opened.points.replace(())
         session.opened.points.replace((Hint(1, 1, 0, 0),))
-        return draw_recipes(*arguments, **options)
+        return reproduce(*arguments, **options)
 
-    monkeypatch.setattr(hinted, "draw_recipes", interrupted)
+    monkeypatch.setattr(hinted, "reproduce", interrupted)
     assert not session.redraw(hinted)
     assert session.opened.drawing is drawn
 

@@ -11,7 +11,7 @@ import pytest
 from skimage import color
 
 from colorflow.batch.hints import read_hints
-from colorflow.colorize import Hint
+from colorflow.colorizer import Hint
 from colorflow.errors import ColorflowError
 from colorflow.ui.hint_lists import point_list, swatch_list
 from colorflow.ui.marks import Mark, radius_of, with_marks

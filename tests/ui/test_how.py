@@ -14,7 +14,8 @@ from PIL import Image
 from skimage import color
 
 from colorflow.errors import WeightsError
-from colorflow.ui.colorize import LARGEST_SEED, ColorizeTab, Updates
+from colorflow.limits import LARGEST_SEED
+from colorflow.ui.colorize import ColorizeTab, Updates
 from colorflow.ui.frames import Frame, player
 from colorflow.ui.how import HowTab
 from colorflow.ui.how_session import SIDE, STEPS, TEMPERATURES, HowSession, noise_picture

@@ -11,8 +11,8 @@ import pytest
 from PIL import Image
 from skimage import color, data
 
+from colorflow.limits import LARGEST_SEED
 from colorflow.photo import read_provenance
-from colorflow.ui.colorize import LARGEST_SEED
 from colorflow.ui.opened import write
 from colorflow.ui.reference import ReferenceTab
 from colorflow.ui.reference_session import ReferenceSession

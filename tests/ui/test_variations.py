@@ -43,7 +43,7 @@ def test_more_like_this_keeps_the_colors_of_the_chosen_card(tab: ColorizeTab, sm
     assert np.array_equal(session.colorings[0].ab, kept.ab)
     recipe = session.colorings[1].recipe
     assert recipe.seeds == (None, None, 1, 1, 1)
-    assert recipe.card == kept.recipe.card
+    assert recipe.principal == kept.recipe.principal
     assert session.chosen is session.colorings[0]
     assert text(updates, tab.status).startswith("3 colorings in ")
     assert all(one.preview.exists() for one in session.colorings)
