@@ -71,7 +71,7 @@ _SCALES = {"L;2": 255 // 3, "L;4": 255 // 15}
 """Factor by which Pillow multiplies the grays of PNG, by its name of how they are stored."""
 
 _AVIF_BRANDS = {b"avif", b"avis"}
-_HEIF_BRANDS = {b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"mif1", b"msf1"}
+_HEIF_BRANDS = {b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"mif1", b"mif3", b"msf1"}
 """Brands of the file type box (ISO/IEC 23008-12, AV1 Image File Format)."""
 
 DAMAGE = (
@@ -112,7 +112,8 @@ def photo_errors(source: str) -> Iterator[None]:
         detail = " ".join(str(error).split()) or type(error).__name__
         raise UnreadablePhotoError(
             source,
-            f"the picture is damaged or incomplete ({detail}); copy it again from its origin",
+            f"the picture is damaged, incomplete, or of a kind that is not read ({detail}); "
+            "copy it again from its origin, or save it as JPEG, PNG or TIFF",
         ) from error
 
 
@@ -188,7 +189,7 @@ def _from_container(start: bytes, file: IO[bytes], source: str) -> ImageFile.Ima
     except ImportError as error:
         raise UnreadablePhotoError(
             source,
-            "the file is a HEIC picture, which needs one more package: pip install colorflow[heic]",
+            "the file is a HEIC picture, which needs one more package: pip install pillow-heif",
         ) from error
     return HeifImageFile(file)  # type: ignore[no-untyped-call,no-any-return,unused-ignore]
 

@@ -12,6 +12,7 @@ import itertools
 import math
 import struct
 import sys
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING
@@ -28,8 +29,10 @@ if TYPE_CHECKING:
 
 FAX = (RLE, GROUP_3, GROUP_4)
 OLD_JPEG, JPEG = 6, 7
-_UNCOMPRESSED = 1
+_UNCOMPRESSED, _DEFLATE = 1, (8, 32946)
 """Values of the tag Compression."""
+YCBCR = 6
+"""Value of the tag PhotometricInterpretation."""
 _LOWEST_FIRST = 2
 """Fill order: the first pixel of a byte is its lowest bit."""
 _REVERSED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
@@ -75,10 +78,15 @@ def check_pieces(page: TiffPage, file: IO[bytes]) -> None:
     if count == len(starts) == 1 and sizes in ((), (0,)):
         page.databytecounts = sizes = (max(0, end - starts[0]),)
     places = list(zip(starts, sizes, strict=False))[:count]
-    if page.compression == _UNCOMPRESSED:  # the size may be wrong: tifffile reads what it needs
-        end = sys.maxsize
+    if page.compression == _UNCOMPRESSED and page.photometric != YCBCR:
+        end = sys.maxsize  # the size may be wrong: tifffile reads what it needs
     if len(places) < count or any(0 in place or sum(place) > end for place in places):
         raise OSError(_TOO_EARLY)
+
+
+def _bits(page: TiffPage) -> int:
+    bits = page.bitspersample
+    return int(bits[0] if isinstance(bits, tuple) else bits)
 
 
 def _shape_of_pieces(page: TiffPage) -> tuple[int, int]:
@@ -125,6 +133,55 @@ def fax_pixels(page: TiffPage, file: IO[bytes]) -> np.ndarray:
         target = pixels[piece.y : piece.y + piece.height, piece.x : piece.x + piece.width]
         target[:] = np.unpackbits(rows, axis=1)[: target.shape[0], : target.shape[1]]
     return pixels
+
+
+def deflated_pixels(page: TiffPage, file: IO[bytes]) -> np.ndarray:
+    """Decode the pixels of a deflated page whose last strip holds more rows than the picture.
+
+    imagecodecs refuses such strips.
+
+    Raises:
+        OSError: a strip or tile ends too early.
+        Exception: whatever zlib and tifffile raise on damaged files.
+    """
+    samples = 1 if page.planarconfig == _SEPARATE else page.samplesperpixel
+    pixels = np.zeros(page.shaped, page.dtype)
+    for index, piece in enumerate(pieces_of(page)):
+        size = piece.height * math.ceil(piece.width * samples * _bits(page) / 8)
+        data = zlib.decompressobj().decompress(_data_of(piece, file), size)
+        if len(data) < size:
+            raise OSError(_TOO_EARLY)
+        part, (plane, z, y, x, _), (depth, height, width, _) = page.decode(
+            zlib.compress(data, 1), index
+        )
+        assert part is not None
+        pixels[plane, z : z + depth, y : y + height, x : x + width] = part[:depth, :height, :width]
+    return pixels.reshape(page.shape)
+
+
+def check_subsampled(page: TiffPage, file: IO[bytes]) -> None:
+    """Check that every strip or tile of a YCbCr page holds all its pixels.
+
+    libtiff returns a picture all the same, with whatever its memory held before in place of the
+    missing pixels.
+
+    Raises:
+        OSError: one of them ends too early.
+        Exception: whatever the decoders raise on damaged files.
+    """
+    from tifffile import TIFF
+
+    across, down = page.subsampling or (2, 2)
+    for piece in pieces_of(page):
+        blocks = math.ceil(piece.width / across) * math.ceil(piece.height / down)
+        size = blocks * (across * down + 2)  # luma samples and two chroma samples
+        data = _data_of(piece, file)
+        if page.compression in _DEFLATE:
+            data = zlib.decompress(data, bufsize=size)
+        elif page.compression != _UNCOMPRESSED:
+            data = TIFF.DECOMPRESSORS[page.compression](data, out=size)
+        if len(data) < size:
+            raise OSError(_TOO_EARLY)
 
 
 def check_jpeg(page: TiffPage, file: IO[bytes]) -> None:

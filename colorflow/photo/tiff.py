@@ -166,18 +166,19 @@ class TiffFile(ImageFile.ImageFile):
             strips.check_jpeg(page, file)
         elif self.photometric == _YCBCR:
             # The chroma may have fewer pixels, which tifffile does not read.
-            return self._decoded_by_libtiff(asrgb=True)[..., :3]
+            return self._subsampled()
         try:
             return page.asarray(maxworkers=max(1, cv2.getNumThreads()))
-        except imagecodecs.DeflateError:  # the last strip may hold more rows than the picture
-            return self._decoded_by_libtiff()
+        except imagecodecs.DeflateError:
+            return strips.deflated_pixels(page, file)
 
-    def _decoded_by_libtiff(self, *, asrgb: bool = False) -> np.ndarray:
+    def _subsampled(self) -> np.ndarray:
         import imagecodecs
 
         assert self.fp is not None
+        strips.check_subsampled(self.page, self.fp)
         self.fp.seek(0)
-        return imagecodecs.tiff_decode(self.fp.read(), asrgb=asrgb)
+        return np.asarray(imagecodecs.tiff_decode(self.fp.read(), asrgb=True)[..., :3])
 
     def _image(self) -> Image.Image:
         samples = self.samples()

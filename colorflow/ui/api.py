@@ -28,7 +28,7 @@ from colorflow.ui.colorings import name_of, provenance_of
 from colorflow.ui.controls import MOST_VIVID
 from colorflow.ui.gradio_patches import is_upload_folder
 from colorflow.ui.limits import ROUND_PIXELS, WORK, MemoryBudget, visitor_of
-from colorflow.ui.opened import new_folder
+from colorflow.ui.photos import new_folder
 from colorflow.ui.points import check_points
 from colorflow.ui.status import sentence
 from colorflow.ui.storage import VISITORS

@@ -1,4 +1,4 @@
-"""Colorings of one photo, which come one by one."""
+"""Colorings of an uploaded photo: their previews come one by one, their full size when chosen."""
 
 from __future__ import annotations
 
@@ -6,49 +6,50 @@ import shutil
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from colorflow.color.full_resolution import lightness_of, render
 from colorflow.errors import ColorflowError
 from colorflow.photo import LETTERS, Photo, Principal, Provenance
-from colorflow.ui.opened import OpenPhoto, new_folder, reduced, write
-from colorflow.ui.run import Run
+from colorflow.ui.photos import UploadedPhoto, new_folder, reduced, write_colored
+from colorflow.ui.session import Job, Session
 
 if TYPE_CHECKING:
-    from colorflow.colorizer import ColoringSpec, PrincipalSpec
+    from colorflow.colorizer import ColoringSpec, Colorizer, Predictions, PrincipalSpec
+
+_COARSE_GRID = 8
+"""Side of the chroma grid up to which levels decide the colors of objects."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Coloring:
-    """One result."""
+    """One coloring of a photo."""
 
     recipe: ColoringSpec
-    """What it is made of."""
+    """How it is made."""
     ab: NDArray[np.float32]
     """Its colors, CIELAB (2, h, w), on a small grid."""
-    folder: Path
-    """Of this and of what was made with it."""
-    stem: str
-    """Of its file in full size."""
     preview: Path
+    stem: str
+    """Name of its file in full size, without the suffix."""
     share: float | None = None
-    """Of a principal coloring, as it was drawn: the share of the samples that it is the mean of."""
+    """Of a principal coloring: the share of the samples that it is the mean of."""
 
-    def path(self, suffix: str) -> Path:
-        """Where it is written in full size, with the photo's metadata, once it is chosen."""
-        return self.folder / f"{self.stem}{suffix}"
+    @property
+    def folder(self) -> Path:
+        """Holds its preview, its file in full size and other pictures of it."""
+        return self.preview.parent
 
     @property
     def seed(self) -> int:
-        """Of its colors, and of the details too unless these were drawn anew."""
+        """Seed of its colors, and of its details unless these were sampled again."""
         return self.recipe.seed
 
     @property
     def caption(self) -> str:
-        """What it is, in words."""
+        """What the gallery says below it."""
         recipe = self.recipe
         if recipe.principal is None:
             said = f"Seed {recipe.seed}"
@@ -63,57 +64,118 @@ class Coloring:
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
-class Work:
-    """One of the visitor's photos, and what was made of it."""
+class ColoredPhoto:
+    """A photo that a visitor has opened, and its colorings."""
 
+    photo: UploadedPhoto
     upload: Path
     """The file as Gradio has it."""
-    photo: OpenPhoto
     colorings: Sequence[Coloring] = ()
     chosen: Coloring | None = None
 
     @property
+    def folder(self) -> Path:
+        """Holds everything that is made of the photo."""
+        return self.photo.folder
+
+    @property
     def shows_samples(self) -> bool:
-        """Whether its colorings are samples; one of them may still be what was chosen before."""
+        """Whether the colorings are samples; the first may be the one that was chosen before."""
         return bool(self.colorings) and self.colorings[-1].recipe.principal is None
 
+    def replace_colorings(self, first: Coloring) -> None:
+        """Choose a new coloring and delete the ones before."""
+        before = self.colorings
+        self.colorings, self.chosen = [first], first
+        if before:
+            shutil.rmtree(before[0].folder, ignore_errors=True)
 
-Drawn = Iterator[tuple["ColoringSpec", NDArray[np.float32], float | None]]
+    def require_chosen(self) -> Coloring:
+        """The chosen coloring.
+
+        Raises:
+            ColorflowError: there is none.
+        """
+        if self.chosen is None:
+            raise ColorflowError("There is no coloring here yet; color the photo first.")
+        return self.chosen
+
+
+PhotoSession = Session[ColoredPhoto]
+AnyPhoto = TypeVar("AnyPhoto", bound=ColoredPhoto)
+
+
+def write_chosen(
+    session: Session[AnyPhoto], model: str, suffix: str | None = None
+) -> tuple[UploadedPhoto, Path] | None:
+    """Write the chosen coloring in full size, unless the file is there already.
+
+    Args:
+        session: the visitor's.
+        model: digest of the weights, for the provenance in the file.
+        suffix: .jpg or .png; by default that of the photo.
+
+    Returns:
+        The photo and the file; None if nothing is chosen, or if the visitor has chosen another
+        coloring or photo meanwhile.
+
+    Raises:
+        ColorflowError: the photo cannot be read any more, or the file not written.
+    """
+    opened = session.current
+    chosen = opened.chosen if opened else None
+    if opened is None or chosen is None:
+        return None
+    photo = opened.photo
+    path = chosen.folder / f"{chosen.stem}{suffix or photo.suffix}"
+    try:
+        if not path.exists():
+            provenance = provenance_of(chosen.recipe, chosen.share, model)
+            photo.write_coloring(chosen.ab, path, provenance)
+    except ColorflowError:
+        if session.current is opened and opened.chosen is chosen:
+            raise
+    finally:
+        session.delete_if_closed()
+    return (photo, path) if session.current is opened and opened.chosen is chosen else None
+
+
+Made = Iterator[tuple["ColoringSpec", NDArray[np.float32], float | None]]
 """Recipes, colors and shares of colorings, one by one."""
 
 
-class Colorings(Run):
-    """Colorings of one photo in the making; they come one by one.
+class Colorings(Job):
+    """Makes colorings of one photo, one by one.
 
-    With the first of them those before are gone and it is the chosen one.
+    The first one replaces the photo's colorings from before and is the chosen one.
 
     Args:
-        work: what they belong to.
-        draw: gives their colors.
-        wanted: how many that will be.
+        opened: the photo.
+        make: gives the colors.
+        wanted: number of colorings.
     """
 
-    def __init__(self, work: Work, draw: Callable[[Photo], Drawn], wanted: int) -> None:
+    def __init__(self, opened: ColoredPhoto, make: Callable[[Photo], Made], wanted: int) -> None:
         super().__init__()
-        self.work = work
+        self.opened = opened
         self.wanted = wanted
         self.done = 0
-        self._draw = draw
+        self._make = make
 
     def __iter__(self) -> Iterator[Coloring]:
-        """Make them, until all are there or somebody ends it.
+        """Make them, until all are there or the job should end.
 
         Raises:
-            ColorflowError: the photo cannot be read again, colored, or a result written.
+            ColorflowError: the photo cannot be read any more or colored, or a preview not written.
         """
         try:
-            folder = new_folder(self.work.photo.folder, "run-")
+            folder = new_folder(self.opened.folder, "run-")
             try:
-                for made in self._made(folder):
+                for coloring in self._made(folder):
                     if self.end:
                         return
-                    self._take(made)
-                    yield made
+                    self._take(coloring)
+                    yield coloring
                     if self.end:
                         return
             finally:
@@ -124,37 +186,92 @@ class Colorings(Run):
                 raise
 
     def _made(self, folder: Path) -> Iterator[Coloring]:
-        opened = self.work.photo
-        with opened.read() as photo:
+        uploaded = self.opened.photo
+        with uploaded.read() as photo:
             small = reduced(photo)
-            lightness = lightness_of(small.pixels)
-            for recipe, ab, share in self._draw(photo):
+            for recipe, ab, share in self._make(photo):
                 name = name_of(recipe)
                 yield Coloring(
                     recipe=recipe,
                     ab=ab,
-                    folder=folder,
-                    stem=f"{opened.upload.stem}_{name}",
-                    preview=write(folder / f"{name}.png", render(lightness, ab), small),
+                    preview=write_colored(folder / f"{name}.png", ab, small),
+                    stem=f"{uploaded.path.stem}_{name}",
                     share=share,
                 )
 
-    def _take(self, made: Coloring) -> None:
-        before, work = self.work.colorings, self.work
+    def _take(self, coloring: Coloring) -> None:
         self.done += 1
-        if self.done > 1:
-            work.colorings = [*before, made]
-            return
-        work.colorings, work.chosen = [made], made
-        if before:
-            shutil.rmtree(before[0].folder, ignore_errors=True)
+        if self.done == 1:
+            self.opened.replace_colorings(coloring)
+        else:
+            self.opened.colorings = [*self.opened.colorings, coloring]
+
+
+def color_anew(
+    colorizer: Colorizer,
+    opened: ColoredPhoto,
+    *,
+    n: int,
+    temperature: float,
+    seed: int,
+    samples: bool,
+    diverse: bool,
+) -> Colorings:
+    """Principal colorings or samples of a photo; arguments as of `Colorizer.draw`.
+
+    Samples come one by one, unless they are the most different ones; these and principal colorings
+    come from many samples at once. `diverse` matters only for samples.
+    """
+
+    def make(photo: Photo) -> Made:
+        if samples and not diverse:
+            yield from _samples(colorizer, photo, temperature, seed, n)
+        else:
+            yield from _items(
+                colorizer.predict(photo, n, temperature, seed, samples=samples, diverse=samples)
+            )
+
+    return Colorings(opened, make, n)
+
+
+def more_like(colorizer: Colorizer, opened: ColoredPhoto, n: int) -> Colorings:
+    """The chosen coloring, and n with its colors and other details.
+
+    Raises:
+        ColorflowError: there is no chosen coloring.
+    """
+    chosen, seed = opened.require_chosen(), _next_seed(opened)
+    fine = [level for level in colorizer.levels if level > _COARSE_GRID]
+
+    def make(photo: Photo) -> Made:
+        yield chosen.recipe, chosen.ab, chosen.share
+        yield from _items(colorizer.resample(photo, chosen.recipe, fine, seed, n))
+
+    return Colorings(opened, make, n + 1)
+
+
+def something_else(colorizer: Colorizer, opened: ColoredPhoto, n: int) -> Colorings:
+    """The chosen coloring, and n new samples.
+
+    Not other principal colorings: the means of other samples are nearly the same pictures.
+
+    Raises:
+        ColorflowError: there is no chosen coloring.
+    """
+    chosen, seed = opened.require_chosen(), _next_seed(opened)
+
+    def make(photo: Photo) -> Made:
+        yield chosen.recipe, chosen.ab, chosen.share
+        yield from _samples(colorizer, photo, chosen.recipe.temperature, seed, n)
+
+    return Colorings(opened, make, n + 1)
 
 
 def name_of(recipe: ColoringSpec) -> str:
-    """What tells a coloring from the others of its photo, as part of a file's name.
+    """The part of a file's name that tells a coloring from others of its photo.
 
     The letter of a principal coloring, or `s` and the seed of a sample; then, after a hyphen, the
-    seed of details that were drawn anew.
+    seed of details that were sampled again.
     """
     name = f"s{recipe.seed}" if recipe.principal is None else letter_of(recipe.principal)
     variation = variation_of(recipe)
@@ -162,7 +279,7 @@ def name_of(recipe: ColoringSpec) -> str:
 
 
 def provenance_of(recipe: ColoringSpec, share: float | None, model: str) -> Provenance:
-    """What files say of how a coloring was made.
+    """What a file says about how its coloring was made.
 
     Args:
         recipe: of the coloring.
@@ -181,6 +298,25 @@ def letter_of(card: PrincipalSpec) -> str:
 
 
 def variation_of(recipe: ColoringSpec) -> int | None:
-    """The seed of details that were drawn anew; None if they were not."""
+    """The seed of details that were sampled again; None if they were not."""
     details = recipe.seeds[-1]
     return details if recipe.principal or details != recipe.seed else None
+
+
+def _items(draws: Predictions) -> Made:
+    shares = draws.shares or (None,) * len(draws.specs)
+    return zip(draws.specs, draws.ab, shares, strict=True)
+
+
+def _samples(colorizer: Colorizer, photo: Photo, temperature: float, first: int, n: int) -> Made:
+    for seed in range(first, first + n):
+        yield from _items(
+            colorizer.predict(photo, 1, temperature, seed, samples=True, diverse=False)
+        )
+
+
+def _next_seed(opened: ColoredPhoto) -> int:
+    """A seed larger than all that the colorings of the photo use."""
+    recipes = [one.recipe for one in opened.colorings]
+    seeds = [seed for recipe in recipes for seed in (recipe.seed, *recipe.seeds)]
+    return 1 + max(seed for seed in seeds if seed is not None)

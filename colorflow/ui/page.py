@@ -73,19 +73,13 @@ def build_page(
         gr.HTML(_HEADING, elem_id="heading")
         with gr.Tabs(elem_id="tabs", overflow_behavior="wrap") as tabs:
             with gr.Tab("Colorize", elem_id="colorize-tab"):
-                colorize = ColorizeTab(
-                    colorizer,
-                    root,
-                    limits.megabytes,
-                    budget=budget,
-                    hints=colorizer.takes_hints,
-                )
+                colorize = ColorizeTab(colorizer, root, limits.megabytes, budget)
             with gr.Tab("Hints", id=HINTS_TAB, elem_id="hints-tab"):
-                hints = HintsTab(colorizer, root, limits.megabytes, budget=budget)
+                hints = HintsTab(colorizer, root, limits.megabytes, budget)
             with gr.Tab("Reference", elem_id="reference-tab"):
-                ReferenceTab(colorizer, root, limits.megabytes, budget=budget)
+                ReferenceTab(colorizer, root, limits.megabytes, budget)
             with gr.Tab("Folder", elem_id="folder-tab"):
-                FolderTab(colorizer, root, limits.megabytes, budget=budget)
+                FolderTab(colorizer, root, limits.megabytes, budget)
             with gr.Tab("Quiz", elem_id="quiz-tab"):
                 QuizTab(quiz, root, limits.megabytes, budget)
             how_tab(colorizer, root, colorize.session, budget)

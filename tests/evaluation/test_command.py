@@ -18,7 +18,7 @@ from PIL import Image
 from torch import Tensor
 from torch.nn import functional as F
 
-from colorflow import colorize
+from colorflow import colorizer
 from colorflow.cli import main
 from colorflow.evaluation import measure as measure_module
 from colorflow.evaluation import subject as subject_module
@@ -47,7 +47,7 @@ def _shipped(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """The folder of the shipped weights, whatever is in that of the checkout: here an empty one."""
     folder = tmp_path_factory.mktemp("shipped")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(colorize, "default_weights", lambda: folder / "colorflow.safetensors")
+        patch.setattr(colorizer, "default_weights", lambda: folder / "colorflow.safetensors")
         yield folder
 
 
@@ -201,7 +201,7 @@ def shipped_baselines(
     for name, baseline in BASELINES.items():
         save_baseline(folder / f"{name}.safetensors", name, baseline.build(), 0.5, {})
     path = folder.parent / "colorflow.safetensors"
-    monkeypatch.setattr(colorize, "default_weights", lambda: path)
+    monkeypatch.setattr(colorizer, "default_weights", lambda: path)
     return folder
 
 

@@ -54,7 +54,7 @@ def players(quiz: Quiz, tmp_path: Path) -> Players:
 class FullSizeColorizer(FakeColorizer):
     """Renders as the real one does."""
 
-    paint = Colorizer.paint  # type: ignore[assignment]
+    render = Colorizer.render  # type: ignore[assignment]
 
 
 def test_results_are_rendered_without_a_float_plane_of_lightness(quiz: Quiz, root: Path) -> None:

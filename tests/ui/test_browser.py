@@ -267,7 +267,7 @@ def test_bad_files_are_told_and_the_next_photo_works(
     half = tmp_path / "half.jpg"
     half.write_bytes(gray.read_bytes()[:30_000])
     visitor.upload(half)
-    visitor.expect_text("#about .bad", "half.jpg: the picture is damaged or incomplete")
+    visitor.expect_text("#about .bad", "half.jpg: the picture is damaged, incomplete")
     expect(visitor.one("#go")).to_be_disabled()
     visitor.one("#upload button[aria-label=Clear]").click()
     visitor.expect_text("#about", "up to 200 MB")
@@ -297,4 +297,4 @@ def test_a_closed_page_leaves_nothing_of_the_visitor(
     deadline = time.monotonic() + PATIENCE / 1000
     while session.exists() and time.monotonic() < deadline:
         threading.Event().wait(0.1)
-    assert not session.exists()
+    assert not session.exists(), sorted(session.rglob("*"))

@@ -101,7 +101,7 @@ def test_from_zip_to_zip(browser: Browser, server: Page, tmp_path: Path, width: 
     expect(archivist.one("#folder-cancel")).to_be_hidden()
     expect(archivist.one("#folder-table tbody tr")).to_have_count(4)
     expect(archivist.one("#folder-table tbody tr").first).to_contain_text(
-        "1931/bad.jpgFailed: the picture is damaged or incomplete"
+        "1931/bad.jpgFailed: the picture is damaged, incomplete"
     )
     expect(archivist.one("#folder-sheet img")).to_have_attribute(
         "alt", "Contact sheet: each photo in gray beside its colorings", timeout=PATIENCE

@@ -48,7 +48,7 @@ def test_a_held_point_moves_once(points: Points) -> None:
     assert points.hints == (Hint(100, 110, 1, 2), Hint(200, 300, 3, 4))
     points.click(150, 160, radius=5)
     assert len(points.hints) == 2
-    assert points.place == (150, 160)
+    assert points.uncolored == (150, 160)
 
 
 def test_a_held_point_may_move_onto_another(points: Points) -> None:
@@ -59,9 +59,9 @@ def test_a_held_point_may_move_onto_another(points: Points) -> None:
 
 def test_a_click_on_a_point_chooses_it_and_does_not_move_it(points: Points) -> None:
     points.click(13, 24, radius=5)
-    assert (points.current, points.place, points.held) == (0, None, False)
+    assert (points.current, points.uncolored, points.held) == (0, None, False)
     points.click(13, 24, radius=4.9)
-    assert points.place == (13, 24)
+    assert points.uncolored == (13, 24)
 
 
 def test_delete_and_undo(points: Points) -> None:

@@ -1,27 +1,26 @@
-"""Pictures of how one photo gets its colors, made for one visitor and kept as files.
+"""Pictures of how a flow colors one photo.
 
-All of them show the photo small. What stands beside it is what the flow works with: the latents of
-each level, and the chroma on the grid that the levels so far have completed.
+The large ones show the photo. The small ones beside them show what the flow works with: the latents
+of each level, and the chroma on the grid that the levels so far have completed.
 """
 
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from colorflow.color.full_resolution import lightness_of, render
+from colorflow.color.full_resolution import render
 from colorflow.photo import Photo, photo_from_image
 from colorflow.ui.frames import Frame, Part
-from colorflow.ui.opened import new_folder, reduced, write
-from colorflow.ui.run import Run
+from colorflow.ui.photos import NO_CHROMA, new_folder, reduced, write_colored, write_preview
+from colorflow.ui.session import Job, Session
 
 if TYPE_CHECKING:
-    from colorflow.colorizer import LevelOutput, Predictions
+    from colorflow.colorizer import Colorizer, LevelOutput
 
 SIDE = 640
 """Longest side of the large pictures, in pixels."""
@@ -32,108 +31,49 @@ TEMPERATURES = {
     1.5: "1.5: bold",
 }
 STEPS = 9
-"""Of a walk, both ends among them."""
+"""Number of pictures of a walk, with both ends."""
 _PATCH_LIGHTNESS = 65.0
 """L* at which chroma without a photo is shown."""
 _PATCHES_HEIGHT = 192
-"""In pixels; the grid, which is of a photo squashed to a square, gets the photo's shape again."""
+"""In pixels. The grid is of a photo squashed to a square; here it gets the photo's shape again."""
 _GRAY, _PER_STD = 128, 42
 """A latent of 0 is gray; 3 standard deviations are black or white."""
 
 
-class HowColorizer(Protocol):
-    """What the tab needs of `colorflow.colorizer.Colorizer`."""
-
-    @property
-    def levels(self) -> tuple[int, ...]:
-        """Sides of the grids that the levels complete, coarse to fine."""
-        ...
-
-    def predict(
-        self, photo: Photo, n: int, temperature: float, seed: int, /, *, samples: bool
-    ) -> Predictions:
-        """Draw the colors of n samples."""
-        ...
-
-    def decode_by_level(self, photo: Photo, seed: int, /) -> Sequence[LevelOutput]:
-        """Show what each level adds."""
-        ...
-
-    def interpolate(self, photo: Photo, start: int, end: int, steps: int, /) -> NDArray[np.float32]:
-        """Go from one coloring to another."""
-        ...
-
-
-class HowSession:
-    """What the server keeps of one visitor of the tab.
+class FlowPictures(Job):
+    """Makes pictures of how one photo gets its colors.
 
     Args:
-        root: folder in which the session makes its own.
-
-    Raises:
-        ColorflowError: it cannot.
-    """
-
-    def __init__(self, root: Path) -> None:
-        self._folder = new_folder(root, "how-")
-        self._run: Exhibition | None = None
-        self._stale: Path | None = None
-        self.shown: tuple[Path, int] | None = None
-        """Photo, and seed of its chosen coloring, that the visitor had when the page showed it."""
-
-    def begin(self, colorizer: HowColorizer, photo: Photo) -> Exhibition:
-        """Begin with the pictures of a photo.
-
-        Those before stay until the next ones begin: the browser may still be loading them.
-
-        Raises:
-            ColorflowError: there is no room for them.
-        """
-        run = Exhibition(colorizer, photo, new_folder(self._folder, "photo-"))
-        before, self._run = self._run, run
-        self.shown = None
-        if before:
-            before.give_way()
-            if self._stale:
-                shutil.rmtree(self._stale, ignore_errors=True)
-            self._stale = before.folder
-        return run
-
-    def close(self) -> None:
-        """Delete everything, at once."""
-        if self._run:
-            self._run.drop()
-        shutil.rmtree(self._folder, ignore_errors=True)
-
-
-class Exhibition(Run):
-    """The pictures of one photo.
-
-    Args:
-        colorizer: colors it.
+        colorizer: colors the photo.
         photo: the photo.
         folder: for the pictures.
+        before: folder of the pictures before these; a browser may still load them.
     """
 
-    def __init__(self, colorizer: HowColorizer, photo: Photo, folder: Path) -> None:
+    def __init__(
+        self, colorizer: Colorizer, photo: Photo, folder: Path, before: Path | None
+    ) -> None:
         super().__init__()
         self.folder = folder
+        self.before = before
+        self.shown: tuple[Path, int] | None = None
+        """What the visitor had in the other tab when all pictures were shown: the photo, and the
+        seed of its chosen coloring."""
         self._colorizer = colorizer
         self._photo = photo
         self._small = reduced(photo, SIDE)
-        self._lightness = lightness_of(self._small.pixels)
 
     @property
     def ratio(self) -> float:
-        """Width by height."""
+        """Width of the photo divided by its height."""
         return self._small.width / self._small.height
 
     def levels(self, seed: int) -> list[Frame]:
-        """From noise to picture, level by level; and the picture by itself at the end."""
+        """Pictures from noise to photo, level by level, and the finished photo at the end."""
         stages = self._colorizer.decode_by_level(self._photo, seed)
         sides = self._colorizer.levels
         noise = [self._noise(stage, side) for stage, side in zip(stages, sides, strict=True)]
-        gray = self._painted("gray", np.zeros((2, 1, 1), np.float32))
+        gray = self._painted("gray", NO_CHROMA)
         frames = [
             Frame(
                 picture=gray,
@@ -148,7 +88,7 @@ class Exhibition(Run):
                 Frame(
                     picture=self._painted(f"level-{side}", stage.ab),
                     alt=f"The photo with colors on a grid of {side} by {side}",
-                    sentence=_sentence(index, side),
+                    sentence=_level_sentence(index, side),
                     parts=[noise[index], self._patches(stage, side)],
                 )
             )
@@ -166,7 +106,7 @@ class Exhibition(Run):
         return [*frames, finished]
 
     def temperatures(self, seed: int) -> list[Part]:
-        """The same noise, made weaker and stronger."""
+        """Pictures from the same noise, made weaker and stronger."""
         return [
             Part(
                 picture=self._painted(
@@ -179,13 +119,13 @@ class Exhibition(Run):
         ]
 
     def walk(self, start: int, end: int) -> list[Frame]:
-        """From one coloring to another."""
+        """Pictures on the way from the coloring of one seed to that of another."""
         way = self._colorizer.interpolate(self._photo, start, end, STEPS)
         return [
             Frame(
                 picture=self._painted(f"walk-{index}", ab),
                 alt=f"Coloring {index + 1} of {STEPS} on the way",
-                sentence=_place(index, start, end),
+                sentence=_walk_sentence(index, start, end),
             )
             for index, ab in enumerate(way)
         ]
@@ -194,8 +134,7 @@ class Exhibition(Run):
         return self._colorizer.predict(self._photo, 1, temperature, seed, samples=True).ab[0]
 
     def _painted(self, name: str, ab: NDArray[np.float32]) -> Path:
-        pixels = render(self._lightness, ab)
-        return write(self.folder / f"{name}.jpg", pixels, self._small)
+        return write_colored(self.folder / f"{name}.jpg", ab, self._small)
 
     def _noise(self, stage: LevelOutput, side: int) -> Part:
         count = stage.latents.size
@@ -219,7 +158,22 @@ class Exhibition(Run):
         )
 
     def _tiny(self, name: str, pixels: NDArray[np.uint8]) -> Path:
-        return write(self.folder / f"{name}.png", pixels, photo_from_image(pixels))
+        return write_preview(self.folder / f"{name}.png", pixels, photo_from_image(pixels))
+
+
+def start_pictures(session: Session[Any], colorizer: Colorizer, photo: Photo) -> FlowPictures:
+    """Begin with the pictures of a photo, and delete those before the last ones.
+
+    Raises:
+        ColorflowError: nothing can be stored.
+    """
+    last = session.job if isinstance(session.job, FlowPictures) else None
+    folder = new_folder(session.folder, "flow-")
+    job = FlowPictures(colorizer, photo, folder, last.folder if last else None)
+    session.start(job)
+    if last and last.before:
+        shutil.rmtree(last.before, ignore_errors=True)
+    return job
 
 
 def noise_picture(latents: NDArray[np.float32]) -> NDArray[np.uint8]:
@@ -237,7 +191,7 @@ def noise_picture(latents: NDArray[np.float32]) -> NDArray[np.uint8]:
     return np.repeat(sheet.reshape(2 * side, -1)[..., None], 3, axis=2)
 
 
-def _sentence(index: int, side: int) -> str:
+def _level_sentence(index: int, side: int) -> str:
     if index == 0:
         return (
             f"Colors on a grid of {side} × {side}: out of noise, and out of what the photo shows, "
@@ -249,7 +203,7 @@ def _sentence(index: int, side: int) -> str:
     )
 
 
-def _place(index: int, start: int, end: int) -> str:
+def _walk_sentence(index: int, start: int, end: int) -> str:
     if index == 0:
         return f"Seed {start}."
     if index == STEPS - 1:
