@@ -232,7 +232,7 @@ def _cluster() -> Iterator[Any]:
         import ray
     except ImportError as error:
         raise BatchError(
-            "--engine ray needs the package Ray: pip install 'colorflow[ray]'"
+            "--engine ray needs the package Ray: pip install '.[ray]'"
         ) from error
     if ray.is_initialized():
         yield ray

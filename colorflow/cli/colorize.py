@@ -148,7 +148,7 @@ def _add_run_options(parser: argparse.ArgumentParser) -> None:
         choices=("local", "ray"),
         default="local",
         help="local uses processes of this machine; ray uses the Ray cluster at RAY_ADDRESS, or "
-        "one that is started here for this run, and needs colorflow[ray] (default: %(default)s)",
+        "one that is started here for this run, and needs the package ray (default: %(default)s)",
     )
     parser.add_argument(
         "--device", default="cpu", help="where to compute: cpu, cuda, cuda:1 (default: %(default)s)"

@@ -343,15 +343,15 @@ def test_an_input_that_vanishes_is_named(album: Path, out: Path, colorizer: Colo
 def test_whatever_one_photo_does_the_others_go_on(
     album: Path, out: Path, colorizer: Colorizer, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
-    draw = colorizer.draw
+    predict = colorizer.predict
     calls = iter([error, None])
 
     def fail_once(*args: object, **options: object) -> object:
         if failure := next(calls):
             raise failure
-        return draw(*args, **options)  # type: ignore[arg-type]
+        return predict(*args, **options)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(colorizer, "draw", fail_once)
+    monkeypatch.setattr(colorizer, "predict", fail_once)
     first, second = run_in_process(make_plan([album], out, Settings()), colorizer)
     assert (first.status, second.status) == ("failed", "done")
     assert "memory" in str(first.reason) or "KeyError: 'x'" in str(first.reason)

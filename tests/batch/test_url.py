@@ -230,7 +230,7 @@ def test_what_somebody_else_finished_meanwhile_is_not_colored(
     put(memory, "in/a.png")
     plan = make_plan([IN], OUT, Settings())
     list(run_in_process(plan, colorizer))
-    monkeypatch.setattr(colorizer, "draw", None)
+    monkeypatch.setattr(colorizer, "predict", None)
     (outcome,) = run_in_process(plan, colorizer)
     assert outcome.status == "skipped"
     assert [str(one.path) for one in outcome.colorings] == [f"{OUT}/a_a.png"]
@@ -389,7 +389,7 @@ def test_the_command_takes_urls(
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ((), "--engine ray needs the package Ray: pip install 'colorflow[ray]'"),
+        ((), "--engine ray needs the package Ray: pip install '.[ray]'"),
         (("--device", "cuda:1"), "--device cuda:1: on a cluster it is cpu or cuda; Ray chooses"),
         (("--weights", "absent.safetensors"), "absent.safetensors: the weights cannot be read"),
     ],

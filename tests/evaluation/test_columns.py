@@ -298,7 +298,7 @@ def test_the_colors_of_the_training_photos(loaded: LoadedWeights) -> None:
     assert training_colors_of(loaded) == COLORS_OF_FIRST_PACK
     stored = {"colors": {"mean_ab": [2.0, -3.0], "largest_chroma": 50.0}}
     newer = replace(loaded, training=stored)
-    assert training_colors_of(newer).largest_chroma == 50
+    assert training_colors_of(newer).blow_up_chroma == 50
     (mean,) = [column for column in columns_of(newer) if column.name == "mean_color"]
     one = Condition(lightness=torch.zeros(1, 1, CONDITION_GRID, CONDITION_GRID), features={})
     assert samples(mean, one, 1)[0, :, 5, 9].tolist() == [2.0, -3.0]

@@ -97,7 +97,7 @@ def test_the_coverage_is_that_of_the_map_that_users_see(
     cat: Path, truth: Tensor, tmp_path: Path
 ) -> None:
     """The colorizer's own samples, measured, against the intervals that it gives."""
-    assert inspect.signature(Colorizer.uncertainty).parameters["draws"].default == MANY
+    assert inspect.signature(Colorizer.uncertainty).parameters["n"].default == MANY
     path = save_small_weights(tmp_path / "small.safetensors", interval_factors=FACTORS)
     loaded, photo = load_weights(path), read_photo(cat)
     columns = {column.name: column for column in columns_of(loaded)}

@@ -94,7 +94,7 @@ def test_tint_and_colors_are_stated(
     [
         ("empty.jpg", b"", "the file is empty"),
         ("notes.png", b"not a picture", "not a JPEG, PNG, TIFF, WebP, GIF"),
-        ("half.jpg", None, "damaged or incomplete"),
+        ("half.jpg", None, "damaged, incomplete"),
     ],
 )
 def test_a_bad_file_is_one_sentence_that_names_it(

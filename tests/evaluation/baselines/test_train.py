@@ -187,7 +187,7 @@ def test_contexts_of_another_shape(
     path = save_pyramid(tmp_path / "pyramid.safetensors", change(SHAPE))
     with pytest.raises(TrainingError) as caught:
         go(tmp_path / "run", contexts=path)
-    assert str(caught.value).startswith(f"{path}: its contexts have another shape than the determ")
+    assert str(caught.value).startswith(f"{path}: its contexts are not those of the determ")
 
 
 def test_the_cinn_has_no_contexts_of_a_pyramid(go: Go, pyramid: Path, tmp_path: Path) -> None:
