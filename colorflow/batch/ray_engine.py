@@ -232,7 +232,7 @@ def _cluster() -> Iterator[Any]:
         import ray
     except ImportError as error:
         raise BatchError(
-            "--engine ray needs the package Ray: pip install '.[ray]'"
+            "--engine ray needs the package Ray: pip install 'colorflow-cinn[ray]'"
         ) from error
     if ray.is_initialized():
         yield ray

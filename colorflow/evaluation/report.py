@@ -72,7 +72,7 @@ def figure_class() -> Any:
     except ImportError as error:
         raise EvaluationError(
             "matplotlib, which draws the figure, is missing; "
-            "install it with `pip install '.[eval]'`"
+            "install it with `pip install 'colorflow-cinn[eval]'`"
         ) from error
     return Figure
 
@@ -171,7 +171,7 @@ def progress_bar(description: str) -> Progress:
     except ImportError as error:
         raise EvaluationError(
             "tqdm, which shows the progress, is missing; "
-            "install it with `pip install '.[eval]'`"
+            "install it with `pip install 'colorflow-cinn[eval]'`"
         ) from error
     return lambda paths: tqdm(paths, unit="photo", desc=description)
 
