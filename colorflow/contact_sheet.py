@@ -15,16 +15,14 @@ from colorflow.photo import photo_from_image, write_image
 Pixels = NDArray[np.uint8]
 
 
-def thumbnail(pixels: Rows, height: int, widest: int | None = None) -> Pixels:
-    """A picture of a height in pixels; its width keeps the proportions, up to `widest`.
+def thumbnail(pixels: Rows, height: int) -> Pixels:
+    """A picture of a height in pixels; its width keeps the proportions.
 
     Args:
         pixels: (H, W) or (H, W, 3), uint8.
         height: of the result.
-        widest: largest width of the result; a wider picture is squeezed.
     """
     width = max(1, round(height * pixels.shape[1] / pixels.shape[0]))
-    width = width if widest is None else min(width, widest)
     return np.round(resize_by_area(pixels, height, width)).astype(np.uint8)
 
 

@@ -14,7 +14,7 @@
     ray_engine.py   the engine of a Ray cluster
     outcome.py      the outcome of one photo
     report.py       all outcomes as JSON; html_report.py as a table for people
-    sheet.py        a contact sheet
+    sheet.py        a contact sheet, of rows (sheet_row.py): picture_sheet.py, html_sheet.py
     archive.py      zip archives, unpacked with care and packed; archive_entries.py checks names
 
     from colorflow.batch import Settings, make_plan, run

@@ -1,42 +1,63 @@
-"""A batch's contact sheet: each photo in gray beside its colorings, with its name and labels."""
+"""A batch's contact sheet: one photo a row, in gray and beside it its colorings.
+
+A sheet is one picture, or a page whose pictures link to the results. Its size is bounded, and it
+says itself which photos it does not show.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TypeVar
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image
 
-from colorflow.batch.locations import Location
+from colorflow.batch.html_sheet import HTML_SHEET, html_row, write_html_sheet
+from colorflow.batch.locations import Location, download
 from colorflow.batch.outcome import ColoredFile, PhotoOutcome
-from colorflow.contact_sheet import Pixels, row_of, thumbnail, write_contact_sheet
-from colorflow.errors import ColorflowError, WritePhotoError
-from colorflow.files import picture_kind
+from colorflow.batch.picture_sheet import PICTURE_SHEET, picture_row, write_picture_sheet
+from colorflow.batch.sheet_row import SheetPicture, SheetRow
+from colorflow.color.resize import resize_by_area
+from colorflow.errors import PhotoError, UnreadablePhotoError, WritePhotoError
+from colorflow.files import FileKind
 from colorflow.photo import LETTERS, read_photo
 
-MOST_PHOTOS = 200
-"""Of more photos, every k-th is shown, so that the sheet stays small enough to look at."""
-SHEET = picture_kind("contact sheet of a batch")
-SHEET_SUFFIXES = (".jpg", ".png", ".webp")
+MOST_HEIGHT = 13_500
+"""Pixels of all rows of a picture; with its last lines it stays below the 16383 of WebP."""
+MOST_BYTES = 24_000_000
+"""Bytes of all rows of a page, which a phone should open."""
+MOST_COLORINGS = 64
+"""Colorings in one row; the row says how many there are."""
+MOST_NAMED = 40
+"""Photos without a row that the sheet names."""
 
-_CELL, _GAP, _LINE, _WIDTH = 140, 6, 18, 1600
-"""Pixels: height of a picture, gap between pictures, height of a text line, width of the sheet."""
-_WIDEST = 3 * _CELL
-_FONT_SIZE = 12
+_SUFFIXES = (".jpg", ".png", ".webp", ".html")
+_SHORT_SIDE, _LONG_SIDE = 300, 900
+"""Pixels: shorter side of a picture, and the longer side's bound, which goes first."""
+
+Block = TypeVar("Block")
 
 
 def check_sheet(path: Path) -> None:
     """Raises `WritePhotoError` unless a sheet can have this name."""
-    if path.suffix.lower() not in SHEET_SUFFIXES:
-        raise WritePhotoError(path, f"a contact sheet is one of {', '.join(SHEET_SUFFIXES)}")
+    if path.suffix.lower() not in _SUFFIXES:
+        raise WritePhotoError(path, f"a contact sheet is one of {', '.join(_SUFFIXES)}")
+
+
+def sheet_kind(path: Path) -> FileKind:
+    """The kind of file of a sheet with this name."""
+    return HTML_SHEET if _is_html(path) else PICTURE_SHEET
 
 
 def write_sheet(path: Path, outcomes: Iterable[PhotoOutcome]) -> int:
-    """Writes a contact sheet of the photos that have colorings on the disk.
+    """Writes a contact sheet of the photos that have colorings.
+
+    Photos that failed, or whose pictures cannot be read any more, are named at the end.
 
     Args:
-        path: the file, .jpg, .png or .webp.
+        path: the file, .jpg, .png, .webp or .html.
         outcomes: of a batch.
 
     Returns:
@@ -45,59 +66,103 @@ def write_sheet(path: Path, outcomes: Iterable[PhotoOutcome]) -> int:
     Raises:
         WritePhotoError: if it cannot be written.
     """
+    outcomes = list(outcomes)
     colored = [outcome for outcome in outcomes if outcome.colorings]
-    every = max(1, -(-len(colored) // MOST_PHOTOS))
-    blocks = [block for outcome in colored[::every] if (block := _block(outcome)) is not None]
-    if blocks:
-        write_contact_sheet(path, _rows(blocks), _GAP, SHEET)
-    return len(blocks)
+    missing = [
+        f"{outcome.path.name}: {outcome.reason}" for outcome in outcomes if not outcome.colorings
+    ]
+    before = len(missing)
+    rows = _readable_rows(colored, missing)
+    if _is_html(path):
+        sections = _fitting((html_row(row, path.parent) for row in rows), len, MOST_BYTES)
+        shown = len(sections)
+    else:
+        blocks = _fitting((picture_row(row) for row in rows), lambda one: one.height, MOST_HEIGHT)
+        shown = len(blocks)
+    if not shown:
+        return 0
+    left = len(colored) - shown - (len(missing) - before)
+    notes = _notes(left, len(colored), missing, is_html=_is_html(path))
+    if _is_html(path):
+        write_html_sheet(path, sections, notes)
+    else:
+        write_picture_sheet(path, blocks, notes)
+    return shown
 
 
 def caption_of(coloring: ColoredFile) -> str:
-    """A coloring's label, and the share of a mode."""
-    if coloring.share is None:
-        return coloring.label
-    is_mean = coloring.label == LETTERS[0]
-    return f"{coloring.label}: " + ("mean of all" if is_mean else f"{coloring.share:.0%}")
+    """A principal coloring's letter and share, or the seed of a sample."""
+    if coloring.label not in tuple(LETTERS):
+        return f"Seed {coloring.seed}"
+    letter = coloring.label.upper()
+    if coloring.label == LETTERS[0]:
+        return f"{letter}: average of all"
+    return letter if coloring.share is None else f"{letter}: {100 * coloring.share:.0f} %"
 
 
-def _block(outcome: PhotoOutcome) -> Pixels | None:
-    """One photo's pictures, a line with labels, and a line with its name.
-
-    None if one of the pictures cannot be read any more.
-    """
-    try:
-        cells = [_cell(outcome.path, gray=True)]
-        cells += [_cell(one.path, gray=False) for one in outcome.colorings]
-    except ColorflowError:
-        return None
-    pictures = row_of(cells, _GAP)
-    text = Image.new("RGB", (pictures.shape[1], 2 * _LINE), "white")
-    draw, font = ImageDraw.Draw(text), ImageFont.load_default(_FONT_SIZE)
-    left = 0
-    for cell, caption in zip(cells, ["", *map(caption_of, outcome.colorings)], strict=True):
-        draw.text((left, 1), caption, fill="black", font=font)
-        left += cell.shape[1] + _GAP
-    name = outcome.path.name.encode("utf-8", "replace").decode()
-    name = "".join(c if c.isprintable() else "?" for c in name)
-    draw.text((0, _LINE + 1), name, fill="black", font=font)
-    return np.concatenate([pictures, np.array(text)])
+def _is_html(path: Path) -> bool:
+    return path.suffix.lower() == ".html"
 
 
-def _cell(path: Location, *, gray: bool) -> Pixels:
-    small = Image.fromarray(thumbnail(read_photo(str(path)).pixels, _CELL, _WIDEST))
-    return np.array(small.convert("L").convert("RGB") if gray else small.convert("RGB"))
-
-
-def _rows(blocks: list[Pixels]) -> list[Pixels]:
-    """Blocks side by side, in as many rows as they need, with a margin on the left and on top."""
-    margin = np.full((blocks[0].shape[0], _GAP, 3), 255, np.uint8)
-    rows = [[margin]]
-    width = 0
+def _fitting(blocks: Iterable[Block], size: Callable[[Block], int], most: int) -> list[Block]:
+    """The first block, and those after it until their sizes would add up to more than `most`."""
+    kept: list[Block] = []
+    used = 0
     for block in blocks:
-        if width and width + block.shape[1] > _WIDTH:
-            rows.append([margin])
-            width = 0
-        rows[-1].append(block)
-        width += block.shape[1]
-    return [margin[:0], *(np.concatenate(row, axis=1) for row in rows)]  # an empty row has a gap
+        used += size(block)
+        if kept and used > most:
+            break
+        kept.append(block)
+    return kept
+
+
+def _notes(left: int, of: int, missing: list[str], *, is_html: bool) -> list[str]:
+    """What the sheet does not show, and why."""
+    notes = []
+    if left:
+        advice = "the results are all there" if is_html else "a sheet named .html holds more"
+        notes.append(f"The sheet is full: {left} of {of} colored photos are not on it; {advice}.")
+    notes += [f"Not shown: {one}" for one in missing[:MOST_NAMED]]
+    if (more := len(missing) - MOST_NAMED) > 0:
+        notes.append(f"Not shown: {more} more, which a report names")
+    return notes
+
+
+def _readable_rows(colored: Iterable[PhotoOutcome], missing: list[str]) -> Iterator[SheetRow]:
+    """The rows whose pictures can be read; the others are added to `missing`."""
+    for outcome in colored:
+        try:
+            yield _row(outcome)
+        except PhotoError as error:
+            missing.append(f"{outcome.path.name}: {Path(error.source).name}: {error.reason}")
+
+
+def _row(outcome: PhotoOutcome) -> SheetRow:
+    shown, of = outcome.colorings[:MOST_COLORINGS], len(outcome.colorings)
+    name = outcome.path.name
+    gray = Image.fromarray(_thumbnail(outcome.path)).convert("L")
+    pictures = [SheetPicture(gray.convert("RGB"), "In gray", None)]
+    for one in shown:
+        image = Image.fromarray(_thumbnail(one.path)).convert("RGB")
+        pictures.append(SheetPicture(image, caption_of(one), one.path))
+    return SheetRow(name, f"{len(shown)} of {of} colorings" if len(shown) < of else "", pictures)
+
+
+def _thumbnail(path: Location) -> np.ndarray:
+    pixels = _pixels(path)
+    short, long = sorted(pixels.shape[:2])
+    scale = min(_SHORT_SIDE / short, _LONG_SIDE / long)
+    height, width = (max(1, round(side * scale)) for side in pixels.shape[:2])
+    return np.round(resize_by_area(pixels, height, width)).astype(np.uint8)
+
+
+def _pixels(path: Location) -> np.ndarray:
+    if isinstance(path, Path):
+        return read_photo(path).pixels
+    with TemporaryDirectory(prefix="colorflow-", ignore_cleanup_errors=True) as folder:
+        copy = Path(folder) / "photo"
+        download(path, copy)
+        try:
+            return read_photo(copy).pixels
+        except PhotoError as error:
+            raise UnreadablePhotoError(str(path), error.reason) from error

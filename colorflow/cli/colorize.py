@@ -131,7 +131,8 @@ def _add_result_options(parser: argparse.ArgumentParser) -> None:
         "--contact-sheet",
         type=a_path,
         metavar="FILE",
-        help="write a picture of all results (.jpg, .png or .webp)",
+        help="write a contact sheet: each photo in gray beside its colorings, as a picture (.jpg, "
+        ".png or .webp) or as a page with links to the results (.html)",
     )
 
 
@@ -185,7 +186,6 @@ def _colorize(parser: argparse.ArgumentParser, arguments: argparse.Namespace) ->
         naming.check_fits(settings)
     except ValueError as error:
         parser.error(f"argument --{error}")
-    _check_sheet(parser, arguments)
     plan = make_plan(
         arguments.inputs,
         output,
@@ -205,13 +205,3 @@ def _digest(weights: Path | None) -> str | None:
         return digest_of(weights or default_weights())
     except OSError:
         return None
-
-
-def _check_sheet(parser: argparse.ArgumentParser, arguments: argparse.Namespace) -> None:
-    """Refuses a sheet of URLs, for which every result would be downloaded again."""
-    from colorflow.batch import location_of
-
-    if arguments.contact_sheet:
-        for given in (*arguments.inputs, arguments.output):
-            if not isinstance(location_of(given), Path):
-                parser.error(f"argument --contact-sheet: cannot show {given}, which is a URL")

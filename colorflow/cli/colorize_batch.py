@@ -124,14 +124,14 @@ class BatchCommand:
         from colorflow.batch.names import too_long
         from colorflow.batch.output import check_writable
         from colorflow.batch.report import REPORT
-        from colorflow.batch.sheet import SHEET, check_sheet
+        from colorflow.batch.sheet import check_sheet, sheet_kind
 
         report, sheet = self._arguments.report, self._arguments.contact_sheet
         if sheet:
             check_sheet(sheet)
         if sheet and sheet == report:
             raise WritePhotoError(sheet, "is named for the report and for the contact sheet")
-        for path, kind in ((report, REPORT), (sheet, SHEET)):
+        for path, kind in ((report, REPORT), (sheet, sheet and sheet_kind(sheet))):
             if path is None:
                 continue
             if too_long(path.name):
@@ -172,7 +172,7 @@ class BatchCommand:
         shown = write_sheet(sheet, self._outcomes)
         of = sum(bool(outcome.colorings) for outcome in self._outcomes)
         if not self._arguments.quiet:
-            print(f"{_printable(sheet)}: {shown} of {of} photos" if of else "no photos for a sheet")
+            print(f"{_printable(sheet)}: {_sheet_text(shown, of)}")
 
     def _print_summary(self, *, interrupted: bool) -> int:
         """Prints what remains to be said; returns the exit code."""
@@ -232,6 +232,13 @@ def _left_out_text(left_out: Sequence[Location]) -> str:
     more = f" and {count - _NAMED} more" if count > _NAMED else ""
     were = "1 file was" if count == 1 else f"{count} files were"
     return f"colorflow: {were} left out, not named like photos: {named}{more}"
+
+
+def _sheet_text(shown: int, of: int) -> str:
+    if not shown:
+        return "not written, because there is no coloring to show"
+    why = "; its notes say why it does not show the others" if shown < of else ""
+    return f"{shown} of {of} photos{why}"
 
 
 def _count_statuses(outcomes: Iterable[PhotoOutcome]) -> Counter[str]:
