@@ -24,8 +24,7 @@ HTML_SHEET = text_kind(_NAME, _OPENING)
 _JPEG_QUALITY = 80
 _STYLE = """
 :root { color-scheme: light dark; }
-body { margin: 0 auto; padding: 0 1rem 2rem; max-width: 110rem; }
-body { font-family: system-ui, sans-serif; }
+body { margin: 0; padding: 0 1rem 2rem; font-family: system-ui, sans-serif; }
 section { border-top: 1px solid #8886; }
 h2 { font-size: 1.1rem; overflow-wrap: anywhere; }
 .row { display: flex; flex-wrap: wrap; gap: 0.75rem; }

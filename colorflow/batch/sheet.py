@@ -69,7 +69,9 @@ def write_sheet(path: Path, outcomes: Iterable[PhotoOutcome]) -> int:
     outcomes = list(outcomes)
     colored = [outcome for outcome in outcomes if outcome.colorings]
     missing = [
-        f"{outcome.path.name}: {outcome.reason}" for outcome in outcomes if not outcome.colorings
+        f"{outcome.path.name}: {outcome.reason or outcome.status}"
+        for outcome in outcomes
+        if not outcome.colorings
     ]
     before = len(missing)
     rows = _readable_rows(colored, missing)
@@ -82,7 +84,7 @@ def write_sheet(path: Path, outcomes: Iterable[PhotoOutcome]) -> int:
     if not shown:
         return 0
     left = len(colored) - shown - (len(missing) - before)
-    notes = _notes(left, len(colored), missing, is_html=_is_html(path))
+    notes = _notes(left, len(colored), missing)
     if _is_html(path):
         write_html_sheet(path, sections, notes)
     else:
@@ -116,12 +118,11 @@ def _fitting(blocks: Iterable[Block], size: Callable[[Block], int], most: int) -
     return kept
 
 
-def _notes(left: int, of: int, missing: list[str], *, is_html: bool) -> list[str]:
+def _notes(left: int, of: int, missing: list[str]) -> list[str]:
     """What the sheet does not show, and why."""
     notes = []
     if left:
-        advice = "the results are all there" if is_html else "a sheet named .html holds more"
-        notes.append(f"The sheet is full: {left} of {of} colored photos are not on it; {advice}.")
+        notes.append(f"The sheet is full: {left} of {of} colored photos are not on it.")
     notes += [f"Not shown: {one}" for one in missing[:MOST_NAMED]]
     if (more := len(missing) - MOST_NAMED) > 0:
         notes.append(f"Not shown: {more} more, which a report names")

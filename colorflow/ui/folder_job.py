@@ -199,7 +199,11 @@ class FolderJob(Job):
         write_html_report(made / "report.html", plan, records)
         out = new_folder(self.folder, "out-")  # so that browsers take no file for an earlier one
         sheet = None
-        if write_sheet(made / _SHEET, self._plan.in_order(self._records)):
+        said = [
+            replace(record, reason=record.reason and self._in_plain_words(record.reason))
+            for record in self._records
+        ]
+        if write_sheet(made / _SHEET, self._plan.in_order(said)):
             sheet = Path(shutil.copyfile(made / _SHEET, out / _SHEET))
         archive = out / f"{self._intake.name[:_LONGEST_NAME]}-colored.zip"
         pack(made, archive)

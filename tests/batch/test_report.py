@@ -5,16 +5,13 @@ from __future__ import annotations
 import errno
 import json
 import os
-from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
 import pytest
-import skimage.color
 
 from colorflow.batch import (
-    ColoredFile,
     PhotoOutcome,
     Plan,
     Settings,
@@ -23,10 +20,9 @@ from colorflow.batch import (
     write_report,
     write_sheet,
 )
-from colorflow.batch.sheet import MOST_PHOTOS, SHEET_SUFFIXES, caption_of, check_sheet
 from colorflow.colorizer import Colorizer
 from colorflow.errors import WritePhotoError
-from colorflow.photo import is_own_picture, read_photo
+from colorflow.photo import read_photo
 
 NOON = datetime(2026, 1, 2, 12, tzinfo=UTC)
 
@@ -83,15 +79,6 @@ def test_a_sample_in_a_report_has_no_share(
     assert told == [("s4", 4, None), ("s5", 5, None)]
 
 
-@pytest.mark.parametrize(
-    ("label", "share", "want"),
-    [("a", 1.0, "a: mean of all"), ("b", 0.40625, "b: 41%"), ("s12", None, "s12")],
-)
-def test_captions_of_a_sheet(label: str, share: float | None, want: str) -> None:
-    coloring = ColoredFile(path=Path(f"x_{label}.png"), label=label, seed=12, share=share)
-    assert caption_of(coloring) == want
-
-
 def test_any_name_can_be_reported(tmp_path: Path) -> None:
     path = Path(os.fsdecode(b"caf\xe9\n \xf0\x9f\x8e\x9e.png"))
     plan = Plan(settings=Settings(), output=tmp_path, inputs=[path])
@@ -141,68 +128,3 @@ def test_a_report_and_a_sheet_replace_their_own_kind_alone(
     with pytest.raises(WritePhotoError, match="is no contact sheet of a batch"):
         write_sheet(tmp_path / "sheet.png", outcomes)
     assert {path: path.read_bytes() for path in kept} == kept
-
-
-@pytest.mark.parametrize("suffix", SHEET_SUFFIXES)
-def test_a_sheet_of_any_format_can_be_made_anew(
-    album: Path, tmp_path: Path, colorizer: Colorizer, suffix: str
-) -> None:
-    outcomes = list(run_in_process(make_plan([album], tmp_path / "out", Settings()), colorizer))
-    for _ in range(2):
-        assert write_sheet(tmp_path / f"s{suffix}", outcomes) == 2
-
-
-def test_a_sheet_shows_each_photo_in_gray_beside_its_colorings(
-    album: Path, tmp_path: Path, colorizer: Colorizer
-) -> None:
-    plan = make_plan([album], tmp_path / "out", Settings(n=2))
-    outcomes = [
-        *run_in_process(plan, colorizer),
-        PhotoOutcome(path=album / "gone.jpg", status="failed"),
-    ]
-    sheet = tmp_path / "sheet.png"
-    assert write_sheet(sheet, outcomes) == 2
-    lab = skimage.color.rgb2lab(read_photo(sheet).pixels)
-    chroma = np.hypot(lab[..., 1], lab[..., 2])
-    height, width = 140, round(140 * 64 / 48)
-    for block in range(2):
-        for place in range(3):
-            left = 6 + (3 * block + place) * (width + 6)
-            cell = chroma[6 : 6 + height, left : left + width]
-            assert (cell.mean() > 3) == (place > 0), (block, place)
-            caption = lab[6 + height : 6 + height + 18, left : left + width, 0]
-            assert (caption.min() < 50) == (place > 0), (block, place)
-        name = lab[6 + height + 18 : 6 + height + 36, 6 + 3 * block * (width + 6) :, 0]
-        assert name[:, :width].min() < 50
-    assert is_own_picture(sheet)
-
-
-def test_a_sheet_leaves_out_what_cannot_be_read(
-    album: Path, tmp_path: Path, colorizer: Colorizer
-) -> None:
-    outcomes = list(run_in_process(make_plan([album], tmp_path / "out", Settings()), colorizer))
-    (tmp_path / "out" / "a_a.jpg").unlink()
-    assert write_sheet(tmp_path / "sheet.jpg", outcomes) == 1
-    (album / "b.png").unlink()
-    assert write_sheet(tmp_path / "none.jpg", outcomes) == 0
-    assert not (tmp_path / "none.jpg").exists()
-
-
-def test_a_sheet_of_many_photos_is_thinned_out(
-    save_photo: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("colorflow.batch.sheet.MOST_PHOTOS", 5)
-    paths = [save_photo(tmp_path / f"{number}.png") for number in range(11)]
-    outcomes = [
-        PhotoOutcome(
-            path=path, status="done", colorings=(ColoredFile(path=path, label="s0", seed=0),)
-        )
-        for path in paths
-    ]
-    assert write_sheet(tmp_path / "sheet.png", outcomes) == 4
-    assert MOST_PHOTOS > 5
-
-
-def test_sheets_of_other_kinds_are_refused() -> None:
-    with pytest.raises(WritePhotoError, match=r"sheet.pdf: a contact sheet is one of .jpg"):
-        check_sheet(Path("sheet.pdf"))
