@@ -305,6 +305,26 @@ def test_quiet_says_only_what_went_wrong(
     assert capsys.readouterr() == ("", "")
 
 
+def test_what_a_sheet_shows_is_told(
+    photos: Path, fake_run: FakeRun, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sheet = photos.parent / "s.html"
+    arguments = ["colorize", str(photos), "-o", str(photos.parent / "out")]
+    arguments += ["--contact-sheet", str(sheet)]
+    shown = ColoredFile(path=photos / "b.jpg", label="a", seed=0)
+    fake_run.results = {"b.jpg": {"colorings": (shown,)}}
+    assert main(arguments) == 0  # the result of a.png has gone
+    told = f"{sheet}: 1 of 2 photos; its notes say why it does not show the others"
+    assert told in capsys.readouterr().out.splitlines()
+    sheet.unlink()
+    failure = {"status": "failed", "reason": "no", "colorings": ()}
+    fake_run.results = {"a.png": failure, "b.jpg": failure}
+    assert main(arguments) == 1
+    told = f"{sheet}: not written, because there is no coloring to show"
+    assert told in capsys.readouterr().out.splitlines()
+    assert not sheet.exists()
+
+
 def test_what_is_passed_by_is_no_failure(
     photos: Path, fake_run: FakeRun, capsys: pytest.CaptureFixture[str]
 ) -> None:

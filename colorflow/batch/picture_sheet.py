@@ -19,6 +19,7 @@ _GAP, _LINE, _WIDTH = 8, 26, 2720
 """Pixels: gap between pictures, height of a text line, width of the sheet."""
 _LEAST_CELL, _LEAST_WIDTH = 300, 900
 """Pixels: width that a caption has, and that a name has."""
+_NOTE_LINES = 3
 _FONT_SIZE = 18
 _FONTS = ("DejaVuSans.ttf", "NotoSans-Regular.ttf", "LiberationSans-Regular.ttf", "arial.ttf")
 """Fonts with the letters of many languages; the first that this machine has is used."""
@@ -50,11 +51,8 @@ def write_picture_sheet(path: Path, rows: Sequence[Image.Image], notes: Iterable
         WritePhotoError: if the file cannot be written.
     """
     width = max(row.width for row in rows) - _GAP
-    texts = [
-        np.pad(np.array(_text(note, width)), ((0, 0), (_GAP, 0), (0, 0)), constant_values=255)
-        for note in map(printable, notes)
-    ]
-    write_contact_sheet(path, [*map(np.array, rows), *texts], _GAP, PICTURE_SHEET)
+    texts = [_note(note, width) for note in notes]
+    write_contact_sheet(path, [np.array(one) for one in (*rows, *texts)], _GAP, PICTURE_SHEET)
 
 
 def _lines(pictures: Iterable[SheetPicture]) -> Iterator[Image.Image]:
@@ -89,9 +87,22 @@ def _cell(picture: SheetPicture) -> Image.Image:
     return cell
 
 
+def _note(text: str, width: int) -> Image.Image:
+    """A text in at most three lines, below the rows."""
+    lines = list(_wrapped(printable(text), width))
+    if len(lines) > _NOTE_LINES:
+        lines[_NOTE_LINES - 1 :] = [lines[_NOTE_LINES - 1][:-3] + "..."]
+    image = Image.new("RGB", (_GAP + width, _LINE * len(lines)), "white")
+    image.paste(_drawn(lines, width), (_GAP, 0))
+    return image
+
+
 def _text(text: str, width: int) -> Image.Image:
     """A text in as many lines as it needs."""
-    lines = list(_wrapped(text, width))
+    return _drawn(list(_wrapped(text, width)), width)
+
+
+def _drawn(lines: Sequence[str], width: int) -> Image.Image:
     image = Image.new("RGB", (width, _LINE * len(lines)), "white")
     draw = ImageDraw.Draw(image)
     for number, line in enumerate(lines):

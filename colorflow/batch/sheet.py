@@ -24,8 +24,8 @@ from colorflow.errors import PhotoError, UnreadablePhotoError, WritePhotoError
 from colorflow.files import FileKind
 from colorflow.photo import LETTERS, read_photo
 
-MOST_HEIGHT = 13_500
-"""Pixels of all rows of a picture; with its last lines it stays below the 16383 of WebP."""
+MOST_HEIGHT = 12_000
+"""Pixels of all rows of a picture; with the notes below it keeps within the 16383 of WebP."""
 MOST_BYTES = 24_000_000
 """Bytes of all rows of a page, which a phone should open."""
 MOST_COLORINGS = 64

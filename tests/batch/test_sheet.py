@@ -260,6 +260,15 @@ def test_what_one_row_and_the_notes_hold_is_bounded(save_photo: Save, tmp_path: 
     assert page.texts["li"][-1] == "Not shown: 10 more, which a report names"
 
 
+def test_the_fullest_picture_is_one_that_webp_holds(save_photo: Save, tmp_path: Path) -> None:
+    photo = save_photo(tmp_path / "a.png")
+    failed = PhotoOutcome(path=tmp_path / ("\udce9" * 200), status="failed", reason="no " * 90)
+    outcomes = [*colored([photo] * 50), *[failed] * 50]
+    shown = write_sheet(tmp_path / "s.webp", outcomes)
+    assert shown == sheet.MOST_HEIGHT // (26 + 300 + 26)
+    assert 12_000 < read_photo(tmp_path / "s.webp").height < 16_383
+
+
 @pytest.mark.parametrize("fonts", [picture_sheet._FONTS, ()], ids=["of the machine", "Pillow's"])
 def test_a_picture_writes_any_name(fonts: tuple[str, ...], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(picture_sheet, "_FONTS", fonts)
