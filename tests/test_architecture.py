@@ -23,6 +23,7 @@ LAYERS = (
     "flows",
     "zoo",
     "model",
+    "enlarge",
     "training",
     "comparison",
     "baselines",

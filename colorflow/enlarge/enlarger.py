@@ -14,12 +14,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from colorflow.color import cie
 from colorflow.color.full_resolution import lightness_of, render
-from colorflow.color.grid import to_lab
-from colorflow.enlarge.tiles import Doubling
+from colorflow.enlarge.tiles import TILE, Doubling
 from colorflow.enlarge.weights import FIRST, LAST, RESTORE, EnlargeWeights, load_enlarge_weights
 from colorflow.errors import PhotoError, WeightsError
-from colorflow.files import default_enlarge_weights
+from colorflow.files import default_weights
 from colorflow.photo import Photo, photo_from_image, read_photo
 
 if TYPE_CHECKING:
@@ -27,9 +27,11 @@ if TYPE_CHECKING:
 
     Picture = str | os.PathLike[str] | Image.Image | NDArray[Any] | Photo
 
+WEIGHTS_NAME = "enlarge.safetensors"
 SCALES = (2, 4)
 DEFAULT_TEMPERATURE = 0.8
 MAX_RESULT_PIXELS = 200_000_000
+_STRIP_ROWS = 64
 LEAST_SIDE = 8
 """Pixels; a smaller photo has nothing to go by."""
 
@@ -51,7 +53,9 @@ class Enlarger:
         Raises:
             WeightsError: if the file is missing, foreign, or does not fit.
         """
-        return cls(load_enlarge_weights(Path(weights) if weights else default_enlarge_weights()))
+        return cls(
+            load_enlarge_weights(Path(weights) if weights else default_weights(WEIGHTS_NAME))
+        )
 
     def enlarge(
         self,
@@ -86,6 +90,8 @@ class Enlarger:
         """
         from PIL import Image
 
+        if n < 1:
+            raise ValueError(f"n: expected 1 or more, got {n}")
         photo = image if isinstance(image, Photo) else _read(image)
         alpha = photo.alpha
         if alpha is not None:
@@ -128,6 +134,7 @@ class Enlarger:
                 seed=seed,
                 stream=stream,
                 temperature=temperature,
+                tile=TILE,
             )
             for tile in doubling.run():
                 yield (done + 4**stream * tile / doubling.tiles) / total
@@ -176,7 +183,16 @@ def paint(
     """
     if photo.pixels.ndim == 2:
         return render(lightness, np.zeros((2, 1, 1), np.float32), bits=bits)[..., 0].copy()
-    return render(lightness, to_lab(photo.pixels)[1:], bits=bits)
+    return render(lightness, _chroma(photo.pixels), bits=bits)
+
+
+def _chroma(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """ab of every pixel, (2, H, W) CIELAB units, made a strip of rows at a time."""
+    ab = np.empty((2, *pixels.shape[:2]), np.float32)
+    for top in range(0, len(pixels), _STRIP_ROWS):
+        lab = cie.rgb_to_lab(pixels[top : top + _STRIP_ROWS] / 255)
+        ab[:, top : top + _STRIP_ROWS] = np.moveaxis(lab[..., 1:], -1, 0)
+    return ab
 
 
 def _read(image: Any) -> Photo:

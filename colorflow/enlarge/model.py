@@ -63,6 +63,11 @@ class StepConfig:
         return 4 if self.restores else 3
 
     @property
+    def least_weights(self) -> int:
+        """Number of weights of the 3x3 convolutions, known before any is made."""
+        return 9 * (2 * self.blocks * self.width**2 + self.couplings * self.coupling_width**2)
+
+    @property
     def reach(self) -> int:
         """Pixels of low resolution, in each direction, that one pixel of a sample depends on."""
         convolutions = 2 + 2 * self.blocks + 2 * (1 + self.couplings)

@@ -71,6 +71,12 @@ def load_enlarge_weights(path: Path) -> EnlargeWeights:
     missing = {FIRST, LAST} - set(steps)
     if missing:
         raise WeightsError(f"{path}: the doubling {missing.pop()!r} is missing; get the file again")
+    least = sum(step.least_weights for step in steps.values())
+    if least > file.numbers:
+        raise WeightsError(
+            f"{path}: the header asks for {least:,} weights or more, and the file holds "
+            f"{file.numbers:,}; get the file again"
+        )
     models = nn.ModuleDict({name: DetailModel(step) for name, step in steps.items()})
     digest = load_tensors(file, models)
     return EnlargeWeights(
