@@ -208,7 +208,9 @@ def test_options_are_used_and_a_second_run_starts_anew(
     visitor.context.close()
 
 
-def test_the_switch_and_what_varies_a_card(browser: Browser, server: Page, gray: Path) -> None:
+def test_the_switch_and_what_varies_a_principal_coloring(
+    browser: Browser, server: Page, gray: Path
+) -> None:
     visitor = Visitor(browser, server)
     expect(visitor.one("#view")).to_be_hidden(timeout=PATIENCE)
     visitor.colorize(gray)
