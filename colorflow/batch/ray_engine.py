@@ -231,9 +231,7 @@ def _cluster() -> Iterator[Any]:
     try:
         import ray
     except ImportError as error:
-        raise BatchError(
-            "--engine ray needs the package Ray: pip install '.[ray]'"
-        ) from error
+        raise BatchError("--engine ray needs the package Ray: pip install '.[ray]'") from error
     if ray.is_initialized():
         yield ray
         return

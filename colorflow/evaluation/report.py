@@ -28,7 +28,7 @@ _JPEG_QUALITY = 90
 # files
 
 
-def check_place(path: Path | None, kind: FileKind) -> None:
+def check_destination(path: Path | None, kind: FileKind) -> None:
     """Makes the folder of a file and checks that the file may be written there.
 
     Args:
@@ -170,8 +170,7 @@ def progress_bar(description: str) -> Progress:
         from tqdm import tqdm
     except ImportError as error:
         raise EvaluationError(
-            "tqdm, which shows the progress, is missing; "
-            "install it with `pip install '.[eval]'`"
+            "tqdm, which shows the progress, is missing; install it with `pip install '.[eval]'`"
         ) from error
     return lambda paths: tqdm(paths, unit="photo", desc=description)
 

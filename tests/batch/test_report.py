@@ -65,9 +65,9 @@ def test_a_report_has_a_record_a_file_in_the_order_of_the_inputs(
     assert (b["path"], c["path"]) == (str(album / "b.png"), str(album / "inner" / "c.jpg"))  # type: ignore[has-type]
     assert (b["width"], b["height"], b["status"], b["reason"]) == (64, 48, "done", None)  # type: ignore[has-type]
     photo = read_photo(album / "b.png")
-    draws = colorizer.predict(photo, 2, 0.5, 4)
-    want = colorizer.bits_per_dim(photo, draws.ab)
-    expected = zip("ab", draws.shares, want, strict=True)
+    predictions = colorizer.predict(photo, 2, 0.5, 4)
+    want = colorizer.bits_per_dim(photo, predictions.ab)
+    expected = zip("ab", predictions.shares, want, strict=True)
     for (label, share, bits), coloring in zip(expected, b["colorings"], strict=True):  # type: ignore[has-type]
         np.testing.assert_allclose(coloring.pop("bits_per_dim"), bits, atol=1e-4)
         path = str(tmp_path / "out" / f"b_{label}.png")
@@ -166,12 +166,12 @@ def test_a_sheet_shows_each_photo_in_gray_beside_its_colorings(
     chroma = np.hypot(lab[..., 1], lab[..., 2])
     height, width = 140, round(140 * 64 / 48)
     for block in range(2):
-        for place in range(3):
-            left = 6 + (3 * block + place) * (width + 6)
+        for column in range(3):
+            left = 6 + (3 * block + column) * (width + 6)
             cell = chroma[6 : 6 + height, left : left + width]
-            assert (cell.mean() > 3) == (place > 0), (block, place)
+            assert (cell.mean() > 3) == (column > 0), (block, column)
             caption = lab[6 + height : 6 + height + 18, left : left + width, 0]
-            assert (caption.min() < 50) == (place > 0), (block, place)
+            assert (caption.min() < 50) == (column > 0), (block, column)
         name = lab[6 + height + 18 : 6 + height + 36, 6 + 3 * block * (width + 6) :, 0]
         assert name[:, :width].min() < 50
     assert is_own_picture(sheet)

@@ -168,7 +168,7 @@ def test_a_bomb_is_refused_and_the_next_zip_works(
     archivist.one("#folder-upload button[aria-label=Clear]").click()
     archivist.expect_text("#folder-about .good", "Up to 200 photos and 200 MB together")
     archivist.take_in(out)
-    archivist.expect_text("#folder-about .bad", "out.zip: names a place outside of it")
+    archivist.expect_text("#folder-about .bad", "out.zip: names a path outside of it")
     archivist.one("#folder-upload button[aria-label=Clear]").click()
     archivist.expect_text("#folder-about .good", "Up to 200 photos and 200 MB together")
     archivist.begin(zipped(tmp_path / "good.zip", {"a.jpg": gray_file("a.jpg", (40, 30))}))
