@@ -469,7 +469,7 @@ def test_a_stdout_that_takes_nothing_is_told(printed: str) -> None:
         "from types import SimpleNamespace\n"
         "from colorflow import cli\n"
         f"parsed = SimpleNamespace(command=lambda _: {printed})\n"
-        "cli._parser = lambda: SimpleNamespace(parse_args=lambda _: parsed)\n"
+        "cli._parser = lambda _: SimpleNamespace(parse_args=lambda _: parsed)\n"
         "sys.exit(cli.main([]))\n"
     )
     with open("/dev/full", "w") as full:
@@ -495,7 +495,7 @@ def test_a_closed_stream_gets_nobody_elses_file(closed: str, tmp_path: Path) -> 
         "        file.write(b'done')\n"
         "    return 0\n"
         "parsed = SimpleNamespace(command=command)\n"
-        "cli._parser = lambda: SimpleNamespace(parse_args=lambda _: parsed)\n"
+        "cli._parser = lambda _: SimpleNamespace(parse_args=lambda _: parsed)\n"
         "sys.exit(cli.main([]))\n"
     )
     shell = ["bash", "-c", f'"$0" -c "$1" {closed}', sys.executable, program]
@@ -555,7 +555,7 @@ def test_a_reader_that_has_seen_enough_is_no_traceback() -> None:
         "    for _ in range(100):\n"
         "        print('x' * 100_000)\n"
         "parsed = SimpleNamespace(command=shout)\n"
-        "cli._parser = lambda: SimpleNamespace(parse_args=lambda _: parsed)\n"
+        "cli._parser = lambda _: SimpleNamespace(parse_args=lambda _: parsed)\n"
         "sys.exit(cli.main([]))\n"
     )
     with subprocess.Popen(

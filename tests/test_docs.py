@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import json
 import re
+import tomllib
 from collections.abc import Iterator
 from contextlib import redirect_stdout
 from io import StringIO
@@ -19,12 +20,13 @@ from data_prep.__main__ import main as data_prep
 ROOT = Path(__file__).resolve().parent.parent
 DOCUMENTS = sorted(
     path.relative_to(ROOT).as_posix()
-    for path in [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), ROOT / "weights" / "README.md"]
+    for folder in (".", "docs", "weights", "deploy/huggingface")
+    for path in (ROOT / folder).glob("*.md")
 )
 FLOWS_PAGE = (ROOT / "docs" / "flows.md").read_text(encoding="utf-8")
 PACKAGES = {"flows": flows, "zoo": zoo}
 
-FOLDERS = "benchmarks|colorflow|data_prep|docs|tests|weights"
+FOLDERS = "benchmarks|colorflow|data_prep|deploy|docs|notebooks|tests|weights"
 """Folders of the repository whose files the documents name."""
 RECORDS = {"docs/experiments.md", "weights/README.md"}
 """Documents whose commands are those of their time; they name the commit that has their options."""
@@ -151,6 +153,16 @@ def test_benchmarks_have_the_options(document: str) -> None:
 @pytest.mark.parametrize("document", DOCUMENTS)
 def test_nobody_is_sent_to_another_project_s_package(document: str) -> None:
     assert not re.search(r"pip install '?colorflow", text_of(document))
+
+
+def test_messages_name_this_distribution_and_its_extras() -> None:
+    project = tomllib.loads(text_of("pyproject.toml"))["project"]
+    sources = [path.read_text(encoding="utf-8") for path in (ROOT / "colorflow").rglob("*.py")]
+    named = [name for text in sources for name in re.findall(r"(colorflow[\w-]*)\[(\w+)\]", text)]
+    assert named
+    for distribution, extra in named:
+        assert distribution == project["name"]
+        assert extra in project["optional-dependencies"]
 
 
 def references(pattern: str) -> list[str]:

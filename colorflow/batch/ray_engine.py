@@ -231,7 +231,9 @@ def _cluster() -> Iterator[Any]:
     try:
         import ray
     except ImportError as error:
-        raise BatchError("--engine ray needs the package Ray: pip install '.[ray]'") from error
+        raise BatchError(
+            "--engine ray needs the package Ray: pip install 'colorflow-cinn[ray]'"
+        ) from error
     if ray.is_initialized():
         yield ray
         return

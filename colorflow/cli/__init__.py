@@ -1,7 +1,8 @@
 """The command line: ``colorflow colorize | app | train | export | evaluate | evaluate-hints |
 blind | baseline | zoo``, with one file for each command.
 
-A command imports what it needs when it runs, so that ``--help`` answers at once.
+Only the module of the command in use is imported, and it imports what it needs when it runs, so
+that ``--help`` answers at once.
 
 Exit codes: 0 done; 1 something failed and is named on stderr; 2 wrong usage; 130 interrupted.
 """
@@ -13,19 +14,15 @@ import io
 import os
 import sys
 from collections.abc import Callable, Sequence
+from importlib import import_module
 
 from colorflow import __version__
-from colorflow.cli.app import add_app
-from colorflow.cli.baseline import add_baseline
-from colorflow.cli.blind import add_blind
-from colorflow.cli.colorize import add_colorize
-from colorflow.cli.evaluate import add_evaluate
-from colorflow.cli.evaluate_hints import add_evaluate_hints
-from colorflow.cli.export import add_export
-from colorflow.cli.train import add_train
-from colorflow.cli.zoo import add_zoo
 from colorflow.errors import ColorflowError
 
+COMMANDS = (
+    "colorize", "app", "train", "export", "evaluate", "evaluate-hints", "blind", "baseline", "zoo",
+)  # fmt: skip
+"""Each has a module of its name, with a function ``add_NAME`` that adds it to the parser."""
 _INTERRUPTED = 130
 """128 + SIGINT, as shells report it."""
 
@@ -57,7 +54,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(arguments: Sequence[str] | None) -> int:
     try:
-        parsed = _parser().parse_args(arguments)
+        arguments = sys.argv[1:] if arguments is None else arguments
+        parsed = _parser(arguments).parse_args(arguments)
         command: Callable[[argparse.Namespace], int] = parsed.command
         return command(parsed)
     except ColorflowError as error:
@@ -70,21 +68,16 @@ def _run(arguments: Sequence[str] | None) -> int:
         sys.stdout.flush()
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
+    """Makes the parser; if the arguments begin with a command, with that command only."""
     parser = argparse.ArgumentParser(
         prog="colorflow", description="Several plausible colorings for a gray photo."
     )
     parser.add_argument("--version", action="version", version=f"colorflow {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    add_colorize(commands)
-    add_app(commands)
-    add_train(commands)
-    add_export(commands)
-    add_evaluate(commands)
-    add_evaluate_hints(commands)
-    add_blind(commands)
-    add_baseline(commands)
-    add_zoo(commands)
+    for name in arguments[:1] if arguments and arguments[0] in COMMANDS else COMMANDS:
+        stem = name.replace("-", "_")
+        getattr(import_module(f"colorflow.cli.{stem}"), f"add_{stem}")(commands)
     return parser
 
 

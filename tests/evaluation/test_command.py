@@ -314,7 +314,7 @@ def test_the_extra_is_missing(
 ) -> None:
     monkeypatch.setitem(sys.modules, missing, None)
     arguments = [str(photos), "--json", str(tmp_path / "e.json"), "--weights", str(weights)]
-    assert "pip install '.[eval]'" in refused(arguments, capsys)
+    assert "pip install 'colorflow-cinn[eval]'" in refused(arguments, capsys)
 
 
 def test_wrong_usage(photos: Path, capsys: pytest.CaptureFixture[str]) -> None:

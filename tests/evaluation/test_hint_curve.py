@@ -556,7 +556,7 @@ def test_the_extra_is_missing(
 ) -> None:
     monkeypatch.setitem(sys.modules, missing, None)
     arguments = [*arguments_of(photos, hinted, tmp_path / "h.json"), "--plot", "curve.png"]
-    assert "pip install '.[eval]'" in error_of(arguments, capsys)
+    assert "pip install 'colorflow-cinn[eval]'" in error_of(arguments, capsys)
 
 
 def test_wrong_usage(photos: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -205,3 +206,36 @@ def test_old_style_jpeg_without_a_jpeg_file_in_it_is_refused(saved: Saved) -> No
     content = tiff_of([jpeg(Image.new("RGB", (64, 8)))], (64, 8), Compression=6, **COLOR)
     with pytest.raises(UnreadablePhotoError, match=r"\(old-style JPEG .*\) is not read; save it"):
         read_photo(saved(content, "p.tif"))
+
+
+@pytest.mark.parametrize("extra_rows", [0, 3])
+@pytest.mark.parametrize("is_whole", [True, False], ids=["whole stream", "cut stream"])
+def test_a_deflated_strip_with_more_rows_than_the_picture(
+    saved: Saved, extra_rows: int, *, is_whole: bool
+) -> None:
+    """What stands after the last row, and the end of the stream, may be missing."""
+    pixels = np.random.default_rng(0).integers(0, 256, (24, 40), np.uint8)
+    stored = np.vstack([pixels, np.zeros((extra_rows + 1, 40), np.uint8)])
+    data = zlib.compress(stored.tobytes())
+    tags = {"Compression": 8, "BitsPerSample": 8, "PhotometricInterpretation": 1}
+    content = tiff_of([data if is_whole else data[:-6]], (40, 24), **tags)
+    assert np.array_equal(read_photo(saved(content, "p.tif")).pixels, pixels)
+    short = zlib.compress(pixels[:-1].tobytes())
+    with pytest.raises(UnreadablePhotoError, match="damaged, incomplete, or of a kind"):
+        read_photo(saved(tiff_of([short], (40, 24), **tags), "p.tif"))
+
+
+def test_subsampled_chroma_that_ends_early_is_refused(saved: Saved) -> None:
+    """libtiff would fill what is missing."""
+    blocks = np.random.default_rng(0).integers(0, 256, 12 * 20 * 6, np.uint8).tobytes()
+    tags = {
+        "BitsPerSample": (8, 8, 8), "SamplesPerPixel": 3, "PhotometricInterpretation": 6,
+        "YCbCrSubSampling": (2, 2),
+    }  # fmt: skip
+    for compression, data in ((1, blocks), (8, zlib.compress(blocks))):
+        content = tiff_of([data], (40, 24), Compression=compression, **tags)
+        assert read_photo(saved(content, "p.tif")).pixels.std() > 10
+    for compression, data in ((1, blocks[:-60]), (8, zlib.compress(blocks[:-60]))):
+        content = tiff_of([data], (40, 24), Compression=compression, **tags)
+        with pytest.raises(UnreadablePhotoError, match="damaged, incomplete, or of a kind"):
+            read_photo(saved(content, "p.tif"))
