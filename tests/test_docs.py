@@ -16,6 +16,7 @@ import pytest
 from colorflow import flows, zoo
 from colorflow.cli import main
 from data_prep.__main__ import main as data_prep
+from tests.test_architecture import LAYERS
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCUMENTS = sorted(
@@ -150,9 +151,30 @@ def test_benchmarks_have_the_options(document: str) -> None:
                     assert f'"{option}"' in source, f"{name} {option}"
 
 
-@pytest.mark.parametrize("document", DOCUMENTS)
-def test_nobody_is_sent_to_another_project_s_package(document: str) -> None:
-    assert not re.search(r"pip install '?colorflow", text_of(document))
+def test_nobody_is_sent_to_another_project_s_package() -> None:
+    sources = [*ROOT.glob("*.py"), ROOT / "pyproject.toml", ROOT / "Makefile"]
+    for folder in ("benchmarks", "colorflow", "data_prep"):
+        sources += sorted((ROOT / folder).rglob("*.py"))
+    names = [path.relative_to(ROOT).as_posix() for path in sources]
+    assert {"app.py", "colorflow/evaluation/judge.py"} <= set(names)
+    for name in [*DOCUMENTS, *names]:
+        text = re.sub(r'"\s+f?"', "", text_of(name))  # strings that continue on the next line
+        assert not re.search(r"pip install (?:-\S+ )*['\"]?colorflow(?![\w/-])", text), name
+
+
+def test_the_architecture_s_picture_has_the_layers_in_order() -> None:
+    picture = re.search(r"```\n(errors.*?)```", text_of("docs/architecture.md"), re.DOTALL)
+    assert picture
+    assert re.findall(r"^(\w+)", picture[1], re.MULTILINE) == list(LAYERS)
+
+
+def test_files_of_the_architecture_define_what_it_says() -> None:
+    text = text_of("docs/architecture.md")
+    found = re.findall(r"`([\w.]+)`\s+\(`(colorflow/[\w/]+\.py)`\)", text)
+    assert len(found) >= 10
+    for name, path in found:
+        own = name.rpartition(".")[2]
+        assert re.search(rf"^ *(?:def|class) {own}\b", text_of(path), re.MULTILINE), (name, path)
 
 
 def test_messages_name_this_distribution_and_its_extras() -> None:

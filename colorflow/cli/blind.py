@@ -123,7 +123,7 @@ def _add_score(commands: Commands) -> None:
         help="count the answers of judges",
         description=(
             "Print how often each way of coloring was chosen and how often it was called plainly "
-            "broken, over all judges and for each judge, with 95 %% intervals; on how many pairs "
+            "broken, over all judges and for each judge, with 95 % intervals; on how many pairs "
             "judges agree; and the pairs. Against the truth a coloring can reach at most half: "
             "judges then only guess. Lines that cannot be counted are named."
         ),
