@@ -12,6 +12,7 @@ import tempfile
 import threading
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
@@ -26,6 +27,8 @@ AB = ((40, 20), (-35, 30), (10, -40), (45, -30), (-5, 50))
 
 LEVELS = (4, 8, 16, 32, 64)
 
+COLORIZER = "colorflow.colorizer"
+"""The module from which the page imports its Colorizer."""
 
 HELD_WIDTH = 77
 """A photo of this width is colored when there is no file of the name HOLD in the folder for
@@ -227,9 +230,10 @@ def _tell_of_other_machines(event: str, arguments: tuple[object, ...]) -> None:
 
 if __name__ == "__main__":
     sys.addaudithook(_tell_of_other_machines)
-    module = ModuleType("colorflow.colorize")
+    assert find_spec(COLORIZER), "the page would take the real Colorizer, unnoticed"
+    module = ModuleType(COLORIZER)
     module.Colorizer = FakeColorizer  # type: ignore[attr-defined]
-    sys.modules["colorflow.colorize"] = module
+    sys.modules[COLORIZER] = module
 
     from colorflow.cli import main
     from colorflow.ui import server
