@@ -233,13 +233,13 @@ def test_two_visitors_one_after_the_other_each_with_their_own(
 def test_who_leaves_in_the_middle_makes_room_and_leaves_nothing(
     browser: Browser, server: Page, hold: Path, tmp_path: Path
 ) -> None:
-    before = set(server.temporary.rglob("folder-*"))
+    before = set(server.temporary.rglob("session-*"))
     leaving = Archivist(browser, server)
     files = {f"{number}.png": gray_file("a.png", (HELD_WIDTH, 30)) for number in range(3)}
     album = zipped(tmp_path / "album.zip", files)
     leaving.begin(album)
     leaving.expect_text("#folder-status", "0 of 3 done. Now 0.png.")
-    (folder,) = set(server.temporary.rglob("folder-*")) - before
+    (folder,) = set(server.temporary.rglob("session-*")) - before
     leaving.context.close()
     hold.unlink()
     staying = Archivist(browser, server)
