@@ -2,7 +2,7 @@
 # Another port: make app ARGS="--port 8000"
 
 VENV := .venv
-OLDEST_TESTS := photo color data_prep test_colorize.py training/test_loop.py \
+OLDEST_TESTS := photo color data_prep colorizer/test_colorizer.py training/test_loop.py \
 	evaluation/test_hint_curve.py batch/test_url.py ui/test_api.py
 RUN := $(VENV)/bin
 PYTHON ?= $(shell for python in python3 python3.11 python3.12 python3.13; do \

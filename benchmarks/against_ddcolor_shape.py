@@ -2,13 +2,13 @@
 
     python -m benchmarks.against_ddcolor_shape
 
-Both take a photo that is in memory and give chroma: ours 8 colorings on a grid of 64 x 64,
-features included, with the shipped weights; the network one coloring at its input's size, by
-default 512 x 512. It is built here after the paper: torchvision's ConvNeXt-T as encoder, a U-shaped
-pixel decoder with pixel shuffles, 100 color queries that pass 9 layers of cross-attention,
+Both take a photo in memory and give chroma. colorflow gives 8 colorings on a grid of 64 x 64 with
+the shipped weights, including the features. The network gives one coloring at the size of its
+input, by default 512 x 512. It is built here from the paper: torchvision's ConvNeXt-T as encoder, a
+U-shaped pixel decoder with pixel shuffles, 100 color queries that pass 9 layers of cross-attention,
 self-attention and feed-forward over three scales, and a last 1x1 convolution. Its weights are
-random: it takes about the time that DDColor-T takes, and says nothing of its colors. It is not the
-authors' code, and has no spectral normalization, which costs nothing once trained.
+random, so it has about the run time of DDColor-T and not its colors. It is not the authors' code,
+and has no spectral normalization, which costs nothing after training.
 
 Reference: Kang et al. 2023, "DDColor: Towards photo-realistic image colorization via dual
 decoders".
@@ -27,19 +27,19 @@ from torchvision.models.feature_extraction import create_feature_extractor
 
 from benchmarks.measuring import SEED, print_machine, print_table, ratios, side_by_side, spread
 from benchmarks.photos import gray_photo
-from colorflow.colorize import Colorizer
+from colorflow.colorizer import Colorizer
 from colorflow.photo import photo_from_image
 
 QUERIES, WIDTH, LAYERS, HEADS, FEEDFORWARD = 100, 256, 9, 8, 2048
 STAGES = {"features.1": "4", "features.3": "8", "features.5": "16", "features.7": "32"}
-"""ConvNeXt's stages, by how much smaller than the picture they are."""
+"""ConvNeXt's stages, and their reduction against the picture."""
 CHANNELS = {"4": 96, "8": 192, "16": 384, "32": 768}
 DECODED = (512, 512, 256)
 """Channels of the pixel decoder at a 16th, an 8th and a quarter of the picture."""
 
 
 class Up(nn.Module):
-    """Twice the size by pixel shuffle, then joined with the encoder's map of that size."""
+    """Doubles the size by pixel shuffle, and joins the encoder's map of that size."""
 
     def __init__(self, channels: int, beside: int, out: int) -> None:
         super().__init__()
@@ -55,7 +55,7 @@ class Up(nn.Module):
 
 
 class DecoderLayer(nn.Module):
-    """Queries look at the picture, at one another, and through a feed-forward part."""
+    """Cross-attention to the picture, self-attention of the queries, and a feed-forward part."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -76,7 +76,7 @@ class DecoderLayer(nn.Module):
 
 
 class DDColorShape(nn.Module):
-    """The shape of DDColor-T; random weights."""
+    """A network of DDColor-T's shape with random weights."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -120,7 +120,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--sides", type=int, nargs="+", default=[512, 256])
     parser.add_argument("--repetitions", type=int, default=5)
-    parser.add_argument("--weights", type=Path, help="file; the shipped ones otherwise")
+    parser.add_argument("--weights", type=Path, help="weights file (default: the shipped one)")
     options = parser.parse_args()
     torch.manual_seed(SEED)
     network = DDColorShape().eval()
@@ -134,7 +134,7 @@ def main() -> None:
         timings = side_by_side(
             {
                 "theirs": torch.inference_mode()(lambda rgb=rgb: network(rgb)),
-                "ours": lambda: colorizer.draw(photo, 8, samples=True),
+                "ours": lambda: colorizer.predict(photo, 8, samples=True),
             },
             options.repetitions,
         )

@@ -1,15 +1,14 @@
-"""Sampling and a training step against the same couplings built with FrEIA.
+"""Times sampling and a training step against the same couplings built with FrEIA.
 
     python -m benchmarks.against_freia
 
-The same in both: the order of the layers, affine couplings of both halves with log-scales clamped
-at 1.9, fixed random permutations between them, and the subnets, which are the same class with the
-same numbers of channels; random weights; the Gaussian likelihood, and Adam. FrEIA's coupling is
-`GLOWCouplingBlock`, which clamps with another arctangent; ours is `colorflow.flows.Coupling`,
-twice.
+Both have the same order of layers, affine couplings of both halves with log-scales clamped at 1.9,
+fixed random permutations between them, the same class of subnet with the same numbers of channels,
+random weights, the Gaussian likelihood, and Adam. FrEIA's coupling is `GLOWCouplingBlock`, which
+clamps with another arctangent; ours is `colorflow.flows.Coupling`, twice.
 
-Three shapes: couplings on 16 x 16 cells, which are mostly convolutions; on 4 x 4, where what the
-libraries do around the convolutions shows; and dense ones.
+Three shapes are timed: couplings on 16 x 16 cells, which are mostly convolutions; on 4 x 4 cells,
+where the overhead of the libraries shows; and dense couplings.
 """
 
 from __future__ import annotations
@@ -70,7 +69,7 @@ SHAPES = {
 
 
 class Subnet(nn.Module):
-    """Three convolutions with ReLUs between, of the kept part and the context together."""
+    """Three convolutions with ReLUs between, on the kept part and the context."""
 
     def __init__(self, shape: Shape, inputs: int, outputs: int) -> None:
         super().__init__()
@@ -84,7 +83,7 @@ class Subnet(nn.Module):
         )
 
     def forward(self, kept: Tensor, context: Tensor | None = None) -> Tensor:
-        """Parameters of each cell; FrEIA gives the kept part and the context as one."""
+        """Parameters of each cell; FrEIA passes the kept part and the context as one tensor."""
         result: Tensor = self.layers(kept if context is None else torch.cat([kept, context], 1))
         return result
 
@@ -176,7 +175,7 @@ def rows_of(name: str, repetitions: int) -> list[Sequence[str]]:
 
 
 def trained_numbers(network: nn.Module) -> int:
-    """How many numbers training changes; FrEIA's permutations are parameters, too."""
+    """Number of trained parameters; FrEIA counts its permutations, too."""
     return sum(p.numel() for p in network.parameters() if p.requires_grad)
 
 

@@ -2,10 +2,9 @@
 
     python -m benchmarks.command_line
 
-Gives one photo of one megapixel four principal colorings with the shipped weights, in a new process
-each time, imports included, and prints a Markdown table: median and range of the seconds, largest
-peak memory.
-The photo is scikit-image's astronaut, enlarged and gray.
+Makes four principal colorings of a photo of one megapixel with the shipped weights, in a new
+process each time, imports included. Prints a Markdown table with the median and range of the
+seconds and the largest peak memory. The photo is scikit-image's astronaut, enlarged and gray.
 """
 
 from __future__ import annotations

@@ -1,11 +1,10 @@
-"""A picture of what the model does: gray, principal colorings, and the original, a row a photo.
+"""Predictions a contact sheet: gray, principal colorings, and the original, one row per photo.
 
     python -m benchmarks.contact_sheet PHOTOS... -o SHEET.jpg
     python -m benchmarks.contact_sheet --examples astronaut chelsea coffee rocket -o SHEET.jpg
 
-With `--samples` or `--diverse` samples stand in place of the principal colorings. Photos that are
-gray or tinted have no original to show. With `--examples` the photos are some that
-scikit-image ships.
+`--samples` and `--diverse` show samples instead of principal colorings. Gray and tinted photos have
+no original to show. `--examples` uses photos that scikit-image ships.
 """
 
 from __future__ import annotations
@@ -18,9 +17,9 @@ import numpy as np
 import skimage.data
 
 from colorflow.color.full_resolution import lightness_of, render
-from colorflow.color.resize import resize_by_area
-from colorflow.colorize import Colorizer
-from colorflow.photo import Kind, Photo, find_photos, photo_from_image, read_photo, write_image
+from colorflow.colorizer import Colorizer
+from colorflow.contact_sheet import row_of, thumbnail, write_contact_sheet
+from colorflow.photo import Kind, Photo, find_photos, photo_from_image, read_photo
 
 GAP = 4
 
@@ -30,7 +29,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("photos", nargs="*", type=Path)
     parser.add_argument(
-        "--examples", nargs="+", default=[], metavar="NAME", help="of scikit-image's data"
+        "--examples", nargs="+", default=[], metavar="NAME", help="names of photos in skimage.data"
     )
     parser.add_argument("-o", "--output", type=Path, required=True)
     parser.add_argument("--weights", type=Path)
@@ -39,19 +38,13 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--samples", action="store_true")
     parser.add_argument("--diverse", action="store_true")
-    parser.add_argument("--height", type=int, default=160, help="of a row, in pixels")
-    parser.add_argument("--limit", type=int, help="every k-th photo, so that so many remain")
+    parser.add_argument("--height", type=int, default=160, help="height of a row, in pixels")
+    parser.add_argument("--limit", type=int, help="use at most so many photos, evenly spread")
     options = parser.parse_args()
 
     colorizer = Colorizer.load(options.weights)
     rows = [_row(colorizer, photo, options) for photo in _photos(options)]
-    width = max(row.shape[1] for row in rows)
-    padded = [
-        np.pad(row, ((0, GAP), (0, width - row.shape[1]), (0, 0)), constant_values=255)
-        for row in rows
-    ]
-    sheet = np.concatenate(padded)
-    write_image(options.output, sheet, photo_from_image(sheet))
+    write_contact_sheet(options.output, rows, GAP)
 
 
 def _photos(options: argparse.Namespace) -> Iterator[Photo]:
@@ -64,9 +57,8 @@ def _photos(options: argparse.Namespace) -> Iterator[Photo]:
 
 
 def _row(colorizer: Colorizer, photo: Photo, options: argparse.Namespace) -> np.ndarray:
-    width = max(1, round(options.height * photo.width / photo.height))
-    small = np.round(resize_by_area(photo.pixels, options.height, width)).astype(np.uint8)
-    draws = colorizer.draw(
+    small = thumbnail(photo.pixels, options.height)
+    predictions = colorizer.predict(
         photo,
         options.n,
         options.temperature,
@@ -75,13 +67,11 @@ def _row(colorizer: Colorizer, photo: Photo, options: argparse.Namespace) -> np.
         diverse=options.diverse,
     )
     lightness = lightness_of(small)
-    cells = [render(lightness, np.zeros_like(draws.ab[0]))]
-    cells += [render(lightness, ab) for ab in draws.ab]
+    cells = [render(lightness, np.zeros_like(predictions.ab[0]))]
+    cells += [render(lightness, ab) for ab in predictions.ab]
     if photo.kind is Kind.COLORED:
         cells.append(small)
-    return np.concatenate(
-        [np.pad(cell, ((0, 0), (0, GAP), (0, 0)), constant_values=255) for cell in cells], axis=1
-    )
+    return row_of(cells, GAP)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
-"""Small pictures of scikit-image in every format and layout that is read, and damage to them.
+"""Small pictures of scikit-image in every format and layout that is read, and random damage.
 
-Damage is random: bits, numbers, pieces cut, doubled, moved in from other files.
+Damage flips bits, overwrites numbers, and cuts, doubles or inserts pieces.
 """
 
 from __future__ import annotations
@@ -23,69 +23,69 @@ from colorflow.photo.ifd import Block
 _EDGES = (0, 1, 2, 0x7F, 0x80, 0xFF, 0x100, 0x7FFF, 0x8000, 0xFFFF, 0x10000, 0x7FFFFFFF, 0xFFFFFFFF)
 _PNG = b"\x89PNG\r\n\x1a\n"
 _HEADER = 160
-"""Bytes from the beginning that half of the damage goes to."""
+"""Bytes at the beginning that receive half of the damage."""
 
 
-def corpus() -> dict[str, bytes]:
-    """Sound files by format and layout, the format first."""
-    color = Image.fromarray(skimage.data.chelsea()).resize((48, 32))
+def corpus(size: tuple[int, int] = (48, 32)) -> dict[str, bytes]:
+    """Undamaged files of a width and height, by format and layout; the format comes first."""
+    color = Image.fromarray(skimage.data.chelsea()).resize(size)
     array = np.asarray(color)
-    deep = array.astype(np.uint16) * 257
-    planes = np.moveaxis(deep, -1, 0)
+    array16 = array.astype(np.uint16) * 257
+    planes = np.moveaxis(array16, -1, 0)
     exif = Image.Exif()
     exif[0x0112], exif[0x010E] = 6, "Grandmother, 1932"
     files = {
-        "JPEG": _pillow(color, "JPEG", exif=exif),
-        "JPEG progressive": _pillow(color, "JPEG", progressive=True, comment="a comment"),
-        "JPEG restarts": _pillow(color, "JPEG", restart_marker_rows=1),
-        "JPEG CMYK": _pillow(color.convert("CMYK"), "JPEG"),
-        "JPEG gray": _pillow(color.convert("L"), "JPEG"),
-        "PNG": _pillow(color, "PNG", exif=exif),
-        "PNG alpha": _pillow(color.convert("RGBA"), "PNG"),
-        "PNG palette": _pillow(color.quantize(16), "PNG", transparency=3),
-        "PNG 1 bit": _pillow(color.convert("1"), "PNG"),
-        "PNG 16 bit": _opencv(".png", deep),
-        "PNG 16 bit gray": _opencv(".png", deep[..., 0]),
-        "PNG 16 bit alpha": _opencv(".png", np.dstack([deep, deep[..., 0]])),
-        "PNG animated": _pillow(color, "PNG", save_all=True, append_images=[color.rotate(90)]),
-        "TIFF": _pillow(color, "TIFF", exif=exif),
-        "TIFF LZW": _pillow(color, "TIFF", compression="tiff_lzw"),
-        "TIFF JPEG": _pillow(color, "TIFF", compression="jpeg"),
-        "TIFF JPEG strips": _pillow(color, "TIFF", compression="jpeg", tiffinfo={278: 16}),
-        "TIFF old JPEG": _old_jpeg(_pillow(color, "JPEG")),
-        "TIFF fax": _pillow(color.convert("1"), "TIFF", compression="group4"),
-        "TIFF fax 3": _pillow(color.convert("1"), "TIFF", compression="group3"),
-        "TIFF fax 3 mixed": _pillow(
+        "JPEG": by_pillow(color, "JPEG", exif=exif),
+        "JPEG progressive": by_pillow(color, "JPEG", progressive=True, comment="a comment"),
+        "JPEG restarts": by_pillow(color, "JPEG", restart_marker_rows=1),
+        "JPEG CMYK": by_pillow(color.convert("CMYK"), "JPEG"),
+        "JPEG gray": by_pillow(color.convert("L"), "JPEG"),
+        "PNG": by_pillow(color, "PNG", exif=exif),
+        "PNG alpha": by_pillow(color.convert("RGBA"), "PNG"),
+        "PNG palette": by_pillow(color.quantize(16), "PNG", transparency=3),
+        "PNG 1 bit": by_pillow(color.convert("1"), "PNG"),
+        "PNG 16 bit": by_opencv(".png", array16),
+        "PNG 16 bit gray": by_opencv(".png", array16[..., 0]),
+        "PNG 16 bit alpha": by_opencv(".png", np.dstack([array16, array16[..., 0]])),
+        "PNG animated": by_pillow(color, "PNG", save_all=True, append_images=[color.rotate(90)]),
+        "TIFF": by_pillow(color, "TIFF", exif=exif),
+        "TIFF LZW": by_pillow(color, "TIFF", compression="tiff_lzw"),
+        "TIFF JPEG": by_pillow(color, "TIFF", compression="jpeg"),
+        "TIFF JPEG strips": by_pillow(color, "TIFF", compression="jpeg", tiffinfo={278: 16}),
+        "TIFF old JPEG": _old_jpeg(by_pillow(color, "JPEG"), size),
+        "TIFF fax": by_pillow(color.convert("1"), "TIFF", compression="group4"),
+        "TIFF fax 3": by_pillow(color.convert("1"), "TIFF", compression="group3"),
+        "TIFF fax 3 mixed": by_pillow(
             color.convert("1"), "TIFF", compression="group3", tiffinfo={292: 1, 278: 8}
         ),
-        "TIFF fax RLE": _pillow(color.convert("1"), "TIFF", compression="tiff_ccitt"),
-        "TIFF CMYK": _pillow(color.convert("CMYK"), "TIFF"),
-        "TIFF 16 bit": _tifffile(deep),
-        "TIFF 16 bit deflate": _tifffile(deep, compression="zlib", predictor=True),
-        "TIFF 16 bit LZW": _opencv(".tif", deep),
-        "TIFF 16 bit tiled": _tifffile(deep, tile=(16, 16), compression="zlib", byteorder=">"),
-        "TIFF 16 bit planes": _tifffile(planes, planarconfig="separate", compression="zlib"),
-        "TIFF float": _tifffile((deep / 65535).astype(np.float32)),
-        "TIFF float LZW": _opencv(".tif", (deep / 65535).astype(np.float32)),
-        "TIFF float planes": _tifffile((planes / 65535).astype("f4"), planarconfig="separate"),
-        "TIFF big": _tifffile(array, bigtiff=True),
-        "TIFF pages": _pillow(color, "TIFF", save_all=True, append_images=[color]),
-        "TIFF YCbCr": _tifffile(array, photometric="ycbcr", subsampling=(1, 1)),
-        "WebP": _pillow(color, "WEBP", exif=exif),
-        "WebP lossless": _pillow(color.convert("RGBA"), "WEBP", lossless=True),
-        "WebP animated": _pillow(color, "WEBP", save_all=True, append_images=[color.rotate(9)]),
-        "GIF": _pillow(color.quantize(64), "GIF", comment=b"a comment"),
-        "GIF animated": _pillow(color, "GIF", save_all=True, append_images=[color.rotate(90)]),
-        "JPEG2000": _pillow(color, "JPEG2000"),
-        "JPEG2000 lossy": _pillow(color, "JPEG2000", no_jp2=True, irreversible=True),
-        "JPEG2000 16 bit": _pillow(Image.fromarray(deep[..., 0]), "JPEG2000"),
-        "AVIF": _pillow(color, "AVIF", exif=exif),
-        "BMP": _pillow(color, "BMP"),
-        "BMP palette": _pillow(color.quantize(16), "BMP"),
-        "PNM": _pillow(color, "PPM"),
-        "PNM 16 bit": _opencv(".pgm", deep[..., 0]),
+        "TIFF fax RLE": by_pillow(color.convert("1"), "TIFF", compression="tiff_ccitt"),
+        "TIFF CMYK": by_pillow(color.convert("CMYK"), "TIFF"),
+        "TIFF 16 bit": by_tifffile(array16),
+        "TIFF 16 bit deflate": by_tifffile(array16, compression="zlib", predictor=True),
+        "TIFF 16 bit LZW": by_opencv(".tif", array16),
+        "TIFF 16 bit tiled": by_tifffile(array16, tile=(16, 16), compression="zlib", byteorder=">"),
+        "TIFF 16 bit planes": by_tifffile(planes, planarconfig="separate", compression="zlib"),
+        "TIFF float": by_tifffile((array16 / 65535).astype(np.float32)),
+        "TIFF float LZW": by_opencv(".tif", (array16 / 65535).astype(np.float32)),
+        "TIFF float planes": by_tifffile((planes / 65535).astype("f4"), planarconfig="separate"),
+        "TIFF big": by_tifffile(array, bigtiff=True),
+        "TIFF pages": by_pillow(color, "TIFF", save_all=True, append_images=[color]),
+        "TIFF YCbCr": by_tifffile(array, photometric="ycbcr", subsampling=(1, 1)),
+        "WebP": by_pillow(color, "WEBP", exif=exif),
+        "WebP lossless": by_pillow(color.convert("RGBA"), "WEBP", lossless=True),
+        "WebP animated": by_pillow(color, "WEBP", save_all=True, append_images=[color.rotate(9)]),
+        "GIF": by_pillow(color.quantize(64), "GIF", comment=b"a comment"),
+        "GIF animated": by_pillow(color, "GIF", save_all=True, append_images=[color.rotate(90)]),
+        "JPEG2000": by_pillow(color, "JPEG2000"),
+        "JPEG2000 lossy": by_pillow(color, "JPEG2000", no_jp2=True, irreversible=True),
+        "JPEG2000 16 bit": by_pillow(Image.fromarray(array16[..., 0]), "JPEG2000"),
+        "AVIF": by_pillow(color, "AVIF", exif=exif),
+        "BMP": by_pillow(color, "BMP"),
+        "BMP palette": by_pillow(color.quantize(16), "BMP"),
+        "PNM": by_pillow(color, "PPM"),
+        "PNM 16 bit": by_opencv(".pgm", array16[..., 0]),
         "PNM text": b"P3\n4 4\n255\n" + b" ".join(b"%d" % v for v in array[:4, :4].ravel()) + b"\n",
-        "PNM float": _opencv(".pfm", (deep[..., 0] / 65535).astype(np.float32)),
+        "PNM float": by_opencv(".pfm", (array16[..., 0] / 65535).astype(np.float32)),
     }
     with contextlib.suppress(ImportError):
         import pillow_heif
@@ -97,7 +97,7 @@ def corpus() -> dict[str, bytes]:
 
 
 def damaged(content: bytes, others: list[bytes], rng: random.Random) -> bytes:
-    """A file with one to six damages; PNG's checksums, which tell most, half the time put right."""
+    """Damage a file one to six times; half of the time PNG's checksums are corrected afterwards."""
     data = bytearray(content)
     for _ in range(rng.choice((1, 1, 1, 2, 3, 6))):
         rng.choice(_DAMAGES)(data, others, rng)
@@ -108,20 +108,20 @@ def damaged(content: bytes, others: list[bytes], rng: random.Random) -> bytes:
 
 def _flip(data: bytearray, others: list[bytes], rng: random.Random) -> None:
     if data:
-        data[_place(data, rng)] ^= 1 << rng.randrange(8)
+        data[_position(data, rng)] ^= 1 << rng.randrange(8)
 
 
 def _overwrite(data: bytearray, others: list[bytes], rng: random.Random) -> None:
-    """A number of 1, 2 or 4 bytes, of either order: where limits are, or any."""
+    """Overwrite 1, 2 or 4 bytes with a number at a limit, or any other, in either byte order."""
     size = rng.choice((1, 2, 4))
     value = rng.choice((*_EDGES, rng.randrange(1 << 32))) % (1 << (8 * size))
-    place = _place(data, rng)
-    data[place : place + size] = value.to_bytes(size, rng.choice(("big", "little")))
+    position = _position(data, rng)
+    data[position : position + size] = value.to_bytes(size, rng.choice(("big", "little")))
 
 
 def _cut_out(data: bytearray, others: list[bytes], rng: random.Random) -> None:
-    place = _place(data, rng)
-    del data[place : place + rng.choice((1, 2, 4, rng.randrange(1, 200)))]
+    position = _position(data, rng)
+    del data[position : position + rng.choice((1, 2, 4, rng.randrange(1, 200)))]
 
 
 def _cut_off(data: bytearray, others: list[bytes], rng: random.Random) -> None:
@@ -129,26 +129,26 @@ def _cut_off(data: bytearray, others: list[bytes], rng: random.Random) -> None:
 
 
 def _double(data: bytearray, others: list[bytes], rng: random.Random) -> None:
-    place = _place(data, rng)
-    piece = data[place : place + rng.randrange(1, 200)]
-    data[place:place] = piece * rng.choice((1, 1, 2, 20))
+    position = _position(data, rng)
+    piece = data[position : position + rng.randrange(1, 200)]
+    data[position:position] = piece * rng.choice((1, 1, 2, 20))
 
 
 def _noise(data: bytearray, others: list[bytes], rng: random.Random) -> None:
-    place, size = _place(data, rng), rng.randrange(1, 40)
-    data[place : place + size] = rng.randbytes(size)
+    position, size = _position(data, rng), rng.randrange(1, 40)
+    data[position : position + size] = rng.randbytes(size)
 
 
 def _blank(data: bytearray, others: list[bytes], rng: random.Random) -> None:
-    place, size = _place(data, rng), rng.randrange(1, 400)
-    data[place : place + size] = bytes([rng.choice((0, 255))]) * size
+    position, size = _position(data, rng), rng.randrange(1, 400)
+    data[position : position + size] = bytes([rng.choice((0, 255))]) * size
 
 
 def _splice(data: bytearray, others: list[bytes], rng: random.Random) -> None:
     other = rng.choice(others)
     start, size = rng.randrange(len(other)), rng.randrange(1, 300)
-    place = _place(data, rng)
-    data[place : place + rng.choice((0, size))] = other[start : start + size]
+    position = _position(data, rng)
+    data[position : position + rng.choice((0, size))] = other[start : start + size]
 
 
 _DAMAGES: tuple[Callable[[bytearray, list[bytes], random.Random], None], ...] = (
@@ -164,25 +164,26 @@ def _put_checksums_right(png: bytearray) -> None:
         start = end + 4
 
 
-def _place(data: bytearray, rng: random.Random) -> int:
-    """Where to damage: half of the time in the header."""
+def _position(data: bytearray, rng: random.Random) -> int:
+    """Choose a position: half of the time in the header."""
     reach = min(len(data), _HEADER) if rng.random() < 0.5 else len(data)
     return rng.randrange(reach) if reach else 0
 
 
-def _pillow(image: Image.Image, format: str, **options: object) -> bytes:
+def by_pillow(image: Image.Image, format: str, **options: object) -> bytes:
+    """Encode a picture with Pillow."""
     buffer = io.BytesIO()
     image.save(buffer, format, **options)
     return buffer.getvalue()
 
 
 def tiff_of(pieces: list[bytes], size: tuple[int, int], **tags: int | tuple[int, ...]) -> bytes:
-    """A little-endian TIFF file of compressed strips or tiles, Group 4 by default.
+    """Make a little-endian TIFF file of compressed strips or tiles, of Group 4 by default.
 
     Args:
-        pieces: as they are compressed; there may be any number of them, of any length.
+        pieces: the compressed strips or tiles; any number, of any length.
         size: width and height.
-        tags: further ones by name as in `Base`, or others instead.
+        tags: additional tags by name as in `Base`; they may replace the default ones.
     """
     starts = tuple(8 + sum(map(len, pieces[:number])) for number in range(len(pieces)))
     fields: dict[str, int | tuple[int, ...]] = {
@@ -199,16 +200,18 @@ def tiff_of(pieces: list[bytes], size: tuple[int, int], **tags: int | tuple[int,
     return bytes(content.data)
 
 
-def _old_jpeg(jpeg: bytes) -> bytes:
+def _old_jpeg(jpeg: bytes, size: tuple[int, int]) -> bytes:
     color = {"BitsPerSample": (8, 8, 8), "SamplesPerPixel": 3, "PhotometricInterpretation": 6}
-    return tiff_of([jpeg], (48, 32), Compression=6, JpegIFOffset=8, **color)
+    return tiff_of([jpeg], size, Compression=6, JpegIFOffset=8, **color)
 
 
-def _opencv(suffix: str, samples: np.ndarray) -> bytes:
+def by_opencv(suffix: str, samples: np.ndarray) -> bytes:
+    """Encode samples, (H, W) or BGR(A), with OpenCV."""
     return cv2.imencode(suffix, samples)[1].tobytes()
 
 
-def _tifffile(samples: np.ndarray, *, photometric: str = "rgb", **options: object) -> bytes:
+def by_tifffile(samples: np.ndarray, *, photometric: str = "rgb", **options: object) -> bytes:
+    """Encode samples with tifffile."""
     buffer = io.BytesIO()
     tifffile.imwrite(buffer, samples, photometric=photometric, **options)
     return buffer.getvalue()

@@ -1,12 +1,12 @@
-"""A folder of 200 photos of one megapixel, two workers, against the codecs alone.
+"""Speed of coloring a folder of 200 photos of one megapixel with two workers, and of codecs alone.
 
     python -m benchmarks.folder
 
-The same run as `colorflow colorize FOLDER --workers 2`. Its rate counts from the first finished
-photo to the last; what passes before, loading the weights in each worker, stands beside it. Codecs
-alone: Pillow decodes each gray file and encodes a color file of the same size and settings, in one
-process. The shares are processor seconds of the stages of one photo, measured in this process with
-one thread.
+This is the same run as `colorflow colorize FOLDER --workers 2`. The rate is measured from the first
+finished photo to the last; the time before that, in which each worker loads the weights, is printed
+beside it. For codecs alone, Pillow decodes each gray file and encodes a color file of the same size
+and settings in one process. The shares are processor seconds of the stages of one photo, measured
+in this process with one thread.
 """
 
 from __future__ import annotations
@@ -27,15 +27,13 @@ from benchmarks.measuring import print_machine, print_table, spread
 from benchmarks.photos import codec_only, gray_photo, save_gray, size_of
 from colorflow.batch import Settings, make_plan, run
 from colorflow.color.full_resolution import LightnessRows, render
-from colorflow.colorize import Colorizer, default_weights
-from colorflow.colorize.engine import Engine
-from colorflow.model.principal import POOL
+from colorflow.colorizer import Colorizer, default_weights
 from colorflow.model.weights import load_weights
 from colorflow.photo import Principal, Provenance, read_photo, write_image
 
 MEGAPIXELS = 1.0
 STAGES_OF = 20
-"""Photos for the shares of the stages."""
+"""Number of photos for the shares of the stages."""
 
 
 def main() -> None:
@@ -56,7 +54,7 @@ def main() -> None:
 
 
 def make_photos(folder: Path, count: int, megapixels: float) -> list[Path]:
-    """Writes the folder."""
+    """Writes the photos and returns their paths."""
     folder.mkdir()
     photos = [folder / f"{number:04}.jpg" for number in range(count)]
     for number, photo in enumerate(photos):
@@ -65,15 +63,15 @@ def make_photos(folder: Path, count: int, megapixels: float) -> list[Path]:
 
 
 def print_rates(photos: list[Path], workers: int, repetitions: int, weights: Path | None) -> None:
-    """Prints photos a second."""
+    """Prints photos per second."""
     output = photos[0].parent.parent / "colored"
     plan = make_plan([photos[0].parent], output, Settings(overwrite=True))
     rates, codecs, starts = [], [], []
     for _ in range(repetitions):
         began = time.perf_counter()
         ended = []
-        for record in run(plan, weights=weights, workers=workers):
-            assert record.status == "done", record
+        for outcome in run(plan, weights=weights, workers=workers):
+            assert outcome.status == "done", outcome
             ended.append(time.perf_counter())
         starts.append(ended[0] - began)
         rates.append((len(photos) - 1) / (ended[-1] - ended[0]))
@@ -93,7 +91,7 @@ def print_rates(photos: list[Path], workers: int, repetitions: int, weights: Pat
 
 
 def codec_rate(photos: list[Path], output: Path) -> float:
-    """Photos a second, of decoding and encoding alone."""
+    """Photos per second for decoding and encoding alone."""
     pictures = [Image.open(output / f"{photo.stem}_a.jpg").convert("RGB") for photo in photos[:8]]
     target = output.parent / "codec.jpg"
     began = time.perf_counter()
@@ -103,7 +101,7 @@ def codec_rate(photos: list[Path], output: Path) -> float:
 
 
 def print_shares(photos: list[Path], weights: Path | None) -> None:
-    """Prints what each stage takes of a photo's time."""
+    """Prints the share of each stage in a photo's time."""
     threads, opencv_threads = torch.get_num_threads(), cv2.getNumThreads()
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
@@ -125,24 +123,24 @@ def print_shares(photos: list[Path], weights: Path | None) -> None:
 
 
 def stage_seconds(photos: list[Path], path: Path | None) -> dict[str, list[float]]:
-    """Processor seconds of each photo by stage; the first photo is not counted."""
+    """Processor seconds of each photo by stage, without the first photo."""
     weights = load_weights(path or default_weights())
-    colorizer, engine = Colorizer(weights), Engine(weights, torch.device("cpu"))
+    colorizer = Colorizer(weights)
     stages: dict[str, list[float]] = {}
     mean = Principal("a", 1, 1.0)
 
-    def timed(stage: str, work: Callable[[], Any]) -> Any:
+    def timed(stage: str, function: Callable[[], Any]) -> Any:
         began = time.process_time()
-        result = work()
+        result = function()
         stages.setdefault(stage, []).append(time.process_time() - began)
         return result
 
     for path in photos:
         photo = timed("decode", lambda path=path: read_photo(path))
-        both = timed("features", lambda photo=photo: engine.condition(photo, mirrored=True))
-        lightness = both.lightness[:1]
-        pool = [engine.latents(colorizer.recipe(seed), lightness) for seed in range(POOL)]
-        chroma, _ = timed("flow", lambda c=both, z=pool: engine.principal(z, c, 1))
+        model = colorizer.model_of(photo)
+        both = timed("features", lambda model=model: model.make_condition(mirrored=True))
+        model.make_condition = lambda both=both, **_: both
+        chroma, _ = timed("flow", lambda model=model: model.principal(colorizer.spec(), 1))
         pixels = timed(
             "upsampling, gamut, Lab",
             lambda photo=photo, ab=chroma[0]: render(LightnessRows(photo.pixels), ab),

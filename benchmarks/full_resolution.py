@@ -1,10 +1,10 @@
-"""Time the full-resolution path, and measure how well chroma is brought up from the grid.
+"""Times the full-resolution path, and measures the error of upsampled chroma.
 
     python -m benchmarks.full_resolution                   seconds and peak memory at 12 megapixels
     python -m benchmarks.full_resolution --megapixels 50
-    python -m benchmarks.full_resolution --quality         error of ab against simpler ways
+    python -m benchmarks.full_resolution --quality         error of ab against simpler methods
 
-The photos are the ones that scikit-image brings along.
+The photos are those that scikit-image ships.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ REPEATS = 3  # the fastest counts
 
 
 def main() -> None:
-    """Print one of the two tables."""
+    """Prints one of the two tables."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--megapixels", type=float, default=12)
     parser.add_argument("--quality", action="store_true")
@@ -42,7 +42,7 @@ def main() -> None:
 
 
 def print_timings(megapixels: float) -> None:
-    """Print seconds and memory of each step for a 4:3 photo of so many megapixels."""
+    """Prints seconds and memory of each step for a 4:3 photo of this size."""
     height = round(math.sqrt(megapixels * 1e6 * 3 / 4))
     width = round(height * 4 / 3)
     photo = cv2.resize(data.astronaut(), (width, height), interpolation=cv2.INTER_CUBIC)
@@ -67,7 +67,7 @@ def print_timings(megapixels: float) -> None:
 
 
 def print_quality() -> None:
-    """Print the root mean square error of ab by photo and method."""
+    """Prints the root mean square error of ab by photo and method."""
     photos: dict[str, NDArray[np.uint8]] = {
         "astronaut": data.astronaut(),
         "chelsea": data.chelsea(),
@@ -90,17 +90,17 @@ def print_quality() -> None:
 
 
 def bilinear(grid: NDArray[np.float32], lightness: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Upsample without guidance."""
+    """Upsamples without guidance."""
     return _stretch(grid, lightness.shape, cv2.INTER_LINEAR)
 
 
 def bicubic(grid: NDArray[np.float32], lightness: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Upsample without guidance."""
+    """Upsamples without guidance."""
     return _stretch(grid, lightness.shape, cv2.INTER_CUBIC)
 
 
 def half_slope(grid: NDArray[np.float32], lightness: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Bicubic, plus half of a 5x5 guided filter's slope times the detail of lightness."""
+    """Bicubic, plus the detail of lightness times half of a 5x5 guided filter's slope."""
 
     def mean(values: NDArray[np.float32]) -> NDArray[np.float32]:
         return cv2.blur(values, (5, 5))

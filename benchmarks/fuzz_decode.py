@@ -1,13 +1,14 @@
-"""Feed damaged pictures of every format to the reader: no crash, no hang, nothing of its memory.
+"""Feeds damaged pictures of every format to the reader: it must not crash, hang or leak memory.
 
     python -m benchmarks.fuzz_decode                              20,000 inputs, seed 0
     python -m benchmarks.fuzz_decode --inputs 200000 --seed 7 --finds finds
+    python -m benchmarks.fuzz_decode --files PICTURES             every file below a folder instead
 
-Files of `benchmarks.damaged_files` are read one after the other in two processes with a limit of
-memory; one that dies or takes too long is replaced. Their memory is filled with different bytes
-before it is used (by the GNU C library), so that pixels which were never decoded differ. What is
-neither read nor refused with a sentence, or read in two ways, is a find, and is saved with its
-reason. The same seed gives the same inputs. Prints a table; exits with 1 if there are finds.
+Two processes with a memory limit read each file of `benchmarks.damaged_files`; a process that dies
+or takes too long is replaced. The GNU C library fills their memory with different bytes before it
+is used, so that pixels which were never decoded differ. A file that is neither read nor refused
+with a sentence, or that the two processes read differently, is a find; it is saved with its reason.
+The same seed gives the same inputs. Prints a table; exits with 1 if there are finds.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ import sys
 import tempfile
 import time
 from collections import Counter, defaultdict
+from collections.abc import Iterator
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -36,21 +38,21 @@ from colorflow.errors import PhotoError, PhotoTooLargeError
 from colorflow.photo import read_photo, read_provenance
 
 SECONDS = 10
-"""Time for one input."""
+"""Limit for one input."""
 MAX_PIXELS = 16_000_000
-"""Limit of the pictures' size, as given to the reader."""
+"""Limit of a picture's size, as given to the reader."""
 MEMORY = 1 << 30
-"""Bytes that the process may take beyond what it has after its imports: 64 a pixel."""
+"""Bytes that a process may allocate after its imports: 64 per pixel."""
 START = 10
-"""Seconds more for the first input of a process, for its imports."""
+"""Additional seconds for the first input of a process, for its imports."""
 POISON = (0x55, 0xAA)
-"""What fills the memory of either process."""
+"""Byte that fills the memory, by process."""
 
 READ, REFUSED, TOO_LARGE, FIND = "read", "refused", "too large", "find"
 
 
 def outcome_of(path: Path) -> tuple[str, str]:
-    """Read a file as a user's, and say what became of it: its pixels' digest, or why it was not."""
+    """Read a file; returns the status, and the digest of its pixels or why it was refused."""
     try:
         photo = read_photo(path, max_pixels=MAX_PIXELS)
         assert photo.kind, "it has a kind"
@@ -62,7 +64,7 @@ def outcome_of(path: Path) -> tuple[str, str]:
     except BaseException as error:
         return FIND, repr(error)
     digest = hashlib.sha256(repr(photo.metadata).encode())
-    for pixels in (photo.pixels, photo.deep, photo.alpha):
+    for pixels in (photo.pixels, photo.pixels16, photo.alpha):
         digest.update(b"" if pixels is None else np.ascontiguousarray(pixels))
     return READ, digest.hexdigest()
 
@@ -73,17 +75,18 @@ def main() -> None:
     parser.add_argument("--inputs", type=int, default=20_000)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--finds", type=Path, default=Path("fuzz-finds"), help="folder for them")
+    parser.add_argument("--files", type=Path, help="read the files below this folder instead")
     options = parser.parse_args()
-    files = corpus()
-    names, contents = list(files), list(files.values())
+    if options.files:
+        inputs, origin = _files_below(options.files), str(options.files)
+    else:
+        inputs, origin = _damaged_inputs(options.inputs, options.seed), f"seed {options.seed}"
     rows: defaultdict[str, Row] = defaultdict(lambda: Row(Counter(), 0.0))
     began = time.perf_counter()
     with tempfile.TemporaryDirectory() as folder, Readers(Path(folder)) as readers:
-        for number in range(options.inputs):
-            name = names[number % len(names)]
-            content = damaged(files[name], contents, random.Random(f"{options.seed} {number}"))
+        for number, (kind, name, content) in enumerate(inputs):
             status, reason, seconds = readers.outcome_of(content)
-            row = rows[name.split()[0]]
+            row = rows[kind]
             row.counts[status] += 1
             row.slowest = max(row.slowest, seconds)
             if status == FIND:
@@ -91,14 +94,31 @@ def main() -> None:
         starts = readers.starts
     minutes = (time.perf_counter() - began) / 60
     _print_table(rows)
-    print(f"\n{options.inputs} inputs, seed {options.seed}, {minutes:.1f} minutes, ", end="")
+    total = sum(row.counts.total() for row in rows.values())
+    print(f"\n{total} inputs, {origin}, {minutes:.1f} minutes, ", end="")
     print(f"{starts} starts of the two reading processes, Pillow {Image.__version__}")
     sys.exit(any(row.counts[FIND] for row in rows.values()))
 
 
+def _damaged_inputs(inputs: int, seed: int) -> Iterator[tuple[str, str, bytes]]:
+    """Format, name, and content of each damaged file."""
+    files = corpus()
+    names, contents = list(files), list(files.values())
+    for number in range(inputs):
+        name = names[number % len(names)]
+        content = damaged(files[name], contents, random.Random(f"{seed} {number}"))
+        yield name.split()[0], name, content
+
+
+def _files_below(folder: Path) -> Iterator[tuple[str, str, bytes]]:
+    """Suffix, name, and content of each file below a folder."""
+    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+        yield path.suffix.lower() or "no suffix", path.name, path.read_bytes()
+
+
 @dataclass(slots=True)
 class Row:
-    """What became of the inputs of one format."""
+    """Results of the inputs of one format or suffix."""
 
     counts: Counter[str]
     slowest: float
@@ -119,11 +139,11 @@ class Readers:
 
     @property
     def starts(self) -> int:
-        """How often a process was started."""
+        """Number of times that a process was started."""
         return sum(worker.starts for worker in self._workers)
 
     def outcome_of(self, content: bytes) -> tuple[str, str, float]:
-        """Status, reason and seconds of a file; a find if the two do not agree."""
+        """Status, reason and seconds of a file; a find if the processes disagree."""
         first, second = (worker.outcome_of(content) for worker in self._workers)
         seconds = max(first[2], second[2])
         if first[:2] != second[:2] and FIND not in (first[0], second[0]):
@@ -132,7 +152,7 @@ class Readers:
 
 
 class Worker:
-    """A process that reads, started anew whenever it has died or was ended."""
+    """A process that reads files; it is started again after it has died or was ended."""
 
     def __init__(self, path: Path, poison: int) -> None:
         self._path = path
@@ -143,7 +163,7 @@ class Worker:
         self.starts = 0
 
     def outcome_of(self, content: bytes) -> tuple[str, str, float]:
-        """Status, reason and seconds of a file; judged here where the process does not answer."""
+        """Status, reason and seconds of a file; a find if the process does not answer."""
         allowance = SECONDS
         if self._process is None:
             allowance += START
@@ -163,7 +183,7 @@ class Worker:
         return FIND, verdict, float(SECONDS)
 
     def _start(self) -> None:
-        """Start the process so that no allocation, however small, escapes the filling."""
+        """Start the process with every allocation filled, however small."""
         self.starts += 1
         tunables = f"glibc.malloc.tcache_count=0:glibc.malloc.perturb={self._poison}"
         self._pipe, theirs = self._context.Pipe()
@@ -182,7 +202,7 @@ class Worker:
 
 
 def _serve(pipe: Connection, path: Path) -> None:
-    """Read what comes until nothing comes any more."""
+    """Read files from the pipe until it is closed."""
     pages = int(Path("/proc/self/statm").read_text().split()[0])
     limit = pages * os.sysconf("SC_PAGE_SIZE") + MEMORY
     resource.setrlimit(resource.RLIMIT_AS, (limit, limit))

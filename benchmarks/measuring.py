@@ -1,4 +1,4 @@
-"""What the benchmarks share: the machine in words, things timed beside one another, tables."""
+"""Shared by the benchmarks: description of the machine, timings in turns, tables."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ SEED = 0
 
 @dataclass(frozen=True, slots=True)
 class Timings:
-    """What each of several repetitions took, in seconds.
+    """Seconds of each of several repetitions.
 
     Attributes:
-        wall: by the clock.
-        busy: of all processors together, which other work on the machine changes little.
+        wall: wall time.
+        busy: processor time of all cores; other work on the machine changes it little.
     """
 
     wall: list[float]
@@ -29,7 +29,7 @@ class Timings:
 
 
 def side_by_side(steps: dict[str, Callable[[], object]], repetitions: int) -> dict[str, Timings]:
-    """Times several things in turns, so that all meet the same machine; the first turn is lost."""
+    """Times several steps in turns, under equal conditions; the first turn is a warm-up."""
     timings = {name: Timings([], []) for name in steps}
     for turn in range(repetitions + 1):
         for name, step in steps.items():
@@ -42,14 +42,14 @@ def side_by_side(steps: dict[str, Callable[[], object]], repetitions: int) -> di
 
 
 def ratios(timings: Timings, baseline: Timings, *, busy: bool = False) -> list[float]:
-    """How many times the baseline something took, by turn."""
+    """Ratio of something to the baseline in each turn."""
     if busy:
         return [a / b for a, b in zip(timings.busy, baseline.busy, strict=True)]
     return [a / b for a, b in zip(timings.wall, baseline.wall, strict=True)]
 
 
 def spread(values: Sequence[float], digits: int = 2) -> str:
-    """Median and range, for a cell of a table."""
+    """Median and range as the text of a table's cell."""
     low, middle, high = min(values), statistics.median(values), max(values)
     return f"{middle:.{digits}f} ({low:.{digits}f} to {high:.{digits}f})"
 
@@ -63,7 +63,7 @@ def print_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
 
 
 def print_machine(packages: Sequence[str] = ()) -> None:
-    """Prints where and with what the numbers below it were measured."""
+    """Prints the date, machine, seed and versions of the numbers below it."""
     import torch
 
     names = ("torch", "numpy", "pillow", "opencv-python-headless", *packages)
@@ -77,13 +77,13 @@ def print_machine(packages: Sequence[str] = ()) -> None:
 
 
 def memory(name: str) -> float:
-    """A number of this process's memory in MB: VmRSS is now, VmHWM the most since (Linux)."""
+    """Memory of this process in MB: VmRSS is the current value, VmHWM the peak (Linux)."""
     status = Path("/proc/self/status").read_text()
     return int(status.partition(f"{name}:")[2].split()[0]) / 1024
 
 
 def forget_peak() -> None:
-    """Lets VmHWM begin anew (Linux)."""
+    """Resets the peak VmHWM (Linux)."""
     Path("/proc/self/clear_refs").write_text("5")
 
 

@@ -1,11 +1,11 @@
-"""One principal coloring of a 12-megapixel JPEG, file to file, against its codecs alone (Linux).
+"""Times one principal coloring of a 12-megapixel JPEG against its codecs alone (Linux).
 
     python -m benchmarks.one_photo
 
-The shipped weights, loaded before; what loading takes stands beside it. Codecs alone: Pillow
-decodes the gray file and encodes a color file of the same size and settings, in one process. Peak
-memory is that of a new process which loads the weights and colors the photo, above the one that it
-had with torch loaded.
+The coloring goes from file to file with weights that are already loaded; the time of loading is a
+row of its own. Codecs alone means that Pillow decodes the gray file and encodes a color file of the
+same size and settings, in one process. Peak memory is that of a new process that loads the weights
+and colorizes the photo, above its memory with torch loaded.
 """
 
 from __future__ import annotations
@@ -31,15 +31,15 @@ from benchmarks.measuring import (
 )
 
 if TYPE_CHECKING:
-    from colorflow.colorize import Colorizer
+    from colorflow.colorizer import Colorizer
 
 
 def main() -> None:
-    """Prints the table; or, as the new process, what that process took."""
+    """Prints the table or, as the new process, the cost of that process."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--megapixels", type=float, default=12)
     parser.add_argument("--repetitions", type=int, default=9)
-    parser.add_argument("--weights", type=Path, help="file; the shipped ones otherwise")
+    parser.add_argument("--weights", type=Path, help="weights file (default: the shipped one)")
     parser.add_argument("--in-new-process", type=Path, metavar="PHOTO", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.in_new_process:
@@ -53,7 +53,7 @@ def print_comparison(megapixels: float, repetitions: int, weights: Path | None) 
     from PIL import Image
 
     from benchmarks.photos import codec_only, gray_photo, save_gray, size_of
-    from colorflow.colorize import Colorizer
+    from colorflow.colorizer import Colorizer
 
     colorizer = Colorizer.load(weights)
     with tempfile.TemporaryDirectory() as folder:
@@ -102,14 +102,14 @@ def _times(timings: Timings) -> tuple[str, str]:
 
 
 def in_this_process(photo: Path, weights: Path | None) -> dict[str, float]:
-    """Seconds of each step from here, and peak memory."""
+    """Seconds of each step in this process, and peak memory."""
     began = time.perf_counter()
     import torch  # noqa: F401
 
     torch_loaded = time.perf_counter()
     start = memory("VmRSS")
     forget_peak()
-    from colorflow.colorize import Colorizer
+    from colorflow.colorizer import Colorizer
 
     colorizer = Colorizer.load(weights)
     loaded = time.perf_counter()
@@ -123,14 +123,17 @@ def in_this_process(photo: Path, weights: Path | None) -> dict[str, float]:
 
 
 def color(colorizer: Colorizer, source: Path, target: Path) -> None:
-    """Colors one photo once, as `colorflow colorize` does."""
+    """Colorizes one photo once, as `colorflow colorize` does."""
     from colorflow.photo import Principal, Provenance, read_photo, write_image
 
     photo = read_photo(source)
-    draws = colorizer.draw(photo, 1)
-    for pixels in colorizer.paint(photo, draws.ab, bits=photo.bits):
+    predictions = colorizer.predict(photo, 1)
+    for pixels in colorizer.render(photo, predictions.ab, bits=photo.bits):
         provenance = Provenance(
-            draws.seeds[0], 1.0, colorizer.digest, principal=Principal("a", 1, draws.shares[0])
+            predictions.seeds[0],
+            1.0,
+            colorizer.digest,
+            principal=Principal("a", 1, predictions.shares[0]),
         )
         write_image(target, pixels, photo, provenance=provenance)
 

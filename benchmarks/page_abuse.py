@@ -1,10 +1,10 @@
-"""One visitor asks for as much as the page gives, while another one wants to play (Linux).
+"""One visitor requests as much as the page allows while another visitor wants to play (Linux).
 
     python -m benchmarks.page_abuse --rounds 200
 
-Three campaigns against a page of its own, each with what it did to the server's memory and disk:
-rounds of the quiz that nobody will play, all asked for at once; uploads until the page refuses
-them; uploads that break off in the middle.
+Runs three campaigns against its own page and measures the server's memory and disk: rounds of the
+quiz that nobody plays, all requested at once; uploads until the page refuses them; uploads that
+break off in the middle.
 """
 
 from __future__ import annotations
@@ -25,41 +25,41 @@ import httpx
 from benchmarks.measuring import print_machine, print_table
 from benchmarks.page_load import _memory
 from benchmarks.page_server import page_server
-from colorflow.ui.room import size_of
+from colorflow.ui.limits import size_of
 
 _GREEDY, _OTHER = "10.0.0.1", "10.0.0.2"
 _TIMEOUT = 600.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
-    """What the campaigns came to."""
+class AbuseOutcome:
+    """Results of the campaigns."""
 
     rounds: Counter[int]
-    """Rounds asked for by how the page answered: 200 taken, 503 busy."""
+    """Requested rounds by HTTP status: 200 accepted, 503 busy."""
     wait: float
-    """Seconds that the other player waited for a first round meanwhile."""
+    """Seconds that the other player waited for a first round."""
     before: int
-    """Rounds of the first player that were drawn until then."""
+    """Rounds of the first player that were finished before that."""
     megabytes: float
-    """By which the server's memory grew."""
+    """Growth of the server's memory."""
     uploads: Counter[int]
-    """Uploads by how the page answered: 200 taken, 507 no more."""
+    """Uploads by HTTP status: 200 accepted, 507 storage full."""
     left: int
-    """Bytes that were left of uploads that broke off."""
+    """Bytes that remain of uploads that broke off."""
 
 
 def abuse(
     folder: Path, *, rounds: int, uploads: int, megabytes: int = 100, weights: Path | None = None
-) -> Outcome:
-    """Starts a server and asks too much of it.
+) -> AbuseOutcome:
+    """Starts a server and sends it more requests than it accepts.
 
     Args:
-        folder: an empty one.
-        rounds: of the quiz, all at once.
-        uploads: that are tried; and as many that break off.
-        megabytes: of each that is tried.
-        weights: file; None for the shipped ones.
+        folder: an empty folder.
+        rounds: rounds of the quiz that are requested at once.
+        uploads: number of uploads, and of uploads that break off.
+        megabytes: size of each upload.
+        weights: weights file; None for the shipped one.
 
     Raises:
         AssertionError: if the server does not start.
@@ -89,7 +89,9 @@ def abuse(
         while _is_open(process.pid):
             time.sleep(0.1)
         left = size_of(folder) - kept
-    return Outcome(rounds=taken, wait=wait, before=before, megabytes=grown, uploads=sent, left=left)
+    return AbuseOutcome(
+        rounds=taken, wait=wait, before=before, megabytes=grown, uploads=sent, left=left
+    )
 
 
 def _round(address: str, visitor: str) -> httpx.Response:
@@ -105,7 +107,7 @@ def _send(address: str, visitor: str, method: str, path: str, **options: object)
 
 
 def _break_off(address: str) -> None:
-    """Send half of an upload and go away."""
+    """Send half of an upload and close the connection."""
     head = (
         "POST /gradio_api/upload HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 2000000\r\n"
         "Content-Type: multipart/form-data; boundary=x\r\n\r\n--x\r\n"
@@ -126,7 +128,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--rounds", type=int, default=200)
     parser.add_argument("--uploads", type=int, default=15)
-    parser.add_argument("--megabytes", type=int, default=100, help="of each upload")
+    parser.add_argument("--megabytes", type=int, default=100, help="size of each upload")
     parser.add_argument("--weights", type=Path)
     options = parser.parse_args()
     print_machine()
@@ -136,7 +138,7 @@ def main() -> None:
         ["rounds taken", f"{outcome.rounds[200]}"],
         ["rounds refused, since the page is busy", f"{outcome.rounds[503]}"],
         ["another player waited", f"{outcome.wait:.1f} s"],
-        ["rounds drawn before the other player's", f"{outcome.before}"],
+        ["rounds sampled before the other player's", f"{outcome.before}"],
         ["memory", f"{outcome.megabytes:+.0f} MB"],
         [f"uploads of {options.megabytes} MB taken", f"{outcome.uploads[200]}"],
         ["uploads refused", f"{outcome.uploads[507]}"],

@@ -2,10 +2,10 @@
 
     python -m benchmarks.page_load --clients 5 --uploads 4
 
-Every client has an address of its own, which the page takes from a proxy on the same machine. It
-uploads its photos and asks for colorings of all at once, through the page's own
-interface. An answer belongs to the photo whose lightness it has, since coloring keeps that. The
-photos are pieces of scikit-image's pictures, in gray, each another one.
+Every client has its own address, which the page takes from the header of a local proxy. It uploads
+its photos and requests colorings of all of them at once through the HTTP interface. An answer
+belongs to the photo with the same lightness, because colorizing keeps the lightness. The photos are
+different gray crops of scikit-image's pictures.
 """
 
 from __future__ import annotations
@@ -36,27 +36,27 @@ from colorflow.color.full_resolution import lightness_of
 from colorflow.photo import read_photo
 
 _MOST_SECONDS = 600
-"""For the server to start, and for an answer."""
+"""Limit for the start of the server, and for each answer."""
 _PAUSE_SECONDS = 1.0
-"""Before a visitor who was told that the page is busy asks again."""
+"""Pause before a client that got "busy" asks again."""
 _SAME = 1.0
-"""Mean difference of L* that rounding to bytes stays below."""
+"""Upper bound of the mean difference of L* that comes from rounding to bytes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
-    """What a run came to."""
+class LoadOutcome:
+    """Result of a run."""
 
     asked: int
     answered: int
     busy: int
-    """Times that a visitor was asked to come again, which they all did after a second."""
+    """Number of "busy" answers; the clients asked again after a second."""
     mixed_up: int
-    """Answers of which a picture has another photo's lightness."""
+    """Answers with a picture that has the lightness of another photo."""
     seconds: list[float]
-    """Of each answer, from asking on, upload and download included."""
+    """Seconds from request to answer, including upload and download."""
     start_megabytes: float
-    """Memory of the server before, with the model loaded."""
+    """Memory of the server before the run, with the model loaded."""
     peak_megabytes: float
 
 
@@ -68,16 +68,16 @@ def load(
     colorings: int = 4,
     size: tuple[int, int] = (1200, 900),
     weights: Path | None = None,
-) -> Outcome:
-    """Starts a server and lets clients ask it.
+) -> LoadOutcome:
+    """Starts a server and sends it the requests of all clients.
 
     Args:
-        folder: an empty one.
-        clients: how many.
-        uploads: photos of each.
-        colorings: of each photo.
-        size: of each photo, width and height in pixels.
-        weights: file; None for the shipped ones.
+        folder: an empty folder.
+        clients: number of clients.
+        uploads: photos of each client.
+        colorings: colorings of each photo.
+        size: width and height of each photo, in pixels.
+        weights: weights file; None for the shipped one.
 
     Raises:
         AssertionError: if the server does not start.
@@ -86,7 +86,7 @@ def load(
     (folder / "answers").mkdir()
     with page_server(folder, weights) as (address, process):
         start = _memory(process, "VmRSS")
-        Path(f"/proc/{process.pid}/clear_refs").write_text("5")  # the peak of loading
+        Path(f"/proc/{process.pid}/clear_refs").write_text("5")  # resets the peak after loading
         programs = [
             Client(
                 address,
@@ -99,20 +99,20 @@ def load(
         ]
         with ThreadPoolExecutor(len(photos)) as threads:
             asked = [
-                threads.submit(_ask, programs[place % clients], photo, colorings)
-                for place, photo in enumerate(photos)
+                threads.submit(_ask, programs[number % clients], photo, colorings)
+                for number, photo in enumerate(photos)
             ]
             answers = [one.result() for one in asked]
         peak = _memory(process, "VmHWM")
     known = [lightness_of(read_photo(photo).pixels) for photo in photos]
-    told = [(place, answer) for place, answer in enumerate(answers) if answer is not None]
-    return Outcome(
+    told = [(number, answer) for number, answer in enumerate(answers) if answer is not None]
+    return LoadOutcome(
         asked=len(photos),
         answered=len(told),
         busy=sum(one.busy for one in answers if one),
         mixed_up=sum(
-            len(one.files) != colorings or any(_closest(file, known) != place for file in one.files)
-            for place, one in told
+            len(one.files) != colorings or any(_closest(file, known) != index for file in one.files)
+            for index, one in told
         ),
         seconds=[one.seconds for _, one in told],
         start_megabytes=start,
@@ -139,7 +139,7 @@ class _Answer:
 
 
 def _ask(program: Client, photo: Path, colorings: int) -> _Answer | None:
-    """The answer, asked for until the page is not busy; None without one."""
+    """The answer, requested until the page is not busy; None if there is none."""
     started = time.perf_counter()
     for busy in range(_MOST_SECONDS):
         job: Job = program.submit(handle_file(photo), n=colorings, api_name="/colorize")
@@ -147,7 +147,7 @@ def _ask(program: Client, photo: Path, colorings: int) -> _Answer | None:
             files, _ = job.result(_MOST_SECONDS)
         except QueueError:
             time.sleep(_PAUSE_SECONDS)
-        except Exception as error:  # whatever it is, it is no answer
+        except Exception as error:  # any other error counts as a missing answer
             print(f"{photo.name}: {type(error).__name__}: {error}", file=sys.stderr)
             return None
         else:
@@ -176,7 +176,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--clients", type=int, default=5)
     parser.add_argument("--uploads", type=int, default=4, help="photos of each client")
-    parser.add_argument("--colorings", type=int, default=4, help="of each photo")
+    parser.add_argument("--colorings", type=int, default=4, help="colorings of each photo")
     parser.add_argument("--size", type=int, nargs=2, default=(1200, 900), metavar=("W", "H"))
     parser.add_argument("--weights", type=Path)
     options = parser.parse_args()

@@ -1,9 +1,9 @@
-"""Pictures of the page for docs/page.md: every tab in use, on a desktop and on a phone.
+"""Takes the pictures of docs/page.md: every tab in use, on a desktop and on a phone.
 
     python -m benchmarks.page_pictures -o docs/page
 
 Starts the page with the shipped weights and drives it in Chromium, with pictures that scikit-image
-ships. What Chromium sees is scaled down a little and written as WebP.
+ships. Screenshots are scaled down to `MOST_WIDTH` and written as WebP.
 """
 
 from __future__ import annotations
@@ -40,9 +40,9 @@ FLAGS = (
     "--disable-dev-shm-usage",
 )
 PATIENCE = 120_000
-"""Milliseconds that anything on the page may take on a busy machine."""
+"""Most milliseconds that a step on the page may take on a busy machine."""
 MOST_WIDTH = 900
-"""Pixels across of a picture in docs/."""
+"""Largest width of a picture in docs/, in pixels."""
 _QUALITY = 62
 
 Scheme = Literal["light", "dark"]
@@ -50,12 +50,12 @@ Scheme = Literal["light", "dark"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class View:
-    """One picture.
+    """One picture of the page.
 
     Attributes:
         tab: key of `TABS`.
-        width: of the window, in pixels.
-        scheme: of the colors.
+        width: width of the window, in pixels.
+        scheme: light or dark mode.
     """
 
     tab: str
@@ -64,26 +64,26 @@ class View:
 
     @property
     def name(self) -> str:
-        """Of its file."""
+        """Name of the file."""
         words = [self.tab, "phone" if self.is_phone else "", self.scheme.replace("light", "")]
         return "_".join(filter(None, words)) + ".webp"
 
     @property
     def is_phone(self) -> bool:
-        """Whether the window is a phone's."""
+        """Whether the window has the width of a phone."""
         return self.width < 600
 
 
 @dataclass(frozen=True, slots=True)
 class Photos:
-    """What is uploaded.
+    """The files that are uploaded.
 
     Attributes:
-        portrait: in gray.
-        still: in gray, too.
-        garage: in gray, too.
-        garage_in_color: the same place from another side.
-        album: a zip of three photos in gray and a file that is damaged.
+        portrait: a gray photo.
+        still: a gray photo.
+        garage: a gray photo.
+        garage_in_color: a color photo of the same place from another side.
+        album: a zip archive of three gray photos and a damaged file.
     """
 
     portrait: Path
@@ -99,15 +99,15 @@ def take_pictures(
     """Writes pictures of the page.
 
     Args:
-        output: folder, made where there is none.
-        views: what to see.
-        weights: file; None for the shipped ones.
+        output: folder, created if it does not exist.
+        views: the pictures to take.
+        weights: weights file; None for the shipped one.
 
     Returns:
-        By name of the file, by how many pixels the page was wider than its window.
+        How many pixels the page was wider than its window, by file name.
 
     Raises:
-        AssertionError: if the page does not start, or does not do what it is asked to.
+        AssertionError: if the page does not start or does not respond as expected.
     """
     output.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as temporary:
@@ -118,7 +118,7 @@ def take_pictures(
 
 
 def make_photos(folder: Path) -> Photos:
-    """Writes what is uploaded into a folder."""
+    """Writes the files to upload into a folder."""
     left, right, _ = skimage.data.stereo_motorcycle()
     garage = folder / "garage-2024.jpg"
     Image.fromarray(right).save(garage, quality=95)
@@ -165,7 +165,7 @@ def _take(browser: Browser, address: str, view: View, photos: Photos, output: Pa
         page = context.new_page()
         page.goto(address)
         TABS[view.tab](page, photos)
-        page.mouse.move(0, 0)  # nothing looks different because it is pointed at
+        page.mouse.move(0, 0)  # so that no element shows its hover style
         _settle(page)
         _write(output / view.name, page.screenshot(full_page=True, animations="disabled"))
         return int(page.evaluate("document.documentElement.scrollWidth")) - view.width
@@ -174,7 +174,7 @@ def _take(browser: Browser, address: str, view: View, photos: Photos, output: Pa
 
 
 def _settle(page: Page) -> None:
-    """Wait until all pictures that are seen have come, and no progress bar is left."""
+    """Wait until all visible pictures are loaded, and no progress bar is left."""
     page.wait_for_function(
         "[...document.images].every(one => !one.offsetParent || one.naturalWidth > 0)"
     )
@@ -197,8 +197,8 @@ def _go_to(page: Page, tab: str) -> None:
     page.get_by_role("tab", name=tab, exact=True).click()
 
 
-def _upload(page: Page, place: str, *paths: Path) -> None:
-    page.locator(f"{place} input[type=file]").set_input_files(list(paths))
+def _upload(page: Page, selector: str, *paths: Path) -> None:
+    page.locator(f"{selector} input[type=file]").set_input_files(list(paths))
 
 
 def _press(page: Page, button: str) -> None:
@@ -206,8 +206,8 @@ def _press(page: Page, button: str) -> None:
     page.locator(button).click()
 
 
-def _says(page: Page, place: str, words: str) -> None:
-    expect(page.locator(place)).to_contain_text(words, timeout=PATIENCE)
+def _says(page: Page, selector: str, words: str) -> None:
+    expect(page.locator(selector)).to_contain_text(words, timeout=PATIENCE)
 
 
 def _colorize(page: Page, photos: Photos) -> None:
@@ -229,16 +229,16 @@ def _hints(page: Page, photos: Photos) -> None:
     _says(page, "#hints-status", "Now choose the color")
     _press(page, "#hints-use")
     expect(page.locator("#hints-points .point")).to_have_count(1, timeout=PATIENCE)
-    _says(page, "#hints-status", "Drawn in")
+    _says(page, "#hints-status", "Colored in")
     _click(picture, 0.12, 0.85)
     _says(page, "#hints-status", "Now choose the color")
     page.locator("#hints-swatches .swatch").first.click()
     expect(page.locator("#hints-points .point")).to_have_count(2, timeout=PATIENCE)
-    _says(page, "#hints-status", "Drawn in")
+    _says(page, "#hints-status", "Colored in")
 
 
 def _click(picture: Locator, across: float, down: float) -> None:
-    """Click a place that is given in parts of the picture's width and height."""
+    """Click a point, given as fractions of the picture's width and height."""
     expect(picture).to_be_visible(timeout=PATIENCE)
     picture.scroll_into_view_if_needed()
     box = picture.bounding_box()
@@ -290,7 +290,7 @@ TABS: dict[str, Callable[[Page, Photos], None]] = {
     "quiz": _quiz,
     "how": _how,
 }
-"""What a visitor does there."""
+"""What a visitor does on each tab."""
 VIEWS = [
     *(View(tab=tab, width=width) for tab in TABS for width in (1280, 390)),
     View(tab="colorize", width=1280, scheme="dark"),
@@ -298,11 +298,11 @@ VIEWS = [
 
 
 def main() -> None:
-    """Writes all pictures, and says how large they are."""
+    """Writes all pictures and prints their sizes."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("-o", "--output", type=Path, required=True, help="folder")
     options = parser.parse_args()
-    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))  # ends the page first
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))  # the page ends first
     for name, excess in take_pictures(options.output, VIEWS).items():
         size = (options.output / name).stat().st_size
         print(f"{name}: {size / 1024:.0f} KB" + (f", {excess} pixels too wide" if excess else ""))

@@ -1,4 +1,4 @@
-"""The page as a process of its own, for the benchmarks that ask it."""
+"""Runs the page as its own process for benchmarks."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from contextlib import contextmanager
 from pathlib import Path
 
 _MOST_SECONDS = 600.0
-"""For the page to start, on a machine that is busy."""
+"""Limit for the start of the page on a busy machine."""
 _PATIENCE = 20.0
-"""Seconds for the process to end when it is asked to."""
+"""Limit for the end of the process after SIGTERM."""
 
 
 @contextmanager
 def page_server(
     folder: Path, weights: Path | None = None, photos: Path | None = None
 ) -> Iterator[tuple[str, subprocess.Popen[str]]]:
-    """A page that is ready to answer: its address and its process, which ends with the context.
+    """Starts a page; yields its address and its process, which ends with the context.
 
     Args:
-        folder: for everything that the page writes, the quiz's answers among it.
-        weights: file; None for the shipped ones.
-        photos: folder of the quiz's photos; None for those of the installed packages.
+        folder: folder for everything that the page writes, including the quiz's answers.
+        weights: weights file; None for the shipped one.
+        photos: folder with the quiz's photos; None for those of the installed packages.
 
     Raises:
         AssertionError: if the page does not start.

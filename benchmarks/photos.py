@@ -1,4 +1,4 @@
-"""Photos for the benchmarks, made of scikit-image's own, and what codecs alone take for them."""
+"""Gray photos for the benchmarks, made from scikit-image's, and their pass through codecs alone."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from PIL import Image
 from colorflow.photo.encode import JPEG_QUALITY
 
 GRAIN = 4.0
-"""Std of the noise, in steps of 255: a real photo's JPEG data, not an enlarged one's."""
+"""Std of the noise, in steps of 255. It gives JPEG data the size of a real photo's."""
 
 
 def size_of(megapixels: float) -> tuple[int, int]:
-    """Width and height, 4 : 3."""
+    """Width and height of a 4:3 photo, in pixels."""
     height = round(math.sqrt(megapixels * 1e6 * 3 / 4))
     return round(height * 4 / 3), height
 
 
 def gray_photo(width: int, height: int, number: int = 0) -> NDArray[np.uint8]:
-    """A gray photo, for each number another one: a crop, perhaps mirrored, enlarged, with grain."""
+    """A different gray photo for each number: an enlarged, perhaps mirrored crop with grain."""
     rng = np.random.default_rng(number)
     whole = (skimage.data.coffee, skimage.data.astronaut, skimage.data.chelsea, skimage.data.rocket)
     picture = cv2.cvtColor(whole[number % len(whole)](), cv2.COLOR_RGB2GRAY)
@@ -36,14 +36,14 @@ def gray_photo(width: int, height: int, number: int = 0) -> NDArray[np.uint8]:
     if rng.random() < 0.5:
         crop = crop[:, ::-1]
     photo = cv2.resize(crop, (width, height), interpolation=cv2.INTER_CUBIC)
-    for strip in np.array_split(photo, max(1, photo.size >> 20)):  # floats only for a strip
+    for strip in np.array_split(photo, max(1, photo.size >> 20)):  # one strip in floats
         noise = GRAIN * rng.standard_normal(strip.shape, dtype=np.float32)
         strip[:] = np.clip(strip + noise, 0, 255)
     return photo
 
 
 def save_gray(path: Path, photo: NDArray[np.uint8]) -> None:
-    """Writes a gray file as cameras do: JPEG of quality 95; TIFF without compression."""
+    """Writes a gray file: JPEG of quality 95, or TIFF without compression."""
     options = {} if path.suffix == ".tif" else {"quality": JPEG_QUALITY}
     Image.fromarray(photo).save(path, **options)
 

@@ -1,11 +1,11 @@
-"""What a coloring costs by the size of the photo, from 0.1 to 100 megapixels (Linux).
+"""Measures the cost of a coloring by the size of the photo, 0.1 to 100 megapixels (Linux).
 
     python -m benchmarks.pixels
 
-Each size in a process of its own: the weights are loaded, a small photo is colored so that nothing
-is done for the first time, then a JPEG is colored several times, from file to file. Peak memory is
-that of the process. A straight line is fitted through the medians, least squares of the relative
-errors. Last, a TIFF of 100 megapixels becomes a TIFF.
+Each size runs in its own process, which loads the weights, colorizes a small photo as a warm-up,
+and then colorizes a JPEG several times, from file to file. Peak memory is that of the process. A
+straight line is fitted to the medians by least squares of the relative errors. Last, a TIFF of 100
+megapixels is colorized to a TIFF.
 """
 
 from __future__ import annotations
@@ -26,15 +26,15 @@ from benchmarks.photos import gray_photo, save_gray, size_of
 MEGAPIXELS = (0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0)
 MOST_REPETITIONS = 7
 SECONDS_EACH = 6.0
-"""Repetitions end after so long, but not before the third."""
+"""Repetitions end after this time, but not before the third."""
 
 
 def main() -> None:
-    """Prints both tables; or, as the new process, what that process took."""
+    """Prints both tables or, as the new process, the cost of that process."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--megapixels", type=float, nargs="+", default=MEGAPIXELS)
     parser.add_argument("--tiff", type=float, default=100, help="megapixels of the TIFF")
-    parser.add_argument("--weights", type=Path, help="file; the shipped ones otherwise")
+    parser.add_argument("--weights", type=Path, help="weights file (default: the shipped one)")
     parser.add_argument("--in-new-process", type=Path, metavar="PHOTO", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.in_new_process:
@@ -82,7 +82,7 @@ def straight_line(sizes: list[float], seconds: list[float]) -> tuple[float, floa
 
 
 def measured(megapixels: float, suffix: str, weights: Path | None) -> dict:
-    """What a new process takes for a photo."""
+    """Cost of a photo in a new process."""
     with tempfile.TemporaryDirectory() as folder:
         photo = Path(folder) / f"photo{suffix}"
         save_gray(photo, gray_photo(*size_of(megapixels)))
@@ -94,7 +94,7 @@ def measured(megapixels: float, suffix: str, weights: Path | None) -> dict:
 def in_this_process(photo: Path, weights: Path | None) -> dict[str, object]:
     """Seconds of each coloring, and memory in MB."""
     from benchmarks.one_photo import color
-    from colorflow.colorize import Colorizer
+    from colorflow.colorizer import Colorizer
 
     colorizer = Colorizer.load(weights)
     small = photo.with_name("small.jpg")

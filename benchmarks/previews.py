@@ -1,9 +1,9 @@
-"""Eight previews of one photo, each a sample, and four principal colorings; features included.
+"""Times eight previews of one photo, each a sample, and four principal colorings.
 
     python -m benchmarks.previews
 
-What the page does when somebody asks for colorings: the photo is read already, its longer side
-is 256 pixels, the weights are loaded and warm.
+The page does this when a visitor requests colorings: the photo is already read, its longer side has
+256 pixels, and the weights are loaded and warm. The features are included.
 """
 
 from __future__ import annotations
@@ -12,13 +12,11 @@ import argparse
 from pathlib import Path
 
 import numpy as np
-import torch
 
 from benchmarks.measuring import SEED, print_machine, print_table, side_by_side, spread
 from benchmarks.photos import gray_photo
 from colorflow.color.full_resolution import LightnessRows, render
-from colorflow.colorize import Colorizer, default_weights
-from colorflow.colorize.engine import Engine
+from colorflow.colorizer import Colorizer, default_weights
 from colorflow.model.weights import load_weights
 from colorflow.photo import photo_from_image
 
@@ -28,26 +26,25 @@ PRINCIPAL = 4
 def main() -> None:
     """Prints the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--side", type=int, default=256, help="of the photo, pixels")
+    parser.add_argument("--side", type=int, default=256, help="longer side of the photo, in pixels")
     parser.add_argument("--previews", type=int, default=8)
     parser.add_argument("--repetitions", type=int, default=15)
-    parser.add_argument("--weights", type=Path, help="file; the shipped ones otherwise")
+    parser.add_argument("--weights", type=Path, help="weights file (default: the shipped one)")
     options = parser.parse_args()
     photo = photo_from_image(gray_photo(options.side, options.side * 3 // 4))
     weights = load_weights(options.weights or default_weights())
-    colorizer, engine = Colorizer(weights), Engine(weights, torch.device("cpu"))
-    condition = engine.condition(photo)
-    recipes = [colorizer.recipe(SEED + i) for i in range(options.previews)]
-    latents = [engine.latents(recipe, condition.lightness) for recipe in recipes]
-    chroma = engine.decode(latents, condition)
+    colorizer = Colorizer(weights)
+    model = colorizer.model_of(photo)
+    latents = [model.sample(colorizer.spec(SEED + i)) for i in range(options.previews)]
+    chroma = model.decode(latents)
     lightness = LightnessRows(photo.pixels)
     timings = side_by_side(
         {
             f"{options.previews} previews": lambda: colorizer.colorize_photo(
                 photo, options.previews, seed=SEED, samples=True
             ),
-            "of it features": lambda: engine.condition(photo),
-            "of it the flow": lambda: engine.decode(latents, condition),
+            "of it features": lambda: colorizer.model_of(photo).condition,
+            "of it the flow": lambda: model.decode(latents),
             "of it pixels": lambda: [render(lightness, np.asarray(ab)) for ab in chroma],
             f"{PRINCIPAL} principal colorings": lambda: colorizer.colorize_photo(
                 photo, PRINCIPAL, seed=SEED

@@ -1,10 +1,10 @@
-"""Players who cheat: by remembered pictures, many names, answers at once, and peeking.
+"""Players who cheat in the quiz: they remember pictures, use many names, answer at once, and peek.
 
     python -m benchmarks.quiz_stuffing --rounds 60
 
-Each attempt has a server of its own, with the photos that the packages bring; only the strict test
-needs more and gets pieces of scikit-image's. True pictures are remembered in two ways: by all
-pixels of a picture, and by eight pixels in a row wherever they stand.
+Each attempt has its own server with the photos of the installed packages. The strict test needs
+more photos and gets crops of scikit-image's. True pictures are remembered in two ways: by all
+pixels of a picture, and by eight pixels in a row at any position.
 """
 
 from __future__ import annotations
@@ -31,23 +31,23 @@ from PIL import Image
 
 from benchmarks.measuring import SEED, print_machine, print_table
 from benchmarks.page_server import page_server
-from colorflow.quiz.game import NEEDED, PRACTICE, TRIALS
+from colorflow.quiz.strict_test import NEEDED, PRACTICE, TRIALS
 
 K = 3
-"""Pictures of a round."""
+"""Pictures in a round."""
 _LOOK = 0.6
-"""Seconds that a patient cheat waits before an answer."""
+"""Seconds that a patient player waits before an answer."""
 _PIECE = 8
 """Pixels in a row."""
 _ONE_IN = 64
-"""Of the pieces, those are remembered whose hash says so, wherever they stand."""
+"""One piece in 64 is remembered, selected by its hash at any position."""
 _MOST_SECONDS = 120
 
 Pixels = NDArray[np.uint8]
 
 
 class Memory:
-    """What was seen in true pictures, and not in others."""
+    """Remembers what occurs in true pictures and not in others."""
 
     def __init__(self) -> None:
         self._true: set[str] = set()
@@ -57,39 +57,39 @@ class Memory:
 
     def learn(self, pictures: list[Pixels], truth: int) -> None:
         """Remembers a round whose truth is known."""
-        for place, picture in enumerate(pictures):
-            (self._pieces if place == truth else self._others).update(_pieces(picture))
+        for index, picture in enumerate(pictures):
+            (self._pieces if index == truth else self._others).update(_pieces(picture))
         self._true.add(_digest(pictures[truth]))
 
     def by_pixels(self, pictures: list[Pixels]) -> int:
-        """The place of the picture that was the truth before, or a guess."""
+        """Index of the picture that was the truth before, or a guess."""
         return self._best([_digest(picture) in self._true for picture in pictures])
 
     def by_pieces(self, pictures: list[Pixels]) -> int:
-        """The place of the picture of which most was seen in true ones alone, or a guess."""
+        """Index of the picture with the most pieces that only true pictures had, or a guess."""
         known = self._pieces - self._others
         return self._best([len(_pieces(picture) & known) for picture in pictures])
 
     def _best(self, scores: list[Any]) -> int:
-        best = [place for place, score in enumerate(scores) if score == max(scores)]
+        best = [index for index, score in enumerate(scores) if score == max(scores)]
         return int(self._chance.choice(best))
 
 
 class Program:
-    """Plays through the interface for programs.
+    """Plays through the HTTP interface.
 
     Args:
         address: of the server.
-        folder: for sheets.
+        folder: folder for the sheets.
     """
 
     def __init__(self, address: str, folder: Path) -> None:
         self._client = Client(address, verbose=False, download_files=folder)
 
     def ask(self, player: str) -> tuple[list[Pixels], dict[str, Any]]:
-        """Pictures of the next round, and what is told about it.
+        """Pictures of the next round, and its description.
 
-        A player who has seen all photos begins anew as another one.
+        A player who has seen all photos continues as a new player.
         """
         try:
             sheet, about = self._client.predict(K, player, api_name="/quiz_round")
@@ -99,13 +99,13 @@ class Program:
             return [np.asarray(image.crop(box)) for box in about["boxes"]], about
 
     def answer(self, about: dict[str, Any], chosen: int) -> int:
-        """Answers; the place of the truth."""
+        """Answers, and returns the index of the truth."""
         told = self._client.predict(about["round"], int(chosen), api_name="/quiz_answer")
         return int(told["truth"])
 
 
 class Browser:
-    """Plays and looks at results as the page's own script does.
+    """Plays and reads the results as the page's own script does.
 
     Args:
         address: of the server.
@@ -124,13 +124,13 @@ class Browser:
         }
 
     def results(self) -> tuple[str, str]:
-        """Everybody's fooling rates in words, and what the export's button says."""
+        """Text of the fooling rates of all players, and of the export button."""
         told = self._send(("quiz-results-page", "select"), [None])
         words = " ".join(re.findall(r">(All[^<]*:[^<]*|Nobody[^<]*)<", told))
         return words, " ".join(re.findall(r"Download \d+ answers?", told))
 
     def next_trial(self) -> str:
-        """The token of a trial; waits until the server has found enough photos for a test."""
+        """The token of a trial; waits until the server has enough photos for a test."""
         while True:
             shown = self._send(("quiz-stage", "next"), [None, "Strict test", K])
             if tokens := re.findall('data-token="([^"]*)"', shown):
@@ -144,7 +144,7 @@ class Browser:
         self._send(("quiz-stage", "choose"), [None, K], event)
 
     def _send(self, what: tuple[str, str], data: list[Any], event: Any = None) -> str:
-        """Has a handler called in one session, and waits for all that it gives, as text."""
+        """Calls a handler in one session, and returns all of its output as text."""
         request = {
             "data": data,
             "event_data": event,

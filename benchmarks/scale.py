@@ -1,12 +1,12 @@
-"""What a photo costs one core, and what a photo costs the machine that hands photos out.
+"""Cost of a photo for one core, and for the machine that hands photos out.
 
-    python -m benchmarks.scale                  seconds and bytes a photo, 1 and 12 megapixels
+    python -m benchmarks.scale                  seconds and bytes per photo, 1 and 12 megapixels
     python -m benchmarks.scale --head           planning and handing out 100,000 photos
     python -m benchmarks.scale --head --ray     also through Ray, started for it on this machine
 
-Photos are scikit-image's astronaut, enlarged, gray, as JPEG of quality 90. They are colored with
-one thread and the shipped weights; processor seconds count, which other work on the machine hardly
-changes. Planning lists a made-up store and asks nobody.
+The photos are scikit-image's astronaut, enlarged, in gray, as JPEG of quality 90. They are colored
+with one thread and the shipped weights; processor seconds are reported, which other work on the
+machine hardly changes. Planning lists a simulated store without network.
 """
 
 from __future__ import annotations
@@ -28,16 +28,23 @@ import fsspec
 import skimage.data
 from fsspec.implementations.memory import MemoryFileSystem
 
-from colorflow.batch import Coloring, Plan, Record, Settings, Task, make_plan, run_here
-from colorflow.batch.pool import carry_out
+from colorflow.batch import (
+    ColoredFile,
+    PhotoOutcome,
+    PhotoTask,
+    Plan,
+    Settings,
+    make_plan,
+    run_in_process,
+)
+from colorflow.batch.pool import run_plan
 from colorflow.batch.report import write_report
-from colorflow.batch.worker import Ready
 
 MEGAPIXELS = {1: (1155, 866), 12: (4000, 3000)}
 """Width and height by megapixels."""
 JPEG_QUALITY = 90
 WORKERS = 16
-"""Threads that hand photos out while that is measured."""
+"""Number of threads that hand photos out."""
 CALLS = 2000
 
 
@@ -58,10 +65,10 @@ def main() -> None:
 
 
 def print_photos(repeats: int) -> None:
-    """Prints what one photo costs."""
+    """Prints the cost of one photo."""
     import torch
 
-    from colorflow.colorize import Colorizer
+    from colorflow.colorizer import Colorizer
 
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
@@ -76,10 +83,10 @@ def print_photos(repeats: int) -> None:
             for number in range(repeats + 1):
                 (Path(folder) / f"{number}.jpg").write_bytes(data.tobytes())
             plan = make_plan([folder], Path(folder) / "out", Settings())
-            records = run_here(plan, colorizer)
-            first = next(records)  # what is only done once is not counted
+            outcomes = run_in_process(plan, colorizer)
+            first = next(outcomes)  # one-time work is not counted
             began, busy = time.perf_counter(), time.process_time()
-            assert all(record.status == "done" for record in records)
+            assert all(outcome.status == "done" for outcome in outcomes)
             busy, passed = time.process_time() - busy, time.perf_counter() - began
             peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
             out = Path(str(first.colorings[0].path)).stat().st_size
@@ -99,33 +106,33 @@ class ManyFiles(MemoryFileSystem):
     def _strip_protocol(cls, path: str) -> str:
         return path.removeprefix("many:/")
 
-    def find(self, path: str, **_: Any) -> dict[str, dict[str, Any]]:
-        """The photos of the folder ``in``; every other one is empty."""
-        names = (f"/in/{n // 1000:06}/photo_{n:09}.jpg" for n in range(self.count))
-        return {name: {"size": 1, "type": "file"} for name in names} if path == "/in" else {}
+    def find(self, path: str, **_: Any) -> list[str]:
+        """Lists the photos of the folder ``in``; every other folder is empty."""
+        numbers = range(self.count if path == "/in" else 0)
+        return [f"/in/{n // 1000:06}/photo_{n:09}.jpg" for n in numbers]
 
     def mv(self, path1: str, path2: str, **_: Any) -> None:
-        """Nothing is ever renamed; but it could be, so that results may be written here."""
+        """Defined, because results are only written to stores that rename; never called."""
         raise NotImplementedError
 
 
 class Idle:
-    """A worker that says at once that it is done."""
+    """A worker that answers at once."""
 
-    def ready(self) -> Ready:
-        return Ready(takes_hints=False)
+    def ready(self) -> None:
+        pass
 
-    def color(self, task: Task) -> Record:
-        return record_of(task)
+    def color(self, task: PhotoTask) -> PhotoOutcome:
+        return outcome_of(task)
 
     def end(self) -> None:
         pass
 
 
-def record_of(task: Task) -> Record:
-    """What becomes of a photo for which all went well."""
-    coloring = Coloring(path=task.target(0), seed=0, bits_per_dim=1.0)
-    return Record(
+def outcome_of(task: PhotoTask) -> PhotoOutcome:
+    """The outcome of a photo that was colored without remarks."""
+    coloring = ColoredFile(path=task.target("a"), label="a", seed=0, bits_per_dim=1.0)
+    return PhotoOutcome(
         path=task.path, status="done", colorings=(coloring,), width=1, height=1, seconds=1.0
     )
 
@@ -139,29 +146,29 @@ def print_head(count: int) -> None:
     plan = measured(
         "plan", count, lambda: make_plan(["many://in"], "many://out", Settings(), recursive=True)
     )
-    records = measured("hand out, keep records", count, lambda: handed_out(plan))
+    outcomes = measured("hand out, keep outcomes", count, lambda: handed_out(plan))
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "report.json"
         measured(
             "write the report",
             count,
-            lambda: write_report(path, plan, records, began=datetime.now(), seconds=0),
+            lambda: write_report(path, plan, outcomes, began=datetime.now(), seconds=0),
         )
         print(f"\nThe report has {path.stat().st_size / count:.0f} bytes a photo.")
 
 
-def handed_out(plan: Plan) -> list[Record]:
-    """The records of workers that do nothing."""
-    return list(carry_out(plan, lambda _: Idle(), WORKERS, None))
+def handed_out(plan: Plan) -> list[PhotoOutcome]:
+    """The outcomes of workers that do nothing."""
+    return list(run_plan(plan, lambda _: Idle(), WORKERS, None))
 
 
-def measured(what: str, count: int, work: Callable[[], Any]) -> Any:
+def measured(what: str, count: int, function: Callable[[], Any]) -> Any:
     """Does something twice, for its time and for its memory, and prints a row."""
     began = time.process_time()
-    work()
+    function()
     seconds = time.process_time() - began
     tracemalloc.start()
-    result = work()
+    result = function()
     kept, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     print(f"| {what} | {seconds / count * 1e6:.0f} | {kept / count:.0f} | {peak / count:.0f} |")
@@ -172,9 +179,9 @@ def print_ray() -> None:
     """Prints how many photos a second can be handed to actors that do nothing."""
     from colorflow.batch.ray_engine import _cluster
 
-    tasks: SimpleQueue[Task] = SimpleQueue()
+    tasks: SimpleQueue[PhotoTask] = SimpleQueue()
     for number in range(CALLS):
-        tasks.put(Task(path=Path(f"{number}.jpg"), folder=Path("out"), names="x_{label}.jpg"))
+        tasks.put(PhotoTask(path=Path(f"{number}.jpg"), folder=Path("out"), names="x_{label}.jpg"))
     with _cluster() as ray:
         actors = [ray.remote(num_cpus=0.1)(IdleActor).remote() for _ in range(4)]
         ray.get([actor.color.remote(tasks.get()) for actor in actors])
@@ -197,11 +204,11 @@ def print_ray() -> None:
 class IdleActor:
     """An actor that says at once that it is done."""
 
-    def color(self, task: Task) -> Record:
-        return record_of(task)
+    def color(self, task: PhotoTask) -> PhotoOutcome:
+        return outcome_of(task)
 
 
-def _call(ray: Any, actor: Any, tasks: SimpleQueue[Task]) -> None:
+def _call(ray: Any, actor: Any, tasks: SimpleQueue[PhotoTask]) -> None:
     while not tasks.empty():
         ray.get(actor.color.remote(tasks.get()))
 

@@ -1,14 +1,14 @@
-"""What a schedule of temperatures costs and gives, on dev photos.
+"""Compares schedules of temperatures on dev photos.
 
-    python benchmarks/schedules.py PACK WEIGHTS 0.8,0.8,0.7,0.5,0.2x1.2 1,1,1,1,1 [--photos 100]
+    python -m benchmarks.schedules PACK WEIGHTS 0.8,0.8,0.7,0.5,0.2x1.2 1,1,1,1,1 [--photos 100]
         [--true-levels 1]
 
-A number after an x is the gain; the first levels may have the latents of the true colors, which
-tells what is lost at the others. For every schedule, 8 draws a photo: energy score, RMSE of the
-best draw, of the first one and of the mean over gray's (sRGB on the 64x64 grid, root of the mean
-over photos), colorfulness over the truth's, and the share of draws whose mean chroma is above the
-training photos' 99.9th percentile, as the weights say it. The pack may be of photos that have
-nothing in common with those.
+A number after an x is the gain. `--true-levels` gives the first levels the latents of the true
+colors, which shows the error of the others. For each schedule, 8 samples per photo give the energy
+score; the RMSE of the best sample, of the first one and of the mean over gray's (sRGB on the 64x64
+grid, root of the mean over photos); colorfulness over the truth's; and the share of samples whose
+mean chroma is above the 99.9th percentile of the training photos', as stored in the weights. The
+pack may hold photos of another collection than the training photos.
 """
 
 from __future__ import annotations
@@ -20,6 +20,8 @@ import numpy as np
 import torch
 from torch.nn import functional as F
 
+from benchmarks.measuring import print_machine, print_table
+from colorflow.evaluation.columns import training_colors_of
 from colorflow.evaluation.metrics import colorfulness, colors, mean_chroma, squared_errors
 from colorflow.model.config import FINEST_GRID
 from colorflow.model.weights import load_weights
@@ -27,7 +29,7 @@ from colorflow.training.pack import Pack
 from colorflow.training.targets import EVALUATED_PHOTO_SIDE
 from colorflow.training.tuning import energy_score
 
-DRAWS = 8
+SAMPLES = 8
 
 
 @torch.no_grad()
@@ -42,9 +44,8 @@ def main() -> None:
     pack, weights = Pack(options.pack), load_weights(options.weights)
     rows = pack.rows("dev", variant="whole", larger_than=EVALUATED_PHOTO_SIDE)
     rows = np.random.default_rng(11).permutation(rows)[: options.photos]
-    limit = weights.training["colors"]["largest_chroma"]
-    print("| schedule | energy score | best of 8 | one | mean of 8 | colorfulness | blow-ups |")
-    print("|---|---|---|---|---|---|---|")
+    limit = training_colors_of(weights).blow_up_chroma
+    table = []
     for text in options.schedules:
         listed, _, gain = text.partition("x")
         temperatures = [float(number) for number in listed.split(",")]
@@ -55,7 +56,7 @@ def main() -> None:
             factor = condition.lightness.shape[-1] // FINEST_GRID
             lightness = F.avg_pool2d(condition.lightness, factor)[0, 0].numpy()
             latents = [
-                temperature * torch.randn(DRAWS, *shape, generator=generator)
+                temperature * torch.randn(SAMPLES, *shape, generator=generator)
                 for shape, temperature in zip(
                     weights.pyramid.latent_shapes(), temperatures, strict=True
                 )
@@ -63,29 +64,32 @@ def main() -> None:
             true = weights.pyramid.encode(ab, condition, float(gain or 1))
             for index in range(options.true_levels):
                 latents[index] = true[index].expand_as(latents[index])
-            draws = weights.pyramid.decode(latents, condition, float(gain or 1))
-            mean = colors(lightness, draws.mean(0, keepdim=True))
-            truth, rgb = colors(lightness, ab)[0], colors(lightness, draws)
+            samples = weights.pyramid.decode(latents, condition, float(gain or 1))
+            mean = colors(lightness, samples.mean(0, keepdim=True))
+            truth, rgb = colors(lightness, ab)[0], colors(lightness, samples)
             errors = squared_errors(rgb, truth)
             gray = squared_errors(colors(lightness, torch.zeros_like(ab)), truth)[0]
             found.append(
                 (
-                    float(energy_score(draws[None], ab)),
+                    float(energy_score(samples[None], ab)),
                     errors.min(),
                     errors[0],
                     squared_errors(mean, truth)[0],
                     gray,
                     colorfulness(rgb),
                     colorfulness(truth[None]),
-                    float((mean_chroma(draws) > limit).float().mean()),
+                    float((mean_chroma(samples) > limit).float().mean()),
                 )
             )
         energy, best, one, middle, gray, ours, true, blown = np.mean(found, 0)
-        print(
-            f"| {text} | {energy:.3f} | {np.sqrt(best / gray):.3f} | {np.sqrt(one / gray):.3f} | "
-            f"{np.sqrt(middle / gray):.3f} | {ours / true:.3f} | {blown:.4f} |",
-            flush=True,
-        )
+        errors = [f"{np.sqrt(error / gray):.3f}" for error in (best, one, middle)]
+        table.append([text, f"{energy:.3f}", *errors, f"{ours / true:.3f}", f"{blown:.4f}"])
+    print_machine()
+    print(f"{len(rows)} photos, weights {weights.digest}\n")
+    print_table(
+        ["schedule", "energy score", "best of 8", "one", "mean of 8", "colorfulness", "blow-ups"],
+        table,
+    )
 
 
 if __name__ == "__main__":

@@ -1,12 +1,11 @@
-"""A batch is killed at random moments, again and again, and goes on each time (Linux).
+"""Kills a batch at random moments, again and again, and lets it continue each time (Linux).
 
     python -m benchmarks.soak_kill --kills 20 --photos 100
 
-Every time the command is killed with SIGKILL after a random number of photos and a random moment
-more, alone or with its workers. What lies in the output folder then is read: every file must be a
-whole picture that says what made it. In the end the command runs to its end, and the results must
-be those of a run that nobody killed, within 1/255. The photos are pieces of scikit-image's
-astronaut, in gray.
+The command is killed with SIGKILL after a random number of photos and a random delay, alone or with
+its workers. Every file in the output folder must then be a whole picture that says how it was made.
+At last the command runs to its end, and its results must be those of an undisturbed run, within
+1/255. The photos are shifted copies of scikit-image's astronaut, in gray.
 """
 
 from __future__ import annotations
@@ -30,18 +29,18 @@ import skimage.data
 from colorflow.photo import read_photo, read_provenance
 
 _MOST_SECONDS = 600
-"""For a batch to show a sign of life."""
+"""Longest wait for a result of a batch."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
-    """What a campaign came to."""
+class SoakResult:
+    """The result of a campaign."""
 
     kills: int
     half_written_names: int
-    """Temporary files that killed runs left; hidden, and removed by a later run."""
+    """Hidden temporary files that killed runs left; a later run removes them."""
     largest_difference: int
-    """From the run that nobody killed, in steps of 8 bits."""
+    """Difference from the undisturbed run, in steps of 1/255."""
 
 
 def soak(
@@ -52,25 +51,25 @@ def soak(
     size: tuple[int, int] = (400, 300),
     weights: Path | None = None,
     seed: int = 0,
-) -> Outcome:
+) -> SoakResult:
     """Runs a campaign.
 
     Args:
-        folder: an empty one.
-        kills: how often the command is killed.
-        photos: how many it has to color.
-        size: of each, width and height in pixels.
-        weights: file; None for the shipped ones.
+        folder: an empty folder.
+        kills: number of kills.
+        photos: number of photos to color.
+        size: width and height of each photo in pixels.
+        weights: file; None for the shipped weights.
         seed: of the random moments.
 
     Raises:
-        AssertionError: if a file is not whole, or a result is not what it should be.
+        AssertionError: if a file is not whole, or a result differs.
     """
     chance = random.Random(seed)
     _make_photos(folder / "in", photos, size)
     out = folder / "out"
     for kill in range(kills):
-        if len(_results(out)) > photos - 2:  # too little is left for a kill in the middle
+        if len(_results(out)) > photos - 2:  # too few are left for a kill in the middle
             for path in _results(out):
                 path.unlink()
         process = _start(folder / "in", out, weights)
@@ -89,7 +88,7 @@ def soak(
         assert len(_results(result)) == photos, result
     differences = [_difference(path, folder / "undisturbed" / path.name) for path in _results(out)]
     assert max(differences) <= 1
-    return Outcome(kills=kills, half_written_names=left, largest_difference=max(differences))
+    return SoakResult(kills=kills, half_written_names=left, largest_difference=max(differences))
 
 
 def _make_photos(folder: Path, photos: int, size: tuple[int, int]) -> None:
@@ -110,7 +109,7 @@ def _wait_for(process: subprocess.Popen[bytes], out: Path, results: int) -> None
     until = time.monotonic() + _MOST_SECONDS
     while len(_results(out)) < results or not out.exists():
         assert process.poll() is None, "the batch ended by itself"
-        assert time.monotonic() < until, "the batch does nothing"
+        assert time.monotonic() < until, "the batch makes no progress"
         time.sleep(0.02)
 
 
@@ -121,7 +120,7 @@ def _kill(process: subprocess.Popen[bytes], *, with_workers: bool) -> None:
         if with_workers:
             os.kill(int(child), signal.SIGKILL)
     process.wait()
-    while any(_alive(int(child)) for child in children):  # they finish what they have in hand
+    while any(_alive(int(child)) for child in children):  # they end by themselves
         time.sleep(0.02)
 
 
@@ -143,7 +142,7 @@ def _difference(one: Path, other: Path) -> int:
 
 
 def main() -> None:
-    """Runs a campaign and prints what it came to."""
+    """Runs a campaign and prints its result."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--kills", type=int, default=20)
     parser.add_argument("--photos", type=int, default=100)

@@ -1,4 +1,4 @@
-"""Several plausible colorings for a gray photo, drawn from a conditional normalizing flow.
+"""Several plausible colorings for a gray photo, sampled from a conditional normalizing flow.
 
     from colorflow import Colorizer
     images = Colorizer.load().colorize("gray.jpg", n=4)
@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from colorflow.colorize import Colorizer
+    from colorflow.colorizer import Colorizer
 
 __all__ = ["Colorizer", "__version__"]
 
@@ -20,7 +20,7 @@ __version__ = "0.1.0"
 
 def __getattr__(name: str) -> object:
     if name == "Colorizer":
-        from colorflow.colorize import Colorizer
+        from colorflow.colorizer import Colorizer
 
         return Colorizer
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,11 +1,11 @@
-"""Files that people keep: they appear whole, and take the place of nothing but their own kind.
+"""Writes files and folders that appear whole or not at all, and replace only their own kind.
 
-A file is replaced only if it says in itself that colorflow made it, and of the same kind. Anything
-else stays, whatever options say. An empty file holds nothing, so it may be replaced. A link is
-followed, and what it leads to is judged. Streams, such as /dev/stdout or a named pipe, are written
-to; other devices are refused.
+A file is replaced only if its content says that colorflow made it and that it is of the same kind.
+Any other file stays, whatever options say. An empty file may be replaced. A link is followed, and
+its target is checked. Streams, such as /dev/stdout or a named pipe, are written to; other devices
+are refused.
 
-Everything here raises `OSError`, whose `strerror` is for people; callers add what they were doing.
+Everything here raises `OSError`, whose `strerror` is written for users; callers add the context.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import json
 import mmap
 import os
 import secrets
+import shutil
 import stat
 import sys
 from collections.abc import Callable, Iterator
@@ -33,7 +34,7 @@ class FileKind:
 
     Attributes:
         name: for messages, such as ``contact sheet``.
-        is_one: whether a file, which is not empty, says that it is one.
+        is_one: whether the content of a file, which is not empty, says that it is of this kind.
     """
 
     name: str
@@ -41,7 +42,7 @@ class FileKind:
 
 
 def text_kind(name: str, opening: str) -> FileKind:
-    """Text that begins with some words that no other file begins with."""
+    """Text that begins with words that no other kind of file begins with."""
 
     def is_one(path: Path) -> bool:
         wanted = opening.encode()
@@ -52,7 +53,7 @@ def text_kind(name: str, opening: str) -> FileKind:
 
 
 def json_kind(name: str, command: str) -> FileKind:
-    """JSON whose object, or each of whose objects in a list, says which command made it."""
+    """JSON: an object, or a list of objects, that says which command made it."""
 
     def is_one(path: Path) -> bool:
         try:
@@ -67,7 +68,7 @@ def json_kind(name: str, command: str) -> FileKind:
 
 
 def picture_kind(name: str) -> FileKind:
-    """A picture that holds `statement_of` its kind, in whatever place its format has for that."""
+    """A picture that contains `statement_of` its kind anywhere, such as in its metadata."""
 
     def is_one(path: Path) -> bool:
         with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
@@ -80,16 +81,16 @@ STATEMENT = "Made by colorflow: "
 
 
 def statement_of(kind: FileKind) -> str:
-    """The sentence that a picture of a kind carries."""
+    """The sentence that a picture of a kind contains."""
     return f"{STATEMENT}{kind.name}"
 
 
 def check_replaceable(path: Path, kind: FileKind | None) -> None:
-    """Raises `OSError` where something stands that a new file must not replace.
+    """Raises `OSError` if there is something that a new file must not replace.
 
     Args:
-        path: where a file is to be written.
-        kind: of the new file; None in folders where all files are colorflow's own.
+        path: of the new file.
+        kind: of the new file; None in folders where colorflow owns all files.
     """
     try:
         status = os.stat(path)
@@ -111,13 +112,13 @@ def check_replaceable(path: Path, kind: FileKind | None) -> None:
 
 @contextmanager
 def whole_file(path: Path, kind: FileKind | None) -> Iterator[BinaryIO]:
-    """A new file, which appears whole, at the end, or not at all.
+    """Yields a new file, which appears at `path` at the end, or is removed on an error.
 
-    It is written beside the target, onto the disk, and moved there.
+    It is written to the disk beside the target and then renamed.
 
     Args:
         path: as in `check_replaceable`; its folder exists.
-        kind: likewise.
+        kind: as in `check_replaceable`.
 
     Raises:
         OSError: if it cannot be written, or must not be.
@@ -129,14 +130,14 @@ def whole_file(path: Path, kind: FileKind | None) -> Iterator[BinaryIO]:
             yield stream
         return
     target = Path(os.path.realpath(path))
-    temporary = target.with_name(f".colorflow-{secrets.token_hex(8)}.tmp")
+    temporary = target.with_name(temporary_name())
     try:
-        # Created here rather than by tempfile, whose files only the owner may read.
+        # Not made by tempfile, whose files only the owner may read.
         with open(temporary, "xb") as file:
             yield file
             file.flush()
             os.fsync(file.fileno())
-        check_replaceable(target, kind)  # somebody may have put a file there meanwhile
+        check_replaceable(target, kind)  # another program may have put a file there
         os.replace(temporary, target)
     except BaseException:
         temporary.unlink(missing_ok=True)
@@ -144,19 +145,52 @@ def whole_file(path: Path, kind: FileKind | None) -> Iterator[BinaryIO]:
 
 
 def write_whole(path: Path, data: bytes, kind: FileKind | None) -> None:
-    """Writes a file at once; else as `whole_file`."""
+    """Writes a file from its content; otherwise as `whole_file`."""
     with whole_file(path, kind) as file:
         file.write(data)
 
 
+@contextmanager
+def whole_folder(path: Path) -> Iterator[Path]:
+    """Yields a new folder, which takes its place at `path` at the end, or is removed on an error.
+
+    Args:
+        path: an empty folder, or nothing; its parent exists.
+
+    Raises:
+        OSError: if the folder cannot be created or moved.
+    """
+    path = path.absolute()
+    temporary = path.with_name(temporary_name())
+    temporary.mkdir()
+    try:
+        yield temporary
+        if path.exists():
+            path.rmdir()  # not every system replaces an empty folder
+        os.replace(temporary, path)
+    except BaseException:
+        shutil.rmtree(temporary, ignore_errors=True)
+        raise
+
+
+def temporary_name() -> str:
+    """A new hidden name for a file or folder that is being written."""
+    return f".colorflow-{secrets.token_hex(8)}.tmp"
+
+
+def is_temporary_name(name: str) -> bool:
+    """Whether a name is one of `temporary_name`."""
+    return name.startswith(".colorflow-") and name.endswith(".tmp")
+
+
 def digest_of(path: Path) -> str:
-    """First 16 hexadecimal digits of the SHA-256 of a file's content."""
+    """The first 16 hexadecimal digits of the SHA-256 of a file's content."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()[:_DIGITS]
 
 
 def default_weights(name: str = "colorflow.safetensors") -> Path:
-    """A shipped weights file: inside the installed package, or beside it in a checkout."""
+    """Path of shipped weights: inside the installed package, or beside it in a checkout."""
     package = Path(__file__).parent
     inside = package / "weights" / name
     return inside if inside.exists() else package.parent / "weights" / name
@@ -165,18 +199,18 @@ def default_weights(name: str = "colorflow.safetensors") -> Path:
 def _is_one(path: Path, kind: FileKind) -> bool:
     try:
         return kind.is_one(path)
-    except OSError:  # what cannot be read says nothing
+    except OSError:  # a file that cannot be read is of no kind
         return False
 
 
 def _is_stream(status: os.stat_result) -> bool:
-    """Whether a file is written to rather than replaced: a pipe, a terminal, what we print to."""
+    """Whether a file is written to, not replaced: a pipe, a terminal, or our own output."""
     streams = stat.S_ISCHR(status.st_mode) or stat.S_ISFIFO(status.st_mode)
     return streams or _printed_to(status) is not None
 
 
 def _printed_to(status: os.stat_result) -> int | None:
-    """The descriptor of this process's output, if that is the file."""
+    """The descriptor of this process's output if it is this file."""
     for number in (1, 2):
         with suppress(OSError):
             if os.path.samestat(os.fstat(number), status):
@@ -192,6 +226,6 @@ def _opened_stream(path: Path) -> BinaryIO:
         return open(os.dup(printed_to), "wb")
     if sys.platform == "win32":
         return path.open("wb")
-    handle = os.open(path, os.O_WRONLY | os.O_NONBLOCK)  # a pipe that nobody reads is an error
+    handle = os.open(path, os.O_WRONLY | os.O_NONBLOCK)  # a pipe without a reader is an error
     os.set_blocking(handle, True)
     return open(handle, "wb")

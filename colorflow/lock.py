@@ -1,4 +1,4 @@
-"""A folder that one process at a time may write to."""
+"""A lock on a folder, so that one process at a time writes to it."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ if sys.platform != "win32":
 
 @contextmanager
 def locked(folder: Path, busy: ColorflowError) -> Iterator[None]:
-    """Holds a lock on the folder itself, which the system releases when the process ends.
+    """Holds a lock on a folder; the system releases it when the process ends.
 
-    Where the system or the file system has no locks, it does nothing.
+    Without locks in the system or the file system, it does nothing.
 
     Args:
-        folder: an existing one.
-        busy: what is raised if another process holds the lock.
+        folder: an existing folder.
+        busy: raised if another process holds the lock.
     """
     if sys.platform == "win32":
         yield

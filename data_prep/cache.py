@@ -1,7 +1,7 @@
-"""Second pass: lightness, ab and frozen features of every row, into memory-mapped arrays.
+"""A pack of cached features: lightness, ab and frozen feature maps of every row.
 
-Rows are filled in order; `pack.json` says how many are. An interrupted run goes on from there:
-the random choices of a row depend on the seed and the row alone.
+The random choices of a row depend on the seed and the row only, so an interrupted run goes on to
+the same arrays.
 """
 
 from __future__ import annotations
@@ -10,30 +10,32 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 from torch.nn import functional as F
-from torch.utils.data import DataLoader, Dataset
 
-from colorflow.errors import PackError, PhotoError
+from colorflow.errors import PackError
 from colorflow.files import write_whole
 from colorflow.model.features import Features
 from colorflow.training.pack import (
+    ARRAY_SHAPES,
+    BYTES_PER_ROW,
+    DAMAGE,
     FEATURE_GRIDS,
     FORMAT,
+    ROW_TYPE,
+    SPLITS,
     VARIANTS,
-    array_shapes,
+    PhotoTable,
+    read_info,
+    read_rows,
 )
+from data_prep.arrays import Batch, check_room, fill_arrays
 from data_prep.scan import read_pixels
-from data_prep.variants import make_variant
-
-BATCH = 32
-FLUSH_EVERY = 64
-"""Batches between two flushes to disk; at most so much is done again after an interruption."""
+from data_prep.select import Selection
+from data_prep.variants import make_variant, variants_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,90 +47,86 @@ class Plan:
         photo_of_row: (R,) index into `files`.
         variant_of_row: (R,) index into `VARIANTS`.
         seed: seed of all random choices.
-        finest_map: side that no feature map exceeds.
     """
 
     files: list[Path]
     photo_of_row: NDArray[np.int64]
     variant_of_row: NDArray[np.int64]
     seed: int
-    finest_map: int
 
 
-def write_info(folder: Path, *, rows: int, filled: int, seed: int, finest_map: int) -> None:
-    """Writes pack.json in one step, so that a reader never sees half of it."""
-    info = {
-        "format": FORMAT, "rows": rows, "filled": filled, "seed": seed, "finest_map": finest_map
-    }  # fmt: skip
-    write_whole(folder / "pack.json", json.dumps(info).encode(), None)
+def begin(folder: Path, selection: Selection, variants: int, seed: int) -> None:
+    """Writes photos.csv, rows.npy and an empty pack.json.
+
+    Raises:
+        PackError: if the disk has too little room.
+    """
+    names = [
+        variants_of(SPLITS[int(dev)], s.short_side, variants)
+        for s, dev in zip(selection.photos, selection.dev, strict=True)
+    ]
+    # Variant by variant, photos shuffled: a partly filled pack holds every kind of photo.
+    order = np.random.default_rng(seed).permutation(len(names))
+    rows = [
+        (int(index), VARIANTS.index(names[index][turn]))
+        for turn in range(max(map(len, names)))
+        for index in order
+        if turn < len(names[index])
+    ]
+    contents = f"{len(names)} photos ({int(selection.dev.sum())} dev), {len(rows)} rows"
+    selection.write(folder)
+    check_room(folder, contents, len(rows) * BYTES_PER_ROW)
+    np.save(folder / "rows.npy", np.array(rows, dtype=ROW_TYPE))
+    _write_info(folder, rows=len(rows), filled=0, seed=seed)
 
 
-def fill(folder: Path, plan: Plan, start: int, workers: int) -> Iterator[int]:
-    """Fills rows from `start` to the end; yields the number of filled rows as it goes.
+def fill(folder: Path, workers: int) -> Iterator[tuple[int, int]]:
+    """Fills all rows; yields the number of filled rows and the number of all.
 
     Args:
         folder: the pack's folder.
-        plan: what to fill.
-        start: first row that is not filled yet.
         workers: processes that decode photos; 0 decodes in this process.
 
     Raises:
-        PackError: if an array is damaged, or a photo has gone since the pack was begun.
+        PackError: if the pack is damaged, or a photo is gone since the pack was begun.
     """
+    try:
+        plan, filled = _read_plan(folder)
+    except DAMAGE as error:
+        raise PackError(f"{folder}: a damaged pack ({error}); delete it to start over") from error
     rows = len(plan.photo_of_row)
-    arrays = {
-        name: _open(folder / f"{name}.npy", (rows, *shape), new=start == 0)
-        for name, shape in array_shapes(plan.finest_map).items()
-    }
-    loader = DataLoader(_RowBatches(plan, start), batch_size=None, num_workers=workers)
-    filled = start
-    for number, batch in enumerate(loader, 1):
-        if isinstance(batch, str):
-            raise PackError(f"{batch}; bring the photo back, or delete the pack to start over")
-        end = filled + len(batch["ab"])
-        for name, values in batch.items():
-            arrays[name][filled:end] = values.numpy()
-        filled = end
-        if number % FLUSH_EVERY == 0 or filled == rows:
-            for array in arrays.values():
-                array.flush()
-            write_info(folder, rows=rows, filled=filled, seed=plan.seed, finest_map=plan.finest_map)
-        yield filled
+    kinds = {name: (np.float16, shape) for name, shape in ARRAY_SHAPES.items()}
+
+    def save_filled(count: int) -> None:
+        _write_info(folder, rows=rows, filled=count, seed=plan.seed)
+
+    numbers = fill_arrays(
+        folder, kinds, _Rows(plan), save_filled, rows=rows, filled=filled, workers=workers
+    )
+    yield from ((number, rows) for number in numbers)
 
 
-class _RowBatches(Dataset[dict[str, Tensor] | str]):
-    """Batches of rows from `start` on, complete with features.
+class _Rows:
+    """Computes rows with their features.
 
-    Every worker process runs the feature network on one core, which wastes nothing on waiting for
-    the other cores. A photo that cannot be read gives the error's message: errors do not come out
-    of a worker as they are.
+    Every worker process runs the feature network on one core, which wastes no time on waiting for
+    the other cores.
     """
 
-    def __init__(self, plan: Plan, start: int) -> None:
+    def __init__(self, plan: Plan) -> None:
         self.plan = plan
-        self.starts = range(start, len(plan.photo_of_row), BATCH)
         self.features: Features | None = None
 
-    def __len__(self) -> int:
-        return len(self.starts)
-
-    def __getitem__(self, index: int) -> dict[str, Tensor] | str:
+    def __call__(self, rows: range) -> Batch:
         self.features = self.features or Features()
-        end = min(self.starts[index] + BATCH, self.starts.stop)
-        try:
-            pairs = [self._row(row) for row in range(self.starts[index], end)]
-        except PhotoError as error:
-            return str(error)
+        pairs = [self._row(row) for row in rows]
         lightness = torch.from_numpy(np.stack([pair[0] for pair in pairs]))[:, None]
         maps = self.features(lightness)
         arrays = {f"features{grid}": maps[grid] for grid in FEATURE_GRIDS}
-        arrays["lightness"] = lightness
+        side = ARRAY_SHAPES["lightness"][-1]
+        arrays["lightness"] = F.avg_pool2d(lightness, lightness.shape[-1] // side)
         arrays["ab"] = torch.from_numpy(np.stack([pair[1] for pair in pairs]))
-        shapes = array_shapes(self.plan.finest_map)
-        return {
-            name: F.avg_pool2d(values, values.shape[-1] // shapes[name][-1]).half()
-            for name, values in arrays.items()
-        }
+        return {name: values.half() for name, values in arrays.items()}
 
     def _row(self, row: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         pixels = read_pixels(self.plan.files[self.plan.photo_of_row[row]])
@@ -136,13 +134,20 @@ class _RowBatches(Dataset[dict[str, Tensor] | str]):
         return make_variant(pixels, VARIANTS[self.plan.variant_of_row[row]], rng)
 
 
-def _open(path: Path, shape: tuple[int, ...], *, new: bool) -> np.memmap[Any, Any]:
-    if new:
-        return np.lib.format.open_memmap(path, mode="w+", dtype=np.float16, shape=shape)
-    try:
-        array = np.lib.format.open_memmap(path, mode="r+")
-    except (OSError, EOFError, ValueError) as error:
-        raise PackError(f"{path}: damaged ({error}); delete the pack to start over") from error
-    if array.shape != shape or array.dtype != np.float16:
-        raise PackError(f"{path}: does not fit pack.json; delete the pack to start over")
-    return array
+def _read_plan(folder: Path) -> tuple[Plan, int]:
+    info = read_info(folder)
+    files = [Path(file) for file in PhotoTable.read(folder).files]
+    rows = read_rows(folder, info["rows"], len(files))
+    plan = Plan(
+        files=files,
+        photo_of_row=rows["photo"].astype(np.int64),
+        variant_of_row=rows["variant"].astype(np.int64),
+        seed=info["seed"],
+    )
+    return plan, info["filled"]
+
+
+def _write_info(folder: Path, *, rows: int, filled: int, seed: int) -> None:
+    """Writes pack.json in one step, so that a reader never sees half of it."""
+    info = {"format": FORMAT, "rows": rows, "filled": filled, "seed": seed}
+    write_whole(folder / "pack.json", json.dumps(info).encode(), None)

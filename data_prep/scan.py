@@ -1,4 +1,4 @@
-"""First pass: which of the photos can be learned from, and what each looks like in 64 bits."""
+"""First pass: checks whether photos are usable, and hashes them."""
 
 from __future__ import annotations
 
@@ -20,12 +20,11 @@ MIN_SHORT_SIDE = 48
 """Photos smaller than this, in pixels, hold no chroma to learn on a 64x64 grid."""
 
 PALE_CHROMA = 8.0
-"""A photo of one hue and a mean chroma above this, in CIELAB units, is a toned print; below it is
-most often a color photo of fog, snow or a gray cat, and its paleness is worth learning."""
-
+"""A photo of one hue with a mean chroma above this, in CIELAB units, is a toned print; below it is
+mostly a color photo of fog, snow or a gray cat, whose paleness is worth learning."""
 
 _BORDER_RANGE = 12
-"""Values that 8-bit numbers of one row of a uniform border may span: JPEG leaves some noise."""
+"""Largest range of the 8-bit values in one row of a uniform border; JPEG adds some noise."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,7 +37,7 @@ class Scanned:
             ``too small``), or None.
         short_side: shorter side in pixels.
         hash: 64-bit difference hash.
-        mirrored_hash: that of the mirror image.
+        mirrored_hash: hash of the mirror image.
         mean_chroma: mean chroma on the 64x64 grid, CIELAB units.
     """
 
@@ -51,13 +50,13 @@ class Scanned:
 
 
 def scan(paths: Iterable[Path], workers: int) -> Iterator[Scanned]:
-    """Reads every photo once, in several processes, and yields in the order of `paths`."""
+    """Scans photos in several processes; yields in the order of `paths`."""
     with ProcessPoolExecutor(workers) as pool:
         yield from pool.map(scan_one, paths, chunksize=64)
 
 
 def scan_one(path: Path) -> Scanned:
-    """Reads one photo and says whether it is usable."""
+    """Reads one photo and decides whether it is usable."""
     try:
         photo = read_photo(path)
     except PhotoError as error:
@@ -91,10 +90,10 @@ def read_pixels(path: Path) -> NDArray[np.uint8]:
 
 
 def without_borders(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Cuts off uniform borders, such as letterboxes and mounts.
+    """Crops uniform borders, such as letterboxes and mounts.
 
-    A row or column at the edge goes if it is all of one color. A picture that has nothing else, or
-    would be left too small, stays as it is.
+    Rows and columns of one color at the edges are cropped. A picture of one color, or one that
+    would become too small, stays unchanged.
 
     Args:
         pixels: (H, W) or (H, W, 3) uint8.

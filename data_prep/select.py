@@ -1,4 +1,4 @@
-"""First pass: which photos a pack has, and which of them choose weights (dev)."""
+"""First pass: selects the photos of a pack and splits them into train and dev."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from tqdm import tqdm
 from colorflow.errors import PackError
 from colorflow.photo import find_photos
 from colorflow.training.pack import SPLITS, open_table
+from colorflow.training.targets import EVALUATED_PHOTO_SIDE
 from data_prep.scan import Scanned, scan
 from data_prep.split import choose_dev, first_of_duplicates, near_any, read_hashes
-from data_prep.variants import SMALL_SIDE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,9 +27,9 @@ class Selection:
     """The photos of a pack.
 
     Attributes:
-        photos: that were kept.
-        dev: (N,) which of them are held out.
-        sources: by file, the name of the folder on the command line that it was found in.
+        photos: the photos that were kept.
+        dev: (N,) whether each is held out.
+        sources: by file, the name of the folder on the command line that contains it.
     """
 
     photos: list[Scanned]
@@ -46,15 +46,18 @@ class Selection:
         """Writes photos.csv."""
         with open_table(folder, "w") as file:
             writer = csv.writer(file)
-            columns = ("index", "file", "split", "short_side", "hash", "mean_chroma", "source")
-            writer.writerow(columns)
+            writer.writerow(
+                ("index", "file", "split", "short_side", "hash", "mirrored_hash", "mean_chroma",
+                 "source")
+            )  # fmt: skip
             for index, (s, dev) in enumerate(zip(self.photos, self.dev, strict=True)):
-                row = [index, s.path.resolve(), SPLITS[int(dev)], s.short_side, f"{s.hash:016x}"]
+                hashes = f"{s.hash:016x}", f"{s.mirrored_hash:016x}"
+                row = [index, s.path.resolve(), SPLITS[int(dev)], s.short_side, *hashes]
                 writer.writerow([*row, round(s.mean_chroma, 2), self.sources[s.path]])
 
 
 def select(folder: Path, options: argparse.Namespace) -> Selection:
-    """Scans, drops, and splits; writes report.json.
+    """Scans photos, drops unusable ones, and splits the rest; writes report.json.
 
     Raises:
         PackError: if no photo is left, or the hashes to exclude cannot be read.
@@ -84,8 +87,10 @@ def select(folder: Path, options: argparse.Namespace) -> Selection:
         good = _without(good, ~dev & _near(good, held_out), "near a dev photo", dropped)
         dev = np.array([s.path in dev_sources for s in good], bool)
     else:
-        large = np.array([s.short_side >= SMALL_SIDE for s in good], bool)
-        dev = choose_dev(_hashes(good), large, min(options.dev, len(good) // 4))
+        # Evaluation takes photos whose short side is above this.
+        large = np.array([s.short_side > EVALUATED_PHOTO_SIDE for s in good], bool)
+        size = min(options.dev, len(good) // 4)
+        dev = choose_dev(_hashes(good), _mirrored_hashes(good), large, size)
     if not good:
         raise PackError(f"none of the {len(sources)} photos can be used: {_counts(dropped)}")
     _report(folder, len(sources), len(good), dropped)
@@ -93,7 +98,7 @@ def select(folder: Path, options: argparse.Namespace) -> Selection:
 
 
 def _sources(folders: Sequence[Path]) -> dict[Path, str]:
-    """Every photo with the name of the folder that it was found in; a file's is its parent's."""
+    """The name of the folder of each photo on the command line; for a file, of its parent."""
     found: dict[Path, str] = {}
     for folder in folders:
         name = (folder if folder.is_dir() else folder.parent).resolve().name
@@ -105,16 +110,19 @@ def _hashes(photos: Sequence[Scanned]) -> NDArray[np.uint64]:
     return np.array([s.hash for s in photos], dtype=np.uint64)
 
 
+def _mirrored_hashes(photos: Sequence[Scanned]) -> NDArray[np.uint64]:
+    return np.array([s.mirrored_hash for s in photos], dtype=np.uint64)
+
+
 def _near(photos: Sequence[Scanned], hashes: NDArray[np.uint64]) -> NDArray[np.bool_]:
-    """Which photos, or their mirror images, are near one of some hashes."""
-    mirrored = np.array([s.mirrored_hash for s in photos], dtype=np.uint64)
-    return near_any(_hashes(photos), hashes) | near_any(mirrored, hashes)
+    """Whether each photo, or its mirror image, is near one of some hashes."""
+    return near_any(_hashes(photos), hashes) | near_any(_mirrored_hashes(photos), hashes)
 
 
 def _without(
     photos: list[Scanned], out: NDArray[np.bool_], why: str, dropped: dict[str, str | None]
 ) -> list[Scanned]:
-    """The photos that stay; those that do not are added to `dropped`."""
+    """Removes photos and adds them to `dropped`."""
     dropped.update({str(s.path): why for s, goes in zip(photos, out, strict=True) if goes})
     return [s for s, goes in zip(photos, out, strict=True) if not goes]
 

@@ -12,7 +12,7 @@ from colorflow.errors import PackError
 from colorflow.training.pack import NEAR_BITS, bits_apart
 
 DUPLICATE_BITS = 2
-"""Photos whose hashes differ in at most this many bits are the same photo."""
+"""Photos whose hashes differ in at most this many bits are duplicates."""
 
 
 def read_hashes(path: Path) -> NDArray[np.uint64]:
@@ -48,7 +48,7 @@ def near_any(hashes: NDArray[np.uint64], others: NDArray[np.uint64]) -> NDArray[
 
 
 def first_of_duplicates(hashes: NDArray[np.uint64]) -> NDArray[np.int64]:
-    """For each hash, the index of the earliest kept photo that it duplicates, or its own."""
+    """For each hash, the index of the first kept photo that it duplicates, or its own index."""
     first = np.arange(len(hashes))
     for index in range(1, len(hashes)):
         same = np.flatnonzero(bits_apart(hashes[:index], hashes[index]) <= DUPLICATE_BITS)
@@ -58,8 +58,13 @@ def first_of_duplicates(hashes: NDArray[np.uint64]) -> NDArray[np.int64]:
     return first
 
 
-def near_groups(hashes: NDArray[np.uint64]) -> NDArray[np.int64]:
-    """Connected components of "within `NEAR_BITS`": a group number for each hash."""
+def near_groups(hashes: NDArray[np.uint64], mirrored: NDArray[np.uint64]) -> NDArray[np.int64]:
+    """Connected components of "within `NEAR_BITS`": a group number for each hash.
+
+    Args:
+        hashes: (N,) 64-bit hashes.
+        mirrored: (N,) hashes of the mirror images, which link photos too.
+    """
     parent = list(range(len(hashes)))
 
     def root(node: int) -> int:
@@ -69,25 +74,31 @@ def near_groups(hashes: NDArray[np.uint64]) -> NDArray[np.int64]:
         return node
 
     for index in range(1, len(hashes)):
-        for other in np.flatnonzero(bits_apart(hashes[:index], hashes[index]) <= NEAR_BITS):
+        upright, turned = (bits_apart(hashes[:index], own[index]) for own in (hashes, mirrored))
+        for other in np.flatnonzero((upright <= NEAR_BITS) | (turned <= NEAR_BITS)):
             parent[root(index)] = root(int(other))
     return np.array([root(node) for node in range(len(hashes))], dtype=np.int64)
 
 
 def choose_dev(
-    hashes: NDArray[np.uint64], eligible: NDArray[np.bool_], size: int
+    hashes: NDArray[np.uint64],
+    mirrored: NDArray[np.uint64],
+    eligible: NDArray[np.bool_],
+    size: int,
 ) -> NDArray[np.bool_]:
-    """Which photos form the dev split.
+    """Chooses the dev split.
 
-    Groups of near-duplicates go whole to one side. They are taken in the order of a digest of
-    their content, so the choice depends on the photos alone, not on names, order or a seed.
+    A group of near-duplicates, mirrored ones included, goes to one side as a whole. Groups are
+    taken in the order of a digest of their content, so the choice depends on the photos only, not
+    on names, order or a seed.
 
     Args:
         hashes: (N,) 64-bit hashes.
-        eligible: (N,) photos that dev may hold; a group with any other member stays in train.
+        mirrored: (N,) hashes of the mirror images.
+        eligible: (N,) whether dev may hold each photo; a group with another photo stays in train.
         size: dev gets whole groups until it holds at least this many photos.
     """
-    groups = near_groups(hashes)
+    groups = near_groups(hashes, mirrored)
     members: dict[int, list[int]] = {}
     for index, group in enumerate(groups):
         members.setdefault(int(group), []).append(index)

@@ -1,6 +1,6 @@
-"""Variants of a photo: crop, mirror, and the damage that old photos bring.
+"""Variants of a photo: crop, mirror image, and the degradation of old photos.
 
-Damage is done to the lightness that the network sees; the chroma to be learned stays the truth.
+Only the network's input, the lightness, is degraded; the target chroma is not.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from colorflow.color.grid import square_lightness, to_grid
 from colorflow.model.features import LIGHTNESS_SIZE
 
 SMALL_SIDE = 128
-"""Photos whose short side is below this have no pixels to spare for a crop."""
+"""Photos whose short side, in pixels, is below this are too small for a crop."""
 
 
 def variants_of(split: str, short_side: int, count: int) -> list[str]:
@@ -21,8 +21,8 @@ def variants_of(split: str, short_side: int, count: int) -> list[str]:
 
     Args:
         split: ``train`` or ``dev``. Dev photos are always whole, once clean and once degraded.
-        short_side: in pixels; small photos get the whole picture only, as it is or mirrored.
-        count: variants of a large training photo.
+        short_side: in pixels; small photos are whole, unchanged or mirrored.
+        count: number of variants of a large training photo.
     """
     if split == "dev":
         return ["whole", "whole_degraded"]
@@ -34,15 +34,15 @@ def variants_of(split: str, short_side: int, count: int) -> list[str]:
 def make_variant(
     pixels: NDArray[np.uint8], name: str, rng: np.random.Generator
 ) -> tuple[Lightness, NDArray[np.float32]]:
-    """One variant of one photo.
+    """Makes one variant of a photo.
 
     Args:
         pixels: (H, W, 3) uint8 sRGB.
         name: the variant's name.
-        rng: source of its random choices.
+        rng: source of randomness.
 
     Returns:
-        lightness (256, 256) CIE L* as the network shall see it, and ab (2, 64, 64) the truth.
+        lightness (256, 256) CIE L*, the network's input, and ab (2, 64, 64), the target.
     """
     if name.startswith("crop"):
         pixels = _crop(pixels, rng)

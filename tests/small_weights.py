@@ -13,6 +13,8 @@ from colorflow.model.weights import save_weights
 
 TEMPERATURES = (1.0, 0.8, 0.5, 0.2, 0.0)
 GAIN = 1.25
+FACTORS = {0.5: 1.25, 0.9: 1.5}
+"""Interval factors, for tests that want some."""
 
 
 def save_small_weights(

@@ -16,6 +16,7 @@ from benchmarks.measuring import ratios, side_by_side, spread
 from benchmarks.photos import codec_only, gray_photo, save_gray, size_of
 from benchmarks.pixels import straight_line
 from tests.small_weights import save_small_weights
+from tests.training.made_up_pack import write_pack
 
 
 @pytest.fixture(scope="module")
@@ -88,6 +89,16 @@ def test_folder(
     shares = [float(row[2].removesuffix("%")) for row in rows[2:-1]]
     assert len(shares) == 5
     assert abs(sum(shares) - 100) < 3
+
+
+def test_scale_of_planning(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["scale", "--head", "--photos", "50"])
+    import_module("benchmarks.scale").main()
+    printed = capsys.readouterr().out
+    for row in ("plan", "hand out, keep outcomes", "write the report"):
+        assert printed.count(f"| {row} |") == 1
 
 
 @pytest.mark.slow
@@ -168,7 +179,7 @@ def test_page_abuse(
     assert int(rows["rounds taken"]) >= 16
     assert int(rows["rounds taken"]) + int(rows["rounds refused, since the page is busy"]) == 20
     assert float(rows["another player waited"].removesuffix(" s")) > 0
-    assert 0 <= int(rows["rounds drawn before the other player's"]) <= 16
+    assert 0 <= int(rows["rounds sampled before the other player's"]) <= 16
     assert (rows["uploads of 1 MB taken"], rows["uploads refused"]) == ("2", "0")
     assert rows["left of uploads that broke off"] == "0 bytes"
 
@@ -184,3 +195,16 @@ def test_principal(
     numbers = {name: list(map(float, own)) for name, *own in rows}
     assert numbers["no gain"][2] < numbers["as vivid as samples"][2] <= numbers["as shipped"][2]
     assert numbers["as shipped"][4] < numbers["sample"][4]
+
+
+@pytest.mark.slow
+def test_schedules_with_true_latents_find_the_truth(
+    weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    write_pack(tmp_path)
+    arguments = [str(tmp_path), str(weights), "1,1,1,1,1", "0.8,0.8,0.7,0.5,0.2x1.2"]
+    sampled = rows_printed("schedules", arguments, monkeypatch, capsys)
+    assert [row[0] for row in sampled] == arguments[2:]
+    assert all(float(row[2]) > 0.1 for row in sampled)
+    true = rows_printed("schedules", [*arguments, "--true-levels", "5"], monkeypatch, capsys)
+    assert all(float(error) < 0.01 for row in true for error in row[2:5])

@@ -9,7 +9,6 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
@@ -17,11 +16,10 @@ from PIL import Image
 
 import colorflow.batch
 from colorflow import __version__
-from colorflow.batch import Coloring, Plan, Record, Settings, usual_workers
+from colorflow.batch import ColoredFile, PhotoOutcome, Plan, Settings, usual_workers
 from colorflow.batch.names import EXTENSIONS
 from colorflow.cli import main
 from colorflow.errors import WeightsError
-from colorflow.ui.limits import Limits
 
 COMMANDS = (
     "colorize", "app", "train", "export", "evaluate", "evaluate-hints", "baseline", "zoo",
@@ -31,7 +29,7 @@ COMMANDS = (
 class FakeRun:
     """Stands in for `colorflow.batch.run`: remembers how it was called.
 
-    `results` are what becomes of a photo, by its name: changes to a record, or an exception.
+    `results` are what becomes of a photo, by its name: changes to an outcome, or an exception.
     """
 
     def __init__(self) -> None:
@@ -39,7 +37,7 @@ class FakeRun:
         self.results: dict[str, dict[str, Any] | BaseException] = {}
         self.error: Exception | None = None
 
-    def __call__(self, plan: Plan, **options: Any) -> Iterator[Record]:
+    def __call__(self, plan: Plan, **options: Any) -> Iterator[PhotoOutcome]:
         self.calls.append((plan, options))
         if self.error:
             raise self.error
@@ -49,9 +47,9 @@ class FakeRun:
             if isinstance(result, BaseException):
                 raise result
             label = plan.settings.labels[0]
-            coloring = Coloring(path=task.target(label), label=label, seed=0)
+            coloring = ColoredFile(path=task.target(label), label=label, seed=0)
             values = {"status": "done", "colorings": (coloring,), "seconds": 0.25}
-            yield Record(path=task.path, **{**values, **result})  # type: ignore[arg-type]
+            yield PhotoOutcome(path=task.path, **{**values, **result})  # type: ignore[arg-type]
 
 
 @pytest.fixture
@@ -187,8 +185,8 @@ def test_colorize_passes_its_options_on(photos: Path, fake_run: FakeRun, tmp_pat
         overwrite=True,
         likelihood=True,
     )
-    places = [task.target("s7").relative_to(tmp_path / "out").as_posix() for task in plan.tasks]
-    assert places == ["7 a.webp", "7 b.webp", "inner/7 c.webp"]
+    paths = [task.target("s7").relative_to(tmp_path / "out").as_posix() for task in plan.tasks]
+    assert paths == ["7 a.webp", "7 b.webp", "inner/7 c.webp"]
     del options["stop"]
     assert options == {"weights": Path("w.safetensors"), "device": "cuda:1", "workers": 5}
     assert json.loads((tmp_path / "r.json").read_text())["counts"] == {"done": 3}
@@ -267,7 +265,7 @@ def test_a_report_that_cannot_be_written_in_the_end_hides_nothing_else(
     fake_run.results = {"a.png": {"status": "failed", "reason": "no"}}
 
     class Vanishing(FakeRun):
-        def __call__(self, plan: Plan, **options: Any) -> Iterator[Record]:
+        def __call__(self, plan: Plan, **options: Any) -> Iterator[PhotoOutcome]:
             yield from fake_run(plan, **options)
             report.mkdir()
 
@@ -329,9 +327,11 @@ def test_a_full_disk_says_how_to_go_on(
     photos: Path, fake_run: FakeRun, capsys: pytest.CaptureFixture[str]
 ) -> None:
     class Full(FakeRun):
-        def __call__(self, plan: Plan, **_: Any) -> Iterator[Record]:
+        def __call__(self, plan: Plan, **_: Any) -> Iterator[PhotoOutcome]:
             reason = "no space left"
-            yield Record(path=plan.tasks[0].path, status="failed", reason=reason, ends_the_run=True)
+            yield PhotoOutcome(
+                path=plan.tasks[0].path, status="failed", reason=reason, ends_the_run=True
+            )
 
     colorflow.batch.run = Full()  # type: ignore[assignment]  # `fake_run` puts it back
     assert main(["colorize", str(photos), "-o", str(photos.parent / "out")]) == 1
@@ -393,8 +393,8 @@ def test_a_file_as_output_is_an_error(
         ("--report", "socket", "socket: cannot be written (it is neither a file nor a stream)"),
         ("--report", "hints.json", "hints.json: cannot be written (a file is there already, and"),
         ("--report", "photos/b.jpg", "b.jpg: cannot be written (a file is there already, and it"),
-        ("--report", "out/a_a.png", "a_a.png: is the place of a result; choose another file"),
-        ("--contact-sheet", "out/b_a.jpg", "b_a.jpg: is the place of a result; choose another"),
+        ("--report", "out/a_a.png", "a_a.png: is the file of a result; choose another file"),
+        ("--contact-sheet", "out/b_a.jpg", "b_a.jpg: is the file of a result; choose another"),
         ("--contact-sheet", "s.gif", "s.gif: a contact sheet is one of .jpg"),
         ("--contact-sheet", "photos/b.jpg", "b.jpg: cannot be written (a file is there already"),
         ("--contact-sheet", "photos/b.jpg/s.jpg", "b.jpg: nothing can be written here"),
@@ -469,7 +469,7 @@ def test_a_stdout_that_takes_nothing_is_told(printed: str) -> None:
         "from types import SimpleNamespace\n"
         "from colorflow import cli\n"
         f"parsed = SimpleNamespace(command=lambda _: {printed})\n"
-        "cli._parser = lambda: SimpleNamespace(parse_args=lambda _: parsed)\n"
+        "cli._parser = lambda _: SimpleNamespace(parse_args=lambda _: parsed)\n"
         "sys.exit(cli.main([]))\n"
     )
     with open("/dev/full", "w") as full:
@@ -495,7 +495,7 @@ def test_a_closed_stream_gets_nobody_elses_file(closed: str, tmp_path: Path) -> 
         "        file.write(b'done')\n"
         "    return 0\n"
         "parsed = SimpleNamespace(command=command)\n"
-        "cli._parser = lambda: SimpleNamespace(parse_args=lambda _: parsed)\n"
+        "cli._parser = lambda _: SimpleNamespace(parse_args=lambda _: parsed)\n"
         "sys.exit(cli.main([]))\n"
     )
     shell = ["bash", "-c", f'"$0" -c "$1" {closed}', sys.executable, program]
@@ -543,36 +543,7 @@ def test_any_name_is_shown_on_one_line(
     assert len(out.splitlines()) == 3
 
 
-# app
-
-
-def test_app_passes_its_options_on(monkeypatch: pytest.MonkeyPatch) -> None:
-    calls: list[dict[str, Any]] = []
-    module = ModuleType("colorflow.ui")
-    module.serve = lambda **options: calls.append(options)  # type: ignore[attr-defined]
-    monkeypatch.setitem(sys.modules, "colorflow.ui", module)
-    assert main(["app"]) == 0
-    given = "app --host 0.0.0.0 --port 8000 --weights w.safetensors --photos own --quiz-db a.db"
-    assert main([*given.split(), "--max-file-size", "5", "--max-pixels", "3", "--queue", "2"]) == 0
-    given_too = ["--allowed-host", "photos.example", "--max-stored", "9"]
-    assert main(["app", *given_too]) == 0
-    assert calls[-1]["allowed_hosts"] == ["photos.example"]
-    assert calls.pop()["limits"] == Limits(stored_megabytes=9)
-    names = ("host", "port", "weights", "photos", "quiz_db", "accounts", "allowed_hosts", "limits")
-    values = [
-        ("127.0.0.1", 7860, None, None, None, None, [], Limits()),
-        (
-            "0.0.0.0",
-            8000,
-            Path(given.split()[6]),
-            Path("own"),
-            Path("a.db"),
-            None,
-            [],
-            Limits(megabytes=5, megapixels=3, waiting=2),
-        ),
-    ]
-    assert calls == [dict(zip(names, one, strict=True)) for one in values]
+# pipes
 
 
 def test_a_reader_that_has_seen_enough_is_no_traceback() -> None:
@@ -584,7 +555,7 @@ def test_a_reader_that_has_seen_enough_is_no_traceback() -> None:
         "    for _ in range(100):\n"
         "        print('x' * 100_000)\n"
         "parsed = SimpleNamespace(command=shout)\n"
-        "cli._parser = lambda: SimpleNamespace(parse_args=lambda _: parsed)\n"
+        "cli._parser = lambda _: SimpleNamespace(parse_args=lambda _: parsed)\n"
         "sys.exit(cli.main([]))\n"
     )
     with subprocess.Popen(

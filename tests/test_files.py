@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 import threading
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -16,11 +17,13 @@ from colorflow.files import (
     FileKind,
     check_replaceable,
     digest_of,
+    is_temporary_name,
     json_kind,
     picture_kind,
     statement_of,
     text_kind,
     whole_file,
+    whole_folder,
     write_whole,
 )
 
@@ -177,3 +180,23 @@ def test_checking_does_nothing(tmp_path: Path) -> None:
 def test_a_digest_is_that_of_the_content(tmp_path: Path) -> None:
     (tmp_path / "x").write_bytes(b"x" * 10**6)
     assert digest_of(tmp_path / "x") == hashlib.sha256(b"x" * 10**6).hexdigest()[:16]
+
+
+def test_a_folder_appears_whole_or_not_at_all(tmp_path: Path) -> None:
+    target = tmp_path / "new"
+    with suppress(RuntimeError), whole_folder(target) as folder:
+        (folder / "half").touch()
+        raise RuntimeError
+    assert list(tmp_path.iterdir()) == []
+    target.mkdir()  # an empty folder may be replaced
+    with whole_folder(target) as folder:
+        (folder / "a").write_bytes(b"1")
+        assert is_temporary_name(folder.name)
+        assert list(target.iterdir()) == []
+    assert [path.name for path in tmp_path.iterdir()] == ["new"]
+    assert (target / "a").read_bytes() == b"1"
+    (target / "b").touch()
+    with pytest.raises(OSError), whole_folder(target) as folder:  # noqa: PT011
+        pass
+    assert {path.name for path in target.iterdir()} == {"a", "b"}
+    assert [path.name for path in tmp_path.iterdir()] == ["new"]

@@ -1,30 +1,51 @@
-"""The built wheel, installed away from the checkout, is complete."""
+"""The built wheel, installed away from the checkout, is complete; so is the source archive."""
 
 from __future__ import annotations
 
 import os
 import subprocess
 import sys
+import tarfile
 import venv
 import zipfile
+from importlib.metadata import PathDistribution
 from pathlib import Path
 
+import numpy as np
 import pytest
+import skimage.data
+from PIL import Image
 
 from colorflow import __version__
-from tests.borrowing import borrow_packages
+from tests.borrowing import borrow_dependencies, packages_of
 
 ROOT = Path(__file__).resolve().parent.parent
+INFO = f"colorflow_cinn-{__version__}.dist-info"
 
 pytestmark = pytest.mark.slow
 
-LOAD = """
+OFFLINE = """
+import os, sys
+
+def end_at_the_network(event, arguments):
+    if event == "socket.getaddrinfo" or (
+        event == "socket.connect" and isinstance(arguments[1], tuple)
+    ):
+        os.write(2, f"NETWORK: {event} {arguments}".encode())
+        os._exit(86)
+
+sys.addaudithook(end_at_the_network)
+"""
+"""Ends any process of an environment, workers included, that looks up a name or connects."""
+
+COLORIZE = """
 import sys
 import colorflow
 from colorflow import Colorizer
-from colorflow.colorize import default_weights
+from colorflow.files import default_weights
 
-Colorizer.load()
+(image,) = Colorizer.load().colorize("photo.png", n=1)
+image.save("python.png")
 print(sys.prefix)
 print(colorflow.__file__)
 print(default_weights())
@@ -41,31 +62,55 @@ def run(*command: str | Path, cwd: Path) -> str:
     return done.stdout
 
 
+def build(kind: str, source: Path, folder: Path) -> Path:
+    """Builds a wheel or an sdist without network."""
+    run(sys.executable, "-m", "hatchling", "build", "-t", kind, "-d", folder, cwd=source)
+    (path,) = folder.iterdir()
+    return path
+
+
+def contents(wheel: Path) -> dict[str, int]:
+    """The checksum of each file of a wheel."""
+    return {one.filename: one.CRC for one in zipfile.ZipFile(wheel).infolist()}
+
+
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The wheel of this checkout, built without network."""
-    folder = tmp_path_factory.mktemp("wheel")
-    run(sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", folder, cwd=ROOT)
-    (path,) = folder.glob("*.whl")
-    return path
+    return build("wheel", ROOT, tmp_path_factory.mktemp("wheel"))
 
 
 @pytest.fixture(scope="module")
 def python(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The interpreter of a new environment with the wheel.
+    """The interpreter of a new environment with the wheel, what it requires, and no network.
 
-    It sees the dependencies of the running environment, but not the checkout.
+    The required packages are links to those of the running environment. Neither the checkout nor
+    anything else of that environment is there.
     """
     folder = tmp_path_factory.mktemp("environment")
     venv.create(folder, with_pip=False)
     interpreter = folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
-    run(
-        *(sys.executable, "-m", "pip", "--python", interpreter, "install"),
-        *("--no-deps", "--no-index", "--quiet", wheel),
-        cwd=folder,
+    run(*pip(interpreter), "install", "--no-deps", "--no-index", "--quiet", wheel, cwd=folder)
+    metadata = PathDistribution(zipfile.Path(wheel, f"{INFO}/"))
+    borrow_dependencies(
+        interpreter, [text for text in metadata.requires or () if "extra ==" not in text]
     )
-    borrow_packages(interpreter)
+    packages = packages_of(interpreter)
+    (packages / "offline.py").write_text(OFFLINE, encoding="utf-8")
+    (packages / "offline.pth").write_text("import offline", encoding="utf-8")
     return interpreter
+
+
+def pip(interpreter: Path) -> tuple[str | Path, ...]:
+    """The running environment's pip for another one."""
+    return (sys.executable, "-m", "pip", "--disable-pip-version-check", "--python", interpreter)
+
+
+@pytest.fixture
+def photo(tmp_path: Path) -> Path:
+    """A gray photo."""
+    path = tmp_path / "photo.png"
+    Image.fromarray(skimage.data.astronaut()).convert("L").resize((160, 120)).save(path)
+    return path
 
 
 def test_the_wheel_holds_the_package_and_the_weights_alone(wheel: Path) -> None:
@@ -73,19 +118,52 @@ def test_the_wheel_holds_the_package_and_the_weights_alone(wheel: Path) -> None:
     assert "colorflow/weights/README.md" in names, "the model card goes with the weights"
     assert [name for name in names if name.endswith(".safetensors")]
     assert {"colorflow/cli/__main__.py", "colorflow/py.typed"} <= names
-    tops = {name.split("/")[0] for name in names}
-    assert tops == {"colorflow", f"colorflow-{__version__}.dist-info"}
+    assert {name.split("/")[0] for name in names} == {"colorflow", INFO}
 
 
-def test_the_installed_package_loads_its_own_weights(python: Path, tmp_path: Path) -> None:
-    prefix, package, weights = run(python, "-c", LOAD, cwd=tmp_path).splitlines()
-    folder = Path(package).parent
-    assert folder.is_relative_to(prefix), "the package is not the installed one"
-    assert not folder.is_relative_to(ROOT)
-    assert Path(weights).is_relative_to(folder), "the weights are not those in the package"
+def test_the_sdist_holds_everything_that_the_wheel_is_built_from(
+    wheel: Path, tmp_path: Path
+) -> None:
+    sdist = build("sdist", ROOT, tmp_path / "sdist")
+    with tarfile.open(sdist) as archive:
+        archive.extractall(tmp_path / "source", filter="data")
+    (source,) = (tmp_path / "source").iterdir()
+    assert source.name == f"colorflow_cinn-{__version__}"
+    again = build("wheel", source, tmp_path / "wheel")
+    assert again.name == wheel.name
+    assert contents(again) == contents(wheel)
 
 
-def test_the_installed_command_runs(python: Path, tmp_path: Path) -> None:
-    assert run(python.with_name("colorflow"), "--version", cwd=tmp_path) == (
-        f"colorflow {__version__}\n"
+def test_the_environment_has_what_the_wheel_requires_and_nothing_else(
+    python: Path, tmp_path: Path
+) -> None:
+    assert "No broken requirements" in run(*pip(python), "check", cwd=tmp_path)
+    installed = run(*pip(python), "list", "--format=freeze", cwd=tmp_path).splitlines()
+    names = {line.partition("==")[0] for line in installed}
+    assert {"colorflow-cinn", "torch", "gradio"} <= names
+    assert not names & {"colorflow", "pytest", "scikit-image", "ray", "hatchling"}
+
+
+def test_the_environment_is_offline(python: Path, tmp_path: Path) -> None:
+    code = "import socket; socket.create_connection(('localhost', 9))"
+    done = subprocess.run([python, "-c", code], cwd=tmp_path, capture_output=True, check=False)
+    assert done.returncode == 86
+    assert done.stderr.startswith(b"NETWORK: socket.getaddrinfo")
+
+
+def test_the_installed_package_colorizes_a_photo(python: Path, photo: Path) -> None:
+    """The command and Python give the same colors, with the weights of the wheel."""
+    folder = photo.parent
+    colorflow = python.with_name("colorflow")
+    assert run(colorflow, "--version", cwd=folder) == f"colorflow {__version__}\n"
+    run(colorflow, "colorize", photo.name, "-o", "colored", "-n", "2", cwd=folder)
+    prefix, package, weights = run(python, "-c", COLORIZE, cwd=folder).splitlines()
+    assert Path(package).is_relative_to(prefix), "the package is not the installed one"
+    assert Path(weights).is_relative_to(Path(package).parent), "the weights are not the wheel's"
+    first, second, by_python = (
+        np.asarray(Image.open(folder / name)).astype(int)
+        for name in ("colored/photo_a.png", "colored/photo_b.png", "python.png")
     )
+    assert first.shape == second.shape == (120, 160, 3)
+    assert np.ptp(first, axis=-1).mean() > 3, "the picture is gray"
+    assert np.abs(first - by_python).max() <= 1

@@ -1,4 +1,4 @@
-"""The README's quick start runs as printed, and what it points to exists."""
+"""The examples of the README and of docs/flows.md run as printed."""
 
 from __future__ import annotations
 
@@ -12,15 +12,21 @@ import skimage.data
 from PIL import Image
 
 ROOT = Path(__file__).parent.parent
-README = (ROOT / "README.md").read_text(encoding="utf-8")
-QUICK_START, FLOWS = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+
+
+def python_of(document: str) -> str:
+    """The one Python example of a document."""
+    (code,) = re.findall(
+        r"```python\n(.*?)```", (ROOT / document).read_text(encoding="utf-8"), re.DOTALL
+    )
+    return code
 
 
 def test_quick_start_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     gray = np.round(skimage.data.astronaut().mean(-1)).astype(np.uint8)
     Image.fromarray(gray).save(tmp_path / "photo.jpg")
     monkeypatch.chdir(tmp_path)
-    exec(compile(QUICK_START, "README.md", "exec"), {})
+    exec(compile(python_of("README.md"), "README.md", "exec"), {})
     results = [np.asarray(Image.open(path)) for path in sorted(tmp_path.glob("photo_*.png"))]
     assert len(results) == 4
     for result in results:
@@ -30,21 +36,14 @@ def test_quick_start_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
 
 def test_example_of_the_flows_runs() -> None:
     names: dict[str, Any] = {}
-    exec(compile(FLOWS, "README.md", "exec"), names)
+    exec(compile(python_of("docs/flows.md"), "docs/flows.md", "exec"), names)
     assert names["loss"].isfinite()
     assert names["samples"].shape == (4, 2, 16, 16)
 
 
-def test_files_that_the_readme_names_exist() -> None:
-    links = re.findall(r"\]\((?!http)([^)#]+)\)", README)
-    assert links
-    for link in links:
-        assert (ROOT / link).exists(), link
-
-
-def test_commands_that_the_readme_names_exist() -> None:
-    targets = re.findall(r"^make (\w+)", README, re.MULTILINE)
+def test_make_targets_of_the_documents_exist() -> None:
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
-    assert targets
-    for target in targets:
-        assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
+    for document in (ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md")):
+        text = document.read_text(encoding="utf-8")
+        for target in re.findall(r"(?:^|`)make (\w+)", text, re.MULTILINE):
+            assert re.search(rf"^{target}:", makefile, re.MULTILINE), f"{document.name}: {target}"

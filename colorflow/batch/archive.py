@@ -1,8 +1,8 @@
-"""Zip archives of strangers, unpacked into a folder, and a folder packed into one.
+"""Unpacks zip archives that are not trusted, and packs a folder into one.
 
-An archive that could do harm is refused as a whole, before any of its files is used: what its
-directory says is checked by `archive_entries.py`, and what comes out is counted here, since a bomb
-says of itself what it likes. A file in it that is merely damaged is named, and the others go on.
+An archive that could do harm is refused as a whole before any of its files is used. Its directory
+is checked by `archive_entries.py`; what comes out is counted here, because a zip bomb lies about
+its size. A file that is merely damaged is reported by name, and the others are unpacked.
 """
 
 from __future__ import annotations
@@ -24,31 +24,31 @@ from colorflow.batch.archive_entries import (
     checked_entries,
     shown,
 )
-from colorflow.batch.record import Note
+from colorflow.batch.outcome import Note
 from colorflow.errors import BatchError, WritePhotoError
 from colorflow.files import whole_file
 from colorflow.photo import PHOTO_SUFFIXES
 
 _PIECE = 1 << 16
-"""Bytes that are unpacked at once."""
+"""Bytes that are unpacked at a time."""
 _LARGEST_DIRECTORY = 1 << 20
-"""Bytes of an archive's directory, each entry of which takes ten times as many in memory."""
+"""Largest directory of an archive, in bytes; it takes ten times as many in memory."""
 _TOO_SMALL_FOR_A_BOMB = 1 << 20
-"""Bytes up to which it does not matter how well something was compressed."""
+"""Bytes up to which the compression ratio of a file does not matter."""
 _DAMAGE = (BadZipFile, zlib.error, struct.error, EOFError, OSError, ValueError, NotImplementedError)
-"""What `zipfile` raises on archives that are not as they should be."""
+"""What `zipfile` raises on damaged archives."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
-    """How much may come out of an archive.
+class ArchiveLimits:
+    """ArchiveLimits of what may come out of an archive.
 
     Attributes:
-        entries: files, without what systems leave behind, see `checked_entries`.
-        entry_bytes: of one file.
-        total_bytes: of all files.
-        ratio: bytes of one file for each that it takes in the archive. Deflate reaches 1032 with
-            one byte over and over; scans reach 10, a drawing on white 100.
+        entries: number of files, without system files, see `checked_entries`.
+        entry_bytes: size of one file.
+        total_bytes: size of all files.
+        ratio: size of one file over its compressed size. Deflate reaches 1032 for one repeated
+            byte; scans reach 10, a drawing on white 100.
     """
 
     entries: int
@@ -62,9 +62,9 @@ class Unpacked:
     """What came out of an archive.
 
     Attributes:
-        files: places below the folder, in the archive's order.
+        files: paths relative to the folder, in the archive's order.
         total_bytes: of these files.
-        unreadable: files that are damaged in the archive, by their places, with the reason.
+        unreadable: files that are damaged in the archive, by relative path, with the reason.
     """
 
     files: list[Path] = field(default_factory=list)
@@ -72,23 +72,23 @@ class Unpacked:
     unreadable: list[Note] = field(default_factory=list)
 
 
-def unpack(archive: Path, folder: Path, limits: Limits) -> Unpacked:
+def unpack(archive: Path, folder: Path, limits: ArchiveLimits) -> Unpacked:
     """Unpacks a zip archive, with the folders inside it.
 
     Args:
         archive: the file.
-        folder: made here; it must not be there yet. If the archive is refused it is gone again.
+        folder: created here; it must not exist. It is removed if the archive is refused.
         limits: of what comes out.
 
     Raises:
-        BatchError: the archive is damaged as a whole, breaks a limit, or has something in it that
-            no album needs and that does harm: links, names that lead out of the folder or that
-            some systems take for others, passwords, archives.
+        BatchError: the archive is damaged as a whole, exceeds a limit, or contains what no album
+            needs and what may do harm: links, names that lead out of the folder or that some
+            systems take for others, passwords, archives.
     """
     folder.mkdir()
     try:
-        with _Careful(archive) as file:
-            return _unpacked(file, folder, limits)
+        with _BoundedFile(archive) as file:
+            return _unpack(file, folder, limits)
     except RefusedError as refusal:
         shutil.rmtree(folder, ignore_errors=True)
         raise BatchError(f"{archive.name}: {refusal}") from None
@@ -98,14 +98,14 @@ def unpack(archive: Path, folder: Path, limits: Limits) -> Unpacked:
 
 
 def pack(folder: Path, archive: Path) -> None:
-    """Packs all files of a folder, at the same places; links are left out.
+    """Packs all files in and below a folder, except links.
 
     Args:
         folder: what to pack.
-        archive: the file, in a folder that is our own; it appears whole or not at all.
+        archive: the file, in a folder of our own; it appears whole or not at all.
 
     Raises:
-        WritePhotoError: it cannot be written.
+        WritePhotoError: the archive cannot be written.
     """
     files = [path for path in sorted(folder.rglob("*")) if path.is_file() and not path.is_symlink()]
     try:
@@ -124,8 +124,8 @@ def pack(folder: Path, archive: Path) -> None:
         raise WritePhotoError(archive, f"the file cannot be written ({error.strerror})") from error
 
 
-class _Careful(io.FileIO):
-    """A file of which little is read at once, whatever lengths it says of itself."""
+class _BoundedFile(io.FileIO):
+    """A file of which little is read at a time, whatever lengths its content claims."""
 
     def read(self, size: int | None = -1, /) -> bytes:
         if size is not None and size > _LARGEST_DIRECTORY:
@@ -133,7 +133,7 @@ class _Careful(io.FileIO):
         return super().read(_LARGEST_DIRECTORY if size is None or size < 0 else size) or b""
 
 
-def _unpacked(file: _Careful, folder: Path, limits: Limits) -> Unpacked:
+def _unpack(file: _BoundedFile, folder: Path, limits: ArchiveLimits) -> Unpacked:
     try:
         source = ZipFile(file)
     except _DAMAGE as error:
@@ -145,15 +145,15 @@ def _unpacked(file: _Careful, folder: Path, limits: Limits) -> Unpacked:
     unreadable = []
     with source:
         for entry in checked_entries(source, limits.entries):
-            target = folder / entry.place
+            target = folder / entry.path
             try:
                 _extract(source, entry, target, meter)
             except _DamagedError:
                 target.unlink()
                 reason = "it is damaged in the archive; make the archive anew"
-                unreadable.append(Note(path=Path(entry.place), reason=reason))
+                unreadable.append(Note(path=Path(entry.path), reason=reason))
             else:
-                files.append(Path(entry.place))
+                files.append(Path(entry.path))
     return Unpacked(files=files, total_bytes=meter.total, unreadable=unreadable)
 
 
@@ -162,19 +162,19 @@ class _DamagedError(Exception):
 
 
 class _Meter:
-    """Counts what comes out of an archive, whatever it says of itself, and ends it at a limit."""
+    """Counts what comes out of an archive, and refuses the archive at a limit."""
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: ArchiveLimits) -> None:
         self._limits = limits
         self.total = 0
 
     def count(self, piece: int, size: int, entry: Entry) -> None:
-        """Takes notice of a piece's bytes, with which a file has reached a size."""
+        """Counts a piece of a file; `size` is the size of the file so far."""
         self.total += piece
         limits = self._limits
         if size > limits.entry_bytes:
             most = _as_megabytes(limits.entry_bytes)
-            raise RefusedError(f"has a file inside of more than {most}, {shown(entry.place)}")
+            raise RefusedError(f"has a file inside of more than {most}, {shown(entry.path)}")
         if self.total > limits.total_bytes:
             most = _as_megabytes(limits.total_bytes)
             raise RefusedError(f"is more than {most} once it is unpacked; make several of it")
@@ -192,9 +192,9 @@ def _extract(source: ZipFile, entry: Entry, target: Path, meter: _Meter) -> None
         with open(target, "xb") as file:
             size = 0
             for piece in _pieces(source, entry.info):
-                if not size and (kind := archive_kind(piece, entry.place)):
+                if not size and (kind := archive_kind(piece, entry.path)):
                     raise RefusedError(
-                        f"has an archive inside, {shown(entry.place)} ({kind}); unpack that first"
+                        f"has an archive inside, {shown(entry.path)} ({kind}); unpack that first"
                     )
                 size += len(piece)
                 meter.count(len(piece), size, entry)
@@ -208,12 +208,12 @@ def _storing(entry: Entry) -> Iterator[None]:
         yield
     except OSError as error:
         raise RefusedError(
-            f"{shown(entry.place)} in it cannot be stored here ({error.strerror})"
+            f"{shown(entry.path)} in it cannot be stored here ({error.strerror})"
         ) from error
 
 
 def _pieces(source: ZipFile, info: ZipInfo) -> Iterator[bytes]:
-    """A file's content; its check sum is compared at the end."""
+    """Yields a file's content; its checksum is compared at the end."""
     try:
         with source.open(info) as stream:
             while piece := stream.read(_PIECE):
@@ -227,5 +227,5 @@ def _as_megabytes(size: int) -> str:
 
 
 def _as_utf8(name: str) -> str:
-    """A name that zip can hold; bytes that are no text are spelled out."""
+    """A name that zip can hold; bytes that are not UTF-8 are escaped."""
     return name.encode("utf-8", "xmlcharrefreplace").decode()

@@ -1,8 +1,8 @@
-"""What the directory of a zip archive says, and whether that is fit to be unpacked.
+"""Checks the directory of a zip archive before anything is unpacked.
 
-Names are judged for every system at once, so that what is unpacked here can be unpacked anywhere
-and no name means two places: Windows ignores case and dots at the end, macOS how an accent is
-written, and both know names that are no files.
+Names are checked for every operating system at once, so that what is unpacked here can be unpacked
+anywhere, and no name stands for two files: Windows ignores case and trailing dots, macOS ignores
+how an accent is encoded, and both have names that are not files.
 """
 
 from __future__ import annotations
@@ -19,24 +19,24 @@ from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipFile, ZipInfo
 
 from colorflow.batch.names import LONGEST_NAME
 
-_LONGEST_PLACE = 1024
-"""Bytes of a name with its folders; macOS takes no more."""
+_LONGEST_PATH = 1024
+"""Bytes of a name with its folders, the limit of macOS."""
 _LOCAL_HEADER = 30
-"""Bytes before each file in an archive, without its name."""
+"""Bytes before each file in an archive, not counting its name."""
 _ENCRYPTED = 0x1 | 0x40 | 0x2000
 """Flags: the file, strongly, or the directory."""
 _REPARSE_POINT = 0x400
-"""Attribute of Windows' own links."""
+"""Attribute of links on Windows."""
 _SHOWN = 60
-"""Letters of a name that a sentence shows."""
+"""Characters of a name that a message shows."""
 
 _DEVICE = re.compile(
     r"(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[0-9¹²³]) *([.:].*)?", re.IGNORECASE | re.DOTALL
 )
 _DRIVE = re.compile(r"[a-z]:", re.IGNORECASE)
 
-_LITTER_FOLDER = "__MACOSX"
-_LITTER = frozenset({".ds_store", "thumbs.db", "desktop.ini"})
+_SYSTEM_FOLDER = "__MACOSX"
+_SYSTEM_FILES = frozenset({".ds_store", "thumbs.db", "desktop.ini"})
 
 _ARCHIVES = {
     b"PK\x03\x04": "zip",
@@ -51,7 +51,7 @@ _ARCHIVES = {
     b"\x28\xb5\x2f\xfd": "zstd",
     b"MSCF": "cab",
 }
-"""First bytes of archives, and of files that are compressed as a whole."""
+"""First bytes of archives and of compressed files."""
 _ARCHIVE_SUFFIXES = frozenset(
     f".{kind}"
     for kind in "zip gz tgz tar bz2 tbz tbz2 xz txz lzma 7z rar zst z cab cbz cbr".split()  # noqa: SIM905
@@ -59,7 +59,7 @@ _ARCHIVE_SUFFIXES = frozenset(
 
 
 class RefusedError(Exception):
-    """An archive is not unpacked; the message stands behind its name."""
+    """An archive is not unpacked; the message follows its name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,66 +67,66 @@ class Entry:
     """A file in an archive.
 
     Attributes:
-        place: below the archive's root, safe on every system.
-        info: what the archive says of it.
+        path: relative to the archive's root, safe on every system.
+        info: the archive's entry for it.
     """
 
-    place: PurePosixPath
+    path: PurePosixPath
     info: ZipInfo
 
 
 def checked_entries(source: ZipFile, most: int) -> list[Entry]:
-    """The files of an archive, none of which is unpacked yet.
+    """Lists the files of an archive that is safe to unpack.
 
-    Folders are left out, and what systems leave behind: ``__MACOSX``, ``._*``, ``.DS_Store``,
+    Folders are left out, and so are system files: ``__MACOSX``, ``._*``, ``.DS_Store``,
     ``Thumbs.db``, ``desktop.ini``.
 
     Args:
         source: the archive.
-        most: files that it may hold.
+        most: largest number of files.
 
     Raises:
-        RefusedError: if it is not fit to be unpacked.
+        RefusedError: if it is not safe to unpack.
     """
     entries = []
     for info in source.infolist():
-        place = place_of(info.orig_filename)
+        path = safe_path_of(info.orig_filename)
         _check_kind(info)
         is_folder = info.orig_filename.endswith("/")
-        if is_folder or _is_litter(place):
+        if is_folder or _is_system_file(path):
             continue
-        if not place.parts:
+        if not path.parts:
             raise RefusedError("has a file without a name; make it anew")
-        entries.append(Entry(place, info))
+        entries.append(Entry(path, info))
     if len(entries) > most:
         raise RefusedError(f"holds more than {most} files; make several smaller ones")
-    _check_distinct(entry.place for entry in entries)
+    _check_distinct(entry.path for entry in entries)
     _check_apart(source)
     return entries
 
 
-def place_of(name: str) -> PurePosixPath:
-    """Where a file goes, from its name in an archive.
+def safe_path_of(name: str) -> PurePosixPath:
+    """The relative path for a file, from its name in an archive.
 
     Raises:
-        RefusedError: if the name is none that every system takes for a place inside.
+        RefusedError: unless every system takes the name for a path inside the folder.
     """
     if any(unicodedata.category(letter) == "Cc" for letter in name):
         raise RefusedError(f"has a name with a control character, {shown(name)}; rename that file")
     if "\\" in name:
         raise RefusedError(f"has a name with a backslash, {shown(name)}; make it with another tool")
-    place = PurePosixPath(name)
-    if place.is_absolute() or any(_DRIVE.match(part) for part in place.parts):
-        raise RefusedError(f"names a place outside of it, {shown(name)}; make it anew")
-    if any(not part.strip(". ") for part in place.parts):
-        raise RefusedError(f"names a place outside of it, {shown(name)}; make it anew")
-    if any(len(part.encode()) > LONGEST_NAME for part in place.parts):
+    path = PurePosixPath(name)
+    if path.is_absolute() or any(_DRIVE.match(part) for part in path.parts):
+        raise RefusedError(f"names a path outside of it, {shown(name)}; make it anew")
+    if any(not part.strip(". ") for part in path.parts):
+        raise RefusedError(f"names a path outside of it, {shown(name)}; make it anew")
+    if any(len(part.encode()) > LONGEST_NAME for part in path.parts):
         raise RefusedError(
             f"has a name of more than {LONGEST_NAME} bytes, {shown(name)}; rename that file"
         )
-    if len(name.encode()) > _LONGEST_PLACE:
+    if len(name.encode()) > _LONGEST_PATH:
         raise RefusedError(f"has folders in folders too deep, {shown(name)}; move them up")
-    for part in place.parts:
+    for part in path.parts:
         if _DEVICE.fullmatch(part):
             raise RefusedError(
                 f"has a name that Windows keeps for a device, {shown(name)}; rename that file"
@@ -135,11 +135,11 @@ def place_of(name: str) -> PurePosixPath:
         raise RefusedError(
             f"has a name that Windows does not take, {shown(name)}; rename that file"
         )
-    return place
+    return path
 
 
 def archive_kind(head: bytes, name: PurePosixPath) -> str | None:
-    """Which kind of archive a file is, from its first 512 bytes or more, and from its name."""
+    """The kind of archive that a file is, from its first 512 bytes or more, and from its name."""
     for magic, kind in _ARCHIVES.items():
         if head.startswith(magic):
             return kind
@@ -152,7 +152,7 @@ def archive_kind(head: bytes, name: PurePosixPath) -> str | None:
 
 
 def shown(name: str | PurePosixPath) -> str:
-    """A name as a sentence shows it: on one line, and not too long."""
+    """A name for a message: on one line, and shortened."""
     text = "".join(
         letter if letter.isprintable() else letter.encode("unicode_escape").decode("ascii")
         for letter in str(name)
@@ -161,7 +161,7 @@ def shown(name: str | PurePosixPath) -> str:
 
 
 def _check_kind(info: ZipInfo) -> None:
-    """Refuses what is no plain file or folder, or not to be read."""
+    """Refuses an entry that is not a plain file or folder, or that cannot be read."""
     name = shown(info.orig_filename)
     mode = info.external_attr >> 16
     if stat.S_ISLNK(mode) or info.external_attr & _REPARSE_POINT:
@@ -176,34 +176,34 @@ def _check_kind(info: ZipInfo) -> None:
         )
 
 
-def _is_litter(place: PurePosixPath) -> bool:
-    name = place.name.lower()
-    return _LITTER_FOLDER in place.parts or name in _LITTER or name.startswith("._")
+def _is_system_file(path: PurePosixPath) -> bool:
+    name = path.name.lower()
+    return _SYSTEM_FOLDER in path.parts or name in _SYSTEM_FILES or name.startswith("._")
 
 
-def _check_distinct(places: Iterable[PurePosixPath]) -> None:
-    """Refuses two files that are one on some system, and a file that is another's folder."""
+def _check_distinct(paths: Iterable[PurePosixPath]) -> None:
+    """Refuses two files that are one file on some system, and a file that is another's folder."""
     files: dict[tuple[str, ...], PurePosixPath] = {}
     folders: set[tuple[str, ...]] = set()
-    for place in places:
-        key = tuple(map(_as_the_laxest_system_sees_it, place.parts))
+    for path in paths:
+        key = tuple(map(_normalized, path.parts))
         if key in files:
             raise RefusedError(
-                f"has two files of one name, {shown(files[key])} and {shown(place)}; rename one"
+                f"has two files of one name, {shown(files[key])} and {shown(path)}; rename one"
             )
-        files[key] = place
+        files[key] = path
         folders.update(key[:depth] for depth in range(1, len(key)))
     for key in files.keys() & folders:
         raise RefusedError(f"has a file and a folder of one name, {shown(files[key])}; rename one")
 
 
-def _as_the_laxest_system_sees_it(part: str) -> str:
-    """Without case, whichever way accents are written, without dots and spaces at the end."""
+def _normalized(part: str) -> str:
+    """Ignores what some system ignores: case, the encoding of accents, trailing dots and spaces."""
     return unicodedata.normalize("NFD", part.casefold()).rstrip(". ")
 
 
 def _check_apart(source: ZipFile) -> None:
-    """Refuses files that share bytes of the archive, with which a bomb multiplies itself."""
+    """Refuses files that share bytes of the archive, as those of some zip bombs do."""
     end = 0
     for info in sorted(source.infolist(), key=lambda info: info.header_offset):
         if info.header_offset < end:

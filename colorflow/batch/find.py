@@ -1,29 +1,36 @@
-"""Which photos a person means by a list of files, folders and patterns."""
+"""Finds the photos that the user means by a list of files, folders, patterns and URLs."""
 
 from __future__ import annotations
 
 import glob
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from pathlib import Path, PurePath
+from pathlib import Path, PurePath, PurePosixPath
 
-from colorflow.batch.find_url import find_by_url, is_photo
-from colorflow.batch.record import Note
-from colorflow.batch.url import Place, Url, place_of
+from colorflow.batch.locations import (
+    Location,
+    Url,
+    list_files,
+    location_of,
+    match_files,
+    store_of,
+)
+from colorflow.batch.outcome import Note
 from colorflow.errors import UnreadablePhotoError
+from colorflow.photo.find import is_below, is_photo, list_folder
 
 
 @dataclass(frozen=True, slots=True)
 class FoundPhoto:
-    """A file that shall be colored.
+    """A file to color.
 
     Attributes:
         path: the file.
-        relative: its place below the folder that it was found in; its name, if it was named.
+        relative: its path relative to the folder that was given; its name if the file was given.
     """
 
-    path: Place
+    path: Location
     relative: PurePath
 
 
@@ -33,15 +40,15 @@ class Found:
 
     Attributes:
         photos: each once, folders sorted.
-        missing: inputs that are nothing, and folders that cannot be read.
-        notes: what was passed by.
-        left_out: files of folders and patterns that are no photos by their names.
+        missing: inputs that do not exist, and folders that cannot be read.
+        notes: what was passed over.
+        left_out: files in folders and patterns that are not named like photos.
     """
 
     photos: list[FoundPhoto] = field(default_factory=list)
     missing: list[Note] = field(default_factory=list)
     notes: list[Note] = field(default_factory=list)
-    left_out: list[Place] = field(default_factory=list)
+    left_out: list[Location] = field(default_factory=list)
 
 
 def find_inputs(
@@ -50,168 +57,148 @@ def find_inputs(
     *,
     recursive: bool = False,
 ) -> Found:
-    """Lists the photos of files, folders and patterns.
+    """Lists the photos of files, folders, patterns and URLs.
 
-    A file that is named is taken, whatever its suffix. A folder gives the files in it whose suffix
-    is in `PHOTO_SUFFIXES`; others are listed as left out, but for hidden ones. What is no file but
-    has ``*``, ``?`` or ``[`` in it is a pattern, for shells that leave it to programs.
+    A file that is given is taken, whatever its suffix. A folder gives the files in it that are
+    named like photos; other visible files are listed as left out. An input that does not exist but
+    contains ``*``, ``?`` or ``[`` is a pattern, for shells that do not expand patterns themselves.
 
-    A link inside a folder that leads out of it is noted, not followed. Links to folders inside are
-    passed by, since what they lead to is found in its own place; so no loop of links can be
-    entered. The output folder and what is below it is passed by where it lies inside a folder.
+    Folders are listed by the rule of `colorflow.photo.find`; a link that leads out of a folder is
+    noted. An output folder inside an input folder is passed over with everything below it.
+
+    A URL that is named like a photo is one; it is downloaded only when its turn comes. A URL with
+    ``*`` is a pattern. Any other URL is a folder, which is listed once.
 
     Args:
-        inputs: files, folders and patterns; URLs of such, see `find_by_url`.
+        inputs: files, folders and patterns, or URLs of them.
         output: the folder for the results.
-        recursive: also the folders inside folders.
+        recursive: whether to enter the folders inside.
 
     Raises:
-        BatchError: if there is no way to speak to the store of a URL.
+        BatchError: if the store of a URL cannot be used.
     """
-    search = _Search(place_of(output), recursive=recursive)
+    search = _Search(location_of(output), recursive=recursive)
     for given in inputs:
-        place = place_of(given)
-        if isinstance(place, Url):
-            search.url(place)
+        location = location_of(given)
+        if not isinstance(location, Path):
+            search.url(location)
             continue
-        text = os.fspath(given) and str(place)  # nothing is not the folder that we are in
+        text = os.fspath(given) and str(location)  # an empty text is not the current folder
         if os.path.isdir(text):
             search.folder(Path(text))
         elif os.path.lexists(text):
-            search.file(Path(text), PurePath(PurePath(text).name))
+            search.file(Path(text))
         elif glob.has_magic(text):
             search.pattern(text)
         else:
             search.missing(Path(text), "there is no such file or folder")
-    return search.ended()
+    return search.result()
 
 
 class _Search:
-    def __init__(self, output: Place, *, recursive: bool) -> None:
-        self.found = Found()
-        self._given_output = output
-        self._output = None if isinstance(output, Url) else os.path.realpath(output)
+    """Collects what inputs stand for; a file is known by its real folder and its name."""
+
+    def __init__(self, output: Location, *, recursive: bool) -> None:
+        self._found = Found()
+        self._output = output
+        self._real_output = os.path.realpath(output) if isinstance(output, Path) else None
         self._recursive = recursive
-        self._seen: set[tuple[str, str]] = set()
-        self._others: dict[tuple[str, str], Place] = {}
+        self._taken: set[tuple[str, str]] = set()
+        self._others: dict[tuple[str, str], Location] = {}
 
-    def ended(self) -> Found:
-        """What was found, when there is nothing more to look for."""
-        self.found.left_out = [p for key, p in self._others.items() if key not in self._seen]
-        return self.found
+    def result(self) -> Found:
+        self._found.left_out = [p for key, p in self._others.items() if key not in self._taken]
+        return self._found
 
-    def missing(self, path: Place, reason: str) -> None:
-        self.found.missing.append(Note(path=path, reason=reason))
+    def missing(self, path: Location, reason: str) -> None:
+        self._found.missing.append(Note(path=path, reason=reason))
+
+    def file(self, path: Path) -> None:
+        """Takes a file."""
+        self._take(path, PurePath(path.name), os.path.realpath(path.parent))
+
+    def folder(self, root: Path) -> None:
+        """Takes what is in a folder, and, if asked for, below it."""
+        real_root = os.path.realpath(root)
+        content = list_folder(root, recursive=self._recursive, skip=self._real_output)
+        before = len(self._found.photos)
+        for photo in content.photos:
+            self._take(root / photo, photo, _real_parent(real_root, photo))
+        for other in content.others:
+            self._leave_out(root / other, _real_parent(real_root, other))
+        self._found.notes += map(_as_note, content.links_out)
+        self._found.missing += map(_as_note, content.unreadable)
+        if content.has_folders and not self._recursive:
+            reason = "has folders inside; -r takes the photos in them, too"
+            self._found.notes.append(Note(path=root, reason=reason))
+        nothing = len(self._found.photos) == before and not content.unreadable
+        if nothing and not any(is_below(folder, real_root) for folder, _ in self._taken):
+            self.missing(root, "the folder holds no photos")
+
+    def pattern(self, text: str) -> None:
+        """Takes what a pattern matches, as if a shell had expanded it."""
+        matches = sorted(glob.glob(text))
+        folders = [Path(match) for match in matches if os.path.isdir(match)]
+        files = [Path(match) for match in matches if not os.path.isdir(match)]
+        for path in files:
+            if is_photo(path):
+                self.file(path)
+            else:
+                self._leave_out(path, os.path.realpath(path.parent))
+        for folder in folders:
+            self.folder(folder)
+        if not folders and not any(map(is_photo, files)):
+            self.missing(Path(text), "no photo fits this pattern")
 
     def url(self, url: Url) -> None:
         """Takes what a URL stands for."""
         try:
-            files = find_by_url(url, self._given_output, recursive=self._recursive)
+            files = self._files_of(url)
         except UnreadablePhotoError as error:
             self.missing(url, error.reason)
             return
-        if not any(is_photo(file) for file, _ in files):
-            deeper = "" if self._recursive else "; -r looks into folders, too"
-            pattern = "*" in url.text
-            reason = (
-                "no photo fits this pattern" if pattern else f"there are no photos here{deeper}"
-            )
-            self.missing(url, reason)
+        photos = 0
         for file, relative in files:
-            if is_photo(file):
+            if is_photo(relative):
+                photos += 1
                 self._take(file, relative, str(file.parent))
             else:
                 self._leave_out(file, str(file.parent))
+        if not photos:
+            deeper = "" if self._recursive else "; -r looks into folders, too"
+            self.missing(
+                url,
+                "no photo fits this pattern"
+                if "*" in url.text
+                else f"there are no photos here{deeper}",
+            )
 
-    def file(self, path: Path, relative: PurePath, folder: str | None = None) -> None:
-        """Takes a file, once, whatever way it was found."""
-        self._take(path, relative, folder or os.path.realpath(path.parent))
+    def _files_of(self, url: Url) -> list[tuple[Url, PurePosixPath]]:
+        """A URL's files, each with its relative path, without those below the output folder."""
+        if "*" in url.text:
+            files = [(file, PurePosixPath(file.name)) for file in match_files(url)]
+        elif is_photo(PurePosixPath(url.name)):
+            store_of(url)
+            return [(url, PurePosixPath(url.name))]
+        else:
+            files = [(url / name, name) for name in list_files(url, recursive=self._recursive)]
+        output = self._output
+        if not isinstance(output, Url) or output == url or not output.is_relative_to(url):
+            return files
+        return [(file, name) for file, name in files if not file.is_relative_to(output)]
 
-    def folder(self, root: Path) -> None:
-        """Takes what is in a folder, and, if asked for, below it."""
-        before, missing = len(self.found.photos), len(self.found.missing)
-        real_root = os.path.realpath(root)
-        inner = 0
-        waiting = [PurePath()]
-        while waiting:
-            place = waiting.pop()
-            real = os.path.normpath(os.path.join(real_root, place))
-            folders = []
-            for entry in self._entries(root / place):
-                if not self._stays_inside(entry, real_root):
-                    continue
-                if entry.is_dir(follow_symlinks=False):
-                    if os.path.join(real, entry.name) != self._output:
-                        folders.append(place / entry.name)
-                elif is_photo(PurePath(entry.name)):
-                    self.file(root / place / entry.name, place / entry.name, real)
-                elif os.path.isfile(entry.path):
-                    self._leave_out(root / place / entry.name, real)
-            inner += len(folders)
-            if self._recursive:
-                waiting += reversed(folders)
-        nothing = len(self.found.photos) == before and len(self.found.missing) == missing
-        if inner and not self._recursive:
-            reason = "has folders inside; -r takes the photos in them, too"
-            self.found.notes.append(Note(path=root, reason=reason))
-        if nothing and not self._holds_seen(real_root):
-            self.missing(root, "the folder holds no photos")
+    def _take(self, path: Location, relative: PurePath, folder: str) -> None:
+        if (folder, path.name) not in self._taken:
+            self._taken.add((folder, path.name))
+            self._found.photos.append(FoundPhoto(path, relative))
 
-    def pattern(self, text: str) -> None:
-        """Takes what a pattern stands for, as if a shell had put it there."""
-        matches = sorted(glob.glob(text))
-        folders = [match for match in matches if os.path.isdir(match)]
-        files = [Path(match) for match in matches if not os.path.isdir(match)]
-        for path in files:
-            if is_photo(path):
-                self.file(path, PurePath(path.name))
-            else:
-                self._leave_out(path, os.path.realpath(path.parent))
-        for folder in folders:
-            self.folder(Path(folder))
-        if not folders and not any(map(is_photo, files)):
-            self.missing(Path(text), "no photo fits this pattern")
-
-    def _take(self, path: Place, relative: PurePath, folder: str) -> None:
-        if (folder, path.name) not in self._seen:
-            self._seen.add((folder, path.name))
-            self.found.photos.append(FoundPhoto(path, relative))
-
-    def _leave_out(self, path: Place, folder: str) -> None:
+    def _leave_out(self, path: Location, folder: str) -> None:
         self._others.setdefault((folder, path.name), path)
 
-    def _entries(self, folder: Path) -> Iterator[os.DirEntry[str]]:
-        """What a folder holds, sorted, without hidden files."""
-        try:
-            with os.scandir(folder) as entries:
-                listed = sorted(entries, key=lambda entry: entry.name)
-        except OSError as error:
-            self.missing(folder, f"the folder cannot be read ({error.strerror})")
-            return
-        for entry in listed:
-            if not entry.name.startswith("."):
-                yield entry
 
-    def _stays_inside(self, entry: os.DirEntry[str], real_root: str) -> bool:
-        """Whether an entry is to be looked at; a link that leads outside is noted."""
-        if not entry.is_symlink():
-            return True
-        is_folder = os.path.isdir(entry.path)
-        target = os.path.realpath(entry.path)
-        if _is_below(target, real_root):
-            return not is_folder
-        if is_photo(PurePath(entry.name)) or (is_folder and self._recursive):
-            reason = f"is a link that leads outside the folder, to {target}; it is not followed"
-            self.found.notes.append(Note(path=Path(entry.path), reason=reason))
-        elif not is_folder:
-            self._leave_out(Path(entry.path), os.path.realpath(os.path.dirname(entry.path)))
-        return False
-
-    def _holds_seen(self, real_folder: str) -> bool:
-        """Whether photos below the folder were taken before."""
-        return any(_is_below(folder, real_folder) for folder, _ in self._seen)
+def _real_parent(real_root: str, relative: PurePath) -> str:
+    return os.path.normpath(os.path.join(real_root, relative.parent))
 
 
-def _is_below(path: str, folder: str) -> bool:
-    """Whether a real path is in a real folder, or is it."""
-    return path == folder or path.startswith(folder.rstrip(os.sep) + os.sep)
+def _as_note(error: UnreadablePhotoError) -> Note:
+    return Note(path=Path(error.source), reason=error.reason)

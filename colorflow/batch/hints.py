@@ -1,4 +1,4 @@
-"""Color hints of many photos, from one file.
+"""Color hints for many photos, from one JSON file.
 
 {"album/1950/beach.jpg": [{"row": 120, "column": 80, "a": 10, "b": -30}], "portrait.png": [...]}
 """
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from colorflow.errors import BatchError
 
 if TYPE_CHECKING:
-    from colorflow.colorize import Hint
+    from colorflow.colorizer import Hint
 
     Hints = tuple[Hint, ...]
 
@@ -24,8 +24,8 @@ def read_hints(path: Path) -> dict[str, Hints]:
     """Reads a file of hints.
 
     Args:
-        path: JSON, an object that has a list of hints for a photo's name, or for its place below
-            the folder that it is found in. A hint has ``row`` and ``column``, in pixels of the
+        path: a JSON object that maps a photo's name, or its path relative to the folder that it is
+            found in, to a list of hints. A hint has ``row`` and ``column``, in pixels of the
             upright photo, and ``a`` and ``b``, in CIELAB units.
 
     Raises:
@@ -45,16 +45,16 @@ def read_hints(path: Path) -> dict[str, Hints]:
 
 
 def hints_of(given: Any, source: str) -> Hints:
-    """Hints of one photo from plain values.
+    """Parses the hints of one photo.
 
     Args:
         given: a list of hints as in a file.
-        source: what they are from, for messages.
+        source: name of the source, for messages.
 
     Raises:
-        BatchError: if they are no such list.
+        BatchError: if it is not a list of hints.
     """
-    from colorflow.colorize import Hint
+    from colorflow.colorizer import Hint
 
     if not isinstance(given, list):
         raise BatchError(f"{source}: expected a list of hints, got {_kind(given)}")
@@ -76,15 +76,15 @@ def hints_of(given: Any, source: str) -> Hints:
 def hints_by_photo(
     hints: Mapping[str, Hints], photos: Iterable[PurePath], source: str
 ) -> dict[PurePath, Hints]:
-    """Which photo each name of the file means.
+    """Assigns hints to photos.
 
     Args:
         hints: from `read_hints`.
-        photos: places of all photos below their folders.
+        photos: relative paths of all photos.
         source: the file's name, for messages.
 
     Raises:
-        BatchError: if a name means no photo, or several.
+        BatchError: if a name fits no photo, or several.
     """
     by_name: dict[str, list[PurePath]] = {}
     for photo in photos:
@@ -93,18 +93,19 @@ def hints_by_photo(
             by_name.setdefault(photo.name, []).append(photo)
     found: dict[PurePath, Hints] = {}
     for name, given in hints.items():
-        meant = [p for p in by_name.get(name, ()) if p.as_posix() == name] or by_name.get(name, [])
-        if not meant:
+        fits = by_name.get(name, [])
+        fits = [photo for photo in fits if photo.as_posix() == name] or fits
+        if not fits:
             raise BatchError(f"{source}: has hints for {name!r}, which is none of the photos")
-        if len(meant) > 1:
-            places = " and ".join(repr(photo.as_posix()) for photo in meant[:2])
+        if len(fits) > 1:
+            paths = " and ".join(repr(photo.as_posix()) for photo in fits[:2])
             raise BatchError(
-                f"{source}: has hints for {name!r}, but there are several, {places}; "
-                "write the place below the folder, or color them one by one"
+                f"{source}: has hints for {name!r}, but there are several, {paths}; "
+                "write the path below the folder, or color them one by one"
             )
-        if meant[0] in found:
-            raise BatchError(f"{source}: names {meant[0].as_posix()!r} twice, by name and by place")
-        found[meant[0]] = given
+        if fits[0] in found:
+            raise BatchError(f"{source}: names {fits[0].as_posix()!r} twice, by name and by path")
+        found[fits[0]] = given
     return found
 
 
@@ -117,7 +118,7 @@ def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _kind(value: Any) -> str:
-    """What a JSON value is, for messages."""
+    """Describes a JSON value for messages."""
     if isinstance(value, dict):
         return "an object with " + (", ".join(map(repr, value)) or "nothing")
     if isinstance(value, list):

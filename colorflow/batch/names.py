@@ -1,4 +1,4 @@
-"""Names of results: a template that is checked before anything is colored."""
+"""Names of results, from a template that is checked before anything is colored."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ from colorflow.batch.settings import Settings
 DEFAULT_TEMPLATE = "{stem}_{label}.{ext}"
 EXTENSIONS = ("auto", "jpg", "png", "webp", "tiff")
 LONGEST_NAME = 255
-"""Bytes of a file's name on the usual file systems."""
+"""Bytes of a file's name that the usual file systems take."""
 
 _JPEG_SUFFIXES = frozenset({".jpg", ".jpeg", ".jpe"})
 
 
 @dataclass(frozen=True, slots=True)
 class Naming:
-    """How results are named.
+    """The naming of results.
 
     Args:
-        template: text with ``{stem}``, the input's name without its suffix; ``{label}``, see
-            `Settings.labels`, or ``{seed}``, which samples alone have (both may be missing where
-            there is one coloring of each photo); and ``.{ext}`` at the end.
-        ext: one of `EXTENSIONS`; ``auto`` is jpg for inputs named like a JPEG, otherwise png.
+        template: contains ``{stem}``, the input's name without its suffix; ``{label}``, see
+            `Settings.labels`, or ``{seed}``, which only samples have (neither is needed for one
+            coloring of each photo); and ends in ``.{ext}``.
+        ext: one of `EXTENSIONS`; ``auto`` is jpg for inputs named like a JPEG, and png otherwise.
 
     Raises:
-        ValueError: if the template is not such a text, or the extension is another.
+        ValueError: if the template or the extension is wrong.
     """
 
     template: str = DEFAULT_TEMPLATE
@@ -44,7 +44,7 @@ class Naming:
             )
 
     def check_fits(self, settings: Settings) -> None:
-        """Raises `ValueError` unless each of a photo's results gets a name of its own."""
+        """Raises `ValueError` unless the results of a photo get distinct names."""
         fields = _fields(self.template)
         if "seed" in fields and not settings.samples:
             raise ValueError(
@@ -58,13 +58,9 @@ class Naming:
             )
 
     def names_of(self, source: PurePath) -> str:
-        """The template of one photo's results.
+        """The template for the results of one input, with only ``{label}`` and ``{seed}`` left.
 
-        Args:
-            source: the input.
-
-        Returns:
-            A template with ``{label}`` and ``{seed}`` alone, for `str.format`.
+        It is meant for `str.format`.
         """
         ext = self.ext
         if ext == "auto":
@@ -77,7 +73,7 @@ class Naming:
 
 
 def too_long(name: str) -> int | None:
-    """The name's bytes if they are more than file systems take."""
+    """The length of a name in bytes if file systems do not take it; None otherwise."""
     length = len(os.fsencode(name))
     return length if length > LONGEST_NAME else None
 
@@ -105,7 +101,7 @@ def _problem(template: str) -> str | None:
 
 
 def _verbatim(text: str) -> str:
-    """A text as part of a template that says just this text."""
+    """Escapes a text for `str.format`."""
     return text.replace("{", "{{").replace("}", "}}")
 
 

@@ -1,66 +1,72 @@
-"""A plan carried out by several workers, wherever they run: in processes here, or on a cluster.
+"""Colors a plan with several workers, wherever they are: processes here, or actors of a cluster.
 
-An engine is a function that takes a plan and yields a record for each input. Engines differ in
-their workers alone, and have the rest from `carry_out`.
+An engine is a function that takes a plan and yields an outcome for each input. Engines differ only
+in their workers; `run_plan` does the rest.
 """
 
 from __future__ import annotations
 
 import threading
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from queue import SimpleQueue
 from typing import Protocol
 
-from colorflow.batch.crew import WorkerEndedError
-from colorflow.batch.place import place_for_results
-from colorflow.batch.plan import Plan, Task
-from colorflow.batch.record import Record
-from colorflow.batch.url import Place
-from colorflow.batch.worker import Ready
-from colorflow.errors import BatchError, ColorflowError, WeightsError
+from colorflow.batch.locations import Location
+from colorflow.batch.outcome import PhotoOutcome
+from colorflow.batch.output import output_folder
+from colorflow.batch.plan import PhotoTask, Plan
+from colorflow.errors import BatchError, ColorflowError
+
+
+class WorkerEndedError(Exception):
+    """A worker is gone; the message says how it ended."""
 
 
 class Worker(Protocol):
-    """Something that colors one photo after the other; each method waits for its answer."""
+    """Colors one photo after the other; each method waits for its answer."""
 
-    def ready(self) -> Ready:
-        """Waits until the weights are loaded.
+    def ready(self) -> None:
+        """Waits until the weights are loaded; called once, before `color`.
 
         Raises:
             ColorflowError: if they cannot be.
             WorkerEndedError: if the worker is gone.
         """
 
-    def color(self, task: Task) -> Record:
-        """Has one photo colored; raises as `ready` does."""
+    def color(self, task: PhotoTask) -> PhotoOutcome:
+        """Colors one photo.
+
+        Raises:
+            WorkerEndedError: if the worker is gone.
+        """
 
     def end(self) -> None:
         """Ends it at once, whatever it has in hand; may be called by any thread, and again."""
 
 
-Wanted = Callable[[], bool]
+StillNeeded = Callable[[], bool]
 """Says whether a worker that is still starting has anything left to do."""
 
 
-def carry_out(
+def run_plan(
     plan: Plan,
-    begin: Callable[[Wanted], Worker],
+    start_worker: Callable[[StillNeeded], Worker],
     workers: int,
     stop: threading.Event | None,
     *,
     tries: int = 1,
-) -> Iterator[Record]:
-    """Carries a plan out; yields a record for each input.
+) -> Iterator[PhotoOutcome]:
+    """Colors a plan; yields an outcome for each input.
 
     Args:
         plan: from `make_plan`.
-        begin: starts a worker, without waiting for it.
+        start_worker: starts a worker, without waiting for it.
         workers: how many; at most one a photo is started.
-        stop: once it is set no further photo is begun; records of those in hand still come.
-        tries: a photo fails when so many workers have ended over it; so often in a row may a worker
-            end while it starts.
+        stop: once it is set, no further photo is begun; the photos in hand are finished.
+        tries: how many workers may end over a photo before it fails, and how many in a row may end
+            while they start before the run fails.
 
     Raises:
         ColorflowError: if the run cannot start or go on.
@@ -68,49 +74,41 @@ def carry_out(
     if not plan.tasks:
         yield from plan.settled
         return
-    with place_for_results(plan.output, {task.folder for task in plan.tasks}):
+    with output_folder(plan.output, {task.folder for task in plan.tasks}):
         yield from plan.settled
         size = min(workers, len(plan.tasks))
-        yield from _Pool(plan.tasks, begin, size, stop or threading.Event(), tries).records()
-
-
-def check_hints(tasks: Iterable[Task], *, takes_hints: bool) -> None:
-    """Refuses hints for weights that take none, before anything is colored."""
-    if not takes_hints and any(task.hints for task in tasks):
-        raise WeightsError(
-            "these weights take no color hints; use weights trained with "
-            "`colorflow train --hints`, or leave --hints away"
-        )
+        yield from _Pool(
+            plan.tasks, start_worker, size, stop or threading.Event(), tries
+        ).outcomes()
 
 
 class _Pool:
-    """Workers, a thread for each that hands it tasks, and a queue of what they answer."""
+    """Workers, one thread for each that hands it tasks, and a queue of their answers."""
 
     def __init__(
         self,
-        tasks: list[Task],
-        begin: Callable[[Wanted], Worker],
+        tasks: list[PhotoTask],
+        start_worker: Callable[[StillNeeded], Worker],
         size: int,
         stop: threading.Event,
         tries: int,
     ) -> None:
-        self._all = tasks
         self._tasks = deque(tasks)
-        self._begin = begin
+        self._start_worker = start_worker
         self._stop = stop
         self._tries = tries
         self._begins_no_more = False
         self._given_up = False
-        self._ended: Counter[Place] = Counter()
-        self._answers: SimpleQueue[Record | ColorflowError | None] = SimpleQueue()
-        self._workers = [begin(self._is_wanted) for _ in range(size)]
+        self._workers_lost: Counter[Location] = Counter()
+        self._answers: SimpleQueue[PhotoOutcome | ColorflowError | None] = SimpleQueue()
+        self._workers = [start_worker(self._is_needed) for _ in range(size)]
         self._threads = [
-            threading.Thread(target=self._serve, args=(place,), daemon=True)
-            for place in range(size)
+            threading.Thread(target=self._serve, args=(index,), daemon=True)
+            for index in range(size)
         ]
 
-    def records(self) -> Iterator[Record]:
-        """Records as they come, until all tasks are done or the pool shall stop."""
+    def outcomes(self) -> Iterator[PhotoOutcome]:
+        """Yields outcomes as they come, until all tasks are done or the pool is stopped."""
         failure = None
         try:
             for thread in self._threads:
@@ -131,80 +129,76 @@ class _Pool:
         if failure:
             raise failure
 
-    def _serve(self, place: int) -> None:
-        """What the thread of one worker does."""
+    def _serve(self, index: int) -> None:
+        """Hands tasks to one worker, in that worker's thread."""
         try:
-            if self._started(place):
+            if self._wait_for_start(index):
                 while task := self._next():
                     try:
-                        self._answers.put(self._colored(self._workers[place], task))
+                        self._answers.put(self._color(self._workers[index], task))
                     except WorkerEndedError as error:
-                        self._lost(task, error)
-                        if not (self._is_wanted() and self._started(place, anew=True)):
+                        self._report_lost(task, error)
+                        if not (self._is_needed() and self._wait_for_start(index, restart=True)):
                             break
         except ColorflowError as error:
             self._answers.put(error)
-        except (
-            Exception
-        ) as error:  # what an engine raises; nobody may wait for this thread for ever
+        except Exception as error:  # from an engine; without an answer the run would never end
             detail = " ".join(str(error).split())
-            self._answers.put(
-                BatchError(f"the run cannot go on ({type(error).__name__}: {detail})")
-            )
-        self._workers[place].end()  # so that its memory and its core are free
+            reason = f"the run cannot go on ({type(error).__name__}: {detail})"
+            self._answers.put(BatchError(reason))
+        self._workers[index].end()  # frees its memory and its core
         self._answers.put(None)
 
-    def _next(self) -> Task | None:
+    def _next(self) -> PhotoTask | None:
         try:
-            return self._tasks.popleft() if self._is_wanted() else None
+            return self._tasks.popleft() if self._is_needed() else None
         except IndexError:  # another thread took the last
             return None
 
-    def _is_wanted(self) -> bool:
+    def _is_needed(self) -> bool:
         return bool(self._tasks) and not (self._begins_no_more or self._stop.is_set())
 
-    def _colored(self, worker: Worker, task: Task) -> Record:
-        record = worker.color(task)
-        if record.status == "skipped" and record.colorings and self._ended[task.path]:
-            # The worker that ended had written everything, but could not say so any more.
-            record = replace(record, status="done", reason=None)
-        return record
+    def _color(self, worker: Worker, task: PhotoTask) -> PhotoOutcome:
+        outcome = worker.color(task)
+        if outcome.status == "skipped" and outcome.colorings and self._workers_lost[task.path]:
+            # The lost worker had written everything, but could not report it any more.
+            outcome = replace(outcome, status="done", reason=None)
+        return outcome
 
-    def _lost(self, task: Task, error: WorkerEndedError) -> None:
-        """A worker ended with this photo in hand: another one tries, or it has failed."""
-        self._ended[task.path] += 1
+    def _report_lost(self, task: PhotoTask, error: WorkerEndedError) -> None:
+        """A worker ended with this photo in hand: it is tried again, or it has failed."""
+        self._workers_lost[task.path] += 1
         if self._given_up:
             return
-        if self._ended[task.path] < self._tries:
+        if self._workers_lost[task.path] < self._tries:
             self._tasks.append(task)
             return
         often = "" if self._tries == 1 else f", {self._tries} times"
         reason = f"the process that colored it ended{often} ({error})"
-        self._answers.put(Record(path=task.path, status="failed", reason=reason))
+        self._answers.put(PhotoOutcome(path=task.path, status="failed", reason=reason))
 
-    def _started(self, place: int, *, anew: bool = False) -> bool:
-        """Waits for a worker, first putting a new one in the place of one that has ended.
+    def _wait_for_start(self, index: int, *, restart: bool = False) -> bool:
+        """Waits for a worker, after replacing it if it has ended.
 
         Returns:
-            Whether it can color; False where nobody needs it any more.
+            Whether it can color; False if nobody needs it any more.
         """
-        for left in reversed(range(self._tries)):
-            if anew:
-                self._workers[place].end()
-                self._workers[place] = self._begin(self._is_wanted)
+        for tries_left in reversed(range(self._tries)):
+            if restart:
+                self._workers[index].end()
+                self._workers[index] = self._start_worker(self._is_needed)
             try:
-                ready = self._workers[place].ready()
+                self._workers[index].ready()
             except WorkerEndedError as error:
-                if not self._is_wanted():
+                if not self._is_needed():
                     break
-                if not left:
+                if not tries_left:
                     raise BatchError(
                         f"a process that colors ended while it started ({error}); "
                         "try fewer --workers"
                     ) from error
-                anew = True
+                restart = True
             else:
-                check_hints(self._all, takes_hints=ready.takes_hints)
                 return True
         return False
 

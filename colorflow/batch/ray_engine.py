@@ -1,9 +1,8 @@
-"""A plan carried out by a Ray cluster: the engine of `--engine ray`.
+"""The engine of a Ray cluster: colors a plan for `--engine ray`.
 
-Each worker is an actor with a Colorizer of its own. Photos are handed out one by one, as the
-processes of this machine get theirs, so that it is known which photo a worker had in hand when it
-was lost. Ray Data's pools of actors hand out blocks: they repeat a task that has killed its worker
-without end, or leave out the whole block.
+Each worker is an actor with a Colorizer of its own. Photos are handed out one by one, so that it is
+known which photo a worker had in hand when it was lost. Ray Data's pools of actors hand out blocks:
+they repeat a task that killed its worker without end, or leave out the whole block.
 """
 
 from __future__ import annotations
@@ -20,26 +19,25 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from colorflow import __version__
-from colorflow.batch.crew import WorkerEndedError
-from colorflow.batch.plan import Plan, Task
-from colorflow.batch.pool import Wanted, carry_out
-from colorflow.batch.record import Record
-from colorflow.batch.remote import color_anywhere
-from colorflow.batch.worker import Ready, Start, loaded
+from colorflow.batch.color_photo import color_photo
+from colorflow.batch.outcome import PhotoOutcome
+from colorflow.batch.plan import PhotoTask, Plan
+from colorflow.batch.pool import StillNeeded, WorkerEndedError, run_plan
+from colorflow.batch.processes import WorkerConfig, load_colorizer
 from colorflow.errors import BatchError, ColorflowError, WeightsError
 
 if TYPE_CHECKING:
-    from colorflow.colorize import Colorizer
+    from colorflow.colorizer import Colorizer
 
 TRIES = 3
-"""Workers that a photo may cost before it has failed."""
+"""Workers that may end over a photo before it fails."""
 _PATIENCE = 300
-"""Seconds in which a cluster that is busy with other work must give room for a first worker."""
+"""Seconds that a busy cluster has to give room for a first worker."""
 _ANSWER_SECONDS = 10
 _LOOK_AGAIN = 1
-"""Seconds after which a worker that waits for room looks whether it is needed any more."""
+"""Seconds between checks whether a worker that waits for room is still needed."""
 _STORE_BYTES = 200 * 2**20
-"""Object store of a cluster that is started here: it holds weights and records, never pixels."""
+"""Object store of a cluster that is started here: it holds weights and outcomes, never pixels."""
 
 
 def run_on_ray(
@@ -49,19 +47,19 @@ def run_on_ray(
     device: str = "cpu",
     workers: int | None = None,
     stop: threading.Event | None = None,
-) -> Iterator[Record]:
-    """Carries a plan out on a Ray cluster; yields a record for each input, as `run` does.
+) -> Iterator[PhotoOutcome]:
+    """Colors a plan on a Ray cluster; yields an outcome for each input, as `run` does.
 
-    The cluster is the one that Ray is connected to, or that of the environment's RAY_ADDRESS;
-    otherwise one is started on this machine and ended afterwards. Paths must mean the same on all
-    nodes; the weights are sent to them.
+    The cluster is the one that Ray is connected to, or that of the environment variable
+    RAY_ADDRESS; otherwise one is started on this machine and ended afterwards. Paths must mean the
+    same on all nodes; the weights are sent to them.
 
     Args:
         plan: from `make_plan`.
         weights: file; None for the shipped ones.
         device: ``cpu``, a core for each worker, or ``cuda``, a GPU for each.
         workers: actors; None for as many as the cluster has cores, or GPUs.
-        stop: once it is set no further photo is begun; records of those in hand still come.
+        stop: once it is set, no further photo is begun; the photos in hand are finished.
 
     Raises:
         ColorflowError: if the run cannot start or go on.
@@ -73,57 +71,65 @@ def run_on_ray(
     if not plan.tasks:
         yield from plan.settled
         return
-    start = Start(weights=weights, device=device, threads=1, settings=plan.settings)
+    config = WorkerConfig(
+        weights=weights,
+        device=device,
+        threads=1,
+        settings=plan.settings,
+        has_hints=plan.has_hints,
+    )
     content = _content(weights)
     with _cluster() as ray:
         most = _room(ray, device)
-        shared = _Shared(ray, start, ray.put(content), threading.Event())
+        shared = _Shared(ray, config, ray.put(content), threading.Event())
         size = min(workers or most, most)
-        yield from carry_out(plan, lambda wanted: _Hand(shared, wanted), size, stop, tries=TRIES)
+        yield from run_plan(
+            plan, lambda is_needed: _RayWorker(shared, is_needed), size, stop, tries=TRIES
+        )
 
 
 class PhotoWorker:
-    """The actor: it loads the weights, once, and colors.
+    """The actor, which loads the weights once and colors photo after photo.
 
     Args:
-        start: as for a worker's process.
+        config: as for a worker process.
         weights: content of the weights file, which need not be on this node.
         version: of colorflow where the run was started.
     """
 
-    def __init__(self, start: Start, weights: bytes, version: str) -> None:
-        self._start = start
+    def __init__(self, config: WorkerConfig, weights: bytes, version: str) -> None:
+        self._config = config
         self._weights = weights
         self._version = version
         self._colorizer: Colorizer | None = None
 
-    def ready(self) -> Ready | ColorflowError:
-        """Loads the weights; an error is answered, not raised."""
+    def ready(self) -> ColorflowError | None:
+        """Loads the weights; returns an error rather than raising it."""
         if self._version != __version__:
             return BatchError(
                 f"a node of the cluster has colorflow {__version__}, this machine {self._version}; "
                 "install the same on all"
             )
         try:
-            self._colorizer = self._loaded()
+            self._colorizer = self._load()
         except ColorflowError as error:
             return error
-        return Ready(takes_hints=self._colorizer.takes_hints)
+        return None
 
-    def color(self, task: Task) -> Record:
-        """Colors one photo; whatever happens is in the record."""
+    def color(self, task: PhotoTask) -> PhotoOutcome:
+        """Colors one photo; errors are in the outcome."""
         assert self._colorizer is not None
-        return color_anywhere(self._colorizer, task, self._start.settings)
+        return color_photo(self._colorizer, task, self._config.settings)
 
-    def _loaded(self) -> Colorizer:
-        name = self._start.weights.name if self._start.weights else "colorflow.safetensors"
+    def _load(self) -> Colorizer:
+        name = self._config.weights.name if self._config.weights else "colorflow.safetensors"
         with tempfile.TemporaryDirectory(prefix="colorflow-") as folder:
             path = Path(folder) / name
             path.write_bytes(self._weights)
             try:
-                return loaded(replace(self._start, weights=path))
+                return load_colorizer(replace(self._config, weights=path))
             except WeightsError as error:
-                given = self._start.weights or name
+                given = self._config.weights or name
                 raise WeightsError(str(error).replace(str(path), str(given))) from error
             finally:
                 self._weights = b""
@@ -131,40 +137,40 @@ class PhotoWorker:
 
 @dataclass(frozen=True, slots=True)
 class _Shared:
-    """What all workers of a run have in common.
+    """What the workers of a run share.
 
     Attributes:
         ray: the module.
-        start: what they are told first.
+        config: of every worker.
         weights: Ray's reference to the content of the weights file.
         has_room: set once a first worker was ready.
     """
 
     ray: Any
-    start: Start
+    config: WorkerConfig
     weights: Any
     has_room: threading.Event
 
 
-class _Hand:
-    """This side of one actor; a `Worker` of a pool."""
+class _RayWorker:
+    """The caller's side of one actor."""
 
-    def __init__(self, shared: _Shared, wanted: Wanted) -> None:
+    def __init__(self, shared: _Shared, is_needed: StillNeeded) -> None:
         self._shared = shared
-        self._wanted = wanted
-        resources = {"num_cpus": 1} if shared.start.device == "cpu" else {"num_gpus": 1}
+        self._is_needed = is_needed
+        resources = {"num_cpus": 1} if shared.config.device == "cpu" else {"num_gpus": 1}
         actor = shared.ray.remote(scheduling_strategy="SPREAD", max_restarts=0, **resources)(
             PhotoWorker
         )
-        self._actor = actor.remote(shared.start, shared.weights, __version__)
+        self._actor = actor.remote(shared.config, shared.weights, __version__)
         self._ready = self._actor.ready.remote()
 
-    def ready(self) -> Ready:
+    def ready(self) -> None:
         ray = self._shared.ray
         waited = 0
         while not ray.wait([self._ready], timeout=_LOOK_AGAIN)[0]:
             waited += _LOOK_AGAIN
-            if not self._wanted():
+            if not self._is_needed():
                 raise WorkerEndedError("there was no room for it")
             if waited >= _PATIENCE and not self._shared.has_room.is_set():
                 raise BatchError(
@@ -174,14 +180,12 @@ class _Hand:
         answer = self._answer(self._ready)
         if isinstance(answer, ColorflowError):
             raise answer
-        assert isinstance(answer, Ready)
         self._shared.has_room.set()
-        return answer
 
-    def color(self, task: Task) -> Record:
-        record = self._answer(self._actor.color.remote(task))
-        assert isinstance(record, Record)
-        return record
+    def color(self, task: PhotoTask) -> PhotoOutcome:
+        outcome = self._answer(self._actor.color.remote(task))
+        assert isinstance(outcome, PhotoOutcome)
+        return outcome
 
     def end(self) -> None:
         with suppress(Exception):  # it is gone already, or the cluster is
@@ -191,18 +195,18 @@ class _Hand:
         try:
             return self._shared.ray.get(reference)
         except self._shared.ray.exceptions.RayError as error:
-            raise WorkerEndedError(_how_it_ended(error)) from error
+            raise WorkerEndedError(_exit_reason(error)) from error
 
 
-def _how_it_ended(error: Exception) -> str:
-    """Ray's long message in one line."""
+def _exit_reason(error: Exception) -> str:
+    """Shortens Ray's message to one line."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     first = lines[0] if lines else type(error).__name__
     return lines[-1] if "creation task" in first else first.rstrip(".")
 
 
 def _content(weights: Path | None) -> bytes:
-    from colorflow.colorize import default_weights
+    from colorflow.colorizer import default_weights
 
     path = weights or default_weights()
     try:
@@ -212,7 +216,7 @@ def _content(weights: Path | None) -> bytes:
 
 
 def _room(ray: Any, device: str) -> int:
-    """How many workers the cluster has room for."""
+    """Number of workers that the cluster has room for."""
     kind, word = ("CPU", "core") if device == "cpu" else ("GPU", "GPU")
     most = int(ray.cluster_resources().get(kind, 0))
     if not most:
@@ -222,13 +226,13 @@ def _room(ray: Any, device: str) -> int:
 
 @contextmanager
 def _cluster() -> Iterator[Any]:
-    """Ray, connected; nothing is reported to its makers."""
+    """Connects Ray; no usage statistics are sent."""
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"  # before Ray is imported
     try:
         import ray
     except ImportError as error:
         raise BatchError(
-            "--engine ray needs the package Ray: pip install 'colorflow[ray]'"
+            "--engine ray needs the package Ray: pip install 'colorflow-cinn[ray]'"
         ) from error
     if ray.is_initialized():
         yield ray

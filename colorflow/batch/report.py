@@ -1,4 +1,4 @@
-"""The report of a batch: one record a file, as JSON."""
+"""The report of a batch as JSON, with one outcome for each file."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from colorflow import __version__
+from colorflow.batch.outcome import PhotoOutcome
 from colorflow.batch.plan import Plan
-from colorflow.batch.record import Record
 from colorflow.files import text_kind
 from colorflow.photo.encode import write_file
 
@@ -21,22 +21,22 @@ REPORT = text_kind("report of a batch", f'{{\n "made_by": "{_MADE_BY}"')
 
 
 def write_report(
-    path: Path, plan: Plan, records: Iterable[Record], *, began: datetime, seconds: float
+    path: Path, plan: Plan, outcomes: Iterable[PhotoOutcome], *, began: datetime, seconds: float
 ) -> None:
-    """Writes what became of every input, in the plan's order.
+    """Writes what happened to every input, in the plan's order.
 
     Args:
         path: the file; an earlier report is replaced as a whole.
-        plan: what was to be done.
-        records: what was done; inputs without one were not reached.
-        began: when.
-        seconds: how long it took.
+        plan: of the batch.
+        outcomes: what happened; inputs without an outcome were not reached.
+        began: start of the batch.
+        seconds: duration of the batch.
 
     Raises:
         WritePhotoError: if the file cannot be written.
     """
-    reached = plan.in_order(records)
-    paths = {record.path for record in reached}
+    reached = plan.in_order(outcomes)
+    paths = {outcome.path for outcome in reached}
     settings = asdict(plan.settings)
     del settings["likelihood"], settings["max_pixels"]
     content = {
@@ -46,27 +46,27 @@ def write_report(
         "seconds": round(seconds, 3),
         "settings": settings,
         "output": str(plan.output),
-        "counts": dict(sorted(Counter(record.status for record in reached).items())),
+        "counts": dict(sorted(Counter(outcome.status for outcome in reached).items())),
         "not_reached": [str(path) for path in plan.inputs if path not in paths],
         "notes": [{"path": str(note.path), "reason": note.reason} for note in plan.notes],
         "left_out": [str(path) for path in plan.left_out],
     }
-    # A line a file, encoded one by one: as one tree, a million of them would take gigabytes.
-    files = ",\n  ".join(json.dumps(_as_json(record)) for record in reached)
+    # One line a file, encoded one by one: as one tree, a million files would take gigabytes.
+    files = ",\n  ".join(json.dumps(_as_json(outcome)) for outcome in reached)
     text = f'{json.dumps(content, indent=1)[:-2]},\n "files": [\n  {files}\n ]\n}}\n'
-    # ASCII, since names that are not UTF-8 can be written in no other way.
+    # ASCII, because names that are not UTF-8 cannot be written in any other way.
     write_file(path, text.encode("ascii"), REPORT)
 
 
-def _as_json(record: Record) -> dict[str, Any]:
+def _as_json(outcome: PhotoOutcome) -> dict[str, Any]:
     return {
-        "path": str(record.path),
-        "status": record.status,
-        "reason": record.reason,
-        "width": record.width,
-        "height": record.height,
-        "seconds": round(record.seconds, 3),
-        "remarks": list(record.remarks),
+        "path": str(outcome.path),
+        "status": outcome.status,
+        "reason": outcome.reason,
+        "width": outcome.width,
+        "height": outcome.height,
+        "seconds": round(outcome.seconds, 3),
+        "remarks": list(outcome.remarks),
         "colorings": [
             {
                 "path": str(one.path),
@@ -75,6 +75,6 @@ def _as_json(record: Record) -> dict[str, Any]:
                 "share": one.share,
                 "bits_per_dim": one.bits_per_dim,
             }
-            for one in record.colorings
+            for one in outcome.colorings
         ],
     }

@@ -1,32 +1,27 @@
-"""What all photos of a batch have in common."""
+"""Settings of a batch."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+from colorflow.limits import DIVERSE_POOL, MOST_SAMPLES
 from colorflow.photo import DEFAULT_MAX_PIXELS, LETTERS
-
-MOST_SAMPLES = 1000
-"""Of one photo; they are drawn together, at 32 kB each."""
-
-DIVERSE_POOL = 8
-"""Seeds, for each coloring, that `Settings.diverse` may choose from, as `Colorizer.draw` does."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """How photos are colored; the arguments of `Colorizer.draw`, and what is done with photos.
+    """How the photos of a batch are colored.
 
     Attributes:
-        n: colorings of each photo: at most 16 principal ones, or `MOST_SAMPLES` samples.
+        n: number of colorings of each photo: at most 16 principal ones, or `MOST_SAMPLES` samples.
         seed: of the first sample.
         temperature: multiplies the shipped temperatures.
-        samples: independent samples instead of principal colorings.
-        diverse: the n of many samples that differ most; sets `samples`.
-        force: color photos that already have colors, too.
-        overwrite: make results anew that are there already.
-        likelihood: measure how likely each coloring is.
-        max_pixels: width times height of a photo that is refused when exceeded.
+        samples: make independent samples instead of principal colorings.
+        diverse: make the n of many samples that differ most; sets `samples`.
+        force: also recolor photos that already have color.
+        overwrite: replace existing results.
+        likelihood: measure the likelihood of each coloring.
+        max_pixels: largest width times height of a photo.
     """
 
     n: int = 1
@@ -51,16 +46,16 @@ class Settings:
 
     @property
     def seeds(self) -> range:
-        """The seeds that a photo's samples may have."""
+        """Seeds of the samples that a photo's results may be."""
         pool = DIVERSE_POOL if self.diverse and self.n > 1 else 1
         return range(self.seed, self.seed + pool * self.n)
 
     @property
     def labels(self) -> list[str]:
-        """What tells a photo's results from each other: exactly n labels if they are known.
+        """Labels of the results that a photo may get; exactly n of them unless `diverse`.
 
-        Letters for principal colorings, the first of them the mean of all samples; ``s`` and the
-        seed for samples.
+        Principal colorings have letters, with ``a`` for the mean of all samples; samples have ``s``
+        and the seed.
         """
         if self.samples:
             return [sample_label(seed) for seed in self.seeds]
@@ -68,10 +63,10 @@ class Settings:
 
     @property
     def labels_are_known(self) -> bool:
-        """Whether they are, or drawing tells which samples are the most different ones."""
+        """Whether the labels are known before sampling, as for all but diverse samples."""
         return len(self.labels) == self.n
 
 
 def sample_label(seed: int) -> str:
-    """What tells the sample with this seed from a photo's other results."""
+    """The label of the sample with this seed."""
     return f"s{seed}"

@@ -1,4 +1,4 @@
-"""A contact sheet: each photo in gray beside its colorings, with its name and their labels."""
+"""A batch's contact sheet: each photo in gray beside its colorings, with its name and labels."""
 
 from __future__ import annotations
 
@@ -6,29 +6,24 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from colorflow.batch.record import Coloring, Record
-from colorflow.batch.url import Place
-from colorflow.color.resize import resize_by_area
+from colorflow.batch.locations import Location
+from colorflow.batch.outcome import ColoredFile, PhotoOutcome
+from colorflow.contact_sheet import Pixels, row_of, thumbnail, write_contact_sheet
 from colorflow.errors import ColorflowError, WritePhotoError
 from colorflow.files import picture_kind
-from colorflow.photo import LETTERS, photo_from_image, read_photo, write_image
+from colorflow.photo import LETTERS, read_photo
 
 MOST_PHOTOS = 200
-"""More are thinned out evenly, so that the sheet can be looked at."""
+"""Of more photos, every k-th is shown, so that the sheet stays small enough to look at."""
 SHEET = picture_kind("contact sheet of a batch")
 SHEET_SUFFIXES = (".jpg", ".png", ".webp")
 
 _CELL, _GAP, _LINE, _WIDTH = 140, 6, 18, 1600
-"""Height of a picture, space between two, height of a line of text, and width of the sheet."""
-_HEIGHT = _CELL + 2 * _LINE
-"""Of a photo's pictures, a line with the labels below them, and a line with the photo's name."""
+"""Pixels: height of a picture, gap between pictures, height of a text line, width of the sheet."""
 _WIDEST = 3 * _CELL
-_NAME_SIZE = 12
-
-Pixels = NDArray[np.uint8]
+_FONT_SIZE = 12
 
 
 def check_sheet(path: Path) -> None:
@@ -37,77 +32,72 @@ def check_sheet(path: Path) -> None:
         raise WritePhotoError(path, f"a contact sheet is one of {', '.join(SHEET_SUFFIXES)}")
 
 
-def write_sheet(path: Path, records: Iterable[Record]) -> int:
+def write_sheet(path: Path, outcomes: Iterable[PhotoOutcome]) -> int:
     """Writes a contact sheet of the photos that have colorings on the disk.
 
     Args:
         path: the file, .jpg, .png or .webp.
-        records: of a batch.
+        outcomes: of a batch.
 
     Returns:
-        How many photos it shows; nothing is written if there are none.
+        The number of photos shown; if there are none, nothing is written.
 
     Raises:
         WritePhotoError: if it cannot be written.
     """
-    colored = [record for record in records if record.colorings]
-    every = -(-len(colored) // MOST_PHOTOS)
-    shown = [block for record in colored[:: max(1, every)] if (block := _block(record))]
-    if shown:
-        sheet = _laid_out(shown)
-        write_image(path, sheet, photo_from_image(sheet), kind=SHEET)
-    return len(shown)
+    colored = [outcome for outcome in outcomes if outcome.colorings]
+    every = max(1, -(-len(colored) // MOST_PHOTOS))
+    blocks = [block for outcome in colored[::every] if (block := _block(outcome)) is not None]
+    if blocks:
+        write_contact_sheet(path, _rows(blocks), _GAP, SHEET)
+    return len(blocks)
 
 
-def _block(record: Record) -> Image.Image | None:
-    """One photo's pictures with captions below; None if none of them can be read any more."""
-    try:
-        gray = _small(record.path, gray=True)
-        cells = [gray] + [_small(one.path, gray=False) for one in record.colorings]
-    except ColorflowError:
-        return None
-    width = sum(cell.width + _GAP for cell in cells)
-    block = Image.new("RGB", (width, _HEIGHT), "white")
-    draw, font = ImageDraw.Draw(block), ImageFont.load_default(_NAME_SIZE)
-    left = 0
-    for cell, caption in zip(cells, ["", *map(caption_of, record.colorings)], strict=True):
-        block.paste(cell, (left, 0))
-        draw.text((left, _CELL + 1), caption, fill="black", font=font)
-        left += cell.width + _GAP
-    name = record.path.name.encode("utf-8", "replace").decode()
-    name = "".join(c if c.isprintable() else "?" for c in name)
-    draw.text((0, _CELL + _LINE + 1), name, fill="black", font=font)
-    return block
-
-
-def caption_of(coloring: Coloring) -> str:
-    """Its label, and the share of a mode."""
+def caption_of(coloring: ColoredFile) -> str:
+    """A coloring's label, and the share of a mode."""
     if coloring.share is None:
         return coloring.label
     is_mean = coloring.label == LETTERS[0]
     return f"{coloring.label}: " + ("mean of all" if is_mean else f"{coloring.share:.0%}")
 
 
-def _small(path: Place, *, gray: bool) -> Image.Image:
-    pixels = read_photo(str(path)).pixels
-    height, width = pixels.shape[:2]
-    width = min(_WIDEST, max(1, round(_CELL * width / height)))
-    small = Image.fromarray(np.rint(resize_by_area(pixels, _CELL, width)).astype(np.uint8))
-    return small.convert("L").convert("RGB") if gray else small.convert("RGB")
+def _block(outcome: PhotoOutcome) -> Pixels | None:
+    """One photo's pictures, a line with labels, and a line with its name.
+
+    None if one of the pictures cannot be read any more.
+    """
+    try:
+        cells = [_cell(outcome.path, gray=True)]
+        cells += [_cell(one.path, gray=False) for one in outcome.colorings]
+    except ColorflowError:
+        return None
+    pictures = row_of(cells, _GAP)
+    text = Image.new("RGB", (pictures.shape[1], 2 * _LINE), "white")
+    draw, font = ImageDraw.Draw(text), ImageFont.load_default(_FONT_SIZE)
+    left = 0
+    for cell, caption in zip(cells, ["", *map(caption_of, outcome.colorings)], strict=True):
+        draw.text((left, 1), caption, fill="black", font=font)
+        left += cell.shape[1] + _GAP
+    name = outcome.path.name.encode("utf-8", "replace").decode()
+    name = "".join(c if c.isprintable() else "?" for c in name)
+    draw.text((0, _LINE + 1), name, fill="black", font=font)
+    return np.concatenate([pictures, np.array(text)])
 
 
-def _laid_out(blocks: list[Image.Image]) -> Pixels:
-    """Blocks side by side, in as many lines as they need."""
-    places = []
-    left, line = 0, 0
+def _cell(path: Location, *, gray: bool) -> Pixels:
+    small = Image.fromarray(thumbnail(read_photo(str(path)).pixels, _CELL, _WIDEST))
+    return np.array(small.convert("L").convert("RGB") if gray else small.convert("RGB"))
+
+
+def _rows(blocks: list[Pixels]) -> list[Pixels]:
+    """Blocks side by side, in as many rows as they need, with a margin on the left and on top."""
+    margin = np.full((blocks[0].shape[0], _GAP, 3), 255, np.uint8)
+    rows = [[margin]]
+    width = 0
     for block in blocks:
-        if left and left + block.width > _WIDTH:
-            left, line = 0, line + 1
-        places.append((left, line * (_HEIGHT + _GAP)))
-        left += block.width
-    width = max(left + block.width for block, (left, _) in zip(blocks, places, strict=True))
-    height = places[-1][1] + _HEIGHT
-    sheet = Image.new("RGB", (width + _GAP, height + _GAP), "white")
-    for block, (left, top) in zip(blocks, places, strict=True):
-        sheet.paste(block, (left + _GAP, top + _GAP))
-    return np.array(sheet)
+        if width and width + block.shape[1] > _WIDTH:
+            rows.append([margin])
+            width = 0
+        rows[-1].append(block)
+        width += block.shape[1]
+    return [margin[:0], *(np.concatenate(row, axis=1) for row in rows)]  # an empty row has a gap

@@ -1,7 +1,8 @@
 """The command line: ``colorflow colorize | app | train | export | evaluate | evaluate-hints |
-blind | baseline | zoo``, a file a command.
+blind | baseline | zoo``, with one file for each command.
 
-Each command imports what it needs when it runs, so that ``--help`` answers at once.
+Only the module of the command in use is imported, and it imports what it needs when it runs, so
+that ``--help`` answers at once.
 
 Exit codes: 0 done; 1 something failed and is named on stderr; 2 wrong usage; 130 interrupted.
 """
@@ -13,25 +14,21 @@ import io
 import os
 import sys
 from collections.abc import Callable, Sequence
+from importlib import import_module
 
 from colorflow import __version__
-from colorflow.cli.app import add_app
-from colorflow.cli.baseline import add_baseline
-from colorflow.cli.blind import add_blind
-from colorflow.cli.colorize import add_colorize
-from colorflow.cli.evaluate import add_evaluate
-from colorflow.cli.evaluate_hints import add_evaluate_hints
-from colorflow.cli.export import add_export
-from colorflow.cli.train import add_train
-from colorflow.cli.zoo import add_zoo
 from colorflow.errors import ColorflowError
 
+COMMANDS = (
+    "colorize", "app", "train", "export", "evaluate", "evaluate-hints", "blind", "baseline", "zoo",
+)  # fmt: skip
+"""Each has a module of its name, with a function ``add_NAME`` that adds it to the parser."""
 _INTERRUPTED = 130
 """128 + SIGINT, as shells report it."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command.
+    """Runs one command.
 
     Args:
         arguments: what follows the program's name; ``sys.argv`` by default.
@@ -49,15 +46,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except OSError as error:
         if not _cannot_print():
             raise
-        if not isinstance(error, BrokenPipeError):  # who reads has seen enough, as `head` does
+        if not isinstance(error, BrokenPipeError):  # the reader, such as `head`, has enough
             print(f"colorflow: nothing more can be printed ({error.strerror})", file=sys.stderr)
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # quiet at the end, too
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # no error at exit
         return 1
 
 
 def _run(arguments: Sequence[str] | None) -> int:
     try:
-        parsed = _parser().parse_args(arguments)
+        arguments = sys.argv[1:] if arguments is None else arguments
+        parsed = _parser(arguments).parse_args(arguments)
         command: Callable[[argparse.Namespace], int] = parsed.command
         return command(parsed)
     except ColorflowError as error:
@@ -70,28 +68,23 @@ def _run(arguments: Sequence[str] | None) -> int:
         sys.stdout.flush()
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
+    """Makes the parser; if the arguments begin with a command, with that command only."""
     parser = argparse.ArgumentParser(
         prog="colorflow", description="Several plausible colorings for a gray photo."
     )
     parser.add_argument("--version", action="version", version=f"colorflow {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    add_colorize(commands)
-    add_app(commands)
-    add_train(commands)
-    add_export(commands)
-    add_evaluate(commands)
-    add_evaluate_hints(commands)
-    add_blind(commands)
-    add_baseline(commands)
-    add_zoo(commands)
+    for name in arguments[:1] if arguments and arguments[0] in COMMANDS else COMMANDS:
+        stem = name.replace("-", "_")
+        getattr(import_module(f"colorflow.cli.{stem}"), f"add_{stem}")(commands)
     return parser
 
 
 def _open_missing_streams() -> None:
-    """Put the null device where the shell has closed stdin, stdout or stderr.
+    """Opens the null device where the shell has closed stdin, stdout or stderr.
 
-    Otherwise the next file that is opened takes the place, and gets what libraries print.
+    Otherwise the next file that is opened would get that descriptor, and what libraries print.
     """
     while (handle := os.open(os.devnull, os.O_RDWR)) <= 2:
         os.set_inheritable(handle, True)
@@ -102,7 +95,7 @@ def _open_missing_streams() -> None:
 
 
 def _cannot_print() -> bool:
-    """Whether it is stdout that takes nothing more: an empty line shows it."""
+    """Whether stdout takes nothing more, tested with an empty line."""
     try:
         print(flush=True)
     except OSError:
@@ -111,6 +104,6 @@ def _cannot_print() -> bool:
 
 
 def _print_any_file_name() -> None:
-    """Let stdout show names that its encoding cannot, as stderr does, instead of raising."""
+    """Makes stdout escape characters that its encoding lacks, as stderr does."""
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")

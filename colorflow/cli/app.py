@@ -12,13 +12,13 @@ from colorflow.cli.arguments import a_path, add_weights, positive_number, whole_
 if TYPE_CHECKING:
     from colorflow.cli.arguments import Commands
 
-_MOST_MEGABYTES = 100_000
-_MOST_STORED_MEGABYTES = 100_000_000
-_MOST_MEGAPIXELS = 10_000
+_MAX_MEGABYTES = 100_000
+_MAX_STORED_MEGABYTES = 100_000_000
+_MAX_MEGAPIXELS = 10_000
 
 
 def add_app(commands: Commands) -> None:
-    """Adds the command to the program's."""
+    """Add the command to the program's."""
     parser = commands.add_parser(
         "app", help="serve the web page", description="Serve the web page until interrupted."
     )
@@ -31,7 +31,7 @@ def add_app(commands: Commands) -> None:
         "--port",
         type=whole_number(least=1, most=65535),
         default=7860,
-        help="(default: %(default)s)",
+        help="port to listen on (default: %(default)s)",
     )
     add_weights(parser)
     parser.add_argument(
@@ -39,20 +39,20 @@ def add_app(commands: Commands) -> None:
         type=a_path,
         metavar="FOLDER",
         help="color photos for the quiz, none of which the weights were trained on "
-        "(default: those that the installed packages bring)",
+        "(default: photos of the installed packages)",
     )
     parser.add_argument(
         "--quiz-db",
         type=a_path,
         metavar="FILE",
-        help="where the quiz keeps its answers, SQLite (default: in your data folder)",
+        help="SQLite file for the quiz's answers (default: a file in your data folder)",
     )
     _add_access(parser)
+    _add_limits(parser)
     parser.set_defaults(command=_app)
 
 
 def _add_access(parser: argparse.ArgumentParser) -> None:
-    """Who may use the page, and how much of the machine."""
     parser.add_argument(
         "--auth",
         type=_accounts,
@@ -69,27 +69,31 @@ def _add_access(parser: argparse.ArgumentParser) -> None:
         help="a name under which the page is served, such as photos.example.org; may be given "
         "several times (default: this machine's own names and addresses alone)",
     )
+
+
+def _add_limits(parser: argparse.ArgumentParser) -> None:
+    """Options for the fields of `colorflow.ui.limits.Limits`."""
     parser.add_argument(
         "--max-file-size",
-        type=whole_number(least=1, most=_MOST_MEGABYTES),
+        type=whole_number(least=1, most=_MAX_MEGABYTES),
         default=200,
         metavar="MB",
-        help="largest upload, in megabytes (default: %(default)s)",
+        help="size of the largest upload, in megabytes (default: %(default)s)",
     )
     parser.add_argument(
         "--max-pixels",
         type=_megapixels,
         default=80.0,
         metavar="MEGAPIXELS",
-        help="largest photo, and all photos that are worked on at the same time, width times "
+        help="size of the largest photo, and of all photos in memory at the same time, width times "
         "height in millions of pixels; each million may take 24 MB of memory (default: 80)",
     )
     parser.add_argument(
         "--max-stored",
-        type=whole_number(least=1, most=_MOST_STORED_MEGABYTES),
+        type=whole_number(least=1, most=_MAX_STORED_MEGABYTES),
         default=4000,
         metavar="MB",
-        help="all photos and results that are kept, in megabytes; one visitor may send a quarter "
+        help="size of all stored photos and results, in megabytes; one visitor may send a quarter "
         "of it within an hour (default: %(default)s)",
     )
     parser.add_argument(
@@ -103,11 +107,11 @@ def _add_access(parser: argparse.ArgumentParser) -> None:
 
 
 def _megapixels(text: str) -> float:
-    """An argparse type: at least one pixel."""
+    """An argparse type: millions of pixels, at least one pixel."""
     number = positive_number(text)
-    if not 1e-6 <= number <= _MOST_MEGAPIXELS:
+    if not 1e-6 <= number <= _MAX_MEGAPIXELS:
         raise argparse.ArgumentTypeError(
-            f"expected a number from 0.000001 to {_MOST_MEGAPIXELS}, got {text!r}"
+            f"expected a number from 0.000001 to {_MAX_MEGAPIXELS}, got {text!r}"
         )
     return number
 

@@ -1,4 +1,4 @@
-"""What the commands share: types of arguments, and options that several of them take."""
+"""Argument types and options that several commands share."""
 
 from __future__ import annotations
 
@@ -8,36 +8,34 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from colorflow.limits import LARGEST_SEED
+
 if TYPE_CHECKING:
     from colorflow.training.trainer import TrainConfig
 
     Commands = argparse._SubParsersAction[argparse.ArgumentParser]
 
-LARGEST_SEED = 2**32 - 1
-MOST_CARDS, MOST_SAMPLES = 16, 1000
-"""Principal colorings and samples of one photo, as `colorflow.batch.Settings` has them."""
-
 
 def add_weights(parser: argparse.ArgumentParser) -> None:
-    """The option that names a weights file."""
+    """Adds the option for a weights file."""
     parser.add_argument(
         "--weights", type=a_path, metavar="FILE", help="weights file (default: the shipped one)"
     )
 
 
 def add_training(parser: argparse.ArgumentParser) -> None:
-    """What every training on packs takes: packs, the run's folder, and the recipe."""
+    """Adds what every training on packs takes: packs, the run's folder, and its settings."""
     parser.add_argument(
         "packs",
         type=a_path,
         nargs="+",
         metavar="PACK",
-        help="training pack; of several, the first one's dev photos choose the best weights",
+        help="training packs; the dev photos of the first one choose the best weights",
     )
     parser.add_argument(
         "-o", "--output", required=True, type=a_path, metavar="RUN", help="folder for the run"
     )
-    parser.add_argument("--batch", type=whole_number(least=1), default=128, help="rows a step")
+    parser.add_argument("--batch", type=whole_number(least=1), default=128, help="photos per step")
     parser.add_argument("--rate", type=positive_number, default=1e-3, help="peak learning rate")
     parser.add_argument("--seed", type=whole_number(least=0, most=LARGEST_SEED), default=0)
     parser.add_argument(
@@ -45,14 +43,14 @@ def add_training(parser: argparse.ArgumentParser) -> None:
         type=positive_number,
         default=120.0,
         metavar="N",
-        help="seconds, or steps where the budget is in steps, between evaluations and checkpoints "
+        help="seconds between evaluations and checkpoints, or steps if the budget is in steps "
         "(default: %(default)s)",
     )
     parser.add_argument("--threads", type=whole_number(least=1), help="CPU threads (default: all)")
 
 
 def train_config_of(arguments: argparse.Namespace) -> TrainConfig:
-    """The recipe that the options of `add_training` say; sets the number of threads, too."""
+    """The configuration from the options of `add_training`; also sets the number of threads."""
     import torch
 
     from colorflow.training.trainer import TrainConfig
@@ -68,14 +66,14 @@ def train_config_of(arguments: argparse.Namespace) -> TrainConfig:
 
 
 def not_empty(text: str) -> str:
-    """An argparse type: a file, folder, pattern or URL; an empty text is not the current folder."""
+    """An argparse type: a file, folder, pattern or URL; never empty."""
     if not text:
         raise argparse.ArgumentTypeError("expected a name, got ''")
     return text
 
 
 def a_path(text: str) -> Path:
-    """An argparse type: a path of this machine, likewise."""
+    """An argparse type: a path of this machine; never empty."""
     return Path(not_empty(text))
 
 
@@ -123,7 +121,7 @@ def share(text: str) -> float:
 
 
 def numbers(kind: Callable[[str], float]) -> Callable[[str], list[float]]:
-    """An argparse type: numbers from 0 on, separated by commas."""
+    """An argparse type: numbers of at least 0, separated by commas."""
 
     def parse(text: str) -> list[float]:
         try:

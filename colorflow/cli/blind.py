@@ -1,4 +1,4 @@
-"""`colorflow blind`: pairs of pictures for judges who do not know which is which."""
+"""`colorflow blind`: pairs of pictures for judges who do not know how they were made."""
 
 from __future__ import annotations
 
@@ -6,17 +6,18 @@ import argparse
 import sys
 from typing import TYPE_CHECKING
 
-from colorflow.cli.arguments import LARGEST_SEED, a_path, add_weights, whole_number
+from colorflow.cli.arguments import a_path, add_weights, whole_number
+from colorflow.limits import LARGEST_SEED
 
 if TYPE_CHECKING:
     from colorflow.cli.arguments import Commands
 
 _FILES = (
-    "Write DIR/pairs/001.jpg and so on, each a photo in two colorings, side by side, 420 x 620 "
-    "pixels each at most; DIR/instructions.txt for judges; and DIR/answers-1.csv and answers-2.csv "
-    "for two of them. The key is written beside the folder, DIR.key.json, so that the folder can "
-    "be given to judges. Photos without a picture in both colorings are named and left out. The "
-    "same seed gives the same test."
+    "Write DIR/pairs/001.jpg and so on, each one photo in two colorings side by side, at most "
+    "420 x 620 pixels each; DIR/instructions.txt for the judges; and DIR/answers-1.csv and "
+    "answers-2.csv for two judges. The key, DIR.key.json, is written beside the folder, so that "
+    "you can give the folder to judges. Photos that lack one of the two colorings are named and "
+    "left out. The same seed gives the same test."
 )
 
 
@@ -24,9 +25,9 @@ def add_blind(commands: Commands) -> None:
     """Adds the command to the program's."""
     parser = commands.add_parser(
         "blind",
-        help="a blind test: which of two ways of coloring looks better, or is it the truth?",
+        help="blind test: which of two colorings looks better, or which one is the truth?",
         description=(
-            "Show judges photos that are colored in two ways, side by side, and count which way "
+            "Show judges photos in two colorings side by side, and count which way of coloring "
             "they choose and what they call broken."
         ),
     )
@@ -43,9 +44,9 @@ def _add_compare(commands: Commands) -> None:
         description=_FILES,
         epilog=(
             "A and B are ways of coloring: 'truth', the photo's own chroma through the same 64x64 "
-            "grid; 'samples', one sample; an option of it, such as 'temperature=0.8'; a weights "
-            "file; several of these, joined by commas; or a folder of finished pictures that have "
-            "the photos' names. With 'truth' among them judges are asked which side is true, "
+            "grid; 'samples', one sample; an option, such as 'temperature=0.8'; a weights file; "
+            "several of these, joined by commas; or a folder of finished pictures with the names "
+            "of the photos. If one of them is 'truth', judges are asked which side is true, "
             "otherwise which one looks better."
         ),
     )
@@ -78,13 +79,13 @@ def _add_what_to_show(parser: argparse.ArgumentParser) -> None:
         "--pairs",
         type=whole_number(least=1),
         metavar="N",
-        help="so many photos, chosen at random (default: all), each in one pair",
+        help="number of photos, chosen at random, one pair each (default: all)",
     )
     parser.add_argument(
         "--seed",
         type=whole_number(least=0, most=LARGEST_SEED),
         default=0,
-        help="of choice, order, sides and samples (default: %(default)s)",
+        help="seed of choice, order, sides and samples (default: %(default)s)",
     )
     add_weights(parser)
     parser.set_defaults(command=_make)
@@ -93,10 +94,10 @@ def _add_what_to_show(parser: argparse.ArgumentParser) -> None:
 def _make(arguments: argparse.Namespace) -> int:
     from functools import cache
 
-    from colorflow.colorize import Colorizer
+    from colorflow.colorizer import Colorizer
     from colorflow.errors import EvaluationError
-    from colorflow.quiz.make import make_blind_test
-    from colorflow.quiz.ways import way_of
+    from colorflow.quiz.blind_test import make_blind_test
+    from colorflow.quiz.methods import parse_method
 
     if arguments.first == arguments.second:
         raise EvaluationError(f"{arguments.first}: is compared with itself; give two ways")
@@ -105,8 +106,8 @@ def _make(arguments: argparse.Namespace) -> int:
         arguments.folders,
         arguments.output,
         (
-            way_of(arguments.first, arguments.weights, load),
-            way_of(arguments.second, arguments.weights, load),
+            parse_method(arguments.first, arguments.weights, load),
+            parse_method(arguments.second, arguments.weights, load),
         ),
         pairs=arguments.pairs,
         seed=arguments.seed,
@@ -119,32 +120,31 @@ def _make(arguments: argparse.Namespace) -> int:
 def _add_score(commands: Commands) -> None:
     parser = commands.add_parser(
         "score",
-        help="count what judges answered",
+        help="count the answers of judges",
         description=(
             "Print how often each way of coloring was chosen and how often it was called plainly "
-            "broken, over all judges and by each, with 95 %% intervals; on how many pairs judges "
-            "agree; and the pairs. Against the truth, half is the most that a coloring can reach: "
+            "broken, over all judges and for each judge, with 95 % intervals; on how many pairs "
+            "judges agree; and the pairs. Against the truth a coloring can reach at most half: "
             "judges then only guess. Lines that cannot be counted are named."
         ),
     )
-    parser.add_argument("directory", type=a_path, metavar="DIR", help="of the test")
+    parser.add_argument("directory", type=a_path, metavar="DIR", help="folder of the test")
     parser.add_argument(
-        "answers", nargs="+", type=a_path, metavar="ANSWERS", help="filled-in sheets, one a judge"
+        "answers", nargs="+", type=a_path, metavar="ANSWERS", help="filled-in sheets, one per judge"
     )
-    parser.add_argument("--judge-note", metavar="TEXT", help="who judged, to be kept beside it")
-    parser.add_argument("--json", type=a_path, metavar="FILE", help="where the numbers go")
+    parser.add_argument("--judge-note", metavar="TEXT", help="who judged; kept with the numbers")
+    parser.add_argument("--json", type=a_path, metavar="FILE", help="file for the numbers")
     parser.set_defaults(command=_score)
 
 
 def _score(arguments: argparse.Namespace) -> int:
-    from colorflow.evaluation.report import to_text, write_text
-    from colorflow.evaluation.run import check_place
-    from colorflow.quiz.answers import read_sheets
-    from colorflow.quiz.key import read_key
+    from colorflow.evaluation.report import check_destination, json_text, write_text
+    from colorflow.quiz.answer_key import read_key
+    from colorflow.quiz.answer_sheets import read_sheets
     from colorflow.quiz.report import SCORE, as_json, as_text
     from colorflow.quiz.score import score
 
-    check_place(arguments.json, SCORE)
+    check_destination(arguments.json, SCORE)
     key = read_key(arguments.directory)
     sheets = read_sheets(arguments.answers, key)
     for sheet in sheets:
@@ -153,7 +153,7 @@ def _score(arguments: argparse.Namespace) -> int:
     result = score(key, sheets)
     print(as_text(result, key, arguments.judge_note))
     if arguments.json:
-        write_text(arguments.json, to_text(as_json(result, key, arguments.judge_note)), SCORE)
+        write_text(arguments.json, json_text(as_json(result, key, arguments.judge_note)), SCORE)
     return 1 if any(sheet.bad_lines for sheet in sheets) else 0
 
 

@@ -1,4 +1,4 @@
-"""`colorflow evaluate`: colorings measured on a folder of color photos."""
+"""`colorflow evaluate`: measures colorings on a folder of color photos."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import argparse
 import shlex
 from typing import TYPE_CHECKING
 
-from colorflow.cli.arguments import LARGEST_SEED, a_path, add_weights, whole_number
+from colorflow.cli.arguments import a_path, add_weights, whole_number
+from colorflow.limits import LARGEST_SEED
 
 if TYPE_CHECKING:
     from colorflow.cli.arguments import Commands
@@ -22,12 +23,11 @@ def add_evaluate(commands: Commands) -> None:
         help="measure colorings on a folder of color photos",
         description=(
             "Color the photos of a folder as if they were gray, and compare the results with "
-            "their own colors and with simpler ways of coloring. Photos that cannot be read, and "
-            "those that have no colors, are named and left out. The same seed gives the same "
-            "numbers."
+            "their own colors and with simpler ways of coloring. Unreadable photos and photos "
+            "without colors are named and left out. The same seed gives the same numbers."
         ),
     )
-    add_what_to_measure(parser, drawn_for="the best of n and the like")
+    add_what_to_measure(parser, samples_of="each photo, for the best of n and the like")
     parser.add_argument("--markdown", type=a_path, metavar="FILE", help="the same as a table")
     parser.add_argument(
         "--sheet",
@@ -38,29 +38,29 @@ def add_evaluate(commands: Commands) -> None:
     parser.add_argument(
         "--degrade",
         action="store_true",
-        help="let the model see the lightness as an old, damaged print would show it",
+        help="show the model the lightness of an old, damaged print",
     )
     parser.set_defaults(command=_evaluate)
 
 
-def add_what_to_measure(parser: argparse.ArgumentParser, *, drawn_for: str) -> None:
-    """Photos, weights, draws and where the numbers go, as all commands that measure take them."""
+def add_what_to_measure(parser: argparse.ArgumentParser, *, samples_of: str) -> None:
+    """Adds the options that all measuring commands share."""
     parser.add_argument("folder", type=a_path, metavar="FOLDER", help="color photos")
     parser.add_argument(
-        "--json", type=a_path, required=True, metavar="FILE", help="where the numbers go"
+        "--json", type=a_path, required=True, metavar="FILE", help="file for the numbers"
     )
     parser.add_argument(
         "--limit",
         type=whole_number(least=1),
         metavar="N",
-        help="so many photos, evenly spread over the folder (default: all)",
+        help="number of photos, evenly spread over the folder (default: all)",
     )
     parser.add_argument(
         "--draws",
         type=whole_number(least=2),
         default=8,
         metavar="N",
-        help=f"draws of {drawn_for} (default: %(default)s)",
+        help=f"samples of {samples_of} (default: %(default)s)",
     )
     parser.add_argument(
         "--seed",
@@ -72,7 +72,7 @@ def add_what_to_measure(parser: argparse.ArgumentParser, *, drawn_for: str) -> N
 
 
 def command_again(name: str, arguments: argparse.Namespace) -> list[str]:
-    """The words of a command that measures the same numbers again."""
+    """Returns the words of a command that measures the same numbers again."""
     words = ["colorflow", name, str(arguments.folder), "--json", str(arguments.json)]
     if arguments.limit:
         words += ["--limit", str(arguments.limit)]
@@ -82,9 +82,10 @@ def command_again(name: str, arguments: argparse.Namespace) -> list[str]:
 
 
 def _evaluate(arguments: argparse.Namespace) -> int:
-    from colorflow.colorize import default_weights
+    from colorflow.colorizer import default_weights
     from colorflow.evaluation.run import run_evaluation
 
+    words = command_again("evaluate", arguments) + ["--degrade"] * arguments.degrade
     evaluation = run_evaluation(
         arguments.folder,
         json_file=arguments.json,
@@ -93,12 +94,9 @@ def _evaluate(arguments: argparse.Namespace) -> int:
         weights=arguments.weights or default_weights(),
         baselines=default_weights().parent / BASELINES,
         limit=arguments.limit,
-        draws=arguments.draws,
+        n=arguments.draws,
         seed=arguments.seed,
         degraded=arguments.degrade,
-        command=shlex.join(
-            command_again("evaluate", arguments) + ["--degrade"] * arguments.degrade
-        ),
+        command=shlex.join(words),
     )
-    failed = [item for item in evaluation.left_out if item.why != "not colored"]
-    return 1 if failed else 0
+    return int(any(item.why != "not colored" for item in evaluation.left_out))

@@ -1,4 +1,4 @@
-"""`colorflow evaluate-hints`: what color hints buy, measured on a folder of color photos."""
+"""`colorflow evaluate-hints`: measures the benefit of color hints on a folder of color photos."""
 
 from __future__ import annotations
 
@@ -17,22 +17,24 @@ def add_evaluate_hints(commands: Commands) -> None:
     """Adds the command to the program's."""
     parser = commands.add_parser(
         "evaluate-hints",
-        help="measure what color hints buy, on a folder of color photos",
+        help="measure the benefit of color hints on a folder of color photos",
         description=(
             "Color the photos of a folder as if they were gray, with 0 to 16 points of their own "
-            "colors as hints, and tell how far the results are from the photos and from the "
-            "hints. Photos that cannot be read, and those that have no colors, are named and left "
-            "out. The same seed gives the same numbers."
+            "colors as hints, and measure how far the results are from the photos and from the "
+            "hints. Unreadable photos and photos without colors are named and left out. The same "
+            "seed gives the same numbers."
         ),
     )
-    add_what_to_measure(parser, drawn_for="each photo and number of hints")
-    parser.add_argument("--plot", type=a_path, metavar="FILE", help="the curve (.png, .svg)")
+    add_what_to_measure(parser, samples_of="each photo and number of hints")
+    parser.add_argument(
+        "--plot", type=a_path, metavar="FILE", help="file for the curve (.png, .svg)"
+    )
     parser.set_defaults(command=_evaluate_hints)
 
 
 def _evaluate_hints(arguments: argparse.Namespace) -> int:
-    from colorflow.colorize import default_weights
-    from colorflow.evaluation.hint_run import run_hint_curve
+    from colorflow.colorizer import default_weights
+    from colorflow.evaluation.hint_report import run_hint_curve
 
     curve = run_hint_curve(
         arguments.folder,
@@ -40,9 +42,8 @@ def _evaluate_hints(arguments: argparse.Namespace) -> int:
         plot_file=arguments.plot,
         weights=arguments.weights or default_weights(),
         limit=arguments.limit,
-        draws=arguments.draws,
+        n=arguments.draws,
         seed=arguments.seed,
         command=shlex.join(command_again("evaluate-hints", arguments)),
     )
-    failed = [item for item in curve.left_out if item.why != "not colored"]
-    return 1 if failed else 0
+    return int(any(item.why != "not colored" for item in curve.left_out))

@@ -1,4 +1,4 @@
-"""`colorflow export`: a run's weights file."""
+"""`colorflow export`: writes the weights file of a run."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ def add_export(commands: Commands) -> None:
     parser = commands.add_parser(
         "export",
         help="write a run's weights file",
-        description="Write the weights file of a training run: all that coloring needs.",
+        description="Write the weights file of a training run, which is all that coloring needs.",
     )
     parser.add_argument("run", type=a_path, metavar="RUN", help="folder of the run")
     parser.add_argument("weights", type=a_path, metavar="WEIGHTS", help="NAME.safetensors")
     parser.add_argument(
-        "--pack", type=a_path, required=True, help="the pack, for bits/dim and temperatures"
+        "--pack", type=a_path, required=True, help="pack to measure bits/dim and temperatures on"
     )
     parser.add_argument(
         "--temperatures",
@@ -33,14 +33,14 @@ def add_export(commands: Commands) -> None:
         "--gain",
         type=positive_number,
         default=1.0,
-        help="what draws multiply the chroma on the coarsest grid with; more than 1 gives back the "
-        "vividness that temperatures below 1 take (default: %(default)g)",
+        help="factor of the chroma of samples on the coarsest grid; more than 1 restores the "
+        "vividness that temperatures below 1 take away (default: %(default)g)",
     )
     parser.add_argument(
         "--rest",
         type=a_path,
         metavar="WEIGHTS",
-        help="weights file for what the run has not trained: levels, and late blocks",
+        help="weights file that supplies the levels and late blocks that the run has not trained",
     )
     parser.set_defaults(command=_export)
 
@@ -54,7 +54,7 @@ def _export(arguments: argparse.Namespace) -> int:
         pack_folder=arguments.pack,
         temperatures=arguments.temperatures,
         gain=arguments.gain,
-        rest=arguments.rest,
+        fallback=arguments.rest,
         say=lambda line: print(line, flush=True),
     )
     return 0

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import argparse
+from functools import partial
 from typing import TYPE_CHECKING
 
-from colorflow.cli.arguments import LARGEST_SEED, a_path, positive_number, whole_number
+from colorflow.cli.arguments import a_path, positive_number, whole_number
+from colorflow.limits import LARGEST_SEED
 
 if TYPE_CHECKING:
     from colorflow.cli.arguments import Commands
+
+_say = partial(print, flush=True)
 
 
 def add_zoo(commands: Commands) -> None:
@@ -29,9 +33,9 @@ def _add_train(commands: Commands) -> None:
         "train",
         help="train one architecture",
         description=(
-            "Train one architecture to the density of a photo's chroma on a 16x16 grid, given its "
-            "lightness. All architectures of a RUN share one recipe; several processes may train "
-            "different ones side by side. Run again to go on."
+            "Train one architecture to model the density of a photo's chroma on a 16x16 grid, "
+            "given its lightness. All architectures of a RUN share one recipe; several processes "
+            "may train different architectures at the same time. Run again to continue."
         ),
     )
     parser.add_argument("name", metavar="NAME", help="the architecture, such as glow")
@@ -44,10 +48,13 @@ def _add_train(commands: Commands) -> None:
         type=positive_number,
         required=True,
         help="minutes of training; on a CPU they are processor time of the training steps divided "
-        "by the threads, so that what else the machine does changes nothing; on CUDA, wall time",
+        "by the threads, so that other programs change nothing; on CUDA they are wall time",
     )
     parser.add_argument(
-        "--batch", type=whole_number(least=1), default=64, help="rows a step (default: %(default)s)"
+        "--batch",
+        type=whole_number(least=1),
+        default=64,
+        help="rows per step (default: %(default)s)",
     )
     parser.add_argument(
         "--rate",
@@ -65,31 +72,14 @@ def _add_train(commands: Commands) -> None:
     parser.set_defaults(command=_train)
 
 
-def _train(arguments: argparse.Namespace) -> int:
-    import torch
-
-    from colorflow.comparison.train import recipe, train_architecture
-
-    torch.set_num_threads(arguments.threads)
-    train_architecture(
-        arguments.name,
-        arguments.pack,
-        arguments.output,
-        config=recipe(batch=arguments.batch, rate=arguments.rate, seed=arguments.seed),
-        minutes=arguments.minutes,
-        say=lambda line: print(line, flush=True),
-    )
-    return 0
-
-
 def _add_table(commands: Commands) -> None:
     parser = commands.add_parser(
         "table",
-        help="measure what is trained: zoo.json, zoo.md and zoo.jpg",
+        help="measure the trained architectures: zoo.json, zoo.md and zoo.jpg",
         description=(
             "Measure every trained architecture of a run, one after the other on one thread, and "
-            "write zoo.json, zoo.md (prose around its table stays) and zoo.jpg. Timings want a "
-            "machine that does nothing else."
+            "write zoo.json, zoo.md (text around its table stays) and zoo.jpg. Timings need an "
+            "idle machine."
         ),
     )
     parser.add_argument("run", type=a_path, metavar="RUN", help="folder of `colorflow zoo train`")
@@ -101,29 +91,13 @@ def _add_table(commands: Commands) -> None:
     parser.set_defaults(command=_table)
 
 
-def _table(arguments: argparse.Namespace) -> int:
-    import torch
-
-    from colorflow.comparison.table import write_table
-
-    torch.set_num_threads(1)
-    write_table(
-        arguments.run,
-        arguments.pack,
-        arguments.output,
-        seed=arguments.seed,
-        say=lambda line: print(line, flush=True),
-    )
-    return 0
-
-
 def _add_toys(commands: Commands) -> None:
     parser = commands.add_parser(
         "toys",
         help="train every architecture on densities in the plane",
         description=(
-            "Train every architecture on two moons, eight Gaussians and a pinwheel, and write a "
-            "figure of densities and samples, with the numbers beside it as JSON."
+            "Train every architecture on two moons, eight Gaussians and a pinwheel. Write a figure "
+            "of densities and samples, and the numbers beside it as JSON."
         ),
     )
     parser.add_argument(
@@ -139,21 +113,6 @@ def _add_toys(commands: Commands) -> None:
     parser.set_defaults(command=_toys)
 
 
-def _toys(arguments: argparse.Namespace) -> int:
-    import torch
-
-    from colorflow.comparison.toys import write_toys
-
-    torch.set_num_threads(1)
-    write_toys(
-        arguments.output,
-        steps=arguments.steps,
-        seed=arguments.seed,
-        say=lambda line: print(line, flush=True),
-    )
-    return 0
-
-
 def _add_seed(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--seed",
@@ -161,3 +120,40 @@ def _add_seed(parser: argparse.ArgumentParser) -> None:
         default=0,
         help="(default: %(default)s)",
     )
+
+
+def _train(arguments: argparse.Namespace) -> int:
+    import torch
+
+    from colorflow.evaluation.zoo.train import recipe, train_architecture
+
+    torch.set_num_threads(arguments.threads)
+    train_architecture(
+        arguments.name,
+        arguments.pack,
+        arguments.output,
+        config=recipe(batch=arguments.batch, rate=arguments.rate, seed=arguments.seed),
+        minutes=arguments.minutes,
+        say=_say,
+    )
+    return 0
+
+
+def _table(arguments: argparse.Namespace) -> int:
+    import torch
+
+    from colorflow.evaluation.zoo.table import write_table
+
+    torch.set_num_threads(1)
+    write_table(arguments.run, arguments.pack, arguments.output, seed=arguments.seed, say=_say)
+    return 0
+
+
+def _toys(arguments: argparse.Namespace) -> int:
+    import torch
+
+    from colorflow.evaluation.zoo.toys import write_toys
+
+    torch.set_num_threads(1)
+    write_toys(arguments.output, steps=arguments.steps, seed=arguments.seed, say=_say)
+    return 0

@@ -1,6 +1,6 @@
 """sRGB <-> CIELAB (D65, 2 degree observer), and chroma from the 64x64 grid to full resolution.
 
-    cie.py              the formulae and constants, once, in numpy
+    cie.py              the only formulas and constants of CIELAB, in numpy; `photo` uses them, too
     resize.py           resizing by area average
     grid.py             photo -> what the model sees: lightness (256x256) and ab (64x64)
     upsample.py         ab of the grid -> ab at full resolution, guided by lightness

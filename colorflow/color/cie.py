@@ -1,7 +1,7 @@
-"""The CIE formulae between 8-bit sRGB and CIELAB (D65, 2 degree observer), in numpy.
+"""The CIE formulas between 8-bit sRGB and CIELAB (D65, 2 degree observer), in numpy.
 
-The matrix is the one of scikit-image and kornia (ITU-R BT.709 primaries with D65, six decimals);
-the white point is what that matrix gives for sRGB white, so that a gray triple has a = b = 0.
+The matrix is that of scikit-image and kornia (ITU-R BT.709 primaries with D65, six decimals). The
+white point is the matrix applied to sRGB white, so that a gray triple has a = b = 0.
 
 Reference: IEC 61966-2-1:1999 (sRGB); CIE 15:2004 (CIELAB).
 """
@@ -20,7 +20,7 @@ RGB_TO_XYZ = np.array(
     ]
 )
 WHITE = RGB_TO_XYZ.sum(axis=1)
-# Linear sRGB -> XYZ relative to white, and back: all that CIELAB needs.
+# Linear sRGB -> XYZ relative to white, and back, as CIELAB needs it.
 RGB_TO_RELATIVE_XYZ = RGB_TO_XYZ / WHITE[:, None]
 RELATIVE_XYZ_TO_RGB = np.linalg.inv(RGB_TO_RELATIVE_XYZ)
 

@@ -6,7 +6,7 @@ Dimensions: H, W pixels of the photo, s the scale (2 or 4).
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Generator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -120,12 +120,12 @@ class Enlarger:
 
     def steps(
         self, photo: Photo, scale: int, temperature: float, seed: int, *, restore: bool = False
-    ) -> Iterator[float]:
+    ) -> Generator[float, None, NDArray[np.float32]]:
         """The same in steps, for progress and cancellation: yields the share that is done."""
         self._check(photo, scale, temperature, seed, restore=restore)
         first = RESTORE if restore else LAST if scale == 2 else FIRST
         names = [first] if scale == 2 else [first, LAST]
-        lightness = lightness_of(photo.all_bits)
+        lightness = lightness_of(photo.full_depth)
         done, total = 0.0, sum(4**i for i in range(len(names)))
         for stream, name in enumerate(names):
             doubling = Doubling(

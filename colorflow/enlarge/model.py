@@ -23,7 +23,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from colorflow.flows import Haar, Squeeze, Standardize
-from colorflow.zoo.pyramid import level_flow
+from colorflow.model.level import level_flow
 
 DEQUANTIZATION_STD = 0.2
 """Std of the noise on details in training and evaluation, in L* units: half a step of 8 bits."""

@@ -1,8 +1,8 @@
 """Values over photos with bootstrap standard errors.
 
-Every value is a statistic of weights on photos: all weights 1 give the value, and weights that
-count how often a photo was drawn with replacement give its spread. All values of a table share the
-same resamples, so that what the photos have in common cancels in ratios.
+Every value is a statistic of weights on the photos. Weights of 1 give the value; weights that
+count how often each photo was sampled with replacement give its spread. All values of a table share
+the same resamples, so variation that is common to all columns cancels in ratios.
 
 Dimensions: R resamples, N photos.
 
@@ -21,7 +21,7 @@ RESAMPLES = 1000
 
 Array = NDArray[np.float64]
 Statistic = Callable[[Array], Array]
-"""From weights (R, N) to values (R,), or fewer where a resample has none."""
+"""From weights (R, N) to values (R,); fewer where a resample has no value."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,11 +32,15 @@ class Estimate:
     stderr: float | None
 
 
+Table = dict[str, dict[str, Estimate]]
+"""Values by column and metric."""
+
+
 class Bootstrap:
-    """Draws the resamples once, for all values of a table.
+    """The resamples that all values of a table share.
 
     Args:
-        photos: N.
+        photos: their number N.
         seed: of the resamples.
     """
 
@@ -48,10 +52,10 @@ class Bootstrap:
         self._counts: Array = counts.astype(np.float64)
 
     def estimate(self, statistic: Statistic) -> Estimate:
-        """The statistic of the photos, and its standard deviation over the resamples.
+        """Estimates a statistic and its standard deviation over the resamples.
 
         Raises:
-            ValueError: if the value is not finite, which no average may hide.
+            ValueError: if the value is not finite.
         """
         photos = self._counts.shape[1]
         value = statistic(np.ones((1, photos)))
@@ -63,30 +67,30 @@ class Bootstrap:
 
 
 def mean_of(values: Array) -> Statistic:
-    """The mean over photos of one number a photo, (N,)."""
+    """Mean over photos of one number per photo, (N,)."""
     return lambda weights: weights @ values / weights.sum(1)
 
 
 def root_mean_of(values: Array) -> Statistic:
-    """The root of the mean over photos of one number a photo, (N,)."""
+    """Root of the mean over photos of one number per photo, (N,)."""
     return lambda weights: np.sqrt(mean_of(values)(weights))
 
 
 def mean_of_pairs(values: Array) -> Statistic:
-    """The mean over pairs of different photos, (N, N); N at least 2.
+    """Mean over pairs of different photos, (N, N); N at least 2.
 
-    A photo that was drawn twice is no pair with itself, or the value would be biased.
+    A photo that was sampled twice does not pair with itself, which would bias the value.
     """
     return _of_pairs(values, lambda mean, _: mean)
 
 
 def shared_of_pairs(products: Array) -> Statistic:
-    """The share of the variance that all photos have in common, (N, N) to one number; N at least 2.
+    """Share of the variance that all photos have in common, from (N, N) products; N at least 2.
 
-    Photo p has deviations d_p from its own mean, one a sample; `products` holds all d_p . d_q. What
-    depends on the sample's number alone is the same in all photos and gives the products of
-    different photos their mean; the products of photos with themselves have the whole variance.
-    Without pairs of a photo with itself above, chance explains 0 and not 1/N.
+    Photo p has deviations d_p from its own mean, one per sample; `products` holds all d_p . d_q. A
+    part that depends on the sample's number alone is the same in all photos: it is the mean product
+    of different photos. The products of photos with themselves hold the whole variance. The
+    numerator leaves out pairs of a photo with itself, so that chance explains 0 rather than 1/N.
     """
     whole = np.diag(products)
 
@@ -97,9 +101,9 @@ def shared_of_pairs(products: Array) -> Statistic:
 
 
 def _of_pairs(values: Array, finish: Callable[[Array, Array], Array]) -> Statistic:
-    """What `finish` makes of the mean over pairs of different photos and the weights.
+    """Applies `finish` to the mean over pairs of different photos and the weights.
 
-    A photo that was drawn twice is no pair with itself; resamples without a pair have no value.
+    Resamples without a pair have no value.
     """
     between = values - np.diag(np.diag(values))
 
@@ -113,7 +117,7 @@ def _of_pairs(values: Array, finish: Callable[[Array, Array], Array]) -> Statist
 
 
 def ratio_of(above: Statistic, below: Statistic) -> Statistic:
-    """One statistic divided by another of the same photos; resamples with 0 below have no value."""
+    """Ratio of two statistics; resamples with a denominator of 0 have no value."""
 
     def statistic(weights: Array) -> Array:
         over, under = above(weights), below(weights)

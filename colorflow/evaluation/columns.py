@@ -1,8 +1,8 @@
-"""The ways of coloring that are compared: the columns of the table.
+"""The columns of the table: the ways of coloring that are compared.
 
-To compare another one, make a `Column` of it.
+To compare another way, make a `Column` of it.
 
-Dimensions: B photos, n draws.
+Dimensions: n samples of one photo.
 """
 
 from __future__ import annotations
@@ -18,32 +18,34 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from colorflow.baselines import BASELINES, LoadedBaseline, load_baseline
-from colorflow.colorize import Colorizer
+from colorflow.colorizer import Colorizer
 from colorflow.errors import WeightsError
+from colorflow.evaluation.baselines import BASELINES, LoadedBaseline, load_baseline
+from colorflow.evaluation.objectives import bits_per_dim
+from colorflow.limits import DIVERSE_POOL
 from colorflow.model.condition import Condition
 from colorflow.model.config import FINEST_GRID
 from colorflow.model.density import ConditionalDensity
-from colorflow.model.diverse import COARSE_LEVELS, DIVERSE_POOL, most_different
-from colorflow.model.principal import POOL, principal_colorings
-from colorflow.model.pyramid import MEAN_CHANNELS, ChromaPyramid
+from colorflow.model.level import MEAN_CHANNELS
+from colorflow.model.principal import POOL
+from colorflow.model.pyramid import ChromaPyramid
 from colorflow.model.weights import LoadedWeights
 from colorflow.photo import photo_from_image
+from colorflow.photo_model import Latents, PhotoModel
 from colorflow.training.colors import TrainingColors
 
-COLORS_OF_FIRST_PACK = TrainingColors(mean_ab=(1.47, 7.64), largest_chroma=72.8)
-"""For weights whose header does not hold the colors of their training photos: those of the first
-shipped weights, measured by `training_colors` on their pack (25,649 photos, 13,647 of them
-large)."""
+COLORS_OF_FIRST_PACK = TrainingColors(mean_ab=(1.47, 7.64), blow_up_chroma=72.8)
+"""For weights whose header lacks the colors of their training photos: those of the first shipped
+weights, measured by `training_colors` on their pack (25,649 photos, 13,647 of them large)."""
 
 MANY = 64
-"""Samples of one photo for what takes many: the mean, intervals, blow-ups, tint by seed."""
+"""Samples of one photo for metrics that need many: the mean, intervals, blow-ups, tint by seed."""
 
-CARDS = 4
+PRINCIPAL = 4
 """Principal colorings that a user sees by default."""
 
-Draw = Callable[[Condition, int, torch.Generator], Tensor]
-Cards = Callable[[Condition, int, torch.Generator], tuple[Tensor, NDArray[np.float64]]]
+Sampler = Callable[[Condition, int, torch.Generator], Tensor]
+PrincipalSampler = Callable[[Condition, int, torch.Generator], tuple[Tensor, NDArray[np.float64]]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,39 +54,37 @@ class Column:
 
     Attributes:
         name: in the table.
-        draw: from a condition of B photos, n, and a source of randomness to (B, n, 2, 64, 64)
+        sample: from the condition of a photo, n, and a source of randomness to (n, 2, 64, 64)
             chroma in CIELAB units.
-        draws: whether they are independent samples of a distribution, a few chosen from many, or
-            one and the same result each time.
-        bits_per_dim: from (B, 2, 64, 64) chroma and a condition to its negative log-likelihood in
-            bits per dimension, (B,), density per CIELAB unit: ``all`` for the whole, and beside it
-            by level where a model has levels. None without a density.
-        round_trip: from chroma and a condition through the latents and back, to the same chroma as
-            far as the model's inverse is exact. None without latents.
-        interval_factors: of the uncertainty map that is made of these draws, as in `LoadedWeights`;
-            empty where there is no such map.
-        numbered: from a photo's pixels to samples (n, 2, 64, 64) as users get them, sample i for
-            seed i. `draw` has random numbers of its own for each photo, users choose a seed; so
-            what samples of one seed have in common is seen here alone. None without seeds.
-        cards: from the condition of a photo and the mirrored photo, k, and a source of randomness
-            to k principal colorings (k, 2, 64, 64) and their shares (k,); what is measured is then
-            of them, and `draw` is not asked. None for other columns.
+        kind: whether `sample` gives independent samples of a distribution, a few chosen from many,
+            or the same result each time.
+        bits_per_dim: from (1, 2, 64, 64) chroma and a condition to its negative log-likelihood in
+            bits per dimension, density per CIELAB unit: ``all`` for the whole model, and by level
+            where a model has levels. None without a density.
+        round_trip: from chroma and a condition through the latents and back. None without latents.
+        interval_factors: of the uncertainty map that is made of these samples, as in
+            `LoadedWeights`; empty if there is no such map.
+        samples_by_seed: from a photo's pixels to samples (n, 2, 64, 64) as users get them, sample i
+            for seed i. `sample` has its own random numbers for each photo, so only these samples
+            show what one seed has in common on all photos. None without seeds.
+        principal: from the condition of a photo and the mirrored photo, k, and a source of
+            randomness to k principal colorings (k, 2, 64, 64) and their shares (k,). If set, it is
+            measured instead of `sample`.
     """
 
     name: str
-    draw: Draw
-    draws: Literal["independent", "chosen", "one"]
-    bits_per_dim: Callable[[Tensor, Condition], Mapping[str, Tensor]] | None = None
+    sample: Sampler
+    kind: Literal["independent", "chosen", "one"]
+    bits_per_dim: Callable[[Tensor, Condition], Mapping[str, float]] | None = None
     round_trip: Callable[[Tensor, Condition], Tensor] | None = None
     interval_factors: Mapping[float, float] = field(default_factory=dict)
-    numbered: Callable[[NDArray[np.uint8]], Tensor] | None = None
-    cards: Cards | None = None
+    samples_by_seed: Callable[[NDArray[np.uint8]], Tensor] | None = None
+    principal: PrincipalSampler | None = None
 
 
 def columns_of(weights: LoadedWeights) -> list[Column]:
-    """The columns that a weights file gives, the training photos' mean color among them."""
+    """Makes the columns of a weights file, the training photos' mean color among them."""
     pyramid = weights.pyramid
-    shipped, honest = weights.temperatures, [1.0] * len(weights.temperatures)
     density: dict[str, Any] = {
         "bits_per_dim": lambda ab, condition: _bits_by_level(pyramid, ab, condition),
         "round_trip": lambda ab, condition: pyramid.decode(
@@ -94,56 +94,35 @@ def columns_of(weights: LoadedWeights) -> list[Column]:
     return [
         Column(
             name="colorflow",
-            draw=_sampler(pyramid, shipped, weights.gain),
-            draws="independent",
-            numbered=_numbered(weights),
+            sample=_sampler(pyramid, weights.temperatures, weights.gain),
+            kind="independent",
+            samples_by_seed=_samples_by_seed(weights),
             **density,
         ),
         Column(
             name="colorflow_std1",
-            draw=_sampler(pyramid, honest),
-            draws="independent",
+            sample=_sampler(pyramid, [1.0] * len(weights.temperatures), 1.0),
+            kind="independent",
             interval_factors=weights.interval_factors,
             **density,
         ),
-        Column(
-            name="colorflow_diverse", draw=_diverse(pyramid, shipped, weights.gain), draws="chosen"
-        ),
+        Column(name="colorflow_diverse", sample=_diverse(weights), kind="chosen"),
         Column(
             name="principal",
-            draw=_no_draw,
-            draws="chosen",
-            cards=_cards(pyramid, shipped, weights.gain),
+            sample=_never_sampled,
+            kind="chosen",
+            principal=_principal(weights),
         ),
         constant("mean_color", training_colors_of(weights).mean_ab),
     ]
 
 
-def _cards(pyramid: ChromaPyramid, temperatures: Sequence[float], gain: float) -> Cards:
-    """Principal colorings, of as many samples as users get."""
-
-    def cards(
-        both: Condition, k: int, generator: torch.Generator
-    ) -> tuple[Tensor, NDArray[np.float64]]:
-        latents = [
-            std * torch.randn(POOL, *shape, generator=generator)
-            for shape, std in zip(pyramid.latent_shapes(), temperatures, strict=True)
-        ]
-        return principal_colorings(pyramid, latents, both, k, gain)
-
-    return cards
-
-
-def _no_draw(*_: object) -> Tensor:
-    raise AssertionError("principal colorings are made by `cards`")
-
-
 def baseline_columns(folder: Path, say: Callable[[str], None]) -> list[Column]:
-    """The trained baselines of a folder, `NAME.safetensors` each.
+    """Makes the columns of a folder of baselines, `NAME.safetensors` each.
 
     Args:
         folder: of weights files.
-        say: gets a line for each one that is missing.
+        say: gets a line for each missing file.
 
     Raises:
         WeightsError: if a file cannot be read, or holds another baseline than its name says.
@@ -161,19 +140,37 @@ def baseline_columns(folder: Path, say: Callable[[str], None]) -> list[Column]:
     return columns
 
 
+def constant(name: str, ab: tuple[float, float]) -> Column:
+    """Makes a column with the same chroma at every pixel of every photo."""
+    chroma = torch.tensor(ab).view(2, 1, 1)
+    return Column(
+        name=name,
+        sample=lambda _, n, __: chroma.expand(n, 2, FINEST_GRID, FINEST_GRID),
+        kind="one",
+    )
+
+
+def training_colors_of(weights: LoadedWeights) -> TrainingColors:
+    """Returns the colors of the photos that the weights were trained on."""
+    stored = weights.training.get("colors")
+    if stored is None:
+        return COLORS_OF_FIRST_PACK
+    return TrainingColors.from_dict(stored)
+
+
 def _baseline(baseline: LoadedBaseline) -> Column:
-    """One result of the deterministic network, draws of a density."""
-    module, temperature = baseline.module, baseline.temperature
+    """Makes the column of a density, or of the one result of the deterministic network."""
+    name, module, temperature = baseline.name, baseline.module, baseline.temperature
     if not isinstance(module, ConditionalDensity):
         return Column(
-            name=baseline.name,
-            draw=lambda condition, n, _: module(condition)[:, None].expand(-1, n, -1, -1, -1),
-            draws="one",
+            name=name,
+            sample=lambda condition, n, _: module(condition).expand(n, -1, -1, -1),
+            kind="one",
         )
-    dims = MEAN_CHANNELS * FINEST_GRID**2
 
-    def bits_per_dim(ab: Tensor, condition: Condition) -> dict[str, Tensor]:
-        return {"all": -module.log_prob(ab, condition) / (dims * math.log(2))}
+    def bits(ab: Tensor, condition: Condition) -> dict[str, float]:
+        nats = -float(module.log_prob(ab, condition))
+        return {"all": bits_per_dim(nats, MEAN_CHANNELS * FINEST_GRID**2)}
 
     def round_trip(ab: Tensor, condition: Condition) -> Tensor:
         context = module.context_of(condition)
@@ -181,77 +178,79 @@ def _baseline(baseline: LoadedBaseline) -> Column:
         return bijection.inverse(bijection(ab, context)[0], context)[0]
 
     return Column(
-        name=baseline.name,
-        draw=lambda condition, n, generator: module.sample(condition, n, generator, temperature),
-        draws="independent",
-        bits_per_dim=bits_per_dim,
+        name=name,
+        sample=lambda condition, n, generator: module.sample(condition, n, generator, temperature)[
+            0
+        ],
+        kind="independent",
+        bits_per_dim=bits,
         round_trip=round_trip,
     )
 
 
-def training_colors_of(weights: LoadedWeights) -> TrainingColors:
-    """The colors of the photos that the weights were trained on."""
-    stored = weights.training.get("colors")
-    if stored is None:
-        return COLORS_OF_FIRST_PACK
-    a, b = stored["mean_ab"]
-    return TrainingColors(mean_ab=(a, b), largest_chroma=stored["largest_chroma"])
-
-
-def constant(name: str, ab: tuple[float, float]) -> Column:
-    """The same chroma at every pixel of every photo."""
-
-    def draw(condition: Condition, n: int, _: torch.Generator) -> Tensor:
-        return torch.tensor(ab).view(2, 1, 1).expand(len(condition), n, 2, FINEST_GRID, FINEST_GRID)
-
-    return Column(name=name, draw=draw, draws="one")
-
-
-def _sampler(pyramid: ChromaPyramid, temperatures: Sequence[float], gain: float = 1.0) -> Draw:
+def _sampler(pyramid: ChromaPyramid, temperatures: Sequence[float], gain: float) -> Sampler:
     return lambda condition, n, generator: pyramid.sample(
         condition, n, temperatures, generator, gain
+    )[0]
+
+
+def _samples_by_seed(weights: LoadedWeights) -> Callable[[NDArray[np.uint8]], Tensor]:
+    """Makes the samples of `colorize` for the seeds from 0 on."""
+    colorizer = Colorizer(weights)
+    return lambda pixels: torch.from_numpy(
+        colorizer.predict(photo_from_image(pixels), MANY, seed=0, samples=True).ab
     )
 
 
-def _numbered(weights: LoadedWeights) -> Callable[[NDArray[np.uint8]], Tensor]:
-    """The samples of `colorize` with its own seed, 0, and those that follow."""
-    colorizer = Colorizer(weights)
+def _diverse(weights: LoadedWeights) -> Sampler:
+    """Chooses the n most different of 8n samples, as `Colorizer` does."""
 
-    def numbered(pixels: NDArray[np.uint8]) -> Tensor:
-        return torch.from_numpy(
-            colorizer.draw(photo_from_image(pixels), MANY, seed=0, samples=True).ab
-        )
+    def sample(condition: Condition, n: int, generator: torch.Generator) -> Tensor:
+        model = _photo_model(weights, condition)
+        latents = _latents(weights, n * DIVERSE_POOL, generator)
+        chosen = model.most_different(latents, n)
+        return torch.from_numpy(model.decode([latents[i] for i in chosen]))
 
-    return numbered
-
-
-def _diverse(pyramid: ChromaPyramid, temperatures: Sequence[float], gain: float) -> Draw:
-    """The n most different of 8n draws, as `Colorizer` chooses them."""
-
-    def draw(condition: Condition, n: int, generator: torch.Generator) -> Tensor:
-        pool = n * DIVERSE_POOL
-        latents = [
-            temperature * torch.randn(len(condition) * pool, *shape, generator=generator)
-            for shape, temperature in zip(pyramid.latent_shapes(), temperatures, strict=True)
-        ]
-        coarse = pyramid.decode(latents[:COARSE_LEVELS], condition, gain).unflatten(0, (-1, pool))
-        chosen = [
-            photo * pool + index
-            for photo, points in enumerate(coarse.flatten(2).numpy())
-            for index in most_different(points, n)
-        ]
-        ab = pyramid.decode([level[chosen] for level in latents], condition, gain)
-        return ab.unflatten(0, (-1, n))
-
-    return draw
+    return sample
 
 
-def _bits_by_level(pyramid: ChromaPyramid, ab: Tensor, condition: Condition) -> dict[str, Tensor]:
+def _principal(weights: LoadedWeights) -> PrincipalSampler:
+    """Makes principal colorings of as many samples as users get."""
+
+    def sample(
+        both: Condition, k: int, generator: torch.Generator
+    ) -> tuple[Tensor, NDArray[np.float64]]:
+        model = _photo_model(weights, both)
+        ab, shares = model.principal_of(_latents(weights, POOL, generator), k)
+        return torch.from_numpy(ab), np.array(shares)
+
+    return sample
+
+
+def _photo_model(weights: LoadedWeights, condition: Condition) -> PhotoModel:
+    """Makes the distribution of a photo from its condition, or from that of both orientations."""
+    return PhotoModel(weights, condition.lightness[:1], lambda *, mirrored: condition)
+
+
+def _never_sampled(*_: object) -> Tensor:
+    raise AssertionError("this column is measured by its principal colorings")
+
+
+def _latents(weights: LoadedWeights, n: int, generator: torch.Generator) -> list[Latents]:
+    """Samples the latents of n samples at the shipped temperatures, level by level."""
+    levels = [
+        std * torch.randn(n, *shape, generator=generator)
+        for shape, std in zip(weights.pyramid.latent_shapes(), weights.temperatures, strict=True)
+    ]
+    return [list(latents) for latents in zip(*levels, strict=True)]
+
+
+def _bits_by_level(pyramid: ChromaPyramid, ab: Tensor, condition: Condition) -> dict[str, float]:
     """Each level's value counts the bits of its own numbers, as in `colorflow export`."""
-    terms = pyramid.level_log_probs(ab, condition)
+    nats = [-float(term) for term in pyramid.level_log_probs(ab, condition)]
     dims = [math.prod(shape) for shape in pyramid.latent_shapes()]
-    bits = {
-        str(name): -term / (dim * math.log(2))
-        for name, term, dim in zip(pyramid.config.chroma_grids, terms, dims, strict=True)
+    levels = zip(pyramid.config.chroma_grids, nats, dims, strict=True)
+    return {
+        **{str(name): bits_per_dim(own, dim) for name, own, dim in levels},
+        "all": bits_per_dim(sum(nats), sum(dims)),
     }
-    return bits | {"all": -torch.stack(terms).sum(0) / (sum(dims) * math.log(2))}

@@ -1,12 +1,12 @@
-"""The table: every column measured on every photo of a folder."""
+"""Measures every column on every photo of a folder."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 from torch import Tensor
@@ -16,6 +16,7 @@ from colorflow.evaluation.bootstrap import (
     Bootstrap,
     Estimate,
     Statistic,
+    Table,
     mean_of,
     mean_of_pairs,
     ratio_of,
@@ -30,11 +31,12 @@ from colorflow.evaluation.shares import share_calibration
 from colorflow.evaluation.subject import NotColoredError, Subject, SubjectReader
 from colorflow.photo import find_photos
 
-Table = dict[str, dict[str, Estimate]]
+Statistics = dict[str, dict[str, Statistic]]
 """By column and metric."""
-
+Progress = Callable[[Sequence[Path]], Iterable[Path]]
+"""Wraps the files, to show how far a run is."""
 Record = TypeVar("Record")
-"""What is measured of one photo."""
+"""The measurements of one photo."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,31 +50,27 @@ class LeftOut:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evaluation:
-    """What a run measured.
+    """The measurements of a folder.
 
     Attributes:
-        photos: how many.
-        draws: of each photo, for the best of n and the like.
+        photos: number of photos.
+        n: samples of each photo, and of each number of hints.
         seed: of all random choices.
-        degraded: whether the models saw degraded lightness.
-        columns: the table.
-        ratios: RMSE by gray's, colorfulness by the truth's.
-        levels: bits per dimension by level, of the columns that have levels.
-        left_out: files without numbers.
+        tables: by their key in the JSON file.
+        settings: further entries of the JSON file.
+        left_out: files without numbers, sorted by name.
     """
 
     photos: int
-    draws: int
+    n: int
     seed: int
-    degraded: bool
-    columns: Table
-    ratios: Table
-    levels: Table
+    tables: dict[str, Table]
+    settings: dict[str, Any]
     left_out: list[LeftOut]
 
 
 def photos_of(folder: Path, limit: int | None = None) -> list[Path]:
-    """The photos below a folder, sorted; with a limit, so many evenly spread among them.
+    """Finds the photos below a folder, sorted; a limit picks photos evenly spread among them.
 
     Raises:
         UnreadablePhotoError: if there is no such folder.
@@ -89,175 +87,197 @@ def evaluate(
     files: Sequence[Path],
     columns: Sequence[Column],
     *,
-    largest_chroma: float,
-    draws: int = 8,
+    blow_up_chroma: float,
+    n: int = 8,
     seed: int = 0,
     degraded: bool = False,
-    progress: Callable[[Sequence[Path]], Iterable[Path]] = iter,
+    progress: Progress = iter,
     say: Callable[[str], None] = print,
     show: Callable[[Subject, Tensor], None] | None = None,
 ) -> Evaluation:
-    """Measures columns, and beside them gray and the truth, on photos, one photo after the other.
+    """Measures columns, gray and the truth on photos.
+
+    The tables are ``columns``; ``ratios``, RMSE by gray's and colorfulness by the truth's; and
+    ``bits_per_dim_by_level``, for the columns that have levels.
 
     Args:
         files: color photos.
-        columns: what colors them.
-        largest_chroma: mean chroma above which a draw is a blow-up, CIELAB units.
-        draws: of each photo, for the best of n and the like, at least 2.
-        seed: together with a photo's pixels it decides all numbers of the photo but the seconds.
-        degraded: the models see the lightness as an old print would show it; what they are
-            compared with stays the photo as it is.
-        progress: wraps the files, to show how far the run is.
+        columns: the ways of coloring.
+        blow_up_chroma: mean chroma above which a sample is a blow-up, CIELAB units.
+        n: samples of each photo, for the best of n and the like, at least 2.
+        seed: together with a photo's pixels it determines all numbers except the seconds.
+        degraded: whether the models see the lightness of an old print; they are still compared
+            with the photo as it is.
+        progress: shows how far the run is.
         say: gets a line for each file that is left out.
-        show: gets each photo with the first column's draws (n, 2, 64, 64).
+        show: gets each photo with the first column's samples (n, 2, 64, 64).
 
     Raises:
         EvaluationError: if no photo can be measured, or the judge is not installed.
     """
-    if draws < 2:
-        raise ValueError(f"draws: expected at least 2, got {draws}")
     columns = [*columns, constant("gray", (0.0, 0.0))]
-    judge, reader = Judge(), SubjectReader(seed, degraded=degraded)
+    judge = Judge()
 
-    def of_photo(subject: Subject) -> PhotoMeasures:
-        measures, shown = measure(
-            subject, columns, judge, draws=draws, seed=seed, largest_chroma=largest_chroma
+    def measured(subject: Subject) -> PhotoMeasures:
+        measures, samples = measure(
+            subject, columns, judge, n=n, seed=seed, blow_up_chroma=blow_up_chroma
         )
         if show is not None:
-            show(subject, shown)
+            show(subject, samples)
         return measures
 
-    records, left_out = over_photos(files, reader, of_photo, progress=progress, say=say)
-    table, ratios, levels = _tables(records, seed)
-    return Evaluation(
-        photos=len(records),
-        draws=draws,
+    return measure_photos(
+        files,
+        SubjectReader(seed, degraded=degraded),
+        measured,
+        _tables,
+        n=n,
         seed=seed,
-        degraded=degraded,
-        columns=table,
-        ratios=ratios,
-        levels=levels,
-        left_out=left_out,
+        settings={"degraded": degraded},
+        progress=progress,
+        say=say,
     )
 
 
-def over_photos(
+def measure_photos(
     files: Sequence[Path],
     reader: SubjectReader,
-    of_photo: Callable[[Subject], Record],
+    measured: Callable[[Subject], Record],
+    tables: Callable[[Sequence[Record], Bootstrap], dict[str, Table]],
     *,
-    progress: Callable[[Sequence[Path]], Iterable[Path]],
+    n: int,
+    seed: int,
+    settings: dict[str, Any] | None = None,
+    progress: Progress,
     say: Callable[[str], None],
-) -> tuple[list[Record], list[LeftOut]]:
-    """Measures photos one after the other.
+) -> Evaluation:
+    """Measures photos one after the other and combines their numbers.
 
     Args:
         files: color photos.
         reader: reads them.
-        of_photo: measures one.
-        progress: as in `evaluate`.
-        say: as in `evaluate`.
-
-    Returns:
-        What was measured, and the files without numbers, sorted by name.
+        measured: measures one photo.
+        tables: combines all photos, whose order does not depend on that of the files.
+        n: samples of each photo, at least 2.
+        seed: of the resamples.
+        settings: further entries of the JSON file, if any.
+        progress: shows how far the run is.
+        say: gets a line for each file that is left out.
 
     Raises:
         EvaluationError: if no photo can be measured.
     """
-    records: list[Record] = []
+    if n < 2:
+        raise ValueError(f"n: expected at least 2, got {n}")
+    records: list[tuple[str, Record]] = []
     left_out: list[LeftOut] = []
     for path in progress(files):
         try:
-            record = of_photo(reader.read(path))
+            subject = reader.read(path)
+            records.append((subject.digest, measured(subject)))
+            continue
         except PhotoError as error:
             left_out.append(LeftOut(str(path), "unreadable", error.reason))
         except NotColoredError as error:
             left_out.append(LeftOut(str(path), "not colored", str(error)))
         except NotFiniteError as error:
             left_out.append(LeftOut(str(path), "not finite", str(error)))
-        else:
-            records.append(record)
-            continue
         say(f"{path}: left out ({left_out[-1].reason})")
     if not records:
-        counts = Counter(item.why for item in left_out)
-        text = ", ".join(f"{count} {why}" for why, count in counts.items())
+        text = count_reasons(left_out)
         raise EvaluationError(f"none of the {len(files)} photos can be measured: {text}")
-    return records, sorted(left_out, key=lambda item: item.file)
+    ordered = [record for _, record in sorted(records, key=lambda pair: pair[0])]
+    return Evaluation(
+        photos=len(ordered),
+        n=n,
+        seed=seed,
+        tables=tables(ordered, Bootstrap(len(ordered), seed)),
+        settings=settings or {},
+        left_out=sorted(left_out, key=lambda item: item.file),
+    )
 
 
-def _tables(records: Sequence[PhotoMeasures], seed: int) -> tuple[Table, Table, Table]:
-    """All photos together, in an order that does not depend on that of the files."""
-    records = sorted(records, key=lambda record: record.digest)
-    bootstrap = Bootstrap(len(records), seed)
-    names = list(records[0].columns)
-    statistics = {name: _statistics(records, name) for name in names}
-    table = {
+def count_reasons(left_out: Sequence[LeftOut]) -> str:
+    """Counts the files that were left out, by reason."""
+    counts = Counter(item.why for item in left_out)
+    return ", ".join(f"{count} {why}" for why, count in sorted(counts.items()))
+
+
+def statistics_of(values: Sequence[Mapping[str, float]]) -> dict[str, Statistic]:
+    """Combines the values of photos by metric: the root of the mean for RMSE, or else the mean.
+
+    Args:
+        values: of each photo, by metric; squared errors where the metric is an RMSE.
+    """
+    return {
+        metric: (root_mean_of if metric.startswith("rmse_") else mean_of)(
+            np.array([own[metric] for own in values])
+        )
+        for metric in values[0]
+    }
+
+
+def estimated(statistics: Statistics, bootstrap: Bootstrap) -> Table:
+    """Estimates all statistics of a table."""
+    return {
         name: {metric: bootstrap.estimate(statistic) for metric, statistic in own.items()}
         for name, own in statistics.items()
     }
-    if len(records) > 1:
-        for name in names:
-            tints = np.stack([record.columns[name].tints for record in records])
-            deviations = tints - tints.mean(1, keepdims=True) if tints.size else tints
-            if deviations.any():
-                products = np.einsum("pnc,qnc->pq", deviations, deviations)
-                table[name]["tint_by_seed"] = bootstrap.estimate(shared_of_pairs(products))
-            terms = kernel_terms(
-                np.stack([record.features for record in records]),
-                np.stack([record.columns[name].features for record in records]),
-            )
-            table[name]["kd_lite2"] = bootstrap.estimate(mean_of_pairs(terms))
-    for name in names:
-        seams, others = np.array([record.columns[name].seam_steps for record in records]).T
-        if others.any():
-            ratio = ratio_of(mean_of(seams), mean_of(others))
-            table[name]["seam_ratio"] = bootstrap.estimate(ratio)
-    for name, first in records[0].columns.items():
-        if first.shares:
-            shares = np.array([record.columns[name].shares for record in records])
-            nearest = np.array([record.columns[name].nearest for record in records])
-            calibration = share_calibration(shares, nearest, bootstrap)
-            table[name]["shares_off_by"] = Estimate(calibration.largest_difference, 0.0)
-    ratios = {
-        name: {
-            metric: bootstrap.estimate(ratio) for metric, ratio in _ratios(statistics, name).items()
-        }
-        for name in names
+
+
+def _tables(records: Sequence[PhotoMeasures], bootstrap: Bootstrap) -> dict[str, Table]:
+    columns = records[0].columns
+    by_photo = {
+        name: statistics_of([record.columns[name].values for record in records]) for name in columns
     }
-    levels = {
-        name: {
-            level: bootstrap.estimate(
-                mean_of(np.array([record.columns[name].levels[level] for record in records]))
-            )
-            for level in first.levels
-        }
-        for name, first in records[0].columns.items()
+    by_level = {
+        name: statistics_of([record.columns[name].levels for record in records])
+        for name, first in columns.items()
         if first.levels
     }
-    return table, ratios, levels
-
-
-def _statistics(records: Sequence[PhotoMeasures], name: str) -> dict[str, Statistic]:
-    """How the values of one column's photos become one value, by metric."""
+    every = {name: by_photo[name] | _set_statistics(records, name) for name in columns}
+    table = estimated(every, bootstrap)
+    for name, first in columns.items():
+        if first.shares:
+            table[name]["shares_off_by"] = _shares_off_by(records, name, bootstrap)
     return {
-        metric: (root_mean_of if metric.startswith("rmse_") else mean_of)(
-            np.array([record.columns[name].values[metric] for record in records])
+        "columns": table,
+        "ratios": estimated({name: _ratios(by_photo, name) for name in columns}, bootstrap),
+        "bits_per_dim_by_level": estimated(by_level, bootstrap),
+    }
+
+
+def _set_statistics(records: Sequence[PhotoMeasures], name: str) -> dict[str, Statistic]:
+    """Statistics of one column that are not means of one number per photo."""
+    found: dict[str, Statistic] = {}
+    if len(records) > 1:
+        tints = np.stack([record.columns[name].tints for record in records])
+        deviations = tints - tints.mean(1, keepdims=True) if tints.size else tints
+        if deviations.any():
+            products = np.einsum("pnc,qnc->pq", deviations, deviations)
+            found["tint_by_seed"] = shared_of_pairs(products)
+        terms = kernel_terms(
+            np.stack([record.features for record in records]),
+            np.stack([record.columns[name].features for record in records]),
         )
-        for metric in records[0].columns[name].values
-    }
+        found["kd_lite2"] = mean_of_pairs(terms)
+    seams, others = np.array([record.columns[name].seam_steps for record in records]).T
+    if others.any():
+        found["seam_ratio"] = ratio_of(mean_of(seams), mean_of(others))
+    return found
 
 
-def _ratios(statistics: dict[str, dict[str, Statistic]], name: str) -> dict[str, Statistic]:
+def _shares_off_by(records: Sequence[PhotoMeasures], name: str, bootstrap: Bootstrap) -> Estimate:
+    shares = np.array([record.columns[name].shares for record in records])
+    nearest = np.array([record.columns[name].nearest for record in records])
+    return Estimate(share_calibration(shares, nearest, bootstrap).largest_difference, 0.0)
+
+
+def _ratios(statistics: Statistics, name: str) -> dict[str, Statistic]:
     """RMSE by gray's, whose best and mean are its only coloring, and colorfulness by truth's."""
-    ratios = {
-        f"{metric}_to_gray": ratio_of(statistic, statistics["gray"]["rmse_one"])
-        for metric, statistic in statistics[name].items()
-        if metric.startswith("rmse_")
-    }
-    true = statistics["truth"]["colorfulness"]
-    return ratios | {
-        f"{metric}_to_truth": ratio_of(statistic, true)
-        for metric, statistic in statistics[name].items()
-        if metric.startswith("colorfulness")
+    gray, true = statistics["gray"]["rmse_one"], statistics["truth"]["colorfulness"]
+    own = statistics[name].items()
+    errors = {f"{m}_to_gray": ratio_of(x, gray) for m, x in own if m.startswith("rmse_")}
+    return errors | {
+        f"{m}_to_truth": ratio_of(x, true) for m, x in own if m.startswith("colorfulness")
     }

@@ -1,17 +1,16 @@
-"""What color hints buy: the error against the number of hints, and the colors near them.
+"""The benefit of color hints: error against the number of hints, and the colors near them.
 
-The hints are points of the photo's true color at random places, fewer ones being the first of
-more, and the random numbers of the draws are the same for every number of hints: the curve is
-paired within a photo. It holds for hints that are right: those that a user gives may be more wrong
-than true ones, and are placed by a person and not at random.
+Hints are points of the photo's true color at random positions; fewer hints are the first of more.
+The random numbers of the samples are the same for every number of hints, so the curve is paired
+within a photo. It holds for correct hints: a user's hints may be less correct, and a person does
+not choose their positions at random.
 
-Dimensions: n draws of one photo.
+Dimensions: n samples of one photo.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -22,16 +21,23 @@ from torch import Tensor
 
 from colorflow.color.full_resolution import lightness_of, render
 from colorflow.color.grid import GRID_SIZE
-from colorflow.evaluation.bootstrap import Bootstrap, Statistic, mean_of, root_mean_of
-from colorflow.evaluation.evaluate import LeftOut, Table, over_photos
+from colorflow.evaluation.bootstrap import Bootstrap, Statistic, Table, mean_of, ratio_of
+from colorflow.evaluation.evaluate import (
+    Evaluation,
+    Progress,
+    estimated,
+    measure_photos,
+    statistics_of,
+)
 from colorflow.evaluation.measure import (
-    DRAWN_AT_ONCE,
     PERCENT,
     NotFiniteError,
     error_of_mean,
     noisy_truth,
+    sample_in_parts,
 )
 from colorflow.evaluation.metrics import colors, diversity, squared_errors
+from colorflow.evaluation.objectives import bits_per_dim
 from colorflow.evaluation.subject import Subject, SubjectReader
 from colorflow.model.hints import Hint, hint_errors
 from colorflow.model.weights import LoadedWeights
@@ -40,14 +46,14 @@ from colorflow.training.tuning import energy_score
 
 HINT_COUNTS = (0, 1, 2, 4, 8, 16)
 KEPT_WITHIN = 5.0
-"""A coloring keeps to a hint where no pixel near it is further off; CIELAB units of ab."""
+"""A coloring keeps to a hint if no pixel near it is further off; CIELAB units of ab."""
 FAR_CELLS = 16
-"""Cells of the 64x64 grid, in row or column, beyond which a hint should leave colors open."""
+"""Distance in rows or columns of the 64x64 grid from which a hint should leave colors open."""
 QUANTILE = 0.95
 QUANTILE_METRIC = f"hint_error_{100 * QUANTILE:.0f}"
 
 BINS = np.linspace(0, 300, 3001)
-"""Edges of the bins of distances in ab; no two colors of sRGB are further apart."""
+"""Bin edges of distances in ab; no two colors of sRGB are further apart."""
 
 Floats = NDArray[np.float64]
 
@@ -57,82 +63,55 @@ class HintMeasures:
     """All numbers of one photo.
 
     Attributes:
-        digest: of the photo.
         values: by number of hints and metric; squared errors where the table has their root.
         distances: by number of hints, the share of distances to hints in each of `BINS`.
-        far_diversity: of the cells far from the hint where there is one, and of the same cells
-            where there is none, CIELAB units.
+        far_diversity: diversity of the cells far from the hint, with one hint and without hints,
+            CIELAB units.
     """
 
-    digest: str
     values: dict[int, dict[str, float]]
     distances: dict[int, Floats]
     far_diversity: tuple[float, float]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HintCurve:
-    """What a run measured.
-
-    Attributes:
-        photos: how many.
-        draws: of each photo and number of hints.
-        seed: of all random choices.
-        columns: the table; its columns are the numbers of hints, as text.
-        left_out: files without numbers.
-    """
-
-    photos: int
-    draws: int
-    seed: int
-    columns: Table
-    left_out: list[LeftOut]
 
 
 def hint_curve(
     files: Sequence[Path],
     weights: LoadedWeights,
     *,
-    draws: int = 8,
+    n: int = 8,
     seed: int = 0,
-    progress: Callable[[Sequence[Path]], Iterable[Path]] = iter,
+    progress: Progress = iter,
     say: Callable[[str], None] = print,
-) -> HintCurve:
-    """Measures draws at the shipped schedule for every number of hints.
+) -> Evaluation:
+    """Measures samples at the shipped temperatures for every number of hints.
+
+    The table is ``hints``; its columns are the numbers of hints, as text.
 
     Args:
         files: color photos.
         weights: of a model that takes hints.
-        draws: of each photo and number of hints, at least 2.
-        seed: together with a photo's pixels it decides all numbers of the photo.
-        progress: wraps the files, to show how far the run is.
+        n: samples of each photo and number of hints, at least 2.
+        seed: together with a photo's pixels it determines all numbers of the photo.
+        progress: shows how far the run is.
         say: gets a line for each file that is left out.
 
     Raises:
         EvaluationError: if no photo can be measured.
     """
-    if draws < 2:
-        raise ValueError(f"draws: expected at least 2, got {draws}")
-    records, left_out = over_photos(
+    return measure_photos(
         files,
         SubjectReader(seed, degraded=False),
-        lambda subject: measure_hints(subject, weights, draws=draws, seed=seed),
+        lambda subject: measure_hints(subject, weights, n=n, seed=seed),
+        _tables,
+        n=n,
+        seed=seed,
         progress=progress,
         say=say,
-    )
-    return HintCurve(
-        photos=len(records),
-        draws=draws,
-        seed=seed,
-        columns=_table(records, seed),
-        left_out=left_out,
     )
 
 
 @torch.no_grad()
-def measure_hints(
-    subject: Subject, weights: LoadedWeights, *, draws: int, seed: int
-) -> HintMeasures:
+def measure_hints(subject: Subject, weights: LoadedWeights, *, n: int, seed: int) -> HintMeasures:
     """Measures one photo with every number of hints; arguments as in `hint_curve`.
 
     Raises:
@@ -142,12 +121,12 @@ def measure_hints(
     truth = render(lightness, subject.ab[0].numpy())
     values: dict[int, dict[str, float]] = {}
     distances: dict[int, Floats] = {}
-    drawn: dict[int, Tensor] = {}
+    samples: dict[int, Tensor] = {}
     planes: dict[int, Tensor] = {}
     for count in HINT_COUNTS:
         planes[count] = true_points(subject.ab, count, subject.generator(seed, "hints"))
         hinted = replace(subject, condition=replace(subject.condition, planes=planes[count]))
-        ab = drawn[count] = _draw(hinted, weights, draws, seed)
+        ab = samples[count] = _samples(hinted, weights, n, seed)
         values[count] = _chroma_values(ab, subject)
         values[count]["bits_per_dim"] = _bits(hinted, weights, seed)
         if count:
@@ -156,15 +135,14 @@ def measure_hints(
             values[count] |= near
     far = _farther_than(FAR_CELLS, planes[1][0, 0])
     return HintMeasures(
-        digest=subject.digest,
         values=values,
         distances=distances,
-        far_diversity=(diversity(drawn[1][:, :, far]), diversity(drawn[0][:, :, far])),
+        far_diversity=(diversity(samples[1][:, :, far]), diversity(samples[0][:, :, far])),
     )
 
 
 def hints_of(planes: Tensor, height: int, width: int) -> list[Hint]:
-    """Hints in the middle of their cells, as a user would give them.
+    """Converts planes to hints in the middle of their cells, as a user would give them.
 
     Args:
         planes: (3, 64, 64) mask, a and b.
@@ -182,7 +160,7 @@ def hints_of(planes: Tensor, height: int, width: int) -> list[Hint]:
 
 
 def quantile_of(shares: Floats, level: float) -> Statistic:
-    """A quantile of the distances of all photos, each with the same say.
+    """A quantile of the distances of all photos, in which each photo has the same weight.
 
     Args:
         shares: (N, bins), each photo's share of distances in each of `BINS`.
@@ -197,40 +175,24 @@ def quantile_of(shares: Floats, level: float) -> Statistic:
     return statistic
 
 
-def share_of(part: Floats, whole: Floats) -> Statistic:
-    """The sum of one number a photo, (N,), divided by that of another, without resamples of 0."""
-
-    def statistic(weights: Floats) -> Floats:
-        total = weights @ whole
-        return (weights @ part)[total > 0] / total[total > 0]
-
-    return statistic
-
-
-def _draw(subject: Subject, weights: LoadedWeights, draws: int, seed: int) -> Tensor:
-    """(n, 2, 64, 64), from the same random numbers whatever the hints are."""
-    generator = subject.generator(seed, "draws")
-    parts = [
-        weights.pyramid.sample(
-            subject.condition,
-            min(DRAWN_AT_ONCE, draws - start),
-            weights.temperatures,
-            generator,
-            weights.gain,
-        )[0]
-        for start in range(0, draws, DRAWN_AT_ONCE)
-    ]
-    ab = torch.cat(parts)
-    if not bool(torch.isfinite(ab).all()):
-        raise NotFiniteError("the model drew chroma that is not finite")
-    return ab
+def _samples(subject: Subject, weights: LoadedWeights, n: int, seed: int) -> Tensor:
+    """Makes samples (n, 2, 64, 64) from the same random numbers for all hints."""
+    return sample_in_parts(
+        "the model",
+        lambda condition, count, generator: weights.pyramid.sample(
+            condition, count, weights.temperatures, generator, weights.gain
+        )[0],
+        subject,
+        n,
+        subject.generator(seed, "draws"),
+    )
 
 
 def _bits(subject: Subject, weights: LoadedWeights, seed: int) -> float:
     """Exact negative log-likelihood of the true chroma given the hints, in bits per dimension."""
     ab = noisy_truth(subject, seed)
-    bits = -float(weights.pyramid.log_prob(ab, subject.condition)) / (ab.numel() * math.log(2))
-    if not math.isfinite(bits):
+    bits = bits_per_dim(-float(weights.pyramid.log_prob(ab, subject.condition)), ab.numel())
+    if not np.isfinite(bits):
         raise NotFiniteError("the model gave a likelihood that is not finite")
     return bits
 
@@ -248,7 +210,7 @@ def _chroma_values(ab: Tensor, subject: Subject) -> dict[str, float]:
 def _near_hints(
     hints: Sequence[Hint], lightness: NDArray[np.float32], ab: Tensor, truth: NDArray[np.uint8]
 ) -> tuple[dict[str, float], Floats]:
-    """How the pictures of draws keep to hints, and the share of distances in each bin."""
+    """Measures how pictures of samples keep to hints; also the share of distances in each bin."""
     errors: list[NDArray[np.float32]] = []
     kept = np.full(len(hints), True)
     for grid in ab.numpy():
@@ -270,44 +232,30 @@ def _near_hints(
 
 
 def _farther_than(cells: int, mask: Tensor) -> Tensor:
-    """Cells of the grid that are farther from the only 1 in row or column, (64, 64)."""
+    """Cells that are farther from the only 1 of the mask, in row or column: (64, 64)."""
     ((row, column),) = mask.nonzero().tolist()
-    places = torch.arange(GRID_SIZE)
-    near_row, near_column = (places - row).abs() <= cells, (places - column).abs() <= cells
+    index = torch.arange(GRID_SIZE)
+    near_row, near_column = (index - row).abs() <= cells, (index - column).abs() <= cells
     return ~(near_row[:, None] & near_column)
 
 
-def _table(records: Sequence[HintMeasures], seed: int) -> Table:
-    """All photos together, in an order that does not depend on that of the files."""
-    records = sorted(records, key=lambda record: record.digest)
-    bootstrap = Bootstrap(len(records), seed)
-    return {
-        str(count): {
-            metric: bootstrap.estimate(statistic)
-            for metric, statistic in _statistics(records, count).items()
-        }
-        for count in HINT_COUNTS
-    }
+def _tables(records: Sequence[HintMeasures], bootstrap: Bootstrap) -> dict[str, Table]:
+    statistics = {str(count): _statistics(records, count) for count in HINT_COUNTS}
+    return {"hints": estimated(statistics, bootstrap)}
 
 
 def _statistics(records: Sequence[HintMeasures], count: int) -> dict[str, Statistic]:
-    """How the photos' values with so many hints become one value, by metric."""
-    values = {
-        metric: np.array([record.values[count][metric] for record in records])
-        for metric in records[0].values[count]
-    }
-    both = values.pop("hints_kept_by_both", None)
-    found = {
-        metric: (root_mean_of if metric.startswith("rmse_") else mean_of)(own)
-        for metric, own in values.items()
-    }
-    if both is not None:
-        shares = np.stack([record.distances[count] for record in records])
-        found[QUANTILE_METRIC] = quantile_of(shares, QUANTILE)
-        if values["hints_kept_by_truth"].any():
-            found["hints_kept_like_truth"] = share_of(both, values["hints_kept_by_truth"])
+    """Combines the photos' values with one number of hints, by metric."""
+    values = [record.values[count] for record in records]
+    found = statistics_of(values)
+    if both := found.pop("hints_kept_by_both", None):
+        found[QUANTILE_METRIC] = quantile_of(
+            np.stack([record.distances[count] for record in records]), QUANTILE
+        )
+        if any(own["hints_kept_by_truth"] for own in values):
+            found["hints_kept_like_truth"] = ratio_of(both, found["hints_kept_by_truth"])
     if count == 1:
         hinted, free = np.array([record.far_diversity for record in records]).T
         if free.any():
-            found["far_diversity_ratio"] = share_of(hinted, free)
+            found["far_diversity_ratio"] = ratio_of(mean_of(hinted), mean_of(free))
     return found

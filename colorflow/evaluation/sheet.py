@@ -1,4 +1,4 @@
-"""The contact sheet: gray, truth, samples, their mean and their spread, a row a photo."""
+"""The contact sheet: gray, truth, samples, their mean and their spread, one row per photo."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SHEET = picture_kind("contact sheet of an evaluation")
 ROWS = 24
 SAMPLES = 6
 WHITE_SPREAD = 25.0
-"""Spread of ab, in CIELAB units, that is white in the last picture; 0 is black."""
+"""Spread of ab, in CIELAB units, that the last picture shows as white; 0 is black."""
 
 _HEIGHT, _WIDEST, _GAP = 112, 200, 4
 
@@ -30,19 +30,19 @@ class Sheet:
     """Collects rows, evenly spread over the photos, and writes them as one picture.
 
     Args:
-        photos: how many will be offered, at most.
+        photos: largest number of photos that will be added.
     """
 
     def __init__(self, photos: int) -> None:
         self._every = max(1, -(-photos // ROWS))
-        self._offered = 0
+        self._added = 0
         self._rows: list[Pixels] = []
 
-    def add(self, subject: Subject, draws: Tensor) -> None:
-        """Offers a photo with its draws (n, 2, 64, 64)."""
-        if self._offered % self._every == 0:
-            self._rows.append(row(subject.pixels, draws.numpy()))
-        self._offered += 1
+    def add(self, subject: Subject, samples: Tensor) -> None:
+        """Adds a photo with its samples (n, 2, 64, 64), if its turn has come."""
+        if self._added % self._every == 0:
+            self._rows.append(_row(subject.pixels, samples.numpy()))
+        self._added += 1
 
     def write(self, path: Path) -> None:
         """Writes the picture.
@@ -50,33 +50,31 @@ class Sheet:
         Raises:
             WritePhotoError: if that is not possible.
         """
-        width = max(one.shape[1] for one in self._rows)
-        padded = [
-            np.pad(one, ((0, _GAP), (0, width - one.shape[1]), (0, 0)), constant_values=255)
-            for one in self._rows
-        ]
-        sheet = np.concatenate(padded)
+        width = max(row.shape[1] for row in self._rows)
+        sheet = np.concatenate([_padded(row, _GAP, width - row.shape[1]) for row in self._rows])
         write_image(path, sheet, photo_from_image(sheet), kind=SHEET)
 
 
-def row(pixels: Pixels, draws: NDArray[np.float32]) -> Pixels:
-    """One photo: gray, truth, six samples, the mean of all draws, and their spread."""
+def _row(pixels: Pixels, samples: NDArray[np.float32]) -> Pixels:
+    """Gray, truth, six samples, the mean of all samples, and their spread."""
     height, width = pixels.shape[:2]
     width = min(_WIDEST, max(1, round(_HEIGHT * width / height)))
     small = np.round(resize_by_area(pixels, _HEIGHT, width)).astype(np.uint8)
     lightness = lightness_of(small)
-    mean = draws.mean(0)
-    shown = [np.zeros_like(mean), *draws[:SAMPLES], mean]
+    mean = samples.mean(0)
+    shown = [np.zeros_like(mean), *samples[:SAMPLES], mean]
     gray, *colorings = [render(lightness, np.asarray(ab, np.float32)) for ab in shown]
-    cells = [gray, small, *colorings, _spread(draws, width)]
-    return np.concatenate(
-        [np.pad(cell, ((0, 0), (0, _GAP), (0, 0)), constant_values=255) for cell in cells], axis=1
-    )
+    cells = [gray, small, *colorings, _spread(samples, width)]
+    return np.concatenate([_padded(cell, 0, _GAP) for cell in cells], axis=1)
 
 
-def _spread(draws: NDArray[np.float32], width: int) -> Pixels:
-    """The root mean square distance of the draws from their mean, black to white."""
-    spread = np.sqrt(draws.var(0).sum(0))
+def _padded(pixels: Pixels, below: int, right: int) -> Pixels:
+    return np.pad(pixels, ((0, below), (0, right), (0, 0)), constant_values=255)
+
+
+def _spread(samples: NDArray[np.float32], width: int) -> Pixels:
+    """Root mean square distance of the samples from their mean, black to white."""
+    spread = np.sqrt(samples.var(0).sum(0))
     large = cv2.resize(spread, (width, _HEIGHT), interpolation=cv2.INTER_LINEAR)
     gray = np.round(255 * np.clip(large / WHITE_SPREAD, 0, 1)).astype(np.uint8)
     return np.repeat(gray[..., None], 3, axis=2)

@@ -1,7 +1,7 @@
-"""One photo of the folder, ready to be colored and compared.
+"""One photo of the folder, prepared for coloring and comparison.
 
-All randomness that concerns a photo comes from the seed and the photo's pixels: neither its name,
-nor its place among the others, nor what else is measured changes its numbers.
+All randomness about a photo comes from the seed and the photo's pixels. Its name, its position
+among the others and the other measurements do not change its numbers.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ from colorflow.photo import Kind, read_photo
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Subject:
-    """A color photo and what is known of it before it is colored.
+    """A color photo with the model's inputs and the truth.
 
     Attributes:
-        name: for people.
+        name: for messages.
         digest: of its pixels.
         pixels: (H, W, 3) uint8, sRGB.
-        condition: what a model is given, of one photo.
-        both: the same of the photo and of the mirrored photo.
+        condition: input of a model, one photo.
+        both: the same for the photo and the mirrored photo.
         ab: (1, 2, 64, 64), the true chroma, CIELAB units.
         lightness: (64, 64), L* in [0, 100] on the grid of the chroma, never degraded.
         rgb: (3, 64, 64), the photo on that grid, sRGB in [0, 1].
@@ -47,20 +47,20 @@ class Subject:
     rgb: NDArray[np.float32]
 
     def generator(self, seed: int, purpose: str) -> torch.Generator:
-        """A source of randomness for one purpose."""
-        return torch.Generator().manual_seed(number_for(self.digest, seed, purpose))
+        """Makes the source of randomness for one purpose."""
+        return torch.Generator().manual_seed(seed_for(self.digest, seed, purpose))
 
 
 class NotColoredError(Exception):
-    """A photo without colors, which has no truth to compare with."""
+    """A photo without colors, so there is no truth to compare with."""
 
 
 class SubjectReader:
-    """Makes subjects of files.
+    """Reads subjects from files.
 
     Args:
         seed: of the degradation.
-        degraded: whether the model sees the lightness as an old print would show it.
+        degraded: whether the model sees the lightness of an old, damaged print.
     """
 
     def __init__(self, seed: int, *, degraded: bool) -> None:
@@ -80,7 +80,7 @@ class SubjectReader:
         pixels = photo.pixels
         digest = digest_of(pixels)
         if self._degraded:
-            seen = degrade(pixels, np.random.default_rng(number_for(digest, self._seed, "degrade")))
+            seen = degrade(pixels, np.random.default_rng(seed_for(digest, self._seed, "degrade")))
         else:
             seen = square_lightness(pixels)
         small = resize_by_area(pixels, GRID_SIZE, GRID_SIZE) / 255
@@ -105,7 +105,7 @@ def digest_of(pixels: NDArray[np.uint8]) -> str:
     return hashed.hexdigest()
 
 
-def number_for(digest: str, seed: int, purpose: str) -> int:
-    """63 bits that depend on all three."""
+def seed_for(digest: str, seed: int, purpose: str) -> int:
+    """Derives a seed of 63 bits from a photo, a seed and a purpose."""
     mixed = hashlib.sha256(f"{seed} {purpose} {digest}".encode())
     return int.from_bytes(mixed.digest()[:8], "little") >> 1

@@ -33,9 +33,14 @@ class Residual(Bijection):
     log(32 roundings) / log(coefficient) vector-Jacobian products, 119 for 0.9 in float32, and is a
     first derivative only. Everything runs in the dtype of x, whatever autocast says.
 
+    Use `eval()` for repeatable results. In training mode the spectral normalization of g goes on
+    with each call, so the same input gives slightly different results; `inverse` then undoes the
+    g of its own call, not of an earlier `forward`. A series estimator gives a new random
+    log-determinant at every call in both modes.
+
     Args:
         network: g.
-        estimator: of the log-determinant; may be replaced between training and evaluation.
+        estimator: estimates the log-determinant; may be replaced between training and evaluation.
 
     Raises:
         InversionError: by `inverse`, if the iteration does not converge, as for a g that expands,

@@ -1,4 +1,4 @@
-"""What p(ab | ...) is conditioned on, computed once a photo."""
+"""The condition c of p(ab | c), computed once a photo."""
 
 from __future__ import annotations
 
@@ -33,7 +33,8 @@ class Condition:
         features: maps by grid side, (B, C, g, g).
         planes: (B, E, 64, 64) extra planes, or None: the first is a mask in {0, 1}, the others
             are CIELAB units where it is 1 and 0 elsewhere. Color hints are mask, a and b.
-        refined: whether a model's own late blocks made its maps, or else the frozen network.
+        refined: whether a model's own late blocks computed the coarse maps; otherwise the frozen
+            network did.
     """
 
     lightness: Tensor
@@ -58,16 +59,21 @@ class Condition:
         return self.map(lambda x: x.to(device))
 
     def refined_by(self, late_blocks: LateBlocks) -> Condition:
-        """The condition with the maps that a model's own late blocks make of the 32x32 one."""
+        """The condition with the maps that a model's own late blocks compute from the 32x32 map."""
         own = late_blocks(self.features[LATE_BLOCKS_INPUT])
         return replace(self, features={**self.features, **own}, refined=True)
 
 
+def coarse_lightness(lightness: Tensor) -> Tensor:
+    """(B, 1, 256, 256) -> (B, 1, 128, 128)."""
+    return F.avg_pool2d(lightness, LIGHTNESS_SIZE // CONDITION_GRID)
+
+
 class Conditioner(nn.Module):
-    """Makes a `Condition` of a batch of squashed photos with the feature network.
+    """Computes the `Condition` of a batch of squashed photos with the feature network.
 
     Args:
-        late_blocks: the model's own, in place of the frozen ones; None if it has none.
+        late_blocks: the model's own late blocks, which replace the frozen ones; None for none.
     """
 
     def __init__(self, late_blocks: LateBlocks | None = None) -> None:
@@ -88,7 +94,7 @@ class Conditioner(nn.Module):
         own = self.late_blocks
         coarsest = min(LATE_BLOCKS_OUTPUTS) if own is None else LATE_BLOCKS_INPUT
         condition = Condition(
-            lightness=F.avg_pool2d(lightness, LIGHTNESS_SIZE // CONDITION_GRID),
+            lightness=coarse_lightness(lightness),
             features=self.features(lightness, coarsest=coarsest),
             planes=planes,
         )

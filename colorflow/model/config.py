@@ -7,17 +7,15 @@ from collections.abc import Collection
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
-from colorflow.model.features import (
-    FEATURE_CHANNELS,
-    LAST_BLOCKS_INPUT,
-    LAST_BLOCKS_OUTPUT,
-    LATE_BLOCKS_INPUT,
-    LATE_BLOCKS_OUTPUTS,
-)
+from colorflow.model.features import FEATURE_CHANNELS, LATE_BLOCKS_INPUT, LATE_BLOCKS_OUTPUTS
 
 FINEST_GRID = 64
+"""Side of the chroma grid. A level on 128x128 could remove 0.34 of an error of six to nine
+(docs/experiments.md, "A finer grid")."""
 HINT_PLANES = 3
 """Extra planes of a model that takes color hints: mask, a, b."""
+SRGB_REACH = 108.0
+"""No color of sRGB has |a| or |b| above this (CIELAB units; b of pure blue is -107.9)."""
 _RANGES = {
     "grid": (1, FINEST_GRID),
     "width": (1, 1024),
@@ -25,26 +23,24 @@ _RANGES = {
     "context_layers": (1, 64),
     "bins": (2, 64),
 }
-"""Wide enough for any use; a damaged header does not fill the memory."""
+"""Accepted values; a damaged header cannot ask for more memory than there is."""
 _MOST_PLANES = 64
-"""Likewise, of `PyramidConfig.extra_planes`."""
+"""Largest accepted number of `PyramidConfig.extra_planes`."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LevelConfig:
-    """One level: the chroma means on the coarsest grid, or the details that double a grid.
+    """Shape of one level: chroma means on the coarsest grid, or details that double a grid.
 
     Attributes:
         grid: side of the level's own grid; details on it give chroma on twice the grid.
         width: channels of the context and of the coupling networks.
         couplings: coupling layers.
         context_layers: layers of the context's trunk.
-        bins: pieces of each spline.
+        bins: bins of each spline.
         attention: attention (small grids) or convolutions in context and couplings.
-        maps: sides of the feature maps that the context sees.
+        maps: sides of the feature maps that the context takes.
         dropout: share of units dropped in training.
-        last_blocks: whether the level has the last blocks of the feature network to itself, trained
-            with it: they make its 8x8 map of the 16x16 one.
     """
 
     grid: int
@@ -55,32 +51,17 @@ class LevelConfig:
     attention: bool
     maps: tuple[int, ...]
     dropout: float
-    last_blocks: bool = False
 
     @property
     def context_side(self) -> int:
-        """Side that feature maps are brought to; finer ones are averaged."""
+        """Side to which feature maps are resized; finer maps are averaged."""
         return 2 * self.grid
 
     @property
-    def maps_of_photo(self) -> tuple[int, ...]:
-        """Sides of the feature maps that the level takes from the photo's condition."""
-        if not self.last_blocks:
-            return self.maps
-        others = set(self.maps) - {LAST_BLOCKS_OUTPUT}
-        return tuple(sorted(others | {LAST_BLOCKS_INPUT}))
-
-    @property
-    def finest_map(self) -> int:
-        """Side that a photo's feature maps may be averaged to and still serve the level."""
-        return max(self.context_side, LAST_BLOCKS_INPUT if self.last_blocks else 0)
-
-    @property
     def least_weights(self) -> int:
-        """Fewer weights the level cannot have, whatever else it is.
+        """Lower bound of the number of weights, known before anything is allocated.
 
-        Each layer of the context and each coupling's network has eight matrices of width x width or
-        more. Known before anything of that size is made.
+        Each context layer and each coupling network has at least eight matrices of width x width.
         """
         return 8 * self.width**2 * (self.couplings + self.context_layers)
 
@@ -96,33 +77,29 @@ class LevelConfig:
             raise ValueError(f"maps: no feature map of side {sorted(unknown)}")
         if not 0 <= self.dropout < 1:
             raise ValueError(f"dropout: expected [0, 1), got {self.dropout}")
-        if self.last_blocks and LAST_BLOCKS_OUTPUT not in self.maps:
-            raise ValueError(
-                f"last_blocks: they make the map of side {LAST_BLOCKS_OUTPUT}, "
-                f"which is not in maps {list(self.maps)}"
-            )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PyramidConfig:
-    """The whole pyramid.
+    """Shape of the whole pyramid.
 
     Attributes:
         levels: coarse to fine. The first has the means, each other one the details on its grid.
-        extra_planes: channels of the condition's extra planes: a mask and what is known where it
-            is 1, in CIELAB units. 0 for none, `HINT_PLANES` for color hints.
-        chroma_limit: half-width of the box of ab, in CIELAB units, that no sample can leave.
-        late_blocks: whether the model has the feature network's late blocks to itself, trained for
-            chroma: they make the 16x16 and 8x8 maps of all levels of the 32x32 map.
-        hint_reach: how far on the 64x64 grid a hint's color is carried by itself, in cells.
-        hint_likeness: how much lightness may differ on the way, in L*.
-        hint_looseness: share of what a sample missed a hint by that is left, about.
+        extra_planes: channels of the condition's extra planes: a mask, and known values where the
+            mask is 1, in CIELAB units. 0 for none, `HINT_PLANES` for color hints.
+        chroma_limit: largest |a| and |b| of a sample, CIELAB units.
+        late_blocks: whether the model has its own late blocks of the feature network, trained for
+            chroma. They compute the 16x16 and 8x8 maps of all levels from the 32x32 map.
+        hint_reach: length scale of a hint's influence on the 64x64 grid, in cells.
+        hint_likeness: scale of the lightness difference that stops the influence, in L*.
+        hint_looseness: share of a sample's distance to a hint that remains, approximately.
     """
 
     levels: tuple[LevelConfig, ...]
     extra_planes: int = 0
     chroma_limit: float = 128.0
     late_blocks: bool = False
+    # Tighter or narrower pulls: docs/experiments.md, "How strongly, and how far, a hint pulls".
     hint_reach: float = 6.0
     hint_likeness: float = 18.0
     hint_looseness: float = 0.15
@@ -137,8 +114,11 @@ class PyramidConfig:
             )
         if not 0 <= self.extra_planes <= _MOST_PLANES:
             raise ValueError(f"extra_planes: expected 0 to {_MOST_PLANES}, got {self.extra_planes}")
-        if not 110 < self.chroma_limit < math.inf:
-            raise ValueError(f"chroma_limit: sRGB reaches 108, got {self.chroma_limit}")
+        if not SRGB_REACH < self.chroma_limit < math.inf:
+            raise ValueError(
+                f"chroma_limit: expected more than {SRGB_REACH:g}, which colors of sRGB reach, "
+                f"got {self.chroma_limit}"
+            )
         for name in ("hint_reach", "hint_likeness", "hint_looseness"):
             if not 0 < getattr(self, name) < math.inf:
                 raise ValueError(f"{name}: expected a number above 0, got {getattr(self, name)}")
@@ -150,28 +130,18 @@ class PyramidConfig:
 
     @property
     def chroma_grids(self) -> tuple[int, ...]:
-        """Side of the chroma grid that each level completes, coarse to fine; the levels' names."""
+        """Side of the chroma grid that each level completes, coarse to fine: the levels' names."""
         return tuple(self.levels[0].grid * 2**index for index in range(len(self.levels)))
 
     def maps_of_photo(self, index: int) -> tuple[int, ...]:
         """Sides of the feature maps that a level takes from the photo's condition."""
-        maps = set(self.levels[index].maps_of_photo)
+        maps = set(self.levels[index].maps)
         if self.late_blocks:
             maps = maps - set(LATE_BLOCKS_OUTPUTS) | {LATE_BLOCKS_INPUT}
         return tuple(sorted(maps))
 
-    def finest_map(self, grids: Collection[int]) -> int:
-        """Side that a photo's feature maps may be averaged to and still serve some levels.
-
-        Args:
-            grids: names of these levels.
-        """
-        levels = [self.levels[self.chroma_grids.index(grid)] for grid in grids]
-        own = LATE_BLOCKS_INPUT if self.late_blocks else 0
-        return max(own, *(level.finest_map for level in levels))
-
     def with_levels(self, grids: Collection[int], **changes: Any) -> PyramidConfig:
-        """The same with other fields in some levels.
+        """A copy with other fields in some levels.
 
         Args:
             grids: names of these levels, the chroma grids that they complete.
@@ -186,14 +156,8 @@ class PyramidConfig:
         )
         return replace(self, levels=tuple(levels))
 
-    def with_late_blocks(self) -> PyramidConfig:
-        """The same with late blocks, which take the place of the coarsest level's last blocks."""
-        if self.late_blocks:
-            return self
-        return replace(self.with_levels(self.chroma_grids[:1], last_blocks=False), late_blocks=True)
-
     def with_dropout(self, dropout: float) -> PyramidConfig:
-        """The same with another share of units dropped in training, in every level."""
+        """A copy with another dropout in every level."""
         return replace(self, levels=tuple(replace(lv, dropout=dropout) for lv in self.levels))
 
     def to_dict(self) -> dict[str, Any]:
@@ -202,23 +166,29 @@ class PyramidConfig:
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> PyramidConfig:
-        """Reads what `to_dict` gave.
+        """Reads the result of `to_dict`.
 
         Raises:
             ValueError: if a field is missing, unknown or out of range.
         """
         try:
-            levels = tuple(
-                LevelConfig(**{**level, "maps": tuple(level["maps"])}) for level in values["levels"]
-            )
+            levels = tuple(map(_level_from_dict, values["levels"]))
             return cls(**{**values, "levels": levels})
-        except (TypeError, KeyError) as error:
+        except (AttributeError, TypeError, KeyError) as error:
             names = [field.name for field in fields(cls)]
             raise ValueError(f"configuration does not fit {names}: {error}") from error
 
 
+def _level_from_dict(values: dict[str, Any]) -> LevelConfig:
+    """Reads one level; earlier versions wrote `last_blocks`, which no weights use any more."""
+    if values.get("last_blocks"):
+        raise ValueError("last_blocks: levels with their own blocks are not supported")
+    known = {name: value for name, value in values.items() if name != "last_blocks"}
+    return LevelConfig(**{**known, "maps": tuple(values["maps"])})
+
+
 def default_config() -> PyramidConfig:
-    """The pyramid of new weights; the shipped ones began with it, and have grown since."""
+    """The pyramid of new weights; the shipped weights started with it and gained layers since."""
     coarse = (8, 16, 32)
     return PyramidConfig(
         levels=(

@@ -1,10 +1,10 @@
 """Trainable networks that turn a condition into the context of one level of the pyramid.
 
-Each level has its own. It works on twice the level's grid g: every feature map goes through a 1x1
-convolution and is brought to 2g x 2g, lightness joins by space-to-depth, extra planes such as
-color hints by their masked means, the sum is squeezed to g x g, and the coarser chroma, if the
-level has one, is added. Attention layers mix small grids, so that a hint acts far away; residual
-convolutions mix the larger ones, where a hint stands in its own cells.
+Each level has its own network. It works on twice the level's grid g: every feature map passes a 1x1
+convolution and is resized to 2g x 2g; lightness is added after space-to-depth, and extra planes
+such as color hints as masked means. The sum is squeezed to g x g, and the coarser chroma, if any,
+is added. Attention layers mix small grids, so that a hint acts far away; residual convolutions mix
+the larger grids.
 
 Dimensions: B photos, g the level's grid, W its width.
 """
@@ -18,16 +18,10 @@ from torch.nn import functional as F
 from colorflow.flows.networks import AttentionLayer, from_tokens, to_tokens, zero_initialized
 from colorflow.model.condition import CONDITION_GRID, Condition
 from colorflow.model.config import LevelConfig
-from colorflow.model.features import (
-    FEATURE_CHANNELS,
-    LAST_BLOCKS_INPUT,
-    LAST_BLOCKS_OUTPUT,
-    Features,
-    LastBlocks,
-)
+from colorflow.model.features import FEATURE_CHANNELS
 
 FEATURE_CLAMP = 6.0
-"""Standardized features are cut here; ReLU6 features have long tails."""
+"""Standardized features are clipped here; ReLU6 features have long tails."""
 
 _MAX_FINE_CHANNELS = 64
 _PLANES_WIDTH = 64
@@ -41,7 +35,7 @@ class LevelContext(nn.Module):
     Args:
         config: the level.
         coarse: whether the level is conditioned on coarser chroma.
-        extra_planes: E of the condition's planes; a condition without them is one of zeros.
+        extra_planes: E of the condition's planes; missing planes count as zeros.
     """
 
     def __init__(self, config: LevelConfig, *, coarse: bool, extra_planes: int) -> None:
@@ -49,7 +43,6 @@ class LevelContext(nn.Module):
         self.grid, self.side = config.grid, config.context_side
         width = config.width
         fine = min(width, _MAX_FINE_CHANNELS)
-        self.last_blocks = LastBlocks() if config.last_blocks else None
         self.standardize = nn.ModuleDict(
             {str(g): _FeatureStandardize(FEATURE_CHANNELS[g]) for g in config.maps}
         )
@@ -73,23 +66,17 @@ class LevelContext(nn.Module):
             self.trunk = nn.Sequential(*blocks)
 
     def fit(self, condition: Condition) -> None:
-        """Takes the statistics of the features from a sample of the training data.
-
-        Before that its own last blocks, if it has some, become those of the frozen network.
-        """
-        if self.last_blocks is not None:
-            self.last_blocks.take(Features())
-        features = self._features(condition)
+        """Takes the statistics of the features from a sample of the training data."""
         for grid, standardize in self.standardize.items():
             assert isinstance(standardize, _FeatureStandardize)
-            standardize.fit(features[int(grid)])
+            standardize.fit(condition.features[int(grid)])
 
     def of_photo(self, condition: Condition) -> Tensor:
-        """The part that depends on the photo alone: (B, W, g, g)."""
-        side, features = self.side, self._features(condition)
+        """The part of the context that depends on the photo only: (B, W, g, g)."""
+        side = self.side
         h = self.from_lightness(self._lightness(condition.lightness))
         for grid, convolution in self.from_map.items():
-            x = self.standardize[grid](features[int(grid)])
+            x = self.standardize[grid](condition.features[int(grid)])
             if x.shape[-1] > side:  # pooling and a 1x1 convolution commute: pool first
                 x = F.avg_pool2d(x, x.shape[-1] // side)
             x = convolution(x)
@@ -105,10 +92,10 @@ class LevelContext(nn.Module):
         return result
 
     def of_sample(self, photo: Tensor, coarse: Tensor | None) -> Tensor:
-        """The context of one coloring: the photo's part (B, W, g, g) and coarser chroma.
+        """The context of a coloring: (B, W, g, g).
 
         Args:
-            photo: what `of_photo` returned.
+            photo: (B, W, g, g), the result of `of_photo`.
             coarse: (B, 2, g, g) chroma in CIELAB units, or None for the coarsest level.
         """
         if self.from_coarse is not None:
@@ -118,12 +105,6 @@ class LevelContext(nn.Module):
         result: Tensor = self.trunk(photo)
         return result
 
-    def _features(self, condition: Condition) -> dict[int, Tensor]:
-        if self.last_blocks is None:
-            return condition.features
-        last = self.last_blocks(condition.features[LAST_BLOCKS_INPUT])
-        return {**condition.features, LAST_BLOCKS_OUTPUT: last}
-
     def _lightness(self, lightness: Tensor) -> Tensor:
         side = self.side * self.lightness_factor
         x = F.adaptive_avg_pool2d(lightness, side)
@@ -131,7 +112,7 @@ class LevelContext(nn.Module):
 
 
 def _pool_planes(planes: Tensor, side: int) -> Tensor:
-    """(B, E, 64, 64) -> (B, E, side, side): whether a cell has a 1 in its mask, and means there."""
+    """(B, E, 64, 64) -> (B, E, side, side): maximum of the mask, masked means of the others."""
     factor = planes.shape[-1] // side
     mask, values = planes[:, :1], planes[:, 1:]
     share = F.avg_pool2d(mask, factor)
@@ -141,10 +122,10 @@ def _pool_planes(planes: Tensor, side: int) -> Tensor:
 
 
 class _FromPlanes(nn.Module):
-    """What is known of a cell: nothing where the mask is 0, and at first nothing anywhere.
+    """Embeds extra planes: zero where the mask is 0, and zero everywhere at initialization.
 
-    The hidden layer is for speed: a trained model learns from it what hints are much faster than
-    from a single layer that starts at zero (docs/experiments.md).
+    With the hidden layer a trained model learns the use of hints much faster than with a single
+    layer that starts at zero (docs/experiments.md).
     """
 
     def __init__(self, planes: int, channels: int) -> None:
@@ -158,7 +139,7 @@ class _FromPlanes(nn.Module):
 
 
 class _FeatureStandardize(nn.Module):
-    """Zero mean and unit variance per channel, then a cut at `FEATURE_CLAMP`."""
+    """Zero mean and unit variance per channel, then clipping at `FEATURE_CLAMP`."""
 
     mean: Tensor
     std: Tensor
@@ -189,7 +170,7 @@ class _Tokens(nn.Module):
 
 
 class _ResidualBlock(nn.Module):
-    """x + a small convolutional network of it."""
+    """x plus a small convolutional network of x."""
 
     def __init__(self, width: int, dropout: float) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""One conditional flow of all of a grid's chroma at once, with its context network."""
+"""A single conditional flow for all chroma of a grid, with its context network."""
 
 from __future__ import annotations
 
@@ -10,14 +10,13 @@ from torch import Tensor, nn
 from colorflow.flows import Bijection, Composition, Flow, Standardize
 from colorflow.model.condition import Condition
 from colorflow.model.context import LevelContext
-from colorflow.zoo.scales import Shape
 
 FIRST_ROWS = 128
-"""Rows that layers with a start of their own (ActNorm) take it from."""
+"""Rows that initialize layers with data-dependent initialization (ActNorm)."""
 
 
 class ConditionalDensity(nn.Module):
-    """p(x | photo) by one bijection from the zoo. B photos, n samples.
+    """p(x | photo) by one bijection. B photos, n samples.
 
     Args:
         bijection: from (B, C, H, W) to (B, C * H * W).
@@ -29,7 +28,7 @@ class ConditionalDensity(nn.Module):
     def __init__(
         self,
         bijection: Bijection,
-        shape: Shape,
+        shape: tuple[int, int, int],
         context: LevelContext,
         to_grid: nn.Module | None = None,
     ) -> None:
@@ -40,7 +39,7 @@ class ConditionalDensity(nn.Module):
         self.flow = Flow(Composition([self.standardize, bijection]), (math.prod(shape),))
 
     def fit(self, x: Tensor, condition: Condition) -> None:
-        """Takes fixed statistics, and the starts of the layers that have one, from training data.
+        """Takes fixed statistics and data-dependent initial values from training data.
 
         Args:
             x: (B, C, H, W).
@@ -52,7 +51,7 @@ class ConditionalDensity(nn.Module):
         self(x[:FIRST_ROWS], condition.map(lambda y: y[:FIRST_ROWS]))
 
     def context_of(self, condition: Condition) -> Tensor:
-        """What the flow sees of the photos: (B, context channels, H, W)."""
+        """The flow's context of the photos: (B, context channels, H, W)."""
         context: Tensor = self.to_grid(
             self.context.of_sample(self.context.of_photo(condition), None)
         )
@@ -78,9 +77,9 @@ class ConditionalDensity(nn.Module):
         generator: torch.Generator | None = None,
         temperature: float = 1.0,
     ) -> Tensor:
-        """Draws n samples of each photo, with latents of the given std: (B, n, C, H, W)."""
+        """n samples for each photo, from latents with the given std: (B, n, C, H, W)."""
         context = self.context_of(condition).repeat_interleave(n, 0)
-        drawn = self.flow.sample(
+        samples = self.flow.sample(
             len(context), context, temperature=temperature, generator=generator
         )
-        return drawn.unflatten(0, (len(condition), n))
+        return samples.unflatten(0, (len(condition), n))

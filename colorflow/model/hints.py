@@ -23,13 +23,10 @@ from colorflow.color import cie
 from colorflow.color.full_resolution import lightness_of
 from colorflow.color.gamut import gamut_map
 from colorflow.model.condition import PLANES_GRID
-from colorflow.model.config import HINT_PLANES
-
-SRGB_REACH = 108.0
-"""No color of sRGB has |a| or |b| above this (CIELAB units; b of pure blue is -107.9)."""
+from colorflow.model.config import HINT_PLANES, SRGB_REACH
 
 REACH_CELLS = 2
-"""Cells of the grid around a hint's own in which the output must have its color."""
+"""Cells around a hint's own cell in which the output must have the hint's color."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +40,7 @@ class Hint:
         b: CIELAB units.
 
     Raises:
-        ValueError: if a number is not finite, a place is below 0, or sRGB has no such color.
+        ValueError: if a number is not finite, a position is below 0, or sRGB has no such color.
     """
 
     row: float
@@ -64,7 +61,7 @@ class Hint:
 
 
 def hint_planes(hints: Iterable[Hint], height: int, width: int) -> Tensor:
-    """Hints as the model sees them; the later of two in one cell wins.
+    """The planes of hints that the model takes; the later of two in one cell wins.
 
     Args:
         hints: of one photo.
@@ -85,16 +82,16 @@ def hint_planes(hints: Iterable[Hint], height: int, width: int) -> Tensor:
 
 
 def hint_errors(hint: Hint, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """How far a colored photo is from a hint, around it.
+    """Distances between a hint and the colors around it in a colored photo.
 
     Args:
-        hint: one that the photo was colored with.
+        hint: a hint that the photo was colored with.
         pixels: (H, W, 3) uint8 sRGB, the colored photo.
 
     Returns:
-        (N,) distances in ab, CIELAB units, of the N pixels in the hint's cell and in those at most
-        `REACH_CELLS` from it, each to the hint's color as sRGB can show it at that pixel's
-        lightness. A colored photo keeps to its hint where none is above 5.
+        (N,) distances in ab, CIELAB units, for the N pixels in the hint's cell and in the cells at
+        most `REACH_CELLS` away, each to the hint's color as sRGB can show it at that pixel's
+        lightness. A colored photo keeps its hint if no distance is above 5.
 
     Raises:
         ValueError: if the hint lies outside the photo.
@@ -115,19 +112,19 @@ def hint_errors(hint: Hint, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
 
 
 def _cell(hint: Hint, height: int, width: int) -> tuple[int, int]:
-    """Row and column on the grid of the cell that has the center of the hint's pixel."""
+    """Row and column of the grid cell that contains the center of the hint's pixel."""
     if not (hint.row < height and hint.column < width):
         raise ValueError(
-            f"hints: expected places inside the photo of {height} rows and {width} columns, "
+            f"hints: expected positions inside the photo of {height} rows and {width} columns, "
             f"got row {hint.row:g}, column {hint.column:g}"
         )
     row, column = (
-        int(_cells(np.array(place), length))
-        for place, length in ((hint.row, height), (hint.column, width))
+        int(_cells(np.array(position), length))
+        for position, length in ((hint.row, height), (hint.column, width))
     )
     return row, column
 
 
-def _cells(places: NDArray[np.floating | np.integer], length: int) -> NDArray[np.int64]:
+def _cells(positions: NDArray[np.floating | np.integer], length: int) -> NDArray[np.int64]:
     """Cells of pixels along an axis of `length` pixels."""
-    return ((np.floor(places) + 0.5) * PLANES_GRID / length).astype(np.int64)
+    return ((np.floor(positions) + 0.5) * PLANES_GRID / length).astype(np.int64)

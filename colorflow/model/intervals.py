@@ -1,10 +1,10 @@
-"""Central intervals of many draws, and how far the truth lies from their middle.
+"""Central intervals of many samples, and how far the truth lies from their middle.
 
-An interval is one of ranks, so it asks nothing of the distribution's shape. Its ends are the
-(n + 1) p-th smallest of n draws, between two neighbors in proportion: where draws and truth come
-from one distribution, the expected share of truths inside is p itself for uniform numbers and very
-nearly for others, whatever n is. Stretched about their middles by one factor, intervals of a model
-that is too sure or too unsure cover as much as they say.
+The intervals are based on ranks, so they assume nothing about the distribution's shape. Their ends
+are the (n + 1) p-th smallest of n samples, interpolated between two neighbors: if samples and truth
+come from one distribution, the expected coverage is p exactly for uniform numbers and very nearly
+for others, whatever n is. One factor of the half-widths corrects intervals of a model that is
+overconfident or underconfident.
 
 Reference: Gumbel 1939 (the plotting position i / (n + 1)).
 """
@@ -17,61 +17,61 @@ import torch
 from torch import Tensor
 
 NOMINAL_LEVELS = (0.5, 0.9)
-"""Shares of central intervals that are calibrated."""
+"""Nominal coverage of the intervals that are calibrated."""
 
 
-def central_interval(draws: Tensor, level: float) -> tuple[Tensor, Tensor]:
-    """Middle and half-width of the central interval at each place.
+def central_interval(samples: Tensor, level: float) -> tuple[Tensor, Tensor]:
+    """Middle and half-width of the central interval at each position.
 
     Args:
-        draws: (n, ...), as many as the interval's ends need: 3 for 0.5, 19 for 0.9.
+        samples: (n, ...) samples; the interval needs at least 3 for 0.5 and 19 for 0.9.
         level: share of the distribution inside, in (0, 1).
 
     Returns:
-        Two tensors (...), in the unit of the draws.
+        Two tensors (...), in the unit of the samples.
 
     Raises:
-        ValueError: if `level` is out of range, or the draws are too few.
+        ValueError: if `level` is out of range, or there are too few samples.
     """
-    check_draws(len(draws), level)
-    ordered = draws.sort(0).values
+    check_sample_count(len(samples), level)
+    ordered = samples.sort(0).values
     low, high = (_quantile(ordered, p) for p in ((1 - level) / 2, (1 + level) / 2))
     return (low + high) / 2, (high - low) / 2
 
 
-def check_draws(n: int, level: float) -> None:
-    """Refuses draws that are too few for the ends of the central interval to lie among them.
+def check_sample_count(n: int, level: float) -> None:
+    """Checks that the ends of the central interval lie among n samples.
 
     Raises:
-        ValueError: if they are, or `level` is out of range.
+        ValueError: if there are too few samples, or `level` is out of range.
     """
     if not 0 < level < 1:
         raise ValueError(f"level: expected a share between 0 and 1, got {level}")
     least = math.ceil(round(2 / (1 - level), 6)) - 1  # (n + 1) (1 - level) / 2 reaches 1
     if n < least:
-        raise ValueError(f"draws: expected at least {least} for an interval of {level}, got {n}")
+        raise ValueError(f"n: expected at least {least} for an interval of {level}, got {n}")
 
 
-def in_half_widths(draws: Tensor, truth: Tensor, level: float) -> Tensor:
+def in_half_widths(samples: Tensor, truth: Tensor, level: float) -> Tensor:
     """Distance of the truth from the middle of the central interval, in half-widths.
 
-    The share of distances up to f is the coverage of intervals that are stretched by f.
+    Intervals stretched by f cover the share of distances up to f.
 
     Args:
-        draws: (n, ...).
+        samples: (n, ...).
         truth: (...).
         level: of the interval.
 
     Returns:
-        (...), from 0; infinite beside an interval of no width.
+        (...), from 0; infinite outside an interval of zero width.
     """
-    middle, half_width = central_interval(draws, level)
+    middle, half_width = central_interval(samples, level)
     distance = (truth - middle).abs()
     return torch.where(distance > 0, distance / half_width, 0.0)
 
 
 def _quantile(ordered: Tensor, p: float) -> Tensor:
     """The (n + 1) p-th smallest of n, counted from 1."""
-    place = max(0.0, (len(ordered) + 1) * p - 1)
-    below = min(int(place), len(ordered) - 2)
-    return torch.lerp(ordered[below], ordered[below + 1], place - below)
+    rank = max(0.0, (len(ordered) + 1) * p - 1)
+    below = min(int(rank), len(ordered) - 2)
+    return torch.lerp(ordered[below], ordered[below + 1], rank - below)

@@ -1,12 +1,12 @@
-"""Latents of one coloring, level by level: drawn from seeds, and mixed with others.
+"""Latents of one coloring, level by level: sampled from seeds, and interpolated.
 
-A seed alone would give every photo the same latents; the coarse ones take their signs from the
-photo's lightness.
+The coarse latents take their signs from the photo's lightness; a seed alone would give every photo
+the same latents.
 
 Under the model the latents of a level are D standard normal numbers, and nearly all such vectors
-lie close to the sphere of radius sqrt(D). The straight way between two of them leaves the sphere:
-half-way the latents have the length of a draw at temperature 0.7, whose colors are paler than
-those of either end. Mixtures therefore go along the arc.
+lie close to the sphere of radius sqrt(D). The straight line between two of them leaves the sphere:
+its middle has the length of a sample at temperature 0.7, whose colors are paler than those of
+either end. Interpolation therefore follows the arc.
 
 Reference: Shoemake 1985 (interpolation on the sphere); White 2016 (in latent spaces).
 """
@@ -22,18 +22,17 @@ from torch import Tensor
 from torch.nn import functional as F
 
 SIGNED_LEVELS = 2
-"""Levels whose latents take their signs from the photo: those that decide tint and colors."""
+"""Levels whose latents take their signs from the photo; they decide tint and colors."""
 _SIGN_GRID = 16
 _SIGN_SEED = 2002
 _LEAST_SINE = 1e-6
-"""Of the angle between two vectors that do not count as parallel."""
+"""Smallest sine of the angle between vectors that do not count as parallel."""
 
 
-def draw_latents(shapes: Sequence[tuple[int, ...]], seeds: Sequence[int]) -> list[Tensor]:
+def sample_latents(shapes: Sequence[tuple[int, ...]], seeds: Sequence[int]) -> list[Tensor]:
     """Standard normal latents of one coloring.
 
-    Those of a level depend on the level and on its seed alone: one seed gives the same numbers to
-    a level whatever the other levels are drawn from.
+    The latents of a level depend on the level and its seed only, whatever the seeds of the others.
 
     Args:
         shapes: (C, g, g) of each level, coarse to fine.
@@ -52,10 +51,10 @@ def draw_latents(shapes: Sequence[tuple[int, ...]], seeds: Sequence[int]) -> lis
 def signs_of_photo(lightness: Tensor, shapes: Sequence[tuple[int, ...]]) -> list[Tensor]:
     """Signs that a photo gives to the latents of the coarse levels.
 
-    Without them one seed gives every photo much the same cast. A sign is that of a random
-    projection of the photo's coarse lightness: unlike photos agree in half of their signs, and a
-    photo that is resized or saved again keeps all but those whose projection is nearly 0. Latents
-    times signs are standard normal as before.
+    Without them one seed gives every photo nearly the same color cast. Each sign is that of a
+    random projection of the photo's coarse lightness: different photos agree in half of their
+    signs, and a resized or recompressed photo keeps all signs but those whose projection is nearly
+    0. Latents times signs are still standard normal.
 
     Args:
         lightness: (1, 1, h, w) L* of the photo, h and w multiples of 16.
@@ -77,22 +76,21 @@ def signs_of_photo(lightness: Tensor, shapes: Sequence[tuple[int, ...]]) -> list
 
 @functools.cache
 def _projection(rows: int) -> Tensor:
-    """(rows, 256), the same always."""
+    """A fixed random matrix (rows, 256)."""
     generator = torch.Generator().manual_seed(_SIGN_SEED)
     return torch.randn(rows, _SIGN_GRID**2, generator=generator, dtype=torch.float64)
 
 
 def slerp(start: Tensor, end: Tensor, share: float) -> Tensor:
-    """A point on the way between two vectors: its direction on the arc, its length between theirs.
+    """Interpolates between two vectors: the direction along the arc, the length linearly.
 
-    Directions turn at a constant rate and lengths change at a constant rate, so a mixture of two
-    draws of one temperature is as long as they are, and one of two temperatures has one between
-    them. Parallel vectors, and zero with any other, are mixed along the line.
+    Two samples of one temperature give a result as long as they are; two temperatures give one
+    between them. Parallel and zero vectors are interpolated along the line.
 
     Args:
         start: any shape, one vector as a whole.
         end: of the same shape.
-        share: of the way, in [0, 1].
+        share: position between start (0) and end (1).
 
     Returns:
         Of the same shape; exactly `start` at 0 and exactly `end` at 1.

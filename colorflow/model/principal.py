@@ -1,12 +1,12 @@
-"""Principal colorings: the few pictures that stand for a distribution of them.
+"""Principal colorings: a few pictures that stand for the distribution of colorings.
 
 The first is the mean of all samples, which is nearer to the truth in expectation than any other
-single picture. The others are means of clusters of samples, the distribution's modes. Averaging
-takes out the patches and casts that belong to one sample alone; several modes keep the choice.
-Means are paler than what they are means of, so a gain gives vividness back.
+single picture. The others are means of clusters of samples, the modes of the distribution.
+Averaging removes patches and color casts of single samples; several modes keep the choice. Means
+are paler than their samples, so a gain restores vividness.
 
-Cells of the coarsest level leave steps where they meet. A guided filter takes them out where
-lightness is smooth and leaves the borders of things.
+The cells of the coarsest level leave visible steps at their borders. A guided filter removes the
+steps where lightness is smooth and keeps the borders of objects.
 
 Reference: Flury 1990 (principal points); Arthur & Vassilvitskii 2007 (k-means++); He, Sun & Tang
 2013 (guided filter).
@@ -25,34 +25,35 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
+from colorflow.limits import MOST_PRINCIPAL
 from colorflow.model.condition import Condition
 from colorflow.model.pyramid import ChromaPyramid
 
 POOL = 64
-"""Samples that principal colorings are made of; half of them of the mirrored photo."""
+"""Samples behind the principal colorings; half of them are of the mirrored photo."""
 POOL_LEVELS = 2
-"""Levels of these samples: chroma on an 8x8 grid. Finer levels are completed once a card; a third
-level costs 0.15 s and gains nothing."""
-MOST_CARDS = 16
-"""Clusters of `POOL` samples that still hold several of them."""
+"""Levels of these samples: chroma on an 8x8 grid. The finer levels are completed once per principal
+coloring. A third level costs 0.15 s and gains nothing (docs/experiments.md, "Principal
+colorings")."""
 VIVIDNESS = 1.2
-"""Chroma of a mean over that of its samples. Colors of a mean vary less over the picture, so that
-equal chroma looks paler (judged blind; docs/experiments.md, "Principal colorings")."""
+"""Chroma of a mean over that of its samples. The colors of a mean vary less over the picture, so
+equal chroma looks paler (blind comparison; docs/experiments.md, "Principal colorings")."""
 LARGEST_GAIN = 2.2
-"""Of the chroma of a mean to get there."""
+"""Largest factor of the chroma of a mean."""
 VIVID_SHARE = 0.9
-"""No mean is made more vivid than this share of all samples is."""
+"""A mean gets at most the chroma of this quantile of all samples."""
 LEAST_OF_MODE = 3
-"""Samples; fewer are strays, which belong to no mode."""
+"""Samples of a mode; smaller clusters are strays, which belong to no mode."""
 TINT_WEIGHT = 0.5
-"""Of the whole photo's mean chroma in the distance between samples; that of everything else is 1.
-With 1 some modes are one picture in several casts; chosen on dev, docs/experiments.md."""
+"""Weight of the whole photo's mean chroma in the distance between samples; all else has weight 1.
+With 1, some modes are the same picture in several color casts. Chosen on dev (docs/experiments.md,
+"Principal colorings")."""
 
 _ATTEMPTS, _ROUNDS, _SHIFT = 5, 50, 1e-4
 _ALIKE = 0.01
-"""Samples that differ by less, in CIELAB units, are one."""
+"""Samples that differ by less, in CIELAB units, count as equal."""
 _WINDOW, _FLATNESS = 9, 1e-3
-"""Of the filter: side of the window in cells of the 64x64 grid, variance of flat L* / 100."""
+"""Guided filter: side of the window in cells of the 64x64 grid, variance of flat L* / 100."""
 
 
 @torch.no_grad()
@@ -65,14 +66,14 @@ def principal_colorings(
 ) -> tuple[Tensor, NDArray[np.float64]]:
     """The principal colorings of one photo.
 
-    Samples are drawn on the coarse levels alone, half of them of the mirrored photo; vivid means of
-    them are completed by the finer levels, and smoothed where lightness is smooth.
+    Samples have the coarse levels only, half of them for the mirrored photo. Their vivid means are
+    completed by the finer levels, and smoothed where lightness is smooth.
 
     Args:
         pyramid: the model.
         latents: (n, C, g, g) of at least the first `POOL_LEVELS` levels, n even.
         both: condition of the photo and of the mirrored photo.
-        k: how many, at most `MOST_CARDS` and n.
+        k: how many, at most `MOST_PRINCIPAL` and n.
         gain: of the samples, as of `ChromaPyramid.decode`.
 
     Returns:
@@ -80,7 +81,7 @@ def principal_colorings(
     """
     plain, mirrored = pyramid.decode(latents[:POOL_LEVELS], both, gain).cpu().chunk(2)
     halves = plain, mirrored.flip(-1)
-    # That the model answers the mirrored photo otherwise is no mode.
+    # A different answer to the mirrored photo is no mode.
     deviations = torch.cat([half - half.mean(0) for half in halves])
     means, shares = principal_points(torch.cat(halves).numpy(), k, deviations.numpy())
     condition = both.map(lambda x: x[:1])
@@ -96,19 +97,19 @@ def principal_points(
 
     Args:
         samples: (n, 2, g, g) chroma, CIELAB units.
-        k: how many, at most `MOST_CARDS` and n.
-        deviations: (n, 2, g, g), by which modes are told apart, in place of the samples.
+        k: how many, at most `MOST_PRINCIPAL` and n.
+        deviations: (n, 2, g, g), clustered in place of the samples.
 
     Returns:
-        (k, 2, g, g) means, made as vivid as the samples: of all samples first, then of the modes by
-        falling share; and the share of the samples that each is the mean of, (k,): 1 for the first.
-        The shares of the modes, strays left out, add up to 1, but for k = 2, where the larger of
-        two is given.
+        (k, 2, g, g) means, made as vivid as the samples: first of all samples, then of the modes in
+        order of decreasing share; and the share of the samples behind each, (k,): 1 for the first.
+        The shares of the modes, without strays, add up to 1, except for k = 2, which gives the
+        larger of two modes.
 
     Raises:
         ValueError: if k is out of range.
     """
-    most = min(MOST_CARDS, len(samples))
+    most = min(MOST_PRINCIPAL, len(samples))
     if not 1 <= k <= most:
         raise ValueError(f"k: expected 1 to {most}, got {k}")
     limit = float(np.quantile(_chroma(samples), VIVID_SHARE))
@@ -119,7 +120,7 @@ def principal_points(
     mode_of = _modes(samples if deviations is None else deviations, count)
     counts = np.bincount(mode_of[mode_of >= 0], minlength=count)
     chosen = np.argsort(-counts, kind="stable")[: k - 1]
-    # A mode without samples, where all samples are one, is their mean.
+    # A mode without samples (all samples are equal) is the mean of all.
     modes = [_vivid_mean(samples[mode_of == i], limit) if counts[i] else first for i in chosen]
     return np.stack([first, *modes]), np.array([1.0, *(counts[chosen] / counts.sum())])
 
@@ -142,7 +143,7 @@ def follow_lightness(ab: Tensor, lightness: Tensor) -> Tensor:
 
 
 def _vivid_mean(samples: NDArray[np.float32], limit: float) -> NDArray[np.float32]:
-    """The mean of (n, 2, g, g), its chroma raised to a limit at most: (2, g, g)."""
+    """The mean of (n, 2, g, g) with its chroma raised, at most to the limit: (2, g, g)."""
     mean = samples.mean(0)
     wanted = min(VIVIDNESS * float(np.median(_chroma(samples))), limit)
     gain = np.clip(wanted / max(float(_chroma(mean)), 1e-6), 1, LARGEST_GAIN)
@@ -157,7 +158,7 @@ def _chroma(ab: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def _modes(samples: NDArray[np.float32], count: int) -> NDArray[np.int64]:
-    """For each sample the number of its mode, -1 for strays, (n,)."""
+    """The number of the mode of each sample, -1 for strays, (n,)."""
     x = torch.from_numpy(samples)
     tint = x.mean((2, 3), keepdim=True)
     points = (x - (1 - TINT_WEIGHT) * tint).flatten(1).numpy()
@@ -174,7 +175,7 @@ def _modes(samples: NDArray[np.float32], count: int) -> NDArray[np.int64]:
 
 
 def _clusters(points: NDArray[np.float32], count: int) -> NDArray[np.int64]:
-    """For each of n points the number of its cluster, (n,)."""
+    """The number of the cluster of each of n points, (n,)."""
     stop = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_MAX_ITER, _ROUNDS, _SHIFT)
     cv2.setRNGSeed(0)  # of this thread
     _, labels, _ = cv2.kmeans(points, count, None, stop, _ATTEMPTS, cv2.KMEANS_PP_CENTERS)  # type: ignore[call-overload]

@@ -5,9 +5,9 @@ details on 4, 8, 16 and 32:
 
     log p(ab | L) = log p(u_4 | c_0) + sum_k log p(detail_k | u_k, c_k) + ladj
 
-Every level is a conditional flow with a context of its own, so levels can be trained apart, each
-with noise on its own scale. Between u and the pyramid stands what pulls samples towards color
-hints, if there are any; true colors, which miss their hints by nothing, it leaves as they are.
+Every level is a conditional flow with its own context, so levels can be trained separately, each
+with noise on its own scale. Between u and the pyramid, a kriging update pulls samples towards color
+hints, if there are any; it leaves true colors, which match their hints, unchanged.
 
 Reference: Ardizzone et al. 2019 (cINN); Yu et al. 2020 (Wavelet Flow).
 
@@ -22,71 +22,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from colorflow.flows import BoundedRange, Haar, KrigingUpdate, Standardize
+from colorflow.flows import BoundedRange, Haar, KrigingUpdate
 from colorflow.flows.density import standard_normal_log_prob
 from colorflow.model.condition import Condition
-from colorflow.model.config import FINEST_GRID, LevelConfig, PyramidConfig
-from colorflow.model.context import LevelContext
+from colorflow.model.config import FINEST_GRID, PyramidConfig
 from colorflow.model.features import LateBlocks
-from colorflow.zoo.pyramid import level_flow
-
-MEAN_CHANNELS = 2
-DETAIL_CHANNELS = 6
-
-
-class Level(nn.Module):
-    """One level: context network and conditional flow.
-
-    Args:
-        config: its shape.
-        first: whether it holds the means of the coarsest grid, or else details.
-        extra_planes: channels of the condition's extra planes.
-    """
-
-    def __init__(self, config: LevelConfig, *, first: bool, extra_planes: int) -> None:
-        super().__init__()
-        self.grid = config.grid
-        self.channels = MEAN_CHANNELS if first else DETAIL_CHANNELS
-        self.context = LevelContext(config, coarse=not first, extra_planes=extra_planes)
-        self.flow = level_flow(
-            self.channels,
-            config.grid,
-            config.width,
-            width=config.width,
-            couplings=config.couplings,
-            bins=config.bins,
-            attention=config.attention,
-            dropout=config.dropout,
-        )
-
-    def fit(self, x: Tensor, condition: Condition) -> None:
-        """Takes fixed statistics from a sample of the training data."""
-        standardize = self.flow.bijections[0]
-        assert isinstance(standardize, Standardize)
-        standardize.fit(x)
-        self.context.fit(condition)
-
-    def forward(self, x: Tensor, condition: Condition, coarse: Tensor | None) -> Tensor:
-        """log p(x | condition, coarse) in nats, (B,).
-
-        Args:
-            x: (B, C, g, g) means or details.
-            condition: of the B photos.
-            coarse: (B, 2, g, g) coarser means, None for the first level.
-        """
-        context = self.context.of_sample(self.context.of_photo(condition), coarse)
-        latent, ladj = self.flow(x, context)
-        return standard_normal_log_prob(latent) + ladj
-
-    def encode(self, x: Tensor, photo: Tensor, coarse: Tensor | None) -> tuple[Tensor, Tensor]:
-        """(B, C, g, g) -> latent of the same shape and ladj (B,); `photo` is the context's part."""
-        latent, ladj = self.flow(x, self.context.of_sample(photo, coarse))
-        return latent, ladj
-
-    def decode(self, latent: Tensor, photo: Tensor, coarse: Tensor | None) -> tuple[Tensor, Tensor]:
-        """Undoes `encode`."""
-        x, ladj = self.flow.inverse(latent, self.context.of_sample(photo, coarse))
-        return x, ladj
+from colorflow.model.level import DETAIL_CHANNELS, MEAN_CHANNELS, Level
 
 
 class ChromaPyramid(nn.Module):
@@ -110,10 +51,10 @@ class ChromaPyramid(nn.Module):
 
     @torch.no_grad()
     def refine(self, condition: Condition) -> Condition:
-        """The condition with the maps of the model's own late blocks, if it has some.
+        """Replaces the frozen network's coarse maps by those of the model's late blocks, if any.
 
-        What takes a condition calls it, so conditions may come with the frozen network's maps; who
-        uses a condition several times refines it before. The late blocks get no gradient here.
+        Every method calls it, so conditions may come with the frozen network's maps. A caller that
+        uses a condition several times refines it first. The late blocks get no gradient here.
         """
         if self.late_blocks is None or condition.refined:
             return condition
@@ -132,16 +73,16 @@ class ChromaPyramid(nn.Module):
     def level_log_probs(self, ab: Tensor, condition: Condition) -> list[Tensor]:
         """The terms of `log_prob`, coarse to fine, (B,) each.
 
-        The log-determinant of a Haar step belongs to the details that it makes, those of the
-        bounded range and of the pull of hints to the last level.
+        The log-determinant of a Haar step counts for the details that it makes; those of the
+        bounded range and of the kriging update count for the last level.
         """
         latents, ladjs = self._encode(ab, condition)
         return [standard_normal_log_prob(z) + ladj for z, ladj in zip(latents, ladjs, strict=True)]
 
     def encode(self, ab: Tensor, condition: Condition, gain: float = 1.0) -> list[Tensor]:
-        """Latents of a coloring, coarse to fine: shapes as in `latent_shapes`, with B in front.
+        """Latents of a coloring, coarse to fine: (B, C, g, g) as in `latent_shapes`.
 
-        With a gain, those that `decode` makes it of with the same one.
+        The inverse of `decode` with the same gain.
         """
         return self._encode(ab, condition, gain)[0]
 
@@ -149,23 +90,23 @@ class ChromaPyramid(nn.Module):
         """The colorings of given latents.
 
         Args:
-            latents: per level, coarse to fine, (N, C, g, g). N is a multiple of B: the first N/B
-                belong to the first photo, and so on. With latents of the first k levels alone,
-                the chroma that these k levels determine.
+            latents: (N, C, g, g) of each level, coarse to fine. N is a multiple of B: the first N/B
+                belong to the first photo, and so on. The first k levels only give the chroma that
+                these k levels determine.
             condition: of B photos.
-            gain: what the chroma on the coarsest grid is multiplied with, above 0; 1 is the model
-                itself. Finer levels follow the chroma that they are given.
+            gain: factor of the chroma on the coarsest grid, above 0; 1 is the model itself. Finer
+                levels follow the chroma that they are given.
 
         Returns:
-            (N, 2, 64, 64), or a smaller grid for fewer levels; CIELAB units, inside the box of
-            the configuration.
+            (N, 2, 64, 64), or a smaller grid for fewer levels; CIELAB units, within the chroma
+            limit of the configuration.
         """
         if not 1 <= len(latents) <= len(self.levels):
             raise ValueError(
                 f"latents: expected those of 1 to {len(self.levels)} levels, got {len(latents)}"
             )
-        repeats, rest = divmod(len(latents[0]), len(condition))
-        if rest:
+        repeats, remainder = divmod(len(latents[0]), len(condition))
+        if remainder:
             raise ValueError(
                 f"latents: expected a multiple of {len(condition)} photos, got {len(latents[0])}"
             )
@@ -178,7 +119,7 @@ class ChromaPyramid(nn.Module):
         return self.bounded.inverse(self._pulled(u, condition))[0]
 
     def complete(self, ab: Tensor, condition: Condition) -> Tensor:
-        """The most plausible fine chroma of coarse chroma: all latents of finer levels are zero.
+        """The most likely completion of coarse chroma: all latents of finer levels are zero.
 
         Args:
             ab: (N, 2, g, g) on the grid that one of the levels completes, CIELAB units; N is a
@@ -186,7 +127,7 @@ class ChromaPyramid(nn.Module):
             condition: of B photos.
 
         Returns:
-            (N, 2, 64, 64), inside the box of the configuration and not pulled to hints.
+            (N, 2, 64, 64), within the chroma limit and not pulled towards hints.
 
         Raises:
             ValueError: if no level completes such a grid.
@@ -200,14 +141,14 @@ class ChromaPyramid(nn.Module):
         return self.bounded.inverse(u)[0]
 
     def pull_to_hints(self, ab: Tensor, condition: Condition) -> Tensor:
-        """Chroma on the finest grid, as `decode` leaves it: close to the hints, if there are any.
+        """Pulls chroma on the finest grid towards the hints, as `decode` does.
 
         Args:
             ab: (N, 2, 64, 64) CIELAB units; N is a multiple of B as for `decode`.
             condition: of B photos.
 
         Returns:
-            Of the same shape; without hints, `ab` as the bounded range gives it back.
+            The same shape; without hints, `ab` after a round trip through the bounded range.
         """
         return self.bounded.inverse(self._pulled(self.bounded(ab)[0], condition))[0]
 
@@ -219,11 +160,11 @@ class ChromaPyramid(nn.Module):
         generator: torch.Generator | None = None,
         gain: float = 1.0,
     ) -> Tensor:
-        """Draws colorings.
+        """Samples colorings.
 
         Args:
             condition: of B photos.
-            n: colorings a photo.
+            n: colorings of each photo.
             temperatures: std of the latents of each level, coarse to fine; 1 is the model itself.
             generator: source of randomness.
             gain: as of `decode`.
@@ -281,7 +222,7 @@ class ChromaPyramid(nn.Module):
         latents: Iterable[Tensor],
         condition: Condition,
     ) -> Tensor:
-        """Coarse means u made finer by the next levels, given their latents."""
+        """Refines coarse means u by the next levels, given their latents."""
         repeats = len(u) // len(condition)
         for level, latent in zip(levels, latents, strict=True):
             assert isinstance(level, Level)
@@ -291,7 +232,7 @@ class ChromaPyramid(nn.Module):
         return u
 
     def _pulled(self, u: Tensor, condition: Condition) -> Tensor:
-        """u on the finest grid pulled to the hints; u itself without hints or on a coarser grid."""
+        """Pulls u on the finest grid to the hints; leaves it without hints or on a coarser grid."""
         hints = self._hints(condition)
         if hints is None or u.shape[-1] != FINEST_GRID:
             return u
@@ -310,7 +251,7 @@ class ChromaPyramid(nn.Module):
         return torch.cat([mask, self.bounded(ab)[0], lightness], 1)
 
     def _split(self, u: Tensor) -> tuple[list[Tensor], list[Tensor | None], list[Tensor]]:
-        """Per level, coarse to fine: its numbers, the coarser means, the Haar step's ladj."""
+        """Inputs of each level, coarse to fine, with the coarser means and the Haar step's ladj."""
         parts, coarse, ladjs = [], [], []
         for _ in range(len(self.levels) - 1):
             z, ladj = self.haar(u)

@@ -1,6 +1,6 @@
-"""Safetensors files with a header of text: written in one step, read with checks.
+"""Safetensors files with a text header: written in one step, read with checks.
 
-Nothing is ever unpickled. What the header must hold is for the kinds of file to say.
+Nothing is ever unpickled. Each kind of file defines what its header holds.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ from colorflow.files import FileKind, check_replaceable, digest_of, write_whole
 HEADER_DAMAGE = (
     LookupError, ValueError, TypeError, AttributeError, OverflowError, RecursionError
 )  # fmt: skip
-"""What reading a damaged header may raise."""
+"""Exceptions that a damaged header may cause."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class TensorFile:
-    """What a file says that it holds; no tensor has been read yet.
+    """The header of a file and the shapes of its tensors, before any tensor is read.
 
     Attributes:
         path: of the file.
@@ -42,7 +42,7 @@ class TensorFile:
 
     @property
     def numbers(self) -> int:
-        """How many numbers all tensors together have."""
+        """Total number of elements of all tensors."""
         return sum(map(math.prod, self.shapes.values()))
 
 
@@ -71,7 +71,7 @@ def write_tensors(
         raise WeightsError(f"{path}: cannot be written ({error.strerror})") from error
 
 
-def check_weights_place(path: Path, file_format: str) -> None:
+def check_weights_destination(path: Path, file_format: str) -> None:
     """Raises `WeightsError` where a file of a format must not be written."""
     try:
         check_replaceable(path, _kind(file_format))
@@ -80,7 +80,7 @@ def check_weights_place(path: Path, file_format: str) -> None:
 
 
 def read_header(path: Path, file_format: str) -> TensorFile:
-    """Reads what a file of one format says that it holds.
+    """Reads header and shapes of a file of one format.
 
     Args:
         path: of the file.
@@ -103,13 +103,13 @@ def read_header(path: Path, file_format: str) -> TensorFile:
 
 
 def load_tensors(file: TensorFile, module: nn.Module) -> str:
-    """Puts the tensors of a file into a module, which they must fit to the last one.
+    """Loads the tensors of a file into a module, which they must fit exactly.
 
-    Nothing is read of a file that does not fit, however large it is.
+    No tensor is read from a file that does not fit.
 
     Args:
         file: as `read_header` gave it.
-        module: is left in evaluation mode, its parameters without gradients.
+        module: left in evaluation mode, its parameters without gradients.
 
     Returns:
         The first 16 hexadecimal digits of the file's SHA-256.

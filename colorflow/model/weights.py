@@ -1,10 +1,10 @@
 """Weights files: safetensors with the configuration in the header, nothing else needed.
 
 The header's metadata holds `format`, `config` (JSON of `PyramidConfig`), `temperatures` (JSON list,
-the shipped std of the latents of each level), `gain` (JSON number, what draws multiply the chroma
-on the coarsest grid with; 1 if it is missing) and `training` (JSON, how the weights came about). It
-may hold `interval_factors` (JSON object, by the nominal level of a central interval of draws at std
-1, the factor that makes its coverage nominal). Nothing is ever unpickled.
+the shipped std of the latents of each level), `gain` (JSON number, the factor of the chroma of
+samples on the coarsest grid; 1 if it is missing) and `training` (JSON, the training history). It
+may hold `interval_factors` (JSON object: by nominal coverage, the factor that gives central
+intervals of samples at std 1 this coverage). Nothing is ever unpickled.
 """
 
 from __future__ import annotations
@@ -39,12 +39,11 @@ class LoadedWeights:
     Attributes:
         pyramid: in evaluation mode, float32.
         temperatures: shipped std of the latents, one a level, coarse to fine.
-        training: how the weights came about.
+        training: the training history.
         digest: first 16 hexadecimal digits of the file's SHA-256.
-        gain: what draws at the shipped temperatures multiply the chroma on the coarsest grid with.
-        interval_factors: by the nominal level of a central interval of draws at std 1, what its
-            half-width is multiplied with so that it covers its share; empty where it was not
-            measured.
+        gain: factor of the chroma on the coarsest grid, for samples at the shipped temperatures.
+        interval_factors: by nominal coverage, the factor of the half-width that gives central
+            intervals of samples at std 1 this coverage; empty if not measured.
     """
 
     pyramid: ChromaPyramid
@@ -72,8 +71,8 @@ def save_weights(
         temperatures: std of the latents, one a level.
         training: goes into the header as JSON.
         dtype: of the stored tensors.
-        interval_factors: by nominal level, or None where they were not measured.
-        gain: of draws at these temperatures.
+        interval_factors: by nominal coverage, or None if not measured.
+        gain: factor of the chroma on the coarsest grid, for samples at these temperatures.
 
     Raises:
         ValueError: if the number of temperatures is not that of the levels.
@@ -136,7 +135,7 @@ def load_weights(path: Path) -> LoadedWeights:
 
 
 def _made(file: TensorFile, config: PyramidConfig) -> ChromaPyramid:
-    """The model of the header, as new, unless the file cannot hold its weights."""
+    """A new model of the header's shape, unless the file is too small for its weights."""
     least = sum(level.least_weights for level in config.levels)
     if least > file.numbers:
         raise WeightsError(

@@ -1,10 +1,10 @@
-"""Photos: the only place where files become pictures and back."""
+"""Photos: the only package that reads and writes picture files."""
 
-from colorflow.photo.decode import read_photo
+from colorflow.photo.decode import count_pixels, read_photo
 from colorflow.photo.encode import write_image
 from colorflow.photo.find import find_photos
 from colorflow.photo.formats import DEFAULT_MAX_PIXELS, PHOTO_SUFFIXES
-from colorflow.photo.from_memory import photo_from_image
+from colorflow.photo.from_image import photo_from_image
 from colorflow.photo.kind import Kind
 from colorflow.photo.metadata import Metadata
 from colorflow.photo.photo import Photo
@@ -16,7 +16,6 @@ from colorflow.photo.provenance import (
     is_own_picture,
     read_provenance,
 )
-from colorflow.photo.size import count_pixels
 
 __all__ = [
     "COLORING",

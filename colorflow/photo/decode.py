@@ -1,8 +1,7 @@
-"""Files to photos.
+"""Reads picture files as photos.
 
-Animated and many-page files give their first picture, and the photo says so. Gray and colors of 16
-bits, and floats, are kept with 16 bits where the file is PNG or TIFF, gray JPEG 2000 or gray PNM;
-other files of more than 8 bits give 8.
+Of several pages or frames only the first is used; a remark says so. Gray and RGB of 16 bits, and
+floats, keep 16 bits in PNG, TIFF, gray JPEG 2000 and gray PNM; other files are read with 8 bits.
 """
 
 from __future__ import annotations
@@ -13,17 +12,18 @@ from dataclasses import replace
 import numpy as np
 from PIL import Image, ImageFile, JpegImagePlugin, TiffImagePlugin
 
-from colorflow.photo.formats import DAMAGE, DEFAULT_MAX_PIXELS, opened, reading, recognized
+from colorflow.photo.formats import DAMAGE, DEFAULT_MAX_PIXELS, open_file, open_image, photo_errors
 from colorflow.photo.jpeg import ends_early
+from colorflow.photo.kind import has_tones
 from colorflow.photo.metadata import metadata_of, orientation_of, raw_exif
 from colorflow.photo.photo import Photo
-from colorflow.photo.pixels import LYING, pixels_and_alpha, profile_conversion, upright
-from colorflow.photo.profile16 import through_profile
+from colorflow.photo.pixels import TRANSPOSED, pixels_and_alpha, upright
+from colorflow.photo.profile16 import apply_profile
+from colorflow.photo.sixteen_bits import Samples16, samples16_of, to_8_bits
 from colorflow.photo.tiff import TiffFile
-from colorflow.photo.wide import Wide, to_bytes, wide_pixels
 
+_NO_TONES = "hardly any pixel is between black and white, so the colors can hardly be seen"
 _FIRST_OF_SEVERAL = "the file holds several pictures (pages or frames); the first was taken"
-_EIGHT_BITS_ONLY = "its color profile is applied with 8 bits; the result has 8 bits a channel"
 
 
 def read_photo(path: str | os.PathLike[str], *, max_pixels: int = DEFAULT_MAX_PIXELS) -> Photo:
@@ -42,72 +42,85 @@ def read_photo(path: str | os.PathLike[str], *, max_pixels: int = DEFAULT_MAX_PI
         PhotoTooLargeError: more pixels than `max_pixels`, or than memory holds.
     """
     source = os.fspath(path)
-    with opened(source) as file, reading(source):
-        image = recognized(file, source, max_pixels)
+    with open_file(source) as file, photo_errors(source):
+        image = open_image(file, source, max_pixels)
         photo = photo_of(image, source)
         if isinstance(image, JpegImagePlugin.JpegImageFile) and ends_early(image, file):
             raise OSError("its data ends too early")
         if _holds_several(image):
             photo = replace(photo, remarks=(*photo.remarks, _FIRST_OF_SEVERAL))
+        if not has_tones(photo.pixels):
+            photo = replace(photo, remarks=(*photo.remarks, _NO_TONES))
         return photo
 
 
-def photo_of(image: Image.Image, source: str) -> Photo:
-    """The photo that an image holds; to be called within `reading`.
+def count_pixels(path: str | os.PathLike[str], *, max_pixels: int = DEFAULT_MAX_PIXELS) -> int:
+    """Read width times height of a picture file from its header.
 
     Args:
-        image: from one of the readers or made in memory, of any mode but ``I`` and ``F`` then.
+        path: the file.
+        max_pixels: width times height that is refused when exceeded.
+
+    Raises:
+        UnreadablePhotoError: missing, empty, not a picture, or its header is damaged.
+        PhotoTooLargeError: more pixels than `max_pixels`.
+    """
+    source = os.fspath(path)
+    with open_file(source) as file, photo_errors(source):
+        image = open_image(file, source, max_pixels)
+        return image.width * image.height
+
+
+def photo_of(image: Image.Image, source: str) -> Photo:
+    """Make a photo of an image; to be called within `photo_errors`.
+
+    Args:
+        image: from one of the readers, or made in memory and then not of mode ``I`` or ``F``.
         source: for messages.
     """
-    in_tiff = isinstance(image, TiffImagePlugin.TiffImageFile)
-    if in_tiff:
-        orientation = orientation_of(image, None)  # loading forgets it
-    wide = wide_pixels(image, source)
+    samples = samples16_of(image, source)
     exif = raw_exif(image)
-    if not in_tiff:
-        orientation = orientation_of(image, exif)  # PNG may say it behind the pixels
-    is_turned = in_tiff and not isinstance(image, TiffFile)  # by Pillow
+    orientation = orientation_of(image, exif)  # PNG may say it behind the pixels
+    is_turned = isinstance(image, TiffImagePlugin.TiffImageFile)  # by Pillow, in memory
     still_to_turn = 1 if is_turned else orientation
-    if wide is None:
+    if samples is None:
         pixels, alpha = pixels_and_alpha(image, still_to_turn)
-        deep, remarks = None, tuple[str, ...]()
+        pixels16, remarks = None, tuple[str, ...]()
     else:
-        pixels, deep, alpha, remarks = _pixels_of(wide, image, still_to_turn)
+        pixels, pixels16, alpha, remarks = _converted(samples, image, still_to_turn)
     size = (pixels.shape[1], pixels.shape[0])
-    metadata = metadata_of(image, exif, size, turned=orientation in LYING)
+    metadata = metadata_of(image, exif, size, turned=orientation in TRANSPOSED)
     return Photo(
-        pixels=pixels, deep=deep, alpha=alpha, metadata=metadata, source=source, remarks=remarks
+        pixels=pixels,
+        pixels16=pixels16,
+        alpha=alpha,
+        metadata=metadata,
+        source=source,
+        remarks=remarks,
     )
 
 
-def _pixels_of(
-    wide: Wide, image: Image.Image, orientation: int
-) -> tuple[np.ndarray, np.ndarray | None, np.ndarray | None, tuple[str, ...]]:
-    """Pixels of 8 and, if the profile allows, of 16 bits, alpha, and remarks; upright."""
-    values = np.ascontiguousarray(upright(wide.values, orientation))
-    alpha = wide.alpha
+def _converted(
+    samples: Samples16, image: Image.Image, orientation: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray | None, tuple[str, ...]]:
+    """Upright sRGB pixels of 8 and of 16 bits, alpha, and remarks."""
+    values = np.ascontiguousarray(upright(samples.values, orientation))
+    alpha = samples.alpha
     if alpha is not None:
         alpha = np.ascontiguousarray(upright(alpha, orientation))
-    remarks = () if wide.remark is None else (wide.remark,)
+    remarks = () if samples.remark is None else (samples.remark,)
     icc = image.info.get("icc_profile")
-    if not isinstance(icc, bytes) or not icc:
-        return to_bytes(values), values, alpha, remarks
-    deep = through_profile(values, icc)
-    if deep is not None:
-        return to_bytes(deep), deep, alpha, remarks
-    narrow = to_bytes(values)
-    convert = profile_conversion("L" if narrow.ndim == 2 else "RGB", icc)
-    if convert is None:  # the profile is no use
-        return narrow, values, alpha, remarks
-    converted = np.array(convert(Image.fromarray(narrow)))
-    return converted, None, alpha, (*remarks, _EIGHT_BITS_ONLY)
+    if isinstance(icc, bytes) and icc:
+        converted = apply_profile(values, icc)
+        values = values if converted is None else converted  # None: the profile is no use
+    return to_8_bits(values), values, alpha, remarks
 
 
 def _holds_several(image: ImageFile.ImageFile) -> bool:
-    """Whether pages or frames follow the one that was read."""
+    """Whether more pages or frames follow the one that was read."""
     if isinstance(image, TiffFile):
-        return image.layout.has_more_pages
+        return image.has_more_pages
     try:
         return bool(getattr(image, "is_animated", False))
-    except DAMAGE:  # GIF's reader looks for a second frame now
+    except DAMAGE:  # GIF's reader looks for a second frame here
         return False

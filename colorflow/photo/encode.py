@@ -1,4 +1,4 @@
-"""Photos to files: whole or not at all."""
+"""Writes photos as files: JPEG, PNG, WebP and TIFF, whole or not at all."""
 
 from __future__ import annotations
 
@@ -13,25 +13,24 @@ from PIL import Image, PngImagePlugin
 
 from colorflow.errors import WritePhotoError
 from colorflow.files import FileKind, statement_of, write_whole
-from colorflow.photo.encode_png import deep_png, joined
+from colorflow.photo.encode_png import encode_png16, joined
 from colorflow.photo.encode_tiff import encode_tiff
 from colorflow.photo.metadata import COMMENT, Metadata
 from colorflow.photo.photo import Photo
-from colorflow.photo.provenance import COLORING, JPEG_EXIF_BYTES, Provenance, stamped
-from colorflow.photo.quiet import quiet_codecs
-from colorflow.photo.wide import to_bytes
+from colorflow.photo.provenance import COLORING, JPEG_EXIF_BYTES, Provenance, with_statement
+from colorflow.photo.silence import silent_codecs
+from colorflow.photo.sixteen_bits import to_8_bits
 
 JPEG_QUALITY = 95
 WEBP_QUALITY = 95
 PNG_COMPRESS_LEVEL = 1
-"""A quarter of the default level's time, for files a few per cent larger."""
+"""Takes a quarter of the default level's time; the files are a few per cent larger."""
 
 _LARGEST_SIDE = {"JPEG": 65500, "WEBP": 16383}
-"""Pixels a side that a format can hold (libjpeg's and WebP's limits)."""
-_DEEP_FORMATS = ("PNG", "TIFF")
-"""Formats that hold 16 bits a channel."""
+"""Largest side in pixels of a format (limits of libjpeg and WebP)."""
+_FORMATS_OF_16_BITS = ("PNG", "TIFF")
 _JPEG_COMMENT_BYTES = 65533
-"""The limit of a JPEG segment; a longer comment, or EXIF, is left out."""
+"""Limit of a JPEG segment; a longer comment is left out."""
 _SRGB_PERCEPTUAL = b"\0"
 """Content of PNG's sRGB chunk."""
 
@@ -44,7 +43,7 @@ _ENCODING_FAULTS = (
     MemoryError,
     struct.error,
 )
-"""What Pillow's writers raise."""
+"""What the writers raise."""
 
 
 def write_image(
@@ -60,26 +59,27 @@ def write_image(
 
     The suffix decides the format: .jpg, .jpeg, .jpe (quality 95, no chroma subsampling), .png
     (compression level 1), .webp (quality 95), .tif, .tiff (deflate). Pixels are sRGB and upright;
-    no profile is embedded. 16 bits stay 16 in PNG and TIFF and are rounded to 8 in the others. EXIF
-    (orientation 1, no thumbnail), resolution and, in PNG, texts are kept where the format has a
-    place for them, a comment in JPEG too. Alpha is kept in PNG, WebP and TIFF; JPEG has none, so
-    there the picture is laid on white.
+    no profile is embedded. PNG and TIFF keep 16 bits, the other formats round them to 8. EXIF
+    (orientation 1, no thumbnail) and resolution are kept where the format has a place for them, so
+    are the texts of PNG and the comment of JPEG. PNG, WebP and TIFF keep alpha; in JPEG the picture
+    is composited on white.
 
-    The file appears whole or not at all, and replaces nothing but its own kind, see `files`.
+    The file appears whole or not at all, and replaces only files of its own kind, see `files`.
 
     Args:
         path: the file to write; its folder exists.
         pixels: (H, W, 3), sRGB, uint8 or uint16, of the photo's size.
         photo: the photo that it was made from.
-        provenance: what the colors were generated from, to be said in the file.
-        kind: of a picture that is no coloring, such as a contact sheet, likewise. With neither the
-            folder is colorflow's own, and whatever has the name is replaced.
+        provenance: what the colors were generated from; the file states it.
+        kind: kind of a picture that is not a coloring, such as a contact sheet; the file states it.
+            With neither of the two, any file of that name is replaced; this is for folders that
+            colorflow owns.
         jpeg_quality: of JPEG files, in [1, 100].
 
     Raises:
-        ValueError: `pixels` is not such an array.
+        ValueError: `pixels` has another shape or dtype.
         WritePhotoError: unknown suffix, too large for the format, no folder, no permission, no
-            space, or another file in its place. Nothing is left behind.
+            space, or another file in its place. No partial file is left.
     """
     expected = (photo.height, photo.width, 3)
     if pixels.dtype not in (np.uint8, np.uint16) or pixels.shape != expected:
@@ -99,13 +99,13 @@ def write_image(
             f"{name} holds at most {_LARGEST_SIDE[name]} pixels a side, and the picture has "
             f"{photo.width} x {photo.height}; choose .png or .tif",
         )
-    if pixels.dtype == np.uint16 and name not in _DEEP_FORMATS:
-        pixels = to_bytes(pixels)
+    if pixels.dtype == np.uint16 and name not in _FORMATS_OF_16_BITS:
+        pixels = to_8_bits(pixels)
     metadata = photo.metadata
     if statement := provenance.statement if provenance else kind and statement_of(kind):
-        metadata = stamped(metadata, statement)
+        metadata = with_statement(metadata, statement)
     try:
-        with quiet_codecs():
+        with silent_codecs():
             if name == "JPEG":
                 data = _encode_jpeg(pixels, photo.alpha, metadata, jpeg_quality)
             else:
@@ -116,7 +116,7 @@ def write_image(
 
 
 def write_file(target: Path, data: bytes, kind: FileKind | None) -> None:
-    """As `write_whole`.
+    """Call `write_whole`, with its errors as a WritePhotoError.
 
     Raises:
         WritePhotoError: if the file cannot be written.
@@ -157,7 +157,7 @@ def _encode_png(pixels: np.ndarray, alpha: np.ndarray | None, metadata: Metadata
     if metadata.xmp:
         chunks.add_itxt("XML:com.adobe.xmp", metadata.xmp.decode())
     if pixels.dtype == np.uint16:
-        return deep_png(pixels, alpha, chunks, metadata)
+        return encode_png16(pixels, alpha, chunks, metadata)
     options: dict[str, object] = {"compress_level": PNG_COMPRESS_LEVEL, "pnginfo": chunks}
     if metadata.exif:
         options["exif"] = metadata.exif

@@ -1,5 +1,6 @@
-"""TIFF with deflate, put together here: Pillow's has no 16-bit colors and, compressed, no EXIF.
+"""Writes TIFF with deflate, 8 or 16 bits per channel, around an EXIF block.
 
+Pillow 12 has no 16-bit colors and, compressed, no EXIF; tifffile and OpenCV write no EXIF at all.
 An EXIF block is a TIFF file without a picture. So the block comes first, its bytes where they were,
 then the pixels, and last a new directory that describes both.
 
@@ -26,7 +27,7 @@ _DEFLATE, _RGB, _ONE_PLANE, _HORIZONTAL, _INCH, _UNASSOCIATED_ALPHA = 8, 2, 1, 2
 """Values of TIFF fields."""
 _XMP = 700
 _KEPT = (*TIFF_DESCRIPTION, IFD.Exif, IFD.GPSInfo)
-"""What an EXIF block says of the photo rather than of the file that it was in."""
+"""Tags of an EXIF block that describe the photo; the others describe the file it was in."""
 
 
 def encode_tiff(pixels: np.ndarray, alpha: np.ndarray | None, metadata: Metadata) -> bytes:
@@ -41,15 +42,15 @@ def encode_tiff(pixels: np.ndarray, alpha: np.ndarray | None, metadata: Metadata
     height, width, channels = samples.shape
     block, main = block_of(metadata.exif)
     block.data += bytes(len(block.data) % 2)
-    places, sizes = [], []
+    offsets, sizes = [], []
 
     def compressed(top: int) -> bytes:
         strip = samples[top : top + _STRIP_ROWS]
         return zlib.compress(_predicted(strip, big_endian=block.big_endian), 1)
 
-    with ThreadPoolExecutor(max(1, cv2.getNumThreads())) as pool:  # zlib lets other threads run
+    with ThreadPoolExecutor(max(1, cv2.getNumThreads())) as pool:  # zlib releases the GIL
         for data in pool.map(compressed, range(0, height, _STRIP_ROWS)):
-            places.append(len(block.data))
+            offsets.append(len(block.data))
             sizes.append(len(data))
             block.data += data + bytes(len(data) % 2)
     changes: dict[int, Value | None] = {
@@ -61,7 +62,7 @@ def encode_tiff(pixels: np.ndarray, alpha: np.ndarray | None, metadata: Metadata
         Base.BitsPerSample: (8 * samples.itemsize,) * channels,
         Base.Compression: (_DEFLATE,),
         Base.PhotometricInterpretation: (_RGB,),
-        Base.StripOffsets: tuple(places),
+        Base.StripOffsets: tuple(offsets),
         Base.SamplesPerPixel: (channels,),
         Base.RowsPerStrip: (_STRIP_ROWS,),
         Base.StripByteCounts: tuple(sizes),
@@ -78,7 +79,7 @@ def encode_tiff(pixels: np.ndarray, alpha: np.ndarray | None, metadata: Metadata
 
 
 def _predicted(samples: np.ndarray, *, big_endian: bool) -> bytes:
-    """What the horizontal predictor leaves of rows (H, W, C)."""
+    """Apply the horizontal predictor to rows (H, W, C)."""
     steps = samples.astype(samples.dtype.newbyteorder(">" if big_endian else "<"), order="C")
     steps[:, 1:] -= samples[:, :-1]  # modulo 2 to the number of bits
     return steps.tobytes()

@@ -1,7 +1,7 @@
-"""EXIF blocks: read the orientation, make a block true for the upright sRGB picture, add texts.
+"""Reads and changes EXIF blocks: orientation, sizes, color space, thumbnail and texts.
 
-A block is patched in place rather than parsed and written anew, so that what we do not know of it
-survives.
+A block is patched in place, not parsed and written anew, so that parts of it that nobody has
+documented, such as the notes of camera makers, survive.
 
 Reference: CIPA DC-008 (Exif 2.32), TIFF 6.0 section 2.
 """
@@ -26,12 +26,12 @@ _SRGB = 1
 _THUMBNAIL_OFFSET, _THUMBNAIL_LENGTH = 0x0201, 0x0202
 _STRIP_OFFSETS, _STRIP_LENGTHS = 0x0111, 0x0117
 _ASCII, _UNICODE, _UNDEFINED_CODE = b"ASCII\0\0\0", b"UNICODE\0", bytes(8)
-"""What a user comment begins with, by its characters."""
+"""Character codes that a user comment begins with."""
 _CODE_BYTES = 8
 
 
 def orientation_in_exif(exif: bytes) -> int | None:
-    """Orientation, 1 to 8; None where the block does not say or is garbage."""
+    """The orientation, 1 to 8; None where the block has none or is garbage."""
     try:
         block = _block(exif)
         values = block.integers(block.directory(block.first).find(_ORIENTATION))
@@ -41,10 +41,10 @@ def orientation_in_exif(exif: bytes) -> int | None:
 
 
 def upright_exif(exif: bytes, width: int, height: int) -> bytes | None:
-    """Make a block true for the upright sRGB picture.
+    """Correct a block for the upright sRGB picture.
 
-    Orientation becomes 1, the sizes become the picture's, the color space sRGB, and the thumbnail
-    (still gray and unturned) is dropped.
+    The orientation becomes 1, the sizes become the picture's, the color space becomes sRGB, and the
+    thumbnail, which is gray and not turned, is dropped.
 
     Args:
         exif: the block, with or without the leading ``Exif\\0\\0``.
@@ -63,7 +63,7 @@ def upright_exif(exif: bytes, width: int, height: int) -> bytes | None:
                 sizes = {_PIXEL_WIDTH: width, _PIXEL_HEIGHT: height}
                 block.put(block.directory(values[0]), {_COLOR_SPACE: _SRGB, **sizes})
         _drop_thumbnail(block, main)
-        if block.directory(block.first).fields != main.fields:  # the thumbnail lay over it
+        if block.directory(block.first).fields != main.fields:  # the thumbnail overlapped it
             return None
     except GarbageError:
         return None
@@ -72,20 +72,20 @@ def upright_exif(exif: bytes, width: int, height: int) -> bytes | None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExifTexts:
-    """Texts of a block that people read; None for what is not there, or illegible."""
+    """Texts of a block that people read; None for a text that is missing or illegible."""
 
     description: str | None = None
-    """What the picture shows (ImageDescription)."""
+    """Description of the picture (ImageDescription)."""
     software: str | None = None
-    """What wrote the file (Software)."""
+    """Program that wrote the file (Software)."""
     comment: str | None = None
-    """Remarks of whoever had the file (UserComment)."""
+    """Comment of a user (UserComment)."""
     comment_is_legible: bool = True
-    """Whether there is either no comment or one that could be read."""
+    """Whether there is no comment, or one that could be read."""
 
 
 def texts_of(exif: bytes | None) -> ExifTexts:
-    """The texts of a block; none where it is garbage or None."""
+    """Read the texts of a block; none where it is garbage or None."""
     try:
         block = _block(exif or _EMPTY)
         main = block.directory(block.first)
@@ -106,7 +106,7 @@ def with_texts(exif: bytes | None, texts: ExifTexts) -> bytes | None:
     """Put texts into a block; those that are None stay as they are.
 
     Args:
-        exif: the block; None for a new one. One that is garbage is given back as it is.
+        exif: the block; None for a new one. A block that is garbage is returned unchanged.
         texts: what to write.
 
     Returns:
@@ -134,7 +134,7 @@ def with_texts(exif: bytes | None, texts: ExifTexts) -> bytes | None:
 
 
 def block_of(exif: bytes | None) -> tuple[Block, Directory]:
-    """A block and its main directory; both empty where there is none or it is garbage."""
+    """Parse a block and its main directory; both are empty if it is garbage or None."""
     try:
         block = _block(exif or _EMPTY)
         return block, block.directory(block.first)
@@ -149,7 +149,7 @@ def _block(exif: bytes) -> Block:
 
 
 def _details(block: Block, main: Directory) -> Directory | None:
-    """The directory that only EXIF has, below the main one."""
+    """The Exif directory, below the main one."""
     values = block.integers(main.find(_EXIF_IFD))
     return block.directory(values[0]) if values else None
 
@@ -171,7 +171,7 @@ def _drop_thumbnail(block: Block, main: Directory) -> None:
 
 
 def _text(stored: bytes) -> str | None:
-    """ASCII as the standard has it, UTF-8 or Latin-1 as programs write it."""
+    """Decode ASCII, as the standard says, or UTF-8 or Latin-1, as programs write it."""
     stored = stored.split(b"\0")[0].strip()
     try:
         return stored.decode("utf-8") or None
@@ -180,7 +180,7 @@ def _text(stored: bytes) -> str | None:
 
 
 def _comment(stored: bytes, *, big_endian: bool) -> str | None:
-    """A user comment behind its character code; None where it is illegible."""
+    """Decode a user comment with its character code; None where it is illegible."""
     code, stored = stored[:_CODE_BYTES], stored[_CODE_BYTES:]
     if code == _UNICODE:
         text = stored.decode("utf-16-be" if big_endian else "utf-16-le", "replace")

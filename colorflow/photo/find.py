@@ -1,27 +1,52 @@
-"""Find the photos that a person means by a list of files and folders."""
+"""Finds the photos in a folder, by one rule for every part of colorflow.
+
+A photo is a visible file whose suffix is in `PHOTO_SUFFIXES`. A link that leads out of the folder
+is never followed. A link to a folder inside is passed over, because what it leads to is found in
+its own place, so a loop of links cannot be entered.
+"""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator
-from pathlib import Path
+from dataclasses import dataclass, field
+from pathlib import Path, PurePath
 
 from colorflow.errors import UnreadablePhotoError
 from colorflow.photo.formats import PHOTO_SUFFIXES
 
 
-def find_photos(paths: Iterable[str | os.PathLike[str]]) -> list[Path]:
-    """List the photos of files and folders.
+@dataclass(slots=True)
+class FolderContent:
+    """What a folder holds; paths are relative to it.
 
-    A file is taken as given, whatever its suffix. A folder gives the files below it whose suffix is
-    in `PHOTO_SUFFIXES`, sorted by path; hidden files and folders (such as macOS's ``._x.jpg``) are
-    left out. Links to folders are followed, each folder once. A path is listed once.
+    Attributes:
+        photos: sorted within each folder; a folder's own photos stand before those of its folders.
+        others: files that are not named like photos.
+        links_out: photos, and folders if they would be entered, that are links out of the folder.
+        unreadable: folders that cannot be read.
+        has_folders: whether there are folders inside.
+    """
+
+    photos: list[PurePath] = field(default_factory=list)
+    others: list[PurePath] = field(default_factory=list)
+    links_out: list[UnreadablePhotoError] = field(default_factory=list)
+    unreadable: list[UnreadablePhotoError] = field(default_factory=list)
+    has_folders: bool = False
+
+
+def find_photos(paths: Iterable[str | os.PathLike[str]]) -> list[Path]:
+    """Lists the photos of files and folders.
+
+    A file is taken as given, whatever its suffix. A folder gives the photos in and below it,
+    sorted by path. A path is listed once.
 
     Args:
-        paths: files and folders; one path alone is a mistake that is told.
+        paths: files and folders.
 
     Raises:
-        UnreadablePhotoError: a path does not exist, or a folder cannot be read.
+        UnreadablePhotoError: a path does not exist, a folder cannot be read, or a link leads out
+            of a folder.
         ValueError: `paths` is a single path.
     """
     if isinstance(paths, (str, os.PathLike)):
@@ -29,7 +54,12 @@ def find_photos(paths: Iterable[str | os.PathLike[str]]) -> list[Path]:
     found: dict[Path, None] = {}  # keeps the order, and each path once
     for path in map(Path, paths):
         if path.is_dir():
-            found.update(dict.fromkeys(_below(path, set())))
+            content = list_folder(path, recursive=True)
+            for error in (*content.unreadable, *content.links_out):
+                raise error
+            found |= dict.fromkeys(
+                path / photo for photo in sorted(content.photos, key=lambda photo: photo.parts)
+            )
         elif os.path.lexists(path):
             found[path] = None
         else:
@@ -37,22 +67,76 @@ def find_photos(paths: Iterable[str | os.PathLike[str]]) -> list[Path]:
     return list(found)
 
 
-def _below(folder: Path, visited: set[tuple[int, int]]) -> Iterator[Path]:
-    """The photos below a folder in sorted order, entering no folder twice."""
+def list_folder(root: Path, *, recursive: bool, skip: str | None = None) -> FolderContent:
+    """Lists what is in a folder.
+
+    Args:
+        root: the folder, which may itself be a link.
+        recursive: whether to enter the folders inside.
+        skip: real path of a folder that is not entered.
+    """
+    content = FolderContent()
+    real_root = os.path.realpath(root)
+    waiting = [PurePath()]
+    while waiting:
+        inside = waiting.pop()
+        folders = []
+        for entry in _visible_entries(root / inside, content):
+            relative = inside / entry.name
+            if entry.is_symlink() and not _is_file_inside(
+                entry, relative, real_root, content, recursive=recursive
+            ):
+                continue
+            if entry.is_dir(follow_symlinks=False):
+                if os.path.join(real_root, relative) != skip:
+                    folders.append(relative)
+            elif is_photo(relative):
+                content.photos.append(relative)
+            elif os.path.isfile(entry.path):
+                content.others.append(relative)
+        content.has_folders |= bool(folders)
+        if recursive:
+            waiting += reversed(folders)
+    return content
+
+
+def is_photo(path: PurePath) -> bool:
+    """Whether a file is taken for a photo, by its name."""
+    return path.suffix.lower() in PHOTO_SUFFIXES
+
+
+def is_below(path: str, folder: str) -> bool:
+    """Whether a real path is inside a real folder, or is that folder."""
+    return path == folder or path.startswith(folder.rstrip(os.sep) + os.sep)
+
+
+def _visible_entries(folder: Path, content: FolderContent) -> Iterator[os.DirEntry[str]]:
+    """What a folder holds, sorted, without hidden files; notes a folder that cannot be read."""
     try:
-        status = folder.stat()
-        if (status.st_dev, status.st_ino) in visited:
-            return
-        visited.add((status.st_dev, status.st_ino))
-        entries = sorted(folder.iterdir())
+        with os.scandir(folder) as entries:
+            listed = sorted(entries, key=lambda entry: entry.name)
     except OSError as error:
-        raise UnreadablePhotoError(
-            folder, f"the folder cannot be read ({error.strerror})"
-        ) from error
-    for entry in entries:
-        if entry.name.startswith("."):
-            continue
-        if entry.is_dir():
-            yield from _below(entry, visited)
-        elif entry.suffix.lower() in PHOTO_SUFFIXES:
-            yield entry
+        reason = f"the folder cannot be read ({error.strerror})"
+        content.unreadable.append(UnreadablePhotoError(folder, reason))
+        return
+    yield from (entry for entry in listed if not entry.name.startswith("."))
+
+
+def _is_file_inside(
+    entry: os.DirEntry[str],
+    relative: PurePath,
+    real_root: str,
+    content: FolderContent,
+    *,
+    recursive: bool,
+) -> bool:
+    """Whether a link is a file inside the folder; notes a link that leads out of it."""
+    target, is_folder = os.path.realpath(entry.path), os.path.isdir(entry.path)
+    if is_below(target, real_root):
+        return not is_folder
+    if is_photo(relative) or (is_folder and recursive):
+        reason = f"is a link that leads outside the folder, to {target}; it is not followed"
+        content.links_out.append(UnreadablePhotoError(entry.path, reason))
+    elif not is_folder:
+        content.others.append(relative)
+    return False

@@ -1,7 +1,7 @@
-"""Which file is what: from a path to the right one of Pillow's readers, its size checked.
+"""Opens a picture file with the reader of its format, and checks its size.
 
-A file is recognized by its first bytes, whatever its name, and handed to the reader of that format
-and to no other. The size is checked before a pixel is decoded.
+The first bytes decide about the format, not the name; only that format's reader sees the file. The
+size is checked before a pixel is decoded.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ from PIL import (
 )
 
 from colorflow.errors import PhotoError, PhotoTooLargeError, UnreadablePhotoError
-from colorflow.photo.quiet import quiet_codecs
+from colorflow.photo.silence import silent_codecs
 from colorflow.photo.strips import KindNotReadError
 from colorflow.photo.tiff import open_tiff
 
 DEFAULT_MAX_PIXELS = 200_000_000
 """Room for a 4 x 5 inch negative at 3,000 dpi (180 million); 0.6 GB as RGB."""
 KINDS = "JPEG, PNG, TIFF, WebP, GIF, JPEG 2000, AVIF, HEIC, BMP or PNM"
-"""What is read, for messages."""
+"""Formats that are read, for messages."""
 
 _SUFFIXES = {
     "JPEG": ".jpg .jpeg .jpe .jfif .jfi .jif .pjpeg .pjp .mpo",
@@ -51,7 +51,7 @@ _SUFFIXES = {
     "PNM": ".pbm .pgm .ppm .pnm .pfm",
 }
 PHOTO_SUFFIXES = frozenset(" ".join(_SUFFIXES.values()).split())
-"""Suffixes, in lower case, of the files that are read; they find photos in a folder."""
+"""Suffixes in lower case; a file in a folder with one of them counts as a photo."""
 
 _PNG = rb"\x89PNG\r\n\x1a\n"
 _WEBP = rb"(?s)RIFF....WEBP"
@@ -65,13 +65,13 @@ _READERS: tuple[tuple[bytes, type[ImageFile.ImageFile]], ...] = (
     (rb"BM", BmpImagePlugin.BmpImageFile),
     (rb"P[1-6f]\s", PpmImagePlugin.PpmImageFile),
 )
-"""Pattern of the first bytes, and the reader for such a file."""
+"""Pattern of the first bytes, and the reader of such files."""
 _SIGNATURE_BYTES = 64
 _SCALES = {"L;2": 255 // 3, "L;4": 255 // 15}
-"""What Pillow multiplies the grays of PNG with, by its name of how they are stored."""
+"""Factor by which Pillow multiplies the grays of PNG, by its name of how they are stored."""
 
 _AVIF_BRANDS = {b"avif", b"avis"}
-_HEIF_BRANDS = {b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"mif1", b"msf1"}
+_HEIF_BRANDS = {b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"mif1", b"mif3", b"msf1"}
 """Brands of the file type box (ISO/IEC 23008-12, AV1 Image File Format)."""
 
 DAMAGE = (
@@ -88,20 +88,20 @@ DAMAGE = (
     struct.error,
     zlib.error,
 )
-"""What Pillow's readers raise on damaged files: their own code, struct, zlib and the decoders."""
+"""What the readers raise on damaged files: their own code, struct, zlib and the decoders."""
 
 
 @contextmanager
-def reading(source: str) -> Iterator[None]:
-    """Turn everything that readers raise into one PhotoError, and keep their warnings quiet."""
+def photo_errors(source: str) -> Iterator[None]:
+    """Turn everything that readers raise into a PhotoError, and silence their warnings."""
     try:
-        with quiet_codecs():
+        with silent_codecs():
             yield
     except PhotoError:
         raise
     except MemoryError as error:
         raise PhotoTooLargeError(source, "the picture does not fit into memory") from error
-    except Image.DecompressionBombError as error:  # GIF's reader compares with a limit of its own
+    except Image.DecompressionBombError as error:  # GIF's reader has a limit of its own
         raise PhotoTooLargeError(source, "the picture is too large; make it smaller") from error
     except KindNotReadError as error:
         raise UnreadablePhotoError(
@@ -112,13 +112,14 @@ def reading(source: str) -> Iterator[None]:
         detail = " ".join(str(error).split()) or type(error).__name__
         raise UnreadablePhotoError(
             source,
-            f"the picture is damaged or incomplete ({detail}); copy it again from its origin",
+            f"the picture is damaged, incomplete, or of a kind that is not read ({detail}); "
+            "copy it again from its origin, or save it as JPEG, PNG or TIFF",
         ) from error
 
 
 @contextmanager
-def opened(source: str) -> Iterator[IO[bytes]]:
-    """Open a regular file that is not empty; devices and pipes, which may hang, are not touched."""
+def open_file(source: str) -> Iterator[IO[bytes]]:
+    """Open a regular file that is not empty; devices and pipes, which may block, are refused."""
     try:
         status = os.stat(source)
         if stat.S_ISDIR(status.st_mode):
@@ -139,8 +140,8 @@ def opened(source: str) -> Iterator[IO[bytes]]:
         yield file
 
 
-def recognized(file: IO[bytes], source: str, max_pixels: int) -> ImageFile.ImageFile:
-    """The opened image, its header read and its size checked; to be called within `reading`."""
+def open_image(file: IO[bytes], source: str, max_pixels: int) -> ImageFile.ImageFile:
+    """Read the header and check the size; to be called within `photo_errors`."""
     start = file.read(_SIGNATURE_BYTES)
     file.seek(0)
     if re.match(_WEBP, start):  # its reader reserves memory for the pixels at once
@@ -164,7 +165,7 @@ def _reader_for(start: bytes, file: IO[bytes], source: str) -> ImageFile.ImageFi
 
 
 def _png(file: IO[bytes]) -> ImageFile.ImageFile:
-    """Gray of 2 or 4 bits is scaled to 8, and so has the value that means transparent to be."""
+    """Scale the transparent value, too, where Pillow scales gray of 2 or 4 bits to 8."""
     image = PngImagePlugin.PngImageFile(file)
     scale = _SCALES.get(str(image.tile[0].args)) if image.tile else None
     if scale is not None and isinstance(image.info.get("transparency"), int):
@@ -173,12 +174,12 @@ def _png(file: IO[bytes]) -> ImageFile.ImageFile:
 
 
 def _from_container(start: bytes, file: IO[bytes], source: str) -> ImageFile.ImageFile:
-    """AVIF or HEIC, which share a container with videos and say in their first box what they are.
+    """Open AVIF or HEIC, which share a container with videos and name their kind in its first box.
 
-    Some AVIF files have a general brand first and their own among the compatible ones.
+    Some AVIF files name a general brand first, and their own among the compatible ones.
     """
     length = min(int.from_bytes(start[:4], "big"), len(start))
-    brands = {start[8:12], *(start[place : place + 4] for place in range(16, length - 3, 4))}
+    brands = {start[8:12], *(start[offset : offset + 4] for offset in range(16, length - 3, 4))}
     if brands & _AVIF_BRANDS:
         return AvifImagePlugin.AvifImageFile(file)
     if not brands & _HEIF_BRANDS:
@@ -188,7 +189,7 @@ def _from_container(start: bytes, file: IO[bytes], source: str) -> ImageFile.Ima
     except ImportError as error:
         raise UnreadablePhotoError(
             source,
-            "the file is a HEIC picture, which needs one more package: pip install colorflow[heic]",
+            "the file is a HEIC picture, which needs one more package: pip install pillow-heif",
         ) from error
     return HeifImageFile(file)  # type: ignore[no-untyped-call,no-any-return,unused-ignore]
 

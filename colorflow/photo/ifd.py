@@ -1,8 +1,7 @@
-"""Image file directories: the structure that EXIF blocks and TIFF files share, read and patched.
+"""Reads and patches image file directories, the structure of EXIF blocks and TIFF files.
 
-Nothing that is there is ever moved: camera makers keep offsets into the block in their notes, and
-texts in many encodings; both survive only where no byte moves. What has to grow is written anew
-behind everything else.
+No byte that is there is moved: the notes of camera makers hold offsets into the block, and survive
+only so. What has to grow is written again behind everything else.
 
 Reference: TIFF 6.0 section 2; CIPA DC-008 (Exif 2.32).
 """
@@ -20,12 +19,12 @@ _ASCII, _SHORT, _LONG, _RATIONAL, _UNDEFINED = 2, 3, 4, 5, 7  # field types
 
 
 class GarbageError(Exception):
-    """The bytes are no such block, or its directories lead nowhere."""
+    """The bytes are not such a block, or an offset in it leads nowhere."""
 
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """One entry of a directory: where it lies, and how its integers are stored."""
+    """One entry of a directory: its position, and how its integers are stored."""
 
     position: int
     tag: int
@@ -54,13 +53,13 @@ SHORT or LONG, a fraction as RATIONAL."""
 
 
 class Block:
-    """The bytes of a block, and the few reads and writes that we need.
+    """The bytes of a block, with methods that read and change its directories.
 
     Args:
         content: a TIFF file, or an EXIF block without the leading ``Exif\\0\\0``.
 
     Raises:
-        GarbageError: here and in every method, where the bytes make no sense.
+        GarbageError: by the constructor and every method, where the bytes make no sense.
     """
 
     def __init__(self, content: bytes) -> None:
@@ -83,31 +82,31 @@ class Block:
         return Directory(start, end, fields, following)
 
     def integers(self, entry: Field | None) -> tuple[int, ...]:
-        """The integers of an entry; none where there is no entry or it holds something else."""
+        """The integers of an entry; none if the entry is None or holds something else."""
         if entry is None or entry.format is None or not 0 < entry.count <= len(self.data):
             return ()
         layout = f"{entry.count}{entry.format}"
         inline = struct.calcsize(self._order + layout) <= 4
-        place = entry.position + 8
-        return self._read(layout, place if inline else self._read("I", place)[0])
+        offset = entry.position + 8
+        return self._read(layout, offset if inline else self._read("I", offset)[0])
 
     def content(self, entry: Field | None) -> bytes:
-        """The bytes of an entry of text or of bytes; none where there is no entry."""
+        """The content of an entry of text or of bytes; empty if the entry is None."""
         if entry is None or not 0 < entry.count <= len(self.data):
             return b""
-        place = entry.position + 8
-        start = place if entry.count <= 4 else self._read("I", place)[0]
+        offset = entry.position + 8
+        start = offset if entry.count <= 4 else self._read("I", offset)[0]
         return bytes(self.data[start : start + entry.count])
 
     def erase(self, entry: Field | None) -> None:
-        """Zero the bytes of an entry of text or of bytes, if there is one."""
+        """Zero the content of an entry of text or of bytes; None is ignored."""
         if entry is not None and 4 < entry.count <= len(self.data):
             (start,) = self._read("I", entry.position + 8)
             end = min(start + entry.count, len(self.data))
             self.data[start:end] = bytes(max(0, end - start))
 
     def put(self, directory: Directory, values: dict[int, int]) -> None:
-        """Overwrite the single integers of the entries that are there; add none."""
+        """Overwrite the integers of entries that hold one; entries that are missing stay so."""
         for entry in directory.fields:
             if entry.tag in values and entry.format is not None and entry.count == 1:
                 value = values[entry.tag]
@@ -115,19 +114,12 @@ class Block:
                     value = 0
                 struct.pack_into(self._order + entry.format, self.data, entry.position + 8, value)
 
-    def rewrite(
-        self,
-        directory: Directory | None,
-        changes: Mapping[int, Value | None],
-        *,
-        following: int = 0,
-    ) -> int:
-        """Write a changed copy of a directory behind everything else.
+    def rewrite(self, directory: Directory | None, changes: Mapping[int, Value | None]) -> int:
+        """Write a changed copy of a directory behind everything else, as the last one.
 
         Args:
             directory: what to copy, entry by entry; None for an empty one.
             changes: the new values by tag; None leaves the entry out.
-            following: offset of the directory that is to follow the copy; 0 for none.
 
         Returns:
             The offset of the copy.
@@ -146,14 +138,14 @@ class Block:
         for tag, value in new.items():
             kind, count, stored = self._stored(value)
             if len(stored) > 4:
-                place = struct.pack(self._order + "I", values_start + len(values))
+                field = struct.pack(self._order + "I", values_start + len(values))
                 values += stored + bytes(len(stored) % 2)
             else:
-                place = stored.ljust(4, b"\0")
-            entries[tag] = struct.pack(self._order + "HHI", tag, kind, count) + place
+                field = stored.ljust(4, b"\0")
+            entries[tag] = struct.pack(self._order + "HHI", tag, kind, count) + field
         self.data += struct.pack(self._order + "H", len(entries))
         self.data += b"".join(entries[tag] for tag in sorted(entries))
-        self.data += struct.pack(self._order + "I", following) + values
+        self.data += bytes(4) + values
         return start
 
     def begin_with(self, start: int) -> None:
@@ -166,7 +158,7 @@ class Block:
         struct.pack_into(self._order + "I", self.data, directory.end, 0)
 
     def blank(self, start: int, end: int) -> None:
-        """Zero the bytes, or cut them off where nothing follows."""
+        """Zero the bytes, or cut them off if nothing follows."""
         if end >= len(self.data):
             del self.data[start:]
         else:

@@ -1,7 +1,7 @@
-"""Notice JPEG files whose data ends too early although their end marker is there.
+"""Detects JPEG files whose data ends too early although their end marker is there.
 
-libjpeg, the decoder that Pillow uses, fills what is missing with gray and tells nobody: a file cut
-short and closed by some tool, or hit by a damaged disk block, would become a half-gray picture.
+libjpeg, the decoder of Pillow, silently fills missing data with gray: a file that was cut short and
+closed by some tool, or lies on a damaged disk block, would become a half-gray picture.
 """
 
 from __future__ import annotations
@@ -13,23 +13,23 @@ from typing import IO
 from PIL.JpegImagePlugin import JpegImageFile
 
 _FILLING = frozenset((127, 128))
-"""What blocks without data decode to, in every channel (inverted ink included)."""
+"""Values of every channel in blocks without data (inverted ink included)."""
 _MARKER = re.compile(rb"\xff([\x01-\xcf\xd8-\xfe])")
-"""A marker within the data of a scan, restart markers aside (ITU-T T.81, B.1.1.2)."""
+"""A marker within the data of a scan, except restart markers (ITU-T T.81, B.1.1.2)."""
 _END_OF_IMAGE, _START_OF_SCAN = b"\xd9", b"\xda"
 _PROBE = bytes((37 * i + 11) % 251 for i in range(64))
-"""Data of many different codes, without a marker."""
+"""Data with many different codes and no marker."""
 
 
 def ends_early(image: JpegImageFile, file: IO[bytes]) -> bool:
     """Whether the decoder ran out of data before the end of a picture.
 
-    Bytes are added to the data's end, and the picture is decoded once more: a complete one does not
-    need them, an incomplete one takes them in. The time for that is spent on progressive files,
-    which may be blurred instead of gray, and where the last pixel has the filling's gray.
+    Bytes are appended to the data, and the picture is decoded again: they change an incomplete
+    picture, and do not change a complete one. This is done only for progressive files, which may be
+    blurred instead of gray, and for pictures whose last pixel has the gray of the filling.
 
-    A cut within the last 16 x 16 pixels, or between two scans of a progressive file (which lacks
-    nothing but detail then), goes unnoticed.
+    A cut within the last 16 x 16 pixels is not detected, nor is one between two scans of a
+    progressive file, which then lacks only detail.
 
     Args:
         image: a loaded JPEG image.
@@ -48,7 +48,7 @@ def ends_early(image: JpegImageFile, file: IO[bytes]) -> bool:
 
 
 def _end_of_data(content: bytes) -> int:
-    """Where the data of the last scan ends."""
+    """The offset at which the data of the last scan ends."""
     end, position, in_scan = len(content), 2, False
     while found := _MARKER.search(content, position):
         if in_scan:

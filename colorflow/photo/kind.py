@@ -1,15 +1,15 @@
-"""Is a picture gray, tinted or already colored?
+"""Decides whether a picture is gray, tinted or already colored.
 
 A tint (sepia, selenium, cyanotype, a two-tone print, yellowed paper) gives every tone one chroma,
 so that ab is a function of L; colors differ at equal L. The picture is reduced by area averaging,
-a smooth function L -> ab is fitted by least squares, and what it leaves decides, averaged over
-3 x 3 cells to calm grain and JPEG's chroma noise. A tint may have faded or be stained, and then
-varies in strength at equal L but hardly in hue: what is left along the tint's hue weighs less.
+a smooth function L -> ab is fitted by least squares, and its residual decides, averaged over 3 x 3
+cells to reduce grain and JPEG's chroma noise. A tint that has faded or is stained varies in
+strength at equal L, but hardly in hue: the residual along the tint's hue weighs less.
 
 The constants are tuned so that none of 30 historic photos (17 of them tinted, some stained or
 unevenly faded) counts as colored; some 2 % of ordinary color photos, those of one pale hue, then
-count as tinted. To take a pale photo for a tint is the better mistake: it is colored as asked,
-while a sepia print taken for a color photo would be turned away.
+count as tinted. Mistaking a pale photo for a tint is the better error: it is colored as asked,
+while a sepia print that is mistaken for a color photo would be refused.
 """
 
 from __future__ import annotations
@@ -19,34 +19,35 @@ import enum
 import numpy as np
 from PIL import Image
 
+from colorflow.color import cie
+
 GRID = 64
 """Longer side of the reduced copy, in cells."""
 _PRESAMPLE = 1024
-"""Larger pictures are thinned to about this many pixels on the longer side before averaging."""
+"""Larger pictures are subsampled to about this many pixels on the longer side before averaging."""
 _KNOTS = 9
-"""Knots of the piecewise linear function L -> ab, evenly over L in [0, 100]."""
+"""Knots of the piecewise linear function L -> ab, evenly spaced over L in [0, 100]."""
 _SMOOTHNESS = 1e-2
 """Weight of the function's squared second differences, beside the mean squared residual."""
 _RIDGE = 1e-6
-"""Keeps the fit solvable where no cell has a knot's L."""
+"""Keeps the fit solvable where no cell has the L of a knot."""
 
 GRAY_CHROMA = 2.5
-"""CIELAB chroma that 95 % of a gray picture's cells stay within; about one visible step."""
+"""CIELAB chroma that 95 % of a gray picture's cells do not exceed; about one visible step."""
 TINT_RESIDUAL = 1.6
-"""Root mean square of the weighted residual, in CIELAB units, up to which it is a tint."""
+"""Root mean square of the weighted residual, in CIELAB units, up to which ab is a tint."""
 STRAY_RESIDUAL = 7.0
-"""Weighted residual, in CIELAB units, that is no noise but another color."""
+"""Weighted residual, in CIELAB units, beyond which a cell has another color, not noise."""
 STRAY_SHARE = 0.005
 """Share of cells beyond STRAY_RESIDUAL that makes a picture colored: about 4 x 4 cells."""
+_EXTREME = 12
+"""Steps of 255 from black or white within which a pixel cannot show a color."""
+_LEAST_TONES = 0.05
+"""Share of pixels between black and white below which a picture hardly shows its colors."""
 _FADING = 2.0
-"""A clear tint's residual along its own hue is divided by 1 + this."""
+"""The residual of a clear tint along its own hue is divided by 1 plus this."""
 _CLEAR_TINT = 8.0
-"""Chroma of the mean ab from which a tint counts as clear; below, the division fades to none."""
-
-# sRGB to XYZ (IEC 61966-2-1), each row divided by its sum: the white point D65 maps to (1, 1, 1).
-_RGB_TO_XYZ = np.array(
-    [[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]]
-)
+"""Chroma of the mean ab from which a tint counts as clear; the division fades out below."""
 
 
 class Kind(enum.StrEnum):
@@ -65,14 +66,14 @@ def kind_of(pixels: np.ndarray, alpha: np.ndarray | None = None) -> Kind:
 
     Args:
         pixels: uint8 (H, W) or sRGB (H, W, 3), in [0, 255].
-        alpha: uint8 (H, W), in [0, 255]; what is mostly transparent does not count.
+        alpha: uint8 (H, W), in [0, 255]; mostly transparent cells do not count.
 
     Returns:
-        GRAY at once for (H, W); otherwise what the reduced copy shows.
+        GRAY for (H, W); otherwise the kind of the reduced copy.
     """
     if pixels.ndim == 2:
         return Kind.GRAY
-    lab = _rgb_to_lab(_reduced(pixels))
+    lab = cie.rgb_to_lab(_reduced(pixels) / 255)
     seen = np.ones(lab.shape[:2], bool) if alpha is None else _reduced(alpha) > 127
     if not seen.any():
         return Kind.GRAY
@@ -87,7 +88,7 @@ def kind_of(pixels: np.ndarray, alpha: np.ndarray | None = None) -> Kind:
 
 
 def _weighted_residual(lab: np.ndarray, seen: np.ndarray) -> np.ndarray:
-    """How far ab is from the fitted function of L at the seen cells, (N,), in CIELAB units."""
+    """Distance of ab from the fitted function of L at the seen cells, (N,), in CIELAB units."""
     ab = lab[seen][:, 1:]
     grid = np.zeros((*seen.shape, 2))
     grid[seen] = ab - _fit(lab[seen][:, 0], ab)
@@ -109,7 +110,7 @@ def _mean_of_neighbors(grid: np.ndarray) -> np.ndarray:
 
 
 def _fit(lightness: np.ndarray, ab: np.ndarray) -> np.ndarray:
-    """The smooth piecewise linear function of L nearest to ab, at each cell, (N, 2)."""
+    """Fit a smooth piecewise linear function of L to ab; its values at each cell, (N, 2)."""
     position = np.clip(lightness / 100, 0, 1) * (_KNOTS - 1)
     knot = np.minimum(position.astype(int), _KNOTS - 2)
     right = position - knot
@@ -122,6 +123,21 @@ def _fit(lightness: np.ndarray, ab: np.ndarray) -> np.ndarray:
     return np.asarray(design @ np.linalg.solve(normal, design.T @ ab / len(cells)))
 
 
+def has_tones(pixels: np.ndarray) -> bool:
+    """Tell whether a picture has tones between black and white, where colors can be seen.
+
+    Scanned text, line drawings and black frames have hardly any.
+
+    Args:
+        pixels: uint8 (H, W) or sRGB (H, W, 3).
+    """
+    step = max(1, max(pixels.shape[:2]) // _PRESAMPLE)
+    sample = pixels[::step, ::step]
+    tones = sample.mean(-1) if sample.ndim == 3 else sample
+    between = (tones > _EXTREME) & (tones < 255 - _EXTREME)
+    return float(between.mean()) >= _LEAST_TONES
+
+
 def _reduced(pixels: np.ndarray) -> np.ndarray:
     """Area average of the picture with at most GRID cells a side, uint8."""
     step = max(1, max(pixels.shape[:2]) // _PRESAMPLE)
@@ -129,13 +145,3 @@ def _reduced(pixels: np.ndarray) -> np.ndarray:
     scale = min(1.0, GRID / max(image.size))
     size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
     return np.asarray(image.resize(size, Image.Resampling.BOX))
-
-
-def _rgb_to_lab(rgb: np.ndarray) -> np.ndarray:
-    """CIELAB (D65) of sRGB uint8 (..., 3), float64; formulas of CIE 15 and IEC 61966-2-1."""
-    signal = rgb / 255.0
-    linear = np.where(signal <= 0.04045, signal / 12.92, ((signal + 0.055) / 1.055) ** 2.4)
-    xyz = linear @ (_RGB_TO_XYZ / _RGB_TO_XYZ.sum(axis=1, keepdims=True)).T
-    cube = np.where(xyz > (6 / 29) ** 3, np.cbrt(xyz), xyz / (3 * (6 / 29) ** 2) + 4 / 29)
-    x, y, z = cube[..., 0], cube[..., 1], cube[..., 2]
-    return np.stack([116 * y - 16, 500 * (x - y), 200 * (y - z)], axis=-1)

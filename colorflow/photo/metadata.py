@@ -1,4 +1,4 @@
-"""What a photo's file says beside its pixels, and how Pillow hands it over."""
+"""Metadata of a photo: read from an image that Pillow or tifffile opened."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from colorflow.photo.exif import orientation_in_exif, upright_exif
 
 _RAW_EXIF = "Raw profile type exif"
 _TEXT_THAT_IS_DATA = ("Raw profile type ", "XML:com.adobe.xmp")
-"""PNG text chunks that hold a file's inner data, true for the original pixels only."""
+"""Keywords of PNG text chunks that hold data about the original pixels, not texts."""
 
 COMMENT = "Comment"
-"""PNG's keyword for what is the only text of JPEG and GIF."""
+"""PNG's keyword for a comment, the only text that JPEG and GIF have."""
 
 TIFF_DESCRIPTION = (
     Base.DocumentName,
@@ -34,7 +34,7 @@ TIFF_DESCRIPTION = (
     Base.HostComputer,
     Base.Copyright,
 )
-"""What describes the photo in a TIFF file's directory; the rest says how the file stores it."""
+"""Tags of a TIFF directory that describe the photo; the others describe how it is stored."""
 EXIF_FAULTS = (
     OSError,
     SyntaxError,
@@ -49,32 +49,31 @@ EXIF_FAULTS = (
 """What Pillow raises on damaged EXIF."""
 _LARGEST_DPI = 65535
 _ORIENTATION_IN_XMP = re.compile(rb'tiff:Orientation(?:="|>)([0-9])')
-"""As an attribute or an element; Pillow, which turns TIFF files, looks for the same."""
+"""As an attribute or as an element, like Pillow's own search."""
 _TURNED_BY_CONTAINER = ("HEIF", "AVIF")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Metadata:
-    """What a file says beside its pixels, true for the upright sRGB picture."""
+    """What a file says beside its pixels, corrected for the upright sRGB picture."""
 
     format: str | None = None
-    """Pillow's name of it: ``JPEG``, ``PNG``, ``WEBP``, ``TIFF``, ...; None for one from memory."""
+    """Pillow's name: ``JPEG``, ``PNG``, ``WEBP``, ``TIFF``, ...; None for a picture in memory."""
     exif: bytes | None = None
-    """EXIF block with the leading ``Exif\\0\\0``; it says upright and holds no thumbnail."""
+    """EXIF block with the leading ``Exif\\0\\0``; its orientation is 1, and it has no thumbnail."""
     dpi: tuple[float, float] | None = None
     """Dots per inch across and down the upright picture."""
     text: Mapping[str, str] = field(default_factory=dict)
     """PNG text chunks by keyword; the comment of a JPEG or GIF file by `COMMENT`."""
     xmp: bytes | None = None
-    """An XMP packet to write. Of a file's, only the orientation is read: the rest repeats what EXIF
-    and the pixels' own sizes say, and would become untrue."""
+    """An XMP packet to write. Of the file's own packet only the orientation is read: the rest
+    repeats EXIF and the sizes of the original pixels, which are no longer true."""
 
 
 def raw_exif(image: Image.Image) -> bytes | None:
-    """The EXIF block of a loaded image as the file has it; of TIFF, what describes the photo."""
-    if isinstance(image, TiffImagePlugin.TiffImageFile):
-        description = tiff_description(image.getexif())
-        return _block_of(description) if description else None
+    """The EXIF block of a loaded image as the file has it; of TIFF, a block that describes it."""
+    if isinstance(image, TiffImagePlugin.TiffImageFile):  # in memory, opened by Pillow
+        return exif_of_description(tiff_description(image.getexif()))
     block = image.info.get("exif")
     if isinstance(block, bytes) and block:
         return block
@@ -88,15 +87,17 @@ def raw_exif(image: Image.Image) -> bytes | None:
 
 
 def orientation_of(image: Image.Image, exif: bytes | None) -> int:
-    """EXIF's orientation, 1 to 8, of an image that is not loaded; XMP's where only that says it.
+    """The orientation of an image in EXIF, 1 to 8, or in XMP where only XMP has it.
 
     Args:
-        image: as Pillow opened it; of HEIC and AVIF, whose container alone counts, the decoder
-            has turned the picture, or has put its orientation into EXIF.
-        exif: the block, except of TIFF.
+        image: as a reader opened it. Of HEIC and AVIF only the container's orientation counts: the
+            decoder has turned the picture, or has put the orientation into EXIF.
+        exif: the block; not used for TIFF.
     """
-    if isinstance(image, TiffImagePlugin.TiffImageFile):
+    if isinstance(image, TiffImagePlugin.TiffImageFile):  # in memory, opened by Pillow
         said = image.tag_v2.get(Base.Orientation)
+    elif "orientation" in image.info:  # of `tiff.TiffFile`
+        said = image.info["orientation"]
     else:
         said = orientation_in_exif(exif) if exif else None
     xmp = image.info.get("xmp")
@@ -112,10 +113,10 @@ def metadata_of(
     """Collect the metadata of a loaded image.
 
     Args:
-        image: as Pillow read it, its pixels loaded.
+        image: as a reader opened it, its pixels loaded.
         exif: from `raw_exif`.
         size: width and height of the upright picture, in pixels.
-        turned: whether the upright picture lies across the stored one.
+        turned: whether the upright picture exchanges the width and height of the stored one.
     """
     dpi = _dpi_of(image.info.get("dpi"))
     if dpi is not None and turned:
@@ -129,7 +130,7 @@ def metadata_of(
 
 
 def texts_in(image: Image.Image) -> dict[str, str]:
-    """The texts of a PNG file by keyword, and the comment of a JPEG or GIF file."""
+    """The texts of a PNG file by keyword, or the comment of a JPEG or GIF file."""
     comment = image.info.get("comment")
     if image.format in ("JPEG", "GIF") and isinstance(comment, bytes) and comment.strip(b"\0 "):
         try:
@@ -146,7 +147,7 @@ def texts_in(image: Image.Image) -> dict[str, str]:
 
 
 def _dpi_of(value: object) -> tuple[float, float] | None:
-    """The resolution if it is one; files also say 0, 1, infinity, and 0/0."""
+    """The resolution, if it is valid; files also contain 0, 1, infinity, and 0/0."""
     if not isinstance(value, tuple) or len(value) != 2:
         return None
     try:
@@ -159,7 +160,7 @@ def _dpi_of(value: object) -> tuple[float, float] | None:
 
 
 def tiff_description(source: Image.Exif) -> dict[int, object]:
-    """What describes the photo in a TIFF file's directories; nothing where they are damaged."""
+    """The tags of a TIFF file's directories that describe the photo; none if they are damaged."""
     found: dict[int, object] = {}
     try:
         for tag in TIFF_DESCRIPTION:
@@ -167,24 +168,27 @@ def tiff_description(source: Image.Exif) -> dict[int, object]:
                 found[tag] = _as_bytes(value)
         for directory in (IFD.Exif, IFD.GPSInfo):
             entries = source.get_ifd(directory)
-            for offsets in (IFD.MakerNote, IFD.Interop):  # they would lead nowhere
+            for offsets in (IFD.MakerNote, IFD.Interop):  # their offsets would be wrong
                 entries.pop(offsets, None)
             if entries:
                 found[directory] = {tag: _as_bytes(value) for tag, value in entries.items()}
-        _block_of(found)  # not every value that can be read can be written
+        exif_of_description(found)  # some values can be read, but not written
     except EXIF_FAULTS:
         return {}
     return found
 
 
-def _block_of(description: dict[int, object]) -> bytes:
+def exif_of_description(description: dict[int, object]) -> bytes | None:
+    """An EXIF block of what `tiff_description` found; None where it found nothing."""
+    if not description:
+        return None
     block = Image.Exif()
     block.update(description)
     return block.tobytes()
 
 
 def _as_bytes(value: object) -> object:
-    """Text beyond ASCII as the file's own bytes, which Pillow read as Latin-1 but writes as ?."""
+    """Text beyond ASCII as the bytes of the file; Pillow reads Latin-1, but writes it as ?."""
     if isinstance(value, str) and not value.isascii():
         return value.encode("latin-1", "replace")
     return value

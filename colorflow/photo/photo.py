@@ -13,24 +13,24 @@ from colorflow.photo.metadata import Metadata
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Photo:
-    """One upright picture in sRGB, with what its file said beside the pixels.
+    """An upright picture in sRGB with the metadata of its file.
 
     Raises:
         ValueError: if the arrays are not what the fields below say.
     """
 
     pixels: np.ndarray
-    """uint8 in [0, 255]: (H, W) for a gray file, (H, W, 3) sRGB otherwise; contiguous, our own."""
+    """uint8 in [0, 255]: (H, W) for a gray file, (H, W, 3) sRGB otherwise; contiguous."""
     alpha: np.ndarray | None = None
     """uint8 (H, W), 0 transparent to 255 opaque; None where the file has no transparency."""
-    deep: np.ndarray | None = None
+    pixels16: np.ndarray | None = None
     """The same picture with 16 bits: uint16 in [0, 65535] of the shape of `pixels`, or None."""
     metadata: Metadata = field(default_factory=Metadata)
-    """What the file said beside its pixels."""
+    """What the file says beside its pixels."""
     source: str = "<image>"
     """The file's path, or ``<image>`` for a picture from memory; used in messages."""
     remarks: tuple[str, ...] = ()
-    """What a person should know of how the file was read, such as that other pages are left out."""
+    """What the user should know about how the file was read, such as that pages are left out."""
 
     def __post_init__(self) -> None:
         shape = self.pixels.shape
@@ -46,21 +46,22 @@ class Photo:
                 f"alpha: expected uint8 of shape {shape[:2]}, "
                 f"got {alpha.dtype} of shape {alpha.shape}"
             )
-        deep = self.deep
-        if deep is not None and (deep.dtype != np.uint16 or deep.shape != shape):
+        pixels16 = self.pixels16
+        if pixels16 is not None and (pixels16.dtype != np.uint16 or pixels16.shape != shape):
             raise ValueError(
-                f"deep: expected uint16 of shape {shape}, got {deep.dtype} of shape {deep.shape}"
+                f"pixels16: expected uint16 of shape {shape}, "
+                f"got {pixels16.dtype} of shape {pixels16.shape}"
             )
 
     @property
     def bits(self) -> Literal[8, 16]:
-        """Bits a channel."""
-        return 8 if self.deep is None else 16
+        """Bits per channel."""
+        return 8 if self.pixels16 is None else 16
 
     @property
-    def all_bits(self) -> np.ndarray:
-        """The pixels with all the bits that the file had: uint16 if `bits` is 16, or uint8."""
-        return self.pixels if self.deep is None else self.deep
+    def full_depth(self) -> np.ndarray:
+        """The pixels at the depth of the file: uint16 if `bits` is 16, otherwise uint8."""
+        return self.pixels if self.pixels16 is None else self.pixels16
 
     @property
     def width(self) -> int:
@@ -76,7 +77,7 @@ class Photo:
     def kind(self) -> Kind:
         """Gray, tinted or colored.
 
-        Measured anew at each use, in a few milliseconds whatever the photo's size, so that reading
-        a photo does not pay for it.
+        It is measured at each use, in a few milliseconds at any size, so that reading a photo does
+        not pay for it.
         """
         return kind_of(self.pixels, self.alpha)

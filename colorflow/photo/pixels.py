@@ -1,4 +1,4 @@
-"""Pillow's many modes to gray or sRGB pixels of 8 bits, and alpha."""
+"""Converts images of Pillow's modes to gray or sRGB pixels of 8 bits, and alpha."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ import numpy as np
 from PIL import Image, ImageChops, ImageCms, JpegImagePlugin
 
 _COLOR_SPACES = {"RGB": "RGB", "CMYK": "CMYK"}
-"""Color space that a profile must be made for (ICC.1 7.2.6), by Pillow's mode."""
+"""Color space in the profile's header (ICC.1 7.2.6), by Pillow's mode."""
 _PROFILE_FAULTS = (ImageCms.PyCMSError, OSError, ValueError, TypeError)
 _GRAY = ("1", "L", "LA", "La")
-LYING = (5, 6, 7, 8)
+TRANSPOSED = (5, 6, 7, 8)
 """Orientations that exchange width and height."""
 _LATTICE = 9
-"""Samples a side of the RGB cube that tell whether a profile changes anything."""
+"""Samples per side of the RGB cube at which a profile is tried."""
 _STRIP_PIXELS = 1 << 21
 """Pixels that are converted at once, so that a large picture needs no copies of itself."""
 
@@ -23,14 +23,14 @@ Conversion = Callable[[Image.Image], Image.Image]
 
 
 def pixels_and_alpha(image: Image.Image, orientation: int) -> tuple[np.ndarray, np.ndarray | None]:
-    """Gray or sRGB pixels of a loaded image of 8 bits a channel.
+    """Convert a loaded image of 8 bits per channel to gray or sRGB.
 
-    An embedded profile is applied (relative colorimetric, black point compensation). One that is
-    damaged or made for another color space is ignored, and the pixels count as sRGB.
+    An embedded profile is applied (relative colorimetric, black point compensation). A profile that
+    is damaged or made for another color space is ignored; the pixels then count as sRGB.
 
     Args:
         image: of any mode of 8 bits or fewer, loaded.
-        orientation: EXIF's, 1 to 8; the pixels are turned by it.
+        orientation: the EXIF orientation, 1 to 8, by which the pixels are turned.
 
     Returns:
         Pixels, uint8 (H, W) or (H, W, 3), and alpha, uint8 (H, W) or None. New arrays.
@@ -43,7 +43,7 @@ def pixels_and_alpha(image: Image.Image, orientation: int) -> tuple[np.ndarray, 
     is_jpeg_ink = isinstance(image, JpegImagePlugin.JpegImageFile) and mode == "CMYK"
     pixels, as_stored = _canvas(image.size, orientation, () if is_gray else (3,))
     alpha, alpha_as_stored = _canvas(image.size, orientation) if has_alpha else (None, None)
-    for rows, strip in strips_of(image):
+    for rows, strip in row_blocks(image):
         if alpha_as_stored is not None:
             both = strip.convert("LA" if is_gray else "RGBA")
             alpha_as_stored[rows] = both.getchannel("A")
@@ -54,8 +54,8 @@ def pixels_and_alpha(image: Image.Image, orientation: int) -> tuple[np.ndarray, 
     return pixels, alpha
 
 
-def strips_of(image: Image.Image) -> Iterator[tuple[slice, Image.Image]]:
-    """The rows of a loaded image, some at a time: which ones, and the image of them."""
+def row_blocks(image: Image.Image) -> Iterator[tuple[slice, Image.Image]]:
+    """Yield the rows of a loaded image in blocks: which rows, and the image of them."""
     height = max(1, _STRIP_PIXELS // image.width)
     for top in range(0, image.height, height):
         bottom = min(top + height, image.height)
@@ -63,7 +63,7 @@ def strips_of(image: Image.Image) -> Iterator[tuple[slice, Image.Image]]:
 
 
 def upright(pixels: np.ndarray, orientation: int) -> np.ndarray:
-    """A view of pixels (H, W, ...) that is turned by an EXIF orientation, 1 to 8."""
+    """Turn pixels (H, W, ...) by an EXIF orientation, 1 to 8; returns a view."""
     match orientation:
         case 2:
             return pixels[:, ::-1]
@@ -85,23 +85,23 @@ def upright(pixels: np.ndarray, orientation: int) -> np.ndarray:
 def _canvas(
     size: tuple[int, int], orientation: int, channels: tuple[int, ...] = ()
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Upright pixels to fill, uint8, and a view of them that lies as a file stores them."""
-    shape = size if orientation in LYING else size[::-1]
+    """Allocate upright pixels, uint8, and a view of them in the order of the file."""
+    shape = size if orientation in TRANSPOSED else size[::-1]
     pixels = np.empty((*shape, *channels), np.uint8)
     return pixels, upright(pixels, {6: 8, 8: 6}.get(orientation, orientation))
 
 
 def _as_ink(image: Image.Image, *, adobe: bool) -> Image.Image:
-    """CMYK of a JPEG file with 255 as full ink.
+    """Convert CMYK of a JPEG file so that 255 is full ink.
 
-    Adobe's files hold 255 minus ink, and Pillow turns every file around as if it were one of them;
-    a file without Adobe's marker is turned back.
+    Adobe's files hold 255 minus ink. Pillow inverts every file as if it were Adobe's, so a file
+    without Adobe's marker is inverted again.
     """
     return image if adobe else ImageChops.invert(image)
 
 
 def _to_srgb(mode: str, icc: object) -> Conversion:
-    """What makes gray or sRGB of images of a mode: L, RGB, CMYK or LAB."""
+    """The conversion of images of mode L, RGB, CMYK or LAB to gray or sRGB."""
     if mode == "LAB":
         return _applying(_transform(ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB")), mode))
     through = profile_conversion(mode, icc) if isinstance(icc, bytes) and icc else None
@@ -111,7 +111,7 @@ def _to_srgb(mode: str, icc: object) -> Conversion:
 
 
 def profile_conversion(mode: str, icc: bytes) -> Conversion | None:
-    """What converts L, RGB or CMYK through a profile to sRGB; None where the profile is no use."""
+    """The conversion of L, RGB or CMYK by a profile to sRGB; None where the profile is useless."""
     try:
         profile = ImageCms.ImageCmsProfile(io.BytesIO(icc))
         space = str(profile.profile.xcolor_space).strip()
@@ -168,7 +168,7 @@ def _applied(transform: ImageCms.ImageCmsTransform, image: Image.Image) -> Image
 
 
 def _changes_nothing(transform: ImageCms.ImageCmsTransform) -> bool:
-    """Whether the profile is sRGB under any name: rounding alone must not touch the pixels."""
+    """Whether the profile is sRGB under another name; rounding alone must not change pixels."""
     levels = np.linspace(0, 255, _LATTICE).astype(np.uint8)
     cube = np.stack(np.meshgrid(levels, levels, levels, indexing="ij"), axis=-1)
     before = cube.reshape(_LATTICE, -1, 3)

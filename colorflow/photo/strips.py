@@ -1,8 +1,8 @@
-"""The strips and tiles of TIFF files, and whether they hold every row.
+"""Strips and tiles of TIFF files that the libraries do not check to the last row.
 
-libtiff refuses most data that end early, but two of its decoders take them for success. Rows that
-are missing from fax data then show what was in memory before, and so do those of an embedded JPEG
-picture that is smaller than its strip; what is cut off within a JPEG picture turns gray.
+The libraries return a picture where data is missing. Fax data may end early: see `fax`. JPEG data
+that is cut off turns gray: tifffile 2026.3 accepts 34 of 34 cuts. tifffile fills strips that have
+no place in the file with zeros, and knows no old-style JPEG whose strips follow its tables.
 """
 
 from __future__ import annotations
@@ -11,22 +11,28 @@ import io
 import itertools
 import math
 import struct
+import sys
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import IO, TYPE_CHECKING
 
 import numpy as np
 from PIL.ExifTags import Base
 from PIL.JpegImagePlugin import JpegImageFile
-from PIL.TiffImagePlugin import TiffImageFile
 
 from colorflow.photo.fax import GROUP_3, GROUP_4, RLE, fax_rows
 from colorflow.photo.jpeg import ends_early
 
+if TYPE_CHECKING:
+    from tifffile import TiffPage
+
 FAX = (RLE, GROUP_3, GROUP_4)
 OLD_JPEG, JPEG = 6, 7
+_UNCOMPRESSED, _DEFLATE = 1, (8, 32946)
 """Values of the tag Compression."""
-STRIPS, TILES = (Base.StripOffsets, Base.StripByteCounts), (Base.TileOffsets, Base.TileByteCounts)
-"""Tags that say where strips are and how long, and the same of tiles."""
+YCBCR = 6
+"""Value of the tag PhotometricInterpretation."""
 _LOWEST_FIRST = 2
 """Fill order: the first pixel of a byte is its lowest bit."""
 _REVERSED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
@@ -38,128 +44,193 @@ _TOO_EARLY = "its data ends too early"
 
 
 class KindNotReadError(Exception):
-    """The file may be sound, but such files are not read; what kind it is."""
+    """The file may be sound, but such files are not read; the message names the kind."""
 
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """A strip or tile."""
+    """A strip or a tile."""
 
     x: int
     y: int
     width: int
     height: int
-    """Of tiles as they are stored; those at the edges reach over it."""
+    """Of tiles as they are stored; those at the edges reach over the picture."""
     start: int
     """In the file."""
     size: int
-    """In bytes; -1 for the rest of the file."""
+    """In bytes."""
 
 
-def pieces_of(image: TiffImageFile) -> Iterator[Piece]:
-    """The pieces of a picture, in the file's order; of separate planes, one after the other.
+def check_pieces(page: TiffPage, file: IO[bytes]) -> None:
+    """Check that every strip or tile lies in the file; tifffile fills missing ones.
+
+    A single strip may lack its size: it then reaches to the end of the file.
 
     Raises:
-        OSError: there are fewer than the picture needs.
-        Exception: whatever damaged tags cause.
+        OSError: one is missing.
     """
-    tags = image.tag_v2
-    width, height = tags[Base.ImageWidth], tags[Base.ImageLength]
-    tiled = TILES[0] in tags
-    if tiled:
-        across, down = tags[Base.TileWidth], tags[Base.TileLength]
-    else:
-        across, down = width, min(tags.get(Base.RowsPerStrip, height), height)
-    separate = tags.get(Base.PlanarConfiguration) == _SEPARATE
-    planes = tags.get(Base.SamplesPerPixel, 1) if separate else 1
-    count = planes * math.ceil(width / across) * math.ceil(height / down)
-    starts, sizes = (tags.get(tag, ()) for tag in (TILES if tiled else STRIPS))
-    if count == 1 and not any(sizes):
-        sizes = (-1,)
-    if min(across, down) < 1 or min(len(starts), len(sizes)) < count or 0 in starts[:count]:
+    across, down = _shape_of_pieces(page)
+    planes = page.samplesperpixel if page.planarconfig == _SEPARATE else 1
+    count = planes * math.ceil(page.imagewidth / across) * math.ceil(page.imagelength / down)
+    starts, sizes = tuple(page.dataoffsets), tuple(page.databytecounts)
+    end = file.seek(0, io.SEEK_END)
+    if count == len(starts) == 1 and sizes in ((), (0,)):
+        page.databytecounts = sizes = (max(0, end - starts[0]),)
+    extents = list(zip(starts, sizes, strict=False))[:count]
+    if page.compression == _UNCOMPRESSED and page.photometric != YCBCR:
+        end = sys.maxsize  # the size may be wrong: tifffile reads what it needs
+    if len(extents) < count or any(0 in one or sum(one) > end for one in extents):
         raise OSError(_TOO_EARLY)
+
+
+def _bits(page: TiffPage) -> int:
+    bits = page.bitspersample
+    return int(bits[0] if isinstance(bits, tuple) else bits)
+
+
+def _shape_of_pieces(page: TiffPage) -> tuple[int, int]:
+    """Width and height of strips or tiles, in pixels."""
+    if page.is_tiled:
+        across, down = page.tilewidth, page.tilelength
+    else:
+        across, down = page.imagewidth, page.rowsperstrip
+    if min(across, down) < 1:
+        raise OSError(_TOO_EARLY)
+    return across, down
+
+
+def pieces_of(page: TiffPage) -> Iterator[Piece]:
+    """The pieces of a page that `check_pieces` has checked; separate planes one after the other."""
+    across, down = _shape_of_pieces(page)
+    width, height = page.imagewidth, page.imagelength
     tops, lefts = range(0, height, down), range(0, width, across)
-    corners = itertools.product(range(planes), tops, lefts)
-    for (_, y, x), start, size in zip(corners, starts, sizes, strict=False):
-        yield Piece(x, y, across, down if tiled else min(down, height - y), start, size)
+    planes = range(page.samplesperpixel if page.planarconfig == _SEPARATE else 1)
+    corners = itertools.product(planes, tops, lefts)
+    pieces = zip(corners, page.dataoffsets, page.databytecounts, strict=False)
+    for (_, y, x), start, size in pieces:
+        yield Piece(x, y, across, down if page.is_tiled else min(down, height - y), start, size)
 
 
-def fax_pixels(image: TiffImageFile) -> bytes:
-    """The pixels of a picture of fax data, eight a byte, rows padded to whole bytes.
+def fax_pixels(page: TiffPage, file: IO[bytes]) -> np.ndarray:
+    """Decode the pixels of a page of fax data: bool (H, W), as they are stored.
 
     Raises:
         KindNotReadError: there is too much of it.
         OSError: not every row is there, or the data is damaged.
     """
-    tags = image.tag_v2
-    width, height = tags[Base.ImageWidth], tags[Base.ImageLength]
-    pixels = np.empty((height, (width + 7) // 8), np.uint8)
+    pixels = np.empty((page.imagelength, page.imagewidth), bool)
+    options = page.tags.valueof(Base.T4Options, 0)
     total = 0
-    for piece in pieces_of(image):
-        data = _data_of(piece, image)
+    for piece in pieces_of(page):
+        data = _data_of(piece, file)
         total += len(data)
         if total > _LARGEST_FAX:
             raise KindNotReadError(f"more than {_LARGEST_FAX >> 20} MB of fax data")
-        if tags.get(Base.FillOrder) == _LOWEST_FIRST:
+        if page.fillorder == _LOWEST_FIRST:
             data = data.translate(_REVERSED)
-        rows = fax_rows(
-            data, piece.width, piece.height, tags[Base.Compression], tags.get(Base.T4Options, 0)
+        rows = fax_rows(data, piece.width, piece.height, page.compression, options)
+        target = pixels[piece.y : piece.y + piece.height, piece.x : piece.x + piece.width]
+        target[:] = np.unpackbits(rows, axis=1)[: target.shape[0], : target.shape[1]]
+    return pixels
+
+
+def deflated_pixels(page: TiffPage, file: IO[bytes]) -> np.ndarray:
+    """Decode the pixels of a deflated page whose last strip holds more rows than the picture.
+
+    imagecodecs refuses such strips.
+
+    Raises:
+        OSError: a strip or tile ends too early.
+        Exception: whatever zlib and tifffile raise on damaged files.
+    """
+    samples = 1 if page.planarconfig == _SEPARATE else page.samplesperpixel
+    pixels = np.zeros(page.shaped, page.dtype)
+    for index, piece in enumerate(pieces_of(page)):
+        size = piece.height * math.ceil(piece.width * samples * _bits(page) / 8)
+        data = zlib.decompressobj().decompress(_data_of(piece, file), size)
+        if len(data) < size:
+            raise OSError(_TOO_EARLY)
+        part, (plane, z, y, x, _), (depth, height, width, _) = page.decode(
+            zlib.compress(data, 1), index
         )
-        place = pixels[piece.y : piece.y + piece.height, piece.x // 8 :][:, : rows.shape[1]]
-        place[:] = rows[: place.shape[0], : place.shape[1]]
-    return pixels.tobytes()
+        assert part is not None
+        pixels[plane, z : z + depth, y : y + height, x : x + width] = part[:depth, :height, :width]
+    return pixels.reshape(page.shape)
 
 
-def check_jpeg(image: TiffImageFile) -> None:
-    """Check that the JPEG pictures that a picture is made of are whole and large enough.
+def check_subsampled(page: TiffPage, file: IO[bytes]) -> None:
+    """Check that every strip or tile of a YCbCr page holds all its pixels.
+
+    libtiff returns a picture all the same, with whatever its memory held before in place of the
+    missing pixels.
+
+    Raises:
+        OSError: one of them ends too early.
+        Exception: whatever the decoders raise on damaged files.
+    """
+    from tifffile import TIFF
+
+    across, down = page.subsampling or (2, 2)
+    for piece in pieces_of(page):
+        blocks = math.ceil(piece.width / across) * math.ceil(piece.height / down)
+        size = blocks * (across * down + 2)  # luma samples and two chroma samples
+        data = _data_of(piece, file)
+        if page.compression in _DEFLATE:
+            data = zlib.decompress(data, bufsize=size)
+        elif page.compression != _UNCOMPRESSED:
+            data = TIFF.DECOMPRESSORS[page.compression](data, out=size)
+        if len(data) < size:
+            raise OSError(_TOO_EARLY)
+
+
+def check_jpeg(page: TiffPage, file: IO[bytes]) -> None:
+    """Check that the JPEG pictures that a page is made of are whole; tifffile checks their size.
 
     Raises:
         OSError: one of them is not.
         Exception: whatever Pillow raises on damaged files.
     """
-    tables = image.tag_v2.get(Base.JPEGTables, b"").removesuffix(_END_OF_IMAGE)
-    for piece in pieces_of(image):
-        data = _data_of(piece, image)
-        part = _whole_jpeg(tables + data[2:] if tables else data)
-        if part.width < piece.width or part.height < piece.height:
-            raise OSError(_TOO_EARLY)
+    tables = (page.jpegtables or b"").removesuffix(_END_OF_IMAGE)
+    for piece in pieces_of(page):
+        data = _data_of(piece, file)
+        _whole_jpeg(tables + data[2:] if tables else data)
 
 
-def old_jpeg(image: TiffImageFile) -> JpegImageFile:
-    """The picture of a TIFF file of TIFF 6.0's own way of JPEG, loaded.
+def old_jpeg(page: TiffPage, file: IO[bytes]) -> JpegImageFile:
+    """Read a page whose JPEG data is stored as TIFF 6.0 first defined it.
 
     Its JPEG file is there as a whole, or as one that ends with its tables, the rest of which are
-    the strips. Files without one, whose tables lie here and there, are refused.
+    the strips. Files without one, whose tables are scattered, are refused.
 
     Raises:
         KindNotReadError: there is no JPEG file.
-        OSError: it is not whole or not of the picture's size.
+        OSError: it is not whole or not of the page's size.
         Exception: whatever Pillow raises on damaged files.
     """
-    tags, file = image.tag_v2, image.fp
-    assert file is not None
-    if Base.JpegIFOffset not in tags:
+    starts, lengths = (page.tags.valueof(t, ()) for t in (Base.JpegIFOffset, Base.JpegIFByteCount))
+    if not starts:
         raise KindNotReadError("old-style JPEG without a JPEG file in it")
-    start, length = tags[Base.JpegIFOffset], tags.get(Base.JpegIFByteCount, 0)
+    start, length = starts[0], lengths[0] if lengths else 0
     file.seek(start)
-    if length and start + length <= min(tags.get(Base.StripOffsets, (0,))):
-        data = file.read(length) + _scan_of_strips(image)
+    if length and start + length <= min(page.tags.valueof(Base.StripOffsets, (0,))):
+        data = file.read(length) + _scan_of_strips(page, file)
     else:
         data = file.read()
     picture = _whole_jpeg(data)
-    if picture.size != (tags[Base.ImageWidth], tags[Base.ImageLength]):
+    if picture.size != (page.imagewidth, page.imagelength):
         raise OSError("its old-style JPEG data is of another size")
     return picture
 
 
-def _scan_of_strips(image: TiffImageFile) -> bytes:
+def _scan_of_strips(page: TiffPage, file: IO[bytes]) -> bytes:
     """What follows a JPEG file's tables: each strip is what lies between two restart markers."""
-    across, down = image.tag_v2.get(Base.YCbCrSubSampling, (2, 2))
-    pieces = list(pieces_of(image))
+    across, down = page.subsampling or (2, 2)
+    pieces = list(pieces_of(page))
     blocks = math.ceil(pieces[0].width / (8 * across)) * math.ceil(pieces[0].height / (8 * down))
     scan = b"\xff\xdd" + struct.pack(">HH", 4, blocks)
     for number, piece in enumerate(pieces):
-        scan += _data_of(piece, image).removesuffix(_END_OF_IMAGE)
+        scan += _data_of(piece, file).removesuffix(_END_OF_IMAGE)
         scan += bytes([0xFF, 0xD0 + number % 8]) if piece is not pieces[-1] else _END_OF_IMAGE
     return scan
 
@@ -173,10 +244,9 @@ def _whole_jpeg(data: bytes) -> JpegImageFile:
     return picture
 
 
-def _data_of(piece: Piece, image: TiffImageFile) -> bytes:
-    assert image.fp is not None
-    image.fp.seek(piece.start)
-    data = image.fp.read(piece.size)
+def _data_of(piece: Piece, file: IO[bytes]) -> bytes:
+    file.seek(piece.start)
+    data = file.read(piece.size)
     if len(data) < piece.size:
         raise OSError(_TOO_EARLY)
     return data

@@ -1,311 +1,258 @@
-"""TIFF files that Pillow refuses or misreads.
+"""TIFF files, read by tifffile with the decoders of imagecodecs.
 
-Pillow opens most. The others are opened under a disguise: the file's bytes with more directories
-behind them, which describe the same pixels in a way that Pillow knows.
-
-- Color planes of 16 bits or of floats, one behind the other: each becomes a page, a gray picture.
-- Interleaved floats, and big-endian gray with white as zero: OpenCV reads the pixels (it errs with
-  planes), and Pillow the rest.
-
-Fax data and old-style JPEG are decoded by `colorflow.photo.strips`, which also checks what Pillow
-and libtiff take for whole.
+Three kinds of data stay with `colorflow.photo.strips`, because the libraries return a picture where
+data is missing: fax data, JPEG data, and JPEG data as TIFF 6.0 first had it.
 
 Reference: TIFF 6.0; Adobe Photoshop TIFF technical note 3 (2005) for floats.
 """
 
 from __future__ import annotations
 
-import collections
-import io
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import IO
+from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
-from PIL import Image, ImageFile, TiffImagePlugin, _imaging
+from PIL import Image, ImageFile
 from PIL.ExifTags import Base
 
 from colorflow.errors import UnreadablePhotoError
-from colorflow.photo.ifd import Block, Directory, GarbageError, Value
-from colorflow.photo.strips import (
-    FAX,
-    JPEG,
-    OLD_JPEG,
-    STRIPS,
-    TILES,
-    check_jpeg,
-    fax_pixels,
-    old_jpeg,
-    pieces_of,
-)
+from colorflow.photo import strips
+from colorflow.photo.metadata import exif_of_description, tiff_description
 
-WHITE_IS_ZERO, BLACK_IS_ZERO, RGB, _YCBCR = 0, 1, 2, 6
+if TYPE_CHECKING:
+    from tifffile import TiffPage
+
+WHITE_IS_ZERO, BLACK_IS_ZERO, _RGB, _PALETTE, _CMYK, _YCBCR, _LAB = 0, 1, 2, 3, 5, 6, 8
 """Photometric interpretations."""
-_UNCOMPRESSED = 1
-_UNSIGNED, SIGNED, _FLOAT = 1, 2, 3
+_CHANNELS = {
+    WHITE_IS_ZERO: 1, BLACK_IS_ZERO: 1, _RGB: 3, _PALETTE: 1, _CMYK: 4, _YCBCR: 3, _LAB: 3
+}  # fmt: skip
+"""Samples per pixel, by photometric interpretation; more samples are extra ones, such as alpha."""
+_GRAY_OR_RGB = (WHITE_IS_ZERO, BLACK_IS_ZERO, _RGB)
+_WITH_ALPHA = (*_GRAY_OR_RGB, _PALETTE)
+_MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
+"""Pillow's mode of gray and RGB, by the number of samples."""
+_UNSIGNED, _SIGNED, _FLOAT = 1, 2, 3
 """Sample formats."""
-_INTERLEAVED, _SEPARATE = 1, 2
-"""Planar configurations."""
-_NEW_SUBFILE_TYPE, _SAMPLE_FORMAT = 254, 339
+_DEPTHS = {
+    WHITE_IS_ZERO: (1, 2, 4, 8, 12, 16), BLACK_IS_ZERO: (1, 2, 4, 8, 12, 16), _RGB: (8, 16),
+    _PALETTE: (1, 2, 4, 8), _CMYK: (8, 16), _YCBCR: (8,), _LAB: (8,)
+}  # fmt: skip
+"""Bits per unsigned sample that are read, by photometric interpretation."""
+_FLOAT_DEPTHS = (32, 64)
+_UNCOMPRESSED = 1
+_SEPARATE = 2
+"""Planar configuration: one plane per sample, one behind the other."""
+_ASSOCIATED_ALPHA, _ALPHA = 1, 2
+"""Kinds of extra samples; the colors are multiplied with associated alpha."""
 _REDUCED = 1
 """Bit of NewSubfileType: a smaller version of another picture."""
-_GRAY, _COLORS = 1, 3
-_TELLING = (Base.SamplesPerPixel, Base.Compression)
-"""Tags, 1 by default, that tell what a missing photometric interpretation is."""
+_XMP = 700
+_INCHES = {2: 1.0, 3: 2.54}
+"""Inches or centimeters per inch, by resolution unit."""
 
 
-@dataclass(frozen=True, slots=True)
-class Layout:
-    """How a file stores its pixels."""
+class TiffFile(ImageFile.ImageFile):
+    """The first page of a TIFF file, as an image of Pillow's that tifffile decodes.
 
+    `load` makes an image of 8 bits per channel; `samples` returns the samples as they are stored.
+    """
+
+    format = "TIFF"
+    page: TiffPage
     photometric: int
-    bits: int
-    """Of a sample."""
-    sample_format: int
-    samples: int
-    """A pixel."""
-    planar: int
-    extra: int | None
-    """What the fourth sample of RGB is: 0 unknown, 1 alpha multiplied into the colors, 2 alpha."""
-    has_more_pages: bool
+
+    def _open(self) -> None:
+        import tifffile
+
+        assert self.fp is not None
+        self._tiff = tifffile.TiffFile(self.fp)
+        self.page = page = self._tiff.pages.first
+        self._size = page.imagewidth, page.imagelength
+        self._mode = "RGB"
+        self.photometric = int(page.tags.valueof(262, _usual_photometric(page)))
+        exif = Image.Exif()
+        exif.bigtiff, exif.endian = self._tiff.is_bigtiff, self._tiff.byteorder
+        exif.load_from_fp(self.fp, page.offset)
+        self.info = {
+            "exif": exif_of_description(tiff_description(exif)),
+            "icc_profile": page.iccprofile,
+            "orientation": exif.get(Base.Orientation),
+            "xmp": page.tags.valueof(_XMP),
+            "dpi": _dpi_of(exif),
+        }
+
+    @property
+    def has_more_pages(self) -> bool:
+        """Whether pages follow the first one."""
+        return len(self._tiff.pages) > 1
+
+    @property
+    def bits(self) -> int:
+        """Bits per sample; of samples of different depths, the first one's."""
+        bits = self.page.bitspersample
+        return int(bits[0] if isinstance(bits, tuple) else bits)
+
+    @property
+    def is_signed(self) -> bool:
+        """Whether the samples are whole numbers whose white is not known."""
+        return self.page.sampleformat == _SIGNED or (
+            self.page.sampleformat == _UNSIGNED and self.bits == 32
+        )
+
+    @property
+    def is_deep(self) -> bool:
+        """Whether gray or RGB has more than 8 bits per sample."""
+        return self.bits > 8 and self.photometric in _GRAY_OR_RGB
+
+    @property
+    def is_associated(self) -> bool:
+        """Whether the colors are multiplied with alpha."""
+        return bool(self.page.extrasamples) and self.page.extrasamples[0] == _ASSOCIATED_ALPHA
+
+    @property
+    def is_read(self) -> bool:
+        """Whether such files are read at all."""
+        page = self.page
+        if page.samplesperpixel < _CHANNELS.get(self.photometric, 1):
+            return False
+        if self.is_signed:  # refused with a reason of its own
+            return True
+        if page.sampleformat == _FLOAT:
+            return self.photometric in _GRAY_OR_RGB and self.bits in _FLOAT_DEPTHS
+        is_unsigned = page.sampleformat == _UNSIGNED
+        return is_unsigned and self.bits in _DEPTHS.get(self.photometric, ())
+
+    def samples(self) -> np.ndarray:
+        """Decode the picture: (H, W) or (H, W, C) with alpha last, extra samples left out.
+
+        Raises:
+            OSError: data is missing or damaged.
+            KindNotReadError: the data is of a kind that is not read.
+            Exception: whatever tifffile raises on damaged files.
+        """
+        page = self.page
+        stored = self._decoded()
+        if page.planarconfig == _SEPARATE and stored.ndim == 3:
+            stored = np.moveaxis(stored, 0, -1)
+        if stored.shape[:2] != (page.imagelength, page.imagewidth):
+            raise OSError("its pixels cannot be found")
+        if stored.ndim == 2:
+            return stored
+        extra = page.extrasamples[0] if page.extrasamples else _ALPHA
+        may_have_alpha = extra in (_ASSOCIATED_ALPHA, _ALPHA) and self.photometric in _WITH_ALPHA
+        kept = stored[..., : _CHANNELS[self.photometric] + may_have_alpha]
+        return kept[..., 0] if kept.shape[2] == 1 else kept
+
+    def load(self) -> Any:
+        """Decode the picture with 8 bits per channel."""
+        if self._im is None:
+            image = self._image()
+            self._mode, self._im = image.mode, image.im
+        return Image.Image.load(self)
+
+    def _decoded(self) -> np.ndarray:
+        import imagecodecs  # takes 0.1 s, which only TIFF files need
+
+        page, file = self.page, self.fp
+        assert file is not None
+        strips.check_pieces(page, file)
+        if page.compression in strips.FAX:
+            return strips.fax_pixels(page, file)
+        if page.compression == strips.OLD_JPEG:
+            mode = "RGB" if self.photometric in (_RGB, _YCBCR) else "L"
+            return np.asarray(strips.old_jpeg(page, file).convert(mode))
+        if page.compression == strips.JPEG:
+            strips.check_jpeg(page, file)
+        elif self.photometric == _YCBCR:
+            # The chroma may have fewer pixels, which tifffile does not read.
+            return self._subsampled()
+        try:
+            return page.asarray(maxworkers=max(1, cv2.getNumThreads()))
+        except imagecodecs.DeflateError:
+            return strips.deflated_pixels(page, file)
+
+    def _subsampled(self) -> np.ndarray:
+        import imagecodecs
+
+        assert self.fp is not None
+        strips.check_subsampled(self.page, self.fp)
+        self.fp.seek(0)
+        return np.asarray(imagecodecs.tiff_decode(self.fp.read(), asrgb=True)[..., :3])
+
+    def _image(self) -> Image.Image:
+        samples = self.samples()
+        if self.photometric == _PALETTE:
+            return Image.fromarray(self._colors_of_palette(samples))
+        if self.photometric in (WHITE_IS_ZERO, BLACK_IS_ZERO):
+            samples = _to_8_bits(samples, self.bits)
+            if self.photometric == WHITE_IS_ZERO:
+                samples = 255 - samples
+        if samples.dtype == np.uint16:
+            samples = (samples >> 8).astype(np.uint8)
+        if self.photometric in (_CMYK, _LAB):
+            mode = "CMYK" if self.photometric == _CMYK else "LAB"
+        else:
+            mode = _MODES[1 if samples.ndim == 2 else samples.shape[2]]
+            if self.is_associated and mode in ("LA", "RGBA"):
+                mode = {"LA": "La", "RGBA": "RGBa"}[mode]
+        size = samples.shape[1], samples.shape[0]
+        return Image.frombytes(mode, size, np.ascontiguousarray(samples).data.cast("B"))
+
+    def _colors_of_palette(self, indices: np.ndarray) -> np.ndarray:
+        table = self.page.colormap
+        if table is None or table.shape != (3, 1 << self.bits):
+            raise OSError("its palette cannot be read")
+        colors = (table >> 8).astype(np.uint8).T
+        if indices.ndim == 2:
+            return colors[indices.astype(np.uint8)]
+        return np.dstack([colors[indices[..., 0]], indices[..., 1]])
 
 
-class TiffFile(TiffImagePlugin.TiffImageFile):
-    """A TIFF file as Pillow opens it, perhaps under a disguise."""
-
-    layout: Layout
-    """Of the file, not of the disguise."""
-    is_planes = False
-    """Whether the pages of the disguise are the planes of the picture."""
-    foreign: bytes | None = None
-    """The whole file, less its orientation, where OpenCV has to read the pixels."""
-
-    def _setup(self) -> None:
-        """Mend three of Pillow's faults at each page."""
-        tags = self.tag_v2
-        if Base.PhotometricInterpretation not in tags:
-            samples, compression = (tags.get(tag, 1) for tag in _TELLING)
-            tags[Base.PhotometricInterpretation] = _usual_photometric(samples, compression)
-        super()._setup()
-        self._size = tags[Base.ImageWidth], tags[Base.ImageLength]  # not turned: see `load_end`
-        photometric = tags[Base.PhotometricInterpretation]
-        if not self.tile:
-            return
-        codec, _, _, arguments = self.tile[0]
-        if photometric == _YCBCR and self.mode == "RGB" and codec == "raw":
-            # Pillow's own decoder knows no uncompressed YCbCr; libtiff does.
-            self.use_load_libtiff = True
-            arguments = ("RGBX", "raw", False, self.tag_v2.offset)
-            self.tile = [ImageFile._Tile("libtiff", (0, 0, *self.size), 0, arguments)]
-        elif codec == "libtiff" and isinstance(arguments, tuple) and arguments[0] == "F;32BF":
-            # libtiff has turned the bytes already.
-            self.tile = [self.tile[0]._replace(args=("F;32NF", *arguments[1:]))]
-
-    def load(self) -> _imaging.PixelAccess | None:
-        """Decode the pixels; what Pillow and libtiff do not notice to be missing is an error."""
-        if self.tile:
-            compression = self.tag_v2.get(Base.Compression, _UNCOMPRESSED)
-            arguments = self.tile[0].args
-            if compression in FAX and isinstance(arguments, tuple):
-                pixels = fax_pixels(self)
-                decoded = Image.frombytes(self.mode, self.size, pixels, "raw", arguments[0])
-                return self._take(decoded)
-            if compression == OLD_JPEG:
-                return self._take(old_jpeg(self).convert(self.mode))
-            if compression == JPEG:
-                check_jpeg(self)
-            if compression == _UNCOMPRESSED:
-                collections.deque(pieces_of(self), maxlen=0)
-        return super().load()
-
-    def load_end(self) -> None:
-        """Leave the picture as it is stored; Pillow would turn it, in twice the memory."""
-        self.getexif()[Base.Orientation] = 1
-        super().load_end()
-
-    def _take(self, decoded: Image.Image) -> _imaging.PixelAccess | None:
-        """Take the pixels of a picture that was decoded elsewhere."""
-        self.load_prepare()
-        self.tile = []
-        self.im.paste(decoded.im, (0, 0, *self.size))
-        self.load_end()
-        return super().load()
-
-
-def open_tiff(file: IO[bytes], source: str) -> TiffFile:
-    """Open a TIFF file, its header read.
+def open_tiff(file: Any, source: str) -> TiffFile:
+    """Open a TIFF file, its first directory read.
 
     Raises:
         UnreadablePhotoError: of a kind that is not read.
-        Exception: whatever Pillow raises on damaged files.
+        KindNotReadError: its compression is not read.
+        Exception: whatever tifffile and Pillow raise on damaged files.
     """
-    try:
-        image = TiffFile(file)
-    except SyntaxError as refusal:
-        file.seek(0)
-        image = _disguised(file.read(), source, refusal)
-    else:
-        image.layout = _layout_of_tags(image)
-        if image.layout.planar == _SEPARATE and image.layout.bits > 8 and image.layout.samples > 1:
-            file.seek(0)
-            image = _disguised(file.read(), source, SyntaxError("its planes cannot be found"))
-    if image.tag_v2.get(_NEW_SUBFILE_TYPE, 0) & _REDUCED:
+    from tifffile import TIFF  # takes 0.1 s, which only TIFF files need
+
+    image = TiffFile(file)
+    page = image.page
+    if page.subfiletype & _REDUCED:
         raise UnreadablePhotoError(
             source,
             "the file begins with a small preview, as a camera's raw file does; "
             "develop it and save the full picture as TIFF or JPEG",
         )
+    if not image.is_read:
+        raise UnreadablePhotoError(
+            source,
+            f"TIFF of this kind ({page.samplesperpixel} x {image.bits} bits a pixel) is not read; "
+            "save it as RGB or gray with 8 or 16 bits a channel",
+        )
+    if page.compression != _UNCOMPRESSED and page.compression not in TIFF.DECOMPRESSORS:
+        raise strips.KindNotReadError(f"compression {page.compression:d}")
     return image
 
 
-def decoded_by_opencv(image: TiffFile) -> np.ndarray:
-    """The pixels of a file with `foreign` set: gray (H, W) or RGB(A) (H, W, C), not turned.
-
-    Raises:
-        OSError: damaged.
-    """
-    assert image.foreign is not None
-    try:
-        pixels = cv2.imdecode(np.frombuffer(image.foreign, np.uint8), cv2.IMREAD_UNCHANGED)
-    except cv2.error as error:
-        raise OSError("it cannot be decoded") from error
-    stored = (image.tag_v2.get(Base.ImageLength), image.tag_v2.get(Base.ImageWidth))
-    if pixels is None or pixels.shape[:2] != stored:
-        raise OSError("it cannot be decoded")
-    return np.asarray(pixels if pixels.ndim == 2 else pixels[..., [2, 1, 0, 3][: pixels.shape[2]]])
+def _usual_photometric(page: TiffPage) -> int:
+    """What libtiff assumes for files that do not say it, though they have to."""
+    if page.samplesperpixel >= _CHANNELS[_RGB]:
+        return _RGB
+    return WHITE_IS_ZERO if page.compression in strips.FAX else BLACK_IS_ZERO
 
 
-def _disguised(content: bytes, source: str, refusal: SyntaxError) -> TiffFile:
-    """A file that Pillow does not read as it is.
-
-    Args:
-        content: the whole file.
-        source: for messages.
-        refusal: what Pillow said; raised again where the file is damaged.
-    """
-    try:
-        block = Block(content)
-        main = block.directory(block.first)
-        layout = _layout_of_block(block, main)
-        if not (_is_planes(layout) or _is_for_opencv(layout)):
-            raise UnreadablePhotoError(
-                source,
-                f"TIFF of this kind ({layout.samples} x {layout.bits} bits a pixel) is not read; "
-                "save it as RGB or gray with 8 or 16 bits a channel",
-            )
-        _check_strips(block, main)
-        if is_planes := _is_planes(layout):
-            first = _planes(block, main, layout.samples)
-        else:
-            first = block.rewrite(main, _gray_page(8))
-    except GarbageError:
-        raise refusal from None
-    block.begin_with(first)
-    image = TiffFile(io.BytesIO(block.data))
-    image.layout, image.is_planes = layout, is_planes
-    if not is_planes:
-        plain = Block(content)
-        known: dict[int, Value | None] = {
-            Base.PhotometricInterpretation: (layout.photometric,),  # or OpenCV refuses the file
-            Base.Orientation: (1,),  # versions of OpenCV differ in what they do
-        }
-        plain.begin_with(plain.rewrite(main, known))
-        image.foreign = bytes(plain.data)
-    return image
+def _to_8_bits(samples: np.ndarray, bits: int) -> np.ndarray:
+    """Gray of 1, 2, 4 or 8 bits to 8."""
+    return samples.astype(np.uint8) * np.uint8(255 // ((1 << bits) - 1)) if bits < 8 else samples
 
 
-def _layout_of_tags(image: TiffFile) -> Layout:
-    def first(tag: int, default: int) -> int:
-        value = image.tag_v2.get(tag, default)
-        value = value[0] if isinstance(value, tuple) and value else value
-        return value if isinstance(value, int) else default
-
-    return _layout(first, has_more_pages=bool(image.tag_v2.next))
-
-
-def _layout_of_block(block: Block, main: Directory) -> Layout:
-    def first(tag: int, default: int) -> int:
-        values = block.integers(main.find(tag))
-        return values[0] if values else default
-
-    return _layout(first, has_more_pages=bool(main.following))
-
-
-def _layout(first: Callable[[int, int], int], *, has_more_pages: bool) -> Layout:
-    """From what gives the first integer of a tag, or a default."""
-    extra = first(Base.ExtraSamples, -1)
-    usual = _usual_photometric(*(first(tag, 1) for tag in _TELLING))
-    return Layout(
-        photometric=first(Base.PhotometricInterpretation, usual),
-        bits=first(Base.BitsPerSample, 1),
-        sample_format=first(_SAMPLE_FORMAT, _UNSIGNED),
-        samples=first(Base.SamplesPerPixel, 1),
-        planar=first(Base.PlanarConfiguration, _INTERLEAVED),
-        extra=None if extra < 0 else extra,
-        has_more_pages=has_more_pages,
-    )
-
-
-def _usual_photometric(samples: int, compression: int) -> int:
-    """What libtiff supposes of files that do not say it, though they have to."""
-    if samples >= _COLORS:
-        return RGB
-    return WHITE_IS_ZERO if compression in FAX else BLACK_IS_ZERO
-
-
-def _is_planes(layout: Layout) -> bool:
-    deep = (layout.bits, layout.sample_format) in ((16, _UNSIGNED), (32, _FLOAT))
-    colors = layout.photometric == RGB and layout.samples in (_COLORS, _COLORS + 1)
-    return layout.planar == _SEPARATE and deep and colors
-
-
-def _is_for_opencv(layout: Layout) -> bool:
-    if layout.planar != _INTERLEAVED:
-        return False
-    gray = layout.photometric in (WHITE_IS_ZERO, BLACK_IS_ZERO) and layout.samples == _GRAY
-    if layout.sample_format == _FLOAT and layout.bits in (32, 64):
-        return gray or (layout.photometric == RGB and layout.samples in (_COLORS, _COLORS + 1))
-    return gray and (layout.bits, layout.sample_format) == (16, _UNSIGNED)
-
-
-def _gray_page(bits: int) -> dict[int, Value | None]:
-    """The changes that make a directory that of a gray picture."""
-    return {
-        Base.BitsPerSample: (bits,),
-        Base.PhotometricInterpretation: (BLACK_IS_ZERO,),
-        Base.SamplesPerPixel: (_GRAY,),
-        Base.PlanarConfiguration: (_INTERLEAVED,),
-        Base.ExtraSamples: None,
-        _SAMPLE_FORMAT: (_UNSIGNED if bits < 32 else _FLOAT,),
-    }
-
-
-def _check_strips(block: Block, main: Directory) -> None:
-    """Check that strips and tiles are in the file, which grows when directories are written.
-
-    Raises:
-        GarbageError: the file ends too early.
-    """
-    for places, lengths in (STRIPS, TILES):
-        starts, sizes = (block.integers(main.find(tag)) for tag in (places, lengths))
-        if len(starts) != len(sizes) or any(
-            start + size > len(block.data) for start, size in zip(starts, sizes, strict=True)
-        ):
-            raise GarbageError
-
-
-def _planes(block: Block, main: Directory, samples: int) -> int:
-    """Write one directory a plane, in a chain, and give the first one's offset."""
-    bits = block.integers(main.find(Base.BitsPerSample))[0]
-    following = 0
-    for plane in reversed(range(samples)):
-        changes = _gray_page(bits)
-        for tags in (STRIPS, TILES):
-            for tag in tags:
-                values = block.integers(main.find(tag))
-                share = len(values) // samples
-                if values:
-                    changes[tag] = values[plane * share : (plane + 1) * share] or None
-        following = block.rewrite(main, changes, following=following)
-    return following
+def _dpi_of(exif: Image.Exif) -> tuple[object, object] | None:
+    factor = _INCHES.get(exif.get(Base.ResolutionUnit, 2))
+    across, down = exif.get(Base.XResolution), exif.get(Base.YResolution)
+    if factor is None or across is None or down is None:
+        return None
+    return across * factor, down * factor

@@ -1,16 +1,8 @@
-"""One player's game: which picture comes next, what was answered, and the score.
-
-Free play shows each answer's outcome. The strict test is that of the literature: two pictures, each
-for one second; 10 practice trials with feedback, then 40 without, each of another photo. Until it
-is finished, its answers are known to the game alone: whatever told of them would be feedback.
-
-Reference: Zhang, Isola & Efros 2016 (Colorful Image Colorization).
-"""
+"""The quiz of the page, and one player's game in it: free play and the strict test."""
 
 from __future__ import annotations
 
 import datetime
-import random
 import secrets
 import shutil
 import tempfile
@@ -18,150 +10,119 @@ import threading
 import time
 from collections import Counter, deque
 from collections.abc import Sequence
-from concurrent.futures import CancelledError
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from colorflow.errors import ColorflowError, EvaluationError, PhotoError
-from colorflow.quiz.deck import Deck, Picture, open_deck
-from colorflow.quiz.fooling import Answers
-from colorflow.quiz.rounds import (
-    MOST,
-    TEMPERATURE,
-    Candidates,
-    QuizColorizer,
-    Round,
-    RoundMaker,
-    make_round,
+from colorflow.errors import (
+    ColorflowError,
+    EvaluationError,
+    PhotoError,
+    PhotoTooLargeError,
+    UnreadablePhotoError,
 )
-from colorflow.quiz.store import Answer, AnswerStore, Kind, Mode, counts, default_path
-from colorflow.quiz.voters import Voters
+from colorflow.quiz.free_play import APART, FreePlayScore, choose_photo
+from colorflow.quiz.photos import PhotoPool, QuizPhoto, open_pool
+from colorflow.quiz.statistics import Tally
+from colorflow.quiz.store import (
+    AnswerRow,
+    AnswerStore,
+    GameKind,
+    Mode,
+    Pseudonyms,
+    counts,
+    default_path,
+)
+from colorflow.quiz.strict_test import (
+    NEEDED,
+    TRIALS,
+    StrictTest,
+    choose_test_photos,
+    missing_photos,
+)
+from colorflow.quiz.trials import (
+    TEMPERATURE,
+    Trial,
+    make_trial,
+)
 
-PRACTICE, TRIALS = 10, 40
-"""Trials of the strict test with feedback and without."""
-NEEDED = PRACTICE + TRIALS
-"""Distinct photos."""
-APART = 30
-"""Rounds of free play with other photos before a photo comes again."""
+if TYPE_CHECKING:
+    from colorflow.colorizer import Colorizer
 
-_CHANCE = random.SystemRandom()
 _ATTEMPTS = 20
-"""Pictures that are tried before giving up, when files go away under the server."""
+"""Photos to try before giving up, when files are deleted under the server."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Quiz:
     """What all players share."""
 
-    deck: Deck
-    maker: RoundMaker
+    pool: PhotoPool
+    colorizer: Colorizer
     store: AnswerStore
-    voters: Voters = field(default_factory=Voters)
+    pseudonyms: Pseudonyms = field(default_factory=Pseudonyms)
 
 
-def open_quiz(colorizer: QuizColorizer, photos: Path | None, answers: Path | None) -> Quiz:
-    """Get ready to play.
+def open_quiz(colorizer: Colorizer, photos: Path | None, answers: Path | None) -> Quiz:
+    """Prepare the quiz.
 
     Args:
-        colorizer: what draws.
+        colorizer: samples the colors.
         photos: folder of color photos; None for those of the installed packages.
-        answers: file of the answers, made at once so that the reason why it cannot be is told
-            before anybody plays; None for that in the user's data folder, made with the first one.
+        answers: file of the answers. It is made at once, so that problems are reported before
+            anybody plays. None for the one in the user's data folder, made with the first answer.
 
     Raises:
-        ColorflowError: if there is no such folder or no photo in it, or no place for answers.
+        ColorflowError: there is no such folder or no photo in it, or answers cannot be stored.
     """
     store = AnswerStore(answers or default_path())
     if answers:
         store.check()
-    return Quiz(deck=open_deck(photos), maker=RoundMaker(colorizer), store=store)
-
-
-@dataclass(slots=True)
-class Score:
-    """Of free play."""
-
-    rounds: int = 0
-    right: int = 0
-    streak: int = 0
-    best: int = 0
-
-    def count(self, *, right: bool) -> None:
-        """One more round."""
-        self.rounds += 1
-        self.right += right
-        self.streak = self.streak + 1 if right else 0
-        self.best = max(self.best, self.streak)
+    return Quiz(pool=open_pool(photos), colorizer=colorizer, store=store)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """Of one answer."""
+    """The outcome of one answer."""
 
     mode: Mode
-    round: Round
+    trial: Trial
     chosen: int
     problem: ColorflowError | None
-    """Why the answer is not kept in the store, though it counts in this game."""
+    """Why the answer could not be stored, although it counts in this game."""
 
     @property
     def right(self) -> bool:
         """Whether the true picture was chosen."""
-        return self.chosen == self.round.truth
-
-
-class StrictTest:
-    """A strict test under way.
-
-    Args:
-        pictures: NEEDED ones of distinct photos.
-    """
-
-    def __init__(self, pictures: Sequence[Picture]) -> None:
-        self.pictures = pictures
-        self.number = 0
-        """Of the trial that is shown, from 1."""
-        self.given: list[Answer] = []
-        """Those of the trials without feedback."""
-
-    @property
-    def mode(self) -> Mode:
-        """Of the trial that is shown."""
-        return "practice" if self.number <= PRACTICE else "test"
-
-    @property
-    def finished(self) -> bool:
-        """Whether the last trial has been answered."""
-        return self.number > NEEDED
-
-    @property
-    def answers(self) -> Answers:
-        """Those that count, once it is finished: given after looking, and before long."""
-        wrong = [one.chosen != one.truth for one in self.given if counts("test", one.milliseconds)]
-        return Answers(sum(wrong), len(wrong))
+        return self.chosen == self.trial.truth
 
 
 @dataclass(slots=True)
-class _Track:
-    """One of the two ways to play, each with its own round.
+class _Current:
+    """The trial that waits for an answer, in free play or in the strict test.
 
-    No round is drawn before it is asked for: it would take memory as long as its player idles.
+    No trial is made before it is requested: it would take memory as long as its player is idle.
     """
 
-    round: Round | None = None
+    trial: Trial | None = None
     shown_at: float = 0.0
+
+    def has(self, token: str) -> bool:
+        return self.trial is not None and secrets.compare_digest(
+            self.trial.token.encode(), token.encode()
+        )
 
 
 class Game:
-    """What the server knows of one player. Methods may run at the same time in several threads.
+    """One player's game. Thread-safe.
 
     Args:
-        quiz: shared by all.
-        root: folder in which the game makes its own.
-        visitor: who plays, as `Voters.name` takes it.
+        quiz: shared by all players.
+        root: folder for the game's own folder, which `close` deletes.
+        visitor: whatever identifies the visitor; answers are stored under a pseudonym.
 
     Raises:
-        EvaluationError: if it cannot.
+        EvaluationError: the folder cannot be made.
     """
 
     def __init__(self, quiz: Quiz, root: Path, visitor: str) -> None:
@@ -171,247 +132,171 @@ class Game:
             raise EvaluationError(
                 f"Nothing can be stored on the server ({error.strerror})."
             ) from error
-        """Gone when the game is closed."""
-        self.player = quiz.voters.name(visitor)
-        self.score = Score()
+        self.player = quiz.pseudonyms.name(visitor)
+        self.score = FreePlayScore()
         self.test: StrictTest | None = None
-        self.tallies: dict[Kind, Answers] = {}
-        """Answers of this game that count towards a fooling rate, as `AnswerStore.tallies`."""
+        self.tallies: dict[GameKind, Tally] = {}
+        """Answers of this game that count, by the rules of `AnswerStore.tallies`."""
         self._quiz = quiz
-        self._deck = quiz.deck
+        self._pool = quiz.pool
         self._answered: set[str] = set()
-        self._recent: deque[Picture] = deque(maxlen=APART)
-        """Shown last in free play."""
-        # How often each photo was shown.
+        self._recent: deque[QuizPhoto] = deque(maxlen=APART)
         self._shown: Counter[str] = Counter()
-        self._play, self._strict = _Track(), _Track()
+        """How often each photo was shown, by digest."""
+        self._play, self._strict = _Current(), _Current()
         self._lock = threading.Lock()
 
-    @property
-    def seen(self) -> frozenset[str]:
-        """Photos that have been shown, by their digests."""
-        return frozenset(self._shown)
-
-    def play(self, k: int) -> Round:
-        """The round of free play that waits for an answer, or the next one.
+    def play(self, k: int) -> Trial:
+        """The trial of free play that waits for an answer, or a new one.
 
         Args:
-            k: pictures of the next one; one that waits has as many as it has.
+            k: number of pictures of a new trial.
 
         Raises:
-            ColorflowError: if there is no photo to show.
+            ColorflowError: there is no photo to show.
         """
         with self._lock:
-            track = self._play
-            if track.round is None:
-                candidates = self._candidates()
-                self._show(track, candidates, k)
-                self._recent.append(candidates.picture)
-            assert track.round is not None
-            return track.round
+            if self._play.trial is not None:
+                return self._play.trial
+            trial = self._make_free_trial(k)
+            self._recent.append(trial.photo)
+            return trial
 
-    def trial(self) -> Round | None:
+    def trial(self) -> Trial | None:
         """The trial of the strict test that waits for an answer, or the next one.
 
         Returns:
             None once the test is finished.
 
         Raises:
-            ColorflowError: if there are too few photos, or one has gone.
+            ColorflowError: there are too few photos, or one has been deleted.
         """
         with self._lock:
-            test, track = self.test, self._strict
+            test = self.test
             if test is None:
-                test = self.test = StrictTest(self._for_test())
-            if track.round is None and not test.finished:
-                if test.number == NEEDED:
-                    test.number += 1
-                    return None
-                candidates = self._quiz.maker.ask_for(test.pictures[test.number], 1).result()
+                test = self.test = StrictTest(choose_test_photos(self._pool, self._shown))
+            if self._strict.trial is not None or test.finished:
+                return self._strict.trial
+            if test.number == NEEDED:
                 test.number += 1
-                self._show(track, candidates, 2)
-            return track.round
+                return None
+            trial = self._make(self._strict, test.photos[test.number], 2)
+            test.number += 1
+            return trial
 
     def answer(self, token: str, chosen: int) -> Outcome | None:
-        """Answer a round that is shown; each counts once.
+        """Answer a current trial; each counts once.
 
         Args:
-            token: `Round.token`.
-            chosen: place of the picture, from 0.
+            token: `Trial.token`.
+            chosen: position of the picture, from 0.
 
         Returns:
-            None if no such round waits for an answer, or it has no such picture.
+            None if no such trial waits for an answer, or it has no such picture.
         """
         with self._lock:
-            track = next((one for one in (self._play, self._strict) if _waits(one, token)), None)
-            if track is None or track.round is None or chosen not in range(track.round.k):
+            current = self._play if self._play.has(token) else self._strict
+            trial = current.trial
+            if trial is None or not current.has(token) or chosen not in range(trial.k):
                 return None
-            round_, track.round = track.round, None
-            milliseconds = round(1000 * (time.monotonic() - track.shown_at))
+            current.trial = None
+            milliseconds = round(1000 * (time.monotonic() - current.shown_at))
             mode: Mode = "play"
-            if track is self._play:
-                self.score.count(right=chosen == round_.truth)
+            if current is self._play:
+                self.score.count(right=chosen == trial.truth)
             elif self.test is not None:
                 mode = self.test.mode
-            answers = self._settled(self._row(round_, chosen, milliseconds, mode))
-            self._count(answers)
-        return Outcome(mode=mode, round=round_, chosen=chosen, problem=self._keep(answers))
+            settled = self._settled(self._row(trial, chosen, milliseconds, mode))
+            for row in settled:
+                self._count(row)
+        return Outcome(mode=mode, trial=trial, chosen=chosen, problem=self._store(settled))
 
-    def play_with(self, own: Deck | None) -> None:
-        """Begin anew with photos of the player's own, or with everybody's.
+    def play_with(self, own: PhotoPool | None) -> None:
+        """Start again with photos of the player's own, or with everybody's.
 
-        Whoever brought the photos knows them: answers to them count in the score alone.
+        Players know their own photos, so answers to them count in the score alone.
 
         Args:
-            own: a deck that has been looked through; None for everybody's.
+            own: a pool that has been scanned; None for everybody's.
         """
         with self._lock:
-            self._deck = own or self._quiz.deck
-            self._play, self._strict, self.test = _Track(), _Track(), None
+            self._pool = own or self._quiz.pool
+            self._play, self._strict, self.test = _Current(), _Current(), None
             self._recent.clear()
 
-    def lacking(self) -> str | None:
-        """Why this player cannot take the strict test, as a sentence; None if nothing lacks."""
-        complete = self._deck.complete
-        photos = {picture.photo for picture in self._deck.pictures}
-        unseen = len(photos - self.seen)
-        if len(photos) < NEEDED:
-            needs = f"The strict test needs {NEEDED} distinct color photos."
-            if not complete:
-                return (
-                    f"{needs} {len(photos)} are found by now; the others are being looked through."
-                )
-            return (
-                f"{needs} Here are {len(photos)}, so {NEEDED - len(photos)} are lacking. "
-                "Start the page with --photos and a folder that holds enough."
-            )
-        if unseen < TRIALS:
-            return (
-                f"The strict test needs {TRIALS} photos that you have not seen yet. Of the "
-                f"{len(photos)} here you have seen {len(photos) - unseen}, so "
-                f"{TRIALS - unseen} are lacking."
-            )
-        return None
+    def missing_for_test(self) -> str | None:
+        """Explain why this player cannot take the strict test; None if nothing is missing."""
+        return missing_photos(self._pool, self._shown)
 
     def forget_test(self) -> None:
-        """Make room for another strict test."""
+        """Drop the strict test, so that another one can begin."""
         with self._lock:
-            self.test, self._strict = None, _Track()
+            self.test, self._strict = None, _Current()
 
     def close(self) -> None:
-        """Delete everything, without waiting for what is being drawn."""
+        """Delete the game's files, without waiting for a trial that is being made."""
         shutil.rmtree(self.folder, ignore_errors=True)
 
-    def _candidates(self) -> Candidates:
-        """Those of a chosen picture; others if its file has gone."""
-        problem: PhotoError | CancelledError | None = None
+    def _make_free_trial(self, k: int) -> Trial:
+        """Make a trial of free play, of another photo if the file of one has been deleted."""
+        tested = self.test.photos if self.test and not self.test.finished else ()
+        problem: PhotoError | None = None
         for _ in range(_ATTEMPTS):
-            picture = self._choose()
+            photo = choose_photo(self._pool, self._shown, self._recent, tested)
             try:
-                return self._quiz.maker.ask_for(picture, MOST - 1).result()
-            except (PhotoError, CancelledError) as error:
+                return self._make(self._play, photo, k)
+            except (UnreadablePhotoError, PhotoTooLargeError) as error:
                 problem = error
-                self._shown[picture.photo] += 1  # the others first
+                self._shown[photo.digest] += 1  # try the others first
         raise EvaluationError("The quiz finds none of its photos any more.") from problem
 
-    def _choose(self) -> Picture:
-        """A picture for free play; waits for those that the deck has yet to find."""
-        pictures: tuple[Picture, ...] = ()
-        while len(found := self._deck.wait_for_more(len(pictures))) > len(pictures):
-            pictures = found
-            if free := self._free(pictures):
-                return self._least_shown(free)
-        if not pictures:
-            raise EvaluationError(
-                "There is no photo to play with: the quiz needs photos that can be read and have "
-                "colors. Start the page with --photos and a folder of such."
-            )
-        if self._tested:
-            raise EvaluationError(
-                "All photos that could be shown now belong to your strict test, which gives no "
-                "feedback. Finish it before you go on with free play."
-            )
-        raise EvaluationError(
-            f"You have seen all {len(pictures)} photos, and none comes again before {APART} others "
-            "have been shown. Add color photos of your own."
-        )
-
-    def _free(self, pictures: Sequence[Picture]) -> list[Picture]:
-        """Those that were not shown lately and belong to no strict test under way."""
-        return [one for one in pictures if one not in self._recent and one not in self._tested]
-
-    @property
-    def _tested(self) -> Sequence[Picture]:
-        return self.test.pictures if self.test and not self.test.finished else ()
-
-    def _least_shown(self, pictures: Sequence[Picture]) -> Picture:
-        return min(pictures, key=lambda one: (self._shown[one.photo], _CHANCE.random()))
-
-    def _for_test(self) -> list[Picture]:
-        """Photos of a strict test: those that the player knows are for practice."""
-        lacking = self.lacking()
-        if lacking:
-            raise EvaluationError(lacking)
-        pictures = list(self._deck.pictures)
-        _CHANCE.shuffle(pictures)
-        unseen = [one for one in pictures if one.photo not in self.seen]
-        practice = [one for one in pictures if one.photo in self.seen][:PRACTICE]
-        practice += unseen[TRIALS : NEEDED - len(practice)]
-        return practice + unseen[:TRIALS]
-
-    def _show(self, track: _Track, candidates: Candidates, k: int) -> None:
+    def _make(self, current: _Current, photo: QuizPhoto, k: int) -> Trial:
+        """Make a trial, and delete the sheets of those that have been answered."""
         before = set(self.folder.glob("*.png"))
-        track.round = make_round(candidates, k, self.folder)
-        track.shown_at = time.monotonic()
-        self._shown[candidates.picture.photo] += 1
-        waiting = {one.round.sheet for one in (self._play, self._strict) if one.round}
+        trial = current.trial = make_trial(self._quiz.colorizer, photo, k, self.folder)
+        current.shown_at = time.monotonic()
+        self._shown[photo.digest] += 1
+        waiting = {one.trial.sheet for one in (self._play, self._strict) if one.trial}
         for sheet in before - waiting:
             sheet.unlink(missing_ok=True)
+        return trial
 
-    def _row(self, round_: Round, chosen: int, milliseconds: int, mode: Mode) -> Answer:
-        now = datetime.datetime.now(datetime.UTC)
-        return Answer(
+    def _row(self, trial: Trial, chosen: int, milliseconds: int, mode: Mode) -> AnswerRow:
+        return AnswerRow(
             player=self.player,
-            picture=round_.picture.photo,
-            weights=self._quiz.maker.weights,
-            seed=round_.seed,
+            picture=trial.photo.digest,
+            weights=self._quiz.colorizer.digest,
+            seed=trial.seed,
             temperature=TEMPERATURE,
-            k=round_.k,
-            truth=round_.truth,
+            k=trial.k,
+            truth=trial.truth,
             chosen=chosen,
             milliseconds=milliseconds,
             mode=mode,
-            time=now.isoformat(timespec="milliseconds"),
+            time=datetime.datetime.now(datetime.UTC).isoformat(timespec="milliseconds"),
         )
 
-    def _settled(self, answer: Answer) -> list[Answer]:
-        """Answers to be kept now: of a strict test all at its end, and none to own photos."""
-        settled = [answer]
-        if self.test and answer.mode == "test":
-            self.test.given.append(answer)
-            settled = self.test.given if len(self.test.given) == TRIALS else []
-        return settled if self._deck is self._quiz.deck else []
+    def _settled(self, row: AnswerRow) -> Sequence[AnswerRow]:
+        """Answers to count and store now: those of a strict test at its end, none to own photos."""
+        settled = [row]
+        if self.test and row.mode == "test":
+            self.test.answers.append(row)
+            settled = self.test.answers if len(self.test.answers) == TRIALS else []
+        return settled if self._pool is self._quiz.pool else []
 
-    def _count(self, answers: Sequence[Answer]) -> None:
-        """Of each photo the first answer counts, if it does, and none in practice."""
-        for answer in answers:
-            if answer.picture not in self._answered and counts(answer.mode, answer.milliseconds):
-                kind = Kind(answer.mode, answer.k)
-                before = self.tallies.get(kind, Answers(0, 0))
-                wrong = before.wrong + (answer.chosen != answer.truth)
-                self.tallies[kind] = Answers(wrong, before.answered + 1)
-            self._answered.add(answer.picture)
+    def _count(self, row: AnswerRow) -> None:
+        """Count the first answer to each photo, if it counts at all."""
+        if row.picture not in self._answered and counts(row.mode, row.milliseconds):
+            kind = GameKind(row.mode, row.k)
+            before = self.tallies.get(kind, Tally(0, 0))
+            wrong = before.wrong + (row.chosen != row.truth)
+            self.tallies[kind] = Tally(wrong, before.answered + 1)
+        self._answered.add(row.picture)
 
-    def _keep(self, answers: Sequence[Answer]) -> ColorflowError | None:
-        if answers:
-            try:
-                self._quiz.store.add(*answers)
-            except EvaluationError as error:
-                return error
+    def _store(self, rows: Sequence[AnswerRow]) -> ColorflowError | None:
+        try:
+            if rows:
+                self._quiz.store.add(*rows)
+        except EvaluationError as error:
+            return error
         return None
-
-
-def _waits(track: _Track, token: str) -> bool:
-    return track.round is not None and secrets.compare_digest(
-        track.round.token.encode(), token.encode()
-    )

@@ -1,4 +1,4 @@
-"""The score of a blind test as text and as JSON."""
+"""Report the score of a blind test as text and as JSON."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from dataclasses import asdict
 from typing import Any
 
 from colorflow.files import json_kind
-from colorflow.quiz.fooling import CONFIDENCE
-from colorflow.quiz.key import Form, Key
-from colorflow.quiz.score import Score, Tally, WayScore
+from colorflow.quiz.answer_key import AnswerKey, Form
+from colorflow.quiz.score import BlindScore, Count, MethodScore
+from colorflow.quiz.statistics import CONFIDENCE
 
 _CHOSEN: dict[Form, str] = {"preference": "preferred", "truth": "taken for true"}
 
@@ -17,16 +17,16 @@ COMMAND = "colorflow blind score"
 SCORE = json_kind("score of a blind test", COMMAND)
 
 
-def as_text(score: Score, key: Key, judge_note: str | None) -> str:
-    """All judges together, each alone, their remarks, and the pairs that were answered."""
+def as_text(score: BlindScore, key: AnswerKey, judge_note: str | None) -> str:
+    """Text with all judges together, each alone, their remarks, and the answered pairs."""
     several = len([sheet for sheet, _ in score.judges if sheet.answers]) > 1
-    lines = ["all judges:", *_way_lines(key, score.together, several=several)] if several else []
+    lines = ["all judges:", *_method_lines(key, score.together, several=several)] if several else []
     if several:
         lines.append(f"  agreed on {score.agreed} of {score.shared} pairs")
-    for sheet, ways in score.judges:
+    for sheet, both in score.judges:
         lines += [f"{sheet.judge}: {len(sheet.answers)} of {len(key.pairs)} answered"]
         if sheet.answers:
-            lines += _way_lines(key, ways, several=False)
+            lines += _method_lines(key, both, several=False)
         lines += [f"  # {remark}" for remark in sheet.remarks]
     if judge_note:
         lines.append(f"judges: {judge_note}")
@@ -40,29 +40,29 @@ def as_text(score: Score, key: Key, judge_note: str | None) -> str:
     return "\n".join(lines)
 
 
-def as_json(score: Score, key: Key, judge_note: str | None) -> dict[str, Any]:
+def as_json(score: BlindScore, key: AnswerKey, judge_note: str | None) -> dict[str, Any]:
     """Plain values for JSON."""
     return {
         "command": COMMAND,
         "asked": key.form,
-        "ways": [asdict(way) for way in key.ways],
+        "ways": [asdict(method) for method in key.ways],
         "seed": key.seed,
         "pairs": len(key.pairs),
         "date": datetime.date.today().isoformat(),
         "judge_note": judge_note,
         "confidence": CONFIDENCE,
-        "all": [_way_values(way) for way in score.together],
+        "all": [_method_values(one) for one in score.together],
         "agreed": score.agreed,
         "answered_by_several": score.shared,
         "judges": [
             {
                 "answers": sheet.judge,
                 "answered": len(sheet.answers),
-                "ways": [_way_values(way) for way in ways],
+                "ways": [_method_values(one) for one in both],
                 "remarks": sheet.remarks,
                 "bad_lines": [asdict(line) for line in sheet.bad_lines],
             }
-            for sheet, ways in score.judges
+            for sheet, both in score.judges
         ],
         "by_pair": [
             {
@@ -76,40 +76,42 @@ def as_json(score: Score, key: Key, judge_note: str | None) -> dict[str, Any]:
     }
 
 
-def _way_lines(key: Key, scores: tuple[WayScore, WayScore], *, several: bool) -> list[str]:
-    width = max(len(way.text) for way in key.ways)
+def _method_lines(
+    key: AnswerKey, scores: tuple[MethodScore, MethodScore], *, several: bool
+) -> list[str]:
+    width = max(len(method.text) for method in key.ways)
     lines = []
-    for way, one in zip(key.ways, scores, strict=True):
-        line = f"  {way.text:<{width}}  {_CHOSEN[key.form]} {_tally(one.chosen)}"
+    for method, one in zip(key.ways, scores, strict=True):
+        line = f"  {method.text:<{width}}  {_CHOSEN[key.form]} {_count(one.chosen)}"
         if one.broken.answers:
-            line += f"; plainly broken {_tally(one.broken)}"
+            line += f"; plainly broken {_count(one.broken)}"
             line += f", to all judges {one.broken_to_all}" if several else ""
         lines.append(line)
     return lines
 
 
-def _way_values(way: WayScore) -> dict[str, Any]:
+def _method_values(score: MethodScore) -> dict[str, Any]:
     return {
-        "chosen": _tally_values(way.chosen),
-        "broken": _tally_values(way.broken),
-        "broken_to_all": way.broken_to_all,
+        "chosen": _count_values(score.chosen),
+        "broken": _count_values(score.broken),
+        "broken_to_all": score.broken_to_all,
     }
 
 
-def _tally_values(tally: Tally) -> dict[str, Any]:
-    interval = tally.interval
+def _count_values(count: Count) -> dict[str, Any]:
+    interval = count.interval
     return {
-        **asdict(tally),
-        "share": tally.share,
+        **asdict(count),
+        "share": count.share,
         "interval": asdict(interval) if interval else None,
     }
 
 
-def _tally(tally: Tally) -> str:
-    interval = tally.interval
+def _count(count: Count) -> str:
+    interval = count.interval
     assert interval is not None
     return (
-        f"{tally.count} of {tally.answers} ({tally.share:.3f}, "
+        f"{count.count} of {count.answers} ({count.share:.3f}, "
         f"95 % {interval.low:.3f} to {interval.high:.3f})"
     )
 

@@ -1,40 +1,41 @@
-"""Answers of the page's quiz, kept in one SQLite file.
+"""Answers of the page's quiz, in one SQLite file with a row for each answer.
 
-One row an answer. A player is a visitor under a name of `Voters`; nothing else is kept of whoever
-plays. Several programs and threads may write at the same time (write-ahead log), and each
-call has a connection of its own.
+Players are stored by pseudonyms, and nothing else about them. Several programs and threads may
+write at the same time (write-ahead log); each call has its own connection.
 """
 
 from __future__ import annotations
 
 import csv
 import os
+import secrets
 import sqlite3
 import sys
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import astuple, dataclass, fields
+from hashlib import blake2b
 from pathlib import Path
 from typing import Literal
 
 from colorflow.errors import EvaluationError
-from colorflow.quiz.fooling import Answers
+from colorflow.quiz.statistics import Tally
 
 Mode = Literal["play", "practice", "test"]
-"""Free play with feedback; the first trials of the strict test; the others, which count."""
+"""Free play; the strict test's trials with feedback; its trials without."""
 
 PHOTO_DIGITS = 16
-"""Hexadecimal digits of a photo's digest, with which the name of each of its pictures begins."""
+"""Hexadecimal digits of a photo's digest that identify it."""
 
 _FORMAT = 1
-"""In the file's `user_version`."""
+"""Stored as the file's `user_version`."""
 _LEAST_MILLISECONDS = {"play": 500, "test": 3000}
-"""From showing a round to its answer, by modes that count. Within half a second nobody compares
-pictures, and those of the strict test take three to be shown."""
+"""Least time between a trial and its answer, for modes that count. Nobody compares pictures within
+half a second, and those of the strict test take three seconds to be shown."""
 _MOST_MILLISECONDS = 600_000
-"""Whoever takes longer was away, or had other help than the eyes."""
+"""Players who take longer were away, or used other means than their eyes."""
 _WAIT_SECONDS = 20.0
-"""For another writer to finish."""
+"""How long to wait for another writer."""
 _TABLE = """
 create table if not exists answers (
     id integer primary key,
@@ -61,20 +62,20 @@ group by mode, k, player order by min(id)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
-    """One row.
+class AnswerRow:
+    """One answer.
 
     Attributes:
-        player: name of the visitor.
-        picture: begins with `Picture.photo`.
+        player: pseudonym of the visitor.
+        picture: begins with `QuizPhoto.digest`.
         weights: digest of the model.
-        seed: of the first of the k - 1 draws; the others count on.
-        temperature: multiplied the shipped temperatures.
+        seed: of the first of the k - 1 samples; the others have the next seeds.
+        temperature: factor on the shipped temperatures.
         k: number of pictures to choose from.
-        truth: place of the true one, from 0.
-        chosen: place of the one that was chosen.
-        milliseconds: from showing to choosing.
-        mode: see `Mode`.
+        truth: position of the true picture, from 0.
+        chosen: position of the chosen picture.
+        milliseconds: from showing the trial to the answer.
+        mode: free play, practice or test.
         time: of the answer, UTC, ISO 8601.
     """
 
@@ -91,46 +92,46 @@ class Answer:
     time: str
 
 
-COLUMNS = tuple(field.name for field in fields(Answer))
+COLUMNS = tuple(field.name for field in fields(AnswerRow))
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class Kind:
-    """Answers that can be counted together: chance is right once in k times."""
+class GameKind:
+    """Answers that are counted together: a guess is right once in k times."""
 
     mode: Mode
     k: int
 
 
 def counts(mode: Mode, milliseconds: int) -> bool:
-    """Whether an answer that took so long counts towards a fooling rate."""
+    """Whether an answer of that mode and duration counts towards a fooling rate."""
     return mode != "practice" and _LEAST_MILLISECONDS[mode] <= milliseconds <= _MOST_MILLISECONDS
 
 
 class AnswerStore:
-    """The file, which appears with its first answer.
+    """The file of answers, which is made with the first one.
 
     Args:
-        path: where; folders above it are made.
+        path: of the file; missing folders are made.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
 
     def check(self) -> None:
-        """Makes the file unless it is there.
+        """Make the file unless it exists.
 
         Raises:
-            EvaluationError: if answers cannot be kept in it.
+            EvaluationError: answers cannot be stored in it.
         """
         with self._open(write=True) as connection, connection:
-            connection.execute("begin immediate")  # only who may write can do that
+            connection.execute("begin immediate")  # requires the right to write
 
-    def add(self, *answers: Answer) -> None:
-        """Keeps answers, all or none; when this returns they are in the file.
+    def add(self, *answers: AnswerRow) -> None:
+        """Store all answers or none; they are in the file when this returns.
 
         Raises:
-            EvaluationError: if that is not possible.
+            EvaluationError: they cannot be stored.
         """
         marks = ", ".join("?" * len(COLUMNS))
         with self._open(write=True) as connection, connection:
@@ -139,31 +140,31 @@ class AnswerStore:
                 map(astuple, answers),
             )
 
-    def tallies(self, weights: str) -> dict[Kind, dict[str, Answers]]:
+    def tallies(self, weights: str) -> dict[GameKind, dict[str, Tally]]:
         """Answers that count towards a fooling rate, by kind and player.
 
-        Of each player the first answer to each photo counts, if it counts at all: after it, the
-        player knows the photo's colors. Practice never counts.
+        Only a player's first answer to a photo can count: after it, the player knows the colors.
+        Practice never counts.
 
         Args:
-            weights: digest of the model that is asked about.
+            weights: digest of the model.
 
         Raises:
-            EvaluationError: if the file cannot be read.
+            EvaluationError: the file cannot be read.
         """
-        found: dict[Kind, dict[str, Answers]] = {}
+        found: dict[GameKind, dict[str, Tally]] = {}
         if self.path.exists():
             with self._open(write=False) as connection:
                 connection.create_function("counts", 2, counts, deterministic=True)
                 for mode, k, player, wrong, answered in connection.execute(_COUNTED, (weights,)):
-                    found.setdefault(Kind(mode, k), {})[player] = Answers(wrong, answered)
+                    found.setdefault(GameKind(mode, k), {})[player] = Tally(wrong, answered)
         return found
 
     def export(self, target: Path) -> int:
-        """Writes all answers as CSV with a header, oldest first; how many there are.
+        """Write all answers as CSV with a header, oldest first, and return their number.
 
         Raises:
-            EvaluationError: if the answers cannot be read or the file not be written.
+            EvaluationError: the answers cannot be read, or the file not written.
         """
         count = 0
         try:
@@ -182,7 +183,7 @@ class AnswerStore:
 
     @contextmanager
     def _open(self, *, write: bool) -> Iterator[sqlite3.Connection]:
-        """A connection to a file that is ours; what goes wrong within becomes a sentence."""
+        """Connect to the file; errors within the context become an EvaluationError."""
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             with closing(sqlite3.connect(self.path, timeout=_WAIT_SECONDS)) as connection:
@@ -199,7 +200,7 @@ class AnswerStore:
             ) from error
 
     def _prepare(self, connection: sqlite3.Connection) -> None:
-        # In this order, since another program may be making the tables between the two.
+        # In this order: another program may make the tables between the two.
         (tables,) = connection.execute("select count(*) from sqlite_master").fetchone()
         (version,) = connection.execute("pragma user_version").fetchone()
         if version == _FORMAT:
@@ -217,7 +218,7 @@ class AnswerStore:
 
 
 def default_path() -> Path:
-    """In the user's data folder, as each system has it."""
+    """The file in the user's data folder of this system."""
     home = Path.home()
     if sys.platform == "win32":
         data = Path(os.environ.get("LOCALAPPDATA") or home / "AppData" / "Local")
@@ -226,3 +227,18 @@ def default_path() -> Path:
     else:
         data = Path(os.environ.get("XDG_DATA_HOME") or home / ".local" / "share")
     return data / "colorflow" / "quiz.sqlite"
+
+
+class Pseudonyms:
+    """Names for visitors under which their answers are stored.
+
+    The key is random and stored nowhere, so no name leads back to an address, not even for whoever
+    has the file.
+    """
+
+    def __init__(self) -> None:
+        self._key = secrets.token_bytes(32)
+
+    def name(self, visitor: str) -> str:
+        """16 hexadecimal digits, always the same for one visitor."""
+        return blake2b(visitor.encode(), key=self._key, digest_size=8).hexdigest()

@@ -11,8 +11,8 @@ _GIBIBYTE = 2**30
 def keep_freed_memory() -> None:
     """Asks malloc to reuse freed memory instead of unmapping it.
 
-    Convolutions over large batches spend about half of their time in page faults otherwise. For
-    long jobs only: the process keeps its peak memory. Does nothing where there is no glibc.
+    Otherwise convolutions over large batches spend about half of their time in page faults. Use it
+    for long jobs only: the process keeps its peak memory. Without glibc it does nothing.
     """
     try:
         mallopt = ctypes.CDLL(None).mallopt

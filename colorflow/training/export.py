@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +17,12 @@ from torch.nn import functional as F
 from colorflow.errors import PackError, TrainingError
 from colorflow.model.config import PyramidConfig
 from colorflow.model.pyramid import ChromaPyramid
-from colorflow.model.tensors import check_weights_place
+from colorflow.model.tensors import check_weights_destination
 from colorflow.model.weights import FORMAT, LoadedWeights, load_weights, save_weights
 from colorflow.training.colors import training_colors
 from colorflow.training.pack import Pack
 from colorflow.training.pixels import AnyPack, PixelPack, is_pixel_pack
-from colorflow.training.run import (
+from colorflow.training.run_folder import (
     JOINT,
     read_config,
     read_evaluated_level,
@@ -30,11 +30,7 @@ from colorflow.training.run import (
     read_level,
     read_start,
 )
-from colorflow.training.targets import (
-    SMALL_PHOTO_SIDE,
-    level_folder,
-    with_noise,
-)
+from colorflow.training.targets import EVALUATED_PHOTO_SIDE, level_folder, with_noise
 from colorflow.training.tuning import blow_ups, calibrate, tune_temperatures
 
 LARGEST_LOSS_OF_HALF = 0.002
@@ -48,7 +44,7 @@ def export(
     pack_folder: Path,
     temperatures: Sequence[float] | None = None,
     gain: float = 1.0,
-    rest: Path | None = None,
+    fallback: Path | None = None,
     photos: int = 500,
     say: Callable[[str], None] = print,
 ) -> None:
@@ -56,42 +52,38 @@ def export(
 
     Args:
         run_folder: of `colorflow train`; every level must have been evaluated at least once, or be
-            in `rest`.
+            in `fallback`.
         weights: NAME.safetensors.
         pack_folder: the pack, for bits/dim and for the temperatures.
         temperatures: one a level, or None to tune them on dev.
-        gain: what draws multiply the chroma on the coarsest grid with.
-        rest: weights file of the same grids, planes and hint settings, for the levels that the run
-            has not begun, and for late blocks that the run has taken from it.
-        photos: photos of a split that bits/dim are measured on, at most.
+        gain: factor of the chroma of samples on the coarsest grid.
+        fallback: weights file with the same grids, planes and hint settings, for the levels and the
+            late blocks that the run has not trained.
+        photos: most photos of a split to measure bits/dim on.
         say: gets the report, line by line.
 
     Raises:
-        TrainingError: if a level is missing, or the temperatures or `rest` do not fit.
-        WeightsError: if `rest` cannot be read, or the file must not be written.
+        TrainingError: if a level is missing, or the temperatures or `fallback` do not fit.
+        WeightsError: if `fallback` cannot be read, or the file must not be written.
         PackError: if the pack cannot be read or has no large photo in a split.
     """
-    check_weights_place(weights, FORMAT)  # before the long work
+    check_weights_destination(weights, FORMAT)  # before the long work
     pack = PixelPack(pack_folder) if is_pixel_pack(pack_folder) else Pack(pack_folder)
-    others = None if rest is None else load_weights(rest)
-    pyramid = ChromaPyramid(_shape(run_folder, rest, others))
-    _load_late_blocks(run_folder, pyramid, others)
+    other = None if fallback is None else load_weights(fallback)
+    pyramid = ChromaPyramid(_shape(run_folder, fallback, other))
     names = pyramid.config.chroma_grids
     if temperatures is not None and len(temperatures) != len(names):
         raise TrainingError(
             f"--temperatures: expected {len(names)} numbers, one a level, got {len(temperatures)}"
         )
-    training: dict[str, Any] = {"levels": _load_levels(run_folder, pyramid, others)}
+    _load_late_blocks(run_folder, pyramid, other)
+    training: dict[str, Any] = {"levels": _load_levels(run_folder, pyramid, other)}
     if start := read_start(run_folder):
         training["start"] = start
     pyramid.eval().requires_grad_(False)
-    half = copy.deepcopy(pyramid).half().float()
-    full_bits = bits_per_dim(pyramid, pack, "dev", photos)
-    half_bits = bits_per_dim(half, pack, "dev", photos)
-    use_half = half_bits["all"] - full_bits["all"] < LARGEST_LOSS_OF_HALF
-    shipped = half if use_half else pyramid
+    shipped, dtype, dev_bits = _stored(pyramid, pack, photos, say)
     training["bits_per_dim"] = {
-        "dev": half_bits if use_half else full_bits,
+        "dev": dev_bits,
         "train": bits_per_dim(shipped, pack, "train", photos),
         "dev_degraded": bits_per_dim(shipped, pack, "dev", photos, "whole_degraded"),
     }
@@ -100,20 +92,32 @@ def export(
         say(f"bits/dim, {split}: {text}")
     training["coarsest_nats"] = coarsest_nats(shipped, pack, photos=2 * photos)
     say(f"coarsest level: {training['coarsest_nats']:.2f} nats a photo on dev")
-    say(f"float16 costs {half_bits['all'] - full_bits['all']:+.5f} bits/dim on dev")
-    chosen = tuple(temperatures) if temperatures else tune_temperatures(shipped, pack, say=say)
+    chosen = tuple(temperatures or tune_temperatures(shipped, pack, gain, say=say))
     training["blow_ups"] = {
         "schedule": blow_ups(shipped, pack, chosen, gain),
         "std1": blow_ups(shipped, pack, [1.0] * len(names)),
     }
     say(f"share of blow-ups: {training['blow_ups']}")
-    training["colors"] = asdict(training_colors(pack))
+    training["colors"] = training_colors(pack).to_dict()
     say(f"colors of the training photos: {training['colors']}")
     factors = calibrate(shipped, pack, say=say)
-    dtype = torch.float16 if use_half else torch.float32
     save_weights(weights, shipped, chosen, training, dtype, factors, gain)
     size = weights.stat().st_size / 1e6
     say(f"{weights}: {size:.1f} MB, temperatures {chosen}, gain {gain:g}")
+
+
+def _stored(
+    pyramid: ChromaPyramid, pack: AnyPack, photos: int, say: Callable[[str], None]
+) -> tuple[ChromaPyramid, torch.dtype, dict[str, float]]:
+    """The model as the file stores it, its dtype, and its bits/dim on dev."""
+    half = copy.deepcopy(pyramid).half().float()
+    full_bits = bits_per_dim(pyramid, pack, "dev", photos)
+    half_bits = bits_per_dim(half, pack, "dev", photos)
+    loss = half_bits["all"] - full_bits["all"]
+    say(f"float16 costs {loss:+.5f} bits/dim on dev")
+    if loss < LARGEST_LOSS_OF_HALF:
+        return half, torch.float16, half_bits
+    return pyramid, torch.float32, full_bits
 
 
 @torch.no_grad()
@@ -138,7 +142,7 @@ def bits_per_dim(
     Raises:
         PackError: if there is no such photo.
     """
-    rows = pack.rows(split, variant=variant, larger_than=SMALL_PHOTO_SIDE[64])
+    rows = pack.rows(split, variant=variant, larger_than=EVALUATED_PHOTO_SIDE)
     if len(rows) == 0:
         raise PackError(f"{pack.folder}: no large photo among {split} ({variant}) to measure on")
     rows = np.random.default_rng(4).permutation(rows)[:photos]
@@ -164,7 +168,7 @@ def coarsest_nats(pyramid: ChromaPyramid, pack: AnyPack, photos: int) -> float:
     The density is that of the means of ab on the 4x4 grid, in CIELAB units, with Gaussian noise of
     std 1 on each: 32 dimensions, comparable between models that parametrize ab differently.
     """
-    rows = pack.rows("dev", variant="whole", larger_than=SMALL_PHOTO_SIDE[64])[:photos]
+    rows = pack.rows("dev", variant="whole", larger_than=EVALUATED_PHOTO_SIDE)[:photos]
     noise = torch.Generator().manual_seed(1)
     level = pyramid.levels[0]
     total = 0.0
@@ -177,35 +181,35 @@ def coarsest_nats(pyramid: ChromaPyramid, pack: AnyPack, photos: int) -> float:
     return total / len(rows)
 
 
-def _shape(run_folder: Path, rest: Path | None, others: LoadedWeights | None) -> PyramidConfig:
-    """That of a run, with another model's levels where the run has not begun one."""
+def _shape(run_folder: Path, fallback: Path | None, other: LoadedWeights | None) -> PyramidConfig:
+    """The run's configuration, with the other model's for levels that the run has not begun."""
     shape = read_config(run_folder)
-    if others is None:
+    if other is None:
         return shape
-    theirs = others.pyramid.config
+    theirs = other.pyramid.config
     # Levels that have learned on maps of late blocks would see others without them.
     same = replace(theirs, levels=shape.levels, late_blocks=theirs.late_blocks or shape.late_blocks)
     if same != shape or theirs.chroma_grids != shape.chroma_grids:
         raise TrainingError(
-            f"{rest}: a model of other grids, planes or hint settings, or with other "
+            f"{fallback}: a model of other grids, planes or hint settings, or with other "
             f"late blocks, than {run_folder}"
         )
     levels = (
-        own if read_level(run_folder, name) is not None else other
-        for name, own, other in zip(shape.chroma_grids, shape.levels, theirs.levels, strict=True)
+        own if read_level(run_folder, name) is not None else its
+        for name, own, its in zip(shape.chroma_grids, shape.levels, theirs.levels, strict=True)
     )
     return replace(shape, levels=tuple(levels))
 
 
 def _load_late_blocks(
-    run_folder: Path, pyramid: ChromaPyramid, others: LoadedWeights | None
+    run_folder: Path, pyramid: ChromaPyramid, other: LoadedWeights | None
 ) -> None:
-    """Puts the run's late blocks in place, or else those of a file, if the model has some."""
+    """Loads the late blocks of the run, or else of the other weights, if the model has some."""
     if pyramid.late_blocks is None:
         return
     weights = read_late_blocks(run_folder)
-    if weights is None and others is not None and others.pyramid.late_blocks is not None:
-        weights = others.pyramid.late_blocks.state_dict()
+    if weights is None and other is not None and other.pyramid.late_blocks is not None:
+        weights = other.pyramid.late_blocks.state_dict()
     if weights is None:
         raise TrainingError(
             f"{run_folder}: its late blocks came from elsewhere; name the weights file that has "
@@ -220,26 +224,26 @@ def _load_late_blocks(
 
 
 def _load_levels(
-    run_folder: Path, pyramid: ChromaPyramid, others: LoadedWeights | None
+    run_folder: Path, pyramid: ChromaPyramid, other: LoadedWeights | None
 ) -> list[dict[str, Any]]:
-    """Puts the levels of a run in place, or else those of a file; returns how they came about."""
+    """Loads the levels of the run, or else of the other weights; returns their training history."""
     found = []
     for index, name in enumerate(pyramid.config.chroma_grids):
         level = pyramid.levels[index]
-        if others is None or read_level(run_folder, name) is not None:
+        if other is None or read_level(run_folder, name) is not None:
             found.append(_load_level(run_folder, name, level))
             continue
-        level.load_state_dict(others.pyramid.levels[index].state_dict())
-        told = {entry["level"]: entry for entry in others.training.get("levels", [])}
-        found.append({"level": name, **told.get(name, {}), "from": others.digest})
+        level.load_state_dict(other.pyramid.levels[index].state_dict())
+        told = {entry["level"]: entry for entry in other.training.get("levels", [])}
+        found.append({"level": name, **told.get(name, {}), "from": other.digest})
     return found
 
 
 def _load_level(run_folder: Path, name: int, level: nn.Module) -> dict[str, Any]:
-    """Puts a level's best averaged weights in place; returns how they came about.
+    """Loads a level's best averaged weights; returns their training history.
 
-    `dev_nats` is what they were chosen by: with color hints, the mean of dev with and without.
-    Levels that learned together share one; `joint` says which.
+    The weights were chosen by `dev_nats`: with color hints, the mean over dev with and without
+    hints. Levels that learned together share one value; `joint` lists them.
     """
     state = read_evaluated_level(run_folder, name)
     folder = JOINT if "joint" in state else level_folder(name)

@@ -15,10 +15,10 @@ PHOTOS = 8
 
 @torch.no_grad()
 def write_grid(trainer: Trainer, path: Path) -> None:
-    """What the task draws, a row a dev photo.
+    """Writes the preview of the objective, one row per dev photo.
 
     Args:
-        trainer: whose averaged weights draw.
+        trainer: whose averaged weights make the colorings.
         path: PNG file.
     """
     from torchvision.utils import save_image
@@ -26,11 +26,11 @@ def write_grid(trainer: Trainer, path: Path) -> None:
     rows = trainer.pack.rows("dev", variant="whole")[:PHOTOS]
     if len(rows) == 0:
         return
-    ab, condition = trainer.pack.batch(rows, trainer.task.maps)
+    ab, condition = trainer.pack.batch(rows, trainer.objective.maps)
     ab, condition = ab.to(trainer.device), condition.to(trainer.device)
     generator = torch.Generator().manual_seed(0)
-    drawn = trainer.task.draw(trainer.ema.eval(), ab, condition, generator)
-    save_image(paint(condition.lightness, drawn), path, nrow=drawn.shape[1])
+    samples = trainer.objective.preview(trainer.ema.eval(), ab, condition, generator)
+    save_image(paint(condition.lightness, samples), path, nrow=samples.shape[1])
 
 
 def paint(lightness: Tensor, ab: Tensor) -> Tensor:

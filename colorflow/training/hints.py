@@ -1,4 +1,4 @@
-"""Hints of true color, as a user would give them: at random in training, points in evaluation."""
+"""Hints of true color: random patches in training, single cells in evaluation."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ LARGEST_PATCH = 5
 
 
 def random_hints(ab: Tensor, generator: torch.Generator) -> Tensor:
-    """Hints for training: none in half of the photos, else 1 to `MOST_HINTS`.
+    """Hints for training: none in half of the photos, 1 to `MOST_HINTS` in the others.
 
-    Their number is log-uniform: few are as frequent as many. Half of them are single cells, half
-    are square patches of 2x2 to `LARGEST_PATCH` squared cells; each lies anywhere on the grid and
-    has the mean of the true colors in it. Of two in one cell the later wins.
+    Their number is log-uniform. Half of them are single cells, half are square patches of 2x2 to
+    `LARGEST_PATCH` squared cells, anywhere on the grid, with the mean of the true colors in them.
+    The later of two hints in one cell wins.
 
     Args:
         ab: (B, 2, 64, 64) the true colors, CIELAB units.
@@ -32,7 +32,7 @@ def random_hints(ab: Tensor, generator: torch.Generator) -> Tensor:
     counts = torch.exp(count * math.log(MOST_HINTS + 1)).long().clamp(max=MOST_HINTS)
     counts *= with_hints < 0.5
     sizes = torch.where(single < 0.5, 1, 2 + (size * (LARGEST_PATCH - 1)).long())
-    tops, lefts = ((place * (side - sizes + 1)).long() for place in (top, left))
+    tops, lefts = ((position * (side - sizes + 1)).long() for position in (top, left))
     truth = ab.detach().cpu().numpy()  # so many small slices are faster there
     planes = torch.zeros(batch, 3, side, side, dtype=ab.dtype)
     painted = planes.numpy()
@@ -46,11 +46,11 @@ def random_hints(ab: Tensor, generator: torch.Generator) -> Tensor:
 
 
 def true_points(ab: Tensor, count: int, generator: torch.Generator) -> Tensor:
-    """So many hints of one cell each in every photo; fewer are the first of more.
+    """The same number of single-cell hints for every photo; a smaller set is part of a larger one.
 
     Args:
         ab: (B, 2, 64, 64) the true colors, CIELAB units.
-        count: hints a photo, in different cells.
+        count: hints per photo, in different cells.
         generator: source of randomness, on the CPU.
 
     Returns:

@@ -1,8 +1,7 @@
-"""Several levels and the feature network's late blocks learn together.
+"""Joint training of several levels and the feature network's late blocks.
 
-The late blocks are shared: what they learn of one level's chroma serves the others. A level's share
-of the loss decides how much it has to say in them; what its own weights learn hardly depends on it,
-since AdamW divides by the gradient's size.
+The levels share the late blocks. A level's share of the loss is its weight in their gradient; its
+own weights hardly depend on the share, since AdamW divides by the gradient's size.
 """
 
 from __future__ import annotations
@@ -17,19 +16,21 @@ from torch.nn import functional as F
 from colorflow.model.condition import Condition
 from colorflow.model.config import FINEST_GRID
 from colorflow.model.features import LATE_BLOCKS_INPUT, LateBlocks
-from colorflow.model.pyramid import ChromaPyramid, Level
-from colorflow.training.run import JOINT
-from colorflow.training.targets import DRAWN_TEMPERATURES, level_target, with_hints
+from colorflow.model.level import Level
+from colorflow.model.pyramid import ChromaPyramid
+from colorflow.training.run_folder import JOINT
+from colorflow.training.targets import PREVIEW_TEMPERATURES, level_target, with_hints
 
 SHARE_OF_LOSS = {4: 1.0, 8: 0.5, 16: 0.25}
-"""Of the levels that can learn together, by the chroma grid that each completes."""
+"""Weights of the levels that can learn together, by the chroma grid that each completes. The coarse
+levels decide the colors (docs/experiments.md, "The late blocks learn color")."""
 
 
 class JointModule(nn.Module):
     """The late blocks and the levels that learn with them.
 
     Args:
-        pyramid: that they are parts of; it has late blocks.
+        pyramid: model with late blocks.
         grids: chroma grids that the levels complete.
     """
 
@@ -45,10 +46,10 @@ class JointModule(nn.Module):
     def forward(
         self, parts: Mapping[str, tuple[Tensor, Tensor | None]], condition: Condition
     ) -> Tensor:
-        """log p of each level's numbers, nats a photo, (levels, B).
+        """log p of each level's numbers, nats per photo, (levels, B).
 
         Args:
-            parts: each level's numbers and the coarser chroma that they are given, by its grid.
+            parts: numbers and coarser chroma of each level, by its grid.
             condition: of the B photos, not refined.
         """
         refined = condition.refined_by(self.late_blocks)
@@ -57,14 +58,14 @@ class JointModule(nn.Module):
         )
 
 
-class JointTask:
-    """A `Task`: the weighted negative log-likelihood of several levels.
+class JointObjective:
+    """An `Objective`: the weighted negative log-likelihood of several levels.
 
     Args:
         pyramid: the model.
         grids: chroma grids that the levels complete, ascending.
-        points: hints of true color that each photo has in evaluation, always the same ones.
-        shares: of the loss, by grid; a level without a share is left out.
+        points: hints of true color of each photo in evaluation, always the same ones.
+        shares: weights of the loss, by grid; a level without a share is left out.
     """
 
     unit = "weighted nats a photo"
@@ -86,42 +87,42 @@ class JointTask:
     def fit(
         self, module: nn.Module, ab: Tensor, condition: Condition, noise: torch.Generator
     ) -> None:
-        """Nothing: the levels have the statistics of the weights that they go on from."""
+        """Does nothing: the levels keep the statistics of the weights that they start from."""
 
     def loss(
         self, module: nn.Module, ab: Tensor, condition: Condition, noise: torch.Generator
     ) -> Tensor:
-        """Negative log-likelihood of each level's numbers in nats, times its share, added: (B,)."""
+        """Weighted sum of the levels' negative log-likelihoods, nats, (B,)."""
         parts = {str(grid): self._target(grid, ab, noise) for grid in self.shares}
         condition = with_hints(condition, self.pyramid, module, ab, noise, self.points)
         log_probs: Tensor = module(parts, condition)
         return -(log_probs.new_tensor(list(self.shares.values())) @ log_probs)
 
-    def draw(
+    def preview(
         self, module: nn.Module, ab: Tensor, condition: Condition, noise: torch.Generator
     ) -> Tensor:
-        """Gray, truth on the finest of the levels' grids, and draws of all levels.
+        """Gray, truth on the finest of the levels' grids, and samples of all levels.
 
-        A level whose coarser neighbor does not learn is given the true coarser chroma. From left to
-        right the latents' std falls as `DRAWN_TEMPERATURES` says.
+        A level whose coarser neighbor does not learn gets the true coarser chroma. From left to
+        right the std of the latents falls as in `PREVIEW_TEMPERATURES`.
         """
         joint = cast(JointModule, module)
         condition = condition.refined_by(joint.late_blocks)
         truth = F.avg_pool2d(ab, FINEST_GRID // max(self.shares))
         columns = [torch.zeros_like(truth), truth]
-        for temperature in DRAWN_TEMPERATURES:
-            drawn: Tensor | None = None
+        for temperature in PREVIEW_TEMPERATURES:
+            sampled: Tensor | None = None
             for grid in self.shares:
                 x, coarse = self._target(grid, ab, noise)
-                if drawn is not None and 2 * drawn.shape[-1] == grid:
-                    coarse = drawn
+                if sampled is not None and 2 * sampled.shape[-1] == grid:
+                    coarse = sampled
                 level = cast(Level, joint.levels[str(grid)])
                 latent = temperature * torch.randn(x.shape, generator=noise).to(x)
-                drawn, _ = level.decode(latent, level.context.of_photo(condition), coarse)
+                sampled, _ = level.decode(latent, level.context.of_photo(condition), coarse)
                 if coarse is not None:
-                    drawn, _ = self.pyramid.haar.inverse(torch.cat([coarse, drawn], 1))
-            assert drawn is not None
-            columns.append(self.pyramid.bounded.inverse(drawn)[0])
+                    sampled, _ = self.pyramid.haar.inverse(torch.cat([coarse, sampled], 1))
+            assert sampled is not None
+            columns.append(self.pyramid.bounded.inverse(sampled)[0])
         return torch.stack(columns, 1)
 
     def _target(

@@ -1,4 +1,4 @@
-"""`colorflow train`: levels one after the other, each to its budget, resumed where they stopped."""
+"""`colorflow train`: trains levels one after the other, each to its budget, and resumes runs."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from colorflow.model.features import Features
 from colorflow.model.pyramid import ChromaPyramid
 from colorflow.training.allocator import keep_freed_memory
 from colorflow.training.grids import write_grid
-from colorflow.training.joint import SHARE_OF_LOSS, JointModule, JointTask
-from colorflow.training.pack import FINEST_MAP, open_packs
+from colorflow.training.joint import SHARE_OF_LOSS, JointModule, JointObjective
+from colorflow.training.objective import Objective
+from colorflow.training.pack import open_packs
 from colorflow.training.pixels import AnyPack, PixelPack, is_pixel_pack
-from colorflow.training.run import JOINT, Run, has_state, level_recipe, read_late_blocks
+from colorflow.training.run_folder import JOINT, RunFolder, has_state, read_late_blocks, run_config
 from colorflow.training.schedule import Budget
 from colorflow.training.start import Start
-from colorflow.training.targets import EVALUATED_HINTS, LevelTask
-from colorflow.training.task import Task
+from colorflow.training.targets import EVALUATED_HINTS, LevelObjective
 from colorflow.training.trainer import TrainConfig, Trainer
 
 
@@ -38,40 +38,40 @@ def train(
     shape: PyramidConfig | None = None,
     hints: bool = False,
     dropout: float | None = None,
-    growth: Mapping[str, Any] | None = None,
+    level_changes: Mapping[str, Any] | None = None,
     start: Path | None = None,
     config: TrainConfig,
     budget: Budget,
     levels: Sequence[int] | None = None,
     say: Callable[[str], None] = print,
 ) -> None:
-    """Trains levels of a pyramid; a level that has used its budget already is left alone.
+    """Trains levels of a pyramid; levels that have used up their budget stay unchanged.
 
-    On a pixel pack the levels up to 16 learn together, with the model's late blocks, in one budget.
-    Finer ones learn after them, each by itself, on maps of the late blocks as they are then.
+    On a pixel pack the levels up to 16 learn together with the model's late blocks, in one budget.
+    Finer levels learn after them, each by itself, with the late blocks frozen.
 
     Under `torchrun` every process takes its share of each batch (gloo, or NCCL on CUDA).
 
     Args:
-        pack_folders: made by `python -m data_prep`; several are used as one, with the first's dev
-            photos. Or one pixel pack, which needs a start.
-        run_folder: checkpoints, curves and grids; an existing run goes on.
-        shape: of the pyramid, None for that of `start` or else of new weights.
-        hints: whether the pyramid takes color hints in addition.
-        dropout: share of units dropped in every level, None for what the shape says.
-        growth: fields of the chosen levels that differ from the shape, such as more couplings or
-            `last_blocks`; grown levels begin as what they were.
-        start: a run or a weights file whose weights are those of step 0, None for new ones.
-        config: the recipe.
-        budget: of each level, or of all that learn together.
-        levels: chroma grids to train (4, 8, 16, 32, 64), None for all, in this order.
-        say: gets one line an evaluation.
+        pack_folders: made by `python -m data_prep`; several are used as one, with the dev photos of
+            the first. Or one pixel pack, which needs a start.
+        run_folder: for checkpoints, curves and previews; an existing run goes on.
+        shape: of the pyramid; by default that of `start`, or of new weights.
+        hints: whether the pyramid also takes color hints.
+        dropout: share of units dropped in every level, None for that of the shape.
+        level_changes: fields of the trained levels that differ from the shape, such as more
+            couplings; new layers start as the identity.
+        start: run or weights file to start from, None for new weights.
+        config: training settings.
+        budget: of each level, or of all levels that learn together.
+        levels: chroma grids to train (4, 8, 16, 32, 64), in this order; None for all.
+        say: gets one line per evaluation.
 
     Raises:
         PackError: if a pack cannot be read.
         WeightsError: if the weights to start from cannot be read.
-        TrainingError: if a level is unknown, the run or its start does not fit, a coarse pack or a
-            pixel pack has no start, or losses stay non-finite.
+        TrainingError: if a level is unknown, the run or its start does not fit, a pixel pack has
+            no start, or losses stay non-finite.
         ValueError: if both `shape` and `start` are given.
     """
     keep_freed_memory()
@@ -79,11 +79,11 @@ def train(
     device = choose_device(rank)
     pixels = any(map(is_pixel_pack, pack_folders))
     if pixels:
-        _check_for_pixels(pack_folders, start, growth or {})
+        _check_for_pixels(pack_folders, start)
     origin = None if start is None else Start(start, late_blocks=pixels)
     shape = _shape(shape, origin, hints=hints, dropout=dropout)
     levels = levels or shape.chroma_grids
-    shape = _grown(shape, levels, growth or {})
+    shape = _with_changed_levels(shape, levels, level_changes or {})
     together = sorted({*levels} & SHARE_OF_LOSS.keys()) if pixels else []
     learned = bool(together) or has_state(run_folder, JOINT)
     if pixels and not learned and not (origin and origin.has_late_blocks):
@@ -93,30 +93,29 @@ def train(
         )
     torch.manual_seed(config.seed)
     pyramid = ChromaPyramid(shape).to(device)
-    finest_map = min(FINEST_MAP, shape.finest_map(levels))
-    pack = _open(pack_folders, finest_map, started=origin is not None)
-    run = Run(run_folder, level_recipe(shape, config, origin.name if origin else None))
+    pack: AnyPack = PixelPack(pack_folders[0]) if pixels else open_packs(pack_folders)
+    run = RunFolder(run_folder, run_config(shape, config, origin.name if origin else None))
     say = say if rank == 0 else _silent
     try:
         if together:
             _give_late_blocks(pyramid, run, origin)
             if origin is not None and not run.has_begun(JOINT):
                 origin.give_levels(pyramid, together)
-            module, joint = JointModule(pyramid, together), JointTask(pyramid, together)
+            module, joint = JointModule(pyramid, together), JointObjective(pyramid, together)
             trainer = Trainer(module, joint, pack, config, device, rank, processes, fit=False)
-            train_to_budget(trainer, run, budget, say, _also_together(pyramid, together))
+            train_to_budget(trainer, run, budget, say, _other_objectives(pyramid, together))
         for name in [name for name in levels if name not in together]:
             _give_late_blocks(pyramid, run, origin)
             torch.manual_seed(config.seed + name)
             index = shape.chroma_grids.index(name)
-            task, level = LevelTask(pyramid, index), pyramid.levels[index]
-            trainer = Trainer(level, task, pack, config, device, rank, processes)
-            if origin is not None and not run.has_begun(task.folder):
+            objective, level = LevelObjective(pyramid, index), pyramid.levels[index]
+            trainer = Trainer(level, objective, pack, config, device, rank, processes)
+            if origin is not None and not run.has_begun(objective.folder):
                 origin.apply(trainer, name)
-            also = {}
+            others = {}
             if shape.takes_hints:
-                also["dev_hints_nats"] = LevelTask(pyramid, index, points=EVALUATED_HINTS)
-            train_to_budget(trainer, run, budget, say, also)
+                others["dev_hints_nats"] = LevelObjective(pyramid, index, points=EVALUATED_HINTS)
+            train_to_budget(trainer, run, budget, say, others)
     finally:
         if processes > 1:
             distributed.destroy_process_group()
@@ -124,58 +123,59 @@ def train(
 
 def train_to_budget(
     trainer: Trainer,
-    run: Run,
+    run: RunFolder,
     budget: Budget,
     say: Callable[[str], None],
-    also: Mapping[str, Task] | None = None,
+    others: Mapping[str, Objective] | None = None,
 ) -> None:
-    """Goes on where the run stopped and trains until the budget is used up.
+    """Resumes a training, and trains until the budget is used up.
 
     Args:
-        trainer: as new; it gets the run's state if there is one.
-        run: where checkpoints, curves and grids go, at every evaluation.
+        trainer: a new trainer; it gets the run's state if there is one.
+        run: folder for checkpoints, curves and previews of every evaluation.
         budget: of this training.
-        say: gets one line an evaluation.
-        also: tasks whose loss on dev counts too, by their columns in the curve.
+        say: gets one line per evaluation.
+        others: further objectives that help to choose the best weights, by their columns in the
+            curve.
 
     Raises:
-        TrainingError: if another process trains the same, the state does not fit, is of another
-            pack or cannot be written, or losses stay non-finite.
+        TrainingError: if another process trains the same, the state does not fit, belongs to
+            another pack or cannot be written, or losses stay non-finite.
     """
-    alone = run.locked(trainer.task.folder) if trainer.rank == 0 else nullcontext()
+    alone = run.locked(trainer.objective.folder) if trainer.rank == 0 else nullcontext()
     with alone:
         _go_on(trainer, run, say)
-        _train(trainer, run, budget, say, also or {})
+        _train(trainer, run, budget, say, others or {})
     if trainer.rank == 0 and not trainer.best:
         raise TrainingError(
-            f"{run.folder / trainer.task.folder}: the loss on dev photos was never finite, so no "
-            "weights were kept; train in another folder with a lower --rate"
+            f"{run.folder / trainer.objective.folder}: the loss on dev photos was never finite, so "
+            "no weights were kept; train in another folder with a lower --rate"
         )
 
 
-def _go_on(trainer: Trainer, run: Run, say: Callable[[str], None]) -> None:
-    """Gives a trainer the run's state, if there is one, unless that is of another pack."""
-    task = trainer.task
-    state = run.load(task.folder)
+def _go_on(trainer: Trainer, run: RunFolder, say: Callable[[str], None]) -> None:
+    """Loads the run's state into a trainer, if there is one, unless it is of another pack."""
+    objective = trainer.objective
+    state = run.load(objective.folder)
     if state is None:
         return
-    # States from before packs were remembered have none.
+    # States of early versions do not name their pack.
     if state.get("pack", trainer.pack.digest) != trainer.pack.digest:
         raise TrainingError(
-            f"{run.folder / task.folder}: was trained on another pack than {trainer.pack.folder}, "
-            "or when that had other rows; name the pack that it was trained on, or choose another "
-            "folder with -o"
+            f"{run.folder / objective.folder}: was trained on another pack than "
+            f"{trainer.pack.folder}, or when that had other rows; "
+            "name the pack that it was trained on, or choose another folder with -o"
         )
     resume(trainer, state, run.folder)
-    say(f"{task.name}: goes on at step {trainer.step}")
+    say(f"{objective.name}: goes on at step {trainer.step}")
 
 
 def _train(
     trainer: Trainer,
-    run: Run,
+    run: RunFolder,
     budget: Budget,
     say: Callable[[str], None],
-    also: Mapping[str, Task],
+    others: Mapping[str, Objective],
 ) -> None:
     """From evaluation to evaluation, until the budget is used up."""
     while (progress := budget.progress(trainer.step, trainer.seconds)) < 1:
@@ -183,15 +183,17 @@ def _train(
         total = budget.steps if budget.steps is not None else 60 * (budget.minutes or 0)
         loss = trainer.train(budget, min(total, used + trainer.config.evaluate_every))
         if trainer.rank == 0:
-            _record(trainer, run, loss, say, also)
+            _record(trainer, run, loss, say, others)
         if trainer.processes > 1:
             distributed.barrier()
         if budget.progress(trainer.step, trainer.seconds) == progress:
-            raise TrainingError(f"{trainer.task.name}: no step was made; the budget is too small")
+            raise TrainingError(
+                f"{trainer.objective.name}: no step was made; the budget is too small"
+            )
 
 
 def resume(trainer: Trainer, state: dict[str, Any], folder: Path) -> None:
-    """Puts a state that was read from a run's folder into a new trainer.
+    """Loads a state from a run's folder into a new trainer.
 
     Raises:
         TrainingError: if it belongs to a module of another shape.
@@ -200,26 +202,27 @@ def resume(trainer: Trainer, state: dict[str, Any], folder: Path) -> None:
         trainer.load_state_dict(state)
     except (RuntimeError, ValueError, LookupError, TypeError, AttributeError) as error:
         raise TrainingError(
-            f"{folder / trainer.task.folder / 'state.pt'}: the checkpoint does not fit "
-            f"{trainer.task.name} as it is now; delete it to start over"
+            f"{folder / trainer.objective.folder / 'state.pt'}: the checkpoint does not fit "
+            f"{trainer.objective.name} as it is now; delete it to start over"
         ) from error
 
 
 def _record(
     trainer: Trainer,
-    run: Run,
+    run: RunFolder,
     loss: float,
     say: Callable[[str], None],
-    also: Mapping[str, Task],
+    others: Mapping[str, Objective],
 ) -> None:
-    """Evaluates, remembers the best weights, writes curve, checkpoint and sample grid.
+    """Evaluates, keeps the best weights, and writes curve, checkpoint and preview.
 
-    The best weights are those of the lowest mean of `dev` and of what `also` gives on the same
-    photos.
+    The best weights have the lowest mean, over dev photos, of the trained objective and `others`.
     """
     dev = trainer.evaluate("dev")
     degraded = trainer.evaluate("dev", "whole_degraded")
-    more = {column: trainer.evaluate("dev", task=task) for column, task in also.items()}
+    more = {
+        column: trainer.evaluate("dev", objective=objective) for column, objective in others.items()
+    }
     best = trainer.keep_if_best(float(np.mean([dev, *more.values()])))
     row = {
         "step": trainer.step,
@@ -231,16 +234,16 @@ def _record(
         "skipped": trainer.skipped,
         **more,
     }
-    run.log(trainer.task.folder, row)
+    run.log(trainer.objective.folder, row)
     try:
-        write_grid(trainer, run.part(trainer.task.folder) / "grid.png")
+        write_grid(trainer, run.part(trainer.objective.folder) / "grid.png")
         trouble = ""
     except InversionError as error:  # of a numerical inverse; training needs none
         trouble = f", no grid ({error})"
-    run.save(trainer.task.folder, trainer.state_dict())
+    run.save(trainer.objective.folder, trainer.state_dict())
     say(
-        f"{trainer.task.name}: step {trainer.step}, {trainer.seconds / 60:.1f} min, "
-        f"train {loss:.2f}, dev {dev:.2f}, degraded {degraded:.2f} {trainer.task.unit}"
+        f"{trainer.objective.name}: step {trainer.step}, {trainer.seconds / 60:.1f} min, "
+        f"train {loss:.2f}, dev {dev:.2f}, degraded {degraded:.2f} {trainer.objective.unit}"
         + "".join(f", {column} = {value:.2f}" for column, value in more.items())
         + (" *" if best else "")
         + (f", {trainer.skipped} skipped" if trainer.skipped else "")
@@ -248,30 +251,10 @@ def _record(
     )
 
 
-def _open(folders: Sequence[Path], finest_map: int, *, started: bool) -> AnyPack:
-    """The packs as one.
-
-    Raises:
-        PackError: if one cannot be read or is too coarse.
-        TrainingError: if it needs trained weights to start from, and there are none.
-    """
-    if is_pixel_pack(folders[0]):
-        return PixelPack(folders[0])
-    pack = open_packs(folders, finest_map)
-    if not started and pack.finest_map < FINEST_MAP:
-        raise TrainingError(
-            f"{pack.coarsest}: a coarse pack, for going on from trained weights; "
-            "name them with --start"
-        )
-    return pack
-
-
-def _check_for_pixels(
-    folders: Sequence[Path], start: Path | None, growth: Mapping[str, Any]
-) -> None:
+def _check_for_pixels(folders: Sequence[Path], start: Path | None) -> None:
     """
     Raises:
-        TrainingError: if a pixel pack cannot be trained on so.
+        TrainingError: if there is another pack beside a pixel pack, or no start.
     """
     if len(folders) > 1:
         raise TrainingError(
@@ -281,15 +264,10 @@ def _check_for_pixels(
         raise TrainingError(
             f"{folders[0]}: a pixel pack, for going on from trained weights; name them with --start"
         )
-    if growth.get("last_blocks"):
-        raise TrainingError(
-            f"{folders[0]}: a pixel pack trains the late blocks, the last blocks among them, for "
-            "all levels; leave out --last-blocks"
-        )
 
 
-def _give_late_blocks(pyramid: ChromaPyramid, run: Run, origin: Start | None) -> None:
-    """The run's own, if it has trained some, or else those of the start or of the network."""
+def _give_late_blocks(pyramid: ChromaPyramid, run: RunFolder, origin: Start | None) -> None:
+    """Loads the late blocks of the run, or else of the start or the frozen network."""
     if pyramid.late_blocks is None:
         return
     if (own := read_late_blocks(run.folder)) is not None:
@@ -297,20 +275,21 @@ def _give_late_blocks(pyramid: ChromaPyramid, run: Run, origin: Start | None) ->
     elif origin is not None:
         origin.give_late_blocks(pyramid)
     else:
-        pyramid.late_blocks.take(Features())
+        pyramid.late_blocks.copy_from(Features())
 
 
-def _also_together(pyramid: ChromaPyramid, grids: Sequence[int]) -> dict[str, Task]:
-    """What else chooses the best weights of levels that learn together.
+def _other_objectives(pyramid: ChromaPyramid, grids: Sequence[int]) -> dict[str, Objective]:
+    """Further objectives that choose the best weights of levels that learn together.
 
-    All but the finest once more, since coarse levels decide the colors and overfit first.
+    All but the finest level count once more, since coarse levels decide the colors and overfit
+    first.
     """
-    also: dict[str, Task] = {
-        f"dev{grid}_nats": JointTask(pyramid, grids, shares={grid: 1.0}) for grid in grids[:-1]
+    others: dict[str, Objective] = {
+        f"dev{grid}_nats": JointObjective(pyramid, grids, shares={grid: 1.0}) for grid in grids[:-1]
     }
     if pyramid.config.takes_hints:
-        also["dev_hints_nats"] = JointTask(pyramid, grids, points=EVALUATED_HINTS)
-    return also
+        others["dev_hints_nats"] = JointObjective(pyramid, grids, points=EVALUATED_HINTS)
+    return others
 
 
 def _shape(
@@ -326,11 +305,13 @@ def _shape(
     return replace(shape, extra_planes=HINT_PLANES) if hints else shape
 
 
-def _grown(shape: PyramidConfig, levels: Sequence[int], growth: Mapping[str, Any]) -> PyramidConfig:
+def _with_changed_levels(
+    shape: PyramidConfig, levels: Sequence[int], changes: Mapping[str, Any]
+) -> PyramidConfig:
     """The shape with other fields in some levels.
 
     Raises:
-        TrainingError: if a level is unknown or cannot become that.
+        TrainingError: if a level is unknown or a field is out of range.
     """
     for name in levels:
         if name not in shape.chroma_grids:
@@ -338,12 +319,10 @@ def _grown(shape: PyramidConfig, levels: Sequence[int], growth: Mapping[str, Any
                 f"--levels: no level {name}; this model has {list(shape.chroma_grids)}"
             )
     try:
-        return shape.with_levels(levels, **growth)
+        return shape.with_levels(levels, **changes)
     except ValueError as error:
-        grown = ", ".join(map(str, levels))
-        raise TrainingError(
-            f"--levels {grown}: not all of them can become that ({error}); name others"
-        ) from error
+        names = ", ".join(map(str, levels))
+        raise TrainingError(f"--levels {names}: cannot be changed so ({error})") from error
 
 
 def _join_processes() -> tuple[int, int]:
@@ -355,7 +334,7 @@ def _join_processes() -> tuple[int, int]:
 
 
 def choose_device(rank: int = 0) -> torch.device:
-    """A GPU of this process if there is one, or else the CPU."""
+    """A GPU of this process if there is one, otherwise the CPU."""
     if not torch.cuda.is_available():
         return torch.device("cpu")
     return torch.device("cuda", int(os.environ.get("LOCAL_RANK", rank)))

@@ -1,4 +1,4 @@
-"""The pixel pack: lightness and chroma of whole photos, seen anew at every step.
+"""The pixel pack: lightness and chroma of whole photos, augmented anew at every step.
 
 A pack is a folder that `python -m data_prep PHOTOS -o PACK --pixels` writes:
 
@@ -7,14 +7,13 @@ A pack is a folder that `python -m data_prep PHOTOS -o PACK --pixels` writes:
     lightness.npy   (N, 256, 256) uint8, L* times 2.55
     ab.npy          (N, 2, 64, 64) int8, CIELAB units
 
-Every training row is a view of a photo: a random crop, mirrored half of the time, its lightness
-degraded as old prints are in three of ten views. Features of the network's first blocks are
-computed as rows are read, so all its later blocks can be trained.
+Every training row is a view of a photo: a random crop, mirrored half of the time, with lightness
+degraded like old prints in three of ten views. The features of the network's first blocks are
+computed when rows are read, so all later blocks can be trained.
 """
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import json
 from collections.abc import Sequence
@@ -32,7 +31,7 @@ from colorflow.color.grid import GRID_SIZE, SQUARE_SIZE
 from colorflow.errors import PackError
 from colorflow.model.condition import CONDITION_GRID, Condition
 from colorflow.model.features import LATE_BLOCKS_INPUT, Features
-from colorflow.training.pack import DAMAGE, SPLITS, Pack, Packs, map_array, open_table
+from colorflow.training.pack import DAMAGE, Pack, Packs, PhotoTable, map_array
 
 FORMAT = "colorflow-pixels-1"
 ARRAYS: dict[str, tuple[type[np.integer], tuple[int, ...]]] = {
@@ -42,58 +41,49 @@ ARRAYS: dict[str, tuple[type[np.integer], tuple[int, ...]]] = {
 """Type and shape of one photo in each array."""
 BYTES_PER_PHOTO = sum(int(np.prod(shape)) for _, shape in ARRAYS.values())
 L_STEPS = 2.55
-"""Steps of the stored lightness a unit of L*."""
+"""Stored steps per unit of L*."""
 VIEWS = 64
-"""Views of a training photo before they are the same again."""
+"""Different views of a training photo."""
 DEGRADED_SHARE = 0.3
 LEAST_AREA = 0.45
-"""Of a crop, as a share of the photo."""
+"""Smallest area of a crop, as a share of the photo."""
 LARGEST_STRETCH = 0.2
-"""Of a crop's sides, as the logarithm of a factor."""
+"""Largest logarithm of the factor that stretches a crop's sides."""
 _WHOLE = ("whole", "whole_degraded")
-"""Rows of every photo before its views."""
+"""Variants of every photo; the rows of these come before the views."""
 
 
 def is_pixel_pack(folder: Path) -> bool:
-    """Whether a folder holds a pixel pack, and no pack of features."""
+    """Whether a folder holds a pixel pack; otherwise a pack of features."""
     return (folder / "pixels.json").exists()
 
 
 class PixelPack:
-    """Read access to a finished or partly filled pixel pack, with the interface of `Pack`.
+    """Reads a finished or partly filled pixel pack; the interface is that of `Pack`.
 
-    Row r of N photos is photo r as it is; row N + r the same with degraded lightness; later rows
-    are views of the training photos, which depend on the row alone.
+    Row r of N photos is the whole photo r, row N + r the same with degraded lightness; later rows
+    are views of the training photos, which depend on the row number only.
 
     Args:
         folder: the pack's folder.
 
     Attributes:
-        digest: of the filled photos and their split; another pack has another one.
+        digest: digest of the filled photos and their split.
         train_chroma: mean chroma of the training photos, CIELAB units.
 
     Raises:
         PackError: if the folder is not a pixel pack, is damaged, or has no filled photo.
     """
 
-    finest_map = LATE_BLOCKS_INPUT
-
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         photos, filled = read_pixel_info(folder)
         try:
-            with open_table(folder) as file:
-                table = list(csv.DictReader(file))
+            table = PhotoTable.read(folder)
             if len(table) != photos:
                 raise ValueError(f"photos.csv: {len(table)} photos, pixels.json says {photos}")
-            table = table[:filled]
-            self._dev = np.array([SPLITS.index(photo["split"]) for photo in table], bool)
-            self._short_side = np.array([int(photo["short_side"]) for photo in table])
-            mean_chroma = np.array([float(photo["mean_chroma"]) for photo in table])
-            hashes = np.array([int(photo["hash"], 16) for photo in table], np.uint64)
-            if not np.isfinite(mean_chroma).all():
-                raise ValueError("photos.csv: a mean_chroma is not finite")
-            self.train_chroma: NDArray[np.float64] = mean_chroma[~self._dev]
+            self._dev, self._short_side = table.dev[:filled], table.short_side[:filled]
+            self.train_chroma: NDArray[np.float64] = table.mean_chroma[:filled][~self._dev]
             self._arrays = {name: map_array(folder / f"{name}.npy") for name in ARRAYS}
         except DAMAGE as error:
             raise PackError(f"{folder}: the pack is damaged ({error}); make it again") from error
@@ -107,7 +97,7 @@ class PixelPack:
         if filled == 0:
             raise PackError(f"{folder}: the pack has no photo yet; run data_prep to its end")
         digest = hashlib.sha256(f"{FORMAT} {filled}".encode())
-        for fact in (hashes, self._dev, self._short_side):
+        for fact in (table.hashes[:filled], self._dev, self._short_side):
             digest.update(fact.tobytes())
         self.digest = digest.hexdigest()
         self._features: Features | None = None
@@ -142,8 +132,8 @@ class PixelPack:
 
         Args:
             rows: (B,) row numbers.
-            maps: empty for none; else the condition has the 32x32 map, which late blocks make the
-                others of.
+            maps: empty for no features; otherwise the condition has the 32x32 map, from which
+                late blocks compute the others.
 
         Returns:
             ab (B, 2, 64, 64) in CIELAB units, and the condition of each row, float32.
@@ -156,8 +146,7 @@ class PixelPack:
         return ab, Condition(lightness=smaller, features=features)
 
     def _first_blocks(self, lightness: Tensor) -> Tensor:
-        """(B, 40, 32, 32), computed in bfloat16: twice as fast, and rounded finer than float16
-        rounds what it adds."""
+        """(B, 40, 32, 32), computed in bfloat16, which is twice as fast."""
         self._features = self._features or Features()
         with torch.autocast("cpu", torch.bfloat16):
             maps = self._features(lightness, coarsest=LATE_BLOCKS_INPUT)
@@ -201,12 +190,12 @@ def read_pixel_info(folder: Path) -> tuple[int, int]:
 def crop_of(
     lightness: NDArray[np.float32], ab: NDArray[np.float32], rng: np.random.Generator
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """A random crop of both, brought back to their sizes, mirrored half of the time.
+    """A random crop of both, resized to their sizes, mirrored half of the time.
 
     Args:
         lightness: (256, 256).
         ab: (2, 64, 64).
-        rng: source of the random choices.
+        rng: source of randomness.
     """
     area = rng.uniform(LEAST_AREA, 1.0)
     stretch = np.exp(rng.uniform(-LARGEST_STRETCH, LARGEST_STRETCH))
@@ -221,10 +210,10 @@ def crop_of(
 def _resample(
     image: NDArray[np.float32], box: tuple[float, float, float, float]
 ) -> NDArray[np.float32]:
-    """The part of an image (S, S, ...) in a box, at the image's own size.
+    """Resizes the part of an image (S, S, ...) in a box to the image's size.
 
     Args:
-        image: of any number of channels.
+        image: any number of channels.
         box: top, left, height and width as shares of the image.
     """
     size = image.shape[0]
@@ -243,7 +232,7 @@ def _resample(
 
 
 def _rgb(lightness: NDArray[np.float32], ab: NDArray[np.float32]) -> NDArray[np.uint8]:
-    """(256, 256, 3) sRGB of lightness and enlarged chroma, as film would see it."""
+    """(256, 256, 3) sRGB of lightness and enlarged chroma."""
     size, grid = (SQUARE_SIZE, SQUARE_SIZE), np.ascontiguousarray(ab.transpose(1, 2, 0))
     chroma = cv2.resize(grid, size, interpolation=cv2.INTER_LINEAR)
     lab = np.dstack([lightness, chroma]).astype(np.float32)

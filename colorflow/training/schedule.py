@@ -1,4 +1,4 @@
-"""How far a run is, and what learning rate and averaging belong to that."""
+"""Progress of a run, and the learning rate and averaging that follow from it."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ EMA_DECAY = 0.999
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Budget:
-    """When a level is done: after a number of steps, or after minutes of training.
+    """Length of a training: a number of steps, or minutes.
 
     Attributes:
         steps: optimizer steps, or None.
-        minutes: minutes of training on this level, without evaluations, or None.
+        minutes: minutes of training, without evaluations, or None.
     """
 
     steps: int | None = None
@@ -30,7 +30,7 @@ class Budget:
             raise ValueError(f"expected a positive budget, got {self.steps or self.minutes}")
 
     def progress(self, step: int, seconds: float) -> float:
-        """Share of the budget that is used, in [0, 1]."""
+        """Used share of the budget, in [0, 1]."""
         if self.steps is not None:
             return min(1.0, step / self.steps)
         assert self.minutes is not None
@@ -38,12 +38,12 @@ class Budget:
 
 
 def learning_rate(peak: float, step: int, progress: float) -> float:
-    """Linear warm-up, then a cosine down to `FINAL_SHARE` of the peak."""
+    """Linear warm-up, then cosine decay to `FINAL_SHARE` of the peak."""
     warm = min(1.0, (step + 1) / WARM_UP_STEPS)
     cosine = 0.5 * (1 + math.cos(math.pi * progress))
     return peak * warm * (FINAL_SHARE + (1 - FINAL_SHARE) * cosine)
 
 
 def ema_decay(step: int) -> float:
-    """Decay of the moving average: short at first, then `EMA_DECAY`."""
+    """Decay of the moving average, rising to `EMA_DECAY`."""
     return min(EMA_DECAY, (1 + step) / (10 + step))

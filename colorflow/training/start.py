@@ -1,10 +1,11 @@
-"""Where a run starts that does not start from nothing: trained weights, of a run or of a file."""
+"""Trained weights to start a run from: those of another run or of a weights file."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -12,29 +13,30 @@ from torch import Tensor
 
 from colorflow.errors import TrainingError
 from colorflow.model.features import Features
-from colorflow.model.pyramid import ChromaPyramid, Level
+from colorflow.model.level import Level
+from colorflow.model.pyramid import ChromaPyramid
 from colorflow.model.weights import load_weights
-from colorflow.training.run import read_config, read_evaluated_level, read_late_blocks
+from colorflow.training.run_folder import read_config, read_evaluated_level, read_late_blocks
 from colorflow.training.trainer import Trainer
 
-_OF_LAST_BLOCKS = "context.last_blocks."
 OF_PLANES = "context.from_planes."
-"""Names of what weights without extra planes lack begin so."""
-_ENDS = re.compile(r"context\.trunk\..*(project|feed_forward\.3|second)\.(weight|bias)")
-"""Names of the last layers of the residual branches of a context's trunk."""
+"""Prefix of the tensors that weights without extra planes lack."""
+_RESIDUAL_ENDS = re.compile(r"context\.trunk\..*(project|feed_forward\.3|second)\.(weight|bias)")
+"""Tensors of the last layers of the residual branches of a context's trunk."""
 
 
 class Start:
     """Trained weights to start from.
 
     Args:
-        path: a run's folder, whose best averaged weights count, or a weights file.
-        late_blocks: whether the model gets late blocks if it has none: the frozen network's, but
-            for its coarsest level's last blocks, which move there.
+        path: a run's folder, whose best averaged weights are used, or a weights file.
+        late_blocks: whether the new model has late blocks even if the weights have none; they
+            start as those of the frozen network.
 
     Attributes:
-        name: the folder's or the file's.
-        shape: of the model.
+        name: name of the folder or the file.
+        shape: configuration of the model.
+        has_late_blocks: whether the weights have trained late blocks.
 
     Raises:
         TrainingError: if the folder holds no run.
@@ -44,8 +46,9 @@ class Start:
     def __init__(self, path: Path, *, late_blocks: bool = False) -> None:
         self.path, self.name = path, path.resolve().name
         self._file = None if path.is_dir() else load_weights(path).pyramid
-        self._own_shape = read_config(path) if self._file is None else self._file.config
-        self.shape = self._own_shape.with_late_blocks() if late_blocks else self._own_shape
+        shape = read_config(path) if self._file is None else self._file.config
+        self.has_late_blocks = shape.late_blocks
+        self.shape = replace(shape, late_blocks=shape.late_blocks or late_blocks)
 
     def weights(self, grid: int) -> dict[str, Tensor]:
         """State of the level that completes a chroma grid.
@@ -53,35 +56,21 @@ class Start:
         Raises:
             TrainingError: if the run has no evaluated weights of the level.
         """
-        weights = self._own_weights(grid)
-        if self.shape.levels[self.shape.chroma_grids.index(grid)].last_blocks:
-            return weights
-        return {name: x for name, x in weights.items() if not name.startswith(_OF_LAST_BLOCKS)}
-
-    def _own_weights(self, grid: int) -> dict[str, Tensor]:
         if self._file is None:
             state: dict[str, Tensor] = read_evaluated_level(self.path, grid)["best"]
             return state
-        return self._file.levels[self._file.config.chroma_grids.index(grid)].state_dict()
+        return self._file.levels[self._index(grid)].state_dict()
 
     def give_late_blocks(self, pyramid: ChromaPyramid) -> None:
-        """Puts the late blocks in place, if the pyramid has some.
+        """Copies the late blocks to the pyramid, if it has some.
 
         Raises:
-            TrainingError: if there are none or they do not fit.
+            TrainingError: if the weights lack them or they do not fit.
         """
         if pyramid.late_blocks is None:
             return
-        if not self._own_shape.late_blocks:
-            pyramid.late_blocks.take(Features())
-            if self._own_shape.levels[0].last_blocks:
-                weights = self._own_weights(self._own_shape.chroma_grids[0])
-                last = {
-                    name.removeprefix(_OF_LAST_BLOCKS): x
-                    for name, x in weights.items()
-                    if name.startswith(_OF_LAST_BLOCKS)
-                }
-                pyramid.late_blocks.take_last(last)
+        if not self.has_late_blocks:
+            pyramid.late_blocks.copy_from(Features())
             return
         own = read_late_blocks(self.path) if self._file is None else self._file.late_blocks
         if own is None:
@@ -92,47 +81,42 @@ class Start:
         pyramid.late_blocks.load_state_dict(own if isinstance(own, dict) else own.state_dict())
 
     def give_levels(self, pyramid: ChromaPyramid, grids: Sequence[int]) -> None:
-        """Puts the weights of levels in place. What the weights lack changes nothing at first.
+        """Copies the weights of levels to the pyramid; new parts start as the identity.
 
         Raises:
-            TrainingError: if there are none or they do not fit.
+            TrainingError: if weights are missing or do not fit.
         """
         for grid in grids:
-            level = pyramid.levels[pyramid.config.chroma_grids.index(grid)]
+            level = pyramid.levels[self._index(grid)]
             with self._must_fit(f"level {grid}"):
-                level.load_state_dict(self._grown(level.state_dict(), grid))
-
-    def _names(self, grid: int) -> set[str]:
-        """Of all tensors of a level as it was."""
-        index = self.shape.chroma_grids.index(grid)
-        level, planes = self.shape.levels[index], self.shape.extra_planes
-        return set(Level(level, first=index == 0, extra_planes=planes).state_dict())
+                level.load_state_dict(self._extended(level.state_dict(), grid))
 
     def apply(self, trainer: Trainer, grid: int) -> None:
-        """Puts the weights in place. What the weights lack changes nothing at first.
+        """Copies the weights of a level to its trainer.
 
-        New planes, couplings and layers of the context begin as the identity.
+        New planes, couplings and context layers start as the identity.
 
         Raises:
-            TrainingError: if there are none or they do not fit.
+            TrainingError: if weights are missing or do not fit.
         """
-        with self._must_fit(trainer.task.name):
-            trainer.start_from(self._grown(trainer.module.state_dict(), grid))
+        with self._must_fit(trainer.objective.name):
+            trainer.start_from(self._extended(trainer.module.state_dict(), grid))
 
-    def _grown(self, state: dict[str, Tensor], grid: int) -> dict[str, Tensor]:
-        """State of a level with the start's weights in it, and what is new as the identity."""
+    def _extended(self, state: dict[str, Tensor], grid: int) -> dict[str, Tensor]:
+        """A level's new state with the trained weights in it and its new parts as the identity."""
         weights = self.weights(grid)
         for name in state.keys() - weights.keys():
-            if _ENDS.fullmatch(name):
+            if _RESIDUAL_ENDS.fullmatch(name):
                 state[name] = torch.zeros_like(state[name])
-        if missing := self._names(grid) - weights.keys():
+        index = self._index(grid)
+        level, planes = self.shape.levels[index], self.shape.extra_planes
+        expected = Level(level, first=index == 0, extra_planes=planes).state_dict()
+        if missing := expected.keys() - weights.keys():
             raise ValueError(f"no {min(missing)}")
         return state | weights
 
-    @property
-    def has_late_blocks(self) -> bool:
-        """Whether the weights have trained late blocks."""
-        return self._own_shape.late_blocks
+    def _index(self, grid: int) -> int:
+        return self.shape.chroma_grids.index(grid)
 
     @contextmanager
     def _must_fit(self, what: str) -> Iterator[None]:

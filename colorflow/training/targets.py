@@ -1,4 +1,4 @@
-"""What a level learns from a photo: its numbers with noise, given noisier coarser chroma."""
+"""The objective of one level: its numbers with noise, given coarser chroma with more noise."""
 
 from __future__ import annotations
 
@@ -11,24 +11,25 @@ from torch.nn import functional as F
 
 from colorflow.model.condition import Condition
 from colorflow.model.config import FINEST_GRID
-from colorflow.model.pyramid import MEAN_CHANNELS, ChromaPyramid, Level
+from colorflow.model.level import MEAN_CHANNELS, Level
+from colorflow.model.pyramid import ChromaPyramid
 from colorflow.training.hints import random_hints, true_points
 
 NOISE = 1.0
 """Std of the noise on a level's own chroma means, in CIELAB units."""
 
 SMALL_PHOTO_SIDE = {32: 64, 64: 128}
-"""Photos whose short side is not above this teach nothing at that chroma grid."""
+"""Photos whose short side, in pixels, is not above this have no detail on that chroma grid."""
 
 EVALUATED_PHOTO_SIDE = SMALL_PHOTO_SIDE[FINEST_GRID]
-"""Evaluation is on photos whose short side is above this, whatever the grid."""
+"""Evaluation uses photos whose short side is above this, whatever the grid."""
 
 EVALUATED_HINTS = 4
-"""Hints of a photo where the evaluation is with hints."""
+"""Hints of each photo in an evaluation with hints."""
 _HINT_SEED = 7
 
-DRAWN_TEMPERATURES = (1.0, 0.8, 0.6, 0.3, 0.0)
-"""Std of the latents of the draws to look at."""
+PREVIEW_TEMPERATURES = (1.0, 0.8, 0.6, 0.3, 0.0)
+"""Std of the latents of the samples in a preview."""
 
 
 def level_folder(grid: int) -> str:
@@ -39,11 +40,11 @@ def level_folder(grid: int) -> str:
 def level_target(
     pyramid: ChromaPyramid, index: int, ab: Tensor, generator: torch.Generator
 ) -> tuple[Tensor, Tensor | None]:
-    """Noisy numbers of one level and the coarser chroma that they are given.
+    """Noisy numbers of one level and the coarser chroma that conditions them.
 
-    Noise of std `NOISE` falls on the chroma means of the level's own grid. The coarser means that
-    condition the level get as much once more, so that it can bear what a coarser level draws
-    (conditioning augmentation, Ho et al. 2022, cascaded diffusion).
+    Noise of std `NOISE` is added to the chroma means of the level's own grid. The coarser means
+    that condition the level get the same noise once more, so that the level tolerates samples of
+    the coarser level (conditioning augmentation, Ho et al. 2022, cascaded diffusion).
 
     Args:
         pyramid: for its bounded range and its grids.
@@ -64,7 +65,7 @@ def level_target(
 
 
 def with_noise(x: Tensor, generator: torch.Generator) -> Tensor:
-    """x with Gaussian noise of std `NOISE`, drawn on the CPU so that every device sees the same."""
+    """x with Gaussian noise of std `NOISE`, generated on the CPU: the same for every device."""
     return x + NOISE * torch.randn(x.shape, generator=generator).to(x)
 
 
@@ -81,7 +82,7 @@ def with_hints(
     Args:
         condition: of B photos.
         pyramid: the model.
-        module: what is trained: in training mode hints are random.
+        module: the trained module; in training mode the hints are random.
         ab: (B, 2, 64, 64) the true colors, CIELAB units.
         noise: source of randomness in training.
         points: hints of each photo in evaluation, always the same ones.
@@ -90,20 +91,20 @@ def with_hints(
         return condition
     if module.training:
         return replace(condition, planes=random_hints(ab, noise))
-    # From a source of their own: the noise is the same with hints and without.
+    # A separate generator keeps the noise the same with and without hints.
     source = torch.Generator().manual_seed(_HINT_SEED)
     return replace(condition, planes=true_points(ab, points, source))
 
 
-class LevelTask:
-    """One level of the pyramid learns its numbers; a `Task` of the trainer.
+class LevelObjective:
+    """One level of the pyramid learns its numbers; an `Objective` of the trainer.
 
     A pyramid that takes color hints is trained with random ones.
 
     Args:
         pyramid: the model.
         index: of the level, coarse to fine.
-        points: hints of true color that each photo has in evaluation, always the same ones.
+        points: hints of true color of each photo in evaluation, always the same ones.
     """
 
     unit = "nats a photo"
@@ -125,28 +126,28 @@ class LevelTask:
     def loss(
         self, module: nn.Module, ab: Tensor, condition: Condition, noise: torch.Generator
     ) -> Tensor:
-        """Negative log-likelihood of the level's own numbers, nats a photo, (B,)."""
+        """Negative log-likelihood of the level's own numbers, nats per photo, (B,)."""
         x, coarse = level_target(self.pyramid, self.stream, ab, noise)
         condition = with_hints(condition, self.pyramid, module, ab, noise, self.points)
         log_prob: Tensor = module(x, self.pyramid.refine(condition), coarse)
         return -log_prob
 
-    def draw(
+    def preview(
         self, module: nn.Module, ab: Tensor, condition: Condition, noise: torch.Generator
     ) -> Tensor:
-        """Gray, truth on the level's chroma grid, and draws given the true coarser chroma.
+        """Gray, truth on the level's chroma grid, and samples given the true coarser chroma.
 
-        From left to right the latents' std falls as `DRAWN_TEMPERATURES` says.
+        From left to right the std of the latents falls as in `PREVIEW_TEMPERATURES`.
         """
         x, coarse = level_target(self.pyramid, self.stream, ab, noise)
         level = cast(Level, module)
         photo = level.context.of_photo(self.pyramid.refine(condition))
         truth = F.avg_pool2d(ab, FINEST_GRID // self.grid)
         columns = [torch.zeros_like(truth), truth]
-        for temperature in DRAWN_TEMPERATURES:
+        for temperature in PREVIEW_TEMPERATURES:
             latent = temperature * torch.randn(x.shape, generator=noise).to(x)
-            drawn, _ = level.decode(latent, photo, coarse)
+            sampled, _ = level.decode(latent, photo, coarse)
             if coarse is not None:
-                drawn, _ = self.pyramid.haar.inverse(torch.cat([coarse, drawn], 1))
-            columns.append(self.pyramid.bounded.inverse(drawn)[0])
+                sampled, _ = self.pyramid.haar.inverse(torch.cat([coarse, sampled], 1))
+            columns.append(self.pyramid.bounded.inverse(sampled)[0])
         return torch.stack(columns, 1)

@@ -1,6 +1,6 @@
 """Training of one module: data, optimizer, moving average, and a state that resumes to the bit.
 
-What is learned is a `Task`; how it is learned is the same for all of them.
+A `Objective` defines what is learned; the trainer is the same for all of them.
 """
 
 from __future__ import annotations
@@ -20,17 +20,18 @@ from torch.nn.parallel import DistributedDataParallel
 
 from colorflow.errors import TrainingError
 from colorflow.model.condition import Condition
-from colorflow.model.features import LastBlocks, LateBlocks
+from colorflow.model.features import LateBlocks
+from colorflow.training.objective import Objective
 from colorflow.training.pixels import AnyPack
 from colorflow.training.schedule import Budget, ema_decay, learning_rate
 from colorflow.training.targets import EVALUATED_PHOTO_SIDE
-from colorflow.training.task import Task
 
 FIT_ROWS = 512
-"""Rows that the fixed statistics of a module are taken from."""
+"""Rows from which a module takes its fixed statistics."""
 MAX_SKIPPED_IN_A_ROW = 50
 PRETRAINED_SHARE = 0.4
-"""Of the learning rate, for blocks that were trained elsewhere."""
+"""Learning rate of pretrained blocks, as a share of that of the other weights: they start from what
+they know (docs/experiments.md, "The feature network's last blocks")."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -59,17 +60,24 @@ class TrainConfig:
 
 
 def wall_seconds() -> float:
-    """Seconds of a clock on the wall."""
+    """Seconds of a monotonic clock."""
     return time.monotonic()
 
 
+def processor_seconds() -> float:
+    """Processor time of this process per torch thread; wall time where a GPU computes.
+
+    Other programs on the machine slow the wall clock down and would distort a comparison.
+    """
+    if torch.cuda.is_available():
+        return time.monotonic()
+    return time.process_time() / torch.get_num_threads()
+
+
 def _by_share_of_rate(module: nn.Module) -> dict[float, list[nn.Parameter]]:
-    """The parameters by their share of the learning rate."""
+    """The parameters, grouped by their share of the learning rate."""
     pretrained = [
-        p
-        for part in module.modules()
-        if isinstance(part, LastBlocks | LateBlocks)
-        for p in part.parameters()
+        p for part in module.modules() if isinstance(part, LateBlocks) for p in part.parameters()
     ]
     known = set(map(id, pretrained))
     groups = {1.0: [p for p in module.parameters() if id(p) not in known]}
@@ -77,17 +85,17 @@ def _by_share_of_rate(module: nn.Module) -> dict[float, list[nn.Parameter]]:
 
 
 class Trainer:
-    """Everything that changes while a module trains.
+    """Trains a module, and holds everything that changes meanwhile.
 
     Args:
-        module: what is trained, on `device`; its parameters that need no gradient stay.
-        task: what it learns.
+        module: the module to train, on `device`; parameters without gradient stay.
+        objective: its objective.
         pack: training data.
-        config: the recipe.
+        config: training settings.
         device: where to compute.
         rank: of this process among `processes` (torchrun); each takes its share of every batch.
         processes: number of processes.
-        clock: seconds that a budget in minutes counts.
+        clock: clock for a budget in minutes, in seconds.
         fit: whether the module still needs its fixed statistics.
 
     Raises:
@@ -97,7 +105,7 @@ class Trainer:
     def __init__(
         self,
         module: nn.Module,
-        task: Task,
+        objective: Objective,
         pack: AnyPack,
         config: TrainConfig,
         device: torch.device,
@@ -107,12 +115,12 @@ class Trainer:
         *,
         fit: bool = True,
     ) -> None:
-        self.module, self.task, self.pack, self.config = module, task, pack, config
+        self.module, self.objective, self.pack, self.config = module, objective, pack, config
         self.device, self.rank, self.processes, self.clock = device, rank, processes, clock
-        self.rows = pack.rows("train", larger_than=task.small_photo_side)
+        self.rows = pack.rows("train", larger_than=objective.small_photo_side)
         if len(self.rows) < config.batch or config.batch < processes:
             raise TrainingError(
-                f"{pack.folder}: {task.name} has {len(self.rows)} training rows, a batch "
+                f"{pack.folder}: {objective.name} has {len(self.rows)} training rows, a batch "
                 f"needs {config.batch}; use more photos or a smaller batch"
             )
         if len(pack.rows("dev", variant="whole", larger_than=EVALUATED_PHOTO_SIDE)) == 0:
@@ -142,7 +150,7 @@ class Trainer:
         """Trains until `until` seconds (budget in minutes) or steps; returns the mean loss.
 
         Returns:
-            Mean loss over the steps, in the task's unit; nan if there was none.
+            Mean loss over the steps, in the objective's unit; nan if there was none.
 
         Raises:
             TrainingError: if the loss stays non-finite.
@@ -165,15 +173,17 @@ class Trainer:
         return float(np.mean(losses)) if losses else float("nan")
 
     @torch.no_grad()
-    def evaluate(self, split: str, variant: str = "whole", task: Task | None = None) -> float:
-        """Mean loss of the averaged weights, in the task's unit, fixed noise.
+    def evaluate(
+        self, split: str, variant: str = "whole", objective: Objective | None = None
+    ) -> float:
+        """Mean loss of the averaged weights, in the objective's unit, fixed noise.
 
         Args:
             split: ``train`` or ``dev``.
             variant: of the photos.
-            task: whose loss, None for that of the task that is trained.
+            objective: objective to evaluate; the trained one by default.
         """
-        task = task or self.task
+        objective = objective or self.objective
         rows = self.pack.rows(split, variant=variant, larger_than=EVALUATED_PHOTO_SIDE)
         if len(rows) == 0:
             return float("nan")
@@ -182,21 +192,21 @@ class Trainer:
         self.ema.eval()
         total = 0.0
         for part in np.array_split(chosen, -(-len(chosen) // 250)):
-            ab, condition = self._on_device(*self.pack.batch(part, task.maps))
-            total += float(task.loss(self.ema, ab, condition, noise).sum())
+            ab, condition = self._on_device(*self.pack.batch(part, objective.maps))
+            total += float(objective.loss(self.ema, ab, condition, noise).sum())
         return total / len(chosen)
 
     def start_from(self, weights: dict[str, Tensor]) -> None:
-        """Takes trained weights, statistics included, in place of the initial ones.
+        """Replaces the initial weights and statistics by trained ones, before the first step.
 
         Args:
-            weights: of the module, before the first step.
+            weights: state of the module.
         """
         self.module.load_state_dict(weights)
         self.ema.load_state_dict(weights)
 
     def keep_if_best(self, dev: float) -> bool:
-        """Remembers the averaged weights if `dev` is the lowest so far."""
+        """Keeps the averaged weights if `dev` is the lowest so far; returns whether it is."""
         if not dev < self.best_dev:
             return False
         self.best_dev = dev
@@ -204,7 +214,7 @@ class Trainer:
         return True
 
     def state_dict(self) -> dict[str, Any]:
-        """All that a resumed run needs to go on to the same bits."""
+        """All that a run needs to resume to the same bits."""
         return {
             "level": self.module.state_dict(),
             "ema": self.ema.state_dict(),
@@ -218,11 +228,11 @@ class Trainer:
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Goes back to what `state_dict` gave.
+        """Restores the result of `state_dict`.
 
         Raises:
-            RuntimeError, ValueError, LookupError, TypeError, AttributeError: if it is of a module
-                of another shape.
+            RuntimeError, ValueError, LookupError, TypeError, AttributeError: if it belongs to a
+                module of another shape.
         """
         self.module.load_state_dict(state["level"])
         self.ema.load_state_dict(state["ema"])
@@ -235,14 +245,14 @@ class Trainer:
         self.best_dev, self.best = state["best_dev"], state["best"]
 
     def update(self, ab: Tensor, condition: Condition) -> float:
-        """One step's update; one whose loss or gradient is not finite is skipped and counted.
+        """Makes one step; skips and counts it if the loss or the gradient is not finite.
 
         Args:
             ab: (B, 2, 64, 64) CIELAB units.
             condition: of the B photos.
 
         Returns:
-            The mean loss, in the task's unit; nan if skipped.
+            The mean loss, in the objective's unit; nan if skipped.
 
         Raises:
             TrainingError: if too many steps in a row are not finite.
@@ -250,7 +260,7 @@ class Trainer:
         ab, condition = self._on_device(ab, condition)
         noise = self._seeded()
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.config.autocast):
-            loss = self.task.loss(self.wrapped, ab, condition, noise).mean()
+            loss = self.objective.loss(self.wrapped, ab, condition, noise).mean()
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
         norm = nn.utils.clip_grad_norm_(self.module.parameters(), self.config.clip)
@@ -259,8 +269,8 @@ class Trainer:
             self._skipped_in_a_row += 1
             if self._skipped_in_a_row >= MAX_SKIPPED_IN_A_ROW:
                 raise TrainingError(
-                    f"{self.task.name}: {self._skipped_in_a_row} steps in a row were not finite; "
-                    "start another run with a lower --rate"
+                    f"{self.objective.name}: {self._skipped_in_a_row} steps in a row were not "
+                    "finite; start another run with a lower --rate"
                 )
             return float("nan")
         self._skipped_in_a_row = 0
@@ -277,8 +287,8 @@ class Trainer:
             copied.copy_(state)
 
     def _seeded(self) -> torch.Generator:
-        """Noise of the current step, with dropout's seed set too: a resumed run needs no more."""
-        seed = [self.config.seed, self.task.stream, self.step, self.rank]
+        """Seeds dropout and returns the noise generator, both from the number of the step."""
+        seed = [self.config.seed, self.objective.stream, self.step, self.rank]
         word = int(np.random.SeedSequence(seed).generate_state(1, np.uint32)[0])
         torch.manual_seed(word)
         return torch.Generator().manual_seed(word)
@@ -288,20 +298,20 @@ class Trainer:
 
     @torch.no_grad()
     def _fit(self) -> None:
-        """Fixed statistics, from rows that depend on the seed alone."""
+        """Takes fixed statistics from rows that depend on the seed only."""
         rng = np.random.default_rng(self.config.seed)
         rows = rng.permutation(self.rows)[:FIT_ROWS]
         noise = torch.Generator().manual_seed(self.config.seed)
-        batch = self._on_device(*self.pack.batch(rows, self.task.maps))
-        self.task.fit(self.module, *batch, noise)
+        batch = self._on_device(*self.pack.batch(rows, self.objective.maps))
+        self.objective.fit(self.module, *batch, noise)
 
     def _batches(self) -> Iterator[NDArray[np.int64]]:
-        """Row numbers from the current step on: every epoch a new order, known by its number."""
+        """Row numbers from the current step on; the order depends on the epoch's number."""
         per_epoch = len(self.rows) // self.config.batch
         step = self.step
         while True:
             epoch, position = divmod(step, per_epoch)
-            order = np.random.default_rng([self.config.seed, self.task.stream, epoch])
+            order = np.random.default_rng([self.config.seed, self.objective.stream, epoch])
             rows = order.permutation(self.rows)
             for start in range(position, per_epoch):
                 batch = rows[start * self.config.batch : (start + 1) * self.config.batch]
@@ -313,14 +323,14 @@ class Trainer:
     ) -> Iterator[tuple[Tensor, Condition]]:
         """Reads one batch ahead in a thread."""
         with ThreadPoolExecutor(1) as pool:
-            ahead = pool.submit(self.pack.batch, next(batches), self.task.maps)
+            ahead = pool.submit(self.pack.batch, next(batches), self.objective.maps)
             while True:
                 ready = ahead.result()
-                ahead = pool.submit(self.pack.batch, next(batches), self.task.maps)
+                ahead = pool.submit(self.pack.batch, next(batches), self.objective.maps)
                 yield ready
 
     def _clock_of_first(self, seconds: float) -> float:
-        """What the first process measured: all need one learning rate and one last step."""
+        """The first process's time: all processes need one learning rate and one last step."""
         if self.processes == 1:
             return seconds
         shared = torch.tensor(seconds, dtype=torch.float64, device=self.device)

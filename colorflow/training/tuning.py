@@ -1,7 +1,7 @@
-"""What weights are shipped with, chosen and measured on dev photos.
+"""Settings that weights are shipped with, chosen and measured on dev photos.
 
-The temperature of each level by a proper score, the share of blow-ups, and the factors that make
-intervals of draws cover what they say.
+Temperatures minimize a proper score; interval factors make the coverage nominal; the share of
+blow-ups is measured.
 """
 
 from __future__ import annotations
@@ -16,29 +16,31 @@ from torch.nn import functional as F
 from colorflow.model.condition import Condition
 from colorflow.model.intervals import NOMINAL_LEVELS, in_half_widths
 from colorflow.model.pyramid import ChromaPyramid
-from colorflow.training.colors import largest_chroma
+from colorflow.training.colors import blow_up_chroma
 from colorflow.training.pixels import AnyPack
 from colorflow.training.targets import EVALUATED_PHOTO_SIDE
 
 CANDIDATES = (0.0, 0.3, 0.5, 0.7, 0.8, 0.9, 1.0)
-DRAWS = 8
+"""Temperatures to choose from. The shipped ones were chosen by hand, since the best of eight and
+the colorfulness want opposite ones (docs/experiments.md, "Temperatures")."""
+SAMPLES = 8
 
 
-def energy_score(draws: Tensor, truth: Tensor) -> Tensor:
-    """Energy score of a set of draws, lower is better; proper for the distribution of one draw.
+def energy_score(samples: Tensor, truth: Tensor) -> Tensor:
+    """Energy score of samples, lower is better; a proper score of their distribution.
 
     E|X - y| - E|X - X'| / 2, with the root mean square over all numbers as the norm.
 
     Args:
-        draws: (B, n, ...) with n at least 2.
+        samples: (B, n, ...) with n at least 2.
         truth: (B, ...).
 
     Returns:
-        (B,) in the unit of the draws.
+        (B,) in the unit of the samples.
 
     Reference: Gneiting & Raftery 2007, section 4.3.
     """
-    flat, target = draws.flatten(2), truth.flatten(1)
+    flat, target = samples.flatten(2), truth.flatten(1)
     scale = flat.shape[-1] ** 0.5
     n = flat.shape[1]
     to_truth = (flat - target[:, None]).norm(dim=-1).mean(1)
@@ -51,17 +53,19 @@ def energy_score(draws: Tensor, truth: Tensor) -> Tensor:
 def tune_temperatures(
     pyramid: ChromaPyramid,
     pack: AnyPack,
+    gain: float = 1.0,
     photos: int = 100,
     say: Callable[[str], None] = print,
 ) -> tuple[float, ...]:
     """Temperatures that minimize the energy score over dev photos, level by level.
 
-    From coarse to fine, each on the chroma grid that its level completes, below the temperatures
-    chosen before it, with the same random numbers for every candidate.
+    Levels follow from coarse to fine, each on the chroma grid that it completes, given the
+    temperatures of the coarser levels. All candidates use the same random numbers.
 
     Args:
         pyramid: trained model.
         pack: whose dev split is used, whole photos, clean.
+        gain: factor of the chroma of samples on the coarsest grid.
         photos: number of dev photos.
         say: gets a line a level.
 
@@ -72,7 +76,7 @@ def tune_temperatures(
     batches = [pack.batch(part) for part in np.array_split(rows, -(-len(rows) // 20))]
     chosen: list[float] = []
     for name in pyramid.config.chroma_grids:
-        scores = {t: _mean_score(pyramid, batches, [*chosen, t], name) for t in CANDIDATES}
+        scores = {t: _mean_score(pyramid, batches, [*chosen, t], name, gain) for t in CANDIDATES}
         chosen.append(min(scores, key=lambda t: (round(scores[t], 4), t)))
         text = ", ".join(f"{t:g}: {score:.3f}" for t, score in scores.items())
         say(f"level {name}: energy score by temperature {text} -> {chosen[-1]:g}")
@@ -86,28 +90,28 @@ def blow_ups(
     temperatures: Sequence[float],
     gain: float = 1.0,
     photos: int = 200,
-    draws: int = 10,
+    samples: int = 10,
 ) -> float:
-    """Share of draws on dev photos whose mean chroma no training photo has.
+    """Share of blow-ups among samples for dev photos.
 
-    A draw is a blow-up if its mean chroma exceeds the 99.9th percentile of the training photos'.
+    A sample is a blow-up if its mean chroma exceeds the 99.9th percentile of the training photos'.
 
     Args:
         pyramid: trained model.
         pack: whose dev split is used, whole photos, clean.
         temperatures: std of the latents, one a level.
-        gain: of the chroma on the coarsest grid.
+        gain: factor of the chroma on the coarsest grid.
         photos: number of dev photos.
-        draws: of each.
+        samples: samples of each photo.
     """
-    limit = largest_chroma(pack)
+    limit = blow_up_chroma(pack)
     rows = np.random.default_rng(2).permutation(pack.rows("dev", variant="whole"))[:photos]
     generator = torch.Generator().manual_seed(6)
     count = 0
     for part in np.array_split(rows, -(-len(rows) // 20)):
-        ab = pyramid.sample(pack.batch(part)[1], draws, temperatures, generator, gain)
+        ab = pyramid.sample(pack.batch(part)[1], samples, temperatures, generator, gain)
         count += int((ab.norm(dim=2).mean((2, 3)) > limit).sum())
-    return count / (len(rows) * draws)
+    return count / (len(rows) * samples)
 
 
 @torch.no_grad()
@@ -115,23 +119,23 @@ def calibrate(
     pyramid: ChromaPyramid,
     pack: AnyPack,
     photos: int = 300,
-    draws: int = 64,
+    samples: int = 64,
     say: Callable[[str], None] = print,
 ) -> dict[float, float]:
-    """Factors on the half-widths of central intervals that make their coverage nominal on dev.
+    """Factors of the half-widths of central intervals that make their coverage nominal on dev.
 
-    The intervals are those of draws at std 1, for every number of the 64x64 grid; the coverage is
-    the share of all numbers of all photos.
+    The intervals are those of samples at std 1, for every number of the 64x64 grid; the coverage
+    is the share of all numbers of all photos.
 
     Args:
         pyramid: trained model.
         pack: whose dev split is used, large whole photos, clean.
         photos: number of dev photos.
-        draws: of each, at least 64 for steady ends of the intervals.
+        samples: samples of each photo, at least 64 for stable ends of the intervals.
         say: gets a line an interval.
 
     Returns:
-        By nominal level; above 1 where the model is too sure.
+        By nominal coverage; above 1 where the model is overconfident.
     """
     rows = pack.rows("dev", variant="whole", larger_than=EVALUATED_PHOTO_SIDE)
     rows = np.random.default_rng(8).permutation(rows)[:photos]
@@ -140,9 +144,9 @@ def calibrate(
     distances: dict[float, list[Tensor]] = {level: [] for level in NOMINAL_LEVELS}
     for row in rows:
         ab, condition = pack.batch(np.array([row]))
-        drawn = pyramid.sample(condition, draws, std1, generator)[0]
+        sampled = pyramid.sample(condition, samples, std1, generator)[0]
         for level, found in distances.items():
-            found.append(in_half_widths(drawn, ab[0], level))
+            found.append(in_half_widths(sampled, ab[0], level))
     factors = {}
     for level, found in distances.items():
         values = torch.stack(found).numpy()
@@ -159,16 +163,17 @@ def _mean_score(
     batches: Sequence[tuple[Tensor, Condition]],
     temperatures: Sequence[float],
     grid: int,
+    gain: float,
 ) -> float:
-    """Mean energy score of draws from the first levels, on the grid that they complete."""
+    """Mean energy score of samples of the first levels, on the grid that these complete."""
     generator = torch.Generator().manual_seed(3)
     scores = []
     for ab, condition in batches:
         latents = [
-            t * torch.randn(DRAWS * len(ab), *shape, generator=generator)
+            t * torch.randn(SAMPLES * len(ab), *shape, generator=generator)
             for t, shape in zip(temperatures, pyramid.latent_shapes(), strict=False)
         ]
-        draws = pyramid.decode(latents, condition).unflatten(0, (len(ab), DRAWS))
+        samples = pyramid.decode(latents, condition, gain).unflatten(0, (len(ab), SAMPLES))
         truth = F.avg_pool2d(ab, ab.shape[-1] // grid)
-        scores.append(energy_score(draws, truth))
+        scores.append(energy_score(samples, truth))
     return float(torch.cat(scores).mean())

@@ -2,36 +2,32 @@
 
     server.py     starts the page, and clears up behind it
     storage.py    the folder of uploads and results, and what is removed from it when
-    limits.py     what is taken at most, and the one queue of all work
-    guard.py      stands before the server: hosts.py (names and foreign pages), logins.py (wrong
-                  passwords), uploads.py (quotas), visitors.py (who is one visitor)
-    gradio_patches.py  all that is changed inside Gradio
-    api.py        what programs may ask; api_quiz.py remembers their rounds of the quiz
+    limits.py     who may do how much: queue, memory, disk, and who is one visitor
+    guard.py      middleware: names, foreign pages, connections, passwords, uploads
+    gradio_patches.py  everything that depends on Gradio's internals
+    api.py        the API for programs; api_quiz.py keeps their games
     page.py       what every tab shares: heading, theme, page.css
-    colorize.py  the tab that colors photos; colorize_layout.py is what it shows, strip.py
-                  the photos to choose from
-    hints.py      the tab where colors of points are said
-    reference.py  the tab that carries colors over from another photo
-    folder.py     the tab that colors many photos, and a zip of them
-    quiz.py       the tab with the quiz; quiz_stage.py and quiz_results.py are its HTML,
-                  quiz_photos.py takes in what a player brings
+    session.py    what the server keeps of one visitor: open photos, the job at work, their files
+    panes.py      where every tab takes uploads and shows results
+    controls.py   controls that several tabs have; status.py: their status lines
+    colorize.py   the tab that colors photos; colorize_layout.py has its components,
+                  uncertainty_map.py the part that shows how certain the colors are
+    hints.py      the tab where a visitor gives points their colors; hint_lists.py has its lists
+    reference.py  the tab that carries the colors of one photo over to another
+    folder.py     the tab that colors many photos, and gives a zip of them
+    quiz.py       the tab with the quiz; quiz_html.py and quiz_results.py are its HTML,
+                  quiz_photos.py reads the photos that a player uploads
     how.py        the tab that shows how it works; frames.py plays its pictures
-    controls.py   controls that stand on several tabs
-    status.py     lines that say how things stand
-    download.py   a download button, which waits for its picture
 
-Behind the tabs, knowing nothing of Gradio:
+What the tabs work with:
 
-    room.py       memory and disk that all visitors share
-    opened.py     an uploaded photo, its previews, and painting at full size
-    session.py    one visitor's photos and colorings, as files; of the other tabs likewise
-                  hint_session.py, reference_session.py and how_session.py
-    colorings.py colorings that come one by one
-    run.py        work that ends early when somebody wants so
-    points.py     what clicks do to points, and files of points
-    swatches.py   likely colors of a point, and names of colors
-    marks.py      points drawn on a picture
-    open_map.py   a picture of how far colors are open
+    photos.py         an uploaded photo: its previews, and its colorings in full size
+    colorings.py      colorings of a photo, made one by one
+    hinted_photo.py   a photo that is colored by hints; points.py: what clicks do to the points, and
+                      files of hints; swatches.py: likely colors, and names of colors; marks.py:
+                      points drawn on a picture
+    folder_intake.py  uploads and archives put into a folder; folder_job.py: the job that colors it
+    flow_pictures.py  pictures of how a flow colors a photo
 
 Importing this package imports neither Gradio nor torch; `serve` does.
 """

@@ -1,60 +1,53 @@
-"""What programs may ask of the page's server; docs/api.md shows how.
+"""The API of the page's server for programs; docs/api.md shows its use.
 
-Nothing is kept between two calls but the rounds of the quiz. Gradio takes parameters, types and
-descriptions from the functions' own, so their annotations must not be strings: there is no
-`from __future__ import annotations` here, and the first paragraphs are written for callers.
+Nothing is kept between two calls except rounds of the quiz. Gradio reads parameters, types and
+descriptions from the functions themselves. So their annotations must not be strings, which is why
+there is no `from __future__ import annotations`, and their first paragraphs address the callers.
 """
 
 import functools
 import math
-import re
 import reprlib
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, ParamSpec, Protocol, TypedDict, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Literal, ParamSpec, TypedDict, TypeVar, cast
 
 import gradio as gr
-import numpy as np
 from gradio.data_classes import FileData
 from gradio.events import api
 
 from colorflow.batch.hints import hints_of
-from colorflow.color.full_resolution import lightness_of, render
 from colorflow.errors import BatchError, ColorflowError
+from colorflow.limits import LARGEST_SEED
 from colorflow.photo import Photo, count_pixels, read_photo, write_image
 from colorflow.quiz.game import Quiz
-from colorflow.quiz.rounds import LEAST, MARGIN, MOST
+from colorflow.quiz.trials import MARGIN, MAX_PICTURES, MIN_PICTURES
 from colorflow.ui.api_quiz import Players
 from colorflow.ui.colorings import name_of, provenance_of
 from colorflow.ui.controls import MOST_VIVID
-from colorflow.ui.limits import ROUND_PIXELS, WORK
-from colorflow.ui.opened import new_folder
+from colorflow.ui.gradio_patches import is_upload_folder
+from colorflow.ui.limits import ROUND_PIXELS, WORK_QUEUE, MemoryBudget, visitor_of
+from colorflow.ui.photos import new_folder
 from colorflow.ui.points import check_points
-from colorflow.ui.room import Room
 from colorflow.ui.status import sentence
 from colorflow.ui.storage import VISITORS
-from colorflow.ui.visitors import visitor_of
 
 if TYPE_CHECKING:
-    from colorflow.colorize import Draws
-    from colorflow.colorize import Hint as PointColor
+    from colorflow.colorizer import Colorizer, Hint, Predictions
 
 MOST_COLORINGS = 8
-LARGEST_SEED = 2**32 - 1
 
 FORMATS = ("same", "png", "jpeg", "tiff", "webp")
 _SUFFIXES = {"png": ".png", "jpeg": ".jpg", "tiff": ".tif", "webp": ".webp"}
-_UPLOAD_FOLDER = re.compile("[0-9a-f]{64}")
-"""Gradio names the folder of an upload by its SHA-256."""
 
 Format = Literal["same", "png", "jpeg", "tiff", "webp"]
 Parameters = ParamSpec("Parameters")
 Result = TypeVar("Result")
 
 
-class Hint(TypedDict):
-    """The color of a point: its pixel in the upright photo, and CIELAB a and b."""
+class HintFields(TypedDict):
+    """The color of a point: a pixel of the upright photo, and CIELAB a and b."""
 
     row: float
     column: float
@@ -62,43 +55,17 @@ class Hint(TypedDict):
     b: float
 
 
-class ApiColorizer(Protocol):
-    """What the API needs of `colorflow.colorize.Colorizer`."""
-
-    digest: str
-
-    def draw(
-        self,
-        photo: Photo,
-        n: int,
-        temperature: float,
-        seed: int,
-        /,
-        *,
-        samples: bool,
-        hints: "Sequence[PointColor]",
-    ) -> "Draws":
-        """Draw the colors of n principal colorings or samples."""
-        ...
-
-    def bits_per_dim(
-        self, photo: Photo, ab: np.ndarray, /, *, hints: "Sequence[PointColor]"
-    ) -> np.ndarray:
-        """Tell how likely each of them is."""
-        ...
-
-
 def _in_sentences(function: Callable[Parameters, Result]) -> Callable[Parameters, Result]:
-    """Hand errors that are meant for people to the caller."""
+    """Send errors that are written for people to the caller."""
 
     @functools.wraps(function)
-    def told(*args: Parameters.args, **kwargs: Parameters.kwargs) -> Result:
+    def wrapper(*args: Parameters.args, **kwargs: Parameters.kwargs) -> Result:
         try:
             return function(*args, **kwargs)
         except (ColorflowError, MemoryError) as error:
             raise gr.Error(sentence(error), print_exception=False) from error
 
-    return told
+    return wrapper
 
 
 class Api:
@@ -106,26 +73,23 @@ class Api:
 
     Args:
         colorizer: colors the photos.
-        files: Gradio's folder, as `page_folder` gives it.
-        room: for photos, shared with the page.
+        files: Gradio's folder, as `page_folder` yields it.
+        budget: memory for photos, shared with the page.
         quiz: shared with the page.
     """
 
-    def __init__(self, colorizer: ApiColorizer, files: Path, room: Room, quiz: Quiz) -> None:
+    def __init__(
+        self, colorizer: "Colorizer", files: Path, budget: MemoryBudget, quiz: Quiz
+    ) -> None:
         self._colorizer = colorizer
         self._files = files
-        self._room = room
+        self._budget = budget
         self._players = Players(quiz, files / VISITORS)
-        for name, endpoint in (
-            ("colorize", self.colorize),
-            ("hints", self.hints),
-            ("quiz_round", self.quiz_round),
-            ("quiz_answer", self.quiz_answer),
-        ):
-            api(endpoint, api_name=name, **WORK)
+        for endpoint in (self.colorize, self.hints, self.quiz_round, self.quiz_answer):
+            api(endpoint, api_name=endpoint.__name__, **WORK_QUEUE)
 
     def forget_idle(self, seconds: float) -> None:
-        """Forget players of the quiz who have done nothing for some time."""
+        """Forget players of the quiz who have been idle for some time."""
         self._players.forget_idle(seconds)
 
     @_in_sentences
@@ -138,49 +102,49 @@ class Api:
         format: Format = "same",
         samples: bool = False,
     ) -> tuple[list[FileData], dict[str, Any]]:
-        """Color a photo n times (1 to 8) in its own size: first the average of all samples, then
-        averages of the n - 1 most frequent kinds of them. With samples true, give n single samples
-        instead; sample i depends on seed + i alone (0 to 4294967295). vividness (0 to 1.5) is 1 for
-        natural colors and 0 for calm ones that are the same each time. format is same (JPEG for a
-        JPEG, otherwise PNG), png, jpeg, tiff or webp. Gives the n files, and of each its seed, its
-        share of all samples (null for a single sample) and bits per dimension (less is more
-        likely), with the digest of the model that made them.
+        """Color a photo n times (1 to 8) at its own size: first with the average of all samples,
+        then with averages of the n - 1 most frequent kinds of samples. If samples is true, return n
+        single samples instead; sample i depends on seed + i alone (0 to 4294967295). vividness
+        (0 to 1.5) is 1 for natural colors, and 0 for calm ones that are the same each time. format
+        is same (JPEG for a JPEG, otherwise PNG), png, jpeg, tiff or webp. Returns the n files, and
+        for each its seed, its share of all samples (null for a single sample) and its bits per
+        dimension (less is more likely), with the digest of the model.
 
         Args:
             photo: an uploaded file.
             n: number of colorings.
-            vividness: multiplies the shipped temperatures.
-            seed: of the first sample.
-            format: of the files.
+            vividness: factor on the shipped temperatures.
+            seed: seed of the first sample.
+            format: format of the files.
             samples: single samples instead of averages.
         """
         n = _whole("n", n, 1, MOST_COLORINGS)
-        return self._made(photo, n, vividness, seed, format, samples)
+        return self._results(photo, n, vividness, seed, format, samples)
 
     @_in_sentences
     def hints(
         self,
         photo: FileData,
-        hints: list[Hint],
+        hints: list[HintFields],
         vividness: float = 1.0,
         seed: int = 0,
         format: Format = "same",
         samples: bool = False,
     ) -> tuple[FileData, dict[str, Any]]:
-        """Color a photo once, with the colors of up to 100 points given. hints is a list of
-        {"row", "column", "a", "b"}: a pixel of the upright photo in full size, counted from its
-        upper left corner, and CIELAB a and b of the color there. The others as in /colorize.
-        Gives the file, and its seed, share and bits per dimension.
+        """Color a photo once, with given colors at up to 100 points. hints is a list of
+        {"row", "column", "a", "b"}: a pixel of the upright photo at full size, counted from its
+        upper left corner, and CIELAB a and b of the color there. The other parameters are those of
+        /colorize. Returns the file, and its seed, share and bits per dimension.
 
         Args:
             photo: an uploaded file.
             hints: the points.
-            vividness: multiplies the shipped temperatures.
-            seed: of the first sample.
-            format: of the file.
+            vividness: factor on the shipped temperatures.
+            seed: seed of the first sample.
+            format: format of the file.
             samples: a single sample instead of the average.
         """
-        (file,), about = self._made(photo, 1, vividness, seed, format, samples, hints)
+        (file,), about = self._results(photo, 1, vividness, seed, format, samples, hints)
         return file, about
 
     @_in_sentences
@@ -188,52 +152,52 @@ class Api:
         self, pictures: int = 3, player: str = "", request: gr.Request | None = None
     ) -> tuple[FileData, dict[str, Any]]:
         """Ask for a round of the quiz: one of 2 to 5 pictures is the photo as it was taken, the
-        others were colored. player is empty for a new one, and otherwise what the first round
-        said; a player's round that waits for an answer comes again. Gives a sheet with the pictures
-        one below the other, and the round, the player, and the box of each picture in the sheet
-        (left, upper, right, lower).
+        others were colored. player is empty for a new player, and otherwise the player that the
+        first round returned; a round that waits for the player's answer is returned again. Returns
+        a sheet with the pictures one below the other, and the round, the player, and the box of
+        each picture in the sheet (left, upper, right, lower).
 
         Args:
             pictures: number of pictures.
-            player: who plays.
+            player: the player.
         """
-        k = _whole("pictures", pictures, LEAST, MOST)
+        k = _whole("pictures", pictures, MIN_PICTURES, MAX_PICTURES)
         if not isinstance(player, str):
             raise ColorflowError(f"player: expected a text, got {_shown(player)}.")
         visitor = visitor_of(request, request.username if request else None)
-        with self._room.held(ROUND_PIXELS):
-            player, round_ = self._players.next_round(player, k, visitor)
-        tops = [MARGIN + place * (round_.height + 2 * MARGIN) for place in range(round_.k)]
+        with self._budget.reserve(ROUND_PIXELS):
+            player, trial = self._players.next_trial(player, k, visitor)
+        tops = [MARGIN + index * (trial.height + 2 * MARGIN) for index in range(trial.k)]
         about = {
-            "round": round_.token,
+            "round": trial.token,
             "player": player,
-            "boxes": [[0, top, round_.width, top + round_.height] for top in tops],
+            "boxes": [[0, top, trial.width, top + trial.height] for top in tops],
         }
-        return _file(round_.sheet), about
+        return _file(trial.sheet), about
 
     @_in_sentences
     def quiz_answer(self, round: str, chosen: int) -> dict[str, Any]:
         """Answer a round of the quiz, once. chosen is the number of the picture that you take for
-        the photo as it was taken, from 0 for the uppermost. Gives whether that is right, which one
-        it is (truth), the player's score, and in problem why the answer could not be kept, if so.
+        the photo as it was taken, from 0 for the uppermost. Returns whether that is right, which
+        one it is (truth), the player's score, and in problem why the answer could not be stored.
 
         Args:
-            round: as /quiz_round said.
+            round: the round that /quiz_round returned.
             chosen: number of a picture.
         """
         if not isinstance(round, str):
             raise ColorflowError(f"round: expected a text, got {_shown(round)}.")
-        outcome, score = self._players.answer(round, _whole("chosen", chosen, 0, MOST - 1))
+        outcome, score = self._players.answer(round, _whole("chosen", chosen, 0, MAX_PICTURES - 1))
         return {
             "right": outcome.right,
-            "truth": outcome.round.truth,
-            "rounds": score.rounds,
+            "truth": outcome.trial.truth,
+            "rounds": score.answered,
             "rights": score.right,
             "streak": score.streak,
             "problem": None if outcome.problem is None else sentence(outcome.problem),
         }
 
-    def _made(
+    def _results(
         self,
         upload: FileData,
         n: int,
@@ -241,9 +205,9 @@ class Api:
         seed: int,
         format: Format,
         samples: bool,
-        hints: list[Hint] | None = None,
+        hints: list[HintFields] | None = None,
     ) -> tuple[list[FileData], dict[str, Any]]:
-        """Color a photo n times and write the results."""
+        """Color a photo n times, and write and describe the results."""
         vividness = _number("vividness", vividness, 0, MOST_VIVID)
         seed = _whole("seed", seed, 0, LARGEST_SEED)
         if format not in FORMATS:
@@ -252,52 +216,46 @@ class Api:
         if not isinstance(samples, bool):
             raise ColorflowError(f"samples: expected true or false, got {_shown(samples)}.")
         path = self._uploaded(upload)
-        with self._room.held(count_pixels(path, max_pixels=self._room.pixels)):
-            photo = read_photo(path, max_pixels=self._room.pixels)
+        with self._budget.reserve(count_pixels(path, max_pixels=self._budget.pixels)):
+            photo = read_photo(path, max_pixels=self._budget.pixels)
             points = () if hints is None else _points(hints, photo)
-            draws = self._colorizer.draw(photo, n, vividness, seed, samples=samples, hints=points)
-            paths = self._written(photo, draws, format)
-            likelihoods = self._colorizer.bits_per_dim(photo, draws.ab, hints=points)
+            made = self._colorizer.predict(photo, n, vividness, seed, samples=samples, hints=points)
+            paths = self._write(photo, made, format)
+            likelihoods = self._colorizer.bits_per_dim(photo, made.ab, hints=points)
         return [_file(path) for path in paths], {
-            "seeds": draws.seeds,
-            "shares": list(draws.shares or (None,) * n),
+            "seeds": made.seeds,
+            "shares": list(made.shares or (None,) * n),
             "bits_per_dim": likelihoods.tolist(),
             "vividness": vividness,
             "model": self._colorizer.digest,
         }
 
-    def _written(self, photo: Photo, draws: "Draws", format: Format) -> list[Path]:
-        """Paint colorings in full size, one at a time, each into a file."""
+    def _write(self, photo: Photo, predictions: "Predictions", format: Format) -> list[Path]:
+        """Render colorings at full size, one at a time, and write each to a file."""
         if format == "same":
             format = "jpeg" if photo.metadata.format == "JPEG" else "png"
         folder = new_folder(self._files, "api-")
-        lightness = lightness_of(photo.all_bits)
+        shares = predictions.shares or (None,) * len(predictions.ab)
+        pictures = self._colorizer.render(photo, predictions.ab, bits=photo.bits)
         paths = []
         try:
-            shares = draws.shares or (None,) * len(draws.ab)
-            for recipe, ab, share in zip(draws.recipes, draws.ab, shares, strict=True):
-                name = f"{Path(photo.source).stem}_{name_of(recipe)}{_SUFFIXES[format]}"
-                path = folder / name
-                provenance = provenance_of(recipe, share, self._colorizer.digest)
-                pixels = render(lightness, ab, bits=photo.bits)
-                write_image(path, pixels, photo, provenance=provenance)
-                paths.append(path)
+            for spec, share, pixels in zip(predictions.specs, shares, pictures, strict=True):
+                name = f"{Path(photo.source).stem}_{name_of(spec)}{_SUFFIXES[format]}"
+                provenance = provenance_of(spec, share, self._colorizer.digest)
+                write_image(folder / name, pixels, photo, provenance=provenance)
+                paths.append(folder / name)
         except BaseException:
             shutil.rmtree(folder, ignore_errors=True)
             raise
         return paths
 
     def _uploaded(self, given: object) -> Path:
-        """The path of an upload: clients may name any file of the server, and get only those."""
+        """The path of an upload. Clients may name any file of the server, but get only uploads."""
         path = given.get("path") if isinstance(given, dict) else None
         if isinstance(path, str) and "\0" not in path:
             real = Path(path).resolve()
-            folder = real.parent
-            if (
-                folder.parent == self._files.resolve()
-                and _UPLOAD_FOLDER.fullmatch(folder.name)
-                and real.is_file()
-            ):
+            in_files = real.parent.parent == self._files.resolve()
+            if in_files and is_upload_folder(real.parent.name) and real.is_file():
                 return real
         raise ColorflowError(
             "photo: expected a file that was uploaded in the last hour; docs/api.md shows how."
@@ -305,11 +263,11 @@ class Api:
 
 
 def _file(path: Path) -> FileData:
-    """A file for the caller; Gradio passes what endpoints give on as it is, so a plain dict."""
+    """A file for the caller, as a dict: Gradio passes results of endpoints on as they are."""
     return cast(FileData, FileData(path=str(path), orig_name=path.name).model_dump())
 
 
-def _points(given: object, photo: Photo) -> "tuple[PointColor, ...]":
+def _points(given: object, photo: Photo) -> "tuple[Hint, ...]":
     try:
         points = hints_of(given, "hints")
     except BatchError as error:
@@ -335,10 +293,10 @@ def _number(name: str, value: object, least: float, most: float) -> float:
 
 
 def _as_number(value: object) -> float:
-    """NaN for what is none; JSON's true and false are none either."""
+    """The number, or NaN for anything else; true and false are no numbers."""
     return value if isinstance(value, int | float) and not isinstance(value, bool) else math.nan
 
 
 def _shown(value: object) -> str:
-    """A caller's value, not longer than a sentence bears."""
+    """A caller's value, shortened for a message."""
     return reprlib.repr(value)

@@ -1,7 +1,7 @@
-"""Players of the quiz who come through the API: each has a game, as visitors of the page have.
+"""Players of the quiz API: each has a game, as each visitor of the page has.
 
-A player is known by a secret that the first round brings. It is not the name under which the
-answers are kept, which others may read in the export, and which all players of a visitor share.
+A player is known by a secret that comes with the first round of the quiz. It differs from the name
+under which answers are stored: that one is exported, and all players of a visitor share it.
 """
 
 from __future__ import annotations
@@ -14,11 +14,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from colorflow.errors import ColorflowError
-from colorflow.quiz.game import Game, Outcome, Quiz, Score
-from colorflow.quiz.rounds import Round
-
-MOST_PLAYERS = 200
-"""Of whom the server remembers the game; a further one takes the place of the most idle."""
+from colorflow.quiz.free_play import FreePlayScore
+from colorflow.quiz.game import Game, Outcome, Quiz
+from colorflow.quiz.trials import Trial
+from colorflow.ui.limits import MAX_PLAYERS
 
 
 @dataclass(slots=True)
@@ -28,89 +27,89 @@ class _Player:
 
 
 class Players:
-    """Their games. Methods may run at the same time in several threads.
+    """The games of all players. Thread-safe.
 
     Args:
         quiz: shared with the page.
-        root: folder in which the games' folders are made; the server gives its files out.
+        root: folder for the games' folders; the server sends files from it.
     """
 
     def __init__(self, quiz: Quiz, root: Path) -> None:
         self._quiz = quiz
         self._root = root
         self._players: OrderedDict[str, _Player] = OrderedDict()
+        """By secret, the most idle first."""
         self._asked: dict[str, str] = {}
-        """Player by the token of a round that was given out."""
+        """Secret of the player, by token of the trial."""
         self._lock = threading.Lock()
 
-    def next_round(self, player: str, k: int, visitor: str) -> tuple[str, Round]:
-        """The round that waits for the player's answer, or the next one.
+    def next_trial(self, secret: str, k: int, visitor: str) -> tuple[str, Trial]:
+        """The trial that waits for the player's answer, or a new one.
 
         Args:
-            player: secret of the player; empty for a new one.
-            k: pictures of the next one.
-            visitor: who asks.
+            secret: of the player; empty for a new player.
+            k: number of pictures of a new trial.
+            visitor: the visitor, as `visitor_of` identifies it.
 
         Returns:
-            The player's secret, and the round.
+            The player's secret, and the trial.
 
         Raises:
             ColorflowError: there is no such player, or no photo to show.
         """
-        player, game = self._game_of(player, visitor)
-        round_ = game.play(k)
+        secret, game = self._game_of(secret, visitor)
+        trial = game.play(k)
         with self._lock:
-            self._asked[round_.token] = player
-        return player, round_
+            self._asked[trial.token] = secret
+        return secret, trial
 
-    def answer(self, token: str, chosen: int) -> tuple[Outcome, Score]:
-        """Answer a round; each counts once.
+    def answer(self, token: str, chosen: int) -> tuple[Outcome, FreePlayScore]:
+        """Answer a trial; each counts once.
 
         Args:
-            token: `Round.token`.
-            chosen: place of the picture, from 0.
+            token: `Trial.token`.
+            chosen: position of the picture, from 0.
 
         Raises:
-            ColorflowError: no such round waits for an answer, or it has no such picture.
+            ColorflowError: no such trial waits for an answer, or it has no such picture.
         """
         with self._lock:
-            known = self._players.get(self._asked.get(token, ""))
-        outcome = known.game.answer(token, chosen) if known else None
-        if known is None or outcome is None:
+            player = self._players.get(self._asked.get(token, ""))
+        outcome = player.game.answer(token, chosen) if player else None
+        if player is None or outcome is None:
             raise ColorflowError(
                 "round: no such round waits for an answer, or it has no such picture; ask for "
                 "another one with /quiz_round."
             )
         with self._lock:
-            known.used = time.monotonic()
+            player.used = time.monotonic()
             self._asked.pop(token, None)
-        return outcome, known.game.score
+        return outcome, player.game.score
 
     def forget_idle(self, seconds: float) -> None:
-        """Forget players who have done nothing for some time."""
+        """Forget players who have been idle for some time."""
         oldest = time.monotonic() - seconds
         with self._lock:
-            idle = [name for name, player in self._players.items() if player.used < oldest]
-            for name in idle:
-                self._forget(name)
+            for secret in [one for one, player in self._players.items() if player.used < oldest]:
+                self._forget(secret)
 
-    def _game_of(self, player: str, visitor: str) -> tuple[str, Game]:
+    def _game_of(self, secret: str, visitor: str) -> tuple[str, Game]:
         with self._lock:
-            known = self._players.get(player)
-            if known is None:
-                if player:
+            player = self._players.get(secret)
+            if player is None:
+                if secret:
                     raise ColorflowError(
                         "player: nobody of that name plays here any more; leave it out to begin "
                         "anew."
                     )
-                player = secrets.token_urlsafe(16)
-                known = self._players[player] = _Player(Game(self._quiz, self._root, visitor))
-                if len(self._players) > MOST_PLAYERS:
+                secret = secrets.token_urlsafe(16)
+                player = self._players[secret] = _Player(Game(self._quiz, self._root, visitor))
+                if len(self._players) > MAX_PLAYERS:
                     self._forget(next(iter(self._players)))
-            known.used = time.monotonic()
-            self._players.move_to_end(player)
-            return player, known.game
+            player.used = time.monotonic()
+            self._players.move_to_end(secret)
+            return secret, player.game
 
-    def _forget(self, name: str) -> None:
-        self._players.pop(name).game.close()
-        self._asked = {token: player for token, player in self._asked.items() if player != name}
+    def _forget(self, secret: str) -> None:
+        self._players.pop(secret).game.close()
+        self._asked = {token: one for token, one in self._asked.items() if one != secret}

@@ -1,4 +1,4 @@
-"""Colorings of one photo, which come one by one."""
+"""Colorings of an uploaded photo: their previews come one by one, their full size when chosen."""
 
 from __future__ import annotations
 
@@ -6,114 +6,178 @@ import shutil
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from colorflow.color.full_resolution import lightness_of, render
 from colorflow.errors import ColorflowError
 from colorflow.photo import LETTERS, Photo, Principal, Provenance
-from colorflow.ui.opened import OpenPhoto, new_folder, reduced, write
-from colorflow.ui.run import Run
+from colorflow.ui.photos import UploadedPhoto, new_folder, reduced, write_colored
+from colorflow.ui.session import Job, Session
 
 if TYPE_CHECKING:
-    from colorflow.colorize import Card, Recipe
+    from colorflow.colorizer import ColoringSpec, Colorizer, Predictions, PrincipalSpec
+
+_COARSE_GRID = 8
+"""Side of the chroma grid up to which levels decide the colors of objects."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Coloring:
-    """One result."""
+    """One coloring of a photo."""
 
-    recipe: Recipe
-    """What it is made of."""
+    spec: ColoringSpec
+    """How it is made."""
     ab: NDArray[np.float32]
     """Its colors, CIELAB (2, h, w), on a small grid."""
-    folder: Path
-    """Of this and of what was made with it."""
-    stem: str
-    """Of its file in full size."""
     preview: Path
+    stem: str
+    """Name of its file in full size, without the suffix."""
     share: float | None = None
-    """Of a principal coloring, as it was drawn: the share of the samples that it is the mean of."""
+    """Of a principal coloring: the share of the samples that it is the mean of."""
 
-    def path(self, suffix: str) -> Path:
-        """Where it is written in full size, with the photo's metadata, once it is chosen."""
-        return self.folder / f"{self.stem}{suffix}"
+    @property
+    def folder(self) -> Path:
+        """Holds its preview, its file in full size and other pictures of it."""
+        return self.preview.parent
 
     @property
     def seed(self) -> int:
-        """Of its colors, and of the details too unless these were drawn anew."""
-        return self.recipe.seed
+        """Seed of its colors, and of its details unless these were sampled again."""
+        return self.spec.seed
 
     @property
     def caption(self) -> str:
-        """What it is, in words."""
-        recipe = self.recipe
-        if recipe.card is None:
-            said = f"Seed {recipe.seed}"
-        elif recipe.is_card and recipe.card.number == 0:
+        """What the gallery says below it."""
+        spec = self.spec
+        if spec.principal is None:
+            said = f"Seed {spec.seed}"
+        elif spec.is_principal and spec.principal.number == 0:
             said = "A: average of all"
-        elif recipe.is_card and self.share is not None:
-            said = f"{letter_of(recipe.card).upper()}: {100 * self.share:.0f} %"
+        elif spec.is_principal and self.share is not None:
+            said = f"{letter_of(spec.principal).upper()}: {100 * self.share:.0f} %"
         else:
-            said = letter_of(recipe.card).upper()
-        variation = variation_of(recipe)
+            said = letter_of(spec.principal).upper()
+        variation = variation_of(spec)
         return said if variation is None else f"{said}, variation {variation}"
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
-class Work:
-    """One of the visitor's photos, and what was made of it."""
+class ColoredPhoto:
+    """A photo that a visitor has opened, and its colorings."""
 
+    photo: UploadedPhoto
     upload: Path
     """The file as Gradio has it."""
-    photo: OpenPhoto
     colorings: Sequence[Coloring] = ()
     chosen: Coloring | None = None
 
     @property
+    def folder(self) -> Path:
+        """Holds everything that is made of the photo."""
+        return self.photo.folder
+
+    @property
     def shows_samples(self) -> bool:
-        """Whether its colorings are samples; one of them may still be what was chosen before."""
-        return bool(self.colorings) and self.colorings[-1].recipe.card is None
+        """Whether the colorings are samples; the first may be the one that was chosen before."""
+        return bool(self.colorings) and self.colorings[-1].spec.principal is None
 
+    def replace_colorings(self, first: Coloring) -> None:
+        """Choose a new coloring and delete the ones before."""
+        before = self.colorings
+        self.colorings, self.chosen = [first], first
+        if before:
+            shutil.rmtree(before[0].folder, ignore_errors=True)
 
-Drawn = Iterator[tuple["Recipe", NDArray[np.float32], float | None]]
-"""Recipes, colors and shares of colorings, one by one."""
-
-
-class Colorings(Run):
-    """Colorings of one photo in the making; they come one by one.
-
-    With the first of them those before are gone and it is the chosen one.
-
-    Args:
-        work: what they belong to.
-        draw: gives their colors.
-        wanted: how many that will be.
-    """
-
-    def __init__(self, work: Work, draw: Callable[[Photo], Drawn], wanted: int) -> None:
-        super().__init__()
-        self.work = work
-        self.wanted = wanted
-        self.done = 0
-        self._draw = draw
-
-    def __iter__(self) -> Iterator[Coloring]:
-        """Make them, until all are there or somebody ends it.
+    def require_chosen(self) -> Coloring:
+        """The chosen coloring.
 
         Raises:
-            ColorflowError: the photo cannot be read again, colored, or a result written.
+            ColorflowError: there is none.
+        """
+        if self.chosen is None:
+            raise ColorflowError("There is no coloring here yet; color the photo first.")
+        return self.chosen
+
+
+PhotoSession = Session[ColoredPhoto]
+AnyPhoto = TypeVar("AnyPhoto", bound=ColoredPhoto)
+
+
+def write_chosen(
+    session: Session[AnyPhoto], model: str, suffix: str | None = None
+) -> tuple[UploadedPhoto, Path] | None:
+    """Write the chosen coloring in full size, unless the file is there already.
+
+    Args:
+        session: the visitor's.
+        model: digest of the weights, for the provenance in the file.
+        suffix: .jpg or .png; by default that of the photo.
+
+    Returns:
+        The photo and the file; None if nothing is chosen, or if the visitor has chosen another
+        coloring or photo meanwhile.
+
+    Raises:
+        ColorflowError: the photo cannot be read any more, or the file not written.
+    """
+    current = session.current
+    chosen = current.chosen if current else None
+    if current is None or chosen is None:
+        return None
+    photo = current.photo
+    path = chosen.folder / f"{chosen.stem}{suffix or photo.suffix}"
+    try:
+        if not path.exists():
+            provenance = provenance_of(chosen.spec, chosen.share, model)
+            photo.write_coloring(chosen.ab, path, provenance)
+    except ColorflowError:
+        if session.current is current and current.chosen is chosen:
+            raise
+    finally:
+        session.delete_if_closed()
+    return (photo, path) if session.current is current and current.chosen is chosen else None
+
+
+Made = Iterator[tuple["ColoringSpec", NDArray[np.float32], float | None]]
+"""Specs, colors and shares of colorings, one by one."""
+
+
+class Colorings(Job):
+    """Makes colorings of one photo, one by one.
+
+    The first one replaces the photo's colorings from before and is the chosen one.
+
+    Args:
+        colored_photo: the photo.
+        make: gives the colors.
+        wanted: number of colorings.
+    """
+
+    def __init__(
+        self, colored_photo: ColoredPhoto, make: Callable[[Photo], Made], wanted: int
+    ) -> None:
+        super().__init__()
+        self.colored_photo = colored_photo
+        self.wanted = wanted
+        self.done = 0
+        self._make = make
+
+    def __iter__(self) -> Iterator[Coloring]:
+        """Make them, until all are there or the job should end.
+
+        Raises:
+            ColorflowError: the photo cannot be read any more or colored, or a preview not written.
         """
         try:
-            folder = new_folder(self.work.photo.folder, "run-")
+            folder = new_folder(self.colored_photo.folder, "run-")
             try:
-                for made in self._made(folder):
+                for coloring in self._made(folder):
                     if self.end:
                         return
-                    self._take(made)
-                    yield made
+                    self._take(coloring)
+                    yield coloring
                     if self.end:
                         return
             finally:
@@ -124,63 +188,137 @@ class Colorings(Run):
                 raise
 
     def _made(self, folder: Path) -> Iterator[Coloring]:
-        opened = self.work.photo
-        with opened.read() as photo:
+        uploaded = self.colored_photo.photo
+        with uploaded.read() as photo:
             small = reduced(photo)
-            lightness = lightness_of(small.pixels)
-            for recipe, ab, share in self._draw(photo):
-                name = name_of(recipe)
+            for spec, ab, share in self._make(photo):
+                name = name_of(spec)
                 yield Coloring(
-                    recipe=recipe,
+                    spec=spec,
                     ab=ab,
-                    folder=folder,
-                    stem=f"{opened.upload.stem}_{name}",
-                    preview=write(folder / f"{name}.png", render(lightness, ab), small),
+                    preview=write_colored(folder / f"{name}.png", ab, small),
+                    stem=f"{uploaded.path.stem}_{name}",
                     share=share,
                 )
 
-    def _take(self, made: Coloring) -> None:
-        before, work = self.work.colorings, self.work
+    def _take(self, coloring: Coloring) -> None:
         self.done += 1
-        if self.done > 1:
-            work.colorings = [*before, made]
-            return
-        work.colorings, work.chosen = [made], made
-        if before:
-            shutil.rmtree(before[0].folder, ignore_errors=True)
+        if self.done == 1:
+            self.colored_photo.replace_colorings(coloring)
+        else:
+            self.colored_photo.colorings = [*self.colored_photo.colorings, coloring]
 
 
-def name_of(recipe: Recipe) -> str:
-    """What tells a coloring from the others of its photo, as part of a file's name.
+def color_anew(
+    colorizer: Colorizer,
+    colored_photo: ColoredPhoto,
+    *,
+    n: int,
+    temperature: float,
+    seed: int,
+    samples: bool,
+    diverse: bool,
+) -> Colorings:
+    """Principal colorings or samples of a photo; arguments as those of `Colorizer.predict`.
+
+    Samples come one by one, unless they are the most different ones; these and principal colorings
+    come from many samples at once. `diverse` matters only for samples.
+    """
+
+    def make(photo: Photo) -> Made:
+        if samples and not diverse:
+            yield from _samples(colorizer, photo, temperature, seed, n)
+        else:
+            yield from _items(
+                colorizer.predict(photo, n, temperature, seed, samples=samples, diverse=samples)
+            )
+
+    return Colorings(colored_photo, make, n)
+
+
+def more_like(colorizer: Colorizer, colored_photo: ColoredPhoto, n: int) -> Colorings:
+    """The chosen coloring, and n with its colors and other details.
+
+    Raises:
+        ColorflowError: there is no chosen coloring.
+    """
+    chosen, seed = colored_photo.require_chosen(), _next_seed(colored_photo)
+    fine = [level for level in colorizer.levels if level > _COARSE_GRID]
+
+    def make(photo: Photo) -> Made:
+        yield chosen.spec, chosen.ab, chosen.share
+        yield from _items(colorizer.resample(photo, chosen.spec, fine, seed, n))
+
+    return Colorings(colored_photo, make, n + 1)
+
+
+def something_else(colorizer: Colorizer, colored_photo: ColoredPhoto, n: int) -> Colorings:
+    """The chosen coloring, and n new samples.
+
+    Not other principal colorings: the means of other samples are nearly the same pictures.
+
+    Raises:
+        ColorflowError: there is no chosen coloring.
+    """
+    chosen, seed = colored_photo.require_chosen(), _next_seed(colored_photo)
+
+    def make(photo: Photo) -> Made:
+        yield chosen.spec, chosen.ab, chosen.share
+        yield from _samples(colorizer, photo, chosen.spec.temperature, seed, n)
+
+    return Colorings(colored_photo, make, n + 1)
+
+
+def name_of(spec: ColoringSpec) -> str:
+    """The part of a file's name that tells a coloring from others of its photo.
 
     The letter of a principal coloring, or `s` and the seed of a sample; then, after a hyphen, the
-    seed of details that were drawn anew.
+    seed of details that were sampled again.
     """
-    name = f"s{recipe.seed}" if recipe.card is None else letter_of(recipe.card)
-    variation = variation_of(recipe)
+    name = f"s{spec.seed}" if spec.principal is None else letter_of(spec.principal)
+    variation = variation_of(spec)
     return name if variation is None else f"{name}-{variation}"
 
 
-def provenance_of(recipe: Recipe, share: float | None, model: str) -> Provenance:
-    """What files say of how a coloring was made.
+def provenance_of(spec: ColoringSpec, share: float | None, model: str) -> Provenance:
+    """What a file says about how its coloring was made.
 
     Args:
-        recipe: of the coloring.
+        spec: of the coloring.
         share: of a principal coloring, if it is known.
         model: digest of the weights.
     """
-    card, principal = recipe.card, None
-    if card is not None:
-        principal = Principal(letter_of(card), card.of, share)
-    return Provenance(recipe.seed, recipe.temperature, model, principal=principal)
+    principal = None
+    if (which := spec.principal) is not None:
+        principal = Principal(letter_of(which), which.of, share)
+    return Provenance(spec.seed, spec.temperature, model, principal=principal)
 
 
-def letter_of(card: Card) -> str:
+def letter_of(principal: PrincipalSpec) -> str:
     """a for the mean of all samples, then b, c, ... for the modes."""
-    return LETTERS[card.number]
+    return LETTERS[principal.number]
 
 
-def variation_of(recipe: Recipe) -> int | None:
-    """The seed of details that were drawn anew; None if they were not."""
-    details = recipe.seeds[-1]
-    return details if recipe.card or details != recipe.seed else None
+def variation_of(spec: ColoringSpec) -> int | None:
+    """The seed of details that were sampled again; None if they were not."""
+    details = spec.seeds[-1]
+    return details if spec.principal or details != spec.seed else None
+
+
+def _items(predictions: Predictions) -> Made:
+    shares = predictions.shares or (None,) * len(predictions.specs)
+    return zip(predictions.specs, predictions.ab, shares, strict=True)
+
+
+def _samples(colorizer: Colorizer, photo: Photo, temperature: float, first: int, n: int) -> Made:
+    for seed in range(first, first + n):
+        yield from _items(
+            colorizer.predict(photo, 1, temperature, seed, samples=True, diverse=False)
+        )
+
+
+def _next_seed(colored_photo: ColoredPhoto) -> int:
+    """A seed larger than all that the colorings of the photo use."""
+    specs = [one.spec for one in colored_photo.colorings]
+    seeds = [seed for spec in specs for seed in (spec.seed, *spec.seeds)]
+    return 1 + max(seed for seed in seeds if seed is not None)

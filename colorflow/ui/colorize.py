@@ -2,39 +2,44 @@
 
 from __future__ import annotations
 
+import html
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
-from colorflow.errors import ColorflowError
 from colorflow.photo import Kind
-from colorflow.ui.colorings import Coloring, Colorings, Work
+from colorflow.ui.colorings import (
+    ColoredPhoto,
+    Coloring,
+    Colorings,
+    PhotoSession,
+    color_anew,
+    more_like,
+    something_else,
+)
 from colorflow.ui.colorize_layout import (
     ANEW,
     COLORIZE,
+    GRAY,
     SAMPLES,
-    SUFFIXES,
     SUMMARY,
-    TRUE_COLORS,
     ColorizeLayout,
 )
-from colorflow.ui.download import preparing, ready
-from colorflow.ui.limits import WORK
-from colorflow.ui.open_map_view import OpenMapView
-from colorflow.ui.room import Room
-from colorflow.ui.session import PhotoColorizer, Session, Wish
-from colorflow.ui.status import line, problem, progress
-from colorflow.ui.strip import strip_html
+from colorflow.ui.controls import checked_seed
+from colorflow.ui.gradio_patches import file_url
+from colorflow.ui.limits import MemoryBudget
+from colorflow.ui.panes import AT_ONCE, IN_TURN
+from colorflow.ui.session import Session
+from colorflow.ui.status import FAILURES, Updates, line, problem, progress
+from colorflow.ui.uncertainty_map import UncertaintyMap
+
+if TYPE_CHECKING:
+    from colorflow.colorizer import Colorizer
 
 MOST_PHOTOS = 20
-LARGEST_SEED = 2**32 - 1
-_NO_PHOTO = "There is no photo yet; choose one first."
-
-Updates = dict[Any, Any]
-"""New values by component."""
 
 _ABOUT_KIND = {
     Kind.GRAY: "A gray photo",
@@ -52,87 +57,54 @@ _SHOW_RESULTS = """
         results.scrollIntoView({ behavior: "smooth" });
 })
 """
-"""On a phone the results stand below the controls, out of sight."""
+"""On a phone the results are below the controls, out of sight."""
 
 
 class ColorizeTab(ColorizeLayout):
     """Components and handlers of the tab, made inside a `gr.Blocks`.
 
-    Handlers return the new values by component, or give them one after the other, and work without
-    a server.
+    Handlers return new values by component, or yield them one after the other; they work without a
+    server.
 
     Args:
         colorizer: colors the photos.
-        root: folder in which the visitors' folders are made.
+        root: folder in which the sessions make theirs.
         max_megabytes: size of the largest upload, to be stated.
-        room: for photos, shared by all visitors.
-        hints: whether there is a tab that takes a coloring over, to say colors of points.
+        budget: memory and disk for photos, shared by all visitors.
     """
 
     def __init__(
-        self,
-        colorizer: PhotoColorizer,
-        root: Path,
-        max_megabytes: int,
-        *,
-        room: Room | None = None,
-        hints: bool = False,
+        self, colorizer: Colorizer, root: Path, max_megabytes: int, budget: MemoryBudget
     ) -> None:
+        super().__init__(colorizer, root, max_megabytes, budget)
         self._colorizer = colorizer
-        self._root = root
-        self._room = room or Room()
-        self.session = gr.State(None, delete_callback=_close)
-        super().__init__(max_megabytes, hints=hints)
-        with self.results:
-            self.open_map = OpenMapView(colorizer, self.session, self.status)
-        self._connect()
-
-    def _connect(self) -> None:
-        """Connect events with handlers; none of them is part of a public interface."""
+        self.session = self.photos.session
+        with self.result.column:
+            self.map = UncertaintyMap(colorizer, self.session, self.status)
         self._connect_photos()
-        self._connect_drawing()
-        quietly: dict[str, Any] = {
-            "show_progress": "hidden",
-            "trigger_mode": "multiple",
-            "concurrency_limit": None,
-            "api_visibility": "private",
-        }
-        self.cancel_button.click(self.cancel, [self.session], None, **quietly)
-        self.beside.input(self.compare_with, [self.session, self.beside], [self.compare], **quietly)
-        choose = self.gallery.select(
-            self.choose, [self.session], [self.compare, self.download, self.status], **quietly
-        )
-        reformat = self.format.input(self.reformat, None, [self.download], **quietly)
-        self._prepare_after(choose, reformat)
+        self._connect_colorings()
+        self._connect_choices()
 
     def _connect_photos(self) -> None:
         shown = [
-            self.session, self.strip, self.preview, self.about, self.button, self.cancel_button,
-            self.status, self.welcome, self.results, self.view, self.gallery, self.beside,
-            self.compare, self.format, self.download, *self.open_map.components,
+            self.session, self.strip, self.photos.preview, self.about, self.button,
+            self.cancel_button, self.status, self.result.welcome, self.result.column, self.view,
+            self.gallery, self.beside, self.result.compare, self.format, self.result.download,
+            *self.map.components,
         ]  # fmt: skip
-        opened = gr.on(
-            [self.upload.upload, self.upload.delete, self.upload.clear],
+        uploaded = gr.on(
+            self.photos.changes,
             self.open_photos,
-            [self.upload, self.session],
+            [self.photos.upload, self.session],
             shown,
             show_progress_on=self.about,
             trigger_mode="always_last",
-            api_visibility="private",
-            **WORK,
+            **IN_TURN,
         )
-        look = self.strip.select(
-            self.look_at,
-            [self.session],
-            shown,
-            show_progress="hidden",
-            trigger_mode="multiple",
-            concurrency_limit=None,
-            api_visibility="private",
-        )
-        self._prepare_after(opened, look)
+        look = self.strip.select(self.look_at, [self.session], shown, **AT_ONCE)
+        self._prepare_download_after(uploaded, look)
 
-    def _connect_drawing(self) -> None:
+    def _connect_colorings(self) -> None:
         options = [self.n, self.temperature, self.seed, self.diverse, self.view]
         events: list[tuple[Any, Callable[..., Iterator[Updates]], Sequence[Any]]] = [
             (self.button.click, self.colorize, options),
@@ -140,93 +112,85 @@ class ColorizeTab(ColorizeLayout):
             (self.more.click, self.more_like_this, [self.n]),
             (self.else_.click, self.something_else, [self.n]),
         ]
+        shown = [
+            self.result.column, self.result.welcome, self.view, self.gallery, self.result.compare,
+            self.result.download, self.status, self.cancel_button,
+        ]  # fmt: skip
         for event, handler, inputs in events:
-            # What goes on leaves off at once, and not only when it is this one's turn.
-            drawn = event(
-                self.make_way,
-                [self.session],
-                None,
-                show_progress="hidden",
-                concurrency_limit=None,
-                trigger_mode="multiple",
-                api_visibility="private",
-            ).then(
+            # The job before ends at once, and not only when it is this one's turn.
+            made = event(Session.stop, [self.session], None, **AT_ONCE).then(
                 handler,
                 [self.session, *inputs],
-                [self.results, self.welcome, self.view, self.gallery, self.compare,
-                 self.download, self.status, self.cancel_button],
+                shown,
                 show_progress_on=self.status,
                 trigger_mode="multiple",
-                api_visibility="private",
-                **WORK,
-            )  # fmt: skip
-            drawn.then(None, js=_SHOW_RESULTS)
-            self._prepare_after(drawn)
-
-    def _prepare_after(self, *events: gr.events.Dependency) -> None:
-        for event in events:
-            event.then(
-                self.prepare_download,
-                [self.session, self.format],
-                [self.download, self.status],
-                show_progress="hidden",
-                trigger_mode="multiple",
-                api_visibility="private",
-                **WORK,
+                **IN_TURN,
             )
+            made.then(None, js=_SHOW_RESULTS)
+            self._prepare_download_after(made)
+
+    def _connect_choices(self) -> None:
+        compare, download = self.result.compare, self.result.download
+        self.cancel_button.click(Session.cancel, [self.session], None, **AT_ONCE)
+        self.beside.input(self.compare_with, [self.session, self.beside], [compare], **AT_ONCE)
+        choose = self.gallery.select(
+            self.choose, [self.session], [compare, download, self.status], **AT_ONCE
+        )
+        reformat = self.format.input(self.result.awaiting_download, None, [download], **AT_ONCE)
+        self._prepare_download_after(choose, reformat)
+
+    def _prepare_download_after(self, *events: gr.events.Dependency) -> None:
+        self.result.prepare_download_after(*events, session=self.session, format_=self.format)
 
     # photos
 
-    def open_photos(self, uploads: list[str] | None, session: Session | None) -> Iterator[Updates]:
-        """Open the photos that are new among the uploads, show the first of them, forget others.
+    def open_photos(self, uploads: list[str] | None, session: PhotoSession) -> Iterator[Updates]:
+        """Open the new photos among the uploads, show the first of them, and close others.
 
         Args:
-            uploads: paths of all that are there now.
-            session: None at the visitor's first photo.
+            uploads: paths of everything that the field holds now.
+            session: the visitor's.
         """
         paths = list(dict.fromkeys(Path(one) for one in uploads or ()))
         said = []
         if len(paths) > MOST_PHOTOS:
             left_out = f"“{paths[MOST_PHOTOS].name}” and what comes after it were left out"
             said.append(line(f"At most {MOST_PHOTOS} photos at once: {left_out}.", bad=True))
-        try:
-            session = session or Session(self._root, self._room)
-        except ColorflowError as error:
-            yield {**self._empty(), self.about: problem(error)}
-            return
-        session.make_way()
-        session.keep(paths[:MOST_PHOTOS])
-        known = {work.upload for work in session.works}
-        yet_to_show = True
-        for path in paths[:MOST_PHOTOS]:
+            paths = paths[:MOST_PHOTOS]
+        session.stop()
+        session.keep([one for one in session.items if one.upload in paths])
+        known = {one.upload for one in session.items}
+        is_shown = False
+        for path in paths:
             if path in known:
                 continue
             try:
-                work = session.add(path)
-            except (ColorflowError, MemoryError) as error:
+                added = ColoredPhoto(photo=session.read(path), upload=path)
+            except FAILURES as error:
                 said.append(problem(error))
                 continue
-            if yet_to_show:
-                session.look_at(work)
-                yield self._view(session, said)
-                yet_to_show = False
-            else:
-                yield {self.strip: strip_html(session.works, session.current)}
-        yield self._view(session, said) if yet_to_show else {self.about: self._about(session, said)}
+            session.add(added)
+            if is_shown:
+                yield {self.strip: strip_html(session.items, session.current)}
+                continue
+            session.look_at(added)
+            yield self._view(session, said)
+            is_shown = True
+        yield {self.about: self._about(session, said)} if is_shown else self._view(session, said)
 
-    def look_at(self, session: Session | None, event: gr.SelectData) -> Updates:
+    def look_at(self, session: PhotoSession, event: gr.SelectData) -> Updates:
         """Show another one of the visitor's photos with its colorings."""
         index = int(event.index)
-        if session is None or index >= len(session.works):
+        if index >= len(session.items):
             return {self.about: line("That photo is gone; choose it again.", bad=True)}
-        session.look_at(session.works[index])
+        session.look_at(session.items[index])
         return self._view(session)
 
     # colorings
 
     def colorize(
         self,
-        session: Session | None,
+        session: PhotoSession,
         n: int,
         temperature: float,
         seed: int | None,
@@ -240,198 +204,169 @@ class ColorizeTab(ColorizeLayout):
             n: number of colorings.
             temperature: multiplies the shipped temperatures.
             seed: of the first sample.
-            diverse: of samples the most different among many.
+            diverse: whether samples are the most different among many.
             view: `SUMMARY` for principal colorings, `SAMPLES` for samples.
         """
-        if seed is None or not 0 <= seed <= LARGEST_SEED:
-            text = f"Seed: a whole number from 0 to {LARGEST_SEED}."
-            yield {self.status: line(text, bad=True)}
-            return
-        wish = Wish(
-            n=int(n),
-            temperature=temperature,
-            seed=int(seed),
-            samples=view == SAMPLES,
-            diverse=diverse,
+        yield from self._stream(
+            session,
+            lambda photo: color_anew(
+                self._colorizer,
+                photo,
+                n=int(n),
+                temperature=temperature,
+                seed=checked_seed(seed),
+                samples=view == SAMPLES,
+                diverse=diverse,
+            ),
         )
-        yield from self._stream(session, lambda one: one.colorize(self._colorizer, wish))
 
-    def more_like_this(self, session: Session | None, n: int) -> Iterator[Updates]:
-        """Keep the colors of the chosen coloring and draw their details anew."""
-        yield from self._stream(session, lambda one: one.more_like(self._colorizer, int(n)))
+    def more_like_this(self, session: PhotoSession, n: int) -> Iterator[Updates]:
+        """Keep the colors of the chosen coloring and sample its details again."""
+        yield from self._stream(session, lambda photo: more_like(self._colorizer, photo, int(n)))
 
-    def something_else(self, session: Session | None, n: int) -> Iterator[Updates]:
-        """Keep the chosen coloring and draw samples beside it."""
-        if session and session.chosen:
+    def something_else(self, session: PhotoSession, n: int) -> Iterator[Updates]:
+        """Keep the chosen coloring and put new samples beside it."""
+        if session.current and session.current.chosen:
             yield {self.view: SAMPLES}
-        yield from self._stream(session, lambda one: one.something_else(self._colorizer, int(n)))
+        yield from self._stream(
+            session, lambda photo: something_else(self._colorizer, photo, int(n))
+        )
 
-    def make_way(self, session: Session | None) -> None:
-        """End the work on colorings, because others are wanted."""
-        if session:
-            session.make_way()
-
-    def cancel(self, session: Session | None) -> None:
-        """End the work on colorings; it says itself how far it came."""
-        if session:
-            session.cancel()
-
-    def choose(self, session: Session | None, event: gr.SelectData) -> Updates:
+    def choose(self, session: PhotoSession, event: gr.SelectData) -> Updates:
         """Show the coloring that was clicked; its download is prepared next."""
-        chosen = session.choose(event.index) if session else None
-        if session is None or chosen is None:
+        photo, index = session.current, int(event.index)
+        coloring = photo.colorings[index] if photo and index < len(photo.colorings) else None
+        if photo is None or coloring is None or not coloring.preview.exists():
             text = "These colorings are gone; choose the photo again."
             return {self.status: line(text, bad=True)}
-        return self._shown(session, *chosen)
+        photo.chosen = coloring
+        return self._compared(session, photo, coloring)
 
-    def compare_with(self, session: Session | None, beside: str) -> Updates:
+    def compare_with(self, session: PhotoSession, beside: str) -> Updates:
         """Compare colorings with the photo's own colors, or with its gray."""
-        if session is None:
-            return {self.compare: gr.skip()}
-        session.beside_truth = beside == TRUE_COLORS
-        work = session.current
-        if work is None or work.chosen is None:
-            return {self.compare: gr.skip()}
-        return {self.compare: _pair(session, work, work.chosen)}
-
-    def reformat(self) -> Updates:
-        """Take the download away, which is prepared next in another format."""
-        return {self.download: preparing()}
-
-    def prepare_download(self, session: Session | None, format_: str) -> Updates:
-        """Make the chosen coloring in full size, and offer it."""
-        suffix = SUFFIXES[format_]
-        try:
-            path = session.paint_chosen(self._colorizer.digest, suffix) if session else None
-        except (ColorflowError, MemoryError) as error:
-            return {self.status: problem(error)}
-        photo = session.photo if session else None
-        if path is None or photo is None:
-            return {self.status: gr.skip()}
-        return {self.download: ready(path, photo)}
+        session.compares_gray = beside == GRAY
+        photo, compare = session.current, self.result.compare
+        if photo is None or photo.chosen is None:
+            return {compare: gr.skip()}
+        return {compare: self._compared(session, photo, photo.chosen)[compare]}
 
     def _stream(
-        self, session: Session | None, begin: Callable[[Session], Colorings]
+        self, session: PhotoSession, begin: Callable[[ColoredPhoto], Colorings]
     ) -> Iterator[Updates]:
         """Show colorings as they come."""
         started = time.perf_counter()
         try:
-            if session is None:
-                raise ColorflowError(_NO_PHOTO)
-            with begin(session) as run:
+            job = begin(session.require())
+            session.start(job)
+            with job:
                 yield {
-                    self.status: progress(0, run.wanted),
+                    self.status: progress(0, job.wanted),
                     self.cancel_button: gr.update(visible=True),
                 }
-                for made in run:
-                    yield self._one_more(session, run, made)
-                yield self._ended(run, time.perf_counter() - started)
-        except (ColorflowError, MemoryError) as error:
+                for coloring in job:
+                    yield self._one_more(session, job, coloring)
+                yield self._ended(job, time.perf_counter() - started)
+        except FAILURES as error:
             yield {self.status: problem(error), self.cancel_button: gr.update(visible=False)}
+        finally:
+            session.delete_if_closed()
 
-    def _one_more(self, session: Session, run: Colorings, made: Coloring) -> Updates:
-        gallery = [(str(one.preview), one.caption) for one in run.work.colorings]
+    def _one_more(self, session: PhotoSession, job: Colorings, coloring: Coloring) -> Updates:
         updates: Updates = {
-            self.gallery: gr.update(value=gallery),
-            self.status: progress(run.done, run.wanted),
+            self.gallery: gr.update(value=_gallery(job.colored_photo)),
+            self.status: progress(job.done, job.wanted),
         }
-        if run.done > 1:
+        if job.done > 1:
             return updates
         return {
             **updates,
-            self.gallery: gr.update(value=gallery, selected_index=0),
-            self.welcome: gr.update(visible=False),
-            self.results: gr.update(visible=True),
-            **self._shown(session, run.work, made),
+            self.gallery: gr.update(value=_gallery(job.colored_photo), selected_index=0),
+            **self.result.shown(),
+            **self._compared(session, job.colored_photo, coloring),
         }
 
-    def _ended(self, run: Colorings, seconds: float) -> Updates:
+    def _ended(self, job: Colorings, seconds: float) -> Updates:
         """What is said at the end; Gradio sends it twice, so nothing that may change meanwhile."""
-        if run.end == "replaced":
+        if job.end == "replaced":
             return {self.status: gr.skip()}
-        several = "1 coloring" if run.done == 1 else f"{run.done} colorings"
+        several = "1 coloring" if job.done == 1 else f"{job.done} colorings"
         said = f"{several} in {seconds:.1f} s."
-        if run.done < run.wanted:
-            said = f"Cancelled; {run.done} of {run.wanted} colorings are here."
+        if job.done < job.wanted:
+            said = f"Cancelled; {job.done} of {job.wanted} colorings are here."
         return {self.status: line(said), self.cancel_button: gr.update(visible=False)}
 
     # what is shown
 
-    def _shown(self, session: Session, work: Work, coloring: Coloring) -> Updates:
-        return {self.compare: _pair(session, work, coloring), self.download: preparing()}
+    def _compared(
+        self, session: PhotoSession, current: ColoredPhoto, coloring: Coloring
+    ) -> Updates:
+        photo = current.photo
+        true_colors = photo.kind is Kind.COLORED and not session.compares_gray
+        return self.result.compared(photo.preview if true_colors else photo.gray, coloring.preview)
 
-    def _about(self, session: Session, said: Sequence[str]) -> str:
-        photo = session.photo
-        if photo is None:
+    def _about(self, session: PhotoSession, said: Sequence[str]) -> str:
+        said = list(dict.fromkeys(said))
+        if session.current is None:
             return "".join(said) or self.formats
+        photo = session.current.photo
         size = f"{photo.width} × {photo.height} pixels"
         return "".join([*said, line(f"{_ABOUT_KIND[photo.kind]}. {size}.")])
 
-    def _view(self, session: Session, said: Sequence[str] = ()) -> Updates:
-        """Everything of the photo that is looked at.
+    def _view(self, session: PhotoSession, said: Sequence[str] = ()) -> Updates:
+        """Everything about the photo that the visitor looks at.
 
         Args:
             session: the visitor's.
-            said: lines on what could not be opened.
+            said: lines about files that could not be opened.
         """
-        empty = {
-            **self._empty(),
-            self.session: session,
-            self.about: self._about(session, said),
-        }
-        work = session.current
-        if work is None:
-            return empty
-        photo, colored = work.photo, work.photo.kind is Kind.COLORED
+        current = session.current
+        photo = current.photo if current else None
+        colored = photo is not None and photo.kind is Kind.COLORED
         view: Updates = {
-            **empty,
-            self.strip: strip_html(session.works, work),
-            self.preview: gr.update(value=str(photo.preview), visible=True),
-            self.button: gr.update(value=ANEW if colored else COLORIZE, interactive=True),
-            self.beside: gr.update(visible=colored),
-            self.format: "JPEG" if photo.suffix == ".jpg" else "PNG",
-        }
-        if work.chosen is None:
-            return view
-        made = list(work.colorings)
-        return {
-            **view,
-            self.welcome: gr.update(visible=False),
-            self.results: gr.update(visible=True),
-            self.view: SAMPLES if work.shows_samples else SUMMARY,
-            self.gallery: gr.update(
-                value=[(str(one.preview), one.caption) for one in made],
-                selected_index=made.index(work.chosen),
+            self.session: session,
+            self.strip: strip_html(session.items, current),
+            **self.photos.shown(photo),
+            self.about: self._about(session, said),
+            self.button: gr.update(
+                value=ANEW if colored else COLORIZE, interactive=photo is not None
             ),
-            **self._shown(session, work, work.chosen),
-        }
-
-    def _empty(self) -> Updates:
-        return {
-            self.session: None,
-            self.strip: "",
-            self.preview: gr.update(value=None, visible=False),
-            self.about: self.formats,
-            self.button: gr.update(value=COLORIZE, interactive=False),
             self.cancel_button: gr.update(visible=False),
             self.status: "",
-            self.welcome: gr.update(visible=True),
-            self.results: gr.update(visible=False),
+            **self.result.emptied(),
             self.view: SUMMARY,
             self.gallery: None,
-            self.compare: None,
-            self.beside: gr.update(visible=False),
-            self.download: None,
-            **self.open_map.emptied(),
+            self.beside: gr.update(visible=colored),
+            **self.map.emptied(),
+        }
+        if photo is not None:
+            view[self.format] = "JPEG" if photo.suffix == ".jpg" else "PNG"
+        if current is None or current.chosen is None:
+            return view
+        return {
+            **view,
+            **self.result.shown(),
+            self.view: SAMPLES if current.shows_samples else SUMMARY,
+            self.gallery: gr.update(
+                value=_gallery(current),
+                selected_index=list(current.colorings).index(current.chosen),
+            ),
+            **self._compared(session, current, current.chosen),
         }
 
 
-def _pair(session: Session, work: Work, coloring: Coloring) -> tuple[str, str]:
-    """Two pictures to be compared."""
-    true = work.photo.kind is Kind.COLORED and session.beside_truth
-    return str(work.photo.preview if true else work.photo.gray), str(coloring.preview)
+def strip_html(photos: Sequence[ColoredPhoto], current: ColoredPhoto | None) -> str:
+    """Small pictures of the photos as buttons; nothing for a single one, which is shown anyway."""
+    if len(photos) < 2:
+        return ""
+    buttons = "".join(
+        f'<button type="button" data-index="{index}" data-act="look" '
+        f'aria-pressed="{str(one is current).lower()}" title="{html.escape(one.upload.name)}">'
+        f'<img src="{file_url(one.photo.thumbnail)}" alt="{html.escape(one.upload.name)}">'
+        "</button>"
+        for index, one in enumerate(photos)
+    )
+    return f'<div role="group" aria-label="Your photos" class="strip">{buttons}</div>'
 
 
-def _close(session: Session | None) -> None:
-    if session is not None:
-        session.close()
+def _gallery(photo: ColoredPhoto) -> list[tuple[str, str]]:
+    return [(str(one.preview), one.caption) for one in photo.colorings]

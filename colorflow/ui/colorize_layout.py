@@ -1,20 +1,26 @@
-"""What the tab that colors photos shows."""
+"""The components of the tab that colors photos."""
 
 from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import gradio as gr
 
 from colorflow.ui.controls import seed_number, vividness_slider
-from colorflow.ui.hint_lists import LISTEN
-from colorflow.ui.status import line, status_line
+from colorflow.ui.limits import MemoryBudget
+from colorflow.ui.panes import LISTEN, SUFFIXES, ComparePane, UploadPane, formats_line
+from colorflow.ui.status import status_line
+
+if TYPE_CHECKING:
+    from colorflow.colorizer import Colorizer
 
 MOST_COLORINGS = 8
 COLORIZE, ANEW = "Colorize", "Color it anew"
-"""What the button says, for a photo without and with colors."""
+"""What the button says for a photo without and with colors."""
 TRUE_COLORS, GRAY = "Its own colors", "Its gray"
 SUMMARY, SAMPLES = "Summary", "Single samples"
-"""What the switch above the colorings shows: principal colorings, or samples of z."""
-SUFFIXES = {"JPEG": ".jpg", "PNG": ".png"}
+"""What the switch above the gallery says: principal colorings, or samples."""
 
 _WELCOME = """
 <ol>
@@ -41,36 +47,35 @@ class ColorizeLayout:
     """Components of the tab, made inside a `gr.Blocks`.
 
     Args:
+        colorizer: colors the photos.
+        root: folder in which the sessions make theirs.
         max_megabytes: size of the largest upload, to be stated.
-        hints: whether there is a tab that takes a coloring over, to say colors of points.
+        budget: memory and disk for photos, shared by all visitors.
     """
 
-    def __init__(self, max_megabytes: int, *, hints: bool) -> None:
+    def __init__(
+        self, colorizer: Colorizer, root: Path, max_megabytes: int, budget: MemoryBudget
+    ) -> None:
+        self.formats = formats_line(max_megabytes)
         with gr.Row(elem_id="colorize"):
             with gr.Column(scale=2, min_width=300):
-                self._build_photo(max_megabytes)
+                self.photos = UploadPane(root, budget, "upload", "Photos", several=True)
+                self._build_photo()
                 self._build_controls()
             with gr.Column(scale=5, min_width=300):
-                self._build_results(hints=hints)
+                self.result = ComparePane("", _WELCOME, colorizer.digest, self.status)
+                with self.result.column:
+                    self._build_gallery()
+                    self._build_comparison()
+                    hints = colorizer.takes_hints
+                    self.to_hints = gr.Button(
+                        "Correct its colors", visible=hints, elem_id="to-hints"
+                    )
+                    gr.HTML(_TO_HINTS, visible=hints, elem_id="to-hints-info")
 
-    def _build_photo(self, max_megabytes: int) -> None:
-        self.formats = line(f"JPEG, PNG, WebP, TIFF or BMP, up to {max_megabytes} MB.")
-        self.upload = gr.File(
-            label="Photos",
-            file_count="multiple",
-            file_types=["image"],
-            height=140,
-            elem_id="upload",
-        )
+    def _build_photo(self) -> None:
         self.strip = gr.HTML("", js_on_load=LISTEN, apply_default_css=False, elem_id="strip")
-        self.preview = gr.Image(
-            show_label=False,
-            interactive=False,
-            visible=False,
-            buttons=[],
-            height=240,
-            elem_id="preview",
-        )
+        self.photos.add_preview("preview", 240)
         self.about = status_line(self.formats, "about")
         with gr.Row():
             self.button = gr.Button(
@@ -98,56 +103,40 @@ class ColorizeLayout:
                 elem_id="diverse",
             )
 
-    def _build_results(self, *, hints: bool) -> None:
-        self.welcome = gr.HTML(_WELCOME, elem_id="welcome")
-        with gr.Column(visible=False, elem_id="results") as self.results:
-            self.view = gr.Radio(
-                [SUMMARY, SAMPLES],
-                value=SUMMARY,
-                label="Show",
-                info=VIEWS,
-                elem_id="view",
+    def _build_gallery(self) -> None:
+        self.view = gr.Radio(
+            [SUMMARY, SAMPLES], value=SUMMARY, label="Show", info=VIEWS, elem_id="view"
+        )
+        gr.HTML("<h2>Choose the one you like best</h2>", elem_id="gallery-heading")
+        self.gallery = gr.Gallery(
+            show_label=False,
+            format="png",
+            allow_preview=False,
+            interactive=False,
+            buttons=[],
+            elem_id="gallery",
+        )
+        with gr.Row(elem_id="variations"):
+            self.more = gr.Button("More like this", min_width=120, elem_id="more")
+            self.else_ = gr.Button("Something else", min_width=120, elem_id="else")
+        gr.HTML(_VARIATIONS, elem_id="variations-info")
+
+    def _build_comparison(self) -> None:
+        self.result.add_compare("compare-heading")
+        self.beside = gr.Radio(
+            [TRUE_COLORS, GRAY],
+            value=TRUE_COLORS,
+            label="Compare with",
+            info="The photo's own colors, which played no part, or its gray.",
+            visible=False,
+            elem_id="beside",
+        )
+        with gr.Row(elem_id="keep"):
+            self.format = gr.Radio(
+                list(SUFFIXES),
+                value="JPEG",
+                label="Save as",
+                info="A JPEG is small; a PNG loses nothing.",
+                elem_id="format",
             )
-            gr.HTML("<h2>Choose the one you like best</h2>", elem_id="gallery-heading")
-            self.gallery = gr.Gallery(
-                show_label=False,
-                format="png",
-                allow_preview=False,
-                interactive=False,
-                buttons=[],
-                elem_id="gallery",
-            )
-            with gr.Row(elem_id="variations"):
-                self.more = gr.Button("More like this", min_width=120, elem_id="more")
-                self.else_ = gr.Button("Something else", min_width=120, elem_id="else")
-            gr.HTML(_VARIATIONS, elem_id="variations-info")
-            gr.HTML("<h2>Drag the handle to compare</h2>", elem_id="compare-heading")
-            self.compare = gr.ImageSlider(
-                show_label=False,
-                format="png",
-                interactive=False,
-                buttons=["fullscreen"],
-                max_height=640,
-                elem_id="compare",
-            )
-            self.beside = gr.Radio(
-                [TRUE_COLORS, GRAY],
-                value=TRUE_COLORS,
-                label="Compare with",
-                info="The photo's own colors, which played no part, or its gray.",
-                visible=False,
-                elem_id="beside",
-            )
-            with gr.Row(elem_id="keep"):
-                self.format = gr.Radio(
-                    list(SUFFIXES),
-                    value="JPEG",
-                    label="Save as",
-                    info="A JPEG is small; a PNG loses nothing.",
-                    elem_id="format",
-                )
-                self.download = gr.DownloadButton(
-                    "Download", variant="primary", min_width=240, elem_id="download"
-                )
-            self.to_hints = gr.Button("Correct its colors", visible=hints, elem_id="to-hints")
-            gr.HTML(_TO_HINTS, visible=hints, elem_id="to-hints-info")
+            self.result.add_download()

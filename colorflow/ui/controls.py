@@ -1,15 +1,18 @@
-"""Controls that stand on several tabs, and mean the same on each."""
+"""Controls that several tabs have."""
 
 from __future__ import annotations
 
 import gradio as gr
+
+from colorflow.errors import ColorflowError
+from colorflow.limits import LARGEST_SEED
 
 MOST_VIVID = 1.5
 """The largest factor on the shipped temperatures."""
 
 
 def vividness_slider(elem_id: str) -> gr.Slider:
-    """Make the control of what the shipped temperatures are multiplied with."""
+    """Make the control of the factor on the shipped temperatures."""
     return gr.Slider(
         0,
         MOST_VIVID,
@@ -21,8 +24,28 @@ def vividness_slider(elem_id: str) -> gr.Slider:
     )
 
 
+def whole_number(elem_id: str, label: str, info: str, value: int = 0) -> gr.Number:
+    """Make a field for a whole number."""
+    return gr.Number(value=value, precision=0, label=label, info=info, elem_id=elem_id)
+
+
 def seed_number(
     elem_id: str, info: str = "Another number gives other colors, the same number the same."
 ) -> gr.Number:
-    """Make the control of the seed."""
-    return gr.Number(value=0, precision=0, label="Seed", info=info, elem_id=elem_id)
+    """Make the field of the seed."""
+    return whole_number(elem_id, "Seed", info)
+
+
+def checked_seed(seed: int | None, label: str = "Seed") -> int:
+    """The seed that a visitor has typed.
+
+    Args:
+        seed: None for an empty field.
+        label: of the field.
+
+    Raises:
+        ColorflowError: it is not a seed.
+    """
+    if seed is None or not 0 <= seed <= LARGEST_SEED:
+        raise ColorflowError(f"{label}: a whole number from 0 to {LARGEST_SEED}.")
+    return int(seed)

@@ -5,29 +5,34 @@ from __future__ import annotations
 import html
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import gradio as gr
 
-from colorflow.batch.archive import Limits
-from colorflow.errors import ColorflowError
-from colorflow.ui.colorize import LARGEST_SEED
+from colorflow.batch import Settings
+from colorflow.batch.archive import ArchiveLimits
 from colorflow.ui.colorize_layout import SAMPLES, SUMMARY, VIEWS
-from colorflow.ui.controls import seed_number, vividness_slider
-from colorflow.ui.folder_intake import Intake
-from colorflow.ui.folder_session import FolderSession, FolderWish, Format, Job, Progress
-from colorflow.ui.limits import WORK
-from colorflow.ui.room import Room
-from colorflow.ui.status import line, problem, status_line
+from colorflow.ui.controls import checked_seed, seed_number, vividness_slider
+from colorflow.ui.folder_intake import Intake, take_in
+from colorflow.ui.folder_job import (
+    Album,
+    FolderJob,
+    FolderOutcome,
+    FolderSession,
+    Format,
+    Progress,
+    queue_job,
+)
+from colorflow.ui.limits import MemoryBudget
+from colorflow.ui.panes import AT_ONCE, IN_TURN, ResultPane, UploadPane
+from colorflow.ui.photos import new_folder
+from colorflow.ui.status import FAILURES, Updates, line, problem, status_line
 
 if TYPE_CHECKING:
-    from colorflow.colorize import Colorizer
+    from colorflow.colorizer import Colorizer
 
 MOST_PHOTOS = 200
 MOST_COLORINGS = 4
-
-Updates = dict[Any, Any]
-"""New values by component."""
 
 _FORMATS: list[tuple[str, Format]] = [
     ("Its own", "auto"),
@@ -50,54 +55,52 @@ _SHOW_RESULTS = """
         download.scrollIntoView({ behavior: "smooth", block: "center" });
 })
 """
-"""On a phone what was made stands below the controls, out of sight."""
+"""On a phone the result is below the controls, out of sight."""
 
 
 class FolderTab:
     """Components and handlers of the tab, made inside a `gr.Blocks`.
 
-    Handlers return the new values by component, and work without a server.
+    Handlers return new values by component, or yield them, and work without a server.
 
     Args:
         colorizer: colors the photos.
-        root: folder in which the visitors' folders are made.
+        root: folder in which the sessions make theirs.
         max_megabytes: size of all uploads together, once they are unpacked.
-        room: for photos, shared by all visitors.
+        budget: memory and disk for photos, shared by all visitors.
     """
 
     def __init__(
-        self,
-        colorizer: Colorizer,
-        root: Path,
-        max_megabytes: int,
-        *,
-        room: Room | None = None,
+        self, colorizer: Colorizer, root: Path, max_megabytes: int, budget: MemoryBudget
     ) -> None:
         self._colorizer = colorizer
-        self._root = root
-        self._room = room or Room()
+        self._running: FolderJob | None = None
+        """The last job of any visitor whose turn has come."""
         size = max_megabytes * 2**20
-        self._limits = Limits(entries=MOST_PHOTOS, entry_bytes=size, total_bytes=size)
+        self._limits = ArchiveLimits(entries=MOST_PHOTOS, entry_bytes=size, total_bytes=size)
         self._bounds = line(
             f"Up to {MOST_PHOTOS} photos and {max_megabytes} MB together, also in a zip."
         )
-        self._running: Job | None = None
-        self.session = gr.State(None, delete_callback=_close)
         with gr.Row(elem_id="folder"):
             with gr.Column(scale=2, min_width=300):
-                self._build_photos()
+                self.photos = UploadPane(
+                    root,
+                    budget,
+                    "folder-upload",
+                    "Photos, or a zip of them",
+                    several=True,
+                    photos_only=False,
+                )
+                self._build_buttons()
                 self._build_controls()
             with gr.Column(scale=5, min_width=300):
-                self._build_results()
+                self.result = ResultPane("folder-", _WELCOME)
+                with self.result.column:
+                    self._build_results()
+        self.session = self.photos.session
         self._connect()
 
-    def _build_photos(self) -> None:
-        self.upload = gr.File(
-            label="Photos, or a zip of them",
-            file_count="multiple",
-            height=140,
-            elem_id="folder-upload",
-        )
+    def _build_buttons(self) -> None:
         self.about = status_line(self._bounds, "folder-about")
         with gr.Row():
             self.button = gr.Button(
@@ -143,56 +146,37 @@ class FolderTab:
         )
 
     def _build_results(self) -> None:
-        self.welcome = gr.HTML(_WELCOME, elem_id="folder-welcome")
-        with gr.Column(visible=False, elem_id="folder-results") as self.results:
-            self.download = gr.DownloadButton(
-                "Download", variant="primary", visible=False, elem_id="folder-download"
-            )
-            self.sheet = gr.Image(
-                show_label=False,
-                interactive=False,
-                visible=False,
-                buttons=["fullscreen"],
-                elem_id="folder-sheet",
-            )
-            self.table = gr.HTML("", elem_id="folder-table")
+        self.download = gr.DownloadButton(
+            "Download", variant="primary", visible=False, elem_id="folder-download"
+        )
+        self.sheet = gr.Image(
+            show_label=False,
+            interactive=False,
+            visible=False,
+            buttons=["fullscreen"],
+            elem_id="folder-sheet",
+        )
+        self.table = gr.HTML("", elem_id="folder-table")
 
     def _connect(self) -> None:
-        """Connect events with handlers; none of them is part of a public interface."""
         shown = [
-            self.button,
-            self.cancel,
-            self.status,
-            self.welcome,
-            self.results,
-            self.download,
-            self.sheet,
-            self.table,
-        ]
+            self.button, self.cancel, self.status, self.result.welcome, self.result.column,
+            self.download, self.sheet, self.table,
+        ]  # fmt: skip
         gr.on(
-            [self.upload.upload, self.upload.delete, self.upload.clear],
+            self.photos.changes,
             self.take_in,
-            [self.upload, self.session],
+            [self.photos.upload, self.session],
             [self.session, self.about, *shown],
             show_progress_on=self.about,
-            api_visibility="private",
-            **WORK,
+            **IN_TURN,
         )
+        controls = [self.n, self.view, self.temperature, self.seed, self.format, self.force]
         self.button.click(
             self.begin,
-            [
-                self.session,
-                self.n,
-                self.view,
-                self.temperature,
-                self.seed,
-                self.format,
-                self.force,
-            ],
+            [self.session, *controls],
             shown,
-            show_progress="hidden",
-            concurrency_limit=None,
-            api_visibility="private",
+            **{**AT_ONCE, "trigger_mode": "once"},
         ).then(
             self.color,
             [self.session],
@@ -207,42 +191,41 @@ class FolderTab:
             self.stop,
             [self.session],
             [self.button, self.cancel, self.status],
-            show_progress="hidden",
-            concurrency_limit=None,
-            api_visibility="private",
+            **{**AT_ONCE, "trigger_mode": "once"},
         )
 
-    def take_in(self, uploads: list[str] | None, session: FolderSession | None) -> Updates:
-        """Take the photos that were uploaded, or forget them after they were taken away.
+    def take_in(self, uploads: list[str] | None, session: FolderSession) -> Updates:
+        """Take the photos that were uploaded instead of those before; none if there are none.
 
         Args:
-            uploads: paths of all uploads.
-            session: None at the visitor's first ones.
+            uploads: paths of everything that the field holds now.
+            session: the visitor's.
         """
         updates: Updates = {
+            self.session: session,
             self.about: self._bounds,
-            self.button: gr.update(interactive=False),
-            self.cancel: gr.update(visible=False),
+            **self._ready(is_ready=False),
             self.status: "",
-            self.welcome: gr.update(visible=True),
-            self.results: gr.update(visible=False),
+            **self.result.emptied(),
             **self._without_result(),
         }
+        session.stop()
+        session.keep(())
         try:
             if uploads:
-                session = session or FolderSession(self._root, self._room)
-                intake = session.take_in([Path(one) for one in uploads], self._limits)
+                session.budget.disk.check(self._limits.total_bytes)  # a zip grows when unpacked
+                folder = new_folder(session.folder, "album-")
+                intake = take_in([Path(one) for one in uploads], folder / "photos", self._limits)
+                session.add(Album(folder=folder, intake=intake))
                 updates[self.about] = line(_said_of(intake), bad=not intake.photos)
                 updates[self.button] = gr.update(interactive=bool(intake.photos))
-            elif session:
-                session.forget()
-        except (ColorflowError, MemoryError) as error:
+        except FAILURES as error:
             updates[self.about] = problem(error)
-        return {**updates, self.session: session}
+        return updates
 
     def begin(
         self,
-        session: FolderSession | None,
+        session: FolderSession,
         n: int,
         view: str,
         temperature: float,
@@ -250,23 +233,18 @@ class FolderTab:
         format: Format,
         force: bool,
     ) -> Updates:
-        """Get in line; `color` is called when it is the visitor's turn."""
-        if seed is None or not 0 <= seed <= LARGEST_SEED:
-            return {self.status: line(f"Seed: a whole number from 0 to {LARGEST_SEED}.", bad=True)}
-        wish = FolderWish(
-            n=int(n),
-            samples=view == SAMPLES,
-            temperature=temperature,
-            seed=int(seed),
-            format=format,
-            force=force,
-            max_pixels=self._room.pixels,
-        )
+        """Put the photos in the queue; `color` is called when it is their turn."""
         try:
-            if session is None:
-                raise ColorflowError("There are no photos yet; choose some first.")
-            session.begin(wish)
-        except (ColorflowError, MemoryError) as error:
+            settings = Settings(
+                n=int(n),
+                samples=view == SAMPLES,
+                temperature=temperature,
+                seed=checked_seed(seed),
+                force=force,
+                max_pixels=session.budget.pixels,
+            )
+            queue_job(session, settings, format)
+        except FAILURES as error:
             return {self.status: problem(error)}
         busy = self._running is not None and self._running.state == "running"
         said = "The photos of another visitor are being colored; yours come next." if busy else ""
@@ -277,10 +255,10 @@ class FolderTab:
             **self._without_result(),
         }
 
-    def color(self, session: FolderSession | None) -> Iterator[Updates]:
+    def color(self, session: FolderSession) -> Iterator[Updates]:
         """Color photo after photo, and show how far that is and what has been made."""
-        job = session.job if session else None
-        if job is None or job.state != "waiting":
+        job = session.job
+        if not isinstance(job, FolderJob) or job.state != "waiting" or job.end:
             yield {self.status: gr.skip()}
             return
         self._running = job
@@ -289,42 +267,27 @@ class FolderTab:
                 if job.end == "replaced":
                     return
                 yield self._on_the_way(progress)
-        except (ColorflowError, MemoryError) as error:
-            yield {**self._ended(), self.status: problem(error)}
+        except FAILURES as error:
+            yield {**self._ready(), self.status: problem(error)}
             return
         if job.outcome:
-            made = job.outcome
-            size = made.archive.stat().st_size / 2**20
-            yield {
-                **self._ended(),
-                self.status: line(made.summary),
-                self.download: gr.update(
-                    value=str(made.archive),
-                    label=f"Download all, a zip of {size:.1f} MB",
-                    visible=True,
-                ),
-                self.sheet: gr.update(
-                    value=str(made.sheet) if made.sheet else None, visible=bool(made.sheet)
-                ),
-                self.table: made.table,
-            }
+            yield {**self._ready(), **self._finished(job.outcome)}
 
-    def stop(self, session: FolderSession | None) -> Updates:
-        """End it after the photo that is in hand, or leave the line."""
-        job = session.job if session else None
-        if session is None or job is None or job.state == "ended":
+    def stop(self, session: FolderSession) -> Updates:
+        """End the job after the photo at work, or take it out of the queue."""
+        job = session.job
+        if job is None or job.state == "ended":
             return {self.cancel: gr.update(visible=False)}
         if job.state == "waiting":
-            session.withdraw()
-            return {**self._ended(), self.status: line("Cancelled; nothing was colored.")}
-        job.cancel()
+            session.stop()
+            return {**self._ready(), self.status: line("Cancelled; nothing was colored.")}
+        session.cancel()
         return {self.cancel: gr.update(interactive=False)}
 
     def _on_the_way(self, progress: Progress) -> Updates:
         now = html.escape(progress.now)
         return {
-            self.welcome: gr.update(visible=False),
-            self.results: gr.update(visible=True),
+            **self.result.shown(),
             self.status: (
                 f'<p class="good">{progress.done} of {progress.of} done. Now {now}.</p>'
                 f'<progress max="{progress.of}" value="{progress.done}" '
@@ -333,8 +296,25 @@ class FolderTab:
             self.table: progress.table,
         }
 
-    def _ended(self) -> Updates:
-        return {self.button: gr.update(interactive=True), self.cancel: gr.update(visible=False)}
+    def _finished(self, made: FolderOutcome) -> Updates:
+        size = made.archive.stat().st_size / 2**20
+        sheet = str(made.sheet) if made.sheet else None
+        return {
+            self.status: line(made.summary),
+            self.download: gr.update(
+                value=str(made.archive),
+                label=f"Download all, a zip of {size:.1f} MB",
+                visible=True,
+            ),
+            self.sheet: gr.update(value=sheet, visible=bool(sheet)),
+            self.table: made.table,
+        }
+
+    def _ready(self, *, is_ready: bool = True) -> Updates:
+        return {
+            self.button: gr.update(interactive=is_ready),
+            self.cancel: gr.update(visible=False),
+        }
 
     def _without_result(self) -> Updates:
         return {
@@ -345,7 +325,7 @@ class FolderTab:
 
 
 def _said_of(intake: Intake) -> str:
-    """How many photos there are, and which files are none."""
+    """How many photos there are, and which files are not photos."""
     count = len(intake.photos)
     said = [f"{count} photo{'' if count == 1 else 's'}."]
     for notes, what in ((intake.damaged, "Damaged"), (intake.left_out, "Left out")):
@@ -354,8 +334,3 @@ def _said_of(intake: Intake) -> str:
             more = f" and {len(notes) - 3} more" if len(notes) > 3 else ""
             said.append(f"{what}: {names}{more}.")
     return " ".join(said)
-
-
-def _close(session: FolderSession | None) -> None:
-    if session is not None:
-        session.close()

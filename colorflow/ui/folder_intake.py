@@ -1,35 +1,34 @@
-"""Uploads of the folder tab: photos and zip archives, brought into one folder."""
+"""Puts uploaded photos and zip archives into one folder."""
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
-from colorflow.batch.archive import Limits, unpack
+from colorflow.batch.archive import ArchiveLimits, unpack
 from colorflow.batch.archive_entries import archive_kind
-from colorflow.batch.record import Note
+from colorflow.batch.outcome import Note
 from colorflow.errors import BatchError, ColorflowError
 from colorflow.photo import PHOTO_SUFFIXES
+from colorflow.ui.photos import link_or_copy, storing
 
 _HEAD = 512
-"""Bytes that tell an archive."""
+"""Bytes from which the kind of an archive is known."""
 _NO_PHOTO = "its name does not end like that of a photo, such as .jpg, .png or .tif"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Intake:
-    """What a visitor has brought.
+    """The files that a visitor has uploaded.
 
     Attributes:
-        folder: holds the photos; places in an archive are kept.
-        name: of all of them together, for the result.
-        photos: places of what has a photo's name, below the folder.
+        folder: holds the photos, in the folders that they have in their archive.
+        name: for the result.
+        photos: paths of files with a photo's name, relative to the folder.
         damaged: files that are damaged in their archive.
-        left_out: files that are no photos by their names.
+        left_out: files that are not photos by their names.
     """
 
     folder: Path
@@ -39,30 +38,28 @@ class Intake:
     left_out: list[Note]
 
 
-def take_in(uploads: Sequence[Path], folder: Path, limits: Limits) -> Intake:
-    """Bring uploads into a folder.
+def take_in(uploads: Sequence[Path], folder: Path, limits: ArchiveLimits) -> Intake:
+    """Put uploads into a folder.
 
     Args:
-        uploads: photos and zip archives. One archive alone gives the folders inside it; beside
-            others each gets a folder of its name.
-        folder: made here.
+        uploads: photos and zip archives. A single archive is unpacked as it is; several uploads
+            give each archive a folder with its name.
+        folder: is made here.
         limits: of all uploads together.
 
     Raises:
         ColorflowError: there is too much, an archive is refused, or nothing can be stored. The
-            folder is gone again.
+            folder is deleted then.
     """
     try:
-        return _taken_in(uploads, folder, limits)
-    except OSError as error:
-        shutil.rmtree(folder, ignore_errors=True)
-        raise ColorflowError(f"Nothing can be stored on the server ({error.strerror}).") from error
+        with storing():
+            return _taken_in(uploads, folder, limits)
     except ColorflowError:
         shutil.rmtree(folder, ignore_errors=True)
         raise
 
 
-def _taken_in(uploads: Sequence[Path], folder: Path, limits: Limits) -> Intake:
+def _taken_in(uploads: Sequence[Path], folder: Path, limits: ArchiveLimits) -> Intake:
     alone = len(uploads) == 1
     damaged: list[Note] = []
     left_out: list[Note] = []
@@ -87,29 +84,29 @@ def _taken_in(uploads: Sequence[Path], folder: Path, limits: Limits) -> Intake:
             if size > left.total_bytes:
                 most = limits.total_bytes // 2**20
                 raise BatchError(f"These are more than {most} MB together; take fewer.")
-            _link(upload, folder / names.free(upload.stem, upload.suffix))
+            link_or_copy(upload, folder / names.free(upload.stem, upload.suffix))
         left = replace(left, entries=left.entries - files, total_bytes=left.total_bytes - size)
     photos = []
     for path in sorted(path for path in folder.rglob("*") if path.is_file()):
-        place = path.relative_to(folder)
-        hidden = any(part.startswith(".") for part in place.parts)
+        inner = path.relative_to(folder)
+        hidden = any(part.startswith(".") for part in inner.parts)
         if path.suffix.lower() in PHOTO_SUFFIXES and not hidden:
-            photos.append(place)
+            photos.append(inner)
         else:
             reason = "it is hidden, since a name begins with a dot" if hidden else _NO_PHOTO
-            left_out.append(Note(path=place, reason=reason))
+            left_out.append(Note(path=inner, reason=reason))
     name = uploads[0].stem if alone else "photos"
     return Intake(folder=folder, name=name, photos=photos, damaged=damaged, left_out=left_out)
 
 
 class _Names:
-    """Names for files that come from several folders; results are named by stems alone."""
+    """Names for files from several folders; no two have the same stem, which names the result."""
 
     def __init__(self) -> None:
         self._taken: set[str] = set()
 
     def free(self, stem: str, suffix: str) -> str:
-        """The name, with a number behind its stem if there is one of that stem."""
+        """The name, with a number after its stem if that stem is taken."""
         one, number = stem, 1
         while one.casefold() in self._taken:
             number += 1
@@ -125,11 +122,3 @@ def _is_zip(upload: Path) -> bool:
 def _archive_kind(upload: Path) -> str | None:
     with open(upload, "rb") as file:
         return archive_kind(file.read(_HEAD), PurePosixPath(upload.name))
-
-
-def _link(upload: Path, target: Path) -> None:
-    """The upload under another name, copied only where the file system knows no links."""
-    with suppress(OSError):
-        os.link(upload, target)
-        return
-    shutil.copyfile(upload, target)

@@ -1,4 +1,4 @@
-"""Pictures that come one after the other, as HTML: a slider, and a button that plays them."""
+"""A sequence of pictures in HTML, with a slider and a button that plays it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from colorflow.ui.quiz_stage import address
+from colorflow.ui.gradio_patches import file_url
 
 PLAYER = """
 let timer = null;
@@ -51,7 +51,7 @@ element.addEventListener("click", (event) => {
 });
 watch("value", stop);
 """
-"""Steps from picture to picture; page.css hides the button from who wants nothing to move."""
+"""Steps from picture to picture; page.css hides the button where reduced motion is preferred."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,13 +74,13 @@ class Frame:
 
 
 def player(frames: Sequence[Frame], *, label: str, ratio: float, pace: int) -> str:
-    """Frames with a slider; the first one is shown.
+    """HTML of frames with a slider; the first frame is shown.
 
     Args:
         frames: at least two.
         label: of the slider.
-        ratio: width by height of all large pictures.
-        pace: milliseconds a frame when they are played.
+        ratio: width of the large pictures divided by their height.
+        pace: milliseconds per frame when they are played.
     """
     figures = "".join(_figure(frame, index) for index, frame in enumerate(frames))
     sentence = html.escape(frames[0].sentence)
@@ -94,7 +94,7 @@ def player(frames: Sequence[Frame], *, label: str, ratio: float, pace: int) -> s
 
 
 def row(parts: Sequence[Part], *, ratio: float) -> str:
-    """Pictures beside each other; `ratio` as for `player`."""
+    """HTML of pictures beside each other; `ratio` as in `player`."""
     figures = "".join(_part(part) for part in parts)
     return f'<div class="how-row" style="--ratio:{ratio:.4f}">{figures}</div>'
 
@@ -117,4 +117,4 @@ def _part(part: Part) -> str:
 
 
 def _image(picture: Path, alt: str, kind: str) -> str:
-    return f'<img class="{kind}" src="{address(picture)}" alt="{html.escape(alt)}">'
+    return f'<img class="{kind}" src="{file_url(picture)}" alt="{html.escape(alt)}">'

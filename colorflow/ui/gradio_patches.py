@@ -1,14 +1,27 @@
-"""What is changed inside Gradio, all in one place; written for Gradio 6.31.
+"""Everything of the page that depends on Gradio's internals, all of it written for Gradio 6.31.
 
-Each change says what Gradio lacks. Whoever takes a newer Gradio goes through this file first:
-`patch_gradio` refuses a release in which the names that it changes are gone.
+1. Replaced by `patch_gradio`: downloads from other addresses, the parser of uploads, the queue.
+2. Overridden in `PatchedBlocks`: checking of inputs, differences between updates.
+3. Read: accounts, sessions and their states, paths of routes and files.
+
+The classes of Gradio's HTML that page.css and `page.ALTERNATIVE_TEXTS` select are not listed here.
+
+pyproject.toml admits Gradio 6.31 alone. tests/ui/test_gradio_patches.py holds digests of the code
+behind 1 and 2 and exercises 3: whoever raises the bound rereads what has changed there. The browser
+tests show whether the classes are still the same.
 """
 
 from __future__ import annotations
 
+import asyncio
+import datetime
+import re
 from collections import Counter
+from collections.abc import Sequence
 from contextvars import ContextVar
+from pathlib import Path
 from typing import Any, NoReturn
+from urllib.parse import quote
 
 import fastapi
 import gradio as gr
@@ -20,49 +33,48 @@ from gradio.state_holder import SessionState
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 
-from colorflow.ui.visitors import SHARE, visitor_of
+from colorflow.ui.limits import MIN_QUEUED_PER_VISITOR, VISITOR_SHARE, visitor_of
+
+# Paths of Gradio 6.31's routes, relative to the server's root.
+_PREFIX = route_utils.API_PREFIX
+LOGIN_PATH = "/login"
+UPLOAD_PATH = f"{_PREFIX}/upload"
+HEARTBEAT_PATH = f"{_PREFIX}/heartbeat/"
+_CALL_PATHS = (f"{_PREFIX}/call/", f"{_PREFIX}/queue/join")
 
 PARTIAL_FILES: ContextVar[list[str]] = ContextVar("PARTIAL_FILES")
-"""Files that the request at hand has begun to store; whoever sets it removes what is left of them.
+"""Files that the current request has begun to store. Whoever sets it deletes what is left of them.
 
-Gradio leaves them when a client goes away in the middle, when the disk is full, and when a form
-gives them another name than it expects.
+Gradio leaves them behind when a client disconnects, when the disk is full, and when a form has
+another field name than it expects.
 """
-_LEAST_OF_ONE = 8
-"""Requests of one visitor that may wait or be worked on, however short the queue is."""
+_UPLOAD_FOLDER = re.compile("[0-9a-f]{64}")
 
 
 def patch_gradio() -> None:
-    """Change what the page needs changed, before it is built."""
-    changes: tuple[tuple[object, str, object], ...] = (
-        # Gradio would fetch whatever address a client names in the place of a file.
-        (processing_utils, "async_ssrf_protected_download", _fetch_nothing),
-        (routes, "secure_url_stream_response", _fetch_nothing),
+    """Replace functions and classes of Gradio, before the page is built."""
+    patches: tuple[tuple[object, str, object], ...] = (
+        # Gradio 6.31 downloads whatever address a client sends instead of a file.
+        (processing_utils, "async_ssrf_protected_download", _refuse_download),
+        # Gradio 6.31 streams whatever address is requested as a file.
+        (routes, "secure_url_stream_response", _refuse_download),
+        # Gradio 6.31 leaves incomplete uploads on the disk.
         (route_utils, "GradioMultiPartParser", _Parser),
+        # Gradio 6.31 serves requests as they come: one visitor can fill the queue.
         (queueing, "Queue", FairQueue),
     )
-    for module, name, changed in changes:
+    for module, name, replacement in patches:
         assert hasattr(module, name), f"this release of Gradio has no {name}"
-        setattr(module, name, changed)
+        setattr(module, name, replacement)
 
 
-def account_of(request: Request) -> str | None:
-    """The account with which whoever sends a request has logged in; None without one."""
-    app = request.scope["app"]
-    for kind in ("", "-unsecure"):
-        token = request.cookies.get(f"access-token{kind}-{app.cookie_id}")
-        if token in app.tokens:
-            return str(app.tokens[token])
-    return None
-
-
-async def _fetch_nothing(*_: object, **__: object) -> NoReturn:
-    sentence = "This page fetches nothing from other addresses; send the file itself."
-    raise gr.Error(sentence, print_exception=False)
+async def _refuse_download(*_: object, **__: object) -> NoReturn:
+    message = "This page fetches nothing from other addresses; send the file itself."
+    raise gr.Error(message, print_exception=False)
 
 
 class _Parser(route_utils.GradioMultiPartParser):
-    """Notes which files it begins."""
+    """Lists the files that it begins to store in `PARTIAL_FILES`."""
 
     def on_headers_finished(self) -> None:
         super().on_headers_finished()
@@ -71,31 +83,35 @@ class _Parser(route_utils.GradioMultiPartParser):
 
 
 class FairQueue(queueing.Queue):
-    """Serves visitors in turn, and takes no more of one than leaves room for others.
+    """Serves visitors in turn, and bounds the requests of each.
 
-    Gradio bounds all visitors together, by `max_size`, and serves requests as they come.
+    Gradio 6.31 bounds the requests of all visitors together, by `max_size`.
     """
 
     async def push(
         self, body: PredictBodyInternal, request: fastapi.Request, username: str | None
     ) -> tuple[bool, Any, Any]:
-        """Take a request and put it where its visitor's turn is, or say why not."""
+        """Queue a request where it is its visitor's turn, or explain why not."""
         visitor = visitor_of(request, username)
-        most = max(_LEAST_OF_ONE, (self.max_size or 0) // SHARE)
-        if sum(one == visitor for one in self._visitors()) >= most:
-            said = f"Queue is full for you: {most} of your requests are waiting or being answered."
-            return False, said, "queue_full"
+        most = max(MIN_QUEUED_PER_VISITOR, (self.max_size or 0) // VISITOR_SHARE)
+        queues = self.event_queue_per_concurrency_id.values()
+        waiting = [event for queue in queues for event in queue.queue]
+        if sum(_visitor_of(event) == visitor for event in (*waiting, *_active(self))) >= most:
+            message = (
+                f"Queue is full for you: {most} of your requests are waiting or being answered."
+            )
+            return False, message, "queue_full"
         answer = await super().push(body, request, username)
-        for queue in self.event_queue_per_concurrency_id.values():
+        for queue in queues:
             self._take_turns(queue)
         return answer
 
     def _take_turns(self, queue: queueing.EventQueue) -> None:
-        """Put each visitor's first request before anybody's second, and so on.
+        """Sort each visitor's first request before anybody's second, and so on.
 
-        Those that are being worked on count: they were the visitor's first.
+        Requests that are being worked on count as their visitor's first.
         """
-        before = Counter(_visitor_of(one) for one in self._active())
+        before = Counter(_visitor_of(event) for event in _active(self))
         turns: dict[queueing.Event, int] = {}
         for event in queue.queue:
             visitor = _visitor_of(event)
@@ -103,54 +119,18 @@ class FairQueue(queueing.Queue):
             before[visitor] += 1
         queue.queue.sort(key=turns.__getitem__)
 
-    def _visitors(self) -> list[str]:
-        """Of each request that waits or is being worked on."""
-        waiting = [
-            one for queue in self.event_queue_per_concurrency_id.values() for one in queue.queue
-        ]
-        return [_visitor_of(one) for one in (*waiting, *self._active())]
 
-    def _active(self) -> list[queueing.Event]:
-        return [one for job in self.active_jobs if job for one in job]
+def _active(queue: queueing.Queue) -> list[queueing.Event]:
+    """Requests that are being worked on."""
+    return [event for job in queue.active_jobs if job for event in job]
 
 
 def _visitor_of(event: queueing.Event) -> str:
     return visitor_of(event.request, event.username)
 
 
-def told_to_programs(request: Request, error: Exception) -> JSONResponse:
-    """Answer a call that names what there is not, which Gradio would answer with 500 and no word.
-
-    Args:
-        request: the call.
-        error: what Gradio raises.
-
-    Raises:
-        Exception: the error, if it is not about a call.
-    """
-    path = request.url.path
-    if not path.startswith(("/gradio_api/call/", "/gradio_api/queue/join")):
-        raise error
-    if isinstance(error, TypeError):  # Gradio's sentence on a parameter, less its advice
-        said, status = f"{str(error).partition('. ')[0].rstrip('.')}; docs/api.md shows all.", 422
-    else:
-        said, status = "There is no such endpoint; docs/api.md shows which there are.", 404
-    return JSONResponse({"detail": said, "error": said}, status)
-
-
-CALL_ERRORS = (TypeError, KeyError, route_utils.FnIndexInferError)
-"""Those that `told_to_programs` tells."""
-
-
-class WholeUpdates(gr.Blocks):
-    """A page that loses no update of a handler that yields several.
-
-    Gradio sends the later ones as differences, and its script in the browser applies a difference
-    to the very object that it has handed on as the update before. While the browser is busy, as
-    when it puts up components that have just become visible, that update still waits for its turn:
-    a property that the next one does not mention is then taken out of it, and never gets to the
-    page. Whole updates are objects of their own, and small: paths of pictures and a few words.
-    """
+class PatchedBlocks(gr.Blocks):
+    """A page that explains unsuitable inputs and loses no update of a streaming handler."""
 
     async def preprocess_data(
         self,
@@ -159,17 +139,17 @@ class WholeUpdates(gr.Blocks):
         state: SessionState | None,
         explicit_call: bool = False,
     ) -> list[Any]:
-        """Values as the handler gets them; what does not fit is told, which Gradio does not do."""
+        """Convert inputs for the handler; Gradio 6.31 answers unsuitable ones without a message."""
         try:
             return await super().preprocess_data(block_fn, inputs, state, explicit_call)
         except gr.Error:
             raise
         except InvalidPathError as error:
-            said = "Expected a file that was uploaded in the last hour; docs/api.md shows how."
-            raise gr.Error(said, print_exception=False) from error
+            message = "Expected a file that was uploaded in the last hour; docs/api.md shows how."
+            raise gr.Error(message, print_exception=False) from error
         except Exception as error:
-            said = "These values do not fit what is asked for; docs/api.md shows what does."
-            raise gr.Error(said, print_exception=False) from error
+            message = "These values do not fit what is asked for; docs/api.md shows what does."
+            raise gr.Error(message, print_exception=False) from error
 
     def handle_streaming_diffs(
         self,
@@ -180,15 +160,20 @@ class WholeUpdates(gr.Blocks):
         final: bool,
         simple_format: bool = False,
     ) -> list[Any]:
-        """What is sent: the first and the last update plainly, others as replacing the former.
+        """Send whole updates instead of differences.
+
+        Gradio 6.31 sends the second and later updates of a handler as differences. Its script
+        applies each to the object that it has handed on as the update before. While the browser is
+        busy, that update still waits to be shown; a property that the difference removes is then
+        lost. Whole updates are objects of their own, and small: paths and a few words.
 
         Args:
             block_fn: the handler and its outputs.
-            data: new values, one an output.
-            session_hash: which visitor's.
-            run: which run of the handler; None for one that yields nothing more.
+            data: new values, one for each output.
+            session_hash: session of the visitor.
+            run: identifies the run of the handler; None if it yields nothing more.
             final: whether the run has ended; the values of its last update are sent again.
-            simple_format: whether whoever has called takes no differences.
+            simple_format: whether the caller takes no differences.
         """
         runs = self.pending_diff_streams.get(session_hash or "", {})
         is_difference = run in runs and not final and not simple_format
@@ -197,3 +182,80 @@ class WholeUpdates(gr.Blocks):
             block_fn, data, session_hash, run, final, simple_format
         )
         return [[["replace", [], value]] for value in whole] if is_difference else sent
+
+
+def call_error(request: Request, error: Exception) -> JSONResponse:
+    """Explain a call of a missing endpoint or parameter; Gradio 6.31 answers 500 without a message.
+
+    Args:
+        request: the call.
+        error: one of `CALL_ERRORS`, raised by Gradio.
+
+    Raises:
+        Exception: the error, if the request is not a call.
+    """
+    if not request.url.path.startswith(_CALL_PATHS):
+        raise error
+    if isinstance(error, TypeError):  # the first sentence names the parameter
+        message, status = (
+            f"{str(error).partition('. ')[0].rstrip('.')}; docs/api.md shows all.",
+            422,
+        )
+    else:
+        message, status = "There is no such endpoint; docs/api.md shows which there are.", 404
+    return JSONResponse({"detail": message, "error": message}, status)
+
+
+CALL_ERRORS = (TypeError, KeyError, route_utils.FnIndexInferError)
+"""What Gradio 6.31 raises for such calls."""
+
+
+def account_of(request: Request) -> str | None:
+    """The account with which a request is logged in; None without one."""
+    app = request.scope["app"]
+    for suffix in ("", "-unsecure"):
+        token = request.cookies.get(f"access-token{suffix}-{app.cookie_id}")
+        if token in app.tokens:
+            return str(app.tokens[token])
+    return None
+
+
+def asks_for_account(request: Request) -> bool:
+    """Whether the page requires visitors to log in."""
+    return bool(request.scope["app"].auth)
+
+
+def is_upload_folder(name: str) -> bool:
+    """Whether Gradio gives an upload a folder of this name: the SHA-256 of the file."""
+    return _UPLOAD_FOLDER.fullmatch(name) is not None
+
+
+def file_url(path: Path) -> str:
+    """URL of a file in the page's folder, relative to the page."""
+    return f"{_PREFIX.lstrip('/')}/file={quote(path.as_posix())}"
+
+
+async def forget_idle_sessions(page: gr.Blocks, seconds: float) -> None:
+    """Forget visitors who have been idle for some time, even if their page is open.
+
+    Gradio 6.31 forgets a session when its page is closed. To be awaited in the server's event loop;
+    the delete callbacks of the states run in a thread.
+
+    Args:
+        page: the running page.
+        seconds: since the visitor's last action.
+    """
+    holder, now = page.state_holder, datetime.datetime.now()
+    at_work = {event.session_hash for event in _active(page._queue)}
+    forgotten = []
+    for session, used in list(holder.time_last_used.items()):
+        if (now - used).total_seconds() > seconds and session not in at_work:
+            forgotten.append(holder.session_data.pop(session, None))
+            holder.time_last_used.pop(session, None)
+    await asyncio.to_thread(_delete_states, [state for state in forgotten if state])
+
+
+def _delete_states(sessions: Sequence[SessionState]) -> None:
+    for session in sessions:
+        for component, value, _ in session.state_components:
+            component.delete_callback(value)

@@ -1,4 +1,4 @@
-"""The likely colors and the points, as lists of buttons."""
+"""The likely colors and the points, as lists of buttons in HTML."""
 
 from __future__ import annotations
 
@@ -8,31 +8,13 @@ from typing import TYPE_CHECKING
 from colorflow.ui.swatches import Swatch
 
 if TYPE_CHECKING:
-    from colorflow.colorize import Hint
-
-LISTEN = """
-let pressed = null;
-element.addEventListener("click", event => {
-    const button = event.target.closest("button[data-index]");
-    if (!button) return;
-    pressed = button.dataset;
-    trigger("select", { index: Number(pressed.index), value: pressed.act });
-});
-watch("value", () => {
-    if (!pressed) return;
-    const same = `button[data-index="${pressed.index}"][data-act="${pressed.act}"]`;
-    element.querySelector(same)?.focus({ preventScroll: true });
-    pressed = null;
-});
-"""
-"""A button that is pressed tells its index and act, and keeps the focus of the keyboard."""
-
+    from colorflow.colorizer import Hint
 
 _LIKELY = "<h2>Likely colors of this point</h2>"
 
 
 def swatch_list(swatches: Sequence[Swatch], *, sought: bool = False) -> str:
-    """Buttons of likely colors as HTML; without any, that they are sought, or nothing."""
+    """Likely colors as buttons; without any, a sentence while they are `sought`, or nothing."""
     if not swatches:
         return f"{_LIKELY}<p>Looking for them ...</p>" if sought else ""
     buttons = "".join(
@@ -46,13 +28,13 @@ def swatch_list(swatches: Sequence[Swatch], *, sought: bool = False) -> str:
 def point_list(
     hints: Sequence[Hint], colors: Sequence[Swatch], current: int | None, *, held: bool
 ) -> str:
-    """The points as HTML: a button that takes one up and one that deletes it, for each.
+    """The points, each with a button that makes it the current one and one that deletes it.
 
     Args:
         hints: the points.
-        colors: of each, as it is shown.
-        current: index of the one that gets the next color.
-        held: whether the next click moves it.
+        colors: of each point, as it is shown.
+        current: index of the point that gets the next color.
+        held: whether the next click moves that point.
     """
     if not hints:
         return "<h2>Your points</h2><p>None yet.</p>"

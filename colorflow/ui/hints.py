@@ -1,4 +1,4 @@
-"""The tab where the visitor says colors of points, and the photo follows."""
+"""The tab where a visitor gives points of a photo their colors, and the photo follows."""
 
 from __future__ import annotations
 
@@ -9,30 +9,26 @@ from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
-from colorflow.errors import ColorflowError
+from colorflow.ui.colorings import PhotoSession, write_chosen
+from colorflow.ui.controls import whole_number
 from colorflow.ui.hint_lists import point_list, swatch_list
-from colorflow.ui.hint_session import HintColorizer, HintSession, first_card
-from colorflow.ui.hints_layout import HintsLayout
-from colorflow.ui.limits import WORK
-from colorflow.ui.room import Room
-from colorflow.ui.session import Session
-from colorflow.ui.status import line, problem, status_line
+from colorflow.ui.hinted_photo import HintedPhoto, HintSession, mean_spec
+from colorflow.ui.limits import MemoryBudget
+from colorflow.ui.panes import AFTERWARDS, IN_TURN, LISTEN, UploadPane, formats_line
+from colorflow.ui.points import Points
+from colorflow.ui.status import FAILURES, Updates, line, problem, status_line
 from colorflow.ui.swatches import ab_of
 
 if TYPE_CHECKING:
-    from colorflow.colorize import Recipe
+    from colorflow.colorizer import ColoringSpec, Colorizer
     from colorflow.ui.colorize import ColorizeTab
-
-Updates = dict[Any, Any]
-"""New values by component."""
 
 _NOT_HERE = (
     "The weights that this page was started with take no color hints; weights made with "
     "“colorflow train --hints” do."
 )
-_NO_PHOTO = "There is no photo yet; choose one first."
 HINTS_TAB = "hints"
-"""Its name among the tabs."""
+"""The tab's id among the tabs."""
 _FIRST = "Click a point whose color you know."
 _FETCH = """
 (file) => {
@@ -44,56 +40,124 @@ _FETCH = """
 }
 """
 """Let the browser save the file that has just been made."""
+_WELCOME = """
+<ol>
+<li><h2>Choose a photo</h2>It is colored at once, as the model believes.</li>
+<li><h2>Click what you know</h2>The blue door, the red scarf: click a point, then choose its color
+among likely ones or freely.</li>
+<li><h2>See the rest follow</h2>Colors spread over what belongs together. Correct, add, take
+back.</li>
+</ol>
+"""
+_FILES = """
+<p>Saved hints are a small JSON file, for another day or for “colorflow colorize --hints”.</p>
+"""
 
 
-class HintsTab(HintsLayout):
+class HintsTab:
     """Components and handlers of the tab, made inside a `gr.Blocks`.
 
-    Handlers return the new values by component, and work without a server.
+    Handlers return new values by component, and work without a server.
 
     Args:
         colorizer: colors the photos.
-        root: folder in which the visitors' folders are made.
+        root: folder in which the sessions make theirs.
         max_megabytes: size of the largest upload, to be stated.
-        room: for photos, shared by all visitors.
+        budget: memory and disk for photos, shared by all visitors.
     """
 
     def __init__(
-        self,
-        colorizer: HintColorizer,
-        root: Path,
-        max_megabytes: int,
-        *,
-        room: Room | None = None,
+        self, colorizer: Colorizer, root: Path, max_megabytes: int, budget: MemoryBudget
     ) -> None:
         self._colorizer = colorizer
-        self._root = root
-        self._room = room or Room()
         self.usable = colorizer.takes_hints
         if not self.usable:
             status_line(line(_NOT_HERE), "hints-about")
             return
-        self.session = gr.State(None, delete_callback=_close)
-        super().__init__(max_megabytes)
-        self._connect()
-
-    def _connect(self) -> None:
-        """Connect events with handlers; none of them is part of a public interface."""
+        self._formats = formats_line(max_megabytes)
+        with gr.Row(elem_id="hints"):
+            with gr.Column(scale=5, min_width=300):
+                self.photo = UploadPane(root, budget, "hints-upload", "Photo")
+                self._build_picture()
+            with gr.Column(
+                scale=2, min_width=300, visible=False, elem_id="hints-side"
+            ) as self.side:
+                self._build_points()
+                self._build_files()
+                self._build_numbers()
+        self.session = self.photo.session
         self._shown_by_all = [
             self.session, self.status, self.picture, self.points, self.undo_button, self.save,
             self.file, self.free, self.side, self.welcome, self.swatches,
         ]  # fmt: skip
+        self._connect()
+
+    def _build_picture(self) -> None:
+        self.status = status_line(self._formats, "hints-status")
+        self.welcome = gr.HTML(_WELCOME, elem_id="hints-welcome")
+        self.picture = gr.Image(
+            label="Click a point",
+            show_label=False,
+            format="png",
+            interactive=False,
+            visible=False,
+            buttons=[],
+            elem_id="hints-picture",
+        )
+        self.swatches = gr.HTML("", js_on_load=LISTEN, elem_id="hints-swatches")
+        with gr.Row(visible=False, elem_id="hints-free") as self.free:
+            self.picker = gr.ColorPicker(
+                value="#4a6fa5",
+                label="Any other color",
+                info="Its hue and strength count; how light it is stays the photo's.",
+                elem_id="hints-picker",
+            )
+            self.use = gr.Button("Use this color", scale=0, min_width=180, elem_id="hints-use")
+
+    def _build_points(self) -> None:
+        self.points = gr.HTML("", js_on_load=LISTEN, elem_id="hints-points")
+        with gr.Row():
+            self.undo_button = gr.Button(
+                "Undo", interactive=False, min_width=120, elem_id="hints-undo"
+            )
+            self.other = gr.Button("Other colors", min_width=120, elem_id="hints-other")
+        gr.HTML(
+            "<p>Undo takes the last change of a point back. Other colors changes what you "
+            "have not said.</p>",
+            elem_id="hints-info",
+        )
+
+    def _build_files(self) -> None:
+        self.fetch = gr.Button("Download", variant="primary", elem_id="hints-download")
+        self.file = gr.DownloadButton("Photo", elem_id="hints-file")
+        with gr.Row():
+            self.save = gr.DownloadButton("Save hints", min_width=120, elem_id="hints-save")
+            self.load = gr.UploadButton(
+                "Load hints", file_types=[".json"], min_width=120, elem_id="hints-load"
+            )
+        gr.HTML(_FILES, elem_id="hints-files-info")
+
+    def _build_numbers(self) -> None:
+        with gr.Accordion("Say a place by numbers", open=False, elem_id="hints-place"):
+            self.across = whole_number(
+                "hints-across", "Across", "Pixels from the left edge of the photo."
+            )
+            self.down = whole_number("hints-down", "Down", "Pixels from its upper edge.")
+            self.put_button = gr.Button("Take this place", elem_id="hints-put")
+
+    def _connect(self) -> None:
+        session = self.session
         events: list[tuple[Any, Callable[..., Updates], list[gr.components.Component]]] = [
-            (self.upload.upload, self.open_photo, [self.upload, self.session]),
-            (self.upload.clear, self.open_photo, [self.upload, self.session]),
-            (self.picture.select, self.click, [self.session]),
-            (self.swatches.select, self.pick, [self.session]),
-            (self.use.click, self.pick_freely, [self.session, self.picker]),
-            (self.points.select, self.act_on_point, [self.session]),
-            (self.put_button.click, self.put, [self.session, self.across, self.down]),
-            (self.undo_button.click, self.undo, [self.session]),
-            (self.other.click, self.other_colors, [self.session]),
-            (self.load.upload, self.load_hints, [self.load, self.session]),
+            (self.photo.upload.upload, self.open_photo, [self.photo.upload, session]),
+            (self.photo.upload.clear, self.open_photo, [self.photo.upload, session]),
+            (self.picture.select, self.click, [session]),
+            (self.swatches.select, self.pick, [session]),
+            (self.use.click, self.pick_freely, [session, self.picker]),
+            (self.points.select, self.act_on_point, [session]),
+            (self.put_button.click, self.put, [session, self.across, self.down]),
+            (self.undo_button.click, self.undo, [session]),
+            (self.other.click, self.other_colors, [session]),
+            (self.load.upload, self.load_hints, [self.load, session]),
         ]
         for event, handler, inputs in events:
             changed = event(
@@ -103,21 +167,19 @@ class HintsTab(HintsLayout):
                 show_progress="minimal",
                 show_progress_on=self.status,
                 trigger_mode="multiple",
-                api_visibility="private",
-                **WORK,
+                **IN_TURN,
             )
             self._offer_after(changed)
         self.fetch.click(
             self.prepare_download,
-            [self.session],
+            [session],
             [self.file, self.status],
             show_progress_on=self.status,
-            api_visibility="private",
-            **WORK,
+            **IN_TURN,
         ).success(None, [self.file], js=_FETCH)
 
     def take_from(self, other: ColorizeTab, tabs: gr.Tabs) -> None:
-        """Let a button of another tab bring its photo and coloring here."""
+        """Let a button of the tab that colors photos bring its photo and coloring here."""
         if not self.usable:
             return
         self._tabs = tabs
@@ -126,166 +188,160 @@ class HintsTab(HintsLayout):
             [other.session, self.session],
             [tabs, *self._shown_by_all],
             show_progress_on=other.to_hints,
-            api_visibility="private",
-            **WORK,
+            **IN_TURN,
         )
         self._offer_after(taken)
 
     def _offer_after(self, changed: gr.events.Dependency) -> None:
-        changed.then(
-            self.offer,
-            [self.session],
-            [self.swatches, self.status],
-            show_progress="hidden",
-            trigger_mode="multiple",
-            api_visibility="private",
-            **WORK,
-        )
+        changed.then(self.offer, [self.session], [self.swatches, self.status], **AFTERWARDS)
 
-    # handlers
+    # the photo
 
-    def open_photo(self, upload: str | None, session: HintSession | None) -> Updates:
-        """Color the photo that was uploaded, or empty the tab after it was taken away.
-
-        Args:
-            upload: path of the upload.
-            session: None at the visitor's first photo.
-        """
+    def open_photo(self, upload: str | None, session: HintSession) -> Updates:
+        """Color the photo that was uploaded, or empty the tab after it was taken away."""
         if upload is None:
-            if session:
-                session.forget_photo()
-            return self._empty(session, self.formats)
-        return self._open(Path(upload), session, first_card(self._colorizer.levels))
+            session.keep(())
+            return self._empty(session, self._formats)
+        return self._open(Path(upload), session, mean_spec(self._colorizer.levels))
 
-    def take(self, other: Session | None, session: HintSession | None) -> Updates:
+    def take(self, other: PhotoSession, session: HintSession) -> Updates:
         """Take over the photo and the chosen coloring of the tab that colors photos."""
-        if other is None or other.photo is None or other.chosen is None:
-            return {self.status: line(_NO_PHOTO, bad=True)}
-        shown = self._open(other.photo.upload, session, other.chosen.recipe)
+        try:
+            photo = other.require()
+            spec = photo.require_chosen().spec
+        except FAILURES as error:
+            return {self.status: problem(error)}
+        shown = self._open(photo.photo.path, session, spec)
         return {**shown, self._tabs: gr.update(selected=HINTS_TAB)}
 
-    def click(self, session: HintSession | None, event: gr.SelectData) -> Updates:
-        """Take a clicked place: of a new point, or the new one of a point that is held."""
-        x, y = event.index
-        return self._changed(session, lambda one: one.click(x, y))
+    def prepare_download(self, session: HintSession) -> Updates:
+        """Write the photo in full size, for the browser to fetch."""
+        try:
+            session.require()
+            written = write_chosen(session, self._colorizer.digest)
+        except FAILURES as error:
+            return {self.status: problem(error), self.file: None}
+        return {self.file: str(written[1]) if written else None}
 
-    def put(self, session: HintSession | None, across: int | None, down: int | None) -> Updates:
-        """Take a place that is said by numbers."""
+    # points
+
+    def click(self, session: HintSession, event: gr.SelectData) -> Updates:
+        """Begin a point where the picture was clicked, or move the held point there."""
+        x, y = event.index
+        return self._changed(session, lambda photo: photo.click(x, y))
+
+    def put(self, session: HintSession, across: int | None, down: int | None) -> Updates:
+        """Do the same at a position that is given in numbers."""
         if across is None or down is None:
             text = "Across and Down: two whole numbers, in pixels of the photo."
             return {self.status: line(text, bad=True)}
-        return self._changed(session, lambda one: one.opened.points.put(int(down), int(across)))
+        return self._changed(session, lambda photo: photo.points.put(int(down), int(across)))
 
-    def pick(self, session: HintSession | None, event: gr.SelectData) -> Updates:
-        """Give the point one of the likely colors."""
-        return self._changed(session, lambda one: one.pick(int(event.index)))
+    def pick(self, session: HintSession, event: gr.SelectData) -> Updates:
+        """Give the current point one of the likely colors."""
+        return self._changed(session, lambda photo: photo.pick(int(event.index)))
 
-    def pick_freely(self, session: HintSession | None, picked: str | None) -> Updates:
-        """Give the point any color."""
+    def pick_freely(self, session: HintSession, picked: str | None) -> Updates:
+        """Give the current point any color."""
         ab = ab_of(picked or "")
         if ab is None:
             return {self.status: line("That is no color; write it as #rrggbb.", bad=True)}
-        return self._changed(session, lambda one: one.opened.points.color(*ab))
+        return self._changed(session, lambda photo: photo.points.color(*ab))
 
-    def act_on_point(self, session: HintSession | None, event: gr.SelectData) -> Updates:
-        """Take up a point of the list, or delete it."""
+    def act_on_point(self, session: HintSession, event: gr.SelectData) -> Updates:
+        """Hold a point of the list, or delete it."""
         index = int(event.index)
         if event.value == "delete":
-            return self._changed(session, lambda one: one.opened.points.delete(index))
-        return self._changed(session, lambda one: one.opened.points.hold(index))
+            return self._changed(session, lambda photo: photo.points.delete(index))
+        return self._changed(session, lambda photo: photo.points.hold(index))
 
-    def undo(self, session: HintSession | None) -> Updates:
-        """Take the last change of the points back."""
-        return self._changed(session, lambda one: one.opened.points.undo())
+    def undo(self, session: HintSession) -> Updates:
+        """Undo the last change of the points."""
+        return self._changed(session, lambda photo: photo.points.undo())
 
-    def other_colors(self, session: HintSession | None) -> Updates:
-        """Draw anew what the hints leave open."""
-        return self._changed(session, lambda one: one.other_colors())
+    def other_colors(self, session: HintSession) -> Updates:
+        """Change the colors that the points leave open."""
+        return self._changed(session, lambda photo: photo.other_colors())
 
-    def load_hints(self, upload: str | None, session: HintSession | None) -> Updates:
+    def load_hints(self, upload: str | None, session: HintSession) -> Updates:
         """Replace the points by those of a file."""
         if upload is None:
             return {self.status: gr.skip()}
-        return self._changed(session, lambda one: one.load(Path(upload)))
+        return self._changed(session, lambda photo: photo.load(Path(upload)))
 
-    def offer(self, session: HintSession | None) -> Updates:
-        """Show likely colors of the point that gets the next one."""
-        if session is None:
+    def offer(self, session: HintSession) -> Updates:
+        """Show likely colors of the point that gets the next color."""
+        photo = session.current
+        if photo is None:
             return {self.swatches: ""}
         try:
-            swatches = session.offer(self._colorizer)
-        except (ColorflowError, MemoryError) as error:
+            is_current = photo.offer(self._colorizer) and session.current is photo
+        except FAILURES as error:
             return {self.swatches: "", self.status: problem(error)}
-        return {self.swatches: gr.skip() if swatches is None else swatch_list(swatches)}
+        return {self.swatches: swatch_list(photo.offered) if is_current else gr.skip()}
 
-    def prepare_download(self, session: HintSession | None) -> Updates:
-        """Paint the photo in full size."""
+    def _open(self, upload: Path, session: HintSession, spec: ColoringSpec) -> Updates:
+        session.keep(())
         try:
-            if session is None:
-                raise ColorflowError(_NO_PHOTO)
-            path = session.paint(self._colorizer.digest)
-        except (ColorflowError, MemoryError) as error:
-            return {self.status: problem(error), self.file: None}
-        return {self.file: None if path is None else str(path)}
-
-    def _open(self, upload: Path, session: HintSession | None, recipe: Recipe) -> Updates:
-        try:
-            session = session or HintSession(self._root, self._room)
-            session.open(upload, recipe)
-            session.redraw(self._colorizer)
+            uploaded = session.read(upload)
+            photo = HintedPhoto(
+                photo=uploaded,
+                upload=upload,
+                spec=spec,
+                points=Points(uploaded.height, uploaded.width),
+            )
+            session.add(photo)
+            with session.unless_left(photo):
+                photo.recolor(self._colorizer)
             return {**self._shown(session, _FIRST), self.swatches: ""}
-        except (ColorflowError, MemoryError) as error:
+        except FAILURES as error:
             return self._empty(session, problem(error))
 
-    def _changed(
-        self, session: HintSession | None, change: Callable[[HintSession], None]
-    ) -> Updates:
-        """Change the points, draw the photo anew if that is asked for, and show both."""
+    def _changed(self, session: HintSession, change: Callable[[HintedPhoto], None]) -> Updates:
+        """Change the points, color the photo anew where that is needed, and show both."""
         started = time.perf_counter()
         try:
-            if session is None:
-                raise ColorflowError(_NO_PHOTO)
-            now = session.opened
-            before = now.points.hints, now.recipe
-            at = now.points.target()
-            change(session)
+            photo = session.require()
+            before, target = (photo.points.hints, photo.spec), photo.points.target()
+            change(photo)
             said = ""
-            if (now.points.hints, now.recipe) != before:
-                session.redraw(self._colorizer)
-                said = f"Drawn in {time.perf_counter() - started:.1f} s."
+            if (photo.points.hints, photo.spec) != before:
+                with session.unless_left(photo):
+                    photo.recolor(self._colorizer)
+                said = f"Colored in {time.perf_counter() - started:.1f} s."
             shown = self._shown(session, said)
-        except (ColorflowError, MemoryError) as error:
+        except FAILURES as error:
             return {self.status: problem(error)}
-        if now.points.target() != at:
-            shown[self.swatches] = swatch_list((), sought=now.points.target() is not None)
+        if photo.points.target() != target:
+            shown[self.swatches] = swatch_list((), sought=photo.points.target() is not None)
         return shown
 
     def _shown(self, session: HintSession, said: str) -> Updates:
-        now = session.opened
-        points, marked = now.points, session.marked()
+        photo = session.require()
+        points, marked = photo.points, photo.marked()
         number = None if points.current is None else points.current + 1
-        if points.place is not None:
+        if points.uncolored is not None:
             said = "Now choose the color of this point."
         elif points.held:
             said = f"Point {number}: click its new place, or choose another color."
         elif not said and number is not None:
             said = f"Point {number}: choose another color, or click a new point."
-        colors = session.shown_points()
-        held = points.held
         return {
             self.session: session,
             self.status: line(said),
             self.welcome: gr.update(visible=False),
             self.picture: gr.update(value=None if marked is None else str(marked), visible=True),
-            self.points: point_list(points.hints, colors, points.current, held=held),
+            self.points: point_list(
+                points.hints, photo.point_colors(), points.current, held=points.held
+            ),
             self.undo_button: gr.update(interactive=points.can_undo),
-            self.save: gr.update(value=str(session.save()), interactive=bool(points.hints)),
+            self.save: gr.update(value=str(photo.save()), interactive=bool(points.hints)),
             self.file: None,
             self.free: gr.update(visible=points.target() is not None),
             self.side: gr.update(visible=True),
         }
 
-    def _empty(self, session: HintSession | None, said: str) -> Updates:
+    def _empty(self, session: HintSession, said: str) -> Updates:
         return {
             self.session: session,
             self.status: said,
@@ -298,8 +354,3 @@ class HintsTab(HintsLayout):
             self.free: gr.update(visible=False),
             self.side: gr.update(visible=False),
         }
-
-
-def _close(session: HintSession | None) -> None:
-    if session is not None:
-        session.close()

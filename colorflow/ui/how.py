@@ -5,24 +5,23 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
 from colorflow.errors import ColorflowError
 from colorflow.photo import Photo, count_pixels, read_photo
-from colorflow.quiz.deck import example_photo
-from colorflow.ui.colorize import LARGEST_SEED
-from colorflow.ui.controls import seed_number
+from colorflow.quiz.photos import example_photo
+from colorflow.ui.colorings import PhotoSession
+from colorflow.ui.controls import checked_seed, seed_number, whole_number
+from colorflow.ui.flow_pictures import FlowPictures, start_pictures
 from colorflow.ui.frames import PLAYER, player, row
-from colorflow.ui.how_session import Exhibition, HowColorizer, HowSession
-from colorflow.ui.limits import WORK
-from colorflow.ui.room import Room
-from colorflow.ui.session import Session
-from colorflow.ui.status import line, problem, status_line
+from colorflow.ui.limits import MemoryBudget
+from colorflow.ui.panes import IN_TURN, session_state
+from colorflow.ui.status import FAILURES, Updates, line, problem, status_line
 
-Updates = dict[Any, Any]
-"""New values by component."""
+if TYPE_CHECKING:
+    from colorflow.colorizer import Colorizer
 
 _LEVEL_PACE, _WALK_PACE = 1800, 450
 """Milliseconds a picture."""
@@ -47,7 +46,7 @@ everywhere, and so a calm picture; strong noise gives colors that are rarer, and
 _WALK = """
 <h2>From one coloring to another</h2>
 <p>Halfway between two noises there is noise again, and so a coloring. Every picture on the way is
-one that the flow could have drawn.</p>
+one that the flow could have sampled.</p>
 """
 _FORMULA = """
 <p>The flow <i>f</i> is a bijection between the chroma <i>ab</i> on the grid and latents <i>z</i>,
@@ -70,28 +69,22 @@ normal vectors in many dimensions are equally long.</p>
 class HowTab:
     """Components and handlers of the tab, made inside a `gr.Blocks`.
 
-    Handlers give the new values by component one after the other, and work without a server.
+    Handlers yield new values by component one after the other, and work without a server.
 
     Args:
         colorizer: colors the photos.
-        root: folder in which the visitors' folders are made.
-        room: for photos, shared by all visitors.
+        root: folder in which the sessions make theirs.
+        budget: memory and disk for photos, shared by all visitors.
     """
 
-    def __init__(self, colorizer: HowColorizer, root: Path, room: Room | None = None) -> None:
-        self._room = room or Room()
+    def __init__(self, colorizer: Colorizer, root: Path, budget: MemoryBudget) -> None:
         self._colorizer = colorizer
-        self._root = root
-        self.session = gr.State(None, delete_callback=_close)
+        self.session = session_state(root, budget)
         gr.HTML(_HEADING, elem_id="how-heading")
         with gr.Row(elem_id="how-controls"):
             self.seed = seed_number("how-seed", "Of the noise: another number is other noise.")
-            self.other = gr.Number(
-                value=1,
-                precision=0,
-                label="Second seed",
-                info="Of the coloring at the end of the walk.",
-                elem_id="how-other",
+            self.other = whole_number(
+                "how-other", "Second seed", "Of the coloring at the end of the walk.", value=1
             )
             self.button = gr.Button(
                 "Show", variant="primary", scale=0, min_width=180, elem_id="how-go"
@@ -103,125 +96,118 @@ class HowTab:
             self.walk = self._section("walk", _WALK)
         with gr.Accordion("The formula", open=False, elem_id="how-formula"):
             gr.HTML(_FORMULA, elem_id="how-formula-text")
-        self.shown = [
-            self.session, self.status, self.column, self.seed, self.other, self.levels,
-            self.temperatures, self.walk,
-        ]  # fmt: skip
 
     def _section(self, name: str, text: str) -> gr.HTML:
         gr.HTML(text, elem_id=f"how-{name}-heading")
         return gr.HTML("", js_on_load=PLAYER, apply_default_css=False, elem_id=f"how-{name}")
 
     def connect(self, tab: gr.Tab, photos: gr.State) -> None:
-        """Connect events with handlers; none of them is part of a public interface.
+        """Connect events with handlers.
 
         Args:
-            tab: what the visitor chooses to come here.
+            tab: what the visitor selects to come here.
             photos: holds the `Session` of the tab that colors photos.
         """
-        quietly: dict[str, Any] = {
-            "show_progress_on": self.status,
-            **WORK,
-            "api_visibility": "private",
-        }
-        tab.select(self.arrive, [photos, self.session], self.shown, **quietly)
+        shown = [
+            self.session, self.status, self.column, self.seed, self.other, self.levels,
+            self.temperatures, self.walk,
+        ]  # fmt: skip
+        options: dict[str, Any] = {"show_progress_on": self.status, **IN_TURN}
+        tab.select(self.arrive, [photos, self.session], shown, **options)
         self.button.click(
             self.show,
             [photos, self.session, self.seed, self.other],
-            self.shown,
+            shown,
             trigger_mode="always_last",
-            **quietly,
+            **options,
         )
 
-    def arrive(self, photos: Session | None, session: HowSession | None) -> Iterator[Updates]:
-        """Show the visitor's photo and chosen coloring, unless that is shown already."""
-        if session and session.shown == _had(photos):
+    def arrive(self, photos: PhotoSession, session: PhotoSession) -> Iterator[Updates]:
+        """Show the visitor's photo and chosen coloring, unless they are shown already."""
+        if isinstance(session.job, FlowPictures) and session.job.shown == _chosen(photos):
             yield {self.status: gr.skip()}
             return
-        _, seed = _had(photos)
+        _, seed = _chosen(photos)
         yield {self.seed: seed, self.other: seed + 1}
         yield from self.show(photos, session, seed, seed + 1)
 
     def show(
         self,
-        photos: Session | None,
-        session: HowSession | None,
+        photos: PhotoSession,
+        session: PhotoSession,
         seed: int | None,
         other: int | None,
     ) -> Iterator[Updates]:
-        """Show how the photo gets the colors of a seed, and those between two seeds."""
-        if not (_is_seed(seed) and _is_seed(other)):
-            text = f"Seeds: whole numbers from 0 to {LARGEST_SEED}."
-            yield {self.status: line(text, bad=True)}
-            return
-        assert seed is not None
-        assert other is not None
+        """Show how the photo gets the colors of one seed, and those between two seeds."""
         try:
-            session = session or HowSession(self._root)
-            had = _had(photos)
-            with self._photo_of(photos) as photo, session.begin(self._colorizer, photo) as run:
+            first, last = checked_seed(seed), checked_seed(other, "Second seed")
+            chosen = _chosen(photos)
+            with (
+                _photo_of(photos) as photo,
+                start_pictures(session, self._colorizer, photo) as job,
+            ):
                 yield {self.session: session, self.status: line("Looking into the flow ...")}
-                yield from self._pictures(run, int(seed), int(other))
-                if run.end:
+                yield from self._pictures(job, first, last)
+                if job.end:
                     yield {self.status: gr.skip()}
                     return
-                session.shown = had
-                yield {self.status: line(_YOURS if photos and photos.photo else _EXAMPLE)}
-        except (ColorflowError, MemoryError) as error:
+                job.shown = chosen
+                yield {self.status: line(_YOURS if photos.current else _EXAMPLE)}
+        except FAILURES as error:
             yield {self.session: session, self.status: problem(error)}
 
-    def _pictures(self, run: Exhibition, seed: int, other: int) -> Iterator[Updates]:
-        """The sections one after the other, until somebody ends it."""
+    def _pictures(self, job: FlowPictures, seed: int, other: int) -> Iterator[Updates]:
+        """The sections one after the other, until the job should end."""
         try:
-            for updates in self._sections(run, seed, other):
-                if run.end:
+            for updates in self._sections(job, seed, other):
+                if job.end:
                     return
                 yield updates
         except ColorflowError:
-            if not run.end:  # otherwise the folder may have gone
+            if not job.end:  # otherwise the folder may have gone
                 raise
 
-    def _sections(self, run: Exhibition, seed: int, other: int) -> Iterator[Updates]:
-        levels = run.levels(seed)
+    def _sections(self, job: FlowPictures, seed: int, other: int) -> Iterator[Updates]:
+        levels = job.levels(seed)
         yield {
             self.column: gr.update(visible=True),
-            self.levels: player(levels, label="Step", ratio=run.ratio, pace=_LEVEL_PACE),
+            self.levels: player(levels, label="Step", ratio=job.ratio, pace=_LEVEL_PACE),
             self.temperatures: "",
             self.walk: "",
         }
-        yield {self.temperatures: row(run.temperatures(seed), ratio=run.ratio)}
-        way = run.walk(seed, other)
-        yield {self.walk: player(way, label="Way", ratio=run.ratio, pace=_WALK_PACE)}
-
-    @contextmanager
-    def _photo_of(self, photos: Session | None) -> Iterator[Photo]:
-        """The visitor's photo, or an example, with room for it."""
-        if photos and photos.photo:
-            with photos.photo.read() as photo:
-                yield photo
-            return
-        example = example_photo()
-        with self._room.held(count_pixels(example)):
-            yield read_photo(example)
+        yield {self.temperatures: row(job.temperatures(seed), ratio=job.ratio)}
+        way = job.walk(seed, other)
+        yield {self.walk: player(way, label="Way", ratio=job.ratio, pace=_WALK_PACE)}
 
 
-def how_tab(colorizer: HowColorizer, root: Path, photos: gr.State, room: Room) -> None:
-    """Make the tab, inside the `gr.Tabs` of the page; arguments as of `HowTab`."""
+def how_tab(colorizer: Colorizer, root: Path, photos: gr.State, budget: MemoryBudget) -> None:
+    """Make the tab, inside the `gr.Tabs` of the page.
+
+    Args:
+        colorizer: colors the photos.
+        root: folder in which the sessions make theirs.
+        photos: holds the `Session` of the tab that colors photos.
+        budget: memory and disk for photos, shared by all visitors.
+    """
     with gr.Tab("How it works", elem_id="how-tab") as tab:
-        HowTab(colorizer, root, room).connect(tab, photos)
+        HowTab(colorizer, root, budget).connect(tab, photos)
 
 
-def _had(photos: Session | None) -> tuple[Path, int]:
-    """Photo, and seed of its chosen coloring, in the other tab; or an example."""
-    if photos and photos.photo:
-        return photos.photo.upload, photos.chosen.seed if photos.chosen else 0
-    return example_photo(), 0
+@contextmanager
+def _photo_of(photos: PhotoSession) -> Iterator[Photo]:
+    """The visitor's photo or an example, with memory for it."""
+    if photos.current:
+        with photos.current.photo.read() as photo:
+            yield photo
+        return
+    example = example_photo()
+    with photos.budget.reserve(count_pixels(example)):
+        yield read_photo(example)
 
 
-def _is_seed(seed: int | None) -> bool:
-    return seed is not None and 0 <= seed <= LARGEST_SEED
-
-
-def _close(session: HowSession | None) -> None:
-    if session is not None:
-        session.close()
+def _chosen(photos: PhotoSession) -> tuple[Path, int]:
+    """The visitor's photo, or an example, and the seed of its chosen coloring."""
+    current = photos.current
+    if current is None:
+        return example_photo(), 0
+    return current.photo.path, current.chosen.seed if current.chosen else 0

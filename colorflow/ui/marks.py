@@ -1,4 +1,4 @@
-"""Marks of points, drawn on a picture."""
+"""Draws marks of points on a picture."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 _SHARE = 1 / 50
-"""Radius of a mark, of the picture's longer side."""
+"""Radius of a mark divided by the picture's longer side."""
 _LEAST_RADIUS = 4
 
 
@@ -20,10 +20,10 @@ class Mark:
 
     Attributes:
         row: in pixels of the picture.
-        column: likewise.
-        color: #rrggbb that fills the mark; None for a ring, where a color is still to be chosen.
-        text: number beside it.
-        chosen: drawn larger.
+        column: in pixels of the picture.
+        color: #rrggbb that fills the mark; None for a ring, where no color is chosen yet.
+        text: number beside the mark.
+        chosen: whether the mark is drawn larger.
     """
 
     row: float
@@ -39,11 +39,11 @@ def radius_of(height: int, width: int) -> float:
 
 
 def with_marks(rgb: NDArray[np.uint8], marks: Sequence[Mark]) -> NDArray[np.uint8]:
-    """Draw marks: white and black rings, which stand out on any color.
+    """Draw marks: white and black rings, which are visible on any color.
 
     Args:
-        rgb: (H, W, 3), left as it is.
-        marks: the later ones above the earlier.
+        rgb: (H, W, 3), which stays as it is.
+        marks: the later ones are drawn above the earlier ones.
     """
     picture = Image.fromarray(rgb)
     draw = ImageDraw.Draw(picture)
@@ -51,14 +51,14 @@ def with_marks(rgb: NDArray[np.uint8], marks: Sequence[Mark]) -> NDArray[np.uint
     line = max(1, round(plain / 5))
     for mark in marks:
         radius = 1.35 * plain if mark.chosen else plain
-        _ring(draw, mark, radius, "black", line)
-        _ring(draw, mark, radius - line, "white", 2 * line)
+        center = (mark.column, mark.row)
+        draw.circle(center, radius, outline="black", width=line)
+        draw.circle(center, radius - line, outline="white", width=2 * line)
         if mark.color is not None:
-            _disc(draw, mark, radius - 2 * line, mark.color)
+            draw.circle(center, radius - 2 * line, fill=mark.color)
         if mark.text:
-            place = (mark.column + 1.2 * radius, mark.row - 1.2 * radius)
             draw.text(
-                place,
+                (mark.column + 1.2 * radius, mark.row - 1.2 * radius),
                 mark.text,
                 fill="white",
                 stroke_fill="black",
@@ -67,20 +67,3 @@ def with_marks(rgb: NDArray[np.uint8], marks: Sequence[Mark]) -> NDArray[np.uint
                 anchor="lm",
             )
     return np.asarray(picture)
-
-
-def _ring(draw: ImageDraw.ImageDraw, mark: Mark, radius: float, color: str, width: int) -> None:
-    draw.ellipse(_box(mark, radius), outline=color, width=width)
-
-
-def _disc(draw: ImageDraw.ImageDraw, mark: Mark, radius: float, color: str) -> None:
-    draw.ellipse(_box(mark, radius), fill=color)
-
-
-def _box(mark: Mark, radius: float) -> tuple[float, float, float, float]:
-    return (
-        mark.column - radius,
-        mark.row - radius,
-        mark.column + radius,
-        mark.row + radius,
-    )

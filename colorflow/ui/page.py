@@ -1,4 +1,4 @@
-"""What every tab of the page shares."""
+"""The page: its tabs, and the look that they share."""
 
 from __future__ import annotations
 
@@ -11,17 +11,16 @@ from colorflow.quiz.game import Quiz
 from colorflow.ui.api import Api
 from colorflow.ui.colorize import ColorizeTab
 from colorflow.ui.folder import FolderTab
-from colorflow.ui.gradio_patches import WholeUpdates
+from colorflow.ui.gradio_patches import PatchedBlocks
 from colorflow.ui.hints import HINTS_TAB, HintsTab
 from colorflow.ui.how import how_tab
-from colorflow.ui.limits import Limits
-from colorflow.ui.quiz import quiz_tab
+from colorflow.ui.limits import Limits, MemoryBudget
+from colorflow.ui.quiz import QuizTab
 from colorflow.ui.reference import ReferenceTab
-from colorflow.ui.room import Room
 from colorflow.ui.storage import VISITORS
 
 if TYPE_CHECKING:
-    from colorflow.colorize import Colorizer
+    from colorflow.colorizer import Colorizer
 
 STYLE = Path(__file__).with_name("page.css")
 
@@ -53,49 +52,44 @@ const describe = () => {
 };
 new MutationObserver(describe).observe(document.body, { childList: true, subtree: true });
 """
-"""Gradio gives these pictures none."""
+"""Script that sets the alternative texts of pictures, which Gradio leaves empty."""
 
 
 def build_page(
-    colorizer: Colorizer, files: Path, limits: Limits, room: Room, quiz: Quiz
+    colorizer: Colorizer, files: Path, limits: Limits, budget: MemoryBudget, quiz: Quiz
 ) -> tuple[gr.Blocks, Api]:
-    """Put the page together.
+    """Build the page and its API.
 
     Args:
         colorizer: colors the photos.
-        files: Gradio's folder, as `page_folder` gives it.
-        limits: what is taken at most.
-        room: for photos, shared by all visitors.
-        quiz: what the players of the quiz share.
+        files: Gradio's folder, as `page_folder` yields it.
+        limits: bounds of uploads.
+        budget: memory for photos, shared by all visitors.
+        quiz: shared by all players.
     """
     root = files / VISITORS
-    with WholeUpdates(title="colorflow", analytics_enabled=False) as page:
-        api = Api(colorizer, files, room, quiz)  # before handlers of the same names
+    with PatchedBlocks(title="colorflow", analytics_enabled=False) as page:
+        api = Api(colorizer, files, budget, quiz)  # before handlers of the same names
         gr.HTML(_HEADING, elem_id="heading")
         with gr.Tabs(elem_id="tabs", overflow_behavior="wrap") as tabs:
             with gr.Tab("Colorize", elem_id="colorize-tab"):
-                colorize = ColorizeTab(
-                    colorizer,
-                    root,
-                    limits.megabytes,
-                    room=room,
-                    hints=colorizer.takes_hints,
-                )
+                colorize = ColorizeTab(colorizer, root, limits.megabytes, budget)
             with gr.Tab("Hints", id=HINTS_TAB, elem_id="hints-tab"):
-                hints = HintsTab(colorizer, root, limits.megabytes, room=room)
+                hints = HintsTab(colorizer, root, limits.megabytes, budget)
             with gr.Tab("Reference", elem_id="reference-tab"):
-                ReferenceTab(colorizer, root, limits.megabytes, room=room)
+                ReferenceTab(colorizer, root, limits.megabytes, budget)
             with gr.Tab("Folder", elem_id="folder-tab"):
-                FolderTab(colorizer, root, limits.megabytes, room=room)
-            quiz_tab(quiz, root, limits.megabytes, room)
-            how_tab(colorizer, root, colorize.session, room)
+                FolderTab(colorizer, root, limits.megabytes, budget)
+            with gr.Tab("Quiz", elem_id="quiz-tab"):
+                QuizTab(quiz, root, limits.megabytes, budget)
+            how_tab(colorizer, root, colorize.session, budget)
         hints.take_from(colorize, tabs)
         gr.HTML(_PRIVACY, elem_id="privacy")
     return page, api
 
 
 def theme() -> gr.themes.Base:
-    """Warm grays and the system's own fonts, which no server has to be asked for."""
+    """Warm grays, and fonts of the visitor's system, which no server has to provide."""
     return gr.themes.Default(
         primary_hue=gr.themes.colors.teal,
         secondary_hue=gr.themes.colors.teal,

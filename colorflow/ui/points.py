@@ -1,4 +1,4 @@
-"""Points of a photo whose colors a visitor has said: what clicks and choices do to them."""
+"""Points of a photo that a visitor gives colors: what clicks and choices do to them."""
 
 from __future__ import annotations
 
@@ -12,22 +12,20 @@ from colorflow.batch.hints import read_hints
 from colorflow.errors import ColorflowError
 
 if TYPE_CHECKING:
-    from colorflow.colorize import Hint
+    from colorflow.colorizer import Hint
 
     Hints = tuple[Hint, ...]
 
 MOST_POINTS = 100
-"""Of one photo; more are not what a person clicks."""
-
-_GONE = "That point is gone."
+"""Of one photo; nobody clicks more."""
 
 
 class Points:
     """The points of one photo, in pixels of the upright photo at full resolution.
 
-    One of them may be current: a color that is chosen next becomes its color; and it may be held,
-    so that the next click says its new place. Otherwise a click says the place of a new point,
-    which becomes one of them when it gets a color.
+    One of them may be current: it gets the next color that is chosen. A current point may also be
+    held: the next click moves it. Otherwise a click begins a new point, which joins the others when
+    it gets a color.
 
     Args:
         height: of the photo, in pixels.
@@ -40,33 +38,33 @@ class Points:
         self.hints: Hints = ()
         self.current: int | None = None
         self.held = False
-        self.place: tuple[int, int] | None = None
+        self.uncolored: tuple[int, int] | None = None
         """Row and column of a new point that has no color yet."""
 
     @property
     def can_undo(self) -> bool:
-        """Whether there is a change to take back."""
+        """Whether there is a change to undo."""
         return bool(self._before)
 
     def click(self, row: int, column: int, radius: float) -> None:
-        """Say a place, or choose the point that is there already.
+        """Make the point at a position the current one; `put` if there is none.
 
         Args:
             row: in pixels of the photo, inside it.
             column: likewise.
-            radius: within which a point counts as being there.
+            radius: how far away a point may be to count, in pixels of the photo.
         """
         near = [math.hypot(hint.row - row, hint.column - column) for hint in self.hints]
         if not self.held and near and min(near) <= radius:
-            self.current, self.place = near.index(min(near)), None
+            self.current, self.uncolored = near.index(min(near)), None
         else:
             self.put(row, column)
 
     def put(self, row: int, column: int) -> None:
-        """Move the held point to a place, or begin a new one.
+        """Move the held point to a position, or begin a new one there.
 
         Raises:
-            ColorflowError: the place is outside the photo.
+            ColorflowError: the position is outside the photo.
         """
         if not (0 <= row < self._height and 0 <= column < self._width):
             raise ColorflowError(
@@ -76,36 +74,36 @@ class Points:
         if self.held and self.current is not None:
             self._change_one(self.current, row=row, column=column)
         else:
-            self.current, self.held, self.place = None, False, (row, column)
+            self.current, self.held, self.uncolored = None, False, (row, column)
 
     def color(self, a: float, b: float) -> None:
         """Give the new point, or the current one, a color in CIELAB units.
 
         Raises:
-            ColorflowError: there is neither, or there are too many points already.
+            ColorflowError: there is neither, or there are too many points.
         """
-        from colorflow.colorize import Hint
+        from colorflow.colorizer import Hint
 
-        if self.place is not None:
+        if self.uncolored is not None:
             if len(self.hints) >= MOST_POINTS:
                 raise ColorflowError(f"There are {MOST_POINTS} points already; delete one first.")
-            self._change((*self.hints, Hint(*self.place, a, b)), current=len(self.hints))
+            self._change((*self.hints, Hint(*self.uncolored, a, b)), current=len(self.hints))
         elif self.current is not None:
             self._change_one(self.current, a=a, b=b)
         else:
             raise ColorflowError("Click a point on the photo first, then choose its color.")
 
     def hold(self, index: int) -> None:
-        """Make a point the current one, and let the next click move it.
+        """Make a point the current one; the next click moves it.
 
         Raises:
             ColorflowError: there is none of that index.
         """
         self._check(index)
-        self.current, self.held, self.place = index, True, None
+        self.current, self.held, self.uncolored = index, True, None
 
     def delete(self, index: int) -> None:
-        """Take a point away.
+        """Remove a point.
 
         Raises:
             ColorflowError: there is none of that index.
@@ -114,19 +112,19 @@ class Points:
         self._change((*self.hints[:index], *self.hints[index + 1 :]), current=None)
 
     def replace(self, hints: Hints) -> None:
-        """Put other points in the place of all."""
+        """Replace all points."""
         self._change(hints, current=None)
 
     def undo(self) -> None:
-        """Take the last change back, if there was one."""
+        """Undo the last change, if there was one."""
         if self._before:
             self.hints = self._before.pop()
-            self.current, self.held, self.place = None, False, None
+            self.current, self.held, self.uncolored = None, False, None
 
     def target(self) -> tuple[int, int, Hints] | None:
         """Row and column of the point that gets the next color, and the other points."""
-        if self.place is not None:
-            return *self.place, self.hints
+        if self.uncolored is not None:
+            return *self.uncolored, self.hints
         if self.current is None:
             return None
         at = self.hints[self.current]
@@ -139,11 +137,11 @@ class Points:
 
     def _change(self, hints: Hints, current: int | None) -> None:
         self._before.append(self.hints)
-        self.hints, self.current, self.held, self.place = hints, current, False, None
+        self.hints, self.current, self.held, self.uncolored = hints, current, False, None
 
     def _check(self, index: int) -> None:
         if not 0 <= index < len(self.hints):
-            raise ColorflowError(_GONE)
+            raise ColorflowError("That point is gone.")
 
 
 def read_points(path: Path, photo: str, height: int, width: int) -> Hints:
@@ -156,7 +154,7 @@ def read_points(path: Path, photo: str, height: int, width: int) -> Hints:
         width: of the photo, in pixels.
 
     Raises:
-        ColorflowError: it is no such file, or has none for this photo, or points outside it.
+        ColorflowError: the file cannot be read, or has no hints that fit this photo.
     """
     try:
         by_name = read_hints(path)
@@ -175,7 +173,7 @@ def check_points(hints: Hints, source: str, height: int, width: int) -> None:
 
     Args:
         hints: of the photo.
-        source: what they are from, for messages.
+        source: where they come from, for messages.
         height: of the photo, in pixels.
         width: of the photo, in pixels.
 

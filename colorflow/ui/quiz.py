@@ -1,4 +1,4 @@
-"""The tab with the quiz: which one is the truth?"""
+"""The quiz tab: which picture is the photo as it was taken?"""
 
 from __future__ import annotations
 
@@ -9,28 +9,27 @@ from typing import Any
 import gradio as gr
 
 from colorflow.errors import ColorflowError
-from colorflow.quiz.fooling import wilson
-from colorflow.quiz.game import APART, NEEDED, PRACTICE, TRIALS, Game, Outcome, Quiz
-from colorflow.quiz.rounds import LEAST, MOST
-from colorflow.quiz.store import Kind
-from colorflow.ui.limits import ROUND_PIXELS, WORK
-from colorflow.ui.quiz_photos import OWN_PHOTOS, own_deck, said_of
-from colorflow.ui.quiz_results import results_html
-from colorflow.ui.quiz_stage import (
+from colorflow.quiz.free_play import APART
+from colorflow.quiz.game import Game, Outcome, Quiz
+from colorflow.quiz.store import GameKind
+from colorflow.quiz.strict_test import NEEDED, PRACTICE, TRIALS, StrictTest
+from colorflow.quiz.trials import MAX_PICTURES, MIN_PICTURES
+from colorflow.ui.limits import ROUND_PIXELS, WORK_QUEUE, MemoryBudget, visitor_of
+from colorflow.ui.quiz_html import (
     ON_LOAD,
     between,
+    free_trial_html,
     intro,
     name_of,
     outcome_html,
     percent,
-    round_html,
     score_html,
-    trial_html,
+    strict_trial_html,
     verdict,
 )
-from colorflow.ui.room import Room
+from colorflow.ui.quiz_photos import OWN_PHOTOS, own_pool, summary_of
+from colorflow.ui.quiz_results import results_html
 from colorflow.ui.status import line, problem, status_line
-from colorflow.ui.visitors import visitor_of
 
 PLAY, STRICT = "Free play", "Strict test"
 
@@ -43,45 +42,39 @@ _HEADING = """
 their colors up. Can you tell?</p>
 """
 _PLAY_INTRO = """
-<h3>Choose the picture that you believe</h3>
-<p>Click or tap a picture, or press the key of its letter. Then you see which one it was.</p>
+<h3>Choose the picture that you think is the photo</h3>
+<p>Click or tap a picture, or press the key of its letter. Then you see which one is the photo.</p>
 """
 _STRICT_INTRO = f"""
 <h3>Two pictures, one second each</h3>
-<p>So it is measured in the literature: {PRACTICE} trials to practice, in which you are told whether
-you were right, and then {TRIALS} in which you are not. Take your time to answer, with a click or
-the keys 1 and 2; the pictures do not come again.</p>
+<p>The literature measures it this way: {PRACTICE} trials for practice, which tell you whether you
+were right, and then {TRIALS} that do not. Take your time to answer, with a click or the keys 1 and
+2; the pictures do not come again.</p>
 """
 _PRIVACY = """
-<p>Answers are kept on the computer that runs this page, under a number that stands for your network
-address but does not lead back to it.</p>
+<p>Answers are stored on the computer that runs this page, under a random name for your network
+address that does not lead back to it.</p>
 """
-
-
-def quiz_tab(quiz: Quiz, root: Path, megabytes: int, room: Room) -> None:
-    """Make the tab, inside the `gr.Tabs` of the page; arguments as of `QuizTab`."""
-    with gr.Tab("Quiz", elem_id="quiz-tab"):
-        QuizTab(quiz, root, megabytes, room)
 
 
 class QuizTab:
-    """Components and handlers of the tab, made inside a `gr.Blocks`.
+    """Components and handlers of the quiz tab, made inside a `gr.Blocks`.
 
-    Handlers return the new values by component, and work without a server. What tells the truth
-    from the others stays in `Game`, in the server's memory.
+    Handlers return new values by component, and work without a server. What identifies the true
+    picture stays in `Game`, in the server's memory.
 
     Args:
         quiz: shared by all players.
-        root: folder in which the players' folders are made; the server gives its files out.
-        megabytes: of the photos that a player brings, together.
-        room: for photos, shared by all visitors.
+        root: folder for the players' folders; the server sends files from it.
+        megabytes: largest size of all photos that a player uploads.
+        budget: memory for photos, shared by all visitors.
     """
 
     def __init__(
-        self, quiz: Quiz, root: Path, megabytes: int = 200, room: Room | None = None
+        self, quiz: Quiz, root: Path, megabytes: int = 200, budget: MemoryBudget | None = None
     ) -> None:
         self._quiz = quiz
-        self._room = room or Room()
+        self._budget = budget or MemoryBudget()
         self._root = root
         self._megabytes = megabytes
         self.game = gr.State(None, delete_callback=_close)
@@ -97,8 +90,8 @@ class QuizTab:
         self._connect()
 
     def _build_photos(self) -> None:
-        """The first that is offered where there are too few photos; elsewhere not."""
-        few = len(self._quiz.deck.files) <= APART
+        """The upload of own photos, which is offered if there are few others."""
+        few = len(self._quiz.pool.files) <= APART
         with gr.Column(visible=few, elem_id="quiz-own"):
             self.upload = gr.File(
                 label="Your own color photos",
@@ -130,7 +123,7 @@ class QuizTab:
             elem_id="quiz-mode",
         )
         self.k = gr.Radio(
-            list(range(LEAST, MOST + 1)),
+            list(range(MIN_PICTURES, MAX_PICTURES + 1)),
             value=3,
             label="Pictures",
             info="How many to choose from in the next round of free play.",
@@ -139,12 +132,12 @@ class QuizTab:
         gr.HTML(_PRIVACY, elem_id="quiz-privacy")
 
     def _connect(self) -> None:
-        """Connect events with handlers; none of them is part of a public interface."""
+        """Connect events with handlers, none of which is public."""
         shown = [self.game, self.stage, self.score, self.status]
         quietly: dict[str, Any] = {
             "show_progress": "hidden",
             "api_visibility": "private",
-            **WORK,
+            **WORK_QUEUE,
         }
         self.stage.next(self.go_on, [self.game, self.mode, self.k], shown, **quietly)
         self.stage.choose(self.choose, [self.game, self.k], shown, **quietly)
@@ -158,7 +151,7 @@ class QuizTab:
             [*shown, self.about, self.k],
             show_progress_on=self.about,
             api_visibility="private",
-            **WORK,
+            **WORK_QUEUE,
         )
         self.results_page.select(
             self.show_results, [self.game], [self.game, self.results, self.export], **quietly
@@ -172,30 +165,34 @@ class QuizTab:
         k: int,
         request: gr.Request | None = None,
     ) -> Updates:
-        """Play with photos that were uploaded, or with everybody's after they were taken away."""
+        """Play with uploaded photos, or with everybody's once they are removed."""
         try:
-            game, own = self._of(game, request), None
+            game, own = self._game(game, request), None
             if uploads:
-                with self._room.held(self._room.pixels):
-                    own = own_deck(
+                with self._budget.reserve(self._budget.pixels):
+                    own = own_pool(
                         [Path(one) for one in uploads],
                         game.folder / "own",
                         self._megabytes,
-                        self._room.pixels,
+                        self._budget.pixels,
                     )
             game.play_with(own)
         except (ColorflowError, MemoryError) as error:
             return {self.game: game, self.about: problem(error)}
         started = self.change_mode(game, mode, k, request)
-        return {self.game: game, **started, self.about: line(said_of(own) if own else OWN_PHOTOS)}
+        return {
+            self.game: game,
+            **started,
+            self.about: line(summary_of(own) if own else OWN_PHOTOS),
+        }
 
     def go_on(
         self, game: Game | None, mode: str, k: int, request: gr.Request | None = None
     ) -> Updates:
-        """Show the next round, or the one that waits for an answer."""
+        """Show the trial that waits for an answer, or the next one."""
         try:
-            game = self._of(game, request)
-            updates = self._trial(game) if mode == STRICT else self._round(game, k)
+            game = self._game(game, request)
+            updates = self._strict_trial(game) if mode == STRICT else self._free_trial(game, k)
         except (ColorflowError, MemoryError) as error:
             if game and mode == STRICT:
                 game.forget_test()
@@ -203,7 +200,7 @@ class QuizTab:
         return {self.game: game, **updates}
 
     def choose(self, game: Game | None, k: int, event: gr.EventData) -> Updates:
-        """Take an answer, and say what it came to unless the strict test forbids."""
+        """Take an answer, and show its outcome unless the strict test forbids that."""
         token, chosen = getattr(event, "token", None), getattr(event, "chosen", None)
         outcome = None
         if game and isinstance(token, str) and isinstance(chosen, int):
@@ -212,7 +209,7 @@ class QuizTab:
             text = "That round has been answered, or is gone; go on with the next one."
             return {self.status: line(text, bad=True)}
         try:
-            updates = self._told(game, outcome, k)
+            updates = self._after(game, outcome, k)
         except (ColorflowError, MemoryError) as error:
             game.forget_test()
             return {self.status: problem(error)}
@@ -223,26 +220,26 @@ class QuizTab:
     def change_mode(
         self, game: Game | None, mode: str, k: int, request: gr.Request | None = None
     ) -> Updates:
-        """Change between free play and the strict test; what waits for an answer goes on."""
+        """Change between free play and the strict test; a waiting trial stays."""
         updates: Updates = {self.k: gr.update(interactive=mode == PLAY), self.status: ""}
         if mode == PLAY:
-            if game and game.score.rounds:
+            if game and game.score.answered:
                 return {**updates, **self.go_on(game, mode, k)}
             return {**updates, self.stage: intro(_PLAY_INTRO, "Start")}
         try:
-            game = self._of(game, request)
+            game = self._game(game, request)
         except ColorflowError as error:
             return {**updates, self.status: problem(error)}
-        lacking = None if game.test else game.lacking()
-        text = f'<p class="quiz-lacking">{lacking}</p>' if lacking else ""
-        button = None if lacking else "Go on" if game.test else "Start"
+        missing = None if game.test else game.missing_for_test()
+        text = f'<p class="quiz-lacking">{missing}</p>' if missing else ""
+        button = None if missing else "Go on" if game.test else "Start"
         return {**updates, self.game: game, self.stage: intro(_STRICT_INTRO + text, button)}
 
     def show_results(self, game: Game | None, request: gr.Request | None = None) -> Updates:
-        """Show everybody's fooling rates, and offer the answers as a file."""
+        """Show the fooling rates, and offer the answers as a file."""
         try:
-            game = self._of(game, request)
-            players = self._quiz.store.tallies(self._quiz.maker.weights)
+            game = self._game(game, request)
+            players = self._quiz.store.tallies(self._quiz.colorizer.digest)
             table = Path(tempfile.mkdtemp(dir=game.folder)) / "colorflow-quiz.csv"
             count = self._quiz.store.export(table)
         except (ColorflowError, OSError) as error:
@@ -251,67 +248,71 @@ class QuizTab:
         answers = "1 answer" if count == 1 else f"{count} answers"
         return {
             self.game: game,
-            self.results: results_html(players, game.tallies, self._quiz.deck.origin),
+            self.results: results_html(players, game.tallies, self._quiz.pool.origin),
             self.export: gr.update(
                 value=str(table), label=f"Download {answers} as CSV", interactive=count > 0
             ),
         }
 
-    def _of(self, game: Game | None, request: gr.Request | None) -> Game:
+    def _game(self, game: Game | None, request: gr.Request | None) -> Game:
         account = request.username if request else None
         return game or Game(self._quiz, self._root, visitor_of(request, account))
 
-    def _round(self, game: Game, k: int) -> Updates:
-        with self._room.held(ROUND_PIXELS):
-            round_ = game.play(k)
+    def _free_trial(self, game: Game, k: int) -> Updates:
+        with self._budget.reserve(ROUND_PIXELS):
+            trial = game.play(k)
         return {
-            self.stage: round_html(round_),
+            self.stage: free_trial_html(trial),
             self.score: self._score(game, k),
             self.status: verdict("Which one is the photo as it was taken?"),
         }
 
-    def _trial(self, game: Game) -> Updates:
-        with self._room.held(ROUND_PIXELS):
+    def _strict_trial(self, game: Game) -> Updates:
+        with self._budget.reserve(ROUND_PIXELS):
             trial, test = game.trial(), game.test
         if trial is not None and test is not None:
-            return {self.stage: trial_html(trial, test), self.status: ""}
+            return {self.stage: strict_trial_html(trial, test), self.status: ""}
         return {self.stage: self._finished(game), self.status: ""}
 
-    def _told(self, game: Game, outcome: Outcome, k: int) -> Updates:
+    def _after(self, game: Game, outcome: Outcome, k: int) -> Updates:
         if outcome.mode == "test":
-            return self._trial(game)
-        truth = name_of(outcome, outcome.round.truth)
+            return self._strict_trial(game)
+        truth = name_of(outcome, outcome.trial.truth)
         truth = truth[0].lower() + truth[1:]
-        said = f"Right, it is {truth}." if outcome.right else f"No, it is {truth}."
+        text = f"Right, it is {truth}." if outcome.right else f"No, it is {truth}."
         button = "Next"
         if outcome.mode == "practice" and game.test and game.test.number == PRACTICE:
             button = f"Now the {TRIALS} that count"
         return {
             self.stage: outcome_html(outcome, button),
             self.score: self._score(game, k) if outcome.mode == "play" else gr.skip(),
-            self.status: verdict(said),
+            self.status: verdict(text),
         }
 
     def _score(self, game: Game, k: int) -> str:
-        kind = Kind("play", k)
+        kind = GameKind("play", k)
         return score_html(game.score, kind, game.tallies.get(kind))
 
     def _finished(self, game: Game) -> str:
-        """The outcome of a strict test, after which another one can be taken."""
+        """The result of a strict test, which is then dropped so that another one can begin."""
         test = game.test
         assert test is not None
-        answers = test.answers
         game.forget_test()
-        said = ""
-        if answers.fooling_rate is not None:
-            said = (
-                f"In {answers.wrong} of {answers.answered} trials you took the computer's colors "
-                f"for the photo's: {percent(answers.fooling_rate)}, 95 % interval "
-                f"{between(wilson(answers))}. Guessing gives {percent(0.5)}."
-            )
-        if answers.answered < TRIALS:
-            said += f" {TRIALS - answers.answered} answers came too soon or too late to count."
-        return intro(f"<h3>That was the strict test</h3><p>{said}</p>", None)
+        return intro(f"<h3>That was the strict test</h3><p>{_result_of(test)}</p>", None)
+
+
+def _result_of(test: StrictTest) -> str:
+    tally, sentences = test.tally, []
+    if tally.fooling_rate is not None and tally.interval is not None:
+        sentences.append(
+            f"In {tally.wrong} of {tally.answered} trials you took the computer's colors "
+            f"for the photo's: {percent(tally.fooling_rate)}, 95 % interval "
+            f"{between(tally.interval)}. Guessing gives {percent(0.5)}."
+        )
+    if tally.answered < TRIALS:
+        missed = TRIALS - tally.answered
+        sentences.append(f"{missed} answers came too soon or too late to count.")
+    return " ".join(sentences)
 
 
 def _close(game: Game | None) -> None:

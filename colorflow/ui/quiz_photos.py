@@ -1,4 +1,4 @@
-"""Photos that a player of the quiz brings: uploads, and the deck that is made of them."""
+"""A player's own photos for the quiz."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
-from colorflow.batch.archive import Limits as ArchiveLimits
+from colorflow.batch.archive import ArchiveLimits
 from colorflow.errors import ColorflowError
-from colorflow.quiz.deck import Deck
-from colorflow.quiz.game import APART
+from colorflow.quiz.free_play import APART
+from colorflow.quiz.photos import PhotoPool
 from colorflow.ui.folder_intake import take_in
 
 MOST_PHOTOS = 200
@@ -19,32 +19,32 @@ OWN_PHOTOS = (
 )
 
 
-def own_deck(uploads: Sequence[Path], folder: Path, megabytes: int, max_pixels: int) -> Deck:
-    """Brings uploads into a folder and looks through them.
+def own_pool(uploads: Sequence[Path], folder: Path, megabytes: int, max_pixels: int) -> PhotoPool:
+    """Bring uploads into a folder and scan them.
 
     Args:
         uploads: photos and zip archives.
-        folder: made here; what is in it from before goes.
-        megabytes: of all uploads, once they are unpacked.
-        max_pixels: of one photo.
+        folder: is made, or emptied.
+        megabytes: largest size of all uploads after unpacking.
+        max_pixels: largest size of one photo.
 
     Raises:
-        ColorflowError: there is too much, an archive is refused, or no file is a color photo.
+        ColorflowError: the uploads are too large, an archive is refused, or none is a color photo.
     """
     shutil.rmtree(folder, ignore_errors=True)
     size = megabytes * 2**20
     intake = take_in(
         uploads, folder, ArchiveLimits(entries=MOST_PHOTOS, entry_bytes=size, total_bytes=size)
     )
-    deck = Deck([folder / one for one in intake.photos], "", max_pixels=max_pixels)
-    deck.look_through()
-    if not deck.pictures:
+    pool = PhotoPool([folder / one for one in intake.photos], "", max_pixels=max_pixels)
+    pool.scan()
+    if not pool.photos:
         raise ColorflowError("None of these files is a photo that can be read and has colors.")
-    return deck
+    return pool
 
 
-def said_of(deck: Deck) -> str:
+def summary_of(pool: PhotoPool) -> str:
     """How many of the files can be played with, and for how long."""
-    found = len(deck.pictures)
-    said = f"{found} of {len(deck.files)} files are color photos."
-    return said if found > APART else f"{said} After {found} rounds you have seen them all."
+    found = len(pool.photos)
+    summary = f"{found} of {len(pool.files)} files are color photos."
+    return summary if found > APART else f"{summary} After {found} rounds you have seen them all."

@@ -1,20 +1,19 @@
-"""Fooling rates of the quiz as HTML: a plot and the same in words."""
+"""HTML of the quiz's results: fooling rates as a plot and in words."""
 
 from __future__ import annotations
 
 import html
 from collections.abc import Mapping
 
-from colorflow.quiz.fooling import (
+from colorflow.quiz.statistics import (
     BOOTSTRAP_SEED,
-    Answers,
     Interval,
-    fooling_rate,
+    Tally,
+    total,
     two_level_bootstrap,
-    wilson,
 )
-from colorflow.quiz.store import Kind
-from colorflow.ui.quiz_stage import between, chance, percent
+from colorflow.quiz.store import GameKind
+from colorflow.ui.quiz_html import between, chance, percent
 
 ABOUT = (
     "Fooled means that a coloring was taken for the photo as it was taken. Your first answer to "
@@ -26,15 +25,15 @@ ABOUT = (
 
 
 def results_html(
-    all_players: Mapping[Kind, Mapping[str, Answers]],
-    own: Mapping[Kind, Answers],
+    all_players: Mapping[GameKind, Mapping[str, Tally]],
+    own: Mapping[GameKind, Tally],
     origin: str,
 ) -> str:
-    """One part for each way to play that has answers.
+    """A section for each way to play that has answers.
 
     Args:
-        all_players: by way to play and player.
-        own: of the player who looks at it.
+        all_players: tallies of all players, by way to play and player.
+        own: tallies of the player who sees the results.
         origin: a sentence on where the photos are from.
     """
     kinds = sorted(all_players.keys() | own.keys(), key=lambda kind: (kind.mode != "test", kind.k))
@@ -44,46 +43,37 @@ def results_html(
     return f'<p class="quiz-about">{html.escape(f"{ABOUT} {origin}")}</p>{"".join(parts)}'
 
 
-def title(kind: Kind) -> str:
-    """The way to play, for people."""
+def title(kind: GameKind) -> str:
+    """Name of a way to play."""
     if kind.mode == "test":
         return "Strict test: two pictures, one second each"
     return f"Free play with {kind.k} pictures"
 
 
-def _part(kind: Kind, players: Mapping[str, Answers], own: Answers | None) -> str:
-    lanes, words = [], []
-    if own is not None and own.fooling_rate is not None:
-        interval = wilson(own)
-        lanes.append(_lane("you", "You", own.fooling_rate, interval))
-        words.append(
-            f"You: {own.wrong} of {own.answered} ({percent(own.fooling_rate)}), "
-            f"95 % interval {between(interval)} (Wilson)."
-        )
+def _part(kind: GameKind, players: Mapping[str, Tally], own: Tally | None) -> str:
+    lanes, sentences = [], []
+    if own is not None and own.interval is not None:
+        lanes.append(_lane("you", "You", own, own.interval))
+        sentences.append(f"You: {_share(own)}, 95 % interval {between(own.interval)} (Wilson).")
     judges = list(players.values())
     if judges:
-        rate, over = fooling_rate(judges), _over_players(judges)
-        lanes.append(_lane("all", "All", rate, over))
-        words.append(_all_in_words(judges, rate, over))
+        interval = two_level_bootstrap(judges, BOOTSTRAP_SEED) if len(judges) > 1 else None
+        lanes.append(_lane("all", "All", total(judges), interval))
+        sentences.append(_all_in_words(judges, interval))
     guess = f"Guessing gives {percent(chance(kind))}."
-    said = html.escape(" ".join([*words, guess]))
+    label = html.escape(" ".join([*sentences, guess]))
     return (
         f'<section class="quiz-result"><h3>{title(kind)}</h3>'
-        f'<div class="quiz-plot" role="img" aria-label="{said}">{"".join(lanes)}'
+        f'<div class="quiz-plot" role="img" aria-label="{label}">{"".join(lanes)}'
         f'<div class="axis">{_axis()}</div>'
         f'<span class="chance" style="--at:{chance(kind):.4f}"></span></div>'
-        + "".join(f"<p>{html.escape(word)}</p>" for word in words)
+        + "".join(f"<p>{html.escape(sentence)}</p>" for sentence in sentences)
         + "</section>"
     )
 
 
-def _over_players(judges: list[Answers]) -> Interval | None:
-    return two_level_bootstrap(judges, BOOTSTRAP_SEED) if len(judges) > 1 else None
-
-
-def _all_in_words(judges: list[Answers], rate: float, interval: Interval | None) -> str:
-    wrong, answered = sum(one.wrong for one in judges), sum(one.answered for one in judges)
-    share = f"{wrong} of {answered} ({percent(rate)})"
+def _all_in_words(judges: list[Tally], interval: Interval | None) -> str:
+    share = _share(total(judges))
     if interval is None:
         return f"All: one player so far, {share}; an interval over players needs two."
     return (
@@ -92,7 +82,11 @@ def _all_in_words(judges: list[Answers], rate: float, interval: Interval | None)
     )
 
 
-def _lane(kind: str, name: str, rate: float, interval: Interval | None) -> str:
+def _share(tally: Tally) -> str:
+    return f"{tally.wrong} of {tally.answered} ({percent(tally.fooling_rate or 0)})"
+
+
+def _lane(kind: str, name: str, tally: Tally, interval: Interval | None) -> str:
     bar = (
         f'<span class="bar" style="--from:{interval.low:.4f};--to:{interval.high:.4f}"></span>'
         if interval
@@ -100,7 +94,7 @@ def _lane(kind: str, name: str, rate: float, interval: Interval | None) -> str:
     )
     return (
         f'<div class="lane {kind}"><span class="name">{name}</span><div class="track">{bar}'
-        f'<span class="dot" style="--at:{rate:.4f}"></span></div></div>'
+        f'<span class="dot" style="--at:{tally.fooling_rate:.4f}"></span></div></div>'
     )
 
 

@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import gradio as gr
 
-from colorflow.errors import ColorflowError
-from colorflow.ui.colorize import LARGEST_SEED
-from colorflow.ui.controls import seed_number
-from colorflow.ui.download import preparing, ready
-from colorflow.ui.limits import WORK
-from colorflow.ui.reference_session import ReferenceColorizer, ReferenceSession, Role
-from colorflow.ui.room import Room
-from colorflow.ui.status import line, problem, status_line
+from colorflow.errors import ColorflowError, PhotoError
+from colorflow.photo import Kind
+from colorflow.ui.colorings import ColoredPhoto, Coloring, PhotoSession
+from colorflow.ui.controls import checked_seed, seed_number
+from colorflow.ui.limits import MemoryBudget
+from colorflow.ui.panes import IN_TURN, ComparePane, UploadPane, formats_line
+from colorflow.ui.photos import UploadedPhoto, new_folder, reduced, write_colored
+from colorflow.ui.status import FAILURES, Updates, line, problem, status_line
 
-Updates = dict[Any, Any]
-"""New values by component."""
+if TYPE_CHECKING:
+    from colorflow.colorizer import Colorizer
 
 _STRENGTH = 0.7
 _WELCOME = """
@@ -36,59 +35,38 @@ shapes allow.</li>
 class ReferenceTab:
     """Components and handlers of the tab, made inside a `gr.Blocks`.
 
-    Handlers return the new values by component, and work without a server.
+    Handlers return new values by component, and work without a server.
 
     Args:
         colorizer: colors the photos.
-        root: folder in which the visitors' folders are made.
+        root: folder in which the sessions make theirs.
         max_megabytes: size of the largest upload, to be stated.
-        room: for photos, shared by all visitors.
+        budget: memory and disk for photos, shared by all visitors.
     """
 
     def __init__(
-        self,
-        colorizer: ReferenceColorizer,
-        root: Path,
-        max_megabytes: int,
-        *,
-        room: Room | None = None,
+        self, colorizer: Colorizer, root: Path, max_megabytes: int, budget: MemoryBudget
     ) -> None:
         self._colorizer = colorizer
-        self._root = root
-        self._room = room or Room()
-        self._formats = line(f"JPEG, PNG, WebP, TIFF or BMP, up to {max_megabytes} MB.")
-        self.session = gr.State(None, delete_callback=_close)
+        self._formats = formats_line(max_megabytes)
         with gr.Row(elem_id="reference"):
             with gr.Column(scale=2, min_width=300):
-                self._build_photos()
+                self.photo = UploadPane(root, budget, "reference-photo", "Photo to be colored")
+                self.photo.add_preview("reference-photo-preview", 180)
+                self.reference = UploadPane(
+                    root, budget, "reference-reference", "Photo whose colors it gets"
+                )
+                self.reference.add_preview("reference-reference-preview", 180)
                 self._build_controls()
             with gr.Column(scale=5, min_width=300):
-                self._build_result()
+                self.result = ComparePane("reference-", _WELCOME, colorizer.digest, self.status)
+                with self.result.column:
+                    self.result.add_compare("reference-heading")
+                    self.result.add_download()
         self._connect()
 
-    def _build_photos(self) -> None:
-        self.uploads: dict[Role, gr.File] = {}
-        self.previews: dict[Role, gr.Image] = {}
-        labels: dict[Role, str] = {
-            "photo": "Photo to be colored",
-            "reference": "Photo whose colors it gets",
-        }
-        for role, label in labels.items():
-            self.uploads[role] = gr.File(
-                label=label, file_types=["image"], height=140, elem_id=f"reference-{role}"
-            )
-            self.previews[role] = gr.Image(
-                show_label=False,
-                format="png",
-                interactive=False,
-                visible=False,
-                buttons=[],
-                height=180,
-                elem_id=f"reference-{role}-preview",
-            )
-        self.about = status_line(self._formats, "reference-about")
-
     def _build_controls(self) -> None:
+        self.about = status_line(self._formats, "reference-about")
         self.strength = gr.Slider(
             0,
             1,
@@ -106,129 +84,126 @@ class ReferenceTab:
         )
         self.status = status_line("", "reference-status")
 
-    def _build_result(self) -> None:
-        self.welcome = gr.HTML(_WELCOME, elem_id="reference-welcome")
-        with gr.Column(visible=False, elem_id="reference-results") as self.results:
-            gr.HTML("<h2>Drag the handle to compare</h2>", elem_id="reference-heading")
-            self.compare = gr.ImageSlider(
-                show_label=False,
-                format="png",
-                interactive=False,
-                buttons=["fullscreen"],
-                max_height=640,
-                elem_id="reference-compare",
-            )
-            self.download = gr.DownloadButton(
-                "Download", variant="primary", elem_id="reference-download"
-            )
-
     def _connect(self) -> None:
-        """Connect events with handlers; none of them is part of a public interface."""
-        shown = [self.results, self.welcome, self.compare, self.download, self.status]
-        handlers: dict[Role, Callable[..., Updates]] = {
-            "photo": self.open_photo,
-            "reference": self.open_reference,
-        }
-        for role, handler in handlers.items():
-            upload = self.uploads[role]
+        result = self.result
+        shown = [result.column, result.welcome, result.compare, result.download, self.status]
+        sessions = [self.photo.session, self.reference.session]
+        for pane, handler in (
+            (self.photo, self.open_photo),
+            (self.reference, self.open_reference),
+        ):
             gr.on(
-                [upload.upload, upload.clear],
+                pane.changes,
                 handler,
-                [upload, self.session],
-                [self.session, self.previews[role], self.about, self.button, *shown],
+                [pane.upload, *sessions],
+                [pane.session, pane.preview, self.about, self.button, *shown],
                 show_progress_on=self.about,
                 concurrency_id="reference",
-                concurrency_limit=1,  # two at once would make a session each
+                concurrency_limit=1,  # the later one of two sees both photos
                 api_visibility="private",
             )
-        self.button.click(
+        carried = self.button.click(
             self.carry,
-            [self.session, self.strength, self.seed],
+            [*sessions, self.strength, self.seed],
             shown,
             show_progress_on=self.status,
-            api_visibility="private",
-            **WORK,
-        ).then(
-            self.prepare_download,
-            [self.session],
-            [self.download, self.status],
-            show_progress="hidden",
-            api_visibility="private",
-            **WORK,
+            **IN_TURN,
         )
+        result.prepare_download_after(carried, session=self.photo.session)
 
-    def open_photo(self, upload: str | None, session: ReferenceSession | None) -> Updates:
-        """Show the photo that is to be colored, or nothing after it was taken away."""
-        return self._open("photo", upload, session)
-
-    def open_reference(self, upload: str | None, session: ReferenceSession | None) -> Updates:
-        """Show the photo whose colors are wanted, or nothing after it was taken away."""
-        return self._open("reference", upload, session)
-
-    def carry(self, session: ReferenceSession | None, strength: float, seed: int | None) -> Updates:
-        """Color the one photo with the colors of the other."""
-        if seed is None or not 0 <= seed <= LARGEST_SEED:
-            return {self.status: line(f"Seed: a whole number from 0 to {LARGEST_SEED}.", bad=True)}
-        started = time.perf_counter()
-        try:
-            if session is None:
-                raise ColorflowError("There are no photos yet; choose two first.")
-            made = session.carry(self._colorizer, strength, int(seed))
-        except (ColorflowError, MemoryError) as error:
-            return {self.status: problem(error)}
-        if made is None:
-            return {self.status: gr.skip()}
+    def open_photo(
+        self,
+        upload: str | None,
+        session: PhotoSession,
+        reference: PhotoSession,
+    ) -> Updates:
+        """Show the photo to be colored, or nothing after it was taken away."""
+        updates = self._open(self.photo, upload, session)
         return {
-            self.welcome: gr.update(visible=False),
-            self.results: gr.update(visible=True),
-            self.compare: (str(made.photo.gray), str(made.preview)),
-            self.download: preparing(),
-            self.status: line(f"Colored in {time.perf_counter() - started:.1f} s."),
-        }
-
-    def prepare_download(self, session: ReferenceSession | None) -> Updates:
-        """Make the result in full size, and offer it."""
-        try:
-            path = session.paint(self._colorizer.digest) if session else None
-        except (ColorflowError, MemoryError) as error:
-            return {self.status: problem(error)}
-        made = session.result if session else None
-        if path is None or made is None:
-            return {self.status: gr.skip()}
-        return {self.download: ready(path, made.photo)}
-
-    def _open(self, role: Role, upload: str | None, session: ReferenceSession | None) -> Updates:
-        preview, said = gr.update(value=None, visible=False), self._formats
-        try:
-            if upload is not None:
-                session = session or ReferenceSession(self._root, self._room)
-                photo = session.open(role, Path(upload))
-                preview = gr.update(value=str(photo.preview), visible=True)
-            elif session:
-                session.forget(role)
-        except (ColorflowError, MemoryError) as error:
-            said = problem(error)
-        complete = session is not None and session.is_complete
-        updates: Updates = {
-            self.session: session,
-            self.previews[role]: preview,
-            self.about: said,
-            self.button: gr.update(interactive=complete),
-        }
-        if role == "photo":
-            updates |= self._without_result()
-        return updates
-
-    def _without_result(self) -> Updates:
-        return {
-            self.results: gr.update(visible=False),
-            self.welcome: gr.update(visible=True),
-            self.compare: None,
-            self.download: None,
+            **updates,
+            self.button: _button(session, reference),
+            **self.result.emptied(),
             self.status: "",
         }
 
+    def open_reference(
+        self,
+        upload: str | None,
+        session: PhotoSession,
+        reference: PhotoSession,
+    ) -> Updates:
+        """Show the photo whose colors are wanted, or nothing after it was taken away."""
+        updates = self._open(self.reference, upload, reference)
+        return {**updates, self.button: _button(session, reference)}
 
-def _close(session: ReferenceSession | None) -> None:
-    if session is not None:
-        session.close()
+    def carry(
+        self,
+        session: PhotoSession,
+        reference: PhotoSession,
+        strength: float,
+        seed: int | None,
+    ) -> Updates:
+        """Color the one photo with the colors of the other.
+
+        Args:
+            session: holds the photo.
+            reference: holds the other.
+            strength: how far colors go towards those of the other, in [0, 1].
+            seed: decides what the other photo leaves open.
+        """
+        started = time.perf_counter()
+        try:
+            current, other, coloring = session.current, reference.current, None
+            if current is None or other is None:
+                raise ColorflowError("Two photos are needed: one to be colored, and one in color.")
+            with session.unless_left(current):
+                coloring = self._carried(current.photo, other.photo, strength, checked_seed(seed))
+        except FAILURES as error:
+            return {self.status: problem(error)}
+        if coloring is None or session.current is not current:
+            return {self.status: gr.skip()}
+        current.replace_colorings(coloring)
+        return {
+            **self.result.shown(),
+            **self.result.compared(current.photo.gray, coloring.preview),
+            self.status: line(f"Colored in {time.perf_counter() - started:.1f} s."),
+        }
+
+    def _open(self, pane: UploadPane, upload: str | None, session: PhotoSession) -> Updates:
+        """Open an upload instead of the one before, which is closed even if that fails."""
+        said = self._formats
+        session.keep(())
+        try:
+            if upload is not None:
+                session.add(ColoredPhoto(photo=session.read(Path(upload)), upload=Path(upload)))
+                if pane is self.reference and session.require().photo.kind is Kind.GRAY:
+                    session.keep(())
+                    reason = "has no colors that could be carried over; choose a color photo"
+                    raise PhotoError(upload, reason)
+        except FAILURES as error:
+            said = problem(error)
+        photo = session.current.photo if session.current else None
+        return {pane.session: session, **pane.shown(photo), self.about: said}
+
+    def _carried(
+        self, photo: UploadedPhoto, other: UploadedPhoto, strength: float, seed: int
+    ) -> Coloring:
+        with other.read() as whole:  # both at once would need room twice
+            reference = reduced(whole)
+        with photo.read() as original:
+            predictions = self._colorizer.predict(
+                original, 1, 1.0, seed, samples=True, reference=reference, strength=strength
+            )
+            small = reduced(original)
+        ab = predictions.ab[0]
+        return Coloring(
+            spec=predictions.specs[0],
+            ab=ab,
+            preview=write_colored(new_folder(photo.folder, "run-") / "preview.png", ab, small),
+            stem=f"{photo.path.stem}_like_{other.path.stem}",
+        )
+
+
+def _button(*sessions: PhotoSession) -> Updates:
+    """The button is ready once there are both photos."""
+    return gr.update(interactive=all(one.current for one in sessions))

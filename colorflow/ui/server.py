@@ -1,4 +1,4 @@
-"""Start the page, and clear up behind it."""
+"""Start the page's server, and clean up after it."""
 
 from __future__ import annotations
 
@@ -7,25 +7,21 @@ import os
 import signal
 import threading
 import warnings
-from collections.abc import AsyncIterator, Collection, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from colorflow.errors import ColorflowError
-from colorflow.ui.limits import AT_ONCE, Limits
-from colorflow.ui.room import Room
-from colorflow.ui.storage import forget_idle, page_folder, sweep
+from colorflow.ui.limits import AT_ONCE, KEEP_SECONDS, DiskQuota, Limits, MemoryBudget
+from colorflow.ui.storage import page_folder, sweep
 
 if TYPE_CHECKING:
     import gradio as gr
-    from starlette.middleware import Middleware
 
     from colorflow.ui.api import Api
 
-KEEP_SECONDS = 3600.0
-"""What a visitor sent and got is kept after the visitor's last doing."""
 _SWEEPS_PER_KEEPING = 60
 
 
@@ -40,73 +36,66 @@ def serve(
     allowed_hosts: Collection[str] = (),
     limits: Limits = Limits(),  # noqa: B008 (frozen)
 ) -> None:
-    """Serve the page until Ctrl-C or SIGTERM; to be called in the main thread.
+    """Serve the page until Ctrl-C or SIGTERM. Call it in the main thread.
 
-    Uploads and results live in a temporary folder that only this user may read. They go an hour
-    after their visitor's last doing, and the folder when the function returns; should the program
-    be killed, when it is started again. Nothing is sent to other machines.
+    Uploads and results are kept in a temporary folder that only this user may read: for an hour
+    after their visitor's last action, and until the function returns. The folder of a killed
+    program is deleted by the next start. Nothing is sent to other machines.
 
     Args:
-        host: address to listen on; ``0.0.0.0`` for every network that this machine is in.
+        host: address to listen on; ``0.0.0.0`` for all networks of this machine.
         port: 1 to 65535.
         weights: weights file; None for the shipped one.
-        photos: folder of the quiz's photos; None for those that the installed packages bring.
+        photos: folder of the quiz's photos; None for those of the installed packages.
         quiz_db: file of the quiz's answers; None for one in the user's data folder.
-        accounts: password by user, one of which a visitor has to give; None for everybody.
+        accounts: password by user; None to let everybody in.
         allowed_hosts: names under which the page is served, beside this machine's own.
-        limits: what is taken at most.
+        limits: bounds of uploads and requests.
 
     Raises:
-        ColorflowError: the weights or the quiz's files cannot be loaded, there is no room for
-            uploads, or nobody may listen on that address.
+        ColorflowError: the weights or the quiz's files cannot be loaded, there is no space for
+            uploads, or the address is not available.
     """
-    with _stopped_by_signals() as stop, page_folder() as files:
-        _settle(files)
-        from colorflow.colorize import Colorizer
+    with _stop_signals() as stop, page_folder() as files:
+        _prepare(files)
+        from starlette.middleware import Middleware
+
+        from colorflow.colorizer import Colorizer
         from colorflow.quiz.game import open_quiz
+        from colorflow.ui.gradio_patches import CALL_ERRORS, call_error
+        from colorflow.ui.guard import Guard
         from colorflow.ui.page import build_page
 
         colorizer = Colorizer.load(weights)
         quiz = open_quiz(colorizer, photos, quiz_db)
-        room = Room(limits.pixels, files, limits.stored_megabytes * 2**20)
-        page, api = build_page(colorizer, files, limits, room, quiz)
+        quota = DiskQuota(files, limits.stored_megabytes * 2**20, limits.upload_bytes, KEEP_SECONDS)
+        budget = MemoryBudget(limits.pixels, quota)
+        page, api = build_page(colorizer, files, limits, budget, quiz)
         page.queue(max_size=limits.waiting, default_concurrency_limit=AT_ONCE)
-        guard = _guard(room, [host, *allowed_hosts], limits)
+        app: dict[str, Any] = {
+            "lifespan": _cleaning_up(page, api, files),
+            "middleware": [Middleware(Guard, names=[host, *allowed_hosts], quota=quota)],
+            "exception_handlers": dict.fromkeys(CALL_ERRORS, call_error),
+        }
         try:
-            address = _launch(page, api, files, host, port, accounts, limits, guard)
+            address = _launch(page, host, port, accounts, limits.megabytes, app)
             print(f"colorflow is at {address} (Ctrl-C ends it)", flush=True)
             stop.wait()
         finally:
             page.close(verbose=False)
-            quiz.maker.close()
 
 
-def _guard(room: Room, names: Sequence[str], limits: Limits) -> Middleware:
-    """What stands before the server."""
-    from starlette.middleware import Middleware
-
-    from colorflow.ui.guard import Guard
-    from colorflow.ui.hosts import Hosts
-    from colorflow.ui.logins import Logins
-    from colorflow.ui.uploads import Uploads
-    from colorflow.ui.visitors import SHARE
-
-    share = max(limits.stored_megabytes // SHARE, limits.megabytes) * 2**20
-    uploads = Uploads(room, share, KEEP_SECONDS)
-    return Middleware(Guard, hosts=Hosts(names), uploads=uploads, logins=Logins())
-
-
-def _settle(files: Path) -> None:
-    """Say to Gradio and torch what they ask of the environment; keep Gradio from other machines."""
+def _prepare(files: Path) -> None:
+    """Set what Gradio and torch read from the environment, and patch Gradio."""
     os.environ["GRADIO_TEMP_DIR"] = str(files)
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
-    # The model makes many small calls, which one thread does faster than several.
+    # The model makes many small calls, which one thread computes faster than several.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
-    # Gradio calls its own server once; a proxy of this machine must not be asked for that.
+    # Gradio requests its own server once, which must not go through a proxy.
     for name in ("NO_PROXY", "no_proxy"):
         known = os.environ.get(name)
         os.environ[name] = ",".join([*([known] if known else []), "localhost", "127.0.0.1", "::1"])
-    # FastAPI keeps this one quiet by means that fail while another thread reads a photo.
+    # FastAPI silences this one by means that fail while another thread reads a photo.
     warnings.filterwarnings("ignore", message="The 'alias' attribute with value")
     from colorflow.ui.gradio_patches import patch_gradio
 
@@ -115,23 +104,14 @@ def _settle(files: Path) -> None:
 
 def _launch(
     page: gr.Blocks,
-    api: Api,
-    files: Path,
     host: str,
     port: int,
     accounts: Mapping[str, str] | None,
-    limits: Limits,
-    guard: Middleware,
+    megabytes: int,
+    app: dict[str, Any],
 ) -> str:
-    """Start the server in a thread; its address."""
-    from colorflow.ui.gradio_patches import CALL_ERRORS, told_to_programs
+    """Start the server in a thread and return its address; `app` holds options of Starlette's."""
     from colorflow.ui.page import ALTERNATIVE_TEXTS, STYLE, theme
-
-    @asynccontextmanager
-    async def clearing_up(_: object) -> AsyncIterator[None]:
-        task = asyncio.create_task(_clear_up(page, api, files))
-        yield
-        task.cancel()
 
     try:
         _, address, _ = page.launch(
@@ -141,15 +121,11 @@ def _launch(
             theme=theme(),
             css_paths=STYLE,
             js=ALTERNATIVE_TEXTS,
-            max_file_size=f"{limits.megabytes}mb",
+            max_file_size=f"{megabytes}mb",
             footer_links=["api"],
             run_history=False,
-            app_kwargs={
-                "lifespan": clearing_up,
-                "middleware": [guard],
-                "exception_handlers": dict.fromkeys(CALL_ERRORS, told_to_programs),
-            },
-            # Set here, because Gradio would otherwise take these from the environment.
+            app_kwargs=app,
+            # Otherwise Gradio takes these from the environment.
             share=False,
             ssr_mode=False,
             mcp_server=False,
@@ -165,17 +141,28 @@ def _launch(
     return address
 
 
-async def _clear_up(page: gr.Blocks, api: Api, files: Path) -> None:
-    """Again and again remove what was not used for too long."""
-    while True:
-        await asyncio.sleep(KEEP_SECONDS / _SWEEPS_PER_KEEPING)
-        await forget_idle(page, KEEP_SECONDS)
-        await asyncio.to_thread(api.forget_idle, KEEP_SECONDS)
-        await asyncio.to_thread(sweep, files, KEEP_SECONDS)
+def _cleaning_up(page: gr.Blocks, api: Api, files: Path) -> Any:
+    """The lifespan of the server's app, during which idle sessions and old files are deleted."""
+    from colorflow.ui.gradio_patches import forget_idle_sessions
+
+    async def clean_up() -> None:
+        while True:
+            await asyncio.sleep(KEEP_SECONDS / _SWEEPS_PER_KEEPING)
+            await forget_idle_sessions(page, KEEP_SECONDS)
+            await asyncio.to_thread(api.forget_idle, KEEP_SECONDS)
+            await asyncio.to_thread(sweep, files, KEEP_SECONDS)
+
+    @asynccontextmanager
+    async def lifespan(_: object) -> AsyncIterator[None]:
+        task = asyncio.create_task(clean_up())
+        yield
+        task.cancel()
+
+    return lifespan
 
 
 @contextmanager
-def _stopped_by_signals() -> Iterator[threading.Event]:
+def _stop_signals() -> Iterator[threading.Event]:
     """An event that Ctrl-C and SIGTERM set; a second Ctrl-C interrupts as usual."""
     stop = threading.Event()
 

@@ -1,320 +1,210 @@
-"""One visitor's photos and their colorings, kept as files.
+"""What the server keeps of one visitor in one tab: open photos, the job at work, and their files.
 
-What the page shows are small previews. Only the coloring that the visitor chooses is painted at
-full size, which takes seconds for a large photo. Between two clicks no pixels stay in memory.
+No pixels stay in memory between two clicks: everything is a file in the session's own folder, which
+goes with the session.
 """
 
 from __future__ import annotations
 
 import shutil
 import threading
-from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from types import TracebackType
+from typing import Any, Generic, Literal, Protocol, Self, TypeVar
 
-from colorflow.color.full_resolution import lightness_of
 from colorflow.errors import ColorflowError
-from colorflow.photo import Photo
-from colorflow.ui.colorings import Coloring, Colorings, Drawn, Work, provenance_of
-from colorflow.ui.open_map import openness
-from colorflow.ui.opened import OpenPhoto, new_folder, open_photo, paint, reduced, write
-from colorflow.ui.room import Room
+from colorflow.ui.limits import MemoryBudget
+from colorflow.ui.photos import UploadedPhoto, new_folder, open_photo
 
-if TYPE_CHECKING:
-    from colorflow.colorize import Draws, Recipe, Uncertainty
-
-_COARSE_GRID = 8
-"""Side of the chroma grid up to which levels decide the colors of objects."""
+_PATIENCE_SECONDS = 10
+"""How long a new job waits for the end of the one before; one coloring takes less."""
 
 
-class PhotoColorizer(Protocol):
-    """What the tab needs of `colorflow.colorize.Colorizer`."""
-
-    digest: str
+class HasFolder(Protocol):
+    """Something with a folder of its own, such as a photo."""
 
     @property
-    def levels(self) -> tuple[int, ...]:
-        """Names of the levels, coarse to fine."""
-        ...
-
-    def draw(
-        self,
-        photo: Photo,
-        n: int,
-        temperature: float,
-        seed: int,
-        /,
-        *,
-        samples: bool,
-        diverse: bool,
-    ) -> Draws:
-        """Draw the colors of n principal colorings or samples, and say the recipe of each."""
-        ...
-
-    def redraw(
-        self, photo: Photo, coloring: Recipe, levels: Collection[int], seed: int, n: int, /
-    ) -> Draws:
-        """Draw some levels of a coloring anew, n times."""
-        ...
-
-    def uncertainty(self, photo: Photo, /) -> Uncertainty:
-        """Tell how far the colors are open at each place."""
+    def folder(self) -> Path:
+        """Is deleted when the visitor closes it."""
         ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Wish:
-    """How the visitor wants the photo colored."""
-
-    n: int
-    """Number of colorings."""
-    temperature: float
-    """Multiplies the shipped temperatures; 1 is as trained."""
-    seed: int
-    """Of the first sample; the next ones count on."""
-    samples: bool
-    """Samples one by one, instead of the principal colorings."""
-    diverse: bool
-    """Of samples the most different among many, whose seeds are then not in a row."""
+Item = TypeVar("Item", bound=HasFolder)
 
 
-class Session:
-    """What the server keeps of one visitor: photos, one of which is looked at, and colorings.
+class Job:
+    """Work that gives results one by one, until it is done, cancelled or replaced by another job.
 
-    The visitor may go on while something is being made: the methods may run at the same time in
-    several threads, and those that find that the visitor has gone on give None.
-
-    Args:
-        root: folder in which the session makes its own.
-        room: for photos, shared by all visitors.
-
-    Raises:
-        ColorflowError: it cannot.
+    Whoever does the work holds the job as a context and looks at `end` between two results. With
+    Gradio's own ``cancels`` the work would stop in the middle; a job can still say how far it came.
     """
 
-    def __init__(self, root: Path, room: Room) -> None:
-        self._folder = new_folder(root, "session-")
-        self._room = room
-        self._lock = threading.Lock()
-        self._run: Colorings | None = None
-        self.works: Sequence[Work] = ()
-        self.current: Work | None = None
-        self.beside_truth = True
-        """Whether colorings of a photo with colors are compared with these, or with its gray."""
-
-    @property
-    def photo(self) -> OpenPhoto | None:
-        """The photo that is looked at."""
-        return self.current.photo if self.current else None
-
-    @property
-    def colorings(self) -> Sequence[Coloring]:
-        """Of the photo that is looked at."""
-        return self.current.colorings if self.current else ()
-
-    @property
-    def chosen(self) -> Coloring | None:
-        """The chosen one of these."""
-        return self.current.chosen if self.current else None
-
-    # photos
-
-    def add(self, upload: Path) -> Work:
-        """Read one more photo; it is looked at if there was none.
-
-        Raises:
-            ColorflowError: it cannot be read, or its preview not written.
-        """
-        photo = open_photo(upload, self._folder, self._room)
-        work = Work(upload=upload, photo=photo)
-        self.works = [*self.works, work]
-        self.current = self.current or work
-        return work
-
-    def look_at(self, work: Work) -> None:
-        """Go over to another photo; what is being made of the one before ends, and stays."""
-        self.make_way()
-        self.current = work
-
-    def keep(self, uploads: Collection[Path]) -> None:
-        """Delete all that was made of photos other than these."""
-        gone = [work for work in self.works if work.upload not in uploads]
-        self.works = [work for work in self.works if work.upload in uploads]
-        if self.current in gone:
-            self.make_way()
-            self.current = self.works[0] if self.works else None
-        for work in gone:
-            shutil.rmtree(work.photo.folder, ignore_errors=True)
-
-    def close(self) -> None:
-        """Delete everything, at once."""
-        if self._run:
-            self._run.drop()
-        self.works, self.current = (), None
-        shutil.rmtree(self._folder, ignore_errors=True)
-
-    # colorings
-
-    def colorize(self, colorizer: PhotoColorizer, wish: Wish) -> Colorings:
-        """Color the photo that is looked at.
-
-        Raises:
-            ColorflowError: there is none.
-        """
-
-        def draw(photo: Photo) -> Drawn:
-            if wish.samples and not wish.diverse:
-                yield from _samples(colorizer, photo, wish.temperature, wish.seed, wish.n)
-                return
-            # Principal colorings, and the most different samples, come of all samples at once.
-            yield from _drawn(
-                colorizer.draw(
-                    photo,
-                    wish.n,
-                    wish.temperature,
-                    wish.seed,
-                    samples=wish.samples,
-                    diverse=wish.samples,
-                )
-            )
-
-        return self._begin(draw, wish.n)
-
-    def more_like(self, colorizer: PhotoColorizer, n: int) -> Colorings:
-        """Draw the details of the chosen coloring anew, n times; it stays the first one.
-
-        Raises:
-            ColorflowError: there is none.
-        """
-        chosen, first = self._chosen_and_next_seed()
-        fine = [level for level in colorizer.levels if level > _COARSE_GRID]
-
-        def draw(photo: Photo) -> Drawn:
-            yield chosen.recipe, chosen.ab, chosen.share
-            yield from _drawn(colorizer.redraw(photo, chosen.recipe, fine, first, n))
-
-        return self._begin(draw, n + 1)
-
-    def something_else(self, colorizer: PhotoColorizer, n: int) -> Colorings:
-        """Draw n samples that are not here yet; the chosen coloring stays the first one.
-
-        Not other principal colorings: the means of other samples are nearly the same pictures.
-
-        Raises:
-            ColorflowError: there is none.
-        """
-        chosen, first = self._chosen_and_next_seed()
-
-        def draw(photo: Photo) -> Drawn:
-            yield chosen.recipe, chosen.ab, chosen.share
-            yield from _samples(colorizer, photo, chosen.recipe.temperature, first, n)
-
-        return self._begin(draw, n + 1)
+    def __init__(self) -> None:
+        self.end: Literal["cancelled", "replaced"] | None = None
+        """Why the work should stop early."""
+        self.state: Literal["waiting", "running", "ended"] = "running"
+        """A subclass whose jobs wait in a queue begins with "waiting"."""
+        self._ended = threading.Event()
 
     def cancel(self) -> None:
-        """End what is being made; what is there stays."""
-        if self._run:
-            self._run.cancel()
+        """Ask for an end; the results so far stay."""
+        self.end = self.end or "cancelled"
 
-    def make_way(self) -> None:
-        """End what is being made, for something else."""
-        self._replace_run(None)
+    def abandon(self) -> None:
+        """Ask for an end without another update of the page."""
+        self.end = "replaced"
 
-    def map_openness(self, colorizer: PhotoColorizer) -> Path | None:
-        """Make a picture of how far the photo's colors are open, unless that has been done.
+    def replace(self) -> None:
+        """Abandon the job and wait until it has ended, unless it is still waiting for its turn.
 
-        Returns:
-            The picture; None if the visitor looks at another photo by now.
+        Gradio asks for the next result only after it has sent the one before, so whatever is sent
+        to the page after this comes after all results of the job. Do not call this in the server's
+        own thread, which the job needs to go on.
+        """
+        waits = self.state == "running"
+        self.abandon()
+        if waits:
+            self._ended.wait(_PATIENCE_SECONDS)
+
+    def __enter__(self) -> Self:
+        self.state = "running"
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """End the job, also when Gradio closes the generator because the visitor has left."""
+        self.state = "ended"
+        self._ended.set()
+
+
+class Session(Generic[Item]):
+    """One visitor's open photos, the job at work on them, and a folder for their files.
+
+    A visitor may go on while something is computed: methods may run at the same time in several
+    threads, and a handler whose photo is no longer `current` shows nothing.
+
+    Args:
+        root: folder in which the session makes its own when it needs one.
+        budget: memory and disk for photos, shared by all visitors.
+    """
+
+    def __init__(self, root: Path, budget: MemoryBudget) -> None:
+        self.budget = budget
+        self.items: Sequence[Item] = ()
+        self.current: Item | None = None
+        """The one that the visitor looks at."""
+        self.job: Job | None = None
+        """The last one, at work or ended."""
+        self.compares_gray = False
+        """Whether colorings are compared with the photo's gray even if the photo has colors."""
+        self._root = root
+        self._own: Path | None = None
+        self._lock = threading.Lock()
+        self._is_closed = False
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Session[Item]:
+        """A new session; Gradio copies the initial value of a `gr.State` for each visitor."""
+        return type(self)(self._root, self.budget)
+
+    # files
+
+    @property
+    def folder(self) -> Path:
+        """The session's own folder.
 
         Raises:
-            ColorflowError: there is no photo, or it cannot be read again, or the map not written.
+            ColorflowError: it cannot be made.
         """
-        work = self._looked_at()
-        path = work.photo.folder / "open.png"
-        try:
-            if not path.exists():
-                with work.photo.read() as original:
-                    small = reduced(original)
-                    uncertainty = colorizer.uncertainty(original)
-                write(path, openness(lightness_of(small.pixels), uncertainty), small)
-        except ColorflowError:
-            if self.current is not work:  # its folder may have gone
-                return None
-            raise
-        return path if self.current is work else None
+        with self._lock:
+            if self._own is None:
+                self._own = new_folder(self._root, "session-")
+            return self._own
 
-    def choose(self, index: int) -> tuple[Work, Coloring] | None:
-        """Choose a coloring; None if there is none of that index, or its files are too old."""
-        work = self.current
-        if work is None or index >= len(work.colorings):
-            return None
-        chosen = work.colorings[index]
-        if not chosen.preview.exists():
-            return None
-        work.chosen = chosen
-        return work, chosen
-
-    def paint_chosen(self, model: str, suffix: str) -> Path | None:
-        """Paint the chosen coloring at full size, unless that has been done.
-
-        Args:
-            model: digest of the weights, to be written into the file.
-            suffix: .jpg or .png.
-
-        Returns:
-            The file; None if nothing is chosen, or another coloring or photo by now.
+    def read(self, upload: Path) -> UploadedPhoto:
+        """Read an upload and write its previews into a new folder of the session.
 
         Raises:
-            ColorflowError: the photo cannot be read again, or the result not written.
+            ColorflowError: the upload cannot be read, or a preview not written.
         """
-        photo, chosen = self.photo, self.chosen
-        if photo is None or chosen is None:
-            return None
-        path = chosen.path(suffix)
-        try:
-            if not path.exists():
-                provenance = provenance_of(chosen.recipe, chosen.share, model)
-                paint(photo, chosen.ab, path, provenance)
-        except ColorflowError:
-            if self.chosen is not chosen:  # its folder may have gone
-                return None
-            raise
-        return path if self.chosen is chosen else None
+        return open_photo(upload, self.folder, self.budget)
 
-    def _chosen_and_next_seed(self) -> tuple[Coloring, int]:
-        chosen = self.chosen
-        if chosen is None:
-            raise ColorflowError("There is no coloring here yet; color the photo first.")
-        recipes = [one.recipe for one in self.colorings]
-        seeds = [seed for recipe in recipes for seed in (recipe.seed, *recipe.seeds)]
-        return chosen, 1 + max(seed for seed in seeds if seed is not None)
+    def close(self) -> None:
+        """Delete everything at once, whatever is still at work."""
+        self._is_closed = True
+        if self.job:
+            self.job.abandon()
+        self.items, self.current = (), None
+        self.delete_if_closed()
 
-    def _looked_at(self) -> Work:
+    def delete_if_closed(self) -> None:
+        """Delete what was written while the visitor left; called after each longer write."""
+        if self._is_closed and self._own:
+            shutil.rmtree(self._own, ignore_errors=True)
+
+    # what is open
+
+    def add(self, item: Item) -> None:
+        """Add an item; the visitor looks at it if there is no other."""
+        self.items = [*self.items, item]
+        self.current = self.current or item
+
+    def look_at(self, item: Item) -> None:
+        """Show another item. The job of the one before ends, and its results stay."""
+        self.stop()
+        self.current = item
+
+    def keep(self, items: Collection[Item]) -> None:
+        """Close all items but these, and delete their files."""
+        gone = [one for one in self.items if one not in items]
+        self.items = [one for one in self.items if one in items]
+        if self.current in gone:
+            self.stop()
+            self.current = self.items[0] if self.items else None
+        for one in gone:
+            shutil.rmtree(one.folder, ignore_errors=True)
+
+    def require(self) -> Item:
+        """The item that the visitor looks at.
+
+        Raises:
+            ColorflowError: there is none.
+        """
         if self.current is None:
-            raise ColorflowError("There is no photo here any more; choose it again.")
+            raise ColorflowError("There is no photo here; choose one first.")
         return self.current
 
-    def _begin(self, draw: Callable[[Photo], Drawn], wanted: int) -> Colorings:
-        run = Colorings(self._looked_at(), draw, wanted)
-        self._replace_run(run)
-        return run
+    @contextmanager
+    def unless_left(self, item: Item) -> Iterator[None]:
+        """Ignore errors after the visitor has left an item, whose files may be deleted by then."""
+        try:
+            yield
+        except ColorflowError:
+            if self.current is item:
+                raise
 
-    def _replace_run(self, run: Colorings | None) -> None:
+    # work
+
+    def start(self, job: Job) -> None:
+        """Make a job the current one, after the job before has ended."""
+        self._replace_job(job)
+
+    def cancel(self) -> None:
+        """Ask the job for an end; its results so far stay."""
+        if self.job:
+            self.job.cancel()
+
+    def stop(self) -> None:
+        """End the job and wait for its end."""
+        self._replace_job(None)
+
+    def _replace_job(self, job: Job | None) -> None:
         with self._lock:
-            before, self._run = self._run, run
+            before, self.job = self.job, job
         if before:
-            before.give_way()
-
-
-def _drawn(draws: Draws) -> Drawn:
-    shares = draws.shares or (None,) * len(draws.recipes)
-    return zip(draws.recipes, draws.ab, shares, strict=True)
-
-
-def _samples(
-    colorizer: PhotoColorizer, photo: Photo, temperature: float, first: int, n: int
-) -> Drawn:
-    """Samples one by one, so that each shows as soon as it is there."""
-    for seed in range(first, first + n):
-        yield from _drawn(colorizer.draw(photo, 1, temperature, seed, samples=True, diverse=False))
+            before.replace()

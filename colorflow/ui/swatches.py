@@ -1,4 +1,4 @@
-"""Colors for one point of a photo: likely ones, chosen ones, and their names."""
+"""Colors for one point of a photo: likely ones, picked ones, and their names."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from colorflow.color import cie
 from colorflow.color.gamut import rgb_in_gamut
 
 SAME = 12.0
-"""Two colors no farther apart than this are one; CIELAB units of ab."""
-_TOLD_APART = 8.0
-"""Least distance of two swatches as they are shown."""
+"""Colors no farther apart than this count as one; distance in the ab plane, CIELAB units."""
+_LEAST_DISTANCE = 8.0
+"""Least distance between two swatches as they are shown, in the same units."""
 _GRAYISH, _PALE, _STRONG = 4.0, 22.0, 50.0
-"""Chroma up to which a color is a gray or dull one, and from which it is a strong one."""
+"""Chroma up to which a color is called gray or dull, and from which it is called strong."""
 _HUES = (
     (15, "pink"),
     (50, "red"),
@@ -34,12 +34,12 @@ _HUES = (
 _NUMBER = r"\s*(\d{1,3}(?:\.\d*)?)\s*"
 _RGB = re.compile(rf"rgba?\({_NUMBER},{_NUMBER},{_NUMBER}(?:,[\s\d.]*)?\)", re.ASCII)
 _DARK = 65
-"""L* below which orange and yellow that are not strong have other names."""
+"""L* below which orange and yellow have other names, unless they are strong."""
 
 
 @dataclass(frozen=True, slots=True)
 class Swatch:
-    """A color as a point of a photo can have it."""
+    """A color that a point of a photo can have."""
 
     lightness: float
     """L* of the point, in [0, 100]."""
@@ -48,11 +48,11 @@ class Swatch:
     b: float
     """CIELAB units."""
     share: float = 0.0
-    """Of the draws that have it, in [0, 1]."""
+    """Share of the samples that have the color, in [0, 1]."""
 
     @property
     def hex(self) -> str:
-        """As a page shows it: its chroma shrunk until sRGB has it at that lightness."""
+        """The color as #rrggbb, with its chroma reduced until sRGB has it at that lightness."""
         lightness = np.array([[self.lightness]], np.float32)
         ab = np.array([self.a, self.b], np.float32).reshape(2, 1, 1)
         linear = rgb_in_gamut(lightness, ab).ravel().clip(0, 1)
@@ -61,7 +61,7 @@ class Swatch:
 
     @property
     def name(self) -> str:
-        """What a person may call it."""
+        """An everyday name of the color."""
         chroma = math.hypot(self.a, self.b)
         if chroma < _GRAYISH:
             return "Gray"
@@ -75,12 +75,12 @@ class Swatch:
 
 
 def likely(ab: NDArray[np.float32], lightness: float, most: int) -> list[Swatch]:
-    """The distinct colors among those of several draws, the most frequent first.
+    """The distinct colors among those of several samples, the most frequent first.
 
     Args:
-        ab: (n, 2) colors that n draws have at a point, CIELAB units.
+        ab: (n, 2) colors that n samples have at the point, CIELAB units.
         lightness: L* of the point.
-        most: how many to give at most.
+        most: largest number of colors to return.
     """
     swatches: list[Swatch] = []
     left = ab
@@ -88,14 +88,14 @@ def likely(ab: NDArray[np.float32], lightness: float, most: int) -> list[Swatch]
         near = np.linalg.norm(left[:, None] - left[None], axis=-1) <= SAME
         group = near[np.argmax(near.sum(axis=1))]
         a, b = _shown(left[group].mean(axis=0), lightness)
-        if all(math.hypot(a - one.a, b - one.b) >= _TOLD_APART for one in swatches):
+        if all(math.hypot(a - one.a, b - one.b) >= _LEAST_DISTANCE for one in swatches):
             swatches.append(Swatch(lightness, a, b, float(group.sum()) / len(ab)))
         left = left[~group]
     return swatches
 
 
 def ab_of(picked: str) -> tuple[float, float] | None:
-    """a and b, CIELAB units, of a color as pickers give it; None if it is none.
+    """a and b, in CIELAB units, of a color that was picked; None for text that is not a color.
 
     Args:
         picked: ``#rrggbb``, ``#rgb``, ``rgb(r, g, b)`` or ``rgba(r, g, b, alpha)``.
@@ -115,7 +115,7 @@ def ab_of(picked: str) -> tuple[float, float] | None:
 
 
 def _shown(ab: NDArray[np.float32], lightness: float) -> tuple[float, float]:
-    """A color as sRGB has it at that lightness."""
+    """The nearest color that sRGB has at that lightness."""
     within = ab.astype(np.float32).reshape(2, 1, 1).copy()
     rgb_in_gamut(np.array([[lightness]], np.float32), within)
     return float(within[0, 0, 0]), float(within[1, 0, 0])

@@ -1,14 +1,13 @@
-"""Ours: a Haar pyramid whose every level is a conditional spline flow of its own.
+"""This project's model: a Haar pyramid with a conditional spline flow at each level.
 
-`level_flow` is the flow of one level, in the shipped model as well; `pyramid` joins several into
-one bijection. Reference: Ardizzone et al. 2019 (cINN); Yu et al. 2020 (Wavelet Flow).
+`pyramid` joins the level flows of the shipped model (`colorflow.model.level`) into one bijection.
+
+Reference: Ardizzone et al. 2019 (cINN); Yu et al. 2020 (Wavelet Flow).
 
 Dimensions: B samples, C channels, H the finest grid, g a level's grid, W width.
 """
 
 from __future__ import annotations
-
-from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
@@ -16,40 +15,22 @@ from torch.nn import functional as F
 
 from colorflow.flows import (
     ActNorm,
-    Affine,
-    AffineSpline,
     AttentionLayer,
-    AttentionNetwork,
     Bijection,
-    ChannelPartition,
-    ChannelPermutation,
     Composition,
-    ContextTransform,
     ConvolutionNetwork,
-    Coupling,
     Flatten,
     Haar,
-    MaskPartition,
-    Partition,
     Split,
-    Standardize,
     WithContext,
-    checkerboard,
 )
 from colorflow.flows.networks import from_tokens, to_tokens
+from colorflow.model.level import level_flow
 from colorflow.zoo.scales import Shape
 
 COARSEST_GRID = 4
 ATTENTION_GRIDS = (2, 8)
-"""Smallest and largest grid on which every cell looks at every other."""
-MAX_LOG_SCALE = 3.0
-"""Bound of the context's log-scale, relative to the std of all photos."""
-COUPLING_LOG_SCALE = 0.7
-COUPLING_SHIFT = 3.0
-SPLINE_LIMIT = 6.0
-
-_Network = Callable[[int, int], nn.Module]
-"""Makes a coupling's network, given its kept channels and its parameters a cell."""
+"""Smallest and largest grid on which every cell attends to every other."""
 
 
 def pyramid(
@@ -113,69 +94,6 @@ def pyramid(
         flow = Composition([Haar(), split])
         grid *= 2
     return flow
-
-
-def level_flow(
-    channels: int,
-    grid: int,
-    context_channels: int,
-    *,
-    width: int,
-    couplings: int,
-    bins: int,
-    attention: bool,
-    dropout: float,
-) -> Composition:
-    """The flow of one level: standardized, centered by the context, then spline couplings.
-
-    Args:
-        channels: C of (B, C, grid, grid), even.
-        grid: side of the level's grid.
-        context_channels: of the level's context, (B, context_channels, grid, grid).
-        width: channels of the networks.
-        couplings: how many; each moves half of the numbers.
-        bins: pieces of each spline.
-        attention: attention networks, and checkerboards every other pair; or else convolutions.
-        dropout: share of units dropped in training.
-    """
-
-    def network(kept: int, out: int) -> nn.Module:
-        if attention:
-            return AttentionNetwork(kept, context_channels, width, out, dropout=dropout)
-        return ConvolutionNetwork(kept, context_channels, width, out, dropout)
-
-    transform = AffineSpline(bins, SPLINE_LIMIT, COUPLING_LOG_SCALE, COUPLING_SHIFT)
-    steps = [
-        bijection
-        for index in range(couplings)
-        for bijection in _step(index, channels, grid if attention else None, transform, network)
-    ]
-    own = ConvolutionNetwork(0, context_channels, width, 2 * channels, dropout)
-    center = ContextTransform(channels, own, Affine(MAX_LOG_SCALE))
-    return Composition([Standardize(channels), center, *steps])
-
-
-def _step(
-    index: int, channels: int, board: int | None, transform: AffineSpline, network: _Network
-) -> list[Bijection]:
-    """One coupling, with the permutation that precedes it; `board` is a checkerboard's side."""
-    partition: Partition
-    bijections: list[Bijection] = []
-    if board is not None and index % 4 >= 2:
-        keep = checkerboard(channels, board, board, keep_even=index % 2 == 0)
-        partition = MaskPartition(keep)
-    else:
-        if index % 4 == 2 or (index % 4 == 0 and index > 0):
-            bijections.append(ChannelPermutation(_mixing_order(channels)))
-        partition = ChannelPartition(channels, keep_first=index % 2 == 0)
-    out = partition.moved_channels * transform.size
-    return [*bijections, Coupling(partition, network(partition.kept_channels, out), transform)]
-
-
-def _mixing_order(channels: int) -> list[int]:
-    """An order that exchanges half of each half: the next couplings see other pairs."""
-    half = channels // 2
-    return list(range(0, channels, 2)) + list(range(1, channels, 2)) if half > 1 else [1, 0]
 
 
 def _attends(grid: int) -> bool:

@@ -11,7 +11,7 @@ import skimage.color
 import skimage.data
 from PIL import Image
 
-from colorflow.colorize import Colorizer
+from colorflow.colorizer import Colorizer
 from tests.small_weights import save_small_weights
 
 HEIGHT, WIDTH = 48, 64

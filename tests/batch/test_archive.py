@@ -22,13 +22,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from colorflow.batch.archive import Limits, Unpacked, pack, unpack
-from colorflow.batch.archive_entries import RefusedError, place_of
+from colorflow.batch.archive import ArchiveLimits, Unpacked, pack, unpack
+from colorflow.batch.archive_entries import RefusedError, safe_path_of
 from colorflow.errors import BatchError, WritePhotoError
 from tests.batch.raw_zip import BZIP2, LZMA, UTF8, File, deflated, write_raw, zeros
 
 MEBIBYTE = 2**20
-LIMITS = Limits(entries=5, entry_bytes=8 * MEBIBYTE, total_bytes=16 * MEBIBYTE)
+LIMITS = ArchiveLimits(entries=5, entry_bytes=8 * MEBIBYTE, total_bytes=16 * MEBIBYTE)
 
 
 def noise(size: int, seed: int = 0) -> bytes:
@@ -52,10 +52,10 @@ class Bench:
         write_raw(self.archive, files)
         return self
 
-    def unpack(self, limits: Limits = LIMITS) -> Unpacked:
+    def unpack(self, limits: ArchiveLimits = LIMITS) -> Unpacked:
         return unpack(self.archive, self.folder, limits)
 
-    def refused(self, *files: File, limits: Limits = LIMITS) -> str:
+    def refused(self, *files: File, limits: ArchiveLimits = LIMITS) -> str:
         """The sentence with which it is refused; nothing is left of it, nothing went elsewhere."""
         if files:
             self.write(*files)
@@ -68,7 +68,7 @@ class Bench:
         assert sentence.isprintable()
         return sentence.removeprefix("album.zip: ")
 
-    def refused_anew(self, *files: File, limits: Limits = LIMITS) -> str:
+    def refused_anew(self, *files: File, limits: ArchiveLimits = LIMITS) -> str:
         """As `refused`, after something was unpacked."""
         shutil.rmtree(self.folder)
         return self.refused(*files, limits=limits)
@@ -91,7 +91,7 @@ def bench(tmp_path: Path) -> Bench:
     return Bench(folder)
 
 
-def test_what_another_tool_has_packed_comes_out_at_its_place(bench: Bench) -> None:
+def test_what_another_tool_has_packed_keeps_its_path(bench: Bench) -> None:
     with zipfile.ZipFile(bench.archive, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("a.jpg", PHOTO)
         archive.writestr("1931/Übersee/b.jpg", PHOTO[::-1])
@@ -270,14 +270,14 @@ def test_a_directory_that_would_fill_the_memory(bench: Bench) -> None:
 
 
 def test_a_file_larger_than_may_be(bench: Bench) -> None:
-    most = Limits(entries=5, entry_bytes=len(PHOTO), total_bytes=MEBIBYTE)
+    most = ArchiveLimits(entries=5, entry_bytes=len(PHOTO), total_bytes=MEBIBYTE)
     bench.write(deflated("a.jpg", PHOTO), deflated("b.jpg", PHOTO)).unpack(most)
     said = bench.refused_anew(deflated("a.jpg", PHOTO + b"x"), limits=most)
     assert said.startswith("has a file inside of more than 0.002864 MB, a.jpg")
 
 
 def test_more_in_all_than_may_be(bench: Bench) -> None:
-    most = Limits(entries=5, entry_bytes=MEBIBYTE, total_bytes=2 * len(PHOTO))
+    most = ArchiveLimits(entries=5, entry_bytes=MEBIBYTE, total_bytes=2 * len(PHOTO))
     files = [deflated(f"{number}.jpg", PHOTO) for number in range(3)]
     bench.write(*files[:2]).unpack(most)
     assert "once it is unpacked" in bench.refused_anew(*files, limits=most)
@@ -286,7 +286,7 @@ def test_more_in_all_than_may_be(bench: Bench) -> None:
 def test_a_bomb_is_small_and_ends_early(bench: Bench) -> None:
     bench.write(zeros("a.bmp", 256))
     assert bench.archive.stat().st_size < 0.26 * MEBIBYTE
-    roomy = Limits(entries=5, entry_bytes=2**40, total_bytes=2**40)
+    roomy = ArchiveLimits(entries=5, entry_bytes=2**40, total_bytes=2**40)
     assert "zip bomb" in bench.refused(limits=roomy)
 
 
@@ -364,10 +364,10 @@ def test_a_full_disk_is_told(bench: Bench) -> None:
     bench.write(File(name="1931/a.jpg", data=noise(MEBIBYTE)))
     limited = (
         "import resource, signal, sys; from pathlib import Path\n"
-        "from colorflow.batch.archive import Limits, unpack\n"
+        "from colorflow.batch.archive import ArchiveLimits, unpack\n"
         "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))\n"
-        "limits = Limits(entries=5, entry_bytes=2**30, total_bytes=2**30)\n"
+        "limits = ArchiveLimits(entries=5, entry_bytes=2**30, total_bytes=2**30)\n"
         "try: unpack(Path(sys.argv[1]), Path(sys.argv[2]), limits)\n"
         "except Exception as error: print(f'{type(error).__name__}: {error}')\n"
     )
@@ -401,17 +401,17 @@ ODD = st.sampled_from([
 def test_no_name_leads_anywhere_else(parts: list[str]) -> None:
     name = "".join(parts)
     try:
-        place = place_of(name)
+        path = safe_path_of(name)
     except (RefusedError, UnicodeEncodeError):  # lone surrogates cannot be in a zip
         return
-    assert os.path.normpath(f"/root/{place}").startswith("/root")
-    assert "\0" not in str(place)
+    assert os.path.normpath(f"/root/{path}").startswith("/root")
+    assert "\0" not in str(path)
     as_windows_sees_it = PureWindowsPath(name)
     assert not as_windows_sees_it.drive
     assert not as_windows_sees_it.root
     assert ".." not in as_windows_sees_it.parts
     if sys.version_info < (3, 13):
-        assert not any(PureWindowsPath(part).is_reserved() for part in place.parts)
+        assert not any(PureWindowsPath(part).is_reserved() for part in path.parts)
 
 
 @pytest.fixture(scope="module")
@@ -426,8 +426,8 @@ def test_no_damage_gives_more_than_a_sentence(scratch: Path, data: st.DataObject
     write_raw(archive, [deflated("1931/a.jpg", PHOTO), File(name="b.jpg", data=PHOTO[:200])])
     whole = bytearray(archive.read_bytes())
     headers = [*range(40), *range(len(whole) - 180, len(whole))]
-    for place in data.draw(st.lists(st.sampled_from(headers), min_size=1, max_size=6)):
-        whole[place] = data.draw(st.integers(0, 255))
+    for index in data.draw(st.lists(st.sampled_from(headers), min_size=1, max_size=6)):
+        whole[index] = data.draw(st.integers(0, 255))
     archive.write_bytes(whole)
     try:
         unpacked = unpack(archive, folder, LIMITS)

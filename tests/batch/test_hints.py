@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from colorflow.batch import read_hints
-from colorflow.colorize import Hint
+from colorflow.colorizer import Hint
 from colorflow.errors import BatchError
 
 

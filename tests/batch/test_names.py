@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from colorflow.batch import Settings, Task
+from colorflow.batch import PhotoTask, Settings
 from colorflow.batch.names import EXTENSIONS, LONGEST_NAME, Naming, too_long
 from colorflow.batch.settings import sample_label
 from colorflow.photo import LETTERS
@@ -21,7 +21,7 @@ stems = st.text(
 
 def name(naming: Naming, source: str, label: str) -> str:
     path = PurePosixPath(source)
-    return Task(path=Path(path), folder=Path(), names=naming.names_of(path)).name(label)
+    return PhotoTask(path=Path(path), folder=Path(), names=naming.names_of(path)).name(label)
 
 
 @pytest.mark.parametrize(

@@ -10,11 +10,10 @@ import numpy as np
 import pytest
 
 from colorflow.batch import Naming, Plan, Settings, make_plan
-from colorflow.batch.settings import MOST_SAMPLES
-from colorflow.cli import arguments
-from colorflow.colorize import Hint
+from colorflow.colorizer import Hint
 from colorflow.errors import BatchError
 from colorflow.files import digest_of
+from colorflow.limits import MOST_SAMPLES
 from colorflow.photo import LETTERS, Principal, Provenance, read_photo, write_image
 
 Save = Callable[..., Path]
@@ -34,7 +33,7 @@ def targets(plan: Plan, label: str = "a") -> list[str]:
 
 
 def settled(plan: Plan) -> list[tuple[str, str]]:
-    return [(record.path.name, record.status) for record in plan.settled]
+    return [(outcome.path.name, outcome.status) for outcome in plan.settled]
 
 
 def save_result(
@@ -51,7 +50,7 @@ def save_result(
     write_image(path, pixels, photo, provenance=provenance)
 
 
-def test_places_are_mirrored(album: Path, tmp_path: Path) -> None:
+def test_folders_are_mirrored(album: Path, tmp_path: Path) -> None:
     plan = planned(album, output=tmp_path / "out", recursive=True)
     assert targets(plan) == ["a_a.jpg", "b_a.png", "inner/c_a.jpg"]
     assert not (tmp_path / "out").exists()
@@ -94,8 +93,8 @@ def test_a_principal_coloring_is_of_so_many(album: Path, tmp_path: Path) -> None
     (alone,) = planned(album / "a.jpg", output=out, weights="abc").settled
     assert [one.label for one in alone.colorings] == ["a"]  # the mean is that of any number
     for n, letter in ((2, "b"), (4, "b")):
-        (record,) = planned(album / "a.jpg", output=out, n=n, weights="abc").settled
-        assert record.reason == (
+        (outcome,) = planned(album / "a.jpg", output=out, n=n, weights="abc").settled
+        assert outcome.reason == (
             f"{out / f'a_{letter}.jpg'}: is there already, but was made with -n 3; "
             "--overwrite makes it anew"
         )
@@ -109,7 +108,7 @@ def test_a_sample_is_no_principal_coloring(album: Path, tmp_path: Path) -> None:
     save_result(out / "a.jpg", album / "a.jpg", principal=None)
     save_result(out / "b.png", album / "b.png", principal=Principal("b", 2, 0.5))
     plan = planned(album, output=out, naming=naming, weights="abc")
-    a, b = (str(record.reason) for record in plan.settled)
+    a, b = (str(outcome.reason) for outcome in plan.settled)
     assert "a.jpg: is there already, but was made with --samples; --overwrite" in a
     assert "b.png: is there already, but is principal coloring b; --overwrite" in b
     plan = planned(album, output=out, naming=naming, weights="abc", samples=True)
@@ -123,11 +122,11 @@ def test_what_was_made_otherwise_is_no_finished_photo(album: Path, tmp_path: Pat
     save_result(out / "a_a.jpg", album / "a.jpg", temperature=0.3)
     (out / "b_a.png").write_bytes((album / "b.png").read_bytes())
     plan = planned(album, output=out, weights="abc")
-    assert [(record.path.name, record.status) for record in plan.settled] == [
+    assert [(outcome.path.name, outcome.status) for outcome in plan.settled] == [
         ("a.jpg", "failed"),
         ("b.png", "failed"),
     ]
-    a, b = (str(record.reason) for record in plan.settled)
+    a, b = (str(outcome.reason) for outcome in plan.settled)
     assert a == (
         f"{out / 'a_a.jpg'}: is there already, but was made with --temperature 0.3; "
         "--overwrite makes it anew"
@@ -154,11 +153,11 @@ def test_two_photos_of_one_name_are_refused(save_photo: Save, tmp_path: Path) ->
     third = save_photo(tmp_path / "two" / "x.png")
     plan = planned(first, second, third, output=tmp_path / "out")
     assert [task.path for task in plan.tasks] == [first, third]
-    (record,) = plan.settled
-    assert (record.path, record.status) == (second, "failed")
-    assert str(first) in str(record.reason)
-    assert "x_a.jpg" in str(record.reason)
-    assert str(record.reason).endswith(
+    (outcome,) = plan.settled
+    assert (outcome.path, outcome.status) == (second, "failed")
+    assert str(first) in str(outcome.reason)
+    assert "x_a.jpg" in str(outcome.reason)
+    assert str(outcome.reason).endswith(
         "; rename one of them, or color it into another folder with -o"
     )
 
@@ -169,7 +168,7 @@ def test_a_collision_is_seen_through_links(save_photo: Save, tmp_path: Path) -> 
     (tmp_path / "out" / "s").mkdir(parents=True)
     (tmp_path / "out" / "t").symlink_to("s")
     plan = planned(tmp_path / "one", output=tmp_path / "out", recursive=True)
-    assert [record.status for record in plan.settled] == ["failed"]
+    assert [outcome.status for outcome in plan.settled] == ["failed"]
 
 
 def test_names_that_meet_over_different_seeds(save_photo: Save, tmp_path: Path) -> None:
@@ -217,9 +216,9 @@ def test_a_name_that_would_be_too_long_is_refused(save_photo: Save, tmp_path: Pa
     too_long = save_photo(tmp_path / "in" / ("é" * 125 + "x" + ".png"))  # 255 bytes
     plan = planned(tmp_path / "in", output=tmp_path / "out")
     assert [task.path for task in plan.tasks] == [fits]
-    (record,) = plan.settled
-    assert (record.path, record.status) == (too_long, "failed")
-    assert "a name of 257 bytes" in str(record.reason)
+    (outcome,) = plan.settled
+    assert (outcome.path, outcome.status) == (too_long, "failed")
+    assert "a name of 257 bytes" in str(outcome.reason)
 
 
 def test_several_colorings_need_the_label_in_their_names(album: Path, tmp_path: Path) -> None:
@@ -229,13 +228,13 @@ def test_several_colorings_need_the_label_in_their_names(album: Path, tmp_path: 
         planned(album, output=tmp_path / "out", n=2, naming=naming)
 
 
-def test_places_of_results_are_known(album: Path, tmp_path: Path) -> None:
+def test_files_of_results_are_known(album: Path, tmp_path: Path) -> None:
     plan = planned(album, output=tmp_path / "out", recursive=True, n=2)
     (tmp_path / "alias").symlink_to("out")
-    for place in ("out/a_a.jpg", "out/inner/c_b.jpg", "alias/b_b.png"):
-        assert plan.makes(tmp_path / place)
-    for place in ("out/a_a.png", "out/a_c.jpg", "out/a_s0.jpg", "out/c_a.jpg", "a_a.jpg"):
-        assert not plan.makes(tmp_path / place)
+    for path in ("out/a_a.jpg", "out/inner/c_b.jpg", "alias/b_b.png"):
+        assert plan.makes(tmp_path / path)
+    for path in ("out/a_a.png", "out/a_c.jpg", "out/a_s0.jpg", "out/c_a.jpg", "a_a.jpg"):
+        assert not plan.makes(tmp_path / path)
 
 
 def test_missing_inputs_are_records(tmp_path: Path) -> None:
@@ -250,7 +249,7 @@ def test_records_are_sorted_as_inputs(album: Path, tmp_path: Path) -> None:
     assert plan.in_order(reversed(plan.settled)) == plan.settled
 
 
-def test_hints_by_name_and_by_place(save_photo: Save, tmp_path: Path) -> None:
+def test_hints_by_name_and_by_path(save_photo: Save, tmp_path: Path) -> None:
     for name in ("x.png", "s/x.png", "s/y.png"):
         save_photo(tmp_path / "in" / name)
     one, two = (Hint(1, 2, 3, 4),), (Hint(5, 6, 7, 8),)
@@ -313,7 +312,3 @@ def test_there_may_be_more_samples_than_principal_colorings() -> None:
     with pytest.raises(ValueError, match="n: expected 1 to 1000 samples, got 1001"):
         Settings(n=MOST_SAMPLES + 1, samples=True)
     assert Settings(n=2, diverse=True) == Settings(n=2, diverse=True, samples=True)
-
-
-def test_the_command_and_the_settings_agree_on_the_most_colorings() -> None:
-    assert (len(LETTERS), MOST_SAMPLES) == (arguments.MOST_CARDS, arguments.MOST_SAMPLES)

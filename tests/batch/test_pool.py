@@ -11,133 +11,135 @@ from typing import Any
 
 import pytest
 
-from colorflow.batch import Coloring, Plan, Record, Settings, Task
-from colorflow.batch.crew import WorkerEndedError
-from colorflow.batch.pool import carry_out
-from colorflow.batch.ray_engine import _Hand, _Shared
-from colorflow.batch.worker import Ready, Start
+from colorflow.batch import ColoredFile, PhotoOutcome, PhotoTask, Plan, Settings
+from colorflow.batch.pool import WorkerEndedError, run_plan
+from colorflow.batch.processes import WorkerConfig
+from colorflow.batch.ray_engine import _RayWorker, _Shared
 from colorflow.errors import BatchError
 
 
 def planned(folder: Path, *names: str) -> Plan:
-    tasks = [Task(path=Path(n), folder=folder, names="{label}.png") for n in names]
+    tasks = [PhotoTask(path=Path(n), folder=folder, names="{label}.png") for n in names]
     return Plan(settings=Settings(), output=folder, inputs=[t.path for t in tasks], tasks=tasks)
 
 
-class Office:
+class WorkerFactory:
     """Starts workers that behave as told by the names of photos."""
 
     def __init__(self, ends: dict[str, int] | None = None, ends_at_start: int = 0) -> None:
         self.left = Counter(ends or {})
         self.ends_at_start = ends_at_start
         self.given: list[str] = []
-        self.begun: list[Hand] = []
+        self.started: list[FakeWorker] = []
 
-    def __call__(self, wanted: Callable[[], bool]) -> Hand:
-        self.begun.append(Hand(self))
-        return self.begun[-1]
+    def __call__(self, wanted: Callable[[], bool]) -> FakeWorker:
+        self.started.append(FakeWorker(self))
+        return self.started[-1]
 
 
-class Hand:
-    def __init__(self, office: Office) -> None:
-        self.office = office
+class FakeWorker:
+    def __init__(self, factory: WorkerFactory) -> None:
+        self.factory = factory
         self.ended = False
 
-    def ready(self) -> Ready:
-        if self.office.ends_at_start:
-            self.office.ends_at_start -= 1
+    def ready(self) -> None:
+        if self.factory.ends_at_start:
+            self.factory.ends_at_start -= 1
             raise WorkerEndedError("no memory")
-        return Ready(takes_hints=False)
 
-    def color(self, task: Task) -> Record:
+    def color(self, task: PhotoTask) -> PhotoOutcome:
         name = task.path.name
-        self.office.given.append(name)
-        if self.office.left[name]:
-            self.office.left[name] -= 1
+        self.factory.given.append(name)
+        if self.factory.left[name]:
+            self.factory.left[name] -= 1
             self.ended = True
             raise WorkerEndedError("killed")
-        one = Coloring(path=task.target("a"), label="a", seed=0)
+        one = ColoredFile(path=task.target("a"), label="a", seed=0)
         if name.startswith("skipped"):
-            return Record(path=task.path, status="skipped", reason="is there", colorings=(one,))
-        return Record(path=task.path, status="done", colorings=(one,))
+            return PhotoOutcome(
+                path=task.path, status="skipped", reason="is there", colorings=(one,)
+            )
+        return PhotoOutcome(path=task.path, status="done", colorings=(one,))
 
     def end(self) -> None:
         self.ended = True
 
 
-def carried_out(office: Office, plan: Plan, workers: int = 1, tries: int = 3) -> dict[str, Record]:
-    records = list(carry_out(plan, office, workers, None, tries=tries))
-    by_name = {record.path.name: record for record in records}
-    assert len(records) == len(by_name)
-    assert all(hand.ended for hand in office.begun)
+def run_all(
+    factory: WorkerFactory, plan: Plan, workers: int = 1, tries: int = 3
+) -> dict[str, PhotoOutcome]:
+    outcomes = list(run_plan(plan, factory, workers, None, tries=tries))
+    by_name = {outcome.path.name: outcome for outcome in outcomes}
+    assert len(outcomes) == len(by_name)
+    assert all(worker.ended for worker in factory.started)
     return by_name
 
 
 @pytest.mark.parametrize("workers", [1, 3])
 def test_a_photo_whose_worker_ended_is_given_to_another(tmp_path: Path, workers: int) -> None:
-    office = Office({"b": 2, "c": 1})
-    records = carried_out(office, planned(tmp_path, "a", "b", "c", "d"), workers)
-    assert {name: record.status for name, record in records.items()} == dict.fromkeys(
+    factory = WorkerFactory({"b": 2, "c": 1})
+    outcomes = run_all(factory, planned(tmp_path, "a", "b", "c", "d"), workers)
+    assert {name: outcome.status for name, outcome in outcomes.items()} == dict.fromkeys(
         "abcd", "done"
     )
-    assert Counter(office.given) == {"a": 1, "b": 3, "c": 2, "d": 1}
-    assert len(office.begun) <= workers + 3
+    assert Counter(factory.given) == {"a": 1, "b": 3, "c": 2, "d": 1}
+    assert len(factory.started) <= workers + 3
 
 
 @pytest.mark.parametrize(("tries", "often"), [(1, ""), (3, ", 3 times")])
 def test_a_photo_that_ends_every_worker_fails_and_the_others_go_on(
     tmp_path: Path, tries: int, often: str
 ) -> None:
-    office = Office({"b": 99})
-    records = carried_out(office, planned(tmp_path, "a", "b", "c"), tries=tries)
-    assert records["b"].status == "failed"
-    assert records["b"].reason == f"the process that colored it ended{often} (killed)"
-    assert office.given.count("b") == tries
-    assert records["a"].status == records["c"].status == "done"
+    factory = WorkerFactory({"b": 99})
+    outcomes = run_all(factory, planned(tmp_path, "a", "b", "c"), tries=tries)
+    assert outcomes["b"].status == "failed"
+    assert outcomes["b"].reason == f"the process that colored it ended{often} (killed)"
+    assert factory.given.count("b") == tries
+    assert outcomes["a"].status == outcomes["c"].status == "done"
 
 
 def test_what_a_lost_worker_had_written_counts_as_done(tmp_path: Path) -> None:
-    office = Office({"skipped after all": 1})
-    records = carried_out(office, planned(tmp_path, "skipped before", "skipped after all"))
-    assert (records["skipped before"].status, records["skipped before"].reason) == (
+    factory = WorkerFactory({"skipped after all": 1})
+    outcomes = run_all(factory, planned(tmp_path, "skipped before", "skipped after all"))
+    assert (outcomes["skipped before"].status, outcomes["skipped before"].reason) == (
         "skipped",
         "is there",
     )
-    after = records["skipped after all"]
+    after = outcomes["skipped after all"]
     assert (after.status, after.reason, len(after.colorings)) == ("done", None, 1)
 
 
 def test_a_worker_may_end_while_it_starts_but_not_for_ever(tmp_path: Path) -> None:
-    office = Office(ends_at_start=2)
-    assert carried_out(office, planned(tmp_path, "a"))["a"].status == "done"
-    assert len(office.begun) == 3
+    factory = WorkerFactory(ends_at_start=2)
+    assert run_all(factory, planned(tmp_path, "a"))["a"].status == "done"
+    assert len(factory.started) == 3
     with pytest.raises(BatchError, match=r"ended while it started \(no memory\); try fewer"):
-        carried_out(Office(ends_at_start=3), planned(tmp_path, "a"))
+        run_all(WorkerFactory(ends_at_start=3), planned(tmp_path, "a"))
 
 
 def test_whatever_an_engine_raises_ends_the_run_in_words(tmp_path: Path) -> None:
-    class Broken(Hand):
-        def color(self, task: Task) -> Record:
+    class Broken(FakeWorker):
+        def color(self, task: PhotoTask) -> PhotoOutcome:
             raise RuntimeError("no\ncluster")
 
-    run = carry_out(planned(tmp_path, "a", "b"), lambda _: Broken(Office()), 2, None)
+    run = run_plan(planned(tmp_path, "a", "b"), lambda _: Broken(WorkerFactory()), 2, None)
     with pytest.raises(BatchError, match=r"the run cannot go on \(RuntimeError: no cluster\)"):
         list(run)
 
 
 def test_a_photo_in_hand_when_the_run_is_stopped_is_not_tried_again(tmp_path: Path) -> None:
     stop = threading.Event()
-    office = Office({"a": 1})
-    give = Hand.color
+    factory = WorkerFactory({"a": 1})
+    give = FakeWorker.color
 
-    class Stopping(Hand):
-        def color(self, task: Task) -> Record:
+    class Stopping(FakeWorker):
+        def color(self, task: PhotoTask) -> PhotoOutcome:
             stop.set()
             return give(self, task)
 
-    begin = lambda _: Stopping(office)  # noqa: E731
-    assert list(carry_out(planned(tmp_path, "a", "b"), begin, 1, stop, tries=3)) == []
-    assert office.given == ["a"]
+    begin = lambda _: Stopping(factory)  # noqa: E731
+    assert list(run_plan(planned(tmp_path, "a", "b"), begin, 1, stop, tries=3)) == []
+    assert factory.given == ["a"]
 
 
 # Waiting for a cluster
@@ -162,9 +164,9 @@ class BusyRay(SimpleNamespace):
         self.killed += 1
 
 
-def hand_of(ray: BusyRay, wanted: Callable[[], bool], device: str = "cpu") -> _Hand:
-    start = Start(weights=None, device=device, threads=1, settings=Settings())
-    return _Hand(_Shared(ray, start, object(), threading.Event()), wanted)
+def ray_worker(ray: BusyRay, wanted: Callable[[], bool], device: str = "cpu") -> _RayWorker:
+    config = WorkerConfig(weights=None, device=device, threads=1, settings=Settings())
+    return _RayWorker(_Shared(ray, config, object(), threading.Event()), wanted)
 
 
 @pytest.mark.parametrize(
@@ -172,9 +174,9 @@ def hand_of(ray: BusyRay, wanted: Callable[[], bool], device: str = "cpu") -> _H
 )
 def test_a_cluster_without_room_is_told(device: str, resources: dict[str, int]) -> None:
     ray = BusyRay()
-    hand = hand_of(ray, lambda: True, device)
+    worker = ray_worker(ray, lambda: True, device)
     with pytest.raises(BatchError, match="the Ray cluster had no room for a worker within 300 s"):
-        hand.ready()
+        worker.ready()
     assert ray.waits == 300
     assert resources.items() <= ray.resources.items()
 
@@ -183,15 +185,15 @@ def test_nobody_waits_for_room_when_nothing_is_left_to_do() -> None:
     ray = BusyRay()
     answers = iter([True] * 4 + [False])
     with pytest.raises(WorkerEndedError, match="no room"):
-        hand_of(ray, lambda: next(answers)).ready()
+        ray_worker(ray, lambda: next(answers)).ready()
     assert ray.waits == 5
 
 
 def test_who_has_company_waits_longer() -> None:
     ray = BusyRay()
     answers = iter([True] * 1000 + [False])
-    hand = hand_of(ray, lambda: next(answers))
-    hand._shared.has_room.set()
+    worker = ray_worker(ray, lambda: next(answers))
+    worker._shared.has_room.set()
     with pytest.raises(WorkerEndedError):
-        hand.ready()
+        worker.ready()
     assert ray.waits == 1001

@@ -19,10 +19,10 @@ import pytest
 import skimage.data
 from PIL import Image
 
-from colorflow.batch import Record, Settings, make_plan, ray_engine, run_here
-from colorflow.batch.plan import Task
+from colorflow.batch import PhotoOutcome, Settings, make_plan, ray_engine, run_in_process
+from colorflow.batch.plan import PhotoTask
 from colorflow.batch.ray_engine import PhotoWorker, run_on_ray
-from colorflow.colorize import Colorizer, Hint
+from colorflow.colorizer import Colorizer, Hint
 from colorflow.errors import BatchError, WeightsError
 from colorflow.files import digest_of
 from colorflow.photo import read_photo
@@ -43,10 +43,10 @@ _PATIENCE = 60
 def marked(mark: str) -> list[int]:
     """The processes that were started with a mark in their environment."""
     found = []
-    for place in Path("/proc").glob("[0-9]*/environ"):
+    for process in Path("/proc").glob("[0-9]*/environ"):
         with suppress(OSError):
-            if f"{_MARK}={mark}".encode() in place.read_bytes().split(b"\0"):
-                found.append(int(place.parent.name))
+            if f"{_MARK}={mark}".encode() in process.read_bytes().split(b"\0"):
+                found.append(int(process.parent.name))
     return found
 
 
@@ -101,7 +101,7 @@ def cluster() -> Iterator[Any]:
 class Clumsy(PhotoWorker):
     """Dies over photos whose names say so, once or always."""
 
-    def color(self, task: Task) -> Record:
+    def color(self, task: PhotoTask) -> PhotoOutcome:
         name = task.path.name
         once = Path(str(task.folder).removeprefix("local://")).parent / f"once {name}"
         if name.startswith("always"):
@@ -109,11 +109,11 @@ class Clumsy(PhotoWorker):
         if name.startswith("before") and not once.exists():
             once.touch()
             os.kill(os.getpid(), signal.SIGKILL)
-        record = super().color(task)
+        outcome = super().color(task)
         if name.startswith("after") and not once.exists():
             once.touch()
             os.kill(os.getpid(), signal.SIGKILL)
-        return record
+        return outcome
 
 
 @pytest.fixture
@@ -133,10 +133,10 @@ def whole(folder: Path) -> dict[str, np.ndarray]:
     return {path.name: read_photo(path).pixels.astype(int) for path in sorted(folder.iterdir())}
 
 
-def by_name(records: list[Record]) -> dict[str, Record]:
-    names = Counter(record.path.name for record in records)
+def by_name(outcomes: list[PhotoOutcome]) -> dict[str, PhotoOutcome]:
+    names = Counter(outcome.path.name for outcome in outcomes)
     assert set(names.values()) == {1}
-    return {record.path.name: record for record in records}
+    return {outcome.path.name: outcome for outcome in outcomes}
 
 
 @pytest.mark.usefixtures("clumsy")
@@ -153,26 +153,26 @@ def test_every_photo_is_done_once_whoever_is_killed(
     start = "local://" if by_url else ""
     settings = Settings(n=2, seed=3)
     plan = make_plan([f"{start}{tmp_path}/in"], f"{start}{tmp_path}/out", settings)
-    records = by_name(list(run_on_ray(plan, weights=weights, workers=2)))
-    assert set(records) == {path.name for path in plan.inputs}
+    outcomes = by_name(list(run_on_ray(plan, weights=weights, workers=2)))
+    assert set(outcomes) == {path.name for path in plan.inputs}
     here = make_plan([tmp_path / "in"], tmp_path / "here", settings)
-    want = by_name(list(run_here(here, colorizer)))
+    want = by_name(list(run_in_process(here, colorizer)))
     if not by_url:
-        always = records.pop("always.png")
+        always = outcomes.pop("always.png")
         assert always.status == "failed"
         assert str(always.reason).startswith("the process that colored it ended, 3 times (The act")
         for label in ("a", "b"):
             (tmp_path / "here" / f"always_{label}.png").unlink()
-    for name, record in records.items():
-        assert (record.status, record.reason) == (want[name].status, want[name].reason)
-        told = [(one.label, one.seed, one.share) for one in record.colorings]
+    for name, outcome in outcomes.items():
+        assert (outcome.status, outcome.reason) == (want[name].status, want[name].reason)
+        told = [(one.label, one.seed, one.share) for one in outcome.colorings]
         assert told == [(one.label, one.seed, one.share) for one in want[name].colorings]
     got, expected = whole(tmp_path / "out"), whole(tmp_path / "here")
     assert list(got) == list(expected)
     assert len(got) == 10
     assert all(np.abs(got[name] - expected[name]).max() <= 1 for name in got)
     again = make_plan([f"{start}{tmp_path}/in"], f"{start}{tmp_path}/out", settings)
-    assert Counter(record.status for record in run_here(again, colorizer)) == {
+    assert Counter(outcome.status for outcome in run_in_process(again, colorizer)) == {
         "skipped": 5,
         **({} if by_url else {"done": 1, "failed": 1, "already-colored": 1}),
     }
@@ -205,14 +205,14 @@ def test_a_node_that_is_lost_takes_nothing_with_it(
     for number in range(16):
         save_photo(tmp_path / "in" / f"{number:02}.png", number)
     plan = make_plan([tmp_path / "in"], tmp_path / "out", Settings())
-    records = []
-    for record in run_on_ray(plan, weights=weights, workers=4):
-        records.append(record)
-        if len(records) == 2:
+    outcomes = []
+    for outcome in run_on_ray(plan, weights=weights, workers=4):
+        outcomes.append(outcome)
+        if len(outcomes) == 2:
             cluster.remove_node(cluster.worker_nodes.copy().pop(), allow_graceful=False)
-    assert {record.status for record in by_name(records).values()} == {"done"}
+    assert {outcome.status for outcome in by_name(outcomes).values()} == {"done"}
     results = [path for path in (tmp_path / "out").iterdir() if not path.name.startswith(".")]
-    assert len(records) == len(results) == 16  # what the lost node had begun is hidden
+    assert len(outcomes) == len(results) == 16  # what the lost node had begun is hidden
     assert all(read_photo(path).pixels.any() for path in results)
 
 

@@ -14,25 +14,25 @@ import pytest
 import skimage.color
 
 from colorflow.batch import (
-    Coloring,
+    ColoredFile,
+    PhotoOutcome,
     Plan,
-    Record,
     Settings,
     make_plan,
-    run_here,
+    run_in_process,
     write_report,
     write_sheet,
 )
 from colorflow.batch.sheet import MOST_PHOTOS, SHEET_SUFFIXES, caption_of, check_sheet
-from colorflow.colorize import Colorizer
+from colorflow.colorizer import Colorizer
 from colorflow.errors import WritePhotoError
 from colorflow.photo import is_own_picture, read_photo
 
 NOON = datetime(2026, 1, 2, 12, tzinfo=UTC)
 
 
-def report_of(path: Path, plan: Plan, records: list[Record]) -> dict[str, object]:
-    write_report(path, plan, records, began=NOON, seconds=1.23456)
+def report_of(path: Path, plan: Plan, outcomes: list[PhotoOutcome]) -> dict[str, object]:
+    write_report(path, plan, outcomes, began=NOON, seconds=1.23456)
     content: dict[str, object] = json.loads(path.read_text(encoding="ascii"))
     return content
 
@@ -43,8 +43,8 @@ def test_a_report_has_a_record_a_file_in_the_order_of_the_inputs(
     (album / "link.jpg").symlink_to("/etc/hostname")
     settings = Settings(n=2, seed=4, temperature=0.5, likelihood=True)
     plan = make_plan([album, tmp_path / "absent"], tmp_path / "out", settings, recursive=True)
-    records = list(run_here(plan, colorizer))
-    report = report_of(tmp_path / "r.json", plan, records[:1] + records[:1:-1])
+    outcomes = list(run_in_process(plan, colorizer))
+    report = report_of(tmp_path / "r.json", plan, outcomes[:1] + outcomes[:1:-1])
     assert report["began"] == "2026-01-02T12:00:00+00:00"
     assert report["seconds"] == 1.235
     assert report["settings"] == {
@@ -65,9 +65,9 @@ def test_a_report_has_a_record_a_file_in_the_order_of_the_inputs(
     assert (b["path"], c["path"]) == (str(album / "b.png"), str(album / "inner" / "c.jpg"))  # type: ignore[has-type]
     assert (b["width"], b["height"], b["status"], b["reason"]) == (64, 48, "done", None)  # type: ignore[has-type]
     photo = read_photo(album / "b.png")
-    draws = colorizer.draw(photo, 2, 0.5, 4)
-    want = colorizer.bits_per_dim(photo, draws.ab)
-    expected = zip("ab", draws.shares, want, strict=True)
+    predictions = colorizer.predict(photo, 2, 0.5, 4)
+    want = colorizer.bits_per_dim(photo, predictions.ab)
+    expected = zip("ab", predictions.shares, want, strict=True)
     for (label, share, bits), coloring in zip(expected, b["colorings"], strict=True):  # type: ignore[has-type]
         np.testing.assert_allclose(coloring.pop("bits_per_dim"), bits, atol=1e-4)
         path = str(tmp_path / "out" / f"b_{label}.png")
@@ -78,7 +78,7 @@ def test_a_sample_in_a_report_has_no_share(
     album: Path, tmp_path: Path, colorizer: Colorizer
 ) -> None:
     plan = make_plan([album / "b.png"], tmp_path / "out", Settings(n=2, seed=4, samples=True))
-    report = report_of(tmp_path / "r.json", plan, list(run_here(plan, colorizer)))
+    report = report_of(tmp_path / "r.json", plan, list(run_in_process(plan, colorizer)))
     told = [(one["label"], one["seed"], one["share"]) for one in report["files"][0]["colorings"]]  # type: ignore[index]
     assert told == [("s4", 4, None), ("s5", 5, None)]
 
@@ -88,14 +88,14 @@ def test_a_sample_in_a_report_has_no_share(
     [("a", 1.0, "a: mean of all"), ("b", 0.40625, "b: 41%"), ("s12", None, "s12")],
 )
 def test_captions_of_a_sheet(label: str, share: float | None, want: str) -> None:
-    coloring = Coloring(path=Path(f"x_{label}.png"), label=label, seed=12, share=share)
+    coloring = ColoredFile(path=Path(f"x_{label}.png"), label=label, seed=12, share=share)
     assert caption_of(coloring) == want
 
 
 def test_any_name_can_be_reported(tmp_path: Path) -> None:
     path = Path(os.fsdecode(b"caf\xe9\n \xf0\x9f\x8e\x9e.png"))
     plan = Plan(settings=Settings(), output=tmp_path, inputs=[path])
-    report = report_of(tmp_path / "r.json", plan, [Record(path=path, status="skipped")])
+    report = report_of(tmp_path / "r.json", plan, [PhotoOutcome(path=path, status="skipped")])
     assert report["files"][0]["path"] == str(path)  # type: ignore[index]
 
 
@@ -122,24 +122,24 @@ def test_a_report_and_a_sheet_replace_their_own_kind_alone(
     album: Path, tmp_path: Path, colorizer: Colorizer
 ) -> None:
     plan = make_plan([album], tmp_path / "out", Settings())
-    records = list(run_here(plan, colorizer))
+    outcomes = list(run_in_process(plan, colorizer))
     sheet, result, photo = tmp_path / "s.jpg", tmp_path / "out" / "a_a.jpg", album / "a.jpg"
     report, hints = tmp_path / "r.json", tmp_path / "hints.json"
     hints.write_text('{"a.jpg": []}')
-    report_of(report, plan, records)
+    report_of(report, plan, outcomes)
     for _ in range(2):
-        assert write_sheet(sheet, records) == 2
-        report_of(report, plan, records)
+        assert write_sheet(sheet, outcomes) == 2
+        report_of(report, plan, outcomes)
     kept = {path: path.read_bytes() for path in (sheet, result, photo, report, hints)}
     for path in (result, photo):
         with pytest.raises(WritePhotoError, match=f"{path}: .* is no contact sheet of a batch"):
-            write_sheet(path, records)
+            write_sheet(path, outcomes)
     for path in (sheet, result, photo, hints):
         with pytest.raises(WritePhotoError, match=f"{path}: .* is no report of a batch"):
-            report_of(path, plan, records)
+            report_of(path, plan, outcomes)
     (tmp_path / "sheet.png").write_bytes(report.read_bytes())
     with pytest.raises(WritePhotoError, match="is no contact sheet of a batch"):
-        write_sheet(tmp_path / "sheet.png", records)
+        write_sheet(tmp_path / "sheet.png", outcomes)
     assert {path: path.read_bytes() for path in kept} == kept
 
 
@@ -147,28 +147,31 @@ def test_a_report_and_a_sheet_replace_their_own_kind_alone(
 def test_a_sheet_of_any_format_can_be_made_anew(
     album: Path, tmp_path: Path, colorizer: Colorizer, suffix: str
 ) -> None:
-    records = list(run_here(make_plan([album], tmp_path / "out", Settings()), colorizer))
+    outcomes = list(run_in_process(make_plan([album], tmp_path / "out", Settings()), colorizer))
     for _ in range(2):
-        assert write_sheet(tmp_path / f"s{suffix}", records) == 2
+        assert write_sheet(tmp_path / f"s{suffix}", outcomes) == 2
 
 
 def test_a_sheet_shows_each_photo_in_gray_beside_its_colorings(
     album: Path, tmp_path: Path, colorizer: Colorizer
 ) -> None:
     plan = make_plan([album], tmp_path / "out", Settings(n=2))
-    records = [*run_here(plan, colorizer), Record(path=album / "gone.jpg", status="failed")]
+    outcomes = [
+        *run_in_process(plan, colorizer),
+        PhotoOutcome(path=album / "gone.jpg", status="failed"),
+    ]
     sheet = tmp_path / "sheet.png"
-    assert write_sheet(sheet, records) == 2
+    assert write_sheet(sheet, outcomes) == 2
     lab = skimage.color.rgb2lab(read_photo(sheet).pixels)
     chroma = np.hypot(lab[..., 1], lab[..., 2])
     height, width = 140, round(140 * 64 / 48)
     for block in range(2):
-        for place in range(3):
-            left = 6 + (3 * block + place) * (width + 6)
+        for column in range(3):
+            left = 6 + (3 * block + column) * (width + 6)
             cell = chroma[6 : 6 + height, left : left + width]
-            assert (cell.mean() > 3) == (place > 0), (block, place)
+            assert (cell.mean() > 3) == (column > 0), (block, column)
             caption = lab[6 + height : 6 + height + 18, left : left + width, 0]
-            assert (caption.min() < 50) == (place > 0), (block, place)
+            assert (caption.min() < 50) == (column > 0), (block, column)
         name = lab[6 + height + 18 : 6 + height + 36, 6 + 3 * block * (width + 6) :, 0]
         assert name[:, :width].min() < 50
     assert is_own_picture(sheet)
@@ -177,11 +180,11 @@ def test_a_sheet_shows_each_photo_in_gray_beside_its_colorings(
 def test_a_sheet_leaves_out_what_cannot_be_read(
     album: Path, tmp_path: Path, colorizer: Colorizer
 ) -> None:
-    records = list(run_here(make_plan([album], tmp_path / "out", Settings()), colorizer))
+    outcomes = list(run_in_process(make_plan([album], tmp_path / "out", Settings()), colorizer))
     (tmp_path / "out" / "a_a.jpg").unlink()
-    assert write_sheet(tmp_path / "sheet.jpg", records) == 1
+    assert write_sheet(tmp_path / "sheet.jpg", outcomes) == 1
     (album / "b.png").unlink()
-    assert write_sheet(tmp_path / "none.jpg", records) == 0
+    assert write_sheet(tmp_path / "none.jpg", outcomes) == 0
     assert not (tmp_path / "none.jpg").exists()
 
 
@@ -190,11 +193,13 @@ def test_a_sheet_of_many_photos_is_thinned_out(
 ) -> None:
     monkeypatch.setattr("colorflow.batch.sheet.MOST_PHOTOS", 5)
     paths = [save_photo(tmp_path / f"{number}.png") for number in range(11)]
-    records = [
-        Record(path=path, status="done", colorings=(Coloring(path=path, label="s0", seed=0),))
+    outcomes = [
+        PhotoOutcome(
+            path=path, status="done", colorings=(ColoredFile(path=path, label="s0", seed=0),)
+        )
         for path in paths
     ]
-    assert write_sheet(tmp_path / "sheet.png", records) == 4
+    assert write_sheet(tmp_path / "sheet.png", outcomes) == 4
     assert MOST_PHOTOS > 5
 
 

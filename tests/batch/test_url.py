@@ -17,10 +17,19 @@ import pytest
 from fsspec.implementations.memory import MemoryFileSystem
 from PIL import Image
 
-from colorflow.batch import Record, Settings, Url, make_plan, place_of, run_here, write_report
-from colorflow.batch.store import check_url_writable, connected, files_below, is_there, upload
+from colorflow.batch import (
+    PhotoOutcome,
+    Settings,
+    Url,
+    location_of,
+    make_plan,
+    run_in_process,
+    write_report,
+)
+from colorflow.batch.locations import has_content, list_files, store_of
+from colorflow.batch.output import check_url_writable, upload
 from colorflow.cli import main
-from colorflow.colorize import Colorizer
+from colorflow.colorizer import Colorizer
 from colorflow.errors import BatchError, PhotoError, WritePhotoError
 from colorflow.photo import Principal, read_photo, read_provenance
 from tests.batch.conftest import gray_pixels
@@ -38,31 +47,31 @@ def memory() -> Iterator[MemoryFileSystem]:
     files.store.clear()
 
 
-def put(memory: MemoryFileSystem, *places: str) -> None:
-    for number, place in enumerate(places):
+def put(memory: MemoryFileSystem, *names: str) -> None:
+    for number, name in enumerate(names):
         buffer = io.BytesIO()
         Image.fromarray(gray_pixels(number)).save(buffer, "PNG")
-        memory.pipe_file(f"/{place}", buffer.getvalue())
+        memory.pipe_file(f"/{name}", buffer.getvalue())
 
 
-def carried_out(
+def color_all(
     colorizer: Colorizer, *inputs: str, out: str = OUT, recursive: bool = False, **settings: object
-) -> dict[str, Record]:
+) -> dict[str, PhotoOutcome]:
     plan = make_plan(inputs, out, Settings(**settings), recursive=recursive)  # type: ignore[arg-type]
-    return {str(record.path): record for record in run_here(plan, colorizer)}
+    return {str(outcome.path): outcome for outcome in run_in_process(plan, colorizer)}
 
 
-def pixels(memory: MemoryFileSystem, place: str, folder: Path) -> np.ndarray:
-    path = folder / Path(place).name
-    path.write_bytes(memory.cat_file(f"/{place}"))
+def pixels(memory: MemoryFileSystem, name: str, folder: Path) -> np.ndarray:
+    path = folder / Path(name).name
+    path.write_bytes(memory.cat_file(f"/{name}"))
     return read_photo(path).pixels.astype(int)
 
 
-# names
+# locations
 
 
 @pytest.mark.parametrize(
-    ("given", "place"),
+    ("given", "location"),
     [
         ("album/a.jpg", Path("album/a.jpg")),
         ("C:/album", Path("C:/album")),
@@ -76,20 +85,20 @@ def pixels(memory: MemoryFileSystem, place: str, folder: Path) -> np.ndarray:
         (Url("s3://b"), Url("s3://b")),
     ],
 )
-def test_what_a_person_means(given: str | Url, place: Path | Url) -> None:
-    assert place_of(given) == place
+def test_locations(given: str | Url, location: Path | Url) -> None:
+    assert location_of(given) == location
 
 
 def test_parts_of_urls() -> None:
-    url = place_of("S3://b/album/a.b.jpg")
+    url = location_of("S3://b/album/a.b.jpg")
     assert isinstance(url, Url)
     assert (url.scheme, url.name, str(url.parent)) == ("s3", "a.b.jpg", "S3://b/album")
     assert str(Url("s3://b") / PurePosixPath("x/y.png")) == "s3://b/x/y.png"
     assert str(Url("memory://") / "y") == "memory://y"
     assert Url("s3://b") / PurePosixPath() == Url("s3://b")
-    assert Url("s3://b/in/x").is_below(Url("s3://b/in"))
-    assert not Url("s3://b/inner").is_below(Url("s3://b/in"))
-    assert not Url("s3://b/inner").is_below(Path("s3:/b"))
+    assert Url("s3://b/in/x").is_relative_to(Url("s3://b/in"))
+    assert not Url("s3://b/inner").is_relative_to(Url("s3://b/in"))
+    assert not Url("s3://b/inner").is_relative_to(Path("s3:/b"))
 
 
 # finding
@@ -102,8 +111,8 @@ def test_a_folder_gives_its_photos(memory: MemoryFileSystem) -> None:
     flat = make_plan([IN], OUT, Settings())
     assert list(map(str, flat.inputs)) == ["memory://in/a.JPG", "memory://in/b.png"]
     assert list(map(str, flat.left_out)) == ["memory://in/notes.txt"]
-    deep = make_plan([f"{IN}/"], f"{IN}/results", Settings(), recursive=True)
-    assert [str(task.target("a")) for task in deep.tasks] == [
+    nested = make_plan([f"{IN}/"], f"{IN}/results", Settings(), recursive=True)
+    assert [str(task.target("a")) for task in nested.tasks] == [
         "memory://in/results/a_a.jpg",
         "memory://in/results/b_a.png",
         "memory://in/results/inner/c_a.png",
@@ -111,11 +120,15 @@ def test_a_folder_gives_its_photos(memory: MemoryFileSystem) -> None:
 
 
 def test_patterns_names_and_what_is_not_there(memory: MemoryFileSystem) -> None:
-    put(memory, "in/a1.png", "in/a2.png", "in/b.png")
+    put(memory, "in/a1.png", "in/a2.png", "in/b.png", "in/chain::b.png")
     inputs = [f"{IN}/a*.png", f"{IN}/a1.png", f"{IN}/absent.png", f"{IN}/z*", "memory://no"]
+    inputs.append(f"{IN}/c*")
     plan = make_plan(inputs, OUT, Settings())
-    assert [task.path.name for task in plan.tasks] == ["a1.png", "a2.png", "absent.png"]
-    assert {str(record.path): record.reason for record in plan.settled} == {
+    names = ["a1.png", "a2.png", "absent.png", "chain::b.png"]
+    assert [task.path.name for task in plan.tasks] == names
+    assert str(plan.tasks[-1].target("a")) == f"{OUT}/chain::b_a.png"
+    assert store_of(Url(f"{IN}/chain::b.png"))[1] == "/in/chain::b.png"
+    assert {str(outcome.path): outcome.reason for outcome in plan.settled} == {
         f"{IN}/z*": "no photo fits this pattern",
         "memory://no": "there are no photos here; -r looks into folders, too",
     }
@@ -136,58 +149,58 @@ def test_results_are_those_of_files(
     memory: MemoryFileSystem, tmp_path: Path, colorizer: Colorizer
 ) -> None:
     put(memory, "in/a.png", "in/inner/b.png")
-    for place in ("a.png", "inner/b.png"):
-        (tmp_path / "in" / place).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / "in" / place).write_bytes(memory.cat_file(f"/in/{place}"))
+    for name in ("a.png", "inner/b.png"):
+        (tmp_path / "in" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "in" / name).write_bytes(memory.cat_file(f"/in/{name}"))
     here = tmp_path / "here"
-    want = carried_out(
+    want = color_all(
         colorizer, str(tmp_path / "in"), out=str(here), recursive=True, n=2, likelihood=True
     )
-    got = carried_out(colorizer, IN, recursive=True, n=2, likelihood=True)
-    mixed = carried_out(colorizer, IN, out=str(tmp_path / "mixed"), recursive=True, n=2)
-    back = carried_out(colorizer, str(tmp_path / "in"), out="memory://back", recursive=True, n=2)
+    got = color_all(colorizer, IN, recursive=True, n=2, likelihood=True)
+    mixed = color_all(colorizer, IN, out=str(tmp_path / "mixed"), recursive=True, n=2)
+    back = color_all(colorizer, str(tmp_path / "in"), out="memory://back", recursive=True, n=2)
     assert sorted(memory.find("/out")) == [
         "/out/a_a.png", "/out/a_b.png", "/out/inner/b_a.png", "/out/inner/b_b.png",
     ]  # fmt: skip
-    for place in ("a_a.png", "a_b.png", "inner/b_a.png", "inner/b_b.png"):
-        one = read_photo(here / place).pixels.astype(int)
+    for name in ("a_a.png", "a_b.png", "inner/b_a.png", "inner/b_b.png"):
+        one = read_photo(here / name).pixels.astype(int)
         for other in (
-            pixels(memory, f"out/{place}", tmp_path),
-            pixels(memory, f"back/{place}", tmp_path),
-            read_photo(tmp_path / "mixed" / place).pixels.astype(int),
+            pixels(memory, f"out/{name}", tmp_path),
+            pixels(memory, f"back/{name}", tmp_path),
+            read_photo(tmp_path / "mixed" / name).pixels.astype(int),
         ):
             assert np.abs(one - other).max() <= 1
-    for records in (got, mixed, back):
-        assert [record.status for record in records.values()] == ["done", "done"]
-    record = got[f"{IN}/a.png"]
-    assert [str(one.path) for one in record.colorings] == [f"{OUT}/a_a.png", f"{OUT}/a_b.png"]
+    for outcomes in (got, mixed, back):
+        assert [outcome.status for outcome in outcomes.values()] == ["done", "done"]
+    outcome = got[f"{IN}/a.png"]
+    assert [str(one.path) for one in outcome.colorings] == [f"{OUT}/a_a.png", f"{OUT}/a_b.png"]
     local = want[str(tmp_path / "in" / "a.png")]
-    assert (record.width, record.height) == (local.width, local.height) == (64, 48)
-    for one, other in zip(record.colorings, local.colorings, strict=True):
+    assert (outcome.width, outcome.height) == (local.width, local.height) == (64, 48)
+    for one, other in zip(outcome.colorings, local.colorings, strict=True):
         assert one.bits_per_dim == pytest.approx(other.bits_per_dim, abs=1e-4)
     (tmp_path / "x.png").write_bytes(memory.cat_file("/out/a_b.png"))
     provenance = read_provenance(tmp_path / "x.png")
     assert provenance is not None
-    assert provenance.principal == Principal("b", 2, record.colorings[1].share)
+    assert provenance.principal == Principal("b", 2, outcome.colorings[1].share)
 
 
 def test_going_on_sends_what_is_missing_and_nothing_else(
     memory: MemoryFileSystem, colorizer: Colorizer
 ) -> None:
     put(memory, "in/a.png", "in/b.png")
-    carried_out(colorizer, IN, n=2)
-    whole = {place: memory.cat_file(place) for place in memory.find("/out")}
+    color_all(colorizer, IN, n=2)
+    whole = {name: memory.cat_file(name) for name in memory.find("/out")}
     memory.rm_file("/out/a_b.png")
     memory.pipe_file("/out/b_a.png", b"")
     kept = memory.modified("/out/a_a.png")
-    records = carried_out(colorizer, IN, n=2)
-    assert [record.status for record in records.values()] == ["done", "done"]
-    assert {place: memory.cat_file(place) for place in memory.find("/out")} == whole
+    outcomes = color_all(colorizer, IN, n=2)
+    assert [outcome.status for outcome in outcomes.values()] == ["done", "done"]
+    assert {name: memory.cat_file(name) for name in memory.find("/out")} == whole
     assert memory.modified("/out/a_a.png") == kept
-    records = carried_out(colorizer, IN, n=2)
-    assert [record.status for record in records.values()] == ["skipped", "skipped"]
-    carried_out(colorizer, IN, n=2, overwrite=True)
-    assert {place: memory.cat_file(place) for place in memory.find("/out")} == whole
+    outcomes = color_all(colorizer, IN, n=2)
+    assert [outcome.status for outcome in outcomes.values()] == ["skipped", "skipped"]
+    color_all(colorizer, IN, n=2, overwrite=True)
+    assert {name: memory.cat_file(name) for name in memory.find("/out")} == whole
     assert memory.modified("/out/a_a.png") > kept
 
 
@@ -196,17 +209,17 @@ def test_what_was_made_otherwise_or_by_others_stays(
 ) -> None:
     put(memory, "in/a.png", "in/b.png")
     memory.pipe_file("/out/b_b.png", b"somebody's own")
-    carried_out(colorizer, IN)
+    color_all(colorizer, IN)
     made = memory.cat_file("/out/a_a.png")
-    records = carried_out(colorizer, IN, n=2, temperature=0.5)
-    assert records[f"{IN}/a.png"].reason == (
+    outcomes = color_all(colorizer, IN, n=2, temperature=0.5)
+    assert outcomes[f"{IN}/a.png"].reason == (
         f"{OUT}/a_a.png: is there already, but was made with --temperature 1; "
         "--overwrite makes it anew"
     )
-    records = carried_out(colorizer, IN, n=2, temperature=0.5, overwrite=True)
-    assert [record.status for record in records.values()] == ["done", "failed"]
-    assert str(records[f"{IN}/b.png"].reason).startswith(f"{OUT}/b_b.png: ")
-    assert "no coloring that colorflow made" in str(records[f"{IN}/b.png"].reason)
+    outcomes = color_all(colorizer, IN, n=2, temperature=0.5, overwrite=True)
+    assert [outcome.status for outcome in outcomes.values()] == ["done", "failed"]
+    assert str(outcomes[f"{IN}/b.png"].reason).startswith(f"{OUT}/b_b.png: ")
+    assert "no coloring that colorflow made" in str(outcomes[f"{IN}/b.png"].reason)
     assert memory.cat_file("/out/b_b.png") == b"somebody's own"
     assert memory.cat_file("/out/a_a.png") != made
 
@@ -216,11 +229,11 @@ def test_what_somebody_else_finished_meanwhile_is_not_colored(
 ) -> None:
     put(memory, "in/a.png")
     plan = make_plan([IN], OUT, Settings())
-    list(run_here(plan, colorizer))
-    monkeypatch.setattr(colorizer, "draw", None)
-    (record,) = run_here(plan, colorizer)
-    assert record.status == "skipped"
-    assert [str(one.path) for one in record.colorings] == [f"{OUT}/a_a.png"]
+    list(run_in_process(plan, colorizer))
+    monkeypatch.setattr(colorizer, "predict", None)
+    (outcome,) = run_in_process(plan, colorizer)
+    assert outcome.status == "skipped"
+    assert [str(one.path) for one in outcome.colorings] == [f"{OUT}/a_a.png"]
 
 
 def test_each_photo_that_cannot_be_colored_is_named(
@@ -230,13 +243,13 @@ def test_each_photo_that_cannot_be_colored_is_named(
     memory.pipe_file("/in/broken.png", memory.cat_file("/in/a.png")[:-900])
     plan = make_plan([IN], OUT, Settings())
     memory.rm_file("/in/vanished.png")
-    records = {record.path.name: record for record in run_here(plan, colorizer)}
-    assert {name: record.status for name, record in records.items()} == {
+    outcomes = {outcome.path.name: outcome for outcome in run_in_process(plan, colorizer)}
+    assert {name: outcome.status for name, outcome in outcomes.items()} == {
         "a.png": "done", "broken.png": "failed", "vanished.png": "failed",
     }  # fmt: skip
-    assert records["vanished.png"].reason == "there is no such file"
-    assert "photo.png" not in str(records["broken.png"].reason)
-    write_report(tmp_path / "r.json", plan, records.values(), began=datetime.now(UTC), seconds=1)
+    assert outcomes["vanished.png"].reason == "there is no such file"
+    assert "photo.png" not in str(outcomes["broken.png"].reason)
+    write_report(tmp_path / "r.json", plan, outcomes.values(), began=datetime.now(UTC), seconds=1)
     assert f'"{IN}/vanished.png"' in (tmp_path / "r.json").read_text()
 
 
@@ -249,12 +262,12 @@ def test_a_store_that_takes_no_more_ends_the_run(
     def refuse(*_: object, **__: object) -> None:
         raise PermissionError("Access Denied")
 
-    records = run_here(plan, colorizer)
+    outcomes = run_in_process(plan, colorizer)
     monkeypatch.setattr(MemoryFileSystem, "cp_file", refuse)
-    (record,) = records
-    assert (record.status, record.ends_the_run) == ("failed", True)
-    assert record.reason == f"{OUT}/a_a.png: cannot be written (Access Denied)"
-    assert record.colorings == ()
+    (outcome,) = outcomes
+    assert (outcome.status, outcome.ends_the_run) == ("failed", True)
+    assert outcome.reason == f"{OUT}/a_a.png: cannot be written (Access Denied)"
+    assert outcome.colorings == ()
     assert memory.find("/out") == []  # nothing hidden either
 
 
@@ -270,9 +283,9 @@ def test_what_was_sent_before_a_failure_is_told(
         copy(self, source, target)
 
     monkeypatch.setattr(MemoryFileSystem, "cp_file", refuse_the_second)
-    (record,) = carried_out(colorizer, IN, n=3).values()
-    assert (record.status, record.ends_the_run) == ("failed", False)
-    assert [str(one.path) for one in record.colorings] == [f"{OUT}/a_a.png"]
+    (outcome,) = color_all(colorizer, IN, n=3).values()
+    assert (outcome.status, outcome.ends_the_run) == ("failed", False)
+    assert [str(one.path) for one in outcome.colorings] == [f"{OUT}/a_a.png"]
     assert memory.find("/out") == ["/out/a_a.png"]
 
 
@@ -317,11 +330,11 @@ def test_files_by_url_on_a_disk(tmp_path: Path) -> None:
     upload(tmp_path / "x", folder / "inner/x.png")
     assert (tmp_path / "a b" / "inner" / "x.png").read_bytes() == b"new"
     (tmp_path / "a b" / "empty.png").touch()
-    assert files_below(folder) == {PurePosixPath("inner/x.png"): 3, PurePosixPath("empty.png"): 0}
-    assert is_there(folder / "inner/x.png")
-    assert not is_there(folder / "empty.png")
-    assert not is_there(folder / "absent.png")
-    assert not is_there(folder / "inner")
+    assert list_files(folder) == [PurePosixPath("empty.png"), PurePosixPath("inner/x.png")]
+    assert has_content(folder / "inner/x.png")
+    assert not has_content(folder / "empty.png")
+    assert not has_content(folder / "absent.png")
+    assert not has_content(folder / "inner")
 
 
 @pytest.mark.parametrize("error", [OSError(5, "Input/output error"), RuntimeError("no\nidea")])
@@ -332,10 +345,10 @@ def test_whatever_a_store_raises_is_a_sentence(
         raise error
 
     monkeypatch.setattr(MemoryFileSystem, "find", fail)
-    (record,) = make_plan([IN], OUT, Settings()).settled
-    assert record.status == "failed"
-    assert str(record.reason).startswith("cannot be listed (")
-    assert "\n" not in str(record.reason)
+    (outcome,) = make_plan([IN], OUT, Settings()).settled
+    assert outcome.status == "failed"
+    assert str(outcome.reason).startswith("cannot be listed (")
+    assert "\n" not in str(outcome.reason)
     monkeypatch.setattr(MemoryFileSystem, "pipe_file", fail)
     with pytest.raises(PhotoError, match=r"memory://out: nothing can be written here \("):
         check_url_writable(Url(OUT))
@@ -344,12 +357,12 @@ def test_whatever_a_store_raises_is_a_sentence(
 def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "s3fs", None)
     with pytest.raises(BatchError, match=r"s3://b/a: s3:// needs a package .*s3fs.*pip"):
-        connected(Url("s3://b/a"))
+        store_of(Url("s3://b/a"))
 
 
 def test_a_scheme_that_nobody_knows_is_told() -> None:
     with pytest.raises(BatchError, match=r"x1://b/a: x1:// cannot be used \(Protocol not known"):
-        connected(Url("x1://b/a"))
+        store_of(Url("x1://b/a"))
 
 
 def test_stores_where_files_are_not_whole_are_refused() -> None:
@@ -376,7 +389,7 @@ def test_the_command_takes_urls(
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ((), "--engine ray needs the package Ray: pip install 'colorflow[ray]'"),
+        ((), "--engine ray needs the package Ray: pip install 'colorflow-cinn[ray]'"),
         (("--device", "cuda:1"), "--device cuda:1: on a cluster it is cpu or cuda; Ray chooses"),
         (("--weights", "absent.safetensors"), "absent.safetensors: the weights cannot be read"),
     ],
@@ -421,7 +434,7 @@ def test_the_command_hands_its_options_to_the_engine(
 
     calls: list[dict[str, object]] = []
 
-    def engine(plan: object, **options: object) -> Iterator[Record]:
+    def engine(plan: object, **options: object) -> Iterator[PhotoOutcome]:
         calls.append(options)
         return iter(())
 

@@ -18,7 +18,7 @@ import torch
 from PIL import Image
 
 from data_prep import __main__ as command
-from data_prep import cache
+from data_prep import arrays, cache
 
 LARGE = {
     "astronaut/face.png": ("astronaut", (slice(0, 256), slice(128, 384))),
@@ -131,8 +131,8 @@ def _small_steps() -> Iterator[None]:
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(cache, "BATCH", 4)
-        patch.setattr(cache, "FLUSH_EVERY", 3)
+        patch.setattr(arrays, "BATCH", 4)
+        patch.setattr(arrays, "FLUSH_EVERY", 3)
         patch.setattr(command, "keep_freed_memory", lambda: None)
         yield
     torch.set_num_threads(threads)
@@ -156,7 +156,7 @@ def small_steps() -> Iterator[None]:
 @pytest.fixture
 def no_features(monkeypatch: pytest.MonkeyPatch) -> None:
     """The command ends after the first pass, which writes the selection."""
-    monkeypatch.setattr(command, "fill", lambda *_: iter(()))
+    monkeypatch.setattr(cache, "fill_arrays", lambda *_, **__: iter([0]))
 
 
 @pytest.fixture(scope="session")

@@ -22,9 +22,9 @@ from PIL import Image
 from colorflow.errors import PackError
 from colorflow.lock import locked
 from colorflow.model.features import Features
-from colorflow.training.pack import FEATURE_GRIDS, VARIANTS, Pack, bytes_per_row
+from colorflow.training.pack import BYTES_PER_ROW, FEATURE_GRIDS, VARIANTS, Pack
 from data_prep import __main__ as command
-from data_prep.cache import Plan
+from data_prep import cache
 
 # Python 3.12 and later warn of forks when numeric libraries have threads; the children use none.
 pytestmark = pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
@@ -145,24 +145,6 @@ def test_every_row_of_every_array_is_filled(pack: Path) -> None:
     assert condition.lightness.max() <= 100
 
 
-@pytest.mark.parametrize("side", [8, 16])
-def test_a_coarse_pack_has_the_means_of_the_whole_one(
-    side: int, pack: Path, arguments: Callable[..., list[str]], tmp_path: Path
-) -> None:
-    assert command.main(arguments(tmp_path / "coarse", "--finest-map", str(side))) == 0
-    whole, coarse = Pack(pack), Pack(tmp_path / "coarse", side)
-    rows = np.arange(len(whole))
-    assert np.array_equal(coarse.photo_of_row, whole.photo_of_row)
-    (ab, condition), (ab_of_coarse, means) = whole.batch(rows), coarse.batch(rows)
-    assert torch.equal(ab_of_coarse, ab)
-    pairs = [(condition.lightness, means.lightness, 32 // side)]
-    pairs += [(condition.features[g], means.features[g], max(1, g // side)) for g in FEATURE_GRIDS]
-    for fine, mean, factor in pairs:
-        shape = (*fine.shape[:2], mean.shape[-1], factor, mean.shape[-1], factor)
-        expected = fine.reshape(shape).mean((3, 5))
-        assert (mean - expected).abs().max() < 2e-3 * expected.abs().max()
-
-
 def test_the_need_of_disk_is_said_beforehand_and_right(
     photos: Any,
     arguments: Callable[..., list[str]],
@@ -174,9 +156,9 @@ def test_the_need_of_disk_is_said_beforehand_and_right(
     arrays = [path for path in pack.glob("*.npy") if path.name != "rows.npy"]
     size = sum(path.stat().st_size for path in arrays)
     rows = len(Pack(pack))
-    assert 0 <= size - rows * bytes_per_row() < 1000 * len(arrays)  # headers
+    assert 0 <= size - rows * BYTES_PER_ROW < 1000 * len(arrays)  # headers
 
-    free = rows * bytes_per_row() - 1
+    free = rows * BYTES_PER_ROW - 1
     monkeypatch.setattr(shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(1e12, 0, free))
     line = message(arguments(tmp_path / "pack"), capsys)
     assert str(tmp_path / "pack") in line
@@ -185,7 +167,7 @@ def test_the_need_of_disk_is_said_beforehand_and_right(
     assert not (tmp_path / "pack" / "pack.json").exists()
 
     monkeypatch.setattr(shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(1e12, 0, free + 1))
-    monkeypatch.setattr(command, "fill", lambda *_: iter(()))
+    monkeypatch.setattr(command, "fill", lambda *_: iter([(0, 0)]))
     assert command.main(arguments(tmp_path / "pack")) == 0
     assert f"{len(photos.kept)} photos" in capsys.readouterr().out
 
@@ -211,9 +193,9 @@ def test_an_interrupted_pack_goes_on_to_the_same_bytes(
     """Stopped after 1 or 4 batches, where every third is a safe point."""
     whole_fill = command.fill
 
-    def stopped_fill(*given: Any) -> Iterator[int]:
-        for number, rows in enumerate(whole_fill(*given), 1):
-            yield rows
+    def stopped_fill(*given: Any) -> Iterator[tuple[int, int]]:
+        for number, filled_and_all in enumerate(whole_fill(*given)):
+            yield filled_and_all
             if number == batches:
                 raise KeyboardInterrupt
 
@@ -229,9 +211,10 @@ def test_an_interrupted_pack_goes_on_to_the_same_bytes(
 
     starts = []
 
-    def watched_fill(folder: Path, plan: Plan, start: int, workers: int) -> Iterator[int]:
-        starts.append(start)
-        return whole_fill(folder, plan, start, workers)
+    def watched_fill(*given: Any) -> Iterator[tuple[int, int]]:
+        numbers = list(whole_fill(*given))
+        starts.append(numbers[0][0])
+        return iter(numbers)
 
     monkeypatch.setattr(command, "fill", watched_fill)
     assert command.main(arguments(tmp_path, "--workers", str(workers))) == 0
@@ -243,7 +226,7 @@ def test_a_pack_that_is_in_part_filled_can_be_read(
     arguments: Callable[..., list[str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole_fill = command.fill
-    monkeypatch.setattr(command, "fill", lambda *given: itertools.islice(whole_fill(*given), 3))
+    monkeypatch.setattr(command, "fill", lambda *given: itertools.islice(whole_fill(*given), 4))
     assert command.main(arguments(tmp_path)) == 0
     assert len(Pack(tmp_path)) == 12
 
@@ -256,46 +239,28 @@ def test_a_finished_pack_is_left_as_it_is(
     assert contents(copy) == contents(pack)
 
 
-def test_a_pack_from_before_there_were_coarse_ones_goes_on(
-    arguments: Callable[..., list[str]], pack: Path, tmp_path: Path
+@pytest.mark.parametrize("key", ["coarse", "finest_map"])
+def test_a_pack_of_an_earlier_version_goes_on(
+    key: str, arguments: Callable[..., list[str]], pack: Path, tmp_path: Path
 ) -> None:
-    old = tmp_path / "old"
-    shutil.copytree(pack, old)
-    for name, key in (("settings.json", "finest_map"), ("pack.json", "finest_map")):
-        values = json.loads((old / name).read_text())
-        del values[key]
-        if name == "pack.json":
-            values["filled"] -= 4
-        (old / name).write_text(json.dumps(values))
+    """Its settings say whether its maps are averaged; if they are, it must be made again."""
+    old = shutil.copytree(pack, tmp_path / "old")
+    info = json.loads((old / "pack.json").read_text())
+    (old / "pack.json").write_text(json.dumps(info | {"filled": info["filled"] - 4}))
+    settings = json.loads((old / "settings.json").read_text())
+    whole, averaged = {"coarse": (False, True), "finest_map": (32, 16)}[key]
+    (old / "settings.json").write_text(json.dumps(settings | {key: whole}))
     assert command.main(arguments(old)) == 0
-    assert json.loads((old / "pack.json").read_text()) == json.loads(
-        (pack / "pack.json").read_text()
-    )
-    assert (old / "features32.npy").read_bytes() == (pack / "features32.npy").read_bytes()
-
-
-@pytest.mark.parametrize("coarse", [False, True])
-def test_a_pack_that_says_only_whether_it_is_coarse_goes_on(
-    coarse: bool, arguments: Callable[..., list[str]], tmp_path: Path
-) -> None:
-    own = tmp_path / "own"
-    given = arguments(own, *(("--finest-map", "8") if coarse else ()))
-    assert command.main(given) == 0
-    settings = json.loads((own / "settings.json").read_text())
-    del settings["finest_map"]
-    (own / "settings.json").write_text(json.dumps(settings | {"coarse": coarse}))
-    assert command.main(given) == 0
-    (own / "settings.json").write_text(json.dumps(settings | {"coarse": not coarse}))
-    assert command.main(given) == 1
+    for name in ("pack.json", "features32.npy"):
+        assert (old / name).read_bytes() == (pack / name).read_bytes()
+    (old / "settings.json").write_text(json.dumps(settings | {key: averaged}))
+    assert command.main(arguments(old)) == 1
 
 
 @pytest.mark.parametrize(
     ("name", "value"),
     [
-        ("finest_map", 0),
-        ("finest_map", 12),
-        ("finest_map", "x"),
-        ("finest_map", None),
+        ("finest_map", 16),
         ("filled", float("inf")),
         ("filled", -4),
         ("filled", 10**9),
@@ -317,7 +282,7 @@ def test_a_damaged_description(
     (own / "pack.json").write_text(json.dumps(info | {name: value}))
     line = message(arguments(own), capsys)
     assert line.startswith(f"data_prep: {own / 'pack.json'}: not a pack description")
-    assert name in line or name == "filled"
+    assert name in line or name in ("filled", "finest_map")
     assert line.endswith("make the pack again")
 
 
@@ -352,7 +317,6 @@ def test_two_at_once_on_one_pack(
         ("--dev", "2"),
         ("--variants", "2"),
         ("--exclude", "none.txt"),
-        ("--finest-map", "8"),
     ],
 )
 def test_other_settings_need_another_folder(
@@ -375,9 +339,9 @@ def test_an_interruption_while_photos_are_scanned_leaves_nothing_in_the_way(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(command, "write_info", stopped)
+        patch.setattr(cache, "_write_info", stopped)
         assert command.main(arguments(tmp_path)) == 130
-    monkeypatch.setattr(command, "fill", lambda *_: iter(()))
+    monkeypatch.setattr(command, "fill", lambda *_: iter([(0, 0)]))
     # Nothing has been cached, so the settings may still be others.
     assert command.main(arguments(tmp_path, "--seed", "1")) == 0
     assert json.loads((tmp_path / "pack.json").read_text())["seed"] == 1
@@ -386,15 +350,15 @@ def test_an_interruption_while_photos_are_scanned_leaves_nothing_in_the_way(
 def test_an_interruption_right_after_the_scan_goes_on(
     arguments: Callable[..., list[str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    write_info = command.write_info
+    write_info = cache._write_info
 
     def stopped(*given: Any, **named: Any) -> None:
         write_info(*given, **named)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(command, "fill", lambda *_: iter(()))
+    monkeypatch.setattr(command, "fill", lambda *_: iter([(0, 0)]))
     with monkeypatch.context() as patch:
-        patch.setattr(command, "write_info", stopped)
+        patch.setattr(cache, "_write_info", stopped)
         assert command.main(arguments(tmp_path)) == 130
     assert command.main(arguments(tmp_path)) == 0
 
@@ -510,7 +474,7 @@ def test_a_photo_that_is_gone_or_damaged_since_the_scan_is_named(
         shutil.copy(photos.folder / name, folder)
     given = [str(folder), "-o", str(tmp_path / "pack"), "--workers", str(workers)]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(command, "fill", lambda *_: iter(()))
+        patch.setattr(command, "fill", lambda *_: iter([(0, 0)]))
         assert command.main(given) == 0
     (folder / "cat.jpeg").write_bytes(b"")
     line = message(given, capsys)
@@ -530,7 +494,9 @@ def test_names_need_not_be_unicode(photos: Any, tmp_path: Path) -> None:
         pytest.skip("this file system takes Unicode names alone")
     given = [str(folder), "-o", str(tmp_path / "pack"), "--variants", "1", "--workers", "0"]
     assert command.main(given) == 0
-    assert Pack(tmp_path / "pack").files == [str(folder.resolve() / os.fsdecode(b"caf\xe9.jpg"))]
+    assert Pack(tmp_path / "pack").photos.files == [
+        str(folder.resolve() / os.fsdecode(b"caf\xe9.jpg"))
+    ]
 
 
 def test_the_module_runs_and_fails_without_a_traceback(tmp_path: Path) -> None:

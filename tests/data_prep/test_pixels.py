@@ -18,7 +18,7 @@ from PIL import Image, ImageOps
 
 from colorflow.training.pixels import BYTES_PER_PHOTO, PixelPack
 from data_prep import __main__ as command
-from data_prep import pixels
+from data_prep import arrays, pixels
 from data_prep.scan import without_borders
 
 
@@ -35,8 +35,8 @@ def given(photos: Any) -> Callable[..., list[str]]:
 
 @pytest.fixture(autouse=True)
 def _small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pixels, "BATCH", 2)
-    monkeypatch.setattr(pixels, "FLUSH_EVERY", 2)
+    monkeypatch.setattr(arrays, "BATCH", 2)
+    monkeypatch.setattr(arrays, "FLUSH_EVERY", 2)
 
 
 def table(folder: Path) -> list[dict[str, str]]:
@@ -179,15 +179,11 @@ def test_pictures_with_nothing_inside_a_border_stay(shape: tuple[int, ...]) -> N
 # what is refused
 
 
-@pytest.mark.parametrize("option", [["--variants", "2"], ["--finest-map", "8"]])
-def test_options_of_other_packs(
-    option: list[str],
-    given: Callable[..., list[str]],
-    tmp_path: Path,
-    capsys: pytest.CaptureFixture[str],
+def test_a_pixel_pack_has_no_variants(
+    given: Callable[..., list[str]], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit) as end:
-        command.main(given(tmp_path / "pack", *option))
+        command.main(given(tmp_path / "pack", "--variants", "2"))
     assert end.value.code == 2
     assert "--pixels" in capsys.readouterr().err
 

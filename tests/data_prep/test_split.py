@@ -87,23 +87,34 @@ def test_a_chain_of_duplicates_loses_no_photo_for_good() -> None:
 def test_near_groups_are_connected_components(seed: int) -> None:
     hashes = families(seed)
     count, labels = connected_components(distances(hashes, hashes) <= 6)
-    groups = near_groups(hashes)
+    groups = near_groups(hashes, ~hashes)
     assert 1 < count < len(hashes)
     ours, theirs = groups[:, None] == groups, labels[:, None] == labels
     assert np.array_equal(ours, theirs)
 
 
+def test_mirror_images_are_near() -> None:
+    """Photo 2 is nearly the mirror image of photo 0."""
+    hashes = np.array([0xFF, 0xFFFF_FFFF << 32, 0xABCD << 40], dtype=np.uint64)
+    mirrored = np.array([(0xABCD << 40) + 0b11, 0xFFFF << 4, 0xFF ^ 0b111], dtype=np.uint64)
+    groups = near_groups(hashes, mirrored)
+    assert groups[0] == groups[2] != groups[1]
+    for size in (1, 2):
+        dev = choose_dev(hashes, mirrored, np.ones(3, bool), size)
+        assert dev[0] == dev[2]
+
+
 def test_no_photos_no_groups() -> None:
     nothing = np.array([], dtype=np.uint64)
-    assert near_groups(nothing).shape == (0,)
-    assert choose_dev(nothing, np.array([], dtype=bool), 5).shape == (0,)
+    assert near_groups(nothing, nothing).shape == (0,)
+    assert choose_dev(nothing, nothing, np.array([], dtype=bool), 5).shape == (0,)
 
 
 @pytest.mark.parametrize("seed", range(5))
 def test_dev_never_parts_near_photos_and_reaches_its_size(seed: int) -> None:
     hashes = families(seed)
     eligible = np.random.default_rng(seed).random(len(hashes)) < 0.8
-    dev = choose_dev(hashes, eligible, 12)
+    dev = choose_dev(hashes, ~hashes, eligible, 12)
     near = distances(hashes, hashes) <= 6
     assert not near[np.ix_(dev, ~dev)].any()
     assert eligible[dev].all()
@@ -120,15 +131,18 @@ def test_dev_depends_on_the_photos_alone_not_on_their_order() -> None:
     hashes = np.unique(families(3))
     eligible = np.ones(len(hashes), dtype=bool)
     order = np.random.default_rng(0).permutation(len(hashes))
-    there, here = choose_dev(hashes, eligible, 10), choose_dev(hashes[order], eligible, 10)
+    there, here = (
+        choose_dev(hashes, ~hashes, eligible, 10),
+        choose_dev(hashes[order], ~hashes[order], eligible, 10),
+    )
     assert set(hashes[there].tolist()) == set(hashes[order][here].tolist())
 
 
-def test_another_far_photo_changes_dev_by_no_more_than_its_own_place() -> None:
+def test_another_far_photo_changes_dev_by_no_more_than_its_own_position() -> None:
     hashes = np.random.default_rng(0).integers(0, 2**64, size=50, dtype=np.uint64)
     eligible = np.ones(50, dtype=bool)
-    before = set(hashes[:49][choose_dev(hashes[:49], eligible[:49], 10)].tolist())
-    after = set(hashes[choose_dev(hashes, eligible, 10)].tolist())
+    before = set(hashes[:49][choose_dev(hashes[:49], ~hashes[:49], eligible[:49], 10)].tolist())
+    after = set(hashes[choose_dev(hashes, ~hashes, eligible, 10)].tolist())
     assert len(before - after) <= 1
 
 
@@ -136,7 +150,7 @@ def test_another_far_photo_changes_dev_by_no_more_than_its_own_place() -> None:
 def test_dev_sizes_at_the_ends(size: int) -> None:
     hashes = np.random.default_rng(1).integers(0, 2**64, size=20, dtype=np.uint64)
     eligible = np.arange(20) % 2 == 0
-    assert choose_dev(hashes, eligible, size).sum() == min(size, 10)
+    assert choose_dev(hashes, ~hashes, eligible, size).sum() == min(size, 10)
 
 
 # hash files

@@ -1,9 +1,10 @@
-"""Tiny weights, a few photos, networks that cost nothing."""
+"""Tiny weights, a few photos, a made-up pack, networks that cost nothing, and helpers."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,22 +14,33 @@ from PIL import Image
 from torch import Tensor
 from torch.nn import functional as F
 
-from colorflow.baselines import BASELINES
+from colorflow.cli import main
 from colorflow.evaluation import evaluate as evaluate_module
 from colorflow.evaluation import subject as subject_module
+from colorflow.evaluation.baselines import BASELINES
 from colorflow.evaluation.judge import Verdict
 from colorflow.model.condition import Condition
-from tests.small_baselines import SMALL_BASELINES
+from colorflow.training.run_folder import read_state
+from tests.evaluation.small_baselines import SMALL_BASELINES
 from tests.small_weights import save_small_weights
+from tests.training.made_up_pack import write_pack
 
 
 @pytest.fixture(scope="session", autouse=True)
 def _one_thread() -> Iterator[None]:
-    """Networks so small gain nothing from more."""
+    """Networks so small gain nothing from more, and the sums are the same everywhere."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(threads)
+
+
+@pytest.fixture(scope="session")
+def pack_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The pack of 18 photos in 36 rows. Read it only."""
+    folder = tmp_path_factory.mktemp("pack")
+    write_pack(folder)
+    return folder
 
 
 @pytest.fixture(scope="session")
@@ -56,6 +68,11 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("photos")
     save_photos(folder, ("astronaut.png", "below/cat.png", "cup.png"))
     return folder
+
+
+@pytest.fixture(scope="session")
+def cat(photos: Path) -> Path:
+    return photos / "below" / "cat.png"
 
 
 @pytest.fixture
@@ -87,6 +104,60 @@ def cheap(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(subject_module, "Conditioner", lambda: cheap_condition)
 
 
-def normal_draws(condition: object, n: int, generator: torch.Generator) -> Tensor:
+def generator(seed: int = 0) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+def normal_samples(_: object, n: int, generator: torch.Generator) -> Tensor:
     """A column that knows nothing: every number of its own, std 20."""
-    return 20 * torch.randn(1, n, 2, 64, 64, generator=generator)
+    return 20 * torch.randn(n, 2, 64, 64, generator=generator)
+
+
+def state_of(folder: Path, name: str) -> dict[str, Any]:
+    """The training state in a run's folder."""
+    state = read_state(folder, name)
+    assert state is not None
+    return state
+
+
+def same(first: Any, second: Any) -> bool:
+    """Equal to the bit, in nested states, except for the seconds that they took."""
+    if isinstance(first, Tensor):
+        return torch.equal(first, second)
+    if isinstance(first, dict):
+        keys = first.keys() - {"seconds"}
+        return first.keys() == second.keys() and all(same(first[k], second[k]) for k in keys)
+    if isinstance(first, (list, tuple)):
+        return len(first) == len(second) and all(map(same, first, second))
+    return bool(first == second)
+
+
+# commands
+
+
+def error_of(arguments: list[object], capsys: pytest.CaptureFixture[str]) -> str:
+    """The one line that a failing command prints to stderr; missing baselines do not count."""
+    capsys.readouterr()
+    assert main(list(map(str, arguments))) == 1
+    lines = capsys.readouterr().err.splitlines()
+    (line,) = [line for line in lines if "so the table has no column" not in line]
+    assert line.startswith("colorflow: ")
+    return line.removeprefix("colorflow: ")
+
+
+def usage_error_of(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> str:
+    """What a wrongly used command prints to stderr."""
+    with pytest.raises(SystemExit) as end:
+        main(arguments)
+    assert end.value.code == 2
+    message = capsys.readouterr().err
+    assert message.startswith(f"usage: colorflow {arguments[0]}")
+    return message
+
+
+def recorded(monkeypatch: pytest.MonkeyPatch, module: Any, name: str) -> list[Any]:
+    """Replaces a function by one that records its arguments; threads stay as they are."""
+    calls: list[Any] = []
+    monkeypatch.setattr(module, name, lambda *given, **named: calls.append((given, named)))
+    monkeypatch.setattr(torch, "set_num_threads", lambda _: None)
+    return calls

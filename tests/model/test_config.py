@@ -73,36 +73,6 @@ def test_level_refuses(make_config: Callable[..., PyramidConfig], field: str, va
         dataclasses.replace(level, **{field: value})
 
 
-def test_last_blocks_need_the_map_that_they_make(
-    make_config: Callable[..., PyramidConfig],
-) -> None:
-    with pytest.raises(ValueError, match=r"last_blocks: .* side 8, .* \[16, 64\]"):
-        dataclasses.replace(make_config().levels[3], last_blocks=True)
-
-
-@pytest.mark.parametrize(
-    ("level", "last_blocks", "maps", "finest"),
-    [
-        (0, False, (8, 16), 8),
-        (0, True, (16,), 16),
-        (1, True, (16, 32), 16),
-        (2, False, (8, 16, 32), 16),
-        (2, True, (16, 32), 16),
-        (3, False, (16, 64), 32),
-    ],
-)
-def test_what_a_level_takes_of_a_photo(
-    make_config: Callable[..., PyramidConfig],
-    level: int,
-    last_blocks: bool,
-    maps: tuple[int, ...],
-    finest: int,
-) -> None:
-    config = dataclasses.replace(make_config().levels[level], last_blocks=last_blocks)
-    assert config.maps_of_photo == maps
-    assert config.finest_map == finest
-
-
 def test_changes_of_some_levels(make_config: Callable[..., PyramidConfig]) -> None:
     config = make_config(extra_planes=3)
     assert config.chroma_grids == (4, 8, 16, 32, 64)
@@ -116,12 +86,15 @@ def test_changes_of_some_levels(make_config: Callable[..., PyramidConfig]) -> No
         config.with_levels([8], couplings=0)
 
 
-def test_levels_from_before_last_blocks_have_none(
-    make_config: Callable[..., PyramidConfig],
-) -> None:
+def test_levels_of_earlier_versions(make_config: Callable[..., PyramidConfig]) -> None:
+    """They say whether a level has blocks of its own, which only False fits."""
     values = make_config().to_dict()
-    assert [level.pop("last_blocks") for level in values["levels"]] == [False] * 5
+    for level in values["levels"]:
+        level["last_blocks"] = False
     assert PyramidConfig.from_dict(values) == make_config()
+    values["levels"][0]["last_blocks"] = True
+    with pytest.raises(ValueError, match="last_blocks: "):
+        PyramidConfig.from_dict(values)
 
 
 def test_convolution_level_takes_any_width(make_config: Callable[..., PyramidConfig]) -> None:
@@ -173,12 +146,13 @@ def test_pyramid_refuses_grids_that_do_not_double_to_64(
         PyramidConfig(levels=levels)
 
 
-@pytest.mark.parametrize("limit", [0.0, 110.0, -128.0, float("nan"), float("inf")])
+@pytest.mark.parametrize("limit", [0.0, 108.0, -128.0, float("nan"), float("inf")])
 def test_pyramid_refuses_a_box_smaller_than_srgb(
     make_config: Callable[..., PyramidConfig], limit: float
 ) -> None:
-    with pytest.raises(ValueError, match="chroma_limit: "):
+    with pytest.raises(ValueError, match=f"chroma_limit: expected more than 108, .* got {limit}"):
         PyramidConfig(levels=make_config().levels, chroma_limit=limit)
+    assert PyramidConfig(levels=make_config().levels, chroma_limit=109).chroma_limit == 109
 
 
 @pytest.mark.parametrize("planes", [-1, 65, 10**9])

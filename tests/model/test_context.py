@@ -13,7 +13,6 @@ from torch import Tensor
 from colorflow.model.condition import Condition
 from colorflow.model.config import LevelConfig, PyramidConfig
 from colorflow.model.context import FEATURE_CLAMP, LevelContext
-from colorflow.model.features import Features
 
 PLANES = 3
 LEVELS = range(5)
@@ -161,7 +160,7 @@ def test_coarser_chroma_is_required_but_on_the_first_level(
 def test_fit_standardizes_features_and_cuts_their_tails(
     config: LevelConfig, make_condition: Callable[..., Condition]
 ) -> None:
-    """The scale and place of the features do not matter after `fit`; outliers are cut."""
+    """The scale and offset of the features do not matter after `fit`; outliers are cut."""
     plain = LevelContext(config, coarse=False, extra_planes=0).eval()
     moved = LevelContext(config, coarse=False, extra_planes=0).eval()
     moved.load_state_dict(plain.state_dict())
@@ -188,44 +187,3 @@ def test_fit_standardizes_features_and_cuts_their_tails(
         for size in (FEATURE_CLAMP * 1.001, 1e4)
     )
     torch.testing.assert_close(far, cut, rtol=0, atol=1e-5)
-
-
-@pytest.fixture
-def tuned(make_config: Callable[..., PyramidConfig]) -> LevelContext:
-    """A context with last blocks of its own, maps 8 and 16."""
-    config = dataclasses.replace(make_config().levels[0], last_blocks=True)
-    return LevelContext(config, coarse=False, extra_planes=PLANES).eval()
-
-
-def test_own_last_blocks_take_the_place_of_the_frozen_ones(
-    tuned: LevelContext,
-    make_config: Callable[..., PyramidConfig],
-    make_condition: Callable[..., Condition],
-) -> None:
-    """`fit` gives them the frozen one's weights, and the statistics of what they make."""
-    condition, frozen = make_condition(3), Features()
-    tuned.fit(condition)
-    pairs = zip(tuned.last_blocks.parameters(), frozen.blocks[11:].parameters(), strict=True)
-    assert all(torch.equal(own, other) for own, other in pairs)
-    map8 = tuned.last_blocks(condition.features[16])
-    plain = LevelContext(make_config().levels[0], coarse=False, extra_planes=PLANES).eval()
-    plain.load_state_dict(
-        {k: x for k, x in tuned.state_dict().items() if not k.startswith("last_blocks.")}
-    )
-    given = dataclasses.replace(condition, features={**condition.features, 8: map8})
-    without = {grid: x for grid, x in condition.features.items() if grid != 8}
-    expected = plain.of_photo(given)
-    assert torch.equal(tuned.of_photo(condition), expected)
-    assert torch.equal(tuned.of_photo(dataclasses.replace(condition, features=without)), expected)
-    std, mean = torch.std_mean(map8, dim=(0, 2, 3))
-    assert torch.allclose(tuned.standardize["8"].mean.flatten(), mean, atol=1e-5)
-    assert torch.allclose(tuned.standardize["8"].std.flatten(), std.clamp_min(1e-3), rtol=1e-4)
-
-
-def test_a_coarser_map_than_last_blocks_need(
-    tuned: LevelContext, make_condition: Callable[..., Condition]
-) -> None:
-    condition = make_condition(2)
-    coarse = {grid: x[..., :8, :8] for grid, x in condition.features.items()}
-    with pytest.raises(ValueError, match="map: expected"):
-        tuned.of_photo(dataclasses.replace(condition, features=coarse))

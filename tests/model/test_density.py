@@ -1,7 +1,7 @@
 """A conditional flow of a whole grid: what its context, temperature and fit do.
 
 Exactness of densities, and samples of photos in order, are tested with the zoo's architectures in
-tests/comparison.
+tests/evaluation/zoo.
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from colorflow.model.condition import Conditioner
-from colorflow.model.features import FEATURE_CHANNELS, Features, LastBlocks
+from colorflow.model.features import FEATURE_CHANNELS, Features
 
 
 @pytest.fixture(scope="module")
@@ -90,57 +90,6 @@ def test_stays_frozen_and_in_evaluation_mode() -> None:
 def test_refuses_other_shapes(features: Features, shape: tuple[int, ...]) -> None:
     with pytest.raises(ValueError, match=r"lightness: expected .*, got \("):
         features(torch.zeros(shape))
-
-
-@pytest.fixture
-def last_blocks(features: Features) -> LastBlocks:
-    blocks = LastBlocks()
-    blocks.take(features)
-    return blocks
-
-
-def test_last_blocks_make_the_published_map(last_blocks: LastBlocks, lightness: Tensor) -> None:
-    maps = unfolded(lightness)
-    with torch.no_grad():
-        torch.testing.assert_close(last_blocks(maps[16]), maps[8], rtol=1e-3, atol=1e-3)
-
-
-def test_new_last_blocks_are_others_and_learn(lightness: Tensor, features: Features) -> None:
-    blocks, x = LastBlocks(), features(lightness)[16]
-    y = blocks(x)
-    assert (y - features(lightness)[8]).abs().max() > 0.1
-    y.square().sum().backward()
-    assert all(p.grad is not None and p.grad.any() for p in blocks.parameters())
-
-
-def test_taking_copies(last_blocks: LastBlocks, features: Features, lightness: Tensor) -> None:
-    before = features(lightness)[8]
-    with torch.no_grad():
-        for parameter in last_blocks.parameters():
-            parameter.mul_(2)
-    assert torch.equal(features(lightness)[8], before)
-
-
-def test_last_blocks_in_autocast(
-    last_blocks: LastBlocks, features: Features, lightness: Tensor
-) -> None:
-    """Pointwise convolutions in bfloat16, depthwise ones and the result in float32."""
-    x, seen = features(lightness)[16], []
-    for module in last_blocks.modules():
-        if isinstance(module, nn.Conv2d):
-            module.register_forward_hook(lambda m, _, y: seen.append((m.groups > 1, y.dtype)))
-    with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
-        y = last_blocks(x)
-    assert {(True, torch.float32), (False, torch.bfloat16)} == set(seen)
-    assert y.dtype == torch.float32
-    exact = last_blocks(x)
-    assert (y - exact).abs().mean() < 0.02 * exact.abs().mean()
-
-
-@pytest.mark.parametrize("shape", [(2, 112, 8, 8), (2, 320, 16, 16), (112, 16, 16)])
-def test_last_blocks_refuse_other_maps(last_blocks: LastBlocks, shape: tuple[int, ...]) -> None:
-    with pytest.raises(ValueError, match=r"map: expected .*, got \("):
-        last_blocks(torch.zeros(shape))
 
 
 def test_conditioner(lightness: Tensor, features: Features) -> None:

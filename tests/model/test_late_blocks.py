@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from colorflow.model.condition import Condition, Conditioner
 from colorflow.model.config import PyramidConfig
-from colorflow.model.features import Features, LastBlocks, LateBlocks
+from colorflow.model.features import Features, LateBlocks
 from colorflow.model.pyramid import ChromaPyramid
 from colorflow.model.weights import load_weights, save_weights
 
@@ -38,40 +38,66 @@ def late_pyramid(
     """Random parameters everywhere, and late blocks between the frozen ones and chaos."""
     pyramid = make_pyramid(dataclasses.replace(make_config(), late_blocks=True))
     assert pyramid.late_blocks is not None
-    pyramid.late_blocks.take(Features())
+    pyramid.late_blocks.copy_from(Features())
     with torch.no_grad():
         for parameter in pyramid.late_blocks.parameters():
             parameter *= 1 + 0.2 * torch.randn_like(parameter)
     return pyramid.requires_grad_(False)
 
 
-def test_pretrained_ones_make_the_frozen_maps_exactly(
-    features: Features, lightness: Tensor
+@pytest.fixture(params=[32, 16])
+def late(request: pytest.FixtureRequest, features: Features) -> LateBlocks:
+    """The pretrained blocks from the 32x32 map on, and those from the 16x16 map on."""
+    blocks = LateBlocks(request.param)
+    blocks.copy_from(features)
+    return blocks
+
+
+def test_pretrained_blocks_make_the_frozen_maps_exactly(
+    late: LateBlocks, features: Features, lightness: Tensor
 ) -> None:
-    late = LateBlocks()
-    late.take(features)
-    frozen, own = features(lightness), late(features(lightness, coarsest=32)[32])
-    assert own.keys() == {16, 8}
+    frozen, side = features(lightness), late.input_shape[-1]
+    own = late(frozen[side])
+    assert list(own) == [grid for grid in (16, 8) if grid < side]
     for grid, made in own.items():
         assert torch.equal(made, frozen[grid])
         assert made.std() > 0.1
 
 
-def test_last_blocks_become_the_end_of_late_blocks(features: Features, lightness: Tensor) -> None:
-    late, last = LateBlocks(), LastBlocks()
-    late.take(features)
-    nn.init.normal_(last.blocks[2].layers[0].bias, 0, 0.3)
-    late.take_last(last.state_dict())
-    frozen = features(lightness)
-    own = late(frozen[32])
-    assert torch.equal(own[16], frozen[16])
-    assert torch.equal(own[8], last(frozen[16]))
+def test_new_blocks_are_others_and_learn(lightness: Tensor, features: Features) -> None:
+    blocks, frozen = LateBlocks(), features(lightness)
+    y = blocks(frozen[32])[8]
+    assert (y - frozen[8]).abs().max() > 0.1
+    y.square().sum().backward()
+    assert all(p.grad is not None and p.grad.any() for p in blocks.parameters())
 
 
-@pytest.mark.parametrize("shape", [(24, 32, 32), (40, 16, 16)])
-def test_they_refuse_other_maps(shape: tuple[int, ...]) -> None:
-    with pytest.raises(ValueError, match="map: expected"):
-        LateBlocks()(torch.zeros(1, *shape))
+def test_the_frozen_network_stays(late: LateBlocks, features: Features, lightness: Tensor) -> None:
+    before = features(lightness)[8]
+    with torch.no_grad():
+        for parameter in late.parameters():
+            parameter.mul_(2)
+    assert torch.equal(features(lightness)[8], before)
+
+
+def test_autocast(late: LateBlocks, features: Features, lightness: Tensor) -> None:
+    """Pointwise convolutions in bfloat16, depthwise ones and the result in float32."""
+    x, seen = features(lightness)[late.input_shape[-1]], []
+    for module in late.modules():
+        if isinstance(module, nn.Conv2d):
+            module.register_forward_hook(lambda m, _, y: seen.append((m.groups > 1, y.dtype)))
+    with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
+        y = late(x)[8]
+    assert {(True, torch.float32), (False, torch.bfloat16)} == set(seen)
+    assert y.dtype == torch.float32
+    exact = late(x)[8]
+    assert (y - exact).abs().mean() < 0.03 * exact.abs().mean()
+
+
+@pytest.mark.parametrize("shape", [(24, 32, 32), (40, 8, 8), (320, 16, 16)])
+def test_they_refuse_other_maps(late: LateBlocks, shape: tuple[int, ...]) -> None:
+    with pytest.raises(ValueError, match=r"map: expected .*, got \("):
+        late(torch.zeros(1, *shape))
 
 
 def test_without_them_a_condition_stays_as_it_is(

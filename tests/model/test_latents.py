@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from colorflow.model.latents import draw_latents, slerp
+from colorflow.model.latents import sample_latents, slerp
 
 SHAPES = [(2, 4, 4), (6, 4, 4), (6, 8, 8)]
 
@@ -21,14 +21,14 @@ def normal(*shape: int, seed: int = 0) -> Tensor:
 def test_one_seed_for_all_levels_is_one_generator() -> None:
     generator = torch.Generator().manual_seed(5)
     want = [torch.randn(shape, generator=generator) for shape in SHAPES]
-    got = draw_latents(SHAPES, [5, 5, 5])
+    got = sample_latents(SHAPES, [5, 5, 5])
     assert all(torch.equal(a, b) for a, b in zip(got, want, strict=True))
 
 
 def test_the_numbers_of_a_level_depend_on_its_own_seed_alone() -> None:
     before = torch.get_rng_state()
-    plain = {seed: draw_latents(SHAPES, [seed] * 3) for seed in (1, 2, 3)}
-    mixed = draw_latents(SHAPES, [2, 3, 1])
+    plain = {seed: sample_latents(SHAPES, [seed] * 3) for seed in (1, 2, 3)}
+    mixed = sample_latents(SHAPES, [2, 3, 1])
     for index, seed in enumerate((2, 3, 1)):
         assert torch.equal(mixed[index], plain[seed][index])
     assert not torch.equal(plain[1][0], plain[2][0])
@@ -57,7 +57,7 @@ def test_a_quarter_of_a_circle_in_closed_form() -> None:
     np.testing.assert_allclose(got, [3 * math.cos(math.pi / 6), 1.5], rtol=1e-6)
 
 
-def test_half_way_between_two_draws_is_as_long_as_they_are() -> None:
+def test_half_way_between_two_samples_is_as_long_as_they_are() -> None:
     """Half-way on the straight line it would be 0.71 of it."""
     a, b = normal(6, 32, 32), normal(6, 32, 32, seed=1)
     assert float(slerp(a, b, 0.5).std()) == pytest.approx(1, abs=0.02)

@@ -16,7 +16,8 @@ from torch import Tensor
 from colorflow.flows import ChannelPermutation, KrigingUpdate
 from colorflow.model.condition import Condition
 from colorflow.model.config import PyramidConfig
-from colorflow.model.pyramid import ChromaPyramid, Level
+from colorflow.model.level import Level
+from colorflow.model.pyramid import ChromaPyramid
 
 BATCH = 3
 LEVELS = 5
@@ -173,7 +174,7 @@ def test_round_trip_in_float32(pyramid: ChromaPyramid, ab: Tensor, condition: Co
 def test_a_gain_multiplies_the_coarsest_chroma(
     pyramid: ChromaPyramid, condition: Condition
 ) -> None:
-    latents = draw_latents(pyramid, BATCH)[:1]
+    latents = sample_latents(pyramid, BATCH)[:1]
     with torch.no_grad():
         plain, vivid = (pyramid.decode(latents, condition, gain) for gain in (1.0, 1.5))
     limit = pyramid.config.chroma_limit
@@ -184,7 +185,7 @@ def test_a_gain_multiplies_the_coarsest_chroma(
 def test_finer_levels_are_given_the_chroma_after_the_gain(
     pyramid: ChromaPyramid, condition: Condition
 ) -> None:
-    latents = draw_latents(pyramid, BATCH)
+    latents = sample_latents(pyramid, BATCH)
     with torch.no_grad():
         u = 1.5 * unbounded_model(pyramid, pyramid.decode(latents[:1], condition))
         for level, z in zip(pyramid.levels[1:], latents[1:], strict=True):
@@ -218,7 +219,7 @@ def test_samples_have_the_gain(pyramid: ChromaPyramid, condition: Condition) -> 
 
 def test_latents_of_decoded_latents(pyramid: ChromaPyramid, condition: Condition) -> None:
     pyramid, condition = pyramid.double(), double(condition)
-    latents = [z.double() for z in draw_latents(pyramid, BATCH)]
+    latents = [z.double() for z in sample_latents(pyramid, BATCH)]
     with torch.no_grad():
         back = pyramid.encode(pyramid.decode(latents, condition), condition)
     for latent, other in zip(latents, back, strict=True):
@@ -228,7 +229,7 @@ def test_latents_of_decoded_latents(pyramid: ChromaPyramid, condition: Condition
 def test_several_latents_of_each_photo_come_in_order(
     pyramid: ChromaPyramid, condition: Condition
 ) -> None:
-    latents = draw_latents(pyramid, 2 * BATCH)
+    latents = sample_latents(pyramid, 2 * BATCH)
     with torch.no_grad():
         together = pyramid.decode(latents, condition)
         for i in range(2 * BATCH):
@@ -254,7 +255,7 @@ def test_first_levels_alone_give_the_coarser_chroma(
     )
 
 
-def draw_latents(pyramid: ChromaPyramid, count: int) -> list[Tensor]:
+def sample_latents(pyramid: ChromaPyramid, count: int) -> list[Tensor]:
     generator = torch.Generator().manual_seed(3)
     return [torch.randn(count, *shape, generator=generator) for shape in pyramid.latent_shapes()]
 
@@ -503,13 +504,13 @@ def test_log_prob_with_hints_is_the_sum_of_its_parts(
     for i, hints in enumerate(HINTS):
         if hints:
             gain = dense_pull(pyramid, condition.lightness[i, 0].numpy(), hints)
-            places = [row * 64 + column for row, column, *_ in hints]
+            indices = [row * 64 + column for row, column, *_ in hints]
             values = unbounded(np.array([color for *_, a, b in hints for color in (a, b)]), limit)
             values = values.reshape(-1, 2).T
-            # What sampling does is y = x + G (h - x_c); at the places that is solved for x_c.
-            contraction = np.eye(len(hints)) - gain[places]
+            # What sampling does is y = x + G (h - x_c); at the indices that is solved for x_c.
+            contraction = np.eye(len(hints)) - gain[indices]
             y = u[i].reshape(2, -1)
-            before = np.linalg.solve(contraction, (y[:, places] - values @ gain[places].T).T).T
+            before = np.linalg.solve(contraction, (y[:, indices] - values @ gain[indices].T).T).T
             u[i] = (y - (values - before) @ gain.T).reshape(u[i].shape)
             pull_ladj[i] = -2 * np.linalg.slogdet(contraction).logabsdet
     assert pull_ladj[0] > pull_ladj[2] > 2
@@ -535,7 +536,7 @@ def test_round_trip_with_hints(listening: ChromaPyramid, ab: Tensor, hinted: Con
         back = listening.decode(listening.encode(ab, hinted), hinted)
         assert (back - ab).abs().max() < ROUND_TRIP_BUDGET
         pyramid, condition = listening.double(), double(hinted)
-        latents = [z.double() for z in draw_latents(pyramid, BATCH)]
+        latents = [z.double() for z in sample_latents(pyramid, BATCH)]
         again = pyramid.encode(pyramid.decode(latents, condition), condition)
     for latent, other in zip(latents, again, strict=True):
         torch.testing.assert_close(other, latent, rtol=0, atol=1e-6)
@@ -565,7 +566,7 @@ def test_samples_are_pulled_to_the_hints_and_no_others_are(
 def test_several_samples_are_pulled_by_the_hints_of_their_photo(
     listening: ChromaPyramid, hinted: Condition
 ) -> None:
-    latents = draw_latents(listening, 2 * BATCH)
+    latents = sample_latents(listening, 2 * BATCH)
     with torch.no_grad():
         together = listening.decode(latents, hinted)
         for i in range(2 * BATCH):
@@ -575,7 +576,7 @@ def test_several_samples_are_pulled_by_the_hints_of_their_photo(
 
 
 def test_coarse_latents_alone_are_not_pulled(listening: ChromaPyramid, hinted: Condition) -> None:
-    latents, other = draw_latents(listening, BATCH), without_pull(listening)
+    latents, other = sample_latents(listening, BATCH), without_pull(listening)
     with torch.no_grad():
         for count in range(1, LEVELS):
             coarse = listening.decode(latents[:count], hinted)
@@ -603,8 +604,8 @@ def test_colors_that_meet_their_hints_are_left_as_they_are(
         gained += other.pull(ab, other._hints(condition))[1]
     each = -2 * np.log(listening.config.hint_looseness / (1 + listening.config.hint_looseness))
     assert gained[2].abs() < 0.02
-    places = int(mask[0].sum())
-    assert (gained[:2] > 0.9 * places * each).all()
+    count = int(mask[0].sum())
+    assert (gained[:2] > 0.9 * count * each).all()
 
 
 def test_planes_that_are_no_hints_do_not_pull(
@@ -613,7 +614,7 @@ def test_planes_that_are_no_hints_do_not_pull(
     make_condition: Callable[..., Condition],
 ) -> None:
     pyramid = make_pyramid(make_config(extra_planes=2))
-    condition, latents = make_condition(BATCH, planes=2), draw_latents(pyramid, BATCH)
+    condition, latents = make_condition(BATCH, planes=2), sample_latents(pyramid, BATCH)
     with torch.no_grad():
         ab = pyramid.decode(latents, condition)
         assert torch.equal(ab, without_pull(pyramid).decode(latents, condition))
@@ -651,13 +652,13 @@ def test_refuses_latents_that_do_not_share_out_among_photos(
     pyramid: ChromaPyramid, condition: Condition, count: int
 ) -> None:
     with pytest.raises(ValueError, match=f"latents: expected a multiple of 3 photos, got {count}"):
-        pyramid.decode(draw_latents(pyramid, count), condition)
+        pyramid.decode(sample_latents(pyramid, count), condition)
 
 
 def test_refuses_latents_of_no_level_or_of_too_many(
     pyramid: ChromaPyramid, condition: Condition
 ) -> None:
-    latents = draw_latents(pyramid, BATCH)
+    latents = sample_latents(pyramid, BATCH)
     for wrong in ([], [*latents, latents[-1]]):
         with pytest.raises(ValueError, match="latents: expected those of 1 to 5 levels"):
             pyramid.decode(wrong, condition)

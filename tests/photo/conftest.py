@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -18,18 +17,6 @@ from benchmarks.fuzz_decode import Readers
 def picture() -> Image.Image:
     """A color photo of 96 x 64 pixels without any symmetry."""
     return Image.fromarray(skimage.data.chelsea()).resize((96, 64))
-
-
-@pytest.fixture
-def encoded() -> Callable[..., bytes]:
-    """A picture as the bytes of a file that Pillow writes."""
-
-    def encode(image: Image.Image, format: str, **options: object) -> bytes:
-        buffer = io.BytesIO()
-        image.save(buffer, format, **options)
-        return buffer.getvalue()
-
-    return encode
 
 
 @pytest.fixture

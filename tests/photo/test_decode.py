@@ -11,6 +11,7 @@ import pytest
 import tifffile
 from PIL import Image, ImageChops, ImageOps
 
+from benchmarks.damaged_files import by_pillow
 from colorflow.photo import photo_from_image, read_photo
 
 Saved = Callable[..., Path]
@@ -183,13 +184,13 @@ def test_transparent_palette_entries(saved: Saved, transparency: int | bytes) ->
 
 @pytest.mark.parametrize("name", ["p.png", "p.tif"])
 def test_sixteen_bit_color_is_read_at_eight(saved: Saved, tmp_path: Path, name: str) -> None:
-    deep = np.random.default_rng(0).integers(0, 65536, (5, 7, 3)).astype(np.uint16)
+    array16 = np.random.default_rng(0).integers(0, 65536, (5, 7, 3)).astype(np.uint16)
     path = tmp_path / name
     if name == "p.png":
-        cv2.imwrite(str(path), deep[..., ::-1])
+        cv2.imwrite(str(path), array16[..., ::-1])
     else:
-        tifffile.imwrite(path, deep, photometric="rgb")
-    np.testing.assert_allclose(read_photo(path).pixels, deep / 257, atol=1)  # the upper byte
+        tifffile.imwrite(path, array16, photometric="rgb")
+    np.testing.assert_allclose(read_photo(path).pixels, array16 / 257, atol=1)  # the upper byte
 
 
 def test_cmyk_jpeg_of_adobe(picture: Image.Image, saved: Saved) -> None:
@@ -201,11 +202,9 @@ def test_cmyk_jpeg_of_adobe(picture: Image.Image, saved: Saved) -> None:
     assert np.abs(photo.pixels - expected).max() < 16  # JPEG at quality 100
 
 
-def test_cmyk_jpeg_without_adobes_marker_holds_ink(
-    picture: Image.Image, encoded: Callable[..., bytes], saved: Saved
-) -> None:
+def test_cmyk_jpeg_without_adobes_marker_holds_ink(picture: Image.Image, saved: Saved) -> None:
     cmyk = picture.convert("CMYK")
-    content = encoded(ImageChops.invert(cmyk), "JPEG", quality=100, subsampling=0)
+    content = by_pillow(ImageChops.invert(cmyk), "JPEG", quality=100, subsampling=0)
     start = content.index(b"\xff\xee")
     assert content[start + 4 : start + 9] == b"Adobe"
     length = int.from_bytes(content[start + 2 : start + 4], "big")

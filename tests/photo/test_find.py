@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
+from colorflow.batch.find import find_inputs
 from colorflow.errors import UnreadablePhotoError
 from colorflow.photo import PHOTO_SUFFIXES, find_photos
 
@@ -38,17 +40,27 @@ def test_strings_will_do(album: Path) -> None:
     assert find_photos([str(album / "b.jpg")]) == [album / "b.jpg"]
 
 
-def test_links_that_lead_in_a_circle_end(album: Path) -> None:
+@pytest.mark.parametrize("inside", ["d.jpg", "folder"])
+def test_a_link_that_leads_out_of_the_folder_is_refused_by_name(
+    album: Path, tmp_path: Path, inside: str
+) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "private.jpg").touch()
+    target = tmp_path / "elsewhere"
+    (album / "c" / inside).symlink_to(target / "private.jpg" if inside == "d.jpg" else target)
+    with pytest.raises(UnreadablePhotoError, match=f"{inside}: is a link that leads outside the"):
+        find_photos([album])
+    (tmp_path / "link").symlink_to(target)
+    assert find_photos([tmp_path / "link"]) == [tmp_path / "link" / "private.jpg"]  # it is named
+
+
+def test_the_command_and_everything_else_find_the_same_photos(album: Path) -> None:
+    (album / "again.jpg").symlink_to("b.jpg")
     (album / "c" / "up").symlink_to(album)
-    (album / "c" / "self").symlink_to(album / "c")
-    assert found(album, album) == ["a.PNG", "b.jpg", "c/d.tiff", "c/e/f.webp"]
-
-
-def test_linked_folders_are_followed(album: Path, tmp_path: Path) -> None:
-    (tmp_path / "links").mkdir()
-    (tmp_path / "links" / "elsewhere").symlink_to(album / "c")
-    names = [path.name for path in find_photos([tmp_path / "links"])]
-    assert names == ["d.tiff", "f.webp"]
+    inputs = find_inputs([album], album.parent / "out", recursive=True)
+    photos = find_photos([album])
+    assert sorted(photo.path for photo in inputs.photos) == photos
+    assert [photo.name for photo in photos] == ["a.PNG", "again.jpg", "b.jpg", "d.tiff", "f.webp"]
 
 
 def test_a_broken_link_is_listed_so_that_reading_it_tells(album: Path) -> None:
@@ -67,7 +79,7 @@ def test_a_folder_that_cannot_be_read_is_an_error(
     def refuse(_: Path) -> None:
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(Path, "iterdir", refuse)  # root may read everything
+    monkeypatch.setattr(os, "scandir", refuse)  # root may read everything
     with pytest.raises(UnreadablePhotoError, match="the folder cannot be read"):
         find_photos([album])
 

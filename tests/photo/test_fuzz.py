@@ -5,12 +5,13 @@ from __future__ import annotations
 import logging
 import random
 import struct
+import sys
 from pathlib import Path
 
 import pytest
 
 from benchmarks.damaged_files import corpus, damaged
-from benchmarks.fuzz_decode import FIND, READ, REFUSED, Readers, outcome_of
+from benchmarks.fuzz_decode import FIND, READ, REFUSED, Readers, main, outcome_of
 from colorflow.errors import PhotoTooLargeError
 from colorflow.photo import read_photo
 
@@ -45,6 +46,24 @@ def test_the_same_seed_gives_the_same_damage(files: dict[str, bytes]) -> None:
     contents = list(files.values())
     first, second = (damaged(contents[0], contents, random.Random("0 7")) for _ in range(2))
     assert first == second != contents[0]
+
+
+def test_every_file_of_a_folder_is_read_instead(
+    files: dict[str, bytes],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    (tmp_path / "pictures" / "deep").mkdir(parents=True)
+    (tmp_path / "pictures" / "deep" / "a.PNG").write_bytes(files["PNG"])
+    (tmp_path / "pictures" / "b").write_bytes(b"not a picture")
+    monkeypatch.setattr(sys, "argv", ["fuzz_decode", "--files", str(tmp_path / "pictures")])
+    with pytest.raises(SystemExit) as end:
+        main()
+    assert not end.value.code
+    table = capsys.readouterr().out
+    assert "| .png | 1 | 1 | 0 | 0 | 0 |" in table
+    assert "| no suffix | 1 | 0 | 1 | 0 | 0 |" in table
 
 
 # Finds

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,8 +12,9 @@ import skimage.color
 import skimage.data
 from PIL import Image, ImageOps
 
-from colorflow.photo import Kind, Photo, photo_from_image
-from colorflow.photo.kind import _rgb_to_lab, kind_of
+from benchmarks.damaged_files import by_pillow
+from colorflow.photo import Kind, Photo, photo_from_image, read_photo
+from colorflow.photo.kind import GRAY_CHROMA, has_tones, kind_of
 
 Tone = Callable[[np.ndarray], np.ndarray]
 
@@ -32,9 +34,8 @@ def photo(name: str) -> Image.Image:
 
 def through_jpeg(image: Image.Image, quality: int = 75) -> np.ndarray:
     """With JPEG's chroma noise and halved chroma."""
-    buffer = io.BytesIO()
-    image.save(buffer, "JPEG", quality=quality, subsampling=2)
-    return np.asarray(Image.open(buffer))
+    content = by_pillow(image, "JPEG", quality=quality, subsampling=2)
+    return np.asarray(Image.open(io.BytesIO(content)))
 
 
 def toned(gray: Image.Image, name: str) -> Image.Image:
@@ -61,6 +62,17 @@ def test_a_scanners_faint_cast_and_noise_are_still_gray(name: str) -> None:
     noise = np.random.default_rng(0).normal(0, 4, (*gray.shape[:2], 3))
     scan = np.clip(gray * [1.0, 0.995, 0.99] + noise, 0, 255).astype(np.uint8)
     assert kind_of(scan) is Kind.GRAY
+
+
+@pytest.mark.parametrize(
+    ("chroma", "expected"), [(GRAY_CHROMA - 0.8, Kind.GRAY), (GRAY_CHROMA + 0.8, Kind.TINTED)]
+)
+@pytest.mark.parametrize("hue", [0, 90, 180, 270])
+def test_gray_ends_at_its_chroma(chroma: float, expected: Kind, hue: float) -> None:
+    lab = np.zeros((64, 64, 3))
+    lab[..., 0] = np.linspace(20, 90, 64)
+    lab[..., 1:] = chroma * np.array([np.cos(np.radians(hue)), np.sin(np.radians(hue))])
+    assert kind_of(np.rint(skimage.color.lab2rgb(lab) * 255).astype(np.uint8)) is expected
 
 
 @pytest.mark.parametrize("tone", TONES)
@@ -139,7 +151,25 @@ def test_a_photo_tells_its_kind(sepia: Tone) -> None:
     assert photo_from_image(photo("chelsea")).kind == "colored"
 
 
-def test_lab_matches_scikit_image() -> None:
-    rgb = np.random.default_rng(0).integers(0, 256, (40, 50, 3)).astype(np.uint8)
-    # Published matrices and white points have four digits, and differ in the last.
-    np.testing.assert_allclose(_rgb_to_lab(rgb), skimage.color.rgb2lab(rgb), atol=0.02)
+@pytest.mark.parametrize(
+    ("pixels", "expected"),
+    [
+        (skimage.data.camera(), True),
+        (skimage.data.astronaut(), True),
+        (np.where(skimage.data.camera() > 128, 255, 0).astype(np.uint8), False),
+        (skimage.data.text() // 20, False),
+        (np.full((30, 40, 3), (255, 0, 0), np.uint8), True),
+        (np.full((30, 40), 128, np.uint8), True),
+    ],
+    ids=["photo", "color photo", "two values", "black", "pure red", "flat gray"],
+)
+def test_tones_between_black_and_white(pixels: np.ndarray, *, expected: bool) -> None:
+    assert has_tones(pixels) == expected
+
+
+def test_a_picture_without_tones_is_read_with_a_remark(tmp_path: Path) -> None:
+    path = tmp_path / "scan.png"
+    Image.fromarray(np.where(skimage.data.text() > 128, 255, 0).astype(np.uint8)).save(path)
+    assert any("hardly be seen" in remark for remark in read_photo(path).remarks)
+    Image.fromarray(skimage.data.camera()).save(path)
+    assert read_photo(path).remarks == ()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import pytest
 from PIL import Image, TiffImagePlugin
 from PIL.ExifTags import Base
 
-from benchmarks.damaged_files import tiff_of
+from benchmarks.damaged_files import by_pillow, tiff_of
 from benchmarks.fuzz_decode import FIND, REFUSED, Readers
 from colorflow.errors import UnreadablePhotoError
 from colorflow.photo import read_photo
@@ -29,16 +30,14 @@ GRAY = {"BitsPerSample": 8, "PhotometricInterpretation": 1}
 
 def strips_of(content: bytes) -> tuple[list[bytes], TiffImagePlugin.ImageFileDirectory_v2]:
     tags = Image.open(io.BytesIO(content)).tag_v2
-    places = zip(tags[Base.StripOffsets], tags[Base.StripByteCounts], strict=True)
-    return [content[start : start + size] for start, size in places], tags
+    pieces = zip(tags[Base.StripOffsets], tags[Base.StripByteCounts], strict=True)
+    return [content[start : start + size] for start, size in pieces], tags
 
 
 def fax(image: Image.Image, compression: int, options: int, rows: int | None = None) -> bytes:
     """A TIFF file by libtiff; Pillow stores white as 1, which fax data calls black."""
     tags = {int(Base.RowsPerStrip): rows or image.height, int(Base.T4Options): options}
-    buffer = io.BytesIO()
-    image.save(buffer, "TIFF", compression=NAMES[compression], tiffinfo=tags)
-    return buffer.getvalue()
+    return by_pillow(image, "TIFF", compression=NAMES[compression], tiffinfo=tags)
 
 
 def noise(width: int, height: int, ink: float) -> Image.Image:
@@ -51,9 +50,7 @@ def staircase(width: int) -> Image.Image:
 
 
 def jpeg(image: Image.Image, **options: object) -> bytes:
-    buffer = io.BytesIO()
-    image.save(buffer, "JPEG", subsampling=0, **options)
-    return buffer.getvalue()
+    return by_pillow(image, "JPEG", subsampling=0, **options)
 
 
 def assert_ends_early(path: Path) -> None:
@@ -97,8 +94,8 @@ def test_fax_in_tiles_that_is_turned(saved: Saved) -> None:
     ]  # fmt: skip
     size = {"TileWidth": 16, "TileLength": 16, "Orientation": 6, "PhotometricInterpretation": 1}
     starts = tuple(8 + sum(map(len, tiles[:number])) for number in range(6))
-    places = {"TileOffsets": starts, "TileByteCounts": tuple(map(len, tiles))}
-    photo = read_photo(saved(tiff_of(tiles, image.size, **size, **places), "p.tif"))
+    offsets = {"TileOffsets": starts, "TileByteCounts": tuple(map(len, tiles))}
+    photo = read_photo(saved(tiff_of(tiles, image.size, **size, **offsets), "p.tif"))
     np.testing.assert_array_equal(photo.pixels, np.rot90(np.asarray(image) * np.uint8(255), -1))
 
 
@@ -155,7 +152,7 @@ def test_an_embedded_jpeg_that_is_cut_off_is_refused(
             continue  # perhaps between two scans
         for end in (b"", b"\xff\xd9"):
             content = tiff_of([whole[:cut] + end], picture.size, **tags)
-            with pytest.raises(UnreadablePhotoError, match="damaged or incomplete"):
+            with pytest.raises(UnreadablePhotoError, match="damaged, incomplete, or of a kind"):
                 read_photo(saved(content, "p.tif"))
 
 
@@ -209,3 +206,36 @@ def test_old_style_jpeg_without_a_jpeg_file_in_it_is_refused(saved: Saved) -> No
     content = tiff_of([jpeg(Image.new("RGB", (64, 8)))], (64, 8), Compression=6, **COLOR)
     with pytest.raises(UnreadablePhotoError, match=r"\(old-style JPEG .*\) is not read; save it"):
         read_photo(saved(content, "p.tif"))
+
+
+@pytest.mark.parametrize("extra_rows", [0, 3])
+@pytest.mark.parametrize("is_whole", [True, False], ids=["whole stream", "cut stream"])
+def test_a_deflated_strip_with_more_rows_than_the_picture(
+    saved: Saved, extra_rows: int, *, is_whole: bool
+) -> None:
+    """What stands after the last row, and the end of the stream, may be missing."""
+    pixels = np.random.default_rng(0).integers(0, 256, (24, 40), np.uint8)
+    stored = np.vstack([pixels, np.zeros((extra_rows + 1, 40), np.uint8)])
+    data = zlib.compress(stored.tobytes())
+    tags = {"Compression": 8, "BitsPerSample": 8, "PhotometricInterpretation": 1}
+    content = tiff_of([data if is_whole else data[:-6]], (40, 24), **tags)
+    assert np.array_equal(read_photo(saved(content, "p.tif")).pixels, pixels)
+    short = zlib.compress(pixels[:-1].tobytes())
+    with pytest.raises(UnreadablePhotoError, match="damaged, incomplete, or of a kind"):
+        read_photo(saved(tiff_of([short], (40, 24), **tags), "p.tif"))
+
+
+def test_subsampled_chroma_that_ends_early_is_refused(saved: Saved) -> None:
+    """libtiff would fill what is missing."""
+    blocks = np.random.default_rng(0).integers(0, 256, 12 * 20 * 6, np.uint8).tobytes()
+    tags = {
+        "BitsPerSample": (8, 8, 8), "SamplesPerPixel": 3, "PhotometricInterpretation": 6,
+        "YCbCrSubSampling": (2, 2),
+    }  # fmt: skip
+    for compression, data in ((1, blocks), (8, zlib.compress(blocks))):
+        content = tiff_of([data], (40, 24), Compression=compression, **tags)
+        assert read_photo(saved(content, "p.tif")).pixels.std() > 10
+    for compression, data in ((1, blocks[:-60]), (8, zlib.compress(blocks[:-60]))):
+        content = tiff_of([data], (40, 24), Compression=compression, **tags)
+        with pytest.raises(UnreadablePhotoError, match="damaged, incomplete, or of a kind"):
+            read_photo(saved(content, "p.tif"))

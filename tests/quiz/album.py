@@ -1,8 +1,10 @@
-"""Many small color photos for the quiz, and a Colorizer that draws what it is told to."""
+"""Small color photos for the quiz, a Colorizer that predicts what it is told, stored answers."""
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from functools import cache
 from itertools import islice
 from pathlib import Path
@@ -15,6 +17,7 @@ from PIL import Image
 
 from colorflow.color.grid import to_grid
 from colorflow.photo import Kind, Photo, photo_from_image
+from colorflow.quiz.photos import PhotoPool
 
 SIZE = (48, 64)
 """Rows and columns."""
@@ -48,9 +51,9 @@ def _all_pieces() -> Iterator[np.ndarray]:
 
 
 class Painter:
-    """Draws the photo's own chroma, moved along a by `shift` times one more than the draw's number.
+    """Predicts the photo's own chroma, moved along a by `shift` times the sample's number from 1.
 
-    With a shift of 0 nothing at all tells a draw from the truth.
+    With a shift of 0 nothing at all tells a sample from the truth.
     """
 
     digest = "painter"
@@ -59,10 +62,33 @@ class Painter:
         self.shift = shift
         self.calls: list[tuple[int, float, int]] = []
 
-    def draw(self, photo: Photo, n: int, temperature: float, seed: int, /, *, samples: bool) -> Any:
+    def predict(
+        self, photo: Photo, n: int, temperature: float, seed: int, /, *, samples: bool
+    ) -> Any:
         assert samples
         self.calls.append((n, temperature, seed))
         moves = self.shift * np.arange(1, n + 1, dtype=np.float32)
         ab = to_grid(photo.pixels)[None].repeat(n, axis=0)
         ab[:, 0] += moves[:, None, None]
         return SimpleNamespace(ab=ab)
+
+
+def stored_answers(path: Path) -> list[dict[str, Any]]:
+    """All rows of a file of answers, the oldest first."""
+    with closing(sqlite3.connect(path)) as connection:
+        connection.row_factory = sqlite3.Row
+        return [dict(row) for row in connection.execute("select * from answers order by id")]
+
+
+def damage_answers(path: Path) -> None:
+    """Put something else in the place of a file of answers."""
+    for suffix in ("", "-wal", "-shm"):
+        path.with_name(path.name + suffix).unlink(missing_ok=True)
+    path.write_bytes(b"no database, for whatever reason " * 99)
+
+
+def scanned(pool: PhotoPool) -> PhotoPool:
+    """The pool, once all of its files have been scanned."""
+    pool.wait_for_more(len(pool.files))
+    assert pool.complete
+    return pool

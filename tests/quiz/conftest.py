@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from colorflow.colorize import Colorizer
+from colorflow.colorizer import Colorizer
 from tests.evaluation.conftest import save_photos
+from tests.quiz.album import save_album
 from tests.small_weights import save_small_weights
 
 
@@ -40,3 +41,10 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder.mkdir()
     save_photos(folder, ("astronaut.png", "below/cat.png", "cup.png"))
     return folder
+
+
+@pytest.fixture
+def few(tmp_path: Path) -> Path:
+    """Four photos, too few for a strict test."""
+    save_album(tmp_path / "few", 4)
+    return tmp_path / "few"

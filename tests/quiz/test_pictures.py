@@ -20,8 +20,8 @@ from colorflow.quiz.pictures import (
     HEIGHT,
     WIDTH,
     balanced_sides,
-    fitted,
-    shown,
+    colored,
+    resized,
     size_within,
     write_pair,
 )
@@ -45,7 +45,7 @@ def test_the_whole_picture_fits_into_420_by_620(
 
 def test_each_part_keeps_its_mean() -> None:
     photo = skimage.data.astronaut()[:256]
-    small = fitted(photo, 64, 128)
+    small = resized(photo, 64, 128)
     assert small.dtype == np.uint8
     assert small.shape == (64, 128, 3)
     theirs = downscale_local_mean(photo, (128, 128, 1))
@@ -55,8 +55,8 @@ def test_each_part_keeps_its_mean() -> None:
 def test_players_see_a_coloring_at_full_size_made_smaller() -> None:
     photo = skimage.data.astronaut()[:256]
     lightness, ab = lightness_of(photo), to_grid(photo)
-    assert np.array_equal(shown(lightness, ab, 128), fitted(render(lightness, ab), 64, 128))
-    assert shown(lightness, ab, 4096).shape == photo.shape
+    assert np.array_equal(colored(lightness, ab, 128), resized(render(lightness, ab), 64, 128))
+    assert colored(lightness, ab, 4096).shape == photo.shape
 
 
 def test_a_pair_is_one_jpeg_of_quality_92_with_nothing_but_its_pixels(tmp_path: Path) -> None:

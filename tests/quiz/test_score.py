@@ -10,28 +10,28 @@ import pytest
 import scipy.stats
 
 from colorflow.cli import main
-from colorflow.quiz.fooling import wilson_interval
-from colorflow.quiz.key import Key, KeyedPair, KeyedWay, key_to_json, read_key
+from colorflow.quiz.answer_key import AnswerKey, KeyMethod, KeyPair, key_to_json, read_key
+from colorflow.quiz.statistics import wilson_interval
 
 FIRST = ("left", "right", "right", "left")
 """Sides of the first way, pair by pair."""
 HEADER = "pair,choice,broken_left,broken_right"
 
 
-def key_for(*ways: str) -> Key:
-    first, second = (KeyedWay(text=text, weights=None) for text in ways)
-    return Key(
+def key_for(*methods: str) -> AnswerKey:
+    first, second = (KeyMethod(text=text, weights=None) for text in methods)
+    return AnswerKey(
         colorflow="0.1",
         seed=5,
         ways=(first, second),
         pairs=tuple(
-            KeyedPair(pair=f"{n:03}", photo=f"p/{n}.jpg", digest=f"{n:064}", first=side, seed=n)
+            KeyPair(pair=f"{n:03}", photo=f"p/{n}.jpg", digest=f"{n:064}", first=side, seed=n)
             for n, side in enumerate(FIRST, start=1)
         ),
     )
 
 
-def save_key(key: Key, folder: Path) -> Path:
+def save_key(key: AnswerKey, folder: Path) -> Path:
     (folder / "test").mkdir()
     text = json.dumps(key_to_json(key, {"date": "2026-01-31", "left_out": []}))
     (folder / "test.key.json").write_text(text)
@@ -296,15 +296,6 @@ def test_the_json_file_cannot_be_written(
     one = sheet(directory, "one", "001,L,0,0\n")
     file = str(directory / "one.csv" / "score.json")
     assert f"{file}: cannot be written" in refused([str(directory), one, "--json", file], capsys)
-
-
-@pytest.mark.parametrize("command", [[], ["compare"], ["make"], ["score"]])
-def test_help(command: list[str], capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit) as end:
-        main(["blind", *command, "--help"])
-    assert end.value.code == 0
-    usage = " ".join(["usage: colorflow blind", *command])
-    assert capsys.readouterr().out.startswith(usage)
 
 
 def test_a_file_of_others_stays(directory: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import os
+import re
 import sqlite3
 import subprocess
 import sys
@@ -15,11 +16,12 @@ from pathlib import Path
 import pytest
 
 from colorflow.errors import EvaluationError
-from colorflow.quiz.fooling import Answers
-from colorflow.quiz.store import COLUMNS, Answer, AnswerStore, Kind, default_path
+from colorflow.quiz.statistics import Tally
+from colorflow.quiz.store import COLUMNS, AnswerRow, AnswerStore, GameKind, Pseudonyms, default_path
+from tests.quiz.album import stored_answers
 
 PHOTO, OTHER_PHOTO = "a" * 16, "b" * 16
-ANSWER = Answer(
+ANSWER = AnswerRow(
     player="ada",
     picture=PHOTO,
     weights="w1",
@@ -41,9 +43,7 @@ def store(tmp_path: Path) -> AnswerStore:
 
 
 def rows(store: AnswerStore) -> list[dict[str, object]]:
-    with closing(sqlite3.connect(store.path)) as connection:
-        connection.row_factory = sqlite3.Row
-        return [dict(row) for row in connection.execute("select * from answers order by id")]
+    return stored_answers(store.path)
 
 
 def test_one_row_an_answer(store: AnswerStore) -> None:
@@ -95,10 +95,10 @@ def test_what_counts(store: AnswerStore) -> None:
     for answer in answers:
         store.add(answer)
     assert store.tallies("w1") == {
-        Kind("play", 3): {"ada": Answers(1, 2)},
-        Kind("test", 2): {"bob": Answers(1, 1)},
+        GameKind("play", 3): {"ada": Tally(1, 2)},
+        GameKind("test", 2): {"bob": Tally(1, 1)},
     }
-    assert store.tallies("w2") == {Kind("play", 3): {"eve": Answers(1, 1)}}
+    assert store.tallies("w2") == {GameKind("play", 3): {"eve": Tally(1, 1)}}
 
 
 def test_export(store: AnswerStore, tmp_path: Path) -> None:
@@ -246,3 +246,11 @@ def test_the_default_is_in_the_users_data_folder(
     monkeypatch.setattr(sys, "platform", "win32")
     monkeypatch.setenv("LOCALAPPDATA", str(tmp_path / "local"))
     assert default_path() == tmp_path / "local" / "colorflow" / "quiz.sqlite"
+
+
+def test_a_visitor_s_name_stays_and_leads_nowhere() -> None:
+    pseudonyms = Pseudonyms()
+    names = {pseudonyms.name(one) for one in ("address 198.51.100.8", "account b", "a", "a")}
+    assert len(names) == 3
+    assert all(re.fullmatch("[0-9a-f]{16}", name) for name in names)
+    assert Pseudonyms().name("a") != pseudonyms.name("a"), "names are worth nothing without the key"

@@ -14,7 +14,7 @@ from colorflow.model.config import LevelConfig, PyramidConfig
 from colorflow.model.pyramid import ChromaPyramid
 from colorflow.training import loop
 from colorflow.training.pack import Pack
-from colorflow.training.targets import LevelTask
+from colorflow.training.targets import LevelObjective
 from colorflow.training.trainer import TrainConfig, Trainer
 from tests.training.made_up_pack import write_pack
 from tests.training.made_up_pixels import write_pixels
@@ -108,7 +108,7 @@ def make_trainer(shape: PyramidConfig, pack_folder: Path) -> Callable[..., Train
         torch.manual_seed(0)
         pyramid = ChromaPyramid(shape)
         device = torch.device("cpu")
-        task, config = LevelTask(pyramid, index), _config(**changes)
-        return Trainer(pyramid.levels[index], task, Pack(pack or pack_folder), config, device)
+        objective, config = LevelObjective(pyramid, index), _config(**changes)
+        return Trainer(pyramid.levels[index], objective, Pack(pack or pack_folder), config, device)
 
     return make

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from colorflow.model.features import FEATURE_CHANNELS
-from colorflow.training.pack import FEATURE_GRIDS, FORMAT, ROW_TYPE, VARIANTS, array_shapes
+from colorflow.training.pack import ARRAY_SHAPES, FEATURE_GRIDS, FORMAT, ROW_TYPE, VARIANTS
 
 TRAIN, DEV, SMALL = 12, 4, 2
 """Photos; the small ones are 64 pixels wide and belong to train."""
@@ -30,7 +30,7 @@ def write_pack(folder: Path) -> None:
     for width in (1, 2, 4, 8):  # each has its place among the details of one level
         strength = rng.uniform(-6, 6, (len(sides), 2, 1, 1))
         stripes += strength * np.where(columns // width % 2, 1, -1)
-    arrays = {name: np.empty((len(rows), *shape), "f2") for name, shape in array_shapes().items()}
+    arrays = {name: np.empty((len(rows), *shape), "f2") for name, shape in ARRAY_SHAPES.items()}
     color = rng.uniform(-25, 25, (len(sides), 2, 1, 1))
     sign = {g: rng.normal(size=(len(sides), FEATURE_CHANNELS[g], 1, 1)) for g in FEATURE_GRIDS}
     for index, (photo, _) in enumerate(rows):

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import csv
+import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from colorflow.errors import PackError
-from colorflow.training.colors import training_colors
+from colorflow.training.colors import TrainingColors, training_colors
 from colorflow.training.pack import VARIANTS, Pack
 
 
@@ -26,7 +27,7 @@ def test_training_colors_are_those_of_the_files(pack_folder: Path) -> None:
 
     found = training_colors(Pack(pack_folder))
     assert found.mean_ab == pytest.approx(chosen.astype(float).mean((0, 2, 3)), rel=1e-5)
-    assert found.largest_chroma == pytest.approx(np.quantile(chroma[train], 0.999), rel=1e-12)
+    assert found.blow_up_chroma == pytest.approx(np.quantile(chroma[train], 0.999), rel=1e-12)
 
 
 def test_a_pack_without_large_photos_is_refused(own_pack: Path) -> None:
@@ -34,3 +35,9 @@ def test_a_pack_without_large_photos_is_refused(own_pack: Path) -> None:
     (own_pack / "photos.csv").write_text(text.replace(",256,", ",100,"))
     with pytest.raises(PackError, match="no large photo among train"):
         training_colors(Pack(own_pack))
+
+
+def test_the_header_of_a_weights_file() -> None:
+    colors = TrainingColors(mean_ab=(1.0, -2.0), blow_up_chroma=70.0)
+    assert TrainingColors.from_dict(json.loads(json.dumps(colors.to_dict()))) == colors
+    assert TrainingColors.from_dict({"mean_ab": [1.0, -2.0], "largest_chroma": 70.0}) == colors

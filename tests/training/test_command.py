@@ -14,7 +14,7 @@ import pytest
 from colorflow import cli
 from colorflow.model.config import default_config
 from colorflow.training import loop
-from colorflow.training.run import Run, level_recipe
+from colorflow.training.run_folder import RunFolder, run_config
 from colorflow.training.schedule import Budget
 from colorflow.training.trainer import TrainConfig
 
@@ -47,12 +47,12 @@ def test_train_passes_its_options_on(
     options = ["--minutes", "1.5"] if minutes else ["--steps", "7"]
     options += ["--levels", "8,4", "--batch", "16", "--rate", "0.002", "--seed", "3"]
     options += ["--evaluate-every", "20", "--hints", "--start", "old.safetensors"]
-    options += ["--dropout", "0", "--last-blocks", "--couplings", "9", "--context-layers", "3"]
+    options += ["--dropout", "0", "--couplings", "9", "--context-layers", "3"]
     assert cli.main(["train", "pack", "more", "-o", str(tmp_path), *options]) == 0
     ((given, named),) = calls
     assert given == ([Path("pack"), Path("more")], tmp_path)
     assert "shape" not in named
-    assert named["growth"] == {"last_blocks": True, "couplings": 9, "context_layers": 3}
+    assert named["level_changes"] == {"couplings": 9, "context_layers": 3}
     assert named["config"] == TrainConfig(batch=16, peak_rate=0.002, seed=3, evaluate_every=20.0)
     assert named["budget"] == (Budget(minutes=1.5) if minutes else Budget(steps=7))
     assert named["levels"] == [8, 4]
@@ -70,7 +70,7 @@ def test_train_defaults(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
     assert calls[0]["hints"] is False
     assert calls[0]["start"] is None
     assert calls[0]["dropout"] is None
-    assert calls[0]["growth"] == {}
+    assert calls[0]["level_changes"] == {}
 
 
 @pytest.mark.parametrize(
@@ -135,7 +135,7 @@ def test_train_of_an_unknown_level(
 def test_train_in_a_folder_of_another_recipe(
     pack_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    Run(tmp_path, level_recipe(default_config(), TrainConfig(batch=8)))
+    RunFolder(tmp_path, run_config(default_config(), TrainConfig(batch=8)))
     given = ["train", pack_folder, "-o", tmp_path, "--steps", "1", "--batch", "9"]
     line = error_of(given, capsys)
     assert line.startswith(f"{tmp_path}: holds a run of another shape or recipe")
@@ -144,7 +144,7 @@ def test_train_in_a_folder_of_another_recipe(
 def test_train_with_a_damaged_checkpoint(
     pack_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    Run(tmp_path, level_recipe(default_config(), TrainConfig(batch=8))).part("level4")
+    RunFolder(tmp_path, run_config(default_config(), TrainConfig(batch=8))).part("level4")
     (tmp_path / "level4" / "state.pt").write_bytes(b"no checkpoint")
     given = ["train", pack_folder, "-o", tmp_path, "--steps", "1", "--batch", "8"]
     line = error_of(given, capsys)
@@ -208,7 +208,7 @@ def test_export_without_a_run(
 
 
 def test_export_without_a_pack(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    Run(tmp_path / "run", level_recipe(default_config(), TrainConfig()))
+    RunFolder(tmp_path / "run", run_config(default_config(), TrainConfig()))
     weights = tmp_path / "w.safetensors"
     line = error_of(["export", tmp_path / "run", weights, "--pack", tmp_path], capsys)
     assert line.startswith(f"{tmp_path}: no training pack here")
@@ -217,7 +217,7 @@ def test_export_without_a_pack(tmp_path: Path, capsys: pytest.CaptureFixture[str
 def test_export_of_a_run_that_has_not_begun(
     pack_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    Run(tmp_path / "run", level_recipe(default_config(), TrainConfig()))
+    RunFolder(tmp_path / "run", run_config(default_config(), TrainConfig()))
     weights = tmp_path / "w.safetensors"
     line = error_of(["export", tmp_path / "run", weights, "--pack", pack_folder], capsys)
     assert "level 4 has no evaluated weights yet" in line
@@ -227,7 +227,7 @@ def test_export_of_a_run_that_has_not_begun(
 def test_export_with_another_number_of_temperatures(
     pack_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    Run(tmp_path / "run", level_recipe(default_config(), TrainConfig()))
+    RunFolder(tmp_path / "run", run_config(default_config(), TrainConfig()))
     given = ["export", tmp_path / "run", tmp_path / "w", "--pack", pack_folder]
     line = error_of([*given, "--temperatures", "0.9,0.5"], capsys)
     assert "--temperatures: expected 5 numbers, one a level, got 2" in line

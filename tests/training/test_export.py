@@ -23,7 +23,7 @@ from colorflow.training import targets, tuning
 from colorflow.training.export import bits_per_dim, coarsest_nats, export
 from colorflow.training.loop import train
 from colorflow.training.pack import Pack
-from colorflow.training.run import read_state
+from colorflow.training.run_folder import read_state
 from colorflow.training.schedule import Budget
 from colorflow.training.trainer import TrainConfig
 
@@ -49,7 +49,7 @@ def run(
 
 @pytest.fixture(autouse=True)
 def _calibrated(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without the 64 draws of every dev photo that the factors take."""
+    """Without the 64 samples of every dev photo that the factors take."""
     monkeypatch.setattr(export_module, "calibrate", lambda *_, **__: FACTORS)
 
 
@@ -131,11 +131,25 @@ def test_temperatures_are_tuned_where_none_are_given(
     run: Path, pack_folder: Path, weights: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(tuning, "CANDIDATES", (0.25, 0.75))
-    monkeypatch.setattr(tuning, "DRAWS", 2)
+    monkeypatch.setattr(tuning, "SAMPLES", 2)
     export(run, weights, pack_folder=pack_folder, say=str)
     temperatures = load_weights(weights).temperatures
     assert len(temperatures) == 5
     assert set(temperatures) <= {0.25, 0.75}
+
+
+def test_temperatures_are_tuned_with_the_gain_that_is_shipped(
+    run: Path, pack_folder: Path, weights: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gains = []
+
+    def tuned(_: ChromaPyramid, __: Pack, gain: float, **___: Any) -> tuple[float, ...]:
+        gains.append(gain)
+        return TEMPERATURES
+
+    monkeypatch.setattr(export_module, "tune_temperatures", tuned)
+    export(run, weights, pack_folder=pack_folder, gain=1.5, say=str)
+    assert gains == [load_weights(weights).gain] == [1.5]
 
 
 def test_interval_factors_are_measured_on_what_is_shipped(
@@ -254,7 +268,7 @@ def test_levels_that_the_run_lacks_come_from_a_file(
     given = {"pack_folder": pack_folder, "temperatures": TEMPERATURES, "say": str}
     with pytest.raises(TrainingError, match="level 8 has no evaluated weights"):
         export(own, weights, **given)
-    export(own, weights, rest=whole_file, **given)
+    export(own, weights, fallback=whole_file, **given)
     made, others = load_weights(weights), load_weights(whole_file)
     pairs = zip(made.pyramid.levels, others.pyramid.levels, strict=True)
     same = []
@@ -277,7 +291,7 @@ def test_a_file_with_other_hint_settings_is_no_rest(
     recipe["pyramid"]["hint_reach"] += 1
     (other / "config.json").write_text(json.dumps(recipe))
     with pytest.raises(TrainingError, match="other grids, planes or hint settings") as caught:
-        export(other, weights, pack_folder=pack_folder, rest=whole_file, say=str)
+        export(other, weights, pack_folder=pack_folder, fallback=whole_file, say=str)
     assert str(caught.value).startswith(f"{whole_file}: ")
     assert not weights.exists()
 
@@ -328,7 +342,7 @@ def test_a_pack_without_dev_photos(run: Path, own_pack: Path, weights: Path) -> 
     assert message.startswith(f"{own_pack}: no large photo among dev")
 
 
-def test_a_place_that_cannot_be_written(run: Path, pack_folder: Path, tmp_path: Path) -> None:
+def test_a_file_that_cannot_be_written(run: Path, pack_folder: Path, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("mine")
     weights = tmp_path / "file" / "tiny.safetensors"
     with pytest.raises(ColorflowError, match="cannot be written"):

@@ -1,4 +1,4 @@
-"""Hints of true color: how many, where, of what color, and when the level task gives them."""
+"""Hints of true color: how many, where, of what color, and when the level gives them."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ from colorflow.training.export import export
 from colorflow.training.hints import random_hints, true_points
 from colorflow.training.loop import train
 from colorflow.training.pack import Pack
-from colorflow.training.run import CURVE
+from colorflow.training.run_folder import CURVE
 from colorflow.training.schedule import Budget
-from colorflow.training.targets import LevelTask
+from colorflow.training.targets import LevelObjective
 from colorflow.training.trainer import TrainConfig, Trainer
 
 
@@ -127,7 +127,7 @@ def test_points_are_so_many_cells_of_the_truth(count: int) -> None:
         assert not torch.equal(known[0], known[1])
 
 
-# in the level task
+# in the level objective
 
 
 @pytest.fixture
@@ -155,9 +155,9 @@ def test_training_has_random_hints_and_evaluation_none_or_points(
     """Of the clean truth; noise on the level's own numbers is the same with hints and without."""
     pyramid, pack, module = ChromaPyramid(hinted_shape), Pack(pack_folder), Watch()
     ab, condition = pack.batch(pack.rows("train"))
-    task, pointed = LevelTask(pyramid, 1), LevelTask(pyramid, 1, points=4)
-    task.loss(module.train(), ab, condition, generator(1))
-    task.loss(module.eval(), ab, condition, generator(1))
+    objective, pointed = LevelObjective(pyramid, 1), LevelObjective(pyramid, 1, points=4)
+    objective.loss(module.train(), ab, condition, generator(1))
+    objective.loss(module.eval(), ab, condition, generator(1))
     pointed.loss(module.eval(), ab, condition, generator(1))
     pointed.loss(module.eval(), ab, condition, generator(2))
     trained, none, points, again = module.planes
@@ -177,11 +177,11 @@ def test_a_model_without_planes_has_no_hints(shape: PyramidConfig, pack_folder: 
     pyramid, pack, module = ChromaPyramid(shape), Pack(pack_folder), Watch()
     batch = pack.batch(pack.rows("train"))
     noise = generator(1)
-    LevelTask(pyramid, 0, points=4).loss(module.train(), *batch, noise)
+    LevelObjective(pyramid, 0, points=4).loss(module.train(), *batch, noise)
     assert module.planes == [None]
     plain = generator(1)
     torch.randn(module.numbers[0].shape, generator=plain)
-    assert torch.equal(noise.get_state(), plain.get_state()), "nothing more is drawn"
+    assert torch.equal(noise.get_state(), plain.get_state()), "nothing more is sampled"
 
 
 def test_hints_reach_the_weights_of_every_level(
@@ -189,8 +189,8 @@ def test_hints_reach_the_weights_of_every_level(
 ) -> None:
     pyramid = ChromaPyramid(hinted_shape)
     for index, level in enumerate(pyramid.levels):
-        task, device = LevelTask(pyramid, index), torch.device("cpu")
-        trainer = Trainer(level, task, Pack(pack_folder), make_config(), device)
+        objective, device = LevelObjective(pyramid, index), torch.device("cpu")
+        trainer = Trainer(level, objective, Pack(pack_folder), make_config(), device)
         before = [x.clone() for x in level.context.from_planes.parameters()]
         trainer.train(Budget(steps=3), 3)
         for old, new in zip(before, level.context.from_planes.parameters(), strict=True):
@@ -259,10 +259,10 @@ def test_dev_with_hints_is_measured_on_the_same_noise(
 ) -> None:
     """Hints that the weights do not look at change nothing at all."""
     pyramid = ChromaPyramid(hinted_shape)
-    task, device = LevelTask(pyramid, 2), torch.device("cpu")
-    trainer = Trainer(pyramid.levels[2], task, Pack(pack_folder), make_config(), device)
+    objective, device = LevelObjective(pyramid, 2), torch.device("cpu")
+    trainer = Trainer(pyramid.levels[2], objective, Pack(pack_folder), make_config(), device)
     randomize(trainer.ema, gain=0.35)
-    pointed = LevelTask(pyramid, 2, points=targets.EVALUATED_HINTS)
-    assert trainer.evaluate("dev", task=pointed) != trainer.evaluate("dev")
+    pointed = LevelObjective(pyramid, 2, points=targets.EVALUATED_HINTS)
+    assert trainer.evaluate("dev", objective=pointed) != trainer.evaluate("dev")
     torch.nn.init.zeros_(trainer.ema.context.from_planes.out.weight)
-    assert trainer.evaluate("dev", task=pointed) == trainer.evaluate("dev")
+    assert trainer.evaluate("dev", objective=pointed) == trainer.evaluate("dev")

@@ -16,34 +16,29 @@ from torch import nn
 from colorflow import cli
 from colorflow.errors import TrainingError
 from colorflow.model.config import HINT_PLANES, PyramidConfig
-from colorflow.model.features import Features, LastBlocks, LateBlocks
+from colorflow.model.features import Features, LateBlocks
 from colorflow.model.pyramid import ChromaPyramid
 from colorflow.model.weights import load_weights, save_weights
 from colorflow.training import export as export_module
 from colorflow.training import trainer, tuning
 from colorflow.training.export import export
-from colorflow.training.joint import SHARE_OF_LOSS, JointModule, JointTask
+from colorflow.training.joint import SHARE_OF_LOSS, JointModule, JointObjective
 from colorflow.training.loop import train
 from colorflow.training.pixels import PixelPack
-from colorflow.training.run import read_config, read_level, read_state
+from colorflow.training.run_folder import read_config, read_level, read_state
 from colorflow.training.schedule import Budget
-from colorflow.training.targets import LevelTask
+from colorflow.training.targets import LevelObjective
 from colorflow.training.trainer import TrainConfig
 
 GRIDS = (4, 8, 16)
-LAST = "levels.0.context.last_blocks."
 Go = Callable[..., list[str]]
 
 
 @pytest.fixture(scope="module")
 def start(shape: PyramidConfig, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Weights that take hints, the coarsest level with last blocks that have learned."""
-    shape = dataclasses.replace(shape.with_levels([4], last_blocks=True), extra_planes=HINT_PLANES)
+    """Weights that take hints."""
     torch.manual_seed(5)
-    pyramid = ChromaPyramid(shape)
-    last = pyramid.levels[0].context.last_blocks
-    last.take(Features())
-    nn.init.normal_(last.blocks[0].layers[0].bias, 0, 0.1)
+    pyramid = ChromaPyramid(dataclasses.replace(shape, extra_planes=HINT_PLANES))
     path = tmp_path_factory.mktemp("start") / "start.safetensors"
     save_weights(path, pyramid, (0.5,) * 5, {}, torch.float32)
     return path
@@ -97,20 +92,20 @@ def state_of(folder: Path, name: str = "joint") -> dict[str, Any]:
 def test_the_loss_is_the_weighted_sum_of_the_levels_own(
     pixels_folder: Path, start: Path, randomize: Callable[..., nn.Module]
 ) -> None:
-    shape = load_weights(start).pyramid.config.with_late_blocks()
-    pyramid = ChromaPyramid(shape)
+    shape = load_weights(start).pyramid.config
+    pyramid = ChromaPyramid(dataclasses.replace(shape, late_blocks=True))
     randomize(pyramid, gain=0.2)
     assert pyramid.late_blocks is not None
-    pyramid.late_blocks.take(Features())
+    pyramid.late_blocks.copy_from(Features())
     pack = PixelPack(pixels_folder)
     ab, condition = pack.batch(pack.rows("dev"))
     module = JointModule(pyramid, GRIDS).eval()
     for points in (0, 4):
         noise = torch.Generator().manual_seed(1)
-        found = JointTask(pyramid, GRIDS, points).loss(module, ab, condition, noise)
+        found = JointObjective(pyramid, GRIDS, points).loss(module, ab, condition, noise)
         noise = torch.Generator().manual_seed(1)
         own = [
-            LevelTask(pyramid, index, points).loss(level, ab, condition, noise)
+            LevelObjective(pyramid, index, points).loss(level, ab, condition, noise)
             for index, level in enumerate(pyramid.levels[:3])
         ]
         wanted = own[0] + own[1] / 2 + own[2] / 4
@@ -123,8 +118,7 @@ def test_late_blocks_and_levels_learn_and_nothing_else(
 ) -> None:
     old, state = load_weights(start).pyramid.state_dict(), state_of(joint_run)
     late = LateBlocks()
-    late.take(Features())
-    late.take_last({k.removeprefix(LAST): x for k, x in old.items() if k.startswith(LAST)})
+    late.copy_from(Features())
     learned = state["level"]
     for name, value in late.state_dict().items():
         change = (learned[f"late_blocks.{name}"] - value).abs().max()
@@ -136,9 +130,7 @@ def test_late_blocks_and_levels_learn_and_nothing_else(
         "16",
     }
     assert not torch.equal(learned["levels.8.context.position"], old["levels.1.context.position"])
-    config = read_config(joint_run)
-    assert config.late_blocks
-    assert not any(level.last_blocks for level in config.levels)
+    assert read_config(joint_run).late_blocks
     assert state["pack"] == PixelPack(pixels_folder).digest
 
 
@@ -183,14 +175,14 @@ def test_a_finer_level_learns_on_the_late_blocks_as_they_are(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
     seen = []
-    loss = LevelTask.loss
+    loss = LevelObjective.loss
 
-    def watched(task: LevelTask, *given: Any) -> torch.Tensor:
-        assert task.pyramid.late_blocks is not None
-        seen.append({k: x.clone() for k, x in task.pyramid.late_blocks.state_dict().items()})
-        return loss(task, *given)
+    def watched(objective: LevelObjective, *given: Any) -> torch.Tensor:
+        assert objective.pyramid.late_blocks is not None
+        seen.append({k: x.clone() for k, x in objective.pyramid.late_blocks.state_dict().items()})
+        return loss(objective, *given)
 
-    monkeypatch.setattr(LevelTask, "loss", watched)
+    monkeypatch.setattr(LevelObjective, "loss", watched)
     go(tmp_path / "fine", start=late_weights, levels=(32,))
     go(tmp_path / "both", levels=(32, *GRIDS))
     own = state_of(tmp_path / "both")["best"]
@@ -213,7 +205,6 @@ def test_a_finer_level_learns_on_the_late_blocks_as_they_are(
     ("changes", "reason"),
     [
         ({"start": None}, "name them with --start"),
-        ({"growth": {"last_blocks": True}}, "leave out --last-blocks"),
         ({"levels": (64,)}, "no late blocks have been trained; train levels up to 16 first"),
     ],
 )
@@ -250,9 +241,9 @@ def test_another_pixel_pack(go: Go, joint_run: Path, own_pack: Path, tmp_path: P
 @pytest.fixture
 def _little(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tuning, "CANDIDATES", (0.25, 0.75))
-    monkeypatch.setattr(tuning, "DRAWS", 2)
+    monkeypatch.setattr(tuning, "SAMPLES", 2)
     calibrate = tuning.calibrate
-    few = {"photos": 2, "draws": 20}
+    few = {"photos": 2, "samples": 20}
     monkeypatch.setattr(export_module, "calibrate", lambda *x, **y: calibrate(*x, **{**y, **few}))
 
 
@@ -261,7 +252,7 @@ def test_export_takes_the_run_and_the_rest(
     joint_run: Path, start: Path, pixels_folder: Path, tmp_path: Path
 ) -> None:
     path, said = tmp_path / "new.safetensors", list[str]()
-    export(joint_run, path, pack_folder=pixels_folder, rest=start, say=said.append)
+    export(joint_run, path, pack_folder=pixels_folder, fallback=start, say=said.append)
     loaded, best = load_weights(path), state_of(joint_run)["best"]
     assert loaded.pyramid.config == read_config(joint_run)
     stored, rest = loaded.pyramid.state_dict(), load_weights(start).pyramid.state_dict()
@@ -289,13 +280,6 @@ def test_what_export_cannot_put_together(
         export(joint_run, path, pack_folder=pixels_folder, say=str)
     go(tmp_path / "fine", start=late_weights, levels=(32,), steps=1)
     with pytest.raises(TrainingError, match="late blocks came from elsewhere"):
-        export(tmp_path / "fine", path, pack_folder=pixels_folder, rest=start, say=str)
+        export(tmp_path / "fine", path, pack_folder=pixels_folder, fallback=start, say=str)
     with pytest.raises(TrainingError, match="late blocks came from elsewhere"):
         go(tmp_path / "finer", start=tmp_path / "fine", levels=(64,))
-
-
-def test_last_blocks_of_a_finer_level_stay(shape: PyramidConfig) -> None:
-    both = shape.with_levels([4, 8], last_blocks=True).with_late_blocks()
-    assert [level.last_blocks for level in both.levels] == [False, True, False, False, False]
-    assert both.with_late_blocks() is both
-    assert isinstance(ChromaPyramid(both).levels[1].context.last_blocks, LastBlocks)

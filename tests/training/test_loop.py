@@ -24,7 +24,14 @@ from colorflow.errors import PackError, TrainingError
 from colorflow.model.config import PyramidConfig
 from colorflow.training import trainer as trainer_module
 from colorflow.training.loop import train
-from colorflow.training.run import CURVE, STATE, Run, level_recipe, read_config, read_state
+from colorflow.training.run_folder import (
+    CURVE,
+    STATE,
+    RunFolder,
+    read_config,
+    read_state,
+    run_config,
+)
 from colorflow.training.schedule import Budget
 from colorflow.training.trainer import TrainConfig, Trainer
 
@@ -101,7 +108,7 @@ def test_a_run_leaves_curves_grids_and_checkpoints(go: Train, tmp_path: Path) ->
         with Image.open(tmp_path / f"level{level}" / "grid.png") as grid:
             assert (grid.format, grid.mode) == ("PNG", "RGB")
             assert grid.height > 4 * 128, "a row for each of 4 dev photos"
-            assert grid.width > 7 * 128, "gray, truth and 5 draws"
+            assert grid.width > 7 * 128, "gray, truth and 5 samples"
             assert np.asarray(grid).std() > 10
         assert not list((tmp_path / f"level{level}").glob("*.tmp"))
     assert {path.name for path in tmp_path.iterdir()} == {"config.json", "level4", "level16"}
@@ -417,7 +424,7 @@ def test_a_full_disk_keeps_the_checkpoint_before(
     make_config: Callable[..., TrainConfig],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    run = Run(tmp_path, level_recipe(shape, make_config()))
+    run = RunFolder(tmp_path, run_config(shape, make_config()))
     state = {**dict.fromkeys(STATE, 1), "level": {}, "ema": {}, "best": {}}
     run.save("level4", state)
 

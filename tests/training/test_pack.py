@@ -14,22 +14,21 @@ import torch
 
 from colorflow.errors import PackError
 from colorflow.training.pack import (
+    ARRAY_SHAPES,
+    BYTES_PER_ROW,
     FORMAT,
     VARIANTS,
     Pack,
-    array_shapes,
     bits_apart,
-    bytes_per_row,
 )
 
 
 def test_array_shapes_and_need_of_disk() -> None:
-    shapes = array_shapes()
-    assert shapes["ab"] == (2, 64, 64)
-    assert shapes["lightness"] == (1, 128, 128)
-    assert shapes["features32"] == (40, 32, 32)
+    assert ARRAY_SHAPES["ab"] == (2, 64, 64)
+    assert ARRAY_SHAPES["lightness"] == (1, 128, 128)
+    assert ARRAY_SHAPES["features32"] == (40, 32, 32)
     numbers = 128**2 + 2 * 64**2 + 320 * 8**2 + 112 * 16**2 + 40 * 32**2
-    assert bytes_per_row() == 2 * numbers
+    assert 2 * numbers == BYTES_PER_ROW
 
 
 def test_bits_that_differ_are_counted() -> None:
@@ -63,14 +62,14 @@ def test_rows_by_variant_and_size(pack_folder: Path) -> None:
 
 def test_the_table_of_photos(pack_folder: Path) -> None:
     pack = Pack(pack_folder)
-    assert pack.files == [f"photo{index}.jpg" for index in range(18)]
+    assert pack.photos.files == [f"photo{index}.jpg" for index in range(18)]
     assert pack.train_chroma.shape == (14,)
 
 
 @pytest.mark.parametrize("rows", [[3], [9, 2, 30, 4], [5, 5, 1], list(range(36))])
 def test_a_batch_keeps_the_given_order(pack_folder: Path, rows: list[int]) -> None:
     ab, condition = Pack(pack_folder).batch(np.array(rows))
-    arrays = {name: np.load(pack_folder / f"{name}.npy") for name in array_shapes()}
+    arrays = {name: np.load(pack_folder / f"{name}.npy") for name in ARRAY_SHAPES}
     given = {"ab": ab, "lightness": condition.lightness}
     given |= {f"features{grid}": values for grid, values in condition.features.items()}
     assert given.keys() == arrays.keys()
@@ -171,7 +170,7 @@ def test_pack_json_that_is_none(own_pack: Path, text: str) -> None:
     error_of(own_pack)
 
 
-@pytest.mark.parametrize("name", ["rows", "filled", "seed", "finest_map"])
+@pytest.mark.parametrize("name", ["rows", "filled", "seed"])
 @pytest.mark.parametrize("value", [float("inf"), float("nan"), -1, 37, 1.5, "36", None, [], True])
 def test_numbers_of_pack_json_that_are_none(own_pack: Path, name: str, value: object) -> None:
     info = json.loads((own_pack / "pack.json").read_text())
@@ -180,6 +179,15 @@ def test_numbers_of_pack_json_that_are_none(own_pack: Path, name: str, value: ob
         assert Pack(own_pack).info["seed"] == 37
     else:
         assert "again" in error_of(own_pack)
+
+
+def test_a_pack_of_averaged_maps(own_pack: Path, pack_folder: Path) -> None:
+    """Earlier versions could make one, and wrote the side of the finest map into every pack."""
+    info = json.loads((own_pack / "pack.json").read_text())
+    (own_pack / "pack.json").write_text(json.dumps(info | {"finest_map": 16}))
+    assert "averaged" in error_of(own_pack)
+    (own_pack / "pack.json").write_text(json.dumps(info | {"finest_map": 32}))
+    assert Pack(own_pack).digest == Pack(pack_folder).digest
 
 
 def test_nothing_filled_yet(own_pack: Path) -> None:

@@ -15,7 +15,7 @@ from colorflow.errors import PackError
 from colorflow.model.config import PyramidConfig
 from colorflow.training.loop import train
 from colorflow.training.pack import FEATURE_GRIDS, Pack, Packs, open_packs
-from colorflow.training.run import read_state
+from colorflow.training.run_folder import read_state
 from colorflow.training.schedule import Budget
 from colorflow.training.trainer import TrainConfig, Trainer
 from tests.training.made_up_pack import DEV, TRAIN
@@ -104,13 +104,16 @@ def test_a_batch_keeps_the_given_order(packs: Packs, rows: list[int]) -> None:
 def test_photos_that_are_nearly_dev_photos_of_the_first_are_left_out(
     folders: list[Path], own_pack: Path
 ) -> None:
-    """Six bits are near and seven are not; the first pack keeps all of its own."""
+    """Six bits are near and seven are not, upright or mirrored; the first keeps all of its own."""
     dev = TRAIN + 1  # a photo of the first pack's dev
 
     def as_dev(photo: dict[str, str]) -> None:
+        photo["mirrored_hash"] = f"{~int(photo['hash'], 16) & (2**64 - 1):016x}"
         bits = {"2": 0, "5": 0b11_1111 << 40, "7": 0b111_1111 << 40}
-        if photo["index"] in bits:
-            photo["hash"] = f"{dev ^ bits[photo['index']]:016x}"
+        for name, first in (("hash", 0), ("mirrored_hash", 1)):
+            index = str(int(photo["index"]) - first)
+            if index in bits:
+                photo[name] = f"{dev ^ bits[index]:016x}"
 
     change_table(own_pack, as_dev)
     packs = Packs([Pack(folder) for folder in folders])
@@ -118,7 +121,7 @@ def test_photos_that_are_nearly_dev_photos_of_the_first_are_left_out(
     rows = packs.rows("train")
     assert np.array_equal(rows[rows < 36], first.rows("train"))
     left = set(second.photo_of_row[second.rows("train")])
-    assert set(second.photo_of_row[rows[rows >= 36] - 36]) == left - {2, 5}
+    assert set(second.photo_of_row[rows[rows >= 36] - 36]) == left - {2, 5, 3, 6}
 
 
 def test_dev_photos_of_a_later_pack_are_neither_trained_on_nor_measured(packs: Packs) -> None:

@@ -14,17 +14,16 @@ import torch
 from colorflow.errors import ColorflowError, TrainingError, WeightsError
 from colorflow.model.condition import Conditioner
 from colorflow.model.config import HINT_PLANES, PyramidConfig
-from colorflow.model.features import Features, LastBlocks
 from colorflow.model.pyramid import ChromaPyramid
 from colorflow.model.weights import load_weights, save_weights
 from colorflow.training import export as export_module
 from colorflow.training.export import export
 from colorflow.training.loop import train
 from colorflow.training.pack import Pack
-from colorflow.training.run import read_config, read_state
+from colorflow.training.run_folder import read_config, read_state
 from colorflow.training.schedule import Budget
 from colorflow.training.start import Start
-from colorflow.training.targets import LevelTask
+from colorflow.training.targets import LevelObjective
 from colorflow.training.trainer import TrainConfig, Trainer
 
 GRIDS = (4, 8, 16, 32, 64)
@@ -73,7 +72,7 @@ def go(pack_folder: Path, make_config: Callable[..., TrainConfig]) -> Go:
         levels: tuple[int, ...] = (8,),
         shape: PyramidConfig | None = None,
         dropout: float | None = None,
-        growth: dict[str, int | bool] | None = None,
+        changes: dict[str, int] | None = None,
         say: Callable[[str], None] | None = None,
     ) -> list[str]:
         said: list[str] = []
@@ -83,7 +82,7 @@ def go(pack_folder: Path, make_config: Callable[..., TrainConfig]) -> Go:
             shape=shape,
             hints=hints,
             dropout=dropout,
-            growth=growth,
+            level_changes=changes,
             start=start,
             config=make_config(),
             budget=Budget(steps=steps),
@@ -113,8 +112,8 @@ def test_step_0_is_the_old_model(
     averaged = ChromaPyramid(pyramid.config)
     pack, device = Pack(pack_folder), torch.device("cpu")
     for index, grid in enumerate(pyramid.config.chroma_grids):
-        task = LevelTask(pyramid, index)
-        trainer = Trainer(pyramid.levels[index], task, pack, make_config(), device)
+        objective = LevelObjective(pyramid, index)
+        trainer = Trainer(pyramid.levels[index], objective, pack, make_config(), device)
         start.apply(trainer, grid)
         averaged.levels[index] = trainer.ema
     old = load_weights(old_weights).pyramid
@@ -196,26 +195,25 @@ def test_dropout_may_be_another_than_that_of_the_start(
     assert any(not torch.equal(x, second["level"][key]) for key, x in first["level"].items())
 
 
-GROWTH = ({"couplings": 5}, {"context_layers": 3}, {"last_blocks": True})
+CHANGES = ({"couplings": 5}, {"context_layers": 3})
 
 
 @pytest.mark.parametrize(
-    ("grid", "growth"), [*((8, growth) for growth in GROWTH), (32, GROWTH[0]), (32, GROWTH[1])]
+    ("grid", "changes"), [(grid, changes) for grid in (8, 32) for changes in CHANGES]
 )
 def test_a_grown_level_begins_as_the_old_one(
     grid: int,
-    growth: dict[str, int | bool],
+    changes: dict[str, int],
     old_run: Path,
     pack_folder: Path,
     make_config: Callable[..., TrainConfig],
 ) -> None:
-    """With real maps: the made-up ones are not what the frozen last blocks make of each other."""
     start = Start(old_run)
-    pyramid = ChromaPyramid(start.shape.with_levels([grid], **growth))
+    pyramid = ChromaPyramid(start.shape.with_levels([grid], **changes))
     index = pyramid.config.chroma_grids.index(grid)
     pack, level = Pack(pack_folder), pyramid.levels[index]
-    task = LevelTask(pyramid, index)
-    trainer = Trainer(level, task, pack, make_config(), torch.device("cpu"))
+    objective = LevelObjective(pyramid, index)
+    trainer = Trainer(level, objective, pack, make_config(), torch.device("cpu"))
     start.apply(trainer, grid)
     old = ChromaPyramid(start.shape)
     old.levels[index].load_state_dict(start.weights(grid))
@@ -224,7 +222,7 @@ def test_a_grown_level_begins_as_the_old_one(
     noise = [torch.Generator().manual_seed(3) for _ in range(2)]
     with torch.no_grad():
         losses = [
-            LevelTask(model, index).loss(module.eval(), ab, condition, source)
+            LevelObjective(model, index).loss(module.eval(), ab, condition, source)
             for model, module, source in zip(
                 (old, pyramid), (old.levels[index], trainer.ema), noise, strict=True
             )
@@ -233,61 +231,38 @@ def test_a_grown_level_begins_as_the_old_one(
     assert len(list(level.parameters())) > len(list(old.levels[index].parameters()))
 
 
-@pytest.mark.parametrize("growth", GROWTH, ids=lambda growth: next(iter(growth)))
+@pytest.mark.parametrize("changes", CHANGES, ids=lambda changes: next(iter(changes)))
 def test_what_has_grown_learns(
-    growth: dict[str, int | bool], old_run: Path, go: Go, tmp_path: Path
+    changes: dict[str, int], old_run: Path, go: Go, tmp_path: Path
 ) -> None:
-    """What begins with zeros ends with none, and pretrained blocks move."""
-    go(tmp_path / "run", old_run, hints=False, growth=growth, steps=6)
+    """What begins with zeros ends with none."""
+    go(tmp_path / "run", old_run, hints=False, changes=changes, steps=6)
     old, new = read_state(old_run, "level8"), read_state(tmp_path / "run", "level8")
     assert old is not None
     assert new is not None
     extra = new["best"].keys() - old["best"].keys()
     assert extra
-    if "last_blocks" in growth:
-        pretrained = LastBlocks()
-        pretrained.take(Features())
-        before = {f"context.last_blocks.{k}": x for k, x in pretrained.state_dict().items()}
-        assert extra == before.keys()
-        assert all(not torch.equal(new["best"][name], x) for name, x in before.items())
-    else:
-        of_couplings, of_layers = ("network.out.weight",), ("project.weight", "forward.3.weight")
-        endings = of_couplings if "couplings" in growth else of_layers
-        ends = [name for name in extra if name.endswith(endings)]
-        assert len(ends) == (3 if "couplings" in growth else 4)
-        assert all(new["best"][name].any() for name in ends)
+    of_couplings, of_layers = ("network.out.weight",), ("project.weight", "forward.3.weight")
+    endings = of_couplings if "couplings" in changes else of_layers
+    ends = [name for name in extra if name.endswith(endings)]
+    assert len(ends) == (3 if "couplings" in changes else 4)
+    assert all(new["best"][name].any() for name in ends)
     shape = read_config(tmp_path / "run")
-    assert shape == read_config(old_run).with_levels([8], **growth)
-    assert go(tmp_path / "run", old_run, hints=False, growth=growth, steps=7)[0].endswith("step 6")
+    assert shape == read_config(old_run).with_levels([8], **changes)
+    assert go(tmp_path / "run", old_run, hints=False, changes=changes, steps=7)[0].endswith(
+        "step 6"
+    )
 
 
-def test_last_blocks_without_a_start_are_the_pretrained_ones(
-    shape: PyramidConfig, go: Go, tmp_path: Path
-) -> None:
-    go(tmp_path, None, hints=False, shape=shape, growth={"last_blocks": True}, steps=1)
-    state, pretrained = read_state(tmp_path, "level8"), LastBlocks()
-    assert state is not None
-    pretrained.take(Features())
-    for name, value in pretrained.state_dict().items():
-        learned = state["best"][f"context.last_blocks.{name}"]
-        assert torch.allclose(learned, value, atol=1e-3)
-
-
-@pytest.mark.parametrize(
-    ("growth", "reason"),
-    [({"couplings": 65}, "couplings: expected 1 to 64"), ({"last_blocks": True}, "map of side 8")],
-)
-def test_growth_that_cannot_be(
-    growth: dict[str, int | bool], reason: str, old_run: Path, go: Go, tmp_path: Path
-) -> None:
-    with pytest.raises(TrainingError, match=reason):
-        go(tmp_path / "run", old_run, levels=(32,), growth=growth)
+def test_changes_that_cannot_be(old_run: Path, go: Go, tmp_path: Path) -> None:
+    with pytest.raises(TrainingError, match=r"--levels 32: .*couplings: expected 1 to 64"):
+        go(tmp_path / "run", old_run, levels=(32,), changes={"couplings": 65})
     assert not (tmp_path / "run").exists()
 
 
 def test_a_level_cannot_shrink(old_run: Path, go: Go, tmp_path: Path) -> None:
     with pytest.raises(TrainingError, match="do not fit level 8"):
-        go(tmp_path / "run", old_run, growth={"couplings": 1})
+        go(tmp_path / "run", old_run, changes={"couplings": 1})
 
 
 def test_a_run_with_hints_is_a_start_as_well(old_run: Path, go: Go, tmp_path: Path) -> None:
@@ -362,13 +337,18 @@ def test_weights_that_lack_a_tensor(name: str, old_run: Path, go: Go, tmp_path: 
     assert "do not fit level 8" in refused(TrainingError, go, tmp_path / "run", part)
 
 
-def test_a_run_from_before_a_field_of_the_shape_goes_on(
-    old_run: Path, go: Go, tmp_path: Path
+@pytest.mark.parametrize("field", ["late_blocks", "last_blocks"])
+def test_a_run_of_another_version_goes_on(
+    field: str, old_run: Path, go: Go, tmp_path: Path
 ) -> None:
+    """Its config.json lacks a field of today's, or has one that there is no more."""
     go(tmp_path / "run", old_run, steps=2)
     recipe = json.loads((tmp_path / "run" / "config.json").read_text())
-    for level in recipe["pyramid"]["levels"]:
-        del level["last_blocks"]
+    if field == "late_blocks":
+        del recipe["pyramid"]["late_blocks"]
+    else:
+        for level in recipe["pyramid"]["levels"]:
+            level["last_blocks"] = False
     (tmp_path / "run" / "config.json").write_text(json.dumps(recipe))
     assert go(tmp_path / "run", old_run, steps=3)[0] == "level 8: goes on at step 2"
 

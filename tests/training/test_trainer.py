@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -17,9 +18,10 @@ from colorflow.model.config import PyramidConfig
 from colorflow.model.pyramid import ChromaPyramid
 from colorflow.training import schedule
 from colorflow.training import trainer as trainer_module
+from colorflow.training.joint import JointModule, JointObjective
 from colorflow.training.pack import Pack
+from colorflow.training.pixels import PixelPack
 from colorflow.training.schedule import Budget
-from colorflow.training.targets import LevelTask
 from colorflow.training.trainer import PRETRAINED_SHARE, Trainer
 
 MakeTrainer = Callable[..., Trainer]
@@ -70,15 +72,19 @@ def test_it_learns_photos_by_heart(
     assert trainer.evaluate("train") < before - gain
 
 
-def test_pretrained_blocks_learn_slower(make_trainer: MakeTrainer, shape: PyramidConfig) -> None:
+def test_pretrained_blocks_learn_slower(
+    make_trainer: MakeTrainer, shape: PyramidConfig, pixels_folder: Path
+) -> None:
     plain = make_trainer(0)
-    pyramid = ChromaPyramid(shape.with_levels([4], last_blocks=True))
-    level, task = pyramid.levels[0], LevelTask(pyramid, 0)
-    trainer = Trainer(level, task, plain.pack, plain.config, torch.device("cpu"))
+    pyramid = ChromaPyramid(dataclasses.replace(shape, late_blocks=True))
+    module, objective = JointModule(pyramid, [4]), JointObjective(pyramid, [4])
+    pack, device = PixelPack(pixels_folder), torch.device("cpu")
+    config = dataclasses.replace(plain.config, batch=2)
+    trainer = Trainer(module, objective, pack, config, device, fit=False)
     trainer.train(LONG, 2)
     rate_of = {p: group["lr"] for group in trainer.optimizer.param_groups for p in group["params"]}
     assert len(rate_of) == len(list(trainer.module.parameters()))
-    (rate_of_blocks,) = {rate_of.pop(p) for p in trainer.module.context.last_blocks.parameters()}
+    (rate_of_blocks,) = {rate_of.pop(p) for p in module.late_blocks.parameters()}
     (rate,) = set(rate_of.values())
     assert rate_of_blocks == pytest.approx(PRETRAINED_SHARE * rate)
     assert 0 < PRETRAINED_SHARE < 1
@@ -162,19 +168,19 @@ def test_every_step_has_noise_of_its_own(
         trainer = make_trainer(index)
         trainer.rank = rank
         seen = []
-        loss = trainer.task.loss
+        loss = trainer.objective.loss
 
         def watched(*given: Any) -> Tensor:
             seen.append(given[-1].initial_seed())
             return loss(*given)
 
-        monkeypatch.setattr(trainer.task, "loss", watched)
+        monkeypatch.setattr(trainer.objective, "loss", watched)
         trainer.train(LONG, 3)
         return seen
 
-    drawn = [*seeds(0), *seeds(1), *seeds(0, rank=1)]
-    assert len(set(drawn)) == 9
-    assert seeds(0) == drawn[:3]
+    own = [*seeds(0), *seeds(1), *seeds(0, rank=1)]
+    assert len(set(own)) == 9
+    assert seeds(0) == own[:3]
 
 
 # evaluation

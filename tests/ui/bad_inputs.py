@@ -20,7 +20,7 @@ OPTIONS = ("--max-file-size", str(MEGABYTES), "--max-pixels", str(MEGAPIXELS))
 
 NOT_A_PICTURE = "the file is not a JPEG, PNG, TIFF"
 TOO_MANY_PIXELS = "more than the limit of 2 million; make it smaller"
-DAMAGED = "the picture is damaged or incomplete"
+DAMAGED = "the picture is damaged, incomplete"
 
 
 @dataclass(frozen=True)

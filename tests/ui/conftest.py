@@ -11,8 +11,15 @@ from PIL import Image
 from skimage import data
 
 from colorflow.ui.colorize import ColorizeTab
+from colorflow.ui.limits import MemoryBudget
 from tests.ui.fake_colorizer import FakeColorizer
 from tests.ui.handling import IMAGE_DESCRIPTION, SUBJECT
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    """The event loop of tests that are marked anyio."""
+    return "asyncio"
 
 
 @pytest.fixture
@@ -32,7 +39,7 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def tab(colorizer: FakeColorizer, root: Path) -> ColorizeTab:
     with gr.Blocks(analytics_enabled=False):
-        return ColorizeTab(colorizer, root, 200)
+        return ColorizeTab(colorizer, root, 200, MemoryBudget())
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ import threading
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import ModuleType, SimpleNamespace
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -26,19 +26,20 @@ AB = ((40, 20), (-35, 30), (10, -40), (45, -30), (-5, 50))
 
 LEVELS = (4, 8, 16, 32, 64)
 
+COLORIZER = "colorflow.colorizer"
+"""The module from which the page imports its Colorizer."""
 
 HELD_WIDTH = 77
 """A photo of this width is colored when there is no file of the name HOLD in the folder for
 temporary files."""
 HOLD = "hold"
 STEPPED_WIDTH = 78
-"""Each draw for a photo of this width takes a file of the name GO... away from there, and waits for
-one."""
+"""Coloring a photo of this width waits for a file of the name GO... there, and deletes it."""
 GO = "go-"
 
 
 @dataclass(frozen=True)
-class FakeCard:
+class FakePrincipalSpec:
     """A principal coloring: its number among how many, and the seed of the first sample."""
 
     number: int
@@ -47,24 +48,24 @@ class FakeCard:
 
 
 @dataclass(frozen=True)
-class FakeRecipe:
-    """Seeds of the levels, None where a level is that of the card, and a temperature."""
+class FakeSpec:
+    """Seeds of the levels, None for a level of the principal coloring, and a temperature."""
 
     seeds: tuple[int | None, ...]
     temperature: float = 1.0
-    card: FakeCard | None = None
+    principal: FakePrincipalSpec | None = None
 
     @property
     def seed(self) -> int:
         own = self.seeds[0]
         if own is not None:
             return own
-        assert self.card
-        return self.card.seed
+        assert self.principal
+        return self.principal.seed
 
     @property
-    def is_card(self) -> bool:
-        return self.card is not None and set(self.seeds) == {None}
+    def is_principal(self) -> bool:
+        return self.principal is not None and set(self.seeds) == {None}
 
 
 class FakeColorizer:
@@ -86,7 +87,7 @@ class FakeColorizer:
     def load(cls, weights: Path | None = None) -> FakeColorizer:
         return cls()
 
-    def draw(
+    def predict(
         self,
         photo: Photo,
         n: int,
@@ -106,34 +107,36 @@ class FakeColorizer:
             _wait_for_go()
         if samples or diverse:
             seeds = [seed + i * (3 if diverse else 1) for i in range(n)]
-            made = self._made([FakeRecipe((one,) * len(LEVELS), temperature) for one in seeds])
+            made = self._made([FakeSpec((one,) * len(LEVELS), temperature) for one in seeds])
         else:
-            cards = [FakeCard(number, n, seed) for number in range(n)]
-            made = self._made([FakeRecipe((None,) * len(LEVELS), temperature, c) for c in cards])
+            principal = [FakePrincipalSpec(number, n, seed) for number in range(n)]
+            made = self._made(
+                [FakeSpec((None,) * len(LEVELS), temperature, one) for one in principal]
+            )
             made.shares = fake_shares(n)
         if reference is not None:
             made.ab[:] += strength * (_mean_chroma(reference) - made.ab)
         return made
 
-    def paint(self, photo: Photo, chroma: np.ndarray, *, bits: Any = 8) -> Iterator[np.ndarray]:
+    def render(self, photo: Photo, chroma: np.ndarray, *, bits: Any = 8) -> Iterator[np.ndarray]:
         from colorflow.color.full_resolution import lightness_of, render
 
-        lightness = lightness_of(photo.pixels if bits == 8 else photo.all_bits)
+        lightness = lightness_of(photo.pixels if bits == 8 else photo.full_depth)
         for ab in chroma:
             yield render(lightness, ab, bits=bits)
 
-    def redraw(
-        self, photo: Photo, recipe: FakeRecipe, levels: Collection[int], seed: int, n: int
+    def resample(
+        self, photo: Photo, spec: FakeSpec, levels: Collection[int], seed: int, n: int
     ) -> Any:
         return self._made(
             [
-                FakeRecipe(
+                FakeSpec(
                     tuple(
                         seed + i if level in levels else own
-                        for level, own in zip(LEVELS, recipe.seeds, strict=True)
+                        for level, own in zip(LEVELS, spec.seeds, strict=True)
                     ),
-                    recipe.temperature,
-                    recipe.card,
+                    spec.temperature,
+                    spec.principal,
                 )
                 for i in range(n)
             ]
@@ -144,7 +147,7 @@ class FakeColorizer:
     ) -> np.ndarray:
         return np.abs(ab).mean(axis=(1, 2, 3)) / 100
 
-    def stages(self, photo: Photo, seed: int) -> Any:
+    def decode_by_level(self, photo: Photo, seed: int) -> Any:
         """Grids that fill with the seed's chroma, and latents that say their level."""
         if self.error:
             raise self.error
@@ -157,7 +160,7 @@ class FakeColorizer:
             for index, side in enumerate(LEVELS)
         ]
 
-    def walk(self, photo: Photo, start: int, end: int, steps: int) -> np.ndarray:
+    def interpolate(self, photo: Photo, start: int, end: int, steps: int) -> np.ndarray:
         """Straight from the chroma of one seed to that of the other."""
         first, last = (np.array(AB[seed % len(AB)], np.float32) for seed in (start, end))
         shares = np.linspace(0, 1, steps, dtype=np.float32)[:, None]
@@ -173,15 +176,15 @@ class FakeColorizer:
             )
         )
 
-    def _made(self, recipes: list[FakeRecipe]) -> Any:
+    def _made(self, specs: list[FakeSpec]) -> Any:
         if self.error:
             raise self.error
-        ab = np.array([AB[_colors_of(one) % len(AB)] for one in recipes], np.float32)
+        ab = np.array([AB[_colors_of(one) % len(AB)] for one in specs], np.float32)
         ab += np.array(
-            [[((one.seeds[-1] or one.seed) - one.seed) % 7] for one in recipes], np.float32
+            [[((one.seeds[-1] or one.seed) - one.seed) % 7] for one in specs], np.float32
         )
-        seeds = [one.seed for one in recipes]
-        return SimpleNamespace(recipes=recipes, seeds=seeds, ab=ab[:, :, None, None], shares=())
+        seeds = [one.seed for one in specs]
+        return SimpleNamespace(specs=specs, seeds=seeds, ab=ab[:, :, None, None], shares=())
 
 
 def fake_shares(n: int) -> tuple[float, ...]:
@@ -190,9 +193,9 @@ def fake_shares(n: int) -> tuple[float, ...]:
     return (1.0, *modes[:-1], *([2 * modes[-1]] if n > 1 else []))
 
 
-def _colors_of(recipe: FakeRecipe) -> int:
-    """The number of the colors of a recipe in `AB`, before the modulo."""
-    return recipe.seed + (recipe.card.number if recipe.card else 0)
+def _colors_of(spec: FakeSpec) -> int:
+    """The number of the colors of a spec in `AB`, before the modulo."""
+    return spec.seed + (spec.principal.number if spec.principal else 0)
 
 
 def _wait_while_held() -> None:
@@ -227,12 +230,10 @@ def _tell_of_other_machines(event: str, arguments: tuple[object, ...]) -> None:
 
 if __name__ == "__main__":
     sys.addaudithook(_tell_of_other_machines)
-    module = ModuleType("colorflow.colorize")
-    module.Colorizer = FakeColorizer  # type: ignore[attr-defined]
-    sys.modules["colorflow.colorize"] = module
-
+    from colorflow import colorizer
     from colorflow.cli import main
     from colorflow.ui import server
 
+    colorizer.Colorizer = FakeColorizer  # type: ignore[assignment, misc]
     server.KEEP_SECONDS = float(os.environ.get("KEEP_SECONDS", server.KEEP_SECONDS))
     sys.exit(main(["app", *sys.argv[1:]]))

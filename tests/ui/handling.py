@@ -1,9 +1,10 @@
-"""What a visitor does, as calls of the tab's handlers, and how to read what they give back."""
+"""What a visitor does, as calls of handlers, and how to read what they give back."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from copy import deepcopy
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -12,27 +13,33 @@ import gradio as gr
 import numpy as np
 from PIL import Image
 
-from colorflow.ui.colorize import ColorizeTab, Updates
+from colorflow.ui.colorings import ColoredPhoto
+from colorflow.ui.colorize import ColorizeTab
 from colorflow.ui.colorize_layout import SAMPLES, SUMMARY
 from colorflow.ui.session import Session
+from colorflow.ui.status import Updates
 
 SUBJECT = "Ada, 1931"
 IMAGE_DESCRIPTION = 0x010E
 """EXIF tag."""
 
 
-def opened(tab: ColorizeTab, *paths: Path, session: Session | None = None) -> Session:
-    """Drop photos, on those that are there if a session is given."""
-    before = [work.upload for work in session.works] if session else []
-    updates = everything(tab.open_photos([str(path) for path in (*before, *paths)], session))
-    now: Session = updates[tab.session]
-    assert now.photo is not None
-    return now
+def new(session: gr.State) -> Session[Any]:
+    """What Gradio gives the handlers for a visitor who has just come."""
+    return deepcopy(session.value)
+
+
+def opened(tab: ColorizeTab, *paths: Path) -> Session[ColoredPhoto]:
+    """Drop photos."""
+    session = new(tab.session)
+    everything(tab.open_photos([str(path) for path in paths], session))
+    assert session.current is not None
+    return session
 
 
 def colorize(
     tab: ColorizeTab,
-    session: Session | None,
+    session: Session[ColoredPhoto],
     n: int = 2,
     temperature: float = 1.0,
     seed: int | None = 0,
@@ -56,20 +63,21 @@ def everything(handled: Iterator[Updates]) -> Updates:
     return now
 
 
-def click(tab: ColorizeTab, session: Session | None, index: int) -> Updates:
+def click(tab: ColorizeTab, session: Session[ColoredPhoto], index: int) -> Updates:
     return tab.choose(session, SimpleNamespace(index=index))  # type: ignore[arg-type]
 
 
-def look(tab: ColorizeTab, session: Session | None, index: int) -> Updates:
+def look(tab: ColorizeTab, session: Session[ColoredPhoto], index: int) -> Updates:
     return tab.look_at(session, SimpleNamespace(index=index))  # type: ignore[arg-type]
 
 
-def download(tab: ColorizeTab, session: Session, index: int = 0, format_: str = "") -> Path:
+def download(
+    tab: ColorizeTab, session: Session[ColoredPhoto], index: int = 0, format_: str = ""
+) -> Path:
     """Click a coloring; its file in full size, in the format that the photo has."""
     click(tab, session, index)
-    assert session.photo is not None
-    format_ = format_ or {".jpg": "JPEG", ".png": "PNG"}[session.photo.suffix]
-    return Path(value(tab.prepare_download(session, format_), tab.download))
+    format_ = format_ or {".jpg": "JPEG", ".png": "PNG"}[session.require().photo.suffix]
+    return Path(value(tab.result.prepare_download(session, format_), tab.result.download))
 
 
 def value(updates: Updates, component: gr.components.Component) -> Any:

@@ -8,14 +8,17 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 PROGRAM = Path(__file__).with_name("fake_colorizer.py")
-START_SECONDS = 90
+START_SECONDS = 180
+PATIENCE = 60.0
+"""Seconds that anything else may take on a busy machine."""
 
 
 @dataclass(frozen=True)
@@ -69,6 +72,13 @@ def running_page(
             yield Page(_address_printed_by(process), port, process, temporary)
         finally:
             process.kill()
+
+
+def wait_until(reached: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while not reached():
+        assert time.monotonic() < deadline
+        threading.Event().wait(0.1)
 
 
 def _address_printed_by(process: subprocess.Popen[str]) -> str:

@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import re
 import shutil
-import sqlite3
 import subprocess
 import sys
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -26,8 +21,8 @@ from skimage import data
 from skimage.color import rgb2lab
 
 from colorflow.photo import read_photo, read_provenance
-from colorflow.quiz.rounds import LEAST, MOST
-from tests.quiz.album import save_album
+from colorflow.quiz.trials import MAX_PICTURES, MIN_PICTURES
+from tests.quiz.album import save_album, stored_answers
 from tests.small_weights import save_small_weights
 from tests.ui.bad_inputs import BAD_INPUTS, OPTIONS, BadInput
 from tests.ui.page_process import ROOT, Page, running_page
@@ -99,9 +94,7 @@ def refusal(client: Client, *arguments: Any, **named: Any) -> str:
 
 
 def rows(server: Page) -> list[dict[str, Any]]:
-    with closing(sqlite3.connect(server.temporary.parent / "quiz.sqlite")) as connection:
-        connection.row_factory = sqlite3.Row
-        return [dict(row) for row in connection.execute("select * from answers order by id")]
+    return stored_answers(server.temporary.parent / "quiz.sqlite")
 
 
 # as documented
@@ -209,11 +202,11 @@ def test_formats(client: Client, folder: Path, format: str, suffix: str) -> None
 
 def test_the_same_seed_gives_the_same_and_another_another(client: Client, folder: Path) -> None:
     photo = handle_file(folder / "small.png")
-    wish = {"samples": True, "api_name": "/colorize"}
-    files, about = client.predict(photo, n=3, seed=1, **wish)
+    options = {"samples": True, "api_name": "/colorize"}
+    files, about = client.predict(photo, n=3, seed=1, **options)
     assert [Path(file).name for file in files] == [f"small_s{seed}.png" for seed in (1, 2, 3)]
     assert about["shares"] == [None] * 3
-    (again,), _ = client.predict(photo, n=1, seed=2, **wish)
+    (again,), _ = client.predict(photo, n=1, seed=2, **options)
     one, two, _ = (read_photo(file).pixels.astype(int) for file in files)
     assert np.abs(two - read_photo(again).pixels).max() <= 1
     assert np.abs(two - one).max() > 8
@@ -338,10 +331,10 @@ def test_the_server_fetches_nothing_from_elsewhere(client: Client, server: Page)
 
 
 def distance(crop: np.ndarray, photo: np.ndarray) -> float:
-    """Mean difference between a crop and the same place of a photo, wherever that is nearest."""
+    """Mean difference between a crop and the same part of a photo, wherever that is nearest."""
     height, width, _ = crop.shape
-    places = sliding_window_view(photo, (height, width), axis=(0, 1)).transpose(0, 1, 3, 4, 2)
-    return float(np.abs(places - crop).mean(axis=(2, 3, 4)).min())
+    windows = sliding_window_view(photo, (height, width), axis=(0, 1)).transpose(0, 1, 3, 4, 2)
+    return float(np.abs(windows - crop).mean(axis=(2, 3, 4)).min())
 
 
 def test_rounds_are_counted_and_kept(client: Client, server: Page, folder: Path) -> None:
@@ -396,7 +389,7 @@ def test_rounds_that_were_never_asked(client: Client, token: Any) -> None:
     assert refusal(client, token, 0, api_name="/quiz_answer").startswith("round: ")
 
 
-@pytest.mark.parametrize("pictures", [LEAST - 1, MOST + 1, "3", None])
+@pytest.mark.parametrize("pictures", [MIN_PICTURES - 1, MAX_PICTURES + 1, "3", None])
 def test_wrong_numbers_of_pictures(client: Client, pictures: Any) -> None:
     said = refusal(client, pictures, api_name="/quiz_round")
     assert "pictures: expected a whole number from 2 to 5" in said
@@ -408,8 +401,5 @@ def test_players_that_nobody_knows(client: Client, player: Any) -> None:
 
 
 def test_handlers_of_the_page_are_not_offered(server: Page) -> None:
-    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    with direct.open(f"{server.address}gradio_api/info", timeout=30) as answer:
-        assert tuple(json.load(answer)["named_endpoints"]) == ENDPOINTS
-    with pytest.raises(urllib.error.HTTPError):
-        direct.open(f"{server.address}gradio_api/call/v2/open_photo", data=b"{}", timeout=30)
+    address = f"{server.address}gradio_api/call/v2/open_photo"
+    assert httpx.post(address, json={}, trust_env=False).status_code == 404

@@ -55,10 +55,21 @@ def test_without_options_everybody_may_come_and_the_limits_are_the_usual_ones(
     assert set(served) == set(inspect.signature(serve).parameters)
 
 
-def test_limits_are_passed_on(served: dict[str, Any]) -> None:
-    limits = ("--max-file-size", "5", "--max-pixels", "1.5", "--queue", "3", "--max-stored", "90")
-    main(["app", *limits])
-    assert served["limits"] == Limits(megabytes=5, megapixels=1.5, waiting=3, stored_megabytes=90)
+def test_options_are_passed_on(served: dict[str, Any]) -> None:
+    given = "--host 0.0.0.0 --port 8000 --weights w.safetensors --photos own --quiz-db a.db"
+    given += " --allowed-host a.example --allowed-host b.example"
+    given += " --max-file-size 5 --max-pixels 1.5 --queue 3 --max-stored 90"
+    assert main(["app", *given.split()]) == 0
+    assert served == {
+        "host": "0.0.0.0",
+        "port": 8000,
+        "weights": Path("w.safetensors"),
+        "photos": Path("own"),
+        "quiz_db": Path("a.db"),
+        "accounts": None,
+        "allowed_hosts": ["a.example", "b.example"],
+        "limits": Limits(megabytes=5, megapixels=1.5, waiting=3, stored_megabytes=90),
+    }
     assert served["limits"].pixels == 1_500_000
 
 
@@ -89,11 +100,6 @@ def test_wrong_limits_are_wrong_usage(
     said = refused(capsys, f"{option}={value}")
     assert f"argument {option}: expected" in said
     assert not served
-
-
-def test_names_of_the_deployment_are_passed_on(served: dict[str, Any]) -> None:
-    main(["app", "--allowed-host", "a.example", "--allowed-host", "b.example"])
-    assert served["allowed_hosts"] == ["a.example", "b.example"]
 
 
 def test_accounts(served: dict[str, Any], tmp_path: Path) -> None:

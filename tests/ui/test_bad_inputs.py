@@ -8,11 +8,10 @@ import gradio as gr
 import pytest
 
 from colorflow.ui.colorize import ColorizeTab
-from colorflow.ui.limits import Limits
-from colorflow.ui.room import Room
+from colorflow.ui.limits import Limits, MemoryBudget
 from tests.ui.bad_inputs import BAD_INPUTS, MEGABYTES, MEGAPIXELS, BadInput
 from tests.ui.fake_colorizer import FakeColorizer
-from tests.ui.handling import everything, is_problem, text, value
+from tests.ui.handling import everything, is_problem, new, text, value
 
 LIMITS = Limits(megabytes=MEGABYTES, megapixels=MEGAPIXELS)
 
@@ -27,7 +26,7 @@ def test_the_list_is_long_enough_and_says_what_it_claims() -> None:
 @pytest.fixture
 def limited(colorizer: FakeColorizer, root: Path) -> ColorizeTab:
     with gr.Blocks(analytics_enabled=False):
-        return ColorizeTab(colorizer, root, LIMITS.megabytes, room=Room(LIMITS.pixels))
+        return ColorizeTab(colorizer, root, LIMITS.megabytes, MemoryBudget(LIMITS.pixels))
 
 
 @pytest.mark.parametrize(
@@ -38,7 +37,7 @@ def test_it_is_told_or_works(
 ) -> None:
     path = tmp_path / bad.name
     path.write_bytes(bad.content)
-    updates = everything(limited.open_photos([str(path)], None))
+    updates = everything(limited.open_photos([str(path)], new(limited.session)))
     said = text(updates, limited.about)
     assert is_problem(updates, limited.about) == (bad.says is not None)
     assert updates[limited.button]["interactive"] == (bad.says is None)

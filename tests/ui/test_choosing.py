@@ -14,20 +14,19 @@ from gradio.components.api_component import Api
 from PIL import Image
 
 from colorflow.color.full_resolution import render
-from colorflow.quiz.deck import Deck
 from colorflow.quiz.game import Quiz
-from colorflow.quiz.rounds import RoundMaker
+from colorflow.quiz.photos import PhotoPool
 from colorflow.quiz.store import AnswerStore
 from colorflow.ui.colorize import ColorizeTab
-from colorflow.ui.limits import Limits
+from colorflow.ui.limits import Limits, MemoryBudget
 from colorflow.ui.page import build_page
-from colorflow.ui.room import Room
 from tests.ui.fake_colorizer import FakeColorizer
 from tests.ui.handling import (
     click,
     colorize,
     download,
     is_problem,
+    new,
     opened,
     pixels,
     text,
@@ -41,10 +40,12 @@ def test_a_click_shows_that_coloring(tab: ColorizeTab, small: Path) -> None:
     session = opened(tab, small)
     first = colorize(tab, session, n=3)
     updates = click(tab, session, 2)
-    assert value(updates, tab.compare)[0] == value(first, tab.compare)[0]
-    assert value(updates, tab.compare)[1] == value(first, tab.gallery)[2][0]
-    assert not updates[tab.download]["interactive"]
-    assert value(tab.prepare_download(session, "PNG"), tab.download).endswith("small_c.png")
+    assert value(updates, tab.result.compare)[0] == value(first, tab.result.compare)[0]
+    assert value(updates, tab.result.compare)[1] == value(first, tab.gallery)[2][0]
+    assert not updates[tab.result.download]["interactive"]
+    assert value(tab.result.prepare_download(session, "PNG"), tab.result.download).endswith(
+        "small_c.png"
+    )
 
 
 def test_only_what_is_chosen_is_painted_in_full_size_and_once(
@@ -70,30 +71,31 @@ def test_a_later_click_wins_over_a_download_in_the_making(
         click(tab, session, 1)
         return render(*arguments, **options)
 
-    monkeypatch.setattr("colorflow.ui.opened.render", interrupted_render)
-    assert tab.prepare_download(session, "PNG") == {tab.status: gr.skip()}
-    assert value(tab.prepare_download(session, "PNG"), tab.download).endswith("small_b.png")
+    monkeypatch.setattr("colorflow.ui.photos.render", interrupted_render)
+    assert tab.result.prepare_download(session, "PNG") == {tab.status: gr.skip()}
+    assert value(tab.result.prepare_download(session, "PNG"), tab.result.download).endswith(
+        "small_b.png"
+    )
 
 
 def test_a_download_that_cannot_be_made_is_told(tab: ColorizeTab, small: Path) -> None:
     session = opened(tab, small)
     colorize(tab, session)
-    assert session.photo is not None
-    session.photo.upload.unlink()
-    updates = tab.prepare_download(session, "PNG")
+    session.current.photo.path.unlink()
+    updates = tab.result.prepare_download(session, "PNG")
     assert set(updates) == {tab.status}
     assert text(updates, tab.status).startswith("small.png: there is no such file")
 
 
 def test_without_colorings_there_is_no_download(tab: ColorizeTab, small: Path) -> None:
-    for session in (None, opened(tab, small)):
-        assert tab.prepare_download(session, "PNG") == {tab.status: gr.skip()}
+    for session in (new(tab.session), opened(tab, small)):
+        assert tab.result.prepare_download(session, "PNG") == {tab.status: gr.skip()}
 
 
 def test_a_click_on_what_has_gone_is_told(tab: ColorizeTab, small: Path) -> None:
     session = opened(tab, small)
     colorize(tab, session)
-    for updates in (click(tab, None, 0), click(tab, session, 2)):
+    for updates in (click(tab, new(tab.session), 0), click(tab, session, 2)):
         assert is_problem(updates, tab.status)
         assert "are gone" in text(updates, tab.status)
     session.close()
@@ -121,8 +123,8 @@ def test_visitors_with_files_of_one_name_do_not_mix(tab: ColorizeTab, tmp_path: 
 def test_a_session_keeps_files_and_no_pixels(tab: ColorizeTab, gray: Path) -> None:
     session = opened(tab, gray)
     colorize(tab, session, n=8)
-    (work,) = session.works
-    kept = work.colorings, replace(work.photo, room=None)  # type: ignore[arg-type]
+    (one,) = session.items
+    kept = one.colorings, replace(one.photo, budget=None)  # type: ignore[arg-type]
     assert len(pickle.dumps(kept)) < 10_000
 
 
@@ -132,7 +134,23 @@ def test_a_closed_session_leaves_nothing(tab: ColorizeTab, root: Path, small: Pa
     assert any(root.rglob("*.png"))
     tab.session.delete_callback(session)
     assert not any(root.rglob("*.png"))
-    tab.session.delete_callback(None)  # a visitor who never uploaded anything
+    tab.session.delete_callback(new(tab.session))  # a visitor who never uploaded anything
+
+
+def test_a_download_that_is_written_while_the_visitor_leaves_is_deleted(
+    tab: ColorizeTab, root: Path, small: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session = opened(tab, small)
+    colorize(tab, session)
+
+    def write_late(path: Path, *_: Any, **__: Any) -> None:
+        session.close()
+        path.parent.mkdir(parents=True)
+        path.touch()
+
+    monkeypatch.setattr("colorflow.ui.photos.write_image", write_late)
+    assert tab.result.prepare_download(session, "PNG") == {tab.status: gr.skip()}
+    assert not any(root.iterdir())
 
 
 # the page
@@ -142,11 +160,11 @@ def test_everything_has_a_name_of_its_own_and_only_the_api_is_public(
     colorizer: FakeColorizer, root: Path
 ) -> None:
     quiz = Quiz(
-        deck=Deck([], ""),
-        maker=RoundMaker(colorizer),
+        pool=PhotoPool([], ""),
+        colorizer=colorizer,
         store=AnswerStore(root / "quiz.sqlite"),
     )
-    page, _ = build_page(colorizer, root, Limits(), Room(), quiz)
+    page, _ = build_page(colorizer, root, Limits(), MemoryBudget(), quiz)
     names = [
         block.elem_id
         for block in page.blocks.values()

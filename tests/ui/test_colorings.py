@@ -11,9 +11,10 @@ from PIL import Image
 from skimage import color, data
 
 from colorflow.errors import WeightsError
+from colorflow.limits import LARGEST_SEED
 from colorflow.photo import Principal, Provenance, read_provenance
-from colorflow.ui.colorize import LARGEST_SEED, ColorizeTab
-from colorflow.ui.opened import PREVIEW_SIDE
+from colorflow.ui.colorize import ColorizeTab
+from colorflow.ui.photos import PREVIEW_SIDE
 from tests.ui.fake_colorizer import AB, FakeColorizer
 from tests.ui.handling import (
     IMAGE_DESCRIPTION,
@@ -22,6 +23,7 @@ from tests.ui.handling import (
     download,
     everything,
     is_problem,
+    new,
     opened,
     pixels,
     text,
@@ -35,22 +37,22 @@ def test_the_first_coloring_is_shown_and_ready(tab: ColorizeTab, gray: Path) -> 
     captions = [caption for _, caption in value(updates, tab.gallery)]
     assert captions == ["A: average of all", "B: 50 %", "C: 50 %"]
     assert updates[tab.gallery]["selected_index"] == 0
-    assert updates[tab.results]["visible"]
-    assert not updates[tab.welcome]["visible"]
+    assert updates[tab.result.column]["visible"]
+    assert not updates[tab.result.welcome]["visible"]
     assert re.fullmatch(r"3 colorings in \d+\.\d s\.", text(updates, tab.status))
-    before, after = (pixels(path).astype(int) for path in value(updates, tab.compare))
+    before, after = (pixels(path).astype(int) for path in value(updates, tab.result.compare))
     assert before.shape == after.shape
     assert max(after.shape) == PREVIEW_SIDE
     assert np.ptp(before, axis=2).max() == 0, "the picture before is not gray"
     assert np.ptp(after, axis=2).max() > 50
-    assert value(updates, tab.download) is None
-    assert not updates[tab.download]["interactive"]
-    updates = tab.prepare_download(session, "JPEG")
-    assert value(updates, tab.download).endswith("/grandma (1931)_a.jpg")
-    provenance = read_provenance(value(updates, tab.download))
+    assert value(updates, tab.result.download) is None
+    assert not updates[tab.result.download]["interactive"]
+    updates = tab.result.prepare_download(session, "JPEG")
+    assert value(updates, tab.result.download).endswith("/grandma (1931)_a.jpg")
+    provenance = read_provenance(value(updates, tab.result.download))
     assert provenance == Provenance(7, 1.0, "fake", principal=Principal("a", 3, 1.0))
-    assert updates[tab.download]["label"] == "Download, 1536 × 1024 pixels"
-    assert updates[tab.download]["interactive"]
+    assert updates[tab.result.download]["label"] == "Download, 1536 × 1024 pixels"
+    assert updates[tab.result.download]["interactive"]
 
 
 def test_the_options_reach_the_colorizer(
@@ -65,7 +67,8 @@ def test_the_download_has_full_size_metadata_and_the_photo_s_lightness(
     tab: ColorizeTab, gray: Path
 ) -> None:
     session = opened(tab, gray)
-    colorize(tab, session, n=2, seed=1)  # the second card has the colors of the next seed
+    # the second principal coloring has the colors of the next seed
+    colorize(tab, session, n=2, seed=1)
     original = color.rgb2lab(np.repeat(pixels(gray)[::4, ::4, None], 3, axis=2))
     for index, (letter, seed) in enumerate((("a", 1), ("b", 2))):
         path = download(tab, session, index)
@@ -99,7 +102,7 @@ def test_transparency_is_kept(tab: ColorizeTab, tmp_path: Path) -> None:
     path = tmp_path / "cut-out.png"
     Image.fromarray(photo).save(path)
     session = opened(tab, path)
-    shown = value(colorize(tab, session), tab.compare)
+    shown = value(colorize(tab, session), tab.result.compare)
     for made in (*shown, download(tab, session)):
         assert np.array_equal(pixels(made)[..., 3], photo[..., 3])
 
@@ -113,12 +116,12 @@ def test_one_pixel_is_a_photo(tab: ColorizeTab, tmp_path: Path) -> None:
     assert pixels(download(tab, session)).shape == (1, 1, 3)
 
 
-def test_names_say_the_seeds_that_were_drawn(tab: ColorizeTab, small: Path) -> None:
+def test_names_say_the_seeds_that_were_sampled(tab: ColorizeTab, small: Path) -> None:
     session = opened(tab, small)
     updates = colorize(tab, session, n=3, seed=10, diverse=True)
-    seeds = [10, 13, 16]  # as the stand-in draws them
+    seeds = [10, 13, 16]  # as the stand-in samples them
     assert [caption for _, caption in value(updates, tab.gallery)] == [f"Seed {s}" for s in seeds]
-    assert [one.stem for one in session.colorings] == [f"small_s{s}" for s in seeds]
+    assert [one.stem for one in session.current.colorings] == [f"small_s{s}" for s in seeds]
 
 
 @pytest.mark.parametrize("stem", ["preview", "gray", "a", "b"])
@@ -127,7 +130,7 @@ def test_no_preview_takes_the_download_s_place(tab: ColorizeTab, tmp_path: Path,
     Image.fromarray(np.tile(data.camera(), (1, 3))).save(path)
     session = opened(tab, path)
     colorize(tab, session)
-    for index, one in enumerate(session.colorings):
+    for index, one in enumerate(session.current.colorings):
         assert pixels(download(tab, session, index)).shape == (512, 1536, 3)
         assert pixels(one.preview).shape == (341, 1024, 3)
 
@@ -135,10 +138,10 @@ def test_no_preview_takes_the_download_s_place(tab: ColorizeTab, tmp_path: Path,
 def test_new_colorings_replace_the_old_ones(tab: ColorizeTab, small: Path) -> None:
     session = opened(tab, small)
     colorize(tab, session)
-    old = session.colorings
+    old = session.current.colorings
     old_download = download(tab, session)
     colorize(tab, session, seed=5)
-    assert [one.seed for one in session.colorings] == [5, 5]
+    assert [one.seed for one in session.current.colorings] == [5, 5]
     assert not old_download.exists()
     assert not any(one.preview.exists() for one in old)
     assert download(tab, session).name == "small_a.png"
@@ -155,10 +158,10 @@ def test_a_seed_out_of_range_is_told(
 
 
 def test_without_a_photo_one_is_asked_for(tab: ColorizeTab, small: Path) -> None:
-    assert "choose one first" in text(colorize(tab, None), tab.status)
+    assert "choose one first" in text(colorize(tab, new(tab.session)), tab.status)
     session = opened(tab, small)
     everything(tab.open_photos(None, session))
-    assert "choose it again" in text(colorize(tab, session), tab.status)
+    assert "choose one first" in text(colorize(tab, session), tab.status)
 
 
 @pytest.mark.parametrize(
@@ -183,13 +186,12 @@ def test_an_error_is_one_sentence_and_the_colorings_stay(
     assert not updates[tab.cancel_button]["visible"]
     assert is_problem(updates, tab.status)
     assert text(updates, tab.status) == words
-    assert [one.seed for one in session.colorings] == [0, 0]
+    assert [one.seed for one in session.current.colorings] == [0, 0]
     assert download(tab, session, 1).name == "small_b.png"
 
 
 def test_an_upload_that_has_gone_is_told(tab: ColorizeTab, small: Path) -> None:
     session = opened(tab, small)
-    assert session.photo is not None
-    session.photo.upload.unlink()
+    session.current.photo.path.unlink()
     updates = colorize(tab, session)
     assert text(updates, tab.status).startswith("small.png: there is no such file")

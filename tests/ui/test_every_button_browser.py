@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, FileChooser, Locator, Request, expect
 
-from colorflow.quiz.game import NEEDED
+from colorflow.quiz.strict_test import NEEDED
 from tests.quiz.album import save_album
 from tests.small_weights import save_small_weights
 from tests.ui import test_browser

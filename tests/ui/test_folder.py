@@ -17,15 +17,17 @@ import pytest
 from PIL import Image
 from skimage import color, data
 
+from colorflow.limits import LARGEST_SEED
 from colorflow.photo import Principal, read_provenance
-from colorflow.ui.colorize import LARGEST_SEED
 from colorflow.ui.colorize_layout import SAMPLES, SUMMARY
 from colorflow.ui.folder import MOST_PHOTOS, FolderTab
-from colorflow.ui.folder_session import FolderSession
-from colorflow.ui.room import Room
+from colorflow.ui.folder_job import Album
+from colorflow.ui.limits import MemoryBudget
+from colorflow.ui.session import Session
+from colorflow.ui.status import Updates
 from tests.batch.raw_zip import File, deflated, write_raw, zeros
 from tests.ui.fake_colorizer import AB, FakeColorizer
-from tests.ui.handling import Updates, is_problem, text, value
+from tests.ui.handling import is_problem, new, text, value
 
 MEGABYTES = 3
 
@@ -33,7 +35,7 @@ MEGABYTES = 3
 @pytest.fixture
 def folder(colorizer: FakeColorizer, root: Path) -> FolderTab:
     with gr.Blocks(analytics_enabled=False):
-        return FolderTab(colorizer, root, MEGABYTES)  # type: ignore[arg-type]
+        return FolderTab(colorizer, root, MEGABYTES, MemoryBudget())
 
 
 def gray_file(form: str, size: tuple[int, int] = (40, 30)) -> bytes:
@@ -80,13 +82,18 @@ def loose(tmp_path: Path) -> Callable[..., str]:
     return write
 
 
-def taken(tab: FolderTab, *uploads: Path | str) -> FolderSession:
-    session: FolderSession = tab.take_in([str(one) for one in uploads], None)[tab.session]
+def take_in(tab: FolderTab, *uploads: Path | str) -> Updates:
+    """Upload files as a visitor who has just come."""
+    return tab.take_in([str(one) for one in uploads], new(tab.session))
+
+
+def taken(tab: FolderTab, *uploads: Path | str) -> Session[Album]:
+    session: Session[Album] = take_in(tab, *uploads)[tab.session]
     return session
 
 
-def begin(tab: FolderTab, session: FolderSession | None, **changes: Any) -> Updates:
-    wish = {
+def begin(tab: FolderTab, session: Session[Album], **changes: Any) -> Updates:
+    settings = {
         "n": 1,
         "view": SUMMARY,
         "temperature": 1.0,
@@ -94,10 +101,10 @@ def begin(tab: FolderTab, session: FolderSession | None, **changes: Any) -> Upda
         "format": "auto",
         "force": False,
     }
-    return tab.begin(session, **{**wish, **changes})
+    return tab.begin(session, **{**settings, **changes})
 
 
-def color_all(tab: FolderTab, session: FolderSession | None, **changes: Any) -> list[Updates]:
+def color_all(tab: FolderTab, session: Session[Album], **changes: Any) -> list[Updates]:
     begin(tab, session, **changes)
     return list(tab.color(session))
 
@@ -119,7 +126,7 @@ def mean_ab(content: bytes) -> np.ndarray:
 
 
 def test_from_zip_to_zip(folder: FolderTab, album: Path, tmp_path: Path) -> None:
-    updates = folder.take_in([str(album)], None)
+    updates = take_in(folder, album)
     assert text(updates, folder.about) == "5 photos. Left out: letter.txt."
     assert updates[folder.button]["interactive"]
     session = updates[folder.session]
@@ -177,7 +184,7 @@ def test_the_report_names_what_failed_and_no_folder_of_the_server(
     assert '<a href="colored/1931/b_a.png">b_a.png</a>' in table
     for said in (table, value(last, folder.table)):
         assert said.index("1931/bad.jpg") < said.index("a.jpg</td>"), "failures stand first"
-        assert "Failed: the picture is damaged or incomplete" in said
+        assert "Failed: the picture is damaged, incomplete" in said
         assert "tick “Color anew”" in said
         assert "letter.txt</td><td>Left out: " in said
     for said in (table, value(last, folder.table), made["report.json"].decode()):
@@ -187,8 +194,8 @@ def test_the_report_names_what_failed_and_no_folder_of_the_server(
 
 def test_choices_are_used(folder: FolderTab, colorizer: FakeColorizer, album: Path) -> None:
     session = taken(folder, album)
-    wish = {"view": SAMPLES, "temperature": 0.5, "seed": 7, "format": "jpg", "force": True}
-    last = color_all(folder, session, **wish)[-1]
+    settings = {"view": SAMPLES, "temperature": 0.5, "seed": 7, "format": "jpg", "force": True}
+    last = color_all(folder, session, **settings)[-1]
     made = result(folder, last)
     assert pictures(made) == {
         "colored/a_s7.jpg", "colored/1931/b_s7.jpg", "colored/1931/inner/c_s7.jpg",
@@ -233,7 +240,7 @@ def test_a_file_damaged_in_its_zip_is_named(folder: FolderTab, tmp_path: Path) -
         tmp_path / "album.zip",
         [deflated("1931/a.png", gray), deflated("1931/b.png", gray, crc=1)],
     )
-    updates = folder.take_in([str(path)], None)
+    updates = take_in(folder, path)
     assert text(updates, folder.about) == "1 photo. Damaged: 1931/b.png."
     last = color_all(folder, updates[folder.session])[-1]
     assert text(last, folder.status) == "1 colored, 1 failed."
@@ -257,7 +264,7 @@ def test_a_zip_that_does_harm_is_refused_and_leaves_nothing(
     folder: FolderTab, root: Path, tmp_path: Path, files: list[File], said: str
 ) -> None:
     path = write_raw(tmp_path / "album.zip", [File(name="0.jpg", data=ALBUM["a.jpg"]), *files])
-    updates = folder.take_in([str(path)], None)
+    updates = take_in(folder, path)
     assert is_problem(updates, folder.about)
     assert text(updates, folder.about).startswith("album.zip: ")
     assert said in text(updates, folder.about)
@@ -272,29 +279,29 @@ def test_a_zip_that_does_harm_is_refused_and_leaves_nothing(
 def test_limits_hold_for_all_uploads_together(folder: FolderTab, loose: Callable[..., str]) -> None:
     mebibyte = np.random.default_rng(0).bytes(2**20)
     files = [loose(f"{number}.jpg", mebibyte) for number in range(4)]
-    assert text(folder.take_in(files[:3], None), folder.about) == "3 photos."
-    updates = folder.take_in(files, None)
+    assert text(take_in(folder, *files[:3]), folder.about) == "3 photos."
+    updates = take_in(folder, *files)
     assert text(updates, folder.about) == "These are more than 3 MB together; take fewer."
     archives = [
         str(write_raw(Path(loose(f"{n}.zip", b"")), [File(name="a.jpg", data=mebibyte)]))
         for n in range(4)
     ]
-    assert text(folder.take_in(archives[:3], None), folder.about) == "3 photos."
-    assert is_problem(folder.take_in(archives, None), folder.about)
+    assert text(take_in(folder, *archives[:3]), folder.about) == "3 photos."
+    assert is_problem(take_in(folder, *archives), folder.about)
     many = [loose(f"{number}.png", b"x") for number in range(MOST_PHOTOS + 1)]
-    assert text(folder.take_in(many[1:], None), folder.about) == "200 photos."
-    updates = folder.take_in(many, None)
+    assert text(take_in(folder, *many[1:]), folder.about) == "200 photos."
+    updates = take_in(folder, *many)
     assert text(updates, folder.about) == "These are more than 200 files; take fewer."
 
 
 def test_other_archives_and_no_photos_are_told(
     folder: FolderTab, loose: Callable[..., str]
 ) -> None:
-    updates = folder.take_in([loose("a.rar", b"Rar!\x1a\x07"), loose("b.txt", b"b")], None)
+    updates = take_in(folder, loose("a.rar", b"Rar!\x1a\x07"), loose("b.txt", b"b"))
     assert text(updates, folder.about) == "0 photos. Left out: a.rar, b.txt."
     assert is_problem(updates, folder.about)
     assert not updates[folder.button]["interactive"]
-    updates = folder.take_in([loose("a.jpg", ALBUM["a.jpg"]), loose("b.7z", b"7z")], None)
+    updates = take_in(folder, loose("a.jpg", ALBUM["a.jpg"]), loose("b.7z", b"7z"))
     last = color_all(folder, updates[folder.session])[-1]
     assert "b.7z</td><td>Left out: it is an archive (7z); make a zip of it" in last[folder.table]
     updates = folder.take_in([loose("a.zip", b"no zip")], updates[folder.session])
@@ -317,10 +324,10 @@ def test_cancel_keeps_what_is_finished_and_the_same_click_goes_on(
     assert pictures(first) == {"colored/a_a.jpg"}
     assert len(json.loads(first["report.json"])["not_reached"]) == 4
     assert "painted.png</td><td>Not reached" in last[folder.table]
-    drawn = len(colorizer.calls)
+    calls = len(colorizer.calls)
     last = color_all(folder, session)[-1]
     assert text(last, folder.status) == ("2 colored, 1 colored before, 1 left as it is, 1 failed.")
-    assert len(colorizer.calls) == drawn + 2
+    assert len(colorizer.calls) == calls + 2
     both = result(folder, last)
     assert len(pictures(both)) == 3
     assert both["colored/a_a.jpg"] == first["colored/a_a.jpg"]
@@ -336,7 +343,7 @@ def test_cancel_before_the_first_photo(folder: FolderTab, album: Path) -> None:
     assert updates[folder.button]["interactive"]
     assert list(folder.color(session)) == [{folder.status: gr.skip()}]
     assert not folder.stop(session)[folder.cancel]["visible"]
-    assert not folder.stop(None)[folder.cancel]["visible"]
+    assert not folder.stop(new(folder.session))[folder.cancel]["visible"]
     assert text(color_all(folder, session)[-1], folder.status).startswith("3 colored")
 
 
@@ -360,7 +367,6 @@ def test_who_leaves_makes_room(folder: FolderTab, album: Path, root: Path) -> No
         next(steps)
     folder.session.delete_callback(session)
     steps.close()  # type: ignore[attr-defined]
-    folder.session.delete_callback(None)
     assert list(root.iterdir()) == []
     other = taken(folder, album)
     assert "another visitor" not in text(begin(folder, other), folder.status)
@@ -370,13 +376,13 @@ def test_other_photos_during_the_work_win(
     folder: FolderTab, colorizer: FakeColorizer, album: Path, root: Path
 ) -> None:
     session = taken(folder, album)
-    draw = colorizer.draw
+    predict = colorizer.predict
 
-    def interrupted_draw(*arguments: Any, **options: Any) -> Any:
+    def interrupted_predict(*arguments: Any, **options: Any) -> Any:
         session.close()
-        return draw(*arguments, **options)
+        return predict(*arguments, **options)
 
-    colorizer.draw = interrupted_draw  # type: ignore[method-assign]
+    colorizer.predict = interrupted_predict  # type: ignore[method-assign]
     begin(folder, session)
     steps = list(folder.color(session))
     assert [text(step, folder.status) for step in steps] == ["0 of 5 done. Now a.jpg."]
@@ -389,12 +395,11 @@ def test_taking_the_photos_away_empties_everything(
     session = taken(folder, album)
     color_all(folder, session)
     updates = folder.take_in(None, session)
-    assert not updates[folder.results]["visible"]
+    assert not updates[folder.result.column]["visible"]
     assert not updates[folder.button]["interactive"]
     assert value(updates, folder.download) is None
     assert value(updates, folder.table) == ""
     assert not [path for path in root.rglob("*") if path.is_file()]
-    assert folder.take_in([], None)[folder.session] is None
 
 
 def test_errors_are_sentences(
@@ -411,27 +416,27 @@ def test_errors_are_sentences(
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    for place in ("files.os.replace", "ui.folder_session.shutil.copyfile"):
+    for function in ("files.os.replace", "ui.folder_job.shutil.copyfile"):
         with monkeypatch.context() as patch:
-            patch.setattr(f"colorflow.{place}", full)
+            patch.setattr(f"colorflow.{function}", full)
             last = color_all(folder, session)[-1]
         assert is_problem(last, folder.status)
         assert "No space left on device" in text(last, folder.status)
         assert last[folder.button]["interactive"]
     last = color_all(folder, session)[-1]
     assert text(last, folder.status).startswith("3 colored before")
-    assert is_problem(begin(folder, None), folder.status)
+    assert is_problem(begin(folder, new(folder.session)), folder.status)
 
 
 def test_photos_of_too_many_pixels_fail_by_name(
     colorizer: FakeColorizer, root: Path, album: Path
 ) -> None:
     with gr.Blocks(analytics_enabled=False):
-        tab = FolderTab(colorizer, root, MEGABYTES, room=Room(1199))  # type: ignore[arg-type]
+        tab = FolderTab(colorizer, root, MEGABYTES, MemoryBudget(1199))
     last = color_all(tab, taken(tab, album))[-1]
     assert text(last, tab.status) == "5 failed."
     with gr.Blocks(analytics_enabled=False):
-        tab = FolderTab(colorizer, root, MEGABYTES, room=Room(1200))  # type: ignore[arg-type]
+        tab = FolderTab(colorizer, root, MEGABYTES, MemoryBudget(1200))
     last = color_all(tab, taken(tab, album))[-1]
     assert text(last, tab.status) == "3 colored, 1 left as it is, 1 failed."
 

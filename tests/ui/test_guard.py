@@ -7,7 +7,6 @@ import os
 import signal
 import socket
 import threading
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -25,47 +24,84 @@ from starlette.routing import Route
 from starlette.testclient import TestClient
 
 from colorflow.ui.gradio_patches import PARTIAL_FILES
-from colorflow.ui.guard import Guard
-from colorflow.ui.hosts import Hosts
-from colorflow.ui.logins import Logins
-from colorflow.ui.room import FULL, Room
+from colorflow.ui.guard import Guard, Hosts, LoginDelays
+from colorflow.ui.limits import FULL, DiskQuota
 from colorflow.ui.storage import FILES, VISITORS
-from colorflow.ui.uploads import Uploads
 from tests.ui.fake_colorizer import HELD_WIDTH, HOLD
-from tests.ui.page_process import Page, running_page
+from tests.ui.page_process import PATIENCE, Page, running_page, wait_until
 
 HERE = "http://127.0.0.1"
-PATIENCE = 60.0
-"""Seconds that anything may take on a busy machine."""
 _LIMIT_OF_ONE = 8
 """Requests of one visitor that may wait or be answered with the queue of these tests."""
-
-
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
 
 
 # without a server
 
 
-def guarded(endpoint: Callable[[Request], Any], room: Room) -> TestClient:
-    """A client of a server with one address behind the guard."""
-    return TestClient(guarded_app(endpoint, room), base_url=HERE)
+@pytest.mark.parametrize(
+    ("host", "origin", "taken"),
+    [
+        ("127.0.0.1:7860", None, True),
+        ("127.0.0.1:7860", "http://127.0.0.1:7860", True),
+        ("localhost:7860", "http://localhost:7860", True),
+        ("[::1]:7860", "http://[::1]:7860", True),
+        ("192.168.1.5:7860", "http://192.168.1.5:7860", True),
+        (f"{socket.gethostname()}:7860", None, True),
+        ("photos.example.org", "https://photos.example.org", True),
+        ("127.0.0.1:7860", "https://photos.example.org", True),  # a proxy says another host
+        ("127.0.0.1:7860", "http://evil.example", False),
+        ("127.0.0.1:7860", "http://127.0.0.1:3000", False),
+        ("127.0.0.1:7860", "null", False),
+        ("photos.example.org", "https://photos.example.org.evil.example", False),
+        ("evil.example:7860", None, False),  # whose name points here
+        ("evil.example:7860", "http://evil.example:7860", False),
+        ("", None, False),
+        ("[", None, False),
+    ],
+)
+def test_names_and_pages_that_may_ask(host: str, origin: str | None, *, taken: bool) -> None:
+    hosts = Hosts(["Photos.example.org"])
+    headers = {"host": host} | ({} if origin is None else {"origin": origin})
+    refusal = hosts.refusal(headers)
+    assert (refusal is None) == taken
+    if refusal and origin is None:
+        assert "--allowed-host" in refusal
 
 
-def guarded_app(endpoint: Callable[[Request], Any], room: Room) -> Starlette:
-    uploads = Uploads(room, 1000, 3600)
-    guard = Middleware(Guard, hosts=Hosts(), uploads=uploads, logins=Logins())
+def test_wrong_passwords_wait_longer_each_time_and_a_right_one_ends_that() -> None:
+    now = 0.0
+    delays = LoginDelays(lambda: now)
+    for _ in range(5):
+        assert delays.begin_guess("mallory") == 0
+    waits = []
+    for _ in range(12):
+        waits.append(delays.begin_guess("mallory"))
+        assert delays.begin_guess("ada") == 0, "who never guessed wrong"
+        delays.forget("ada")
+        now += waits[-1]
+        assert delays.begin_guess("mallory") == 0
+    assert waits[:4] == [1, 2, 4, 8]
+    assert waits[-1] == 300
+    delays.forget("mallory")
+    assert delays.begin_guess("mallory") == 0
+
+
+def guarded_app(endpoint: Callable[[Request], Any], folder: Path) -> Starlette:
+    """A server with an upload address behind the guard."""
+    quota = DiskQuota(folder, visitor_bytes=1000)
     app = Starlette(
         routes=[
             Route("/gradio_api/upload", endpoint, methods=["POST"]),
             Route("/config", lambda _: PlainTextResponse("the page")),
         ],
-        middleware=[guard],
+        middleware=[Middleware(Guard, names=(), quota=quota)],
     )
     app.cookie_id, app.tokens, app.auth = "x", {}, None  # type: ignore[attr-defined]
     return app
+
+
+def guarded(endpoint: Callable[[Request], Any], folder: Path) -> TestClient:
+    return TestClient(guarded_app(endpoint, folder), base_url=HERE)
 
 
 @pytest.mark.anyio
@@ -81,8 +117,8 @@ async def test_others_are_answered_while_the_folder_is_counted(
     async def upload(_: Request) -> PlainTextResponse:
         return PlainTextResponse("stored")
 
-    monkeypatch.setattr("colorflow.ui.room.size_of", count)
-    transport = httpx.ASGITransport(guarded_app(upload, Room(100, tmp_path)))
+    monkeypatch.setattr("colorflow.ui.limits.size_of", count)
+    transport = httpx.ASGITransport(guarded_app(upload, tmp_path))
     stored = []
     async with httpx.AsyncClient(transport=transport, base_url=HERE) as client:
 
@@ -107,7 +143,7 @@ def test_a_full_disk_is_one_sentence_and_leaves_nothing(tmp_path: Path, *, after
             await request.body()
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    answer = guarded(upload, Room()).post("/gradio_api/upload", content=b"a photo")
+    answer = guarded(upload, tmp_path).post("/gradio_api/upload", content=b"a photo")
     assert (answer.status_code, answer.text) == (507, FULL)
     assert list(tmp_path.iterdir()) == []
 
@@ -117,7 +153,7 @@ def test_other_faults_are_not_called_a_full_disk(tmp_path: Path) -> None:
         raise OSError(errno.EACCES, os.strerror(errno.EACCES))
 
     with pytest.raises(PermissionError):
-        guarded(upload, Room()).post("/gradio_api/upload", content=b"a photo")
+        guarded(upload, tmp_path).post("/gradio_api/upload", content=b"a photo")
 
 
 def test_files_that_were_moved_away_stay(tmp_path: Path) -> None:
@@ -126,7 +162,7 @@ def test_files_that_were_moved_away_stay(tmp_path: Path) -> None:
         (tmp_path / "photo.jpg").write_bytes(await request.body())
         return PlainTextResponse("stored")
 
-    client = guarded(upload, Room())
+    client = guarded(upload, tmp_path)
     assert client.post("/gradio_api/upload", content=b"a photo").text == "stored"
     assert (tmp_path / "photo.jpg").exists()
     answer = client.post("/gradio_api/upload", content=iter([b"of no", b"length"]))
@@ -162,13 +198,6 @@ def stored(page: Page) -> list[str]:
     """What lies beside the visitors' folders."""
     (folder,) = page.temporary.glob("colorflow-page-*")
     return sorted(one.name for one in (folder / FILES).iterdir() if one.name != VISITORS)
-
-
-def wait_until(reached: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while not reached():
-        assert time.monotonic() < deadline
-        threading.Event().wait(0.1)
 
 
 @pytest.mark.slow
@@ -250,7 +279,7 @@ def test_one_visitor_leaves_room_in_the_queue_for_others(page: Page, tmp_path: P
 @pytest.mark.slow
 def test_what_programs_ask_wrongly_is_told(page: Page) -> None:
     photo = {"path": "/etc/passwd", "meta": {"_type": "gradio.FileData"}}
-    for place, body, said in (
+    for endpoint, body, said in (
         (
             "call/colorize",
             {"data": [photo, 1, 1, 0, "same", False]},
@@ -258,20 +287,20 @@ def test_what_programs_ask_wrongly_is_told(page: Page) -> None:
         ),
         ("call/colorize", {"data": []}, "These values do not fit"),
     ):
-        event = ask(page, "POST", f"gradio_api/{place}", json=body).json()["event_id"]
-        told = ask(page, "GET", f"gradio_api/{place}/{event}").text
+        event = ask(page, "POST", f"gradio_api/{endpoint}", json=body).json()["event_id"]
+        told = ask(page, "GET", f"gradio_api/{endpoint}/{event}").text
         assert "event: error" in told
         assert said in told
         assert "/etc" not in told
-    for place, body, status, said in (
+    for endpoint, body, status, said in (
         ("call/v2/quiz_round", {"number": 3}, 422, "Parameter `number` is not a valid"),
         ("call/v2/colorize", {}, 422, "No value provided for required argument: photo"),
         ("call/v2/nothing", {}, 404, "no such endpoint"),
         ("call/nothing", {"data": []}, 404, "no such endpoint"),
         ("queue/join", {"data": [], "fn_index": 9999, "session_hash": "x"}, 404, "no such"),
     ):
-        answer = ask(page, "POST", f"gradio_api/{place}", json=body)
-        assert answer.status_code == status, place
+        answer = ask(page, "POST", f"gradio_api/{endpoint}", json=body)
+        assert answer.status_code == status, endpoint
         assert said in answer.json()["detail"]
 
 

@@ -13,13 +13,15 @@ import pytest
 from PIL import Image
 from skimage import color
 
-from colorflow.colorize import Card, Colorizer, Hint
+from colorflow.colorizer import Colorizer, Hint, PrincipalSpec
 from colorflow.photo import read_photo, read_provenance
 from colorflow.ui.colorize import ColorizeTab
 from colorflow.ui.colorize_layout import SUMMARY
-from colorflow.ui.hint_session import HintSession, first_card
+from colorflow.ui.hinted_photo import HintedPhoto
 from colorflow.ui.hints import HintsTab
+from colorflow.ui.limits import MemoryBudget
 from colorflow.ui.page import HINTS_TAB
+from colorflow.ui.session import Session
 from tests.small_weights import save_small_weights
 from tests.ui.fake_colorizer import FakeColorizer
 from tests.ui.handling import (
@@ -27,6 +29,7 @@ from tests.ui.handling import (
     SUBJECT,
     everything,
     is_problem,
+    new,
     pixels,
     text,
     value,
@@ -45,11 +48,12 @@ def hinted(tmp_path_factory: pytest.TempPathFactory) -> Colorizer:
 @pytest.fixture
 def hints(hinted: Colorizer, root: Path) -> HintsTab:
     with gr.Blocks(analytics_enabled=False):
-        return HintsTab(hinted, root, 200)
+        return HintsTab(hinted, root, 200, MemoryBudget())
 
 
-def opened(tab: HintsTab, path: Path) -> HintSession:
-    session: HintSession = tab.open_photo(str(path), None)[tab.session]
+def opened(tab: HintsTab, path: Path) -> Session[HintedPhoto]:
+    session = new(tab.session)
+    tab.open_photo(str(path), session)
     return session
 
 
@@ -57,7 +61,7 @@ def event(index: Any, what: str = "") -> Any:
     return SimpleNamespace(index=index, value=what)
 
 
-def clicked(tab: HintsTab, session: HintSession, x: int, y: int) -> Any:
+def clicked(tab: HintsTab, session: Session[HintedPhoto], x: int, y: int) -> Any:
     """Click the picture, and wait for the likely colors."""
     return {**tab.click(session, event([x, y])), **tab.offer(session)}
 
@@ -67,19 +71,18 @@ def ab_near(path: str | Path, row: int, column: int, reach: int = 3) -> np.ndarr
     return lab[..., 1:].mean(axis=(0, 1))
 
 
-def points_of(session: HintSession) -> tuple[Hint, ...]:
-    return session.opened.points.hints
+def points_of(session: Session[HintedPhoto]) -> tuple[Hint, ...]:
+    return session.require().points.hints
 
 
-def plain(session: HintSession) -> Path:
-    drawing = session.opened.drawing
-    assert drawing is not None
-    return drawing.plain
+def plain(session: Session[HintedPhoto]) -> Path:
+    """The preview without marks."""
+    return session.require().require_chosen().preview
 
 
 def test_weights_without_hints_are_said_so(root: Path) -> None:
     with gr.Blocks(analytics_enabled=False) as page:
-        tab = HintsTab(FakeColorizer(), root, 200)
+        tab = HintsTab(FakeColorizer(), root, 200, MemoryBudget())
     assert not tab.usable
     (said,) = [one for one in page.blocks.values() if isinstance(one, gr.components.Component)]
     assert "take no color hints" in said.value
@@ -87,7 +90,7 @@ def test_weights_without_hints_are_said_so(root: Path) -> None:
 
 
 def test_a_photo_is_colored_at_once(hints: HintsTab, gray: Path) -> None:
-    updates = hints.open_photo(str(gray), None)
+    updates = hints.open_photo(str(gray), new(hints.session))
     assert updates[hints.picture]["visible"]
     shown = pixels(value(updates, hints.picture))
     assert shown.shape == (683, 1024, 3)
@@ -117,7 +120,7 @@ def test_a_click_then_a_color_makes_a_hint_and_the_color_goes_there(
     assert "1. " in value(updates, hints.points)
     assert "450 across, 300 down" in value(updates, hints.points)
     assert updates[hints.undo_button]["interactive"]
-    assert text(updates, hints.status).startswith("Drawn in ")
+    assert text(updates, hints.status).startswith("Colored in ")
     marked = pixels(value(updates, hints.picture)).astype(int)
     without = pixels(plain(session)).astype(int)
     rows, columns = np.nonzero(np.abs(marked - without).max(axis=-1))
@@ -130,14 +133,14 @@ def test_a_likely_color_is_one_of_the_model_s_at_that_point(
 ) -> None:
     session = opened(hints, gray)
     clicked(hints, session, 408, 37)  # the middle of a cell
-    offered = session.opened.offered
+    offered = session.current.offered
     assert 1 <= len(offered) <= 6
     shares = [one.share for one in offered]
     assert shares == sorted(shares, reverse=True)
-    preview = read_photo(session.opened.photo.preview)
+    preview = read_photo(session.current.photo.preview)
     around = preview.pixels[36:39, 407:410]
     assert offered[0].lightness == pytest.approx(color.rgb2lab(around)[..., 0].mean(), abs=0.1)
-    samples = hinted.draw(preview, 24, 1.0, 0, samples=True).ab
+    samples = hinted.predict(preview, 24, 1.0, 0, samples=True).ab
     there = samples[:, :, 37 * 64 // 683, 408 * 64 // 1024]
     away = np.hypot(there[:, 0] - offered[0].a, there[:, 1] - offered[0].b)
     assert (away < 14).mean() >= offered[0].share
@@ -153,16 +156,16 @@ def test_colors_of_a_point_that_was_left_are_not_offered(
 ) -> None:
     session = opened(hints, small)
     hints.put(session, 20, 20)
-    draw = hints._colorizer.draw
+    predict = hints._colorizer.predict
 
-    def draw_slowly(*arguments: Any, **options: Any) -> Any:
-        monkeypatch.setattr(hints._colorizer, "draw", draw)
-        hints.put(session, 40, 50)  # while colors for the first place are sought
-        return draw(*arguments, **options)
+    def predict_slowly(*arguments: Any, **options: Any) -> Any:
+        monkeypatch.setattr(hints._colorizer, "predict", predict)
+        hints.put(session, 40, 50)  # while colors for the first point are sought
+        return predict(*arguments, **options)
 
-    monkeypatch.setattr(hints._colorizer, "draw", draw_slowly)
+    monkeypatch.setattr(hints._colorizer, "predict", predict_slowly)
     assert hints.offer(session)[hints.swatches] == gr.skip()
-    assert session.opened.offered == ()
+    assert session.current.offered == ()
     assert "swatch" in value(hints.offer(session), hints.swatches)
 
 
@@ -171,13 +174,13 @@ def test_likely_colors_know_of_the_other_points(hints: HintsTab, small: Path) ->
 
     def distance() -> float:
         clicked(hints, session, 15, 10)
-        offered = session.opened.offered
+        offered = session.current.offered
         away = [np.hypot(one.a - GREEN[0], one.b - GREEN[1]) for one in offered]
         return float(np.average(away, weights=[one.share for one in offered]))
 
     before = distance()
-    session.opened.points.put(10, 10)
-    session.opened.points.color(*GREEN)
+    session.current.points.put(10, 10)
+    session.current.points.color(*GREEN)
     assert distance() < 0.9 * before
 
 
@@ -193,7 +196,7 @@ def test_a_color_without_a_point_is_told(hints: HintsTab, small: Path) -> None:
     assert "Click a point" in text(hints.pick_freely(session, "#ff0000"), hints.status)
 
 
-def test_move_delete_and_undo_redraw(hints: HintsTab, small: Path) -> None:
+def test_move_delete_and_undo_change_the_colors(hints: HintsTab, small: Path) -> None:
     session = opened(hints, small)
     first = pixels(plain(session))
     clicked(hints, session, 20, 20)
@@ -217,49 +220,46 @@ def test_move_delete_and_undo_redraw(hints: HintsTab, small: Path) -> None:
     assert is_problem(hints.act_on_point(session, event(3, "hold")), hints.status)
 
 
-def test_the_first_card_is_shown_with_the_hints_given(
+def test_the_first_principal_coloring_is_shown_with_the_hints_given(
     hints: HintsTab, hinted: Colorizer, small: Path
 ) -> None:
     session = opened(hints, small)
-    preview = read_photo(session.opened.photo.preview)
-    drawing = session.opened.drawing
-    assert drawing is not None
-    assert np.abs(drawing.ab - hinted.draw(preview, 1).ab[0]).max() < 0.1
+    preview = read_photo(session.current.photo.preview)
+    coloring = session.require().require_chosen()
+    assert np.abs(coloring.ab - hinted.predict(preview, 1).ab[0]).max() < 0.1
     hints.put(session, 20, 20)
     hints.pick_freely(session, "#00a000")
-    drawing = session.opened.drawing
-    assert drawing is not None
+    coloring = session.require().require_chosen()
     hint = points_of(session)
     assert preview.pixels.shape[:2] == (64, 64), "so that the hint is the same on both"
-    assert np.abs(drawing.ab - hinted.draw(preview, 1, hints=hint).ab[0]).max() < 0.1
+    assert np.abs(coloring.ab - hinted.predict(preview, 1, hints=hint).ab[0]).max() < 0.1
 
 
-def test_other_colors_are_the_next_cards_in_turn(
+def test_other_colors_are_the_next_principal_colorings_in_turn(
     hints: HintsTab, hinted: Colorizer, small: Path
 ) -> None:
     session = opened(hints, small)
-    cards = hinted.draw(read_photo(session.opened.photo.preview), 4)
-    for card in (1, 2, 3, 0):
+    principal = hinted.predict(read_photo(session.current.photo.preview), 4)
+    for number in (1, 2, 3, 0):
         hints.other_colors(session)
-        assert session.opened.recipe == cards.recipes[card]
-        assert session.opened.drawing is not None
-        assert np.abs(session.opened.drawing.ab - cards.ab[card]).max() < 0.1
+        assert session.current.spec == principal.specs[number]
+        assert np.abs(session.current.chosen.ab - principal.ab[number]).max() < 0.1
 
 
 def test_other_colors_keep_the_points(hints: HintsTab, small: Path) -> None:
     session = opened(hints, small)
     hints.put(session, 20, 20)
     hints.pick_freely(session, "#00a000")
-    before, drawn = points_of(session), pixels(plain(session))
+    before, shown = points_of(session), pixels(plain(session))
     hints.other_colors(session)
     assert points_of(session) == before
-    assert not np.array_equal(pixels(plain(session)), drawn)
+    assert not np.array_equal(pixels(plain(session)), shown)
 
 
-def test_places_can_be_said_by_numbers(hints: HintsTab, gray: Path) -> None:
+def test_positions_can_be_said_by_numbers(hints: HintsTab, gray: Path) -> None:
     session = opened(hints, gray)
     hints.put(session, 1535, 1023)
-    assert session.opened.points.place == (1023, 1535)
+    assert session.current.points.uncolored == (1023, 1535)
     updates = hints.put(session, 1536, 0)
     assert "1536 × 1024 pixels" in text(updates, hints.status)
     assert is_problem(hints.put(session, None, 3), hints.status)
@@ -275,12 +275,12 @@ def test_hints_are_saved_and_loaded(hints: HintsTab, small: Path, tmp_path: Path
     assert json.loads(saved.read_text())["small.png"][0]["row"] == 34
     kept = tmp_path / "kept.json"
     kept.write_bytes(saved.read_bytes())
-    drawn = pixels(plain(session))
+    shown = pixels(plain(session))
 
     other = opened(hints, small)
     updates = hints.load_hints(str(kept), other)
     assert points_of(other) == points_of(session)
-    assert np.array_equal(pixels(plain(other)), drawn)
+    assert np.array_equal(pixels(plain(other)), shown)
     assert "12 across, 34 down" in value(updates, hints.points)
     kept.write_text("{}")
     updates = hints.load_hints(str(kept), other)
@@ -289,7 +289,7 @@ def test_hints_are_saved_and_loaded(hints: HintsTab, small: Path, tmp_path: Path
     assert len(points_of(other)) == 1
 
 
-def test_the_download_has_full_size_metadata_and_what_it_was_drawn_from(
+def test_the_download_has_full_size_metadata_and_what_it_was_made_from(
     hints: HintsTab, hinted: Colorizer, gray: Path
 ) -> None:
     session = opened(hints, gray)
@@ -313,22 +313,23 @@ def test_a_coloring_is_taken_over_from_the_other_tab(
     hints: HintsTab, hinted: Colorizer, root: Path, gray: Path
 ) -> None:
     with gr.Blocks(analytics_enabled=False):
-        other = ColorizeTab(hinted, root, 200, hints=True)
+        other = ColorizeTab(hinted, root, 200, MemoryBudget())
         with gr.Tabs() as tabs:
             pass
         hints.take_from(other, tabs)
     assert other.to_hints.visible
-    session = everything(other.open_photos([str(gray)], None))[other.session]
-    assert is_problem(hints.take(session, None), hints.status)
+    session = new(other.session)
+    everything(other.open_photos([str(gray)], session))
+    assert is_problem(hints.take(session, new(hints.session)), hints.status)
     everything(other.colorize(session, 2, 0.8, 5, False, SUMMARY))
     other.choose(session, event(1))
-    updates = hints.take(session, None)
+    updates = hints.take(session, new(hints.session))
     assert updates[tabs]["selected"] == HINTS_TAB
     taken = updates[hints.session]
-    assert taken.opened.recipe == session.chosen.recipe
-    assert taken.opened.recipe.card == Card(number=1, of=2, seed=5)
-    assert taken.opened.recipe.temperature == 0.8
-    same = np.abs(pixels(plain(taken)).astype(int) - pixels(session.chosen.preview))
+    assert taken.current.spec == session.current.chosen.spec
+    assert taken.current.spec.principal == PrincipalSpec(number=1, of=2, seed=5)
+    assert taken.current.spec.temperature == 0.8
+    same = np.abs(pixels(plain(taken)).astype(int) - pixels(session.current.chosen.preview))
     assert same.mean() < 3, "the preview is drawn on, and the photo there"
     everything(other.open_photos(None, session))
     assert hints.put(taken, 3, 4)[hints.picture]["visible"]
@@ -342,7 +343,8 @@ def test_a_bad_photo_is_told_and_the_tab_is_empty(hints: HintsTab, root: Path, s
     assert text(updates, hints.status).startswith("bad.jpg: ")
     assert not updates[hints.picture]["visible"]
     assert not updates[hints.side]["visible"]
-    for updates in (hints.undo(session), hints.prepare_download(session), hints.undo(None)):
+    fresh = new(hints.session)
+    for updates in (hints.undo(session), hints.prepare_download(session), hints.undo(fresh)):
         assert is_problem(updates, hints.status)
 
 
@@ -353,10 +355,9 @@ def test_taking_the_photo_away_or_closing_leaves_nothing(
     updates = hints.open_photo(None, session)
     assert not updates[hints.picture]["visible"]
     assert not any(root.rglob("*.png"))
-    assert hints.offer(None) == {hints.swatches: ""}
-    session.open(small, first_card(hints._colorizer.levels))
+    assert hints.offer(new(hints.session)) == {hints.swatches: ""}
+    hints.open_photo(str(small), session)
     hints.session.delete_callback(session)
-    hints.session.delete_callback(None)
     assert not any(root.rglob("*.png"))
 
 
@@ -364,17 +365,19 @@ def test_a_change_meanwhile_wins(
     hints: HintsTab, hinted: Colorizer, small: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     session = opened(hints, small)
-    drawn = session.opened.drawing
-    draw_recipes = hinted.draw_recipes
+    photo = session.require()
+    before = photo.chosen
+    reproduce = hinted.reproduce
 
     def interrupted(*arguments: Any, **options: Any) -> Any:
-        session.opened.points.replace(())
-        session.opened.points.replace((Hint(1, 1, 0, 0),))
-        return draw_recipes(*arguments, **options)
+        photo.points.replace(())
+        photo.points.replace((Hint(1, 1, 0, 0),))
+        return reproduce(*arguments, **options)
 
-    monkeypatch.setattr(hinted, "draw_recipes", interrupted)
-    assert not session.redraw(hinted)
-    assert session.opened.drawing is drawn
+    monkeypatch.setattr(hinted, "reproduce", interrupted)
+    photo.recolor(hinted)
+    assert photo.chosen is before
+    assert len(list(photo.folder.glob("run-*"))) == 1
 
 
 def test_every_control_says_what_it_does(hints: HintsTab) -> None:

@@ -11,7 +11,7 @@ import pytest
 from skimage import color
 
 from colorflow.batch.hints import read_hints
-from colorflow.colorize import Hint
+from colorflow.colorizer import Hint
 from colorflow.errors import ColorflowError
 from colorflow.ui.hint_lists import point_list, swatch_list
 from colorflow.ui.marks import Mark, radius_of, with_marks
@@ -32,7 +32,7 @@ def points() -> Points:
     return points
 
 
-def test_a_place_gets_its_color(points: Points) -> None:
+def test_a_point_gets_its_color(points: Points) -> None:
     assert points.hints == (Hint(10, 20, 1, 2), Hint(200, 300, 3, 4))
     assert points.current == 1
 
@@ -48,7 +48,7 @@ def test_a_held_point_moves_once(points: Points) -> None:
     assert points.hints == (Hint(100, 110, 1, 2), Hint(200, 300, 3, 4))
     points.click(150, 160, radius=5)
     assert len(points.hints) == 2
-    assert points.place == (150, 160)
+    assert points.uncolored == (150, 160)
 
 
 def test_a_held_point_may_move_onto_another(points: Points) -> None:
@@ -59,9 +59,9 @@ def test_a_held_point_may_move_onto_another(points: Points) -> None:
 
 def test_a_click_on_a_point_chooses_it_and_does_not_move_it(points: Points) -> None:
     points.click(13, 24, radius=5)
-    assert (points.current, points.place, points.held) == (0, None, False)
+    assert (points.current, points.uncolored, points.held) == (0, None, False)
     points.click(13, 24, radius=4.9)
-    assert points.place == (13, 24)
+    assert points.uncolored == (13, 24)
 
 
 def test_delete_and_undo(points: Points) -> None:
@@ -97,9 +97,9 @@ def test_what_cannot_be_is_told(points: Points) -> None:
         for act in (points.hold, points.delete):
             with pytest.raises(ColorflowError, match="point is gone"):
                 act(index)
-    for place in ((300, 0), (0, 400), (-1, 0), (0, -1)):
+    for position in ((300, 0), (0, 400), (-1, 0), (0, -1)):
         with pytest.raises(ColorflowError, match="400 × 300 pixels"):
-            points.put(*place)
+            points.put(*position)
     points.delete(0)
     with pytest.raises(ColorflowError, match="Click a point"):
         points.color(0, 0)

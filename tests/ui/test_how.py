@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -14,17 +13,22 @@ from PIL import Image
 from skimage import color
 
 from colorflow.errors import WeightsError
-from colorflow.ui.colorize import LARGEST_SEED, ColorizeTab, Updates
+from colorflow.limits import LARGEST_SEED
+from colorflow.ui.colorings import ColoredPhoto
+from colorflow.ui.colorize import ColorizeTab
+from colorflow.ui.flow_pictures import SIDE, STEPS, TEMPERATURES, noise_picture
 from colorflow.ui.frames import Frame, player
 from colorflow.ui.how import HowTab
-from colorflow.ui.how_session import SIDE, STEPS, TEMPERATURES, HowSession, noise_picture
+from colorflow.ui.limits import MemoryBudget
 from colorflow.ui.session import Session
+from colorflow.ui.status import Updates
 from tests.ui.fake_colorizer import AB, LEVELS, FakeColorizer
 from tests.ui.handling import (
     click,
     colorize,
     everything,
     is_problem,
+    new,
     opened,
     pixels,
     text,
@@ -35,11 +39,15 @@ from tests.ui.handling import (
 @pytest.fixture
 def how(colorizer: FakeColorizer, root: Path) -> HowTab:
     with gr.Blocks(analytics_enabled=False):
-        return HowTab(colorizer, root)
+        return HowTab(colorizer, root, MemoryBudget())
 
 
-def show(how: HowTab, photos: Session | None, seed: int = 0, other: int = 1) -> Updates:
-    return everything(how.show(photos, None, seed, other))
+def show(
+    how: HowTab, photos: Session[ColoredPhoto] | None = None, seed: int = 0, other: int = 1
+) -> Updates:
+    """Show the pictures to a visitor who has just come."""
+    session = new(how.session)
+    return everything(how.show(photos or new(how.session), session, seed, other))
 
 
 def pictures(updates: Updates, part: gr.HTML, kind: str = "how-large") -> list[Path]:
@@ -116,7 +124,7 @@ def test_temperatures_and_the_walk(
 
 
 def test_the_sections_come_one_after_the_other(how: HowTab) -> None:
-    steps = list(how.show(None, None, 0, 1))
+    steps = list(how.show(new(how.session), new(how.session), 0, 1))
     assert text(steps[0], how.status) == "Looking into the flow ..."
     for part, step in zip((how.levels, how.temperatures, how.walk), steps[1:], strict=False):
         assert "<img" in value(step, part)
@@ -124,7 +132,7 @@ def test_the_sections_come_one_after_the_other(how: HowTab) -> None:
 
 
 def test_without_a_photo_an_example_is_shown(how: HowTab) -> None:
-    updates = show(how, None)
+    updates = show(how)
     assert text(updates, how.status).startswith("This is an example")
     assert len(pictures(updates, how.levels)) == len(LEVELS) + 2
 
@@ -135,7 +143,7 @@ def test_the_visitor_s_photo_and_chosen_seed_are_taken(
     photos = opened(tab, gray)
     colorize(tab, photos, n=4, seed=5, samples=True)
     click(tab, photos, 2)
-    updates = everything(how.arrive(photos, None))
+    updates = everything(how.arrive(photos, new(how.session)))
     assert (value(updates, how.seed), value(updates, how.other)) == (7, 8)
     assert "that you look at in Colorize" in text(updates, how.status)
     assert "Seed 7." in frames(updates, how.walk)[0]
@@ -147,8 +155,8 @@ def test_the_visitor_s_photo_and_chosen_seed_are_taken(
 
 @pytest.mark.parametrize(("seed", "other"), [(None, 1), (0, None), (-1, 1), (0, LARGEST_SEED + 1)])
 def test_seeds_out_of_range_are_told(how: HowTab, seed: int | None, other: int | None) -> None:
-    updates = everything(how.show(None, None, seed, other))
-    assert set(updates) == {how.status}
+    updates = show(how, seed=seed, other=other)
+    assert set(updates) == {how.session, how.status}
     assert is_problem(updates, how.status)
 
 
@@ -160,42 +168,36 @@ def test_errors_are_told(
     how: HowTab, colorizer: FakeColorizer, error: BaseException, words: str
 ) -> None:
     colorizer.error = error
-    updates = show(how, None)
+    updates = show(how)
     assert is_problem(updates, how.status)
     assert words in text(updates, how.status)
     session = updates[how.session]
     colorizer.error = None
-    assert not is_problem(everything(how.arrive(None, session)), how.status)
+    assert not is_problem(everything(how.arrive(new(how.session), session)), how.status)
 
 
 def test_a_photo_that_has_gone_is_told(how: HowTab, tab: ColorizeTab, small: Path) -> None:
     photos = opened(tab, small)
-    assert photos.photo is not None
-    photos.photo.upload.unlink()
+    photos.current.photo.path.unlink()
     assert "small.png: there is no such file" in text(show(how, photos), how.status)
 
 
-def begun(how: HowTab) -> tuple[Iterator[Updates], HowSession]:
-    run = how.show(None, None, 0, 1)
-    session: HowSession = next(run)[how.session]
-    next(run)
-    return run, session
-
-
 def test_a_visitor_who_leaves_leaves_nothing(how: HowTab, root: Path) -> None:
-    run, session = begun(how)
+    session = new(how.session)
+    run = how.show(new(how.session), session, 0, 1)
+    next(run)
+    next(run)
     how.session.delete_callback(session)
     assert list(run) == [{how.status: gr.skip()}]
     assert not any(root.rglob("*.jpg"))
-    how.session.delete_callback(None)
 
 
 def test_new_pictures_replace_the_ones_before(how: HowTab, root: Path) -> None:
-    first = everything(how.show(None, None, 0, 1))
-    session = first[how.session]
-    second = everything(how.show(None, session, 3, 4))
+    none, session = new(how.session), new(how.session)
+    first = everything(how.show(none, session, 0, 1))
+    second = everything(how.show(none, session, 3, 4))
     assert all(one.exists() for one in pictures(first, how.levels)), "a browser may still load them"
-    third = everything(how.show(None, session, 5, 6))
+    third = everything(how.show(none, session, 5, 6))
     assert not any(one.exists() for one in pictures(first, how.levels))
     for updates in (second, third):
         assert all(one.exists() for one in pictures(updates, how.walk))

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Locator, expect
 
-from colorflow.ui.how_session import STEPS
+from colorflow.ui.flow_pictures import STEPS
 from tests.ui import test_browser
 from tests.ui.fake_colorizer import LEVELS
 from tests.ui.page_process import Page, running_page
@@ -123,7 +123,7 @@ def test_the_visitor_s_own_photo_and_other_seeds(
     expect_step(walk, STEPS - 1, "Seed 9.")
     visitor.one("#how-seed input").fill("")
     visitor.one("#how-go").click()
-    visitor.expect_text("#how-status .bad", "Seeds: whole numbers")
+    visitor.expect_text("#how-status .bad", "Seed: a whole number")
     expect_step(walk, STEPS - 1, "Seed 9.")
     assert visitor.faults == []
     visitor.context.close()

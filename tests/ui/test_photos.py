@@ -1,9 +1,10 @@
-"""Several photos at once, photos that have colors already, and formats, without a server."""
+"""Opening one photo or several, photos that have colors already, and formats, without a server."""
 
 from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
 import gradio as gr
 import numpy as np
@@ -12,9 +13,10 @@ from PIL import Image
 from skimage import color, data
 
 from colorflow.photo import read_provenance
-from colorflow.ui.colorize import MOST_PHOTOS, ColorizeTab, Updates
+from colorflow.ui.colorize import MOST_PHOTOS, ColorizeTab
 from colorflow.ui.colorize_layout import GRAY, TRUE_COLORS
-from colorflow.ui.opened import THUMBNAIL_SIDE
+from colorflow.ui.photos import PREVIEW_SIDE, THUMBNAIL_SIDE
+from colorflow.ui.status import Updates
 from tests.ui.handling import (
     IMAGE_DESCRIPTION,
     SUBJECT,
@@ -24,6 +26,7 @@ from tests.ui.handling import (
     everything,
     is_problem,
     look,
+    new,
     opened,
     pixels,
     text,
@@ -40,8 +43,9 @@ def grays(folder: Path, names: list[str]) -> list[Path]:
     return paths
 
 
-def drop(tab: ColorizeTab, paths: list[Path], session: object = None) -> Updates:
-    return everything(tab.open_photos([str(path) for path in paths], session))  # type: ignore[arg-type]
+def drop(tab: ColorizeTab, paths: list[Path], session: Any = None) -> Updates:
+    session = session or new(tab.session)
+    return everything(tab.open_photos([str(path) for path in paths], session))
 
 
 def names(updates: Updates, tab: ColorizeTab) -> list[str]:
@@ -52,6 +56,96 @@ def pressed(updates: Updates, tab: ColorizeTab) -> list[str]:
     return re.findall(r'aria-pressed="(\w+)"', value(updates, tab.strip))
 
 
+# one photo
+
+
+def test_a_gray_photo_is_shown_and_can_be_colored(tab: ColorizeTab, gray: Path) -> None:
+    updates = drop(tab, [gray])
+    shown = pixels(value(updates, tab.photos.preview))
+    assert shown.shape == (PREVIEW_SIDE * 2 // 3 + 1, PREVIEW_SIDE, 3)
+    assert updates[tab.photos.preview]["visible"]
+    assert updates[tab.button]["interactive"]
+    assert text(updates, tab.about) == "A gray photo. 1536 × 1024 pixels."
+    assert not is_problem(updates, tab.about)
+
+
+@pytest.mark.parametrize(
+    ("picture", "words"),
+    [
+        (data.camera()[..., None] * np.array([1, 0.85, 0.65]), "A toned photo (sepia or the like)"),
+        (
+            data.astronaut(),
+            "This photo already has colors. It can be colored anew from its lightness",
+        ),
+    ],
+)
+def test_tint_and_colors_are_stated(
+    tab: ColorizeTab, tmp_path: Path, picture: np.ndarray, words: str
+) -> None:
+    path = tmp_path / "photo.png"
+    Image.fromarray(picture.astype(np.uint8)).save(path)
+    updates = drop(tab, [path])
+    assert text(updates, tab.about).startswith(words)
+    assert updates[tab.button]["interactive"]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "words"),
+    [
+        ("empty.jpg", b"", "the file is empty"),
+        ("notes.png", b"not a picture", "not a JPEG, PNG, TIFF, WebP, GIF"),
+        ("half.jpg", None, "damaged, incomplete"),
+    ],
+)
+def test_a_bad_file_is_one_sentence_that_names_it(
+    tab: ColorizeTab, root: Path, gray: Path, name: str, content: bytes | None, words: str
+) -> None:
+    bad = root / name
+    bad.write_bytes(gray.read_bytes()[:20_000] if content is None else content)
+    session = opened(tab, gray)
+    before = session.current.photo
+    updates = drop(tab, [bad], session)
+    assert is_problem(updates, tab.about)
+    assert text(updates, tab.about).startswith(f"{name}: ")
+    assert words in text(updates, tab.about)
+    assert str(root) not in value(updates, tab.about)
+    assert "Traceback" not in value(updates, tab.about)
+    assert not updates[tab.button]["interactive"]
+    assert not updates[tab.photos.preview]["visible"]
+    assert session.current is None
+    assert not before.folder.exists()
+
+
+def test_a_server_without_room_is_told(tab: ColorizeTab, root: Path, small: Path) -> None:
+    root.rmdir()
+    updates = drop(tab, [small])
+    assert text(updates, tab.about).startswith("Nothing can be stored on the server (")
+    assert not updates[tab.button]["interactive"]
+
+
+def test_a_file_name_is_never_markup(tab: ColorizeTab, root: Path) -> None:
+    (root / "<img src=x>.jpg").touch()
+    shown = value(drop(tab, [root / "<img src=x>.jpg"]), tab.about)
+    assert "<img" not in shown
+    assert "&lt;img src=x&gt;.jpg: the file is empty" in shown
+
+
+def test_taking_the_photo_away_empties_the_page(tab: ColorizeTab, small: Path) -> None:
+    session = opened(tab, small)
+    colorize(tab, session)
+    folder = session.current.folder
+    updates = drop(tab, [], session)
+    assert not folder.exists()
+    assert session.current is None
+    assert not updates[tab.result.column]["visible"]
+    assert updates[tab.result.welcome]["visible"]
+    assert not updates[tab.button]["interactive"]
+    assert [
+        value(updates, each) for each in (tab.gallery, tab.result.compare, tab.result.download)
+    ] == [None] * 3
+    assert text(updates, tab.about) == "JPEG, PNG, WebP, TIFF or BMP, up to 200 MB."
+
+
 # several photos
 
 
@@ -60,14 +154,16 @@ def test_all_are_taken_and_the_first_is_looked_at(tab: ColorizeTab, tmp_path: Pa
     updates = drop(tab, paths)
     assert names(updates, tab) == ["a.png", "b.png", "c.png"]
     assert pressed(updates, tab) == ["true", "false", "false"]
-    assert pixels(value(updates, tab.preview)).mean() == 5
+    assert pixels(value(updates, tab.photos.preview)).mean() == 5
     session = updates[tab.session]
-    assert [work.upload for work in session.works] == paths
-    assert max(pixels(session.works[0].photo.thumbnail).shape) <= THUMBNAIL_SIDE
+    assert [one.upload for one in session.items] == paths
+    assert max(pixels(session.items[0].photo.thumbnail).shape) <= THUMBNAIL_SIDE
 
 
 def test_the_first_is_shown_before_the_others_are_read(tab: ColorizeTab, tmp_path: Path) -> None:
-    opening = tab.open_photos([str(path) for path in grays(tmp_path, ["a.png", "b.png"])], None)
+    opening = tab.open_photos(
+        [str(path) for path in grays(tmp_path, ["a.png", "b.png"])], new(tab.session)
+    )
     first = next(opening)
     assert first[tab.button]["interactive"]
     assert value(first, tab.strip) == ""
@@ -76,7 +172,7 @@ def test_the_first_is_shown_before_the_others_are_read(tab: ColorizeTab, tmp_pat
     rest = everything(opening)
     assert set(rest) == {tab.strip, tab.about}, "what was done meanwhile stays"
     assert names(rest, tab) == ["a.png", "b.png"]
-    assert len(session.colorings) == 2
+    assert len(session.current.colorings) == 2
 
 
 def test_another_photo_keeps_the_colorings_of_the_first(tab: ColorizeTab, tmp_path: Path) -> None:
@@ -85,8 +181,8 @@ def test_another_photo_keeps_the_colorings_of_the_first(tab: ColorizeTab, tmp_pa
     click(tab, session, 2)
     updates = look(tab, session, 1)
     assert pressed(updates, tab) == ["false", "true"]
-    assert pixels(value(updates, tab.preview)).mean() == pytest.approx(15, abs=1)
-    assert not updates[tab.results]["visible"]
+    assert pixels(value(updates, tab.photos.preview)).mean() == pytest.approx(15, abs=1)
+    assert not updates[tab.result.column]["visible"]
     assert value(updates, tab.gallery) is None
     assert value(updates, tab.format) == "JPEG"
     colorize(tab, session, n=1, seed=40)
@@ -95,7 +191,7 @@ def test_another_photo_keeps_the_colorings_of_the_first(tab: ColorizeTab, tmp_pa
         "A: average of all", "B: 50 %", "C: 50 %",
     ]  # fmt: skip
     assert updates[tab.gallery]["selected_index"] == 2
-    assert value(updates, tab.compare)[1].endswith("/c.png")
+    assert value(updates, tab.result.compare)[1].endswith("/c.png")
     assert value(updates, tab.format) == "PNG"
     assert download(tab, session, 1).name == "a_b.png"
     look(tab, session, 1)
@@ -131,16 +227,16 @@ def test_photos_may_be_added_and_taken_away(tab: ColorizeTab, tmp_path: Path) ->
     colorize(tab, session)
     updates = drop(tab, [a, b, c, c], session)
     assert pressed(updates, tab) == ["false", "false", "true"], "the new one is looked at"
-    assert not updates[tab.results]["visible"]
-    assert len(session.works[0].colorings) == 2
-    folder = session.works[0].photo.folder
+    assert not updates[tab.result.column]["visible"]
+    assert len(session.items[0].colorings) == 2
+    folder = session.items[0].photo.folder
     updates = drop(tab, [b, c], session)
     assert not folder.exists()
     assert names(updates, tab) == ["b.png", "c.png"]
     assert pressed(updates, tab) == ["false", "true"]
     updates = drop(tab, [b], session)
     assert value(updates, tab.strip) == "", "one photo needs no strip"
-    assert pixels(value(updates, tab.preview)).mean() == 15
+    assert pixels(value(updates, tab.photos.preview)).mean() == 15
     assert "gone" in text(look(tab, session, 1), tab.about)
 
 
@@ -154,7 +250,6 @@ def test_a_bad_one_leaves_the_photo_that_was_looked_at(
     updates = drop(tab, [small, bad], session)
     assert is_problem(updates, tab.about)
     assert len(value(updates, tab.gallery)) == 2
-    assert session.photo is not None
 
 
 def test_a_name_in_the_strip_is_never_markup(tab: ColorizeTab, tmp_path: Path) -> None:
@@ -180,22 +275,22 @@ def test_a_photo_with_colors_is_compared_with_them(
     assert "already has colors" in text(updates, tab.about)
     assert value(updates, tab.button) == "Color it anew"
     assert updates[tab.beside]["visible"]
-    before, after = (pixels(one) for one in value(colorize(tab, session), tab.compare))
+    before, after = (pixels(one) for one in value(colorize(tab, session), tab.result.compare))
     assert np.array_equal(before, data.astronaut()[::2, ::2])
     lightness = [color.rgb2lab(one)[..., 0] for one in (before, after)]
     assert np.abs(lightness[0] - lightness[1]).max() < 1
 
-    gray, same = tab.compare_with(session, GRAY)[tab.compare]
+    gray, same = tab.compare_with(session, GRAY)[tab.result.compare]
     assert np.ptp(pixels(gray).astype(int), axis=2).max() == 0
     assert np.array_equal(pixels(same), after)
-    assert value(click(tab, session, 1), tab.compare)[0] == gray, "the choice stays"
+    assert value(click(tab, session, 1), tab.result.compare)[0] == gray, "the choice stays"
     tab.compare_with(session, TRUE_COLORS)
-    assert np.array_equal(pixels(value(click(tab, session, 0), tab.compare)[0]), before)
+    assert np.array_equal(pixels(value(click(tab, session, 0), tab.result.compare)[0]), before)
 
     updates = look(tab, session, 1)
     assert value(updates, tab.button) == "Colorize"
     assert not updates[tab.beside]["visible"]
-    gray = pixels(value(colorize(tab, session), tab.compare)[0])
+    gray = pixels(value(colorize(tab, session), tab.result.compare)[0])
     assert np.ptp(gray.astype(int), axis=2).max() == 0
 
 
@@ -204,7 +299,7 @@ def test_a_photo_with_colors_is_compared_with_them(
 
 @pytest.mark.parametrize("format_", ["JPEG", "PNG"])
 @pytest.mark.parametrize("suffix", ["jpg", "png"])
-def test_both_formats_keep_metadata_and_say_the_recipe(
+def test_both_formats_keep_metadata_and_say_how_they_were_made(
     tab: ColorizeTab, tmp_path: Path, suffix: str, format_: str
 ) -> None:
     exif = Image.Exif()
@@ -213,7 +308,7 @@ def test_both_formats_keep_metadata_and_say_the_recipe(
     Image.fromarray(data.camera()).save(path, exif=exif, dpi=(300, 300))
     session = opened(tab, path)
     colorize(tab, session, n=2, temperature=0.6, seed=7, samples=True)
-    assert tab.reformat()[tab.download]["value"] is None
+    assert tab.result.awaiting_download()[tab.result.download]["value"] is None
     made = download(tab, session, 1, format_)
     assert made.name == {"JPEG": "scan_s8.jpg", "PNG": "scan_s8.png"}[format_]
     provenance = read_provenance(made)
@@ -238,4 +333,4 @@ def test_formats_stand_beside_each_other(tab: ColorizeTab, small: Path) -> None:
     first, second = download(tab, session, 0, "PNG"), download(tab, session, 0, "JPEG")
     assert first.exists()
     assert second.exists()
-    assert tab.prepare_download(None, "PNG") == {tab.status: gr.skip()}
+    assert tab.result.prepare_download(new(tab.session), "PNG") == {tab.status: gr.skip()}

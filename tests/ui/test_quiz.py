@@ -6,7 +6,7 @@ import csv
 import json
 import re
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -15,15 +15,15 @@ import gradio as gr
 import pytest
 
 from colorflow.quiz import game as game_module
-from colorflow.quiz import rounds as rounds_module
-from colorflow.quiz.fooling import BOOTSTRAP_SEED, Answers, two_level_bootstrap
-from colorflow.quiz.game import NEEDED, Game, open_quiz
-from colorflow.quiz.rounds import Round
-from colorflow.quiz.store import Kind
-from colorflow.ui import quiz_stage
+from colorflow.quiz import trials as trials_module
+from colorflow.quiz.game import Game, open_quiz
+from colorflow.quiz.statistics import BOOTSTRAP_SEED, Tally, two_level_bootstrap
+from colorflow.quiz.store import GameKind
+from colorflow.quiz.strict_test import NEEDED
+from colorflow.quiz.trials import Trial
 from colorflow.ui.quiz import PLAY, STRICT, QuizTab
 from colorflow.ui.quiz_results import results_html
-from tests.quiz.album import Painter, save_album
+from tests.quiz.album import Painter, damage_answers, save_album, scanned
 from tests.quiz.clock import Clock, clock_of_games
 from tests.ui.handling import is_problem, text, value
 
@@ -43,20 +43,16 @@ def painter() -> Painter:
 
 
 @pytest.fixture
-def make(painter: Painter, root: Path, tmp_path: Path, clock: Clock) -> Iterator[Any]:
+def make(painter: Painter, root: Path, tmp_path: Path, clock: Clock) -> Callable[[Path], QuizTab]:
     """Makes a tab for a folder of photos."""
-    quizzes = []
 
     def make(folder: Path) -> QuizTab:
-        quiz = open_quiz(painter, folder, tmp_path / "quiz.sqlite")
-        quizzes.append(quiz)
-        assert quiz.deck._complete.wait(60)
+        quiz = open_quiz(painter, folder, tmp_path / "quiz.sqlite")  # type: ignore[arg-type]
+        scanned(quiz.pool)
         with gr.Blocks(analytics_enabled=False):
             return QuizTab(quiz, root)
 
-    yield make
-    for quiz in quizzes:
-        quiz.maker.close()
+    return make
 
 
 @pytest.fixture
@@ -73,10 +69,10 @@ def started(
     return updates[tab.game], updates
 
 
-def waiting(game: Game) -> Round:
-    round_ = game._play.round or game._strict.round
-    assert round_ is not None
-    return round_
+def waiting(game: Game) -> Trial:
+    trial = game._play.trial or game._strict.trial
+    assert trial is not None
+    return trial
 
 
 def choose(tab: QuizTab, game: Game | None, token: Any, chosen: Any, k: int = 3) -> dict[Any, Any]:
@@ -85,16 +81,16 @@ def choose(tab: QuizTab, game: Game | None, token: Any, chosen: Any, k: int = 3)
 
 
 def answer(tab: QuizTab, game: Game, *, right: bool) -> dict[Any, Any]:
-    round_ = waiting(game)
-    chosen = round_.truth if right else (round_.truth + 1) % round_.k
-    return choose(tab, game, round_.token, chosen)
+    trial = waiting(game)
+    chosen = trial.truth if right else (trial.truth + 1) % trial.k
+    return choose(tab, game, trial.token, chosen)
 
 
 # free play
 
 
 @pytest.mark.parametrize("k", [2, 3, 4, 5])
-def test_a_round_shows_k_pictures_of_one_sheet(tab: QuizTab, k: int) -> None:
+def test_a_trial_shows_k_pictures_of_one_sheet(tab: QuizTab, k: int) -> None:
     game, updates = started(tab, k)
     stage = value(updates, tab.stage)
     assert stage.count("<button") == stage.count("data-choice") == k
@@ -110,12 +106,12 @@ def test_a_round_shows_k_pictures_of_one_sheet(tab: QuizTab, k: int) -> None:
 def test_each_frame_shows_its_picture_and_no_margin(tab: QuizTab) -> None:
     """CSS: a position of p shows the sheet from p times (its height - the frame's) on."""
     game, updates = started(tab, 3)
-    round_ = waiting(game)
-    step = round_.height + 2 * rounds_module.MARGIN
+    trial = waiting(game)
+    step = trial.height + 2 * trials_module.MARGIN
     positions = re.findall(r"object-position:0 ([\d.]+)%", value(updates, tab.stage))
-    for place, position in enumerate(positions):
-        top = float(position) / 100 * (3 * step - round_.height)
-        assert top == pytest.approx(place * step + rounds_module.MARGIN, abs=0.01)
+    for index, position in enumerate(positions):
+        top = float(position) / 100 * (3 * step - trial.height)
+        assert top == pytest.approx(index * step + trials_module.MARGIN, abs=0.01)
 
 
 def test_ten_rounds_with_the_score_right(tab: QuizTab, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -132,7 +128,7 @@ def test_ten_rounds_with_the_score_right(tab: QuizTab, monkeypatch: pytest.Monke
         assert f"of {number}" in score
         tab.go_on(game, PLAY, 3)
     assert "Right7 of 10in free playIn a row2best 3" in score
-    wrong, answered = game.tallies[Kind("play", 3)].wrong, 4
+    wrong, answered = game.tallies[GameKind("play", 3)].wrong, 4
     assert wrong == 1
     assert f"Fooled{100 * wrong / answered:.0f} %95 %: 5 to 70 %; guessing" in score
 
@@ -149,27 +145,27 @@ def test_the_outcome_names_the_truth_and_the_choice(tab: QuizTab) -> None:
     assert "data-next data-focus>Next" in stage
 
 
-def test_a_round_cannot_be_answered_twice_or_by_others(tab: QuizTab) -> None:
+def test_a_trial_cannot_be_answered_twice_or_by_others(tab: QuizTab) -> None:
     game, _ = started(tab)
-    round_ = waiting(game)
+    trial = waiting(game)
     other, _ = started(tab)
     for who, token, chosen in (
-        (other, round_.token, round_.truth),
-        (None, round_.token, round_.truth),
-        (game, None, round_.truth),
-        (game, round_.token, "0"),
-        (game, round_.token, None),
-        (game, round_.token, 3),
-        (game, round_.token, -1),
+        (other, trial.token, trial.truth),
+        (None, trial.token, trial.truth),
+        (game, None, trial.truth),
+        (game, trial.token, "0"),
+        (game, trial.token, None),
+        (game, trial.token, 3),
+        (game, trial.token, -1),
         (game, "é", 0),
     ):
         updates = choose(tab, who, token, chosen)
         assert is_problem(updates, tab.status)
         assert list(updates) == [tab.status]
-    choose(tab, game, round_.token, round_.truth)
+    choose(tab, game, trial.token, trial.truth)
     for chosen in range(3):
-        assert is_problem(choose(tab, game, round_.token, chosen), tab.status)
-    assert (game.score.rounds, game.score.right, other.score.rounds) == (1, 1, 0)
+        assert is_problem(choose(tab, game, trial.token, chosen), tab.status)
+    assert (game.score.answered, game.score.right, other.score.answered) == (1, 1, 0)
     empty = tab.choose(game, 3, gr.EventData(None, {}))
     assert is_problem(empty, tab.status)
 
@@ -189,18 +185,14 @@ def test_problems_are_told(make: Any, tmp_path: Path) -> None:
     answer(tab, game, right=True)
     updates = tab.go_on(game, PLAY, 3)
     assert text(updates, tab.status) == "The quiz finds none of its photos any more."
-    for suffix in ("", "-wal", "-shm"):
-        (tmp_path / f"quiz.sqlite{suffix}").unlink(missing_ok=True)
-    (tmp_path / "quiz.sqlite").mkdir()
+    damage_answers(tmp_path / "quiz.sqlite")
     updates = tab.show_results(game)
     assert "quiz.sqlite" in text(updates, tab.results)
 
 
 def test_answers_that_are_not_kept_are_told(tab: QuizTab, tmp_path: Path) -> None:
     game, _ = started(tab)
-    for suffix in ("", "-wal", "-shm"):
-        (tmp_path / f"quiz.sqlite{suffix}").unlink(missing_ok=True)
-    (tmp_path / "quiz.sqlite").write_bytes(b"no database, for whatever reason " * 99)
+    damage_answers(tmp_path / "quiz.sqlite")
     updates = answer(tab, game, right=True)
     assert is_problem(updates, tab.status)
     assert "--quiz-db" in text(updates, tab.status)
@@ -211,20 +203,21 @@ def test_answers_that_are_not_kept_are_told(tab: QuizTab, tmp_path: Path) -> Non
 
 
 def test_a_page_with_few_photos_offers_to_play_with_ones_own(
-    make: Any, tab: QuizTab, album: Path, tmp_path: Path
+    make: Any, tab: QuizTab, album: Path
 ) -> None:
-    (column,) = [one for one in blocks_of(tab) if one.elem_id == "quiz-own"]
+    blocks = list(page_of(tab).blocks.values())
+    (column,) = [one for one in blocks if one.elem_id == "quiz-own"]
     assert column.visible
-    assert blocks_of(tab).index(column) < blocks_of(tab).index(tab.stage)
-    (column,) = [one for one in blocks_of(make(album)) if one.elem_id == "quiz-own"]
-    assert not column.visible
+    assert blocks.index(column) < blocks.index(tab.stage)
+    others = page_of(make(album)).blocks.values()
+    assert [one.visible for one in others if one.elem_id == "quiz-own"] == [False]
 
 
-def blocks_of(tab: QuizTab) -> list[Any]:
+def page_of(tab: QuizTab) -> Any:
     page = tab.stage.parent
     while page.parent:
         page = page.parent
-    return list(page.blocks.values())
+    return page
 
 
 def test_own_photos_are_played_with(tab: QuizTab, album: Path, tmp_path: Path) -> None:
@@ -237,13 +230,13 @@ def test_own_photos_are_played_with(tab: QuizTab, album: Path, tmp_path: Path) -
     assert text(updates, tab.about) == "31 of 32 files are color photos."
     for _ in range(31):
         tab.go_on(game, PLAY, 3)
-        assert game.folder in waiting(game).picture.path.parents
+        assert game.folder in waiting(game).photo.path.parents
         answer(tab, game, right=True)
     assert "31 of 31" in value(updates := tab.go_on(game, PLAY, 3), tab.score)
     assert "Nobody has played yet" in value(tab.show_results(game), tab.results)
     updates = tab.take_in(None, game, PLAY, 3)
     assert "Play with your own color photos" in text(updates, tab.about)
-    assert game.folder not in waiting(game).picture.path.parents
+    assert game.folder not in waiting(game).photo.path.parents
 
 
 def test_own_photos_that_are_few_or_none_are_told(
@@ -262,14 +255,14 @@ def test_own_photos_that_are_few_or_none_are_told(
 # nothing tells
 
 
-def masked(updates: dict[Any, Any], round_: Round) -> str:
+def masked(updates: dict[Any, Any], trial: Trial) -> str:
     """All that a handler gives to the client, without what is random by intent."""
     told = [one for component, one in updates.items() if not isinstance(component, gr.State)]
     said = json.dumps(told)
-    assert round_.token in said
+    assert trial.token in said
     for secret, name in (
-        (round_.token, "TOKEN"),
-        (round_.sheet.as_posix(), "SHEET"),
+        (trial.token, "TOKEN"),
+        (trial.sheet.as_posix(), "SHEET"),
     ):
         said = said.replace(secret, name)
     return said
@@ -279,21 +272,21 @@ def masked(updates: dict[Any, Any], round_: Round) -> str:
 def test_nothing_that_is_sent_depends_on_where_the_truth_stands(
     make: Any, album: Path, painter: Painter, mode: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Draws that look like the truth: with the truth at either place, all is the same."""
+    """Predictions that look like the truth: with the truth at either position, all is the same."""
     painter.shift = 0
     tab = make(album)
-    first = tab._quiz.deck.pictures[0]
-    monkeypatch.setattr(Game, "_choose", lambda _: first)
-    monkeypatch.setattr(Game, "_for_test", lambda _: [first] * NEEDED)
-    monkeypatch.setattr(rounds_module.secrets, "randbits", lambda _: 7)  # crop and grain
+    first = tab._quiz.pool.photos[0]
+    monkeypatch.setattr(game_module, "choose_photo", lambda *_: first)
+    monkeypatch.setattr(game_module, "choose_test_photos", lambda *_: [first] * NEEDED)
+    monkeypatch.setattr(trials_module.secrets, "randbits", lambda _: 7)  # crop and grain
     sent, sheets, truths = set(), set(), []
-    for place in (0, 1):
-        monkeypatch.setattr(rounds_module.secrets, "randbelow", lambda _, place=place: place)
+    for index in (0, 1):
+        monkeypatch.setattr(trials_module.secrets, "randbelow", lambda _, index=index: index)
         game, updates = started(tab, 2, mode)
-        round_ = waiting(game)
-        truths.append(round_.truth)
-        sheets.add(round_.sheet.read_bytes())
-        sent.add(masked(updates, round_))
+        trial = waiting(game)
+        truths.append(trial.truth)
+        sheets.add(trial.sheet.read_bytes())
+        sent.add(masked(updates, trial))
     assert truths == [0, 1]
     assert len(sheets) == 1
     assert len(sent) == 1
@@ -303,17 +296,15 @@ def test_nothing_that_is_sent_depends_on_where_the_truth_stands(
 def test_what_is_sent_names_neither_photo_nor_seed(make: Any, album: Path, mode: str) -> None:
     tab = make(album)
     game, updates = started(tab, 2, mode)
-    round_ = waiting(game)
-    sent = masked(updates, round_)
-    for secret in (str(round_.seed), round_.picture.photo, round_.picture.path.name, game.player):
+    trial = waiting(game)
+    sent = masked(updates, trial)
+    for secret in (str(trial.seed), trial.photo.digest, trial.photo.path.name, game.player):
         assert secret not in sent
 
 
 def test_handlers_and_states_stay_on_the_server(tab: QuizTab) -> None:
     """The page's configuration holds no game, and no handler is in the public interface."""
-    page = tab.stage.parent
-    while page.parent:
-        page = page.parent
+    page = page_of(tab)
     started(tab)
     config = page.get_config_file()
     states = [one for one in config["components"] if one["type"] == "state"]
@@ -329,14 +320,14 @@ def test_handlers_and_states_stay_on_the_server(tab: QuizTab) -> None:
 def test_the_strict_test_says_what_is_lacking(tab: QuizTab) -> None:
     updates = tab.change_mode(None, STRICT, 3)
     stage = value(updates, tab.stage)
-    assert "needs 50 distinct color photos. Here are 4, so 46 are lacking" in stage
+    assert "needs 50 distinct color photos. Here are 4, so 46 are missing" in stage
     assert "<button" not in stage
     assert updates[tab.k]["interactive"] is False
     back = tab.change_mode(updates[tab.game], PLAY, 3)
     assert "Start" in value(back, tab.stage)
     assert back[tab.k]["interactive"] is True
     told = tab.go_on(None, STRICT, 3)
-    assert "46 are lacking" in text(told, tab.status)
+    assert "46 are missing" in text(told, tab.status)
 
 
 def test_feedback_in_practice_and_none_afterwards(make: Any, album: Path) -> None:
@@ -413,7 +404,7 @@ def test_results_and_export(tab: QuizTab) -> None:
     updates = tab.show_results(game)
     results = value(updates, tab.results)
     assert "You: 2 of 2 (100 %), 95 % interval 34 to 100 % (Wilson)." in results
-    interval = two_level_bootstrap([Answers(1, 2), Answers(2, 2)], BOOTSTRAP_SEED)
+    interval = two_level_bootstrap([Tally(1, 2), Tally(2, 2)], BOOTSTRAP_SEED)
     low, high = 100 * interval.low, 100 * interval.high
     assert f"All 2 players: 3 of 4 (75 %), 95 % interval {low:.0f} to {high:.0f} %" in results
     assert f"--at:{2 / 3:.4f}" in results, "where guessing is"
@@ -426,11 +417,11 @@ def test_results_and_export(tab: QuizTab) -> None:
 
 def test_ways_to_play_are_apart_the_strict_one_first() -> None:
     tallies = {
-        Kind("play", 5): {"ada": Answers(1, 4)},
-        Kind("play", 2): {"ada": Answers(1, 4)},
-        Kind("test", 2): {"ada": Answers(7, 40)},
+        GameKind("play", 5): {"ada": Tally(1, 4)},
+        GameKind("play", 2): {"ada": Tally(1, 4)},
+        GameKind("test", 2): {"ada": Tally(7, 40)},
     }
-    results = results_html(tallies, {Kind("play", 4): Answers(1, 1)}, "")
+    results = results_html(tallies, {GameKind("play", 4): Tally(1, 1)}, "")
     assert re.findall("<h3>(.*?)</h3>", results) == [
         "Strict test: two pictures, one second each",
         "Free play with 2 pictures",
@@ -452,12 +443,6 @@ def test_every_control_says_what_it_does(tab: QuizTab) -> None:
         assert control.label
         assert control.info
         assert "\n" not in str(control.info)
-
-
-def test_addresses_survive_odd_folders(tmp_path: Path) -> None:
-    assert quiz_stage.address(Path('/a "b" #?/c.png')) == (
-        "gradio_api/file=/a%20%22b%22%20%23%3F/c.png"
-    )
 
 
 def test_a_closed_page_leaves_nothing(tab: QuizTab, root: Path) -> None:

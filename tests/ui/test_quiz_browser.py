@@ -5,9 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import re
-import sqlite3
 from collections.abc import Iterator
-from contextlib import closing
 from io import BytesIO
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -17,13 +15,13 @@ import numpy as np
 import pytest
 from gradio_client import Client
 from PIL import Image
-from playwright.sync_api import Browser, Request, expect
+from playwright.sync_api import Browser, expect
 
-from colorflow.quiz.game import NEEDED
-from colorflow.quiz.rounds import MARGIN
-from tests.quiz.album import save_album
+from colorflow.quiz.strict_test import NEEDED
+from colorflow.quiz.trials import MARGIN
+from tests.quiz.album import save_album, stored_answers
 from tests.ui import test_browser
-from tests.ui.page_process import PROGRAM, Page, running_page, start
+from tests.ui.page_process import PROGRAM, Page, running_page
 from tests.ui.test_browser import PATIENCE, Visitor
 
 _QUICK = f"""
@@ -55,15 +53,9 @@ class Player(Visitor):
         self, browser: Browser, server: Page, width: int = 1280, scheme: str = "light"
     ) -> None:
         super().__init__(browser, server, width, scheme)
-        self.posts: list[Request] = []
         files = (server.temporary.parent / "album").iterdir()
         self.album = [np.asarray(Image.open(path), np.float32) for path in files]
-        self.page.on("request", self._keep_post)
         self.page.get_by_role("tab", name="Quiz").click()
-
-    def _keep_post(self, request: Request) -> None:
-        if request.method == "POST" and "queue/join" in request.url:
-            self.posts.append(request)
 
     def next(self) -> None:
         self.one("#quiz-stage button[data-next]").click()
@@ -87,8 +79,8 @@ class Player(Visitor):
         ]
         return int(np.argmin(distances))
 
-    def choose(self, place: int) -> None:
-        self.one(f"#quiz-stage button[data-choice='{place}']").click()
+    def choose(self, index: int) -> None:
+        self.one(f"#quiz-stage button[data-choice='{index}']").click()
 
     def verdict(self) -> str:
         expect(self.one("#quiz-stage figure").first).to_be_visible(timeout=PATIENCE)
@@ -96,9 +88,7 @@ class Player(Visitor):
 
 
 def rows(server: Page) -> list[dict[str, object]]:
-    with closing(sqlite3.connect(server.temporary.parent / "quiz.sqlite")) as connection:
-        connection.row_factory = sqlite3.Row
-        return [dict(row) for row in connection.execute("select * from answers order by id")]
+    return stored_answers(server.temporary.parent / "quiz.sqlite")
 
 
 @pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (390, "dark")])
@@ -209,27 +199,6 @@ def test_nothing_that_is_sent_tells(browser: Browser, server: Page) -> None:
     player.context.close()
 
 
-def test_a_replayed_answer_does_not_count(browser: Browser, server: Page) -> None:
-    player = Player(browser, server)
-    player.next()
-    player.choose(player.truth())
-    player.verdict()
-    before = len(rows(server))
-    (post,) = [one for one in player.posts if '"chosen"' in (one.post_data or "")]
-    body = json.loads(post.post_data or "")
-    for chosen in (0, 1, 2, -1, "0", None):
-        body["event_data"]["chosen"] = chosen
-        answer = player.page.request.post(post.url, data=body)
-        assert answer.ok
-    player.next()
-    wrong = (player.truth() + 1) % 3
-    player.choose(wrong)
-    player.verdict()
-    player.expect_text("#quiz-score", "1 of 2")
-    assert len(rows(server)) == before + 1
-    player.context.close()
-
-
 def test_the_strict_test_shows_and_then_asks(browser: Browser, server: Page) -> None:
     player = Player(browser, server, 390)
     player.page.locator("#quiz-mode label").nth(1).click()
@@ -294,25 +263,12 @@ def test_own_photos_on_a_page_that_has_few(browser: Browser, tmp_path: Path) -> 
         player.context.close()
 
 
-def test_options_that_cannot_work_are_one_line(tmp_path: Path) -> None:
-    for arguments, said in (
-        (("--photos", tmp_path / "missing"), "missing: there is no such file or folder"),
-        (("--quiz-db", tmp_path), "name another file with --quiz-db"),
-    ):
-        with start(tmp_path, 1, *arguments) as process:
-            output, _ = process.communicate(timeout=PATIENCE / 1000)
-        assert process.returncode == 1
-        (line,) = output.splitlines()
-        assert line.startswith("colorflow: ")
-        assert said in line
-
-
 def test_reloading_starts_anew(browser: Browser, server: Page) -> None:
     player = Player(browser, server)
     player.next()
     player.page.reload()
     player.page.get_by_role("tab", name="Quiz").click()
-    player.expect_text("#quiz-stage", "Choose the picture that you believe")
+    player.expect_text("#quiz-stage", "Choose the picture that you think is the photo")
     player.next()
     player.choose(player.truth())
     player.verdict()

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
@@ -18,19 +16,9 @@ from colorflow.ui.limits import AT_ONCE
 from colorflow.ui.storage import FILES, VISITORS
 from tests.quiz.album import save_album
 from tests.ui.fake_colorizer import HELD_WIDTH, HOLD
-from tests.ui.page_process import Page, running_page
+from tests.ui.page_process import PATIENCE, Page, running_page, wait_until
 
 pytestmark = pytest.mark.slow
-
-PATIENCE = 60.0
-"""Seconds that anything may take on a busy machine."""
-
-
-def wait_until(reached: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while not reached():
-        assert time.monotonic() < deadline
-        threading.Event().wait(0.1)
 
 
 def inside(page: Page, *names: str) -> list[Path]:

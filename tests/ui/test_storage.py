@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-import datetime
 import os
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
-import gradio as gr
 import pytest
-from gradio.state_holder import StateHolder
 
 from colorflow.errors import ColorflowError
-from colorflow.ui.storage import FILES, LOCK, PREFIX, VISITORS, forget_idle, page_folder, sweep
+from colorflow.ui.storage import FILES, LOCK, PREFIX, VISITORS, page_folder, sweep
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="POSIX rights and locks")
 
@@ -84,20 +79,20 @@ with page_folder() as files:
         )
         for _ in range(2)
     ]
-    places = []
+    paths = []
     for process in started:
         assert process.stdout
-        places.append(Path(process.stdout.readline().strip()))
+        paths.append(Path(process.stdout.readline().strip()))
     killed, alive = started
     killed.kill()
     killed.communicate()
-    assert places[0].exists()
+    assert paths[0].exists()
     with page_folder() as files:
-        assert not places[0].parent.exists()
-        assert (places[1] / "photo.jpg").exists()
+        assert not paths[0].parent.exists()
+        assert (paths[1] / "photo.jpg").exists()
         assert {path.name for path in temporary.iterdir()} == {
             files.parent.name,
-            places[1].parent.name,
+            paths[1].parent.name,
         }
     alive.communicate("\n", timeout=30)
     assert list(temporary.iterdir()) == []
@@ -160,64 +155,3 @@ def test_what_is_young_stays(tmp_path: Path) -> None:
 def _touched(path: Path) -> Path:
     path.touch()
     return path
-
-
-class Page:
-    """What `forget_idle` looks at of a page with one state."""
-
-    def __init__(self) -> None:
-        self.deleted: list[str] = []
-        with gr.Blocks(analytics_enabled=False) as blocks:
-            self.state = gr.State(None, delete_callback=self._delete)
-        blocks.state_session_capacity = 100
-        self.blocks = blocks
-        self.holder = StateHolder()
-        self.holder.set_blocks(blocks)
-
-    def _delete(self, visitor: str) -> None:
-        assert threading.current_thread() is not threading.main_thread(), "the event loop waits"
-        self.deleted.append(visitor)
-
-    def used(self, visitor: str, seconds: float) -> None:
-        self.holder[visitor][self.state._id] = visitor
-        then = datetime.datetime.now() - datetime.timedelta(seconds=seconds)
-        self.holder.time_last_used[visitor] = then
-
-    def work_for(self, visitor: str) -> None:
-        self.blocks._queue.active_jobs = [None, [SimpleNamespace(session_hash=visitor)]]  # type: ignore[list-item]
-
-
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
-@pytest.mark.anyio
-async def test_visitors_who_do_nothing_are_forgotten() -> None:
-    page = Page()
-    page.used("idle", HOUR + 1)
-    page.used("still there", HOUR - 60)
-    page.used("waiting for a long job", 3 * HOUR)
-    page.work_for("waiting for a long job")
-    await forget_idle(page.blocks, HOUR)
-    assert page.deleted == ["idle"]
-    assert set(page.holder.session_data) == {"still there", "waiting for a long job"}
-    await forget_idle(page.blocks, HOUR)
-    assert page.deleted == ["idle"]
-
-
-@pytest.mark.anyio
-async def test_a_visitor_who_works_for_two_hours_is_not_forgotten() -> None:
-    page = Page()
-    page.used("ada", 2 * HOUR)
-    assert page.holder["ada"]  # what every request of hers does
-    await forget_idle(page.blocks, HOUR)
-    assert page.deleted == []
-
-
-@pytest.mark.anyio
-async def test_a_visitor_who_comes_back_begins_anew() -> None:
-    page = Page()
-    page.used("ada", 2 * HOUR)
-    await forget_idle(page.blocks, HOUR)
-    assert page.holder["ada"][page.state._id] is None

@@ -12,10 +12,11 @@ import gradio as gr
 import pytest
 
 from colorflow.errors import WeightsError
-from colorflow.ui.colorize import ColorizeTab, Updates
+from colorflow.ui.colorings import ColoredPhoto
+from colorflow.ui.colorize import ColorizeTab
 from colorflow.ui.colorize_layout import SAMPLES, SUMMARY
-from colorflow.ui.run import Run
-from colorflow.ui.session import Session
+from colorflow.ui.session import Job, Session
+from colorflow.ui.status import Updates
 from tests.ui.fake_colorizer import FakeColorizer
 from tests.ui.handling import (
     click,
@@ -24,6 +25,7 @@ from tests.ui.handling import (
     everything,
     is_problem,
     look,
+    new,
     opened,
     text,
     value,
@@ -31,7 +33,7 @@ from tests.ui.handling import (
 
 
 def started(
-    tab: ColorizeTab, session: Session, n: int, seed: int = 0, *, there: int
+    tab: ColorizeTab, session: Session[ColoredPhoto], n: int, seed: int = 0, *, there: int
 ) -> Iterator[Updates]:
     """A run of n, stopped when so many are there."""
     run = tab.colorize(session, n, 1.0, seed, False, SAMPLES)
@@ -40,13 +42,12 @@ def started(
     return run
 
 
-def captions(session: Session) -> list[str]:
-    return [one.caption for one in session.colorings]
+def captions(session: Session[ColoredPhoto]) -> list[str]:
+    return [one.caption for one in session.require().colorings]
 
 
-def folders(session: Session) -> list[Path]:
-    assert session.photo is not None
-    return sorted(session.photo.folder.glob("run-*"))
+def folders(session: Session[ColoredPhoto]) -> list[Path]:
+    return sorted(session.current.photo.folder.glob("run-*"))
 
 
 def test_they_come_one_by_one(tab: ColorizeTab, colorizer: FakeColorizer, small: Path) -> None:
@@ -62,7 +63,9 @@ def test_they_come_one_by_one(tab: ColorizeTab, colorizer: FakeColorizer, small:
         assert shown == [f"Seed {5 + i}" for i in range(number)]
         assert text(updates, tab.status) == f"{number} of 4 colorings are here."
         assert f'value="{number}" max="4"' in value(updates, tab.status)
-        assert (tab.compare in updates) == (number == 1), "only the first one is shown by itself"
+        assert (tab.result.compare in updates) == (number == 1), (
+            "only the first one is shown by itself"
+        )
     last = next(run)
     assert set(last) == {tab.status, tab.cancel_button}
     assert not last[tab.cancel_button]["visible"]
@@ -72,20 +75,20 @@ def test_they_come_one_by_one(tab: ColorizeTab, colorizer: FakeColorizer, small:
 def test_a_click_while_they_come_is_not_undone(tab: ColorizeTab, small: Path) -> None:
     session = opened(tab, small)
     run = started(tab, session, 4, there=2)
-    assert value(click(tab, session, 1), tab.compare)[1].endswith("/s1.png")
+    assert value(click(tab, session, 1), tab.result.compare)[1].endswith("/s1.png")
     rest = everything(run)
-    assert tab.compare not in rest
-    assert tab.download not in rest
+    assert tab.result.compare not in rest
+    assert tab.result.download not in rest
     assert "selected_index" not in rest[tab.gallery]
-    assert session.chosen is session.colorings[1]
+    assert session.current.chosen is session.current.colorings[1]
 
 
-def test_cancel_keeps_what_is_there_and_draws_no_more(
+def test_cancel_keeps_what_is_there_and_samples_no_more(
     tab: ColorizeTab, colorizer: FakeColorizer, small: Path
 ) -> None:
     session = opened(tab, small)
     run = started(tab, session, 8, there=3)
-    tab.cancel(session)
+    session.cancel()
     rest = everything(run)
     assert text(rest, tab.status) == "Cancelled; 3 of 8 colorings are here."
     assert not rest[tab.cancel_button]["visible"]
@@ -93,15 +96,15 @@ def test_cancel_keeps_what_is_there_and_draws_no_more(
     assert captions(session) == ["Seed 0", "Seed 1", "Seed 2"]
     assert len(colorizer.calls) == 3
     assert download(tab, session, 2).exists()
-    tab.cancel(session)  # once more, when nothing goes on
-    tab.cancel(None)
+    session.cancel()  # once more, when nothing goes on
+    new(tab.session).cancel()
 
 
 def test_cancel_before_the_first_one_keeps_those_before(tab: ColorizeTab, small: Path) -> None:
     session = opened(tab, small)
     colorize(tab, session, n=2, samples=True)
     run = started(tab, session, 8, seed=20, there=0)
-    tab.cancel(session)
+    session.cancel()
     assert text(everything(run), tab.status) == "Cancelled; 0 of 8 colorings are here."
     assert captions(session) == ["Seed 0", "Seed 1"]
     assert len(folders(session)) == 1
@@ -115,14 +118,14 @@ class Handler(threading.Thread):
         super().__init__(daemon=True)
         self.asked = threading.Event()
         self.updates: Updates = {}
-        give_way = Run.give_way
+        replace = Job.replace
 
-        def say_and_give_way(run: Run) -> None:
-            run.end = "replaced"
+        def say_and_replace(job: Job) -> None:
+            job.end = "replaced"
             self.asked.set()
-            give_way(run)
+            replace(job)
 
-        monkeypatch.setattr(Run, "give_way", say_and_give_way)
+        monkeypatch.setattr(Job, "replace", say_and_replace)
         self._handle = handle
         self.start()
 
@@ -130,7 +133,7 @@ class Handler(threading.Thread):
         self.updates = self._handle()
 
 
-@pytest.mark.parametrize("what", ["upload", "redraw", "another photo", "vary"])
+@pytest.mark.parametrize("what", ["upload", "resample", "another photo", "vary"])
 def test_what_comes_after_a_run_waits_for_its_end(
     tab: ColorizeTab, small: Path, gray: Path, monkeypatch: pytest.MonkeyPatch, what: str
 ) -> None:
@@ -138,7 +141,7 @@ def test_what_comes_after_a_run_waits_for_its_end(
     run = started(tab, session, 8, there=3)
     handlers = {
         "upload": lambda: everything(tab.open_photos([str(gray)], session)),
-        "redraw": lambda: colorize(tab, session, n=2, seed=30, samples=True),
+        "resample": lambda: colorize(tab, session, n=2, seed=30, samples=True),
         "another photo": lambda: look(tab, session, 1),
         "vary": lambda: everything(tab.more_like_this(session, 1)),
     }
@@ -151,7 +154,7 @@ def test_what_comes_after_a_run_waits_for_its_end(
     assert other.updates
     expected = {
         "upload": [],
-        "redraw": ["Seed 30", "Seed 31"],
+        "resample": ["Seed 30", "Seed 31"],
         "another photo": [],
         "vary": ["Seed 0", "Seed 0, variation 3"],
     }
@@ -193,11 +196,10 @@ def test_a_visitor_who_leaves_ends_the_run(
     run = started(tab, session, 8, there=2)
     run.close()  # type: ignore[attr-defined]
     assert len(colorizer.calls) == 2
-    drawing = session._run
-    assert drawing is not None
-    assert drawing.is_over
+    assert session.job is not None
+    assert session.job.state == "ended"
     session.close()
-    assert not session.works
+    assert not session.items
 
 
 def test_photos_taken_away_in_the_middle_are_no_error(
@@ -224,7 +226,7 @@ def test_an_error_in_the_middle_is_told_and_keeps_what_is_there(
     assert text(colorize(tab, session, n=1), tab.status).startswith("1 coloring in")
 
 
-def test_the_most_different_ones_are_drawn_together(
+def test_the_most_different_ones_are_sampled_together(
     tab: ColorizeTab, colorizer: FakeColorizer, small: Path
 ) -> None:
     session = opened(tab, small)
@@ -235,18 +237,18 @@ def test_the_most_different_ones_are_drawn_together(
     assert colorizer.calls == [(3, 1.0, 0, True, True)]
 
 
-def test_the_cards_are_drawn_together(
+def test_principal_colorings_come_together(
     tab: ColorizeTab, colorizer: FakeColorizer, small: Path
 ) -> None:
     session = opened(tab, small)
     run = tab.colorize(session, 4, 1.0, 9, True, SUMMARY)
     next(run)
     assert [len(value(next(run), tab.gallery)) for _ in range(4)] == [1, 2, 3, 4]
-    assert colorizer.calls == [(4, 1.0, 9, False, False)], "no card is one of the most different"
+    assert colorizer.calls == [(4, 1.0, 9, False, False)], "not the most different"
 
 
 def test_what_else_is_asked_of_a_run(tab: ColorizeTab, small: Path) -> None:
     event = SimpleNamespace(index=0)
-    assert "gone" in text(tab.look_at(None, event), tab.about)  # type: ignore[arg-type]
-    assert tab.compare_with(None, "Its gray") == {tab.compare: gr.skip()}
-    assert tab.compare_with(opened(tab, small), "Its gray") == {tab.compare: gr.skip()}
+    assert "gone" in text(tab.look_at(new(tab.session), event), tab.about)  # type: ignore[arg-type]
+    assert tab.compare_with(new(tab.session), "Its gray") == {tab.result.compare: gr.skip()}
+    assert tab.compare_with(opened(tab, small), "Its gray") == {tab.result.compare: gr.skip()}

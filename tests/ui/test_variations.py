@@ -10,7 +10,7 @@ import pytest
 from colorflow.photo import Principal, read_provenance
 from colorflow.ui.colorize import ColorizeTab
 from colorflow.ui.colorize_layout import SAMPLES, SUMMARY
-from colorflow.ui.open_map import STOPS, legend
+from colorflow.ui.uncertainty_map import STOPS, legend
 from tests.ui.fake_colorizer import FakeColorizer
 from tests.ui.handling import (
     click,
@@ -19,6 +19,7 @@ from tests.ui.handling import (
     everything,
     is_problem,
     look,
+    new,
     opened,
     pixels,
     text,
@@ -30,23 +31,24 @@ def captions(updates: dict, tab: ColorizeTab) -> list[str]:  # type: ignore[type
     return [caption for _, caption in value(updates, tab.gallery)]
 
 
-def test_more_like_this_keeps_the_colors_of_the_chosen_card(tab: ColorizeTab, small: Path) -> None:
+def test_more_like_this_keeps_the_colors_of_the_chosen_coloring(
+    tab: ColorizeTab, small: Path
+) -> None:
     session = opened(tab, small)
     colorize(tab, session, n=3)
     click(tab, session, 1)
-    assert session.chosen is not None
-    kept = session.chosen
+    kept = session.current.chosen
     updates = everything(tab.more_like_this(session, 2))
     assert captions(updates, tab) == ["B: 50 %", "B, variation 1", "B, variation 2"]
     assert updates[tab.gallery]["selected_index"] == 0
-    assert tab.view not in updates, "these still are cards"
-    assert np.array_equal(session.colorings[0].ab, kept.ab)
-    recipe = session.colorings[1].recipe
-    assert recipe.seeds == (None, None, 1, 1, 1)
-    assert recipe.card == kept.recipe.card
-    assert session.chosen is session.colorings[0]
+    assert tab.view not in updates, "these still are principal colorings"
+    assert np.array_equal(session.current.colorings[0].ab, kept.ab)
+    spec = session.current.colorings[1].spec
+    assert spec.seeds == (None, None, 1, 1, 1)
+    assert spec.principal == kept.spec.principal
+    assert session.current.chosen is session.current.colorings[0]
     assert text(updates, tab.status).startswith("3 colorings in ")
-    assert all(one.preview.exists() for one in session.colorings)
+    assert all(one.preview.exists() for one in session.current.colorings)
     click(tab, session, 2)
     updates = everything(tab.more_like_this(session, 1))
     assert captions(updates, tab) == ["B, variation 2", "B, variation 3"], "no seed comes twice"
@@ -61,7 +63,7 @@ def test_more_like_this_of_a_sample(tab: ColorizeTab, small: Path) -> None:
     colorize(tab, session, n=2, temperature=0.6, seed=10, samples=True)
     updates = everything(tab.more_like_this(session, 2))
     assert captions(updates, tab) == ["Seed 10", "Seed 10, variation 12", "Seed 10, variation 13"]
-    assert session.colorings[1].recipe.seeds == (10, 10, 12, 12, 12)
+    assert session.current.colorings[1].spec.seeds == (10, 10, 12, 12, 12)
     path = download(tab, session, 1)
     assert path.name == "small_s10-12.png"
     provenance = read_provenance(path)
@@ -69,7 +71,7 @@ def test_more_like_this_of_a_sample(tab: ColorizeTab, small: Path) -> None:
     assert (provenance.seed, provenance.temperature, provenance.model) == (10, 0.6, "fake")
 
 
-def test_something_else_is_samples_beside_the_chosen_card(
+def test_something_else_is_samples_beside_the_chosen_coloring(
     tab: ColorizeTab, colorizer: FakeColorizer, small: Path
 ) -> None:
     session = opened(tab, small)
@@ -88,7 +90,7 @@ def test_something_else_is_samples_beside_the_chosen_card(
 
 
 def test_without_a_coloring_there_is_nothing_to_vary(tab: ColorizeTab, small: Path) -> None:
-    for session in (None, opened(tab, small)):
+    for session in (new(tab.session), opened(tab, small)):
         for vary in (tab.more_like_this, tab.something_else):
             assert is_problem(everything(vary(session, 2)), tab.status)
 
@@ -97,17 +99,17 @@ def test_the_map_glows_where_colors_are_open(
     tab: ColorizeTab, colorizer: FakeColorizer, gray: Path
 ) -> None:
     session = opened(tab, gray)
-    updates = tab.open_map.show(session)
-    shown = pixels(value(updates, tab.open_map.picture)).astype(float)
+    updates = tab.map.show(session)
+    shown = pixels(value(updates, tab.map.picture)).astype(float)
     assert shown.shape == (683, 1024, 3)
-    assert updates[tab.open_map.column]["visible"]
-    under = pixels(session.photo.gray).astype(float)  # type: ignore[union-attr]
+    assert updates[tab.map.column]["visible"]
+    under = pixels(session.current.photo.gray).astype(float)  # type: ignore[union-attr]
     glow = (shown - 0.4 * under) / 0.6
     assert np.abs(glow[:, 2].mean(axis=0) - STOPS[0]).max() < 4
     assert np.abs(glow[:, -1].mean(axis=0) - STOPS[-1]).max() < 2
     assert np.abs(glow[:, 512].mean(axis=0) - STOPS[2]).max() < 4
     colorizer.error = AssertionError("made twice")
-    assert value(tab.open_map.show(session), tab.open_map.picture)
+    assert value(tab.map.show(session), tab.map.picture)
 
 
 @pytest.mark.parametrize("known", [True, False])
@@ -115,17 +117,17 @@ def test_errors_of_the_map_are_told(
     tab: ColorizeTab, colorizer: FakeColorizer, small: Path, known: bool
 ) -> None:
     colorizer.error = MemoryError()
-    updates = tab.open_map.show(opened(tab, small) if known else None)
+    updates = tab.map.show(opened(tab, small) if known else new(tab.session))
     assert is_problem(updates, tab.status)
 
 
 def test_another_photo_takes_the_map_away(tab: ColorizeTab, gray: Path, small: Path) -> None:
     session = opened(tab, gray)
-    first = Path(value(tab.open_map.show(session), tab.open_map.picture))
+    first = Path(value(tab.map.show(session), tab.map.picture))
     updates = everything(tab.open_photos([str(small)], session))
     assert not first.exists()
-    assert not updates[tab.open_map.column]["visible"]
-    assert updates[tab.open_map.button]["visible"]
+    assert not updates[tab.map.column]["visible"]
+    assert updates[tab.map.button]["visible"]
 
 
 def test_the_legend_has_the_glow_s_colors() -> None:

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from colorflow.flows import Bijection, Composition
 from colorflow.model.config import LevelConfig
-from colorflow.model.pyramid import Level
+from colorflow.model.level import Level
 from colorflow.zoo import pyramid
 
 WIDTH = 8

@@ -1,0 +1,271 @@
+"""The engine of this machine: colors a plan in worker processes, or in this process.
+
+Each worker is an interpreter of its own, so a picture that crashes a decoder or uses up all memory
+costs that picture and nothing else. It reads pickled tasks from its stdin and writes pickled
+outcomes to its stdout. When its stdin ends, its parent is gone, and it ends at once, in the middle
+of a photo if need be.
+
+Libraries for this were tried with the tests of killed processes, and failed: pebble 5.2 imports the
+caller's script again, so a script without a main guard cannot start its workers, and a worker whose
+parent was killed first finishes its photo; with loky 3.7 and mpire 2.10 one killed worker costs the
+photos of all workers, and workers go on after their parent was killed.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import pickle
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from pickle import UnpicklingError
+from queue import SimpleQueue
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+from colorflow.batch.color_photo import color_photo
+from colorflow.batch.outcome import PhotoOutcome
+from colorflow.batch.output import output_folder
+from colorflow.batch.plan import PhotoTask, Plan
+from colorflow.batch.pool import WorkerEndedError, run_plan
+from colorflow.batch.settings import Settings
+from colorflow.errors import BatchError, ColorflowError, WeightsError
+
+if TYPE_CHECKING:
+    from colorflow.colorizer import Colorizer
+
+MOST_USUAL_WORKERS = 4
+"""Each takes about 0.5 GB, and more for large photos."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkerConfig:
+    """How a worker colors.
+
+    Attributes:
+        weights: file; None for the shipped weights.
+        device: where to compute.
+        threads: for pixels at full resolution; the model uses one.
+        settings: of the batch.
+        has_hints: whether any photo has color hints.
+    """
+
+    weights: Path | None
+    device: str
+    threads: int
+    settings: Settings
+    has_hints: bool = False
+
+
+def run(
+    plan: Plan,
+    *,
+    weights: Path | None = None,
+    device: str = "cpu",
+    workers: int = 1,
+    stop: threading.Event | None = None,
+) -> Iterator[PhotoOutcome]:
+    """Colors a plan in worker processes; yields an outcome for each input.
+
+    The result for a photo depends on the photo and the settings alone, up to 1/255 in a pixel: not
+    on the order, the number of workers, or other photos.
+
+    Args:
+        plan: from `make_plan`.
+        weights: file; None for the shipped weights.
+        device: where to compute.
+        workers: processes, each with its own Colorizer; at most one a photo is started.
+        stop: once it is set, no further photo is begun; the photos in hand are finished.
+
+    Raises:
+        ColorflowError: if the run cannot start or go on.
+    """
+    if workers < 1:
+        raise ValueError(f"workers: expected at least 1, got {workers}")
+    size = min(workers, len(plan.tasks))
+    config = WorkerConfig(
+        weights=weights,
+        device=device,
+        threads=max(1, usable_cores() // max(1, size)),
+        settings=plan.settings,
+        has_hints=plan.has_hints,
+    )
+    yield from run_plan(plan, lambda _: WorkerProcess(config), size, stop)
+
+
+def run_in_process(plan: Plan, colorizer: Colorizer) -> Iterator[PhotoOutcome]:
+    """Colors a plan in this process, one photo after the other; otherwise as `run`."""
+    _check_hints(colorizer, has_hints=plan.has_hints)
+    yield from plan.settled
+    if plan.tasks:
+        with output_folder(plan.output, {task.folder for task in plan.tasks}):
+            for task in plan.tasks:
+                outcome = color_photo(colorizer, task, plan.settings)
+                yield outcome
+                if outcome.ends_the_run:
+                    return
+
+
+def usual_workers(device: str) -> int:
+    """The default number of workers: one a core on a CPU, limited by memory; one on a GPU.
+
+    Small convolutions gain little from a second core, while photos side by side gain all of it.
+    """
+    return min(usable_cores(), MOST_USUAL_WORKERS) if device == "cpu" else 1
+
+
+def usable_cores() -> int:
+    """Number of cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+class WorkerProcess:
+    """The parent's side of one process, which loads the weights once and colors photo after photo.
+
+    It has a session of its own, so that Ctrl-C in the terminal reaches the parent alone.
+    """
+
+    def __init__(self, config: WorkerConfig) -> None:
+        # The model makes many small calls, for which one thread is faster than several.
+        own = {"OMP_NUM_THREADS": "1"}  # unless the user sets it
+        self._process = subprocess.Popen(
+            [sys.executable, "-c", "from colorflow.batch.processes import serve; serve()"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            start_new_session=True,
+            env=own | os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
+        )
+        with suppress(OSError):  # if it has ended already, its first answer is missing
+            self._send(config)
+
+    def ready(self) -> None:
+        """Waits until the weights are loaded.
+
+        Raises:
+            ColorflowError: if they cannot be.
+            WorkerEndedError: if the process ended.
+        """
+        if isinstance(answer := self._answer(), ColorflowError):
+            raise answer
+
+    def color(self, task: PhotoTask) -> PhotoOutcome:
+        """Has one photo colored, once it is ready.
+
+        Raises:
+            WorkerEndedError: if the process ended.
+        """
+        try:
+            self._send(task)
+        except OSError as error:
+            raise WorkerEndedError(self._exit_reason()) from error
+        outcome = self._answer()
+        assert isinstance(outcome, PhotoOutcome)
+        return outcome
+
+    def end(self) -> None:
+        """Kills the process, whatever it has in hand."""
+        self._process.kill()  # before the pipes are closed, which waits for whoever reads them
+        self._process.wait()
+        for pipe in (self._process.stdin, self._process.stdout):
+            assert pipe is not None
+            with suppress(OSError):  # the process ended before it had read everything
+                pipe.close()
+
+    def _send(self, value: WorkerConfig | PhotoTask) -> None:
+        assert self._process.stdin is not None
+        self._process.stdin.write(pickle.dumps(value))
+        self._process.stdin.flush()
+
+    def _answer(self) -> object:
+        assert self._process.stdout is not None
+        try:
+            return pickle.load(self._process.stdout)
+        except (EOFError, OSError, UnpicklingError, ValueError) as error:
+            raise WorkerEndedError(self._exit_reason()) from error
+
+    def _exit_reason(self) -> str:
+        code = self._process.wait()
+        if code >= 0:
+            return f"exit code {code}"
+        try:
+            name = signal.Signals(-code).name
+        except ValueError:  # a real-time signal has no name
+            return f"signal {-code}"
+        return f"{name}, perhaps out of memory" if -code == signal.SIGKILL else name
+
+
+def serve() -> None:
+    """The worker's side: loads the weights, then colors until stdin ends."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent says when to stop
+    with os.fdopen(os.dup(0), "rb") as tasks, io.FileIO(os.dup(1), "wb") as answers:
+        os.dup2(2, 1)  # what libraries print must not get among the answers
+        received: SimpleQueue[Any] = SimpleQueue()
+        threading.Thread(target=_receive, args=(tasks, received), daemon=True).start()
+        with suppress(BrokenPipeError):  # the parent is gone
+            _answer_all(received, answers)
+
+
+def _receive(tasks: BinaryIO, received: SimpleQueue[Any]) -> None:
+    """Takes what the parent sends, and ends this process when there is no parent any more."""
+    with suppress(EOFError, OSError):
+        while True:
+            received.put(pickle.load(tasks))
+    os._exit(1)  # a file that is being written stays hidden
+
+
+def _answer_all(received: SimpleQueue[Any], answers: io.FileIO) -> None:
+    def answer(value: PhotoOutcome | ColorflowError | None) -> None:
+        unsent = memoryview(pickle.dumps(value))
+        while unsent:
+            unsent = unsent[answers.write(unsent) :]
+
+    config: WorkerConfig = received.get()
+    try:
+        colorizer = load_colorizer(config)
+    except ColorflowError as error:
+        answer(error)
+        return
+    answer(None)
+    while True:
+        answer(color_photo(colorizer, received.get(), config.settings))
+
+
+def load_colorizer(config: WorkerConfig) -> Colorizer:
+    """Loads a worker's Colorizer.
+
+    Raises:
+        ColorflowError: if the weights cannot be loaded or do not take the plan's hints, or the
+            device is not available.
+    """
+    import cv2
+    import torch
+
+    from colorflow.colorizer import Colorizer
+
+    cv2.setNumThreads(config.threads)
+    try:
+        torch.empty(1, device=config.device)
+    except (RuntimeError, AssertionError) as error:  # AssertionError: a build without CUDA
+        detail = str(error).split("\n")[0]
+        raise BatchError(
+            f"--device {config.device}: cannot be computed on here ({detail})"
+        ) from error
+    colorizer = Colorizer.load(config.weights, device=config.device)
+    _check_hints(colorizer, has_hints=config.has_hints)
+    return colorizer
+
+
+def _check_hints(colorizer: Colorizer, *, has_hints: bool) -> None:
+    """Refuses hints for weights that take none, before anything is colored."""
+    if has_hints and not colorizer.takes_hints:
+        raise WeightsError(
+            "these weights take no color hints; use weights trained with "
+            "`colorflow train --hints`, or leave --hints away"
+        )

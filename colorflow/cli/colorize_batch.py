@@ -1,0 +1,249 @@
+"""Runs and reports the batch of `colorflow colorize`: progress, messages, report and sheet."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING
+
+from colorflow.errors import ColorflowError, WritePhotoError
+from colorflow.files import check_replaceable
+
+if TYPE_CHECKING:
+    from colorflow.batch import Location, PhotoOutcome, Plan
+
+_NAMED = 5
+"""Number of left-out files that stderr names; the report names all."""
+_INTERRUPTED = 130
+"""128 + SIGINT, as shells report it."""
+
+
+def print_plan(plan: Plan) -> int:
+    """Prints a plan for `--dry-run`; returns the exit code."""
+    for task in plan.tasks:
+        print(f"{_printable(task.path)} -> {_printable(task.target(plan.settings.labels[0]))}")
+    _print_remarks(plan, plan.settled, quiet=False)
+    counts = _count_statuses(plan.settled)
+    print(_counts_text({"to do": len(plan.tasks), **counts}))
+    return 1 if counts["failed"] else 0
+
+
+class BatchCommand:
+    """One run of the command: progress, messages, and the files beside the results."""
+
+    def __init__(self, plan: Plan, arguments: argparse.Namespace) -> None:
+        self._plan = plan
+        self._arguments = arguments
+        self._stop = threading.Event()
+        self._outcomes: list[PhotoOutcome] = []
+        self._began = datetime.now().astimezone()
+        self._started = time.perf_counter()
+
+    def run(self) -> int:
+        """Colors the plan and reports; returns the exit code."""
+        self._check_files()
+        try:
+            with self._interrupt_stops():
+                self._color()
+        except KeyboardInterrupt:
+            self._stop.set()
+        except (ColorflowError, OSError):  # OSError: nothing can be printed any more
+            if self._outcomes:  # otherwise the batch did not even start
+                self._write_report()
+            raise
+        self._outcomes = self._plan.in_order(self._outcomes)
+        interrupted = self._stop.is_set()
+        try:
+            self._write_report()
+            if not interrupted:
+                self._write_sheet()
+        finally:
+            code = self._print_summary(interrupted=interrupted)
+        return code
+
+    def _color(self) -> None:
+        """Colors the plan; prints a line for each file and the progress of all."""
+        from tqdm import tqdm
+
+        arguments = self._arguments
+        with tqdm(
+            total=len(self._plan.tasks),
+            unit=" files",
+            disable=True if arguments.quiet else None,  # None: shown on a terminal only
+            file=sys.stderr,
+        ) as progress:
+            engine, usual_workers = _engine(arguments.engine)
+            for outcome in engine(
+                self._plan,
+                weights=arguments.weights,
+                device=arguments.device,
+                workers=arguments.workers or usual_workers(arguments.device),
+                stop=self._stop,
+            ):
+                self._outcomes.append(outcome)
+                if len(self._outcomes) > len(self._plan.settled):
+                    progress.update()
+                if outcome.status == "done" and not arguments.quiet:
+                    outputs = ", ".join(_printable(one.path) for one in outcome.colorings)
+                    line = f"{_printable(outcome.path)} -> {outputs} ({outcome.seconds:.1f} s)"
+                    with progress.external_write_mode():
+                        print(line, flush=True)
+
+    @contextmanager
+    def _interrupt_stops(self) -> Iterator[None]:
+        """The first Ctrl-C lets the photos in hand be finished; the second stops at once."""
+
+        def interrupted(_: int, __: FrameType | None) -> None:
+            if self._stop.is_set():
+                raise KeyboardInterrupt
+            self._stop.set()
+            print(
+                "\ncolorflow: finishing the photos in hand; Ctrl-C again stops at once",
+                file=sys.stderr,
+                flush=True,
+            )
+
+        before = signal.signal(signal.SIGINT, interrupted)
+        try:
+            yield
+        finally:
+            signal.signal(signal.SIGINT, before)
+
+    def _check_files(self) -> None:
+        """Checks report and sheet before a night's work rather than after it."""
+        from colorflow.batch.names import too_long
+        from colorflow.batch.output import check_writable
+        from colorflow.batch.report import REPORT
+        from colorflow.batch.sheet import SHEET, check_sheet
+
+        report, sheet = self._arguments.report, self._arguments.contact_sheet
+        if sheet:
+            check_sheet(sheet)
+        if sheet and sheet == report:
+            raise WritePhotoError(sheet, "is named for the report and for the contact sheet")
+        for path, kind in ((report, REPORT), (sheet, SHEET)):
+            if path is None:
+                continue
+            if too_long(path.name):
+                raise WritePhotoError(path, "has a name longer than file systems take")
+            if self._plan.makes(path):
+                raise WritePhotoError(path, "is the file of a result; choose another file")
+            try:
+                check_replaceable(path, kind)
+            except OSError as error:
+                raise WritePhotoError(path, f"cannot be written ({error.strerror})") from error
+            if not (self._is_output(path.parent) or os.path.exists(path)):
+                check_writable(path.parent)
+
+    def _is_output(self, folder: Path) -> bool:
+        """Whether a folder is the output folder, which the batch will create."""
+        output = self._plan.output
+        return isinstance(output, Path) and folder.absolute() == output.absolute()
+
+    def _write_report(self) -> None:
+        from colorflow.batch import write_report
+
+        if self._arguments.report:
+            self._arguments.report.parent.mkdir(parents=True, exist_ok=True)
+            write_report(
+                self._arguments.report,
+                self._plan,
+                self._outcomes,
+                began=self._began,
+                seconds=time.perf_counter() - self._started,
+            )
+
+    def _write_sheet(self) -> None:
+        from colorflow.batch import write_sheet
+
+        sheet = self._arguments.contact_sheet
+        if not sheet:
+            return
+        shown = write_sheet(sheet, self._outcomes)
+        of = sum(bool(outcome.colorings) for outcome in self._outcomes)
+        if not self._arguments.quiet:
+            print(f"{_printable(sheet)}: {shown} of {of} photos" if of else "no photos for a sheet")
+
+    def _print_summary(self, *, interrupted: bool) -> int:
+        """Prints what remains to be said; returns the exit code."""
+        counts = _count_statuses(self._outcomes)
+        left = len(self._plan.inputs) - len(self._outcomes)
+        quiet = self._arguments.quiet
+        _print_remarks(self._plan, self._outcomes, quiet=quiet)
+        if not quiet:
+            seconds = time.perf_counter() - self._started
+            print(f"{_counts_text({**counts, 'left': left})} in {seconds:.1f} s", flush=True)
+        if left:
+            full = any(outcome.ends_the_run for outcome in self._outcomes)
+            why = "nothing more can be written" if full else "stopped"
+            do = "make room, and " if full else ""
+            print(
+                f"colorflow: {why}, {left} photos are left; {do}the same command goes on from here",
+                file=sys.stderr,
+            )
+        if interrupted:
+            return _INTERRUPTED
+        return 1 if counts["failed"] or left else 0
+
+
+def _engine(
+    name: str,
+) -> tuple[Callable[..., Iterator[PhotoOutcome]], Callable[[str], int | None]]:
+    """The function that colors a plan, and its default number of workers on a device."""
+    if name == "ray":
+        from colorflow.batch.ray_engine import run_on_ray
+
+        return run_on_ray, lambda _: None  # as many as the cluster has room for
+    from colorflow.batch import run, usual_workers
+
+    return run, usual_workers
+
+
+def _print_remarks(plan: Plan, outcomes: Iterable[PhotoOutcome], *, quiet: bool) -> None:
+    """Prints on stderr which files were passed over or skipped and, last, which failed."""
+    if not quiet:
+        if plan.left_out:
+            print(_left_out_text(plan.left_out), file=sys.stderr)
+        for note in plan.notes:
+            print(f"{_printable(note.path)}: {note.reason}", file=sys.stderr)
+        for outcome in outcomes:
+            if outcome.status == "already-colored":
+                print(f"{_printable(outcome.path)}: {outcome.reason}", file=sys.stderr)
+            for remark in outcome.remarks:
+                print(f"{_printable(outcome.path)}: {remark}", file=sys.stderr)
+    for outcome in outcomes:
+        if outcome.status == "failed":
+            print(f"{_printable(outcome.path)}: {outcome.reason}", file=sys.stderr, flush=True)
+
+
+def _left_out_text(left_out: Sequence[Location]) -> str:
+    count = len(left_out)
+    named = ", ".join(map(_printable, left_out[:_NAMED]))
+    more = f" and {count - _NAMED} more" if count > _NAMED else ""
+    were = "1 file was" if count == 1 else f"{count} files were"
+    return f"colorflow: {were} left out, not named like photos: {named}{more}"
+
+
+def _count_statuses(outcomes: Iterable[PhotoOutcome]) -> Counter[str]:
+    return Counter(str(outcome.status) for outcome in outcomes)
+
+
+def _counts_text(counts: dict[str, int]) -> str:
+    return ", ".join(f"{count} {status}" for status, count in sorted(counts.items()) if count)
+
+
+def _printable(path: Location) -> str:
+    """A path on one line, with control characters escaped."""
+    return "".join(
+        c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in str(path)
+    )

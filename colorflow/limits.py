@@ -1,0 +1,16 @@
+"""Limits of what users may ask for, shared by the commands, the page, and the model.
+
+Importing this module loads nothing, so that `--help` can name the limits at once.
+"""
+
+LARGEST_SEED = 2**32 - 1
+"""Largest seed that commands and the page accept; seeds derived from it by counting are larger."""
+
+MOST_PRINCIPAL = 16
+"""Principal colorings of one photo: clusters of 64 samples that still hold several of them each."""
+
+MOST_SAMPLES = 1000
+"""Samples of one photo; they are sampled together, at 32 kB each."""
+
+DIVERSE_POOL = 8
+"""Samples made for each one that is kept when the most different ones are asked for."""

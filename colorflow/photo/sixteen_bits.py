@@ -1,0 +1,156 @@
+"""Pixels of more than 8 bits per channel, as the file has them.
+
+Pillow has no color mode of 16 bits and cuts such files to 8. TIFF files come from tifffile, colors
+of PNG files from OpenCV, after Pillow has checked the file: OpenCV returns a half picture of a PNG
+file that is cut off.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from PIL import Image, PngImagePlugin
+
+from colorflow.errors import UnreadablePhotoError
+from colorflow.photo.tiff import WHITE_IS_ZERO, TiffFile
+
+WHITE = 65535
+_GRAY_MODES = ("I;16", "I;16L", "I;16B", "I;16N", "I", "F")
+"""Gray modes of more than 8 bits; Pillow's own conversion would clip them to white."""
+_PNG_COLORS = ("LA;16B", "RGB;16B", "RGBA;16B")
+"""Pillow's names of how PNG stores colors, or gray with alpha, of 16 bits."""
+_UNKNOWN_WHITE = "signed or 32-bit whole numbers, whose white is not known"
+_ROUNDING, _HIGHLIGHTS = 1e-3, 16.0
+"""How far floats may lie below 0; up to which maximum they are light of which 1 is white."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Samples16:
+    """What a file of more than 8 bits per channel holds, its profile not applied."""
+
+    values: np.ndarray
+    """uint16 (H, W) or (H, W, 3); 65535 is white."""
+    alpha: np.ndarray | None = None
+    """uint8 (H, W), 0 transparent to 255 opaque."""
+    remark: str | None = None
+    """What a person should know of how it was read."""
+
+
+def samples16_of(image: Image.Image, source: str) -> Samples16 | None:
+    """Load an image, and return its pixels where they have more than 8 bits per channel.
+
+    Args:
+        image: from one of the readers, or made in memory.
+        source: for messages.
+
+    Returns:
+        None where 8 bits hold everything, or no library returns more. The image is loaded in any
+        case, and the pixels are not turned.
+
+    Raises:
+        UnreadablePhotoError: the values have no meaning, such as NaN.
+        Exception: whatever the libraries raise on damaged files.
+    """
+    try:
+        if isinstance(image, TiffFile):
+            return _of_tiff(image)
+        if isinstance(image, PngImagePlugin.PngImageFile) and _has_16_bit_colors(image):
+            return _of_png(image)
+        image.load()
+        return _of_gray(image) if image.mode in _GRAY_MODES else None
+    except _MeaninglessError as error:
+        raise UnreadablePhotoError(
+            source, f"the file holds {error}; save it with 8 or 16 bits a channel"
+        ) from error
+
+
+def to_8_bits(values: np.ndarray) -> np.ndarray:
+    """Round 16 bits to 8: uint16 to uint8, (H, W) or (H, W, C)."""
+    return np.asarray(cv2.convertScaleAbs(values, alpha=255 / WHITE)).reshape(values.shape)
+
+
+class _MeaninglessError(Exception):
+    """Values that cannot be told to be dark or bright; the message names them."""
+
+
+def _of_tiff(image: TiffFile) -> Samples16 | None:
+    if image.is_signed:
+        raise _MeaninglessError(_UNKNOWN_WHITE)
+    if not image.is_deep:
+        image.load()
+        return None
+    samples, remark = image.samples(), None
+    alpha = None
+    if samples.ndim == 3 and samples.shape[2] in (2, 4):
+        samples, alpha = samples[..., :-1], samples[..., -1]
+        samples = samples[..., 0] if samples.shape[2] == 1 else samples
+    if samples.dtype != np.uint16:
+        samples, remark = _of_floats(samples)
+        if alpha is not None:
+            alpha = np.rint(np.clip(np.nan_to_num(alpha), 0, 1) * WHITE).astype(np.uint16)
+    elif image.bits == 12:
+        samples = np.rint(samples * (WHITE / 4095)).astype(np.uint16)
+    if image.photometric == WHITE_IS_ZERO:
+        samples = WHITE - samples
+    if alpha is None:
+        return Samples16(values=samples, remark=remark)
+    if image.is_associated:
+        scale = WHITE / np.maximum(alpha, 1).astype(np.float32)
+        scale = scale if samples.ndim == 2 else scale[..., None]
+        samples = np.minimum(samples * scale, WHITE).astype(np.uint16)
+    return Samples16(values=samples, alpha=to_8_bits(alpha), remark=remark)
+
+
+def _has_16_bit_colors(image: PngImagePlugin.PngImageFile) -> bool:
+    """Whether an image that is not loaded yet has colors, or gray with alpha, of 16 bits."""
+    return bool(image.tile) and image.tile[0].args in _PNG_COLORS
+
+
+def _of_png(image: PngImagePlugin.PngImageFile) -> Samples16:
+    """Colors, or gray with alpha, of a PNG file."""
+    import imagecodecs  # takes 0.1 s, which few photos need
+
+    file = image.fp
+    assert file is not None
+    image.load()  # checks the file, then forgets it
+    file.seek(0)
+    samples = imagecodecs.png_decode(file.read())
+    if samples.shape[:2] != image.size[::-1] or samples.dtype != np.uint16:
+        raise OSError("it cannot be decoded")
+    alpha = to_8_bits(samples[..., -1]) if samples.shape[2] in (2, 4) else None
+    values = np.ascontiguousarray(samples[..., 0] if samples.shape[2] == 2 else samples[..., :3])
+    transparent = image.info.get("transparency")
+    if isinstance(transparent, tuple):
+        alpha = np.where((values == transparent).all(axis=-1), np.uint8(0), np.uint8(255))
+    return Samples16(values=values, alpha=alpha)
+
+
+def _of_gray(image: Image.Image) -> Samples16:
+    """A loaded image of one of the gray modes."""
+    values, remark = np.asarray(image), None
+    if image.mode == "F":
+        values, remark = _of_floats(values)
+    else:
+        values = np.clip(values, 0, WHITE).astype(np.uint16)
+    transparent = image.info.get("transparency")
+    alpha = None
+    if isinstance(transparent, int):
+        alpha = np.where(values == transparent, np.uint8(0), np.uint8(255))
+    return Samples16(values=values, alpha=alpha, remark=remark)
+
+
+def _of_floats(values: np.ndarray) -> tuple[np.ndarray, str | None]:
+    """Floats to uint16; the largest decides what is white: 1, 255 or 65535."""
+    low, high = float(values.min()), float(values.max())
+    if not (math.isfinite(low) and math.isfinite(high)):
+        raise _MeaninglessError("floats that are no number or infinite")
+    if high > WHITE:
+        raise _MeaninglessError(f"floats up to {high:g}, whose white is not known")
+    white = 1 if high <= _HIGHLIGHTS else 255 if high <= 255 else WHITE
+    scaled = np.clip(values * (WHITE / white), 0, WHITE)
+    cut = low < -_ROUNDING * white or high > (1 + _ROUNDING) * white
+    remark = "floats below black or above white (1) are cut" if cut else None
+    return np.rint(scaled).astype(np.uint16), remark

@@ -1,0 +1,244 @@
+"""Make a blind test from photos: pairs of pictures, instructions, and empty answer sheets.
+
+    DIR/pairs/001.jpg ...   one photo colored by two methods, side by side
+    DIR/instructions.txt    what judges are asked
+    DIR/answers-1.csv       sheet of the first judge
+    DIR/answers-2.csv       sheet of the second judge, who goes from the last pair to the first
+    DIR.key.json            which method is on which side; not for judges
+
+The folder appears complete or not at all.
+"""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from colorflow import __version__
+from colorflow.errors import EvaluationError, PhotoError
+from colorflow.evaluation.evaluate import photos_of
+from colorflow.evaluation.report import json_text, write_text
+from colorflow.evaluation.subject import digest_of, seed_for
+from colorflow.files import whole_folder
+from colorflow.photo import read_photo
+from colorflow.quiz.answer_key import AnswerKey, KeyMethod, KeyPair, key_file, key_to_json
+from colorflow.quiz.answer_sheets import INSTRUCTIONS, empty_sheet
+from colorflow.quiz.methods import Method
+from colorflow.quiz.pictures import (
+    HEIGHT,
+    WIDTH,
+    Side,
+    balanced_sides,
+    resized,
+    size_within,
+    write_pair,
+)
+
+_SEED_BITS = 32
+"""As many as `colorflow colorize --seed` takes."""
+
+Methods = tuple[Method, Method]
+
+
+@dataclass(frozen=True, slots=True)
+class Excluded:
+    """A file that is not shown."""
+
+    file: str
+    why: Literal["unreadable", "cannot be shown", "shown already"]
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Photos that can be shown, by the digest of their pixels, and files that cannot."""
+
+    photos: dict[str, Path] = field(default_factory=dict)
+    left_out: list[Excluded] = field(default_factory=list)
+
+
+def make_blind_test(
+    folders: Sequence[Path],
+    directory: Path,
+    methods: Methods,
+    *,
+    pairs: int | None,
+    seed: int,
+    say: Callable[[str], None],
+    warn: Callable[[str], None],
+) -> Selection:
+    """Make a blind test.
+
+    Args:
+        folders: photos.
+        directory: of the test; a new or an empty folder.
+        methods: how each photo is colored.
+        pairs: number of pairs; None for one of each photo.
+        seed: of the choice and order of photos, of sides and samples.
+        say: receives a line for each pair, and a summary.
+        warn: receives a line for each file that is left out.
+
+    Raises:
+        EvaluationError: no photo can be shown, or the folder is not empty or cannot be written.
+        UnreadablePhotoError: there is no such folder of photos.
+    """
+    _check_free(directory)
+    rng = np.random.default_rng(seed)
+    names = _names(folders, directory)
+    files = sorted(names, key=lambda path: names[path])
+    order = [files[index] for index in rng.permutation(len(files))]
+    chosen = _select({path: names[path] for path in order}, pairs, methods, warn)
+    first, second = (KeyMethod(text=one.text, weights=one.weights) for one in methods)
+    sides = balanced_sides(len(chosen.photos), rng)
+    key_pairs = _key_pairs(chosen, names, sides, seed)
+    key = AnswerKey(colorflow=__version__, seed=seed, ways=(first, second), pairs=key_pairs)
+    _write_test(directory, key, chosen, methods, say)
+    say(f"{len(key.pairs)} pairs in {directory}; the key is {key_file(directory)}")
+    if pairs is not None and pairs > len(key.pairs):
+        say(
+            f"{pairs} were asked for, but only {len(key.pairs)} photos can be shown, each once; "
+            "more photos give more pairs"
+        )
+    return chosen
+
+
+def _write_test(
+    directory: Path,
+    key: AnswerKey,
+    chosen: Selection,
+    methods: Methods,
+    say: Callable[[str], None],
+) -> None:
+    """Write the folder and the key beside it."""
+    with _whole_folder(directory) as unfinished:
+        (unfinished / "pairs").mkdir()
+        for pair in key.pairs:
+            picture = Path("pairs") / f"{pair.pair}.jpg"
+            _write_pair(unfinished / picture, chosen.photos[pair.digest], pair, methods)
+            say(str(picture))
+        for name, text in (
+            ("instructions.txt", INSTRUCTIONS[key.form]),
+            ("answers-1.csv", empty_sheet(key, backward=False)),
+            ("answers-2.csv", empty_sheet(key, backward=True)),
+        ):
+            write_text(unfinished / name, text, None)
+        about = {
+            "date": datetime.date.today().isoformat(),
+            "left_out": [{"file": item.file, "why": item.why} for item in chosen.left_out],
+        }
+        write_text(key_file(directory), json_text(key_to_json(key, about)), None)
+
+
+def _select(
+    files: Mapping[Path, str], most: int | None, methods: Methods, warn: Callable[[str], None]
+) -> Selection:
+    """Go through named files in their order until enough photos can be shown.
+
+    Raises:
+        EvaluationError: there is none.
+    """
+    selection = Selection()
+    for path, name in files.items():
+        if most is not None and len(selection.photos) >= most:
+            break
+        if excluded := _add(selection.photos, path, name, methods):
+            selection.left_out.append(excluded)
+            warn(f"{path}: left out ({excluded.reason})")
+    if not selection.photos:
+        raise EvaluationError(f"none of the {len(files)} photos can be shown")
+    return selection
+
+
+def _add(photos: dict[str, Path], path: Path, name: str, methods: Methods) -> Excluded | None:
+    """Add a photo of which both methods have a picture, or explain why not."""
+    try:
+        photo = read_photo(path)
+    except PhotoError as error:
+        return Excluded(name, "unreadable", error.reason)
+    digest = digest_of(photo.pixels)
+    if digest in photos:
+        return Excluded(name, "shown already", f"is the same picture as {photos[digest]}")
+    for method in methods:
+        if reason := method.refusal(photo, name):
+            return Excluded(name, "cannot be shown", reason)
+    photos[digest] = path
+    return None
+
+
+def _write_pair(path: Path, file: Path, pair: KeyPair, methods: Methods) -> None:
+    """Color one photo by both methods and write the two pictures side by side."""
+    photo = read_photo(file)
+    size = size_within(photo.height, photo.width, HEIGHT, WIDTH)
+    first, second = (
+        resized(method.picture(photo, pair.photo, pair.seed), *size) for method in methods
+    )
+    left, right = (first, second) if pair.first == "left" else (second, first)
+    write_pair(path, left, right)
+
+
+def _names(folders: Sequence[Path], directory: Path) -> dict[Path, str]:
+    """Names of the files below folders, which begin with the name of their folder.
+
+    Pictures of the test itself are left out if it lies among the photos.
+    """
+    names: dict[Path, str] = {}
+    known: set[Path] = set()
+    for folder in folders:
+        for path in photos_of(folder):
+            own = path.resolve()
+            if own not in known and not own.is_relative_to(directory.resolve()):
+                known.add(own)
+                names[path] = (Path(folder.resolve().name) / path.relative_to(folder)).as_posix()
+    return names
+
+
+def _key_pairs(
+    selection: Selection, names: Mapping[Path, str], sides: Sequence[Side], seed: int
+) -> tuple[KeyPair, ...]:
+    digits = max(3, len(str(len(sides))))
+    return tuple(
+        KeyPair(
+            pair=f"{number:0{digits}}",
+            photo=names[path],
+            digest=digest,
+            first=side,
+            seed=seed_for(digest, seed, "blind") % 2**_SEED_BITS,
+        )
+        for number, ((digest, path), side) in enumerate(
+            zip(selection.photos.items(), sides, strict=True), start=1
+        )
+    )
+
+
+def _check_free(directory: Path) -> None:
+    """Raise an EvaluationError unless a test can be made there."""
+    key = key_file(directory)
+    if key.exists():
+        raise EvaluationError(
+            f"{key}: is the key of an earlier test; choose a new folder for this one"
+        )
+    try:
+        free = not directory.exists() or (directory.is_dir() and not any(directory.iterdir()))
+    except OSError as error:
+        raise EvaluationError(f"{directory}: cannot be read ({error.strerror})") from error
+    if not free:
+        raise EvaluationError(
+            f"{directory}: is not empty, or is no folder; choose a new folder for the test"
+        )
+
+
+@contextmanager
+def _whole_folder(directory: Path) -> Iterator[Path]:
+    """A temporary folder that replaces `directory` at the end, or is deleted after an error."""
+    try:
+        directory.absolute().parent.mkdir(parents=True, exist_ok=True)
+        with whole_folder(directory) as unfinished:
+            yield unfinished
+    except OSError as error:
+        raise EvaluationError(f"{directory}: cannot be made ({error.strerror})") from error

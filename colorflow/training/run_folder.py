@@ -1,0 +1,296 @@
+"""The folder of a run: checkpoints, curves and previews of everything trained in it.
+
+    config.json            what is trained, such as the shape of the pyramid, and the settings
+    level4/state.pt        training state of the level that completes chroma on the 4x4 grid
+    level4/curve.csv       step, seconds, train and dev negative log-likelihood, skipped steps, and
+                           where the model takes color hints dev with some of them
+    level4/tensorboard/    the same curves
+    level4/grid.png        gray, truth, and samples
+    joint/                 the same for levels that learned together, with the late blocks
+
+The folder of an objective is `Objective.folder`. Objectives are independent: several processes may
+train different levels, or different architectures, of one run.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+import pickle
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from colorflow.errors import TrainingError
+from colorflow.files import whole_file, write_whole
+from colorflow.lock import locked
+from colorflow.model.config import PyramidConfig
+from colorflow.training.targets import level_folder
+from colorflow.training.trainer import TrainConfig
+
+JOINT = "joint"
+"""Name of the folder of levels that learn together."""
+CURVE = ("step", "seconds", "train_nats", "dev_nats", "dev_degraded_nats", "best_dev", "skipped")
+"""Columns of every curve; an objective may add more."""
+
+STATE = frozenset(
+    ("level", "ema", "optimizer", "step", "seconds", "skipped", "best_dev", "best"),
+)
+"""Keys of a training state (`Trainer.state_dict`)."""
+_DAMAGE = (
+    OSError, RuntimeError, EOFError, LookupError, ValueError, TypeError, AttributeError,
+    pickle.UnpicklingError,
+)  # fmt: skip
+"""Exceptions of torch for files that are no checkpoints."""
+
+
+class RunFolder:
+    """The folder of a run.
+
+    Args:
+        folder: made if missing.
+        config: settings that all trainings in it share, plain values for JSON.
+
+    Raises:
+        TrainingError: if the folder cannot be written or holds a run with another config.
+    """
+
+    def __init__(self, folder: Path, config: dict[str, Any]) -> None:
+        self.folder = folder
+        path = folder / "config.json"
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            if not path.exists():
+                write_whole(path, json.dumps(config, indent=1).encode(), None)
+            made_with = _with_defaults(json.loads(path.read_text(encoding="utf-8")))
+        except (OSError, ValueError, TypeError, RecursionError) as error:
+            raise TrainingError(
+                f"{folder}: not a folder for a training run ({error}); choose another folder"
+            ) from error
+        if made_with != _with_defaults(json.loads(json.dumps(config))):
+            raise TrainingError(
+                f"{folder}: holds a run of another shape or recipe (config.json); "
+                "choose another folder"
+            )
+
+    def part(self, name: str) -> Path:
+        """The folder of one objective, created if missing."""
+        folder = self.folder / name
+        folder.mkdir(exist_ok=True)
+        return folder
+
+    @contextmanager
+    def locked(self, name: str) -> Iterator[None]:
+        """Locks an objective against training by other processes.
+
+        Raises:
+            TrainingError: if another process trains it.
+        """
+        folder = self.part(name)
+        busy = TrainingError(
+            f"{folder}: another process is training here; "
+            "wait until it has ended, or choose another folder with -o"
+        )
+        with locked(folder, busy):
+            yield
+
+    def save(self, name: str, state: dict[str, Any]) -> None:
+        """Writes an objective's training state in one step.
+
+        Raises:
+            TrainingError: if it cannot be written; the previous state stays.
+        """
+        path = self.part(name) / "state.pt"
+        try:
+            with whole_file(path, None) as file:
+                torch.save(state, file)
+        except (OSError, RuntimeError) as error:
+            raise TrainingError(f"{path}: the checkpoint cannot be written ({error})") from error
+
+    def has_begun(self, name: str) -> bool:
+        """Whether an objective has a training state."""
+        return has_state(self.folder, name)
+
+    def load(self, name: str) -> dict[str, Any] | None:
+        """An objective's training state, or None if it has not begun."""
+        return read_state(self.folder, name)
+
+    def log(self, name: str, row: dict[str, float]) -> None:
+        """Appends a row to the objective's curve, as CSV and for TensorBoard."""
+        path = self.part(name) / "curve.csv"
+        new = not path.exists()
+        columns = [*CURVE, *sorted(row.keys() - set(CURVE))]
+        with path.open("a", newline="", encoding="utf-8") as file:
+            writer = csv.DictWriter(file, columns)
+            if new:
+                writer.writeheader()
+            writer.writerow({key: round(row[key], 4) for key in columns})
+        from torch.utils.tensorboard import SummaryWriter
+
+        with SummaryWriter(str(self.part(name) / "tensorboard")) as board:
+            for key in columns[2:]:
+                board.add_scalar(f"{name}/{key}", row[key], int(row["step"]))
+
+
+def run_config(
+    pyramid: PyramidConfig, train: TrainConfig, start: str | None = None
+) -> dict[str, Any]:
+    """The config of a run that trains levels of a pyramid.
+
+    Args:
+        pyramid: shape of the model.
+        train: training settings of each level.
+        start: name of the weights that the levels start from, None for new weights.
+    """
+    config = {"pyramid": pyramid.to_dict(), "train": asdict(train)}
+    return config if start is None else {**config, "start": start}
+
+
+def has_state(folder: Path, name: str) -> bool:
+    """Whether a run's folder has a training state of an objective."""
+    return _state_file(folder, name).exists()
+
+
+def read_state(folder: Path, name: str) -> dict[str, Any] | None:
+    """An objective's training state from a run's folder, or None if it has not begun.
+
+    Raises:
+        TrainingError: if the file is damaged.
+    """
+    path = _state_file(folder, name)
+    if not path.exists():
+        return None
+    try:
+        state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+        problem = _problem_of(state)
+    except _DAMAGE as error:
+        problem = type(error).__name__
+    if problem:
+        raise TrainingError(
+            f"{path}: the checkpoint is damaged ({problem}); delete it to start over"
+        )
+    return state
+
+
+def _problem_of(state: dict[str, Any]) -> str | None:
+    """Describes what is wrong with a training state, None if it looks valid."""
+    if missing := STATE - state.keys():
+        return f"no {', '.join(sorted(missing))}"
+    for name in ("step", "skipped"):
+        if type(state[name]) is not int or state[name] < 0:
+            return f"{name} is {state[name]!r}"
+    if not (isinstance(state["seconds"], int | float) and 0 <= state["seconds"] < math.inf):
+        return f"seconds is {state['seconds']!r}"
+    if not isinstance(state["best_dev"], int | float) or math.isnan(state["best_dev"]):
+        return f"best_dev is {state['best_dev']!r}"
+    for name in ("level", "ema", "best"):
+        weights = state[name]
+        if not (isinstance(weights, dict) and all(map(torch.is_tensor, weights.values()))):
+            return f"{name} holds no weights"
+    return None
+
+
+def read_level(folder: Path, grid: int) -> dict[str, Any] | None:
+    """Training state of a level of a run, or None if it has not begun.
+
+    For a level that learned with others it is their common state, except that ``best`` holds the
+    level's own weights, and ``joint`` the grids of all of them. If the level was also trained by
+    itself, that state counts.
+
+    Args:
+        folder: of the run.
+        grid: chroma grid that the level completes.
+
+    Raises:
+        TrainingError: if the file is damaged.
+    """
+    if has_state(folder, level_folder(grid)):
+        return read_state(folder, level_folder(grid))
+    state = read_state(folder, JOINT)
+    if state is None:
+        return None
+    names = [name.split(".") for name in state["level"]]
+    joint = sorted({int(parts[1]) for parts in names if parts[0] == "levels"})
+    if grid not in joint:
+        return None
+    return {**state, "best": _part(state["best"], f"levels.{grid}."), "joint": joint}
+
+
+def read_evaluated_level(folder: Path, grid: int) -> dict[str, Any]:
+    """As `read_level`, for a level that has been evaluated.
+
+    Args:
+        folder: of the run.
+        grid: chroma grid that the level completes.
+
+    Raises:
+        TrainingError: if the level has not been evaluated yet, or the file is damaged.
+    """
+    state = read_level(folder, grid)
+    if state is None or not state["best"]:
+        raise TrainingError(
+            f"{folder}: level {grid} has no evaluated weights yet; "
+            f"train it with `colorflow train PACK -o {folder} --levels {grid}`"
+        )
+    return state
+
+
+def read_late_blocks(folder: Path) -> dict[str, Tensor] | None:
+    """The best averaged weights of a run's late blocks, or None if it has trained none.
+
+    Raises:
+        TrainingError: if the file is damaged.
+    """
+    state = read_state(folder, JOINT)
+    return _part(state["best"], "late_blocks.") if state and state["best"] else None
+
+
+def read_config(folder: Path) -> PyramidConfig:
+    """Configuration of the model of a run.
+
+    Raises:
+        TrainingError: if there is no run.
+    """
+    try:
+        return PyramidConfig.from_dict(_read_config(folder)["pyramid"])
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+        raise TrainingError(f"{folder}: no training run here ({error})") from error
+
+
+def read_start(folder: Path) -> str | None:
+    """Name of the weights that a run's levels started from, None for new weights."""
+    start: str | None = _read_config(folder).get("start")
+    return start
+
+
+def _with_defaults(config: dict[str, Any]) -> dict[str, Any]:
+    """The config of an earlier version with today's fields of the pyramid.
+
+    Raises:
+        ValueError: if its pyramid is invalid.
+        TypeError: if it is no config.
+    """
+    if "pyramid" not in config:
+        return config
+    shape = PyramidConfig.from_dict(config["pyramid"])
+    return {**config, "pyramid": json.loads(json.dumps(shape.to_dict()))}
+
+
+def _read_config(folder: Path) -> dict[str, Any]:
+    config: dict[str, Any] = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    return config
+
+
+def _part(weights: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    """The weights of a submodule, by their names in it."""
+    return {k.removeprefix(prefix): x for k, x in weights.items() if k.startswith(prefix)}
+
+
+def _state_file(folder: Path, name: str) -> Path:
+    return folder / name / "state.pt"

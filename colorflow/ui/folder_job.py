@@ -1,0 +1,265 @@
+"""Many photos of one visitor, and the job that colors them."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from colorflow.batch import (
+    Naming,
+    Note,
+    PhotoOutcome,
+    Plan,
+    Settings,
+    make_plan,
+    run_in_process,
+    write_report,
+    write_sheet,
+)
+from colorflow.batch.archive import pack
+from colorflow.batch.html_report import html_table, summary, write_html_report
+from colorflow.batch.locations import Location
+from colorflow.errors import ColorflowError, PhotoError
+from colorflow.photo import count_pixels
+from colorflow.ui.folder_intake import Intake
+from colorflow.ui.limits import MemoryBudget
+from colorflow.ui.photos import new_folder, storing
+from colorflow.ui.session import Job, Session
+
+if TYPE_CHECKING:
+    from colorflow.colorizer import Colorizer
+
+Format = Literal["auto", "png", "jpg"]
+
+_RESULTS, _SHEET = "colored", "contact-sheet.jpg"
+"""Names in the archive: the folder of the results, and a file."""
+_LONGEST_NAME = 60
+"""Letters of the upload's name that the name of the archive keeps."""
+_AS_ON_THE_PAGE = (
+    ("; --force colors it again", "; tick “Color anew” to color it all the same"),
+    ("its results are there already; --overwrite makes them anew", ""),
+    (", or color it into another folder with -o", ""),
+    (" or give a shorter --name", ""),
+)
+"""What a reason says to users of the command, and what it says on the page."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Album:
+    """The photos of one visitor."""
+
+    folder: Path
+    """Holds them, and everything that is made of them."""
+    intake: Intake
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progress:
+    """How far a job has come."""
+
+    done: int
+    of: int
+    now: str
+    """What comes next: the path of a photo, or what else there is to do."""
+    table: str
+    """What became of the photos so far, as HTML."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FolderOutcome:
+    """What a job has made, as complete files."""
+
+    archive: Path
+    sheet: Path | None
+    """A contact sheet; None if nothing was colored."""
+    table: str
+    """What became of each photo, as HTML."""
+    summary: str
+    """How many photos were colored, left as they are or failed, as a sentence."""
+
+
+FolderSession = Session[Album]
+
+
+class FolderJob(Job):
+    """Colors the photos of one visitor, when it is the visitor's turn.
+
+    Args:
+        album: the photos.
+        settings: how they are colored.
+        format: of the results; auto: JPEG for a JPEG, otherwise PNG.
+        folder: for everything that the job makes; colorings that an earlier job with the same
+            settings has left there are taken over.
+        budget: is reserved for each photo while it is colored.
+    """
+
+    def __init__(
+        self, album: Album, settings: Settings, format: Format, folder: Path, budget: MemoryBudget
+    ) -> None:
+        super().__init__()
+        self.state = "waiting"
+        self.folder = folder
+        self.outcome: FolderOutcome | None = None
+        self._settings, self._format = settings, format
+        self._budget = budget
+        self._intake = intake = album.intake
+        self._made = folder / "made"
+        self._records: list[PhotoOutcome] = []
+        self._plan = make_plan(
+            [intake.folder],
+            self._made / _RESULTS,
+            settings,
+            naming=Naming(ext=format),
+            recursive=True,
+        )
+        for note in intake.damaged:
+            path = intake.folder / str(note.path)
+            self._plan.inputs.append(path)
+            self._plan.settled.append(PhotoOutcome(path=path, status="failed", reason=note.reason))
+        self._plan.notes += [
+            Note(path=intake.folder / str(note.path), reason=note.reason)
+            for note in intake.left_out
+        ]
+
+    def run(self, colorizer: Colorizer) -> Iterator[Progress]:
+        """Color photo after photo; `outcome` is set at the end unless the job was replaced.
+
+        The caller may leave the iteration at any point, which ends the job.
+
+        Raises:
+            ColorflowError: the job cannot start, or a file not be written.
+        """
+        began, started = datetime.now().astimezone(), time.perf_counter()
+        with self, storing():
+            try:
+                yield from self._colored(colorizer)
+                if self.end != "replaced":
+                    yield self._progress("the contact sheet and the zip")
+                    self._finish(began, time.perf_counter() - started)
+            except (ColorflowError, OSError):
+                if self.end != "replaced":  # otherwise the folder has gone
+                    raise
+            finally:
+                if self.end == "replaced":
+                    shutil.rmtree(self.folder, ignore_errors=True)
+
+    def abandon(self) -> None:
+        """End the job and delete what it made, now or when the photo at work is finished."""
+        super().abandon()
+        if self.state != "running":
+            shutil.rmtree(self.folder, ignore_errors=True)
+
+    def is_continued_by(self, settings: Settings, format: Format) -> bool:
+        """Whether a job with these settings can take over what this one made."""
+        return self.state == "ended" and (self._settings, self._format) == (settings, format)
+
+    def _colored(self, colorizer: Colorizer) -> Iterator[Progress]:
+        tasks = self._plan.tasks
+        self._records = list(self._plan.settled)
+        records = islice(run_in_process(self._plan, colorizer), len(self._records), None)
+        for task in tasks:
+            yield self._progress(str(self._relative(task.path)))
+            if self.end:
+                return
+            with self._budget.reserve(self._pixels_of(task.path)):
+                record = next(records, None)
+            if record is None:  # the disk is full
+                return
+            self._records.append(record)
+
+    def _pixels_of(self, path: Location) -> int:
+        assert isinstance(path, Path)
+        try:
+            return count_pixels(path, max_pixels=self._settings.max_pixels)
+        except PhotoError:  # the batch will tell
+            return 0
+
+    def _progress(self, now: str) -> Progress:
+        plan, records = self._for_the_visitor()
+        return Progress(
+            done=len(records),
+            of=len(plan.inputs),
+            now=now,
+            table=html_table(replace(plan, inputs=[one.path for one in records]), records),
+        )
+
+    def _finish(self, began: datetime, seconds: float) -> None:
+        """Write the report and the contact sheet, and pack everything into one archive."""
+        plan, records = self._for_the_visitor()
+        made = self._made
+        made.mkdir(exist_ok=True)
+        write_report(made / "report.json", plan, records, began=began, seconds=seconds)
+        write_html_report(made / "report.html", plan, records)
+        out = new_folder(self.folder, "out-")  # so that browsers take no file for an earlier one
+        sheet = None
+        if write_sheet(made / _SHEET, self._plan.in_order(self._records)):
+            sheet = Path(shutil.copyfile(made / _SHEET, out / _SHEET))
+        archive = out / f"{self._intake.name[:_LONGEST_NAME]}-colored.zip"
+        pack(made, archive)
+        self.outcome = FolderOutcome(
+            archive=archive,
+            sheet=sheet,
+            table=html_table(plan, records),
+            summary=summary(plan, records),
+        )
+
+    def _for_the_visitor(self) -> tuple[Plan, list[PhotoOutcome]]:
+        """Plan and records without the server's folders and the command's options."""
+        plan = replace(
+            self._plan,
+            output=Path(_RESULTS),
+            inputs=[self._relative(path) for path in self._plan.inputs],
+            notes=[replace(note, path=self._relative(note.path)) for note in self._plan.notes],
+            left_out=[],  # the intake has told of them
+        )
+        records = [
+            replace(
+                record,
+                path=self._relative(record.path),
+                reason=record.reason and self._in_plain_words(record.reason),
+                colorings=tuple(
+                    replace(one, path=self._relative(one.path)) for one in record.colorings
+                ),
+            )
+            for record in self._records
+        ]
+        return plan, records
+
+    def _relative(self, path: Location) -> Location:
+        for folder in (self._intake.folder, self._made):
+            if isinstance(path, Path) and path.is_relative_to(folder):
+                return path.relative_to(folder)
+        return path
+
+    def _in_plain_words(self, reason: str) -> str:
+        for folder in (self._intake.folder, self._made):
+            reason = reason.replace(f"{folder}{os.sep}", "")
+        for command, page in _AS_ON_THE_PAGE:
+            reason = reason.replace(command, page)
+        return reason
+
+
+def queue_job(session: FolderSession, settings: Settings, format: Format) -> None:
+    """Make a job of the visitor's photos that waits for its turn.
+
+    It continues the one before if that had the same settings.
+
+    Raises:
+        ColorflowError: there are no photos, or nothing can be stored.
+    """
+    album, before, folder = session.current, session.job, None
+    if album is None or not (album.intake.photos or album.intake.damaged):
+        raise ColorflowError("There are no photos yet; choose some first.")
+    if isinstance(before, FolderJob) and before.is_continued_by(settings, format):
+        folder, session.job = before.folder, None
+        if before.outcome:
+            shutil.rmtree(before.outcome.archive.parent, ignore_errors=True)
+    folder = folder or new_folder(album.folder, "job-")
+    session.start(FolderJob(album, settings, format, folder, session.budget))

@@ -1,0 +1,211 @@
+"""What the tabs are put together from: where photos are uploaded, and where results are shown."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from colorflow.ui.colorings import AnyPhoto, write_chosen
+from colorflow.ui.limits import WORK_QUEUE, MemoryBudget
+from colorflow.ui.photos import UploadedPhoto
+from colorflow.ui.session import Session
+from colorflow.ui.status import FAILURES, Updates, line, problem
+
+AT_ONCE: dict[str, Any] = {
+    "show_progress": "hidden",
+    "trigger_mode": "multiple",
+    "concurrency_limit": None,
+    "api_visibility": "private",
+}
+"""Options of events whose handlers answer at once, whatever else is going on."""
+IN_TURN: dict[str, Any] = {"api_visibility": "private", **WORK_QUEUE}
+"""Options of events whose handlers wait for their turn in the queue of all work."""
+AFTERWARDS: dict[str, Any] = {"show_progress": "hidden", "trigger_mode": "multiple", **IN_TURN}
+"""Options of events that follow others by themselves, in the queue of all work."""
+
+SUFFIXES = {"JPEG": ".jpg", "PNG": ".png"}
+"""Formats of downloads."""
+
+LISTEN = """
+let pressed = null;
+element.addEventListener("click", event => {
+    const button = event.target.closest("button[data-index]");
+    if (!button) return;
+    pressed = button.dataset;
+    trigger("select", { index: Number(pressed.index), value: pressed.act });
+});
+watch("value", () => {
+    if (!pressed) return;
+    const same = `button[data-index="${pressed.index}"][data-act="${pressed.act}"]`;
+    element.querySelector(same)?.focus({ preventScroll: true });
+    pressed = null;
+});
+"""
+"""For a `gr.HTML` of buttons: one that is pressed sends its index and act in a select event, and
+keeps the keyboard's focus."""
+
+
+def session_state(root: Path, budget: MemoryBudget) -> gr.State:
+    """Make the state that holds a `Session` for each visitor.
+
+    Gradio deletes a state, and so its files, only after a handler has given it as an output.
+
+    Args:
+        root: folder in which the sessions make theirs.
+        budget: memory and disk for photos, shared by all visitors.
+    """
+    return gr.State(Session[Any](root, budget), delete_callback=Session.close)
+
+
+def formats_line(max_megabytes: int) -> str:
+    """Which photos are taken, as HTML."""
+    return line(f"JPEG, PNG, WebP, TIFF or BMP, up to {max_megabytes} MB.")
+
+
+class UploadPane:
+    """A field for uploads, a preview of the photo if wanted, and the visitor's session.
+
+    Args:
+        root: folder in which the sessions make theirs.
+        budget: memory and disk for photos, shared by all visitors.
+        elem_id: of the field.
+        label: of the field.
+        several: whether several files can be uploaded at once.
+        photos_only: whether the browser offers photos only.
+    """
+
+    def __init__(
+        self,
+        root: Path,
+        budget: MemoryBudget,
+        elem_id: str,
+        label: str,
+        *,
+        several: bool = False,
+        photos_only: bool = True,
+    ) -> None:
+        self.session = session_state(root, budget)
+        self.upload = gr.File(
+            label=label,
+            file_count="multiple" if several else "single",
+            file_types=["image"] if photos_only else None,
+            height=140,
+            elem_id=elem_id,
+        )
+        self.changes = [self.upload.upload, self.upload.clear]
+        if several:
+            self.changes.append(self.upload.delete)
+
+    def add_preview(self, elem_id: str, height: int) -> None:
+        """Put the preview below what is there, `height` in pixels."""
+        self.preview = gr.Image(
+            show_label=False,
+            format="png",
+            interactive=False,
+            visible=False,
+            buttons=[],
+            height=height,
+            elem_id=elem_id,
+        )
+
+    def shown(self, photo: UploadedPhoto | None) -> Updates:
+        """Show a photo, or nothing."""
+        path = str(photo.preview) if photo else None
+        return {self.preview: gr.update(value=path, visible=photo is not None)}
+
+
+class ResultPane:
+    """How to begin, until there is a result; then the result.
+
+    Args:
+        prefix: of the elem_ids.
+        steps: how to begin, as HTML.
+    """
+
+    def __init__(self, prefix: str, steps: str) -> None:
+        self._prefix = prefix
+        self.welcome = gr.HTML(steps, elem_id=f"{prefix}welcome")
+        self.column = gr.Column(visible=False, elem_id=f"{prefix}results")
+
+    def shown(self) -> Updates:
+        """Show the result instead of how to begin."""
+        return {self.welcome: gr.update(visible=False), self.column: gr.update(visible=True)}
+
+    def emptied(self) -> Updates:
+        """Show how to begin."""
+        return {self.welcome: gr.update(visible=True), self.column: gr.update(visible=False)}
+
+
+class ComparePane(ResultPane):
+    """A result that is compared with the photo, and downloaded in full size.
+
+    Args:
+        prefix: of the elem_ids.
+        steps: how to begin, as HTML.
+        model: digest of the weights, for the provenance in the download.
+        status: line in which errors of the download are told.
+    """
+
+    def __init__(self, prefix: str, steps: str, model: str, status: gr.HTML) -> None:
+        super().__init__(prefix, steps)
+        self._model = model
+        self._status = status
+
+    def add_compare(self, heading_id: str) -> None:
+        """Put two pictures and a handle between them below what is there."""
+        gr.HTML("<h2>Drag the handle to compare</h2>", elem_id=heading_id)
+        self.compare = gr.ImageSlider(
+            show_label=False,
+            format="png",
+            interactive=False,
+            buttons=["fullscreen"],
+            max_height=640,
+            elem_id=f"{self._prefix}compare",
+        )
+
+    def add_download(self) -> None:
+        """Put the download button below what is there."""
+        self.download = gr.DownloadButton(
+            "Download", variant="primary", min_width=240, elem_id=f"{self._prefix}download"
+        )
+
+    def emptied(self) -> Updates:
+        """Show how to begin."""
+        return {**super().emptied(), self.compare: None, self.download: None}
+
+    def compared(self, before: Path, after: Path) -> Updates:
+        """Show two pictures; the download of the second is prepared next."""
+        return {self.compare: (str(before), str(after)), **self.awaiting_download()}
+
+    def awaiting_download(self) -> Updates:
+        """Take the download away while a file is made."""
+        update = gr.update(value=None, label="Preparing the download ...", interactive=False)
+        return {self.download: update}
+
+    def prepare_download_after(
+        self, *events: gr.events.Dependency, session: gr.State, format_: gr.Radio | None = None
+    ) -> None:
+        """Let the download follow events that choose a coloring.
+
+        Args:
+            events: after whose handlers it is prepared.
+            session: holds the visitor's `Session`.
+            format_: where the visitor chooses one of `SUFFIXES`; by default the photo's own.
+        """
+        inputs = [session] if format_ is None else [session, format_]
+        for event in events:
+            event.then(self.prepare_download, inputs, [self.download, self._status], **AFTERWARDS)
+
+    def prepare_download(self, session: Session[AnyPhoto], format_: str | None = None) -> Updates:
+        """Write the chosen coloring in full size, and offer it."""
+        try:
+            written = write_chosen(session, self._model, format_ and SUFFIXES[format_])
+        except FAILURES as error:
+            return {self._status: problem(error)}
+        if written is None:
+            return {self._status: gr.skip()}
+        photo, path = written
+        label = f"Download, {photo.width} × {photo.height} pixels"
+        return {self.download: gr.update(value=str(path), label=label, interactive=True)}

@@ -1,0 +1,165 @@
+"""An uploaded photo: small previews for the page, and colorings in full size for the download."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from colorflow.color.full_resolution import LightnessRows, render
+from colorflow.errors import ColorflowError
+from colorflow.photo import Kind, Photo, Provenance, count_pixels, read_photo, write_image
+from colorflow.ui.limits import MemoryBudget
+
+PREVIEW_SIDE = 1024
+"""Longest side of a preview, in pixels."""
+THUMBNAIL_SIDE = 160
+"""Longest side of a picture in the strip of several photos, in pixels."""
+NO_CHROMA = np.zeros((2, 1, 1), np.float32)
+"""Chroma of a photo without colors."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UploadedPhoto:
+    """An uploaded photo that could be read, and its previews."""
+
+    path: Path
+    """The file as it was sent, under its own name in the photo's folder."""
+    budget: MemoryBudget
+    """Is held whenever the photo is worked on in full size."""
+    folder: Path
+    """For everything that is made of the photo."""
+    kind: Kind
+    width: int
+    height: int
+    preview: Path
+    thumbnail: Path
+    gray: Path
+    """A preview of the lightness alone, which colorings are compared with."""
+    suffix: str
+    """Of a coloring in full size: .jpg for a JPEG, otherwise .png."""
+
+    @contextmanager
+    def read(self) -> Iterator[Photo]:
+        """Read the file again, and hold room for its pixels.
+
+        Raises:
+            ColorflowError: the file cannot be read any more, or there is no room.
+        """
+        with self.budget.reserve(self.width * self.height):
+            yield read_photo(self.path, max_pixels=self.budget.pixels)
+
+    def write_coloring(self, ab: NDArray[np.float32], path: Path, provenance: Provenance) -> None:
+        """Write a coloring in the photo's own size, with the photo's metadata.
+
+        Args:
+            ab: CIELAB (2, h, w), on a small grid.
+            path: of the new file.
+            provenance: how the coloring was made.
+
+        Raises:
+            ColorflowError: the photo cannot be read any more, or the file not written.
+        """
+        with self.read() as photo:
+            rgb = render(LightnessRows(photo.full_depth), ab, bits=photo.bits)
+            write_image(path, rgb, photo, provenance=provenance)
+
+
+def open_photo(upload: Path, parent: Path, budget: MemoryBudget) -> UploadedPhoto:
+    """Read an upload and write its previews.
+
+    Args:
+        upload: the file. The photo's folder gets a link to it, which stays when Gradio deletes its
+            uploads.
+        parent: folder in which the photo gets its own.
+        budget: is reserved while the photo is read.
+
+    Raises:
+        ColorflowError: the upload cannot be read, a preview not written, or there is no room.
+    """
+    with budget.reserve(count_pixels(upload, max_pixels=budget.pixels)):
+        photo = read_photo(upload, max_pixels=budget.pixels)
+        folder = new_folder(parent, "photo-")
+        small = reduced(photo)
+        tiny = reduced(small, THUMBNAIL_SIDE)
+        path = new_folder(folder, "upload-") / upload.name
+        with storing():
+            link_or_copy(upload, path)
+        return UploadedPhoto(
+            path=path,
+            budget=budget,
+            folder=folder,
+            kind=photo.kind,
+            width=photo.width,
+            height=photo.height,
+            preview=write_preview(folder / "preview.png", _as_rgb(small.pixels), small),
+            thumbnail=write_preview(folder / "thumbnail.png", _as_rgb(tiny.pixels), tiny),
+            gray=write_colored(folder / "gray.png", NO_CHROMA, small),
+            suffix=".jpg" if photo.metadata.format == "JPEG" else ".png",
+        )
+
+
+def reduced(photo: Photo, side: int = PREVIEW_SIDE) -> Photo:
+    """The photo with no side longer than `side` pixels, without metadata."""
+    alpha = None if photo.alpha is None else _reduced(photo.alpha, side)
+    return Photo(pixels=_reduced(photo.pixels, side), alpha=alpha, source=photo.source)
+
+
+def write_preview(path: Path, rgb: NDArray[np.uint8], like: Photo) -> Path:
+    """Write a small picture with the transparency of the photo that it shows."""
+    write_image(path, rgb, like)
+    return path
+
+
+def write_colored(path: Path, ab: NDArray[np.float32], small: Photo) -> Path:
+    """Write a small photo in the colors `ab`, CIELAB (2, h, w)."""
+    return write_preview(path, render(LightnessRows(small.pixels), ab), small)
+
+
+@contextmanager
+def storing() -> Iterator[None]:
+    """Turn an `OSError` of writing into a sentence for the visitor.
+
+    Raises:
+        ColorflowError: in the place of the `OSError`.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise ColorflowError(f"Nothing can be stored on the server ({error.strerror}).") from error
+
+
+def new_folder(parent: Path, prefix: str) -> Path:
+    """Make a folder with a name that no other has.
+
+    Raises:
+        ColorflowError: it cannot be made.
+    """
+    with storing():
+        return Path(tempfile.mkdtemp(prefix=prefix, dir=parent))
+
+
+def link_or_copy(source: Path, target: Path) -> None:
+    """Give a file a second name, or copy it where the file system has no hard links."""
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copyfile(source, target)
+
+
+def _reduced(pixels: np.ndarray, side: int) -> np.ndarray:
+    image = Image.fromarray(pixels)
+    image.thumbnail((side, side), reducing_gap=3)
+    return np.array(image)
+
+
+def _as_rgb(pixels: np.ndarray) -> np.ndarray:
+    return pixels if pixels.ndim == 3 else np.repeat(pixels[..., None], 3, axis=2)

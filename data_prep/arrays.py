@@ -1,0 +1,117 @@
+"""Second pass of every pack: fills memory-mapped arrays, and goes on after an interruption."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import DTypeLike
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+from colorflow.errors import PackError, PhotoError
+
+BATCH = 32
+FLUSH_EVERY = 64
+"""Batches between two flushes to disk; an interruption loses at most these."""
+
+Batch = Mapping[str, Tensor]
+"""Values of consecutive rows, by the array's name."""
+
+
+def check_room(folder: Path, contents: str, size: int) -> None:
+    """Prints the size of a pack and checks that the disk has room for it.
+
+    Args:
+        folder: the pack's folder.
+        contents: what the pack holds, for the message.
+        size: bytes.
+
+    Raises:
+        PackError: if less is free.
+    """
+    free = shutil.disk_usage(folder).free
+    print(f"{contents}: {size / 1e9:.1f} GB")
+    if size > free:
+        raise PackError(f"{folder}: needs {size / 1e9:.1f} GB, but {free / 1e9:.1f} GB are free")
+
+
+def fill_arrays(
+    folder: Path,
+    kinds: Mapping[str, tuple[DTypeLike, tuple[int, ...]]],
+    make: Callable[[range], Batch],
+    save_filled: Callable[[int], None],
+    *,
+    rows: int,
+    filled: int,
+    workers: int,
+) -> Iterator[int]:
+    """Fills the rows from `filled` to the end; yields the number of filled rows.
+
+    Args:
+        folder: the pack's folder.
+        kinds: dtype and shape of one row, by the array's name.
+        make: computes the values of some rows; it runs in the worker processes.
+        save_filled: records how many rows are filled, after they are on the disk.
+        rows: rows of each array.
+        filled: rows that are filled already.
+        workers: worker processes; 0 works in this process.
+
+    Raises:
+        PackError: if an array is damaged, or a photo is gone since the pack was begun.
+    """
+    arrays = {
+        name: _open(folder / f"{name}.npy", np.dtype(dtype), (rows, *shape), new=filled == 0)
+        for name, (dtype, shape) in kinds.items()
+    }
+    batches = _Batches(make, range(filled, rows, BATCH))
+    yield filled
+    for number, batch in enumerate(DataLoader(batches, batch_size=None, num_workers=workers), 1):
+        if isinstance(batch, str):
+            raise PackError(f"{batch}; bring the photo back, or delete the pack to start over")
+        end = min(filled + BATCH, rows)
+        for name, values in batch.items():
+            arrays[name][filled:end] = values.numpy()
+        filled = end
+        if number % FLUSH_EVERY == 0 or filled == rows:
+            for array in arrays.values():
+                array.flush()
+            save_filled(filled)
+        yield filled
+
+
+class _Batches(Dataset[Batch | str]):
+    """Batches of rows. A batch with an unreadable photo is the error's message.
+
+    Exceptions do not leave a worker process unchanged.
+    """
+
+    def __init__(self, make: Callable[[range], Batch], starts: range) -> None:
+        self.make, self.starts = make, starts
+
+    def __len__(self) -> int:
+        return len(self.starts)
+
+    def __getitem__(self, index: int) -> Batch | str:
+        start = self.starts[index]
+        try:
+            return self.make(range(start, min(start + BATCH, self.starts.stop)))
+        except PhotoError as error:
+            return str(error)
+
+
+def _open(
+    path: Path, dtype: np.dtype[Any], shape: tuple[int, ...], *, new: bool
+) -> np.memmap[Any, Any]:
+    if new:
+        return np.lib.format.open_memmap(path, mode="w+", dtype=dtype, shape=shape)
+    try:
+        array = np.lib.format.open_memmap(path, mode="r+")
+    except (OSError, EOFError, ValueError) as error:
+        raise PackError(f"{path}: damaged ({error}); delete the pack to start over") from error
+    if array.shape != shape or array.dtype != dtype:
+        raise PackError(f"{path}: does not fit the pack; delete the pack to start over")
+    return array

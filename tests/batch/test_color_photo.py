@@ -1,0 +1,502 @@
+"""Photos of a plan colored in this process: files, outcomes, and everything that goes wrong."""
+
+from __future__ import annotations
+
+import errno
+import functools
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import skimage.data
+from PIL import Image
+
+from colorflow.batch import (
+    ColoredFile,
+    Naming,
+    PhotoOutcome,
+    Settings,
+    make_plan,
+    run,
+    run_in_process,
+)
+from colorflow.batch.output import STALE_SECONDS, output_folder
+from colorflow.color.full_resolution import lightness_of
+from colorflow.colorizer import Colorizer, Hint
+from colorflow.errors import BatchError, WeightsError, WritePhotoError
+from colorflow.files import digest_of
+from colorflow.model.config import HINT_PLANES
+from colorflow.photo import Principal, Provenance, read_photo, read_provenance, write_image
+from tests.small_weights import GAIN, save_small_weights
+
+Save = Callable[..., Path]
+Run = Callable[..., dict[str, PhotoOutcome]]
+
+
+@pytest.fixture
+def out(tmp_path: Path) -> Path:
+    return tmp_path / "out"
+
+
+@pytest.fixture
+def color_all(colorizer: Colorizer, out: Path) -> Run:
+    """Plans and runs; outcomes by the photos' names."""
+
+    def color_all(
+        *inputs: Path, recursive: bool = False, **settings: object
+    ) -> dict[str, PhotoOutcome]:
+        plan = make_plan(inputs, out, Settings(**settings), recursive=recursive)  # type: ignore[arg-type]
+        return {outcome.path.name: outcome for outcome in run_in_process(plan, colorizer)}
+
+    return color_all
+
+
+def difference(a: np.ndarray, b: np.ndarray) -> int:
+    return int(np.abs(a.astype(int) - b.astype(int)).max())
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file())
+
+
+def test_each_input_has_a_record(
+    album: Path, out: Path, tmp_path: Path, color_all: Run, colorizer: Colorizer
+) -> None:
+    Image.fromarray(skimage.data.astronaut()).save(album / "colored.png")
+    (album / "broken.jpg").write_bytes((album / "a.jpg").read_bytes()[:-20])
+    outcomes = color_all(album, tmp_path / "absent.png", recursive=True, n=2, seed=7, samples=True)
+    assert {name: outcome.status for name, outcome in outcomes.items()} == {
+        "absent.png": "failed",
+        "a.jpg": "done",
+        "b.png": "done",
+        "broken.jpg": "failed",
+        "c.jpg": "done",
+        "colored.png": "already-colored",
+    }
+    assert names(out) == [
+        "a_s7.jpg", "a_s8.jpg", "b_s7.png", "b_s8.png", "inner/c_s7.jpg", "inner/c_s8.jpg",
+    ]  # fmt: skip
+    for outcome in outcomes.values():
+        assert str(album) not in str(outcome.reason)
+        assert (outcome.reason is None) == (outcome.status == "done")
+    done = outcomes["b.png"]
+    assert done.colorings == (
+        ColoredFile(path=out / "b_s7.png", label="s7", seed=7),
+        ColoredFile(path=out / "b_s8.png", label="s8", seed=8),
+    )
+    assert (done.width, done.height) == (64, 48)
+    (want,) = colorizer.colorize_photo(read_photo(album / "b.png"), n=1, seed=8, samples=True)
+    assert difference(read_photo(out / "b_s8.png").pixels, want) <= 1
+    for name, seed in (("b_s8.png", 8), ("inner/c_s7.jpg", 7)):
+        photo = album / (name.rpartition("_")[0] + Path(name).suffix)
+        want = Provenance(seed, 1.0, colorizer.digest, photo=digest_of(photo))
+        assert read_provenance(out / name) == want
+
+
+def test_principal_colorings_are_those_of_the_colorizer(
+    album: Path, out: Path, color_all: Run, colorizer: Colorizer
+) -> None:
+    outcome = color_all(album / "b.png", n=3, seed=5)["b.png"]
+    photo = read_photo(album / "b.png")
+    predictions = colorizer.predict(photo, 3, seed=5)
+    letters = ["a", "b", "c"]
+    assert names(out) == [f"b_{letter}.png" for letter in letters]
+    assert outcome.colorings == tuple(
+        ColoredFile(path=out / f"b_{letter}.png", label=letter, seed=5, share=share)
+        for letter, share in zip(letters, predictions.shares, strict=True)
+    )
+    painted = list(colorizer.render(photo, predictions.ab))
+    for letter, share, want in zip(letters, predictions.shares, painted, strict=True):
+        assert difference(read_photo(out / f"b_{letter}.png").pixels, want) <= 1
+        said = Provenance(
+            5,
+            1.0,
+            colorizer.digest,
+            photo=digest_of(album / "b.png"),
+            principal=Principal(letter, 3, share),
+        )
+        assert read_provenance(out / f"b_{letter}.png") == said
+    assert difference(painted[0], painted[1]) > 3
+
+
+def test_the_mean_is_the_same_however_many_colorings_there_are(
+    album: Path, out: Path, color_all: Run
+) -> None:
+    (first,) = color_all(album / "b.png")["b.png"].colorings
+    made = (out / "b_a.png").read_bytes()
+    outcome = color_all(album / "b.png", n=3)["b.png"]
+    assert (outcome.status, outcome.colorings[0]) == ("done", first)
+    assert (out / "b_a.png").read_bytes() == made
+    assert color_all(album / "b.png", n=3)["b.png"].colorings == outcome.colorings
+    assert color_all(album / "b.png")["b.png"].status == "skipped"
+    fewer = color_all(album / "b.png", n=2)["b.png"]
+    assert fewer.reason == (
+        f"{out / 'b_b.png'}: is there already, but was made with -n 3; --overwrite makes it anew"
+    )
+    whole = read_photo(out / "b_a.png").pixels
+    color_all(album / "b.png", n=2, overwrite=True)
+    assert difference(read_photo(out / "b_a.png").pixels, whole) <= 1
+
+
+@pytest.mark.parametrize("samples", [False, True])
+def test_going_on_makes_what_is_missing_and_nothing_else(
+    album: Path, out: Path, color_all: Run, samples: bool
+) -> None:
+    color_all(album, n=2, samples=samples)
+    whole = {name: (out / name).read_bytes() for name in names(out)}
+    second = "s1" if samples else "b"
+    (out / f"b_{second}.png").unlink()
+    (out / f"a_{second}.jpg").write_bytes(b"")
+    outcomes = color_all(album, n=2, samples=samples)
+    assert [outcome.status for outcome in outcomes.values()] == ["done", "done"]
+    assert {name: (out / name).read_bytes() for name in names(out)} == whole
+    again = color_all(album, n=2, samples=samples)
+    assert [outcome.status for outcome in again.values()] == ["skipped", "skipped"]
+    for name, outcome in again.items():
+        assert outcome.colorings == outcomes[name].colorings
+    before = {name: (out / name).stat().st_ino for name in names(out)}
+    color_all(album, n=2, samples=samples, overwrite=True)
+    assert {name: (out / name).read_bytes() for name in names(out)} == whole
+    assert not any((out / name).stat().st_ino == before[name] for name in names(out))
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_what_colorflow_did_not_make_is_never_replaced(
+    album: Path, out: Path, save_photo: Save, color_all: Run, overwrite: bool
+) -> None:
+    out.mkdir()
+    kept = save_photo(out / "a_b.jpg", 5).read_bytes()
+    (out / "b_a.png").symlink_to(album / "a.jpg")
+    outcomes = color_all(album, n=2, overwrite=overwrite)
+    for name, result in (("a.jpg", "a_b.jpg"), ("b.png", "b_a.png")):
+        assert (outcomes[name].status, outcomes[name].colorings) == ("failed", ())
+        assert outcomes[name].reason == (
+            f"{out / result}: the file cannot be written (a file is there already, and it is no "
+            "coloring that colorflow made; move it away, or choose another name)"
+        )
+    assert (out / "a_b.jpg").read_bytes() == kept
+    assert names(out) == ["a_b.jpg", "b_a.png"]
+
+
+def test_a_link_to_a_result_is_written_through(
+    album: Path, out: Path, tmp_path: Path, color_all: Run
+) -> None:
+    color_all(album / "a.jpg")
+    (out / "a_a.jpg").rename(tmp_path / "elsewhere.jpg")
+    (out / "a_a.jpg").symlink_to(tmp_path / "elsewhere.jpg")
+    assert color_all(album / "a.jpg")["a.jpg"].status == "skipped"
+    outcome = color_all(album / "a.jpg", temperature=0.5, overwrite=True)["a.jpg"]
+    assert outcome.status == "done"
+    assert (out / "a_a.jpg").is_symlink()
+    provenance = read_provenance(tmp_path / "elsewhere.jpg")
+    assert provenance is not None
+    assert provenance.temperature == 0.5
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"temperature": 0.3}, "was made with --temperature 1"),
+        ({"hints": {"b.png": (Hint(1, 2, 3, 4),)}}, "was made without hints"),
+        ({"photo": 7}, "was made from a photo of other content"),
+        ({"weights": GAIN + 0.5}, "was made with other weights ("),
+        ({"seed": 4}, "was made with --seed 0"),
+        ({"samples": True}, "was made without --samples"),
+    ],
+    ids=str,
+)
+def test_only_what_was_made_the_same_way_is_skipped(
+    save_photo: Save, tmp_path: Path, out: Path, change: dict[str, Any], said: str
+) -> None:
+    path = save_photo(tmp_path / "in" / "b.png")
+    first = save_small_weights(tmp_path / "h.safetensors", HINT_PLANES)
+    naming, load = Naming("{stem}.{ext}"), functools.cache(Colorizer.load)
+
+    def outcome(weights: Path, hints: Any = None, **settings: Any) -> PhotoOutcome:
+        (outcome,) = run_in_process(
+            make_plan([path], out, Settings(**settings), naming=naming, hints=hints),
+            load(weights),
+        )
+        return outcome
+
+    assert outcome(first).status == "done"
+    assert outcome(first).status == "skipped"
+    made = (out / "b.png").read_bytes()
+    if number := change.pop("photo", None):
+        save_photo(path, number)
+    weights = first
+    if gain := change.pop("weights", None):
+        weights = save_small_weights(tmp_path / "other.safetensors", HINT_PLANES, gain=gain)
+    again = outcome(weights, **change)
+    assert again.status == "failed"
+    assert str(again.reason).startswith(f"{out / 'b.png'}: is there already, but {said}")
+    assert str(again.reason).endswith("; --overwrite makes it anew")
+    assert (out / "b.png").read_bytes() == made
+    assert outcome(weights, **change, overwrite=True).status == "done"
+    assert (out / "b.png").read_bytes() != made
+    assert outcome(weights, **change).status == "skipped"
+
+
+def test_results_that_do_not_say_their_photo_are_not_trusted(
+    album: Path, out: Path, color_all: Run, colorizer: Colorizer
+) -> None:
+    photo = read_photo(album / "b.png")
+    pixels = np.repeat(photo.pixels[..., None], 3, axis=2)
+    out.mkdir()
+    earlier = Provenance(0, 1.0, colorizer.digest)
+    write_image(out / "b_a.png", pixels, photo, provenance=earlier)
+    assert "does not say which photo" in str(color_all(album / "b.png")["b.png"].reason)
+    assert color_all(album / "b.png", overwrite=True)["b.png"].status == "done"
+
+
+def test_diverse_results_are_not_made_twice(album: Path, out: Path, color_all: Run) -> None:
+    first = color_all(album / "b.png", n=3, diverse=True)["b.png"]
+    seeds = [one.seed for one in first.colorings]
+    assert names(out) == sorted(f"b_s{seed}.png" for seed in seeds)
+    assert seeds != [0, 1, 2]
+    before = {name: (out / name).stat().st_mtime_ns for name in names(out)}
+    again = color_all(album / "b.png", n=3, diverse=True)["b.png"]
+    assert again.status == "skipped"
+    assert again.colorings == first.colorings
+    assert {name: (out / name).stat().st_mtime_ns for name in names(out)} == before
+
+
+def test_force_colors_what_has_colors(tmp_path: Path, color_all: Run) -> None:
+    Image.fromarray(skimage.data.astronaut()).save(tmp_path / "colored.png")
+    outcome = color_all(tmp_path / "colored.png", force=True)["colored.png"]
+    assert outcome.status == "done"
+    got = lightness_of(read_photo(outcome.colorings[0].path).pixels)
+    assert np.abs(got - lightness_of(skimage.data.astronaut())).max() <= 0.5
+
+
+def test_likelihood_is_that_of_the_coloring(
+    album: Path, color_all: Run, colorizer: Colorizer
+) -> None:
+    outcome = color_all(album / "b.png", n=2, seed=3, samples=True, likelihood=True)["b.png"]
+    photo = read_photo(album / "b.png")
+    want = colorizer.bits_per_dim(photo, colorizer.predict(photo, 2, seed=3, samples=True).ab)
+    np.testing.assert_allclose([one.bits_per_dim for one in outcome.colorings], want, atol=1e-4)
+
+
+def test_own_results_from_another_folder_are_left_alone(
+    album: Path, out: Path, tmp_path: Path, color_all: Run, colorizer: Colorizer
+) -> None:
+    color_all(album, recursive=True)
+    plan = make_plan([out], tmp_path / "again", Settings(force=True), recursive=True)
+    outcomes = list(run_in_process(plan, colorizer))
+    assert len(outcomes) == 3
+    assert {(r.status, r.reason) for r in outcomes} == {
+        ("skipped", "is a picture that colorflow made; it is not taken as a photo")
+    }
+    assert names(tmp_path / "again") == []
+
+
+def test_hints_reach_the_model(save_photo: Save, tmp_path: Path, out: Path) -> None:
+    path = save_photo(tmp_path / "in" / "x.png")
+    hinted = Colorizer.load(save_small_weights(tmp_path / "h.safetensors", HINT_PLANES))
+    hint = (Hint(10, 20, 40, -20),)
+
+    def pixels(hints: dict[str, tuple[Hint, ...]]) -> np.ndarray:
+        plan = make_plan([path], out, Settings(overwrite=True), hints=hints)
+        (outcome,) = run_in_process(plan, hinted)
+        return read_photo(outcome.colorings[0].path).pixels
+
+    (want,) = hinted.colorize_photo(read_photo(path), n=1, hints=hint)
+    assert difference(pixels({"x.png": hint}), want) <= 1
+    assert difference(pixels({}), want) > 1
+
+
+def test_a_hint_outside_a_photo_is_that_photos_failure(
+    save_photo: Save, tmp_path: Path, out: Path
+) -> None:
+    for name in ("x.png", "y.png"):
+        save_photo(tmp_path / "in" / name)
+    hinted = Colorizer.load(save_small_weights(tmp_path / "h.safetensors", HINT_PLANES))
+    plan = make_plan([tmp_path / "in"], out, Settings(), hints={"x.png": (Hint(48, 0, 1, 1),)})
+    first, second = run_in_process(plan, hinted)
+    assert (first.status, second.status) == ("failed", "done")
+    assert str(first.reason).startswith(
+        "hints: expected positions inside the photo of 48 rows and 64"
+    )
+
+
+def test_hints_for_weights_without_are_refused_at_once(
+    album: Path, out: Path, colorizer: Colorizer
+) -> None:
+    plan = make_plan([album], out, Settings(), hints={"a.jpg": (Hint(1, 1, 1, 1),)})
+    with pytest.raises(WeightsError, match=r"these weights take no color hints; .* --hints"):
+        list(run_in_process(plan, colorizer))
+    assert not out.exists()
+
+
+def test_an_input_that_vanishes_is_named(album: Path, out: Path, colorizer: Colorizer) -> None:
+    outcomes = run_in_process(make_plan([album], out, Settings()), colorizer)
+    assert next(outcomes).status == "done"
+    (album / "b.png").unlink()
+    (outcome,) = outcomes
+    assert (outcome.status, outcome.reason) == ("failed", "there is no such file")
+
+
+@pytest.mark.parametrize("error", [MemoryError(), RuntimeError("no\nmemory"), KeyError("x")])
+def test_whatever_one_photo_does_the_others_go_on(
+    album: Path, out: Path, colorizer: Colorizer, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    predict = colorizer.predict
+    calls = iter([error, None])
+
+    def fail_once(*args: object, **options: object) -> object:
+        if failure := next(calls):
+            raise failure
+        return predict(*args, **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(colorizer, "predict", fail_once)
+    first, second = run_in_process(make_plan([album], out, Settings()), colorizer)
+    assert (first.status, second.status) == ("failed", "done")
+    assert "memory" in str(first.reason) or "KeyError: 'x'" in str(first.reason)
+    assert "\n" not in str(first.reason)
+
+
+@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EROFS, errno.EACCES])
+def test_a_full_disk_ends_the_run(
+    album: Path, out: Path, colorizer: Colorizer, monkeypatch: pytest.MonkeyPatch, code: int
+) -> None:
+    def refuse(_: int) -> None:
+        raise OSError(code, os.strerror(code))
+
+    plan = make_plan([album], out, Settings())
+    monkeypatch.setattr(os, "fsync", refuse)
+    outcomes = list(run_in_process(plan, colorizer))
+    ends = code != errno.EACCES
+    assert [(r.status, r.ends_the_run) for r in outcomes] == [("failed", ends)] * (1 if ends else 2)
+    assert os.strerror(code) in str(outcomes[0].reason)
+    assert names(out) == []
+
+
+def test_what_is_there_when_the_disk_is_full_is_told(
+    album: Path, out: Path, colorizer: Colorizer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls = iter([None, OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))])
+
+    def refuse_the_second(_: int) -> None:
+        if error := next(calls):
+            raise error
+
+    monkeypatch.setattr(os, "fsync", refuse_the_second)
+    (outcome,) = run_in_process(make_plan([album], out, Settings(n=3)), colorizer)
+    assert (outcome.status, outcome.ends_the_run) == ("failed", True)
+    assert [one.path for one in outcome.colorings] == [out / "a_a.jpg"]
+    assert names(out) == ["a_a.jpg"]
+
+
+def test_a_file_where_a_folder_is_needed(album: Path, out: Path, color_all: Run) -> None:
+    out.mkdir()
+    (out / "inner").write_bytes(b"mine")
+    (out / "a_a.jpg").mkdir()
+    outcomes = color_all(album, recursive=True)
+    assert {name: outcome.status for name, outcome in outcomes.items()} == {
+        "a.jpg": "failed",
+        "b.png": "done",
+        "c.jpg": "failed",
+    }
+    assert f"{out / 'a_a.jpg'}: the file cannot be written" in str(outcomes["a.jpg"].reason)
+    assert f"{out / 'inner'}: the folder cannot be made" in str(outcomes["c.jpg"].reason)
+    assert names(out) == ["b_a.png", "inner"]
+    assert (out / "inner").read_bytes() == b"mine"
+
+
+def test_an_output_folder_that_cannot_be_is_refused_at_once(
+    album: Path, tmp_path: Path, colorizer: Colorizer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").touch()
+    plan = make_plan([album], tmp_path / "file" / "out", Settings())
+    with pytest.raises(WritePhotoError, match="file/out: the folder cannot be made"):
+        next(run_in_process(plan, colorizer))
+
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    plan = make_plan([album], tmp_path / "closed", Settings())
+    monkeypatch.setattr(Path, "touch", refuse)  # root may write everywhere
+    with pytest.raises(WritePhotoError, match=r"closed: nothing can be written here \(Permission"):
+        next(run_in_process(plan, colorizer))
+
+
+def test_nothing_to_do_makes_no_folder(tmp_path: Path, out: Path, color_all: Run) -> None:
+    (tmp_path / "empty").mkdir()
+    outcome = color_all(tmp_path / "empty")["empty"]
+    assert (outcome.status, outcome.reason) == ("failed", "the folder holds no photos")
+    assert not out.exists()
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "two words.png",
+        "naïve 日本 🎞.png",
+        "two\nlines.png",
+        "-n.png",
+        "--help.png",
+        "é" * 120 + ".png",
+    ],
+)
+def test_names(save_photo: Save, tmp_path: Path, out: Path, color_all: Run, name: str) -> None:
+    save_photo(tmp_path / "in" / name)
+    assert color_all(tmp_path / "in")[name].status == "done"
+    assert names(out) == [f"{name[:-4]}_a.png"]
+
+
+def test_a_second_run_waits_its_turn(album: Path, out: Path, color_all: Run) -> None:
+    with (
+        output_folder(out, []),
+        pytest.raises(BatchError, match="out: another run of colorflow is writing to this folder"),
+    ):
+        color_all(album)
+    assert color_all(album)["a.jpg"].status == "done"
+
+
+def test_what_killed_runs_left_is_removed_and_never_a_photo(
+    album: Path, out: Path, color_all: Run
+) -> None:
+    left = [out / ".colorflow-0123456789abcdef.tmp", out / "inner" / ".colorflow-ff.tmp"]
+    fresh, other = out / ".colorflow-00.tmp", out / ".other.tmp"
+    (out / "inner").mkdir(parents=True)
+    for path in (*left, fresh, other):
+        path.write_bytes((album / "a.jpg").read_bytes())
+    long_ago = time.time() - 2 * STALE_SECONDS
+    for path in (*left, other):
+        os.utime(path, (long_ago, long_ago))
+    assert list(color_all(album, recursive=True)) == ["a.jpg", "b.png", "c.jpg"]
+    assert not any(path.exists() for path in left)
+    assert fresh.exists()  # somebody may be writing it
+    assert other.exists()
+    plan = make_plan([out], out, Settings(), recursive=True)
+    assert (plan.tasks, plan.inputs) == ([], [])
+    assert [note.path.name for note in plan.notes] == ["a_a.jpg", "b_a.png", "c_a.jpg"]
+
+
+def test_photos_are_written_to_the_name_that_is_cleaned_up(
+    album: Path, out: Path, color_all: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = []
+    replace = os.replace
+
+    def spy(source: Path, target: Path) -> None:
+        seen.append((Path(source).name, Path(source).parent == Path(target).parent))
+        replace(source, target)
+
+    monkeypatch.setattr(os, "replace", spy)
+    color_all(album / "a.jpg")
+    ((name, beside),) = seen
+    assert beside
+    assert name.startswith(".colorflow-")
+    assert name.endswith(".tmp")
+
+
+@pytest.mark.parametrize("workers", [0, -1])
+def test_workers_are_at_least_one(album: Path, out: Path, workers: int) -> None:
+    with pytest.raises(ValueError, match="workers: expected at least 1"):
+        next(run(make_plan([album], out, Settings()), workers=workers))

@@ -1,0 +1,284 @@
+"""The Colorizer: seeds, sizes, files, and what it refuses."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import skimage.color
+import skimage.data
+import torch
+from PIL import Image
+
+from colorflow.color.full_resolution import lightness_of
+from colorflow.color.grid import square_lightness, to_grid
+from colorflow.colorizer import Colorizer, Hint, default_weights, most_different
+from colorflow.errors import UnreadablePhotoError, WeightsError
+from colorflow.model.condition import Conditioner
+from colorflow.model.latents import signs_of_photo
+from colorflow.model.weights import load_weights
+from colorflow.photo import photo_from_image
+from tests.small_weights import GAIN, TEMPERATURES
+
+
+def gray_photo(height: int = 90, width: int = 130) -> np.ndarray:
+    rgb = skimage.data.astronaut()[50 : 50 + height, 100 : 100 + width]
+    return np.round(255 * skimage.color.rgb2gray(rgb)).astype(np.uint8)
+
+
+def difference(a: np.ndarray, b: np.ndarray) -> int:
+    return int(np.abs(a.astype(int) - b.astype(int)).max())
+
+
+def test_a_sample_depends_on_its_seed_alone(colorizer: Colorizer) -> None:
+    photo = photo_from_image(gray_photo())
+    nine = colorizer.colorize_photo(photo, n=9, seed=10, samples=True)
+    for index in (0, 3, 8):
+        (alone,) = colorizer.colorize_photo(photo, n=1, seed=10 + index, samples=True)
+        assert difference(alone, nine[index]) <= 1
+    assert difference(nine[0], nine[1]) > 10
+
+
+@pytest.mark.parametrize("samples", [False, True])
+def test_the_global_generator_is_neither_used_nor_changed(
+    colorizer: Colorizer, samples: bool
+) -> None:
+    photo = photo_from_image(gray_photo())
+    torch.manual_seed(1)
+    before = torch.get_rng_state()
+    first = colorizer.predict(photo, n=1, seed=3, samples=samples).ab
+    assert torch.equal(before, torch.get_rng_state())
+    torch.manual_seed(2)
+    np.testing.assert_array_equal(first, colorizer.predict(photo, n=1, seed=3, samples=samples).ab)
+
+
+def test_temperature_zero_is_one_coloring_and_temperature_scales_spread(
+    colorizer: Colorizer,
+) -> None:
+    photo = photo_from_image(gray_photo())
+    calm = colorizer.predict(photo, n=3, temperature=0, samples=True).ab
+    assert np.abs(calm - calm[0]).max() < 1e-3
+    spread = [
+        colorizer.predict(photo, n=8, temperature=t, samples=True).ab.std(0).mean()
+        for t in (0.3, 1.0)
+    ]
+    assert spread[0] < 0.6 * spread[1]
+
+
+def test_diverse_chooses_samples_that_can_be_had_again_by_their_seeds(
+    plain_colorizer: Colorizer,
+) -> None:
+    photo = photo_from_image(gray_photo())
+    chosen = plain_colorizer.predict(photo, n=3, seed=5, diverse=True)
+    assert chosen.seeds[0] == 5
+    assert len(set(chosen.seeds)) == 3
+    for seed, ab in zip(chosen.seeds, chosen.ab, strict=True):
+        np.testing.assert_allclose(
+            plain_colorizer.predict(photo, n=1, seed=seed, samples=True).ab[0], ab, atol=0.05
+        )
+
+    def nearest(ab: np.ndarray) -> float:
+        pairs = [(i, j) for i in range(3) for j in range(i)]
+        return min(float(np.linalg.norm(ab[i] - ab[j])) for i, j in pairs)
+
+    assert nearest(chosen.ab) > nearest(
+        plain_colorizer.predict(photo, n=3, seed=5, samples=True).ab
+    )
+
+
+def test_most_different_against_brute_force() -> None:
+    points = np.random.default_rng(0).normal(size=(12, 3)).astype(np.float32)
+    chosen = most_different(points, 5)
+    for count in range(1, 5):
+        gaps = [min(np.linalg.norm(point - points[c]) for c in chosen[:count]) for point in points]
+        assert chosen[count] == int(np.argmax(gaps))
+
+
+def test_most_different_of_equal_points() -> None:
+    assert sorted(most_different(np.ones((4, 2), np.float32), 4)) == [0, 1, 2, 3]
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 40), (40, 1), (7, 300), (64, 64), (333, 257)])
+def test_every_size_keeps_its_size_and_its_lightness(
+    colorizer: Colorizer, shape: tuple[int, int]
+) -> None:
+    gray = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
+    photo = photo_from_image(gray)
+    (rgb,) = colorizer.colorize_photo(photo, n=1)
+    assert rgb.shape == (*shape, 3)
+    assert rgb.dtype == np.uint8
+    want = skimage.color.rgb2lab(np.repeat(gray[..., None], 3, -1))[..., 0]
+    got = skimage.color.rgb2lab(rgb)[..., 0]
+    assert np.abs(want - got).max() <= 0.5
+
+
+def test_size_and_aspect_do_not_change_the_colors(colorizer: Colorizer) -> None:
+    large = Image.fromarray(gray_photo(400, 400)).resize((1600, 1200), Image.Resampling.BICUBIC)
+    small = large.resize((800, 600), Image.Resampling.BOX)
+    predictions = [
+        colorizer.predict(photo_from_image(image), n=1, samples=True).ab for image in (large, small)
+    ]
+    assert np.abs(predictions[0] - predictions[1]).mean() < 1.0
+
+
+def test_any_kind_of_image_comes_in(colorizer: Colorizer, tmp_path: Path) -> None:
+    gray = gray_photo()
+    path = tmp_path / "photo.png"
+    Image.fromarray(gray).save(path)
+    images = [path, str(path), Image.fromarray(gray), gray, gray.astype(np.float64) / 255]
+    results = [np.asarray(colorizer.colorize(image, n=1, samples=True)[0]) for image in images]
+    assert all(difference(results[0], other) <= 1 for other in results[1:])
+
+
+def test_transparency_is_kept(colorizer: Colorizer) -> None:
+    alpha = np.random.default_rng(0).integers(0, 256, (90, 130), dtype=np.uint8)
+    image = Image.merge("LA", [Image.fromarray(gray_photo()), Image.fromarray(alpha)])
+    (result,) = colorizer.colorize(image, n=1)
+    assert result.mode == "RGBA"
+    np.testing.assert_array_equal(np.asarray(result)[..., 3], alpha)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "name"),
+    [
+        ({"n": 0}, "n"),
+        ({"temperature": -0.1}, "temperature"),
+        ({"temperature": float("nan")}, "temperature"),
+        ({"temperature": float("inf")}, "temperature"),
+        ({"seed": -1}, "seed"),
+        ({"seed": 2**63}, "seed"),
+    ],
+)
+def test_wrong_arguments_are_named(
+    colorizer: Colorizer, arguments: dict[str, float], name: str
+) -> None:
+    with pytest.raises(ValueError, match=f"^{name}: expected"):
+        colorizer.colorize(gray_photo(), **arguments)  # type: ignore[arg-type]
+
+
+def test_a_sample_is_what_its_seed_says(colorizer: Colorizer, weights: Path) -> None:
+    """Normal latents from one generator, coarse to fine, times temperatures and photo's signs."""
+    photo = photo_from_image(gray_photo())
+    generator = torch.Generator().manual_seed(6)
+    pyramid = load_weights(weights).pyramid
+    lightness = torch.from_numpy(square_lightness(photo.pixels))[None, None]
+    shapes = pyramid.latent_shapes()
+    latents = [
+        0.9 * temperature * sign * torch.randn(1, *shape, generator=generator)
+        for shape, temperature, sign in zip(
+            shapes, TEMPERATURES, signs_of_photo(lightness, shapes), strict=True
+        )
+    ]
+    with torch.no_grad():
+        want = pyramid.decode(latents, Conditioner()(lightness), GAIN).numpy()
+    np.testing.assert_array_equal(colorizer.predict(photo, 1, 0.9, seed=6, samples=True).ab, want)
+
+
+def test_hints_change_the_colors_and_none_are_none(colorizer: Colorizer, weights: Path) -> None:
+    """In pixels of the photo: 90 rows and 130 columns, cell (63, 0) is the last row's first."""
+    photo = photo_from_image(gray_photo())
+    hint = Hint(89, 1, 40, -20)
+    assert colorizer.takes_hints
+    plain = colorizer.predict(photo, n=2, seed=3, samples=True).ab
+    np.testing.assert_array_equal(
+        colorizer.predict(photo, n=2, seed=3, hints=[], samples=True).ab, plain
+    )
+    given = colorizer.predict(photo, n=2, seed=3, hints=[hint], samples=True).ab
+    assert (np.abs(given - plain).max((1, 2, 3)) > 0.5).all()
+    planes = torch.zeros(1, 3, 64, 64)
+    planes[0, :, 63, 0] = torch.tensor([1.0, 40.0, -20.0])
+    lightness = torch.from_numpy(square_lightness(photo.pixels))[None, None]
+    pyramid = load_weights(weights).pyramid
+    generator = torch.Generator().manual_seed(3)
+    shapes = pyramid.latent_shapes()
+    latents = [
+        temperature * sign * torch.randn(1, *shape, generator=generator)
+        for shape, temperature, sign in zip(
+            shapes, TEMPERATURES, signs_of_photo(lightness, shapes), strict=True
+        )
+    ]
+    with torch.no_grad():
+        want = pyramid.decode(latents, Conditioner()(lightness, planes), GAIN)
+    np.testing.assert_allclose(given[0], want[0], atol=0.05)
+
+
+def test_every_way_to_color_takes_hints(colorizer: Colorizer) -> None:
+    photo = photo_from_image(gray_photo())
+    hints = [Hint(10, 20, 30, 30), Hint(70.5, 100.5, -30, 20)]
+    want = colorizer.colorize_photo(photo, n=2, seed=1, hints=hints, samples=True)
+    assert difference(want[0], colorizer.colorize_photo(photo, n=1, seed=1, samples=True)[0]) > 1
+    pictures = colorizer.colorize(gray_photo(), n=2, seed=1, hints=hints, samples=True)
+    for picture, rgb in zip(pictures, want, strict=True):
+        assert difference(np.asarray(picture), rgb) <= 1
+    chosen = colorizer.predict(photo, n=2, seed=1, diverse=True, hints=hints)
+    for seed, ab in zip(chosen.seeds, chosen.ab, strict=True):
+        again = colorizer.predict(photo, n=1, seed=seed, hints=hints, samples=True).ab[0]
+        np.testing.assert_allclose(again, ab, atol=0.05)
+
+
+def test_weights_without_hints_refuse_them(plain_colorizer: Colorizer) -> None:
+    photo = photo_from_image(gray_photo())
+    assert not plain_colorizer.takes_hints
+    with pytest.raises(WeightsError, match=r"these weights take no color hints; use weights .*"):
+        plain_colorizer.predict(photo, hints=[Hint(0, 0, 10, 10)], samples=True)
+    plain_colorizer.predict(photo, n=1, hints=[], samples=True)
+
+
+@pytest.mark.parametrize("position", [(90, 0), (0, 130)])
+def test_a_hint_outside_the_photo_is_refused(
+    colorizer: Colorizer, position: tuple[int, int]
+) -> None:
+    with pytest.raises(
+        ValueError, match="hints: expected positions inside the photo of 90 rows and"
+    ):
+        colorizer.colorize(gray_photo(), hints=[Hint(*position, 10, 10)])
+
+
+def test_an_unreadable_path_is_named(colorizer: Colorizer, tmp_path: Path) -> None:
+    with pytest.raises(UnreadablePhotoError, match="nothing-here"):
+        colorizer.colorize(tmp_path / "nothing-here.jpg")
+
+
+def test_missing_weights_are_named(tmp_path: Path) -> None:
+    with pytest.raises(WeightsError, match="absent"):
+        Colorizer.load(tmp_path / "absent.safetensors")
+
+
+@pytest.mark.parametrize("bits", [8, 16])
+def test_painting_puts_chroma_on_the_photos_lightness(colorizer: Colorizer, bits: int) -> None:
+    gray = np.clip(gray_photo(), 1, 254).astype(np.uint16) * 257
+    gray[::2] += 100  # what 8 bits do not show
+    photo = photo_from_image(gray)
+    predictions = colorizer.predict(photo, n=2, seed=3, samples=True)
+    painted = list(colorizer.render(photo, predictions.ab, bits=bits))  # type: ignore[arg-type]
+    assert [one.dtype.itemsize * 8 for one in painted] == [bits] * 2
+    for one, plain in zip(
+        painted, colorizer.colorize_photo(photo, n=2, seed=3, samples=True), strict=True
+    ):
+        # At the edge of sRGB a hundredth of a step in lightness is several in blue.
+        assert np.abs(255 * (one / (2**bits - 1)) - plain).mean() < 0.5
+    want = lightness_of(photo.full_depth if bits == 16 else photo.pixels)
+    assert np.abs(lightness_of(painted[0]) - want).max() <= (0.1 if bits == 16 else 0.5)
+
+
+def test_shipped_weights_say_what_they_are() -> None:
+    weights = load_weights(default_weights())
+    assert default_weights().stat().st_size <= 20e6
+    bits = weights.training["bits_per_dim"]
+    assert set(bits) == {"train", "dev", "dev_degraded"}
+    assert bits["dev"]["all"] < 3.3  # everyday photos of other collections; the noise alone: 2.05
+    assert all(0 <= t <= 1 for t in weights.temperatures)
+
+
+def test_shipped_weights_prefer_the_truth_to_its_complement() -> None:
+    """The likelihood of the true colors of scikit-image's photos against the opposite ones."""
+    colorizer = Colorizer.load()
+    better = 0
+    names = ("astronaut", "chelsea", "coffee", "rocket")
+    for name in names:
+        photo = photo_from_image(getattr(skimage.data, name)())
+        ab = to_grid(photo.pixels)
+        truth, opposite = colorizer.log_prob(photo, np.stack([ab, -ab]))
+        better += truth > opposite
+    assert better == len(names)

@@ -1,0 +1,108 @@
+"""Files of baselines: there and back, and every file that is none."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
+
+from colorflow.errors import WeightsError
+from colorflow.evaluation.baselines import BASELINES, load_baseline, save_baseline
+from colorflow.evaluation.baselines.weights import FORMAT
+from colorflow.model import weights as weights_module
+from colorflow.model.weights import load_weights
+from tests.small_weights import save_small_weights
+
+TRAINING = {"steps": 7, "dev": 86.5, "note": "größer"}
+
+pytestmark = pytest.mark.usefixtures("small_baselines")
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """A good file of one's own."""
+    path = tmp_path / "folder" / "deterministic.safetensors"
+    save_baseline(path, "deterministic", BASELINES["deterministic"].build(), 1.0, TRAINING)
+    return path
+
+
+def parts(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, str]]:
+    """Tensors and header of a file, by safetensors alone."""
+    with safe_open(str(path), framework="pt") as file:
+        return {name: file.get_tensor(name) for name in file.keys()}, file.metadata()  # noqa: SIM118
+
+
+def error_of(path: Path) -> str:
+    """The message for a file that is none; it begins with the file."""
+    with pytest.raises(WeightsError) as caught:
+        load_baseline(path)
+    message = str(caught.value)
+    assert message.startswith(f"{path}: ")
+    assert "\n" not in message
+    return message
+
+
+@pytest.mark.parametrize("name", BASELINES)
+def test_there_and_back_in_half_precision(name: str, tmp_path: Path) -> None:
+    module, path = BASELINES[name].build(), tmp_path / f"{name}.safetensors"
+    save_baseline(path, name, module, 0.7, TRAINING)
+    loaded = load_baseline(path)
+    assert (loaded.name, loaded.temperature, loaded.training) == (name, 0.7, TRAINING)
+    assert loaded.digest == hashlib.sha256(path.read_bytes()).hexdigest()[:16]
+    assert type(loaded.module) is type(module)
+    assert not loaded.module.training
+    assert not any(parameter.requires_grad for parameter in loaded.module.parameters())
+    state = loaded.module.state_dict()
+    for key, value in module.state_dict().items():
+        assert state[key].dtype == torch.float32
+        assert torch.equal(state[key], value.half().float()), key
+    assert path.stat().st_size < 2.1 * sum(x.numel() for x in state.values()) + 50_000
+
+
+def test_the_header_says_all_without_colorflow(path: Path) -> None:
+    tensors, header = parts(path)
+    assert header["format"] == FORMAT
+    assert header["baseline"] == "deterministic"
+    assert json.loads(header["temperature"]) == 1
+    assert json.loads(header["training"]) == TRAINING
+    assert all(x.dtype == torch.float16 for x in tensors.values())
+
+
+@pytest.mark.parametrize("key", ["baseline", "temperature", "training"])
+@pytest.mark.parametrize("value", [None, "", "{", "[1]", "pix2pix", '"text"', "1" + 400 * "0"])
+def test_damaged_header(path: Path, key: str, value: str | None) -> None:
+    tensors, header = parts(path)
+    header.pop(key)
+    save_file(tensors, path, header if value is None else header | {key: value})
+    assert "the header is damaged" in error_of(path)
+
+
+@pytest.mark.parametrize("value", ["NaN", "Infinity", "-0.5"])
+def test_temperatures_out_of_range(path: Path, value: str) -> None:
+    tensors, header = parts(path)
+    save_file(tensors, path, header | {"temperature": value})
+    assert "a temperature below 0 or not finite" in error_of(path)
+
+
+def test_the_name_of_another_baseline(path: Path) -> None:
+    tensors, header = parts(path)
+    save_file(tensors, path, header | {"baseline": "cinn2019"})
+    assert "header and tensors do not fit" in error_of(path)
+
+
+def test_the_pyramids_weights_are_no_baseline_and_a_baseline_is_no_pyramid(
+    path: Path, tmp_path: Path
+) -> None:
+    pyramid = save_small_weights(tmp_path / "pyramid.safetensors")
+    message = error_of(pyramid)
+    assert weights_module.FORMAT in message
+    assert FORMAT in message
+    with pytest.raises(WeightsError) as caught:
+        load_weights(path)
+    assert str(caught.value).startswith(f"{path}: not a colorflow weights file")
+    assert FORMAT in str(caught.value)

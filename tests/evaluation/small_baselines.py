@@ -1,0 +1,51 @@
+"""Baselines that cost nothing, for tests of what is done with baselines."""
+
+from __future__ import annotations
+
+from torch import nn
+
+from colorflow.evaluation.baselines import Baseline
+from colorflow.evaluation.baselines.cinn import SHAPE, cinn_objective
+from colorflow.evaluation.baselines.deterministic import DeterministicNetwork, RegressionObjective
+from colorflow.model.config import LevelConfig, PyramidConfig
+from colorflow.model.context import LevelContext
+from colorflow.model.density import ConditionalDensity
+from colorflow.zoo.cinn2019 import cinn2019
+
+
+def level(grid: int, maps: tuple[int, ...], *, attention: bool = False) -> LevelConfig:
+    return LevelConfig(
+        grid=grid, width=8, couplings=1, context_layers=1, bins=4, attention=attention, maps=maps,
+        dropout=0.1,
+    )  # fmt: skip
+
+
+CONFIG = PyramidConfig(
+    levels=(
+        level(4, (8,), attention=True),
+        level(4, (8,), attention=True),
+        level(8, (16,)),
+        level(16, (16,)),
+        level(32, (32,)),
+    )
+)
+
+
+def small_cinn() -> ConditionalDensity:
+    """The published stages with next to nothing in each."""
+    bijection = cinn2019(
+        SHAPE, 2, couplings=(1, 1, 1, 1), widths=(2, 2, 2, 2), condition_widths=(2, 2, 2), dense=1,
+        dense_width=4, dense_condition_widths=(2, 2, 2, 2),
+    )  # fmt: skip
+    to_grid = nn.Sequential(nn.Conv2d(8, 8, 1), nn.PixelShuffle(2))
+    context = LevelContext(level(32, (8, 16, 32)), coarse=False, extra_planes=0)
+    return ConditionalDensity(bijection, SHAPE, context, to_grid)
+
+
+SMALL_BASELINES = {
+    "deterministic": Baseline(
+        build=lambda: DeterministicNetwork(CONFIG), objective=lambda: RegressionObjective(CONFIG)
+    ),
+    "cinn2019": Baseline(build=small_cinn, objective=cinn_objective),
+}
+"""Small modules under the names of the baselines."""

@@ -1,0 +1,174 @@
+"""Densities in the plane: the data sets, training, and the figure."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from scipy import stats
+
+from colorflow.errors import EvaluationError
+from colorflow.evaluation.zoo import toys
+from colorflow.evaluation.zoo.toys import (
+    CELLS,
+    DATA,
+    LIMIT,
+    density_on_grid,
+    eight_gaussians,
+    nats_of_test_points,
+    pinwheel,
+    train_toy,
+    two_moons,
+    write_toys,
+)
+from colorflow.flows import Bijection, Flatten, Flow
+from colorflow.zoo import ARCHITECTURES, Architecture
+
+COUNT = 20_000
+
+
+def rng() -> np.random.Generator:
+    return np.random.default_rng(3)
+
+
+@pytest.mark.parametrize("name", list(DATA))
+def test_a_data_set_fits_the_figure_and_repeats(name: str) -> None:
+    points = DATA[name](COUNT, rng())
+    assert points.shape == (COUNT, 2)
+    assert (np.abs(points) < LIMIT).all(1).mean() > 0.999
+    assert np.abs(points.mean(0)).max() < 0.1
+    assert np.array_equal(points, DATA[name](COUNT, rng()))
+
+
+def test_two_moons_are_half_circles() -> None:
+    points = two_moons(COUNT, rng())
+    centers = 1.6 * np.array([[-0.5, -0.25], [0.5, 0.25]])
+    radius = np.hypot(*(points[:, None] - centers).transpose(2, 0, 1))
+    off = np.abs(radius - 1.6).min(1)
+    assert off.max() < 0.12 * 5
+    assert (points @ [0, 1] > 0.25).mean() == pytest.approx(0.5, abs=0.15)
+
+
+def test_eight_gaussians_have_eight_centers() -> None:
+    points = eight_gaussians(COUNT, rng())
+    angle = np.arange(8) * np.pi / 4
+    centers = 2.2 * np.stack([np.cos(angle), np.sin(angle)], 1)
+    offsets = points[:, None] - centers
+    nearest = np.argmin(np.hypot(offsets[..., 0], offsets[..., 1]), 1)
+    assert np.bincount(nearest) / COUNT == pytest.approx(np.full(8, 1 / 8), abs=0.02)
+    own = offsets[np.arange(COUNT), nearest]
+    assert own.std(0) == pytest.approx([0.2, 0.2], rel=0.05)
+
+
+def test_the_pinwheel_has_five_arms() -> None:
+    """The same after a fifth of a turn, and after no other part of one."""
+    points = pinwheel(COUNT, rng())
+    angle = np.arctan2(points[:, 1], points[:, 0])
+    order = [abs(np.exp(1j * k * angle).mean()) for k in range(1, 8)]
+    assert np.argmax(order) == 4
+    assert order[4] > 0.3
+    assert max(order[:4]) < 0.03
+
+
+class Shift(Bijection):
+    """Standard normal around (1, -1)."""
+
+    def forward(self, x: Any, context: Any = None) -> Any:
+        return x - x.new_tensor([1.0, -1.0]).reshape(2, 1, 1), x.new_zeros(len(x))
+
+    inverse = forward
+
+
+def shifted() -> Flow:
+    from colorflow.flows import Composition
+
+    return Flow(Composition([Shift(), Flatten((2, 1, 1))]), (2,))
+
+
+def test_the_density_has_its_axes_right_and_integrates_to_one() -> None:
+    density = density_on_grid(shifted(), "pinwheel")
+    row, column = np.unravel_index(density.argmax(), density.shape)
+    center = CELLS / 2 - 0.5
+    cell = 2 * LIMIT / CELLS
+    assert (column - center) * cell == pytest.approx(1, abs=cell)
+    assert (row - center) * cell == pytest.approx(-1, abs=cell)
+    inside = np.prod([np.diff(stats.norm.cdf([-LIMIT, LIMIT], m))[0] for m in (1, -1)])
+    assert density.sum() * cell**2 == pytest.approx(inside, rel=1e-3)
+
+
+def test_nats_are_those_of_new_points() -> None:
+    points = DATA["two moons"](toys.TEST_POINTS, np.random.default_rng([9, 1]))
+    expected = -stats.norm.logpdf(points, [1, -1], 1).sum(1).mean()
+    assert nats_of_test_points(shifted(), "two moons", 9) == pytest.approx(expected, rel=1e-4)
+
+
+def test_training_tells_the_data_sets_apart() -> None:
+    flow = train_toy(ARCHITECTURES["small"], steps=80, seed=0)
+    start = train_toy(ARCHITECTURES["small"], steps=1, seed=0)
+    for name in DATA:
+        assert nats_of_test_points(flow, name, 0) < nats_of_test_points(start, name, 0) - 0.03
+    points = toys._tensor(DATA["eight Gaussians"](2000, rng()))
+    own, other = (
+        float(flow(points, toys._context(name, 2000)).mean().detach())
+        for name in ("eight Gaussians", "two moons")
+    )
+    assert own > other + 0.03
+    assert not flow.training
+
+
+def test_all_are_trained_and_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuses(*_: object) -> Bijection:
+        raise ValueError("shape: expected more cells")
+
+    broken = Architecture(name="B", build=refuses, source="", published="", reduced="")
+    monkeypatch.setitem(ARCHITECTURES, "broken", broken)
+    monkeypatch.setattr(toys, "TEST_POINTS", 200)
+    said: list[str] = []
+    results = write_toys(tmp_path / "docs" / "toys.jpg", steps=2, seed=1, say=said.append)
+    assert [item["key"] for item in results] == ["small", "smaller", "maf", "iaf", "flat"]
+    assert json.loads((tmp_path / "docs" / "toys.json").read_text()) == results
+    for item in results:
+        assert set(item["nats"]) == set(DATA)
+        assert all(2 < value < 8 for value in item["nats"].values())
+        assert item["command"] == "colorflow zoo toys -o toys.jpg --steps 2 --seed 1"
+    assert said[-1] == ("broken: not for data in the plane, left out (shape: expected more cells)")
+    with Image.open(tmp_path / "docs" / "toys.jpg") as picture:
+        assert picture.format == "JPEG"
+        assert picture.height > 6 * 100, "the truth and five architectures"
+        assert np.asarray(picture).std() > 10
+    assert {path.name for path in (tmp_path / "docs").iterdir()} == {"toys.jpg", "toys.json"}
+
+
+def test_a_repeated_training_is_the_same() -> None:
+    first, again = (train_toy(ARCHITECTURES["small"], steps=3, seed=4) for _ in range(2))
+    other = train_toy(ARCHITECTURES["small"], steps=3, seed=5)
+    name, value = next(iter(first.state_dict().items()))
+    assert torch.equal(value, again.state_dict()[name])
+    assert not torch.equal(value, other.state_dict()[name])
+
+
+def test_another_kind_of_file(tmp_path: Path) -> None:
+    with pytest.raises(EvaluationError, match="expected the name of a JPEG file"):
+        write_toys(tmp_path / "toys.png", steps=1)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_file_that_cannot_be_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in list(ARCHITECTURES)[1:]:
+        monkeypatch.delitem(ARCHITECTURES, name)
+    (tmp_path / "file").write_text("mine")
+    with pytest.raises(EvaluationError, match="cannot be written"):
+        write_toys(tmp_path / "file" / "toys.jpg", steps=1, say=lambda _: None)
+
+
+@pytest.mark.parametrize("name", ["toys.json", "toys.jpg"])
+def test_files_of_others_stay(name: str, tmp_path: Path) -> None:
+    (tmp_path / name).write_bytes(b"mine")
+    with pytest.raises(EvaluationError, match=f"{name}: cannot be written .* that colorflow made"):
+        write_toys(tmp_path / "toys.jpg", steps=1)
+    assert (tmp_path / name).read_bytes() == b"mine"

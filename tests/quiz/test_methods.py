@@ -1,0 +1,191 @@
+"""What users write for a coloring method, and the pictures that it gives."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import skimage.color
+import skimage.data
+from PIL import Image
+from skimage.transform import downscale_local_mean
+
+from colorflow.colorizer import Colorizer
+from colorflow.errors import EvaluationError
+from colorflow.photo import Photo, photo_from_image
+from colorflow.quiz import methods as methods_module
+from colorflow.quiz.methods import Method, parse_method
+
+
+@pytest.fixture(scope="module")
+def astronaut() -> Photo:
+    return photo_from_image(skimage.data.astronaut()[:256], "astronaut.png")
+
+
+def picture(method: Method, photo: Photo, name: str = "photos/astronaut.png") -> Any:
+    return method.picture(photo, name, 7)
+
+
+def no_weights(_: Path | None) -> Any:
+    raise AssertionError("no weights are needed")
+
+
+def test_the_truth_has_the_photos_colors_as_the_grid_shows_them(astronaut: Photo) -> None:
+    method = parse_method("truth", None, no_weights)
+    assert method.weights is None
+    found = picture(method, astronaut)
+    ours, theirs = skimage.color.rgb2lab(found), skimage.color.rgb2lab(astronaut.pixels)
+    assert np.abs(ours[..., 0] - theirs[..., 0]).max() < 0.6  # a rounding to 8 bits
+    means = [downscale_local_mean(lab[..., 1:], (16, 32, 1)) for lab in (ours, theirs)]
+    assert np.abs(means[0] - means[1]).mean() < 0.3  # of 7 at the mean
+    assert np.abs(ours[..., 1:] - theirs[..., 1:]).mean() > 1, "finer colors than the grid's"
+
+
+def test_only_photos_with_color_have_a_truth(astronaut: Photo) -> None:
+    method = parse_method("truth", None, no_weights)
+    assert method.refusal(astronaut, "a.png") is None
+    gray = photo_from_image(skimage.data.camera())
+    assert method.refusal(gray, "a.png") == "is gray, so it has no true colors to show"
+
+
+@pytest.mark.parametrize(
+    ("text", "temperature", "samples"),
+    [
+        ("principal", 1.0, False),
+        ("temperature=0.5", 0.5, False),
+        ("WEIGHTS", 1.0, False),
+        ("WEIGHTS,temperature=0.5", 0.5, False),
+        ("samples", 1.0, True),
+        ("samples,temperature=0.5", 0.5, True),
+        ("temperature=0,samples", 0.0, True),
+        ("WEIGHTS,samples", 1.0, True),
+    ],
+)
+def test_a_picture_is_the_colorizers(
+    text: str,
+    temperature: float,
+    samples: bool,
+    weights: Path,
+    colorizer: Colorizer,
+    astronaut: Photo,
+) -> None:
+    asked: list[Path | None] = []
+
+    def load(path: Path | None) -> Colorizer:
+        asked.append(path)
+        return colorizer
+
+    method = parse_method(text.replace("WEIGHTS", str(weights)), Path("given"), load)
+    assert asked == [weights if "WEIGHTS" in text else Path("given")]
+    assert method.weights == colorizer.digest
+    (own,) = colorizer.colorize_photo(astronaut, 1, temperature, seed=7, samples=samples)
+    assert np.array_equal(picture(method, astronaut), own)
+    gray = photo_from_image(skimage.data.camera())
+    assert method.refusal(gray, "a.png") is None, "a gray photo can be colored"
+
+
+def test_any_principal_coloring_of_any_number(colorizer: Colorizer, astronaut: Photo) -> None:
+    pictures = colorizer.colorize_photo(astronaut, 4, seed=7)
+    for number in (0, 3):
+        method = parse_method(f"principal,of=4,card={number}", None, lambda _: colorizer)
+        assert np.array_equal(picture(method, astronaut), pictures[number])
+    method = parse_method("of=2,card=2", None, lambda _: colorizer)
+    with pytest.raises(EvaluationError, match=r"^card=2: expected a whole number from 0 to 1"):
+        picture(method, astronaut)
+
+
+def test_a_new_method_is_one_function(
+    monkeypatch: pytest.MonkeyPatch, colorizer: Colorizer, astronaut: Photo
+) -> None:
+    def flat(_: Colorizer, photo: Photo, seed: int, *, value: float = 1, more: float = 0) -> Any:
+        return np.full_like(photo.pixels, value + more)
+
+    monkeypatch.setitem(methods_module.METHODS, "flat", flat)
+    method = parse_method("flat,value=9,more=2", None, lambda _: colorizer)
+    assert (picture(method, astronaut) == 11).all()
+    with pytest.raises(EvaluationError, match="its options are: value, more"):
+        parse_method("flat,temperature=1", None, lambda _: colorizer)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("sample", "sample: there is no way of coloring, weights file, or folder 'sample'; choose"),
+        ("none.safetensors", "or a file or folder that is there"),
+        ("samples,truth", "folder 'truth'"),
+        ("", "folder ''"),
+        (
+            "temperatur=1",
+            "principal has no option 'temperatur'; its options are: temperature, of, ",
+        ),
+        ("samples,of=1", "samples has no option 'of'; its options are: temperature"),
+        ("temperature=warm", "temperature must be a number of at least 0, got 'warm'"),
+        ("temperature=-1", "temperature must be a number of at least 0, got '-1'"),
+        ("temperature=inf", "temperature must be a number of at least 0, got 'inf'"),
+    ],
+)
+def test_texts_that_mean_nothing(text: str, message: str) -> None:
+    with pytest.raises(EvaluationError) as caught:
+        parse_method(text, None, no_weights)
+    assert message in str(caught.value)
+
+
+# finished pictures
+
+
+@pytest.fixture
+def finished(tmp_path: Path) -> Path:
+    folder = tmp_path / "finished"
+    (folder / "photos" / "below").mkdir(parents=True)
+    for name, value in (("astronaut.jpg", 50), ("photos/below/cat.png", 90)):
+        Image.new("RGB", (64, 32), (value, value, 200)).save(folder / name)
+    return folder
+
+
+def folder_method(folder: Path) -> Method:
+    method = parse_method(str(folder), None, no_weights)
+    assert method.weights is None
+    return method
+
+
+def test_finished_pictures_have_the_names_of_the_photos(finished: Path, astronaut: Photo) -> None:
+    """With or without the name of the photos' folder, in any format and size."""
+    method = folder_method(finished)
+    for name, value in (("photos/astronaut.png", 50), ("photos/below/cat.jpg", 90)):
+        assert method.refusal(astronaut, name) is None
+        found = picture(method, astronaut, name)
+        assert found.shape == (32, 64, 3)
+        assert np.abs(found.astype(int) - (value, value, 200)).max() < 4
+    assert method.refusal(astronaut, "photos/cat.jpg") == f"has no picture in {finished}"
+
+
+def test_a_finished_picture_may_be_gray(finished: Path, astronaut: Photo) -> None:
+    Image.new("L", (128, 64), 70).save(finished / "gray.png")
+    found = picture(folder_method(finished), astronaut, "photos/gray.png")
+    assert found.shape == (64, 128, 3)
+    assert (found == 70).all()
+
+
+def test_a_finished_picture_of_another_shape_is_refused(finished: Path, astronaut: Photo) -> None:
+    Image.new("RGB", (66, 30)).save(finished / "cut.png")
+    with pytest.raises(EvaluationError) as caught:
+        picture(folder_method(finished), astronaut, "photos/cut.png")
+    assert str(caught.value).startswith(
+        f"{finished / 'cut.png'}: has 66 x 30 pixels, another shape"
+    )
+    assert "astronaut.png with 512 x 256" in str(caught.value)
+
+
+def test_a_folder_with_the_name_of_a_method(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, colorizer: Colorizer
+) -> None:
+    """The name means the method; ./ before it means the folder."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("truth", "samples"):
+        (tmp_path / name).mkdir()
+    photo = photo_from_image(skimage.data.astronaut()[:64, :64])
+    assert parse_method("truth", None, no_weights).refusal(photo, "p/a.png") is None
+    assert parse_method("samples", None, lambda _: colorizer).weights == colorizer.digest
+    assert parse_method("./truth", None, no_weights).refusal(photo, "p/a.png") is not None

@@ -1,0 +1,84 @@
+"""Intervals against scipy: its Wilson interval, and distributions that resamples must have."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import scipy.stats
+
+from colorflow.quiz import statistics
+from colorflow.quiz.statistics import Tally, total, two_level_bootstrap, wilson_interval
+
+
+@pytest.mark.parametrize(
+    ("wrong", "answered"), [(0, 1), (1, 1), (0, 40), (40, 40), (1, 40), (13, 40), (37, 100), (5, 9)]
+)
+def test_wilson_is_scipys(wrong: int, answered: int) -> None:
+    found = Tally(wrong, answered).interval
+    assert found is not None
+    theirs = scipy.stats.binomtest(wrong, answered).proportion_ci(0.95, method="wilson")
+    assert found.low == pytest.approx(theirs.low, abs=1e-12)
+    assert found.high == pytest.approx(theirs.high, abs=1e-12)
+    assert 0 <= found.low <= wrong / answered <= found.high <= 1
+
+
+def test_a_share_between_two_counts_has_an_interval_between_theirs() -> None:
+    """As that of two judges who differ on some pairs."""
+    low, middle, high = (wilson_interval(count / 44, 44) for count in (10, 10.5, 11))
+    assert low.low < middle.low < high.low
+    assert low.high < middle.high < high.high
+
+
+def test_the_rate_is_that_of_all_answers() -> None:
+    """A judge with more answers counts more; one without, not at all."""
+    assert total([Tally(1, 2), Tally(1, 8), Tally(0, 0)]).fooling_rate == 0.2
+    assert Tally(3, 4).fooling_rate == 0.75
+    assert Tally(0, 0).fooling_rate is None
+
+
+def test_judges_alike_spread_like_one_binomial() -> None:
+    """Whoever is sampled, each of the 100 answers is wrong with the same probability."""
+    found = two_level_bootstrap([Tally(10, 25)] * 4, seed=3)
+    low, high = scipy.stats.binom.ppf([0.025, 0.975], 100, 0.4) / 100
+    assert found.low == pytest.approx(low, abs=0.0101)
+    assert found.high == pytest.approx(high, abs=0.0101)
+
+
+def test_judges_of_one_mind_each_spread_by_who_is_sampled() -> None:
+    """Half of twenty judges are always wrong: a resample counts how many of those are in it."""
+    found = two_level_bootstrap([Tally(50, 50), Tally(0, 50)] * 10, seed=3)
+    low, high = scipy.stats.binom.ppf([0.025, 0.975], 20, 0.5) / 20
+    assert (found.low, found.high) == (low, high)
+
+
+def test_both_levels_together_are_those_of_brute_force() -> None:
+    """Judges of different diligence: answers sampled one by one."""
+    judges = [Tally(2, 10), Tally(20, 40), Tally(9, 12), Tally(0, 6), Tally(15, 60)]
+    sheets = [np.repeat([1, 0], [judge.wrong, judge.answered - judge.wrong]) for judge in judges]
+    rng = np.random.default_rng(11)
+    rates = []
+    for _ in range(4000):
+        sampled = [sheets[i] for i in rng.integers(5, size=5)]
+        rates.append(np.concatenate([rng.choice(sheet, len(sheet)) for sheet in sampled]).mean())
+    found = two_level_bootstrap([*judges, Tally(0, 0)], seed=0)
+    assert found.low == pytest.approx(np.quantile(rates, 0.025), abs=0.015)
+    assert found.high == pytest.approx(np.quantile(rates, 0.975), abs=0.015)
+
+
+def test_the_seed_decides(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(statistics, "RESAMPLES", 50)
+    judges = [Tally(20, 61), Tally(30, 53), Tally(11, 47)]
+    first, again, other = (two_level_bootstrap(judges, seed) for seed in (1, 1, 2))
+    assert first == again != other
+
+
+def test_what_has_no_interval() -> None:
+    assert Tally(0, 0).interval is None
+    with pytest.raises(ValueError, match="of at least 2, got 1"):
+        two_level_bootstrap([Tally(1, 2), Tally(0, 0)], seed=0)
+
+
+@pytest.mark.parametrize("wrong", [-1, 3])
+def test_impossible_counts_are_refused(wrong: int) -> None:
+    with pytest.raises(ValueError, match="expected 0 to 2"):
+        Tally(wrong, 2)

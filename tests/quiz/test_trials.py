@@ -1,0 +1,235 @@
+"""Photos of the quiz, and trials made of them: nothing but the colors tells the truth."""
+
+from __future__ import annotations
+
+import re
+import struct
+import threading
+from collections import Counter
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from skimage import data
+
+from colorflow.color.full_resolution import lightness_of
+from colorflow.color.grid import to_grid
+from colorflow.errors import EvaluationError, PhotoError
+from colorflow.photo import Photo, photo_from_image, read_photo
+from colorflow.quiz import photos as photos_module
+from colorflow.quiz import pictures as pictures_module
+from colorflow.quiz import trials as trials_module
+from colorflow.quiz.photos import QuizPhoto, example_photo, open_pool, packaged_photos
+from colorflow.quiz.pictures import colored, random_crop
+from colorflow.quiz.trials import MARGIN, SIDE, Trial, make_trial
+from tests.quiz.album import SIZE as ALBUM_SIZE
+from tests.quiz.album import Painter, scanned
+
+# the photos
+
+
+def test_packages_bring_photos_each_of_which_is_one_picture() -> None:
+    files = packaged_photos()
+    assert all("gradio" in path.parts for path in files[:2])
+    assert example_photo().is_file()
+    assert example_photo() not in files, "which the page shows elsewhere"
+    photos = scanned(open_pool(None)).photos
+    assert [photo.path for photo in photos] == files, "one has no colors"
+    assert len({photo.digest for photo in photos}) == len(files)
+
+
+def test_files_that_cannot_be_shown_are_left_out(few: Path) -> None:
+    (few / "broken.jpg").write_bytes(b"\xff\xd8 no photo")
+    Image.fromarray(data.camera()[:64, :64]).save(few / "gray.png")
+    Image.open(few / "000.png").save(few / "the same.tif")
+    pool = scanned(open_pool(few))
+    assert sorted(one.path.name for one in pool.photos) == [f"00{i}.png" for i in range(4)]
+
+
+def test_large_photos_are_made_smaller(few: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(photos_module, "LARGEST_SIDE", 32)
+    photo = scanned(open_pool(few)).photos[0]
+    pixels = photo.read().pixels
+    assert pixels.shape == (24, 32, 3)
+    blocks = read_photo(photo.path).pixels.reshape(24, 2, 32, 2, 3).mean((1, 3))
+    assert np.abs(pixels - blocks).max() <= 1
+
+
+def test_folders_without_photos_are_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(EvaluationError, match=r"empty: holds no photo .*--photos"):
+        open_pool(tmp_path / "empty")
+    with pytest.raises(PhotoError, match="no such file or folder"):
+        open_pool(tmp_path / "missing")
+
+
+def test_photos_that_are_found_late_are_waited_for(
+    few: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gate, read = threading.Semaphore(1), photos_module.read_photo
+
+    def read_when_let(path: Path, **options: int) -> Photo:
+        assert gate.acquire(timeout=60)
+        return read(path, **options)
+
+    monkeypatch.setattr(photos_module, "read_photo", read_when_let)
+    pool = open_pool(few)
+    assert len(pool.wait_for_more(0)) == 1
+    with ThreadPoolExecutor(1) as threads:
+        more = threads.submit(pool.wait_for_more, 1)
+        assert not pool.complete
+        gate.release(3)
+        assert len(more.result(60)) > 1
+    scanned(pool)
+    assert len(pool.wait_for_more(4)) == 4
+
+
+# trials
+
+
+@pytest.fixture
+def photo(few: Path) -> QuizPhoto:
+    return scanned(open_pool(few)).photos[0]
+
+
+@pytest.fixture
+def trial(photo: QuizPhoto, tmp_path: Path) -> Callable[..., Trial]:
+    """Makes trials of the photo; samples differ from the truth by `shift`."""
+    return lambda k=3, shift=12: make_trial(Painter(shift), photo, k, tmp_path)
+
+
+def pictures_of(trial: Trial) -> list[np.ndarray]:
+    """The pictures on a sheet, without their margins."""
+    sheet = np.asarray(Image.open(trial.sheet))
+    step = trial.height + 2 * MARGIN
+    assert sheet.shape == (trial.k * step, trial.width, 3)
+    return [sheet[i * step + MARGIN : (i + 1) * step - MARGIN] for i in range(trial.k)]
+
+
+def truth_of(trial: Trial) -> np.ndarray:
+    return pictures_of(trial)[trial.truth]
+
+
+@pytest.mark.parametrize("k", [2, 3, 4, 5])
+def test_a_sheet_holds_the_truth_at_its_position_among_samples(
+    photo: QuizPhoto, tmp_path: Path, k: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    painter = Painter(12)
+    monkeypatch.setattr(pictures_module, "MIN_CROP", 1)
+    monkeypatch.setattr(pictures_module, "GRAIN", 0)
+    pixels = photo.read().pixels
+    shifts = np.array([12, 0], np.float32)[:, None, None]
+    expected = [colored(lightness_of(pixels), to_grid(pixels) + i * shifts, SIDE) for i in range(k)]
+    for number in range(1, 5):
+        trial = make_trial(painter, photo, k, tmp_path)
+        assert painter.calls == [*painter.calls[: number - 1], (k - 1, 1.0, trial.seed)]
+        pictures = pictures_of(trial)
+        assert np.array_equal(pictures.pop(trial.truth), expected[0])
+        assert np.array_equal(pictures, expected[1:])
+
+
+def test_a_photo_never_comes_twice_alike(trial: Callable[..., Trial]) -> None:
+    """Neither its bytes nor any four pixels in a row that are not of one color."""
+    truths = [truth_of(trial(2)) for _ in range(12)]
+    assert len({truth.shape for truth in truths}) > 6
+    known: set[bytes] = set()
+    for truth in truths:
+        pieces = np.lib.stride_tricks.sliding_window_view(truth, 4, axis=1)
+        pieces = np.moveaxis(pieces, -1, -2).reshape(-1, 4, 3)
+        own = {piece.tobytes() for piece in pieces if (piece != piece[0]).any()}
+        assert len(own) > 1000
+        assert len(own & known) < 0.01 * len(own)
+        known |= own
+
+
+def test_crops_are_at_any_position() -> None:
+    """Rows and columns from the first to the last begin and end one, as the size allows."""
+    rows, columns = np.mgrid[:20, :30]
+    photo = photo_from_image(np.dstack([rows, columns, rows]).astype(np.uint8))
+    rng = np.random.default_rng(0)
+    crops = [random_crop(photo, rng).pixels for _ in range(300)]
+    for channel, side in ((0, 20), (1, 30)):
+        first = {int(crop[0, 0, channel]) for crop in crops}
+        last = {int(crop[-1, -1, channel]) for crop in crops}
+        assert (min(first), max(last)) == (0, side - 1)
+        assert len(first) == len(last) > side // 6
+
+
+def test_crop_and_grain_are_the_same_for_all_pictures(trial: Callable[..., Trial]) -> None:
+    """Samples that have the photo's own colors are the truth, bit for bit."""
+    first, *others = pictures_of(trial(5, shift=0))
+    assert all(np.array_equal(one, first) for one in others)
+
+
+def test_nobody_sees_the_grain_and_most_of_the_photo_is_shown(
+    trial: Callable[..., Trial], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for seed in range(8):
+        monkeypatch.setattr(trials_module.secrets, "randbits", lambda _, seed=seed: seed)
+        grainy = truth_of(trial())
+        with monkeypatch.context() as without:
+            without.setattr(pictures_module, "GRAIN", 0)
+            plain = truth_of(trial())
+        assert 0 < np.abs(grainy.astype(int) - plain).mean() < 1.5  # of 255
+        shares = np.divide(plain.shape[:2], ALBUM_SIZE)
+        assert ((shares > 0.79) & (shares <= 1)).all()
+
+
+def test_margins_repeat_the_edge(trial: Callable[..., Trial]) -> None:
+    made = trial()
+    sheet = np.asarray(Image.open(made.sheet))
+    for index, picture in enumerate(pictures_of(made)):
+        top = index * (made.height + 2 * MARGIN)
+        bottom = top + made.height + MARGIN
+        assert (sheet[top : top + MARGIN] == picture[0]).all()
+        assert (sheet[bottom : bottom + MARGIN] == picture[-1]).all()
+
+
+def test_every_position_is_as_likely(trial: Callable[..., Trial]) -> None:
+    """Of 120 trials of 3, some 40 a position, with a std of 5."""
+    positions = Counter(trial().truth for _ in range(120))
+    assert sorted(positions) == [0, 1, 2]
+    assert min(positions.values()) > 14
+
+
+def test_where_samples_look_like_the_truth_no_byte_tells_it(
+    trial: Callable[..., Trial], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same sheet whatever the position; names and tokens are random and never come again."""
+    monkeypatch.setattr(trials_module.secrets, "randbits", lambda _: 7)  # crop and grain
+    trials = [trial(shift=0) for _ in range(12)]
+    assert len({one.truth for one in trials}) > 1
+    assert len({one.sheet.read_bytes() for one in trials}) == 1
+    names = {one.sheet.name for one in trials} | {one.token for one in trials}
+    assert len(names) == 24
+    assert all(re.fullmatch(r"[0-9a-f]{32}(\.png)?", name) for name in names)
+    assert "truth" not in repr(trials[0])
+    kinds, at, content = [], 8, trials[0].sheet.read_bytes()
+    while at < len(content):
+        length, kind = struct.unpack_from(">I4s", content, at)
+        kinds.append(kind)
+        at += length + 12
+    assert set(kinds) == {b"IHDR", b"sRGB", b"IDAT", b"IEND"}
+
+
+def test_names_are_random_alone(
+    trial: Callable[..., Trial], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With the same random numbers the same names, wherever the truth stands."""
+    monkeypatch.setattr(trials_module.secrets, "token_hex", lambda n: "ab" * n)
+    names = set()
+    for position in range(3):
+        monkeypatch.setattr(trials_module.secrets, "randbelow", lambda _, p=position: p)
+        made = trial()
+        assert made.truth == position
+        names.add((made.token, made.sheet))
+    assert len(names) == 1
+
+
+@pytest.mark.parametrize("k", [1, 6])
+def test_trials_of_impossible_size_are_refused(trial: Callable[..., Trial], k: int) -> None:
+    with pytest.raises(ValueError, match="k: expected 2 to 5"):
+        trial(k)

@@ -1,0 +1,174 @@
+"""The Dockerfile and the configuration of the Hugging Face Space fit the package and the page.
+
+They are checked without a Docker engine: read, and what they start is started by itself.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+from http.client import HTTPConnection
+from pathlib import Path
+
+import pytest
+import yaml
+from packaging.specifiers import SpecifierSet
+
+from tests.test_docs import help_of, options_of
+from tests.test_package import build, contents
+from tests.ui.page_process import running_page
+
+ROOT = Path(__file__).resolve().parent.parent
+SPACE = ROOT / "deploy" / "huggingface"
+SPACE_HOST = "someone-colorflow.hf.space"
+DOCKER_IGNORE = (ROOT / ".dockerignore").read_text(encoding="utf-8").splitlines()
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+
+
+def instructions(*files: Path) -> list[tuple[str, str]]:
+    """The instructions of Dockerfiles, one appended to the other: name and arguments."""
+    text = "".join(file.read_text(encoding="utf-8") for file in files)
+    text = re.sub(r"^\s*#.*\n", "", text, flags=re.MULTILINE).replace("\\\n", "")
+    lines = [line.split(maxsplit=1) for line in text.splitlines() if line.strip()]
+    return [(name, arguments) for name, arguments in lines]
+
+
+IMAGE = instructions(ROOT / "Dockerfile")
+SPACE_IMAGE = instructions(ROOT / "Dockerfile", SPACE / "Dockerfile")
+
+
+def last(name: str, image: list[tuple[str, str]] = IMAGE) -> str:
+    """The arguments of the last instruction of a name, which is the one that counts."""
+    return [arguments for found, arguments in image if found == name][-1]
+
+
+def ignored_by_docker(folder: str, names: list[str]) -> list[str]:
+    """For `shutil.copytree`: what .dockerignore leaves out of a folder."""
+    patterns = [line.removeprefix("**/") for line in DOCKER_IGNORE if re.match(r"[\w*]+/", line)]
+    paths = [Path(folder, name).relative_to(ROOT) for name in names]
+    return [path.name for path in paths if any(path.match(pattern) for pattern in patterns)]
+
+
+def health_check() -> list[str]:
+    return json.loads(last("HEALTHCHECK").partition("CMD ")[2])
+
+
+def front_matter() -> dict[str, object]:
+    """The settings of the Space, at the head of its README."""
+    return yaml.safe_load((SPACE / "README.md").read_text(encoding="utf-8").split("---\n")[1])
+
+
+def space_command(tmp_path: Path) -> list[str]:
+    """What the Space's entry point calls, with the variables of its shell filled in."""
+    spy = tmp_path / "colorflow"
+    spy.write_text('#!/bin/sh\nprintf "%s\\n" colorflow "$@"\n', encoding="utf-8")
+    spy.chmod(0o755)
+    path = f"{tmp_path}{os.pathsep}{os.environ['PATH']}"
+    done = subprocess.run(
+        json.loads(last("ENTRYPOINT", SPACE_IMAGE)),
+        env={"PATH": path, "SPACE_HOST": SPACE_HOST},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return done.stdout.splitlines()
+
+
+def test_stages_build_on_a_small_python_that_the_package_admits() -> None:
+    stages = [arguments.split() for name, arguments in SPACE_IMAGE if name == "FROM"]
+    known = set[str]()
+    for base, *name in stages:
+        if base not in known:
+            found = re.fullmatch(r"python:(3\.\d+)-slim", base)
+            assert found, base
+            assert SpecifierSet(PROJECT["requires-python"]).contains(found[1])
+        known |= set(name[1:])
+    copied = {stage for _, arguments in IMAGE for stage in re.findall(r"--from=(\S+)", arguments)}
+    assert copied <= known
+
+
+def test_the_image_has_the_cpu_build_and_no_cache() -> None:
+    installs = [
+        line for name, line in IMAGE if name == "RUN" and re.search(r"pip\d? install", line)
+    ]
+    assert installs
+    assert all(re.search(r"--no-cache(-dir)?\b", line) for line in installs)
+    assert "--torch-backend cpu" in installs[-1]
+    extras = set(re.findall(r"\.\[(.*?)\]", installs[-1])[0].split(","))
+    assert extras <= PROJECT["optional-dependencies"].keys()
+
+
+@pytest.mark.slow
+def test_the_copied_files_give_the_whole_wheel(tmp_path: Path) -> None:
+    source = tmp_path / "source"
+    source.mkdir()
+    copies = [line.split() for name, line in IMAGE if name == "COPY" and "--from" not in line]
+    for *names, target in copies:
+        for name in names:
+            assert f"!{name}" in DOCKER_IGNORE, f".dockerignore leaves {name} out"
+            if (ROOT / name).is_dir():
+                shutil.copytree(ROOT / name, source / target, ignore=ignored_by_docker)
+            else:
+                shutil.copy(ROOT / name, source / target)
+    inside = build("wheel", source, tmp_path / "inside")
+    assert contents(inside) == contents(build("wheel", ROOT, tmp_path / "outside"))
+
+
+def test_the_user_is_not_root_and_stays_so() -> None:
+    (user,) = [arguments for name, arguments in SPACE_IMAGE if name == "USER"]
+    assert user not in ("root", "0")
+    names = [name for name, _ in IMAGE]
+    created = [bool(re.search(rf"useradd .*\b{user}\b", line)) for _, line in IMAGE].index(True)
+    assert created < names.index("USER")
+    assert "FROM" not in names[names.index("USER") :]
+    assert ("FROM", "page") in SPACE_IMAGE[len(IMAGE) :]
+
+
+def test_commands_have_the_options_of_the_app(tmp_path: Path) -> None:
+    for command in (json.loads(last("ENTRYPOINT")), space_command(tmp_path)):
+        assert command[:2] == ["colorflow", "app"]
+        assert {one for one in command if one.startswith("-")} <= options_of(help_of("app"))
+
+
+def test_everybody_names_the_app_s_port() -> None:
+    (default,) = re.findall(r"--port PORT\b[^()]*\(default: (\d+)\)", help_of("app"))
+    assert last("EXPOSE") == default
+    assert f"'127.0.0.1', {default}" in health_check()[-1]
+    assert front_matter()["app_port"] == int(default)
+
+
+def test_the_space_has_the_settings_that_its_host_asks_for() -> None:
+    settings = front_matter()
+    assert settings["sdk"] == "docker"
+    assert settings["title"]
+    colors = {"red", "yellow", "green", "blue", "indigo", "purple", "pink", "gray"}
+    assert {settings["colorFrom"], settings["colorTo"]} <= colors
+    assert len(str(settings["short_description"])) <= 60
+
+
+@pytest.mark.slow
+def test_the_page_answers_the_health_check_and_the_space_s_name(tmp_path: Path) -> None:
+    """With passwords, so that the check sees what a visitor sees who is not logged in."""
+    accounts = tmp_path / "accounts.txt"
+    accounts.write_text("ada:secret word\n", encoding="utf-8")
+    accounts.chmod(0o600)
+    own, space = json.loads(last("ENTRYPOINT")), space_command(tmp_path)
+    assert space[: len(own)] == own
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    with running_page(temporary, *space[2:], "--auth", accounts) as page:
+        _, *arguments = health_check()
+        check = [sys.executable, *(one.replace("7860", str(page.port)) for one in arguments)]
+        assert subprocess.run(check, timeout=60, check=False).returncode == 0
+        for host, status in ((SPACE_HOST, 200), ("other.example.org", 403)):
+            connection = HTTPConnection("127.0.0.1", page.port, timeout=30)
+            connection.request("GET", "/", headers={"Host": host})
+            assert connection.getresponse().status == status
+            connection.close()
+    done = subprocess.run(check, timeout=60, check=False, capture_output=True)
+    assert done.returncode != 0
