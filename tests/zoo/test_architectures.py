@@ -115,7 +115,7 @@ def test_every_latent_depends_on_the_context(
 ) -> None:
     """On every scale and in every part that leaves, for each sample."""
     change = (bijection(x, context + 1)[0] - bijection(x, context)[0]).abs()
-    assert (change > 1e-9).all()  # where there is no path it is exactly zero
+    assert (change > 1e-6).all()
 
 
 def test_every_parameter_gets_a_gradient(bijection: Bijection, x: Tensor, context: Tensor) -> None:
