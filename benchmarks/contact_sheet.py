@@ -58,7 +58,7 @@ def _photos(options: argparse.Namespace) -> Iterator[Photo]:
 
 def _row(colorizer: Colorizer, photo: Photo, options: argparse.Namespace) -> np.ndarray:
     small = thumbnail(photo.pixels, options.height)
-    draws = colorizer.predict(
+    predictions = colorizer.predict(
         photo,
         options.n,
         options.temperature,
@@ -67,8 +67,8 @@ def _row(colorizer: Colorizer, photo: Photo, options: argparse.Namespace) -> np.
         diverse=options.diverse,
     )
     lightness = lightness_of(small)
-    cells = [render(lightness, np.zeros_like(draws.ab[0]))]
-    cells += [render(lightness, ab) for ab in draws.ab]
+    cells = [render(lightness, np.zeros_like(predictions.ab[0]))]
+    cells += [render(lightness, ab) for ab in predictions.ab]
     if photo.kind is Kind.COLORED:
         cells.append(small)
     return row_of(cells, GAP)

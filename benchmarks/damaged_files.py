@@ -30,8 +30,8 @@ def corpus(size: tuple[int, int] = (48, 32)) -> dict[str, bytes]:
     """Undamaged files of a width and height, by format and layout; the format comes first."""
     color = Image.fromarray(skimage.data.chelsea()).resize(size)
     array = np.asarray(color)
-    deep = array.astype(np.uint16) * 257
-    planes = np.moveaxis(deep, -1, 0)
+    array16 = array.astype(np.uint16) * 257
+    planes = np.moveaxis(array16, -1, 0)
     exif = Image.Exif()
     exif[0x0112], exif[0x010E] = 6, "Grandmother, 1932"
     files = {
@@ -44,9 +44,9 @@ def corpus(size: tuple[int, int] = (48, 32)) -> dict[str, bytes]:
         "PNG alpha": by_pillow(color.convert("RGBA"), "PNG"),
         "PNG palette": by_pillow(color.quantize(16), "PNG", transparency=3),
         "PNG 1 bit": by_pillow(color.convert("1"), "PNG"),
-        "PNG 16 bit": by_opencv(".png", deep),
-        "PNG 16 bit gray": by_opencv(".png", deep[..., 0]),
-        "PNG 16 bit alpha": by_opencv(".png", np.dstack([deep, deep[..., 0]])),
+        "PNG 16 bit": by_opencv(".png", array16),
+        "PNG 16 bit gray": by_opencv(".png", array16[..., 0]),
+        "PNG 16 bit alpha": by_opencv(".png", np.dstack([array16, array16[..., 0]])),
         "PNG animated": by_pillow(color, "PNG", save_all=True, append_images=[color.rotate(90)]),
         "TIFF": by_pillow(color, "TIFF", exif=exif),
         "TIFF LZW": by_pillow(color, "TIFF", compression="tiff_lzw"),
@@ -60,13 +60,13 @@ def corpus(size: tuple[int, int] = (48, 32)) -> dict[str, bytes]:
         ),
         "TIFF fax RLE": by_pillow(color.convert("1"), "TIFF", compression="tiff_ccitt"),
         "TIFF CMYK": by_pillow(color.convert("CMYK"), "TIFF"),
-        "TIFF 16 bit": by_tifffile(deep),
-        "TIFF 16 bit deflate": by_tifffile(deep, compression="zlib", predictor=True),
-        "TIFF 16 bit LZW": by_opencv(".tif", deep),
-        "TIFF 16 bit tiled": by_tifffile(deep, tile=(16, 16), compression="zlib", byteorder=">"),
+        "TIFF 16 bit": by_tifffile(array16),
+        "TIFF 16 bit deflate": by_tifffile(array16, compression="zlib", predictor=True),
+        "TIFF 16 bit LZW": by_opencv(".tif", array16),
+        "TIFF 16 bit tiled": by_tifffile(array16, tile=(16, 16), compression="zlib", byteorder=">"),
         "TIFF 16 bit planes": by_tifffile(planes, planarconfig="separate", compression="zlib"),
-        "TIFF float": by_tifffile((deep / 65535).astype(np.float32)),
-        "TIFF float LZW": by_opencv(".tif", (deep / 65535).astype(np.float32)),
+        "TIFF float": by_tifffile((array16 / 65535).astype(np.float32)),
+        "TIFF float LZW": by_opencv(".tif", (array16 / 65535).astype(np.float32)),
         "TIFF float planes": by_tifffile((planes / 65535).astype("f4"), planarconfig="separate"),
         "TIFF big": by_tifffile(array, bigtiff=True),
         "TIFF pages": by_pillow(color, "TIFF", save_all=True, append_images=[color]),
@@ -78,14 +78,14 @@ def corpus(size: tuple[int, int] = (48, 32)) -> dict[str, bytes]:
         "GIF animated": by_pillow(color, "GIF", save_all=True, append_images=[color.rotate(90)]),
         "JPEG2000": by_pillow(color, "JPEG2000"),
         "JPEG2000 lossy": by_pillow(color, "JPEG2000", no_jp2=True, irreversible=True),
-        "JPEG2000 16 bit": by_pillow(Image.fromarray(deep[..., 0]), "JPEG2000"),
+        "JPEG2000 16 bit": by_pillow(Image.fromarray(array16[..., 0]), "JPEG2000"),
         "AVIF": by_pillow(color, "AVIF", exif=exif),
         "BMP": by_pillow(color, "BMP"),
         "BMP palette": by_pillow(color.quantize(16), "BMP"),
         "PNM": by_pillow(color, "PPM"),
-        "PNM 16 bit": by_opencv(".pgm", deep[..., 0]),
+        "PNM 16 bit": by_opencv(".pgm", array16[..., 0]),
         "PNM text": b"P3\n4 4\n255\n" + b" ".join(b"%d" % v for v in array[:4, :4].ravel()) + b"\n",
-        "PNM float": by_opencv(".pfm", (deep[..., 0] / 65535).astype(np.float32)),
+        "PNM float": by_opencv(".pfm", (array16[..., 0] / 65535).astype(np.float32)),
     }
     with contextlib.suppress(ImportError):
         import pillow_heif
@@ -108,20 +108,20 @@ def damaged(content: bytes, others: list[bytes], rng: random.Random) -> bytes:
 
 def _flip(data: bytearray, others: list[bytes], rng: random.Random) -> None:
     if data:
-        data[_place(data, rng)] ^= 1 << rng.randrange(8)
+        data[_position(data, rng)] ^= 1 << rng.randrange(8)
 
 
 def _overwrite(data: bytearray, others: list[bytes], rng: random.Random) -> None:
     """Overwrite 1, 2 or 4 bytes with a number at a limit, or any other, in either byte order."""
     size = rng.choice((1, 2, 4))
     value = rng.choice((*_EDGES, rng.randrange(1 << 32))) % (1 << (8 * size))
-    place = _place(data, rng)
-    data[place : place + size] = value.to_bytes(size, rng.choice(("big", "little")))
+    position = _position(data, rng)
+    data[position : position + size] = value.to_bytes(size, rng.choice(("big", "little")))
 
 
 def _cut_out(data: bytearray, others: list[bytes], rng: random.Random) -> None:
-    place = _place(data, rng)
-    del data[place : place + rng.choice((1, 2, 4, rng.randrange(1, 200)))]
+    position = _position(data, rng)
+    del data[position : position + rng.choice((1, 2, 4, rng.randrange(1, 200)))]
 
 
 def _cut_off(data: bytearray, others: list[bytes], rng: random.Random) -> None:
@@ -129,26 +129,26 @@ def _cut_off(data: bytearray, others: list[bytes], rng: random.Random) -> None:
 
 
 def _double(data: bytearray, others: list[bytes], rng: random.Random) -> None:
-    place = _place(data, rng)
-    piece = data[place : place + rng.randrange(1, 200)]
-    data[place:place] = piece * rng.choice((1, 1, 2, 20))
+    position = _position(data, rng)
+    piece = data[position : position + rng.randrange(1, 200)]
+    data[position:position] = piece * rng.choice((1, 1, 2, 20))
 
 
 def _noise(data: bytearray, others: list[bytes], rng: random.Random) -> None:
-    place, size = _place(data, rng), rng.randrange(1, 40)
-    data[place : place + size] = rng.randbytes(size)
+    position, size = _position(data, rng), rng.randrange(1, 40)
+    data[position : position + size] = rng.randbytes(size)
 
 
 def _blank(data: bytearray, others: list[bytes], rng: random.Random) -> None:
-    place, size = _place(data, rng), rng.randrange(1, 400)
-    data[place : place + size] = bytes([rng.choice((0, 255))]) * size
+    position, size = _position(data, rng), rng.randrange(1, 400)
+    data[position : position + size] = bytes([rng.choice((0, 255))]) * size
 
 
 def _splice(data: bytearray, others: list[bytes], rng: random.Random) -> None:
     other = rng.choice(others)
     start, size = rng.randrange(len(other)), rng.randrange(1, 300)
-    place = _place(data, rng)
-    data[place : place + rng.choice((0, size))] = other[start : start + size]
+    position = _position(data, rng)
+    data[position : position + rng.choice((0, size))] = other[start : start + size]
 
 
 _DAMAGES: tuple[Callable[[bytearray, list[bytes], random.Random], None], ...] = (
@@ -164,7 +164,7 @@ def _put_checksums_right(png: bytearray) -> None:
         start = end + 4
 
 
-def _place(data: bytearray, rng: random.Random) -> int:
+def _position(data: bytearray, rng: random.Random) -> int:
     """Choose a position: half of the time in the header."""
     reach = min(len(data), _HEADER) if rng.random() < 0.5 else len(data)
     return rng.randrange(reach) if reach else 0

@@ -129,9 +129,9 @@ def stage_seconds(photos: list[Path], path: Path | None) -> dict[str, list[float
     stages: dict[str, list[float]] = {}
     mean = Principal("a", 1, 1.0)
 
-    def timed(stage: str, work: Callable[[], Any]) -> Any:
+    def timed(stage: str, function: Callable[[], Any]) -> Any:
         began = time.process_time()
-        result = work()
+        result = function()
         stages.setdefault(stage, []).append(time.process_time() - began)
         return result
 

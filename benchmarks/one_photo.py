@@ -127,10 +127,13 @@ def color(colorizer: Colorizer, source: Path, target: Path) -> None:
     from colorflow.photo import Principal, Provenance, read_photo, write_image
 
     photo = read_photo(source)
-    draws = colorizer.predict(photo, 1)
-    for pixels in colorizer.render(photo, draws.ab, bits=photo.bits):
+    predictions = colorizer.predict(photo, 1)
+    for pixels in colorizer.render(photo, predictions.ab, bits=photo.bits):
         provenance = Provenance(
-            draws.seeds[0], 1.0, colorizer.digest, principal=Principal("a", 1, draws.shares[0])
+            predictions.seeds[0],
+            1.0,
+            colorizer.digest,
+            principal=Principal("a", 1, predictions.shares[0]),
         )
         write_image(target, pixels, photo, provenance=provenance)
 

@@ -32,7 +32,7 @@ _TIMEOUT = 600.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
+class AbuseOutcome:
     """Results of the campaigns."""
 
     rounds: Counter[int]
@@ -51,7 +51,7 @@ class Outcome:
 
 def abuse(
     folder: Path, *, rounds: int, uploads: int, megabytes: int = 100, weights: Path | None = None
-) -> Outcome:
+) -> AbuseOutcome:
     """Starts a server and sends it more requests than it accepts.
 
     Args:
@@ -89,7 +89,9 @@ def abuse(
         while _is_open(process.pid):
             time.sleep(0.1)
         left = size_of(folder) - kept
-    return Outcome(rounds=taken, wait=wait, before=before, megabytes=grown, uploads=sent, left=left)
+    return AbuseOutcome(
+        rounds=taken, wait=wait, before=before, megabytes=grown, uploads=sent, left=left
+    )
 
 
 def _round(address: str, visitor: str) -> httpx.Response:
@@ -136,7 +138,7 @@ def main() -> None:
         ["rounds taken", f"{outcome.rounds[200]}"],
         ["rounds refused, since the page is busy", f"{outcome.rounds[503]}"],
         ["another player waited", f"{outcome.wait:.1f} s"],
-        ["rounds drawn before the other player's", f"{outcome.before}"],
+        ["rounds sampled before the other player's", f"{outcome.before}"],
         ["memory", f"{outcome.megabytes:+.0f} MB"],
         [f"uploads of {options.megabytes} MB taken", f"{outcome.uploads[200]}"],
         ["uploads refused", f"{outcome.uploads[507]}"],

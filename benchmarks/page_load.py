@@ -44,7 +44,7 @@ _SAME = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
+class LoadOutcome:
     """Result of a run."""
 
     asked: int
@@ -68,7 +68,7 @@ def load(
     colorings: int = 4,
     size: tuple[int, int] = (1200, 900),
     weights: Path | None = None,
-) -> Outcome:
+) -> LoadOutcome:
     """Starts a server and sends it the requests of all clients.
 
     Args:
@@ -106,7 +106,7 @@ def load(
         peak = _memory(process, "VmHWM")
     known = [lightness_of(read_photo(photo).pixels) for photo in photos]
     told = [(number, answer) for number, answer in enumerate(answers) if answer is not None]
-    return Outcome(
+    return LoadOutcome(
         asked=len(photos),
         answered=len(told),
         busy=sum(one.busy for one in answers if one),

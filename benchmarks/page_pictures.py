@@ -229,12 +229,12 @@ def _hints(page: Page, photos: Photos) -> None:
     _says(page, "#hints-status", "Now choose the color")
     _press(page, "#hints-use")
     expect(page.locator("#hints-points .point")).to_have_count(1, timeout=PATIENCE)
-    _says(page, "#hints-status", "Drawn in")
+    _says(page, "#hints-status", "Colored in")
     _click(picture, 0.12, 0.85)
     _says(page, "#hints-status", "Now choose the color")
     page.locator("#hints-swatches .swatch").first.click()
     expect(page.locator("#hints-points .point")).to_have_count(2, timeout=PATIENCE)
-    _says(page, "#hints-status", "Drawn in")
+    _says(page, "#hints-status", "Colored in")
 
 
 def _click(picture: Locator, across: float, down: float) -> None:

@@ -27,7 +27,7 @@ from colorflow.files import default_weights
 from colorflow.model import principal
 from colorflow.model.weights import LoadedWeights, load_weights
 
-CARDS = 4
+PRINCIPAL = 4
 SETTINGS: dict[str, dict[str, float]] = {
     "as shipped": {},
     "32 samples": {"POOL": 32},
@@ -58,7 +58,7 @@ def main() -> None:
         with torch.no_grad():
             found["sample"].append(_row(subject, _samples(weights, subject, SEED)))
             for name, changes in SETTINGS.items():
-                found[name].append(_row(subject, _cards(weights, subject, SEED, changes)))
+                found[name].append(_row(subject, _principal(weights, subject, SEED, changes)))
     print_machine()
     print(f"{len(found['sample'])} photos, weights {weights.digest}")
     print_table(
@@ -77,10 +77,10 @@ def _summary(rows: list[NDArray[np.float64]]) -> list[str]:
 def _samples(weights: LoadedWeights, subject: Subject, seed: int) -> Tensor:
     generator = subject.generator(seed, "samples")
     temperatures, gain = weights.temperatures, weights.gain
-    return weights.pyramid.sample(subject.condition, CARDS, temperatures, generator, gain)[0]
+    return weights.pyramid.sample(subject.condition, PRINCIPAL, temperatures, generator, gain)[0]
 
 
-def _cards(
+def _principal(
     weights: LoadedWeights, subject: Subject, seed: int, changes: dict[str, float]
 ) -> Tensor:
     before = {name: getattr(principal, name) for name in changes}
@@ -92,7 +92,7 @@ def _cards(
         for shape, std in zip(weights.pyramid.latent_shapes(), weights.temperatures, strict=True)
     ]
     ab, _ = principal.principal_colorings(
-        weights.pyramid, latents, subject.both, CARDS, weights.gain
+        weights.pyramid, latents, subject.both, PRINCIPAL, weights.gain
     )
     for name, value in before.items():
         setattr(principal, name, value)

@@ -57,8 +57,8 @@ class Memory:
 
     def learn(self, pictures: list[Pixels], truth: int) -> None:
         """Remembers a round whose truth is known."""
-        for place, picture in enumerate(pictures):
-            (self._pieces if place == truth else self._others).update(_pieces(picture))
+        for index, picture in enumerate(pictures):
+            (self._pieces if index == truth else self._others).update(_pieces(picture))
         self._true.add(_digest(pictures[truth]))
 
     def by_pixels(self, pictures: list[Pixels]) -> int:
@@ -71,7 +71,7 @@ class Memory:
         return self._best([len(_pieces(picture) & known) for picture in pictures])
 
     def _best(self, scores: list[Any]) -> int:
-        best = [place for place, score in enumerate(scores) if score == max(scores)]
+        best = [index for index, score in enumerate(scores) if score == max(scores)]
         return int(self._chance.choice(best))
 
 

@@ -162,13 +162,13 @@ def handed_out(plan: Plan) -> list[PhotoOutcome]:
     return list(run_plan(plan, lambda _: Idle(), WORKERS, None))
 
 
-def measured(what: str, count: int, work: Callable[[], Any]) -> Any:
+def measured(what: str, count: int, function: Callable[[], Any]) -> Any:
     """Does something twice, for its time and for its memory, and prints a row."""
     began = time.process_time()
-    work()
+    function()
     seconds = time.process_time() - began
     tracemalloc.start()
-    result = work()
+    result = function()
     kept, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     print(f"| {what} | {seconds / count * 1e6:.0f} | {kept / count:.0f} | {peak / count:.0f} |")

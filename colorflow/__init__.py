@@ -1,4 +1,4 @@
-"""Several plausible colorings for a gray photo, drawn from a conditional normalizing flow.
+"""Several plausible colorings for a gray photo, sampled from a conditional normalizing flow.
 
     from colorflow import Colorizer
     images = Colorizer.load().colorize("gray.jpg", n=4)

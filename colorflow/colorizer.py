@@ -87,7 +87,7 @@ class Colorizer(Exploration):
     - `reference`: a color photo whose colors are transferred through its latents. The two coarsest
       levels, which decide the colors of objects, go the share `strength`, in [0, 1], from their
       sampled latents to the reference's; the fine levels are sampled. Latents say how the colors at
-      each place differ from what lightness suggests there, so the reference should show a similar
+      each point differ from what lightness suggests there, so the reference should show a similar
       scene; for dissimilar scenes colors may well turn into others.
 
     The methods raise `WeightsError` if there are hints and the weights take none, `PhotoError` if

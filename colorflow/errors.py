@@ -9,7 +9,7 @@
     ├── PackError             a training pack that is missing, foreign or damaged
     ├── TrainingError         a run that cannot start or go on
     ├── BatchError            a batch of photos that cannot start or go on
-    └── EvaluationError       nothing to measure, or no place for the result
+    └── EvaluationError       nothing to measure, or the result cannot be written
 
 The message is one sentence for a person: what happened, to which file, and what to do. The command
 line prints it and exits with 1; the page shows it. `ValueError` stays for wrong arguments in code.

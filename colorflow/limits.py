@@ -10,7 +10,7 @@ MOST_PRINCIPAL = 16
 """Principal colorings of one photo: clusters of 64 samples that still hold several of them each."""
 
 MOST_SAMPLES = 1000
-"""Samples of one photo; they are drawn together, at 32 kB each."""
+"""Samples of one photo; they are sampled together, at 32 kB each."""
 
 DIVERSE_POOL = 8
-"""Samples drawn for each one that is kept when the most different ones are asked for."""
+"""Samples made for each one that is kept when the most different ones are asked for."""

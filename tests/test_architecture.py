@@ -30,6 +30,7 @@ LAYERS = (
     "photo_model",
     "exploration",
     "colorizer",
+    "enlarge",
     "evaluation",
     "quiz",
     "batch",

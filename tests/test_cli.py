@@ -185,8 +185,8 @@ def test_colorize_passes_its_options_on(photos: Path, fake_run: FakeRun, tmp_pat
         overwrite=True,
         likelihood=True,
     )
-    places = [task.target("s7").relative_to(tmp_path / "out").as_posix() for task in plan.tasks]
-    assert places == ["7 a.webp", "7 b.webp", "inner/7 c.webp"]
+    paths = [task.target("s7").relative_to(tmp_path / "out").as_posix() for task in plan.tasks]
+    assert paths == ["7 a.webp", "7 b.webp", "inner/7 c.webp"]
     del options["stop"]
     assert options == {"weights": Path("w.safetensors"), "device": "cuda:1", "workers": 5}
     assert json.loads((tmp_path / "r.json").read_text())["counts"] == {"done": 3}
@@ -413,8 +413,8 @@ def test_a_file_as_output_is_an_error(
         ("--report", "socket", "socket: cannot be written (it is neither a file nor a stream)"),
         ("--report", "hints.json", "hints.json: cannot be written (a file is there already, and"),
         ("--report", "photos/b.jpg", "b.jpg: cannot be written (a file is there already, and it"),
-        ("--report", "out/a_a.png", "a_a.png: is the place of a result; choose another file"),
-        ("--contact-sheet", "out/b_a.jpg", "b_a.jpg: is the place of a result; choose another"),
+        ("--report", "out/a_a.png", "a_a.png: is the file of a result; choose another file"),
+        ("--contact-sheet", "out/b_a.jpg", "b_a.jpg: is the file of a result; choose another"),
         ("--contact-sheet", "s.gif", "s.gif: a contact sheet is one of .jpg"),
         ("--contact-sheet", "photos/b.jpg", "b.jpg: cannot be written (a file is there already"),
         ("--contact-sheet", "photos/b.jpg/s.jpg", "b.jpg: nothing can be written here"),

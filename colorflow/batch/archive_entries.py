@@ -117,9 +117,9 @@ def safe_path_of(name: str) -> PurePosixPath:
         raise RefusedError(f"has a name with a backslash, {shown(name)}; make it with another tool")
     path = PurePosixPath(name)
     if path.is_absolute() or any(_DRIVE.match(part) for part in path.parts):
-        raise RefusedError(f"names a place outside of it, {shown(name)}; make it anew")
+        raise RefusedError(f"names a path outside of it, {shown(name)}; make it anew")
     if any(not part.strip(". ") for part in path.parts):
-        raise RefusedError(f"names a place outside of it, {shown(name)}; make it anew")
+        raise RefusedError(f"names a path outside of it, {shown(name)}; make it anew")
     if any(len(part.encode()) > LONGEST_NAME for part in path.parts):
         raise RefusedError(
             f"has a name of more than {LONGEST_NAME} bytes, {shown(name)}; rename that file"

@@ -1,4 +1,4 @@
-"""Colors one photo of a batch: reads it, draws, writes its results, and reports what happened.
+"""Colors one photo of a batch: reads it, samples, writes its results, and reports what happened.
 
 A photo or results in a store are handled in a temporary folder of this machine.
 """
@@ -109,7 +109,7 @@ def _color(
 ) -> PhotoOutcome:
     """Colors a photo; results that exist, or are written and uploaded, are added to `complete`.
 
-    All colorings are drawn even if some results exist, so that each coloring is the same whichever
+    All colorings are predicted even if some results exist, so that each is the same whichever
     others are missing.
     """
     assert isinstance(local.path, Path)
@@ -125,34 +125,36 @@ def _color(
         existing = existing_results(local, expected, overwrite=settings.overwrite)
         if len(existing) == len(expected):
             return skipped(task, existing)
-    draws = _draw(colorizer, photo, local, settings)
-    drawn = _provenance_of(draws, expected)
-    existing = existing_results(local, drawn, overwrite=settings.overwrite)
+    predictions = _predict(colorizer, photo, local, settings)
+    provenances = _provenance_of(predictions, expected)
+    existing = existing_results(local, provenances, overwrite=settings.overwrite)
     complete += [task.coloring(label, one) for label, one in existing.items()]
-    missing = [label for label in drawn if label not in existing]
+    missing = [label for label in provenances if label not in existing]
     if missing:
         _make_folder(local.folder)
-    indices = [list(drawn).index(label) for label in missing]
-    painted = colorizer.render(photo, draws.ab[indices], bits=photo.bits)
+    indices = [list(provenances).index(label) for label in missing]
+    painted = colorizer.render(photo, predictions.ab[indices], bits=photo.bits)
     for label, pixels in zip(missing, painted, strict=True):
         written, target = local.folder / local.name(label), task.target(label)
-        write_image(written, pixels, photo, provenance=drawn[label])
+        write_image(written, pixels, photo, provenance=provenances[label])
         if isinstance(target, Url):
             upload(written, target)
-        complete.append(task.coloring(label, drawn[label]))
-    outcome = skipped(task, drawn)
+        complete.append(task.coloring(label, provenances[label]))
+    outcome = skipped(task, provenances)
     if missing:
         outcome = replace(outcome, status="done", reason=None)
     if not settings.likelihood:
         return outcome
-    bits = _bits_per_dim(colorizer, photo, local, draws)
+    bits = _bits_per_dim(colorizer, photo, local, predictions)
     colorings = zip(outcome.colorings, bits, strict=True)
     return replace(
         outcome, colorings=tuple(replace(one, bits_per_dim=value) for one, value in colorings)
     )
 
 
-def _draw(colorizer: Colorizer, photo: Photo, task: PhotoTask, settings: Settings) -> Predictions:
+def _predict(
+    colorizer: Colorizer, photo: Photo, task: PhotoTask, settings: Settings
+) -> Predictions:
     try:
         return colorizer.predict(
             photo,
@@ -169,24 +171,26 @@ def _draw(colorizer: Colorizer, photo: Photo, task: PhotoTask, settings: Setting
         raise PhotoError(str(task.path), str(error)) from error
 
 
-def _provenance_of(draws: Predictions, expected: Mapping[str, Provenance]) -> dict[str, Provenance]:
-    """What each drawn coloring will say of itself, with its share, by label."""
-    if not draws.shares:
-        return {label: expected[label] for label in map(sample_label, draws.seeds)}
-    drawn = {}
-    for (label, one), share in zip(expected.items(), draws.shares, strict=True):
+def _provenance_of(
+    predictions: Predictions, expected: Mapping[str, Provenance]
+) -> dict[str, Provenance]:
+    """What each predicted coloring will say of itself, with its share, by label."""
+    if not predictions.shares:
+        return {label: expected[label] for label in map(sample_label, predictions.seeds)}
+    provenances = {}
+    for (label, one), share in zip(expected.items(), predictions.shares, strict=True):
         assert one.principal
-        drawn[label] = replace(one, principal=replace(one.principal, share=share))
-    return drawn
+        provenances[label] = replace(one, principal=replace(one.principal, share=share))
+    return provenances
 
 
 def _bits_per_dim(
-    colorizer: Colorizer, photo: Photo, task: PhotoTask, draws: Predictions
+    colorizer: Colorizer, photo: Photo, task: PhotoTask, predictions: Predictions
 ) -> list[float | None]:
     try:
-        values = colorizer.bits_per_dim(photo, draws.ab, hints=task.hints).tolist()
+        values = colorizer.bits_per_dim(photo, predictions.ab, hints=task.hints).tolist()
     except ValueError:  # a color at the very edge of the model's range has no density
-        return [None for _ in draws.ab]
+        return [None for _ in predictions.ab]
     return [value if math.isfinite(value) else None for value in values]
 
 

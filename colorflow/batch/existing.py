@@ -28,7 +28,7 @@ _DIGITS = 16
 
 
 def expected_provenance(task: PhotoTask, settings: Settings, weights: str) -> dict[str, Provenance]:
-    """What each result will say of itself, by label; shares are known only after drawing.
+    """What each result will say of itself, by label; shares are known only after sampling.
 
     Args:
         task: its photo is on this machine.

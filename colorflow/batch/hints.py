@@ -98,13 +98,13 @@ def hints_by_photo(
         if not fits:
             raise BatchError(f"{source}: has hints for {name!r}, which is none of the photos")
         if len(fits) > 1:
-            places = " and ".join(repr(photo.as_posix()) for photo in fits[:2])
+            paths = " and ".join(repr(photo.as_posix()) for photo in fits[:2])
             raise BatchError(
-                f"{source}: has hints for {name!r}, but there are several, {places}; "
-                "write the place below the folder, or color them one by one"
+                f"{source}: has hints for {name!r}, but there are several, {paths}; "
+                "write the path below the folder, or color them one by one"
             )
         if fits[0] in found:
-            raise BatchError(f"{source}: names {fits[0].as_posix()!r} twice, by name and by place")
+            raise BatchError(f"{source}: names {fits[0].as_posix()!r} twice, by name and by path")
         found[fits[0]] = given
     return found
 

@@ -53,8 +53,8 @@ class Url:
     @property
     def parent(self) -> Url:
         """The folder that contains it; a root contains itself."""
-        scheme, _, rest = self.text.partition("://")
-        return Url(f"{scheme}://{rest.rpartition('/')[0]}")
+        scheme, _, path = self.text.partition("://")
+        return Url(f"{scheme}://{path.rpartition('/')[0]}")
 
     def is_relative_to(self, folder: Location) -> bool:
         """Whether it is the folder, or inside it."""

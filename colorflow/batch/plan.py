@@ -130,7 +130,7 @@ def make_plan(
         hints: from `read_hints`.
         hints_source: the file's name, for messages.
         weights: digest of the weights that will be used. Without it, or if photos or results are
-            URLs, or labels are known only after drawing, existing results are examined when a
+            URLs, or labels are known only after sampling, existing results are examined when a
             photo's turn comes.
 
     Raises:

@@ -63,7 +63,7 @@ class Settings:
 
     @property
     def labels_are_known(self) -> bool:
-        """Whether the labels are known before drawing, as for all but diverse samples."""
+        """Whether the labels are known before sampling, as for all but diverse samples."""
         return len(self.labels) == self.n
 
 

@@ -138,13 +138,13 @@ def _add_score(commands: Commands) -> None:
 
 
 def _score(arguments: argparse.Namespace) -> int:
-    from colorflow.evaluation.report import check_place, json_text, write_text
+    from colorflow.evaluation.report import check_destination, json_text, write_text
     from colorflow.quiz.answer_key import read_key
     from colorflow.quiz.answer_sheets import read_sheets
     from colorflow.quiz.report import SCORE, as_json, as_text
     from colorflow.quiz.score import score
 
-    check_place(arguments.json, SCORE)
+    check_destination(arguments.json, SCORE)
     key = read_key(arguments.directory)
     sheets = read_sheets(arguments.answers, key)
     for sheet in sheets:

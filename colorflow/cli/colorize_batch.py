@@ -137,7 +137,7 @@ class BatchCommand:
             if too_long(path.name):
                 raise WritePhotoError(path, "has a name longer than file systems take")
             if self._plan.makes(path):
-                raise WritePhotoError(path, "is the place of a result; choose another file")
+                raise WritePhotoError(path, "is the file of a result; choose another file")
             try:
                 check_replaceable(path, kind)
             except OSError as error:

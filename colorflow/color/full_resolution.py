@@ -178,14 +178,14 @@ def _linear_to_srgb(bits: Literal[8, 16]) -> NDArray[np.uint8] | NDArray[np.uint
     return ((2**bits - 1) * srgb + 0.5).astype(np.uint8 if bits == 8 else np.uint16)
 
 
-def _for_each_strip(work: Callable[[slice], None], height: int, width: int) -> None:
+def _for_each_strip(function: Callable[[slice], None], height: int, width: int) -> None:
     rows = max(1, _STRIP_PIXELS // width)
     strips = [slice(top, min(top + rows, height)) for top in range(0, height, rows)]
     threads = min(cv2.getNumThreads(), len(strips))
     if threads <= 1:
         for strip in strips:
-            work(strip)
+            function(strip)
     else:
         with ThreadPoolExecutor(threads) as pool:
-            for _ in pool.map(work, strips):
+            for _ in pool.map(function, strips):
                 pass

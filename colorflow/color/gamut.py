@@ -110,8 +110,8 @@ def _factor(lightness: NDArray[np.float32], ab: NDArray[np.float32]) -> NDArray[
     width = reach.shape[1]
     corner = top * width + left
     upper, lower = (
-        (1 - column) * np.take(reach, place) + column * np.take(reach, place + 1)
-        for place in (corner, corner + width)
+        (1 - column) * np.take(reach, index) + column * np.take(reach, index + 1)
+        for index in (corner, corner + width)
     )
     return np.minimum((upper + row * (lower - upper)) / chroma, 1)
 

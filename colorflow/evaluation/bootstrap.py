@@ -1,7 +1,7 @@
 """Values over photos with bootstrap standard errors.
 
 Every value is a statistic of weights on the photos. Weights of 1 give the value; weights that
-count how often each photo was drawn with replacement give its spread. All values of a table share
+count how often each photo was sampled with replacement give its spread. All values of a table share
 the same resamples, so variation that is common to all columns cancels in ratios.
 
 Dimensions: R resamples, N photos.
@@ -79,7 +79,7 @@ def root_mean_of(values: Array) -> Statistic:
 def mean_of_pairs(values: Array) -> Statistic:
     """Mean over pairs of different photos, (N, N); N at least 2.
 
-    A photo that was drawn twice does not pair with itself, which would bias the value.
+    A photo that was sampled twice does not pair with itself, which would bias the value.
     """
     return _of_pairs(values, lambda mean, _: mean)
 

@@ -1,9 +1,9 @@
 """The benefit of color hints: error against the number of hints, and the colors near them.
 
-Hints are points of the photo's true color at random places; fewer hints are the first of more. The
-random numbers of the samples are the same for every number of hints, so the curve is paired within
-a photo. It holds for correct hints: a user's hints may be less correct, and a person does not
-choose their places at random.
+Hints are points of the photo's true color at random positions; fewer hints are the first of more.
+The random numbers of the samples are the same for every number of hints, so the curve is paired
+within a photo. It holds for correct hints: a user's hints may be less correct, and a person does
+not choose their positions at random.
 
 Dimensions: n samples of one photo.
 """

@@ -19,7 +19,7 @@ from colorflow.evaluation.report import (
     about_measurement,
     as_json,
     as_markdown,
-    check_place,
+    check_destination,
     figure_class,
     print_report,
     progress_bar,
@@ -82,8 +82,8 @@ def run_hint_curve(
         figure_class()  # before the long work
         if plot_file.suffix.lower() not in PLOT_SUFFIXES:
             raise EvaluationError(f"{plot_file}: choose one of {', '.join(PLOT_SUFFIXES)}")
-    check_place(json_file, HINT_CURVE)
-    check_place(plot_file, PLOT)
+    check_destination(json_file, HINT_CURVE)
+    check_destination(plot_file, PLOT)
     loaded = load_weights(weights)
     if not loaded.pyramid.config.takes_hints:
         raise EvaluationError(
@@ -151,7 +151,7 @@ def _caption(curve: Evaluation) -> str:
         f"{curve.photos} photos, {curve.n} samples each at the shipped temperatures. ± is the "
         f"bootstrap standard error over photos ({RESAMPLES} resamples); what photos have in common "
         "cancels between numbers of hints, since hints are points of the photo's true color at "
-        "random places, fewer hints are the first of more, and the random numbers are the same. "
+        "random positions, fewer hints are the first of more, and the random numbers are the same. "
         "RMSE: sRGB x 100 on the 64x64 grid with the photo's own lightness, root of the mean over "
         "photos (rmse_one: over samples too). energy_score, diversity: CIELAB units. bits_per_dim: "
         "of the model at std 1 given the hints, per CIELAB unit, with Gaussian noise of std 1 on "

@@ -28,7 +28,7 @@ _JPEG_QUALITY = 90
 # files
 
 
-def check_place(path: Path | None, kind: FileKind) -> None:
+def check_destination(path: Path | None, kind: FileKind) -> None:
     """Makes the folder of a file and checks that the file may be written there.
 
     Args:

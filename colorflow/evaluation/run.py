@@ -20,7 +20,7 @@ from colorflow.evaluation.report import (
     about_measurement,
     as_json,
     as_markdown,
-    check_place,
+    check_destination,
     format_estimate,
     print_report,
     progress_bar,
@@ -81,7 +81,7 @@ def run_evaluation(
     if sheet_file and sheet_file.suffix.lower() not in _SHEET_SUFFIXES:
         raise EvaluationError(f"{sheet_file}: choose one of {', '.join(_SHEET_SUFFIXES)}")
     for path, kind in ((json_file, EVALUATION), (markdown_file, MARKDOWN), (sheet_file, SHEET)):
-        check_place(path, kind)  # before the long work
+        check_destination(path, kind)  # before the long work
     loaded = load_weights(weights)
     files = photos_of(folder, limit)
     others = baseline_columns(baselines, say_above)

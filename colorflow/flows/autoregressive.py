@@ -21,7 +21,7 @@ class Autoregressive(Bijection):
     """z_i = t(x_i; parameters of (x_1 .. x_{i-1}, context)), in the order of the network.
 
     The inverse evaluates the network once an element. It can be differentiated, but its graph
-    holds all D evaluations: draw large samples under `torch.no_grad()`. Shifts should be bounded
+    holds all D evaluations: take large samples under `torch.no_grad()`. Shifts should be bounded
     where D is large: an unbounded one can grow from element to element in the inverse.
 
     Args:

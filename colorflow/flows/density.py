@@ -47,7 +47,7 @@ class Flow(nn.Module):
         temperature: float = 1.0,
         generator: torch.Generator | None = None,
     ) -> Tensor:
-        """Draws n samples; sample i is conditioned on row i of the context.
+        """Returns n samples; sample i is conditioned on row i of the context.
 
         Args:
             n: how many, the rows of the context if there is one.
@@ -68,7 +68,7 @@ class Flow(nn.Module):
         *,
         generator: torch.Generator | None = None,
     ) -> tuple[Tensor, Tensor]:
-        """Draws n samples as `sample` does, with their log p in nats, (n,).
+        """Returns n samples as `sample` does, with their log p in nats, (n,).
 
         Both are differentiable by the parameters, for expectations under the flow itself.
         """

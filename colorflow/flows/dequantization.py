@@ -1,7 +1,7 @@
 """Dequantization: a density over continuous numbers made a likelihood of whole ones.
 
 A density of v is a distribution of the whole number x by the mass of its cell, P(x) = the
-integral of p(x + e) over e in [0, 1)^n. With e drawn from any q(e | x), Jensen's inequality gives
+integral of p(x + e) over e in [0, 1)^n. With e sampled from any q(e | x), Jensen's inequality gives
 
     log P(x) >= E_q[log p(x + e) - log q(e | x)],
 
@@ -49,7 +49,7 @@ class Dequantization(nn.Module, ABC):
         *,
         generator: torch.Generator | None = None,
     ) -> tuple[Tensor, Tensor]:
-        """Draws u in the cell of x.
+        """Samples u in the cell of x.
 
         Args:
             x: (B, ...) whole numbers in [0, levels - 1], in an integer or a floating dtype.
@@ -83,7 +83,7 @@ class Dequantization(nn.Module, ABC):
     def noise(
         self, x: Tensor, context: Tensor | None, generator: torch.Generator | None
     ) -> tuple[Tensor, Tensor]:
-        """Draws e in [0, 1] of the shape and dtype of x, with log q(e | x) in nats, (B,)."""
+        """Samples e in [0, 1] of the shape and dtype of x, with log q(e | x) in nats, (B,)."""
 
 
 class UniformDequantization(Dequantization):

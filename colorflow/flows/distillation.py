@@ -1,7 +1,7 @@
 """Density distillation: a flow that samples fast learns the density of one that scores fast.
 
 Two complementary nets: a masked autoregressive flow is trained by maximum likelihood, since it
-scores in one evaluation; its inverse-autoregressive student, which draws in one evaluation, is
+scores in one evaluation; its inverse-autoregressive student, which samples in one evaluation, is
 then trained on its own samples, scored by the teacher. No data are needed.
 
 Reference: van den Oord et al. 2018 (Parallel WaveNet), section 4.
@@ -22,7 +22,7 @@ def distillation_loss(
 
     The mean over standard normal z is KL(q || p): the loss to minimize, and, on fresh z, an
     unbiased estimate of how far the student still is. Both networks run in their fast direction
-    only: the student draws and thereby knows its own density, the teacher scores. Gradients go
+    only: the student samples and thereby knows its own density, the teacher scores. Gradients go
     through the samples to the student; the teacher's parameters get none.
 
     Args:

@@ -1,14 +1,14 @@
-"""Values that are known at some places of a grid pull the rest of it along, invertibly.
+"""Values that are known at some locations of a grid pull the rest of it along, invertibly.
 
 In the direction of sampling this is the update of kriging, as in Matheron's rule: with x the
-sample, h the known values, x_c the sample at their places and k a covariance between places,
+sample, h the known values, x_c the sample at their locations and k a covariance between locations,
 
     y = x + K_xc (K_cc + r I)^-1 (h - x_c).
 
-At the places y is close to h, around them x is shifted by what it missed there, and its own details
-stay. With r > 0 nothing is lost: at the places I - K_cc (K_cc + r I)^-1 = r (K_cc + r I)^-1 is
+At the locations y is close to h, around them x is shifted by what it missed there, and its own
+details stay. With r > 0 nothing is lost: there I - K_cc (K_cc + r I)^-1 = r (K_cc + r I)^-1 is
 positive definite, so the map has the inverse x = y - K_xc (h - y_c) / r and the log-determinant
-n log r - log det(K_cc + r I) for n places.
+n log r - log det(K_cc + r I) for n locations.
 
 Dimensions: B samples, C channels.
 """
@@ -26,14 +26,14 @@ from colorflow.flows.contract import Bijection
 class KrigingUpdate(Bijection):
     """Pulls samples towards known values; all channels alike, by one covariance.
 
-    The context is (B, C + 2, H, W): a mask (a place is known where it is above 0.5), C values,
+    The context is (B, C + 2, H, W): a mask (a location is known where it is above 0.5), C values,
     which count where it is, and a covariate such as lightness, at whose edges the pull ends.
-    Without known places, or without context, it is the identity.
+    Without known locations, or without context, it is the identity.
 
     Args:
         reach: length scale of the covariance on the grid, in cells.
         likeness: its length scale in the covariate.
-        looseness: r, against a covariance of 1 at a place itself. The known value holds all the
+        looseness: r, against a covariance of 1 at a location itself. The known value holds all the
             more strictly the smaller it is.
 
     Raises:
@@ -75,9 +75,9 @@ class KrigingUpdate(Bijection):
     def _pull(
         self, sample: Tensor, known: Tensor, values: Tensor, covariate: Tensor, *, undo: bool
     ) -> tuple[Tensor, Tensor]:
-        """One sample (C, H, W), with n known places of (H W,) and their values (C, n)."""
-        places = self._places(covariate)
-        to_known = _covariance(places, places[known])
+        """One sample (C, H, W), with n known locations of (H W,) and their values (C, n)."""
+        locations = self._locations(covariate)
+        to_known = _covariance(locations, locations[known])
         spread = to_known[known] + self.looseness * torch.eye(
             values.shape[1], dtype=torch.float64, device=sample.device
         )
@@ -91,7 +91,7 @@ class KrigingUpdate(Bijection):
         ladj = len(sample) * (log_det if undo else -log_det)
         return sample + shift.T.reshape(sample.shape).to(sample.dtype), ladj
 
-    def _places(self, covariate: Tensor) -> Tensor:
+    def _locations(self, covariate: Tensor) -> Tensor:
         """Row, column and covariate in units of their length scales: (H W, 3)."""
         rows, columns = torch.meshgrid(
             *(torch.arange(length, dtype=torch.float64) for length in covariate.shape),
@@ -102,7 +102,7 @@ class KrigingUpdate(Bijection):
 
 
 def _covariance(left: Tensor, right: Tensor) -> Tensor:
-    """exp(-distance^2 / 2) of each place on the left to each on the right; 1 of one to itself."""
+    """exp(-distance^2 / 2) of each location on the left to each on the right, 1 to itself."""
     return torch.exp(
         -(torch.cdist(left, right, compute_mode="donot_use_mm_for_euclid_dist") ** 2) / 2
     )

@@ -153,12 +153,12 @@ class ActNorm(Bijection):
     def forward(self, x: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
         if self.training and not self.initialized:
             self._initialize(x)
-        wide, shift, log_scale = self._widen(x)
-        return ((wide - shift) * torch.exp(-log_scale)).to(x.dtype), self._ladj(x, -log_scale)
+        widened, shift, log_scale = self._widen(x)
+        return ((widened - shift) * torch.exp(-log_scale)).to(x.dtype), self._ladj(x, -log_scale)
 
     def inverse(self, z: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        wide, shift, log_scale = self._widen(z)
-        return (wide * torch.exp(log_scale) + shift).to(z.dtype), self._ladj(z, log_scale)
+        widened, shift, log_scale = self._widen(z)
+        return (widened * torch.exp(log_scale) + shift).to(z.dtype), self._ladj(z, log_scale)
 
     @torch.no_grad()
     def _initialize(self, x: Tensor) -> None:

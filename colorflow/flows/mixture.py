@@ -105,11 +105,11 @@ def unmix_sigmoids(
     """The inverse of `mix_sigmoids`: x and log dx/dy.
 
     A mean of sigmoids lies between the smallest and the largest of them, so x lies between the
-    places where the single lines reach y.
+    points where the single lines reach y.
     """
     with torch.no_grad():
-        places = (y.unsqueeze(-1) - offsets) * torch.exp(-log_slopes)
-        lower, upper = places.amin(-1), places.amax(-1)
+        points = (y.unsqueeze(-1) - offsets) * torch.exp(-log_slopes)
+        lower, upper = points.amin(-1), points.amax(-1)
 
     def mix(x: Tensor) -> tuple[Tensor, Tensor]:
         return mix_sigmoids(x, log_weights, log_slopes, offsets)
@@ -120,8 +120,8 @@ def unmix_sigmoids(
 
 def gains(count: int, *, like: Tensor) -> Tensor:
     """Numbers (count,) between 1/4 and 4, even in logarithm, of the dtype and device of `like`."""
-    places = torch.arange(1, 2 * count, 2, dtype=like.dtype, device=like.device) / count - 1
-    return 4**places
+    exponents = torch.arange(1, 2 * count, 2, dtype=like.dtype, device=like.device) / count - 1
+    return 4**exponents
 
 
 def check_positive(**arguments: float) -> None:

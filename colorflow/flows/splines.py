@@ -1,4 +1,4 @@
-"""Monotone splines: each number is bent by a curve that its parameters draw.
+"""Monotone splines: each number is bent by a curve that its parameters define.
 
 All map the box [-limit, limit] onto itself and are the identity outside; all parameters at zero
 are the identity inside too. The box's bins are chosen by comparing with the knots, so a number

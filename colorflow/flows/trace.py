@@ -75,7 +75,7 @@ class _Series(LogDetEstimator):
     def weights(self) -> list[float]:
         """The weights of the terms 1 .. n of one call."""
 
-    def draw(self, like: Tensor) -> Tensor:
+    def sample_probes(self, like: Tensor) -> Tensor:
         """Probes (probes, B, ...) of independent signs; sample i's are its own."""
         shape = (self.probes, *like.shape)
         device = self.generator.device
@@ -86,7 +86,7 @@ class _Series(LogDetEstimator):
         weights = self.weights()
         terms = [
             self._one_probe(values, point, probe, weights, tracked=tracked)
-            for probe in self.draw(point)
+            for probe in self.sample_probes(point)
         ]
         return torch.stack(terms).mean(0)
 
@@ -140,7 +140,7 @@ class RussianRoulette(_Series):
     """A series of random length, whose later terms count more by as much as they are rarer.
 
     After the exact terms, a further one follows with probability q each time; the m-th further
-    one has weight q^-m. The length is drawn once a call, for the whole batch.
+    one has weight q^-m. The length is sampled once a call, for the whole batch.
 
     Bias: none, neither of the value nor of its gradient. Variance: of the probes, as in
     `PowerSeries`, and of the length; the latter falls with every exact term by the square of the

@@ -79,7 +79,7 @@ class ConditionalDensity(nn.Module):
     ) -> Tensor:
         """n samples for each photo, from latents with the given std: (B, n, C, H, W)."""
         context = self.context_of(condition).repeat_interleave(n, 0)
-        drawn = self.flow.sample(
+        samples = self.flow.sample(
             len(context), context, temperature=temperature, generator=generator
         )
-        return drawn.unflatten(0, (len(condition), n))
+        return samples.unflatten(0, (len(condition), n))

@@ -115,16 +115,16 @@ def _cell(hint: Hint, height: int, width: int) -> tuple[int, int]:
     """Row and column of the grid cell that contains the center of the hint's pixel."""
     if not (hint.row < height and hint.column < width):
         raise ValueError(
-            f"hints: expected places inside the photo of {height} rows and {width} columns, "
+            f"hints: expected positions inside the photo of {height} rows and {width} columns, "
             f"got row {hint.row:g}, column {hint.column:g}"
         )
     row, column = (
-        int(_cells(np.array(place), length))
-        for place, length in ((hint.row, height), (hint.column, width))
+        int(_cells(np.array(position), length))
+        for position, length in ((hint.row, height), (hint.column, width))
     )
     return row, column
 
 
-def _cells(places: NDArray[np.floating | np.integer], length: int) -> NDArray[np.int64]:
+def _cells(positions: NDArray[np.floating | np.integer], length: int) -> NDArray[np.int64]:
     """Cells of pixels along an axis of `length` pixels."""
-    return ((np.floor(places) + 0.5) * PLANES_GRID / length).astype(np.int64)
+    return ((np.floor(positions) + 0.5) * PLANES_GRID / length).astype(np.int64)

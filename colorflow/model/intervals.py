@@ -21,7 +21,7 @@ NOMINAL_LEVELS = (0.5, 0.9)
 
 
 def central_interval(samples: Tensor, level: float) -> tuple[Tensor, Tensor]:
-    """Middle and half-width of the central interval at each place.
+    """Middle and half-width of the central interval at each position.
 
     Args:
         samples: (n, ...) samples; the interval needs at least 3 for 0.5 and 19 for 0.9.
@@ -72,6 +72,6 @@ def in_half_widths(samples: Tensor, truth: Tensor, level: float) -> Tensor:
 
 def _quantile(ordered: Tensor, p: float) -> Tensor:
     """The (n + 1) p-th smallest of n, counted from 1."""
-    place = max(0.0, (len(ordered) + 1) * p - 1)
-    below = min(int(place), len(ordered) - 2)
-    return torch.lerp(ordered[below], ordered[below + 1], place - below)
+    rank = max(0.0, (len(ordered) + 1) * p - 1)
+    below = min(int(rank), len(ordered) - 2)
+    return torch.lerp(ordered[below], ordered[below + 1], rank - below)

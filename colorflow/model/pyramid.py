@@ -105,8 +105,8 @@ class ChromaPyramid(nn.Module):
             raise ValueError(
                 f"latents: expected those of 1 to {len(self.levels)} levels, got {len(latents)}"
             )
-        repeats, rest = divmod(len(latents[0]), len(condition))
-        if rest:
+        repeats, remainder = divmod(len(latents[0]), len(condition))
+        if remainder:
             raise ValueError(
                 f"latents: expected a multiple of {len(condition)} photos, got {len(latents[0])}"
             )

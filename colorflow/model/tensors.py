@@ -71,7 +71,7 @@ def write_tensors(
         raise WeightsError(f"{path}: cannot be written ({error.strerror})") from error
 
 
-def check_weights_place(path: Path, file_format: str) -> None:
+def check_weights_destination(path: Path, file_format: str) -> None:
     """Raises `WeightsError` where a file of a format must not be written."""
     try:
         check_replaceable(path, _kind(file_format))

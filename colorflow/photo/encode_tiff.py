@@ -42,7 +42,7 @@ def encode_tiff(pixels: np.ndarray, alpha: np.ndarray | None, metadata: Metadata
     height, width, channels = samples.shape
     block, main = block_of(metadata.exif)
     block.data += bytes(len(block.data) % 2)
-    places, sizes = [], []
+    offsets, sizes = [], []
 
     def compressed(top: int) -> bytes:
         strip = samples[top : top + _STRIP_ROWS]
@@ -50,7 +50,7 @@ def encode_tiff(pixels: np.ndarray, alpha: np.ndarray | None, metadata: Metadata
 
     with ThreadPoolExecutor(max(1, cv2.getNumThreads())) as pool:  # zlib releases the GIL
         for data in pool.map(compressed, range(0, height, _STRIP_ROWS)):
-            places.append(len(block.data))
+            offsets.append(len(block.data))
             sizes.append(len(data))
             block.data += data + bytes(len(data) % 2)
     changes: dict[int, Value | None] = {
@@ -62,7 +62,7 @@ def encode_tiff(pixels: np.ndarray, alpha: np.ndarray | None, metadata: Metadata
         Base.BitsPerSample: (8 * samples.itemsize,) * channels,
         Base.Compression: (_DEFLATE,),
         Base.PhotometricInterpretation: (_RGB,),
-        Base.StripOffsets: tuple(places),
+        Base.StripOffsets: tuple(offsets),
         Base.SamplesPerPixel: (channels,),
         Base.RowsPerStrip: (_STRIP_ROWS,),
         Base.StripByteCounts: tuple(sizes),

@@ -100,42 +100,42 @@ class _Bits:
     def __init__(self, data: bytes) -> None:
         self._data = data + bytes(8)
         self._end = 8 * len(data)
-        self._place = 0
+        self._position = 0
 
     def read(self, table: _Table) -> int:
         """Read the next code and return its meaning."""
-        first, data = self._place >> 3, self._data
+        first, data = self._position >> 3, self._data
         three = data[first] << 16 | data[first + 1] << 8 | data[first + 2]
-        meaning, length = table[three >> (11 - (self._place & 7)) & 0x1FFF]
+        meaning, length = table[three >> (11 - (self._position & 7)) & 0x1FFF]
         if not length:
             raise OSError("its fax data ends too early or is damaged")
-        self._place += length
+        self._position += length
         return meaning
 
     def read_bit(self) -> int:
         """Read the next bit; 0 behind the end."""
-        bit = self._data[self._place >> 3] >> (7 - (self._place & 7)) & 1
-        self._place += 1
+        bit = self._data[self._position >> 3] >> (7 - (self._position & 7)) & 1
+        self._position += 1
         return bit
 
     def skip_end_of_line(self) -> bool:
         """Skip an end of line, if there is one; returns whether there was."""
-        start = self._place
-        while self._place < self._end:
+        start = self._position
+        while self._position < self._end:
             if self.read_bit():
                 break
-        if self._place - start > _END_OF_LINE_ZEROS:
+        if self._position - start > _END_OF_LINE_ZEROS:
             return True
-        self._place = start
+        self._position = start
         return False
 
     def align(self) -> None:
         """Move to the next whole byte."""
-        self._place = -(-self._place // 8) * 8
+        self._position = -(-self._position // 8) * 8
 
     def check_end(self) -> None:
         """Raise OSError if more was read than there is."""
-        if self._place > self._end:
+        if self._position > self._end:
             raise OSError("its fax data ends too early")
 
 

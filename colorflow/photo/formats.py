@@ -179,7 +179,7 @@ def _from_container(start: bytes, file: IO[bytes], source: str) -> ImageFile.Ima
     Some AVIF files name a general brand first, and their own among the compatible ones.
     """
     length = min(int.from_bytes(start[:4], "big"), len(start))
-    brands = {start[8:12], *(start[place : place + 4] for place in range(16, length - 3, 4))}
+    brands = {start[8:12], *(start[offset : offset + 4] for offset in range(16, length - 3, 4))}
     if brands & _AVIF_BRANDS:
         return AvifImagePlugin.AvifImageFile(file)
     if not brands & _HEIF_BRANDS:

@@ -87,15 +87,15 @@ class Block:
             return ()
         layout = f"{entry.count}{entry.format}"
         inline = struct.calcsize(self._order + layout) <= 4
-        place = entry.position + 8
-        return self._read(layout, place if inline else self._read("I", place)[0])
+        offset = entry.position + 8
+        return self._read(layout, offset if inline else self._read("I", offset)[0])
 
     def content(self, entry: Field | None) -> bytes:
         """The content of an entry of text or of bytes; empty if the entry is None."""
         if entry is None or not 0 < entry.count <= len(self.data):
             return b""
-        place = entry.position + 8
-        start = place if entry.count <= 4 else self._read("I", place)[0]
+        offset = entry.position + 8
+        start = offset if entry.count <= 4 else self._read("I", offset)[0]
         return bytes(self.data[start : start + entry.count])
 
     def erase(self, entry: Field | None) -> None:
@@ -138,11 +138,11 @@ class Block:
         for tag, value in new.items():
             kind, count, stored = self._stored(value)
             if len(stored) > 4:
-                place = struct.pack(self._order + "I", values_start + len(values))
+                field = struct.pack(self._order + "I", values_start + len(values))
                 values += stored + bytes(len(stored) % 2)
             else:
-                place = stored.ljust(4, b"\0")
-            entries[tag] = struct.pack(self._order + "HHI", tag, kind, count) + place
+                field = stored.ljust(4, b"\0")
+            entries[tag] = struct.pack(self._order + "HHI", tag, kind, count) + field
         self.data += struct.pack(self._order + "H", len(entries))
         self.data += b"".join(entries[tag] for tag in sorted(entries))
         self.data += bytes(4) + values

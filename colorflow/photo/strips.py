@@ -63,7 +63,7 @@ class Piece:
 
 
 def check_pieces(page: TiffPage, file: IO[bytes]) -> None:
-    """Check that every strip or tile has a place in the file; tifffile fills missing ones.
+    """Check that every strip or tile lies in the file; tifffile fills missing ones.
 
     A single strip may lack its size: it then reaches to the end of the file.
 
@@ -77,10 +77,10 @@ def check_pieces(page: TiffPage, file: IO[bytes]) -> None:
     end = file.seek(0, io.SEEK_END)
     if count == len(starts) == 1 and sizes in ((), (0,)):
         page.databytecounts = sizes = (max(0, end - starts[0]),)
-    places = list(zip(starts, sizes, strict=False))[:count]
+    extents = list(zip(starts, sizes, strict=False))[:count]
     if page.compression == _UNCOMPRESSED and page.photometric != YCBCR:
         end = sys.maxsize  # the size may be wrong: tifffile reads what it needs
-    if len(places) < count or any(0 in place or sum(place) > end for place in places):
+    if len(extents) < count or any(0 in one or sum(one) > end for one in extents):
         raise OSError(_TOO_EARLY)
 
 
@@ -107,8 +107,8 @@ def pieces_of(page: TiffPage) -> Iterator[Piece]:
     tops, lefts = range(0, height, down), range(0, width, across)
     planes = range(page.samplesperpixel if page.planarconfig == _SEPARATE else 1)
     corners = itertools.product(planes, tops, lefts)
-    places = zip(corners, page.dataoffsets, page.databytecounts, strict=False)
-    for (_, y, x), start, size in places:
+    pieces = zip(corners, page.dataoffsets, page.databytecounts, strict=False)
+    for (_, y, x), start, size in pieces:
         yield Piece(x, y, across, down if page.is_tiled else min(down, height - y), start, size)
 
 

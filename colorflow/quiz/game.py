@@ -27,7 +27,7 @@ from colorflow.quiz.statistics import Tally
 from colorflow.quiz.store import (
     AnswerRow,
     AnswerStore,
-    Kind,
+    GameKind,
     Mode,
     Pseudonyms,
     counts,
@@ -135,7 +135,7 @@ class Game:
         self.player = quiz.pseudonyms.name(visitor)
         self.score = FreePlayScore()
         self.test: StrictTest | None = None
-        self.tallies: dict[Kind, Tally] = {}
+        self.tallies: dict[GameKind, Tally] = {}
         """Answers of this game that count, by the rules of `AnswerStore.tallies`."""
         self._quiz = quiz
         self._pool = quiz.pool
@@ -287,7 +287,7 @@ class Game:
     def _count(self, row: AnswerRow) -> None:
         """Count the first answer to each photo, if it counts at all."""
         if row.picture not in self._answered and counts(row.mode, row.milliseconds):
-            kind = Kind(row.mode, row.k)
+            kind = GameKind(row.mode, row.k)
             before = self.tallies.get(kind, Tally(0, 0))
             wrong = before.wrong + (row.chosen != row.truth)
             self.tallies[kind] = Tally(wrong, before.answered + 1)

@@ -96,7 +96,7 @@ COLUMNS = tuple(field.name for field in fields(AnswerRow))
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class Kind:
+class GameKind:
     """Answers that are counted together: a guess is right once in k times."""
 
     mode: Mode
@@ -140,7 +140,7 @@ class AnswerStore:
                 map(astuple, answers),
             )
 
-    def tallies(self, weights: str) -> dict[Kind, dict[str, Tally]]:
+    def tallies(self, weights: str) -> dict[GameKind, dict[str, Tally]]:
         """Answers that count towards a fooling rate, by kind and player.
 
         Only a player's first answer to a photo can count: after it, the player knows the colors.
@@ -152,12 +152,12 @@ class AnswerStore:
         Raises:
             EvaluationError: the file cannot be read.
         """
-        found: dict[Kind, dict[str, Tally]] = {}
+        found: dict[GameKind, dict[str, Tally]] = {}
         if self.path.exists():
             with self._open(write=False) as connection:
                 connection.create_function("counts", 2, counts, deterministic=True)
                 for mode, k, player, wrong, answered in connection.execute(_COUNTED, (weights,)):
-                    found.setdefault(Kind(mode, k), {})[player] = Tally(wrong, answered)
+                    found.setdefault(GameKind(mode, k), {})[player] = Tally(wrong, answered)
         return found
 
     def export(self, target: Path) -> int:

@@ -17,7 +17,7 @@ from torch.nn import functional as F
 from colorflow.errors import PackError, TrainingError
 from colorflow.model.config import PyramidConfig
 from colorflow.model.pyramid import ChromaPyramid
-from colorflow.model.tensors import check_weights_place
+from colorflow.model.tensors import check_weights_destination
 from colorflow.model.weights import FORMAT, LoadedWeights, load_weights, save_weights
 from colorflow.training.colors import training_colors
 from colorflow.training.pack import Pack
@@ -67,7 +67,7 @@ def export(
         WeightsError: if `fallback` cannot be read, or the file must not be written.
         PackError: if the pack cannot be read or has no large photo in a split.
     """
-    check_weights_place(weights, FORMAT)  # before the long work
+    check_weights_destination(weights, FORMAT)  # before the long work
     pack = PixelPack(pack_folder) if is_pixel_pack(pack_folder) else Pack(pack_folder)
     other = None if fallback is None else load_weights(fallback)
     pyramid = ChromaPyramid(_shape(run_folder, fallback, other))

@@ -29,8 +29,8 @@ def write_grid(trainer: Trainer, path: Path) -> None:
     ab, condition = trainer.pack.batch(rows, trainer.objective.maps)
     ab, condition = ab.to(trainer.device), condition.to(trainer.device)
     generator = torch.Generator().manual_seed(0)
-    drawn = trainer.objective.preview(trainer.ema.eval(), ab, condition, generator)
-    save_image(paint(condition.lightness, drawn), path, nrow=drawn.shape[1])
+    samples = trainer.objective.preview(trainer.ema.eval(), ab, condition, generator)
+    save_image(paint(condition.lightness, samples), path, nrow=samples.shape[1])
 
 
 def paint(lightness: Tensor, ab: Tensor) -> Tensor:

@@ -32,7 +32,7 @@ def random_hints(ab: Tensor, generator: torch.Generator) -> Tensor:
     counts = torch.exp(count * math.log(MOST_HINTS + 1)).long().clamp(max=MOST_HINTS)
     counts *= with_hints < 0.5
     sizes = torch.where(single < 0.5, 1, 2 + (size * (LARGEST_PATCH - 1)).long())
-    tops, lefts = ((place * (side - sizes + 1)).long() for place in (top, left))
+    tops, lefts = ((position * (side - sizes + 1)).long() for position in (top, left))
     truth = ab.detach().cpu().numpy()  # so many small slices are faster there
     planes = torch.zeros(batch, 3, side, side, dtype=ab.dtype)
     painted = planes.numpy()

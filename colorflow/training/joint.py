@@ -111,18 +111,18 @@ class JointObjective:
         truth = F.avg_pool2d(ab, FINEST_GRID // max(self.shares))
         columns = [torch.zeros_like(truth), truth]
         for temperature in PREVIEW_TEMPERATURES:
-            drawn: Tensor | None = None
+            sampled: Tensor | None = None
             for grid in self.shares:
                 x, coarse = self._target(grid, ab, noise)
-                if drawn is not None and 2 * drawn.shape[-1] == grid:
-                    coarse = drawn
+                if sampled is not None and 2 * sampled.shape[-1] == grid:
+                    coarse = sampled
                 level = cast(Level, joint.levels[str(grid)])
                 latent = temperature * torch.randn(x.shape, generator=noise).to(x)
-                drawn, _ = level.decode(latent, level.context.of_photo(condition), coarse)
+                sampled, _ = level.decode(latent, level.context.of_photo(condition), coarse)
                 if coarse is not None:
-                    drawn, _ = self.pyramid.haar.inverse(torch.cat([coarse, drawn], 1))
-            assert drawn is not None
-            columns.append(self.pyramid.bounded.inverse(drawn)[0])
+                    sampled, _ = self.pyramid.haar.inverse(torch.cat([coarse, sampled], 1))
+            assert sampled is not None
+            columns.append(self.pyramid.bounded.inverse(sampled)[0])
         return torch.stack(columns, 1)
 
     def _target(

@@ -146,8 +146,8 @@ class LevelObjective:
         columns = [torch.zeros_like(truth), truth]
         for temperature in PREVIEW_TEMPERATURES:
             latent = temperature * torch.randn(x.shape, generator=noise).to(x)
-            drawn, _ = level.decode(latent, photo, coarse)
+            sampled, _ = level.decode(latent, photo, coarse)
             if coarse is not None:
-                drawn, _ = self.pyramid.haar.inverse(torch.cat([coarse, drawn], 1))
-            columns.append(self.pyramid.bounded.inverse(drawn)[0])
+                sampled, _ = self.pyramid.haar.inverse(torch.cat([coarse, sampled], 1))
+            columns.append(self.pyramid.bounded.inverse(sampled)[0])
         return torch.stack(columns, 1)

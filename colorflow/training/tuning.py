@@ -144,9 +144,9 @@ def calibrate(
     distances: dict[float, list[Tensor]] = {level: [] for level in NOMINAL_LEVELS}
     for row in rows:
         ab, condition = pack.batch(np.array([row]))
-        drawn = pyramid.sample(condition, samples, std1, generator)[0]
+        sampled = pyramid.sample(condition, samples, std1, generator)[0]
         for level, found in distances.items():
-            found.append(in_half_widths(drawn, ab[0], level))
+            found.append(in_half_widths(sampled, ab[0], level))
     factors = {}
     for level, found in distances.items():
         values = torch.stack(found).numpy()

@@ -27,15 +27,14 @@ from colorflow.ui.api_quiz import Players
 from colorflow.ui.colorings import name_of, provenance_of
 from colorflow.ui.controls import MOST_VIVID
 from colorflow.ui.gradio_patches import is_upload_folder
-from colorflow.ui.limits import ROUND_PIXELS, WORK, MemoryBudget, visitor_of
+from colorflow.ui.limits import ROUND_PIXELS, WORK_QUEUE, MemoryBudget, visitor_of
 from colorflow.ui.photos import new_folder
 from colorflow.ui.points import check_points
 from colorflow.ui.status import sentence
 from colorflow.ui.storage import VISITORS
 
 if TYPE_CHECKING:
-    from colorflow.colorizer import Colorizer, Predictions
-    from colorflow.colorizer import Hint as PointColor
+    from colorflow.colorizer import Colorizer, Hint, Predictions
 
 MOST_COLORINGS = 8
 
@@ -47,7 +46,7 @@ Parameters = ParamSpec("Parameters")
 Result = TypeVar("Result")
 
 
-class Hint(TypedDict):
+class HintFields(TypedDict):
     """The color of a point: a pixel of the upright photo, and CIELAB a and b."""
 
     row: float
@@ -87,7 +86,7 @@ class Api:
         self._budget = budget
         self._players = Players(quiz, files / VISITORS)
         for endpoint in (self.colorize, self.hints, self.quiz_round, self.quiz_answer):
-            api(endpoint, api_name=endpoint.__name__, **WORK)
+            api(endpoint, api_name=endpoint.__name__, **WORK_QUEUE)
 
     def forget_idle(self, seconds: float) -> None:
         """Forget players of the quiz who have been idle for some time."""
@@ -126,7 +125,7 @@ class Api:
     def hints(
         self,
         photo: FileData,
-        hints: list[Hint],
+        hints: list[HintFields],
         vividness: float = 1.0,
         seed: int = 0,
         format: Format = "same",
@@ -206,7 +205,7 @@ class Api:
         seed: int,
         format: Format,
         samples: bool,
-        hints: list[Hint] | None = None,
+        hints: list[HintFields] | None = None,
     ) -> tuple[list[FileData], dict[str, Any]]:
         """Color a photo n times, and write and describe the results."""
         vividness = _number("vividness", vividness, 0, MOST_VIVID)
@@ -231,18 +230,18 @@ class Api:
             "model": self._colorizer.digest,
         }
 
-    def _write(self, photo: Photo, draws: "Predictions", format: Format) -> list[Path]:
+    def _write(self, photo: Photo, predictions: "Predictions", format: Format) -> list[Path]:
         """Render colorings at full size, one at a time, and write each to a file."""
         if format == "same":
             format = "jpeg" if photo.metadata.format == "JPEG" else "png"
         folder = new_folder(self._files, "api-")
-        shares = draws.shares or (None,) * len(draws.ab)
-        pictures = self._colorizer.render(photo, draws.ab, bits=photo.bits)
+        shares = predictions.shares or (None,) * len(predictions.ab)
+        pictures = self._colorizer.render(photo, predictions.ab, bits=photo.bits)
         paths = []
         try:
-            for recipe, share, pixels in zip(draws.specs, shares, pictures, strict=True):
-                name = f"{Path(photo.source).stem}_{name_of(recipe)}{_SUFFIXES[format]}"
-                provenance = provenance_of(recipe, share, self._colorizer.digest)
+            for spec, share, pixels in zip(predictions.specs, shares, pictures, strict=True):
+                name = f"{Path(photo.source).stem}_{name_of(spec)}{_SUFFIXES[format]}"
+                provenance = provenance_of(spec, share, self._colorizer.digest)
                 write_image(folder / name, pixels, photo, provenance=provenance)
                 paths.append(folder / name)
         except BaseException:
@@ -268,7 +267,7 @@ def _file(path: Path) -> FileData:
     return cast(FileData, FileData(path=str(path), orig_name=path.name).model_dump())
 
 
-def _points(given: object, photo: Photo) -> "tuple[PointColor, ...]":
+def _points(given: object, photo: Photo) -> "tuple[Hint, ...]":
     try:
         points = hints_of(given, "hints")
     except BatchError as error:

@@ -27,7 +27,7 @@ _COARSE_GRID = 8
 class Coloring:
     """One coloring of a photo."""
 
-    recipe: ColoringSpec
+    spec: ColoringSpec
     """How it is made."""
     ab: NDArray[np.float32]
     """Its colors, CIELAB (2, h, w), on a small grid."""
@@ -45,21 +45,21 @@ class Coloring:
     @property
     def seed(self) -> int:
         """Seed of its colors, and of its details unless these were sampled again."""
-        return self.recipe.seed
+        return self.spec.seed
 
     @property
     def caption(self) -> str:
         """What the gallery says below it."""
-        recipe = self.recipe
-        if recipe.principal is None:
-            said = f"Seed {recipe.seed}"
-        elif recipe.is_principal and recipe.principal.number == 0:
+        spec = self.spec
+        if spec.principal is None:
+            said = f"Seed {spec.seed}"
+        elif spec.is_principal and spec.principal.number == 0:
             said = "A: average of all"
-        elif recipe.is_principal and self.share is not None:
-            said = f"{letter_of(recipe.principal).upper()}: {100 * self.share:.0f} %"
+        elif spec.is_principal and self.share is not None:
+            said = f"{letter_of(spec.principal).upper()}: {100 * self.share:.0f} %"
         else:
-            said = letter_of(recipe.principal).upper()
-        variation = variation_of(recipe)
+            said = letter_of(spec.principal).upper()
+        variation = variation_of(spec)
         return said if variation is None else f"{said}, variation {variation}"
 
 
@@ -81,7 +81,7 @@ class ColoredPhoto:
     @property
     def shows_samples(self) -> bool:
         """Whether the colorings are samples; the first may be the one that was chosen before."""
-        return bool(self.colorings) and self.colorings[-1].recipe.principal is None
+        return bool(self.colorings) and self.colorings[-1].spec.principal is None
 
     def replace_colorings(self, first: Coloring) -> None:
         """Choose a new coloring and delete the ones before."""
@@ -122,26 +122,26 @@ def write_chosen(
     Raises:
         ColorflowError: the photo cannot be read any more, or the file not written.
     """
-    opened = session.current
-    chosen = opened.chosen if opened else None
-    if opened is None or chosen is None:
+    current = session.current
+    chosen = current.chosen if current else None
+    if current is None or chosen is None:
         return None
-    photo = opened.photo
+    photo = current.photo
     path = chosen.folder / f"{chosen.stem}{suffix or photo.suffix}"
     try:
         if not path.exists():
-            provenance = provenance_of(chosen.recipe, chosen.share, model)
+            provenance = provenance_of(chosen.spec, chosen.share, model)
             photo.write_coloring(chosen.ab, path, provenance)
     except ColorflowError:
-        if session.current is opened and opened.chosen is chosen:
+        if session.current is current and current.chosen is chosen:
             raise
     finally:
         session.delete_if_closed()
-    return (photo, path) if session.current is opened and opened.chosen is chosen else None
+    return (photo, path) if session.current is current and current.chosen is chosen else None
 
 
 Made = Iterator[tuple["ColoringSpec", NDArray[np.float32], float | None]]
-"""Recipes, colors and shares of colorings, one by one."""
+"""Specs, colors and shares of colorings, one by one."""
 
 
 class Colorings(Job):
@@ -150,14 +150,16 @@ class Colorings(Job):
     The first one replaces the photo's colorings from before and is the chosen one.
 
     Args:
-        opened: the photo.
+        colored_photo: the photo.
         make: gives the colors.
         wanted: number of colorings.
     """
 
-    def __init__(self, opened: ColoredPhoto, make: Callable[[Photo], Made], wanted: int) -> None:
+    def __init__(
+        self, colored_photo: ColoredPhoto, make: Callable[[Photo], Made], wanted: int
+    ) -> None:
         super().__init__()
-        self.opened = opened
+        self.colored_photo = colored_photo
         self.wanted = wanted
         self.done = 0
         self._make = make
@@ -169,7 +171,7 @@ class Colorings(Job):
             ColorflowError: the photo cannot be read any more or colored, or a preview not written.
         """
         try:
-            folder = new_folder(self.opened.folder, "run-")
+            folder = new_folder(self.colored_photo.folder, "run-")
             try:
                 for coloring in self._made(folder):
                     if self.end:
@@ -186,13 +188,13 @@ class Colorings(Job):
                 raise
 
     def _made(self, folder: Path) -> Iterator[Coloring]:
-        uploaded = self.opened.photo
+        uploaded = self.colored_photo.photo
         with uploaded.read() as photo:
             small = reduced(photo)
-            for recipe, ab, share in self._make(photo):
-                name = name_of(recipe)
+            for spec, ab, share in self._make(photo):
+                name = name_of(spec)
                 yield Coloring(
-                    recipe=recipe,
+                    spec=spec,
                     ab=ab,
                     preview=write_colored(folder / f"{name}.png", ab, small),
                     stem=f"{uploaded.path.stem}_{name}",
@@ -202,14 +204,14 @@ class Colorings(Job):
     def _take(self, coloring: Coloring) -> None:
         self.done += 1
         if self.done == 1:
-            self.opened.replace_colorings(coloring)
+            self.colored_photo.replace_colorings(coloring)
         else:
-            self.opened.colorings = [*self.opened.colorings, coloring]
+            self.colored_photo.colorings = [*self.colored_photo.colorings, coloring]
 
 
 def color_anew(
     colorizer: Colorizer,
-    opened: ColoredPhoto,
+    colored_photo: ColoredPhoto,
     *,
     n: int,
     temperature: float,
@@ -217,7 +219,7 @@ def color_anew(
     samples: bool,
     diverse: bool,
 ) -> Colorings:
-    """Principal colorings or samples of a photo; arguments as of `Colorizer.draw`.
+    """Principal colorings or samples of a photo; arguments as those of `Colorizer.predict`.
 
     Samples come one by one, unless they are the most different ones; these and principal colorings
     come from many samples at once. `diverse` matters only for samples.
@@ -231,26 +233,26 @@ def color_anew(
                 colorizer.predict(photo, n, temperature, seed, samples=samples, diverse=samples)
             )
 
-    return Colorings(opened, make, n)
+    return Colorings(colored_photo, make, n)
 
 
-def more_like(colorizer: Colorizer, opened: ColoredPhoto, n: int) -> Colorings:
+def more_like(colorizer: Colorizer, colored_photo: ColoredPhoto, n: int) -> Colorings:
     """The chosen coloring, and n with its colors and other details.
 
     Raises:
         ColorflowError: there is no chosen coloring.
     """
-    chosen, seed = opened.require_chosen(), _next_seed(opened)
+    chosen, seed = colored_photo.require_chosen(), _next_seed(colored_photo)
     fine = [level for level in colorizer.levels if level > _COARSE_GRID]
 
     def make(photo: Photo) -> Made:
-        yield chosen.recipe, chosen.ab, chosen.share
-        yield from _items(colorizer.resample(photo, chosen.recipe, fine, seed, n))
+        yield chosen.spec, chosen.ab, chosen.share
+        yield from _items(colorizer.resample(photo, chosen.spec, fine, seed, n))
 
-    return Colorings(opened, make, n + 1)
+    return Colorings(colored_photo, make, n + 1)
 
 
-def something_else(colorizer: Colorizer, opened: ColoredPhoto, n: int) -> Colorings:
+def something_else(colorizer: Colorizer, colored_photo: ColoredPhoto, n: int) -> Colorings:
     """The chosen coloring, and n new samples.
 
     Not other principal colorings: the means of other samples are nearly the same pictures.
@@ -258,54 +260,54 @@ def something_else(colorizer: Colorizer, opened: ColoredPhoto, n: int) -> Colori
     Raises:
         ColorflowError: there is no chosen coloring.
     """
-    chosen, seed = opened.require_chosen(), _next_seed(opened)
+    chosen, seed = colored_photo.require_chosen(), _next_seed(colored_photo)
 
     def make(photo: Photo) -> Made:
-        yield chosen.recipe, chosen.ab, chosen.share
-        yield from _samples(colorizer, photo, chosen.recipe.temperature, seed, n)
+        yield chosen.spec, chosen.ab, chosen.share
+        yield from _samples(colorizer, photo, chosen.spec.temperature, seed, n)
 
-    return Colorings(opened, make, n + 1)
+    return Colorings(colored_photo, make, n + 1)
 
 
-def name_of(recipe: ColoringSpec) -> str:
+def name_of(spec: ColoringSpec) -> str:
     """The part of a file's name that tells a coloring from others of its photo.
 
     The letter of a principal coloring, or `s` and the seed of a sample; then, after a hyphen, the
     seed of details that were sampled again.
     """
-    name = f"s{recipe.seed}" if recipe.principal is None else letter_of(recipe.principal)
-    variation = variation_of(recipe)
+    name = f"s{spec.seed}" if spec.principal is None else letter_of(spec.principal)
+    variation = variation_of(spec)
     return name if variation is None else f"{name}-{variation}"
 
 
-def provenance_of(recipe: ColoringSpec, share: float | None, model: str) -> Provenance:
+def provenance_of(spec: ColoringSpec, share: float | None, model: str) -> Provenance:
     """What a file says about how its coloring was made.
 
     Args:
-        recipe: of the coloring.
+        spec: of the coloring.
         share: of a principal coloring, if it is known.
         model: digest of the weights.
     """
-    card, principal = recipe.principal, None
-    if card is not None:
-        principal = Principal(letter_of(card), card.of, share)
-    return Provenance(recipe.seed, recipe.temperature, model, principal=principal)
+    principal = None
+    if (which := spec.principal) is not None:
+        principal = Principal(letter_of(which), which.of, share)
+    return Provenance(spec.seed, spec.temperature, model, principal=principal)
 
 
-def letter_of(card: PrincipalSpec) -> str:
+def letter_of(principal: PrincipalSpec) -> str:
     """a for the mean of all samples, then b, c, ... for the modes."""
-    return LETTERS[card.number]
+    return LETTERS[principal.number]
 
 
-def variation_of(recipe: ColoringSpec) -> int | None:
+def variation_of(spec: ColoringSpec) -> int | None:
     """The seed of details that were sampled again; None if they were not."""
-    details = recipe.seeds[-1]
-    return details if recipe.principal or details != recipe.seed else None
+    details = spec.seeds[-1]
+    return details if spec.principal or details != spec.seed else None
 
 
-def _items(draws: Predictions) -> Made:
-    shares = draws.shares or (None,) * len(draws.specs)
-    return zip(draws.specs, draws.ab, shares, strict=True)
+def _items(predictions: Predictions) -> Made:
+    shares = predictions.shares or (None,) * len(predictions.specs)
+    return zip(predictions.specs, predictions.ab, shares, strict=True)
 
 
 def _samples(colorizer: Colorizer, photo: Photo, temperature: float, first: int, n: int) -> Made:
@@ -315,8 +317,8 @@ def _samples(colorizer: Colorizer, photo: Photo, temperature: float, first: int,
         )
 
 
-def _next_seed(opened: ColoredPhoto) -> int:
+def _next_seed(colored_photo: ColoredPhoto) -> int:
     """A seed larger than all that the colorings of the photo use."""
-    recipes = [one.recipe for one in opened.colorings]
-    seeds = [seed for recipe in recipes for seed in (recipe.seed, *recipe.seeds)]
+    specs = [one.spec for one in colored_photo.colorings]
+    seeds = [seed for spec in specs for seed in (spec.seed, *spec.seeds)]
     return 1 + max(seed for seed in seeds if seed is not None)

@@ -92,7 +92,7 @@ class ColorizeTab(ColorizeLayout):
             self.gallery, self.beside, self.result.compare, self.format, self.result.download,
             *self.map.components,
         ]  # fmt: skip
-        opened = gr.on(
+        uploaded = gr.on(
             self.photos.changes,
             self.open_photos,
             [self.photos.upload, self.session],
@@ -102,7 +102,7 @@ class ColorizeTab(ColorizeLayout):
             **IN_TURN,
         )
         look = self.strip.select(self.look_at, [self.session], shown, **AT_ONCE)
-        self._prepare_download_after(opened, look)
+        self._prepare_download_after(uploaded, look)
 
     def _connect_colorings(self) -> None:
         options = [self.n, self.temperature, self.seed, self.diverse, self.view]
@@ -158,22 +158,22 @@ class ColorizeTab(ColorizeLayout):
             said.append(line(f"At most {MOST_PHOTOS} photos at once: {left_out}.", bad=True))
             paths = paths[:MOST_PHOTOS]
         session.stop()
-        session.keep([one for one in session.opened if one.upload in paths])
-        known = {one.upload for one in session.opened}
+        session.keep([one for one in session.items if one.upload in paths])
+        known = {one.upload for one in session.items}
         is_shown = False
         for path in paths:
             if path in known:
                 continue
             try:
-                opened = ColoredPhoto(photo=session.read(path), upload=path)
+                added = ColoredPhoto(photo=session.read(path), upload=path)
             except FAILURES as error:
                 said.append(problem(error))
                 continue
-            session.add(opened)
+            session.add(added)
             if is_shown:
-                yield {self.strip: strip_html(session.opened, session.current)}
+                yield {self.strip: strip_html(session.items, session.current)}
                 continue
-            session.look_at(opened)
+            session.look_at(added)
             yield self._view(session, said)
             is_shown = True
         yield {self.about: self._about(session, said)} if is_shown else self._view(session, said)
@@ -181,9 +181,9 @@ class ColorizeTab(ColorizeLayout):
     def look_at(self, session: PhotoSession, event: gr.SelectData) -> Updates:
         """Show another one of the visitor's photos with its colorings."""
         index = int(event.index)
-        if index >= len(session.opened):
+        if index >= len(session.items):
             return {self.about: line("That photo is gone; choose it again.", bad=True)}
-        session.look_at(session.opened[index])
+        session.look_at(session.items[index])
         return self._view(session)
 
     # colorings
@@ -273,16 +273,16 @@ class ColorizeTab(ColorizeLayout):
 
     def _one_more(self, session: PhotoSession, job: Colorings, coloring: Coloring) -> Updates:
         updates: Updates = {
-            self.gallery: gr.update(value=_gallery(job.opened)),
+            self.gallery: gr.update(value=_gallery(job.colored_photo)),
             self.status: progress(job.done, job.wanted),
         }
         if job.done > 1:
             return updates
         return {
             **updates,
-            self.gallery: gr.update(value=_gallery(job.opened), selected_index=0),
-            **self.result.opened(),
-            **self._compared(session, job.opened, coloring),
+            self.gallery: gr.update(value=_gallery(job.colored_photo), selected_index=0),
+            **self.result.shown(),
+            **self._compared(session, job.colored_photo, coloring),
         }
 
     def _ended(self, job: Colorings, seconds: float) -> Updates:
@@ -297,8 +297,10 @@ class ColorizeTab(ColorizeLayout):
 
     # what is shown
 
-    def _compared(self, session: PhotoSession, opened: ColoredPhoto, coloring: Coloring) -> Updates:
-        photo = opened.photo
+    def _compared(
+        self, session: PhotoSession, current: ColoredPhoto, coloring: Coloring
+    ) -> Updates:
+        photo = current.photo
         true_colors = photo.kind is Kind.COLORED and not session.compares_gray
         return self.result.compared(photo.preview if true_colors else photo.gray, coloring.preview)
 
@@ -317,12 +319,12 @@ class ColorizeTab(ColorizeLayout):
             session: the visitor's.
             said: lines about files that could not be opened.
         """
-        opened = session.current
-        photo = opened.photo if opened else None
+        current = session.current
+        photo = current.photo if current else None
         colored = photo is not None and photo.kind is Kind.COLORED
         view: Updates = {
             self.session: session,
-            self.strip: strip_html(session.opened, opened),
+            self.strip: strip_html(session.items, current),
             **self.photos.shown(photo),
             self.about: self._about(session, said),
             self.button: gr.update(
@@ -338,16 +340,17 @@ class ColorizeTab(ColorizeLayout):
         }
         if photo is not None:
             view[self.format] = "JPEG" if photo.suffix == ".jpg" else "PNG"
-        if opened is None or opened.chosen is None:
+        if current is None or current.chosen is None:
             return view
         return {
             **view,
-            **self.result.opened(),
-            self.view: SAMPLES if opened.shows_samples else SUMMARY,
+            **self.result.shown(),
+            self.view: SAMPLES if current.shows_samples else SUMMARY,
             self.gallery: gr.update(
-                value=_gallery(opened), selected_index=list(opened.colorings).index(opened.chosen)
+                value=_gallery(current),
+                selected_index=list(current.colorings).index(current.chosen),
             ),
-            **self._compared(session, opened, opened.chosen),
+            **self._compared(session, current, current.chosen),
         }
 
 
@@ -365,5 +368,5 @@ def strip_html(photos: Sequence[ColoredPhoto], current: ColoredPhoto | None) -> 
     return f'<div role="group" aria-label="Your photos" class="strip">{buttons}</div>'
 
 
-def _gallery(opened: ColoredPhoto) -> list[tuple[str, str]]:
-    return [(str(one.preview), one.caption) for one in opened.colorings]
+def _gallery(photo: ColoredPhoto) -> list[tuple[str, str]]:
+    return [(str(one.preview), one.caption) for one in photo.colorings]

@@ -70,9 +70,9 @@ class FlowPictures(Job):
 
     def levels(self, seed: int) -> list[Frame]:
         """Pictures from noise to photo, level by level, and the finished photo at the end."""
-        stages = self._colorizer.decode_by_level(self._photo, seed)
+        outputs = self._colorizer.decode_by_level(self._photo, seed)
         sides = self._colorizer.levels
-        noise = [self._noise(stage, side) for stage, side in zip(stages, sides, strict=True)]
+        noise = [self._noise(output, side) for output, side in zip(outputs, sides, strict=True)]
         gray = self._painted("gray", NO_CHROMA)
         frames = [
             Frame(
@@ -83,13 +83,13 @@ class FlowPictures(Job):
                 parts=noise,
             )
         ]
-        for index, (stage, side) in enumerate(zip(stages, sides, strict=True)):
+        for index, (output, side) in enumerate(zip(outputs, sides, strict=True)):
             frames.append(
                 Frame(
-                    picture=self._painted(f"level-{side}", stage.ab),
+                    picture=self._painted(f"level-{side}", output.ab),
                     alt=f"The photo with colors on a grid of {side} by {side}",
                     sentence=_level_sentence(index, side),
-                    parts=[noise[index], self._patches(stage, side)],
+                    parts=[noise[index], self._patches(output, side)],
                 )
             )
         last = frames[-1]
@@ -136,17 +136,17 @@ class FlowPictures(Job):
     def _painted(self, name: str, ab: NDArray[np.float32]) -> Path:
         return write_colored(self.folder / f"{name}.jpg", ab, self._small)
 
-    def _noise(self, stage: LevelOutput, side: int) -> Part:
-        count = stage.latents.size
+    def _noise(self, output: LevelOutput, side: int) -> Part:
+        count = output.latents.size
         return Part(
-            picture=self._tiny(f"noise-{side}", noise_picture(stage.latents)),
+            picture=self._tiny(f"noise-{side}", noise_picture(output.latents)),
             caption=f"z: {count:,} numbers".replace(",", "\N{NARROW NO-BREAK SPACE}"),
             alt=f"Noise, {count} numbers",
         )
 
-    def _patches(self, stage: LevelOutput, side: int) -> Part:
-        flat = np.full(stage.ab.shape[1:], _PATCH_LIGHTNESS, np.float32)
-        patches = render(flat, stage.ab)
+    def _patches(self, output: LevelOutput, side: int) -> Part:
+        flat = np.full(output.ab.shape[1:], _PATCH_LIGHTNESS, np.float32)
+        patches = render(flat, output.ab)
         rows, columns = (
             np.arange(length) * side // length
             for length in (_PATCHES_HEIGHT, max(1, round(_PATCHES_HEIGHT * self.ratio)))

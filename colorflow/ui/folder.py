@@ -17,9 +17,9 @@ from colorflow.ui.folder_intake import Intake, take_in
 from colorflow.ui.folder_job import (
     Album,
     FolderJob,
+    FolderOutcome,
     FolderSession,
     Format,
-    Outcome,
     Progress,
     queue_job,
 )
@@ -287,7 +287,7 @@ class FolderTab:
     def _on_the_way(self, progress: Progress) -> Updates:
         now = html.escape(progress.now)
         return {
-            **self.result.opened(),
+            **self.result.shown(),
             self.status: (
                 f'<p class="good">{progress.done} of {progress.of} done. Now {now}.</p>'
                 f'<progress max="{progress.of}" value="{progress.done}" '
@@ -296,7 +296,7 @@ class FolderTab:
             self.table: progress.table,
         }
 
-    def _finished(self, made: Outcome) -> Updates:
+    def _finished(self, made: FolderOutcome) -> Updates:
         size = made.archive.stat().st_size / 2**20
         sheet = str(made.sheet) if made.sheet else None
         return {

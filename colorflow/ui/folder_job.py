@@ -73,7 +73,7 @@ class Progress:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
+class FolderOutcome:
     """What a job has made, as complete files."""
 
     archive: Path
@@ -106,7 +106,7 @@ class FolderJob(Job):
         super().__init__()
         self.state = "waiting"
         self.folder = folder
-        self.outcome: Outcome | None = None
+        self.outcome: FolderOutcome | None = None
         self._settings, self._format = settings, format
         self._budget = budget
         self._intake = intake = album.intake
@@ -207,7 +207,7 @@ class FolderJob(Job):
             sheet = Path(shutil.copyfile(made / _SHEET, out / _SHEET))
         archive = out / f"{self._intake.name[:_LONGEST_NAME]}-colored.zip"
         pack(made, archive)
-        self.outcome = Outcome(
+        self.outcome = FolderOutcome(
             archive=archive,
             sheet=sheet,
             table=html_table(plan, records),

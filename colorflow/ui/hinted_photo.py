@@ -37,7 +37,7 @@ _PRINCIPAL = 4
 class HintedPhoto(ColoredPhoto):
     """A photo, the points that have a color, and the coloring that follows them."""
 
-    recipe: ColoringSpec
+    spec: ColoringSpec
     """What the coloring is made from, apart from the points."""
     points: Points
     offered: tuple[Swatch, ...] = ()
@@ -81,31 +81,31 @@ class HintedPhoto(ColoredPhoto):
 
     def other_colors(self) -> None:
         """Go on to the next principal coloring or sample; the points stay."""
-        recipe, every_level = self.recipe, range(len(self.recipe.seeds))
-        if (card := recipe.principal) is None:
-            self.recipe = recipe.resampled(every_level, recipe.seed + 1)
+        spec, every_level = self.spec, range(len(self.spec.seeds))
+        if (principal := spec.principal) is None:
+            self.spec = spec.resampled(every_level, spec.seed + 1)
         else:
-            following = replace(card, number=(card.number + 1) % card.of)
-            self.recipe = replace(recipe, seeds=(None,) * len(every_level), principal=following)
+            following = replace(principal, number=(principal.number + 1) % principal.of)
+            self.spec = replace(spec, seeds=(None,) * len(every_level), principal=following)
 
     def recolor(self, colorizer: Colorizer) -> None:
-        """Color the photo anew, unless the points or the recipe change meanwhile.
+        """Color the photo anew, unless the points or the spec change meanwhile.
 
         Raises:
             ColorflowError: the photo cannot be colored, or a file not written.
         """
-        recipe, hints = self.recipe, self.points.hints
+        spec, hints = self.spec, self.points.hints
         small = read_photo(self.photo.preview)
         with self.photo.budget.reserve(small.width * small.height):
-            (ab,) = colorizer.reproduce(small, [recipe], hints=self._on(small, hints)).ab
+            (ab,) = colorizer.reproduce(small, [spec], hints=self._on(small, hints)).ab
         folder = new_folder(self.folder, "run-")
         coloring = Coloring(
-            recipe=recipe,
+            spec=spec,
             ab=ab,
             preview=write_colored(folder / "plain.png", ab, small),
             stem=f"{self.photo.path.stem}_hints",
         )
-        if self.points.hints is hints and self.recipe is recipe:
+        if self.points.hints is hints and self.spec is spec:
             self.replace_colorings(coloring)
         else:
             shutil.rmtree(folder, ignore_errors=True)
@@ -129,8 +129,8 @@ class HintedPhoto(ColoredPhoto):
             ab = colorizer.predict(
                 small,
                 _SAMPLES,
-                self.recipe.temperature,
-                self.recipe.seed,
+                self.spec.temperature,
+                self.spec.seed,
                 samples=True,
                 hints=self._on(small, others),
             ).ab
@@ -202,8 +202,8 @@ class HintedPhoto(ColoredPhoto):
 HintSession = Session[HintedPhoto]
 
 
-def mean_recipe(levels: Sequence[int]) -> ColoringSpec:
-    """The recipe of a photo at first: the mean of all samples, which is calm.
+def mean_spec(levels: Sequence[int]) -> ColoringSpec:
+    """The spec of a photo at first: the mean of all samples, which is calm.
 
     Args:
         levels: names of the levels.

@@ -12,7 +12,7 @@ import gradio as gr
 from colorflow.ui.colorings import PhotoSession, write_chosen
 from colorflow.ui.controls import whole_number
 from colorflow.ui.hint_lists import point_list, swatch_list
-from colorflow.ui.hinted_photo import HintedPhoto, HintSession, mean_recipe
+from colorflow.ui.hinted_photo import HintedPhoto, HintSession, mean_spec
 from colorflow.ui.limits import MemoryBudget
 from colorflow.ui.panes import AFTERWARDS, IN_TURN, LISTEN, UploadPane, formats_line
 from colorflow.ui.points import Points
@@ -202,16 +202,16 @@ class HintsTab:
         if upload is None:
             session.keep(())
             return self._empty(session, self._formats)
-        return self._open(Path(upload), session, mean_recipe(self._colorizer.levels))
+        return self._open(Path(upload), session, mean_spec(self._colorizer.levels))
 
     def take(self, other: PhotoSession, session: HintSession) -> Updates:
         """Take over the photo and the chosen coloring of the tab that colors photos."""
         try:
             photo = other.require()
-            recipe = photo.require_chosen().recipe
+            spec = photo.require_chosen().spec
         except FAILURES as error:
             return {self.status: problem(error)}
-        shown = self._open(photo.photo.path, session, recipe)
+        shown = self._open(photo.photo.path, session, spec)
         return {**shown, self._tabs: gr.update(selected=HINTS_TAB)}
 
     def prepare_download(self, session: HintSession) -> Updates:
@@ -280,14 +280,14 @@ class HintsTab:
             return {self.swatches: "", self.status: problem(error)}
         return {self.swatches: swatch_list(photo.offered) if is_current else gr.skip()}
 
-    def _open(self, upload: Path, session: HintSession, recipe: ColoringSpec) -> Updates:
+    def _open(self, upload: Path, session: HintSession, spec: ColoringSpec) -> Updates:
         session.keep(())
         try:
             uploaded = session.read(upload)
             photo = HintedPhoto(
                 photo=uploaded,
                 upload=upload,
-                recipe=recipe,
+                spec=spec,
                 points=Points(uploaded.height, uploaded.width),
             )
             session.add(photo)
@@ -302,13 +302,13 @@ class HintsTab:
         started = time.perf_counter()
         try:
             photo = session.require()
-            before, target = (photo.points.hints, photo.recipe), photo.points.target()
+            before, target = (photo.points.hints, photo.spec), photo.points.target()
             change(photo)
             said = ""
-            if (photo.points.hints, photo.recipe) != before:
+            if (photo.points.hints, photo.spec) != before:
                 with session.unless_left(photo):
                     photo.recolor(self._colorizer)
-                said = f"Drawn in {time.perf_counter() - started:.1f} s."
+                said = f"Colored in {time.perf_counter() - started:.1f} s."
             shown = self._shown(session, said)
         except FAILURES as error:
             return {self.status: problem(error)}

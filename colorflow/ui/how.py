@@ -46,7 +46,7 @@ everywhere, and so a calm picture; strong noise gives colors that are rarer, and
 _WALK = """
 <h2>From one coloring to another</h2>
 <p>Halfway between two noises there is noise again, and so a coloring. Every picture on the way is
-one that the flow could have drawn.</p>
+one that the flow could have sampled.</p>
 """
 _FORMULA = """
 <p>The flow <i>f</i> is a bijection between the chroma <i>ab</i> on the grid and latents <i>z</i>,
@@ -207,7 +207,7 @@ def _photo_of(photos: PhotoSession) -> Iterator[Photo]:
 
 def _chosen(photos: PhotoSession) -> tuple[Path, int]:
     """The visitor's photo, or an example, and the seed of its chosen coloring."""
-    opened = photos.current
-    if opened is None:
+    current = photos.current
+    if current is None:
         return example_photo(), 0
-    return opened.photo.path, opened.chosen.seed if opened.chosen else 0
+    return current.photo.path, current.chosen.seed if current.chosen else 0

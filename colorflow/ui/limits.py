@@ -13,7 +13,7 @@
     players of the API     MAX_PLAYERS                                       api_quiz.Players
     wrong passwords                                 LoginDelays              guard.Guard
 
-Every handler that reads a photo, computes or writes a file joins one queue, `WORK`, which
+Every handler that reads a photo, computes or writes a file joins one queue, `WORK_QUEUE`, which
 `gradio_patches.FairQueue` orders, and reserves the pixels of its photo from one `MemoryBudget`.
 Uploads are counted by one `DiskQuota`. `visitor_of` decides who is one visitor.
 """
@@ -41,8 +41,8 @@ if TYPE_CHECKING:
     from starlette.requests import Request
 
 AT_ONCE = 2
-"""Handlers of `WORK` that run at the same time."""
-WORK: dict[str, Any] = {"concurrency_id": "work", "concurrency_limit": AT_ONCE}
+"""Handlers of `WORK_QUEUE` that run at the same time."""
+WORK_QUEUE: dict[str, Any] = {"concurrency_id": "work", "concurrency_limit": AT_ONCE}
 """Options of every event whose handler works on photos or files: they share one queue."""
 VISITOR_SHARE = 4
 """One visitor may have a quarter of the queue and of the disk."""

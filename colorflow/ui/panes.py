@@ -8,7 +8,7 @@ from typing import Any
 import gradio as gr
 
 from colorflow.ui.colorings import AnyPhoto, write_chosen
-from colorflow.ui.limits import WORK, MemoryBudget
+from colorflow.ui.limits import WORK_QUEUE, MemoryBudget
 from colorflow.ui.photos import UploadedPhoto
 from colorflow.ui.session import Session
 from colorflow.ui.status import FAILURES, Updates, line, problem
@@ -20,7 +20,7 @@ AT_ONCE: dict[str, Any] = {
     "api_visibility": "private",
 }
 """Options of events whose handlers answer at once, whatever else is going on."""
-IN_TURN: dict[str, Any] = {"api_visibility": "private", **WORK}
+IN_TURN: dict[str, Any] = {"api_visibility": "private", **WORK_QUEUE}
 """Options of events whose handlers wait for their turn in the queue of all work."""
 AFTERWARDS: dict[str, Any] = {"show_progress": "hidden", "trigger_mode": "multiple", **IN_TURN}
 """Options of events that follow others by themselves, in the queue of all work."""
@@ -129,7 +129,7 @@ class ResultPane:
         self.welcome = gr.HTML(steps, elem_id=f"{prefix}welcome")
         self.column = gr.Column(visible=False, elem_id=f"{prefix}results")
 
-    def opened(self) -> Updates:
+    def shown(self) -> Updates:
         """Show the result instead of how to begin."""
         return {self.welcome: gr.update(visible=False), self.column: gr.update(visible=True)}
 

@@ -11,10 +11,10 @@ import gradio as gr
 from colorflow.errors import ColorflowError
 from colorflow.quiz.free_play import APART
 from colorflow.quiz.game import Game, Outcome, Quiz
-from colorflow.quiz.store import Kind
+from colorflow.quiz.store import GameKind
 from colorflow.quiz.strict_test import NEEDED, PRACTICE, TRIALS, StrictTest
 from colorflow.quiz.trials import MAX_PICTURES, MIN_PICTURES
-from colorflow.ui.limits import ROUND_PIXELS, WORK, MemoryBudget, visitor_of
+from colorflow.ui.limits import ROUND_PIXELS, WORK_QUEUE, MemoryBudget, visitor_of
 from colorflow.ui.quiz_html import (
     ON_LOAD,
     between,
@@ -137,7 +137,7 @@ class QuizTab:
         quietly: dict[str, Any] = {
             "show_progress": "hidden",
             "api_visibility": "private",
-            **WORK,
+            **WORK_QUEUE,
         }
         self.stage.next(self.go_on, [self.game, self.mode, self.k], shown, **quietly)
         self.stage.choose(self.choose, [self.game, self.k], shown, **quietly)
@@ -151,7 +151,7 @@ class QuizTab:
             [*shown, self.about, self.k],
             show_progress_on=self.about,
             api_visibility="private",
-            **WORK,
+            **WORK_QUEUE,
         )
         self.results_page.select(
             self.show_results, [self.game], [self.game, self.results, self.export], **quietly
@@ -290,7 +290,7 @@ class QuizTab:
         }
 
     def _score(self, game: Game, k: int) -> str:
-        kind = Kind("play", k)
+        kind = GameKind("play", k)
         return score_html(game.score, kind, game.tallies.get(kind))
 
     def _finished(self, game: Game) -> str:

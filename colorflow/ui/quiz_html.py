@@ -11,7 +11,7 @@ import html
 from colorflow.quiz.free_play import FreePlayScore
 from colorflow.quiz.game import Outcome
 from colorflow.quiz.statistics import Interval, Tally
-from colorflow.quiz.store import Kind
+from colorflow.quiz.store import GameKind
 from colorflow.quiz.strict_test import NEEDED, PRACTICE, TRIALS, StrictTest
 from colorflow.quiz.trials import MARGIN, Trial
 from colorflow.ui.gradio_patches import file_url
@@ -155,7 +155,7 @@ def strict_trial_html(trial: Trial, test: StrictTest) -> str:
     )
 
 
-def score_html(score: FreePlayScore, kind: Kind, own: Tally | None) -> str:
+def score_html(score: FreePlayScore, kind: GameKind, own: Tally | None) -> str:
     """The score of free play, and the player's fooling rate with this number of pictures."""
     cells = [
         ("Right", f"{score.right} of {score.answered}", "in free play"),
@@ -187,12 +187,12 @@ def between(interval: Interval) -> str:
     return f"{100 * interval.low:.0f} to {percent(interval.high)}"
 
 
-def chance(kind: Kind) -> float:
+def chance(kind: GameKind) -> float:
     """Fooling rate of a player who guesses."""
     return 1 - 1 / kind.k
 
 
-def _fooled(kind: Kind, own: Tally | None) -> tuple[str, str]:
+def _fooled(kind: GameKind, own: Tally | None) -> tuple[str, str]:
     guess = f"guessing among {kind.k} gives {percent(chance(kind))}"
     if own is None or own.fooling_rate is None or own.interval is None:
         return "–", guess

@@ -12,7 +12,7 @@ from colorflow.quiz.statistics import (
     total,
     two_level_bootstrap,
 )
-from colorflow.quiz.store import Kind
+from colorflow.quiz.store import GameKind
 from colorflow.ui.quiz_html import between, chance, percent
 
 ABOUT = (
@@ -25,8 +25,8 @@ ABOUT = (
 
 
 def results_html(
-    all_players: Mapping[Kind, Mapping[str, Tally]],
-    own: Mapping[Kind, Tally],
+    all_players: Mapping[GameKind, Mapping[str, Tally]],
+    own: Mapping[GameKind, Tally],
     origin: str,
 ) -> str:
     """A section for each way to play that has answers.
@@ -43,14 +43,14 @@ def results_html(
     return f'<p class="quiz-about">{html.escape(f"{ABOUT} {origin}")}</p>{"".join(parts)}'
 
 
-def title(kind: Kind) -> str:
+def title(kind: GameKind) -> str:
     """Name of a way to play."""
     if kind.mode == "test":
         return "Strict test: two pictures, one second each"
     return f"Free play with {kind.k} pictures"
 
 
-def _part(kind: Kind, players: Mapping[str, Tally], own: Tally | None) -> str:
+def _part(kind: GameKind, players: Mapping[str, Tally], own: Tally | None) -> str:
     lanes, sentences = [], []
     if own is not None and own.interval is not None:
         lanes.append(_lane("you", "You", own, own.interval))

@@ -118,9 +118,9 @@ class ReferenceTab:
         reference: PhotoSession,
     ) -> Updates:
         """Show the photo to be colored, or nothing after it was taken away."""
-        opened = self._opened(self.photo, upload, session)
+        updates = self._open(self.photo, upload, session)
         return {
-            **opened,
+            **updates,
             self.button: _button(session, reference),
             **self.result.emptied(),
             self.status: "",
@@ -133,8 +133,8 @@ class ReferenceTab:
         reference: PhotoSession,
     ) -> Updates:
         """Show the photo whose colors are wanted, or nothing after it was taken away."""
-        opened = self._opened(self.reference, upload, reference)
-        return {**opened, self.button: _button(session, reference)}
+        updates = self._open(self.reference, upload, reference)
+        return {**updates, self.button: _button(session, reference)}
 
     def carry(
         self,
@@ -153,23 +153,23 @@ class ReferenceTab:
         """
         started = time.perf_counter()
         try:
-            opened, other, coloring = session.current, reference.current, None
-            if opened is None or other is None:
+            current, other, coloring = session.current, reference.current, None
+            if current is None or other is None:
                 raise ColorflowError("Two photos are needed: one to be colored, and one in color.")
-            with session.unless_left(opened):
-                coloring = self._carried(opened.photo, other.photo, strength, checked_seed(seed))
+            with session.unless_left(current):
+                coloring = self._carried(current.photo, other.photo, strength, checked_seed(seed))
         except FAILURES as error:
             return {self.status: problem(error)}
-        if coloring is None or session.current is not opened:
+        if coloring is None or session.current is not current:
             return {self.status: gr.skip()}
-        opened.replace_colorings(coloring)
+        current.replace_colorings(coloring)
         return {
-            **self.result.opened(),
-            **self.result.compared(opened.photo.gray, coloring.preview),
+            **self.result.shown(),
+            **self.result.compared(current.photo.gray, coloring.preview),
             self.status: line(f"Colored in {time.perf_counter() - started:.1f} s."),
         }
 
-    def _opened(self, pane: UploadPane, upload: str | None, session: PhotoSession) -> Updates:
+    def _open(self, pane: UploadPane, upload: str | None, session: PhotoSession) -> Updates:
         """Open an upload instead of the one before, which is closed even if that fails."""
         said = self._formats
         session.keep(())
@@ -191,13 +191,13 @@ class ReferenceTab:
         with other.read() as whole:  # both at once would need room twice
             reference = reduced(whole)
         with photo.read() as original:
-            draws = self._colorizer.predict(
+            predictions = self._colorizer.predict(
                 original, 1, 1.0, seed, samples=True, reference=reference, strength=strength
             )
             small = reduced(original)
-        ab = draws.ab[0]
+        ab = predictions.ab[0]
         return Coloring(
-            recipe=draws.specs[0],
+            spec=predictions.specs[0],
             ab=ab,
             preview=write_colored(new_folder(photo.folder, "run-") / "preview.png", ab, small),
             stem=f"{photo.path.stem}_like_{other.path.stem}",

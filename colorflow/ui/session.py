@@ -22,8 +22,8 @@ _PATIENCE_SECONDS = 10
 """How long a new job waits for the end of the one before; one coloring takes less."""
 
 
-class Opened(Protocol):
-    """Something that a visitor has opened, with a folder of its own."""
+class HasFolder(Protocol):
+    """Something with a folder of its own, such as a photo."""
 
     @property
     def folder(self) -> Path:
@@ -31,7 +31,7 @@ class Opened(Protocol):
         ...
 
 
-Item = TypeVar("Item", bound=Opened)
+Item = TypeVar("Item", bound=HasFolder)
 
 
 class Job:
@@ -96,7 +96,7 @@ class Session(Generic[Item]):
 
     def __init__(self, root: Path, budget: MemoryBudget) -> None:
         self.budget = budget
-        self.opened: Sequence[Item] = ()
+        self.items: Sequence[Item] = ()
         self.current: Item | None = None
         """The one that the visitor looks at."""
         self.job: Job | None = None
@@ -139,7 +139,7 @@ class Session(Generic[Item]):
         self._is_closed = True
         if self.job:
             self.job.abandon()
-        self.opened, self.current = (), None
+        self.items, self.current = (), None
         self.delete_if_closed()
 
     def delete_if_closed(self) -> None:
@@ -151,7 +151,7 @@ class Session(Generic[Item]):
 
     def add(self, item: Item) -> None:
         """Add an item; the visitor looks at it if there is no other."""
-        self.opened = [*self.opened, item]
+        self.items = [*self.items, item]
         self.current = self.current or item
 
     def look_at(self, item: Item) -> None:
@@ -161,11 +161,11 @@ class Session(Generic[Item]):
 
     def keep(self, items: Collection[Item]) -> None:
         """Close all items but these, and delete their files."""
-        gone = [one for one in self.opened if one not in items]
-        self.opened = [one for one in self.opened if one in items]
+        gone = [one for one in self.items if one not in items]
+        self.items = [one for one in self.items if one in items]
         if self.current in gone:
             self.stop()
-            self.current = self.opened[0] if self.opened else None
+            self.current = self.items[0] if self.items else None
         for one in gone:
             shutil.rmtree(one.folder, ignore_errors=True)
 

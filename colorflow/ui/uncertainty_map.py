@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from colorflow.colorizer import Colorizer, Uncertainty
 
 MOST = 60
-"""CIELAB units at which the glow is full; few places of a photo are more uncertain than that."""
+"""CIELAB units at which the glow is full; few points of a photo are more uncertain than that."""
 STOPS = ((60, 60, 120), (150, 60, 130), (225, 100, 75), (250, 190, 70), (255, 240, 150))
 """Colors of the glow from 0 to MOST: sRGB, ever lighter, so that color-blind people can tell them
 apart."""
@@ -60,12 +60,12 @@ class UncertaintyMap:
     def show(self, session: PhotoSession) -> Updates:
         """Show the map of the photo that the visitor looks at."""
         try:
-            opened, path = session.require(), None
-            with session.unless_left(opened):
-                path = self._written(opened)
+            current, path = session.require(), None
+            with session.unless_left(current):
+                path = self._written(current)
         except FAILURES as error:
             return {self._status: problem(error)}
-        if session.current is not opened:
+        if session.current is not current:
             return {self._status: gr.skip()}
         return {
             self.button: gr.update(visible=False),
@@ -82,10 +82,10 @@ class UncertaintyMap:
             self.picture: None,
         }
 
-    def _written(self, opened: ColoredPhoto) -> Path:
-        path = opened.folder / "uncertainty.png"
+    def _written(self, current: ColoredPhoto) -> Path:
+        path = current.folder / "uncertainty.png"
         if not path.exists():
-            with opened.photo.read() as photo:
+            with current.photo.read() as photo:
                 small = reduced(photo)
                 uncertainty = self._colorizer.uncertainty(photo)
             write_preview(path, glowing(lightness_of(small.pixels), uncertainty), small)

@@ -122,7 +122,7 @@ def flow_plus_plus_dequantization(
         blocks=blocks,
         components=components,
     )
-    # Noise is drawn, never scored alone, so the fast direction is the one that draws.
+    # Noise is sampled, never scored alone, so the fast direction is sampling.
     noise = Flow(Inverse(Composition(steps)), shape)
     seen = GatedNetwork(
         shape[0], context_channels, width, width, blocks=blocks, attention=_has_attention(shape)

@@ -1,7 +1,7 @@
 """Masked and inverse autoregressive flow: two complementary nets.
 
-The one scores in a single evaluation a layer and draws element by element, the other the other way
-round. Trained by likelihood, the one teaches the other by distillation (parallel WaveNet).
+The one scores in a single evaluation a layer and samples element by element, the other vice versa.
+Trained by likelihood, the one teaches the other by distillation (parallel WaveNet).
 """
 
 from __future__ import annotations

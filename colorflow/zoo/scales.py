@@ -2,8 +2,8 @@
 
 Every skeleton takes x (B, C, H, W) to flat latents (B, C * H * W). The context, given on the grid
 of x, goes to every coarser grid through a strided convolution of its own, so that each scale is
-conditioned. `scales` is a wish: a grid with an odd side is not squeezed, so a single cell (data in
-the plane) has one scale.
+conditioned. `scales` is an upper bound: a grid with an odd side is not squeezed, so a single cell
+(data in the plane) has one scale.
 
 Reference: Dinh et al. 2017 (RealNVP), section 3.6; Kingma & Dhariwal 2018 (Glow).
 """

@@ -91,7 +91,7 @@ def bench(tmp_path: Path) -> Bench:
     return Bench(folder)
 
 
-def test_what_another_tool_has_packed_comes_out_at_its_place(bench: Bench) -> None:
+def test_what_another_tool_has_packed_keeps_its_path(bench: Bench) -> None:
     with zipfile.ZipFile(bench.archive, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("a.jpg", PHOTO)
         archive.writestr("1931/Übersee/b.jpg", PHOTO[::-1])
@@ -401,17 +401,17 @@ ODD = st.sampled_from([
 def test_no_name_leads_anywhere_else(parts: list[str]) -> None:
     name = "".join(parts)
     try:
-        place = safe_path_of(name)
+        path = safe_path_of(name)
     except (RefusedError, UnicodeEncodeError):  # lone surrogates cannot be in a zip
         return
-    assert os.path.normpath(f"/root/{place}").startswith("/root")
-    assert "\0" not in str(place)
+    assert os.path.normpath(f"/root/{path}").startswith("/root")
+    assert "\0" not in str(path)
     as_windows_sees_it = PureWindowsPath(name)
     assert not as_windows_sees_it.drive
     assert not as_windows_sees_it.root
     assert ".." not in as_windows_sees_it.parts
     if sys.version_info < (3, 13):
-        assert not any(PureWindowsPath(part).is_reserved() for part in place.parts)
+        assert not any(PureWindowsPath(part).is_reserved() for part in path.parts)
 
 
 @pytest.fixture(scope="module")
@@ -426,8 +426,8 @@ def test_no_damage_gives_more_than_a_sentence(scratch: Path, data: st.DataObject
     write_raw(archive, [deflated("1931/a.jpg", PHOTO), File(name="b.jpg", data=PHOTO[:200])])
     whole = bytearray(archive.read_bytes())
     headers = [*range(40), *range(len(whole) - 180, len(whole))]
-    for place in data.draw(st.lists(st.sampled_from(headers), min_size=1, max_size=6)):
-        whole[place] = data.draw(st.integers(0, 255))
+    for index in data.draw(st.lists(st.sampled_from(headers), min_size=1, max_size=6)):
+        whole[index] = data.draw(st.integers(0, 255))
     archive.write_bytes(whole)
     try:
         unpacked = unpack(archive, folder, LIMITS)

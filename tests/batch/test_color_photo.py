@@ -102,15 +102,15 @@ def test_principal_colorings_are_those_of_the_colorizer(
 ) -> None:
     outcome = color_all(album / "b.png", n=3, seed=5)["b.png"]
     photo = read_photo(album / "b.png")
-    draws = colorizer.predict(photo, 3, seed=5)
+    predictions = colorizer.predict(photo, 3, seed=5)
     letters = ["a", "b", "c"]
     assert names(out) == [f"b_{letter}.png" for letter in letters]
     assert outcome.colorings == tuple(
         ColoredFile(path=out / f"b_{letter}.png", label=letter, seed=5, share=share)
-        for letter, share in zip(letters, draws.shares, strict=True)
+        for letter, share in zip(letters, predictions.shares, strict=True)
     )
-    painted = list(colorizer.render(photo, draws.ab))
-    for letter, share, want in zip(letters, draws.shares, painted, strict=True):
+    painted = list(colorizer.render(photo, predictions.ab))
+    for letter, share, want in zip(letters, predictions.shares, painted, strict=True):
         assert difference(read_photo(out / f"b_{letter}.png").pixels, want) <= 1
         said = Provenance(
             5,
@@ -319,7 +319,9 @@ def test_a_hint_outside_a_photo_is_that_photos_failure(
     plan = make_plan([tmp_path / "in"], out, Settings(), hints={"x.png": (Hint(48, 0, 1, 1),)})
     first, second = run_in_process(plan, hinted)
     assert (first.status, second.status) == ("failed", "done")
-    assert str(first.reason).startswith("hints: expected places inside the photo of 48 rows and 64")
+    assert str(first.reason).startswith(
+        "hints: expected positions inside the photo of 48 rows and 64"
+    )
 
 
 def test_hints_for_weights_without_are_refused_at_once(
@@ -390,7 +392,7 @@ def test_what_is_there_when_the_disk_is_full_is_told(
     assert names(out) == ["a_a.jpg"]
 
 
-def test_a_file_in_the_place_of_a_folder(album: Path, out: Path, color_all: Run) -> None:
+def test_a_file_where_a_folder_is_needed(album: Path, out: Path, color_all: Run) -> None:
     out.mkdir()
     (out / "inner").write_bytes(b"mine")
     (out / "a_a.jpg").mkdir()

@@ -24,21 +24,21 @@ def found(*inputs: object, output: Path = Path("nowhere"), recursive: bool = Fal
     return find_inputs([str(one) for one in inputs], output, recursive=recursive)
 
 
-def places(result: Found) -> list[str]:
+def paths(result: Found) -> list[str]:
     return [photo.relative.as_posix() for photo in result.photos]
 
 
 def test_a_folder_gives_its_own_photos_and_says_that_there_are_more(tree: Path) -> None:
     result = found(tree)
-    assert places(result) == ["a.PNG", "b.jpg"]
+    assert paths(result) == ["a.PNG", "b.jpg"]
     assert [(n.path, n.reason) for n in result.notes] == [
         (tree, "has folders inside; -r takes the photos in them, too")
     ]
 
 
-def test_recursive_gives_places_below_the_folder(tree: Path) -> None:
+def test_recursive_gives_paths_below_the_folder(tree: Path) -> None:
     result = found(tree, recursive=True)
-    assert places(result) == ["a.PNG", "b.jpg", "c/d.tiff", "c/e/f.webp"]
+    assert paths(result) == ["a.PNG", "b.jpg", "c/d.tiff", "c/e/f.webp"]
     assert [photo.path for photo in result.photos][2] == tree / "c" / "d.tiff"
     assert not result.notes
 
@@ -58,7 +58,7 @@ def test_what_is_no_photo_by_its_name_is_listed(tree: Path, tmp_path: Path) -> N
 
 def test_named_files_are_taken_as_they_are(tree: Path) -> None:
     result = found(tree / "notes.txt", tree / "c" / "d.tiff")
-    assert places(result) == ["notes.txt", "d.tiff"]
+    assert paths(result) == ["notes.txt", "d.tiff"]
 
 
 def test_each_file_is_taken_once_whatever_way_it_is_named(
@@ -67,21 +67,21 @@ def test_each_file_is_taken_once_whatever_way_it_is_named(
     monkeypatch.chdir(tree)
     (tree.parent / "alias").symlink_to(tree)
     inputs = ["b.jpg", "./b.jpg", tree, tree.parent / "alias", "*.jpg", "c/../b.jpg"]
-    assert places(found(*inputs)) == ["b.jpg", "a.PNG"]
+    assert paths(found(*inputs)) == ["b.jpg", "a.PNG"]
     assert not found(*inputs).missing
 
 
 def test_patterns(tree: Path) -> None:
-    assert places(found(tree / "*.[jJ]*")) == ["b.jpg"]
-    assert places(found(tree / "*" / "*.tiff")) == ["d.tiff"]
-    assert places(found(tree / "*")) == ["a.PNG", "b.jpg", "d.tiff"]
+    assert paths(found(tree / "*.[jJ]*")) == ["b.jpg"]
+    assert paths(found(tree / "*" / "*.tiff")) == ["d.tiff"]
+    assert paths(found(tree / "*")) == ["a.PNG", "b.jpg", "d.tiff"]
     result = found(tree / "*.gif")
     assert [n.reason for n in result.missing] == ["no photo fits this pattern"]
 
 
 def test_a_file_whose_name_looks_like_a_pattern(tree: Path) -> None:
     (tree / "x[1].jpg").touch()
-    assert places(found(tree / "x[1].jpg")) == ["x[1].jpg"]
+    assert paths(found(tree / "x[1].jpg")) == ["x[1].jpg"]
 
 
 def test_the_output_folder_inside_is_passed_by(tree: Path) -> None:
@@ -89,15 +89,15 @@ def test_the_output_folder_inside_is_passed_by(tree: Path) -> None:
     (tree / "c" / "out" / "d_s0.png").touch()
     (tree / "c" / "outside.jpg").touch()
     want = ["a.PNG", "b.jpg", "c/d.tiff", "c/outside.jpg", "c/e/f.webp"]
-    assert places(found(tree, output=tree / "c" / "out", recursive=True)) == want
+    assert paths(found(tree, output=tree / "c" / "out", recursive=True)) == want
     crooked = tree / "c" / "e" / ".." / "out"
-    assert places(found(tree, output=crooked, recursive=True)) == want
+    assert paths(found(tree, output=crooked, recursive=True)) == want
     (tree.parent / "link").symlink_to(tree / "c" / "out")
-    assert places(found(tree, output=tree.parent / "link", recursive=True)) == want
+    assert paths(found(tree, output=tree.parent / "link", recursive=True)) == want
 
 
 def test_the_folder_may_be_the_output_itself(tree: Path) -> None:
-    assert places(found(tree, output=tree)) == ["a.PNG", "b.jpg"]
+    assert paths(found(tree, output=tree)) == ["a.PNG", "b.jpg"]
 
 
 def test_links_that_lead_outside_are_noted(tree: Path, tmp_path: Path) -> None:
@@ -109,7 +109,7 @@ def test_links_that_lead_outside_are_noted(tree: Path, tmp_path: Path) -> None:
     (tree / "two").symlink_to(tmp_path / "elsewhere")
     (tree / "three.jpg").symlink_to(tmp_path / "tree2" / "z.jpg")
     result = found(tree, recursive=True)
-    assert places(result) == ["a.PNG", "b.jpg", "c/d.tiff", "c/e/f.webp"]
+    assert paths(result) == ["a.PNG", "b.jpg", "c/d.tiff", "c/e/f.webp"]
     assert [note.path.name for note in result.notes] == ["one.jpg", "three.jpg", "two"]
     assert all("leads outside the folder" in note.reason for note in result.notes)
 
@@ -121,13 +121,13 @@ def test_links_inside_and_loops(tree: Path) -> None:
     (tree / "c" / "self.jpg").symlink_to("self.jpg")
     result = found(tree, recursive=True)
     want = ["a.PNG", "again.jpg", "b.jpg", "c/d.tiff", "c/self.jpg", "c/e/f.webp"]
-    assert places(result) == want
+    assert paths(result) == want
     assert not result.notes
 
 
 def test_a_named_link_is_followed(tree: Path, tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to(tree / "c")
-    assert places(found(tmp_path / "link")) == ["d.tiff"]
+    assert paths(found(tmp_path / "link")) == ["d.tiff"]
 
 
 def test_what_is_not_there_is_named(tree: Path) -> None:
@@ -153,18 +153,18 @@ def test_a_folder_that_cannot_be_read_is_named_and_the_others_go_on(
 
     monkeypatch.setattr(os, "scandir", refuse)  # root may read everything
     result = found(tree, recursive=True)
-    assert places(result) == ["a.PNG", "b.jpg"]
+    assert paths(result) == ["a.PNG", "b.jpg"]
     assert [(n.path, n.reason) for n in result.missing] == [
         (tree / "c", "the folder cannot be read (Permission denied)")
     ]
 
 
 def test_a_very_deep_tree(tmp_path: Path) -> None:
-    deep = tmp_path / "top"
+    nested = tmp_path / "top"
     for _ in range(300):
-        deep = deep / "d"
-    deep.mkdir(parents=True)
-    (deep / "x.jpg").touch()
+        nested = nested / "d"
+    nested.mkdir(parents=True)
+    (nested / "x.jpg").touch()
     assert [photo.path for photo in found(tmp_path / "top", recursive=True).photos] == [
-        deep / "x.jpg"
+        nested / "x.jpg"
     ]

@@ -50,7 +50,7 @@ def save_result(
     write_image(path, pixels, photo, provenance=provenance)
 
 
-def test_places_are_mirrored(album: Path, tmp_path: Path) -> None:
+def test_folders_are_mirrored(album: Path, tmp_path: Path) -> None:
     plan = planned(album, output=tmp_path / "out", recursive=True)
     assert targets(plan) == ["a_a.jpg", "b_a.png", "inner/c_a.jpg"]
     assert not (tmp_path / "out").exists()
@@ -228,13 +228,13 @@ def test_several_colorings_need_the_label_in_their_names(album: Path, tmp_path: 
         planned(album, output=tmp_path / "out", n=2, naming=naming)
 
 
-def test_places_of_results_are_known(album: Path, tmp_path: Path) -> None:
+def test_files_of_results_are_known(album: Path, tmp_path: Path) -> None:
     plan = planned(album, output=tmp_path / "out", recursive=True, n=2)
     (tmp_path / "alias").symlink_to("out")
-    for place in ("out/a_a.jpg", "out/inner/c_b.jpg", "alias/b_b.png"):
-        assert plan.makes(tmp_path / place)
-    for place in ("out/a_a.png", "out/a_c.jpg", "out/a_s0.jpg", "out/c_a.jpg", "a_a.jpg"):
-        assert not plan.makes(tmp_path / place)
+    for path in ("out/a_a.jpg", "out/inner/c_b.jpg", "alias/b_b.png"):
+        assert plan.makes(tmp_path / path)
+    for path in ("out/a_a.png", "out/a_c.jpg", "out/a_s0.jpg", "out/c_a.jpg", "a_a.jpg"):
+        assert not plan.makes(tmp_path / path)
 
 
 def test_missing_inputs_are_records(tmp_path: Path) -> None:
@@ -249,7 +249,7 @@ def test_records_are_sorted_as_inputs(album: Path, tmp_path: Path) -> None:
     assert plan.in_order(reversed(plan.settled)) == plan.settled
 
 
-def test_hints_by_name_and_by_place(save_photo: Save, tmp_path: Path) -> None:
+def test_hints_by_name_and_by_path(save_photo: Save, tmp_path: Path) -> None:
     for name in ("x.png", "s/x.png", "s/y.png"):
         save_photo(tmp_path / "in" / name)
     one, two = (Hint(1, 2, 3, 4),), (Hint(5, 6, 7, 8),)

@@ -43,10 +43,10 @@ _PATIENCE = 60
 def marked(mark: str) -> list[int]:
     """The processes that were started with a mark in their environment."""
     found = []
-    for place in Path("/proc").glob("[0-9]*/environ"):
+    for process in Path("/proc").glob("[0-9]*/environ"):
         with suppress(OSError):
-            if f"{_MARK}={mark}".encode() in place.read_bytes().split(b"\0"):
-                found.append(int(place.parent.name))
+            if f"{_MARK}={mark}".encode() in process.read_bytes().split(b"\0"):
+                found.append(int(process.parent.name))
     return found
 
 

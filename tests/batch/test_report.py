@@ -61,9 +61,9 @@ def test_a_report_has_a_record_a_file_in_the_order_of_the_inputs(
     assert (b["path"], c["path"]) == (str(album / "b.png"), str(album / "inner" / "c.jpg"))  # type: ignore[has-type]
     assert (b["width"], b["height"], b["status"], b["reason"]) == (64, 48, "done", None)  # type: ignore[has-type]
     photo = read_photo(album / "b.png")
-    draws = colorizer.predict(photo, 2, 0.5, 4)
-    want = colorizer.bits_per_dim(photo, draws.ab)
-    expected = zip("ab", draws.shares, want, strict=True)
+    predictions = colorizer.predict(photo, 2, 0.5, 4)
+    want = colorizer.bits_per_dim(photo, predictions.ab)
+    expected = zip("ab", predictions.shares, want, strict=True)
     for (label, share, bits), coloring in zip(expected, b["colorings"], strict=True):  # type: ignore[has-type]
         np.testing.assert_allclose(coloring.pop("bits_per_dim"), bits, atol=1e-4)
         path = str(tmp_path / "out" / f"b_{label}.png")

@@ -47,11 +47,11 @@ def memory() -> Iterator[MemoryFileSystem]:
     files.store.clear()
 
 
-def put(memory: MemoryFileSystem, *places: str) -> None:
-    for number, place in enumerate(places):
+def put(memory: MemoryFileSystem, *names: str) -> None:
+    for number, name in enumerate(names):
         buffer = io.BytesIO()
         Image.fromarray(gray_pixels(number)).save(buffer, "PNG")
-        memory.pipe_file(f"/{place}", buffer.getvalue())
+        memory.pipe_file(f"/{name}", buffer.getvalue())
 
 
 def color_all(
@@ -61,9 +61,9 @@ def color_all(
     return {str(outcome.path): outcome for outcome in run_in_process(plan, colorizer)}
 
 
-def pixels(memory: MemoryFileSystem, place: str, folder: Path) -> np.ndarray:
-    path = folder / Path(place).name
-    path.write_bytes(memory.cat_file(f"/{place}"))
+def pixels(memory: MemoryFileSystem, name: str, folder: Path) -> np.ndarray:
+    path = folder / Path(name).name
+    path.write_bytes(memory.cat_file(f"/{name}"))
     return read_photo(path).pixels.astype(int)
 
 
@@ -111,8 +111,8 @@ def test_a_folder_gives_its_photos(memory: MemoryFileSystem) -> None:
     flat = make_plan([IN], OUT, Settings())
     assert list(map(str, flat.inputs)) == ["memory://in/a.JPG", "memory://in/b.png"]
     assert list(map(str, flat.left_out)) == ["memory://in/notes.txt"]
-    deep = make_plan([f"{IN}/"], f"{IN}/results", Settings(), recursive=True)
-    assert [str(task.target("a")) for task in deep.tasks] == [
+    nested = make_plan([f"{IN}/"], f"{IN}/results", Settings(), recursive=True)
+    assert [str(task.target("a")) for task in nested.tasks] == [
         "memory://in/results/a_a.jpg",
         "memory://in/results/b_a.png",
         "memory://in/results/inner/c_a.png",
@@ -149,9 +149,9 @@ def test_results_are_those_of_files(
     memory: MemoryFileSystem, tmp_path: Path, colorizer: Colorizer
 ) -> None:
     put(memory, "in/a.png", "in/inner/b.png")
-    for place in ("a.png", "inner/b.png"):
-        (tmp_path / "in" / place).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / "in" / place).write_bytes(memory.cat_file(f"/in/{place}"))
+    for name in ("a.png", "inner/b.png"):
+        (tmp_path / "in" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "in" / name).write_bytes(memory.cat_file(f"/in/{name}"))
     here = tmp_path / "here"
     want = color_all(
         colorizer, str(tmp_path / "in"), out=str(here), recursive=True, n=2, likelihood=True
@@ -162,12 +162,12 @@ def test_results_are_those_of_files(
     assert sorted(memory.find("/out")) == [
         "/out/a_a.png", "/out/a_b.png", "/out/inner/b_a.png", "/out/inner/b_b.png",
     ]  # fmt: skip
-    for place in ("a_a.png", "a_b.png", "inner/b_a.png", "inner/b_b.png"):
-        one = read_photo(here / place).pixels.astype(int)
+    for name in ("a_a.png", "a_b.png", "inner/b_a.png", "inner/b_b.png"):
+        one = read_photo(here / name).pixels.astype(int)
         for other in (
-            pixels(memory, f"out/{place}", tmp_path),
-            pixels(memory, f"back/{place}", tmp_path),
-            read_photo(tmp_path / "mixed" / place).pixels.astype(int),
+            pixels(memory, f"out/{name}", tmp_path),
+            pixels(memory, f"back/{name}", tmp_path),
+            read_photo(tmp_path / "mixed" / name).pixels.astype(int),
         ):
             assert np.abs(one - other).max() <= 1
     for outcomes in (got, mixed, back):
@@ -189,18 +189,18 @@ def test_going_on_sends_what_is_missing_and_nothing_else(
 ) -> None:
     put(memory, "in/a.png", "in/b.png")
     color_all(colorizer, IN, n=2)
-    whole = {place: memory.cat_file(place) for place in memory.find("/out")}
+    whole = {name: memory.cat_file(name) for name in memory.find("/out")}
     memory.rm_file("/out/a_b.png")
     memory.pipe_file("/out/b_a.png", b"")
     kept = memory.modified("/out/a_a.png")
     outcomes = color_all(colorizer, IN, n=2)
     assert [outcome.status for outcome in outcomes.values()] == ["done", "done"]
-    assert {place: memory.cat_file(place) for place in memory.find("/out")} == whole
+    assert {name: memory.cat_file(name) for name in memory.find("/out")} == whole
     assert memory.modified("/out/a_a.png") == kept
     outcomes = color_all(colorizer, IN, n=2)
     assert [outcome.status for outcome in outcomes.values()] == ["skipped", "skipped"]
     color_all(colorizer, IN, n=2, overwrite=True)
-    assert {place: memory.cat_file(place) for place in memory.find("/out")} == whole
+    assert {name: memory.cat_file(name) for name in memory.find("/out")} == whole
     assert memory.modified("/out/a_a.png") > kept
 
 

@@ -166,12 +166,12 @@ def test_no_chroma_gives_back_every_gray_of_16_bits_exactly() -> None:
 def test_16_bits_are_finer_than_8() -> None:
     lightness = np.random.default_rng(1).uniform(0, 100, (300, 400)).astype(np.float32)
     grid = neon_grid()
-    deep, shallow = render(lightness, grid, bits=16), render(lightness, grid)
-    assert lightness_error(deep, lightness) <= 0.1
-    assert np.median(np.abs(color.rgb2lab(deep)[..., 0] - lightness)) < 2e-3
+    fine, coarse = render(lightness, grid, bits=16), render(lightness, grid)
+    assert lightness_error(fine, lightness) <= 0.1
+    assert np.median(np.abs(color.rgb2lab(fine)[..., 0] - lightness)) < 2e-3
     # Half a step by rounding to 8 bits, a twentieth by the table.
-    assert np.abs(deep / 257 - shallow).max() < 0.56
-    assert np.unique(deep % 257).size > 200
+    assert np.abs(fine / 257 - coarse).max() < 0.56
+    assert np.unique(fine % 257).size > 200
 
 
 def test_16_bit_pixels_are_those_of_scikit_image() -> None:

@@ -12,7 +12,7 @@ from colorflow.color.gamut import gamut_map
 
 
 def random_box(seed: int = 0) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Lightness and ab drawn from the whole box."""
+    """Lightness and ab sampled from the whole box."""
     generator = np.random.default_rng(seed)
     lightness = generator.uniform(0, 100, (150, 200)).astype(np.float32)
     return lightness, generator.uniform(-128, 128, (2, 150, 200)).astype(np.float32)

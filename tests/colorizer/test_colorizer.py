@@ -66,7 +66,7 @@ def test_temperature_zero_is_one_coloring_and_temperature_scales_spread(
     assert spread[0] < 0.6 * spread[1]
 
 
-def test_diverse_chooses_draws_that_can_be_had_again_by_their_seeds(
+def test_diverse_chooses_samples_that_can_be_had_again_by_their_seeds(
     plain_colorizer: Colorizer,
 ) -> None:
     photo = photo_from_image(gray_photo())
@@ -116,10 +116,10 @@ def test_every_size_keeps_its_size_and_its_lightness(
 def test_size_and_aspect_do_not_change_the_colors(colorizer: Colorizer) -> None:
     large = Image.fromarray(gray_photo(400, 400)).resize((1600, 1200), Image.Resampling.BICUBIC)
     small = large.resize((800, 600), Image.Resampling.BOX)
-    draws = [
+    predictions = [
         colorizer.predict(photo_from_image(image), n=1, samples=True).ab for image in (large, small)
     ]
-    assert np.abs(draws[0] - draws[1]).mean() < 1.0
+    assert np.abs(predictions[0] - predictions[1]).mean() < 1.0
 
 
 def test_any_kind_of_image_comes_in(colorizer: Colorizer, tmp_path: Path) -> None:
@@ -157,7 +157,7 @@ def test_wrong_arguments_are_named(
         colorizer.colorize(gray_photo(), **arguments)  # type: ignore[arg-type]
 
 
-def test_a_draw_is_what_its_seed_says(colorizer: Colorizer, weights: Path) -> None:
+def test_a_sample_is_what_its_seed_says(colorizer: Colorizer, weights: Path) -> None:
     """Normal latents from one generator, coarse to fine, times temperatures and photo's signs."""
     photo = photo_from_image(gray_photo())
     generator = torch.Generator().manual_seed(6)
@@ -225,10 +225,14 @@ def test_weights_without_hints_refuse_them(plain_colorizer: Colorizer) -> None:
     plain_colorizer.predict(photo, n=1, hints=[], samples=True)
 
 
-@pytest.mark.parametrize("place", [(90, 0), (0, 130)])
-def test_a_hint_outside_the_photo_is_refused(colorizer: Colorizer, place: tuple[int, int]) -> None:
-    with pytest.raises(ValueError, match="hints: expected places inside the photo of 90 rows and"):
-        colorizer.colorize(gray_photo(), hints=[Hint(*place, 10, 10)])
+@pytest.mark.parametrize("position", [(90, 0), (0, 130)])
+def test_a_hint_outside_the_photo_is_refused(
+    colorizer: Colorizer, position: tuple[int, int]
+) -> None:
+    with pytest.raises(
+        ValueError, match="hints: expected positions inside the photo of 90 rows and"
+    ):
+        colorizer.colorize(gray_photo(), hints=[Hint(*position, 10, 10)])
 
 
 def test_an_unreadable_path_is_named(colorizer: Colorizer, tmp_path: Path) -> None:
@@ -246,8 +250,8 @@ def test_painting_puts_chroma_on_the_photos_lightness(colorizer: Colorizer, bits
     gray = np.clip(gray_photo(), 1, 254).astype(np.uint16) * 257
     gray[::2] += 100  # what 8 bits do not show
     photo = photo_from_image(gray)
-    draws = colorizer.predict(photo, n=2, seed=3, samples=True)
-    painted = list(colorizer.render(photo, draws.ab, bits=bits))  # type: ignore[arg-type]
+    predictions = colorizer.predict(photo, n=2, seed=3, samples=True)
+    painted = list(colorizer.render(photo, predictions.ab, bits=bits))  # type: ignore[arg-type]
     assert [one.dtype.itemsize * 8 for one in painted] == [bits] * 2
     for one, plain in zip(
         painted, colorizer.colorize_photo(photo, n=2, seed=3, samples=True), strict=True

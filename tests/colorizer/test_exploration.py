@@ -37,18 +37,18 @@ def pooled(ab: NDArray[np.float32], side: int) -> NDArray[np.float64]:
     return u.reshape(*u.shape[:-2], side, factor, side, factor).mean((-3, -1))
 
 
-# recipes
+# specs
 
 
-def test_a_plain_draw_is_the_recipe_of_one_seed(colorizer: Colorizer, photo: Photo) -> None:
-    draws = colorizer.predict(photo, n=3, temperature=0.8, seed=4, samples=True)
-    assert draws.specs == [ColoringSpec(seeds=(s,) * 5, temperature=0.8) for s in (4, 5, 6)]
-    assert draws.seeds == [4, 5, 6]
-    again = colorizer.reproduce(photo, draws.specs)
-    np.testing.assert_array_equal(again.ab, draws.ab)
-    assert again.specs == draws.specs
+def test_a_plain_sample_is_the_spec_of_one_seed(colorizer: Colorizer, photo: Photo) -> None:
+    predictions = colorizer.predict(photo, n=3, temperature=0.8, seed=4, samples=True)
+    assert predictions.specs == [ColoringSpec(seeds=(s,) * 5, temperature=0.8) for s in (4, 5, 6)]
+    assert predictions.seeds == [4, 5, 6]
+    again = colorizer.reproduce(photo, predictions.specs)
+    np.testing.assert_array_equal(again.ab, predictions.ab)
+    assert again.specs == predictions.specs
     plain = colorizer.reproduce(photo, [colorizer.spec(5, 0.8)]).ab[0]
-    np.testing.assert_allclose(plain, draws.ab[1], atol=0.01)
+    np.testing.assert_allclose(plain, predictions.ab[1], atol=0.01)
 
 
 def test_levels_are_named_by_the_grid_that_they_complete(colorizer: Colorizer) -> None:
@@ -67,7 +67,7 @@ def test_levels_are_named_by_the_grid_that_they_complete(colorizer: Colorizer) -
         ({"strengths": (0.5,)}, "strengths"),
     ],
 )
-def test_a_recipe_out_of_range(arguments: dict[str, object], name: str) -> None:
+def test_a_spec_out_of_range(arguments: dict[str, object], name: str) -> None:
     with pytest.raises(ValueError, match=f"^{name}: expected"):
         ColoringSpec(**({"seeds": (0, 1)} | arguments))  # type: ignore[arg-type]
 
@@ -84,7 +84,7 @@ def test_recipes_that_do_not_fit(colorizer: Colorizer, photo: Photo) -> None:
 # reference
 
 
-def test_strength_0_is_the_plain_draw(colorizer: Colorizer, photo: Photo, cup: Photo) -> None:
+def test_strength_0_is_the_plain_sample(colorizer: Colorizer, photo: Photo, cup: Photo) -> None:
     plain = colorizer.predict(photo, n=2, temperature=0.9, seed=3, samples=True)
     given = colorizer.predict(
         photo, n=2, temperature=0.9, seed=3, reference=cup, strength=0, samples=True
@@ -98,15 +98,15 @@ def test_strength_0_is_the_plain_draw(colorizer: Colorizer, photo: Photo, cup: P
 def test_strength_1_in_all_levels_gives_a_photo_its_own_colors(
     colorizer: Colorizer, cup: Photo, temperature: float
 ) -> None:
-    recipe = ColoringSpec(seeds=(7,) * 5, temperature=temperature, strengths=ALL)
-    draws = colorizer.reproduce(cup, [recipe], reference=cup)
-    assert np.abs(draws.ab[0] - to_grid(cup.pixels)).max() <= 1e-2
+    spec = ColoringSpec(seeds=(7,) * 5, temperature=temperature, strengths=ALL)
+    predictions = colorizer.reproduce(cup, [spec], reference=cup)
+    assert np.abs(predictions.ab[0] - to_grid(cup.pixels)).max() <= 1e-2
 
 
-def test_coarse_latents_are_the_references_and_fine_ones_are_drawn(
+def test_coarse_latents_are_the_references_and_fine_ones_are_sampled(
     colorizer: Colorizer, photo: Photo, cup: Photo, encode: Callable[..., list[Tensor]]
 ) -> None:
-    """The reference's given its own lightness, the others those of the plain draw."""
+    """The reference's given its own lightness, the others those of the plain sample."""
     ab = colorizer.predict(photo, n=2, seed=3, reference=cup, strength=1, samples=True).ab
     got, plain = (
         encode(photo, ab),
@@ -121,7 +121,7 @@ def test_coarse_latents_are_the_references_and_fine_ones_are_drawn(
     assert np.abs(ab[0] - ab[1]).max() > 1
 
 
-def test_strength_goes_from_the_draw_to_the_reference_on_the_arc(
+def test_strength_goes_from_the_sample_to_the_reference_on_the_arc(
     colorizer: Colorizer, photo: Photo, cup: Photo, encode: Callable[..., list[Tensor]]
 ) -> None:
     strengths = (0.0, 0.3, 0.6, 1.0)
@@ -131,12 +131,12 @@ def test_strength_goes_from_the_draw_to_the_reference_on_the_arc(
     ]
     steps = encode(photo, np.concatenate(ab))
     for level in (0, 1):
-        drawn, *between, other = (z.double().flatten() for z in steps[level])
-        whole = torch.arccos(drawn @ other / drawn.norm() / other.norm())
+        sampled, *between, other = (z.double().flatten() for z in steps[level])
+        whole = torch.arccos(sampled @ other / sampled.norm() / other.norm())
         for strength, z in zip(strengths[1:], between, strict=False):
-            turned = torch.arccos(drawn @ z / drawn.norm() / z.norm())
+            turned = torch.arccos(sampled @ z / sampled.norm() / z.norm())
             assert float(turned / whole) == pytest.approx(strength, abs=0.01)
-            length = (1 - strength) * drawn.norm() + strength * other.norm()
+            length = (1 - strength) * sampled.norm() + strength * other.norm()
             assert float(z.norm()) == pytest.approx(float(length), rel=0.01)
 
 
@@ -146,8 +146,8 @@ def test_hints_are_of_the_photo_and_not_of_its_reference(
     pyramid: ChromaPyramid,
     condition_of: Callable[..., Condition],
 ) -> None:
-    recipe = ColoringSpec(seeds=(7,) * 5, strengths=ALL)
-    given = colorizer.reproduce(cup, [recipe], reference=cup, hints=HINTS).ab
+    spec = ColoringSpec(seeds=(7,) * 5, strengths=ALL)
+    given = colorizer.reproduce(cup, [spec], reference=cup, hints=HINTS).ab
     with torch.no_grad():
         ab = torch.from_numpy(to_grid(cup.pixels))[None]
         latents = pyramid.encode(ab, condition_of(cup), GAIN)
@@ -171,10 +171,10 @@ def test_a_reference_comes_in_as_any_image(
 
 def test_diverse_with_a_reference(colorizer: Colorizer, photo: Photo, cup: Photo) -> None:
     """At strength 1 all coarse chroma is one, and yet no coloring comes twice."""
-    draws = colorizer.predict(photo, n=3, seed=5, diverse=True, reference=cup, strength=1)
-    assert len(set(draws.seeds)) == 3
-    again = colorizer.reproduce(photo, draws.specs, reference=cup)
-    np.testing.assert_array_equal(again.ab, draws.ab)
+    predictions = colorizer.predict(photo, n=3, seed=5, diverse=True, reference=cup, strength=1)
+    assert len(set(predictions.seeds)) == 3
+    again = colorizer.reproduce(photo, predictions.specs, reference=cup)
+    np.testing.assert_array_equal(again.ab, predictions.ab)
 
 
 def test_a_gray_reference_is_refused(colorizer: Colorizer, photo: Photo, gray: Photo) -> None:
@@ -194,7 +194,7 @@ def test_a_strength_out_of_range(colorizer: Colorizer, photo: Photo, strength: f
 # walk
 
 
-def test_a_walk_begins_and_ends_with_the_draws(colorizer: Colorizer, photo: Photo) -> None:
+def test_a_walk_begins_and_ends_with_the_samples(colorizer: Colorizer, photo: Photo) -> None:
     walk = colorizer.interpolate(photo, 3, 8, 11)
     assert walk.shape == (11, 2, 64, 64)
     for seed, end in ((3, walk[0]), (8, walk[-1])):
@@ -226,12 +226,12 @@ def test_a_walk_the_other_way(colorizer: Colorizer, photo: Photo) -> None:
     np.testing.assert_allclose(there, back[::-1], atol=0.01)
 
 
-def test_a_walk_between_recipes(colorizer: Colorizer, photo: Photo, cup: Photo) -> None:
+def test_a_walk_between_specs(colorizer: Colorizer, photo: Photo, cup: Photo) -> None:
     start = colorizer.spec(3, temperature=0.5)
     end = replace(colorizer.spec(3, strength=0.9).resampled([2], 11), temperature=0.0)
     walk = colorizer.interpolate(photo, start, end, 3, hints=HINTS, reference=cup)
-    for recipe, ab in ((start, walk[0]), (end, walk[-1])):
-        alone = colorizer.reproduce(photo, [recipe], hints=HINTS, reference=cup)
+    for spec, ab in ((start, walk[0]), (end, walk[-1])):
+        alone = colorizer.reproduce(photo, [spec], hints=HINTS, reference=cup)
         np.testing.assert_array_equal(ab, alone.ab[0])
 
 
@@ -241,25 +241,25 @@ def test_too_few_steps(colorizer: Colorizer, photo: Photo, steps: int) -> None:
         colorizer.interpolate(photo, 3, 8, steps)
 
 
-# stages
+# outputs
 
 
-def test_the_last_stage_is_the_draw(colorizer: Colorizer, photo: Photo) -> None:
-    recipe = colorizer.spec(3, 0.7).resampled([2, 4], 9)
-    for coloring in (3, recipe):
-        stages = colorizer.decode_by_level(photo, coloring, hints=HINTS)
+def test_the_last_output_is_the_sample(colorizer: Colorizer, photo: Photo) -> None:
+    spec = colorizer.spec(3, 0.7).resampled([2, 4], 9)
+    for coloring in (3, spec):
+        outputs = colorizer.decode_by_level(photo, coloring, hints=HINTS)
         plain = coloring if isinstance(coloring, ColoringSpec) else colorizer.spec(coloring)
-        drawn = colorizer.reproduce(photo, [plain], hints=HINTS).ab[0]
-        np.testing.assert_array_equal(stages[-1].ab, drawn)
+        sampled = colorizer.reproduce(photo, [plain], hints=HINTS).ab[0]
+        np.testing.assert_array_equal(outputs[-1].ab, sampled)
 
 
 def test_stages_hold_the_chroma_and_the_latents_of_their_level(
     colorizer: Colorizer, photo: Photo, encode: Callable[..., list[Tensor]]
 ) -> None:
-    stages = colorizer.decode_by_level(photo, 3)
-    assert [one.ab.shape for one in stages] == [(2, side, side) for side in colorizer.levels]
-    for stage, z in zip(stages, encode(photo, stages[-1].ab[None]), strict=True):
-        np.testing.assert_allclose(stage.latents, z[0], atol=0.02)
+    outputs = colorizer.decode_by_level(photo, 3)
+    assert [one.ab.shape for one in outputs] == [(2, side, side) for side in colorizer.levels]
+    for output, z in zip(outputs, encode(photo, outputs[-1].ab[None]), strict=True):
+        np.testing.assert_allclose(output.latents, z[0], atol=0.02)
 
 
 def test_later_stages_keep_the_means_of_earlier_ones(
@@ -275,25 +275,25 @@ def test_later_stages_keep_the_means_of_earlier_ones(
         assert (fine - coarse.repeat_interleave(2, 2).repeat_interleave(2, 3)).abs().max() > 0.01
 
 
-# redraw
+# resample
 
 
-def test_details_drawn_anew_keep_the_mood(colorizer: Colorizer, photo: Photo) -> None:
+def test_details_sampled_anew_keep_the_mood(colorizer: Colorizer, photo: Photo) -> None:
     base = colorizer.predict(photo, n=1, seed=3, samples=True).ab[0]
-    draws = colorizer.resample(photo, 3, (16, 32, 64), 50, n=2)
-    assert [recipe.seeds for recipe in draws.specs] == [(3, 3, 50, 50, 50), (3, 3, 51, 51, 51)]
-    for ab in draws.ab:
+    predictions = colorizer.resample(photo, 3, (16, 32, 64), 50, n=2)
+    assert [spec.seeds for spec in predictions.specs] == [(3, 3, 50, 50, 50), (3, 3, 51, 51, 51)]
+    for ab in predictions.ab:
         np.testing.assert_allclose(pooled(ab, 8), pooled(base, 8), atol=1e-3)
         assert np.abs(pooled(ab, 16) - pooled(base, 16)).max() > 1
 
 
 @pytest.mark.parametrize("names", [(4,), (4, 8), (8, 32), (16, 32, 64)])
-def test_redrawing_changes_the_latents_of_these_levels_alone(
+def test_resampling_changes_the_latents_of_these_levels_alone(
     colorizer: Colorizer, photo: Photo, encode: Callable[..., list[Tensor]], names: tuple[int, ...]
 ) -> None:
     base, other, got = (
-        encode(photo, draws.ab)
-        for draws in (
+        encode(photo, predictions.ab)
+        for predictions in (
             colorizer.predict(photo, n=1, seed=3, samples=True),
             colorizer.predict(photo, n=1, seed=50, samples=True),
             colorizer.resample(photo, 3, names, 50),
@@ -304,7 +304,7 @@ def test_redrawing_changes_the_latents_of_these_levels_alone(
         assert (got[level] - want).abs().max() < 0.02, name
 
 
-def test_all_levels_drawn_anew_are_another_draw(colorizer: Colorizer, photo: Photo) -> None:
+def test_all_levels_sampled_anew_are_another_sample(colorizer: Colorizer, photo: Photo) -> None:
     anew = colorizer.resample(photo, 3, colorizer.levels, 8, hints=HINTS)
     want = colorizer.predict(photo, n=1, seed=8, hints=HINTS, samples=True)
     np.testing.assert_array_equal(anew.ab, want.ab)
@@ -312,12 +312,12 @@ def test_all_levels_drawn_anew_are_another_draw(colorizer: Colorizer, photo: Pho
     np.testing.assert_array_equal(same.ab, want.ab)
 
 
-def test_a_redrawn_coloring_keeps_its_recipe(
+def test_a_resampled_coloring_keeps_its_spec(
     colorizer: Colorizer, photo: Photo, cup: Photo
 ) -> None:
-    recipe = colorizer.spec(3, temperature=0.7, strength=0.4)
-    (anew,) = colorizer.resample(photo, recipe, [64], 9, reference=cup).specs
-    assert anew == replace(recipe, seeds=(3, 3, 3, 3, 9))
+    spec = colorizer.spec(3, temperature=0.7, strength=0.4)
+    (anew,) = colorizer.resample(photo, spec, [64], 9, reference=cup).specs
+    assert anew == replace(spec, seeds=(3, 3, 3, 3, 9))
 
 
 @pytest.mark.parametrize("levels", [(), (5,), (4, 128)])
@@ -329,7 +329,7 @@ def test_levels_that_are_none(colorizer: Colorizer, photo: Photo, levels: tuple[
 @pytest.mark.parametrize(
     ("n", "seed", "name"), [(0, 1, "n"), (1, -1, "seed"), (2, 2**63 - 2, "seed")]
 )
-def test_redraws_out_of_range(
+def test_resamplings_out_of_range(
     colorizer: Colorizer, photo: Photo, n: int, seed: int, name: str
 ) -> None:
     with pytest.raises(ValueError, match=f"^{name}: expected"):
@@ -340,7 +340,7 @@ def test_redraws_out_of_range(
 
 
 @pytest.mark.parametrize("level", [0.5, 0.9])
-def test_uncertainty_is_the_stretched_interval_of_draws_at_std_1(
+def test_uncertainty_is_the_stretched_interval_of_samples_at_std_1(
     colorizer: Colorizer,
     photo: Photo,
     pyramid: ChromaPyramid,
@@ -348,18 +348,18 @@ def test_uncertainty_is_the_stretched_interval_of_draws_at_std_1(
     level: float,
 ) -> None:
     got = colorizer.uncertainty(photo, 20, seed=2, level=level)
-    drawn = []
+    sampled = []
     shapes, condition = pyramid.latent_shapes(), condition_of(photo)
     signs = signs_of_photo(condition.lightness, shapes)
     for seed in range(2, 22):
         generator = torch.Generator().manual_seed(seed)
-        drawn.append(
+        sampled.append(
             [
                 sign * torch.randn(s, generator=generator)
                 for s, sign in zip(shapes, signs, strict=True)
             ]
         )
-    latents = [torch.stack(levels) for levels in zip(*drawn, strict=True)]
+    latents = [torch.stack(levels) for levels in zip(*sampled, strict=True)]
     with torch.no_grad():
         ab = pyramid.decode(latents, condition).numpy()
     shares = [(1 - level) / 2, (1 + level) / 2]
@@ -468,17 +468,17 @@ def test_a_likelihood_does_not_depend_on_the_others(colorizer: Colorizer, photo:
 
 def test_ranking_is_by_log_prob(colorizer: Colorizer, photo: Photo) -> None:
     """Given the hints, which change the order."""
-    draws = colorizer.predict(photo, n=8, temperature=1.2, seed=3, samples=True)
+    predictions = colorizer.predict(photo, n=8, temperature=1.2, seed=3, samples=True)
     orders = []
     for hints in ((), HINTS):
-        log_prob = colorizer.log_prob(photo, draws.ab, hints=hints)
+        log_prob = colorizer.log_prob(photo, predictions.ab, hints=hints)
         orders.append(sorted(range(8), key=list(-log_prob).__getitem__))
-        ranked = colorizer.rank(photo, draws, hints=hints)
-        assert ranked.specs == [draws.specs[i] for i in orders[-1]]
-        np.testing.assert_array_equal(ranked.ab, draws.ab[orders[-1]])
+        ranked = colorizer.rank(photo, predictions, hints=hints)
+        assert ranked.specs == [predictions.specs[i] for i in orders[-1]]
+        np.testing.assert_array_equal(ranked.ab, predictions.ab[orders[-1]])
     assert orders[0] != orders[1]
     assert list(range(8)) not in orders
-    assert draws.seeds == list(range(3, 11)), "the draws themselves stay"
+    assert predictions.seeds == list(range(3, 11)), "the predictions themselves stay"
 
 
 @pytest.mark.parametrize("shape", [(2, 64, 64), (1, 2, 32, 32), (0, 2, 64, 64), (1, 3, 64, 64)])
@@ -526,12 +526,14 @@ def shipped() -> Colorizer:
 
 
 def test_shipped_weights_give_a_photo_its_own_colors(shipped: Colorizer, cup: Photo) -> None:
-    recipe = ColoringSpec(seeds=(0,) * 5, strengths=ALL)
-    (ab,) = shipped.reproduce(cup, [recipe], reference=cup).ab
+    spec = ColoringSpec(seeds=(0,) * 5, strengths=ALL)
+    (ab,) = shipped.reproduce(cup, [spec], reference=cup).ab
     assert np.abs(ab - to_grid(cup.pixels)).max() <= 1e-2
 
 
-def test_shipped_weights_keep_the_mood_of_redrawn_details(shipped: Colorizer, photo: Photo) -> None:
+def test_shipped_weights_keep_the_mood_of_resampled_details(
+    shipped: Colorizer, photo: Photo
+) -> None:
     base = shipped.predict(photo, n=1, seed=3, samples=True).ab[0]
     details, mood = (
         shipped.resample(photo, 3, names, 50).ab[0] for names in ((16, 32, 64), (4, 8))

@@ -26,7 +26,7 @@ HINTS = (Hint(20, 30, 60, -60), Hint(80, 100, -50, 50))
 
 
 @pytest.fixture(scope="module")
-def cards(colorizer: Colorizer, photo: Photo) -> Predictions:
+def principal(colorizer: Colorizer, photo: Photo) -> Predictions:
     """Three, from seed 4 on."""
     return colorizer.predict(photo, n=3, seed=4)
 
@@ -34,26 +34,26 @@ def cards(colorizer: Colorizer, photo: Photo) -> Predictions:
 # the default answer
 
 
-def test_cards_are_the_default_answer(
-    colorizer: Colorizer, photo: Photo, cards: Predictions
+def test_principal_colorings_are_the_default_answer(
+    colorizer: Colorizer, photo: Photo, principal: Predictions
 ) -> None:
     three = [PrincipalSpec(number=number, of=3, seed=4) for number in range(3)]
-    assert cards.specs == [ColoringSpec(seeds=(None,) * 5, principal=card) for card in three]
-    assert cards.seeds == [4, 4, 4]
-    assert all(recipe.is_principal for recipe in cards.specs)
-    assert cards.ab.shape == (3, 2, 64, 64)
-    for rgb, ab in zip(colorizer.colorize_photo(photo, 3, seed=4), cards.ab, strict=True):
+    assert principal.specs == [ColoringSpec(seeds=(None,) * 5, principal=one) for one in three]
+    assert principal.seeds == [4, 4, 4]
+    assert all(spec.is_principal for spec in principal.specs)
+    assert principal.ab.shape == (3, 2, 64, 64)
+    for rgb, ab in zip(colorizer.colorize_photo(photo, 3, seed=4), principal.ab, strict=True):
         np.testing.assert_array_equal(rgb, render(lightness_of(photo.pixels), ab))
     pairs = ((0, 1), (0, 2), (1, 2))
-    assert min(np.abs(cards.ab[i] - cards.ab[j]).mean() for i, j in pairs) > 0.5
+    assert min(np.abs(principal.ab[i] - principal.ab[j]).mean() for i, j in pairs) > 0.5
 
 
-def test_shares_of_cards_and_of_samples(
-    colorizer: Colorizer, photo: Photo, cards: Predictions
+def test_shares_of_principal_colorings_and_of_samples(
+    colorizer: Colorizer, photo: Photo, principal: Predictions
 ) -> None:
-    assert all(isinstance(share, float) for share in cards.shares)
-    for draws in (cards, colorizer.predict(photo, 6)):
-        first, *modes = draws.shares
+    assert all(isinstance(share, float) for share in principal.shares)
+    for predictions in (principal, colorizer.predict(photo, 6)):
+        first, *modes = predictions.shares
         assert first == 1
         assert sum(modes) == pytest.approx(1)
         assert modes == sorted(modes, reverse=True)
@@ -65,7 +65,7 @@ def test_shares_of_cards_and_of_samples(
 
 
 @pytest.mark.parametrize("hints", [(), HINTS])
-def test_the_first_card_step_by_step(
+def test_the_first_principal_coloring_step_by_step(
     colorizer: Colorizer,
     photo: Photo,
     pyramid: ChromaPyramid,
@@ -80,8 +80,8 @@ def test_the_first_card_step_by_step(
     signs, samples = signs_of_photo(conditions[0].lightness, shapes), []
     with torch.no_grad():
         for i in range(64):
-            drawn = sample_latents(shapes, [9 + i] * 5)
-            parts = zip(drawn[:POOL_LEVELS], signs, TEMPERATURES, strict=False)
+            sampled = sample_latents(shapes, [9 + i] * 5)
+            parts = zip(sampled[:POOL_LEVELS], signs, TEMPERATURES, strict=False)
             latents = [0.9 * std * sign * z[None] for z, sign, std in parts]
             ab = pyramid.decode(latents, conditions[i // 32], GAIN)[0]
             samples.append((ab if i < 32 else ab.flip(2)).numpy())
@@ -93,7 +93,7 @@ def test_the_first_card_step_by_step(
     np.testing.assert_allclose(got, want, atol=0.05)
 
 
-def test_there_are_at_most_16_cards_and_any_number_of_samples(
+def test_there_are_at_most_16_principal_colorings_and_any_number_of_samples(
     colorizer: Colorizer, photo: Photo
 ) -> None:
     with pytest.raises(
@@ -105,7 +105,7 @@ def test_there_are_at_most_16_cards_and_any_number_of_samples(
 
 
 @pytest.mark.parametrize(("number", "of"), [(3, 3), (-1, 3), (0, 0)])
-def test_a_card_out_of_range(number: int, of: int) -> None:
+def test_a_principal_coloring_out_of_range(number: int, of: int) -> None:
     with pytest.raises(ValueError, match=r"^number: expected 0 to"):
         PrincipalSpec(number=number, of=of, seed=0)
     with pytest.raises(ValueError, match=r"^seed: expected"):
@@ -115,7 +115,9 @@ def test_a_card_out_of_range(number: int, of: int) -> None:
 
 
 @pytest.mark.parametrize("shipped", [False, True])
-def test_size_and_file_do_not_change_the_first_card(colorizer: Colorizer, shipped: bool) -> None:
+def test_size_and_file_do_not_change_the_first_principal_coloring(
+    colorizer: Colorizer, shipped: bool
+) -> None:
     """Half as large, and saved as a JPEG. Modes may be others, where samples have no clear ones."""
     tool = Colorizer.load() if shipped else colorizer
     picture = Image.fromarray(skimage.data.astronaut())
@@ -130,100 +132,108 @@ def test_size_and_file_do_not_change_the_first_card(colorizer: Colorizer, shippe
 # points of the space of colorings
 
 
-def test_recipes_give_cards_again_to_the_bit(
-    colorizer: Colorizer, photo: Photo, cards: Predictions
+def test_specs_give_principal_colorings_again_to_the_bit(
+    colorizer: Colorizer, photo: Photo, principal: Predictions
 ) -> None:
     """Alone, in another order, and among samples."""
-    for recipe, ab in zip(cards.specs, cards.ab, strict=True):
-        again = colorizer.reproduce(photo, [recipe])
-        assert again.specs == [recipe]
+    for spec, ab in zip(principal.specs, principal.ab, strict=True):
+        again = colorizer.reproduce(photo, [spec])
+        assert again.specs == [spec]
         np.testing.assert_array_equal(again.ab[0], ab)
-    mixed = [cards.specs[2], colorizer.spec(4), cards.specs[0]]
+    mixed = [principal.specs[2], colorizer.spec(4), principal.specs[0]]
     got = colorizer.reproduce(photo, mixed).ab
-    np.testing.assert_array_equal(got[[0, 2]], cards.ab[[2, 0]])
+    np.testing.assert_array_equal(got[[0, 2]], principal.ab[[2, 0]])
     np.testing.assert_array_equal(got[1], colorizer.predict(photo, 1, seed=4, samples=True).ab[0])
 
 
 @pytest.mark.parametrize("names", [(4,), (8, 32), (16, 32, 64)])
-def test_redrawing_a_card_changes_the_latents_of_these_levels_alone(
+def test_resampling_a_principal_coloring_changes_the_latents_of_these_levels_alone(
     colorizer: Colorizer,
     photo: Photo,
-    cards: Predictions,
+    principal: Predictions,
     encode: Callable[..., list[Tensor]],
     names: tuple[int, ...],
 ) -> None:
-    draws = colorizer.resample(photo, cards.specs[1], names, 50, n=2)
+    predictions = colorizer.resample(photo, principal.specs[1], names, 50, n=2)
     seeds = [tuple(s if name in names else None for name in colorizer.levels) for s in (50, 51)]
-    assert draws.specs == [replace(cards.specs[1], seeds=own) for own in seeds]
-    assert not any(recipe.is_principal for recipe in draws.specs)
-    card = encode(photo, cards.ab[1])
-    for ab, seed in zip(draws.ab, (50, 51), strict=True):
+    assert predictions.specs == [replace(principal.specs[1], seeds=own) for own in seeds]
+    assert not any(spec.is_principal for spec in predictions.specs)
+    latents = encode(photo, principal.ab[1])
+    for ab, seed in zip(predictions.ab, (50, 51), strict=True):
         sample = encode(photo, colorizer.predict(photo, 1, seed=seed, samples=True).ab[0])
         for level, (name, z) in enumerate(zip(colorizer.levels, encode(photo, ab), strict=True)):
-            want = (sample if name in names else card)[level]
+            want = (sample if name in names else latents)[level]
             assert (z - want).abs().max() < 0.05, name
 
 
-def test_a_card_drawn_anew_in_all_levels_is_a_sample(
-    colorizer: Colorizer, photo: Photo, cards: Predictions
+def test_a_principal_coloring_sampled_anew_in_all_levels_is_a_sample(
+    colorizer: Colorizer, photo: Photo, principal: Predictions
 ) -> None:
-    anew = colorizer.resample(photo, cards.specs[2], colorizer.levels, 8)
+    anew = colorizer.resample(photo, principal.specs[2], colorizer.levels, 8)
     np.testing.assert_array_equal(anew.ab, colorizer.predict(photo, 1, seed=8, samples=True).ab)
 
 
-def test_a_walk_between_a_card_and_a_sample(
-    colorizer: Colorizer, photo: Photo, cards: Predictions
+def test_a_walk_between_a_principal_coloring_and_a_sample(
+    colorizer: Colorizer, photo: Photo, principal: Predictions
 ) -> None:
     """It begins and ends with them, and does not jump on the way."""
     sample = colorizer.predict(photo, 1, seed=8, samples=True).ab[0]
-    walk = colorizer.interpolate(photo, cards.specs[1], 8, 9)
-    np.testing.assert_array_equal(walk[0], cards.ab[1])
+    walk = colorizer.interpolate(photo, principal.specs[1], 8, 9)
+    np.testing.assert_array_equal(walk[0], principal.ab[1])
     np.testing.assert_array_equal(walk[-1], sample)
     steps = np.abs(np.diff(walk, axis=0)).mean((1, 2, 3))
-    assert steps.max() < 0.4 * np.abs(sample - cards.ab[1]).mean()
-    back = colorizer.interpolate(photo, 8, cards.specs[1], 9)
+    assert steps.max() < 0.4 * np.abs(sample - principal.ab[1]).mean()
+    back = colorizer.interpolate(photo, 8, principal.specs[1], 9)
     np.testing.assert_allclose(back[::-1], walk, atol=0.02)
-    ends = colorizer.interpolate(photo, cards.specs[0], cards.specs[2], 2)
-    np.testing.assert_array_equal(ends, cards.ab[[0, 2]])
+    ends = colorizer.interpolate(photo, principal.specs[0], principal.specs[2], 2)
+    np.testing.assert_array_equal(ends, principal.ab[[0, 2]])
 
 
-def test_cards_have_density_stages_and_rank(
-    colorizer: Colorizer, photo: Photo, cards: Predictions
+def test_principal_colorings_have_density_outputs_and_rank(
+    colorizer: Colorizer, photo: Photo, principal: Predictions
 ) -> None:
-    log_prob = colorizer.log_prob(photo, cards.ab)
+    log_prob = colorizer.log_prob(photo, principal.ab)
     assert np.isfinite(log_prob).all()
-    assert sorted(-log_prob) == list(-colorizer.log_prob(photo, colorizer.rank(photo, cards).ab))
+    assert sorted(-log_prob) == list(
+        -colorizer.log_prob(photo, colorizer.rank(photo, principal).ab)
+    )
     for number in (0, 2):
-        stages = colorizer.decode_by_level(photo, cards.specs[number])
-        assert [one.ab.shape[1] for one in stages] == [4, 8, 16, 32, 64]
-        np.testing.assert_allclose(stages[-1].ab, cards.ab[number], atol=0.02)
+        outputs = colorizer.decode_by_level(photo, principal.specs[number])
+        assert [one.ab.shape[1] for one in outputs] == [4, 8, 16, 32, 64]
+        np.testing.assert_allclose(outputs[-1].ab, principal.ab[number], atol=0.02)
 
 
 # hints and a reference
 
 
-def test_cards_follow_hints(colorizer: Colorizer, photo: Photo) -> None:
+def test_principal_colorings_follow_hints(colorizer: Colorizer, photo: Photo) -> None:
     plain = colorizer.predict(photo, 3, seed=4).ab
-    draws = colorizer.predict(photo, 3, seed=4, hints=HINTS)
-    np.testing.assert_array_equal(colorizer.reproduce(photo, draws.specs, hints=HINTS).ab, draws.ab)
+    predictions = colorizer.predict(photo, 3, seed=4, hints=HINTS)
+    np.testing.assert_array_equal(
+        colorizer.reproduce(photo, predictions.specs, hints=HINTS).ab, predictions.ab
+    )
     for hint in HINTS:
         row, column = int(64 * (hint.row + 0.5) / 90), int(64 * (hint.column + 0.5) / 130)
         color = np.array([hint.a, hint.b])
-        before, after = (np.abs(ab[:, :, row, column] - color).max(1) for ab in (plain, draws.ab))
+        before, after = (
+            np.abs(ab[:, :, row, column] - color).max(1) for ab in (plain, predictions.ab)
+        )
         assert (before > 5).all()
         assert (after < 0.25 * before).all()
 
 
-def test_cards_go_towards_a_reference(colorizer: Colorizer, photo: Photo, cup: Photo) -> None:
+def test_principal_colorings_go_towards_a_reference(
+    colorizer: Colorizer, photo: Photo, cup: Photo
+) -> None:
     plain = colorizer.predict(photo, 2, seed=4).ab
     none = colorizer.predict(photo, 2, seed=4, reference=cup, strength=0)
     np.testing.assert_array_equal(none.ab, plain)
-    draws = colorizer.predict(photo, 2, seed=4, reference=cup, strength=0.8)
-    assert np.abs(draws.ab - plain).mean((1, 2, 3)).min() > 1
-    again = colorizer.reproduce(photo, draws.specs, reference=cup)
-    np.testing.assert_array_equal(again.ab, draws.ab)
+    predictions = colorizer.predict(photo, 2, seed=4, reference=cup, strength=0.8)
+    assert np.abs(predictions.ab - plain).mean((1, 2, 3)).min() > 1
+    again = colorizer.reproduce(photo, predictions.specs, reference=cup)
+    np.testing.assert_array_equal(again.ab, predictions.ab)
     with pytest.raises(ValueError, match=r"^reference: expected the photo"):
-        colorizer.reproduce(photo, draws.specs)
+        colorizer.reproduce(photo, predictions.specs)
     full = colorizer.predict(photo, 1, seed=4, reference=cup, strength=1).ab
     other = colorizer.predict(photo, 1, seed=400, reference=cup, strength=1).ab
     free = colorizer.predict(photo, 1, seed=400).ab
@@ -236,7 +246,9 @@ def test_temperature_zero_is_one_picture(colorizer: Colorizer, photo: Photo) -> 
     assert np.abs(ab - ab[0]).max() < 1e-3
 
 
-def test_cards_of_two_temperatures_at_once(colorizer: Colorizer, photo: Photo) -> None:
+def test_principal_colorings_of_two_temperatures_at_once(
+    colorizer: Colorizer, photo: Photo
+) -> None:
     warm = colorizer.predict(photo, 3)
     calm = replace(warm.specs[1], temperature=0.4)
     got = colorizer.reproduce(photo, [warm.specs[1], calm]).ab
@@ -244,10 +256,10 @@ def test_cards_of_two_temperatures_at_once(colorizer: Colorizer, photo: Photo) -
     np.testing.assert_array_equal(got[1], colorizer.predict(photo, 3, 0.4).ab[1])
 
 
-def test_a_walk_between_two_temperatures_of_a_card_does_not_jump(
+def test_a_walk_between_two_temperatures_of_a_principal_coloring_does_not_jump(
     colorizer: Colorizer, photo: Photo
 ) -> None:
-    recipe = colorizer.predict(photo, 3).specs[1]
-    walk = colorizer.interpolate(photo, recipe, replace(recipe, temperature=0.4), 9)
+    spec = colorizer.predict(photo, 3).specs[1]
+    walk = colorizer.interpolate(photo, spec, replace(spec, temperature=0.4), 9)
     steps = np.abs(np.diff(walk, axis=0)).mean((1, 2, 3))
     assert steps.max() < 0.4 * np.abs(walk[-1] - walk[0]).mean()

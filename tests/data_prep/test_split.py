@@ -138,7 +138,7 @@ def test_dev_depends_on_the_photos_alone_not_on_their_order() -> None:
     assert set(hashes[there].tolist()) == set(hashes[order][here].tolist())
 
 
-def test_another_far_photo_changes_dev_by_no_more_than_its_own_place() -> None:
+def test_another_far_photo_changes_dev_by_no_more_than_its_own_position() -> None:
     hashes = np.random.default_rng(0).integers(0, 2**64, size=50, dtype=np.uint64)
     eligible = np.ones(50, dtype=bool)
     before = set(hashes[:49][choose_dev(hashes[:49], ~hashes[:49], eligible[:49], 10)].tolist())

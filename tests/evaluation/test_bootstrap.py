@@ -51,7 +51,7 @@ def test_the_error_of_a_root_and_of_a_ratio_are_scipys() -> None:
 
 
 def test_resamples_without_a_denominator_have_no_ratio() -> None:
-    """Only photo 0 has one: the ratio is the same wherever it was drawn."""
+    """Only photo 0 has one: the ratio is the same wherever it was sampled."""
     only_first = np.array([2.0, 0, 0])
     found = Bootstrap(3, seed=1).estimate(ratio_of(mean_of(3 * only_first), mean_of(only_first)))
     assert (found.value, found.stderr) == (3, 0)
@@ -66,10 +66,10 @@ def test_a_ratio_of_equals_has_no_error() -> None:
 
 
 def test_pairs_are_of_different_photos() -> None:
-    """Photo 0 twice, photo 1 once, photo 3 three times: brute force over who was drawn."""
+    """Photo 0 twice, photo 1 once, photo 3 three times: brute force over who was sampled."""
     values = RNG.normal(size=(4, 4))
-    drawn = [0, 0, 1, 3, 3, 3]
-    pairs = [values[i, j] for i, j in itertools.product(drawn, drawn) if i != j]
+    sampled = [0, 0, 1, 3, 3, 3]
+    pairs = [values[i, j] for i, j in itertools.product(sampled, sampled) if i != j]
     (found,) = mean_of_pairs(values)(np.array([[2.0, 1.0, 0.0, 3.0]]))
     assert found == pytest.approx(np.mean(pairs), rel=1e-12)
 
@@ -136,7 +136,7 @@ def test_the_shared_part_is_the_corrected_share_of_variance() -> None:
 
 
 def test_a_resample_of_one_photo_alone_has_no_shared_part() -> None:
-    """With two photos half of the resamples draw one of them twice."""
+    """With two photos half of the resamples contain one of them twice."""
     estimate = Bootstrap(2, seed=0).estimate(shared_of_pairs(np.array([[2.0, 1.0], [1.0, 2.0]])))
     assert estimate.value == 0.5
     assert estimate.stderr == pytest.approx(0, abs=1e-12)

@@ -279,7 +279,7 @@ def test_an_empty_folder(tmp_path: Path, weights: Path, capsys: pytest.CaptureFi
     assert not file.exists()
 
 
-def test_places_that_cannot_be_written(
+def test_files_that_cannot_be_written(
     photos: Path, weights: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "file").touch()

@@ -146,16 +146,16 @@ def test_hints_are_true_colors_and_fewer_are_the_first_of_more(cat: Path, truth:
 
 
 @pytest.mark.usefixtures("cheap")
-def test_photo_and_seed_decide_the_places(cat: Path, cup: Path) -> None:
-    def places(path: Path, seed: int) -> list[list[int]]:
+def test_photo_and_seed_decide_the_positions(cat: Path, cup: Path) -> None:
+    def positions(path: Path, seed: int) -> list[list[int]]:
         model = KnownModel(uniform(0, 0))
         measured([path], model, n=2, seed=seed)
         return model.planes[-1][0].nonzero().tolist()
 
-    own = places(cat, 0)
-    assert own == places(cat, 0)
-    assert own != places(cat, 1)
-    assert own != places(cup, 0)
+    own = positions(cat, 0)
+    assert own == positions(cat, 0)
+    assert own != positions(cat, 1)
+    assert own != positions(cup, 0)
 
 
 # the numbers
@@ -175,7 +175,7 @@ def test_the_curve_is_paired(photos: Path, monkeypatch: pytest.MonkeyPatch) -> N
     assert values(curve, "far_diversity_ratio") == {1: 1.0}
     assert values(curve, "diversity")[0] == pytest.approx(20 * math.sqrt(math.pi), rel=0.01)
     assert len(model.noisy) == 18
-    assert len(model.planes) == 36, "2 samples and 1 draw"
+    assert len(model.planes) == 36, "2 samples and 1 prediction"
     assert all(torch.equal(model.noisy[0], other) for other in model.noisy[1:6])
     assert list(curve.tables["hints"]) == ["0", "1", "2", "4", "8", "16"]
 
@@ -262,8 +262,8 @@ def test_distances_from_hints(tmp_path: Path) -> None:
     # A seed whose first hint is well inside one color, so that the truth keeps to it.
     model = KnownModel(sample(0))
     right = measured([tmp_path / "two.png"], model, n=4, seed=7)
-    (place,) = model.planes[1][0].nonzero().tolist()
-    assert abs(place[1] - 31.5) > 8
+    (position,) = model.planes[1][0].nonzero().tolist()
+    assert abs(position[1] - 31.5) > 8
     wrong = measured([tmp_path / "two.png"], KnownModel(sample(8)), n=4, seed=7)
     beyond = measured([tmp_path / "two.png"], KnownModel(sample(40)), n=24, seed=7)
     columns = model.planes[5][0].nonzero()[:, 1].numpy()
@@ -299,8 +299,10 @@ def test_diversity_far_from_the_hint(cat: Path, cup: Path) -> None:
     def spread(planes: Tensor) -> Tensor:
         distance = torch.zeros(64, 64)
         for row, column in planes[0].nonzero().tolist():
-            places = torch.arange(64)
-            distance = torch.maximum((places - row).abs()[:, None], (places - column).abs()[None])
+            positions = torch.arange(64)
+            distance = torch.maximum(
+                (positions - row).abs()[:, None], (positions - column).abs()[None]
+            )
         return distance.float()
 
     def sample(planes: Tensor, n: int, _: object) -> Tensor:
@@ -320,14 +322,14 @@ def test_diversity_far_from_the_hint(cat: Path, cup: Path) -> None:
 
 @pytest.mark.parametrize("level", [0.5, 0.95])
 def test_quantiles_are_those_of_all_distances(level: float) -> None:
-    """Three photos with as many distances each; drawn with replacement they count as often."""
+    """Three photos with as many distances each; sampled with replacement they count as often."""
     rng = np.random.default_rng(0)
     distances = [rng.gamma(2, scale, 20_000) for scale in (1, 4, 9)]
     shares = np.stack([np.histogram(own, BINS)[0] / own.size for own in distances])
     statistic = quantile_of(shares, level)
-    for drawn in ([0, 1, 2], [0, 0, 2], [1, 1, 1]):
-        want = np.quantile(np.concatenate([distances[photo] for photo in drawn]), level)
-        weights = np.bincount(drawn, minlength=3)[None].astype(float)
+    for sampled in ([0, 1, 2], [0, 0, 2], [1, 1, 1]):
+        want = np.quantile(np.concatenate([distances[photo] for photo in sampled]), level)
+        weights = np.bincount(sampled, minlength=3)[None].astype(float)
         assert statistic(weights) == pytest.approx([want], abs=0.02)
 
 
@@ -411,7 +413,7 @@ def test_files_and_table(
     assert [float(cell) for cell in rows["bits_per_dim"]] == pytest.approx(bits, rel=0.01)
     assert not rows["hint_error_mean"][0].strip()
     assert found["command"] in out
-    assert "true color at random places" in out
+    assert "true color at random positions" in out
     assert "1 photos measured; left out: 1 unreadable" in out
     with Image.open(plot) as image:
         assert image.size == (1080, 432)
@@ -474,11 +476,11 @@ def test_the_plot_shows_the_table(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     metrics = ("rmse_one", "rmse_mean", "hint_error_mean", "hint_error_95")
     columns = {
         str(count): {
-            metric: Estimate(10.0 * index + place, 0.5)
+            metric: Estimate(10.0 * index + row, 0.5)
             for index, metric in enumerate(metrics)
             if count or metric.startswith("rmse")
         }
-        for place, count in enumerate(HINT_COUNTS)
+        for row, count in enumerate(HINT_COUNTS)
     }
     curve = evaluation_of(columns, photos=3, n=7)
     write_plot(curve, tmp_path / "new" / "curve.png")
@@ -508,7 +510,7 @@ def test_weights_that_take_no_hints(
     assert not (tmp_path / "h.json").exists()
 
 
-def test_places_that_cannot_be_written(
+def test_files_that_cannot_be_written(
     photos: Path, hinted: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     common = arguments_of(photos, hinted, tmp_path / "h.json")

@@ -72,7 +72,7 @@ def test_without_factors_there_is_none(cat: Path, truth: Tensor) -> None:
 
 
 def test_sixty_four_samples_count_however_many_there_are(cat: Path, truth: Tensor) -> None:
-    """Draw 65 and those after it are far away."""
+    """Sample 65 and those after it are far away."""
     generator = torch.Generator().manual_seed(1)
     ab = truth + torch.randn(2, 64, 64, generator=generator)
     ab = ab + torch.randn(66, 2, 64, 64, generator=generator)

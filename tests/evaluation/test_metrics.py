@@ -88,8 +88,8 @@ def test_squared_errors_by_hand() -> None:
 def test_best_pixels_against_brute_force() -> None:
     rgb, truth = pictures(4), pictures(1)[0]
     best = [
-        min((float(sample[place]) - float(truth[place])) ** 2 for sample in rgb)
-        for place in itertools.product(range(3), range(5), range(5))
+        min((float(sample[index]) - float(truth[index])) ** 2 for sample in rgb)
+        for index in itertools.product(range(3), range(5), range(5))
     ]
     found = squared_error_of_best_pixels(rgb, truth)
     assert found == pytest.approx(np.mean(best), rel=1e-5)
@@ -97,7 +97,7 @@ def test_best_pixels_against_brute_force() -> None:
 
 
 def test_variance_has_no_bias() -> None:
-    """Draws of std 0.1, few of them, many pixels."""
+    """Samples of std 0.1, few of them, many pixels."""
     rgb = RNG.normal(0.5, 0.1, (3, 3, 150, 150)).astype(np.float32)
     assert variance(rgb) == pytest.approx(0.01, rel=0.02)
 

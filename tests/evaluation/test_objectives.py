@@ -91,19 +91,19 @@ def test_samples_belong_to_their_photos(
     batch: Batch,
     randomize: Any,
 ) -> None:
-    """Given a photo's own context, the latents of its samples are those that were drawn."""
+    """Given a photo's own context, the latents of its samples are those that were sampled."""
     density = randomize(build(), gain=0.3)
     with torch.no_grad():
         objective.fit(density, *batch, generator(4))
         condition = batch[1].map(lambda x: x[:2])
         samples = density.eval().sample(condition, 3, generator(5), temperature=0.5)
         assert samples.shape == (2, 3, 2, objective.grid, objective.grid)
-        drawn = 0.5 * torch.randn(6, samples[0, 0].numel(), generator=generator(5))
+        sampled = 0.5 * torch.randn(6, samples[0, 0].numel(), generator=generator(5))
         context = density.context_of(condition)
         assert not torch.allclose(context[0], context[1], atol=1e-2)
         for index in range(3):
             z, _ = density.flow.bijection(samples[:, index], context)
-            own = drawn.unflatten(0, (2, 3))[:, index]
+            own = sampled.unflatten(0, (2, 3))[:, index]
             torch.testing.assert_close(z, own, rtol=0, atol=1e-3)
 
 

@@ -14,8 +14,8 @@ from colorflow.evaluation.shares import BINS, ShareCalibration, nearest_mode, sh
 PHOTOS, MODES = 2000, 4
 
 
-def drawn(seed: int = 0, photos: int = PHOTOS) -> tuple[np.ndarray, np.ndarray]:
-    """Probabilities of the modes of many photos, and the nearest mode of truths drawn with them."""
+def sampled(seed: int = 0, photos: int = PHOTOS) -> tuple[np.ndarray, np.ndarray]:
+    """Probabilities of the modes of photos, and the nearest modes of truths sampled with them."""
     rng = np.random.default_rng(seed)
     probabilities = rng.dirichlet([2.0] * MODES, photos)
     nearest = (rng.uniform(size=(photos, 1)) > probabilities.cumsum(1)).sum(1)
@@ -30,7 +30,7 @@ def calibration(shares: np.ndarray, nearest: np.ndarray) -> ShareCalibration:
 
 
 def test_true_shares_are_calibrated() -> None:
-    shares, nearest = drawn()
+    shares, nearest = sampled()
     found = calibration(shares, nearest)
     assert len(found.bins) == BINS
     assert sum(one.modes for one in found.bins) == PHOTOS * MODES
@@ -43,7 +43,7 @@ def test_true_shares_are_calibrated() -> None:
 
 
 def test_bins_go_from_small_shares_to_large_ones() -> None:
-    shares, nearest = drawn()
+    shares, nearest = sampled()
     bins = calibration(shares, nearest).bins
     edges = [number for one in bins for number in (one.lowest, one.highest)]
     assert edges == sorted(edges)
@@ -53,7 +53,7 @@ def test_bins_go_from_small_shares_to_large_ones() -> None:
 
 
 def test_the_error_is_the_spread_over_other_photos() -> None:
-    found = [calibration(*drawn(seed, 100)) for seed in range(150)]
+    found = [calibration(*sampled(seed, 100)) for seed in range(150)]
     for index in range(BINS):
         values, errors = np.array(
             [(one.bins[index].nearest.value, one.bins[index].nearest.stderr) for one in found]
@@ -64,7 +64,7 @@ def test_the_error_is_the_spread_over_other_photos() -> None:
 @pytest.mark.parametrize("power", [2.0, 0.5])
 def test_shares_that_say_too_much_or_too_little(power: float) -> None:
     """The frequency in a bin is the mean of the true probabilities there."""
-    probabilities, nearest = drawn()
+    probabilities, nearest = sampled()
     shares = probabilities**power
     shares /= shares.sum(1, keepdims=True)
     found = calibration(shares, nearest)
@@ -81,7 +81,7 @@ def test_shares_that_say_too_much_or_too_little(power: float) -> None:
 
 def test_shares_that_know_nothing() -> None:
     """Cards in any order under equal shares: a quarter each; always the first: the truth knows."""
-    _, nearest = drawn()
+    _, nearest = sampled()
     equal = np.full((PHOTOS, MODES), 1 / MODES)
     assert calibration(equal, nearest).largest_difference < 4
     sure = np.tile([1.0, 0, 0, 0], (PHOTOS, 1))
@@ -123,7 +123,7 @@ def test_from_modes_to_the_table() -> None:
 
 
 def test_arguments_that_do_not_fit() -> None:
-    shares, nearest = drawn()
+    shares, nearest = sampled()
     with pytest.raises(ValueError, match=r"expected \(N, k\) and \(N,\), got \(2000, 4\) and \(3"):
         calibration(shares, nearest[:3])
     with pytest.raises(ValueError, match="expected those of each photo to sum to 1"):

@@ -35,7 +35,7 @@ SHAPE = (4, 2, 4)
 CONTEXT = 5
 
 
-def draw(*shape: int, seed: int = 0, dtype: torch.dtype = torch.float64) -> Tensor:
+def normal(*shape: int, seed: int = 0, dtype: torch.dtype = torch.float64) -> Tensor:
     return torch.randn(*shape, generator=torch.Generator().manual_seed(seed), dtype=dtype)
 
 
@@ -86,7 +86,7 @@ def coupling(partition: Partition, randomize: Callable[..., Coupling]) -> Coupli
 
 
 def test_split_and_merge(name: str, partition: Partition) -> None:
-    x, keep = draw(3, *SHAPE), kept_mask(name)
+    x, keep = normal(3, *SHAPE), kept_mask(name)
     kept, moved = partition.split(x)
     assert kept.shape == (3, partition.kept_channels, *SHAPE[1:])
     assert torch.equal(moved.flatten(1), x[:, ~keep])
@@ -96,7 +96,7 @@ def test_split_and_merge(name: str, partition: Partition) -> None:
 
 
 def test_network_sees_kept_numbers_alone(name: str, partition: Partition) -> None:
-    x, keep = draw(3, *SHAPE), kept_mask(name)
+    x, keep = normal(3, *SHAPE), kept_mask(name)
     kept, _ = partition.split(x)
     other, _ = partition.split(torch.where(keep, x, -x + 7))
     assert torch.equal(kept, other)
@@ -104,15 +104,15 @@ def test_network_sees_kept_numbers_alone(name: str, partition: Partition) -> Non
 
 
 def test_select_takes_the_parameters_of_the_moved_numbers(name: str, partition: Partition) -> None:
-    """Numbers that carry their own place: parameter j of the number at p is (p, j)."""
+    """Numbers that carry their own position: parameter j of the number at p is (p, j)."""
     height, width = SHAPE[1:]
-    places = torch.arange(partition.moved_channels * height * width).reshape(-1, height, width)
-    parameters = torch.stack([places, -places], -1).expand(3, -1, -1, -1, -1)
+    positions = torch.arange(partition.moved_channels * height * width).reshape(-1, height, width)
+    parameters = torch.stack([positions, -positions], -1).expand(3, -1, -1, -1, -1)
     selected = partition.select(parameters)
     if isinstance(partition, MaskPartition):
-        places = places[~kept_mask(name)]
-    assert torch.equal(selected, torch.stack([places, -places], -1).expand_as(selected))
-    assert selected.shape[:-1] == partition.split(draw(3, *SHAPE))[1].shape
+        positions = positions[~kept_mask(name)]
+    assert torch.equal(selected, torch.stack([positions, -positions], -1).expand_as(selected))
+    assert selected.shape[:-1] == partition.split(normal(3, *SHAPE))[1].shape
 
 
 def test_parameters_of_a_number_come_from_its_own_cell_and_channel(
@@ -139,7 +139,11 @@ def test_parameters_of_a_number_come_from_its_own_cell_and_channel(
 def test_kept_numbers_stay_and_moved_ones_move_one_by_one(
     name: str, coupling: Coupling, direction: str
 ) -> None:
-    coupling, x, context = coupling.double(), draw(1, *SHAPE), draw(1, CONTEXT, *SHAPE[1:], seed=1)
+    coupling, x, context = (
+        coupling.double(),
+        normal(1, *SHAPE),
+        normal(1, CONTEXT, *SHAPE[1:], seed=1),
+    )
     keep = kept_mask(name)
     function = getattr(coupling, direction)
     result, _ = function(x, context)
@@ -159,8 +163,8 @@ def test_new_coupling_is_the_identity(name: str, partition: Partition, attention
     out = partition.moved_channels * transform.size
     network = AttentionNetwork if attention else ConvolutionNetwork
     coupling = Coupling(partition, network(partition.kept_channels, CONTEXT, 8, out), transform)
-    x = draw(3, *SHAPE, dtype=torch.float32)
-    z, ladj = coupling(x, draw(3, CONTEXT, *SHAPE[1:], dtype=torch.float32))
+    x = normal(3, *SHAPE, dtype=torch.float32)
+    z, ladj = coupling(x, normal(3, CONTEXT, *SHAPE[1:], dtype=torch.float32))
     torch.testing.assert_close(z, x, rtol=0, atol=1e-5)
     torch.testing.assert_close(ladj, torch.zeros(3), rtol=0, atol=1e-5)
 
@@ -170,8 +174,8 @@ def test_autocast_leaves_transform_and_ladj_in_float32(coupling: Coupling) -> No
 
     The oracle takes the network's bfloat16 answer and applies the transform in float64.
     """
-    x = draw(3, *SHAPE, dtype=torch.float32)
-    context = draw(3, CONTEXT, *SHAPE[1:], seed=1, dtype=torch.float32)
+    x = normal(3, *SHAPE, dtype=torch.float32)
+    context = normal(3, CONTEXT, *SHAPE[1:], seed=1, dtype=torch.float32)
     with torch.autocast("cpu", dtype=torch.bfloat16):
         z, ladj = coupling(x, context)
         back, back_ladj = coupling.inverse(z, context)
@@ -210,8 +214,8 @@ def test_every_transform_is_exact_under_autocast(
 ) -> None:
     network = AttentionNetwork(2, CONTEXT, 8, 2 * transform.size)
     coupling = randomize(Coupling(ChannelPartition(4, keep_first=True), network, transform))
-    x = draw(3, *SHAPE, dtype=torch.float32)
-    context = draw(3, CONTEXT, *SHAPE[1:], seed=1, dtype=torch.float32)
+    x = normal(3, *SHAPE, dtype=torch.float32)
+    context = normal(3, CONTEXT, *SHAPE[1:], seed=1, dtype=torch.float32)
     with torch.autocast("cpu", dtype=torch.bfloat16):
         z, ladj = coupling(x, context)
         back, back_ladj = coupling.inverse(z, context)
@@ -226,8 +230,8 @@ def test_context_transform_under_autocast(
 ) -> None:
     network = ConvolutionNetwork(0, CONTEXT, 8, 2 * SHAPE[0])
     center = randomize(ContextTransform(SHAPE[0], network, Affine(3.0)))
-    x = draw(3, *SHAPE, dtype=torch.float32)
-    context = draw(3, CONTEXT, *SHAPE[1:], seed=1, dtype=torch.float32)
+    x = normal(3, *SHAPE, dtype=torch.float32)
+    context = normal(3, CONTEXT, *SHAPE[1:], seed=1, dtype=torch.float32)
     with torch.autocast("cpu", dtype=torch.bfloat16):
         z, ladj = center(x, context)
         back, _ = center.inverse(z, context)
@@ -278,7 +282,7 @@ def test_two_couplings_are_freias_conditional_glow_block(
         clamp=bound,
         clamp_activation=lambda u: 2 / math.pi * torch.atan(u * math.pi / 2 / bound),
     ).double()
-    x, context = draw(3, *SHAPE), draw(3, CONTEXT, *SHAPE[1:], seed=1)
+    x, context = normal(3, *SHAPE), normal(3, CONTEXT, *SHAPE[1:], seed=1)
     for direction, reverse in ((ours.forward, True), (ours.inverse, False)):
         (expected,), expected_ladj = block([x], [context], rev=reverse)
         result, ladj = direction(x, context)
@@ -320,7 +324,7 @@ def test_two_additive_couplings_are_freias_nice_block(
         [(CONTEXT, *SHAPE[1:])],
         subnet_constructor=lambda dims_in, dims_out: Subnet(next(remaining)),
     ).double()
-    x, context = draw(3, *SHAPE), draw(3, CONTEXT, *SHAPE[1:], seed=1)
+    x, context = normal(3, *SHAPE), normal(3, CONTEXT, *SHAPE[1:], seed=1)
     for direction, reverse in ((ours.forward, True), (ours.inverse, False)):
         (expected,), expected_ladj = block([x], [context], rev=reverse)
         result, ladj = direction(x, context)

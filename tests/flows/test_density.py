@@ -192,8 +192,8 @@ class Mean(nn.Module):
 
 def test_refuses() -> None:
     flow = Flow(ContextTransform(1, Mean(), Affine(1.0)), (1, 2, 2))
-    for draw in (flow.sample, flow.sample_with_log_prob):
+    for sample in (flow.sample, flow.sample_with_log_prob):
         with pytest.raises(ValueError, match="context: expected 3 rows, got 1"):
-            draw(3, torch.zeros(1, 1, 2, 2))
+            sample(3, torch.zeros(1, 1, 2, 2))
     with pytest.raises(ValueError, match=r"latent_shape: .* \(4, 1, 1\), got \(1, 2, 2\)"):
         Flow(Haar(), (1, 2, 2)).log_prob(torch.zeros(3, 1, 2, 2))

@@ -66,12 +66,12 @@ def every_pair() -> Tensor:
 
 
 @torch.no_grad()
-def log_weights(dequantization: Dequantization, draws: int) -> Tensor:
-    """log p(u) + bound of every pair, (LEVELS^2, draws)."""
-    x = every_pair().repeat_interleave(draws, 0)
+def log_weights(dequantization: Dequantization, samples: int) -> Tensor:
+    """log p(u) + bound of every pair, (LEVELS^2, samples)."""
+    x = every_pair().repeat_interleave(samples, 0)
     u, bound = dequantization(x, generator=seeded(1))
     assert torch.equal(dequantization.inverse(u).double(), x)
-    return (log_density(u) + bound).reshape(-1, draws)
+    return (log_density(u) + bound).reshape(-1, samples)
 
 
 class Always(Dequantization):
@@ -163,7 +163,7 @@ def test_bound_of_uniform_noise_is_one_and_no_more_than_the_mass() -> None:
 
 @torch.no_grad()
 def test_minus_bound_is_the_log_density_of_variational_u(randomize: Callable[..., Flow]) -> None:
-    """Integrated over the draws themselves; a term missing or of the wrong sign would show."""
+    """Integrated over the samples themselves; a term missing or of the wrong sign would show."""
     network = ConvolutionNetwork(0, 1, 8, noise_transform().size)
     flow = randomize(Flow(ContextTransform(1, network, noise_transform()), (1, 1, 1))).double()
     x = torch.arange(LEVELS).double().reshape(LEVELS, 1, 1, 1).repeat_interleave(4000, 0)
@@ -216,7 +216,7 @@ class IdealNoise(Bijection):
         return y, sum_by_sample(log_slope - torch.log(noise * (1 - noise)))
 
 
-def test_bound_of_the_ideal_noise_is_the_mass_at_every_draw() -> None:
+def test_bound_of_the_ideal_noise_is_the_mass_at_every_sample() -> None:
     dequantization = VariationalDequantization(Flow(IdealNoise(), (3,)).double(), LEVELS)
     x = torch.randint(LEVELS, (500, 3), generator=seeded(5)).double()
     u, bound = dequantization(x, generator=seeded(6))

@@ -39,12 +39,12 @@ def transform(request: pytest.FixtureRequest) -> ElementwiseTransform:
     return TRANSFORMS[request.param]
 
 
-def draw(*shape: int, seed: int = 0) -> torch.Tensor:
+def normal(*shape: int, seed: int = 0) -> torch.Tensor:
     return torch.randn(*shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
 
 
 def test_additive_is_the_formula() -> None:
-    x, shift = draw(50, seed=1), draw(50, 1)
+    x, shift = normal(50, seed=1), normal(50, 1)
     z, ladj = Additive().forward(x, shift)
     np.testing.assert_array_equal(z, x.numpy() - shift.numpy()[:, 0])
     assert torch.equal(ladj, torch.zeros(50, dtype=torch.float64))
@@ -54,7 +54,7 @@ def test_additive_is_the_formula() -> None:
 
 
 def test_affine_is_the_formula() -> None:
-    x, parameters = draw(50, seed=1), 3 * draw(50, 2)
+    x, parameters = normal(50, seed=1), 3 * normal(50, 2)
     z, ladj = Affine(0.7, 3.0).forward(x, parameters)
     shift, scale = parameters.numpy().T
     shift = 3.0 * 2 / np.pi * np.arctan(np.pi / 2 * shift / 3.0)
@@ -92,7 +92,7 @@ def test_soft_clamp_has_slope_one_at_zero_and_never_reaches_its_limit() -> None:
 def test_affine_spline_moves_first_and_bends_then() -> None:
     both = AffineSpline(4, 2.0, 0.7, 3.0)
     affine, spline = Affine(0.7, 3.0), RationalQuadraticSpline(4, 2.0)
-    x, parameters = 2 * draw(200, seed=1), draw(200, both.size)
+    x, parameters = 2 * normal(200, seed=1), normal(200, both.size)
     assert both.size == 2 + 11
     y, first = affine.forward(x, parameters[:, :2])
     z, second = spline.forward(y, parameters[:, 2:])
@@ -105,8 +105,8 @@ def test_affine_spline_moves_first_and_bends_then() -> None:
 def test_ladj_is_the_log_of_the_slope_number_by_number(
     transform: ElementwiseTransform, direction: str
 ) -> None:
-    value = (2 * draw(4, 50, seed=1)).requires_grad_()
-    parameters = draw(4, 50, transform.size)
+    value = (2 * normal(4, 50, seed=1)).requires_grad_()
+    parameters = normal(4, 50, transform.size)
     assert type(transform.size) is int
     result, ladj = getattr(transform, direction)(value, parameters)
     (slope,) = torch.autograd.grad(result.sum(), value)
@@ -115,7 +115,7 @@ def test_ladj_is_the_log_of_the_slope_number_by_number(
 
 
 def test_zero_parameters_are_the_identity(transform: ElementwiseTransform) -> None:
-    x = 2 * draw(100)
+    x = 2 * normal(100)
     z, ladj = transform.forward(x, torch.zeros(100, transform.size, dtype=torch.float64))
     torch.testing.assert_close(z, x, rtol=0, atol=1e-14)
     torch.testing.assert_close(ladj, torch.zeros_like(x), rtol=0, atol=1e-14)
@@ -129,8 +129,8 @@ def test_zero_parameters_are_the_identity(transform: ElementwiseTransform) -> No
 def test_exponential_scales_are_bounded(name: str, most: float, size: float) -> None:
     """Far out, a mixture and a network have straight tails whose slopes are their scales alone."""
     transform = TRANSFORMS[name]
-    signs = torch.sign(draw(4000, transform.size))
-    far = 1e6 * torch.sign(draw(4000, seed=1))
+    signs = torch.sign(normal(4000, transform.size))
+    far = 1e6 * torch.sign(normal(4000, seed=1))
     for direction in (transform.forward, transform.inverse):
         _, ladj = direction(far, size * signs)
         assert ladj.abs().max() <= most + 1e-9

@@ -15,7 +15,7 @@ from colorflow.flows import KrigingUpdate
 REACH, LIKENESS, LOOSENESS = 2.5, 8.0, 0.15
 CHANNELS, HEIGHT, WIDTH = 2, 5, 7
 LEFT_OF_ONE = LOOSENESS / (1 + LOOSENESS)
-"""What a single place leaves of what was missed there."""
+"""What a single location leaves of what was missed there."""
 
 Known = dict[tuple[int, int], tuple[float, float]]
 """Values by row and column."""
@@ -44,15 +44,15 @@ def context(known: Known, covariate: Tensor) -> Tensor:
 
 
 def gain(known: Known, covariate: Tensor) -> np.ndarray:
-    """K_xc (K_cc + r I)^-1, place by place from the definition: (H W, n)."""
+    """K_xc (K_cc + r I)^-1, location by location from the definition: (H W, n)."""
 
     def covariance(one: tuple[int, int], other: tuple[int, int]) -> float:
         across = (one[0] - other[0]) ** 2 + (one[1] - other[1]) ** 2
         step = float(covariate[one] - covariate[other])
         return math.exp(-(across / REACH**2 + (step / LIKENESS) ** 2) / 2)
 
-    places = list(itertools.product(*map(range, covariate.shape)))
-    to_known = np.array([[covariance(x, c) for c in known] for x in places])
+    locations = list(itertools.product(*map(range, covariate.shape)))
+    to_known = np.array([[covariance(x, c) for c in known] for x in locations])
     between = np.array([[covariance(c, d) for d in known] for c in known])
     return to_known @ np.linalg.inv(between + LOOSENESS * np.eye(len(known)))
 
@@ -82,9 +82,9 @@ def uneven() -> Tensor:
 
 def test_sampling_is_the_update_of_kriging(update: KrigingUpdate, uneven: Tensor) -> None:
     x, known = numbers(1, CHANNELS, HEIGHT, WIDTH), context(FIVE, uneven)
-    places = [row * WIDTH + column for row, column in FIVE]
+    locations = [row * WIDTH + column for row, column in FIVE]
     before = x[0].flatten(1).numpy()
-    missed = np.array(list(FIVE.values())).T - before[:, places]
+    missed = np.array(list(FIVE.values())).T - before[:, locations]
     expected = before + missed @ gain(FIVE, uneven).T
     y, _ = update.inverse(x, known)
     np.testing.assert_allclose(y[0].flatten(1), expected, rtol=0, atol=1e-10)
@@ -96,7 +96,7 @@ def test_sampling_is_the_update_of_kriging(update: KrigingUpdate, uneven: Tensor
 def test_ladj_is_that_of_the_dense_jacobian(
     update: KrigingUpdate, uneven: Tensor, count: int
 ) -> None:
-    """The update is affine in each channel: the identity less the gain at the known places."""
+    """The update is affine in each channel: the identity less the gain at the known locations."""
     some = dict(itertools.islice(FIVE.items(), count))
     jacobian = np.eye(HEIGHT * WIDTH)
     jacobian[:, [row * WIDTH + column for row, column in some]] -= gain(some, uneven)
@@ -108,10 +108,10 @@ def test_ladj_is_that_of_the_dense_jacobian(
         assert ladj.item() == pytest.approx(sign * expected, abs=1e-9)
 
 
-# at known places and around them
+# at known locations and around them
 
 
-def test_a_single_place_leaves_its_share_of_what_was_missed(
+def test_a_single_location_leaves_its_share_of_what_was_missed(
     update: KrigingUpdate, uneven: Tensor
 ) -> None:
     x = numbers(1, CHANNELS, HEIGHT, WIDTH)
@@ -150,7 +150,7 @@ def test_a_sample_that_meets_its_values_is_left_as_it_is(
 ) -> None:
     """In both directions, to the bit; the density counts the contraction all the same."""
     x = numbers(1, CHANNELS, HEIGHT, WIDTH)
-    met: Known = {place: tuple(x[0, :, *place].tolist()) for place in FIVE}
+    met: Known = {location: tuple(x[0, :, *location].tolist()) for location in FIVE}
     for function in (update.inverse, update.forward):
         y, ladj = function(x, context(met, uneven))
         assert torch.equal(y, x)
@@ -158,7 +158,7 @@ def test_a_sample_that_meets_its_values_is_left_as_it_is(
 
 
 def test_details_of_a_sample_stay(update: KrigingUpdate, uneven: Tensor) -> None:
-    """Samples that agree at the known places are shifted alike, whatever they are elsewhere."""
+    """Samples that agree at the known locations are shifted alike, whatever they are elsewhere."""
     one, other = numbers(1, CHANNELS, HEIGHT, WIDTH), numbers(1, CHANNELS, HEIGHT, WIDTH, seed=1)
     known = context(FIVE, uneven)
     other = torch.where(known[:, :1] > 0.5, one, other)
@@ -190,7 +190,7 @@ def test_the_pull_fades_with_distance_and_ends_at_edges(
     torch.testing.assert_close(y[0, 0, 1, 3], row[2], rtol=0, atol=1e-9)  # down as across
 
 
-# without known places
+# without known locations
 
 
 def test_nothing_known_is_the_identity(update: KrigingUpdate, flat: Tensor) -> None:
@@ -218,7 +218,7 @@ def test_some_samples_of_a_batch_know_nothing(update: KrigingUpdate, uneven: Ten
 # numbers
 
 
-def test_many_adjacent_places_stay_well_conditioned_in_float32() -> None:
+def test_many_adjacent_locations_stay_well_conditioned_in_float32() -> None:
     """A painted patch on the model's grid, at the model's settings."""
     update = KrigingUpdate(3.0, 12.0, LOOSENESS)
     x = (2.5 * numbers(1, CHANNELS, 64, 64)).float()

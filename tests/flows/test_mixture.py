@@ -24,7 +24,7 @@ def mixture() -> MixtureLogisticCDF:
     return MixtureLogisticCDF(K, BOUND, SHIFT)
 
 
-def draw(*shape: int, seed: int = 0) -> Tensor:
+def normal(*shape: int, seed: int = 0) -> Tensor:
     return torch.randn(*shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
 
 
@@ -44,7 +44,7 @@ def read(parameters: Tensor) -> tuple[np.ndarray, ...]:
 
 
 def test_is_the_logit_of_scipys_distribution_function(mixture: MixtureLogisticCDF) -> None:
-    x, parameters = 3 * draw(COUNT), 2 * draw(COUNT, mixture.size, seed=1)
+    x, parameters = 3 * normal(COUNT), 2 * normal(COUNT, mixture.size, seed=1)
     weights, means, scales, shift, scale = read(parameters)
     at = x.numpy()[:, None]
     below = (weights * logistic.cdf(at, means, scales)).sum(-1)
@@ -57,7 +57,7 @@ def test_is_the_logit_of_scipys_distribution_function(mixture: MixtureLogisticCD
 
 def test_inverse_is_brents(mixture: MixtureLogisticCDF) -> None:
     """scipy's root of scipy's distribution function."""
-    z, parameters = 2 * draw(COUNT), 2 * draw(COUNT, mixture.size, seed=1)
+    z, parameters = 2 * normal(COUNT), 2 * normal(COUNT, mixture.size, seed=1)
     x, ladj = mixture.inverse(z, parameters)
     for i, (weights, means, scales, shift, scale) in enumerate(zip(*read(parameters), strict=True)):
         target = 1 / (1 + math.exp(-(z[i].item() * scale + shift)))
@@ -78,7 +78,7 @@ def test_tails_are_those_of_exact_arithmetic(
     mixture: MixtureLogisticCDF, x: float, scale: float
 ) -> None:
     """mpmath, whose exponents have no end; each tail is a sum of its own, without cancellation."""
-    parameters = scale * draw(5, mixture.size, seed=2)
+    parameters = scale * normal(5, mixture.size, seed=2)
     value = torch.full((5,), x, dtype=torch.float64)
     z, ladj = mixture.forward(value, parameters)
     for i, (weights, means, scales, shift, outer) in enumerate(zip(*read(parameters), strict=True)):
@@ -106,7 +106,7 @@ def test_extremes_are_finite_with_finite_gradients(
 ) -> None:
     value = torch.tensor([-1e30, -1e4, -100, 0, 1e-30, 100, 1e4, 1e30] * 50, dtype=dtype)
     value.requires_grad_()
-    parameters = (scale * draw(len(value), mixture.size)).to(dtype).requires_grad_()
+    parameters = (scale * normal(len(value), mixture.size)).to(dtype).requires_grad_()
     result, ladj = getattr(mixture, direction)(value, parameters)
     assert result.isfinite().all()
     least = math.log(2) - BOUND - math.log1p(math.exp(2 * SHIFT * math.exp(BOUND)))
@@ -145,7 +145,7 @@ def test_parameters_of_zero_are_the_identity(count: int) -> None:
 
 def test_round_trip_over_the_whole_line(mixture: MixtureLogisticCDF) -> None:
     x = torch.sinh(torch.linspace(-10, 10, 2000, dtype=torch.float64))
-    parameters = 2 * draw(2000, mixture.size)
+    parameters = 2 * normal(2000, mixture.size)
     z, ladj = mixture.forward(x, parameters)
     back, back_ladj = mixture.inverse(z, parameters)
     torch.testing.assert_close(back, x, rtol=1e-11, atol=1e-11)
@@ -156,7 +156,7 @@ def test_round_trip_over_the_whole_line(mixture: MixtureLogisticCDF) -> None:
 def test_gradient_of_the_inverse_is_the_finite_difference(
     mixture: MixtureLogisticCDF, output: int
 ) -> None:
-    z, parameters = draw(4), draw(4, mixture.size, seed=1)
+    z, parameters = normal(4), normal(4, mixture.size, seed=1)
 
     def function(z: Tensor, parameters: Tensor) -> Tensor:
         return mixture.inverse(z, parameters)[output]
@@ -167,7 +167,7 @@ def test_gradient_of_the_inverse_is_the_finite_difference(
 
 def test_gradient_descent_from_zero_separates_the_components() -> None:
     """Data with two modes: components that stayed equal could not give it more than one."""
-    x = torch.cat([draw(140) - 4, draw(60, seed=1) + 4]) * 0.5
+    x = torch.cat([normal(140) - 4, normal(60, seed=1) + 4]) * 0.5
     mixture = MixtureLogisticCDF(4, 2.0, 5.0)
     parameters = torch.zeros(mixture.size, dtype=torch.float64, requires_grad=True)
     optimizer = torch.optim.Adam([parameters], lr=0.05)
@@ -183,7 +183,7 @@ def test_gradient_descent_from_zero_separates_the_components() -> None:
 
 def test_weights_count_relative_to_each_other(mixture: MixtureLogisticCDF) -> None:
     """Float32 raw weights of 1e4 cost no accuracy."""
-    x, parameters = 2 * draw(COUNT).float(), draw(COUNT, mixture.size, seed=1).float()
+    x, parameters = 2 * normal(COUNT).float(), normal(COUNT, mixture.size, seed=1).float()
     parameters[:, :K] = parameters[:, :K].round()
     moved = parameters.clone()
     moved[:, :K] += 1e4

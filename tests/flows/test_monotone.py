@@ -23,7 +23,7 @@ def network() -> MonotoneNetwork:
     return MonotoneNetwork(UNITS, LAYERS, BOUND, SHIFT)
 
 
-def draw(*shape: int, seed: int = 0) -> Tensor:
+def normal(*shape: int, seed: int = 0) -> Tensor:
     return torch.randn(*shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
 
 
@@ -47,7 +47,7 @@ def formula(x: float, layers: list[tuple[np.ndarray, np.ndarray, np.ndarray]]) -
 
 
 def test_is_the_formula_of_the_paper_with_the_slope_of_autograd(network: MonotoneNetwork) -> None:
-    x, parameters = (2 * draw(COUNT)).requires_grad_(), 2 * draw(COUNT, network.size, seed=1)
+    x, parameters = (2 * normal(COUNT)).requires_grad_(), 2 * normal(COUNT, network.size, seed=1)
     z, ladj = network.forward(x, parameters)
     for i in range(COUNT):
         expected = formula(x[i].item(), layers_of(parameters[i]))
@@ -57,7 +57,7 @@ def test_is_the_formula_of_the_paper_with_the_slope_of_autograd(network: Monoton
 
 
 def test_inverse_is_brents(network: MonotoneNetwork) -> None:
-    z, parameters = draw(COUNT), draw(COUNT, network.size, seed=1)
+    z, parameters = normal(COUNT), normal(COUNT, network.size, seed=1)
     x, ladj = network.inverse(z, parameters)
     for i in range(COUNT):
         layers = layers_of(parameters[i])
@@ -71,7 +71,7 @@ def test_inverse_is_brents(network: MonotoneNetwork) -> None:
 @pytest.mark.parametrize("x", [-1e4, -300.0, 40.0, 1e4])
 def test_tails_are_those_of_exact_arithmetic(network: MonotoneNetwork, x: float) -> None:
     """mpmath, whose exponents have no end; each tail is a sum of its own, without cancellation."""
-    parameters = draw(5, network.size, seed=2)
+    parameters = normal(5, network.size, seed=2)
     z, ladj = network.forward(torch.full((5,), x, dtype=torch.float64), parameters)
     for i in range(5):
         with mpmath.workdps(50):
@@ -97,7 +97,7 @@ def test_extremes_are_finite_with_finite_gradients(
 ) -> None:
     value = torch.tensor([-1e30, -1e4, -100, 0, 1e-30, 100, 1e4, 1e30] * 50, dtype=dtype)
     value.requires_grad_()
-    parameters = (scale * draw(len(value), network.size)).to(dtype).requires_grad_()
+    parameters = (scale * normal(len(value), network.size)).to(dtype).requires_grad_()
     result, ladj = getattr(network, direction)(value, parameters)
     assert result.isfinite().all()
     spread = SHIFT + SHIFT * math.exp(2 * BOUND)
@@ -121,7 +121,7 @@ def test_parameters_of_zero_are_the_identity(units: int, layers: int) -> None:
 
 def test_round_trip_over_the_whole_line(network: MonotoneNetwork) -> None:
     x = torch.sinh(torch.linspace(-10, 10, 2000, dtype=torch.float64))
-    parameters = 2 * draw(2000, network.size)
+    parameters = 2 * normal(2000, network.size)
     z, ladj = network.forward(x, parameters)
     back, back_ladj = network.inverse(z, parameters)
     torch.testing.assert_close(back, x, rtol=1e-11, atol=1e-11)
@@ -129,7 +129,7 @@ def test_round_trip_over_the_whole_line(network: MonotoneNetwork) -> None:
 
 
 def test_float32_round_trip(network: MonotoneNetwork) -> None:
-    x, parameters = 3 * draw(2000).float(), draw(2000, network.size).float()
+    x, parameters = 3 * normal(2000).float(), normal(2000, network.size).float()
     z, ladj = network.forward(x, parameters)
     back, back_ladj = network.inverse(z, parameters)
     torch.testing.assert_close(back, x, rtol=0, atol=1e-4)
@@ -140,7 +140,7 @@ def test_float32_round_trip(network: MonotoneNetwork) -> None:
 def test_gradient_of_the_inverse_is_the_finite_difference(
     network: MonotoneNetwork, output: int
 ) -> None:
-    z, parameters = draw(3), draw(3, network.size, seed=1)
+    z, parameters = normal(3), normal(3, network.size, seed=1)
 
     def function(z: Tensor, parameters: Tensor) -> Tensor:
         return network.inverse(z, parameters)[output]
@@ -152,7 +152,7 @@ def test_gradient_of_the_inverse_is_the_finite_difference(
 def test_one_layer_is_a_mixture_of_logistics() -> None:
     """Both write the same family; means are -b / a, scales 1 / a."""
     network, mixture = MonotoneNetwork(2, 1, 1.0, 1.0), MixtureLogisticCDF(2, 1.0, 9.0)
-    parameters, x = draw(COUNT, 6), 3 * draw(COUNT, seed=1)
+    parameters, x = normal(COUNT, 6), 3 * normal(COUNT, seed=1)
     raw, slopes, shifts = parameters.chunk(3, -1)
     clamped = 2 / math.pi * torch.atan(torch.tensor([0.5, 2.0]) * shifts * math.pi / 2)
     log_slope = 2 / math.pi * torch.atan(torch.tensor([0.5, 2.0]) * slopes * math.pi / 2)
@@ -165,7 +165,7 @@ def test_one_layer_is_a_mixture_of_logistics() -> None:
 
 def test_gradient_descent_from_zero_separates_the_units() -> None:
     """Data with two modes: units that stayed equal could not give it more than one."""
-    x = torch.cat([draw(140) - 4, draw(60, seed=1) + 4]) * 0.5
+    x = torch.cat([normal(140) - 4, normal(60, seed=1) + 4]) * 0.5
     network = MonotoneNetwork(2, 1, 2.0, 6.0)
     parameters = torch.zeros(network.size, dtype=torch.float64, requires_grad=True)
     optimizer = torch.optim.Adam([parameters], lr=0.1)

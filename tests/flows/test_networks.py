@@ -19,7 +19,7 @@ from colorflow.flows import (
 from colorflow.flows.networks import from_tokens, to_tokens
 
 
-def draw(*shape: int, seed: int = 0) -> Tensor:
+def normal(*shape: int, seed: int = 0) -> Tensor:
     return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
 
 
@@ -39,7 +39,7 @@ def test_attention_layer_is_torchs_encoder_layer(randomize: Callable[..., nn.Mod
     copied = {f"{a}.{kind}": state[f"{b}.{kind}"] for a, b in names.items() for kind in KINDS}
     copied |= {f"self_attn.in_proj_{kind}": state[f"qkv.{kind}"] for kind in KINDS}
     peer.load_state_dict(copied)
-    tokens = draw(3, 7, 16)
+    tokens = normal(3, 7, 16)
     torch.testing.assert_close(ours(tokens), peer(tokens), rtol=1e-5, atol=1e-5)
 
 
@@ -47,7 +47,7 @@ KINDS = ("weight", "bias")
 
 
 def test_tokens_and_grid() -> None:
-    grid = draw(2, 3, 4, 5)
+    grid = normal(2, 3, 4, 5)
     tokens = to_tokens(grid)
     assert tokens.shape == (2, 20, 3)
     assert torch.equal(tokens[:, 5 * 2 + 3], grid[:, :, 2, 3])
@@ -56,7 +56,7 @@ def test_tokens_and_grid() -> None:
 
 def test_attention_reaches_every_cell(randomize: Callable[..., nn.Module]) -> None:
     network = randomize(AttentionNetwork(2, 3, 8, 4, layers=2))
-    kept, context = draw(1, 2, 4, 4).requires_grad_(), draw(1, 3, 4, 4, seed=1).requires_grad_()
+    kept, context = normal(1, 2, 4, 4).requires_grad_(), normal(1, 3, 4, 4, seed=1).requires_grad_()
     out = network(kept, context)[0, :, 0, 0].sum()
     for gradient in torch.autograd.grad(out, [kept, context]):
         assert (gradient != 0).all()
@@ -64,7 +64,7 @@ def test_attention_reaches_every_cell(randomize: Callable[..., nn.Module]) -> No
 
 def test_convolution_reaches_five_cells(randomize: Callable[..., nn.Module]) -> None:
     network = randomize(ConvolutionNetwork(2, 3, 8, 4))
-    kept, context = draw(1, 2, 9, 9).requires_grad_(), draw(1, 3, 9, 9, seed=1).requires_grad_()
+    kept, context = normal(1, 2, 9, 9).requires_grad_(), normal(1, 3, 9, 9, seed=1).requires_grad_()
     out = network(kept, context)[0, :, 4, 4].sum()
     by_kept, by_context = torch.autograd.grad(out, [kept, context])
     reached = by_kept.abs().sum((0, 1)) > 0
@@ -90,7 +90,7 @@ def test_blocks_reach_further(
     randomize: Callable[..., nn.Module],
 ) -> None:
     network = randomize(build(2, 3, 8, 4)).double()
-    kept, context = draw(1, 2, 13, 13).double(), draw(1, 3, 13, 13, seed=1).double()
+    kept, context = normal(1, 2, 13, 13).double(), normal(1, 3, 13, 13, seed=1).double()
     inputs = [kept.requires_grad_(), context.requires_grad_()]
     out = network(kept, context)[0, :, 6, 6].sum()
     for gradient, side in zip(
@@ -107,7 +107,7 @@ def test_dropout_in_training_alone(
     network: type[nn.Module], randomize: Callable[..., nn.Module]
 ) -> None:
     built = randomize(network(2, 3, 8, 4, dropout=0.5))
-    kept, context = draw(2, 2, 4, 4), draw(2, 3, 4, 4, seed=1)
+    kept, context = normal(2, 2, 4, 4), normal(2, 3, 4, 4, seed=1)
     assert torch.equal(built(kept, context), built(kept, context))
     built.train()
     assert not torch.equal(built(kept, context), built(kept, context))
@@ -123,5 +123,5 @@ def test_dropout_in_training_alone(
     ],
 )
 def test_starts_at_zero(network: Callable[..., nn.Module]) -> None:
-    out = network(2, 3, 8, 4)(draw(2, 2, 4, 4), draw(2, 3, 4, 4, seed=1))
+    out = network(2, 3, 8, 4)(normal(2, 2, 4, 4), normal(2, 3, 4, 4, seed=1))
     assert torch.equal(out, torch.zeros(2, 4, 4, 4))

@@ -25,7 +25,7 @@ from colorflow.flows import (
 HEIGHT, WIDTH, CHANNELS = 4, 6, 3
 
 
-def draw(*shape: int) -> Tensor:
+def normal(*shape: int) -> Tensor:
     return torch.randn(*shape, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
 
 
@@ -44,7 +44,7 @@ def haar_matrices() -> list[np.ndarray]:
 
 
 def test_haar_is_its_matrix() -> None:
-    x = draw(2, CHANNELS, HEIGHT, WIDTH)
+    x = normal(2, CHANNELS, HEIGHT, WIDTH)
     z, _ = Haar()(x)
     flat = x.numpy().reshape(2, CHANNELS, -1)
     parts = [flat @ matrix.T for matrix in haar_matrices()]
@@ -54,14 +54,14 @@ def test_haar_is_its_matrix() -> None:
 
 def test_haar_ladj_is_that_of_its_matrix() -> None:
     by_channel = np.linalg.slogdet(np.concatenate(haar_matrices())).logabsdet
-    z, ladj = Haar()(draw(2, CHANNELS, HEIGHT, WIDTH))
+    z, ladj = Haar()(normal(2, CHANNELS, HEIGHT, WIDTH))
     _, back = Haar().inverse(z)
     np.testing.assert_allclose(ladj, np.full(2, CHANNELS * by_channel), rtol=1e-13)
     np.testing.assert_allclose(back, np.full(2, -CHANNELS * by_channel), rtol=1e-13)
 
 
 def test_haar_inverse_is_the_inverse_matrix() -> None:
-    z = draw(2, 4 * CHANNELS, HEIGHT // 2, WIDTH // 2)
+    z = normal(2, 4 * CHANNELS, HEIGHT // 2, WIDTH // 2)
     x, _ = Haar().inverse(z)
     inverse = np.linalg.inv(np.concatenate(haar_matrices()))
     by_channel = (
@@ -94,7 +94,7 @@ def test_haar_means_of_a_gray_image_are_its_value() -> None:
 def test_haar_agrees_with_pywavelets() -> None:
     import pywt
 
-    x = draw(2, CHANNELS, HEIGHT, WIDTH)
+    x = normal(2, CHANNELS, HEIGHT, WIDTH)
     means, horizontal, vertical, diagonal = Haar()(x)[0].chunk(4, 1)
     # PyWavelets names details by the edges that they find, we by the direction of the difference.
     approximation, (rows, columns, corners) = pywt.dwt2(x.numpy(), "haar")
@@ -108,7 +108,7 @@ def test_haar_agrees_with_pywavelets() -> None:
 def test_haar_agrees_with_freia() -> None:
     from FrEIA.modules import HaarDownsampling
 
-    x = draw(2, CHANNELS, HEIGHT, WIDTH)
+    x = normal(2, CHANNELS, HEIGHT, WIDTH)
     peer = HaarDownsampling([(CHANNELS, HEIGHT, WIDTH)], order_by_wavelet=True).double()
     (expected,), expected_ladj = peer([x])
     z, ladj = Haar()(x)
@@ -132,7 +132,7 @@ def test_haar_inverse_refuses_other_channels(shape: tuple[int, ...]) -> None:
 
 
 def test_squeeze_puts_each_cell_into_four_channels() -> None:
-    x = draw(2, CHANNELS, HEIGHT, WIDTH)
+    x = normal(2, CHANNELS, HEIGHT, WIDTH)
     z, ladj = Squeeze()(x)
     assert z.shape == (2, 4 * CHANNELS, HEIGHT // 2, WIDTH // 2)
     for c in range(CHANNELS):
@@ -145,7 +145,7 @@ def test_squeeze_puts_each_cell_into_four_channels() -> None:
 
 
 def test_checkerboard_squeeze_puts_one_color_into_each_half() -> None:
-    x = draw(2, CHANNELS, HEIGHT, WIDTH)
+    x = normal(2, CHANNELS, HEIGHT, WIDTH)
     z, ladj = Squeeze(checkerboard=True)(x)
     cells = [(0, 0), (1, 1), (0, 1), (1, 0)]
     expected = torch.cat([x[:, :, row::2, column::2] for row, column in cells], 1)
@@ -173,7 +173,7 @@ def test_squeeze_refuses(checkerboard: bool) -> None:
 def test_squeeze_agrees_with_peers() -> None:
     nflows = pytest.importorskip("nflows.transforms")
     normflows = pytest.importorskip("normflows.flows")
-    x = draw(2, CHANNELS, HEIGHT, WIDTH)
+    x = normal(2, CHANNELS, HEIGHT, WIDTH)
     z, _ = Squeeze()(x)
     assert torch.equal(z, nflows.SqueezeTransform()(x)[0])
     assert torch.equal(Squeeze().inverse(z)[0], nflows.SqueezeTransform().inverse(z)[0])
@@ -184,7 +184,7 @@ def test_squeeze_agrees_with_peers() -> None:
 @pytest.mark.peers
 def test_squeeze_agrees_with_freia() -> None:
     freia = pytest.importorskip("FrEIA.modules")
-    x = draw(2, CHANNELS, HEIGHT, WIDTH)
+    x = normal(2, CHANNELS, HEIGHT, WIDTH)
     dims = [(CHANNELS, HEIGHT, WIDTH)]
     by_channel = freia.IRevNetDownsampling(dims).double()
     assert torch.equal(Squeeze()(x)[0], by_channel([x])[0][0])
@@ -197,7 +197,7 @@ def test_squeeze_agrees_with_freia() -> None:
 
 
 def test_reshape_keeps_the_order() -> None:
-    x = draw(2, 3, 4, 5)
+    x = normal(2, 3, 4, 5)
     z, _ = Reshape((3, 4, 5), (6, 10))(x)
     np.testing.assert_array_equal(z, x.numpy().reshape(2, 6, 10))
     flat, _ = Flatten((3, 4, 5))(x)
@@ -208,7 +208,7 @@ def test_reshape_keeps_the_order() -> None:
 @pytest.mark.peers
 def test_reshape_agrees_with_freia() -> None:
     freia = pytest.importorskip("FrEIA.modules")
-    x = draw(2, 3, 4, 5)
+    x = normal(2, 3, 4, 5)
     (expected,), _ = freia.Reshape([(3, 4, 5)], output_dims=(6, 10))([x])
     assert torch.equal(Reshape((3, 4, 5), (6, 10))(x)[0], expected)
     (expected,), _ = freia.Flatten([(3, 4, 5)])([x])
@@ -248,7 +248,7 @@ def test_split_is_the_chain_rule() -> None:
     """log p(x) = log p(kept) + log p(dropped | kept), the context of the second being both."""
     kept = Composition([Haar(), Flatten((12, 2, 2))])
     split = Split((5, 4, 4), 3, kept, dropped_given_kept(), FirstOfBoth())
-    x, context = draw(2, 5, 4, 4), draw(2, 1, 4, 4) + 1
+    x, context = normal(2, 5, 4, 4), normal(2, 1, 4, 4) + 1
     z, ladj = split(x, context)
     z_kept, ladj_kept = kept(x[:, :3])
     z_dropped, ladj_dropped = dropped_given_kept()(x[:, 3:], x[:, :1] * context)
@@ -260,7 +260,7 @@ def test_split_is_the_chain_rule() -> None:
 
 def test_split_passes_the_context_on_where_nothing_else_is_said() -> None:
     split = Split((5, 4, 4), 3, Flatten((3, 4, 4)), dropped_given_kept())
-    x, context = draw(2, 5, 4, 4), draw(2, 1, 4, 4)
+    x, context = normal(2, 5, 4, 4), normal(2, 1, 4, 4)
     expected, _ = dropped_given_kept()(x[:, 3:], context)
     assert torch.equal(split(x, context)[0][:, 48:], expected.flatten(1))
 
@@ -268,7 +268,7 @@ def test_split_passes_the_context_on_where_nothing_else_is_said() -> None:
 def test_nested_splits_put_the_coarsest_latents_first() -> None:
     inner = Split((4, 2, 2), 1, Flatten((1, 2, 2)))
     pyramid = Composition([Haar(), Split((4, 4, 4), 1, Composition([Haar(), inner]))])
-    x = draw(2, 1, 8, 8)
+    x = normal(2, 1, 8, 8)
     z, _ = pyramid(x)
     means = x.reshape(2, 2, 4, 2, 4).mean((2, 4))
     torch.testing.assert_close(z[:, :4], means.flatten(1), rtol=0, atol=1e-14)
@@ -297,7 +297,7 @@ def test_nested_splits_agree_with_nflows() -> None:
         swap = ChannelPermutation([*range(half, channels), *range(half)])  # nflows drops the first
         split = Split((channels, size, size), half, ours)
         ours = Composition([Squeeze(), scaled(channels, 0.3, scale), swap, split])
-    x = draw(2, 4, 8, 8)
+    x = normal(2, 4, 8, 8)
     z, ladj = ours(x)
     expected, expected_ladj = peer(x)
     coarse, middle, fine = z.split([64, 64, 128], 1)  # nflows puts the finest first

@@ -27,7 +27,7 @@ BINS, LIMIT, COUNT = 6, 3.0, 500
 MIN_BIN = MIN_SLOPE = 0.01
 
 
-def draw(*shape: int, seed: int = 0) -> Tensor:
+def normal(*shape: int, seed: int = 0) -> Tensor:
     return torch.randn(*shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
 
 
@@ -47,7 +47,7 @@ def sizes(raw: Tensor) -> Tensor:
 def test_linear_spline_is_that_of_nflows(inverse: bool) -> None:
     """nflows has no least height; its inverse has knots in float32 and widens the last bin."""
     peer = pytest.importorskip("nflows.transforms.splines.linear")
-    spline, value, raw = LinearSpline(BINS, LIMIT), 2 * draw(COUNT), draw(COUNT, BINS, seed=1)
+    spline, value, raw = LinearSpline(BINS, LIMIT), 2 * normal(COUNT), normal(COUNT, BINS, seed=1)
     last = LIMIT - 2 * LIMIT * sizes(raw)[:, -1]
     value = torch.where((value > last) & inverse, last - 1e-3, value)
     ours = (spline.inverse if inverse else spline.forward)(value, raw)
@@ -59,8 +59,8 @@ def test_linear_spline_is_that_of_nflows(inverse: bool) -> None:
 def test_quadratic_spline_is_that_of_nflows(inverse: bool) -> None:
     """nflows gets the slopes at the edges too: its own do not become 1, as its comment has it."""
     peer = pytest.importorskip("nflows.transforms.splines.quadratic")
-    spline, value = QuadraticSpline(BINS, LIMIT), LIMIT * torch.tanh(draw(COUNT))
-    raw = draw(COUNT, spline.size, seed=1)
+    spline, value = QuadraticSpline(BINS, LIMIT), LIMIT * torch.tanh(normal(COUNT))
+    raw = normal(COUNT, spline.size, seed=1)
     ours = (spline.inverse if inverse else spline.forward)(value, raw)
     widths, inner = sizes(raw[:, :BINS]), raw[:, BINS:].exp()
     shares = (widths[:, 1:] + widths[:, :-1]) / 2
@@ -81,8 +81,8 @@ def test_rational_quadratic_spline_is_that_of_nflows_and_normflows(
     module: str, inverse: bool
 ) -> None:
     peer = pytest.importorskip(module)
-    spline, value = RationalQuadraticSpline(BINS, LIMIT), 2 * draw(COUNT)
-    raw = draw(COUNT, spline.size, seed=1)
+    spline, value = RationalQuadraticSpline(BINS, LIMIT), 2 * normal(COUNT)
+    raw = normal(COUNT, spline.size, seed=1)
     ours = (spline.inverse if inverse else spline.forward)(value, raw)
     widths, heights, slopes = raw.split([BINS, BINS, BINS - 1], -1)
     theirs = peer.unconstrained_rational_quadratic_spline(
@@ -101,8 +101,8 @@ def test_rational_quadratic_spline_is_that_of_nflows_and_normflows(
 
 def test_rational_quadratic_spline_is_that_of_zuko() -> None:
     peer = pytest.importorskip("zuko.transforms")
-    spline, x = RationalQuadraticSpline(BINS, LIMIT), 2 * draw(COUNT)
-    raw = draw(COUNT, spline.size, seed=1)
+    spline, x = RationalQuadraticSpline(BINS, LIMIT), 2 * normal(COUNT)
+    raw = normal(COUNT, spline.size, seed=1)
     widths, heights, slopes = raw.split([BINS, BINS, BINS - 1], -1)
     theirs = peer.MonotonicRQSTransform(widths, heights, slopes, bound=LIMIT)
     theirs.horizontal = F.pad(LIMIT * (2 * sizes(widths).cumsum(-1) - 1), (1, 0), value=-LIMIT)
@@ -117,7 +117,7 @@ def test_rational_quadratic_spline_is_that_of_zuko() -> None:
 def test_affine_is_that_of_zuko() -> None:
     """zuko's map goes from noise to data, with x / (1 + |x / c|) where we take the arc tangent."""
     peer = pytest.importorskip("zuko.transforms")
-    affine, z, raw = Affine(0.7), draw(COUNT), 2 * draw(COUNT, 2, seed=1)
+    affine, z, raw = Affine(0.7), normal(COUNT), 2 * normal(COUNT, 2, seed=1)
     x, ladj = affine.inverse(z, raw)
     log_scale = 1.4 / math.pi * torch.atan(raw[:, 1] * math.pi / 1.4)
     scale = log_scale / (1 - (log_scale / math.log(1e-3)).abs())
@@ -131,7 +131,7 @@ class Linear(torch.nn.Module):
 
     def __init__(self, size: int) -> None:
         super().__init__()
-        self.weight = draw(2, size, 2, seed=1)
+        self.weight = normal(2, size, 2, seed=1)
 
     def forward(self, kept: Tensor, context: Tensor | None = None) -> Tensor:
         raw = torch.einsum("osc,bchw->boshw", self.weight, kept)
@@ -153,6 +153,6 @@ def test_couplings_are_those_of_nflows(transform: ElementwiseTransform) -> None:
     ours = Coupling(ChannelPartition(4, keep_first=True), Linear(transform.size), transform)
     kinds = {1: peer.AdditiveCouplingTransform, 2: peer.AffineCouplingTransform}
     theirs = kinds[transform.size]([0, 0, 1, 1], lambda *sizes: ForNflows(transform.size))
-    x = draw(3, 4, 2, 3)
+    x = normal(3, 4, 2, 3)
     compare(ours.inverse(x), theirs.forward(x))  # nflows adds the shift
     compare(ours(x), theirs.inverse(x))

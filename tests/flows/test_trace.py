@@ -30,7 +30,7 @@ class CompletePowerSeries(PowerSeries):
     def __init__(self, terms: int) -> None:
         super().__init__(terms, D, seeded())
 
-    def draw(self, like: Tensor) -> Tensor:
+    def sample_probes(self, like: Tensor) -> Tensor:
         return torch.tensor(hadamard(D)).to(like)[:, None].expand(D, *like.shape)
 
 
@@ -148,12 +148,12 @@ def test_more_probes_vary_less(network: LipschitzDenseNetwork, x: Tensor) -> Non
 @pytest.mark.parametrize("exact_terms", [0, 2])
 def test_roulette_weights_have_mean_one(exact_terms: int) -> None:
     roulette = RussianRoulette(exact_terms, 0.6, 1, seeded(1))
-    draws = np.zeros((20_000, exact_terms + 4))
-    for row in draws:
+    weights_of_terms = np.zeros((20_000, exact_terms + 4))
+    for row in weights_of_terms:
         weights = roulette.weights()[: len(row)]
         row[: len(weights)] = weights
-    assert (draws[:, :exact_terms] == 1).all()
-    near(draws[:, exact_terms:], np.ones(4))
+    assert (weights_of_terms[:, :exact_terms] == 1).all()
+    near(weights_of_terms[:, exact_terms:], np.ones(4))
 
 
 def test_roulette_is_unbiased_and_so_is_its_gradient(network: LipschitzDenseNetwork) -> None:
@@ -211,9 +211,9 @@ def test_works_without_gradients(
 def test_probes_differ_between_samples_and_calls() -> None:
     series = PowerSeries(1, 2, seeded())
     like = torch.zeros(2, 30)
-    drawn = torch.cat([series.draw(like), series.draw(like)]).flatten(0, 1)
-    assert drawn.abs().eq(1).all()
-    assert len(drawn.unique(dim=0)) == 8
+    probes = torch.cat([series.sample_probes(like), series.sample_probes(like)]).flatten(0, 1)
+    assert probes.abs().eq(1).all()
+    assert len(probes.unique(dim=0)) == 8
 
 
 def test_wrong_arguments_raise() -> None:
@@ -239,7 +239,7 @@ def test_series_is_that_of_normflows(
     ours = CompletePowerSeries(5)(network, x)[1]
     torch.testing.assert_close(ours, ladj, rtol=1e-10, atol=1e-10)
 
-    probe = PowerSeries(5, 1, seeded(4)).draw(x)[0]
+    probe = PowerSeries(5, 1, seeded(4)).sample_probes(x)[0]
     monkeypatch.setattr(peers.torch, "randn_like", lambda x: probe)
     theirs = peers.iResBlock(network, n_power_series=5, neumann_grad=False).double().train()
     ladj = -theirs(x.clone(), 0)[1].flatten()

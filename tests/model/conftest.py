@@ -45,17 +45,19 @@ def _config(extra_planes: int = 0) -> PyramidConfig:
 def _condition(batch: int, *, planes: int = 0, seed: int = 0) -> Condition:
     generator = torch.Generator().manual_seed(seed)
 
-    def draw(*shape: int) -> Tensor:
+    def normal(*shape: int) -> Tensor:
         return torch.randn(batch, *shape, generator=generator)
 
     def hints() -> Tensor:
-        values = draw(planes, PLANES_GRID, PLANES_GRID)
+        values = normal(planes, PLANES_GRID, PLANES_GRID)
         mask = (values[:, :1] > 1.5).float()
         return torch.cat([mask, 20 * mask * values[:, 1:]], 1)
 
     return Condition(
-        lightness=100 * torch.sigmoid(draw(1, CONDITION_GRID, CONDITION_GRID)),
-        features={grid: draw(channels, grid, grid) for grid, channels in FEATURE_CHANNELS.items()},
+        lightness=100 * torch.sigmoid(normal(1, CONDITION_GRID, CONDITION_GRID)),
+        features={
+            grid: normal(channels, grid, grid) for grid, channels in FEATURE_CHANNELS.items()
+        },
         planes=hints() if planes else None,
     )
 

@@ -37,12 +37,12 @@ def listening(
     )
 
 
-def latents_of(pyramid: ChromaPyramid, count: int, drawn: int) -> list[Tensor]:
+def latents_of(pyramid: ChromaPyramid, count: int, sampled: int) -> list[Tensor]:
     """Random ones of the first levels, zeros of the others."""
     generator = torch.Generator().manual_seed(5)
     shapes = pyramid.latent_shapes()
     latents = [torch.randn(count, *shape, generator=generator) for shape in shapes]
-    return [z if i < drawn else torch.zeros_like(z) for i, z in enumerate(latents)]
+    return [z if i < sampled else torch.zeros_like(z) for i, z in enumerate(latents)]
 
 
 def unbounded(ab: Tensor) -> Tensor:

@@ -160,7 +160,7 @@ def test_coarser_chroma_is_required_but_on_the_first_level(
 def test_fit_standardizes_features_and_cuts_their_tails(
     config: LevelConfig, make_condition: Callable[..., Condition]
 ) -> None:
-    """The scale and place of the features do not matter after `fit`; outliers are cut."""
+    """The scale and offset of the features do not matter after `fit`; outliers are cut."""
     plain = LevelContext(config, coarse=False, extra_planes=0).eval()
     moved = LevelContext(config, coarse=False, extra_planes=0).eval()
     moved.load_state_dict(plain.state_dict())

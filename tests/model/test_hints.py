@@ -58,12 +58,12 @@ def test_a_hint_is_in_the_cell_that_has_the_center_of_its_pixel(height: int, wid
         for within in (0.0, 0.3, 0.999):
             planes = hint_planes([Hint(row + within, column + within, 3, 4)], height, width)
             (cell,) = planes[0].nonzero().tolist()
-            for place, length, index in ((row, height, cell[0]), (column, width, cell[1])):
+            for position, length, index in ((row, height, cell[0]), (column, width, cell[1])):
                 edges = np.arange(65) * length / 64
-                assert edges[index] <= place + 0.5 < edges[index + 1]
+                assert edges[index] <= position + 0.5 < edges[index + 1]
 
 
-def test_the_last_place_before_the_edge() -> None:
+def test_the_last_position_before_the_edge() -> None:
     for length in (1, 7, 64, 100, 4000):
         edge = math.nextafter(length, 0)
         assert hint_planes([Hint(edge, edge, 0, 0)], length, length)[0].sum() == 1
@@ -75,7 +75,7 @@ def test_the_last_place_before_the_edge() -> None:
 
 @pytest.mark.parametrize("value", [-0.1, -1, math.nan, math.inf, -math.inf])
 @pytest.mark.parametrize("name", ["row", "column"])
-def test_refuses_places(name: str, value: float) -> None:
+def test_refuses_positions(name: str, value: float) -> None:
     with pytest.raises(ValueError, match=f"^{name}: expected a pixel from 0, got {value}"):
         dataclasses.replace(Hint(0, 0, 0, 0), **{name: value})
 
@@ -122,7 +122,7 @@ def terms(pyramid: ChromaPyramid, ab: Tensor, condition: Condition) -> Tensor:
         return torch.stack(pyramid.level_log_probs(ab, condition))
 
 
-def draws(pyramid: ChromaPyramid, condition: Condition) -> Tensor:
+def samples(pyramid: ChromaPyramid, condition: Condition) -> Tensor:
     with torch.no_grad():
         return pyramid.sample(condition, 2, [0.5] * LEVELS, torch.Generator().manual_seed(0))
 
@@ -149,8 +149,8 @@ def test_no_hints_are_zeros_and_the_model_without_planes(
     zeros = with_hints(condition)
     assert torch.equal(terms(pyramid, ab, zeros), terms(pyramid, ab, condition))
     assert torch.equal(terms(plain, ab, condition), terms(pyramid, ab, condition))
-    assert torch.equal(draws(pyramid, zeros), draws(pyramid, condition))
-    assert torch.equal(draws(plain, condition), draws(pyramid, condition))
+    assert torch.equal(samples(pyramid, zeros), samples(pyramid, condition))
+    assert torch.equal(samples(plain, condition), samples(pyramid, condition))
 
 
 @pytest.mark.parametrize("hint", [Hint(10, 50, 30, -30), Hint(10, 50, 0, 0)], ids=["blue", "gray"])
@@ -162,7 +162,7 @@ def test_one_hint_changes_the_density_of_every_level_and_the_samples_of_its_phot
     change = (terms(pyramid, ab, hinted) - terms(pyramid, ab, condition)).abs()
     assert (change[:, 1] > 1e-4).all()
     assert not change[:, [0, 2]].any()
-    moved = (draws(pyramid, hinted) - draws(pyramid, condition)).abs().amax((1, 2, 3, 4))
+    moved = (samples(pyramid, hinted) - samples(pyramid, condition)).abs().amax((1, 2, 3, 4))
     assert moved[1] > 0.1
     assert not moved[[0, 2]].any()
 
@@ -264,5 +264,5 @@ def test_errors_count_near_the_hint_alone() -> None:
 
 
 def test_errors_of_a_hint_outside_are_refused() -> None:
-    with pytest.raises(ValueError, match="hints: expected places inside the photo of 10 rows"):
+    with pytest.raises(ValueError, match="hints: expected positions inside the photo of 10 rows"):
         hint_errors(Hint(10, 0, 0, 0), np.zeros((10, 10, 3), np.uint8))

@@ -16,37 +16,37 @@ def normal(*shape: int, seed: int = 0) -> Tensor:
 
 @pytest.mark.parametrize(("n", "level"), [(64, 0.9), (64, 0.5), (19, 0.9), (3, 0.5), (100, 0.8)])
 def test_ends_are_those_of_numpy(n: int, level: float) -> None:
-    draws = normal(n, 2, 5, 5).double()
-    middle, half_width = central_interval(draws, level)
+    samples = normal(n, 2, 5, 5).double()
+    middle, half_width = central_interval(samples, level)
     shares = [(1 - level) / 2, (1 + level) / 2]
-    low, high = np.quantile(draws.numpy(), shares, axis=0, method="weibull")
+    low, high = np.quantile(samples.numpy(), shares, axis=0, method="weibull")
     np.testing.assert_allclose(middle - half_width, low, atol=1e-9)
     np.testing.assert_allclose(middle + half_width, high, atol=1e-9)
 
 
-def test_the_order_of_draws_plays_no_part() -> None:
-    draws = normal(64, 3)
+def test_the_order_of_samples_plays_no_part() -> None:
+    samples = normal(64, 3)
     for a, b in zip(
-        central_interval(draws, 0.9), central_interval(draws.flip(0), 0.9), strict=True
+        central_interval(samples, 0.9), central_interval(samples.flip(0), 0.9), strict=True
     ):
         assert torch.equal(a, b)
 
 
 @pytest.mark.parametrize("n", [19, 64])
 @pytest.mark.parametrize("level", [0.5, 0.9])
-def test_coverage_is_nominal_where_draws_and_truth_are_alike(n: int, level: float) -> None:
-    """Exactly so in expectation for uniform numbers, from any number of draws."""
+def test_coverage_is_nominal_where_samples_and_truth_are_alike(n: int, level: float) -> None:
+    """Exactly so in expectation for uniform numbers, from any number of samples."""
     generator = torch.Generator().manual_seed(0)
-    draws = torch.rand(n, 20_000, generator=generator)
-    distance = in_half_widths(draws, torch.rand(20_000, generator=generator), level)
+    samples = torch.rand(n, 20_000, generator=generator)
+    distance = in_half_widths(samples, torch.rand(20_000, generator=generator), level)
     assert float((distance <= 1).double().mean()) == pytest.approx(level, abs=0.01)
 
 
 def test_distances_are_in_half_widths() -> None:
-    draws = torch.linspace(-1, 1, 39)[:, None].repeat(1, 5)  # 0.9 of it: the 2nd to the 38th
+    samples = torch.linspace(-1, 1, 39)[:, None].repeat(1, 5)  # 0.9 of it: the 2nd to the 38th
     half_width = 18 / 19
     truth = torch.tensor([0.0, half_width, -half_width, 3 * half_width, -0.1])
-    got = in_half_widths(draws, truth, 0.9)
+    got = in_half_widths(samples, truth, 0.9)
     np.testing.assert_allclose(got, [0, 1, 1, 3, 0.1 / half_width], atol=1e-5)
 
 
@@ -56,7 +56,7 @@ def test_an_interval_of_no_width_holds_its_middle_alone() -> None:
 
 
 @pytest.mark.parametrize(("n", "level"), [(18, 0.9), (2, 0.5), (0, 0.5)])
-def test_too_few_draws(n: int, level: float) -> None:
+def test_too_few_samples(n: int, level: float) -> None:
     with pytest.raises(ValueError, match=rf"^n: expected at least {n + 1 if n else 3} .*{n}$"):
         check_sample_count(n, level)
     check_sample_count(n + 1 if n else 3, level)

@@ -57,7 +57,7 @@ def test_a_quarter_of_a_circle_in_closed_form() -> None:
     np.testing.assert_allclose(got, [3 * math.cos(math.pi / 6), 1.5], rtol=1e-6)
 
 
-def test_half_way_between_two_draws_is_as_long_as_they_are() -> None:
+def test_half_way_between_two_samples_is_as_long_as_they_are() -> None:
     """Half-way on the straight line it would be 0.71 of it."""
     a, b = normal(6, 32, 32), normal(6, 32, 32, seed=1)
     assert float(slerp(a, b, 0.5).std()) == pytest.approx(1, abs=0.02)

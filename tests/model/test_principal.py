@@ -207,8 +207,8 @@ def brute_force(ab: Chroma, lightness: Chroma, row: int, column: int) -> NDArray
     reach, guide = principal._WINDOW // 2, lightness.astype(np.float64) / 100
 
     def window(y: int, x: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        places = (np.arange(center - reach, center + reach + 1) for center in (y, x))
-        rows, columns = (63 - abs(63 - abs(place)) for place in places)
+        windows = (np.arange(center - reach, center + reach + 1) for center in (y, x))
+        rows, columns = (63 - abs(63 - abs(one)) for one in windows)
         return np.ix_(rows, columns)
 
     def line(y: int, x: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -224,13 +224,13 @@ def brute_force(ab: Chroma, lightness: Chroma, row: int, column: int) -> NDArray
     return slope * guide[row, column] + offset
 
 
-@pytest.mark.parametrize("place", [(0, 0), (2, 61), (63, 63), (30, 5), (33, 32)])
-def test_the_filter_by_brute_force(place: tuple[int, int]) -> None:
+@pytest.mark.parametrize("cell", [(0, 0), (2, 61), (63, 63), (30, 5), (33, 32)])
+def test_the_filter_by_brute_force(cell: tuple[int, int]) -> None:
     ab, lightness = 20 * normal(3, 2, 64, 64, seed=1), 50 + 4 * normal(64, 64, seed=2)
     got = follow_lightness(torch.from_numpy(ab), torch.from_numpy(lightness)[None, None])
     assert got.shape == (3, 2, 64, 64)
-    want = brute_force(ab, lightness, *place)
-    np.testing.assert_allclose(got[:, :, place[0], place[1]], want, atol=1e-3)
+    want = brute_force(ab, lightness, *cell)
+    np.testing.assert_allclose(got[:, :, cell[0], cell[1]], want, atol=1e-3)
 
 
 def test_constant_chroma_stays() -> None:

@@ -504,13 +504,13 @@ def test_log_prob_with_hints_is_the_sum_of_its_parts(
     for i, hints in enumerate(HINTS):
         if hints:
             gain = dense_pull(pyramid, condition.lightness[i, 0].numpy(), hints)
-            places = [row * 64 + column for row, column, *_ in hints]
+            indices = [row * 64 + column for row, column, *_ in hints]
             values = unbounded(np.array([color for *_, a, b in hints for color in (a, b)]), limit)
             values = values.reshape(-1, 2).T
-            # What sampling does is y = x + G (h - x_c); at the places that is solved for x_c.
-            contraction = np.eye(len(hints)) - gain[places]
+            # What sampling does is y = x + G (h - x_c); at the indices that is solved for x_c.
+            contraction = np.eye(len(hints)) - gain[indices]
             y = u[i].reshape(2, -1)
-            before = np.linalg.solve(contraction, (y[:, places] - values @ gain[places].T).T).T
+            before = np.linalg.solve(contraction, (y[:, indices] - values @ gain[indices].T).T).T
             u[i] = (y - (values - before) @ gain.T).reshape(u[i].shape)
             pull_ladj[i] = -2 * np.linalg.slogdet(contraction).logabsdet
     assert pull_ladj[0] > pull_ladj[2] > 2
@@ -604,8 +604,8 @@ def test_colors_that_meet_their_hints_are_left_as_they_are(
         gained += other.pull(ab, other._hints(condition))[1]
     each = -2 * np.log(listening.config.hint_looseness / (1 + listening.config.hint_looseness))
     assert gained[2].abs() < 0.02
-    places = int(mask[0].sum())
-    assert (gained[:2] > 0.9 * places * each).all()
+    count = int(mask[0].sum())
+    assert (gained[:2] > 0.9 * count * each).all()
 
 
 def test_planes_that_are_no_hints_do_not_pull(

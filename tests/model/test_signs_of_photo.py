@@ -53,13 +53,13 @@ def test_only_the_two_coarsest_levels_have_signs(name: str) -> None:
 
 def test_latents_with_signs_are_standard_normal() -> None:
     signs = signs_of_photo(lightness(skimage.data.coffee()), SHAPES)
-    drawn = [sample_latents(SHAPES, [seed] * 5) for seed in range(100)]
+    sampled = [sample_latents(SHAPES, [seed] * 5) for seed in range(100)]
     for level in (0, 1):
-        z = torch.stack([signs[level] * latents[level] for latents in drawn]).flatten(1).numpy()
+        z = torch.stack([signs[level] * latents[level] for latents in sampled]).flatten(1).numpy()
         assert scipy.stats.kstest(z.ravel(), "norm").pvalue > 0.01
         correlation = np.corrcoef(z.T)[~np.eye(z.shape[1], dtype=bool)]
         assert np.abs(correlation.mean()) < 0.01
-        assert correlation.std() == pytest.approx(1 / math.sqrt(len(drawn)), rel=0.15)
+        assert correlation.std() == pytest.approx(1 / math.sqrt(len(sampled)), rel=0.15)
 
 
 def test_unlike_photos_agree_in_about_half() -> None:

@@ -395,9 +395,9 @@ def test_any_damage_to_the_header_is_an_error_or_harmless(path: Path) -> None:
     end = 8 + int.from_bytes(content[:8], "little")
     rng = np.random.default_rng(0)
     refused = 0
-    for place in rng.integers(0, end, size=120):
+    for offset in rng.integers(0, end, size=120):
         damaged = bytearray(content)
-        damaged[place] ^= int(rng.integers(1, 256))
+        damaged[offset] ^= int(rng.integers(1, 256))
         path.write_bytes(damaged)
         try:
             state = load_weights(path).pyramid.state_dict()

@@ -184,13 +184,13 @@ def test_transparent_palette_entries(saved: Saved, transparency: int | bytes) ->
 
 @pytest.mark.parametrize("name", ["p.png", "p.tif"])
 def test_sixteen_bit_color_is_read_at_eight(saved: Saved, tmp_path: Path, name: str) -> None:
-    deep = np.random.default_rng(0).integers(0, 65536, (5, 7, 3)).astype(np.uint16)
+    array16 = np.random.default_rng(0).integers(0, 65536, (5, 7, 3)).astype(np.uint16)
     path = tmp_path / name
     if name == "p.png":
-        cv2.imwrite(str(path), deep[..., ::-1])
+        cv2.imwrite(str(path), array16[..., ::-1])
     else:
-        tifffile.imwrite(path, deep, photometric="rgb")
-    np.testing.assert_allclose(read_photo(path).pixels, deep / 257, atol=1)  # the upper byte
+        tifffile.imwrite(path, array16, photometric="rgb")
+    np.testing.assert_allclose(read_photo(path).pixels, array16 / 257, atol=1)  # the upper byte
 
 
 def test_cmyk_jpeg_of_adobe(picture: Image.Image, saved: Saved) -> None:

@@ -171,7 +171,7 @@ def test_a_new_file_has_ordinary_permissions(photo: Photo, tmp_path: Path) -> No
         ("x" * 300 + ".png", "the file cannot be written"),
     ],
 )
-def test_places_that_cannot_be_written(
+def test_files_that_cannot_be_written(
     photo: Photo, tmp_path: Path, name: str, message: str
 ) -> None:
     (tmp_path / "folder.png").mkdir()
@@ -182,11 +182,11 @@ def test_places_that_cannot_be_written(
 
 @pytest.mark.parametrize(("name", "width"), [("out.jpg", 65_501), ("out.webp", 16_384)])
 def test_pictures_too_large_for_a_format(tmp_path: Path, name: str, width: int) -> None:
-    wide = Photo(pixels=np.zeros((1, width, 3), np.uint8))
+    too_wide = Photo(pixels=np.zeros((1, width, 3), np.uint8))
     with pytest.raises(WritePhotoError, match=r"pixels a side.*choose \.png or \.tif"):
-        write_image(tmp_path / name, wide.pixels, wide)
-    write_image(tmp_path / "out.png", wide.pixels, wide)
-    fits = Photo(pixels=wide.pixels[:, 1:])
+        write_image(tmp_path / name, too_wide.pixels, too_wide)
+    write_image(tmp_path / "out.png", too_wide.pixels, too_wide)
+    fits = Photo(pixels=too_wide.pixels[:, 1:])
     write_image(tmp_path / name, fits.pixels, fits)
 
 

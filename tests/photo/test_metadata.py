@@ -82,13 +82,13 @@ def test_exif_is_kept_from_file_to_file(
     photo = read_photo(saved(picture, source, exif=exif_block()))
     assert photo.pixels.shape == (96, 64, 3)
     write_image(tmp_path / name, photo.pixels, photo)
-    exif, details, place = read_by_pillow(tmp_path / name)
+    exif, details, gps = read_by_pillow(tmp_path / name)
     assert exif.get(Base.Orientation, 1) == 1
     assert exif[Base.Make] == "Agfa"
     assert exif[Base.Artist].encode("latin-1").decode() == "Jürgen Ä."
     assert details[Base.DateTimeOriginal] == "1951:06:30 12:00:00"
     assert details[Base.ExifImageWidth] == 64
-    assert place[2] == (52.0, 31.0, 12.0)
+    assert gps[2] == (52.0, 31.0, 12.0)
     assert b"thumbnail" not in (tmp_path / name).read_bytes()
     np.testing.assert_equal(read_photo(tmp_path / name).pixels.shape, (96, 64, 3))
 
@@ -100,11 +100,11 @@ def test_the_description_of_a_tiff_file_is_kept(
     path = saved(picture, "in.tif", exif=exif_block(orientation=3), compression=None)
     photo = read_photo(path)
     write_image(tmp_path / name, photo.pixels, photo)
-    exif, details, place = read_by_pillow(tmp_path / name)
+    exif, details, gps = read_by_pillow(tmp_path / name)
     assert exif[Base.Make] == "Agfa"
     assert exif.get(Base.Orientation, 1) == 1
     assert details[Base.DateTimeOriginal] == "1951:06:30 12:00:00"
-    assert place[1] == "N"
+    assert gps[1] == "N"
 
 
 def test_text_beyond_ascii_in_a_tiff_file_is_kept(
@@ -150,8 +150,8 @@ def test_garbage_is_ignored(picture: Image.Image, saved: Saved, name: str, garba
 def test_damaged_blocks_never_raise(data: st.DataObject) -> None:
     block = bytearray(exif_block())
     for _ in range(data.draw(st.integers(1, 6))):
-        place = data.draw(st.integers(6, len(block) - 1))
-        block[place] = data.draw(st.integers(0, 255))
+        index = data.draw(st.integers(6, len(block) - 1))
+        block[index] = data.draw(st.integers(0, 255))
     damaged = bytes(block[: data.draw(st.integers(0, len(block)))])
     assert orientation_in_exif(damaged) in (None, *range(1, 9))
     after = upright_exif(damaged, 64, 96)

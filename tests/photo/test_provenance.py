@@ -54,10 +54,10 @@ def comment_of(image: Image.Image) -> str:
     return stored[8:].decode("ascii" if stored[:5] == b"ASCII" else utf_16)
 
 
-@pytest.mark.parametrize("deep", [False, True])
+@pytest.mark.parametrize("has_16_bits", [False, True])
 @pytest.mark.parametrize("name", NAMES)
-def test_it_is_where_tools_look(photo: Photo, tmp_path: Path, name: str, deep: bool) -> None:
-    pixels = photo.pixels.astype(np.uint16) * 257 if deep else photo.pixels
+def test_it_is_where_tools_look(photo: Photo, tmp_path: Path, name: str, has_16_bits: bool) -> None:
+    pixels = photo.pixels.astype(np.uint16) * 257 if has_16_bits else photo.pixels
     write_image(tmp_path / name, pixels, photo, provenance=GIVEN)
     assert read_provenance(tmp_path / name) == GIVEN
     with Image.open(tmp_path / name) as image:
@@ -78,8 +78,8 @@ def test_it_is_where_tools_look(photo: Photo, tmp_path: Path, name: str, deep: b
         "http://cv.iptc.org/newscodes/digitalsourcetype/compositeWithTrainedAlgorithmicMedia"
     )
     assert STATEMENT in "".join(root.itertext())
-    if not deep or name in ("out.png", "out.tif"):
-        assert read_photo(tmp_path / name).bits == (16 if deep else 8)
+    if not has_16_bits or name in ("out.png", "out.tif"):
+        assert read_photo(tmp_path / name).bits == (16 if has_16_bits else 8)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -235,7 +235,7 @@ def test_what_cannot_be_a_principal_coloring_is_refused(letter: str, of: int, sh
     )  # edited by someone
 
 
-def test_how_many_letters_there_are_is_how_many_cards_there_are() -> None:
+def test_how_many_letters_there_are_is_how_many_principal_colorings_there_are() -> None:
     assert len(LETTERS) == MOST_PRINCIPAL
 
 

@@ -269,9 +269,9 @@ def test_exif_of_either_byte_order_goes_along(tmp_path: Path, name: str, endian:
 
 @pytest.mark.parametrize("name", ["p.jpg", "p.webp"])
 def test_formats_without_16_bits_get_8(tmp_path: Path, name: str) -> None:
-    deep = np.asarray(skimage.data.chelsea()[:64, :96]).astype(np.uint16) * 257 + 100
-    photo = photo_from_image(deep)
-    write_image(tmp_path / name, deep, photo)
+    array16 = np.asarray(skimage.data.chelsea()[:64, :96]).astype(np.uint16) * 257 + 100
+    photo = photo_from_image(array16)
+    write_image(tmp_path / name, array16, photo)
     write_image(tmp_path / f"8{name}", photo.pixels, photo)
     assert (tmp_path / name).read_bytes() == (tmp_path / f"8{name}").read_bytes()
 
@@ -391,11 +391,11 @@ def test_curves_and_matrices_to_16_bits(
 def test_profiles_agree_with_littlecms(tmp_path: Path, make: Callable[[float], bytes]) -> None:
     """The same picture of 8 bits goes through littlecms."""
     samples = GRAY if make is gray_profile else COLOR
-    deep = with_profile(tmp_path / "p.tif", (samples >> 8) * np.uint16(257), make(1.8))
-    shallow = with_profile(tmp_path / "q.tif", (samples >> 8).astype(np.uint8), make(1.8))
-    assert (deep.bits, shallow.bits) == (16, 8)
-    assert np.abs(deep.full_depth / 257 - shallow.pixels).max() < 2
-    assert np.abs(deep.full_depth / 257 - shallow.pixels).mean() < 0.4
+    photo16 = with_profile(tmp_path / "p.tif", (samples >> 8) * np.uint16(257), make(1.8))
+    photo8 = with_profile(tmp_path / "q.tif", (samples >> 8).astype(np.uint8), make(1.8))
+    assert (photo16.bits, photo8.bits) == (16, 8)
+    assert np.abs(photo16.full_depth / 257 - photo8.pixels).max() < 2
+    assert np.abs(photo16.full_depth / 257 - photo8.pixels).mean() < 0.4
 
 
 def test_a_gray_file_with_an_rgb_profile_stays_gray(tmp_path: Path) -> None:

@@ -30,8 +30,8 @@ GRAY = {"BitsPerSample": 8, "PhotometricInterpretation": 1}
 
 def strips_of(content: bytes) -> tuple[list[bytes], TiffImagePlugin.ImageFileDirectory_v2]:
     tags = Image.open(io.BytesIO(content)).tag_v2
-    places = zip(tags[Base.StripOffsets], tags[Base.StripByteCounts], strict=True)
-    return [content[start : start + size] for start, size in places], tags
+    pieces = zip(tags[Base.StripOffsets], tags[Base.StripByteCounts], strict=True)
+    return [content[start : start + size] for start, size in pieces], tags
 
 
 def fax(image: Image.Image, compression: int, options: int, rows: int | None = None) -> bytes:
@@ -94,8 +94,8 @@ def test_fax_in_tiles_that_is_turned(saved: Saved) -> None:
     ]  # fmt: skip
     size = {"TileWidth": 16, "TileLength": 16, "Orientation": 6, "PhotometricInterpretation": 1}
     starts = tuple(8 + sum(map(len, tiles[:number])) for number in range(6))
-    places = {"TileOffsets": starts, "TileByteCounts": tuple(map(len, tiles))}
-    photo = read_photo(saved(tiff_of(tiles, image.size, **size, **places), "p.tif"))
+    offsets = {"TileOffsets": starts, "TileByteCounts": tuple(map(len, tiles))}
+    photo = read_photo(saved(tiff_of(tiles, image.size, **size, **offsets), "p.tif"))
     np.testing.assert_array_equal(photo.pixels, np.rot90(np.asarray(image) * np.uint8(255), -1))
 
 

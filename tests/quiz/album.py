@@ -1,4 +1,4 @@
-"""Many small color photos for the quiz, a Colorizer that draws what it is told, stored answers."""
+"""Small color photos for the quiz, a Colorizer that predicts what it is told, stored answers."""
 
 from __future__ import annotations
 
@@ -51,9 +51,9 @@ def _all_pieces() -> Iterator[np.ndarray]:
 
 
 class Painter:
-    """Draws the photo's own chroma, moved along a by `shift` times one more than the draw's number.
+    """Predicts the photo's own chroma, moved along a by `shift` times the sample's number from 1.
 
-    With a shift of 0 nothing at all tells a draw from the truth.
+    With a shift of 0 nothing at all tells a sample from the truth.
     """
 
     digest = "painter"

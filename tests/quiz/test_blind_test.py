@@ -238,10 +238,10 @@ def test_several_folders_and_a_test_among_the_photos(weights: Path, tmp_path: Pa
     assert len(key_of(test)["pairs"]) == 3
 
 
-# places
+# files
 
 
-def test_a_place_that_is_taken(
+def test_a_folder_that_is_taken(
     made: Path, photos: Path, weights: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Answers may lie there already."""
@@ -260,7 +260,7 @@ def refused(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> str:
     return message
 
 
-def test_places_that_are_refused(
+def test_folders_that_are_refused(
     photos: Path, weights: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     common = [str(photos), "--weights", str(weights), "-o"]

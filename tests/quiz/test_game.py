@@ -21,7 +21,7 @@ from colorflow.quiz.free_play import APART
 from colorflow.quiz.game import Game, Quiz, open_quiz
 from colorflow.quiz.photos import open_pool
 from colorflow.quiz.statistics import Tally
-from colorflow.quiz.store import COLUMNS, AnswerStore, Kind
+from colorflow.quiz.store import COLUMNS, AnswerStore, GameKind
 from colorflow.quiz.strict_test import NEEDED, PRACTICE, TRIALS
 from colorflow.quiz.trials import Trial
 from tests.quiz.album import Painter, damage_answers, save_album, scanned
@@ -180,9 +180,9 @@ def test_photos_take_turns_and_the_first_answer_to_each_counts(
     for start in (0, 4, 8):
         assert len(set(photos[start : start + 4])) == 4
     assert all(a != b for a, b in pairwise(photos))
-    assert game.tallies == {Kind("play", 3): Tally(3, 4)}
+    assert game.tallies == {GameKind("play", 3): Tally(3, 4)}
     found = AnswerStore(tmp_path / "quiz.sqlite").tallies("painter")
-    assert found == {Kind("play", 3): {game.player: Tally(3, 4)}}
+    assert found == {GameKind("play", 3): {game.player: Tally(3, 4)}}
     assert (game.score.answered, game.score.right, game.score.best) == (12, 9, 9)
 
 
@@ -254,7 +254,7 @@ def test_answers_that_cannot_be_kept_count_in_the_game(
     assert game.score.right == 1
 
 
-def test_no_place_for_answers_is_told_at_the_start(few: Path, tmp_path: Path) -> None:
+def test_unwritable_answers_are_told_at_the_start(few: Path, tmp_path: Path) -> None:
     with pytest.raises(EvaluationError, match="--quiz-db"):
         open_quiz(Painter(12), few, tmp_path)
 
@@ -286,11 +286,11 @@ def test_ten_to_practice_and_forty_that_count(
     assert game.test.finished
     assert game.test.tally == Tally(3, 40)
     assert game.trial() is None
-    assert game.tallies == {Kind("test", 2): Tally(3, TRIALS)}
+    assert game.tallies == {GameKind("test", 2): Tally(3, TRIALS)}
     modes = Counter(row["mode"] for row in kept(tmp_path))
     assert modes == {"practice": 10, "test": 40}
     assert AnswerStore(tmp_path / "quiz.sqlite").tallies("painter") == {
-        Kind("test", 2): {game.player: Tally(3, 40)}
+        GameKind("test", 2): {game.player: Tally(3, 40)}
     }
     assert game.score.answered == 0, "that is of free play"
     game.forget_test()
@@ -378,7 +378,7 @@ def test_a_visitor_has_one_vote_a_photo_however_many_games(
     other = play(few, "203.0.113.2")
     trial = other.play(2)
     other.answer(trial.token, trial.truth)
-    found = AnswerStore(tmp_path / "quiz.sqlite").tallies("painter")[Kind("play", 2)]
+    found = AnswerStore(tmp_path / "quiz.sqlite").tallies("painter")[GameKind("play", 2)]
     assert found.keys() == {game.player, other.player}
     assert found[game.player].answered <= 4
     assert found[other.player] == Tally(0, 1)
@@ -415,7 +415,7 @@ def test_trials_that_nobody_can_have_looked_at_do_not_count(
         game.answer(trial.token, wrong(trial))
     assert game.test is not None
     assert game.test.tally == Tally(TRIALS // 2, TRIALS // 2)
-    assert game.tallies == {Kind("test", 2): Tally(TRIALS // 2, TRIALS // 2)}
+    assert game.tallies == {GameKind("test", 2): Tally(TRIALS // 2, TRIALS // 2)}
 
 
 def test_too_few_photos_are_counted(play: Callable[[Path], Game], few: Path) -> None:

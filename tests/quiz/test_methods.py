@@ -86,11 +86,11 @@ def test_a_picture_is_the_colorizers(
     assert method.refusal(gray, "a.png") is None, "a gray photo can be colored"
 
 
-def test_any_card_of_any_number_of_cards(colorizer: Colorizer, astronaut: Photo) -> None:
+def test_any_principal_coloring_of_any_number(colorizer: Colorizer, astronaut: Photo) -> None:
     pictures = colorizer.colorize_photo(astronaut, 4, seed=7)
-    for card in (0, 3):
-        method = parse_method(f"principal,of=4,card={card}", None, lambda _: colorizer)
-        assert np.array_equal(picture(method, astronaut), pictures[card])
+    for number in (0, 3):
+        method = parse_method(f"principal,of=4,card={number}", None, lambda _: colorizer)
+        assert np.array_equal(picture(method, astronaut), pictures[number])
     method = parse_method("of=2,card=2", None, lambda _: colorizer)
     with pytest.raises(EvaluationError, match=r"^card=2: expected a whole number from 0 to 1"):
         picture(method, astronaut)

@@ -37,14 +37,14 @@ def test_the_rate_is_that_of_all_answers() -> None:
 
 
 def test_judges_alike_spread_like_one_binomial() -> None:
-    """Whoever is drawn, each of the 100 answers is wrong with the same probability."""
+    """Whoever is sampled, each of the 100 answers is wrong with the same probability."""
     found = two_level_bootstrap([Tally(10, 25)] * 4, seed=3)
     low, high = scipy.stats.binom.ppf([0.025, 0.975], 100, 0.4) / 100
     assert found.low == pytest.approx(low, abs=0.0101)
     assert found.high == pytest.approx(high, abs=0.0101)
 
 
-def test_judges_of_one_mind_each_spread_by_who_is_drawn() -> None:
+def test_judges_of_one_mind_each_spread_by_who_is_sampled() -> None:
     """Half of twenty judges are always wrong: a resample counts how many of those are in it."""
     found = two_level_bootstrap([Tally(50, 50), Tally(0, 50)] * 10, seed=3)
     low, high = scipy.stats.binom.ppf([0.025, 0.975], 20, 0.5) / 20
@@ -52,14 +52,14 @@ def test_judges_of_one_mind_each_spread_by_who_is_drawn() -> None:
 
 
 def test_both_levels_together_are_those_of_brute_force() -> None:
-    """Judges of different diligence: answers drawn one by one."""
+    """Judges of different diligence: answers sampled one by one."""
     judges = [Tally(2, 10), Tally(20, 40), Tally(9, 12), Tally(0, 6), Tally(15, 60)]
     sheets = [np.repeat([1, 0], [judge.wrong, judge.answered - judge.wrong]) for judge in judges]
     rng = np.random.default_rng(11)
     rates = []
     for _ in range(4000):
-        drawn = [sheets[i] for i in rng.integers(5, size=5)]
-        rates.append(np.concatenate([rng.choice(sheet, len(sheet)) for sheet in drawn]).mean())
+        sampled = [sheets[i] for i in rng.integers(5, size=5)]
+        rates.append(np.concatenate([rng.choice(sheet, len(sheet)) for sheet in sampled]).mean())
     found = two_level_bootstrap([*judges, Tally(0, 0)], seed=0)
     assert found.low == pytest.approx(np.quantile(rates, 0.025), abs=0.015)
     assert found.high == pytest.approx(np.quantile(rates, 0.975), abs=0.015)

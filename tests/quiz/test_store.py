@@ -17,7 +17,7 @@ import pytest
 
 from colorflow.errors import EvaluationError
 from colorflow.quiz.statistics import Tally
-from colorflow.quiz.store import COLUMNS, AnswerRow, AnswerStore, Kind, Pseudonyms, default_path
+from colorflow.quiz.store import COLUMNS, AnswerRow, AnswerStore, GameKind, Pseudonyms, default_path
 from tests.quiz.album import stored_answers
 
 PHOTO, OTHER_PHOTO = "a" * 16, "b" * 16
@@ -95,10 +95,10 @@ def test_what_counts(store: AnswerStore) -> None:
     for answer in answers:
         store.add(answer)
     assert store.tallies("w1") == {
-        Kind("play", 3): {"ada": Tally(1, 2)},
-        Kind("test", 2): {"bob": Tally(1, 1)},
+        GameKind("play", 3): {"ada": Tally(1, 2)},
+        GameKind("test", 2): {"bob": Tally(1, 1)},
     }
-    assert store.tallies("w2") == {Kind("play", 3): {"eve": Tally(1, 1)}}
+    assert store.tallies("w2") == {GameKind("play", 3): {"eve": Tally(1, 1)}}
 
 
 def test_export(store: AnswerStore, tmp_path: Path) -> None:

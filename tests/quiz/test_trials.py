@@ -145,7 +145,7 @@ def test_a_photo_never_comes_twice_alike(trial: Callable[..., Trial]) -> None:
         known |= own
 
 
-def test_crops_are_of_any_place() -> None:
+def test_crops_are_at_any_position() -> None:
     """Rows and columns from the first to the last begin and end one, as the size allows."""
     rows, columns = np.mgrid[:20, :30]
     photo = photo_from_image(np.dstack([rows, columns, rows]).astype(np.uint8))

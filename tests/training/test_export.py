@@ -49,7 +49,7 @@ def run(
 
 @pytest.fixture(autouse=True)
 def _calibrated(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without the 64 draws of every dev photo that the factors take."""
+    """Without the 64 samples of every dev photo that the factors take."""
     monkeypatch.setattr(export_module, "calibrate", lambda *_, **__: FACTORS)
 
 
@@ -342,7 +342,7 @@ def test_a_pack_without_dev_photos(run: Path, own_pack: Path, weights: Path) -> 
     assert message.startswith(f"{own_pack}: no large photo among dev")
 
 
-def test_a_place_that_cannot_be_written(run: Path, pack_folder: Path, tmp_path: Path) -> None:
+def test_a_file_that_cannot_be_written(run: Path, pack_folder: Path, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("mine")
     weights = tmp_path / "file" / "tiny.safetensors"
     with pytest.raises(ColorflowError, match="cannot be written"):

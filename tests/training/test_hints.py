@@ -181,7 +181,7 @@ def test_a_model_without_planes_has_no_hints(shape: PyramidConfig, pack_folder: 
     assert module.planes == [None]
     plain = generator(1)
     torch.randn(module.numbers[0].shape, generator=plain)
-    assert torch.equal(noise.get_state(), plain.get_state()), "nothing more is drawn"
+    assert torch.equal(noise.get_state(), plain.get_state()), "nothing more is sampled"
 
 
 def test_hints_reach_the_weights_of_every_level(

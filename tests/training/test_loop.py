@@ -108,7 +108,7 @@ def test_a_run_leaves_curves_grids_and_checkpoints(go: Train, tmp_path: Path) ->
         with Image.open(tmp_path / f"level{level}" / "grid.png") as grid:
             assert (grid.format, grid.mode) == ("PNG", "RGB")
             assert grid.height > 4 * 128, "a row for each of 4 dev photos"
-            assert grid.width > 7 * 128, "gray, truth and 5 draws"
+            assert grid.width > 7 * 128, "gray, truth and 5 samples"
             assert np.asarray(grid).std() > 10
         assert not list((tmp_path / f"level{level}").glob("*.tmp"))
     assert {path.name for path in tmp_path.iterdir()} == {"config.json", "level4", "level16"}

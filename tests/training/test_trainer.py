@@ -178,9 +178,9 @@ def test_every_step_has_noise_of_its_own(
         trainer.train(LONG, 3)
         return seen
 
-    drawn = [*seeds(0), *seeds(1), *seeds(0, rank=1)]
-    assert len(set(drawn)) == 9
-    assert seeds(0) == drawn[:3]
+    own = [*seeds(0), *seeds(1), *seeds(0, rank=1)]
+    assert len(set(own)) == 9
+    assert seeds(0) == own[:3]
 
 
 # evaluation

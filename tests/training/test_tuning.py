@@ -20,12 +20,12 @@ def generator(seed: int = 0) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
 
 
-def brute_force(draws: np.ndarray, truth: np.ndarray) -> list[float]:
+def brute_force(samples: np.ndarray, truth: np.ndarray) -> list[float]:
     """Every pair by itself, in double precision; norms are root mean squares."""
     scores = []
-    for photo, target in zip(draws.astype(float), truth.astype(float), strict=True):
+    for photo, target in zip(samples.astype(float), truth.astype(float), strict=True):
         n = len(photo)
-        to_truth = [np.sqrt(np.mean((draw - target) ** 2)) for draw in photo]
+        to_truth = [np.sqrt(np.mean((sample - target) ** 2)) for sample in photo]
         pairs = [
             np.sqrt(np.mean((photo[i] - photo[j]) ** 2))
             for i in range(n)
@@ -38,23 +38,23 @@ def brute_force(draws: np.ndarray, truth: np.ndarray) -> list[float]:
 
 @pytest.mark.parametrize("shape", [(3, 2, 1), (2, 8, 2, 8, 8), (2, 40, 2, 4, 4)])
 def test_energy_score_is_brute_force(shape: tuple[int, ...]) -> None:
-    draws = 20 * torch.randn(shape, generator=generator())
+    samples = 20 * torch.randn(shape, generator=generator())
     truth = 5 + 20 * torch.randn((shape[0], *shape[2:]), generator=generator(1))
-    scores = energy_score(draws, truth)
+    scores = energy_score(samples, truth)
     assert scores.shape == (shape[0],)
-    assert np.allclose(scores.numpy(), brute_force(draws.numpy(), truth.numpy()), atol=1e-3)
+    assert np.allclose(scores.numpy(), brute_force(samples.numpy(), truth.numpy()), atol=1e-3)
 
 
-def test_draws_that_are_the_truth_have_no_energy() -> None:
+def test_samples_that_are_the_truth_have_no_energy() -> None:
     truth = 20 * torch.randn(2, 2, 64, 64, generator=generator())
     for n in (2, 30):
         assert energy_score(truth[:, None].repeat(1, n, 1, 1, 1), truth).abs().max() < 1e-3
 
 
 def expected_score(mean: float, std: float, n: int = 8, count: int = 40_000) -> float:
-    """Mean score of n draws of N(mean, std^2) against a truth of N(0, 1), one number each."""
-    draws = mean + std * torch.randn(count, n, 1, generator=generator())
-    return float(energy_score(draws, torch.randn(count, 1, generator=generator(1))).mean())
+    """Mean score of n samples of N(mean, std^2) against a truth of N(0, 1), one number each."""
+    samples = mean + std * torch.randn(count, n, 1, generator=generator())
+    return float(energy_score(samples, torch.randn(count, 1, generator=generator(1))).mean())
 
 
 @pytest.mark.parametrize("n", [2, 8])
@@ -64,7 +64,7 @@ def test_energy_of_a_normal_number(n: int) -> None:
 
 
 def test_the_energy_score_is_proper() -> None:
-    """No other distribution of draws scores better than that of the truth."""
+    """No other distribution of samples scores better than that of the truth."""
     right = expected_score(0, 1)
     for mean, std in [(0, 0), (0, 0.6), (0, 1.6), (0.5, 1), (-0.5, 0.8)]:
         assert expected_score(mean, std) > right + 0.01, (mean, std)
@@ -136,7 +136,7 @@ def test_tuning_repeats() -> None:
 
 
 @pytest.mark.parametrize(("chroma", "share"), [(0.0, 0.0), (998.0, 0.0), (1001.0, 1.0)])
-def test_draws_beyond_the_chroma_of_training_are_blow_ups(chroma: float, share: float) -> None:
+def test_samples_beyond_the_chroma_of_training_are_blow_ups(chroma: float, share: float) -> None:
     """The 99.9th percentile of 0, 1, ..., 1000 is 999."""
 
     def sample(condition: Any, n: int, *_: Any) -> Tensor:
@@ -149,10 +149,10 @@ def test_draws_beyond_the_chroma_of_training_are_blow_ups(chroma: float, share: 
     assert blow_ups(pyramid, pack, [1.0], photos=50, samples=3) == share
 
 
-def test_the_share_of_blow_ups_counts_draws() -> None:
+def test_the_share_of_blow_ups_counts_samples() -> None:
     def sample(condition: Any, n: int, *_: Any) -> Tensor:
         ab = torch.zeros(len(condition), n, 2, 8, 8)
-        ab[:, 0, 0] = 5000  # the first of every photo's draws
+        ab[:, 0, 0] = 5000  # the first of every photo's samples
         ab[:, 1, 0, 0, 0] = 5000  # one cell of 64 is no blow-up
         return ab
 
@@ -198,7 +198,7 @@ class NormalModel:
 
 @pytest.mark.parametrize("std", [0.5, 1.0, 2.0])
 def test_factors_make_up_for_a_std_that_is_wrong(std: float) -> None:
-    """Intervals of normal draws are as wide as their std: the factor is 1 / std at every level."""
+    """Intervals of normal samples are as wide as their std: the factor is 1 / std."""
     pack, said = NormalPack(200), list[str]()
     factors = calibrate(NormalModel(std), pack, say=said.append)  # type: ignore[arg-type]
     assert factors == pytest.approx({0.5: 1 / std, 0.9: 1 / std}, rel=0.05)
@@ -213,9 +213,11 @@ def test_factors_make_up_for_a_std_that_is_wrong(std: float) -> None:
 def test_calibrated_intervals_cover_their_share_of_other_photos() -> None:
     model, other = NormalModel(0.6), NormalPack(400)
     factors = calibrate(model, NormalPack(200), say=str)  # type: ignore[arg-type]
-    drawn = model.sample(other.mean[200:], 64, [1.0, 1.0], generator(3))
+    sampled = model.sample(other.mean[200:], 64, [1.0, 1.0], generator(3))
     for level, factor in factors.items():
-        low, high = np.quantile(drawn, [(1 - level) / 2, (1 + level) / 2], axis=1, method="weibull")
+        low, high = np.quantile(
+            sampled, [(1 - level) / 2, (1 + level) / 2], axis=1, method="weibull"
+        )
         distance = np.abs(other.truth[200:].numpy() - (low + high) / 2)
         share = np.mean(distance <= factor * (high - low) / 2)
         assert share == pytest.approx(level, abs=0.01)

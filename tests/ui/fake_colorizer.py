@@ -13,7 +13,7 @@ import threading
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import ModuleType, SimpleNamespace
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -26,19 +26,20 @@ AB = ((40, 20), (-35, 30), (10, -40), (45, -30), (-5, 50))
 
 LEVELS = (4, 8, 16, 32, 64)
 
+COLORIZER = "colorflow.colorizer"
+"""The module from which the page imports its Colorizer."""
 
 HELD_WIDTH = 77
 """A photo of this width is colored when there is no file of the name HOLD in the folder for
 temporary files."""
 HOLD = "hold"
 STEPPED_WIDTH = 78
-"""Each draw for a photo of this width takes a file of the name GO... away from there, and waits for
-one."""
+"""Coloring a photo of this width waits for a file of the name GO... there, and deletes it."""
 GO = "go-"
 
 
 @dataclass(frozen=True)
-class FakeCard:
+class FakePrincipalSpec:
     """A principal coloring: its number among how many, and the seed of the first sample."""
 
     number: int
@@ -47,12 +48,12 @@ class FakeCard:
 
 
 @dataclass(frozen=True)
-class FakeRecipe:
-    """Seeds of the levels, None where a level is that of the card, and a temperature."""
+class FakeSpec:
+    """Seeds of the levels, None for a level of the principal coloring, and a temperature."""
 
     seeds: tuple[int | None, ...]
     temperature: float = 1.0
-    principal: FakeCard | None = None
+    principal: FakePrincipalSpec | None = None
 
     @property
     def seed(self) -> int:
@@ -106,10 +107,12 @@ class FakeColorizer:
             _wait_for_go()
         if samples or diverse:
             seeds = [seed + i * (3 if diverse else 1) for i in range(n)]
-            made = self._made([FakeRecipe((one,) * len(LEVELS), temperature) for one in seeds])
+            made = self._made([FakeSpec((one,) * len(LEVELS), temperature) for one in seeds])
         else:
-            cards = [FakeCard(number, n, seed) for number in range(n)]
-            made = self._made([FakeRecipe((None,) * len(LEVELS), temperature, c) for c in cards])
+            principal = [FakePrincipalSpec(number, n, seed) for number in range(n)]
+            made = self._made(
+                [FakeSpec((None,) * len(LEVELS), temperature, one) for one in principal]
+            )
             made.shares = fake_shares(n)
         if reference is not None:
             made.ab[:] += strength * (_mean_chroma(reference) - made.ab)
@@ -123,17 +126,17 @@ class FakeColorizer:
             yield render(lightness, ab, bits=bits)
 
     def resample(
-        self, photo: Photo, recipe: FakeRecipe, levels: Collection[int], seed: int, n: int
+        self, photo: Photo, spec: FakeSpec, levels: Collection[int], seed: int, n: int
     ) -> Any:
         return self._made(
             [
-                FakeRecipe(
+                FakeSpec(
                     tuple(
                         seed + i if level in levels else own
-                        for level, own in zip(LEVELS, recipe.seeds, strict=True)
+                        for level, own in zip(LEVELS, spec.seeds, strict=True)
                     ),
-                    recipe.temperature,
-                    recipe.principal,
+                    spec.temperature,
+                    spec.principal,
                 )
                 for i in range(n)
             ]
@@ -173,15 +176,15 @@ class FakeColorizer:
             )
         )
 
-    def _made(self, recipes: list[FakeRecipe]) -> Any:
+    def _made(self, specs: list[FakeSpec]) -> Any:
         if self.error:
             raise self.error
-        ab = np.array([AB[_colors_of(one) % len(AB)] for one in recipes], np.float32)
+        ab = np.array([AB[_colors_of(one) % len(AB)] for one in specs], np.float32)
         ab += np.array(
-            [[((one.seeds[-1] or one.seed) - one.seed) % 7] for one in recipes], np.float32
+            [[((one.seeds[-1] or one.seed) - one.seed) % 7] for one in specs], np.float32
         )
-        seeds = [one.seed for one in recipes]
-        return SimpleNamespace(specs=recipes, seeds=seeds, ab=ab[:, :, None, None], shares=())
+        seeds = [one.seed for one in specs]
+        return SimpleNamespace(specs=specs, seeds=seeds, ab=ab[:, :, None, None], shares=())
 
 
 def fake_shares(n: int) -> tuple[float, ...]:
@@ -190,9 +193,9 @@ def fake_shares(n: int) -> tuple[float, ...]:
     return (1.0, *modes[:-1], *([2 * modes[-1]] if n > 1 else []))
 
 
-def _colors_of(recipe: FakeRecipe) -> int:
-    """The number of the colors of a recipe in `AB`, before the modulo."""
-    return recipe.seed + (recipe.principal.number if recipe.principal else 0)
+def _colors_of(spec: FakeSpec) -> int:
+    """The number of the colors of a spec in `AB`, before the modulo."""
+    return spec.seed + (spec.principal.number if spec.principal else 0)
 
 
 def _wait_while_held() -> None:
@@ -227,12 +230,10 @@ def _tell_of_other_machines(event: str, arguments: tuple[object, ...]) -> None:
 
 if __name__ == "__main__":
     sys.addaudithook(_tell_of_other_machines)
-    module = ModuleType("colorflow.colorize")
-    module.Colorizer = FakeColorizer  # type: ignore[attr-defined]
-    sys.modules["colorflow.colorize"] = module
-
+    from colorflow import colorizer
     from colorflow.cli import main
     from colorflow.ui import server
 
+    colorizer.Colorizer = FakeColorizer  # type: ignore[assignment, misc]
     server.KEEP_SECONDS = float(os.environ.get("KEEP_SECONDS", server.KEEP_SECONDS))
     sys.exit(main(["app", *sys.argv[1:]]))

@@ -202,11 +202,11 @@ def test_formats(client: Client, folder: Path, format: str, suffix: str) -> None
 
 def test_the_same_seed_gives_the_same_and_another_another(client: Client, folder: Path) -> None:
     photo = handle_file(folder / "small.png")
-    wish = {"samples": True, "api_name": "/colorize"}
-    files, about = client.predict(photo, n=3, seed=1, **wish)
+    options = {"samples": True, "api_name": "/colorize"}
+    files, about = client.predict(photo, n=3, seed=1, **options)
     assert [Path(file).name for file in files] == [f"small_s{seed}.png" for seed in (1, 2, 3)]
     assert about["shares"] == [None] * 3
-    (again,), _ = client.predict(photo, n=1, seed=2, **wish)
+    (again,), _ = client.predict(photo, n=1, seed=2, **options)
     one, two, _ = (read_photo(file).pixels.astype(int) for file in files)
     assert np.abs(two - read_photo(again).pixels).max() <= 1
     assert np.abs(two - one).max() > 8
@@ -331,10 +331,10 @@ def test_the_server_fetches_nothing_from_elsewhere(client: Client, server: Page)
 
 
 def distance(crop: np.ndarray, photo: np.ndarray) -> float:
-    """Mean difference between a crop and the same place of a photo, wherever that is nearest."""
+    """Mean difference between a crop and the same part of a photo, wherever that is nearest."""
     height, width, _ = crop.shape
-    places = sliding_window_view(photo, (height, width), axis=(0, 1)).transpose(0, 1, 3, 4, 2)
-    return float(np.abs(places - crop).mean(axis=(2, 3, 4)).min())
+    windows = sliding_window_view(photo, (height, width), axis=(0, 1)).transpose(0, 1, 3, 4, 2)
+    return float(np.abs(windows - crop).mean(axis=(2, 3, 4)).min())
 
 
 def test_rounds_are_counted_and_kept(client: Client, server: Page, folder: Path) -> None:

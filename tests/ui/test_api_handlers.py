@@ -65,11 +65,11 @@ def test_results_are_rendered_without_a_float_plane_of_lightness(quiz: Quiz, roo
     colorizer = FullSizeColorizer()
     with gr.Blocks(analytics_enabled=False):
         api = Api(colorizer, root, MemoryBudget(), quiz)  # type: ignore[arg-type]
-    draws = colorizer.predict(photo, 1, 1.0, 0)
-    api._write(photo, draws, "jpeg")  # what is allocated once
+    predictions = colorizer.predict(photo, 1, 1.0, 0)
+    api._write(photo, predictions, "jpeg")  # what is allocated once
     tracemalloc.start()
     try:
-        api._write(photo, draws, "jpeg")
+        api._write(photo, predictions, "jpeg")
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
@@ -91,13 +91,13 @@ def asked(api: Api, k: int = 2, player: str = "") -> tuple[Path, dict[str, Any],
 def test_nothing_that_is_told_depends_on_where_the_truth_stands(
     api: Api, painter: Painter, quiz: Quiz, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Predictions that look like the truth: with the truth at either place, all is the same."""
+    """Predictions that look like the truth: with the truth at either position, all is the same."""
     painter.shift = 0
     monkeypatch.setattr(game_module, "choose_photo", lambda *_: quiz.pool.photos[0])
     monkeypatch.setattr(trials_module.secrets, "randbits", lambda _: 7)  # crop and grain
     sheets, said, truths = set(), set(), []
-    for place in (0, 1):
-        monkeypatch.setattr(trials_module.secrets, "randbelow", lambda _, place=place: place)
+    for index in (0, 1):
+        monkeypatch.setattr(trials_module.secrets, "randbelow", lambda _, index=index: index)
         sheet, about, text = asked(api)
         sheets.add(sheet.read_bytes())
         said.add(text)

@@ -103,14 +103,18 @@ class Visitor:
         """Say another seed, which stands among what few need."""
         if not self.one("#seed input").is_visible():
             self.one("#advanced > button").click()
-        field = self.one("#seed input")
-        for _ in range(20):  # what has just come up may take its first value once more
-            field.fill(str(seed))
+        self.fill("#seed input", seed)
+
+    def fill(self, selector: str, value: int | str) -> None:
+        """Fill in a field; one that has just come up may take its first value once more."""
+        field = self.one(selector)
+        for _ in range(20):
+            field.fill(str(value))
             field.blur()
             self.page.wait_for_timeout(200)
-            if field.input_value() == str(seed):
+            if field.input_value() == str(value):
                 return
-        raise AssertionError(f"the page does not keep the seed {seed}")
+        raise AssertionError(f"{selector} does not keep {value}")
 
     def download(self, suffix: str = "") -> Download:
         """Download the chosen coloring when it is ready, in the format of its suffix: right after
@@ -208,7 +212,9 @@ def test_options_are_used_and_a_second_run_starts_anew(
     visitor.context.close()
 
 
-def test_the_switch_and_what_varies_a_card(browser: Browser, server: Page, gray: Path) -> None:
+def test_the_switch_and_what_varies_a_principal_coloring(
+    browser: Browser, server: Page, gray: Path
+) -> None:
     visitor = Visitor(browser, server)
     expect(visitor.one("#view")).to_be_hidden(timeout=PATIENCE)
     visitor.colorize(gray)

@@ -123,7 +123,7 @@ def test_visitors_with_files_of_one_name_do_not_mix(tab: ColorizeTab, tmp_path: 
 def test_a_session_keeps_files_and_no_pixels(tab: ColorizeTab, gray: Path) -> None:
     session = opened(tab, gray)
     colorize(tab, session, n=8)
-    (one,) = session.opened
+    (one,) = session.items
     kept = one.colorings, replace(one.photo, budget=None)  # type: ignore[arg-type]
     assert len(pickle.dumps(kept)) < 10_000
 

@@ -67,7 +67,8 @@ def test_the_download_has_full_size_metadata_and_the_photo_s_lightness(
     tab: ColorizeTab, gray: Path
 ) -> None:
     session = opened(tab, gray)
-    colorize(tab, session, n=2, seed=1)  # the second card has the colors of the next seed
+    # the second principal coloring has the colors of the next seed
+    colorize(tab, session, n=2, seed=1)
     original = color.rgb2lab(np.repeat(pixels(gray)[::4, ::4, None], 3, axis=2))
     for index, (letter, seed) in enumerate((("a", 1), ("b", 2))):
         path = download(tab, session, index)
@@ -115,10 +116,10 @@ def test_one_pixel_is_a_photo(tab: ColorizeTab, tmp_path: Path) -> None:
     assert pixels(download(tab, session)).shape == (1, 1, 3)
 
 
-def test_names_say_the_seeds_that_were_drawn(tab: ColorizeTab, small: Path) -> None:
+def test_names_say_the_seeds_that_were_sampled(tab: ColorizeTab, small: Path) -> None:
     session = opened(tab, small)
     updates = colorize(tab, session, n=3, seed=10, diverse=True)
-    seeds = [10, 13, 16]  # as the stand-in draws them
+    seeds = [10, 13, 16]  # as the stand-in samples them
     assert [caption for _, caption in value(updates, tab.gallery)] == [f"Seed {s}" for s in seeds]
     assert [one.stem for one in session.current.colorings] == [f"small_s{s}" for s in seeds]
 

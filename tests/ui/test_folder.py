@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -17,8 +17,10 @@ import pytest
 from PIL import Image
 from skimage import color, data
 
+from colorflow.batch import PhotoOutcome
 from colorflow.limits import LARGEST_SEED
 from colorflow.photo import Principal, read_provenance
+from colorflow.ui import folder_job
 from colorflow.ui.colorize_layout import SAMPLES, SUMMARY
 from colorflow.ui.folder import MOST_PHOTOS, FolderTab
 from colorflow.ui.folder_job import Album
@@ -93,7 +95,7 @@ def taken(tab: FolderTab, *uploads: Path | str) -> Session[Album]:
 
 
 def begin(tab: FolderTab, session: Session[Album], **changes: Any) -> Updates:
-    wish = {
+    settings = {
         "n": 1,
         "view": SUMMARY,
         "temperature": 1.0,
@@ -101,7 +103,7 @@ def begin(tab: FolderTab, session: Session[Album], **changes: Any) -> Updates:
         "format": "auto",
         "force": False,
     }
-    return tab.begin(session, **{**wish, **changes})
+    return tab.begin(session, **{**settings, **changes})
 
 
 def color_all(tab: FolderTab, session: Session[Album], **changes: Any) -> list[Updates]:
@@ -192,10 +194,27 @@ def test_the_report_names_what_failed_and_no_folder_of_the_server(
         assert str(root.parent) not in said
 
 
+def test_the_contact_sheet_names_no_folder_of_the_server(
+    folder: FolderTab, album: Path, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown: list[PhotoOutcome] = []
+
+    def write_sheet(_: Path, outcomes: Iterable[PhotoOutcome]) -> int:
+        shown.extend(outcomes)
+        return 0
+
+    monkeypatch.setattr(folder_job, "write_sheet", write_sheet)
+    color_all(folder, taken(folder, album))
+    reasons = " ".join(outcome.reason or "" for outcome in shown)
+    assert "tick “Color anew”" in reasons
+    assert "--" not in reasons, "an option of the command"
+    assert str(root.parent) not in reasons
+
+
 def test_choices_are_used(folder: FolderTab, colorizer: FakeColorizer, album: Path) -> None:
     session = taken(folder, album)
-    wish = {"view": SAMPLES, "temperature": 0.5, "seed": 7, "format": "jpg", "force": True}
-    last = color_all(folder, session, **wish)[-1]
+    settings = {"view": SAMPLES, "temperature": 0.5, "seed": 7, "format": "jpg", "force": True}
+    last = color_all(folder, session, **settings)[-1]
     made = result(folder, last)
     assert pictures(made) == {
         "colored/a_s7.jpg", "colored/1931/b_s7.jpg", "colored/1931/inner/c_s7.jpg",
@@ -324,10 +343,10 @@ def test_cancel_keeps_what_is_finished_and_the_same_click_goes_on(
     assert pictures(first) == {"colored/a_a.jpg"}
     assert len(json.loads(first["report.json"])["not_reached"]) == 4
     assert "painted.png</td><td>Not reached" in last[folder.table]
-    drawn = len(colorizer.calls)
+    calls = len(colorizer.calls)
     last = color_all(folder, session)[-1]
     assert text(last, folder.status) == ("2 colored, 1 colored before, 1 left as it is, 1 failed.")
-    assert len(colorizer.calls) == drawn + 2
+    assert len(colorizer.calls) == calls + 2
     both = result(folder, last)
     assert len(pictures(both)) == 3
     assert both["colored/a_a.jpg"] == first["colored/a_a.jpg"]
@@ -376,13 +395,13 @@ def test_other_photos_during_the_work_win(
     folder: FolderTab, colorizer: FakeColorizer, album: Path, root: Path
 ) -> None:
     session = taken(folder, album)
-    draw = colorizer.predict
+    predict = colorizer.predict
 
-    def interrupted_draw(*arguments: Any, **options: Any) -> Any:
+    def interrupted_predict(*arguments: Any, **options: Any) -> Any:
         session.close()
-        return draw(*arguments, **options)
+        return predict(*arguments, **options)
 
-    colorizer.predict = interrupted_draw  # type: ignore[method-assign]
+    colorizer.predict = interrupted_predict  # type: ignore[method-assign]
     begin(folder, session)
     steps = list(folder.color(session))
     assert [text(step, folder.status) for step in steps] == ["0 of 5 done. Now a.jpg."]
@@ -416,9 +435,9 @@ def test_errors_are_sentences(
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    for place in ("files.os.replace", "ui.folder_job.shutil.copyfile"):
+    for function in ("files.os.replace", "ui.folder_job.shutil.copyfile"):
         with monkeypatch.context() as patch:
-            patch.setattr(f"colorflow.{place}", full)
+            patch.setattr(f"colorflow.{function}", full)
             last = color_all(folder, session)[-1]
         assert is_problem(last, folder.status)
         assert "No space left on device" in text(last, folder.status)

@@ -279,7 +279,7 @@ def test_one_visitor_leaves_room_in_the_queue_for_others(page: Page, tmp_path: P
 @pytest.mark.slow
 def test_what_programs_ask_wrongly_is_told(page: Page) -> None:
     photo = {"path": "/etc/passwd", "meta": {"_type": "gradio.FileData"}}
-    for place, body, said in (
+    for endpoint, body, said in (
         (
             "call/colorize",
             {"data": [photo, 1, 1, 0, "same", False]},
@@ -287,20 +287,20 @@ def test_what_programs_ask_wrongly_is_told(page: Page) -> None:
         ),
         ("call/colorize", {"data": []}, "These values do not fit"),
     ):
-        event = ask(page, "POST", f"gradio_api/{place}", json=body).json()["event_id"]
-        told = ask(page, "GET", f"gradio_api/{place}/{event}").text
+        event = ask(page, "POST", f"gradio_api/{endpoint}", json=body).json()["event_id"]
+        told = ask(page, "GET", f"gradio_api/{endpoint}/{event}").text
         assert "event: error" in told
         assert said in told
         assert "/etc" not in told
-    for place, body, status, said in (
+    for endpoint, body, status, said in (
         ("call/v2/quiz_round", {"number": 3}, 422, "Parameter `number` is not a valid"),
         ("call/v2/colorize", {}, 422, "No value provided for required argument: photo"),
         ("call/v2/nothing", {}, 404, "no such endpoint"),
         ("call/nothing", {"data": []}, 404, "no such endpoint"),
         ("queue/join", {"data": [], "fn_index": 9999, "session_hash": "x"}, 404, "no such"),
     ):
-        answer = ask(page, "POST", f"gradio_api/{place}", json=body)
-        assert answer.status_code == status, place
+        answer = ask(page, "POST", f"gradio_api/{endpoint}", json=body)
+        assert answer.status_code == status, endpoint
         assert said in answer.json()["detail"]
 
 

@@ -120,7 +120,7 @@ def test_a_click_then_a_color_makes_a_hint_and_the_color_goes_there(
     assert "1. " in value(updates, hints.points)
     assert "450 across, 300 down" in value(updates, hints.points)
     assert updates[hints.undo_button]["interactive"]
-    assert text(updates, hints.status).startswith("Drawn in ")
+    assert text(updates, hints.status).startswith("Colored in ")
     marked = pixels(value(updates, hints.picture)).astype(int)
     without = pixels(plain(session)).astype(int)
     rows, columns = np.nonzero(np.abs(marked - without).max(axis=-1))
@@ -156,14 +156,14 @@ def test_colors_of_a_point_that_was_left_are_not_offered(
 ) -> None:
     session = opened(hints, small)
     hints.put(session, 20, 20)
-    draw = hints._colorizer.predict
+    predict = hints._colorizer.predict
 
-    def draw_slowly(*arguments: Any, **options: Any) -> Any:
-        monkeypatch.setattr(hints._colorizer, "predict", draw)
-        hints.put(session, 40, 50)  # while colors for the first place are sought
-        return draw(*arguments, **options)
+    def predict_slowly(*arguments: Any, **options: Any) -> Any:
+        monkeypatch.setattr(hints._colorizer, "predict", predict)
+        hints.put(session, 40, 50)  # while colors for the first point are sought
+        return predict(*arguments, **options)
 
-    monkeypatch.setattr(hints._colorizer, "predict", draw_slowly)
+    monkeypatch.setattr(hints._colorizer, "predict", predict_slowly)
     assert hints.offer(session)[hints.swatches] == gr.skip()
     assert session.current.offered == ()
     assert "swatch" in value(hints.offer(session), hints.swatches)
@@ -196,7 +196,7 @@ def test_a_color_without_a_point_is_told(hints: HintsTab, small: Path) -> None:
     assert "Click a point" in text(hints.pick_freely(session, "#ff0000"), hints.status)
 
 
-def test_move_delete_and_undo_redraw(hints: HintsTab, small: Path) -> None:
+def test_move_delete_and_undo_change_the_colors(hints: HintsTab, small: Path) -> None:
     session = opened(hints, small)
     first = pixels(plain(session))
     clicked(hints, session, 20, 20)
@@ -220,43 +220,43 @@ def test_move_delete_and_undo_redraw(hints: HintsTab, small: Path) -> None:
     assert is_problem(hints.act_on_point(session, event(3, "hold")), hints.status)
 
 
-def test_the_first_card_is_shown_with_the_hints_given(
+def test_the_first_principal_coloring_is_shown_with_the_hints_given(
     hints: HintsTab, hinted: Colorizer, small: Path
 ) -> None:
     session = opened(hints, small)
     preview = read_photo(session.current.photo.preview)
-    drawing = session.require().require_chosen()
-    assert np.abs(drawing.ab - hinted.predict(preview, 1).ab[0]).max() < 0.1
+    coloring = session.require().require_chosen()
+    assert np.abs(coloring.ab - hinted.predict(preview, 1).ab[0]).max() < 0.1
     hints.put(session, 20, 20)
     hints.pick_freely(session, "#00a000")
-    drawing = session.require().require_chosen()
+    coloring = session.require().require_chosen()
     hint = points_of(session)
     assert preview.pixels.shape[:2] == (64, 64), "so that the hint is the same on both"
-    assert np.abs(drawing.ab - hinted.predict(preview, 1, hints=hint).ab[0]).max() < 0.1
+    assert np.abs(coloring.ab - hinted.predict(preview, 1, hints=hint).ab[0]).max() < 0.1
 
 
-def test_other_colors_are_the_next_cards_in_turn(
+def test_other_colors_are_the_next_principal_colorings_in_turn(
     hints: HintsTab, hinted: Colorizer, small: Path
 ) -> None:
     session = opened(hints, small)
-    cards = hinted.predict(read_photo(session.current.photo.preview), 4)
-    for card in (1, 2, 3, 0):
+    principal = hinted.predict(read_photo(session.current.photo.preview), 4)
+    for number in (1, 2, 3, 0):
         hints.other_colors(session)
-        assert session.current.recipe == cards.specs[card]
-        assert np.abs(session.current.chosen.ab - cards.ab[card]).max() < 0.1
+        assert session.current.spec == principal.specs[number]
+        assert np.abs(session.current.chosen.ab - principal.ab[number]).max() < 0.1
 
 
 def test_other_colors_keep_the_points(hints: HintsTab, small: Path) -> None:
     session = opened(hints, small)
     hints.put(session, 20, 20)
     hints.pick_freely(session, "#00a000")
-    before, drawn = points_of(session), pixels(plain(session))
+    before, shown = points_of(session), pixels(plain(session))
     hints.other_colors(session)
     assert points_of(session) == before
-    assert not np.array_equal(pixels(plain(session)), drawn)
+    assert not np.array_equal(pixels(plain(session)), shown)
 
 
-def test_places_can_be_said_by_numbers(hints: HintsTab, gray: Path) -> None:
+def test_positions_can_be_said_by_numbers(hints: HintsTab, gray: Path) -> None:
     session = opened(hints, gray)
     hints.put(session, 1535, 1023)
     assert session.current.points.uncolored == (1023, 1535)
@@ -275,12 +275,12 @@ def test_hints_are_saved_and_loaded(hints: HintsTab, small: Path, tmp_path: Path
     assert json.loads(saved.read_text())["small.png"][0]["row"] == 34
     kept = tmp_path / "kept.json"
     kept.write_bytes(saved.read_bytes())
-    drawn = pixels(plain(session))
+    shown = pixels(plain(session))
 
     other = opened(hints, small)
     updates = hints.load_hints(str(kept), other)
     assert points_of(other) == points_of(session)
-    assert np.array_equal(pixels(plain(other)), drawn)
+    assert np.array_equal(pixels(plain(other)), shown)
     assert "12 across, 34 down" in value(updates, hints.points)
     kept.write_text("{}")
     updates = hints.load_hints(str(kept), other)
@@ -289,7 +289,7 @@ def test_hints_are_saved_and_loaded(hints: HintsTab, small: Path, tmp_path: Path
     assert len(points_of(other)) == 1
 
 
-def test_the_download_has_full_size_metadata_and_what_it_was_drawn_from(
+def test_the_download_has_full_size_metadata_and_what_it_was_made_from(
     hints: HintsTab, hinted: Colorizer, gray: Path
 ) -> None:
     session = opened(hints, gray)
@@ -326,9 +326,9 @@ def test_a_coloring_is_taken_over_from_the_other_tab(
     updates = hints.take(session, new(hints.session))
     assert updates[tabs]["selected"] == HINTS_TAB
     taken = updates[hints.session]
-    assert taken.current.recipe == session.current.chosen.recipe
-    assert taken.current.recipe.principal == PrincipalSpec(number=1, of=2, seed=5)
-    assert taken.current.recipe.temperature == 0.8
+    assert taken.current.spec == session.current.chosen.spec
+    assert taken.current.spec.principal == PrincipalSpec(number=1, of=2, seed=5)
+    assert taken.current.spec.temperature == 0.8
     same = np.abs(pixels(plain(taken)).astype(int) - pixels(session.current.chosen.preview))
     assert same.mean() < 3, "the preview is drawn on, and the photo there"
     everything(other.open_photos(None, session))

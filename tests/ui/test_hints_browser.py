@@ -23,7 +23,7 @@ from tests.ui.test_browser import PATIENCE, Visitor
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 browser = test_browser.browser
 
-PLACE = (450, 300)
+POSITION = (450, 300)
 """Across and down, in pixels of the photo, of a point that is neither black nor white."""
 WANTED = "#4a6fa5"
 """What the picker offers before anything is picked."""
@@ -111,19 +111,19 @@ def test_a_hint_changes_the_color_there_and_undo_takes_it_back(
 ) -> None:
     visitor = Hinter(browser, server, width, scheme)
     visitor.begin(gray)
-    before, first = visitor.ab_beside(*PLACE), visitor.shown()
-    visitor.click_photo(*PLACE)
+    before, first = visitor.ab_beside(*POSITION), visitor.shown()
+    visitor.click_photo(*POSITION)
     visitor.expect_text("#hints-status", "Now choose the color")
     expect(visitor.one("#hints-swatches .swatch")).not_to_have_count(0, timeout=PATIENCE)
     visitor.one("#hints-use").click()
     visitor.points(1)
-    visitor.expect_text("#hints-status", "Drawn in")
+    visitor.expect_text("#hints-status", "Colored in")
     wanted = ab_of(WANTED)
-    after = visitor.ab_beside(*PLACE)
+    after = visitor.ab_beside(*POSITION)
     assert np.linalg.norm(after - wanted) < 0.8 * np.linalg.norm(before - wanted)
     place = visitor.one("#hints-points .point small").inner_text()
     across, down = map(int, re.findall(r"\d+", place))
-    assert math.hypot(across - PLACE[0], down - PLACE[1]) < 8, "a pixel of the phone is four"
+    assert math.hypot(across - POSITION[0], down - POSITION[1]) < 8, "a pixel of the phone is four"
     assert visitor.width_of_content() == width
     visitor.page.wait_for_function("[...document.images].every(one => one.alt !== '')")
 
@@ -141,8 +141,8 @@ def test_a_likely_color_a_move_and_a_delete_by_keyboard(
     visitor = Hinter(browser, server)
     visitor.begin(gray)
     visitor.one("#hints-place button").first.click()
-    visitor.one("#hints-across input").fill("600")
-    visitor.one("#hints-down input").fill("300")
+    visitor.fill("#hints-across input", 600)
+    visitor.fill("#hints-down input", 300)
     visitor.one("#hints-put").press("Enter")
     swatch = visitor.one("#hints-swatches .swatch").first
     expect(swatch).to_be_visible(timeout=PATIENCE)
@@ -152,7 +152,7 @@ def test_a_likely_color_a_move_and_a_delete_by_keyboard(
     visitor.one("#hints-points .point").press("Enter")
     visitor.expect_text("#hints-status", "Point 1: click its new place")
     expect(visitor.one("#hints-points .point")).to_be_focused()
-    visitor.one("#hints-across input").fill("100")
+    visitor.fill("#hints-across input", 100)
     visitor.one("#hints-put").press("Enter")
     visitor.expect_text("#hints-points", "100 across, 300 down")
     visitor.one("#hints-points .delete").press("Enter")
@@ -165,7 +165,7 @@ def test_saved_hints_are_there_again_after_a_reload(
 ) -> None:
     visitor = Hinter(browser, server)
     visitor.begin(gray)
-    visitor.click_photo(*PLACE)
+    visitor.click_photo(*POSITION)
     visitor.expect_text("#hints-status", "Now choose the color")
     visitor.one("#hints-use").click()
     visitor.points(1)
@@ -177,7 +177,7 @@ def test_saved_hints_are_there_again_after_a_reload(
     saved = tmp_path / "saved.json"
     download.value.save_as(saved)
     (hints,) = json.loads(saved.read_text()).values()
-    assert math.hypot(hints[0]["column"] - PLACE[0], hints[0]["row"] - PLACE[1]) < 4
+    assert math.hypot(hints[0]["column"] - POSITION[0], hints[0]["row"] - POSITION[1]) < 4
 
     visitor.page.reload()
     visitor.go_to_tab()

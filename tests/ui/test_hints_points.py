@@ -32,7 +32,7 @@ def points() -> Points:
     return points
 
 
-def test_a_place_gets_its_color(points: Points) -> None:
+def test_a_point_gets_its_color(points: Points) -> None:
     assert points.hints == (Hint(10, 20, 1, 2), Hint(200, 300, 3, 4))
     assert points.current == 1
 
@@ -97,9 +97,9 @@ def test_what_cannot_be_is_told(points: Points) -> None:
         for act in (points.hold, points.delete):
             with pytest.raises(ColorflowError, match="point is gone"):
                 act(index)
-    for place in ((300, 0), (0, 400), (-1, 0), (0, -1)):
+    for position in ((300, 0), (0, 400), (-1, 0), (0, -1)):
         with pytest.raises(ColorflowError, match="400 × 300 pixels"):
-            points.put(*place)
+            points.put(*position)
     points.delete(0)
     with pytest.raises(ColorflowError, match="Click a point"):
         points.color(0, 0)

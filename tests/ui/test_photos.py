@@ -156,8 +156,8 @@ def test_all_are_taken_and_the_first_is_looked_at(tab: ColorizeTab, tmp_path: Pa
     assert pressed(updates, tab) == ["true", "false", "false"]
     assert pixels(value(updates, tab.photos.preview)).mean() == 5
     session = updates[tab.session]
-    assert [work.upload for work in session.opened] == paths
-    assert max(pixels(session.opened[0].photo.thumbnail).shape) <= THUMBNAIL_SIDE
+    assert [one.upload for one in session.items] == paths
+    assert max(pixels(session.items[0].photo.thumbnail).shape) <= THUMBNAIL_SIDE
 
 
 def test_the_first_is_shown_before_the_others_are_read(tab: ColorizeTab, tmp_path: Path) -> None:
@@ -228,8 +228,8 @@ def test_photos_may_be_added_and_taken_away(tab: ColorizeTab, tmp_path: Path) ->
     updates = drop(tab, [a, b, c, c], session)
     assert pressed(updates, tab) == ["false", "false", "true"], "the new one is looked at"
     assert not updates[tab.result.column]["visible"]
-    assert len(session.opened[0].colorings) == 2
-    folder = session.opened[0].photo.folder
+    assert len(session.items[0].colorings) == 2
+    folder = session.items[0].photo.folder
     updates = drop(tab, [b, c], session)
     assert not folder.exists()
     assert names(updates, tab) == ["b.png", "c.png"]
@@ -299,7 +299,7 @@ def test_a_photo_with_colors_is_compared_with_them(
 
 @pytest.mark.parametrize("format_", ["JPEG", "PNG"])
 @pytest.mark.parametrize("suffix", ["jpg", "png"])
-def test_both_formats_keep_metadata_and_say_the_recipe(
+def test_both_formats_keep_metadata_and_say_how_they_were_made(
     tab: ColorizeTab, tmp_path: Path, suffix: str, format_: str
 ) -> None:
     exif = Image.Exif()

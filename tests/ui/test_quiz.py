@@ -18,7 +18,7 @@ from colorflow.quiz import game as game_module
 from colorflow.quiz import trials as trials_module
 from colorflow.quiz.game import Game, open_quiz
 from colorflow.quiz.statistics import BOOTSTRAP_SEED, Tally, two_level_bootstrap
-from colorflow.quiz.store import Kind
+from colorflow.quiz.store import GameKind
 from colorflow.quiz.strict_test import NEEDED
 from colorflow.quiz.trials import Trial
 from colorflow.ui.quiz import PLAY, STRICT, QuizTab
@@ -109,9 +109,9 @@ def test_each_frame_shows_its_picture_and_no_margin(tab: QuizTab) -> None:
     trial = waiting(game)
     step = trial.height + 2 * trials_module.MARGIN
     positions = re.findall(r"object-position:0 ([\d.]+)%", value(updates, tab.stage))
-    for place, position in enumerate(positions):
+    for index, position in enumerate(positions):
         top = float(position) / 100 * (3 * step - trial.height)
-        assert top == pytest.approx(place * step + trials_module.MARGIN, abs=0.01)
+        assert top == pytest.approx(index * step + trials_module.MARGIN, abs=0.01)
 
 
 def test_ten_rounds_with_the_score_right(tab: QuizTab, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -128,7 +128,7 @@ def test_ten_rounds_with_the_score_right(tab: QuizTab, monkeypatch: pytest.Monke
         assert f"of {number}" in score
         tab.go_on(game, PLAY, 3)
     assert "Right7 of 10in free playIn a row2best 3" in score
-    wrong, answered = game.tallies[Kind("play", 3)].wrong, 4
+    wrong, answered = game.tallies[GameKind("play", 3)].wrong, 4
     assert wrong == 1
     assert f"Fooled{100 * wrong / answered:.0f} %95 %: 5 to 70 %; guessing" in score
 
@@ -272,7 +272,7 @@ def masked(updates: dict[Any, Any], trial: Trial) -> str:
 def test_nothing_that_is_sent_depends_on_where_the_truth_stands(
     make: Any, album: Path, painter: Painter, mode: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Draws that look like the truth: with the truth at either place, all is the same."""
+    """Predictions that look like the truth: with the truth at either position, all is the same."""
     painter.shift = 0
     tab = make(album)
     first = tab._quiz.pool.photos[0]
@@ -280,8 +280,8 @@ def test_nothing_that_is_sent_depends_on_where_the_truth_stands(
     monkeypatch.setattr(game_module, "choose_test_photos", lambda *_: [first] * NEEDED)
     monkeypatch.setattr(trials_module.secrets, "randbits", lambda _: 7)  # crop and grain
     sent, sheets, truths = set(), set(), []
-    for place in (0, 1):
-        monkeypatch.setattr(trials_module.secrets, "randbelow", lambda _, place=place: place)
+    for index in (0, 1):
+        monkeypatch.setattr(trials_module.secrets, "randbelow", lambda _, index=index: index)
         game, updates = started(tab, 2, mode)
         trial = waiting(game)
         truths.append(trial.truth)
@@ -417,11 +417,11 @@ def test_results_and_export(tab: QuizTab) -> None:
 
 def test_ways_to_play_are_apart_the_strict_one_first() -> None:
     tallies = {
-        Kind("play", 5): {"ada": Tally(1, 4)},
-        Kind("play", 2): {"ada": Tally(1, 4)},
-        Kind("test", 2): {"ada": Tally(7, 40)},
+        GameKind("play", 5): {"ada": Tally(1, 4)},
+        GameKind("play", 2): {"ada": Tally(1, 4)},
+        GameKind("test", 2): {"ada": Tally(7, 40)},
     }
-    results = results_html(tallies, {Kind("play", 4): Tally(1, 1)}, "")
+    results = results_html(tallies, {GameKind("play", 4): Tally(1, 1)}, "")
     assert re.findall("<h3>(.*?)</h3>", results) == [
         "Strict test: two pictures, one second each",
         "Free play with 2 pictures",

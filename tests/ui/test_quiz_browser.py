@@ -79,8 +79,8 @@ class Player(Visitor):
         ]
         return int(np.argmin(distances))
 
-    def choose(self, place: int) -> None:
-        self.one(f"#quiz-stage button[data-choice='{place}']").click()
+    def choose(self, index: int) -> None:
+        self.one(f"#quiz-stage button[data-choice='{index}']").click()
 
     def verdict(self) -> str:
         expect(self.one("#quiz-stage figure").first).to_be_visible(timeout=PATIENCE)

@@ -79,20 +79,20 @@ with page_folder() as files:
         )
         for _ in range(2)
     ]
-    places = []
+    paths = []
     for process in started:
         assert process.stdout
-        places.append(Path(process.stdout.readline().strip()))
+        paths.append(Path(process.stdout.readline().strip()))
     killed, alive = started
     killed.kill()
     killed.communicate()
-    assert places[0].exists()
+    assert paths[0].exists()
     with page_folder() as files:
-        assert not places[0].parent.exists()
-        assert (places[1] / "photo.jpg").exists()
+        assert not paths[0].parent.exists()
+        assert (paths[1] / "photo.jpg").exists()
         assert {path.name for path in temporary.iterdir()} == {
             files.parent.name,
-            places[1].parent.name,
+            paths[1].parent.name,
         }
     alive.communicate("\n", timeout=30)
     assert list(temporary.iterdir()) == []

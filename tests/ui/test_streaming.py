@@ -83,7 +83,7 @@ def test_a_click_while_they_come_is_not_undone(tab: ColorizeTab, small: Path) ->
     assert session.current.chosen is session.current.colorings[1]
 
 
-def test_cancel_keeps_what_is_there_and_draws_no_more(
+def test_cancel_keeps_what_is_there_and_samples_no_more(
     tab: ColorizeTab, colorizer: FakeColorizer, small: Path
 ) -> None:
     session = opened(tab, small)
@@ -133,7 +133,7 @@ class Handler(threading.Thread):
         self.updates = self._handle()
 
 
-@pytest.mark.parametrize("what", ["upload", "redraw", "another photo", "vary"])
+@pytest.mark.parametrize("what", ["upload", "resample", "another photo", "vary"])
 def test_what_comes_after_a_run_waits_for_its_end(
     tab: ColorizeTab, small: Path, gray: Path, monkeypatch: pytest.MonkeyPatch, what: str
 ) -> None:
@@ -141,7 +141,7 @@ def test_what_comes_after_a_run_waits_for_its_end(
     run = started(tab, session, 8, there=3)
     handlers = {
         "upload": lambda: everything(tab.open_photos([str(gray)], session)),
-        "redraw": lambda: colorize(tab, session, n=2, seed=30, samples=True),
+        "resample": lambda: colorize(tab, session, n=2, seed=30, samples=True),
         "another photo": lambda: look(tab, session, 1),
         "vary": lambda: everything(tab.more_like_this(session, 1)),
     }
@@ -154,7 +154,7 @@ def test_what_comes_after_a_run_waits_for_its_end(
     assert other.updates
     expected = {
         "upload": [],
-        "redraw": ["Seed 30", "Seed 31"],
+        "resample": ["Seed 30", "Seed 31"],
         "another photo": [],
         "vary": ["Seed 0", "Seed 0, variation 3"],
     }
@@ -199,7 +199,7 @@ def test_a_visitor_who_leaves_ends_the_run(
     assert session.job is not None
     assert session.job.state == "ended"
     session.close()
-    assert not session.opened
+    assert not session.items
 
 
 def test_photos_taken_away_in_the_middle_are_no_error(
@@ -226,7 +226,7 @@ def test_an_error_in_the_middle_is_told_and_keeps_what_is_there(
     assert text(colorize(tab, session, n=1), tab.status).startswith("1 coloring in")
 
 
-def test_the_most_different_ones_are_drawn_together(
+def test_the_most_different_ones_are_sampled_together(
     tab: ColorizeTab, colorizer: FakeColorizer, small: Path
 ) -> None:
     session = opened(tab, small)
@@ -237,14 +237,14 @@ def test_the_most_different_ones_are_drawn_together(
     assert colorizer.calls == [(3, 1.0, 0, True, True)]
 
 
-def test_the_cards_are_drawn_together(
+def test_principal_colorings_come_together(
     tab: ColorizeTab, colorizer: FakeColorizer, small: Path
 ) -> None:
     session = opened(tab, small)
     run = tab.colorize(session, 4, 1.0, 9, True, SUMMARY)
     next(run)
     assert [len(value(next(run), tab.gallery)) for _ in range(4)] == [1, 2, 3, 4]
-    assert colorizer.calls == [(4, 1.0, 9, False, False)], "no card is one of the most different"
+    assert colorizer.calls == [(4, 1.0, 9, False, False)], "not the most different"
 
 
 def test_what_else_is_asked_of_a_run(tab: ColorizeTab, small: Path) -> None:

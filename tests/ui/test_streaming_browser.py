@@ -85,7 +85,7 @@ class Streamer(Visitor):
         self._folder = server.temporary
 
     def let(self, count: int) -> None:
-        """Let so many colorings be drawn, one after the other."""
+        """Let so many colorings be made, one after the other."""
         for _ in range(count):
             self._let_one()
 
@@ -94,14 +94,14 @@ class Streamer(Visitor):
         return True
 
     def let_until(self, selector: str, text: str) -> None:
-        """Let what is being drawn be drawn, until something is said."""
-        place = self.one(selector)
-        wait_until(lambda: self._let_one() and text in place.inner_text())
+        """Let what is being made be made, until something is said."""
+        element = self.one(selector)
+        wait_until(lambda: self._let_one() and text in element.inner_text())
         for file in self._folder.glob(f"{GO}*"):
             file.unlink()
 
     def begin(self, photo: Path, n: int, there: int) -> None:
-        """Upload a photo, ask for n samples in the place of its cards, and let some come."""
+        """Upload a photo, ask for n samples, and let some come."""
         self.upload(photo)
         expect(self.one("#go")).to_be_enabled(timeout=PATIENCE)
         self.one("#n input[type=number]").fill(str(n))
@@ -139,7 +139,7 @@ def test_they_come_one_by_one_and_cancel_keeps_them(
     expect(compared).to_have_attribute("src", str(chosen))
 
     visitor.one("#cancel").click()
-    visitor.let(1)  # the one that was being drawn
+    visitor.let(1)  # the one that was being made
     visitor.expect_text("#status", "Cancelled; 3 of 8 colorings are here.")
     expect(visitor.one("#cancel")).to_be_hidden()
     visitor.expect_there(3)
@@ -192,13 +192,15 @@ def test_another_upload_in_the_middle_shows_nothing_stale(
     visitor.context.close()
 
 
-def test_a_redraw_in_the_middle_starts_anew(browser: Browser, server: Page, stepped: Path) -> None:
+def test_coloring_anew_in_the_middle_starts_anew(
+    browser: Browser, server: Page, stepped: Path
+) -> None:
     visitor = Streamer(browser, server)
     visitor.begin(stepped, 8, there=3)
     visitor.set_advanced(seed=10)
     visitor.one("#n input[type=number]").fill("2")
     visitor.one("#go").click()
-    visitor.let(3)  # the one that was being drawn, and the two new ones
+    visitor.let(3)  # the one that was being made, and the two new ones
     visitor.expect_text("#status", "2 colorings in")
     expect(visitor.one("#gallery .caption-label")).to_have_text(
         ["Seed 10", "Seed 11"], timeout=PATIENCE
@@ -290,7 +292,7 @@ def test_a_closed_page_ends_its_run(
     wait_until(lambda: not session.exists())
     visitor.let(4)
     wait_until(lambda: len(list(server.temporary.glob(f"{GO}*"))) < 4)
-    other = Streamer(browser, server)  # who would see the server hang or draw on
+    other = Streamer(browser, server)  # who would see the server hang or go on
     other.colorize(small)
     assert len(list(server.temporary.glob(f"{GO}*"))) == 3
     assert not session.exists()

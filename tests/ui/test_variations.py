@@ -31,7 +31,9 @@ def captions(updates: dict, tab: ColorizeTab) -> list[str]:  # type: ignore[type
     return [caption for _, caption in value(updates, tab.gallery)]
 
 
-def test_more_like_this_keeps_the_colors_of_the_chosen_card(tab: ColorizeTab, small: Path) -> None:
+def test_more_like_this_keeps_the_colors_of_the_chosen_coloring(
+    tab: ColorizeTab, small: Path
+) -> None:
     session = opened(tab, small)
     colorize(tab, session, n=3)
     click(tab, session, 1)
@@ -39,11 +41,11 @@ def test_more_like_this_keeps_the_colors_of_the_chosen_card(tab: ColorizeTab, sm
     updates = everything(tab.more_like_this(session, 2))
     assert captions(updates, tab) == ["B: 50 %", "B, variation 1", "B, variation 2"]
     assert updates[tab.gallery]["selected_index"] == 0
-    assert tab.view not in updates, "these still are cards"
+    assert tab.view not in updates, "these still are principal colorings"
     assert np.array_equal(session.current.colorings[0].ab, kept.ab)
-    recipe = session.current.colorings[1].recipe
-    assert recipe.seeds == (None, None, 1, 1, 1)
-    assert recipe.principal == kept.recipe.principal
+    spec = session.current.colorings[1].spec
+    assert spec.seeds == (None, None, 1, 1, 1)
+    assert spec.principal == kept.spec.principal
     assert session.current.chosen is session.current.colorings[0]
     assert text(updates, tab.status).startswith("3 colorings in ")
     assert all(one.preview.exists() for one in session.current.colorings)
@@ -61,7 +63,7 @@ def test_more_like_this_of_a_sample(tab: ColorizeTab, small: Path) -> None:
     colorize(tab, session, n=2, temperature=0.6, seed=10, samples=True)
     updates = everything(tab.more_like_this(session, 2))
     assert captions(updates, tab) == ["Seed 10", "Seed 10, variation 12", "Seed 10, variation 13"]
-    assert session.current.colorings[1].recipe.seeds == (10, 10, 12, 12, 12)
+    assert session.current.colorings[1].spec.seeds == (10, 10, 12, 12, 12)
     path = download(tab, session, 1)
     assert path.name == "small_s10-12.png"
     provenance = read_provenance(path)
@@ -69,7 +71,7 @@ def test_more_like_this_of_a_sample(tab: ColorizeTab, small: Path) -> None:
     assert (provenance.seed, provenance.temperature, provenance.model) == (10, 0.6, "fake")
 
 
-def test_something_else_is_samples_beside_the_chosen_card(
+def test_something_else_is_samples_beside_the_chosen_coloring(
     tab: ColorizeTab, colorizer: FakeColorizer, small: Path
 ) -> None:
     session = opened(tab, small)

@@ -222,7 +222,7 @@ def test_first_batch_of_training_initializes(architecture: Architecture) -> None
 
 
 def act_norms(module: nn.Module) -> list[ActNorm]:
-    """Those that see data first; in an `Inverse`, draws are what they see first."""
+    """Those that see data first; in an `Inverse`, samples are what they see first."""
     parts = list(module.modules())
     inverted = {id(p) for part in parts if isinstance(part, Inverse) for p in part.modules()}
     return [part for part in parts if isinstance(part, ActNorm) and id(part) not in inverted]

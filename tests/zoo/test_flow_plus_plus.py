@@ -19,7 +19,7 @@ SHAPE = (1, 1, 2)
 MEAN = (0.3, 0.2)
 COVARIANCE = ((0.04, 0.02), (0.02, 0.04))
 """Of the density of u: narrow and correlated within the cells, with its mode in that of (0, 0)."""
-DRAWS = 4000
+SAMPLES = 4000
 
 
 @pytest.fixture
@@ -37,7 +37,7 @@ def exact(image: Tensor) -> float:
 
 
 def terms(dequantization: Dequantization, images: Tensor, seed: int) -> Tensor:
-    """log p(u) + bound of one draw for every image."""
+    """log p(u) + bound of one sample for every image."""
     generator = torch.Generator().manual_seed(seed)
     context = torch.ones_like(images)
     u, bound = dequantization(images, context, generator=generator)
@@ -64,9 +64,9 @@ def test_weights_have_the_probability_as_their_mean(
     dequantization = flow_plus_plus_dequantization(SHAPE, 1, levels=LEVELS, width=8).double()
     randomize(dequantization, 0.2)
     with torch.no_grad():
-        draws = terms(dequantization, images[:1].expand(DRAWS, *SHAPE), seed=1)
-    ratio = (draws - exact(images[0])).exp()
-    error = ratio.std() / math.sqrt(DRAWS)
+        samples = terms(dequantization, images[:1].expand(SAMPLES, *SHAPE), seed=1)
+    ratio = (samples - exact(images[0])).exp()
+    error = ratio.std() / math.sqrt(SAMPLES)
     assert error < 0.03
     assert abs(ratio.mean() - 1) < 4 * error
 
@@ -76,9 +76,9 @@ def test_training_closes_the_gap_that_uniform_noise_leaves(images: Tensor) -> No
     gaps = []
     for dequantization in (UniformDequantization(LEVELS), trained(images, steps=40)):
         with torch.no_grad():
-            draws = terms(dequantization, images.repeat(DRAWS // len(images), 1, 1, 1), seed=2)
-        error = draws.std().item() / math.sqrt(len(draws))
-        gaps.append(log_prob - draws.mean().item())
+            samples = terms(dequantization, images.repeat(SAMPLES // len(images), 1, 1, 1), seed=2)
+        error = samples.std().item() / math.sqrt(len(samples))
+        gaps.append(log_prob - samples.mean().item())
         assert gaps[-1] > -4 * error  # a bound from below
     assert gaps[0] > 0.1
     assert gaps[1] < 0.25 * gaps[0]
@@ -87,8 +87,8 @@ def test_training_closes_the_gap_that_uniform_noise_leaves(images: Tensor) -> No
 def test_noise_sees_the_context(images: Tensor, randomize: Callable[..., nn.Module]) -> None:
     dequantization = flow_plus_plus_dequantization(SHAPE, 1, levels=LEVELS, width=8).double()
     randomize(dequantization)
-    drawn = [
+    sampled = [
         dequantization(images, context, generator=torch.Generator().manual_seed(0))[0]
         for context in (torch.zeros_like(images), torch.ones_like(images))
     ]
-    assert (drawn[0] != drawn[1]).all()
+    assert (sampled[0] != sampled[1]).all()

@@ -52,10 +52,10 @@ def test_each_is_the_other_with_its_directions_exchanged(
     masked, inverse = pair
     x, context = normal(4, *shape, seed=1), normal(4, CONTEXT_CHANNELS, *shape[1:], seed=2)
     z, ladj = masked(x, context)
-    drawn, drawn_ladj = inverse.inverse(x.flatten(1), context)
+    sampled, sampled_ladj = inverse.inverse(x.flatten(1), context)
     assert (z - x.flatten(1)).abs().min() > 1e-4
-    torch.testing.assert_close(drawn.flatten(1), z, rtol=0, atol=1e-12)
-    torch.testing.assert_close(drawn_ladj, ladj, rtol=0, atol=1e-12)
+    torch.testing.assert_close(sampled.flatten(1), z, rtol=0, atol=1e-12)
+    torch.testing.assert_close(sampled_ladj, ladj, rtol=0, atol=1e-12)
     back, back_ladj = masked.inverse(z, context)
     scored, scored_ladj = inverse(z.reshape(x.shape), context)
     torch.testing.assert_close(scored, back.flatten(1), rtol=0, atol=1e-12)
@@ -127,7 +127,7 @@ def test_the_student_learns_from_its_teacher(randomize: Callable[..., Bijection]
         losses.append(loss.item())
     assert losses[0] > 0.05
     assert sum(losses[-5:]) / 5 < 0.5 * losses[0]
-    assert sum(losses[-5:]) / 5 > -0.02  # a divergence is not negative, but for the draws
+    assert sum(losses[-5:]) / 5 > -0.02  # a divergence is not negative, but for the samples
 
 
 def test_naf_bends_each_element_where_maf_only_stretches(

@@ -16,7 +16,7 @@ from colorflow.evaluation.baselines.deterministic import DeterministicNetwork
 from colorflow.evaluation.baselines.weights import BASELINES, FORMAT, Baseline, save_baseline
 from colorflow.model.context import LevelContext
 from colorflow.model.density import ConditionalDensity
-from colorflow.model.tensors import check_weights_place
+from colorflow.model.tensors import check_weights_destination
 from colorflow.training.allocator import keep_freed_memory
 from colorflow.training.loop import choose_device, train_to_budget
 from colorflow.training.pack import Pack, open_packs
@@ -99,7 +99,7 @@ def export_baseline(
         WeightsError: if the file cannot be written.
     """
     baseline = _find(name)
-    check_weights_place(weights, FORMAT)  # before the long work
+    check_weights_destination(weights, FORMAT)  # before the long work
     state = read_state(run_folder, name)
     if state is None or not state["best"]:
         raise TrainingError(
@@ -168,15 +168,15 @@ def _tuned(
     """Returns the temperature whose samples have the lowest energy score on dev."""
     rows = np.random.default_rng(2).permutation(pack.rows("dev", variant="whole"))[:photos]
     if len(rows) == 0:
-        raise PackError(f"{pack.folder}: no dev photo to choose the draws' temperature by")
+        raise PackError(f"{pack.folder}: no dev photo to choose the samples' temperature by")
     scores = {}
     for temperature in TEMPERATURES:
         generator = torch.Generator().manual_seed(3)
         found = []
         for part in np.array_split(rows, -(-len(rows) // 10)):
             ab, condition = pack.batch(part, baseline.objective().maps)
-            drawn = density.sample(condition, SAMPLES, generator, temperature)
-            found.append(energy_score(drawn, ab))
+            samples = density.sample(condition, SAMPLES, generator, temperature)
+            found.append(energy_score(samples, ab))
         scores[temperature] = float(torch.cat(found).mean())
     best = min(scores, key=lambda t: scores[t])
     text = ", ".join(f"{t:g}: {score:.3f}" for t, score in scores.items())

@@ -50,7 +50,7 @@ class Row:
         bits_per_dim_train: of the averaged weights on training photos, density per CIELAB unit.
         bits_per_dim_dev: the same on dev photos.
         seconds_per_step: median of a training step, without reading the photos.
-        seconds_per_sample: median of sampling one coloring of one photo, with the context network.
+        seconds_per_sample: median of one sample of one photo, with the context network.
         inverse_error: largest difference between ab and their reconstruction from latents, CIELAB
             units, float32; None if a numerical inverse did not converge.
         minutes: of training.
@@ -217,7 +217,7 @@ def count_parameters(module: nn.Module) -> int:
 
 @torch.no_grad()
 def _sample_one(density: ConditionalDensity, condition: Condition) -> None:
-    """Samples one coloring, as far as a numerical inverse converges."""
+    """Makes one sample, as far as a numerical inverse converges."""
     with suppress(InversionError):
         density.sample(condition, 1, torch.Generator().manual_seed(3))
 

@@ -13,7 +13,7 @@ import torch
 from colorflow.errors import EvaluationError, TrainingError
 from colorflow.evaluation.report import (
     about_run,
-    check_place,
+    check_destination,
     json_text,
     markdown_table,
     origin,
@@ -73,8 +73,8 @@ def write_table(
             f"{run_folder}: no architecture is trained; "
             f"train one with `colorflow zoo train NAME PACK -o {run_folder}`"
         )
-    check_place(output / "zoo.json", ROWS)
-    check_place(output / "zoo.jpg", FIGURE)
+    check_destination(output / "zoo.json", ROWS)
+    check_destination(output / "zoo.jpg", FIGURE)
     rows: list[Row] = []
     densities: dict[str, ConditionalDensity] = {}
     for key in keys:
@@ -122,8 +122,8 @@ def insert_table(document: str, table: str) -> str:
     block = f"{BEGIN}\n\n{table}\n{END}"
     if BEGIN not in document:
         return f"{document.rstrip()}\n\n{block}\n".lstrip()
-    before, _, rest = document.partition(BEGIN)
-    _, _, after = rest.partition(END)
+    before, _, following = document.partition(BEGIN)
+    _, _, after = following.partition(END)
     return before + block + after
 
 

@@ -25,7 +25,7 @@ from torch import Tensor, nn
 from colorflow.errors import EvaluationError
 from colorflow.evaluation.report import (
     about_run,
-    check_place,
+    check_destination,
     figure_class,
     json_text,
     save_figure,
@@ -108,8 +108,8 @@ def write_toys(
     if path.suffix.lower() not in (".jpg", ".jpeg"):
         raise EvaluationError(f"{path}: expected the name of a JPEG file, such as zoo_toys.jpg")
     numbers = path.with_suffix(".json")
-    check_place(path, FIGURE)
-    check_place(numbers, NUMBERS)
+    check_destination(path, FIGURE)
+    check_destination(numbers, NUMBERS)
     about = {
         "steps": steps,
         "seed": seed,
@@ -159,7 +159,7 @@ def train_toy(architecture: Architecture, *, steps: int, seed: int) -> Flow:
     for step in range(steps):
         for group in optimizer.param_groups:
             group["lr"] = learning_rate(RATE, step, step / steps)
-        points = np.concatenate([draw(BATCH_EACH, rng) for draw in DATA.values()])
+        points = np.concatenate([sample(BATCH_EACH, rng) for sample in DATA.values()])
         loss = -flow(_tensor(points), contexts).mean()
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
@@ -211,8 +211,8 @@ def _write_figure(
     rows = 1 + len(results)
     figure = figure_class()(figsize=(9.5, 1.62 * rows), layout="constrained")
     axes = figure.subplots(rows, 2 * len(DATA), squeeze=False)
-    for column, (name, draw) in enumerate(DATA.items()):
-        truth = draw(200_000, np.random.default_rng([seed, 2]))
+    for column, (name, sample) in enumerate(DATA.items()):
+        truth = sample(200_000, np.random.default_rng([seed, 2]))
         edges = np.linspace(-LIMIT, LIMIT, CELLS + 1)
         histogram = np.histogram2d(truth[:, 1], truth[:, 0], [edges, edges], density=True)[0]
         brightest = float(histogram.max())

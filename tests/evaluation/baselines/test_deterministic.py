@@ -108,16 +108,16 @@ def test_statistics_of_the_features_are_taken_on_every_level(pack_folder: Path) 
             torch.testing.assert_close(found, mean, rtol=0, atol=1e-4)
 
 
-def test_what_is_drawn_to_look_at(batch: tuple[Tensor, Condition]) -> None:
+def test_what_is_sampled_to_look_at(batch: tuple[Tensor, Condition]) -> None:
     network = DeterministicNetwork(CONFIG).eval()
     network.heads[0].bias.data[:] = torch.tensor([1.0, -0.5])
     with torch.no_grad():
-        drawn = RegressionObjective(CONFIG).preview(network, *batch, torch.Generator())
-    assert drawn.shape == (3, 3, 2, 64, 64)
-    assert not drawn[:, 0].any()
-    assert torch.equal(drawn[:, 1], batch[0])
-    torch.testing.assert_close(drawn[:, 2, 0], torch.full((3, 64, 64), 20.0))
-    torch.testing.assert_close(drawn[:, 2, 1], torch.full((3, 64, 64), -10.0))
+        sampled = RegressionObjective(CONFIG).preview(network, *batch, torch.Generator())
+    assert sampled.shape == (3, 3, 2, 64, 64)
+    assert not sampled[:, 0].any()
+    assert torch.equal(sampled[:, 1], batch[0])
+    torch.testing.assert_close(sampled[:, 2, 0], torch.full((3, 64, 64), 20.0))
+    torch.testing.assert_close(sampled[:, 2, 1], torch.full((3, 64, 64), -10.0))
 
 
 def of_lightness(grid: int) -> LevelConfig:

@@ -225,7 +225,7 @@ def test_the_best_weights_are_exported(pack_folder: Path, tmp_path: Path) -> Non
 
 
 class NormalDensity(ConditionalDensity):
-    """Draws about gray, with the std that it is built with."""
+    """Samples about gray, with the std that it is built with."""
 
     def __init__(self, std: float) -> None:
         nn.Module.__init__(self)
@@ -238,8 +238,8 @@ class NormalDensity(ConditionalDensity):
         generator: torch.Generator | None = None,
         temperature: float = 1.0,
     ) -> Tensor:
-        drawn = torch.randn(len(condition), n, 2, 64, 64, generator=generator)
-        return temperature * self.std * drawn
+        sampled = torch.randn(len(condition), n, 2, 64, 64, generator=generator)
+        return temperature * self.std * sampled
 
 
 def normal_run(folder: Path, std: float, patch: pytest.MonkeyPatch) -> None:
@@ -252,7 +252,7 @@ def normal_run(folder: Path, std: float, patch: pytest.MonkeyPatch) -> None:
 def test_the_temperature_is_that_of_the_lowest_energy_score(
     chosen: float, pack_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """In 8192 dimensions the score of draws about gray is sqrt(s^2 + v) - s / sqrt(2), with s
+    """In 8192 dimensions the score of samples about gray is sqrt(s^2 + v) - s / sqrt(2), with s
     their std and v the mean square of the truth; it is lowest where s is the root of v."""
     pack = Pack(pack_folder)
     rows = pack.rows("dev", variant="whole")
@@ -300,7 +300,7 @@ def test_a_pack_without_dev_photos(
     table = (pack / "photos.csv").read_text(encoding="utf-8")
     (pack / "photos.csv").write_text(table.replace(",dev,", ",train,"), encoding="utf-8")
     normal_run(tmp_path / "run", 20.0, monkeypatch)
-    with pytest.raises(PackError, match="no dev photo to choose the draws' temperature"):
+    with pytest.raises(PackError, match="no dev photo to choose the samples' temperature"):
         export_baseline(
             "cinn2019", tmp_path / "run", tmp_path / "w.safetensors", pack_folder=pack, say=str
         )

@@ -16,7 +16,7 @@ from PIL import Image
 from scipy import stats
 
 from colorflow.errors import EvaluationError, TrainingError
-from colorflow.evaluation.report import check_place
+from colorflow.evaluation.report import check_destination
 from colorflow.evaluation.zoo import figure, measure, toys
 from colorflow.evaluation.zoo.figure import FIGURE
 from colorflow.evaluation.zoo.measure import Row, inverse_errors, median_seconds, photo_nats
@@ -166,7 +166,7 @@ def test_the_pictures_are_those_that_scikit_image_ships() -> None:
     assert abs(ab[0].permute(1, 2, 0).numpy() - chroma).mean() < 2
 
 
-def test_a_flow_that_cannot_draw_leaves_its_place_blank(
+def test_a_flow_that_cannot_sample_leaves_its_cell_blank(
     pictures: tuple[torch.Tensor, Condition], trainer: Trainer
 ) -> None:
     density = trainer.ema
@@ -307,11 +307,11 @@ def test_files_of_others_stay(name: str, run: Path, pack_folder: Path, tmp_path:
 
 def test_the_shipped_files_can_be_made_anew() -> None:
     docs = Path(__file__).parents[3] / "docs"
-    check_place(docs / "zoo.json", ROWS)
-    check_place(docs / "zoo.jpg", FIGURE)
-    check_place(docs / "zoo_toys.json", toys.NUMBERS)
-    check_place(docs / "zoo_toys.jpg", toys.FIGURE)
+    check_destination(docs / "zoo.json", ROWS)
+    check_destination(docs / "zoo.jpg", FIGURE)
+    check_destination(docs / "zoo_toys.json", toys.NUMBERS)
+    check_destination(docs / "zoo_toys.jpg", toys.FIGURE)
     with pytest.raises(EvaluationError):
-        check_place(docs / "zoo.json", toys.NUMBERS)
+        check_destination(docs / "zoo.json", toys.NUMBERS)
     with pytest.raises(EvaluationError):
-        check_place(docs / "zoo.jpg", toys.FIGURE)
+        check_destination(docs / "zoo.jpg", toys.FIGURE)

@@ -54,7 +54,7 @@ def test_two_moons_are_half_circles() -> None:
     assert (points @ [0, 1] > 0.25).mean() == pytest.approx(0.5, abs=0.15)
 
 
-def test_eight_gaussians_have_eight_places() -> None:
+def test_eight_gaussians_have_eight_centers() -> None:
     points = eight_gaussians(COUNT, rng())
     angle = np.arange(8) * np.pi / 4
     centers = 2.2 * np.stack([np.cos(angle), np.sin(angle)], 1)
@@ -158,7 +158,7 @@ def test_another_kind_of_file(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
-def test_a_place_that_cannot_be_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_that_cannot_be_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in list(ARCHITECTURES)[1:]:
         monkeypatch.delitem(ARCHITECTURES, name)
     (tmp_path / "file").write_text("mine")

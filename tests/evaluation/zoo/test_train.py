@@ -147,7 +147,7 @@ def pair(pack_folder: Path, config: TrainConfig, tmp_path_factory: pytest.TempPa
     """A run with a trained pair. Read it only."""
     folder = tmp_path_factory.mktemp("pair")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(loop, "write_grid", lambda *_: None)  # maf draws one number after the other
+        patch.setattr(loop, "write_grid", lambda *_: None)  # maf samples one number after the other
         for name in ("maf", "iaf"):
             train_architecture(
                 name, pack_folder, folder, config=config, minutes=minutes_of(24), say=str

@@ -1,0 +1,1 @@
+"""Super-resolution as an inverse problem: p(high resolution | low resolution) by a flow."""

@@ -1,0 +1,88 @@
+"""One doubling of a whole photo, in tiles, so that memory does not grow with the photo.
+
+Noise depends on the place and every tile sees a margin around itself, so the result does not
+depend on the tiling.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch.nn import functional as F
+
+from colorflow.enlarge.model import DetailModel, in_range
+from colorflow.enlarge.noise import noise_at
+
+TILE = 384
+"""Side of a tile in pixels of the low resolution, a multiple of 2."""
+MARGIN = 32
+"""Pixels of low resolution around a tile, a multiple of 2. What lies further away has no visible
+effect, although up to `StepConfig.reach` pixels are connected (docs/enlarge.md, "Tiles")."""
+
+
+class Doubling:
+    """The doubling of one photo's lightness.
+
+    Args:
+        model: what samples the details.
+        lightness: (H, W) float32, L* in [0, 100].
+        seed: of the sample.
+        stream: of the noise; each doubling of a photo has its own.
+        temperature: std of the latents.
+        tile: side of a tile.
+
+    Attributes:
+        tiles: how many there are.
+    """
+
+    def __init__(
+        self,
+        model: DetailModel,
+        lightness: NDArray[np.float32],
+        *,
+        seed: int,
+        stream: int,
+        temperature: float,
+        tile: int = TILE,
+    ) -> None:
+        self.model, self.seed, self.stream, self.temperature = model, seed, stream, temperature
+        self.height, self.width = lightness.shape
+        # Whole cells and a margin on all sides: borders are treated as the inside is.
+        below, right = self.height % 2 + MARGIN, self.width % 2 + MARGIN
+        self._low = np.pad(lightness, ((MARGIN, below), (MARGIN, right)), mode="symmetric")
+        self._corners = [
+            (top, left)
+            for top in range(0, self.height, tile)
+            for left in range(0, self.width, tile)
+        ]
+        self._tile = tile
+        self.tiles = len(self._corners)
+        self.lightness: NDArray[np.float32] = np.empty(
+            (2 * self.height, 2 * self.width), np.float32
+        )
+
+    def run(self) -> Iterator[int]:
+        """Fills `lightness` tile by tile; yields how many tiles are done."""
+        for done, (top, left) in enumerate(self._corners, 1):
+            bottom, right = min(top + self._tile, self.height), min(left + self._tile, self.width)
+            tile = self._sample(top, bottom + bottom % 2, left, right + right % 2)
+            rows, columns = 2 * (bottom - top), 2 * (right - left)
+            self.lightness[2 * top : 2 * bottom, 2 * left : 2 * right] = tile[:rows, :columns]
+            yield done
+
+    @torch.inference_mode()
+    def _sample(self, top: int, bottom: int, left: int, right: int) -> NDArray[np.float32]:
+        """The result of a rectangle, (2 (bottom - top), 2 (right - left))."""
+        region = self._low[top : bottom + 2 * MARGIN, left : right + 2 * MARGIN]
+        low = torch.from_numpy(np.ascontiguousarray(region))[None, None]
+        rows = slice((top - MARGIN) // 2, (bottom + MARGIN) // 2)
+        columns = slice((left - MARGIN) // 2, (right + MARGIN) // 2)
+        channels = 4 * self.model.config.channels
+        latents = self.temperature * noise_at(self.seed, self.stream, channels, rows, columns)
+        high = self.model.decode(latents, low)
+        means = low if not self.model.config.restores else F.avg_pool2d(high, 2).clamp(0, 100)
+        inside = in_range(high, means)[0, 0, 2 * MARGIN : -2 * MARGIN, 2 * MARGIN : -2 * MARGIN]
+        return inside.numpy()

@@ -1,0 +1,157 @@
+"""The Enlarger: what a person gets, and what is refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from safetensors import safe_open
+from safetensors.torch import save_file
+from skimage import color, data
+
+from colorflow.color.full_resolution import lightness_of
+from colorflow.enlarge.enlarger import Enlarger
+from colorflow.enlarge.weights import (
+    FIRST,
+    LAST,
+    RESTORE,
+    load_enlarge_weights,
+    save_enlarge_weights,
+)
+from colorflow.errors import PhotoError, WeightsError
+from tests.enlarge.conftest import ModelOf
+
+GRAY = data.camera()[100:137, 180:230]
+COLOR = data.astronaut()[30:67, 200:250]
+
+
+@pytest.fixture
+def weights(model_of: ModelOf, tmp_path: Path) -> Path:
+    path = tmp_path / "enlarge.safetensors"
+    models = {FIRST: model_of(), LAST: model_of(), RESTORE: model_of(restores=True)}
+    save_enlarge_weights(path, models, {LAST: {"minutes": 1}})
+    return path
+
+
+@pytest.fixture
+def enlarger(weights: Path) -> Enlarger:
+    return Enlarger.load(weights)
+
+
+def reduced(pixels: np.ndarray, scale: int) -> np.ndarray:
+    lightness = lightness_of(pixels)
+    height, width = lightness.shape
+    return lightness.reshape(height // scale, scale, width // scale, scale).mean((1, 3))
+
+
+@pytest.mark.parametrize("scale", [2, 4])
+@pytest.mark.parametrize("pixels", [GRAY, COLOR], ids=["gray", "color"])
+def test_the_reduced_result_is_the_photo(
+    enlarger: Enlarger, pixels: np.ndarray, scale: int
+) -> None:
+    (result,) = enlarger.enlarge(pixels, scale)
+    assert result.size == (scale * pixels.shape[1], scale * pixels.shape[0])
+    assert result.mode == ("L" if pixels.ndim == 2 else "RGB")
+    error = np.abs(reduced(np.asarray(result), scale) - lightness_of(pixels))
+    assert error.max() < 0.4, "one gray level"
+    assert np.asarray(result).std() > 10
+
+
+def test_a_color_photo_keeps_its_colors(enlarger: Enlarger) -> None:
+    (result,) = enlarger.enlarge(COLOR, temperature=0)
+    pixels = np.asarray(result)
+    blocks = pixels.reshape(37, 2, 50, 2, 3).mean((1, 3)) / 255
+    difference = color.rgb2lab(blocks)[..., 1:] - color.rgb2lab(COLOR)[..., 1:]
+    assert np.sqrt((difference**2).mean()) < 6
+
+
+def test_samples_depend_on_their_seed_alone(enlarger: Enlarger) -> None:
+    first, second = enlarger.enlarge(GRAY, n=2, temperature=1, seed=3)
+    (again,) = enlarger.enlarge(GRAY, temperature=1, seed=4)
+    assert np.array_equal(np.asarray(second), np.asarray(again))
+    assert not np.array_equal(np.asarray(first), np.asarray(second))
+
+
+def test_restoring_need_not_keep_the_photo(enlarger: Enlarger) -> None:
+    (result,) = enlarger.enlarge(GRAY, temperature=1, restore=True)
+    assert np.abs(reduced(np.asarray(result), 2) - lightness_of(GRAY)).max() > 1
+
+
+def test_transparency_and_16_bits(enlarger: Enlarger) -> None:
+    picture = Image.fromarray(COLOR)
+    picture.putalpha(Image.linear_gradient("L").resize(picture.size))
+    (result,) = enlarger.enlarge(picture)
+    assert result.mode == "RGBA"
+    assert np.ptp(np.asarray(result.getchannel("A"))) > 200
+    deep = GRAY.astype(np.uint16) * 257
+    (result,) = enlarger.enlarge(deep, temperature=0)
+    (plain,) = enlarger.enlarge(GRAY, temperature=0)
+    assert np.abs(np.asarray(result).astype(int) - np.asarray(plain)).max() <= 1
+
+
+def test_progress_rises_to_1(enlarger: Enlarger, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("colorflow.enlarge.enlarger.TILE", 16)
+    from colorflow.photo import photo_from_image
+
+    shares = list(enlarger.steps(photo_from_image(GRAY), 4, 0.8, 0))
+    assert shares == sorted(shares)
+    assert shares[-1] == pytest.approx(1)
+    assert len(shares) > 10
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"scale": 3}, "scale: expected 2 or 4, got 3"),
+        ({"temperature": -1}, "temperature: expected 0 to 2"),
+        ({"seed": -1}, "seed: expected a whole number from 0"),
+        ({"n": 0}, "n: expected"),
+    ],
+)
+def test_wrong_arguments_are_named(
+    enlarger: Enlarger, arguments: dict[str, int], message: str
+) -> None:
+    with pytest.raises(ValueError, match=message):
+        enlarger.enlarge(GRAY, **arguments)
+
+
+def test_photos_too_small_or_too_large_are_refused(
+    enlarger: Enlarger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(PhotoError, match="7 x 50 pixels; enlarging needs at least 8 x 8"):
+        enlarger.enlarge(GRAY.T[:, :7])
+    monkeypatch.setattr("colorflow.enlarge.enlarger.MAX_RESULT_PIXELS", 4 * GRAY.size - 1)
+    with pytest.raises(PhotoError, match=r"megapixels; the limit is .*: choose a smaller scale"):
+        enlarger.enlarge(GRAY)
+
+
+def test_weights_that_cannot_restore(model_of: ModelOf, tmp_path: Path) -> None:
+    path = tmp_path / "two.safetensors"
+    save_enlarge_weights(path, {FIRST: model_of(), LAST: model_of()}, {})
+    with pytest.raises(WeightsError, match="cannot restore"):
+        Enlarger.load(path).enlarge(GRAY, restore=True)
+
+
+def test_damaged_weights_are_refused(weights: Path, model_of: ModelOf, tmp_path: Path) -> None:
+    with pytest.raises(WeightsError, match="no such weights file"):
+        Enlarger.load(tmp_path / "none.safetensors")
+    one = tmp_path / "one.safetensors"
+    save_enlarge_weights(one, {LAST: model_of()}, {})
+    with pytest.raises(WeightsError, match="'first' is missing"):
+        load_enlarge_weights(one)
+    content = weights.read_bytes()
+    (tmp_path / "cut.safetensors").write_bytes(content[:-100])
+    with pytest.raises(WeightsError):
+        load_enlarge_weights(tmp_path / "cut.safetensors")
+
+
+def test_a_header_that_asks_for_more_than_the_file_holds(weights: Path) -> None:
+    with safe_open(str(weights), framework="pt") as file:
+        header = file.metadata()
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    header["config"] = header["config"].replace('"width": 12', '"width": 512')
+    save_file(tensors, weights, header)
+    with pytest.raises(WeightsError, match="asks for"):
+        load_enlarge_weights(weights)
