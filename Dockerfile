@@ -13,6 +13,9 @@ RUN python -m venv --without-pip /opt/colorflow \
 
 FROM python:3.11-slim AS page
 COPY --from=build /opt/colorflow /opt/colorflow
+# Names of files on contact sheets, beyond ASCII.
+RUN apt-get update && apt-get install --yes --no-install-recommends fonts-dejavu-core \
+    && rm -rf /var/lib/apt/lists/*
 # The answers of the quiz go to the data folder; mount a volume there to keep them.
 RUN useradd --create-home --uid 1000 colorflow && install -d -o colorflow /data
 ENV PATH=/opt/colorflow/bin:$PATH XDG_DATA_HOME=/data
