@@ -15,6 +15,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from colorflow.batch.existing import existing_results, expected_provenance
 from colorflow.batch.locations import Url, download, has_content
 from colorflow.batch.outcome import ColoredFile, PhotoOutcome
@@ -134,15 +136,19 @@ def _color(
         _make_folder(local.folder)
     indices = [list(provenances).index(label) for label in missing]
     painted = colorizer.render(photo, predictions.ab[indices], bits=photo.bits)
+    gray = []
     for label, pixels in zip(missing, painted, strict=True):
         written, target = local.folder / local.name(label), task.target(label)
         write_image(written, pixels, photo, provenance=provenances[label])
         if isinstance(target, Url):
             upload(written, target)
         complete.append(task.coloring(label, provenances[label]))
+        if _is_gray(pixels):
+            gray.append(task.name(label))
     outcome = skipped(task, provenances)
     if missing:
-        outcome = replace(outcome, status="done", reason=None)
+        remarks = (f"nearly gray, since black and white show no color: {', '.join(gray)}",)
+        outcome = replace(outcome, status="done", reason=None, remarks=remarks if gray else ())
     if not settings.likelihood:
         return outcome
     bits = _bits_per_dim(colorizer, photo, local, predictions)
@@ -194,6 +200,12 @@ def _bits_per_dim(
     return [value if math.isfinite(value) else None for value in values]
 
 
+def _is_gray(pixels: np.ndarray) -> bool:
+    """Whether a coloring (H, W, 3), of 8 or 16 bits, shows hardly any color."""
+    eight = pixels if pixels.dtype == np.uint8 else (pixels >> 8).astype(np.uint8)
+    return Photo(pixels=eight).kind is Kind.GRAY
+
+
 def _make_folder(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -213,4 +225,5 @@ def _with_facts(outcome: PhotoOutcome, photo: Photo | None, began: float) -> Pho
     outcome = replace(outcome, seconds=time.perf_counter() - began)
     if photo is None:
         return outcome
-    return replace(outcome, width=photo.width, height=photo.height, remarks=photo.remarks)
+    remarks = (*photo.remarks, *outcome.remarks)
+    return replace(outcome, width=photo.width, height=photo.height, remarks=remarks)

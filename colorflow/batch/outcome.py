@@ -42,7 +42,7 @@ class PhotoOutcome:
         width: of the photo in pixels; None if it was not read.
         height: of the photo in pixels; None if it was not read.
         seconds: time spent on it.
-        remarks: what the user should know about how the file was read.
+        remarks: what the user should know about how the file was read, and about the results.
         ends_the_run: the output folder takes nothing more, so other photos would fail, too.
     """
 

@@ -14,7 +14,6 @@ from PIL import Image, ImageFile, JpegImagePlugin, TiffImagePlugin
 
 from colorflow.photo.formats import DAMAGE, DEFAULT_MAX_PIXELS, open_file, open_image, photo_errors
 from colorflow.photo.jpeg import ends_early
-from colorflow.photo.kind import has_tones
 from colorflow.photo.metadata import metadata_of, orientation_of, raw_exif
 from colorflow.photo.photo import Photo
 from colorflow.photo.pixels import TRANSPOSED, pixels_and_alpha, upright
@@ -22,7 +21,6 @@ from colorflow.photo.profile16 import apply_profile
 from colorflow.photo.sixteen_bits import Samples16, samples16_of, to_8_bits
 from colorflow.photo.tiff import TiffFile
 
-_NO_TONES = "hardly any pixel is between black and white, so the colors can hardly be seen"
 _FIRST_OF_SEVERAL = "the file holds several pictures (pages or frames); the first was taken"
 
 
@@ -49,8 +47,6 @@ def read_photo(path: str | os.PathLike[str], *, max_pixels: int = DEFAULT_MAX_PI
             raise OSError("its data ends too early")
         if _holds_several(image):
             photo = replace(photo, remarks=(*photo.remarks, _FIRST_OF_SEVERAL))
-        if not has_tones(photo.pixels):
-            photo = replace(photo, remarks=(*photo.remarks, _NO_TONES))
         return photo
 
 

@@ -40,10 +40,6 @@ STRAY_RESIDUAL = 7.0
 """Weighted residual, in CIELAB units, beyond which a cell has another color, not noise."""
 STRAY_SHARE = 0.005
 """Share of cells beyond STRAY_RESIDUAL that makes a picture colored: about 4 x 4 cells."""
-_EXTREME = 12
-"""Steps of 255 from black or white within which a pixel cannot show a color."""
-_LEAST_TONES = 0.05
-"""Share of pixels between black and white below which a picture hardly shows its colors."""
 _FADING = 2.0
 """The residual of a clear tint along its own hue is divided by 1 plus this."""
 _CLEAR_TINT = 8.0
@@ -121,21 +117,6 @@ def _fit(lightness: np.ndarray, ab: np.ndarray) -> np.ndarray:
     bend = np.diff(np.eye(_KNOTS), 2, axis=0)
     normal = design.T @ design / len(cells) + _SMOOTHNESS * bend.T @ bend + _RIDGE * np.eye(_KNOTS)
     return np.asarray(design @ np.linalg.solve(normal, design.T @ ab / len(cells)))
-
-
-def has_tones(pixels: np.ndarray) -> bool:
-    """Tell whether a picture has tones between black and white, where colors can be seen.
-
-    Scanned text, line drawings and black frames have hardly any.
-
-    Args:
-        pixels: uint8 (H, W) or sRGB (H, W, 3).
-    """
-    step = max(1, max(pixels.shape[:2]) // _PRESAMPLE)
-    sample = pixels[::step, ::step]
-    tones = sample.mean(-1) if sample.ndim == 3 else sample
-    between = (tones > _EXTREME) & (tones < 255 - _EXTREME)
-    return float(between.mean()) >= _LEAST_TONES
 
 
 def _reduced(pixels: np.ndarray) -> np.ndarray:

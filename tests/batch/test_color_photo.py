@@ -500,3 +500,18 @@ def test_photos_are_written_to_the_name_that_is_cleaned_up(
 def test_workers_are_at_least_one(album: Path, out: Path, workers: int) -> None:
     with pytest.raises(ValueError, match="workers: expected at least 1"):
         next(run(make_plan([album], out, Settings()), workers=workers))
+
+
+def test_a_result_without_visible_color_is_named(tmp_path: Path, out: Path, color_all: Run) -> None:
+    """As of scanned text, whose pixels are black or white."""
+    scan = np.where(skimage.data.text() > 128, 255, 0).astype(np.uint8)
+    deep = np.where(skimage.data.text() > 128, 65535, 0).astype(np.uint16)
+    Image.fromarray(scan).save(tmp_path / "scan.png")
+    Image.fromarray(deep).save(tmp_path / "scan16.png")
+    Image.fromarray(skimage.data.camera()).resize((96, 96)).save(tmp_path / "man.png")
+    paths = [tmp_path / name for name in ("scan.png", "scan16.png", "man.png")]
+    found = {name: outcome.remarks for name, outcome in color_all(*paths, n=2).items()}
+    said = "nearly gray, since black and white show no color: "
+    assert found["scan.png"] == (f"{said}scan_a.png, scan_b.png",)
+    assert found["scan16.png"] == (f"{said}scan16_a.png, scan16_b.png",)
+    assert found["man.png"] == ()

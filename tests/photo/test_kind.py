@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,8 +12,8 @@ import skimage.data
 from PIL import Image, ImageOps
 
 from benchmarks.damaged_files import by_pillow
-from colorflow.photo import Kind, Photo, photo_from_image, read_photo
-from colorflow.photo.kind import GRAY_CHROMA, has_tones, kind_of
+from colorflow.photo import Kind, Photo, photo_from_image
+from colorflow.photo.kind import GRAY_CHROMA, kind_of
 
 Tone = Callable[[np.ndarray], np.ndarray]
 
@@ -149,27 +148,3 @@ def test_a_photo_tells_its_kind(sepia: Tone) -> None:
     assert Photo(pixels=gray).kind is Kind.GRAY
     assert photo_from_image(sepia(gray)).kind is Kind.TINTED
     assert photo_from_image(photo("chelsea")).kind == "colored"
-
-
-@pytest.mark.parametrize(
-    ("pixels", "expected"),
-    [
-        (skimage.data.camera(), True),
-        (skimage.data.astronaut(), True),
-        (np.where(skimage.data.camera() > 128, 255, 0).astype(np.uint8), False),
-        (skimage.data.text() // 20, False),
-        (np.full((30, 40, 3), (255, 0, 0), np.uint8), True),
-        (np.full((30, 40), 128, np.uint8), True),
-    ],
-    ids=["photo", "color photo", "two values", "black", "pure red", "flat gray"],
-)
-def test_tones_between_black_and_white(pixels: np.ndarray, *, expected: bool) -> None:
-    assert has_tones(pixels) == expected
-
-
-def test_a_picture_without_tones_is_read_with_a_remark(tmp_path: Path) -> None:
-    path = tmp_path / "scan.png"
-    Image.fromarray(np.where(skimage.data.text() > 128, 255, 0).astype(np.uint8)).save(path)
-    assert any("hardly be seen" in remark for remark in read_photo(path).remarks)
-    Image.fromarray(skimage.data.camera()).save(path)
-    assert read_photo(path).remarks == ()
