@@ -1,4 +1,4 @@
-"""Predictions a contact sheet: gray, principal colorings, and the original, one row per photo.
+"""Makes a contact sheet: gray, principal colorings, and the original, one row per photo.
 
     python -m benchmarks.contact_sheet PHOTOS... -o SHEET.jpg
     python -m benchmarks.contact_sheet --examples astronaut chelsea coffee rocket -o SHEET.jpg

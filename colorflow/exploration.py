@@ -236,7 +236,9 @@ class Exploration(ABC):
             hints: the hints of these colorings.
         """
         order = np.argsort(-self.log_prob(photo, colorings.ab, hints=hints), kind="stable")
-        return Predictions(specs=[colorings.specs[i] for i in order], ab=colorings.ab[order])
+        shares = tuple(colorings.shares[i] for i in order) if colorings.shares else ()
+        specs = [colorings.specs[i] for i in order]
+        return Predictions(specs=specs, ab=colorings.ab[order], shares=shares)
 
     def _spec_of(self, coloring: int | ColoringSpec) -> ColoringSpec:
         return coloring if isinstance(coloring, ColoringSpec) else self.spec(coloring)

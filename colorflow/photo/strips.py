@@ -13,7 +13,7 @@ import math
 import struct
 import sys
 import zlib
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING
 
@@ -37,6 +37,10 @@ _LOWEST_FIRST = 2
 """Fill order: the first pixel of a byte is its lowest bit."""
 _REVERSED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
 _SEPARATE = 2
+_LARGEST_TILE = 256
+"""Pixels of a tile per pixel of the picture; one of 16 x 16 may lie in a tile of 256 x 256."""
+_LARGEST_TAIL = 1 << 16
+"""Bytes after the last row of a strip."""
 _LARGEST_FAX = 4 << 20
 """Bytes; their decoding takes two to five seconds a million."""
 _END_OF_IMAGE = b"\xff\xd9"
@@ -97,6 +101,8 @@ def _shape_of_pieces(page: TiffPage) -> tuple[int, int]:
         across, down = page.imagewidth, page.rowsperstrip
     if min(across, down) < 1:
         raise OSError(_TOO_EARLY)
+    if page.is_tiled and across * down > _LARGEST_TILE * page.imagewidth * page.imagelength:
+        raise KindNotReadError("tiles much larger than the picture")
     return across, down
 
 
@@ -135,24 +141,33 @@ def fax_pixels(page: TiffPage, file: IO[bytes]) -> np.ndarray:
     return pixels
 
 
-def deflated_pixels(page: TiffPage, file: IO[bytes]) -> np.ndarray:
-    """Decode the pixels of a deflated page whose last strip holds more rows than the picture.
+def oversized_pixels(page: TiffPage, file: IO[bytes]) -> np.ndarray:
+    """Decode the pixels of a page whose strips hold more than the picture needs.
 
-    imagecodecs refuses such strips.
+    The last strip may hold as many rows as the others, and bytes may follow the last row.
+    imagecodecs refuses such strips with some compressions.
 
     Raises:
         OSError: a strip or tile ends too early.
-        Exception: whatever zlib and tifffile raise on damaged files.
+        Exception: whatever the decoders raise on damaged files.
     """
+    from tifffile import TIFF
+
     samples = 1 if page.planarconfig == _SEPARATE else page.samplesperpixel
     pixels = np.zeros(page.shaped, page.dtype)
+    _, down = _shape_of_pieces(page)
     for index, piece in enumerate(pieces_of(page)):
-        size = piece.height * math.ceil(piece.width * samples * _bits(page) / 8)
-        data = zlib.decompressobj().decompress(_data_of(piece, file), size)
+        row = math.ceil(piece.width * samples * _bits(page) / 8)
+        size, data = piece.height * row, _data_of(piece, file)
+        if page.compression in _DEFLATE:
+            data = zlib.decompressobj().decompress(data, size)
+        else:
+            most = min(down, 2 * page.imagelength) * row + _LARGEST_TAIL
+            data = TIFF.DECOMPRESSORS[page.compression](data, out=most)[:size]
         if len(data) < size:
             raise OSError(_TOO_EARLY)
         part, (plane, z, y, x, _), (depth, height, width, _) = page.decode(
-            zlib.compress(data, 1), index
+            TIFF.COMPRESSORS[page.compression](data), index
         )
         assert part is not None
         pixels[plane, z : z + depth, y : y + height, x : x + width] = part[:depth, :height, :width]
@@ -177,7 +192,7 @@ def check_subsampled(page: TiffPage, file: IO[bytes]) -> None:
         size = blocks * (across * down + 2)  # luma samples and two chroma samples
         data = _data_of(piece, file)
         if page.compression in _DEFLATE:
-            data = zlib.decompress(data, bufsize=size)
+            data = zlib.decompressobj().decompress(data, size)
         elif page.compression != _UNCOMPRESSED:
             data = TIFF.DECOMPRESSORS[page.compression](data, out=size)
         if len(data) < size:
@@ -185,7 +200,7 @@ def check_subsampled(page: TiffPage, file: IO[bytes]) -> None:
 
 
 def check_jpeg(page: TiffPage, file: IO[bytes]) -> None:
-    """Check that the JPEG pictures that a page is made of are whole; tifffile checks their size.
+    """Check that the JPEG pictures that a page is made of are whole and of the right size.
 
     Raises:
         OSError: one of them is not.
@@ -194,7 +209,10 @@ def check_jpeg(page: TiffPage, file: IO[bytes]) -> None:
     tables = (page.jpegtables or b"").removesuffix(_END_OF_IMAGE)
     for piece in pieces_of(page):
         data = _data_of(piece, file)
-        _whole_jpeg(tables + data[2:] if tables else data)
+        # The last strip may hold as many rows as the others.
+        heights = {piece.height, page.tilelength if page.is_tiled else page.rowsperstrip}
+        sizes = {(piece.width, height) for height in heights}
+        _whole_jpeg(tables + data[2:] if tables else data, sizes)
 
 
 def old_jpeg(page: TiffPage, file: IO[bytes]) -> JpegImageFile:
@@ -217,10 +235,7 @@ def old_jpeg(page: TiffPage, file: IO[bytes]) -> JpegImageFile:
         data = file.read(length) + _scan_of_strips(page, file)
     else:
         data = file.read()
-    picture = _whole_jpeg(data)
-    if picture.size != (page.imagewidth, page.imagelength):
-        raise OSError("its old-style JPEG data is of another size")
-    return picture
+    return _whole_jpeg(data, {(page.imagewidth, page.imagelength)})
 
 
 def _scan_of_strips(page: TiffPage, file: IO[bytes]) -> bytes:
@@ -235,9 +250,12 @@ def _scan_of_strips(page: TiffPage, file: IO[bytes]) -> bytes:
     return scan
 
 
-def _whole_jpeg(data: bytes) -> JpegImageFile:
+def _whole_jpeg(data: bytes, sizes: Collection[tuple[int, int]]) -> JpegImageFile:
+    """Decode a JPEG picture, which must be of one of the sizes; they are checked before."""
     file = io.BytesIO(data)
     picture = JpegImageFile(file)
+    if picture.size not in sizes:
+        raise OSError("its JPEG data is of another size")
     picture.load()
     if ends_early(picture, file):
         raise OSError(_TOO_EARLY)

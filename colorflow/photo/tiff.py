@@ -8,6 +8,7 @@ Reference: TIFF 6.0; Adobe Photoshop TIFF technical note 3 (2005) for floats.
 
 from __future__ import annotations
 
+import struct
 from typing import TYPE_CHECKING, Any
 
 import cv2
@@ -45,6 +46,8 @@ _SEPARATE = 2
 """Planar configuration: one plane per sample, one behind the other."""
 _ASSOCIATED_ALPHA, _ALPHA = 1, 2
 """Kinds of extra samples; the colors are multiplied with associated alpha."""
+_MOST_EXTRA = 8
+"""Extra samples per pixel; all of them are decoded, and memory is counted for a few."""
 _REDUCED = 1
 """Bit of NewSubfileType: a smaller version of another picture."""
 _XMP = 700
@@ -114,7 +117,8 @@ class TiffFile(ImageFile.ImageFile):
     def is_read(self) -> bool:
         """Whether such files are read at all."""
         page = self.page
-        if page.samplesperpixel < _CHANNELS.get(self.photometric, 1):
+        channels = _CHANNELS.get(self.photometric, 1)
+        if not channels <= page.samplesperpixel <= channels + _MOST_EXTRA:
             return False
         if self.is_signed:  # refused with a reason of its own
             return True
@@ -169,8 +173,8 @@ class TiffFile(ImageFile.ImageFile):
             return self._subsampled()
         try:
             return page.asarray(maxworkers=max(1, cv2.getNumThreads()))
-        except imagecodecs.DeflateError:
-            return strips.deflated_pixels(page, file)
+        except (imagecodecs.DeflateError, imagecodecs.PackbitsError, imagecodecs.ZstdError):
+            return strips.oversized_pixels(page, file)
 
     def _subsampled(self) -> np.ndarray:
         import imagecodecs
@@ -178,7 +182,11 @@ class TiffFile(ImageFile.ImageFile):
         assert self.fp is not None
         strips.check_subsampled(self.page, self.fp)
         self.fp.seek(0)
-        return np.asarray(imagecodecs.tiff_decode(self.fp.read(), asrgb=True)[..., :3])
+        data = bytearray(self.fp.read())
+        if orientation := self.page.tags.get(Base.Orientation):  # libtiff would mirror some of them
+            start, order = orientation.valueoffset, self._tiff.byteorder
+            data[start : start + 2] = struct.pack(f"{order}H", 1)
+        return np.asarray(imagecodecs.tiff_decode(bytes(data), asrgb=True)[..., :3])
 
     def _image(self) -> Image.Image:
         samples = self.samples()
@@ -187,7 +195,8 @@ class TiffFile(ImageFile.ImageFile):
         if self.photometric in (WHITE_IS_ZERO, BLACK_IS_ZERO):
             samples = _to_8_bits(samples, self.bits)
             if self.photometric == WHITE_IS_ZERO:
-                samples = 255 - samples
+                gray = samples if samples.ndim == 2 else samples[..., 0]
+                np.subtract(255, gray, out=gray)  # not alpha
         if samples.dtype == np.uint16:
             samples = (samples >> 8).astype(np.uint8)
         if self.photometric in (_CMYK, _LAB):

@@ -1,4 +1,4 @@
-"""Recipes, references, interpolation, resampled levels, uncertainty and likelihood."""
+"""Specs, references, interpolation, resampled levels, uncertainty and likelihood."""
 
 from __future__ import annotations
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
+import tracemalloc
 import zlib
 from collections.abc import Callable
 from pathlib import Path
 
+import imagecodecs
 import numpy as np
 import pytest
-from PIL import Image, TiffImagePlugin
+from PIL import Image, ImageOps, TiffImagePlugin
 from PIL.ExifTags import Base
 
 from benchmarks.damaged_files import by_pillow, tiff_of
@@ -239,3 +242,69 @@ def test_subsampled_chroma_that_ends_early_is_refused(saved: Saved) -> None:
         content = tiff_of([data], (40, 24), Compression=compression, **tags)
         with pytest.raises(UnreadablePhotoError, match="damaged, incomplete, or of a kind"):
             read_photo(saved(content, "p.tif"))
+
+
+@pytest.mark.parametrize(
+    ("compression", "encode"),
+    [(32773, imagecodecs.packbits_encode), (50000, imagecodecs.zstd_encode)],
+    ids=["PackBits", "Zstandard"],
+)
+def test_other_strips_with_more_than_the_picture(
+    saved: Saved, compression: int, encode: Callable[[bytes], bytes]
+) -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (24, 40), np.uint8)
+    tags = {"Compression": compression, "BitsPerSample": 8, "PhotometricInterpretation": 1}
+    content = tiff_of([encode(pixels.tobytes() + bytes(80))], (40, 24), **tags)
+    assert np.array_equal(read_photo(saved(content, "p.tif")).pixels, pixels)
+    with pytest.raises(UnreadablePhotoError, match="damaged, incomplete, or of a kind"):
+        read_photo(saved(tiff_of([encode(pixels[:-1].tobytes())], (40, 24), **tags), "p.tif"))
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_subsampled_chroma_is_turned_once(saved: Saved, orientation: int) -> None:
+    luma = np.linspace(20, 235, 24 * 40).reshape(12, 2, 20, 2).transpose(0, 2, 1, 3)
+    blocks = np.full((12, 20, 6), 128, np.uint8)
+    blocks[..., :4] = luma.reshape(12, 20, 4)
+    tags = {
+        "BitsPerSample": (8, 8, 8), "SamplesPerPixel": 3, "PhotometricInterpretation": 6,
+        "YCbCrSubSampling": (2, 2), "Orientation": orientation, "Compression": 1,
+    }  # fmt: skip
+    read = read_photo(saved(tiff_of([blocks.tobytes()], (40, 24), **tags), "p.tif")).pixels
+    as_stored = Image.fromarray(np.linspace(20, 235, 24 * 40).reshape(24, 40).astype(np.uint8))
+    as_stored.getexif()[Base.Orientation] = orientation
+    expected = np.asarray(ImageOps.exif_transpose(as_stored))
+    assert read.shape[:2] == expected.shape
+    assert np.abs(read.mean(-1) - expected).max() < 30  # another range of luma
+
+
+def test_white_is_zero_leaves_alpha_alone(saved: Saved) -> None:
+    samples = np.dstack([np.full((24, 40), 40, np.uint8), np.full((24, 40), 200, np.uint8)])
+    tags = {"BitsPerSample": (8, 8), "SamplesPerPixel": 2, "PhotometricInterpretation": 0}
+    content = tiff_of([samples.tobytes()], (40, 24), Compression=1, ExtraSamples=2, **tags)
+    photo = read_photo(saved(content, "p.tif"))
+    assert (photo.pixels == 215).all()
+    assert photo.alpha is not None
+    assert (photo.alpha == 200).all()
+
+
+def test_what_takes_far_more_memory_than_its_pixels_is_refused(
+    picture: Image.Image, saved: Saved
+) -> None:
+    many = {"BitsPerSample": (8,) * 40, "SamplesPerPixel": 40, "PhotometricInterpretation": 2}
+    content = tiff_of([bytes(40 * 24 * 40)], (40, 24), ExtraSamples=(0,) * 37, **many)
+    with pytest.raises(UnreadablePhotoError, match="40 x 8 bits a pixel"):
+        read_photo(saved(content, "p.tif"))
+    large = jpeg(picture.resize((1600, 1600)))
+    content = tiff_of([large], (16, 16), Compression=7, **COLOR)
+    with pytest.raises(UnreadablePhotoError, match="JPEG data is of another size"):
+        read_photo(saved(content, "p.tif"))
+    bomb = zlib.compress(bytes(50_000_000))
+    tags = {"BitsPerSample": (8, 8, 8), "SamplesPerPixel": 3, "PhotometricInterpretation": 6}
+    path = saved(tiff_of([bomb], (40, 24), Compression=8, YCbCrSubSampling=(2, 2), **tags), "p.tif")
+    tracemalloc.start()
+    try:
+        with contextlib.suppress(UnreadablePhotoError):
+            read_photo(path)
+        assert tracemalloc.get_traced_memory()[1] < 20_000_000
+    finally:
+        tracemalloc.stop()
