@@ -78,8 +78,9 @@ class Limits:
     megabytes: int = 200
     """Size of one uploaded file, in units of 1024² bytes; a lossless 60-megapixel scan fits."""
     megapixels: float = 80
-    """Size of one photo, and of all photos in memory at the same time. The most expensive kind,
-    16-bit color, takes 24 bytes a pixel while it is rendered: with the model this fits in 4 GB."""
+    """Size of one photo, and of all photos in memory at the same time. The most expensive kind
+    of usual files, 16-bit color, takes 24 bytes a pixel while it is rendered: with the model this
+    fits in 4 GB. TIFF of floats takes up to 82 bytes a pixel while it is read."""
     waiting: int = 64
     """Requests that may wait in the queue; more are refused."""
     stored_megabytes: int = 4000
