@@ -133,7 +133,8 @@ def match_files(pattern: Url) -> list[Url]:
     root = store_of(fixed)[1]
     with reported(pattern, "cannot be listed", UnreadablePhotoError):
         store.invalidate_cache()
-        matches = store.glob(path, detail=True).items()
+        literal = path.replace("[", "[[]").replace("?", "[?]")  # only * stands for other names
+        matches = store.glob(literal, detail=True).items()
         found = [name for name, details in matches if details["type"] == "file"]
     return [fixed / name.removeprefix(root).lstrip("/") for name in sorted(found)]
 

@@ -203,8 +203,10 @@ class FolderJob(Job):
             replace(record, reason=record.reason and self._in_plain_words(record.reason))
             for record in self._records
         ]
-        if write_sheet(made / _SHEET, self._plan.in_order(said)):
-            sheet = Path(shutil.copyfile(made / _SHEET, out / _SHEET))
+        largest = max(map(self._pixels_of, (task.path for task in self._plan.tasks)), default=0)
+        with self._budget.reserve(largest):  # photos and results are read one after the other
+            if write_sheet(made / _SHEET, self._plan.in_order(said)):
+                sheet = Path(shutil.copyfile(made / _SHEET, out / _SHEET))
         archive = out / f"{self._intake.name[:_LONGEST_NAME]}-colored.zip"
         pack(made, archive)
         self.outcome = FolderOutcome(

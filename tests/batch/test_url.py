@@ -26,7 +26,7 @@ from colorflow.batch import (
     run_in_process,
     write_report,
 )
-from colorflow.batch.locations import has_content, list_files, store_of
+from colorflow.batch.locations import has_content, list_files, match_files, store_of
 from colorflow.batch.output import check_url_writable, upload
 from colorflow.cli import main
 from colorflow.colorizer import Colorizer
@@ -445,3 +445,13 @@ def test_the_command_hands_its_options_to_the_engine(
         {"weights": None, "device": "cpu", "workers": None},
         {"weights": None, "device": "cuda", "workers": 9},
     ]
+
+
+def test_only_the_star_of_a_pattern_stands_for_other_names(memory: MemoryFileSystem) -> None:
+    names = ("/odd/a[1]/x.png", "/odd/q?/w.png", "/odd/qx/w.png")
+    for name in names:
+        memory.pipe(name, b"1")
+    for pattern, expected in (("a[1]/*.png", "a[1]/x.png"), ("q?/*", "q?/w.png")):
+        url = location_of(f"memory://odd/{pattern}")
+        assert isinstance(url, Url)
+        assert [found.text for found in match_files(url)] == [f"memory://odd/{expected}"]
