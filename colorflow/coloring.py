@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from colorflow.color.upsample import upsample_ab
 
-LARGEST_SEED = 2**63 - 1
+_LARGEST_SEED = 2**63 - 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -183,5 +183,5 @@ class Uncertainty:
 
 def check_seed(seed: int, following: int = 0) -> None:
     """Raises `ValueError` if a seed or one of the `following` ones is out of range."""
-    if not 0 <= seed <= LARGEST_SEED - following:
+    if not 0 <= seed <= _LARGEST_SEED - following:
         raise ValueError(f"seed: expected a whole number from 0, got {seed}")

@@ -189,11 +189,11 @@ def digest_of(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()[:_DIGITS]
 
 
-def default_weights(name: str = "colorflow.safetensors") -> Path:
-    """Path of shipped weights: inside the installed package, or beside it in a checkout."""
+def default_weights() -> Path:
+    """Path of the shipped weights: inside the installed package, or beside it in a checkout."""
     package = Path(__file__).parent
-    inside = package / "weights" / name
-    return inside if inside.exists() else package.parent / "weights" / name
+    inside = package / "weights" / "colorflow.safetensors"
+    return inside if inside.exists() else package.parent / "weights" / "colorflow.safetensors"
 
 
 def _is_one(path: Path, kind: FileKind) -> bool:

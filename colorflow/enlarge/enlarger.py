@@ -19,7 +19,6 @@ from colorflow.color.full_resolution import lightness_of, render
 from colorflow.enlarge.tiles import TILE, Doubling
 from colorflow.enlarge.weights import FIRST, LAST, RESTORE, EnlargeWeights, load_enlarge_weights
 from colorflow.errors import PhotoError, WeightsError
-from colorflow.files import default_weights
 from colorflow.photo import Photo, photo_from_image, read_photo
 
 if TYPE_CHECKING:
@@ -27,7 +26,6 @@ if TYPE_CHECKING:
 
     Picture = str | os.PathLike[str] | Image.Image | NDArray[Any] | Photo
 
-WEIGHTS_NAME = "enlarge.safetensors"
 SCALES = (2, 4)
 DEFAULT_TEMPERATURE = 0.8
 MAX_RESULT_PIXELS = 200_000_000
@@ -47,15 +45,13 @@ class Enlarger:
         self.weights = weights
 
     @classmethod
-    def load(cls, weights: str | os.PathLike[str] | None = None) -> Enlarger:
-        """Reads a weights file, the shipped one by default.
+    def load(cls, weights: str | os.PathLike[str]) -> Enlarger:
+        """Reads a weights file; none is shipped yet.
 
         Raises:
             WeightsError: if the file is missing, foreign, or does not fit.
         """
-        return cls(
-            load_enlarge_weights(Path(weights) if weights else default_weights(WEIGHTS_NAME))
-        )
+        return cls(load_enlarge_weights(Path(weights)))
 
     def enlarge(
         self,

@@ -1,7 +1,7 @@
 """One doubling of a whole photo, in tiles, so that memory does not grow with the photo.
 
-Noise depends on the place and every tile sees a margin around itself, so the result does not
-depend on the tiling.
+Noise depends on the place, and every tile sees around itself all that its pixels depend on
+(`StepConfig.reach`), so the result does not depend on the tiling.
 """
 
 from __future__ import annotations
@@ -18,9 +18,6 @@ from colorflow.enlarge.noise import noise_at
 
 TILE = 384
 """Side of a tile in pixels of the low resolution, a multiple of 2."""
-MARGIN = 32
-"""Pixels of low resolution around a tile, a multiple of 2. What lies further away has no visible
-effect, although up to `StepConfig.reach` pixels are connected (docs/enlarge.md, "Tiles")."""
 
 
 class Doubling:
@@ -50,9 +47,10 @@ class Doubling:
     ) -> None:
         self.model, self.seed, self.stream, self.temperature = model, seed, stream, temperature
         self.height, self.width = lightness.shape
+        self._margin = margin = model.config.reach
         # Whole cells and a margin on all sides: borders are treated as the inside is.
-        below, right = self.height % 2 + MARGIN, self.width % 2 + MARGIN
-        self._low = np.pad(lightness, ((MARGIN, below), (MARGIN, right)), mode="symmetric")
+        below, right = self.height % 2 + margin, self.width % 2 + margin
+        self._low = np.pad(lightness, ((margin, below), (margin, right)), mode="symmetric")
         self._corners = [
             (top, left)
             for top in range(0, self.height, tile)
@@ -76,13 +74,14 @@ class Doubling:
     @torch.inference_mode()
     def _sample(self, top: int, bottom: int, left: int, right: int) -> NDArray[np.float32]:
         """The result of a rectangle, (2 (bottom - top), 2 (right - left))."""
-        region = self._low[top : bottom + 2 * MARGIN, left : right + 2 * MARGIN]
+        margin = self._margin
+        region = self._low[top : bottom + 2 * margin, left : right + 2 * margin]
         low = torch.from_numpy(np.ascontiguousarray(region))[None, None]
-        rows = slice((top - MARGIN) // 2, (bottom + MARGIN) // 2)
-        columns = slice((left - MARGIN) // 2, (right + MARGIN) // 2)
+        rows = slice((top - margin) // 2, (bottom + margin) // 2)
+        columns = slice((left - margin) // 2, (right + margin) // 2)
         channels = 4 * self.model.config.channels
         latents = self.temperature * noise_at(self.seed, self.stream, channels, rows, columns)
         high = self.model.decode(latents, low)
         means = low if not self.model.config.restores else F.avg_pool2d(high, 2).clamp(0, 100)
-        inside = in_range(high, means)[0, 0, 2 * MARGIN : -2 * MARGIN, 2 * MARGIN : -2 * MARGIN]
+        inside = in_range(high, means)[0, 0, 2 * margin : -2 * margin, 2 * margin : -2 * margin]
         return inside.numpy()

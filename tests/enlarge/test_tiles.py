@@ -48,7 +48,6 @@ def test_seeds_and_streams_have_their_own_noise(seed: int, stream: int) -> None:
 @pytest.mark.parametrize("restores", [False, True])
 def test_the_result_does_not_depend_on_the_tiling(model_of: ModelOf, *, restores: bool) -> None:
     model = model_of(restores=restores)
-    assert model.config.reach <= tiles.MARGIN
     one = doubled(model)
     for tile in (16, 38):
         assert np.abs(doubled(model, tile) - one).max() < 1e-3
