@@ -12,6 +12,7 @@ import pytest
 import skimage.data
 from PIL import Image
 
+from benchmarks.files_of_one_photo import files_of_one_photo
 from benchmarks.measuring import ratios, side_by_side, spread
 from benchmarks.photos import codec_only, gray_photo, save_gray, size_of
 from benchmarks.pixels import straight_line
@@ -78,6 +79,15 @@ def test_one_photo(
     assert rows[0][0] == "codecs alone"
     assert rows[-1][0] == "peak memory above torch, MB"
     assert 20 < float(rows[-1][1].split()[0]) < 1000
+
+
+@pytest.mark.slow
+def test_files_of_one_photo_are_those_whose_functions_run() -> None:
+    calls = files_of_one_photo(Path(__file__).resolve().parent.parent)
+    assert {"cli/colorize.py", "batch/plan.py", "batch/processes.py"} <= calls.command
+    assert {"batch/processes.py", "photo/decode.py", "model/pyramid.py"} <= calls.worker
+    assert "model/pyramid.py" not in calls.command  # the worker has the model
+    assert not any("errors.py" in own or "/fax" in own for own in (*calls.command, *calls.worker))
 
 
 @pytest.mark.slow
