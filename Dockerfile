@@ -9,7 +9,7 @@ COPY weights weights
 # PyTorch's build for the CPU: the one on PyPI brings CUDA, which takes 3.8 GB.
 RUN python -m venv --without-pip /opt/colorflow \
     && uv pip install --no-cache --compile-bytecode --torch-backend cpu \
-        --python /opt/colorflow/bin/python ".[heic]"
+        --python /opt/colorflow/bin/python .
 
 FROM python:3.11-slim AS page
 COPY --from=build /opt/colorflow /opt/colorflow

@@ -18,7 +18,7 @@ from tests.borrowing import borrow_packages
 
 ROOT = Path(__file__).resolve().parent.parent
 BORROWED = {"torch", "torchvision"}
-EXTRAS = ("train", "eval", "heic")
+EXTRAS = ("train", "eval")
 """What the package itself uses, without Ray, whose tests are too slow to be done twice."""
 
 

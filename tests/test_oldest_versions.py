@@ -9,7 +9,7 @@ from tests.oldest_versions import BORROWED, constraints, requirements
 
 def test_every_dependency_has_an_oldest_version() -> None:
     bounds = {r.name: {bound.operator for bound in r.specifier} for r in requirements()}
-    assert {"numpy", "gradio", "imagehash", "matplotlib", "pillow-heif"} <= bounds.keys()
+    assert {"numpy", "gradio", "imagehash", "matplotlib", "pi-heif"} <= bounds.keys()
     assert [name for name, operators in bounds.items() if not operators & {">=", "=="}] == []
 
 

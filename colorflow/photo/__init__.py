@@ -3,7 +3,7 @@
 from colorflow.photo.decode import count_pixels, read_photo
 from colorflow.photo.encode import write_image
 from colorflow.photo.find import find_photos
-from colorflow.photo.formats import DEFAULT_MAX_PIXELS, PHOTO_SUFFIXES
+from colorflow.photo.formats import DEFAULT_MAX_PIXELS, KINDS, PHOTO_SUFFIXES
 from colorflow.photo.from_image import photo_from_image
 from colorflow.photo.kind import Kind
 from colorflow.photo.metadata import Metadata
@@ -20,6 +20,7 @@ from colorflow.photo.provenance import (
 __all__ = [
     "COLORING",
     "DEFAULT_MAX_PIXELS",
+    "KINDS",
     "LETTERS",
     "PHOTO_SUFFIXES",
     "Kind",

@@ -27,8 +27,7 @@ _FIRST_OF_SEVERAL = "the file holds several pictures (pages or frames); the firs
 def read_photo(path: str | os.PathLike[str], *, max_pixels: int = DEFAULT_MAX_PIXELS) -> Photo:
     """Read a picture file as one upright sRGB photo.
 
-    Formats: JPEG, PNG, TIFF, WebP, GIF, JPEG 2000, AVIF, BMP, PNM, and HEIC where pillow-heif is
-    installed.
+    Formats: JPEG, PNG, TIFF, WebP, GIF, JPEG 2000, AVIF, HEIC, BMP and PNM.
 
     Args:
         path: the file; its suffix does not matter.

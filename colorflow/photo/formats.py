@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import IO
 
+from pi_heif import HeifImageFile
 from PIL import (
     AvifImagePlugin,
     BmpImagePlugin,
@@ -184,13 +185,6 @@ def _from_container(start: bytes, file: IO[bytes], source: str) -> ImageFile.Ima
         return AvifImagePlugin.AvifImageFile(file)
     if not brands & _HEIF_BRANDS:
         raise UnreadablePhotoError(source, f"the file is a video, not a {KINDS} picture")
-    try:
-        from pillow_heif import HeifImageFile  # type: ignore[import-not-found,unused-ignore]
-    except ImportError as error:
-        raise UnreadablePhotoError(
-            source,
-            "the file is a HEIC picture, which needs one more package: pip install pillow-heif",
-        ) from error
     return HeifImageFile(file)  # type: ignore[no-untyped-call,no-any-return,unused-ignore]
 
 
