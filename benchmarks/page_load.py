@@ -3,9 +3,10 @@
     python -m benchmarks.page_load --clients 5 --uploads 4
 
 Every client has its own address, which the page takes from the header of a local proxy. It uploads
-its photos and requests colorings of all of them at once through the HTTP interface. An answer
-belongs to the photo with the same lightness, because colorizing keeps the lightness. The photos are
-different gray crops of scikit-image's pictures.
+its photos and requests a preview of each of them at once through the HTTP interface: the first
+picture that somebody sees. When a preview is there, it requests all colorings of that photo in full
+size. An answer belongs to the photo with the same lightness, because colorizing keeps the
+lightness. The photos are different gray crops of scikit-image's pictures.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -34,6 +36,7 @@ from numpy.typing import NDArray
 from benchmarks.page_server import page_server
 from colorflow.color.full_resolution import lightness_of
 from colorflow.photo import read_photo
+from colorflow.ui.photos import reduced
 
 _MOST_SECONDS = 600
 """Limit for the start of the server, and for each answer."""
@@ -53,8 +56,10 @@ class LoadOutcome:
     """Number of "busy" answers; the clients asked again after a second."""
     mixed_up: int
     """Answers with a picture that has the lightness of another photo."""
+    first_seconds: list[float]
+    """Seconds from request to preview, including upload and download."""
     seconds: list[float]
-    """Seconds from request to answer, including upload and download."""
+    """The same to the answer in full size, from the request of the preview on."""
     start_megabytes: float
     """Memory of the server before the run, with the model loaded."""
     peak_megabytes: float
@@ -104,16 +109,21 @@ def load(
             ]
             answers = [one.result() for one in asked]
         peak = _memory(process, "VmHWM")
-    known = [lightness_of(read_photo(photo).pixels) for photo in photos]
+    whole = [read_photo(photo) for photo in photos]
+    known = [lightness_of(photo.pixels) for photo in whole]
+    small = [lightness_of(reduced(photo).pixels) for photo in whole]
     told = [(number, answer) for number, answer in enumerate(answers) if answer is not None]
     return LoadOutcome(
         asked=len(photos),
         answered=len(told),
         busy=sum(one.busy for one in answers if one),
         mixed_up=sum(
-            len(one.files) != colorings or any(_closest(file, known) != index for file in one.files)
+            len(one.files) != colorings
+            or _closest(one.preview, small) != index
+            or any(_closest(file, known) != index for file in one.files)
             for index, one in told
         ),
+        first_seconds=[one.first_seconds for _, one in told],
         seconds=[one.seconds for _, one in told],
         start_megabytes=start,
         peak_megabytes=peak,
@@ -133,26 +143,43 @@ def _make_photos(folder: Path, count: int, size: tuple[int, int]) -> list[Path]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Answer:
+    preview: str
+    first_seconds: float
     files: list[str]
     seconds: float
     busy: int
 
 
 def _ask(program: Client, photo: Path, colorings: int) -> _Answer | None:
-    """The answer, requested until the page is not busy; None if there is none."""
+    """The preview and then the answer in full size; None if one of them does not come."""
     started = time.perf_counter()
+    try:
+        (preview,), busy = _colorings(program, photo, n=1, preview=True)
+        first_seconds = time.perf_counter() - started
+        files, busy_again = _colorings(program, photo, n=colorings)
+    except Exception as error:  # counts as a missing answer
+        print(f"{photo.name}: {type(error).__name__}: {error}", file=sys.stderr)
+        return None
+    return _Answer(
+        preview=preview,
+        first_seconds=first_seconds,
+        files=files,
+        seconds=time.perf_counter() - started,
+        busy=busy + busy_again,
+    )
+
+
+def _colorings(program: Client, photo: Path, **options: Any) -> tuple[list[str], int]:
+    """The files, requested until the page is not busy, and how often it was."""
     for busy in range(_MOST_SECONDS):
-        job: Job = program.submit(handle_file(photo), n=colorings, api_name="/colorize")
+        job: Job = program.submit(handle_file(photo), api_name="/colorize", **options)
         try:
             files, _ = job.result(_MOST_SECONDS)
         except QueueError:
             time.sleep(_PAUSE_SECONDS)
-        except Exception as error:  # any other error counts as a missing answer
-            print(f"{photo.name}: {type(error).__name__}: {error}", file=sys.stderr)
-            return None
         else:
-            return _Answer(files=files, seconds=time.perf_counter() - started, busy=busy)
-    return None
+            return files, busy
+    raise TimeoutError("the page was busy all the time")
 
 
 def _closest(file: str, known: Sequence[NDArray[np.float32]]) -> int | None:
@@ -191,19 +218,20 @@ def main() -> None:
         )
     width, height = options.size
     load_now = os.getloadavg()[1]
-    seconds = outcome.seconds or [0.0]
+    first, seconds = outcome.first_seconds or [0.0], outcome.seconds or [0.0]
     print(
         f"{date.today()}: {options.clients} clients, {options.uploads} photos each at once, "
         f"{width} x {height} pixels, {options.colorings} colorings of each in full size; "
         f"load of the machine {load_now:.0f}\n"
     )
     print(
-        "| asked | answered | busy | mixed up | median, s | last, s "
-        "| memory at start, MB | peak above |"
+        "| asked | answered | busy | mixed up | first picture, median, s | last, s "
+        "| all in full size, median, s | last, s | memory at start, MB | peak above |"
     )
-    print("|---:|---:|---:|---:|---:|---:|---:|---:|")
+    print("|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|")
     print(
         f"| {outcome.asked} | {outcome.answered} | {outcome.busy} | {outcome.mixed_up} "
+        f"| {statistics.median(first):.1f} | {max(first):.1f} "
         f"| {statistics.median(seconds):.1f} | {max(seconds):.1f} "
         f"| {outcome.start_megabytes:.0f} "
         f"| {outcome.peak_megabytes - outcome.start_megabytes:.0f} |"

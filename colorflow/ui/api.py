@@ -28,7 +28,7 @@ from colorflow.ui.colorings import name_of, provenance_of
 from colorflow.ui.controls import MOST_VIVID
 from colorflow.ui.gradio_patches import is_upload_folder
 from colorflow.ui.limits import ROUND_PIXELS, WORK_QUEUE, MemoryBudget, visitor_of
-from colorflow.ui.photos import new_folder
+from colorflow.ui.photos import new_folder, reduced
 from colorflow.ui.points import check_points
 from colorflow.ui.status import sentence
 from colorflow.ui.storage import VISITORS
@@ -101,14 +101,17 @@ class Api:
         seed: int = 0,
         format: Format = "same",
         samples: bool = False,
+        preview: bool = False,
     ) -> tuple[list[FileData], dict[str, Any]]:
         """Color a photo n times (1 to 8) at its own size: first with the average of all samples,
         then with averages of the n - 1 most frequent kinds of samples. If samples is true, return n
         single samples instead; sample i depends on seed + i alone (0 to 4294967295). vividness
         (0 to 1.5) is 1 for natural colors, and 0 for calm ones that are the same each time. format
-        is same (JPEG for a JPEG, otherwise PNG), png, jpeg, tiff or webp. Returns the n files, and
-        for each its seed, its share of all samples (null for a single sample) and its bits per
-        dimension (less is more likely), with the digest of the model.
+        is same (JPEG for a JPEG, otherwise PNG), png, jpeg, tiff or webp. If preview is true, the
+        files have at most 1024 pixels on the longer side, come sooner, and same is JPEG. Returns
+        the n files, and for each its seed, its share of all samples (null for a single sample) and
+        its bits per dimension (less is more likely; null for a preview), with the digest of the
+        model.
 
         Args:
             photo: an uploaded file.
@@ -117,9 +120,10 @@ class Api:
             seed: seed of the first sample.
             format: format of the files.
             samples: single samples instead of averages.
+            preview: small files instead of full size.
         """
         n = _whole("n", n, 1, MOST_COLORINGS)
-        return self._results(photo, n, vividness, seed, format, samples)
+        return self._results(photo, n, vividness, seed, format, samples, preview=preview)
 
     @_in_sentences
     def hints(
@@ -206,6 +210,8 @@ class Api:
         format: Format,
         samples: bool,
         hints: list[HintFields] | None = None,
+        *,
+        preview: bool = False,
     ) -> tuple[list[FileData], dict[str, Any]]:
         """Color a photo n times, and write and describe the results."""
         vividness = _number("vividness", vividness, 0, MOST_VIVID)
@@ -213,27 +219,31 @@ class Api:
         if format not in FORMATS:
             expected = ", ".join(FORMATS)
             raise ColorflowError(f"format: expected one of {expected}, got {_shown(format)}.")
-        if not isinstance(samples, bool):
-            raise ColorflowError(f"samples: expected true or false, got {_shown(samples)}.")
+        for name, value in (("samples", samples), ("preview", preview)):
+            if not isinstance(value, bool):
+                raise ColorflowError(f"{name}: expected true or false, got {_shown(value)}.")
         path = self._uploaded(upload)
         with self._budget.reserve(count_pixels(path, max_pixels=self._budget.pixels)):
             photo = read_photo(path, max_pixels=self._budget.pixels)
             points = () if hints is None else _points(hints, photo)
             made = self._colorizer.predict(photo, n, vividness, seed, samples=samples, hints=points)
-            paths = self._write(photo, made, format)
-            likelihoods = self._colorizer.bits_per_dim(photo, made.ab, hints=points)
+            if format == "same":
+                is_jpeg = photo.metadata.format == "JPEG" or (preview and photo.alpha is None)
+                format = "jpeg" if is_jpeg else "png"
+            paths = self._write(reduced(photo) if preview else photo, made, format)
+            likelihoods = [None] * n
+            if not preview:
+                likelihoods = self._colorizer.bits_per_dim(photo, made.ab, hints=points).tolist()
         return [_file(path) for path in paths], {
             "seeds": made.seeds,
             "shares": list(made.shares or (None,) * n),
-            "bits_per_dim": likelihoods.tolist(),
+            "bits_per_dim": likelihoods,
             "vividness": vividness,
             "model": self._colorizer.digest,
         }
 
     def _write(self, photo: Photo, predictions: "Predictions", format: Format) -> list[Path]:
-        """Render colorings at full size, one at a time, and write each to a file."""
-        if format == "same":
-            format = "jpeg" if photo.metadata.format == "JPEG" else "png"
+        """Render colorings at the photo's size, one at a time, and write each to a file."""
         folder = new_folder(self._files, "api-")
         shares = predictions.shares or (None,) * len(predictions.ab)
         pictures = self._colorizer.render(photo, predictions.ab, bits=photo.bits)

@@ -200,6 +200,21 @@ def test_formats(client: Client, folder: Path, format: str, suffix: str) -> None
     assert 0 < about["bits_per_dim"][0] < 20
 
 
+def test_a_preview_is_the_same_coloring_in_small(client: Client, folder: Path) -> None:
+    path = folder / "large.png"
+    Image.fromarray(data.camera().repeat(2, axis=0).repeat(3, axis=1)).save(path)
+    options = {"n": 1, "seed": 3, "api_name": "/colorize"}
+    (small,), about = client.predict(handle_file(path), preview=True, **options)
+    (large,), _ = client.predict(handle_file(path), **options)
+    assert Path(small).name == "large_a.jpg"
+    assert (about["shares"], about["bits_per_dim"]) == ([1], [None])
+    colors = read_photo(small).pixels
+    assert colors.shape == (683, 1024, 3)
+    expected = np.asarray(Image.open(large).resize((1024, 683), Image.Resampling.BOX), int)
+    assert np.abs(colors - expected).mean() < 3
+    assert read_provenance(small).seed == 3
+
+
 def test_the_same_seed_gives_the_same_and_another_another(client: Client, folder: Path) -> None:
     photo = handle_file(folder / "small.png")
     options = {"samples": True, "api_name": "/colorize"}
@@ -272,6 +287,7 @@ HINT = {"row": 1, "column": 1, "a": 0, "b": 0}
         ({"vividness": 1e300}, "vividness: expected"),
         ({"vividness": "bold"}, "vividness: expected"),
         ({"samples": "yes"}, "samples: expected true or false, got 'yes'"),
+        ({"preview": 1}, "preview: expected true or false, got 1"),
         ({"seed": -1}, "seed: expected a whole number from 0 to 4294967295"),
         ({"seed": 2**32}, "seed: expected"),
         ({"format": "gif"}, "format: expected one of same, png, jpeg, tiff, webp, got 'gif'"),
