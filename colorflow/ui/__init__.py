@@ -6,7 +6,8 @@
     guard.py      middleware: names, foreign pages, connections, passwords, uploads
     gradio_patches.py  everything that depends on Gradio's internals
     api.py        the API for programs; api_quiz.py keeps their games
-    page.py       what every tab shares: heading, theme, page.css
+    page.py       what every tab shares: heading, theme, page.css; page.js names things for screen
+                  readers
     session.py    what the server keeps of one visitor: open photos, the job at work, their files
     panes.py      where every tab takes uploads and shows results
     controls.py   controls that several tabs have; status.py: their status lines

@@ -27,7 +27,7 @@ _WELCOME = """
 <li><h2>Choose a photo</h2>A scan, or a picture of the print taken with a phone; sepia is fine.</li>
 <li><h2>Color it</h2>First comes the average of all colorings that suit the photo, then other kinds
 with their shares: the dress may be red in 41 of 100, and blue in the others.</li>
-<li><h2>Keep what you believe</h2>The download has your photo's own size, sharpness and date.</li>
+<li><h2>Keep the one you like</h2>The download has your photo's own size, sharpness and date.</li>
 </ol>
 """
 VIEWS = (
@@ -35,11 +35,11 @@ VIEWS = (
     "which are bolder."
 )
 _VARIATIONS = """
-<p>More like this: the colors of the chosen one stay, their details change. Something else: single
-samples that have not been here yet, beside the chosen one.</p>
+<p>More like this keeps the colors of the chosen one and changes their details. Something else
+brings other colorings beside it.</p>
 """
 _TO_HINTS = """
-<p>Takes this coloring to Hints, where you say the colors that you know.</p>
+<p>Takes this coloring to Hints, where you choose the colors that you know.</p>
 """
 
 
@@ -57,11 +57,10 @@ class ColorizeLayout:
         self, colorizer: Colorizer, root: Path, max_megabytes: int, budget: MemoryBudget
     ) -> None:
         self.formats = formats_line(max_megabytes)
-        with gr.Row(elem_id="colorize"):
+        with gr.Row(elem_id="colorize", elem_classes="workbench"):
             with gr.Column(scale=2, min_width=300):
                 self.photos = UploadPane(root, budget, "upload", "Photos", several=True)
                 self._build_photo()
-                self._build_controls()
             with gr.Column(scale=5, min_width=300):
                 self.result = ComparePane("", _WELCOME, colorizer.digest, self.status)
                 with self.result.column:
@@ -72,6 +71,8 @@ class ColorizeLayout:
                         "Correct its colors", visible=hints, elem_id="to-hints"
                     )
                     gr.HTML(_TO_HINTS, visible=hints, elem_id="to-hints-info")
+            with gr.Column(scale=2, min_width=300):
+                self._build_controls()
 
     def _build_photo(self) -> None:
         self.strip = gr.HTML("", js_on_load=LISTEN, apply_default_css=False, elem_id="strip")
@@ -127,11 +128,12 @@ class ColorizeLayout:
             [TRUE_COLORS, GRAY],
             value=TRUE_COLORS,
             label="Compare with",
-            info="The photo's own colors, which played no part, or its gray.",
+            info="The photo's own colors, which were not used, or its gray.",
             visible=False,
             elem_id="beside",
         )
         with gr.Row(elem_id="keep"):
+            self.result.add_download()
             self.format = gr.Radio(
                 list(SUFFIXES),
                 value="JPEG",
@@ -139,4 +141,3 @@ class ColorizeLayout:
                 info="A JPEG is small; a PNG loses nothing.",
                 elem_id="format",
             )
-            self.result.add_download()

@@ -81,7 +81,7 @@ class FolderTab:
         self._bounds = line(
             f"Up to {MOST_PHOTOS} photos and {max_megabytes} MB together, also in a zip."
         )
-        with gr.Row(elem_id="folder"):
+        with gr.Row(elem_id="folder", elem_classes="workbench"):
             with gr.Column(scale=2, min_width=300):
                 self.photos = UploadPane(
                     root,
@@ -92,11 +92,12 @@ class FolderTab:
                     photos_only=False,
                 )
                 self._build_buttons()
-                self._build_controls()
             with gr.Column(scale=5, min_width=300):
                 self.result = ResultPane("folder-", _WELCOME)
                 with self.result.column:
                     self._build_results()
+            with gr.Column(scale=2, min_width=300):
+                self._build_controls()
         self.session = self.photos.session
         self._connect()
 
@@ -120,7 +121,7 @@ class FolderTab:
             value=1,
             step=1,
             label="Colorings of each photo",
-            info="Several give you a choice, and take as many times longer to write.",
+            info="Several give you a choice, and take longer.",
             elem_id="folder-n",
         )
         self.view = gr.Radio(
@@ -140,8 +141,8 @@ class FolderTab:
             elem_id="folder-format",
         )
         self.force = gr.Checkbox(
-            label="Color anew",
-            info="Photos that already have colors, too; otherwise they are left as they are.",
+            label="Recolor color photos",
+            info="Otherwise photos that already have color are left as they are.",
             elem_id="folder-force",
         )
 

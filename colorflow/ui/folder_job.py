@@ -43,7 +43,7 @@ _RESULTS, _SHEET = "colored", "contact-sheet.jpg"
 _LONGEST_NAME = 60
 """Letters of the upload's name that the name of the archive keeps."""
 _AS_ON_THE_PAGE = (
-    ("; --force colors it again", "; tick “Color anew” to color it all the same"),
+    ("; --force colors it again", "; tick “Recolor color photos” to color it, too"),
     ("its results are there already; --overwrite makes them anew", ""),
     (", or color it into another folder with -o", ""),
     (" or give a shorter --name", ""),

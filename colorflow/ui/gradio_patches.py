@@ -4,7 +4,7 @@
 2. Overridden in `PatchedBlocks`: checking of inputs, differences between updates.
 3. Read: accounts, sessions and their states, paths of routes and files.
 
-The classes of Gradio's HTML that page.css and `page.ALTERNATIVE_TEXTS` select are not listed here.
+The classes of Gradio's HTML that page.css and page.js select are not listed here.
 
 pyproject.toml admits Gradio 6.31 alone. tests/ui/test_gradio_patches.py holds digests of the code
 behind 1 and 2 and exercises 3: whoever raises the bound rereads what has changed there. The browser

@@ -42,11 +42,11 @@ _FETCH = """
 """Let the browser save the file that has just been made."""
 _WELCOME = """
 <ol>
-<li><h2>Choose a photo</h2>It is colored at once, as the model believes.</li>
+<li><h2>Choose a photo</h2>It is colored at once.</li>
 <li><h2>Click what you know</h2>The blue door, the red scarf: click a point, then choose its color
 among likely ones or freely.</li>
-<li><h2>See the rest follow</h2>Colors spread over what belongs together. Correct, add, take
-back.</li>
+<li><h2>See the rest follow</h2>Colors spread over what belongs together. Add and correct points,
+or undo them.</li>
 </ol>
 """
 _FILES = """
@@ -122,8 +122,8 @@ class HintsTab:
             )
             self.other = gr.Button("Other colors", min_width=120, elem_id="hints-other")
         gr.HTML(
-            "<p>Undo takes the last change of a point back. Other colors changes what you "
-            "have not said.</p>",
+            "<p>Undo takes back your last change. Other colors changes the colors that you "
+            "have not chosen.</p>",
             elem_id="hints-info",
         )
 
@@ -138,7 +138,7 @@ class HintsTab:
         gr.HTML(_FILES, elem_id="hints-files-info")
 
     def _build_numbers(self) -> None:
-        with gr.Accordion("Say a place by numbers", open=False, elem_id="hints-place"):
+        with gr.Accordion("Give a place in numbers", open=False, elem_id="hints-place"):
             self.across = whole_number(
                 "hints-across", "Across", "Pixels from the left edge of the photo."
             )

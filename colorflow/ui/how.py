@@ -19,6 +19,7 @@ from colorflow.ui.frames import PLAYER, player, row
 from colorflow.ui.limits import MemoryBudget
 from colorflow.ui.panes import IN_TURN, session_state
 from colorflow.ui.status import FAILURES, Updates, line, problem, status_line
+from colorflow.ui.uncertainty_map import MOST
 
 if TYPE_CHECKING:
     from colorflow.colorizer import Colorizer
@@ -28,7 +29,7 @@ _LEVEL_PACE, _WALK_PACE = 1800, 450
 _HEADING = """
 <h2>How a gray photo gets its colors</h2>
 <p>colorflow has learned, from photos with colors, a chain of steps that can be walked both ways.
-One way it turns the colors of a photo into noise, and loses nothing on it. The other way it turns
+One way it turns the colors of a photo into noise, and nothing is lost. The other way it turns
 noise into colors; the gray photo steers each step. So new noise gives new colors that would suit
 the photo too, which is why there are always several. Such a chain is called a normalizing flow.</p>
 """
@@ -48,7 +49,7 @@ _WALK = """
 <p>Halfway between two noises there is noise again, and so a coloring. Every picture on the way is
 one that the flow could have sampled.</p>
 """
-_FORMULA = """
+_FORMULA = f"""
 <p>The flow <i>f</i> is a bijection between the chroma <i>ab</i> on the grid and latents <i>z</i>,
 given the lightness <i>L</i>: <i>z = f(ab; L)</i>. Trained by maximum likelihood, it has an exact
 density,</p>
@@ -63,6 +64,9 @@ Sampling is <i>z<sub>k</sub> = τ t<sub>k</sub> ε</i> with standard normal <i>�
 temperatures below 1 cost vividness, which a factor on <i>x<sub>1</sub></i> gives back.
 The walk goes along the arc from one <i>z</i> to the other, at a constant rate, because nearly all
 normal vectors in many dimensions are equally long.</p>
+<p>The picture of where the model is unsure: nine in ten samples of <i>a</i>, and of <i>b</i>, lie
+in an interval; shown is the distance in <i>ab</i> between the middle and a corner of the two
+intervals, from 0, dark, to {MOST} CIELAB units or more, bright.</p>
 """
 
 

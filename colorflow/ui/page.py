@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from colorflow.colorizer import Colorizer
 
 STYLE = Path(__file__).with_name("page.css")
+SCRIPT = Path(__file__).with_name("page.js")
 
 _HEADING = """
 <h1>colorflow</h1>
@@ -33,26 +34,6 @@ _PRIVACY = """
 <p>Your photo goes to the computer that runs this page and nowhere else. It is deleted there an hour
 after you last did something here.</p>
 """
-ALTERNATIVE_TEXTS = """
-const texts = {
-    "#preview img": ["Your photo"],
-    "#compare .content img": ["Your photo before", "The chosen coloring"],
-    "#open-picture img": ["Your photo; it glows where its colors are open"],
-    "#hints-picture img": ["Your photo, colored, with marks where you said a color"],
-    "#reference-photo-preview img": ["The photo to be colored"],
-    "#reference-reference-preview img": ["The photo whose colors it gets"],
-    "#folder-sheet img": ["Contact sheet: each photo in gray beside its colorings"],
-    "#reference-compare .content img": ["Your photo in gray", "The same with the other's colors"],
-};
-const describe = () => {
-    for (const [selector, words] of Object.entries(texts))
-        document.querySelectorAll(selector).forEach((image, i) => {
-            if (!image.alt) image.alt = words[i] ?? "";
-        });
-};
-new MutationObserver(describe).observe(document.body, { childList: true, subtree: true });
-"""
-"""Script that sets the alternative texts of pictures, which Gradio leaves empty."""
 
 
 def build_page(
@@ -110,4 +91,8 @@ def theme() -> gr.themes.Base:
         button_primary_background_fill_hover_dark="*primary_600",
         button_primary_text_color="white",
         button_primary_text_color_dark="white",
+        link_text_color="*primary_700",
+        link_text_color_hover="*primary_800",
+        link_text_color_active="*primary_700",
+        link_text_color_visited="*primary_700",
     )

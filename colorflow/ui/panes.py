@@ -7,6 +7,7 @@ from typing import Any
 
 import gradio as gr
 
+from colorflow.photo import KINDS
 from colorflow.ui.colorings import AnyPhoto, write_chosen
 from colorflow.ui.limits import WORK_QUEUE, MemoryBudget
 from colorflow.ui.photos import UploadedPhoto
@@ -61,7 +62,7 @@ def session_state(root: Path, budget: MemoryBudget) -> gr.State:
 
 def formats_line(max_megabytes: int) -> str:
     """Which photos are taken, as HTML."""
-    return line(f"JPEG, PNG, WebP, TIFF or BMP, up to {max_megabytes} MB.")
+    return line(f"{KINDS}, up to {max_megabytes} MB.")
 
 
 class UploadPane:
@@ -73,7 +74,8 @@ class UploadPane:
         elem_id: of the field.
         label: of the field.
         several: whether several files can be uploaded at once.
-        photos_only: whether the browser offers photos only.
+        photos_only: whether the browser's dialog offers photos first. What is taken is decided by
+            the files' contents: browsers do not know the names of all photos.
     """
 
     def __init__(
@@ -90,9 +92,9 @@ class UploadPane:
         self.upload = gr.File(
             label=label,
             file_count="multiple" if several else "single",
-            file_types=["image"] if photos_only else None,
             height=140,
             elem_id=elem_id,
+            elem_classes="photos" if photos_only else None,
         )
         self.changes = [self.upload.upload, self.upload.clear]
         if several:

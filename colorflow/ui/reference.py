@@ -24,10 +24,10 @@ _STRENGTH = 0.7
 _WELCOME = """
 <ol>
 <li><h2>Choose your photo</h2>The one without colors.</li>
-<li><h2>Choose one in color</h2>Of a like scene: the same beach years later, the house as it is
+<li><h2>Choose one in color</h2>Of a similar scene: the same beach years later, the house as it is
 today, another garden in June.</li>
-<li><h2>Say how much</h2>At 0 the photo is colored without the other, at 1 as much like it as its
-shapes allow.</li>
+<li><h2>Choose how strongly</h2>At strength 0 the second photo changes nothing; at 1 the colors are
+as much like its colors as the shapes allow.</li>
 </ol>
 """
 
@@ -49,7 +49,7 @@ class ReferenceTab:
     ) -> None:
         self._colorizer = colorizer
         self._formats = formats_line(max_megabytes)
-        with gr.Row(elem_id="reference"):
+        with gr.Row(elem_id="reference", elem_classes="workbench"):
             with gr.Column(scale=2, min_width=300):
                 self.photo = UploadPane(root, budget, "reference-photo", "Photo to be colored")
                 self.photo.add_preview("reference-photo-preview", 180)
@@ -57,32 +57,37 @@ class ReferenceTab:
                     root, budget, "reference-reference", "Photo whose colors it gets"
                 )
                 self.reference.add_preview("reference-reference-preview", 180)
-                self._build_controls()
+                self._build_button()
             with gr.Column(scale=5, min_width=300):
                 self.result = ComparePane("reference-", _WELCOME, colorizer.digest, self.status)
                 with self.result.column:
                     self.result.add_compare("reference-heading")
                     self.result.add_download()
+            with gr.Column(scale=2, min_width=300):
+                self._build_controls()
         self._connect()
 
-    def _build_controls(self) -> None:
+    def _build_button(self) -> None:
         self.about = status_line(self._formats, "reference-about")
+        self.button = gr.Button(
+            "Transfer the colors", variant="primary", interactive=False, elem_id="reference-go"
+        )
+        self.status = status_line("", "reference-status")
+
+    def _build_controls(self) -> None:
         self.strength = gr.Slider(
             0,
             1,
             value=_STRENGTH,
             step=0.05,
             label="Strength",
-            info="How far the colors go towards those of the other photo.",
+            info="How close the colors come to those of the second photo.",
             elem_id="reference-strength",
         )
         self.seed = seed_number(
-            "reference-seed", "Another number decides anew what the other photo leaves open."
+            "reference-seed",
+            "Another number gives other colors where the second photo does not decide them.",
         )
-        self.button = gr.Button(
-            "Carry the colors over", variant="primary", interactive=False, elem_id="reference-go"
-        )
-        self.status = status_line("", "reference-status")
 
     def _connect(self) -> None:
         result = self.result

@@ -111,7 +111,7 @@ def _launch(
     app: dict[str, Any],
 ) -> str:
     """Start the server in a thread and return its address; `app` holds options of Starlette's."""
-    from colorflow.ui.page import ALTERNATIVE_TEXTS, STYLE, theme
+    from colorflow.ui.page import SCRIPT, STYLE, theme
 
     try:
         _, address, _ = page.launch(
@@ -120,7 +120,7 @@ def _launch(
             auth=list(accounts.items()) if accounts else None,
             theme=theme(),
             css_paths=STYLE,
-            js=ALTERNATIVE_TEXTS,
+            js=SCRIPT.read_text(encoding="utf-8"),
             max_file_size=f"{megabytes}mb",
             footer_links=["api"],
             run_history=False,

@@ -25,7 +25,8 @@ STOPS = ((60, 60, 120), (150, 60, 130), (225, 100, 75), (250, 190, 70), (255, 24
 apart."""
 _OPACITY = 0.6
 _ABOUT = """
-<p>Colors are open where the gray photo does not tell them. There colorings differ most.</p>
+<p>Where a gray photo does not show which color something had, the model guesses, and its colorings
+differ.</p>
 """
 
 
@@ -41,10 +42,10 @@ class UncertaintyMap:
     def __init__(self, colorizer: Colorizer, session: gr.State, status: gr.HTML) -> None:
         self._colorizer = colorizer
         self._status = status
-        self.button = gr.Button("Show where the colors are open", elem_id="show-open")
+        self.button = gr.Button("Show where the model is unsure", elem_id="show-open")
         gr.HTML(_ABOUT, elem_id="show-open-info")
         with gr.Column(visible=False, elem_id="open-map") as self.column:
-            gr.HTML("<h2>Where the colors are open</h2>", elem_id="open-heading")
+            gr.HTML("<h2>Where the model is unsure</h2>", elem_id="open-heading")
             self.picture = gr.Image(
                 show_label=False,
                 format="png",
@@ -111,12 +112,12 @@ def glowing(lightness: NDArray[np.float32], uncertainty: Uncertainty) -> NDArray
 
 
 def legend() -> str:
-    """A bar with the glow's colors, and what its ends mean, as HTML."""
+    """A bar with the glow's colors, and what they mean, as HTML."""
     colors = ", ".join("rgb({}, {}, {})".format(*stop) for stop in STOPS)
     return (
-        '<div class="scale"><span>Settled</span>'
+        '<div class="scale"><span>Sure</span>'
         f'<span class="bar" style="background: linear-gradient(90deg, {colors})"></span>'
-        "<span>Open</span></div>"
-        "<p>Where it is dark, the photo tells its colors; where it is bright, many would fit. At "
-        f"the bright end nine in ten lie within ± {MOST} CIELAB units, or more.</p>"
+        "<span>Unsure</span></div>"
+        "<p>Where it is dark, the photo shows which colors it had; where it is bright, many colors "
+        "would suit it.</p>"
     )

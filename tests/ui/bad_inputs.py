@@ -12,13 +12,16 @@ import zlib
 from dataclasses import dataclass
 
 import numpy as np
+import pillow_heif
 from PIL import Image
 from skimage import data
+
+from colorflow.photo import KINDS
 
 MEGABYTES, MEGAPIXELS = 1, 2
 OPTIONS = ("--max-file-size", str(MEGABYTES), "--max-pixels", str(MEGAPIXELS))
 
-NOT_A_PICTURE = "the file is not a JPEG, PNG, TIFF"
+NOT_A_PICTURE = f"the file is not a {KINDS} picture"
 TOO_MANY_PIXELS = "more than the limit of 2 million; make it smaller"
 DAMAGED = "the picture is damaged, incomplete"
 
@@ -32,7 +35,7 @@ class BadInput:
     says: str | None
     """Part of the sentence that is told; None for a file that works."""
     by_browser: bool = False
-    """Whether the page refuses it by its name or size before it is sent."""
+    """Whether the page refuses it by its size before it is sent."""
 
     @property
     def label(self) -> str:
@@ -65,6 +68,12 @@ def _zip() -> bytes:
     return file.getvalue()
 
 
+def _heic() -> bytes:
+    file = io.BytesIO()
+    pillow_heif.from_pillow(SMALL).save(file)
+    return file.getvalue()
+
+
 def _animation() -> bytes:
     frames = [Image.new("P", (2000, 1500), color) for color in range(3)]
     return _encoded(frames[0], "GIF", save_all=True, append_images=frames[1:])
@@ -82,11 +91,13 @@ BAD_INPUTS = (
     BadInput("bomb.png", _png_of(60_000, 60_000), TOO_MANY_PIXELS),
     BadInput("nothing.png", _png_of(0, 0), DAMAGED),
     BadInput("print.jpg", _encoded(SMALL.convert("CMYK"), "JPEG"), None),
+    BadInput("from a phone.heic", _heic(), None),
+    BadInput("from a camera.hif", _heic(), None),
     BadInput("moving.gif", _animation(), TOO_MANY_PIXELS),
     BadInput("drawing.svg", b'<svg xmlns="http://www.w3.org/2000/svg"/>', NOT_A_PICTURE),
     BadInput("page.png", b"<!doctype html><script>alert(1)</script>", NOT_A_PICTURE),
-    BadInput("scan.pdf", b"%PDF-1.7\n%\xe2\xe3\xcf\xd3\n", NOT_A_PICTURE, by_browser=True),
-    BadInput("album.zip", _zip(), NOT_A_PICTURE, by_browser=True),
+    BadInput("scan.pdf", b"%PDF-1.7\n%\xe2\xe3\xcf\xd3\n", NOT_A_PICTURE),
+    BadInput("album.zip", _zip(), NOT_A_PICTURE),
     BadInput("heavy.png", _encoded(Image.fromarray(_NOISE), "PNG"), "size", by_browser=True),
     BadInput("large.png", _encoded(Image.new("L", (2000, 1001), 99), "PNG"), TOO_MANY_PIXELS),
     BadInput(

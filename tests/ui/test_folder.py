@@ -187,7 +187,7 @@ def test_the_report_names_what_failed_and_no_folder_of_the_server(
     for said in (table, value(last, folder.table)):
         assert said.index("1931/bad.jpg") < said.index("a.jpg</td>"), "failures stand first"
         assert "Failed: the picture is damaged, incomplete" in said
-        assert "tick “Color anew”" in said
+        assert "tick “Recolor color photos”" in said
         assert "letter.txt</td><td>Left out: " in said
     for said in (table, value(last, folder.table), made["report.json"].decode()):
         assert "--" not in said, "an option of the command"
@@ -206,7 +206,7 @@ def test_the_contact_sheet_names_no_folder_of_the_server(
     monkeypatch.setattr(folder_job, "write_sheet", write_sheet)
     color_all(folder, taken(folder, album))
     reasons = " ".join(outcome.reason or "" for outcome in shown)
-    assert "tick “Color anew”" in reasons
+    assert "tick “Recolor color photos”" in reasons
     assert "--" not in reasons, "an option of the command"
     assert str(root.parent) not in reasons
 

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 from skimage import color, data
 
-from colorflow.photo import read_provenance
+from colorflow.photo import KINDS, read_provenance
 from colorflow.ui.colorize import MOST_PHOTOS, ColorizeTab
 from colorflow.ui.colorize_layout import GRAY, TRUE_COLORS
 from colorflow.ui.photos import PREVIEW_SIDE, THUMBNAIL_SIDE
@@ -143,7 +143,7 @@ def test_taking_the_photo_away_empties_the_page(tab: ColorizeTab, small: Path) -
     assert [
         value(updates, each) for each in (tab.gallery, tab.result.compare, tab.result.download)
     ] == [None] * 3
-    assert text(updates, tab.about) == "JPEG, PNG, WebP, TIFF or BMP, up to 200 MB."
+    assert text(updates, tab.about) == f"{KINDS}, up to 200 MB."
 
 
 # several photos

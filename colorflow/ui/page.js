@@ -1,0 +1,86 @@
+// Names for screen readers, where Gradio 6.31 has none or a wrong one, and one repaired button.
+
+const PICTURES = {
+    "#preview img": ["Your photo"],
+    "#compare .content img": ["Your photo before", "The chosen coloring"],
+    "#open-picture img": ["Your photo; it glows where the model is unsure of its colors"],
+    "#hints-picture img": ["Your photo, colored, with marks where you said a color"],
+    "#reference-photo-preview img": ["The photo to be colored"],
+    "#reference-reference-preview img": ["The photo whose colors it gets"],
+    "#folder-sheet img": ["Contact sheet: each photo in gray beside its colorings"],
+    "#reference-compare .content img": ["Your photo in gray", "The same with the other's colors"],
+};
+const CONTROLS = {
+    "#hints-picker .input .swatch": "Take this color",
+    "#hints-picker .eyedropper": "Take a color from the screen",
+    "#hints-picker input[type=text]": "The color as text, such as #4a6fa5",
+};
+// What dialogs for files show first; HEIC and others by name, since not every system knows them.
+const PHOTOS = "image/*,.heic,.heif,.hif,.avif,.jp2";
+
+const set = (element, name, value) => {
+    if (element.getAttribute(name) !== value) element.setAttribute(name, value);
+};
+
+const namePictures = () => {
+    for (const [selector, words] of Object.entries(PICTURES))
+        document.querySelectorAll(selector).forEach((image, i) => {
+            if (!image.alt) image.alt = words[i] ?? "";
+        });
+};
+
+const nameColorings = () => {
+    for (const item of document.querySelectorAll("#gallery .thumbnail-item")) {
+        const caption = item.querySelector(".caption-label")?.textContent.trim();
+        if (!caption) continue;
+        set(item, "aria-label", `Coloring ${caption}`);
+        set(item, "aria-pressed", String(item.classList.contains("selected")));
+        const image = item.querySelector("img");
+        if (image) set(image, "alt", `Coloring ${caption}`);
+    }
+};
+
+const nameControls = () => {
+    for (const [selector, words] of Object.entries(CONTROLS))
+        document.querySelectorAll(selector).forEach((one) => set(one, "aria-label", words));
+    for (const button of document.querySelectorAll("button.upload-container")) {
+        const label = button.closest(".block")?.querySelector("[data-testid=block-label]");
+        const words = label?.textContent.trim() ?? "Files";
+        set(button, "aria-label", `${words}: choose files, or drop them here`);
+    }
+    for (const input of document.querySelectorAll(".photos input[type=file]"))
+        set(input, "accept", PHOTOS);
+};
+
+// A button inside a button: the outer one takes over, and the inner one is no longer reached.
+const repairAdding = () => {
+    for (const inner of document.querySelectorAll(".icon-button button.upload-container")) {
+        const outer = inner.closest(".icon-button");
+        set(outer, "aria-label", "Add more files");
+        set(outer, "title", "Add more files");
+        if (inner.inert) continue;
+        inner.inert = true;
+        outer.addEventListener("click", (event) => {
+            if (event.target !== inner) inner.click();
+        });
+    }
+};
+
+let due = false;
+const describe = () => {
+    due = false;
+    namePictures();
+    nameColorings();
+    nameControls();
+    repairAdding();
+};
+new MutationObserver(() => {
+    if (!due) requestAnimationFrame(describe);
+    due = true;
+}).observe(document.body, {
+    childList: true,
+    subtree: true,
+    attributes: true,
+    attributeFilter: ["alt", "aria-label", "accept", "class"],
+});
+describe();

@@ -1,0 +1,234 @@
+"""Every tab in use, examined by axe-core in Chromium, on a desktop and on a phone."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from axe_playwright_python.base import AXE_SCRIPT
+from playwright.sync_api import Browser, expect
+
+from colorflow.quiz.strict_test import NEEDED
+from tests.quiz.album import save_album
+from tests.small_weights import save_small_weights
+from tests.ui import test_browser
+from tests.ui.page_process import Page, running_page
+from tests.ui.test_browser import PATIENCE, Visitor
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+browser = test_browser.browser
+
+_CONTROL = re.compile(
+    r"- (?:button|checkbox|combobox|link|radio|slider|spinbutton|switch|tab|textbox)\b"
+    r'(?: "(?P<name>(?:[^"\\]|\\.)*)")?'
+)
+"""A control in Playwright's snapshot of what screen readers are told."""
+_KEY = re.compile(r"(?:common|errors|file|gallery|image|upload_text)\.\w+")
+"""The name of a text that Gradio has not translated."""
+_STILL = "*, ::before, ::after { transition: none !important; animation: none !important }"
+"""So that colors are measured as they end, and not on their way."""
+
+_NOTHING_PENDING = """
+!document.querySelector(".pending") &&
+[...document.querySelectorAll("[data-testid=status-tracker]")].every(one => !one.offsetParent ||
+    one.matches(".hide") || one.offsetHeight === 0 || getComputedStyle(one).opacity === "0")
+"""
+"""Until then some texts are pale."""
+
+
+@pytest.fixture(scope="module")
+def album(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    return save_album(tmp_path_factory.mktemp("album"), NEEDED)
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory, album: list[Path]) -> Iterator[Page]:
+    folder = tmp_path_factory.mktemp("page")
+    weights = save_small_weights(folder / "w.safetensors", extra_planes=3)
+    (folder / "temporary").mkdir()
+    options = ("--weights", weights, "--photos", album[0].parent)
+    options += ("--quiz-db", folder / "quiz.sqlite")
+    program = ("-m", "colorflow.cli", "app")
+    with running_page(folder / "temporary", *options, program=program) as page:
+        yield page
+
+
+class Examiner(Visitor):
+    """A browser window that axe-core examines; remembers what it finds."""
+
+    def __init__(self, browser: Browser, server: Page, width: int, scheme: str) -> None:
+        super().__init__(browser, server, width, scheme)
+        self.found: list[str] = []
+        self.page.add_style_tag(content=_STILL)
+        self.page.evaluate(AXE_SCRIPT)
+
+    def go_to(self, tab: str) -> None:
+        self.page.get_by_role("tab", name=tab, exact=True).click()
+
+    def choose_file(self, field: str, *paths: Path) -> None:
+        self.one(f"{field} input[type=file]").set_input_files(list(paths))
+
+    def examine(self, state: str) -> None:
+        """Run all rules of axe-core on what can be seen now, and look at the controls' names."""
+        self.page.mouse.move(0, 0)  # so that no element shows its hover style
+        self.page.wait_for_function(_NOTHING_PENDING)
+        result: dict[str, Any] = self.page.evaluate(
+            "axe.run(document, { resultTypes: ['violations'] })"
+        )
+        for line in self.one("body").aria_snapshot().splitlines():
+            control = _CONTROL.match(line.strip())
+            if control and (
+                not re.search(r"\w", control["name"] or "") or _KEY.match(control["name"])
+            ):
+                self.found.append(f"{state}: not named in words: {line.strip()}")
+        for rule in result["violations"]:
+            for node in rule["nodes"]:
+                html = node["html"].replace("\n", " ")[:200]
+                reason = " ".join(node["failureSummary"].split())
+                self.found.append(f"{state}: {rule['id']}: {node['target']} {html}: {reason}")
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing(
+    browser: Browser,
+    server: Page,
+    album: list[Path],
+    gray: Path,
+    tmp_path: Path,
+    width: int,
+    scheme: str,
+) -> None:
+    visitor = Examiner(browser, server, width, scheme)
+    broken, other = tmp_path / "broken.jpg", tmp_path / "other.jpg"
+    broken.write_bytes(gray.read_bytes()[:30_000])
+    other.write_bytes(gray.read_bytes())
+    for tab in (_colorize, _hints, _reference, _folder, _quiz, _how):
+        tab(visitor, gray, other, broken, album[0])
+    assert visitor.faults == []
+    assert not visitor.found, "\n".join(dict.fromkeys(visitor.found))
+    visitor.context.close()
+
+
+def _colorize(visitor: Examiner, gray: Path, other: Path, broken: Path, colored: Path) -> None:
+    expect(visitor.one("#go")).to_be_disabled(timeout=PATIENCE)
+    visitor.examine("Colorize")
+    visitor.choose_file("#upload", gray, other, broken)
+    visitor.expect_text("#about .good", "1536 × 1024 pixels.")
+    expect(visitor.one("#strip button")).to_have_count(2, timeout=PATIENCE)
+    visitor.one("#go").click()
+    visitor.expect_text("#status", "colorings in")
+    expect(visitor.one("#compare .content img")).to_have_count(2, timeout=PATIENCE)
+    visitor.expect_text("#download", "pixels")
+    visitor.one("#advanced > button").click()
+    visitor.one("#show-open").click()
+    expect(visitor.one("#open-picture img")).to_be_visible(timeout=PATIENCE)
+    visitor.examine("Colorize, colored")
+
+
+def _hints(visitor: Examiner, gray: Path, other: Path, broken: Path, colored: Path) -> None:
+    visitor.go_to("Hints")
+    visitor.examine("Hints")
+    visitor.choose_file("#hints-upload", gray)
+    visitor.expect_text("#hints-status", "Click a point")
+    for place in (150, 90):
+        visitor.one("#hints-picture img").click(position={"x": place, "y": 100})
+        visitor.expect_text("#hints-status", "Now choose the color")
+        visitor.one("#hints-swatches button").first.click(timeout=PATIENCE)
+        visitor.expect_text("#hints-status", "Colored in")
+    visitor.one("#hints-points .point").first.click()
+    expect(visitor.one("#hints-swatches button").first).to_be_visible(timeout=PATIENCE)
+    visitor.one("#hints-place > button").click()
+    visitor.examine("Hints, with points")
+    visitor.one("#hints-picker button").first.click()
+    visitor.examine("Hints, the color picker open")
+
+
+def _reference(visitor: Examiner, gray: Path, other: Path, broken: Path, colored: Path) -> None:
+    visitor.go_to("Reference")
+    visitor.examine("Reference")
+    for role, path in (("photo", gray), ("reference", colored)):
+        visitor.choose_file(f"#reference-{role}", path)
+    expect(visitor.one("#reference-go")).to_be_enabled(timeout=PATIENCE)
+    visitor.one("#reference-go").click()
+    visitor.expect_text("#reference-status", "Colored in")
+    visitor.expect_text("#reference-download", "pixels")
+    visitor.examine("Reference, colored")
+
+
+def _folder(visitor: Examiner, gray: Path, other: Path, broken: Path, colored: Path) -> None:
+    visitor.go_to("Folder")
+    visitor.examine("Folder")
+    visitor.choose_file("#folder-upload", gray, broken)
+    expect(visitor.one("#folder-go")).to_be_enabled(timeout=PATIENCE)
+    visitor.one("#folder-go").click()
+    expect(visitor.one("#folder-download")).to_be_visible(timeout=PATIENCE)
+    expect(visitor.one("#folder-sheet img")).to_be_visible(timeout=PATIENCE)
+    visitor.examine("Folder, colored")
+
+
+def _quiz(visitor: Examiner, gray: Path, other: Path, broken: Path, colored: Path) -> None:
+    visitor.go_to("Quiz")
+    visitor.examine("Quiz")
+    visitor.one("#quiz-stage button[data-next]").click()
+    choice = visitor.one("#quiz-stage button[data-choice]")
+    expect(choice.first).to_be_visible(timeout=PATIENCE)
+    visitor.examine("Quiz, a round")
+    choice.first.click()
+    expect(visitor.one("#quiz-stage figure").first).to_be_visible(timeout=PATIENCE)
+    visitor.examine("Quiz, an outcome")
+    visitor.page.get_by_label("Strict test").check()
+    visitor.expect_text("#quiz-stage", "Two pictures, one second each")
+    visitor.examine("Quiz, the strict test")
+    visitor.one("#quiz-stage button[data-next]").click()
+    expect(choice.first).to_be_visible(timeout=PATIENCE)
+    visitor.examine("Quiz, a trial")
+    visitor.go_to("Results")
+    visitor.expect_text("#quiz-results", "players")
+    visitor.examine("Quiz, results")
+
+
+def _how(visitor: Examiner, gray: Path, other: Path, broken: Path, colored: Path) -> None:
+    visitor.go_to("How it works")
+    expect(visitor.one("#how-walk figure").first).to_be_attached(timeout=PATIENCE)
+    visitor.one("#how-formula > button").click()
+    visitor.examine("How it works")
+
+
+def test_on_a_phone_the_result_comes_before_the_settings(
+    browser: Browser, server: Page, album: list[Path], gray: Path, tmp_path: Path
+) -> None:
+    """In what screen readers read, too, and the keyboard goes through."""
+    visitor = Examiner(browser, server, 390, "light")
+    other = tmp_path / "other.jpg"
+    other.write_bytes(gray.read_bytes())
+    for tab in (_colorize, _reference, _folder):
+        tab(visitor, gray, other, other, album[0])
+        results, settings = _RESULTS_AND_SETTINGS[tab]
+        for result in results:
+            for setting in settings:
+                assert visitor.page.evaluate(_COMES_FIRST, [result, setting]), (result, setting)
+    visitor.context.close()
+
+
+_RESULTS_AND_SETTINGS = {
+    _colorize: (("#gallery", "#compare", "#download"), ("#n", "#advanced", "#format")),
+    _reference: (
+        ("#reference-compare", "#reference-download"),
+        ("#reference-strength", "#reference-seed"),
+    ),
+    _folder: (
+        ("#folder-download", "#folder-sheet", "#folder-table"),
+        ("#folder-n", "#folder-view", "#folder-temperature", "#folder-seed", "#folder-format"),
+    ),
+}
+_COMES_FIRST = """
+selectors => {
+    const [first, second] = selectors.map(one => document.querySelector(one));
+    const follows = first.compareDocumentPosition(second) & Node.DOCUMENT_POSITION_FOLLOWING;
+    return follows && first.getBoundingClientRect().bottom <= second.getBoundingClientRect().top;
+}
+"""
