@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 
 MIN_PICTURES, MAX_PICTURES = 2, 5
 """Pictures to choose from."""
-SIDE = 480
-"""Longest side of each picture, in pixels."""
-MARGIN = 2
+SIDE = 720
+"""Longest side of each picture, in pixels; two fit beside each other in a wide window."""
+MARGIN = 4
 """Repetitions of each picture's first and last row. A browser that reduces the sheet mixes the
 edge with these and not with the neighboring picture."""
 TEMPERATURE = 1.0

@@ -38,12 +38,17 @@ Updates = dict[Any, Any]
 
 _HEADING = """
 <h2>Which one is the truth?</h2>
-<p>One of these pictures is the photo as it was taken. The others were gray, and the computer made
-their colors up. Can you tell?</p>
+<p>One of the pictures is the photo as it was taken. The others were gray, and the computer made up
+their colors. Can you tell which is which?</p>
 """
 _PLAY_INTRO = """
 <h3>Choose the picture that you think is the photo</h3>
-<p>Click or tap a picture, or press the key of its letter. Then you see which one is the photo.</p>
+<p>Click or tap a picture, or press the key of the letter on it. Then you see which one is the
+photo.</p>
+"""
+_FEW = """
+<p>Best is to begin with your own photos, above. Otherwise you play with the few that come with this
+page, each of which comes once.</p>
 """
 _STRICT_INTRO = f"""
 <h3>Two pictures, one second each</h3>
@@ -82,53 +87,57 @@ class QuizTab:
         with gr.Tabs(elem_id="quiz-pages", overflow_behavior="wrap"):
             with gr.Tab("Play", elem_id="quiz-play-page"):
                 self._build_photos()
-                with gr.Row():
-                    self._build_play()
+                self._build_play()
+                self._build_controls()
             with gr.Tab("Results", elem_id="quiz-results-page") as self.results_page:
                 self.results = gr.HTML("", elem_id="quiz-results")
                 self.export = gr.DownloadButton("Answers as CSV", elem_id="quiz-export")
         self._connect()
 
     def _build_photos(self) -> None:
-        """The upload of own photos, which is offered if there are few others."""
-        few = len(self._quiz.pool.files) <= APART
+        """The upload of own photos, which comes first if there are few others."""
+        self._intro = _PLAY_INTRO
+        if few := len(self._quiz.pool.files) <= APART:
+            self._intro += _FEW
         with gr.Column(visible=few, elem_id="quiz-own"):
             self.upload = gr.File(
-                label="Your own color photos",
+                label="Your own color photos, or a zip of them",
                 file_count="multiple",
                 height=140,
                 elem_id="quiz-upload",
             )
+            self.folder = gr.UploadButton(
+                "Choose a whole folder", file_count="directory", elem_id="quiz-folder"
+            )
             self.about = status_line(line(OWN_PHOTOS), "quiz-about-own")
 
     def _build_play(self) -> None:
-        with gr.Column(scale=5, min_width=300):
+        with gr.Column(elem_id="quiz-round"):
             self.status = status_line("", "quiz-status")
             self.stage = gr.HTML(
-                intro(_PLAY_INTRO, "Start"),
+                intro(self._intro, "Start"),
                 js_on_load=ON_LOAD,
                 apply_default_css=False,
                 elem_id="quiz-stage",
             )
-        with gr.Column(scale=2, min_width=260):
-            self._build_controls()
 
     def _build_controls(self) -> None:
         self.score = gr.HTML("", elem_id="quiz-score", apply_default_css=False)
-        self.mode = gr.Radio(
-            [PLAY, STRICT],
-            value=PLAY,
-            label="How to play",
-            info=f"Free play tells you each time; the strict test has {NEEDED} trials.",
-            elem_id="quiz-mode",
-        )
-        self.k = gr.Radio(
-            list(range(MIN_PICTURES, MAX_PICTURES + 1)),
-            value=3,
-            label="Pictures",
-            info="How many to choose from in the next round of free play.",
-            elem_id="quiz-k",
-        )
+        with gr.Row():
+            self.mode = gr.Radio(
+                [PLAY, STRICT],
+                value=PLAY,
+                label="How to play",
+                info=f"Free play tells you each time; the strict test has {NEEDED} trials.",
+                elem_id="quiz-mode",
+            )
+            self.k = gr.Radio(
+                list(range(MIN_PICTURES, MAX_PICTURES + 1)),
+                value=3,
+                label="Pictures",
+                info="How many to choose from in the next round of free play.",
+                elem_id="quiz-k",
+            )
         gr.HTML(_PRIVACY, elem_id="quiz-privacy")
 
     def _connect(self) -> None:
@@ -136,6 +145,11 @@ class QuizTab:
         shown = [self.game, self.stage, self.score, self.status]
         quietly: dict[str, Any] = {
             "show_progress": "hidden",
+            "api_visibility": "private",
+            **WORK_QUEUE,
+        }
+        taking_in: dict[str, Any] = {
+            "show_progress_on": self.about,
             "api_visibility": "private",
             **WORK_QUEUE,
         }
@@ -149,9 +163,13 @@ class QuizTab:
             self.take_in,
             [self.upload, self.game, self.mode, self.k],
             [*shown, self.about, self.k],
-            show_progress_on=self.about,
-            api_visibility="private",
-            **WORK_QUEUE,
+            **taking_in,
+        )
+        self.folder.upload(
+            self.take_in,
+            [self.folder, self.game, self.mode, self.k],
+            [*shown, self.about, self.k],
+            **taking_in,
         )
         self.results_page.select(
             self.show_results, [self.game], [self.game, self.results, self.export], **quietly
@@ -225,7 +243,7 @@ class QuizTab:
         if mode == PLAY:
             if game and game.score.answered:
                 return {**updates, **self.go_on(game, mode, k)}
-            return {**updates, self.stage: intro(_PLAY_INTRO, "Start")}
+            return {**updates, self.stage: intro(self._intro, "Start")}
         try:
             game = self._game(game, request)
         except ColorflowError as error:

@@ -74,9 +74,18 @@ const flash = async () => {
     trial.querySelector("[data-focus]").focus({ preventScroll: true });
 };
 
+// The pictures are as large as the window allows if they begin at its upper edge.
+const bringIntoView = () => {
+    const { top, bottom } = element.getBoundingClientRect();
+    if (top < 0 || bottom > innerHeight) document.querySelector("#quiz-round").scrollIntoView();
+};
+
 watch("value", () => {
     free();
-    if (pressed) element.querySelector("[data-focus]")?.focus({ preventScroll: true });
+    if (pressed) {
+        element.querySelector("[data-focus]")?.focus({ preventScroll: true });
+        bringIntoView();
+    }
     flash();
 });
 """
@@ -94,8 +103,7 @@ def free_trial_html(trial: Trial) -> str:
     choices = "".join(
         f'<button type="button" class="quiz-choice" data-choice="{index}" '
         f'data-key="{LETTERS[index]}">'
-        f"{_image(trial, index, f'Picture {LETTERS[index]}')}"
-        f'<span class="quiz-caption" aria-hidden="true">{LETTERS[index]}</span></button>'
+        f"{_picture(trial, index, f'Picture {LETTERS[index]}', LETTERS[index])}</button>"
         for index in range(trial.k)
     )
     label = f"{trial.k} pictures, one of which is the photo as it was taken"
@@ -116,8 +124,10 @@ def outcome_html(outcome: Outcome, button: str) -> str:
         kind = "true" if true else "false" if chosen else "other"
         mark = '<span aria-hidden="true">✓</span> ' if true else ""
         name = name_of(outcome, index)
+        key = LETTERS[index] if outcome.mode == "play" else str(index + 1)
         figures.append(
-            f'<figure class="quiz-choice {kind}">{_image(trial, index, f"{name}, {origin}")}'
+            f'<figure class="quiz-choice {kind}">'
+            f"{_picture(trial, index, f'{name}, {origin}', key)}"
             f'<figcaption class="quiz-caption">{mark}{name}: {origin}'
             f"{'; your choice' if chosen else ''}</figcaption></figure>"
         )
@@ -194,21 +204,25 @@ def chance(kind: GameKind) -> float:
 
 def _fooled(kind: GameKind, own: Tally | None) -> tuple[str, str]:
     guess = f"guessing among {kind.k} gives {percent(chance(kind))}"
-    if own is None or own.fooling_rate is None or own.interval is None:
+    if own is None or own.fooling_rate is None:
         return "–", guess
-    return percent(own.fooling_rate), f"95 %: {between(own.interval)}; {guess}"
+    return percent(own.fooling_rate), guess
 
 
 def _grid(trial: Trial, inside: str, attributes: str) -> str:
-    wide = "wide" if trial.width > 1.1 * trial.height else "high"
-    return (
-        f'<div class="quiz-grid of{trial.k} {wide}" style="{_shape(trial)}" {attributes}>'
-        f"{inside}</div>"
-    )
+    return f'<div class="quiz-grid of{trial.k}" style="{_shape(trial)}" {attributes}>{inside}</div>'
 
 
 def _shape(trial: Trial) -> str:
     return f"--ratio:{trial.width / trial.height:.4f}"
+
+
+def _picture(trial: Trial, index: int, alt: str, key: str) -> str:
+    """One picture, with the key that chooses it in its corner."""
+    return (
+        f'<span class="quiz-picture">{_image(trial, index, alt)}'
+        f'<kbd aria-hidden="true">{key}</kbd></span>'
+    )
 
 
 def _image(trial: Trial, index: int, alt: str) -> str:

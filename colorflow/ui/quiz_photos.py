@@ -14,8 +14,9 @@ from colorflow.ui.folder_intake import take_in
 
 MOST_PHOTOS = 200
 OWN_PHOTOS = (
-    f"Play with your own color photos, or a zip of them: more than {APART}, for none comes again "
-    f"before {APART} others, and {MOST_PHOTOS} at most. Your answers to them are not kept."
+    f"Play with your own color photos: a folder, a zip or single files, {MOST_PHOTOS} at most. "
+    f"With more than {APART} you can play on, since a photo comes again only after {APART} others. "
+    "Your answers to them are not kept."
 )
 
 

@@ -94,7 +94,8 @@ def test_a_trial_shows_k_pictures_of_one_sheet(tab: QuizTab, k: int) -> None:
     game, updates = started(tab, k)
     stage = value(updates, tab.stage)
     assert stage.count("<button") == stage.count("data-choice") == k
-    assert re.findall(r'data-key="([^"]*)"', stage) == list("ABCDE"[:k]), "the letters shown"
+    keys = re.findall(r'data-key="([^"]*)"', stage)
+    assert keys == list("ABCDE"[:k]) == re.findall("<kbd[^>]*>(.*?)</kbd>", stage)
     assert set(re.findall(r'src="([^"]*)"', stage)) == {
         f"gradio_api/file={waiting(game).sheet.as_posix()}"
     }
@@ -130,7 +131,7 @@ def test_ten_rounds_with_the_score_right(tab: QuizTab, monkeypatch: pytest.Monke
     assert "Right7 of 10in free playIn a row2best 3" in score
     wrong, answered = game.tallies[GameKind("play", 3)].wrong, 4
     assert wrong == 1
-    assert f"Fooled{100 * wrong / answered:.0f} %95 %: 5 to 70 %; guessing" in score
+    assert f"Fooled{100 * wrong / answered:.0f} %guessing among 3 gives 67 %" in score
 
 
 def test_the_outcome_names_the_truth_and_the_choice(tab: QuizTab) -> None:
@@ -209,8 +210,11 @@ def test_a_page_with_few_photos_offers_to_play_with_ones_own(
     (column,) = [one for one in blocks if one.elem_id == "quiz-own"]
     assert column.visible
     assert blocks.index(column) < blocks.index(tab.stage)
-    others = page_of(make(album)).blocks.values()
+    assert "Best is to begin with your own photos" in tab.stage.value
+    many = make(album)
+    others = page_of(many).blocks.values()
     assert [one.visible for one in others if one.elem_id == "quiz-own"] == [False]
+    assert "your own photos" not in many.stage.value
 
 
 def page_of(tab: QuizTab) -> Any:
