@@ -14,9 +14,10 @@ from colorflow.errors import ColorflowError, PackError
 from colorflow.lock import locked
 from colorflow.training.allocator import keep_freed_memory
 from colorflow.training.pack import DAMAGE
-from colorflow.training.pixels import is_pixel_pack
 from data_prep.cache import begin, fill
-from data_prep.pixels import begin_pixels, fill_pixels
+from data_prep.patches import PATCHES
+from data_prep.photo_pack import PackKind
+from data_prep.pixels import PIXELS
 from data_prep.select import select
 
 
@@ -24,8 +25,9 @@ def main(arguments: list[str] | None = None) -> int:
     """Makes or goes on with a pack; returns the exit code."""
     parser = _parser()
     options = parser.parse_args(arguments)
-    if options.pixels and options.variants != parser.get_default("variants"):
-        parser.error("--pixels: such a pack has no --variants")
+    kind = "--pixels" if options.pixels else "--patches" if options.patches else None
+    if kind and options.variants != parser.get_default("variants"):
+        parser.error(f"{kind}: such a pack has no --variants")
     try:
         _make(options)
     except ColorflowError as error:
@@ -60,20 +62,23 @@ def _fill(folder: Path, options: argparse.Namespace) -> None:
         "variants": options.variants,
         "seed": options.seed,
         "pixels": options.pixels,
+        "patches": options.patches,
         "dev_photos": [str(path) for path in options.dev_photos],
     }
-    if not (folder / "pack.json").exists() and not is_pixel_pack(folder):
+    kind = PIXELS if options.pixels else PATCHES if options.patches else None
+    if not any((folder / info).exists() for info in ("pack.json", PIXELS.info, PATCHES.info)):
         (folder / "settings.json").write_text(json.dumps(settings, indent=1), encoding="utf-8")
         selection = select(folder, options)
-        if options.pixels:
-            begin_pixels(folder, selection, options.seed)
+        if kind is not None:
+            kind.begin(folder, selection, options.seed)
         else:
             begin(folder, selection, options.variants, options.seed)
     try:
         made_with = json.loads((folder / "settings.json").read_text(encoding="utf-8"))
-        # Earlier versions wrote what averages the maps, or nothing about pixels and dev photos.
+        # Earlier versions wrote what averages the maps, or nothing about pixels, patches and dev
+        # photos.
         averaged = made_with.pop("coarse", False) or made_with.pop("finest_map", 32) != 32
-        made_with = {"pixels": False, "dev_photos": []} | made_with
+        made_with = {"pixels": False, "patches": False, "dev_photos": []} | made_with
     except DAMAGE as error:
         raise PackError(f"{folder}: a damaged pack ({error}); delete it to start over") from error
     if averaged or made_with != settings:
@@ -81,13 +86,17 @@ def _fill(folder: Path, options: argparse.Namespace) -> None:
             f"{folder}: holds a pack made with other settings (settings.json); "
             "choose another folder or delete this one"
         )
-    filling = fill_pixels if options.pixels else fill
-    what = "photos" if options.pixels else "rows"
-    with tqdm(unit=what[:-1], desc="pixels" if options.pixels else "features") as bar:
+    filling = fill if kind is None else kind.fill
+    what = "rows" if kind is None else "photos"
+    with tqdm(unit=what[:-1], desc=_description(kind)) as bar:
         for filled, total in filling(folder, options.workers):
             bar.total = total
             bar.update(filled - bar.n)
     print(f"{folder}: {total} {what} ready")
+
+
+def _description(kind: PackKind | None) -> str:
+    return "features" if kind is None else kind.info.removesuffix(".json")
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -116,11 +125,18 @@ def _parser() -> argparse.ArgumentParser:
         help="hold out all photos of these folders, and no others; training photos that nearly "
         "equal one of them are left out",
     )
-    parser.add_argument(
+    kinds = parser.add_mutually_exclusive_group()
+    kinds.add_argument(
         "--pixels",
         action="store_true",
         help="make a pixel pack, to train the late blocks of the feature network: 74 KB a photo, "
         "cropped anew at every step",
+    )
+    kinds.add_argument(
+        "--patches",
+        action="store_true",
+        help="make a pack of patches, to train enlarging: four 128x128 squares of every sharp photo "
+        "with a short side of 224 pixels or more, 66 KB a photo",
     )
     parser.add_argument(
         "--variants",

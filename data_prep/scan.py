@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
+import cv2
 import imagehash
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +25,12 @@ PALE_CHROMA = 8.0
 """A photo of one hue with a mean chroma above this, in CIELAB units, is a toned print; below it is
 mostly a color photo of fog, snow or a gray cat, whose paleness is worth learning."""
 
+LEAST_SIDE_OF_PATCHES = 224
+"""Short side, in pixels, of photos that patches are taken of, also after they are reduced."""
+
+LEAST_SHARPNESS = 0.65
+"""Photos below this were enlarged, are out of focus, or lost their details to compression."""
+
 _BORDER_RANGE = 12
 """Largest range of the 8-bit values in one row of a uniform border; JPEG adds some noise."""
 
@@ -34,7 +42,7 @@ class Scanned:
     Attributes:
         path: the file.
         problem: why it cannot be used (``corrupt: ...``, ``gray``, ``tinted``,
-            ``too small``), or None.
+            ``too small``, ``blurred``), or None.
         short_side: shorter side in pixels.
         hash: 64-bit difference hash.
         mirrored_hash: hash of the mirror image.
@@ -49,22 +57,29 @@ class Scanned:
     mean_chroma: float = 0.0
 
 
-def scan(paths: Iterable[Path], workers: int) -> Iterator[Scanned]:
+def scan(paths: Iterable[Path], workers: int, *, for_patches: bool = False) -> Iterator[Scanned]:
     """Scans photos in several processes; yields in the order of `paths`."""
     with ProcessPoolExecutor(workers) as pool:
-        yield from pool.map(scan_one, paths, chunksize=64)
+        yield from pool.map(partial(scan_one, for_patches=for_patches), paths, chunksize=64)
 
 
-def scan_one(path: Path) -> Scanned:
-    """Reads one photo and decides whether it is usable."""
+def scan_one(path: Path, *, for_patches: bool = False) -> Scanned:
+    """Reads one photo and decides whether it is usable.
+
+    Args:
+        path: the file.
+        for_patches: whether the photo must be large and sharp.
+    """
     try:
         photo = read_photo(path)
     except PhotoError as error:
         return Scanned(path=path, problem=f"corrupt: {error.reason}")
     pixels = without_borders(photo.pixels)
     short_side = min(pixels.shape[:2])
-    if short_side < MIN_SHORT_SIDE:
+    if short_side < (LEAST_SIDE_OF_PATCHES if for_patches else MIN_SHORT_SIDE):
         return Scanned(path=path, problem="too small", short_side=short_side)
+    if for_patches and sharpness(reduced(pixels)) < LEAST_SHARPNESS:
+        return Scanned(path=path, problem="blurred", short_side=short_side)
     ab = to_grid(pixels)
     mean_chroma = float(np.hypot(ab[0], ab[1]).mean())
     kind = photo.kind
@@ -87,6 +102,39 @@ def read_pixels(path: Path) -> NDArray[np.uint8]:
         PhotoError: if it cannot be read.
     """
     return without_borders(read_photo(path).pixels)
+
+
+def reduced(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """A photo reduced by area averaging as far as its short side stays large enough for patches.
+
+    This takes most of the JPEG compression, of the camera's interpolation, and of blur away, so
+    that a flow does not learn them.
+    """
+    factor = 1 + min(pixels.shape[:2]) // (2 * LEAST_SIDE_OF_PATCHES)
+    if factor == 1:
+        return pixels
+    size = (pixels.shape[1] // factor, pixels.shape[0] // factor)
+    return np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def sharpness(pixels: NDArray[np.uint8]) -> float:
+    """Contrast between neighbors, as a share of that at half the resolution.
+
+    Args:
+        pixels: (H, W) or (H, W, 3).
+
+    Returns:
+        0.7 to 1 for sharp photos of any subject, 0.6 and less for blurred and enlarged ones, 0 for
+        one without contrast.
+    """
+    gray = pixels if pixels.ndim == 2 else pixels[..., 1]
+    fine = gray.astype(np.float32)
+    coarse = cv2.resize(fine, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
+    contrasts = [
+        float(np.diff(image, axis=0).std() + np.diff(image, axis=1).std())
+        for image in (fine, np.asarray(coarse, np.float32))
+    ]
+    return contrasts[0] / contrasts[1] if contrasts[1] else 0.0
 
 
 def without_borders(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -56,6 +56,7 @@ DATA_PREP_MAY_USE = (
     "colorflow.lock",
     "colorflow.photo",
     "colorflow.color",
+    "colorflow.enlarge.patches",
     "colorflow.model.condition",
     "colorflow.model.features",
     "colorflow.training.allocator",

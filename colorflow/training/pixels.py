@@ -34,6 +34,7 @@ from colorflow.model.features import LATE_BLOCKS_INPUT, Features
 from colorflow.training.pack import DAMAGE, Pack, Packs, PhotoTable, map_array
 
 FORMAT = "colorflow-pixels-1"
+INFO = "pixels.json"
 ARRAYS: dict[str, tuple[type[np.integer], tuple[int, ...]]] = {
     "lightness": (np.uint8, (SQUARE_SIZE, SQUARE_SIZE)),
     "ab": (np.int8, (2, GRID_SIZE, GRID_SIZE)),
@@ -55,7 +56,7 @@ _WHOLE = ("whole", "whole_degraded")
 
 def is_pixel_pack(folder: Path) -> bool:
     """Whether a folder holds a pixel pack; otherwise a pack of features."""
-    return (folder / "pixels.json").exists()
+    return (folder / INFO).exists()
 
 
 class PixelPack:
@@ -77,7 +78,7 @@ class PixelPack:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        photos, filled = read_pixel_info(folder)
+        photos, filled = read_photo_info(folder / INFO, FORMAT)
         try:
             table = PhotoTable.read(folder)
             if len(table) != photos:
@@ -168,17 +169,20 @@ class PixelPack:
 AnyPack = Pack | Packs | PixelPack
 
 
-def read_pixel_info(folder: Path) -> tuple[int, int]:
-    """Number of photos and of filled ones, from pixels.json.
+def read_photo_info(path: Path, file_format: str) -> tuple[int, int]:
+    """Number of photos and of filled ones, from the description of a pack of photos.
+
+    Args:
+        path: JSON file in the pack's folder.
+        file_format: what its `format` must be.
 
     Raises:
         PackError: if there is none, or it is damaged.
     """
-    path = folder / "pixels.json"
     try:
         info = json.loads(path.read_text(encoding="utf-8"))
-        if info["format"] != FORMAT:
-            raise ValueError(f"format {info['format']!r}, this version reads {FORMAT!r}")
+        if info["format"] != file_format:
+            raise ValueError(f"format {info['format']!r}, this version reads {file_format!r}")
         photos, filled = info["photos"], info["filled"]
         if not (type(photos) is type(filled) is int and 0 <= filled <= photos):
             raise ValueError(f"{filled!r} photos are filled of {photos!r}")

@@ -1,0 +1,127 @@
+"""The pack of patches: sharp lightness in squares, from which the doublings learn.
+
+A pack is a folder that `python -m data_prep PHOTOS -o PACK --patches` writes:
+
+    patches.json    format, number of photos, how many are filled
+    photos.csv      as in every pack, one photo a line
+    patches.npy     (N, 4, 128, 128) uint8, L* times 2.55: four patches of each photo
+
+Every training row is a patch in one of eight positions (mirrored and turned). The low resolution is
+its area average, which a pack for restoring damages.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional as F
+
+from colorflow.enlarge.damage import damage
+from colorflow.errors import PackError
+from colorflow.training.pack import DAMAGE, PhotoTable, map_array
+from colorflow.training.pixels import L_STEPS, read_photo_info
+
+FORMAT = "colorflow-patches-1"
+INFO = "patches.json"
+SIDE = 128
+PATCHES_PER_PHOTO = 4
+ARRAYS: dict[str, tuple[type[np.integer], tuple[int, ...]]] = {
+    "patches": (np.uint8, (PATCHES_PER_PHOTO, SIDE, SIDE))
+}
+"""Type and shape of one photo in the array."""
+_POSITIONS = 8
+"""Mirrored or not, times four quarter turns."""
+
+
+class PatchPack:
+    """Reads a finished or partly filled pack of patches, as the trainer wants it.
+
+    With P patches, row r is the patch r % P in position r // P.
+
+    Args:
+        folder: the pack's folder.
+        reduced: how many times each patch is halved first; 1 gives a doubling coarser patches.
+        damaged: whether the low resolution is damaged.
+
+    Attributes:
+        digest: digest of the filled photos and their split.
+
+    Raises:
+        PackError: if the folder is not such a pack, is damaged, or has no filled photo.
+    """
+
+    def __init__(self, folder: Path, *, reduced: int = 0, damaged: bool = False) -> None:
+        self.folder, self._reduced, self._damaged = folder, reduced, damaged
+        photos, filled = read_photo_info(folder / INFO, FORMAT)
+        try:
+            table = PhotoTable.read(folder)
+            if len(table) != photos:
+                raise ValueError(f"photos.csv: {len(table)} photos, {INFO} says {photos}")
+            self._patches = map_array(folder / "patches.npy")
+        except DAMAGE as error:
+            raise PackError(f"{folder}: the pack is damaged ({error}); make it again") from error
+        kind, shape = ARRAYS["patches"]
+        if self._patches.shape != (photos, *shape) or self._patches.dtype != kind:
+            raise PackError(f"{folder / 'patches.npy'}: does not fit {INFO}; make the pack again")
+        if filled == 0:
+            raise PackError(f"{folder}: the pack has no photo yet; run data_prep to its end")
+        self._dev = np.repeat(table.dev[:filled], PATCHES_PER_PHOTO)
+        digest = hashlib.sha256(f"{FORMAT} {filled}".encode())
+        for fact in (table.hashes[:filled], table.dev[:filled]):
+            digest.update(fact.tobytes())
+        self.digest = digest.hexdigest()
+
+    def __len__(self) -> int:
+        """Number of patches."""
+        return len(self._dev)
+
+    def rows(
+        self, split: str, *, variant: str | None = None, larger_than: int = 0
+    ) -> NDArray[np.int64]:
+        """Row numbers, ascending.
+
+        Args:
+            split: ``train`` or ``dev``.
+            variant: ``whole`` for upright patches, None for all positions of training patches; there
+                is no other.
+            larger_than: in pixels; patches at least as large as this are all there are.
+        """
+        if variant not in (None, "whole") or larger_than > SIDE:
+            return np.zeros(0, np.int64)
+        patches = np.flatnonzero(self._dev == (split == "dev"))
+        positions = _POSITIONS if variant is None and split == "train" else 1
+        return np.concatenate([turn * len(self) + patches for turn in range(positions)])
+
+    def batch(self, rows: NDArray[np.int64], maps: Sequence[int] = ()) -> tuple[Tensor, Tensor]:
+        """Reads the given rows, in the given order.
+
+        Args:
+            rows: (B,) row numbers.
+            maps: of features, which patches do not have.
+
+        Returns:
+            (B, 1, S, S) L*, with S = 128 or what `reduced` makes of it, and its low resolution
+            (B, 1, S/2, S/2).
+        """
+        high = torch.from_numpy(np.stack([self._patch(int(row)) for row in rows]))[:, None]
+        high = F.avg_pool2d(high, 2**self._reduced)
+        low = F.avg_pool2d(high, 2)
+        if self._damaged:
+            damaged = [
+                damage(one, np.random.default_rng(int(row)))
+                for one, row in zip(low[:, 0].numpy(), rows, strict=True)
+            ]
+            low = torch.from_numpy(np.stack(damaged))[:, None]
+        return high, low
+
+    def _patch(self, row: int) -> NDArray[np.float32]:
+        position, index = divmod(row, len(self))
+        photo, number = divmod(index, PATCHES_PER_PHOTO)
+        patch = np.rot90(self._patches[photo, number].astype(np.float32) / L_STEPS, position % 4)
+        return np.ascontiguousarray(patch[:, ::-1] if position >= 4 else patch)
