@@ -135,8 +135,8 @@ def _parser() -> argparse.ArgumentParser:
     kinds.add_argument(
         "--patches",
         action="store_true",
-        help="make a pack of patches, to train enlarging: four 128x128 squares of every sharp photo "
-        "with a short side of 224 pixels or more, 66 KB a photo",
+        help="make a pack of patches, to train enlarging: four 128x128 squares of every sharp "
+        "photo with a short side of 224 pixels or more, 66 KB a photo",
     )
     parser.add_argument(
         "--variants",

@@ -23,14 +23,16 @@ def add_weights(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def add_training(parser: argparse.ArgumentParser) -> None:
+def add_training(parser: argparse.ArgumentParser, *, one_pack: bool = False) -> None:
     """Adds what every training on packs takes: packs, the run's folder, and its settings."""
     parser.add_argument(
         "packs",
         type=a_path,
-        nargs="+",
+        nargs=1 if one_pack else "+",
         metavar="PACK",
-        help="training packs; the dev photos of the first one choose the best weights",
+        help="training pack"
+        if one_pack
+        else "training packs; the dev photos of the first one choose the best weights",
     )
     parser.add_argument(
         "-o", "--output", required=True, type=a_path, metavar="RUN", help="folder for the run"

@@ -47,7 +47,7 @@ class StepConfig:
     restores: bool = False
     width: int = 64
     blocks: int = 8
-    couplings: int = 6
+    couplings: int = 4
     coupling_width: int = 48
     bins: int = 6
 
@@ -89,7 +89,8 @@ class DetailModel(nn.Module):
         super().__init__()
         self.config = config
         self.haar, self.squeeze = Haar(), Squeeze()
-        self.context = _ContextNetwork(config.width, config.blocks)
+        self.linear = LinearPrediction(config.channels)
+        self.context = ContextNetwork(config.width, config.blocks)
         self.flow = level_flow(
             _CELL * config.channels,
             0,
@@ -109,29 +110,48 @@ class DetailModel(nn.Module):
             low: (B, 1, H, W), the area average of `high`, or a damaged one for a model that
                 restores.
         """
-        z, ladj = self.flow(self._unknowns(high, low), self.context(low))
+        z, ladj = self.flow(self._residual(high, low), self.context(low))
         return ladj - 0.5 * (z**2 + math.log(2 * math.pi)).flatten(1).sum(1)
 
     def encode(self, high: Tensor, low: Tensor) -> Tensor:
         """Latents (B, 4C, H/2, W/2) of a photo; `decode` makes the photo again."""
-        z: Tensor = self.flow(self._unknowns(high, low), self.context(low))[0]
+        z: Tensor = self.flow(self._residual(high, low), self.context(low))[0]
         return z
 
     def decode(self, latents: Tensor, low: Tensor) -> Tensor:
         """The photo (B, 1, 2H, 2W) that latents stand for; it may leave [0, 100]."""
         x, _ = self.flow.inverse(latents, self.context(low))
-        parts, _ = self.squeeze.inverse(x)
+        parts, _ = self.squeeze.inverse(x + self.linear(low))
         means, details = (
             (low + parts[:, :1], parts[:, 1:]) if self.config.restores else (low, parts)
         )
         high: Tensor = self.haar.inverse(torch.cat([means, details], 1))[0]
         return high
 
+    def sample(
+        self, low: Tensor, temperature: float, generator: torch.Generator | None = None
+    ) -> Tensor:
+        """Photos (B, 1, 2H, 2W) of a low resolution, which may leave [0, 100].
+
+        Args:
+            low: (B, 1, H, W) L* in [0, 100].
+            temperature: std of the latents.
+            generator: source of randomness, on the CPU.
+        """
+        batch, _, height, width = low.shape
+        shape = batch, _CELL * self.config.channels, height // 2, width // 2
+        return self.decode(temperature * torch.randn(shape, generator=generator).to(low), low)
+
     def fit(self, high: Tensor, low: Tensor) -> None:
         """Takes the fixed statistics of the modeled numbers from training patches."""
+        self.linear.fit(self._unknowns(high, low), low)
         standardize = self.flow.bijections[0]
         assert isinstance(standardize, Standardize)
-        standardize.fit(self._unknowns(high, low))
+        standardize.fit(self._residual(high, low))
+
+    def _residual(self, high: Tensor, low: Tensor) -> Tensor:
+        """What the linear prediction leaves of the modeled numbers, (B, 4C, H/2, W/2)."""
+        return self._unknowns(high, low) - self.linear(low)
 
     def _unknowns(self, high: Tensor, low: Tensor) -> Tensor:
         """The modeled numbers, (B, 4C, H/2, W/2)."""
@@ -142,7 +162,41 @@ class DetailModel(nn.Module):
         return x
 
 
-class _ContextNetwork(nn.Module):
+class LinearPrediction(nn.Module):
+    """The best linear prediction of the modeled numbers by the pixels around; it is not trained.
+
+    The flow begins where a good interpolation ends, and learns the rest.
+
+    Args:
+        channels: modeled numbers per pixel of low resolution.
+    """
+
+    weight: Tensor
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.register_buffer("weight", torch.zeros(_CELL * channels, _CELL, 3, 3))
+
+    def forward(self, low: Tensor) -> Tensor:
+        """(B, 1, H, W) L* -> (B, 4C, H/2, W/2)."""
+        with torch.autocast(low.device.type, enabled=False):
+            return F.conv2d(self._cells(low), self.weight)
+
+    def fit(self, unknowns: Tensor, low: Tensor) -> None:
+        """Takes the weights of least squares from training patches."""
+        windows = F.unfold(self._cells(low).double(), 3)  # (B, 36, cells)
+        squares = torch.einsum("bic,bjc->ij", windows, windows)
+        products = torch.einsum("bic,boc->io", windows, unknowns.double().flatten(2))
+        ridge = 1e-6 * squares.diagonal().mean() * torch.eye(len(squares)).to(squares)
+        self.weight.copy_(torch.linalg.solve(squares + ridge, products).T.view_as(self.weight))
+
+    @staticmethod
+    def _cells(low: Tensor) -> Tensor:
+        """Cells of 2x2 pixels as channels, with one cell around the photo, (B, 4, H/2+2, W/2+2)."""
+        return F.pad(F.pixel_unshuffle(low - 50, 2), (1, 1, 1, 1), mode="replicate")
+
+
+class ContextNetwork(nn.Module):
     """Features of the low resolution on the squeezed grid, by residual blocks (Lim et al. 2017)."""
 
     def __init__(self, width: int, blocks: int) -> None:

@@ -88,8 +88,8 @@ class PatchPack:
 
         Args:
             split: ``train`` or ``dev``.
-            variant: ``whole`` for upright patches, None for all positions of training patches; there
-                is no other.
+            variant: ``whole`` for upright patches, None for all positions of training patches;
+                there is no other.
             larger_than: in pixels; patches at least as large as this are all there are.
         """
         if variant not in (None, "whole") or larger_than > SIDE:

@@ -16,13 +16,14 @@ from colorflow.flows.distillation import distillation_loss
 from colorflow.model.condition import Condition
 from colorflow.model.config import FINEST_GRID
 from colorflow.model.density import ConditionalDensity
+from colorflow.training.pictures import PaintsChroma
 from colorflow.training.targets import with_noise
 
 PREVIEW_SAMPLES = 4
 """Samples of a photo in the picture of an evaluation."""
 
 
-class DensityObjective:
+class DensityObjective(PaintsChroma):
     """Maximum likelihood of a photo's noisy chroma means on one grid.
 
     The means are in CIELAB units; each gets Gaussian noise of std 1 in training and in evaluation.

@@ -18,6 +18,7 @@ from colorflow.model.config import FINEST_GRID
 from colorflow.model.features import LATE_BLOCKS_INPUT, LateBlocks
 from colorflow.model.level import Level
 from colorflow.model.pyramid import ChromaPyramid
+from colorflow.training.pictures import PaintsChroma
 from colorflow.training.run_folder import JOINT
 from colorflow.training.targets import PREVIEW_TEMPERATURES, level_target, with_hints
 
@@ -58,7 +59,7 @@ class JointModule(nn.Module):
         )
 
 
-class JointObjective:
+class JointObjective(PaintsChroma):
     """An `Objective`: the weighted negative log-likelihood of several levels.
 
     Args:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
@@ -15,13 +16,14 @@ from torch import distributed
 
 from colorflow.errors import TrainingError
 from colorflow.flows import InversionError
+from colorflow.model.condition import Condition
 from colorflow.model.config import HINT_PLANES, PyramidConfig, default_config
 from colorflow.model.features import Features
 from colorflow.model.pyramid import ChromaPyramid
 from colorflow.training.allocator import keep_freed_memory
 from colorflow.training.grids import write_grid
 from colorflow.training.joint import SHARE_OF_LOSS, JointModule, JointObjective
-from colorflow.training.objective import Objective
+from colorflow.training.objective import ConditionT, Objective
 from colorflow.training.pack import open_packs
 from colorflow.training.pixels import AnyPack, PixelPack, is_pixel_pack
 from colorflow.training.run_folder import JOINT, RunFolder, has_state, read_late_blocks, run_config
@@ -122,11 +124,11 @@ def train(
 
 
 def train_to_budget(
-    trainer: Trainer,
+    trainer: Trainer[ConditionT],
     run: RunFolder,
     budget: Budget,
     say: Callable[[str], None],
-    others: Mapping[str, Objective] | None = None,
+    others: Mapping[str, Objective[ConditionT]] | None = None,
 ) -> None:
     """Resumes a training, and trains until the budget is used up.
 
@@ -153,7 +155,7 @@ def train_to_budget(
         )
 
 
-def _go_on(trainer: Trainer, run: RunFolder, say: Callable[[str], None]) -> None:
+def _go_on(trainer: Trainer[Any], run: RunFolder, say: Callable[[str], None]) -> None:
     """Loads the run's state into a trainer, if there is one, unless it is of another pack."""
     objective = trainer.objective
     state = run.load(objective.folder)
@@ -171,11 +173,11 @@ def _go_on(trainer: Trainer, run: RunFolder, say: Callable[[str], None]) -> None
 
 
 def _train(
-    trainer: Trainer,
+    trainer: Trainer[ConditionT],
     run: RunFolder,
     budget: Budget,
     say: Callable[[str], None],
-    others: Mapping[str, Objective],
+    others: Mapping[str, Objective[ConditionT]],
 ) -> None:
     """From evaluation to evaluation, until the budget is used up."""
     while (progress := budget.progress(trainer.step, trainer.seconds)) < 1:
@@ -192,7 +194,7 @@ def _train(
             )
 
 
-def resume(trainer: Trainer, state: dict[str, Any], folder: Path) -> None:
+def resume(trainer: Trainer[Any], state: dict[str, Any], folder: Path) -> None:
     """Loads a state from a run's folder into a new trainer.
 
     Raises:
@@ -208,11 +210,11 @@ def resume(trainer: Trainer, state: dict[str, Any], folder: Path) -> None:
 
 
 def _record(
-    trainer: Trainer,
+    trainer: Trainer[ConditionT],
     run: RunFolder,
     loss: float,
     say: Callable[[str], None],
-    others: Mapping[str, Objective],
+    others: Mapping[str, Objective[ConditionT]],
 ) -> None:
     """Evaluates, keeps the best weights, and writes curve, checkpoint and preview.
 
@@ -243,7 +245,9 @@ def _record(
     run.save(trainer.objective.folder, trainer.state_dict())
     say(
         f"{trainer.objective.name}: step {trainer.step}, {trainer.seconds / 60:.1f} min, "
-        f"train {loss:.2f}, dev {dev:.2f}, degraded {degraded:.2f} {trainer.objective.unit}"
+        f"train {loss:.2f}, dev {dev:.2f}"
+        + (f", degraded {degraded:.2f}" if math.isfinite(degraded) else "")
+        + f" {trainer.objective.unit}"
         + "".join(f", {column} = {value:.2f}" for column, value in more.items())
         + (" *" if best else "")
         + (f", {trainer.skipped} skipped" if trainer.skipped else "")
@@ -278,13 +282,15 @@ def _give_late_blocks(pyramid: ChromaPyramid, run: RunFolder, origin: Start | No
         pyramid.late_blocks.copy_from(Features())
 
 
-def _other_objectives(pyramid: ChromaPyramid, grids: Sequence[int]) -> dict[str, Objective]:
+def _other_objectives(
+    pyramid: ChromaPyramid, grids: Sequence[int]
+) -> dict[str, Objective[Condition]]:
     """Further objectives that choose the best weights of levels that learn together.
 
     All but the finest level count once more, since coarse levels decide the colors and overfit
     first.
     """
-    others: dict[str, Objective] = {
+    others: dict[str, Objective[Condition]] = {
         f"dev{grid}_nats": JointObjective(pyramid, grids, shares={grid: 1.0}) for grid in grids[:-1]
     }
     if pyramid.config.takes_hints:

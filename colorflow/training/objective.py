@@ -1,16 +1,61 @@
-"""The interface between the trainer and what it trains."""
+"""The interfaces between the trainer, what it trains, and the data that it trains on."""
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Protocol, Self, TypeVar
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from colorflow.model.condition import Condition
+
+class OnDevice(Protocol):
+    """What a density is conditioned on: a tensor, or several with a method `to`."""
+
+    def to(self, device: torch.device, /) -> Self:
+        """The same on another device."""
 
 
-class Objective(Protocol):
+ConditionT = TypeVar("ConditionT", bound=OnDevice)
+_ConditionT_co = TypeVar("_ConditionT_co", bound=OnDevice, covariant=True)
+_ConditionT_contra = TypeVar("_ConditionT_contra", bound=OnDevice, contravariant=True)
+
+
+class TrainingData(Protocol[_ConditionT_co]):
+    """A pack as the trainer sees it: rows of what is learned, each with its condition."""
+
+    @property
+    def folder(self) -> Path:
+        """Where it is, for messages."""
+
+    @property
+    def digest(self) -> str:
+        """Digest of its rows and their split."""
+
+    def rows(
+        self, split: str, *, variant: str | None = None, larger_than: int = 0
+    ) -> NDArray[np.int64]:
+        """Row numbers, ascending, none for a variant that there is not.
+
+        Args:
+            split: ``train`` or ``dev``.
+            variant: ``whole``, ``whole_degraded``, or None for all.
+            larger_than: keep photos whose short side in pixels exceeds this.
+        """
+
+    def batch(self, rows: NDArray[np.int64], maps: Sequence[int]) -> tuple[Tensor, _ConditionT_co]:
+        """Reads the given rows, in the given order: the target (B, ...), and the condition.
+
+        Args:
+            rows: (B,) row numbers.
+            maps: sides of the feature maps to read.
+        """
+
+
+class Objective(Protocol[_ConditionT_contra]):
     """What a module learns: which rows of the pack it reads, and its loss on them."""
 
     @property
@@ -38,19 +83,29 @@ class Objective(Protocol):
         """Unit of the loss, such as ``nats a photo``."""
 
     def fit(
-        self, module: nn.Module, ab: Tensor, condition: Condition, noise: torch.Generator
+        self,
+        module: nn.Module,
+        target: Tensor,
+        condition: _ConditionT_contra,
+        noise: torch.Generator,
+        /,
     ) -> None:
         """Sets the module's fixed statistics from a sample of the training data."""
 
     def loss(
-        self, module: nn.Module, ab: Tensor, condition: Condition, noise: torch.Generator
+        self,
+        module: nn.Module,
+        target: Tensor,
+        condition: _ConditionT_contra,
+        noise: torch.Generator,
+        /,
     ) -> Tensor:
-        """Computes the loss of each photo.
+        """Computes the loss of each row.
 
         Args:
             module: the trained module, its average, or a wrapper that calls it.
-            ab: (B, 2, 64, 64) CIELAB units.
-            condition: of the B photos.
+            target: (B, ...), such as chroma (B, 2, 64, 64) in CIELAB units.
+            condition: of the B rows.
             noise: source of the noise on the data, on the CPU.
 
         Returns:
@@ -58,16 +113,24 @@ class Objective(Protocol):
         """
 
     def preview(
-        self, module: nn.Module, ab: Tensor, condition: Condition, noise: torch.Generator
+        self,
+        module: nn.Module,
+        target: Tensor,
+        condition: _ConditionT_contra,
+        noise: torch.Generator,
+        /,
     ) -> Tensor:
-        """Makes colorings for the picture of an evaluation, the truth among them.
+        """Makes results for the picture of an evaluation, the truth among them.
 
         Args:
             module: the averaged weights.
-            ab: (B, 2, 64, 64) CIELAB units.
-            condition: of the B photos.
+            target: (B, ...).
+            condition: of the B rows.
             noise: source of randomness.
 
         Returns:
-            (B, N, 2, g, g) CIELAB units.
+            (B, N, ...), for `paint`.
         """
+
+    def paint(self, condition: _ConditionT_contra, shown: Tensor, /) -> Tensor:
+        """Turns the result of `preview` into pictures, (B * N, 3, H, W) sRGB in [0, 1]."""

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from colorflow.errors import TrainingError
+from colorflow.model.condition import Condition
 from colorflow.model.features import Features
 from colorflow.model.level import Level
 from colorflow.model.pyramid import ChromaPyramid
@@ -91,7 +92,7 @@ class Start:
             with self._must_fit(f"level {grid}"):
                 level.load_state_dict(self._extended(level.state_dict(), grid))
 
-    def apply(self, trainer: Trainer, grid: int) -> None:
+    def apply(self, trainer: Trainer[Condition], grid: int) -> None:
         """Copies the weights of a level to its trainer.
 
         New planes, couplings and context layers start as the identity.

@@ -14,6 +14,7 @@ from colorflow.model.config import FINEST_GRID
 from colorflow.model.level import MEAN_CHANNELS, Level
 from colorflow.model.pyramid import ChromaPyramid
 from colorflow.training.hints import random_hints, true_points
+from colorflow.training.pictures import PaintsChroma
 
 NOISE = 1.0
 """Std of the noise on a level's own chroma means, in CIELAB units."""
@@ -96,7 +97,7 @@ def with_hints(
     return replace(condition, planes=true_points(ab, points, source))
 
 
-class LevelObjective:
+class LevelObjective(PaintsChroma):
     """One level of the pyramid learns its numbers; an `Objective` of the trainer.
 
     A pyramid that takes color hints is trained with random ones.

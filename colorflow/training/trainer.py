@@ -1,6 +1,6 @@
 """Training of one module: data, optimizer, moving average, and a state that resumes to the bit.
 
-A `Objective` defines what is learned; the trainer is the same for all of them.
+An `Objective` defines what is learned; the trainer is the same for all of them.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Generic
 
 import numpy as np
 import torch
@@ -19,10 +19,8 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from colorflow.errors import TrainingError
-from colorflow.model.condition import Condition
 from colorflow.model.features import LateBlocks
-from colorflow.training.objective import Objective
-from colorflow.training.pixels import AnyPack
+from colorflow.training.objective import ConditionT, Objective, TrainingData
 from colorflow.training.schedule import Budget, ema_decay, learning_rate
 from colorflow.training.targets import EVALUATED_PHOTO_SIDE
 
@@ -84,7 +82,7 @@ def _by_share_of_rate(module: nn.Module) -> dict[float, list[nn.Parameter]]:
     return {**groups, PRETRAINED_SHARE: pretrained} if pretrained else groups
 
 
-class Trainer:
+class Trainer(Generic[ConditionT]):
     """Trains a module, and holds everything that changes meanwhile.
 
     Args:
@@ -105,8 +103,8 @@ class Trainer:
     def __init__(
         self,
         module: nn.Module,
-        objective: Objective,
-        pack: AnyPack,
+        objective: Objective[ConditionT],
+        pack: TrainingData[ConditionT],
         config: TrainConfig,
         device: torch.device,
         rank: int = 0,
@@ -174,7 +172,7 @@ class Trainer:
 
     @torch.no_grad()
     def evaluate(
-        self, split: str, variant: str = "whole", objective: Objective | None = None
+        self, split: str, variant: str = "whole", objective: Objective[ConditionT] | None = None
     ) -> float:
         """Mean loss of the averaged weights, in the objective's unit, fixed noise.
 
@@ -192,8 +190,8 @@ class Trainer:
         self.ema.eval()
         total = 0.0
         for part in np.array_split(chosen, -(-len(chosen) // 250)):
-            ab, condition = self._on_device(*self.pack.batch(part, objective.maps))
-            total += float(objective.loss(self.ema, ab, condition, noise).sum())
+            batch = self._on_device(*self.pack.batch(part, objective.maps))
+            total += float(objective.loss(self.ema, *batch, noise).sum())
         return total / len(chosen)
 
     def start_from(self, weights: dict[str, Tensor]) -> None:
@@ -244,12 +242,12 @@ class Trainer:
         self.skipped = state["skipped"]
         self.best_dev, self.best = state["best_dev"], state["best"]
 
-    def update(self, ab: Tensor, condition: Condition) -> float:
+    def update(self, target: Tensor, condition: ConditionT) -> float:
         """Makes one step; skips and counts it if the loss or the gradient is not finite.
 
         Args:
-            ab: (B, 2, 64, 64) CIELAB units.
-            condition: of the B photos.
+            target: (B, ...) what is learned.
+            condition: of the B rows.
 
         Returns:
             The mean loss, in the objective's unit; nan if skipped.
@@ -257,10 +255,10 @@ class Trainer:
         Raises:
             TrainingError: if too many steps in a row are not finite.
         """
-        ab, condition = self._on_device(ab, condition)
+        batch = self._on_device(target, condition)
         noise = self._seeded()
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.config.autocast):
-            loss = self.objective.loss(self.wrapped, ab, condition, noise).mean()
+            loss = self.objective.loss(self.wrapped, *batch, noise).mean()
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
         norm = nn.utils.clip_grad_norm_(self.module.parameters(), self.config.clip)
@@ -293,8 +291,8 @@ class Trainer:
         torch.manual_seed(word)
         return torch.Generator().manual_seed(word)
 
-    def _on_device(self, ab: Tensor, condition: Condition) -> tuple[Tensor, Condition]:
-        return ab.to(self.device), condition.to(self.device)
+    def _on_device(self, target: Tensor, condition: ConditionT) -> tuple[Tensor, ConditionT]:
+        return target.to(self.device), condition.to(self.device)
 
     @torch.no_grad()
     def _fit(self) -> None:
@@ -320,7 +318,7 @@ class Trainer:
 
     def _prefetched(
         self, batches: Iterator[NDArray[np.int64]]
-    ) -> Iterator[tuple[Tensor, Condition]]:
+    ) -> Iterator[tuple[Tensor, ConditionT]]:
         """Reads one batch ahead in a thread."""
         with ThreadPoolExecutor(1) as pool:
             ahead = pool.submit(self.pack.batch, next(batches), self.objective.maps)

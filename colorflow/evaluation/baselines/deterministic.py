@@ -22,6 +22,7 @@ from colorflow.model.config import PyramidConfig
 from colorflow.model.context import LevelContext
 from colorflow.model.features import Features, LateBlocks
 from colorflow.model.level import DETAIL_CHANNELS, MEAN_CHANNELS
+from colorflow.training.pictures import PaintsChroma
 
 OWN_BLOCKS_INPUT = 16
 """Side of the map from which the network's own blocks compute the coarsest level's 8x8 map."""
@@ -84,7 +85,7 @@ class DeterministicNetwork(nn.Module):
         return getattr(self.contexts[0], "last_blocks", None)
 
 
-class RegressionObjective:
+class RegressionObjective(PaintsChroma):
     """The mean squared error of the deterministic network.
 
     Args:

@@ -19,6 +19,7 @@ from torch import nn
 from colorflow.errors import WeightsError
 from colorflow.evaluation.baselines.cinn import cinn_objective, original_cinn
 from colorflow.evaluation.baselines.deterministic import DeterministicNetwork, RegressionObjective
+from colorflow.model.condition import Condition
 from colorflow.model.config import default_config
 from colorflow.model.tensors import HEADER_DAMAGE, load_tensors, read_header, write_tensors
 from colorflow.training.objective import Objective
@@ -36,7 +37,7 @@ class Baseline:
     """
 
     build: Callable[[], nn.Module]
-    objective: Callable[[], Objective]
+    objective: Callable[[], Objective[Condition]]
 
 
 DETERMINISTIC_SHAPE = default_config().with_dropout(0).with_levels([4], context_layers=4)

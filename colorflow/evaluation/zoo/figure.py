@@ -24,7 +24,7 @@ from colorflow.files import picture_kind
 from colorflow.flows import InversionError
 from colorflow.model.condition import Condition, Conditioner
 from colorflow.model.density import ConditionalDensity
-from colorflow.training.grids import paint
+from colorflow.training.pictures import paint
 
 PICTURES = ("astronaut", "chelsea", "coffee", "rocket")
 """Functions of `skimage.data` that need no download."""

@@ -91,7 +91,7 @@ class Row:
 
 def load_trained(
     key: str, pack: Pack, run_folder: Path, config: TrainConfig, device: torch.device
-) -> Trainer | None:
+) -> Trainer[Condition] | None:
     """Restores an architecture as its training left it; None if it has not begun.
 
     Raises:
@@ -105,7 +105,7 @@ def load_trained(
     return trainer
 
 
-def measure(key: str, trainer: Trainer) -> Row:
+def measure(key: str, trainer: Trainer[Condition]) -> Row:
     """Measures the averaged weights; the trainer cannot continue its training afterwards.
 
     Args:
@@ -155,7 +155,9 @@ def measure(key: str, trainer: Trainer) -> Row:
 
 
 @torch.no_grad()
-def photo_nats(density: ConditionalDensity, trainer: Trainer, split: str, photos: int) -> Tensor:
+def photo_nats(
+    density: ConditionalDensity, trainer: Trainer[Condition], split: str, photos: int
+) -> Tensor:
     """Negative log-likelihood of each photo, nats, with the same noise for all models.
 
     Args:
@@ -229,7 +231,7 @@ def _rows(pack: AnyPack, split: str) -> np.ndarray:
     return np.random.default_rng(0).permutation(rows)
 
 
-def _batch(trainer: Trainer, split: str, count: int) -> tuple[Tensor, Condition]:
+def _batch(trainer: Trainer[Condition], split: str, count: int) -> tuple[Tensor, Condition]:
     """`count` photos on the trainer's device, repeated where there are fewer."""
     rows = np.resize(_rows(trainer.pack, split), count)
     ab, condition = trainer.pack.batch(rows, trainer.objective.maps)

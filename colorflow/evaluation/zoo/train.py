@@ -15,6 +15,7 @@ import torch
 
 from colorflow.errors import TrainingError
 from colorflow.evaluation.objectives import DensityObjective, DistillationObjective
+from colorflow.model.condition import Condition
 from colorflow.model.config import LevelConfig
 from colorflow.model.context import LevelContext
 from colorflow.model.density import ConditionalDensity
@@ -99,7 +100,7 @@ def train_architecture(
 
 def make_trainer(
     name: str, pack: Pack, run_folder: Path, config: TrainConfig, device: torch.device
-) -> Trainer:
+) -> Trainer[Condition]:
     """Makes the trainer of one architecture, before its first step.
 
     Args:

@@ -1,0 +1,81 @@
+"""`colorflow evaluate-enlarge`: measures enlarging on a folder of photos."""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+from typing import TYPE_CHECKING
+
+from colorflow.cli.arguments import a_path, add_weights, whole_number
+from colorflow.limits import LARGEST_SEED
+
+if TYPE_CHECKING:
+    from colorflow.cli.arguments import Commands
+
+WEIGHTS = "enlarge.safetensors"
+"""Beside the shipped weights that color."""
+
+
+def add_evaluate_enlarge(commands: Commands) -> None:
+    """Adds the command to the program's."""
+    parser = commands.add_parser(
+        "evaluate-enlarge",
+        help="measure enlarging on a folder of photos",
+        description=(
+            "Reduce the middle of each photo by area averaging, enlarge it again in several ways, "
+            "and compare the lightness with that of the photo."
+        ),
+    )
+    parser.add_argument("folder", type=a_path, metavar="FOLDER", help="photos")
+    parser.add_argument("--scale", type=int, choices=(2, 4), default=2, help="(default: 2)")
+    parser.add_argument(
+        "--json", type=a_path, required=True, metavar="FILE", help="file for the numbers"
+    )
+    parser.add_argument(
+        "--sheet",
+        type=a_path,
+        metavar="FILE",
+        help="contact sheet (.jpg, .png) at 100 %%: what was given, the columns, the truth",
+    )
+    parser.add_argument(
+        "--rivals",
+        type=a_path,
+        metavar="RUN",
+        help="run of `train-enlarge` with `deterministic` and `srflow`, to compare with them",
+    )
+    parser.add_argument(
+        "--limit",
+        type=whole_number(least=1),
+        metavar="N",
+        help="number of photos, evenly spread over the folder (default: all)",
+    )
+    parser.add_argument(
+        "--seed",
+        type=whole_number(least=0, most=LARGEST_SEED),
+        default=0,
+        help="(default: %(default)s)",
+    )
+    add_weights(parser)
+    parser.set_defaults(command=_evaluate_enlarge)
+
+
+def _evaluate_enlarge(arguments: argparse.Namespace) -> int:
+    from colorflow.colorizer import default_weights
+    from colorflow.evaluation.enlarge.run import run_enlarge_evaluation
+
+    words = ["colorflow", "evaluate-enlarge", str(arguments.folder)]
+    for name in ("scale", "json", "sheet", "rivals", "limit", "seed", "weights"):
+        if (value := getattr(arguments, name)) is not None:
+            words += [f"--{name}", str(value)]
+    run_enlarge_evaluation(
+        arguments.folder,
+        scale=arguments.scale,
+        json_file=arguments.json,
+        sheet_file=arguments.sheet,
+        weights=arguments.weights or default_weights().parent / WEIGHTS,
+        rivals=arguments.rivals,
+        limit=arguments.limit,
+        seed=arguments.seed,
+        command=shlex.join(words),
+    )
+    return 0

@@ -1,0 +1,176 @@
+"""`colorflow train-enlarge`: trains one doubling on a pack of patches."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from colorflow.enlarge.model import DetailModel, StepConfig
+from colorflow.enlarge.objective import DetailObjective
+from colorflow.enlarge.patches import PatchPack
+from colorflow.enlarge.weights import FIRST, FORMAT, LAST, RESTORE, save_enlarge_weights
+from colorflow.errors import TrainingError
+from colorflow.model.tensors import check_weights_destination
+from colorflow.training.allocator import keep_freed_memory
+from colorflow.training.loop import choose_device, train_to_budget
+from colorflow.training.objective import Objective
+from colorflow.training.run_folder import RunFolder, has_state, read_state
+from colorflow.training.schedule import Budget
+from colorflow.training.trainer import TrainConfig, Trainer, processor_seconds
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Trainee:
+    """Something that learns from patches.
+
+    Attributes:
+        build: makes the untrained module.
+        objective: makes its objective.
+        reduced: how many times the patches are halved first.
+        damaged: whether the low resolution is damaged.
+    """
+
+    build: Callable[[], nn.Module]
+    objective: Callable[[], Objective[Tensor]]
+    reduced: int = 0
+    damaged: bool = False
+
+
+def _doubling(name: str, *, reduced: int = 0, restores: bool = False) -> Trainee:
+    config = StepConfig(restores=restores)
+    return Trainee(
+        build=lambda: DetailModel(config),
+        objective=lambda: DetailObjective(name, config.channels),
+        reduced=reduced,
+        damaged=restores,
+    )
+
+
+DOUBLINGS = {
+    LAST: _doubling(LAST),
+    FIRST: _doubling(FIRST, reduced=1),
+    RESTORE: _doubling(RESTORE, restores=True),
+}
+"""The doublings of a weights file: what they learn from is all that they differ in, but for the
+means that one which restores also models."""
+
+
+def train_doubling(
+    name: str,
+    pack_folder: Path,
+    run_folder: Path,
+    *,
+    trainees: Mapping[str, Trainee] = DOUBLINGS,
+    start: str | None = None,
+    config: TrainConfig,
+    budget: Budget,
+    say: Callable[[str], None] = print,
+) -> None:
+    """Trains one doubling until its budget is used up; an existing run continues.
+
+    Args:
+        name: key in `trainees`.
+        pack_folder: made by `python -m data_prep PHOTOS -o PACK --patches`.
+        run_folder: gets a folder of that name with checkpoint, curve and samples.
+        trainees: what can be trained.
+        start: a doubling of the run to start from, if it has the same shape, otherwise to take the
+            context network of; None for new weights.
+        config: the recipe, the same for all of a run.
+        budget: of this training; minutes are those of `processor_seconds`.
+        say: gets one line per evaluation.
+
+    Raises:
+        PackError: if the pack cannot be read.
+        TrainingError: if the run does not fit, there is nothing to start from, or losses stay
+            non-finite.
+    """
+    keep_freed_memory()
+    trainee = trainees[name]
+    pack = PatchPack(pack_folder, reduced=trainee.reduced, damaged=trainee.damaged)
+    run = RunFolder(run_folder, {"enlarge": asdict(StepConfig()), "train": asdict(config)})
+    torch.manual_seed(config.seed)
+    module, device = trainee.build(), choose_device()
+    objective = trainee.objective()
+    trainer = Trainer(module.to(device), objective, pack, config, device, clock=processor_seconds)
+    if start is not None and not run.has_begun(objective.folder):
+        trainer.start_from(module.state_dict() | _shared(run_folder, start, module))
+    train_to_budget(trainer, run, budget, say)
+
+
+def export_doublings(
+    run_folder: Path, weights: Path, *, say: Callable[[str], None] = print
+) -> None:
+    """Writes a weights file from the best weights of a run, in float16.
+
+    Where the first of two doublings has not been trained, the last one takes its place: photos look
+    alike at both scales.
+
+    Args:
+        run_folder: of `train_doubling`; at least the last doubling must have been evaluated.
+        weights: NAME.safetensors.
+        say: gets the report, line by line.
+
+    Raises:
+        TrainingError: if the last doubling is missing, or a checkpoint does not fit.
+        WeightsError: if the file must not or cannot be written.
+    """
+    check_weights_destination(weights, FORMAT)
+    models: dict[str, DetailModel] = {}
+    training: dict[str, Any] = {}
+    for name, trainee in DOUBLINGS.items():
+        source = name if name == LAST or has_state(run_folder, name) else LAST
+        if source != name and name == RESTORE:
+            continue
+        models[name], training[name] = load_trained(run_folder, source, trainee)
+        if source != name:
+            training[name]["doubling"] = source
+        say(f"{name}: {training[name]}")
+    save_enlarge_weights(weights, models, training)
+    say(f"{weights}: {weights.stat().st_size / 1e6:.1f} MB, {', '.join(models)}")
+
+
+def load_trained(run_folder: Path, name: str, trainee: Trainee) -> tuple[nn.Module, dict[str, Any]]:
+    """The best module of a run, in evaluation mode, and how it was trained.
+
+    Raises:
+        TrainingError: if it has not been evaluated, or its checkpoint does not fit.
+    """
+    state, module = _state_of(run_folder, name), trainee.build()
+    try:
+        module.load_state_dict(state["best"])
+    except RuntimeError as error:
+        raise TrainingError(
+            f"{run_folder / name / 'state.pt'}: its weights do not fit {name} as it is now; "
+            "train it again"
+        ) from error
+    told = {
+        "steps": state["step"],
+        "minutes": round(state["seconds"] / 60, 1),
+        "dev": round(state["best_dev"], 4),
+        "skipped_steps": state["skipped"],
+    }
+    return module.eval().requires_grad_(False), told
+
+
+def _shared(run_folder: Path, start: str, module: nn.Module) -> dict[str, Tensor]:
+    """The best weights of another doubling: all if it has the same shape, else its context."""
+    best: dict[str, Tensor] = _state_of(run_folder, start)["best"]
+    own = {name: x.shape for name, x in module.state_dict().items()}
+    if own == {name: x.shape for name, x in best.items()}:
+        return best
+    return {name: x for name, x in best.items() if name.startswith("context.")}
+
+
+def _state_of(run_folder: Path, name: str) -> dict[str, Any]:
+    state = read_state(run_folder, name)
+    if state is None or not state["best"]:
+        raise TrainingError(
+            f"{run_folder}: {name} has no evaluated weights yet; "
+            f"train it with `colorflow train-enlarge {name} PACK -o {run_folder}`"
+        )
+    return state

@@ -1,0 +1,1 @@
+"""Enlarging measured: what ours is compared with, and how."""

@@ -1,0 +1,146 @@
+"""The ways of enlarging that are compared.
+
+Dimensions: n samples, H and W the pixels of the low resolution, s the scale.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import cast
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from torch import nn
+
+from colorflow.enlarge.model import in_range
+from colorflow.enlarge.objective import ConditionalPhotos
+from colorflow.enlarge.train import load_trained
+from colorflow.enlarge.weights import FIRST, LAST, EnlargeWeights
+from colorflow.evaluation.enlarge.rivals import RIVALS, SRFlowDoubling
+
+Lightness = NDArray[np.float32]
+TEMPERATURES = (0.0, 0.8, 0.9, 1.0)
+"""Of ours."""
+SRFLOW_TEMPERATURE = 0.8
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Column:
+    """One way of enlarging.
+
+    Attributes:
+        name: in tables.
+        enlarge: from (H, W) L*, a number of samples and a generator to (n, sH, sW) L*.
+        random: whether samples differ.
+    """
+
+    name: str
+    enlarge: Callable[[Lightness, int, torch.Generator], Lightness]
+    random: bool = False
+
+
+def columns_of(scale: int, weights: EnlargeWeights, side: int, rivals: Path | None) -> list[Column]:
+    """The columns of the table, without the truth.
+
+    Args:
+        scale: 2 or 4; four times is two doublings, also for the rivals.
+        weights: ours.
+        side: pixels of the results, which are squares.
+        rivals: a run of `colorflow train-enlarge` that has trained them, or None to leave them out.
+
+    Raises:
+        TrainingError: if the rivals are not trained.
+    """
+    columns = [
+        Column(name="bicubic", enlarge=_resized(scale, Image.Resampling.BICUBIC)),
+        Column(name="Lanczos", enlarge=_resized(scale, Image.Resampling.LANCZOS)),
+    ]
+    sides = [side] if scale == 2 else [side // 2, side]
+    if rivals is not None:
+        network = cast(ConditionalPhotos, load_trained(rivals, "deterministic", RIVALS)[0])
+        columns.append(
+            Column(name="deterministic", enlarge=_doublings([network] * len(sides), 0.0))
+        )
+        flows = [cast(ConditionalPhotos, srflow_of(rivals, side)) for side in sides]
+        columns += [
+            Column(
+                name=f"SRFlow, {temperature:g}",
+                enlarge=_doublings(flows, temperature),
+                random=temperature > 0,
+            )
+            for temperature in (0.0, SRFLOW_TEMPERATURE)
+        ]
+    models = [weights.models[name] for name in ([LAST] if scale == 2 else [FIRST, LAST])]
+    columns += [
+        Column(
+            name=f"ours, {temperature:g}",
+            enlarge=_doublings(models, temperature),
+            random=temperature > 0,
+        )
+        for temperature in TEMPERATURES
+    ]
+    return columns
+
+
+def srflow_of(rivals: Path, side: int) -> SRFlowDoubling:
+    """SRFlow's architecture from a run, for photos of a side in pixels.
+
+    Raises:
+        TrainingError: if it is not trained.
+    """
+    trained, _ = load_trained(rivals, "srflow", RIVALS)
+    module = SRFlowDoubling(side)
+    module.load_state_dict(trained.state_dict())
+    return module.eval().requires_grad_(False)
+
+
+def _resized(
+    scale: int, filter_: Image.Resampling
+) -> Callable[[Lightness, int, torch.Generator], Lightness]:
+    def enlarge(low: Lightness, n: int, _: torch.Generator) -> Lightness:
+        size = (scale * low.shape[1], scale * low.shape[0])
+        return np.asarray(Image.fromarray(low).resize(size, filter_), np.float32)[None].clip(0, 100)
+
+    return enlarge
+
+
+def _doublings(
+    models: list[ConditionalPhotos], temperature: float
+) -> Callable[[Lightness, int, torch.Generator], Lightness]:
+    """One doubling after the other; where the means are kept, in range as the Enlarger is."""
+
+    @torch.inference_mode()
+    def enlarge(low: Lightness, n: int, generator: torch.Generator) -> Lightness:
+        x = torch.from_numpy(low).expand(n, 1, *low.shape)
+        for model in models:
+            high = model.sample(x, temperature, generator)
+            keeps_means = not isinstance(model, SRFlowDoubling)
+            x = in_range(high, x) if keeps_means else high.clamp(0, 100)
+        return x[:, 0].numpy()
+
+    return enlarge
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Density:
+    """A density of photos at twice the resolution.
+
+    Attributes:
+        module: gives log densities of (B, 1, 2H, 2W) given (B, 1, H, W), nats per L* unit.
+        of_details: whether the means of the cells are given and not modeled.
+    """
+
+    module: nn.Module
+    of_details: bool
+
+
+def densities_of(weights: EnlargeWeights, side: int, rivals: Path | None) -> Mapping[str, Density]:
+    """The densities of one doubling, by the beginning of their columns' names."""
+    found = {"ours": Density(module=weights.models[LAST], of_details=True)}
+    if rivals is not None:
+        found["SRFlow"] = Density(module=srflow_of(rivals, side), of_details=False)
+    return found
