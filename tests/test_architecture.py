@@ -246,6 +246,7 @@ def test_importing_the_package_loads_nothing_heavy() -> None:
         ["blind"], ["blind", "compare"], ["blind", "make"], ["blind", "score"],
         ["baseline"], ["baseline", "train"], ["baseline", "export"],
         ["zoo"], ["zoo", "train"], ["zoo", "table"], ["zoo", "toys"],
+        ["train-enlarge"], ["export-enlarge"], ["evaluate-enlarge"],
     ],
 )  # fmt: skip
 def test_help_loads_nothing_heavy(command: list[str]) -> None:

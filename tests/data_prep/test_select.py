@@ -28,11 +28,13 @@ def test_every_dev_photo_is_evaluated(tmp_path: Path, monkeypatch: pytest.Monkey
     eligible: list[np.ndarray] = []
     sources = {photo.path: "folder" for photo in photos}
     monkeypatch.setattr(module, "_sources", lambda folders: sources if folders else {})
-    monkeypatch.setattr(module, "scan", lambda *_: iter(photos))
+    monkeypatch.setattr(module, "scan", lambda *_, **__: iter(photos))
     monkeypatch.setattr(
         module, "choose_dev", lambda _, __, large, ___: (eligible.append(large), large)[1]
     )
-    options = SimpleNamespace(photos=[tmp_path], dev_photos=[], workers=1, exclude=None, dev=4)
+    options = SimpleNamespace(
+        photos=[tmp_path], dev_photos=[], workers=1, exclude=None, dev=4, patches=False
+    )
     module.select(tmp_path, options)  # type: ignore[arg-type]
 
     folder = tmp_path / "pack"

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from torch import nn
 
 from colorflow.enlarge.model import DetailModel, StepConfig
+from tests.enlarge.made_up_patches import write_patches
 
 ModelOf = Callable[..., DetailModel]
 
@@ -25,3 +28,17 @@ def model_of(randomize: Callable[..., nn.Module]) -> ModelOf:
         return model
 
     return make
+
+
+@pytest.fixture(scope="session")
+def patches_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The pack of patches. Read it only."""
+    folder = tmp_path_factory.mktemp("patches")
+    write_patches(folder)
+    return folder
+
+
+@pytest.fixture
+def own_patches(patches_folder: Path, tmp_path: Path) -> Path:
+    """A copy of the pack to change."""
+    return shutil.copytree(patches_folder, tmp_path / "patches")

@@ -25,8 +25,20 @@ AB_STD = 15.0
 """CIELAB units that one unit of x stands for: x is ab, standardized."""
 CELL, SMALL = (2, 1, 1), (2, 4, 4)
 NAMES = {
-    *("nice", "realnvp", "glow", "flow++", "nsf", "maf", "iaf", "naf", "residual", "tarflow", "srflow"),
-    *("planar", "radial", "cinn2019", "pyramid"),
+    *(
+        "nice",
+        "realnvp",
+        "glow",
+        "flow++",
+        "nsf",
+        "maf",
+        "iaf",
+        "naf",
+        "residual",
+        "tarflow",
+        "srflow",
+    ),
+    *("planar", "radial", "cinn2019", "pyramid", "srflow"),
 }
 
 SLOW_INVERSE = ("maf", "iaf", "naf")

@@ -61,7 +61,9 @@ def columns_of(scale: int, weights: EnlargeWeights, side: int, rivals: Path | No
     ]
     sides = [side] if scale == 2 else [side // 2, side]
     if rivals is not None:
-        network = cast(ConditionalPhotos, load_trained(rivals, "deterministic", RIVALS)[0])
+        network = cast(
+            ConditionalPhotos, load_trained(rivals, "deterministic", RIVALS["deterministic"])[0]
+        )
         columns.append(
             Column(name="deterministic", enlarge=_doublings([network] * len(sides), 0.0))
         )
@@ -92,7 +94,7 @@ def srflow_of(rivals: Path, side: int) -> SRFlowDoubling:
     Raises:
         TrainingError: if it is not trained.
     """
-    trained, _ = load_trained(rivals, "srflow", RIVALS)
+    trained, _ = load_trained(rivals, "srflow", RIVALS["srflow"])
     module = SRFlowDoubling(side)
     module.load_state_dict(trained.state_dict())
     return module.eval().requires_grad_(False)

@@ -1,0 +1,102 @@
+"""`python -m data_prep --patches`: large and sharp photos, four patches of each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+import skimage.data
+from PIL import Image
+
+from colorflow.color.full_resolution import lightness_of
+from colorflow.enlarge.patches import PatchPack
+from data_prep import __main__ as command
+from data_prep.patches import patches_of
+from data_prep.scan import LEAST_SHARPNESS, reduced, sharpness
+
+PICTURES = ("astronaut", "coffee", "chelsea")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Five photos that can be used and two that cannot."""
+    found = tmp_path / "photos"
+    found.mkdir()
+    for name in PICTURES:
+        Image.fromarray(getattr(skimage.data, name)()).save(found / f"{name}.png")
+    face = skimage.data.astronaut()
+    Image.fromarray(face[:240, :240]).save(found / "face.png")
+    Image.fromarray(face[200:450, 260:512]).save(found / "suit.png")
+    Image.fromarray(face[:200, 100:400]).save(found / "small.png")
+    soft = cv2.GaussianBlur(skimage.data.rocket(), (0, 0), 4)
+    Image.fromarray(soft).save(found / "soft.png")
+    return found
+
+
+def test_a_pack_of_large_and_sharp_photos(
+    folder: Path, tmp_path: Path, report: Callable[[Path], dict[str, Any]]
+) -> None:
+    given = [str(folder), "-o", str(tmp_path / "pack"), "--dev", "1", "--workers", "0", "--patches"]
+    assert command.main(given) == 0
+    pack = PatchPack(tmp_path / "pack")
+    assert len(pack) == 4 * 5
+    assert len(pack.rows("dev")) == 4
+    dropped = {Path(file).name: why for file, why in report(tmp_path / "pack")["dropped"].items()}
+    assert dropped == {"small.png": "too small", "soft.png": "blurred"}
+    assert command.main(given) == 0, "the same command again"
+    assert command.main([*given, "--seed", "1"]) == 1, "another one"
+
+
+@pytest.mark.parametrize("more", [["--pixels"], ["--variants", "2"]])
+def test_what_does_not_go_together(folder: Path, tmp_path: Path, more: list[str]) -> None:
+    with pytest.raises(SystemExit):
+        command.main([str(folder), "-o", str(tmp_path / "pack"), "--patches", *more])
+
+
+def test_patches_are_parts_of_the_reduced_photo() -> None:
+    pixels = skimage.data.astronaut()
+    lightness = lightness_of(reduced(pixels))
+    assert lightness.shape == (256, 256)
+    patches = patches_of(pixels, np.random.default_rng(0))
+    assert patches.shape == (4, 128, 128)
+    for patch in patches:
+        match = cv2.matchTemplate(
+            lightness, patch.astype(np.float32) / np.float32(2.55), cv2.TM_SQDIFF
+        )
+        assert match.min() / patch.size < 0.05, "squared L*, of rounding to 8 bits"
+
+
+def test_places_with_contrast_are_preferred() -> None:
+    pixels = np.full((224, 640, 3), 200, np.uint8)
+    pixels[:, :240] = skimage.data.astronaut()[:224, 100:340]
+    rng = np.random.default_rng(0)
+    stds = [float(patch.std()) for _ in range(10) for patch in patches_of(pixels, rng)]
+    assert np.mean(np.array(stds) > 5) > 0.75, "by chance it would be less than a half"
+
+
+@pytest.mark.parametrize(
+    ("shape", "expected"),
+    [
+        ((224, 400), (224, 400)),
+        ((447, 500), (447, 500)),
+        ((448, 600), (224, 300)),
+        ((896, 1200), (298, 400)),
+    ],
+)
+def test_large_photos_are_reduced(shape: tuple[int, int], expected: tuple[int, int]) -> None:
+    assert reduced(np.zeros((*shape, 3), np.uint8)).shape[:2] == expected
+
+
+@pytest.mark.parametrize("name", PICTURES)
+def test_blur_and_enlarging_are_noticed(name: str) -> None:
+    pixels = reduced(getattr(skimage.data, name)())
+    sharp = sharpness(pixels)
+    assert sharp > LEAST_SHARPNESS
+    assert sharpness(cv2.GaussianBlur(pixels, (0, 0), 2)) < LEAST_SHARPNESS
+    enlarged = cv2.resize(pixels, None, fx=2, fy=2, interpolation=cv2.INTER_CUBIC)
+    assert sharpness(enlarged) < LEAST_SHARPNESS
+    assert sharpness(np.full((64, 64, 3), 7, np.uint8)) == 0
