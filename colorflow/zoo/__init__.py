@@ -2,7 +2,8 @@
 
 Each is one function `name(shape, context_channels, *, ...) -> Bijection` that takes x (B, C, H, W),
 given a context (B, context_channels, H, W), to flat latents (B, C * H * W); `Flow(bijection, (n,))`
-makes it a density. `ARCHITECTURES` names them all, at the reduced sizes at which they are compared.
+makes it a density. `ARCHITECTURES` names those that are compared on chroma, at the reduced sizes at
+which they are; `srflow` is compared on enlarging.
 """
 
 from __future__ import annotations
@@ -116,13 +117,6 @@ ARCHITECTURES: dict[str, Architecture] = {
         source="Zhai et al. 2024",
         published="2.99 bits/dim on ImageNet 64x64",
         reduced="4 transformers of 2 layers, 96 channels",
-    ),
-    "srflow": Architecture(
-        name="SRFlow",
-        build=srflow,
-        source="Lugmayr et al. 2020",
-        published="no likelihood; DIV2K x4 PSNR 27.09",
-        reduced="2 scales of 4 steps, 64 channels, the context of all architectures",
     ),
     "planar": Architecture(
         name="Planar flow",

@@ -75,7 +75,7 @@ def test_places_with_contrast_are_preferred() -> None:
     pixels[:, :240] = skimage.data.astronaut()[:224, 100:340]
     rng = np.random.default_rng(0)
     stds = [float(patch.std()) for _ in range(10) for patch in patches_of(pixels, rng)]
-    assert np.mean(np.array(stds) > 5) > 0.75, "by chance it would be less than a half"
+    assert np.mean(np.array(stds) > 5) > 0.65, "by chance it would be less than a half"
 
 
 @pytest.mark.parametrize(

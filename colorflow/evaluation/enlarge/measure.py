@@ -172,4 +172,5 @@ def _psnr(true: Lightness, other: Lightness) -> float:
 
 def _gray(lightness: Lightness) -> NDArray[np.uint8]:
     """(H, W) as the Enlarger writes it."""
-    return render(np.ascontiguousarray(lightness), np.zeros((2, 1, 1), np.float32))[..., 0]
+    inside = np.ascontiguousarray(lightness.clip(0, 100))
+    return render(inside, np.zeros((2, 1, 1), np.float32))[..., 0]
