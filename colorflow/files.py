@@ -25,6 +25,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
+COLORING_WEIGHTS, ENLARGE_WEIGHTS = "colorflow.safetensors", "enlarge.safetensors"
 _DIGITS = 16
 
 
@@ -189,11 +190,15 @@ def digest_of(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()[:_DIGITS]
 
 
-def default_weights() -> Path:
-    """Path of the shipped weights: inside the installed package, or beside it in a checkout."""
+def default_weights(name: str = COLORING_WEIGHTS) -> Path:
+    """Path of the shipped weights: inside the installed package, or beside it in a checkout.
+
+    Args:
+        name: `COLORING_WEIGHTS` or `ENLARGE_WEIGHTS`.
+    """
     package = Path(__file__).parent
-    inside = package / "weights" / "colorflow.safetensors"
-    return inside if inside.exists() else package.parent / "weights" / "colorflow.safetensors"
+    inside = package / "weights" / name
+    return inside if inside.exists() else package.parent / "weights" / name
 
 
 def _is_one(path: Path, kind: FileKind) -> bool:

@@ -1,4 +1,4 @@
-"""Limits of what users may ask for, shared by the commands, the page, and the model.
+"""Limits of what users may ask for, shared by the commands, the page, and the models.
 
 Importing this module loads nothing, so that `--help` can name the limits at once.
 """
@@ -14,3 +14,9 @@ MOST_SAMPLES = 1000
 
 DIVERSE_POOL = 8
 """Samples made for each one that is kept when the most different ones are asked for."""
+
+SCALES = (2, 4)
+"""How many times larger a photo may become on each side."""
+
+DETAIL_TEMPERATURE, LARGEST_DETAIL_TEMPERATURE = 0.8, 2.0
+"""Std of the latents of detail: by default, and at most; 0 is the most plausible detail."""

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import torch
 
+from colorflow.enlarge.model import DetailModel, StepConfig
+from colorflow.enlarge.weights import FIRST, LAST, RESTORE, save_enlarge_weights
 from colorflow.model.config import LevelConfig, PyramidConfig
 from colorflow.model.pyramid import ChromaPyramid
 from colorflow.model.weights import save_weights
@@ -50,4 +52,24 @@ def save_small_weights(
             if part.context.from_planes is not None:
                 part.context.from_planes.out.weight.mul_(10)  # hints have a say
     save_weights(path, pyramid, TEMPERATURES, {}, torch.float32, interval_factors, gain)
+    return path
+
+
+def save_small_enlarge_weights(path: Path) -> Path:
+    """Small weights for enlarging with random parameters, so that every sample has its own detail.
+
+    The means of what restores stay close to the photo, as those of trained weights would.
+    """
+    torch.manual_seed(0)
+    models = {}
+    for name in (FIRST, LAST, RESTORE):
+        config = StepConfig(
+            restores=name == RESTORE, width=8, blocks=1, couplings=2, coupling_width=8, bins=4
+        )
+        models[name] = model = DetailModel(config)
+        with torch.no_grad():
+            for parameter in model.parameters():
+                parameter.add_(0.1 * torch.randn_like(parameter))
+            model.flow.bijections[0].std.fill_(2.0)
+    save_enlarge_weights(path, models, {})
     return path

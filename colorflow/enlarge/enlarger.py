@@ -1,5 +1,10 @@
 """The Enlarger: a photo in, larger ones out. A photo's path, top to bottom.
 
+    read       photo = read_photo("small.jpg")               pixels (H, W) or (H, W, 3)
+    enlarge    L* (H, W) -> L* (sH, sW), tile by tile         `Enlarger.steps`
+    paint      the photo's own ab on it -> (sH, sW, 3) sRGB   `paint`
+    write      write_image("large.png", pixels, large)        with the photo's metadata
+
 Dimensions: H, W pixels of the photo, s the scale (2 or 4).
 """
 
@@ -10,15 +15,18 @@ from collections.abc import Generator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-import cv2
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from torch.nn import functional
 
 from colorflow.color import cie
 from colorflow.color.full_resolution import lightness_of, render
 from colorflow.enlarge.tiles import TILE, Doubling
 from colorflow.enlarge.weights import FIRST, LAST, RESTORE, EnlargeWeights, load_enlarge_weights
 from colorflow.errors import PhotoError, WeightsError
+from colorflow.files import ENLARGE_WEIGHTS, default_weights
+from colorflow.limits import DETAIL_TEMPERATURE, LARGEST_DETAIL_TEMPERATURE, SCALES
 from colorflow.photo import Photo, photo_from_image, read_photo
 
 if TYPE_CHECKING:
@@ -26,10 +34,10 @@ if TYPE_CHECKING:
 
     Picture = str | os.PathLike[str] | Image.Image | NDArray[Any] | Photo
 
-SCALES = (2, 4)
-DEFAULT_TEMPERATURE = 0.8
 MAX_RESULT_PIXELS = 200_000_000
-_STRIP_ROWS = 64
+_MAX_DENSITY_PIXELS = 4_000_000
+_SQUARE, _MARGIN = 256, 16
+"""Pixels of the photo: side of a square that is painted at once, and what is seen around it."""
 LEAST_SIDE = 8
 """Pixels; a smaller photo has nothing to go by."""
 
@@ -39,26 +47,38 @@ class Enlarger:
 
     Args:
         weights: what `load_enlarge_weights` gave.
+        device: where to compute.
     """
 
-    def __init__(self, weights: EnlargeWeights) -> None:
+    def __init__(self, weights: EnlargeWeights, device: str = "cpu") -> None:
+        for model in weights.models.values():
+            model.to(device)
         self.weights = weights
+        self.digest = weights.digest
 
     @classmethod
-    def load(cls, weights: str | os.PathLike[str]) -> Enlarger:
-        """Reads a weights file; none is shipped yet.
+    def load(
+        cls, weights: str | os.PathLike[str] | None = None, *, device: str = "cpu"
+    ) -> Enlarger:
+        """Reads a weights file, the shipped one by default.
 
         Raises:
             WeightsError: if the file is missing, foreign, or does not fit.
         """
-        return cls(load_enlarge_weights(Path(weights)))
+        path = Path(weights) if weights else default_weights(ENLARGE_WEIGHTS)
+        return cls(load_enlarge_weights(path), device)
+
+    @property
+    def can_restore(self) -> bool:
+        """Whether the weights take blur, noise and compression out."""
+        return RESTORE in self.weights.models
 
     def enlarge(
         self,
         image: Picture,
         scale: int = 2,
         n: int = 1,
-        temperature: float = DEFAULT_TEMPERATURE,
+        temperature: float = DETAIL_TEMPERATURE,
         seed: int = 0,
         *,
         restore: bool = False,
@@ -88,19 +108,68 @@ class Enlarger:
 
         if n < 1:
             raise ValueError(f"n: expected 1 or more, got {n}")
-        photo = image if isinstance(image, Photo) else _read(image)
-        alpha = photo.alpha
-        if alpha is not None:
-            size = (scale * photo.width, scale * photo.height)
-            alpha = np.asarray(cv2.resize(alpha, size, interpolation=cv2.INTER_LINEAR), np.uint8)
+        photo = _photo(image)
         pictures = []
         for i in range(n):
-            lightness = self.lightness(photo, scale, temperature, seed + i, restore=restore)
-            picture = Image.fromarray(paint(photo, lightness))
-            if alpha is not None:
-                picture.putalpha(Image.fromarray(alpha))
+            large = self.enlarge_photo(photo, scale, temperature, seed + i, restore=restore)
+            picture = Image.fromarray(large.pixels)
+            if large.alpha is not None:
+                picture.putalpha(Image.fromarray(large.alpha))
             pictures.append(picture)
         return pictures
+
+    def log_prob(self, image: Picture, scale: int = 2, *, damaged: Picture | None = None) -> float:
+        """Log density of a picture's lightness, given that of the picture at a lower resolution.
+
+        The density is that of the Haar details (and of the means, for a model that restores), in
+        nats for L* units; 8-bit pictures are not dequantized.
+
+        Args:
+            image: the picture at the high resolution, given as to `enlarge`; both sides are
+                multiples of twice the scale.
+            scale: 2 or 4.
+            damaged: the picture at the low resolution as it was found, for a model that restores;
+                by default the area average of the picture.
+
+        Raises:
+            PhotoError: if the picture cannot be read or has more than 4 megapixels.
+            WeightsError: if the weights cannot restore.
+            ValueError: if an argument is out of range or the sides do not fit.
+        """
+        names = self._names(scale, restore=damaged is not None)
+        photo, multiple = _photo(image), 2 * scale
+        if photo.width % multiple or photo.height % multiple:
+            raise ValueError(
+                f"image: expected sides that are multiples of {multiple}, "
+                f"got {photo.width} x {photo.height}"
+            )
+        if (pixels := photo.width * photo.height) > _MAX_DENSITY_PIXELS:
+            raise PhotoError(
+                photo.source,
+                f"has {pixels / 1e6:.1f} megapixels; the density is computed for at most "
+                f"{_MAX_DENSITY_PIXELS / 1e6:.0f} at once: cut a piece out",
+            )
+        planes = [torch.from_numpy(lightness_of(photo.full_depth))[None, None]]
+        for _ in names:
+            planes.insert(0, functional.avg_pool2d(planes[0], 2))
+        if damaged is not None:
+            planes[0] = torch.from_numpy(lightness_of(_photo(damaged).full_depth))[None, None]
+            if planes[0].shape[2:] != (photo.height // scale, photo.width // scale):
+                raise ValueError(f"damaged: expected the image's sides divided by {scale}")
+        total = 0.0
+        with torch.inference_mode():
+            for name, low, high in zip(names, planes, planes[1:], strict=False):
+                model = self.weights.models[name]
+                device = next(model.parameters()).device
+                total += float(model(high.to(device), low.to(device)))
+        return total
+
+    def enlarge_photo(
+        self, photo: Photo, scale: int, temperature: float, seed: int, *, restore: bool = False
+    ) -> Photo:
+        """One sample, of the photo's depth, with its metadata; arguments as of `enlarge`."""
+        lightness = self.lightness(photo, scale, temperature, seed, restore=restore)
+        return photo.enlarged(paint(photo, lightness, bits=photo.bits))
 
     def lightness(
         self, photo: Photo, scale: int, temperature: float, seed: int, *, restore: bool = False
@@ -118,9 +187,8 @@ class Enlarger:
         self, photo: Photo, scale: int, temperature: float, seed: int, *, restore: bool = False
     ) -> Generator[float, None, NDArray[np.float32]]:
         """The same in steps, for progress and cancellation: yields the share that is done."""
-        self._check(photo, scale, temperature, seed, restore=restore)
-        first = RESTORE if restore else LAST if scale == 2 else FIRST
-        names = [first] if scale == 2 else [first, LAST]
+        names = self._names(scale, restore=restore)
+        self._check(photo, scale, temperature, seed)
         lightness = lightness_of(photo.full_depth)
         done, total = 0.0, sum(4**i for i in range(len(names)))
         for stream, name in enumerate(names):
@@ -138,17 +206,22 @@ class Enlarger:
             lightness = doubling.lightness
         return lightness
 
-    def _check(
-        self, photo: Photo, scale: int, temperature: float, seed: int, *, restore: bool
-    ) -> None:
+    def _names(self, scale: int, *, restore: bool) -> list[str]:
+        """The doublings of a scale, by their names in the weights."""
         if scale not in SCALES:
             raise ValueError(f"scale: expected 2 or 4, got {scale!r}")
-        if not 0 <= temperature <= 2:
-            raise ValueError(f"temperature: expected 0 to 2, got {temperature}")
+        if restore and not self.can_restore:
+            raise WeightsError("these weights cannot restore; leave restore out")
+        first = RESTORE if restore else LAST if scale == 2 else FIRST
+        return [first] if scale == 2 else [first, LAST]
+
+    def _check(self, photo: Photo, scale: int, temperature: float, seed: int) -> None:
+        if not 0 <= temperature <= LARGEST_DETAIL_TEMPERATURE:
+            raise ValueError(
+                f"temperature: expected 0 to {LARGEST_DETAIL_TEMPERATURE:g}, got {temperature}"
+            )
         if seed < 0:
             raise ValueError(f"seed: expected a whole number from 0, got {seed}")
-        if restore and RESTORE not in self.weights.models:
-            raise WeightsError("these weights cannot restore; leave restore out")
         if min(photo.width, photo.height) < LEAST_SIDE:
             raise PhotoError(
                 photo.source,
@@ -167,7 +240,7 @@ class Enlarger:
 def paint(
     photo: Photo, lightness: NDArray[np.float32], *, bits: Literal[8, 16] = 8
 ) -> NDArray[np.uint8] | NDArray[np.uint16]:
-    """Puts a photo's own chroma on a larger lightness.
+    """Puts a photo's own chroma on a larger lightness, square by square.
 
     Args:
         photo: (H, W) gray or (H, W, 3).
@@ -177,21 +250,41 @@ def paint(
     Returns:
         (sH, sW) for a gray file, (sH, sW, 3) sRGB otherwise.
     """
-    if photo.pixels.ndim == 2:
-        return render(lightness, np.zeros((2, 1, 1), np.float32), bits=bits)[..., 0].copy()
-    return render(lightness, _chroma(photo.pixels), bits=bits)
+    scale = lightness.shape[0] // photo.height
+    gray = photo.pixels.ndim == 2
+    depth = np.uint8 if bits == 8 else np.uint16
+    painted = np.empty(lightness.shape if gray else (*lightness.shape, 3), depth)
+    for top in range(0, photo.height, _SQUARE):
+        for left in range(0, photo.width, _SQUARE):
+            rows, inner_rows = _with_margin(top, photo.height)
+            columns, inner_columns = _with_margin(left, photo.width)
+            part = _times(scale, rows), _times(scale, columns)
+            if gray:
+                ab = np.zeros((2, 1, 1), np.float32)
+            else:
+                lab = cie.rgb_to_lab(photo.pixels[rows, columns] / 255)
+                ab = np.moveaxis(lab[..., 1:], -1, 0).astype(np.float32)
+            square = render(np.ascontiguousarray(lightness[part]), ab, bits=bits)
+            square = square[_times(scale, inner_rows), _times(scale, inner_columns)]
+            here = slice(scale * top, scale * top + square.shape[0])
+            there = slice(scale * left, scale * left + square.shape[1])
+            painted[here, there] = square[..., 0] if gray else square
+    return painted
 
 
-def _chroma(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """ab of every pixel, (2, H, W) CIELAB units, made a strip of rows at a time."""
-    ab = np.empty((2, *pixels.shape[:2]), np.float32)
-    for top in range(0, len(pixels), _STRIP_ROWS):
-        lab = cie.rgb_to_lab(pixels[top : top + _STRIP_ROWS] / 255)
-        ab[:, top : top + _STRIP_ROWS] = np.moveaxis(lab[..., 1:], -1, 0)
-    return ab
+def _with_margin(start: int, size: int) -> tuple[slice, slice]:
+    """A square's pixels with those that its chroma depends on, and where the square is in them."""
+    first, last = max(0, start - _MARGIN), min(size, start + _SQUARE + _MARGIN)
+    return slice(first, last), slice(start - first, min(start + _SQUARE, size) - first)
 
 
-def _read(image: Any) -> Photo:
-    if isinstance(image, str | os.PathLike):
-        return read_photo(image)
-    return photo_from_image(image)
+def _times(scale: int, pixels: slice) -> slice:
+    return slice(scale * pixels.start, scale * pixels.stop)
+
+
+def _photo(picture: Picture) -> Photo:
+    if isinstance(picture, Photo):
+        return picture
+    if isinstance(picture, str | os.PathLike):
+        return read_photo(picture)
+    return photo_from_image(picture)

@@ -76,12 +76,13 @@ class Doubling:
         """The result of a rectangle, (2 (bottom - top), 2 (right - left))."""
         margin = self._margin
         region = self._low[top : bottom + 2 * margin, left : right + 2 * margin]
-        low = torch.from_numpy(np.ascontiguousarray(region))[None, None]
+        device = next(self.model.parameters()).device
+        low = torch.from_numpy(np.ascontiguousarray(region))[None, None].to(device)
         rows = slice((top - margin) // 2, (bottom + margin) // 2)
         columns = slice((left - margin) // 2, (right + margin) // 2)
         channels = 4 * self.model.config.channels
         latents = self.temperature * noise_at(self.seed, self.stream, channels, rows, columns)
-        high = self.model.decode(latents, low)
+        high = self.model.decode(latents.to(device), low)
         means = low if not self.model.config.restores else F.avg_pool2d(high, 2).clamp(0, 100)
         inside = in_range(high, means)[0, 0, 2 * margin : -2 * margin, 2 * margin : -2 * margin]
-        return inside.numpy()
+        return inside.cpu().numpy()

@@ -2,6 +2,7 @@
 
 from colorflow.photo.decode import count_pixels, read_photo
 from colorflow.photo.encode import write_image
+from colorflow.photo.enlargement import Enlargement
 from colorflow.photo.find import find_photos
 from colorflow.photo.formats import DEFAULT_MAX_PIXELS, KINDS, PHOTO_SUFFIXES
 from colorflow.photo.from_image import photo_from_image
@@ -10,29 +11,36 @@ from colorflow.photo.metadata import Metadata
 from colorflow.photo.photo import Photo
 from colorflow.photo.provenance import (
     COLORING,
+    ENLARGED,
     LETTERS,
     Principal,
     Provenance,
+    Statements,
     is_own_picture,
     read_provenance,
+    read_statements,
 )
 
 __all__ = [
     "COLORING",
     "DEFAULT_MAX_PIXELS",
+    "ENLARGED",
     "KINDS",
     "LETTERS",
     "PHOTO_SUFFIXES",
+    "Enlargement",
     "Kind",
     "Metadata",
     "Photo",
     "Principal",
     "Provenance",
+    "Statements",
     "count_pixels",
     "find_photos",
     "is_own_picture",
     "photo_from_image",
     "read_photo",
     "read_provenance",
+    "read_statements",
     "write_image",
 ]

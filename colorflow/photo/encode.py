@@ -15,9 +15,17 @@ from colorflow.errors import WritePhotoError
 from colorflow.files import FileKind, statement_of, write_whole
 from colorflow.photo.encode_png import encode_png16, joined
 from colorflow.photo.encode_tiff import encode_tiff
+from colorflow.photo.enlargement import Enlargement
 from colorflow.photo.metadata import COMMENT, Metadata
 from colorflow.photo.photo import Photo
-from colorflow.photo.provenance import COLORING, JPEG_EXIF_BYTES, Provenance, with_statement
+from colorflow.photo.provenance import (
+    COLORING,
+    ENLARGED,
+    JPEG_EXIF_BYTES,
+    Provenance,
+    Statements,
+    with_statement,
+)
 from colorflow.photo.silence import silent_codecs
 from colorflow.photo.sixteen_bits import to_8_bits
 
@@ -52,6 +60,7 @@ def write_image(
     photo: Photo,
     *,
     provenance: Provenance | None = None,
+    enlargement: Enlargement | None = None,
     kind: FileKind | None = None,
     jpeg_quality: int = JPEG_QUALITY,
 ) -> None:
@@ -68,12 +77,13 @@ def write_image(
 
     Args:
         path: the file to write; its folder exists.
-        pixels: (H, W, 3), sRGB, uint8 or uint16, of the photo's size.
-        photo: the photo that it was made from.
+        pixels: (H, W) gray or (H, W, 3) sRGB, uint8 or uint16, of the photo's size.
+        photo: the photo that it was made from; of an enlarged picture, `Photo.enlarged`.
         provenance: what the colors were generated from; the file states it.
-        kind: kind of a picture that is not a coloring, such as a contact sheet; the file states it.
-            With neither of the two, any file of that name is replaced; this is for folders that
-            colorflow owns.
+        enlargement: what the detail was generated from; the file states it.
+        kind: kind of a picture that is not made from a photo, such as a contact sheet; the file
+            states it. Without all of these, any file of that name is replaced; this is for folders
+            that colorflow owns.
         jpeg_quality: of JPEG files, in [1, 100].
 
     Raises:
@@ -81,10 +91,10 @@ def write_image(
         WritePhotoError: unknown suffix, too large for the format, no folder, no permission, no
             space, or another file in its place. No partial file is left.
     """
-    expected = (photo.height, photo.width, 3)
-    if pixels.dtype not in (np.uint8, np.uint16) or pixels.shape != expected:
+    gray, rgb = (photo.height, photo.width), (photo.height, photo.width, 3)
+    if pixels.dtype not in (np.uint8, np.uint16) or pixels.shape not in (gray, rgb):
         raise ValueError(
-            f"pixels: expected uint8 or uint16 of shape {expected}, "
+            f"pixels: expected uint8 or uint16 of shape {gray} or {rgb}, "
             f"got {pixels.dtype} of shape {pixels.shape}"
         )
     target = Path(path)
@@ -102,7 +112,7 @@ def write_image(
     if pixels.dtype == np.uint16 and name not in _FORMATS_OF_16_BITS:
         pixels = to_8_bits(pixels)
     metadata = photo.metadata
-    if statement := provenance.statement if provenance else kind and statement_of(kind):
+    if statement := Statements(provenance, enlargement).text or (kind and statement_of(kind)):
         metadata = with_statement(metadata, statement)
     try:
         with silent_codecs():
@@ -112,7 +122,7 @@ def write_image(
                 data = _ENCODERS[name](pixels, photo.alpha, metadata)
     except _ENCODING_FAULTS as error:
         raise WritePhotoError(target, f"the picture cannot be encoded ({error})") from error
-    write_file(target, data, COLORING if provenance else kind)
+    write_file(target, data, COLORING if provenance else ENLARGED if enlargement else kind)
 
 
 def write_file(target: Path, data: bytes, kind: FileKind | None) -> None:
@@ -144,7 +154,7 @@ def _encode_jpeg(
     if 0 < len(comment) <= _JPEG_COMMENT_BYTES:
         options["comment"] = comment
     if alpha is not None:
-        opacity = alpha[..., None] / np.float32(255)
+        opacity = (alpha if pixels.ndim == 2 else alpha[..., None]) / np.float32(255)
         pixels = np.rint(255 - (255 - pixels) * opacity).astype(np.uint8)
     return _saved(Image.fromarray(pixels), "JPEG", options)
 

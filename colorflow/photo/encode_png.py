@@ -25,7 +25,7 @@ def encode_png16(
     """Encode a picture.
 
     Args:
-        pixels: uint16 (H, W, 3).
+        pixels: uint16 (H, W) or (H, W, 3).
         alpha: uint8 (H, W).
         chunks: what to put before the pixels.
         metadata: whose resolution and EXIF are written, too.
@@ -52,7 +52,7 @@ def encode_png16(
 
 
 def joined(pixels: np.ndarray, alpha: np.ndarray | None) -> np.ndarray:
-    """Colors (H, W, 3) of 8 or 16 bits and alpha of 8 as one array of the colors' type."""
+    """Gray (H, W) or colors (H, W, 3), 8 or 16 bits, and alpha of 8, as one array of that type."""
     if alpha is None:
         return pixels
     scale = np.iinfo(pixels.dtype).max // 255

@@ -23,7 +23,7 @@ from colorflow.photo.ifd import Value
 from colorflow.photo.metadata import TIFF_DESCRIPTION, Metadata
 
 _STRIP_ROWS = 64
-_DEFLATE, _RGB, _ONE_PLANE, _HORIZONTAL, _INCH, _UNASSOCIATED_ALPHA = 8, 2, 1, 2, 2, 2
+_DEFLATE, _GRAY, _RGB, _ONE_PLANE, _HORIZONTAL, _INCH, _UNASSOCIATED_ALPHA = 8, 1, 2, 1, 2, 2, 2
 """Values of TIFF fields."""
 _XMP = 700
 _KEPT = (*TIFF_DESCRIPTION, IFD.Exif, IFD.GPSInfo)
@@ -34,11 +34,11 @@ def encode_tiff(pixels: np.ndarray, alpha: np.ndarray | None, metadata: Metadata
     """Encode a picture.
 
     Args:
-        pixels: uint8 or uint16 (H, W, 3).
+        pixels: uint8 or uint16, (H, W) or (H, W, 3).
         alpha: uint8 (H, W).
         metadata: whose EXIF, resolution and XMP are written.
     """
-    samples = joined(pixels, alpha)
+    samples = joined(np.atleast_3d(pixels), alpha)
     height, width, channels = samples.shape
     block, main = block_of(metadata.exif)
     block.data += bytes(len(block.data) % 2)
@@ -61,7 +61,7 @@ def encode_tiff(pixels: np.ndarray, alpha: np.ndarray | None, metadata: Metadata
         Base.ImageLength: (height,),
         Base.BitsPerSample: (8 * samples.itemsize,) * channels,
         Base.Compression: (_DEFLATE,),
-        Base.PhotometricInterpretation: (_RGB,),
+        Base.PhotometricInterpretation: (_GRAY if pixels.ndim == 2 else _RGB,),
         Base.StripOffsets: tuple(offsets),
         Base.SamplesPerPixel: (channels,),
         Base.RowsPerStrip: (_STRIP_ROWS,),

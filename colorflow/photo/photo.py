@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
+import cv2
 import numpy as np
 
+from colorflow.photo.exif import upright_exif
 from colorflow.photo.kind import Kind, kind_of
 from colorflow.photo.metadata import Metadata
+from colorflow.photo.sixteen_bits import to_8_bits
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -72,6 +75,25 @@ class Photo:
     def height(self) -> int:
         """Height in pixels."""
         return int(self.pixels.shape[0])
+
+    def enlarged(self, pixels: np.ndarray) -> Photo:
+        """The same photo with more pixels; its transparency is interpolated.
+
+        Args:
+            pixels: uint8 or uint16, (sH, sW) or (sH, sW, 3).
+        """
+        height, width = pixels.shape[:2]
+        alpha, exif = self.alpha, self.metadata.exif
+        if alpha is not None:
+            alpha = np.asarray(cv2.resize(alpha, (width, height)), np.uint8)
+        deep = pixels.dtype == np.uint16
+        return replace(
+            self,
+            pixels=to_8_bits(pixels) if deep else pixels,
+            pixels16=pixels if deep else None,
+            alpha=alpha,
+            metadata=replace(self.metadata, exif=exif and upright_exif(exif, width, height)),
+        )
 
     @property
     def kind(self) -> Kind:

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 from safetensors import safe_open
 from safetensors.torch import save_file
 from skimage import color, data
+from torch import Tensor
+from torch.distributions import Normal
+from torch.nn import functional
 
 from colorflow.color.full_resolution import lightness_of
-from colorflow.enlarge.enlarger import Enlarger
+from colorflow.enlarge.enlarger import Enlarger, paint
 from colorflow.enlarge.weights import (
     FIRST,
     LAST,
@@ -21,7 +26,11 @@ from colorflow.enlarge.weights import (
     save_enlarge_weights,
 )
 from colorflow.errors import PhotoError, WeightsError
+from colorflow.files import digest_of
+from colorflow.flows import Haar
+from colorflow.photo import photo_from_image
 from tests.enlarge.conftest import ModelOf
+from tests.small_weights import save_small_weights
 
 GRAY = data.camera()[100:137, 180:230]
 COLOR = data.astronaut()[30:67, 200:250]
@@ -33,6 +42,14 @@ def weights(model_of: ModelOf, tmp_path: Path) -> Path:
     models = {FIRST: model_of(), LAST: model_of(), RESTORE: model_of(restores=True)}
     save_enlarge_weights(path, models, {LAST: {"minutes": 1}})
     return path
+
+
+@pytest.fixture
+def no_shipped_weights(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """Where the shipped weights are looked for, as long as there are none."""
+    (tmp_path / "package").mkdir()
+    monkeypatch.setattr("colorflow.files.__file__", str(tmp_path / "package" / "files.py"))
+    return tmp_path / "weights" / "enlarge.safetensors"
 
 
 @pytest.fixture
@@ -93,12 +110,77 @@ def test_transparency_and_16_bits(enlarger: Enlarger) -> None:
 
 def test_progress_rises_to_1(enlarger: Enlarger, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("colorflow.enlarge.enlarger.TILE", 16)
-    from colorflow.photo import photo_from_image
-
     shares = list(enlarger.steps(photo_from_image(GRAY), 4, 0.8, 0))
     assert shares == sorted(shares)
     assert shares[-1] == pytest.approx(1)
     assert len(shares) > 10
+
+
+def test_squares_that_are_painted_at_once_leave_no_seams(
+    enlarger: Enlarger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    photo = photo_from_image(data.astronaut()[:90, 180:290])
+    lightness = enlarger.lightness(photo, 2, 0.8, 0)
+    for bits in (8, 16):
+        whole = paint(photo, lightness, bits=bits)  # type: ignore[arg-type]
+        with monkeypatch.context() as patch:
+            patch.setattr("colorflow.enlarge.enlarger._SQUARE", 32)
+            squares = paint(photo, lightness, bits=bits)  # type: ignore[arg-type]
+        assert np.abs(whole.astype(int) - squares).max() <= 1
+        assert whole.dtype == squares.dtype == np.dtype(f"uint{bits}")
+
+
+def test_the_density_is_that_of_the_latents(enlarger: Enlarger) -> None:
+    """Exact reference: the normal density of the latents times the Jacobian, by autograd."""
+    picture = np.ascontiguousarray(GRAY[:8, :8])
+    high = torch.from_numpy(lightness_of(picture))[None, None]
+    low = functional.avg_pool2d(high, 2)
+    model = enlarger.weights.models[LAST]
+
+    def latents_of(details: Tensor) -> Tensor:
+        whole = torch.cat([low, details.reshape(1, 3, 4, 4)], 1)
+        return model.encode(Haar().inverse(whole)[0], low).flatten()
+
+    details = Haar()(high)[0][:, 1:].flatten()
+    z = latents_of(details)
+    jacobian = torch.autograd.functional.jacobian(latents_of, details)
+    normal = Normal(0, 1).log_prob(z).sum()
+    want = float(normal + torch.linalg.slogdet(jacobian).logabsdet)
+    assert enlarger.log_prob(picture) == pytest.approx(want, abs=1e-2)
+
+
+def test_a_likely_sample_is_likelier_than_noise(enlarger: Enlarger) -> None:
+    photo = photo_from_image(GRAY[:32, :32])
+    for scale in (2, 4):
+        (likely,) = enlarger.enlarge(photo, scale, temperature=0)
+        noise = np.random.default_rng(0).integers(0, 255, (32 * scale,) * 2, np.uint8)
+        assert enlarger.log_prob(likely, scale) > enlarger.log_prob(noise, scale)
+    (likely,) = enlarger.enlarge(photo, temperature=0, restore=True)
+    assert np.isfinite(enlarger.log_prob(likely, damaged=photo))
+
+
+def test_pictures_without_a_density(enlarger: Enlarger, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(ValueError, match="multiples of 8, got 50 x 37"):
+        enlarger.log_prob(GRAY, 4)
+    with pytest.raises(ValueError, match="damaged: expected the image's sides divided by 2"):
+        enlarger.log_prob(GRAY[:32, :32], damaged=GRAY)
+    monkeypatch.setattr("colorflow.enlarge.enlarger._MAX_DENSITY_PIXELS", 32 * 32 - 1)
+    with pytest.raises(PhotoError, match="cut a piece out"):
+        enlarger.log_prob(GRAY[:32, :32])
+
+
+def test_the_shipped_weights_are_found_beside_those_of_colors(
+    no_shipped_weights: Path, weights: Path
+) -> None:
+    with pytest.raises(WeightsError, match=r"/weights/enlarge\.safetensors: there is no such"):
+        Enlarger.load()
+    no_shipped_weights.parent.mkdir()
+    shutil.copy(weights, no_shipped_weights)
+    assert Enlarger.load().digest == digest_of(weights)
+    weights.unlink()
+    save_small_weights(weights)
+    with pytest.raises(WeightsError, match="not a colorflow weights file"):
+        Enlarger.load(weights)
 
 
 @pytest.mark.parametrize(

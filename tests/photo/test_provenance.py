@@ -18,6 +18,7 @@ from colorflow.errors import UnreadablePhotoError, WritePhotoError
 from colorflow.files import picture_kind
 from colorflow.limits import MOST_PRINCIPAL
 from colorflow.photo import (
+    COLORING,
     Metadata,
     Photo,
     Principal,
@@ -255,17 +256,17 @@ def test_only_a_coloring_is_replaced_by_one(photo: Photo, tmp_path: Path, name: 
         with pytest.raises(WritePhotoError, match="a file is there already, and it is no "):
             write_image(path, photo.pixels, photo, **options)  # type: ignore[arg-type]
     assert path.read_bytes() == mine
-    assert not is_own_picture(path)
+    assert not is_own_picture(path, COLORING)
     path.unlink()
     for _ in range(2):
         write_image(path, photo.pixels, photo, provenance=GIVEN)
-    assert is_own_picture(path)
+    assert is_own_picture(path, COLORING)
     with pytest.raises(WritePhotoError, match="it is no sheet that colorflow made"):
         write_image(path, photo.pixels, photo, kind=sheet)
     path.unlink()
     for _ in range(2):
         write_image(path, photo.pixels, photo, kind=sheet)
-    assert is_own_picture(path)
+    assert is_own_picture(path, COLORING)
     assert read_provenance(path) is None
     with pytest.raises(WritePhotoError, match="it is no coloring that colorflow made"):
         write_image(path, photo.pixels, photo, provenance=GIVEN)
