@@ -25,7 +25,7 @@ from PIL import Image
 
 from benchmarks.measuring import print_machine, print_table, spread
 from benchmarks.photos import codec_only, gray_photo, save_gray, size_of
-from colorflow.batch import Settings, make_plan, run
+from colorflow.batch import COLORS, Settings, make_plan, run
 from colorflow.color.full_resolution import LightnessRows, render
 from colorflow.colorizer import Colorizer, default_weights
 from colorflow.model.weights import load_weights
@@ -70,7 +70,7 @@ def print_rates(photos: list[Path], workers: int, repetitions: int, weights: Pat
     for _ in range(repetitions):
         began = time.perf_counter()
         ended = []
-        for outcome in run(plan, weights=weights, workers=workers):
+        for outcome in run(plan, weights={COLORS: weights}, workers=workers):
             assert outcome.status == "done", outcome
             ended.append(time.perf_counter())
         starts.append(ended[0] - began)

@@ -28,6 +28,7 @@ from torch import Tensor
 
 from colorflow.color.full_resolution import LightnessRows, render
 from colorflow.color.grid import square_lightness, to_grid
+from colorflow.color.resize import Rows
 from colorflow.coloring import (
     ColoringSpec,
     LevelOutput,
@@ -271,19 +272,26 @@ class Colorizer(Exploration):
         return Predictions(specs=list(specs), ab=ab)
 
     def render(
-        self, photo: Photo, chroma: NDArray[np.float32], *, bits: Literal[8, 16] = 8
+        self,
+        photo: Photo,
+        chroma: NDArray[np.float32],
+        *,
+        bits: Literal[8, 16] = 8,
+        lightness: Rows | None = None,
     ) -> Iterator[NDArray[np.uint8] | NDArray[np.uint16]]:
-        """Renders chroma on the photo's own lightness at full resolution, one coloring at a time.
+        """Renders chroma on a photo's lightness at full resolution, one coloring at a time.
 
         Args:
             photo: the photo.
             chroma: (n, 2, 64, 64) CIELAB units, such as `Predictions.ab`.
             bits: bits of each channel; 16 is more precise than 8 only for a photo of 16 bits.
+            lightness: of the enlarged photo, (H, W) L* in [0, 100]; by default the photo's own.
 
         Yields:
             n arrays (H, W, 3) of sRGB, uint8 or uint16.
         """
-        lightness = LightnessRows(photo.pixels if bits == 8 else photo.full_depth)
+        if lightness is None:
+            lightness = LightnessRows(photo.pixels if bits == 8 else photo.full_depth)
         for ab in chroma:  # (2, 64, 64) -> (H, W, 3)
             yield render(lightness, ab, bits=bits)
 

@@ -16,7 +16,7 @@ from benchmarks.files_of_one_photo import files_of_one_photo
 from benchmarks.measuring import ratios, side_by_side, spread
 from benchmarks.photos import codec_only, gray_photo, save_gray, size_of
 from benchmarks.pixels import straight_line
-from tests.small_weights import save_small_weights
+from tests.small_weights import save_small_enlarge_weights, save_small_weights
 from tests.training.made_up_pack import write_pack
 
 
@@ -51,6 +51,25 @@ def test_previews(
         "of it pixels",
         "4 principal colorings",
     ]
+
+
+def test_enlarge(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    weights = save_small_enlarge_weights(tmp_path / "detail.safetensors")
+    monkeypatch.setattr("colorflow.enlarge.enlarger.TILE", 384)
+    arguments = [
+        "--megapixels",
+        "0.01",
+        "--scale",
+        "4",
+        "--threads",
+        "1",
+        "--weights",
+        str(weights),
+    ]
+    rows = rows_printed("enlarge", arguments, monkeypatch, capsys)
+    assert [row[0] for row in rows] == ["read", "sample the lightness", "paint", "write", "all"]
 
 
 @pytest.mark.peers

@@ -16,10 +16,11 @@ from PIL import Image
 
 import colorflow.batch
 from colorflow import __version__
-from colorflow.batch import ColoredFile, PhotoOutcome, Plan, Settings, usual_workers
+from colorflow.batch import COLORS, ColoredFile, PhotoOutcome, Plan, Settings, usual_workers
 from colorflow.batch.names import EXTENSIONS
 from colorflow.cli import main
 from colorflow.errors import WeightsError
+from colorflow.files import default_weights
 
 COMMANDS = (
     "colorize", "app", "train", "export", "evaluate", "evaluate-hints", "baseline", "zoo",
@@ -160,7 +161,11 @@ def test_colorize_defaults(photos: Path, fake_run: FakeRun, tmp_path: Path) -> N
     assert [task.target("c") for task in plan.tasks] == [tmp_path / "out" / "a_c.png"]
     stop = options.pop("stop")
     assert not stop.is_set()
-    assert options == {"weights": None, "device": "cpu", "workers": usual_workers("cpu")}
+    assert options == {
+        "weights": {COLORS: default_weights()},
+        "device": "cpu",
+        "workers": usual_workers("cpu"),
+    }
     assert usual_workers("cuda") == 1
 
 
@@ -188,7 +193,11 @@ def test_colorize_passes_its_options_on(photos: Path, fake_run: FakeRun, tmp_pat
     paths = [task.target("s7").relative_to(tmp_path / "out").as_posix() for task in plan.tasks]
     assert paths == ["7 a.webp", "7 b.webp", "inner/7 c.webp"]
     del options["stop"]
-    assert options == {"weights": Path("w.safetensors"), "device": "cuda:1", "workers": 5}
+    assert options == {
+        "weights": {COLORS: Path("w.safetensors")},
+        "device": "cuda:1",
+        "workers": 5,
+    }
     assert json.loads((tmp_path / "r.json").read_text())["counts"] == {"done": 3}
 
 
@@ -320,7 +329,7 @@ def test_what_a_sheet_shows_is_told(
     failure = {"status": "failed", "reason": "no", "colorings": ()}
     fake_run.results = {"a.png": failure, "b.jpg": failure}
     assert main(arguments) == 1
-    told = f"{sheet}: not written, because there is no coloring to show"
+    told = f"{sheet}: not written, because there is no result to show"
     assert told in capsys.readouterr().out.splitlines()
     assert not sheet.exists()
 

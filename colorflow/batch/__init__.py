@@ -4,12 +4,12 @@
     find.py         the photos that files, folders, patterns and URLs stand for
     names.py        names of results
     hints.py        color hints of many photos
-    settings.py     how photos are colored
+    work.py         what may be done to a photo: coloring.py, enlarging.py
     plan.py         which photos become which files
     existing.py     which existing results stay
     output.py       the output folder: created, locked, uploaded to
-    color_photo.py  one photo, from file to files
-    pool.py         a plan, colored by several workers
+    one_photo.py    one photo, from file to files
+    pool.py         a plan, worked off by several workers
     processes.py    the engine of this machine: worker processes
     ray_engine.py   the engine of a Ray cluster
     outcome.py      the outcome of one photo
@@ -26,6 +26,8 @@
 Planning, and the parent of worker processes, load no torch.
 """
 
+from colorflow.batch.coloring import Settings
+from colorflow.batch.enlarging import EnlargeSettings
 from colorflow.batch.hints import read_hints
 from colorflow.batch.locations import Location, Url, location_of
 from colorflow.batch.names import Naming
@@ -33,11 +35,14 @@ from colorflow.batch.outcome import ColoredFile, Note, PhotoOutcome
 from colorflow.batch.plan import PhotoTask, Plan, make_plan
 from colorflow.batch.processes import run, run_in_process, usual_workers
 from colorflow.batch.report import write_report
-from colorflow.batch.settings import Settings
 from colorflow.batch.sheet import write_sheet
+from colorflow.batch.work import COLORS, DETAIL, Work
 
 __all__ = [
+    "COLORS",
+    "DETAIL",
     "ColoredFile",
+    "EnlargeSettings",
     "Location",
     "Naming",
     "Note",
@@ -46,6 +51,7 @@ __all__ = [
     "Plan",
     "Settings",
     "Url",
+    "Work",
     "location_of",
     "make_plan",
     "read_hints",

@@ -15,15 +15,15 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING
 
-from colorflow.batch.existing import existing_results, expected_provenance
+from colorflow.batch.existing import existing_results, expected_statements
 from colorflow.batch.find import FoundPhoto, find_inputs
 from colorflow.batch.hints import hints_by_photo
 from colorflow.batch.locations import Location, Url, location_of
 from colorflow.batch.names import Naming, too_long
 from colorflow.batch.outcome import ColoredFile, Note, PhotoOutcome
-from colorflow.batch.settings import Settings
+from colorflow.batch.work import Digests, Work
 from colorflow.errors import BatchError, WritePhotoError
-from colorflow.photo import Provenance, is_own_picture
+from colorflow.photo import Statements, is_own_picture
 
 if TYPE_CHECKING:
     from colorflow.batch.hints import Hints
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PhotoTask:
-    """One photo to color.
+    """One photo to work on.
 
     Attributes:
         path: the photo.
@@ -46,17 +46,22 @@ class PhotoTask:
     hints: Hints = ()
 
     def name(self, label: str) -> str:
-        """The name of the result with this label, see `Settings.labels`."""
-        return self.names.format(label=label, seed=label[1:])
+        """The name of the result with this label, see `Work.labels`."""
+        return self.names.format(label=label, seed=label.rpartition("s")[2])
 
     def target(self, label: str) -> Location:
         """The file for the result with this label."""
         return self.folder / self.name(label)
 
-    def coloring(self, label: str, provenance: Provenance) -> ColoredFile:
-        """The coloring with this label, once it exists."""
-        share = provenance.principal.share if provenance.principal else None
-        return ColoredFile(path=self.target(label), label=label, seed=provenance.seed, share=share)
+    def coloring(self, label: str, stated: Statements) -> ColoredFile:
+        """The result with this label, once it exists."""
+        principal = stated.colors.principal if stated.colors else None
+        return ColoredFile(
+            path=self.target(label),
+            label=label,
+            seed=stated.seed,
+            share=principal.share if principal else None,
+        )
 
 
 @dataclass(slots=True, kw_only=True)
@@ -67,13 +72,13 @@ class Plan:
         settings: of the batch.
         output: the folder for the results.
         inputs: every photo, and what could not be found, in order.
-        tasks: photos to color.
+        tasks: photos to work on.
         settled: outcomes of inputs that are done already or cannot be done.
         notes: what was passed over.
         left_out: files in folders that are not named like photos.
     """
 
-    settings: Settings
+    settings: Work
     output: Location
     inputs: list[Location] = field(default_factory=list)
     tasks: list[PhotoTask] = field(default_factory=list)
@@ -105,13 +110,13 @@ class Plan:
 def make_plan(
     inputs: Iterable[str | os.PathLike[str]],
     output: str | os.PathLike[str] | Url,
-    settings: Settings,
+    settings: Work,
     *,
     naming: Naming | None = None,
     recursive: bool = False,
     hints: Mapping[str, Hints] | None = None,
     hints_source: str = "hints",
-    weights: str | None = None,
+    weights: Digests | None = None,
 ) -> Plan:
     """Plans what to do with files and folders of photos.
 
@@ -123,18 +128,18 @@ def make_plan(
     Args:
         inputs: files, folders and patterns, or URLs of them, see `find_inputs`.
         output: folder for the results, or its URL; it need not exist.
-        settings: how photos are colored.
+        settings: what is done to the photos.
         naming: how results are named.
         recursive: whether to take photos in folders inside folders; results keep their relative
             paths.
         hints: from `read_hints`.
         hints_source: the file's name, for messages.
-        weights: digest of the weights that will be used. Without it, or if photos or results are
-            URLs, or labels are known only after sampling, existing results are examined when a
-            photo's turn comes.
+        weights: digests of the weights that will be used, by model. Without them, or if photos or
+            results are URLs, or labels are known only after sampling, existing results are
+            examined when a photo's turn comes.
 
     Raises:
-        ValueError: if the colorings of a photo would not get distinct names.
+        ValueError: if the results of a photo would not get distinct names.
         BatchError: if hints are for no photo, or for several; if the store of a URL cannot be used,
             or results would lie among its photos.
     """
@@ -156,7 +161,7 @@ def make_plan(
 class _Planner:
     """Adds photos to a plan; a file is known by its real folder and its name."""
 
-    def __init__(self, plan: Plan, naming: Naming, weights: str | None) -> None:
+    def __init__(self, plan: Plan, naming: Naming, weights: Digests | None) -> None:
         self.plan = plan
         self._naming = naming
         self._weights = weights
@@ -181,7 +186,11 @@ class _Planner:
                     f"{photo.path.parent}: results cannot lie among the photos of a URL; "
                     "choose another folder with -o"
                 )
-            if shared and isinstance(photo.path, Path) and is_own_picture(photo.path):
+            if (
+                shared
+                and isinstance(photo.path, Path)
+                and is_own_picture(photo.path, self.plan.settings.kind)
+            ):
                 reason = "is a picture that colorflow made; it is not taken as a photo"
                 self.plan.notes.append(Note(path=photo.path, reason=reason))
             else:
@@ -209,7 +218,7 @@ class _Planner:
         self.plan.tasks.append(task)
 
     def _decided(self, task: PhotoTask, targets: list[Location]) -> PhotoOutcome | None:
-        """The outcome of a photo whose existing results decide; None if it is to be colored.
+        """The outcome of a photo whose existing results decide; None if it is to be worked on.
 
         A photo that cannot be read becomes a task, which then fails by name.
         """
@@ -218,8 +227,8 @@ class _Planner:
             return None
         settings = self.plan.settings
         try:
-            expected = expected_provenance(task, settings, self._weights)
-            existing = existing_results(task, expected, overwrite=settings.overwrite)
+            expected = expected_statements(task, settings, self._weights)
+            existing = existing_results(task, expected, settings)
         except WritePhotoError as error:
             return PhotoOutcome(path=task.path, status="failed", reason=str(error))
         except OSError:
@@ -240,7 +249,7 @@ class _Planner:
             if key in self._results:
                 return (
                     f"its result {target} is already that of {self._results[key]}; "
-                    "rename one of them, or color it into another folder with -o"
+                    "rename one of them, or choose another folder with -o"
                 )
         return None
 
@@ -263,7 +272,7 @@ class _Planner:
         return self._real_folders[folder]
 
 
-def skipped(task: PhotoTask, existing: Mapping[str, Provenance]) -> PhotoOutcome:
+def skipped(task: PhotoTask, existing: Mapping[str, Statements]) -> PhotoOutcome:
     """The outcome of a photo whose results all exist."""
     return PhotoOutcome(
         path=task.path,

@@ -1,4 +1,4 @@
-"""Colors a plan with several workers, wherever they are: processes here, or actors of a cluster.
+"""Works a plan off with several workers, wherever they are: processes here, or actors of a cluster.
 
 An engine is a function that takes a plan and yields an outcome for each input. Engines differ only
 in their workers; `run_plan` does the rest.
@@ -25,18 +25,18 @@ class WorkerEndedError(Exception):
 
 
 class Worker(Protocol):
-    """Colors one photo after the other; each method waits for its answer."""
+    """Works on one photo after the other; each method waits for its answer."""
 
     def ready(self) -> None:
-        """Waits until the weights are loaded; called once, before `color`.
+        """Waits until the weights are loaded; called once, before `work`.
 
         Raises:
             ColorflowError: if they cannot be.
             WorkerEndedError: if the worker is gone.
         """
 
-    def color(self, task: PhotoTask) -> PhotoOutcome:
-        """Colors one photo.
+    def work(self, task: PhotoTask) -> PhotoOutcome:
+        """Works on one photo.
 
         Raises:
             WorkerEndedError: if the worker is gone.
@@ -58,7 +58,7 @@ def run_plan(
     *,
     tries: int = 1,
 ) -> Iterator[PhotoOutcome]:
-    """Colors a plan; yields an outcome for each input.
+    """Works a plan off; yields an outcome for each input.
 
     Args:
         plan: from `make_plan`.
@@ -135,7 +135,7 @@ class _Pool:
             if self._wait_for_start(index):
                 while task := self._next():
                     try:
-                        self._answers.put(self._color(self._workers[index], task))
+                        self._answers.put(self._work(self._workers[index], task))
                     except WorkerEndedError as error:
                         self._report_lost(task, error)
                         if not (self._is_needed() and self._wait_for_start(index, restart=True)):
@@ -158,8 +158,8 @@ class _Pool:
     def _is_needed(self) -> bool:
         return bool(self._tasks) and not (self._begins_no_more or self._stop.is_set())
 
-    def _color(self, worker: Worker, task: PhotoTask) -> PhotoOutcome:
-        outcome = worker.color(task)
+    def _work(self, worker: Worker, task: PhotoTask) -> PhotoOutcome:
+        outcome = worker.work(task)
         if outcome.status == "skipped" and outcome.colorings and self._workers_lost[task.path]:
             # The lost worker had written everything, but could not report it any more.
             outcome = replace(outcome, status="done", reason=None)
@@ -174,14 +174,14 @@ class _Pool:
             self._tasks.append(task)
             return
         often = "" if self._tries == 1 else f", {self._tries} times"
-        reason = f"the process that colored it ended{often} ({error})"
+        reason = f"the process that worked on it ended{often} ({error})"
         self._answers.put(PhotoOutcome(path=task.path, status="failed", reason=reason))
 
     def _wait_for_start(self, index: int, *, restart: bool = False) -> bool:
         """Waits for a worker, after replacing it if it has ended.
 
         Returns:
-            Whether it can color; False if nobody needs it any more.
+            Whether it can work; False if nobody needs it any more.
         """
         for tries_left in reversed(range(self._tries)):
             if restart:
@@ -194,8 +194,7 @@ class _Pool:
                     break
                 if not tries_left:
                     raise BatchError(
-                        f"a process that colors ended while it started ({error}); "
-                        "try fewer --workers"
+                        f"a worker process ended while it started ({error}); try fewer --workers"
                     ) from error
                 restart = True
             else:

@@ -1,4 +1,4 @@
-"""The engine of this machine: colors a plan in worker processes, or in this process.
+"""The engine of this machine: works a plan off in worker processes, or in this process.
 
 Each worker is an interpreter of its own, so a picture that crashes a decoder or uses up all memory
 costs that picture and nothing else. It reads pickled tasks from its stdin and writes pickled
@@ -20,24 +20,26 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from pickle import UnpicklingError
 from queue import SimpleQueue
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from colorflow.batch.color_photo import color_photo
+from colorflow.batch.one_photo import work_on
 from colorflow.batch.outcome import PhotoOutcome
 from colorflow.batch.output import output_folder
 from colorflow.batch.plan import PhotoTask, Plan
 from colorflow.batch.pool import WorkerEndedError, run_plan
-from colorflow.batch.settings import Settings
+from colorflow.batch.work import COLORS, DETAIL, Files, Maker, Work, weights_files
 from colorflow.errors import BatchError, ColorflowError, WeightsError
 
 if TYPE_CHECKING:
     from colorflow.colorizer import Colorizer
+    from colorflow.enlarge.enlarger import Enlarger
 
 MOST_USUAL_WORKERS = 4
 """Each takes about 0.5 GB, and more for large photos."""
@@ -45,41 +47,41 @@ MOST_USUAL_WORKERS = 4
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerConfig:
-    """How a worker colors.
+    """How a worker works.
 
     Attributes:
-        weights: file; None for the shipped weights.
+        weights: files of the models.
         device: where to compute.
-        threads: for pixels at full resolution; the model uses one.
+        threads: for pixels at full resolution and for detail; the model of colors uses one.
         settings: of the batch.
         has_hints: whether any photo has color hints.
     """
 
-    weights: Path | None
+    weights: Files
     device: str
     threads: int
-    settings: Settings
+    settings: Work
     has_hints: bool = False
 
 
 def run(
     plan: Plan,
     *,
-    weights: Path | None = None,
+    weights: Mapping[str, Path | None] = MappingProxyType({}),
     device: str = "cpu",
     workers: int = 1,
     stop: threading.Event | None = None,
 ) -> Iterator[PhotoOutcome]:
-    """Colors a plan in worker processes; yields an outcome for each input.
+    """Works a plan off in worker processes; yields an outcome for each input.
 
     The result for a photo depends on the photo and the settings alone, up to 1/255 in a pixel: not
     on the order, the number of workers, or other photos.
 
     Args:
         plan: from `make_plan`.
-        weights: file; None for the shipped weights.
+        weights: files by model, see `work.py`; the shipped ones for those that are missing.
         device: where to compute.
-        workers: processes, each with its own Colorizer; at most one a photo is started.
+        workers: processes, each with models of its own; at most one a photo is started.
         stop: once it is set, no further photo is begun; the photos in hand are finished.
 
     Raises:
@@ -89,7 +91,7 @@ def run(
         raise ValueError(f"workers: expected at least 1, got {workers}")
     size = min(workers, len(plan.tasks))
     config = WorkerConfig(
-        weights=weights,
+        weights=weights_files(plan.settings, weights),
         device=device,
         threads=max(1, usable_cores() // max(1, size)),
         settings=plan.settings,
@@ -98,14 +100,17 @@ def run(
     yield from run_plan(plan, lambda _: WorkerProcess(config), size, stop)
 
 
-def run_in_process(plan: Plan, colorizer: Colorizer) -> Iterator[PhotoOutcome]:
-    """Colors a plan in this process, one photo after the other; otherwise as `run`."""
+def run_in_process(
+    plan: Plan, colorizer: Colorizer | None = None, enlarger: Enlarger | None = None
+) -> Iterator[PhotoOutcome]:
+    """Works a plan off in this process, one photo after the other; otherwise as `run`."""
     _check_hints(colorizer, has_hints=plan.has_hints)
+    maker = plan.settings.maker(colorizer, enlarger)
     yield from plan.settled
     if plan.tasks:
         with output_folder(plan.output, {task.folder for task in plan.tasks}):
             for task in plan.tasks:
-                outcome = color_photo(colorizer, task, plan.settings)
+                outcome = work_on(maker, task, plan.settings)
                 yield outcome
                 if outcome.ends_the_run:
                     return
@@ -127,7 +132,7 @@ def usable_cores() -> int:
 
 
 class WorkerProcess:
-    """The parent's side of one process, which loads the weights once and colors photo after photo.
+    """The parent's side of one process, which loads the weights once for photo after photo.
 
     It has a session of its own, so that Ctrl-C in the terminal reaches the parent alone.
     """
@@ -155,8 +160,8 @@ class WorkerProcess:
         if isinstance(answer := self._answer(), ColorflowError):
             raise answer
 
-    def color(self, task: PhotoTask) -> PhotoOutcome:
-        """Has one photo colored, once it is ready.
+    def work(self, task: PhotoTask) -> PhotoOutcome:
+        """Has one photo worked on, once it is ready.
 
         Raises:
             WorkerEndedError: if the process ended.
@@ -202,7 +207,7 @@ class WorkerProcess:
 
 
 def serve() -> None:
-    """The worker's side: loads the weights, then colors until stdin ends."""
+    """The worker's side: loads the weights, then works until stdin ends."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent says when to stop
     with os.fdopen(os.dup(0), "rb") as tasks, io.FileIO(os.dup(1), "wb") as answers:
         os.dup2(2, 1)  # what libraries print must not get among the answers
@@ -228,26 +233,24 @@ def _answer_all(received: SimpleQueue[Any], answers: io.FileIO) -> None:
 
     config: WorkerConfig = received.get()
     try:
-        colorizer = load_colorizer(config)
+        maker = load_maker(config)
     except ColorflowError as error:
         answer(error)
         return
     answer(None)
     while True:
-        answer(color_photo(colorizer, received.get(), config.settings))
+        answer(work_on(maker, received.get(), config.settings))
 
 
-def load_colorizer(config: WorkerConfig) -> Colorizer:
-    """Loads a worker's Colorizer.
+def load_maker(config: WorkerConfig) -> Maker:
+    """Loads a worker's models.
 
     Raises:
-        ColorflowError: if the weights cannot be loaded or do not take the plan's hints, or the
-            device is not available.
+        ColorflowError: if the weights cannot be loaded or do not take what the plan asks for, or
+            the device is not available.
     """
     import cv2
     import torch
-
-    from colorflow.colorizer import Colorizer
 
     cv2.setNumThreads(config.threads)
     try:
@@ -257,14 +260,23 @@ def load_colorizer(config: WorkerConfig) -> Colorizer:
         raise BatchError(
             f"--device {config.device}: cannot be computed on here ({detail})"
         ) from error
-    colorizer = Colorizer.load(config.weights, device=config.device)
+    colorizer, enlarger, weights = None, None, config.weights
+    if COLORS in weights:
+        from colorflow.colorizer import Colorizer
+
+        colorizer = Colorizer.load(weights[COLORS], device=config.device)
+    if DETAIL in weights:
+        from colorflow.enlarge.enlarger import Enlarger
+
+        torch.set_num_threads(config.threads)
+        enlarger = Enlarger.load(weights[DETAIL], device=config.device)
     _check_hints(colorizer, has_hints=config.has_hints)
-    return colorizer
+    return config.settings.maker(colorizer, enlarger)
 
 
-def _check_hints(colorizer: Colorizer, *, has_hints: bool) -> None:
+def _check_hints(colorizer: Colorizer | None, *, has_hints: bool) -> None:
     """Refuses hints for weights that take none, before anything is colored."""
-    if has_hints and not colorizer.takes_hints:
+    if has_hints and not (colorizer and colorizer.takes_hints):
         raise WeightsError(
             "these weights take no color hints; use weights trained with "
             "`colorflow train --hints`, or leave --hints away"

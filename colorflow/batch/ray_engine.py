@@ -1,6 +1,6 @@
-"""The engine of a Ray cluster: colors a plan for `--engine ray`.
+"""The engine of a Ray cluster: works a plan off for `--engine ray`.
 
-Each worker is an actor with a Colorizer of its own. Photos are handed out one by one, so that it is
+Each worker is an actor with models of its own. Photos are handed out one by one, so that it is
 known which photo a worker had in hand when it was lost. Ray Data's pools of actors hand out blocks:
 they repeat a task that killed its worker without end, or leave out the whole block.
 """
@@ -12,22 +12,21 @@ import os
 import socket
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from types import MappingProxyType
+from typing import Any
 
 from colorflow import __version__
-from colorflow.batch.color_photo import color_photo
+from colorflow.batch.one_photo import work_on
 from colorflow.batch.outcome import PhotoOutcome
 from colorflow.batch.plan import PhotoTask, Plan
 from colorflow.batch.pool import StillNeeded, WorkerEndedError, run_plan
-from colorflow.batch.processes import WorkerConfig, load_colorizer
+from colorflow.batch.processes import WorkerConfig, load_maker
+from colorflow.batch.work import Files, Maker, weights_files
 from colorflow.errors import BatchError, ColorflowError, WeightsError
-
-if TYPE_CHECKING:
-    from colorflow.colorizer import Colorizer
 
 TRIES = 3
 """Workers that may end over a photo before it fails."""
@@ -43,12 +42,12 @@ _STORE_BYTES = 200 * 2**20
 def run_on_ray(
     plan: Plan,
     *,
-    weights: Path | None = None,
+    weights: Mapping[str, Path | None] = MappingProxyType({}),
     device: str = "cpu",
     workers: int | None = None,
     stop: threading.Event | None = None,
 ) -> Iterator[PhotoOutcome]:
-    """Colors a plan on a Ray cluster; yields an outcome for each input, as `run` does.
+    """Works a plan off on a Ray cluster; yields an outcome for each input, as `run` does.
 
     The cluster is the one that Ray is connected to, or that of the environment variable
     RAY_ADDRESS; otherwise one is started on this machine and ended afterwards. Paths must mean the
@@ -56,7 +55,7 @@ def run_on_ray(
 
     Args:
         plan: from `make_plan`.
-        weights: file; None for the shipped ones.
+        weights: files by model; the shipped ones for those that are missing.
         device: ``cpu``, a core for each worker, or ``cuda``, a GPU for each.
         workers: actors; None for as many as the cluster has cores, or GPUs.
         stop: once it is set, no further photo is begun; the photos in hand are finished.
@@ -71,14 +70,15 @@ def run_on_ray(
     if not plan.tasks:
         yield from plan.settled
         return
+    files = weights_files(plan.settings, weights)
     config = WorkerConfig(
-        weights=weights,
+        weights=files,
         device=device,
         threads=1,
         settings=plan.settings,
         has_hints=plan.has_hints,
     )
-    content = _content(weights)
+    content = {model: _content(path) for model, path in files.items()}
     with _cluster() as ray:
         most = _room(ray, device)
         shared = _Shared(ray, config, ray.put(content), threading.Event())
@@ -89,19 +89,19 @@ def run_on_ray(
 
 
 class PhotoWorker:
-    """The actor, which loads the weights once and colors photo after photo.
+    """The actor, which loads the weights once for photo after photo.
 
     Args:
         config: as for a worker process.
-        weights: content of the weights file, which need not be on this node.
+        weights: content of the weights files, which need not be on this node.
         version: of colorflow where the run was started.
     """
 
-    def __init__(self, config: WorkerConfig, weights: bytes, version: str) -> None:
+    def __init__(self, config: WorkerConfig, weights: Mapping[str, bytes], version: str) -> None:
         self._config = config
         self._weights = weights
         self._version = version
-        self._colorizer: Colorizer | None = None
+        self._maker: Maker | None = None
 
     def ready(self) -> ColorflowError | None:
         """Loads the weights; returns an error rather than raising it."""
@@ -111,28 +111,31 @@ class PhotoWorker:
                 "install the same on all"
             )
         try:
-            self._colorizer = self._load()
+            self._maker = self._load()
         except ColorflowError as error:
             return error
         return None
 
-    def color(self, task: PhotoTask) -> PhotoOutcome:
-        """Colors one photo; errors are in the outcome."""
-        assert self._colorizer is not None
-        return color_photo(self._colorizer, task, self._config.settings)
+    def work(self, task: PhotoTask) -> PhotoOutcome:
+        """Works on one photo; errors are in the outcome."""
+        assert self._maker is not None
+        return work_on(self._maker, task, self._config.settings)
 
-    def _load(self) -> Colorizer:
-        name = self._config.weights.name if self._config.weights else "colorflow.safetensors"
+    def _load(self) -> Maker:
+        given = self._config.weights
         with tempfile.TemporaryDirectory(prefix="colorflow-") as folder:
-            path = Path(folder) / name
-            path.write_bytes(self._weights)
+            files: Files = {model: Path(folder) / f"{model}.safetensors" for model in given}
+            for model, path in files.items():
+                path.write_bytes(self._weights[model])
             try:
-                return load_colorizer(replace(self._config, weights=path))
+                return load_maker(replace(self._config, weights=files))
             except WeightsError as error:
-                given = self._config.weights or name
-                raise WeightsError(str(error).replace(str(path), str(given))) from error
+                message = str(error)
+                for model, path in files.items():
+                    message = message.replace(str(path), str(given[model]))
+                raise WeightsError(message) from error
             finally:
-                self._weights = b""
+                self._weights = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +145,7 @@ class _Shared:
     Attributes:
         ray: the module.
         config: of every worker.
-        weights: Ray's reference to the content of the weights file.
+        weights: Ray's reference to the content of the weights files.
         has_room: set once a first worker was ready.
     """
 
@@ -182,8 +185,8 @@ class _RayWorker:
             raise answer
         self._shared.has_room.set()
 
-    def color(self, task: PhotoTask) -> PhotoOutcome:
-        outcome = self._answer(self._actor.color.remote(task))
+    def work(self, task: PhotoTask) -> PhotoOutcome:
+        outcome = self._answer(self._actor.work.remote(task))
         assert isinstance(outcome, PhotoOutcome)
         return outcome
 
@@ -205,10 +208,7 @@ def _exit_reason(error: Exception) -> str:
     return lines[-1] if "creation task" in first else first.rstrip(".")
 
 
-def _content(weights: Path | None) -> bytes:
-    from colorflow.colorizer import default_weights
-
-    path = weights or default_weights()
+def _content(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:

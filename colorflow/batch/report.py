@@ -16,8 +16,8 @@ from colorflow.batch.plan import Plan
 from colorflow.files import text_kind
 from colorflow.photo.encode import write_file
 
-_MADE_BY = "colorflow colorize"
-REPORT = text_kind("report of a batch", f'{{\n "made_by": "{_MADE_BY}"')
+_OPENING = '{\n "made_by": "colorflow '
+REPORT = text_kind("report of a batch", _OPENING)
 
 
 def write_report(
@@ -37,10 +37,11 @@ def write_report(
     """
     reached = plan.in_order(outcomes)
     paths = {outcome.path for outcome in reached}
-    settings = asdict(plan.settings)
-    del settings["likelihood"], settings["max_pixels"]
+    settings = asdict(plan.settings)  # type: ignore[call-overload]
+    for inner in ("likelihood", "max_pixels"):
+        settings.pop(inner, None)
     content = {
-        "made_by": _MADE_BY,
+        "made_by": f"colorflow {plan.settings.command}",
         "colorflow": __version__,
         "began": began.isoformat(timespec="seconds"),
         "seconds": round(seconds, 3),

@@ -1,5 +1,8 @@
 """A batch's contact sheet: one photo a row, in gray and beside it its colorings.
 
+Enlarged photos are shown by a piece of their middle at full size, beside the same piece of the
+photo, whose pixels are blown up.
+
 A sheet is one picture, or a page whose pictures link to the results. Its size is bounded, and it
 says itself which photos it does not show.
 """
@@ -51,14 +54,15 @@ def sheet_kind(path: Path) -> FileKind:
     return HTML_SHEET if _is_html(path) else PICTURE_SHEET
 
 
-def write_sheet(path: Path, outcomes: Iterable[PhotoOutcome]) -> int:
-    """Writes a contact sheet of the photos that have colorings.
+def write_sheet(path: Path, outcomes: Iterable[PhotoOutcome], *, at_full_size: bool = False) -> int:
+    """Writes a contact sheet of the photos that have results.
 
     Photos that failed, or whose pictures cannot be read any more, are named at the end.
 
     Args:
         path: the file, .jpg, .png, .webp or .html.
         outcomes: of a batch.
+        at_full_size: whether to show a piece of each result, for enlarged photos.
 
     Returns:
         The number of photos shown; if there are none, nothing is written.
@@ -74,7 +78,7 @@ def write_sheet(path: Path, outcomes: Iterable[PhotoOutcome]) -> int:
         if not outcome.colorings
     ]
     before = len(missing)
-    rows = _readable_rows(colored, missing)
+    rows = _readable_rows(colored, missing, _detail_row if at_full_size else _row)
     if _is_html(path):
         sections = _fitting((html_row(row, path.parent) for row in rows), len, MOST_BYTES)
         shown = len(sections)
@@ -122,18 +126,22 @@ def _notes(left: int, of: int, missing: list[str]) -> list[str]:
     """What the sheet does not show, and why."""
     notes = []
     if left:
-        notes.append(f"The sheet is full: {left} of {of} colored photos are not on it.")
+        notes.append(f"The sheet is full: {left} of {of} photos are not on it.")
     notes += [f"Not shown: {one}" for one in missing[:MOST_NAMED]]
     if (more := len(missing) - MOST_NAMED) > 0:
         notes.append(f"Not shown: {more} more, which a report names")
     return notes
 
 
-def _readable_rows(colored: Iterable[PhotoOutcome], missing: list[str]) -> Iterator[SheetRow]:
+def _readable_rows(
+    colored: Iterable[PhotoOutcome],
+    missing: list[str],
+    row_of: Callable[[PhotoOutcome], SheetRow],
+) -> Iterator[SheetRow]:
     """The rows whose pictures can be read; the others are added to `missing`."""
     for outcome in colored:
         try:
-            yield _row(outcome)
+            yield row_of(outcome)
         except PhotoError as error:
             missing.append(f"{outcome.path.name}: {Path(error.source).name}: {error.reason}")
 
@@ -147,6 +155,31 @@ def _row(outcome: PhotoOutcome) -> SheetRow:
         image = Image.fromarray(_thumbnail(one.path)).convert("RGB")
         pictures.append(SheetPicture(image, caption_of(one), one.path))
     return SheetRow(name, f"{len(shown)} of {of} colorings" if len(shown) < of else "", pictures)
+
+
+def _detail_row(outcome: PhotoOutcome) -> SheetRow:
+    """Pieces of the middle: of the photo, and of its enlarged versions."""
+    shown, of = outcome.colorings[:MOST_COLORINGS], len(outcome.colorings)
+    pieces, wide = [], 1
+    for one in shown:
+        pixels = _pixels(one.path)
+        wide = pixels.shape[1]
+        image = Image.fromarray(_middle(pixels, 1)).convert("RGB")
+        pieces.append(SheetPicture(image, caption_of(one), one.path))
+    photo = _pixels(outcome.path)
+    before = Image.fromarray(_middle(photo, max(1, wide // photo.shape[1]))).convert("RGB")
+    remark = f"{len(shown)} of {of} samples" if len(shown) < of else ""
+    return SheetRow(outcome.path.name, remark, [SheetPicture(before, "Before", None), *pieces])
+
+
+def _middle(pixels: np.ndarray, scale: int) -> np.ndarray:
+    """A square piece of the middle, of 300 pixels at most, each pixel as a square of `scale`."""
+    height, width = pixels.shape[:2]
+    side = _SHORT_SIDE // scale
+    rows = slice(max(0, (height - side) // 2), max(0, (height - side) // 2) + side)
+    columns = slice(max(0, (width - side) // 2), max(0, (width - side) // 2) + side)
+    piece = pixels[rows, columns]
+    return np.ascontiguousarray(piece.repeat(scale, 0).repeat(scale, 1))
 
 
 def _thumbnail(path: Location) -> np.ndarray:

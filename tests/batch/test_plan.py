@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from colorflow.batch import Naming, Plan, Settings, make_plan
+from colorflow.batch import COLORS, Naming, Plan, Settings, make_plan
 from colorflow.colorizer import Hint
 from colorflow.errors import BatchError
 from colorflow.files import digest_of
@@ -19,6 +19,7 @@ from colorflow.photo import LETTERS, Principal, Provenance, read_photo, write_im
 Save = Callable[..., Path]
 
 MEAN = Principal("a", 1, 1.0)
+ABC = {COLORS: "abc"}
 
 
 def planned(*inputs: Path, output: Path, n: int = 1, **options: object) -> Plan:
@@ -63,16 +64,16 @@ def test_finished_photos_are_skipped(album: Path, tmp_path: Path) -> None:
         save_result(out / f"a_s{seed}.jpg", album / "a.jpg", seed, principal=None)
     save_result(out / "b_s3.png", album / "b.png", 3, principal=None)
     (out / "b_s4.png").touch()  # empty is not whole
-    plan = planned(album, output=out, n=2, samples=True, seed=3, weights="abc")
+    plan = planned(album, output=out, n=2, samples=True, seed=3, weights=ABC)
     assert settled(plan) == [("a.jpg", "skipped")]
     assert [(c.path.name, c.seed) for c in plan.settled[0].colorings] == [
         ("a_s3.jpg", 3),
         ("a_s4.jpg", 4),
     ]
     assert targets(plan, "s3") == ["b_s3.png"]
-    anew = planned(album, output=out, n=2, samples=True, seed=3, overwrite=True, weights="abc")
+    anew = planned(album, output=out, n=2, samples=True, seed=3, overwrite=True, weights=ABC)
     assert targets(anew, "s3") == ["a_s3.jpg", "b_s3.png"]
-    later = planned(album, output=out, n=2, samples=True, seed=4, weights="abc")
+    later = planned(album, output=out, n=2, samples=True, seed=4, weights=ABC)
     assert targets(later, "s4") == ["a_s4.jpg", "b_s4.png"]
     unknown = planned(album, output=out, n=2, samples=True, seed=3)  # who colors will look
     assert targets(unknown, "s3") == ["a_s3.jpg", "b_s3.png"]
@@ -83,22 +84,22 @@ def test_a_principal_coloring_is_of_so_many(album: Path, tmp_path: Path) -> None
     out.mkdir()
     for letter, share in (("a", 1.0), ("b", 0.625), ("c", 0.375)):
         save_result(out / f"a_{letter}.jpg", album / "a.jpg", principal=Principal(letter, 3, share))
-    (skipped,) = planned(album / "a.jpg", output=out, n=3, weights="abc").settled
+    (skipped,) = planned(album / "a.jpg", output=out, n=3, weights=ABC).settled
     assert skipped.status == "skipped"
     assert [(one.label, one.seed, one.share) for one in skipped.colorings] == [
         ("a", 0, 1.0),
         ("b", 0, 0.625),
         ("c", 0, 0.375),
     ]
-    (alone,) = planned(album / "a.jpg", output=out, weights="abc").settled
+    (alone,) = planned(album / "a.jpg", output=out, weights=ABC).settled
     assert [one.label for one in alone.colorings] == ["a"]  # the mean is that of any number
     for n, letter in ((2, "b"), (4, "b")):
-        (outcome,) = planned(album / "a.jpg", output=out, n=n, weights="abc").settled
+        (outcome,) = planned(album / "a.jpg", output=out, n=n, weights=ABC).settled
         assert outcome.reason == (
             f"{out / f'a_{letter}.jpg'}: is there already, but was made with -n 3; "
             "--overwrite makes it anew"
         )
-    (other,) = planned(album / "a.jpg", output=out, n=3, seed=7, weights="abc").settled
+    (other,) = planned(album / "a.jpg", output=out, n=3, seed=7, weights=ABC).settled
     assert "was made with --seed 0" in str(other.reason)
 
 
@@ -107,11 +108,11 @@ def test_a_sample_is_no_principal_coloring(album: Path, tmp_path: Path) -> None:
     out.mkdir()
     save_result(out / "a.jpg", album / "a.jpg", principal=None)
     save_result(out / "b.png", album / "b.png", principal=Principal("b", 2, 0.5))
-    plan = planned(album, output=out, naming=naming, weights="abc")
+    plan = planned(album, output=out, naming=naming, weights=ABC)
     a, b = (str(outcome.reason) for outcome in plan.settled)
     assert "a.jpg: is there already, but was made with --samples; --overwrite" in a
     assert "b.png: is there already, but is principal coloring b; --overwrite" in b
-    plan = planned(album, output=out, naming=naming, weights="abc", samples=True)
+    plan = planned(album, output=out, naming=naming, weights=ABC, samples=True)
     assert settled(plan) == [("a.jpg", "skipped"), ("b.png", "failed")]
     assert "was made without --samples" in str(plan.settled[1].reason)
 
@@ -121,7 +122,7 @@ def test_what_was_made_otherwise_is_no_finished_photo(album: Path, tmp_path: Pat
     out.mkdir()
     save_result(out / "a_a.jpg", album / "a.jpg", temperature=0.3)
     (out / "b_a.png").write_bytes((album / "b.png").read_bytes())
-    plan = planned(album, output=out, weights="abc")
+    plan = planned(album, output=out, weights=ABC)
     assert [(outcome.path.name, outcome.status) for outcome in plan.settled] == [
         ("a.jpg", "failed"),
         ("b.png", "failed"),
@@ -133,7 +134,7 @@ def test_what_was_made_otherwise_is_no_finished_photo(album: Path, tmp_path: Pat
     )
     assert f"{out / 'b_a.png'}: " in b
     assert "no coloring that colorflow made" in b
-    anew = planned(album, output=out, overwrite=True, weights="abc")
+    anew = planned(album, output=out, overwrite=True, weights=ABC)
     assert targets(anew) == ["a_a.jpg"]
     assert settled(anew) == [("b.png", "failed")]
 
@@ -157,9 +158,7 @@ def test_two_photos_of_one_name_are_refused(save_photo: Save, tmp_path: Path) ->
     assert (outcome.path, outcome.status) == (second, "failed")
     assert str(first) in str(outcome.reason)
     assert "x_a.jpg" in str(outcome.reason)
-    assert str(outcome.reason).endswith(
-        "; rename one of them, or color it into another folder with -o"
-    )
+    assert str(outcome.reason).endswith("; rename one of them, or choose another folder with -o")
 
 
 def test_a_collision_is_seen_through_links(save_photo: Save, tmp_path: Path) -> None:
@@ -202,12 +201,12 @@ def test_own_results_beside_photos_are_no_photos(save_photo: Save, tmp_path: Pat
         save_photo(folder / name)
     save_result(folder / "photo_a.png", folder / "photo.png")
     save_result(folder / "photo_s5.png", folder / "photo.png", seed=5, principal=None)
-    plan = planned(folder, output=folder, weights="abc")
+    plan = planned(folder, output=folder, weights=ABC)
     assert settled(plan) == [("photo.png", "skipped")]
     assert targets(plan) == ["photo_s7_a.png"]
     assert [note.path.name for note in plan.notes] == ["photo_a.png", "photo_s5.png"]
     named = sorted(folder.glob("*.png"))
-    assert targets(planned(*named, output=folder, weights="abc")) == ["photo_s7_a.png"]
+    assert targets(planned(*named, output=folder, weights=ABC)) == ["photo_s7_a.png"]
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="counts bytes as Linux does")

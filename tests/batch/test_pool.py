@@ -47,7 +47,7 @@ class FakeWorker:
             self.factory.ends_at_start -= 1
             raise WorkerEndedError("no memory")
 
-    def color(self, task: PhotoTask) -> PhotoOutcome:
+    def work(self, task: PhotoTask) -> PhotoOutcome:
         name = task.path.name
         self.factory.given.append(name)
         if self.factory.left[name]:
@@ -93,7 +93,7 @@ def test_a_photo_that_ends_every_worker_fails_and_the_others_go_on(
     factory = WorkerFactory({"b": 99})
     outcomes = run_all(factory, planned(tmp_path, "a", "b", "c"), tries=tries)
     assert outcomes["b"].status == "failed"
-    assert outcomes["b"].reason == f"the process that colored it ended{often} (killed)"
+    assert outcomes["b"].reason == f"the process that worked on it ended{often} (killed)"
     assert factory.given.count("b") == tries
     assert outcomes["a"].status == outcomes["c"].status == "done"
 
@@ -119,7 +119,7 @@ def test_a_worker_may_end_while_it_starts_but_not_for_ever(tmp_path: Path) -> No
 
 def test_whatever_an_engine_raises_ends_the_run_in_words(tmp_path: Path) -> None:
     class Broken(FakeWorker):
-        def color(self, task: PhotoTask) -> PhotoOutcome:
+        def work(self, task: PhotoTask) -> PhotoOutcome:
             raise RuntimeError("no\ncluster")
 
     run = run_plan(planned(tmp_path, "a", "b"), lambda _: Broken(WorkerFactory()), 2, None)
@@ -130,10 +130,10 @@ def test_whatever_an_engine_raises_ends_the_run_in_words(tmp_path: Path) -> None
 def test_a_photo_in_hand_when_the_run_is_stopped_is_not_tried_again(tmp_path: Path) -> None:
     stop = threading.Event()
     factory = WorkerFactory({"a": 1})
-    give = FakeWorker.color
+    give = FakeWorker.work
 
     class Stopping(FakeWorker):
-        def color(self, task: PhotoTask) -> PhotoOutcome:
+        def work(self, task: PhotoTask) -> PhotoOutcome:
             stop.set()
             return give(self, task)
 
@@ -165,7 +165,7 @@ class BusyRay(SimpleNamespace):
 
 
 def ray_worker(ray: BusyRay, wanted: Callable[[], bool], device: str = "cpu") -> _RayWorker:
-    config = WorkerConfig(weights=None, device=device, threads=1, settings=Settings())
+    config = WorkerConfig(weights={}, device=device, threads=1, settings=Settings())
     return _RayWorker(_Shared(ray, config, object(), threading.Event()), wanted)
 
 

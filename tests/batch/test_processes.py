@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from colorflow.batch import PhotoOutcome, Settings, make_plan, run, run_in_process
+from colorflow.batch import COLORS, PhotoOutcome, Settings, make_plan, run, run_in_process
 from colorflow.batch.pool import WorkerEndedError
 from colorflow.batch.processes import WorkerConfig, WorkerProcess
 from colorflow.colorizer import Colorizer, Hint
@@ -28,7 +28,7 @@ Save = Callable[..., Path]
 
 @pytest.fixture
 def config(weights: Path) -> WorkerConfig:
-    return WorkerConfig(weights=weights, device="cpu", threads=1, settings=Settings())
+    return WorkerConfig(weights={COLORS: weights}, device="cpu", threads=1, settings=Settings())
 
 
 @pytest.fixture
@@ -71,8 +71,8 @@ def test_a_photo_is_colored_the_same_in_any_company(
     def planned(name: str, inputs: list[Path]) -> object:
         return make_plan(inputs, tmp_path / name, settings)
 
-    want = pixels("one", run(planned("one", paths), weights=weights, workers=1))  # type: ignore[arg-type]
-    two = pixels("two", run(planned("two", paths[::-1]), weights=weights, workers=2))  # type: ignore[arg-type]
+    want = pixels("one", run(planned("one", paths), weights={COLORS: weights}, workers=1))  # type: ignore[arg-type]
+    two = pixels("two", run(planned("two", paths[::-1]), weights={COLORS: weights}, workers=2))  # type: ignore[arg-type]
     alone = [
         outcome
         for path in paths[::-2] + paths[::2]
@@ -93,7 +93,7 @@ def test_a_worker_that_is_killed_costs_one_photo(
     plan = make_plan([tmp_path / "in"], tmp_path / "out", Settings())
     killed = False
     outcomes = {}
-    for outcome in run(plan, weights=weights, workers=1):
+    for outcome in run(plan, weights={COLORS: weights}, workers=1):
         outcomes[outcome.path.name] = outcome
         if not killed:
             killed = True
@@ -102,10 +102,12 @@ def test_a_worker_that_is_killed_costs_one_photo(
     failed = [outcome for outcome in outcomes.values() if outcome.status == "failed"]
     assert len(failed) == 1
     assert failed[0].reason == (
-        "the process that colored it ended (SIGKILL, perhaps out of memory)"
+        "the process that worked on it ended (SIGKILL, perhaps out of memory)"
     )
     assert len(workers) == 2
-    again = list(run(make_plan([tmp_path / "in"], tmp_path / "out", Settings()), weights=weights))
+    again = list(
+        run(make_plan([tmp_path / "in"], tmp_path / "out", Settings()), weights={COLORS: weights})
+    )
     assert sorted(outcome.status for outcome in again) in (
         ["done", "skipped", "skipped", "skipped"],
         ["skipped"] * 4,  # killed between the last write and the answer
@@ -120,7 +122,7 @@ def test_stop_lets_the_photo_in_hand_be_finished(
     plan = make_plan([tmp_path / "in"], tmp_path / "out", Settings())
     stop = threading.Event()
     outcomes = []
-    for outcome in run(plan, weights=weights, workers=1, stop=stop):
+    for outcome in run(plan, weights={COLORS: weights}, workers=1, stop=stop):
         stop.set()
         outcomes.append(outcome)
     assert 1 <= len(outcomes) <= 2
@@ -131,11 +133,15 @@ def test_stop_lets_the_photo_in_hand_be_finished(
 def test_who_stops_listening_leaves_no_process_and_no_lock(
     album: Path, tmp_path: Path, weights: Path, workers: list[WorkerProcess]
 ) -> None:
-    outcomes = run(make_plan([album], tmp_path / "out", Settings()), weights=weights, workers=2)
+    outcomes = run(
+        make_plan([album], tmp_path / "out", Settings()), weights={COLORS: weights}, workers=2
+    )
     next(outcomes)
     outcomes.close()  # type: ignore[attr-defined]
     assert len(workers) == 2
-    again = run(make_plan([album], tmp_path / "out", Settings(overwrite=True)), weights=weights)
+    again = run(
+        make_plan([album], tmp_path / "out", Settings(overwrite=True)), weights={COLORS: weights}
+    )
     assert [outcome.status for outcome in again] == ["done", "done"]
 
 
@@ -144,12 +150,12 @@ def test_what_prevents_a_start_is_said_once(
 ) -> None:
     plan = make_plan([album], tmp_path / "out", Settings())
     with pytest.raises(WeightsError, match="absent"):
-        list(run(plan, weights=tmp_path / "absent.safetensors", workers=2))
+        list(run(plan, weights={COLORS: tmp_path / "absent.safetensors"}, workers=2))
     with pytest.raises(BatchError, match="--device nonsense: cannot be computed on here"):
-        list(run(plan, weights=weights, device="nonsense"))
+        list(run(plan, weights={COLORS: weights}, device="nonsense"))
     hinted = make_plan([album], tmp_path / "out", Settings(), hints={"a.jpg": (Hint(1, 1, 1, 1),)})
     with pytest.raises(WeightsError, match="these weights take no color hints"):
-        list(run(hinted, weights=weights))
+        list(run(hinted, weights={COLORS: weights}))
 
 
 def test_a_process_that_cannot_start_is_told(
@@ -158,7 +164,7 @@ def test_a_process_that_cannot_start_is_told(
     monkeypatch.setattr("sys.executable", "/bin/false")
     plan = make_plan([album], tmp_path / "out", Settings())
     with pytest.raises(BatchError, match=r"ended while it started \(exit code 1\); try fewer"):
-        list(run(plan, weights=weights))
+        list(run(plan, weights={COLORS: weights}))
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="waits for processes by their handles")
@@ -208,9 +214,9 @@ def test_a_script_needs_no_main_guard(album: Path, tmp_path: Path, weights: Path
     script = tmp_path / "script.py"
     script.write_text(
         "from pathlib import Path\n"
-        "from colorflow.batch import Settings, make_plan, run\n"
+        "from colorflow.batch import COLORS, Settings, make_plan, run\n"
         f"plan = make_plan([{str(album)!r}], {str(tmp_path / 'out')!r}, Settings())\n"
-        f"print(*(one.status for one in run(plan, weights=Path({str(weights)!r}))))\n"
+        f"print(*(one.status for one in run(plan, weights={{'colors': Path({str(weights)!r})}})))\n"
     )
     done = subprocess.run([sys.executable, script], capture_output=True, text=True, timeout=120)
     assert (done.stdout, done.stderr) == ("done done\n", "")

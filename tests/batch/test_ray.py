@@ -19,7 +19,7 @@ import pytest
 import skimage.data
 from PIL import Image
 
-from colorflow.batch import PhotoOutcome, Settings, make_plan, ray_engine, run_in_process
+from colorflow.batch import COLORS, PhotoOutcome, Settings, make_plan, ray_engine, run_in_process
 from colorflow.batch.plan import PhotoTask
 from colorflow.batch.ray_engine import PhotoWorker, run_on_ray
 from colorflow.colorizer import Colorizer, Hint
@@ -101,7 +101,7 @@ def cluster() -> Iterator[Any]:
 class Clumsy(PhotoWorker):
     """Dies over photos whose names say so, once or always."""
 
-    def color(self, task: PhotoTask) -> PhotoOutcome:
+    def work(self, task: PhotoTask) -> PhotoOutcome:
         name = task.path.name
         once = Path(str(task.folder).removeprefix("local://")).parent / f"once {name}"
         if name.startswith("always"):
@@ -109,7 +109,7 @@ class Clumsy(PhotoWorker):
         if name.startswith("before") and not once.exists():
             once.touch()
             os.kill(os.getpid(), signal.SIGKILL)
-        outcome = super().color(task)
+        outcome = super().work(task)
         if name.startswith("after") and not once.exists():
             once.touch()
             os.kill(os.getpid(), signal.SIGKILL)
@@ -153,14 +153,16 @@ def test_every_photo_is_done_once_whoever_is_killed(
     start = "local://" if by_url else ""
     settings = Settings(n=2, seed=3)
     plan = make_plan([f"{start}{tmp_path}/in"], f"{start}{tmp_path}/out", settings)
-    outcomes = by_name(list(run_on_ray(plan, weights=weights, workers=2)))
+    outcomes = by_name(list(run_on_ray(plan, weights={COLORS: weights}, workers=2)))
     assert set(outcomes) == {path.name for path in plan.inputs}
     here = make_plan([tmp_path / "in"], tmp_path / "here", settings)
     want = by_name(list(run_in_process(here, colorizer)))
     if not by_url:
         always = outcomes.pop("always.png")
         assert always.status == "failed"
-        assert str(always.reason).startswith("the process that colored it ended, 3 times (The act")
+        assert str(always.reason).startswith(
+            "the process that worked on it ended, 3 times (The act"
+        )
         for label in ("a", "b"):
             (tmp_path / "here" / f"always_{label}.png").unlink()
     for name, outcome in outcomes.items():
@@ -185,16 +187,16 @@ def test_what_prevents_a_start_is_said(
     foreign = tmp_path / "foreign.safetensors"
     foreign.write_bytes(b"no weights")
     with pytest.raises(WeightsError, match=f"^{foreign}: "):
-        list(run_on_ray(plan, weights=foreign, workers=1))
+        list(run_on_ray(plan, weights={COLORS: foreign}, workers=1))
     with pytest.raises(BatchError, match="the Ray cluster has no GPU"):
-        list(run_on_ray(plan, weights=weights, device="cuda"))
+        list(run_on_ray(plan, weights={COLORS: weights}, device="cuda"))
     hinted = make_plan([album], tmp_path / "out", Settings(), hints={"a.jpg": (Hint(1, 1, 1, 1),)})
     monkeypatch.setattr(ray_engine, "__version__", "0.0.1")
     with pytest.raises(BatchError, match=r"has colorflow .*, this machine 0\.0\.1; install the"):
-        list(run_on_ray(plan, weights=weights, workers=1))
+        list(run_on_ray(plan, weights={COLORS: weights}, workers=1))
     monkeypatch.undo()
     with pytest.raises(WeightsError, match="these weights take no color hints"):
-        list(run_on_ray(hinted, weights=weights, workers=1))
+        list(run_on_ray(hinted, weights={COLORS: weights}, workers=1))
     assert list((tmp_path / "out").iterdir()) == []
 
 
@@ -206,7 +208,7 @@ def test_a_node_that_is_lost_takes_nothing_with_it(
         save_photo(tmp_path / "in" / f"{number:02}.png", number)
     plan = make_plan([tmp_path / "in"], tmp_path / "out", Settings())
     outcomes = []
-    for outcome in run_on_ray(plan, weights=weights, workers=4):
+    for outcome in run_on_ray(plan, weights={COLORS: weights}, workers=4):
         outcomes.append(outcome)
         if len(outcomes) == 2:
             cluster.remove_node(cluster.worker_nodes.copy().pop(), allow_graceful=False)
@@ -250,5 +252,5 @@ def test_ctrl_c_finishes_what_is_in_hand_and_ends_the_cluster_that_it_started(
         "colorflow: finishing the photos in hand; Ctrl-C again stops at once",
         f"colorflow: stopped, {30 - done} photos are left; the same command goes on from here",
     ]
-    again = make_plan([tmp_path / "in"], out, Settings(), weights=digest_of(weights))
+    again = make_plan([tmp_path / "in"], out, Settings(), weights={COLORS: digest_of(weights)})
     assert len(again.tasks) == 30 - done

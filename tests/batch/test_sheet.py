@@ -29,7 +29,7 @@ from colorflow.batch import (
 from colorflow.batch.sheet import caption_of, check_sheet
 from colorflow.colorizer import Colorizer
 from colorflow.errors import WritePhotoError
-from colorflow.photo import is_own_picture, read_photo
+from colorflow.photo import COLORING, is_own_picture, read_photo
 
 ODD = os.fsdecode(b"caf\xe9\n <b>&\"' 50% #1?a:b \xc3\xbc \xe5\x86\x99.png")
 
@@ -130,7 +130,7 @@ def test_a_row_shows_a_photo_in_gray_and_its_colorings(
             assert (cell.mean() > 3) == (place > 0), (row, place)
             below = top + line + height
             assert lab[below : below + line, left : left + width, 0].min() < 50, "no caption"
-    assert is_own_picture(path)
+    assert is_own_picture(path, COLORING)
 
 
 @pytest.mark.parametrize(
@@ -239,7 +239,7 @@ def test_a_full_sheet_says_how_many_photos_it_leaves_out(
     shown = write_sheet(tmp_path / "s.html", outcomes)
     assert 1 <= shown < 4
     full, gone = Page(tmp_path / "s.html").texts["li"]
-    assert full == f"The sheet is full: {4 - shown} of 5 colored photos are not on it."
+    assert full == f"The sheet is full: {4 - shown} of 5 photos are not on it."
     assert gone.startswith("Not shown: 0.png")
     assert write_sheet(tmp_path / "s.png", outcomes) == 2
     monkeypatch.setattr(sheet, "MOST_HEIGHT", 1)

@@ -18,6 +18,7 @@ from fsspec.implementations.memory import MemoryFileSystem
 from PIL import Image
 
 from colorflow.batch import (
+    COLORS,
     PhotoOutcome,
     Settings,
     Url,
@@ -31,6 +32,7 @@ from colorflow.batch.output import check_url_writable, upload
 from colorflow.cli import main
 from colorflow.colorizer import Colorizer
 from colorflow.errors import BatchError, PhotoError, WritePhotoError
+from colorflow.files import default_weights
 from colorflow.photo import Principal, read_photo, read_provenance
 from tests.batch.conftest import gray_pixels
 
@@ -442,8 +444,8 @@ def test_the_command_hands_its_options_to_the_engine(
     for options in calls:
         assert not options.pop("stop").is_set()  # type: ignore[attr-defined]
     assert calls == [
-        {"weights": None, "device": "cpu", "workers": None},
-        {"weights": None, "device": "cuda", "workers": 9},
+        {"weights": {COLORS: default_weights()}, "device": "cpu", "workers": None},
+        {"weights": {COLORS: default_weights()}, "device": "cuda", "workers": 9},
     ]
 
 

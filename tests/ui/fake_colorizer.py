@@ -118,10 +118,13 @@ class FakeColorizer:
             made.ab[:] += strength * (_mean_chroma(reference) - made.ab)
         return made
 
-    def render(self, photo: Photo, chroma: np.ndarray, *, bits: Any = 8) -> Iterator[np.ndarray]:
+    def render(
+        self, photo: Photo, chroma: np.ndarray, *, bits: Any = 8, lightness: Any = None
+    ) -> Iterator[np.ndarray]:
         from colorflow.color.full_resolution import lightness_of, render
 
-        lightness = lightness_of(photo.pixels if bits == 8 else photo.full_depth)
+        if lightness is None:
+            lightness = lightness_of(photo.pixels if bits == 8 else photo.full_depth)
         for ab in chroma:
             yield render(lightness, ab, bits=bits)
 

@@ -1,4 +1,4 @@
-"""Runs and reports the batch of `colorflow colorize`: progress, messages, report and sheet."""
+"""Runs and reports a batch of photos: progress, messages, report and sheet."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -41,8 +41,11 @@ def print_plan(plan: Plan) -> int:
 class BatchCommand:
     """One run of the command: progress, messages, and the files beside the results."""
 
-    def __init__(self, plan: Plan, arguments: argparse.Namespace) -> None:
+    def __init__(
+        self, plan: Plan, weights: Mapping[str, Path], arguments: argparse.Namespace
+    ) -> None:
         self._plan = plan
+        self._weights = weights
         self._arguments = arguments
         self._stop = threading.Event()
         self._outcomes: list[PhotoOutcome] = []
@@ -50,11 +53,11 @@ class BatchCommand:
         self._started = time.perf_counter()
 
     def run(self) -> int:
-        """Colors the plan and reports; returns the exit code."""
+        """Works the plan off and reports; returns the exit code."""
         self._check_files()
         try:
             with self._interrupt_stops():
-                self._color()
+                self._work()
         except KeyboardInterrupt:
             self._stop.set()
         except (ColorflowError, OSError):  # OSError: nothing can be printed any more
@@ -71,8 +74,8 @@ class BatchCommand:
             code = self._print_summary(interrupted=interrupted)
         return code
 
-    def _color(self) -> None:
-        """Colors the plan; prints a line for each file and the progress of all."""
+    def _work(self) -> None:
+        """Works the plan off; prints a line for each file and the progress of all."""
         from tqdm import tqdm
 
         arguments = self._arguments
@@ -85,7 +88,7 @@ class BatchCommand:
             engine, usual_workers = _engine(arguments.engine)
             for outcome in engine(
                 self._plan,
-                weights=arguments.weights,
+                weights=self._weights,
                 device=arguments.device,
                 workers=arguments.workers or usual_workers(arguments.device),
                 stop=self._stop,
@@ -165,11 +168,13 @@ class BatchCommand:
 
     def _write_sheet(self) -> None:
         from colorflow.batch import write_sheet
+        from colorflow.photo import ENLARGED
 
         sheet = self._arguments.contact_sheet
         if not sheet:
             return
-        shown = write_sheet(sheet, self._outcomes)
+        at_full_size = self._plan.settings.kind is ENLARGED
+        shown = write_sheet(sheet, self._outcomes, at_full_size=at_full_size)
         of = sum(bool(outcome.colorings) for outcome in self._outcomes)
         if not self._arguments.quiet:
             print(f"{_printable(sheet)}: {_sheet_text(shown, of)}")
@@ -199,7 +204,7 @@ class BatchCommand:
 def _engine(
     name: str,
 ) -> tuple[Callable[..., Iterator[PhotoOutcome]], Callable[[str], int | None]]:
-    """The function that colors a plan, and its default number of workers on a device."""
+    """The function that works a plan off, and its default number of workers on a device."""
     if name == "ray":
         from colorflow.batch.ray_engine import run_on_ray
 
@@ -236,7 +241,7 @@ def _left_out_text(left_out: Sequence[Location]) -> str:
 
 def _sheet_text(shown: int, of: int) -> str:
     if not shown:
-        return "not written, because there is no coloring to show"
+        return "not written, because there is no result to show"
     why = "; its notes say why it does not show the others" if shown < of else ""
     return f"{shown} of {of} photos{why}"
 

@@ -1,0 +1,88 @@
+"""Times the enlargement of one color photo, from file to file (Linux).
+
+    python -m benchmarks.enlarge                           a result of 12 megapixels, twice the size
+    python -m benchmarks.enlarge --scale 4 --tile 256
+
+The weights are already loaded. Peak memory is that of the whole process. With `--random-weights`
+the models are of the usual shape with random parameters, which cost the same time.
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+import time
+from itertools import pairwise
+from pathlib import Path
+
+import cv2
+import torch
+from PIL import Image
+from skimage import data
+
+from benchmarks.measuring import SEED, memory, print_machine, print_table
+from benchmarks.photos import size_of
+from colorflow.enlarge import enlarger as module
+from colorflow.enlarge.enlarger import Enlarger
+from colorflow.enlarge.model import DetailModel, StepConfig
+from colorflow.enlarge.tiles import TILE
+from colorflow.enlarge.weights import FIRST, LAST, RESTORE, EnlargeWeights
+from colorflow.photo import Enlargement, read_photo, write_image
+
+
+def main() -> None:
+    """Prints the table."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--megapixels", type=float, default=12, help="of the result")
+    parser.add_argument("--scale", type=int, choices=(2, 4), default=2)
+    parser.add_argument(
+        "--tile", type=int, default=TILE, help="side of a tile (default: the usual)"
+    )
+    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
+    parser.add_argument("--weights", type=Path, help="weights file (default: the shipped one)")
+    parser.add_argument("--random-weights", action="store_true")
+    options = parser.parse_args()
+    torch.set_num_threads(options.threads)
+    cv2.setNumThreads(options.threads)
+    module.TILE = options.tile
+    print_machine()
+    enlarger = _random() if options.random_weights else Enlarger.load(options.weights)
+    width, height = (side // options.scale for side in size_of(options.megapixels))
+    with tempfile.TemporaryDirectory() as folder:
+        source, target = Path(folder) / "photo.jpg", Path(folder) / "large.jpg"
+        picture = cv2.resize(data.astronaut(), (width, height), interpolation=cv2.INTER_CUBIC)
+        Image.fromarray(picture).save(source, quality=95)
+        seconds = _seconds(enlarger, source, target, options.scale)
+    head = ("step", "seconds")
+    print_table(head, [(name, f"{value:.2f}") for name, value in seconds.items()])
+    print(f"\n{width} x {height} pixels, x{options.scale}; peak memory {memory('VmHWM'):.0f} MB")
+
+
+def _seconds(enlarger: Enlarger, source: Path, target: Path, scale: int) -> dict[str, float]:
+    """Seconds of each step."""
+    times = [time.perf_counter()]
+    photo = read_photo(source)
+    times.append(time.perf_counter())
+    lightness = enlarger.lightness(photo, scale, 0.8, SEED)
+    times.append(time.perf_counter())
+    large = photo.enlarged(module.paint(photo, lightness))
+    times.append(time.perf_counter())
+    said = Enlargement(scale=scale, seed=SEED, temperature=0.8, model=enlarger.digest)
+    write_image(target, large.pixels, large, enlargement=said)
+    times.append(time.perf_counter())
+    names = ("read", "sample the lightness", "paint", "write")
+    each = dict(zip(names, (b - a for a, b in pairwise(times)), strict=True))
+    return {**each, "all": times[-1] - times[0]}
+
+
+def _random() -> Enlarger:
+    torch.manual_seed(SEED)
+    models = {
+        name: DetailModel(StepConfig(restores=name == RESTORE)).eval()
+        for name in (FIRST, LAST, RESTORE)
+    }
+    return Enlarger(EnlargeWeights(models=models, training={}, digest="random"))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,92 @@
+"""`colorflow enlarge`: photos with two or four times as many pixels on each side."""
+
+from __future__ import annotations
+
+import argparse
+from functools import partial
+from typing import TYPE_CHECKING
+
+from colorflow.cli.arguments import add_weights, number_from_zero, whole_number
+from colorflow.cli.batch_options import (
+    EXIT_CODES,
+    add_inputs,
+    add_restoring,
+    add_result_options,
+    add_run_options,
+    add_seed,
+    run_batch,
+)
+from colorflow.limits import DETAIL_TEMPERATURE, LARGEST_DETAIL_TEMPERATURE, MOST_SAMPLES, SCALES
+
+if TYPE_CHECKING:
+    from colorflow.cli.arguments import Commands
+
+
+def add_enlarge(commands: Commands) -> None:
+    """Adds the command to the program's."""
+    parser = commands.add_parser(
+        "enlarge",
+        help="enlarge photos and folders of photos",
+        description=(
+            "Enlarge photos and folders of photos, two or four times on each side. The detail that "
+            "a photo lacks is sampled. A photo that cannot be enlarged is named at the end; the "
+            f"others are enlarged. {EXIT_CODES}"
+        ),
+    )
+    add_inputs(parser)
+    parser.add_argument(
+        "--scale",
+        type=int,
+        choices=SCALES,
+        default=SCALES[0],
+        help="how many times larger each side becomes (default: %(default)s)",
+    )
+    parser.add_argument(
+        "-n",
+        type=whole_number(least=1, most=MOST_SAMPLES),
+        default=1,
+        metavar="N",
+        help="number of samples of each photo (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--temperature",
+        type=_temperature,
+        default=DETAIL_TEMPERATURE,
+        help="spread of the samples; 0 gives the most plausible detail each time, 1 all of the "
+        f"grain and texture of the model, {LARGEST_DETAIL_TEMPERATURE:g} at most (default: "
+        "%(default)s)",
+    )
+    add_restoring(parser)
+    add_seed(parser)
+    add_result_options(
+        parser,
+        labels="{label} is the scale and the seed, such as x2_s0, and {seed} the seed alone",
+        report="",
+    )
+    add_run_options(parser)
+    add_weights(parser)
+    parser.set_defaults(command=partial(_enlarge, parser))
+
+
+def _enlarge(parser: argparse.ArgumentParser, arguments: argparse.Namespace) -> int:
+    from colorflow.batch import DETAIL, EnlargeSettings
+
+    settings = EnlargeSettings(
+        scale=arguments.scale,
+        n=arguments.n,
+        seed=arguments.seed,
+        temperature=arguments.temperature,
+        restore=arguments.restore,
+        overwrite=arguments.overwrite,
+    )
+    return run_batch(parser, arguments, settings, {DETAIL: arguments.weights})
+
+
+def _temperature(text: str) -> float:
+    """An argparse type: a number from 0 to the largest temperature."""
+    number = number_from_zero(text)
+    if number > LARGEST_DETAIL_TEMPERATURE:
+        raise argparse.ArgumentTypeError(
+            f"expected a number from 0 to {LARGEST_DETAIL_TEMPERATURE:g}, got {text!r}"
+        )
+    return number

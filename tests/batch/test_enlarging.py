@@ -1,0 +1,378 @@
+"""Batches that enlarge: files, statements, what stays, and what cannot be done."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tifffile
+from PIL import Image
+from PIL.ExifTags import Base
+from skimage import data
+
+from colorflow.batch import (
+    COLORS,
+    DETAIL,
+    EnlargeSettings,
+    PhotoOutcome,
+    Settings,
+    make_plan,
+    run,
+    run_in_process,
+    write_sheet,
+)
+from colorflow.batch.work import Work
+from colorflow.cli import main
+from colorflow.color.full_resolution import lightness_of
+from colorflow.colorizer import Colorizer
+from colorflow.enlarge.enlarger import Enlarger
+from colorflow.enlarge.weights import FIRST, LAST, load_enlarge_weights, save_enlarge_weights
+from colorflow.errors import WeightsError
+from colorflow.files import digest_of
+from colorflow.photo import Enlargement, read_photo, read_provenance, read_statements
+from tests.small_weights import save_small_enlarge_weights, save_small_weights
+
+COLOR = data.astronaut()[30:70, 200:250]
+
+
+@pytest.fixture(scope="session")
+def detail(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return save_small_enlarge_weights(tmp_path_factory.mktemp("detail") / "detail.safetensors")
+
+
+@pytest.fixture(scope="session")
+def enlarger(detail: Path) -> Enlarger:
+    return Enlarger.load(detail)
+
+
+@pytest.fixture
+def enlarge(enlarger: Enlarger, tmp_path: Path) -> Callable[..., dict[str, PhotoOutcome]]:
+    """Enlarges into the folder `out`, and gives the outcomes by the names of the photos."""
+
+    def outcomes(
+        *inputs: Path, recursive: bool = False, **settings: object
+    ) -> dict[str, PhotoOutcome]:
+        work = EnlargeSettings(**settings)  # type: ignore[arg-type]
+        plan = make_plan(
+            inputs,
+            tmp_path / "out",
+            work,
+            recursive=recursive,
+            weights={DETAIL: enlarger.digest},
+        )
+        return {one.path.name: one for one in run_in_process(plan, enlarger=enlarger)}
+
+    return outcomes
+
+
+Enlarge = Callable[..., dict[str, PhotoOutcome]]
+
+
+def reduced(pixels: np.ndarray, scale: int) -> np.ndarray:
+    lightness = lightness_of(pixels)
+    height, width = lightness.shape
+    return lightness.reshape(height // scale, scale, width // scale, scale).mean((1, 3))
+
+
+def test_results_are_larger_and_say_how_they_were_made(
+    album: Path, tmp_path: Path, enlarge: Enlarge, enlarger: Enlarger
+) -> None:
+    outcomes = enlarge(album, recursive=True, scale=4, n=2, seed=3, temperature=0.5)
+    assert {one.status for one in outcomes.values()} == {"done"}
+    out = tmp_path / "out"
+    assert sorted(p.relative_to(out).as_posix() for p in out.rglob("*.*")) == [
+        f"{stem}_x4_s{seed}.{ext}"
+        for stem, ext in (("a", "jpg"), ("b", "png"), ("inner/c", "jpg"))
+        for seed in (3, 4)
+    ]
+    photo, large = read_photo(album / "b.png"), read_photo(out / "b_x4_s4.png")
+    assert large.pixels.shape == (4 * photo.height, 4 * photo.width)
+    assert np.abs(reduced(large.pixels, 4) - lightness_of(photo.pixels)).max() < 0.4
+    said = read_statements(out / "b_x4_s4.png")
+    assert said.colors is None
+    assert said.detail == Enlargement(
+        scale=4,
+        seed=4,
+        temperature=0.5,
+        model=enlarger.digest,
+        photo=digest_of(album / "b.png"),
+    )
+    again = enlarge(album, recursive=True, scale=4, n=2, seed=3, temperature=0.5)
+    assert {one.status for one in again.values()} == {"skipped"}
+    (out / "b_x4_s3.png").unlink()
+    (outcome,) = enlarge(album / "b.png", scale=4, n=2, seed=3, temperature=0.5).values()
+    assert outcome.status == "done"
+    assert [one.seed for one in outcome.colorings] == [3, 4]
+
+
+def test_colors_depth_transparency_and_metadata_stay(tmp_path: Path, enlarge: Enlarge) -> None:
+    exif = Image.Exif()
+    exif[Base.Artist] = "Ada"
+    picture = Image.fromarray(COLOR)
+    picture.save(tmp_path / "color.jpg", quality=95, exif=exif, dpi=(300, 300))
+    picture.putalpha(Image.linear_gradient("L").resize(picture.size))
+    picture.save(tmp_path / "clear.png")
+    deep = np.random.default_rng(0).integers(20_000, 40_000, (20, 30), np.uint16)
+    tifffile.imwrite(tmp_path / "deep.tif", deep)
+    names = ("color.jpg", "clear.png", "deep.tif")
+    for name in names:
+        assert enlarge(tmp_path / name)[name].status == "done"
+    color = read_photo(tmp_path / "out" / "color_x2_s0.jpg")
+    assert color.pixels.shape == (80, 100, 3)
+    with Image.open(tmp_path / "out" / "color_x2_s0.jpg") as image:
+        assert image.getexif()[Base.Artist] == "Ada"
+        assert image.info["dpi"] == (300, 300)
+    halved = color.pixels.reshape(40, 2, 50, 2, 3).mean((1, 3))
+    assert np.abs(halved - COLOR).mean() < 6
+    clear = read_photo(tmp_path / "out" / "clear_x2_s0.png")
+    assert clear.alpha is not None
+    assert clear.alpha.shape == (80, 100)
+    gray = read_photo(tmp_path / "out" / "deep_x2_s0.png")
+    assert (gray.bits, gray.pixels.shape) == (16, (40, 60))
+    assert np.abs(reduced(gray.full_depth, 2) - lightness_of(deep)).max() < 0.02
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"temperature": 0.25}, "was made with --temperature 0.8"),
+        ({"restore": True}, "was made without --restore"),
+    ],
+)
+def test_a_result_that_was_made_otherwise_is_not_replaced(
+    change: dict[str, object], message: str, album: Path, enlarge: Enlarge
+) -> None:
+    photo = album / "b.png"
+    enlarge(photo)
+    outcome = enlarge(photo, **change)["b.png"]
+    assert outcome.status == "failed"
+    assert message in str(outcome.reason)
+    assert enlarge(photo, **change, overwrite=True)["b.png"].status == "done"
+    assert enlarge(photo, **change)["b.png"].status == "skipped"
+
+
+def test_a_result_of_other_weights_or_of_another_photo_is_not_replaced(
+    album: Path, tmp_path: Path, enlarge: Enlarge, save_photo: Callable[..., Path]
+) -> None:
+    enlarge(album / "b.png")
+    plan = make_plan([album / "b.png"], tmp_path / "out", EnlargeSettings(), weights={DETAIL: "w"})
+    (outcome,) = plan.settled
+    assert "was made with other weights (" in str(outcome.reason)
+    save_photo(album / "b.png", 5)
+    assert "from a photo of other content" in str(enlarge(album / "b.png")["b.png"].reason)
+    mine = tmp_path / "out" / "a_x2_s0.jpg"
+    Image.new("L", (9, 9)).save(mine)
+    outcome = enlarge(album / "a.jpg", overwrite=True)["a.jpg"]
+    assert "it is no enlarged photo that colorflow made" in str(outcome.reason)
+    with Image.open(mine) as image:
+        assert image.size == (9, 9)
+
+
+def test_colorings_are_enlarged_and_enlarged_photos_are_not(
+    album: Path, tmp_path: Path, enlarge: Enlarge, colorizer: Colorizer
+) -> None:
+    plan = make_plan([album / "b.png"], album, Settings())
+    list(run_in_process(plan, colorizer))
+    (outcome,) = enlarge(album / "b_a.png").values()
+    assert outcome.status == "done"
+    said = read_statements(tmp_path / "out" / "b_a_x2_s0.png")
+    assert said.colors == read_provenance(album / "b_a.png")
+    assert said.detail
+    made = (tmp_path / "out" / "b_a_x2_s0.png").rename(tmp_path / "made.png")
+    again = enlarge(made, scale=4)["made.png"]
+    assert again.status == "skipped"
+    assert "colorflow made" in str(again.reason)
+    gray = enlarge(album / "a.jpg")["a.jpg"].colorings[0].path
+    plan = make_plan([gray], tmp_path / "colored", Settings())
+    (outcome,) = run_in_process(plan, colorizer)
+    assert outcome.status == "done", "an enlarged photo may be colored"
+    both = read_statements(outcome.colorings[0].path)
+    assert both.colors
+    assert both.detail == read_statements(gray).detail
+    assert (
+        make_plan(  # what the photo says of itself is not taken for --scale
+            [gray], tmp_path / "colored", Settings(), weights={COLORS: colorizer.digest}
+        )
+        .settled[0]
+        .status
+        == "skipped"
+    )
+
+
+def test_colors_and_size_in_one_go(
+    album: Path, tmp_path: Path, colorizer: Colorizer, enlarger: Enlarger
+) -> None:
+    def colored(scale: int, folder: str) -> PhotoOutcome:
+        work = Settings(n=2, seed=5, scale=scale, likelihood=True)
+        digests = {COLORS: colorizer.digest, DETAIL: enlarger.digest}
+        plan = make_plan([album / "b.png"], tmp_path / folder, work, weights=digests)
+        (outcome,) = run_in_process(plan, colorizer, enlarger)
+        return outcome
+
+    small, large = colored(1, "small"), colored(2, "large")
+    assert [one.bits_per_dim for one in large.colorings] == [
+        one.bits_per_dim for one in small.colorings
+    ]
+    plain, twice = (tmp_path / folder / "b_b.png" for folder in ("small", "large"))
+    photo, before = read_photo(twice), read_photo(plain)
+    assert (photo.width, photo.height) == (2 * before.width, 2 * before.height)
+    want = enlarger.lightness(read_photo(album / "b.png"), 2, 0.8, 5)
+    assert np.abs(lightness_of(photo.pixels) - want).max() < 1
+    halved = photo.pixels.reshape(before.height, 2, before.width, 2, 3).mean((1, 3))
+    assert np.abs(halved - before.pixels).mean() < 3, "the same colors"
+    said, plainly = read_statements(twice), read_statements(plain)
+    assert said.colors == plainly.colors
+    assert said.detail
+    assert (said.detail.scale, said.detail.seed, said.detail.temperature) == (2, 5, 0.8)
+    assert colored(2, "large").status == "skipped"
+    assert "was made with --scale 2" in str(colored(1, "large").reason)
+    assert "was made with --scale 2" in str(colored(4, "large").reason)
+    assert "was made without --scale" in str(colored(2, "small").reason)
+
+
+def test_every_setting_has_its_range() -> None:
+    for wrong in ({"scale": 3}, {"n": 0}, {"n": 1001}, {"seed": -1}, {"temperature": 2.1}):
+        with pytest.raises(ValueError, match="expected"):
+            EnlargeSettings(**wrong)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="scale: expected 1, 2 or 4, got 3"):
+        Settings(scale=3)
+
+
+def test_photos_that_cannot_be_enlarged_are_named_and_the_others_are_made(
+    album: Path, enlarge: Enlarge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Image.new("L", (7, 40)).save(album / "narrow.png")
+    (album / "broken.png").write_bytes(b"no picture")
+    Image.new("L", (200, 100)).save(album / "large.png")
+    monkeypatch.setattr("colorflow.enlarge.enlarger.MAX_RESULT_PIXELS", 40_000)
+    outcomes = enlarge(album)
+    assert {name for name, one in outcomes.items() if one.status == "done"} == {"a.jpg", "b.png"}
+    assert outcomes["narrow.png"].reason == ("is 7 x 40 pixels; enlarging needs at least 8 x 8")
+    assert "choose a smaller scale" in str(outcomes["large.png"].reason)
+    assert outcomes["broken.png"].status == "failed"
+
+
+def test_a_full_disk_ends_the_run_and_leaves_nothing_behind(
+    album: Path, tmp_path: Path, enlarge: Enlarge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patch:
+        patch.setattr("colorflow.files.os.fsync", full)
+        outcomes = enlarge(album)
+    (outcome,) = outcomes.values()
+    assert outcome.ends_the_run
+    assert "No space left on device" in str(outcome.reason)
+    left = [path.name for path in (tmp_path / "out").iterdir() if path.suffix]
+    assert left == []
+    assert {one.status for one in enlarge(album).values()} == {"done"}
+
+
+def test_weights_that_are_missing_foreign_or_cannot_restore(
+    album: Path, tmp_path: Path, detail: Path
+) -> None:
+    def first(work: Work, weights: dict[str, Path | None]) -> None:
+        list(run(make_plan([album], tmp_path / "out", work), weights=weights))
+
+    with pytest.raises(WeightsError, match=r"absent\.safetensors: there is no such weights file"):
+        first(EnlargeSettings(), {DETAIL: tmp_path / "absent.safetensors"})
+    foreign = save_small_weights(tmp_path / "colors.safetensors")
+    with pytest.raises(WeightsError, match="not a colorflow weights file"):
+        first(EnlargeSettings(), {DETAIL: foreign})
+    two = tmp_path / "two.safetensors"
+    models = load_enlarge_weights(detail).models
+    save_enlarge_weights(two, {FIRST: models[FIRST], LAST: models[LAST]}, {})
+    for work in (EnlargeSettings(restore=True), Settings(scale=2, restore=True)):
+        with pytest.raises(WeightsError, match="these weights cannot restore; leave --restore"):
+            first(work, {COLORS: foreign, DETAIL: two})
+    assert not list((tmp_path / "out").glob("*.*g"))
+
+
+def test_workers_make_the_same(
+    album: Path, tmp_path: Path, detail: Path, weights: Path, enlarge: Enlarge
+) -> None:
+    enlarge(album / "b.png")
+    for number, work in enumerate((EnlargeSettings(), Settings(scale=2))):
+        plan = make_plan([album / "b.png"], tmp_path / str(number), work)
+        (outcome,) = run(plan, weights={COLORS: weights, DETAIL: detail})
+        assert outcome.status == "done", outcome
+    here, there = tmp_path / "out" / "b_x2_s0.png", tmp_path / "0" / "b_x2_s0.png"
+    difference = read_photo(here).pixels.astype(int) - read_photo(there).pixels
+    assert np.abs(difference).max() <= 1
+    assert read_photo(tmp_path / "1" / "b_a.png").width == 2 * read_photo(album / "b.png").width
+
+
+def test_the_sheet_shows_the_middle_at_full_size(
+    album: Path, tmp_path: Path, enlarge: Enlarge
+) -> None:
+    picture = Image.fromarray(np.kron(data.camera()[100:132, 200:232], np.ones((8, 8), np.uint8)))
+    picture.save(album / "b.png")
+    outcome = enlarge(album / "b.png", n=2)["b.png"]
+    sheet = tmp_path / "sheet.png"
+    assert write_sheet(sheet, [outcome], at_full_size=True) == 1
+    large = read_photo(outcome.colorings[0].path).pixels
+    side = 300
+    top = (large.shape[0] - side) // 2
+    middle = large[top : top + side, top : top + side]
+    shown = read_photo(sheet).pixels
+    found = any(
+        np.array_equal(shown[y : y + side, x : x + side, 0], middle)
+        for y in range(0, 60)
+        for x in range(300, 330)
+    )
+    assert found
+
+
+def test_the_command(
+    album: Path, tmp_path: Path, detail: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out, report = tmp_path / "out", tmp_path / "report.json"
+    command = ["enlarge", str(album / "a.jpg"), "-o", str(out), "--weights", str(detail)]
+    options = ["--scale", "4", "--ext", "png", "--name", "{stem} {seed}.{ext}", "--seed", "9"]
+    assert main([*command, *options, "--report", str(report)]) == 0
+    assert read_photo(out / "a 9.png").width == 4 * read_photo(album / "a.jpg").width
+    said = json.loads(report.read_text())
+    assert said["made_by"] == "colorflow enlarge"
+    assert said["settings"]["scale"] == 4
+    detail_of = read_statements(out / "a 9.png").detail
+    assert detail_of
+    assert not detail_of.restored
+    assert main([*command, *options, "--clean", "--report", str(report)]) == 0
+    assert "1 skipped" in capsys.readouterr().out
+    restored = [*command, "--restore", "-o", str(tmp_path / "restored")]
+    assert main(restored) == 0
+    detail_of = read_statements(tmp_path / "restored" / "a_x2_s0.jpg").detail
+    assert detail_of
+    assert detail_of.restored
+    capsys.readouterr()
+    assert main([*command, "--weights", str(tmp_path / "none.safetensors")]) == 1
+    message = capsys.readouterr().err
+    assert message.count("\n") == 1
+    assert "none.safetensors: there is no such weights file" in message
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["enlarge", "--scale", "3"], "argument --scale: invalid choice: 3"),
+        (["enlarge", "--temperature", "3"], "expected a number from 0 to 2, got '3'"),
+        (["enlarge", "-n", "0"], "argument -n: expected a whole number from 1 to 1000"),
+        (["enlarge", "--clean", "--restore"], "not allowed with argument --clean"),
+        (["colorize", "--scale", "3"], "argument --scale: invalid choice: 3"),
+        (["colorize", "--restore"], "argument --restore: needs --scale 2 or 4"),
+    ],
+)
+def test_wrong_usage(
+    arguments: list[str], message: str, album: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    name, *options = arguments
+    with pytest.raises(SystemExit) as ended:
+        main([name, str(album), "-o", "out", *options])
+    assert ended.value.code == 2
+    assert message in capsys.readouterr().err
