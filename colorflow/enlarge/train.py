@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -126,7 +126,8 @@ def export_doublings(
         source = name if name == LAST or has_state(run_folder, name) else LAST
         if source != name and name == RESTORE:
             continue
-        models[name], training[name] = load_trained(run_folder, source, trainee)
+        module, training[name] = load_trained(run_folder, source, trainee)
+        models[name] = cast(DetailModel, module)
         if source != name:
             training[name]["doubling"] = source
         say(f"{name}: {training[name]}")

@@ -5,7 +5,7 @@ Dimensions: n samples, H and W the pixels of the low resolution, s the scale.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
@@ -111,7 +111,7 @@ def _resized(
 
 
 def _doublings(
-    models: list[ConditionalPhotos], temperature: float
+    models: Sequence[ConditionalPhotos], temperature: float
 ) -> Callable[[Lightness, int, torch.Generator], Lightness]:
     """One doubling after the other; where the means are kept, in range as the Enlarger is."""
 

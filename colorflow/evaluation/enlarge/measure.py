@@ -26,10 +26,8 @@ SIDE = 256
 """Pixels of the square in the middle of a photo that is measured."""
 BORDER = 16
 """Pixels at its edges that are left out: what is enlarged there lacks its surroundings."""
-SAMPLES = 19
-"""Samples of a random column; the truth lies between the extremes of 19 with a chance of 90 %."""
-SCORED = 8
-"""The first of them, for the energy score and the diversity."""
+SAMPLES = 8
+"""Samples of a random column."""
 OCTAVES = 3
 _RANGE = 100.0
 """Of L*."""
@@ -100,11 +98,11 @@ def measures_of(samples: Lightness, truth: Lightness, scale: int, judge: Judge) 
         ),
         "LR_PSNR": _psnr(low, again),
         "LR_off_after_rounding": float(np.abs(rounded - low).max()),
-        "energy_score": _energy_score(inside[:SCORED], true),
+        "energy_score": _energy_score(inside, true),
     }
     if len(samples) > 1:
         drawn = torch.from_numpy(inside)
-        values["diversity"] = float(drawn[:SCORED].std(0).mean())
+        values["diversity"] = float(drawn.std(0).mean())
         values["coverage_90"] = coverage(drawn, torch.from_numpy(true), _NOMINAL)
     picture = square_picture(np.repeat(_gray(inside[0])[..., None], 3, 2))
     return Measures(

@@ -95,7 +95,8 @@ def run_enlarge_evaluation(
     judge, loaded = Judge(), load_enlarge_weights(weights)
     columns = columns_of(scale, loaded, SIDE, rivals)
     densities = densities_of(loaded, SIDE, rivals) if scale == 2 else {}
-    records: dict[str, list[Measures]] = {column.name: [] for column in columns} | {_TRUTH: []}
+    names = [*(column.name for column in columns), _TRUTH]
+    records: dict[str, list[Measures]] = {name: [] for name in names}
     bits: dict[str, list[float]] = {name: [] for name in densities}
     rows, left_out = [], []
     files = photos_of(folder, limit)
@@ -161,9 +162,9 @@ def table_of(
             terms = kernel_terms(true_features, np.stack([one.features for one in measured]))
             own["kd_lite2"] = bootstrap.estimate(mean_of_pairs(terms))
         table[name] = own
-    for name, values in bits.items():
+    for name, per_photo in bits.items():
         last = [column for column in table if column.startswith(name)][-1]
-        table[last]["bits_per_dim"] = bootstrap.estimate(mean_of(np.array(values)))
+        table[last]["bits_per_dim"] = bootstrap.estimate(mean_of(np.array(per_photo)))
     return table
 
 

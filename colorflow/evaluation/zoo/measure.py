@@ -21,8 +21,8 @@ from colorflow.flows import InversionError
 from colorflow.model.condition import Condition
 from colorflow.model.density import ConditionalDensity
 from colorflow.training.loop import resume
+from colorflow.training.objective import TrainingData
 from colorflow.training.pack import Pack
-from colorflow.training.pixels import AnyPack
 from colorflow.training.run_folder import read_state
 from colorflow.training.targets import EVALUATED_PHOTO_SIDE
 from colorflow.training.trainer import TrainConfig, Trainer
@@ -180,7 +180,7 @@ def photo_nats(
 
 @torch.no_grad()
 def inverse_errors(
-    density: ConditionalDensity, trainer: Trainer
+    density: ConditionalDensity, trainer: Trainer[Condition]
 ) -> tuple[float | None, float | None]:
     """Largest error of ab -> latents -> ab, CIELAB units, and of latents -> ab -> latents."""
     ab, condition = _batch(trainer, "dev", INVERTED_PHOTOS)
@@ -224,7 +224,7 @@ def _sample_one(density: ConditionalDensity, condition: Condition) -> None:
         density.sample(condition, 1, torch.Generator().manual_seed(3))
 
 
-def _rows(pack: AnyPack, split: str) -> np.ndarray:
+def _rows(pack: TrainingData[Condition], split: str) -> np.ndarray:
     rows = pack.rows(split, variant="whole", larger_than=EVALUATED_PHOTO_SIDE)
     if len(rows) == 0:
         raise PackError(f"{pack.folder}: no large photo among {split} to measure on")

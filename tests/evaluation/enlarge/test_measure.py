@@ -16,6 +16,7 @@ from colorflow.enlarge.model import DEQUANTIZATION_STD
 from colorflow.evaluation.enlarge.columns import Density
 from colorflow.evaluation.enlarge.measure import (
     BORDER,
+    SAMPLES,
     SIDE,
     bits_per_dim,
     measures_of,
@@ -61,13 +62,13 @@ def test_noise_of_a_known_std() -> None:
 
 
 def test_samples_of_the_truths_own_distribution_cover_it() -> None:
-    """Truth and 19 samples are noise about one picture: 90 % of the pixels, by exchangeability."""
+    """Truth and samples are noise about one picture: 90 % of the pixels, by exchangeability."""
     rng = np.random.default_rng(1)
     center = TRUTH + rng.normal(0, 3, TRUTH.shape)
-    right = measured(center + rng.normal(0, 3, (19, *TRUTH.shape)))
+    right = measured(center + rng.normal(0, 3, (SAMPLES, *TRUTH.shape)))
     assert right["coverage_90"] == pytest.approx(0.9, abs=0.01)
     assert right["diversity"] == pytest.approx(3 * 0.965, rel=0.02)  # of 8: c4 = 0.965
-    narrow = measured(center + rng.normal(0, 1, (19, *TRUTH.shape)))
+    narrow = measured(center + rng.normal(0, 1, (SAMPLES, *TRUTH.shape)))
     assert narrow["coverage_90"] < 0.6
     assert narrow["energy_score"] > right["energy_score"]
 
