@@ -216,7 +216,7 @@ def _colorize(page: Page, photos: Photos) -> None:
     _says(page, "#status", "colorings in")
     page.locator("#gallery .thumbnail-item").nth(2).click()
     expect(page.locator("#gallery .selected")).to_contain_text("C: ")
-    expect(page.locator("#compare .content img")).to_have_count(2, timeout=PATIENCE)
+    expect(page.locator("#compare img")).to_have_count(2, timeout=PATIENCE)
     _says(page, "#download", "pixels")
 
 
@@ -252,7 +252,7 @@ def _reference(page: Page, photos: Photos) -> None:
     _upload(page, "#reference-reference", photos.garage_in_color)
     _press(page, "#reference-go")
     _says(page, "#reference-status", "Colored in")
-    expect(page.locator("#reference-compare .content img")).to_have_count(2, timeout=PATIENCE)
+    expect(page.locator("#reference-compare img")).to_have_count(2, timeout=PATIENCE)
     _says(page, "#reference-download", "pixels")
 
 

@@ -9,10 +9,11 @@
     page.py       what every tab shares: heading, theme, page.css; page.js names things for screen
                   readers
     session.py    what the server keeps of one visitor: open photos, the job at work, their files
-    panes.py      where every tab takes uploads and shows results
+    panes.py      where every tab takes uploads and shows results; compare.py: before and after
     controls.py   controls that several tabs have; status.py: their status lines
     colorize.py   the tab that colors photos; colorize_layout.py has its components,
-                  uncertainty_map.py the part that shows how certain the colors are
+                  all_photos.py the part for several photos, uncertainty_map.py the part that shows
+                  how certain the colors are, samples.py photos to try
     hints.py      the tab where a visitor gives points their colors; hint_lists.py has its lists
     reference.py  the tab that carries the colors of one photo over to another
     folder.py     the tab that colors many photos, and gives a zip of them
@@ -25,8 +26,8 @@ What the tabs work with:
     photos.py         an uploaded photo: its previews, and its colorings in full size
     colorings.py      colorings of a photo, made one by one
     hinted_photo.py   a photo that is colored by hints; points.py: what clicks do to the points, and
-                      files of hints; swatches.py: likely colors, and names of colors; marks.py:
-                      points drawn on a picture
+                      files of hints; swatches.py: likely colors, and names of colors; materials.py:
+                      colors of skin, sky and so on; marks.py: points drawn on a picture
     folder_intake.py  uploads and archives put into a folder; folder_job.py: the job that colors it
     flow_pictures.py  pictures of how a flow colors a photo
 

@@ -63,6 +63,18 @@ class Coloring:
         return said if variation is None else f"{said}, variation {variation}"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """Which colorings of a photo are wanted; arguments as those of `Colorizer.predict`."""
+
+    n: int
+    temperature: float
+    seed: int
+    samples: bool
+    diverse: bool
+    """Whether samples are the most different among many; of no matter for principal colorings."""
+
+
 @dataclass(slots=True, kw_only=True, eq=False)
 class ColoredPhoto:
     """A photo that a visitor has opened, and its colorings."""
@@ -72,6 +84,8 @@ class ColoredPhoto:
     """The file as Gradio has it."""
     colorings: Sequence[Coloring] = ()
     chosen: Coloring | None = None
+    options: Options | None = None
+    """With which all colorings that were wanted have been made last."""
 
     @property
     def folder(self) -> Path:
@@ -126,18 +140,38 @@ def write_chosen(
     chosen = current.chosen if current else None
     if current is None or chosen is None:
         return None
-    photo = current.photo
-    path = chosen.folder / f"{chosen.stem}{suffix or photo.suffix}"
+    path = None
     try:
-        if not path.exists():
-            provenance = provenance_of(chosen.spec, chosen.share, model)
-            photo.write_coloring(chosen.ab, path, provenance)
+        path = write_full_size(current.photo, chosen, model, suffix)
     except ColorflowError:
         if session.current is current and current.chosen is chosen:
             raise
     finally:
         session.delete_if_closed()
-    return (photo, path) if session.current is current and current.chosen is chosen else None
+    if path is None or session.current is not current or current.chosen is not chosen:
+        return None
+    return current.photo, path
+
+
+def write_full_size(
+    photo: UploadedPhoto, coloring: Coloring, model: str, suffix: str | None = None
+) -> Path:
+    """Write a coloring in the photo's own size, unless the file is there already.
+
+    Args:
+        photo: the photo.
+        coloring: of the photo.
+        model: digest of the weights, for the provenance in the file.
+        suffix: .jpg or .png; by default that of the photo.
+
+    Raises:
+        ColorflowError: the photo cannot be read any more, or the file not written.
+    """
+    path = coloring.folder / f"{coloring.stem}{suffix or photo.suffix}"
+    if not path.exists():
+        provenance = provenance_of(coloring.spec, coloring.share, model)
+        photo.write_coloring(coloring.ab, path, provenance)
+    return path
 
 
 Made = Iterator[tuple["ColoringSpec", NDArray[np.float32], float | None]]
@@ -209,29 +243,24 @@ class Colorings(Job):
             self.colored_photo.colorings = [*self.colored_photo.colorings, coloring]
 
 
-def color_anew(
-    colorizer: Colorizer,
-    colored_photo: ColoredPhoto,
-    *,
-    n: int,
-    temperature: float,
-    seed: int,
-    samples: bool,
-    diverse: bool,
-) -> Colorings:
-    """Principal colorings or samples of a photo; arguments as those of `Colorizer.predict`.
+def color_anew(colorizer: Colorizer, colored_photo: ColoredPhoto, options: Options) -> Colorings:
+    """Principal colorings or samples of a photo.
 
     Samples come one by one, unless they are the most different ones; these and principal colorings
-    come from many samples at once. `diverse` matters only for samples.
+    come from many samples at once.
     """
+    n, temperature, seed, samples = (
+        options.n, options.temperature, options.seed, options.samples,
+    )  # fmt: skip
 
     def make(photo: Photo) -> Made:
-        if samples and not diverse:
+        if samples and not options.diverse:
             yield from _samples(colorizer, photo, temperature, seed, n)
         else:
             yield from _items(
                 colorizer.predict(photo, n, temperature, seed, samples=samples, diverse=samples)
             )
+        colored_photo.options = options
 
     return Colorings(colored_photo, make, n)
 

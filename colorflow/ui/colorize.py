@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -20,18 +19,11 @@ from colorflow.ui.colorings import (
     more_like,
     something_else,
 )
-from colorflow.ui.colorize_layout import (
-    ANEW,
-    COLORIZE,
-    GRAY,
-    SAMPLES,
-    SUMMARY,
-    ColorizeLayout,
-)
-from colorflow.ui.controls import checked_seed
-from colorflow.ui.gradio_patches import file_url
+from colorflow.ui.colorize_layout import ANEW, COLORIZE, GRAY, WELCOME, ColorizeLayout
+from colorflow.ui.controls import SAMPLES, SUMMARY, options_of
 from colorflow.ui.limits import MemoryBudget
 from colorflow.ui.panes import AT_ONCE, IN_TURN
+from colorflow.ui.samples import copy_of_sample
 from colorflow.ui.session import Session
 from colorflow.ui.status import FAILURES, Updates, line, problem, progress
 from colorflow.ui.uncertainty_map import UncertaintyMap
@@ -81,13 +73,13 @@ class ColorizeTab(ColorizeLayout):
         self.session = self.photos.session
         with self.result.column:
             self.map = UncertaintyMap(colorizer, self.session, self.status)
-        self._connect_photos()
-        self._connect_colorings()
+        self._connect_colorings(self._connect_photos())
         self._connect_choices()
 
-    def _connect_photos(self) -> None:
+    def _connect_photos(self) -> gr.events.Dependency:
+        """Connect what opens photos; returns the opening of a sample, which is colored at once."""
         shown = [
-            self.session, self.strip, self.photos.preview, self.about, self.button,
+            self.session, *self.all.components, self.photos.preview, self.about, self.button,
             self.cancel_button, self.status, self.result.welcome, self.result.column, self.view,
             self.gallery, self.beside, self.result.compare, self.format, self.result.download,
             *self.map.components,
@@ -101,10 +93,17 @@ class ColorizeTab(ColorizeLayout):
             trigger_mode="always_last",
             **IN_TURN,
         )
-        look = self.strip.select(self.look_at, [self.session], shown, **AT_ONCE)
+        look = self.all.strip.select(self.look_at, [self.session], shown, **AT_ONCE)
         self._prepare_download_after(uploaded, look)
+        return self.result.welcome.select(
+            self.open_sample,
+            [self.session],
+            [self.photos.upload, *shown],
+            show_progress_on=self.about,
+            **IN_TURN,
+        )
 
-    def _connect_colorings(self) -> None:
+    def _connect_colorings(self, sample: gr.events.Dependency) -> None:
         options = [self.n, self.temperature, self.seed, self.diverse, self.view]
         events: list[tuple[Any, Callable[..., Iterator[Updates]], Sequence[Any]]] = [
             (self.button.click, self.colorize, options),
@@ -116,22 +115,33 @@ class ColorizeTab(ColorizeLayout):
             self.result.column, self.result.welcome, self.view, self.gallery, self.result.compare,
             self.result.download, self.status, self.cancel_button,
         ]  # fmt: skip
-        for event, handler, inputs in events:
-            # The job before ends at once, and not only when it is this one's turn.
-            made = event(Session.stop, [self.session], None, **AT_ONCE).then(
+        # The job before ends at once, and not only when it is this one's turn.
+        begun = [
+            (event(Session.stop, [self.session], None, **AT_ONCE), handler, inputs)
+            for event, handler, inputs in events
+        ]
+        for before, handler, inputs in [*begun, (sample, self.colorize, options)]:
+            made = before.then(
                 handler,
                 [self.session, *inputs],
-                shown,
+                [*shown, *self.all.components],
                 show_progress_on=self.status,
                 trigger_mode="multiple",
                 **IN_TURN,
             )
             made.then(None, js=_SHOW_RESULTS)
             self._prepare_download_after(made)
+        self.all.connect(
+            self.session,
+            options,
+            self._colorings,
+            self.result.prepare_download,
+            [*shown, self.format],
+        )
 
     def _connect_choices(self) -> None:
         compare, download = self.result.compare, self.result.download
-        self.cancel_button.click(Session.cancel, [self.session], None, **AT_ONCE)
+        self.cancel_button.click(self.cancel, [self.session], None, **AT_ONCE)
         self.beside.input(self.compare_with, [self.session, self.beside], [compare], **AT_ONCE)
         choose = self.gallery.select(
             self.choose, [self.session], [compare, download, self.status], **AT_ONCE
@@ -171,20 +181,41 @@ class ColorizeTab(ColorizeLayout):
                 continue
             session.add(added)
             if is_shown:
-                yield {self.strip: strip_html(session.items, session.current)}
+                yield self.all.shown(session)
                 continue
             session.look_at(added)
-            yield self._view(session, said)
+            yield {**self._view(session, said), self.all.status: ""}
             is_shown = True
-        yield {self.about: self._about(session, said)} if is_shown else self._view(session, said)
+        if is_shown:
+            yield {self.about: self._about(session, said)}
+        else:
+            yield {**self._view(session, said), self.all.status: ""}
+
+    def open_sample(self, session: PhotoSession, event: gr.SelectData) -> Iterator[Updates]:
+        """Open one of the photos to try as if it had been uploaded."""
+        try:
+            path = str(copy_of_sample(int(event.index), session.folder))
+        except FAILURES as error:
+            yield {self.about: problem(error)}
+            return
+        yield {self.photos.upload: [path]}
+        yield from self.open_photos([path], session)
+
+    def show_samples(self) -> Updates:
+        """Show what becomes of the photos to try, unless there is no room to color them."""
+        try:
+            return {self.result.welcome: f"{WELCOME}{self.samples.colored_html()}"}
+        except FAILURES:
+            return {self.result.welcome: gr.skip()}
 
     def look_at(self, session: PhotoSession, event: gr.SelectData) -> Updates:
         """Show another one of the visitor's photos with its colorings."""
         index = int(event.index)
         if index >= len(session.items):
             return {self.about: line("That photo is gone; choose it again.", bad=True)}
-        session.look_at(session.items[index])
-        return self._view(session)
+        with self.all.undisturbed(session):
+            session.look_at(session.items[index])
+            return self._view(session)
 
     # colorings
 
@@ -201,22 +232,12 @@ class ColorizeTab(ColorizeLayout):
 
         Args:
             session: the visitor's.
-            n: number of colorings.
-            temperature: multiplies the shipped temperatures.
-            seed: of the first sample.
-            diverse: whether samples are the most different among many.
-            view: `SUMMARY` for principal colorings, `SAMPLES` for samples.
+            n, temperature, seed, diverse, view: as `options_of` takes them.
         """
         yield from self._stream(
             session,
             lambda photo: color_anew(
-                self._colorizer,
-                photo,
-                n=int(n),
-                temperature=temperature,
-                seed=checked_seed(seed),
-                samples=view == SAMPLES,
-                diverse=diverse,
+                self._colorizer, photo, options_of(n, temperature, seed, diverse, view)
             ),
         )
 
@@ -231,6 +252,10 @@ class ColorizeTab(ColorizeLayout):
         yield from self._stream(
             session, lambda photo: something_else(self._colorizer, photo, int(n))
         )
+
+    def cancel(self, session: PhotoSession) -> None:
+        """End the job after the coloring at work; those that are there stay."""
+        session.cancel()
 
     def choose(self, session: PhotoSession, event: gr.SelectData) -> Updates:
         """Show the coloring that was clicked; its download is prepared next."""
@@ -283,6 +308,7 @@ class ColorizeTab(ColorizeLayout):
             self.gallery: gr.update(value=_gallery(job.colored_photo), selected_index=0),
             **self.result.shown(),
             **self._compared(session, job.colored_photo, coloring),
+            **self.all.shown(session),
         }
 
     def _ended(self, job: Colorings, seconds: float) -> Updates:
@@ -301,8 +327,9 @@ class ColorizeTab(ColorizeLayout):
         self, session: PhotoSession, current: ColoredPhoto, coloring: Coloring
     ) -> Updates:
         photo = current.photo
-        true_colors = photo.kind is Kind.COLORED and not session.compares_gray
-        return self.result.compared(photo.preview if true_colors else photo.gray, coloring.preview)
+        as_gray = photo.kind is Kind.COLORED and session.compares_gray
+        before = photo.gray if as_gray else photo.preview
+        return self.result.compared(photo, before, coloring.preview)
 
     def _about(self, session: PhotoSession, said: Sequence[str]) -> str:
         said = list(dict.fromkeys(said))
@@ -324,7 +351,7 @@ class ColorizeTab(ColorizeLayout):
         colored = photo is not None and photo.kind is Kind.COLORED
         view: Updates = {
             self.session: session,
-            self.strip: strip_html(session.items, current),
+            **self.all.shown(session),
             **self.photos.shown(photo),
             self.about: self._about(session, said),
             self.button: gr.update(
@@ -338,12 +365,18 @@ class ColorizeTab(ColorizeLayout):
             self.beside: gr.update(visible=colored),
             **self.map.emptied(),
         }
-        if photo is not None:
-            view[self.format] = "JPEG" if photo.suffix == ".jpg" else "PNG"
-        if current is None or current.chosen is None:
-            return view
+        return {**view, **self._colorings(session)}
+
+    def _colorings(self, session: PhotoSession) -> Updates:
+        """The format and the colorings, if any, of the photo that the visitor looks at."""
+        current = session.current
+        if current is None:
+            return {}
+        own_format = {self.format: "JPEG" if current.photo.suffix == ".jpg" else "PNG"}
+        if current.chosen is None:
+            return own_format
         return {
-            **view,
+            **own_format,
             **self.result.shown(),
             self.view: SAMPLES if current.shows_samples else SUMMARY,
             self.gallery: gr.update(
@@ -352,20 +385,6 @@ class ColorizeTab(ColorizeLayout):
             ),
             **self._compared(session, current, current.chosen),
         }
-
-
-def strip_html(photos: Sequence[ColoredPhoto], current: ColoredPhoto | None) -> str:
-    """Small pictures of the photos as buttons; nothing for a single one, which is shown anyway."""
-    if len(photos) < 2:
-        return ""
-    buttons = "".join(
-        f'<button type="button" data-index="{index}" data-act="look" '
-        f'aria-pressed="{str(one is current).lower()}" title="{html.escape(one.upload.name)}">'
-        f'<img src="{file_url(one.photo.thumbnail)}" alt="{html.escape(one.upload.name)}">'
-        "</button>"
-        for index, one in enumerate(photos)
-    )
-    return f'<div role="group" aria-label="Your photos" class="strip">{buttons}</div>'
 
 
 def _gallery(photo: ColoredPhoto) -> list[tuple[str, str]]:

@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING
 
 import gradio as gr
 
-from colorflow.ui.controls import seed_number, vividness_slider
+from colorflow.ui.all_photos import AllPhotos
+from colorflow.ui.controls import seed_number, view_switch, vividness_slider
 from colorflow.ui.limits import MemoryBudget
-from colorflow.ui.panes import LISTEN, SUFFIXES, ComparePane, UploadPane, formats_line
+from colorflow.ui.panes import SUFFIXES, ComparePane, UploadPane, formats_line
+from colorflow.ui.samples import Samples
 from colorflow.ui.status import status_line
 
 if TYPE_CHECKING:
@@ -19,10 +21,8 @@ MOST_COLORINGS = 8
 COLORIZE, ANEW = "Colorize", "Color it anew"
 """What the button says for a photo without and with colors."""
 TRUE_COLORS, GRAY = "Its own colors", "Its gray"
-SUMMARY, SAMPLES = "Summary", "Single samples"
-"""What the switch above the gallery says: principal colorings, or samples."""
 
-_WELCOME = """
+WELCOME = """
 <ol>
 <li><h2>Choose a photo</h2>A scan, or a picture of the print taken with a phone; sepia is fine.</li>
 <li><h2>Color it</h2>First comes the average of all colorings that suit the photo, then other kinds
@@ -30,10 +30,6 @@ with their shares: the dress may be red in 41 of 100, and blue in the others.</l
 <li><h2>Keep the one you like</h2>The download has your photo's own size, sharpness and date.</li>
 </ol>
 """
-VIEWS = (
-    "The average of all colorings and the averages of the most frequent kinds; or single samples, "
-    "which are bolder."
-)
 _VARIATIONS = """
 <p>More like this keeps the colors of the chosen one and changes their details. Something else
 brings other colorings beside it.</p>
@@ -60,9 +56,12 @@ class ColorizeLayout:
         with gr.Row(elem_id="colorize", elem_classes="workbench"):
             with gr.Column(scale=2, min_width=300):
                 self.photos = UploadPane(root, budget, "upload", "Photos", several=True)
+                self.all = AllPhotos(colorizer)
                 self._build_photo()
             with gr.Column(scale=5, min_width=300):
-                self.result = ComparePane("", _WELCOME, colorizer.digest, self.status)
+                self.samples = Samples(colorizer, budget)
+                welcome = f"{WELCOME}{self.samples.gray_html()}"
+                self.result = ComparePane("", welcome, colorizer.digest, self.status)
                 with self.result.column:
                     self._build_gallery()
                     self._build_comparison()
@@ -75,7 +74,6 @@ class ColorizeLayout:
                 self._build_controls()
 
     def _build_photo(self) -> None:
-        self.strip = gr.HTML("", js_on_load=LISTEN, apply_default_css=False, elem_id="strip")
         self.photos.add_preview("preview", 240)
         self.about = status_line(self.formats, "about")
         with gr.Row():
@@ -105,9 +103,7 @@ class ColorizeLayout:
             )
 
     def _build_gallery(self) -> None:
-        self.view = gr.Radio(
-            [SUMMARY, SAMPLES], value=SUMMARY, label="Show", info=VIEWS, elem_id="view"
-        )
+        self.view = view_switch("view", "Show")
         gr.HTML("<h2>Choose the one you like best</h2>", elem_id="gallery-heading")
         self.gallery = gr.Gallery(
             show_label=False,

@@ -6,9 +6,24 @@ import gradio as gr
 
 from colorflow.errors import ColorflowError
 from colorflow.limits import LARGEST_SEED
+from colorflow.ui.colorings import Options
 
 MOST_VIVID = 1.5
 """The largest factor on the shipped temperatures."""
+SUMMARY, SAMPLES = "Summary", "Single samples"
+"""What the switch of views says: principal colorings, or samples."""
+
+
+def view_switch(elem_id: str, label: str) -> gr.Radio:
+    """Make the switch between principal colorings and samples."""
+    return gr.Radio(
+        [SUMMARY, SAMPLES],
+        value=SUMMARY,
+        label=label,
+        info="The average of all colorings and the averages of the most frequent kinds; or single "
+        "samples, which are bolder.",
+        elem_id=elem_id,
+    )
 
 
 def vividness_slider(elem_id: str) -> gr.Slider:
@@ -49,3 +64,25 @@ def checked_seed(seed: int | None, label: str = "Seed") -> int:
     if seed is None or not 0 <= seed <= LARGEST_SEED:
         raise ColorflowError(f"{label}: a whole number from 0 to {LARGEST_SEED}.")
     return int(seed)
+
+
+def options_of(n: int, temperature: float, seed: int | None, diverse: bool, view: str) -> Options:
+    """What the visitor wants, from the values of the controls.
+
+    Args:
+        n: number of colorings.
+        temperature: multiplies the shipped temperatures.
+        seed: of the first sample.
+        diverse: whether samples are the most different among many.
+        view: `SUMMARY` for principal colorings, `SAMPLES` for samples.
+
+    Raises:
+        ColorflowError: the seed is none.
+    """
+    return Options(
+        n=int(n),
+        temperature=temperature,
+        seed=checked_seed(seed),
+        samples=view == SAMPLES,
+        diverse=diverse,
+    )

@@ -11,8 +11,13 @@ import gradio as gr
 
 from colorflow.batch import Settings
 from colorflow.batch.archive import ArchiveLimits
-from colorflow.ui.colorize_layout import SAMPLES, SUMMARY, VIEWS
-from colorflow.ui.controls import checked_seed, seed_number, vividness_slider
+from colorflow.ui.controls import (
+    SAMPLES,
+    checked_seed,
+    seed_number,
+    view_switch,
+    vividness_slider,
+)
 from colorflow.ui.folder_intake import Intake, take_in
 from colorflow.ui.folder_job import (
     Album,
@@ -23,7 +28,7 @@ from colorflow.ui.folder_job import (
     Progress,
     queue_job,
 )
-from colorflow.ui.limits import MemoryBudget
+from colorflow.ui.limits import LONG_QUEUE, MemoryBudget
 from colorflow.ui.panes import AT_ONCE, IN_TURN, ResultPane, UploadPane
 from colorflow.ui.photos import new_folder
 from colorflow.ui.status import FAILURES, Updates, line, problem, status_line
@@ -124,13 +129,7 @@ class FolderTab:
             info="Several give you a choice, and take longer.",
             elem_id="folder-n",
         )
-        self.view = gr.Radio(
-            [SUMMARY, SAMPLES],
-            value=SUMMARY,
-            label="Kind",
-            info=VIEWS,
-            elem_id="folder-view",
-        )
+        self.view = view_switch("folder-view", "Kind")
         self.temperature = vividness_slider("folder-temperature")
         self.seed = seed_number("folder-seed")
         self.format = gr.Radio(
@@ -184,9 +183,8 @@ class FolderTab:
             shown,
             show_progress="hidden",
             trigger_mode="multiple",
-            concurrency_id="folder",
-            concurrency_limit=1,  # of all visitors together
             api_visibility="private",
+            **LONG_QUEUE,
         ).then(None, js=_SHOW_RESULTS)
         self.cancel.click(
             self.stop,
@@ -279,10 +277,8 @@ class FolderTab:
         job = session.job
         if job is None or job.state == "ended":
             return {self.cancel: gr.update(visible=False)}
-        if job.state == "waiting":
-            session.stop()
+        if session.cancel():
             return {**self._ready(), self.status: line("Cancelled; nothing was colored.")}
-        session.cancel()
         return {self.cancel: gr.update(interactive=False)}
 
     def _on_the_way(self, progress: Progress) -> Updates:

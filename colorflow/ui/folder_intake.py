@@ -66,7 +66,7 @@ def _taken_in(uploads: Sequence[Path], folder: Path, limits: ArchiveLimits) -> I
     left = limits
     if not (alone and _is_zip(uploads[0])):
         folder.mkdir()
-    names = _Names()
+    names = FreeNames()
     for upload in uploads:
         if _is_zip(upload):
             inside = Path() if alone else Path(names.free(upload.stem, ""))
@@ -99,7 +99,7 @@ def _taken_in(uploads: Sequence[Path], folder: Path, limits: ArchiveLimits) -> I
     return Intake(folder=folder, name=name, photos=photos, damaged=damaged, left_out=left_out)
 
 
-class _Names:
+class FreeNames:
     """Names for files from several folders; no two have the same stem, which names the result."""
 
     def __init__(self) -> None:

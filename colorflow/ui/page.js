@@ -2,13 +2,11 @@
 
 const PICTURES = {
     "#preview img": ["Your photo"],
-    "#compare .content img": ["Your photo before", "The chosen coloring"],
     "#open-picture img": ["Your photo; it glows where the model is unsure of its colors"],
     "#hints-picture img": ["Your photo, colored, with marks where you said a color"],
     "#reference-photo-preview img": ["The photo to be colored"],
     "#reference-reference-preview img": ["The photo whose colors it gets"],
     "#folder-sheet img": ["Contact sheet: each photo in gray beside its colorings"],
-    "#reference-compare .content img": ["Your photo in gray", "The same with the other's colors"],
 };
 const CONTROLS = {
     "#hints-picker .input .swatch": "Take this color",

@@ -15,6 +15,7 @@ from colorflow.ui.gradio_patches import PatchedBlocks
 from colorflow.ui.hints import HINTS_TAB, HintsTab
 from colorflow.ui.how import how_tab
 from colorflow.ui.limits import Limits, MemoryBudget
+from colorflow.ui.panes import AFTERWARDS
 from colorflow.ui.quiz import QuizTab
 from colorflow.ui.reference import ReferenceTab
 from colorflow.ui.storage import VISITORS
@@ -65,6 +66,7 @@ def build_page(
                 QuizTab(quiz, root, limits.megabytes, budget)
             how_tab(colorizer, root, colorize.session, budget)
         hints.take_from(colorize, tabs)
+        page.load(colorize.show_samples, None, [colorize.result.welcome], **AFTERWARDS)
         gr.HTML(_PRIVACY, elem_id="privacy")
     return page, api
 

@@ -9,6 +9,7 @@ import gradio as gr
 
 from colorflow.photo import KINDS
 from colorflow.ui.colorings import AnyPhoto, write_chosen
+from colorflow.ui.compare import COMPARE, compare_html
 from colorflow.ui.limits import WORK_QUEUE, MemoryBudget
 from colorflow.ui.photos import UploadedPhoto
 from colorflow.ui.session import Session
@@ -24,10 +25,20 @@ AT_ONCE: dict[str, Any] = {
 IN_TURN: dict[str, Any] = {"api_visibility": "private", **WORK_QUEUE}
 """Options of events whose handlers wait for their turn in the queue of all work."""
 AFTERWARDS: dict[str, Any] = {"show_progress": "hidden", "trigger_mode": "multiple", **IN_TURN}
-"""Options of events that follow others by themselves, in the queue of all work."""
+"""Options of events that come by themselves or follow others, in the queue of all work."""
 
 SUFFIXES = {"JPEG": ".jpg", "PNG": ".png"}
 """Formats of downloads."""
+
+_FETCH = """
+(file) => {
+    if (!file) return;
+    const link = document.createElement("a");
+    link.href = file.url;
+    link.download = file.orig_name ?? "";
+    link.click();
+}
+"""
 
 LISTEN = """
 let pressed = null;
@@ -63,6 +74,16 @@ def session_state(root: Path, budget: MemoryBudget) -> gr.State:
 def formats_line(max_megabytes: int) -> str:
     """Which photos are taken, as HTML."""
     return line(f"{KINDS}, up to {max_megabytes} MB.")
+
+
+def saved_by_browser(made: gr.events.Dependency, file: gr.DownloadButton) -> None:
+    """Let the browser save a file as soon as it is made.
+
+    Args:
+        made: an event whose handler makes it.
+        file: gets it, and stays invisible: it has the class "saved".
+    """
+    made.success(None, [file], js=_FETCH)
 
 
 class UploadPane:
@@ -128,7 +149,7 @@ class ResultPane:
 
     def __init__(self, prefix: str, steps: str) -> None:
         self._prefix = prefix
-        self.welcome = gr.HTML(steps, elem_id=f"{prefix}welcome")
+        self.welcome = gr.HTML(steps, js_on_load=LISTEN, elem_id=f"{prefix}welcome")
         self.column = gr.Column(visible=False, elem_id=f"{prefix}results")
 
     def shown(self) -> Updates:
@@ -158,13 +179,8 @@ class ComparePane(ResultPane):
     def add_compare(self, heading_id: str) -> None:
         """Put two pictures and a handle between them below what is there."""
         gr.HTML("<h2>Drag the handle to compare</h2>", elem_id=heading_id)
-        self.compare = gr.ImageSlider(
-            show_label=False,
-            format="png",
-            interactive=False,
-            buttons=["fullscreen"],
-            max_height=640,
-            elem_id=f"{self._prefix}compare",
+        self.compare = gr.HTML(
+            "", js_on_load=COMPARE, apply_default_css=False, elem_id=f"{self._prefix}compare"
         )
 
     def add_download(self) -> None:
@@ -175,11 +191,11 @@ class ComparePane(ResultPane):
 
     def emptied(self) -> Updates:
         """Show how to begin."""
-        return {**super().emptied(), self.compare: None, self.download: None}
+        return {**super().emptied(), self.compare: "", self.download: None}
 
-    def compared(self, before: Path, after: Path) -> Updates:
-        """Show two pictures; the download of the second is prepared next."""
-        return {self.compare: (str(before), str(after)), **self.awaiting_download()}
+    def compared(self, photo: UploadedPhoto, before: Path, after: Path) -> Updates:
+        """Show two pictures of a photo; the download of the second is prepared next."""
+        return {self.compare: compare_html(photo, before, after), **self.awaiting_download()}
 
     def awaiting_download(self) -> Updates:
         """Take the download away while a file is made."""

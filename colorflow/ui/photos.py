@@ -43,7 +43,7 @@ class UploadedPhoto:
     preview: Path
     thumbnail: Path
     gray: Path
-    """A preview of the lightness alone, which colorings are compared with."""
+    """A preview of the lightness alone."""
     suffix: str
     """Of a coloring in full size: .jpg for a JPEG, otherwise .png."""
 

@@ -170,7 +170,7 @@ class ReferenceTab:
         current.replace_colorings(coloring)
         return {
             **self.result.shown(),
-            **self.result.compared(current.photo.gray, coloring.preview),
+            **self.result.compared(current.photo, current.photo.preview, coloring.preview),
             self.status: line(f"Colored in {time.perf_counter() - started:.1f} s."),
         }
 

@@ -41,6 +41,9 @@ class Job:
     Gradio's own ``cancels`` the work would stop in the middle; a job can still say how far it came.
     """
 
+    is_of_all = False
+    """Whether it is about all of the visitor's photos, and goes on while others are looked at."""
+
     def __init__(self) -> None:
         self.end: Literal["cancelled", "replaced"] | None = None
         """Why the work should stop early."""
@@ -156,7 +159,8 @@ class Session(Generic[Item]):
 
     def look_at(self, item: Item) -> None:
         """Show another item. The job of the one before ends, and its results stay."""
-        self.stop()
+        if not (self.job and self.job.is_of_all):
+            self.stop()
         self.current = item
 
     def keep(self, items: Collection[Item]) -> None:
@@ -194,10 +198,18 @@ class Session(Generic[Item]):
         """Make a job the current one, after the job before has ended."""
         self._replace_job(job)
 
-    def cancel(self) -> None:
-        """Ask the job for an end; its results so far stay."""
+    def cancel(self) -> bool:
+        """Ask the job for an end; its results so far stay.
+
+        Returns:
+            Whether it was still waiting for its turn, which now is over.
+        """
+        if self.job and self.job.state == "waiting":
+            self.stop()
+            return True
         if self.job:
             self.job.cancel()
+        return False
 
     def stop(self) -> None:
         """End the job and wait for its end."""

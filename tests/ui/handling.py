@@ -8,6 +8,7 @@ from copy import deepcopy
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+from urllib.parse import unquote
 
 import gradio as gr
 import numpy as np
@@ -15,7 +16,8 @@ from PIL import Image
 
 from colorflow.ui.colorings import ColoredPhoto
 from colorflow.ui.colorize import ColorizeTab
-from colorflow.ui.colorize_layout import SAMPLES, SUMMARY
+from colorflow.ui.controls import SAMPLES, SUMMARY
+from colorflow.ui.panes import ComparePane
 from colorflow.ui.session import Session
 from colorflow.ui.status import Updates
 
@@ -84,6 +86,12 @@ def value(updates: Updates, component: gr.components.Component) -> Any:
     """The new value of a component, whether alone or within other properties."""
     update = updates[component]
     return update["value"] if isinstance(update, dict) else update
+
+
+def compared(updates: Updates, pane: ComparePane) -> tuple[Path, Path]:
+    """The pictures before and after."""
+    after, before = re.findall('src="[^"]*file=([^"]*)"', value(updates, pane.compare))
+    return Path(unquote(before)), Path(unquote(after))
 
 
 def text(updates: Updates, component: gr.components.Component) -> str:

@@ -121,7 +121,7 @@ def _colorize(visitor: Examiner, gray: Path, other: Path, broken: Path, colored:
     expect(visitor.one("#strip button")).to_have_count(2, timeout=PATIENCE)
     visitor.one("#go").click()
     visitor.expect_text("#status", "colorings in")
-    expect(visitor.one("#compare .content img")).to_have_count(2, timeout=PATIENCE)
+    expect(visitor.one("#compare img")).to_have_count(2, timeout=PATIENCE)
     visitor.expect_text("#download", "pixels")
     visitor.one("#advanced > button").click()
     visitor.one("#show-open").click()

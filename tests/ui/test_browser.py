@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import threading
 import time
@@ -97,7 +98,7 @@ class Visitor:
         expect(self.one("#go")).to_be_enabled(timeout=PATIENCE)
         self.one("#go").click()
         self.expect_text("#status", "colorings in")
-        expect(self.one("#compare .content img")).to_have_count(2, timeout=PATIENCE)
+        expect(self.one("#compare img")).to_have_count(2, timeout=PATIENCE)
 
     def set_advanced(self, *, seed: int | str) -> None:
         """Say another seed, which stands among what few need."""
@@ -172,7 +173,7 @@ def test_from_upload_to_download(
     expect(visitor.one("#gallery .selected")).to_have_text("C: 25 %")
     chosen = thumbnails.nth(2).locator("img").get_attribute("src")
     assert chosen is not None
-    expect(visitor.one("#compare .content img").nth(1)).to_have_attribute("src", chosen)
+    expect(visitor.one("#compare img").first).to_have_js_property("src", chosen)
     download = visitor.download()
     assert download.suggested_filename == "grandma (1931)_c.jpg"
     saved = tmp_path / "saved.jpg"
@@ -187,6 +188,34 @@ def test_from_upload_to_download(
     assert visitor.faults == []
     hosts = {urlsplit(url).hostname for url in visitor.requests}
     assert hosts <= {"127.0.0.1", None}, "None: blob: and data: addresses"
+    visitor.context.close()
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_a_photo_to_try_is_colored_by_one_click(
+    browser: Browser, server: Page, gray: Path, width: int
+) -> None:
+    visitor = Visitor(browser, server, width)
+    samples = visitor.one("#welcome .samples button")
+    expect(samples).to_have_text(["Portrait", "Cat", "Coffee"], timeout=PATIENCE)
+    pictures = visitor.one("#welcome .samples img")
+    visitor.page.wait_for_function(
+        "[...document.querySelectorAll('.samples img')].every(one => one.naturalWidth === 320)"
+    )
+    assert len(set(pictures.evaluate_all("all => all.map(one => one.src)"))) == 3
+    samples.nth(1).press("Enter")
+    visitor.expect_text("#status", "4 colorings in")
+    visitor.expect_text("#upload", "cat")
+    visitor.expect_text("#about", "A gray photo. 451 × 300 pixels.")
+    expect(visitor.one("#compare img")).to_have_count(2, timeout=PATIENCE)
+    expect(visitor.one("#compare")).to_be_in_viewport(timeout=PATIENCE)
+    assert visitor.download().suggested_filename == "cat_a.jpg"
+    assert visitor.width_of_content() == width
+
+    visitor.one("#upload button[aria-label=Clear]").click()
+    expect(samples.first).to_be_visible(timeout=PATIENCE)
+    visitor.colorize(gray)
+    assert visitor.faults == []
     visitor.context.close()
 
 
@@ -246,6 +275,39 @@ def test_the_switch_and_what_varies_a_principal_coloring(
     single.check()
     expect(captions).to_have_text([f"Seed {i}" for i in range(4)], timeout=PATIENCE)
     assert visitor.download().suggested_filename == "grandma (1931)_s0.jpg"
+    assert visitor.faults == []
+    visitor.context.close()
+
+
+def test_the_slider_moves_by_keyboard_and_by_mouse(
+    browser: Browser, server: Page, gray: Path
+) -> None:
+    visitor = Visitor(browser, server)
+    visitor.colorize(gray)
+    visitor.one("#else").focus()
+    focused = "document.activeElement.closest('#compare') !== null"
+    for _ in range(5):
+        visitor.page.keyboard.press("Tab")
+        if visitor.page.evaluate(focused):
+            break
+    handle = visitor.one("#compare input")
+    expect(handle).to_be_focused()
+    before, seen = visitor.one("#compare .before"), []
+    for key in ("Tab", "Shift+Tab", "ArrowLeft", "ArrowLeft", "ArrowRight", "Home", "End"):
+        visitor.page.keyboard.press(key)
+        clip = before.evaluate("one => getComputedStyle(one).clipPath")
+        seen.append([*re.findall(r"[\d.]+", clip), "0"][1])
+    assert seen == ["50", "50", "52", "54", "52", "100", "0"], "percent cut off at its right"
+    box = handle.bounding_box()
+    assert box is not None
+    visitor.page.mouse.move(box["x"] + box["width"] / 2, box["y"] + 40)
+    visitor.page.mouse.down()
+    visitor.page.mouse.move(box["x"] + box["width"] / 4, box["y"] + 90, steps=4)
+    visitor.page.mouse.up()
+    assert abs(int(handle.input_value()) - 25) <= 2
+    visitor.one("#gallery .thumbnail-item").nth(1).click()
+    expect(visitor.one("#gallery .selected")).to_have_text("B: 50 %")
+    expect(handle).to_have_value(re.compile("2[3-7]"), timeout=PATIENCE)
     assert visitor.faults == []
     visitor.context.close()
 

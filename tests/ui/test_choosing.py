@@ -24,6 +24,7 @@ from tests.ui.fake_colorizer import FakeColorizer
 from tests.ui.handling import (
     click,
     colorize,
+    compared,
     download,
     is_problem,
     new,
@@ -40,8 +41,8 @@ def test_a_click_shows_that_coloring(tab: ColorizeTab, small: Path) -> None:
     session = opened(tab, small)
     first = colorize(tab, session, n=3)
     updates = click(tab, session, 2)
-    assert value(updates, tab.result.compare)[0] == value(first, tab.result.compare)[0]
-    assert value(updates, tab.result.compare)[1] == value(first, tab.gallery)[2][0]
+    assert compared(updates, tab.result)[0] == compared(first, tab.result)[0]
+    assert str(compared(updates, tab.result)[1]) == value(first, tab.gallery)[2][0]
     assert not updates[tab.result.download]["interactive"]
     assert value(tab.result.prepare_download(session, "PNG"), tab.result.download).endswith(
         "small_c.png"

@@ -20,6 +20,7 @@ from tests.ui.handling import (
     IMAGE_DESCRIPTION,
     SUBJECT,
     colorize,
+    compared,
     download,
     everything,
     is_problem,
@@ -40,7 +41,7 @@ def test_the_first_coloring_is_shown_and_ready(tab: ColorizeTab, gray: Path) -> 
     assert updates[tab.result.column]["visible"]
     assert not updates[tab.result.welcome]["visible"]
     assert re.fullmatch(r"3 colorings in \d+\.\d s\.", text(updates, tab.status))
-    before, after = (pixels(path).astype(int) for path in value(updates, tab.result.compare))
+    before, after = (pixels(path).astype(int) for path in compared(updates, tab.result))
     assert before.shape == after.shape
     assert max(after.shape) == PREVIEW_SIDE
     assert np.ptp(before, axis=2).max() == 0, "the picture before is not gray"
@@ -102,7 +103,7 @@ def test_transparency_is_kept(tab: ColorizeTab, tmp_path: Path) -> None:
     path = tmp_path / "cut-out.png"
     Image.fromarray(photo).save(path)
     session = opened(tab, path)
-    shown = value(colorize(tab, session), tab.result.compare)
+    shown = compared(colorize(tab, session), tab.result)
     for made in (*shown, download(tab, session)):
         assert np.array_equal(pixels(made)[..., 3], photo[..., 3])
 

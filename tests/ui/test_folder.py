@@ -21,7 +21,7 @@ from colorflow.batch import PhotoOutcome
 from colorflow.limits import LARGEST_SEED
 from colorflow.photo import Principal, read_provenance
 from colorflow.ui import folder_job
-from colorflow.ui.colorize_layout import SAMPLES, SUMMARY
+from colorflow.ui.controls import SAMPLES, SUMMARY
 from colorflow.ui.folder import MOST_PHOTOS, FolderTab
 from colorflow.ui.folder_job import Album
 from colorflow.ui.limits import MemoryBudget

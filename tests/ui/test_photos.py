@@ -22,6 +22,7 @@ from tests.ui.handling import (
     SUBJECT,
     click,
     colorize,
+    compared,
     download,
     everything,
     is_problem,
@@ -49,11 +50,11 @@ def drop(tab: ColorizeTab, paths: list[Path], session: Any = None) -> Updates:
 
 
 def names(updates: Updates, tab: ColorizeTab) -> list[str]:
-    return re.findall(r'alt="([^"]*)"', value(updates, tab.strip))
+    return re.findall(r'alt="([^"]*)"', value(updates, tab.all.strip))
 
 
 def pressed(updates: Updates, tab: ColorizeTab) -> list[str]:
-    return re.findall(r'aria-pressed="(\w+)"', value(updates, tab.strip))
+    return re.findall(r'aria-pressed="(\w+)"', value(updates, tab.all.strip))
 
 
 # one photo
@@ -140,9 +141,9 @@ def test_taking_the_photo_away_empties_the_page(tab: ColorizeTab, small: Path) -
     assert not updates[tab.result.column]["visible"]
     assert updates[tab.result.welcome]["visible"]
     assert not updates[tab.button]["interactive"]
-    assert [
-        value(updates, each) for each in (tab.gallery, tab.result.compare, tab.result.download)
-    ] == [None] * 3
+    assert value(updates, tab.gallery) is None
+    assert value(updates, tab.result.compare) == ""
+    assert value(updates, tab.result.download) is None
     assert text(updates, tab.about) == f"{KINDS}, up to 200 MB."
 
 
@@ -166,11 +167,12 @@ def test_the_first_is_shown_before_the_others_are_read(tab: ColorizeTab, tmp_pat
     )
     first = next(opening)
     assert first[tab.button]["interactive"]
-    assert value(first, tab.strip) == ""
+    assert value(first, tab.all.strip) == ""
     session = first[tab.session]
     colorize(tab, session)
     rest = everything(opening)
-    assert set(rest) == {tab.strip, tab.about}, "what was done meanwhile stays"
+    parts = {*tab.all.shown(session), tab.about}
+    assert set(rest) == parts, "what was done meanwhile stays"
     assert names(rest, tab) == ["a.png", "b.png"]
     assert len(session.current.colorings) == 2
 
@@ -191,7 +193,7 @@ def test_another_photo_keeps_the_colorings_of_the_first(tab: ColorizeTab, tmp_pa
         "A: average of all", "B: 50 %", "C: 50 %",
     ]  # fmt: skip
     assert updates[tab.gallery]["selected_index"] == 2
-    assert value(updates, tab.result.compare)[1].endswith("/c.png")
+    assert compared(updates, tab.result)[1].name == "c.png"
     assert value(updates, tab.format) == "PNG"
     assert download(tab, session, 1).name == "a_b.png"
     look(tab, session, 1)
@@ -235,7 +237,7 @@ def test_photos_may_be_added_and_taken_away(tab: ColorizeTab, tmp_path: Path) ->
     assert names(updates, tab) == ["b.png", "c.png"]
     assert pressed(updates, tab) == ["false", "true"]
     updates = drop(tab, [b], session)
-    assert value(updates, tab.strip) == "", "one photo needs no strip"
+    assert value(updates, tab.all.strip) == "", "one photo needs no strip"
     assert pixels(value(updates, tab.photos.preview)).mean() == 15
     assert "gone" in text(look(tab, session, 1), tab.about)
 
@@ -254,7 +256,7 @@ def test_a_bad_one_leaves_the_photo_that_was_looked_at(
 
 def test_a_name_in_the_strip_is_never_markup(tab: ColorizeTab, tmp_path: Path) -> None:
     updates = drop(tab, grays(tmp_path, ['"><i>.png', "b.png"]))
-    assert "<i>" not in value(updates, tab.strip)
+    assert "<i>" not in value(updates, tab.all.strip)
 
 
 # photos with colors
@@ -275,23 +277,33 @@ def test_a_photo_with_colors_is_compared_with_them(
     assert "already has colors" in text(updates, tab.about)
     assert value(updates, tab.button) == "Color it anew"
     assert updates[tab.beside]["visible"]
-    before, after = (pixels(one) for one in value(colorize(tab, session), tab.result.compare))
+    before, after = (pixels(one) for one in compared(colorize(tab, session), tab.result))
     assert np.array_equal(before, data.astronaut()[::2, ::2])
     lightness = [color.rgb2lab(one)[..., 0] for one in (before, after)]
     assert np.abs(lightness[0] - lightness[1]).max() < 1
 
-    gray, same = tab.compare_with(session, GRAY)[tab.result.compare]
+    gray, same = compared(tab.compare_with(session, GRAY), tab.result)
     assert np.ptp(pixels(gray).astype(int), axis=2).max() == 0
     assert np.array_equal(pixels(same), after)
-    assert value(click(tab, session, 1), tab.result.compare)[0] == gray, "the choice stays"
+    assert compared(click(tab, session, 1), tab.result)[0] == gray, "the choice stays"
     tab.compare_with(session, TRUE_COLORS)
-    assert np.array_equal(pixels(value(click(tab, session, 0), tab.result.compare)[0]), before)
+    assert np.array_equal(pixels(compared(click(tab, session, 0), tab.result)[0]), before)
 
     updates = look(tab, session, 1)
     assert value(updates, tab.button) == "Colorize"
     assert not updates[tab.beside]["visible"]
-    gray = pixels(value(colorize(tab, session), tab.result.compare)[0])
-    assert np.ptp(gray.astype(int), axis=2).max() == 0
+    shown = pixels(compared(colorize(tab, session), tab.result)[0])
+    assert np.ptp(shown.astype(int), axis=2).max() == 0
+
+
+def test_a_toned_photo_is_compared_with_itself(tab: ColorizeTab, tmp_path: Path) -> None:
+    sepia = np.rint(data.camera()[::4, ::4, None] * np.array([1, 0.85, 0.65])).astype(np.uint8)
+    path = tmp_path / "sepia.png"
+    Image.fromarray(sepia).save(path)
+    session = opened(tab, path)
+    before, after = (pixels(one) for one in compared(colorize(tab, session), tab.result))
+    assert np.array_equal(before, sepia)
+    assert np.abs(before.astype(int) - after).mean() > 5
 
 
 # formats

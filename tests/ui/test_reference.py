@@ -19,7 +19,16 @@ from colorflow.ui.photos import write_colored
 from colorflow.ui.reference import ReferenceTab
 from colorflow.ui.session import Session
 from tests.ui.fake_colorizer import AB, FakeColorizer
-from tests.ui.handling import IMAGE_DESCRIPTION, SUBJECT, is_problem, new, pixels, text, value
+from tests.ui.handling import (
+    IMAGE_DESCRIPTION,
+    SUBJECT,
+    compared,
+    is_problem,
+    new,
+    pixels,
+    text,
+    value,
+)
 
 BLUE = (60, 90, 200)
 
@@ -79,7 +88,7 @@ def test_colors_go_as_far_as_the_strength_says(
     theirs = color.rgb2lab(np.array([[BLUE]]) / 255)[0, 0, 1:]
     for strength in (0, 0.5):
         updates = reference.carry(*sessions, strength, 2)
-        before, after = value(updates, reference.result.compare)
+        before, after = compared(updates, reference.result)
         assert np.abs(mean_ab(before)).max() < 1
         assert np.abs(mean_ab(after) - (own + strength * (theirs - own))).max() < 5
         assert updates[reference.result.column]["visible"]
@@ -182,7 +191,7 @@ def test_another_photo_empties_the_result_and_closing_leaves_nothing(
     Image.fromarray(data.camera()[::16, ::16]).save(other)
     updates = reference.open_photo(str(other), *sessions)
     assert not updates[reference.result.column]["visible"]
-    assert value(updates, reference.result.compare) is None
+    assert value(updates, reference.result.compare) == ""
     for pane, session in zip((reference.photo, reference.reference), sessions, strict=True):
         pane.session.delete_callback(session)
     assert set(root.rglob("*.png")) == {other}

@@ -14,13 +14,14 @@ import pytest
 from colorflow.errors import WeightsError
 from colorflow.ui.colorings import ColoredPhoto
 from colorflow.ui.colorize import ColorizeTab
-from colorflow.ui.colorize_layout import SAMPLES, SUMMARY
+from colorflow.ui.controls import SAMPLES, SUMMARY
 from colorflow.ui.session import Job, Session
 from colorflow.ui.status import Updates
 from tests.ui.fake_colorizer import FakeColorizer
 from tests.ui.handling import (
     click,
     colorize,
+    compared,
     download,
     everything,
     is_problem,
@@ -75,7 +76,7 @@ def test_they_come_one_by_one(tab: ColorizeTab, colorizer: FakeColorizer, small:
 def test_a_click_while_they_come_is_not_undone(tab: ColorizeTab, small: Path) -> None:
     session = opened(tab, small)
     run = started(tab, session, 4, there=2)
-    assert value(click(tab, session, 1), tab.result.compare)[1].endswith("/s1.png")
+    assert compared(click(tab, session, 1), tab.result)[1].name == "s1.png"
     rest = everything(run)
     assert tab.result.compare not in rest
     assert tab.result.download not in rest

@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from zipfile import ZipFile
 
 import numpy as np
 import pytest
@@ -125,18 +126,18 @@ def test_they_come_one_by_one_and_cancel_keeps_them(
     expect(visitor.one("#cancel")).to_be_hidden()
     visitor.begin(stepped, 8, there=1)
     expect(visitor.one("#gallery .selected")).to_have_text("Seed 0")
-    expect(visitor.one("#compare .content img")).to_have_count(2, timeout=PATIENCE)
+    expect(visitor.one("#compare img")).to_have_count(2, timeout=PATIENCE)
     expect(visitor.one("#status progress")).to_be_visible()
     visitor.let(1)
     visitor.expect_text("#status", "2 of 8")
     visitor.one("#gallery .thumbnail-item").nth(1).click()
     chosen = visitor.one("#gallery .thumbnail-item img").nth(1).get_attribute("src")
-    compared = visitor.one("#compare .content img").nth(1)
-    expect(compared).to_have_attribute("src", str(chosen), timeout=PATIENCE)
+    compared = visitor.one("#compare img").first
+    expect(compared).to_have_js_property("src", str(chosen), timeout=PATIENCE)
     visitor.let(1)
     visitor.expect_text("#status", "3 of 8")
     expect(visitor.one("#gallery .selected")).to_have_text("Seed 1")
-    expect(compared).to_have_attribute("src", str(chosen))
+    expect(compared).to_have_js_property("src", str(chosen))
 
     visitor.one("#cancel").click()
     visitor.let(1)  # the one that was being made
@@ -232,8 +233,8 @@ def test_updates_that_come_all_at_once_are_all_shown(
         captions = [f"Seed {seed + i}" for i in range(n)]
         expect(visitor.one("#gallery .caption-label")).to_have_text(captions, timeout=PATIENCE)
         first = visitor.one("#gallery .thumbnail-item img").first.get_attribute("src")
-        compared = visitor.one("#compare .content img").nth(1)
-        expect(compared).to_have_attribute("src", str(first), timeout=PATIENCE)
+        compared = visitor.one("#compare img").first
+        expect(compared).to_have_js_property("src", str(first), timeout=PATIENCE)
         expect(visitor.one("#cancel")).to_be_hidden()
         expect(visitor.one("#welcome")).to_be_hidden()
     assert visitor.faults == []
@@ -267,7 +268,7 @@ def test_several_photos_at_once(
     expect(visitor.one("#go")).to_have_text("Color it anew")
     visitor.one("#go").click()
     visitor.expect_text("#status", "2 colorings in")
-    before = visitor.one("#compare .content img").first
+    before = visitor.one("#compare .before")
     truth = before.get_attribute("src")
     visitor.one("#beside").get_by_label("Its gray").check()
     expect(before).not_to_have_attribute("src", str(truth), timeout=PATIENCE)
@@ -277,6 +278,57 @@ def test_several_photos_at_once(
     visitor.one("#strip button").first.click()
     visitor.expect_text("#about", "1536 × 1024 pixels")
     visitor.expect_there(2)
+    assert visitor.faults == []
+    visitor.context.close()
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (390, "dark")])
+def test_all_photos_by_one_button_and_in_one_zip(
+    browser: Browser, server: Page, stepped: Path, tmp_path: Path, width: int, scheme: str
+) -> None:
+    photos = [stepped, tmp_path / "second.png", tmp_path / "third.png"]
+    for path in photos[1:]:
+        Image.fromarray(data.camera()).resize((STEPPED_WIDTH, 60)).save(path)
+    visitor = Streamer(browser, server, width, scheme)
+    visitor.one("#upload input[type=file]").set_input_files(photos)
+    button, ticks = visitor.one("#all-go"), visitor.one("#strip .tick")
+    expect(button).to_have_text("Colorize all 3", timeout=PATIENCE)
+    visitor.one("#n input[type=number]").fill("2")
+    button.click()
+    visitor.expect_text("#all-status", "0 of 3 photos are colored.")
+    visitor.let(1)
+    expect(ticks).to_have_count(1, timeout=PATIENCE)
+    visitor.expect_there(2)
+    visitor.expect_text("#download", "Download")
+    visitor.one("#strip button").nth(2).press("Enter")
+    visitor.expect_text("#about", f"{STEPPED_WIDTH} × 60 pixels")
+    expect(visitor.one("#results")).to_be_hidden(timeout=PATIENCE)
+    visitor.expect_text("#all-status", "1 of 3 photos are colored.")
+
+    visitor.one("#all-cancel").click()
+    visitor.let(1)  # the one that was being colored
+    visitor.expect_text("#all-status", "Cancelled; 1 of 3 photos are colored.")
+    expect(visitor.one("#all-cancel")).to_be_hidden()
+    button.click()
+    visitor.expect_text("#all-status", "0 of 2 photos are colored.")
+    visitor.let(2)
+    visitor.expect_text("#all-status", "2 photos colored in")
+    expect(ticks).to_have_count(3)
+    visitor.expect_there(2)
+    assert visitor.width_of_content() == width
+
+    visitor.one("#gallery .thumbnail-item").nth(1).click()
+    expect(visitor.one("#gallery .selected")).to_contain_text("B: ")
+    expect(visitor.one("#all-download")).to_have_text("Download 3 photos in a zip")
+    with visitor.page.expect_download(timeout=PATIENCE) as download:
+        visitor.one("#all-download").click()
+    assert download.value.suggested_filename == "colored-photos.zip"
+    saved = tmp_path / "saved.zip"
+    download.value.save_as(saved)
+    with ZipFile(saved) as archive:
+        assert sorted(archive.namelist()) == ["second_a.png", "stepped_a.jpg", "third_b.png"]
+        assert archive.testzip() is None
+    visitor.expect_text("#all-status", "3 photos, ")
     assert visitor.faults == []
     visitor.context.close()
 

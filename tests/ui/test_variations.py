@@ -9,7 +9,7 @@ import pytest
 
 from colorflow.photo import Principal, read_provenance
 from colorflow.ui.colorize import ColorizeTab
-from colorflow.ui.colorize_layout import SAMPLES, SUMMARY
+from colorflow.ui.controls import SAMPLES, SUMMARY
 from colorflow.ui.uncertainty_map import STOPS, legend
 from tests.ui.fake_colorizer import FakeColorizer
 from tests.ui.handling import (

@@ -1,0 +1,101 @@
+"""The photos to try: where they come from, what is shown of them, and what a click does."""
+
+from __future__ import annotations
+
+import base64
+import re
+from io import BytesIO
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import cv2
+import gradio as gr
+import numpy as np
+import pytest
+import skimage.data
+from PIL import Image
+
+from colorflow.ui.colorize import ColorizeTab
+from colorflow.ui.samples import SAMPLE_PHOTOS, SAMPLES
+from tests.ui.fake_colorizer import FakeColorizer
+from tests.ui.handling import everything, is_problem, new, text, value
+
+SOURCES = {
+    "portrait.jpg": skimage.data.astronaut,
+    "cat.jpg": skimage.data.chelsea,
+    "coffee.jpg": skimage.data.coffee,
+}
+
+
+def event(index: int) -> Any:
+    return SimpleNamespace(index=index, value="try")
+
+
+def shown(page: str) -> list[np.ndarray]:
+    found = re.findall('src="data:image/jpeg;base64,([^"]*)"', page)
+    return [np.asarray(Image.open(BytesIO(base64.b64decode(one)))).astype(int) for one in found]
+
+
+def test_the_files_are_gray_versions_of_what_scikit_image_ships() -> None:
+    assert set(SAMPLES) == set(SOURCES) == {path.name for path in SAMPLE_PHOTOS.iterdir()}
+    for name, source in SOURCES.items():
+        with Image.open(SAMPLE_PHOTOS / name) as image:
+            assert image.mode == "L"
+            pixels = np.asarray(image).astype(int)
+        assert np.abs(pixels - cv2.cvtColor(source(), cv2.COLOR_RGB2GRAY)).mean() < 3
+        assert (SAMPLE_PHOTOS / name).stat().st_size < 60_000
+
+
+def test_they_are_gray_first_and_then_half_in_color(
+    tab: ColorizeTab, colorizer: FakeColorizer
+) -> None:
+    before = shown(str(tab.result.welcome.value))
+    after = shown(value(tab.show_samples(), tab.result.welcome))
+    assert len(before) == len(after) == 3
+    for gray, half in zip(before, after, strict=True):
+        assert gray.shape == half.shape
+        assert max(gray.shape) == 320
+        middle = gray.shape[1] // 2
+        assert np.ptp(gray, axis=2).max() < 12, "gray, but for JPEG's rounding"
+        assert np.ptp(half[:, : middle - 16], axis=2).max() < 12
+        assert np.ptp(half[:, middle + 16 :], axis=2).mean() > 20
+    assert len(colorizer.calls) == 3
+    tab.show_samples()
+    assert len(colorizer.calls) == 3, "once for all visitors"
+
+
+def test_without_room_the_gray_ones_stay(tab: ColorizeTab, colorizer: FakeColorizer) -> None:
+    colorizer.error = MemoryError()
+    assert tab.show_samples() == {tab.result.welcome: gr.skip()}
+
+
+@pytest.mark.parametrize(("index", "name"), list(enumerate(SAMPLES)))
+def test_a_click_opens_one_as_if_it_had_been_uploaded(
+    tab: ColorizeTab, root: Path, index: int, name: str
+) -> None:
+    session = new(tab.session)
+    updates = everything(tab.open_sample(session, event(index)))
+    (upload,) = value(updates, tab.photos.upload)
+    assert Path(upload).name == name
+    assert Path(upload).is_relative_to(root)
+    assert session.require().upload == Path(upload)
+    assert text(updates, tab.about).startswith("A gray photo. ")
+    assert updates[tab.button]["interactive"]
+    again = everything(tab.open_photos([upload], session))
+    assert session.require().upload == Path(upload)
+    assert not is_problem(again, tab.about)
+    session.close()
+    assert not any(root.iterdir())
+
+
+def test_there_are_no_others(tab: ColorizeTab) -> None:
+    for index in (-1, 3):
+        updates = everything(tab.open_sample(new(tab.session), event(index)))
+        assert text(updates, tab.about) == "There is no such photo here."
+
+
+def test_a_server_without_room_is_told(tab: ColorizeTab, root: Path) -> None:
+    root.rmdir()
+    updates = everything(tab.open_sample(new(tab.session), event(0)))
+    assert text(updates, tab.about).startswith("Nothing can be stored on the server (")
