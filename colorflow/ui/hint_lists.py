@@ -1,28 +1,48 @@
-"""The likely colors and the points, as lists of buttons in HTML."""
+"""The colors to choose from and the points, as lists of buttons in HTML."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from colorflow.ui.materials import MATERIALS
 from colorflow.ui.swatches import Swatch
 
 if TYPE_CHECKING:
     from colorflow.colorizer import Hint
 
 _LIKELY = "<h2>Likely colors of this point</h2>"
+PICK, MATERIAL = "pick", "material"
+"""What a button does: choose a likely color, or that of a material."""
 
 
-def swatch_list(swatches: Sequence[Swatch], *, sought: bool = False) -> str:
-    """Likely colors as buttons; without any, a sentence while they are `sought`, or nothing."""
-    if not swatches:
-        return f"{_LIKELY}<p>Looking for them ...</p>" if sought else ""
+def choice_list(likely: Sequence[Swatch], materials: Sequence[Swatch]) -> str:
+    """The colors that a point may get, as buttons.
+
+    Args:
+        likely: likely colors; without any, a sentence says that they are being sought.
+        materials: in the order of `MATERIALS`.
+    """
     buttons = "".join(
-        f'<button type="button" class="swatch" data-index="{index}" data-act="pick">'
-        f"{_chip(one)}<span>{one.name}</span><small>{_share(one)}</small></button>"
-        for index, one in enumerate(swatches)
+        _button(index, PICK, one, f"<span>{one.name}</span><small>{_share(one)}</small>")
+        for index, one in enumerate(likely)
     )
-    return f'{_LIKELY}<div role="group" aria-label="Likely colors" class="swatches">{buttons}</div>'
+    others = "".join(
+        _button(index, MATERIAL, one, f"<span>{name}</span>")
+        for index, (name, one) in enumerate(zip(MATERIALS, materials, strict=True))
+    )
+    found = f'<div role="group" aria-label="Likely colors" class="swatches">{buttons}</div>'
+    return (
+        f"{_LIKELY}{found if likely else '<p>Looking for them ...</p>'}<h2>What it may be</h2>"
+        f'<div role="group" aria-label="Materials" class="swatches materials">{others}</div>'
+    )
+
+
+def _button(index: int, act: str, swatch: Swatch, content: str) -> str:
+    return (
+        f'<button type="button" class="swatch" data-index="{index}" data-act="{act}">'
+        f"{_chip(swatch)}{content}</button>"
+    )
 
 
 def point_list(

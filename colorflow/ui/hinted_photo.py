@@ -19,6 +19,7 @@ from colorflow.errors import ColorflowError
 from colorflow.photo import Photo, read_photo
 from colorflow.ui.colorings import ColoredPhoto, Coloring
 from colorflow.ui.marks import Mark, radius_of, with_marks
+from colorflow.ui.materials import material_swatches
 from colorflow.ui.photos import new_folder, write_colored, write_preview
 from colorflow.ui.points import Points, read_points, write_points
 from colorflow.ui.session import Session
@@ -57,9 +58,23 @@ class HintedPhoto(ColoredPhoto):
         Raises:
             ColorflowError: there is no such color, or no point for it.
         """
-        if not 0 <= index < len(self.offered):
-            raise ColorflowError("That color is gone; click the point again.")
-        self.points.color(self.offered[index].a, self.offered[index].b)
+        self._pick(self.offered, index)
+
+    def pick_material(self, index: int) -> None:
+        """Give the current point the color of one of the materials; errors as those of `pick`."""
+        self._pick(self.materials(), index)
+
+    def materials(self) -> Sequence[Swatch]:
+        """Colors of the materials at the point that gets the next color; none without a point.
+
+        Raises:
+            ColorflowError: the preview has gone.
+        """
+        target = self.points.target()
+        if target is None:
+            return ()
+        row, column, _ = target
+        return material_swatches(self._lightness_at(read_photo(self.photo.preview), row, column))
 
     def load(self, path: Path) -> None:
         """Replace the points by those of a file of hints.
@@ -178,6 +193,11 @@ class HintedPhoto(ColoredPhoto):
             marks.append(Mark(*self._scaled(picture, *points.uncolored), None, chosen=True))
         path = new_folder(self.chosen.folder, "marked-") / "marked.png"
         return write_preview(path, with_marks(picture.pixels, marks), picture)
+
+    def _pick(self, swatches: Sequence[Swatch], index: int) -> None:
+        if not 0 <= index < len(swatches):
+            raise ColorflowError("That color is gone; click the point again.")
+        self.points.color(swatches[index].a, swatches[index].b)
 
     def _scaled(self, small: Photo, row: float, column: float) -> tuple[float, float]:
         """Where the center of one of the photo's pixels is on a preview, in its pixels."""

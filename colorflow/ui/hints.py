@@ -11,10 +11,17 @@ import gradio as gr
 
 from colorflow.ui.colorings import PhotoSession, write_chosen
 from colorflow.ui.controls import whole_number
-from colorflow.ui.hint_lists import point_list, swatch_list
+from colorflow.ui.hint_lists import MATERIAL, choice_list, point_list
 from colorflow.ui.hinted_photo import HintedPhoto, HintSession, mean_spec
 from colorflow.ui.limits import MemoryBudget
-from colorflow.ui.panes import AFTERWARDS, IN_TURN, LISTEN, UploadPane, formats_line
+from colorflow.ui.panes import (
+    AFTERWARDS,
+    IN_TURN,
+    LISTEN,
+    UploadPane,
+    formats_line,
+    saved_by_browser,
+)
 from colorflow.ui.points import Points
 from colorflow.ui.status import FAILURES, Updates, line, problem, status_line
 from colorflow.ui.swatches import ab_of
@@ -30,16 +37,6 @@ _NOT_HERE = (
 HINTS_TAB = "hints"
 """The tab's id among the tabs."""
 _FIRST = "Click a point whose color you know."
-_FETCH = """
-(file) => {
-    if (!file) return;
-    const link = document.createElement("a");
-    link.href = file.url;
-    link.download = file.orig_name ?? "";
-    link.click();
-}
-"""
-"""Let the browser save the file that has just been made."""
 _WELCOME = """
 <ol>
 <li><h2>Choose a photo</h2>It is colored at once.</li>
@@ -49,6 +46,13 @@ among likely ones or freely.</li>
 or undo them.</li>
 </ol>
 """
+_SHOW_CHOICES = """
+() => {
+    if (innerWidth <= 700)
+        document.querySelector("#hints-picture").scrollIntoView({ behavior: "smooth" });
+}
+"""
+"""On a phone, where the colors to choose from are below the photo."""
 _FILES = """
 <p>Saved hints are a small JSON file, for another day or for “colorflow colorize --hints”.</p>
 """
@@ -82,6 +86,7 @@ class HintsTab:
             with gr.Column(
                 scale=2, min_width=300, visible=False, elem_id="hints-side"
             ) as self.side:
+                self._build_choices()
                 self._build_points()
                 self._build_files()
                 self._build_numbers()
@@ -104,6 +109,8 @@ class HintsTab:
             buttons=[],
             elem_id="hints-picture",
         )
+
+    def _build_choices(self) -> None:
         self.swatches = gr.HTML("", js_on_load=LISTEN, elem_id="hints-swatches")
         with gr.Row(visible=False, elem_id="hints-free") as self.free:
             self.picker = gr.ColorPicker(
@@ -129,7 +136,7 @@ class HintsTab:
 
     def _build_files(self) -> None:
         self.fetch = gr.Button("Download", variant="primary", elem_id="hints-download")
-        self.file = gr.DownloadButton("Photo", elem_id="hints-file")
+        self.file = gr.DownloadButton("Photo", elem_id="hints-file", elem_classes="saved")
         with gr.Row():
             self.save = gr.DownloadButton("Save hints", min_width=120, elem_id="hints-save")
             self.load = gr.UploadButton(
@@ -170,13 +177,16 @@ class HintsTab:
                 **IN_TURN,
             )
             self._offer_after(changed)
-        self.fetch.click(
+        made = self.fetch.click(
             self.prepare_download,
             [session],
             [self.file, self.status],
             show_progress_on=self.status,
             **IN_TURN,
-        ).success(None, [self.file], js=_FETCH)
+        )
+        saved_by_browser(made, self.file)
+
+        self.picture.select(None, js=_SHOW_CHOICES)
 
     def take_from(self, other: ColorizeTab, tabs: gr.Tabs) -> None:
         """Let a button of the tab that colors photos bring its photo and coloring here."""
@@ -238,8 +248,11 @@ class HintsTab:
         return self._changed(session, lambda photo: photo.points.put(int(down), int(across)))
 
     def pick(self, session: HintSession, event: gr.SelectData) -> Updates:
-        """Give the current point one of the likely colors."""
-        return self._changed(session, lambda photo: photo.pick(int(event.index)))
+        """Give the current point one of the likely colors, or the color of a material."""
+        index = int(event.index)
+        if event.value == MATERIAL:
+            return self._changed(session, lambda photo: photo.pick_material(index))
+        return self._changed(session, lambda photo: photo.pick(index))
 
     def pick_freely(self, session: HintSession, picked: str | None) -> Updates:
         """Give the current point any color."""
@@ -275,10 +288,11 @@ class HintsTab:
         if photo is None:
             return {self.swatches: ""}
         try:
-            is_current = photo.offer(self._colorizer) and session.current is photo
+            if not photo.offer(self._colorizer) or session.current is not photo:
+                return {self.swatches: gr.skip()}
+            return {self.swatches: _choices(photo)}
         except FAILURES as error:
             return {self.swatches: "", self.status: problem(error)}
-        return {self.swatches: swatch_list(photo.offered) if is_current else gr.skip()}
 
     def _open(self, upload: Path, session: HintSession, spec: ColoringSpec) -> Updates:
         session.keep(())
@@ -310,11 +324,12 @@ class HintsTab:
                     photo.recolor(self._colorizer)
                 said = f"Colored in {time.perf_counter() - started:.1f} s."
             shown = self._shown(session, said)
+            if photo.points.target() != target:
+                photo.offered = ()
+                shown[self.swatches] = _choices(photo)
+            return shown
         except FAILURES as error:
             return {self.status: problem(error)}
-        if photo.points.target() != target:
-            shown[self.swatches] = swatch_list((), sought=photo.points.target() is not None)
-        return shown
 
     def _shown(self, session: HintSession, said: str) -> Updates:
         photo = session.require()
@@ -354,3 +369,9 @@ class HintsTab:
             self.free: gr.update(visible=False),
             self.side: gr.update(visible=False),
         }
+
+
+def _choices(photo: HintedPhoto) -> str:
+    """The colors to choose from for the point that gets the next color; nothing without one."""
+    materials = photo.materials()
+    return choice_list(photo.offered, materials) if materials else ""

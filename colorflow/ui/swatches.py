@@ -34,7 +34,10 @@ _HUES = (
 _NUMBER = r"\s*(\d{1,3}(?:\.\d*)?)\s*"
 _RGB = re.compile(rf"rgba?\({_NUMBER},{_NUMBER},{_NUMBER}(?:,[\s\d.]*)?\)", re.ASCII)
 _DARK = 65
-"""L* below which orange and yellow have other names, unless they are strong."""
+"""L* below which orange and yellow have other names, and from which red and orange have, unless
+they are strong."""
+_DARK_NAMES = {"orange": "brown", "yellow": "olive"}
+_LIGHT_NAMES = {"red": "salmon", "orange": "peach"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +70,8 @@ class Swatch:
             return "Gray"
         angle = math.degrees(math.atan2(self.b, self.a)) % 360
         hue = next(name for upper, name in _HUES if angle <= upper)
-        if self.lightness < _DARK and chroma < _STRONG:
-            hue = {"orange": "brown", "yellow": "olive"}.get(hue, hue)
+        if chroma < _STRONG:
+            hue = (_DARK_NAMES if self.lightness < _DARK else _LIGHT_NAMES).get(hue, hue)
         if chroma < _PALE:
             return f"Dull {hue}"
         return f"Strong {hue}" if chroma > _STRONG else hue.capitalize()

@@ -16,11 +16,13 @@ from skimage import color
 from colorflow.colorizer import Colorizer, Hint, PrincipalSpec
 from colorflow.photo import read_photo, read_provenance
 from colorflow.ui.colorize import ColorizeTab
-from colorflow.ui.colorize_layout import SUMMARY
+from colorflow.ui.controls import SUMMARY
 from colorflow.ui.hinted_photo import HintedPhoto
 from colorflow.ui.hints import HintsTab
 from colorflow.ui.limits import MemoryBudget
+from colorflow.ui.materials import MATERIALS, material_swatches
 from colorflow.ui.page import HINTS_TAB
+from colorflow.ui.samples import SAMPLE_PHOTOS
 from colorflow.ui.session import Session
 from tests.small_weights import save_small_weights
 from tests.ui.fake_colorizer import FakeColorizer
@@ -149,6 +151,22 @@ def test_a_likely_color_is_one_of_the_model_s_at_that_point(
     assert (hint.a, hint.b) == (offered[0].a, offered[0].b)
     after = ab_near(plain(session), 37, 408, reach=2)
     assert np.linalg.norm(after - (hint.a, hint.b)) < 12
+
+
+def test_a_material_gives_the_point_its_color_at_once(hints: HintsTab, gray: Path) -> None:
+    session = opened(hints, gray)
+    updates = hints.click(session, event([300, 200]))
+    assert "Looking for them" in value(updates, hints.swatches)
+    assert value(updates, hints.swatches).count('data-act="material"') == len(MATERIALS)
+    foliage = list(MATERIALS).index("Foliage")
+    swatch = session.require().materials()[foliage]
+    assert f'style="background: {swatch.hex}"' in value(updates, hints.swatches)
+    hints.pick(session, event(foliage, "material"))
+    (hint,) = points_of(session)
+    assert (hint.a, hint.b) == (swatch.a, swatch.b)
+    assert is_problem(hints.pick(session, event(99, "material")), hints.status)
+    hints.act_on_point(session, event(0, "delete"))
+    assert is_problem(hints.pick(session, event(foliage, "material")), hints.status)
 
 
 def test_colors_of_a_point_that_was_left_are_not_offered(
@@ -307,6 +325,22 @@ def test_the_download_has_full_size_metadata_and_what_it_was_made_from(
     assert np.linalg.norm(ab_near(path, 400, 600) - there) < 6
     hints.undo(session)
     assert not path.exists(), "what is no longer shown is not kept"
+
+
+def test_a_color_of_a_face_stays_in_the_face() -> None:
+    shipped = Colorizer.load()
+    photo = read_photo(SAMPLE_PHOTOS / "portrait.jpg")
+    row, column = 123, 225
+    tan = material_swatches(70)[1]
+    plain, hinted = (
+        shipped.predict(photo, 1, hints=hints).ab[0]
+        for hints in ((), [Hint(row, column, tan.a, tan.b)])
+    )
+    change = np.hypot(*(hinted - plain))
+    rows, columns = np.indices(change.shape)
+    away = np.hypot(rows - row / 8, columns - column / 8)
+    assert change[away < 3].mean() > 6
+    assert change[away > 10].mean() < 1, "the clothes and all else"
 
 
 def test_a_coloring_is_taken_over_from_the_other_tab(

@@ -13,8 +13,9 @@ import numpy as np
 import pytest
 from PIL import Image
 from playwright.sync_api import Browser, expect
-from skimage import color
+from skimage import color, data
 
+from colorflow.ui.materials import MATERIALS
 from tests.small_weights import save_small_weights
 from tests.ui import test_browser
 from tests.ui.page_process import Page, running_page
@@ -131,6 +132,31 @@ def test_a_hint_changes_the_color_there_and_undo_takes_it_back(
     visitor.points(0)
     assert np.array_equal(visitor.shown(), first)
     expect(visitor.one("#hints-undo")).to_be_disabled()
+    assert visitor.faults == []
+    visitor.context.close()
+
+
+@pytest.mark.parametrize(("width", "height"), [(1280, 800), (390, 844)])
+def test_the_colors_stand_beside_the_photo(
+    browser: Browser, server: Page, tmp_path: Path, width: int, height: int
+) -> None:
+    path = tmp_path / "portrait.png"  # higher than wide
+    Image.fromarray(data.camera()[:, 100:400]).resize((900, 1536)).save(path)
+    visitor = Hinter(browser, server, width)
+    visitor.page.set_viewport_size({"width": width, "height": height})
+    visitor.begin(path)
+    visitor.click_photo(450, 400, width=900)
+    likely = visitor.one("#hints-swatches [data-act=pick]")
+    expect(likely).not_to_have_count(0, timeout=PATIENCE)
+    materials = visitor.one("#hints-swatches [data-act=material]")
+    expect(materials).to_have_count(len(MATERIALS))
+    for one in (visitor.one("#hints-picture img"), likely.first, materials.first):
+        expect(one).to_be_in_viewport(ratio=0.95, timeout=PATIENCE)
+    if width > 700:
+        expect(materials.last).to_be_in_viewport(ratio=0.95)
+    materials.nth(list(MATERIALS).index("Foliage")).press("Enter")
+    visitor.points(1)
+    visitor.expect_text("#hints-status", "Colored in")
     assert visitor.faults == []
     visitor.context.close()
 

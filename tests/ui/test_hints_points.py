@@ -13,8 +13,9 @@ from skimage import color
 from colorflow.batch.hints import read_hints
 from colorflow.colorizer import Hint
 from colorflow.errors import ColorflowError
-from colorflow.ui.hint_lists import point_list, swatch_list
+from colorflow.ui.hint_lists import choice_list, point_list
 from colorflow.ui.marks import Mark, radius_of, with_marks
+from colorflow.ui.materials import MATERIALS, material_swatches
 from colorflow.ui.points import MOST_POINTS, Points, read_points, write_points
 from colorflow.ui.swatches import Swatch, ab_of, likely
 
@@ -197,6 +198,8 @@ def test_a_swatch_has_the_point_s_lightness_and_its_color() -> None:
         ((150, 140, 150), "Dull violet"),
         ((240, 220, 60), "Strong yellow"),
         ((240, 170, 190), "Pink"),
+        ((235, 175, 155), "Salmon"),
+        ((235, 180, 140), "Peach"),
     ],
 )
 def test_colors_have_names(rgb: tuple[int, int, int], name: str) -> None:
@@ -224,6 +227,37 @@ def test_a_short_color_is_the_long_one() -> None:
 )
 def test_what_is_no_color_is_none(picked: str) -> None:
     assert ab_of(picked) is None
+
+
+# materials
+
+
+def linear(swatch: Swatch) -> np.ndarray:
+    """Linear RGB of a swatch as it is drawn."""
+    rgb = np.array([int(swatch.hex[i : i + 2], 16) / 255 for i in (1, 3, 5)])
+    return np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
+
+
+def test_materials_have_their_colors_in_the_light_of_the_point() -> None:
+    for lightness in (45, 60):
+        for name, swatch in zip(MATERIALS, material_swatches(lightness), strict=True):
+            if name == "Brick" and lightness == 60:
+                continue  # sRGB has no such color
+            shown = linear(swatch)
+            assert color.rgb2lab([[np.array(MATERIALS[name]) / 255]])[0, 0, 0] > 20
+            own = linear(Swatch(*color.rgb2lab([[np.array(MATERIALS[name]) / 255]])[0, 0]))
+            assert shown / shown.sum() == pytest.approx(own / own.sum(), abs=0.01), name
+            drawn = color.rgb2lab([[[int(swatch.hex[i : i + 2], 16) / 255 for i in (1, 3, 5)]]])
+            assert drawn[0, 0, 0] == pytest.approx(lightness, abs=0.5), name
+
+
+def test_skin_goes_from_light_to_dark() -> None:
+    own = [color.rgb2lab([[np.array(MATERIALS[name]) / 255]])[0, 0] for name in list(MATERIALS)[:4]]
+    assert [lab[0] for lab in own] == sorted((lab[0] for lab in own), reverse=True)
+    for swatch in material_swatches(60)[:4]:
+        hue = np.degrees(np.arctan2(swatch.b, swatch.a))
+        assert 35 < hue < 65, "between red and yellow"
+        assert 8 < np.hypot(swatch.a, swatch.b) < 40
 
 
 # marks and lists
@@ -266,7 +300,10 @@ def test_lists_are_buttons_with_names() -> None:
     assert shown.count('aria-pressed="true"') == 1
     assert shown.index('aria-pressed="true"') > shown.index("1 down")
     assert "None yet" in point_list([], [], None, held=False)
-    offered = swatch_list([Swatch(50, 30, 10, 0.5), Swatch(50, 0, 0, 0.001)])
+    materials = material_swatches(50)
+    offered = choice_list([Swatch(50, 30, 10, 0.5), Swatch(50, 0, 0, 0.001)], materials)
     assert offered.index("50 %") < offered.index("Gray") < offered.index("1 %")
-    assert swatch_list([]) == ""
-    assert "Looking" in swatch_list([], sought=True)
+    assert offered.count('data-act="pick"') == 2
+    assert offered.count('data-act="material"') == len(MATERIALS)
+    assert "Looking" not in offered
+    assert "Looking" in choice_list([], materials)
