@@ -282,7 +282,7 @@ class QuizTab:
         return {
             self.stage: free_trial_html(trial),
             self.score: self._score(game, k),
-            self.status: verdict("Which one is the photo as it was taken?"),
+            self.status: verdict("Which one is the photo?"),
         }
 
     def _strict_trial(self, game: Game) -> Updates:

@@ -74,10 +74,14 @@ const flash = async () => {
     trial.querySelector("[data-focus]").focus({ preventScroll: true });
 };
 
-// The pictures are as large as the window allows if they begin at its upper edge.
+// The pictures are as large as the window allows if they begin at its upper edge. They stay where
+// they are when their outcome is shown, with a button below it.
+const BUTTON = 96;
 const bringIntoView = () => {
+    if (!element.querySelector("button[data-choice]")) return;
     const { top, bottom } = element.getBoundingClientRect();
-    if (top < 0 || bottom > innerHeight) document.querySelector("#quiz-round").scrollIntoView();
+    if (top < 0 || bottom + BUTTON > innerHeight)
+        document.querySelector("#quiz-round").scrollIntoView();
 };
 
 watch("value", () => {
@@ -128,7 +132,7 @@ def outcome_html(outcome: Outcome, button: str) -> str:
         figures.append(
             f'<figure class="quiz-choice {kind}">'
             f"{_picture(trial, index, f'{name}, {origin}', key)}"
-            f'<figcaption class="quiz-caption">{mark}{name}: {origin}'
+            f'<figcaption class="quiz-caption">{mark}{key}: {origin}'
             f"{'; your choice' if chosen else ''}</figcaption></figure>"
         )
     return _grid(trial, "".join(figures), "") + _next_button(button)

@@ -18,7 +18,7 @@ from PIL import Image
 from playwright.sync_api import Browser, expect
 
 from colorflow.quiz.strict_test import NEEDED
-from colorflow.quiz.trials import MARGIN
+from colorflow.quiz.trials import MARGIN, MIN_PICTURES
 from tests.quiz.album import save_album, stored_answers
 from tests.ui import test_browser
 from tests.ui.page_process import PROGRAM, Page, running_page
@@ -31,6 +31,18 @@ store._LEAST_MILLISECONDS = dict(play=0, test=0)
 runpy.run_path({str(PROGRAM)!r}, run_name="__main__")
 """
 """The page, where answers count however soon they come: nobody looks at these pictures."""
+
+_BOXES = """
+all => all.map(one => one.getBoundingClientRect()).map(box => [box.x, box.y, box.width, box.height])
+"""
+_OPACITIES = """
+all => all.flatMap(one => {
+    const found = [];
+    for (let each = one.querySelector("img"); each; each = each.parentElement)
+        found.push(getComputedStyle(each).opacity);
+    return found;
+})
+"""
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 browser = test_browser.browser
@@ -78,6 +90,13 @@ class Player(Visitor):
             for picture in self.pictures()
         ]
         return int(np.argmin(distances))
+
+    def boxes(self) -> list[list[float]]:
+        """Left, top, width and height of each picture in the window."""
+        images = self.one("#quiz-stage img")
+        expect(images.first).to_be_visible(timeout=PATIENCE)
+        boxes: list[list[float]] = images.evaluate_all(_BOXES)
+        return boxes
 
     def choose(self, index: int) -> None:
         self.one(f"#quiz-stage button[data-choice='{index}']").click()
@@ -138,6 +157,33 @@ def test_ten_rounds_with_the_score_right(
         assert len(list(csv.DictReader(file))) == before + 10
     assert player.faults == []
     assert {urlsplit(url).hostname for url in player.requests} <= {"127.0.0.1", None}
+    player.context.close()
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_pictures_fill_the_window_and_stay_as_they_are_in_the_reveal(
+    browser: Browser, server: Page, width: int
+) -> None:
+    player = Player(browser, server, width)
+    for k in (2, 3, 4, 5):
+        player.one("#quiz-k label").nth(k - MIN_PICTURES).click()
+        player.next()
+        boxes, window = player.boxes(), (width, 844)
+        assert len(boxes) == k
+        for axis in (0, 1):
+            assert all(
+                box[axis] >= 0 and box[axis] + box[axis + 2] <= window[axis] for box in boxes
+            )
+        filled = [
+            max(box[axis] + box[axis + 2] for box in boxes) - min(box[axis] for box in boxes)
+            for axis in (0, 1)
+        ]
+        assert filled[0] > 0.85 * (width - 64) or filled[1] > 0.6 * 844, (k, boxes)
+        player.choose(0)
+        player.verdict()
+        assert np.abs(np.subtract(player.boxes(), boxes)).max() <= 1, (k, boxes)
+        assert set(player.one("#quiz-stage figure").evaluate_all(_OPACITIES)) == {"1"}
+        assert player.width_of_content() == width
     player.context.close()
 
 

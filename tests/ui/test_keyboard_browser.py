@@ -1,0 +1,138 @@
+"""Every task of the page with the keyboard alone, in Chromium."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, expect
+
+from tests.ui import test_accessibility_browser, test_browser
+from tests.ui.page_process import Page
+from tests.ui.test_browser import PATIENCE, Visitor
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+browser, server = test_browser.browser, test_accessibility_browser.server
+album = test_accessibility_browser.album
+
+_MOST_TABS = 60
+"""Presses of Tab that a visitor may need to come to anything."""
+
+
+class Typist(Visitor):
+    """A browser window that no pointer touches."""
+
+    def go_to(self, selector: str) -> None:
+        """Press Tab until an element has the focus, which has to be seen."""
+        expect(self.one(selector).first).to_be_visible(timeout=PATIENCE)
+        for _ in range(_MOST_TABS):
+            self.page.keyboard.press("Tab")
+            if self.page.evaluate(_HAS_FOCUS, selector):
+                return
+        raise AssertionError(f"{selector}: not reached in {_MOST_TABS} presses of Tab")
+
+    def press(self, selector: str, key: str = "Enter") -> None:
+        expect(self.one(selector).first).to_be_enabled(timeout=PATIENCE)
+        self.go_to(selector)
+        self.page.keyboard.press(key)
+
+    def type(self, selector: str, text: str) -> None:
+        """Type into a field; one that has just come up may take its first value once more."""
+        self.go_to(selector)
+        for _ in range(20):
+            self.page.keyboard.press("Control+a")
+            self.page.keyboard.type(text)
+            self.page.wait_for_timeout(200)
+            if self.one(selector).input_value() == text:
+                return
+        raise AssertionError(f"{selector} does not keep {text}")
+
+    def choose_file(self, field: str, path: Path) -> None:
+        with self.page.expect_file_chooser() as chooser:
+            self.press(f"{field} button.upload-container")
+        chooser.value.set_files(path)
+
+    def open_tab(self, name: str) -> None:
+        self.press(f"button[role=tab]:text-is('{name}')")
+
+    def save(self, button: str) -> str:
+        """Press a button that gives a file; its name."""
+        with self.page.expect_download() as download:
+            self.press(button)
+        return download.value.suggested_filename
+
+
+_HAS_FOCUS = """
+selector => {
+    const one = document.activeElement;
+    const text = selector.match(/:text-is\\('(.*)'\\)$/)?.[1];
+    return one.matches(selector.replace(/:text-is.*/, "")) &&
+        (text === undefined || one.textContent.trim() === text);
+}
+"""
+
+
+def test_colorize_and_hints(browser: Browser, server: Page, gray: Path) -> None:
+    visitor = Typist(browser, server)
+    visitor.choose_file("#upload", gray)
+    visitor.press("#go")
+    visitor.expect_text("#status", "colorings in")
+    visitor.press("#gallery .thumbnail-item[aria-label^='Coloring B']")
+    expect(visitor.one("#gallery .selected")).to_contain_text("B: ")
+    expect(visitor.one("#gallery .selected")).to_have_attribute("aria-pressed", "true")
+    visitor.expect_text("#download", "pixels")
+    assert visitor.save("#download") == "grandma (1931)_b.jpg"
+
+    visitor.open_tab("Hints")
+    visitor.choose_file("#hints-upload", gray)
+    visitor.expect_text("#hints-status", "Click a point")
+    visitor.press("#hints-place > button")
+    for field, number in (("across", "300"), ("down", "200")):
+        visitor.type(f"#hints-{field} input", number)
+    visitor.press("#hints-put")
+    visitor.expect_text("#hints-status", "Now choose the color")
+    visitor.press("#hints-swatches .swatch")
+    visitor.expect_text("#hints-points", "300 across, 200 down")
+    visitor.expect_text("#hints-status", "Colored in")
+    assert visitor.save("#hints-download") == "grandma (1931)_hints.jpg"
+    assert visitor.faults == []
+    visitor.context.close()
+
+
+def test_reference_and_folder(
+    browser: Browser, server: Page, gray: Path, album: list[Path]
+) -> None:
+    visitor = Typist(browser, server)
+    visitor.open_tab("Reference")
+    visitor.choose_file("#reference-photo", gray)
+    visitor.choose_file("#reference-reference", album[0])
+    visitor.press("#reference-go")
+    visitor.expect_text("#reference-download", "pixels")
+    assert visitor.save("#reference-download") == "grandma (1931)_like_000.jpg"
+
+    visitor.open_tab("Folder")
+    visitor.choose_file("#folder-upload", gray)
+    visitor.press("#folder-go")
+    expect(visitor.one("#folder-download")).to_be_visible(timeout=PATIENCE)
+    assert visitor.save("#folder-download").endswith(".zip")
+    assert visitor.faults == []
+    visitor.context.close()
+
+
+def test_quiz_and_how_it_works(browser: Browser, server: Page) -> None:
+    visitor = Typist(browser, server)
+    visitor.open_tab("Quiz")
+    visitor.press("#quiz-stage button[data-next]")
+    for key in "ab":
+        expect(visitor.one("#quiz-stage button[data-choice]")).to_have_count(3, timeout=PATIENCE)
+        visitor.page.keyboard.press(key)
+        expect(visitor.one("#quiz-stage button[data-next]")).to_be_focused(timeout=PATIENCE)
+        visitor.page.keyboard.press("Enter")
+    visitor.expect_text("#quiz-score", "of 2")
+
+    visitor.open_tab("How it works")
+    expect(visitor.one("#how-walk figure").first).to_be_attached(timeout=PATIENCE)
+    visitor.press("#how-levels input[type=range]", "ArrowRight")
+    expect(visitor.one("#how-levels input[type=range]")).to_have_value("1")
+    assert visitor.faults == []
+    visitor.context.close()
