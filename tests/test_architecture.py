@@ -183,9 +183,9 @@ def test_the_package_does_not_use_data_prep_or_the_tests() -> None:
     ("module", "imported", "is_breach"),
     [
         ("colorflow.photo.decode", "colorflow.errors.PhotoError", False),
-        ("colorflow.photo.decode", "colorflow.photo.kind.Kind", False),
-        ("colorflow.photo.kind", "colorflow.color.cie.rgb_to_lab", False),
-        ("colorflow.color.cie", "colorflow.photo.kind.Kind", True),
+        ("colorflow.photo.decode", "colorflow.photo.photo.Kind", False),
+        ("colorflow.photo.photo", "colorflow.color.cie.rgb_to_lab", False),
+        ("colorflow.color.cie", "colorflow.photo.photo.Kind", True),
         ("colorflow.flows.coupling", "colorflow.photo.Photo", True),
         ("colorflow.model.pyramid", "colorflow.flows.shape", False),
         ("colorflow.cli", "colorflow.__version__", False),

@@ -6,9 +6,8 @@ from colorflow.photo.enlargement import Enlargement
 from colorflow.photo.find import find_photos
 from colorflow.photo.formats import DEFAULT_MAX_PIXELS, KINDS, PHOTO_SUFFIXES
 from colorflow.photo.from_image import photo_from_image
-from colorflow.photo.kind import Kind
 from colorflow.photo.metadata import Metadata
-from colorflow.photo.photo import Photo
+from colorflow.photo.photo import Kind, Photo
 from colorflow.photo.provenance import (
     COLORING,
     ENLARGED,

@@ -17,8 +17,7 @@ from colorflow.photo.jpeg import ends_early
 from colorflow.photo.metadata import metadata_of, orientation_of, raw_exif
 from colorflow.photo.photo import Photo
 from colorflow.photo.pixels import TRANSPOSED, pixels_and_alpha, upright
-from colorflow.photo.profile16 import apply_profile
-from colorflow.photo.sixteen_bits import Samples16, samples16_of, to_8_bits
+from colorflow.photo.sixteen_bits import Samples16, apply_profile, samples16_of, to_8_bits
 from colorflow.photo.tiff import TiffFile
 
 _FIRST_OF_SEVERAL = "the file holds several pictures (pages or frames); the first was taken"
@@ -73,7 +72,8 @@ def photo_of(image: Image.Image, source: str) -> Photo:
         image: from one of the readers, or made in memory and then not of mode ``I`` or ``F``.
         source: for messages.
     """
-    samples = samples16_of(image, source)
+    may_be_deep = not isinstance(image, JpegImagePlugin.JpegImageFile)
+    samples = samples16_of(image, source) if may_be_deep else None
     exif = raw_exif(image)
     orientation = orientation_of(image, exif)  # PNG may say it behind the pixels
     is_turned = isinstance(image, TiffImagePlugin.TiffImageFile)  # by Pillow, in memory

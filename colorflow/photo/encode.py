@@ -13,9 +13,9 @@ from PIL import Image, PngImagePlugin
 
 from colorflow.errors import WritePhotoError
 from colorflow.files import FileKind, statement_of, write_whole
-from colorflow.photo.encode_png import encode_png16, joined
 from colorflow.photo.encode_tiff import encode_tiff
 from colorflow.photo.enlargement import Enlargement
+from colorflow.photo.formats import silent_codecs
 from colorflow.photo.metadata import COMMENT, Metadata
 from colorflow.photo.photo import Photo
 from colorflow.photo.provenance import (
@@ -26,7 +26,6 @@ from colorflow.photo.provenance import (
     Statements,
     with_statement,
 )
-from colorflow.photo.silence import silent_codecs
 from colorflow.photo.sixteen_bits import to_8_bits
 
 JPEG_QUALITY = 95
@@ -41,6 +40,11 @@ _JPEG_COMMENT_BYTES = 65533
 """Limit of a JPEG segment; a longer comment is left out."""
 _SRGB_PERCEPTUAL = b"\0"
 """Content of PNG's sRGB chunk."""
+_PNG_HEAD_BYTES = 33
+"""Signature and IHDR; other chunks may follow."""
+_INCHES_A_METRE = 1 / 0.0254
+_METRE = 1
+"""Unit of PNG's resolution."""
 
 _ENCODING_FAULTS = (
     OSError,
@@ -117,9 +121,9 @@ def write_image(
     try:
         with silent_codecs():
             if name == "JPEG":
-                data = _encode_jpeg(pixels, photo.alpha, metadata, jpeg_quality)
+                data = _encode_jpeg(_on_white(pixels, photo.alpha), metadata, jpeg_quality)
             else:
-                data = _ENCODERS[name](pixels, photo.alpha, metadata)
+                data = _ENCODERS[name](_with_alpha(pixels, photo.alpha), metadata)
     except _ENCODING_FAULTS as error:
         raise WritePhotoError(target, f"the picture cannot be encoded ({error})") from error
     write_file(target, data, COLORING if provenance else ENLARGED if enlargement else kind)
@@ -140,9 +144,23 @@ def write_file(target: Path, data: bytes, kind: FileKind | None) -> None:
         raise WritePhotoError(target, f"the file cannot be written ({reason})") from error
 
 
-def _encode_jpeg(
-    pixels: np.ndarray, alpha: np.ndarray | None, metadata: Metadata, quality: int
-) -> bytes:
+def _on_white(pixels: np.ndarray, alpha: np.ndarray | None) -> np.ndarray:
+    """Gray (H, W) or colors (H, W, 3), uint8, as they look on white."""
+    if alpha is None:
+        return pixels
+    opacity = (alpha if pixels.ndim == 2 else alpha[..., None]) / np.float32(255)
+    return np.rint(255 - (255 - pixels) * opacity).astype(np.uint8)
+
+
+def _with_alpha(pixels: np.ndarray, alpha: np.ndarray | None) -> np.ndarray:
+    """Gray (H, W) or colors (H, W, 3), 8 or 16 bits, and alpha of 8, as one array of that type."""
+    if alpha is None:
+        return pixels
+    scale = np.iinfo(pixels.dtype).max // 255
+    return np.dstack([pixels, alpha.astype(pixels.dtype) * pixels.dtype.type(scale)])
+
+
+def _encode_jpeg(pixels: np.ndarray, metadata: Metadata, quality: int) -> bytes:
     options: dict[str, object] = {"quality": quality, "subsampling": 0}
     if metadata.exif and len(metadata.exif) <= JPEG_EXIF_BYTES:
         options["exif"] = metadata.exif
@@ -153,45 +171,64 @@ def _encode_jpeg(
     comment = metadata.text.get(COMMENT, "").encode()
     if 0 < len(comment) <= _JPEG_COMMENT_BYTES:
         options["comment"] = comment
-    if alpha is not None:
-        opacity = (alpha if pixels.ndim == 2 else alpha[..., None]) / np.float32(255)
-        pixels = np.rint(255 - (255 - pixels) * opacity).astype(np.uint8)
-    return _saved(Image.fromarray(pixels), "JPEG", options)
+    return _saved(pixels, "JPEG", options)
 
 
-def _encode_png(pixels: np.ndarray, alpha: np.ndarray | None, metadata: Metadata) -> bytes:
+def _encode_webp(samples: np.ndarray, metadata: Metadata) -> bytes:
+    options: dict[str, object] = {"quality": WEBP_QUALITY}
+    if metadata.exif:
+        options["exif"] = metadata.exif
+    if metadata.xmp:
+        options["xmp"] = metadata.xmp
+    return _saved(samples, "WEBP", options)
+
+
+def _encode_png(samples: np.ndarray, metadata: Metadata) -> bytes:
     chunks = PngImagePlugin.PngInfo()
     chunks.add(b"sRGB", _SRGB_PERCEPTUAL)
     for keyword, text in metadata.text.items():
         chunks.add_text(keyword, text)
     if metadata.xmp:
         chunks.add_itxt("XML:com.adobe.xmp", metadata.xmp.decode())
-    if pixels.dtype == np.uint16:
-        return encode_png16(pixels, alpha, chunks, metadata)
+    if samples.dtype == np.uint16:
+        return _encode_png16(samples, chunks, metadata)
     options: dict[str, object] = {"compress_level": PNG_COMPRESS_LEVEL, "pnginfo": chunks}
     if metadata.exif:
         options["exif"] = metadata.exif
     if metadata.dpi:
         options["dpi"] = metadata.dpi
-    return _saved(_with_alpha(pixels, alpha), "PNG", options)
+    return _saved(samples, "PNG", options)
 
 
-def _encode_webp(pixels: np.ndarray, alpha: np.ndarray | None, metadata: Metadata) -> bytes:
-    options: dict[str, object] = {"quality": WEBP_QUALITY}
-    if metadata.exif:
-        options["exif"] = metadata.exif
-    if metadata.xmp:
-        options["xmp"] = metadata.xmp
-    return _saved(_with_alpha(pixels, alpha), "WEBP", options)
+def _encode_png16(samples: np.ndarray, chunks: PngImagePlugin.PngInfo, metadata: Metadata) -> bytes:
+    """PNG of 16 bits: pixels by imagecodecs, since Pillow writes colors with 8 only.
 
+    The chunks are put before the pixels.
+    """
+    import imagecodecs  # takes 0.1 s, which few photos need
 
-def _with_alpha(pixels: np.ndarray, alpha: np.ndarray | None) -> Image.Image:
-    return Image.fromarray(joined(pixels, alpha))
-
-
-def _saved(image: Image.Image, name: str, options: dict[str, object]) -> bytes:
+    encoded = imagecodecs.png_encode(
+        samples,
+        level=1,
+        strategy=imagecodecs.PNG.STRATEGY.RLE,
+        filter=imagecodecs.PNG.FILTER.SUB,
+    )
     buffer = io.BytesIO()
-    image.save(buffer, name, **options)
+    buffer.write(encoded[:_PNG_HEAD_BYTES])
+    for name, content, *_ in chunks.chunks:
+        PngImagePlugin.putchunk(buffer, name, content)
+    if metadata.dpi:
+        across, down = (round(dpi * _INCHES_A_METRE) for dpi in metadata.dpi)
+        PngImagePlugin.putchunk(buffer, b"pHYs", struct.pack(">IIB", across, down, _METRE))
+    if metadata.exif:
+        PngImagePlugin.putchunk(buffer, b"eXIf", metadata.exif.removeprefix(b"Exif\0\0"))
+    buffer.write(memoryview(encoded)[_PNG_HEAD_BYTES:])
+    return buffer.getvalue()
+
+
+def _saved(samples: np.ndarray, name: str, options: dict[str, object]) -> bytes:
+    buffer = io.BytesIO()
+    Image.fromarray(samples).save(buffer, name, **options)
     return buffer.getvalue()
 
 
@@ -204,7 +241,7 @@ _FORMATS = {
     ".tif": "TIFF",
     ".tiff": "TIFF",
 }
-_ENCODERS: dict[str, Callable[[np.ndarray, np.ndarray | None, Metadata], bytes]] = {
+_ENCODERS: dict[str, Callable[[np.ndarray, Metadata], bytes]] = {
     "PNG": _encode_png,
     "WEBP": _encode_webp,
     "TIFF": encode_tiff,

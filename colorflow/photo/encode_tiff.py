@@ -17,7 +17,6 @@ import cv2
 import numpy as np
 from PIL.ExifTags import IFD, Base
 
-from colorflow.photo.encode_png import joined
 from colorflow.photo.exif import block_of
 from colorflow.photo.ifd import Value
 from colorflow.photo.metadata import TIFF_DESCRIPTION, Metadata
@@ -30,15 +29,15 @@ _KEPT = (*TIFF_DESCRIPTION, IFD.Exif, IFD.GPSInfo)
 """Tags of an EXIF block that describe the photo; the others describe the file it was in."""
 
 
-def encode_tiff(pixels: np.ndarray, alpha: np.ndarray | None, metadata: Metadata) -> bytes:
+def encode_tiff(samples: np.ndarray, metadata: Metadata) -> bytes:
     """Encode a picture.
 
     Args:
-        pixels: uint8 or uint16, (H, W) or (H, W, 3).
-        alpha: uint8 (H, W).
+        samples: uint8 or uint16, (H, W) gray or (H, W, C): gray or RGB, with alpha last if C is
+            even.
         metadata: whose EXIF, resolution and XMP are written.
     """
-    samples = joined(np.atleast_3d(pixels), alpha)
+    samples = np.atleast_3d(samples)
     height, width, channels = samples.shape
     block, main = block_of(metadata.exif)
     block.data += bytes(len(block.data) % 2)
@@ -61,14 +60,14 @@ def encode_tiff(pixels: np.ndarray, alpha: np.ndarray | None, metadata: Metadata
         Base.ImageLength: (height,),
         Base.BitsPerSample: (8 * samples.itemsize,) * channels,
         Base.Compression: (_DEFLATE,),
-        Base.PhotometricInterpretation: (_GRAY if pixels.ndim == 2 else _RGB,),
+        Base.PhotometricInterpretation: (_GRAY if channels <= 2 else _RGB,),
         Base.StripOffsets: tuple(offsets),
         Base.SamplesPerPixel: (channels,),
         Base.RowsPerStrip: (_STRIP_ROWS,),
         Base.StripByteCounts: tuple(sizes),
         Base.PlanarConfiguration: (_ONE_PLANE,),
         Base.Predictor: (_HORIZONTAL,),
-        Base.ExtraSamples: None if alpha is None else (_UNASSOCIATED_ALPHA,),
+        Base.ExtraSamples: (_UNASSOCIATED_ALPHA,) if channels % 2 == 0 else None,
         _XMP: metadata.xmp,
     }
     if metadata.dpi:

@@ -1,18 +1,22 @@
 """Opens a picture file with the reader of its format, and checks its size.
 
 The first bytes decide about the format, not the name; only that format's reader sees the file. The
-size is checked before a pixel is decoded.
+size is checked before a pixel is decoded. What the readers raise becomes a PhotoError, and what
+they log is silenced.
 """
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 import stat
 import struct
+import threading
+import warnings
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import IO
 
 from pi_heif import HeifImageFile
@@ -30,7 +34,6 @@ from PIL import (
 )
 
 from colorflow.errors import PhotoError, PhotoTooLargeError, UnreadablePhotoError
-from colorflow.photo.silence import silent_codecs
 from colorflow.photo.strips import KindNotReadError
 from colorflow.photo.tiff import open_tiff
 
@@ -209,3 +212,42 @@ def _webp_size(start: bytes) -> tuple[int, int]:
         return (bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1
     width, height = struct.unpack_from("<HH", start, 26)
     return width & 0x3FFF, height & 0x3FFF
+
+
+class _Silence:
+    """A context manager that silences the codecs, and that several threads may enter at once.
+
+    The codecs warn about damaged EXIF and the like, which does not matter to the user, and about
+    damaged pixels, which our errors report. Python's warning filters and the settings of the
+    libraries are global. Threads that each saved and restored them would undo one another's work,
+    so the first thread that enters saves them and the last one that leaves restores them.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._inside = 0
+        self._restore = ExitStack()
+
+    @contextmanager
+    def __call__(self) -> Iterator[None]:
+        with self._lock:
+            if self._inside == 0:
+                self._restore = ExitStack()
+                self._restore.enter_context(warnings.catch_warnings())
+                warnings.simplefilter("ignore")
+                for name in ("PIL", "tifffile", "imagecodecs"):
+                    library, nowhere = logging.getLogger(name), logging.NullHandler()
+                    library.addHandler(nowhere)  # without a handler errors go to stderr
+                    self._restore.callback(library.removeHandler, nowhere)
+            self._inside += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._inside -= 1
+                if self._inside == 0:
+                    self._restore.close()
+
+
+silent_codecs = _Silence()
+"""``with silent_codecs():`` ignores warnings in every thread until the last one leaves."""

@@ -18,8 +18,8 @@ from PIL import Image
 from benchmarks.damaged_files import by_pillow, tiff_of
 from colorflow.errors import PhotoTooLargeError, UnreadablePhotoError
 from colorflow.photo import Kind, read_photo, write_image
+from colorflow.photo.formats import silent_codecs
 from colorflow.photo.ifd import Block
-from colorflow.photo.silence import silent_codecs
 
 Saved = Callable[..., Path]
 

@@ -13,7 +13,7 @@ from PIL import Image, ImageOps
 
 from benchmarks.damaged_files import by_pillow
 from colorflow.photo import Kind, Photo, photo_from_image
-from colorflow.photo.kind import GRAY_CHROMA, kind_of
+from colorflow.photo.photo import GRAY_CHROMA, kind_of
 
 Tone = Callable[[np.ndarray], np.ndarray]
 
