@@ -22,8 +22,7 @@ from skimage import data
 from skimage.color import rgb2lab
 
 from colorflow.color.full_resolution import lightness_of, render
-from colorflow.color.grid import GRID_SIZE, square_lightness, to_grid
-from colorflow.color.resize import resize_by_area
+from colorflow.color.grid import GRID_SIZE, resize_by_area, square_lightness, to_grid
 from colorflow.color.upsample import upsample_ab
 
 REPEATS = 3  # the fastest counts

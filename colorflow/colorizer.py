@@ -42,12 +42,11 @@ from colorflow.exploration import Exploration
 from colorflow.files import default_weights
 from colorflow.limits import DIVERSE_POOL, MOST_PRINCIPAL
 from colorflow.model.condition import Condition, Conditioner, coarse_lightness
-from colorflow.model.diverse import COARSE_LEVELS, most_different
 from colorflow.model.hints import Hint, hint_planes
 from colorflow.model.principal import POOL
 from colorflow.model.weights import LoadedWeights, load_weights
 from colorflow.photo import Kind, Photo, photo_from_image, read_photo
-from colorflow.photo_model import Latents, PhotoModel
+from colorflow.photo_model import COARSE_LEVELS, Latents, PhotoModel
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -65,7 +64,6 @@ __all__ = [
     "PrincipalSpec",
     "Uncertainty",
     "default_weights",
-    "most_different",
 ]
 
 DEFAULT_STRENGTH = 0.7

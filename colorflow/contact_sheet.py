@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from colorflow.color.resize import Rows, resize_by_area
+from colorflow.color.grid import Rows, resize_by_area
 from colorflow.files import FileKind
 from colorflow.photo import photo_from_image, write_image
 

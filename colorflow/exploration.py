@@ -15,10 +15,9 @@ from colorflow.coloring import ColoringSpec, LevelOutput, Predictions, Uncertain
 from colorflow.model.config import FINEST_GRID
 from colorflow.model.hints import Hint
 from colorflow.model.intervals import NOMINAL_LEVELS, central_interval, check_sample_count
-from colorflow.model.latents import slerp
 from colorflow.model.weights import LoadedWeights
 from colorflow.photo import Photo
-from colorflow.photo_model import PhotoModel
+from colorflow.photo_model import PhotoModel, slerp
 
 
 class Exploration(ABC):

@@ -22,7 +22,7 @@ from colorflow.batch.locations import Location, download
 from colorflow.batch.outcome import ColoredFile, PhotoOutcome
 from colorflow.batch.picture_sheet import PICTURE_SHEET, picture_row, write_picture_sheet
 from colorflow.batch.sheet_row import SheetPicture, SheetRow
-from colorflow.color.resize import resize_by_area
+from colorflow.color.grid import resize_by_area
 from colorflow.errors import PhotoError, UnreadablePhotoError, WritePhotoError
 from colorflow.files import FileKind
 from colorflow.photo import LETTERS, read_photo

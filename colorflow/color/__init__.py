@@ -1,8 +1,7 @@
 """sRGB <-> CIELAB (D65, 2 degree observer), and chroma from the 64x64 grid to full resolution.
 
     cie.py              the only formulas and constants of CIELAB, in numpy; `photo` uses them, too
-    resize.py           resizing by area average
-    grid.py             photo -> what the model sees: lightness (256x256) and ab (64x64)
+    grid.py             area averages; what the model sees: lightness (256x256) and ab (64x64)
     upsample.py         ab of the grid -> ab at full resolution, guided by lightness
     gamut.py            chroma shrunk at constant lightness and hue until sRGB can show it
     full_resolution.py  photo -> lightness; lightness and ab of the grid -> sRGB photo

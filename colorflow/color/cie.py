@@ -62,6 +62,11 @@ def rgb_to_lab(rgb: NDArray[np.floating]) -> NDArray[np.floating]:
     return np.stack([116 * y - 16, 500 * (x - y), 200 * (y - z)], axis=-1)
 
 
+def lightness_of_gray(gray: NDArray[np.floating]) -> NDArray[np.floating]:
+    """Give L* in [0, 100] of sRGB gray values in [0, 1], any shape."""
+    return 116 * relative_to_response(srgb_to_linear(gray)) - 16
+
+
 def lab_to_linear_rgb(
     lightness: NDArray[np.floating], ab: NDArray[np.floating]
 ) -> NDArray[np.floating]:

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from colorflow.color import cie
 from colorflow.color.gamut import rgb_in_gamut
-from colorflow.color.resize import Rows
+from colorflow.color.grid import Rows, check_pixels
 from colorflow.color.upsample import GuidedUpsampler
 
 _STRIP_PIXELS = 1 << 16  # of float planes that fit the cache
@@ -83,11 +83,6 @@ class LightnessRows:
         return lightness
 
 
-def lightness_of_gray(gray: NDArray[np.floating]) -> NDArray[np.floating]:
-    """Give L* in [0, 100] of sRGB gray values in [0, 1], any shape."""
-    return 116 * cie.relative_to_response(cie.srgb_to_linear(gray)) - 16
-
-
 @overload
 def render(
     lightness: Rows, ab_grid: NDArray[np.float32], *, bits: Literal[8] = 8
@@ -137,17 +132,6 @@ def render(
     return pixels
 
 
-def check_pixels(pixels: NDArray[np.uint8 | np.uint16], *, or_uint16: bool = False) -> None:
-    """Raise ``ValueError`` unless ``pixels`` is a uint8 (or uint16) gray or sRGB image."""
-    shape_fits = pixels.ndim == 2 or (pixels.ndim == 3 and pixels.shape[2] == 3)
-    type_fits = pixels.dtype == np.uint8 or (or_uint16 and pixels.dtype == np.uint16)
-    if not type_fits or not shape_fits or pixels.size == 0:
-        raise ValueError(
-            f"pixels: expected a uint8{' or uint16' if or_uint16 else ''} array of shape (H, W) or "
-            f"(H, W, 3) with at least one pixel, got {pixels.dtype} of shape {pixels.shape}"
-        )
-
-
 def _looked_up(values: NDArray[Any], table: NDArray[Any]) -> NDArray[Any]:
     """The entries of a table at whole numbers, any shape."""
     if values.dtype == np.uint8 or (values.dtype == np.uint16 and _OPENCV_LOOKS_UP_16_BITS):
@@ -157,7 +141,7 @@ def _looked_up(values: NDArray[Any], table: NDArray[Any]) -> NDArray[Any]:
 
 @cache
 def _gray_table(dtype: np.dtype[Any]) -> NDArray[np.float32]:
-    return lightness_of_gray(_levels(dtype)).astype(np.float32)
+    return cie.lightness_of_gray(_levels(dtype)).astype(np.float32)
 
 
 @cache

@@ -1,22 +1,36 @@
-"""What the model sees of a photo: lightness on a 256x256 square, ab on a 64x64 grid.
+"""Area averages of photos, and what the model sees of them: lightness and ab on small squares.
 
-The whole photo is squashed to a square, so any aspect ratio and any size gives the same colors.
-Both are defined the same way, for training and for use: average the 8-bit sRGB values over the
-area of each cell (no rounding), then convert to CIELAB. Along an axis on which the photo is
-smaller than the square, bilinear interpolation takes the place of the average.
+The model sees lightness on a 256x256 square and ab on a 64x64 grid. The whole photo is squashed to
+a square, so any aspect ratio and any size gives the same colors. Both are defined the same way, for
+training and for use: average the 8-bit sRGB values over the area of each cell (no rounding), then
+convert to CIELAB. Along an axis on which the photo is smaller than the square, bilinear
+interpolation takes the place of the average.
 """
 
 from __future__ import annotations
 
+from typing import Any, Protocol
+
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from colorflow.color import cie
-from colorflow.color.full_resolution import check_pixels, lightness_of_gray
-from colorflow.color.resize import resize_by_area
 
 GRID_SIZE = 64
 SQUARE_SIZE = 256
+_STRIP_ROWS = 128
+
+
+class Rows(Protocol):
+    """An array of rows, or what makes those rows that are asked for."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """(H, W) or (H, W, C)."""
+
+    def __getitem__(self, rows: slice, /) -> NDArray[Any]:
+        """Some rows."""
 
 
 def to_grid(pixels: NDArray[np.uint8], size: int = GRID_SIZE) -> NDArray[np.float32]:
@@ -55,5 +69,68 @@ def square_lightness(pixels: NDArray[np.uint8], size: int = SQUARE_SIZE) -> NDAr
     check_pixels(pixels)
     square = resize_by_area(pixels, size, size).astype(np.float64) / 255
     if square.ndim == 2:
-        return lightness_of_gray(square).astype(np.float32)
+        return cie.lightness_of_gray(square).astype(np.float32)
     return cie.rgb_to_lab(square)[..., 0].astype(np.float32)
+
+
+def check_pixels(pixels: NDArray[np.uint8 | np.uint16], *, or_uint16: bool = False) -> None:
+    """Raise ``ValueError`` unless ``pixels`` is a uint8 (or uint16) gray or sRGB image."""
+    shape_fits = pixels.ndim == 2 or (pixels.ndim == 3 and pixels.shape[2] == 3)
+    type_fits = pixels.dtype == np.uint8 or (or_uint16 and pixels.dtype == np.uint16)
+    if not type_fits or not shape_fits or pixels.size == 0:
+        raise ValueError(
+            f"pixels: expected a uint8{' or uint16' if or_uint16 else ''} array of shape (H, W) or "
+            f"(H, W, 3) with at least one pixel, got {pixels.dtype} of shape {pixels.shape}"
+        )
+
+
+def resize_by_area(image: Rows, height: int, width: int) -> NDArray[np.float32]:
+    """Resize an image: area average along an axis that shrinks, bilinear along one that grows.
+
+    Nothing is rounded, and a large photo is never copied as a whole.
+
+    Args:
+        image: (H, W) or (H, W, C) with C up to 4, uint8 or float32.
+        height: rows wanted.
+        width: columns wanted.
+
+    Returns:
+        (height, width) or (height, width, C), in the unit of ``image``.
+    """
+    if height < image.shape[0]:
+        image = _fewer_rows(image, height)
+    # One axis after the other: OpenCV averages areas only where neither axis grows.
+    strips = [
+        _resize(np.ascontiguousarray(image[top : top + _STRIP_ROWS], np.float32), width=width)
+        for top in range(0, image.shape[0], _STRIP_ROWS)
+    ]
+    return _resize(np.concatenate(strips), height=height)
+
+
+def _fewer_rows(image: Rows, height: int) -> NDArray[np.float32]:
+    """Average rows, a strip at a time, as a matrix product: ten times as fast as OpenCV."""
+    old_height, *others = image.shape
+    cells = np.arange(height + 1) * (old_height / height)
+    averaged = np.zeros((height, *others), np.float32)
+    flat = averaged.reshape(height, -1)
+    for top in range(0, old_height, _STRIP_ROWS):
+        bottom = min(top + _STRIP_ROWS, old_height)
+        first = int(top * height / old_height)
+        last = min(height, int(bottom * height / old_height) + 1)
+        edges = cells[first : last + 1, None]
+        rows = np.arange(top, bottom)
+        overlap = np.minimum(edges[1:], rows + 1) - np.maximum(edges[:-1], rows)
+        weights = (overlap.clip(0) * (height / old_height)).astype(np.float32)
+        flat[first:last] += weights @ image[top:bottom].reshape(bottom - top, -1).astype(np.float32)
+    return averaged
+
+
+def _resize(
+    image: NDArray[np.float32], *, height: int | None = None, width: int | None = None
+) -> NDArray[np.float32]:
+    """Resize along the one axis that is given."""
+    old_height, old_width = image.shape[:2]
+    height, width = height or old_height, width or old_width
+    shrinks = height <= old_height and width <= old_width
+    interpolation = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+    return np.asarray(cv2.resize(image, (width, height), interpolation=interpolation), np.float32)

@@ -40,7 +40,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from colorflow.color.resize import Rows, resize_by_area
+from colorflow.color.grid import Rows, resize_by_area
 
 # Chosen on these photos, five others and 60 small ones; the optimum is flat.
 GAIN = 0.6

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from colorflow.color.full_resolution import lightness_of, render
-from colorflow.color.resize import resize_by_area
+from colorflow.color.grid import resize_by_area
 from colorflow.errors import EvaluationError
 
 PICTURE_SIZE = 260

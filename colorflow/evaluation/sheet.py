@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from colorflow.color.full_resolution import lightness_of, render
-from colorflow.color.resize import resize_by_area
+from colorflow.color.grid import resize_by_area
 from colorflow.evaluation.subject import Subject
 from colorflow.files import picture_kind
 from colorflow.photo import photo_from_image, write_image

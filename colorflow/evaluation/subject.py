@@ -16,8 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from colorflow.color.degrade import degrade
-from colorflow.color.grid import GRID_SIZE, square_lightness, to_grid
-from colorflow.color.resize import resize_by_area
+from colorflow.color.grid import GRID_SIZE, resize_by_area, square_lightness, to_grid
 from colorflow.model.condition import Condition, Conditioner
 from colorflow.photo import Kind, read_photo
 

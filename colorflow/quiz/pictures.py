@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from colorflow.color.full_resolution import render
-from colorflow.color.resize import Rows, resize_by_area
+from colorflow.color.grid import Rows, resize_by_area
 from colorflow.photo import Photo, photo_from_image, write_image
 
 WIDTH, HEIGHT = 420, 620

@@ -7,8 +7,7 @@ import pytest
 from numpy.typing import NDArray
 from skimage import color, data, transform
 
-from colorflow.color.grid import square_lightness, to_grid
-from colorflow.color.resize import resize_by_area
+from colorflow.color.grid import resize_by_area, square_lightness, to_grid
 
 
 def random_photo(height: int, width: int) -> NDArray[np.uint8]:

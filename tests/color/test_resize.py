@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from colorflow.color.resize import resize_by_area
+from colorflow.color.grid import resize_by_area
 
 
 def averaged(image: NDArray[np.generic], height: int, width: int) -> NDArray[np.float64]:

@@ -8,8 +8,7 @@ import pytest
 from numpy.typing import NDArray
 from skimage import color, data
 
-from colorflow.color.grid import to_grid
-from colorflow.color.resize import resize_by_area
+from colorflow.color.grid import resize_by_area, to_grid
 from colorflow.color.upsample import GAIN, MAX_SLOPE, GuidedUpsampler, local_slope, upsample_ab
 
 

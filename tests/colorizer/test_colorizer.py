@@ -13,12 +13,12 @@ from PIL import Image
 
 from colorflow.color.full_resolution import lightness_of
 from colorflow.color.grid import square_lightness, to_grid
-from colorflow.colorizer import Colorizer, Hint, default_weights, most_different
+from colorflow.colorizer import Colorizer, Hint, default_weights
 from colorflow.errors import UnreadablePhotoError, WeightsError
 from colorflow.model.condition import Conditioner
-from colorflow.model.latents import signs_of_photo
 from colorflow.model.weights import load_weights
 from colorflow.photo import photo_from_image
+from colorflow.photo_model import most_different, signs_of_photo
 from tests.small_weights import GAIN, TEMPERATURES
 
 

@@ -21,9 +21,9 @@ from colorflow.color.upsample import upsample_ab
 from colorflow.colorizer import ColoringSpec, Colorizer, Hint, Predictions, Uncertainty
 from colorflow.errors import PhotoError, WeightsError
 from colorflow.model.condition import Condition
-from colorflow.model.latents import signs_of_photo
 from colorflow.model.pyramid import ChromaPyramid
 from colorflow.photo import Photo
+from colorflow.photo_model import signs_of_photo
 from tests.small_weights import FACTORS, GAIN, save_small_weights
 
 ALL = (1.0,) * 5

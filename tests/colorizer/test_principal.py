@@ -16,10 +16,10 @@ from torch import Tensor
 from colorflow.color.full_resolution import lightness_of, render
 from colorflow.colorizer import ColoringSpec, Colorizer, Hint, Predictions, PrincipalSpec
 from colorflow.model.condition import Condition
-from colorflow.model.latents import sample_latents, signs_of_photo
 from colorflow.model.principal import POOL_LEVELS, follow_lightness, principal_points
 from colorflow.model.pyramid import ChromaPyramid
 from colorflow.photo import Photo, photo_from_image
+from colorflow.photo_model import sample_latents, signs_of_photo
 from tests.small_weights import GAIN, TEMPERATURES
 
 HINTS = (Hint(20, 30, 60, -60), Hint(80, 100, -50, 50))

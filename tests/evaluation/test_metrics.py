@@ -11,8 +11,7 @@ import skimage.color
 import skimage.data
 import torch
 
-from colorflow.color.grid import square_lightness, to_grid
-from colorflow.color.resize import resize_by_area
+from colorflow.color.grid import resize_by_area, square_lightness, to_grid
 from colorflow.evaluation.metrics import (
     colorfulness,
     colors,
