@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from colorflow.flows.distillation import distillation_loss
+from colorflow.flows import distillation_loss
 from colorflow.model.condition import Condition
 from colorflow.model.config import FINEST_GRID
 from colorflow.model.density import ConditionalDensity

@@ -1,20 +1,17 @@
 """Bijections with exact log-determinants, one family a file.
 
 contract.py     Bijection, Composition, Inverse, WithContext
-density.py      Flow: a bijection and a standard normal
+density.py      Flow: a bijection and a standard normal; one flow taught the density of another
 elementwise.py  monotone maps of single numbers: additive, affine
 splines.py      linear, quadratic and rational-quadratic splines
-mixture.py      mixture of logistic distributions
-monotone.py     monotone network
+mixture.py      mixture of logistic distributions, and monotone networks of such layers
 roots.py        numerical inverses of monotone maps
 coupling.py     couplings over channel halves and masks, context-only transforms
 matrices.py     diagonal, triangular, block-diagonal, full and PLU matrices
 linear.py       matrices over channels (1x1 convolution), permutation, ActNorm, standardization
 convolution.py  emerging and periodic convolution
-autoregressive.py  each element given the earlier ones
+autoregressive.py  each element given the earlier ones, by a masked network or a transformer
 masked_networks.py  dense and convolutional networks of such flows
-transformer.py  the same with a causal transformer over the cells
-distillation.py  one flow taught the density of another
 residual.py     invertible residual blocks
 lipschitz.py    layers and networks with a bounded Lipschitz constant
 trace.py        estimators of the log-determinant of residual blocks
@@ -26,7 +23,7 @@ bounded.py      a bounded range made unbounded
 networks.py     what couplings compute their parameters with
 """
 
-from colorflow.flows.autoregressive import Autoregressive
+from colorflow.flows.autoregressive import Autoregressive, TransformerAutoregressive
 from colorflow.flows.bounded import BoundedRange, Logit
 from colorflow.flows.contract import (
     Bijection,
@@ -46,13 +43,12 @@ from colorflow.flows.coupling import (
     checkerboard,
     half_mask,
 )
-from colorflow.flows.density import Flow
+from colorflow.flows.density import Flow, distillation_loss
 from colorflow.flows.dequantization import (
     Dequantization,
     UniformDequantization,
     VariationalDequantization,
 )
-from colorflow.flows.distillation import distillation_loss
 from colorflow.flows.elementwise import Additive, Affine, ElementwiseTransform, soft_clamp
 from colorflow.flows.history import RippelAdams, TabakTurner
 from colorflow.flows.kriging import KrigingUpdate
@@ -79,8 +75,7 @@ from colorflow.flows.matrices import (
     PLUMatrix,
     TriangularMatrix,
 )
-from colorflow.flows.mixture import MixtureLogisticCDF
-from colorflow.flows.monotone import MonotoneNetwork
+from colorflow.flows.mixture import MixtureLogisticCDF, MonotoneNetwork
 from colorflow.flows.networks import (
     AttentionLayer,
     AttentionNetwork,
@@ -100,7 +95,6 @@ from colorflow.flows.splines import (
     RationalQuadraticSpline,
 )
 from colorflow.flows.trace import ExactLogDet, LogDetEstimator, PowerSeries, RussianRoulette
-from colorflow.flows.transformer import TransformerAutoregressive
 
 __all__ = [
     "ActNorm",

@@ -60,7 +60,7 @@ def iaf(
     Published: the posterior of a variational autoencoder, with masked convolutions on photos. Here
     it is the density itself, with the networks of `maf`. A density of n numbers takes n evaluations
     a layer, so it is not trained by likelihood but by distillation from a trained `maf`
-    (`colorflow.flows.distillation`).
+    (`colorflow.flows.distillation_loss`).
 
     Published bits/dim: CIFAR-10 3.11, a bound, for the whole autoencoder.
     Here: 12.84 bits/dim on ab at 16x16, given L, after 8 minutes (docs/zoo.md).

@@ -1,4 +1,4 @@
-"""The mixture of logistics against scipy, mpmath, autograd and finite differences."""
+"""Mixtures of logistics and monotone networks against scipy, mpmath, autograd and differences."""
 
 from __future__ import annotations
 
@@ -9,19 +9,42 @@ import numpy as np
 import pytest
 import torch
 from scipy.optimize import brentq
-from scipy.special import logit
+from scipy.special import expit, logit
 from scipy.stats import logistic
 from torch import Tensor
 
-from colorflow.flows import InversionError, MixtureLogisticCDF
+from colorflow.flows import InversionError, MixtureLogisticCDF, MonotoneNetwork
 
 K, BOUND, SHIFT = 3, 1.0, 4.0
+UNITS, LAYERS, NETWORK_BOUND, NETWORK_SHIFT = 3, 2, 0.8, 3.0
 COUNT = 40
+
+Transform = MixtureLogisticCDF | MonotoneNetwork
 
 
 @pytest.fixture
 def mixture() -> MixtureLogisticCDF:
     return MixtureLogisticCDF(K, BOUND, SHIFT)
+
+
+@pytest.fixture
+def network() -> MonotoneNetwork:
+    return MonotoneNetwork(UNITS, LAYERS, NETWORK_BOUND, NETWORK_SHIFT)
+
+
+@pytest.fixture(params=["mixture", "network"])
+def transform(request: pytest.FixtureRequest) -> Transform:
+    return request.getfixturevalue(request.param)
+
+
+def range_of_ladj(transform: Transform) -> tuple[float, float]:
+    """What the docstrings say of log dz/dx."""
+    if isinstance(transform, MixtureLogisticCDF):
+        least = math.log(2) - BOUND - math.log1p(math.exp(2 * SHIFT * math.exp(BOUND)))
+        return least - BOUND, 2 * BOUND
+    spread = NETWORK_SHIFT + NETWORK_SHIFT * math.exp(2 * NETWORK_BOUND)
+    least = math.log(2) - NETWORK_BOUND - math.log1p(math.exp(spread))
+    return LAYERS * least, LAYERS * NETWORK_BOUND
 
 
 def normal(*shape: int, seed: int = 0) -> Tensor:
@@ -43,6 +66,22 @@ def read(parameters: Tensor) -> tuple[np.ndarray, ...]:
     return weights, means, scales, clamp(raw[..., -2], SHIFT), np.exp(clamp(raw[..., -1], BOUND))
 
 
+def layers_of(parameters: Tensor) -> list[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+    """w, a and b (UNITS,) of each layer, for the parameters (size,) of one number."""
+    raw = parameters.detach().numpy().reshape(3, LAYERS, UNITS)
+    gain = 4 ** ((2 * np.arange(UNITS) + 1) / UNITS - 1)
+    weights = np.exp(raw[0]) / np.exp(raw[0]).sum(-1, keepdims=True)
+    slopes = np.exp(clamp(gain * raw[1], NETWORK_BOUND))
+    shifts = clamp(gain * raw[2], NETWORK_SHIFT)
+    return list(zip(weights, slopes, shifts, strict=True))
+
+
+def formula(x: float, layers: list[tuple[np.ndarray, np.ndarray, np.ndarray]]) -> float:
+    for weights, slopes, shifts in layers:
+        x = logit((weights * expit(slopes * x + shifts)).sum())
+    return x
+
+
 def test_is_the_logit_of_scipys_distribution_function(mixture: MixtureLogisticCDF) -> None:
     x, parameters = 3 * normal(COUNT), 2 * normal(COUNT, mixture.size, seed=1)
     weights, means, scales, shift, scale = read(parameters)
@@ -55,7 +94,17 @@ def test_is_the_logit_of_scipys_distribution_function(mixture: MixtureLogisticCD
     np.testing.assert_allclose(ladj, np.log(slope), rtol=0, atol=1e-10)
 
 
-def test_inverse_is_brents(mixture: MixtureLogisticCDF) -> None:
+def test_is_the_formula_of_the_paper_with_the_slope_of_autograd(network: MonotoneNetwork) -> None:
+    x, parameters = (2 * normal(COUNT)).requires_grad_(), 2 * normal(COUNT, network.size, seed=1)
+    z, ladj = network.forward(x, parameters)
+    for i in range(COUNT):
+        expected = formula(x[i].item(), layers_of(parameters[i]))
+        assert z[i].item() == pytest.approx(expected, rel=1e-10, abs=1e-10)
+    (slope,) = torch.autograd.grad(z.sum(), x)
+    torch.testing.assert_close(ladj, slope.log(), rtol=0, atol=1e-11)
+
+
+def test_inverse_of_the_mixture_is_brents(mixture: MixtureLogisticCDF) -> None:
     """scipy's root of scipy's distribution function."""
     z, parameters = 2 * normal(COUNT), 2 * normal(COUNT, mixture.size, seed=1)
     x, ladj = mixture.inverse(z, parameters)
@@ -72,9 +121,21 @@ def test_inverse_is_brents(mixture: MixtureLogisticCDF) -> None:
         assert ladj[i].item() == pytest.approx(-math.log(slope), abs=1e-8)
 
 
+def test_inverse_of_the_network_is_brents(network: MonotoneNetwork) -> None:
+    z, parameters = normal(COUNT), normal(COUNT, network.size, seed=1)
+    x, ladj = network.inverse(z, parameters)
+    for i in range(COUNT):
+        layers = layers_of(parameters[i])
+        root = brentq(lambda v, i=i, of=layers: formula(v, of) - z[i].item(), -9, 9, xtol=1e-14)
+        assert x[i].item() == pytest.approx(root, abs=1e-9)
+    at = x.detach().requires_grad_()
+    (slope,) = torch.autograd.grad(network.forward(at, parameters)[0].sum(), at)
+    torch.testing.assert_close(ladj, -slope.log(), rtol=0, atol=1e-11)
+
+
 @pytest.mark.parametrize("x", [-1e4, -300.0, -40.0, 0.0, 40.0, 300.0, 1e4])
 @pytest.mark.parametrize("scale", [0.5, 3.0])
-def test_tails_are_those_of_exact_arithmetic(
+def test_tails_of_the_mixture_are_those_of_exact_arithmetic(
     mixture: MixtureLogisticCDF, x: float, scale: float
 ) -> None:
     """mpmath, whose exponents have no end; each tail is a sum of its own, without cancellation."""
@@ -98,21 +159,44 @@ def test_tails_are_those_of_exact_arithmetic(
         assert ladj[i].item() == pytest.approx(slope, abs=1e-11)
 
 
+@pytest.mark.parametrize("x", [-1e4, -300.0, 40.0, 1e4])
+def test_tails_of_the_network_are_those_of_exact_arithmetic(
+    network: MonotoneNetwork, x: float
+) -> None:
+    """mpmath, whose exponents have no end; each tail is a sum of its own, without cancellation."""
+    parameters = normal(5, network.size, seed=2)
+    z, ladj = network.forward(torch.full((5,), x, dtype=torch.float64), parameters)
+    for i in range(5):
+        with mpmath.workdps(50):
+            value, slope = mpmath.mpf(x), mpmath.mpf(1)
+            for layer in layers_of(parameters[i]):
+                low = high = bend = 0
+                for w, a, b in zip(*layer, strict=True):
+                    up, down = mpmath.exp(a * value + b), mpmath.exp(-a * value - b)
+                    low, high = low + w / (1 + down), high + w / (1 + up)
+                    bend += w * a / (1 + down) / (1 + up)
+                value = mpmath.log(low / high)
+                slope *= bend * (low + high) / (low * high)
+            expected, expected_ladj = float(value), float(mpmath.log(slope))
+        assert z[i].item() == pytest.approx(expected, rel=1e-12, abs=1e-12)
+        assert ladj[i].item() == pytest.approx(expected_ladj, abs=1e-11)
+
+
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 @pytest.mark.parametrize("direction", ["forward", "inverse"])
 @pytest.mark.parametrize("scale", [1.0, 1e2, 1e4])
 def test_extremes_are_finite_with_finite_gradients(
-    mixture: MixtureLogisticCDF, direction: str, dtype: torch.dtype, scale: float
+    transform: Transform, direction: str, dtype: torch.dtype, scale: float
 ) -> None:
     value = torch.tensor([-1e30, -1e4, -100, 0, 1e-30, 100, 1e4, 1e30] * 50, dtype=dtype)
     value.requires_grad_()
-    parameters = (scale * normal(len(value), mixture.size)).to(dtype).requires_grad_()
-    result, ladj = getattr(mixture, direction)(value, parameters)
+    parameters = (scale * normal(len(value), transform.size)).to(dtype).requires_grad_()
+    result, ladj = getattr(transform, direction)(value, parameters)
     assert result.isfinite().all()
-    least = math.log(2) - BOUND - math.log1p(math.exp(2 * SHIFT * math.exp(BOUND)))
+    least, most = range_of_ladj(transform)
     sign = 1 if direction == "forward" else -1
-    assert (least - BOUND <= sign * ladj).all()
-    assert (sign * ladj <= 2 * BOUND + 1e-5).all()
+    assert (least <= sign * ladj).all()
+    assert (sign * ladj <= most + 1e-5).all()
     for gradient in torch.autograd.grad(result.sum() + ladj.sum(), [value, parameters]):
         assert gradient.isfinite().all()
 
@@ -133,46 +217,76 @@ def test_flat_stretch_between_far_components(mixture: MixtureLogisticCDF) -> Non
     assert mixture.forward(back, parameters)[0].item() == pytest.approx(z.item(), abs=1e-14)
 
 
-@pytest.mark.parametrize("count", [1, 2, 7])
-def test_parameters_of_zero_are_the_identity(count: int) -> None:
-    mixture = MixtureLogisticCDF(count, BOUND, SHIFT)
+@pytest.mark.parametrize(
+    "transform",
+    [MixtureLogisticCDF(count, BOUND, SHIFT) for count in (1, 2, 7)]
+    + [MonotoneNetwork(units, layers, 0.8, 3.0) for units, layers in ((1, 1), (2, 3), (7, 1))],
+)
+def test_parameters_of_zero_are_the_identity(transform: Transform) -> None:
     x = torch.linspace(-30, 30, 101, dtype=torch.float64)
-    for direction in (mixture.forward, mixture.inverse):
-        result, ladj = direction(x, torch.zeros(101, mixture.size, dtype=torch.float64))
+    for direction in (transform.forward, transform.inverse):
+        result, ladj = direction(x, torch.zeros(101, transform.size, dtype=torch.float64))
         torch.testing.assert_close(result, x, rtol=1e-14, atol=1e-14)
         torch.testing.assert_close(ladj, torch.zeros_like(x), rtol=0, atol=1e-14)
 
 
-def test_round_trip_over_the_whole_line(mixture: MixtureLogisticCDF) -> None:
+def test_round_trip_over_the_whole_line(transform: Transform) -> None:
     x = torch.sinh(torch.linspace(-10, 10, 2000, dtype=torch.float64))
-    parameters = 2 * normal(2000, mixture.size)
-    z, ladj = mixture.forward(x, parameters)
-    back, back_ladj = mixture.inverse(z, parameters)
+    parameters = 2 * normal(2000, transform.size)
+    z, ladj = transform.forward(x, parameters)
+    back, back_ladj = transform.inverse(z, parameters)
     torch.testing.assert_close(back, x, rtol=1e-11, atol=1e-11)
     torch.testing.assert_close(back_ladj, -ladj, rtol=0, atol=1e-10)
 
 
+def test_float32_round_trip(network: MonotoneNetwork) -> None:
+    x, parameters = 3 * normal(2000).float(), normal(2000, network.size).float()
+    z, ladj = network.forward(x, parameters)
+    back, back_ladj = network.inverse(z, parameters)
+    torch.testing.assert_close(back, x, rtol=0, atol=1e-4)
+    torch.testing.assert_close(back_ladj, -ladj, rtol=0, atol=1e-4)
+
+
 @pytest.mark.parametrize("output", [0, 1], ids=["x", "ladj"])
 def test_gradient_of_the_inverse_is_the_finite_difference(
-    mixture: MixtureLogisticCDF, output: int
+    transform: Transform, output: int
 ) -> None:
-    z, parameters = normal(4), normal(4, mixture.size, seed=1)
+    z, parameters = normal(3), normal(3, transform.size, seed=1)
 
     def function(z: Tensor, parameters: Tensor) -> Tensor:
-        return mixture.inverse(z, parameters)[output]
+        return transform.inverse(z, parameters)[output]
 
     inputs = (z.requires_grad_(), parameters.requires_grad_())
     assert torch.autograd.gradcheck(function, inputs, eps=1e-5, atol=1e-7, rtol=1e-6)
 
 
-def test_gradient_descent_from_zero_separates_the_components() -> None:
+def test_one_layer_is_a_mixture_of_logistics() -> None:
+    """Both write the same family; means are -b / a, scales 1 / a."""
+    network, mixture = MonotoneNetwork(2, 1, 1.0, 1.0), MixtureLogisticCDF(2, 1.0, 9.0)
+    parameters, x = normal(COUNT, 6), 3 * normal(COUNT, seed=1)
+    raw, slopes, shifts = parameters.chunk(3, -1)
+    clamped = 2 / math.pi * torch.atan(torch.tensor([0.5, 2.0]) * shifts * math.pi / 2)
+    log_slope = 2 / math.pi * torch.atan(torch.tensor([0.5, 2.0]) * slopes * math.pi / 2)
+    means = torch.tan(-clamped / log_slope.exp() * math.pi / 18) * 18 / math.pi
+    same = [raw, means / torch.tensor([0.5, 2.0]), -slopes, torch.zeros(COUNT, 2)]
+    ours, expected = network.forward(x, parameters), mixture.forward(x, torch.cat(same, -1))
+    for left, right in zip(ours, expected, strict=True):
+        torch.testing.assert_close(left, right, rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("transform", "rate", "steps"),
+    [(MixtureLogisticCDF(4, 2.0, 5.0), 0.05, 200), (MonotoneNetwork(2, 1, 2.0, 6.0), 0.1, 120)],
+)
+def test_gradient_descent_from_zero_separates_the_components(
+    transform: Transform, rate: float, steps: int
+) -> None:
     """Data with two modes: components that stayed equal could not give it more than one."""
     x = torch.cat([normal(140) - 4, normal(60, seed=1) + 4]) * 0.5
-    mixture = MixtureLogisticCDF(4, 2.0, 5.0)
-    parameters = torch.zeros(mixture.size, dtype=torch.float64, requires_grad=True)
-    optimizer = torch.optim.Adam([parameters], lr=0.05)
-    for _ in range(200):
-        z, ladj = mixture.forward(x, parameters.expand(len(x), -1))
+    parameters = torch.zeros(transform.size, dtype=torch.float64, requires_grad=True)
+    optimizer = torch.optim.Adam([parameters], lr=rate)
+    for _ in range(steps):
+        z, ladj = transform.forward(x, parameters.expand(len(x), -1))
         loss = (z**2 / 2 - ladj).mean() + math.log(2 * math.pi) / 2
         optimizer.zero_grad()
         loss.backward()
@@ -192,14 +306,20 @@ def test_weights_count_relative_to_each_other(mixture: MixtureLogisticCDF) -> No
             torch.testing.assert_close(left, right, rtol=0, atol=2e-5)
 
 
-def test_nan_raises(mixture: MixtureLogisticCDF) -> None:
-    z = torch.tensor([0.0, math.nan])
+def test_nan_raises(transform: Transform) -> None:
     with pytest.raises(InversionError):
-        mixture.inverse(z, torch.zeros(2, mixture.size))
+        transform.inverse(torch.tensor([0.0, math.nan]), torch.zeros(2, transform.size))
 
 
 @pytest.mark.parametrize("name", ["components", "max_log_scale", "max_shift"])
-def test_refuses(name: str) -> None:
+def test_the_mixture_refuses(name: str) -> None:
     arguments = {"components": 2, "max_log_scale": 1.0, "max_shift": 1.0, name: 0}
     with pytest.raises(ValueError, match=f"{name}: expected a positive number, got 0"):
         MixtureLogisticCDF(**arguments)
+
+
+@pytest.mark.parametrize("name", ["units", "layers", "max_log_slope", "max_shift"])
+def test_the_network_refuses(name: str) -> None:
+    arguments = {"units": 2, "layers": 1, "max_log_slope": 1.0, "max_shift": 1.0, name: -1}
+    with pytest.raises(ValueError, match=f"{name}: expected a positive number, got -1"):
+        MonotoneNetwork(**arguments)

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from colorflow.flows import Bijection, TransformerAutoregressive
-from colorflow.flows.transformer import CausalAttentionLayer
+from colorflow.flows.autoregressive import CausalAttentionLayer
 from colorflow.zoo import tarflow
 
 CONTEXT_CHANNELS = 3
