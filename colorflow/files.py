@@ -5,7 +5,8 @@ Any other file stays, whatever options say. An empty file may be replaced. A lin
 its target is checked. Streams, such as /dev/stdout or a named pipe, are written to; other devices
 are refused.
 
-Everything here raises `OSError`, whose `strerror` is written for users; callers add the context.
+What writes raises `OSError`, whose `strerror` is written for users; callers add the context. A
+lock on a folder lets one process at a time write to it.
 """
 
 from __future__ import annotations
@@ -24,6 +25,11 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
+
+from colorflow.errors import ColorflowError
+
+if sys.platform != "win32":
+    import fcntl
 
 COLORING_WEIGHTS, ENLARGE_WEIGHTS = "colorflow.safetensors", "enlarge.safetensors"
 _DIGITS = 16
@@ -172,6 +178,31 @@ def whole_folder(path: Path) -> Iterator[Path]:
     except BaseException:
         shutil.rmtree(temporary, ignore_errors=True)
         raise
+
+
+@contextmanager
+def locked(folder: Path, busy: ColorflowError) -> Iterator[None]:
+    """Holds a lock on a folder; the system releases it when the process ends.
+
+    Without locks in the system or the file system, it does nothing.
+
+    Args:
+        folder: an existing folder.
+        busy: raised if another process holds the lock.
+    """
+    if sys.platform == "win32":
+        yield
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            if error.errno in (errno.EWOULDBLOCK, errno.EACCES):
+                raise busy from error
+        yield
+    finally:
+        os.close(handle)
 
 
 def temporary_name() -> str:

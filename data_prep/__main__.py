@@ -11,7 +11,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from colorflow.errors import ColorflowError, PackError
-from colorflow.lock import locked
+from colorflow.files import locked
 from colorflow.training.allocator import keep_freed_memory
 from colorflow.training.pack import DAMAGE
 from data_prep.cache import begin, fill

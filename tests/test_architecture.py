@@ -18,7 +18,6 @@ LAYERS = (
     "errors",
     "limits",
     "files",
-    "lock",
     "color",
     "photo",
     "contact_sheet",
@@ -53,7 +52,6 @@ NEVER = {
 DATA_PREP_MAY_USE = (
     "colorflow.errors",
     "colorflow.files",
-    "colorflow.lock",
     "colorflow.photo",
     "colorflow.color",
     "colorflow.enlarge.patches",

@@ -15,8 +15,7 @@ from pathlib import Path
 
 from colorflow.batch.locations import Location, Url, reported, store_of
 from colorflow.errors import BatchError, WritePhotoError
-from colorflow.files import is_temporary_name, temporary_name
-from colorflow.lock import locked
+from colorflow.files import is_temporary_name, locked, temporary_name
 
 STALE_SECONDS = 60
 """A temporary file that was not written to for so long was left by a run that was killed."""

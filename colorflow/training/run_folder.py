@@ -28,8 +28,7 @@ import torch
 from torch import Tensor
 
 from colorflow.errors import TrainingError
-from colorflow.files import whole_file, write_whole
-from colorflow.lock import locked
+from colorflow.files import locked, whole_file, write_whole
 from colorflow.model.config import PyramidConfig
 from colorflow.training.targets import level_folder
 from colorflow.training.trainer import TrainConfig

@@ -20,7 +20,7 @@ import torch
 from PIL import Image
 
 from colorflow.errors import PackError
-from colorflow.lock import locked
+from colorflow.files import locked
 from colorflow.model.features import Features
 from colorflow.training.pack import BYTES_PER_ROW, FEATURE_GRIDS, VARIANTS, Pack
 from data_prep import __main__ as command
