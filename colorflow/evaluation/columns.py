@@ -32,7 +32,7 @@ from colorflow.model.pyramid import ChromaPyramid
 from colorflow.model.weights import LoadedWeights
 from colorflow.photo import photo_from_image
 from colorflow.photo_model import Latents, PhotoModel
-from colorflow.training.colors import TrainingColors
+from colorflow.training.tuning import TrainingColors
 
 COLORS_OF_FIRST_PACK = TrainingColors(mean_ab=(1.47, 7.64), blow_up_chroma=72.8)
 """For weights whose header lacks the colors of their training photos: those of the first shipped

@@ -41,7 +41,7 @@ from colorflow.evaluation.objectives import bits_per_dim
 from colorflow.evaluation.subject import Subject, SubjectReader
 from colorflow.model.hints import Hint, hint_errors
 from colorflow.model.weights import LoadedWeights
-from colorflow.training.hints import true_points
+from colorflow.training.targets import true_points
 from colorflow.training.tuning import energy_score
 
 HINT_COUNTS = (0, 1, 2, 4, 8, 16)

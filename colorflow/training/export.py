@@ -19,7 +19,6 @@ from colorflow.model.config import PyramidConfig
 from colorflow.model.pyramid import ChromaPyramid
 from colorflow.model.tensors import check_weights_destination
 from colorflow.model.weights import FORMAT, LoadedWeights, load_weights, save_weights
-from colorflow.training.colors import training_colors
 from colorflow.training.pack import Pack
 from colorflow.training.pixels import AnyPack, PixelPack, is_pixel_pack
 from colorflow.training.run_folder import (
@@ -31,7 +30,7 @@ from colorflow.training.run_folder import (
     read_start,
 )
 from colorflow.training.targets import EVALUATED_PHOTO_SIDE, level_folder, with_noise
-from colorflow.training.tuning import blow_ups, calibrate, tune_temperatures
+from colorflow.training.tuning import blow_ups, calibrate, training_colors, tune_temperatures
 
 LARGEST_LOSS_OF_HALF = 0.002
 """Weights are stored in float16 if that costs less than this in bits/dim on dev."""

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from colorflow.errors import PackError
-from colorflow.training.colors import TrainingColors, training_colors
 from colorflow.training.pack import VARIANTS, Pack
+from colorflow.training.tuning import TrainingColors, training_colors
 
 
 def test_training_colors_are_those_of_the_files(pack_folder: Path) -> None:

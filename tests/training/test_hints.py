@@ -18,12 +18,11 @@ from colorflow.model.pyramid import ChromaPyramid
 from colorflow.model.weights import load_weights
 from colorflow.training import targets
 from colorflow.training.export import export
-from colorflow.training.hints import random_hints, true_points
 from colorflow.training.loop import train
 from colorflow.training.pack import Pack
 from colorflow.training.run_folder import CURVE
 from colorflow.training.schedule import Budget
-from colorflow.training.targets import LevelObjective
+from colorflow.training.targets import LevelObjective, random_hints, true_points
 from colorflow.training.trainer import TrainConfig, Trainer
 
 

@@ -18,13 +18,14 @@ from colorflow.model.context import LevelContext
 from colorflow.model.density import ConditionalDensity
 from colorflow.model.tensors import check_weights_destination
 from colorflow.training.allocator import keep_freed_memory
-from colorflow.training.loop import choose_device, train_to_budget
+from colorflow.training.loop import choose_device
 from colorflow.training.pack import Pack, open_packs
 from colorflow.training.run_folder import RunFolder, read_state
 from colorflow.training.schedule import Budget
 from colorflow.training.start import OF_PLANES, Start
 from colorflow.training.trainer import TrainConfig, Trainer, processor_seconds
 from colorflow.training.tuning import SAMPLES, energy_score
+from colorflow.training.until_budget import train_to_budget
 
 TEMPERATURES = (0.3, 0.5, 0.7, 0.8, 0.9, 1.0)
 

@@ -20,12 +20,12 @@ from colorflow.evaluation.zoo.train import SHAPE, TEACHERS, find_architecture, m
 from colorflow.flows import InversionError
 from colorflow.model.condition import Condition
 from colorflow.model.density import ConditionalDensity
-from colorflow.training.loop import resume
 from colorflow.training.objective import TrainingData
 from colorflow.training.pack import Pack
 from colorflow.training.run_folder import read_state
 from colorflow.training.targets import EVALUATED_PHOTO_SIDE
 from colorflow.training.trainer import TrainConfig, Trainer
+from colorflow.training.until_budget import resume
 
 PHOTOS = 500
 """Largest number of photos of a split that likelihoods are measured on."""

@@ -20,12 +20,13 @@ from colorflow.model.config import LevelConfig
 from colorflow.model.context import LevelContext
 from colorflow.model.density import ConditionalDensity
 from colorflow.training.allocator import keep_freed_memory
-from colorflow.training.loop import choose_device, resume, train_to_budget
+from colorflow.training.loop import choose_device
 from colorflow.training.pack import Pack
 from colorflow.training.run_folder import RunFolder, read_state
 from colorflow.training.schedule import Budget
 from colorflow.training.targets import NOISE
 from colorflow.training.trainer import TrainConfig, Trainer, processor_seconds
+from colorflow.training.until_budget import resume, train_to_budget
 from colorflow.zoo import ARCHITECTURES, Architecture
 
 GRID = 16

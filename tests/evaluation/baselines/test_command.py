@@ -10,7 +10,7 @@ import torch
 from colorflow.cli import main
 from colorflow.evaluation.baselines import BASELINES, load_baseline
 from colorflow.evaluation.baselines import train as train_module
-from colorflow.training import loop
+from colorflow.training import until_budget
 from colorflow.training.schedule import Budget
 from colorflow.training.trainer import TrainConfig
 from tests.evaluation.conftest import error_of, recorded, usage_error_of
@@ -82,7 +82,7 @@ def test_from_a_pack_to_a_file(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setattr(loop, "write_grid", lambda *_: None)
+    monkeypatch.setattr(until_budget, "write_grid", lambda *_: None)
     run, path = tmp_path / "run", tmp_path / "weights" / f"{name}.safetensors"
     options = ["--minutes", "0.0001", "--batch", "8", "--threads", "1"]
     assert main(["baseline", "train", name, str(pack_folder), "-o", str(run), *options]) == 0

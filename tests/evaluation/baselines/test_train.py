@@ -23,7 +23,7 @@ from colorflow.model.config import PyramidConfig
 from colorflow.model.density import ConditionalDensity
 from colorflow.model.pyramid import ChromaPyramid
 from colorflow.model.weights import load_weights, save_weights
-from colorflow.training import loop
+from colorflow.training import until_budget
 from colorflow.training.pack import Pack
 from colorflow.training.run_folder import RunFolder
 from colorflow.training.schedule import Budget
@@ -67,7 +67,7 @@ def go(pack_folder: Path) -> Go:
 
 @pytest.fixture
 def no_grid(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(loop, "write_grid", lambda *_: None)
+    monkeypatch.setattr(until_budget, "write_grid", lambda *_: None)
 
 
 # training

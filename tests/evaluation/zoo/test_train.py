@@ -21,8 +21,8 @@ from colorflow.evaluation.zoo.train import (
     train_architecture,
 )
 from colorflow.model.config import default_config
-from colorflow.training import loop
 from colorflow.training import trainer as trainer_module
+from colorflow.training import until_budget
 from colorflow.training.pack import Pack
 from colorflow.training.run_folder import CURVE, RunFolder, run_config
 from colorflow.training.trainer import TrainConfig
@@ -147,7 +147,9 @@ def pair(pack_folder: Path, config: TrainConfig, tmp_path_factory: pytest.TempPa
     """A run with a trained pair. Read it only."""
     folder = tmp_path_factory.mktemp("pair")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(loop, "write_grid", lambda *_: None)  # maf samples one number after the other
+        patch.setattr(
+            until_budget, "write_grid", lambda *_: None
+        )  # maf samples one number after the other
         for name in ("maf", "iaf"):
             train_architecture(
                 name, pack_folder, folder, config=config, minutes=minutes_of(24), say=str
@@ -187,7 +189,7 @@ def test_a_student_goes_on(pair: Path, go: Go, tmp_path: Path) -> None:
 def test_a_student_of_an_earlier_teacher(
     pair: Path, go: Go, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(loop, "write_grid", lambda *_: None)
+    monkeypatch.setattr(until_budget, "write_grid", lambda *_: None)
     folder = shutil.copytree(pair, tmp_path / "run")
     go(folder, "maf", steps=26)
     with pytest.raises(TrainingError, match="was distilled from an earlier maf; delete it") as end:

@@ -1,0 +1,179 @@
+"""Trains one objective until its budget is used up: resumes, evaluates, and records.
+
+Every evaluation appends to the curve, writes the checkpoint, and draws a picture of what has been
+learned.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import distributed
+
+from colorflow.errors import TrainingError
+from colorflow.flows import InversionError
+from colorflow.training.objective import ConditionT, Objective
+from colorflow.training.run_folder import RunFolder
+from colorflow.training.schedule import Budget
+from colorflow.training.trainer import Trainer
+
+PHOTOS = 8
+"""Rows of the picture."""
+
+
+def train_to_budget(
+    trainer: Trainer[ConditionT],
+    run: RunFolder,
+    budget: Budget,
+    say: Callable[[str], None],
+    others: Mapping[str, Objective[ConditionT]] | None = None,
+) -> None:
+    """Resumes a training, and trains until the budget is used up.
+
+    Args:
+        trainer: a new trainer; it gets the run's state if there is one.
+        run: folder for checkpoints, curves and previews of every evaluation.
+        budget: of this training.
+        say: gets one line per evaluation.
+        others: further objectives that help to choose the best weights, by their columns in the
+            curve.
+
+    Raises:
+        TrainingError: if another process trains the same, the state does not fit, belongs to
+            another pack or cannot be written, or losses stay non-finite.
+    """
+    alone = run.locked(trainer.objective.folder) if trainer.rank == 0 else nullcontext()
+    with alone:
+        _go_on(trainer, run, say)
+        _train(trainer, run, budget, say, others or {})
+    if trainer.rank == 0 and not trainer.best:
+        raise TrainingError(
+            f"{run.folder / trainer.objective.folder}: the loss on dev photos was never finite, so "
+            "no weights were kept; train in another folder with a lower --rate"
+        )
+
+
+def _go_on(trainer: Trainer[Any], run: RunFolder, say: Callable[[str], None]) -> None:
+    """Loads the run's state into a trainer, if there is one, unless it is of another pack."""
+    objective = trainer.objective
+    state = run.load(objective.folder)
+    if state is None:
+        return
+    # States of early versions do not name their pack.
+    if state.get("pack", trainer.pack.digest) != trainer.pack.digest:
+        raise TrainingError(
+            f"{run.folder / objective.folder}: was trained on another pack than "
+            f"{trainer.pack.folder}, or when that had other rows; "
+            "name the pack that it was trained on, or choose another folder with -o"
+        )
+    resume(trainer, state, run.folder)
+    say(f"{objective.name}: goes on at step {trainer.step}")
+
+
+def _train(
+    trainer: Trainer[ConditionT],
+    run: RunFolder,
+    budget: Budget,
+    say: Callable[[str], None],
+    others: Mapping[str, Objective[ConditionT]],
+) -> None:
+    """From evaluation to evaluation, until the budget is used up."""
+    while (progress := budget.progress(trainer.step, trainer.seconds)) < 1:
+        used = trainer.step if budget.steps is not None else trainer.seconds
+        total = budget.steps if budget.steps is not None else 60 * (budget.minutes or 0)
+        loss = trainer.train(budget, min(total, used + trainer.config.evaluate_every))
+        if trainer.rank == 0:
+            _record(trainer, run, loss, say, others)
+        if trainer.processes > 1:
+            distributed.barrier()
+        if budget.progress(trainer.step, trainer.seconds) == progress:
+            raise TrainingError(
+                f"{trainer.objective.name}: no step was made; the budget is too small"
+            )
+
+
+def resume(trainer: Trainer[Any], state: dict[str, Any], folder: Path) -> None:
+    """Loads a state from a run's folder into a new trainer.
+
+    Raises:
+        TrainingError: if it belongs to a module of another shape.
+    """
+    try:
+        trainer.load_state_dict(state)
+    except (RuntimeError, ValueError, LookupError, TypeError, AttributeError) as error:
+        raise TrainingError(
+            f"{folder / trainer.objective.folder / 'state.pt'}: the checkpoint does not fit "
+            f"{trainer.objective.name} as it is now; delete it to start over"
+        ) from error
+
+
+def _record(
+    trainer: Trainer[ConditionT],
+    run: RunFolder,
+    loss: float,
+    say: Callable[[str], None],
+    others: Mapping[str, Objective[ConditionT]],
+) -> None:
+    """Evaluates, keeps the best weights, and writes curve, checkpoint and preview.
+
+    The best weights have the lowest mean, over dev photos, of the trained objective and `others`.
+    """
+    dev = trainer.evaluate("dev")
+    degraded = trainer.evaluate("dev", "whole_degraded")
+    more = {
+        column: trainer.evaluate("dev", objective=objective) for column, objective in others.items()
+    }
+    best = trainer.keep_if_best(float(np.mean([dev, *more.values()])))
+    row = {
+        "step": trainer.step,
+        "seconds": trainer.seconds,
+        "train_nats": loss,
+        "dev_nats": dev,
+        "dev_degraded_nats": degraded,
+        "best_dev": trainer.best_dev,
+        "skipped": trainer.skipped,
+        **more,
+    }
+    run.log(trainer.objective.folder, row)
+    try:
+        write_grid(trainer, run.part(trainer.objective.folder) / "grid.png")
+        trouble = ""
+    except InversionError as error:  # of a numerical inverse; training needs none
+        trouble = f", no grid ({error})"
+    run.save(trainer.objective.folder, trainer.state_dict())
+    say(
+        f"{trainer.objective.name}: step {trainer.step}, {trainer.seconds / 60:.1f} min, "
+        f"train {loss:.2f}, dev {dev:.2f}"
+        + (f", degraded {degraded:.2f}" if math.isfinite(degraded) else "")
+        + f" {trainer.objective.unit}"
+        + "".join(f", {column} = {value:.2f}" for column, value in more.items())
+        + (" *" if best else "")
+        + (f", {trainer.skipped} skipped" if trainer.skipped else "")
+        + trouble
+    )
+
+
+@torch.no_grad()
+def write_grid(trainer: Trainer[Any], path: Path) -> None:
+    """Writes the preview of the objective, one row per dev photo.
+
+    Args:
+        trainer: whose averaged weights make the pictures.
+        path: PNG file.
+    """
+    from torchvision.utils import save_image
+
+    rows = trainer.pack.rows("dev", variant="whole")[:PHOTOS]
+    if len(rows) == 0:
+        return
+    target, condition = trainer.pack.batch(rows, trainer.objective.maps)
+    target, condition = target.to(trainer.device), condition.to(trainer.device)
+    generator = torch.Generator().manual_seed(0)
+    shown = trainer.objective.preview(trainer.ema.eval(), target, condition, generator)
+    save_image(trainer.objective.paint(condition, shown), path, nrow=shown.shape[1])
