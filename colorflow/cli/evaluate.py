@@ -56,7 +56,8 @@ def add_what_to_measure(parser: argparse.ArgumentParser, *, samples_of: str) -> 
         help="number of photos, evenly spread over the folder (default: all)",
     )
     parser.add_argument(
-        "--draws",
+        "--samples",
+        "--draws",  # the name of earlier versions
         type=whole_number(least=2),
         default=8,
         metavar="N",
@@ -78,7 +79,7 @@ def command_again(name: str, arguments: argparse.Namespace) -> list[str]:
         words += ["--limit", str(arguments.limit)]
     if arguments.weights:
         words += ["--weights", str(arguments.weights)]
-    return [*words, "--draws", str(arguments.draws), "--seed", str(arguments.seed)]
+    return [*words, "--samples", str(arguments.samples), "--seed", str(arguments.seed)]
 
 
 def _evaluate(arguments: argparse.Namespace) -> int:
@@ -94,7 +95,7 @@ def _evaluate(arguments: argparse.Namespace) -> int:
         weights=arguments.weights or default_weights(),
         baselines=default_weights().parent / BASELINES,
         limit=arguments.limit,
-        n=arguments.draws,
+        n=arguments.samples,
         seed=arguments.seed,
         degraded=arguments.degrade,
         command=shlex.join(words),

@@ -42,7 +42,7 @@ def _evaluate_hints(arguments: argparse.Namespace) -> int:
         plot_file=arguments.plot,
         weights=arguments.weights or default_weights(),
         limit=arguments.limit,
-        n=arguments.draws,
+        n=arguments.samples,
         seed=arguments.seed,
         command=shlex.join(command_again("evaluate-hints", arguments)),
     )

@@ -21,11 +21,10 @@ from torch import Tensor
 from colorflow.colorizer import Colorizer
 from colorflow.errors import WeightsError
 from colorflow.evaluation.baselines import BASELINES, LoadedBaseline, load_baseline
-from colorflow.evaluation.objectives import bits_per_dim
+from colorflow.evaluation.densities import ConditionalDensity, bits_per_dim
 from colorflow.limits import DIVERSE_POOL
 from colorflow.model.condition import Condition
 from colorflow.model.config import FINEST_GRID
-from colorflow.model.density import ConditionalDensity
 from colorflow.model.level import MEAN_CHANNELS
 from colorflow.model.principal import POOL
 from colorflow.model.pyramid import ChromaPyramid

@@ -22,6 +22,7 @@ from torch import Tensor
 from colorflow.color.full_resolution import lightness_of, render
 from colorflow.color.grid import GRID_SIZE
 from colorflow.evaluation.bootstrap import Bootstrap, Statistic, Table, mean_of, ratio_of
+from colorflow.evaluation.densities import bits_per_dim
 from colorflow.evaluation.evaluate import (
     Evaluation,
     Progress,
@@ -37,7 +38,6 @@ from colorflow.evaluation.measure import (
     sample_in_parts,
 )
 from colorflow.evaluation.metrics import colors, diversity, squared_errors
-from colorflow.evaluation.objectives import bits_per_dim
 from colorflow.evaluation.subject import Subject, SubjectReader
 from colorflow.model.hints import Hint, hint_errors
 from colorflow.model.weights import LoadedWeights

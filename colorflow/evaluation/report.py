@@ -197,7 +197,7 @@ def as_json(evaluation: Evaluation, about: Mapping[str, Any]) -> str:
             "photos": evaluation.photos,
             "seed": evaluation.seed,
             **tables,
-            "draws": evaluation.n,
+            "samples": evaluation.n,
             **evaluation.settings,
             "left_out": [asdict(item) for item in evaluation.left_out],
             **about,

@@ -11,9 +11,9 @@ from torch import Tensor
 
 from colorflow.color.full_resolution import lightness_of, render
 from colorflow.color.grid import resize_by_area
+from colorflow.contact_sheet import Pixels, row_of, write_contact_sheet
 from colorflow.evaluation.subject import Subject
 from colorflow.files import picture_kind
-from colorflow.photo import photo_from_image, write_image
 
 SHEET = picture_kind("contact sheet of an evaluation")
 ROWS = 24
@@ -22,8 +22,6 @@ WHITE_SPREAD = 25.0
 """Spread of ab, in CIELAB units, that the last picture shows as white; 0 is black."""
 
 _HEIGHT, _WIDEST, _GAP = 112, 200, 4
-
-Pixels = NDArray[np.uint8]
 
 
 class Sheet:
@@ -50,9 +48,7 @@ class Sheet:
         Raises:
             WritePhotoError: if that is not possible.
         """
-        width = max(row.shape[1] for row in self._rows)
-        sheet = np.concatenate([_padded(row, _GAP, width - row.shape[1]) for row in self._rows])
-        write_image(path, sheet, photo_from_image(sheet), kind=SHEET)
+        write_contact_sheet(path, self._rows, _GAP, SHEET)
 
 
 def _row(pixels: Pixels, samples: NDArray[np.float32]) -> Pixels:
@@ -64,12 +60,7 @@ def _row(pixels: Pixels, samples: NDArray[np.float32]) -> Pixels:
     mean = samples.mean(0)
     shown = [np.zeros_like(mean), *samples[:SAMPLES], mean]
     gray, *colorings = [render(lightness, np.asarray(ab, np.float32)) for ab in shown]
-    cells = [gray, small, *colorings, _spread(samples, width)]
-    return np.concatenate([_padded(cell, 0, _GAP) for cell in cells], axis=1)
-
-
-def _padded(pixels: Pixels, below: int, right: int) -> Pixels:
-    return np.pad(pixels, ((0, below), (0, right), (0, 0)), constant_values=255)
+    return row_of([gray, small, *colorings, _spread(samples, width)], _GAP)
 
 
 def _spread(samples: NDArray[np.float32], width: int) -> Pixels:

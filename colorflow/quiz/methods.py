@@ -60,14 +60,14 @@ def _principal(
     *,
     temperature: float = 1.0,
     of: float = 1,
-    card: float = 0,
+    number: float = 0,
 ) -> Pixels:
     """One of `of` principal colorings, by default the first."""
     if of not in range(1, MOST_PRINCIPAL + 1):
         raise EvaluationError(f"of={of:g}: expected a whole number from 1 to {MOST_PRINCIPAL}")
-    if card not in range(int(of)):
-        raise EvaluationError(f"card={card:g}: expected a whole number from 0 to {of - 1:g}")
-    return colorizer.colorize_photo(photo, int(of), temperature, seed)[int(card)]
+    if number not in range(int(of)):
+        raise EvaluationError(f"number={number:g}: expected a whole number from 0 to {of - 1:g}")
+    return colorizer.colorize_photo(photo, int(of), temperature, seed)[int(number)]
 
 
 def _sample(colorizer: Colorizer, photo: Photo, seed: int, *, temperature: float = 1.0) -> Pixels:

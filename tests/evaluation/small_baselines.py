@@ -7,9 +7,9 @@ from torch import nn
 from colorflow.evaluation.baselines import Baseline
 from colorflow.evaluation.baselines.cinn import SHAPE, cinn_objective
 from colorflow.evaluation.baselines.deterministic import DeterministicNetwork, RegressionObjective
+from colorflow.evaluation.densities import ConditionalDensity
 from colorflow.model.config import LevelConfig, PyramidConfig
 from colorflow.model.context import LevelContext
-from colorflow.model.density import ConditionalDensity
 from colorflow.zoo.cinn2019 import cinn2019
 
 

@@ -25,8 +25,8 @@ from colorflow.evaluation.columns import (
     constant,
     training_colors_of,
 )
+from colorflow.evaluation.densities import ConditionalDensity
 from colorflow.model.condition import CONDITION_GRID, Condition
-from colorflow.model.density import ConditionalDensity
 from colorflow.model.features import FEATURE_CHANNELS
 from colorflow.model.principal import principal_colorings
 from colorflow.model.weights import LoadedWeights, load_weights

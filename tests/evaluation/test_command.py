@@ -88,7 +88,7 @@ def test_the_schema(found: dict[str, Any], weights: Path) -> None:
             assert set(estimate) == {"value", "stderr"}
             assert all(math.isfinite(number) for number in estimate.values())
     assert found["command"].startswith("colorflow evaluate ")
-    assert {"date", "hardware", "threads", "left_out", "draws", "degraded"} <= set(found)
+    assert {"date", "hardware", "threads", "left_out", "samples", "degraded"} <= set(found)
     assert 100 < found["peak_megabytes"] < 100_000
 
 
@@ -178,11 +178,11 @@ def test_the_sheet(written: Path) -> None:
 def test_degraded(photos: Path, weights: Path, found: dict[str, Any], tmp_path: Path) -> None:
     file = tmp_path / "e.json"
     arguments = ["evaluate", str(photos), "--weights", str(weights), "--json", str(file)]
-    assert main([*arguments, "--degrade", "--limit", "1", "--draws", "2", "--seed", "5"]) == 0
+    assert main([*arguments, "--degrade", "--limit", "1", "--samples", "2", "--seed", "5"]) == 0
     degraded = json.loads(file.read_text())
     assert degraded["degraded"] is True
-    assert (degraded["photos"], degraded["draws"], degraded["seed"]) == (1, 2, 5)
-    assert degraded["command"].endswith("--draws 2 --seed 5 --degrade")
+    assert (degraded["photos"], degraded["samples"], degraded["seed"]) == (1, 2, 5)
+    assert degraded["command"].endswith("--samples 2 --seed 5 --degrade")
     assert "--limit 1" in degraded["command"]
     assert "kd_lite2" not in degraded["columns"]["gray"], "one photo has no pairs"
     assert degraded["columns"]["gray"]["rmse_one"]["stderr"] is None
@@ -227,7 +227,7 @@ def test_baselines_are_columns_and_a_missing_one_is_a_line_on_stderr(
     monkeypatch.setattr(measure_module, "MANY", 2)
     file = tmp_path / "e.json"
     arguments = ["evaluate", str(photos), "--weights", str(weights), "--json", str(file)]
-    arguments += ["--limit", "1", "--draws", "2"]
+    arguments += ["--limit", "1", "--samples", "2"]
     for missing in (None, "cinn2019"):
         if missing:
             (shipped_baselines / f"{missing}.safetensors").unlink()
@@ -318,5 +318,5 @@ def test_the_extra_is_missing(
 
 
 def test_wrong_usage(photos: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    for arguments in ([str(photos)], [str(photos), "--json", "e.json", "--draws", "1"]):
+    for arguments in ([str(photos)], [str(photos), "--json", "e.json", "--samples", "1"]):
         usage_error_of(["evaluate", *arguments], capsys)

@@ -375,7 +375,7 @@ def hinted(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def arguments_of(folder: Path, weights: Path, file: Path) -> list[str]:
     words = ["evaluate-hints", str(folder), "--weights", str(weights), "--json", str(file)]
-    return [*words, "--draws", "2", "--seed", "5"]
+    return [*words, "--samples", "2", "--seed", "5"]
 
 
 def test_files_and_table(
@@ -390,10 +390,10 @@ def test_files_and_table(
     out, err = capsys.readouterr()
     assert f"{tmp_path / 'no.jpg'}: left out" in err
     found = json.loads(file.read_text())
-    assert (found["photos"], found["seed"], found["draws"]) == (1, 5, 2)
+    assert (found["photos"], found["seed"], found["samples"]) == (1, 5, 2)
     assert found["weights"] == load_weights(hinted).digest
     assert found["command"].startswith("colorflow evaluate-hints ")
-    assert found["command"].endswith("--draws 2 --seed 5")
+    assert found["command"].endswith("--samples 2 --seed 5")
     assert {"date", "hardware", "threads", "peak_megabytes"} <= set(found)
     assert [(Path(item["file"]).name, item["why"]) for item in found["left_out"]] == [
         ("no.jpg", "unreadable")
@@ -560,5 +560,5 @@ def test_the_extra_is_missing(
 
 
 def test_wrong_usage(photos: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    for arguments in ([str(photos)], [str(photos), "--json", "h.json", "--draws", "1"]):
+    for arguments in ([str(photos)], [str(photos), "--json", "h.json", "--samples", "1"]):
         usage_error_of(["evaluate-hints", *arguments], capsys)

@@ -42,7 +42,7 @@ def _config(extra_planes: int = 0) -> PyramidConfig:
     )
 
 
-def _condition(batch: int, *, planes: int = 0, seed: int = 0) -> Condition:
+def random_condition(batch: int, *, planes: int = 0, seed: int = 0) -> Condition:
     generator = torch.Generator().manual_seed(seed)
 
     def normal(*shape: int) -> Tensor:
@@ -81,7 +81,7 @@ def make_config() -> Callable[..., PyramidConfig]:
 @pytest.fixture
 def make_condition() -> Callable[..., Condition]:
     """A condition of random photos, given their number, extra planes and seed."""
-    return _condition
+    return random_condition
 
 
 @pytest.fixture
@@ -94,7 +94,7 @@ def make_pyramid(randomize: Callable[..., nn.Module]) -> Callable[..., ChromaPyr
     def make(config: PyramidConfig) -> ChromaPyramid:
         pyramid = ChromaPyramid(config)
         randomize(pyramid, gain=0.35)
-        condition = _condition(8, planes=config.extra_planes, seed=8)
+        condition = random_condition(8, planes=config.extra_planes, seed=8)
         for level, part in zip(pyramid.levels, pyramid.analyze(_chroma(8, seed=8)), strict=True):
             level.fit(part, condition)
         return pyramid

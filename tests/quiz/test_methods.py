@@ -89,10 +89,10 @@ def test_a_picture_is_the_colorizers(
 def test_any_principal_coloring_of_any_number(colorizer: Colorizer, astronaut: Photo) -> None:
     pictures = colorizer.colorize_photo(astronaut, 4, seed=7)
     for number in (0, 3):
-        method = parse_method(f"principal,of=4,card={number}", None, lambda _: colorizer)
+        method = parse_method(f"principal,of=4,number={number}", None, lambda _: colorizer)
         assert np.array_equal(picture(method, astronaut), pictures[number])
-    method = parse_method("of=2,card=2", None, lambda _: colorizer)
-    with pytest.raises(EvaluationError, match=r"^card=2: expected a whole number from 0 to 1"):
+    method = parse_method("of=2,number=2", None, lambda _: colorizer)
+    with pytest.raises(EvaluationError, match=r"^number=2: expected a whole number from 0 to 1"):
         picture(method, astronaut)
 
 

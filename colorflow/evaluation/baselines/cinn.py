@@ -8,10 +8,9 @@ from __future__ import annotations
 
 from torch import nn
 
-from colorflow.evaluation.objectives import DensityObjective
+from colorflow.evaluation.densities import ConditionalDensity, DensityObjective
 from colorflow.model.config import FINEST_GRID, LevelConfig
 from colorflow.model.context import LevelContext
-from colorflow.model.density import ConditionalDensity
 from colorflow.zoo.cinn2019 import cinn2019
 
 SHAPE = (2, FINEST_GRID, FINEST_GRID)

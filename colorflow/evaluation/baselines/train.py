@@ -14,8 +14,8 @@ from torch import Tensor, nn
 from colorflow.errors import PackError, TrainingError
 from colorflow.evaluation.baselines.deterministic import DeterministicNetwork
 from colorflow.evaluation.baselines.weights import BASELINES, FORMAT, Baseline, save_baseline
+from colorflow.evaluation.densities import ConditionalDensity
 from colorflow.model.context import LevelContext
-from colorflow.model.density import ConditionalDensity
 from colorflow.model.tensors import check_weights_destination
 from colorflow.training.allocator import keep_freed_memory
 from colorflow.training.loop import choose_device

@@ -17,13 +17,13 @@ from torch.nn import functional as F
 
 from colorflow.color.grid import square_lightness, to_grid
 from colorflow.errors import EvaluationError
+from colorflow.evaluation.densities import ConditionalDensity
 from colorflow.evaluation.report import figure_class, save_figure
 from colorflow.evaluation.zoo.measure import Row
 from colorflow.evaluation.zoo.train import GRID
 from colorflow.files import picture_kind
 from colorflow.flows import InversionError
 from colorflow.model.condition import Condition, Conditioner
-from colorflow.model.density import ConditionalDensity
 from colorflow.training.pictures import paint
 
 PICTURES = ("astronaut", "chelsea", "coffee", "rocket")

@@ -15,11 +15,10 @@ import torch
 from torch import Tensor, nn
 
 from colorflow.errors import PackError
-from colorflow.evaluation.objectives import DensityObjective, bits_per_dim
+from colorflow.evaluation.densities import ConditionalDensity, DensityObjective, bits_per_dim
 from colorflow.evaluation.zoo.train import SHAPE, TEACHERS, find_architecture, make_trainer
 from colorflow.flows import InversionError
 from colorflow.model.condition import Condition
-from colorflow.model.density import ConditionalDensity
 from colorflow.training.objective import TrainingData
 from colorflow.training.pack import Pack
 from colorflow.training.run_folder import read_state

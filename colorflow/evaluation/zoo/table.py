@@ -11,6 +11,7 @@ from typing import Any
 import torch
 
 from colorflow.errors import EvaluationError, TrainingError
+from colorflow.evaluation.densities import ConditionalDensity
 from colorflow.evaluation.report import (
     about_run,
     check_destination,
@@ -23,7 +24,6 @@ from colorflow.evaluation.zoo.figure import FIGURE, write_figure
 from colorflow.evaluation.zoo.measure import Row, load_trained, measure
 from colorflow.evaluation.zoo.train import run_recipe
 from colorflow.files import json_kind
-from colorflow.model.density import ConditionalDensity
 from colorflow.training.loop import choose_device
 from colorflow.training.pack import Pack
 from colorflow.training.run_folder import RunFolder, has_state

@@ -14,11 +14,14 @@ from pathlib import Path
 import torch
 
 from colorflow.errors import TrainingError
-from colorflow.evaluation.objectives import DensityObjective, DistillationObjective
+from colorflow.evaluation.densities import (
+    ConditionalDensity,
+    DensityObjective,
+    DistillationObjective,
+)
 from colorflow.model.condition import Condition
 from colorflow.model.config import LevelConfig
 from colorflow.model.context import LevelContext
-from colorflow.model.density import ConditionalDensity
 from colorflow.training.allocator import keep_freed_memory
 from colorflow.training.loop import choose_device
 from colorflow.training.pack import Pack

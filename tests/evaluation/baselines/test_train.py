@@ -18,9 +18,9 @@ from colorflow.evaluation.baselines import BASELINES, Baseline, load_baseline
 from colorflow.evaluation.baselines import train as train_module
 from colorflow.evaluation.baselines.cinn import cinn_objective
 from colorflow.evaluation.baselines.train import TEMPERATURES, export_baseline, train_baseline
+from colorflow.evaluation.densities import ConditionalDensity
 from colorflow.model.condition import Condition
 from colorflow.model.config import PyramidConfig
-from colorflow.model.density import ConditionalDensity
 from colorflow.model.pyramid import ChromaPyramid
 from colorflow.model.weights import load_weights, save_weights
 from colorflow.training import until_budget

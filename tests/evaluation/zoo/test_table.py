@@ -16,6 +16,7 @@ from PIL import Image
 from scipy import stats
 
 from colorflow.errors import EvaluationError, TrainingError
+from colorflow.evaluation.densities import ConditionalDensity
 from colorflow.evaluation.report import check_destination
 from colorflow.evaluation.zoo import figure, measure, toys
 from colorflow.evaluation.zoo.figure import FIGURE
@@ -32,7 +33,6 @@ from colorflow.evaluation.zoo.train import make_trainer, train_architecture
 from colorflow.flows import Bijection, Composition, Flatten, InversionError
 from colorflow.model.condition import Condition
 from colorflow.model.config import default_config
-from colorflow.model.density import ConditionalDensity
 from colorflow.training.pack import Pack
 from colorflow.training.run_folder import RunFolder, run_config
 from colorflow.training.trainer import TrainConfig, Trainer

@@ -130,7 +130,7 @@ def test_an_inverse_that_does_not_converge_costs_the_grid_alone(
     go: Go, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*_: object) -> None:
-        raise loop.InversionError("off by 3")
+        raise until_budget.InversionError("off by 3")
 
     monkeypatch.setattr(train_module.DensityObjective, "preview", fail)
     said = go(tmp_path, steps=2)

@@ -13,6 +13,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from colorflow.evaluation.densities import ConditionalDensity
 from colorflow.flows import (
     Affine,
     ChannelPartition,
@@ -24,7 +25,7 @@ from colorflow.flows import (
 from colorflow.model.condition import Condition
 from colorflow.model.config import LevelConfig
 from colorflow.model.context import LevelContext
-from colorflow.model.density import ConditionalDensity
+from tests.model.conftest import random_condition
 
 SHAPE = (2, 16, 16)
 LEVEL = LevelConfig(
@@ -47,8 +48,8 @@ def density(randomize: Callable[..., nn.Module], gain: float = 0.5) -> Condition
 
 
 @pytest.fixture
-def condition(make_condition: Callable[..., Condition]) -> Condition:
-    return make_condition(3)
+def condition() -> Condition:
+    return random_condition(3)
 
 
 def generator(seed: int = 1) -> torch.Generator:

@@ -14,11 +14,15 @@ from scipy import stats
 from torch import Tensor, nn
 
 from colorflow.evaluation.baselines.cinn import SHAPE, cinn_objective, original_cinn
-from colorflow.evaluation.objectives import DensityObjective, bits_per_dim
+from colorflow.evaluation.densities import (
+    FIRST_ROWS,
+    ConditionalDensity,
+    DensityObjective,
+    bits_per_dim,
+)
 from colorflow.evaluation.zoo import train as zoo
 from colorflow.flows import Bijection, Composition, Flatten
 from colorflow.model.condition import Condition
-from colorflow.model.density import FIRST_ROWS, ConditionalDensity
 from colorflow.training.pack import Pack
 from colorflow.zoo import Architecture
 from tests.evaluation.conftest import generator
