@@ -1,4 +1,4 @@
-"""What the tests of flows, model and training share."""
+"""What all tests share."""
 
 from __future__ import annotations
 
@@ -24,6 +24,12 @@ def _randomize(module: nn.Module, gain: float = 0.7) -> nn.Module:
                 noise = torch.randn(buffer.shape, generator=generator, dtype=torch.float64)
                 buffer.copy_(noise if kind == "mean" else (0.5 * noise).exp())
     return module.eval()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _one_thread() -> None:
+    """Networks so small gain nothing from more, and the sums are the same everywhere."""
+    torch.set_num_threads(1)
 
 
 @pytest.fixture(autouse=True)

@@ -19,6 +19,26 @@ FACTORS = {0.5: 1.25, 0.9: 1.5}
 """Interval factors, for tests that want some."""
 
 
+def small_level(
+    grid: int,
+    *maps: int,
+    couplings: int = 2,
+    attention: bool = False,
+    dropout: float = 0.1,
+) -> LevelConfig:
+    """The shape of a level, as small as can be."""
+    return LevelConfig(
+        grid=grid,
+        width=8,
+        couplings=couplings,
+        context_layers=1,
+        bins=4,
+        attention=attention,
+        maps=maps,
+        dropout=dropout,
+    )
+
+
 def save_small_weights(
     path: Path,
     extra_planes: int = 0,
@@ -26,21 +46,8 @@ def save_small_weights(
     gain: float = GAIN,
 ) -> Path:
     """Small weights with random parameters, so that every sample has colors of its own."""
-
-    def level(grid: int, *, attention: bool) -> LevelConfig:
-        return LevelConfig(
-            grid=grid,
-            width=8,
-            couplings=2,
-            context_layers=1,
-            bins=4,
-            attention=attention,
-            maps=(8, 16),
-            dropout=0.0,
-        )
-
     grids = ((4, True), (4, True), (8, True), (16, False), (32, False))
-    levels = tuple(level(g, attention=a) for g, a in grids)
+    levels = tuple(small_level(g, 8, 16, attention=a, dropout=0.0) for g, a in grids)
     config = PyramidConfig(levels=levels, extra_planes=extra_planes)
     torch.manual_seed(0)
     pyramid = ChromaPyramid(config)

@@ -14,7 +14,6 @@ import imagehash
 import numpy as np
 import pytest
 import skimage.data
-import torch
 from PIL import Image
 
 from data_prep import __main__ as command
@@ -127,15 +126,12 @@ def arguments(photos: Photos) -> Callable[..., list[str]]:
 
 @contextmanager
 def _small_steps() -> Iterator[None]:
-    """Many small batches, one core as in a worker, and malloc as other tests expect it."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
+    """Many small batches, and malloc as other tests expect it."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(arrays, "BATCH", 4)
         patch.setattr(arrays, "FLUSH_EVERY", 3)
         patch.setattr(command, "keep_freed_memory", lambda: None)
         yield
-    torch.set_num_threads(threads)
 
 
 @pytest.fixture(scope="session")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -24,15 +23,6 @@ from colorflow.training.run_folder import read_state
 from tests.evaluation.small_baselines import SMALL_BASELINES
 from tests.small_weights import save_small_weights
 from tests.training.made_up_pack import write_pack
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _one_thread() -> Iterator[None]:
-    """Networks so small gain nothing from more, and the sums are the same everywhere."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 @pytest.fixture(scope="session")

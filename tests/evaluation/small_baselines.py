@@ -8,25 +8,18 @@ from colorflow.evaluation.baselines import Baseline
 from colorflow.evaluation.baselines.cinn import SHAPE, cinn_objective
 from colorflow.evaluation.baselines.deterministic import DeterministicNetwork, RegressionObjective
 from colorflow.evaluation.densities import ConditionalDensity
-from colorflow.model.config import LevelConfig, PyramidConfig
+from colorflow.model.config import PyramidConfig
 from colorflow.model.context import LevelContext
 from colorflow.zoo.cinn2019 import cinn2019
-
-
-def level(grid: int, maps: tuple[int, ...], *, attention: bool = False) -> LevelConfig:
-    return LevelConfig(
-        grid=grid, width=8, couplings=1, context_layers=1, bins=4, attention=attention, maps=maps,
-        dropout=0.1,
-    )  # fmt: skip
-
+from tests.small_weights import small_level
 
 CONFIG = PyramidConfig(
     levels=(
-        level(4, (8,), attention=True),
-        level(4, (8,), attention=True),
-        level(8, (16,)),
-        level(16, (16,)),
-        level(32, (32,)),
+        small_level(4, 8, couplings=1, attention=True),
+        small_level(4, 8, couplings=1, attention=True),
+        small_level(8, 16, couplings=1),
+        small_level(16, 16, couplings=1),
+        small_level(32, 32, couplings=1),
     )
 )
 
@@ -38,7 +31,7 @@ def small_cinn() -> ConditionalDensity:
         dense_width=4, dense_condition_widths=(2, 2, 2, 2),
     )  # fmt: skip
     to_grid = nn.Sequential(nn.Conv2d(8, 8, 1), nn.PixelShuffle(2))
-    context = LevelContext(level(32, (8, 16, 32)), coarse=False, extra_planes=0)
+    context = LevelContext(small_level(32, 8, 16, 32, couplings=1), coarse=False, extra_planes=0)
     return ConditionalDensity(bijection, SHAPE, context, to_grid)
 
 

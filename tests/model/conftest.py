@@ -10,33 +10,21 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from colorflow.model.condition import CONDITION_GRID, PLANES_GRID, Condition
-from colorflow.model.config import LevelConfig, PyramidConfig
+from colorflow.model.config import PyramidConfig
 from colorflow.model.features import FEATURE_CHANNELS
 from colorflow.model.pyramid import ChromaPyramid
-
-
-def _level(grid: int, *, attention: bool, maps: tuple[int, ...], couplings: int) -> LevelConfig:
-    return LevelConfig(
-        grid=grid,
-        width=8,
-        couplings=couplings,
-        context_layers=1,
-        bins=4,
-        attention=attention,
-        maps=maps,
-        dropout=0.3,
-    )
+from tests.small_weights import small_level
 
 
 def _config(extra_planes: int = 0) -> PyramidConfig:
     """Every kind of layer on every kind of level, as small as can be."""
     return PyramidConfig(
         levels=(
-            _level(4, attention=True, maps=(8, 16), couplings=5),
-            _level(4, attention=True, maps=(8, 32), couplings=5),
-            _level(8, attention=True, maps=(8, 16, 32), couplings=5),
-            _level(16, attention=False, maps=(16, 64), couplings=3),
-            _level(32, attention=False, maps=(32,), couplings=3),
+            small_level(4, 8, 16, attention=True, couplings=5, dropout=0.3),
+            small_level(4, 8, 32, attention=True, couplings=5, dropout=0.3),
+            small_level(8, 8, 16, 32, attention=True, couplings=5, dropout=0.3),
+            small_level(16, 16, 64, couplings=3, dropout=0.3),
+            small_level(32, 32, couplings=3, dropout=0.3),
         ),
         extra_planes=extra_planes,
     )

@@ -20,25 +20,13 @@ from safetensors.torch import save, save_file
 from colorflow.errors import WeightsError
 from colorflow.model import weights
 from colorflow.model.condition import Condition
-from colorflow.model.config import LevelConfig, PyramidConfig
+from colorflow.model.config import PyramidConfig
 from colorflow.model.pyramid import ChromaPyramid
 from colorflow.model.weights import FORMAT, load_weights, save_weights
+from tests.small_weights import small_level
 
 TEMPERATURES = (0.9, 0.5, 0.25, 0.0, 0.0)
 TRAINING = {"levels": [{"level": 4, "steps": 7, "dev_nats": 86.5}], "note": "größer"}
-
-
-def level(grid: int, *maps: int, couplings: int = 1, attention: bool = False) -> LevelConfig:
-    return LevelConfig(
-        grid=grid,
-        width=8,
-        couplings=couplings,
-        context_layers=1,
-        bins=4,
-        attention=attention,
-        maps=maps,
-        dropout=0.1,
-    )
 
 
 @pytest.fixture(scope="module")
@@ -46,11 +34,11 @@ def pyramid() -> ChromaPyramid:
     """As small as can be, with all kinds of layers on the first level; random parameters."""
     torch.manual_seed(0)
     levels = (
-        level(4, 8, couplings=3, attention=True),
-        level(4, 8),
-        level(8, 8),
-        level(16),
-        level(32),
+        small_level(4, 8, couplings=3, attention=True),
+        small_level(4, 8, couplings=1),
+        small_level(8, 8, couplings=1),
+        small_level(16, couplings=1),
+        small_level(32, couplings=1),
     )
     pyramid = ChromaPyramid(PyramidConfig(levels=levels)).eval()
     with torch.no_grad():

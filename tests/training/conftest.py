@@ -3,59 +3,38 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 
-from colorflow.model.config import LevelConfig, PyramidConfig
+from colorflow.model.config import PyramidConfig
 from colorflow.model.pyramid import ChromaPyramid
 from colorflow.training import loop
 from colorflow.training.pack import Pack
 from colorflow.training.targets import LevelObjective
 from colorflow.training.trainer import TrainConfig, Trainer
+from tests.small_weights import small_level
 from tests.training.made_up_pack import write_pack
 from tests.training.made_up_pixels import write_pixels
-
-
-def _level(grid: int, maps: tuple[int, ...], *, attention: bool) -> LevelConfig:
-    return LevelConfig(
-        grid=grid,
-        width=8,
-        couplings=2,
-        context_layers=1,
-        bins=4,
-        attention=attention,
-        maps=maps,
-        dropout=0.1,
-    )
 
 
 def _shape() -> PyramidConfig:
     return PyramidConfig(
         levels=(
-            _level(4, (8,), attention=True),
-            _level(4, (8,), attention=True),
-            _level(8, (8, 16), attention=True),
-            _level(16, (16,), attention=False),
-            _level(32, (32,), attention=False),
+            small_level(4, 8, attention=True),
+            small_level(4, 8, attention=True),
+            small_level(8, 8, 16, attention=True),
+            small_level(16, 16),
+            small_level(32, 32),
         )
     )
 
 
 def _config(**changes: Any) -> TrainConfig:
     return TrainConfig(**{"batch": 8, "peak_rate": 0.02, "evaluate_every": 3.0, **changes})
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _one_thread() -> Iterator[None]:
-    """Networks so small gain nothing from more, and the sums are the same everywhere."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 @pytest.fixture(autouse=True)

@@ -19,9 +19,10 @@ from colorflow.evaluation.baselines.deterministic import (
     RegressionObjective,
 )
 from colorflow.model.condition import CONDITION_GRID, Condition
-from colorflow.model.config import LevelConfig, PyramidConfig
+from colorflow.model.config import PyramidConfig
 from colorflow.training.pack import Pack
 from tests.evaluation.small_baselines import CONFIG
+from tests.small_weights import small_level
 
 
 @pytest.fixture
@@ -120,19 +121,12 @@ def test_what_is_sampled_to_look_at(batch: tuple[Tensor, Condition]) -> None:
     torch.testing.assert_close(sampled[:, 2, 1], torch.full((3, 64, 64), -10.0))
 
 
-def of_lightness(grid: int) -> LevelConfig:
-    """A level that sees lightness alone."""
-    return LevelConfig(
-        grid=grid, width=8, couplings=1, context_layers=1, bins=4, attention=False, maps=(),
-        dropout=0.0,
-    )  # fmt: skip
-
-
 def test_it_learns_the_mean_of_what_a_photo_may_have_been() -> None:
     """b follows lightness; a does too, but for a sign that nothing tells: its mean is the answer,
     which is none of the colors that there are."""
     generator = torch.Generator().manual_seed(0)
-    config = PyramidConfig(levels=tuple(of_lightness(grid) for grid in (4, 4, 8, 16, 32)))
+    levels = [small_level(grid, couplings=1, dropout=0.0) for grid in (4, 4, 8, 16, 32)]
+    config = PyramidConfig(levels=tuple(levels))  # they see lightness alone
     network, objective = DeterministicNetwork(config), RegressionObjective(config)
     optimizer = torch.optim.Adam(network.parameters(), lr=0.01)
 
