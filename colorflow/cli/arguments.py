@@ -23,6 +23,16 @@ def add_weights(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_seed(parser: argparse.ArgumentParser, meaning: str) -> None:
+    """Adds the option for a seed, with what it is the seed of."""
+    parser.add_argument(
+        "--seed",
+        type=whole_number(least=0, most=LARGEST_SEED),
+        default=0,
+        help=f"{meaning} (default: %(default)s)",
+    )
+
+
 def add_training(parser: argparse.ArgumentParser, *, one_pack: bool = False) -> None:
     """Adds what every training on packs takes: packs, the run's folder, and its settings."""
     parser.add_argument(
@@ -39,7 +49,7 @@ def add_training(parser: argparse.ArgumentParser, *, one_pack: bool = False) -> 
     )
     parser.add_argument("--batch", type=whole_number(least=1), default=128, help="photos per step")
     parser.add_argument("--rate", type=positive_number, default=1e-3, help="peak learning rate")
-    parser.add_argument("--seed", type=whole_number(least=0, most=LARGEST_SEED), default=0)
+    add_seed(parser, "seed of initial weights, order and noise")
     parser.add_argument(
         "--evaluate-every",
         type=positive_number,

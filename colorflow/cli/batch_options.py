@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 from colorflow.cli.arguments import a_path, not_empty, whole_number
 from colorflow.errors import WritePhotoError
-from colorflow.limits import LARGEST_SEED
 
 if TYPE_CHECKING:
     from colorflow.batch import Work
@@ -37,16 +36,6 @@ def add_inputs(parser: argparse.ArgumentParser) -> None:
         required=True,
         metavar="OUT",
         help="folder for the results, or its URL",
-    )
-
-
-def add_seed(parser: argparse.ArgumentParser) -> None:
-    """Adds the seed of the first sample."""
-    parser.add_argument(
-        "--seed",
-        type=whole_number(least=0, most=LARGEST_SEED),
-        default=0,
-        help="seed of the first sample; each further sample adds 1 (default: %(default)s)",
     )
 
 

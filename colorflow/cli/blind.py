@@ -6,8 +6,7 @@ import argparse
 import sys
 from typing import TYPE_CHECKING
 
-from colorflow.cli.arguments import a_path, add_weights, whole_number
-from colorflow.limits import LARGEST_SEED
+from colorflow.cli.arguments import a_path, add_seed, add_weights, whole_number
 
 if TYPE_CHECKING:
     from colorflow.cli.arguments import Commands
@@ -81,12 +80,7 @@ def _add_what_to_show(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="number of photos, chosen at random, one pair each (default: all)",
     )
-    parser.add_argument(
-        "--seed",
-        type=whole_number(least=0, most=LARGEST_SEED),
-        default=0,
-        help="seed of choice, order, sides and samples (default: %(default)s)",
-    )
+    add_seed(parser, "seed of choice, order, sides and samples")
     add_weights(parser)
     parser.set_defaults(command=_make)
 

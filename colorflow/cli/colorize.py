@@ -6,14 +6,19 @@ import argparse
 from functools import partial
 from typing import TYPE_CHECKING
 
-from colorflow.cli.arguments import a_path, add_weights, number_from_zero, whole_number
+from colorflow.cli.arguments import (
+    a_path,
+    add_seed,
+    add_weights,
+    number_from_zero,
+    whole_number,
+)
 from colorflow.cli.batch_options import (
     EXIT_CODES,
     add_inputs,
     add_restoring,
     add_result_options,
     add_run_options,
-    add_seed,
     run_batch,
 )
 from colorflow.limits import MOST_PRINCIPAL, MOST_SAMPLES, SCALES
@@ -56,7 +61,7 @@ def _add_coloring_options(parser: argparse.ArgumentParser) -> None:
         "the mean of 64 samples, the others are the means of their largest modes (default: "
         "%(default)s)",
     )
-    add_seed(parser)
+    add_seed(parser, "seed of the first sample; each further sample adds 1")
     parser.add_argument(
         "--temperature",
         type=number_from_zero,

@@ -6,14 +6,13 @@ import argparse
 from functools import partial
 from typing import TYPE_CHECKING
 
-from colorflow.cli.arguments import add_weights, number_from_zero, whole_number
+from colorflow.cli.arguments import add_seed, add_weights, number_from_zero, whole_number
 from colorflow.cli.batch_options import (
     EXIT_CODES,
     add_inputs,
     add_restoring,
     add_result_options,
     add_run_options,
-    add_seed,
     run_batch,
 )
 from colorflow.limits import DETAIL_TEMPERATURE, LARGEST_DETAIL_TEMPERATURE, MOST_SAMPLES, SCALES
@@ -57,7 +56,7 @@ def add_enlarge(commands: Commands) -> None:
         "%(default)s)",
     )
     add_restoring(parser)
-    add_seed(parser)
+    add_seed(parser, "seed of the first sample; each further sample adds 1")
     add_result_options(
         parser,
         labels="{label} is the scale and the seed, such as x2_s0, and {seed} the seed alone",

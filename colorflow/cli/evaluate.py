@@ -6,8 +6,7 @@ import argparse
 import shlex
 from typing import TYPE_CHECKING
 
-from colorflow.cli.arguments import a_path, add_weights, whole_number
-from colorflow.limits import LARGEST_SEED
+from colorflow.cli.arguments import a_path, add_seed, add_weights, whole_number
 
 if TYPE_CHECKING:
     from colorflow.cli.arguments import Commands
@@ -63,12 +62,7 @@ def add_what_to_measure(parser: argparse.ArgumentParser, *, samples_of: str) -> 
         metavar="N",
         help=f"samples of {samples_of} (default: %(default)s)",
     )
-    parser.add_argument(
-        "--seed",
-        type=whole_number(least=0, most=LARGEST_SEED),
-        default=0,
-        help="(default: %(default)s)",
-    )
+    add_seed(parser, "seed of samples and of the degradation")
     add_weights(parser)
 
 

@@ -6,8 +6,7 @@ import argparse
 import shlex
 from typing import TYPE_CHECKING
 
-from colorflow.cli.arguments import a_path, add_weights, whole_number
-from colorflow.limits import LARGEST_SEED
+from colorflow.cli.arguments import a_path, add_seed, add_weights, whole_number
 
 if TYPE_CHECKING:
     from colorflow.cli.arguments import Commands
@@ -49,12 +48,7 @@ def add_evaluate_enlarge(commands: Commands) -> None:
         metavar="N",
         help="number of photos, evenly spread over the folder (default: all)",
     )
-    parser.add_argument(
-        "--seed",
-        type=whole_number(least=0, most=LARGEST_SEED),
-        default=0,
-        help="(default: %(default)s)",
-    )
+    add_seed(parser, "seed of samples")
     add_weights(parser)
     parser.set_defaults(command=_evaluate_enlarge)
 

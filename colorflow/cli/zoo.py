@@ -6,8 +6,7 @@ import argparse
 from functools import partial
 from typing import TYPE_CHECKING
 
-from colorflow.cli.arguments import a_path, positive_number, whole_number
-from colorflow.limits import LARGEST_SEED
+from colorflow.cli.arguments import a_path, add_seed, positive_number, whole_number
 
 if TYPE_CHECKING:
     from colorflow.cli.arguments import Commands
@@ -62,7 +61,7 @@ def _add_train(commands: Commands) -> None:
         default=1e-3,
         help="peak learning rate (default: %(default)s)",
     )
-    _add_seed(parser)
+    add_seed(parser, "seed of initial weights, order and noise")
     parser.add_argument(
         "--threads",
         type=whole_number(least=1),
@@ -87,7 +86,7 @@ def _add_table(commands: Commands) -> None:
     parser.add_argument(
         "-o", "--output", required=True, type=a_path, metavar="DOCS", help="folder for the files"
     )
-    _add_seed(parser)
+    add_seed(parser, "seed of the figure's samples")
     parser.set_defaults(command=_table)
 
 
@@ -109,17 +108,8 @@ def _add_toys(commands: Commands) -> None:
         default=1500,
         help="training steps of each architecture (default: %(default)s)",
     )
-    _add_seed(parser)
+    add_seed(parser, "seed of weights and points")
     parser.set_defaults(command=_toys)
-
-
-def _add_seed(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--seed",
-        type=whole_number(least=0, most=LARGEST_SEED),
-        default=0,
-        help="(default: %(default)s)",
-    )
 
 
 def _train(arguments: argparse.Namespace) -> int:

@@ -81,9 +81,6 @@ def cinn2019(
         dense_width: their hidden units.
         dense_condition_widths: channels of the convolutions from the context to their condition.
 
-    Returns:
-        Bijection from (B, C, H, W) to (B, C * H * W).
-
     Raises:
         ValueError: if there are fewer stages than halvings of the grid.
 

@@ -33,9 +33,6 @@ def planar(shape: Shape, context_channels: int, *, depth: int = 32, width: int =
         depth: layers.
         width: hidden units of each layer's network.
 
-    Returns:
-        Bijection from (B, C, H, W) to (B, C * H * W).
-
     Reference: Rezende & Mohamed 2015, "Variational inference with normalizing flows".
     """
     size = 2 * math.prod(shape) + 1
@@ -56,9 +53,6 @@ def radial(shape: Shape, context_channels: int, *, depth: int = 32, width: int =
         context_channels: of the context (B, context_channels, H, W).
         depth: layers.
         width: hidden units of each layer's network.
-
-    Returns:
-        Bijection from (B, C, H, W) to (B, C * H * W).
 
     Reference: Rezende & Mohamed 2015, "Variational inference with normalizing flows".
     """

@@ -63,9 +63,6 @@ def flow_plus_plus(
         blocks: gated convolutions a network.
         components: logistic distributions of a mixture.
 
-    Returns:
-        Bijection from (B, C, H, W) to (B, C * H * W).
-
     Reference: Ho, Chen, Srinivas, Duan & Abbeel 2019, "Flow++".
     """
     steps = partial(

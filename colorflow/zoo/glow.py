@@ -34,9 +34,6 @@ def glow(
         depth: steps a scale.
         width: hidden channels.
 
-    Returns:
-        Bijection from (B, C, H, W) to (B, C * H * W).
-
     Reference: Kingma & Dhariwal 2018, "Glow: Generative Flow with Invertible 1x1 Convolutions".
     """
 

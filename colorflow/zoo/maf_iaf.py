@@ -42,9 +42,6 @@ def maf(
         layers: hidden layers of each network.
         width: units of a hidden layer, at least one an element.
 
-    Returns:
-        Bijection from (B, C, H, W) to (B, C * H * W).
-
     Reference: Papamakarios, Pavlakou & Murray 2017, "Masked autoregressive flow for density
     estimation".
     """
@@ -71,9 +68,6 @@ def iaf(
         depth: autoregressive layers.
         layers: hidden layers of each network.
         width: units of a hidden layer, at least one an element.
-
-    Returns:
-        Bijection from (B, C, H, W) to (B, C * H * W).
 
     Reference: Kingma et al. 2016, "Improving variational inference with inverse autoregressive
     flow"; van den Oord et al. 2018, "Parallel WaveNet".

@@ -49,9 +49,6 @@ def naf(
         width: hidden channels of the convolutions.
         layers: residual layers of the convolutions.
 
-    Returns:
-        Bijection from (B, C, H, W) to (B, C * H * W).
-
     Reference: Huang, Krueger, Lacoste & Courville 2018, "Neural autoregressive flows".
     """
     transform = MonotoneNetwork(units, 1, MAX_LOG_SLOPE, MAX_SHIFT)

@@ -36,9 +36,6 @@ def nice(shape: Shape, context_channels: int, *, depth: int = 6, width: int = 64
         depth: couplings.
         width: hidden channels.
 
-    Returns:
-        Bijection from (B, C, H, W) to (B, C * H * W).
-
     Reference: Dinh, Krueger & Bengio 2015, "NICE: Non-linear Independent Components Estimation".
     """
 

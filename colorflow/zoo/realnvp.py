@@ -42,9 +42,6 @@ def realnvp(
         width: hidden channels.
         blocks: residual blocks a network.
 
-    Returns:
-        Bijection from (B, C, H, W) to (B, C * H * W).
-
     Reference: Dinh, Sohl-Dickstein & Bengio 2017, "Density estimation using Real NVP".
     """
 

@@ -62,9 +62,6 @@ def residual(
         width: hidden channels.
         coefficient: bound of each block's Lipschitz constant.
 
-    Returns:
-        Bijection from (B, C, H, W) to (B, C * H * W).
-
     Reference: Behrmann et al. 2019, "Invertible residual networks"; Chen et al. 2019, "Residual
     flows for invertible generative modeling".
     """

@@ -44,9 +44,6 @@ def neural_spline_flow(
         width: hidden channels.
         bins: pieces of a spline.
 
-    Returns:
-        Bijection from (B, C, H, W) to (B, C * H * W).
-
     Reference: Durkan, Bekasov, Murray & Papamakarios 2019, "Neural Spline Flows".
     """
     spline = RationalQuadraticSpline(bins, SPLINE_LIMIT)

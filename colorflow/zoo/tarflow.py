@@ -45,9 +45,6 @@ def tarflow(
         width: channels of a token, a multiple of 4.
         patch: side of a token in cells; it divides H and W, but for a single cell.
 
-    Returns:
-        Bijection from (B, C, H, W) to (B, C * H * W).
-
     Reference: Zhai et al. 2024, "Normalizing flows are capable generative models".
     """
     if shape[1] * shape[2] == 1:
