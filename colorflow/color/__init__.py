@@ -6,7 +6,6 @@
     gamut.py            chroma shrunk at constant lightness and hue until sRGB can show it
     full_resolution.py  photo -> lightness; lightness and ab of the grid -> sRGB photo
     degrade.py          lightness as an old or badly kept print would show it
-    lab.py              the same conversion for batches of tensors (torch, kornia)
 
-Only ``lab`` needs torch; it is not imported from here, nor by the other modules.
+Nothing here needs torch.
 """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -18,10 +19,11 @@ def paint(lightness: Tensor, ab: Tensor) -> Tensor:
     Returns:
         (B * N, 3, 128, 128) sRGB in [0, 1].
     """
-    from colorflow.color.lab import lab_to_rgb
+    from kornia.color import lab_to_rgb
 
     smooth = F.interpolate(ab.flatten(0, 1), lightness.shape[2:], mode="bicubic")
-    return lab_to_rgb(lightness.repeat_interleave(ab.shape[1], 0), smooth)
+    rgb: Tensor = lab_to_rgb(torch.cat([lightness.repeat_interleave(ab.shape[1], 0), smooth], 1))
+    return rgb
 
 
 class PaintsChroma:

@@ -16,7 +16,7 @@ from colorflow.flows import Bijection
 from colorflow.zoo.cinn2019 import cinn2019
 from colorflow.zoo.early import planar, radial
 from colorflow.zoo.flow_plus_plus import flow_plus_plus, flow_plus_plus_dequantization
-from colorflow.zoo.glow import glow
+from colorflow.zoo.glow import glow, neural_spline_flow
 from colorflow.zoo.maf_iaf import iaf, maf
 from colorflow.zoo.naf import naf
 from colorflow.zoo.nice import nice
@@ -24,7 +24,6 @@ from colorflow.zoo.pyramid import pyramid
 from colorflow.zoo.realnvp import realnvp
 from colorflow.zoo.residual import residual
 from colorflow.zoo.scales import Shape
-from colorflow.zoo.spline import neural_spline_flow
 from colorflow.zoo.srflow import srflow
 from colorflow.zoo.tarflow import tarflow
 

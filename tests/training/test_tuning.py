@@ -1,8 +1,11 @@
-"""The energy score, the temperatures that it chooses, blow-ups, and interval factors."""
+"""Energy score, the temperatures it chooses, blow-ups, interval factors, statistics of colors."""
 
 from __future__ import annotations
 
+import csv
+import json
 import math
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -11,9 +14,18 @@ import pytest
 import torch
 from torch import Tensor
 
+from colorflow.errors import PackError
 from colorflow.flows import Haar
 from colorflow.training import tuning
-from colorflow.training.tuning import blow_ups, calibrate, energy_score, tune_temperatures
+from colorflow.training.pack import VARIANTS, Pack
+from colorflow.training.tuning import (
+    TrainingColors,
+    blow_ups,
+    calibrate,
+    energy_score,
+    training_colors,
+    tune_temperatures,
+)
 
 
 def generator(seed: int = 0) -> torch.Generator:
@@ -233,3 +245,32 @@ def test_calibration_repeats_on_as_many_photos_as_asked() -> None:
     assert first == second
     assert [len(set(pack.read)) for pack in packs] == [10, 10]
     assert torch.equal(torch.random.get_rng_state(), before)
+
+
+def test_training_colors_are_those_of_the_files(pack_folder: Path) -> None:
+    with (pack_folder / "photos.csv").open(encoding="utf-8") as file:
+        photos = list(csv.DictReader(file))
+    train = np.array([photo["split"] == "train" for photo in photos])
+    large = np.array([int(photo["short_side"]) > 128 for photo in photos])
+    chroma = np.array([float(photo["mean_chroma"]) for photo in photos])
+    rows = np.load(pack_folder / "rows.npy")
+    whole = rows["variant"] == VARIANTS.index("whole")
+    chosen = np.load(pack_folder / "ab.npy")[whole & (train & large)[rows["photo"]]]
+    assert len(chosen) == 12
+
+    found = training_colors(Pack(pack_folder))
+    assert found.mean_ab == pytest.approx(chosen.astype(float).mean((0, 2, 3)), rel=1e-5)
+    assert found.blow_up_chroma == pytest.approx(np.quantile(chroma[train], 0.999), rel=1e-12)
+
+
+def test_a_pack_without_large_photos_is_refused(own_pack: Path) -> None:
+    text = (own_pack / "photos.csv").read_text()
+    (own_pack / "photos.csv").write_text(text.replace(",256,", ",100,"))
+    with pytest.raises(PackError, match="no large photo among train"):
+        training_colors(Pack(own_pack))
+
+
+def test_the_header_of_a_weights_file() -> None:
+    colors = TrainingColors(mean_ab=(1.0, -2.0), blow_up_chroma=70.0)
+    assert TrainingColors.from_dict(json.loads(json.dumps(colors.to_dict()))) == colors
+    assert TrainingColors.from_dict({"mean_ab": [1.0, -2.0], "largest_chroma": 70.0}) == colors
