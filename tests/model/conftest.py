@@ -16,8 +16,8 @@ from colorflow.model.pyramid import ChromaPyramid
 from tests.small_weights import small_level
 
 
-def _config(extra_planes: int = 0) -> PyramidConfig:
-    """Every kind of layer on every kind of level, as small as can be."""
+def small_config(extra_planes: int = 0) -> PyramidConfig:
+    """A pyramid with every kind of layer on every kind of level, as small as can be."""
     return PyramidConfig(
         levels=(
             small_level(4, 8, 16, attention=True, couplings=5, dropout=0.3),
@@ -31,6 +31,7 @@ def _config(extra_planes: int = 0) -> PyramidConfig:
 
 
 def random_condition(batch: int, *, planes: int = 0, seed: int = 0) -> Condition:
+    """A condition of random photos, with random hints in its planes."""
     generator = torch.Generator().manual_seed(seed)
 
     def normal(*shape: int) -> Tensor:
@@ -61,18 +62,6 @@ def _chroma(batch: int, seed: int) -> Tensor:
 
 
 @pytest.fixture
-def make_config() -> Callable[..., PyramidConfig]:
-    """The small pyramid's configuration, given its extra planes."""
-    return _config
-
-
-@pytest.fixture
-def make_condition() -> Callable[..., Condition]:
-    """A condition of random photos, given their number, extra planes and seed."""
-    return random_condition
-
-
-@pytest.fixture
 def make_pyramid(randomize: Callable[..., nn.Module]) -> Callable[..., ChromaPyramid]:
     """A pyramid, given its configuration: statistics fitted, all parameters random.
 
@@ -93,7 +82,7 @@ def make_pyramid(randomize: Callable[..., nn.Module]) -> Callable[..., ChromaPyr
 @pytest.fixture
 def pyramid(make_pyramid: Callable[..., ChromaPyramid]) -> ChromaPyramid:
     """The small pyramid with random parameters."""
-    return make_pyramid(_config())
+    return make_pyramid(small_config())
 
 
 @pytest.fixture

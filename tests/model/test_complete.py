@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from colorflow.model.condition import Condition
-from colorflow.model.config import PyramidConfig
 from colorflow.model.pyramid import ChromaPyramid
+from tests.model.conftest import random_condition, small_config
 
 BATCH, REPEATS = 2, 3
 SPOT = (10, 20, 60.0, -45.0)
@@ -19,19 +19,17 @@ SPOT = (10, 20, 60.0, -45.0)
 
 
 @pytest.fixture
-def hinted(make_condition: Callable[..., Condition]) -> Condition:
+def hinted() -> Condition:
     planes = torch.zeros(BATCH, 3, 64, 64)
     row, column, *color = SPOT
     planes[0, :, row, column] = torch.tensor([1.0, *color])
-    return dataclasses.replace(make_condition(BATCH), planes=planes)
+    return dataclasses.replace(random_condition(BATCH), planes=planes)
 
 
 @pytest.fixture
-def listening(
-    make_config: Callable[..., PyramidConfig], make_pyramid: Callable[..., ChromaPyramid]
-) -> ChromaPyramid:
+def listening(make_pyramid: Callable[..., ChromaPyramid]) -> ChromaPyramid:
     """Takes hints, which reach two cells and leave 0.2 / 1.2 of what is missed."""
-    config = make_config(extra_planes=3)
+    config = small_config(extra_planes=3)
     return make_pyramid(
         dataclasses.replace(config, hint_reach=2.0, hint_likeness=20.0, hint_looseness=0.2)
     )
@@ -51,10 +49,10 @@ def unbounded(ab: Tensor) -> Tensor:
 
 @pytest.mark.parametrize("done", [1, 2, 3, 4, 5])
 def test_completed_chroma_is_decoded_with_fine_latents_of_zero(
-    pyramid: ChromaPyramid, make_condition: Callable[..., Condition], done: int
+    pyramid: ChromaPyramid, done: int
 ) -> None:
     """Several colorings of each photo, in order; the gain is in the coarse chroma already."""
-    condition = make_condition(BATCH)
+    condition = random_condition(BATCH)
     latents = latents_of(pyramid, BATCH * REPEATS, done)
     with torch.no_grad():
         coarse = pyramid.decode(latents[:done], condition, 1.3)
@@ -65,14 +63,12 @@ def test_completed_chroma_is_decoded_with_fine_latents_of_zero(
 
 
 @pytest.mark.parametrize("grid", [4, 8, 16, 32, 64])
-def test_completed_chroma_has_the_given_means(
-    pyramid: ChromaPyramid, make_condition: Callable[..., Condition], grid: int
-) -> None:
+def test_completed_chroma_has_the_given_means(pyramid: ChromaPyramid, grid: int) -> None:
     """Of chroma that no latents made, in the unbounded chroma that Haar steps split."""
     generator = torch.Generator().manual_seed(grid)
     ab = (25 * torch.randn(BATCH, 2, grid, grid, generator=generator)).clamp(-100, 100)
     with torch.no_grad():
-        fine = pyramid.complete(ab, make_condition(BATCH))
+        fine = pyramid.complete(ab, random_condition(BATCH))
     assert fine.shape == (BATCH, 2, 64, 64)
     factor = 64 // grid
     cells = unbounded(fine).unflatten(2, (grid, factor)).unflatten(4, (grid, factor))
@@ -108,9 +104,7 @@ def test_chroma_is_pulled_to_the_hints_of_its_photo(
     torch.testing.assert_close(pulled[REPEATS:], given[REPEATS:], rtol=0, atol=1e-3)
 
 
-def test_without_hints_chroma_stays(
-    listening: ChromaPyramid, make_condition: Callable[..., Condition], ab: Tensor
-) -> None:
+def test_without_hints_chroma_stays(listening: ChromaPyramid, ab: Tensor) -> None:
     with torch.no_grad():
-        pulled = listening.pull_to_hints(ab, make_condition(3))
+        pulled = listening.pull_to_hints(ab, random_condition(3))
     torch.testing.assert_close(pulled, ab, rtol=0, atol=1e-3)

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from colorflow.model.config import PyramidConfig, default_config
 from colorflow.model.pyramid import ChromaPyramid
+from tests.model.conftest import small_config
 
 HINT_FIELDS = ("hint_reach", "hint_likeness", "hint_looseness")
 
 
 @pytest.mark.parametrize("extra_planes", [0, 3])
-def test_way_through_json(make_config: Callable[..., PyramidConfig], extra_planes: int) -> None:
+def test_way_through_json(extra_planes: int) -> None:
     config = dataclasses.replace(
-        make_config(extra_planes),
+        small_config(extra_planes),
         chroma_limit=120.5,
         hint_reach=2.5,
         hint_likeness=9.0,
@@ -36,17 +36,15 @@ def test_the_default_is_valid_and_ends_at_64() -> None:
     assert [level.grid for level in config.levels] == [4, 4, 8, 16, 32]
 
 
-def test_defaults_may_be_left_out(make_config: Callable[..., PyramidConfig]) -> None:
-    values = make_config().to_dict()
+def test_defaults_may_be_left_out() -> None:
+    values = small_config().to_dict()
     for name in (*HINT_FIELDS, "extra_planes", "chroma_limit"):
         del values[name]
-    assert PyramidConfig.from_dict(values) == make_config()
+    assert PyramidConfig.from_dict(values) == small_config()
 
 
-def test_weights_from_before_hints_pulled_have_the_settings_of_now(
-    make_config: Callable[..., PyramidConfig],
-) -> None:
-    values = make_config(extra_planes=3).to_dict()
+def test_weights_from_before_hints_pulled_have_the_settings_of_now() -> None:
+    values = small_config(extra_planes=3).to_dict()
     assert [values.pop(name) for name in HINT_FIELDS] == [6.0, 18.0, 0.15]
     pyramid = ChromaPyramid(PyramidConfig.from_dict(values))
     pull = pyramid.pull
@@ -67,14 +65,14 @@ def test_weights_from_before_hints_pulled_have_the_settings_of_now(
         ("dropout", -0.1),
     ],
 )
-def test_level_refuses(make_config: Callable[..., PyramidConfig], field: str, value: Any) -> None:
-    level = make_config().levels[0]
+def test_level_refuses(field: str, value: Any) -> None:
+    level = small_config().levels[0]
     with pytest.raises(ValueError, match=f"{field}: "):
         dataclasses.replace(level, **{field: value})
 
 
-def test_changes_of_some_levels(make_config: Callable[..., PyramidConfig]) -> None:
-    config = make_config(extra_planes=3)
+def test_changes_of_some_levels() -> None:
+    config = small_config(extra_planes=3)
     assert config.chroma_grids == (4, 8, 16, 32, 64)
     changed = config.with_levels([8, 64], couplings=9, dropout=0.5)
     for grid, old, new in zip(config.chroma_grids, config.levels, changed.levels, strict=True):
@@ -86,19 +84,19 @@ def test_changes_of_some_levels(make_config: Callable[..., PyramidConfig]) -> No
         config.with_levels([8], couplings=0)
 
 
-def test_levels_of_earlier_versions(make_config: Callable[..., PyramidConfig]) -> None:
+def test_levels_of_earlier_versions() -> None:
     """They say whether a level has blocks of its own, which only False fits."""
-    values = make_config().to_dict()
+    values = small_config().to_dict()
     for level in values["levels"]:
         level["last_blocks"] = False
-    assert PyramidConfig.from_dict(values) == make_config()
+    assert PyramidConfig.from_dict(values) == small_config()
     values["levels"][0]["last_blocks"] = True
     with pytest.raises(ValueError, match="last_blocks: "):
         PyramidConfig.from_dict(values)
 
 
-def test_convolution_level_takes_any_width(make_config: Callable[..., PyramidConfig]) -> None:
-    level = make_config().levels[3]
+def test_convolution_level_takes_any_width() -> None:
+    level = small_config().levels[3]
     assert dataclasses.replace(level, width=6).width == 6
 
 
@@ -114,10 +112,10 @@ def test_convolution_level_takes_any_width(make_config: Callable[..., PyramidCon
     ids=str,
 )
 def test_the_least_weights_are_fewer_than_there_are_and_not_far_fewer(
-    make_config: Callable[..., PyramidConfig], attention: bool, shape: dict[str, int]
+    attention: bool, shape: dict[str, int]
 ) -> None:
     """No file that is whole is refused, and none asks for far more memory than it fills."""
-    config = make_config()
+    config = small_config()
     config = config.with_levels(config.chroma_grids, attention=attention, **shape)
     least = sum(level.least_weights for level in config.levels)
     there = sum(x.numel() for x in ChromaPyramid(config).parameters())
@@ -137,40 +135,32 @@ def test_the_least_weights_are_fewer_than_there_are_and_not_far_fewer(
     ],
     ids=str,
 )
-def test_pyramid_refuses_grids_that_do_not_double_to_64(
-    make_config: Callable[..., PyramidConfig], grids: list[int]
-) -> None:
-    level = make_config().levels[0]
+def test_pyramid_refuses_grids_that_do_not_double_to_64(grids: list[int]) -> None:
+    level = small_config().levels[0]
     levels = tuple(dataclasses.replace(level, grid=grid) for grid in grids)
     with pytest.raises(ValueError, match="levels: expected grids"):
         PyramidConfig(levels=levels)
 
 
 @pytest.mark.parametrize("limit", [0.0, 108.0, -128.0, float("nan"), float("inf")])
-def test_pyramid_refuses_a_box_smaller_than_srgb(
-    make_config: Callable[..., PyramidConfig], limit: float
-) -> None:
+def test_pyramid_refuses_a_box_smaller_than_srgb(limit: float) -> None:
     with pytest.raises(ValueError, match=f"chroma_limit: expected more than 108, .* got {limit}"):
-        PyramidConfig(levels=make_config().levels, chroma_limit=limit)
-    assert PyramidConfig(levels=make_config().levels, chroma_limit=109).chroma_limit == 109
+        PyramidConfig(levels=small_config().levels, chroma_limit=limit)
+    assert PyramidConfig(levels=small_config().levels, chroma_limit=109).chroma_limit == 109
 
 
 @pytest.mark.parametrize("planes", [-1, 65, 10**9])
-def test_pyramid_refuses_planes_beyond_reason(
-    make_config: Callable[..., PyramidConfig], planes: int
-) -> None:
+def test_pyramid_refuses_planes_beyond_reason(planes: int) -> None:
     with pytest.raises(ValueError, match="extra_planes: expected 0 to 64"):
-        PyramidConfig(levels=make_config().levels, extra_planes=planes)
+        PyramidConfig(levels=small_config().levels, extra_planes=planes)
 
 
 @pytest.mark.parametrize("value", [0, -1.0, float("nan"), float("inf")])
 @pytest.mark.parametrize("name", HINT_FIELDS)
-def test_pyramid_refuses_hints_that_cannot_pull(
-    make_config: Callable[..., PyramidConfig], name: str, value: float
-) -> None:
+def test_pyramid_refuses_hints_that_cannot_pull(name: str, value: float) -> None:
     with pytest.raises(ValueError, match=f"^{name}: expected a number above 0, got {value}"):
-        dataclasses.replace(make_config(), **{name: value})
-    stored = make_config().to_dict() | {name: value}
+        dataclasses.replace(small_config(), **{name: value})
+    stored = small_config().to_dict() | {name: value}
     with pytest.raises(ValueError, match=f"^{name}: "):
         PyramidConfig.from_dict(stored)
     with pytest.raises(ValueError, match="configuration does not fit"):
@@ -181,10 +171,8 @@ def broken(values: dict[str, Any]) -> dict[str, Any]:
     return json.loads(json.dumps(values))
 
 
-def test_from_dict_refuses_what_is_no_configuration(
-    make_config: Callable[..., PyramidConfig],
-) -> None:
-    good = make_config().to_dict()
+def test_from_dict_refuses_what_is_no_configuration() -> None:
+    good = small_config().to_dict()
     bad: list[Any] = [{}, {"levels": None}, {"levels": [1]}, {"levels": [{}]}, [], None]
     bad.append({**broken(good), "unknown": 1})
     for change in ({"unknown": 1}, {"grid": "four"}, {"maps": None}, {"maps": [[8]]}):
@@ -199,17 +187,15 @@ def test_from_dict_refuses_what_is_no_configuration(
             PyramidConfig.from_dict(values)
 
 
-def test_from_dict_passes_on_what_is_out_of_range(
-    make_config: Callable[..., PyramidConfig],
-) -> None:
-    values = broken(make_config().to_dict())
+def test_from_dict_passes_on_what_is_out_of_range() -> None:
+    values = broken(small_config().to_dict())
     values["levels"][1]["dropout"] = 2
     with pytest.raises(ValueError, match="dropout: "):
         PyramidConfig.from_dict(values)
 
 
-def test_frozen(make_config: Callable[..., PyramidConfig]) -> None:
+def test_frozen() -> None:
     with pytest.raises(dataclasses.FrozenInstanceError):
-        make_config().extra_planes = 1  # type: ignore[misc]
+        small_config().extra_planes = 1  # type: ignore[misc]
     with pytest.raises(dataclasses.FrozenInstanceError):
-        make_config().levels[0].grid = 8  # type: ignore[misc]
+        small_config().levels[0].grid = 8  # type: ignore[misc]

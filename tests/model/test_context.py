@@ -11,18 +11,17 @@ import torch
 from torch import Tensor
 
 from colorflow.model.condition import Condition
-from colorflow.model.config import LevelConfig, PyramidConfig
+from colorflow.model.config import LevelConfig
 from colorflow.model.context import FEATURE_CLAMP, LevelContext
+from tests.model.conftest import random_condition, small_config
 
 PLANES = 3
 LEVELS = range(5)
 
 
 @pytest.fixture(params=LEVELS)
-def config(
-    request: pytest.FixtureRequest, make_config: Callable[..., PyramidConfig]
-) -> LevelConfig:
-    return make_config().levels[request.param]
+def config(request: pytest.FixtureRequest) -> LevelConfig:
+    return small_config().levels[request.param]
 
 
 @pytest.fixture
@@ -31,8 +30,8 @@ def context(config: LevelConfig, randomize: Callable[..., LevelContext]) -> Leve
 
 
 @pytest.fixture
-def condition(make_condition: Callable[..., Condition]) -> Condition:
-    return make_condition(2, planes=PLANES)
+def condition() -> Condition:
+    return random_condition(2, planes=PLANES)
 
 
 def chroma(config: LevelConfig) -> Tensor:
@@ -139,12 +138,10 @@ def test_a_plane_acts_on_all_of_a_coarse_grid_and_near_by_on_a_fine_one(
     assert torch.equal(moved, torch.ones_like(near) if config.attention else near)
 
 
-def test_planes_are_refused_where_the_model_takes_none(
-    config: LevelConfig, make_condition: Callable[..., Condition]
-) -> None:
+def test_planes_are_refused_where_the_model_takes_none(config: LevelConfig) -> None:
     plain = LevelContext(config, coarse=False, extra_planes=0)
     with pytest.raises(ValueError, match="condition: this model takes no extra planes"):
-        plain.of_photo(make_condition(2, planes=PLANES))
+        plain.of_photo(random_condition(2, planes=PLANES))
 
 
 def test_coarser_chroma_is_required_but_on_the_first_level(
@@ -157,14 +154,12 @@ def test_coarser_chroma_is_required_but_on_the_first_level(
     assert first.of_sample(first.of_photo(condition), None).shape == photo.shape
 
 
-def test_fit_standardizes_features_and_cuts_their_tails(
-    config: LevelConfig, make_condition: Callable[..., Condition]
-) -> None:
+def test_fit_standardizes_features_and_cuts_their_tails(config: LevelConfig) -> None:
     """The scale and offset of the features do not matter after `fit`; outliers are cut."""
     plain = LevelContext(config, coarse=False, extra_planes=0).eval()
     moved = LevelContext(config, coarse=False, extra_planes=0).eval()
     moved.load_state_dict(plain.state_dict())
-    condition = make_condition(4)
+    condition = random_condition(4)
     scaled = dataclasses.replace(
         condition, features={grid: 30 * x - 7 for grid, x in condition.features.items()}
     )

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import pytest
 import torch
 from torch import Tensor, nn
 
 from colorflow.model.condition import Conditioner
 from colorflow.model.features import FEATURE_CHANNELS, Features
+from tests.model.conftest import random_condition
 
 
 @pytest.fixture(scope="module")
@@ -104,8 +103,8 @@ def test_conditioner(lightness: Tensor, features: Features) -> None:
     assert Conditioner()(lightness).planes is None
 
 
-def test_condition_maps_all_its_tensors(make_condition: Callable) -> None:
-    condition = make_condition(3, planes=2)
+def test_condition_maps_all_its_tensors() -> None:
+    condition = random_condition(3, planes=2)
     first = condition.map(lambda x: x[:1])
     assert len(first) == 1
     assert torch.equal(first.lightness, condition.lightness[:1])
@@ -113,7 +112,7 @@ def test_condition_maps_all_its_tensors(make_condition: Callable) -> None:
     assert set(first.features) == set(FEATURE_CHANNELS)
     for grid, feature_map in first.features.items():
         assert torch.equal(feature_map, condition.features[grid][:1])
-    assert make_condition(3).map(lambda x: x[:1]).planes is None
+    assert random_condition(3).map(lambda x: x[:1]).planes is None
     moved = condition.to("meta")
     tensors = [moved.lightness, moved.planes, *moved.features.values()]
     assert {tensor.device.type for tensor in tensors} == {"meta"}

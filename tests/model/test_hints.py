@@ -14,10 +14,11 @@ from torch import Tensor
 
 from colorflow.color.full_resolution import render
 from colorflow.model.condition import Condition
-from colorflow.model.config import HINT_PLANES, PyramidConfig
+from colorflow.model.config import HINT_PLANES
 from colorflow.model.hints import SRGB_REACH, Hint, hint_errors, hint_planes
 from colorflow.model.level import Level
 from colorflow.model.pyramid import ChromaPyramid
+from tests.model.conftest import random_condition, small_config
 
 LEVELS = 5
 BATCH = 3
@@ -100,15 +101,13 @@ def test_every_color_of_srgb_is_within_reach() -> None:
 
 
 @pytest.fixture
-def pyramid(
-    make_pyramid: Callable[..., ChromaPyramid], make_config: Callable[..., PyramidConfig]
-) -> ChromaPyramid:
-    return make_pyramid(make_config(extra_planes=HINT_PLANES))
+def pyramid(make_pyramid: Callable[..., ChromaPyramid]) -> ChromaPyramid:
+    return make_pyramid(small_config(extra_planes=HINT_PLANES))
 
 
 @pytest.fixture
-def condition(make_condition: Callable[..., Condition]) -> Condition:
-    return make_condition(BATCH)
+def condition() -> Condition:
+    return random_condition(BATCH)
 
 
 def with_hints(condition: Condition, *hints: Hint, photos: slice = slice(None)) -> Condition:
@@ -127,8 +126,8 @@ def samples(pyramid: ChromaPyramid, condition: Condition) -> Tensor:
         return pyramid.sample(condition, 2, [0.5] * LEVELS, torch.Generator().manual_seed(0))
 
 
-def test_a_model_takes_hints_or_not(make_config: Callable[..., PyramidConfig]) -> None:
-    assert [make_config(planes).takes_hints for planes in (0, 1, 3, 4)] == [
+def test_a_model_takes_hints_or_not() -> None:
+    assert [small_config(planes).takes_hints for planes in (0, 1, 3, 4)] == [
         False,
         False,
         True,
@@ -138,12 +137,11 @@ def test_a_model_takes_hints_or_not(make_config: Callable[..., PyramidConfig]) -
 
 def test_no_hints_are_zeros_and_the_model_without_planes(
     pyramid: ChromaPyramid,
-    make_config: Callable[..., PyramidConfig],
     ab: Tensor,
     condition: Condition,
 ) -> None:
     """To the last bit, in density and in samples."""
-    plain = ChromaPyramid(make_config()).eval()
+    plain = ChromaPyramid(small_config()).eval()
     state = pyramid.state_dict()
     plain.load_state_dict({name: x for name, x in state.items() if "from_planes" not in name})
     zeros = with_hints(condition)
@@ -194,14 +192,12 @@ def test_round_trip_with_hints(pyramid: ChromaPyramid, ab: Tensor, condition: Co
 @pytest.mark.parametrize("hints", [(), (Hint(5, 5, 0, 0), Hint(50, 9, 60, 30))])
 def test_the_density_sums_to_one_whatever_the_hints(
     hints: tuple[Hint, ...],
-    make_config: Callable[..., PyramidConfig],
-    make_condition: Callable[..., Condition],
     randomize: Callable[..., Level],
 ) -> None:
     """A level of one cell, two numbers: integrated over the plane by the rectangle rule."""
-    config = dataclasses.replace(make_config().levels[3], grid=1)
+    config = dataclasses.replace(small_config().levels[3], grid=1)
     level = randomize(Level(config, first=True, extra_planes=HINT_PLANES), gain=0.35).double()
-    condition = with_hints(make_condition(1), *hints).map(Tensor.double)
+    condition = with_hints(random_condition(1), *hints).map(Tensor.double)
     with torch.no_grad():
         photo = level.context.of_photo(condition)
         axis = torch.linspace(-24, 24, 481, dtype=torch.float64)

@@ -14,10 +14,10 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from colorflow.model.condition import Condition, Conditioner
-from colorflow.model.config import PyramidConfig
 from colorflow.model.features import Features, LateBlocks
 from colorflow.model.pyramid import ChromaPyramid
 from colorflow.model.weights import load_weights, save_weights
+from tests.model.conftest import random_condition, small_config
 
 
 @pytest.fixture(scope="module")
@@ -32,11 +32,9 @@ def lightness() -> Tensor:
 
 
 @pytest.fixture
-def late_pyramid(
-    make_pyramid: Callable[..., ChromaPyramid], make_config: Callable[..., PyramidConfig]
-) -> ChromaPyramid:
+def late_pyramid(make_pyramid: Callable[..., ChromaPyramid]) -> ChromaPyramid:
     """Random parameters everywhere, and late blocks between the frozen ones and chaos."""
-    pyramid = make_pyramid(dataclasses.replace(make_config(), late_blocks=True))
+    pyramid = make_pyramid(dataclasses.replace(small_config(), late_blocks=True))
     assert pyramid.late_blocks is not None
     pyramid.late_blocks.copy_from(Features())
     with torch.no_grad():
@@ -100,10 +98,8 @@ def test_they_refuse_other_maps(late: LateBlocks, shape: tuple[int, ...]) -> Non
         late(torch.zeros(1, *shape))
 
 
-def test_without_them_a_condition_stays_as_it_is(
-    pyramid: ChromaPyramid, make_condition: Callable[..., Condition], lightness: Tensor
-) -> None:
-    condition = make_condition(2)
+def test_without_them_a_condition_stays_as_it_is(pyramid: ChromaPyramid, lightness: Tensor) -> None:
+    condition = random_condition(2)
     assert pyramid.refine(condition) is condition
     made, plain = Conditioner(pyramid.late_blocks)(lightness), Conditioner()(lightness)
     assert made.features.keys() == plain.features.keys() == {64, 32, 16, 8}
@@ -127,11 +123,9 @@ def test_the_conditioner_uses_the_models_own(
 
 
 @torch.no_grad()
-def test_the_pyramid_refines_what_it_is_given(
-    late_pyramid: ChromaPyramid, ab: Tensor, make_condition: Callable[..., Condition]
-) -> None:
+def test_the_pyramid_refines_what_it_is_given(late_pyramid: ChromaPyramid, ab: Tensor) -> None:
     """Whatever takes a condition gives the same for frozen maps and for the model's own."""
-    frozen = make_condition(3)
+    frozen = random_condition(3)
     refined, chaos = late_pyramid.refine(frozen), dataclasses.replace(frozen, refined=True)
     latents = late_pyramid.encode(ab, refined)
     cases: list[Callable[[Condition], Tensor]] = [
@@ -158,7 +152,7 @@ def test_weights_with_late_blocks_survive_the_round_trip(
 
 
 def test_weights_from_before_late_blocks_load(
-    pyramid: ChromaPyramid, ab: Tensor, make_condition: Callable[..., Condition], tmp_path: Path
+    pyramid: ChromaPyramid, ab: Tensor, tmp_path: Path
 ) -> None:
     path = tmp_path / "old.safetensors"
     save_weights(path, pyramid, (0.5,) * 5, {}, torch.float32)
@@ -171,5 +165,5 @@ def test_weights_from_before_late_blocks_load(
     loaded = load_weights(path).pyramid
     assert loaded.late_blocks is None
     with torch.no_grad():
-        condition = make_condition(3)
+        condition = random_condition(3)
         assert torch.equal(loaded.log_prob(ab, condition), pyramid.log_prob(ab, condition))

@@ -16,7 +16,6 @@ from torch import Tensor
 from colorflow.limits import MOST_PRINCIPAL
 from colorflow.model import principal
 from colorflow.model.condition import Condition
-from colorflow.model.config import PyramidConfig
 from colorflow.model.principal import (
     LARGEST_GAIN,
     VIVID_SHARE,
@@ -26,6 +25,7 @@ from colorflow.model.principal import (
     principal_points,
 )
 from colorflow.model.pyramid import ChromaPyramid
+from tests.model.conftest import random_condition, small_config
 
 Chroma = NDArray[np.float32]
 GRID = 16
@@ -256,13 +256,11 @@ def test_seams_on_flat_lightness_shrink_and_borders_of_things_stay() -> None:
 @pytest.mark.parametrize("k", [1, 4])
 def test_colorings_of_a_pyramid_step_by_step(
     k: int,
-    make_config: Callable[..., PyramidConfig],
     make_pyramid: Callable[..., ChromaPyramid],
-    make_condition: Callable[..., Condition],
 ) -> None:
     """Coarse chroma of both halves, points, fine levels at zero, filter, hints of the photo."""
-    pyramid, photo = make_pyramid(make_config(extra_planes=3)), make_condition(1, planes=3)
-    mirrored = dataclasses.replace(make_condition(1, planes=3, seed=1), lightness=photo.lightness)
+    pyramid, photo = make_pyramid(small_config(extra_planes=3)), random_condition(1, planes=3)
+    mirrored = dataclasses.replace(random_condition(1, planes=3, seed=1), lightness=photo.lightness)
     tensors = zip(*(c.features.values() for c in (photo, mirrored)), strict=True)
     assert photo.planes is not None
     assert mirrored.planes is not None

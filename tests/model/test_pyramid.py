@@ -15,9 +15,9 @@ from torch import Tensor
 
 from colorflow.flows import ChannelPermutation, KrigingUpdate
 from colorflow.model.condition import Condition
-from colorflow.model.config import PyramidConfig
 from colorflow.model.level import Level
 from colorflow.model.pyramid import ChromaPyramid
+from tests.model.conftest import random_condition, small_config
 
 BATCH = 3
 LEVELS = 5
@@ -28,8 +28,8 @@ another."""
 
 
 @pytest.fixture
-def condition(make_condition: Callable[..., Condition]) -> Condition:
-    return make_condition(BATCH)
+def condition() -> Condition:
+    return random_condition(BATCH)
 
 
 def double(condition: Condition) -> Condition:
@@ -75,15 +75,13 @@ LEVEL_KINDS = {
 def test_level_density_is_that_of_the_jacobian(
     kind: str,
     planes: int,
-    make_config: Callable[..., PyramidConfig],
-    make_condition: Callable[..., Condition],
     randomize: Callable[..., Level],
 ) -> None:
     """log N(z) + log |det dz/dx|, the Jacobian by autograd, sample by sample, in float64."""
     first, attention = LEVEL_KINDS[kind]
-    config = dataclasses.replace(make_config().levels[0 if attention else 3], grid=4, couplings=5)
+    config = dataclasses.replace(small_config().levels[0 if attention else 3], grid=4, couplings=5)
     level = randomize(Level(config, first=first, extra_planes=planes)).double()
-    condition = double(make_condition(BATCH, planes=planes))
+    condition = double(random_condition(BATCH, planes=planes))
     generator = torch.Generator().manual_seed(1)
     x = torch.randn(BATCH, level.channels, 4, 4, generator=generator, dtype=torch.float64)
     coarse = None if first else 20 * x[:, :2].flip(0)
@@ -151,11 +149,9 @@ def test_analyze_is_the_independent_analysis(pyramid: ChromaPyramid, ab: Tensor)
         np.testing.assert_allclose(part, value, rtol=0, atol=1e-10)
 
 
-def test_a_new_pyramid_starts_as_the_analysis_itself(
-    make_config: Callable[..., PyramidConfig], ab: Tensor, condition: Condition
-) -> None:
+def test_a_new_pyramid_starts_as_the_analysis_itself(ab: Tensor, condition: Condition) -> None:
     """All couplings are the identity, so latents are the analysis, reordered by channel at most."""
-    pyramid = ChromaPyramid(make_config()).eval()
+    pyramid = ChromaPyramid(small_config()).eval()
     with torch.no_grad():
         latents = pyramid.encode(ab, condition)
     for latent, part in zip(latents, pyramid.analyze(ab), strict=True):
@@ -416,10 +412,8 @@ def test_dropout_in_training_alone(
         assert not torch.equal(pyramid.log_prob(ab, condition), pyramid.log_prob(ab, condition))
 
 
-def test_fit_standardizes_a_levels_numbers(
-    make_config: Callable[..., PyramidConfig], ab: Tensor, condition: Condition
-) -> None:
-    pyramid = ChromaPyramid(make_config()).eval()
+def test_fit_standardizes_a_levels_numbers(ab: Tensor, condition: Condition) -> None:
+    pyramid = ChromaPyramid(small_config()).eval()
     for level, part in zip(pyramid.levels, pyramid.analyze(ab), strict=True):
         level.fit(part, condition)
     with torch.no_grad():
@@ -431,13 +425,11 @@ def test_fit_standardizes_a_levels_numbers(
 
 
 def test_extra_planes_change_density_and_samples(
-    make_config: Callable[..., PyramidConfig],
-    make_condition: Callable[..., Condition],
     make_pyramid: Callable[..., ChromaPyramid],
     ab: Tensor,
 ) -> None:
-    pyramid = make_pyramid(make_config(extra_planes=3))
-    condition = make_condition(BATCH, planes=3)
+    pyramid = make_pyramid(small_config(extra_planes=3))
+    condition = random_condition(BATCH, planes=3)
     other = dataclasses.replace(condition, planes=condition.planes.flip(-1))
     with torch.no_grad():
         terms = torch.stack(pyramid.level_log_probs(ab, condition))
@@ -455,20 +447,18 @@ HINTS = ([(10, 20, 60.0, -45.0), (11, 20, 50.0, -40.0), (40, 50, -30.0, 70.0)], 
 
 
 @pytest.fixture
-def hinted(make_condition: Callable[..., Condition]) -> Condition:
+def hinted() -> Condition:
     planes = torch.zeros(BATCH, 3, 64, 64)
     for photo, hints in zip(planes, HINTS, strict=True):
         for row, column, a, b in hints:
             photo[:, row, column] = torch.tensor([1.0, a, b])
-    return dataclasses.replace(make_condition(BATCH), planes=planes)
+    return dataclasses.replace(random_condition(BATCH), planes=planes)
 
 
 @pytest.fixture
-def listening(
-    make_config: Callable[..., PyramidConfig], make_pyramid: Callable[..., ChromaPyramid]
-) -> ChromaPyramid:
+def listening(make_pyramid: Callable[..., ChromaPyramid]) -> ChromaPyramid:
     """A pyramid that takes hints, with settings other than the default ones."""
-    config = make_config(extra_planes=3)
+    config = small_config(extra_planes=3)
     return make_pyramid(
         dataclasses.replace(config, hint_reach=2.0, hint_likeness=20.0, hint_looseness=0.3)
     )
@@ -587,12 +577,12 @@ def test_coarse_latents_alone_are_not_pulled(listening: ChromaPyramid, hinted: C
 
 
 def test_colors_that_meet_their_hints_are_left_as_they_are(
-    listening: ChromaPyramid, ab: Tensor, make_condition: Callable[..., Condition]
+    listening: ChromaPyramid, ab: Tensor
 ) -> None:
     """Their latents are those without the pull, and their density the contraction's share more."""
     mask = torch.zeros(BATCH, 1, 64, 64)
     mask[:2, :, 5::9, 7::13] = 1
-    condition = dataclasses.replace(make_condition(BATCH), planes=torch.cat([mask, mask * ab], 1))
+    condition = dataclasses.replace(random_condition(BATCH), planes=torch.cat([mask, mask * ab], 1))
     other = without_pull(listening)
     with torch.no_grad():
         for latent, free in zip(
@@ -609,12 +599,10 @@ def test_colors_that_meet_their_hints_are_left_as_they_are(
 
 
 def test_planes_that_are_no_hints_do_not_pull(
-    make_config: Callable[..., PyramidConfig],
     make_pyramid: Callable[..., ChromaPyramid],
-    make_condition: Callable[..., Condition],
 ) -> None:
-    pyramid = make_pyramid(make_config(extra_planes=2))
-    condition, latents = make_condition(BATCH, planes=2), sample_latents(pyramid, BATCH)
+    pyramid = make_pyramid(small_config(extra_planes=2))
+    condition, latents = random_condition(BATCH, planes=2), sample_latents(pyramid, BATCH)
     with torch.no_grad():
         ab = pyramid.decode(latents, condition)
         assert torch.equal(ab, without_pull(pyramid).decode(latents, condition))

@@ -33,7 +33,8 @@ def _shape() -> PyramidConfig:
     )
 
 
-def _config(**changes: Any) -> TrainConfig:
+def small_training(**changes: Any) -> TrainConfig:
+    """The settings of the tests, with changes."""
     return TrainConfig(**{"batch": 8, "peak_rate": 0.02, "evaluate_every": 3.0, **changes})
 
 
@@ -73,12 +74,6 @@ def own_pack(pack_folder: Path, tmp_path: Path) -> Path:
     return shutil.copytree(pack_folder, tmp_path / "own_pack")
 
 
-@pytest.fixture(scope="session")
-def make_config() -> Callable[..., TrainConfig]:
-    """The recipe of the tests, with changes."""
-    return _config
-
-
 @pytest.fixture
 def make_trainer(shape: PyramidConfig, pack_folder: Path) -> Callable[..., Trainer]:
     """A trainer of one level, given its index; the initial weights are always the same."""
@@ -87,7 +82,7 @@ def make_trainer(shape: PyramidConfig, pack_folder: Path) -> Callable[..., Train
         torch.manual_seed(0)
         pyramid = ChromaPyramid(shape)
         device = torch.device("cpu")
-        objective, config = LevelObjective(pyramid, index), _config(**changes)
+        objective, config = LevelObjective(pyramid, index), small_training(**changes)
         return Trainer(pyramid.levels[index], objective, Pack(pack or pack_folder), config, device)
 
     return make

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import math
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +24,7 @@ from colorflow.training.loop import train
 from colorflow.training.pack import Pack
 from colorflow.training.run_folder import read_state
 from colorflow.training.schedule import Budget
-from colorflow.training.trainer import TrainConfig
+from tests.training.conftest import small_training
 
 TEMPERATURES = (0.9, 0.7, 0.4, 0.1, 0.0)
 FACTORS = {0.5: 1.1, 0.9: 1.2}
@@ -37,12 +36,11 @@ DIMS = (32, 96, 384, 1536, 6144)
 def run(
     pack_folder: Path,
     shape: PyramidConfig,
-    make_config: Callable[..., TrainConfig],
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Path:
     """A run of two steps a level. Read it only."""
     folder = tmp_path_factory.mktemp("run")
-    config = make_config()
+    config = small_training()
     train([pack_folder], folder, shape=shape, config=config, budget=Budget(steps=2), say=str)
     return folder
 

@@ -23,7 +23,8 @@ from colorflow.training.pack import Pack
 from colorflow.training.run_folder import CURVE
 from colorflow.training.schedule import Budget
 from colorflow.training.targets import LevelObjective, random_hints, true_points
-from colorflow.training.trainer import TrainConfig, Trainer
+from colorflow.training.trainer import Trainer
+from tests.training.conftest import small_training
 
 
 def generator(seed: int = 0) -> torch.Generator:
@@ -184,12 +185,12 @@ def test_a_model_without_planes_has_no_hints(shape: PyramidConfig, pack_folder: 
 
 
 def test_hints_reach_the_weights_of_every_level(
-    hinted_shape: PyramidConfig, pack_folder: Path, make_config: Callable[..., TrainConfig]
+    hinted_shape: PyramidConfig, pack_folder: Path
 ) -> None:
     pyramid = ChromaPyramid(hinted_shape)
     for index, level in enumerate(pyramid.levels):
         objective, device = LevelObjective(pyramid, index), torch.device("cpu")
-        trainer = Trainer(level, objective, Pack(pack_folder), make_config(), device)
+        trainer = Trainer(level, objective, Pack(pack_folder), small_training(), device)
         before = [x.clone() for x in level.context.from_planes.parameters()]
         trainer.train(Budget(steps=3), 3)
         for old, new in zip(before, level.context.from_planes.parameters(), strict=True):
@@ -200,12 +201,11 @@ def test_hints_reach_the_weights_of_every_level(
 def hinted_run(
     pack_folder: Path,
     shape: PyramidConfig,
-    make_config: Callable[..., TrainConfig],
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Path:
     """A run of 2 steps a level, evaluated at 1 and 2. Read it only."""
     folder = tmp_path_factory.mktemp("run")
-    config, budget = make_config(peak_rate=0.5, evaluate_every=1.0), Budget(steps=2)
+    config, budget = small_training(peak_rate=0.5, evaluate_every=1.0), Budget(steps=2)
     train([pack_folder], folder, shape=shape, hints=True, config=config, budget=budget, say=str)
     return folder
 
@@ -223,12 +223,11 @@ def test_a_run_with_hints_goes_on(
     hinted_run: Path,
     pack_folder: Path,
     shape: PyramidConfig,
-    make_config: Callable[..., TrainConfig],
 ) -> None:
     said: list[str] = []
     given: dict[str, Any] = {
         "shape": shape,
-        "config": make_config(peak_rate=0.5, evaluate_every=1.0),
+        "config": small_training(peak_rate=0.5, evaluate_every=1.0),
     }
     train([pack_folder], hinted_run, hints=True, budget=Budget(steps=2), say=said.append, **given)
     assert said == [f"level {grid}: goes on at step 2" for grid in (4, 8, 16, 32, 64)]
@@ -253,13 +252,12 @@ def test_a_run_with_hints_is_exported_and_measured_without(
 def test_dev_with_hints_is_measured_on_the_same_noise(
     hinted_shape: PyramidConfig,
     pack_folder: Path,
-    make_config: Callable[..., TrainConfig],
     randomize: Callable[..., torch.nn.Module],
 ) -> None:
     """Hints that the weights do not look at change nothing at all."""
     pyramid = ChromaPyramid(hinted_shape)
     objective, device = LevelObjective(pyramid, 2), torch.device("cpu")
-    trainer = Trainer(pyramid.levels[2], objective, Pack(pack_folder), make_config(), device)
+    trainer = Trainer(pyramid.levels[2], objective, Pack(pack_folder), small_training(), device)
     randomize(trainer.ema, gain=0.35)
     pointed = LevelObjective(pyramid, 2, points=targets.EVALUATED_HINTS)
     assert trainer.evaluate("dev", objective=pointed) != trainer.evaluate("dev")

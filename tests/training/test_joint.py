@@ -28,7 +28,7 @@ from colorflow.training.pixels import PixelPack
 from colorflow.training.run_folder import read_config, read_level, read_state
 from colorflow.training.schedule import Budget
 from colorflow.training.targets import LevelObjective
-from colorflow.training.trainer import TrainConfig
+from tests.training.conftest import small_training
 
 GRIDS = (4, 8, 16)
 Go = Callable[..., list[str]]
@@ -45,14 +45,12 @@ def start(shape: PyramidConfig, tmp_path_factory: pytest.TempPathFactory) -> Pat
 
 
 @pytest.fixture(scope="module")
-def go(
-    pixels_folder: Path, start: Path, make_config: Callable[..., TrainConfig]
-) -> Callable[..., list[str]]:
+def go(pixels_folder: Path, start: Path) -> Callable[..., list[str]]:
     """Trains in a folder; returns what was said."""
 
     def run(folder: Path, steps: int = 2, **changes: Any) -> list[str]:
         said: list[str] = []
-        config = make_config(batch=4, peak_rate=0.3, evaluate_every=2.0, dev_photos=2)
+        config = small_training(batch=4, peak_rate=0.3, evaluate_every=2.0, dev_photos=2)
         options = {"start": start, "levels": GRIDS, "say": said.append, **changes}
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(trainer, "FIT_ROWS", 4)

@@ -33,13 +33,14 @@ from colorflow.training.run_folder import (
     run_config,
 )
 from colorflow.training.schedule import Budget
-from colorflow.training.trainer import TrainConfig, Trainer
+from colorflow.training.trainer import Trainer
+from tests.training.conftest import small_training
 
 Train = Callable[..., list[str]]
 
 
 @pytest.fixture
-def go(pack_folder: Path, shape: PyramidConfig, make_config: Callable[..., TrainConfig]) -> Train:
+def go(pack_folder: Path, shape: PyramidConfig) -> Train:
     """Trains in a folder; what it says."""
 
     def go(
@@ -57,7 +58,7 @@ def go(pack_folder: Path, shape: PyramidConfig, make_config: Callable[..., Train
             [pack],
             folder,
             shape=changes.pop("shape", shape),
-            config=make_config(**changes),
+            config=small_training(**changes),
             budget=Budget(steps=steps, minutes=minutes),
             levels=levels,
             say=say or said.append,
@@ -129,12 +130,10 @@ def test_tensorboard_shows_the_same_curves(go: Train, tmp_path: Path) -> None:
         assert [event.value for event in shown] == pytest.approx(values, rel=1e-5)
 
 
-def test_the_recipe_is_written_down(
-    go: Train, tmp_path: Path, shape: PyramidConfig, make_config: Callable[..., TrainConfig]
-) -> None:
+def test_the_recipe_is_written_down(go: Train, tmp_path: Path, shape: PyramidConfig) -> None:
     go(tmp_path, steps=1)
     written = json.loads((tmp_path / "config.json").read_text())
-    assert written["train"] == dataclasses.asdict(make_config())
+    assert written["train"] == dataclasses.asdict(small_training())
     assert read_config(tmp_path) == shape
 
 
@@ -256,13 +255,12 @@ def test_a_file_in_place_of_the_folder(go: Train, tmp_path: Path) -> None:
 def checkpoint(
     pack_folder: Path,
     shape: PyramidConfig,
-    make_config: Callable[..., TrainConfig],
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Path:
     """A run of one step. Read it only."""
     folder = tmp_path_factory.mktemp("run")
     budget = Budget(steps=1)
-    train([pack_folder], folder, shape=shape, config=make_config(), budget=budget, levels=[4])
+    train([pack_folder], folder, shape=shape, config=small_training(), budget=budget, levels=[4])
     return folder
 
 
@@ -421,10 +419,9 @@ def test_a_full_disk_keeps_the_checkpoint_before(
     broken: str,
     tmp_path: Path,
     shape: PyramidConfig,
-    make_config: Callable[..., TrainConfig],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    run = RunFolder(tmp_path, run_config(shape, make_config()))
+    run = RunFolder(tmp_path, run_config(shape, small_training()))
     state = {**dict.fromkeys(STATE, 1), "level": {}, "ema": {}, "best": {}}
     run.save("level4", state)
 

@@ -17,7 +17,8 @@ from colorflow.training.loop import train
 from colorflow.training.pack import FEATURE_GRIDS, Pack, Packs, open_packs
 from colorflow.training.run_folder import read_state
 from colorflow.training.schedule import Budget
-from colorflow.training.trainer import TrainConfig, Trainer
+from colorflow.training.trainer import Trainer
+from tests.training.conftest import small_training
 from tests.training.made_up_pack import DEV, TRAIN
 
 FAR = 0xFFFF_FFFF_0000_0000
@@ -151,7 +152,6 @@ def test_training_on_several(
     folders: list[Path],
     pack_folder: Path,
     shape: PyramidConfig,
-    make_config: Callable[..., TrainConfig],
     make_trainer: Callable[..., Trainer],
     tmp_path: Path,
 ) -> None:
@@ -164,7 +164,7 @@ def test_training_on_several(
         return read(pack, rows, *more)  # type: ignore[arg-type]
 
     both = tmp_path / "both"
-    config, budget = make_config(evaluate_every=1.0), Budget(steps=1)
+    config, budget = small_training(evaluate_every=1.0), Budget(steps=1)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Pack, "batch", watch)
         train(folders, both, shape=shape, config=config, budget=budget, levels=[4], say=str)

@@ -24,7 +24,8 @@ from colorflow.training.run_folder import read_config, read_state
 from colorflow.training.schedule import Budget
 from colorflow.training.start import Start
 from colorflow.training.targets import LevelObjective
-from colorflow.training.trainer import TrainConfig, Trainer
+from colorflow.training.trainer import Trainer
+from tests.training.conftest import small_training
 
 GRIDS = (4, 8, 16, 32, 64)
 Go = Callable[..., list[str]]
@@ -34,12 +35,11 @@ Go = Callable[..., list[str]]
 def old_run(
     pack_folder: Path,
     shape: PyramidConfig,
-    make_config: Callable[..., TrainConfig],
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Path:
     """A run of 4 steps a level. Read it only."""
     folder = tmp_path_factory.mktemp("old_run")
-    config, budget = make_config(peak_rate=0.5, evaluate_every=10.0), Budget(steps=4)
+    config, budget = small_training(peak_rate=0.5, evaluate_every=10.0), Budget(steps=4)
     train([pack_folder], folder, shape=shape, config=config, budget=budget, say=str)
     return folder
 
@@ -60,7 +60,7 @@ def old_weights(
 
 
 @pytest.fixture
-def go(pack_folder: Path, make_config: Callable[..., TrainConfig]) -> Go:
+def go(pack_folder: Path) -> Go:
     """Trains in a folder, level 8 by default; what it says."""
 
     def go(
@@ -84,7 +84,7 @@ def go(pack_folder: Path, make_config: Callable[..., TrainConfig]) -> Go:
             dropout=dropout,
             level_changes=changes,
             start=start,
-            config=make_config(),
+            config=small_training(),
             budget=Budget(steps=steps),
             levels=levels,
             say=say or said.append,
@@ -102,7 +102,6 @@ def test_step_0_is_the_old_model(
     old_run: Path,
     old_weights: Path,
     pack_folder: Path,
-    make_config: Callable[..., TrainConfig],
 ) -> None:
     """The same log_prob without hints, to the bit, of weights and of their average; the same
     contexts with hints too, as long as nothing has been learned from them."""
@@ -113,7 +112,7 @@ def test_step_0_is_the_old_model(
     pack, device = Pack(pack_folder), torch.device("cpu")
     for index, grid in enumerate(pyramid.config.chroma_grids):
         objective = LevelObjective(pyramid, index)
-        trainer = Trainer(pyramid.levels[index], objective, pack, make_config(), device)
+        trainer = Trainer(pyramid.levels[index], objective, pack, small_training(), device)
         start.apply(trainer, grid)
         averaged.levels[index] = trainer.ema
     old = load_weights(old_weights).pyramid
@@ -206,14 +205,13 @@ def test_a_grown_level_begins_as_the_old_one(
     changes: dict[str, int],
     old_run: Path,
     pack_folder: Path,
-    make_config: Callable[..., TrainConfig],
 ) -> None:
     start = Start(old_run)
     pyramid = ChromaPyramid(start.shape.with_levels([grid], **changes))
     index = pyramid.config.chroma_grids.index(grid)
     pack, level = Pack(pack_folder), pyramid.levels[index]
     objective = LevelObjective(pyramid, index)
-    trainer = Trainer(level, objective, pack, make_config(), torch.device("cpu"))
+    trainer = Trainer(level, objective, pack, small_training(), torch.device("cpu"))
     start.apply(trainer, grid)
     old = ChromaPyramid(start.shape)
     old.levels[index].load_state_dict(start.weights(grid))
