@@ -1,0 +1,178 @@
+"""Samples of the pyramid: temperatures, gain, and what they depend on."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from colorflow.model.condition import Condition
+from colorflow.model.pyramid import ChromaPyramid
+from tests.model.conftest import random_condition, small_config
+from tests.model.pyramids import (
+    BATCH,
+    LEVELS,
+    ROUND_TRIP_BUDGET,
+    sample,
+    sample_latents,
+    unbounded,
+)
+
+
+@pytest.fixture
+def condition() -> Condition:
+    return random_condition(BATCH)
+
+
+def unbounded_model(pyramid: ChromaPyramid, ab: Tensor) -> Tensor:
+    limit = pyramid.config.chroma_limit
+    return limit * torch.atanh(ab / limit)
+
+
+def test_a_gain_multiplies_the_coarsest_chroma(
+    pyramid: ChromaPyramid, condition: Condition
+) -> None:
+    latents = sample_latents(pyramid, BATCH)[:1]
+    with torch.no_grad():
+        plain, vivid = (pyramid.decode(latents, condition, gain) for gain in (1.0, 1.5))
+    limit = pyramid.config.chroma_limit
+    want = 1.5 * unbounded(plain.double().numpy(), limit)
+    np.testing.assert_allclose(unbounded(vivid.double().numpy(), limit), want, rtol=1e-4)
+
+
+def test_finer_levels_are_given_the_chroma_after_the_gain(
+    pyramid: ChromaPyramid, condition: Condition
+) -> None:
+    latents = sample_latents(pyramid, BATCH)
+    with torch.no_grad():
+        u = 1.5 * unbounded_model(pyramid, pyramid.decode(latents[:1], condition))
+        for level, z in zip(pyramid.levels[1:], latents[1:], strict=True):
+            x, _ = level.decode(z, level.context.of_photo(condition), u)
+            u = pyramid.haar.inverse(torch.cat([u, x], 1))[0]
+        vivid = pyramid.decode(latents, condition, gain=1.5)
+    torch.testing.assert_close(vivid, pyramid.bounded.inverse(u)[0], rtol=0, atol=1e-2)
+
+
+@pytest.mark.parametrize("gain", [0.7, 1.3])
+def test_latents_with_a_gain_are_those_that_it_decodes(
+    pyramid: ChromaPyramid, ab: Tensor, condition: Condition, gain: float
+) -> None:
+    with torch.no_grad():
+        back = pyramid.decode(pyramid.encode(ab, condition, gain), condition, gain)
+        other = pyramid.decode(pyramid.encode(ab, condition), condition, gain)
+    assert (back - ab).abs().max() < ROUND_TRIP_BUDGET
+    assert (other - ab).abs().max() > 1
+
+
+def test_samples_have_the_gain(pyramid: ChromaPyramid, condition: Condition) -> None:
+    ones, generators = [1.0] * LEVELS, [torch.Generator().manual_seed(3) for _ in range(2)]
+    with torch.no_grad():
+        sample = pyramid.sample(condition, 2, ones, generators[0], gain=1.4).flatten(0, 1)
+        latents = [
+            torch.randn(2 * BATCH, *shape, generator=generators[1])
+            for shape in pyramid.latent_shapes()
+        ]
+        torch.testing.assert_close(sample, pyramid.decode(latents, condition, 1.4))
+
+
+@pytest.mark.parametrize("temperature", [0.0, 1.0, 3.0])
+def test_samples_stay_in_the_box(
+    pyramid: ChromaPyramid, condition: Condition, temperature: float
+) -> None:
+    ab = sample(pyramid, condition, 4, [temperature] * LEVELS)
+    assert ab.shape == (BATCH, 4, 2, 64, 64)
+    assert ab.dtype == torch.float32
+    assert ab.isfinite().all()
+    assert ab.abs().max() < pyramid.config.chroma_limit
+
+
+def test_samples_repeat_by_generator(pyramid: ChromaPyramid, condition: Condition) -> None:
+    schedule = [0.9, 0.5, 0.3, 0.1, 0.1]
+    torch.manual_seed(1)
+    first = sample(pyramid, condition, 2, schedule, seed=5)
+    torch.manual_seed(2)  # the global source plays no part
+    assert torch.equal(sample(pyramid, condition, 2, schedule, seed=5), first)
+    other = sample(pyramid, condition, 2, schedule, seed=6)
+    assert (other - first).abs().amax((2, 3, 4)).min() > 1
+    assert (first[:, 0] - first[:, 1]).abs().amax((1, 2, 3)).min() > 1
+
+
+def test_temperatures_are_the_std_of_each_level(
+    pyramid: ChromaPyramid, condition: Condition
+) -> None:
+    """Encoding a sample gives its latents back: coarse to fine, each with its own std."""
+    schedule = [0.9, 0.5, 0.0, 0.25, 0.1]
+    ab = sample(pyramid, condition, 8, schedule).flatten(0, 1)
+    repeated = condition.map(lambda x: x.repeat_interleave(8, 0))
+    with torch.no_grad():
+        latents = pyramid.encode(ab, repeated)
+    for latent, temperature in zip(latents, schedule, strict=True):
+        assert latent.std().item() == pytest.approx(temperature, rel=0.1, abs=0.01)
+        assert abs(latent.mean().item()) < 0.15 * temperature + 0.01
+
+
+def test_sample_of_temperature_zero_is_the_decoded_zero(
+    pyramid: ChromaPyramid, condition: Condition
+) -> None:
+    """It also says that the n samples of a photo belong to that photo."""
+    ab = sample(pyramid, condition, 2, [0.0] * LEVELS)
+    zeros = [torch.zeros(1, *shape) for shape in pyramid.latent_shapes()]
+    for i in range(BATCH):
+        with torch.no_grad():
+            alone = pyramid.decode(zeros, condition.map(lambda x, i=i: x[i : i + 1]))
+        torch.testing.assert_close(ab[i], alone.expand(2, -1, -1, -1), rtol=0, atol=0.01)
+    assert (ab[0] - ab[1]).abs().max() > 1
+
+
+def test_samples_depend_on_lightness_and_features_of_their_photo_alone(
+    pyramid: ChromaPyramid, condition: Condition
+) -> None:
+    before = sample(pyramid, condition, 2, [0.5] * LEVELS)
+
+    def change(x: Tensor) -> Tensor:
+        changed = x.clone()
+        changed[1] = x[1].flip(-1)
+        return changed
+
+    lightness = dataclasses.replace(condition, lightness=change(condition.lightness))
+    features = dataclasses.replace(
+        condition, features={grid: change(x) for grid, x in condition.features.items()}
+    )
+    for changed in (lightness, features):
+        after = sample(pyramid, changed, 2, [0.5] * LEVELS)
+        difference = (after - before).abs().amax((1, 2, 3, 4))
+        assert difference[1] > 1
+        assert torch.equal(difference[[0, 2]], torch.zeros(2))
+
+
+def test_extra_planes_change_density_and_samples(
+    make_pyramid: Callable[..., ChromaPyramid],
+    ab: Tensor,
+) -> None:
+    pyramid = make_pyramid(small_config(extra_planes=3))
+    condition = random_condition(BATCH, planes=3)
+    other = dataclasses.replace(condition, planes=condition.planes.flip(-1))
+    with torch.no_grad():
+        terms = torch.stack(pyramid.level_log_probs(ab, condition))
+        other_terms = torch.stack(pyramid.level_log_probs(ab, other))
+    assert (terms != other_terms).all()
+    first, second = (sample(pyramid, c, 1, [0.5] * LEVELS) for c in (condition, other))
+    assert (first - second).abs().max() > 1
+
+
+@pytest.mark.parametrize("temperatures", [[], [1.0] * 4, [1.0] * 6])
+def test_refuses_temperatures_of_other_levels(
+    pyramid: ChromaPyramid, condition: Condition, temperatures: list[float]
+) -> None:
+    with pytest.raises(ValueError, match="temperatures: expected 5"):
+        pyramid.sample(condition, 1, temperatures)
+
+
+@pytest.mark.parametrize("n", [0, -1])
+def test_refuses_no_samples(pyramid: ChromaPyramid, condition: Condition, n: int) -> None:
+    with pytest.raises(ValueError, match="n: expected at least 1"):
+        pyramid.sample(condition, n, [1.0] * LEVELS)
