@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import math
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -12,19 +11,14 @@ import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
-from PIL import Image
 from torch import Tensor
 
-from colorflow.color.full_resolution import lightness_of
 from colorflow.color.grid import to_grid
-from colorflow.color.upsample import upsample_ab
-from colorflow.colorizer import ColoringSpec, Colorizer, Hint, Predictions, Uncertainty
-from colorflow.errors import PhotoError, WeightsError
-from colorflow.model.condition import Condition
+from colorflow.colorizer import ColoringSpec, Colorizer, Hint
+from colorflow.errors import WeightsError
 from colorflow.model.pyramid import ChromaPyramid
 from colorflow.photo import Photo
-from colorflow.photo_model import signs_of_photo
-from tests.small_weights import FACTORS, GAIN, save_small_weights
+from tests.small_weights import save_small_weights
 
 ALL = (1.0,) * 5
 HINTS = (Hint(20, 30, 40, -20), Hint(80, 100, -30, 30))
@@ -79,116 +73,6 @@ def test_recipes_that_do_not_fit(colorizer: Colorizer, photo: Photo) -> None:
         colorizer.reproduce(photo, [])
     with pytest.raises(ValueError, match=r"^reference: expected the photo that the spec's"):
         colorizer.reproduce(photo, [colorizer.spec(strength=0.5)])
-
-
-# reference
-
-
-def test_strength_0_is_the_plain_sample(colorizer: Colorizer, photo: Photo, cup: Photo) -> None:
-    plain = colorizer.predict(photo, n=2, temperature=0.9, seed=3, samples=True)
-    given = colorizer.predict(
-        photo, n=2, temperature=0.9, seed=3, reference=cup, strength=0, samples=True
-    )
-    np.testing.assert_array_equal(given.ab, plain.ab)
-    ignored = colorizer.predict(photo, n=2, temperature=0.9, seed=3, strength=1, samples=True)
-    np.testing.assert_array_equal(ignored.ab, plain.ab)
-
-
-@pytest.mark.parametrize("temperature", [0.0, 1.0])
-def test_strength_1_in_all_levels_gives_a_photo_its_own_colors(
-    colorizer: Colorizer, cup: Photo, temperature: float
-) -> None:
-    spec = ColoringSpec(seeds=(7,) * 5, temperature=temperature, strengths=ALL)
-    predictions = colorizer.reproduce(cup, [spec], reference=cup)
-    assert np.abs(predictions.ab[0] - to_grid(cup.pixels)).max() <= 1e-2
-
-
-def test_coarse_latents_are_the_references_and_fine_ones_are_sampled(
-    colorizer: Colorizer, photo: Photo, cup: Photo, encode: Callable[..., list[Tensor]]
-) -> None:
-    """The reference's given its own lightness, the others those of the plain sample."""
-    ab = colorizer.predict(photo, n=2, seed=3, reference=cup, strength=1, samples=True).ab
-    got, plain = (
-        encode(photo, ab),
-        encode(photo, colorizer.predict(photo, n=2, seed=3, samples=True).ab),
-    )
-    wanted = encode(cup, to_grid(cup.pixels)[None])
-    for level in (0, 1):
-        assert (got[level] - wanted[level]).abs().max() < 0.01
-    for level in (2, 3, 4):
-        assert (got[level] - plain[level]).abs().max() < 0.01
-    assert np.abs(pooled(ab[0], 8) - pooled(ab[1], 8)).max() < 1e-3
-    assert np.abs(ab[0] - ab[1]).max() > 1
-
-
-def test_strength_goes_from_the_sample_to_the_reference_on_the_arc(
-    colorizer: Colorizer, photo: Photo, cup: Photo, encode: Callable[..., list[Tensor]]
-) -> None:
-    strengths = (0.0, 0.3, 0.6, 1.0)
-    ab = [
-        colorizer.predict(photo, 1, 0.5, 3, reference=cup, strength=s, samples=True).ab
-        for s in strengths
-    ]
-    steps = encode(photo, np.concatenate(ab))
-    for level in (0, 1):
-        sampled, *between, other = (z.double().flatten() for z in steps[level])
-        whole = torch.arccos(sampled @ other / sampled.norm() / other.norm())
-        for strength, z in zip(strengths[1:], between, strict=False):
-            turned = torch.arccos(sampled @ z / sampled.norm() / z.norm())
-            assert float(turned / whole) == pytest.approx(strength, abs=0.01)
-            length = (1 - strength) * sampled.norm() + strength * other.norm()
-            assert float(z.norm()) == pytest.approx(float(length), rel=0.01)
-
-
-def test_hints_are_of_the_photo_and_not_of_its_reference(
-    colorizer: Colorizer,
-    cup: Photo,
-    pyramid: ChromaPyramid,
-    condition_of: Callable[..., Condition],
-) -> None:
-    spec = ColoringSpec(seeds=(7,) * 5, strengths=ALL)
-    given = colorizer.reproduce(cup, [spec], reference=cup, hints=HINTS).ab
-    with torch.no_grad():
-        ab = torch.from_numpy(to_grid(cup.pixels))[None]
-        latents = pyramid.encode(ab, condition_of(cup), GAIN)
-        want = pyramid.decode(latents, condition_of(cup, HINTS), GAIN).numpy()
-    np.testing.assert_allclose(given, want, atol=0.01)
-    assert np.abs(given - to_grid(cup.pixels)).max() > 0.5
-
-
-def test_a_reference_comes_in_as_any_image(
-    colorizer: Colorizer, photo: Photo, cup: Photo, tmp_path: Path
-) -> None:
-    path = tmp_path / "cup.png"
-    Image.fromarray(cup.pixels).save(path)
-    want = colorizer.colorize_photo(photo, n=1, reference=cup, strength=0.8, samples=True)[0]
-    for reference in (path, str(path), Image.fromarray(cup.pixels), cup.pixels, cup):
-        (got,) = colorizer.colorize(photo, n=1, reference=reference, strength=0.8, samples=True)
-        np.testing.assert_array_equal(np.asarray(got), want)
-    plain = colorizer.colorize_photo(photo, n=1, samples=True)[0]
-    assert np.abs(want.astype(int) - plain.astype(int)).max() > 10
-
-
-def test_diverse_with_a_reference(colorizer: Colorizer, photo: Photo, cup: Photo) -> None:
-    """At strength 1 all coarse chroma is one, and yet no coloring comes twice."""
-    predictions = colorizer.predict(photo, n=3, seed=5, diverse=True, reference=cup, strength=1)
-    assert len(set(predictions.seeds)) == 3
-    again = colorizer.reproduce(photo, predictions.specs, reference=cup)
-    np.testing.assert_array_equal(again.ab, predictions.ab)
-
-
-def test_a_gray_reference_is_refused(colorizer: Colorizer, photo: Photo, gray: Photo) -> None:
-    message = "^gray one: has no colors that could be carried over; choose a color photo"
-    with pytest.raises(PhotoError, match=message):
-        colorizer.predict(photo, reference=gray, strength=0)
-    with pytest.raises(PhotoError, match=message):
-        colorizer.interpolate(photo, 1, 2, 3, reference=gray)
-
-
-@pytest.mark.parametrize("strength", [-0.1, 1.01, float("nan")])
-def test_a_strength_out_of_range(colorizer: Colorizer, photo: Photo, strength: float) -> None:
-    with pytest.raises(ValueError, match=r"^strength: expected 0 to 1, got"):
-        colorizer.predict(photo, reference=photo, strength=strength)
 
 
 # walk
@@ -334,169 +218,6 @@ def test_resamplings_out_of_range(
 ) -> None:
     with pytest.raises(ValueError, match=f"^{name}: expected"):
         colorizer.resample(photo, 3, (4,), seed, n)
-
-
-# uncertainty
-
-
-@pytest.mark.parametrize("level", [0.5, 0.9])
-def test_uncertainty_is_the_stretched_interval_of_samples_at_std_1(
-    colorizer: Colorizer,
-    photo: Photo,
-    pyramid: ChromaPyramid,
-    condition_of: Callable[..., Condition],
-    level: float,
-) -> None:
-    got = colorizer.uncertainty(photo, 20, seed=2, level=level)
-    sampled = []
-    shapes, condition = pyramid.latent_shapes(), condition_of(photo)
-    signs = signs_of_photo(condition.lightness, shapes)
-    for seed in range(2, 22):
-        generator = torch.Generator().manual_seed(seed)
-        sampled.append(
-            [
-                sign * torch.randn(s, generator=generator)
-                for s, sign in zip(shapes, signs, strict=True)
-            ]
-        )
-    latents = [torch.stack(levels) for levels in zip(*sampled, strict=True)]
-    with torch.no_grad():
-        ab = pyramid.decode(latents, condition).numpy()
-    shares = [(1 - level) / 2, (1 + level) / 2]
-    low, high = np.quantile(ab, shares, axis=0, method="weibull")
-    np.testing.assert_allclose(got.middle, (low + high) / 2, atol=0.02)
-    np.testing.assert_allclose(got.half_width, FACTORS[level] * (high - low) / 2, atol=0.02)
-    np.testing.assert_allclose(got.map, np.hypot(*got.half_width))
-    assert got.map.shape == (64, 64)
-    assert got.half_width.dtype == np.float32
-    assert (got.level, got.calibrated) == (level, True)
-
-
-def test_weights_that_are_not_calibrated_say_so(
-    plain_colorizer: Colorizer, photo: Photo, tmp_path: Path
-) -> None:
-    plain = plain_colorizer
-    half = Colorizer.load(save_small_weights(tmp_path / "half.safetensors", 0, {0.5: 2.0}))
-    own, given = (colorizer.uncertainty(photo, 3, level=0.5) for colorizer in (plain, half))
-    assert (own.calibrated, given.calibrated) == (False, True)
-    np.testing.assert_array_equal(given.half_width, 2 * own.half_width)
-    np.testing.assert_array_equal(given.middle, own.middle)
-    assert not half.uncertainty(photo, 19, level=0.9).calibrated
-
-
-def test_uncertainty_repeats_and_knows_hints(colorizer: Colorizer, photo: Photo) -> None:
-    first, again, hinted, other = (
-        colorizer.uncertainty(photo, 9, level=0.5, **given)
-        for given in ({}, {}, {"hints": HINTS}, {"seed": 1})
-    )
-    np.testing.assert_array_equal(first.half_width, again.half_width)
-    np.testing.assert_array_equal(first.middle, again.middle)
-    assert np.abs(hinted.middle - first.middle).max() > 0.5
-    assert np.abs(other.middle - first.middle).max() > 0.5
-
-
-def test_the_map_at_full_size(colorizer: Colorizer, photo: Photo) -> None:
-    lightness = lightness_of(photo.pixels)
-    half_width = np.stack([np.full((64, 64), 3, np.float32), np.full((64, 64), 4, np.float32)])
-    flat = Uncertainty(level=0.9, middle=half_width, half_width=half_width, calibrated=True)
-    np.testing.assert_allclose(flat.at_full_size(lightness), 5, atol=1e-4)
-    steep = np.zeros((2, 64, 64), np.float32)
-    steep[:, :, 32:] = 30  # bicubic interpolation goes below zero beside the step
-    edge = replace(flat, half_width=steep).at_full_size(lightness)
-    assert edge.shape == lightness.shape
-    a, b = upsample_ab(steep, lightness)
-    assert a.min() < -0.5
-    np.testing.assert_allclose(edge, np.hypot(a.clip(min=0), b.clip(min=0)), atol=1e-4)
-
-
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        ({"n": 18}, "n: expected at least 19 for an interval of 0.9, got 18"),
-        ({"n": 2, "level": 0.5}, "n: expected at least 3 for an interval of 0.5, got 2"),
-        ({"level": 0.8}, "level: expected 0.5 or 0.9, got 0.8"),
-        ({"level": 90}, "level: expected 0.5 or 0.9, got 90"),
-        ({"seed": -1}, "seed: expected a whole number from 0, got -1"),
-    ],
-)
-def test_uncertainty_out_of_range(
-    colorizer: Colorizer, photo: Photo, arguments: dict[str, float], message: str
-) -> None:
-    with pytest.raises(ValueError, match=f"^{message}"):
-        colorizer.uncertainty(photo, **arguments)  # type: ignore[arg-type]
-
-
-# likelihood
-
-
-@pytest.mark.parametrize("hints", [(), HINTS])
-def test_log_prob_is_that_of_the_model(
-    colorizer: Colorizer,
-    photo: Photo,
-    pyramid: ChromaPyramid,
-    condition_of: Callable[..., Condition],
-    hints: tuple[Hint, ...],
-) -> None:
-    ab = torch.from_numpy(to_grid(photo.pixels))[None]
-    with torch.no_grad():
-        want = pyramid.log_prob(ab, condition_of(photo, hints)).numpy()
-    own = colorizer.log_prob(photo, hints=hints)
-    assert own.shape == (1,)
-    np.testing.assert_allclose(own, want, rtol=1e-6)
-    np.testing.assert_array_equal(colorizer.log_prob(photo, ab.numpy(), hints=hints), own)
-    bits = colorizer.bits_per_dim(photo, hints=hints)
-    np.testing.assert_allclose(bits, -want / (8192 * math.log(2)), rtol=1e-6)
-
-
-def test_hints_change_the_likelihood(colorizer: Colorizer, photo: Photo) -> None:
-    plain, hinted = colorizer.log_prob(photo), colorizer.log_prob(photo, hints=HINTS)
-    assert abs(plain[0] - hinted[0]) > 1
-
-
-def test_the_colors_of_a_gray_photo_are_zero(colorizer: Colorizer, gray: Photo) -> None:
-    zero = np.zeros((1, 2, 64, 64), np.float32)
-    np.testing.assert_array_equal(colorizer.log_prob(gray), colorizer.log_prob(gray, zero))
-
-
-def test_a_likelihood_does_not_depend_on_the_others(colorizer: Colorizer, photo: Photo) -> None:
-    ab = colorizer.predict(photo, n=10, seed=3, samples=True).ab
-    together = colorizer.log_prob(photo, ab)
-    assert together.shape == (10,)
-    alone = [colorizer.log_prob(photo, ab[i : i + 1])[0] for i in (0, 7, 9)]
-    np.testing.assert_allclose(together[[0, 7, 9]], alone, rtol=1e-5)
-
-
-def test_ranking_is_by_log_prob(colorizer: Colorizer, photo: Photo) -> None:
-    """Given the hints, which change the order."""
-    predictions = colorizer.predict(photo, n=8, temperature=1.2, seed=3, samples=True)
-    orders = []
-    for hints in ((), HINTS):
-        log_prob = colorizer.log_prob(photo, predictions.ab, hints=hints)
-        orders.append(sorted(range(8), key=list(-log_prob).__getitem__))
-        ranked = colorizer.rank(photo, predictions, hints=hints)
-        assert ranked.specs == [predictions.specs[i] for i in orders[-1]]
-        np.testing.assert_array_equal(ranked.ab, predictions.ab[orders[-1]])
-    assert orders[0] != orders[1]
-    assert list(range(8)) not in orders
-    assert predictions.seeds == list(range(3, 11)), "the predictions themselves stay"
-
-
-@pytest.mark.parametrize("shape", [(2, 64, 64), (1, 2, 32, 32), (0, 2, 64, 64), (1, 3, 64, 64)])
-def test_chroma_of_another_shape(
-    colorizer: Colorizer, photo: Photo, shape: tuple[int, ...]
-) -> None:
-    with pytest.raises(ValueError, match=r"^ab: expected shape \(n, 2, 64, 64\), got"):
-        colorizer.log_prob(photo, np.zeros(shape, np.float32))
-
-
-@pytest.mark.parametrize("value", [128.0, -200.0, float("nan"), float("inf")])
-def test_chroma_outside_the_box_has_no_density(
-    colorizer: Colorizer, photo: Photo, value: float
-) -> None:
-    ab = np.zeros((1, 2, 64, 64), np.float32)
-    ab[0, 1, 3, 5] = value
-    with pytest.raises(ValueError, match=r"^ab: expected values within \+-128, got some outside"):
-        colorizer.rank(photo, Predictions(specs=[colorizer.spec()], ab=ab))
 
 
 # hints everywhere

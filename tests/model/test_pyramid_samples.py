@@ -13,14 +13,7 @@ from torch import Tensor
 from colorflow.model.condition import Condition
 from colorflow.model.pyramid import ChromaPyramid
 from tests.model.conftest import random_condition, small_config
-from tests.model.pyramids import (
-    BATCH,
-    LEVELS,
-    ROUND_TRIP_BUDGET,
-    sample,
-    sample_latents,
-    unbounded,
-)
+from tests.model.pyramids import BATCH, LEVELS, ROUND_TRIP_BUDGET, sample, sample_latents, unbounded
 
 
 @pytest.fixture

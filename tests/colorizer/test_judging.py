@@ -1,0 +1,187 @@
+"""Uncertainty and likelihood of colors."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from colorflow.color.full_resolution import lightness_of
+from colorflow.color.grid import to_grid
+from colorflow.color.upsample import upsample_ab
+from colorflow.colorizer import Colorizer, Hint, Predictions, Uncertainty
+from colorflow.model.condition import Condition
+from colorflow.model.pyramid import ChromaPyramid
+from colorflow.photo import Photo
+from colorflow.photo_model import signs_of_photo
+from tests.small_weights import FACTORS, save_small_weights
+
+HINTS = (Hint(20, 30, 40, -20), Hint(80, 100, -30, 30))
+
+
+# uncertainty
+
+
+@pytest.mark.parametrize("level", [0.5, 0.9])
+def test_uncertainty_is_the_stretched_interval_of_samples_at_std_1(
+    colorizer: Colorizer,
+    photo: Photo,
+    pyramid: ChromaPyramid,
+    condition_of: Callable[..., Condition],
+    level: float,
+) -> None:
+    got = colorizer.uncertainty(photo, 20, seed=2, level=level)
+    sampled = []
+    shapes, condition = pyramid.latent_shapes(), condition_of(photo)
+    signs = signs_of_photo(condition.lightness, shapes)
+    for seed in range(2, 22):
+        generator = torch.Generator().manual_seed(seed)
+        sampled.append(
+            [
+                sign * torch.randn(s, generator=generator)
+                for s, sign in zip(shapes, signs, strict=True)
+            ]
+        )
+    latents = [torch.stack(levels) for levels in zip(*sampled, strict=True)]
+    with torch.no_grad():
+        ab = pyramid.decode(latents, condition).numpy()
+    shares = [(1 - level) / 2, (1 + level) / 2]
+    low, high = np.quantile(ab, shares, axis=0, method="weibull")
+    np.testing.assert_allclose(got.middle, (low + high) / 2, atol=0.02)
+    np.testing.assert_allclose(got.half_width, FACTORS[level] * (high - low) / 2, atol=0.02)
+    np.testing.assert_allclose(got.map, np.hypot(*got.half_width))
+    assert got.map.shape == (64, 64)
+    assert got.half_width.dtype == np.float32
+    assert (got.level, got.calibrated) == (level, True)
+
+
+def test_weights_that_are_not_calibrated_say_so(
+    plain_colorizer: Colorizer, photo: Photo, tmp_path: Path
+) -> None:
+    plain = plain_colorizer
+    half = Colorizer.load(save_small_weights(tmp_path / "half.safetensors", 0, {0.5: 2.0}))
+    own, given = (colorizer.uncertainty(photo, 3, level=0.5) for colorizer in (plain, half))
+    assert (own.calibrated, given.calibrated) == (False, True)
+    np.testing.assert_array_equal(given.half_width, 2 * own.half_width)
+    np.testing.assert_array_equal(given.middle, own.middle)
+    assert not half.uncertainty(photo, 19, level=0.9).calibrated
+
+
+def test_uncertainty_repeats_and_knows_hints(colorizer: Colorizer, photo: Photo) -> None:
+    first, again, hinted, other = (
+        colorizer.uncertainty(photo, 9, level=0.5, **given)
+        for given in ({}, {}, {"hints": HINTS}, {"seed": 1})
+    )
+    np.testing.assert_array_equal(first.half_width, again.half_width)
+    np.testing.assert_array_equal(first.middle, again.middle)
+    assert np.abs(hinted.middle - first.middle).max() > 0.5
+    assert np.abs(other.middle - first.middle).max() > 0.5
+
+
+def test_the_map_at_full_size(colorizer: Colorizer, photo: Photo) -> None:
+    lightness = lightness_of(photo.pixels)
+    half_width = np.stack([np.full((64, 64), 3, np.float32), np.full((64, 64), 4, np.float32)])
+    flat = Uncertainty(level=0.9, middle=half_width, half_width=half_width, calibrated=True)
+    np.testing.assert_allclose(flat.at_full_size(lightness), 5, atol=1e-4)
+    steep = np.zeros((2, 64, 64), np.float32)
+    steep[:, :, 32:] = 30  # bicubic interpolation goes below zero beside the step
+    edge = replace(flat, half_width=steep).at_full_size(lightness)
+    assert edge.shape == lightness.shape
+    a, b = upsample_ab(steep, lightness)
+    assert a.min() < -0.5
+    np.testing.assert_allclose(edge, np.hypot(a.clip(min=0), b.clip(min=0)), atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"n": 18}, "n: expected at least 19 for an interval of 0.9, got 18"),
+        ({"n": 2, "level": 0.5}, "n: expected at least 3 for an interval of 0.5, got 2"),
+        ({"level": 0.8}, "level: expected 0.5 or 0.9, got 0.8"),
+        ({"level": 90}, "level: expected 0.5 or 0.9, got 90"),
+        ({"seed": -1}, "seed: expected a whole number from 0, got -1"),
+    ],
+)
+def test_uncertainty_out_of_range(
+    colorizer: Colorizer, photo: Photo, arguments: dict[str, float], message: str
+) -> None:
+    with pytest.raises(ValueError, match=f"^{message}"):
+        colorizer.uncertainty(photo, **arguments)  # type: ignore[arg-type]
+
+
+# likelihood
+
+
+@pytest.mark.parametrize("hints", [(), HINTS])
+def test_log_prob_is_that_of_the_model(
+    colorizer: Colorizer,
+    photo: Photo,
+    pyramid: ChromaPyramid,
+    condition_of: Callable[..., Condition],
+    hints: tuple[Hint, ...],
+) -> None:
+    ab = torch.from_numpy(to_grid(photo.pixels))[None]
+    with torch.no_grad():
+        want = pyramid.log_prob(ab, condition_of(photo, hints)).numpy()
+    own = colorizer.log_prob(photo, hints=hints)
+    assert own.shape == (1,)
+    np.testing.assert_allclose(own, want, rtol=1e-6)
+    np.testing.assert_array_equal(colorizer.log_prob(photo, ab.numpy(), hints=hints), own)
+    bits = colorizer.bits_per_dim(photo, hints=hints)
+    np.testing.assert_allclose(bits, -want / (8192 * math.log(2)), rtol=1e-6)
+
+
+def test_hints_change_the_likelihood(colorizer: Colorizer, photo: Photo) -> None:
+    plain, hinted = colorizer.log_prob(photo), colorizer.log_prob(photo, hints=HINTS)
+    assert abs(plain[0] - hinted[0]) > 1
+
+
+def test_the_colors_of_a_gray_photo_are_zero(colorizer: Colorizer, gray: Photo) -> None:
+    zero = np.zeros((1, 2, 64, 64), np.float32)
+    np.testing.assert_array_equal(colorizer.log_prob(gray), colorizer.log_prob(gray, zero))
+
+
+def test_a_likelihood_does_not_depend_on_the_others(colorizer: Colorizer, photo: Photo) -> None:
+    ab = colorizer.predict(photo, n=10, seed=3, samples=True).ab
+    together = colorizer.log_prob(photo, ab)
+    assert together.shape == (10,)
+    alone = [colorizer.log_prob(photo, ab[i : i + 1])[0] for i in (0, 7, 9)]
+    np.testing.assert_allclose(together[[0, 7, 9]], alone, rtol=1e-5)
+
+
+def test_ranking_is_by_log_prob(colorizer: Colorizer, photo: Photo) -> None:
+    """Given the hints, which change the order."""
+    predictions = colorizer.predict(photo, n=8, temperature=1.2, seed=3, samples=True)
+    orders = []
+    for hints in ((), HINTS):
+        log_prob = colorizer.log_prob(photo, predictions.ab, hints=hints)
+        orders.append(sorted(range(8), key=list(-log_prob).__getitem__))
+        ranked = colorizer.rank(photo, predictions, hints=hints)
+        assert ranked.specs == [predictions.specs[i] for i in orders[-1]]
+        np.testing.assert_array_equal(ranked.ab, predictions.ab[orders[-1]])
+    assert orders[0] != orders[1]
+    assert list(range(8)) not in orders
+    assert predictions.seeds == list(range(3, 11)), "the predictions themselves stay"
+
+
+@pytest.mark.parametrize("shape", [(2, 64, 64), (1, 2, 32, 32), (0, 2, 64, 64), (1, 3, 64, 64)])
+def test_chroma_of_another_shape(
+    colorizer: Colorizer, photo: Photo, shape: tuple[int, ...]
+) -> None:
+    with pytest.raises(ValueError, match=r"^ab: expected shape \(n, 2, 64, 64\), got"):
+        colorizer.log_prob(photo, np.zeros(shape, np.float32))
+
+
+@pytest.mark.parametrize("value", [128.0, -200.0, float("nan"), float("inf")])
+def test_chroma_outside_the_box_has_no_density(
+    colorizer: Colorizer, photo: Photo, value: float
+) -> None:
+    ab = np.zeros((1, 2, 64, 64), np.float32)
+    ab[0, 1, 3, 5] = value
+    with pytest.raises(ValueError, match=r"^ab: expected values within \+-128, got some outside"):
+        colorizer.rank(photo, Predictions(specs=[colorizer.spec()], ab=ab))

@@ -1,0 +1,138 @@
+"""Colors carried over from a reference photo."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from torch import Tensor
+
+from colorflow.color.grid import to_grid
+from colorflow.colorizer import ColoringSpec, Colorizer, Hint
+from colorflow.errors import PhotoError
+from colorflow.model.condition import Condition
+from colorflow.model.pyramid import ChromaPyramid
+from colorflow.photo import Photo
+from tests.small_weights import GAIN
+
+ALL = (1.0,) * 5
+HINTS = (Hint(20, 30, 40, -20), Hint(80, 100, -30, 30))
+
+
+def pooled(ab: NDArray[np.float32], side: int) -> NDArray[np.float64]:
+    """Means over blocks of 128 atanh(ab / 128), which the levels split exactly."""
+    u = 128 * np.arctanh(ab.astype(np.float64) / 128)
+    factor = u.shape[-1] // side
+    return u.reshape(*u.shape[:-2], side, factor, side, factor).mean((-3, -1))
+
+
+def test_strength_0_is_the_plain_sample(colorizer: Colorizer, photo: Photo, cup: Photo) -> None:
+    plain = colorizer.predict(photo, n=2, temperature=0.9, seed=3, samples=True)
+    given = colorizer.predict(
+        photo, n=2, temperature=0.9, seed=3, reference=cup, strength=0, samples=True
+    )
+    np.testing.assert_array_equal(given.ab, plain.ab)
+    ignored = colorizer.predict(photo, n=2, temperature=0.9, seed=3, strength=1, samples=True)
+    np.testing.assert_array_equal(ignored.ab, plain.ab)
+
+
+@pytest.mark.parametrize("temperature", [0.0, 1.0])
+def test_strength_1_in_all_levels_gives_a_photo_its_own_colors(
+    colorizer: Colorizer, cup: Photo, temperature: float
+) -> None:
+    spec = ColoringSpec(seeds=(7,) * 5, temperature=temperature, strengths=ALL)
+    predictions = colorizer.reproduce(cup, [spec], reference=cup)
+    assert np.abs(predictions.ab[0] - to_grid(cup.pixels)).max() <= 1e-2
+
+
+def test_coarse_latents_are_the_references_and_fine_ones_are_sampled(
+    colorizer: Colorizer, photo: Photo, cup: Photo, encode: Callable[..., list[Tensor]]
+) -> None:
+    """The reference's given its own lightness, the others those of the plain sample."""
+    ab = colorizer.predict(photo, n=2, seed=3, reference=cup, strength=1, samples=True).ab
+    got, plain = (
+        encode(photo, ab),
+        encode(photo, colorizer.predict(photo, n=2, seed=3, samples=True).ab),
+    )
+    wanted = encode(cup, to_grid(cup.pixels)[None])
+    for level in (0, 1):
+        assert (got[level] - wanted[level]).abs().max() < 0.01
+    for level in (2, 3, 4):
+        assert (got[level] - plain[level]).abs().max() < 0.01
+    assert np.abs(pooled(ab[0], 8) - pooled(ab[1], 8)).max() < 1e-3
+    assert np.abs(ab[0] - ab[1]).max() > 1
+
+
+def test_strength_goes_from_the_sample_to_the_reference_on_the_arc(
+    colorizer: Colorizer, photo: Photo, cup: Photo, encode: Callable[..., list[Tensor]]
+) -> None:
+    strengths = (0.0, 0.3, 0.6, 1.0)
+    ab = [
+        colorizer.predict(photo, 1, 0.5, 3, reference=cup, strength=s, samples=True).ab
+        for s in strengths
+    ]
+    steps = encode(photo, np.concatenate(ab))
+    for level in (0, 1):
+        sampled, *between, other = (z.double().flatten() for z in steps[level])
+        whole = torch.arccos(sampled @ other / sampled.norm() / other.norm())
+        for strength, z in zip(strengths[1:], between, strict=False):
+            turned = torch.arccos(sampled @ z / sampled.norm() / z.norm())
+            assert float(turned / whole) == pytest.approx(strength, abs=0.01)
+            length = (1 - strength) * sampled.norm() + strength * other.norm()
+            assert float(z.norm()) == pytest.approx(float(length), rel=0.01)
+
+
+def test_hints_are_of_the_photo_and_not_of_its_reference(
+    colorizer: Colorizer,
+    cup: Photo,
+    pyramid: ChromaPyramid,
+    condition_of: Callable[..., Condition],
+) -> None:
+    spec = ColoringSpec(seeds=(7,) * 5, strengths=ALL)
+    given = colorizer.reproduce(cup, [spec], reference=cup, hints=HINTS).ab
+    with torch.no_grad():
+        ab = torch.from_numpy(to_grid(cup.pixels))[None]
+        latents = pyramid.encode(ab, condition_of(cup), GAIN)
+        want = pyramid.decode(latents, condition_of(cup, HINTS), GAIN).numpy()
+    np.testing.assert_allclose(given, want, atol=0.01)
+    assert np.abs(given - to_grid(cup.pixels)).max() > 0.5
+
+
+def test_a_reference_comes_in_as_any_image(
+    colorizer: Colorizer, photo: Photo, cup: Photo, tmp_path: Path
+) -> None:
+    path = tmp_path / "cup.png"
+    Image.fromarray(cup.pixels).save(path)
+    want = colorizer.colorize_photo(photo, n=1, reference=cup, strength=0.8, samples=True)[0]
+    for reference in (path, str(path), Image.fromarray(cup.pixels), cup.pixels, cup):
+        (got,) = colorizer.colorize(photo, n=1, reference=reference, strength=0.8, samples=True)
+        np.testing.assert_array_equal(np.asarray(got), want)
+    plain = colorizer.colorize_photo(photo, n=1, samples=True)[0]
+    assert np.abs(want.astype(int) - plain.astype(int)).max() > 10
+
+
+def test_diverse_with_a_reference(colorizer: Colorizer, photo: Photo, cup: Photo) -> None:
+    """At strength 1 all coarse chroma is one, and yet no coloring comes twice."""
+    predictions = colorizer.predict(photo, n=3, seed=5, diverse=True, reference=cup, strength=1)
+    assert len(set(predictions.seeds)) == 3
+    again = colorizer.reproduce(photo, predictions.specs, reference=cup)
+    np.testing.assert_array_equal(again.ab, predictions.ab)
+
+
+def test_a_gray_reference_is_refused(colorizer: Colorizer, photo: Photo, gray: Photo) -> None:
+    message = "^gray one: has no colors that could be carried over; choose a color photo"
+    with pytest.raises(PhotoError, match=message):
+        colorizer.predict(photo, reference=gray, strength=0)
+    with pytest.raises(PhotoError, match=message):
+        colorizer.interpolate(photo, 1, 2, 3, reference=gray)
+
+
+@pytest.mark.parametrize("strength", [-0.1, 1.01, float("nan")])
+def test_a_strength_out_of_range(colorizer: Colorizer, photo: Photo, strength: float) -> None:
+    with pytest.raises(ValueError, match=r"^strength: expected 0 to 1, got"):
+        colorizer.predict(photo, reference=photo, strength=strength)
