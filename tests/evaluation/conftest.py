@@ -65,6 +65,11 @@ def cat(photos: Path) -> Path:
     return photos / "below" / "cat.png"
 
 
+@pytest.fixture(scope="session")
+def cup(photos: Path) -> Path:
+    return photos / "cup.png"
+
+
 @pytest.fixture
 def small_baselines(monkeypatch: pytest.MonkeyPatch) -> None:
     """Small modules under the names of the baselines."""

@@ -14,11 +14,13 @@ from colorflow.model.config import PyramidConfig
 from colorflow.model.pyramid import ChromaPyramid
 from colorflow.training import loop
 from colorflow.training.pack import Pack
+from colorflow.training.schedule import Budget
 from colorflow.training.targets import LevelObjective
 from colorflow.training.trainer import TrainConfig, Trainer
 from tests.small_weights import small_level
 from tests.training.made_up_pack import write_pack
 from tests.training.made_up_pixels import write_pixels
+from tests.training.runs import Train
 
 
 def _shape() -> PyramidConfig:
@@ -86,3 +88,32 @@ def make_trainer(shape: PyramidConfig, pack_folder: Path) -> Callable[..., Train
         return Trainer(pyramid.levels[index], objective, Pack(pack or pack_folder), config, device)
 
     return make
+
+
+@pytest.fixture
+def go(pack_folder: Path, shape: PyramidConfig) -> Train:
+    """Trains in a folder; what it says."""
+
+    def go(
+        folder: Path,
+        *,
+        steps: int | None = None,
+        minutes: float | None = None,
+        levels: tuple[int, ...] = (4,),
+        pack: Path = pack_folder,
+        say: Callable[[str], None] | None = None,
+        **changes: Any,
+    ) -> list[str]:
+        said: list[str] = []
+        loop.train(
+            [pack],
+            folder,
+            shape=changes.pop("shape", shape),
+            config=small_training(**changes),
+            budget=Budget(steps=steps, minutes=minutes),
+            levels=levels,
+            say=say or said.append,
+        )
+        return said
+
+    return go

@@ -1,0 +1,34 @@
+"""Runs of the tests: how they are made, and what their folders hold."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from colorflow.training.run_folder import read_state
+
+Train = Callable[..., list[str]]
+
+
+def curve(folder: Path, level: int = 4) -> list[dict[str, str]]:
+    with (folder / f"level{level}" / "curve.csv").open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def state_of(folder: Path, level: int = 4) -> dict[str, Any]:
+    """The checkpoint without its clock, tensors as bytes."""
+    state = read_state(folder, f"level{level}")
+    assert state is not None
+
+    def plain(value: Any) -> Any:
+        if isinstance(value, Tensor):
+            return (str(value.dtype), tuple(value.shape), value.numpy().tobytes())
+        if isinstance(value, dict):
+            return {key: plain(item) for key, item in value.items()}
+        return [plain(item) for item in value] if isinstance(value, (list, tuple)) else value
+
+    return {key: plain(value) for key, value in state.items() if key != "seconds"}
