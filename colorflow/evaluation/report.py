@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from tqdm import tqdm
 
 from colorflow.errors import EvaluationError
 from colorflow.evaluation.bootstrap import Estimate, Table
@@ -161,25 +162,12 @@ def _peak_megabytes() -> int | None:
 
 
 def progress_bar(description: str) -> Progress:
-    """Makes the progress bar of a command.
-
-    Raises:
-        EvaluationError: if tqdm is not installed.
-    """
-    try:
-        from tqdm import tqdm
-    except ImportError as error:
-        raise EvaluationError(
-            "tqdm, which shows the progress, is missing; "
-            "install it with `pip install 'colorflow-cinn[eval]'`"
-        ) from error
+    """Makes the progress bar of a command."""
     return lambda paths: tqdm(paths, unit="photo", desc=description)
 
 
 def say_above(line: str) -> None:
     """Prints a line to stderr, above the progress bar."""
-    from tqdm import tqdm
-
     tqdm.write(line, file=sys.stderr)
 
 

@@ -1,11 +1,10 @@
 """Photos: the only package that reads and writes picture files."""
 
-from colorflow.photo.decode import count_pixels, read_photo
+from colorflow.photo.decode import count_pixels, photo_from_image, read_photo
 from colorflow.photo.encode import write_image
 from colorflow.photo.enlargement import Enlargement
 from colorflow.photo.find import find_photos
 from colorflow.photo.formats import DEFAULT_MAX_PIXELS, KINDS, PHOTO_SUFFIXES
-from colorflow.photo.from_image import photo_from_image
 from colorflow.photo.metadata import Metadata
 from colorflow.photo.photo import Kind, Photo
 from colorflow.photo.provenance import (

@@ -1,4 +1,4 @@
-"""Reads picture files as photos.
+"""Makes photos of picture files, and of pictures in memory: Pillow images and numpy arrays.
 
 Of several pages or frames only the first is used; a remark says so. Gray and RGB of 16 bits, and
 floats, keep 16 bits in PNG, TIFF, gray JPEG 2000 and gray PNM; other files are read with 8 bits.
@@ -20,6 +20,13 @@ from colorflow.photo.pixels import TRANSPOSED, pixels_and_alpha, upright
 from colorflow.photo.sixteen_bits import Samples16, apply_profile, samples16_of, to_8_bits
 from colorflow.photo.tiff import TiffFile
 
+_ARRAYS = (
+    "an array (H, W), (H, W, 1), (H, W, 3) or (H, W, 4) of uint8, uint16, bool or floats in [0, 1]"
+)
+_AMBIGUOUS_MODES = ("I", "F")
+"""Pillow's modes that do not say what is white."""
+_ROUNDING = 1e-3
+"""How far floats may lie outside [0, 1]; they are clipped."""
 _FIRST_OF_SEVERAL = "the file holds several pictures (pages or frames); the first was taken"
 
 
@@ -40,7 +47,7 @@ def read_photo(path: str | os.PathLike[str], *, max_pixels: int = DEFAULT_MAX_PI
     source = os.fspath(path)
     with open_file(source) as file, photo_errors(source):
         image = open_image(file, source, max_pixels)
-        photo = photo_of(image, source)
+        photo = _photo_of(image, source)
         if isinstance(image, JpegImagePlugin.JpegImageFile) and ends_early(image, file):
             raise OSError("its data ends too early")
         if _holds_several(image):
@@ -65,7 +72,30 @@ def count_pixels(path: str | os.PathLike[str], *, max_pixels: int = DEFAULT_MAX_
         return image.width * image.height
 
 
-def photo_of(image: Image.Image, source: str) -> Photo:
+def photo_from_image(image: Image.Image | np.ndarray, source: str = "<image>") -> Photo:
+    """Make a photo of a picture in memory, which is copied.
+
+    Args:
+        image: a Pillow image of any mode, whose EXIF orientation and profile are applied as for a
+            file; or an array (H, W), (H, W, 1), (H, W, 3) or, with alpha last, (H, W, 4), sRGB, of
+            uint8, uint16 (65535 is white), bool, or floats in [0, 1].
+            Pillow's gray modes I and F do not say what is white, so the largest value decides: up
+            to 1 (mode F only) white is 1, up to 255 it is 255, up to 65535 it is 65535.
+            Arrays of uint16 and Pillow's mode I;16 keep their 16 bits in `Photo.pixels16`.
+        source: name of the picture in messages.
+
+    Raises:
+        ValueError: another type or shape, an empty picture, NaN, or values out of range.
+        UnreadablePhotoError: a Pillow image whose file is damaged or incomplete.
+    """
+    if isinstance(image, Image.Image):
+        return _from_pillow(image, source)
+    if isinstance(image, np.ndarray):
+        return _from_array(image, source)
+    raise ValueError(f"image: expected a Pillow image or {_ARRAYS}, got {type(image).__name__}")
+
+
+def _photo_of(image: Image.Image, source: str) -> Photo:
     """Make a photo of an image; to be called within `photo_errors`.
 
     Args:
@@ -119,3 +149,59 @@ def _holds_several(image: ImageFile.ImageFile) -> bool:
         return bool(getattr(image, "is_animated", False))
     except DAMAGE:  # GIF's reader looks for a second frame here
         return False
+
+
+def _from_pillow(image: Image.Image, source: str) -> Photo:
+    if 0 in image.size:
+        raise ValueError(f"image: expected at least one pixel, got a size of {image.size}")
+    with photo_errors(source):
+        image.load()
+    if image.mode in _AMBIGUOUS_MODES:
+        narrow = Image.fromarray(_narrowed(image))
+        narrow.info = dict(image.info)
+        narrow.info.pop("transparency", None)  # a value of the wide range
+        image = narrow
+    with photo_errors(source):
+        return _photo_of(image, source)
+
+
+def _narrowed(image: Image.Image) -> np.ndarray:
+    """Reduce a Pillow image of an ambiguous gray mode to 8 bits, uint8 (H, W)."""
+    values = np.asarray(image).astype(np.float64)
+    low, high = float(values.min()), float(values.max())
+    if not (low >= 0 and high <= 65535):  # NaN fails too
+        raise ValueError(
+            f"image: expected gray values in [0, 65535] in mode {image.mode}, "
+            f"got {low:g} to {high:g}"
+        )
+    white = 65535 if high > 255 else 1 if image.mode == "F" and high <= 1 else 255
+    return np.rint(values * (255 / white)).astype(np.uint8)
+
+
+def _from_array(array: np.ndarray, source: str) -> Photo:
+    shape = array.shape
+    if not (len(shape) == 2 or (len(shape) == 3 and shape[2] in (1, 3, 4))) or 0 in shape:
+        raise ValueError(f"image: expected {_ARRAYS}, got shape {shape}")
+    if len(shape) == 3 and shape[2] == 4:
+        alpha = np.ascontiguousarray(_to_uint8(array[..., 3]))
+    else:
+        alpha = None
+    colors = array if len(shape) == 2 else array[..., 0] if shape[2] == 1 else array[..., :3]
+    pixels16 = np.array(colors, order="C") if array.dtype == np.uint16 else None
+    return Photo(pixels=_to_uint8(colors), pixels16=pixels16, alpha=alpha, source=source)
+
+
+def _to_uint8(array: np.ndarray) -> np.ndarray:
+    """Copy to a contiguous array in [0, 255]."""
+    if array.dtype == np.uint8:
+        return np.array(array, order="C")
+    if array.dtype == np.bool_:
+        return np.where(array, np.uint8(255), np.uint8(0))
+    if array.dtype == np.uint16:
+        return to_8_bits(array)
+    if not np.issubdtype(array.dtype, np.floating):
+        raise ValueError(f"image: expected {_ARRAYS}, got {array.dtype}")
+    low, high = float(array.min()), float(array.max())
+    if not (low >= -_ROUNDING and high <= 1 + _ROUNDING):  # NaN fails too
+        raise ValueError(f"image: expected floats in [0, 1], got {low:g} to {high:g}")
+    return np.asarray(np.rint(np.clip(array, 0, 1) * 255), dtype=np.uint8)
