@@ -152,9 +152,8 @@ def make_plan(
     for note in found.missing:
         planner.settle(PhotoOutcome(path=note.path, status="failed", reason=note.reason))
     photos = planner.without_own_results(found.photos)
-    by_photo = {}
-    if hints:
-        by_photo = hints_by_photo(hints, (photo.relative for photo in photos), hints_source)
+    names = (photo.relative for photo in photos)
+    by_photo = hints_by_photo(hints, names, hints_source) if hints else {}
     for photo in photos:
         planner.add(photo, by_photo.get(photo.relative, ()))
     return planner.plan
