@@ -27,8 +27,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from colorflow.color.full_resolution import LightnessRows, render
-from colorflow.color.grid import square_lightness, to_grid
-from colorflow.color.resize import Rows
+from colorflow.color.grid import Rows, square_lightness, to_grid
 from colorflow.coloring import (
     ColoringSpec,
     LevelOutput,

@@ -74,10 +74,11 @@ def preview(module: nn.Module, high: Tensor, low: Tensor, noise: torch.Generator
 
 def gray_pictures(shown: Tensor) -> Tensor:
     """(B, N, 1, H, W) L* -> (B * N, 3, H, W) sRGB in [0, 1]."""
-    from colorflow.color.lab import lab_to_rgb
+    from kornia.color import lab_to_rgb
 
     lightness = shown.flatten(0, 1).clamp(0, 100)
-    return lab_to_rgb(lightness, torch.zeros_like(lightness).repeat(1, 2, 1, 1))
+    rgb: Tensor = lab_to_rgb(F.pad(lightness, (0, 0, 0, 0, 0, 2)))  # ab is zero
+    return rgb
 
 
 def noisy(high: Tensor, generator: torch.Generator) -> Tensor:
