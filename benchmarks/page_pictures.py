@@ -232,7 +232,7 @@ def _hints(page: Page, photos: Photos) -> None:
     _says(page, "#hints-status", "Colored in")
     _click(picture, 0.12, 0.85)
     _says(page, "#hints-status", "Now choose the color")
-    page.locator("#hints-swatches .swatch").first.click()
+    page.locator("#hints-swatches [data-act=pick]").first.click()
     expect(page.locator("#hints-points .point")).to_have_count(2, timeout=PATIENCE)
     _says(page, "#hints-status", "Colored in")
 

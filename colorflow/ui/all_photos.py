@@ -32,6 +32,8 @@ from colorflow.ui.session import Job
 from colorflow.ui.status import FAILURES, Updates, line, problem, progress, status_line
 
 if TYPE_CHECKING:
+    from gradio.blocks import Block
+
     from colorflow.colorizer import Colorizer
 
 _ARCHIVE = "colored-photos.zip"
@@ -118,7 +120,7 @@ class AllPhotos:
         options: Sequence[gr.components.Component],
         show: Callable[[PhotoSession], Updates],
         prepare: Callable[[PhotoSession], Updates],
-        shown: Sequence[gr.components.Component],
+        shown: Sequence[Block],
     ) -> None:
         """Connect events with handlers.
 
@@ -210,12 +212,12 @@ class AllPhotos:
         try:
             with job:
                 yield {self.status: progress(0, len(job.photos), "photos are colored")}
-                for number, photo in enumerate(job, 1):
+                for photo in job:
                     with job.showing:
                         is_looked_at = session.current is photo and photo.chosen is not None
                         yield {
                             **self.shown(session),
-                            self.status: progress(number, len(job.photos), "photos are colored"),
+                            self.status: progress(job.done, len(job.photos), "photos are colored"),
                             **(self._show(session) if is_looked_at else {}),
                         }
                     if is_looked_at:

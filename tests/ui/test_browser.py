@@ -298,6 +298,7 @@ def test_the_slider_moves_by_keyboard_and_by_mouse(
         clip = before.evaluate("one => getComputedStyle(one).clipPath")
         seen.append([*re.findall(r"[\d.]+", clip), "0"][1])
     assert seen == ["50", "50", "52", "54", "52", "100", "0"], "percent cut off at its right"
+    handle.scroll_into_view_if_needed()
     box = handle.bounding_box()
     assert box is not None
     visitor.page.mouse.move(box["x"] + box["width"] / 2, box["y"] + 40)
