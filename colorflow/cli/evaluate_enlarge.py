@@ -11,9 +11,6 @@ from colorflow.cli.arguments import a_path, add_seed, add_weights, whole_number
 if TYPE_CHECKING:
     from colorflow.cli.arguments import Commands
 
-WEIGHTS = "enlarge.safetensors"
-"""Beside the shipped weights that color."""
-
 
 def add_evaluate_enlarge(commands: Commands) -> None:
     """Adds the command to the program's."""
@@ -54,8 +51,8 @@ def add_evaluate_enlarge(commands: Commands) -> None:
 
 
 def _evaluate_enlarge(arguments: argparse.Namespace) -> int:
-    from colorflow.colorizer import default_weights
     from colorflow.evaluation.enlarge.run import run_enlarge_evaluation
+    from colorflow.files import ENLARGE_WEIGHTS, default_weights
 
     words = ["colorflow", "evaluate-enlarge", str(arguments.folder)]
     for name in ("scale", "json", "sheet", "rivals", "limit", "seed", "weights"):
@@ -66,7 +63,7 @@ def _evaluate_enlarge(arguments: argparse.Namespace) -> int:
         scale=arguments.scale,
         json_file=arguments.json,
         sheet_file=arguments.sheet,
-        weights=arguments.weights or default_weights().parent / WEIGHTS,
+        weights=arguments.weights or default_weights(ENLARGE_WEIGHTS),
         rivals=arguments.rivals,
         limit=arguments.limit,
         seed=arguments.seed,

@@ -69,7 +69,7 @@ def test_samples_of_the_truths_own_distribution_cover_it() -> None:
     assert right["coverage_90"] == pytest.approx(0.9, abs=0.01)
     assert right["diversity"] == pytest.approx(3 * 0.965, rel=0.02)  # of 8: c4 = 0.965
     narrow = measured(center + rng.normal(0, 1, (SAMPLES, *TRUTH.shape)))
-    assert narrow["coverage_90"] < 0.6
+    assert narrow["coverage_90"] < 0.8
     assert narrow["energy_score"] > right["energy_score"]
 
 
