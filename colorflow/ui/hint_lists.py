@@ -11,31 +11,34 @@ from colorflow.ui.swatches import Swatch
 if TYPE_CHECKING:
     from colorflow.colorizer import Hint
 
-_LIKELY = "<h2>Likely colors of this point</h2>"
 PICK, MATERIAL = "pick", "material"
 """What a button does: choose a likely color, or that of a material."""
 
 
-def choice_list(likely: Sequence[Swatch], materials: Sequence[Swatch]) -> str:
-    """The colors that a point may get, as buttons.
-
-    Args:
-        likely: likely colors; without any, a sentence says that they are being sought.
-        materials: in the order of `MATERIALS`.
-    """
+def likely_list(likely: Sequence[Swatch]) -> str:
+    """Likely colors as buttons; without any, a sentence says that they are being sought."""
     buttons = "".join(
         _button(index, PICK, one, f"<span>{one.name}</span><small>{_share(one)}</small>")
         for index, one in enumerate(likely)
     )
-    others = "".join(
+    found = f'<div role="group" aria-label="Likely colors" class="swatches">{buttons}</div>'
+    found = found if likely else "<p>Looking for them ...</p>"
+    return f"<h2>Likely colors of this point</h2>{found}"
+
+
+def material_list(materials: Sequence[Swatch]) -> str:
+    """Colors of materials, in the order of `MATERIALS`, as buttons; nothing without any.
+
+    Apart from the likely colors, so that a button keeps the focus when these come.
+    """
+    if not materials:
+        return ""
+    buttons = "".join(
         _button(index, MATERIAL, one, f"<span>{name}</span>")
         for index, (name, one) in enumerate(zip(MATERIALS, materials, strict=True))
     )
-    found = f'<div role="group" aria-label="Likely colors" class="swatches">{buttons}</div>'
-    return (
-        f"{_LIKELY}{found if likely else '<p>Looking for them ...</p>'}<h2>What it may be</h2>"
-        f'<div role="group" aria-label="Materials" class="swatches materials">{others}</div>'
-    )
+    group = '<div role="group" aria-label="Materials" class="swatches materials">'
+    return f"<h2>What it may be</h2>{group}{buttons}</div>"
 
 
 def _button(index: int, act: str, swatch: Swatch, content: str) -> str:

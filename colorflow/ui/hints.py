@@ -11,7 +11,7 @@ import gradio as gr
 
 from colorflow.ui.colorings import PhotoSession, write_chosen
 from colorflow.ui.controls import whole_number
-from colorflow.ui.hint_lists import MATERIAL, choice_list, point_list
+from colorflow.ui.hint_lists import MATERIAL, likely_list, material_list, point_list
 from colorflow.ui.hinted_photo import HintedPhoto, HintSession, mean_spec
 from colorflow.ui.limits import MemoryBudget
 from colorflow.ui.panes import (
@@ -94,6 +94,7 @@ class HintsTab:
         self._shown_by_all = [
             self.session, self.status, self.picture, self.points, self.undo_button, self.save,
             self.file, self.free, self.side, self.welcome, self.swatches,
+            self.materials,
         ]  # fmt: skip
         self._connect()
 
@@ -112,6 +113,7 @@ class HintsTab:
 
     def _build_choices(self) -> None:
         self.swatches = gr.HTML("", js_on_load=LISTEN, elem_id="hints-swatches")
+        self.materials = gr.HTML("", js_on_load=LISTEN, elem_id="hints-materials")
         with gr.Row(visible=False, elem_id="hints-free") as self.free:
             self.picker = gr.ColorPicker(
                 value="#4a6fa5",
@@ -159,6 +161,7 @@ class HintsTab:
             (self.photo.upload.clear, self.open_photo, [self.photo.upload, session]),
             (self.picture.select, self.click, [session]),
             (self.swatches.select, self.pick, [session]),
+            (self.materials.select, self.pick, [session]),
             (self.use.click, self.pick_freely, [session, self.picker]),
             (self.points.select, self.act_on_point, [session]),
             (self.put_button.click, self.put, [session, self.across, self.down]),
@@ -290,7 +293,7 @@ class HintsTab:
         try:
             if not photo.offer(self._colorizer) or session.current is not photo:
                 return {self.swatches: gr.skip()}
-            return {self.swatches: _choices(photo)}
+            return {self.swatches: likely_list(photo.offered) if photo.offered else ""}
         except FAILURES as error:
             return {self.swatches: "", self.status: problem(error)}
 
@@ -307,7 +310,7 @@ class HintsTab:
             session.add(photo)
             with session.unless_left(photo):
                 photo.recolor(self._colorizer)
-            return {**self._shown(session, _FIRST), self.swatches: ""}
+            return {**self._shown(session, _FIRST), self.swatches: "", self.materials: ""}
         except FAILURES as error:
             return self._empty(session, problem(error))
 
@@ -325,8 +328,9 @@ class HintsTab:
                 said = f"Colored in {time.perf_counter() - started:.1f} s."
             shown = self._shown(session, said)
             if photo.points.target() != target:
-                photo.offered = ()
-                shown[self.swatches] = _choices(photo)
+                materials, photo.offered = photo.materials(), ()
+                shown[self.swatches] = likely_list(()) if materials else ""
+                shown[self.materials] = material_list(materials)
             return shown
         except FAILURES as error:
             return {self.status: problem(error)}
@@ -364,14 +368,9 @@ class HintsTab:
             self.picture: gr.update(value=None, visible=False),
             self.points: "",
             self.swatches: "",
+            self.materials: "",
             self.save: None,
             self.file: None,
             self.free: gr.update(visible=False),
             self.side: gr.update(visible=False),
         }
-
-
-def _choices(photo: HintedPhoto) -> str:
-    """The colors to choose from for the point that gets the next color; nothing without one."""
-    materials = photo.materials()
-    return choice_list(photo.offered, materials) if materials else ""

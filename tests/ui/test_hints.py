@@ -157,10 +157,11 @@ def test_a_material_gives_the_point_its_color_at_once(hints: HintsTab, gray: Pat
     session = opened(hints, gray)
     updates = hints.click(session, event([300, 200]))
     assert "Looking for them" in value(updates, hints.swatches)
-    assert value(updates, hints.swatches).count('data-act="material"') == len(MATERIALS)
+    assert value(updates, hints.materials).count('data-act="material"') == len(MATERIALS)
     foliage = list(MATERIALS).index("Foliage")
     swatch = session.require().materials()[foliage]
-    assert f'style="background: {swatch.hex}"' in value(updates, hints.swatches)
+    assert f'style="background: {swatch.hex}"' in value(updates, hints.materials)
+    assert hints.materials not in hints.offer(session), "a button that has the focus keeps it"
     hints.pick(session, event(foliage, "material"))
     (hint,) = points_of(session)
     assert (hint.a, hint.b) == (swatch.a, swatch.b)

@@ -148,7 +148,7 @@ def test_the_colors_stand_beside_the_photo(
     visitor.click_photo(450, 400, width=900)
     likely = visitor.one("#hints-swatches [data-act=pick]")
     expect(likely).not_to_have_count(0, timeout=PATIENCE)
-    materials = visitor.one("#hints-swatches [data-act=material]")
+    materials = visitor.one("#hints-materials .swatch")
     expect(materials).to_have_count(len(MATERIALS))
     for one in (visitor.one("#hints-picture img"), likely.first, materials.first):
         expect(one).to_be_in_viewport(ratio=0.95, timeout=PATIENCE)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from skimage import color
 from colorflow.batch.hints import read_hints
 from colorflow.colorizer import Hint
 from colorflow.errors import ColorflowError
-from colorflow.ui.hint_lists import choice_list, point_list
+from colorflow.ui.hint_lists import likely_list, material_list, point_list
 from colorflow.ui.marks import Mark, radius_of, with_marks
 from colorflow.ui.materials import MATERIALS, material_swatches
 from colorflow.ui.points import MOST_POINTS, Points, read_points, write_points
@@ -300,10 +301,12 @@ def test_lists_are_buttons_with_names() -> None:
     assert shown.count('aria-pressed="true"') == 1
     assert shown.index('aria-pressed="true"') > shown.index("1 down")
     assert "None yet" in point_list([], [], None, held=False)
-    materials = material_swatches(50)
-    offered = choice_list([Swatch(50, 30, 10, 0.5), Swatch(50, 0, 0, 0.001)], materials)
+    offered = likely_list([Swatch(50, 30, 10, 0.5), Swatch(50, 0, 0, 0.001)])
     assert offered.index("50 %") < offered.index("Gray") < offered.index("1 %")
     assert offered.count('data-act="pick"') == 2
-    assert offered.count('data-act="material"') == len(MATERIALS)
     assert "Looking" not in offered
-    assert "Looking" in choice_list([], materials)
+    assert "Looking" in likely_list([])
+    materials = material_list(material_swatches(50))
+    assert re.findall("<span>([^<]+)</span>", materials) == list(MATERIALS)
+    assert materials.count('data-act="material"') == len(MATERIALS)
+    assert material_list([]) == ""
