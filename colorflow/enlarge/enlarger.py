@@ -11,7 +11,7 @@ Dimensions: H, W pixels of the photo, s the scale (2 or 4).
 from __future__ import annotations
 
 import os
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -175,13 +175,7 @@ class Enlarger:
         self, photo: Photo, scale: int, temperature: float, seed: int, *, restore: bool = False
     ) -> NDArray[np.float32]:
         """One sample of the lightness, (sH, sW) L* in [0, 100]; arguments as of `enlarge`."""
-        steps = self.steps(photo, scale, temperature, seed, restore=restore)
-        while True:
-            try:
-                next(steps)
-            except StopIteration as end:
-                lightness: NDArray[np.float32] = end.value
-                return lightness
+        return _result_of(self.steps(photo, scale, temperature, seed, restore=restore))
 
     def steps(
         self, photo: Photo, scale: int, temperature: float, seed: int, *, restore: bool = False
@@ -189,7 +183,60 @@ class Enlarger:
         """The same in steps, for progress and cancellation: yields the share that is done."""
         names = self._names(scale, restore=restore)
         self._check(photo, scale, temperature, seed)
-        lightness = lightness_of(photo.full_depth)
+        return (
+            yield from self._doublings(names, lightness_of(photo.full_depth), temperature, seed)
+        )
+
+    def piece(
+        self,
+        photo: Photo,
+        scale: int,
+        temperature: float,
+        seed: int,
+        rows: slice,
+        columns: slice,
+        *,
+        restore: bool = False,
+    ) -> NDArray[np.float32]:
+        """A piece of what `lightness` would give, without making the rest.
+
+        Args:
+            photo: the whole photo.
+            scale: as of `enlarge`, like the other arguments.
+            temperature: likewise.
+            seed: likewise.
+            rows: of the photo, start and stop.
+            columns: likewise.
+            restore: likewise.
+
+        Returns:
+            (s h, s w) L* in [0, 100] of the h rows and w columns.
+        """
+        names = self._names(scale, restore=restore)
+        self._check(photo, scale, temperature, seed)
+        # All that the piece depends on: the second doubling sees half as far in the photo.
+        reach = sum(self.weights.models[name].config.reach >> i for i, name in enumerate(names))
+        top, left = (max(0, side.start - reach) // 2 * 2 for side in (rows, columns))
+        seen = photo.full_depth[top : rows.stop + reach + 1, left : columns.stop + reach + 1]
+        steps = self._doublings(
+            names, lightness_of(np.ascontiguousarray(seen)), temperature, seed, (top, left)
+        )
+        lightness = _result_of(steps)
+        inner = (
+            slice(scale * (side.start - first), scale * (side.stop - first))
+            for side, first in ((rows, top), (columns, left))
+        )
+        return np.ascontiguousarray(lightness[tuple(inner)])
+
+    def _doublings(
+        self,
+        names: Sequence[str],
+        lightness: NDArray[np.float32],
+        temperature: float,
+        seed: int,
+        origin: tuple[int, int] = (0, 0),
+    ) -> Generator[float, None, NDArray[np.float32]]:
+        """Doubles lightness once or twice; yields the share that is done."""
         done, total = 0.0, sum(4**i for i in range(len(names)))
         for stream, name in enumerate(names):
             doubling = Doubling(
@@ -199,6 +246,7 @@ class Enlarger:
                 stream=stream,
                 temperature=temperature,
                 tile=TILE,
+                origin=(2**stream * origin[0], 2**stream * origin[1]),
             )
             for tile in doubling.run():
                 yield (done + 4**stream * tile / doubling.tiles) / total
@@ -235,6 +283,16 @@ class Enlarger:
                 f"would become {pixels / 1e6:.0f} megapixels; the limit is "
                 f"{MAX_RESULT_PIXELS / 1e6:.0f}: choose a smaller scale or a smaller photo",
             )
+
+
+def _result_of(steps: Generator[float, None, NDArray[np.float32]]) -> NDArray[np.float32]:
+    """What a generator returns in the end."""
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            lightness: NDArray[np.float32] = end.value
+            return lightness
 
 
 def paint(

@@ -30,6 +30,7 @@ class Doubling:
         stream: of the noise; each doubling of a photo has its own.
         temperature: std of the latents.
         tile: side of a tile.
+        origin: row and column of the first pixel in the photo that this is a piece of, both even.
 
     Attributes:
         tiles: how many there are.
@@ -44,6 +45,7 @@ class Doubling:
         stream: int,
         temperature: float,
         tile: int = TILE,
+        origin: tuple[int, int] = (0, 0),
     ) -> None:
         self.model, self.seed, self.stream, self.temperature = model, seed, stream, temperature
         self.height, self.width = lightness.shape
@@ -56,7 +58,7 @@ class Doubling:
             for top in range(0, self.height, tile)
             for left in range(0, self.width, tile)
         ]
-        self._tile = tile
+        self._tile, self._origin = tile, origin
         self.tiles = len(self._corners)
         self.lightness: NDArray[np.float32] = np.empty(
             (2 * self.height, 2 * self.width), np.float32
@@ -78,8 +80,9 @@ class Doubling:
         region = self._low[top : bottom + 2 * margin, left : right + 2 * margin]
         device = next(self.model.parameters()).device
         low = torch.from_numpy(np.ascontiguousarray(region))[None, None].to(device)
-        rows = slice((top - margin) // 2, (bottom + margin) // 2)
-        columns = slice((left - margin) // 2, (right + margin) // 2)
+        first_row, first_column = self._origin
+        rows = slice((first_row + top - margin) // 2, (first_row + bottom + margin) // 2)
+        columns = slice((first_column + left - margin) // 2, (first_column + right + margin) // 2)
         channels = 4 * self.model.config.channels
         latents = self.temperature * noise_at(self.seed, self.stream, channels, rows, columns)
         high = self.model.decode(latents.to(device), low)

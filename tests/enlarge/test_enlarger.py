@@ -108,6 +108,27 @@ def test_transparency_and_16_bits(enlarger: Enlarger) -> None:
     assert np.abs(np.asarray(result).astype(int) - np.asarray(plain)).max() <= 1
 
 
+@pytest.mark.parametrize("scale", [2, 4])
+@pytest.mark.parametrize(
+    ("rows", "columns"),
+    [
+        (slice(0, 9), slice(0, 11)),
+        (slice(70, 90), slice(100, 131)),
+        (slice(171, 181), slice(90, 99)),
+    ],
+)
+def test_a_piece_is_that_of_the_whole(
+    enlarger: Enlarger, scale: int, rows: slice, columns: slice
+) -> None:
+    photo = photo_from_image(data.camera()[100:281, 180:391])
+    whole = enlarger.lightness(photo, scale, 0.8, 3)
+    piece = enlarger.piece(photo, scale, 0.8, 3, rows, columns)
+    want = whole[
+        scale * rows.start : scale * rows.stop, scale * columns.start : scale * columns.stop
+    ]
+    assert np.abs(piece - want).max() < 1e-2
+
+
 def test_progress_rises_to_1(enlarger: Enlarger, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("colorflow.enlarge.enlarger.TILE", 16)
     shares = list(enlarger.steps(photo_from_image(GRAY), 4, 0.8, 0))
