@@ -13,7 +13,8 @@
     controls.py   controls that several tabs have; status.py: their status lines
     colorize.py   the tab that colors photos; colorize_layout.py has its components,
                   all_photos.py the part for several photos, uncertainty_map.py the part that shows
-                  how certain the colors are, samples.py photos to try
+                  how certain the colors are, enlarge.py the part that enlarges the chosen coloring,
+                  samples.py photos to try
     hints.py      the tab where a visitor gives points their colors; hint_lists.py has its lists
     reference.py  the tab that carries the colors of one photo over to another
     folder.py     the tab that colors many photos, and gives a zip of them

@@ -30,6 +30,7 @@ from colorflow.ui.uncertainty_map import UncertaintyMap
 
 if TYPE_CHECKING:
     from colorflow.colorizer import Colorizer
+    from colorflow.enlarge.enlarger import Enlarger
 
 MOST_PHOTOS = 20
 
@@ -60,15 +61,21 @@ class ColorizeTab(ColorizeLayout):
 
     Args:
         colorizer: colors the photos.
+        enlarger: enlarges them; None if there is none.
         root: folder in which the sessions make theirs.
         max_megabytes: size of the largest upload, to be stated.
         budget: memory and disk for photos, shared by all visitors.
     """
 
     def __init__(
-        self, colorizer: Colorizer, root: Path, max_megabytes: int, budget: MemoryBudget
+        self,
+        colorizer: Colorizer,
+        root: Path,
+        max_megabytes: int,
+        budget: MemoryBudget,
+        enlarger: Enlarger | None = None,
     ) -> None:
-        super().__init__(colorizer, root, max_megabytes, budget)
+        super().__init__(colorizer, root, max_megabytes, budget, enlarger)
         self._colorizer = colorizer
         self.session = self.photos.session
         with self.result.column:
@@ -82,7 +89,7 @@ class ColorizeTab(ColorizeLayout):
             self.session, *self.all.components, self.photos.preview, self.about, self.button,
             self.cancel_button, self.status, self.result.welcome, self.result.column, self.view,
             self.gallery, self.beside, self.result.compare, self.format, self.result.download,
-            *self.map.components,
+            *self.map.components, *self.larger.components,
         ]  # fmt: skip
         uploaded = gr.on(
             self.photos.changes,
@@ -113,7 +120,7 @@ class ColorizeTab(ColorizeLayout):
         ]
         shown = [
             self.result.column, self.result.welcome, self.view, self.gallery, self.result.compare,
-            self.result.download, self.status, self.cancel_button,
+            self.result.download, self.status, self.cancel_button, *self.larger.components,
         ]  # fmt: skip
         # The job before ends at once, and not only when it is this one's turn.
         begun = [
@@ -143,9 +150,8 @@ class ColorizeTab(ColorizeLayout):
         compare, download = self.result.compare, self.result.download
         self.cancel_button.click(self.cancel, [self.session], None, **AT_ONCE)
         self.beside.input(self.compare_with, [self.session, self.beside], [compare], **AT_ONCE)
-        choose = self.gallery.select(
-            self.choose, [self.session], [compare, download, self.status], **AT_ONCE
-        )
+        shown = [compare, download, self.status, *self.larger.components]
+        choose = self.gallery.select(self.choose, [self.session], shown, **AT_ONCE)
         reformat = self.format.input(self.result.awaiting_download, None, [download], **AT_ONCE)
         self._prepare_download_after(choose, reformat)
 
@@ -265,7 +271,7 @@ class ColorizeTab(ColorizeLayout):
             text = "These colorings are gone; choose the photo again."
             return {self.status: line(text, bad=True)}
         photo.chosen = coloring
-        return self._compared(session, photo, coloring)
+        return {**self._compared(session, photo, coloring), **self.larger.emptied()}
 
     def compare_with(self, session: PhotoSession, beside: str) -> Updates:
         """Compare colorings with the photo's own colors, or with its gray."""
@@ -309,6 +315,7 @@ class ColorizeTab(ColorizeLayout):
             **self.result.shown(),
             **self._compared(session, job.colored_photo, coloring),
             **self.all.shown(session),
+            **self.larger.emptied(),
         }
 
     def _ended(self, job: Colorings, seconds: float) -> Updates:
@@ -364,6 +371,7 @@ class ColorizeTab(ColorizeLayout):
             self.gallery: None,
             self.beside: gr.update(visible=colored),
             **self.map.emptied(),
+            **self.larger.emptied(),
         }
         return {**view, **self._colorings(session)}
 
@@ -384,6 +392,7 @@ class ColorizeTab(ColorizeLayout):
                 selected_index=list(current.colorings).index(current.chosen),
             ),
             **self._compared(session, current, current.chosen),
+            **self.larger.emptied(),
         }
 
 

@@ -9,6 +9,7 @@ import gradio as gr
 
 from colorflow.ui.all_photos import AllPhotos
 from colorflow.ui.controls import seed_number, view_switch, vividness_slider
+from colorflow.ui.enlarge import EnlargePane
 from colorflow.ui.limits import MemoryBudget
 from colorflow.ui.panes import SUFFIXES, ComparePane, UploadPane, formats_line
 from colorflow.ui.samples import Samples
@@ -16,6 +17,7 @@ from colorflow.ui.status import status_line
 
 if TYPE_CHECKING:
     from colorflow.colorizer import Colorizer
+    from colorflow.enlarge.enlarger import Enlarger
 
 MOST_COLORINGS = 8
 COLORIZE, ANEW = "Colorize", "Color it anew"
@@ -47,10 +49,16 @@ class ColorizeLayout:
         root: folder in which the sessions make theirs.
         max_megabytes: size of the largest upload, to be stated.
         budget: memory and disk for photos, shared by all visitors.
+        enlarger: enlarges colorings; None if there is none.
     """
 
     def __init__(
-        self, colorizer: Colorizer, root: Path, max_megabytes: int, budget: MemoryBudget
+        self,
+        colorizer: Colorizer,
+        root: Path,
+        max_megabytes: int,
+        budget: MemoryBudget,
+        enlarger: Enlarger | None,
     ) -> None:
         self.formats = formats_line(max_megabytes)
         with gr.Row(elem_id="colorize", elem_classes="workbench"):
@@ -65,6 +73,9 @@ class ColorizeLayout:
                 with self.result.column:
                     self._build_gallery()
                     self._build_comparison()
+                    self.larger = EnlargePane(
+                        enlarger, self.photos.session, self.format, colorizer.digest
+                    )
                     hints = colorizer.takes_hints
                     self.to_hints = gr.Button(
                         "Correct its colors", visible=hints, elem_id="to-hints"

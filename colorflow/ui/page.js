@@ -2,6 +2,7 @@
 
 const PICTURES = {
     "#preview img": ["Your photo"],
+    "#enlarge-picture img": ["Your photo in the chosen colors; click a spot to see its detail"],
     "#open-picture img": ["Your photo; it glows where the model is unsure of its colors"],
     "#hints-picture img": ["Your photo, colored, with marks where you said a color"],
     "#reference-photo-preview img": ["The photo to be colored"],
@@ -28,13 +29,15 @@ const namePictures = () => {
 };
 
 const nameColorings = () => {
-    for (const item of document.querySelectorAll("#gallery .thumbnail-item")) {
+    const pictures = "#gallery .thumbnail-item, #enlarge-samples .thumbnail-item";
+    for (const item of document.querySelectorAll(pictures)) {
         const caption = item.querySelector(".caption-label")?.textContent.trim();
         if (!caption) continue;
-        set(item, "aria-label", `Coloring ${caption}`);
+        const name = item.closest("#gallery") ? `Coloring ${caption}` : `Detail: ${caption}`;
+        set(item, "aria-label", name);
         set(item, "aria-pressed", String(item.classList.contains("selected")));
         const image = item.querySelector("img");
-        if (image) set(image, "alt", `Coloring ${caption}`);
+        if (image) set(image, "alt", name);
     }
 };
 

@@ -22,6 +22,7 @@ from colorflow.ui.storage import VISITORS
 
 if TYPE_CHECKING:
     from colorflow.colorizer import Colorizer
+    from colorflow.enlarge.enlarger import Enlarger
 
 STYLE = Path(__file__).with_name("page.css")
 SCRIPT = Path(__file__).with_name("page.js")
@@ -38,7 +39,12 @@ after you last did something here.</p>
 
 
 def build_page(
-    colorizer: Colorizer, files: Path, limits: Limits, budget: MemoryBudget, quiz: Quiz
+    colorizer: Colorizer,
+    files: Path,
+    limits: Limits,
+    budget: MemoryBudget,
+    quiz: Quiz,
+    enlarger: Enlarger | None = None,
 ) -> tuple[gr.Blocks, Api]:
     """Build the page and its API.
 
@@ -48,6 +54,7 @@ def build_page(
         limits: bounds of uploads.
         budget: memory for photos, shared by all visitors.
         quiz: shared by all players.
+        enlarger: enlarges colorings; None if there is none.
     """
     root = files / VISITORS
     with PatchedBlocks(title="colorflow", analytics_enabled=False) as page:
@@ -55,7 +62,7 @@ def build_page(
         gr.HTML(_HEADING, elem_id="heading")
         with gr.Tabs(elem_id="tabs", overflow_behavior="wrap") as tabs:
             with gr.Tab("Colorize", elem_id="colorize-tab"):
-                colorize = ColorizeTab(colorizer, root, limits.megabytes, budget)
+                colorize = ColorizeTab(colorizer, root, limits.megabytes, budget, enlarger)
             with gr.Tab("Hints", id=HINTS_TAB, elem_id="hints-tab"):
                 hints = HintsTab(colorizer, root, limits.megabytes, budget)
             with gr.Tab("Reference", elem_id="reference-tab"):

@@ -47,14 +47,22 @@ class UploadedPhoto:
     suffix: str
     """Of a coloring in full size: .jpg for a JPEG, otherwise .png."""
 
+    @property
+    def preview_scale(self) -> float:
+        """Pixels of the preview for each of the photo, on a side."""
+        return min(1.0, PREVIEW_SIDE / max(self.width, self.height))
+
     @contextmanager
-    def read(self) -> Iterator[Photo]:
+    def read(self, scale: int = 1) -> Iterator[Photo]:
         """Read the file again, and hold room for its pixels.
+
+        Args:
+            scale: how many times larger each side of what is made of it is.
 
         Raises:
             ColorflowError: the file cannot be read any more, or there is no room.
         """
-        with self.budget.reserve(self.width * self.height):
+        with self.budget.reserve(scale**2 * self.width * self.height):
             yield read_photo(self.path, max_pixels=self.budget.pixels)
 
     def write_coloring(self, ab: NDArray[np.float32], path: Path, provenance: Provenance) -> None:

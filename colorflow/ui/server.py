@@ -14,6 +14,7 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from colorflow.errors import ColorflowError
+from colorflow.files import ENLARGE_WEIGHTS, default_weights
 from colorflow.ui.limits import AT_ONCE, KEEP_SECONDS, DiskQuota, Limits, MemoryBudget
 from colorflow.ui.storage import page_folder, sweep
 
@@ -61,16 +62,18 @@ def serve(
         from starlette.middleware import Middleware
 
         from colorflow.colorizer import Colorizer
+        from colorflow.enlarge.enlarger import Enlarger
         from colorflow.quiz.game import open_quiz
         from colorflow.ui.gradio_patches import CALL_ERRORS, call_error
         from colorflow.ui.guard import Guard
         from colorflow.ui.page import build_page
 
         colorizer = Colorizer.load(weights)
+        enlarger = Enlarger.load() if default_weights(ENLARGE_WEIGHTS).exists() else None
         quiz = open_quiz(colorizer, photos, quiz_db)
         quota = DiskQuota(files, limits.stored_megabytes * 2**20, limits.upload_bytes, KEEP_SECONDS)
         budget = MemoryBudget(limits.pixels, quota)
-        page, api = build_page(colorizer, files, limits, budget, quiz)
+        page, api = build_page(colorizer, files, limits, budget, quiz, enlarger)
         page.queue(max_size=limits.waiting, default_concurrency_limit=AT_ONCE)
         app: dict[str, Any] = {
             "lifespan": _cleaning_up(page, api, files),

@@ -1,0 +1,170 @@
+"""The size of the chosen coloring: pieces of its detail, the download, and what is refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+
+import gradio as gr
+import numpy as np
+import pytest
+from PIL import Image
+
+from colorflow.color.full_resolution import lightness_of
+from colorflow.enlarge.enlarger import Enlarger
+from colorflow.photo import read_photo, read_statements
+from colorflow.ui.colorings import PhotoSession
+from colorflow.ui.colorize import ColorizeTab
+from colorflow.ui.enlarge import AS_IT_IS, MIDDLE, SAMPLES, EnlargePane
+from colorflow.ui.limits import MemoryBudget
+from colorflow.ui.status import Updates
+from tests.small_weights import save_small_enlarge_weights
+from tests.ui.fake_colorizer import FakeColorizer
+from tests.ui.handling import click, colorize, everything, is_problem, opened, pixels, text, value
+
+
+@pytest.fixture(scope="module")
+def enlarger(tmp_path_factory: pytest.TempPathFactory) -> Enlarger:
+    path = tmp_path_factory.mktemp("weights") / "enlarge.safetensors"
+    return Enlarger.load(save_small_enlarge_weights(path))
+
+
+@pytest.fixture
+def tab(colorizer: FakeColorizer, root: Path, enlarger: Enlarger) -> ColorizeTab:
+    with gr.Blocks(analytics_enabled=False):
+        return ColorizeTab(colorizer, root, 200, MemoryBudget(2_000_000), enlarger)
+
+
+@pytest.fixture
+def pane(tab: ColorizeTab) -> EnlargePane:
+    return tab.larger
+
+
+@pytest.fixture
+def session(tab: ColorizeTab, small: Path) -> PhotoSession:
+    """A visitor with two colorings of a photo of 64 x 64 pixels."""
+    session = opened(tab, small)
+    colorize(tab, session)
+    return session
+
+
+def pieces(updates: Updates, pane: EnlargePane) -> list[np.ndarray]:
+    return [pixels(path) for path, _ in value(updates, pane.samples)]
+
+
+def test_without_an_enlarger_there_is_no_choice(colorizer: FakeColorizer, root: Path) -> None:
+    with gr.Blocks(analytics_enabled=False):
+        tab = ColorizeTab(colorizer, root, 200, MemoryBudget())
+    assert not tab.larger.size.visible
+
+
+@pytest.mark.parametrize(("size", "scale"), [("×2", 2), ("×4", 4)])
+def test_pieces_are_those_of_the_result(
+    pane: EnlargePane, session: PhotoSession, small: Path, size: str, scale: int
+) -> None:
+    shown = everything(pane.show(session, size, (0.0, 1.0)))
+    before, *samples = pieces(shown, pane)
+    assert len(samples) == SAMPLES
+    side = min(64, 320 // scale)
+    assert before.shape == (scale * side, scale * side, 3)
+    assert f"{64 * scale} × {64 * scale} pixels" in text(shown, pane.status)
+    made = everything(pane.enlarge(session, size, 1, "PNG"))
+    path = Path(value(made, pane.download))
+    large = read_photo(path)
+    assert (large.width, large.height) == (64 * scale, 64 * scale)
+    corner = large.pixels[-scale * side :, : scale * side].astype(int)
+    assert np.abs(corner - samples[1]).mean() < 3
+    assert np.abs(corner - samples[0]).mean() > np.abs(corner - samples[1]).mean()
+    reduced = lightness_of(large.pixels).reshape(64, scale, 64, scale).mean((1, 3))
+    assert np.abs(reduced - lightness_of(read_photo(small).pixels)).max() < 1
+    said = read_statements(path)
+    assert said.colors
+    assert said.detail
+    assert (said.detail.scale, said.detail.seed) == (scale, 1)
+
+
+def test_a_click_on_the_picture_shows_that_spot(
+    tab: ColorizeTab, pane: EnlargePane, gray: Path
+) -> None:
+    session = opened(tab, gray)
+    colorize(tab, session)
+    with Image.open(session.require().require_chosen().preview) as preview:
+        width, height = preview.size
+    event = SimpleNamespace(index=[width // 4, height - 1])
+    spot = pane.point_at(session, event)  # type: ignore[arg-type]
+    assert spot == pytest.approx((0.25, 1), abs=0.01)
+
+
+def test_a_sample_is_chosen_and_the_file_before_goes(pane: EnlargePane) -> None:
+    for index, seed in ((0, 0), (1, 0), (3, 2)):
+        chosen = pane.choose(SimpleNamespace(index=index))  # type: ignore[arg-type]
+        assert chosen[pane.seed] == seed
+        assert chosen[pane.download]["visible"] is False
+
+
+def test_another_coloring_starts_anew(
+    tab: ColorizeTab, pane: EnlargePane, session: PhotoSession
+) -> None:
+    everything(pane.show(session, "×2", MIDDLE))
+    chosen = click(tab, session, 1)
+    assert chosen[pane.size] == AS_IT_IS
+    assert chosen[pane.column]["visible"] is False
+    assert everything(pane.show(session, AS_IT_IS, MIDDLE))[pane.samples] is None
+
+
+def test_a_result_beyond_the_limit_is_refused(
+    tab: ColorizeTab, pane: EnlargePane, tmp_path: Path
+) -> None:
+    path = tmp_path / "wide.png"
+    Image.new("L", (900, 900)).save(path)
+    session = opened(tab, path)
+    colorize(tab, session)
+    for updates in (
+        everything(pane.show(session, "×2", MIDDLE)),
+        everything(pane.enlarge(session, "×2", 0, "JPEG")),
+    ):
+        assert is_problem(updates, pane.status)
+        assert text(updates, pane.status) == (
+            "The result would have 3 megapixels; this page makes at most 2. Choose a smaller size."
+        )
+
+
+def test_a_photo_that_is_too_small_is_named(
+    tab: ColorizeTab, pane: EnlargePane, tmp_path: Path
+) -> None:
+    path = tmp_path / "tiny.png"
+    Image.new("L", (7, 50)).save(path)
+    session = opened(tab, path)
+    colorize(tab, session)
+    updates = everything(pane.show(session, "×2", MIDDLE))
+    assert text(updates, pane.status) == (
+        "tiny.png: is 7 x 50 pixels; enlarging needs at least 8 x 8."
+    )
+
+
+def test_cancel_ends_it_and_leaves_no_file(
+    pane: EnlargePane, session: PhotoSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("colorflow.enlarge.enlarger.TILE", 16)
+    steps = pane.enlarge(session, "×2", 0, "PNG")
+    first, second = next(steps), next(steps)
+    assert first[pane.cancel]["visible"] is True
+    assert "6 % of the picture" in text(second, pane.status)
+    session.cancel()
+    last = everything(steps)
+    assert "Cancelled" in text(last, pane.status)
+    assert last[pane.cancel]["visible"] is False
+    folder = session.require().require_chosen().folder
+    assert not list(folder.glob("*_x2_*"))
+
+
+def test_nothing_is_shown_to_who_went_on(
+    pane: EnlargePane, session: PhotoSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("colorflow.enlarge.enlarger.TILE", 16)
+    steps = pane.enlarge(session, "×2", 0, "PNG")
+    next(steps), next(steps)
+    assert session.job
+    session.job.abandon()
+    (last,) = steps
+    assert last == {pane.status: gr.skip()}
