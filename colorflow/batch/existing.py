@@ -124,8 +124,9 @@ def _difference_in_detail(found: Enlargement | None, expected: Statements) -> st
     want = expected.detail
     if want is None:
         # A coloring of a photo that was enlarged before says so, too, but names another photo.
-        before = found is None or expected.colors is None or found.photo != expected.colors.photo
-        return None if before else f"but was made with --scale {found.scale}"
+        if found and expected.colors and found.photo == expected.colors.photo:
+            return f"but was made with --scale {found.scale}"
+        return None
     if found is None or found.photo is None:
         return "but was made without --scale" if expected.colors else _NO_PHOTO
     if found.photo != want.photo:

@@ -109,8 +109,8 @@ def _work(
     if is_own_picture(local.path, work.kind):
         reason = "is a picture that colorflow made; it is not taken as a photo"
         return PhotoOutcome(path=task.path, status="skipped", reason=reason)
-    if reason := maker.refusal(photo):
-        return PhotoOutcome(path=task.path, status="already-colored", reason=reason)
+    if refusal := maker.refusal(photo):
+        return PhotoOutcome(path=task.path, status="already-colored", reason=refusal)
     expected = expected_statements(local, work, maker.weights)
     if work.labels_are_known:
         existing = existing_results(local, expected, work)

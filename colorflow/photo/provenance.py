@@ -269,8 +269,8 @@ def _states(path: Path, kind: FileKind) -> bool:
         return False
 
 
-COLORING = FileKind("coloring", lambda path: _states(path, COLORING))
-ENLARGED = FileKind("enlarged photo", lambda path: _states(path, ENLARGED))
+COLORING: FileKind = FileKind("coloring", lambda path: _states(path, COLORING))
+ENLARGED: FileKind = FileKind("enlarged photo", lambda path: _states(path, ENLARGED))
 
 
 def _texts_of(path: str | os.PathLike[str]) -> list[str]:

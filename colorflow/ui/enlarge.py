@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 import numpy as np
@@ -16,10 +16,11 @@ from colorflow.errors import ColorflowError
 from colorflow.limits import DETAIL_TEMPERATURE
 from colorflow.photo import Enlargement, Photo, photo_from_image, write_image
 from colorflow.ui.colorings import ColoredPhoto, Coloring, PhotoSession, provenance_of
-from colorflow.ui.panes import AT_ONCE, IN_TURN, SUFFIXES
+from colorflow.ui.limits import LONG_QUEUE, WORK_QUEUE
+from colorflow.ui.panes import AT_ONCE, SUFFIXES
 from colorflow.ui.photos import write_preview
 from colorflow.ui.session import Job, Session
-from colorflow.ui.status import FAILURES, Updates, line, problem
+from colorflow.ui.status import FAILURES, Updates, line, problem, status_line
 
 if TYPE_CHECKING:
     from colorflow.enlarge.enlarger import Enlarger
@@ -140,7 +141,7 @@ class EnlargePane:
                 self.download = gr.DownloadButton(
                     "Download", visible=False, variant="primary", elem_id="enlarge-download"
                 )
-            self.status = gr.HTML("", elem_id="enlarge-status")
+            self.status = status_line("", "enlarge-status")
         self.components = [
             self.size, self.column, self.picture, self.samples, self.button, self.cancel,
             self.download, self.status, self.seed, self.spot,
@@ -149,14 +150,19 @@ class EnlargePane:
 
     def _connect(self, session: gr.State, format_: gr.Radio) -> None:
         shown = self.components
-        begin = {"show_progress_on": self.status, "trigger_mode": "multiple", **IN_TURN}
+        begin: dict[str, Any] = {
+            "show_progress_on": self.status,
+            "trigger_mode": "multiple",
+            "api_visibility": "private",
+        }
         # The job before ends at once, and not only when it is this one's turn.
         pointed = self.picture.select(self.point_at, [session], [self.spot], **AT_ONCE)
         sized = self.size.input(Session.stop, [session], None, **AT_ONCE)
         clicked = self.button.click(Session.stop, [session], None, **AT_ONCE)
         for event in (pointed, sized):
-            event.then(self.show, [session, self.size, self.spot], shown, **begin)
-        clicked.then(self.enlarge, [session, self.size, self.seed, format_], shown, **begin)
+            event.then(self.show, [session, self.size, self.spot], shown, **begin, **WORK_QUEUE)
+        inputs = [session, self.size, self.seed, format_]
+        clicked.then(self.enlarge, inputs, shown, **begin, **LONG_QUEUE)
         self.samples.select(self.choose, None, [self.seed, self.download, self.status], **AT_ONCE)
         self.cancel.click(Session.cancel, [session], None, **AT_ONCE)
         format_.input(self.outdated, None, [self.download, self.status], **AT_ONCE)

@@ -5,7 +5,7 @@
     open requests          MAX_OPEN                 MAX_OPEN_PER_VISITOR     guard.Guard
     requests that wait     Limits.waiting           a quarter of it          FairQueue
     requests worked on     AT_ONCE                  served in turn           FairQueue
-    jobs of many photos    one                      served in turn           LONG_QUEUE
+    jobs of minutes        one                      served in turn           LONG_QUEUE
     pixels in memory       Limits.pixels            first come first served  MemoryBudget
     bytes on the disk      Limits.stored_megabytes  a quarter, as uploads    DiskQuota
     bytes of one file      Limits.megabytes                                  Gradio
@@ -15,9 +15,9 @@
     wrong passwords                                 LoginDelays              guard.Guard
 
 Every handler that reads a photo, computes or writes a file joins one queue, `WORK_QUEUE`, or
-`LONG_QUEUE` if it does so for many photos. `gradio_patches.FairQueue` orders them. Each reserves
-the pixels of its photo from one `MemoryBudget`. Uploads are counted by one `DiskQuota`.
-`visitor_of` decides who is one visitor.
+`LONG_QUEUE` if it takes minutes, for many photos or a larger one. `gradio_patches.FairQueue` orders
+them. Each reserves the pixels of its photo from one `MemoryBudget`. Uploads are counted by one
+`DiskQuota`. `visitor_of` decides who is one visitor.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ AT_ONCE = 2
 WORK_QUEUE: dict[str, Any] = {"concurrency_id": "work", "concurrency_limit": AT_ONCE}
 """Options of every event whose handler works on photos or files: they share one queue."""
 LONG_QUEUE: dict[str, Any] = {"concurrency_id": "long", "concurrency_limit": 1}
-"""The same for handlers that work on many photos: one at a time, of all visitors together."""
+"""The same for handlers that take minutes: one at a time, of all visitors together."""
 VISITOR_SHARE = 4
 """One visitor may have a quarter of the queue and of the disk."""
 MIN_QUEUED_PER_VISITOR = 8
