@@ -5,6 +5,9 @@ from __future__ import annotations
 import errno
 import json
 import os
+import signal
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,6 +18,7 @@ from PIL import Image
 from PIL.ExifTags import Base
 from skimage import data
 
+from colorflow import __version__
 from colorflow.batch import (
     COLORS,
     DETAIL,
@@ -26,6 +30,8 @@ from colorflow.batch import (
     run_in_process,
     write_sheet,
 )
+from colorflow.batch.processes import WorkerConfig
+from colorflow.batch.ray_engine import PhotoWorker
 from colorflow.batch.work import Work
 from colorflow.cli import main
 from colorflow.color.full_resolution import lightness_of
@@ -306,6 +312,52 @@ def test_workers_make_the_same(
     difference = read_photo(here).pixels.astype(int) - read_photo(there).pixels
     assert np.abs(difference).max() <= 1
     assert read_photo(tmp_path / "1" / "b_a.png").width == 2 * read_photo(album / "b.png").width
+
+
+def test_a_worker_of_a_cluster_gets_the_weights_as_bytes(
+    album: Path, tmp_path: Path, detail: Path
+) -> None:
+    plan = make_plan([album / "b.png"], tmp_path / "out", EnlargeSettings())
+    absent = {DETAIL: tmp_path / "on-the-caller" / "detail.safetensors"}
+    config = WorkerConfig(weights=absent, device="cpu", threads=1, settings=plan.settings)
+    foreign = PhotoWorker(config, {DETAIL: b"no weights"}, __version__)
+    error = foreign.ready()
+    assert isinstance(error, WeightsError)
+    assert str(error).startswith(f"{absent[DETAIL]}: ")
+    worker = PhotoWorker(config, {DETAIL: detail.read_bytes()}, __version__)
+    assert worker.ready() is None
+    assert worker.work(plan.tasks[0]).status == "done"
+    assert read_photo(tmp_path / "out" / "b_x2_s0.png").width == 128
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
+def test_ctrl_c_finishes_the_photo_in_hand_and_the_same_command_goes_on(
+    tmp_path: Path, detail: Path, save_photo: Callable[..., Path]
+) -> None:
+    for number in range(9):
+        save_photo(tmp_path / "in" / f"{number}.png", number)
+    out = tmp_path / "out"
+    command = [sys.executable, "-m", "colorflow.cli", "enlarge", str(tmp_path / "in")]
+    command += ["-o", str(out), "--weights", str(detail), "--workers", "1", "-n", "20"]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, bufsize=1
+    ) as process:
+        assert process.stdout
+        assert "0_x2_s0.png" in process.stdout.readline()
+        process.send_signal(signal.SIGINT)
+        printed, errors = process.communicate(timeout=300)
+    assert process.returncode == 130
+    assert "the same command goes on from here" in errors
+    assert "Traceback" not in errors
+    done = int(printed.splitlines()[-1].split(" done")[0])
+    assert 1 <= done < 9
+    made = sorted(path.name for path in out.iterdir() if not path.name.startswith("."))
+    assert len(made) == 20 * done, "all of a photo's samples or none"
+    plan = make_plan(
+        [tmp_path / "in"], out, EnlargeSettings(n=20), weights={DETAIL: digest_of(detail)}
+    )
+    assert len(plan.tasks) == 9 - done
 
 
 def test_the_sheet_shows_the_middle_at_full_size(
