@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from pathlib import Path
 
@@ -75,6 +76,28 @@ def test_srflow_is_a_density_of_the_whole_photo(
     larger = SRFlowDoubling(64)
     larger.load_state_dict(model.state_dict())
     assert larger.sample(F.interpolate(low, scale_factor=2), 0.8).shape == (2, 1, 64, 64)
+
+
+def test_srflow_s_density_is_that_of_the_change_of_variables(
+    photos: tuple[torch.Tensor, torch.Tensor], randomize: Callable[..., nn.Module]
+) -> None:
+    high = photos[0][:1, :, :8, :8].double()
+    low = F.avg_pool2d(high, 2)
+    model = SRFlowDoubling(8)
+    randomize(model, 0.1)
+    model.double()
+
+    def latents(x: torch.Tensor) -> torch.Tensor:
+        start = model._interpolated(low)
+        standardized, _ = model.standardize(x.view_as(high) - start)
+        z: torch.Tensor = model.flow.bijection(standardized, model._context(low))[0]
+        return z.flatten()
+
+    jacobian = torch.autograd.functional.jacobian(latents, high.flatten())
+    z = latents(high)
+    normal = -0.5 * (z**2).sum() - len(z) / 2 * math.log(2 * math.pi)
+    expected = float((normal + torch.linalg.slogdet(jacobian).logabsdet).detach())
+    assert float(model(high, low).detach()) == pytest.approx(expected, abs=1e-6)
 
 
 @pytest.mark.slow
