@@ -102,7 +102,8 @@ def _pixels(name: str) -> np.ndarray:
 def _buttons(pictures: dict[str, np.ndarray]) -> str:
     buttons = "".join(
         f'<button type="button" data-index="{index}" data-act="try">'
-        f'<img src="{_address(pictures[name])}" alt=""><span>{html.escape(said)}</span></button>'
+        f'<img src="{_address(pictures[name])}" alt="Photo to try:">'
+        f"<span>{html.escape(said)}</span></button>"
         for index, (name, said) in enumerate(SAMPLES.items())
     )
     return (

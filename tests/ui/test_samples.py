@@ -60,6 +60,7 @@ def test_they_are_gray_first_and_then_half_in_color(
         assert np.ptp(gray, axis=2).max() < 12, "gray, but for JPEG's rounding"
         assert np.ptp(half[:, : middle - 16], axis=2).max() < 12
         assert np.ptp(half[:, middle + 16 :], axis=2).mean() > 20
+    assert 'alt=""' not in str(tab.result.welcome.value)
     assert len(colorizer.calls) == 3
     tab.show_samples()
     assert len(colorizer.calls) == 3, "once for all visitors"
