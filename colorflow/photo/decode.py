@@ -8,11 +8,19 @@ from __future__ import annotations
 
 import os
 from dataclasses import replace
+from typing import IO
 
 import numpy as np
 from PIL import Image, ImageFile, JpegImagePlugin, TiffImagePlugin
 
-from colorflow.photo.formats import DAMAGE, DEFAULT_MAX_PIXELS, open_file, open_image, photo_errors
+from colorflow.photo.formats import (
+    DAMAGE,
+    DEFAULT_MAX_PIXELS,
+    open_file,
+    open_image,
+    photo_errors,
+    weight_of,
+)
 from colorflow.photo.jpeg import ends_early
 from colorflow.photo.metadata import metadata_of, orientation_of, raw_exif
 from colorflow.photo.photo import Photo
@@ -45,18 +53,14 @@ def read_photo(path: str | os.PathLike[str], *, max_pixels: int = DEFAULT_MAX_PI
         PhotoTooLargeError: more pixels than `max_pixels`, or than memory holds.
     """
     source = os.fspath(path)
-    with open_file(source) as file, photo_errors(source):
-        image = open_image(file, source, max_pixels)
-        photo = _photo_of(image, source)
-        if isinstance(image, JpegImagePlugin.JpegImageFile) and ends_early(image, file):
-            raise OSError("its data ends too early")
-        if _holds_several(image):
-            photo = replace(photo, remarks=(*photo.remarks, _FIRST_OF_SEVERAL))
-        return photo
+    with open_file(source) as file:
+        return read_open(file, source, max_pixels)
 
 
 def count_pixels(path: str | os.PathLike[str], *, max_pixels: int = DEFAULT_MAX_PIXELS) -> int:
-    """Read width times height of a picture file from its header.
+    """Read width times height of a picture file from its header, times the weight of a pixel.
+
+    One pixel of a TIFF file of floats takes as much memory as several usual ones.
 
     Args:
         path: the file.
@@ -69,7 +73,19 @@ def count_pixels(path: str | os.PathLike[str], *, max_pixels: int = DEFAULT_MAX_
     source = os.fspath(path)
     with open_file(source) as file, photo_errors(source):
         image = open_image(file, source, max_pixels)
-        return image.width * image.height
+        return image.width * image.height * weight_of(image)
+
+
+def read_open(file: IO[bytes], source: str, max_pixels: int = DEFAULT_MAX_PIXELS) -> Photo:
+    """As `read_photo`, from an open file; `source` is its name in messages."""
+    with photo_errors(source):
+        image = open_image(file, source, max_pixels)
+        photo = _photo_of(image, source)
+        if isinstance(image, JpegImagePlugin.JpegImageFile) and ends_early(image, file):
+            raise OSError("its data ends too early")
+        if _holds_several(image):
+            photo = replace(photo, remarks=(*photo.remarks, _FIRST_OF_SEVERAL))
+        return photo
 
 
 def photo_from_image(image: Image.Image | np.ndarray, source: str = "<image>") -> Photo:

@@ -35,7 +35,7 @@ from PIL import (
 
 from colorflow.errors import PhotoError, PhotoTooLargeError, UnreadablePhotoError
 from colorflow.photo.strips import KindNotReadError
-from colorflow.photo.tiff import open_tiff
+from colorflow.photo.tiff import TiffFile, open_tiff
 
 DEFAULT_MAX_PIXELS = 200_000_000
 """Room for a 4 x 5 inch negative at 3,000 dpi (180 million); 0.6 GB as RGB."""
@@ -110,7 +110,8 @@ def photo_errors(source: str) -> Iterator[None]:
     except KindNotReadError as error:
         raise UnreadablePhotoError(
             source,
-            f"TIFF of this kind ({error}) is not read; save it with LZW or deflate compression",
+            f"TIFF of this kind ({error}) is not read; "
+            "save it as gray or RGB with LZW or deflate compression",
         ) from error
     except DAMAGE as error:
         detail = " ".join(str(error).split()) or type(error).__name__
@@ -151,8 +152,13 @@ def open_image(file: IO[bytes], source: str, max_pixels: int) -> ImageFile.Image
     if re.match(_WEBP, start):  # its reader reserves memory for the pixels at once
         _check_size(_webp_size(start), source, max_pixels)
     image = _reader_for(start, file, source)
-    _check_size(image.size, source, max_pixels)
+    _check_size(image.size, source, max_pixels, weight_of(image))
     return image
+
+
+def weight_of(image: ImageFile.ImageFile) -> int:
+    """How many usual pixels take as much memory as one of these while they are read."""
+    return image.weight if isinstance(image, TiffFile) else 1
 
 
 def _reader_for(start: bytes, file: IO[bytes], source: str) -> ImageFile.ImageFile:
@@ -191,12 +197,13 @@ def _from_container(start: bytes, file: IO[bytes], source: str) -> ImageFile.Ima
     return HeifImageFile(file)  # type: ignore[no-untyped-call,no-any-return,unused-ignore]
 
 
-def _check_size(size: tuple[int, int], source: str, max_pixels: int) -> None:
+def _check_size(size: tuple[int, int], source: str, max_pixels: int, weight: int = 1) -> None:
     width, height = size
-    if width * height > max_pixels:
+    if width * height * weight > max_pixels:
+        heavy = f", each of which counts as {weight} for its memory" if weight > 1 else ""
         raise PhotoTooLargeError(
             source,
-            f"the picture has {width} x {height} pixels, more than the limit of "
+            f"the picture has {width} x {height} pixels{heavy}, more than the limit of "
             f"{max_pixels / 1e6:g} million; make it smaller",
         )
 

@@ -129,17 +129,16 @@ def _of_tiff(image: TiffFile) -> Samples16 | None:
     if samples.dtype != np.uint16:
         samples, remark = _of_floats(samples)
         if alpha is not None:
-            alpha = np.rint(np.clip(np.nan_to_num(alpha), 0, 1) * WHITE).astype(np.uint16)
+            alpha = _by_strips(lambda x: np.rint(np.clip(np.nan_to_num(x), 0, 1) * WHITE), alpha)
     elif image.bits == 12:
-        samples = np.rint(samples * (WHITE / 4095)).astype(np.uint16)
+        samples = _by_strips(lambda x: np.rint(x * (WHITE / 4095)), samples)
     if image.photometric == WHITE_IS_ZERO:
         samples = WHITE - samples
     if alpha is None:
         return Samples16(values=samples, remark=remark)
     if image.is_associated:
-        scale = WHITE / np.maximum(alpha, 1).astype(np.float32)
-        scale = scale if samples.ndim == 2 else scale[..., None]
-        samples = np.minimum(samples * scale, WHITE).astype(np.uint16)
+        opacity = alpha if samples.ndim == 2 else alpha[..., None]
+        samples = _by_strips(_unassociated, samples, opacity)
     return Samples16(values=samples, alpha=to_8_bits(alpha), remark=remark)
 
 
@@ -189,10 +188,15 @@ def _of_floats(values: np.ndarray) -> tuple[np.ndarray, str | None]:
     if high > WHITE:
         raise _MeaninglessError(f"floats up to {high:g}, whose white is not known")
     white = 1 if high <= _HIGHLIGHTS else 255 if high <= 255 else WHITE
-    scaled = np.clip(values * (WHITE / white), 0, WHITE)
+    whole = _by_strips(lambda x: np.rint(np.clip(x * (WHITE / white), 0, WHITE)), values)
     cut = low < -_ROUNDING * white or high > (1 + _ROUNDING) * white
     remark = "floats below black or above white (1) are cut" if cut else None
-    return np.rint(scaled).astype(np.uint16), remark
+    return whole, remark
+
+
+def _unassociated(values: np.ndarray, alpha: np.ndarray) -> np.ndarray:
+    """Colors that were multiplied with alpha, divided by it; both in [0, 65535]."""
+    return np.minimum(values * (WHITE / np.maximum(alpha, 1).astype(np.float32)), WHITE)
 
 
 def _converted_gray(values: np.ndarray, icc: bytes) -> np.ndarray:
@@ -201,7 +205,7 @@ def _converted_gray(values: np.ndarray, icc: bytes) -> np.ndarray:
     table = _to_srgb(_linear_srgb(ramp, icc).mean(axis=-1))
     if np.abs(table - grays.astype(int)).max() <= _NEAR_SRGB:
         return values
-    return _by_strips(values, lambda strip: table[strip])
+    return _by_strips(lambda strip: table[strip], values)
 
 
 def _converted_colors(values: np.ndarray, icc: bytes) -> np.ndarray:
@@ -218,8 +222,8 @@ def _converted_colors(values: np.ndarray, icc: bytes) -> np.ndarray:
         return light
 
     if np.abs(summed(cube) - light).max() <= _SUM_TOLERANCE:
-        return _by_strips(values, lambda strip: _to_srgb(summed(strip)))
-    return _by_strips(values, lambda strip: _to_srgb(_linear_srgb(strip, icc)))
+        return _by_strips(lambda strip: _to_srgb(summed(strip)), values)
+    return _by_strips(lambda strip: _to_srgb(_linear_srgb(strip, icc)), values)
 
 
 def _light_of_channels(icc: bytes) -> list[np.ndarray]:
@@ -253,12 +257,16 @@ def _linear_srgb(samples: np.ndarray, icc: bytes) -> np.ndarray:
     return np.asarray(light).reshape(*samples.shape[:-1], 3)
 
 
-def _by_strips(values: np.ndarray, convert: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
-    """Convert some rows at a time: indices and floats take several times the memory."""
-    converted = np.empty_like(values)
-    rows = max(1, _STRIP_PIXELS // values.shape[1])
-    for top in range(0, len(values), rows):
-        converted[top : top + rows] = convert(values[top : top + rows])
+def _by_strips(convert: Callable[..., np.ndarray], *arrays: np.ndarray) -> np.ndarray:
+    """Convert arrays (H, W, ...) to uint16 of the first one's shape, some rows at a time.
+
+    Indices and floats of all pixels would take several times the memory.
+    """
+    converted = np.empty(arrays[0].shape, np.uint16)
+    height, width = converted.shape[:2]
+    for top in range(0, height, step := max(1, _STRIP_PIXELS // width)):
+        rows = slice(top, top + step)
+        converted[rows] = convert(*(array[rows] for array in arrays))
     return converted
 
 

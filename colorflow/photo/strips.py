@@ -181,15 +181,21 @@ def check_subsampled(page: TiffPage, file: IO[bytes]) -> None:
     missing pixels.
 
     Raises:
+        KindNotReadError: it is stored in planes of different sizes.
         OSError: one of them ends too early.
         Exception: whatever the decoders raise on damaged files.
     """
     from tifffile import TIFF
 
     across, down = page.subsampling or (2, 2)
+    chroma = 2
+    if page.planarconfig == _SEPARATE:
+        if (across, down) != (1, 1):
+            raise KindNotReadError("planes of YCbCr, those of chroma with fewer pixels")
+        chroma = 0
     for piece in pieces_of(page):
         blocks = math.ceil(piece.width / across) * math.ceil(piece.height / down)
-        size = blocks * (across * down + 2)  # luma samples and two chroma samples
+        size = blocks * (across * down + chroma)  # samples of luma, or of a plane, and of chroma
         data = _data_of(piece, file)
         if page.compression in _DEFLATE:
             data = zlib.decompressobj().decompress(data, size)

@@ -8,6 +8,7 @@ Reference: TIFF 6.0; Adobe Photoshop TIFF technical note 3 (2005) for floats.
 
 from __future__ import annotations
 
+import math
 import struct
 from typing import TYPE_CHECKING, Any
 
@@ -15,10 +16,11 @@ import cv2
 import numpy as np
 from PIL import Image, ImageFile
 from PIL.ExifTags import Base
+from PIL.TiffImagePlugin import IFDRational
 
 from colorflow.errors import UnreadablePhotoError
 from colorflow.photo import strips
-from colorflow.photo.metadata import exif_of_description, tiff_description
+from colorflow.photo.metadata import TIFF_DESCRIPTION, exif_of_description, tiff_description
 
 if TYPE_CHECKING:
     from tifffile import TiffPage
@@ -47,10 +49,18 @@ _SEPARATE = 2
 _ASSOCIATED_ALPHA, _ALPHA = 1, 2
 """Kinds of extra samples; the colors are multiplied with associated alpha."""
 _MOST_EXTRA = 8
-"""Extra samples per pixel; all of them are decoded, and memory is counted for a few."""
+"""Extra samples per pixel; all of them are decoded."""
+USUAL_BYTES = 24
+"""Memory for a pixel of usual files, from reading to writing: 16-bit color, while rendered."""
+_CONVERTED_BYTES = 9
+"""Memory for a pixel with 16 bits and alpha, and a little for blocks of rows."""
+_FLOAT_PREDICTOR = 3
+"""Value of the tag Predictor: the bytes of floats, sorted."""
 _REDUCED = 1
 """Bit of NewSubfileType: a smaller version of another picture."""
 _XMP = 700
+_SIMPLE = (*TIFF_DESCRIPTION, Base.Orientation)
+_RATIONALS = (Base.XResolution, Base.YResolution)
 _INCHES = {2: 1.0, 3: 2.54}
 """Inches or centimeters per inch, by resolution unit."""
 
@@ -74,9 +84,7 @@ class TiffFile(ImageFile.ImageFile):
         self._size = page.imagewidth, page.imagelength
         self._mode = "RGB"
         self.photometric = int(page.tags.valueof(262, _usual_photometric(page)))
-        exif = Image.Exif()
-        exif.bigtiff, exif.endian = self._tiff.is_bigtiff, self._tiff.byteorder
-        exif.load_from_fp(self.fp, page.offset)
+        exif = self._directories()
         self.info = {
             "exif": exif_of_description(tiff_description(exif)),
             "icc_profile": page.iccprofile,
@@ -85,10 +93,37 @@ class TiffFile(ImageFile.ImageFile):
             "dpi": _dpi_of(exif),
         }
 
+    def _directories(self) -> Image.Exif:
+        """The tags of the page, and those of the directories inside it."""
+        exif = Image.Exif()
+        if self._tiff.is_bigtiff and self._tiff.byteorder == ">":
+            # Pillow takes its first directory for one of the usual TIFF, so tifffile reads it. What
+            # is inside it is left out: times of exposure and the like.
+            found = {tag.code: tag.value for tag in self.page.tags if tag.code in _SIMPLE}
+            rationals = {tag: IFDRational(*found[tag]) for tag in _RATIONALS if tag in found}
+            exif.update(found | rationals)
+        else:
+            exif.bigtiff, exif.endian = self._tiff.is_bigtiff, self._tiff.byteorder
+            exif.load_from_fp(self.fp, self.page.offset)
+        return exif
+
     @property
     def has_more_pages(self) -> bool:
         """Whether pages follow the first one."""
         return len(self._tiff.pages) > 1
+
+    @property
+    def weight(self) -> int:
+        """How many usual pixels take as much memory as one of these while they are read.
+
+        One strip may hold the whole picture, so that it is there compressed, decompressed, without
+        its predictor, and as the result.
+        """
+        page = self.page
+        stored = page.samplesperpixel * max(1, self.bits // 8)
+        copies = 1 if page.compression == _UNCOMPRESSED else 3
+        copies += page.predictor == _FLOAT_PREDICTOR
+        return math.ceil(max(copies * stored, stored + _CONVERTED_BYTES) / USUAL_BYTES)
 
     @property
     def bits(self) -> int:
@@ -137,8 +172,6 @@ class TiffFile(ImageFile.ImageFile):
         """
         page = self.page
         stored = self._decoded()
-        if page.planarconfig == _SEPARATE and stored.ndim == 3:
-            stored = np.moveaxis(stored, 0, -1)
         if stored.shape[:2] != (page.imagelength, page.imagewidth):
             raise OSError("its pixels cannot be found")
         if stored.ndim == 2:
@@ -172,9 +205,11 @@ class TiffFile(ImageFile.ImageFile):
             # The chroma may have fewer pixels, which tifffile does not read.
             return self._subsampled()
         try:
-            return page.asarray(maxworkers=max(1, cv2.getNumThreads()))
+            stored = page.asarray(maxworkers=max(1, cv2.getNumThreads()))
         except (imagecodecs.DeflateError, imagecodecs.PackbitsError, imagecodecs.ZstdError):
-            return strips.oversized_pixels(page, file)
+            stored = strips.oversized_pixels(page, file)
+        in_planes = page.planarconfig == _SEPARATE and stored.ndim == 3
+        return np.moveaxis(stored, 0, -1) if in_planes else stored
 
     def _subsampled(self) -> np.ndarray:
         import imagecodecs
@@ -222,7 +257,7 @@ def open_tiff(file: Any, source: str) -> TiffFile:
     """Open a TIFF file, its first directory read.
 
     Raises:
-        UnreadablePhotoError: of a kind that is not read.
+        UnreadablePhotoError: a preview, a volume, or of a kind that is not read.
         KindNotReadError: its compression is not read.
         Exception: whatever tifffile and Pillow raise on damaged files.
     """
@@ -235,6 +270,12 @@ def open_tiff(file: Any, source: str) -> TiffFile:
             source,
             "the file begins with a small preview, as a camera's raw file does; "
             "develop it and save the full picture as TIFF or JPEG",
+        )
+    if page.imagedepth > 1:
+        raise UnreadablePhotoError(
+            source,
+            f"the file holds a volume of {page.imagedepth} slices, not a photo; "
+            "save one of them as a picture",
         )
     if not image.is_read:
         raise UnreadablePhotoError(

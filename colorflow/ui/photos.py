@@ -37,6 +37,8 @@ class UploadedPhoto:
     """Is held whenever the photo is worked on in full size."""
     folder: Path
     """For everything that is made of the photo."""
+    cost: int
+    """What it takes of the budget, in pixels."""
     kind: Kind
     width: int
     height: int
@@ -62,7 +64,7 @@ class UploadedPhoto:
         Raises:
             ColorflowError: the file cannot be read any more, or there is no room.
         """
-        with self.budget.reserve(scale**2 * self.width * self.height):
+        with self.budget.reserve(max(self.cost, scale**2 * self.width * self.height)):
             yield read_photo(self.path, max_pixels=self.budget.pixels)
 
     def write_coloring(self, ab: NDArray[np.float32], path: Path, provenance: Provenance) -> None:
@@ -93,7 +95,8 @@ def open_photo(upload: Path, parent: Path, budget: MemoryBudget) -> UploadedPhot
     Raises:
         ColorflowError: the upload cannot be read, a preview not written, or there is no room.
     """
-    with budget.reserve(count_pixels(upload, max_pixels=budget.pixels)):
+    cost = count_pixels(upload, max_pixels=budget.pixels)
+    with budget.reserve(cost):
         photo = read_photo(upload, max_pixels=budget.pixels)
         folder = new_folder(parent, "photo-")
         small = reduced(photo)
@@ -105,6 +108,7 @@ def open_photo(upload: Path, parent: Path, budget: MemoryBudget) -> UploadedPhot
             path=path,
             budget=budget,
             folder=folder,
+            cost=cost,
             kind=photo.kind,
             width=photo.width,
             height=photo.height,

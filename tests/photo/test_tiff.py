@@ -151,9 +151,54 @@ def test_tiff_of_the_depths_that_the_readme_names(
                 read_photo(path)
 
 
-def test_a_big_tiff(picture: Image.Image, tmp_path: Path) -> None:
-    tifffile.imwrite(tmp_path / "p.tif", np.asarray(picture), photometric="rgb", bigtiff=True)
-    np.testing.assert_array_equal(read_photo(tmp_path / "p.tif").pixels, np.asarray(picture))
+@pytest.mark.parametrize("order", "<>")
+def test_a_big_tiff(picture: Image.Image, tmp_path: Path, order: str) -> None:
+    """With its description, resolution and orientation, whatever the order of its bytes."""
+    about = {"description": "Ada", "software": "scanner", "resolution": (300, 150)}
+    turned = [(274, 3, 1, 6, True)]
+    tifffile.imwrite(
+        tmp_path / "p.tif", np.asarray(picture), photometric="rgb", bigtiff=True, byteorder=order,
+        metadata=None, resolutionunit="inch", extratags=turned, **about,
+    )  # fmt: skip
+    photo = read_photo(tmp_path / "p.tif")
+    np.testing.assert_array_equal(photo.pixels, np.rot90(np.asarray(picture), -1))
+    assert photo.metadata.dpi == (150, 300)
+    exif = Image.Exif()
+    exif.load(photo.metadata.exif or b"")
+    assert (exif[270], exif[305]) == ("Ada", "scanner")
+
+
+@pytest.mark.parametrize(
+    "options", [{}, {"compression": "zlib"}, {"rowsperstrip": 7}, {"tile": (32, 32)}]
+)
+def test_tiff_of_ycbcr_in_planes(
+    picture: Image.Image, tmp_path: Path, options: dict[str, object]
+) -> None:
+    path = tmp_path / "p.tif"
+    planes = np.moveaxis(np.asarray(picture.convert("YCbCr")), -1, 0)
+    about = {"photometric": "ycbcr", "planarconfig": "separate", "subsampling": (1, 1)}
+    tifffile.imwrite(path, planes, **about, **options)
+    assert np.abs(read_photo(path).pixels.astype(int) - np.asarray(picture)).max() <= 4
+    path.write_bytes(path.read_bytes()[:-99])
+    with pytest.raises(UnreadablePhotoError, match="its data ends too early"):
+        read_photo(path)
+
+
+def test_tiff_of_ycbcr_in_planes_of_different_sizes(saved: Saved) -> None:
+    tags = {"Compression": 1, "PhotometricInterpretation": 6, "SamplesPerPixel": 3}
+    tags |= {"BitsPerSample": (8, 8, 8), "YCbCrSubSampling": (2, 2), "PlanarConfiguration": 2}
+    content = tiff_of([bytes(32), bytes(8), bytes(8)], (8, 4), **tags)
+    message = r"\(planes of YCbCr, those of chroma with fewer pixels\) is not read; save it as gray"
+    with pytest.raises(UnreadablePhotoError, match=message):
+        read_photo(saved(content, "p.tif"))
+
+
+def test_a_volume_is_called_one(tmp_path: Path) -> None:
+    slices = np.zeros((5, 64, 64), np.uint8)
+    tifffile.imwrite(tmp_path / "v.tif", slices, volumetric=True, photometric="minisblack")
+    message = r"v\.tif: the file holds a volume of 5 slices, not a photo; save one of them"
+    with pytest.raises(UnreadablePhotoError, match=message):
+        read_photo(tmp_path / "v.tif")
 
 
 def test_a_preview_is_not_taken_for_the_picture(picture: Image.Image, tmp_path: Path) -> None:
