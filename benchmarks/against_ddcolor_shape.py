@@ -134,7 +134,7 @@ def main() -> None:
         timings = side_by_side(
             {
                 "theirs": torch.inference_mode()(lambda rgb=rgb: network(rgb)),
-                "ours": lambda: colorizer.predict(photo, 8, samples=True),
+                "ours": lambda: colorizer.colorize(photo, 8, samples=True),
             },
             options.repetitions,
         )

@@ -58,17 +58,18 @@ def _photos(options: argparse.Namespace) -> Iterator[Photo]:
 
 def _row(colorizer: Colorizer, photo: Photo, options: argparse.Namespace) -> np.ndarray:
     small = thumbnail(photo.pixels, options.height)
-    predictions = colorizer.predict(
+    colorings = colorizer.colorize(
         photo,
         options.n,
         options.temperature,
         options.seed,
         samples=options.samples,
         diverse=options.diverse,
+        force=True,
     )
     lightness = lightness_of(small)
-    cells = [render(lightness, np.zeros_like(predictions.ab[0]))]
-    cells += [render(lightness, ab) for ab in predictions.ab]
+    cells = [render(lightness, np.zeros_like(colorings[0].ab))]
+    cells += [render(lightness, one.ab) for one in colorings]
     if photo.kind is Kind.COLORED:
         cells.append(small)
     return row_of(cells, GAP)

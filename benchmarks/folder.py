@@ -27,7 +27,7 @@ from benchmarks.measuring import print_machine, print_table, spread
 from benchmarks.photos import codec_only, gray_photo, save_gray, size_of
 from colorflow.batch import COLORS, Settings, make_plan, run
 from colorflow.color.full_resolution import LightnessRows, render
-from colorflow.colorizer import Colorizer, default_weights
+from colorflow.colorizer import ColoringSpec, Colorizer, default_weights
 from colorflow.model.weights import load_weights
 from colorflow.photo import Principal, Provenance, read_photo, write_image
 
@@ -126,6 +126,7 @@ def stage_seconds(photos: list[Path], path: Path | None) -> dict[str, list[float
     """Processor seconds of each photo by stage, without the first photo."""
     weights = load_weights(path or default_weights())
     colorizer = Colorizer(weights)
+    first = ColoringSpec(seeds=(0,) * len(colorizer.levels))
     stages: dict[str, list[float]] = {}
     mean = Principal("a", 1, 1.0)
 
@@ -140,7 +141,7 @@ def stage_seconds(photos: list[Path], path: Path | None) -> dict[str, list[float
         model = colorizer.model_of(photo)
         both = timed("features", lambda model=model: model.make_condition(mirrored=True))
         model.make_condition = lambda both=both, **_: both
-        chroma, _ = timed("flow", lambda model=model: model.principal(colorizer.spec(), 1))
+        chroma, _ = timed("flow", lambda model=model: model.principal(first, 1))
         pixels = timed(
             "upsampling, gamut, Lab",
             lambda photo=photo, ab=chroma[0]: render(LightnessRows(photo.pixels), ab),

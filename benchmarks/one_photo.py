@@ -124,18 +124,8 @@ def in_this_process(photo: Path, weights: Path | None) -> dict[str, float]:
 
 def color(colorizer: Colorizer, source: Path, target: Path) -> None:
     """Colorizes one photo once, as `colorflow colorize` does."""
-    from colorflow.photo import Principal, Provenance, read_photo, write_image
-
-    photo = read_photo(source)
-    predictions = colorizer.predict(photo, 1)
-    for pixels in colorizer.render(photo, predictions.ab, bits=photo.bits):
-        provenance = Provenance(
-            predictions.seeds[0],
-            1.0,
-            colorizer.digest,
-            principal=Principal("a", 1, predictions.shares[0]),
-        )
-        write_image(target, pixels, photo, provenance=provenance)
+    (coloring,) = colorizer.colorize(source, 1)
+    coloring.save(target)
 
 
 if __name__ == "__main__":

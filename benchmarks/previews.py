@@ -16,7 +16,7 @@ import numpy as np
 from benchmarks.measuring import SEED, print_machine, print_table, side_by_side, spread
 from benchmarks.photos import gray_photo
 from colorflow.color.full_resolution import LightnessRows, render
-from colorflow.colorizer import Colorizer, default_weights
+from colorflow.colorizer import Coloring, ColoringSpec, Colorizer, default_weights
 from colorflow.model.weights import load_weights
 from colorflow.photo import photo_from_image
 
@@ -35,19 +35,21 @@ def main() -> None:
     weights = load_weights(options.weights or default_weights())
     colorizer = Colorizer(weights)
     model = colorizer.model_of(photo)
-    latents = [model.sample(colorizer.spec(SEED + i)) for i in range(options.previews)]
+    seeds = range(SEED, SEED + options.previews)
+    levels = len(colorizer.levels)
+    latents = [model.sample(ColoringSpec(seeds=(seed,) * levels)) for seed in seeds]
     chroma = model.decode(latents)
     lightness = LightnessRows(photo.pixels)
     timings = side_by_side(
         {
-            f"{options.previews} previews": lambda: colorizer.colorize_photo(
-                photo, options.previews, seed=SEED, samples=True
+            f"{options.previews} previews": lambda: _rendered(
+                colorizer.colorize(photo, options.previews, seed=SEED, samples=True)
             ),
             "of it features": lambda: colorizer.model_of(photo).condition,
             "of it the flow": lambda: model.decode(latents),
             "of it pixels": lambda: [render(lightness, np.asarray(ab)) for ab in chroma],
-            f"{PRINCIPAL} principal colorings": lambda: colorizer.colorize_photo(
-                photo, PRINCIPAL, seed=SEED
+            f"{PRINCIPAL} principal colorings": lambda: _rendered(
+                colorizer.colorize(photo, PRINCIPAL, seed=SEED)
             ),
         },
         options.repetitions,
@@ -57,6 +59,10 @@ def main() -> None:
         (f"{photo.width} x {photo.height}", "seconds", "processor seconds"),
         [(name, spread(t.wall, 3), spread(t.busy, 3)) for name, t in timings.items()],
     )
+
+
+def _rendered(colorings: list[Coloring]) -> list[np.ndarray]:
+    return [one.render() for one in colorings]
 
 
 if __name__ == "__main__":

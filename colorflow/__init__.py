@@ -1,7 +1,8 @@
 """Several plausible colorings for a gray photo, sampled from a conditional normalizing flow.
 
     from colorflow import Colorizer
-    images = Colorizer.load().colorize("gray.jpg", n=4)
+    for coloring in Colorizer.load().colorize("gray.jpg", n=4):
+        coloring.image.show()
 
 Importing the package loads nothing heavy: torch comes with the first use of `Colorizer`.
 """

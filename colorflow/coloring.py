@@ -1,19 +1,32 @@
-"""What a coloring is made from, and what a `Colorizer` returns.
-
-Everything here is small enough to be kept beside a picture and needs no network.
-"""
+"""What a coloring is made from, and what a `Colorizer` returns; nothing here imports torch."""
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from dataclasses import dataclass, replace
+import json
+import math
+import os
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import astuple, dataclass, replace
+from functools import cached_property
+from io import BytesIO
+from typing import TYPE_CHECKING, Literal, overload
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
+from colorflow.color.full_resolution import LightnessRows, render
+from colorflow.color.grid import Rows
 from colorflow.color.upsample import upsample_ab
+from colorflow.files import digest_of_open
+from colorflow.photo import LETTERS, Photo, Principal, Provenance, write_image
+
+if TYPE_CHECKING:
+    from colorflow.model.hints import Hint
 
 _LARGEST_SEED = 2**63 - 1
+_DIMENSIONS = 2 * 64**2
+"""Numbers of a coloring's ab."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,27 +123,102 @@ class ColoringSpec:
         return replace(self, seeds=seeds)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Predictions:
-    """Colorings of one photo on the 64x64 grid, before they are rendered at full resolution.
+class Coloring:
+    """One coloring of one photo; the picture in full size is made when it is first asked for.
 
     Attributes:
-        specs: one a coloring; `reproduce(photo, [specs[i]])` gives coloring i again.
-        ab: (n, 2, 64, 64) CIELAB units.
-        shares: share of the samples that each principal coloring is the mean of; empty for samples.
+        photo: what was colored.
+        spec: what the coloring is made from; `Colorizer.reproduce` makes it again.
+        ab: (2, 64, 64) CIELAB units.
+        share: share of the samples that a principal coloring is the mean of; None for others.
+        provenance: what a saved file says about its colors: seed, temperature, weights, and digests
+            of the photo's file and of the hints.
     """
 
-    specs: list[ColoringSpec]
-    ab: NDArray[np.float32]
-    shares: tuple[float, ...] = ()
+    def __init__(
+        self,
+        photo: Photo,
+        spec: ColoringSpec,
+        ab: NDArray[np.float32],
+        *,
+        share: float | None,
+        provenance: Provenance,
+        density: Callable[[], float],
+    ) -> None:
+        self.photo, self.spec, self.ab, self.share = photo, spec, ab, share
+        self.provenance = provenance
+        self._density = density
+
+    def __repr__(self) -> str:
+        principal = self.provenance.principal
+        kind = principal.statement if principal else "sample"
+        return f"<Coloring of {self.photo.source}: {kind}, seed {self.seed}>"
 
     @property
-    def seeds(self) -> list[int]:
-        """Seed of the coarsest level of each coloring.
+    def seed(self) -> int:
+        """Seed of the coarsest level; of a principal coloring, of the first of its samples."""
+        return self.spec.seed
 
-        `predict(photo, 1, seed=seeds[i], samples=True)` gives sample i again.
+    @cached_property
+    def image(self) -> Image.Image:
+        """The picture in full size: RGB, or RGBA where the photo has transparency."""
+        picture = Image.fromarray(self.render())
+        if self.photo.alpha is not None:
+            picture.putalpha(Image.fromarray(self.photo.alpha))
+        return picture
+
+    @cached_property
+    def log_prob(self) -> float:
+        """Log density under the model, given the hints, in nats; see `Colorizer.log_prob`.
+
+        It is computed when it is first asked for. -inf at the edge of the model's range.
         """
-        return [spec.seed for spec in self.specs]
+        return self._density()
+
+    @property
+    def bits_per_dim(self) -> float:
+        """The same in bits per number of ab; lower is more likely."""
+        return bits_per_dim(self.log_prob)
+
+    @overload
+    def render(
+        self, *, bits: Literal[8] = 8, lightness: Rows | None = None
+    ) -> NDArray[np.uint8]: ...
+
+    @overload
+    def render(
+        self, *, bits: Literal[8, 16], lightness: Rows | None = None
+    ) -> NDArray[np.uint8] | NDArray[np.uint16]: ...
+
+    def render(
+        self, *, bits: Literal[8, 16] = 8, lightness: Rows | None = None
+    ) -> NDArray[np.uint8] | NDArray[np.uint16]:
+        """The picture in full size as an array.
+
+        Args:
+            bits: of each channel; 16 is more precise than 8 only for a photo of 16 bits.
+            lightness: of the enlarged photo, (H, W) L* in [0, 100]; by default the photo's own.
+
+        Returns:
+            (H, W, 3) sRGB, uint8 or uint16.
+        """
+        if lightness is None:
+            lightness = LightnessRows(self.photo.pixels if bits == 8 else self.photo.full_depth)
+        return render(lightness, self.ab, bits=bits)
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Writes the picture as the command does.
+
+        The file has the format of its suffix (.jpg, .png, .webp, .tif), the photo's metadata,
+        transparency and, in PNG and TIFF, 16 bits, and it says what its colors were generated from.
+        It appears whole or not at all.
+
+        Raises:
+            WritePhotoError: if the file cannot be written, or another file is there that is no
+                coloring.
+        """
+        pixels = self.render(bits=self.photo.bits)
+        write_image(path, pixels, self.photo, provenance=self.provenance)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -179,6 +267,44 @@ class Uncertainty:
         """
         a, b = upsample_ab(self.half_width, lightness)
         return np.hypot(a.clip(min=0), b.clip(min=0))
+
+
+def provenance_of(
+    spec: ColoringSpec,
+    share: float | None,
+    weights: str,
+    *,
+    photo: str | None = None,
+    hints: str | None = None,
+) -> Provenance:
+    """What a file says about how its coloring was made.
+
+    Args:
+        spec: of the coloring.
+        share: of a principal coloring, if it is known.
+        weights: their digest.
+        photo: digest of the photo's file. It is left out where the statement does not determine
+            the coloring: with a reference, and where levels were resampled.
+        hints: digest of the hints.
+    """
+    principal = None
+    if (which := spec.principal) is not None and None in spec.seeds:
+        principal = Principal(LETTERS[which.number], which.of, share)
+    if photo and (any(spec.strengths) or len(set(spec.seeds)) > 1):
+        photo = None
+    return Provenance(spec.seed, spec.temperature, weights, photo, hints, principal)
+
+
+def digest_of_hints(hints: Sequence[Hint]) -> str | None:
+    """The digest that files state; None for no hints."""
+    if not hints:
+        return None
+    return digest_of_open(BytesIO(json.dumps([astuple(hint) for hint in hints]).encode()))
+
+
+def bits_per_dim(log_prob: float) -> float:
+    """-log2 of a density of `log_prob`, divided by the 2 x 64 x 64 numbers of ab."""
+    return -log_prob / (_DIMENSIONS * math.log(2))
 
 
 def check_seed(seed: int, following: int = 0) -> None:

@@ -1,14 +1,15 @@
 """The path of a photo: read -> condition -> sample or principal -> render -> write.
 
-    read        photo = read_photo("gray.jpg")               pixels (H, W) or (H, W, 3)
-    condition   L* (1, 1, 256, 256) -> feature maps           `Colorizer.model_of`
+    read        photo, digest = read_picture("gray.jpg")     pixels (H, W) or (H, W, 3)
+    condition   L* (1, 1, 256, 256) -> feature maps           `Colorizer._opened`
     sample      seeds -> latents -> ab (n, 2, 64, 64)         `PhotoModel.sample`, `decode`
     principal   64 samples -> n means -> ab (n, 2, 64, 64)    `PhotoModel.principal`
-    render      ab on the photo's own L* -> (H, W, 3) sRGB    `Colorizer.render`
-    write       write_image("color.png", pixels, photo)
+    render      ab on the photo's own L* -> (H, W, 3) sRGB    `Coloring.render`
+    write       write_image("color.png", pixels, photo)       `Coloring.save`
 
-`Colorizer.colorize` goes this way from a picture to finished images; `colorflow.batch` goes it from
-files to files. Reading and writing are the work of `colorflow.photo`.
+`Colorizer.colorize` goes this way from pictures to colorings, which render and write themselves
+when they are asked to; `colorflow.batch` goes it from files to files. Reading and writing are the
+work of `colorflow.photo`.
 
 Dimensions: n colorings of one photo, k principal colorings, C and g channels and grid of a level.
 """
@@ -16,57 +17,72 @@ Dimensions: n colorings of one photo, k principal colorings, C and g channels an
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
+import secrets
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import IO, Any, Literal, TypedDict, Unpack, overload
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from PIL import Image
 from torch import Tensor
 
 from colorflow.color.full_resolution import LightnessRows, render
-from colorflow.color.grid import Rows, square_lightness, to_grid
+from colorflow.color.grid import square_lightness, to_grid
 from colorflow.coloring import (
+    Coloring,
     ColoringSpec,
     LevelOutput,
-    Predictions,
     PrincipalSpec,
     Uncertainty,
+    bits_per_dim,
     check_seed,
+    digest_of_hints,
+    provenance_of,
 )
+from colorflow.device import device_of
 from colorflow.errors import PhotoError, WeightsError
-from colorflow.exploration import Exploration
+from colorflow.exploration import Exploration, OpenPhoto
 from colorflow.files import default_weights
-from colorflow.limits import DIVERSE_POOL, MOST_PRINCIPAL
+from colorflow.limits import DIVERSE_POOL, LARGEST_SEED, MOST_PRINCIPAL
 from colorflow.model.condition import Condition, Conditioner, coarse_lightness
 from colorflow.model.hints import Hint, hint_planes
 from colorflow.model.principal import POOL
 from colorflow.model.weights import LoadedWeights, load_weights
-from colorflow.photo import Kind, Photo, photo_from_image, read_photo
+from colorflow.photo import Kind, Photo, Picture, read_picture
 from colorflow.photo_model import COARSE_LEVELS, Latents, PhotoModel
 
-if TYPE_CHECKING:
-    from PIL import Image
-
-    Picture = str | os.PathLike[str] | Image.Image | NDArray[Any] | Photo
-
 __all__ = [
-    "MOST_PRINCIPAL",
+    "Coloring",
     "ColoringSpec",
     "Colorizer",
     "Hint",
     "LevelOutput",
     "PhotoModel",
-    "Predictions",
+    "Picture",
     "PrincipalSpec",
     "Uncertainty",
+    "bits_per_dim",
     "default_weights",
 ]
 
 DEFAULT_STRENGTH = 0.7
 """How far colors go towards those of a reference photo by default."""
+_BATCH_DIMENSIONS = 4
+"""Dimensions of an array of pictures."""
+
+
+class Options(TypedDict, total=False):
+    """Further arguments of `Colorizer.colorize`."""
+
+    samples: bool
+    diverse: bool
+    force: bool
+    hints: Sequence[Hint]
+    reference: Picture | None
+    strength: float
 
 
 class Colorizer(Exploration):
@@ -78,6 +94,8 @@ class Colorizer(Exploration):
 
     Several methods share these arguments:
 
+    - `picture`: a path, bytes of a file, an open file, a Pillow image, an array (uint8, uint16, or
+      float in [0, 1]) or a `Photo`, of any size.
     - `temperature`: multiplies the temperatures of the levels that come with the weights; 0 gives n
       times the same colors.
     - `hints`: colors of points, in pixels of the upright photo; the later of two in one cell of the
@@ -88,16 +106,16 @@ class Colorizer(Exploration):
       each point differ from what lightness suggests there, so the reference should show a similar
       scene; for dissimilar scenes colors may well turn into others.
 
-    The methods raise `WeightsError` if there are hints and the weights take none, `PhotoError` if
-    the reference is gray, and `ValueError` if an argument is out of range or a hint lies outside
-    the photo.
+    The methods raise `PhotoError` if a picture cannot be read or the reference is gray,
+    `WeightsError` if there are hints and the weights take none, and `ValueError` if an argument is
+    out of range or a hint lies outside the photo.
 
     Args:
         weights: what `load_weights` returned.
         device: where to compute.
     """
 
-    def __init__(self, weights: LoadedWeights, device: str = "cpu") -> None:
+    def __init__(self, weights: LoadedWeights, device: str | torch.device = "cpu") -> None:
         weights.pyramid.to(device)
         self._weights, self._device = weights, torch.device(device)
         self._conditioner = Conditioner(weights.pyramid.late_blocks).to(device)
@@ -106,14 +124,21 @@ class Colorizer(Exploration):
 
     @classmethod
     def load(
-        cls, weights: str | os.PathLike[str] | None = None, *, device: str = "cpu"
+        cls, weights: str | os.PathLike[str] | None = None, *, device: str = "auto"
     ) -> Colorizer:
         """Reads a weights file, the shipped one by default.
 
+        Args:
+            weights: the file.
+            device: where to compute: ``auto`` for a CUDA GPU if there is one and otherwise the CPU,
+                or a device of PyTorch by name, such as ``cpu``, ``cuda`` or ``cuda:1``.
+
         Raises:
             WeightsError: if the file is missing, foreign, or does not fit.
+            DeviceError: if there is no such device.
         """
-        return cls(load_weights(Path(weights) if weights else default_weights()), device)
+        chosen = device_of(device)
+        return cls(load_weights(Path(weights) if weights else default_weights()), chosen)
 
     @property
     def takes_hints(self) -> bool:
@@ -125,177 +150,142 @@ class Colorizer(Exploration):
         """Names of the levels, coarse to fine: the sides of the chroma grids that they complete."""
         return self._weights.pyramid.config.chroma_grids
 
+    @overload
     def colorize(
         self,
-        image: Picture,
+        pictures: str | os.PathLike[str] | bytes | IO[bytes] | Image.Image | Photo,
         n: int = 4,
         temperature: float = 1.0,
-        seed: int = 0,
+        seed: int | None = 0,
+        **options: Unpack[Options],
+    ) -> list[Coloring]: ...
+
+    @overload
+    def colorize(
+        self,
+        pictures: list[Any] | tuple[Any, ...],
+        n: int = 4,
+        temperature: float = 1.0,
+        seed: int | None = 0,
+        **options: Unpack[Options],
+    ) -> list[list[Coloring]]: ...
+
+    @overload
+    def colorize(
+        self,
+        pictures: NDArray[Any],
+        n: int = 4,
+        temperature: float = 1.0,
+        seed: int | None = 0,
+        **options: Unpack[Options],
+    ) -> list[Any]: ...
+
+    def colorize(
+        self,
+        pictures: Picture | list[Any] | tuple[Any, ...],
+        n: int = 4,
+        temperature: float = 1.0,
+        seed: int | None = 0,
         *,
         samples: bool = False,
         diverse: bool = False,
+        force: bool = False,
         hints: Sequence[Hint] = (),
         reference: Picture | None = None,
         strength: float = DEFAULT_STRENGTH,
-    ) -> list[Image.Image]:
-        """Colors one picture, whether it already has colors or not.
+    ) -> list[Coloring] | list[list[Coloring]]:
+        """Colors one picture, or each of several with the same arguments.
 
         Args:
-            image: path, Pillow image, array (uint8, uint16, or float in [0, 1]) or photo, any size.
+            pictures: a picture, see the class; or a list or tuple of pictures, or an array of them,
+                (B, H, W, 1), (B, H, W, 3) or (B, H, W, 4).
             n: number of colorings; at most 16 principal colorings.
             temperature: see the class.
-            seed: seed of the first sample.
-            samples: return independent samples instead of principal colorings.
-            diverse: return the n samples of 8n that differ most.
-            hints: see the class.
-            reference: see the class; given in the same ways as the image.
-            strength: see the class.
-
-        Returns:
-            n RGB images at full resolution, RGBA where the picture has transparency. Principal
-            colorings begin with the mean of all samples, then the means of the n - 1 largest modes
-            follow, in order of decreasing share.
-
-        Raises:
-            PhotoError: if a picture cannot be read, or the reference is gray.
-            WeightsError: if there are hints and the weights take none.
-            ValueError: if an argument is out of range, or a hint outside the picture.
-        """
-        from PIL import Image
-
-        photo = _photo(image)
-        pictures = []
-        for rgb in self.colorize_photo(
-            photo,
-            n,
-            temperature,
-            seed,
-            samples=samples,
-            diverse=diverse,
-            hints=hints,
-            reference=None if reference is None else _photo(reference),
-            strength=strength,
-        ):
-            picture = Image.fromarray(rgb)
-            if photo.alpha is not None:
-                picture.putalpha(Image.fromarray(photo.alpha))
-            pictures.append(picture)
-        return pictures
-
-    def colorize_photo(
-        self, photo: Photo, n: int = 4, temperature: float = 1.0, seed: int = 0, **options: Any
-    ) -> list[NDArray[np.uint8]]:
-        """Colors a photo: n arrays (H, W, 3) uint8 sRGB; arguments as those of `predict`."""
-        predictions = self.predict(photo, n, temperature, seed, **options)
-        lightness = LightnessRows(photo.pixels)
-        return [render(lightness, ab) for ab in predictions.ab]
-
-    def predict(
-        self,
-        photo: Photo,
-        n: int = 4,
-        temperature: float = 1.0,
-        seed: int = 0,
-        *,
-        samples: bool = False,
-        diverse: bool = False,
-        hints: Sequence[Hint] = (),
-        reference: Photo | None = None,
-        strength: float = DEFAULT_STRENGTH,
-    ) -> Predictions:
-        """Computes the chroma of n colorings on the 64x64 grid.
-
-        Args:
-            photo: the photo; its own colors are not used.
-            n: see `colorize`.
-            temperature: see the class.
-            seed: see `colorize`; principal colorings are means of the 64 samples from `seed` on.
-            samples: see `colorize`.
-            diverse: see `colorize`.
+            seed: seed of the first sample; principal colorings are means of the 64 samples from it
+                on. None draws one, which `Coloring.seed` tells.
+            samples: make independent samples instead of principal colorings.
+            diverse: make the n samples of 8n that differ most.
+            force: also color a photo that already has colors; only its lightness is used then.
             hints: see the class.
             reference: see the class.
             strength: see the class; 0 gives the same as no reference.
+
+        Returns:
+            n colorings of a picture; of several pictures, in the same order, a list for each.
+            Principal colorings begin with the mean of all samples, then the means of the n - 1
+            largest modes follow, in order of decreasing share.
+
+        Raises:
+            PhotoError: if a picture cannot be read or already has colors, or the reference is gray.
+                The first of several pictures that fails ends the call, and a note of the error
+                tells its number; `colorflow.batch` goes on and reports.
+            WeightsError: if there are hints and the weights take none.
+            ValueError: if an argument is out of range, or a hint outside the picture.
         """
         if n < 1:
             raise ValueError(f"n: expected at least 1, got {n}")
+        if n > MOST_PRINCIPAL and not samples and not diverse:
+            raise ValueError(
+                f"n: expected at most {MOST_PRINCIPAL} principal colorings, got {n}; "
+                "there may be any number of samples"
+            )
+        seed = secrets.randbelow(LARGEST_SEED + 1) if seed is None else seed
         check_seed(seed, following=max(n * DIVERSE_POOL, POOL))
-        first = self.spec(seed, temperature, strength)
-        if reference is None:
-            first = replace(first, strengths=())
-        if not samples and not diverse:
-            if n > MOST_PRINCIPAL:
-                raise ValueError(
-                    f"n: expected at most {MOST_PRINCIPAL} principal colorings, got {n}; "
-                    "there may be any number of samples"
-                )
-            ab, shares = self.model_of(photo, hints, reference).principal(first, n)
-            principal = [first.principal_spec(i, n) for i in range(n)]
-            return Predictions(specs=principal, ab=ab, shares=shares)
-        pool = n * DIVERSE_POOL if diverse and n > 1 else n
-        specs = [first.sample_spec(s) for s in range(seed, seed + pool)]
-        model = self.model_of(photo, hints, reference)
-        latents = [model.sample(spec) for spec in specs]
-        if pool > n:
-            chosen = model.most_different(latents, n)
-            specs, latents = [specs[i] for i in chosen], [latents[i] for i in chosen]
-        return Predictions(specs=specs, ab=model.decode(latents))
-
-    def spec(self, seed: int = 0, temperature: float = 1.0, strength: float = 0.0) -> ColoringSpec:
-        """The spec of a plain sample: one seed for all levels.
-
-        Args:
-            seed: from 0.
-            temperature: see the class.
-            strength: see the class; more than 0 needs a reference.
-        """
-        check_seed(seed)
-        strengths = (strength,) * COARSE_LEVELS + (0.0,) * (len(self.levels) - COARSE_LEVELS)
-        return ColoringSpec(
-            seeds=(seed,) * len(self.levels), temperature=temperature, strengths=strengths
+        first = ColoringSpec(
+            seeds=(seed,) * len(self.levels),
+            temperature=temperature,
+            strengths=() if reference is None else self._strengths(strength),
         )
+        other = None if reference is None else read_picture(reference)[0]
 
-    def reproduce(
-        self,
-        photo: Photo,
-        specs: Sequence[ColoringSpec],
-        *,
-        hints: Sequence[Hint] = (),
-        reference: Photo | None = None,
-    ) -> Predictions:
-        """Computes the colorings of given specs; other arguments: see the class."""
-        if not specs:
-            raise ValueError("specs: expected at least one, got none")
-        ab = self.model_of(photo, hints, reference).chroma(specs)
-        return Predictions(specs=list(specs), ab=ab)
+        def color(picture: Picture) -> list[Coloring]:
+            photo, digest = read_picture(picture)
+            if not force and photo.kind is Kind.COLORED:
+                raise PhotoError(photo.source, "already has colors; force=True colors it again")
+            opened = self._opened(photo, digest, hints, other)
+            if samples or diverse:
+                return opened.sampled(first, n, diverse=diverse)
+            ab, shares = opened.model.principal(first, n)
+            return opened.colorings([first.principal_spec(i, n) for i in range(n)], ab, shares)
+
+        if isinstance(pictures, np.ndarray) and pictures.ndim == _BATCH_DIMENSIONS:
+            pictures = list(pictures)
+        return _each(color, pictures) if isinstance(pictures, list | tuple) else color(pictures)
 
     def render(
-        self,
-        photo: Photo,
-        chroma: NDArray[np.float32],
-        *,
-        bits: Literal[8, 16] = 8,
-        lightness: Rows | None = None,
+        self, picture: Picture, chroma: NDArray[np.float32], *, bits: Literal[8, 16] = 8
     ) -> Iterator[NDArray[np.uint8] | NDArray[np.uint16]]:
-        """Renders chroma on a photo's lightness at full resolution, one coloring at a time.
+        """Renders chroma on the photo's own lightness at full resolution, one coloring at a time.
 
         Args:
-            photo: the photo.
-            chroma: (n, 2, 64, 64) CIELAB units, such as `Predictions.ab`.
+            picture: see the class.
+            chroma: (n, 2, 64, 64) CIELAB units, such as what `interpolate` returns.
             bits: bits of each channel; 16 is more precise than 8 only for a photo of 16 bits.
-            lightness: of the enlarged photo, (H, W) L* in [0, 100]; by default the photo's own.
 
         Yields:
             n arrays (H, W, 3) of sRGB, uint8 or uint16.
         """
-        if lightness is None:
-            lightness = LightnessRows(photo.pixels if bits == 8 else photo.full_depth)
+        photo, _ = read_picture(picture)
+        lightness = LightnessRows(photo.pixels if bits == 8 else photo.full_depth)
         for ab in chroma:  # (2, 64, 64) -> (H, W, 3)
             yield render(lightness, ab, bits=bits)
 
     def model_of(
-        self, photo: Photo, hints: Sequence[Hint] = (), reference: Photo | None = None
+        self, picture: Picture, hints: Sequence[Hint] = (), reference: Picture | None = None
     ) -> PhotoModel:
         """The distribution of a photo's colorings; arguments: see the class."""
+        return self._open(picture, hints, reference).model
+
+    def _open(
+        self, picture: Picture, hints: Sequence[Hint] = (), reference: Picture | None = None
+    ) -> OpenPhoto:
+        other = None if reference is None else read_picture(reference)[0]
+        return self._opened(*read_picture(picture), hints, other)
+
+    def _opened(
+        self, photo: Photo, digest: str | None, hints: Sequence[Hint], reference: Photo | None
+    ) -> OpenPhoto:
+        """The distribution of the colorings of a photo, whose file has this digest."""
         square = torch.from_numpy(square_lightness(photo.pixels))  # (256, 256)
         lightness = square[None, None].to(self._device)
 
@@ -307,7 +297,17 @@ class Colorizer(Exploration):
             return self._conditioner(*parts)
 
         latents = None if reference is None else self._latents_of(reference)
-        return PhotoModel(self._weights, coarse_lightness(lightness), condition, latents)
+        return OpenPhoto(
+            photo=photo,
+            model=PhotoModel(self._weights, coarse_lightness(lightness), condition, latents),
+            provenance=partial(
+                provenance_of, weights=self.digest, photo=digest, hints=digest_of_hints(hints)
+            ),
+        )
+
+    def _strengths(self, strength: float) -> tuple[float, ...]:
+        """Of each level: the coarse ones, which decide the colors of objects, go all the way."""
+        return (strength,) * COARSE_LEVELS + (0.0,) * (len(self.levels) - COARSE_LEVELS)
 
     def _hint_planes(self, hints: Sequence[Hint], photo: Photo) -> Tensor | None:
         """Mask, a and b of the hints: (1, 3, 64, 64)."""
@@ -330,9 +330,15 @@ class Colorizer(Exploration):
         return self.model_of(reference).encode(to_grid(reference.pixels)[None])[0]
 
 
-def _photo(picture: Picture) -> Photo:
-    if isinstance(picture, Photo):
-        return picture
-    if isinstance(picture, str | os.PathLike):
-        return read_photo(picture)
-    return photo_from_image(picture)
+def _each(
+    color: Callable[[Picture], list[Coloring]], pictures: Sequence[Picture]
+) -> list[list[Coloring]]:
+    """The colorings of each picture; an error gets a note with the picture's number."""
+    colorings = []
+    for number, picture in enumerate(pictures, 1):
+        try:
+            colorings.append(color(picture))
+        except Exception as error:
+            error.add_note(f"It is about picture {number} of {len(pictures)}.")
+            raise
+    return colorings

@@ -6,6 +6,7 @@
     │   ├── PhotoTooLargeError     more pixels than the limit
     │   └── WritePhotoError        the result could not be written
     ├── WeightsError          a weights file that is missing, foreign or does not fit
+    ├── DeviceError           a device to compute on that is not there
     ├── PackError             a training pack that is missing, foreign or damaged
     ├── TrainingError         a run that cannot start or go on
     ├── BatchError            a batch of photos that cannot start or go on
@@ -52,6 +53,10 @@ class WritePhotoError(PhotoError):
 
 class WeightsError(ColorflowError):
     """A weights file that is missing, not ours, or whose header and tensors do not fit."""
+
+
+class DeviceError(ColorflowError):
+    """A device to compute on that is not there."""
 
 
 class PackError(ColorflowError):

@@ -4,27 +4,88 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+from functools import cache, partial
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from colorflow.color.grid import to_grid
-from colorflow.coloring import ColoringSpec, LevelOutput, Predictions, Uncertainty, check_seed
+from colorflow.coloring import Coloring, ColoringSpec, LevelOutput, Uncertainty, check_seed
+from colorflow.limits import DIVERSE_POOL
 from colorflow.model.config import FINEST_GRID
 from colorflow.model.hints import Hint
 from colorflow.model.intervals import NOMINAL_LEVELS, central_interval, check_sample_count
 from colorflow.model.weights import LoadedWeights
-from colorflow.photo import Photo
-from colorflow.photo_model import PhotoModel, slerp
+from colorflow.photo import Photo, Picture, Provenance
+from colorflow.photo_model import CHUNK, PhotoModel, slerp
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class OpenPhoto:
+    """A photo that was read, and the distribution of its colorings.
+
+    Attributes:
+        photo: the photo.
+        model: the distribution, given hints and reference.
+        provenance: from a spec and a share to what a file says about the coloring.
+    """
+
+    photo: Photo
+    model: PhotoModel
+    provenance: Callable[[ColoringSpec, float | None], Provenance]
+
+    def sampled(self, first: ColoringSpec, n: int, *, diverse: bool) -> list[Coloring]:
+        """The n samples from the seed of a spec on, or the most different of `DIVERSE_POOL` n."""
+        pool = n * DIVERSE_POOL if diverse and n > 1 else n
+        specs = [first.sample_spec(seed) for seed in range(first.seed, first.seed + pool)]
+        latents = [self.model.sample(spec) for spec in specs]
+        if pool > n:
+            chosen = self.model.most_different(latents, n)
+            specs, latents = [specs[i] for i in chosen], [latents[i] for i in chosen]
+        return self.colorings(specs, self.model.decode(latents))
+
+    def colorings(
+        self,
+        specs: Sequence[ColoringSpec],
+        ab: NDArray[np.float32],
+        shares: Sequence[float] = (),
+    ) -> list[Coloring]:
+        """Colorings with the chroma `ab`, (n, 2, 64, 64).
+
+        Of those that are made together, `CHUNK` get their likelihood together, in half of the time.
+        """
+
+        @cache
+        def log_prob(start: int) -> NDArray[np.float64]:
+            return self.model.log_prob(ab[start : start + CHUNK])
+
+        def density(index: int) -> float:
+            value = float(log_prob(index - index % CHUNK)[index % CHUNK])
+            return value if math.isfinite(value) else -math.inf
+
+        return [
+            Coloring(
+                self.photo,
+                spec,
+                own,
+                share=share,
+                provenance=self.provenance(spec, share),
+                density=partial(density, index),
+            )
+            for index, (spec, own, share) in enumerate(
+                zip(specs, ab, shares or [None] * len(specs), strict=True)
+            )
+        ]
 
 
 class Exploration(ABC):
     """Uses of the distribution of a photo's colorings, beside coloring the photo.
 
-    Methods share the arguments and errors that `Colorizer` describes. `coloring` is a spec, or
-    the seed of a plain sample.
+    Methods share the arguments and errors that `Colorizer` describes. `coloring` is one that was
+    made before, its spec, or the seed of a plain sample.
     """
 
     _weights: LoadedWeights
@@ -34,33 +95,42 @@ class Exploration(ABC):
     def levels(self) -> tuple[int, ...]: ...
 
     @abstractmethod
-    def spec(
-        self, seed: int = 0, temperature: float = 1.0, strength: float = 0.0
-    ) -> ColoringSpec: ...
+    def _open(
+        self, picture: Picture, hints: Sequence[Hint] = (), reference: Picture | None = None
+    ) -> OpenPhoto: ...
 
-    @abstractmethod
-    def model_of(
-        self, photo: Photo, hints: Sequence[Hint] = (), reference: Photo | None = None
-    ) -> PhotoModel: ...
+    def reproduce(
+        self,
+        picture: Picture,
+        specs: Sequence[ColoringSpec],
+        *,
+        hints: Sequence[Hint] = (),
+        reference: Picture | None = None,
+    ) -> list[Coloring]:
+        """Makes the colorings of given specs; other arguments: see `Colorizer`."""
+        if not specs:
+            raise ValueError("specs: expected at least one, got none")
+        opened = self._open(picture, hints, reference)
+        return opened.colorings(specs, opened.model.chroma(specs))
 
     def resample(
         self,
-        photo: Photo,
-        coloring: int | ColoringSpec,
+        picture: Picture,
+        coloring: int | ColoringSpec | Coloring,
         levels: Collection[int],
         seed: int,
         n: int = 1,
         *,
         hints: Sequence[Hint] = (),
-        reference: Photo | None = None,
-    ) -> Predictions:
+        reference: Picture | None = None,
+    ) -> list[Coloring]:
         """Samples some levels of a coloring anew and keeps the others.
 
         With new fine levels, such as (16, 32, 64), the colors of objects stay and the details
         change. With new coarse levels the colors change and the details keep their latents.
 
         Args:
-            photo: the photo.
+            picture: see `Colorizer`.
             coloring: see the class.
             levels: some of the names in `levels`.
             seed: coloring i has `seed + i` in these levels.
@@ -78,23 +148,23 @@ class Exploration(ABC):
         check_seed(seed, following=n)
         spec, indices = self._spec_of(coloring), [names.index(name) for name in levels]
         specs = [spec.resampled(indices, s) for s in range(seed, seed + n)]
-        ab = self.model_of(photo, hints, reference).chroma(specs)
-        return Predictions(specs=specs, ab=ab)
+        opened = self._open(picture, hints, reference)
+        return opened.colorings(specs, opened.model.chroma(specs))
 
     def interpolate(
         self,
-        photo: Photo,
-        start: int | ColoringSpec,
-        end: int | ColoringSpec,
+        picture: Picture,
+        start: int | ColoringSpec | Coloring,
+        end: int | ColoringSpec | Coloring,
         steps: int,
         *,
         hints: Sequence[Hint] = (),
-        reference: Photo | None = None,
+        reference: Picture | None = None,
     ) -> NDArray[np.float32]:
         """Interpolates between two colorings, in every level on the arc between their latents.
 
         Args:
-            photo: the photo.
+            picture: see `Colorizer`.
             start: a coloring, see the class.
             end: a coloring, see the class.
             steps: number of colorings, both ends included; at least 2.
@@ -102,13 +172,13 @@ class Exploration(ABC):
             reference: see `Colorizer`.
 
         Returns:
-            (steps, 2, 64, 64) CIELAB units. The ends are, to the bit, what `reproduce` gives for
-            each of the two specs alone.
+            (steps, 2, 64, 64) CIELAB units, for `Colorizer.render`. The ends are, to the bit, what
+            `reproduce` gives for each of the two specs alone.
         """
         if steps < 2:
             raise ValueError(f"steps: expected at least 2, got {steps}")
         ends = [self._spec_of(start), self._spec_of(end)]
-        model = self.model_of(photo, hints, reference)
+        model = self._open(picture, hints, reference).model
         first, last = (model.latents(spec) for spec in ends)
         between = [
             [slerp(a, b, step / (steps - 1)) for a, b in zip(first, last, strict=True)]
@@ -120,7 +190,11 @@ class Exploration(ABC):
         return np.concatenate([outer[0], *inner, outer[1]])
 
     def decode_by_level(
-        self, photo: Photo, coloring: int | ColoringSpec, *, hints: Sequence[Hint] = ()
+        self,
+        picture: Picture,
+        coloring: int | ColoringSpec | Coloring,
+        *,
+        hints: Sequence[Hint] = (),
     ) -> list[LevelOutput]:
         """Shows a coloring without a reference after each level, coarse to fine.
 
@@ -128,11 +202,11 @@ class Exploration(ABC):
         nearly for a principal coloring.
 
         Args:
-            photo: the photo.
+            picture: see `Colorizer`.
             coloring: see the class.
             hints: see `Colorizer`; they take effect at the last level, which completes the grid.
         """
-        model = self.model_of(photo, hints)
+        model = self._open(picture, hints).model
         latents = model.latents(self._spec_of(coloring))
         return [
             LevelOutput(latents=z.numpy(), ab=model.decode([latents[: index + 1]])[0])
@@ -141,7 +215,7 @@ class Exploration(ABC):
 
     def uncertainty(
         self,
-        photo: Photo,
+        picture: Picture,
         n: int = 64,
         seed: int = 0,
         *,
@@ -155,7 +229,7 @@ class Exploration(ABC):
         weights that made their coverage nominal on photos outside the training set.
 
         Args:
-            photo: the photo.
+            picture: see `Colorizer`.
             n: number of samples; 64 in the calibration, at least 19 for the interval of 0.9.
             seed: sample i depends on `seed + i` only.
             level: nominal coverage, 0.5 or 0.9.
@@ -166,8 +240,8 @@ class Exploration(ABC):
             raise ValueError(f"level: expected {known}, got {level}")
         check_sample_count(n, level)
         check_seed(seed, following=n)
-        model, std1 = self.model_of(photo, hints), [1.0] * len(self.levels)
-        latents = [model.sample(self.spec(s), std1) for s in range(seed, seed + n)]
+        model, std1 = self._open(picture, hints).model, [1.0] * len(self.levels)
+        latents = [model.sample(self._spec_of(s), std1) for s in range(seed, seed + n)]
         ab = model.decode(latents, gain=1.0)
         middle, half_width = central_interval(torch.from_numpy(ab), level)
         factors = self._weights.interval_factors
@@ -180,7 +254,7 @@ class Exploration(ABC):
 
     def log_prob(
         self,
-        photo: Photo,
+        picture: Picture,
         ab: NDArray[np.float32] | None = None,
         *,
         hints: Sequence[Hint] = (),
@@ -191,7 +265,7 @@ class Exploration(ABC):
         density of the chroma without noise.
 
         Args:
-            photo: the photo.
+            picture: see `Colorizer`.
             ab: (n, 2, 64, 64) CIELAB units, within +-128; None for the photo's own colors, which
                 are zero everywhere in a gray photo.
             hints: see `Colorizer`.
@@ -199,8 +273,9 @@ class Exploration(ABC):
         Returns:
             (n,) nats, density per CIELAB unit of each of 8192 numbers; n is 1 without `ab`.
         """
+        opened = self._open(picture, hints)
         if ab is None:
-            ab = to_grid(photo.pixels)[None]
+            ab = to_grid(opened.photo.pixels)[None]
         if ab.ndim != 4 or ab.shape[1:] != (2, FINEST_GRID, FINEST_GRID) or len(ab) == 0:
             raise ValueError(
                 f"ab: expected shape (n, 2, {FINEST_GRID}, {FINEST_GRID}), got {ab.shape}"
@@ -208,36 +283,11 @@ class Exploration(ABC):
         limit = self._weights.pyramid.config.chroma_limit
         if not (np.abs(ab) < limit).all():
             raise ValueError(f"ab: expected values within +-{limit:g}, got some outside")
-        return self.model_of(photo, hints).log_prob(ab)
+        return opened.model.log_prob(ab)
 
-    def bits_per_dim(
-        self,
-        photo: Photo,
-        ab: NDArray[np.float32] | None = None,
-        *,
-        hints: Sequence[Hint] = (),
-    ) -> NDArray[np.float64]:
-        """-log2 of the density of `log_prob`, divided by the 2 x 64 x 64 numbers of ab."""
-        dimensions = 2 * FINEST_GRID**2
-        return -self.log_prob(photo, ab, hints=hints) / (dimensions * math.log(2))
-
-    def rank(
-        self, photo: Photo, colorings: Predictions, *, hints: Sequence[Hint] = ()
-    ) -> Predictions:
-        """Sorts colorings of a photo by their `log_prob`, the most likely first.
-
-        The density is that of the model itself, whatever the temperatures of the samples. It favors
-        calm colors: the most likely coloring is calmer than most samples.
-
-        Args:
-            photo: the photo.
-            colorings: colorings of the photo.
-            hints: the hints of these colorings.
-        """
-        order = np.argsort(-self.log_prob(photo, colorings.ab, hints=hints), kind="stable")
-        shares = tuple(colorings.shares[i] for i in order) if colorings.shares else ()
-        specs = [colorings.specs[i] for i in order]
-        return Predictions(specs=specs, ab=colorings.ab[order], shares=shares)
-
-    def _spec_of(self, coloring: int | ColoringSpec) -> ColoringSpec:
-        return coloring if isinstance(coloring, ColoringSpec) else self.spec(coloring)
+    def _spec_of(self, coloring: int | ColoringSpec | Coloring) -> ColoringSpec:
+        if isinstance(coloring, Coloring):
+            return coloring.spec
+        if isinstance(coloring, ColoringSpec):
+            return coloring
+        return ColoringSpec(seeds=(coloring,) * len(self.levels))

@@ -24,7 +24,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO, BinaryIO
 
 from colorflow.errors import ColorflowError
 
@@ -218,7 +218,12 @@ def is_temporary_name(name: str) -> bool:
 def digest_of(path: Path) -> str:
     """The first 16 hexadecimal digits of the SHA-256 of a file's content."""
     with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()[:_DIGITS]
+        return digest_of_open(file)
+
+
+def digest_of_open(file: IO[bytes]) -> str:
+    """As `digest_of`, from the position of an open file on."""
+    return hashlib.file_digest(file, "sha256").hexdigest()[:_DIGITS]
 
 
 def default_weights(name: str = COLORING_WEIGHTS) -> Path:

@@ -44,8 +44,8 @@ import colorflow
 from colorflow import Colorizer
 from colorflow.files import default_weights
 
-(image,) = Colorizer.load().colorize("photo.png", n=1)
-image.save("python.png")
+(coloring,) = Colorizer.load().colorize("photo.png", n=1)
+coloring.save("python.png")
 print(sys.prefix)
 print(colorflow.__file__)
 print(default_weights())

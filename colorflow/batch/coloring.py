@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -27,7 +26,7 @@ from colorflow.photo import (
 
 if TYPE_CHECKING:
     from colorflow.batch.plan import PhotoTask
-    from colorflow.colorizer import Colorizer, Predictions
+    from colorflow.colorizer import Coloring, Colorizer
     from colorflow.enlarge.enlarger import Enlarger
 
 
@@ -186,25 +185,23 @@ class ColoringMaker:
         missing. Colors come from the photo as it is: a photo that is enlarged exactly has the same
         averages, so that it would get the same colors.
         """
-        predictions = _predict(self.colorizer, photo, task, self.settings)
-        return Colorings(self, photo, task, predictions, expected)
+        colorings = _colored(self.colorizer, photo, task, self.settings)
+        return Colorings(self, photo, colorings, expected)
 
 
 class Colorings:
-    """The colorings of one photo, predicted, and painted when asked for."""
+    """The colorings of one photo, which are painted when asked for."""
 
     def __init__(
         self,
         maker: ColoringMaker,
         photo: Photo,
-        task: PhotoTask,
-        predictions: Predictions,
+        colorings: Sequence[Coloring],
         expected: Mapping[str, Statements],
     ) -> None:
-        self._maker, self._photo, self._task = maker, photo, task
-        self._predictions = predictions
+        self._maker, self._photo, self._colorings = maker, photo, colorings
         self._gray: list[str] = []
-        self.statements: Mapping[str, Statements] = _stated(predictions, expected)
+        self.statements: Mapping[str, Statements] = _stated(colorings, expected)
 
     def painted(self, labels: Sequence[str]) -> Iterator[tuple[np.ndarray, Photo]]:
         """Makes pixels, with the photo that says their size and metadata."""
@@ -218,11 +215,9 @@ class Colorings:
                 settings.seed,
                 restore=settings.restore,
             )
-        indices = [list(self.statements).index(label) for label in labels]
-        painted = self._maker.colorizer.render(
-            photo, self._predictions.ab[indices], bits=photo.bits, lightness=lightness
-        )
-        for label, pixels in zip(labels, painted, strict=True):
+        by_label = dict(zip(self.statements, self._colorings, strict=True))
+        for label in labels:
+            pixels = by_label[label].render(bits=photo.bits, lightness=lightness)
             if _is_gray(pixels):
                 self._gray.append(label)
             yield pixels, photo if lightness is None else photo.enlarged(pixels)
@@ -236,25 +231,21 @@ class Colorings:
         """Bits per dimension of each coloring."""
         if not self._maker.settings.likelihood:
             return None
-        predictions, hints = self._predictions, self._task.hints
-        try:
-            bits = self._maker.colorizer.bits_per_dim(self._photo, predictions.ab, hints=hints)
-        except ValueError:  # a color at the very edge of the model's range has no density
-            return [math.nan for _ in predictions.ab]
-        return [float(value) for value in bits]
+        return [one.bits_per_dim for one in self._colorings]
 
 
-def _predict(
+def _colored(
     colorizer: Colorizer, photo: Photo, task: PhotoTask, settings: Settings
-) -> Predictions:
+) -> list[Coloring]:
     try:
-        return colorizer.predict(
+        return colorizer.colorize(
             photo,
             settings.n,
             settings.temperature,
             settings.seed,
             samples=settings.samples,
             diverse=settings.diverse,
+            force=True,  # who may be colored was decided before
             hints=task.hints,
         )
     except ValueError as error:  # settings were checked before, so a hint is outside the photo
@@ -263,16 +254,18 @@ def _predict(
         raise PhotoError(str(task.path), str(error)) from error
 
 
-def _stated(predictions: Predictions, expected: Mapping[str, Statements]) -> dict[str, Statements]:
-    """What each predicted coloring will say of itself, with its share, by label."""
-    if not predictions.shares:
-        return {label: expected[label] for label in map(_sample_label, predictions.seeds)}
+def _stated(
+    colorings: Sequence[Coloring], expected: Mapping[str, Statements]
+) -> dict[str, Statements]:
+    """What each coloring will say of itself, with its share, by label."""
+    if colorings[0].share is None:
+        return {label: expected[label] for label in (_sample_label(one.seed) for one in colorings)}
     stated = {}
-    for (label, one), share in zip(expected.items(), predictions.shares, strict=True):
-        assert one.colors
-        assert one.colors.principal
-        principal = replace(one.colors.principal, share=share)
-        stated[label] = replace(one, colors=replace(one.colors, principal=principal))
+    for (label, said), one in zip(expected.items(), colorings, strict=True):
+        assert said.colors
+        assert said.colors.principal
+        principal = replace(said.colors.principal, share=one.share)
+        stated[label] = replace(said, colors=replace(said.colors, principal=principal))
     return stated
 
 

@@ -8,14 +8,12 @@ their number.
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
 from collections.abc import Mapping
-from dataclasses import astuple
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from colorflow.coloring import digest_of_hints
 from colorflow.errors import WritePhotoError
 from colorflow.files import check_replaceable, digest_of
 from colorflow.photo import (
@@ -32,7 +30,6 @@ if TYPE_CHECKING:
     from colorflow.batch.plan import PhotoTask
     from colorflow.batch.work import Digests, Work
 
-_DIGITS = 16
 _NO_PHOTO = "but does not say which photo it was made from"
 _OTHER_PHOTO = "but was made from a photo of other content"
 
@@ -49,9 +46,7 @@ def expected_statements(task: PhotoTask, work: Work, weights: Digests) -> dict[s
         OSError: if the photo cannot be read.
     """
     assert isinstance(task.path, Path)
-    hints = json.dumps([astuple(hint) for hint in task.hints]).encode()
-    of_hints = hashlib.sha256(hints).hexdigest()[:_DIGITS] if task.hints else None
-    return work.statements(digest_of(task.path), of_hints, weights)
+    return work.statements(digest_of(task.path), digest_of_hints(task.hints), weights)
 
 
 def existing_results(

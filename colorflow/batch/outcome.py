@@ -19,7 +19,7 @@ class ColoredFile:
         label: distinguishes it from the photo's other colorings, see `Work.labels`.
         seed: of the sample, or of the first sample that a principal coloring represents.
         share: of the samples that a principal coloring is the mean of; None for a sample.
-        bits_per_dim: its likelihood, from `Colorizer.bits_per_dim`; None if it was not requested,
+        bits_per_dim: its likelihood, from `Coloring.bits_per_dim`; None if it was not requested,
             or if the colors lie on the edge of the model's range.
     """
 

@@ -35,7 +35,7 @@ from colorflow.batch.output import output_folder
 from colorflow.batch.plan import PhotoTask, Plan
 from colorflow.batch.pool import WorkerEndedError, run_plan
 from colorflow.batch.work import COLORS, DETAIL, Files, Maker, Work, weights_files
-from colorflow.errors import BatchError, ColorflowError, WeightsError
+from colorflow.errors import ColorflowError, WeightsError
 
 if TYPE_CHECKING:
     from colorflow.colorizer import Colorizer
@@ -121,6 +121,10 @@ def usual_workers(device: str) -> int:
 
     Small convolutions gain little from a second core, while photos side by side gain all of it.
     """
+    if device == "auto":
+        from colorflow.device import best_device
+
+        device = best_device()
     return min(usable_cores(), MOST_USUAL_WORKERS) if device == "cpu" else 1
 
 
@@ -250,22 +254,16 @@ def load_maker(config: WorkerConfig) -> Maker:
             the device is not available.
     """
     import cv2
-    import torch
 
     cv2.setNumThreads(config.threads)
-    try:
-        torch.empty(1, device=config.device)
-    except (RuntimeError, AssertionError) as error:  # AssertionError: a build without CUDA
-        detail = str(error).split("\n")[0]
-        raise BatchError(
-            f"--device {config.device}: cannot be computed on here ({detail})"
-        ) from error
     colorizer, enlarger, weights = None, None, config.weights
     if COLORS in weights:
         from colorflow.colorizer import Colorizer
 
         colorizer = Colorizer.load(weights[COLORS], device=config.device)
     if DETAIL in weights:
+        import torch
+
         from colorflow.enlarge.enlarger import Enlarger
 
         torch.set_num_threads(config.threads)

@@ -117,7 +117,10 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
         "one that is started here for this run, and needs the package ray (default: %(default)s)",
     )
     parser.add_argument(
-        "--device", default="cpu", help="where to compute: cpu, cuda, cuda:1 (default: %(default)s)"
+        "--device",
+        default="cpu",
+        help="where to compute: cpu, cuda, cuda:1, or auto for a GPU if there is one (default: "
+        "%(default)s)",
     )
     parser.add_argument("--dry-run", action="store_true", help="print the plan and do nothing")
     parser.add_argument("-q", "--quiet", action="store_true", help="print only what failed")

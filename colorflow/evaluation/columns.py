@@ -29,7 +29,6 @@ from colorflow.model.level import MEAN_CHANNELS
 from colorflow.model.principal import POOL
 from colorflow.model.pyramid import ChromaPyramid
 from colorflow.model.weights import LoadedWeights
-from colorflow.photo import photo_from_image
 from colorflow.photo_model import Latents, PhotoModel
 from colorflow.training.tuning import TrainingColors
 
@@ -196,9 +195,12 @@ def _sampler(pyramid: ChromaPyramid, temperatures: Sequence[float], gain: float)
 def _samples_by_seed(weights: LoadedWeights) -> Callable[[NDArray[np.uint8]], Tensor]:
     """Makes the samples of `colorize` for the seeds from 0 on."""
     colorizer = Colorizer(weights)
-    return lambda pixels: torch.from_numpy(
-        colorizer.predict(photo_from_image(pixels), MANY, seed=0, samples=True).ab
-    )
+
+    def samples(pixels: NDArray[np.uint8]) -> Tensor:
+        colorings = colorizer.colorize(pixels, MANY, samples=True, force=True)
+        return torch.from_numpy(np.stack([one.ab for one in colorings]))
+
+    return samples
 
 
 def _diverse(weights: LoadedWeights) -> Sampler:

@@ -1,6 +1,12 @@
 """Photos: the only package that reads and writes picture files."""
 
-from colorflow.photo.decode import count_pixels, photo_from_image, read_photo
+from colorflow.photo.decode import (
+    Picture,
+    count_pixels,
+    photo_from_image,
+    read_photo,
+    read_picture,
+)
 from colorflow.photo.encode import write_image
 from colorflow.photo.enlargement import Enlargement
 from colorflow.photo.find import find_photos
@@ -30,6 +36,7 @@ __all__ = [
     "Kind",
     "Metadata",
     "Photo",
+    "Picture",
     "Principal",
     "Provenance",
     "Statements",
@@ -38,6 +45,7 @@ __all__ = [
     "is_own_picture",
     "photo_from_image",
     "read_photo",
+    "read_picture",
     "read_provenance",
     "read_statements",
     "write_image",

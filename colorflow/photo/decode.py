@@ -1,4 +1,4 @@
-"""Makes photos of picture files, and of pictures in memory: Pillow images and numpy arrays.
+"""Makes photos of picture files, open or not, and of pictures in memory: Pillow images and arrays.
 
 Of several pages or frames only the first is used; a remark says so. Gray and RGB of 16 bits, and
 floats, keep 16 bits in PNG, TIFF, gray JPEG 2000 and gray PNM; other files are read with 8 bits.
@@ -6,13 +6,17 @@ floats, keep 16 bits in PNG, TIFF, gray JPEG 2000 and gray PNM; other files are 
 
 from __future__ import annotations
 
+import io
 import os
 from dataclasses import replace
-from typing import IO
+from typing import IO, Any
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image, ImageFile, JpegImagePlugin, TiffImagePlugin
 
+from colorflow.errors import UnreadablePhotoError
+from colorflow.files import digest_of_open
 from colorflow.photo.formats import (
     DAMAGE,
     DEFAULT_MAX_PIXELS,
@@ -27,6 +31,9 @@ from colorflow.photo.photo import Photo
 from colorflow.photo.pixels import TRANSPOSED, pixels_and_alpha, upright
 from colorflow.photo.sixteen_bits import Samples16, apply_profile, samples16_of, to_8_bits
 from colorflow.photo.tiff import TiffFile
+
+Picture = str | os.PathLike[str] | bytes | IO[bytes] | Image.Image | NDArray[Any] | Photo
+"""One picture: a file's path, its content or the open file, a Pillow image, an array, a photo."""
 
 _ARRAYS = (
     "an array (H, W), (H, W, 1), (H, W, 3) or (H, W, 4) of uint8, uint16, bool or floats in [0, 1]"
@@ -86,6 +93,66 @@ def read_open(file: IO[bytes], source: str, max_pixels: int = DEFAULT_MAX_PIXELS
         if _holds_several(image):
             photo = replace(photo, remarks=(*photo.remarks, _FIRST_OF_SEVERAL))
         return photo
+
+
+def read_picture(picture: Picture) -> tuple[Photo, str | None]:
+    """Make a photo of a picture of any kind.
+
+    Args:
+        picture: a path, or the content of a file as bytes or as a file object, which is read from
+            its beginning and may be a stream; otherwise as in `photo_from_image`. A photo is
+            returned as it is.
+
+    Returns:
+        The photo, and the digest of the file's content, see `files.digest_of`; None instead where
+        there is no file.
+
+    Raises:
+        ValueError: of another type, or as in `photo_from_image`.
+        PhotoError: as in `read_photo`.
+    """
+    if isinstance(picture, Photo):
+        return picture, None
+    if isinstance(picture, Image.Image | np.ndarray):
+        return photo_from_image(picture), None
+    if isinstance(picture, str | os.PathLike):
+        source = os.fspath(picture)
+        with open_file(source) as file:
+            return _photo_and_digest(file, source)
+    if isinstance(picture, bytes):
+        return _of_content(picture, "<bytes>")
+    if hasattr(picture, "read"):
+        return _of_open(picture)
+    raise ValueError(
+        "picture: expected a path, bytes, an open file, a Pillow image, an array or a Photo, "
+        f"got {type(picture).__name__}"
+    )
+
+
+def _of_open(file: IO[bytes]) -> tuple[Photo, str]:
+    name = getattr(file, "name", None)
+    source = name if isinstance(name, str) else "<file>"
+    try:
+        if file.seekable():
+            file.seek(0)  # who has just written it need not rewind
+        data = file.read()
+    except (OSError, ValueError) as error:  # ValueError: closed, or text that is no UTF-8
+        raise UnreadablePhotoError(source, f"the file cannot be read ({error})") from error
+    if not isinstance(data, bytes):
+        raise ValueError("picture: expected a file that is open in binary mode, got one of text")
+    return _of_content(data, source)
+
+
+def _of_content(data: bytes, source: str) -> tuple[Photo, str]:
+    if not data:
+        raise UnreadablePhotoError(source, "the file is empty")
+    return _photo_and_digest(io.BytesIO(data), source)
+
+
+def _photo_and_digest(file: IO[bytes], source: str) -> tuple[Photo, str]:
+    photo = read_open(file, source)
+    file.seek(0)
+    return photo, digest_of_open(file)
 
 
 def photo_from_image(image: Image.Image | np.ndarray, source: str = "<image>") -> Photo:

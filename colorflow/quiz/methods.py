@@ -24,8 +24,9 @@ import numpy as np
 
 from colorflow.color.full_resolution import LightnessRows, render
 from colorflow.color.grid import to_grid
-from colorflow.colorizer import MOST_PRINCIPAL, Colorizer
+from colorflow.colorizer import Colorizer
 from colorflow.errors import EvaluationError
+from colorflow.limits import MOST_PRINCIPAL
 from colorflow.photo import Kind, Photo, find_photos, read_photo
 from colorflow.quiz.pictures import Pixels
 
@@ -67,12 +68,12 @@ def _principal(
         raise EvaluationError(f"of={of:g}: expected a whole number from 1 to {MOST_PRINCIPAL}")
     if number not in range(int(of)):
         raise EvaluationError(f"number={number:g}: expected a whole number from 0 to {of - 1:g}")
-    return colorizer.colorize_photo(photo, int(of), temperature, seed)[int(number)]
+    return colorizer.colorize(photo, int(of), temperature, seed, force=True)[int(number)].render()
 
 
 def _sample(colorizer: Colorizer, photo: Photo, seed: int, *, temperature: float = 1.0) -> Pixels:
     """The first sample that `Colorizer.colorize` gives for the seed."""
-    return colorizer.colorize_photo(photo, 1, temperature, seed, samples=True)[0]
+    return colorizer.colorize(photo, 1, temperature, seed, samples=True, force=True)[0].render()
 
 
 METHODS: dict[str, Callable[..., Pixels]] = {"principal": _principal, "samples": _sample}

@@ -95,8 +95,9 @@ def _pictures(colorizer: Colorizer, photo: QuizPhoto, n: int, seed: int) -> list
     """A photo in its own colors and in n sampled ones, (h, w, 3) uint8, with one crop and grain."""
     rng = np.random.default_rng(seed)
     crop = random_crop(photo.read(), rng)
-    samples = colorizer.predict(crop, n, TEMPERATURE, seed, samples=True)
+    samples = colorizer.colorize(crop, n, TEMPERATURE, seed, samples=True, force=True)
     lightness = lightness_of(crop.pixels)
-    pictures = [colored(lightness, ab, SIDE) for ab in (to_grid(crop.pixels), *samples.ab)]
+    chroma = [to_grid(crop.pixels), *(one.ab for one in samples)]
+    pictures = [colored(lightness, ab, SIDE) for ab in chroma]
     grain = random_grain(pictures[0].shape, rng)
     return [with_grain(picture, grain) for picture in pictures]

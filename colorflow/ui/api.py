@@ -18,13 +18,14 @@ from gradio.data_classes import FileData
 from gradio.events import api
 
 from colorflow.batch.hints import hints_of
+from colorflow.color.full_resolution import LightnessRows, render
 from colorflow.errors import BatchError, ColorflowError
 from colorflow.limits import LARGEST_SEED
 from colorflow.photo import Photo, count_pixels, read_photo, write_image
 from colorflow.quiz.game import Quiz
 from colorflow.quiz.trials import MARGIN, MAX_PICTURES, MIN_PICTURES
 from colorflow.ui.api_quiz import Players
-from colorflow.ui.colorings import name_of, provenance_of
+from colorflow.ui.colorings import name_of
 from colorflow.ui.controls import MOST_VIVID
 from colorflow.ui.gradio_patches import is_upload_folder
 from colorflow.ui.limits import ROUND_PIXELS, WORK_QUEUE, MemoryBudget, visitor_of
@@ -34,7 +35,7 @@ from colorflow.ui.status import sentence
 from colorflow.ui.storage import VISITORS
 
 if TYPE_CHECKING:
-    from colorflow.colorizer import Colorizer, Hint, Predictions
+    from colorflow.colorizer import Coloring, Colorizer, Hint
 
 MOST_COLORINGS = 8
 
@@ -226,33 +227,32 @@ class Api:
         with self._budget.reserve(count_pixels(path, max_pixels=self._budget.pixels)):
             photo = read_photo(path, max_pixels=self._budget.pixels)
             points = () if hints is None else _points(hints, photo)
-            made = self._colorizer.predict(photo, n, vividness, seed, samples=samples, hints=points)
+            made = self._colorizer.colorize(
+                photo, n, vividness, seed, samples=samples, force=True, hints=points
+            )
             if format == "same":
                 is_jpeg = photo.metadata.format == "JPEG" or (preview and photo.alpha is None)
                 format = "jpeg" if is_jpeg else "png"
             paths = self._write(reduced(photo) if preview else photo, made, format)
-            likelihoods = [None] * n
-            if not preview:
-                likelihoods = self._colorizer.bits_per_dim(photo, made.ab, hints=points).tolist()
+            likelihoods = [] if preview else [one.bits_per_dim for one in made]
+        known = [bits if math.isfinite(bits) else None for bits in likelihoods]
         return [_file(path) for path in paths], {
-            "seeds": made.seeds,
-            "shares": list(made.shares or (None,) * n),
-            "bits_per_dim": likelihoods,
+            "seeds": [one.seed for one in made],
+            "shares": [one.share for one in made],
+            "bits_per_dim": known or [None] * n,
             "vividness": vividness,
             "model": self._colorizer.digest,
         }
 
-    def _write(self, photo: Photo, predictions: "Predictions", format: Format) -> list[Path]:
+    def _write(self, photo: Photo, colorings: "list[Coloring]", format: Format) -> list[Path]:
         """Render colorings at the photo's size, one at a time, and write each to a file."""
         folder = new_folder(self._files, "api-")
-        shares = predictions.shares or (None,) * len(predictions.ab)
-        pictures = self._colorizer.render(photo, predictions.ab, bits=photo.bits)
         paths = []
         try:
-            for spec, share, pixels in zip(predictions.specs, shares, pictures, strict=True):
-                name = f"{Path(photo.source).stem}_{name_of(spec)}{_SUFFIXES[format]}"
-                provenance = provenance_of(spec, share, self._colorizer.digest)
-                write_image(folder / name, pixels, photo, provenance=provenance)
+            for one in colorings:
+                name = f"{Path(photo.source).stem}_{name_of(one.spec)}{_SUFFIXES[format]}"
+                pixels = render(LightnessRows(photo.full_depth), one.ab, bits=photo.bits)
+                write_image(folder / name, pixels, photo, provenance=one.provenance)
                 paths.append(folder / name)
         except BaseException:
             shutil.rmtree(folder, ignore_errors=True)

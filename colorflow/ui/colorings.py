@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -11,13 +11,15 @@ from typing import TYPE_CHECKING, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from colorflow.coloring import provenance_of
 from colorflow.errors import ColorflowError
-from colorflow.photo import LETTERS, Photo, Principal, Provenance
+from colorflow.photo import LETTERS, Photo
 from colorflow.ui.photos import UploadedPhoto, new_folder, reduced, write_colored
 from colorflow.ui.session import Job, Session
 
 if TYPE_CHECKING:
-    from colorflow.colorizer import ColoringSpec, Colorizer, Predictions, PrincipalSpec
+    import colorflow.coloring
+    from colorflow.colorizer import ColoringSpec, Colorizer, PrincipalSpec
 
 _COARSE_GRID = 8
 """Side of the chroma grid up to which levels decide the colors of objects."""
@@ -65,7 +67,7 @@ class Coloring:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
-    """Which colorings of a photo are wanted; arguments as those of `Colorizer.predict`."""
+    """Which colorings of a photo are wanted; arguments as those of `Colorizer.colorize`."""
 
     n: int
     temperature: float
@@ -258,7 +260,9 @@ def color_anew(colorizer: Colorizer, colored_photo: ColoredPhoto, options: Optio
             yield from _samples(colorizer, photo, temperature, seed, n)
         else:
             yield from _items(
-                colorizer.predict(photo, n, temperature, seed, samples=samples, diverse=samples)
+                colorizer.colorize(
+                    photo, n, temperature, seed, samples=samples, diverse=samples, force=True
+                )
             )
         colored_photo.options = options
 
@@ -309,20 +313,6 @@ def name_of(spec: ColoringSpec) -> str:
     return name if variation is None else f"{name}-{variation}"
 
 
-def provenance_of(spec: ColoringSpec, share: float | None, model: str) -> Provenance:
-    """What a file says about how its coloring was made.
-
-    Args:
-        spec: of the coloring.
-        share: of a principal coloring, if it is known.
-        model: digest of the weights.
-    """
-    principal = None
-    if (which := spec.principal) is not None:
-        principal = Principal(letter_of(which), which.of, share)
-    return Provenance(spec.seed, spec.temperature, model, principal=principal)
-
-
 def letter_of(principal: PrincipalSpec) -> str:
     """a for the mean of all samples, then b, c, ... for the modes."""
     return LETTERS[principal.number]
@@ -334,16 +324,13 @@ def variation_of(spec: ColoringSpec) -> int | None:
     return details if spec.principal or details != spec.seed else None
 
 
-def _items(predictions: Predictions) -> Made:
-    shares = predictions.shares or (None,) * len(predictions.specs)
-    return zip(predictions.specs, predictions.ab, shares, strict=True)
+def _items(colorings: Iterable[colorflow.coloring.Coloring]) -> Made:
+    return ((one.spec, one.ab, one.share) for one in colorings)
 
 
 def _samples(colorizer: Colorizer, photo: Photo, temperature: float, first: int, n: int) -> Made:
     for seed in range(first, first + n):
-        yield from _items(
-            colorizer.predict(photo, 1, temperature, seed, samples=True, diverse=False)
-        )
+        yield from _items(colorizer.colorize(photo, 1, temperature, seed, samples=True, force=True))
 
 
 def _next_seed(colored_photo: ColoredPhoto) -> int:

@@ -131,7 +131,10 @@ class FlowPictures(Job):
         ]
 
     def _sample(self, seed: int, temperature: float) -> NDArray[np.float32]:
-        return self._colorizer.predict(self._photo, 1, temperature, seed, samples=True).ab[0]
+        (coloring,) = self._colorizer.colorize(
+            self._photo, 1, temperature, seed, samples=True, force=True
+        )
+        return coloring.ab
 
     def _painted(self, name: str, ab: NDArray[np.float32]) -> Path:
         return write_colored(self.folder / f"{name}.jpg", ab, self._small)

@@ -112,12 +112,12 @@ class HintedPhoto(ColoredPhoto):
         spec, hints = self.spec, self.points.hints
         small = read_photo(self.photo.preview)
         with self.photo.budget.reserve(small.width * small.height):
-            (ab,) = colorizer.reproduce(small, [spec], hints=self._on(small, hints)).ab
+            (made,) = colorizer.reproduce(small, [spec], hints=self._on(small, hints))
         folder = new_folder(self.folder, "run-")
         coloring = Coloring(
             spec=spec,
-            ab=ab,
-            preview=write_colored(folder / "plain.png", ab, small),
+            ab=made.ab,
+            preview=write_colored(folder / "plain.png", made.ab, small),
             stem=f"{self.photo.path.stem}_hints",
         )
         if self.points.hints is hints and self.spec is spec:
@@ -141,14 +141,16 @@ class HintedPhoto(ColoredPhoto):
         row, column, others = target
         photo, small = self.photo, read_photo(self.photo.preview)
         with photo.budget.reserve(small.width * small.height):
-            ab = colorizer.predict(
+            samples = colorizer.colorize(
                 small,
                 _SAMPLES,
                 self.spec.temperature,
                 self.spec.seed,
                 samples=True,
+                force=True,
                 hints=self._on(small, others),
-            ).ab
+            )
+        ab = np.stack([one.ab for one in samples])
         height, width = ab.shape[-2:]
         here = ab[:, :, row * height // photo.height, column * width // photo.width]
         found = likely(here, self._lightness_at(small, row, column), _SWATCHES)

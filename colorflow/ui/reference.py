@@ -196,15 +196,20 @@ class ReferenceTab:
         with other.read() as whole:  # both at once would need room twice
             reference = reduced(whole)
         with photo.read() as original:
-            predictions = self._colorizer.predict(
-                original, 1, 1.0, seed, samples=True, reference=reference, strength=strength
+            (made,) = self._colorizer.colorize(
+                original,
+                1,
+                seed=seed,
+                samples=True,
+                force=True,
+                reference=reference,
+                strength=strength,
             )
             small = reduced(original)
-        ab = predictions.ab[0]
         return Coloring(
-            spec=predictions.specs[0],
-            ab=ab,
-            preview=write_colored(new_folder(photo.folder, "run-") / "preview.png", ab, small),
+            spec=made.spec,
+            ab=made.ab,
+            preview=write_colored(new_folder(photo.folder, "run-") / "preview.png", made.ab, small),
             stem=f"{photo.path.stem}_like_{other.path.stem}",
         )
 

@@ -66,9 +66,9 @@ class Samples:
     def _half_colored(self, name: str) -> np.ndarray:
         photo = read_photo(SAMPLE_PHOTOS / name)
         with self._budget.reserve(photo.width * photo.height):
-            (ab,) = self._colorizer.predict(photo, 1, 1.0, 0).ab
+            (made,) = self._colorizer.colorize(photo, 1, force=True)
         small = reduced(photo, _SIDE)
-        picture = render(LightnessRows(small.pixels), ab)
+        picture = render(LightnessRows(small.pixels), made.ab)
         middle = small.width // 2
         picture[:, :middle] = _pixels(name)[:, :middle]
         picture[:, middle - _LINE // 2 : middle + _LINE // 2] = 255

@@ -89,8 +89,8 @@ def test_each_input_has_a_record(
         ColoredFile(path=out / "b_s8.png", label="s8", seed=8),
     )
     assert (done.width, done.height) == (64, 48)
-    (want,) = colorizer.colorize_photo(read_photo(album / "b.png"), n=1, seed=8, samples=True)
-    assert difference(read_photo(out / "b_s8.png").pixels, want) <= 1
+    (want,) = colorizer.colorize(album / "b.png", n=1, seed=8, samples=True)
+    assert difference(read_photo(out / "b_s8.png").pixels, want.render()) <= 1
     for name, seed in (("b_s8.png", 8), ("inner/c_s7.jpg", 7)):
         photo = album / (name.rpartition("_")[0] + Path(name).suffix)
         want = Provenance(seed, 1.0, colorizer.digest, photo=digest_of(photo))
@@ -101,26 +101,24 @@ def test_principal_colorings_are_those_of_the_colorizer(
     album: Path, out: Path, color_all: Run, colorizer: Colorizer
 ) -> None:
     outcome = color_all(album / "b.png", n=3, seed=5)["b.png"]
-    photo = read_photo(album / "b.png")
-    predictions = colorizer.predict(photo, 3, seed=5)
+    colorings = colorizer.colorize(album / "b.png", 3, seed=5)
     letters = ["a", "b", "c"]
     assert names(out) == [f"b_{letter}.png" for letter in letters]
     assert outcome.colorings == tuple(
-        ColoredFile(path=out / f"b_{letter}.png", label=letter, seed=5, share=share)
-        for letter, share in zip(letters, predictions.shares, strict=True)
+        ColoredFile(path=out / f"b_{letter}.png", label=letter, seed=5, share=one.share)
+        for letter, one in zip(letters, colorings, strict=True)
     )
-    painted = list(colorizer.render(photo, predictions.ab))
-    for letter, share, want in zip(letters, predictions.shares, painted, strict=True):
-        assert difference(read_photo(out / f"b_{letter}.png").pixels, want) <= 1
+    for letter, one in zip(letters, colorings, strict=True):
+        assert difference(read_photo(out / f"b_{letter}.png").pixels, one.render()) <= 1
         said = Provenance(
             5,
             1.0,
             colorizer.digest,
             photo=digest_of(album / "b.png"),
-            principal=Principal(letter, 3, share),
+            principal=Principal(letter, 3, one.share),
         )
         assert read_provenance(out / f"b_{letter}.png") == said
-    assert difference(painted[0], painted[1]) > 3
+    assert difference(colorings[0].render(), colorings[1].render()) > 3
 
 
 def test_the_mean_is_the_same_however_many_colorings_there_are(
@@ -277,8 +275,8 @@ def test_likelihood_is_that_of_the_coloring(
     album: Path, color_all: Run, colorizer: Colorizer
 ) -> None:
     outcome = color_all(album / "b.png", n=2, seed=3, samples=True, likelihood=True)["b.png"]
-    photo = read_photo(album / "b.png")
-    want = colorizer.bits_per_dim(photo, colorizer.predict(photo, 2, seed=3, samples=True).ab)
+    colorings = colorizer.colorize(album / "b.png", 2, seed=3, samples=True)
+    want = [one.bits_per_dim for one in colorings]
     np.testing.assert_allclose([one.bits_per_dim for one in outcome.colorings], want, atol=1e-4)
 
 
@@ -305,7 +303,7 @@ def test_hints_reach_the_model(save_photo: Save, tmp_path: Path, out: Path) -> N
         (outcome,) = run_in_process(plan, hinted)
         return read_photo(outcome.colorings[0].path).pixels
 
-    (want,) = hinted.colorize_photo(read_photo(path), n=1, hints=hint)
+    want = hinted.colorize(path, n=1, hints=hint)[0].render()
     assert difference(pixels({"x.png": hint}), want) <= 1
     assert difference(pixels({}), want) > 1
 
@@ -345,15 +343,15 @@ def test_an_input_that_vanishes_is_named(album: Path, out: Path, colorizer: Colo
 def test_whatever_one_photo_does_the_others_go_on(
     album: Path, out: Path, colorizer: Colorizer, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
-    predict = colorizer.predict
+    colorize = colorizer.colorize
     calls = iter([error, None])
 
     def fail_once(*args: object, **options: object) -> object:
         if failure := next(calls):
             raise failure
-        return predict(*args, **options)  # type: ignore[arg-type]
+        return colorize(*args, **options)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(colorizer, "predict", fail_once)
+    monkeypatch.setattr(colorizer, "colorize", fail_once)
     first, second = run_in_process(make_plan([album], out, Settings()), colorizer)
     assert (first.status, second.status) == ("failed", "done")
     assert "memory" in str(first.reason) or "KeyError: 'x'" in str(first.reason)

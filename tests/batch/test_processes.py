@@ -18,7 +18,7 @@ from colorflow.batch import COLORS, PhotoOutcome, Settings, make_plan, run, run_
 from colorflow.batch.pool import WorkerEndedError
 from colorflow.batch.processes import WorkerConfig, WorkerProcess
 from colorflow.colorizer import Colorizer, Hint
-from colorflow.errors import BatchError, WeightsError
+from colorflow.errors import BatchError, DeviceError, WeightsError
 from colorflow.photo import read_photo
 
 pytestmark = pytest.mark.slow
@@ -151,7 +151,7 @@ def test_what_prevents_a_start_is_said_once(
     plan = make_plan([album], tmp_path / "out", Settings())
     with pytest.raises(WeightsError, match="absent"):
         list(run(plan, weights={COLORS: tmp_path / "absent.safetensors"}, workers=2))
-    with pytest.raises(BatchError, match="--device nonsense: cannot be computed on here"):
+    with pytest.raises(DeviceError, match=r"^nonsense: there is no such device here"):
         list(run(plan, weights={COLORS: weights}, device="nonsense"))
     hinted = make_plan([album], tmp_path / "out", Settings(), hints={"a.jpg": (Hint(1, 1, 1, 1),)})
     with pytest.raises(WeightsError, match="these weights take no color hints"):

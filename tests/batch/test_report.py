@@ -22,7 +22,6 @@ from colorflow.batch import (
 )
 from colorflow.colorizer import Colorizer
 from colorflow.errors import WritePhotoError
-from colorflow.photo import read_photo
 
 NOON = datetime(2026, 1, 2, 12, tzinfo=UTC)
 
@@ -60,14 +59,11 @@ def test_a_report_has_a_record_a_file_in_the_order_of_the_inputs(
     }  # fmt: skip
     assert (b["path"], c["path"]) == (str(album / "b.png"), str(album / "inner" / "c.jpg"))  # type: ignore[has-type]
     assert (b["width"], b["height"], b["status"], b["reason"]) == (64, 48, "done", None)  # type: ignore[has-type]
-    photo = read_photo(album / "b.png")
-    predictions = colorizer.predict(photo, 2, 0.5, 4)
-    want = colorizer.bits_per_dim(photo, predictions.ab)
-    expected = zip("ab", predictions.shares, want, strict=True)
-    for (label, share, bits), coloring in zip(expected, b["colorings"], strict=True):  # type: ignore[has-type]
-        np.testing.assert_allclose(coloring.pop("bits_per_dim"), bits, atol=1e-4)
+    made = colorizer.colorize(album / "b.png", 2, 0.5, 4)
+    for label, want, coloring in zip("ab", made, b["colorings"], strict=True):  # type: ignore[has-type]
+        np.testing.assert_allclose(coloring.pop("bits_per_dim"), want.bits_per_dim, atol=1e-4)
         path = str(tmp_path / "out" / f"b_{label}.png")
-        assert coloring == {"path": path, "label": label, "seed": 4, "share": share}
+        assert coloring == {"path": path, "label": label, "seed": 4, "share": want.share}
 
 
 def test_a_sample_in_a_report_has_no_share(

@@ -232,7 +232,7 @@ def test_what_somebody_else_finished_meanwhile_is_not_colored(
     put(memory, "in/a.png")
     plan = make_plan([IN], OUT, Settings())
     list(run_in_process(plan, colorizer))
-    monkeypatch.setattr(colorizer, "predict", None)
+    monkeypatch.setattr(colorizer, "colorize", None)
     (outcome,) = run_in_process(plan, colorizer)
     assert outcome.status == "skipped"
     assert [str(one.path) for one in outcome.colorings] == [f"{OUT}/a_a.png"]

@@ -19,6 +19,7 @@ from colorflow.model.condition import Conditioner
 from colorflow.model.weights import load_weights
 from colorflow.photo import photo_from_image
 from colorflow.photo_model import most_different, signs_of_photo
+from tests.colorizer.made import chroma, pixels, seeds
 from tests.small_weights import GAIN, TEMPERATURES
 
 
@@ -33,9 +34,9 @@ def difference(a: np.ndarray, b: np.ndarray) -> int:
 
 def test_a_sample_depends_on_its_seed_alone(colorizer: Colorizer) -> None:
     photo = photo_from_image(gray_photo())
-    nine = colorizer.colorize_photo(photo, n=9, seed=10, samples=True)
+    nine = pixels(colorizer.colorize(photo, n=9, seed=10, samples=True, force=True))
     for index in (0, 3, 8):
-        (alone,) = colorizer.colorize_photo(photo, n=1, seed=10 + index, samples=True)
+        (alone,) = pixels(colorizer.colorize(photo, n=1, seed=10 + index, samples=True, force=True))
         assert difference(alone, nine[index]) <= 1
     assert difference(nine[0], nine[1]) > 10
 
@@ -47,20 +48,24 @@ def test_the_global_generator_is_neither_used_nor_changed(
     photo = photo_from_image(gray_photo())
     torch.manual_seed(1)
     before = torch.get_rng_state()
-    first = colorizer.predict(photo, n=1, seed=3, samples=samples).ab
+    first = chroma(colorizer.colorize(photo, n=1, seed=3, samples=samples, force=True))
     assert torch.equal(before, torch.get_rng_state())
     torch.manual_seed(2)
-    np.testing.assert_array_equal(first, colorizer.predict(photo, n=1, seed=3, samples=samples).ab)
+    np.testing.assert_array_equal(
+        first, chroma(colorizer.colorize(photo, n=1, seed=3, samples=samples, force=True))
+    )
 
 
 def test_temperature_zero_is_one_coloring_and_temperature_scales_spread(
     colorizer: Colorizer,
 ) -> None:
     photo = photo_from_image(gray_photo())
-    calm = colorizer.predict(photo, n=3, temperature=0, samples=True).ab
+    calm = chroma(colorizer.colorize(photo, n=3, temperature=0, samples=True, force=True))
     assert np.abs(calm - calm[0]).max() < 1e-3
     spread = [
-        colorizer.predict(photo, n=8, temperature=t, samples=True).ab.std(0).mean()
+        chroma(colorizer.colorize(photo, n=8, temperature=t, samples=True, force=True))
+        .std(0)
+        .mean()
         for t in (0.3, 1.0)
     ]
     assert spread[0] < 0.6 * spread[1]
@@ -70,20 +75,22 @@ def test_diverse_chooses_samples_that_can_be_had_again_by_their_seeds(
     plain_colorizer: Colorizer,
 ) -> None:
     photo = photo_from_image(gray_photo())
-    chosen = plain_colorizer.predict(photo, n=3, seed=5, diverse=True)
-    assert chosen.seeds[0] == 5
-    assert len(set(chosen.seeds)) == 3
-    for seed, ab in zip(chosen.seeds, chosen.ab, strict=True):
+    chosen = plain_colorizer.colorize(photo, n=3, seed=5, diverse=True, force=True)
+    assert chosen[0].seed == 5
+    assert len(set(seeds(chosen))) == 3
+    for seed, ab in zip(seeds(chosen), chroma(chosen), strict=True):
         np.testing.assert_allclose(
-            plain_colorizer.predict(photo, n=1, seed=seed, samples=True).ab[0], ab, atol=0.05
+            plain_colorizer.colorize(photo, n=1, seed=seed, samples=True, force=True)[0].ab,
+            ab,
+            atol=0.05,
         )
 
     def nearest(ab: np.ndarray) -> float:
         pairs = [(i, j) for i in range(3) for j in range(i)]
         return min(float(np.linalg.norm(ab[i] - ab[j])) for i, j in pairs)
 
-    assert nearest(chosen.ab) > nearest(
-        plain_colorizer.predict(photo, n=3, seed=5, samples=True).ab
+    assert nearest(chroma(chosen)) > nearest(
+        chroma(plain_colorizer.colorize(photo, n=3, seed=5, samples=True, force=True))
     )
 
 
@@ -105,7 +112,7 @@ def test_every_size_keeps_its_size_and_its_lightness(
 ) -> None:
     gray = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
     photo = photo_from_image(gray)
-    (rgb,) = colorizer.colorize_photo(photo, n=1)
+    (rgb,) = pixels(colorizer.colorize(photo, n=1, force=True))
     assert rgb.shape == (*shape, 3)
     assert rgb.dtype == np.uint8
     want = skimage.color.rgb2lab(np.repeat(gray[..., None], 3, -1))[..., 0]
@@ -117,7 +124,8 @@ def test_size_and_aspect_do_not_change_the_colors(colorizer: Colorizer) -> None:
     large = Image.fromarray(gray_photo(400, 400)).resize((1600, 1200), Image.Resampling.BICUBIC)
     small = large.resize((800, 600), Image.Resampling.BOX)
     predictions = [
-        colorizer.predict(photo_from_image(image), n=1, samples=True).ab for image in (large, small)
+        chroma(colorizer.colorize(photo_from_image(image), n=1, samples=True, force=True))
+        for image in (large, small)
     ]
     assert np.abs(predictions[0] - predictions[1]).mean() < 1.0
 
@@ -127,7 +135,7 @@ def test_any_kind_of_image_comes_in(colorizer: Colorizer, tmp_path: Path) -> Non
     path = tmp_path / "photo.png"
     Image.fromarray(gray).save(path)
     images = [path, str(path), Image.fromarray(gray), gray, gray.astype(np.float64) / 255]
-    results = [np.asarray(colorizer.colorize(image, n=1, samples=True)[0]) for image in images]
+    results = [colorizer.colorize(image, n=1, samples=True)[0].render() for image in images]
     assert all(difference(results[0], other) <= 1 for other in results[1:])
 
 
@@ -135,8 +143,8 @@ def test_transparency_is_kept(colorizer: Colorizer) -> None:
     alpha = np.random.default_rng(0).integers(0, 256, (90, 130), dtype=np.uint8)
     image = Image.merge("LA", [Image.fromarray(gray_photo()), Image.fromarray(alpha)])
     (result,) = colorizer.colorize(image, n=1)
-    assert result.mode == "RGBA"
-    np.testing.assert_array_equal(np.asarray(result)[..., 3], alpha)
+    assert result.image.mode == "RGBA"
+    np.testing.assert_array_equal(np.asarray(result.image)[..., 3], alpha)
 
 
 @pytest.mark.parametrize(
@@ -172,7 +180,9 @@ def test_a_sample_is_what_its_seed_says(colorizer: Colorizer, weights: Path) -> 
     ]
     with torch.no_grad():
         want = pyramid.decode(latents, Conditioner()(lightness), GAIN).numpy()
-    np.testing.assert_array_equal(colorizer.predict(photo, 1, 0.9, seed=6, samples=True).ab, want)
+    np.testing.assert_array_equal(
+        chroma(colorizer.colorize(photo, 1, 0.9, seed=6, samples=True, force=True)), want
+    )
 
 
 def test_hints_change_the_colors_and_none_are_none(colorizer: Colorizer, weights: Path) -> None:
@@ -180,11 +190,11 @@ def test_hints_change_the_colors_and_none_are_none(colorizer: Colorizer, weights
     photo = photo_from_image(gray_photo())
     hint = Hint(89, 1, 40, -20)
     assert colorizer.takes_hints
-    plain = colorizer.predict(photo, n=2, seed=3, samples=True).ab
+    plain = chroma(colorizer.colorize(photo, n=2, seed=3, samples=True, force=True))
     np.testing.assert_array_equal(
-        colorizer.predict(photo, n=2, seed=3, hints=[], samples=True).ab, plain
+        chroma(colorizer.colorize(photo, n=2, seed=3, hints=[], samples=True, force=True)), plain
     )
-    given = colorizer.predict(photo, n=2, seed=3, hints=[hint], samples=True).ab
+    given = chroma(colorizer.colorize(photo, n=2, seed=3, hints=[hint], samples=True, force=True))
     assert (np.abs(given - plain).max((1, 2, 3)) > 0.5).all()
     planes = torch.zeros(1, 3, 64, 64)
     planes[0, :, 63, 0] = torch.tensor([1.0, 40.0, -20.0])
@@ -206,14 +216,18 @@ def test_hints_change_the_colors_and_none_are_none(colorizer: Colorizer, weights
 def test_every_way_to_color_takes_hints(colorizer: Colorizer) -> None:
     photo = photo_from_image(gray_photo())
     hints = [Hint(10, 20, 30, 30), Hint(70.5, 100.5, -30, 20)]
-    want = colorizer.colorize_photo(photo, n=2, seed=1, hints=hints, samples=True)
-    assert difference(want[0], colorizer.colorize_photo(photo, n=1, seed=1, samples=True)[0]) > 1
-    pictures = colorizer.colorize(gray_photo(), n=2, seed=1, hints=hints, samples=True)
-    for picture, rgb in zip(pictures, want, strict=True):
-        assert difference(np.asarray(picture), rgb) <= 1
-    chosen = colorizer.predict(photo, n=2, seed=1, diverse=True, hints=hints)
-    for seed, ab in zip(chosen.seeds, chosen.ab, strict=True):
-        again = colorizer.predict(photo, n=1, seed=seed, hints=hints, samples=True).ab[0]
+    want = pixels(colorizer.colorize(photo, n=2, seed=1, hints=hints, samples=True, force=True))
+    assert (
+        difference(
+            want[0], colorizer.colorize(photo, n=1, seed=1, samples=True, force=True)[0].render()
+        )
+        > 1
+    )
+    chosen = colorizer.colorize(photo, n=2, seed=1, diverse=True, hints=hints, force=True)
+    for seed, ab in zip(seeds(chosen), chroma(chosen), strict=True):
+        again = colorizer.colorize(photo, n=1, seed=seed, hints=hints, samples=True, force=True)[
+            0
+        ].ab
         np.testing.assert_allclose(again, ab, atol=0.05)
 
 
@@ -221,8 +235,8 @@ def test_weights_without_hints_refuse_them(plain_colorizer: Colorizer) -> None:
     photo = photo_from_image(gray_photo())
     assert not plain_colorizer.takes_hints
     with pytest.raises(WeightsError, match=r"these weights take no color hints; use weights .*"):
-        plain_colorizer.predict(photo, hints=[Hint(0, 0, 10, 10)], samples=True)
-    plain_colorizer.predict(photo, n=1, hints=[], samples=True)
+        plain_colorizer.colorize(photo, hints=[Hint(0, 0, 10, 10)], samples=True, force=True)
+    plain_colorizer.colorize(photo, n=1, hints=[], samples=True, force=True)
 
 
 @pytest.mark.parametrize("position", [(90, 0), (0, 130)])
@@ -250,11 +264,13 @@ def test_painting_puts_chroma_on_the_photos_lightness(colorizer: Colorizer, bits
     gray = np.clip(gray_photo(), 1, 254).astype(np.uint16) * 257
     gray[::2] += 100  # what 8 bits do not show
     photo = photo_from_image(gray)
-    predictions = colorizer.predict(photo, n=2, seed=3, samples=True)
-    painted = list(colorizer.render(photo, predictions.ab, bits=bits))  # type: ignore[arg-type]
+    predictions = colorizer.colorize(photo, n=2, seed=3, samples=True, force=True)
+    painted = list(colorizer.render(photo, chroma(predictions), bits=bits))  # type: ignore[arg-type]
     assert [one.dtype.itemsize * 8 for one in painted] == [bits] * 2
     for one, plain in zip(
-        painted, colorizer.colorize_photo(photo, n=2, seed=3, samples=True), strict=True
+        painted,
+        pixels(colorizer.colorize(photo, n=2, seed=3, samples=True, force=True)),
+        strict=True,
     ):
         # At the edge of sRGB a hundredth of a step in lightness is several in blue.
         assert np.abs(255 * (one / (2**bits - 1)) - plain).mean() < 0.5

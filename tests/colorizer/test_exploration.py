@@ -18,6 +18,7 @@ from colorflow.colorizer import ColoringSpec, Colorizer, Hint
 from colorflow.errors import WeightsError
 from colorflow.model.pyramid import ChromaPyramid
 from colorflow.photo import Photo
+from tests.colorizer.made import chroma, sample_spec, seeds, specs
 from tests.small_weights import save_small_weights
 
 ALL = (1.0,) * 5
@@ -35,14 +36,14 @@ def pooled(ab: NDArray[np.float32], side: int) -> NDArray[np.float64]:
 
 
 def test_a_plain_sample_is_the_spec_of_one_seed(colorizer: Colorizer, photo: Photo) -> None:
-    predictions = colorizer.predict(photo, n=3, temperature=0.8, seed=4, samples=True)
-    assert predictions.specs == [ColoringSpec(seeds=(s,) * 5, temperature=0.8) for s in (4, 5, 6)]
-    assert predictions.seeds == [4, 5, 6]
-    again = colorizer.reproduce(photo, predictions.specs)
-    np.testing.assert_array_equal(again.ab, predictions.ab)
-    assert again.specs == predictions.specs
-    plain = colorizer.reproduce(photo, [colorizer.spec(5, 0.8)]).ab[0]
-    np.testing.assert_allclose(plain, predictions.ab[1], atol=0.01)
+    predictions = colorizer.colorize(photo, n=3, temperature=0.8, seed=4, samples=True, force=True)
+    assert specs(predictions) == [ColoringSpec(seeds=(s,) * 5, temperature=0.8) for s in (4, 5, 6)]
+    assert seeds(predictions) == [4, 5, 6]
+    again = colorizer.reproduce(photo, specs(predictions))
+    np.testing.assert_array_equal(chroma(again), chroma(predictions))
+    assert specs(again) == specs(predictions)
+    plain = colorizer.reproduce(photo, [sample_spec(5, 0.8)])[0].ab
+    np.testing.assert_allclose(plain, predictions[1].ab, atol=0.01)
 
 
 def test_levels_are_named_by_the_grid_that_they_complete(colorizer: Colorizer) -> None:
@@ -72,7 +73,7 @@ def test_recipes_that_do_not_fit(colorizer: Colorizer, photo: Photo) -> None:
     with pytest.raises(ValueError, match=r"^specs: expected at least one, got none"):
         colorizer.reproduce(photo, [])
     with pytest.raises(ValueError, match=r"^reference: expected the photo that the spec's"):
-        colorizer.reproduce(photo, [colorizer.spec(strength=0.5)])
+        colorizer.reproduce(photo, [sample_spec(strength=0.5)])
 
 
 # walk
@@ -83,7 +84,7 @@ def test_a_walk_begins_and_ends_with_the_samples(colorizer: Colorizer, photo: Ph
     assert walk.shape == (11, 2, 64, 64)
     for seed, end in ((3, walk[0]), (8, walk[-1])):
         np.testing.assert_array_equal(
-            end, colorizer.predict(photo, n=1, seed=seed, samples=True).ab[0]
+            end, colorizer.colorize(photo, n=1, seed=seed, samples=True, force=True)[0].ab
         )
     assert np.array_equal(colorizer.interpolate(photo, 3, 8, 2), walk[[0, -1]])
 
@@ -111,12 +112,12 @@ def test_a_walk_the_other_way(colorizer: Colorizer, photo: Photo) -> None:
 
 
 def test_a_walk_between_specs(colorizer: Colorizer, photo: Photo, cup: Photo) -> None:
-    start = colorizer.spec(3, temperature=0.5)
-    end = replace(colorizer.spec(3, strength=0.9).resampled([2], 11), temperature=0.0)
+    start = sample_spec(3, temperature=0.5)
+    end = replace(sample_spec(3, strength=0.9).resampled([2], 11), temperature=0.0)
     walk = colorizer.interpolate(photo, start, end, 3, hints=HINTS, reference=cup)
     for spec, ab in ((start, walk[0]), (end, walk[-1])):
-        alone = colorizer.reproduce(photo, [spec], hints=HINTS, reference=cup)
-        np.testing.assert_array_equal(ab, alone.ab[0])
+        (alone,) = colorizer.reproduce(photo, [spec], hints=HINTS, reference=cup)
+        np.testing.assert_array_equal(ab, alone.ab)
 
 
 @pytest.mark.parametrize("steps", [-1, 0, 1])
@@ -129,11 +130,11 @@ def test_too_few_steps(colorizer: Colorizer, photo: Photo, steps: int) -> None:
 
 
 def test_the_last_output_is_the_sample(colorizer: Colorizer, photo: Photo) -> None:
-    spec = colorizer.spec(3, 0.7).resampled([2, 4], 9)
+    spec = sample_spec(3, 0.7).resampled([2, 4], 9)
     for coloring in (3, spec):
         outputs = colorizer.decode_by_level(photo, coloring, hints=HINTS)
-        plain = coloring if isinstance(coloring, ColoringSpec) else colorizer.spec(coloring)
-        sampled = colorizer.reproduce(photo, [plain], hints=HINTS).ab[0]
+        plain = coloring if isinstance(coloring, ColoringSpec) else sample_spec(coloring)
+        sampled = colorizer.reproduce(photo, [plain], hints=HINTS)[0].ab
         np.testing.assert_array_equal(outputs[-1].ab, sampled)
 
 
@@ -163,10 +164,10 @@ def test_later_stages_keep_the_means_of_earlier_ones(
 
 
 def test_details_sampled_anew_keep_the_mood(colorizer: Colorizer, photo: Photo) -> None:
-    base = colorizer.predict(photo, n=1, seed=3, samples=True).ab[0]
+    base = colorizer.colorize(photo, n=1, seed=3, samples=True, force=True)[0].ab
     predictions = colorizer.resample(photo, 3, (16, 32, 64), 50, n=2)
-    assert [spec.seeds for spec in predictions.specs] == [(3, 3, 50, 50, 50), (3, 3, 51, 51, 51)]
-    for ab in predictions.ab:
+    assert [spec.seeds for spec in specs(predictions)] == [(3, 3, 50, 50, 50), (3, 3, 51, 51, 51)]
+    for ab in chroma(predictions):
         np.testing.assert_allclose(pooled(ab, 8), pooled(base, 8), atol=1e-3)
         assert np.abs(pooled(ab, 16) - pooled(base, 16)).max() > 1
 
@@ -176,10 +177,10 @@ def test_resampling_changes_the_latents_of_these_levels_alone(
     colorizer: Colorizer, photo: Photo, encode: Callable[..., list[Tensor]], names: tuple[int, ...]
 ) -> None:
     base, other, got = (
-        encode(photo, predictions.ab)
+        encode(photo, chroma(predictions))
         for predictions in (
-            colorizer.predict(photo, n=1, seed=3, samples=True),
-            colorizer.predict(photo, n=1, seed=50, samples=True),
+            colorizer.colorize(photo, n=1, seed=3, samples=True, force=True),
+            colorizer.colorize(photo, n=1, seed=50, samples=True, force=True),
             colorizer.resample(photo, 3, names, 50),
         )
     )
@@ -190,17 +191,17 @@ def test_resampling_changes_the_latents_of_these_levels_alone(
 
 def test_all_levels_sampled_anew_are_another_sample(colorizer: Colorizer, photo: Photo) -> None:
     anew = colorizer.resample(photo, 3, colorizer.levels, 8, hints=HINTS)
-    want = colorizer.predict(photo, n=1, seed=8, hints=HINTS, samples=True)
-    np.testing.assert_array_equal(anew.ab, want.ab)
-    same = colorizer.resample(photo, anew.specs[0], {32}, 8, hints=HINTS)
-    np.testing.assert_array_equal(same.ab, want.ab)
+    want = colorizer.colorize(photo, n=1, seed=8, hints=HINTS, samples=True, force=True)
+    np.testing.assert_array_equal(chroma(anew), chroma(want))
+    same = colorizer.resample(photo, anew[0].spec, {32}, 8, hints=HINTS)
+    np.testing.assert_array_equal(chroma(same), chroma(want))
 
 
 def test_a_resampled_coloring_keeps_its_spec(
     colorizer: Colorizer, photo: Photo, cup: Photo
 ) -> None:
-    spec = colorizer.spec(3, temperature=0.7, strength=0.4)
-    (anew,) = colorizer.resample(photo, spec, [64], 9, reference=cup).specs
+    spec = sample_spec(3, temperature=0.7, strength=0.4)
+    (anew,) = specs(colorizer.resample(photo, spec, [64], 9, reference=cup))
     assert anew == replace(spec, seeds=(3, 3, 3, 3, 9))
 
 
@@ -226,12 +227,11 @@ def test_resamplings_out_of_range(
 def test_weights_without_hints_refuse_them_everywhere(photo: Photo, tmp_path: Path) -> None:
     plain = Colorizer.load(save_small_weights(tmp_path / "plain.safetensors"))
     uses = (
-        lambda: plain.reproduce(photo, [plain.spec()], hints=HINTS),
+        lambda: plain.reproduce(photo, [sample_spec()], hints=HINTS),
         lambda: plain.resample(photo, 1, (4,), 2, hints=HINTS),
         lambda: plain.interpolate(photo, 1, 2, 3, hints=HINTS),
         lambda: plain.uncertainty(photo, 19, hints=HINTS),
         lambda: plain.log_prob(photo, hints=HINTS),
-        lambda: plain.bits_per_dim(photo, hints=HINTS),
     )
     for use in uses:
         with pytest.raises(WeightsError, match="these weights take no color hints"):
@@ -248,16 +248,16 @@ def shipped() -> Colorizer:
 
 def test_shipped_weights_give_a_photo_its_own_colors(shipped: Colorizer, cup: Photo) -> None:
     spec = ColoringSpec(seeds=(0,) * 5, strengths=ALL)
-    (ab,) = shipped.reproduce(cup, [spec], reference=cup).ab
+    (ab,) = chroma(shipped.reproduce(cup, [spec], reference=cup))
     assert np.abs(ab - to_grid(cup.pixels)).max() <= 1e-2
 
 
 def test_shipped_weights_keep_the_mood_of_resampled_details(
     shipped: Colorizer, photo: Photo
 ) -> None:
-    base = shipped.predict(photo, n=1, seed=3, samples=True).ab[0]
+    base = shipped.colorize(photo, n=1, seed=3, samples=True, force=True)[0].ab
     details, mood = (
-        shipped.resample(photo, 3, names, 50).ab[0] for names in ((16, 32, 64), (4, 8))
+        shipped.resample(photo, 3, names, 50)[0].ab for names in ((16, 32, 64), (4, 8))
     )
     assert np.abs(pooled(details, 8) - pooled(base, 8)).max() < 1e-2
     assert np.abs(pooled(mood, 8) - pooled(base, 8)).mean() > 2

@@ -10,15 +10,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 
 from colorflow.color.full_resolution import lightness_of
 from colorflow.color.grid import to_grid
 from colorflow.color.upsample import upsample_ab
-from colorflow.colorizer import Colorizer, Hint, Predictions, Uncertainty
+from colorflow.colorizer import Colorizer, Hint, PhotoModel, Uncertainty, bits_per_dim
 from colorflow.model.condition import Condition
 from colorflow.model.pyramid import ChromaPyramid
 from colorflow.photo import Photo
 from colorflow.photo_model import signs_of_photo
+from tests.colorizer.made import chroma
 from tests.small_weights import FACTORS, save_small_weights
 
 HINTS = (Hint(20, 30, 40, -20), Hint(80, 100, -30, 30))
@@ -132,7 +134,7 @@ def test_log_prob_is_that_of_the_model(
     assert own.shape == (1,)
     np.testing.assert_allclose(own, want, rtol=1e-6)
     np.testing.assert_array_equal(colorizer.log_prob(photo, ab.numpy(), hints=hints), own)
-    bits = colorizer.bits_per_dim(photo, hints=hints)
+    bits = [bits_per_dim(one) for one in own]
     np.testing.assert_allclose(bits, -want / (8192 * math.log(2)), rtol=1e-6)
 
 
@@ -147,26 +149,50 @@ def test_the_colors_of_a_gray_photo_are_zero(colorizer: Colorizer, gray: Photo) 
 
 
 def test_a_likelihood_does_not_depend_on_the_others(colorizer: Colorizer, photo: Photo) -> None:
-    ab = colorizer.predict(photo, n=10, seed=3, samples=True).ab
+    ab = chroma(colorizer.colorize(photo, n=10, seed=3, samples=True, force=True))
     together = colorizer.log_prob(photo, ab)
     assert together.shape == (10,)
     alone = [colorizer.log_prob(photo, ab[i : i + 1])[0] for i in (0, 7, 9)]
     np.testing.assert_allclose(together[[0, 7, 9]], alone, rtol=1e-5)
 
 
-def test_ranking_is_by_log_prob(colorizer: Colorizer, photo: Photo) -> None:
-    """Given the hints, which change the order."""
-    predictions = colorizer.predict(photo, n=8, temperature=1.2, seed=3, samples=True)
+def test_a_coloring_knows_its_likelihood_given_its_hints(
+    colorizer: Colorizer, photo: Photo
+) -> None:
+    """More than are computed at once."""
     orders = []
     for hints in ((), HINTS):
-        log_prob = colorizer.log_prob(photo, predictions.ab, hints=hints)
-        orders.append(sorted(range(8), key=list(-log_prob).__getitem__))
-        ranked = colorizer.rank(photo, predictions, hints=hints)
-        assert ranked.specs == [predictions.specs[i] for i in orders[-1]]
-        np.testing.assert_array_equal(ranked.ab, predictions.ab[orders[-1]])
+        made = colorizer.colorize(photo, 11, 1.2, 3, samples=True, hints=hints, force=True)
+        want = colorizer.log_prob(photo, chroma(made), hints=hints)
+        np.testing.assert_allclose([one.log_prob for one in made[::-1]], want[::-1], rtol=1e-6)
+        assert made[9].bits_per_dim == pytest.approx(-want[9] / (8192 * math.log(2)))
+        orders.append(np.argsort(want).tolist())
     assert orders[0] != orders[1]
-    assert list(range(8)) not in orders
-    assert predictions.seeds == list(range(3, 11)), "the predictions themselves stay"
+
+
+def test_likelihoods_wait_until_they_are_asked_for(
+    colorizer: Colorizer, photo: Photo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+    log_prob = PhotoModel.log_prob
+
+    def counted(model: PhotoModel, ab: NDArray[np.float32]) -> NDArray[np.float64]:
+        asked.append(len(ab))
+        return log_prob(model, ab)
+
+    monkeypatch.setattr(PhotoModel, "log_prob", counted)
+    made = colorizer.colorize(photo, 10, samples=True, force=True)
+    assert asked == []
+    assert made[9].log_prob == made[9].log_prob != made[8].log_prob
+    assert asked == [2]
+
+
+def test_the_edge_of_the_box_has_no_density(
+    colorizer: Colorizer, photo: Photo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(PhotoModel, "log_prob", lambda _, ab: np.full(len(ab), np.nan))
+    (made,) = colorizer.colorize(photo, 1, samples=True, force=True)
+    assert (made.log_prob, made.bits_per_dim) == (-math.inf, math.inf)
 
 
 @pytest.mark.parametrize("shape", [(2, 64, 64), (1, 2, 32, 32), (0, 2, 64, 64), (1, 3, 64, 64)])
@@ -184,4 +210,4 @@ def test_chroma_outside_the_box_has_no_density(
     ab = np.zeros((1, 2, 64, 64), np.float32)
     ab[0, 1, 3, 5] = value
     with pytest.raises(ValueError, match=r"^ab: expected values within \+-128, got some outside"):
-        colorizer.rank(photo, Predictions(specs=[colorizer.spec()], ab=ab))
+        colorizer.log_prob(photo, ab)

@@ -14,54 +14,57 @@ from PIL import Image
 from torch import Tensor
 
 from colorflow.color.full_resolution import lightness_of, render
-from colorflow.colorizer import ColoringSpec, Colorizer, Hint, Predictions, PrincipalSpec
+from colorflow.colorizer import Coloring, ColoringSpec, Colorizer, Hint, PrincipalSpec
 from colorflow.model.condition import Condition
 from colorflow.model.principal import POOL_LEVELS, follow_lightness, principal_points
 from colorflow.model.pyramid import ChromaPyramid
 from colorflow.photo import Photo, photo_from_image
 from colorflow.photo_model import sample_latents, signs_of_photo
+from tests.colorizer.made import chroma, pixels, sample_spec, seeds, shares, specs
 from tests.small_weights import GAIN, TEMPERATURES
 
 HINTS = (Hint(20, 30, 60, -60), Hint(80, 100, -50, 50))
 
 
 @pytest.fixture(scope="module")
-def principal(colorizer: Colorizer, photo: Photo) -> Predictions:
+def principal(colorizer: Colorizer, photo: Photo) -> list[Coloring]:
     """Three, from seed 4 on."""
-    return colorizer.predict(photo, n=3, seed=4)
+    return colorizer.colorize(photo, n=3, seed=4, force=True)
 
 
 # the default answer
 
 
 def test_principal_colorings_are_the_default_answer(
-    colorizer: Colorizer, photo: Photo, principal: Predictions
+    colorizer: Colorizer, photo: Photo, principal: list[Coloring]
 ) -> None:
     three = [PrincipalSpec(number=number, of=3, seed=4) for number in range(3)]
-    assert principal.specs == [ColoringSpec(seeds=(None,) * 5, principal=one) for one in three]
-    assert principal.seeds == [4, 4, 4]
-    assert all(spec.is_principal for spec in principal.specs)
-    assert principal.ab.shape == (3, 2, 64, 64)
-    for rgb, ab in zip(colorizer.colorize_photo(photo, 3, seed=4), principal.ab, strict=True):
+    assert specs(principal) == [ColoringSpec(seeds=(None,) * 5, principal=one) for one in three]
+    assert seeds(principal) == [4, 4, 4]
+    assert all(spec.is_principal for spec in specs(principal))
+    assert chroma(principal).shape == (3, 2, 64, 64)
+    for rgb, ab in zip(
+        pixels(colorizer.colorize(photo, 3, seed=4, force=True)), chroma(principal), strict=True
+    ):
         np.testing.assert_array_equal(rgb, render(lightness_of(photo.pixels), ab))
     pairs = ((0, 1), (0, 2), (1, 2))
-    assert min(np.abs(principal.ab[i] - principal.ab[j]).mean() for i, j in pairs) > 0.5
+    assert min(np.abs(chroma(principal)[i] - chroma(principal)[j]).mean() for i, j in pairs) > 0.5
 
 
 def test_shares_of_principal_colorings_and_of_samples(
-    colorizer: Colorizer, photo: Photo, principal: Predictions
+    colorizer: Colorizer, photo: Photo, principal: list[Coloring]
 ) -> None:
-    assert all(isinstance(share, float) for share in principal.shares)
-    for predictions in (principal, colorizer.predict(photo, 6)):
-        first, *modes = predictions.shares
+    assert all(isinstance(share, float) for share in shares(principal))
+    for predictions in (principal, colorizer.colorize(photo, 6, force=True)):
+        first, *modes = shares(predictions)
         assert first == 1
         assert sum(modes) == pytest.approx(1)
         assert modes == sorted(modes, reverse=True)
-    assert colorizer.predict(photo, 1).shares == (1.0,)
-    first, larger = colorizer.predict(photo, 2).shares
+    assert shares(colorizer.colorize(photo, 1, force=True)) == [1.0]
+    first, larger = shares(colorizer.colorize(photo, 2, force=True))
     assert (first, larger >= 0.5) == (1, True)
-    assert colorizer.predict(photo, 2, samples=True).shares == ()
-    assert colorizer.predict(photo, 2, diverse=True).shares == ()
+    assert shares(colorizer.colorize(photo, 2, samples=True, force=True)) == [None, None]
+    assert shares(colorizer.colorize(photo, 2, diverse=True, force=True)) == [None, None]
 
 
 @pytest.mark.parametrize("hints", [(), HINTS])
@@ -89,7 +92,7 @@ def test_the_first_principal_coloring_step_by_step(
         fine = pyramid.complete(torch.from_numpy(means), conditions[0])
         cells = conditions[0].lightness.unflatten(2, (64, 2)).unflatten(4, (64, 2)).mean((3, 5))
         want = pyramid.pull_to_hints(follow_lightness(fine, cells), conditions[0]).numpy()
-    got = colorizer.predict(photo, 1, 0.9, seed=9, hints=hints).ab
+    got = chroma(colorizer.colorize(photo, 1, 0.9, seed=9, hints=hints, force=True))
     np.testing.assert_allclose(got, want, atol=0.05)
 
 
@@ -100,8 +103,8 @@ def test_there_are_at_most_16_principal_colorings_and_any_number_of_samples(
         ValueError, match=r"^n: expected at most 16 .* got 17; there may be any number of samples"
     ):
         colorizer.colorize(photo, n=17)
-    assert len(colorizer.predict(photo, 16).ab) == 16
-    assert len(colorizer.predict(photo, 17, samples=True).ab) == 17
+    assert len(colorizer.colorize(photo, 16, force=True)) == 16
+    assert len(colorizer.colorize(photo, 17, samples=True, force=True)) == 17
 
 
 @pytest.mark.parametrize(("number", "of"), [(3, 3), (-1, 3), (0, 0)])
@@ -123,9 +126,9 @@ def test_size_and_file_do_not_change_the_first_principal_coloring(
     picture = Image.fromarray(skimage.data.astronaut())
     small, file = picture.resize((256, 256), Image.Resampling.BOX), io.BytesIO()
     picture.save(file, "jpeg", quality=85)
-    want = tool.predict(photo_from_image(picture), 3).ab[0]
+    want = tool.colorize(photo_from_image(picture), 3, force=True)[0].ab
     for other in (small, Image.open(file)):
-        got = tool.predict(photo_from_image(other), 3).ab[0]
+        got = tool.colorize(photo_from_image(other), 3, force=True)[0].ab
         assert np.abs(got - want).mean() < 1.5
 
 
@@ -133,90 +136,94 @@ def test_size_and_file_do_not_change_the_first_principal_coloring(
 
 
 def test_specs_give_principal_colorings_again_to_the_bit(
-    colorizer: Colorizer, photo: Photo, principal: Predictions
+    colorizer: Colorizer, photo: Photo, principal: list[Coloring]
 ) -> None:
     """Alone, in another order, and among samples."""
-    for spec, ab in zip(principal.specs, principal.ab, strict=True):
+    for spec, ab in zip(specs(principal), chroma(principal), strict=True):
         again = colorizer.reproduce(photo, [spec])
-        assert again.specs == [spec]
-        np.testing.assert_array_equal(again.ab[0], ab)
-    mixed = [principal.specs[2], colorizer.spec(4), principal.specs[0]]
-    got = colorizer.reproduce(photo, mixed).ab
-    np.testing.assert_array_equal(got[[0, 2]], principal.ab[[2, 0]])
-    np.testing.assert_array_equal(got[1], colorizer.predict(photo, 1, seed=4, samples=True).ab[0])
+        assert specs(again) == [spec]
+        np.testing.assert_array_equal(again[0].ab, ab)
+    mixed = [principal[2].spec, sample_spec(4), principal[0].spec]
+    got = chroma(colorizer.reproduce(photo, mixed))
+    np.testing.assert_array_equal(got[[0, 2]], chroma(principal)[[2, 0]])
+    np.testing.assert_array_equal(
+        got[1], colorizer.colorize(photo, 1, seed=4, samples=True, force=True)[0].ab
+    )
 
 
 @pytest.mark.parametrize("names", [(4,), (8, 32), (16, 32, 64)])
 def test_resampling_a_principal_coloring_changes_the_latents_of_these_levels_alone(
     colorizer: Colorizer,
     photo: Photo,
-    principal: Predictions,
+    principal: list[Coloring],
     encode: Callable[..., list[Tensor]],
     names: tuple[int, ...],
 ) -> None:
-    predictions = colorizer.resample(photo, principal.specs[1], names, 50, n=2)
-    seeds = [tuple(s if name in names else None for name in colorizer.levels) for s in (50, 51)]
-    assert predictions.specs == [replace(principal.specs[1], seeds=own) for own in seeds]
-    assert not any(spec.is_principal for spec in predictions.specs)
-    latents = encode(photo, principal.ab[1])
-    for ab, seed in zip(predictions.ab, (50, 51), strict=True):
-        sample = encode(photo, colorizer.predict(photo, 1, seed=seed, samples=True).ab[0])
+    predictions = colorizer.resample(photo, principal[1].spec, names, 50, n=2)
+    own_seeds = [tuple(s if name in names else None for name in colorizer.levels) for s in (50, 51)]
+    assert specs(predictions) == [replace(principal[1].spec, seeds=own) for own in own_seeds]
+    assert not any(spec.is_principal for spec in specs(predictions))
+    latents = encode(photo, principal[1].ab)
+    for ab, seed in zip(chroma(predictions), (50, 51), strict=True):
+        sample = encode(
+            photo, colorizer.colorize(photo, 1, seed=seed, samples=True, force=True)[0].ab
+        )
         for level, (name, z) in enumerate(zip(colorizer.levels, encode(photo, ab), strict=True)):
             want = (sample if name in names else latents)[level]
             assert (z - want).abs().max() < 0.05, name
 
 
 def test_a_principal_coloring_sampled_anew_in_all_levels_is_a_sample(
-    colorizer: Colorizer, photo: Photo, principal: Predictions
+    colorizer: Colorizer, photo: Photo, principal: list[Coloring]
 ) -> None:
-    anew = colorizer.resample(photo, principal.specs[2], colorizer.levels, 8)
-    np.testing.assert_array_equal(anew.ab, colorizer.predict(photo, 1, seed=8, samples=True).ab)
+    anew = colorizer.resample(photo, principal[2].spec, colorizer.levels, 8)
+    np.testing.assert_array_equal(
+        chroma(anew), chroma(colorizer.colorize(photo, 1, seed=8, samples=True, force=True))
+    )
 
 
 def test_a_walk_between_a_principal_coloring_and_a_sample(
-    colorizer: Colorizer, photo: Photo, principal: Predictions
+    colorizer: Colorizer, photo: Photo, principal: list[Coloring]
 ) -> None:
     """It begins and ends with them, and does not jump on the way."""
-    sample = colorizer.predict(photo, 1, seed=8, samples=True).ab[0]
-    walk = colorizer.interpolate(photo, principal.specs[1], 8, 9)
-    np.testing.assert_array_equal(walk[0], principal.ab[1])
+    sample = colorizer.colorize(photo, 1, seed=8, samples=True, force=True)[0].ab
+    walk = colorizer.interpolate(photo, principal[1].spec, 8, 9)
+    np.testing.assert_array_equal(walk[0], principal[1].ab)
     np.testing.assert_array_equal(walk[-1], sample)
     steps = np.abs(np.diff(walk, axis=0)).mean((1, 2, 3))
-    assert steps.max() < 0.4 * np.abs(sample - principal.ab[1]).mean()
-    back = colorizer.interpolate(photo, 8, principal.specs[1], 9)
+    assert steps.max() < 0.4 * np.abs(sample - principal[1].ab).mean()
+    back = colorizer.interpolate(photo, 8, principal[1].spec, 9)
     np.testing.assert_allclose(back[::-1], walk, atol=0.02)
-    ends = colorizer.interpolate(photo, principal.specs[0], principal.specs[2], 2)
-    np.testing.assert_array_equal(ends, principal.ab[[0, 2]])
+    ends = colorizer.interpolate(photo, principal[0].spec, principal[2].spec, 2)
+    np.testing.assert_array_equal(ends, chroma(principal)[[0, 2]])
 
 
-def test_principal_colorings_have_density_outputs_and_rank(
-    colorizer: Colorizer, photo: Photo, principal: Predictions
+def test_principal_colorings_have_density_and_outputs(
+    colorizer: Colorizer, photo: Photo, principal: list[Coloring]
 ) -> None:
-    log_prob = colorizer.log_prob(photo, principal.ab)
+    log_prob = colorizer.log_prob(photo, chroma(principal))
     assert np.isfinite(log_prob).all()
-    assert sorted(-log_prob) == list(
-        -colorizer.log_prob(photo, colorizer.rank(photo, principal).ab)
-    )
+    assert [one.log_prob for one in principal] == log_prob.tolist()
     for number in (0, 2):
-        outputs = colorizer.decode_by_level(photo, principal.specs[number])
+        outputs = colorizer.decode_by_level(photo, specs(principal)[number])
         assert [one.ab.shape[1] for one in outputs] == [4, 8, 16, 32, 64]
-        np.testing.assert_allclose(outputs[-1].ab, principal.ab[number], atol=0.02)
+        np.testing.assert_allclose(outputs[-1].ab, chroma(principal)[number], atol=0.02)
 
 
 # hints and a reference
 
 
 def test_principal_colorings_follow_hints(colorizer: Colorizer, photo: Photo) -> None:
-    plain = colorizer.predict(photo, 3, seed=4).ab
-    predictions = colorizer.predict(photo, 3, seed=4, hints=HINTS)
+    plain = chroma(colorizer.colorize(photo, 3, seed=4, force=True))
+    predictions = colorizer.colorize(photo, 3, seed=4, hints=HINTS, force=True)
     np.testing.assert_array_equal(
-        colorizer.reproduce(photo, predictions.specs, hints=HINTS).ab, predictions.ab
+        chroma(colorizer.reproduce(photo, specs(predictions), hints=HINTS)), chroma(predictions)
     )
     for hint in HINTS:
         row, column = int(64 * (hint.row + 0.5) / 90), int(64 * (hint.column + 0.5) / 130)
         color = np.array([hint.a, hint.b])
         before, after = (
-            np.abs(ab[:, :, row, column] - color).max(1) for ab in (plain, predictions.ab)
+            np.abs(ab[:, :, row, column] - color).max(1) for ab in (plain, chroma(predictions))
         )
         assert (before > 5).all()
         assert (after < 0.25 * before).all()
@@ -225,41 +232,41 @@ def test_principal_colorings_follow_hints(colorizer: Colorizer, photo: Photo) ->
 def test_principal_colorings_go_towards_a_reference(
     colorizer: Colorizer, photo: Photo, cup: Photo
 ) -> None:
-    plain = colorizer.predict(photo, 2, seed=4).ab
-    none = colorizer.predict(photo, 2, seed=4, reference=cup, strength=0)
-    np.testing.assert_array_equal(none.ab, plain)
-    predictions = colorizer.predict(photo, 2, seed=4, reference=cup, strength=0.8)
-    assert np.abs(predictions.ab - plain).mean((1, 2, 3)).min() > 1
-    again = colorizer.reproduce(photo, predictions.specs, reference=cup)
-    np.testing.assert_array_equal(again.ab, predictions.ab)
+    plain = chroma(colorizer.colorize(photo, 2, seed=4, force=True))
+    none = colorizer.colorize(photo, 2, seed=4, reference=cup, strength=0, force=True)
+    np.testing.assert_array_equal(chroma(none), plain)
+    predictions = colorizer.colorize(photo, 2, seed=4, reference=cup, strength=0.8, force=True)
+    assert np.abs(chroma(predictions) - plain).mean((1, 2, 3)).min() > 1
+    again = colorizer.reproduce(photo, specs(predictions), reference=cup)
+    np.testing.assert_array_equal(chroma(again), chroma(predictions))
     with pytest.raises(ValueError, match=r"^reference: expected the photo"):
-        colorizer.reproduce(photo, predictions.specs)
-    full = colorizer.predict(photo, 1, seed=4, reference=cup, strength=1).ab
-    other = colorizer.predict(photo, 1, seed=400, reference=cup, strength=1).ab
-    free = colorizer.predict(photo, 1, seed=400).ab
-    first = colorizer.predict(photo, 1, seed=4).ab
+        colorizer.reproduce(photo, specs(predictions))
+    full = chroma(colorizer.colorize(photo, 1, seed=4, reference=cup, strength=1, force=True))
+    other = chroma(colorizer.colorize(photo, 1, seed=400, reference=cup, strength=1, force=True))
+    free = chroma(colorizer.colorize(photo, 1, seed=400, force=True))
+    first = chroma(colorizer.colorize(photo, 1, seed=4, force=True))
     assert np.abs(full - other).mean() < 0.5 * np.abs(free - first).mean()
 
 
 def test_temperature_zero_is_one_picture(colorizer: Colorizer, photo: Photo) -> None:
-    ab = colorizer.predict(photo, 3, temperature=0).ab
+    ab = chroma(colorizer.colorize(photo, 3, temperature=0, force=True))
     assert np.abs(ab - ab[0]).max() < 1e-3
 
 
 def test_principal_colorings_of_two_temperatures_at_once(
     colorizer: Colorizer, photo: Photo
 ) -> None:
-    warm = colorizer.predict(photo, 3)
-    calm = replace(warm.specs[1], temperature=0.4)
-    got = colorizer.reproduce(photo, [warm.specs[1], calm]).ab
-    np.testing.assert_array_equal(got[0], warm.ab[1])
-    np.testing.assert_array_equal(got[1], colorizer.predict(photo, 3, 0.4).ab[1])
+    warm = colorizer.colorize(photo, 3, force=True)
+    calm = replace(warm[1].spec, temperature=0.4)
+    got = chroma(colorizer.reproduce(photo, [warm[1].spec, calm]))
+    np.testing.assert_array_equal(got[0], warm[1].ab)
+    np.testing.assert_array_equal(got[1], colorizer.colorize(photo, 3, 0.4, force=True)[1].ab)
 
 
 def test_a_walk_between_two_temperatures_of_a_principal_coloring_does_not_jump(
     colorizer: Colorizer, photo: Photo
 ) -> None:
-    spec = colorizer.predict(photo, 3).specs[1]
+    spec = specs(colorizer.colorize(photo, 3, force=True))[1]
     walk = colorizer.interpolate(photo, spec, replace(spec, temperature=0.4), 9)
     steps = np.abs(np.diff(walk, axis=0)).mean((1, 2, 3))
     assert steps.max() < 0.4 * np.abs(walk[-1] - walk[0]).mean()

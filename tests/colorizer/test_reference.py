@@ -18,6 +18,7 @@ from colorflow.errors import PhotoError
 from colorflow.model.condition import Condition
 from colorflow.model.pyramid import ChromaPyramid
 from colorflow.photo import Photo
+from tests.colorizer.made import chroma, seeds, specs
 from tests.small_weights import GAIN
 
 ALL = (1.0,) * 5
@@ -32,13 +33,15 @@ def pooled(ab: NDArray[np.float32], side: int) -> NDArray[np.float64]:
 
 
 def test_strength_0_is_the_plain_sample(colorizer: Colorizer, photo: Photo, cup: Photo) -> None:
-    plain = colorizer.predict(photo, n=2, temperature=0.9, seed=3, samples=True)
-    given = colorizer.predict(
-        photo, n=2, temperature=0.9, seed=3, reference=cup, strength=0, samples=True
+    plain = colorizer.colorize(photo, n=2, temperature=0.9, seed=3, samples=True, force=True)
+    given = colorizer.colorize(
+        photo, n=2, temperature=0.9, seed=3, reference=cup, strength=0, samples=True, force=True
     )
-    np.testing.assert_array_equal(given.ab, plain.ab)
-    ignored = colorizer.predict(photo, n=2, temperature=0.9, seed=3, strength=1, samples=True)
-    np.testing.assert_array_equal(ignored.ab, plain.ab)
+    np.testing.assert_array_equal(chroma(given), chroma(plain))
+    ignored = colorizer.colorize(
+        photo, n=2, temperature=0.9, seed=3, strength=1, samples=True, force=True
+    )
+    np.testing.assert_array_equal(chroma(ignored), chroma(plain))
 
 
 @pytest.mark.parametrize("temperature", [0.0, 1.0])
@@ -47,17 +50,19 @@ def test_strength_1_in_all_levels_gives_a_photo_its_own_colors(
 ) -> None:
     spec = ColoringSpec(seeds=(7,) * 5, temperature=temperature, strengths=ALL)
     predictions = colorizer.reproduce(cup, [spec], reference=cup)
-    assert np.abs(predictions.ab[0] - to_grid(cup.pixels)).max() <= 1e-2
+    assert np.abs(predictions[0].ab - to_grid(cup.pixels)).max() <= 1e-2
 
 
 def test_coarse_latents_are_the_references_and_fine_ones_are_sampled(
     colorizer: Colorizer, photo: Photo, cup: Photo, encode: Callable[..., list[Tensor]]
 ) -> None:
     """The reference's given its own lightness, the others those of the plain sample."""
-    ab = colorizer.predict(photo, n=2, seed=3, reference=cup, strength=1, samples=True).ab
+    ab = chroma(
+        colorizer.colorize(photo, n=2, seed=3, reference=cup, strength=1, samples=True, force=True)
+    )
     got, plain = (
         encode(photo, ab),
-        encode(photo, colorizer.predict(photo, n=2, seed=3, samples=True).ab),
+        encode(photo, chroma(colorizer.colorize(photo, n=2, seed=3, samples=True, force=True))),
     )
     wanted = encode(cup, to_grid(cup.pixels)[None])
     for level in (0, 1):
@@ -73,7 +78,11 @@ def test_strength_goes_from_the_sample_to_the_reference_on_the_arc(
 ) -> None:
     strengths = (0.0, 0.3, 0.6, 1.0)
     ab = [
-        colorizer.predict(photo, 1, 0.5, 3, reference=cup, strength=s, samples=True).ab
+        chroma(
+            colorizer.colorize(
+                photo, 1, 0.5, 3, reference=cup, strength=s, samples=True, force=True
+            )
+        )
         for s in strengths
     ]
     steps = encode(photo, np.concatenate(ab))
@@ -94,7 +103,7 @@ def test_hints_are_of_the_photo_and_not_of_its_reference(
     condition_of: Callable[..., Condition],
 ) -> None:
     spec = ColoringSpec(seeds=(7,) * 5, strengths=ALL)
-    given = colorizer.reproduce(cup, [spec], reference=cup, hints=HINTS).ab
+    given = chroma(colorizer.reproduce(cup, [spec], reference=cup, hints=HINTS))
     with torch.no_grad():
         ab = torch.from_numpy(to_grid(cup.pixels))[None]
         latents = pyramid.encode(ab, condition_of(cup), GAIN)
@@ -108,26 +117,32 @@ def test_a_reference_comes_in_as_any_image(
 ) -> None:
     path = tmp_path / "cup.png"
     Image.fromarray(cup.pixels).save(path)
-    want = colorizer.colorize_photo(photo, n=1, reference=cup, strength=0.8, samples=True)[0]
+    want = colorizer.colorize(photo, n=1, reference=cup, strength=0.8, samples=True, force=True)[
+        0
+    ].render()
     for reference in (path, str(path), Image.fromarray(cup.pixels), cup.pixels, cup):
-        (got,) = colorizer.colorize(photo, n=1, reference=reference, strength=0.8, samples=True)
-        np.testing.assert_array_equal(np.asarray(got), want)
-    plain = colorizer.colorize_photo(photo, n=1, samples=True)[0]
+        (got,) = colorizer.colorize(
+            photo, n=1, reference=reference, strength=0.8, samples=True, force=True
+        )
+        np.testing.assert_array_equal(got.render(), want)
+    plain = colorizer.colorize(photo, n=1, samples=True, force=True)[0].render()
     assert np.abs(want.astype(int) - plain.astype(int)).max() > 10
 
 
 def test_diverse_with_a_reference(colorizer: Colorizer, photo: Photo, cup: Photo) -> None:
     """At strength 1 all coarse chroma is one, and yet no coloring comes twice."""
-    predictions = colorizer.predict(photo, n=3, seed=5, diverse=True, reference=cup, strength=1)
-    assert len(set(predictions.seeds)) == 3
-    again = colorizer.reproduce(photo, predictions.specs, reference=cup)
-    np.testing.assert_array_equal(again.ab, predictions.ab)
+    predictions = colorizer.colorize(
+        photo, n=3, seed=5, diverse=True, reference=cup, strength=1, force=True
+    )
+    assert len(set(seeds(predictions))) == 3
+    again = colorizer.reproduce(photo, specs(predictions), reference=cup)
+    np.testing.assert_array_equal(chroma(again), chroma(predictions))
 
 
 def test_a_gray_reference_is_refused(colorizer: Colorizer, photo: Photo, gray: Photo) -> None:
     message = "^gray one: has no colors that could be carried over; choose a color photo"
     with pytest.raises(PhotoError, match=message):
-        colorizer.predict(photo, reference=gray, strength=0)
+        colorizer.colorize(photo, reference=gray, strength=0, force=True)
     with pytest.raises(PhotoError, match=message):
         colorizer.interpolate(photo, 1, 2, 3, reference=gray)
 
@@ -135,4 +150,4 @@ def test_a_gray_reference_is_refused(colorizer: Colorizer, photo: Photo, gray: P
 @pytest.mark.parametrize("strength", [-0.1, 1.01, float("nan")])
 def test_a_strength_out_of_range(colorizer: Colorizer, photo: Photo, strength: float) -> None:
     with pytest.raises(ValueError, match=r"^strength: expected 0 to 1, got"):
-        colorizer.predict(photo, reference=photo, strength=strength)
+        colorizer.colorize(photo, reference=photo, strength=strength, force=True)

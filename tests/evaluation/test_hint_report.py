@@ -15,7 +15,7 @@ from PIL import Image
 from torch import Tensor
 
 from colorflow.cli import main
-from colorflow.colorizer import Colorizer
+from colorflow.colorizer import Colorizer, bits_per_dim
 from colorflow.errors import EvaluationError
 from colorflow.evaluation import bootstrap, hint_report
 from colorflow.evaluation.bootstrap import Estimate, Table
@@ -116,8 +116,8 @@ def test_bits_are_the_colorizers_with_such_hints(cup: Path, hinted: Path) -> Non
         planes = model.planes[HINT_COUNTS.index(count)]
         hints = hints_of(planes, photo.height, photo.width)
         assert len(hints) == count
-        (want,) = colorizer.bits_per_dim(photo, model.noisy[0].numpy(), hints=hints)
-        assert found[count] == pytest.approx(want, rel=1e-5)
+        (want,) = colorizer.log_prob(photo, model.noisy[0].numpy(), hints=hints)
+        assert found[count] == pytest.approx(bits_per_dim(want), rel=1e-5)
     assert found[16] != pytest.approx(found[0], rel=1e-4)
 
 

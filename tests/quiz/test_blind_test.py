@@ -351,7 +351,7 @@ def test_a_transparent_photo_is_shown_like_any_other(
     (pair,) = key_of(tmp_path / "test")["pairs"]
     photo, seed = photo_from_image(pixels), pair["seed"]
     pictures = [
-        colorizer.colorize_photo(photo, 1, std, seed=seed, samples=samples)[0]
+        colorizer.colorize(photo, 1, std, seed, samples=samples, force=True)[0].render()
         for std, samples in ((0.3, False), (1.0, True))
     ]
     write_pair(tmp_path / "e.jpg", *(pictures if pair["first"] == "left" else pictures[::-1]))

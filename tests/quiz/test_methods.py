@@ -80,17 +80,17 @@ def test_a_picture_is_the_colorizers(
     method = parse_method(text.replace("WEIGHTS", str(weights)), Path("given"), load)
     assert asked == [weights if "WEIGHTS" in text else Path("given")]
     assert method.weights == colorizer.digest
-    (own,) = colorizer.colorize_photo(astronaut, 1, temperature, seed=7, samples=samples)
-    assert np.array_equal(picture(method, astronaut), own)
+    (own,) = colorizer.colorize(astronaut, 1, temperature, 7, samples=samples, force=True)
+    assert np.array_equal(picture(method, astronaut), own.render())
     gray = photo_from_image(skimage.data.camera())
     assert method.refusal(gray, "a.png") is None, "a gray photo can be colored"
 
 
 def test_any_principal_coloring_of_any_number(colorizer: Colorizer, astronaut: Photo) -> None:
-    pictures = colorizer.colorize_photo(astronaut, 4, seed=7)
+    colorings = colorizer.colorize(astronaut, 4, seed=7, force=True)
     for number in (0, 3):
         method = parse_method(f"principal,of=4,number={number}", None, lambda _: colorizer)
-        assert np.array_equal(picture(method, astronaut), pictures[number])
+        assert np.array_equal(picture(method, astronaut), colorings[number].render())
     method = parse_method("of=2,number=2", None, lambda _: colorizer)
     with pytest.raises(EvaluationError, match=r"^number=2: expected a whole number from 0 to 1"):
         picture(method, astronaut)

@@ -10,7 +10,7 @@ import os
 import sys
 import tempfile
 import threading
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 
+from colorflow.coloring import Coloring, provenance_of
 from colorflow.photo import Photo
 
 AB = ((40, 20), (-35, 30), (10, -40), (45, -30), (-5, 50))
@@ -87,19 +88,21 @@ class FakeColorizer:
     def load(cls, weights: Path | None = None) -> FakeColorizer:
         return cls()
 
-    def predict(
+    def colorize(
         self,
         photo: Photo,
         n: int,
-        temperature: float,
-        seed: int,
+        temperature: float = 1.0,
+        seed: int = 0,
         *,
         samples: bool = False,
         diverse: bool = False,
+        force: bool = False,
         hints: Sequence[object] = (),
         reference: Photo | None = None,
         strength: float = 0.0,
-    ) -> Any:
+    ) -> list[Coloring]:
+        assert force, "visitors color what they like"
         self.calls.append((n, temperature, seed, samples, diverse))
         if photo.width == HELD_WIDTH:
             _wait_while_held()
@@ -107,31 +110,22 @@ class FakeColorizer:
             _wait_for_go()
         if samples or diverse:
             seeds = [seed + i * (3 if diverse else 1) for i in range(n)]
-            made = self._made([FakeSpec((one,) * len(LEVELS), temperature) for one in seeds])
+            specs = [FakeSpec((one,) * len(LEVELS), temperature) for one in seeds]
+            made = self._made(photo, specs)
         else:
             principal = [FakePrincipalSpec(number, n, seed) for number in range(n)]
-            made = self._made(
-                [FakeSpec((None,) * len(LEVELS), temperature, one) for one in principal]
-            )
-            made.shares = fake_shares(n)
+            specs = [FakeSpec((None,) * len(LEVELS), temperature, one) for one in principal]
+            made = self._made(photo, specs, fake_shares(n))
         if reference is not None:
-            made.ab[:] += strength * (_mean_chroma(reference) - made.ab)
+            for one in made:
+                one.ab += strength * (_mean_chroma(reference) - one.ab)
         return made
-
-    def render(
-        self, photo: Photo, chroma: np.ndarray, *, bits: Any = 8, lightness: Any = None
-    ) -> Iterator[np.ndarray]:
-        from colorflow.color.full_resolution import lightness_of, render
-
-        if lightness is None:
-            lightness = lightness_of(photo.pixels if bits == 8 else photo.full_depth)
-        for ab in chroma:
-            yield render(lightness, ab, bits=bits)
 
     def resample(
         self, photo: Photo, spec: FakeSpec, levels: Collection[int], seed: int, n: int
-    ) -> Any:
+    ) -> list[Coloring]:
         return self._made(
+            photo,
             [
                 FakeSpec(
                     tuple(
@@ -142,13 +136,8 @@ class FakeColorizer:
                     spec.principal,
                 )
                 for i in range(n)
-            ]
+            ],
         )
-
-    def bits_per_dim(
-        self, photo: Photo, ab: np.ndarray, *, hints: Sequence[object] = ()
-    ) -> np.ndarray:
-        return np.abs(ab).mean(axis=(1, 2, 3)) / 100
 
     def decode_by_level(self, photo: Photo, seed: int) -> Any:
         """Grids that fill with the seed's chroma, and latents that say their level."""
@@ -179,15 +168,26 @@ class FakeColorizer:
             )
         )
 
-    def _made(self, specs: list[FakeSpec]) -> Any:
+    def _made(
+        self, photo: Photo, specs: Sequence[Any], shares: Sequence[float] = ()
+    ) -> list[Coloring]:
         if self.error:
             raise self.error
         ab = np.array([AB[_colors_of(one) % len(AB)] for one in specs], np.float32)
         ab += np.array(
             [[((one.seeds[-1] or one.seed) - one.seed) % 7] for one in specs], np.float32
         )
-        seeds = [one.seed for one in specs]
-        return SimpleNamespace(specs=specs, seeds=seeds, ab=ab[:, :, None, None], shares=())
+        return [
+            Coloring(
+                photo,
+                spec,
+                own[:, None, None],
+                share=share,
+                provenance=provenance_of(spec, share, self.digest),
+                density=lambda own=own: -100 * np.abs(own).mean(),
+            )
+            for spec, own, share in zip(specs, ab, shares or [None] * len(specs), strict=True)
+        ]
 
 
 def fake_shares(n: int) -> tuple[float, ...]:

@@ -154,13 +154,13 @@ def test_cancel_keeps_what_is_done_and_the_next_run_goes_on(
 
 
 def test_cancel_in_the_middle_of_a_photo(tab: ColorizeTab, session: Session[ColoredPhoto]) -> None:
-    predict = tab.all._colorizer.predict
+    colorize = tab.all._colorizer.colorize
 
     def cancelling(*arguments: Any, **options: Any) -> Any:
         tab.all.cancel(session)
-        return predict(*arguments, **options)
+        return colorize(*arguments, **options)
 
-    tab.all._colorizer.predict = cancelling  # type: ignore[method-assign]
+    tab.all._colorizer.colorize = cancelling  # type: ignore[method-assign]
     rest = everything(begun(tab, session, view=SAMPLES))
     assert text(rest, tab.all.status) == "Cancelled; 0 of 3 photos are colored."
     assert counts(session) == [0, 0, 0]

@@ -11,7 +11,6 @@ import gradio as gr
 import numpy as np
 import pytest
 
-from colorflow.colorizer import Colorizer
 from colorflow.errors import ColorflowError
 from colorflow.photo import photo_from_image
 from colorflow.quiz import game as game_module
@@ -51,25 +50,19 @@ def players(quiz: Quiz, tmp_path: Path) -> Players:
     return Players(quiz, tmp_path)
 
 
-class FullSizeColorizer(FakeColorizer):
-    """Renders as the real one does."""
-
-    render = Colorizer.render  # type: ignore[assignment]
-
-
 def test_results_are_rendered_without_a_float_plane_of_lightness(quiz: Quiz, root: Path) -> None:
     """Beside the result itself, memory for strips of rows alone."""
     side = 2048
     gradient = np.arange(side, dtype=np.float32)[:, None] + np.arange(side, dtype=np.float32)
     photo = photo_from_image((gradient / 16).astype(np.uint8), "large.png")
-    colorizer = FullSizeColorizer()
+    colorizer = FakeColorizer()
     with gr.Blocks(analytics_enabled=False):
         api = Api(colorizer, root, MemoryBudget(), quiz)  # type: ignore[arg-type]
-    predictions = colorizer.predict(photo, 1, 1.0, 0)
-    api._write(photo, predictions, "jpeg")  # what is allocated once
+    colorings = colorizer.colorize(photo, 1, force=True)
+    api._write(photo, colorings, "jpeg")  # what is allocated once
     tracemalloc.start()
     try:
-        api._write(photo, predictions, "jpeg")
+        api._write(photo, colorings, "jpeg")
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()

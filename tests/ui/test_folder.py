@@ -395,13 +395,13 @@ def test_other_photos_during_the_work_win(
     folder: FolderTab, colorizer: FakeColorizer, album: Path, root: Path
 ) -> None:
     session = taken(folder, album)
-    predict = colorizer.predict
+    colorize = colorizer.colorize
 
-    def interrupted_predict(*arguments: Any, **options: Any) -> Any:
+    def interrupted(*arguments: Any, **options: Any) -> Any:
         session.close()
-        return predict(*arguments, **options)
+        return colorize(*arguments, **options)
 
-    colorizer.predict = interrupted_predict  # type: ignore[method-assign]
+    colorizer.colorize = interrupted  # type: ignore[method-assign]
     begin(folder, session)
     steps = list(folder.color(session))
     assert [text(step, folder.status) for step in steps] == ["0 of 5 done. Now a.jpg."]

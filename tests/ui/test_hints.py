@@ -142,7 +142,8 @@ def test_a_likely_color_is_one_of_the_model_s_at_that_point(
     preview = read_photo(session.current.photo.preview)
     around = preview.pixels[36:39, 407:410]
     assert offered[0].lightness == pytest.approx(color.rgb2lab(around)[..., 0].mean(), abs=0.1)
-    samples = hinted.predict(preview, 24, 1.0, 0, samples=True).ab
+    made = hinted.colorize(preview, 24, samples=True, force=True)
+    samples = np.stack([one.ab for one in made])
     there = samples[:, :, 37 * 64 // 683, 408 * 64 // 1024]
     away = np.hypot(there[:, 0] - offered[0].a, there[:, 1] - offered[0].b)
     assert (away < 14).mean() >= offered[0].share
@@ -175,14 +176,14 @@ def test_colors_of_a_point_that_was_left_are_not_offered(
 ) -> None:
     session = opened(hints, small)
     hints.put(session, 20, 20)
-    predict = hints._colorizer.predict
+    colorize = hints._colorizer.colorize
 
-    def predict_slowly(*arguments: Any, **options: Any) -> Any:
-        monkeypatch.setattr(hints._colorizer, "predict", predict)
+    def colorize_slowly(*arguments: Any, **options: Any) -> Any:
+        monkeypatch.setattr(hints._colorizer, "colorize", colorize)
         hints.put(session, 40, 50)  # while colors for the first point are sought
-        return predict(*arguments, **options)
+        return colorize(*arguments, **options)
 
-    monkeypatch.setattr(hints._colorizer, "predict", predict_slowly)
+    monkeypatch.setattr(hints._colorizer, "colorize", colorize_slowly)
     assert hints.offer(session)[hints.swatches] == gr.skip()
     assert session.current.offered == ()
     assert "swatch" in value(hints.offer(session), hints.swatches)
@@ -245,24 +246,25 @@ def test_the_first_principal_coloring_is_shown_with_the_hints_given(
     session = opened(hints, small)
     preview = read_photo(session.current.photo.preview)
     coloring = session.require().require_chosen()
-    assert np.abs(coloring.ab - hinted.predict(preview, 1).ab[0]).max() < 0.1
+    assert np.abs(coloring.ab - hinted.colorize(preview, 1, force=True)[0].ab).max() < 0.1
     hints.put(session, 20, 20)
     hints.pick_freely(session, "#00a000")
     coloring = session.require().require_chosen()
     hint = points_of(session)
     assert preview.pixels.shape[:2] == (64, 64), "so that the hint is the same on both"
-    assert np.abs(coloring.ab - hinted.predict(preview, 1, hints=hint).ab[0]).max() < 0.1
+    (want,) = hinted.colorize(preview, 1, hints=hint, force=True)
+    assert np.abs(coloring.ab - want.ab).max() < 0.1
 
 
 def test_other_colors_are_the_next_principal_colorings_in_turn(
     hints: HintsTab, hinted: Colorizer, small: Path
 ) -> None:
     session = opened(hints, small)
-    principal = hinted.predict(read_photo(session.current.photo.preview), 4)
+    principal = hinted.colorize(read_photo(session.current.photo.preview), 4, force=True)
     for number in (1, 2, 3, 0):
         hints.other_colors(session)
-        assert session.current.spec == principal.specs[number]
-        assert np.abs(session.current.chosen.ab - principal.ab[number]).max() < 0.1
+        assert session.current.spec == principal[number].spec
+        assert np.abs(session.current.chosen.ab - principal[number].ab).max() < 0.1
 
 
 def test_other_colors_keep_the_points(hints: HintsTab, small: Path) -> None:
@@ -334,7 +336,7 @@ def test_a_color_of_a_face_stays_in_the_face() -> None:
     row, column = 123, 225
     tan = material_swatches(70)[1]
     plain, hinted = (
-        shipped.predict(photo, 1, hints=hints).ab[0]
+        shipped.colorize(photo, 1, hints=hints, force=True)[0].ab
         for hints in ((), [Hint(row, column, tan.a, tan.b)])
     )
     change = np.hypot(*(hinted - plain))

@@ -156,13 +156,13 @@ def test_another_photo_during_the_work_wins(
     reference: ReferenceTab, colorizer: FakeColorizer, small: Path, gray: Path, blue: Path
 ) -> None:
     sessions = both(reference, small, blue)
-    predict = colorizer.predict
+    colorize = colorizer.colorize
 
-    def interrupted_predict(*arguments: Any, **options: Any) -> Any:
+    def interrupted(*arguments: Any, **options: Any) -> Any:
         reference.open_photo(str(gray), *sessions)
-        return predict(*arguments, **options)
+        return colorize(*arguments, **options)
 
-    colorizer.predict = interrupted_predict  # type: ignore[method-assign]
+    colorizer.colorize = interrupted  # type: ignore[method-assign]
     assert reference.carry(*sessions, 0.5, 0) == {reference.status: gr.skip()}
     assert sessions[0].require().chosen is None
 

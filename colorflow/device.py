@@ -1,0 +1,33 @@
+"""Where to compute: the device of a name, and the best one."""
+
+from __future__ import annotations
+
+import torch
+
+from colorflow.errors import DeviceError
+
+
+def device_of(name: str) -> torch.device:
+    """The device of a name.
+
+    Args:
+        name: ``auto`` for the best device that is there, or one of PyTorch's by name, such as
+            ``cpu``, ``cuda`` or ``cuda:1``.
+
+    Raises:
+        DeviceError: if nothing can be computed there.
+    """
+    try:
+        device = torch.device(best_device() if name == "auto" else name)
+        torch.empty(1, device=device)
+    except (RuntimeError, AssertionError) as error:  # AssertionError: a build without CUDA
+        detail = str(error).split("\n")[0]
+        raise DeviceError(
+            f"{name}: there is no such device here ({detail}); choose cpu, or auto for the best one"
+        ) from error
+    return device
+
+
+def best_device() -> str:
+    """A CUDA GPU if there is one, otherwise the CPU; Apple's GPUs lack the float64 of hints."""
+    return "cuda" if torch.cuda.is_available() else "cpu"

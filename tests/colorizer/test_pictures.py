@@ -1,0 +1,302 @@
+"""What a Colorizer takes, and what a Coloring carries: one picture or several, seeds, files."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+
+from colorflow.batch import Settings, make_plan, run_in_process
+from colorflow.color.full_resolution import lightness_of
+from colorflow.color.grid import to_grid
+from colorflow.colorizer import Colorizer, Hint
+from colorflow.device import best_device
+from colorflow.errors import DeviceError, PhotoError, UnreadablePhotoError, WritePhotoError
+from colorflow.limits import LARGEST_SEED
+from colorflow.photo import Photo, Principal, photo_from_image, read_photo, read_provenance
+from tests.colorizer.made import chroma, sample_spec, seeds
+
+HINTS = (Hint(20, 30, 40, -20),)
+
+
+@pytest.fixture(scope="module")
+def path(tmp_path_factory: pytest.TempPathFactory, gray: Photo) -> Path:
+    """A gray photo as a file, with a resolution."""
+    path = tmp_path_factory.mktemp("photos") / "cup.png"
+    Image.fromarray(gray.pixels).save(path, dpi=(300, 300))
+    return path
+
+
+class Stream(io.RawIOBase):
+    """A file that can only be read from where it is, like a pipe."""
+
+    def __init__(self, data: bytes) -> None:
+        self._data = io.BytesIO(data)
+
+    def readable(self) -> bool:
+        return True
+
+    def read(self, size: int | None = -1) -> bytes:
+        return self._data.read(size)
+
+
+def forms_of(path: Path) -> list[Any]:
+    written = io.BytesIO()
+    written.write(path.read_bytes())  # and not rewound
+    pixels = np.asarray(Image.open(path))
+    return [
+        path,
+        str(path),
+        path.read_bytes(),
+        written,
+        Stream(path.read_bytes()),
+        Image.open(path),
+        pixels,
+        pixels / 255,
+        photo_from_image(pixels),
+    ]
+
+
+USES: dict[str, Callable[[Colorizer, Any], NDArray[Any]]] = {
+    "colorize": lambda colorizer, one: chroma(colorizer.colorize(one, 2, samples=True)),
+    "reproduce": lambda colorizer, one: chroma(colorizer.reproduce(one, [sample_spec(3)])),
+    "resample": lambda colorizer, one: chroma(colorizer.resample(one, 3, (64,), 5)),
+    "interpolate": lambda colorizer, one: colorizer.interpolate(one, 1, 2, 3),
+    "decode_by_level": lambda colorizer, one: colorizer.decode_by_level(one, 1)[-1].ab,
+    "uncertainty": lambda colorizer, one: colorizer.uncertainty(one, 5, level=0.5).map,
+    "log_prob": lambda colorizer, one: colorizer.log_prob(one),
+    "render": lambda colorizer, one: next(
+        colorizer.render(one, np.zeros((1, 2, 64, 64), np.float32))
+    ),
+    "model_of": lambda colorizer, one: np.concatenate(
+        [z.ravel() for z in colorizer.model_of(one).encode(np.zeros((1, 2, 64, 64), "f4"))[0]]
+    ),
+}
+
+
+@pytest.mark.parametrize("use", USES)
+def test_everything_takes_pictures_in_every_form(
+    colorizer: Colorizer, path: Path, use: str
+) -> None:
+    want, *others = (USES[use](colorizer, one) for one in forms_of(path))
+    for other in others:
+        np.testing.assert_array_equal(other, want)
+
+
+def test_a_coloring_that_was_made_may_be_varied(colorizer: Colorizer, path: Path) -> None:
+    first, second = colorizer.colorize(path, 2)
+    walk = colorizer.interpolate(path, first, second, 2)
+    np.testing.assert_array_equal(walk, chroma([first, second]))
+    (anew,) = colorizer.resample(path, second, (64,), 5)
+    assert anew.spec == second.spec.resampled([4], 5)
+    np.testing.assert_allclose(colorizer.decode_by_level(path, first)[-1].ab, first.ab, atol=0.02)
+
+
+@pytest.mark.parametrize(
+    ("thing", "message"),
+    [
+        (None, "^picture: expected a path, bytes, an open file, .* got NoneType"),
+        (3, "^picture: expected .* got int"),
+        (io.StringIO("text"), "^picture: expected a file that is open in binary mode"),
+        (np.zeros((2, 2, 2)), "^image: expected an array"),
+    ],
+)
+def test_what_is_no_picture_is_refused(colorizer: Colorizer, thing: Any, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        colorizer.colorize(thing)
+    with pytest.raises(ValueError, match=message):
+        colorizer.log_prob(thing)
+
+
+def test_files_that_cannot_be_read_are_named(colorizer: Colorizer, path: Path) -> None:
+    with pytest.raises(UnreadablePhotoError, match=r"^<bytes>: the file is empty$"):
+        colorizer.colorize(b"")
+    with pytest.raises(UnreadablePhotoError, match=r"^<bytes>: .* damaged, incomplete"):
+        colorizer.colorize(path.read_bytes()[:200])
+    closed = path.open("rb")
+    closed.close()
+    with pytest.raises(UnreadablePhotoError, match=rf"^{path}: the file cannot be read \("):
+        colorizer.colorize(closed)
+
+
+# several pictures
+
+
+def test_several_pictures_keep_their_order(colorizer: Colorizer, path: Path, cup: Photo) -> None:
+    turned = np.ascontiguousarray(np.asarray(Image.open(path))[::-1])
+    for many in ([path, turned], (path, turned), [read_photo(path), Image.fromarray(turned)]):
+        made = colorizer.colorize(many, 2, seed=4, samples=True)
+        assert [len(one) for one in made] == [2, 2]
+        for one, picture in zip(made, (path, turned), strict=True):
+            want = colorizer.colorize(picture, 2, seed=4, samples=True)
+            np.testing.assert_array_equal(chroma(one), chroma(want))
+    assert colorizer.colorize([]) == []
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_an_array_of_pictures(colorizer: Colorizer, gray: Photo, channels: int) -> None:
+    batch = np.stack([gray.pixels, gray.pixels[::-1]])[..., None].repeat(channels, axis=-1)
+    made = colorizer.colorize(batch, 1, samples=True)
+    assert [one.image.size for (one,) in made] == [(250, 200)] * 2
+    (want,) = colorizer.colorize(gray.pixels[::-1], 1, samples=True)
+    np.testing.assert_array_equal(made[1][0].ab, want.ab)
+
+
+def test_the_first_picture_that_fails_ends_the_call_and_is_numbered(
+    colorizer: Colorizer, path: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(UnreadablePhotoError, match="nothing-here") as caught:
+        colorizer.colorize([path, tmp_path / "nothing-here.jpg", path], 1)
+    assert caught.value.__notes__ == ["It is about picture 2 of 3."]
+    with pytest.raises(ValueError, match=r"^image: expected .* got shape \(0, 3\)") as wrong:
+        colorizer.colorize([np.zeros((0, 3))], 1)
+    assert wrong.value.__notes__ == ["It is about picture 1 of 1."]
+
+
+# photos that have colors
+
+
+def test_colors_are_replaced_only_when_asked(colorizer: Colorizer, cup: Photo) -> None:
+    sepia = np.asarray(Image.fromarray(cup.pixels).convert("L"))[..., None] * (1, 0.9, 0.7)
+    assert len(colorizer.colorize(sepia.astype(np.uint8), 1)) == 1, "a tint is no color"
+    message = "^<image>: already has colors; force=True colors it again"
+    for pictures in (cup, [cup], cup.pixels):
+        with pytest.raises(PhotoError, match=message):
+            colorizer.colorize(pictures, 1)
+    (made,) = colorizer.colorize(cup, 1, force=True)
+    assert np.abs(made.ab - to_grid(cup.pixels)).mean() > 1
+    assert np.abs(lightness_of(made.render()) - lightness_of(cup.pixels)).max() <= 0.5
+
+
+# seeds
+
+
+def test_a_drawn_seed_is_told_and_gives_the_same_again(
+    colorizer: Colorizer, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = torch.get_rng_state()
+    made = colorizer.colorize([path, path], 2, seed=None, samples=True)
+    first = made[0][0].seed
+    assert [seeds(one) for one in made] == [[first, first + 1]] * 2
+    again = colorizer.colorize(path, 2, seed=first, samples=True)
+    np.testing.assert_array_equal(chroma(again), chroma(made[0]))
+    assert torch.equal(before, torch.get_rng_state())
+    drawn = {colorizer.colorize(path, 1, seed=None, samples=True)[0].seed for _ in range(3)}
+    assert len(drawn) == 3
+    monkeypatch.setattr("secrets.randbelow", lambda below: below - 1)
+    assert seeds(colorizer.colorize(path, 2, seed=None)) == [LARGEST_SEED] * 2
+
+
+# saving
+
+
+def test_a_saved_coloring_is_the_commands_file(
+    colorizer: Colorizer, path: Path, tmp_path: Path
+) -> None:
+    """To the byte, and the command then takes it for its own."""
+    settings = Settings(n=3, seed=5, temperature=0.9)
+    plan = make_plan([path], tmp_path / "out", settings, hints={"cup.png": HINTS})
+    (outcome,) = run_in_process(plan, colorizer)
+    files = [Path(str(one.path)) for one in outcome.colorings]
+    assert [file.name for file in files] == ["cup_a.png", "cup_b.png", "cup_c.png"]
+    made = colorizer.colorize(path, 3, 0.9, 5, hints=HINTS)
+    for one, file in zip(made, files, strict=True):
+        one.save(tmp_path / file.name)
+        assert (tmp_path / file.name).read_bytes() == file.read_bytes()
+        one.save(file)  # a coloring may be replaced
+    said = read_provenance(files[1])
+    assert said
+    assert said.principal == Principal("b", 3, made[1].share)
+    (again,) = run_in_process(plan, colorizer)
+    assert (again.status, again.reason) == ("skipped", outcome.reason or again.reason)
+
+
+def test_samples_saved_from_other_forms_say_their_photo(
+    colorizer: Colorizer, path: Path, tmp_path: Path
+) -> None:
+    """A picture in memory has no file to be told by."""
+    said = []
+    file = Stream(path.read_bytes())
+    for form in (path, path.read_bytes(), file, np.asarray(Image.open(path))):
+        (one,) = colorizer.colorize(form, 1, seed=7, samples=True)
+        one.save(tmp_path / "x.jpg")
+        found = read_provenance(tmp_path / "x.jpg")
+        assert found
+        assert (found.seed, found.model) == (7, colorizer.digest)
+        said.append(found.photo)
+    assert said[0]
+    assert said == [said[0]] * 3 + [None]
+
+
+def test_what_a_statement_does_not_determine_is_not_taken_for_the_commands(
+    colorizer: Colorizer, path: Path, cup: Photo
+) -> None:
+    (toward,) = colorizer.colorize(path, 1, reference=cup)
+    (varied,) = colorizer.resample(path, 3, (64,), 5)
+    (plain,) = colorizer.resample(path, colorizer.colorize(path, 1)[0], colorizer.levels, 5)
+    assert toward.provenance.photo is None
+    assert varied.provenance.photo is None
+    assert plain.provenance == colorizer.colorize(path, 1, seed=5, samples=True)[0].provenance
+
+
+def test_16_bits_and_transparency_are_saved(colorizer: Colorizer, tmp_path: Path) -> None:
+    ramp = np.linspace(0, 65535, 64 * 64).astype(np.uint16).reshape(64, 64)
+    (one,) = colorizer.colorize(ramp, 1)
+    one.save(tmp_path / "deep.png")
+    assert read_photo(tmp_path / "deep.png").bits == 16
+    assert one.render().dtype == np.uint8
+    clear = np.dstack([(ramp >> 8).astype(np.uint8)] * 3 + [np.full((64, 64), 99, np.uint8)])
+    (one,) = colorizer.colorize(clear, 1)
+    one.save(tmp_path / "clear.png")
+    saved = read_photo(tmp_path / "clear.png").alpha
+    assert saved is not None
+    assert (saved == 99).all()
+    assert one.image is one.image, "it is made once"
+
+
+def test_saving_replaces_no_other_file(colorizer: Colorizer, path: Path, tmp_path: Path) -> None:
+    (one,) = colorizer.colorize(path, 1)
+    before = path.read_bytes()
+    with pytest.raises(WritePhotoError, match=r"cup\.png: .* no coloring that colorflow made"):
+        one.save(path)
+    assert path.read_bytes() == before
+    with pytest.raises(WritePhotoError, match=r"cannot write '\.xyz' files; choose \.jpg"):
+        one.save(tmp_path / "a.xyz")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_coloring_says_what_it_is(colorizer: Colorizer, path: Path) -> None:
+    _, second = colorizer.colorize(path, 2, seed=3)
+    (sample,) = colorizer.colorize(path, 1, seed=3, samples=True)
+    share = second.share
+    assert repr(second) == f"<Coloring of {path}: principal coloring b of 2, share {share}, seed 3>"
+    assert repr(sample) == f"<Coloring of {path}: sample, seed 3>"
+
+
+# devices
+
+
+def test_auto_takes_a_gpu_where_there_is_one(
+    weights: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    assert best_device() == "cuda"
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: bool(asked.append(1)))
+    assert Colorizer.load(weights).colorize(np.zeros((8, 8)), 1)[0].ab.shape == (2, 64, 64)
+    assert asked == [1]
+
+
+@pytest.mark.parametrize("device", ["cuda:7", "nonsense", "xpu"])
+def test_a_device_that_is_not_there_is_one_sentence(weights: Path, device: str) -> None:
+    message = rf"^{device}: there is no such device here \([^\n]+\); choose cpu, or auto for .*$"
+    with pytest.raises(DeviceError, match=message) as caught:
+        Colorizer.load(weights, device=device)
+    assert "\n" not in str(caught.value)
