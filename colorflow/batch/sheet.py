@@ -10,9 +10,9 @@ says itself which photos it does not show.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TypeVar
 
 import numpy as np
 from PIL import Image
@@ -25,7 +25,7 @@ from colorflow.batch.sheet_row import SheetPicture, SheetRow
 from colorflow.color.grid import resize_by_area
 from colorflow.errors import PhotoError, UnreadablePhotoError, WritePhotoError
 from colorflow.files import FileKind
-from colorflow.photo import LETTERS, read_photo
+from colorflow.photo import DEFAULT_MAX_PIXELS, LETTERS, read_photo
 
 MOST_HEIGHT = 12_000
 """Pixels of all rows of a picture; with the notes below it keeps within the 16383 of WebP."""
@@ -40,8 +40,6 @@ _SUFFIXES = (".jpg", ".png", ".webp", ".html")
 _SHORT_SIDE, _LONG_SIDE = 300, 900
 """Pixels: shorter side of a picture, and the longer side's bound, which goes first."""
 
-Block = TypeVar("Block")
-
 
 def check_sheet(path: Path) -> None:
     """Raises `WritePhotoError` unless a sheet can have this name."""
@@ -54,7 +52,14 @@ def sheet_kind(path: Path) -> FileKind:
     return HTML_SHEET if _is_html(path) else PICTURE_SHEET
 
 
-def write_sheet(path: Path, outcomes: Iterable[PhotoOutcome], *, at_full_size: bool = False) -> int:
+def write_sheet(
+    path: Path,
+    outcomes: Iterable[PhotoOutcome],
+    *,
+    at_full_size: bool = False,
+    page: Path | None = None,
+    max_pixels: int = DEFAULT_MAX_PIXELS,
+) -> int:
     """Writes a contact sheet of the photos that have results.
 
     Photos that failed, or whose pictures cannot be read any more, are named at the end.
@@ -63,9 +68,11 @@ def write_sheet(path: Path, outcomes: Iterable[PhotoOutcome], *, at_full_size: b
         path: the file, .jpg, .png, .webp or .html.
         outcomes: of a batch.
         at_full_size: whether to show a piece of each result, for enlarged photos.
+        page: another file, .html, for the same as a page; each picture is read once for both.
+        max_pixels: largest width times height of a photo.
 
     Returns:
-        The number of photos shown; if there are none, nothing is written.
+        The number of photos that the first file shows; if there are none, nothing is written.
 
     Raises:
         WritePhotoError: if it cannot be written.
@@ -78,22 +85,66 @@ def write_sheet(path: Path, outcomes: Iterable[PhotoOutcome], *, at_full_size: b
         if not outcome.colorings
     ]
     before = len(missing)
-    rows = _readable_rows(colored, missing, _detail_row if at_full_size else _row)
-    if _is_html(path):
-        sections = _fitting((html_row(row, path.parent) for row in rows), len, MOST_BYTES)
-        shown = len(sections)
-    else:
-        blocks = _fitting((picture_row(row) for row in rows), lambda one: one.height, MOST_HEIGHT)
-        shown = len(blocks)
-    if not shown:
-        return 0
-    left = len(colored) - shown - (len(missing) - before)
-    notes = _notes(left, len(colored), missing)
-    if _is_html(path):
-        write_html_sheet(path, sections, notes)
-    else:
-        write_picture_sheet(path, blocks, notes)
-    return shown
+    row_of = partial(_detail_row if at_full_size else _row, max_pixels=max_pixels)
+    sheets = [_Sheet(one) for one in (path, page) if one is not None]
+    for row in _readable_rows(colored, missing, row_of):
+        for sheet in sheets:
+            sheet.add(row)
+        if all(sheet.is_full for sheet in sheets):
+            break
+    for sheet in sheets if sheets[0].shown else ():
+        left = len(colored) - sheet.shown - (len(missing) - before)
+        sheet.write(_notes(left, len(colored), missing))
+    return sheets[0].shown
+
+
+class _Sheet:
+    """A sheet that takes rows until it is full, but at least one.
+
+    Args:
+        path: the file.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.is_full = False
+        self._path = path
+        self._sections: list[str] = []
+        self._blocks: list[Image.Image] = []
+        self._used = 0
+
+    @property
+    def shown(self) -> int:
+        """The number of its rows."""
+        return len(self._sections) + len(self._blocks)
+
+    def add(self, row: SheetRow) -> None:
+        """Takes a row unless it is full."""
+        if self.is_full:
+            return
+        if _is_html(self._path):
+            section = html_row(row, self._path.parent)
+            if self._fits(len(section), MOST_BYTES):
+                self._sections.append(section)
+        else:
+            block = picture_row(row)
+            if self._fits(block.height, MOST_HEIGHT):
+                self._blocks.append(block)
+
+    def write(self, notes: list[str]) -> None:
+        """Writes the file.
+
+        Raises:
+            WritePhotoError: if it cannot be written.
+        """
+        if _is_html(self._path):
+            write_html_sheet(self._path, self._sections, notes)
+        else:
+            write_picture_sheet(self._path, self._blocks, notes)
+
+    def _fits(self, size: int, most: int) -> bool:
+        self._used += size
+        self.is_full = bool(self.shown) and self._used > most
+        return not self.is_full
 
 
 def caption_of(coloring: ColoredFile) -> str:
@@ -108,18 +159,6 @@ def caption_of(coloring: ColoredFile) -> str:
 
 def _is_html(path: Path) -> bool:
     return path.suffix.lower() == ".html"
-
-
-def _fitting(blocks: Iterable[Block], size: Callable[[Block], int], most: int) -> list[Block]:
-    """The first block, and those after it until their sizes would add up to more than `most`."""
-    kept: list[Block] = []
-    used = 0
-    for block in blocks:
-        used += size(block)
-        if kept and used > most:
-            break
-        kept.append(block)
-    return kept
 
 
 def _notes(left: int, of: int, missing: list[str]) -> list[str]:
@@ -146,27 +185,27 @@ def _readable_rows(
             missing.append(f"{outcome.path.name}: {Path(error.source).name}: {error.reason}")
 
 
-def _row(outcome: PhotoOutcome) -> SheetRow:
+def _row(outcome: PhotoOutcome, *, max_pixels: int) -> SheetRow:
     shown, of = outcome.colorings[:MOST_COLORINGS], len(outcome.colorings)
     name = outcome.path.name
-    gray = Image.fromarray(_thumbnail(outcome.path)).convert("L")
+    gray = Image.fromarray(_thumbnail(outcome.path, max_pixels)).convert("L")
     pictures = [SheetPicture(gray.convert("RGB"), "In gray", None)]
     for one in shown:
-        image = Image.fromarray(_thumbnail(one.path)).convert("RGB")
+        image = Image.fromarray(_thumbnail(one.path, max_pixels)).convert("RGB")
         pictures.append(SheetPicture(image, caption_of(one), one.path))
     return SheetRow(name, f"{len(shown)} of {of} colorings" if len(shown) < of else "", pictures)
 
 
-def _detail_row(outcome: PhotoOutcome) -> SheetRow:
+def _detail_row(outcome: PhotoOutcome, *, max_pixels: int) -> SheetRow:
     """Pieces of the middle: of the photo, and of its enlarged versions."""
     shown, of = outcome.colorings[:MOST_COLORINGS], len(outcome.colorings)
     pieces, wide = [], 1
     for one in shown:
-        pixels = _pixels(one.path)
+        pixels = _pixels(one.path, max_pixels)
         wide = pixels.shape[1]
         image = Image.fromarray(_middle(pixels, 1)).convert("RGB")
         pieces.append(SheetPicture(image, caption_of(one), one.path))
-    photo = _pixels(outcome.path)
+    photo = _pixels(outcome.path, max_pixels)
     before = Image.fromarray(_middle(photo, max(1, wide // photo.shape[1]))).convert("RGB")
     remark = f"{len(shown)} of {of} samples" if len(shown) < of else ""
     return SheetRow(outcome.path.name, remark, [SheetPicture(before, "Before", None), *pieces])
@@ -182,21 +221,21 @@ def _middle(pixels: np.ndarray, scale: int) -> np.ndarray:
     return np.ascontiguousarray(piece.repeat(scale, 0).repeat(scale, 1))
 
 
-def _thumbnail(path: Location) -> np.ndarray:
-    pixels = _pixels(path)
+def _thumbnail(path: Location, max_pixels: int) -> np.ndarray:
+    pixels = _pixels(path, max_pixels)
     short, long = sorted(pixels.shape[:2])
     scale = min(_SHORT_SIDE / short, _LONG_SIDE / long)
     height, width = (max(1, round(side * scale)) for side in pixels.shape[:2])
     return np.round(resize_by_area(pixels, height, width)).astype(np.uint8)
 
 
-def _pixels(path: Location) -> np.ndarray:
+def _pixels(path: Location, max_pixels: int) -> np.ndarray:
     if isinstance(path, Path):
-        return read_photo(path).pixels
+        return read_photo(path, max_pixels=max_pixels).pixels
     with TemporaryDirectory(prefix="colorflow-", ignore_cleanup_errors=True) as folder:
         copy = Path(folder) / "photo"
         download(path, copy)
         try:
-            return read_photo(copy).pixels
+            return read_photo(copy, max_pixels=max_pixels).pixels
         except PhotoError as error:
             raise UnreadablePhotoError(str(path), error.reason) from error

@@ -38,8 +38,8 @@ if TYPE_CHECKING:
 
 Format = Literal["auto", "png", "jpg"]
 
-_RESULTS, _SHEET = "colored", "contact-sheet.jpg"
-"""Names in the archive: the folder of the results, and a file."""
+_RESULTS, _SHEET, _SHEET_PAGE = "colored", "contact-sheet.jpg", "contact-sheet.html"
+"""Names in the archive: the folder of the results, and files."""
 _LONGEST_NAME = 60
 """Letters of the upload's name that the name of the archive keeps."""
 _AS_ON_THE_PAGE = (
@@ -191,7 +191,7 @@ class FolderJob(Job):
         )
 
     def _finish(self, began: datetime, seconds: float) -> None:
-        """Write the report and the contact sheet, and pack everything into one archive."""
+        """Write the report and the contact sheets, and pack everything into one archive."""
         plan, records = self._for_the_visitor()
         made = self._made
         made.mkdir(exist_ok=True)
@@ -205,7 +205,9 @@ class FolderJob(Job):
         ]
         largest = max(map(self._pixels_of, (task.path for task in self._plan.tasks)), default=0)
         with self._budget.reserve(largest):  # photos and results are read one after the other
-            if write_sheet(made / _SHEET, self._plan.in_order(said)):
+            outcomes = self._plan.in_order(said)
+            limit = self._settings.max_pixels
+            if write_sheet(made / _SHEET, outcomes, page=made / _SHEET_PAGE, max_pixels=limit):
                 sheet = Path(shutil.copyfile(made / _SHEET, out / _SHEET))
         archive = out / f"{self._intake.name[:_LONGEST_NAME]}-colored.zip"
         pack(made, archive)

@@ -29,7 +29,7 @@ from colorflow.batch import (
 from colorflow.batch.sheet import caption_of, check_sheet
 from colorflow.colorizer import Colorizer
 from colorflow.errors import WritePhotoError
-from colorflow.photo import COLORING, is_own_picture, read_photo
+from colorflow.photo import COLORING, Photo, is_own_picture, read_photo
 
 ODD = os.fsdecode(b"caf\xe9\n <b>&\"' 50% #1?a:b \xc3\xbc \xe5\x86\x99.png")
 
@@ -244,6 +244,34 @@ def test_a_full_sheet_says_how_many_photos_it_leaves_out(
     assert write_sheet(tmp_path / "s.png", outcomes) == 2
     monkeypatch.setattr(sheet, "MOST_HEIGHT", 1)
     assert write_sheet(tmp_path / "s.png", outcomes) == 1  # at least one
+
+
+def test_a_picture_and_a_page_are_made_at_once(
+    save_photo: Save, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each picture is read once; the page goes on where the picture is full."""
+    outcomes = colored([save_photo(tmp_path / f"{number}.png", number) for number in range(4)])
+    read = []
+
+    def counted(path: Path, *, max_pixels: int) -> Photo:
+        read.append((path.name, max_pixels))
+        return read_photo(path, max_pixels=max_pixels)
+
+    monkeypatch.setattr(sheet, "MOST_HEIGHT", 800)
+    assert write_sheet(tmp_path / "alone.png", outcomes) == 2
+    assert write_sheet(tmp_path / "alone.html", outcomes) == 4
+    monkeypatch.setattr(sheet, "read_photo", counted)
+    page = tmp_path / "s.html"
+    assert write_sheet(tmp_path / "s.png", outcomes, page=page, max_pixels=64 * 48) == 2
+    assert page.read_bytes() == (tmp_path / "alone.html").read_bytes()
+    assert (tmp_path / "s.png").read_bytes() == (tmp_path / "alone.png").read_bytes()
+    pictures = [one.path.name for outcome in outcomes for one in (outcome, *outcome.colorings)]
+    assert read == [(name, 64 * 48) for name in pictures]
+
+
+def test_a_photo_above_the_limit_is_named(save_photo: Save, tmp_path: Path) -> None:
+    outcomes = colored([save_photo(tmp_path / "a.png")])
+    assert write_sheet(tmp_path / "s.html", outcomes, max_pixels=64 * 48 - 1) == 0
 
 
 def test_what_one_row_and_the_notes_hold_is_bounded(save_photo: Save, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import zipfile
 from collections.abc import Callable, Iterable
@@ -153,7 +154,7 @@ def test_from_zip_to_zip(folder: FolderTab, album: Path, tmp_path: Path) -> None
     assert set(made) == {
         "colored/a_a.jpg", "colored/a_b.jpg", "colored/1931/b_a.png",
         "colored/1931/b_b.png", "colored/1931/inner/c_a.png", "colored/1931/inner/c_b.png",
-        "report.json", "report.html", "contact-sheet.jpg",
+        "report.json", "report.html", "contact-sheet.jpg", "contact-sheet.html",
     }  # fmt: skip
     for name in pictures(made):
         letter = name.rpartition("_")[2].partition(".")[0]
@@ -166,6 +167,8 @@ def test_from_zip_to_zip(folder: FolderTab, album: Path, tmp_path: Path) -> None
     assert Image.open(BytesIO(made["colored/1931/b_a.png"])).size == (60, 20)
     sheet = Path(value(last, folder.sheet))
     assert sheet.read_bytes() == made["contact-sheet.jpg"]
+    links = re.findall(r'<a href="([^"]+)">', made["contact-sheet.html"].decode())
+    assert set(links) == set(pictures(made)), "of the archive"
 
 
 def test_the_report_names_what_failed_and_no_folder_of_the_server(
@@ -199,13 +202,21 @@ def test_the_contact_sheet_names_no_folder_of_the_server(
 ) -> None:
     shown: list[PhotoOutcome] = []
 
-    def write_sheet(_: Path, outcomes: Iterable[PhotoOutcome]) -> int:
+    limits = []
+
+    def write_sheet(
+        _: Path, outcomes: Iterable[PhotoOutcome], *, page: Path, max_pixels: int
+    ) -> int:
         shown.extend(outcomes)
+        limits.append((page.name, max_pixels))
         return 0
 
     monkeypatch.setattr(folder_job, "write_sheet", write_sheet)
-    color_all(folder, taken(folder, album))
+    session = taken(folder, album)
+    session.budget.pixels = 1_000_000
+    color_all(folder, session)
     reasons = " ".join(outcome.reason or "" for outcome in shown)
+    assert limits == [("contact-sheet.html", 1_000_000)]
     assert "tick “Recolor color photos”" in reasons
     assert "--" not in reasons, "an option of the command"
     assert str(root.parent) not in reasons

@@ -117,7 +117,8 @@ def test_from_zip_to_zip(browser: Browser, server: Page, tmp_path: Path, width: 
         for letter, colors in (("a", 6), ("b", 7)):
             made_of = f"colored/{Path(name).with_suffix('')}_{letter}{suffix}"
             expected[made_of] = (size, colors)
-    assert set(made) == {*expected, "report.json", "report.html", "contact-sheet.jpg"}
+    sheets = {"contact-sheet.jpg", "contact-sheet.html"}
+    assert set(made) == {*expected, *sheets, "report.json", "report.html"}
     for name, (size, colors) in expected.items():
         picture = Image.open(BytesIO(made[name]))
         assert picture.size == size
