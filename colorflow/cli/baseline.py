@@ -43,8 +43,8 @@ def _add_train(actions: Commands) -> None:
         "--contexts",
         type=a_path,
         metavar="RUN|WEIGHTS",
-        help="a trained pyramid; the deterministic network starts from its context networks "
-        "(repeat the option to continue)",
+        help="a trained pyramid; the deterministic network starts from its context networks and "
+        "late blocks (repeat the option to continue)",
     )
     parser.set_defaults(command=_train)
 

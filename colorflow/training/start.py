@@ -62,6 +62,20 @@ class Start:
             return state
         return self._file.levels[self._index(grid)].state_dict()
 
+    def late_blocks(self) -> dict[str, Tensor]:
+        """State of the trained late blocks.
+
+        Raises:
+            TrainingError: if the run has none of its own.
+        """
+        own = read_late_blocks(self.path) if self._file is None else self._file.late_blocks
+        if own is None:
+            raise TrainingError(
+                f"{self.path}: its late blocks came from elsewhere; start from the weights that it "
+                "started from"
+            )
+        return own if isinstance(own, dict) else own.state_dict()
+
     def give_late_blocks(self, pyramid: ChromaPyramid) -> None:
         """Copies the late blocks to the pyramid, if it has some.
 
@@ -73,13 +87,7 @@ class Start:
         if not self.has_late_blocks:
             pyramid.late_blocks.copy_from(Features())
             return
-        own = read_late_blocks(self.path) if self._file is None else self._file.late_blocks
-        if own is None:
-            raise TrainingError(
-                f"{self.path}: its late blocks came from elsewhere; start from the weights that it "
-                "started from"
-            )
-        pyramid.late_blocks.load_state_dict(own if isinstance(own, dict) else own.state_dict())
+        pyramid.late_blocks.load_state_dict(self.late_blocks())
 
     def give_levels(self, pyramid: ChromaPyramid, grids: Sequence[int]) -> None:
         """Copies the weights of levels to the pyramid; new parts start as the identity.

@@ -1,13 +1,15 @@
 """The deterministic network predicts the mean of the colors that a photo may have had.
 
-It has the pyramid's context networks. In place of each level's flow a convolution predicts the
-level's numbers. All levels train together, with the mean squared error of ab.
+It has the pyramid's context networks, and late blocks if it starts from a pyramid that has them.
+In place of each level's flow a convolution predicts the level's numbers. All levels train together,
+with the mean squared error of ab.
 
 Dimensions: B photos.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import cast
 
@@ -20,12 +22,16 @@ from colorflow.flows.networks import zero_initialized
 from colorflow.model.condition import Condition
 from colorflow.model.config import PyramidConfig
 from colorflow.model.context import LevelContext
-from colorflow.model.features import Features, LateBlocks
+from colorflow.model.features import LATE_BLOCKS_INPUT, Features, LateBlocks
 from colorflow.model.level import DETAIL_CHANNELS, MEAN_CHANNELS
 from colorflow.training.pictures import PaintsChroma
 
+BLOCKS = "contexts.0.last_blocks."
+"""Prefix of the tensors of its own or late blocks."""
 OWN_BLOCKS_INPUT = 16
 """Side of the map from which the network's own blocks compute the coarsest level's 8x8 map."""
+_LAST_LATE_BLOCK = f"{BLOCKS}blocks.10."
+"""Prefix of the tensors of the last of eleven late blocks; its own blocks are fewer."""
 CHROMA_UNIT = 20.0
 """Unit of the network's outputs, in CIELAB units: about the std of chroma over photos."""
 
@@ -36,7 +42,7 @@ class DeterministicNetwork(nn.Module):
     Args:
         config: of the pyramid whose context networks it has; its flows' fields are not used.
         own_blocks: whether the coarsest level has its own trainable copy of the feature network's
-            last blocks.
+            last blocks; `take_late_blocks` replaces it.
     """
 
     def __init__(self, config: PyramidConfig, *, own_blocks: bool = False) -> None:
@@ -55,6 +61,15 @@ class DeterministicNetwork(nn.Module):
         )
         self.haar = Haar()
 
+    def take_late_blocks(self) -> None:
+        """Replaces its own blocks by new late blocks, whose maps all levels take."""
+        self.contexts[0].last_blocks = LateBlocks()
+
+    def take_late_blocks_of(self, names: Iterable[str]) -> None:
+        """Takes late blocks if weights with tensors of these names have them."""
+        if any(name.startswith(_LAST_LATE_BLOCK) for name in names):
+            self.take_late_blocks()
+
     def fit(self, condition: Condition) -> None:
         """Takes the statistics of the features from a sample of the training data.
 
@@ -70,8 +85,11 @@ class DeterministicNetwork(nn.Module):
         coarse: Tensor | None = None
         coarsest = condition
         if (own := self._own_blocks()) is not None:
-            maps = condition.features | own(condition.features[OWN_BLOCKS_INPUT])
+            input_grid = own.input_shape[1]
+            maps = condition.features | own(condition.features[input_grid])
             coarsest = replace(condition, features=maps)
+            if input_grid == LATE_BLOCKS_INPUT:
+                condition = coarsest
         for context, head in zip(self.contexts, self.heads, strict=True):
             assert isinstance(context, LevelContext)
             seen = coarsest if coarse is None else condition

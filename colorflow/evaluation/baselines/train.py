@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from colorflow.errors import PackError, TrainingError
-from colorflow.evaluation.baselines.deterministic import DeterministicNetwork
+from colorflow.evaluation.baselines.deterministic import BLOCKS, DeterministicNetwork
 from colorflow.evaluation.baselines.weights import BASELINES, FORMAT, Baseline, save_baseline
 from colorflow.evaluation.densities import ConditionalDensity
 from colorflow.model.context import LevelContext
@@ -49,7 +49,7 @@ def train_baseline(
         config: the recipe.
         budget: of the training; minutes are those of `processor_seconds`.
         contexts: a run's folder or a weights file of the pyramid; the deterministic network starts
-            from its trained context networks. None to start from new ones.
+            from its trained context networks, and has its late blocks. None to start from new ones.
         say: gets one line per evaluation.
 
     Raises:
@@ -68,7 +68,10 @@ def train_baseline(
     run = RunFolder(run_folder, recipe)
     device = choose_device()
     torch.manual_seed(config.seed)
-    module = baseline.build().to(device)
+    module = baseline.build()
+    if origin is not None and origin.has_late_blocks and isinstance(module, DeterministicNetwork):
+        module.take_late_blocks()
+    module.to(device)
     trainer = Trainer(module, baseline.objective(), pack, config, device, clock=processor_seconds)
     if origin is not None and not run.has_begun(name):
         trainer.start_from(module.state_dict() | _contexts_of(origin, module))
@@ -108,6 +111,8 @@ def export_baseline(
             f"train it with `colorflow baseline train {name} PACK -o {run_folder}`"
         )
     module = baseline.build()
+    if isinstance(module, DeterministicNetwork):
+        module.take_late_blocks_of(state["best"])
     try:
         module.load_state_dict(state["best"])
     except RuntimeError as error:
@@ -129,7 +134,7 @@ def export_baseline(
 
 
 def _contexts_of(origin: Start, module: nn.Module) -> dict[str, Tensor]:
-    """Returns the context weights of a trained pyramid by their names in the module."""
+    """Returns the weights of a pyramid's contexts and late blocks by their names in the module."""
     if not isinstance(module, DeterministicNetwork):
         raise TrainingError("--contexts: only the deterministic network has the pyramid's")
     grids = [cast(LevelContext, context).grid for context in module.contexts]
@@ -142,13 +147,15 @@ def _contexts_of(origin: Start, module: nn.Module) -> dict[str, Tensor]:
     ours = {
         name: x.shape
         for name, x in module.state_dict().items()
-        if name.startswith("contexts") and ".last_blocks." not in name
+        if name.startswith("contexts") and not name.startswith(BLOCKS)
     }
-    if origin.has_late_blocks or {name: x.shape for name, x in found.items()} != ours:
+    if {name: x.shape for name, x in found.items()} != ours:
         raise TrainingError(
             f"{origin.path}: its contexts are not those of the deterministic network: default "
-            "levels on frozen features, level 4 with --context-layers 4"
+            "levels, level 4 with --context-layers 4"
         )
+    if origin.has_late_blocks:
+        found |= {f"{BLOCKS}{name}": x for name, x in origin.late_blocks().items()}
     return found
 
 

@@ -100,6 +100,8 @@ def load_baseline(path: Path) -> LoadedBaseline:
         temperature = float(json.loads(file.header["temperature"]))
         training = dict(json.loads(file.header["training"]))
         module = BASELINES[name].build()
+        if isinstance(module, DeterministicNetwork):
+            module.take_late_blocks_of(file.shapes)
     except HEADER_DAMAGE as error:
         raise WeightsError(f"{path}: the header is damaged ({error!r})") from error
     if not 0 <= temperature < math.inf:

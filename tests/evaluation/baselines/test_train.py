@@ -17,16 +17,21 @@ from colorflow.errors import PackError, TrainingError
 from colorflow.evaluation.baselines import BASELINES, Baseline, load_baseline
 from colorflow.evaluation.baselines import train as train_module
 from colorflow.evaluation.baselines.cinn import cinn_objective
+from colorflow.evaluation.baselines.deterministic import DeterministicNetwork
 from colorflow.evaluation.baselines.train import TEMPERATURES, export_baseline, train_baseline
+from colorflow.evaluation.baselines.weights import DETERMINISTIC_SHAPE
 from colorflow.evaluation.densities import ConditionalDensity
+from colorflow.files import default_weights
 from colorflow.model.condition import Condition
 from colorflow.model.config import PyramidConfig
+from colorflow.model.features import Features
 from colorflow.model.pyramid import ChromaPyramid
 from colorflow.model.weights import load_weights, save_weights
 from colorflow.training import until_budget
 from colorflow.training.pack import Pack
 from colorflow.training.run_folder import RunFolder
 from colorflow.training.schedule import Budget
+from colorflow.training.start import Start
 from colorflow.training.trainer import TrainConfig, Trainer
 from tests.evaluation.conftest import same, state_of
 from tests.evaluation.small_baselines import CONFIG as SHAPE
@@ -130,6 +135,10 @@ def save_pyramid(path: Path, shape: PyramidConfig) -> Path:
         for x in (*module.parameters(), *module.buffers()):
             if x.is_floating_point():
                 x.uniform_(0.1, 1.0)
+        if module.late_blocks is not None:
+            module.late_blocks.copy_from(Features())
+            for x in module.late_blocks.parameters():
+                x.mul_(0.95)
     save_weights(path, module, (1.0,) * len(shape.levels), {}, torch.float32)
     return path
 
@@ -188,6 +197,47 @@ def test_contexts_of_another_shape(
     with pytest.raises(TrainingError) as caught:
         go(tmp_path / "run", contexts=path)
     assert str(caught.value).startswith(f"{path}: its contexts are not those of the determ")
+
+
+def test_it_begins_with_late_blocks_and_keeps_them(
+    go: Go, no_grid: None, pack_folder: Path, tmp_path: Path
+) -> None:
+    """Through training, going on, export and loading, and every level sees their maps."""
+    pyramid = save_pyramid(tmp_path / "late.safetensors", replace(SHAPE, late_blocks=True))
+    trained = load_weights(pyramid).pyramid.late_blocks
+    assert trained is not None
+    slow = replace(CONFIG, peak_rate=1e-9)
+    go(tmp_path / "run", steps=1, contexts=pyramid, config=slow)
+    best = state_of(tmp_path / "run", "deterministic")["best"]
+    for name, x in trained.state_dict().items():
+        torch.testing.assert_close(best[f"contexts.0.last_blocks.{name}"], x, rtol=0, atol=1e-3)
+    go(tmp_path / "run", steps=2, contexts=pyramid, config=slow)
+    path = tmp_path / "deterministic.safetensors"
+    export_baseline("deterministic", tmp_path / "run", path, pack_folder=pack_folder, say=str)
+    module = load_baseline(path).module
+    assert isinstance(module, DeterministicNetwork)
+    pack = Pack(pack_folder)
+    _, condition = pack.batch(pack.rows("dev")[:1])
+    seen: list[Condition] = []
+    for context in module.contexts:
+        context.of_photo = lambda c, of=context.of_photo: seen.append(c) or of(c)
+    with torch.no_grad():
+        module(condition)
+        maps = module.contexts[0].last_blocks(condition.features[32])
+    assert len(seen) == 5
+    for own in seen:
+        torch.testing.assert_close(own.features[16], maps[16])
+        torch.testing.assert_close(own.features[8], maps[8])
+
+
+def test_the_shipped_weights_have_contexts_for_it() -> None:
+    shipped = Start(default_weights())
+    module = DeterministicNetwork(DETERMINISTIC_SHAPE, own_blocks=True)
+    module.take_late_blocks()
+    found = train_module._contexts_of(shipped, module)
+    module.load_state_dict(module.state_dict() | found)
+    new = module.state_dict().keys() - found.keys()
+    assert {name.partition(".")[0] for name in new} == {"heads"}
 
 
 def test_the_cinn_has_no_contexts_of_a_pyramid(go: Go, pyramid: Path, tmp_path: Path) -> None:
