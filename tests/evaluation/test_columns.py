@@ -111,7 +111,8 @@ def test_samples_by_seed_are_those_that_users_get(
     assert found.shape == (MANY, 2, 64, 64)
     colorings = Colorizer.load(weights).colorize(pixels, n=3, samples=True, force=True)
     for one, ab in zip(colorings, found, strict=False):
-        assert np.array_equal(one.render(), render(lightness_of(pixels), ab.numpy()))
+        want = render(lightness_of(pixels), ab.numpy())
+        assert np.abs(one.render().astype(int) - want).max() <= 1  # more are decoded at once
     assert [name for name, column in columns.items() if column.samples_by_seed] == ["colorflow"]
 
 
