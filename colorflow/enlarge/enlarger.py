@@ -1,6 +1,6 @@
 """The Enlarger: a photo in, larger ones out. A photo's path, top to bottom.
 
-    read       photo = read_photo("small.jpg")               pixels (H, W) or (H, W, 3)
+    read       photo, _ = read_picture("small.jpg")          pixels (H, W) or (H, W, 3)
     enlarge    L* (H, W) -> L* (sH, sW), tile by tile         `Enlarger.steps`
     paint      the photo's own ab on it -> (sH, sW, 3) sRGB   `paint`
     write      write_image("large.png", pixels, large)        with the photo's metadata
@@ -13,7 +13,7 @@ from __future__ import annotations
 import os
 from collections.abc import Generator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import torch
@@ -22,17 +22,16 @@ from torch.nn import functional
 
 from colorflow.color import cie
 from colorflow.color.full_resolution import lightness_of, render
+from colorflow.device import device_of
 from colorflow.enlarge.tiles import TILE, Doubling
 from colorflow.enlarge.weights import FIRST, LAST, RESTORE, EnlargeWeights, load_enlarge_weights
 from colorflow.errors import PhotoError, WeightsError
 from colorflow.files import ENLARGE_WEIGHTS, default_weights
 from colorflow.limits import DETAIL_TEMPERATURE, LARGEST_DETAIL_TEMPERATURE, SCALES
-from colorflow.photo import Photo, photo_from_image, read_photo
+from colorflow.photo import Photo, Picture, read_picture
 
 if TYPE_CHECKING:
     from PIL import Image
-
-    Picture = str | os.PathLike[str] | Image.Image | NDArray[Any] | Photo
 
 MAX_RESULT_PIXELS = 200_000_000
 _MAX_DENSITY_PIXELS = 4_000_000
@@ -50,7 +49,7 @@ class Enlarger:
         device: where to compute.
     """
 
-    def __init__(self, weights: EnlargeWeights, device: str = "cpu") -> None:
+    def __init__(self, weights: EnlargeWeights, device: str | torch.device = "cpu") -> None:
         for model in weights.models.values():
             model.to(device)
         self.weights = weights
@@ -58,15 +57,17 @@ class Enlarger:
 
     @classmethod
     def load(
-        cls, weights: str | os.PathLike[str] | None = None, *, device: str = "cpu"
+        cls, weights: str | os.PathLike[str] | None = None, *, device: str = "auto"
     ) -> Enlarger:
-        """Reads a weights file, the shipped one by default.
+        """Reads a weights file, the shipped one by default; `device` is as of `Colorizer.load`.
 
         Raises:
             WeightsError: if the file is missing, foreign, or does not fit.
+            DeviceError: if there is no such device.
         """
+        chosen = device_of(device)
         path = Path(weights) if weights else default_weights(ENLARGE_WEIGHTS)
-        return cls(load_enlarge_weights(path), device)
+        return cls(load_enlarge_weights(path), chosen)
 
     @property
     def can_restore(self) -> bool:
@@ -86,7 +87,7 @@ class Enlarger:
         """Samples n larger versions of one picture.
 
         Args:
-            image: path, Pillow image, array (uint8, uint16, or float in [0, 1]) or photo.
+            image: a picture as `Colorizer` takes it.
             scale: 2 or 4.
             n: number of samples.
             temperature: std of the latents, 0 for the most plausible result, 1 for the model's own
@@ -108,7 +109,7 @@ class Enlarger:
 
         if n < 1:
             raise ValueError(f"n: expected 1 or more, got {n}")
-        photo = _photo(image)
+        photo = read_picture(image)[0]
         pictures = []
         for i in range(n):
             large = self.enlarge_photo(photo, scale, temperature, seed + i, restore=restore)
@@ -137,7 +138,7 @@ class Enlarger:
             ValueError: if an argument is out of range or the sides do not fit.
         """
         names = self._names(scale, restore=damaged is not None)
-        photo, multiple = _photo(image), 2 * scale
+        photo, multiple = read_picture(image)[0], 2 * scale
         if photo.width % multiple or photo.height % multiple:
             raise ValueError(
                 f"image: expected sides that are multiples of {multiple}, "
@@ -153,7 +154,8 @@ class Enlarger:
         for _ in names:
             planes.insert(0, functional.avg_pool2d(planes[0], 2))
         if damaged is not None:
-            planes[0] = torch.from_numpy(lightness_of(_photo(damaged).full_depth))[None, None]
+            small, _ = read_picture(damaged)
+            planes[0] = torch.from_numpy(lightness_of(small.full_depth))[None, None]
             if planes[0].shape[2:] != (photo.height // scale, photo.width // scale):
                 raise ValueError(f"damaged: expected the image's sides divided by {scale}")
         total = 0.0
@@ -338,11 +340,3 @@ def _with_margin(start: int, size: int) -> tuple[slice, slice]:
 
 def _times(scale: int, pixels: slice) -> slice:
     return slice(scale * pixels.start, scale * pixels.stop)
-
-
-def _photo(picture: Picture) -> Photo:
-    if isinstance(picture, Photo):
-        return picture
-    if isinstance(picture, str | os.PathLike):
-        return read_photo(picture)
-    return photo_from_image(picture)
