@@ -38,7 +38,7 @@ _ROUNDING, _HIGHLIGHTS = 1e-3, 16.0
 
 _STEPS = 1 << 20
 """Steps of linear light: under one of 16-bit sRGB each."""
-_STRIP_PIXELS = 1 << 18
+_STRIP_PIXELS = 1 << 16
 _NEAR_SRGB = WHITE / 255
 """A profile that changes no color by more is sRGB under another name and is left out."""
 _SUM_TOLERANCE = 1e-4
