@@ -11,11 +11,12 @@ import gradio as gr
 import numpy as np
 
 from colorflow.color.full_resolution import LightnessRows, render
+from colorflow.coloring import provenance_of
 from colorflow.enlarge.enlarger import MAX_RESULT_PIXELS, paint
 from colorflow.errors import ColorflowError
 from colorflow.limits import DETAIL_TEMPERATURE
 from colorflow.photo import Enlargement, Photo, photo_from_image, write_image
-from colorflow.ui.colorings import ColoredPhoto, Coloring, PhotoSession, provenance_of
+from colorflow.ui.colorings import ColoredPhoto, Coloring, PhotoSession
 from colorflow.ui.limits import LONG_QUEUE, WORK_QUEUE
 from colorflow.ui.panes import AT_ONCE, SUFFIXES
 from colorflow.ui.photos import write_preview
