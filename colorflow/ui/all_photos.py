@@ -119,7 +119,6 @@ class AllPhotos:
         session: gr.State,
         options: Sequence[gr.components.Component],
         show: Callable[[PhotoSession], Updates],
-        prepare: Callable[[PhotoSession], Updates],
         shown: Sequence[Block],
     ) -> None:
         """Connect events with handlers.
@@ -128,10 +127,9 @@ class AllPhotos:
             session: holds the visitor's `Session`.
             options: components whose values `options_of` takes.
             show: shows the colorings of the photo that the visitor looks at.
-            prepare: prepares its download.
-            shown: components that these two update.
+            shown: components that this updates.
         """
-        self._show, self._prepare = show, prepare
+        self._show = show
         own = [*self.components, self.cancel_button]
         once = {**AT_ONCE, "trigger_mode": "once"}
         self.button.click(self.begin, [session, *options], own, **once).then(
@@ -220,8 +218,6 @@ class AllPhotos:
                             self.status: progress(job.done, len(job.photos), "photos are colored"),
                             **(self._show(session) if is_looked_at else {}),
                         }
-                    if is_looked_at:
-                        yield self._prepare(session)
                 yield self._ended(job, time.perf_counter() - started)
         finally:
             session.delete_if_closed()

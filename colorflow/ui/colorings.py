@@ -121,9 +121,7 @@ PhotoSession = Session[ColoredPhoto]
 AnyPhoto = TypeVar("AnyPhoto", bound=ColoredPhoto)
 
 
-def write_chosen(
-    session: Session[AnyPhoto], model: str, suffix: str | None = None
-) -> tuple[UploadedPhoto, Path] | None:
+def write_chosen(session: Session[AnyPhoto], model: str, suffix: str | None = None) -> Path | None:
     """Write the chosen coloring in full size, unless the file is there already.
 
     Args:
@@ -132,8 +130,8 @@ def write_chosen(
         suffix: .jpg or .png; by default that of the photo.
 
     Returns:
-        The photo and the file; None if nothing is chosen, or if the visitor has chosen another
-        coloring or photo meanwhile.
+        The file; None if nothing is chosen, or if the visitor has chosen another coloring or photo
+        meanwhile.
 
     Raises:
         ColorflowError: the photo cannot be read any more, or the file not written.
@@ -150,9 +148,7 @@ def write_chosen(
             raise
     finally:
         session.delete_if_closed()
-    if path is None or session.current is not current or current.chosen is not chosen:
-        return None
-    return current.photo, path
+    return path if session.current is current and current.chosen is chosen else None
 
 
 def write_full_size(

@@ -91,7 +91,7 @@ class ColorizeTab(ColorizeLayout):
             self.gallery, self.beside, self.result.compare, self.format, self.result.download,
             *self.map.components, *self.larger.components,
         ]  # fmt: skip
-        uploaded = gr.on(
+        gr.on(
             self.photos.changes,
             self.open_photos,
             [self.photos.upload, self.session],
@@ -100,8 +100,7 @@ class ColorizeTab(ColorizeLayout):
             trigger_mode="always_last",
             **IN_TURN,
         )
-        look = self.all.strip.select(self.look_at, [self.session], shown, **AT_ONCE)
-        self._prepare_download_after(uploaded, look)
+        self.all.strip.select(self.look_at, [self.session], shown, **AT_ONCE)
         return self.result.welcome.select(
             self.open_sample,
             [self.session],
@@ -137,12 +136,10 @@ class ColorizeTab(ColorizeLayout):
                 **IN_TURN,
             )
             made.then(None, js=_SHOW_RESULTS)
-            self._prepare_download_after(made)
         self.all.connect(
             self.session,
             options,
             self._colorings,
-            self.result.prepare_download,
             [*shown, self.format],
         )
 
@@ -151,12 +148,8 @@ class ColorizeTab(ColorizeLayout):
         self.cancel_button.click(self.cancel, [self.session], None, **AT_ONCE)
         self.beside.input(self.compare_with, [self.session, self.beside], [compare], **AT_ONCE)
         shown = [compare, download, self.status, *self.larger.components]
-        choose = self.gallery.select(self.choose, [self.session], shown, **AT_ONCE)
-        reformat = self.format.input(self.result.awaiting_download, None, [download], **AT_ONCE)
-        self._prepare_download_after(choose, reformat)
-
-    def _prepare_download_after(self, *events: gr.events.Dependency) -> None:
-        self.result.prepare_download_after(*events, session=self.session, format_=self.format)
+        self.gallery.select(self.choose, [self.session], shown, **AT_ONCE)
+        self.result.connect_download(self.session, self.format)
 
     # photos
 
@@ -264,7 +257,7 @@ class ColorizeTab(ColorizeLayout):
         session.cancel()
 
     def choose(self, session: PhotoSession, event: gr.SelectData) -> Updates:
-        """Show the coloring that was clicked; its download is prepared next."""
+        """Show the coloring that was clicked."""
         photo, index = session.current, int(event.index)
         coloring = photo.colorings[index] if photo and index < len(photo.colorings) else None
         if photo is None or coloring is None or not coloring.preview.exists():

@@ -231,10 +231,10 @@ class HintsTab:
         """Write the photo in full size, for the browser to fetch."""
         try:
             session.require()
-            written = write_chosen(session, self._colorizer.digest)
+            path = write_chosen(session, self._colorizer.digest)
         except FAILURES as error:
             return {self.status: problem(error), self.file: None}
-        return {self.file: str(written[1]) if written else None}
+        return {self.file: str(path) if path else None}
 
     # points
 

@@ -185,45 +185,41 @@ class ComparePane(ResultPane):
 
     def add_download(self) -> None:
         """Put the download button below what is there."""
-        self.download = gr.DownloadButton(
-            "Download", variant="primary", min_width=240, elem_id=f"{self._prefix}download"
-        )
+        name = f"{self._prefix}download"
+        self.download = gr.Button("Download", variant="primary", min_width=240, elem_id=name)
+        self.file = gr.DownloadButton(elem_id=f"{name}-file", elem_classes="saved")
 
-    def emptied(self) -> Updates:
-        """Show how to begin."""
-        return {**super().emptied(), self.compare: "", self.download: None}
-
-    def compared(self, photo: UploadedPhoto, before: Path, after: Path) -> Updates:
-        """Show two pictures of a photo; the download of the second is prepared next."""
-        return {self.compare: compare_html(photo, before, after), **self.awaiting_download()}
-
-    def awaiting_download(self) -> Updates:
-        """Take the download away while a file is made."""
-        update = gr.update(value=None, label="Preparing the download ...", interactive=False)
-        return {self.download: update}
-
-    def prepare_download_after(
-        self, *events: gr.events.Dependency, session: gr.State, format_: gr.Radio | None = None
-    ) -> None:
-        """Let the download follow events that choose a coloring.
+    def connect_download(self, session: gr.State, format_: gr.Radio | None = None) -> None:
+        """Let the button make the chosen coloring in full size, and the browser save it.
 
         Args:
-            events: after whose handlers it is prepared.
             session: holds the visitor's `Session`.
             format_: where the visitor chooses one of `SUFFIXES`; by default the photo's own.
         """
-        inputs = [session] if format_ is None else [session, format_]
-        for event in events:
-            event.then(self.prepare_download, inputs, [self.download, self._status], **AFTERWARDS)
+        made = self.download.click(
+            self.prepare_download,
+            [session] if format_ is None else [session, format_],
+            [self.file, self._status],
+            show_progress_on=self.download,
+            **IN_TURN,
+        )
+        saved_by_browser(made, self.file)
+
+    def emptied(self) -> Updates:
+        """Show how to begin."""
+        return {**super().emptied(), self.compare: ""}
+
+    def compared(self, photo: UploadedPhoto, before: Path, after: Path) -> Updates:
+        """Show two pictures of a photo; the second is what the button downloads."""
+        return {
+            self.compare: compare_html(photo, before, after),
+            self.download: f"Download, {photo.width} × {photo.height} pixels",
+        }
 
     def prepare_download(self, session: Session[AnyPhoto], format_: str | None = None) -> Updates:
-        """Write the chosen coloring in full size, and offer it."""
+        """Write the chosen coloring in full size, for the browser to save."""
         try:
-            written = write_chosen(session, self._model, format_ and SUFFIXES[format_])
+            path = write_chosen(session, self._model, format_ and SUFFIXES[format_])
         except FAILURES as error:
-            return {self._status: problem(error)}
-        if written is None:
-            return {self._status: gr.skip()}
-        photo, path = written
-        label = f"Download, {photo.width} × {photo.height} pixels"
-        return {self.download: gr.update(value=str(path), label=label, interactive=True)}
+            return {self._status: problem(error), self.file: None}
+        return {self.file: str(path) if path else None}

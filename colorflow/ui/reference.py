@@ -107,14 +107,14 @@ class ReferenceTab:
                 concurrency_limit=1,  # the later one of two sees both photos
                 api_visibility="private",
             )
-        carried = self.button.click(
+        self.button.click(
             self.carry,
             [*sessions, self.strength, self.seed],
             shown,
             show_progress_on=self.status,
             **IN_TURN,
         )
-        result.prepare_download_after(carried, session=self.photo.session)
+        result.connect_download(self.photo.session)
 
     def open_photo(
         self,

@@ -79,7 +79,7 @@ def download(
     """Click a coloring; its file in full size, in the format that the photo has."""
     click(tab, session, index)
     format_ = format_ or {".jpg": "JPEG", ".png": "PNG"}[session.require().photo.suffix]
-    return Path(value(tab.result.prepare_download(session, format_), tab.result.download))
+    return Path(value(tab.result.prepare_download(session, format_), tab.result.file))
 
 
 def value(updates: Updates, component: gr.components.Component) -> Any:

@@ -113,7 +113,8 @@ def test_the_photo_that_is_looked_at_is_shown(
     assert len(value(third, tab.gallery)) == 2
     assert third[tab.result.column]["visible"]
     assert value(third, tab.format) == "JPEG"
-    assert value(next(run), tab.result.download).endswith("/b_a.jpg")
+    next(run)  # what was shown has been sent
+    assert value(tab.result.prepare_download(session), tab.result.file).endswith("/b_a.jpg")
     assert len(value(look(tab, session, 0), tab.gallery)) == 2
 
 
@@ -126,7 +127,7 @@ def test_looking_waits_until_what_was_shown_has_been_sent(
     looking.start()
     looking.join(0.2)
     assert session.current is session.items[0]
-    next(run)
+    everything(run)
     looking.join(10)
     assert session.current is session.items[1]
 

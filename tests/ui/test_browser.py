@@ -16,7 +16,6 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Browser, Download, Locator, Request, expect, sync_playwright
 from playwright.sync_api import Page as BrowserPage
-from playwright.sync_api import TimeoutError as NotInTime
 from skimage import color, data
 
 from tests.ui.fake_colorizer import AB
@@ -118,20 +117,11 @@ class Visitor:
         raise AssertionError(f"{selector} does not keep {value}")
 
     def download(self, suffix: str = "") -> Download:
-        """Download the chosen coloring when it is ready, in the format of its suffix: right after
-        another format is chosen the button may still offer the file before, or be taken away in
-        the moment of the click."""
-        for _ in range(20):
-            expect(self.one("#download")).to_be_enabled(timeout=PATIENCE)
-            try:
-                with self.page.expect_download(timeout=6_000) as download:
-                    self.one("#download").click()
-            except NotInTime:
-                continue
-            if download.value.suggested_filename.endswith(suffix):
-                return download.value
-            self.page.wait_for_timeout(100)
-        raise AssertionError(f"no {suffix or 'file'} to download")
+        """Download the chosen coloring, which is made meanwhile, in the format of its suffix."""
+        with self.page.expect_download(timeout=PATIENCE) as download:
+            self.one("#download").click()
+        assert download.value.suggested_filename.endswith(suffix)
+        return download.value
 
     def expect_text(self, selector: str, text: str) -> None:
         expect(self.one(selector)).to_contain_text(text, timeout=PATIENCE)

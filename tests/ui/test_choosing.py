@@ -43,8 +43,7 @@ def test_a_click_shows_that_coloring(tab: ColorizeTab, small: Path) -> None:
     updates = click(tab, session, 2)
     assert compared(updates, tab.result)[0] == compared(first, tab.result)[0]
     assert str(compared(updates, tab.result)[1]) == value(first, tab.gallery)[2][0]
-    assert not updates[tab.result.download]["interactive"]
-    assert value(tab.result.prepare_download(session, "PNG"), tab.result.download).endswith(
+    assert value(tab.result.prepare_download(session, "PNG"), tab.result.file).endswith(
         "small_c.png"
     )
 
@@ -73,8 +72,8 @@ def test_a_later_click_wins_over_a_download_in_the_making(
         return render(*arguments, **options)
 
     monkeypatch.setattr("colorflow.ui.photos.render", interrupted_render)
-    assert tab.result.prepare_download(session, "PNG") == {tab.status: gr.skip()}
-    assert value(tab.result.prepare_download(session, "PNG"), tab.result.download).endswith(
+    assert tab.result.prepare_download(session, "PNG") == {tab.result.file: None}
+    assert value(tab.result.prepare_download(session, "PNG"), tab.result.file).endswith(
         "small_b.png"
     )
 
@@ -84,13 +83,13 @@ def test_a_download_that_cannot_be_made_is_told(tab: ColorizeTab, small: Path) -
     colorize(tab, session)
     session.current.photo.path.unlink()
     updates = tab.result.prepare_download(session, "PNG")
-    assert set(updates) == {tab.status}
+    assert updates[tab.result.file] is None
     assert text(updates, tab.status).startswith("small.png: there is no such file")
 
 
 def test_without_colorings_there_is_no_download(tab: ColorizeTab, small: Path) -> None:
     for session in (new(tab.session), opened(tab, small)):
-        assert tab.result.prepare_download(session, "PNG") == {tab.status: gr.skip()}
+        assert tab.result.prepare_download(session, "PNG") == {tab.result.file: None}
 
 
 def test_a_click_on_what_has_gone_is_told(tab: ColorizeTab, small: Path) -> None:
@@ -150,7 +149,7 @@ def test_a_download_that_is_written_while_the_visitor_leaves_is_deleted(
         path.touch()
 
     monkeypatch.setattr("colorflow.ui.photos.write_image", write_late)
-    assert tab.result.prepare_download(session, "PNG") == {tab.status: gr.skip()}
+    assert tab.result.prepare_download(session, "PNG") == {tab.result.file: None}
     assert not any(root.iterdir())
 
 

@@ -46,14 +46,11 @@ def test_the_first_coloring_is_shown_and_ready(tab: ColorizeTab, gray: Path) -> 
     assert max(after.shape) == PREVIEW_SIDE
     assert np.ptp(before, axis=2).max() == 0, "the picture before is not gray"
     assert np.ptp(after, axis=2).max() > 50
-    assert value(updates, tab.result.download) is None
-    assert not updates[tab.result.download]["interactive"]
+    assert value(updates, tab.result.download) == "Download, 1536 × 1024 pixels"
     updates = tab.result.prepare_download(session, "JPEG")
-    assert value(updates, tab.result.download).endswith("/grandma (1931)_a.jpg")
-    provenance = read_provenance(value(updates, tab.result.download))
+    assert value(updates, tab.result.file).endswith("/grandma (1931)_a.jpg")
+    provenance = read_provenance(value(updates, tab.result.file))
     assert provenance == Provenance(7, 1.0, "fake", principal=Principal("a", 3, 1.0))
-    assert updates[tab.result.download]["label"] == "Download, 1536 × 1024 pixels"
-    assert updates[tab.result.download]["interactive"]
 
 
 def test_the_options_reach_the_colorizer(

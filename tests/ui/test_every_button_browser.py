@@ -25,9 +25,10 @@ _QUIET_MS = 200
 """How long nothing is asked of the server before the answer to a press counts as complete."""
 _LAST = ("Clear", "Remove", "Cancel", "Delete", "Upload", "Drop")
 """How labels of buttons begin that are pressed last: others go with what these take away."""
-_NOT_HERE = {"cancel", "all-cancel", "folder-cancel", "hints-file", "all-file", "quiz-folder"}
-"""The first three are pressed by the tests of streaming and of folders, which hold the work up; two
-are never seen, and the page itself presses them; the last is only on pages with few photos."""
+_FILES = {"download-file", "reference-download-file", "hints-file", "all-file"}
+_NOT_HERE = {"cancel", "all-cancel", "folder-cancel", *_FILES, "quiz-folder"}
+"""The first three are pressed by the tests of streaming and of folders, which hold the work up; the
+files are never seen, and the page itself presses them; the last is on pages with few photos."""
 _NAMES = """
 all => all.map(one => {
     const label = one.getAttribute("aria-label") || one.getAttribute("title") || one.innerText;

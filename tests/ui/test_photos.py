@@ -6,7 +6,6 @@ import re
 from pathlib import Path
 from typing import Any
 
-import gradio as gr
 import numpy as np
 import pytest
 from PIL import Image
@@ -143,7 +142,6 @@ def test_taking_the_photo_away_empties_the_page(tab: ColorizeTab, small: Path) -
     assert not updates[tab.button]["interactive"]
     assert value(updates, tab.gallery) is None
     assert value(updates, tab.result.compare) == ""
-    assert value(updates, tab.result.download) is None
     assert text(updates, tab.about) == f"{KINDS}, up to 200 MB."
 
 
@@ -320,7 +318,6 @@ def test_both_formats_keep_metadata_and_say_how_they_were_made(
     Image.fromarray(data.camera()).save(path, exif=exif, dpi=(300, 300))
     session = opened(tab, path)
     colorize(tab, session, n=2, temperature=0.6, seed=7, samples=True)
-    assert tab.result.awaiting_download()[tab.result.download]["value"] is None
     made = download(tab, session, 1, format_)
     assert made.name == {"JPEG": "scan_s8.jpg", "PNG": "scan_s8.png"}[format_]
     provenance = read_provenance(made)
@@ -345,4 +342,4 @@ def test_formats_stand_beside_each_other(tab: ColorizeTab, small: Path) -> None:
     first, second = download(tab, session, 0, "PNG"), download(tab, session, 0, "JPEG")
     assert first.exists()
     assert second.exists()
-    assert tab.result.prepare_download(new(tab.session), "PNG") == {tab.status: gr.skip()}
+    assert tab.result.prepare_download(new(tab.session), "PNG") == {tab.result.file: None}

@@ -92,7 +92,7 @@ def test_colors_go_as_far_as_the_strength_says(
         assert np.abs(mean_ab(before)).max() < 1
         assert np.abs(mean_ab(after) - (own + strength * (theirs - own))).max() < 5
         assert updates[reference.result.column]["visible"]
-        assert not updates[reference.result.download]["interactive"]
+        assert value(updates, reference.result.download) == "Download, 1536 × 1024 pixels"
         assert text(updates, reference.status).startswith("Colored in ")
 
 
@@ -102,9 +102,8 @@ def test_the_download_has_full_size_and_metadata(
     sessions = both(reference, gray, blue)
     reference.carry(*sessions, 0.5, 7)
     updates = reference.result.prepare_download(sessions[0])
-    path = Path(value(updates, reference.result.download))
+    path = Path(value(updates, reference.result.file))
     assert path.name == "grandma (1931)_like_sea.jpg"
-    assert updates[reference.result.download]["label"] == "Download, 1536 × 1024 pixels"
     with Image.open(path) as image:
         assert image.size == (1536, 1024)
         assert image.getexif()[IMAGE_DESCRIPTION] == SUBJECT
@@ -149,7 +148,7 @@ def test_errors_are_sentences(
     assert text(updates, reference.about).startswith("bad.jpg: ")
     assert not updates[reference.button]["interactive"]
     for session in (nothing(reference)[0], sessions[0]):
-        assert reference.result.prepare_download(session) == {reference.status: gr.skip()}
+        assert reference.result.prepare_download(session) == {reference.result.file: None}
 
 
 def test_another_photo_during_the_work_wins(
