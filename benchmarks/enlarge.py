@@ -27,6 +27,7 @@ from colorflow.enlarge.enlarger import Enlarger
 from colorflow.enlarge.model import DetailModel, StepConfig
 from colorflow.enlarge.tiles import TILE
 from colorflow.enlarge.weights import FIRST, LAST, RESTORE, EnlargeWeights
+from colorflow.limits import DETAIL_TEMPERATURE
 from colorflow.photo import Enlargement, read_photo, write_image
 
 
@@ -52,27 +53,38 @@ def main() -> None:
         source, target = Path(folder) / "photo.jpg", Path(folder) / "large.jpg"
         picture = cv2.resize(data.astronaut(), (width, height), interpolation=cv2.INTER_CUBIC)
         Image.fromarray(picture).save(source, quality=95)
-        seconds = _seconds(enlarger, source, target, options.scale)
-    head = ("step", "seconds")
-    print_table(head, [(name, f"{value:.2f}") for name, value in seconds.items()])
+        steps = _timed(enlarger, source, target, options.scale)
+    rows = [(name, f"{wall:.2f}", f"{busy:.2f}") for name, (wall, busy) in steps.items()]
+    print_table(("step", "seconds", "processor seconds"), rows)
     print(f"\n{width} x {height} pixels, x{options.scale}; peak memory {memory('VmHWM'):.0f} MB")
 
 
-def _seconds(enlarger: Enlarger, source: Path, target: Path, scale: int) -> dict[str, float]:
-    """Seconds of each step."""
-    times = [time.perf_counter()]
+def _timed(
+    enlarger: Enlarger, source: Path, target: Path, scale: int
+) -> dict[str, tuple[float, float]]:
+    """Wall and processor seconds of each step."""
+    times = [(time.perf_counter(), time.process_time())]
+
+    def lap() -> None:
+        times.append((time.perf_counter(), time.process_time()))
+
     photo = read_photo(source)
-    times.append(time.perf_counter())
-    lightness = enlarger.lightness(photo, scale, 0.8, SEED)
-    times.append(time.perf_counter())
+    lap()
+    lightness = enlarger.lightness(photo, scale, DETAIL_TEMPERATURE, SEED)
+    lap()
     large = photo.enlarged(module.paint(photo, lightness))
-    times.append(time.perf_counter())
-    said = Enlargement(scale=scale, seed=SEED, temperature=0.8, model=enlarger.digest)
+    lap()
+    said = Enlargement(
+        scale=scale, seed=SEED, temperature=DETAIL_TEMPERATURE, model=enlarger.digest
+    )
     write_image(target, large.pixels, large, enlargement=said)
-    times.append(time.perf_counter())
-    names = ("read", "sample the lightness", "paint", "write")
-    each = dict(zip(names, (b - a for a, b in pairwise(times)), strict=True))
-    return {**each, "all": times[-1] - times[0]}
+    lap()
+    names = ("read", "sample the lightness", "paint", "write", "all")
+    spans = [*pairwise(times), (times[0], times[-1])]
+    return {
+        name: (end[0] - begin[0], end[1] - begin[1])
+        for name, (begin, end) in zip(names, spans, strict=True)
+    }
 
 
 def _random() -> Enlarger:

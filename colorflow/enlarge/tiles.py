@@ -16,7 +16,7 @@ from torch.nn import functional as F
 from colorflow.enlarge.model import DetailModel, in_range
 from colorflow.enlarge.noise import noise_at
 
-TILE = 384
+TILE = 512
 """Side of a tile in pixels of the low resolution, a multiple of 2."""
 
 

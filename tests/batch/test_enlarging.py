@@ -249,6 +249,13 @@ def test_every_setting_has_its_range() -> None:
         Settings(scale=3)
 
 
+def test_restoring_is_stated() -> None:
+    for work in (EnlargeSettings(restore=True), Settings(scale=2, restore=True)):
+        (said,) = work.statements("0" * 16, None, {COLORS: "c", DETAIL: "d"}).values()
+        assert said.detail
+        assert said.detail.restored
+
+
 def test_photos_that_cannot_be_enlarged_are_named_and_the_others_are_made(
     album: Path, enlarge: Enlarge, monkeypatch: pytest.MonkeyPatch
 ) -> None:
