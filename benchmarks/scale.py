@@ -122,7 +122,7 @@ class Idle:
     def ready(self) -> None:
         pass
 
-    def color(self, task: PhotoTask) -> PhotoOutcome:
+    def work(self, task: PhotoTask) -> PhotoOutcome:
         return outcome_of(task)
 
     def end(self) -> None:
