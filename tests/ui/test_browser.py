@@ -198,7 +198,7 @@ def test_a_photo_to_try_is_colored_by_one_click(
     visitor.expect_text("#upload", "cat")
     visitor.expect_text("#about", "A gray photo. 451 × 300 pixels.")
     expect(visitor.one("#compare img")).to_have_count(2, timeout=PATIENCE)
-    expect(visitor.one("#compare")).to_be_in_viewport(timeout=PATIENCE)
+    expect(visitor.one("#gallery .thumbnail-item").first).to_be_in_viewport(timeout=PATIENCE)
     assert visitor.download().suggested_filename == "cat_a.jpg"
     assert visitor.width_of_content() == width
 
