@@ -237,3 +237,13 @@ def test_schedules_with_true_latents_find_the_truth(
     assert all(float(row[2]) > 0.1 for row in sampled)
     true = rows_printed("schedules", [*arguments, "--true-levels", "5"], monkeypatch, capsys)
     assert all(float(error) < 0.01 for row in true for error in row[2:5])
+
+
+@pytest.mark.slow
+def test_command_line(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    here = str(Path(__file__).parent.parent)
+    arguments = [here, "--repetitions", "1", "--photos", "1"]
+    rows = rows_printed("command_line", arguments, monkeypatch, capsys)
+    assert len(rows) == 4
+    assert all(float(cell.split()[0]) > 0 for row in rows for cell in row[1:])
+    assert {len(row) for row in rows} == {3}
