@@ -51,7 +51,7 @@ class OpenPhoto:
         self,
         specs: Sequence[ColoringSpec],
         ab: NDArray[np.float32],
-        shares: Sequence[float] = (),
+        shares: Sequence[float | None] = (),
     ) -> list[Coloring]:
         """Colorings with the chroma `ab`, (n, 2, 64, 64).
 

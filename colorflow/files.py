@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import io
 import json
 import mmap
 import os
@@ -24,7 +25,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, BinaryIO
+from typing import IO, BinaryIO, cast
 
 from colorflow.errors import ColorflowError
 
@@ -223,7 +224,8 @@ def digest_of(path: Path) -> str:
 
 def digest_of_open(file: IO[bytes]) -> str:
     """As `digest_of`, from the position of an open file on."""
-    return hashlib.file_digest(file, "sha256").hexdigest()[:_DIGITS]
+    digest = hashlib.file_digest(cast(io.BufferedIOBase, file), "sha256")
+    return digest.hexdigest()[:_DIGITS]
 
 
 def default_weights(name: str = COLORING_WEIGHTS) -> Path:

@@ -18,5 +18,6 @@ DIVERSE_POOL = 8
 SCALES = (2, 4)
 """How many times larger a photo may become on each side."""
 
-DETAIL_TEMPERATURE, LARGEST_DETAIL_TEMPERATURE = 0.8, 2.0
-"""Std of the latents of detail: by default, and at most; 0 is the most plausible detail."""
+DETAIL_TEMPERATURE, LARGEST_DETAIL_TEMPERATURE = 0.5, 2.0
+"""Std of the latents of detail: by default, and at most; 0 is the most plausible detail. At 0.8,
+calibrated though it is, results of four times look scratched (docs/enlarge.md)."""

@@ -263,7 +263,7 @@ def _by_strips(convert: Callable[..., np.ndarray], *arrays: np.ndarray) -> np.nd
     Indices and floats of all pixels would take several times the memory.
     """
     converted = np.empty(arrays[0].shape, np.uint16)
-    height, width = converted.shape[:2]
+    height, width = arrays[0].shape[0], arrays[0].shape[1]
     for top in range(0, height, step := max(1, _STRIP_PIXELS // width)):
         rows = slice(top, top + step)
         converted[rows] = convert(*(array[rows] for array in arrays))

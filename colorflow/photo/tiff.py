@@ -104,6 +104,7 @@ class TiffFile(ImageFile.ImageFile):
             exif.update(found | rationals)
         else:
             exif.bigtiff, exif.endian = self._tiff.is_bigtiff, self._tiff.byteorder
+            assert self.fp is not None
             exif.load_from_fp(self.fp, self.page.offset)
         return exif
 

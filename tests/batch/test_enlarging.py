@@ -40,6 +40,7 @@ from colorflow.enlarge.enlarger import Enlarger
 from colorflow.enlarge.weights import FIRST, LAST, load_enlarge_weights, save_enlarge_weights
 from colorflow.errors import WeightsError
 from colorflow.files import digest_of
+from colorflow.limits import DETAIL_TEMPERATURE
 from colorflow.photo import Enlargement, read_photo, read_provenance, read_statements
 from tests.small_weights import save_small_enlarge_weights, save_small_weights
 
@@ -146,7 +147,7 @@ def test_colors_depth_transparency_and_metadata_stay(tmp_path: Path, enlarge: En
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"temperature": 0.25}, "was made with --temperature 0.8"),
+        ({"temperature": 0.25}, f"was made with --temperature {DETAIL_TEMPERATURE}"),
         ({"restore": True}, "was made without --restore"),
     ],
 )
@@ -227,14 +228,18 @@ def test_colors_and_size_in_one_go(
     plain, twice = (tmp_path / folder / "b_b.png" for folder in ("small", "large"))
     photo, before = read_photo(twice), read_photo(plain)
     assert (photo.width, photo.height) == (2 * before.width, 2 * before.height)
-    want = enlarger.lightness(read_photo(album / "b.png"), 2, 0.8, 5)
+    want = enlarger.lightness(read_photo(album / "b.png"), 2, DETAIL_TEMPERATURE, 5)
     assert np.abs(lightness_of(photo.pixels) - want).max() < 1
     halved = photo.pixels.reshape(before.height, 2, before.width, 2, 3).mean((1, 3))
     assert np.abs(halved - before.pixels).mean() < 3, "the same colors"
     said, plainly = read_statements(twice), read_statements(plain)
     assert said.colors == plainly.colors
     assert said.detail
-    assert (said.detail.scale, said.detail.seed, said.detail.temperature) == (2, 5, 0.8)
+    assert (said.detail.scale, said.detail.seed, said.detail.temperature) == (
+        2,
+        5,
+        DETAIL_TEMPERATURE,
+    )
     assert colored(2, "large").status == "skipped"
     assert "was made with --scale 2" in str(colored(1, "large").reason)
     assert "was made with --scale 2" in str(colored(4, "large").reason)
