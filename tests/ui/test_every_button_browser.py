@@ -114,7 +114,9 @@ class Presser(Visitor):
     def _next(self) -> tuple[Locator, str] | None:
         """One that has not been pressed, and its name; those that take others away come last."""
         panel = "#tabs > [role=tabpanel]:visible"
-        buttons = self.one(f"{panel} button:enabled:visible:not([role=tab]), {panel} a:visible")
+        buttons = self.one(
+            f"{panel} button:enabled:visible:not([role=tab], [inert]), {panel} a:visible"
+        )
         names = list(enumerate(buttons.evaluate_all(_NAMES)))
         names.sort(key=lambda one: _turn(one[1].partition("|")[2]))
         for index, name in names:
