@@ -39,7 +39,7 @@ from data_prep.variants import make_variant, variants_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
+class VariantPlan:
     """What to fill: one photo and variant a row.
 
     Attributes:
@@ -113,7 +113,7 @@ class _Rows:
     the other cores.
     """
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: VariantPlan) -> None:
         self.plan = plan
         self.features: Features | None = None
 
@@ -134,11 +134,11 @@ class _Rows:
         return make_variant(pixels, VARIANTS[self.plan.variant_of_row[row]], rng)
 
 
-def _read_plan(folder: Path) -> tuple[Plan, int]:
+def _read_plan(folder: Path) -> tuple[VariantPlan, int]:
     info = read_info(folder)
     files = [Path(file) for file in PhotoTable.read(folder).files]
     rows = read_rows(folder, info["rows"], len(files))
-    plan = Plan(
+    plan = VariantPlan(
         files=files,
         photo_of_row=rows["photo"].astype(np.int64),
         variant_of_row=rows["variant"].astype(np.int64),

@@ -6,6 +6,7 @@ import ast
 import graphlib
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -266,3 +267,14 @@ def test_reading_photos_does_not_load_torch() -> None:
 
 def test_the_heavy_modules_would_be_noticed() -> None:
     assert loaded_by("import numpy", HEAVY) == ["numpy"]
+
+
+def test_no_two_public_classes_have_one_name() -> None:
+    names = Counter(
+        node.name
+        for folder in ("colorflow", "data_prep")
+        for path in (ROOT / folder).rglob("*.py")
+        for node in ast.parse(path.read_text(encoding="utf-8")).body
+        if isinstance(node, ast.ClassDef) and not node.name.startswith("_")
+    )
+    assert [name for name, count in names.items() if count > 1] == []

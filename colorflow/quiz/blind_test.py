@@ -56,7 +56,7 @@ class Excluded:
 
 
 @dataclass(frozen=True, slots=True)
-class Selection:
+class PhotoSelection:
     """Photos that can be shown, by the digest of their pixels, and files that cannot."""
 
     photos: dict[str, Path] = field(default_factory=dict)
@@ -72,7 +72,7 @@ def make_blind_test(
     seed: int,
     say: Callable[[str], None],
     warn: Callable[[str], None],
-) -> Selection:
+) -> PhotoSelection:
     """Make a blind test.
 
     Args:
@@ -111,7 +111,7 @@ def make_blind_test(
 def _write_test(
     directory: Path,
     key: AnswerKey,
-    chosen: Selection,
+    chosen: PhotoSelection,
     methods: Methods,
     say: Callable[[str], None],
 ) -> None:
@@ -137,13 +137,13 @@ def _write_test(
 
 def _select(
     files: Mapping[Path, str], most: int | None, methods: Methods, warn: Callable[[str], None]
-) -> Selection:
+) -> PhotoSelection:
     """Go through named files in their order until enough photos can be shown.
 
     Raises:
         EvaluationError: there is none.
     """
-    selection = Selection()
+    selection = PhotoSelection()
     for path, name in files.items():
         if most is not None and len(selection.photos) >= most:
             break
@@ -199,7 +199,7 @@ def _names(folders: Sequence[Path], directory: Path) -> dict[Path, str]:
 
 
 def _key_pairs(
-    selection: Selection, names: Mapping[Path, str], sides: Sequence[Side], seed: int
+    selection: PhotoSelection, names: Mapping[Path, str], sides: Sequence[Side], seed: int
 ) -> tuple[KeyPair, ...]:
     digits = max(3, len(str(len(sides))))
     return tuple(

@@ -16,8 +16,8 @@ from colorflow.batch.archive import pack
 from colorflow.errors import ColorflowError
 from colorflow.ui.colorings import (
     ColoredPhoto,
-    Colorings,
-    Options,
+    ColoringJob,
+    ColoringOptions,
     PhotoSession,
     color_anew,
     write_full_size,
@@ -53,7 +53,7 @@ class AllColorings(Job):
     is_of_all = True
 
     def __init__(
-        self, colorizer: Colorizer, photos: Sequence[ColoredPhoto], options: Options
+        self, colorizer: Colorizer, photos: Sequence[ColoredPhoto], options: ColoringOptions
     ) -> None:
         super().__init__()
         self.state = "waiting"
@@ -64,7 +64,7 @@ class AllColorings(Job):
         self.showing = threading.Lock()
         """Is held while the page is shown a coloring of the photo that the visitor looks at."""
         self._colorizer, self._options = colorizer, options
-        self._now: Colorings | None = None
+        self._now: ColoringJob | None = None
 
     def cancel(self) -> None:
         """Ask for an end; the results so far stay."""

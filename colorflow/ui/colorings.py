@@ -26,7 +26,7 @@ _COARSE_GRID = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Coloring:
+class ShownColoring:
     """One coloring of a photo."""
 
     spec: ColoringSpec
@@ -66,7 +66,7 @@ class Coloring:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Options:
+class ColoringOptions:
     """Which colorings of a photo are wanted; arguments as those of `Colorizer.colorize`."""
 
     n: int
@@ -84,9 +84,9 @@ class ColoredPhoto:
     photo: UploadedPhoto
     upload: Path
     """The file as Gradio has it."""
-    colorings: Sequence[Coloring] = ()
-    chosen: Coloring | None = None
-    options: Options | None = None
+    colorings: Sequence[ShownColoring] = ()
+    chosen: ShownColoring | None = None
+    options: ColoringOptions | None = None
     """With which all colorings that were wanted have been made last."""
 
     @property
@@ -99,14 +99,14 @@ class ColoredPhoto:
         """Whether the colorings are samples; the first may be the one that was chosen before."""
         return bool(self.colorings) and self.colorings[-1].spec.principal is None
 
-    def replace_colorings(self, first: Coloring) -> None:
+    def replace_colorings(self, first: ShownColoring) -> None:
         """Choose a new coloring and delete the ones before."""
         before = self.colorings
         self.colorings, self.chosen = [first], first
         if before:
             shutil.rmtree(before[0].folder, ignore_errors=True)
 
-    def require_chosen(self) -> Coloring:
+    def require_chosen(self) -> ShownColoring:
         """The chosen coloring.
 
         Raises:
@@ -152,7 +152,7 @@ def write_chosen(session: Session[AnyPhoto], model: str, suffix: str | None = No
 
 
 def write_full_size(
-    photo: UploadedPhoto, coloring: Coloring, model: str, suffix: str | None = None
+    photo: UploadedPhoto, coloring: ShownColoring, model: str, suffix: str | None = None
 ) -> Path:
     """Write a coloring in the photo's own size, unless the file is there already.
 
@@ -176,7 +176,7 @@ Made = Iterator[tuple["ColoringSpec", NDArray[np.float32], float | None]]
 """Specs, colors and shares of colorings, one by one."""
 
 
-class Colorings(Job):
+class ColoringJob(Job):
     """Makes colorings of one photo, one by one.
 
     The first one replaces the photo's colorings from before and is the chosen one.
@@ -196,7 +196,7 @@ class Colorings(Job):
         self.done = 0
         self._make = make
 
-    def __iter__(self) -> Iterator[Coloring]:
+    def __iter__(self) -> Iterator[ShownColoring]:
         """Make them, until all are there or the job should end.
 
         Raises:
@@ -219,13 +219,13 @@ class Colorings(Job):
             if self.end != "replaced":  # otherwise the photo's folder may have gone
                 raise
 
-    def _made(self, folder: Path) -> Iterator[Coloring]:
+    def _made(self, folder: Path) -> Iterator[ShownColoring]:
         uploaded = self.colored_photo.photo
         with uploaded.read() as photo:
             small = reduced(photo)
             for spec, ab, share in self._make(photo):
                 name = name_of(spec)
-                yield Coloring(
+                yield ShownColoring(
                     spec=spec,
                     ab=ab,
                     preview=write_colored(folder / f"{name}.png", ab, small),
@@ -233,7 +233,7 @@ class Colorings(Job):
                     share=share,
                 )
 
-    def _take(self, coloring: Coloring) -> None:
+    def _take(self, coloring: ShownColoring) -> None:
         self.done += 1
         if self.done == 1:
             self.colored_photo.replace_colorings(coloring)
@@ -241,7 +241,9 @@ class Colorings(Job):
             self.colored_photo.colorings = [*self.colored_photo.colorings, coloring]
 
 
-def color_anew(colorizer: Colorizer, colored_photo: ColoredPhoto, options: Options) -> Colorings:
+def color_anew(
+    colorizer: Colorizer, colored_photo: ColoredPhoto, options: ColoringOptions
+) -> ColoringJob:
     """Principal colorings or samples of a photo.
 
     Samples come one by one, unless they are the most different ones; these and principal colorings
@@ -262,10 +264,10 @@ def color_anew(colorizer: Colorizer, colored_photo: ColoredPhoto, options: Optio
             )
         colored_photo.options = options
 
-    return Colorings(colored_photo, make, n)
+    return ColoringJob(colored_photo, make, n)
 
 
-def more_like(colorizer: Colorizer, colored_photo: ColoredPhoto, n: int) -> Colorings:
+def more_like(colorizer: Colorizer, colored_photo: ColoredPhoto, n: int) -> ColoringJob:
     """The chosen coloring, and n with its colors and other details.
 
     Raises:
@@ -278,10 +280,10 @@ def more_like(colorizer: Colorizer, colored_photo: ColoredPhoto, n: int) -> Colo
         yield chosen.spec, chosen.ab, chosen.share
         yield from _items(colorizer.resample(photo, chosen.spec, fine, seed, n))
 
-    return Colorings(colored_photo, make, n + 1)
+    return ColoringJob(colored_photo, make, n + 1)
 
 
-def something_else(colorizer: Colorizer, colored_photo: ColoredPhoto, n: int) -> Colorings:
+def something_else(colorizer: Colorizer, colored_photo: ColoredPhoto, n: int) -> ColoringJob:
     """The chosen coloring, and n new samples.
 
     Not other principal colorings: the means of other samples are nearly the same pictures.
@@ -295,7 +297,7 @@ def something_else(colorizer: Colorizer, colored_photo: ColoredPhoto, n: int) ->
         yield chosen.spec, chosen.ab, chosen.share
         yield from _samples(colorizer, photo, chosen.spec.temperature, seed, n)
 
-    return Colorings(colored_photo, make, n + 1)
+    return ColoringJob(colored_photo, make, n + 1)
 
 
 def name_of(spec: ColoringSpec) -> str:

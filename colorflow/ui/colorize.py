@@ -12,9 +12,9 @@ import gradio as gr
 from colorflow.photo import Kind
 from colorflow.ui.colorings import (
     ColoredPhoto,
-    Coloring,
-    Colorings,
+    ColoringJob,
     PhotoSession,
+    ShownColoring,
     color_anew,
     more_like,
     something_else,
@@ -275,7 +275,7 @@ class ColorizeTab(ColorizeLayout):
         return {compare: self._compared(session, photo, photo.chosen)[compare]}
 
     def _stream(
-        self, session: PhotoSession, begin: Callable[[ColoredPhoto], Colorings]
+        self, session: PhotoSession, begin: Callable[[ColoredPhoto], ColoringJob]
     ) -> Iterator[Updates]:
         """Show colorings as they come."""
         started = time.perf_counter()
@@ -295,7 +295,9 @@ class ColorizeTab(ColorizeLayout):
         finally:
             session.delete_if_closed()
 
-    def _one_more(self, session: PhotoSession, job: Colorings, coloring: Coloring) -> Updates:
+    def _one_more(
+        self, session: PhotoSession, job: ColoringJob, coloring: ShownColoring
+    ) -> Updates:
         updates: Updates = {
             self.gallery: gr.update(value=_gallery(job.colored_photo)),
             self.status: progress(job.done, job.wanted),
@@ -311,7 +313,7 @@ class ColorizeTab(ColorizeLayout):
             **self.larger.emptied(),
         }
 
-    def _ended(self, job: Colorings, seconds: float) -> Updates:
+    def _ended(self, job: ColoringJob, seconds: float) -> Updates:
         """What is said at the end; Gradio sends it twice, so nothing that may change meanwhile."""
         if job.end == "replaced":
             return {self.status: gr.skip()}
@@ -324,7 +326,7 @@ class ColorizeTab(ColorizeLayout):
     # what is shown
 
     def _compared(
-        self, session: PhotoSession, current: ColoredPhoto, coloring: Coloring
+        self, session: PhotoSession, current: ColoredPhoto, coloring: ShownColoring
     ) -> Updates:
         photo = current.photo
         as_gray = photo.kind is Kind.COLORED and session.compares_gray

@@ -6,7 +6,7 @@ import gradio as gr
 
 from colorflow.errors import ColorflowError
 from colorflow.limits import LARGEST_SEED
-from colorflow.ui.colorings import Options
+from colorflow.ui.colorings import ColoringOptions
 
 MOST_VIVID = 1.5
 """The largest factor on the shipped temperatures."""
@@ -66,7 +66,9 @@ def checked_seed(seed: int | None, label: str = "Seed") -> int:
     return int(seed)
 
 
-def options_of(n: int, temperature: float, seed: int | None, diverse: bool, view: str) -> Options:
+def options_of(
+    n: int, temperature: float, seed: int | None, diverse: bool, view: str
+) -> ColoringOptions:
     """What the visitor wants, from the values of the controls.
 
     Args:
@@ -79,7 +81,7 @@ def options_of(n: int, temperature: float, seed: int | None, diverse: bool, view
     Raises:
         ColorflowError: the seed is none.
     """
-    return Options(
+    return ColoringOptions(
         n=int(n),
         temperature=temperature,
         seed=checked_seed(seed),

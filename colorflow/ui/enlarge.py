@@ -16,7 +16,7 @@ from colorflow.enlarge.enlarger import MAX_RESULT_PIXELS, paint
 from colorflow.errors import ColorflowError
 from colorflow.limits import DETAIL_TEMPERATURE
 from colorflow.photo import Enlargement, Photo, photo_from_image, write_image
-from colorflow.ui.colorings import ColoredPhoto, Coloring, PhotoSession
+from colorflow.ui.colorings import ColoredPhoto, PhotoSession, ShownColoring
 from colorflow.ui.limits import LONG_QUEUE, WORK_QUEUE
 from colorflow.ui.panes import AT_ONCE, SUFFIXES
 from colorflow.ui.photos import write_preview
@@ -51,7 +51,7 @@ class Enlarging(Job):
     """
 
     def __init__(
-        self, enlarger: Enlarger, current: ColoredPhoto, coloring: Coloring, model: str
+        self, enlarger: Enlarger, current: ColoredPhoto, coloring: ShownColoring, model: str
     ) -> None:
         super().__init__()
         self._enlarger, self._current, self._coloring = enlarger, current, coloring
@@ -287,7 +287,7 @@ class EnlargePane:
         }
 
     def _pieces(
-        self, current: ColoredPhoto, chosen: Coloring, scale: int, spot: tuple[float, float]
+        self, current: ColoredPhoto, chosen: ShownColoring, scale: int, spot: tuple[float, float]
     ) -> Iterator[tuple[str, str]]:
         """Pictures of the spot with their captions: as it is, then samples of the detail."""
         assert self._enlarger
@@ -306,7 +306,7 @@ class EnlargePane:
                 yield self._written(chosen, f"spot-x{scale}-{seed}", pixels), f"Sample {seed + 1}"
 
     @staticmethod
-    def _written(chosen: Coloring, name: str, pixels: np.ndarray) -> str:
+    def _written(chosen: ShownColoring, name: str, pixels: np.ndarray) -> str:
         # A name of its own for each spot: browsers keep what they have seen.
         path = chosen.folder / f"{name}-{time.monotonic_ns()}.png"
         return str(write_preview(path, pixels, photo_from_image(pixels)))

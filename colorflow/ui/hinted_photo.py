@@ -17,7 +17,7 @@ import numpy as np
 from colorflow.color.full_resolution import lightness_of
 from colorflow.errors import ColorflowError
 from colorflow.photo import Photo, read_photo
-from colorflow.ui.colorings import ColoredPhoto, Coloring
+from colorflow.ui.colorings import ColoredPhoto, ShownColoring
 from colorflow.ui.marks import Mark, radius_of, with_marks
 from colorflow.ui.materials import material_swatches
 from colorflow.ui.photos import new_folder, write_colored, write_preview
@@ -114,7 +114,7 @@ class HintedPhoto(ColoredPhoto):
         with self.photo.budget.reserve(small.width * small.height):
             (made,) = colorizer.reproduce(small, [spec], hints=self._on(small, hints))
         folder = new_folder(self.folder, "run-")
-        coloring = Coloring(
+        coloring = ShownColoring(
             spec=spec,
             ab=made.ab,
             preview=write_colored(folder / "plain.png", made.ab, small),

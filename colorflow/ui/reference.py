@@ -10,7 +10,7 @@ import gradio as gr
 
 from colorflow.errors import ColorflowError, PhotoError
 from colorflow.photo import Kind
-from colorflow.ui.colorings import ColoredPhoto, Coloring, PhotoSession
+from colorflow.ui.colorings import ColoredPhoto, PhotoSession, ShownColoring
 from colorflow.ui.controls import checked_seed, seed_number
 from colorflow.ui.limits import MemoryBudget
 from colorflow.ui.panes import IN_TURN, ComparePane, UploadPane, formats_line
@@ -192,7 +192,7 @@ class ReferenceTab:
 
     def _carried(
         self, photo: UploadedPhoto, other: UploadedPhoto, strength: float, seed: int
-    ) -> Coloring:
+    ) -> ShownColoring:
         with other.read() as whole:  # both at once would need room twice
             reference = reduced(whole)
         with photo.read() as original:
@@ -206,7 +206,7 @@ class ReferenceTab:
                 strength=strength,
             )
             small = reduced(original)
-        return Coloring(
+        return ShownColoring(
             spec=made.spec,
             ab=made.ab,
             preview=write_colored(new_folder(photo.folder, "run-") / "preview.png", made.ab, small),

@@ -29,7 +29,7 @@ SRFLOW_TEMPERATURE = 0.8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Column:
+class DetailColumn:
     """One way of enlarging.
 
     Attributes:
@@ -43,7 +43,9 @@ class Column:
     random: bool = False
 
 
-def columns_of(scale: int, weights: EnlargeWeights, side: int, rivals: Path | None) -> list[Column]:
+def columns_of(
+    scale: int, weights: EnlargeWeights, side: int, rivals: Path | None
+) -> list[DetailColumn]:
     """The columns of the table, without the truth.
 
     Args:
@@ -56,8 +58,8 @@ def columns_of(scale: int, weights: EnlargeWeights, side: int, rivals: Path | No
         TrainingError: if the rivals are not trained.
     """
     columns = [
-        Column(name="bicubic", enlarge=_resized(scale, Image.Resampling.BICUBIC)),
-        Column(name="Lanczos", enlarge=_resized(scale, Image.Resampling.LANCZOS)),
+        DetailColumn(name="bicubic", enlarge=_resized(scale, Image.Resampling.BICUBIC)),
+        DetailColumn(name="Lanczos", enlarge=_resized(scale, Image.Resampling.LANCZOS)),
     ]
     sides = [side] if scale == 2 else [side // 2, side]
     if rivals is not None:
@@ -65,11 +67,11 @@ def columns_of(scale: int, weights: EnlargeWeights, side: int, rivals: Path | No
             ConditionalPhotos, load_trained(rivals, "deterministic", RIVALS["deterministic"])[0]
         )
         columns.append(
-            Column(name="deterministic", enlarge=_doublings([network] * len(sides), 0.0))
+            DetailColumn(name="deterministic", enlarge=_doublings([network] * len(sides), 0.0))
         )
         flows = [cast(ConditionalPhotos, srflow_of(rivals, side)) for side in sides]
         columns += [
-            Column(
+            DetailColumn(
                 name=f"SRFlow, {temperature:g}",
                 enlarge=_doublings(flows, temperature),
                 random=temperature > 0,
@@ -78,7 +80,7 @@ def columns_of(scale: int, weights: EnlargeWeights, side: int, rivals: Path | No
         ]
     models = [weights.models[name] for name in ([LAST] if scale == 2 else [FIRST, LAST])]
     columns += [
-        Column(
+        DetailColumn(
             name=f"ours, {temperature:g}",
             enlarge=_doublings(models, temperature),
             random=temperature > 0,

@@ -17,7 +17,7 @@ from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
 from colorflow.color.full_resolution import lightness_of, render
 from colorflow.enlarge.model import DEQUANTIZATION_STD
-from colorflow.evaluation.enlarge.columns import Column, Density, Lightness
+from colorflow.evaluation.enlarge.columns import Density, DetailColumn, Lightness
 from colorflow.evaluation.judge import Judge, square_picture
 from colorflow.evaluation.metrics import coverage
 from colorflow.training.tuning import energy_score
@@ -63,7 +63,7 @@ def reduced(lightness: Lightness, scale: int) -> Lightness:
 
 
 def measure(
-    column: Column, truth: Lightness, scale: int, generator: torch.Generator, judge: Judge
+    column: DetailColumn, truth: Lightness, scale: int, generator: torch.Generator, judge: Judge
 ) -> tuple[Measures, Lightness]:
     """Measures a column on one square; also returns its samples (n, S, S).
 

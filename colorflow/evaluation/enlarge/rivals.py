@@ -70,7 +70,7 @@ class DeterministicDoubling(nn.Module):
         return details
 
 
-class RegressionObjective:
+class DetailRegression:
     """Squared error of the details; an `Objective` of the trainer."""
 
     name = folder = "deterministic"
@@ -162,7 +162,7 @@ class SRFlowDoubling(nn.Module):
 
 
 RIVALS = {
-    "deterministic": Trainee(build=DeterministicDoubling, objective=RegressionObjective),
+    "deterministic": Trainee(build=DeterministicDoubling, objective=DetailRegression),
     "srflow": Trainee(
         build=SRFlowDoubling, objective=lambda: DetailObjective("srflow", _NUMBERS_OF_PHOTO)
     ),
