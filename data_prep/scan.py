@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import partial
+from multiprocessing import get_all_start_methods, get_context
 from pathlib import Path
 
 import cv2
@@ -59,7 +60,11 @@ class Scanned:
 
 def scan(paths: Iterable[Path], workers: int, *, for_patches: bool = False) -> Iterator[Scanned]:
     """Scans photos in several processes; yields in the order of `paths`."""
-    with ProcessPoolExecutor(workers) as pool:
+    # A fork of a process with threads of other libraries may crash; a fresh one cannot.
+    methods = get_all_start_methods()
+    context = get_context("forkserver" if "forkserver" in methods else "spawn")
+    context.set_forkserver_preload([__name__])
+    with ProcessPoolExecutor(workers, mp_context=context) as pool:
         yield from pool.map(partial(scan_one, for_patches=for_patches), paths, chunksize=64)
 
 
