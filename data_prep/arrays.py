@@ -13,6 +13,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from colorflow.errors import PackError, PhotoError
+from data_prep.scan import fresh_processes
 
 BATCH = 32
 FLUSH_EVERY = 64
@@ -69,7 +70,13 @@ def fill_arrays(
     }
     batches = _Batches(make, range(filled, rows, BATCH))
     yield filled
-    for number, batch in enumerate(DataLoader(batches, batch_size=None, num_workers=workers), 1):
+    loader = DataLoader(
+        batches,
+        batch_size=None,
+        num_workers=workers,
+        multiprocessing_context=fresh_processes() if workers else None,
+    )
+    for number, batch in enumerate(loader, 1):
         if isinstance(batch, str):
             raise PackError(f"{batch}; bring the photo back, or delete the pack to start over")
         end = min(filled + BATCH, rows)
@@ -98,7 +105,7 @@ class _Batches(Dataset[Batch | str]):
     def __getitem__(self, index: int) -> Batch | str:
         start = self.starts[index]
         try:
-            return self.make(range(start, min(start + BATCH, self.starts.stop)))
+            return self.make(range(start, min(start + self.starts.step, self.starts.stop)))
         except PhotoError as error:
             return str(error)
 

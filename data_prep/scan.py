@@ -7,6 +7,7 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from multiprocessing import get_all_start_methods, get_context
+from multiprocessing.context import BaseContext
 from pathlib import Path
 
 import cv2
@@ -60,12 +61,19 @@ class Scanned:
 
 def scan(paths: Iterable[Path], workers: int, *, for_patches: bool = False) -> Iterator[Scanned]:
     """Scans photos in several processes; yields in the order of `paths`."""
-    # A fork of a process with threads of other libraries may crash; a fresh one cannot.
+    with ProcessPoolExecutor(workers, mp_context=fresh_processes()) as pool:
+        yield from pool.map(partial(scan_one, for_patches=for_patches), paths, chunksize=64)
+
+
+def fresh_processes() -> BaseContext:
+    """Starts worker processes without what this one has loaded.
+
+    A fork of a process with threads of other libraries may crash.
+    """
     methods = get_all_start_methods()
     context = get_context("forkserver" if "forkserver" in methods else "spawn")
     context.set_forkserver_preload([__name__])
-    with ProcessPoolExecutor(workers, mp_context=context) as pool:
-        yield from pool.map(partial(scan_one, for_patches=for_patches), paths, chunksize=64)
+    return context
 
 
 def scan_one(path: Path, *, for_patches: bool = False) -> Scanned:
