@@ -99,7 +99,9 @@ def test_the_image_has_the_cpu_build_and_no_cache() -> None:
     assert installs
     assert all(re.search(r"--no-cache(-dir)?\b", line) for line in installs)
     assert "--torch-backend cpu" in installs[-1]
-    extras = {name for names in re.findall(r"\.\[(.*?)\]", installs[-1]) for name in names.split(",")}
+    extras = {
+        name for names in re.findall(r"\.\[(.*?)\]", installs[-1]) for name in names.split(",")
+    }
     assert extras <= PROJECT["optional-dependencies"].keys()
 
 
