@@ -258,7 +258,7 @@ def test_one_visitor_leaves_room_in_the_queue_for_others(page: Page, tmp_path: P
     files = {"files": ("held.png", held.read_bytes())}
     (path,) = ask(page, "POST", "gradio_api/upload", "10.2.0.1", files=files).json()
     photo = {"path": path, "meta": {"_type": "gradio.FileData"}}
-    body = {"data": [photo, 1, 1, 0, "same", False]}
+    body = {"data": [photo, 1, 1, 0, "same", False, False]}
     try:
         answers = [
             ask(page, "POST", "gradio_api/call/colorize", "10.2.0.1", json=body)
@@ -282,7 +282,7 @@ def test_what_programs_ask_wrongly_is_told(page: Page) -> None:
     for endpoint, body, said in (
         (
             "call/colorize",
-            {"data": [photo, 1, 1, 0, "same", False]},
+            {"data": [photo, 1, 1, 0, "same", False, False]},
             "Expected a file that was uploaded",
         ),
         ("call/colorize", {"data": []}, "These values do not fit"),
