@@ -184,7 +184,7 @@ class FakeColorizer:
                 own[:, None, None],
                 share=share,
                 provenance=provenance_of(spec, share, self.digest),
-                density=lambda own=own: -100 * np.abs(own).mean(),
+                density=lambda own=own: -100 * float(np.abs(own).mean()),
             )
             for spec, own, share in zip(specs, ab, shares or [None] * len(specs), strict=True)
         ]
