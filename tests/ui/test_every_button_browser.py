@@ -26,9 +26,12 @@ _QUIET_MS = 200
 _LAST = ("Clear", "Remove", "Cancel", "Delete", "Upload", "Drop")
 """How labels of buttons begin that are pressed last: others go with what these take away."""
 _FILES = {"download-file", "reference-download-file", "hints-file", "all-file"}
-_NOT_HERE = {"cancel", "all-cancel", "folder-cancel", *_FILES, "quiz-folder"}
+_ENLARGE = {"enlarge-go", "enlarge-cancel", "enlarge-download"}
+_NOT_HERE = {"cancel", "all-cancel", "folder-cancel", *_FILES, "quiz-folder", *_ENLARGE}
 """The first three are pressed by the tests of streaming and of folders, which hold the work up; the
-files are never seen, and the page itself presses them; the last is on pages with few photos."""
+files are never seen, and the page itself presses them; the quiz's folder is on pages with few
+photos; the buttons of enlarging come after a size is chosen, and its own tests press them, Cancel
+without a browser."""
 _NAMES = """
 all => all.map(one => {
     const label = one.getAttribute("aria-label") || one.getAttribute("title") || one.innerText;
