@@ -41,16 +41,7 @@ class Enlargement:
     def __post_init__(self) -> None:
         if self.scale not in (2, 4):
             raise ValueError(f"scale: expected 2 or 4, got {self.scale}")
-        if not 0 <= self.seed < 10**20:
-            raise ValueError(f"seed: expected 0 or more, got {self.seed}")
-        if not (math.isfinite(self.temperature) and self.temperature >= 0):
-            raise ValueError(f"temperature: expected 0 or more, got {self.temperature}")
-        if not _MODEL.fullmatch(self.model):
-            raise ValueError(
-                f"model: expected up to 100 letters, digits and _.:+-, got {self.model!r}"
-            )
-        if self.photo is not None and not _DIGEST.fullmatch(self.photo):
-            raise ValueError(f"digest: expected 16 hexadecimal digits, got {self.photo!r}")
+        check_origin(self.seed, self.temperature, self.model, self.photo)
 
     @property
     def statement(self) -> str:
@@ -61,6 +52,19 @@ class Enlargement:
             + (", restored" if self.restored else "")
             + (f", photo {self.photo}" if self.photo else "")
         )
+
+
+def check_origin(seed: int, temperature: float, model: str, *digests: str | None) -> None:
+    """Raises `ValueError` unless a statement can name this seed, temperature, model and digests."""
+    if not 0 <= seed < 10**20:
+        raise ValueError(f"seed: expected 0 or more, got {seed}")
+    if not (math.isfinite(temperature) and temperature >= 0):
+        raise ValueError(f"temperature: expected 0 or more, got {temperature}")
+    if not _MODEL.fullmatch(model):
+        raise ValueError(f"model: expected up to 100 letters, digits and _.:+-, got {model!r}")
+    for digest in digests:
+        if digest is not None and not _DIGEST.fullmatch(digest):
+            raise ValueError(f"digest: expected 16 hexadecimal digits, got {digest!r}")
 
 
 def enlargement_in(text: str) -> Enlargement | None:
