@@ -18,10 +18,10 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import IO, Any, Literal, TypedDict, Unpack, overload
+from typing import IO, Any, TypedDict, Unpack, overload
 
 import numpy as np
 import torch
@@ -29,7 +29,6 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-from colorflow.color.full_resolution import LightnessRows, render
 from colorflow.color.grid import square_lightness, to_grid
 from colorflow.coloring import (
     Coloring,
@@ -44,7 +43,7 @@ from colorflow.coloring import (
 )
 from colorflow.device import device_of
 from colorflow.errors import PhotoError, WeightsError
-from colorflow.exploration import Exploration, OpenPhoto
+from colorflow.exploration import Exploration
 from colorflow.files import default_weights
 from colorflow.limits import DIVERSE_POOL, LARGEST_SEED, MOST_PRINCIPAL
 from colorflow.model.condition import Condition, Conditioner, coarse_lightness
@@ -52,7 +51,7 @@ from colorflow.model.hints import Hint, hint_planes
 from colorflow.model.principal import POOL
 from colorflow.model.weights import LoadedWeights, load_weights
 from colorflow.photo import Kind, Photo, Picture, read_picture
-from colorflow.photo_model import COARSE_LEVELS, Latents, PhotoModel
+from colorflow.photo_model import COARSE_LEVELS, Latents, OpenPhoto, PhotoModel
 
 __all__ = [
     "Coloring",
@@ -251,30 +250,6 @@ class Colorizer(Exploration):
         if isinstance(pictures, np.ndarray) and pictures.ndim == _BATCH_DIMENSIONS:
             pictures = list(pictures)
         return _each(color, pictures) if isinstance(pictures, list | tuple) else color(pictures)
-
-    def render(
-        self, picture: Picture, chroma: NDArray[np.float32], *, bits: Literal[8, 16] = 8
-    ) -> Iterator[NDArray[np.uint8] | NDArray[np.uint16]]:
-        """Renders chroma on the photo's own lightness at full resolution, one coloring at a time.
-
-        Args:
-            picture: see the class.
-            chroma: (n, 2, 64, 64) CIELAB units, such as what `interpolate` returns.
-            bits: bits of each channel; 16 is more precise than 8 only for a photo of 16 bits.
-
-        Yields:
-            n arrays (H, W, 3) of sRGB, uint8 or uint16.
-        """
-        photo, _ = read_picture(picture)
-        lightness = LightnessRows(photo.pixels if bits == 8 else photo.full_depth)
-        for ab in chroma:  # (2, 64, 64) -> (H, W, 3)
-            yield render(lightness, ab, bits=bits)
-
-    def model_of(
-        self, picture: Picture, hints: Sequence[Hint] = (), reference: Picture | None = None
-    ) -> PhotoModel:
-        """The distribution of a photo's colorings; arguments: see the class."""
-        return self._open(picture, hints, reference).model
 
     def _open(
         self, picture: Picture, hints: Sequence[Hint] = (), reference: Picture | None = None

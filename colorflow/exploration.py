@@ -2,83 +2,23 @@
 
 from __future__ import annotations
 
-import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
-from functools import cache, partial
+from collections.abc import Collection, Iterator, Sequence
+from typing import Literal
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from colorflow.color.full_resolution import LightnessRows, render
 from colorflow.color.grid import to_grid
 from colorflow.coloring import Coloring, ColoringSpec, LevelOutput, Uncertainty, check_seed
-from colorflow.limits import DIVERSE_POOL
 from colorflow.model.config import FINEST_GRID
 from colorflow.model.hints import Hint
 from colorflow.model.intervals import NOMINAL_LEVELS, central_interval, check_sample_count
 from colorflow.model.weights import LoadedWeights
-from colorflow.photo import Photo, Picture, Provenance
-from colorflow.photo_model import CHUNK, PhotoModel, slerp
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class OpenPhoto:
-    """A photo that was read, and the distribution of its colorings.
-
-    Attributes:
-        photo: the photo.
-        model: the distribution, given hints and reference.
-        provenance: from a spec and a share to what a file says about the coloring.
-    """
-
-    photo: Photo
-    model: PhotoModel
-    provenance: Callable[[ColoringSpec, float | None], Provenance]
-
-    def sampled(self, first: ColoringSpec, n: int, *, diverse: bool) -> list[Coloring]:
-        """The n samples from the seed of a spec on, or the most different of `DIVERSE_POOL` n."""
-        pool = n * DIVERSE_POOL if diverse and n > 1 else n
-        specs = [first.sample_spec(seed) for seed in range(first.seed, first.seed + pool)]
-        latents = [self.model.sample(spec) for spec in specs]
-        if pool > n:
-            chosen = self.model.most_different(latents, n)
-            specs, latents = [specs[i] for i in chosen], [latents[i] for i in chosen]
-        return self.colorings(specs, self.model.decode(latents))
-
-    def colorings(
-        self,
-        specs: Sequence[ColoringSpec],
-        ab: NDArray[np.float32],
-        shares: Sequence[float | None] = (),
-    ) -> list[Coloring]:
-        """Colorings with the chroma `ab`, (n, 2, 64, 64).
-
-        Of those that are made together, `CHUNK` get their likelihood together, in half of the time.
-        """
-
-        @cache
-        def log_prob(start: int) -> NDArray[np.float64]:
-            return self.model.log_prob(ab[start : start + CHUNK])
-
-        def density(index: int) -> float:
-            value = float(log_prob(index - index % CHUNK)[index % CHUNK])
-            return value if math.isfinite(value) else -math.inf
-
-        return [
-            Coloring(
-                self.photo,
-                spec,
-                own,
-                share=share,
-                provenance=self.provenance(spec, share),
-                density=partial(density, index),
-            )
-            for index, (spec, own, share) in enumerate(
-                zip(specs, ab, shares or [None] * len(specs), strict=True)
-            )
-        ]
+from colorflow.photo import Picture, read_picture
+from colorflow.photo_model import OpenPhoto, PhotoModel, slerp
 
 
 class Exploration(ABC):
@@ -284,6 +224,30 @@ class Exploration(ABC):
         if not (np.abs(ab) < limit).all():
             raise ValueError(f"ab: expected values within +-{limit:g}, got some outside")
         return opened.model.log_prob(ab)
+
+    def render(
+        self, picture: Picture, chroma: NDArray[np.float32], *, bits: Literal[8, 16] = 8
+    ) -> Iterator[NDArray[np.uint8] | NDArray[np.uint16]]:
+        """Renders chroma on the photo's own lightness at full resolution, one coloring at a time.
+
+        Args:
+            picture: see the class.
+            chroma: (n, 2, 64, 64) CIELAB units, such as what `interpolate` returns.
+            bits: bits of each channel; 16 is more precise than 8 only for a photo of 16 bits.
+
+        Yields:
+            n arrays (H, W, 3) of sRGB, uint8 or uint16.
+        """
+        photo, _ = read_picture(picture)
+        lightness = LightnessRows(photo.pixels if bits == 8 else photo.full_depth)
+        for ab in chroma:  # (2, 64, 64) -> (H, W, 3)
+            yield render(lightness, ab, bits=bits)
+
+    def model_of(
+        self, picture: Picture, hints: Sequence[Hint] = (), reference: Picture | None = None
+    ) -> PhotoModel:
+        """The distribution of a photo's colorings; arguments: see the class."""
+        return self._open(picture, hints, reference).model
 
     def _spec_of(self, coloring: int | ColoringSpec | Coloring) -> ColoringSpec:
         if isinstance(coloring, Coloring):

@@ -1,5 +1,7 @@
 """The distribution of one photo's colorings: from specs to latents to chroma, and back.
 
+A `PhotoModel` knows lightness alone; `OpenPhoto` adds the photo, and makes `Coloring`s of chroma.
+
 Latents are sampled from seeds, and the coarse ones take their signs from the photo's lightness; a
 seed alone would give every photo the same latents.
 
@@ -10,8 +12,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import replace
-from functools import cache, cached_property
+from dataclasses import dataclass, replace
+from functools import cache, cached_property, partial
 
 import numpy as np
 import torch
@@ -19,10 +21,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
-from colorflow.coloring import ColoringSpec
+from colorflow.coloring import Coloring, ColoringSpec
+from colorflow.limits import DIVERSE_POOL
 from colorflow.model.condition import Condition
-from colorflow.model.principal import POOL, principal_colorings
+from colorflow.model.principal import POOL, most_different, principal_colorings
 from colorflow.model.weights import LoadedWeights
+from colorflow.photo import Photo, Provenance
 
 COARSE_LEVELS = 2
 """Levels that decide tint and the colors of objects; together they give chroma on an 8x8 grid."""
@@ -191,6 +195,64 @@ class PhotoModel:
         return self.condition.map(lambda x: x.expand(n, *x.shape[1:]))
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class OpenPhoto:
+    """A photo that was read, and the distribution of its colorings.
+
+    Attributes:
+        photo: the photo.
+        model: the distribution, given hints and reference.
+        provenance: from a spec and a share to what a file says about the coloring.
+    """
+
+    photo: Photo
+    model: PhotoModel
+    provenance: Callable[[ColoringSpec, float | None], Provenance]
+
+    def sampled(self, first: ColoringSpec, n: int, *, diverse: bool) -> list[Coloring]:
+        """The n samples from the seed of a spec on, or the most different of `DIVERSE_POOL` n."""
+        pool = n * DIVERSE_POOL if diverse and n > 1 else n
+        specs = [first.sample_spec(seed) for seed in range(first.seed, first.seed + pool)]
+        latents = [self.model.sample(spec) for spec in specs]
+        if pool > n:
+            chosen = self.model.most_different(latents, n)
+            specs, latents = [specs[i] for i in chosen], [latents[i] for i in chosen]
+        return self.colorings(specs, self.model.decode(latents))
+
+    def colorings(
+        self,
+        specs: Sequence[ColoringSpec],
+        ab: NDArray[np.float32],
+        shares: Sequence[float | None] = (),
+    ) -> list[Coloring]:
+        """Colorings with the chroma `ab`, (n, 2, 64, 64).
+
+        Of those that are made together, `CHUNK` get their likelihood together, in half of the time.
+        """
+
+        @cache
+        def log_prob(start: int) -> NDArray[np.float64]:
+            return self.model.log_prob(ab[start : start + CHUNK])
+
+        def density(index: int) -> float:
+            value = float(log_prob(index - index % CHUNK)[index % CHUNK])
+            return value if math.isfinite(value) else -math.inf
+
+        return [
+            Coloring(
+                self.photo,
+                spec,
+                own,
+                share=share,
+                provenance=self.provenance(spec, share),
+                density=partial(density, index),
+            )
+            for index, (spec, own, share) in enumerate(
+                zip(specs, ab, shares or [None] * len(specs), strict=True)
+            )
+        ]
+
+
 def sample_latents(shapes: Sequence[tuple[int, ...]], seeds: Sequence[int]) -> list[Tensor]:
     """Standard normal latents of one coloring.
 
@@ -284,27 +346,6 @@ def slerp(start: Tensor, end: Tensor, share: float) -> Tensor:
             )
             weights = first, second
     return (weights[0] * a + weights[1] * b).to(start)
-
-
-def most_different(points: NDArray[np.float32], n: int) -> list[int]:
-    """Chooses n points far from each other: the first, then repeatedly the farthest.
-
-    Args:
-        points: (N, D), N at least n.
-        n: how many to choose.
-
-    Returns:
-        n different indices in the order of choice.
-
-    Reference: Gonzalez 1985 (farthest-first traversal).
-    """
-    chosen = [0]
-    distance = np.linalg.norm(points - points[0], axis=1)
-    while len(chosen) < n:
-        distance[chosen[-1]] = -1  # no point twice, even if all points are equal
-        chosen.append(int(np.argmax(distance)))
-        distance = np.minimum(distance, np.linalg.norm(points - points[chosen[-1]], axis=1))
-    return chosen
 
 
 def _stacked(latents: Sequence[Latents], device: torch.device) -> list[Tensor]:

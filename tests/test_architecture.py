@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import graphlib
+import re
 import subprocess
 import sys
 from collections import Counter
@@ -278,3 +279,16 @@ def test_no_two_public_classes_have_one_name() -> None:
         if isinstance(node, ast.ClassDef) and not node.name.startswith("_")
     )
     assert [name for name, count in names.items() if count > 1] == []
+
+
+def test_lists_of_modules_are_complete() -> None:
+    """A package whose docstring lists its modules lists all of them."""
+    lists = 0
+    for path in (ROOT / "colorflow").rglob("__init__.py"):
+        listed = set(
+            re.findall(r"[\w/]+\.py\b", ast.get_docstring(ast.parse(path.read_text())) or "")
+        )
+        if listed:
+            lists += 1
+            assert listed == {one.name for one in path.parent.glob("*.py")} - {path.name}, path
+    assert lists >= 5

@@ -13,7 +13,8 @@ sheet.py        the contact sheet
 run.py          `colorflow evaluate`
 hint_curve.py   the error against the number of color hints
 hint_report.py  `colorflow evaluate-hints`
-objectives.py   what the compared densities learn
+densities.py    what the compared densities learn
 baselines/      the deterministic network and the cINN of 2019
 zoo/            published architectures on one task
+enlarge/        enlarging, against other ways
 """

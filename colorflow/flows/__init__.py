@@ -2,7 +2,7 @@
 
 contract.py     Bijection, Composition, Inverse, WithContext
 density.py      Flow: a bijection and a standard normal; one flow taught the density of another
-elementwise.py  monotone maps of single numbers: additive, affine
+elementwise.py  monotone maps of single numbers: additive, affine; a bounded range made unbounded
 splines.py      linear, quadratic and rational-quadratic splines
 mixture.py      mixture of logistic distributions, and monotone networks of such layers
 roots.py        numerical inverses of monotone maps
@@ -19,12 +19,11 @@ planar.py       planar and radial flows
 history.py      Tabak & Turner's radial steps, Rippel & Adams' deep density model
 shape.py        squeeze, Haar, reshape, the multi-scale split
 dequantization.py  whole numbers made continuous
-bounded.py      a bounded range made unbounded
+kriging.py      known values pull the rest of a grid along
 networks.py     what couplings compute their parameters with
 """
 
 from colorflow.flows.autoregressive import Autoregressive, TransformerAutoregressive
-from colorflow.flows.bounded import BoundedRange, Logit
 from colorflow.flows.contract import (
     Bijection,
     Composition,
@@ -49,7 +48,14 @@ from colorflow.flows.dequantization import (
     UniformDequantization,
     VariationalDequantization,
 )
-from colorflow.flows.elementwise import Additive, Affine, ElementwiseTransform, soft_clamp
+from colorflow.flows.elementwise import (
+    Additive,
+    Affine,
+    BoundedRange,
+    ElementwiseTransform,
+    Logit,
+    soft_clamp,
+)
 from colorflow.flows.history import RippelAdams, TabakTurner
 from colorflow.flows.kriging import KrigingUpdate
 from colorflow.flows.linear import ActNorm, ChannelPermutation, Linear, Standardize

@@ -125,6 +125,27 @@ def principal_points(
     return np.stack([first, *modes]), np.array([1.0, *(counts[chosen] / counts.sum())])
 
 
+def most_different(points: NDArray[np.float32], n: int) -> list[int]:
+    """Chooses n points far from each other: the first, then repeatedly the farthest.
+
+    Args:
+        points: (N, D), N at least n.
+        n: how many to choose.
+
+    Returns:
+        n different indices in the order of choice.
+
+    Reference: Gonzalez 1985 (farthest-first traversal).
+    """
+    chosen = [0]
+    distance = np.linalg.norm(points - points[0], axis=1)
+    while len(chosen) < n:
+        distance[chosen[-1]] = -1  # no point twice, even if all points are equal
+        chosen.append(int(np.argmax(distance)))
+        distance = np.minimum(distance, np.linalg.norm(points - points[chosen[-1]], axis=1))
+    return chosen
+
+
 def follow_lightness(ab: Tensor, lightness: Tensor) -> Tensor:
     """Smooths chroma where lightness is smooth.
 

@@ -8,7 +8,6 @@ from colorflow.photo.decode import (
     read_picture,
 )
 from colorflow.photo.encode import write_image
-from colorflow.photo.enlargement import Enlargement
 from colorflow.photo.find import find_photos
 from colorflow.photo.formats import DEFAULT_MAX_PIXELS, KINDS, PHOTO_SUFFIXES
 from colorflow.photo.metadata import Metadata
@@ -17,6 +16,7 @@ from colorflow.photo.provenance import (
     COLORING,
     ENLARGED,
     LETTERS,
+    Enlargement,
     Principal,
     Provenance,
     Statements,

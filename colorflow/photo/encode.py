@@ -14,17 +14,15 @@ from PIL import Image, PngImagePlugin
 from colorflow.errors import WritePhotoError
 from colorflow.files import FileKind, statement_of, write_whole
 from colorflow.photo.encode_tiff import encode_tiff
-from colorflow.photo.enlargement import Enlargement
 from colorflow.photo.formats import silent_codecs
-from colorflow.photo.metadata import COMMENT, Metadata
+from colorflow.photo.metadata import COMMENT, JPEG_EXIF_BYTES, Metadata, with_statement
 from colorflow.photo.photo import Photo
 from colorflow.photo.provenance import (
     COLORING,
     ENLARGED,
-    JPEG_EXIF_BYTES,
+    Enlargement,
     Provenance,
     Statements,
-    with_statement,
 )
 from colorflow.photo.sixteen_bits import to_8_bits
 

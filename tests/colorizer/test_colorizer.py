@@ -16,9 +16,10 @@ from colorflow.color.grid import square_lightness, to_grid
 from colorflow.colorizer import Colorizer, Hint, default_weights
 from colorflow.errors import UnreadablePhotoError, WeightsError
 from colorflow.model.condition import Conditioner
+from colorflow.model.principal import most_different
 from colorflow.model.weights import load_weights
 from colorflow.photo import photo_from_image
-from colorflow.photo_model import most_different, signs_of_photo
+from colorflow.photo_model import signs_of_photo
 from tests.colorizer.made import chroma, pixels, seeds
 from tests.small_weights import GAIN, TEMPERATURES
 

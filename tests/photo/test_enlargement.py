@@ -27,7 +27,7 @@ from colorflow.photo import (
     read_statements,
     write_image,
 )
-from colorflow.photo.enlargement import enlargement_in
+from colorflow.photo.provenance import enlargement_in
 
 NAMES = ["out.jpg", "out.png", "out.webp", "out.tif"]
 COLORS = Provenance(seed=7, temperature=0.8, model="0123456789abcdef")
