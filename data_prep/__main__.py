@@ -66,7 +66,8 @@ def _fill(folder: Path, options: argparse.Namespace) -> None:
         "dev_photos": [str(path) for path in options.dev_photos],
     }
     kind = PIXELS if options.pixels else PATCHES if options.patches else None
-    if not any((folder / info).exists() for info in ("pack.json", PIXELS.info, PATCHES.info)):
+    begun = ("pack.json", PIXELS.layout.info, PATCHES.layout.info)
+    if not any((folder / info).exists() for info in begun):
         (folder / "settings.json").write_text(json.dumps(settings, indent=1), encoding="utf-8")
         selection = select(folder, options)
         if kind is not None:
@@ -96,7 +97,7 @@ def _fill(folder: Path, options: argparse.Namespace) -> None:
 
 
 def _description(kind: PackKind | None) -> str:
-    return "features" if kind is None else kind.info.removesuffix(".json")
+    return "features" if kind is None else kind.layout.info.removesuffix(".json")
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 
 from colorflow.color.full_resolution import lightness_of
-from colorflow.enlarge.patches import ARRAYS, FORMAT, INFO, PATCHES_PER_PHOTO, SIDE
+from colorflow.enlarge.patches import LAYOUT, PATCHES_PER_PHOTO, SIDE
 from colorflow.training.pixels import L_STEPS
 from data_prep.arrays import Batch
 from data_prep.photo_pack import PackKind
@@ -62,4 +62,4 @@ class _Rows:
         return {"patches": torch.from_numpy(np.stack(patches))}
 
 
-PATCHES = PackKind(info=INFO, format=FORMAT, arrays=ARRAYS, rows=_Rows)
+PATCHES = PackKind(layout=LAYOUT, rows=_Rows)

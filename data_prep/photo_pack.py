@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import DTypeLike
 
-from colorflow.errors import PackError
 from colorflow.files import write_whole
-from colorflow.training.pack import DAMAGE, PhotoTable
-from colorflow.training.pixels import read_photo_info
+from colorflow.training.layout import Layout
 from data_prep.arrays import Batch, check_room, fill_arrays
 from data_prep.select import Selection
 
@@ -23,23 +20,12 @@ class PackKind:
     """One kind of such packs.
 
     Attributes:
-        info: name of the file that describes a pack.
-        format: its `format`.
-        arrays: dtype and shape of one photo in each array.
+        layout: of a pack.
         rows: given the files, the function that computes the values of some photos.
     """
 
-    info: str
-    format: str
-    arrays: Mapping[str, tuple[DTypeLike, tuple[int, ...]]]
+    layout: Layout
     rows: Callable[[list[Path]], Callable[[range], Batch]]
-
-    @property
-    def bytes_per_photo(self) -> int:
-        """Bytes of one photo in all arrays."""
-        return sum(
-            np.dtype(kind).itemsize * int(np.prod(shape)) for kind, shape in self.arrays.values()
-        )
 
     def begin(self, folder: Path, selection: Selection, seed: int) -> None:
         """Writes photos.csv and a description of an empty pack.
@@ -53,7 +39,7 @@ class PackKind:
         shuffled = np.random.default_rng(seed).permutation(len(selection.photos))
         selection = selection.in_order(sorted(shuffled, key=lambda index: not selection.dev[index]))
         photos, dev = len(selection.photos), int(selection.dev.sum())
-        check_room(folder, f"{photos} photos ({dev} dev)", photos * self.bytes_per_photo)
+        check_room(folder, f"{photos} photos ({dev} dev)", photos * self.layout.bytes_per_photo)
         selection.write(folder)
         self._write_info(folder, photos=photos, filled=0)
 
@@ -67,23 +53,16 @@ class PackKind:
         Raises:
             PackError: if the pack is damaged, or a photo is gone since the pack was begun.
         """
-        photos, filled = read_photo_info(folder / self.info, self.format)
-        try:
-            files = [Path(file) for file in PhotoTable.read(folder).files]
-            if len(files) != photos:
-                raise ValueError(f"photos.csv: {len(files)} photos, {self.info} says {photos}")
-        except DAMAGE as error:
-            raise PackError(
-                f"{folder}: a damaged pack ({error}); delete it to start over"
-            ) from error
+        table, filled = self.layout.photos(folder)
+        photos = len(table)
 
         def save_filled(count: int) -> None:
             self._write_info(folder, photos=photos, filled=count)
 
         numbers = fill_arrays(
             folder,
-            self.arrays,
-            self.rows(files),
+            self.layout.arrays,
+            self.rows([Path(file) for file in table.files]),
             save_filled,
             rows=photos,
             filled=filled,
@@ -93,5 +72,5 @@ class PackKind:
 
     def _write_info(self, folder: Path, *, photos: int, filled: int) -> None:
         """Writes the description in one step, so that a reader never sees half of it."""
-        info = {"format": self.format, "photos": photos, "filled": filled}
-        write_whole(folder / self.info, json.dumps(info).encode(), None)
+        info = {"format": self.layout.format, "photos": photos, "filled": filled}
+        write_whole(folder / self.layout.info, json.dumps(info).encode(), None)

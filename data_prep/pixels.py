@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 
 from colorflow.color.grid import square_lightness, to_grid
-from colorflow.training.pixels import ARRAYS, FORMAT, INFO, L_STEPS
+from colorflow.training.pixels import L_STEPS, LAYOUT
 from data_prep.arrays import Batch
 from data_prep.photo_pack import PackKind
 from data_prep.scan import read_pixels
@@ -34,4 +34,4 @@ class _Rows:
         return {"lightness": lightness, "ab": ab}
 
 
-PIXELS = PackKind(info=INFO, format=FORMAT, arrays=ARRAYS, rows=_Rows)
+PIXELS = PackKind(layout=LAYOUT, rows=_Rows)

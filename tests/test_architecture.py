@@ -61,6 +61,7 @@ DATA_PREP_MAY_USE = (
     "colorflow.model.condition",
     "colorflow.model.features",
     "colorflow.training.allocator",
+    "colorflow.training.layout",
     "colorflow.training.pack",
     "colorflow.training.pixels",
     "colorflow.training.targets",

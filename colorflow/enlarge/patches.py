@@ -12,7 +12,6 @@ its area average, which a pack for restoring damages.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -23,18 +22,16 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from colorflow.enlarge.damage import damage
-from colorflow.errors import PackError
-from colorflow.training.pack import DAMAGE, PhotoTable, map_array
-from colorflow.training.pixels import L_STEPS, read_photo_info
+from colorflow.training.layout import Layout
+from colorflow.training.pixels import L_STEPS
 
-FORMAT = "colorflow-patches-1"
-INFO = "patches.json"
 SIDE = 128
 PATCHES_PER_PHOTO = 4
-ARRAYS: dict[str, tuple[type[np.integer], tuple[int, ...]]] = {
-    "patches": (np.uint8, (PATCHES_PER_PHOTO, SIDE, SIDE))
-}
-"""Type and shape of one photo in the array."""
+LAYOUT = Layout(
+    info="patches.json",
+    format="colorflow-patches-1",
+    arrays={"patches": (np.uint8, (PATCHES_PER_PHOTO, SIDE, SIDE))},
+)
 _POSITIONS = 8
 """Mirrored or not, times four quarter turns."""
 
@@ -58,24 +55,10 @@ class PatchPack:
 
     def __init__(self, folder: Path, *, reduced: int = 0, damaged: bool = False) -> None:
         self.folder, self._reduced, self._damaged = folder, reduced, damaged
-        photos, filled = read_photo_info(folder / INFO, FORMAT)
-        try:
-            table = PhotoTable.read(folder)
-            if len(table) != photos:
-                raise ValueError(f"photos.csv: {len(table)} photos, {INFO} says {photos}")
-            self._patches = map_array(folder / "patches.npy")
-        except DAMAGE as error:
-            raise PackError(f"{folder}: the pack is damaged ({error}); make it again") from error
-        kind, shape = ARRAYS["patches"]
-        if self._patches.shape != (photos, *shape) or self._patches.dtype != kind:
-            raise PackError(f"{folder / 'patches.npy'}: does not fit {INFO}; make the pack again")
-        if filled == 0:
-            raise PackError(f"{folder}: the pack has no photo yet; run data_prep to its end")
-        self._dev = np.repeat(table.dev[:filled], PATCHES_PER_PHOTO)
-        digest = hashlib.sha256(f"{FORMAT} {filled}".encode())
-        for fact in (table.hashes[:filled], table.dev[:filled]):
-            digest.update(fact.tobytes())
-        self.digest = digest.hexdigest()
+        photos, arrays = LAYOUT.open(folder)
+        self._patches = arrays["patches"]
+        self._dev = np.repeat(photos.dev, PATCHES_PER_PHOTO)
+        self.digest = LAYOUT.digest(photos)
 
     def __len__(self) -> int:
         """Number of patches."""

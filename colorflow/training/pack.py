@@ -23,7 +23,7 @@ import json
 import math
 import mmap
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Literal, TextIO
 
@@ -114,6 +114,12 @@ class PhotoTable:
 
     def __len__(self) -> int:
         return len(self.files)
+
+    def first(self, count: int) -> PhotoTable:
+        """The first photos alone."""
+        return PhotoTable(
+            **{field.name: getattr(self, field.name)[:count] for field in fields(self)}
+        )
 
 
 def bits_apart(hashes: NDArray[np.uint64], other: np.uint64) -> NDArray[np.uint8]:

@@ -14,8 +14,6 @@ computed when rows are read, so all later blocks can be trained.
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -28,19 +26,19 @@ from torch.nn import functional as F
 
 from colorflow.color.degrade import degrade
 from colorflow.color.grid import GRID_SIZE, SQUARE_SIZE
-from colorflow.errors import PackError
 from colorflow.model.condition import CONDITION_GRID, Condition
 from colorflow.model.features import LATE_BLOCKS_INPUT, Features
-from colorflow.training.pack import DAMAGE, Pack, Packs, PhotoTable, map_array
+from colorflow.training.layout import Layout
+from colorflow.training.pack import Pack, Packs
 
-FORMAT = "colorflow-pixels-1"
-INFO = "pixels.json"
-ARRAYS: dict[str, tuple[type[np.integer], tuple[int, ...]]] = {
-    "lightness": (np.uint8, (SQUARE_SIZE, SQUARE_SIZE)),
-    "ab": (np.int8, (2, GRID_SIZE, GRID_SIZE)),
-}
-"""Type and shape of one photo in each array."""
-BYTES_PER_PHOTO = sum(int(np.prod(shape)) for _, shape in ARRAYS.values())
+LAYOUT = Layout(
+    info="pixels.json",
+    format="colorflow-pixels-1",
+    arrays={
+        "lightness": (np.uint8, (SQUARE_SIZE, SQUARE_SIZE)),
+        "ab": (np.int8, (2, GRID_SIZE, GRID_SIZE)),
+    },
+)
 L_STEPS = 2.55
 """Stored steps per unit of L*."""
 VIEWS = 64
@@ -56,7 +54,7 @@ _WHOLE = ("whole", "whole_degraded")
 
 def is_pixel_pack(folder: Path) -> bool:
     """Whether a folder holds a pixel pack; otherwise a pack of features."""
-    return (folder / INFO).exists()
+    return (folder / LAYOUT.info).exists()
 
 
 class PixelPack:
@@ -78,29 +76,10 @@ class PixelPack:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        photos, filled = read_photo_info(folder / INFO, FORMAT)
-        try:
-            table = PhotoTable.read(folder)
-            if len(table) != photos:
-                raise ValueError(f"photos.csv: {len(table)} photos, pixels.json says {photos}")
-            self._dev, self._short_side = table.dev[:filled], table.short_side[:filled]
-            self.train_chroma: NDArray[np.float64] = table.mean_chroma[:filled][~self._dev]
-            self._arrays = {name: map_array(folder / f"{name}.npy") for name in ARRAYS}
-        except DAMAGE as error:
-            raise PackError(f"{folder}: the pack is damaged ({error}); make it again") from error
-        for name, (kind, shape) in ARRAYS.items():
-            array = self._arrays[name]
-            if array.shape != (photos, *shape) or array.dtype != kind:
-                raise PackError(
-                    f"{folder / name}.npy: does not fit pixels.json (it is {array.dtype.str} "
-                    f"{array.shape}); make the pack again"
-                )
-        if filled == 0:
-            raise PackError(f"{folder}: the pack has no photo yet; run data_prep to its end")
-        digest = hashlib.sha256(f"{FORMAT} {filled}".encode())
-        for fact in (table.hashes[:filled], self._dev, self._short_side):
-            digest.update(fact.tobytes())
-        self.digest = digest.hexdigest()
+        photos, self._arrays = LAYOUT.open(folder)
+        self._dev, self._short_side = photos.dev, photos.short_side
+        self.train_chroma: NDArray[np.float64] = photos.mean_chroma[~photos.dev]
+        self.digest = LAYOUT.digest(photos, photos.short_side)
         self._features: Features | None = None
 
     def __len__(self) -> int:
@@ -167,28 +146,6 @@ class PixelPack:
 
 
 AnyPack = Pack | Packs | PixelPack
-
-
-def read_photo_info(path: Path, file_format: str) -> tuple[int, int]:
-    """Number of photos and of filled ones, from the description of a pack of photos.
-
-    Args:
-        path: JSON file in the pack's folder.
-        file_format: what its `format` must be.
-
-    Raises:
-        PackError: if there is none, or it is damaged.
-    """
-    try:
-        info = json.loads(path.read_text(encoding="utf-8"))
-        if info["format"] != file_format:
-            raise ValueError(f"format {info['format']!r}, this version reads {file_format!r}")
-        photos, filled = info["photos"], info["filled"]
-        if not (type(photos) is type(filled) is int and 0 <= filled <= photos):
-            raise ValueError(f"{filled!r} photos are filled of {photos!r}")
-    except DAMAGE as error:
-        raise PackError(f"{path}: not a pack description ({error}); make the pack again") from error
-    return photos, filled
 
 
 def crop_of(

@@ -16,7 +16,7 @@ import skimage.color
 import skimage.data
 from PIL import Image, ImageOps
 
-from colorflow.training.pixels import BYTES_PER_PHOTO, PixelPack
+from colorflow.training.pixels import LAYOUT, PixelPack
 from data_prep import __main__ as command
 from data_prep import arrays, pixels
 from data_prep.scan import without_borders
@@ -59,7 +59,7 @@ def test_a_pack_of_all_good_photos(
     assert command.main(given(tmp_path)) == 0
     kept = len(photos.kept)
     assert f"{kept} photos" in capsys.readouterr().out
-    assert 73_000 < BYTES_PER_PHOTO < 74_000
+    assert 73_000 < LAYOUT.bytes_per_photo < 74_000
     assert {Path(file).name for file in report(tmp_path)["dropped"]} == {
         Path(file).name for file in photos.dropped
     }
@@ -218,7 +218,7 @@ def test_too_little_room(
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    free = len(photos.kept) * BYTES_PER_PHOTO - 1
+    free = len(photos.kept) * LAYOUT.bytes_per_photo - 1
     monkeypatch.setattr(shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(1e12, 0, free))
     assert command.main(given(tmp_path / "pack")) == 1
     assert "are free" in capsys.readouterr().err
