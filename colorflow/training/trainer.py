@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
+from colorflow.device import has_bfloat16
 from colorflow.errors import TrainingError
 from colorflow.model.features import LateBlocks
 from colorflow.training.objective import ConditionT, Objective, TrainingData
@@ -44,7 +45,7 @@ class TrainConfig:
         evaluate_every: seconds (budget in minutes) or steps (budget in steps) between evaluations.
         dev_photos: dev photos of an evaluation, at most.
         seed: seed of order, noise and initial weights.
-        autocast: bfloat16 for convolutions and linear layers.
+        autocast: bfloat16 for convolutions and linear layers, on devices that have it.
     """
 
     batch: int = 128
@@ -115,6 +116,7 @@ class Trainer(Generic[ConditionT]):
     ) -> None:
         self.module, self.objective, self.pack, self.config = module, objective, pack, config
         self.device, self.rank, self.processes, self.clock = device, rank, processes, clock
+        self._autocast = config.autocast and has_bfloat16(device)
         self.rows = pack.rows("train", larger_than=objective.small_photo_side)
         if len(self.rows) < config.batch or config.batch < processes:
             raise TrainingError(
@@ -257,7 +259,7 @@ class Trainer(Generic[ConditionT]):
         """
         batch = self._on_device(target, condition)
         noise = self._seeded()
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.config.autocast):
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self._autocast):
             loss = self.objective.loss(self.wrapped, *batch, noise).mean()
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()

@@ -270,6 +270,24 @@ def test_a_state_resumes_to_the_same_bits(
     assert second.seconds > state["seconds"]
 
 
+@pytest.mark.parametrize("own", [True, False])
+def test_autocast_only_where_the_processor_has_bfloat16(
+    own: bool, make_trainer: MakeTrainer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that imitates it takes twenty times as long."""
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_bf16": own, "avx2": True})
+    trainer = make_trainer(0, autocast=True)
+    seen, loss = [], trainer.objective.loss
+
+    def watch(*given: Any) -> Any:
+        seen.append(torch.is_autocast_enabled("cpu"))
+        return loss(*given)
+
+    monkeypatch.setattr(trainer.objective, "loss", watch)
+    trainer.train(LONG, 1)
+    assert seen == [own]
+
+
 def test_another_seed_gives_other_bits(make_trainer: MakeTrainer) -> None:
     one, other = make_trainer(0, seed=0), make_trainer(0, seed=1)
     one.train(LONG, 1)
