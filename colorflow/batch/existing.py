@@ -19,7 +19,6 @@ from colorflow.files import check_replaceable, digest_of
 from colorflow.photo import (
     LETTERS,
     Enlargement,
-    Principal,
     Provenance,
     Statements,
     read_statements,
@@ -30,8 +29,7 @@ if TYPE_CHECKING:
     from colorflow.batch.plan import PhotoTask
     from colorflow.batch.work import Digests, Work
 
-_NO_PHOTO = "but does not say which photo it was made from"
-_OTHER_PHOTO = "but was made from a photo of other content"
+_NO_PHOTO = "does not say which photo it was made from"
 
 
 def expected_statements(task: PhotoTask, work: Work, weights: Digests) -> dict[str, Statements]:
@@ -78,62 +76,67 @@ def _existing(target: Location, expected: Statements, work: Work) -> Statements 
     if work.overwrite or not exists:
         return None
     found = read_statements(target)
-    difference = expected.colors and _difference(found.colors, expected.colors)
-    if difference := difference or _difference_in_detail(found.detail, expected):
-        raise WritePhotoError(target, f"is there already, {difference}; --overwrite makes it anew")
+    if difference := _difference(found, expected):
+        raise WritePhotoError(
+            target, f"is there already, but {difference}; --overwrite makes it anew"
+        )
     return found
 
 
-def _difference(found: Provenance | None, expected: Provenance) -> str | None:
-    """How a result was colored, if not as expected."""
-    if found is None or found.photo is None:
-        return _NO_PHOTO
-    if found.photo != expected.photo:
-        return _OTHER_PHOTO
-    if found.model != expected.model:
-        return f"but was made with other weights ({found.model})"
-    if found.temperature != expected.temperature:
-        return f"but was made with --temperature {found.temperature:g}"
-    if found.hints != expected.hints:
-        return "but was made with other hints" if found.hints else "but was made without hints"
-    if found.seed != expected.seed:
-        return f"but was made with --seed {found.seed}"
-    return _difference_in_kind(found.principal, expected.principal)
-
-
-def _difference_in_kind(found: Principal | None, expected: Principal | None) -> str | None:
-    """How a result differs that is another sample or principal coloring than expected."""
-    if found is None or expected is None:
-        if found is expected:
-            return None
-        return f"but was made {'without' if found else 'with'} --samples"
-    if found.letter != expected.letter:
-        return f"but is principal coloring {found.letter}"
-    if found.of != expected.of and found.letter != LETTERS[0]:
-        return f"but was made with -n {found.of}"
+def _difference(found: Statements, expected: Statements) -> str | None:
+    """How a result was made, if not as expected."""
+    colors, detail = found.colors, found.detail
+    if expected.colors:
+        if colors is None:
+            return _NO_PHOTO
+        difference = _of_origin(colors, expected.colors) or _of_colors(colors, expected.colors)
+        if difference:
+            return difference
+    if expected.detail:
+        if detail is None:
+            return "was made without --scale" if expected.colors else _NO_PHOTO
+        return _of_origin(detail, expected.detail) or _of_detail(detail, expected.detail)
+    # A coloring of a photo that was enlarged before says so, too, but names another photo.
+    if detail and expected.colors and detail.photo == expected.colors.photo:
+        return f"was made with --scale {detail.scale}"
     return None
 
 
-def _difference_in_detail(found: Enlargement | None, expected: Statements) -> str | None:
-    """How a result was enlarged, if not as expected."""
-    want = expected.detail
-    if want is None:
-        # A coloring of a photo that was enlarged before says so, too, but names another photo.
-        if found and expected.colors and found.photo == expected.colors.photo:
-            return f"but was made with --scale {found.scale}"
-        return None
-    if found is None or found.photo is None:
-        return "but was made without --scale" if expected.colors else _NO_PHOTO
-    if found.photo != want.photo:
-        return _OTHER_PHOTO
-    if found.scale != want.scale:
-        return f"but was made with --scale {found.scale}"
-    if found.model != want.model:
-        return f"but was made with other weights ({found.model})"
-    if found.temperature != want.temperature:
-        return f"but was made with --temperature {found.temperature:g}"
-    if found.restored != want.restored:
-        return f"but was made {'with' if found.restored else 'without'} --restore"
-    if found.seed != want.seed:
-        return f"but was made with --seed {found.seed}"
+def _of_origin(found: Provenance | Enlargement, expected: Provenance | Enlargement) -> str | None:
+    """The difference between what colors, or detail, were generated from."""
+    if found.photo is None:
+        return _NO_PHOTO
+    if found.photo != expected.photo:
+        return "was made from a photo of other content"
+    if found.model != expected.model:
+        return f"was made with other weights ({found.model})"
+    if found.temperature != expected.temperature:
+        return f"was made with --temperature {found.temperature:g}"
+    if found.seed != expected.seed:
+        return f"was made with --seed {found.seed}"
+    return None
+
+
+def _of_colors(found: Provenance, expected: Provenance) -> str | None:
+    """The difference in hints, or in which sample or principal coloring it is."""
+    if found.hints != expected.hints:
+        return f"was made {'with other' if found.hints else 'without'} hints"
+    one, other = found.principal, expected.principal
+    if one is None or other is None:
+        if one is other:
+            return None
+        return f"was made {'without' if one else 'with'} --samples"
+    if one.letter != other.letter:
+        return f"is principal coloring {one.letter}"
+    if one.of != other.of and one.letter != LETTERS[0]:
+        return f"was made with -n {one.of}"
+    return None
+
+
+def _of_detail(found: Enlargement, expected: Enlargement) -> str | None:
+    """The difference in how far it was enlarged, and in whether it was restored."""
+    if found.scale != expected.scale:
+        return f"was made with --scale {found.scale}"
+    if found.restored != expected.restored:
+        return f"was made {'with' if found.restored else 'without'} --restore"
     return None
