@@ -3,7 +3,7 @@
 
 VENV := .venv
 OLDEST_TESTS := photo color data_prep colorizer/test_colorizer.py training/test_loop.py \
-	evaluation/test_hint_curve.py batch/test_url.py ui/test_api.py
+	evaluation/test_hint_curve.py batch/test_url.py batch/test_url_results.py ui/test_api.py
 RUN := $(VENV)/bin
 PYTHON ?= $(shell for python in python3 python3.11 python3.12 python3.13; do \
 	"$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \

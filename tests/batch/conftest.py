@@ -1,18 +1,23 @@
-"""Albums of small gray photos, and weights that cost nothing."""
+"""Albums of small gray photos, weights that cost nothing, a bench for archives, and a store."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import fsspec
 import numpy as np
 import pytest
 import skimage.color
 import skimage.data
+from fsspec.implementations.memory import MemoryFileSystem
 from PIL import Image
 
+from colorflow.batch import PhotoOutcome, Settings, make_plan, run_in_process
 from colorflow.colorizer import Colorizer
-from tests.small_weights import save_small_weights
+from tests.batch.bench import Bench
+from tests.batch.results import Run
+from tests.small_weights import save_small_enlarge_weights, save_small_weights
 
 HEIGHT, WIDTH = 48, 64
 
@@ -52,3 +57,43 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def colorizer(weights: Path) -> Colorizer:
     return Colorizer.load(weights)
+
+
+@pytest.fixture
+def out(tmp_path: Path) -> Path:
+    return tmp_path / "out"
+
+
+@pytest.fixture
+def color_all(colorizer: Colorizer, out: Path) -> Run:
+    """Plans and runs; outcomes by the photos' names."""
+
+    def color_all(
+        *inputs: Path, recursive: bool = False, **settings: object
+    ) -> dict[str, PhotoOutcome]:
+        plan = make_plan(inputs, out, Settings(**settings), recursive=recursive)  # type: ignore[arg-type]
+        return {outcome.path.name: outcome for outcome in run_in_process(plan, colorizer)}
+
+    return color_all
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Bench:
+    folder = tmp_path / "bench"
+    folder.mkdir()
+    return Bench(folder)
+
+
+@pytest.fixture
+def memory() -> Iterator[MemoryFileSystem]:
+    """The store, empty before and after."""
+    files = fsspec.filesystem("memory")
+    files.store.clear()
+    files.pseudo_dirs[:] = [""]
+    yield files
+    files.store.clear()
+
+
+@pytest.fixture(scope="session")
+def detail(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return save_small_enlarge_weights(tmp_path_factory.mktemp("detail") / "detail.safetensors")

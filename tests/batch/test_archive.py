@@ -7,88 +7,23 @@ import gzip
 import io
 import lzma
 import os
-import random
-import shutil
 import stat
 import subprocess
 import sys
 import tarfile
 import unicodedata
 import zipfile
-from dataclasses import replace
 from pathlib import Path, PureWindowsPath
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from colorflow.batch.archive import ArchiveLimits, Unpacked, pack, unpack
+from colorflow.batch.archive import pack, unpack
 from colorflow.batch.archive_entries import RefusedError, safe_path_of
 from colorflow.errors import BatchError, WritePhotoError
-from tests.batch.raw_zip import BZIP2, LZMA, UTF8, File, deflated, write_raw, zeros
-
-MEBIBYTE = 2**20
-LIMITS = ArchiveLimits(entries=5, entry_bytes=8 * MEBIBYTE, total_bytes=16 * MEBIBYTE)
-
-
-def noise(size: int, seed: int = 0) -> bytes:
-    """Bytes that cannot be compressed, like those of a JPEG."""
-    return random.Random(seed).randbytes(size)
-
-
-PHOTO = b"\xff\xd8\xff" + noise(3000)
-
-
-class Bench:
-    """An archive beside a folder that is not there yet, and a look at all that became of it."""
-
-    def __init__(self, folder: Path) -> None:
-        self.root = folder
-        self.archive = folder / "album.zip"
-        self.folder = folder / "out" / "album"
-        self.folder.parent.mkdir()
-
-    def write(self, *files: File) -> Bench:
-        write_raw(self.archive, files)
-        return self
-
-    def unpack(self, limits: ArchiveLimits = LIMITS) -> Unpacked:
-        return unpack(self.archive, self.folder, limits)
-
-    def refused(self, *files: File, limits: ArchiveLimits = LIMITS) -> str:
-        """The sentence with which it is refused; nothing is left of it, nothing went elsewhere."""
-        if files:
-            self.write(*files)
-        with pytest.raises(BatchError) as refusal:
-            self.unpack(limits)
-        assert self.everything() == {"album.zip", "out"}
-        sentence = str(refusal.value)
-        assert sentence.startswith("album.zip: ")
-        assert str(self.root) not in sentence
-        assert sentence.isprintable()
-        return sentence.removeprefix("album.zip: ")
-
-    def refused_anew(self, *files: File, limits: ArchiveLimits = LIMITS) -> str:
-        """As `refused`, after something was unpacked."""
-        shutil.rmtree(self.folder)
-        return self.refused(*files, limits=limits)
-
-    def everything(self) -> set[str]:
-        return {path.relative_to(self.root).as_posix() for path in self.root.rglob("*")}
-
-    def contents(self) -> dict[str, bytes]:
-        return {
-            path.relative_to(self.folder).as_posix(): path.read_bytes()
-            for path in self.folder.rglob("*")
-            if path.is_file()
-        }
-
-
-@pytest.fixture
-def bench(tmp_path: Path) -> Bench:
-    folder = tmp_path / "bench"
-    folder.mkdir()
-    return Bench(folder)
+from tests.batch.bench import LIMITS, MEBIBYTE, PHOTO, Bench, noise
+from tests.batch.raw_zip import UTF8, File, deflated, write_raw
 
 
 def test_what_another_tool_has_packed_keeps_its_path(bench: Bench) -> None:
@@ -248,76 +183,6 @@ def test_archives_inside_are_known_by_name(bench: Bench, name: str) -> None:
 @pytest.mark.parametrize("flag", [0x1, 0x41, 0x2000])
 def test_passwords(bench: Bench, flag: int) -> None:
     assert "password" in bench.refused(File(name="a.jpg", data=PHOTO, flags=UTF8 | flag))
-
-
-@pytest.mark.parametrize("method", [BZIP2, LZMA, 9, 97])
-def test_methods_whose_pieces_may_be_of_any_size(bench: Bench, method: int) -> None:
-    bomb = bz2.compress(bytes(10 * MEBIBYTE))
-    assert len(bomb) < 100
-    said = bench.refused(File(name="a.jpg", data=bomb, method=method, size=10 * MEBIBYTE))
-    assert "Deflate" in said
-
-
-def test_more_files_than_may_be(bench: Bench) -> None:
-    files = [File(name=f"{number}.jpg", data=PHOTO) for number in range(6)]
-    bench.write(*files[:5], File(name="folder/"), File(name=".DS_Store")).unpack()
-    assert bench.refused_anew(*files).startswith("holds more than 5 files")
-
-
-def test_a_directory_that_would_fill_the_memory(bench: Bench) -> None:
-    said = bench.refused(*(File(name=str(number)) for number in range(25_000)))
-    assert said == "holds more files than can be taken"
-
-
-def test_a_file_larger_than_may_be(bench: Bench) -> None:
-    most = ArchiveLimits(entries=5, entry_bytes=len(PHOTO), total_bytes=MEBIBYTE)
-    bench.write(deflated("a.jpg", PHOTO), deflated("b.jpg", PHOTO)).unpack(most)
-    said = bench.refused_anew(deflated("a.jpg", PHOTO + b"x"), limits=most)
-    assert said.startswith("has a file inside of more than 0.002864 MB, a.jpg")
-
-
-def test_more_in_all_than_may_be(bench: Bench) -> None:
-    most = ArchiveLimits(entries=5, entry_bytes=MEBIBYTE, total_bytes=2 * len(PHOTO))
-    files = [deflated(f"{number}.jpg", PHOTO) for number in range(3)]
-    bench.write(*files[:2]).unpack(most)
-    assert "once it is unpacked" in bench.refused_anew(*files, limits=most)
-
-
-def test_a_bomb_is_small_and_ends_early(bench: Bench) -> None:
-    bench.write(zeros("a.bmp", 256))
-    assert bench.archive.stat().st_size < 0.26 * MEBIBYTE
-    roomy = ArchiveLimits(entries=5, entry_bytes=2**40, total_bytes=2**40)
-    assert "zip bomb" in bench.refused(limits=roomy)
-
-
-def test_a_bomb_that_says_it_is_small(bench: Bench) -> None:
-    bench.write(replace(zeros("a.bmp", 2048), size=1000), File(name="b.jpg", data=PHOTO))
-    unpacked = bench.unpack()
-    assert [note.path for note in unpacked.unreadable] == [Path("a.bmp")]
-    assert bench.contents() == {"b.jpg": PHOTO}
-
-
-def test_a_bomb_may_be_padded_but_not_larger_than_the_limits(bench: Bench) -> None:
-    bomb = zeros("a.bmp", 64)
-    padded = replace(bomb, data=bomb.data + noise(MEBIBYTE))
-    assert "more than 8 MB" in bench.refused(File(name="b.jpg", data=PHOTO), padded)
-
-
-def test_files_that_share_their_bytes(bench: Bench) -> None:
-    kernel = deflated("0.bmp", bytes(MEBIBYTE))
-    shared = [deflated(f"{number}.bmp", bytes(MEBIBYTE), at=0) for number in range(1, 5)]
-    assert "overlap" in bench.refused(kernel, *shared)
-    inside = File(name="b.jpg", data=PHOTO, at=100)
-    assert "overlap" in bench.refused(File(name="a.jpg", data=PHOTO), inside)
-
-
-def test_drawings_on_white_are_no_bombs(bench: Bench) -> None:
-    white = b"\xff" * 900_000
-    page = b"".join(noise(60, row) + b"\xff" * 3940 for row in range(1000))
-    bench.write(deflated("small.bmp", white), deflated("page.bmp", page))
-    assert bench.archive.stat().st_size < len(white + page) / 50
-    bench.unpack()
-    assert bench.contents() == {"small.bmp": white, "page.bmp": page}
 
 
 def test_a_damaged_file_is_named_and_the_others_go_on(bench: Bench) -> None:

@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 import errno
-import json
 import os
-import signal
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -33,7 +29,6 @@ from colorflow.batch import (
 from colorflow.batch.processes import WorkerConfig
 from colorflow.batch.ray_engine import PhotoWorker
 from colorflow.batch.work import Work
-from colorflow.cli import main
 from colorflow.color.full_resolution import lightness_of
 from colorflow.colorizer import Colorizer
 from colorflow.enlarge.enlarger import Enlarger
@@ -42,14 +37,9 @@ from colorflow.errors import WeightsError
 from colorflow.files import digest_of
 from colorflow.limits import DETAIL_TEMPERATURE
 from colorflow.photo import Enlargement, read_photo, read_provenance, read_statements
-from tests.small_weights import save_small_enlarge_weights, save_small_weights
+from tests.small_weights import save_small_weights
 
 COLOR = data.astronaut()[30:70, 200:250]
-
-
-@pytest.fixture(scope="session")
-def detail(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return save_small_enlarge_weights(tmp_path_factory.mktemp("detail") / "detail.safetensors")
 
 
 @pytest.fixture(scope="session")
@@ -342,36 +332,6 @@ def test_a_worker_of_a_cluster_gets_the_weights_as_bytes(
     assert read_photo(tmp_path / "out" / "b_x2_s0.png").width == 128
 
 
-@pytest.mark.slow
-@pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
-def test_ctrl_c_finishes_the_photo_in_hand_and_the_same_command_goes_on(
-    tmp_path: Path, detail: Path, save_photo: Callable[..., Path]
-) -> None:
-    for number in range(9):
-        save_photo(tmp_path / "in" / f"{number}.png", number)
-    out = tmp_path / "out"
-    command = [sys.executable, "-m", "colorflow.cli", "enlarge", str(tmp_path / "in")]
-    command += ["-o", str(out), "--weights", str(detail), "--workers", "1", "-n", "20"]
-    with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, bufsize=1
-    ) as process:
-        assert process.stdout
-        assert "0_x2_s0.png" in process.stdout.readline()
-        process.send_signal(signal.SIGINT)
-        printed, errors = process.communicate(timeout=300)
-    assert process.returncode == 130
-    assert "the same command goes on from here" in errors
-    assert "Traceback" not in errors
-    done = int(printed.splitlines()[-1].split(" done")[0])
-    assert 1 <= done < 9
-    made = sorted(path.name for path in out.iterdir() if not path.name.startswith("."))
-    assert len(made) == 20 * done, "all of a photo's samples or none"
-    plan = make_plan(
-        [tmp_path / "in"], out, EnlargeSettings(n=20), weights={DETAIL: digest_of(detail)}
-    )
-    assert len(plan.tasks) == 9 - done
-
-
 def test_the_sheet_shows_the_middle_at_full_size(
     album: Path, tmp_path: Path, enlarge: Enlarge
 ) -> None:
@@ -391,52 +351,3 @@ def test_the_sheet_shows_the_middle_at_full_size(
         for x in range(300, 330)
     )
     assert found
-
-
-def test_the_command(
-    album: Path, tmp_path: Path, detail: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    out, report = tmp_path / "out", tmp_path / "report.json"
-    command = ["enlarge", str(album / "a.jpg"), "-o", str(out), "--weights", str(detail)]
-    options = ["--scale", "4", "--ext", "png", "--name", "{stem} {seed}.{ext}", "--seed", "9"]
-    assert main([*command, *options, "--report", str(report)]) == 0
-    assert read_photo(out / "a 9.png").width == 4 * read_photo(album / "a.jpg").width
-    said = json.loads(report.read_text())
-    assert said["made_by"] == "colorflow enlarge"
-    assert said["settings"]["scale"] == 4
-    detail_of = read_statements(out / "a 9.png").detail
-    assert detail_of
-    assert not detail_of.restored
-    assert main([*command, *options, "--clean", "--report", str(report)]) == 0
-    assert "1 skipped" in capsys.readouterr().out
-    restored = [*command, "--restore", "-o", str(tmp_path / "restored")]
-    assert main(restored) == 0
-    detail_of = read_statements(tmp_path / "restored" / "a_x2_s0.jpg").detail
-    assert detail_of
-    assert detail_of.restored
-    capsys.readouterr()
-    assert main([*command, "--weights", str(tmp_path / "none.safetensors")]) == 1
-    message = capsys.readouterr().err
-    assert message.count("\n") == 1
-    assert "none.safetensors: there is no such weights file" in message
-
-
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        (["enlarge", "--scale", "3"], "argument --scale: invalid choice"),
-        (["enlarge", "--temperature", "3"], "expected a number from 0 to 2, got '3'"),
-        (["enlarge", "-n", "0"], "argument -n: expected a whole number from 1 to 1000"),
-        (["enlarge", "--clean", "--restore"], "not allowed with argument --clean"),
-        (["colorize", "--scale", "3"], "argument --scale: invalid choice"),
-        (["colorize", "--restore"], "argument --restore: needs --scale 2 or 4"),
-    ],
-)
-def test_wrong_usage(
-    arguments: list[str], message: str, album: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    name, *options = arguments
-    with pytest.raises(SystemExit) as ended:
-        main([name, str(album), "-o", "out", *options])
-    assert ended.value.code == 2
-    assert message in capsys.readouterr().err

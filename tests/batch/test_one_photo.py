@@ -3,64 +3,25 @@
 from __future__ import annotations
 
 import errno
-import functools
 import os
 import time
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 import skimage.data
 from PIL import Image
 
-from colorflow.batch import (
-    ColoredFile,
-    Naming,
-    PhotoOutcome,
-    Settings,
-    make_plan,
-    run,
-    run_in_process,
-)
+from colorflow.batch import ColoredFile, Settings, make_plan, run, run_in_process
 from colorflow.batch.output import STALE_SECONDS, output_folder
 from colorflow.color.full_resolution import lightness_of
 from colorflow.colorizer import Colorizer, Hint
 from colorflow.errors import BatchError, WeightsError, WritePhotoError
 from colorflow.files import digest_of
 from colorflow.model.config import HINT_PLANES
-from colorflow.photo import Principal, Provenance, read_photo, read_provenance, write_image
-from tests.small_weights import GAIN, save_small_weights
-
-Save = Callable[..., Path]
-Run = Callable[..., dict[str, PhotoOutcome]]
-
-
-@pytest.fixture
-def out(tmp_path: Path) -> Path:
-    return tmp_path / "out"
-
-
-@pytest.fixture
-def color_all(colorizer: Colorizer, out: Path) -> Run:
-    """Plans and runs; outcomes by the photos' names."""
-
-    def color_all(
-        *inputs: Path, recursive: bool = False, **settings: object
-    ) -> dict[str, PhotoOutcome]:
-        plan = make_plan(inputs, out, Settings(**settings), recursive=recursive)  # type: ignore[arg-type]
-        return {outcome.path.name: outcome for outcome in run_in_process(plan, colorizer)}
-
-    return color_all
-
-
-def difference(a: np.ndarray, b: np.ndarray) -> int:
-    return int(np.abs(a.astype(int) - b.astype(int)).max())
-
-
-def names(folder: Path) -> list[str]:
-    return sorted(p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file())
+from colorflow.photo import Principal, Provenance, read_photo, read_provenance
+from tests.batch.results import Run, Save, difference, names
+from tests.small_weights import save_small_weights
 
 
 def test_each_input_has_a_record(
@@ -121,148 +82,6 @@ def test_principal_colorings_are_those_of_the_colorizer(
     assert difference(colorings[0].render(), colorings[1].render()) > 3
 
 
-def test_the_mean_is_the_same_however_many_colorings_there_are(
-    album: Path, out: Path, color_all: Run
-) -> None:
-    (first,) = color_all(album / "b.png")["b.png"].colorings
-    made = (out / "b_a.png").read_bytes()
-    outcome = color_all(album / "b.png", n=3)["b.png"]
-    assert (outcome.status, outcome.colorings[0]) == ("done", first)
-    assert (out / "b_a.png").read_bytes() == made
-    assert color_all(album / "b.png", n=3)["b.png"].colorings == outcome.colorings
-    assert color_all(album / "b.png")["b.png"].status == "skipped"
-    fewer = color_all(album / "b.png", n=2)["b.png"]
-    assert fewer.reason == (
-        f"{out / 'b_b.png'}: is there already, but was made with -n 3; --overwrite makes it anew"
-    )
-    whole = read_photo(out / "b_a.png").pixels
-    color_all(album / "b.png", n=2, overwrite=True)
-    assert difference(read_photo(out / "b_a.png").pixels, whole) <= 1
-
-
-@pytest.mark.parametrize("samples", [False, True])
-def test_going_on_makes_what_is_missing_and_nothing_else(
-    album: Path, out: Path, color_all: Run, samples: bool
-) -> None:
-    color_all(album, n=2, samples=samples)
-    whole = {name: (out / name).read_bytes() for name in names(out)}
-    second = "s1" if samples else "b"
-    (out / f"b_{second}.png").unlink()
-    (out / f"a_{second}.jpg").write_bytes(b"")
-    outcomes = color_all(album, n=2, samples=samples)
-    assert [outcome.status for outcome in outcomes.values()] == ["done", "done"]
-    assert {name: (out / name).read_bytes() for name in names(out)} == whole
-    again = color_all(album, n=2, samples=samples)
-    assert [outcome.status for outcome in again.values()] == ["skipped", "skipped"]
-    for name, outcome in again.items():
-        assert outcome.colorings == outcomes[name].colorings
-    before = {name: (out / name).stat().st_ino for name in names(out)}
-    color_all(album, n=2, samples=samples, overwrite=True)
-    assert {name: (out / name).read_bytes() for name in names(out)} == whole
-    assert not any((out / name).stat().st_ino == before[name] for name in names(out))
-
-
-@pytest.mark.parametrize("overwrite", [False, True])
-def test_what_colorflow_did_not_make_is_never_replaced(
-    album: Path, out: Path, save_photo: Save, color_all: Run, overwrite: bool
-) -> None:
-    out.mkdir()
-    kept = save_photo(out / "a_b.jpg", 5).read_bytes()
-    (out / "b_a.png").symlink_to(album / "a.jpg")
-    outcomes = color_all(album, n=2, overwrite=overwrite)
-    for name, result in (("a.jpg", "a_b.jpg"), ("b.png", "b_a.png")):
-        assert (outcomes[name].status, outcomes[name].colorings) == ("failed", ())
-        assert outcomes[name].reason == (
-            f"{out / result}: the file cannot be written (a file is there already, and it is no "
-            "coloring that colorflow made; move it away, or choose another name)"
-        )
-    assert (out / "a_b.jpg").read_bytes() == kept
-    assert names(out) == ["a_b.jpg", "b_a.png"]
-
-
-def test_a_link_to_a_result_is_written_through(
-    album: Path, out: Path, tmp_path: Path, color_all: Run
-) -> None:
-    color_all(album / "a.jpg")
-    (out / "a_a.jpg").rename(tmp_path / "elsewhere.jpg")
-    (out / "a_a.jpg").symlink_to(tmp_path / "elsewhere.jpg")
-    assert color_all(album / "a.jpg")["a.jpg"].status == "skipped"
-    outcome = color_all(album / "a.jpg", temperature=0.5, overwrite=True)["a.jpg"]
-    assert outcome.status == "done"
-    assert (out / "a_a.jpg").is_symlink()
-    provenance = read_provenance(tmp_path / "elsewhere.jpg")
-    assert provenance is not None
-    assert provenance.temperature == 0.5
-
-
-@pytest.mark.parametrize(
-    ("change", "said"),
-    [
-        ({"temperature": 0.3}, "was made with --temperature 1"),
-        ({"hints": {"b.png": (Hint(1, 2, 3, 4),)}}, "was made without hints"),
-        ({"photo": 7}, "was made from a photo of other content"),
-        ({"weights": GAIN + 0.5}, "was made with other weights ("),
-        ({"seed": 4}, "was made with --seed 0"),
-        ({"samples": True}, "was made without --samples"),
-    ],
-    ids=str,
-)
-def test_only_what_was_made_the_same_way_is_skipped(
-    save_photo: Save, tmp_path: Path, out: Path, change: dict[str, Any], said: str
-) -> None:
-    path = save_photo(tmp_path / "in" / "b.png")
-    first = save_small_weights(tmp_path / "h.safetensors", HINT_PLANES)
-    naming, load = Naming("{stem}.{ext}"), functools.cache(Colorizer.load)
-
-    def outcome(weights: Path, hints: Any = None, **settings: Any) -> PhotoOutcome:
-        (outcome,) = run_in_process(
-            make_plan([path], out, Settings(**settings), naming=naming, hints=hints),
-            load(weights),
-        )
-        return outcome
-
-    assert outcome(first).status == "done"
-    assert outcome(first).status == "skipped"
-    made = (out / "b.png").read_bytes()
-    if number := change.pop("photo", None):
-        save_photo(path, number)
-    weights = first
-    if gain := change.pop("weights", None):
-        weights = save_small_weights(tmp_path / "other.safetensors", HINT_PLANES, gain=gain)
-    again = outcome(weights, **change)
-    assert again.status == "failed"
-    assert str(again.reason).startswith(f"{out / 'b.png'}: is there already, but {said}")
-    assert str(again.reason).endswith("; --overwrite makes it anew")
-    assert (out / "b.png").read_bytes() == made
-    assert outcome(weights, **change, overwrite=True).status == "done"
-    assert (out / "b.png").read_bytes() != made
-    assert outcome(weights, **change).status == "skipped"
-
-
-def test_results_that_do_not_say_their_photo_are_not_trusted(
-    album: Path, out: Path, color_all: Run, colorizer: Colorizer
-) -> None:
-    photo = read_photo(album / "b.png")
-    pixels = np.repeat(photo.pixels[..., None], 3, axis=2)
-    out.mkdir()
-    earlier = Provenance(0, 1.0, colorizer.digest)
-    write_image(out / "b_a.png", pixels, photo, provenance=earlier)
-    assert "does not say which photo" in str(color_all(album / "b.png")["b.png"].reason)
-    assert color_all(album / "b.png", overwrite=True)["b.png"].status == "done"
-
-
-def test_diverse_results_are_not_made_twice(album: Path, out: Path, color_all: Run) -> None:
-    first = color_all(album / "b.png", n=3, diverse=True)["b.png"]
-    seeds = [one.seed for one in first.colorings]
-    assert names(out) == sorted(f"b_s{seed}.png" for seed in seeds)
-    assert seeds != [0, 1, 2]
-    before = {name: (out / name).stat().st_mtime_ns for name in names(out)}
-    again = color_all(album / "b.png", n=3, diverse=True)["b.png"]
-    assert again.status == "skipped"
-    assert again.colorings == first.colorings
-    assert {name: (out / name).stat().st_mtime_ns for name in names(out)} == before
-
-
 def test_force_colors_what_has_colors(tmp_path: Path, color_all: Run) -> None:
     Image.fromarray(skimage.data.astronaut()).save(tmp_path / "colored.png")
     outcome = color_all(tmp_path / "colored.png", force=True)["colored.png"]
@@ -278,19 +97,6 @@ def test_likelihood_is_that_of_the_coloring(
     colorings = colorizer.colorize(album / "b.png", 2, seed=3, samples=True)
     want = [one.bits_per_dim for one in colorings]
     np.testing.assert_allclose([one.bits_per_dim for one in outcome.colorings], want, atol=1e-4)
-
-
-def test_own_results_from_another_folder_are_left_alone(
-    album: Path, out: Path, tmp_path: Path, color_all: Run, colorizer: Colorizer
-) -> None:
-    color_all(album, recursive=True)
-    plan = make_plan([out], tmp_path / "again", Settings(force=True), recursive=True)
-    outcomes = list(run_in_process(plan, colorizer))
-    assert len(outcomes) == 3
-    assert {(r.status, r.reason) for r in outcomes} == {
-        ("skipped", "is a picture that colorflow made; it is not taken as a photo")
-    }
-    assert names(tmp_path / "again") == []
 
 
 def test_hints_reach_the_model(save_photo: Save, tmp_path: Path, out: Path) -> None:

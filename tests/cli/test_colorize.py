@@ -1,0 +1,208 @@
+"""`colorflow colorize`: what its options ask for, with a stand-in for the run."""
+
+from __future__ import annotations
+
+import json
+import socket
+import sys
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from colorflow.batch import COLORS, Settings, usual_workers
+from colorflow.batch.names import EXTENSIONS
+from colorflow.cli import main
+from colorflow.files import default_weights
+from tests.cli.fake_run import FakeRun, usage_error
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        ("-n", "0"),
+        ("-n", "two"),
+        ("-n", "1.5"),
+        ("--seed", "-1"),
+        ("--seed", str(2**32)),
+        ("--temperature", "-0.1"),
+        ("--temperature", "nan"),
+        ("--temperature", "inf"),
+        ("--temperature", "warm"),
+    ],
+)
+def test_bad_values_are_named(
+    option: str, value: str, capsys: pytest.CaptureFixture[str], fake_run: FakeRun
+) -> None:
+    message = usage_error(["colorize", "a.png", "-o", "out", f"{option}={value}"], capsys)
+    assert option in message
+    assert repr(value) in message
+    assert not fake_run.calls
+
+
+def test_colorize_defaults(photos: Path, fake_run: FakeRun, tmp_path: Path) -> None:
+    main(["colorize", str(photos / "a.png"), "-o", str(tmp_path / "out")])
+    ((plan, options),) = fake_run.calls
+    assert plan.settings == Settings()
+    assert [task.target("c") for task in plan.tasks] == [tmp_path / "out" / "a_c.png"]
+    stop = options.pop("stop")
+    assert not stop.is_set()
+    assert options == {
+        "weights": {COLORS: default_weights()},
+        "device": "cpu",
+        "workers": usual_workers("cpu"),
+    }
+    assert usual_workers("cuda") == 1
+
+
+def test_colorize_passes_its_options_on(photos: Path, fake_run: FakeRun, tmp_path: Path) -> None:
+    (photos / "inner").mkdir()
+    Image.new("L", (8, 6), 90).save(photos / "inner" / "c.png")
+    arguments = [
+        *("--seed", "7", "-n", "3", "--temperature", "0", "--diverse", "--force", "--overwrite"),
+        *("--weights", "w.safetensors", "--device", "cuda:1", "--workers", "5"),
+        *("-r", "--ext", "webp", "--name", "{seed} {stem}.{ext}"),
+        *("--report", str(tmp_path / "r.json")),
+    ]
+    assert main(["colorize", str(photos), "-o", str(tmp_path / "out"), *arguments]) == 0
+    ((plan, options),) = fake_run.calls
+    assert plan.settings == Settings(
+        n=3,
+        seed=7,
+        temperature=0,
+        samples=True,
+        diverse=True,
+        force=True,
+        overwrite=True,
+        likelihood=True,
+    )
+    paths = [task.target("s7").relative_to(tmp_path / "out").as_posix() for task in plan.tasks]
+    assert paths == ["7 a.webp", "7 b.webp", "inner/7 c.webp"]
+    del options["stop"]
+    assert options == {
+        "weights": {COLORS: Path("w.safetensors")},
+        "device": "cuda:1",
+        "workers": 5,
+    }
+    assert json.loads((tmp_path / "r.json").read_text())["counts"] == {"done": 3}
+
+
+def test_colorize_passes_hints_on(photos: Path, fake_run: FakeRun, tmp_path: Path) -> None:
+    hints = tmp_path / "hints.json"
+    hints.write_text('{"a.png": [{"row": 1, "column": 2, "a": 3, "b": 4}]}')
+    main(["colorize", str(photos), "-o", str(tmp_path / "out"), "--hints", str(hints)])
+    ((plan, _),) = fake_run.calls
+    assert [[hint.column for hint in task.hints] for task in plan.tasks] == [[2.0], []]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--name", "{stem}"],
+        ["--name", "{x}.{ext}"],
+        ["-n", "2", "--name", "{stem}.{ext}"],
+        ["-n", "2", "--name", "{stem}{seed}.{ext}"],
+        ["--name", "{stem}{seed}.{ext}"],
+        ["--ext", "gif"],
+        ["--workers", "0"],
+    ],
+)
+def test_colorize_refuses_wrong_usage(
+    arguments: list[str], photos: Path, fake_run: FakeRun, capsys: pytest.CaptureFixture[str]
+) -> None:
+    message = usage_error(["colorize", str(photos), "-o", "out", *arguments], capsys)
+    assert f"argument {arguments[-2]}: " in message
+    assert not fake_run.calls
+
+
+def test_there_are_sixteen_principal_colorings_and_more_samples(
+    photos: Path, fake_run: FakeRun, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["colorize", str(photos / "a.png"), "-o", str(photos.parent / "out"), "-n"]
+    message = usage_error([*arguments, "17"], capsys)
+    assert "argument -n: expected at most 16 principal colorings, got 17; with --samples" in message
+    assert not fake_run.calls
+    for given in (["16"], ["17", "--samples"], ["17", "--diverse"]):
+        assert main([*arguments, *given]) == 0
+    labels = [plan.settings.labels for plan, _ in fake_run.calls]
+    assert labels[0] == list("abcdefghijklmnop")
+    assert labels[1] == [f"s{seed}" for seed in range(17)]
+    assert [plan.settings.samples for plan, _ in fake_run.calls] == [False, True, True]
+
+
+@pytest.mark.parametrize("ext", EXTENSIONS)
+def test_colorize_takes_every_extension(ext: str, photos: Path, fake_run: FakeRun) -> None:
+    main(["colorize", str(photos / "a.png"), "-o", str(photos.parent / "out"), "--ext", ext])
+    (task,) = fake_run.calls[0][0].tasks
+    assert task.target("a").name == f"a_a.{'png' if ext == 'auto' else ext}"
+
+
+def test_names_that_are_too_long(
+    photos: Path,
+    fake_run: FakeRun,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    arguments = ["colorize", str(photos), "-o"]
+    main([*arguments, "x" * 300])  # found out when it would be made
+    assert main([*arguments, "out", "--report", "x" * 300]) == 1
+    assert "has a name longer than file systems take" in capsys.readouterr().err
+    assert len(fake_run.calls) == 1
+
+
+def test_a_file_as_output_is_an_error(
+    photos: Path, fake_run: FakeRun, capsys: pytest.CaptureFixture[str]
+) -> None:
+    kept = (photos / "b.jpg").read_bytes()
+    assert main(["colorize", str(photos / "a.png"), "-o", str(photos / "b.jpg")]) == 1
+    assert str(photos / "b.jpg") in capsys.readouterr().err
+    assert (photos / "b.jpg").read_bytes() == kept
+    assert not fake_run.calls
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="sockets of POSIX")
+@pytest.mark.parametrize(
+    ("option", "name", "what"),
+    [
+        ("--report", "absent/r.json", "absent: there is no such folder to write to"),
+        ("--report", "photos", "photos: cannot be written (Is a directory)"),
+        ("--report", "socket", "socket: cannot be written (it is neither a file nor a stream)"),
+        ("--report", "hints.json", "hints.json: cannot be written (a file is there already, and"),
+        ("--report", "photos/b.jpg", "b.jpg: cannot be written (a file is there already, and it"),
+        ("--report", "out/a_a.png", "a_a.png: is the file of a result; choose another file"),
+        ("--contact-sheet", "out/b_a.jpg", "b_a.jpg: is the file of a result; choose another"),
+        ("--contact-sheet", "s.gif", "s.gif: a contact sheet is one of .jpg"),
+        ("--contact-sheet", "photos/b.jpg", "b.jpg: cannot be written (a file is there already"),
+        ("--contact-sheet", "photos/b.jpg/s.jpg", "b.jpg: nothing can be written here"),
+        ("--hints", "absent.json", "absent.json: the hints cannot be read"),
+    ],
+)
+def test_files_that_cannot_be_are_refused_before_the_work(
+    option: str,
+    name: str,
+    what: str,
+    photos: Path,
+    fake_run: FakeRun,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    (tmp_path / "hints.json").write_text("{}")
+    with socket.socket(socket.AF_UNIX) as listener:
+        monkeypatch.chdir(tmp_path)  # their names are short
+        listener.bind("socket")
+    arguments = ["colorize", str(photos), "-o", str(tmp_path / "out")]
+    assert main([*arguments, option, str(tmp_path / name)]) == 1
+    assert what in capsys.readouterr().err
+    assert not fake_run.calls
+
+
+def test_a_report_and_a_sheet_need_two_files(
+    photos: Path, fake_run: FakeRun, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    both = ["--report", str(tmp_path / "x.jpg"), "--contact-sheet", str(tmp_path / "x.jpg")]
+    assert main(["colorize", str(photos), "-o", str(tmp_path / "out"), *both]) == 1
+    assert "x.jpg: is named for the report and for the contact sheet" in capsys.readouterr().err
+    assert not fake_run.calls

@@ -1,0 +1,138 @@
+"""The command line: help, usage, exit codes, and streams that are closed or full."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from colorflow import __version__
+from colorflow.cli import COMMANDS, main
+from tests.cli.fake_run import usage_error
+
+# help, version, usage
+
+
+@pytest.mark.parametrize("command", [[], *([name] for name in COMMANDS)])
+def test_help_ends_with_0(command: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as end:
+        main([*command, "--help"])
+    assert end.value.code == 0
+    assert capsys.readouterr().out.startswith("usage: colorflow " + " ".join(command))
+
+
+def test_help_names_every_command(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["--help"])
+    listed = {line.split()[0] for line in capsys.readouterr().out.splitlines() if line.strip()}
+    assert set(COMMANDS) <= listed
+
+
+def test_version(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as end:
+        main(["--version"])
+    assert end.value.code == 0
+    assert capsys.readouterr().out == f"colorflow {__version__}\n"
+
+
+@pytest.mark.parametrize(
+    "arguments", [[], ["paint"], ["colorize"], ["colorize", "a.png"], ["train", "pack", "-o", "r"]]
+)
+def test_wrong_usage_ends_with_2(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert usage_error(arguments, capsys).startswith("usage: colorflow")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["colorize", "a.png", "-o", ""], ["colorize", "", "-o", "out"],
+        ["colorize", "a.png", "-o", "out", "--report", ""], ["train", "pack", "-o", ""],
+        ["evaluate", "photos", "--json", ""], ["blind", "make", "photos", "-o", ""],
+        ["zoo", "table", "run", "pack", "-o", ""], ["app", "--weights", ""],
+    ],
+)  # fmt: skip
+def test_nothing_is_no_name_of_a_folder(
+    arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert "expected a name, got ''" in usage_error(arguments, capsys)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="a device that is always full")
+@pytest.mark.parametrize("printed", ["print('x')", "print('x', flush=True)", "print('x' * 10**6)"])
+def test_a_stdout_that_takes_nothing_is_told(printed: str) -> None:
+    program = (
+        "import sys\n"
+        "from types import SimpleNamespace\n"
+        "from colorflow import cli\n"
+        f"parsed = SimpleNamespace(command=lambda _: {printed})\n"
+        "cli._parser = lambda _: SimpleNamespace(parse_args=lambda _: parsed)\n"
+        "sys.exit(cli.main([]))\n"
+    )
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            [sys.executable, "-c", program], stdout=full, stderr=subprocess.PIPE, text=True
+        )
+    assert done.returncode == 1
+    assert done.stderr == "colorflow: nothing more can be printed (No space left on device)\n"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a shell of POSIX")
+@pytest.mark.parametrize("closed", ["0<&-", "1>&-", "2>&-", "0<&- 1>&- 2>&-"])
+def test_a_closed_stream_gets_nobody_elses_file(closed: str, tmp_path: Path) -> None:
+    program = (
+        "import os, sys\n"
+        "from types import SimpleNamespace\n"
+        "from colorflow import cli\n"
+        "def command(_):\n"
+        "    with open('opened', 'wb') as file:\n"
+        "        os.write(1, b'noise')\n"
+        "        os.write(2, b'noise')\n"
+        "        print('x', file=sys.stderr)\n"
+        "        file.write(b'done')\n"
+        "    return 0\n"
+        "parsed = SimpleNamespace(command=command)\n"
+        "cli._parser = lambda _: SimpleNamespace(parse_args=lambda _: parsed)\n"
+        "sys.exit(cli.main([]))\n"
+    )
+    shell = ["bash", "-c", f'"$0" -c "$1" {closed}', sys.executable, program]
+    subprocess.run(
+        shell,
+        cwd=tmp_path,
+        capture_output=True,
+        check=True,
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
+    )
+    assert (tmp_path / "opened").read_bytes() == b"done"
+
+
+# pipes
+
+
+def test_a_reader_that_has_seen_enough_is_no_traceback() -> None:
+    program = (
+        "import sys\n"
+        "from types import SimpleNamespace\n"
+        "from colorflow import cli\n"
+        "def shout(_):\n"
+        "    for _ in range(100):\n"
+        "        print('x' * 100_000)\n"
+        "parsed = SimpleNamespace(command=shout)\n"
+        "cli._parser = lambda _: SimpleNamespace(parse_args=lambda _: parsed)\n"
+        "sys.exit(cli.main([]))\n"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", program], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as run:
+        assert run.stdout is not None
+        assert run.stderr is not None
+        run.stdout.close()
+        assert run.stderr.read() == b""
+    assert run.returncode == 1
+
+
+@pytest.mark.parametrize("port", ["0", "65536", "http"])
+def test_bad_port_is_named(port: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert repr(port) in usage_error(["app", "--port", port], capsys)

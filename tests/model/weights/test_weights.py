@@ -1,0 +1,154 @@
+"""Weights files: the way there and back, and every file that is not one."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import save, save_file
+
+from colorflow.errors import WeightsError
+from colorflow.model.config import PyramidConfig
+from colorflow.model.pyramid import ChromaPyramid
+from colorflow.model.weights import FORMAT, load_weights, save_weights
+from tests.model.conftest import random_condition
+from tests.model.weights.files import TEMPERATURES, TRAINING, error_of, parts
+
+# there and back
+
+
+def test_way_there_and_back_is_exact(path: Path, pyramid: ChromaPyramid) -> None:
+    loaded = load_weights(path)
+    assert loaded.temperatures == TEMPERATURES
+    assert loaded.training == TRAINING
+    assert loaded.interval_factors == {}
+    assert loaded.digest == hashlib.sha256(path.read_bytes()).hexdigest()[:16]
+    assert loaded.pyramid.config == pyramid.config
+    before, after = pyramid.state_dict(), loaded.pyramid.state_dict()
+    assert before.keys() == after.keys()
+    assert all(torch.equal(before[name], after[name]) for name in before)
+    assert not loaded.pyramid.training
+    assert not any(parameter.requires_grad for parameter in loaded.pyramid.parameters())
+
+
+def test_the_loaded_model_is_the_same_model(path: Path, pyramid: ChromaPyramid) -> None:
+    loaded, condition = load_weights(path).pyramid, random_condition(2)
+    ab = 40 * torch.randn(2, 2, 64, 64, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        assert torch.equal(loaded.log_prob(ab, condition), pyramid.log_prob(ab, condition))
+
+
+def test_half_precision_is_half_the_size_and_loads_as_float32(
+    path: Path, pyramid: ChromaPyramid, tmp_path: Path
+) -> None:
+    half = tmp_path / "folder" / "half.safetensors"
+    save_weights(half, pyramid, TEMPERATURES, TRAINING)
+    assert half.stat().st_size < 0.6 * path.stat().st_size
+    after = load_weights(half).pyramid.state_dict()
+    for name, value in pyramid.state_dict().items():
+        assert after[name].dtype == torch.float32
+        assert torch.equal(after[name], value.half().float()), name
+
+
+def test_saving_leaves_the_model_alone(path: Path, pyramid: ChromaPyramid) -> None:
+    before = {name: value.clone() for name, value in pyramid.state_dict().items()}
+    save_weights(path, pyramid, TEMPERATURES, TRAINING)
+    assert all(torch.equal(before[name], value) for name, value in pyramid.state_dict().items())
+
+
+def test_the_header_says_all_without_colorflow(path: Path, pyramid: ChromaPyramid) -> None:
+    tensors, header = parts(path)
+    assert header["format"] == FORMAT
+    assert PyramidConfig.from_dict(json.loads(header["config"])) == pyramid.config
+    assert json.loads(header["temperatures"]) == list(TEMPERATURES)
+    assert json.loads(header["training"]) == TRAINING
+    assert tensors.keys() == pyramid.state_dict().keys()
+
+
+def test_interval_factors_come_back(path: Path, pyramid: ChromaPyramid) -> None:
+    factors = {0.5: 1.0625, 0.9: 1.23}
+    save_weights(path, pyramid, TEMPERATURES, TRAINING, torch.float32, factors)
+    assert load_weights(path).interval_factors == factors
+    assert json.loads(parts(path)[1]["interval_factors"]) == {"0.5": 1.0625, "0.9": 1.23}
+
+
+def test_the_gain_comes_back_and_is_1_where_a_file_has_none(
+    path: Path, pyramid: ChromaPyramid
+) -> None:
+    save_weights(path, pyramid, TEMPERATURES, TRAINING, torch.float32, gain=1.25)
+    assert load_weights(path).gain == 1.25
+    tensors, header = parts(path)
+    assert header.pop("gain") == "1.25"
+    save_file(tensors, path, header)
+    assert load_weights(path).gain == 1.0
+
+
+@pytest.mark.parametrize("stored", ["", "x", "null", "[1]", "0", "-1", "NaN", "Infinity"])
+def test_a_gain_that_is_none(path: Path, stored: str) -> None:
+    tensors, header = parts(path)
+    save_file(tensors, path, header | {"gain": stored})
+    assert "the header" in error_of(path)
+
+
+def test_the_number_of_temperatures_is_checked_before_saving(
+    pyramid: ChromaPyramid, tmp_path: Path
+) -> None:
+    with pytest.raises(ValueError, match="temperatures: expected 5, one a level, got 4"):
+        save_weights(tmp_path / "w.safetensors", pyramid, TEMPERATURES[:4], {})
+    assert not list(tmp_path.iterdir())
+
+
+# disks that fail
+
+
+@pytest.mark.parametrize("broken", ["fsync", "replace"])
+def test_a_full_disk_leaves_the_old_file_and_nothing_half_written(
+    broken: str, path: Path, pyramid: ChromaPyramid, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = path.read_bytes()
+
+    def fail(*_: Any) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, broken, fail)
+    with pytest.raises(WeightsError, match="cannot be written") as caught:
+        save_weights(path, pyramid, (1.0,) * 5, {})
+    assert str(caught.value) == f"{path}: cannot be written ({os.strerror(errno.ENOSPC)})"
+    assert path.read_bytes() == before
+    assert [entry.name for entry in path.parent.iterdir()] == [path.name]
+
+
+def test_a_file_where_the_folder_should_be(pyramid: ChromaPyramid, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("mine")
+    path = tmp_path / "file" / "w.safetensors"
+    with pytest.raises(WeightsError, match="cannot be written") as caught:
+        save_weights(path, pyramid, TEMPERATURES, {})
+    assert str(caught.value).startswith(f"{path}: ")
+    assert (tmp_path / "file").read_text() == "mine"
+
+
+def test_a_folder_where_the_file_should_be(pyramid: ChromaPyramid, tmp_path: Path) -> None:
+    path = tmp_path / "w.safetensors"
+    path.mkdir()
+    with pytest.raises(WeightsError, match="cannot be written"):
+        save_weights(path, pyramid, TEMPERATURES, {})
+    assert [entry.name for entry in tmp_path.iterdir()] == [path.name]
+
+
+def test_only_weights_are_replaced(pyramid: ChromaPyramid, tmp_path: Path) -> None:
+    path = tmp_path / "w.safetensors"
+    other = save({"x": torch.zeros(1)}, {"format": "colorflow-baseline-1"})
+    for content in (b"mine", other):
+        path.write_bytes(content)
+        with pytest.raises(WeightsError, match=r"is no weights file \(colorflow-weights-1\) that"):
+            save_weights(path, pyramid, TEMPERATURES, {})
+        assert path.read_bytes() == content
+    path.unlink()
+    for _ in range(2):
+        save_weights(path, pyramid, TEMPERATURES, {})
