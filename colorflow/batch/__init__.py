@@ -4,7 +4,7 @@
     find.py         the photos that files, folders, patterns and URLs stand for
     names.py        names of results
     hints.py        color hints of many photos
-    work.py         what may be done to a photo: coloring.py, enlarging.py
+    settings.py     settings of any batch, and what works on its photos: coloring.py, enlarging.py
     plan.py         which photos become which files
     existing.py     which existing results stay
     output.py       the output folder: created, locked, uploaded to
@@ -35,12 +35,13 @@ from colorflow.batch.outcome import ColoredFile, Note, PhotoOutcome
 from colorflow.batch.plan import PhotoTask, Plan, make_plan
 from colorflow.batch.processes import run, run_in_process, usual_workers
 from colorflow.batch.report import write_report
+from colorflow.batch.settings import COLORS, DETAIL, BatchSettings
 from colorflow.batch.sheet import write_sheet
-from colorflow.batch.work import COLORS, DETAIL, Work
 
 __all__ = [
     "COLORS",
     "DETAIL",
+    "BatchSettings",
     "ColoredFile",
     "EnlargeSettings",
     "Location",
@@ -51,7 +52,6 @@ __all__ = [
     "Plan",
     "Settings",
     "Url",
-    "Work",
     "location_of",
     "make_plan",
     "read_hints",

@@ -1,4 +1,7 @@
-"""The work of `colorflow colorize`: photos are colored, and enlarged in one go if asked for."""
+"""Settings of `colorflow colorize`, and what carries them out.
+
+Photos are colored, and enlarged in one go if asked for.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from colorflow.batch.work import COLORS, DETAIL, Digests
+from colorflow.batch.settings import COLORS, DETAIL, Digests
 from colorflow.errors import PhotoError, WeightsError
 from colorflow.files import FileKind
 from colorflow.limits import DETAIL_TEMPERATURE, DIVERSE_POOL, MOST_SAMPLES, SCALES

@@ -1,4 +1,7 @@
-"""The work of `colorflow enlarge`: photos get two or four times as many pixels on each side."""
+"""Settings of `colorflow enlarge`, and what carries them out.
+
+Photos get two or four times as many pixels on each side.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from colorflow.batch.work import DETAIL, Digests
+from colorflow.batch.settings import DETAIL, Digests
 from colorflow.errors import WeightsError
 from colorflow.files import FileKind
 from colorflow.limits import DETAIL_TEMPERATURE, LARGEST_DETAIL_TEMPERATURE, MOST_SAMPLES, SCALES

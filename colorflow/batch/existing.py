@@ -27,53 +27,55 @@ from colorflow.photo import (
 if TYPE_CHECKING:
     from colorflow.batch.locations import Location
     from colorflow.batch.plan import PhotoTask
-    from colorflow.batch.work import Digests, Work
+    from colorflow.batch.settings import BatchSettings, Digests
 
 _NO_PHOTO = "does not say which photo it was made from"
 
 
-def expected_statements(task: PhotoTask, work: Work, weights: Digests) -> dict[str, Statements]:
+def expected_statements(
+    task: PhotoTask, settings: BatchSettings, weights: Digests
+) -> dict[str, Statements]:
     """What each result will say of itself, by label; shares are known only after sampling.
 
     Args:
         task: its photo is on this machine.
-        work: the settings of the batch.
+        settings: the settings of the batch.
         weights: digests of the models.
 
     Raises:
         OSError: if the photo cannot be read.
     """
     assert isinstance(task.path, Path)
-    return work.statements(digest_of(task.path), digest_of_hints(task.hints), weights)
+    return settings.statements(digest_of(task.path), digest_of_hints(task.hints), weights)
 
 
 def existing_results(
-    task: PhotoTask, expected: Mapping[str, Statements], work: Work
+    task: PhotoTask, expected: Mapping[str, Statements], settings: BatchSettings
 ) -> dict[str, Statements]:
     """The existing results that stay, by label, with what they say of themselves.
 
     Args:
         task: its output folder is on this machine.
         expected: from `expected_statements`.
-        work: the settings; no result stays if they overwrite.
+        settings: the settings; no result stays if they overwrite.
 
     Raises:
         WritePhotoError: if another file is in the way of a result, or a result was made in another
             way and must not be replaced.
     """
-    found = {label: _existing(task.target(label), one, work) for label, one in expected.items()}
+    found = {label: _existing(task.target(label), one, settings) for label, one in expected.items()}
     return {label: one for label, one in found.items() if one}
 
 
-def _existing(target: Location, expected: Statements, work: Work) -> Statements | None:
+def _existing(target: Location, expected: Statements, settings: BatchSettings) -> Statements | None:
     """What an existing result that stays says of itself; None if it is to be made."""
     assert isinstance(target, Path)
     try:
-        check_replaceable(target, work.kind)
+        check_replaceable(target, settings.kind)
         exists = os.path.exists(target) and os.path.getsize(target) > 0
     except OSError as error:
         raise WritePhotoError(target, f"the file cannot be written ({error.strerror})") from error
-    if work.overwrite or not exists:
+    if settings.overwrite or not exists:
         return None
     found = read_statements(target)
     if difference := _difference(found, expected):

@@ -7,7 +7,7 @@ import string
 from dataclasses import dataclass
 from pathlib import PurePath
 
-from colorflow.batch.work import Work
+from colorflow.batch.settings import BatchSettings
 
 DEFAULT_TEMPLATE = "{stem}_{label}.{ext}"
 EXTENSIONS = ("auto", "jpg", "png", "webp", "tiff")
@@ -23,8 +23,8 @@ class Naming:
 
     Args:
         template: contains ``{stem}``, the input's name without its suffix; ``{label}``, see
-            `Work.labels`, or ``{seed}``, which only samples have (neither is needed for one
-            result of each photo); and ends in ``.{ext}``.
+            `BatchSettings.labels`, or ``{seed}``, which only samples have (neither is needed for
+            one result of each photo); and ends in ``.{ext}``.
         ext: one of `EXTENSIONS`; ``auto`` is jpg for inputs named like a JPEG, and png otherwise.
 
     Raises:
@@ -43,7 +43,7 @@ class Naming:
                 f"got {self.template!r}, {problem}"
             )
 
-    def check_fits(self, settings: Work) -> None:
+    def check_fits(self, settings: BatchSettings) -> None:
         """Raises `ValueError` unless the results of a photo get distinct names."""
         fields = _fields(self.template)
         if "seed" in fields and not settings.samples:

@@ -19,7 +19,7 @@ from colorflow.batch.locations import Url, download, has_content
 from colorflow.batch.outcome import ColoredFile, PhotoOutcome
 from colorflow.batch.output import upload
 from colorflow.batch.plan import PhotoTask, skipped
-from colorflow.batch.work import Maker, Work
+from colorflow.batch.settings import BatchSettings, Maker
 from colorflow.errors import BatchError, ColorflowError, PhotoError, WritePhotoError
 from colorflow.photo import Photo, is_own_picture, read_photo, write_image
 
@@ -27,23 +27,23 @@ _NOTHING_MORE_FITS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 """Errors of the output folder that every further photo would meet, too."""
 
 
-def work_on(maker: Maker, task: PhotoTask, work: Work) -> PhotoOutcome:
+def work_on(maker: Maker, task: PhotoTask, settings: BatchSettings) -> PhotoOutcome:
     """Works on one photo and writes its results; errors are in the outcome.
 
     Args:
-        maker: from `work.maker`.
+        maker: from `settings.maker`.
         task: the photo.
-        work: the settings of the batch.
+        settings: the settings of the batch.
     """
     began = time.perf_counter()
     photo, local = None, task
     complete: list[ColoredFile] = []
     ends_the_run = False
     try:
-        with _local_copy(task, work) as local:
+        with _local_copy(task, settings) as local:
             assert isinstance(local.path, Path)
-            photo = read_photo(local.path, max_pixels=work.max_pixels)
-            outcome = _work(maker, task, local, work, photo, complete)
+            photo = read_photo(local.path, max_pixels=settings.max_pixels)
+            outcome = _work(maker, task, local, settings, photo, complete)
             return _with_facts(outcome, photo, began)
     except ColorflowError as error:
         if isinstance(error, PhotoError) and error.source in (str(task.path), str(local.path)):
@@ -55,7 +55,7 @@ def work_on(maker: Maker, task: PhotoTask, work: Work) -> PhotoOutcome:
         reason = "not enough memory for a photo of this size; make it smaller"
     except Exception as error:  # whatever one photo causes, the batch goes on
         detail = " ".join(str(error).split())
-        reason = f"it cannot be {work.done} ({type(error).__name__}: {detail})"
+        reason = f"it cannot be {settings.done} ({type(error).__name__}: {detail})"
     outcome = PhotoOutcome(
         path=task.path,
         status="failed",
@@ -67,7 +67,7 @@ def work_on(maker: Maker, task: PhotoTask, work: Work) -> PhotoOutcome:
 
 
 @contextmanager
-def _local_copy(task: PhotoTask, work: Work) -> Iterator[PhotoTask]:
+def _local_copy(task: PhotoTask, settings: BatchSettings) -> Iterator[PhotoTask]:
     """The task with its photo and its output folder on this machine.
 
     Results that exist in a store are downloaded, because they say in themselves how they were made.
@@ -86,7 +86,7 @@ def _local_copy(task: PhotoTask, work: Work) -> Iterator[PhotoTask]:
             ) from error
         if isinstance(results, Url):
             results = folder
-            for url in map(task.target, work.labels):
+            for url in map(task.target, settings.labels):
                 if isinstance(url, Url) and has_content(url):
                     download(url, folder / url.name)
         if isinstance(photo, Url):
@@ -99,26 +99,26 @@ def _work(
     maker: Maker,
     task: PhotoTask,
     local: PhotoTask,
-    work: Work,
+    settings: BatchSettings,
     photo: Photo,
     complete: list[ColoredFile],
 ) -> PhotoOutcome:
     """Makes what is missing; results that exist, or are written and uploaded, go to `complete`."""
     assert isinstance(local.path, Path)
     assert isinstance(local.folder, Path)
-    if is_own_picture(local.path, work.kind):
+    if is_own_picture(local.path, settings.kind):
         reason = "is a picture that colorflow made; it is not taken as a photo"
         return PhotoOutcome(path=task.path, status="skipped", reason=reason)
     if refusal := maker.refusal(photo):
         return PhotoOutcome(path=task.path, status="already-colored", reason=refusal)
-    expected = expected_statements(local, work, maker.weights)
-    if work.labels_are_known:
-        existing = existing_results(local, expected, work)
+    expected = expected_statements(local, settings, maker.weights)
+    if settings.labels_are_known:
+        existing = existing_results(local, expected, settings)
         if len(existing) == len(expected):
             return skipped(task, existing)
     results = maker.results(photo, local, expected)
     stated = results.statements
-    existing = existing_results(local, stated, work)
+    existing = existing_results(local, stated, settings)
     complete += [task.coloring(label, one) for label, one in existing.items()]
     missing = [label for label in stated if label not in existing]
     if missing:

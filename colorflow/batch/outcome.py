@@ -16,7 +16,7 @@ class ColoredFile:
 
     Attributes:
         path: the file.
-        label: distinguishes it from the photo's other colorings, see `Work.labels`.
+        label: distinguishes it from the photo's other colorings, see `BatchSettings.labels`.
         seed: of the sample, or of the first sample that a principal coloring represents.
         share: of the samples that a principal coloring is the mean of; None for a sample.
         bits_per_dim: its likelihood, from `Coloring.bits_per_dim`; None if it was not requested,

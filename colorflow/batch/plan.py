@@ -21,7 +21,7 @@ from colorflow.batch.hints import hints_by_photo
 from colorflow.batch.locations import Location, Url, location_of
 from colorflow.batch.names import Naming, too_long
 from colorflow.batch.outcome import ColoredFile, Note, PhotoOutcome
-from colorflow.batch.work import Digests, Work
+from colorflow.batch.settings import BatchSettings, Digests
 from colorflow.errors import BatchError, WritePhotoError
 from colorflow.photo import Statements, is_own_picture
 
@@ -46,7 +46,7 @@ class PhotoTask:
     hints: Hints = ()
 
     def name(self, label: str) -> str:
-        """The name of the result with this label, see `Work.labels`."""
+        """The name of the result with this label, see `BatchSettings.labels`."""
         return self.names.format(label=label, seed=label.rpartition("s")[2])
 
     def target(self, label: str) -> Location:
@@ -78,7 +78,7 @@ class Plan:
         left_out: files in folders that are not named like photos.
     """
 
-    settings: Work
+    settings: BatchSettings
     output: Location
     inputs: list[Location] = field(default_factory=list)
     tasks: list[PhotoTask] = field(default_factory=list)
@@ -110,7 +110,7 @@ class Plan:
 def make_plan(
     inputs: Iterable[str | os.PathLike[str]],
     output: str | os.PathLike[str] | Url,
-    settings: Work,
+    settings: BatchSettings,
     *,
     naming: Naming | None = None,
     recursive: bool = False,

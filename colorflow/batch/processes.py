@@ -34,7 +34,7 @@ from colorflow.batch.outcome import PhotoOutcome
 from colorflow.batch.output import output_folder
 from colorflow.batch.plan import PhotoTask, Plan
 from colorflow.batch.pool import WorkerEndedError, run_plan
-from colorflow.batch.work import COLORS, DETAIL, Files, Maker, Work, weights_files
+from colorflow.batch.settings import COLORS, DETAIL, BatchSettings, Files, Maker, weights_files
 from colorflow.errors import ColorflowError, WeightsError
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ class WorkerConfig:
     weights: Files
     device: str
     threads: int
-    settings: Work
+    settings: BatchSettings
     has_hints: bool = False
 
 
@@ -79,7 +79,7 @@ def run(
 
     Args:
         plan: from `make_plan`.
-        weights: files by model, see `work.py`; the shipped ones for those that are missing.
+        weights: files by model, see `settings.py`; the shipped ones for those that are missing.
         device: where to compute.
         workers: processes, each with models of its own; at most one a photo is started.
         stop: once it is set, no further photo is begun; the photos in hand are finished.

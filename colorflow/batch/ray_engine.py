@@ -25,7 +25,7 @@ from colorflow.batch.outcome import PhotoOutcome
 from colorflow.batch.plan import PhotoTask, Plan
 from colorflow.batch.pool import StillNeeded, WorkerEndedError, run_plan
 from colorflow.batch.processes import WorkerConfig, load_maker
-from colorflow.batch.work import Files, Maker, weights_files
+from colorflow.batch.settings import Files, Maker, weights_files
 from colorflow.errors import BatchError, ColorflowError, WeightsError
 
 TRIES = 3

@@ -199,14 +199,14 @@ def _row(outcome: PhotoOutcome, *, max_pixels: int) -> SheetRow:
 def _detail_row(outcome: PhotoOutcome, *, max_pixels: int) -> SheetRow:
     """Pieces of the middle: of the photo, and of its enlarged versions."""
     shown, of = outcome.colorings[:MOST_COLORINGS], len(outcome.colorings)
-    pieces, wide = [], 1
+    pieces, width = [], 1
     for one in shown:
         pixels = _pixels(one.path, max_pixels)
-        wide = pixels.shape[1]
+        width = pixels.shape[1]
         image = Image.fromarray(_middle(pixels, 1)).convert("RGB")
         pieces.append(SheetPicture(image, caption_of(one), one.path))
     photo = _pixels(outcome.path, max_pixels)
-    before = Image.fromarray(_middle(photo, max(1, wide // photo.shape[1]))).convert("RGB")
+    before = Image.fromarray(_middle(photo, max(1, width // photo.shape[1]))).convert("RGB")
     remark = f"{len(shown)} of {of} samples" if len(shown) < of else ""
     return SheetRow(outcome.path.name, remark, [SheetPicture(before, "Before", None), *pieces])
 

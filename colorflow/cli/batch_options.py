@@ -12,7 +12,7 @@ from colorflow.cli.arguments import a_path, not_empty, whole_number
 from colorflow.errors import WritePhotoError
 
 if TYPE_CHECKING:
-    from colorflow.batch import Work
+    from colorflow.batch import BatchSettings
 
 EXIT_CODES = (
     "The same command continues where it was stopped: photos that are done are skipped. Exit code: "
@@ -129,7 +129,7 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
 def run_batch(
     parser: argparse.ArgumentParser,
     arguments: argparse.Namespace,
-    settings: Work,
+    settings: BatchSettings,
     weights: Mapping[str, Path | None],
     hints: Path | None = None,
 ) -> int:
@@ -143,7 +143,7 @@ def run_batch(
         hints: a file of color hints.
     """
     from colorflow.batch import Naming, location_of, make_plan, read_hints
-    from colorflow.batch.work import digests_of, weights_files
+    from colorflow.batch.settings import digests_of, weights_files
     from colorflow.cli.batch import BatchCommand, print_plan
 
     output = location_of(arguments.output)

@@ -33,8 +33,8 @@ def _add_train(commands: Commands) -> None:
         help="train one architecture",
         description=(
             "Train one architecture to model the density of a photo's chroma on a 16x16 grid, "
-            "given its lightness. All architectures of a RUN share one recipe; several processes "
-            "may train different architectures at the same time. Run again to continue."
+            "given its lightness. All architectures of a RUN share their settings; several "
+            "processes may train different architectures at the same time. Run again to continue."
         ),
     )
     parser.add_argument("name", metavar="NAME", help="the architecture, such as glow")
@@ -115,14 +115,14 @@ def _add_toys(commands: Commands) -> None:
 def _train(arguments: argparse.Namespace) -> int:
     import torch
 
-    from colorflow.evaluation.zoo.train import recipe, train_architecture
+    from colorflow.evaluation.zoo.train import train_architecture, zoo_config
 
     torch.set_num_threads(arguments.threads)
     train_architecture(
         arguments.name,
         arguments.pack,
         arguments.output,
-        config=recipe(batch=arguments.batch, rate=arguments.rate, seed=arguments.seed),
+        config=zoo_config(batch=arguments.batch, rate=arguments.rate, seed=arguments.seed),
         minutes=arguments.minutes,
         say=_say,
     )

@@ -135,11 +135,11 @@ class Photo:
         alpha, exif = self.alpha, self.metadata.exif
         if alpha is not None:
             alpha = np.asarray(cv2.resize(alpha, (width, height)), np.uint8)
-        deep = pixels.dtype == np.uint16
+        of_16_bits = pixels.dtype == np.uint16
         return replace(
             self,
-            pixels=to_8_bits(pixels) if deep else pixels,
-            pixels16=pixels if deep else None,
+            pixels=to_8_bits(pixels) if of_16_bits else pixels,
+            pixels16=pixels if of_16_bits else None,
             alpha=alpha,
             metadata=replace(self.metadata, exif=exif and upright_exif(exif, width, height)),
         )

@@ -74,7 +74,7 @@ class RunFolder:
             ) from error
         if made_with != _with_defaults(json.loads(json.dumps(config))):
             raise TrainingError(
-                f"{folder}: holds a run of another shape or recipe (config.json); "
+                f"{folder}: holds a run of another shape or with other settings (config.json); "
                 "choose another folder"
             )
 

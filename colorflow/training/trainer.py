@@ -35,7 +35,7 @@ they know (docs/experiments.md, "The feature network's last blocks")."""
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TrainConfig:
-    """Recipe of a run.
+    """Settings of a run.
 
     Attributes:
         batch: rows a step, over all processes.

@@ -28,7 +28,7 @@ from colorflow.batch import (
 )
 from colorflow.batch.processes import WorkerConfig
 from colorflow.batch.ray_engine import PhotoWorker
-from colorflow.batch.work import Work
+from colorflow.batch.settings import BatchSettings
 from colorflow.color.full_resolution import lightness_of
 from colorflow.colorizer import Colorizer
 from colorflow.enlarge.enlarger import Enlarger
@@ -285,7 +285,7 @@ def test_a_full_disk_ends_the_run_and_leaves_nothing_behind(
 def test_weights_that_are_missing_foreign_or_cannot_restore(
     album: Path, tmp_path: Path, detail: Path
 ) -> None:
-    def first(work: Work, weights: dict[str, Path | None]) -> None:
+    def first(work: BatchSettings, weights: dict[str, Path | None]) -> None:
         list(run(make_plan([album], tmp_path / "out", work), weights=weights))
 
     with pytest.raises(WeightsError, match=r"absent\.safetensors: there is no such weights file"):

@@ -67,7 +67,7 @@ def test_a_spec_out_of_range(arguments: dict[str, object], name: str) -> None:
         ColoringSpec(**({"seeds": (0, 1)} | arguments))  # type: ignore[arg-type]
 
 
-def test_recipes_that_do_not_fit(colorizer: Colorizer, photo: Photo) -> None:
+def test_specs_that_do_not_fit(colorizer: Colorizer, photo: Photo) -> None:
     with pytest.raises(ValueError, match=r"^seeds: expected 5, one a level, got 4"):
         colorizer.reproduce(photo, [ColoringSpec(seeds=(1,) * 4)])
     with pytest.raises(ValueError, match=r"^specs: expected at least one, got none"):

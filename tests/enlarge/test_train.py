@@ -176,7 +176,7 @@ def test_a_run_of_another_recipe_is_refused(
     patches_folder: Path, tmp_path: Path, doublings: dict[str, Trainee]
 ) -> None:
     trained(patches_folder, tmp_path / "run", doublings, steps=4)
-    with pytest.raises(TrainingError, match="another shape or recipe"):
+    with pytest.raises(TrainingError, match="another shape or with other settings"):
         train_doubling(
             LAST,
             patches_folder,

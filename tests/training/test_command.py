@@ -132,13 +132,13 @@ def test_train_of_an_unknown_level(
     assert "--levels: no level 5" in error_of(given, capsys)
 
 
-def test_train_in_a_folder_of_another_recipe(
+def test_train_in_a_folder_with_other_settings(
     pack_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     RunFolder(tmp_path, run_config(default_config(), TrainConfig(batch=8)))
     given = ["train", pack_folder, "-o", tmp_path, "--steps", "1", "--batch", "9"]
     line = error_of(given, capsys)
-    assert line.startswith(f"{tmp_path}: holds a run of another shape or recipe")
+    assert line.startswith(f"{tmp_path}: holds a run of another shape or with other settings")
 
 
 def test_train_with_a_damaged_checkpoint(

@@ -39,16 +39,16 @@ def test_no_pack(go: Train, tmp_path: Path) -> None:
     assert not (tmp_path / "run").exists()
 
 
-@pytest.mark.parametrize("change", ["recipe", "shape"])
-def test_a_run_of_another_recipe(
+@pytest.mark.parametrize("change", ["settings", "shape"])
+def test_a_run_with_other_settings(
     change: str, go: Train, tmp_path: Path, shape: PyramidConfig
 ) -> None:
     go(tmp_path, steps=1)
     before = (tmp_path / "config.json").read_bytes()
     first = dataclasses.replace(shape.levels[0], dropout=0.5)
     other = dataclasses.replace(shape, levels=(first, *shape.levels[1:]))
-    changes: dict[str, Any] = {"peak_rate": 0.01} if change == "recipe" else {"shape": other}
-    with pytest.raises(TrainingError, match="another shape or recipe") as caught:
+    changes: dict[str, Any] = {"peak_rate": 0.01} if change == "settings" else {"shape": other}
+    with pytest.raises(TrainingError, match="another shape or with other settings") as caught:
         go(tmp_path, steps=2, **changes)
     assert str(caught.value).startswith(f"{tmp_path}: ")
     assert (tmp_path / "config.json").read_bytes() == before
@@ -56,7 +56,7 @@ def test_a_run_of_another_recipe(
 
 
 @pytest.mark.parametrize("text", ["", "{", "ÿ", "[" * 100_000])
-def test_a_damaged_recipe(text: str, go: Train, tmp_path: Path) -> None:
+def test_damaged_settings(text: str, go: Train, tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text(text, encoding="latin-1")
     with pytest.raises(TrainingError, match="not a folder for a training run") as caught:
         go(tmp_path, steps=1)

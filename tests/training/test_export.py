@@ -253,11 +253,11 @@ def test_levels_that_the_run_lacks_come_from_a_file(
     """A run of the coarsest level alone, with other weights than the file's."""
     own = tmp_path / "own"
     shutil.copytree(run, own)
-    recipe = json.loads((own / "config.json").read_text())
-    for level in recipe["pyramid"]["levels"]:
+    config = json.loads((own / "config.json").read_text())
+    for level in config["pyramid"]["levels"]:
         level["dropout"] = 0.05  # matters in training alone
         level["couplings"] += level["grid"] != 4  # the file's levels keep their own shape
-    (own / "config.json").write_text(json.dumps(recipe))
+    (own / "config.json").write_text(json.dumps(config))
     for name in NAMES[1:]:
         shutil.rmtree(own / f"level{name}")
     state = torch.load(own / "level4" / "state.pt", weights_only=True)
@@ -285,9 +285,9 @@ def test_a_file_with_other_hint_settings_is_no_rest(
 ) -> None:
     other = tmp_path / "other"
     shutil.copytree(run, other)
-    recipe = json.loads((other / "config.json").read_text())
-    recipe["pyramid"]["hint_reach"] += 1
-    (other / "config.json").write_text(json.dumps(recipe))
+    config = json.loads((other / "config.json").read_text())
+    config["pyramid"]["hint_reach"] += 1
+    (other / "config.json").write_text(json.dumps(config))
     with pytest.raises(TrainingError, match="other grids, planes or hint settings") as caught:
         export(other, weights, pack_folder=pack_folder, fallback=whole_file, say=str)
     assert str(caught.value).startswith(f"{whole_file}: ")

@@ -60,7 +60,7 @@ def test_tensorboard_shows_the_same_curves(go: Train, tmp_path: Path) -> None:
         assert [event.value for event in shown] == pytest.approx(values, rel=1e-5)
 
 
-def test_the_recipe_is_written_down(go: Train, tmp_path: Path, shape: PyramidConfig) -> None:
+def test_the_settings_are_written_down(go: Train, tmp_path: Path, shape: PyramidConfig) -> None:
     go(tmp_path, steps=1)
     written = json.loads((tmp_path / "config.json").read_text())
     assert written["train"] == dataclasses.asdict(small_training())

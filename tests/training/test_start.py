@@ -186,7 +186,7 @@ def test_dropout_may_be_another_than_that_of_the_start(
     assert own == read_config(old_run)
     assert [level.dropout for level in none.levels] == [0.0] * 5
     assert own.with_dropout(0) == none
-    with pytest.raises(TrainingError, match="another shape or recipe"):
+    with pytest.raises(TrainingError, match="another shape or with other settings"):
         go(tmp_path / "none", old_weights, hints=False, steps=3)
     first, second = (read_state(tmp_path / name, "level8") for name in ("own", "none"))
     assert first is not None
@@ -274,12 +274,12 @@ def test_a_run_with_hints_is_a_start_as_well(old_run: Path, go: Go, tmp_path: Pa
     assert read_config(tmp_path / "second").takes_hints
 
 
-def test_the_start_is_part_of_the_recipe(old_run: Path, go: Go, tmp_path: Path) -> None:
+def test_the_start_is_part_of_the_settings(old_run: Path, go: Go, tmp_path: Path) -> None:
     go(tmp_path / "run", old_run)
     other = shutil.copytree(old_run, tmp_path / "other")
     for start in (None, other):
         shape = None if start else read_config(old_run)
-        with pytest.raises(TrainingError, match="another shape or recipe"):
+        with pytest.raises(TrainingError, match="another shape or with other settings"):
             go(tmp_path / "run", start, shape=shape)
 
 
@@ -290,8 +290,8 @@ def test_the_weights_file_says_where_they_started(
         value = {"all": 5.0} if name == "bits_per_dim" else 0.0
         monkeypatch.setattr(export_module, name, lambda *_, value=value, **__: value)
     run, path = shutil.copytree(old_run, tmp_path / "run"), tmp_path / "new.safetensors"
-    recipe = json.loads((run / "config.json").read_text())
-    (run / "config.json").write_text(json.dumps(recipe | {"start": "earlier"}))
+    config = json.loads((run / "config.json").read_text())
+    (run / "config.json").write_text(json.dumps(config | {"start": "earlier"}))
     export(run, path, pack_folder=pack_folder, temperatures=[0.5] * 5, say=str)
     assert load_weights(path).training["start"] == "earlier"
 
@@ -341,13 +341,13 @@ def test_a_run_of_another_version_goes_on(
 ) -> None:
     """Its config.json lacks a field of today's, or has one that there is no more."""
     go(tmp_path / "run", old_run, steps=2)
-    recipe = json.loads((tmp_path / "run" / "config.json").read_text())
+    config = json.loads((tmp_path / "run" / "config.json").read_text())
     if field == "late_blocks":
-        del recipe["pyramid"]["late_blocks"]
+        del config["pyramid"]["late_blocks"]
     else:
-        for level in recipe["pyramid"]["levels"]:
+        for level in config["pyramid"]["levels"]:
             level["last_blocks"] = False
-    (tmp_path / "run" / "config.json").write_text(json.dumps(recipe))
+    (tmp_path / "run" / "config.json").write_text(json.dumps(config))
     assert go(tmp_path / "run", old_run, steps=3)[0] == "level 8: goes on at step 2"
 
 

@@ -46,7 +46,7 @@ def train_baseline(
         name: key in `BASELINES`.
         pack_folders: as in `colorflow.training.loop.train`.
         run_folder: gets a folder of that name.
-        config: the recipe.
+        config: the settings.
         budget: of the training; minutes are those of `processor_seconds`.
         contexts: a run's folder or a weights file of the pyramid; the deterministic network starts
             from its trained context networks, and has its late blocks. None to start from new ones.
@@ -61,11 +61,11 @@ def train_baseline(
     keep_freed_memory()
     baseline = _find(name)
     pack = open_packs(pack_folders)
-    recipe: dict[str, Any] = {"baseline": name, "train": asdict(config)}
+    description: dict[str, Any] = {"baseline": name, "train": asdict(config)}
     origin = None if contexts is None else Start(contexts)
     if origin is not None:
-        recipe["contexts"] = origin.name
-    run = RunFolder(run_folder, recipe)
+        description["contexts"] = origin.name
+    run = RunFolder(run_folder, description)
     device = choose_device()
     torch.manual_seed(config.seed)
     module = baseline.build()

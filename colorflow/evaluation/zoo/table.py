@@ -22,7 +22,7 @@ from colorflow.evaluation.report import (
 )
 from colorflow.evaluation.zoo.figure import FIGURE, write_figure
 from colorflow.evaluation.zoo.measure import Row, load_trained, measure
-from colorflow.evaluation.zoo.train import run_recipe
+from colorflow.evaluation.zoo.train import run_description
 from colorflow.files import json_kind
 from colorflow.training.loop import choose_device
 from colorflow.training.pack import Pack
@@ -64,7 +64,7 @@ def write_table(
         TrainingError: if nothing is trained or a checkpoint is damaged.
         EvaluationError: if a file cannot be written.
     """
-    config = read_recipe(run_folder)
+    config = read_config(run_folder)
     pack = Pack(pack_folder)
     document = _read_document(output / "zoo.md")  # before the long work
     keys = [key for key, value in ARCHITECTURES.items() if value.images]
@@ -98,8 +98,8 @@ def write_table(
     return rows
 
 
-def read_recipe(run_folder: Path) -> TrainConfig:
-    """Reads the recipe of a run of `colorflow zoo train`.
+def read_config(run_folder: Path) -> TrainConfig:
+    """Reads the settings of a run of `colorflow zoo train`.
 
     Raises:
         TrainingError: if the folder holds none.
@@ -113,7 +113,7 @@ def read_recipe(run_folder: Path) -> TrainConfig:
         raise TrainingError(
             f"{run_folder}: no run of `colorflow zoo train` here ({type(error).__name__})"
         ) from error
-    RunFolder(run_folder, run_recipe(config))  # refuses a run of another task
+    RunFolder(run_folder, run_description(config))  # refuses a run of another task
     return config
 
 

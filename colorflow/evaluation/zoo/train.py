@@ -52,8 +52,8 @@ def density_of(architecture: Architecture) -> ConditionalDensity:
     return ConditionalDensity(architecture.build(SHAPE, CONTEXT.width), SHAPE, context)
 
 
-def recipe(*, batch: int = 64, rate: float = 1e-3, seed: int = 0) -> TrainConfig:
-    """The recipe of the pyramid's levels, in float32.
+def zoo_config(*, batch: int = 64, rate: float = 1e-3, seed: int = 0) -> TrainConfig:
+    """The settings of the pyramid's levels, in float32.
 
     Args:
         batch: rows per step.
@@ -85,7 +85,7 @@ def train_architecture(
         name: key of the architecture in the zoo.
         pack_folder: made by `python -m data_prep`.
         run_folder: gets a folder of that name with checkpoint, curve and samples.
-        config: the recipe, the same for all architectures of a run.
+        config: the settings, the same for all architectures of a run.
         minutes: of `processor_seconds`.
         say: gets one line per evaluation.
 
@@ -97,7 +97,7 @@ def train_architecture(
     keep_freed_memory()
     find_architecture(name)
     pack = Pack(pack_folder)
-    run = RunFolder(run_folder, run_recipe(config))
+    run = RunFolder(run_folder, run_description(config))
     trainer = make_trainer(name, pack, run_folder, config, choose_device())
     train_to_budget(trainer, run, Budget(minutes=minutes), say)
 
@@ -111,7 +111,7 @@ def make_trainer(
         name: key of the architecture in the zoo.
         pack: training data.
         run_folder: of the teacher, if the architecture has one.
-        config: the recipe.
+        config: the settings.
         device: where to compute.
 
     Raises:
@@ -150,7 +150,7 @@ def find_architecture(name: str) -> Architecture:
     return ARCHITECTURES[name]
 
 
-def run_recipe(config: TrainConfig) -> dict[str, object]:
+def run_description(config: TrainConfig) -> dict[str, object]:
     """Describes a run, for its `config.json`."""
     task = {"grid": GRID, "noise": NOISE, "context": asdict(CONTEXT)}
     return {"task": task, "train": asdict(config)}

@@ -19,7 +19,7 @@ TRAIN = ["train", "deterministic", "pack", "-o", "run"]
 
 
 def test_train_passes_its_options_on(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The recipe is that of the pyramid."""
+    """The settings are those of the pyramid."""
     calls = recorded(monkeypatch, train_module, "train_baseline")
     threads: list[int] = []
     monkeypatch.setattr(torch, "set_num_threads", threads.append)

@@ -172,7 +172,7 @@ def test_it_goes_on_from_where_it_was_and_with_the_same_contexts(
     before = state_of(tmp_path / "run", "deterministic")
     assert go(tmp_path / "run", steps=1, contexts=pyramid) == ["deterministic: goes on at step 1"]
     assert same(state_of(tmp_path / "run", "deterministic"), before)
-    with pytest.raises(TrainingError, match="another shape or recipe"):
+    with pytest.raises(TrainingError, match="another shape or with other settings"):
         go(tmp_path / "run", steps=1)
 
 

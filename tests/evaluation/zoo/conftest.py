@@ -82,5 +82,5 @@ def _small_and_fast() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def config() -> TrainConfig:
-    """The recipe, for a pack of 28 training rows."""
-    return train_module.recipe(batch=8, rate=0.02)
+    """The settings, for a pack of 28 training rows."""
+    return train_module.zoo_config(batch=8, rate=0.02)

@@ -10,7 +10,7 @@ import torch
 from colorflow import cli
 from colorflow.evaluation.zoo import table, toys
 from colorflow.evaluation.zoo import train as train_module
-from colorflow.evaluation.zoo.train import recipe
+from colorflow.evaluation.zoo.train import zoo_config
 from tests.evaluation.conftest import error_of, recorded, usage_error_of
 
 
@@ -23,9 +23,9 @@ def test_train_passes_its_options_on(monkeypatch: pytest.MonkeyPatch) -> None:
     assert cli.main(command) == 0
     (given, named), (_, default) = calls
     assert given == ("glow", Path("pack"), Path("run"))
-    assert named["config"] == recipe(batch=16, rate=0.002, seed=3)
+    assert named["config"] == zoo_config(batch=16, rate=0.002, seed=3)
     assert named["minutes"] == 1.5
-    assert default["config"] == recipe()
+    assert default["config"] == zoo_config()
     assert threads == [1, 1]
 
 

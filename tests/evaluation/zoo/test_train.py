@@ -17,8 +17,8 @@ from colorflow.evaluation.zoo import train as train_module
 from colorflow.evaluation.zoo.train import (
     find_architecture,
     make_trainer,
-    recipe,
     train_architecture,
+    zoo_config,
 )
 from colorflow.model.config import default_config
 from colorflow.training import trainer as trainer_module
@@ -82,9 +82,9 @@ def test_a_run_leaves_a_folder_an_architecture(go: Go, tmp_path: Path) -> None:
         assert np.asarray(grid).std() > 10
 
 
-def test_the_recipe_is_that_of_the_levels_in_float32() -> None:
+def test_the_settings_are_those_of_the_levels_in_float32() -> None:
     levels = TrainConfig()
-    ours = recipe()
+    ours = zoo_config()
     assert not ours.autocast
     assert (ours.batch, ours.evaluate_every) == (64, 120.0)
     for name in ("peak_rate", "weight_decay", "clip", "seed"):
@@ -221,16 +221,16 @@ def test_an_architecture_for_the_plane(go: Go, tmp_path: Path) -> None:
     assert find_architecture("small") is ARCHITECTURES["small"]
 
 
-def test_a_run_of_another_recipe(go: Go, tmp_path: Path) -> None:
+def test_a_run_with_other_settings(go: Go, tmp_path: Path) -> None:
     go(tmp_path, steps=1)
-    with pytest.raises(TrainingError, match="another shape or recipe"):
-        go(tmp_path, "smaller", config=recipe(batch=8, rate=0.01))
+    with pytest.raises(TrainingError, match="another shape or with other settings"):
+        go(tmp_path, "smaller", config=zoo_config(batch=8, rate=0.01))
     assert not (tmp_path / "smaller").exists()
 
 
 def test_a_run_of_the_pyramid(go: Go, tmp_path: Path, config: TrainConfig) -> None:
     RunFolder(tmp_path, run_config(default_config(), config))
-    with pytest.raises(TrainingError, match="another shape or recipe"):
+    with pytest.raises(TrainingError, match="another shape or with other settings"):
         go(tmp_path)
 
 

@@ -1,8 +1,8 @@
 """What is done to each photo of a batch, as far as the engine needs to know.
 
-Settings say it before anything is loaded (`Work`), a `Maker` does it with loaded models, and
-`Results` are what it makes of one photo. There are two kinds of work: `coloring.py` and
-`enlarging.py`; everything else in this package serves both.
+`BatchSettings` say it before anything is loaded, a `Maker` does it with loaded models, and
+`Results` are what it makes of one photo. Photos are colored (`coloring.py`) or enlarged
+(`enlarging.py`); everything else in this package serves both.
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ if TYPE_CHECKING:
     from colorflow.enlarge.enlarger import Enlarger
 
 COLORS, DETAIL = "colors", "detail"
-"""Models that a work may use, by what they add to a photo."""
+"""Models that a batch may use, by what they add to a photo."""
 _SHIPPED = {COLORS: COLORING_WEIGHTS, DETAIL: ENLARGE_WEIGHTS}
 
 Files = Mapping[str, Path]
-"""Weights files of the models that a work uses."""
+"""Weights files of the models that a batch uses."""
 Digests = Mapping[str, str]
 """Their digests."""
 
 
-class Work(Protocol):
+class BatchSettings(Protocol):
     """Settings of a batch.
 
     Attributes:
@@ -107,7 +107,7 @@ class Maker(Protocol):
         Args:
             photo: the photo.
             task: with its hints; the photo is on this machine.
-            expected: from `Work.statements`, for all labels that are possible.
+            expected: from `BatchSettings.statements`, for all labels that are possible.
         """
 
 
@@ -130,9 +130,11 @@ class Results(Protocol):
         """Bits per dimension of each result, NaN for one without; None if not asked for."""
 
 
-def weights_files(work: Work, given: Mapping[str, Path | None]) -> dict[str, Path]:
-    """The weights files that a work needs: those given, otherwise the shipped ones."""
-    return {model: given.get(model) or default_weights(_SHIPPED[model]) for model in work.models}
+def weights_files(settings: BatchSettings, given: Mapping[str, Path | None]) -> dict[str, Path]:
+    """The weights files that a batch needs: those given, otherwise the shipped ones."""
+    return {
+        model: given.get(model) or default_weights(_SHIPPED[model]) for model in settings.models
+    }
 
 
 def digests_of(files: Files) -> Digests | None:
