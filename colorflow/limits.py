@@ -15,6 +15,9 @@ MOST_SAMPLES = 1000
 DIVERSE_POOL = 8
 """Samples made for each one that is kept when the most different ones are asked for."""
 
+EXTENSIONS = ("auto", "jpg", "png", "webp", "tiff")
+"""Suffixes of results; ``auto`` is jpg for a JPEG, and png otherwise."""
+
 SCALES = (2, 4)
 """How many times larger a photo may become on each side."""
 

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import PurePath
 
 from colorflow.batch.settings import BatchSettings
+from colorflow.limits import EXTENSIONS
 
 DEFAULT_TEMPLATE = "{stem}_{label}.{ext}"
-EXTENSIONS = ("auto", "jpg", "png", "webp", "tiff")
 LONGEST_NAME = 255
 """Bytes of a file's name that the usual file systems take."""
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from colorflow.cli.arguments import a_path, not_empty, whole_number
 from colorflow.errors import WritePhotoError
+from colorflow.limits import EXTENSIONS
 
 if TYPE_CHECKING:
     from colorflow.batch import BatchSettings
@@ -74,7 +75,7 @@ def add_result_options(parser: argparse.ArgumentParser, *, labels: str, report: 
     )
     parser.add_argument(
         "--ext",
-        choices=("auto", "jpg", "png", "webp", "tiff"),
+        choices=EXTENSIONS,
         default="auto",
         help="format of the results; auto: jpg for a JPEG, otherwise png (default: %(default)s)",
     )

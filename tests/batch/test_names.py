@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from colorflow.batch import PhotoTask, Settings
-from colorflow.batch.names import EXTENSIONS, LONGEST_NAME, Naming, too_long
+from colorflow.batch.names import LONGEST_NAME, Naming, too_long
+from colorflow.limits import EXTENSIONS
 from colorflow.photo import LETTERS
 
 stems = st.text(

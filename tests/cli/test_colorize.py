@@ -11,9 +11,9 @@ import pytest
 from PIL import Image
 
 from colorflow.batch import COLORS, Settings, usual_workers
-from colorflow.batch.names import EXTENSIONS
 from colorflow.cli import main
 from colorflow.files import default_weights
+from colorflow.limits import EXTENSIONS
 from tests.cli.fake_run import FakeRun, usage_error
 
 

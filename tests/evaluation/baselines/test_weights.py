@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 import torch
-from safetensors import safe_open
 from safetensors.torch import save_file
 
 from colorflow.errors import WeightsError
@@ -16,6 +15,7 @@ from colorflow.evaluation.baselines import BASELINES, load_baseline, save_baseli
 from colorflow.evaluation.baselines.weights import FORMAT
 from colorflow.model import weights as weights_module
 from colorflow.model.weights import load_weights
+from tests.model.weights.files import parts
 from tests.small_weights import save_small_weights
 
 TRAINING = {"steps": 7, "dev": 86.5, "note": "größer"}
@@ -29,12 +29,6 @@ def path(tmp_path: Path) -> Path:
     path = tmp_path / "folder" / "deterministic.safetensors"
     save_baseline(path, "deterministic", BASELINES["deterministic"].build(), 1.0, TRAINING)
     return path
-
-
-def parts(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, str]]:
-    """Tensors and header of a file, by safetensors alone."""
-    with safe_open(str(path), framework="pt") as file:
-        return {name: file.get_tensor(name) for name in file.keys()}, file.metadata()  # noqa: SIM118
 
 
 def error_of(path: Path) -> str:
