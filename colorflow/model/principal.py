@@ -3,7 +3,8 @@
 The first is the mean of all samples, which is nearer to the truth in expectation than any other
 single picture. The others are means of clusters of samples, the modes of the distribution.
 Averaging removes patches and color casts of single samples; several modes keep the choice. Means
-are paler than their samples, so a gain restores vividness.
+are paler than their samples, so a gain restores the contrast of their colors. It leaves the tint,
+the mean of the whole photo, as it is: raised too, it looks like a sepia print.
 
 The cells of the coarsest level leave visible steps at their borders. A guided filter removes the
 steps where lightness is smooth and keeps the borders of objects.
@@ -36,12 +37,13 @@ POOL_LEVELS = 2
 coloring. A third level costs 0.15 s and gains nothing (docs/experiments.md, "Principal
 colorings")."""
 VIVIDNESS = 1.2
-"""Chroma of a mean over that of its samples. The colors of a mean vary less over the picture, so
-equal chroma looks paler (blind comparison; docs/experiments.md, "Principal colorings")."""
+"""Contrast of the colors of a mean over that of its samples. The colors of a mean vary less from
+place to place, so equal contrast looks paler (blind comparison; docs/experiments.md, "Principal
+colorings" and "The tint gets no gain")."""
 LARGEST_GAIN = 2.2
-"""Largest factor of the chroma of a mean."""
+"""Largest factor of the contrast of a mean."""
 VIVID_SHARE = 0.9
-"""A mean gets at most the chroma of this quantile of all samples."""
+"""A mean gets at most the contrast of this quantile of all samples."""
 LEAST_OF_MODE = 3
 """Samples of a mode; smaller clusters are strays, which belong to no mode."""
 TINT_WEIGHT = 0.5
@@ -112,7 +114,7 @@ def principal_points(
     most = min(MOST_PRINCIPAL, len(samples))
     if not 1 <= k <= most:
         raise ValueError(f"k: expected 1 to {most}, got {k}")
-    limit = float(np.quantile(_chroma(samples), VIVID_SHARE))
+    limit = float(np.quantile(_contrast(samples), VIVID_SHARE))
     first = _vivid_mean(samples, limit)
     if k == 1:
         return first[None], np.ones(1)
@@ -164,25 +166,29 @@ def follow_lightness(ab: Tensor, lightness: Tensor) -> Tensor:
 
 
 def _vivid_mean(samples: NDArray[np.float32], limit: float) -> NDArray[np.float32]:
-    """The mean of (n, 2, g, g) with its chroma raised, at most to the limit: (2, g, g)."""
+    """The mean of (n, 2, g, g) with its contrast raised, at most to the limit: (2, g, g)."""
     mean = samples.mean(0)
-    wanted = min(VIVIDNESS * float(np.median(_chroma(samples))), limit)
-    gain = np.clip(wanted / max(float(_chroma(mean)), 1e-6), 1, LARGEST_GAIN)
-    vivid: NDArray[np.float32] = (gain * mean).astype(np.float32)
+    wanted = min(VIVIDNESS * float(np.median(_contrast(samples))), limit)
+    gain = np.clip(wanted / max(float(_contrast(mean)), 1e-6), 1, LARGEST_GAIN)
+    vivid: NDArray[np.float32] = (_tint(mean) + gain * (mean - _tint(mean))).astype(np.float32)
     return vivid
 
 
-def _chroma(ab: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Mean chroma of (..., 2, g, g), CIELAB units."""
-    mean: NDArray[np.float32] = np.linalg.norm(ab, axis=-3).mean((-2, -1))
+def _tint(ab: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The whole picture's mean of (..., 2, g, g), as (..., 2, 1, 1)."""
+    tint: NDArray[np.float32] = ab.mean((-2, -1), keepdims=True)
+    return tint
+
+
+def _contrast(ab: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Mean distance of the colors of (..., 2, g, g) from the tint, CIELAB units."""
+    mean: NDArray[np.float32] = np.linalg.norm(ab - _tint(ab), axis=-3).mean((-2, -1))
     return mean
 
 
 def _modes(samples: NDArray[np.float32], count: int) -> NDArray[np.int64]:
     """The number of the mode of each sample, -1 for strays, (n,)."""
-    x = torch.from_numpy(samples)
-    tint = x.mean((2, 3), keepdim=True)
-    points = (x - (1 - TINT_WEIGHT) * tint).flatten(1).numpy()
+    points = (samples - (1 - TINT_WEIGHT) * _tint(samples)).reshape(len(samples), -1)
     mode_of = np.zeros(len(points), np.int64)
     if np.abs(points - points[0]).max() < _ALIKE:
         return mode_of

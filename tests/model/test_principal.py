@@ -56,18 +56,25 @@ def clusters(counts: tuple[int, ...], seed: int) -> tuple[Chroma, NDArray[np.int
     return samples, of, centers
 
 
+def without_tint(ab: Chroma) -> NDArray[np.float64]:
+    wide = ab.astype(np.float64)
+    return wide - wide.mean((-2, -1), keepdims=True)
+
+
 def gain_of(point: Chroma, samples: Chroma) -> float:
-    """What the mean of samples is multiplied with; fails where it is no multiple, or a bad one."""
+    """What the contrast of the mean is multiplied with; fails for another tint or a bad factor."""
     mean = samples.astype(np.float64).mean(0)
-    gain = float((point * mean).sum() / (mean * mean).sum())
-    np.testing.assert_allclose(point, gain * mean, atol=1e-3)
+    np.testing.assert_allclose(point.mean((1, 2)), mean.mean((1, 2)), atol=1e-3)
+    ours, contrast = without_tint(point), without_tint(mean)
+    gain = float((ours * contrast).sum() / (contrast * contrast).sum())
+    np.testing.assert_allclose(ours, gain * contrast, atol=1e-3)
     assert 1 - 1e-5 <= gain <= LARGEST_GAIN + 1e-5
     return gain
 
 
-def vividness(samples: Chroma) -> list[float]:
-    """Mean chroma of each sample, sorted."""
-    return sorted(float(np.hypot(*one).mean()) for one in samples.astype(np.float64))
+def contrasts(samples: Chroma) -> list[float]:
+    """Mean distance of each sample's colors from its tint, sorted."""
+    return sorted(float(np.hypot(*one).mean()) for one in without_tint(samples))
 
 
 # principal points
@@ -75,14 +82,13 @@ def vividness(samples: Chroma) -> list[float]:
 
 @pytest.mark.parametrize("spread", [0.0, 0.5, 3, 12, 30, 90])
 def test_one_point_is_the_mean_with_a_gain(spread: float) -> None:
-    """Towards the samples' vividness, which falls short of a mean only where samples disagree."""
-    samples = 15 * pattern(1) + spread * normal(31, 2, GRID, GRID, seed=2)
+    """Towards the samples' contrast, which exceeds a mean's only where samples disagree."""
+    tint = np.array([[[7]], [[-4]]], np.float32)
+    samples = tint + 15 * pattern(1) + spread * normal(31, 2, GRID, GRID, seed=2)
     (point,), shares = principal_points(samples, 1)
-    gain, mean = (
-        gain_of(point, samples),
-        float(np.hypot(*samples.astype(np.float64).mean(0)).mean()),
-    )
-    own = vividness(samples)
+    gain = gain_of(point, samples)
+    mean = float(np.hypot(*without_tint(samples.mean(0))).mean())
+    own = contrasts(samples)
     most = own[27]  # 0.9 of the way from the first of 31 to the last
     wanted = min(VIVIDNESS * own[15], most)
     assert gain == pytest.approx(min(max(wanted / mean, 1), LARGEST_GAIN), abs=1e-4)
@@ -98,10 +104,11 @@ def test_no_mode_is_more_vivid_than_most_samples() -> None:
     """A mode of vivid samples, which agree on nothing but being vivid, among calm ones."""
     samples, of, _ = clusters((40, 24), seed=8)
     samples[of == 1] *= 4
-    most = float(np.quantile(vividness(samples), VIVID_SHARE))
+    most = float(np.quantile(contrasts(samples), VIVID_SHARE))
     for point, own in zip(principal_points(samples, 3)[0][1:], (0, 1), strict=True):
-        mean = samples[of == own].mean(0)
-        assert np.hypot(*point).mean() <= max(most, float(np.hypot(*mean).mean())) + 1e-3
+        mean = without_tint(samples[of == own].mean(0))
+        contrast = np.hypot(*without_tint(point)).mean()
+        assert contrast <= max(most, float(np.hypot(*mean).mean())) + 1e-3
         gain_of(point, samples[of == own])
 
 
