@@ -244,7 +244,7 @@ class PooledNetwork(nn.Module):
 
 def to_tokens(grid: Tensor) -> Tensor:
     """(B, C, H, W) -> (B, H * W, C)."""
-    return grid.flatten(2).transpose(1, 2)
+    return grid.flatten(2).transpose(1, 2).contiguous()
 
 
 def from_tokens(tokens: Tensor, like: Tensor) -> Tensor:

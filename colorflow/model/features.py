@@ -14,6 +14,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 LIGHTNESS_SIZE = 256
@@ -112,10 +113,10 @@ class LateBlocks(nn.Module):
 
     @torch.no_grad()
     def copy_from(self, features: Features) -> None:
-        """Copies the weights of the frozen network."""
+        """Copies the weights of the frozen network, without the zeros of its padded kernels."""
         pretrained = [p for block in features.blocks[self.first :] for p in block.parameters()]
         for own, other in zip(self.parameters(), pretrained, strict=True):
-            own.copy_(other)
+            own.copy_(other[tuple(slice(-size, None) for size in own.shape)])
 
     def forward(self, x: Tensor) -> dict[int, Tensor]:
         """(B, 40, 32, 32) -> 16: (B, 112, 16, 16), 8: (B, 320, 8, 8), float32.
@@ -196,19 +197,21 @@ def _load_lite0() -> tuple[nn.Module, nn.ModuleList]:
 def _fold(convolution: Any, norm: nn.BatchNorm2d) -> nn.Module:
     """Folds batch normalization into a plain convolution.
 
-    The package pads with its own module before every convolution, which copies the map. If the
-    padding is the same on all sides, the convolution pads at no cost.
+    The package pads with its own module before every convolution, which copies the map; a plain
+    convolution pads at no cost, but equally on all sides. Where the package pads one more row and
+    column at the end, a kernel with one more row and column of zeros at the start does the same.
     """
     folded: Any = fuse_conv_bn_eval(convolution, norm)
-    left, right, top, bottom = getattr(folded.static_padding, "padding", (0, 0, 0, 0))
-    symmetric = left == right == top == bottom
+    before, after, *_ = getattr(folded.static_padding, "padding", (0, 0))
+    more = after - before
     plain = nn.Conv2d(
         folded.in_channels,
         folded.out_channels,
-        folded.kernel_size,
+        folded.kernel_size[0] + more,
         stride=tuple(folded.stride),
-        padding=left if symmetric else 0,
+        padding=after,
         groups=folded.groups,
     )
-    plain.weight, plain.bias = folded.weight, folded.bias
-    return plain if symmetric else nn.Sequential(folded.static_padding, plain)
+    plain.weight = nn.Parameter(F.pad(folded.weight, (more, 0, more, 0)))
+    plain.bias = folded.bias
+    return plain

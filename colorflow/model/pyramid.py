@@ -113,8 +113,9 @@ class ChromaPyramid(nn.Module):
         condition = self.refine(condition)
         first = self.levels[0]
         assert isinstance(first, Level)
-        photo = first.context.of_photo(condition).repeat_interleave(repeats, 0)
-        u = gain * first.decode(latents[0], photo, None)[0]
+        # It is the same for all samples of a photo, so it is computed once.
+        context = first.context.of_sample(first.context.of_photo(condition), None)
+        u = gain * first.flow.inverse(latents[0], context.repeat_interleave(repeats, 0))[0]
         u = self._finer(u, self.levels[1 : len(latents)], latents[1:], condition)
         return self.bounded.inverse(self._pulled(u, condition))[0]
 
