@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -38,6 +38,8 @@ class ShownColoring:
     """Name of its file in full size, without the suffix."""
     share: float | None = None
     """Of a principal coloring: the share of the samples that it is the mean of."""
+    caption: str = ""
+    """What the gallery says below it."""
 
     @property
     def folder(self) -> Path:
@@ -49,20 +51,35 @@ class ShownColoring:
         """Seed of its colors, and of its details unless these were sampled again."""
         return self.spec.seed
 
-    @property
-    def caption(self) -> str:
-        """What the gallery says below it."""
-        spec = self.spec
+
+class Captions:
+    """What the gallery says below a photo's colorings; it counts seeds instead of naming them."""
+
+    def __init__(self) -> None:
+        self._samples: list[int] = []
+        self._variations: list[int] = []
+
+    def of(self, spec: ColoringSpec, share: float | None) -> str:
+        """The caption of a coloring; the same seed gets the same number again."""
         if spec.principal is None:
-            said = f"Seed {spec.seed}"
+            said = f"Sample {_number(spec.seed, self._samples)}"
         elif spec.is_principal and spec.principal.number == 0:
             said = "A: average of all"
-        elif spec.is_principal and self.share is not None:
-            said = f"{letter_of(spec.principal).upper()}: {100 * self.share:.0f} %"
+        elif spec.is_principal and share is not None:
+            said = f"{letter_of(spec.principal).upper()}: {100 * share:.0f} %"
         else:
             said = letter_of(spec.principal).upper()
         variation = variation_of(spec)
-        return said if variation is None else f"{said}, variation {variation}"
+        if variation is None:
+            return said
+        return f"{said}, variation {_number(variation, self._variations)}"
+
+
+def _number(seed: int, known: list[int]) -> int:
+    """Place of a seed among the known ones, from 1; a new one is added."""
+    if seed not in known:
+        known.append(seed)
+    return known.index(seed) + 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,6 +102,8 @@ class ColoredPhoto:
     upload: Path
     """The file as Gradio has it."""
     colorings: Sequence[ShownColoring] = ()
+    captions: Captions = field(default_factory=Captions)
+    """Of these colorings."""
     chosen: ShownColoring | None = None
     options: ColoringOptions | None = None
     """With which all colorings that were wanted have been made last."""
@@ -185,14 +204,20 @@ class ColoringJob(Job):
         colored_photo: the photo.
         make: gives the colors.
         wanted: number of colorings.
+        captions: those of the photo to count on; by default counting begins anew.
     """
 
     def __init__(
-        self, colored_photo: ColoredPhoto, make: Callable[[Photo], Made], wanted: int
+        self,
+        colored_photo: ColoredPhoto,
+        make: Callable[[Photo], Made],
+        wanted: int,
+        captions: Captions | None = None,
     ) -> None:
         super().__init__()
         self.colored_photo = colored_photo
         self.wanted = wanted
+        self._captions = captions or Captions()
         self.done = 0
         self._make = make
 
@@ -228,15 +253,17 @@ class ColoringJob(Job):
                 yield ShownColoring(
                     spec=spec,
                     ab=ab,
-                    preview=write_colored(folder / f"{name}.png", ab, small),
+                    preview=write_colored(folder / name, ab, small),
                     stem=f"{uploaded.path.stem}_{name}",
                     share=share,
+                    caption=self._captions.of(spec, share),
                 )
 
     def _take(self, coloring: ShownColoring) -> None:
         self.done += 1
         if self.done == 1:
             self.colored_photo.replace_colorings(coloring)
+            self.colored_photo.captions = self._captions
         else:
             self.colored_photo.colorings = [*self.colored_photo.colorings, coloring]
 
@@ -280,7 +307,7 @@ def more_like(colorizer: Colorizer, colored_photo: ColoredPhoto, n: int) -> Colo
         yield chosen.spec, chosen.ab, chosen.share
         yield from _items(colorizer.resample(photo, chosen.spec, fine, seed, n))
 
-    return ColoringJob(colored_photo, make, n + 1)
+    return ColoringJob(colored_photo, make, n + 1, colored_photo.captions)
 
 
 def something_else(colorizer: Colorizer, colored_photo: ColoredPhoto, n: int) -> ColoringJob:
@@ -297,7 +324,7 @@ def something_else(colorizer: Colorizer, colored_photo: ColoredPhoto, n: int) ->
         yield chosen.spec, chosen.ab, chosen.share
         yield from _samples(colorizer, photo, chosen.spec.temperature, seed, n)
 
-    return ColoringJob(colored_photo, make, n + 1)
+    return ColoringJob(colored_photo, make, n + 1, colored_photo.captions)
 
 
 def name_of(spec: ColoringSpec) -> str:

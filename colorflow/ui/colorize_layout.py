@@ -106,7 +106,11 @@ class ColorizeLayout:
         )
         with gr.Accordion("Advanced", open=False, elem_id="advanced"):
             self.temperature = vividness_slider("temperature")
-            self.seed = seed_number("seed")
+            self.seed = seed_number(
+                "seed",
+                "Another number gives other colors, the same number the same. The name of a "
+                "sample's download says its own.",
+            )
             self.diverse = gr.Checkbox(
                 label="As different as possible",
                 info="Of single samples, picks the most different ones out of many.",

@@ -137,7 +137,7 @@ class FlowPictures(Job):
         return coloring.ab
 
     def _painted(self, name: str, ab: NDArray[np.float32]) -> Path:
-        return write_colored(self.folder / f"{name}.jpg", ab, self._small)
+        return write_colored(self.folder / name, ab, self._small)
 
     def _noise(self, output: LevelOutput, side: int) -> Part:
         count = output.latents.size

@@ -49,6 +49,8 @@ Gradio leaves them behind when a client disconnects, when the disk is full, and 
 another field name than it expects.
 """
 _UPLOAD_FOLDER = re.compile("[0-9a-f]{64}")
+_LOOK_SECONDS = 0.01
+"""Time between two looks of the queue for work."""
 
 
 def patch_gradio() -> None:
@@ -85,8 +87,13 @@ class _Parser(route_utils.GradioMultiPartParser):
 class FairQueue(queueing.Queue):
     """Serves visitors in turn, and bounds the requests of each.
 
-    Gradio 6.31 bounds the requests of all visitors together, by `max_size`.
+    Gradio 6.31 bounds the requests of all visitors together, by `max_size`. It looks for work a
+    thousand times a second, which interrupts whatever computes in other threads.
     """
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.sleep_when_free = _LOOK_SECONDS
 
     async def push(
         self, body: PredictBodyInternal, request: fastapi.Request, username: str | None

@@ -117,7 +117,7 @@ class HintedPhoto(ColoredPhoto):
         coloring = ShownColoring(
             spec=spec,
             ab=made.ab,
-            preview=write_colored(folder / "plain.png", made.ab, small),
+            preview=write_colored(folder / "plain", made.ab, small),
             stem=f"{self.photo.path.stem}_hints",
         )
         if self.points.hints is hints and self.spec is spec:
@@ -193,7 +193,7 @@ class HintedPhoto(ColoredPhoto):
         ]
         if points.uncolored is not None:
             marks.append(Mark(*self._scaled(picture, *points.uncolored), None, chosen=True))
-        path = new_folder(self.chosen.folder, "marked-") / "marked.png"
+        path = new_folder(self.chosen.folder, "marked-") / f"marked{self.chosen.preview.suffix}"
         return write_preview(path, with_marks(picture.pixels, marks), picture)
 
     def _pick(self, swatches: Sequence[Swatch], index: int) -> None:

@@ -209,7 +209,7 @@ class ReferenceTab:
         return ShownColoring(
             spec=made.spec,
             ab=made.ab,
-            preview=write_colored(new_folder(photo.folder, "run-") / "preview.png", made.ab, small),
+            preview=write_colored(new_folder(photo.folder, "run-") / "preview", made.ab, small),
             stem=f"{photo.path.stem}_like_{other.path.stem}",
         )
 

@@ -221,8 +221,8 @@ def test_options_are_used_and_a_second_run_starts_anew(
     visitor.one("#diverse input").check()
     visitor.one("#view").get_by_label("Single samples").check()
     visitor.expect_text("#status", "2 colorings in")
-    expect(visitor.one("#gallery .caption-label")).to_have_text(["Seed 10", "Seed 13"])
-    expect(visitor.one("#gallery .selected")).to_have_text("Seed 10")
+    expect(visitor.one("#gallery .caption-label")).to_have_text(["Sample 1", "Sample 2"])
+    expect(visitor.one("#gallery .selected")).to_have_text("Sample 1")
     assert visitor.download().suggested_filename == "grandma (1931)_s10.jpg"
     visitor.set_advanced(seed="")
     visitor.one("#go").click()
@@ -253,7 +253,7 @@ def test_the_switch_and_what_varies_a_principal_coloring(
 
     visitor.one("#else").click()
     expect(captions).to_have_text(
-        ["B, variation 1", *(f"Seed {i}" for i in (5, 6, 7, 8))], timeout=PATIENCE
+        ["B, variation 1", *(f"Sample {i}" for i in (1, 2, 3, 4))], timeout=PATIENCE
     )
     expect(single).to_be_checked()
     visitor.expect_text("#status", "5 colorings in")
@@ -263,7 +263,7 @@ def test_the_switch_and_what_varies_a_principal_coloring(
         ["A: average of all", "B: 50 %", "C: 25 %", "D: 25 %"], timeout=PATIENCE
     )
     single.check()
-    expect(captions).to_have_text([f"Seed {i}" for i in range(4)], timeout=PATIENCE)
+    expect(captions).to_have_text([f"Sample {i}" for i in (1, 2, 3, 4)], timeout=PATIENCE)
     assert visitor.download().suggested_filename == "grandma (1931)_s0.jpg"
     assert visitor.faults == []
     visitor.context.close()

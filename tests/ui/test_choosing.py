@@ -53,10 +53,10 @@ def test_only_what_is_chosen_is_painted_in_full_size_and_once(
 ) -> None:
     session = opened(tab, gray)
     colorize(tab, session, n=4)
-    assert not any(root.rglob("run-*/*.jpg"))
+    assert not any(root.rglob(f"run-*/{gray.stem}*"))
     first = download(tab, session, 1)
     written = first.stat().st_mtime_ns
-    assert list(root.rglob("run-*/*.jpg")) == [first]
+    assert list(root.rglob(f"run-*/{gray.stem}*")) == [first]
     assert download(tab, session, 1) == first
     assert first.stat().st_mtime_ns == written
 

@@ -34,6 +34,7 @@ WRITTEN_FOR = {
     route_utils.GradioMultiPartParser: "26110d85a616a7eb",
     queueing.Queue.push: "c7b4091f41b8f075",
     queueing.Queue.get_events: "c35ce0aae0346e05",
+    queueing.Queue.start_processing: "d65be5a5cbed97d7",
     gr.Blocks.preprocess_data: "6848b88bd303f76f",
     gr.Blocks.handle_streaming_diffs: "6023f1a42fe834a4",
     StateHolder: "7a180698da5191bc",
@@ -101,6 +102,10 @@ def served(queue: FairQueue, count: int) -> str:
         queue.active_jobs.append(found[0])
         names += str(found[0][0].username)
     return names
+
+
+def test_looking_for_work_leaves_the_processor_to_the_work(queue: FairQueue) -> None:
+    assert queue.sleep_when_free >= 0.01
 
 
 @pytest.mark.anyio

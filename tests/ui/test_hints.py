@@ -125,7 +125,8 @@ def test_a_click_then_a_color_makes_a_hint_and_the_color_goes_there(
     assert text(updates, hints.status).startswith("Colored in ")
     marked = pixels(value(updates, hints.picture)).astype(int)
     without = pixels(plain(session)).astype(int)
-    rows, columns = np.nonzero(np.abs(marked - without).max(axis=-1))
+    difference = np.abs(marked - without).max(axis=-1)
+    rows, columns = np.nonzero(difference > 50)  # not what JPEG changes
     assert abs(rows.mean() - 200) < 20
     assert abs(columns.mean() - 300) < 20
 

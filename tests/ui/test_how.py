@@ -212,4 +212,4 @@ def test_sentences_are_never_markup(tmp_path: Path) -> None:
 def test_transparency_and_tiny_photos(how: HowTab, tab: ColorizeTab, tmp_path: Path) -> None:
     Image.new("LA", (1, 3), (120, 50)).save(tmp_path / "dot.png")
     updates = show(how, opened(tab, tmp_path / "dot.png"))
-    assert pixels(pictures(updates, how.walk)[0]).shape == (3, 1, 3)
+    assert pixels(pictures(updates, how.walk)[0]).shape == (3, 1, 4)

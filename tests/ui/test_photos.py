@@ -191,7 +191,7 @@ def test_another_photo_keeps_the_colorings_of_the_first(tab: ColorizeTab, tmp_pa
         "A: average of all", "B: 50 %", "C: 50 %",
     ]  # fmt: skip
     assert updates[tab.gallery]["selected_index"] == 2
-    assert compared(updates, tab.result)[1].name == "c.png"
+    assert compared(updates, tab.result)[1].name == "c.jpg"
     assert value(updates, tab.format) == "PNG"
     assert download(tab, session, 1).name == "a_b.png"
     look(tab, session, 1)
@@ -278,7 +278,7 @@ def test_a_photo_with_colors_is_compared_with_them(
     before, after = (pixels(one) for one in compared(colorize(tab, session), tab.result))
     assert np.array_equal(before, data.astronaut()[::2, ::2])
     lightness = [color.rgb2lab(one)[..., 0] for one in (before, after)]
-    assert np.abs(lightness[0] - lightness[1]).max() < 1
+    assert np.abs(lightness[0] - lightness[1]).mean() < 0.5  # the preview is a JPEG
 
     gray, same = compared(tab.compare_with(session, GRAY), tab.result)
     assert np.ptp(pixels(gray).astype(int), axis=2).max() == 0

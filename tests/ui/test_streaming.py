@@ -61,7 +61,7 @@ def test_they_come_one_by_one(tab: ColorizeTab, colorizer: FakeColorizer, small:
         updates = next(run)
         assert colorizer.calls == [(1, 0.7, 5 + i, True, False) for i in range(number)]
         shown = [caption for _, caption in value(updates, tab.gallery)]
-        assert shown == [f"Seed {5 + i}" for i in range(number)]
+        assert shown == [f"Sample {1 + i}" for i in range(number)]
         assert text(updates, tab.status) == f"{number} of 4 colorings are here."
         assert f'value="{number}" max="4"' in value(updates, tab.status)
         assert (tab.result.compare in updates) == (number == 1), (
@@ -76,7 +76,7 @@ def test_they_come_one_by_one(tab: ColorizeTab, colorizer: FakeColorizer, small:
 def test_a_click_while_they_come_is_not_undone(tab: ColorizeTab, small: Path) -> None:
     session = opened(tab, small)
     run = started(tab, session, 4, there=2)
-    assert compared(click(tab, session, 1), tab.result)[1].name == "s1.png"
+    assert compared(click(tab, session, 1), tab.result)[1].name == "s1.jpg"
     rest = everything(run)
     assert tab.result.compare not in rest
     assert tab.result.download not in rest
@@ -94,7 +94,7 @@ def test_cancel_keeps_what_is_there_and_samples_no_more(
     assert text(rest, tab.status) == "Cancelled; 3 of 8 colorings are here."
     assert not rest[tab.cancel_button]["visible"]
     assert tab.gallery not in rest
-    assert captions(session) == ["Seed 0", "Seed 1", "Seed 2"]
+    assert captions(session) == ["Sample 1", "Sample 2", "Sample 3"]
     assert len(colorizer.calls) == 3
     assert download(tab, session, 2).exists()
     session.cancel()  # once more, when nothing goes on
@@ -107,7 +107,7 @@ def test_cancel_before_the_first_one_keeps_those_before(tab: ColorizeTab, small:
     run = started(tab, session, 8, seed=20, there=0)
     session.cancel()
     assert text(everything(run), tab.status) == "Cancelled; 0 of 8 colorings are here."
-    assert captions(session) == ["Seed 0", "Seed 1"]
+    assert captions(session) == ["Sample 1", "Sample 2"]
     assert len(folders(session)) == 1
     assert download(tab, session, 1).exists()
 
@@ -155,9 +155,9 @@ def test_what_comes_after_a_run_waits_for_its_end(
     assert other.updates
     expected = {
         "upload": [],
-        "resample": ["Seed 30", "Seed 31"],
+        "resample": ["Sample 1", "Sample 2"],
         "another photo": [],
-        "vary": ["Seed 0", "Seed 0, variation 3"],
+        "vary": ["Sample 1", "Sample 1, variation 1"],
     }
     assert captions(session) == expected[what]
     assert len(folders(session)) == (1 if expected[what] else 0)
@@ -173,7 +173,11 @@ def test_another_photo_keeps_what_had_come(
     everything(run)
     other.join(30)
     updates = look(tab, session, 0)
-    assert [caption for _, caption in value(updates, tab.gallery)] == ["Seed 0", "Seed 1", "Seed 2"]
+    assert [caption for _, caption in value(updates, tab.gallery)] == [
+        "Sample 1",
+        "Sample 2",
+        "Sample 3",
+    ]
 
 
 def test_another_list_of_photos_ends_the_run(
@@ -222,7 +226,7 @@ def test_an_error_in_the_middle_is_told_and_keeps_what_is_there(
     rest = everything(run)
     assert is_problem(rest, tab.status)
     assert not rest[tab.cancel_button]["visible"]
-    assert captions(session) == ["Seed 0", "Seed 1"]
+    assert captions(session) == ["Sample 1", "Sample 2"]
     colorizer.error = None
     assert text(colorize(tab, session, n=1), tab.status).startswith("1 coloring in")
 

@@ -136,7 +136,7 @@ def test_they_come_one_by_one_and_cancel_keeps_them(
     expect(compared).to_have_js_property("src", str(chosen), timeout=PATIENCE)
     visitor.let(1)
     visitor.expect_text("#status", "3 of 8")
-    expect(visitor.one("#gallery .selected")).to_have_text("Seed 1")
+    expect(visitor.one("#gallery .selected")).to_have_text("Sample 2")
     expect(compared).to_have_js_property("src", str(chosen))
 
     visitor.one("#cancel").click()
@@ -183,7 +183,7 @@ def test_another_upload_in_the_middle_shows_nothing_stale(
     visitor.expect_there(2)
     visitor.one("#strip button").first.click()
     visitor.expect_text("#about", f"{STEPPED_WIDTH} × {STEPPED_WIDTH} pixels")
-    expect(visitor.one("#gallery .caption-label").nth(1)).to_have_text("Seed 1")
+    expect(visitor.one("#gallery .caption-label").nth(1)).to_have_text("Sample 2")
     sources = visitor.one("#gallery img").evaluate_all("all => all.map(one => one.src)")
     visitor.one("#strip button").nth(1).click()
     visitor.expect_text("#about", "1536 × 1024 pixels")

@@ -62,7 +62,7 @@ def test_more_like_this_of_a_sample(tab: ColorizeTab, small: Path) -> None:
     session = opened(tab, small)
     colorize(tab, session, n=2, temperature=0.6, seed=10, samples=True)
     updates = everything(tab.more_like_this(session, 2))
-    assert captions(updates, tab) == ["Seed 10", "Seed 10, variation 12", "Seed 10, variation 13"]
+    assert captions(updates, tab) == ["Sample 1", "Sample 1, variation 1", "Sample 1, variation 2"]
     assert session.current.colorings[1].spec.seeds == (10, 10, 12, 12, 12)
     path = download(tab, session, 1)
     assert path.name == "small_s10-12.png"
@@ -78,11 +78,11 @@ def test_something_else_is_samples_beside_the_chosen_coloring(
     colorize(tab, session, n=4, temperature=0.6, seed=10)
     click(tab, session, 2)
     updates = everything(tab.something_else(session, 2))
-    assert captions(updates, tab) == ["C: 25 %", "Seed 11", "Seed 12"]
+    assert captions(updates, tab) == ["C: 25 %", "Sample 1", "Sample 2"]
     assert value(updates, tab.view) == SAMPLES
     assert colorizer.calls[1:] == [(1, 0.6, 11, True, False), (1, 0.6, 12, True, False)]
     updates = everything(tab.something_else(session, 1))
-    assert captions(updates, tab) == ["C: 25 %", "Seed 13"], "no sample comes twice"
+    assert captions(updates, tab) == ["C: 25 %", "Sample 3"], "no sample comes twice"
     assert value(look(tab, session, 0), tab.view) == SAMPLES
     updates = colorize(tab, session, n=2, seed=10)
     assert captions(updates, tab) == ["A: average of all", "B: 100 %"]
