@@ -1,10 +1,10 @@
-"""Makes a contact sheet: gray, principal colorings, and the original, one row per photo.
+"""Makes a contact sheet: gray, principal colorings with their shares, and the original.
 
     python -m benchmarks.contact_sheet PHOTOS... -o SHEET.jpg
     python -m benchmarks.contact_sheet --examples astronaut chelsea coffee rocket -o SHEET.jpg
 
-`--samples` and `--diverse` show samples instead of principal colorings. Gray and tinted photos have
-no original to show. `--examples` uses photos that scikit-image ships.
+Each photo has one row. `--samples` and `--diverse` show samples instead of principal colorings.
+Gray and tinted photos have no original to show. `--examples` uses photos that scikit-image ships.
 """
 
 from __future__ import annotations
@@ -15,13 +15,16 @@ from pathlib import Path
 
 import numpy as np
 import skimage.data
+from PIL import Image, ImageDraw, ImageFont
 
 from colorflow.color.full_resolution import lightness_of, render
-from colorflow.colorizer import Colorizer
+from colorflow.colorizer import Coloring, Colorizer
 from colorflow.contact_sheet import row_of, thumbnail, write_contact_sheet
-from colorflow.photo import Kind, Photo, find_photos, photo_from_image, read_photo
+from colorflow.photo import LETTERS, Kind, Photo, find_photos, photo_from_image, read_photo
 
 GAP = 4
+_LINE, _FONT_SIZE = 32, 22
+"""Pixels: height of a caption, and of its letters."""
 
 
 def main() -> None:
@@ -38,7 +41,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--samples", action="store_true")
     parser.add_argument("--diverse", action="store_true")
-    parser.add_argument("--height", type=int, default=160, help="height of a row, in pixels")
+    parser.add_argument("--width", type=int, default=240, help="width of a picture, in pixels")
     parser.add_argument("--limit", type=int, help="use at most so many photos, evenly spread")
     options = parser.parse_args()
 
@@ -57,7 +60,7 @@ def _photos(options: argparse.Namespace) -> Iterator[Photo]:
 
 
 def _row(colorizer: Colorizer, photo: Photo, options: argparse.Namespace) -> np.ndarray:
-    small = thumbnail(photo.pixels, options.height)
+    small = thumbnail(photo.pixels, round(options.width * photo.height / photo.width))
     colorings = colorizer.colorize(
         photo,
         options.n,
@@ -68,11 +71,28 @@ def _row(colorizer: Colorizer, photo: Photo, options: argparse.Namespace) -> np.
         force=True,
     )
     lightness = lightness_of(small)
-    cells = [render(lightness, np.zeros_like(colorings[0].ab))]
-    cells += [render(lightness, one.ab) for one in colorings]
+    cells = [_captioned(render(lightness, np.zeros_like(colorings[0].ab)), "Gray")]
+    for index, one in enumerate(colorings):
+        cells.append(_captioned(render(lightness, one.ab), _caption(one, index)))
     if photo.kind is Kind.COLORED:
-        cells.append(small)
+        cells.append(_captioned(small, "Original"))
     return row_of(cells, GAP)
+
+
+def _caption(coloring: Coloring, index: int) -> str:
+    if coloring.share is None:
+        return f"Sample {index + 1}"
+    letter = LETTERS[index].upper()
+    return f"{letter}: average" if index == 0 else f"{letter}: {100 * coloring.share:.0f} %"
+
+
+def _captioned(cell: np.ndarray, text: str) -> np.ndarray:
+    picture = Image.new("RGB", (cell.shape[1], cell.shape[0] + _LINE), "white")
+    picture.paste(Image.fromarray(cell))
+    font = ImageFont.load_default(_FONT_SIZE)
+    where = (picture.width / 2, picture.height - _LINE / 2)
+    ImageDraw.Draw(picture).text(where, text, "black", font, anchor="mm")
+    return np.asarray(picture)
 
 
 if __name__ == "__main__":
