@@ -6,6 +6,7 @@ import asyncio
 import os
 import signal
 import threading
+import time
 import warnings
 from collections.abc import AsyncIterator, Collection, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
@@ -24,6 +25,10 @@ if TYPE_CHECKING:
     from colorflow.ui.api import Api
 
 _SWEEPS_PER_KEEPING = 60
+_WORKER = "AnyIO worker thread"
+"""Name of the threads in which Gradio runs handlers."""
+_PATIENCE_SECONDS = 60.0
+"""How long the end of the server waits for them; a handler of one photo takes less."""
 
 
 def serve(
@@ -86,6 +91,7 @@ def serve(
             stop.wait()
         finally:
             page.close(verbose=False)
+            _wait_for_workers()
 
 
 def _prepare(files: Path) -> None:
@@ -162,6 +168,14 @@ def _cleaning_up(page: gr.Blocks, api: Api, files: Path) -> Any:
         task.cancel()
 
     return lifespan
+
+
+def _wait_for_workers() -> None:
+    """Wait for handlers at work; if Python ended amid PyTorch's code, the process would abort."""
+    until = time.monotonic() + _PATIENCE_SECONDS
+    for thread in threading.enumerate():
+        if thread.name == _WORKER:
+            thread.join(max(0.0, until - time.monotonic()))
 
 
 @contextmanager

@@ -6,11 +6,15 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
+import anyio
+import anyio.to_thread
 import pytest
 
+from colorflow.ui.server import _wait_for_workers
 from tests.ui.page_process import ROOT, START_SECONDS, Page, running_page, start
 
 pytestmark = pytest.mark.slow
@@ -31,6 +35,16 @@ def test_it_ends_well_and_leaves_nothing(number: signal.Signals, page: Page) -> 
     assert list(page.temporary.iterdir()) == []
     assert "Traceback" not in output
     assert "LEFT THE MACHINE" not in output
+
+
+def test_the_end_waits_for_handlers_at_work() -> None:
+    name = anyio.run(anyio.to_thread.run_sync, lambda: threading.current_thread().name)
+    done = threading.Event()
+    handler = threading.Thread(target=done.wait, name=name, daemon=True)
+    handler.start()
+    threading.Timer(0.2, done.set).start()
+    _wait_for_workers()
+    assert not handler.is_alive()
 
 
 def test_a_port_in_use_is_one_line(page: Page, tmp_path_factory: pytest.TempPathFactory) -> None:
