@@ -54,3 +54,26 @@ def test_a_visitor_enlarges_a_coloring(
     page.locator("#gallery .thumbnail-item").nth(1).click()
     expect(page.locator("#enlarge")).to_be_hidden(timeout=PATIENCE)
     assert visitor.faults == []
+    visitor.context.close()
+
+
+def test_cancel_ends_an_enlargement(
+    browser: Browser,  # noqa: F811
+    server: Page,  # noqa: F811
+    gray: Path,
+) -> None:
+    visitor = Visitor(browser, server)
+    visitor.one("#upload input[type=file]").set_input_files(gray)
+    visitor.one("#go:not([disabled])").click()
+    expect(visitor.one("#download")).to_contain_text("pixels", timeout=PATIENCE)
+    visitor.one("#size").get_by_text("×2").click()
+    visitor.expect_text("#enlarge-status", "The result will have")
+    for _ in range(2):  # the part can be used again after Cancel
+        visitor.one("#enlarge-go").click()
+        visitor.expect_text("#enlarge-status", "% of the picture")
+        visitor.one("#enlarge-cancel").click()
+        visitor.expect_text("#enlarge-status", "Cancelled; nothing was made.")
+        expect(visitor.one("#enlarge-cancel")).to_be_hidden()
+        expect(visitor.one("#enlarge-download")).to_be_hidden()
+    assert visitor.faults == []
+    visitor.context.close()

@@ -30,8 +30,7 @@ _ENLARGE = {"enlarge-go", "enlarge-cancel", "enlarge-download"}
 _NOT_HERE = {"cancel", "all-cancel", "folder-cancel", *_FILES, "quiz-folder", *_ENLARGE}
 """The first three are pressed by the tests of streaming and of folders, which hold the work up; the
 files are never seen, and the page itself presses them; the quiz's folder is on pages with few
-photos; the buttons of enlarging come after a size is chosen, and its own tests press them, Cancel
-without a browser."""
+photos; the buttons of enlarging come after a size is chosen, and its own tests press them."""
 _NAMES = """
 all => all.map(one => {
     const label = one.getAttribute("aria-label") || one.getAttribute("title") || one.innerText;

@@ -99,6 +99,32 @@ def test_colorize_and_hints(browser: Browser, server: Page, gray: Path) -> None:
     visitor.context.close()
 
 
+def test_size(browser: Browser, server: Page, small: Path) -> None:
+    visitor = Typist(browser, server)
+    visitor.choose_file("#upload", small)
+    visitor.press("#go")
+    visitor.expect_text("#download", "pixels")
+    visitor.expect_text("#status", "colorings in")
+    # Gradio 6.31 gives each radio button a place of its own in the Tab order.
+    as_it_is, twice, four_times = (f"#size label:nth-of-type({i}) input" for i in (1, 2, 3))
+    visitor.press(four_times, "Space")
+    expect(visitor.one("#enlarge-go")).to_have_text("Enlarge ×4", timeout=PATIENCE)
+    visitor.page.keyboard.press("Shift+Tab")
+    visitor.page.keyboard.press("Shift+Tab")
+    assert visitor.page.evaluate(_HAS_FOCUS, as_it_is)
+    visitor.page.keyboard.press("Space")
+    expect(visitor.one("#enlarge")).to_be_hidden(timeout=PATIENCE)
+    visitor.press(twice, "Space")
+    expect(visitor.one("#enlarge-go")).to_have_text("Enlarge ×2", timeout=PATIENCE)
+    visitor.expect_text("#enlarge-status", "The result will have")
+    visitor.press("#enlarge-samples .thumbnail-item[aria-label$='Sample 2']")
+    visitor.press("#enlarge-go")
+    visitor.expect_text("#enlarge-status", "Enlarged in")
+    assert visitor.save("#enlarge-download") == "small_a_x2_s1.png"
+    assert visitor.faults == []
+    visitor.context.close()
+
+
 def test_reference_and_folder(
     browser: Browser, server: Page, gray: Path, album: list[Path]
 ) -> None:
