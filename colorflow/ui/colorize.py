@@ -21,7 +21,7 @@ from colorflow.ui.colorings import (
 )
 from colorflow.ui.colorize_layout import ANEW, COLORIZE, GRAY, WELCOME, ColorizeLayout
 from colorflow.ui.controls import SAMPLES, SUMMARY, options_of
-from colorflow.ui.limits import MemoryBudget
+from colorflow.ui.limits import UploadSpace
 from colorflow.ui.panes import AT_ONCE, IN_TURN
 from colorflow.ui.samples import copy_of_sample
 from colorflow.ui.session import Session
@@ -62,20 +62,16 @@ class ColorizeTab(ColorizeLayout):
     Args:
         colorizer: colors the photos.
         enlarger: enlarges them; None if there is none.
-        root: folder in which the sessions make theirs.
-        max_megabytes: size of the largest upload, to be stated.
-        budget: memory and disk for photos, shared by all visitors.
+        space: where uploads go, shared by all tabs.
     """
 
     def __init__(
         self,
         colorizer: Colorizer,
-        root: Path,
-        max_megabytes: int,
-        budget: MemoryBudget,
+        space: UploadSpace,
         enlarger: Enlarger | None = None,
     ) -> None:
-        super().__init__(colorizer, root, max_megabytes, budget, enlarger)
+        super().__init__(colorizer, space, enlarger)
         self._colorizer = colorizer
         self.session = self.photos.session
         with self.result.column:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import gradio as gr
@@ -10,7 +9,7 @@ import gradio as gr
 from colorflow.ui.all_photos import AllPhotos
 from colorflow.ui.controls import seed_number, view_switch, vividness_slider
 from colorflow.ui.enlarge import EnlargePane
-from colorflow.ui.limits import MemoryBudget
+from colorflow.ui.limits import UploadSpace
 from colorflow.ui.panes import SUFFIXES, ComparePane, UploadPane, formats_line
 from colorflow.ui.samples import Samples
 from colorflow.ui.status import status_line
@@ -46,28 +45,24 @@ class ColorizeLayout:
 
     Args:
         colorizer: colors the photos.
-        root: folder in which the sessions make theirs.
-        max_megabytes: size of the largest upload, to be stated.
-        budget: memory and disk for photos, shared by all visitors.
+        space: where uploads go, shared by all tabs.
         enlarger: enlarges colorings; None if there is none.
     """
 
     def __init__(
         self,
         colorizer: Colorizer,
-        root: Path,
-        max_megabytes: int,
-        budget: MemoryBudget,
+        space: UploadSpace,
         enlarger: Enlarger | None,
     ) -> None:
-        self.formats = formats_line(max_megabytes)
+        self.formats = formats_line(space.megabytes)
         with gr.Row(elem_id="colorize", elem_classes="workbench"):
             with gr.Column(scale=2, min_width=300):
-                self.photos = UploadPane(root, budget, "upload", "Photos", several=True)
+                self.photos = UploadPane(space, "upload", "Photos", several=True)
                 self.all = AllPhotos(colorizer)
                 self._build_photo()
             with gr.Column(scale=5, min_width=300):
-                self.samples = Samples(colorizer, budget)
+                self.samples = Samples(colorizer, space.budget)
                 welcome = f"{WELCOME}{self.samples.gray_html()}"
                 self.result = ComparePane("", welcome, colorizer.digest, self.status)
                 with self.result.column:

@@ -28,7 +28,7 @@ from colorflow.ui.folder_job import (
     Progress,
     queue_job,
 )
-from colorflow.ui.limits import LONG_QUEUE, MemoryBudget
+from colorflow.ui.limits import LONG_QUEUE, UploadSpace
 from colorflow.ui.panes import AT_ONCE, IN_TURN, ResultPane, UploadPane
 from colorflow.ui.photos import new_folder
 from colorflow.ui.status import FAILURES, Updates, line, problem, status_line
@@ -70,27 +70,23 @@ class FolderTab:
 
     Args:
         colorizer: colors the photos.
-        root: folder in which the sessions make theirs.
-        max_megabytes: size of all uploads together, once they are unpacked.
-        budget: memory and disk for photos, shared by all visitors.
+        space: where uploads go; all of a visitor's together, once they are unpacked, may have the
+            size of the largest one.
     """
 
-    def __init__(
-        self, colorizer: Colorizer, root: Path, max_megabytes: int, budget: MemoryBudget
-    ) -> None:
+    def __init__(self, colorizer: Colorizer, space: UploadSpace) -> None:
         self._colorizer = colorizer
         self._running: FolderJob | None = None
         """The last job of any visitor whose turn has come."""
-        size = max_megabytes * 2**20
+        size = space.megabytes * 2**20
         self._limits = ArchiveLimits(entries=MOST_PHOTOS, entry_bytes=size, total_bytes=size)
         self._bounds = line(
-            f"Up to {MOST_PHOTOS} photos and {max_megabytes} MB together, also in a zip."
+            f"Up to {MOST_PHOTOS} photos and {space.megabytes} MB together, also in a zip."
         )
         with gr.Row(elem_id="folder", elem_classes="workbench"):
             with gr.Column(scale=2, min_width=300):
                 self.photos = UploadPane(
-                    root,
-                    budget,
+                    space,
                     "folder-upload",
                     "Photos, or a zip of them",
                     several=True,

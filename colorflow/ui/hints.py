@@ -13,7 +13,7 @@ from colorflow.ui.colorings import PhotoSession, write_chosen
 from colorflow.ui.controls import whole_number
 from colorflow.ui.hint_lists import MATERIAL, likely_list, material_list, point_list
 from colorflow.ui.hinted_photo import HintedPhoto, HintSession, mean_spec
-from colorflow.ui.limits import MemoryBudget
+from colorflow.ui.limits import UploadSpace
 from colorflow.ui.panes import (
     AFTERWARDS,
     IN_TURN,
@@ -65,23 +65,19 @@ class HintsTab:
 
     Args:
         colorizer: colors the photos.
-        root: folder in which the sessions make theirs.
-        max_megabytes: size of the largest upload, to be stated.
-        budget: memory and disk for photos, shared by all visitors.
+        space: where uploads go, shared by all tabs.
     """
 
-    def __init__(
-        self, colorizer: Colorizer, root: Path, max_megabytes: int, budget: MemoryBudget
-    ) -> None:
+    def __init__(self, colorizer: Colorizer, space: UploadSpace) -> None:
         self._colorizer = colorizer
         self.usable = colorizer.takes_hints
         if not self.usable:
             status_line(line(_NOT_HERE), "hints-about")
             return
-        self._formats = formats_line(max_megabytes)
+        self._formats = formats_line(space.megabytes)
         with gr.Row(elem_id="hints"):
             with gr.Column(scale=5, min_width=300):
-                self.photo = UploadPane(root, budget, "hints-upload", "Photo")
+                self.photo = UploadPane(space, "hints-upload", "Photo")
                 self._build_picture()
             with gr.Column(
                 scale=2, min_width=300, visible=False, elem_id="hints-side"

@@ -16,7 +16,7 @@ from colorflow.ui.colorings import PhotoSession
 from colorflow.ui.controls import checked_seed, seed_number, whole_number
 from colorflow.ui.flow_pictures import FlowPictures, start_pictures
 from colorflow.ui.frames import PLAYER, player, row
-from colorflow.ui.limits import MemoryBudget
+from colorflow.ui.limits import UploadSpace
 from colorflow.ui.panes import IN_TURN, session_state
 from colorflow.ui.status import FAILURES, Updates, line, problem, status_line
 from colorflow.ui.uncertainty_map import MOST
@@ -77,13 +77,12 @@ class HowTab:
 
     Args:
         colorizer: colors the photos.
-        root: folder in which the sessions make theirs.
-        budget: memory and disk for photos, shared by all visitors.
+        space: where uploads go, shared by all tabs.
     """
 
-    def __init__(self, colorizer: Colorizer, root: Path, budget: MemoryBudget) -> None:
+    def __init__(self, colorizer: Colorizer, space: UploadSpace) -> None:
         self._colorizer = colorizer
-        self.session = session_state(root, budget)
+        self.session = session_state(space)
         gr.HTML(_HEADING, elem_id="how-heading")
         with gr.Row(elem_id="how-controls"):
             self.seed = seed_number("how-seed", "Of the noise: another number is other noise.")
@@ -184,17 +183,16 @@ class HowTab:
         yield {self.walk: player(way, label="Way", ratio=job.ratio, pace=_WALK_PACE)}
 
 
-def how_tab(colorizer: Colorizer, root: Path, photos: gr.State, budget: MemoryBudget) -> None:
+def how_tab(colorizer: Colorizer, space: UploadSpace, photos: gr.State) -> None:
     """Make the tab, inside the `gr.Tabs` of the page.
 
     Args:
         colorizer: colors the photos.
-        root: folder in which the sessions make theirs.
+        space: where uploads go, shared by all tabs.
         photos: holds the `Session` of the tab that colors photos.
-        budget: memory and disk for photos, shared by all visitors.
     """
     with gr.Tab("How it works", elem_id="how-tab") as tab:
-        HowTab(colorizer, root, budget).connect(tab, photos)
+        HowTab(colorizer, space).connect(tab, photos)
 
 
 @contextmanager

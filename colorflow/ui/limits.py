@@ -31,7 +31,7 @@ import time
 from collections import Counter, deque
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -162,6 +162,18 @@ class MemoryBudget:
             with self._changed:
                 self._left += taken
                 self._changed.notify_all()
+
+
+@dataclass(frozen=True, slots=True)
+class UploadSpace:
+    """Where the tabs of a page put uploads, and how much they may take; shared by all visitors."""
+
+    root: Path
+    """Folder in which the sessions make theirs."""
+    megabytes: int = 200
+    """Size of the largest upload, in units of 1024² bytes."""
+    budget: MemoryBudget = field(default_factory=MemoryBudget)
+    """Memory and disk for photos."""
 
 
 @dataclass(slots=True)

@@ -14,7 +14,7 @@ from colorflow.ui.folder import FolderTab
 from colorflow.ui.gradio_patches import PatchedBlocks
 from colorflow.ui.hints import HINTS_TAB, HintsTab
 from colorflow.ui.how import how_tab
-from colorflow.ui.limits import Limits, MemoryBudget
+from colorflow.ui.limits import Limits, MemoryBudget, UploadSpace
 from colorflow.ui.panes import AFTERWARDS
 from colorflow.ui.quiz import QuizTab
 from colorflow.ui.reference import ReferenceTab
@@ -56,22 +56,22 @@ def build_page(
         quiz: shared by all players.
         enlarger: enlarges colorings; None if there is none.
     """
-    root = files / VISITORS
+    space = UploadSpace(files / VISITORS, limits.megabytes, budget)
     with PatchedBlocks(title="colorflow", analytics_enabled=False) as page:
         api = Api(colorizer, files, budget, quiz)  # before handlers of the same names
         gr.HTML(_HEADING, elem_id="heading")
         with gr.Tabs(elem_id="tabs", overflow_behavior="wrap") as tabs:
             with gr.Tab("Colorize", elem_id="colorize-tab"):
-                colorize = ColorizeTab(colorizer, root, limits.megabytes, budget, enlarger)
+                colorize = ColorizeTab(colorizer, space, enlarger)
             with gr.Tab("Hints", id=HINTS_TAB, elem_id="hints-tab"):
-                hints = HintsTab(colorizer, root, limits.megabytes, budget)
+                hints = HintsTab(colorizer, space)
             with gr.Tab("Reference", elem_id="reference-tab"):
-                ReferenceTab(colorizer, root, limits.megabytes, budget)
+                ReferenceTab(colorizer, space)
             with gr.Tab("Folder", elem_id="folder-tab"):
-                FolderTab(colorizer, root, limits.megabytes, budget)
+                FolderTab(colorizer, space)
             with gr.Tab("Quiz", elem_id="quiz-tab"):
-                QuizTab(quiz, root, limits.megabytes, budget)
-            how_tab(colorizer, root, colorize.session, budget)
+                QuizTab(quiz, space)
+            how_tab(colorizer, space, colorize.session)
         hints.take_from(colorize, tabs)
         page.load(colorize.show_samples, None, [colorize.result.welcome], **AFTERWARDS)
         gr.HTML(_PRIVACY, elem_id="privacy")

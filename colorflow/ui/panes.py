@@ -10,7 +10,7 @@ import gradio as gr
 from colorflow.photo import KINDS
 from colorflow.ui.colorings import AnyPhoto, write_chosen
 from colorflow.ui.compare import COMPARE, compare_html
-from colorflow.ui.limits import WORK_QUEUE, MemoryBudget
+from colorflow.ui.limits import WORK_QUEUE, UploadSpace
 from colorflow.ui.photos import UploadedPhoto
 from colorflow.ui.session import Session
 from colorflow.ui.status import FAILURES, Updates, line, problem
@@ -59,16 +59,15 @@ watch("value", () => {
 keeps the keyboard's focus."""
 
 
-def session_state(root: Path, budget: MemoryBudget) -> gr.State:
+def session_state(space: UploadSpace) -> gr.State:
     """Make the state that holds a `Session` for each visitor.
 
     Gradio deletes a state, and so its files, only after a handler has given it as an output.
 
     Args:
-        root: folder in which the sessions make theirs.
-        budget: memory and disk for photos, shared by all visitors.
+        space: where uploads go.
     """
-    return gr.State(Session[Any](root, budget), delete_callback=Session.close)
+    return gr.State(Session[Any](space.root, space.budget), delete_callback=Session.close)
 
 
 def formats_line(max_megabytes: int) -> str:
@@ -90,8 +89,7 @@ class UploadPane:
     """A field for uploads, a preview of the photo if wanted, and the visitor's session.
 
     Args:
-        root: folder in which the sessions make theirs.
-        budget: memory and disk for photos, shared by all visitors.
+        space: where uploads go.
         elem_id: of the field.
         label: of the field.
         several: whether several files can be uploaded at once.
@@ -101,15 +99,14 @@ class UploadPane:
 
     def __init__(
         self,
-        root: Path,
-        budget: MemoryBudget,
+        space: UploadSpace,
         elem_id: str,
         label: str,
         *,
         several: bool = False,
         photos_only: bool = True,
     ) -> None:
-        self.session = session_state(root, budget)
+        self.session = session_state(space)
         self.upload = gr.File(
             label=label,
             file_count="multiple" if several else "single",

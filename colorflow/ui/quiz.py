@@ -14,7 +14,7 @@ from colorflow.quiz.game import Game, Outcome, Quiz
 from colorflow.quiz.store import GameKind
 from colorflow.quiz.strict_test import NEEDED, PRACTICE, TRIALS, StrictTest
 from colorflow.quiz.trials import MAX_PICTURES, MIN_PICTURES
-from colorflow.ui.limits import ROUND_PIXELS, WORK_QUEUE, MemoryBudget, visitor_of
+from colorflow.ui.limits import ROUND_PIXELS, WORK_QUEUE, UploadSpace, visitor_of
 from colorflow.ui.quiz_html import (
     ON_LOAD,
     between,
@@ -70,18 +70,12 @@ class QuizTab:
 
     Args:
         quiz: shared by all players.
-        root: folder for the players' folders; the server sends files from it.
-        megabytes: largest size of all photos that a player uploads.
-        budget: memory for photos, shared by all visitors.
+        space: where players have their folders; all photos of a player together may have the size
+            of the largest upload.
     """
 
-    def __init__(
-        self, quiz: Quiz, root: Path, megabytes: int = 200, budget: MemoryBudget | None = None
-    ) -> None:
-        self._quiz = quiz
-        self._budget = budget or MemoryBudget()
-        self._root = root
-        self._megabytes = megabytes
+    def __init__(self, quiz: Quiz, space: UploadSpace) -> None:
+        self._quiz, self._space = quiz, space
         self.game = gr.State(None, delete_callback=_close)
         gr.HTML(_HEADING, elem_id="quiz-heading")
         with gr.Tabs(elem_id="quiz-pages", overflow_behavior="wrap"):
@@ -187,12 +181,12 @@ class QuizTab:
         try:
             game, own = self._game(game, request), None
             if uploads:
-                with self._budget.reserve(self._budget.pixels):
+                with self._space.budget.reserve(self._space.budget.pixels):
                     own = own_pool(
                         [Path(one) for one in uploads],
                         game.folder / "own",
-                        self._megabytes,
-                        self._budget.pixels,
+                        self._space.megabytes,
+                        self._space.budget.pixels,
                     )
             game.play_with(own)
         except (ColorflowError, MemoryError) as error:
@@ -274,10 +268,10 @@ class QuizTab:
 
     def _game(self, game: Game | None, request: gr.Request | None) -> Game:
         account = request.username if request else None
-        return game or Game(self._quiz, self._root, visitor_of(request, account))
+        return game or Game(self._quiz, self._space.root, visitor_of(request, account))
 
     def _free_trial(self, game: Game, k: int) -> Updates:
-        with self._budget.reserve(ROUND_PIXELS):
+        with self._space.budget.reserve(ROUND_PIXELS):
             trial = game.play(k)
         return {
             self.stage: free_trial_html(trial),
@@ -286,7 +280,7 @@ class QuizTab:
         }
 
     def _strict_trial(self, game: Game) -> Updates:
-        with self._budget.reserve(ROUND_PIXELS):
+        with self._space.budget.reserve(ROUND_PIXELS):
             trial, test = game.trial(), game.test
         if trial is not None and test is not None:
             return {self.stage: strict_trial_html(trial, test), self.status: ""}

@@ -12,7 +12,7 @@ from colorflow.errors import ColorflowError, PhotoError
 from colorflow.photo import Kind
 from colorflow.ui.colorings import ColoredPhoto, PhotoSession, ShownColoring
 from colorflow.ui.controls import checked_seed, seed_number
-from colorflow.ui.limits import MemoryBudget
+from colorflow.ui.limits import UploadSpace
 from colorflow.ui.panes import IN_TURN, ComparePane, UploadPane, formats_line
 from colorflow.ui.photos import UploadedPhoto, new_folder, reduced, write_colored
 from colorflow.ui.status import FAILURES, Updates, line, problem, status_line
@@ -39,22 +39,18 @@ class ReferenceTab:
 
     Args:
         colorizer: colors the photos.
-        root: folder in which the sessions make theirs.
-        max_megabytes: size of the largest upload, to be stated.
-        budget: memory and disk for photos, shared by all visitors.
+        space: where uploads go, shared by all tabs.
     """
 
-    def __init__(
-        self, colorizer: Colorizer, root: Path, max_megabytes: int, budget: MemoryBudget
-    ) -> None:
+    def __init__(self, colorizer: Colorizer, space: UploadSpace) -> None:
         self._colorizer = colorizer
-        self._formats = formats_line(max_megabytes)
+        self._formats = formats_line(space.megabytes)
         with gr.Row(elem_id="reference", elem_classes="workbench"):
             with gr.Column(scale=2, min_width=300):
-                self.photo = UploadPane(root, budget, "reference-photo", "Photo to be colored")
+                self.photo = UploadPane(space, "reference-photo", "Photo to be colored")
                 self.photo.add_preview("reference-photo-preview", 180)
                 self.reference = UploadPane(
-                    root, budget, "reference-reference", "Photo whose colors it gets"
+                    space, "reference-reference", "Photo whose colors it gets"
                 )
                 self.reference.add_preview("reference-reference-preview", 180)
                 self._build_button()

@@ -11,7 +11,7 @@ from PIL import Image
 from skimage import data
 
 from colorflow.ui.colorize import ColorizeTab
-from colorflow.ui.limits import MemoryBudget
+from colorflow.ui.limits import UploadSpace
 from tests.ui.fake_colorizer import FakeColorizer
 from tests.ui.handling import IMAGE_DESCRIPTION, SUBJECT
 
@@ -39,7 +39,7 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def tab(colorizer: FakeColorizer, root: Path) -> ColorizeTab:
     with gr.Blocks(analytics_enabled=False):
-        return ColorizeTab(colorizer, root, 200, MemoryBudget())
+        return ColorizeTab(colorizer, UploadSpace(root))
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import gradio as gr
 import pytest
 
 from colorflow.ui.colorize import ColorizeTab
-from colorflow.ui.limits import Limits, MemoryBudget
+from colorflow.ui.limits import Limits, MemoryBudget, UploadSpace
 from tests.ui.bad_inputs import BAD_INPUTS, MEGABYTES, MEGAPIXELS, BadInput
 from tests.ui.fake_colorizer import FakeColorizer
 from tests.ui.handling import everything, is_problem, new, text, value
@@ -26,7 +26,9 @@ def test_the_list_is_long_enough_and_says_what_it_claims() -> None:
 @pytest.fixture
 def limited(colorizer: FakeColorizer, root: Path) -> ColorizeTab:
     with gr.Blocks(analytics_enabled=False):
-        return ColorizeTab(colorizer, root, LIMITS.megabytes, MemoryBudget(LIMITS.pixels))
+        return ColorizeTab(
+            colorizer, UploadSpace(root, LIMITS.megabytes, MemoryBudget(LIMITS.pixels))
+        )
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from colorflow.photo import read_photo, read_statements
 from colorflow.ui.colorings import PhotoSession
 from colorflow.ui.colorize import ColorizeTab
 from colorflow.ui.enlarge import AS_IT_IS, MIDDLE, SAMPLES, EnlargePane
-from colorflow.ui.limits import MemoryBudget
+from colorflow.ui.limits import MemoryBudget, UploadSpace
 from colorflow.ui.status import Updates
 from tests.small_weights import save_small_enlarge_weights
 from tests.ui.fake_colorizer import FakeColorizer
@@ -32,7 +32,7 @@ def enlarger(tmp_path_factory: pytest.TempPathFactory) -> Enlarger:
 @pytest.fixture
 def tab(colorizer: FakeColorizer, root: Path, enlarger: Enlarger) -> ColorizeTab:
     with gr.Blocks(analytics_enabled=False):
-        return ColorizeTab(colorizer, root, 200, MemoryBudget(2_000_000), enlarger)
+        return ColorizeTab(colorizer, UploadSpace(root, budget=MemoryBudget(2_000_000)), enlarger)
 
 
 @pytest.fixture
@@ -54,7 +54,7 @@ def pieces(updates: Updates, pane: EnlargePane) -> list[np.ndarray]:
 
 def test_without_an_enlarger_there_is_no_choice(colorizer: FakeColorizer, root: Path) -> None:
     with gr.Blocks(analytics_enabled=False):
-        tab = ColorizeTab(colorizer, root, 200, MemoryBudget())
+        tab = ColorizeTab(colorizer, UploadSpace(root))
     assert not tab.larger.size.visible
 
 

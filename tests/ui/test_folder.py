@@ -25,7 +25,7 @@ from colorflow.ui import folder_job
 from colorflow.ui.controls import SAMPLES, SUMMARY
 from colorflow.ui.folder import MOST_PHOTOS, FolderTab
 from colorflow.ui.folder_job import Album
-from colorflow.ui.limits import MemoryBudget
+from colorflow.ui.limits import MemoryBudget, UploadSpace
 from colorflow.ui.session import Session
 from colorflow.ui.status import Updates
 from tests.batch.raw_zip import File, deflated, write_raw, zeros
@@ -38,7 +38,7 @@ MEGABYTES = 3
 @pytest.fixture
 def folder(colorizer: FakeColorizer, root: Path) -> FolderTab:
     with gr.Blocks(analytics_enabled=False):
-        return FolderTab(colorizer, root, MEGABYTES, MemoryBudget())
+        return FolderTab(colorizer, UploadSpace(root, MEGABYTES))
 
 
 def gray_file(form: str, size: tuple[int, int] = (40, 30)) -> bytes:
@@ -462,11 +462,11 @@ def test_photos_of_too_many_pixels_fail_by_name(
     colorizer: FakeColorizer, root: Path, album: Path
 ) -> None:
     with gr.Blocks(analytics_enabled=False):
-        tab = FolderTab(colorizer, root, MEGABYTES, MemoryBudget(1199))
+        tab = FolderTab(colorizer, UploadSpace(root, MEGABYTES, MemoryBudget(1199)))
     last = color_all(tab, taken(tab, album))[-1]
     assert text(last, tab.status) == "5 failed."
     with gr.Blocks(analytics_enabled=False):
-        tab = FolderTab(colorizer, root, MEGABYTES, MemoryBudget(1200))
+        tab = FolderTab(colorizer, UploadSpace(root, MEGABYTES, MemoryBudget(1200)))
     last = color_all(tab, taken(tab, album))[-1]
     assert text(last, tab.status) == "3 colored, 1 left as it is, 1 failed."
 

@@ -19,7 +19,7 @@ from colorflow.ui.colorize import ColorizeTab
 from colorflow.ui.controls import SUMMARY
 from colorflow.ui.hinted_photo import HintedPhoto
 from colorflow.ui.hints import HintsTab
-from colorflow.ui.limits import MemoryBudget
+from colorflow.ui.limits import UploadSpace
 from colorflow.ui.materials import MATERIALS, material_swatches
 from colorflow.ui.page import HINTS_TAB
 from colorflow.ui.samples import SAMPLE_PHOTOS
@@ -50,7 +50,7 @@ def hinted(tmp_path_factory: pytest.TempPathFactory) -> Colorizer:
 @pytest.fixture
 def hints(hinted: Colorizer, root: Path) -> HintsTab:
     with gr.Blocks(analytics_enabled=False):
-        return HintsTab(hinted, root, 200, MemoryBudget())
+        return HintsTab(hinted, UploadSpace(root))
 
 
 def opened(tab: HintsTab, path: Path) -> Session[HintedPhoto]:
@@ -84,7 +84,7 @@ def plain(session: Session[HintedPhoto]) -> Path:
 
 def test_weights_without_hints_are_said_so(root: Path) -> None:
     with gr.Blocks(analytics_enabled=False) as page:
-        tab = HintsTab(FakeColorizer(), root, 200, MemoryBudget())
+        tab = HintsTab(FakeColorizer(), UploadSpace(root))
     assert not tab.usable
     (said,) = [one for one in page.blocks.values() if isinstance(one, gr.components.Component)]
     assert "take no color hints" in said.value
@@ -351,7 +351,7 @@ def test_a_coloring_is_taken_over_from_the_other_tab(
     hints: HintsTab, hinted: Colorizer, root: Path, gray: Path
 ) -> None:
     with gr.Blocks(analytics_enabled=False):
-        other = ColorizeTab(hinted, root, 200, MemoryBudget())
+        other = ColorizeTab(hinted, UploadSpace(root))
         with gr.Tabs() as tabs:
             pass
         hints.take_from(other, tabs)

@@ -19,7 +19,7 @@ from colorflow.ui.colorize import ColorizeTab
 from colorflow.ui.flow_pictures import SIDE, STEPS, TEMPERATURES, noise_picture
 from colorflow.ui.frames import Frame, player
 from colorflow.ui.how import HowTab
-from colorflow.ui.limits import MemoryBudget
+from colorflow.ui.limits import UploadSpace
 from colorflow.ui.session import Session
 from colorflow.ui.status import Updates
 from tests.ui.fake_colorizer import AB, LEVELS, FakeColorizer
@@ -39,7 +39,7 @@ from tests.ui.handling import (
 @pytest.fixture
 def how(colorizer: FakeColorizer, root: Path) -> HowTab:
     with gr.Blocks(analytics_enabled=False):
-        return HowTab(colorizer, root, MemoryBudget())
+        return HowTab(colorizer, UploadSpace(root))
 
 
 def show(

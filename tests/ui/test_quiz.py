@@ -21,6 +21,7 @@ from colorflow.quiz.statistics import BOOTSTRAP_SEED, Tally, two_level_bootstrap
 from colorflow.quiz.store import GameKind
 from colorflow.quiz.strict_test import NEEDED
 from colorflow.quiz.trials import Trial
+from colorflow.ui.limits import UploadSpace
 from colorflow.ui.quiz import PLAY, STRICT, QuizTab
 from colorflow.ui.quiz_results import results_html
 from tests.quiz.album import Painter, damage_answers, save_album, scanned
@@ -50,7 +51,7 @@ def make(painter: Painter, root: Path, tmp_path: Path, clock: Clock) -> Callable
         quiz = open_quiz(painter, folder, tmp_path / "quiz.sqlite")  # type: ignore[arg-type]
         scanned(quiz.pool)
         with gr.Blocks(analytics_enabled=False):
-            return QuizTab(quiz, root)
+            return QuizTab(quiz, UploadSpace(root))
 
     return make
 

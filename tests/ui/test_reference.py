@@ -14,7 +14,7 @@ from skimage import color, data
 from colorflow.limits import LARGEST_SEED
 from colorflow.photo import read_provenance
 from colorflow.ui.colorings import ColoredPhoto
-from colorflow.ui.limits import MemoryBudget
+from colorflow.ui.limits import UploadSpace
 from colorflow.ui.photos import write_colored
 from colorflow.ui.reference import ReferenceTab
 from colorflow.ui.session import Session
@@ -36,7 +36,7 @@ BLUE = (60, 90, 200)
 @pytest.fixture
 def reference(colorizer: FakeColorizer, root: Path) -> ReferenceTab:
     with gr.Blocks(analytics_enabled=False):
-        return ReferenceTab(colorizer, root, 200, MemoryBudget())
+        return ReferenceTab(colorizer, UploadSpace(root))
 
 
 @pytest.fixture
