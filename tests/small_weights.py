@@ -7,7 +7,8 @@ from pathlib import Path
 
 import torch
 
-from colorflow.enlarge.model import DetailModel, StepConfig
+from colorflow.enlarge.mean import StepConfig
+from colorflow.enlarge.model import DetailModel
 from colorflow.enlarge.weights import FIRST, LAST, RESTORE, save_enlarge_weights
 from colorflow.model.config import LevelConfig, PyramidConfig
 from colorflow.model.pyramid import ChromaPyramid
@@ -71,7 +72,13 @@ def save_small_enlarge_weights(path: Path) -> Path:
     models = {}
     for name in (FIRST, LAST, RESTORE):
         config = StepConfig(
-            restores=name == RESTORE, width=8, blocks=1, couplings=2, coupling_width=8, bins=4
+            restores=name == RESTORE,
+            width=8,
+            blocks=1,
+            own_blocks=1,
+            couplings=2,
+            coupling_width=8,
+            bins=4,
         )
         models[name] = model = DetailModel(config)
         with torch.no_grad():

@@ -65,6 +65,43 @@ class DetailObjective:
         return gray_pictures(shown)
 
 
+class MeanObjective:
+    """Squared error of a mean; an `Objective` of the trainer.
+
+    Args:
+        name: of what is trained, in messages and as the folder's name.
+    """
+
+    unit = "squared L* units"
+    stream = DetailObjective.stream
+    maps = ()
+    small_photo_side = 0
+
+    def __init__(self, name: str) -> None:
+        self.name = self.folder = name
+
+    def fit(self, module: nn.Module, high: Tensor, low: Tensor, noise: torch.Generator, /) -> None:
+        """Takes the linear prediction."""
+        cast(ConditionalPhotos, module).fit(high, low)
+
+    def loss(
+        self, module: nn.Module, high: Tensor, low: Tensor, noise: torch.Generator, /
+    ) -> Tensor:
+        """Mean squared error of the modeled numbers, (B,)."""
+        error: Tensor = module(high, low)
+        return error
+
+    def preview(
+        self, module: nn.Module, high: Tensor, low: Tensor, noise: torch.Generator, /
+    ) -> Tensor:
+        """Low resolution, truth, and the result."""
+        return preview(module, high, low, noise)[:, :3]
+
+    def paint(self, low: Tensor, shown: Tensor, /) -> Tensor:
+        """(B, N, 1, H, W) L* -> (B * N, 3, H, W) sRGB in [0, 1]."""
+        return gray_pictures(shown)
+
+
 def preview(module: nn.Module, high: Tensor, low: Tensor, noise: torch.Generator) -> Tensor:
     """Low resolution, truth, and samples, (B, N, 1, H, W) L*."""
     model = cast(ConditionalPhotos, module)

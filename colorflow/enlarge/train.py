@@ -1,17 +1,22 @@
-"""`colorflow train-enlarge`: trains one doubling on a pack of patches."""
+"""`colorflow train-enlarge`: trains one doubling on a pack of patches.
+
+A doubling trains in two halves: first the network that predicts the mean, by squared error, then
+the flow over what it leaves, by maximum likelihood.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
 
-from colorflow.enlarge.model import DetailModel, StepConfig
-from colorflow.enlarge.objective import DetailObjective
+from colorflow.enlarge.mean import MeanDoubling, StepConfig
+from colorflow.enlarge.model import DetailModel
+from colorflow.enlarge.objective import DetailObjective, MeanObjective
 from colorflow.enlarge.patches import PatchPack
 from colorflow.enlarge.weights import FIRST, FORMAT, LAST, RESTORE, save_enlarge_weights
 from colorflow.errors import TrainingError
@@ -23,6 +28,9 @@ from colorflow.training.run_folder import RunFolder, has_state, read_state
 from colorflow.training.schedule import Budget
 from colorflow.training.trainer import TrainConfig, Trainer, processor_seconds
 from colorflow.training.until_budget import train_to_budget
+
+MEAN = "{}-mean"
+"""Name of the network that predicts the mean for a doubling, and its folder in a run."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -42,23 +50,28 @@ class Trainee:
     damaged: bool = False
 
 
-def _doubling(name: str, *, reduced: int = 0, restores: bool = False) -> Trainee:
-    config = StepConfig(restores=restores)
-    return Trainee(
+def doubling_of(name: str, config: StepConfig, *, reduced: int = 0) -> dict[str, Trainee]:
+    """A doubling and its mean, by name."""
+    flow = Trainee(
         build=lambda: DetailModel(config),
         objective=lambda: DetailObjective(name, config.channels),
         reduced=reduced,
-        damaged=restores,
+        damaged=config.restores,
     )
+    mean = MEAN.format(name)
+    network = replace(
+        flow, build=lambda: MeanDoubling(config), objective=lambda: MeanObjective(mean)
+    )
+    return {mean: network, name: flow}
 
 
 DOUBLINGS = {
-    LAST: _doubling(LAST),
-    FIRST: _doubling(FIRST, reduced=1),
-    RESTORE: _doubling(RESTORE, restores=True),
+    **doubling_of(LAST, StepConfig()),
+    **doubling_of(FIRST, StepConfig(), reduced=1),
+    **doubling_of(RESTORE, StepConfig(restores=True)),
 }
-"""The doublings of a weights file: what they learn from is all that they differ in, but for the
-means that one which restores also models."""
+"""The doublings of a weights file and their means: what they learn from is all that they differ in,
+but for the means of cells that one which restores also models."""
 
 
 def train_doubling(
@@ -74,10 +87,12 @@ def train_doubling(
 ) -> None:
     """Trains one doubling until its budget is used up; an existing run continues.
 
+    A doubling whose mean is among the trainees takes half of the budget for it.
+
     Args:
         name: key in `trainees`.
         pack_folder: made by `python -m data_prep PHOTOS -o PACK --patches`.
-        run_folder: gets a folder of that name with checkpoint, curve and samples.
+        run_folder: gets a folder for each trainee with checkpoint, curve and samples.
         trainees: what can be trained.
         start: a doubling of the run to start from, if it has the same shape, otherwise to take the
             context network of; None for new weights.
@@ -91,16 +106,24 @@ def train_doubling(
             non-finite.
     """
     keep_freed_memory()
-    trainee = trainees[name]
-    pack = PatchPack(pack_folder, reduced=trainee.reduced, damaged=trainee.damaged)
-    run = RunFolder(run_folder, {"enlarge": asdict(StepConfig()), "train": asdict(config)})
-    torch.manual_seed(config.seed)
-    module, device = trainee.build(), choose_device()
-    objective = trainee.objective()
-    trainer = Trainer(module.to(device), objective, pack, config, device, clock=processor_seconds)
-    if start is not None and not run.has_begun(objective.folder):
-        trainer.start_from(module.state_dict() | _shared(run_folder, start, module))
-    train_to_budget(trainer, run, budget, say)
+    mean = MEAN.format(name)
+    parts = [mean, name] if mean in trainees else [name]
+    for part in parts:
+        trainee = trainees[part]
+        pack = PatchPack(pack_folder, reduced=trainee.reduced, damaged=trainee.damaged)
+        run = RunFolder(run_folder, {"enlarge": asdict(StepConfig()), "train": asdict(config)})
+        torch.manual_seed(config.seed)
+        module, device = trainee.build(), choose_device()
+        if isinstance(module, DetailModel):
+            module.mean.load_state_dict(_state_of(run_folder, mean)["best"])
+        objective = trainee.objective()
+        trainer = Trainer(
+            module.to(device), objective, pack, config, device, clock=processor_seconds
+        )
+        if start is not None and not run.has_begun(objective.folder):
+            source = MEAN.format(start) if part == mean else start
+            trainer.start_from(module.state_dict() | _shared(run_folder, source, module))
+        train_to_budget(trainer, run, budget.share(1 / len(parts)), say)
 
 
 def export_doublings(
@@ -123,11 +146,11 @@ def export_doublings(
     check_weights_destination(weights, FORMAT)
     models: dict[str, DetailModel] = {}
     training: dict[str, Any] = {}
-    for name, trainee in DOUBLINGS.items():
+    for name in (LAST, FIRST, RESTORE):
         source = name if name == LAST or has_state(run_folder, name) else LAST
         if source != name and name == RESTORE:
             continue
-        module, training[name] = load_trained(run_folder, source, trainee)
+        module, training[name] = load_trained(run_folder, source, DOUBLINGS[name])
         models[name] = cast(DetailModel, module)
         if source != name:
             training[name]["doubling"] = source
@@ -160,12 +183,15 @@ def load_trained(run_folder: Path, name: str, trainee: Trainee) -> tuple[nn.Modu
 
 
 def _shared(run_folder: Path, start: str, module: nn.Module) -> dict[str, Tensor]:
-    """The best weights of another doubling: all if it has the same shape, else its context."""
+    """The best weights of another doubling: all if it has the same shape, else its context.
+
+    A flow keeps the mean that it was given.
+    """
     best: dict[str, Tensor] = _state_of(run_folder, start)["best"]
     own = {name: x.shape for name, x in module.state_dict().items()}
-    if own == {name: x.shape for name, x in best.items()}:
-        return best
-    return {name: x for name, x in best.items() if name.startswith("context.")}
+    if own != {name: x.shape for name, x in best.items()}:
+        return {name: x for name, x in best.items() if name.startswith("context.")}
+    return {name: x for name, x in best.items() if not name.startswith("mean.")}
 
 
 def _state_of(run_folder: Path, name: str) -> dict[str, Any]:

@@ -15,7 +15,8 @@ from typing import Any
 import torch
 from torch import nn
 
-from colorflow.enlarge.model import DetailModel, StepConfig
+from colorflow.enlarge.mean import StepConfig
+from colorflow.enlarge.model import DetailModel
 from colorflow.errors import WeightsError
 from colorflow.model.tensors import HEADER_DAMAGE, load_tensors, read_header, write_tensors
 

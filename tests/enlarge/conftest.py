@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 from torch import nn
 
-from colorflow.enlarge.model import DetailModel, StepConfig
+from colorflow.enlarge.mean import StepConfig
+from colorflow.enlarge.model import DetailModel
 from tests.enlarge.made_up_patches import write_patches
 
 ModelOf = Callable[..., DetailModel]
@@ -21,7 +22,13 @@ def model_of(randomize: Callable[..., nn.Module]) -> ModelOf:
 
     def make(*, restores: bool = False) -> DetailModel:
         config = StepConfig(
-            restores=restores, width=12, blocks=1, couplings=2, coupling_width=8, bins=4
+            restores=restores,
+            width=12,
+            blocks=1,
+            own_blocks=1,
+            couplings=2,
+            coupling_width=8,
+            bins=4,
         )
         model = DetailModel(config)
         randomize(model)

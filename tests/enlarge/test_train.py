@@ -11,37 +11,42 @@ import torch
 from torch.nn import functional as F
 
 from colorflow.enlarge import train as train_module
-from colorflow.enlarge.model import DEQUANTIZATION_STD, DetailModel, StepConfig
-from colorflow.enlarge.objective import DetailObjective, noisy
+from colorflow.enlarge.mean import MeanDoubling, StepConfig
+from colorflow.enlarge.model import DEQUANTIZATION_STD, DetailModel
+from colorflow.enlarge.objective import DetailObjective, MeanObjective, noisy
 from colorflow.enlarge.patches import PatchPack
-from colorflow.enlarge.train import Trainee, export_doublings, load_trained, train_doubling
+from colorflow.enlarge.train import (
+    Trainee,
+    doubling_of,
+    export_doublings,
+    load_trained,
+    train_doubling,
+)
 from colorflow.enlarge.weights import FIRST, LAST, RESTORE, load_enlarge_weights
 from colorflow.errors import TrainingError
 from colorflow.training import schedule
 from colorflow.training.run_folder import read_state
 from colorflow.training.schedule import Budget
-from colorflow.training.trainer import TrainConfig
+from colorflow.training.trainer import TrainConfig, Trainer
+from colorflow.training.until_budget import train_to_budget
 
 CONFIG = TrainConfig(batch=4, peak_rate=0.01, evaluate_every=4, dev_photos=8, autocast=False)
 
 
-def small(name: str, *, restores: bool = False, reduced: int = 0) -> Trainee:
-    shape = StepConfig(restores=restores, width=12, blocks=1, couplings=2, coupling_width=8, bins=4)
-    return Trainee(
-        build=lambda: DetailModel(shape),
-        objective=lambda: DetailObjective(name, shape.channels),
-        reduced=reduced,
-        damaged=restores,
+def small(name: str, *, restores: bool = False, reduced: int = 0) -> dict[str, Trainee]:
+    shape = StepConfig(
+        restores=restores, width=12, blocks=1, own_blocks=1, couplings=2, coupling_width=8, bins=4
     )
+    return doubling_of(name, shape, reduced=reduced)
 
 
 @pytest.fixture(autouse=True)
 def doublings(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, Trainee]]:
     """Small ones, one thread, and malloc as other tests expect it."""
     found = {
-        LAST: small(LAST),
-        FIRST: small(FIRST, reduced=1),
-        RESTORE: small(RESTORE, restores=True),
+        **small(LAST),
+        **small(FIRST, reduced=1),
+        **small(RESTORE, restores=True),
     }
     monkeypatch.setattr(train_module, "DOUBLINGS", found)
     monkeypatch.setattr(train_module, "keep_freed_memory", lambda: None)
@@ -73,23 +78,42 @@ def trained(
 def test_it_learns_and_resumes(
     patches_folder: Path, tmp_path: Path, doublings: dict[str, Trainee]
 ) -> None:
-    lines = trained(patches_folder, tmp_path / "run", doublings, steps=40)
-    dev = [float(line.split("dev ")[1].split()[0]) for line in lines]
-    assert len(dev) == 10
+    lines = trained(patches_folder, tmp_path / "run", doublings, steps=80)
+    for unit, part in (("squared L* units", lines[:10]), ("bits/dim", lines[10:])):
+        assert len(part) == 10
+        assert all("degraded" not in line and line.split(" *")[0].endswith(unit) for line in part)
+    dev = [float(line.split("dev ")[1].split()[0]) for line in lines[10:]]
     assert dev[-1] < dev[0] - 0.2
-    assert all(
-        "degraded" not in line and line.split(" *")[0].endswith("bits/dim") for line in lines
-    )
     assert (tmp_path / "run/last/grid.png").stat().st_size > 1000
-    again = trained(patches_folder, tmp_path / "run", doublings, steps=44)
-    assert again[0] == "last: goes on at step 40"
-    assert len(again) == 2
+    again = trained(patches_folder, tmp_path / "run", doublings, steps=88)
+    assert [again[0], again[2]] == [
+        "last-mean: goes on at step 40",
+        "last: goes on at step 40",
+    ]
+    assert len(again) == 4
+
+
+def test_the_flow_learns_what_the_mean_leaves(
+    patches_folder: Path, tmp_path: Path, doublings: dict[str, Trainee]
+) -> None:
+    """And the mean stays what it was after the first half."""
+    trained(patches_folder, tmp_path, doublings)
+    network = load_trained(tmp_path, "last-mean", doublings["last-mean"])[0]
+    model = load_trained(tmp_path, LAST, doublings[LAST])[0]
+    assert isinstance(model, DetailModel)
+    for name, x in network.state_dict().items():
+        assert torch.equal(x, model.mean.state_dict()[name]), name
+    assert model.mean.out.out.weight.abs().max() > 0
+    pack = PatchPack(patches_folder)
+    high, low = pack.batch(pack.rows("train", variant="whole"))
+    mean, result = model.mean.sample(low, 0.0), model.sample(low, 0.0)  # type: ignore[operator]
+    assert F.mse_loss(result, mean) < 0.2 * F.mse_loss(high, mean)
 
 
 def test_the_loss_is_bits_per_modeled_number(patches_folder: Path) -> None:
     pack = PatchPack(patches_folder)
     high, low = pack.batch(pack.rows("dev"))
-    model, objective = small(LAST).build(), DetailObjective(LAST, 3)
+    model, objective = small(LAST)[LAST].build(), DetailObjective(LAST, 3)
     objective.fit(model, high, low, torch.Generator().manual_seed(1))
     loss = objective.loss(model, high, low, torch.Generator().manual_seed(2))
     with_noise = noisy(high, torch.Generator().manual_seed(2))
@@ -100,28 +124,45 @@ def test_the_loss_is_bits_per_modeled_number(patches_folder: Path) -> None:
     assert floor < float(loss.mean().detach()) < floor + 6, "the entropy of the noise is the least"
 
 
+def test_the_mean_learns_what_the_linear_prediction_misses(patches_folder: Path) -> None:
+    pack = PatchPack(patches_folder)
+    high, low = pack.batch(pack.rows("train", variant="whole"))
+    network = MeanDoubling(StepConfig(width=12, blocks=1))
+    network.fit(high, low)
+    optimizer = torch.optim.Adam(network.parameters(), lr=0.01)
+    errors = []
+    for _ in range(60):
+        loss = MeanObjective("last-mean").loss(network, high, low, torch.Generator()).mean()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        errors.append(float(loss.detach()))
+    assert errors[-1] < 0.97 * errors[0]
+
+
 def test_the_linear_prediction_is_that_of_least_squares(patches_folder: Path) -> None:
     """As good as any other weights, and better than none."""
     pack = PatchPack(patches_folder)
     high, low = pack.batch(pack.rows("train", variant="whole"))
-    model = small(LAST).build()
-    assert isinstance(model, DetailModel)
-    without = model._residual(high, low).square().mean()
-    model.fit(high, low)
-    least = model._residual(high, low).square().mean()
+    network = MeanDoubling(StepConfig(width=12, blocks=1))
+    without = network(high, low).mean()
+    network.fit(high, low)
+    least = network(high, low).mean()
     assert least < 0.75 * without
-    weight = model.linear.weight.clone()
+    weight = network.linear.weight.clone()
     for seed in range(3):
         change = torch.randn(weight.shape, generator=torch.Generator().manual_seed(seed))
-        model.linear.weight.copy_(weight + 1e-3 * change)
-        assert model._residual(high, low).square().mean() > least
+        network.linear.weight.copy_(weight + 1e-3 * change)
+        assert network(high, low).mean() > least
 
 
 def test_temperature_0_is_better_than_bicubic_before_any_step(patches_folder: Path) -> None:
     pack = PatchPack(patches_folder)
-    model = small(LAST).build()
+    model = small(LAST)[LAST].build()
     assert isinstance(model, DetailModel)
-    model.fit(*pack.batch(pack.rows("train", variant="whole")))
+    batch = pack.batch(pack.rows("train", variant="whole"))
+    model.mean.fit(*batch)
+    model.fit(*batch)
     high, low = pack.batch(pack.rows("dev"))
     bicubic = F.interpolate(low, scale_factor=2, mode="bicubic")
     ours = model.eval().sample(low, 0.0)
@@ -133,21 +174,28 @@ def test_a_doubling_starts_from_another(
 ) -> None:
     run = tmp_path / "run"
     trained(patches_folder, run, doublings, steps=4)
-    best = load_trained(run, LAST, doublings[LAST])[0].state_dict()
     for name, whole in ((FIRST, True), (RESTORE, False)):
-        seen = {}
-        original = train_module.train_to_budget
+        seen: dict[str, dict[str, torch.Tensor]] = {}
 
-        def watch(trainer: object, *given: object, seen: dict = seen, do=original) -> None:  # type: ignore[type-arg, no-untyped-def]
-            seen.update({k: x.clone() for k, x in trainer.module.state_dict().items()})  # type: ignore[attr-defined]
+        def watch(trainer: Trainer, *given: object, seen: dict = seen, do=train_to_budget) -> None:  # type: ignore[type-arg, no-untyped-def]
+            state = trainer.module.state_dict()
+            seen[trainer.objective.folder] = {k: x.clone() for k, x in state.items()}
+            do(trainer, *given)
 
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(train_module, "train_to_budget", watch)
             trained(patches_folder, run, doublings, name, start=LAST)
-        same = {k for k, x in seen.items() if k in best and torch.equal(x, best[k])}
-        context = {k for k in best if k.startswith("context.")}
-        assert context <= same
-        assert (same == set(best)) == whole
+        for part in ("{}-mean", "{}"):
+            source, target = part.format(LAST), part.format(name)
+            best = load_trained(run, source, doublings[source])[0].state_dict()
+            now = seen[target]
+            same = {k for k, x in now.items() if k in best and torch.equal(x, best[k])}
+            assert {k for k in best if k.startswith("context.")} <= same
+            own = {k for k in best if not k.startswith("mean.")}
+            assert (own <= same) == whole
+        mean = load_trained(run, f"{name}-mean", doublings[f"{name}-mean"])[0].state_dict()
+        for key, x in mean.items():
+            assert torch.equal(seen[name][f"mean.{key}"], x), "the doubling's own mean"
 
 
 def test_export_writes_what_was_trained(
@@ -162,7 +210,7 @@ def test_export_writes_what_was_trained(
     found = load_enlarge_weights(file)
     assert set(found.models) == {LAST, FIRST}
     assert found.training[FIRST]["doubling"] == LAST
-    assert found.training[LAST]["steps"] == 8
+    assert found.training[LAST]["steps"] == 4
     state = read_state(run, LAST)
     assert state is not None
     for name, x in found.models[LAST].state_dict().items():

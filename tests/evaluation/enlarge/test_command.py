@@ -14,11 +14,12 @@ from PIL import Image
 from torch import nn
 
 from colorflow.cli import main
-from colorflow.enlarge.model import DetailModel, StepConfig
+from colorflow.enlarge.mean import StepConfig
+from colorflow.enlarge.model import DetailModel
 from colorflow.enlarge.weights import FIRST, LAST, save_enlarge_weights
 from colorflow.evaluation.enlarge import run as run_module
 
-SMALL = StepConfig(width=8, blocks=1, couplings=2, coupling_width=8, bins=4)
+SMALL = StepConfig(width=8, blocks=1, own_blocks=1, couplings=2, coupling_width=8, bins=4)
 
 
 @pytest.fixture(autouse=True)

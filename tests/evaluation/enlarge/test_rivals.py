@@ -13,18 +13,19 @@ from torch import nn
 from torch.nn import functional as F
 
 from colorflow.color.full_resolution import lightness_of
-from colorflow.enlarge.model import DetailModel, StepConfig
+from colorflow.enlarge.mean import MeanDoubling, StepConfig
+from colorflow.enlarge.model import DetailModel
 from colorflow.enlarge.train import train_doubling
 from colorflow.enlarge.weights import FIRST, LAST, EnlargeWeights
 from colorflow.errors import TrainingError
 from colorflow.evaluation.enlarge import rivals as rivals_module
 from colorflow.evaluation.enlarge.columns import columns_of, densities_of
-from colorflow.evaluation.enlarge.rivals import RIVALS, DeterministicDoubling, SRFlowDoubling
+from colorflow.evaluation.enlarge.rivals import RIVALS, SRFlowDoubling
 from colorflow.training.schedule import Budget
 from colorflow.training.trainer import TrainConfig
 from tests.enlarge.made_up_patches import write_patches
 
-SMALL = StepConfig(width=8, blocks=1, couplings=2, coupling_width=8, bins=4)
+SMALL = StepConfig(width=8, blocks=1, own_blocks=1, couplings=2, coupling_width=8, bins=4)
 
 
 @pytest.fixture(autouse=True)
@@ -48,7 +49,7 @@ def test_the_deterministic_network_keeps_the_means(
     photos: tuple[torch.Tensor, torch.Tensor], randomize: Callable[..., nn.Module]
 ) -> None:
     high, low = photos
-    network = DeterministicDoubling()
+    network = MeanDoubling(SMALL)
     randomize(network)
     result = network.sample(low, 1.0)
     assert torch.equal(result, network.sample(low, 0.0))
