@@ -8,13 +8,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
+from typing import Protocol, cast
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from PIL import Image
-from torch import nn
+from torch import Tensor
 
 from colorflow.enlarge.model import in_range
 from colorflow.enlarge.objective import ConditionalPhotos
@@ -129,22 +129,35 @@ def _doublings(
     return enlarge
 
 
+class ConditionalDensity(Protocol):
+    """A conditional flow: (B, 1, 2H, 2W) L* given (B, 1, H, W), to latents and back."""
+
+    def __call__(self, high: Tensor, low: Tensor) -> Tensor:
+        """Log densities, nats per L* unit, (B,)."""
+
+    def encode(self, high: Tensor, low: Tensor) -> Tensor:
+        """Latents."""
+
+    def decode(self, latents: Tensor, low: Tensor) -> Tensor:
+        """The photos again."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Density:
     """A density of photos at twice the resolution.
 
     Attributes:
-        module: gives log densities of (B, 1, 2H, 2W) given (B, 1, H, W), nats per L* unit.
+        flow: the conditional flow.
         of_details: whether the means of the cells are given and not modeled.
     """
 
-    module: nn.Module
+    flow: ConditionalDensity
     of_details: bool
 
 
 def densities_of(weights: EnlargeWeights, side: int, rivals: Path | None) -> Mapping[str, Density]:
     """The densities of one doubling, by the beginning of their columns' names."""
-    found = {"ours": Density(module=weights.models[LAST], of_details=True)}
+    found = {"ours": Density(flow=weights.models[LAST], of_details=True)}
     if rivals is not None:
-        found["SRFlow"] = Density(module=srflow_of(rivals, side), of_details=False)
+        found["SRFlow"] = Density(flow=srflow_of(rivals, side), of_details=False)
     return found

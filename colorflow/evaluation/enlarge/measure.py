@@ -113,8 +113,10 @@ def measures_of(samples: Lightness, truth: Lightness, scale: int, judge: Judge) 
 
 
 @torch.inference_mode()
-def bits_per_dim(density: Density, truth: Lightness, generator: torch.Generator) -> float:
-    """Bits per pixel of the photo at twice the resolution.
+def measures_of_density(
+    density: Density, truth: Lightness, generator: torch.Generator
+) -> dict[str, float]:
+    """Bits per pixel of the photo at twice the resolution, and the largest inverse error, in L*.
 
     The density is that of the photo with Gaussian noise of std 0.2 on every pixel, per L* unit. A
     flow of details does not model the means of the cells, which are given but for their noise; the
@@ -123,13 +125,17 @@ def bits_per_dim(density: Density, truth: Lightness, generator: torch.Generator)
     high = torch.from_numpy(truth)[None, None]
     low = torch.from_numpy(reduced(truth, 2))[None, None]
     noisy = high + DEQUANTIZATION_STD * torch.randn(high.shape, generator=generator)
-    nats = -float(density.module(noisy, low))
+    nats = -float(density.flow(noisy, low))
     if density.of_details:
         noise = torch.from_numpy(reduced((noisy - high)[0, 0].numpy(), 2))
         std = DEQUANTIZATION_STD / 2
         per_mean = 0.5 * (noise / std) ** 2 + math.log(std) + 0.5 * math.log(2 * math.pi)
         nats += float((per_mean + math.log(2)).sum())  # log 2: the Haar step's
-    return nats / (high.numel() * math.log(2))
+    again = density.flow.decode(density.flow.encode(noisy, low), low)
+    return {
+        "bits_per_dim": nats / (high.numel() * math.log(2)),
+        "inverse_error": float((again - noisy).abs().max()),
+    }
 
 
 def octaves_of(lightness: Lightness) -> NDArray[np.float64]:

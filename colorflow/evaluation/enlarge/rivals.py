@@ -68,12 +68,25 @@ class SRFlowDoubling(nn.Module):
         log_prob: Tensor = self.flow(x, self._context(low))
         return log_prob + ladj
 
+    def encode(self, high: Tensor, low: Tensor) -> Tensor:
+        """Latents (B, 4HW) of a photo; `decode` makes the photo again."""
+        x, _ = self.standardize(high - self._interpolated(low))
+        latents: Tensor = self.flow.bijection(x, self._context(low))[0]
+        return latents
+
+    def decode(self, latents: Tensor, low: Tensor) -> Tensor:
+        """The photo (B, 1, 2H, 2W) that latents stand for."""
+        return self._photo(self.flow.bijection.inverse(latents, self._context(low))[0], low)
+
     def sample(
         self, low: Tensor, temperature: float, generator: torch.Generator | None = None
     ) -> Tensor:
         """Samples (B, 1, 2H, 2W); their side must be that of the constructor."""
         context = self._context(low)
         x = self.flow.sample(len(low), context, temperature=temperature, generator=generator)
+        return self._photo(x, low)
+
+    def _photo(self, x: Tensor, low: Tensor) -> Tensor:
         high: Tensor = self.standardize.inverse(x)[0] + self._interpolated(low)
         return high
 

@@ -29,9 +29,9 @@ from colorflow.evaluation.enlarge.measure import (
     SAMPLES,
     SIDE,
     Measures,
-    bits_per_dim,
     measure,
     measures_of,
+    measures_of_density,
     reduced,
     square_of,
 )
@@ -97,7 +97,7 @@ def run_enlarge_evaluation(
     densities = densities_of(loaded, SIDE, rivals) if scale == 2 else {}
     names = [*(column.name for column in columns), _TRUTH]
     records: dict[str, list[Measures]] = {name: [] for name in names}
-    bits: dict[str, list[float]] = {name: [] for name in densities}
+    of_densities: dict[str, list[dict[str, float]]] = {name: [] for name in densities}
     rows, left_out = [], []
     files = photos_of(folder, limit)
     every = max(1, -(-len(files) // _SHEET_ROWS))
@@ -116,12 +116,12 @@ def run_enlarge_evaluation(
             shown.append(samples[0])
         records[_TRUTH].append(measures_of(truth[None], truth, scale, judge))
         for name, density in densities.items():
-            bits[name].append(bits_per_dim(density, truth, generator))
+            of_densities[name].append(measures_of_density(density, truth, generator))
         if number % every == 0:
             rows.append(row_of([_picture(one) for one in [*shown, truth]], _GAP))
     if not rows:
         raise EvaluationError(f"{folder}: no photo of at least {SIDE} x {SIDE} pixels")
-    table = table_of(records, bits, seed)
+    table = table_of(records, of_densities, seed)
     about = about_measurement(loaded.digest, command)
     settings = {"scale": scale, "photos": len(records[_TRUTH]), "samples": SAMPLES, "seed": seed}
     write_text(json_file, _as_json(table, {**settings, "left_out": left_out, **about}), EVALUATION)
@@ -133,13 +133,15 @@ def run_enlarge_evaluation(
 
 
 def table_of(
-    records: Mapping[str, Sequence[Measures]], bits: Mapping[str, Sequence[float]], seed: int
+    records: Mapping[str, Sequence[Measures]],
+    of_densities: Mapping[str, Sequence[Mapping[str, float]]],
+    seed: int,
 ) -> Table:
     """Means over photos with their standard errors, by column and metric.
 
     Args:
         records: of every column and of the truth, photo by photo.
-        bits: bits/dim by the beginning of a random column's name, photo by photo.
+        of_densities: by the beginning of a random column's name, photo by photo.
         seed: of the bootstrap.
     """
     truth = records[_TRUTH]
@@ -162,9 +164,11 @@ def table_of(
             terms = kernel_terms(true_features, np.stack([one.features for one in measured]))
             own["kd_lite2"] = bootstrap.estimate(mean_of_pairs(terms))
         table[name] = own
-    for name, per_photo in bits.items():
+    for name, per_photo in of_densities.items():
         last = [column for column in table if column.startswith(name)][-1]
-        table[last]["bits_per_dim"] = bootstrap.estimate(mean_of(np.array(per_photo)))
+        for metric in per_photo[0]:
+            values = np.array([one[metric] for one in per_photo])
+            table[last][metric] = bootstrap.estimate(mean_of(values))
     return table
 
 

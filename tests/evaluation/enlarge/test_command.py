@@ -64,7 +64,8 @@ def test_numbers_and_sheet(
     assert columns["ours, 1"]["LR_PSNR"]["value"] > 100, "the means are kept"
     assert columns["bicubic"]["LR_PSNR"]["value"] < 60
     assert 20 < columns["bicubic"]["PSNR"]["value"] < 40
-    assert ("bits_per_dim" in columns["ours, 1"]) == (scale == 2)
+    for metric in ("bits_per_dim", "inverse_error"):
+        assert (metric in columns["ours, 1"]) == (scale == 2)
     pixels = np.asarray(Image.open(sheet))
     assert pixels.shape[:2] == (2 * 260, 8 * 260), "given, six columns, truth"
     first = json_file.read_bytes()

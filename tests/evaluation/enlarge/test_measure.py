@@ -18,8 +18,8 @@ from colorflow.evaluation.enlarge.measure import (
     BORDER,
     SAMPLES,
     SIDE,
-    bits_per_dim,
     measures_of,
+    measures_of_density,
     octaves_of,
     reduced,
     square_of,
@@ -111,14 +111,24 @@ class Normal(nn.Module):
         )
         return torch.tensor([log_prob])
 
+    def encode(self, high: Tensor, low: Tensor) -> Tensor:
+        return high
+
+    def decode(self, latents: Tensor, low: Tensor) -> Tensor:
+        """One pixel is wrong."""
+        back = latents.clone()
+        back[0, 0, 3, 5] += 0.25
+        return back
+
 
 @pytest.mark.parametrize("of_details", [False, True])
 def test_bits_per_dim_of_the_noise_itself(*, of_details: bool) -> None:
     """A density that knows the photo has the entropy of the noise, whichever numbers it models."""
     high = torch.from_numpy(TRUTH)[None, None]
     density = Density(
-        module=Normal(high, DEQUANTIZATION_STD, of_details=of_details), of_details=of_details
+        flow=Normal(high, DEQUANTIZATION_STD, of_details=of_details), of_details=of_details
     )
-    bits = bits_per_dim(density, TRUTH, torch.Generator().manual_seed(0))
+    found = measures_of_density(density, TRUTH, torch.Generator().manual_seed(0))
     entropy = float(stats.norm(scale=DEQUANTIZATION_STD).entropy()) / math.log(2)
-    assert bits == pytest.approx(entropy, abs=0.01)
+    assert found["bits_per_dim"] == pytest.approx(entropy, abs=0.01)
+    assert found["inverse_error"] == pytest.approx(0.25, abs=1e-3)
