@@ -94,8 +94,8 @@ def train_doubling(
         pack_folder: made by `python -m data_prep PHOTOS -o PACK --patches`.
         run_folder: gets a folder for each trainee with checkpoint, curve and samples.
         trainees: what can be trained.
-        start: a doubling of the run to start from, if it has the same shape, otherwise to take the
-            context network of; None for new weights.
+        start: a doubling of the run to start from: its flow for a flow, its mean for all else; the
+            context network alone where the shapes differ. None for new weights.
         config: the recipe, the same for all of a run.
         budget: of this training; minutes are those of `processor_seconds`.
         say: gets one line per evaluation.
@@ -121,7 +121,7 @@ def train_doubling(
             module.to(device), objective, pack, config, device, clock=processor_seconds
         )
         if start is not None and not run.has_begun(objective.folder):
-            source = MEAN.format(start) if part == mean else start
+            source = start if isinstance(module, DetailModel) else MEAN.format(start)
             trainer.start_from(module.state_dict() | _shared(run_folder, source, module))
         train_to_budget(trainer, run, budget.share(1 / len(parts)), say)
 

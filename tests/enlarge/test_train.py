@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -196,6 +197,21 @@ def test_a_doubling_starts_from_another(
         mean = load_trained(run, f"{name}-mean", doublings[f"{name}-mean"])[0].state_dict()
         for key, x in mean.items():
             assert torch.equal(seen[name][f"mean.{key}"], x), "the doubling's own mean"
+
+
+def test_a_network_that_is_compared_starts_from_the_mean(
+    patches_folder: Path, tmp_path: Path, doublings: dict[str, Trainee]
+) -> None:
+    trained(patches_folder, tmp_path, doublings, steps=4)
+    rival = replace(doublings["last-mean"], objective=lambda: MeanObjective("rival"))
+    trained(patches_folder, tmp_path, {"rival": rival}, "rival", steps=1, start=LAST)
+    mean = load_trained(tmp_path, "last-mean", rival)[0].state_dict()
+    state = read_state(tmp_path, "rival")
+    assert state is not None
+    for name, x in state["best"].items():
+        # One step of AdamW at the start of the warm-up.
+        assert torch.allclose(x, mean[name], atol=2 * CONFIG.peak_rate), name
+    assert mean["out.out.weight"].abs().max() > 0
 
 
 def test_export_writes_what_was_trained(
