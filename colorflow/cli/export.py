@@ -37,7 +37,7 @@ def add_export(commands: Commands) -> None:
         "vividness that temperatures below 1 take away (default: %(default)g)",
     )
     parser.add_argument(
-        "--rest",
+        "--other-levels",
         type=a_path,
         metavar="WEIGHTS",
         help="weights file that supplies the levels and late blocks that the run has not trained",
@@ -54,7 +54,7 @@ def _export(arguments: argparse.Namespace) -> int:
         pack_folder=arguments.pack,
         temperatures=arguments.temperatures,
         gain=arguments.gain,
-        fallback=arguments.rest,
+        fallback=arguments.other_levels,
         say=lambda line: print(line, flush=True),
     )
     return 0

@@ -96,7 +96,7 @@ def train_doubling(
         trainees: what can be trained.
         start: a doubling of the run to start from: its flow for a flow, its mean for all else; the
             context network alone where the shapes differ. None for new weights.
-        config: the recipe, the same for all of a run.
+        config: settings, the same for all of a run.
         budget: of this training; minutes are those of `processor_seconds`.
         say: gets one line per evaluation.
 

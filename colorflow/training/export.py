@@ -212,7 +212,7 @@ def _load_late_blocks(
     if weights is None:
         raise TrainingError(
             f"{run_folder}: its late blocks came from elsewhere; name the weights file that has "
-            "them with --rest"
+            "them with --other-levels"
         )
     try:
         pyramid.late_blocks.load_state_dict(weights)

@@ -101,9 +101,9 @@ def measures_of(samples: Lightness, truth: Lightness, scale: int, judge: Judge) 
         "energy_score": _energy_score(inside, true),
     }
     if len(samples) > 1:
-        drawn = torch.from_numpy(inside)
-        values["diversity"] = float(drawn.std(0).mean())
-        values["coverage_90"] = coverage(drawn, torch.from_numpy(true), _NOMINAL)
+        sampled = torch.from_numpy(inside)
+        values["diversity"] = float(sampled.std(0).mean())
+        values["coverage_90"] = coverage(sampled, torch.from_numpy(true), _NOMINAL)
     picture = square_picture(np.repeat(_gray(inside[0])[..., None], 3, 2))
     return Measures(
         values=values,
@@ -161,10 +161,10 @@ def octaves_of(lightness: Lightness) -> NDArray[np.float64]:
 
 def _energy_score(samples: Lightness, truth: Lightness) -> float:
     """In L* units; for a single result the root mean square error."""
-    drawn, target = torch.from_numpy(samples)[None], torch.from_numpy(truth)[None]
+    sampled, target = torch.from_numpy(samples)[None], torch.from_numpy(truth)[None]
     if len(samples) == 1:
-        return float((drawn[0, 0] - target[0]).square().mean().sqrt())
-    return float(energy_score(drawn, target))
+        return float((sampled[0, 0] - target[0]).square().mean().sqrt())
+    return float(energy_score(sampled, target))
 
 
 def _psnr(true: Lightness, other: Lightness) -> float:
