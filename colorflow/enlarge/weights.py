@@ -20,7 +20,7 @@ from colorflow.enlarge.model import DetailModel
 from colorflow.errors import WeightsError
 from colorflow.model.tensors import HEADER_DAMAGE, load_tensors, read_header, write_tensors
 
-FORMAT = "colorflow-enlarge-1"
+FORMAT = "colorflow-enlarge-2"
 FIRST, LAST, RESTORE = "first", "last", "restore"
 """Doublings: the first of two, the last (or only) one, and a first or only one that restores."""
 
