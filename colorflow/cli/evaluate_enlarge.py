@@ -34,10 +34,10 @@ def add_evaluate_enlarge(commands: Commands) -> None:
         help="contact sheet (.jpg, .png) at 100 %%: what was given, the columns, the truth",
     )
     parser.add_argument(
-        "--rivals",
+        "--srflow",
         type=a_path,
         metavar="RUN",
-        help="run of `train-enlarge` with `deterministic` and `srflow`, to compare with them",
+        help="run of `train-enlarge srflow`, to compare with SRFlow's architecture",
     )
     parser.add_argument(
         "--limit",
@@ -55,7 +55,7 @@ def _evaluate_enlarge(arguments: argparse.Namespace) -> int:
     from colorflow.files import ENLARGE_WEIGHTS, default_weights
 
     words = ["colorflow", "evaluate-enlarge", str(arguments.folder)]
-    for name in ("scale", "json", "sheet", "rivals", "limit", "seed", "weights"):
+    for name in ("scale", "json", "sheet", "srflow", "limit", "seed", "weights"):
         if (value := getattr(arguments, name)) is not None:
             words += [f"--{name}", str(value)]
     run_enlarge_evaluation(
@@ -64,7 +64,7 @@ def _evaluate_enlarge(arguments: argparse.Namespace) -> int:
         json_file=arguments.json,
         sheet_file=arguments.sheet,
         weights=arguments.weights or default_weights(ENLARGE_WEIGHTS),
-        rivals=arguments.rivals,
+        srflow_run=arguments.srflow,
         limit=arguments.limit,
         seed=arguments.seed,
         command=shlex.join(words),

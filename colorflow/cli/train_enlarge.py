@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from colorflow.cli.arguments import Commands
 
 _DOUBLINGS = ("last", "first", "restore")
-_RIVALS = ("deterministic", "srflow")
+_RIVALS = ("srflow",)
 _DEV_PATCHES = 256
 """Dev patches of an evaluation, at most."""
 _say = partial(print, flush=True)
@@ -31,8 +31,8 @@ def add_train_enlarge(commands: Commands) -> None:
         choices=(*_DOUBLINGS, *_RIVALS),
         metavar="NAME",
         help="last: to twice the resolution, or the second step to four times; first: the first "
-        "step to four times; restore: a first step that takes damage out; deterministic, srflow: "
-        "what ours is compared with",
+        "step to four times; restore: a first step that takes damage out; srflow: what ours is "
+        "compared with",
     )
     add_training(parser, one_pack=True)
     parser.set_defaults(batch=8, evaluate_every=240.0)
@@ -55,14 +55,14 @@ def _train(arguments: argparse.Namespace) -> int:
     from dataclasses import replace
 
     from colorflow.enlarge.train import DOUBLINGS, train_doubling
-    from colorflow.evaluation.enlarge.rivals import RIVALS
+    from colorflow.evaluation.enlarge.srflow import COMPARED
     from colorflow.training.schedule import Budget
 
     train_doubling(
         arguments.name,
         arguments.packs[0],
         arguments.output,
-        trainees=DOUBLINGS | RIVALS,
+        trainees=DOUBLINGS | COMPARED,
         start=arguments.start,
         config=replace(train_config_of(arguments), dev_photos=_DEV_PATCHES),
         budget=Budget(minutes=arguments.minutes),

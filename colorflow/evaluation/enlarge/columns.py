@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol, cast
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -20,7 +20,7 @@ from colorflow.enlarge.model import in_range
 from colorflow.enlarge.objective import ConditionalPhotos
 from colorflow.enlarge.train import load_trained
 from colorflow.enlarge.weights import FIRST, LAST, EnlargeWeights
-from colorflow.evaluation.enlarge.rivals import RIVALS, SRFlowDoubling
+from colorflow.evaluation.enlarge.srflow import COMPARED, SRFLOW, SRFlowDoubling
 
 Lightness = NDArray[np.float32]
 TEMPERATURES = (0.0, 0.8, 0.9, 1.0)
@@ -44,32 +44,30 @@ class DetailColumn:
 
 
 def columns_of(
-    scale: int, weights: EnlargeWeights, side: int, rivals: Path | None
+    scale: int, weights: EnlargeWeights, side: int, srflow_run: Path | None
 ) -> list[DetailColumn]:
     """The columns of the table, without the truth.
 
     Args:
-        scale: 2 or 4; four times is two doublings, also for the rivals.
-        weights: ours.
+        scale: 2 or 4; four times is two doublings, also for what ours is compared with.
+        weights: ours; the networks that predict their means are the deterministic column.
         side: pixels of the results, which are squares.
-        rivals: a run of `colorflow train-enlarge` that has trained them, or None to leave them out.
+        srflow_run: of `colorflow train-enlarge srflow`, or None to leave SRFlow's out.
 
     Raises:
-        TrainingError: if the rivals are not trained.
+        TrainingError: if SRFlow's architecture is not trained.
     """
+    sides = [side] if scale == 2 else [side // 2, side]
+    models = [weights.models[name] for name in ([LAST] if scale == 2 else [FIRST, LAST])]
     columns = [
         DetailColumn(name="bicubic", enlarge=_resized(scale, Image.Resampling.BICUBIC)),
         DetailColumn(name="Lanczos", enlarge=_resized(scale, Image.Resampling.LANCZOS)),
+        DetailColumn(
+            name="deterministic", enlarge=_doublings([model.mean for model in models], 0.0)
+        ),
     ]
-    sides = [side] if scale == 2 else [side // 2, side]
-    if rivals is not None:
-        network = cast(
-            ConditionalPhotos, load_trained(rivals, "deterministic", RIVALS["deterministic"])[0]
-        )
-        columns.append(
-            DetailColumn(name="deterministic", enlarge=_doublings([network] * len(sides), 0.0))
-        )
-        flows = [cast(ConditionalPhotos, srflow_of(rivals, side)) for side in sides]
+    if srflow_run is not None:
+        flows = [srflow_of(srflow_run, side) for side in sides]
         columns += [
             DetailColumn(
                 name=f"SRFlow, {temperature:g}",
@@ -78,7 +76,6 @@ def columns_of(
             )
             for temperature in (0.0, SRFLOW_TEMPERATURE)
         ]
-    models = [weights.models[name] for name in ([LAST] if scale == 2 else [FIRST, LAST])]
     columns += [
         DetailColumn(
             name=f"ours, {temperature:g}",
@@ -90,13 +87,13 @@ def columns_of(
     return columns
 
 
-def srflow_of(rivals: Path, side: int) -> SRFlowDoubling:
+def srflow_of(run: Path, side: int) -> SRFlowDoubling:
     """SRFlow's architecture from a run, for photos of a side in pixels.
 
     Raises:
         TrainingError: if it is not trained.
     """
-    trained, _ = load_trained(rivals, "srflow", RIVALS["srflow"])
+    trained, _ = load_trained(run, SRFLOW, COMPARED[SRFLOW])
     module = SRFlowDoubling(side)
     module.load_state_dict(trained.state_dict())
     return module.eval().requires_grad_(False)
@@ -129,7 +126,7 @@ def _doublings(
     return enlarge
 
 
-class ConditionalDensity(Protocol):
+class DetailDensity(Protocol):
     """A conditional flow: (B, 1, 2H, 2W) L* given (B, 1, H, W), to latents and back."""
 
     def __call__(self, high: Tensor, low: Tensor) -> Tensor:
@@ -151,13 +148,15 @@ class Density:
         of_details: whether the means of the cells are given and not modeled.
     """
 
-    flow: ConditionalDensity
+    flow: DetailDensity
     of_details: bool
 
 
-def densities_of(weights: EnlargeWeights, side: int, rivals: Path | None) -> Mapping[str, Density]:
+def densities_of(
+    weights: EnlargeWeights, side: int, srflow_run: Path | None
+) -> Mapping[str, Density]:
     """The densities of one doubling, by the beginning of their columns' names."""
     found = {"ours": Density(flow=weights.models[LAST], of_details=True)}
-    if rivals is not None:
-        found["SRFlow"] = Density(flow=srflow_of(rivals, side), of_details=False)
+    if srflow_run is not None:
+        found["SRFlow"] = Density(flow=srflow_of(srflow_run, side), of_details=False)
     return found

@@ -65,7 +65,7 @@ def run_enlarge_evaluation(
     json_file: Path,
     sheet_file: Path | None,
     weights: Path,
-    rivals: Path | None,
+    srflow_run: Path | None,
     limit: int | None,
     seed: int,
     command: str,
@@ -78,7 +78,7 @@ def run_enlarge_evaluation(
         json_file: for the numbers.
         sheet_file: for the squares at 100 %, or None.
         weights: an enlarging weights file.
-        rivals: run of `colorflow train-enlarge` with the networks to compare with, or None.
+        srflow_run: of `colorflow train-enlarge srflow`, or None.
         limit: largest number of photos, or None for all.
         seed: of samples and noise.
         command: repeats the measurement.
@@ -87,14 +87,14 @@ def run_enlarge_evaluation(
         EvaluationError: if there is nothing to measure, the judge is missing, or a file cannot be
             written.
         WeightsError: if the weights cannot be read.
-        TrainingError: if the rivals are not trained.
+        TrainingError: if SRFlow's architecture is not trained.
     """
     keep_freed_memory()
     check_destination(json_file, EVALUATION)
     check_destination(sheet_file, SHEET)
     judge, loaded = Judge(), load_enlarge_weights(weights)
-    columns = columns_of(scale, loaded, SIDE, rivals)
-    densities = densities_of(loaded, SIDE, rivals) if scale == 2 else {}
+    columns = columns_of(scale, loaded, SIDE, srflow_run)
+    densities = densities_of(loaded, SIDE, srflow_run) if scale == 2 else {}
     names = [*(column.name for column in columns), _TRUTH]
     records: dict[str, list[Measures]] = {name: [] for name in names}
     of_densities: dict[str, list[dict[str, float]]] = {name: [] for name in densities}

@@ -67,7 +67,7 @@ def test_numbers_and_sheet(
     for metric in ("bits_per_dim", "inverse_error"):
         assert (metric in columns["ours, 1"]) == (scale == 2)
     pixels = np.asarray(Image.open(sheet))
-    assert pixels.shape[:2] == (2 * 260, 8 * 260), "given, six columns, truth"
+    assert pixels.shape[:2] == (2 * 260, 9 * 260), "given, seven columns, truth"
     first = json_file.read_bytes()
     assert main(shlex.split(results["command"])[1:]) == 0
     again, before = json.loads(json_file.read_text()), json.loads(first)

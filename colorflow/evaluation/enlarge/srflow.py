@@ -1,7 +1,6 @@
-"""What our doubling is compared with: a deterministic network, and SRFlow's architecture.
+"""What our doubling is compared with: SRFlow's architecture.
 
-The deterministic network is the one that predicts the mean in ours, trained all of the minutes.
-SRFlow's has the context network and the linear prediction of ours. All learn from the same patches.
+It has the context network and the linear prediction of ours, and learns from the same patches.
 
 Dimensions: B patches, H and W the pixels of the low resolution.
 """
@@ -14,8 +13,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from colorflow.enlarge.mean import ContextNetwork, LinearPrediction, MeanDoubling, StepConfig
-from colorflow.enlarge.objective import DetailObjective, MeanObjective
+from colorflow.enlarge.mean import ContextNetwork, LinearPrediction, StepConfig
+from colorflow.enlarge.objective import DetailObjective
 from colorflow.enlarge.patches import SIDE
 from colorflow.enlarge.train import Trainee
 from colorflow.flows import Flow, Haar, Squeeze, Standardize
@@ -100,12 +99,10 @@ class SRFlowDoubling(nn.Module):
         return high
 
 
-RIVALS = {
-    "deterministic": Trainee(
-        build=lambda: MeanDoubling(CONFIG), objective=lambda: MeanObjective("deterministic")
-    ),
-    "srflow": Trainee(
-        build=SRFlowDoubling, objective=lambda: DetailObjective("srflow", _NUMBERS_OF_PHOTO)
+SRFLOW = "srflow"
+COMPARED = {
+    SRFLOW: Trainee(
+        build=SRFlowDoubling, objective=lambda: DetailObjective(SRFLOW, _NUMBERS_OF_PHOTO)
     ),
 }
-"""By name; they learn from the patches of the last doubling."""
+"""By name; it learns from the patches of the last doubling."""

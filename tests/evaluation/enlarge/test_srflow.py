@@ -1,4 +1,4 @@
-"""What ours is compared with: a mean, and a density of the whole photo."""
+"""What ours is compared with: its own mean, and a density of the whole photo."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from colorflow.enlarge.model import DetailModel
 from colorflow.enlarge.train import train_doubling
 from colorflow.enlarge.weights import FIRST, LAST, EnlargeWeights
 from colorflow.errors import TrainingError
-from colorflow.evaluation.enlarge import rivals as rivals_module
+from colorflow.evaluation.enlarge import srflow as srflow_module
 from colorflow.evaluation.enlarge.columns import columns_of, densities_of
-from colorflow.evaluation.enlarge.rivals import RIVALS, SRFlowDoubling
+from colorflow.evaluation.enlarge.srflow import COMPARED, SRFlowDoubling
 from colorflow.training.schedule import Budget
 from colorflow.training.trainer import TrainConfig
 from tests.enlarge.made_up_patches import write_patches
@@ -30,9 +30,9 @@ SMALL = StepConfig(width=8, blocks=1, own_blocks=1, couplings=2, coupling_width=
 
 @pytest.fixture(autouse=True)
 def _small(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rivals_module, "CONFIG", SMALL)
-    monkeypatch.setattr(rivals_module, "_SRFLOW_DEPTH", 1)
-    monkeypatch.setattr(rivals_module, "_SRFLOW_WIDTH", 8)
+    monkeypatch.setattr(srflow_module, "CONFIG", SMALL)
+    monkeypatch.setattr(srflow_module, "_SRFLOW_DEPTH", 1)
+    monkeypatch.setattr(srflow_module, "_SRFLOW_WIDTH", 8)
 
 
 @pytest.fixture
@@ -45,7 +45,7 @@ def photos() -> tuple[torch.Tensor, torch.Tensor]:
 
 
 @torch.no_grad()
-def test_the_deterministic_network_keeps_the_means(
+def test_the_mean_keeps_the_means_of_cells(
     photos: tuple[torch.Tensor, torch.Tensor], randomize: Callable[..., nn.Module]
 ) -> None:
     high, low = photos
@@ -103,17 +103,17 @@ def test_columns_of_a_run(tmp_path: Path, randomize: Callable[..., nn.Module]) -
     for model in models.values():
         randomize(model, 0.1)
     weights = EnlargeWeights(models=models, training={}, digest="0" * 16)
-    with pytest.raises(TrainingError, match="deterministic has no evaluated weights"):
+    with pytest.raises(TrainingError, match="srflow has no evaluated weights"):
         columns_of(2, weights, 32, run)
     config = TrainConfig(batch=4, evaluate_every=1, dev_photos=4, autocast=False)
-    for name in RIVALS:
+    for name in COMPARED:
         train_doubling(
-            name, pack, run, trainees=RIVALS, config=config, budget=Budget(steps=2), say=print
+            name, pack, run, trainees=COMPARED, config=config, budget=Budget(steps=2), say=print
         )
     low = np.full((8, 8), 50, np.float32)
-    for scale, rivals in ((2, run), (4, run), (4, None)):
-        columns = columns_of(scale, weights, 8 * scale, rivals)
-        assert len(columns) == 9 - 3 * (rivals is None)
+    for scale, srflow_run in ((2, run), (4, run), (4, None)):
+        columns = columns_of(scale, weights, 8 * scale, srflow_run)
+        assert len(columns) == 9 - 2 * (srflow_run is None)
         for column in columns:
             result = column.enlarge(low, 2 if column.random else 1, torch.Generator())
             assert result.shape == (1 + column.random, 8 * scale, 8 * scale), column.name
