@@ -68,7 +68,7 @@ def test_it_learns_photos_by_heart(
     first, _, last = (trainer.train(LONG, step) for step in (5, 35, 45))
     assert (trainer.step, trainer.skipped) == (45, 0)
     entropy = numbers / 2 * math.log(2 * math.pi * math.e)
-    assert 0.99 * entropy < last < first - gain
+    assert 0.99 * entropy < last < first - gain / 4, "with dropout, the mean of ten steps"
     assert trainer.evaluate("train") < before - gain
 
 
