@@ -101,7 +101,7 @@ def test_the_visitor_s_own_photo_and_other_seeds(
     visitor = Visitor(browser, server)
     visitor.colorize(gray)
     visitor.one("#view").get_by_label("Single samples").check()
-    expect(visitor.one("#gallery .selected")).to_have_text("Seed 0", timeout=PATIENCE)
+    expect(visitor.one("#gallery .selected")).to_have_text("Sample 1", timeout=PATIENCE)
     visitor.expect_text("#status", "4 colorings in")
     visitor.one("#gallery .thumbnail-item").nth(2).click()
     expect(visitor.one("#download")).to_be_enabled(timeout=PATIENCE)

@@ -125,7 +125,7 @@ def test_they_come_one_by_one_and_cancel_keeps_them(
     visitor = Streamer(browser, server)
     expect(visitor.one("#cancel")).to_be_hidden()
     visitor.begin(stepped, 8, there=1)
-    expect(visitor.one("#gallery .selected")).to_have_text("Seed 0")
+    expect(visitor.one("#gallery .selected")).to_have_text("Sample 1")
     expect(visitor.one("#compare img")).to_have_count(2, timeout=PATIENCE)
     expect(visitor.one("#status progress")).to_be_visible()
     visitor.let(1)
@@ -204,7 +204,7 @@ def test_coloring_anew_in_the_middle_starts_anew(
     visitor.let(3)  # the one that was being made, and the two new ones
     visitor.expect_text("#status", "2 colorings in")
     expect(visitor.one("#gallery .caption-label")).to_have_text(
-        ["Seed 10", "Seed 11"], timeout=PATIENCE
+        ["Sample 1", "Sample 2"], timeout=PATIENCE
     )
     assert not list(server.temporary.glob(f"{GO}*"))
     assert visitor.faults == []
@@ -230,7 +230,7 @@ def test_updates_that_come_all_at_once_are_all_shown(
         visitor.page.wait_for_function(f"window.arrived.includes('{n} colorings in')")
         visitor.page.evaluate("window.goOn()")
         visitor.expect_text("#status", f"{n} colorings in")
-        captions = [f"Seed {seed + i}" for i in range(n)]
+        captions = [f"Sample {1 + i}" for i in range(n)]
         expect(visitor.one("#gallery .caption-label")).to_have_text(captions, timeout=PATIENCE)
         first = visitor.one("#gallery .thumbnail-item img").first.get_attribute("src")
         compared = visitor.one("#compare img").first
