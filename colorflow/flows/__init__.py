@@ -18,6 +18,7 @@ trace.py        estimators of the log-determinant of residual blocks
 planar.py       planar and radial flows
 history.py      Tabak & Turner's radial steps, Rippel & Adams' deep density model
 shape.py        squeeze, Haar, reshape, the multi-scale split
+lifting.py      wavelet steps whose bands overlap
 dequantization.py  whole numbers made continuous
 kriging.py      known values pull the rest of a grid along
 networks.py     what couplings compute their parameters with
@@ -58,6 +59,7 @@ from colorflow.flows.elementwise import (
 )
 from colorflow.flows.history import RippelAdams, TabakTurner
 from colorflow.flows.kriging import KrigingUpdate
+from colorflow.flows.lifting import CDF53, AverageInterpolation
 from colorflow.flows.linear import ActNorm, ChannelPermutation, Linear, Standardize
 from colorflow.flows.lipschitz import (
     Contraction,
@@ -103,6 +105,7 @@ from colorflow.flows.splines import (
 from colorflow.flows.trace import ExactLogDet, LogDetEstimator, PowerSeries, RussianRoulette
 
 __all__ = [
+    "CDF53",
     "ActNorm",
     "Additive",
     "Affine",
@@ -111,6 +114,7 @@ __all__ = [
     "AttentionNetwork",
     "Autoregressive",
     "AutoregressiveNetwork",
+    "AverageInterpolation",
     "Bijection",
     "BlockDiagonalMatrix",
     "BoundedRange",

@@ -13,12 +13,14 @@ import torch
 from torch import Tensor, nn
 
 from colorflow.flows import (
+    CDF53,
     ActNorm,
     Additive,
     Affine,
     AffineSpline,
     AttentionNetwork,
     Autoregressive,
+    AverageInterpolation,
     Bijection,
     BlockDiagonalMatrix,
     BoundedRange,
@@ -265,6 +267,8 @@ CASES = {
         context=CONTEXT,
     ),
     "haar": Case(build=Haar),
+    "cdf53": Case(build=CDF53, shape=(1, 8, 8)),
+    "average-interpolation": Case(build=AverageInterpolation, shape=(1, 8, 8)),
     "center-affine": Case(build=lambda: center(Affine(3.0)), context=CONTEXT),
     "center-spline": Case(build=lambda: center(spline()), context=CONTEXT),
     "first-affine": Case(
