@@ -59,7 +59,7 @@ from colorflow.flows.elementwise import (
 )
 from colorflow.flows.history import RippelAdams, TabakTurner
 from colorflow.flows.kriging import KrigingUpdate
-from colorflow.flows.lifting import CDF53, AverageInterpolation
+from colorflow.flows.lifting import CDF53
 from colorflow.flows.linear import ActNorm, ChannelPermutation, Linear, Standardize
 from colorflow.flows.lipschitz import (
     Contraction,
@@ -114,7 +114,6 @@ __all__ = [
     "AttentionNetwork",
     "Autoregressive",
     "AutoregressiveNetwork",
-    "AverageInterpolation",
     "Bijection",
     "BlockDiagonalMatrix",
     "BoundedRange",

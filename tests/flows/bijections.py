@@ -20,7 +20,6 @@ from colorflow.flows import (
     AffineSpline,
     AttentionNetwork,
     Autoregressive,
-    AverageInterpolation,
     Bijection,
     BlockDiagonalMatrix,
     BoundedRange,
@@ -268,7 +267,6 @@ CASES = {
     ),
     "haar": Case(build=Haar),
     "cdf53": Case(build=CDF53, shape=(1, 8, 8)),
-    "average-interpolation": Case(build=AverageInterpolation, shape=(1, 8, 8)),
     "center-affine": Case(build=lambda: center(Affine(3.0)), context=CONTEXT),
     "center-spline": Case(build=lambda: center(spline()), context=CONTEXT),
     "first-affine": Case(
