@@ -21,6 +21,6 @@ EXTENSIONS = ("auto", "jpg", "png", "webp", "tiff")
 SCALES = (2, 4)
 """How many times larger a photo may become on each side."""
 
-DETAIL_TEMPERATURE, LARGEST_DETAIL_TEMPERATURE = 0.5, 2.0
-"""Std of the latents of detail: by default, and at most; 0 is the most plausible detail. At 0.8,
-calibrated though it is, results of four times look scratched (docs/enlarge.md)."""
+DETAIL_TEMPERATURE, LARGEST_DETAIL_TEMPERATURE = 0.3, 2.0
+"""Factor on what a sample of detail adds to the mean: by default, and at most. At 1 the spread is
+that of the model, and results of four times look scratched (docs/enlarge.md)."""

@@ -31,7 +31,7 @@ class EnlargeSettings:
         scale: 2 or 4.
         n: number of samples of each photo.
         seed: of the first sample.
-        temperature: std of the latents.
+        temperature: factor on what a sample adds to the mean.
         restore: take blur, noise and compression out.
         overwrite: replace existing results.
         max_pixels: largest width times height of a photo.

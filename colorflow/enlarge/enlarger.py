@@ -90,8 +90,8 @@ class Enlarger:
             image: a picture as `Colorizer` takes it.
             scale: 2 or 4.
             n: number of samples.
-            temperature: std of the latents, 0 for the most plausible result, 1 for the model's own
-                texture.
+            temperature: factor on what a sample adds to the mean; 0 for the mean, 1 for the model's
+                own texture.
             seed: sample i depends on `seed + i` and the picture alone.
             restore: take blur, noise and compression out; else the area average of each result is
                 the picture.

@@ -71,11 +71,19 @@ class DetailModel(nn.Module):
         """Latents (B, 4C, H/2, W/2) of a photo; `decode` makes the photo again."""
         return self._flow(high, low)[0]
 
-    def decode(self, latents: Tensor, low: Tensor) -> Tensor:
-        """The photo (B, 1, 2H, 2W) that latents stand for; it may leave [0, 100]."""
+    def decode(self, latents: Tensor, low: Tensor, temperature: float = 1.0) -> Tensor:
+        """The photo (B, 1, 2H, 2W) that latents stand for; it may leave [0, 100].
+
+        Args:
+            latents: (B, 4C, H/2, W/2).
+            low: (B, 1, H, W) L* in [0, 100].
+            temperature: factor on the difference from the mean; 0 is the mean itself.
+        """
         mean, features = self.mean.predict(low)
-        rest, _ = self.flow.inverse(latents, self.context(features))
-        return self.mean.photo(mean + rest, low)
+        if temperature:
+            rest, _ = self.flow.inverse(latents, self.context(features))
+            mean = mean + temperature * rest
+        return self.mean.photo(mean, low)
 
     def sample(
         self, low: Tensor, temperature: float, generator: torch.Generator | None = None
@@ -84,12 +92,12 @@ class DetailModel(nn.Module):
 
         Args:
             low: (B, 1, H, W) L* in [0, 100].
-            temperature: std of the latents.
+            temperature: as of `decode`.
             generator: source of randomness, on the CPU.
         """
         batch, _, height, width = low.shape
         shape = batch, CELL * self.config.channels, height // 2, width // 2
-        return self.decode(temperature * torch.randn(shape, generator=generator).to(low), low)
+        return self.decode(torch.randn(shape, generator=generator).to(low), low, temperature)
 
     def fit(self, high: Tensor, low: Tensor) -> None:
         """Takes the fixed statistics of what the mean leaves from training patches."""

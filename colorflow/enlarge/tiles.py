@@ -28,7 +28,7 @@ class Doubling:
         lightness: (H, W) float32, L* in [0, 100].
         seed: of the sample.
         stream: of the noise; each doubling of a photo has its own.
-        temperature: std of the latents.
+        temperature: factor on the difference from the mean.
         tile: side of a tile.
         origin: row and column of the first pixel in the photo that this is a piece of, both even.
 
@@ -84,8 +84,8 @@ class Doubling:
         rows = slice((first_row + top - margin) // 2, (first_row + bottom + margin) // 2)
         columns = slice((first_column + left - margin) // 2, (first_column + right + margin) // 2)
         channels = 4 * self.model.config.channels
-        latents = self.temperature * noise_at(self.seed, self.stream, channels, rows, columns)
-        high = self.model.decode(latents.to(device), low)
+        latents = noise_at(self.seed, self.stream, channels, rows, columns)
+        high = self.model.decode(latents.to(device), low, self.temperature)
         means = low if not self.model.config.restores else F.avg_pool2d(high, 2).clamp(0, 100)
         inside = in_range(high, means)[0, 0, 2 * margin : -2 * margin, 2 * margin : -2 * margin]
         return inside.cpu().numpy()

@@ -36,6 +36,16 @@ def test_a_sample_reduces_to_the_photo_that_it_was_made_of(model_of: ModelOf) ->
     assert (high - F.interpolate(low, scale_factor=2)).std() > 0.1, "nothing was added"
 
 
+@torch.inference_mode()
+def test_temperature_scales_what_is_added_to_the_mean(model_of: ModelOf) -> None:
+    model, low = model_of(), photo_of(8, 12)
+    latents = torch.randn(2, 12, 4, 6)
+    mean, sample = model.mean.sample(low, 0.0), model.decode(latents, low)
+    assert torch.equal(model.decode(latents, low, 0.0), mean)
+    assert (model.decode(latents, low, 0.3) - (mean + 0.3 * (sample - mean))).abs().max() < 1e-4
+    assert (sample - mean).std() > 0.1
+
+
 @pytest.mark.parametrize("restores", [False, True])
 def test_the_density_is_that_of_the_change_of_variables(
     model_of: ModelOf, *, restores: bool

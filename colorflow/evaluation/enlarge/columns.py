@@ -21,10 +21,11 @@ from colorflow.enlarge.objective import ConditionalPhotos
 from colorflow.enlarge.train import load_trained
 from colorflow.enlarge.weights import FIRST, LAST, EnlargeWeights
 from colorflow.evaluation.enlarge.srflow import COMPARED, SRFLOW, SRFlowDoubling
+from colorflow.limits import DETAIL_TEMPERATURE
 
 Lightness = NDArray[np.float32]
-TEMPERATURES = (0.0, 0.8, 0.9, 1.0)
-"""Of ours."""
+TEMPERATURES = (0.0, DETAIL_TEMPERATURE, 0.8, 0.9, 1.0)
+"""Of ours; 0 is the deterministic network that predicts the mean."""
 SRFLOW_TEMPERATURE = 0.8
 
 
@@ -50,7 +51,7 @@ def columns_of(
 
     Args:
         scale: 2 or 4; four times is two doublings, also for what ours is compared with.
-        weights: ours; the networks that predict their means are the deterministic column.
+        weights: ours.
         side: pixels of the results, which are squares.
         srflow_run: of `colorflow train-enlarge srflow`, or None to leave SRFlow's out.
 
@@ -62,9 +63,6 @@ def columns_of(
     columns = [
         DetailColumn(name="bicubic", enlarge=_resized(scale, Image.Resampling.BICUBIC)),
         DetailColumn(name="Lanczos", enlarge=_resized(scale, Image.Resampling.LANCZOS)),
-        DetailColumn(
-            name="deterministic", enlarge=_doublings([model.mean for model in models], 0.0)
-        ),
     ]
     if srflow_run is not None:
         flows = [srflow_of(srflow_run, side) for side in sides]

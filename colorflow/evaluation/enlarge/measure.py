@@ -14,12 +14,14 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
+from torch.nn import functional as F
 
 from colorflow.color.full_resolution import lightness_of, render
 from colorflow.enlarge.model import DEQUANTIZATION_STD
 from colorflow.evaluation.enlarge.columns import Density, DetailColumn, Lightness
 from colorflow.evaluation.judge import Judge, square_picture
 from colorflow.evaluation.metrics import coverage
+from colorflow.training.allocator import PeakMemory
 from colorflow.training.tuning import energy_score
 
 SIDE = 256
@@ -70,11 +72,14 @@ def measure(
     PSNR and SSIM are those of the first sample.
     """
     low = reduced(truth, scale)
-    began = time.perf_counter()
-    samples = column.enlarge(low, SAMPLES if column.random else 1, generator)
-    seconds = (time.perf_counter() - began) / len(samples)
+    with PeakMemory() as memory:
+        began = time.perf_counter()
+        samples = column.enlarge(low, SAMPLES if column.random else 1, generator)
+        seconds = time.perf_counter() - began
     found = measures_of(samples, truth, scale, judge)
-    found.values["seconds_per_megapixel"] = 1e6 * seconds / truth.size
+    found.values["seconds_per_megapixel"] = 1e6 * seconds / samples.size
+    if memory.peak is not None:
+        found.values["megabytes_per_megapixel"] = memory.peak / samples.size
     return found, samples
 
 
@@ -131,6 +136,8 @@ def measures_of_density(
         std = DEQUANTIZATION_STD / 2
         per_mean = 0.5 * (noise / std) ** 2 + math.log(std) + 0.5 * math.log(2 * math.pi)
         nats += float((per_mean + math.log(2)).sum())  # log 2: the Haar step's
+        # What is decoded has the given means, without the noise.
+        noisy = noisy - F.interpolate(F.avg_pool2d(noisy, 2) - low, scale_factor=2)
     again = density.flow.decode(density.flow.encode(noisy, low), low)
     return {
         "bits_per_dim": nats / (high.numel() * math.log(2)),
