@@ -51,8 +51,8 @@ def add_enlarge(commands: Commands) -> None:
         "--temperature",
         type=_temperature,
         default=DETAIL_TEMPERATURE,
-        help="share of the sampled detail that is added to the mean; 0 gives the mean itself, 1 all "
-        f"of the model's grain and texture, {LARGEST_DETAIL_TEMPERATURE:g} at most (default: "
+        help="share of the sampled detail that is added to the mean; 0 gives the mean itself, 1 "
+        f"all of the model's grain and texture, {LARGEST_DETAIL_TEMPERATURE:g} at most (default: "
         "%(default)s)",
     )
     add_restoring(parser)

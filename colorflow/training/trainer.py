@@ -228,14 +228,15 @@ class Trainer(Generic[ConditionT]):
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Restores the result of `state_dict`.
+        """Restores the result of `state_dict`, but for parameters without gradient: they stay.
 
         Raises:
             RuntimeError, ValueError, LookupError, TypeError, AttributeError: if it belongs to a
                 module of another shape.
         """
-        self.module.load_state_dict(state["level"])
-        self.ema.load_state_dict(state["ema"])
+        fixed = {name: p for name, p in self.module.named_parameters() if not p.requires_grad}
+        self.module.load_state_dict(state["level"] | fixed)
+        self.ema.load_state_dict(state["ema"] | fixed)
         self.optimizer.load_state_dict(state["optimizer"])
         for parameter, moments in self.optimizer.state.items():
             if any(x.ndim and x.shape != parameter.shape for x in moments.values()):

@@ -92,6 +92,11 @@ def test_it_learns_and_resumes(
         "last: goes on at step 40",
     ]
     assert len(again) == 4
+    mean, flow = (read_state(tmp_path / "run", name) for name in ("last-mean", LAST))
+    assert mean is not None
+    assert flow is not None
+    for name, x in mean["best"].items():
+        assert torch.equal(flow["ema"][f"mean.{name}"], x), "the flow goes on over the better mean"
 
 
 def test_the_flow_learns_what_the_mean_leaves(
