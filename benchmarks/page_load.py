@@ -58,6 +58,8 @@ class LoadOutcome:
     """Answers with a picture that has the lightness of another photo."""
     first_seconds: list[float]
     """Seconds from request to preview, including upload and download."""
+    first_processor_seconds: list[float]
+    """Processor seconds of server and clients from the first request to the same moments."""
     seconds: list[float]
     """The same to the answer in full size, from the request of the preview on."""
     start_megabytes: float
@@ -103,9 +105,10 @@ def load(
             )
             for number in range(clients)
         ]
+        clock = _ProcessorClock(process)
         with ThreadPoolExecutor(len(photos)) as threads:
             asked = [
-                threads.submit(_ask, programs[number % clients], photo, colorings)
+                threads.submit(_ask, programs[number % clients], photo, colorings, clock)
                 for number, photo in enumerate(photos)
             ]
             answers = [one.result() for one in asked]
@@ -125,6 +128,7 @@ def load(
             for index, one in told
         ),
         first_seconds=[one.first_seconds for _, one in told],
+        first_processor_seconds=[one.first_processor_seconds for _, one in told],
         seconds=[one.seconds for _, one in told],
         start_megabytes=start,
         peak_megabytes=peak,
@@ -146,17 +150,36 @@ def _make_photos(folder: Path, count: int, size: tuple[int, int]) -> list[Path]:
 class _Answer:
     preview: str
     first_seconds: float
+    first_processor_seconds: float
     files: list[str]
     seconds: float
     busy: int
 
 
-def _ask(program: Client, photo: Path, colorings: int) -> _Answer | None:
+class _ProcessorClock:
+    """Processor seconds of the server and of this process, from now on.
+
+    Unlike the time of day, they do not depend on what else the machine does.
+    """
+
+    def __init__(self, server: subprocess.Popen[str]) -> None:
+        self._stat = Path(f"/proc/{server.pid}/stat")
+        self._start = 0.0
+        self._start = self.seconds()
+
+    def seconds(self) -> float:
+        user, system = self._stat.read_text().rpartition(")")[2].split()[11:13]
+        server = (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
+        return server + time.process_time() - self._start
+
+
+def _ask(program: Client, photo: Path, colorings: int, clock: _ProcessorClock) -> _Answer | None:
     """The preview and then the answer in full size; None if one of them does not come."""
     started = time.perf_counter()
     try:
         (preview,), busy = _colorings(program, photo, n=1, preview=True)
         first_seconds = time.perf_counter() - started
+        first_processor_seconds = clock.seconds()
         files, busy_again = _colorings(program, photo, n=colorings)
     except Exception as error:  # counts as a missing answer
         print(f"{photo.name}: {type(error).__name__}: {error}", file=sys.stderr)
@@ -164,6 +187,7 @@ def _ask(program: Client, photo: Path, colorings: int) -> _Answer | None:
     return _Answer(
         preview=preview,
         first_seconds=first_seconds,
+        first_processor_seconds=first_processor_seconds,
         files=files,
         seconds=time.perf_counter() - started,
         busy=busy + busy_again,
@@ -220,6 +244,7 @@ def main() -> None:
     width, height = options.size
     load_now = os.getloadavg()[1]
     first, seconds = outcome.first_seconds or [0.0], outcome.seconds or [0.0]
+    processor = outcome.first_processor_seconds or [0.0]
     print(
         f"{date.today()}: {options.clients} clients, {options.uploads} photos each at once, "
         f"{width} x {height} pixels, {options.colorings} colorings of each in full size; "
@@ -227,12 +252,14 @@ def main() -> None:
     )
     print(
         "| asked | answered | busy | mixed up | first picture, median, s | last, s "
+        "| in processor seconds, median | last "
         "| all in full size, median, s | last, s | memory at start, MB | peak above |"
     )
-    print("|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|")
+    print(f"|{12 * '---:|'}")
     print(
         f"| {outcome.asked} | {outcome.answered} | {outcome.busy} | {outcome.mixed_up} "
         f"| {statistics.median(first):.1f} | {max(first):.1f} "
+        f"| {statistics.median(processor):.1f} | {max(processor):.1f} "
         f"| {statistics.median(seconds):.1f} | {max(seconds):.1f} "
         f"| {outcome.start_megabytes:.0f} "
         f"| {outcome.peak_megabytes - outcome.start_megabytes:.0f} |"

@@ -41,6 +41,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Raises:
         SystemExit: after ``--help`` and ``--version`` (0) and on wrong usage (2).
     """
+    # NumPy's products are small: several threads of OpenBLAS only wait for each other, and busily.
+    # It reads this when NumPy is imported, which no module before this line does.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     _open_missing_streams()
     _print_any_file_name()
     try:

@@ -14,14 +14,19 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
+from colorflow.color.full_resolution import LightnessRows, render
 from colorflow.errors import ColorflowError
 from colorflow.files import ENLARGE_WEIGHTS, default_weights
+from colorflow.photo import photo_from_image
 from colorflow.ui.limits import AT_ONCE, KEEP_SECONDS, DiskQuota, Limits, MemoryBudget
 from colorflow.ui.storage import page_folder, sweep
 
 if TYPE_CHECKING:
     import gradio as gr
 
+    from colorflow.colorizer import Colorizer
     from colorflow.ui.api import Api
 
 _SWEEPS_PER_KEEPING = 60
@@ -85,6 +90,7 @@ def serve(
             "middleware": [Middleware(Guard, names=[host, *allowed_hosts], quota=quota)],
             "exception_handlers": dict.fromkeys(CALL_ERRORS, call_error),
         }
+        _warm_up(colorizer)
         try:
             address = _launch(page, host, port, accounts, limits.megabytes, app)
             print(f"colorflow is at {address} (Ctrl-C ends it)", flush=True)
@@ -109,6 +115,13 @@ def _prepare(files: Path) -> None:
     from colorflow.ui.gradio_patches import patch_gradio
 
     patch_gradio()
+
+
+def _warm_up(colorizer: Colorizer) -> None:
+    """Color a tiny photo, so that no visitor waits for what is imported and tabulated first."""
+    photo = photo_from_image(np.arange(256, dtype=np.uint8).reshape(16, 16))
+    (made,) = colorizer.colorize(photo, 1, force=True)
+    render(LightnessRows(photo.pixels), made.ab)
 
 
 def _launch(

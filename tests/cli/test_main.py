@@ -13,6 +13,29 @@ from colorflow import __version__
 from colorflow.cli import COMMANDS, main
 from tests.cli.fake_run import usage_error
 
+_THREADS_OF_BLAS = """
+import os, sys
+from colorflow.cli import main
+try:
+    main(["--version"])
+except SystemExit:
+    import numpy as np
+    square = np.ones((600, 600), np.float32)
+    square @ square
+    print(len(os.listdir("/proc/self/task")))
+"""
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="/proc")
+@pytest.mark.skipif(os.cpu_count() == 1, reason="one core has one thread")
+def test_numpy_multiplies_in_one_thread() -> None:
+    """Several threads of a small product wait for each other, 20 times as long as it takes."""
+    environment = {name: value for name, value in os.environ.items() if "THREADS" not in name}
+    command = [sys.executable, "-c", _THREADS_OF_BLAS]
+    run = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    assert run.stdout.split()[-1] == "1"
+
+
 # help, version, usage
 
 
