@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import partial
-from multiprocessing import get_all_start_methods, get_context
+from multiprocessing import get_all_start_methods, get_context, parent_process
 from multiprocessing.context import BaseContext
 from pathlib import Path
+from threading import Thread
 
 import cv2
 import imagehash
@@ -61,8 +63,23 @@ class Scanned:
 
 def scan(paths: Iterable[Path], workers: int, *, for_patches: bool = False) -> Iterator[Scanned]:
     """Scans photos in several processes; yields in the order of `paths`."""
-    with ProcessPoolExecutor(workers, mp_context=fresh_processes()) as pool:
+    with workers_of_this_process(workers) as pool:
         yield from pool.map(partial(scan_one, for_patches=for_patches), paths, chunksize=64)
+
+
+def workers_of_this_process(workers: int) -> ProcessPoolExecutor:
+    """A pool of workers that end with this process, also if it is killed."""
+    return ProcessPoolExecutor(workers, fresh_processes(), _end_with_parent)
+
+
+def _end_with_parent() -> None:
+    def wait() -> None:
+        parent = parent_process()
+        assert parent is not None
+        parent.join()
+        os._exit(1)
+
+    Thread(target=wait, daemon=True).start()
 
 
 def fresh_processes() -> BaseContext:

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import select
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -66,6 +71,27 @@ def test_a_file_that_is_no_photo(content: bytes, tmp_path: Path) -> None:
 
 def test_a_photo_that_is_gone(tmp_path: Path) -> None:
     assert str(scan_one(tmp_path / "none.jpg").problem).startswith("corrupt: ")
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not hasattr(select, "poll"), reason="Windows has no named pipes")
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_a_worker_ends_with_its_parent(number: signal.Signals, tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    code = (
+        "import sys; from pathlib import Path; from data_prep.scan import workers_of_this_process;"
+        "workers_of_this_process(1).submit(Path.read_bytes, Path(sys.argv[1])).result()"
+    )
+    with (
+        subprocess.Popen([sys.executable, "-c", code, str(pipe)]) as parent,
+        pipe.open("wb") as writer,  # waits until the worker reads
+    ):
+        parent.send_signal(number)
+        assert parent.wait(60) == -number
+        readers = select.poll()
+        readers.register(writer, 0)
+        assert readers.poll(60_000) == [(writer.fileno(), select.POLLERR)], "the worker still reads"
 
 
 def test_one_photo_in_two_files_has_one_hash(tmp_path: Path) -> None:
