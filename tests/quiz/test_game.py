@@ -15,7 +15,6 @@ from skimage import data
 
 from colorflow.errors import EvaluationError
 from colorflow.quiz import game as game_module
-from colorflow.quiz.free_play import APART
 from colorflow.quiz.game import Game, open_quiz
 from colorflow.quiz.photos import open_pool
 from colorflow.quiz.statistics import Tally
@@ -92,8 +91,8 @@ def test_no_photo_comes_again_before_thirty_others(
         photos.append(trial.photo.digest)
         game.answer(trial.token, 0)
     assert len(set(photos[:NEEDED])) == NEEDED
-    for start in range(len(photos) - APART):
-        assert len(set(photos[start : start + APART + 1])) == APART + 1
+    for start in range(len(photos) - 30):
+        assert len(set(photos[start : start + 31])) == 31
 
 
 def test_where_there_are_fewer_photos_all_are_seen_once(

@@ -36,6 +36,7 @@ def test_packages_bring_photos_each_of_which_is_one_picture() -> None:
     assert all("gradio" in path.parts for path in files[:2])
     assert example_photo().is_file()
     assert example_photo() not in files, "which the page shows elsewhere"
+    assert not any("skimage" in path.parts for path in files), "README and the page show those"
     photos = scanned(open_pool(None)).photos
     assert [photo.path for photo in photos] == files, "one has no colors"
     assert len({photo.digest for photo in photos}) == len(files)
