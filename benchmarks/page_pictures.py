@@ -113,7 +113,8 @@ def take_pictures(
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         photos = make_photos(folder)
-        with page_server(folder, weights) as (address, _), _chromium() as browser:
+        quiz = _quiz_photos(folder / "quiz")
+        with page_server(folder, weights, quiz) as (address, _), _chromium() as browser:
             return {view.name: _take(browser, address, view, photos, output) for view in views}
 
 
@@ -134,6 +135,14 @@ def make_photos(folder: Path) -> Photos:
             archive.write(path, f"1962/{path.name}")
         archive.writestr("1962/damaged.jpg", still.read_bytes()[:9000])
     return Photos(portrait, still, _save_gray(folder / "garage-1971.jpg", left), garage, album)
+
+
+def _quiz_photos(folder: Path) -> Path:
+    """Photos for the quiz's picture, so that it shows none of those that come with the page."""
+    folder.mkdir()
+    for name in ("astronaut", "coffee", "rocket"):
+        Image.fromarray(getattr(skimage.data, name)()).save(folder / f"{name}.png")
+    return folder
 
 
 def _save_gray(path: Path, picture: np.ndarray) -> Path:
