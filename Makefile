@@ -20,7 +20,7 @@ test: $(VENV)/.test
 	$(RUN)/ruff check
 	$(RUN)/ruff format --check
 	$(RUN)/mypy
-	$(RUN)/pytest
+	$(RUN)/pytest --durations=25
 	$(MAKE) oldest
 
 # The tests of what other people's packages do for us, with the oldest that pyproject.toml admits
