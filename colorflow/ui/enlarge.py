@@ -17,6 +17,7 @@ from colorflow.errors import ColorflowError
 from colorflow.limits import DETAIL_TEMPERATURE
 from colorflow.photo import Enlargement, Photo, photo_from_image, write_image
 from colorflow.ui.colorings import ColoredPhoto, PhotoSession, ShownColoring
+from colorflow.ui.controls import whole_number
 from colorflow.ui.limits import LONG_QUEUE, WORK_QUEUE
 from colorflow.ui.panes import AT_ONCE, SUFFIXES
 from colorflow.ui.photos import write_preview
@@ -127,6 +128,12 @@ class EnlargePane:
                 height=240,
                 elem_id="enlarge-picture",
             )
+            with gr.Accordion("Give a spot in numbers", open=False, elem_id="enlarge-place"):
+                self.across = whole_number(
+                    "enlarge-across", "Across", "Pixels from the left edge of the photo."
+                )
+                self.down = whole_number("enlarge-down", "Down", "Pixels from its upper edge.")
+                self.put_button = gr.Button("Show this spot", elem_id="enlarge-put")
             self.samples = gr.Gallery(
                 show_label=False,
                 format="png",
@@ -158,9 +165,12 @@ class EnlargePane:
         }
         # The job before ends at once, and not only when it is this one's turn.
         pointed = self.picture.select(self.point_at, [session], [self.spot], **AT_ONCE)
+        put = self.put_button.click(
+            self.put, [session, self.across, self.down], [self.spot], **AT_ONCE
+        )
         sized = self.size.input(Session.stop, [session], None, **AT_ONCE)
         clicked = self.button.click(Session.stop, [session], None, **AT_ONCE)
-        for event in (pointed, sized):
+        for event in (pointed, put, sized):
             event.then(self.show, [session, self.size, self.spot], shown, **begin, **WORK_QUEUE)
         inputs = [session, self.size, self.seed, format_]
         clicked.then(self.enlarge, inputs, shown, **begin, **LONG_QUEUE)
@@ -230,13 +240,22 @@ class EnlargePane:
 
     def point_at(self, session: PhotoSession, event: gr.SelectData) -> tuple[float, float]:
         """The spot where the picture was clicked; the job before ends."""
+        scale = session.current.photo.preview_scale if session.current else 1.0
+        x, y = event.index
+        return self.put(session, x / scale, y / scale)
+
+    def put(
+        self, session: PhotoSession, across: float | None, down: float | None
+    ) -> tuple[float, float]:
+        """The spot that is given in pixels of the photo; an empty field is its middle.
+
+        The job before ends.
+        """
         session.stop()
         if session.current is None:
             return MIDDLE
-        x, y = event.index
         photo = session.current.photo
-        width, height = (photo.preview_scale * side for side in (photo.width, photo.height))
-        return min(1.0, x / width), min(1.0, y / height)
+        return _share(across, photo.width), _share(down, photo.height)
 
     def choose(self, event: gr.SelectData) -> Updates:
         """Choose a sample; the first piece is the photo as it is."""
@@ -310,6 +329,10 @@ class EnlargePane:
         # A name of its own for each spot: browsers keep what they have seen.
         path = chosen.folder / f"{name}-{time.monotonic_ns()}.png"
         return str(write_preview(path, pixels, photo_from_image(pixels)))
+
+
+def _share(position: float | None, size: int) -> float:
+    return 0.5 if position is None else min(max(0.0, position / size), 1.0)
 
 
 def _around(spot: float, size: int, scale: int) -> slice:

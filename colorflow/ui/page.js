@@ -1,4 +1,5 @@
-// Names for screen readers, where Gradio 6.31 has none or a wrong one, and one repaired button.
+// Names for screen readers, where Gradio 6.31 has none or a wrong one; groups of radio buttons; and
+// one repaired button.
 
 const PICTURES = {
     "#preview img": ["Your photo"],
@@ -53,6 +54,12 @@ const nameControls = () => {
         set(input, "accept", PHOTOS);
 };
 
+// Gradio names each radio button apart. The arrow keys go through those that share a name.
+const groupRadios = () => {
+    for (const radio of document.querySelectorAll("fieldset[id] input[type=radio]"))
+        set(radio, "name", radio.closest("fieldset").id);
+};
+
 // A button inside a button: the outer one takes over, and the inner one is no longer reached.
 const repairAdding = () => {
     for (const inner of document.querySelectorAll(".icon-button button.upload-container")) {
@@ -76,12 +83,14 @@ const describe = () => {
     repairAdding();
 };
 new MutationObserver(() => {
+    groupRadios(); // at once: the next key may come before the next frame
     if (!due) requestAnimationFrame(describe);
     due = true;
 }).observe(document.body, {
     childList: true,
     subtree: true,
     attributes: true,
-    attributeFilter: ["alt", "aria-label", "accept", "class"],
+    attributeFilter: ["alt", "aria-label", "accept", "class", "name"],
 });
+groupRadios();
 describe();

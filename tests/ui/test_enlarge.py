@@ -95,6 +95,22 @@ def test_a_click_on_the_picture_shows_that_spot(
     assert spot == pytest.approx((0.25, 1), abs=0.01)
 
 
+@pytest.mark.parametrize(
+    ("across", "down", "expected"),
+    [(384, 1024, (0.25, 1)), (5000, -3, (1, 0)), (None, 256, (0.5, 0.25))],
+)
+def test_a_spot_in_pixels_of_the_photo(
+    tab: ColorizeTab,
+    pane: EnlargePane,
+    gray: Path,
+    across: int | None,
+    down: int,
+    expected: tuple[float, float],
+) -> None:
+    """The photo has 1536 x 1024 pixels."""
+    assert pane.put(opened(tab, gray), across, down) == expected
+
+
 def test_a_sample_is_chosen_and_the_file_before_goes(pane: EnlargePane) -> None:
     for index, seed in ((0, 0), (1, 0), (3, 2)):
         chosen = pane.choose(SimpleNamespace(index=index))  # type: ignore[arg-type]

@@ -26,7 +26,7 @@ _QUIET_MS = 200
 _LAST = ("Clear", "Remove", "Cancel", "Delete", "Upload", "Drop")
 """How labels of buttons begin that are pressed last: others go with what these take away."""
 _FILES = {"download-file", "reference-download-file", "hints-file", "all-file"}
-_ENLARGE = {"enlarge-go", "enlarge-cancel", "enlarge-download"}
+_ENLARGE = {"enlarge-put", "enlarge-go", "enlarge-cancel", "enlarge-download"}
 _NOT_HERE = {"cancel", "all-cancel", "folder-cancel", *_FILES, "quiz-folder", *_ENLARGE}
 """The first three are pressed by the tests of streaming and of folders, which hold the work up; the
 files are never seen, and the page itself presses them; the quiz's folder is on pages with few
