@@ -227,7 +227,7 @@ class LevelOutput:
 
     Attributes:
         latents: (C, g, g) of the level only, with the std that they were sampled with.
-        ab: (2, 64, 64) CIELAB units, what this level and the coarser ones determine.
+        ab: (2, h, h) CIELAB units, on the grid that the level completes.
     """
 
     latents: NDArray[np.float32]

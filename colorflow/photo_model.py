@@ -128,7 +128,7 @@ class PhotoModel:
     def decode(self, latents: Sequence[Latents], gain: float | None = None) -> NDArray[np.float32]:
         """Chroma of latents: (n, 2, 64, 64) CIELAB units.
 
-        Of latents of the first levels only, for the chroma that these determine.
+        Latents of the first levels only give the chroma on the grid that these levels complete.
         The gain is the shipped one by default.
         """
         gain = self.gain if gain is None else gain
@@ -157,7 +157,7 @@ class PhotoModel:
 
     def most_different(self, latents: Sequence[Latents], n: int) -> list[int]:
         """Indices of the n samples whose coarse chroma differs most."""
-        coarse = self.decode([z[:COARSE_LEVELS] for z in latents])  # (len(latents), 2, 64, 64)
+        coarse = self.decode([z[:COARSE_LEVELS] for z in latents])  # (len(latents), 2, 8, 8)
         return most_different(coarse.reshape(len(coarse), -1), n)
 
     def principal(

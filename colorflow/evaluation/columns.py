@@ -25,7 +25,7 @@ from colorflow.evaluation.densities import ConditionalDensity, bits_per_dim
 from colorflow.limits import DIVERSE_POOL
 from colorflow.model.condition import Condition
 from colorflow.model.config import FINEST_GRID
-from colorflow.model.level import COARSE_CHANNELS
+from colorflow.model.level import MEAN_CHANNELS
 from colorflow.model.principal import POOL
 from colorflow.model.pyramid import ChromaPyramid
 from colorflow.model.weights import LoadedWeights
@@ -168,7 +168,7 @@ def _baseline(baseline: LoadedBaseline) -> Column:
 
     def bits(ab: Tensor, condition: Condition) -> dict[str, float]:
         nats = -float(module.log_prob(ab, condition))
-        return {"all": bits_per_dim(nats, COARSE_CHANNELS * FINEST_GRID**2)}
+        return {"all": bits_per_dim(nats, MEAN_CHANNELS * FINEST_GRID**2)}
 
     def round_trip(ab: Tensor, condition: Condition) -> Tensor:
         context = module.context_of(condition)

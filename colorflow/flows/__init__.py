@@ -59,7 +59,7 @@ from colorflow.flows.elementwise import (
 )
 from colorflow.flows.history import RippelAdams, TabakTurner
 from colorflow.flows.kriging import KrigingUpdate
-from colorflow.flows.lifting import CDF97
+from colorflow.flows.lifting import CDF53
 from colorflow.flows.linear import ActNorm, ChannelPermutation, Linear, Standardize
 from colorflow.flows.lipschitz import (
     Contraction,
@@ -105,7 +105,7 @@ from colorflow.flows.splines import (
 from colorflow.flows.trace import ExactLogDet, LogDetEstimator, PowerSeries, RussianRoulette
 
 __all__ = [
-    "CDF97",
+    "CDF53",
     "ActNorm",
     "Additive",
     "Affine",

@@ -2,9 +2,9 @@
 
 Each level has its own network. It works on twice the level's grid g: every feature map passes a 1x1
 convolution and is resized to 2g x 2g; lightness is added after space-to-depth, and extra planes
-such as color hints as masked means. A convolution takes the sum to g x g, and the coarser chroma,
-if any, is added. Attention layers mix small grids, so that a hint acts far away; residual
-convolutions mix the larger grids.
+such as color hints as masked means. The sum is squeezed to g x g, and the coarser chroma, if any,
+is added. Attention layers mix small grids, so that a hint acts far away; residual convolutions mix
+the larger grids.
 
 Dimensions: B photos, g the level's grid, W its width.
 """
@@ -23,8 +23,6 @@ from colorflow.model.features import FEATURE_CHANNELS
 FEATURE_CLAMP = 6.0
 """Standardized features are clipped here; ReLU6 features have long tails."""
 
-_WINDOW = 4
-"""Side of what one cell of the context sees, in cells of the grid of 2g: wavelets overlap."""
 _MAX_FINE_CHANNELS = 64
 _PLANES_WIDTH = 64
 _CHROMA_UNIT = 20.0
@@ -55,10 +53,7 @@ class LevelContext(nn.Module):
         self.from_lightness = nn.Conv2d(self.lightness_factor**2, fine, 1)
         self.from_planes = _FromPlanes(extra_planes, fine) if extra_planes else None
         self.input_dropout = nn.Dropout2d(config.dropout)
-        self.to_grid = nn.Conv2d(fine, width, _WINDOW, stride=2)
-        # A coarse number stands at the corner of its cell, details lie around its middle.
-        before = _WINDOW // 2 - coarse
-        self.padding = (before, _WINDOW - 2 - before) * 2
+        self.squeeze = nn.Conv2d(4 * fine, width, 1)
         self.from_coarse = nn.Conv2d(2, width, 3, padding=1) if coarse else None
         self.position = nn.Parameter(torch.randn(1, width, self.grid, self.grid) * 0.02)
         if config.attention:
@@ -93,8 +88,7 @@ class LevelContext(nn.Module):
                 raise ValueError("condition: this model takes no extra planes")
             h = h + self.from_planes(_pool_planes(condition.planes, side))
         h = F.gelu(self.input_dropout(h))
-        h = self.to_grid(F.pad(h, self.padding, mode="replicate"))
-        result: Tensor = h + self.position
+        result: Tensor = self.squeeze(F.pixel_unshuffle(h, 2)) + self.position
         return result
 
     def of_sample(self, photo: Tensor, coarse: Tensor | None) -> Tensor:

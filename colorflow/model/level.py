@@ -34,7 +34,7 @@ from colorflow.model.condition import Condition
 from colorflow.model.config import LevelConfig
 from colorflow.model.context import LevelContext
 
-COARSE_CHANNELS = 2
+MEAN_CHANNELS = 2
 DETAIL_CHANNELS = 6
 
 MAX_LOG_SCALE = 3.0
@@ -56,7 +56,7 @@ class Level(nn.Module):
     def __init__(self, config: LevelConfig, *, first: bool, extra_planes: int) -> None:
         super().__init__()
         self.grid = config.grid
-        self.channels = COARSE_CHANNELS if first else DETAIL_CHANNELS
+        self.channels = MEAN_CHANNELS if first else DETAIL_CHANNELS
         self.context = LevelContext(config, coarse=not first, extra_planes=extra_planes)
         self.flow = level_flow(
             self.channels,

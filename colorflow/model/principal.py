@@ -6,7 +6,8 @@ Averaging removes patches and color casts of single samples; several modes keep 
 are paler than their samples, so a gain restores the contrast of their colors. It leaves the tint,
 the mean of the whole photo, as it is: raised too, it looks like a sepia print.
 
-A guided filter smooths colors where lightness is smooth and keeps the borders of objects.
+The cells of the coarsest level leave visible steps at their borders. A guided filter removes the
+steps where lightness is smooth and keeps the borders of objects.
 
 Reference: Flury 1990 (principal points); Arthur & Vassilvitskii 2007 (k-means++); He, Sun & Tang
 2013 (guided filter).
@@ -53,8 +54,6 @@ With 1, some modes are the same picture in several color casts. Chosen on dev (d
 _ATTEMPTS, _ROUNDS, _SHIFT = 5, 50, 1e-4
 _ALIKE = 0.01
 """Samples that differ by less, in CIELAB units, count as equal."""
-_CELL = 8
-"""Side of the cells whose mean colors are clustered, on the 64x64 grid."""
 _WINDOW, _FLATNESS = 9, 1e-3
 """Guided filter: side of the window in cells of the 64x64 grid, variance of flat L* / 100."""
 
@@ -86,12 +85,9 @@ def principal_colorings(
     halves = plain, mirrored.flip(-1)
     # A different answer to the mirrored photo is no mode.
     deviations = torch.cat([half - half.mean(0) for half in halves])
-    means, shares = principal_points(
-        torch.cat(halves).numpy(), k, F.avg_pool2d(deviations, _CELL).numpy()
-    )
+    means, shares = principal_points(torch.cat(halves).numpy(), k, deviations.numpy())
     condition = both.map(lambda x: x[:1])
-    device = both.lightness.device
-    ab = pyramid.complete(torch.from_numpy(means).to(device), condition, POOL_LEVELS)
+    ab = pyramid.complete(torch.from_numpy(means).to(both.lightness.device), condition)
     lightness = F.adaptive_avg_pool2d(condition.lightness, ab.shape[-1])
     return pyramid.pull_to_hints(follow_lightness(ab, lightness), condition), shares
 
@@ -104,7 +100,7 @@ def principal_points(
     Args:
         samples: (n, 2, g, g) chroma, CIELAB units.
         k: how many, at most `MOST_PRINCIPAL` and n.
-        deviations: (n, 2, h, h), clustered in place of the samples.
+        deviations: (n, 2, g, g), clustered in place of the samples.
 
     Returns:
         (k, 2, g, g) means, made as vivid as the samples: first of all samples, then of the modes in

@@ -1,7 +1,7 @@
 """The chroma pyramid: an exact conditional density of ab on the 64x64 grid.
 
-ab is made unbounded per pixel, u = f(ab), and split by wavelet steps into a coarse band on a 4x4
-grid and details on 4, 8, 16 and 32:
+ab is made unbounded per pixel, u = f(ab), and split by Haar steps into means on a 4x4 grid and
+details on 4, 8, 16 and 32:
 
     log p(ab | L) = log p(u_4 | c_0) + sum_k log p(detail_k | u_k, c_k) + ladj
 
@@ -9,12 +9,9 @@ Every level is a conditional flow with its own context, so levels can be trained
 with noise on its own scale. Between u and the pyramid, a kriging update pulls samples towards color
 hints, if there are any; it leaves true colors, which match their hints, unchanged.
 
-The wavelets overlap, so that the borders of coarse cells do not show as squares
-(docs/experiments.md, "A basis without squares").
-
 Reference: Ardizzone et al. 2019 (cINN); Yu et al. 2020 (Wavelet Flow).
 
-Dimensions: B photos, n samples, g the grid of a level, C its channels (2 coarse or 6 details).
+Dimensions: B photos, n samples, g the grid of a level, C its channels (2 means or 6 details).
 """
 
 from __future__ import annotations
@@ -25,12 +22,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from colorflow.flows import CDF97, BoundedRange, KrigingUpdate
+from colorflow.flows import BoundedRange, Haar, KrigingUpdate
 from colorflow.flows.density import standard_normal_log_prob
 from colorflow.model.condition import Condition
 from colorflow.model.config import FINEST_GRID, PyramidConfig
 from colorflow.model.features import LateBlocks
-from colorflow.model.level import COARSE_CHANNELS, DETAIL_CHANNELS, Level
+from colorflow.model.level import DETAIL_CHANNELS, MEAN_CHANNELS, Level
 
 
 class ChromaPyramid(nn.Module):
@@ -45,7 +42,7 @@ class ChromaPyramid(nn.Module):
         self.config = config
         self.bounded = BoundedRange(config.chroma_limit)
         self.pull = KrigingUpdate(config.hint_reach, config.hint_likeness, config.hint_looseness)
-        self.wavelet = CDF97()
+        self.haar = Haar()
         self.late_blocks = LateBlocks() if config.late_blocks else None
         self.levels = nn.ModuleList(
             Level(level, first=index == 0, extra_planes=config.extra_planes)
@@ -76,7 +73,7 @@ class ChromaPyramid(nn.Module):
     def level_log_probs(self, ab: Tensor, condition: Condition) -> list[Tensor]:
         """The terms of `log_prob`, coarse to fine, (B,) each.
 
-        The log-determinant of a wavelet step counts for the details that it makes; those of the
+        The log-determinant of a Haar step counts for the details that it makes; those of the
         bounded range and of the kriging update count for the last level.
         """
         latents, ladjs = self._encode(ab, condition)
@@ -94,14 +91,15 @@ class ChromaPyramid(nn.Module):
 
         Args:
             latents: (N, C, g, g) of each level, coarse to fine. N is a multiple of B: the first N/B
-                belong to the first photo, and so on. Of the first levels only, for the chroma that
-                these determine: the details of the others are zero.
+                belong to the first photo, and so on. The first k levels only give the chroma that
+                these k levels determine.
             condition: of B photos.
-            gain: factor of the coarsest chroma, above 0; 1 is the model itself. Finer levels
-                follow the chroma that they are given.
+            gain: factor of the chroma on the coarsest grid, above 0; 1 is the model itself. Finer
+                levels follow the chroma that they are given.
 
         Returns:
-            (N, 2, 64, 64) CIELAB units, within the chroma limit of the configuration.
+            (N, 2, 64, 64), or a smaller grid for fewer levels; CIELAB units, within the chroma
+            limit of the configuration.
         """
         if not 1 <= len(latents) <= len(self.levels):
             raise ValueError(
@@ -119,54 +117,29 @@ class ChromaPyramid(nn.Module):
         context = first.context.of_sample(first.context.of_photo(condition), None)
         u = gain * first.flow.inverse(latents[0], context.repeat_interleave(repeats, 0))[0]
         u = self._finer(u, self.levels[1 : len(latents)], latents[1:], condition)
-        if len(latents) < len(self.levels):
-            return self.bounded.inverse(self._interpolated(u))[0]
         return self.bounded.inverse(self._pulled(u, condition))[0]
 
-    def complete(self, ab: Tensor, condition: Condition, known: int) -> Tensor:
+    def complete(self, ab: Tensor, condition: Condition) -> Tensor:
         """The most likely completion of coarse chroma: all latents of finer levels are zero.
 
         Args:
-            ab: (N, 2, 64, 64) CIELAB units, of which only what the first levels determine is used;
-                N is a multiple of B as for `decode`.
+            ab: (N, 2, g, g) on the grid that one of the levels completes, CIELAB units; N is a
+                multiple of B as for `decode`.
             condition: of B photos.
-            known: how many levels these are, at least 1.
 
         Returns:
             (N, 2, 64, 64), within the chroma limit and not pulled towards hints.
+
+        Raises:
+            ValueError: if no level completes such a grid.
         """
+        if ab.shape[-1] not in self.config.chroma_grids:
+            raise ValueError(f"ab: expected a grid of {self.config.chroma_grids}, got {ab.shape}")
         condition = self.refine(condition)
-        zeros = [ab.new_zeros(len(ab), *shape) for shape in self.latent_shapes()[known:]]
-        u = self.band(ab, self.config.chroma_grids[known - 1])
-        return self.bounded.inverse(self._finer(u, self.levels[known:], zeros, condition))[0]
-
-    def band(self, ab: Tensor, grid: int) -> Tensor:
-        """The coarse band of u = f(ab) on a grid.
-
-        Args:
-            ab: (N, 2, 64, 64) CIELAB units.
-            grid: one of the chroma grids; on the finest, the band is u.
-
-        Returns:
-            (N, 2, grid, grid).
-        """
-        u: Tensor = self.bounded(ab)[0]
-        while u.shape[-1] > grid:
-            u = self.wavelet(u)[0][:, :COARSE_CHANNELS]
-        return u
-
-    def coarse(self, ab: Tensor, known: int) -> Tensor:
-        """What the first levels determine of chroma: the details of the others become zero.
-
-        Args:
-            ab: (N, 2, 64, 64) CIELAB units.
-            known: how many levels these are, at least 1.
-
-        Returns:
-            (N, 2, 64, 64), as `decode` gives for latents of these levels only.
-        """
-        u = self.band(ab, self.config.chroma_grids[known - 1])
-        return self.bounded.inverse(self._interpolated(u))[0]
+        done = self.config.chroma_grids.index(ab.shape[-1]) + 1
+        zeros = [ab.new_zeros(len(ab), *shape) for shape in self.latent_shapes()[done:]]
+        u = self._finer(self.bounded(ab)[0], self.levels[done:], zeros, condition)
+        return self.bounded.inverse(u)[0]
 
     def pull_to_hints(self, ab: Tensor, condition: Condition) -> Tensor:
         """Pulls chroma on the finest grid towards the hints, as `decode` does.
@@ -220,26 +193,26 @@ class ChromaPyramid(nn.Module):
         return [(level.channels, level.grid, level.grid) for level in self.levels]  # type: ignore[misc]
 
     def analyze(self, ab: Tensor) -> list[Tensor]:
-        """The coarsest band, then the details of every level, of u = f(ab)."""
+        """Means on the coarsest grid, then the details of every level, of u = f(ab)."""
         return self._split(self.bounded(ab)[0])[0]
 
     def _encode(
         self, ab: Tensor, condition: Condition, gain: float = 1.0
     ) -> tuple[list[Tensor], list[Tensor]]:
-        expected = (COARSE_CHANNELS, FINEST_GRID, FINEST_GRID)
+        expected = (MEAN_CHANNELS, FINEST_GRID, FINEST_GRID)
         if tuple(ab.shape[1:]) != expected or len(ab) != len(condition):
             raise ValueError(f"ab: expected ({len(condition)}, {expected}), got {tuple(ab.shape)}")
         condition = self.refine(condition)
         u, bounded_ladj = self.bounded(ab)
         u, pull_ladj = self.pull(u, self._hints(condition))
-        parts, coarse, wavelet_ladjs = self._split(u)
+        parts, coarse, haar_ladjs = self._split(u)
         parts[0] = parts[0] / gain
         latents, ladjs = [], []
-        for level, x, band, step in zip(self.levels, parts, coarse, wavelet_ladjs, strict=True):
+        for level, x, mean, haar_ladj in zip(self.levels, parts, coarse, haar_ladjs, strict=True):
             assert isinstance(level, Level)
-            latent, ladj = level.encode(x, level.context.of_photo(condition), band)
+            latent, ladj = level.encode(x, level.context.of_photo(condition), mean)
             latents.append(latent)
-            ladjs.append(ladj + step)
+            ladjs.append(ladj + haar_ladj)
         ladjs[-1] = ladjs[-1] + bounded_ladj + pull_ladj
         return latents, ladjs
 
@@ -250,26 +223,19 @@ class ChromaPyramid(nn.Module):
         latents: Iterable[Tensor],
         condition: Condition,
     ) -> Tensor:
-        """Refines a coarse band u by the next levels, given their latents."""
+        """Refines coarse means u by the next levels, given their latents."""
         repeats = len(u) // len(condition)
         for level, latent in zip(levels, latents, strict=True):
             assert isinstance(level, Level)
             photo = level.context.of_photo(condition).repeat_interleave(repeats, 0)
             x, _ = level.decode(latent, photo, u)
-            u = self.wavelet.inverse(torch.cat([u, x], 1))[0]
-        return u
-
-    def _interpolated(self, u: Tensor) -> Tensor:
-        """A coarse band on the finest grid, without details."""
-        while u.shape[-1] < FINEST_GRID:
-            none = u.new_zeros(len(u), DETAIL_CHANNELS, *u.shape[2:])
-            u = self.wavelet.inverse(torch.cat([u, none], 1))[0]
+            u = self.haar.inverse(torch.cat([u, x], 1))[0]
         return u
 
     def _pulled(self, u: Tensor, condition: Condition) -> Tensor:
-        """Pulls u on the finest grid to the hints, if there are any."""
+        """Pulls u on the finest grid to the hints; leaves it without hints or on a coarser grid."""
         hints = self._hints(condition)
-        if hints is None:
+        if hints is None or u.shape[-1] != FINEST_GRID:
             return u
         pulled: Tensor = self.pull.inverse(u, hints.repeat_interleave(len(u) // len(condition), 0))[
             0
@@ -286,11 +252,11 @@ class ChromaPyramid(nn.Module):
         return torch.cat([mask, self.bounded(ab)[0], lightness], 1)
 
     def _split(self, u: Tensor) -> tuple[list[Tensor], list[Tensor | None], list[Tensor]]:
-        """Inputs of each level, coarse to fine, with the coarser band and the step's ladj."""
+        """Inputs of each level, coarse to fine, with the coarser means and the Haar step's ladj."""
         parts, coarse, ladjs = [], [], []
         for _ in range(len(self.levels) - 1):
-            z, ladj = self.wavelet(u)
-            u, details = z.split([COARSE_CHANNELS, DETAIL_CHANNELS], 1)
+            z, ladj = self.haar(u)
+            u, details = z.split([MEAN_CHANNELS, DETAIL_CHANNELS], 1)
             parts.append(details)
             coarse.append(u)
             ladjs.append(ladj)

@@ -29,7 +29,7 @@ from colorflow.model.tensors import (
     write_tensors,
 )
 
-FORMAT = "colorflow-weights-2"
+FORMAT = "colorflow-weights-1"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

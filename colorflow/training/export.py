@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import nn
+from torch.nn import functional as F
 
 from colorflow.errors import PackError, TrainingError
 from colorflow.model.config import PyramidConfig
@@ -88,6 +89,8 @@ def export(
     for split, bits in training["bits_per_dim"].items():
         text = ", ".join(f"{name} {value:.3f}" for name, value in bits.items())
         say(f"bits/dim, {split}: {text}")
+    training["coarsest_nats"] = coarsest_nats(shipped, pack, photos=2 * photos)
+    say(f"coarsest level: {training['coarsest_nats']:.2f} nats a photo on dev")
     chosen = tuple(temperatures or tune_temperatures(shipped, pack, gain, say=say))
     training["blow_ups"] = {
         "schedule": blow_ups(shipped, pack, chosen, gain),
@@ -123,7 +126,7 @@ def bits_per_dim(
     """Bits per dimension of ab on the 64x64 grid, density per CIELAB unit, without hints.
 
     Gaussian noise of std 1 CIELAB unit falls on every pixel, and no other. A level's value counts
-    the bits of its own numbers, with the log-determinant of the wavelet step that made them.
+    the bits of its own numbers, with the log-determinant of the Haar step that made them.
 
     Args:
         pyramid: the model.
@@ -155,6 +158,26 @@ def bits_per_dim(
         for name, n, d in zip(pyramid.config.chroma_grids, nats, dims, strict=True)
     }
     return bits | {"all": float(nats.sum() / sum(dims) / math.log(2))}
+
+
+@torch.no_grad()
+def coarsest_nats(pyramid: ChromaPyramid, pack: AnyPack, photos: int) -> float:
+    """Negative log-likelihood of the coarsest chroma means on dev, nats a photo.
+
+    The density is that of the means of ab on the 4x4 grid, in CIELAB units, with Gaussian noise of
+    std 1 on each: 32 dimensions, comparable between models that parametrize ab differently.
+    """
+    rows = pack.rows("dev", variant="whole", larger_than=EVALUATED_PHOTO_SIDE)[:photos]
+    noise = torch.Generator().manual_seed(1)
+    level = pyramid.levels[0]
+    total = 0.0
+    for part in np.array_split(rows, -(-len(rows) // 250)):
+        ab, condition = pack.batch(part)
+        means = F.avg_pool2d(ab, ab.shape[-1] // pyramid.config.levels[0].grid)
+        means = with_noise(means, noise)
+        u, ladj = pyramid.bounded(means)
+        total -= float((level(u, pyramid.refine(condition), None) + ladj).sum())
+    return total / len(rows)
 
 
 def _shape(run_folder: Path, fallback: Path | None, other: LoadedWeights | None) -> PyramidConfig:

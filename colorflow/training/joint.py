@@ -11,8 +11,10 @@ from typing import cast
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from colorflow.model.condition import Condition
+from colorflow.model.config import FINEST_GRID
 from colorflow.model.features import LATE_BLOCKS_INPUT, LateBlocks
 from colorflow.model.level import Level
 from colorflow.model.pyramid import ChromaPyramid
@@ -107,7 +109,7 @@ class JointObjective(PaintsChroma):
         """
         joint = cast(JointModule, module)
         condition = condition.refined_by(joint.late_blocks)
-        truth = self.pyramid.bounded.inverse(self.pyramid.band(ab, max(self.shares)))[0]
+        truth = F.avg_pool2d(ab, FINEST_GRID // max(self.shares))
         columns = [torch.zeros_like(truth), truth]
         for temperature in PREVIEW_TEMPERATURES:
             sampled: Tensor | None = None
@@ -119,7 +121,7 @@ class JointObjective(PaintsChroma):
                 latent = temperature * torch.randn(x.shape, generator=noise).to(x)
                 sampled, _ = level.decode(latent, level.context.of_photo(condition), coarse)
                 if coarse is not None:
-                    sampled, _ = self.pyramid.wavelet.inverse(torch.cat([coarse, sampled], 1))
+                    sampled, _ = self.pyramid.haar.inverse(torch.cat([coarse, sampled], 1))
             assert sampled is not None
             columns.append(self.pyramid.bounded.inverse(sampled)[0])
         return torch.stack(columns, 1)

@@ -11,15 +11,16 @@ from typing import cast
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from colorflow.model.condition import Condition
 from colorflow.model.config import FINEST_GRID
-from colorflow.model.level import COARSE_CHANNELS, DETAIL_CHANNELS, Level
+from colorflow.model.level import MEAN_CHANNELS, Level
 from colorflow.model.pyramid import ChromaPyramid
 from colorflow.training.pictures import PaintsChroma
 
 NOISE = 1.0
-"""Std of the noise on the coarse band of a level's chroma grid, in CIELAB units."""
+"""Std of the noise on a level's own chroma means, in CIELAB units."""
 
 SMALL_PHOTO_SIDE = {32: 64, 64: 128}
 """Photos whose short side, in pixels, is not above this have no detail on that chroma grid."""
@@ -50,8 +51,8 @@ def level_target(
 ) -> tuple[Tensor, Tensor | None]:
     """Noisy numbers of one level and the coarser chroma that conditions them.
 
-    Noise of std `NOISE` is added to the band on the level's own chroma grid. The coarser band that
-    conditions the level gets the same noise once more, so that the level tolerates samples of
+    Noise of std `NOISE` is added to the chroma means of the level's own grid. The coarser means
+    that condition the level get the same noise once more, so that the level tolerates samples of
     the coarser level (conditioning augmentation, Ho et al. 2022, cascaded diffusion).
 
     Args:
@@ -64,10 +65,11 @@ def level_target(
         x (B, C, g, g), and coarse (B, 2, g, g) or None for the first level.
     """
     side = pyramid.config.chroma_grids[index]
-    band = with_noise(pyramid.band(ab, side), generator)
+    means = F.avg_pool2d(pyramid.bounded(ab)[0], FINEST_GRID // side)
+    means = with_noise(means, generator)
     if index == 0:
-        return band, None
-    coarse, details = pyramid.wavelet(band)[0].split([COARSE_CHANNELS, DETAIL_CHANNELS], 1)
+        return means, None
+    coarse, details = pyramid.haar(means)[0].split([MEAN_CHANNELS, 3 * MEAN_CHANNELS], 1)
     return details, with_noise(coarse, generator)
 
 
@@ -203,12 +205,12 @@ class LevelObjective(PaintsChroma):
         x, coarse = level_target(self.pyramid, self.stream, ab, noise)
         level = cast(Level, module)
         photo = level.context.of_photo(self.pyramid.refine(condition))
-        truth = self.pyramid.bounded.inverse(self.pyramid.band(ab, self.grid))[0]
+        truth = F.avg_pool2d(ab, FINEST_GRID // self.grid)
         columns = [torch.zeros_like(truth), truth]
         for temperature in PREVIEW_TEMPERATURES:
             latent = temperature * torch.randn(x.shape, generator=noise).to(x)
             sampled, _ = level.decode(latent, photo, coarse)
             if coarse is not None:
-                sampled, _ = self.pyramid.wavelet.inverse(torch.cat([coarse, sampled], 1))
+                sampled, _ = self.pyramid.haar.inverse(torch.cat([coarse, sampled], 1))
             columns.append(self.pyramid.bounded.inverse(sampled)[0])
         return torch.stack(columns, 1)

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from colorflow.errors import PackError
 from colorflow.model.condition import Condition
@@ -62,8 +63,8 @@ def tune_temperatures(
 ) -> tuple[float, ...]:
     """Temperatures that minimize the energy score over dev photos, level by level.
 
-    Levels follow from coarse to fine, each by the chroma that it and the coarser ones determine,
-    given the temperatures of the coarser levels. All candidates use the same random numbers.
+    Levels follow from coarse to fine, each on the chroma grid that it completes, given the
+    temperatures of the coarser levels. All candidates use the same random numbers.
 
     Args:
         pyramid: trained model.
@@ -79,7 +80,7 @@ def tune_temperatures(
     batches = [pack.batch(part) for part in np.array_split(rows, -(-len(rows) // 20))]
     chosen: list[float] = []
     for name in pyramid.config.chroma_grids:
-        scores = {t: _mean_score(pyramid, batches, [*chosen, t], gain) for t in CANDIDATES}
+        scores = {t: _mean_score(pyramid, batches, [*chosen, t], name, gain) for t in CANDIDATES}
         chosen.append(min(scores, key=lambda t: (round(scores[t], 4), t)))
         text = ", ".join(f"{t:g}: {score:.3f}" for t, score in scores.items())
         say(f"level {name}: energy score by temperature {text} -> {chosen[-1]:g}")
@@ -210,9 +211,10 @@ def _mean_score(
     pyramid: ChromaPyramid,
     batches: Sequence[tuple[Tensor, Condition]],
     temperatures: Sequence[float],
+    grid: int,
     gain: float,
 ) -> float:
-    """Mean energy score of samples of the first levels, of the chroma that these determine."""
+    """Mean energy score of samples of the first levels, on the grid that these complete."""
     generator = torch.Generator().manual_seed(3)
     scores = []
     for ab, condition in batches:
@@ -221,6 +223,6 @@ def _mean_score(
             for t, shape in zip(temperatures, pyramid.latent_shapes(), strict=False)
         ]
         samples = pyramid.decode(latents, condition, gain).unflatten(0, (len(ab), SAMPLES))
-        truth = pyramid.coarse(ab, len(temperatures))
+        truth = F.avg_pool2d(ab, ab.shape[-1] // grid)
         scores.append(energy_score(samples, truth))
     return float(torch.cat(scores).mean())

@@ -55,10 +55,10 @@ given the lightness <i>L</i>: <i>z = f(ab; L)</i>. Trained by maximum likelihood
 density,</p>
 <p class="formula">log p(ab | L) = Σ<sub>k</sub> [ log N(z<sub>k</sub>; 0, I) +
 log |det ∂z<sub>k</sub>/∂x<sub>k</sub>| ] + c,</p>
-<p>with one term for each level <i>k</i>. <i>x<sub>1</sub></i> is chroma on the coarsest
-grid; each further <i>x<sub>k</sub></i> is what a wavelet step (CDF 9/7) needs to double the grid,
-and its flow is conditioned on the coarser chroma and on features of <i>L</i>. The constant <i>c</i>
-stands for the wavelet steps and for what keeps chroma in its range; it is split unbounded.
+<p>with one term for each level <i>k</i>. <i>x<sub>1</sub></i> is the mean chroma on the coarsest
+grid; each further <i>x<sub>k</sub></i> is what a Haar step needs to split every mean into four, and
+its flow is conditioned on these means and on features of <i>L</i>. The constant <i>c</i> stands for
+the Haar steps and for what keeps chroma in its range; the means are those of the unbounded chroma.
 Sampling is <i>z<sub>k</sub> = τ t<sub>k</sub> ε</i> with standard normal <i>ε</i>, the vividness
 <i>τ</i> and a temperature <i>t<sub>k</sub></i> for each level, followed by the inverse of <i>f</i>;
 temperatures below 1 cost vividness, which a factor on <i>x<sub>1</sub></i> gives back.

@@ -89,7 +89,7 @@ def test_the_first_principal_coloring_step_by_step(
             ab = pyramid.decode(latents, conditions[i // 32], GAIN)[0]
             samples.append((ab if i < 32 else ab.flip(2)).numpy())
         means, _ = principal_points(np.stack(samples), 1)
-        fine = pyramid.complete(torch.from_numpy(means), conditions[0], POOL_LEVELS)
+        fine = pyramid.complete(torch.from_numpy(means), conditions[0])
         cells = conditions[0].lightness.unflatten(2, (64, 2)).unflatten(4, (64, 2)).mean((3, 5))
         want = pyramid.pull_to_hints(follow_lightness(fine, cells), conditions[0]).numpy()
     got = chroma(colorizer.colorize(photo, 1, 0.9, seed=9, hints=hints, force=True))
@@ -206,7 +206,7 @@ def test_principal_colorings_have_density_and_outputs(
     np.testing.assert_allclose([one.log_prob for one in principal], log_prob, rtol=1e-6)
     for number in (0, 2):
         outputs = colorizer.decode_by_level(photo, specs(principal)[number])
-        assert len(outputs) == 5
+        assert [one.ab.shape[1] for one in outputs] == [4, 8, 16, 32, 64]
         np.testing.assert_allclose(outputs[-1].ab, chroma(principal)[number], atol=0.05)
 
 

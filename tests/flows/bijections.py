@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from colorflow.flows import (
-    CDF97,
+    CDF53,
     ActNorm,
     Additive,
     Affine,
@@ -266,7 +266,7 @@ CASES = {
         context=CONTEXT,
     ),
     "haar": Case(build=Haar),
-    "cdf97": Case(build=CDF97, shape=(1, 8, 8)),
+    "cdf53": Case(build=CDF53, shape=(1, 8, 8)),
     "center-affine": Case(build=lambda: center(Affine(3.0)), context=CONTEXT),
     "center-spline": Case(build=lambda: center(spline()), context=CONTEXT),
     "first-affine": Case(

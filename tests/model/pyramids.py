@@ -24,56 +24,22 @@ def unbounded(ab: np.ndarray, limit: float) -> np.ndarray:
     return limit * np.arctanh(ab / limit)
 
 
-def filter_bank(size: int) -> np.ndarray:
-    """The analysis filters of CDF 9/7 as a matrix: first the coarse numbers, then the details.
-
-    The taps are those of JPEG 2000 (ISO/IEC 15444-1, annex F), from the middle outwards.
-    """
-    margin = 4
-    mirrored = np.pad(np.eye(size), ((margin, margin), (0, 0)), mode="reflect")
-
-    def filtered(taps: list[float], first: int) -> np.ndarray:
-        total = np.zeros((size // 2, size))
-        for offset in range(1 - len(taps), len(taps)):
-            start = margin + first + offset
-            total += taps[abs(offset)] * mirrored[start : start + size - 1 : 2]
-        return total
-
-    low = [
-        0.6029490182363579,
-        0.2668641184428723,
-        -0.0782232665289879,
-        -0.0168641184428750,
-        0.0267487574108098,
-    ]
-    high = [-1.1150870524569994, 0.5912717631142470, 0.0575435262284996, -0.0912717631142495]
-    return np.concatenate([filtered(low, 0), filtered(high, 1)])
-
-
 def split(u: np.ndarray) -> tuple[list[np.ndarray], list[np.ndarray], list[float]]:
-    """An independent analysis: each level's numbers, its coarser band, and the ladj of the step.
+    """An independent analysis: each level's numbers, its coarser means, and Haar's ladj.
 
-    Rows and columns pass the filters; diagonal details are halved.
+    The Haar step as a 4x4 matrix on the 2x2 cells (rows: mean, horizontal, vertical, diagonal).
     """
+    cell = np.array([[0.5, 0.5, 0.5, 0.5], [1, -1, 1, -1], [1, 1, -1, -1], [1, -1, -1, 1]]) / 2
     parts, coarse, ladjs = [], [], []
     while u.shape[-1] > 4:
         size = u.shape[-1] // 2
-        filters = filter_bank(2 * size)
-        z = filters @ u @ filters.T
-        details = z[..., :size, size:], z[..., size:, :size], z[..., size:, size:] / 2
-        u = z[..., :size, :size]
-        parts.insert(0, np.concatenate(details, 1))
+        cells = u.reshape(len(u), 2, size, 2, size, 2).transpose(0, 1, 2, 4, 3, 5)
+        z = cells.reshape(len(u), 2, size, size, 4) @ cell.T
+        u = z[..., 0]
+        parts.insert(0, np.concatenate([z[..., kind] for kind in (1, 2, 3)], 1))
         coarse.insert(0, u)
-        of_filters = 4 * size * np.linalg.slogdet(filters).logabsdet  # rows and columns of a plane
-        ladjs.insert(0, 2 * (of_filters + size * size * np.log(0.5)))
+        ladjs.insert(0, 2 * size * size * np.linalg.slogdet(cell).logabsdet)
     return [u, *parts], coarse, ladjs
-
-
-def band(ab: np.ndarray, side: int) -> np.ndarray:
-    """The coarse band (..., 2, side, side) of chroma (..., 2, 64, 64), side below 64."""
-    u = unbounded(ab.astype(np.float64), 128).reshape(-1, 2, 64, 64)
-    found = next(u for u in split(u)[1] if u.shape[-1] == side)
-    return found.reshape(*ab.shape[:-2], side, side)
 
 
 def sample_latents(pyramid: ChromaPyramid, count: int) -> list[Tensor]:

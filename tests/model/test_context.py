@@ -125,8 +125,7 @@ def test_planes_are_pooled_to_masked_means(
 def test_a_plane_acts_on_all_of_a_coarse_grid_and_near_by_on_a_fine_one(
     context: LevelContext, condition: Condition, config: LevelConfig
 ) -> None:
-    """Attention takes one cell's hint everywhere. Two cells see the half of a cell that it is in,
-    and a convolution of 3x3 takes it to their neighbors."""
+    """Attention takes one cell's hint everywhere; a convolution of 3x3 to its neighbors."""
     before = dataclasses.replace(condition, planes=torch.zeros_like(condition.planes))
     planes = torch.zeros_like(condition.planes)
     planes[:, :, 20, 44] = torch.tensor([1.0, 30.0, -30.0])
@@ -135,7 +134,7 @@ def test_a_plane_acts_on_all_of_a_coarse_grid_and_near_by_on_a_fine_one(
     moved = (after - both_parts(context, before, coarse)).abs().amax((0, 1)) > 1e-6
     near = torch.zeros_like(moved)
     row, column = 20 * config.grid // 64, 44 * config.grid // 64
-    near[row - 2 : row + 2, column - 2 : column + 2] = True
+    near[row - 1 : row + 2, column - 1 : column + 2] = True
     assert torch.equal(moved, torch.ones_like(near) if config.attention else near)
 
 

@@ -283,13 +283,10 @@ def test_colorings_of_a_pyramid_step_by_step(
         second = pyramid.decode(
             [z[5:] for z in latents[: principal.POOL_LEVELS]], mirrored, 1.3
         ).flip(3)
-        deviations = torch.cat([first - first.mean(0), second - second.mean(0)])
-        cells = deviations.unflatten(2, (8, 8)).unflatten(4, (8, 8)).mean((3, 5))
-        samples = torch.cat([first, second])
-        points, want_shares = principal_points(samples.numpy(), k, cells.numpy())
-        completed = pyramid.complete(torch.from_numpy(points), photo, principal.POOL_LEVELS)
-        lightness = photo.lightness.unflatten(2, (64, 2)).unflatten(4, (64, 2)).mean((3, 5))
-        smooth = follow_lightness(completed, lightness)
+        deviations = torch.cat([first - first.mean(0), second - second.mean(0)]).numpy()
+        points, want_shares = principal_points(torch.cat([first, second]).numpy(), k, deviations)
+        cells = photo.lightness.unflatten(2, (64, 2)).unflatten(4, (64, 2)).mean((3, 5))
+        smooth = follow_lightness(pyramid.complete(torch.from_numpy(points), photo), cells)
         want: Tensor = pyramid.pull_to_hints(smooth, photo)
     assert got.shape == (k, 2, 64, 64)
     assert not got.requires_grad

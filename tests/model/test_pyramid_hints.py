@@ -89,7 +89,7 @@ def test_log_prob_with_hints_is_the_sum_of_its_parts(
             u[i] = (y - (values - before) @ gain.T).reshape(u[i].shape)
             pull_ladj[i] = -2 * np.linalg.slogdet(contraction).logabsdet
     assert pull_ladj[0] > pull_ladj[2] > 2
-    parts, coarse, wavelet_ladjs = split(u)
+    parts, coarse, haar_ladjs = split(u)
     given = [None, *(torch.from_numpy(c) for c in coarse)]
     with torch.no_grad():
         expected = [
@@ -98,7 +98,7 @@ def test_log_prob_with_hints_is_the_sum_of_its_parts(
         ]
         terms = pyramid.level_log_probs(ab, condition)
     bounded_ladj = -np.log(1 - (ab.numpy() / limit) ** 2).reshape(BATCH, -1).sum(1)
-    for index, ladj in enumerate([0.0, *wavelet_ladjs]):
+    for index, ladj in enumerate([0.0, *haar_ladjs]):
         expected[index] = expected[index] + ladj
     expected[-1] = expected[-1] + torch.from_numpy(bounded_ladj + pull_ladj)
     for term, value in zip(terms, expected, strict=True):

@@ -19,7 +19,7 @@ from colorflow.model.pyramid import ChromaPyramid
 from colorflow.model.weights import load_weights
 from colorflow.training import export as export_module
 from colorflow.training import targets, tuning
-from colorflow.training.export import bits_per_dim, export
+from colorflow.training.export import bits_per_dim, coarsest_nats, export
 from colorflow.training.loop import train
 from colorflow.training.pack import Pack
 from colorflow.training.run_folder import read_state
@@ -202,6 +202,20 @@ def test_bits_per_dim_have_unit_noise_on_every_pixel(
     values = torch.stack(noise)
     assert abs(values.mean()) < 4 / math.sqrt(values.numel())
     assert abs(values.std() - 1) < 4 / math.sqrt(2 * values.numel())
+
+
+def test_coarsest_nats_are_a_density_of_the_means_of_ab(
+    shape: PyramidConfig, pack_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A new level is a standard normal of 128 atanh(mean / 128): known in closed form."""
+    monkeypatch.setattr(targets, "NOISE", 0.0)
+    pyramid, pack = ChromaPyramid(shape).eval(), Pack(pack_folder)
+    ab = pack.batch(pack.rows("dev", variant="whole"))[0].double().numpy()
+    means = ab.reshape(-1, 2, 4, 16, 4, 16).mean((3, 5)).reshape(len(ab), 32)
+    u = 128 * np.arctanh(means / 128)
+    log_density = -(u**2) / 2 - np.log(2 * np.pi) / 2 - np.log1p(-((means / 128) ** 2))
+    want = -log_density.sum(1).mean()
+    assert coarsest_nats(pyramid, pack, 100) == pytest.approx(want, rel=1e-4)
 
 
 # runs that cannot be exported

@@ -265,7 +265,7 @@ def test_export_takes_the_run_and_the_rest(
     assert [entry.get("joint") for entry in told] == [[4, 8, 16]] * 3 + [None] * 2
     assert "from" in told[3]
     assert loaded.training["bits_per_dim"].keys() == {"dev", "train", "dev_degraded"}
-    assert loaded.training.keys() >= {"bits_per_dim", "blow_ups", "colors"}
+    assert loaded.training.keys() >= {"coarsest_nats", "blow_ups", "colors"}
     assert set(loaded.temperatures) <= {0.25, 0.75}
     assert loaded.interval_factors.keys() == {0.5, 0.9}
 

@@ -286,7 +286,7 @@ def test_the_start_is_part_of_the_settings(old_run: Path, go: Go, tmp_path: Path
 def test_the_weights_file_says_where_they_started(
     old_run: Path, pack_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name in ("bits_per_dim", "blow_ups"):
+    for name in ("bits_per_dim", "coarsest_nats", "blow_ups"):
         value = {"all": 5.0} if name == "bits_per_dim" else 0.0
         monkeypatch.setattr(export_module, name, lambda *_, value=value, **__: value)
     run, path = shutil.copytree(old_run, tmp_path / "run"), tmp_path / "new.safetensors"

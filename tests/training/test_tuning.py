@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from colorflow.errors import PackError
-from colorflow.flows import CDF97
+from colorflow.flows import Haar
 from colorflow.training import tuning
 from colorflow.training.pack import VARIANTS, Pack
 from colorflow.training.tuning import (
@@ -86,21 +86,18 @@ def test_the_energy_score_is_proper() -> None:
 
 
 class TwoLevels:
-    """Chroma on an 8x8 grid from a normal band and details of std 10 a temperature."""
+    """Chroma on an 8x8 grid from normal means and details of std 10 a temperature."""
 
     config = SimpleNamespace(chroma_grids=(4, 8))
-    wavelet = CDF97()
+    haar = Haar()
 
     def latent_shapes(self) -> list[tuple[int, int, int]]:
         return [(2, 4, 4), (6, 4, 4)]
 
     def decode(self, latents: list[Tensor], _: Any, gain: float = 1.0) -> Tensor:
-        details = latents[1] if len(latents) > 1 else torch.zeros(len(latents[0]), 6, 4, 4)
-        return self.wavelet.inverse(10 * torch.cat([gain * latents[0], details], 1))[0]
-
-    def coarse(self, ab: Tensor, known: int) -> Tensor:
-        z = self.wavelet(ab)[0] / 10
-        return self.decode([z[:, :2], z[:, 2:]][:known], None)
+        if len(latents) == 1:
+            return 10 * gain * latents[0]
+        return self.haar.inverse(10 * torch.cat([gain * latents[0], latents[1]], 1))[0]
 
 
 class OnePack:

@@ -23,7 +23,7 @@ from colorflow.model.condition import Condition
 from colorflow.model.config import PyramidConfig
 from colorflow.model.context import LevelContext
 from colorflow.model.features import LATE_BLOCKS_INPUT, Features, LateBlocks
-from colorflow.model.level import COARSE_CHANNELS, DETAIL_CHANNELS
+from colorflow.model.level import DETAIL_CHANNELS, MEAN_CHANNELS
 from colorflow.training.pictures import PaintsChroma
 
 BLOCKS = "contexts.0.last_blocks."
@@ -55,7 +55,7 @@ class DeterministicNetwork(nn.Module):
             self.contexts[0].last_blocks = LateBlocks(OWN_BLOCKS_INPUT)  # the name in its files
         self.heads = nn.ModuleList(
             zero_initialized(
-                nn.Conv2d(level.width, DETAIL_CHANNELS if index else COARSE_CHANNELS, 3, padding=1)
+                nn.Conv2d(level.width, DETAIL_CHANNELS if index else MEAN_CHANNELS, 3, padding=1)
             )
             for index, level in enumerate(config.levels)
         )

@@ -71,7 +71,7 @@ def test_nothing_is_unpickled(tmp_path: Path, write: str) -> None:
     assert not trap.folder.exists()
 
 
-@pytest.mark.parametrize("header", [None, {}, {"format": "pt"}, {"format": "colorflow-weights-1"}])
+@pytest.mark.parametrize("header", [None, {}, {"format": "pt"}, {"format": "colorflow-weights-2"}])
 def test_safetensors_of_others(tmp_path: Path, header: dict[str, str] | None) -> None:
     path = tmp_path / "w.safetensors"
     save_file({"weight": torch.zeros(3)}, path, header)
@@ -204,17 +204,17 @@ def test_more_weights_than_the_file_has_are_refused_before_they_are_made(
 @pytest.mark.parametrize("change", ["missing", "unknown", "renamed", "shape", "transposed"])
 def test_tensors_that_do_not_fit_are_named(path: Path, change: str) -> None:
     tensors, header = parts(path)
-    name = "levels.2.context.to_grid.weight"
+    name = "levels.2.context.squeeze.weight"
     value = tensors.pop(name)
     if change == "unknown":
         tensors |= {name: value, "levels.9.weight": value.clone()}
         name = "levels.9.weight"
     elif change == "renamed":
-        tensors["levels.2.context.to_grid.wait"] = value
+        tensors["levels.2.context.squeeze.wait"] = value
     elif change == "shape":
         tensors[name] = value[:-1].contiguous()
     elif change == "transposed":
-        tensors[name] = value.transpose(1, 2).contiguous()
+        tensors[name] = value.transpose(0, 1).contiguous()
     save_file(tensors, path, header)
     message = error_of(path)
     assert "header and tensors do not fit" in message
@@ -224,7 +224,7 @@ def test_tensors_that_do_not_fit_are_named(path: Path, change: str) -> None:
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf")])
 def test_weights_that_are_not_finite(path: Path, value: float) -> None:
     tensors, header = parts(path)
-    tensors["levels.4.context.to_grid.bias"][3] = value
+    tensors["levels.4.context.squeeze.bias"][3] = value
     save_file(tensors, path, header)
     assert "not finite" in error_of(path)
 

@@ -146,7 +146,7 @@ def test_only_weights_are_replaced(pyramid: ChromaPyramid, tmp_path: Path) -> No
     other = save({"x": torch.zeros(1)}, {"format": "colorflow-baseline-1"})
     for content in (b"mine", other):
         path.write_bytes(content)
-        with pytest.raises(WeightsError, match=r"is no weights file \(colorflow-weights-2\) that"):
+        with pytest.raises(WeightsError, match=r"is no weights file \(colorflow-weights-1\) that"):
             save_weights(path, pyramid, TEMPERATURES, {})
         assert path.read_bytes() == content
     path.unlink()
