@@ -33,7 +33,6 @@ _SHOWN = 60
 _DEVICE = re.compile(
     r"(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[0-9¹²³]) *([.:].*)?", re.IGNORECASE | re.DOTALL
 )
-_DRIVE = re.compile(r"[a-z]:", re.IGNORECASE)
 
 _SYSTEM_FOLDER = "__MACOSX"
 _SYSTEM_FILES = frozenset({".ds_store", "thumbs.db", "desktop.ini"})
@@ -116,7 +115,7 @@ def safe_path_of(name: str) -> PurePosixPath:
     if "\\" in name:
         raise RefusedError(f"has a name with a backslash, {shown(name)}; make it with another tool")
     path = PurePosixPath(name)
-    if path.is_absolute() or any(_DRIVE.match(part) for part in path.parts):
+    if path.is_absolute() or any(part[1:2] == ":" for part in path.parts):
         raise RefusedError(f"names a path outside of it, {shown(name)}; make it anew")
     if any(not part.strip(". ") for part in path.parts):
         raise RefusedError(f"names a path outside of it, {shown(name)}; make it anew")
