@@ -20,7 +20,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -102,7 +102,7 @@ def run(
 
 def run_in_process(
     plan: Plan, colorizer: Colorizer | None = None, enlarger: Enlarger | None = None
-) -> Iterator[PhotoOutcome]:
+) -> Generator[PhotoOutcome, None, None]:
     """Works a plan off in this process, one photo after the other; otherwise as `run`."""
     _check_hints(colorizer, has_hints=plan.has_hints)
     maker = plan.settings.maker(colorizer, enlarger)

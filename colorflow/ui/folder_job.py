@@ -6,6 +6,7 @@ import os
 import shutil
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import islice
@@ -163,16 +164,18 @@ class FolderJob(Job):
     def _colored(self, colorizer: Colorizer) -> Iterator[Progress]:
         tasks = self._plan.tasks
         self._records = list(self._plan.settled)
-        records = islice(run_in_process(self._plan, colorizer), len(self._records), None)
-        for task in tasks:
-            yield self._progress(str(self._relative(task.path)))
-            if self.end:
-                return
-            with self._budget.reserve(self._pixels_of(task.path)):
-                record = next(records, None)
-            if record is None:  # the disk is full
-                return
-            self._records.append(record)
+        # The batch holds a lock on its folder until it is closed.
+        with closing(run_in_process(self._plan, colorizer)) as batch:
+            records = islice(batch, len(self._records), None)
+            for task in tasks:
+                yield self._progress(str(self._relative(task.path)))
+                if self.end:
+                    return
+                with self._budget.reserve(self._pixels_of(task.path)):
+                    record = next(records, None)
+                if record is None:  # the disk is full
+                    return
+                self._records.append(record)
 
     def _pixels_of(self, path: Location) -> int:
         assert isinstance(path, Path)
