@@ -115,6 +115,7 @@ def safe_path_of(name: str) -> PurePosixPath:
     if "\\" in name:
         raise RefusedError(f"has a name with a backslash, {shown(name)}; make it with another tool")
     path = PurePosixPath(name)
+    # Windows takes any character before a colon for a drive.
     if path.is_absolute() or any(part[1:2] == ":" for part in path.parts):
         raise RefusedError(f"names a path outside of it, {shown(name)}; make it anew")
     if any(not part.strip(". ") for part in path.parts):
