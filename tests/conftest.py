@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
+
+# As the command does, before NumPy is imported: worker processes inherit it from the first test to
+# call the command, and on some processors the number of threads changes the last bit of a product.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import pytest
 import torch

@@ -101,8 +101,10 @@ def test_a_full_queue_is_told_and_the_others_are_answered(
         Client(held.address, verbose=False, download_files=tmp_path / "downloads")
         for _ in range(AT_ONCE + 2)
     ]
-    running = [one.submit(handle_file(photo), 1, api_name="/colorize") for one in clients[2:]]
-    wait_until(lambda: all(one.status().code == Status.PROCESSING for one in running))
+    running = []
+    for one in clients[2:]:  # in turn: the queue has room for one that has not begun
+        running.append(one.submit(handle_file(photo), 1, api_name="/colorize"))
+        wait_until(lambda: running[-1].status().code == Status.PROCESSING)
     waiting = clients[1].submit(handle_file(photo), 2, api_name="/colorize")
     wait_until(lambda: waiting.status().code == Status.IN_QUEUE)
     with pytest.raises(QueueError, match="Queue is full! Please try again"):
