@@ -21,11 +21,22 @@ def add_export_enlarge(commands: Commands) -> None:
     )
     parser.add_argument("run", type=a_path, metavar="RUN", help="folder of the run")
     parser.add_argument("weights", type=a_path, metavar="WEIGHTS", help="NAME.safetensors")
+    parser.add_argument(
+        "--other-doublings",
+        type=a_path,
+        metavar="WEIGHTS",
+        help="weights file with the doublings that the run has not trained",
+    )
     parser.set_defaults(command=_export)
 
 
 def _export(arguments: argparse.Namespace) -> int:
     from colorflow.enlarge.train import export_doublings
 
-    export_doublings(arguments.run, arguments.weights, say=partial(print, flush=True))
+    export_doublings(
+        arguments.run,
+        arguments.weights,
+        others=arguments.other_doublings,
+        say=partial(print, flush=True),
+    )
     return 0

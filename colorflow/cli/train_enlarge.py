@@ -6,13 +6,12 @@ import argparse
 from functools import partial
 from typing import TYPE_CHECKING
 
-from colorflow.cli.arguments import add_training, positive_number, train_config_of
+from colorflow.cli.arguments import a_path, add_training, positive_number, train_config_of
 
 if TYPE_CHECKING:
     from colorflow.cli.arguments import Commands
 
-_DOUBLINGS = ("last", "first", "restore")
-_RIVALS = ("srflow",)
+_NAMES = ("last", "first", "restore", "srflow")
 _DEV_PATCHES = 256
 """Dev patches of an evaluation, at most."""
 _say = partial(print, flush=True)
@@ -28,7 +27,7 @@ def add_train_enlarge(commands: Commands) -> None:
     )
     parser.add_argument(
         "name",
-        choices=(*_DOUBLINGS, *_RIVALS),
+        choices=_NAMES,
         metavar="NAME",
         help="last: to twice the resolution, or the second step to four times; first: the first "
         "step to four times; restore: a first step that takes damage out; srflow: what ours is "
@@ -44,9 +43,10 @@ def add_train_enlarge(commands: Commands) -> None:
     )
     parser.add_argument(
         "--start",
-        choices=_DOUBLINGS,
-        help="begin with the weights of a doubling that this run has trained, or with its context "
-        "network where the shapes differ",
+        type=a_path,
+        metavar="WEIGHTS",
+        help="begin with this doubling of a weights file, or with what fits of `last` if the file "
+        "has none of this name",
     )
     parser.set_defaults(command=_train)
 

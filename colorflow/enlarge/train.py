@@ -18,7 +18,14 @@ from colorflow.enlarge.mean import MeanDoubling, StepConfig
 from colorflow.enlarge.model import DetailModel
 from colorflow.enlarge.objective import DetailObjective, MeanObjective
 from colorflow.enlarge.patches import PatchPack
-from colorflow.enlarge.weights import FIRST, FORMAT, LAST, RESTORE, save_enlarge_weights
+from colorflow.enlarge.weights import (
+    FIRST,
+    FORMAT,
+    LAST,
+    RESTORE,
+    load_enlarge_weights,
+    save_enlarge_weights,
+)
 from colorflow.errors import TrainingError
 from colorflow.model.tensors import check_weights_destination
 from colorflow.training.allocator import keep_freed_memory
@@ -80,7 +87,7 @@ def train_doubling(
     run_folder: Path,
     *,
     trainees: Mapping[str, Trainee] = DOUBLINGS,
-    start: str | None = None,
+    start: Path | None = None,
     config: TrainConfig,
     budget: Budget,
     say: Callable[[str], None] = print,
@@ -94,18 +101,20 @@ def train_doubling(
         pack_folder: made by `python -m data_prep PHOTOS -o PACK --patches`.
         run_folder: gets a folder for each trainee with checkpoint, curve and samples.
         trainees: what can be trained.
-        start: a doubling of the run to start from: its flow for a flow, its mean for all else; the
-            context network alone where the shapes differ. None for new weights.
+        start: weights file to start from: its doubling of that name, or `LAST` if it has none; a
+            doubling's flow for a flow, its mean for all else; the context network alone where the
+            shapes differ. None for new weights.
         config: settings, the same for all of a run.
         budget: of this training; minutes are those of `processor_seconds`.
         say: gets one line per evaluation.
 
     Raises:
         PackError: if the pack cannot be read.
-        TrainingError: if the run does not fit, there is nothing to start from, or losses stay
-            non-finite.
+        TrainingError: if the run does not fit, or losses stay non-finite.
+        WeightsError: if the file to start from cannot be read.
     """
     keep_freed_memory()
+    trained = load_enlarge_weights(start).models if start else None
     mean = MEAN.format(name)
     parts = [mean, name] if mean in trainees else [name]
     for part in parts:
@@ -120,14 +129,18 @@ def train_doubling(
         trainer = Trainer(
             module.to(device), objective, pack, config, device, clock=processor_seconds
         )
-        if start is not None and not run.has_begun(objective.folder):
-            source = start if isinstance(module, DetailModel) else MEAN.format(start)
-            trainer.start_from(module.state_dict() | _shared(run_folder, source, module))
+        if trained and not run.has_begun(objective.folder):
+            source = trained.get(name, trained[LAST])
+            trainer.start_from(module.state_dict() | _shared(source, module))
         train_to_budget(trainer, run, budget.share(1 / len(parts)), say)
 
 
 def export_doublings(
-    run_folder: Path, weights: Path, *, say: Callable[[str], None] = print
+    run_folder: Path,
+    weights: Path,
+    *,
+    others: Path | None = None,
+    say: Callable[[str], None] = print,
 ) -> None:
     """Writes a weights file from the best weights of a run, in float16.
 
@@ -135,25 +148,31 @@ def export_doublings(
     alike at both scales.
 
     Args:
-        run_folder: of `train_doubling`; at least the last doubling must have been evaluated.
+        run_folder: of `train_doubling`.
         weights: NAME.safetensors.
+        others: weights file with the doublings that the run has not trained; without it, the last
+            doubling must have been evaluated.
         say: gets the report, line by line.
 
     Raises:
-        TrainingError: if the last doubling is missing, or a checkpoint does not fit.
-        WeightsError: if the file must not or cannot be written.
+        TrainingError: if the run has trained none of the doublings, the last one is missing, or a
+            checkpoint does not fit.
+        WeightsError: if a file cannot be read, or must not or cannot be written.
     """
     check_weights_destination(weights, FORMAT)
-    models: dict[str, DetailModel] = {}
-    training: dict[str, Any] = {}
-    for name in (LAST, FIRST, RESTORE):
-        source = name if name == LAST or has_state(run_folder, name) else LAST
-        if source != name and name == RESTORE:
-            continue
-        module, training[name] = load_trained(run_folder, source, DOUBLINGS[name])
+    fallback = load_enlarge_weights(others) if others else None
+    models: dict[str, DetailModel] = dict(fallback.models) if fallback else {}
+    training: dict[str, Any] = dict(fallback.training) if fallback else {}
+    names = [name for name in (LAST, FIRST, RESTORE) if has_state(run_folder, name)]
+    if not models or not names:
+        names = list(dict.fromkeys([LAST, *names]))  # whose absence is an error
+    for name in names:
+        module, training[name] = load_trained(run_folder, name, DOUBLINGS[name])
         models[name] = cast(DetailModel, module)
-        if source != name:
-            training[name]["doubling"] = source
+    if FIRST not in models:
+        models[FIRST] = models[LAST]
+        training[FIRST] = {**training[LAST], "doubling": LAST}
+    for name in models:
         say(f"{name}: {training[name]}")
     save_enlarge_weights(weights, models, training)
     say(f"{weights}: {weights.stat().st_size / 1e6:.1f} MB, {', '.join(models)}")
@@ -182,12 +201,12 @@ def load_trained(run_folder: Path, name: str, trainee: Trainee) -> tuple[nn.Modu
     return module.eval().requires_grad_(False), told
 
 
-def _shared(run_folder: Path, start: str, module: nn.Module) -> dict[str, Tensor]:
-    """The best weights of another doubling: all if it has the same shape, else its context.
+def _shared(trained: DetailModel, module: nn.Module) -> dict[str, Tensor]:
+    """The weights of a trained doubling: all if it has the same shape, else its context.
 
     A flow keeps the mean that it was given.
     """
-    best: dict[str, Tensor] = _state_of(run_folder, start)["best"]
+    best = (trained if isinstance(module, DetailModel) else trained.mean).state_dict()
     own = {name: x.shape for name, x in module.state_dict().items()}
     if own != {name: x.shape for name, x in best.items()}:
         return {name: x for name, x in best.items() if name.startswith("context.")}

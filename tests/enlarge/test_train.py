@@ -23,7 +23,13 @@ from colorflow.enlarge.train import (
     load_trained,
     train_doubling,
 )
-from colorflow.enlarge.weights import FIRST, LAST, RESTORE, load_enlarge_weights
+from colorflow.enlarge.weights import (
+    FIRST,
+    LAST,
+    RESTORE,
+    load_enlarge_weights,
+    save_enlarge_weights,
+)
 from colorflow.errors import TrainingError
 from colorflow.training import schedule
 from colorflow.training.run_folder import read_state
@@ -60,7 +66,7 @@ def doublings(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, Trainee]]:
 
 def trained(
     pack: Path, run: Path, doublings: dict[str, Trainee], name: str = LAST, *,
-    steps: int = 8, start: str | None = None,
+    steps: int = 8, start: Path | None = None,
 ) -> list[str]:  # fmt: skip
     lines: list[str] = []
     train_doubling(
@@ -178,8 +184,12 @@ def test_temperature_0_is_better_than_bicubic_before_any_step(patches_folder: Pa
 def test_a_doubling_starts_from_another(
     patches_folder: Path, tmp_path: Path, doublings: dict[str, Trainee]
 ) -> None:
-    run = tmp_path / "run"
+    run, file = tmp_path / "run", tmp_path / "last.safetensors"
     trained(patches_folder, run, doublings, steps=4)
+    export_doublings(run, file, say=print)
+    start = load_enlarge_weights(file).models[LAST]
+    # What the file has under the name itself comes first.
+    save_enlarge_weights(file, {LAST: start, FIRST: start}, {})
     for name, whole in ((FIRST, True), (RESTORE, False)):
         seen: dict[str, dict[str, torch.Tensor]] = {}
 
@@ -190,11 +200,9 @@ def test_a_doubling_starts_from_another(
 
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(train_module, "train_to_budget", watch)
-            trained(patches_folder, run, doublings, name, start=LAST)
-        for part in ("{}-mean", "{}"):
-            source, target = part.format(LAST), part.format(name)
-            best = load_trained(run, source, doublings[source])[0].state_dict()
-            now = seen[target]
+            trained(patches_folder, run, doublings, name, start=file)
+        for part, module in (("{}-mean", start.mean), ("{}", start)):
+            best, now = module.state_dict(), seen[part.format(name)]
             same = {k for k, x in now.items() if k in best and torch.equal(x, best[k])}
             assert {k for k in best if k.startswith("context.")} <= same
             own = {k for k in best if not k.startswith("mean.")}
@@ -207,10 +215,12 @@ def test_a_doubling_starts_from_another(
 def test_a_network_that_is_compared_starts_from_the_mean(
     patches_folder: Path, tmp_path: Path, doublings: dict[str, Trainee]
 ) -> None:
+    file = tmp_path / "last.safetensors"
     trained(patches_folder, tmp_path, doublings, steps=4)
+    export_doublings(tmp_path, file, say=print)
     rival = replace(doublings["last-mean"], objective=lambda: MeanObjective("rival"))
-    trained(patches_folder, tmp_path, {"rival": rival}, "rival", steps=1, start=LAST)
-    mean = load_trained(tmp_path, "last-mean", rival)[0].state_dict()
+    trained(patches_folder, tmp_path, {"rival": rival}, "rival", steps=1, start=file)
+    mean = load_enlarge_weights(file).models[LAST].mean.state_dict()
     state = read_state(tmp_path, "rival")
     assert state is not None
     for name, x in state["best"].items():
@@ -239,6 +249,31 @@ def test_export_writes_what_was_trained(
     trained(patches_folder, run, doublings, RESTORE)
     export_doublings(run, file, say=lines.append)
     assert set(load_enlarge_weights(file).models) == {LAST, FIRST, RESTORE}
+
+
+def test_export_takes_what_the_run_lacks_from_a_file(
+    patches_folder: Path, tmp_path: Path, doublings: dict[str, Trainee]
+) -> None:
+    """And replaces what it has, only."""
+    run, more, file = tmp_path / "run", tmp_path / "more", tmp_path / "all.safetensors"
+    trained(patches_folder, run, doublings)
+    export_doublings(run, file, say=print)
+    before = load_enlarge_weights(file)
+    with pytest.raises(TrainingError, match="last has no evaluated weights"):
+        export_doublings(more, file, others=file)
+    trained(patches_folder, more, doublings, RESTORE, steps=4)
+    export_doublings(more, file, others=file)
+    after = load_enlarge_weights(file)
+    assert set(after.models) == {LAST, FIRST, RESTORE}
+    assert after.training[LAST] == before.training[LAST]
+    assert after.training[RESTORE]["steps"] == 2
+    for name in (LAST, FIRST):
+        now = after.models[name].state_dict()
+        for key, x in before.models[name].state_dict().items():
+            assert torch.equal(x, now[key]), (name, key)
+    trained(patches_folder, more, doublings, FIRST, steps=4)
+    export_doublings(more, file, others=file)
+    assert "doubling" not in load_enlarge_weights(file).training[FIRST]
 
 
 def test_a_run_of_another_recipe_is_refused(
