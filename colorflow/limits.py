@@ -21,6 +21,7 @@ EXTENSIONS = ("auto", "jpg", "png", "webp", "tiff")
 SCALES = (2, 4)
 """How many times larger a photo may become on each side."""
 
-DETAIL_TEMPERATURE, LARGEST_DETAIL_TEMPERATURE = 0.3, 2.0
-"""Factor on what a sample of detail adds to the mean: by default, and at most. At 1 the spread is
-that of the model, and results of four times look scratched (docs/enlarge.md)."""
+DETAIL_TEMPERATURE, LARGEST_DETAIL_TEMPERATURE = 0.5, 2.0
+"""Factor on what a sample of detail adds to the mean: of the samples that are shown after the mean,
+and at most. At 1 the spread is that of the model, and results of four times look scratched
+(docs/enlarge.md)."""

@@ -14,7 +14,7 @@ import numpy as np
 from colorflow.batch.settings import COLORS, DETAIL, Digests
 from colorflow.errors import PhotoError, WeightsError
 from colorflow.files import FileKind
-from colorflow.limits import DETAIL_TEMPERATURE, DIVERSE_POOL, MOST_SAMPLES, SCALES
+from colorflow.limits import DIVERSE_POOL, MOST_SAMPLES, SCALES
 from colorflow.photo import (
     COLORING,
     DEFAULT_MAX_PIXELS,
@@ -135,7 +135,7 @@ class Settings:
             detail = Enlargement(
                 scale=self.scale,
                 seed=self.seed,
-                temperature=DETAIL_TEMPERATURE,
+                temperature=0.0,
                 model=weights[DETAIL],
                 photo=photo,
                 restored=self.restore,
@@ -214,7 +214,7 @@ class Colorings:
             lightness = enlarger.lightness(
                 photo,
                 settings.scale,
-                DETAIL_TEMPERATURE,
+                0.0,  # the mean of the detail
                 settings.seed,
                 restore=settings.restore,
             )

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from colorflow.batch.settings import DETAIL, Digests
+from colorflow.enlarge.draws import Draw, draws
 from colorflow.errors import WeightsError
 from colorflow.files import FileKind
-from colorflow.limits import DETAIL_TEMPERATURE, LARGEST_DETAIL_TEMPERATURE, MOST_SAMPLES, SCALES
+from colorflow.limits import LARGEST_DETAIL_TEMPERATURE, MOST_SAMPLES, SCALES
 from colorflow.photo import DEFAULT_MAX_PIXELS, ENLARGED, Enlargement, Photo, Statements
 
 if TYPE_CHECKING:
@@ -29,9 +30,10 @@ class EnlargeSettings:
 
     Attributes:
         scale: 2 or 4.
-        n: number of samples of each photo.
-        seed: of the first sample.
-        temperature: factor on what a sample adds to the mean.
+        n: number of results of each photo.
+        seed: of the first result; each further one adds 1.
+        temperature: factor on what a sample adds to the mean; by default the first result is the
+            mean, and the others are samples (`colorflow.enlarge.draws`).
         restore: take blur, noise and compression out.
         overwrite: replace existing results.
         max_pixels: largest width times height of a photo.
@@ -40,7 +42,7 @@ class EnlargeSettings:
     scale: int = 2
     n: int = 1
     seed: int = 0
-    temperature: float = DETAIL_TEMPERATURE
+    temperature: float | None = None
     restore: bool = False
     overwrite: bool = False
     max_pixels: int = DEFAULT_MAX_PIXELS
@@ -52,15 +54,16 @@ class EnlargeSettings:
             raise ValueError(f"n: expected 1 to {MOST_SAMPLES}, got {self.n}")
         if self.seed < 0:
             raise ValueError(f"seed: expected a whole number from 0, got {self.seed}")
-        if not 0 <= self.temperature <= LARGEST_DETAIL_TEMPERATURE:
+        temperature = self.temperature or 0
+        if not 0 <= temperature <= LARGEST_DETAIL_TEMPERATURE:
             raise ValueError(
-                f"temperature: expected 0 to {LARGEST_DETAIL_TEMPERATURE:g}, got {self.temperature}"
+                f"temperature: expected 0 to {LARGEST_DETAIL_TEMPERATURE:g}, got {temperature}"
             )
 
     @property
     def samples(self) -> bool:
-        """Each result is a sample."""
-        return True
+        """Whether every result is a sample."""
+        return self.temperature is not None
 
     @property
     def command(self) -> str:
@@ -84,8 +87,12 @@ class EnlargeSettings:
 
     @property
     def labels(self) -> list[str]:
-        """Labels such as ``x2_s0``: the scale and the seed."""
-        return [f"x{self.scale}_s{self.seed + i}" for i in range(self.n)]
+        """Labels such as ``x2_mean`` and ``x2_s1``: the scale, and the mean or a sample's seed."""
+        return [f"x{self.scale}_{draw.label}" for draw in self._draws]
+
+    @property
+    def _draws(self) -> list[Draw]:
+        return draws(self.n, self.temperature, self.seed)
 
     @property
     def labels_are_known(self) -> bool:
@@ -103,14 +110,14 @@ class EnlargeSettings:
             label: Statements(
                 detail=Enlargement(
                     scale=self.scale,
-                    seed=self.seed + i,
-                    temperature=self.temperature,
+                    seed=draw.seed,
+                    temperature=draw.temperature,
                     model=weights[DETAIL],
                     photo=photo,
                     restored=self.restore,
                 )
             )
-            for i, label in enumerate(self.labels)
+            for label, draw in zip(self.labels, self._draws, strict=True)
         }
 
     def maker(
@@ -152,12 +159,12 @@ class EnlargeMaker:
         task: PhotoTask,
         expected: Mapping[str, Statements],
     ) -> Enlargements:
-        """The samples of one photo."""
+        """The results of one photo."""
         return Enlargements(self, photo, expected)
 
 
 class Enlargements:
-    """The samples of one photo, made when asked for."""
+    """The results of one photo, made when asked for."""
 
     def __init__(
         self, maker: EnlargeMaker, photo: Photo, expected: Mapping[str, Statements]

@@ -28,8 +28,8 @@ def add_enlarge(commands: Commands) -> None:
         help="enlarge photos and folders of photos",
         description=(
             "Enlarge photos and folders of photos, two or four times on each side. The detail that "
-            "a photo lacks is sampled. A photo that cannot be enlarged is named at the end; the "
-            f"others are enlarged. {EXIT_CODES}"
+            "a photo lacks is predicted: its mean first, then samples of it. A photo that cannot "
+            f"be enlarged is named at the end; the others are enlarged. {EXIT_CODES}"
         ),
     )
     add_inputs(parser)
@@ -45,21 +45,22 @@ def add_enlarge(commands: Commands) -> None:
         type=whole_number(least=1, most=MOST_SAMPLES),
         default=1,
         metavar="N",
-        help="number of samples of each photo (default: %(default)s)",
+        help="number of results of each photo: the mean, then samples (default: %(default)s)",
     )
     parser.add_argument(
         "--temperature",
         type=_temperature,
-        default=DETAIL_TEMPERATURE,
-        help="share of the sampled detail that is added to the mean; 0 gives the mean itself, 1 "
-        f"all of the model's grain and texture, {LARGEST_DETAIL_TEMPERATURE:g} at most (default: "
-        "%(default)s)",
+        help="make samples alone: share of the sampled detail that is added to the mean; 0 gives "
+        "the mean itself, 1 all of the model's grain and texture, "
+        f"{LARGEST_DETAIL_TEMPERATURE:g} at most (default: the mean first, then samples at "
+        f"{DETAIL_TEMPERATURE})",
     )
     add_restoring(parser)
-    add_seed(parser, "seed of the first sample; each further sample adds 1")
+    add_seed(parser, "seed of the first result; each further result adds 1")
     add_result_options(
         parser,
-        labels="{label} is the scale and the seed, such as x2_s0, and {seed} the seed alone",
+        labels="{label} is the scale and the mean or the seed, such as x2_mean or x2_s1, and "
+        "{seed} the seed alone, with --temperature",
         report="",
     )
     add_run_options(parser)

@@ -23,11 +23,12 @@ from torch.nn import functional
 from colorflow.color import cie
 from colorflow.color.full_resolution import lightness_of, render
 from colorflow.device import device_of
+from colorflow.enlarge.draws import draws
 from colorflow.enlarge.tiles import TILE, Doubling
 from colorflow.enlarge.weights import FIRST, LAST, RESTORE, EnlargeWeights, load_enlarge_weights
 from colorflow.errors import PhotoError, WeightsError
 from colorflow.files import ENLARGE_WEIGHTS, default_weights
-from colorflow.limits import DETAIL_TEMPERATURE, LARGEST_DETAIL_TEMPERATURE, SCALES
+from colorflow.limits import LARGEST_DETAIL_TEMPERATURE, SCALES
 from colorflow.photo import Photo, Picture, read_picture
 
 if TYPE_CHECKING:
@@ -79,19 +80,20 @@ class Enlarger:
         image: Picture,
         scale: int = 2,
         n: int = 1,
-        temperature: float = DETAIL_TEMPERATURE,
+        temperature: float | None = None,
         seed: int = 0,
         *,
         restore: bool = False,
     ) -> list[Image.Image]:
-        """Samples n larger versions of one picture.
+        """Makes n larger versions of one picture: the mean, then samples.
 
         Args:
             image: a picture as `Colorizer` takes it.
             scale: 2 or 4.
-            n: number of samples.
-            temperature: factor on what a sample adds to the mean; 0 for the mean, 1 for the model's
-                own texture.
+            n: number of results.
+            temperature: factor on what a sample adds to the mean, for all n results; 0 for the
+                mean, 1 for the model's own texture. By default the first is the mean, and the
+                others are samples at `DETAIL_TEMPERATURE`.
             seed: sample i depends on `seed + i` and the picture alone.
             restore: take blur, noise and compression out; else the area average of each result is
                 the picture.
@@ -111,8 +113,8 @@ class Enlarger:
             raise ValueError(f"n: expected 1 or more, got {n}")
         photo = read_picture(image)[0]
         pictures = []
-        for i in range(n):
-            large = self.enlarge_photo(photo, scale, temperature, seed + i, restore=restore)
+        for draw in draws(n, temperature, seed):
+            large = self.enlarge_photo(photo, scale, draw.temperature, draw.seed, restore=restore)
             picture = Image.fromarray(large.pixels)
             if large.alpha is not None:
                 picture.putalpha(Image.fromarray(large.alpha))

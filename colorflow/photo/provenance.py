@@ -119,7 +119,7 @@ class Enlargement:
     seed: int
     """Of the sample, from 0."""
     temperature: float
-    """Std of the latents, from 0."""
+    """Factor on what a sample adds to the mean, from 0."""
     model: str
     """Digest or name of the weights: letters, digits and ``_.:+-``, at most 100."""
     photo: str | None = None

@@ -12,9 +12,9 @@ import numpy as np
 
 from colorflow.color.full_resolution import LightnessRows, render
 from colorflow.coloring import provenance_of
+from colorflow.enlarge.draws import Draw, draws
 from colorflow.enlarge.enlarger import MAX_RESULT_PIXELS, paint
 from colorflow.errors import ColorflowError
-from colorflow.limits import DETAIL_TEMPERATURE
 from colorflow.photo import Enlargement, Photo, photo_from_image, write_image
 from colorflow.ui.colorings import ColoredPhoto, PhotoSession, ShownColoring
 from colorflow.ui.controls import whole_number
@@ -29,15 +29,16 @@ if TYPE_CHECKING:
 
 AS_IT_IS = "As it is"
 SIZES = {AS_IT_IS: 1, "×2": 2, "×4": 4}
-SAMPLES = 3
-"""Samples of the detail that the visitor chooses from."""
+DRAWS = draws(3, None, 0)
+"""Results that the visitor chooses from: the mean, and samples of the detail."""
 PIECE_SIDE = 320
 """Pixels of the result on each side of a piece."""
 MIDDLE = (0.5, 0.5)
 _ABOUT_SIZE = "A larger picture gets detail that the photo does not have; it is made up to suit it."
 _HEADING = """
 <h2>Detail at full size</h2>
-<p>Click the picture to see another spot. Each sample has other detail; choose one.</p>
+<p>Click the picture to see another spot. The first enlargement is the most likely one; each sample
+has other detail. Choose one.</p>
 """
 
 
@@ -58,7 +59,7 @@ class Enlarging(Job):
         self._enlarger, self._current, self._coloring = enlarger, current, coloring
         self._model = model
 
-    def run(self, scale: int, seed: int, path: Path) -> Iterator[float]:
+    def run(self, scale: int, draw: Draw, path: Path) -> Iterator[float]:
         """Write the file, unless it is there already; yields the share that is done.
 
         Raises:
@@ -69,7 +70,7 @@ class Enlarging(Job):
         if path.exists():
             return
         with photo_file.read(scale) as photo:
-            steps = self._enlarger.steps(photo, scale, DETAIL_TEMPERATURE, seed)
+            steps = self._enlarger.steps(photo, scale, draw.temperature, draw.seed)
             while True:
                 try:
                     share = next(steps)
@@ -88,8 +89,8 @@ class Enlarging(Job):
                 provenance=provenance_of(chosen.spec, chosen.share, self._model),
                 enlargement=Enlargement(
                     scale=scale,
-                    seed=seed,
-                    temperature=DETAIL_TEMPERATURE,
+                    seed=draw.seed,
+                    temperature=draw.temperature,
                     model=self._enlarger.digest,
                 ),
             )
@@ -117,7 +118,7 @@ class EnlargePane:
             visible=enlarger is not None,
             elem_id="size",
         )
-        self.seed, self.spot = gr.State(0), gr.State(MIDDLE)
+        self.number, self.spot = gr.State(0), gr.State(MIDDLE)
         with gr.Column(visible=False, elem_id="enlarge") as self.column:
             gr.HTML(_HEADING, elem_id="enlarge-heading")
             self.picture = gr.Image(
@@ -140,7 +141,7 @@ class EnlargePane:
                 allow_preview=False,
                 interactive=False,
                 buttons=[],
-                columns=SAMPLES + 1,
+                columns=len(DRAWS) + 1,
                 elem_id="enlarge-samples",
             )
             with gr.Row():
@@ -152,7 +153,7 @@ class EnlargePane:
             self.status = status_line("", "enlarge-status")
         self.components = [
             self.size, self.column, self.picture, self.samples, self.button, self.cancel,
-            self.download, self.status, self.seed, self.spot,
+            self.download, self.status, self.number, self.spot,
         ]  # fmt: skip
         self._connect(session, format_)
 
@@ -172,9 +173,9 @@ class EnlargePane:
         clicked = self.button.click(Session.stop, [session], None, **AT_ONCE)
         for event in (pointed, put, sized):
             event.then(self.show, [session, self.size, self.spot], shown, **begin, **WORK_QUEUE)
-        inputs = [session, self.size, self.seed, format_]
+        inputs = [session, self.size, self.number, format_]
         clicked.then(self.enlarge, inputs, shown, **begin, **LONG_QUEUE)
-        self.samples.select(self.choose, None, [self.seed, self.download, self.status], **AT_ONCE)
+        self.samples.select(self.choose, None, [self.number, self.download, self.status], **AT_ONCE)
         self.cancel.click(Session.cancel, [session], None, **AT_ONCE)
         format_.input(self.outdated, None, [self.download, self.status], **AT_ONCE)
 
@@ -186,7 +187,7 @@ class EnlargePane:
             self.picture: None,
             self.samples: None,
             self.cancel: gr.update(visible=False),
-            self.seed: 0,
+            self.number: 0,
             self.spot: MIDDLE,
             **self.outdated(),
         }
@@ -198,7 +199,7 @@ class EnlargePane:
     def show(
         self, session: PhotoSession, size: str, spot: tuple[float, float]
     ) -> Iterator[Updates]:
-        """Show the chosen coloring and samples of its detail at a spot, or nothing of it.
+        """Show the chosen coloring and its larger versions at a spot, or nothing of it.
 
         Args:
             session: the visitor's.
@@ -220,10 +221,10 @@ class EnlargePane:
                     self.picture: str(chosen.preview),
                     self.samples: None,
                     self.button: gr.update(value=f"Enlarge {size}", visible=True),
-                    self.seed: 0,
+                    self.number: 0,
                     self.spot: spot,
                     **self.outdated(),
-                    self.status: line("Sampling the detail ..."),
+                    self.status: line("Predicting the detail ..."),
                 }
                 pieces: list[tuple[str, str]] = []
                 for piece in self._pieces(current, chosen, SIZES[size], spot):
@@ -258,20 +259,20 @@ class EnlargePane:
         return _share(across, photo.width), _share(down, photo.height)
 
     def choose(self, event: gr.SelectData) -> Updates:
-        """Choose a sample; the first piece is the photo as it is."""
-        return {self.seed: max(0, int(event.index) - 1), **self.outdated()}
+        """Choose one of `DRAWS`; the first piece is the photo as it is."""
+        return {self.number: max(0, int(event.index) - 1), **self.outdated()}
 
     def enlarge(
-        self, session: PhotoSession, size: str, seed: int, format_: str
+        self, session: PhotoSession, size: str, number: int, format_: str
     ) -> Iterator[Updates]:
-        """Make the chosen coloring larger, with the detail of the chosen sample."""
+        """Make the chosen coloring larger, with the chosen detail."""
         began = time.perf_counter()
         try:
             assert self._enlarger
             current = session.require()
             chosen = current.require_chosen()
-            scale = SIZES[size]
-            name = f"{chosen.stem}_x{scale}_s{seed}{SUFFIXES[format_]}"
+            scale, draw = SIZES[size], DRAWS[number]
+            name = f"{chosen.stem}_x{scale}_{draw.label}{SUFFIXES[format_]}"
             job = Enlarging(self._enlarger, current, chosen, self._model)
             session.start(job)
             with job:
@@ -281,7 +282,7 @@ class EnlargePane:
                     self.status: _progress(0),
                 }
                 path = chosen.folder / name
-                for share in job.run(scale, seed, path):
+                for share in job.run(scale, draw, path):
                     yield {self.status: _progress(share)}
                 yield self._ended(job, path, current, scale, time.perf_counter() - began)
         except FAILURES as error:
@@ -308,7 +309,7 @@ class EnlargePane:
     def _pieces(
         self, current: ColoredPhoto, chosen: ShownColoring, scale: int, spot: tuple[float, float]
     ) -> Iterator[tuple[str, str]]:
-        """Pictures of the spot with their captions: as it is, then samples of the detail."""
+        """Pictures of the spot with their captions: as it is, then with each detail."""
         assert self._enlarger
         with current.photo.read() as photo:
             rows = _around(spot[1], photo.height, scale)
@@ -317,12 +318,13 @@ class EnlargePane:
             part = Photo(pixels=np.ascontiguousarray(colored[rows, columns]))
             blown_up = part.pixels.repeat(scale, 0).repeat(scale, 1)
             yield self._written(chosen, f"spot-x{scale}-before", blown_up), "As it is"
-            for seed in range(SAMPLES):
+            for number, draw in enumerate(DRAWS):
                 lightness = self._enlarger.piece(
-                    photo, scale, DETAIL_TEMPERATURE, seed, rows, columns
+                    photo, scale, draw.temperature, draw.seed, rows, columns
                 )
                 pixels = paint(part, lightness)
-                yield self._written(chosen, f"spot-x{scale}-{seed}", pixels), f"Sample {seed + 1}"
+                caption = f"Sample {number}" if number else "Most likely"
+                yield self._written(chosen, f"spot-x{scale}-{number}", pixels), caption
 
     @staticmethod
     def _written(chosen: ShownColoring, name: str, pixels: np.ndarray) -> str:

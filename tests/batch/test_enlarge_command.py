@@ -31,7 +31,7 @@ def test_ctrl_c_finishes_the_photo_in_hand_and_the_same_command_goes_on(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, bufsize=1
     ) as process:
         assert process.stdout
-        assert "0_x2_s0.png" in process.stdout.readline()
+        assert "0_x2_mean.png" in process.stdout.readline()
         process.send_signal(signal.SIGINT)
         printed, errors = process.communicate(timeout=300)
     assert process.returncode == 130
@@ -53,6 +53,7 @@ def test_the_command(
     out, report = tmp_path / "out", tmp_path / "report.json"
     command = ["enlarge", str(album / "a.jpg"), "-o", str(out), "--weights", str(detail)]
     options = ["--scale", "4", "--ext", "png", "--name", "{stem} {seed}.{ext}", "--seed", "9"]
+    options += ["--temperature", "1"]
     assert main([*command, *options, "--report", str(report)]) == 0
     assert read_photo(out / "a 9.png").width == 4 * read_photo(album / "a.jpg").width
     said = json.loads(report.read_text())
@@ -65,10 +66,12 @@ def test_the_command(
     assert "1 skipped" in capsys.readouterr().out
     restored = [*command, "--restore", "-o", str(tmp_path / "restored")]
     assert main(restored) == 0
-    detail_of = read_statements(tmp_path / "restored" / "a_x2_s0.jpg").detail
+    detail_of = read_statements(tmp_path / "restored" / "a_x2_mean.jpg").detail
     assert detail_of
     assert detail_of.restored
-    capsys.readouterr()
+    with pytest.raises(SystemExit):
+        main([*command, "-o", str(out), "--name", "{stem}_{seed}.{ext}", "-n", "2"])
+    assert "is for samples alone; write {label}, or add --temperature" in capsys.readouterr().err
     assert main([*command, "--weights", str(tmp_path / "none.safetensors")]) == 1
     message = capsys.readouterr().err
     assert message.count("\n") == 1

@@ -35,7 +35,6 @@ from colorflow.enlarge.enlarger import Enlarger
 from colorflow.enlarge.weights import FIRST, LAST, load_enlarge_weights, save_enlarge_weights
 from colorflow.errors import WeightsError
 from colorflow.files import digest_of
-from colorflow.limits import DETAIL_TEMPERATURE
 from colorflow.photo import Enlargement, read_photo, read_provenance, read_statements
 from tests.small_weights import save_small_weights
 
@@ -119,33 +118,37 @@ def test_colors_depth_transparency_and_metadata_stay(tmp_path: Path, enlarge: En
     names = ("color.jpg", "clear.png", "deep.tif")
     for name in names:
         assert enlarge(tmp_path / name)[name].status == "done"
-    color = read_photo(tmp_path / "out" / "color_x2_s0.jpg")
+    color = read_photo(tmp_path / "out" / "color_x2_mean.jpg")
     assert color.pixels.shape == (80, 100, 3)
-    with Image.open(tmp_path / "out" / "color_x2_s0.jpg") as image:
+    with Image.open(tmp_path / "out" / "color_x2_mean.jpg") as image:
         assert image.getexif()[Base.Artist] == "Ada"
         assert image.info["dpi"] == (300, 300)
     halved = color.pixels.reshape(40, 2, 50, 2, 3).mean((1, 3))
     assert np.abs(halved - COLOR).mean() < 6
-    clear = read_photo(tmp_path / "out" / "clear_x2_s0.png")
+    clear = read_photo(tmp_path / "out" / "clear_x2_mean.png")
     assert clear.alpha is not None
     assert clear.alpha.shape == (80, 100)
-    gray = read_photo(tmp_path / "out" / "deep_x2_s0.png")
+    gray = read_photo(tmp_path / "out" / "deep_x2_mean.png")
     assert (gray.bits, gray.pixels.shape) == (16, (40, 60))
     assert np.abs(reduced(gray.full_depth, 2) - lightness_of(deep)).max() < 0.02
 
 
 @pytest.mark.parametrize(
-    ("change", "message"),
+    ("before", "change", "message"),
     [
-        ({"temperature": 0.25}, f"was made with --temperature {DETAIL_TEMPERATURE}"),
-        ({"restore": True}, "was made without --restore"),
+        ({"temperature": 0.5}, {"temperature": 0.25}, "was made with --temperature 0.5"),
+        ({}, {"restore": True}, "was made without --restore"),
     ],
 )
 def test_a_result_that_was_made_otherwise_is_not_replaced(
-    change: dict[str, object], message: str, album: Path, enlarge: Enlarge
+    before: dict[str, object],
+    change: dict[str, object],
+    message: str,
+    album: Path,
+    enlarge: Enlarge,
 ) -> None:
     photo = album / "b.png"
-    enlarge(photo)
+    enlarge(photo, **before)
     outcome = enlarge(photo, **change)["b.png"]
     assert outcome.status == "failed"
     assert message in str(outcome.reason)
@@ -162,7 +165,7 @@ def test_a_result_of_other_weights_or_of_another_photo_is_not_replaced(
     assert "was made with other weights (" in str(outcome.reason)
     save_photo(album / "b.png", 5)
     assert "from a photo of other content" in str(enlarge(album / "b.png")["b.png"].reason)
-    mine = tmp_path / "out" / "a_x2_s0.jpg"
+    mine = tmp_path / "out" / "a_x2_mean.jpg"
     Image.new("L", (9, 9)).save(mine)
     outcome = enlarge(album / "a.jpg", overwrite=True)["a.jpg"]
     assert "it is no enlarged photo that colorflow made" in str(outcome.reason)
@@ -177,10 +180,10 @@ def test_colorings_are_enlarged_and_enlarged_photos_are_not(
     list(run_in_process(plan, colorizer))
     (outcome,) = enlarge(album / "b_a.png").values()
     assert outcome.status == "done"
-    said = read_statements(tmp_path / "out" / "b_a_x2_s0.png")
+    said = read_statements(tmp_path / "out" / "b_a_x2_mean.png")
     assert said.colors == read_provenance(album / "b_a.png")
     assert said.detail
-    made = (tmp_path / "out" / "b_a_x2_s0.png").rename(tmp_path / "made.png")
+    made = (tmp_path / "out" / "b_a_x2_mean.png").rename(tmp_path / "made.png")
     again = enlarge(made, scale=4)["made.png"]
     assert again.status == "skipped"
     assert "colorflow made" in str(again.reason)
@@ -218,7 +221,7 @@ def test_colors_and_size_in_one_go(
     plain, twice = (tmp_path / folder / "b_b.png" for folder in ("small", "large"))
     photo, before = read_photo(twice), read_photo(plain)
     assert (photo.width, photo.height) == (2 * before.width, 2 * before.height)
-    want = enlarger.lightness(read_photo(album / "b.png"), 2, DETAIL_TEMPERATURE, 5)
+    want = enlarger.lightness(read_photo(album / "b.png"), 2, 0.0, 5)
     assert np.abs(lightness_of(photo.pixels) - want).max() < 1
     halved = photo.pixels.reshape(before.height, 2, before.width, 2, 3).mean((1, 3))
     assert np.abs(halved - before.pixels).mean() < 3, "the same colors"
@@ -228,7 +231,7 @@ def test_colors_and_size_in_one_go(
     assert (said.detail.scale, said.detail.seed, said.detail.temperature) == (
         2,
         5,
-        DETAIL_TEMPERATURE,
+        0.0,
     )
     assert colored(2, "large").status == "skipped"
     assert "was made with --scale 2" in str(colored(1, "large").reason)
@@ -310,7 +313,7 @@ def test_workers_make_the_same(
         plan = make_plan([album / "b.png"], tmp_path / str(number), work)
         (outcome,) = run(plan, weights={COLORS: weights, DETAIL: detail})
         assert outcome.status == "done", outcome
-    here, there = tmp_path / "out" / "b_x2_s0.png", tmp_path / "0" / "b_x2_s0.png"
+    here, there = tmp_path / "out" / "b_x2_mean.png", tmp_path / "0" / "b_x2_mean.png"
     difference = read_photo(here).pixels.astype(int) - read_photo(there).pixels
     assert np.abs(difference).max() <= 1
     assert read_photo(tmp_path / "1" / "b_a.png").width == 2 * read_photo(album / "b.png").width
@@ -329,7 +332,7 @@ def test_a_worker_of_a_cluster_gets_the_weights_as_bytes(
     worker = PhotoWorker(config, {DETAIL: detail.read_bytes()}, __version__)
     assert worker.ready() is None
     assert worker.work(plan.tasks[0]).status == "done"
-    assert read_photo(tmp_path / "out" / "b_x2_s0.png").width == 128
+    assert read_photo(tmp_path / "out" / "b_x2_mean.png").width == 128
 
 
 def test_the_sheet_shows_the_middle_at_full_size(

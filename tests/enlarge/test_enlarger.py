@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -28,6 +29,7 @@ from colorflow.enlarge.weights import (
 from colorflow.errors import PhotoError, WeightsError
 from colorflow.files import digest_of
 from colorflow.flows import Haar
+from colorflow.limits import DETAIL_TEMPERATURE
 from colorflow.photo import photo_from_image
 from tests.enlarge.conftest import ModelOf
 from tests.small_weights import save_small_weights
@@ -68,12 +70,12 @@ def reduced(pixels: np.ndarray, scale: int) -> np.ndarray:
 def test_the_reduced_result_is_the_photo(
     enlarger: Enlarger, pixels: np.ndarray, scale: int
 ) -> None:
-    (result,) = enlarger.enlarge(pixels, scale)
-    assert result.size == (scale * pixels.shape[1], scale * pixels.shape[0])
-    assert result.mode == ("L" if pixels.ndim == 2 else "RGB")
-    error = np.abs(reduced(np.asarray(result), scale) - lightness_of(pixels))
-    assert error.max() < 0.4, "one gray level"
-    assert np.asarray(result).std() > 10
+    for result in enlarger.enlarge(pixels, scale, n=2):
+        assert result.size == (scale * pixels.shape[1], scale * pixels.shape[0])
+        assert result.mode == ("L" if pixels.ndim == 2 else "RGB")
+        error = np.abs(reduced(np.asarray(result), scale) - lightness_of(pixels))
+        assert error.max() < 0.4, "one gray level"
+        assert np.asarray(result).std() > 10
 
 
 def test_a_color_photo_keeps_its_colors(enlarger: Enlarger) -> None:
@@ -89,6 +91,15 @@ def test_samples_depend_on_their_seed_alone(enlarger: Enlarger) -> None:
     (again,) = enlarger.enlarge(GRAY, temperature=1, seed=4)
     assert np.array_equal(np.asarray(second), np.asarray(again))
     assert not np.array_equal(np.asarray(first), np.asarray(second))
+
+
+def test_the_mean_comes_first_and_samples_after_it(enlarger: Enlarger) -> None:
+    found = [np.asarray(x).astype(float) for x in enlarger.enlarge(GRAY, n=3, seed=3)]
+    (mean,) = enlarger.enlarge(GRAY, temperature=0, seed=8)
+    (sample,) = enlarger.enlarge(GRAY, temperature=DETAIL_TEMPERATURE, seed=4)
+    assert np.array_equal(found[0], np.asarray(mean))
+    assert np.array_equal(found[1], np.asarray(sample))
+    assert all(np.abs(a - b).mean() > 0.1 for a, b in pairwise(found))
 
 
 def test_restoring_need_not_keep_the_photo(enlarger: Enlarger) -> None:

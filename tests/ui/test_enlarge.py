@@ -15,7 +15,7 @@ from colorflow.enlarge.enlarger import Enlarger
 from colorflow.photo import read_photo, read_statements
 from colorflow.ui.colorings import PhotoSession
 from colorflow.ui.colorize import ColorizeTab
-from colorflow.ui.enlarge import AS_IT_IS, MIDDLE, SAMPLES, EnlargePane
+from colorflow.ui.enlarge import AS_IT_IS, DRAWS, MIDDLE, EnlargePane
 from colorflow.ui.limits import MemoryBudget, UploadSpace
 from colorflow.ui.status import Updates
 from tests.small_weights import save_small_enlarge_weights
@@ -64,7 +64,7 @@ def test_pieces_are_those_of_the_result(
 ) -> None:
     shown = everything(pane.show(session, size, (0.0, 1.0)))
     before, *samples = pieces(shown, pane)
-    assert len(samples) == SAMPLES
+    assert len(samples) == len(DRAWS)
     side = min(64, 320 // scale)
     assert before.shape == (scale * side, scale * side, 3)
     assert f"{64 * scale} × {64 * scale} pixels" in text(shown, pane.status)
@@ -112,9 +112,9 @@ def test_a_spot_in_pixels_of_the_photo(
 
 
 def test_a_sample_is_chosen_and_the_file_before_goes(pane: EnlargePane) -> None:
-    for index, seed in ((0, 0), (1, 0), (3, 2)):
+    for index, number in ((0, 0), (1, 0), (3, 2)):
         chosen = pane.choose(SimpleNamespace(index=index))  # type: ignore[arg-type]
-        assert chosen[pane.seed] == seed
+        assert chosen[pane.number] == number
         assert chosen[pane.download]["visible"] is False
 
 

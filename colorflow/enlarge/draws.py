@@ -1,0 +1,41 @@
+"""Which results are made of a photo: the mean first, then samples.
+
+The mean is the best single picture: judges prefer it to samples (docs/enlarge.md, "What the eye
+says"). Samples show what else the detail could be.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from colorflow.limits import DETAIL_TEMPERATURE
+
+
+@dataclass(frozen=True, slots=True)
+class Draw:
+    """One result.
+
+    Attributes:
+        label: ``mean``, or ``s`` and the seed.
+        temperature: factor on what the sample adds to the mean.
+        seed: of the sample.
+    """
+
+    label: str
+    temperature: float
+    seed: int
+
+
+def draws(n: int, temperature: float | None, seed: int) -> list[Draw]:
+    """The n results that are asked for.
+
+    Args:
+        n: how many.
+        temperature: of all of them; by default the first is the mean, and the others are samples at
+            `DETAIL_TEMPERATURE`.
+        seed: result i has `seed + i`.
+    """
+    if temperature is not None:
+        return [Draw(f"s{seed + i}", temperature, seed + i) for i in range(n)]
+    samples = [Draw(f"s{seed + i}", DETAIL_TEMPERATURE, seed + i) for i in range(1, n)]
+    return [Draw("mean", 0.0, seed), *samples][:n]
