@@ -33,7 +33,14 @@ def add_evaluate_enlarge(commands: Commands) -> None:
         metavar="FILE",
         help="contact sheet (.jpg, .png) at 100 %%: what was given, the columns, the truth",
     )
-    parser.add_argument(
+    compared = parser.add_mutually_exclusive_group()
+    compared.add_argument(
+        "--damaged",
+        action="store_true",
+        help="blur the reduced photo, add noise and compress it, and measure what --restore makes "
+        "of it",
+    )
+    compared.add_argument(
         "--srflow",
         type=a_path,
         metavar="RUN",
@@ -58,6 +65,8 @@ def _evaluate_enlarge(arguments: argparse.Namespace) -> int:
     for name in ("scale", "json", "sheet", "srflow", "limit", "seed", "weights"):
         if (value := getattr(arguments, name)) is not None:
             words += [f"--{name}", str(value)]
+    if arguments.damaged:
+        words.append("--damaged")
     run_enlarge_evaluation(
         arguments.folder,
         scale=arguments.scale,
@@ -65,6 +74,7 @@ def _evaluate_enlarge(arguments: argparse.Namespace) -> int:
         sheet_file=arguments.sheet,
         weights=arguments.weights or default_weights(ENLARGE_WEIGHTS),
         srflow_run=arguments.srflow,
+        damaged=arguments.damaged,
         limit=arguments.limit,
         seed=arguments.seed,
         command=shlex.join(words),

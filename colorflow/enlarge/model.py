@@ -112,17 +112,16 @@ class DetailModel(nn.Module):
         return z, ladj
 
 
-def in_range(high: Tensor, low: Tensor) -> Tensor:
+def in_range(high: Tensor) -> Tensor:
     """Brings a sample into [0, 100] without moving the means of its 2x2 cells.
 
     Clipping would change the means. Instead the deviations of a cell that leaves the range are
     made smaller by one factor.
 
     Args:
-        high: (B, 1, 2H, 2W).
-        low: (B, 1, H, W), the means of `high`, within [0, 100].
+        high: (B, 1, 2H, 2W); means of cells that are not in the range are clipped.
     """
-    means = F.interpolate(low, scale_factor=2, mode="nearest")
+    means = F.interpolate(F.avg_pool2d(high, 2).clamp(0, 100), scale_factor=2, mode="nearest")
     deviation = high - means
     room = torch.where(deviation > 0, 100 - means, means)
     share = (room / deviation.abs().clamp_min(1e-6)).clamp(0, 1)

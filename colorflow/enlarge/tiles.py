@@ -11,7 +11,6 @@ from collections.abc import Iterator
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch.nn import functional as F
 
 from colorflow.enlarge.model import DetailModel, in_range
 from colorflow.enlarge.noise import noise_at
@@ -86,6 +85,5 @@ class Doubling:
         channels = 4 * self.model.config.channels
         latents = noise_at(self.seed, self.stream, channels, rows, columns)
         high = self.model.decode(latents.to(device), low, self.temperature)
-        means = low if not self.model.config.restores else F.avg_pool2d(high, 2).clamp(0, 100)
-        inside = in_range(high, means)[0, 0, 2 * margin : -2 * margin, 2 * margin : -2 * margin]
+        inside = in_range(high)[0, 0, 2 * margin : -2 * margin, 2 * margin : -2 * margin]
         return inside.cpu().numpy()

@@ -16,16 +16,19 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-from colorflow.enlarge.model import in_range
+from colorflow.enlarge.model import DetailModel, in_range
 from colorflow.enlarge.objective import ConditionalPhotos
 from colorflow.enlarge.train import load_trained
-from colorflow.enlarge.weights import FIRST, LAST, EnlargeWeights
+from colorflow.enlarge.weights import FIRST, LAST, RESTORE, EnlargeWeights
+from colorflow.errors import WeightsError
 from colorflow.evaluation.enlarge.srflow import COMPARED, SRFLOW, SRFlowDoubling
 from colorflow.limits import DETAIL_TEMPERATURE
 
 Lightness = NDArray[np.float32]
 TEMPERATURES = (0.0, DETAIL_TEMPERATURE, 0.8, 0.9, 1.0)
 """Of ours; 0 is the deterministic network that predicts the mean."""
+RESTORING_TEMPERATURES = (0.0, DETAIL_TEMPERATURE, 1.0)
+"""Of a doubling that restores."""
 SRFLOW_TEMPERATURE = 0.8
 
 
@@ -59,11 +62,7 @@ def columns_of(
         TrainingError: if SRFlow's architecture is not trained.
     """
     sides = [side] if scale == 2 else [side // 2, side]
-    models = [weights.models[name] for name in ([LAST] if scale == 2 else [FIRST, LAST])]
-    columns = [
-        DetailColumn(name="bicubic", enlarge=_resized(scale, Image.Resampling.BICUBIC)),
-        DetailColumn(name="Lanczos", enlarge=_resized(scale, Image.Resampling.LANCZOS)),
-    ]
+    columns = _interpolations(scale)
     if srflow_run is not None:
         flows = [srflow_of(srflow_run, side) for side in sides]
         columns += [
@@ -74,15 +73,48 @@ def columns_of(
             )
             for temperature in (0.0, SRFLOW_TEMPERATURE)
         ]
-    columns += [
+    return [*columns, *_ours("ours", _exact(scale, weights), TEMPERATURES)]
+
+
+def columns_of_damaged(scale: int, weights: EnlargeWeights) -> list[DetailColumn]:
+    """The columns for photos with damage, without the truth: what keeps it, and what restores.
+
+    Raises:
+        WeightsError: if the weights cannot restore.
+    """
+    if RESTORE not in weights.models:
+        raise WeightsError("these weights cannot restore; leave --damaged away")
+    restoring = [weights.models[name] for name in (RESTORE, LAST)[: scale // 2]]
+    return [
+        *_interpolations(scale),
+        *_ours("exact", _exact(scale, weights), [0.0]),
+        *_ours("restored", restoring, RESTORING_TEMPERATURES),
+    ]
+
+
+def _interpolations(scale: int) -> list[DetailColumn]:
+    return [
+        DetailColumn(name="bicubic", enlarge=_resized(scale, Image.Resampling.BICUBIC)),
+        DetailColumn(name="Lanczos", enlarge=_resized(scale, Image.Resampling.LANCZOS)),
+    ]
+
+
+def _exact(scale: int, weights: EnlargeWeights) -> list[DetailModel]:
+    """The doublings that keep the photo."""
+    return [weights.models[name] for name in ([LAST] if scale == 2 else [FIRST, LAST])]
+
+
+def _ours(
+    name: str, models: Sequence[DetailModel], temperatures: Sequence[float]
+) -> list[DetailColumn]:
+    return [
         DetailColumn(
-            name=f"ours, {temperature:g}",
+            name=f"{name}, {temperature:g}",
             enlarge=_doublings(models, temperature),
             random=temperature > 0,
         )
-        for temperature in TEMPERATURES
+        for temperature in temperatures
     ]
-    return columns
 
 
 def srflow_of(run: Path, side: int) -> SRFlowDoubling:
@@ -110,15 +142,14 @@ def _resized(
 def _doublings(
     models: Sequence[ConditionalPhotos], temperature: float
 ) -> Callable[[Lightness, int, torch.Generator], Lightness]:
-    """One doubling after the other; where the means are kept, in range as the Enlarger is."""
+    """One doubling after the other; ours are in range as the Enlarger is."""
 
     @torch.inference_mode()
     def enlarge(low: Lightness, n: int, generator: torch.Generator) -> Lightness:
         x = torch.from_numpy(low).expand(n, 1, *low.shape)
         for model in models:
             high = model.sample(x, temperature, generator)
-            keeps_means = not isinstance(model, SRFlowDoubling)
-            x = in_range(high, x) if keeps_means else high.clamp(0, 100)
+            x = in_range(high) if isinstance(model, DetailModel) else high.clamp(0, 100)
         return x[:, 0].numpy()
 
     return enlarge

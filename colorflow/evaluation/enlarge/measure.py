@@ -65,18 +65,28 @@ def reduced(lightness: Lightness, scale: int) -> Lightness:
 
 
 def measure(
-    column: DetailColumn, truth: Lightness, scale: int, generator: torch.Generator, judge: Judge
+    column: DetailColumn,
+    low: Lightness,
+    truth: Lightness,
+    generator: torch.Generator,
+    judge: Judge,
 ) -> tuple[Measures, Lightness]:
     """Measures a column on one square; also returns its samples (n, S, S).
 
     PSNR and SSIM are those of the first sample.
+
+    Args:
+        column: a way of enlarging.
+        low: the square at the low resolution, as it is given.
+        truth: (S, S), what the samples should be.
+        generator: source of randomness.
+        judge: for the features.
     """
-    low = reduced(truth, scale)
     with PeakMemory() as memory:
         began = time.perf_counter()
         samples = column.enlarge(low, SAMPLES if column.random else 1, generator)
         seconds = time.perf_counter() - began
-    found = measures_of(samples, truth, scale, judge)
+    found = measures_of(samples, truth, len(truth) // len(low), judge)
     found.values["seconds_per_megapixel"] = 1e6 * seconds / samples.size
     if memory.peak is not None:
         found.values["megabytes_per_megapixel"] = memory.peak / samples.size

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from colorflow.color.full_resolution import lightness_of, render
 from colorflow.contact_sheet import row_of, write_contact_sheet
+from colorflow.enlarge.damage import damage
 from colorflow.enlarge.weights import load_enlarge_weights
 from colorflow.errors import EvaluationError, PhotoError
 from colorflow.evaluation.bootstrap import (
@@ -23,7 +24,12 @@ from colorflow.evaluation.bootstrap import (
     mean_of_pairs,
     ratio_of,
 )
-from colorflow.evaluation.enlarge.columns import Lightness, columns_of, densities_of
+from colorflow.evaluation.enlarge.columns import (
+    Lightness,
+    columns_of,
+    columns_of_damaged,
+    densities_of,
+)
 from colorflow.evaluation.enlarge.measure import (
     OCTAVES,
     SAMPLES,
@@ -66,6 +72,7 @@ def run_enlarge_evaluation(
     sheet_file: Path | None,
     weights: Path,
     srflow_run: Path | None,
+    damaged: bool,
     limit: int | None,
     seed: int,
     command: str,
@@ -79,6 +86,8 @@ def run_enlarge_evaluation(
         sheet_file: for the squares at 100 %, or None.
         weights: an enlarging weights file.
         srflow_run: of `colorflow train-enlarge srflow`, or None.
+        damaged: whether the low resolution has blur, noise and compression, as in training; then
+            the doubling that restores is measured.
         limit: largest number of photos, or None for all.
         seed: of samples and noise.
         command: repeats the measurement.
@@ -86,15 +95,19 @@ def run_enlarge_evaluation(
     Raises:
         EvaluationError: if there is nothing to measure, the judge is missing, or a file cannot be
             written.
-        WeightsError: if the weights cannot be read.
+        WeightsError: if the weights cannot be read, or cannot restore what is damaged.
         TrainingError: if SRFlow's architecture is not trained.
     """
     keep_freed_memory()
     check_destination(json_file, EVALUATION)
     check_destination(sheet_file, SHEET)
     judge, loaded = Judge(), load_enlarge_weights(weights)
-    columns = columns_of(scale, loaded, SIDE, srflow_run)
-    densities = densities_of(loaded, SIDE, srflow_run) if scale == 2 else {}
+    if damaged:
+        columns = columns_of_damaged(scale, loaded)
+    else:
+        columns = columns_of(scale, loaded, SIDE, srflow_run)
+    has_density = scale == 2 and not damaged
+    densities = densities_of(loaded, SIDE, srflow_run) if has_density else {}
     names = [*(column.name for column in columns), _TRUTH]
     records: dict[str, list[Measures]] = {name: [] for name in names}
     of_densities: dict[str, list[dict[str, float]]] = {name: [] for name in densities}
@@ -108,10 +121,12 @@ def run_enlarge_evaluation(
             say_above(str(error))
             left_out.append(str(file))
             continue
-        generator = torch.Generator().manual_seed(seed + number)
-        shown = [np.repeat(np.repeat(reduced(truth, scale), scale, 0), scale, 1)]
+        generator, low = torch.Generator().manual_seed(seed + number), reduced(truth, scale)
+        if damaged:
+            low = damage(low, np.random.default_rng(seed + number))
+        shown = [np.repeat(np.repeat(low, scale, 0), scale, 1)]
         for column in columns:
-            measures, samples = measure(column, truth, scale, generator, judge)
+            measures, samples = measure(column, low, truth, generator, judge)
             records[column.name].append(measures)
             shown.append(samples[0])
         records[_TRUTH].append(measures_of(truth[None], truth, scale, judge))
@@ -123,8 +138,15 @@ def run_enlarge_evaluation(
         raise EvaluationError(f"{folder}: no photo of at least {SIDE} x {SIDE} pixels")
     table = table_of(records, of_densities, seed)
     about = about_measurement(loaded.digest, command)
-    settings = {"scale": scale, "photos": len(records[_TRUTH]), "samples": SAMPLES, "seed": seed}
-    write_text(json_file, _as_json(table, {**settings, "left_out": left_out, **about}), EVALUATION)
+    settings = {
+        "scale": scale,
+        "damaged": damaged,
+        "photos": len(records[_TRUTH]),
+        "samples": SAMPLES,
+        "seed": seed,
+    }
+    about |= {**settings, "left_out": left_out}
+    write_text(json_file, _as_json(table, about), EVALUATION)
     if sheet_file is not None:
         write_contact_sheet(sheet_file, rows, _GAP, SHEET)
     print("\n".join(table_lines(f"x{scale}", table)))

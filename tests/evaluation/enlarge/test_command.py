@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shlex
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,7 @@ from torch import nn
 from colorflow.cli import main
 from colorflow.enlarge.mean import StepConfig
 from colorflow.enlarge.model import DetailModel
-from colorflow.enlarge.weights import FIRST, LAST, save_enlarge_weights
+from colorflow.enlarge.weights import FIRST, LAST, RESTORE, save_enlarge_weights
 from colorflow.evaluation.enlarge import run as run_module
 
 SMALL = StepConfig(width=8, blocks=1, own_blocks=1, couplings=2, coupling_width=8, bins=4)
@@ -36,6 +37,7 @@ def given(tmp_path: Path, randomize: Callable[..., nn.Module]) -> list[str]:
     Image.fromarray(skimage.data.astronaut()).save(folder / "face.png")
     Image.fromarray(skimage.data.astronaut()[:200]).save(folder / "small.png")
     models = {name: DetailModel(SMALL) for name in (FIRST, LAST)}
+    models[RESTORE] = DetailModel(replace(SMALL, restores=True))
     for model in models.values():
         randomize(model, 0.1)
     weights = tmp_path / "weights.safetensors"
@@ -76,6 +78,37 @@ def test_numbers_and_sheet(
             own.pop(measured, None)
             again["columns"][name].pop(measured, None)
         assert again["columns"][name] == own, "the command repeats the numbers"
+
+
+@pytest.mark.parametrize("scale", [2, 4])
+def test_damaged_photos(scale: int, given: list[str], tmp_path: Path) -> None:
+    json_file = tmp_path / "results.json"
+    command = [*given, "--scale", str(scale), "--json", str(json_file), "--damaged"]
+    assert main(command) == 0
+    results = json.loads(json_file.read_text())
+    assert results["damaged"] is True
+    columns = results["columns"]
+    assert list(columns)[2:] == ["exact, 0", "restored, 0", "restored, 0.5", "restored, 1", "truth"]
+    assert columns["exact, 0"]["LR_PSNR"]["value"] < 50, "it keeps the damage"
+    assert columns["restored, 1"]["diversity"]["value"] > 0
+    assert "bits_per_dim" not in columns["restored, 1"]
+    assert main([*given, "--scale", str(scale), "--json", str(tmp_path / "clean.json")]) == 0
+    clean = json.loads((tmp_path / "clean.json").read_text())["columns"]
+    for name in ("bicubic", "Lanczos"):
+        assert columns[name]["PSNR"]["value"] < clean[name]["PSNR"]["value"]
+    first = columns
+    assert main(shlex.split(results["command"])[1:]) == 0
+    again = json.loads(json_file.read_text())["columns"]
+    assert again["restored, 1"]["PSNR"] == first["restored, 1"]["PSNR"], "the command repeats it"
+
+
+def test_weights_that_cannot_restore(
+    given: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    models = {name: DetailModel(SMALL) for name in (FIRST, LAST)}
+    save_enlarge_weights(Path(given[-1]), models, {})
+    assert main([*given, "--json", str(tmp_path / "a.json"), "--damaged"]) == 1
+    assert "cannot restore; leave --damaged away" in capsys.readouterr().err
 
 
 def test_what_cannot_be_measured_is_said(

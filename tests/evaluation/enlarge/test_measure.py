@@ -100,7 +100,7 @@ def test_memory_is_that_of_one_megapixel() -> None:
         pass
     if memory.peak is None:
         pytest.skip("memory cannot be measured here")
-    found, samples = measure(column, TRUTH, 2, torch.Generator(), BlindJudge())  # type: ignore[arg-type]
+    found, samples = measure(column, reduced(TRUTH, 2), TRUTH, torch.Generator(), BlindJudge())  # type: ignore[arg-type]
     assert samples.shape == (SAMPLES, SIDE, SIDE)
     assert found.values["megabytes_per_megapixel"] == pytest.approx(208, rel=0.05)
 
