@@ -70,7 +70,7 @@ class _BoxSpline(ElementwiseTransform):
 
     def _knots(self, raw: Tensor) -> tuple[Tensor, Tensor]:
         """Sizes of the bins and where each begins, on [-limit, limit]."""
-        sizes = self.MIN_BIN + (1 - self.MIN_BIN * self.bins) * torch.softmax(raw, -1)
+        sizes = self.MIN_BIN + (1 - self.MIN_BIN * self.bins) * _shares(raw)
         sizes = sizes * (2 * self.limit)
         return sizes, self._starts(sizes)
 
@@ -157,7 +157,7 @@ class QuadraticSpline(_BoxSpline):
     def _slopes(self, raw: Tensor, widths: Tensor) -> Tensor:
         """Slopes at all knots: 1 at both ends, and a mean of 1 over bins of these widths."""
         shares = (widths[..., :-1] + widths[..., 1:]) / 2  # of the box, for each inner knot
-        relative = torch.softmax(raw, -1)
+        relative = _shares(raw)
         inner = relative * shares.sum(-1, keepdim=True)
         inner = inner / (shares * relative).sum(-1, keepdim=True)
         return F.pad(self.MIN_SLOPE + (1 - self.MIN_SLOPE) * inner, (1, 1), value=1.0)
@@ -246,6 +246,15 @@ class AffineSpline(ElementwiseTransform):
         y, second = self.spline.inverse(z, spline)
         x, first = self.affine.inverse(y, affine)
         return x, first + second
+
+
+def _shares(raw: Tensor) -> Tensor:
+    """Softmax over the last dimension, (..., n), computed over the first one.
+
+    PyTorch's softmax of a few numbers that lie side by side takes up to thirty times as long on a
+    CPU: it vectorizes across rows only.
+    """
+    return torch.softmax(raw.movedim(-1, 0), 0).movedim(0, -1)
 
 
 def _bin_index(value: Tensor, starts: Tensor) -> Tensor:
