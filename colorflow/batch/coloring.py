@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from colorflow.batch.settings import COLORS, DETAIL, Digests
+from colorflow.enlarge.draws import MEAN
 from colorflow.errors import PhotoError, WeightsError
 from colorflow.files import FileKind
 from colorflow.limits import DIVERSE_POOL, MOST_SAMPLES, SCALES
@@ -39,7 +40,7 @@ class Settings:
 
     Attributes:
         n: number of colorings of each photo: at most 16 principal ones, or `MOST_SAMPLES` samples.
-        seed: of the first sample, and of the detail.
+        seed: of the first sample.
         temperature: multiplies the shipped temperatures.
         samples: make independent samples instead of principal colorings.
         diverse: make the n of many samples that differ most; sets `samples`.
@@ -134,8 +135,8 @@ class Settings:
         if self.scale > 1:
             detail = Enlargement(
                 scale=self.scale,
-                seed=self.seed,
-                temperature=0.0,
+                seed=MEAN.seed,
+                temperature=MEAN.temperature,
                 model=weights[DETAIL],
                 photo=photo,
                 restored=self.restore,
@@ -185,8 +186,7 @@ class ColoringMaker:
         """The colorings of one photo.
 
         All are predicted even if some results exist, so that each is the same whichever others are
-        missing. Colors come from the photo as it is: a photo that is enlarged exactly has the same
-        averages, so that it would get the same colors.
+        missing. Colors come from the photo as it is.
         """
         colorings = _colored(self.colorizer, photo, task, self.settings)
         return Colorings(self, photo, colorings, expected)
@@ -214,8 +214,8 @@ class Colorings:
             lightness = enlarger.lightness(
                 photo,
                 settings.scale,
-                0.0,  # the mean of the detail
-                settings.seed,
+                MEAN.temperature,
+                MEAN.seed,
                 restore=settings.restore,
             )
         by_label = dict(zip(self.statements, self._colorings, strict=True))

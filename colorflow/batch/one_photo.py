@@ -21,7 +21,7 @@ from colorflow.batch.output import upload
 from colorflow.batch.plan import PhotoTask, skipped
 from colorflow.batch.settings import BatchSettings, Maker
 from colorflow.errors import BatchError, ColorflowError, PhotoError, WritePhotoError
-from colorflow.photo import Photo, is_own_picture, read_photo, write_image
+from colorflow.photo import Photo, check_format, is_own_picture, read_photo, write_image
 
 _NOTHING_MORE_FITS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 """Errors of the output folder that every further photo would meet, too."""
@@ -121,6 +121,9 @@ def _work(
     existing = existing_results(local, stated, settings)
     complete += [task.coloring(label, one) for label, one in existing.items()]
     missing = [label for label in stated if label not in existing]
+    for label in missing:  # before the work, which large results take long for
+        width, height = settings.scale * photo.width, settings.scale * photo.height
+        check_format(local.folder / local.name(label), width, height)
     if missing:
         _make_folder(local.folder)
     for label, (pixels, like) in zip(missing, results.painted(missing), strict=True):

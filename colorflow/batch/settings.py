@@ -36,6 +36,7 @@ class BatchSettings(Protocol):
 
     Attributes:
         n: number of results of each photo.
+        scale: how many times larger each side becomes.
         overwrite: replace existing results.
         max_pixels: largest width times height of a photo.
         samples: whether each result is a sample with a seed of its own.
@@ -43,6 +44,8 @@ class BatchSettings(Protocol):
 
     @property
     def n(self) -> int: ...
+    @property
+    def scale(self) -> int: ...
     @property
     def overwrite(self) -> bool: ...
     @property

@@ -23,6 +23,7 @@ from colorflow.batch.outcome import ColoredFile, PhotoOutcome
 from colorflow.batch.picture_sheet import PICTURE_SHEET, picture_row, write_picture_sheet
 from colorflow.batch.sheet_row import SheetPicture, SheetRow
 from colorflow.color.grid import resize_by_area
+from colorflow.enlarge.draws import MEAN
 from colorflow.errors import PhotoError, UnreadablePhotoError, WritePhotoError
 from colorflow.files import FileKind
 from colorflow.photo import DEFAULT_MAX_PIXELS, LETTERS, read_photo
@@ -148,7 +149,9 @@ class _Sheet:
 
 
 def caption_of(coloring: ColoredFile) -> str:
-    """A principal coloring's letter and share, or the seed of a sample."""
+    """A principal coloring's letter and share, the seed of a sample, or the mean of the detail."""
+    if coloring.label.endswith(MEAN.label):
+        return "Mean"
     if coloring.label not in tuple(LETTERS):
         return f"Seed {coloring.seed}"
     letter = coloring.label.upper()
@@ -207,7 +210,7 @@ def _detail_row(outcome: PhotoOutcome, *, max_pixels: int) -> SheetRow:
         pieces.append(SheetPicture(image, caption_of(one), one.path))
     photo = _pixels(outcome.path, max_pixels)
     before = Image.fromarray(_middle(photo, max(1, width // photo.shape[1]))).convert("RGB")
-    remark = f"{len(shown)} of {of} samples" if len(shown) < of else ""
+    remark = f"{len(shown)} of {of} results" if len(shown) < of else ""
     return SheetRow(outcome.path.name, remark, [SheetPicture(before, "Before", None), *pieces])
 
 

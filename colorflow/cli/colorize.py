@@ -96,7 +96,7 @@ def _add_size_options(parser: argparse.ArgumentParser) -> None:
         choices=(1, *SCALES),
         default=1,
         help="how many times larger each side becomes; all colorings of a photo get the same "
-        "detail, sampled with --seed as by `colorflow enlarge` (default: %(default)s)",
+        "detail, the mean that `colorflow enlarge` gives first (default: %(default)s)",
     )
     add_restoring(parser)
     parser.add_argument(

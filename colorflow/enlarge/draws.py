@@ -1,7 +1,7 @@
 """Which results are made of a photo: the mean first, then samples.
 
-The mean is the best single picture: judges prefer it to samples (docs/enlarge.md, "What the eye
-says"). Samples show what else the detail could be.
+The mean is the safest single picture: judges find nothing plainly broken in it (docs/enlarge.md,
+"What the eye says"). Samples show what else the detail could be.
 """
 
 from __future__ import annotations
@@ -18,12 +18,16 @@ class Draw:
     Attributes:
         label: ``mean``, or ``s`` and the seed.
         temperature: factor on what the sample adds to the mean.
-        seed: of the sample.
+        seed: of the sample; 0 for the mean, which has none.
     """
 
     label: str
     temperature: float
     seed: int
+
+
+MEAN = Draw("mean", 0.0, 0)
+"""The mean of all samples."""
 
 
 def draws(n: int, temperature: float | None, seed: int) -> list[Draw]:
@@ -33,9 +37,9 @@ def draws(n: int, temperature: float | None, seed: int) -> list[Draw]:
         n: how many.
         temperature: of all of them; by default the first is the mean, and the others are samples at
             `DETAIL_TEMPERATURE`.
-        seed: result i has `seed + i`.
+        seed: sample i has `seed + i`; after the mean, samples are counted from 1.
     """
     if temperature is not None:
         return [Draw(f"s{seed + i}", temperature, seed + i) for i in range(n)]
     samples = [Draw(f"s{seed + i}", DETAIL_TEMPERATURE, seed + i) for i in range(1, n)]
-    return [Draw("mean", 0.0, seed), *samples][:n]
+    return [MEAN, *samples][:n]

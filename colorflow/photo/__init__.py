@@ -7,7 +7,7 @@ from colorflow.photo.decode import (
     read_photo,
     read_picture,
 )
-from colorflow.photo.encode import write_image
+from colorflow.photo.encode import check_format, write_image
 from colorflow.photo.find import find_photos
 from colorflow.photo.formats import DEFAULT_MAX_PIXELS, KINDS, PHOTO_SUFFIXES
 from colorflow.photo.metadata import Metadata
@@ -40,6 +40,7 @@ __all__ = [
     "Principal",
     "Provenance",
     "Statements",
+    "check_format",
     "count_pixels",
     "find_photos",
     "is_own_picture",

@@ -56,6 +56,26 @@ _ENCODING_FAULTS = (
 """What the writers raise."""
 
 
+def check_format(path: Path, width: int, height: int) -> str:
+    """The format that a file's suffix stands for, if it can hold a picture of that size.
+
+    Raises:
+        WritePhotoError: unknown suffix, or too large for the format.
+    """
+    name = _FORMATS.get(path.suffix.lower())
+    if name is None:
+        raise WritePhotoError(
+            path, f"cannot write '{path.suffix}' files; choose {', '.join(_FORMATS)}"
+        )
+    if max(width, height) > _LARGEST_SIDE.get(name, 2**31):
+        raise WritePhotoError(
+            path,
+            f"{name} holds at most {_LARGEST_SIDE[name]} pixels a side, and the picture has "
+            f"{width} x {height}; choose .png or .tif",
+        )
+    return name
+
+
 def write_image(
     path: str | os.PathLike[str],
     pixels: np.ndarray,
@@ -100,17 +120,7 @@ def write_image(
             f"got {pixels.dtype} of shape {pixels.shape}"
         )
     target = Path(path)
-    name = _FORMATS.get(target.suffix.lower())
-    if name is None:
-        raise WritePhotoError(
-            target, f"cannot write '{target.suffix}' files; choose {', '.join(_FORMATS)}"
-        )
-    if max(photo.width, photo.height) > _LARGEST_SIDE.get(name, 2**31):
-        raise WritePhotoError(
-            target,
-            f"{name} holds at most {_LARGEST_SIDE[name]} pixels a side, and the picture has "
-            f"{photo.width} x {photo.height}; choose .png or .tif",
-        )
+    name = check_format(target, photo.width, photo.height)
     if pixels.dtype == np.uint16 and name not in _FORMATS_OF_16_BITS:
         pixels = to_8_bits(pixels)
     metadata = photo.metadata

@@ -260,6 +260,7 @@ class ColorizeTab(ColorizeLayout):
             text = "These colorings are gone; choose the photo again."
             return {self.status: line(text, bad=True)}
         photo.chosen = coloring
+        self.larger.stopped(session)
         return {**self._compared(session, photo, coloring), **self.larger.emptied()}
 
     def compare_with(self, session: PhotoSession, beside: str) -> Updates:

@@ -1,4 +1,4 @@
-"""The part of a tab that enlarges the chosen coloring: samples of its detail, and the download."""
+"""The part of a tab that enlarges the chosen coloring: a choice of details, and the download."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ MIDDLE = (0.5, 0.5)
 _ABOUT_SIZE = "A larger picture gets detail that the photo does not have; it is made up to suit it."
 _HEADING = """
 <h2>Detail at full size</h2>
-<p>Click the picture to see another spot. The first enlargement is the most likely one; each sample
+<p>Click the picture to see another spot. The first enlargement is the average of all; each sample
 has other detail. Choose one.</p>
 """
 
@@ -175,9 +175,10 @@ class EnlargePane:
             event.then(self.show, [session, self.size, self.spot], shown, **begin, **WORK_QUEUE)
         inputs = [session, self.size, self.number, format_]
         clicked.then(self.enlarge, inputs, shown, **begin, **LONG_QUEUE)
-        self.samples.select(self.choose, None, [self.number, self.download, self.status], **AT_ONCE)
+        chosen = [self.number, self.download, self.cancel, self.status]
+        self.samples.select(self.choose, [session], chosen, **AT_ONCE)
         self.cancel.click(Session.cancel, [session], None, **AT_ONCE)
-        format_.input(self.outdated, None, [self.download, self.status], **AT_ONCE)
+        format_.input(self.stopped, [session], chosen[1:], **AT_ONCE)
 
     def emptied(self) -> Updates:
         """The part as it is for another coloring."""
@@ -191,6 +192,12 @@ class EnlargePane:
             self.spot: MIDDLE,
             **self.outdated(),
         }
+
+    def stopped(self, session: PhotoSession) -> Updates:
+        """No download, and no job that would bring one."""
+        if isinstance(session.job, Enlarging):
+            session.stop()
+        return {self.cancel: gr.update(visible=False), **self.outdated()}
 
     def outdated(self) -> Updates:
         """No download: none was made for these choices."""
@@ -223,6 +230,7 @@ class EnlargePane:
                     self.button: gr.update(value=f"Enlarge {size}", visible=True),
                     self.number: 0,
                     self.spot: spot,
+                    self.cancel: gr.update(visible=False),
                     **self.outdated(),
                     self.status: line("Predicting the detail ..."),
                 }
@@ -258,9 +266,9 @@ class EnlargePane:
         photo = session.current.photo
         return _share(across, photo.width), _share(down, photo.height)
 
-    def choose(self, event: gr.SelectData) -> Updates:
+    def choose(self, session: PhotoSession, event: gr.SelectData) -> Updates:
         """Choose one of `DRAWS`; the first piece is the photo as it is."""
-        return {self.number: max(0, int(event.index) - 1), **self.outdated()}
+        return {self.number: max(0, int(event.index) - 1), **self.stopped(session)}
 
     def enlarge(
         self, session: PhotoSession, size: str, number: int, format_: str
@@ -323,7 +331,7 @@ class EnlargePane:
                     photo, scale, draw.temperature, draw.seed, rows, columns
                 )
                 pixels = paint(part, lightness)
-                caption = f"Sample {number}" if number else "Most likely"
+                caption = f"Sample {number}" if number else "Average of all"
                 yield self._written(chosen, f"spot-x{scale}-{number}", pixels), caption
 
     @staticmethod

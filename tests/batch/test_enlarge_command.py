@@ -76,6 +76,26 @@ def test_the_command(
     message = capsys.readouterr().err
     assert message.count("\n") == 1
     assert "none.safetensors: there is no such weights file" in message
+    (tmp_path / "foreign.safetensors").write_bytes(b"not ours")
+    assert main([*command, "--weights", str(tmp_path / "foreign.safetensors")]) == 1
+    message = capsys.readouterr().err
+    assert message.count("\n") == 1
+    assert "foreign.safetensors" in message
+
+
+def test_another_seed_adds_samples_to_the_mean(
+    album: Path, tmp_path: Path, detail: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The mean has no seed, so it is not another one."""
+    out = tmp_path / "out"
+    command = ["enlarge", str(album / "a.jpg"), "-o", str(out), "--weights", str(detail), "-n", "2"]
+    assert main(command) == 0
+    assert main([*command, "--seed", "5"]) == 0
+    assert {path.name for path in out.iterdir()} == {
+        "a_x2_mean.jpg",
+        "a_x2_s1.jpg",
+        "a_x2_s6.jpg",
+    }
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,7 @@ from colorflow.batch import (
     COLORS,
     DETAIL,
     EnlargeSettings,
+    Naming,
     PhotoOutcome,
     Settings,
     make_plan,
@@ -51,7 +52,7 @@ def enlarge(enlarger: Enlarger, tmp_path: Path) -> Callable[..., dict[str, Photo
     """Enlarges into the folder `out`, and gives the outcomes by the names of the photos."""
 
     def outcomes(
-        *inputs: Path, recursive: bool = False, **settings: object
+        *inputs: Path, recursive: bool = False, ext: str = "auto", **settings: object
     ) -> dict[str, PhotoOutcome]:
         work = EnlargeSettings(**settings)  # type: ignore[arg-type]
         plan = make_plan(
@@ -59,6 +60,7 @@ def enlarge(enlarger: Enlarger, tmp_path: Path) -> Callable[..., dict[str, Photo
             tmp_path / "out",
             work,
             recursive=recursive,
+            naming=Naming(ext=ext),
             weights={DETAIL: enlarger.digest},
         )
         return {one.path.name: one for one in run_in_process(plan, enlarger=enlarger)}
@@ -156,6 +158,21 @@ def test_a_result_that_was_made_otherwise_is_not_replaced(
     assert enlarge(photo, **change)["b.png"].status == "skipped"
 
 
+def test_what_the_format_cannot_hold_is_refused_before_the_work(
+    tmp_path: Path, enlarge: Enlarge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def work(*_: object, **__: object) -> None:
+        raise AssertionError("the work has begun")
+
+    monkeypatch.setattr(Enlarger, "lightness", work)
+    Image.new("L", (8200, 10)).save(tmp_path / "wide.webp")
+    outcome = enlarge(tmp_path / "wide.webp", ext="webp")["wide.webp"]
+    assert outcome.status == "failed"
+    assert "WEBP holds at most 16383 pixels a side, and the picture has 16400 x 20" in str(
+        outcome.reason
+    )
+
+
 def test_a_result_of_other_weights_or_of_another_photo_is_not_replaced(
     album: Path, tmp_path: Path, enlarge: Enlarge, save_photo: Callable[..., Path]
 ) -> None:
@@ -228,11 +245,7 @@ def test_colors_and_size_in_one_go(
     said, plainly = read_statements(twice), read_statements(plain)
     assert said.colors == plainly.colors
     assert said.detail
-    assert (said.detail.scale, said.detail.seed, said.detail.temperature) == (
-        2,
-        5,
-        0.0,
-    )
+    assert (said.detail.scale, said.detail.seed, said.detail.temperature) == (2, 0, 0.0)
     assert colored(2, "large").status == "skipped"
     assert "was made with --scale 2" in str(colored(1, "large").reason)
     assert "was made with --scale 2" in str(colored(4, "large").reason)

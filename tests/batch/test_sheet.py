@@ -82,6 +82,8 @@ def colored(paths: list[Path], n: int = 1) -> list[PhotoOutcome]:
         ("b", 0.40625, "B: 41 %"),
         ("c", None, "C"),
         ("s12", None, "Seed 12"),
+        ("x2_s12", None, "Seed 12"),
+        ("x2_mean", None, "Mean"),
     ],
 )
 def test_a_caption_says_the_share_or_the_seed(label: str, share: float | None, want: str) -> None:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from colorflow.enlarge.draws import Draw, draws
+from colorflow.enlarge.draws import MEAN, Draw, draws
 from colorflow.limits import DETAIL_TEMPERATURE
 
 
 def test_the_mean_comes_first_and_samples_after_it() -> None:
-    assert draws(1, None, 7) == [Draw("mean", 0.0, 7)]
+    assert draws(1, None, 7) == [MEAN]
     first, *samples = draws(3, None, 7)
-    assert first == Draw("mean", 0.0, 7)
+    assert first == MEAN
+    assert MEAN.temperature == 0
     assert samples == [Draw("s8", DETAIL_TEMPERATURE, 8), Draw("s9", DETAIL_TEMPERATURE, 9)]
     assert DETAIL_TEMPERATURE > 0
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import errno
+import os
+import threading
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -111,11 +114,57 @@ def test_a_spot_in_pixels_of_the_photo(
     assert pane.put(opened(tab, gray), across, down) == expected
 
 
-def test_a_sample_is_chosen_and_the_file_before_goes(pane: EnlargePane) -> None:
+def test_a_detail_is_chosen_and_the_file_before_goes(
+    pane: EnlargePane, session: PhotoSession
+) -> None:
     for index, number in ((0, 0), (1, 0), (3, 2)):
-        chosen = pane.choose(SimpleNamespace(index=index))  # type: ignore[arg-type]
+        chosen = pane.choose(session, SimpleNamespace(index=index))  # type: ignore[arg-type]
         assert chosen[pane.number] == number
         assert chosen[pane.download]["visible"] is False
+
+
+@pytest.mark.parametrize("other", ["detail", "format", "coloring", "spot"])
+def test_another_choice_ends_the_job(
+    tab: ColorizeTab,
+    pane: EnlargePane,
+    session: PhotoSession,
+    monkeypatch: pytest.MonkeyPatch,
+    other: str,
+) -> None:
+    """It would bring the file of the choice before."""
+    monkeypatch.setattr("colorflow.enlarge.enlarger.TILE", 16)
+    steps = pane.enlarge(session, "×2", 0, "PNG")
+    next(steps), next(steps)
+    rest: list[Updates] = []
+    # The job ends when it is asked for more, as Gradio does meanwhile.
+    going_on = threading.Thread(target=lambda: rest.extend(steps))
+    going_on.start()
+    if other == "detail":
+        after = pane.choose(session, SimpleNamespace(index=2))  # type: ignore[arg-type]
+    elif other == "format":
+        after = pane.stopped(session)
+    elif other == "coloring":
+        after = click(tab, session, 1)
+    else:
+        after = next(pane.show(session, "×2", MIDDLE))
+    going_on.join()
+    assert after[pane.cancel]["visible"] is False
+    assert all(pane.download not in updates for updates in rest)
+    assert not list(session.require().require_chosen().folder.glob("*_x2_*"))
+
+
+def test_a_full_disk_is_told(
+    pane: EnlargePane, session: PhotoSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr("colorflow.files.os.fsync", full)
+    updates = everything(pane.enlarge(session, "×2", 0, "PNG"))
+    assert is_problem(updates, pane.status)
+    assert "No space left" in text(updates, pane.status)
+    assert updates[pane.cancel]["visible"] is False
+    assert not list(session.require().require_chosen().folder.glob("*_x2_*"))
 
 
 def test_another_coloring_starts_anew(

@@ -132,9 +132,9 @@ def run_enlarge_evaluation(
         records[_TRUTH].append(measures_of(truth[None], truth, scale, judge))
         for name, density in densities.items():
             of_densities[name].append(measures_of_density(density, truth, generator))
-        if number % every == 0:
+        if (len(records[_TRUTH]) - 1) % every == 0:
             rows.append(row_of([_picture(one) for one in [*shown, truth]], _GAP))
-    if not rows:
+    if not records[_TRUTH]:
         raise EvaluationError(f"{folder}: no photo of at least {SIDE} x {SIDE} pixels")
     table = table_of(records, of_densities, seed)
     about = about_measurement(loaded.digest, command)
