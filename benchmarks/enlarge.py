@@ -40,6 +40,12 @@ def main() -> None:
     parser.add_argument(
         "--tile", type=int, default=TILE, help="side of a tile (default: the usual)"
     )
+    parser.add_argument(
+        "--temperature",
+        type=float,
+        default=DETAIL_TEMPERATURE,
+        help="of the detail; 0 leaves the flow out (default: %(default)s)",
+    )
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     parser.add_argument("--weights", type=Path, help="weights file (default: the shipped one)")
     parser.add_argument("--random-weights", action="store_true")
@@ -54,14 +60,14 @@ def main() -> None:
         source, target = Path(folder) / "photo.jpg", Path(folder) / "large.jpg"
         picture = cv2.resize(data.astronaut(), (width, height), interpolation=cv2.INTER_CUBIC)
         Image.fromarray(picture).save(source, quality=95)
-        steps = _timed(enlarger, source, target, options.scale)
+        steps = _timed(enlarger, source, target, options.scale, options.temperature)
     rows = [(name, f"{wall:.2f}", f"{busy:.2f}") for name, (wall, busy) in steps.items()]
     print_table(("step", "seconds", "processor seconds"), rows)
     print(f"\n{width} x {height} pixels, x{options.scale}; peak memory {memory('VmHWM'):.0f} MB")
 
 
 def _timed(
-    enlarger: Enlarger, source: Path, target: Path, scale: int
+    enlarger: Enlarger, source: Path, target: Path, scale: int, temperature: float
 ) -> dict[str, tuple[float, float]]:
     """Wall and processor seconds of each step."""
     times = [(time.perf_counter(), time.process_time())]
@@ -71,13 +77,11 @@ def _timed(
 
     photo = read_photo(source)
     lap()
-    lightness = enlarger.lightness(photo, scale, DETAIL_TEMPERATURE, SEED)
+    lightness = enlarger.lightness(photo, scale, temperature, SEED)
     lap()
     large = photo.enlarged(module.paint(photo, lightness))
     lap()
-    said = Enlargement(
-        scale=scale, seed=SEED, temperature=DETAIL_TEMPERATURE, model=enlarger.digest
-    )
+    said = Enlargement(scale=scale, seed=SEED, temperature=temperature, model=enlarger.digest)
     write_image(target, large.pixels, large, enlargement=said)
     lap()
     names = ("read", "sample the lightness", "paint", "write", "all")

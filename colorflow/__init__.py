@@ -4,7 +4,7 @@
     for coloring in Colorizer.load().colorize("gray.jpg", n=4):
         coloring.image.show()
 
-Importing the package loads nothing heavy: torch comes with the first use of `Colorizer`.
+Importing the package loads nothing heavy: torch comes with the first use of a class.
 """
 
 from __future__ import annotations
@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from colorflow.colorizer import Colorizer
+    from colorflow.enlarge.enlarger import Enlarger
 
-__all__ = ["Colorizer", "__version__"]
+__all__ = ["Colorizer", "Enlarger", "__version__"]
 
 __version__ = "0.1.0"
 
@@ -24,4 +25,8 @@ def __getattr__(name: str) -> object:
         from colorflow.colorizer import Colorizer
 
         return Colorizer
+    if name == "Enlarger":
+        from colorflow.enlarge.enlarger import Enlarger
+
+        return Enlarger
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

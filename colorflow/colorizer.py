@@ -18,12 +18,11 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import IO, Any, TypedDict, Unpack, overload
 
-import numpy as np
 import torch
 from numpy.typing import NDArray
 from PIL import Image
@@ -43,7 +42,7 @@ from colorflow.coloring import (
 )
 from colorflow.device import device_of
 from colorflow.errors import PhotoError, WeightsError
-from colorflow.exploration import Exploration
+from colorflow.exploration import Exploration, each_of, several_of
 from colorflow.files import default_weights
 from colorflow.limits import DIVERSE_POOL, LARGEST_SEED, MOST_PRINCIPAL
 from colorflow.model.condition import Condition, Conditioner, coarse_lightness
@@ -69,8 +68,6 @@ __all__ = [
 
 DEFAULT_STRENGTH = 0.7
 """How far colors go towards those of a reference photo by default."""
-_BATCH_DIMENSIONS = 4
-"""Dimensions of an array of pictures."""
 
 
 class Options(TypedDict, total=False):
@@ -247,9 +244,8 @@ class Colorizer(Exploration):
             ab, shares = opened.model.principal(first, n)
             return opened.colorings([first.principal_spec(i, n) for i in range(n)], ab, shares)
 
-        if isinstance(pictures, np.ndarray) and pictures.ndim == _BATCH_DIMENSIONS:
-            pictures = list(pictures)
-        return _each(color, pictures) if isinstance(pictures, list | tuple) else color(pictures)
+        several = several_of(pictures)
+        return color(pictures) if several is None else each_of(color, several)  # type: ignore[arg-type]
 
     def _open(
         self, picture: Picture, hints: Sequence[Hint] = (), reference: Picture | None = None
@@ -303,17 +299,3 @@ class Colorizer(Exploration):
                 "has no colors that could be carried over; choose a color photo as the reference",
             )
         return self.model_of(reference).encode(to_grid(reference.pixels)[None])[0]
-
-
-def _each(
-    color: Callable[[Picture], list[Coloring]], pictures: Sequence[Picture]
-) -> list[list[Coloring]]:
-    """The colorings of each picture; an error gets a note with the picture's number."""
-    colorings = []
-    for number, picture in enumerate(pictures, 1):
-        try:
-            colorings.append(color(picture))
-        except Exception as error:
-            error.add_note(f"It is about picture {number} of {len(pictures)}.")
-            raise
-    return colorings

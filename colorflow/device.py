@@ -21,10 +21,12 @@ def device_of(name: str) -> torch.device:
         device = torch.device(best_device() if name == "auto" else name)
         torch.empty(1, device=device)
     except (RuntimeError, AssertionError) as error:  # AssertionError: a build without CUDA
-        detail = str(error).split("\n")[0]
-        raise DeviceError(
-            f"{name}: there is no such device here ({detail}); choose cpu, or auto for the best one"
-        ) from error
+        missing = (
+            "this machine has no such CUDA GPU that PyTorch can use"
+            if name.startswith("cuda")
+            else "PyTorch has no such device here"
+        )
+        raise DeviceError(f"{name}: {missing}; choose cpu, or auto for the best one") from error
     return device
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Iterator, Sequence
-from typing import Literal
+from collections.abc import Callable, Collection, Iterator, Sequence
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 import torch
@@ -19,6 +19,11 @@ from colorflow.model.intervals import NOMINAL_LEVELS, central_interval, check_sa
 from colorflow.model.weights import LoadedWeights
 from colorflow.photo import Picture, read_picture
 from colorflow.photo_model import OpenPhoto, PhotoModel, slerp
+
+_BATCH_DIMENSIONS = 4
+"""Of an array of several pictures, (B, H, W, C)."""
+
+Result = TypeVar("Result")
 
 
 class Exploration(ABC):
@@ -194,7 +199,7 @@ class Exploration(ABC):
 
     def log_prob(
         self,
-        picture: Picture,
+        picture: Picture | list[Any] | tuple[Any, ...],
         ab: NDArray[np.float32] | None = None,
         *,
         hints: Sequence[Hint] = (),
@@ -205,15 +210,22 @@ class Exploration(ABC):
         density of the chroma without noise.
 
         Args:
-            picture: see `Colorizer`.
+            picture: see `Colorizer`; or several, as `Colorizer.colorize` takes them, without `ab`.
             ab: (n, 2, 64, 64) CIELAB units, within +-128; None for the photo's own colors, which
                 are zero everywhere in a gray photo.
             hints: see `Colorizer`.
 
         Returns:
-            (n,) nats, density per CIELAB unit of each of 8192 numbers; n is 1 without `ab`.
+            (n,) nats, density per CIELAB unit of each of 8192 numbers; without `ab` one number for
+            each picture.
         """
-        opened = self._open(picture, hints)
+        several = several_of(picture)
+        if several is not None:
+            if ab is not None:
+                raise ValueError("ab: expected None for several pictures; give them one by one")
+            own = each_of(lambda one: self.log_prob(one, hints=hints), several)
+            return np.concatenate([*own, np.zeros(0)])
+        opened = self._open(picture, hints)  # type: ignore[arg-type]
         if ab is None:
             ab = to_grid(opened.photo.pixels)[None]
         if ab.ndim != 4 or ab.shape[1:] != (2, FINEST_GRID, FINEST_GRID) or len(ab) == 0:
@@ -255,3 +267,22 @@ class Exploration(ABC):
         if isinstance(coloring, ColoringSpec):
             return coloring
         return ColoringSpec(seeds=(coloring,) * len(self.levels))
+
+
+def several_of(pictures: object) -> Sequence[Any] | None:
+    """The pictures of a list, a tuple or an array (B, H, W, C); None for a single picture."""
+    if isinstance(pictures, np.ndarray) and pictures.ndim == _BATCH_DIMENSIONS:
+        return list(pictures)
+    return pictures if isinstance(pictures, list | tuple) else None
+
+
+def each_of(work: Callable[[Any], Result], pictures: Sequence[Any]) -> list[Result]:
+    """The result of each picture; an error gets a note with the picture's number."""
+    results = []
+    for number, picture in enumerate(pictures, 1):
+        try:
+            results.append(work(picture))
+        except Exception as error:
+            error.add_note(f"It is about picture {number} of {len(pictures)}.")
+            raise
+    return results

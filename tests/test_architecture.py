@@ -115,8 +115,8 @@ def own_imports(module: str, path: Path, *, lazy: bool = True) -> list[str]:
 def layer_of(name: str) -> str | None:
     """The layer of a dotted name; None for the package's own names, such as the version."""
     parts = name.split(".")
-    if name == "colorflow.Colorizer":
-        return "colorizer"
+    if name in ("colorflow.Colorizer", "colorflow.Enlarger"):
+        return {"Colorizer": "colorizer", "Enlarger": "enlarge"}[parts[1]]
     return parts[1] if len(parts) > 1 and not parts[1].startswith("__") else None
 
 

@@ -43,7 +43,7 @@ LEAST_SIDE = 8
 
 
 class Enlarger:
-    """Samples photos of twice or four times the resolution.
+    """Makes photos of twice or four times the resolution.
 
     Args:
         weights: what `load_enlarge_weights` gave.

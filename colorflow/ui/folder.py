@@ -11,6 +11,7 @@ import gradio as gr
 
 from colorflow.batch import Settings
 from colorflow.batch.archive import ArchiveLimits
+from colorflow.photo import KINDS
 from colorflow.ui.controls import (
     SAMPLES,
     checked_seed,
@@ -81,7 +82,7 @@ class FolderTab:
         size = space.megabytes * 2**20
         self._limits = ArchiveLimits(entries=MOST_PHOTOS, entry_bytes=size, total_bytes=size)
         self._bounds = line(
-            f"Up to {MOST_PHOTOS} photos and {space.megabytes} MB together, also in a zip."
+            f"Up to {MOST_PHOTOS} photos and {space.megabytes} MB together, also in a zip: {KINDS}."
         )
         with gr.Row(elem_id="folder", elem_classes="workbench"):
             with gr.Column(scale=2, min_width=300):
@@ -326,4 +327,6 @@ def _said_of(intake: Intake) -> str:
             names = ", ".join(str(note.path) for note in notes[:3])
             more = f" and {len(notes) - 3} more" if len(notes) > 3 else ""
             said.append(f"{what}: {names}{more}.")
+    if intake.left_out:
+        said.append(f"Photos are {KINDS} files.")
     return " ".join(said)

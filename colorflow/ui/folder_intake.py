@@ -11,12 +11,12 @@ from colorflow.batch.archive import ArchiveLimits, unpack
 from colorflow.batch.archive_entries import archive_kind
 from colorflow.batch.outcome import Note
 from colorflow.errors import BatchError, ColorflowError
-from colorflow.photo import PHOTO_SUFFIXES
+from colorflow.photo import KINDS, PHOTO_SUFFIXES
 from colorflow.ui.photos import link_or_copy, storing
 
 _HEAD = 512
 """Bytes from which the kind of an archive is known."""
-_NO_PHOTO = "its name does not end like that of a photo, such as .jpg, .png or .tif"
+_NO_PHOTO = f"its name does not end like that of a {KINDS} picture"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

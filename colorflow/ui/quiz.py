@@ -179,15 +179,16 @@ class QuizTab:
     ) -> Updates:
         """Play with uploaded photos, or with everybody's once they are removed."""
         try:
-            game, own = self._game(game, request), None
+            game, own, about = self._game(game, request), None, OWN_PHOTOS
             if uploads:
                 with self._space.budget.reserve(self._space.budget.pixels):
-                    own = own_pool(
+                    own, left_out = own_pool(
                         [Path(one) for one in uploads],
                         game.folder / "own",
                         self._space.megabytes,
                         self._space.budget.pixels,
                     )
+                    about = summary_of(own, left_out)
             game.play_with(own)
         except (ColorflowError, MemoryError) as error:
             return {self.game: game, self.about: problem(error)}
@@ -195,7 +196,7 @@ class QuizTab:
         return {
             self.game: game,
             **started,
-            self.about: line(summary_of(own) if own else OWN_PHOTOS),
+            self.about: line(about),
         }
 
     def go_on(

@@ -72,6 +72,8 @@ class Swatch:
         hue = next(name for upper, name in _HUES if angle <= upper)
         if chroma < _STRONG:
             hue = (_DARK_NAMES if self.lightness < _DARK else _LIGHT_NAMES).get(hue, hue)
+        if chroma < _PALE and hue == "red":
+            return "Reddish brown"
         if chroma < _PALE:
             return f"Dull {hue}"
         return f"Strong {hue}" if chroma > _STRONG else hue.capitalize()

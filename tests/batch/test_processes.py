@@ -151,7 +151,7 @@ def test_what_prevents_a_start_is_said_once(
     plan = make_plan([album], tmp_path / "out", Settings())
     with pytest.raises(WeightsError, match="absent"):
         list(run(plan, weights={COLORS: tmp_path / "absent.safetensors"}, workers=2))
-    with pytest.raises(DeviceError, match=r"^nonsense: there is no such device here"):
+    with pytest.raises(DeviceError, match=r"^nonsense: PyTorch has no such device"):
         list(run(plan, weights={COLORS: weights}, device="nonsense"))
     hinted = make_plan([album], tmp_path / "out", Settings(), hints={"a.jpg": (Hint(1, 1, 1, 1),)})
     with pytest.raises(WeightsError, match="these weights take no color hints"):

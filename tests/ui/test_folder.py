@@ -20,7 +20,7 @@ from skimage import color, data
 
 from colorflow.batch import PhotoOutcome
 from colorflow.limits import LARGEST_SEED
-from colorflow.photo import Principal, read_provenance
+from colorflow.photo import KINDS, Principal, read_provenance
 from colorflow.ui import folder_job
 from colorflow.ui.controls import SAMPLES, SUMMARY
 from colorflow.ui.folder import MOST_PHOTOS, FolderTab
@@ -130,7 +130,8 @@ def mean_ab(content: bytes) -> np.ndarray:
 
 def test_from_zip_to_zip(folder: FolderTab, album: Path, tmp_path: Path) -> None:
     updates = take_in(folder, album)
-    assert text(updates, folder.about) == "5 photos. Left out: letter.txt."
+    said = f"5 photos. Left out: letter.txt. Photos are {KINDS} files."
+    assert text(updates, folder.about) == said
     assert updates[folder.button]["interactive"]
     session = updates[folder.session]
     waiting = begin(folder, session, n=2, seed=3)
@@ -328,7 +329,8 @@ def test_other_archives_and_no_photos_are_told(
     folder: FolderTab, loose: Callable[..., str]
 ) -> None:
     updates = take_in(folder, loose("a.rar", b"Rar!\x1a\x07"), loose("b.txt", b"b"))
-    assert text(updates, folder.about) == "0 photos. Left out: a.rar, b.txt."
+    said = f"0 photos. Left out: a.rar, b.txt. Photos are {KINDS} files."
+    assert text(updates, folder.about) == said
     assert is_problem(updates, folder.about)
     assert not updates[folder.button]["interactive"]
     updates = take_in(folder, loose("a.jpg", ALBUM["a.jpg"]), loose("b.7z", b"7z"))

@@ -194,6 +194,8 @@ def test_a_swatch_has_the_point_s_lightness_and_its_color() -> None:
         ((200, 30, 30), "Strong red"),
         ((30, 60, 190), "Strong blue"),
         ((120, 90, 60), "Brown"),
+        ((109, 76, 64), "Reddish brown"),
+        ((150, 90, 75), "Red"),
         ((100, 120, 60), "Olive"),
         ((80, 130, 90), "Green"),
         ((150, 140, 150), "Dull violet"),

@@ -7,6 +7,7 @@ import json
 import re
 import zipfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -21,6 +22,7 @@ from colorflow.quiz.statistics import BOOTSTRAP_SEED, Tally, two_level_bootstrap
 from colorflow.quiz.store import GameKind
 from colorflow.quiz.strict_test import NEEDED
 from colorflow.quiz.trials import Trial
+from colorflow.ui import quiz_photos
 from colorflow.ui.limits import UploadSpace
 from colorflow.ui.quiz import PLAY, STRICT, QuizTab
 from colorflow.ui.quiz_results import results_html
@@ -251,10 +253,29 @@ def test_own_photos_that_are_few_or_none_are_told(
     updates = tab.take_in([str(tmp_path / "notes.txt")], None, PLAY, 3)
     assert is_problem(updates, tab.about)
     assert "None of these files is a photo" in text(updates, tab.about)
+    assert "HEIC" in text(updates, tab.about)
     updates = tab.take_in([str(album / "000.png")], updates[tab.game], PLAY, 3)
     assert text(updates, tab.about) == (
         "1 of 1 files are color photos. After 1 rounds you have seen them all."
     )
+
+
+def test_of_too_many_own_photos_the_first_are_taken(
+    tab: QuizTab, album: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By their number, and by their size; a single file that is too large is refused."""
+    files = [str(path) for path in sorted(album.iterdir())[:4]]
+    monkeypatch.setattr(quiz_photos, "MOST_PHOTOS", 3)
+    updates = tab.take_in(files, None, PLAY, 3)
+    assert text(updates, tab.about).startswith("3 of the first 3 files are color photos.")
+    monkeypatch.setattr(quiz_photos, "MOST_PHOTOS", 200)
+    for path in map(Path, files):  # what follows the picture is not read
+        path.write_bytes(path.read_bytes() + bytes(900_000))
+    monkeypatch.setattr(tab, "_space", replace(tab._space, megabytes=2))
+    updates = tab.take_in(files, updates[tab.game], PLAY, 3)
+    assert text(updates, tab.about).startswith("2 of the first 2 files are color photos.")
+    monkeypatch.setattr(tab, "_space", replace(tab._space, megabytes=0))
+    assert is_problem(tab.take_in(files, updates[tab.game], PLAY, 3), tab.about)
 
 
 # nothing tells
