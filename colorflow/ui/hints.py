@@ -83,8 +83,8 @@ class HintsTab:
                 scale=2, min_width=300, visible=False, elem_id="hints-side"
             ) as self.side:
                 self._build_choices()
-                self._build_points()
                 self._build_files()
+                self._build_points()
                 self._build_numbers()
         self.session = self.photo.session
         self._shown_by_all = [

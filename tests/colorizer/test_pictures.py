@@ -129,6 +129,22 @@ def test_files_that_cannot_be_read_are_named(colorizer: Colorizer, path: Path) -
 # several pictures
 
 
+def test_likelihoods_of_several_pictures(colorizer: Colorizer, path: Path) -> None:
+    """In a list, a tuple or an array, each as if it were alone; an error says which it is of."""
+    pixels = read_photo(path).pixels
+    mirrored = np.ascontiguousarray(pixels[:, ::-1])
+    want = np.concatenate([colorizer.log_prob(one) for one in (pixels, mirrored)])
+    assert want[0] != want[1]
+    for several in ([path, mirrored], (pixels, mirrored), np.stack([pixels, mirrored])[..., None]):
+        np.testing.assert_array_equal(colorizer.log_prob(several), want)
+    assert colorizer.log_prob([]).shape == (0,)
+    with pytest.raises(UnreadablePhotoError) as caught:
+        colorizer.log_prob([path, b"no picture"])
+    assert caught.value.__notes__ == ["It is about picture 2 of 2."]
+    with pytest.raises(ValueError, match="ab: expected None for several pictures"):
+        colorizer.log_prob([path], np.zeros((1, 2, 64, 64), np.float32))
+
+
 def test_several_pictures_keep_their_order(colorizer: Colorizer, path: Path, cup: Photo) -> None:
     turned = np.ascontiguousarray(np.asarray(Image.open(path))[::-1])
     for many in ([path, turned], (path, turned), [read_photo(path), Image.fromarray(turned)]):

@@ -124,8 +124,13 @@ def _colorize(visitor: Examiner, gray: Path, other: Path, broken: Path, colored:
     expect(visitor.one("#compare img")).to_have_count(2, timeout=PATIENCE)
     visitor.expect_text("#download", "pixels")
     visitor.one("#advanced > button").click()
+    visitor.expect_text("#gallery-heading", "Choose the one you like best")
+    visitor.expect_text("#show-open", "Show where the model is unsure")
     visitor.one("#show-open").click()
     expect(visitor.one("#open-picture img")).to_be_visible(timeout=PATIENCE)
+    visitor.one("#size").get_by_text("×2").click()
+    expect(visitor.one("#enlarge-samples .thumbnail-item")).to_have_count(4, timeout=PATIENCE)
+    visitor.expect_text("#enlarge-status", "pixels")
     visitor.examine("Colorize, colored")
 
 
@@ -220,6 +225,7 @@ _RESULTS_AND_SETTINGS = {
         ("#reference-compare", "#reference-download"),
         ("#reference-strength", "#reference-seed"),
     ),
+    _hints: (("#hints-picture", "#hints-download"), ("#hints-undo", "#hints-place")),
     _folder: (
         ("#folder-download", "#folder-sheet", "#folder-table"),
         ("#folder-n", "#folder-view", "#folder-temperature", "#folder-seed", "#folder-format"),

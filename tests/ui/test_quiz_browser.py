@@ -305,6 +305,12 @@ def test_own_photos_on_a_page_that_has_few(browser: Browser, tmp_path: Path) -> 
             assert player.verdict().startswith("Right")
         player.one("#quiz-stage button[data-next]").click()
         player.expect_text("#quiz-status", "You have seen all 2 photos")
+        with player.page.expect_file_chooser() as chooser:
+            player.one("#quiz-folder").click()
+        chooser.value.set_files(tmp_path / "album")
+        player.expect_text("#quiz-about-own", "5 of 5 files are color photos.")
+        player.choose(player.truth())
+        assert player.verdict().startswith("Right")
         assert player.faults == []
         player.context.close()
 
