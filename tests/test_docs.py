@@ -135,6 +135,7 @@ def test_commands_are_found() -> None:
 @pytest.mark.parametrize("document", ["docs/commands.md", "docs/training.md"])
 def test_options_by_themselves_exist(document: str) -> None:
     commands = ["colorize", "app", "train", "export", "evaluate", "evaluate-hints", "data_prep"]
+    commands += ["enlarge", "train-enlarge", "export-enlarge", "evaluate-enlarge"]
     known = set().union(*(options_of(help_of(command)) for command in commands))
     alone = {code.split()[0] for code in code_of(document) if re.match(r"--?[a-z]", code)}
     assert alone

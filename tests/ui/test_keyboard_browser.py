@@ -47,10 +47,10 @@ class Typist(Visitor):
                 return
         raise AssertionError(f"{selector} does not keep {text}")
 
-    def choose_file(self, field: str, path: Path) -> None:
+    def choose_file(self, field: str, *paths: Path) -> None:
         with self.page.expect_file_chooser() as chooser:
             self.press(f"{field} button.upload-container")
-        chooser.value.set_files(path)
+        chooser.value.set_files(paths)
 
     def open_tab(self, name: str) -> None:
         self.press(f"button[role=tab]:text-is('{name}')")
@@ -99,6 +99,28 @@ def test_colorize_and_hints(browser: Browser, server: Page, gray: Path) -> None:
     visitor.context.close()
 
 
+def test_all_photos_and_single_samples(
+    browser: Browser, server: Page, gray: Path, small: Path
+) -> None:
+    visitor = Typist(browser, server)
+    visitor.choose_file("#upload", gray, small)
+    visitor.press("#all-go")
+    expect(visitor.one("#strip .tick")).to_have_count(2, timeout=PATIENCE)
+    assert visitor.save("#all-download").endswith(".zip")
+    visitor.press("#strip button:last-child")
+    visitor.expect_text("#about", "64 × 64 pixels")
+    visitor.press("#view label:first-of-type input", "ArrowRight")
+    visitor.expect_text("#gallery", "Sample 2")
+    visitor.press("#more")
+    visitor.expect_text("#status", "colorings in")
+    visitor.press("#advanced > button")
+    visitor.type("#seed input", "7")
+    visitor.press("#go")
+    visitor.expect_text("#status", "colorings in")
+    assert visitor.faults == []
+    visitor.context.close()
+
+
 def test_size(browser: Browser, server: Page, small: Path) -> None:
     visitor = Typist(browser, server)
     visitor.choose_file("#upload", small)
@@ -123,7 +145,7 @@ def test_size(browser: Browser, server: Page, small: Path) -> None:
     visitor.press("#enlarge-put")
     expect(as_it_was).not_to_have_attribute("src", str(middle), timeout=PATIENCE)
     visitor.expect_text("#enlarge-status", "The result will have")
-    visitor.press("#enlarge-samples .thumbnail-item[aria-label$='Sample 2']")
+    visitor.press("#enlarge-samples .thumbnail-item[aria-label$='Sample 1']")
     visitor.press("#enlarge-go")
     visitor.expect_text("#enlarge-status", "Enlarged in")
     assert visitor.save("#enlarge-download") == "small_a_x2_s1.png"
