@@ -183,6 +183,15 @@ def test_quiz_and_how_it_works(browser: Browser, server: Page) -> None:
         expect(visitor.one("#quiz-stage button[data-next]")).to_be_focused(timeout=PATIENCE)
         visitor.page.keyboard.press("Enter")
     visitor.expect_text("#quiz-score", "of 2")
+    expect(visitor.one("#quiz-stage button[data-choice]")).to_have_count(3, timeout=PATIENCE)
+
+    visitor.press("#quiz-mode label:first-of-type input", "ArrowRight")
+    visitor.expect_text("#quiz-stage", "Two pictures, one second each")
+    visitor.press("#quiz-stage button[data-next]")
+    expect(visitor.one("#quiz-stage button[data-choice='0']")).to_be_visible(timeout=PATIENCE)
+    visitor.page.keyboard.press("1")
+    visitor.expect_text("#quiz-stage", "Practice 1 of 10")
+    expect(visitor.one("#quiz-stage button[data-next]")).to_be_focused(timeout=PATIENCE)
 
     visitor.open_tab("How it works")
     expect(visitor.one("#how-walk figure").first).to_be_attached(timeout=PATIENCE)
