@@ -173,7 +173,7 @@ def _take(browser: Browser, address: str, view: View, photos: Photos, output: Pa
     try:
         page = context.new_page()
         page.goto(address)
-        TABS[view.tab](page, photos)
+        (TABS | MORE)[view.tab](page, photos)
         page.mouse.move(0, 0)  # so that no element shows its hover style
         _settle(page)
         _write(output / view.name, page.screenshot(full_page=True, animations="disabled"))
@@ -229,6 +229,28 @@ def _colorize(page: Page, photos: Photos) -> None:
     _says(page, "#download", "pixels")
 
 
+def _landing(page: Page, photos: Photos) -> None:
+    expect(page.locator("#upload input[type=file]")).to_be_attached(timeout=PATIENCE)
+
+
+def _several(page: Page, photos: Photos) -> None:
+    _upload(page, "#upload", photos.portrait, photos.still, photos.garage)
+    _press(page, "#all-go")
+    _says(page, "#all-download", "3 photos")
+    page.locator("#strip button").first.click()
+    expect(page.locator("#gallery .thumbnail-item")).to_have_count(4, timeout=PATIENCE)
+    expect(page.locator("#compare img")).to_have_count(2, timeout=PATIENCE)
+
+
+def _enlarge(page: Page, photos: Photos) -> None:
+    _upload(page, "#upload", photos.still)
+    _press(page, "#go")
+    _says(page, "#download", "pixels")
+    page.locator("#size").get_by_text("×2").click()
+    expect(page.locator("#enlarge-samples .thumbnail-item")).to_have_count(4, timeout=PATIENCE)
+    _says(page, "#enlarge-status", "pixels")
+
+
 def _hints(page: Page, photos: Photos) -> None:
     _go_to(page, "Hints")
     _upload(page, "#hints-upload", photos.still)
@@ -279,6 +301,12 @@ def _quiz(page: Page, photos: Photos) -> None:
     expect(page.locator("#quiz-stage [data-choice]").first).to_be_visible(timeout=PATIENCE)
 
 
+def _quiz_reveal(page: Page, photos: Photos) -> None:
+    _quiz(page, photos)
+    page.locator("#quiz-stage [data-choice='0']").click()
+    expect(page.locator("#quiz-stage button[data-next]")).to_be_visible(timeout=PATIENCE)
+
+
 def _how(page: Page, photos: Photos) -> None:
     _go_to(page, "How it works")
     _says(page, "#how-status", "This is an example")
@@ -300,9 +328,17 @@ TABS: dict[str, Callable[[Page, Photos], None]] = {
     "how": _how,
 }
 """What a visitor does on each tab."""
+MORE: dict[str, Callable[[Page, Photos], None]] = {
+    "landing": _landing,
+    "several": _several,
+    "enlarge": _enlarge,
+    "quiz_reveal": _quiz_reveal,
+}
+"""What else there is to see, on a desktop."""
 VIEWS = [
     *(View(tab=tab, width=width) for tab in TABS for width in (1280, 390)),
     View(tab="colorize", width=1280, scheme="dark"),
+    *(View(tab=name, width=1280) for name in MORE),
 ]
 
 
