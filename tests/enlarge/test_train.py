@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Iterator
 from dataclasses import replace
@@ -187,9 +188,14 @@ def test_a_doubling_starts_from_another(
     run, file = tmp_path / "run", tmp_path / "last.safetensors"
     trained(patches_folder, run, doublings, steps=4)
     export_doublings(run, file, say=print)
-    start = load_enlarge_weights(file).models[LAST]
     # What the file has under the name itself comes first.
-    save_enlarge_weights(file, {LAST: start, FIRST: start}, {})
+    models = dict(load_enlarge_weights(file).models)
+    models[FIRST] = copy.deepcopy(models[LAST])
+    with torch.no_grad():
+        for x in models[FIRST].parameters():
+            x.add_(0.1)
+    save_enlarge_weights(file, models, {})
+    models = dict(load_enlarge_weights(file).models)
     for name, whole in ((FIRST, True), (RESTORE, False)):
         seen: dict[str, dict[str, torch.Tensor]] = {}
 
@@ -201,6 +207,7 @@ def test_a_doubling_starts_from_another(
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(train_module, "train_to_budget", watch)
             trained(patches_folder, run, doublings, name, start=file)
+        start = models.get(name, models[LAST])
         for part, module in (("{}-mean", start.mean), ("{}", start)):
             best, now = module.state_dict(), seen[part.format(name)]
             same = {k for k, x in now.items() if k in best and torch.equal(x, best[k])}

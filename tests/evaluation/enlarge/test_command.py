@@ -90,6 +90,7 @@ def test_damaged_photos(scale: int, given: list[str], tmp_path: Path) -> None:
     columns = results["columns"]
     assert list(columns)[2:] == ["exact, 0", "restored, 0", "restored, 0.5", "restored, 1", "truth"]
     assert columns["exact, 0"]["LR_PSNR"]["value"] < 50, "it keeps the damage"
+    assert columns["restored, 0"]["LR_PSNR"] != columns["exact, 0"]["LR_PSNR"], "another doubling"
     assert columns["restored, 1"]["diversity"]["value"] > 0
     assert "bits_per_dim" not in columns["restored, 1"]
     assert main([*given, "--scale", str(scale), "--json", str(tmp_path / "clean.json")]) == 0
@@ -100,6 +101,22 @@ def test_damaged_photos(scale: int, given: list[str], tmp_path: Path) -> None:
     assert main(shlex.split(results["command"])[1:]) == 0
     again = json.loads(json_file.read_text())["columns"]
     assert again["restored, 1"]["PSNR"] == first["restored, 1"]["PSNR"], "the command repeats it"
+
+
+def test_one_good_photo_among_many_is_measured(given: list[str], tmp_path: Path) -> None:
+    """Although it is none of those that the sheet would take by their place in the folder."""
+    folder = tmp_path / "photos"
+    for path in folder.iterdir():
+        path.unlink()
+    for number in range(14):
+        size = 256 if number == 1 else 20
+        Image.fromarray(skimage.data.camera()[:size, :size]).save(folder / f"{number:02d}.png")
+    sheet = tmp_path / "sheet.png"
+    json_file = tmp_path / "results.json"
+    assert main([*given, "--json", str(json_file), "--sheet", str(sheet)]) == 0
+    assert json.loads(json_file.read_text())["photos"] == 1
+    with Image.open(sheet) as image:
+        assert image.height == 260
 
 
 def test_weights_that_cannot_restore(
