@@ -38,7 +38,12 @@ def draws(n: int, temperature: float | None, seed: int) -> list[Draw]:
         temperature: of all of them; by default the first is the mean, and the others are samples at
             `DETAIL_TEMPERATURE`.
         seed: sample i has `seed + i`; after the mean, samples are counted from 1.
+
+    Raises:
+        ValueError: if the seed is negative.
     """
+    if seed < 0:
+        raise ValueError(f"seed: expected a whole number from 0, got {seed}")
     if temperature is not None:
         return [Draw(f"s{seed + i}", temperature, seed + i) for i in range(n)]
     samples = [Draw(f"s{seed + i}", DETAIL_TEMPERATURE, seed + i) for i in range(1, n)]
