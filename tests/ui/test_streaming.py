@@ -127,11 +127,11 @@ class Handler(threading.Thread):
             replace(job)
 
         monkeypatch.setattr(Job, "replace", say_and_replace)
-        self._handle = handle
+        self._handler = handle
         self.start()
 
     def run(self) -> None:
-        self.updates = self._handle()
+        self.updates = self._handler()
 
 
 @pytest.mark.parametrize("what", ["upload", "resample", "another photo", "vary"])
