@@ -53,7 +53,7 @@ class View:
     """One picture of the page.
 
     Attributes:
-        tab: key of `TABS`.
+        tab: key of `TABS` or `MORE`.
         width: width of the window, in pixels.
         scheme: light or dark mode.
     """

@@ -49,7 +49,7 @@ class Naming:
         if "seed" in fields and not settings.samples:
             raise ValueError(
                 f"name: {{seed}} in {self.template!r} is for samples alone; write {{label}}, or "
-                f"add --{'temperature' if settings.command == 'enlarge' else 'samples'}"
+                "ask for samples (--samples; of enlarging, --temperature)"
             )
         if settings.n > 1 and not fields & {"label", "seed"}:
             raise ValueError(

@@ -121,10 +121,9 @@ def _work(
     existing = existing_results(local, stated, settings)
     complete += [task.coloring(label, one) for label, one in existing.items()]
     missing = [label for label in stated if label not in existing]
-    for label in missing:  # before the work, which large results take long for
+    if missing:  # before the work, which takes long for large results
         width, height = settings.scale * photo.width, settings.scale * photo.height
-        check_format(local.folder / local.name(label), width, height)
-    if missing:
+        check_format(local.folder / local.name(missing[0]), width, height)
         _make_folder(local.folder)
     for label, (pixels, like) in zip(missing, results.painted(missing), strict=True):
         written, target, one = local.folder / local.name(label), task.target(label), stated[label]

@@ -1,7 +1,7 @@
 """Which results are made of a photo: the mean first, then samples.
 
-The mean is the safest single picture: judges find nothing plainly broken in it (docs/enlarge.md,
-"What the eye says"). Samples show what else the detail could be.
+The mean is the safest single picture: judges call it plainly broken less often than samples
+(docs/enlarge.md, "What the eye says"). Samples show what else the detail could be.
 """
 
 from __future__ import annotations

@@ -71,7 +71,7 @@ def test_the_command(
     assert detail_of.restored
     with pytest.raises(SystemExit):
         main([*command, "-o", str(out), "--name", "{stem}_{seed}.{ext}", "-n", "2"])
-    assert "is for samples alone; write {label}, or add --temperature" in capsys.readouterr().err
+    assert "is for samples alone; write {label}, or ask for samples" in capsys.readouterr().err
     assert main([*command, "--weights", str(tmp_path / "none.safetensors")]) == 1
     message = capsys.readouterr().err
     assert message.count("\n") == 1
