@@ -5,6 +5,8 @@ VENV := .venv
 OLDEST_TESTS := photo color data_prep colorizer/test_colorizer.py training/test_loop.py \
 	evaluation/test_hint_curve.py batch/test_url.py batch/test_url_results.py ui/test_api.py
 RUN := $(VENV)/bin
+# Two tests at a time on two cores; the tests of a file run in one process, which shares what they set up.
+PARALLEL := --numprocesses auto --maxprocesses 4 --dist loadfile
 PYTHON ?= $(shell for python in python3 python3.11 python3.12 python3.13; do \
 	"$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
 	&& echo "$$python" && break; done)
@@ -20,18 +22,18 @@ test: $(VENV)/.test
 	$(RUN)/ruff check
 	$(RUN)/ruff format --check
 	$(RUN)/mypy
-	$(RUN)/pytest --durations=25
+	$(RUN)/pytest $(PARALLEL) --durations=25
 	$(MAKE) oldest
 
 # The tests of what other people's packages do for us, with the oldest that pyproject.toml admits
 # (tests/oldest_versions.py). Old packages may warn of what newer ones no longer do.
 oldest: $(VENV)/.oldest
-	$(VENV)/oldest/bin/python -m pytest -W default --disable-warnings \
+	$(VENV)/oldest/bin/python -m pytest $(PARALLEL) -W default --disable-warnings \
 		-m "not slow and not browser" $(addprefix tests/,$(OLDEST_TESTS))
 
 # The tests that take no longer than a few seconds each.
 quick: $(VENV)/.test
-	$(RUN)/pytest -m "not slow and not browser"
+	$(RUN)/pytest $(PARALLEL) -m "not slow and not browser"
 
 # Long campaigns: a batch of 100 photos, killed 20 times; 20,000 damaged files.
 soak: $(VENV)/.test

@@ -47,6 +47,7 @@ def test_ctrl_c_finishes_the_photo_in_hand_and_the_same_command_goes_on(
     assert len(plan.tasks) == 9 - done
 
 
+@pytest.mark.slow
 def test_the_command(
     album: Path, tmp_path: Path, detail: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -83,6 +84,7 @@ def test_the_command(
     assert "foreign.safetensors" in message
 
 
+@pytest.mark.slow
 def test_another_seed_adds_samples_to_the_mean(
     album: Path, tmp_path: Path, detail: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

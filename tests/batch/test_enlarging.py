@@ -318,6 +318,7 @@ def test_weights_that_are_missing_foreign_or_cannot_restore(
     assert not list((tmp_path / "out").glob("*.*g"))
 
 
+@pytest.mark.slow
 def test_workers_make_the_same(
     album: Path, tmp_path: Path, detail: Path, weights: Path, enlarge: Enlarge
 ) -> None:

@@ -83,6 +83,7 @@ def trained(
     return lines
 
 
+@pytest.mark.slow
 def test_it_learns_and_resumes(
     patches_folder: Path, tmp_path: Path, doublings: dict[str, Trainee]
 ) -> None:

@@ -141,6 +141,7 @@ def test_the_curve_has_the_coarse_levels_and_hints_besides(joint_run: Path) -> N
     assert (joint_run / "joint" / "grid.png").stat().st_size > 0
 
 
+@pytest.mark.slow
 def test_it_resumes_to_the_bit(go: Go, tmp_path: Path) -> None:
     def end_after_the_first(_: str) -> None:
         raise KeyboardInterrupt
@@ -156,6 +157,7 @@ def test_it_resumes_to_the_bit(go: Go, tmp_path: Path) -> None:
             assert torch.equal(resumed[part][name], value), (part, name)
 
 
+@pytest.mark.slow
 def test_weights_with_late_blocks_are_a_start(
     go: Go, joint_run: Path, late_weights: Path, tmp_path: Path
 ) -> None:
@@ -184,7 +186,8 @@ def test_a_finer_level_learns_on_the_late_blocks_as_they_are(
     go(tmp_path / "fine", start=late_weights, levels=(32,))
     go(tmp_path / "both", levels=(32, *GRIDS))
     own = state_of(tmp_path / "both")["best"]
-    assert all(x.equal(state_of(joint_run)["best"][name]) for name, x in own.items())
+    before = state_of(joint_run)["best"]
+    assert all(x.equal(before[name]) for name, x in own.items())
     assert len(seen) > 4
     for late in seen:
         assert all(torch.equal(x, own[f"late_blocks.{name}"]) for name, x in late.items())

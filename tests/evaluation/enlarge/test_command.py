@@ -45,7 +45,7 @@ def given(tmp_path: Path, randomize: Callable[..., nn.Module]) -> list[str]:
     return ["evaluate-enlarge", str(folder), "--weights", str(weights)]
 
 
-@pytest.mark.parametrize("scale", [2, 4])
+@pytest.mark.parametrize("scale", [2, pytest.param(4, marks=pytest.mark.slow)])
 def test_numbers_and_sheet(
     scale: int, given: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -80,7 +80,7 @@ def test_numbers_and_sheet(
         assert again["columns"][name] == own, "the command repeats the numbers"
 
 
-@pytest.mark.parametrize("scale", [2, 4])
+@pytest.mark.parametrize("scale", [2, pytest.param(4, marks=pytest.mark.slow)])
 def test_damaged_photos(scale: int, given: list[str], tmp_path: Path) -> None:
     json_file = tmp_path / "results.json"
     command = [*given, "--scale", str(scale), "--json", str(json_file), "--damaged"]
