@@ -29,9 +29,9 @@ test: $(VENV)/.test
 # (tests/oldest_versions.py). Old packages may warn of what newer ones no longer do.
 oldest: $(VENV)/.oldest
 	$(VENV)/oldest/bin/python -m pytest $(PARALLEL) -W default --disable-warnings \
-		-m "not slow and not browser" $(addprefix tests/,$(OLDEST_TESTS))
+		-m "not browser" $(addprefix tests/,$(OLDEST_TESTS))
 
-# The tests that take no longer than a few seconds each.
+# The tests that take no longer than a second or two each.
 quick: $(VENV)/.test
 	$(RUN)/pytest $(PARALLEL) -m "not slow and not browser"
 

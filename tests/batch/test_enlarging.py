@@ -298,6 +298,7 @@ def test_a_full_disk_ends_the_run_and_leaves_nothing_behind(
     assert {one.status for one in enlarge(album).values()} == {"done"}
 
 
+@pytest.mark.slow
 def test_weights_that_are_missing_foreign_or_cannot_restore(
     album: Path, tmp_path: Path, detail: Path
 ) -> None:

@@ -290,6 +290,7 @@ def test_what_one_row_and_the_notes_hold_is_bounded(save_photo: Save, tmp_path: 
     assert page.texts["li"][-1] == "Not shown: 10 more, which a report names"
 
 
+@pytest.mark.slow
 def test_the_fullest_picture_is_one_that_webp_holds(save_photo: Save, tmp_path: Path) -> None:
     photo = save_photo(tmp_path / "a.png")
     failed = PhotoOutcome(path=tmp_path / ("\udce9" * 200), status="failed", reason="no " * 90)

@@ -270,6 +270,7 @@ def test_a_damaged_array_is_named(
     assert str(tmp_path) in message(arguments(tmp_path), capsys)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("workers", [0, 1])
 def test_a_photo_that_is_gone_or_damaged_since_the_scan_is_named(
     workers: int, photos: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
@@ -305,6 +306,7 @@ def test_names_need_not_be_unicode(photos: Any, tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.slow
 def test_the_module_runs_and_fails_without_a_traceback(tmp_path: Path) -> None:
     root = Path(command.__file__).parent.parent
     done = subprocess.run(

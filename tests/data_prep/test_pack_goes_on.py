@@ -35,6 +35,7 @@ def contents(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("batches", "filled", "workers"), [(1, 0, 0), (4, 12, 2)])
 def test_an_interrupted_pack_goes_on_to_the_same_bytes(
     batches: int,

@@ -138,6 +138,7 @@ def test_the_loss_is_bits_per_modeled_number(patches_folder: Path) -> None:
     assert floor < float(loss.mean().detach()) < floor + 6, "the entropy of the noise is the least"
 
 
+@pytest.mark.slow
 def test_the_mean_learns_what_the_linear_prediction_misses(patches_folder: Path) -> None:
     pack = PatchPack(patches_folder)
     high, low = pack.batch(pack.rows("train", variant="whole"))
@@ -183,6 +184,7 @@ def test_temperature_0_is_better_than_bicubic_before_any_step(patches_folder: Pa
     assert F.mse_loss(ours, high) < F.mse_loss(bicubic, high)
 
 
+@pytest.mark.slow
 def test_a_doubling_starts_from_another(
     patches_folder: Path, tmp_path: Path, doublings: dict[str, Trainee]
 ) -> None:
@@ -237,6 +239,7 @@ def test_a_network_that_is_compared_starts_from_the_mean(
     assert mean["out.out.weight"].abs().max() > 0
 
 
+@pytest.mark.slow
 def test_export_writes_what_was_trained(
     patches_folder: Path, tmp_path: Path, doublings: dict[str, Trainee]
 ) -> None:
@@ -259,6 +262,7 @@ def test_export_writes_what_was_trained(
     assert set(load_enlarge_weights(file).models) == {LAST, FIRST, RESTORE}
 
 
+@pytest.mark.slow
 def test_export_takes_what_the_run_lacks_from_a_file(
     patches_folder: Path, tmp_path: Path, doublings: dict[str, Trainee]
 ) -> None:

@@ -214,6 +214,7 @@ def blind_condition(lightness: Tensor) -> Condition:
     return Condition(lightness=F.avg_pool2d(lightness, 2), features=features)
 
 
+@pytest.mark.slow
 def test_baselines_are_columns_and_a_missing_one_is_a_line_on_stderr(
     photos: Path,
     weights: Path,

@@ -153,6 +153,7 @@ def gray_blue(path: Path) -> Tensor:
     return torch.from_numpy(to_grid(pixels))
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("cheap")
 def test_distances_from_hints(tmp_path: Path) -> None:
     """Samples are the truth, but the second is redder by 8 everywhere: one sample that misses a

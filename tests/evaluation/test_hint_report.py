@@ -54,6 +54,7 @@ def arguments_of(folder: Path, weights: Path, file: Path) -> list[str]:
     return [*words, "--samples", "2", "--seed", "5"]
 
 
+@pytest.mark.slow
 def test_files_and_table(
     photos: Path, hinted: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

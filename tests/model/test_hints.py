@@ -189,6 +189,7 @@ def test_round_trip_with_hints(pyramid: ChromaPyramid, ab: Tensor, condition: Co
     torch.testing.assert_close(back, ab.double(), rtol=0, atol=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("hints", [(), (Hint(5, 5, 0, 0), Hint(50, 9, 60, 30))])
 def test_the_density_sums_to_one_whatever_the_hints(
     hints: tuple[Hint, ...],

@@ -307,6 +307,7 @@ def test_no_weights(photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[
     assert "none.safetensors: there is no such weights file" in refused(arguments, capsys)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("existing", [True, False])
 def test_an_interrupted_run_leaves_nothing(
     existing: bool, photos: Path, weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

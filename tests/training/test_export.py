@@ -82,6 +82,7 @@ def check_history(training: dict[str, Any], run: Path) -> None:
 # what the file holds
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("half", [True, False])
 def test_the_file_has_the_best_averaged_weights_and_their_history(
     half: bool,
@@ -150,6 +151,7 @@ def test_temperatures_are_tuned_with_the_gain_that_is_shipped(
     assert gains == [load_weights(weights).gain] == [1.5]
 
 
+@pytest.mark.slow
 def test_interval_factors_are_measured_on_what_is_shipped(
     run: Path, pack_folder: Path, weights: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -184,6 +184,7 @@ def test_a_model_without_planes_has_no_hints(shape: PyramidConfig, pack_folder: 
     assert torch.equal(noise.get_state(), plain.get_state()), "nothing more is sampled"
 
 
+@pytest.mark.slow
 def test_hints_reach_the_weights_of_every_level(
     hinted_shape: PyramidConfig, pack_folder: Path
 ) -> None:
@@ -210,6 +211,7 @@ def hinted_run(
     return folder
 
 
+@pytest.mark.slow
 def test_a_run_with_hints_has_a_column_more_and_chooses_by_both(hinted_run: Path) -> None:
     rows = np.genfromtxt(hinted_run / "level4" / "curve.csv", delimiter=",", names=True)
     assert rows.dtype.names == (*CURVE, "dev_hints_nats")
@@ -233,6 +235,7 @@ def test_a_run_with_hints_goes_on(
     assert said == [f"level {grid}: goes on at step 2" for grid in (4, 8, 16, 32, 64)]
 
 
+@pytest.mark.slow
 def test_a_run_with_hints_is_exported_and_measured_without(
     hinted_run: Path, pack_folder: Path, tmp_path: Path
 ) -> None:

@@ -199,6 +199,7 @@ def test_contexts_of_another_shape(
     assert str(caught.value).startswith(f"{path}: its contexts are not those of the determ")
 
 
+@pytest.mark.slow
 def test_it_begins_with_late_blocks_and_keeps_them(
     go: Go, no_grid: None, pack_folder: Path, tmp_path: Path
 ) -> None:
