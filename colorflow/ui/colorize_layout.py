@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import gradio as gr
 
 from colorflow.ui.all_photos import AllPhotos
-from colorflow.ui.controls import seed_number, view_switch, vividness_slider
+from colorflow.ui.controls import advanced, seed_number, view_switch, vividness_slider
 from colorflow.ui.enlarge import EnlargePane
 from colorflow.ui.limits import UploadSpace
 from colorflow.ui.panes import SUFFIXES, ComparePane, UploadPane, formats_line
@@ -99,7 +99,7 @@ class ColorizeLayout:
             info="How many to choose from.",
             elem_id="n",
         )
-        with gr.Accordion("Advanced", open=False, elem_id="advanced"):
+        with advanced("advanced"):
             self.temperature = vividness_slider("temperature")
             self.seed = seed_number(
                 "seed",

@@ -26,6 +26,11 @@ def view_switch(elem_id: str, label: str) -> gr.Radio:
     )
 
 
+def advanced(elem_id: str) -> gr.Accordion:
+    """Make the part for what few need, closed at first."""
+    return gr.Accordion("Advanced", open=False, elem_id=elem_id)
+
+
 def vividness_slider(elem_id: str) -> gr.Slider:
     """Make the control of the factor on the shipped temperatures."""
     return gr.Slider(

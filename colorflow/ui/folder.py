@@ -14,6 +14,7 @@ from colorflow.batch.archive import ArchiveLimits
 from colorflow.photo import KINDS
 from colorflow.ui.controls import (
     SAMPLES,
+    advanced,
     checked_seed,
     seed_number,
     view_switch,
@@ -127,8 +128,6 @@ class FolderTab:
             elem_id="folder-n",
         )
         self.view = view_switch("folder-view", "Kind")
-        self.temperature = vividness_slider("folder-temperature")
-        self.seed = seed_number("folder-seed")
         self.format = gr.Radio(
             _FORMATS,
             value="auto",
@@ -141,6 +140,9 @@ class FolderTab:
             info="Otherwise photos that already have color are left as they are.",
             elem_id="folder-force",
         )
+        with advanced("folder-advanced"):
+            self.temperature = vividness_slider("folder-temperature")
+            self.seed = seed_number("folder-seed")
 
     def _build_results(self) -> None:
         self.download = gr.DownloadButton(

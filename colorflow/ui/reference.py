@@ -11,7 +11,7 @@ import gradio as gr
 from colorflow.errors import ColorflowError, PhotoError
 from colorflow.photo import Kind
 from colorflow.ui.colorings import ColoredPhoto, PhotoSession, ShownColoring
-from colorflow.ui.controls import checked_seed, seed_number
+from colorflow.ui.controls import advanced, checked_seed, seed_number
 from colorflow.ui.limits import UploadSpace
 from colorflow.ui.panes import IN_TURN, ComparePane, UploadPane, formats_line
 from colorflow.ui.photos import UploadedPhoto, new_folder, reduced, write_colored
@@ -80,10 +80,11 @@ class ReferenceTab:
             info="How close the colors come to those of the second photo.",
             elem_id="reference-strength",
         )
-        self.seed = seed_number(
-            "reference-seed",
-            "Another number gives other colors where the second photo does not decide them.",
-        )
+        with advanced("reference-advanced"):
+            self.seed = seed_number(
+                "reference-seed",
+                "Another number gives other colors where the second photo does not decide them.",
+            )
 
     def _connect(self) -> None:
         result = self.result

@@ -223,12 +223,12 @@ _RESULTS_AND_SETTINGS = {
     _colorize: (("#gallery", "#compare", "#download"), ("#n", "#advanced", "#format")),
     _reference: (
         ("#reference-compare", "#reference-download"),
-        ("#reference-strength", "#reference-seed"),
+        ("#reference-strength", "#reference-advanced"),
     ),
     _hints: (("#hints-picture", "#hints-download"), ("#hints-undo", "#hints-place")),
     _folder: (
         ("#folder-download", "#folder-sheet", "#folder-table"),
-        ("#folder-n", "#folder-view", "#folder-temperature", "#folder-seed", "#folder-format"),
+        ("#folder-n", "#folder-view", "#folder-format", "#folder-advanced"),
     ),
 }
 _COMES_FIRST = """

@@ -95,7 +95,8 @@ def test_from_zip_to_zip(browser: Browser, server: Page, tmp_path: Path, width: 
     archivist.expect_text("#folder-about", "4 photos.")
     assert archivist.width_of_content() == width
     archivist.one("#folder-n input[type=number]").fill("2")
-    archivist.one("#folder-seed input").fill("6")
+    archivist.one("#folder-advanced > button").click()
+    archivist.fill("#folder-seed input", 6)
     archivist.one("#folder-go").click()
     archivist.expect_text("#folder-status", "3 colored, 1 failed.")
     expect(archivist.one("#folder-cancel")).to_be_hidden()
