@@ -111,13 +111,16 @@ def _drawn(lines: Sequence[str], width: int) -> Image.Image:
 
 
 def _wrapped(text: str, width: int) -> Iterator[str]:
+    """Breaks lines at spaces, and within words that are longer than a line."""
     line = ""
     for character in text:
         shown = character if _has(character) else escaped(character)
         if line and _font().getlength(line + shown) > width:
-            yield line
-            line = ""
-        line += shown
+            words, _, begun = (line + shown).rpartition(" ")
+            yield words or line
+            line = begun if words else shown
+        else:
+            line += shown
     yield line
 
 

@@ -310,7 +310,12 @@ def test_a_picture_writes_any_name(fonts: tuple[str, ...], monkeypatch: pytest.M
         lines = list(picture_sheet._wrapped(name, 900))
         assert "".join(lines) == name.replace("\U000f1234", "\\U000f1234")
         assert len(lines) > 2
-        assert all(picture_sheet._font().getlength(line) <= 900 for line in lines)
+        sentence = "the picture is damaged, incomplete, or of a kind that is not read, " * 4
+        whole = list(picture_sheet._wrapped(sentence, 900))
+        assert " ".join(whole) == sentence, "no word is broken"
+        assert 2 <= len(whole) <= 6
+        for line in (*lines, *whole):
+            assert picture_sheet._font().getlength(line) <= 900
     finally:
         picture_sheet._font.cache_clear()
         picture_sheet._has.cache_clear()
