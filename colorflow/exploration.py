@@ -47,7 +47,7 @@ class Exploration(ABC):
     def reproduce(
         self,
         picture: Picture,
-        specs: Sequence[ColoringSpec],
+        specs: Sequence[ColoringSpec | Coloring],
         *,
         hints: Sequence[Hint] = (),
         reference: Picture | None = None,
@@ -55,8 +55,9 @@ class Exploration(ABC):
         """Makes the colorings of given specs; other arguments: see `Colorizer`."""
         if not specs:
             raise ValueError("specs: expected at least one, got none")
+        known = [self._spec_of(one) for one in specs]
         opened = self._open(picture, hints, reference)
-        return opened.colorings(specs, opened.model.chroma(specs))
+        return opened.colorings(known, opened.model.chroma(known))
 
     def resample(
         self,

@@ -83,7 +83,7 @@ class FolderTab:
         size = space.megabytes * 2**20
         self._limits = ArchiveLimits(entries=MOST_PHOTOS, entry_bytes=size, total_bytes=size)
         self._bounds = line(
-            f"{KINDS}; up to {MOST_PHOTOS} photos and {space.megabytes} MB together, also in a zip."
+            f"{KINDS}; up to {MOST_PHOTOS} files and {space.megabytes} MB together, also in a zip."
         )
         with gr.Row(elem_id="folder", elem_classes="workbench"):
             with gr.Column(scale=2, min_width=300):

@@ -143,7 +143,7 @@ def test_specs_give_principal_colorings_again_to_the_bit(
         again = colorizer.reproduce(photo, [spec])
         assert specs(again) == [spec]
         np.testing.assert_array_equal(again[0].ab, ab)
-    mixed = [principal[2].spec, sample_spec(4), principal[0].spec]
+    mixed = [principal[2], sample_spec(4), principal[0].spec]  # colorings say their own
     got = chroma(colorizer.reproduce(photo, mixed))
     np.testing.assert_array_equal(got[[0, 2]], chroma(principal)[[2, 0]])
     np.testing.assert_array_equal(
