@@ -38,6 +38,8 @@ from colorflow.training.schedule import Budget
 from colorflow.training.trainer import TrainConfig, Trainer
 from colorflow.training.until_budget import train_to_budget
 
+pytestmark = pytest.mark.slow
+
 CONFIG = TrainConfig(batch=4, peak_rate=0.01, evaluate_every=4, dev_photos=8, autocast=False)
 
 
@@ -83,7 +85,6 @@ def trained(
     return lines
 
 
-@pytest.mark.slow
 def test_it_learns_and_resumes(
     patches_folder: Path, tmp_path: Path, doublings: dict[str, Trainee]
 ) -> None:
@@ -138,7 +139,6 @@ def test_the_loss_is_bits_per_modeled_number(patches_folder: Path) -> None:
     assert floor < float(loss.mean().detach()) < floor + 6, "the entropy of the noise is the least"
 
 
-@pytest.mark.slow
 def test_the_mean_learns_what_the_linear_prediction_misses(patches_folder: Path) -> None:
     pack = PatchPack(patches_folder)
     high, low = pack.batch(pack.rows("train", variant="whole"))
@@ -184,7 +184,6 @@ def test_temperature_0_is_better_than_bicubic_before_any_step(patches_folder: Pa
     assert F.mse_loss(ours, high) < F.mse_loss(bicubic, high)
 
 
-@pytest.mark.slow
 def test_a_doubling_starts_from_another(
     patches_folder: Path, tmp_path: Path, doublings: dict[str, Trainee]
 ) -> None:
@@ -239,7 +238,6 @@ def test_a_network_that_is_compared_starts_from_the_mean(
     assert mean["out.out.weight"].abs().max() > 0
 
 
-@pytest.mark.slow
 def test_export_writes_what_was_trained(
     patches_folder: Path, tmp_path: Path, doublings: dict[str, Trainee]
 ) -> None:
@@ -262,7 +260,6 @@ def test_export_writes_what_was_trained(
     assert set(load_enlarge_weights(file).models) == {LAST, FIRST, RESTORE}
 
 
-@pytest.mark.slow
 def test_export_takes_what_the_run_lacks_from_a_file(
     patches_folder: Path, tmp_path: Path, doublings: dict[str, Trainee]
 ) -> None:

@@ -26,6 +26,8 @@ from colorflow.training.run_folder import read_state
 from colorflow.training.schedule import Budget
 from tests.training.conftest import small_training
 
+pytestmark = pytest.mark.slow
+
 TEMPERATURES = (0.9, 0.7, 0.4, 0.1, 0.0)
 FACTORS = {0.5: 1.1, 0.9: 1.2}
 NAMES = (4, 8, 16, 32, 64)
@@ -82,7 +84,6 @@ def check_history(training: dict[str, Any], run: Path) -> None:
 # what the file holds
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("half", [True, False])
 def test_the_file_has_the_best_averaged_weights_and_their_history(
     half: bool,
@@ -151,7 +152,6 @@ def test_temperatures_are_tuned_with_the_gain_that_is_shipped(
     assert gains == [load_weights(weights).gain] == [1.5]
 
 
-@pytest.mark.slow
 def test_interval_factors_are_measured_on_what_is_shipped(
     run: Path, pack_folder: Path, weights: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -26,6 +26,8 @@ from colorflow.training.targets import LevelObjective, random_hints, true_points
 from colorflow.training.trainer import Trainer
 from tests.training.conftest import small_training
 
+pytestmark = pytest.mark.slow
+
 
 def generator(seed: int = 0) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
@@ -184,7 +186,6 @@ def test_a_model_without_planes_has_no_hints(shape: PyramidConfig, pack_folder: 
     assert torch.equal(noise.get_state(), plain.get_state()), "nothing more is sampled"
 
 
-@pytest.mark.slow
 def test_hints_reach_the_weights_of_every_level(
     hinted_shape: PyramidConfig, pack_folder: Path
 ) -> None:
@@ -211,7 +212,6 @@ def hinted_run(
     return folder
 
 
-@pytest.mark.slow
 def test_a_run_with_hints_has_a_column_more_and_chooses_by_both(hinted_run: Path) -> None:
     rows = np.genfromtxt(hinted_run / "level4" / "curve.csv", delimiter=",", names=True)
     assert rows.dtype.names == (*CURVE, "dev_hints_nats")
@@ -235,7 +235,6 @@ def test_a_run_with_hints_goes_on(
     assert said == [f"level {grid}: goes on at step 2" for grid in (4, 8, 16, 32, 64)]
 
 
-@pytest.mark.slow
 def test_a_run_with_hints_is_exported_and_measured_without(
     hinted_run: Path, pack_folder: Path, tmp_path: Path
 ) -> None:

@@ -30,6 +30,8 @@ from colorflow.training.schedule import Budget
 from colorflow.training.targets import LevelObjective
 from tests.training.conftest import small_training
 
+pytestmark = pytest.mark.slow
+
 GRIDS = (4, 8, 16)
 Go = Callable[..., list[str]]
 
@@ -111,7 +113,6 @@ def test_the_loss_is_the_weighted_sum_of_the_levels_own(
     assert list(SHARE_OF_LOSS.values()) == [1, 1 / 2, 1 / 4]
 
 
-@pytest.mark.slow
 def test_late_blocks_and_levels_learn_and_nothing_else(
     joint_run: Path, start: Path, pixels_folder: Path
 ) -> None:
@@ -142,7 +143,6 @@ def test_the_curve_has_the_coarse_levels_and_hints_besides(joint_run: Path) -> N
     assert (joint_run / "joint" / "grid.png").stat().st_size > 0
 
 
-@pytest.mark.slow
 def test_it_resumes_to_the_bit(go: Go, tmp_path: Path) -> None:
     def end_after_the_first(_: str) -> None:
         raise KeyboardInterrupt
@@ -158,7 +158,6 @@ def test_it_resumes_to_the_bit(go: Go, tmp_path: Path) -> None:
             assert torch.equal(resumed[part][name], value), (part, name)
 
 
-@pytest.mark.slow
 def test_weights_with_late_blocks_are_a_start(
     go: Go, joint_run: Path, late_weights: Path, tmp_path: Path
 ) -> None:
@@ -171,7 +170,6 @@ def test_weights_with_late_blocks_are_a_start(
         assert all(torch.allclose(x, best[key], atol=5e-3) for key, x in learned.items())
 
 
-@pytest.mark.slow
 def test_a_finer_level_learns_on_the_late_blocks_as_they_are(
     go: Go, joint_run: Path, late_weights: Path, tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -250,7 +248,6 @@ def _little(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(export_module, "calibrate", lambda *x, **y: calibrate(*x, **{**y, **few}))
 
 
-@pytest.mark.slow
 @pytest.mark.usefixtures("_little")
 def test_export_takes_the_run_and_the_rest(
     joint_run: Path, start: Path, pixels_folder: Path, tmp_path: Path

@@ -18,6 +18,8 @@ from colorflow.training.run_folder import CURVE, STATE, read_config
 from tests.training.conftest import small_training
 from tests.training.runs import Train, curve, state_of
 
+pytestmark = pytest.mark.slow
+
 # what it leaves
 
 
@@ -70,7 +72,6 @@ def test_the_settings_are_written_down(go: Train, tmp_path: Path, shape: Pyramid
 # going on
 
 
-@pytest.mark.slow
 def test_an_interrupted_run_goes_on_to_the_same_bits(go: Train, tmp_path: Path) -> None:
     """6 steps at once, and 3 + 3 with the program ended in between."""
     straight = go(tmp_path / "straight", steps=6, levels=(4, 8))
@@ -97,7 +98,6 @@ def test_an_interrupted_run_goes_on_to_the_same_bits(go: Train, tmp_path: Path) 
     assert curves[0] == curves[1]
 
 
-@pytest.mark.slow
 def test_levels_trained_alone_are_the_same_to_the_bit(go: Train, tmp_path: Path) -> None:
     go(tmp_path / "both", steps=2, levels=(4, 8))
     go(tmp_path / "alone", steps=2, levels=(8,))

@@ -27,6 +27,8 @@ from colorflow.training.targets import LevelObjective
 from colorflow.training.trainer import Trainer
 from tests.training.conftest import small_training
 
+pytestmark = pytest.mark.slow
+
 GRIDS = (4, 8, 16, 32, 64)
 Go = Callable[..., list[str]]
 
@@ -94,7 +96,6 @@ def go(pack_folder: Path) -> Go:
     return go
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("planes", [0, HINT_PLANES])
 @pytest.mark.parametrize("kind", ["run", "file"])
 def test_step_0_is_the_old_model(
@@ -284,7 +285,6 @@ def test_the_start_is_part_of_the_settings(old_run: Path, go: Go, tmp_path: Path
             go(tmp_path / "run", start, shape=shape)
 
 
-@pytest.mark.slow
 def test_the_weights_file_says_where_they_started(
     old_run: Path, pack_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -20,6 +20,8 @@ from colorflow.enlarge.model import DetailModel
 from colorflow.enlarge.weights import FIRST, LAST, RESTORE, save_enlarge_weights
 from colorflow.evaluation.enlarge import run as run_module
 
+pytestmark = pytest.mark.slow
+
 SMALL = StepConfig(width=8, blocks=1, own_blocks=1, couplings=2, coupling_width=8, bins=4)
 
 
@@ -45,7 +47,7 @@ def given(tmp_path: Path, randomize: Callable[..., nn.Module]) -> list[str]:
     return ["evaluate-enlarge", str(folder), "--weights", str(weights)]
 
 
-@pytest.mark.parametrize("scale", [2, pytest.param(4, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("scale", [2, 4])
 def test_numbers_and_sheet(
     scale: int, given: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -80,7 +82,7 @@ def test_numbers_and_sheet(
         assert again["columns"][name] == own, "the command repeats the numbers"
 
 
-@pytest.mark.parametrize("scale", [2, pytest.param(4, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("scale", [2, 4])
 def test_damaged_photos(scale: int, given: list[str], tmp_path: Path) -> None:
     json_file = tmp_path / "results.json"
     command = [*given, "--scale", str(scale), "--json", str(json_file), "--damaged"]

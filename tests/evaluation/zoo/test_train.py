@@ -29,6 +29,8 @@ from colorflow.training.trainer import TrainConfig
 from colorflow.zoo import ARCHITECTURES
 from tests.evaluation.conftest import same, state_of
 
+pytestmark = pytest.mark.slow
+
 Go = Callable[..., list[str]]
 
 
