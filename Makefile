@@ -5,7 +5,7 @@ VENV := .venv
 OLDEST_TESTS := photo color data_prep colorizer/test_colorizer.py training/test_loop.py \
 	evaluation/test_hint_curve.py batch/test_url.py batch/test_url_results.py ui/test_api.py
 RUN := $(VENV)/bin
-# Two tests at a time on two cores; the tests of a file run in one process, which shares what they set up.
+# A process for each core; the tests of a file run in one process, which shares what they set up.
 PARALLEL := --numprocesses auto --maxprocesses 4 --dist loadfile
 PYTHON ?= $(shell for python in python3 python3.11 python3.12 python3.13; do \
 	"$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
@@ -31,7 +31,7 @@ oldest: $(VENV)/.oldest
 	$(VENV)/oldest/bin/python -m pytest $(PARALLEL) -W default --disable-warnings \
 		-m "not browser" $(addprefix tests/,$(OLDEST_TESTS))
 
-# The tests that take no longer than a second or two each.
+# All tests but the slow ones and those in the browser.
 quick: $(VENV)/.test
 	$(RUN)/pytest $(PARALLEL) -m "not slow and not browser"
 

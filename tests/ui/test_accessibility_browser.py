@@ -161,6 +161,8 @@ def _reference(visitor: Examiner, gray: Path, other: Path, broken: Path, colored
     visitor.one("#reference-go").click()
     visitor.expect_text("#reference-status", "Colored in")
     visitor.expect_text("#reference-download", "pixels")
+    visitor.one("#reference-advanced > button").click()
+    expect(visitor.one("#reference-seed input")).to_be_visible(timeout=PATIENCE)
     visitor.examine("Reference, colored")
 
 
@@ -172,6 +174,9 @@ def _folder(visitor: Examiner, gray: Path, other: Path, broken: Path, colored: P
     visitor.one("#folder-go").click()
     expect(visitor.one("#folder-download")).to_be_visible(timeout=PATIENCE)
     expect(visitor.one("#folder-sheet img")).to_be_visible(timeout=PATIENCE)
+    visitor.one("#folder-advanced > button").click()
+    for control in ("#folder-temperature", "#folder-seed"):
+        expect(visitor.one(f"{control} input").first).to_be_visible(timeout=PATIENCE)
     visitor.examine("Folder, colored")
 
 
