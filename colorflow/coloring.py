@@ -19,6 +19,7 @@ from colorflow.color.full_resolution import LightnessRows, render
 from colorflow.color.grid import Rows
 from colorflow.color.upsample import upsample_ab
 from colorflow.files import digest_of_open
+from colorflow.limits import MOST_LOOKS
 from colorflow.photo import LETTERS, Photo, Principal, Provenance, write_image
 
 if TYPE_CHECKING:
@@ -63,6 +64,8 @@ class ColoringSpec:
         temperature: multiplies the shipped temperatures.
         strengths: how far each level goes from its sampled latents (0) to the latents of the
             reference photo (1); empty without a reference.
+        looks: how often the model looks at the photo: 1, at the whole of it, or `MOST_LOOKS`, at
+            four crops as well, whose small scale the colors get.
 
     Raises:
         ValueError: if a number is out of range, or the numbers of seeds and strengths differ.
@@ -72,6 +75,7 @@ class ColoringSpec:
     principal: PrincipalSpec | None = None
     temperature: float = 1.0
     strengths: tuple[float, ...] = ()
+    looks: int = MOST_LOOKS
 
     def __post_init__(self) -> None:
         for seed in self.seeds:
@@ -88,6 +92,8 @@ class ColoringSpec:
         for strength in self.strengths:
             if not 0 <= strength <= 1:
                 raise ValueError(f"strength: expected 0 to 1, got {strength}")
+        if self.looks not in (1, MOST_LOOKS):
+            raise ValueError(f"looks: expected 1 or {MOST_LOOKS}, got {self.looks}")
         if len(self.strengths) not in (0, len(self.seeds)):
             raise ValueError(
                 f"strengths: expected none or {len(self.seeds)}, as many as seeds, "
@@ -129,8 +135,10 @@ class Coloring:
     Attributes:
         photo: what was colored.
         spec: what the coloring is made from; `Colorizer.reproduce` makes it again.
-        ab: (2, 64, 64) CIELAB units.
-        share: share of the samples that a principal coloring is the mean of; None for others.
+        ab: (2, 64, 64) CIELAB units, as the picture shows it.
+        model_ab: the same as the model gave it, before it was assigned to things; latents and
+            `log_prob` are of this one.
+        share: share of the samples that a principal coloring stands for; None for others.
         provenance: what a saved file says about its colors: seed, temperature, weights, and digests
             of the photo's file and of the hints.
     """
@@ -141,11 +149,13 @@ class Coloring:
         spec: ColoringSpec,
         ab: NDArray[np.float32],
         *,
+        model_ab: NDArray[np.float32],
         share: float | None,
         provenance: Provenance,
         density: Callable[[], float],
     ) -> None:
         self.photo, self.spec, self.ab, self.share = photo, spec, ab, share
+        self.model_ab = model_ab
         self.provenance = provenance
         self._density = density
 
@@ -169,7 +179,7 @@ class Coloring:
 
     @cached_property
     def log_prob(self) -> float:
-        """Log density under the model, given the hints, in nats; see `Colorizer.log_prob`.
+        """Log density of `model_ab`, given the hints, in nats; see `Colorizer.log_prob`.
 
         It is computed when it is first asked for. -inf at the edge of the model's range.
         """
@@ -292,7 +302,7 @@ def provenance_of(
         principal = Principal(LETTERS[which.number], which.of, share)
     if photo and (any(spec.strengths) or len(set(spec.seeds)) > 1):
         photo = None
-    return Provenance(spec.seed, spec.temperature, weights, photo, hints, principal)
+    return Provenance(spec.seed, spec.temperature, weights, photo, hints, principal, spec.looks)
 
 
 def digest_of_hints(hints: Sequence[Hint]) -> str | None:

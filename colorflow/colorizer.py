@@ -3,7 +3,8 @@
     read        photo, digest = read_picture("gray.jpg")     pixels (H, W) or (H, W, 3)
     condition   L* (1, 1, 256, 256) -> feature maps           `Colorizer._opened`
     sample      seeds -> latents -> ab (n, 2, 64, 64)         `PhotoModel.sample`, `decode`
-    principal   64 samples -> n means -> ab (n, 2, 64, 64)    `PhotoModel.principal`
+    principal   mean, modes of 64 samples -> (n, 2, 64, 64)   `PhotoModel.principal`
+    paint       ab of five looks, assigned to things          `PhotoModel.paint`
     render      ab on the photo's own L* -> (H, W, 3) sRGB    `Coloring.render`
     write       write_image("color.png", pixels, photo)       `Coloring.save`
 
@@ -23,6 +24,7 @@ from functools import partial
 from pathlib import Path
 from typing import IO, Any, TypedDict, Unpack, overload
 
+import numpy as np
 import torch
 from numpy.typing import NDArray
 from PIL import Image
@@ -44,9 +46,10 @@ from colorflow.device import device_of
 from colorflow.errors import PhotoError, WeightsError
 from colorflow.exploration import Exploration, each_of, several_of
 from colorflow.files import default_weights
-from colorflow.limits import DIVERSE_POOL, LARGEST_SEED, MOST_PRINCIPAL
-from colorflow.model.condition import Condition, Conditioner, coarse_lightness
+from colorflow.limits import DIVERSE_POOL, LARGEST_SEED, MOST_LOOKS, MOST_PRINCIPAL
+from colorflow.model.condition import Conditioner, coarse_lightness
 from colorflow.model.hints import Hint, hint_planes
+from colorflow.model.looks import crops_of
 from colorflow.model.principal import POOL
 from colorflow.model.weights import LoadedWeights, load_weights
 from colorflow.photo import Kind, Photo, Picture, read_picture
@@ -79,6 +82,7 @@ class Options(TypedDict, total=False):
     hints: Sequence[Hint]
     reference: Picture | None
     strength: float
+    looks: int
 
 
 class Colorizer(Exploration):
@@ -189,6 +193,7 @@ class Colorizer(Exploration):
         hints: Sequence[Hint] = (),
         reference: Picture | None = None,
         strength: float = DEFAULT_STRENGTH,
+        looks: int = MOST_LOOKS,
     ) -> list[Coloring] | list[list[Coloring]]:
         """Colors one picture, or each of several with the same arguments.
 
@@ -205,11 +210,13 @@ class Colorizer(Exploration):
             hints: see the class.
             reference: see the class.
             strength: see the class; 0 gives the same as no reference.
+            looks: how often the model looks at a picture: 5 times, at the whole and at four crops,
+                or once, in a third of the time.
 
         Returns:
             n colorings of a picture; of several pictures, in the same order, a list for each.
-            Principal colorings begin with the mean of all samples, then the means of the n - 1
-            largest modes follow, in order of decreasing share.
+            Principal colorings begin with the mean, then those of the n - 1 largest modes follow,
+            in order of decreasing share.
 
         Raises:
             PhotoError: if a picture cannot be read or already has colors, or the reference is gray.
@@ -231,6 +238,7 @@ class Colorizer(Exploration):
             seeds=(seed,) * len(self.levels),
             temperature=temperature,
             strengths=() if reference is None else self._strengths(strength),
+            looks=looks,
         )
         other = None if reference is None else read_picture(reference)[0]
 
@@ -257,24 +265,26 @@ class Colorizer(Exploration):
         self, photo: Photo, digest: str | None, hints: Sequence[Hint], reference: Photo | None
     ) -> OpenPhoto:
         """The distribution of the colorings of a photo, whose file has this digest."""
-        square = torch.from_numpy(square_lightness(photo.pixels))  # (256, 256)
-        lightness = square[None, None].to(self._device)
-
-        def condition(*, mirrored: bool) -> Condition:
-            planes = self._hint_planes(hints, photo)
-            parts = [lightness, planes] if planes is not None else [lightness]
-            if mirrored:
-                parts = [torch.cat([x, x.flip(-1)]) for x in parts]
-            return self._conditioner(*parts)
-
-        latents = None if reference is None else self._latents_of(reference)
+        lightness = self._lightness_of([photo.pixels])
+        planes = self._hint_planes(hints, photo)
         return OpenPhoto(
             photo=photo,
-            model=PhotoModel(self._weights, coarse_lightness(lightness), condition, latents),
+            model=PhotoModel(
+                self._weights,
+                coarse_lightness(lightness),
+                lambda: self._conditioner(lightness, planes),
+                lambda: self._conditioner(self._lightness_of(crops_of(photo.pixels))),
+                None if reference is None else self._latents_of(reference),
+            ),
             provenance=partial(
                 provenance_of, weights=self.digest, photo=digest, hints=digest_of_hints(hints)
             ),
         )
+
+    def _lightness_of(self, pictures: Sequence[NDArray[np.uint8]]) -> Tensor:
+        """What the model sees of pictures: (B, 1, 256, 256) L*."""
+        squares = np.stack([square_lightness(pixels) for pixels in pictures])
+        return torch.from_numpy(squares)[:, None].to(self._device)
 
     def _strengths(self, strength: float) -> tuple[float, ...]:
         """Of each level: the coarse ones, which decide the colors of objects, go all the way."""

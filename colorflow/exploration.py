@@ -133,7 +133,8 @@ class Exploration(ABC):
         # Each end alone: the last bits depend on how many colorings are decoded at once.
         outer = [model.chroma([spec]) for spec in ends]
         inner = [model.decode(between)] if between else []
-        return np.concatenate([outer[0], *inner, outer[1]])
+        way = [outer[0], *inner, outer[1]]
+        return np.concatenate([model.paint(ab, ends[0].looks) for ab in way])
 
     def decode_by_level(
         self,
@@ -144,8 +145,8 @@ class Exploration(ABC):
     ) -> list[LevelOutput]:
         """Shows a coloring without a reference after each level, coarse to fine.
 
-        The last chroma is that of `reproduce`: to the bit for a sample alone, and
-        nearly for a principal coloring.
+        The last chroma is `Coloring.model_ab` of `reproduce`, before it is assigned to things: to
+        the bit for a sample alone, and nearly for a principal coloring.
 
         Args:
             picture: see `Colorizer`.

@@ -12,6 +12,9 @@ MOST_PRINCIPAL = 16
 MOST_SAMPLES = 1000
 """Samples of one photo; they are sampled together, at 32 kB each."""
 
+MOST_LOOKS = 5
+"""How often the model looks at a photo at most, and by default: at the whole, and at four crops."""
+
 DIVERSE_POOL = 8
 """Samples made for each one that is kept when the most different ones are asked for."""
 

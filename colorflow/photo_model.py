@@ -24,7 +24,20 @@ from torch.nn import functional as F
 from colorflow.coloring import Coloring, ColoringSpec
 from colorflow.limits import DIVERSE_POOL
 from colorflow.model.condition import Condition
-from colorflow.model.principal import POOL, most_different, principal_colorings
+from colorflow.model.config import FINEST_GRID, SRGB_REACH
+from colorflow.model.level import MEAN_CHANNELS
+from colorflow.model.looks import small_scale_of_crops
+from colorflow.model.mean import Prediction
+from colorflow.model.principal import (
+    POOL,
+    POOL_LEVELS,
+    VIVIDNESS,
+    enlarged,
+    modes_of,
+    most_different,
+    vivid,
+)
+from colorflow.model.spatial import FEATURES_GRID, SpatialOperator, contrast_of
 from colorflow.model.weights import LoadedWeights
 from colorflow.photo import Photo, Provenance
 
@@ -39,16 +52,21 @@ _LEAST_SINE = 1e-6
 
 Latents = list[Tensor]
 """Latents of one coloring: (C, g, g) of each level, coarse to fine."""
+PrincipalColorings = tuple[NDArray[np.float32], tuple[float, ...]]
+"""The model's chroma (k, 2, 64, 64), and the share of the samples of each."""
 
 
 class PhotoModel:
     """The distribution p(ab | L, hints) of one photo's colorings.
 
+    What it decodes is chroma as the model gives it, of which latents and likelihoods are; `paint`
+    makes of it the chroma that people see.
+
     Args:
         weights: the model.
         lightness: (1, 1, 128, 128) of the photo, L* in [0, 100].
-        make_condition: computes the condition of the photo, or if `mirrored` that of the photo and
-            of its mirror image.
+        make_condition: computes the condition of the photo.
+        make_crops: computes the conditions of the photo's crops (`colorflow.model.looks`).
         reference: latents of a reference photo's colors, or None.
     """
 
@@ -56,25 +74,68 @@ class PhotoModel:
         self,
         weights: LoadedWeights,
         lightness: Tensor,
-        make_condition: Callable[..., Condition],
+        make_condition: Callable[[], Condition],
+        make_crops: Callable[[], Condition],
         reference: Latents | None = None,
     ) -> None:
         self.pyramid, self.gain = weights.pyramid, weights.gain
         self.temperatures, self.reference = weights.temperatures, reference
         self._signs = signs_of_photo(lightness, self.pyramid.latent_shapes())
-        self.make_condition = make_condition
+        self._make_condition, self._make_crops = make_condition, make_crops
         self._device = lightness.device
-        self._principal: dict[
-            tuple[ColoringSpec, int], tuple[NDArray[np.float32], tuple[float, ...]]
-        ] = {}
+        self._principal: dict[tuple[ColoringSpec, int], PrincipalColorings] = {}
 
     @cached_property
     def condition(self) -> Condition:
         """The condition of the photo."""
-        return self.make_condition(mirrored=False)
+        return self.pyramid.refine(self._make_condition())
+
+    @cached_property
+    def operator(self) -> SpatialOperator:
+        """Assigns chroma to the things in the photo."""
+        lightness = F.adaptive_avg_pool2d(self.condition.lightness, FINEST_GRID)
+        features = self.condition.features[FEATURES_GRID]
+        return SpatialOperator(lightness[0, 0].cpu().numpy(), features[0].cpu().numpy())
+
+    @cached_property
+    def prediction(self) -> Prediction | None:
+        """What the mean head says of the photo; None without a mean head."""
+        return self._predicted(self.condition)
+
+    @cached_property
+    def small_scale(self) -> NDArray[np.float32]:
+        """What the small scale of the crops adds to the chroma of the photo, (2, 64, 64).
+
+        Nothing without a mean head.
+        """
+        if self.prediction is None:
+            return np.zeros((MEAN_CHANNELS, FINEST_GRID, FINEST_GRID), np.float32)
+        crops = self._predicted(self.pyramid.refine(self._make_crops()))
+        assert crops is not None
+        return small_scale_of_crops(self.prediction.ab[0].cpu().numpy(), crops.ab.cpu().numpy())
+
+    @torch.inference_mode()
+    def paint(self, ab: NDArray[np.float32], looks: int) -> NDArray[np.float32]:
+        """The chroma that people see of the model's: it belongs to things, and keeps the hints.
+
+        Args:
+            ab: (n, 2, 64, 64) CIELAB units.
+            looks: 1, or more to add the small scale of the crops.
+
+        Returns:
+            (n, 2, 64, 64).
+        """
+        seen = ab + self.small_scale if looks > 1 else ab
+        # One by one: the last bits of a product depend on how many colorings it has.
+        one_by_one = zip(seen[:, None], contrast_of(ab)[:, None], strict=True)
+        shown = np.concatenate([self.operator(one, contrast) for one, contrast in one_by_one])
+        if self.condition.planes is None:
+            return shown
+        x = torch.from_numpy(shown).to(self._device)
+        return self.pyramid.pull_to_hints(x, self.condition).cpu().numpy()
 
     def chroma(self, specs: Sequence[ColoringSpec]) -> NDArray[np.float32]:
-        """Chroma of the colorings of specs: (n, 2, 64, 64) CIELAB units."""
+        """The model's chroma of the colorings of specs: (n, 2, 64, 64) CIELAB units."""
         sampled = [spec for spec in specs if not spec.is_principal]
         ab = iter(self.decode([self.latents(spec) for spec in sampled]) if sampled else ())
         return np.stack(
@@ -160,29 +221,74 @@ class PhotoModel:
         coarse = self.decode([z[:COARSE_LEVELS] for z in latents])  # (len(latents), 2, 8, 8)
         return most_different(coarse.reshape(len(coarse), -1), n)
 
-    def principal(
-        self, first: ColoringSpec, k: int
-    ) -> tuple[NDArray[np.float32], tuple[float, ...]]:
-        """Principal colorings: chroma (k, 2, 64, 64) and the share of the samples of each.
+    def principal(self, first: ColoringSpec, k: int) -> PrincipalColorings:
+        """The principal colorings of a photo.
 
         Args:
             first: the spec of the first of `POOL` samples.
             k: how many.
         """
         if (first, k) not in self._principal:
-            seeds = range(first.seed, first.seed + POOL)
-            pool = [self.sample(first.sample_spec(seed)) for seed in seeds]
-            self._principal[first, k] = self.principal_of(pool, k)
+            self._principal[first, k] = self._make_principal(first, k)
         return self._principal[first, k]
 
-    def principal_of(
-        self, pool: Sequence[Latents], k: int
-    ) -> tuple[NDArray[np.float32], tuple[float, ...]]:
-        """As `principal`, from the latents of an even number of samples."""
-        both = self.make_condition(mirrored=True)
-        stacked = _stacked(pool, self._device)  # (64, C, g, g) a level
-        ab, shares = principal_colorings(self.pyramid, stacked, both, k, self.gain)
-        return ab.cpu().numpy(), tuple(map(float, shares))
+    def _make_principal(self, first: ColoringSpec, k: int) -> PrincipalColorings:
+        given = self.condition.planes is not None or any(first.strengths)
+        samples = None
+        if k > 1 or given or self.prediction is None:
+            samples = self._pool(first)
+        mean = self._mean(first, samples, given=given)
+        if k == 1:
+            return mean[None], (1.0,)
+        assert samples is not None
+        deviations, shares = modes_of(samples, self.operator, k - 1)
+        modes = (mean + deviations).clip(-SRGB_REACH, SRGB_REACH)
+        return np.stack([mean, *modes]), (1.0, *map(float, shares))
+
+    def _mean(
+        self, first: ColoringSpec, samples: NDArray[np.float32] | None, *, given: bool
+    ) -> NDArray[np.float32]:
+        """The first principal coloring, (2, 64, 64).
+
+        Hints and a reference move the mean that the head predicts as far as they move that of
+        samples with the same latents.
+        """
+        if self.prediction is None:
+            assert samples is not None
+            mean = self._completed(samples.mean(0))
+            contrast = float(np.median(contrast_of(samples)))
+        else:
+            mean = self.prediction.ab[0].cpu().numpy()
+            contrast = math.exp(float(self.prediction.log_contrast[0]))
+            if given:
+                assert samples is not None
+                plain = self._pool(replace(first, strengths=()), plain=True)
+                mean = mean + enlarged(samples.mean(0) - plain.mean(0))
+        own = float(contrast_of(mean))
+        result = vivid(mean, own + first.temperature * (VIVIDNESS * contrast - own))
+        return result.clip(-SRGB_REACH, SRGB_REACH)
+
+    @torch.inference_mode()
+    def _pool(self, first: ColoringSpec, *, plain: bool = False) -> NDArray[np.float32]:
+        """Samples from the seed of a spec on, coarse levels only, (`POOL`, 2, g, g).
+
+        If `plain`, without the hints.
+        """
+        seeds = range(first.seed, first.seed + POOL)
+        latents = [self.sample(first.sample_spec(seed))[:POOL_LEVELS] for seed in seeds]
+        condition = replace(self.condition, planes=None) if plain else self.condition
+        stacked = [torch.stack(level).to(self._device) for level in zip(*latents, strict=True)]
+        return self.pyramid.decode(stacked, condition, self.gain).cpu().numpy()
+
+    @torch.inference_mode()
+    def _completed(self, ab: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Coarse chroma (2, g, g) on the finest grid, by the levels' most likely details."""
+        x = torch.from_numpy(ab[None]).to(self._device)
+        return self.pyramid.complete(x, self.condition)[0].cpu().numpy()
+
+    @torch.inference_mode()
+    def _predicted(self, condition: Condition) -> Prediction | None:
+        return None if self.pyramid.mean_head is None else self.pyramid.predict(condition)
 
     def _principal_coloring(self, spec: ColoringSpec) -> NDArray[np.float32]:
         """The principal coloring that supplies levels of a spec: (2, 64, 64)."""
@@ -225,7 +331,7 @@ class OpenPhoto:
         ab: NDArray[np.float32],
         shares: Sequence[float | None] = (),
     ) -> list[Coloring]:
-        """Colorings with the chroma `ab`, (n, 2, 64, 64).
+        """Colorings of the model's chroma `ab`, (n, 2, 64, 64).
 
         Of those that are made together, `CHUNK` get their likelihood together, in half of the time.
         """
@@ -238,17 +344,19 @@ class OpenPhoto:
             value = float(log_prob(index - index % CHUNK)[index % CHUNK])
             return value if math.isfinite(value) else -math.inf
 
+        shown = self.model.paint(ab, specs[0].looks)
         return [
             Coloring(
                 self.photo,
                 spec,
                 own,
+                model_ab=ab[index],
                 share=share,
                 provenance=self.provenance(spec, share),
                 density=partial(density, index),
             )
             for index, (spec, own, share) in enumerate(
-                zip(specs, ab, shares or [None] * len(specs), strict=True)
+                zip(specs, shown, shares or [None] * len(specs), strict=True)
             )
         ]
 

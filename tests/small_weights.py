@@ -45,16 +45,21 @@ def save_small_weights(
     extra_planes: int = 0,
     interval_factors: Mapping[float, float] | None = None,
     gain: float = GAIN,
+    *,
+    mean_head: bool = True,
 ) -> Path:
     """Small weights with random parameters, so that every sample has colors of its own."""
     grids = ((4, True), (4, True), (8, True), (16, False), (32, False))
     levels = tuple(small_level(g, 8, 16, attention=a, dropout=0.0) for g, a in grids)
-    config = PyramidConfig(levels=levels, extra_planes=extra_planes)
+    config = PyramidConfig(levels=levels, extra_planes=extra_planes, mean_head=mean_head)
     torch.manual_seed(0)
     pyramid = ChromaPyramid(config)
     with torch.no_grad():
         for parameter in pyramid.parameters():
             parameter.add_(0.1 * torch.randn_like(parameter))
+        if pyramid.mean_head is not None:  # colors as photos have them
+            for layer in (pyramid.mean_head.coarse_ab, pyramid.mean_head.fine_ab):
+                layer.weight.mul_(0.01)
         for part in pyramid.levels:
             part.flow.bijections[0].std.fill_(8.0)
             if part.context.from_planes is not None:

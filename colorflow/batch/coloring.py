@@ -15,7 +15,7 @@ from colorflow.batch.settings import COLORS, DETAIL, Digests
 from colorflow.enlarge.draws import MEAN
 from colorflow.errors import PhotoError, WeightsError
 from colorflow.files import FileKind
-from colorflow.limits import DIVERSE_POOL, MOST_SAMPLES, SCALES
+from colorflow.limits import DIVERSE_POOL, MOST_LOOKS, MOST_SAMPLES, SCALES
 from colorflow.photo import (
     COLORING,
     DEFAULT_MAX_PIXELS,
@@ -44,6 +44,7 @@ class Settings:
         temperature: multiplies the shipped temperatures.
         samples: make independent samples instead of principal colorings.
         diverse: make the n of many samples that differ most; sets `samples`.
+        looks: how often the model looks at each photo, 1 or `MOST_LOOKS`.
         force: also recolor photos that already have color.
         overwrite: replace existing results.
         likelihood: measure the likelihood of each coloring.
@@ -57,6 +58,7 @@ class Settings:
     temperature: float = 1.0
     samples: bool = False
     diverse: bool = False
+    looks: int = MOST_LOOKS
     force: bool = False
     overwrite: bool = False
     likelihood: bool = False
@@ -73,6 +75,8 @@ class Settings:
             raise ValueError(f"seed: expected a whole number from 0, got {self.seed}")
         if not 0 <= self.temperature < float("inf"):
             raise ValueError(f"temperature: expected a finite number, got {self.temperature}")
+        if self.looks not in (1, MOST_LOOKS):
+            raise ValueError(f"looks: expected 1 or {MOST_LOOKS}, got {self.looks}")
         if self.scale not in (1, *SCALES):
             raise ValueError(f"scale: expected 1, 2 or 4, got {self.scale}")
 
@@ -106,7 +110,7 @@ class Settings:
     def labels(self) -> list[str]:
         """Labels of the results that a photo may get; exactly n of them unless `diverse`.
 
-        Principal colorings have letters, with ``a`` for the mean of all samples; samples have ``s``
+        Principal colorings have letters, with ``a`` for the mean; samples have ``s``
         and the seed.
         """
         if self.samples:
@@ -126,6 +130,7 @@ class Settings:
             model=weights[COLORS],
             photo=photo,
             hints=hints,
+            looks=self.looks,
         )
         if self.samples:
             each = [replace(first, seed=seed) for seed in self.seeds]
@@ -248,6 +253,7 @@ def _colored(
             settings.seed,
             samples=settings.samples,
             diverse=settings.diverse,
+            looks=settings.looks,
             force=True,  # who may be colored was decided before
             hints=task.hints,
         )

@@ -120,9 +120,11 @@ def _of_origin(found: Provenance | Enlargement, expected: Provenance | Enlargeme
 
 
 def _of_colors(found: Provenance, expected: Provenance) -> str | None:
-    """The difference in hints, or in which sample or principal coloring it is."""
+    """The difference in hints, looks, or which sample or principal coloring it is."""
     if found.hints != expected.hints:
         return f"was made {'with other' if found.hints else 'without'} hints"
+    if found.looks != expected.looks:
+        return f"was made with --looks {found.looks}"
     one, other = found.principal, expected.principal
     if one is None or other is None:
         if one is other:

@@ -21,7 +21,7 @@ from colorflow.cli.batch_options import (
     add_run_options,
     run_batch,
 )
-from colorflow.limits import MOST_PRINCIPAL, MOST_SAMPLES, SCALES
+from colorflow.limits import MOST_LOOKS, MOST_PRINCIPAL, MOST_SAMPLES, SCALES
 
 if TYPE_CHECKING:
     from colorflow.cli.arguments import Commands
@@ -58,7 +58,7 @@ def _add_coloring_options(parser: argparse.ArgumentParser) -> None:
         default=1,
         metavar="N",
         help=f"number of principal colorings of each photo, at most {MOST_PRINCIPAL}: the first is "
-        "the mean of 64 samples, the others are the means of their largest modes (default: "
+        "the mean of all colorings, the others show the largest modes of 64 samples (default: "
         "%(default)s)",
     )
     add_seed(parser, "seed of the first sample; each further sample adds 1")
@@ -76,6 +76,14 @@ def _add_coloring_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--diverse", action="store_true", help="make the N most different of 8N samples instead"
+    )
+    parser.add_argument(
+        "--looks",
+        type=int,
+        choices=(1, MOST_LOOKS),
+        default=MOST_LOOKS,
+        help="how often the model looks at each photo: at the whole and at four crops, which show "
+        "small faces and clothes better, or once, which is faster (default: %(default)s)",
     )
     parser.add_argument(
         "--force", action="store_true", help="also recolor photos that already have color"
@@ -124,6 +132,7 @@ def _colorize(parser: argparse.ArgumentParser, arguments: argparse.Namespace) ->
         temperature=arguments.temperature,
         samples=samples,
         diverse=arguments.diverse,
+        looks=arguments.looks,
         force=arguments.force,
         overwrite=arguments.overwrite,
         likelihood=arguments.report is not None,

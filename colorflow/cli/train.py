@@ -45,6 +45,12 @@ def add_train(commands: Commands) -> None:
         "each finer level by itself, with the late blocks frozen",
     )
     parser.add_argument(
+        "--mean-head",
+        action="store_true",
+        help="train the head that predicts the mean of the colors, and no level; the late blocks "
+        "of --start stay as they are",
+    )
+    parser.add_argument(
         "--hints", action="store_true", help="train a model that also takes color hints"
     )
     parser.add_argument(
@@ -92,6 +98,7 @@ def _train(arguments: argparse.Namespace) -> int:
         config=train_config_of(arguments),
         budget=Budget(steps=arguments.steps, minutes=arguments.minutes),
         levels=arguments.levels,
+        mean_head=arguments.mean_head,
         say=lambda line: print(line, flush=True),
     )
     return 0

@@ -8,8 +8,9 @@ Dimensions: n samples of one photo.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -18,15 +19,16 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from colorflow.coloring import ColoringSpec
 from colorflow.colorizer import Colorizer
 from colorflow.errors import WeightsError
 from colorflow.evaluation.baselines import BASELINES, LoadedBaseline, load_baseline
 from colorflow.evaluation.densities import ConditionalDensity, bits_per_dim
-from colorflow.limits import DIVERSE_POOL
+from colorflow.evaluation.subject import Subject
+from colorflow.limits import DIVERSE_POOL, MOST_LOOKS
 from colorflow.model.condition import Condition
 from colorflow.model.config import FINEST_GRID
 from colorflow.model.level import MEAN_CHANNELS
-from colorflow.model.principal import POOL
 from colorflow.model.pyramid import ChromaPyramid
 from colorflow.model.weights import LoadedWeights
 from colorflow.photo_model import Latents, PhotoModel
@@ -42,8 +44,8 @@ MANY = 64
 PRINCIPAL = 4
 """Principal colorings that a user sees by default."""
 
-Sampler = Callable[[Condition, int, torch.Generator], Tensor]
-PrincipalSampler = Callable[[Condition, int, torch.Generator], tuple[Tensor, NDArray[np.float64]]]
+Sampler = Callable[[Subject, int, torch.Generator], Tensor]
+PrincipalSampler = Callable[[Subject, int], tuple[Tensor, NDArray[np.float64]]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,8 +54,8 @@ class Column:
 
     Attributes:
         name: in the table.
-        sample: from the condition of a photo, n, and a source of randomness to (n, 2, 64, 64)
-            chroma in CIELAB units.
+        sample: from a photo, n, and a source of randomness to (n, 2, 64, 64) chroma in CIELAB
+            units.
         kind: whether `sample` gives independent samples of a distribution, a few chosen from many,
             or the same result each time.
         bits_per_dim: from (1, 2, 64, 64) chroma and a condition to its negative log-likelihood in
@@ -65,9 +67,8 @@ class Column:
         samples_by_seed: from a photo's pixels to samples (n, 2, 64, 64) as users get them, sample i
             for seed i. `sample` has its own random numbers for each photo, so only these samples
             show what one seed has in common on all photos. None without seeds.
-        principal: from the condition of a photo and the mirrored photo, k, and a source of
-            randomness to k principal colorings (k, 2, 64, 64) and their shares (k,). If set, it is
-            measured instead of `sample`.
+        principal: from a photo and k to its principal colorings (k, 2, 64, 64) and their shares
+            (k,). If set, it is measured instead of `sample`.
     """
 
     name: str
@@ -83,6 +84,7 @@ class Column:
 def columns_of(weights: LoadedWeights) -> list[Column]:
     """Makes the columns of a weights file, the training photos' mean color among them."""
     pyramid = weights.pyramid
+    model_of = lru_cache(maxsize=1)(partial(_photo_model, weights))
     density: dict[str, Any] = {
         "bits_per_dim": lambda ab, condition: _bits_by_level(pyramid, ab, condition),
         "round_trip": lambda ab, condition: pyramid.decode(
@@ -92,24 +94,26 @@ def columns_of(weights: LoadedWeights) -> list[Column]:
     return [
         Column(
             name="colorflow",
-            sample=_sampler(pyramid, weights.temperatures, weights.gain),
+            sample=_painted(weights, model_of),
             kind="independent",
             samples_by_seed=_samples_by_seed(weights),
             **density,
         ),
         Column(
             name="colorflow_std1",
-            sample=_sampler(pyramid, [1.0] * len(weights.temperatures), 1.0),
+            sample=lambda subject, n, generator: pyramid.sample(
+                subject.condition, n, [1.0] * len(weights.temperatures), generator
+            )[0],
             kind="independent",
             interval_factors=weights.interval_factors,
             **density,
         ),
-        Column(name="colorflow_diverse", sample=_diverse(weights), kind="chosen"),
+        Column(name="colorflow_diverse", sample=_diverse(weights, model_of), kind="chosen"),
         Column(
             name="principal",
             sample=_never_sampled,
             kind="chosen",
-            principal=_principal(weights),
+            principal=_principal(model_of),
         ),
         constant("mean_color", training_colors_of(weights).mean_ab),
     ]
@@ -162,7 +166,7 @@ def _baseline(baseline: LoadedBaseline) -> Column:
     if not isinstance(module, ConditionalDensity):
         return Column(
             name=name,
-            sample=lambda condition, n, _: module(condition).expand(n, -1, -1, -1),
+            sample=lambda subject, n, _: module(subject.condition).expand(n, -1, -1, -1),
             kind="one",
         )
 
@@ -177,19 +181,24 @@ def _baseline(baseline: LoadedBaseline) -> Column:
 
     return Column(
         name=name,
-        sample=lambda condition, n, generator: module.sample(condition, n, generator, temperature)[
-            0
-        ],
+        sample=lambda subject, n, generator: module.sample(
+            subject.condition, n, generator, temperature
+        )[0],
         kind="independent",
         bits_per_dim=bits,
         round_trip=round_trip,
     )
 
 
-def _sampler(pyramid: ChromaPyramid, temperatures: Sequence[float], gain: float) -> Sampler:
-    return lambda condition, n, generator: pyramid.sample(
-        condition, n, temperatures, generator, gain
-    )[0]
+def _painted(weights: LoadedWeights, model_of: Callable[[Subject], PhotoModel]) -> Sampler:
+    """Makes samples at the shipped temperatures as people see them."""
+
+    def sample(subject: Subject, n: int, generator: torch.Generator) -> Tensor:
+        model = model_of(subject)
+        ab = model.decode(_latents(weights, n, generator))
+        return torch.from_numpy(model.paint(ab, MOST_LOOKS))
+
+    return sample
 
 
 def _samples_by_seed(weights: LoadedWeights) -> Callable[[NDArray[np.uint8]], Tensor]:
@@ -203,34 +212,35 @@ def _samples_by_seed(weights: LoadedWeights) -> Callable[[NDArray[np.uint8]], Te
     return samples
 
 
-def _diverse(weights: LoadedWeights) -> Sampler:
+def _diverse(weights: LoadedWeights, model_of: Callable[[Subject], PhotoModel]) -> Sampler:
     """Chooses the n most different of 8n samples, as `Colorizer` does."""
 
-    def sample(condition: Condition, n: int, generator: torch.Generator) -> Tensor:
-        model = _photo_model(weights, condition)
+    def sample(subject: Subject, n: int, generator: torch.Generator) -> Tensor:
+        model = model_of(subject)
         latents = _latents(weights, n * DIVERSE_POOL, generator)
         chosen = model.most_different(latents, n)
-        return torch.from_numpy(model.decode([latents[i] for i in chosen]))
+        ab = model.decode([latents[i] for i in chosen])
+        return torch.from_numpy(model.paint(ab, MOST_LOOKS))
 
     return sample
 
 
-def _principal(weights: LoadedWeights) -> PrincipalSampler:
-    """Makes principal colorings of as many samples as users get."""
+def _principal(model_of: Callable[[Subject], PhotoModel]) -> PrincipalSampler:
+    """Makes principal colorings as users get them."""
 
-    def sample(
-        both: Condition, k: int, generator: torch.Generator
-    ) -> tuple[Tensor, NDArray[np.float64]]:
-        model = _photo_model(weights, both)
-        ab, shares = model.principal_of(_latents(weights, POOL, generator), k)
-        return torch.from_numpy(ab), np.array(shares)
+    def sample(subject: Subject, k: int) -> tuple[Tensor, NDArray[np.float64]]:
+        model = model_of(subject)
+        first = ColoringSpec(seeds=(0,) * len(model.temperatures))
+        ab, shares = model.principal(first, k)
+        return torch.from_numpy(model.paint(ab, first.looks)), np.array(shares)
 
     return sample
 
 
-def _photo_model(weights: LoadedWeights, condition: Condition) -> PhotoModel:
-    """Makes the distribution of a photo from its condition, or from that of both orientations."""
-    return PhotoModel(weights, condition.lightness[:1], lambda *, mirrored: condition)
+def _photo_model(weights: LoadedWeights, subject: Subject) -> PhotoModel:
+    """Makes the distribution of a photo."""
+    lightness = subject.condition.lightness
+    return PhotoModel(weights, lightness, lambda: subject.condition, lambda: subject.crops)
 
 
 def _never_sampled(*_: object) -> Tensor:

@@ -179,8 +179,8 @@ def _samples(subject: Subject, weights: LoadedWeights, n: int, seed: int) -> Ten
     """Makes samples (n, 2, 64, 64) from the same random numbers for all hints."""
     return sample_in_parts(
         "the model",
-        lambda condition, count, generator: weights.pyramid.sample(
-            condition, count, weights.temperatures, generator, weights.gain
+        lambda subject, count, generator: weights.pyramid.sample(
+            subject.condition, count, weights.temperatures, generator, weights.gain
         )[0],
         subject,
         n,

@@ -156,10 +156,7 @@ def sample_in_parts(
     Raises:
         NotFiniteError: if their chroma is not finite.
     """
-    parts = [
-        sample(subject.condition, min(at_once, n - start), generator)
-        for start in range(0, n, at_once)
-    ]
+    parts = [sample(subject, min(at_once, n - start), generator) for start in range(0, n, at_once)]
     return _finite(torch.cat(parts), name)
 
 
@@ -196,9 +193,9 @@ def _measure_principal(
     """Measures principal colorings as users get them, (`PRINCIPAL`, 2, 64, 64)."""
     generator = subject.generator(seed, "principal")
     began = time.perf_counter()
-    ab, shares = principal(subject.both, PRINCIPAL, generator)
+    ab, shares = principal(subject, PRINCIPAL)
     seconds = time.perf_counter() - began
-    more, _ = principal(subject.both, n, subject.generator(seed, "principal"))
+    more, _ = principal(subject, n)
     _finite(torch.cat([ab, more]), "principal")
     rgb = colors(subject.lightness, ab)
     errors = squared_errors(rgb, subject.rgb)

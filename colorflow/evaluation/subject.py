@@ -18,6 +18,7 @@ from torch import Tensor
 from colorflow.color.degrade import degrade
 from colorflow.color.grid import GRID_SIZE, resize_by_area, square_lightness, to_grid
 from colorflow.model.condition import Condition, Conditioner
+from colorflow.model.looks import crops_of
 from colorflow.photo import Kind, read_photo
 
 
@@ -30,7 +31,7 @@ class Subject:
         digest: of its pixels.
         pixels: (H, W, 3) uint8, sRGB.
         condition: input of a model, one photo.
-        both: the same for the photo and the mirrored photo.
+        crops: input of a model for the photo's crops (`colorflow.model.looks`), in one batch.
         ab: (1, 2, 64, 64), the true chroma, CIELAB units.
         lightness: (64, 64), L* in [0, 100] on the grid of the chroma, never degraded.
         rgb: (3, 64, 64), the photo on that grid, sRGB in [0, 1].
@@ -40,7 +41,7 @@ class Subject:
     digest: str
     pixels: NDArray[np.uint8]
     condition: Condition
-    both: Condition
+    crops: Condition
     ab: Tensor
     lightness: NDArray[np.float32]
     rgb: NDArray[np.float32]
@@ -80,17 +81,17 @@ class SubjectReader:
         digest = digest_of(pixels)
         if self._degraded:
             seen = degrade(pixels, np.random.default_rng(seed_for(digest, self._seed, "degrade")))
+            crops = [resize_by_area(crop, *seen.shape) for crop in crops_of(seen)]
         else:
             seen = square_lightness(pixels)
+            crops = [square_lightness(crop) for crop in crops_of(pixels)]
         small = resize_by_area(pixels, GRID_SIZE, GRID_SIZE) / 255
-        lightness = torch.from_numpy(seen)[None, None]
-        both = self._conditioner(torch.cat([lightness, lightness.flip(-1)]))
         return Subject(
             name=str(path),
             digest=digest,
             pixels=pixels,
-            condition=self._conditioner(lightness),
-            both=both,
+            condition=self._conditioner(torch.from_numpy(seen)[None, None]),
+            crops=self._conditioner(torch.from_numpy(np.stack(crops))[:, None]),
             ab=torch.from_numpy(to_grid(pixels))[None],
             lightness=square_lightness(pixels, GRID_SIZE),
             rgb=np.moveaxis(small, -1, 0).astype(np.float32),

@@ -88,6 +88,7 @@ class PyramidConfig:
         extra_planes: channels of the condition's extra planes: a mask, and known values where the
             mask is 1, in CIELAB units. 0 for none, `HINT_PLANES` for color hints.
         chroma_limit: largest |a| and |b| of a sample, CIELAB units.
+        mean_head: whether the model has a head that predicts the mean of the colors.
         late_blocks: whether the model has its own late blocks of the feature network, trained for
             chroma. They compute the 16x16 and 8x8 maps of all levels from the 32x32 map.
         hint_reach: length scale of a hint's influence on the 64x64 grid, in cells.
@@ -98,6 +99,7 @@ class PyramidConfig:
     levels: tuple[LevelConfig, ...]
     extra_planes: int = 0
     chroma_limit: float = 128.0
+    mean_head: bool = False
     late_blocks: bool = False
     # Tighter or narrower pulls: docs/experiments.md, "How strongly, and how far, a hint pulls".
     hint_reach: float = 6.0

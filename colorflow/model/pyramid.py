@@ -28,6 +28,7 @@ from colorflow.model.condition import Condition
 from colorflow.model.config import FINEST_GRID, PyramidConfig
 from colorflow.model.features import LateBlocks
 from colorflow.model.level import DETAIL_CHANNELS, MEAN_CHANNELS, Level
+from colorflow.model.mean import MeanHead, Prediction
 
 
 class ChromaPyramid(nn.Module):
@@ -44,6 +45,7 @@ class ChromaPyramid(nn.Module):
         self.pull = KrigingUpdate(config.hint_reach, config.hint_likeness, config.hint_looseness)
         self.haar = Haar()
         self.late_blocks = LateBlocks() if config.late_blocks else None
+        self.mean_head = MeanHead() if config.mean_head else None
         self.levels = nn.ModuleList(
             Level(level, first=index == 0, extra_planes=config.extra_planes)
             for index, level in enumerate(config.levels)
@@ -118,6 +120,17 @@ class ChromaPyramid(nn.Module):
         u = gain * first.flow.inverse(latents[0], context.repeat_interleave(repeats, 0))[0]
         u = self._finer(u, self.levels[1 : len(latents)], latents[1:], condition)
         return self.bounded.inverse(self._pulled(u, condition))[0]
+
+    def predict(self, condition: Condition) -> Prediction:
+        """What the mean head says of the photos of a condition.
+
+        Raises:
+            ValueError: if the model has no mean head.
+        """
+        if self.mean_head is None:
+            raise ValueError("this model has no mean head")
+        prediction: Prediction = self.mean_head(self.refine(condition))
+        return prediction
 
     def complete(self, ab: Tensor, condition: Condition) -> Tensor:
         """The most likely completion of coarse chroma: all latents of finer levels are zero.

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from colorflow.errors import PackError, TrainingError
@@ -27,6 +27,7 @@ from colorflow.training.run_folder import (
     read_evaluated_level,
     read_late_blocks,
     read_level,
+    read_mean_head,
     read_start,
 )
 from colorflow.training.targets import EVALUATED_PHOTO_SIDE, level_folder, with_noise
@@ -69,13 +70,17 @@ def export(
     check_weights_destination(weights, FORMAT)  # before the long work
     pack = PixelPack(pack_folder) if is_pixel_pack(pack_folder) else Pack(pack_folder)
     other = None if fallback is None else load_weights(fallback)
-    pyramid = ChromaPyramid(_shape(run_folder, fallback, other))
+    head = _mean_head(run_folder, other)
+    shape = replace(_shape(run_folder, fallback, other), mean_head=head is not None)
+    pyramid = ChromaPyramid(shape)
     names = pyramid.config.chroma_grids
     if temperatures is not None and len(temperatures) != len(names):
         raise TrainingError(
             f"--temperatures: expected {len(names)} numbers, one a level, got {len(temperatures)}"
         )
     _load_late_blocks(run_folder, pyramid, other)
+    if pyramid.mean_head is not None and head is not None:
+        pyramid.mean_head.load_state_dict(head)
     training: dict[str, Any] = {"levels": _load_levels(run_folder, pyramid, other)}
     if start := read_start(run_folder):
         training["start"] = start
@@ -187,7 +192,12 @@ def _shape(run_folder: Path, fallback: Path | None, other: LoadedWeights | None)
         return shape
     theirs = other.pyramid.config
     # Levels that have learned on maps of late blocks would see others without them.
-    same = replace(theirs, levels=shape.levels, late_blocks=theirs.late_blocks or shape.late_blocks)
+    same = replace(
+        theirs,
+        levels=shape.levels,
+        mean_head=shape.mean_head,
+        late_blocks=theirs.late_blocks or shape.late_blocks,
+    )
     if same != shape or theirs.chroma_grids != shape.chroma_grids:
         raise TrainingError(
             f"{fallback}: a model of other grids, planes or hint settings, or with other "
@@ -198,6 +208,18 @@ def _shape(run_folder: Path, fallback: Path | None, other: LoadedWeights | None)
         for name, own, its in zip(shape.chroma_grids, shape.levels, theirs.levels, strict=True)
     )
     return replace(shape, levels=tuple(levels))
+
+
+def _mean_head(run_folder: Path, other: LoadedWeights | None) -> dict[str, Tensor] | None:
+    """The mean head of the run, or else of the other weights; None if neither has one.
+
+    The other weights' head does not fit late blocks that the run has trained.
+    """
+    own = read_mean_head(run_folder)
+    if own is not None or other is None or read_late_blocks(run_folder) is not None:
+        return own
+    head = other.pyramid.mean_head
+    return None if head is None else head.state_dict()
 
 
 def _load_late_blocks(

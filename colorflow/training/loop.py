@@ -18,10 +18,18 @@ from colorflow.model.features import Features
 from colorflow.model.pyramid import ChromaPyramid
 from colorflow.training.allocator import keep_freed_memory
 from colorflow.training.joint import SHARE_OF_LOSS, JointModule, JointObjective
+from colorflow.training.mean import MeanObjective
 from colorflow.training.objective import Objective
 from colorflow.training.pack import open_packs
 from colorflow.training.pixels import AnyPack, PixelPack, is_pixel_pack
-from colorflow.training.run_folder import JOINT, RunFolder, has_state, read_late_blocks, run_config
+from colorflow.training.run_folder import (
+    JOINT,
+    MEAN_HEAD,
+    RunFolder,
+    has_state,
+    read_late_blocks,
+    run_config,
+)
 from colorflow.training.schedule import Budget
 from colorflow.training.start import Start
 from colorflow.training.targets import EVALUATED_HINTS, LevelObjective
@@ -41,6 +49,7 @@ def train(
     config: TrainConfig,
     budget: Budget,
     levels: Sequence[int] | None = None,
+    mean_head: bool = False,
     say: Callable[[str], None] = print,
 ) -> None:
     """Trains levels of a pyramid; levels that have used up their budget stay unchanged.
@@ -63,6 +72,7 @@ def train(
         config: training settings.
         budget: of each level, or of all levels that learn together.
         levels: chroma grids to train (4, 8, 16, 32, 64), in this order; None for all.
+        mean_head: train the mean head alone, on the late blocks of the start, and no level.
         say: gets one line per evaluation.
 
     Raises:
@@ -80,7 +90,8 @@ def train(
         _check_for_pixels(pack_folders, start)
     origin = None if start is None else Start(start, late_blocks=pixels)
     shape = _shape(shape, origin, hints=hints, dropout=dropout)
-    levels = levels or shape.chroma_grids
+    shape = replace(shape, mean_head=shape.mean_head or mean_head)
+    levels = () if mean_head else levels or shape.chroma_grids
     shape = _with_changed_levels(shape, levels, level_changes or {})
     together = sorted({*levels} & SHARE_OF_LOSS.keys()) if pixels else []
     learned = bool(together) or has_state(run_folder, JOINT)
@@ -95,6 +106,15 @@ def train(
     run = RunFolder(run_folder, run_config(shape, config, origin.name if origin else None))
     say = say if rank == 0 else _silent
     try:
+        if mean_head:
+            _give_late_blocks(pyramid, run, origin)
+            assert pyramid.mean_head is not None
+            head = Trainer(
+                pyramid.mean_head, MeanObjective(pyramid), pack, config, device, rank, processes
+            )
+            if origin is not None and not run.has_begun(MEAN_HEAD):
+                origin.give_mean_head(head)
+            train_to_budget(head, run, budget, say)
         if together:
             _give_late_blocks(pyramid, run, origin)
             if origin is not None and not run.has_begun(JOINT):

@@ -113,26 +113,26 @@ class PixelPack:
 
         Args:
             rows: (B,) row numbers.
-            maps: empty for no features; otherwise the condition has the 32x32 map, from which
-                late blocks compute the others.
+            maps: empty for no features; otherwise the condition has the 64x64 map, and the 32x32
+                map, from which late blocks compute the others.
 
         Returns:
             ab (B, 2, 64, 64) in CIELAB units, and the condition of each row, float32.
         """
         views = [self._view(int(row)) for row in rows]
         lightness = torch.from_numpy(np.stack([view[0] for view in views]))[:, None]
-        features = {LATE_BLOCKS_INPUT: self._first_blocks(lightness)} if maps else {}
+        features = self._first_blocks(lightness) if maps else {}
         smaller = F.avg_pool2d(lightness, SQUARE_SIZE // CONDITION_GRID)
         ab = torch.from_numpy(np.stack([view[1] for view in views]))
         return ab, Condition(lightness=smaller, features=features)
 
-    def _first_blocks(self, lightness: Tensor) -> Tensor:
-        """(B, 40, 32, 32), in bfloat16 where the CPU has it, which is twice as fast."""
+    def _first_blocks(self, lightness: Tensor) -> dict[int, Tensor]:
+        """The maps before the late blocks, in bfloat16 where the CPU has it: twice as fast."""
         self._features = self._features or Features()
         enabled = has_bfloat16(torch.device("cpu"))
         with torch.autocast("cpu", torch.bfloat16, enabled=enabled):
             maps = self._features(lightness, coarsest=LATE_BLOCKS_INPUT)
-        return maps[LATE_BLOCKS_INPUT].float()
+        return {grid: x.float() for grid, x in maps.items()}
 
     def _view(self, row: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Lightness (256, 256) and ab (2, 64, 64) of a row."""

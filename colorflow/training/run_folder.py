@@ -7,6 +7,7 @@
     level4/tensorboard/    the same curves
     level4/grid.png        gray, truth, and samples
     joint/                 the same for levels that learned together, with the late blocks
+    mean/                  the same for the mean head
 
 The folder of an objective is `Objective.folder`. Objectives are independent: several processes may
 train different levels, or different architectures, of one run.
@@ -33,8 +34,8 @@ from colorflow.model.config import PyramidConfig
 from colorflow.training.targets import level_folder
 from colorflow.training.trainer import TrainConfig
 
-JOINT = "joint"
-"""Name of the folder of levels that learn together."""
+JOINT, MEAN_HEAD = "joint", "mean"
+"""Names of the folders of levels that learn together, and of the mean head."""
 CURVE = ("step", "seconds", "train_nats", "dev_nats", "dev_degraded_nats", "best_dev", "skipped")
 """Columns of every curve; an objective may add more."""
 
@@ -248,6 +249,16 @@ def read_late_blocks(folder: Path) -> dict[str, Tensor] | None:
     """
     state = read_state(folder, JOINT)
     return _part(state["best"], "late_blocks.") if state and state["best"] else None
+
+
+def read_mean_head(folder: Path) -> dict[str, Tensor] | None:
+    """The best averaged weights of a run's mean head, or None if it has trained none.
+
+    Raises:
+        TrainingError: if the file is damaged.
+    """
+    state = read_state(folder, MEAN_HEAD)
+    return state["best"] if state and state["best"] else None
 
 
 def read_config(folder: Path) -> PyramidConfig:

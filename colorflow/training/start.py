@@ -17,7 +17,12 @@ from colorflow.model.features import Features
 from colorflow.model.level import Level
 from colorflow.model.pyramid import ChromaPyramid
 from colorflow.model.weights import load_weights
-from colorflow.training.run_folder import read_config, read_evaluated_level, read_late_blocks
+from colorflow.training.run_folder import (
+    read_config,
+    read_evaluated_level,
+    read_late_blocks,
+    read_mean_head,
+)
 from colorflow.training.trainer import Trainer
 
 OF_PLANES = "context.from_planes."
@@ -88,6 +93,21 @@ class Start:
             pyramid.late_blocks.copy_from(Features())
             return
         pyramid.late_blocks.load_state_dict(self.late_blocks())
+
+    def give_mean_head(self, trainer: Trainer[Condition]) -> None:
+        """Copies the mean head to its trainer, if the weights have one.
+
+        Raises:
+            TrainingError: if it does not fit.
+        """
+        if self._file is None:
+            weights = read_mean_head(self.path)
+        else:
+            head = self._file.mean_head
+            weights = None if head is None else head.state_dict()
+        if weights is not None:
+            with self._must_fit("the mean head"):
+                trainer.start_from(weights)
 
     def give_levels(self, pyramid: ChromaPyramid, grids: Sequence[int]) -> None:
         """Copies the weights of levels to the pyramid; new parts start as the identity.

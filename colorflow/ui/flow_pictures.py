@@ -92,15 +92,14 @@ class FlowPictures(Job):
                     parts=[noise[index], self._patches(output, side)],
                 )
             )
-        last = frames[-1]
         finished = Frame(
-            picture=last.picture,
+            picture=self._painted("finished", self._sample(seed, 1.0)),
             alt="The colored photo",
-            sentence="Laid under the photo's own lightness, along its edges, these few colors are "
-            "enough: the picture is done.",
+            sentence="Each color goes to the thing that it belongs to, up to its outline, and "
+            "under the photo's own lightness: the picture is done.",
             parts=[
                 Part(picture=gray, caption="Lightness of the photo", alt="The photo in gray"),
-                last.parts[-1],
+                frames[-1].parts[-1],
             ],
         )
         return [*frames, finished]

@@ -44,6 +44,13 @@ def plain_colorizer(tmp_path_factory: pytest.TempPathFactory) -> Colorizer:
 
 
 @pytest.fixture(scope="package")
+def headless(tmp_path_factory: pytest.TempPathFactory) -> Colorizer:
+    """Its weights have no mean head."""
+    path = tmp_path_factory.mktemp("weights") / "headless.safetensors"
+    return Colorizer.load(save_small_weights(path, mean_head=False))
+
+
+@pytest.fixture(scope="package")
 def photo() -> Photo:
     """In color, though only its lightness counts where it is colored."""
     return photo_from_image(skimage.data.astronaut()[50:140, 100:230])

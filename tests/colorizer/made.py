@@ -15,6 +15,11 @@ def chroma(colorings: Sequence[Coloring]) -> NDArray[np.float32]:
     return np.stack([one.ab for one in colorings])
 
 
+def model_chroma(colorings: Sequence[Coloring]) -> NDArray[np.float32]:
+    """The same as the model gave it, (n, 2, 64, 64)."""
+    return np.stack([one.model_ab for one in colorings])
+
+
 def pixels(colorings: Sequence[Coloring]) -> list[NDArray[np.uint8]]:
     return [one.render() for one in colorings]
 

@@ -18,7 +18,7 @@ from colorflow.colorizer import ColoringSpec, Colorizer, Hint
 from colorflow.errors import WeightsError
 from colorflow.model.pyramid import ChromaPyramid
 from colorflow.photo import Photo
-from tests.colorizer.made import chroma, sample_spec, seeds, specs
+from tests.colorizer.made import chroma, model_chroma, sample_spec, seeds, specs
 from tests.small_weights import save_small_weights
 
 ALL = (1.0,) * 5
@@ -103,7 +103,8 @@ def test_a_walk_keeps_the_length_of_the_latents(
     levels = encode(photo, colorizer.interpolate(photo, 3, 8, 3))
     for z in levels[:4]:
         first, middle, last = z.flatten(1).norm(dim=1).tolist()
-        assert middle == pytest.approx((first + last) / 2, rel=0.02)
+        # That of a straight line would be 0.7 of it. What is shown is assigned to things.
+        assert middle == pytest.approx((first + last) / 2, rel=0.08)
 
 
 def test_a_walk_the_other_way(colorizer: Colorizer, photo: Photo) -> None:
@@ -134,7 +135,7 @@ def test_the_last_output_is_the_sample(colorizer: Colorizer, photo: Photo) -> No
     for coloring in (3, spec):
         outputs = colorizer.decode_by_level(photo, coloring, hints=HINTS)
         plain = coloring if isinstance(coloring, ColoringSpec) else sample_spec(coloring)
-        sampled = colorizer.reproduce(photo, [plain], hints=HINTS)[0].ab
+        sampled = colorizer.reproduce(photo, [plain], hints=HINTS)[0].model_ab
         np.testing.assert_array_equal(outputs[-1].ab, sampled)
 
 
@@ -164,10 +165,10 @@ def test_later_stages_keep_the_means_of_earlier_ones(
 
 
 def test_details_sampled_anew_keep_the_mood(colorizer: Colorizer, photo: Photo) -> None:
-    base = colorizer.colorize(photo, n=1, seed=3, samples=True, force=True)[0].ab
+    base = colorizer.colorize(photo, n=1, seed=3, samples=True, force=True)[0].model_ab
     predictions = colorizer.resample(photo, 3, (16, 32, 64), 50, n=2)
     assert [spec.seeds for spec in specs(predictions)] == [(3, 3, 50, 50, 50), (3, 3, 51, 51, 51)]
-    for ab in chroma(predictions):
+    for ab in model_chroma(predictions):
         np.testing.assert_allclose(pooled(ab, 8), pooled(base, 8), atol=1e-3)
         assert np.abs(pooled(ab, 16) - pooled(base, 16)).max() > 1
 
@@ -177,7 +178,7 @@ def test_resampling_changes_the_latents_of_these_levels_alone(
     colorizer: Colorizer, photo: Photo, encode: Callable[..., list[Tensor]], names: tuple[int, ...]
 ) -> None:
     base, other, got = (
-        encode(photo, chroma(predictions))
+        encode(photo, model_chroma(predictions))
         for predictions in (
             colorizer.colorize(photo, n=1, seed=3, samples=True, force=True),
             colorizer.colorize(photo, n=1, seed=50, samples=True, force=True),
@@ -248,16 +249,16 @@ def shipped() -> Colorizer:
 
 def test_shipped_weights_give_a_photo_its_own_colors(shipped: Colorizer, cup: Photo) -> None:
     spec = ColoringSpec(seeds=(0,) * 5, strengths=ALL)
-    (ab,) = chroma(shipped.reproduce(cup, [spec], reference=cup))
+    (ab,) = model_chroma(shipped.reproduce(cup, [spec], reference=cup))
     assert np.abs(ab - to_grid(cup.pixels)).max() <= 1e-2
 
 
 def test_shipped_weights_keep_the_mood_of_resampled_details(
     shipped: Colorizer, photo: Photo
 ) -> None:
-    base = shipped.colorize(photo, n=1, seed=3, samples=True, force=True)[0].ab
+    base = shipped.colorize(photo, n=1, seed=3, samples=True, force=True)[0].model_ab
     details, mood = (
-        shipped.resample(photo, 3, names, 50)[0].ab for names in ((16, 32, 64), (4, 8))
+        shipped.resample(photo, 3, names, 50)[0].model_ab for names in ((16, 32, 64), (4, 8))
     )
     assert np.abs(pooled(details, 8) - pooled(base, 8)).max() < 1e-2
     assert np.abs(pooled(mood, 8) - pooled(base, 8)).mean() > 2

@@ -20,7 +20,7 @@ from colorflow.model.condition import Condition
 from colorflow.model.pyramid import ChromaPyramid
 from colorflow.photo import Photo
 from colorflow.photo_model import signs_of_photo
-from tests.colorizer.made import chroma
+from tests.colorizer.made import model_chroma
 from tests.small_weights import FACTORS, save_small_weights
 
 HINTS = (Hint(20, 30, 40, -20), Hint(80, 100, -30, 30))
@@ -149,7 +149,7 @@ def test_the_colors_of_a_gray_photo_are_zero(colorizer: Colorizer, gray: Photo) 
 
 
 def test_a_likelihood_does_not_depend_on_the_others(colorizer: Colorizer, photo: Photo) -> None:
-    ab = chroma(colorizer.colorize(photo, n=10, seed=3, samples=True, force=True))
+    ab = model_chroma(colorizer.colorize(photo, n=10, seed=3, samples=True, force=True))
     together = colorizer.log_prob(photo, ab)
     assert together.shape == (10,)
     alone = [colorizer.log_prob(photo, ab[i : i + 1])[0] for i in (0, 7, 9)]
@@ -163,7 +163,7 @@ def test_a_coloring_knows_its_likelihood_given_its_hints(
     orders = []
     for hints in ((), HINTS):
         made = colorizer.colorize(photo, 11, 1.2, 3, samples=True, hints=hints, force=True)
-        want = colorizer.log_prob(photo, chroma(made), hints=hints)
+        want = colorizer.log_prob(photo, model_chroma(made), hints=hints)
         np.testing.assert_allclose([one.log_prob for one in made[::-1]], want[::-1], rtol=1e-6)
         assert made[9].bits_per_dim == pytest.approx(-want[9] / (8192 * math.log(2)))
         orders.append(np.argsort(want).tolist())

@@ -10,14 +10,17 @@ import numpy as np
 import pytest
 import skimage.data
 import torch
+from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
 from colorflow.color.full_resolution import lightness_of, render
 from colorflow.colorizer import Coloring, ColoringSpec, Colorizer, Hint, PrincipalSpec
 from colorflow.model.condition import Condition
-from colorflow.model.principal import POOL_LEVELS, follow_lightness, principal_points
+from colorflow.model.looks import crops_of, small_scale_of_crops
+from colorflow.model.principal import POOL_LEVELS, VIVIDNESS, enlarged, vivid
 from colorflow.model.pyramid import ChromaPyramid
+from colorflow.model.spatial import SpatialOperator, contrast_of
 from colorflow.photo import Photo, photo_from_image
 from colorflow.photo_model import sample_latents, signs_of_photo
 from tests.colorizer.made import chroma, pixels, sample_spec, seeds, shares, specs
@@ -67,6 +70,7 @@ def test_shares_of_principal_colorings_and_of_samples(
     assert shares(colorizer.colorize(photo, 2, diverse=True, force=True)) == [None, None]
 
 
+@pytest.mark.parametrize("looks", [1, 5])
 @pytest.mark.parametrize("hints", [(), HINTS])
 def test_the_first_principal_coloring_step_by_step(
     colorizer: Colorizer,
@@ -74,26 +78,79 @@ def test_the_first_principal_coloring_step_by_step(
     pyramid: ChromaPyramid,
     condition_of: Callable[..., Condition],
     hints: tuple[Hint, ...],
+    looks: int,
 ) -> None:
-    """The mean of 32 samples of the photo and of 32 of the photo turned round, turned back."""
-    turned = photo_from_image(np.ascontiguousarray(photo.pixels[:, ::-1]))
-    turned_hints = tuple(replace(hint, column=photo.width - 1 - hint.column) for hint in hints)
-    conditions = condition_of(photo, hints), condition_of(turned, turned_hints)
-    shapes = pyramid.latent_shapes()
-    signs, samples = signs_of_photo(conditions[0].lightness, shapes), []
+    """The head's mean, moved as hints move the mean of samples, vivid, and assigned to things."""
+    condition = condition_of(photo, hints)
     with torch.no_grad():
-        for i in range(64):
-            sampled = sample_latents(shapes, [9 + i] * 5)
-            parts = zip(sampled[:POOL_LEVELS], signs, TEMPERATURES, strict=False)
-            latents = [0.9 * std * sign * z[None] for z, sign, std in parts]
-            ab = pyramid.decode(latents, conditions[i // 32], GAIN)[0]
-            samples.append((ab if i < 32 else ab.flip(2)).numpy())
-        means, _ = principal_points(np.stack(samples), 1)
-        fine = pyramid.complete(torch.from_numpy(means), conditions[0])
-        cells = conditions[0].lightness.unflatten(2, (64, 2)).unflatten(4, (64, 2)).mean((3, 5))
-        want = pyramid.pull_to_hints(follow_lightness(fine, cells), conditions[0]).numpy()
-    got = chroma(colorizer.colorize(photo, 1, 0.9, seed=9, hints=hints, force=True))
-    np.testing.assert_allclose(got, want, atol=0.05)
+        prediction = pyramid.predict(condition)
+        assert pyramid.mean_head is not None
+        mean = plain_mean = prediction.ab[0].numpy()
+        if hints:
+            moved = _mean_of_samples(pyramid, condition) - _mean_of_samples(
+                pyramid, replace(condition, planes=None)
+            )
+            mean = mean + enlarged(moved)
+        own = float(contrast_of(mean))
+        wanted = VIVIDNESS * float(prediction.log_contrast[0].exp())
+        raw = vivid(mean, own + 0.9 * (wanted - own))
+        cells = condition.lightness.unflatten(2, (64, 2)).unflatten(4, (64, 2)).mean((3, 5))
+        operator = SpatialOperator(cells[0, 0].numpy(), condition.features[16][0].numpy())
+        seen = raw
+        if looks > 1:
+            crops = [condition_of(photo_from_image(crop)) for crop in crops_of(photo.pixels)]
+            means = np.concatenate([pyramid.predict(crop).ab.numpy() for crop in crops])
+            seen = raw + small_scale_of_crops(plain_mean, means)
+        shown = torch.from_numpy(operator(seen[None], contrast_of(raw[None])))
+        want = (pyramid.pull_to_hints(shown, condition) if hints else shown)[0].numpy()
+    options = {"seed": 9, "hints": hints, "force": True, "looks": looks}
+    (got,) = colorizer.colorize(photo, 1, 0.9, **options)  # type: ignore[arg-type]
+    np.testing.assert_allclose(got.model_ab, raw, atol=0.05)
+    np.testing.assert_allclose(got.ab, want, atol=0.1)
+    assert got.spec.looks == got.provenance.looks == looks
+
+
+def test_without_a_mean_head_the_first_is_the_mean_of_samples_at_one_look(
+    headless: Colorizer, photo: Photo, condition_of: Callable[..., Condition]
+) -> None:
+    pyramid, condition = headless.model_of(photo).pyramid, condition_of(photo)
+    with torch.no_grad():
+        mean = torch.from_numpy(_mean_of_samples(pyramid, condition))[None]
+        want = pyramid.complete(mean, condition)[0].numpy()
+    (calm,) = headless.colorize(photo, 1, seed=9, temperature=0.9, force=True, looks=1)
+    np.testing.assert_allclose(
+        calm.model_ab.mean((1, 2)), want.mean((1, 2)), atol=0.1
+    )  # a gain leaves the tint
+    deviation = calm.model_ab - calm.model_ab.mean((1, 2), keepdims=True)
+    of_mean = want - want.mean((1, 2), keepdims=True)
+    gain = float((deviation * of_mean).sum() / (of_mean**2).sum())
+    assert 1 <= gain <= 2.2
+    np.testing.assert_allclose(deviation, gain * of_mean, atol=0.2)
+    (five,) = headless.colorize(photo, 1, seed=9, temperature=0.9, force=True, looks=5)
+    np.testing.assert_array_equal(five.ab, calm.ab)
+
+
+def _mean_of_samples(pyramid: ChromaPyramid, condition: Condition) -> NDArray[np.float32]:
+    """Of the 64 samples from seed 9 on at temperature 0.9, coarse levels only."""
+    shapes = pyramid.latent_shapes()
+    signs, samples = signs_of_photo(condition.lightness, shapes), []
+    for i in range(64):
+        sampled = sample_latents(shapes, [9 + i] * 5)
+        parts = zip(sampled[:POOL_LEVELS], signs, TEMPERATURES, strict=False)
+        latents = [0.9 * std * sign * z[None] for z, sign, std in parts]
+        samples.append(pyramid.decode(latents, condition, GAIN)[0].numpy())
+    mean: NDArray[np.float32] = np.mean(samples, 0)
+    return mean
+
+
+def test_samples_and_modes_are_assigned_to_things_too(colorizer: Colorizer, photo: Photo) -> None:
+    """What is shown differs from the model's own chroma, and keeps its contrast."""
+    for made in (colorizer.colorize(photo, 3, force=True, samples=samples) for samples in (0, 1)):
+        for one in made:
+            assert np.abs(one.ab - one.model_ab).mean() > 0.2
+            assert contrast_of(one.ab) <= contrast_of(one.model_ab) + 1e-3
+            again = colorizer.model_of(photo).paint(one.model_ab[None], one.spec.looks)[0]
+            np.testing.assert_allclose(again, one.ab, atol=1e-3)
 
 
 def test_there_are_at_most_16_principal_colorings_and_any_number_of_samples(
@@ -117,12 +174,9 @@ def test_a_principal_coloring_out_of_range(number: int, of: int) -> None:
         ColoringSpec(seeds=(1, None))
 
 
-@pytest.mark.parametrize("shipped", [False, True])
-def test_size_and_file_do_not_change_the_first_principal_coloring(
-    colorizer: Colorizer, shipped: bool
-) -> None:
+def test_size_and_file_do_not_change_the_first_principal_coloring() -> None:
     """Half as large, and saved as a JPEG. Modes may be others, where samples have no clear ones."""
-    tool = Colorizer.load() if shipped else colorizer
+    tool = Colorizer.load()
     picture = Image.fromarray(skimage.data.astronaut())
     small, file = picture.resize((256, 256), Image.Resampling.BOX), io.BytesIO()
     picture.save(file, "jpeg", quality=85)
@@ -163,12 +217,11 @@ def test_resampling_a_principal_coloring_changes_the_latents_of_these_levels_alo
     own_seeds = [tuple(s if name in names else None for name in colorizer.levels) for s in (50, 51)]
     assert specs(predictions) == [replace(principal[1].spec, seeds=own) for own in own_seeds]
     assert not any(spec.is_principal for spec in specs(predictions))
-    latents = encode(photo, principal[1].ab)
-    for ab, seed in zip(chroma(predictions), (50, 51), strict=True):
-        sample = encode(
-            photo, colorizer.colorize(photo, 1, seed=seed, samples=True, force=True)[0].ab
-        )
-        for level, (name, z) in enumerate(zip(colorizer.levels, encode(photo, ab), strict=True)):
+    latents = encode(photo, principal[1].model_ab)
+    for one, seed in zip(predictions, (50, 51), strict=True):
+        (sample_of_seed,) = colorizer.colorize(photo, 1, seed=seed, samples=True, force=True)
+        sample, own = (encode(photo, x.model_ab) for x in (sample_of_seed, one))
+        for level, (name, z) in enumerate(zip(colorizer.levels, own, strict=True)):
             want = (sample if name in names else latents)[level]
             assert (z - want).abs().max() < 0.05, name
 
@@ -201,13 +254,14 @@ def test_a_walk_between_a_principal_coloring_and_a_sample(
 def test_principal_colorings_have_density_and_outputs(
     colorizer: Colorizer, photo: Photo, principal: list[Coloring]
 ) -> None:
-    log_prob = colorizer.log_prob(photo, chroma(principal))
+    """Of the model's own chroma, before it is assigned to things."""
+    log_prob = colorizer.log_prob(photo, np.stack([one.model_ab for one in principal]))
     assert np.isfinite(log_prob).all()
     np.testing.assert_allclose([one.log_prob for one in principal], log_prob, rtol=1e-6)
     for number in (0, 2):
         outputs = colorizer.decode_by_level(photo, specs(principal)[number])
         assert [one.ab.shape[1] for one in outputs] == [4, 8, 16, 32, 64]
-        np.testing.assert_allclose(outputs[-1].ab, chroma(principal)[number], atol=0.05)
+        np.testing.assert_allclose(outputs[-1].ab, principal[number].model_ab, atol=0.05)
 
 
 # hints and a reference
@@ -243,9 +297,16 @@ def test_principal_colorings_go_towards_a_reference(
         colorizer.reproduce(photo, specs(predictions))
     full = chroma(colorizer.colorize(photo, 1, seed=4, reference=cup, strength=1, force=True))
     other = chroma(colorizer.colorize(photo, 1, seed=400, reference=cup, strength=1, force=True))
-    free = chroma(colorizer.colorize(photo, 1, seed=400, force=True))
     first = chroma(colorizer.colorize(photo, 1, seed=4, force=True))
-    assert np.abs(full - other).mean() < 0.5 * np.abs(free - first).mean()
+    assert np.abs(full - other).mean() < 0.5 * np.abs(full - first).mean()
+
+
+def test_the_first_principal_coloring_does_not_depend_on_the_seed(
+    colorizer: Colorizer, photo: Photo
+) -> None:
+    first, other = (colorizer.colorize(photo, 2, seed=seed, force=True) for seed in (4, 400))
+    np.testing.assert_array_equal(first[0].ab, other[0].ab)
+    assert np.abs(first[1].ab - other[1].ab).max() > 0.1
 
 
 def test_temperature_zero_is_one_picture(colorizer: Colorizer, photo: Photo) -> None:

@@ -18,7 +18,7 @@ from colorflow.errors import PhotoError
 from colorflow.model.condition import Condition
 from colorflow.model.pyramid import ChromaPyramid
 from colorflow.photo import Photo
-from tests.colorizer.made import chroma, seeds, specs
+from tests.colorizer.made import chroma, model_chroma, seeds, specs
 from tests.small_weights import GAIN
 
 ALL = (1.0,) * 5
@@ -50,19 +50,20 @@ def test_strength_1_in_all_levels_gives_a_photo_its_own_colors(
 ) -> None:
     spec = ColoringSpec(seeds=(7,) * 5, temperature=temperature, strengths=ALL)
     predictions = colorizer.reproduce(cup, [spec], reference=cup)
-    assert np.abs(predictions[0].ab - to_grid(cup.pixels)).max() <= 1e-2
+    assert np.abs(predictions[0].model_ab - to_grid(cup.pixels)).max() <= 1e-2
 
 
 def test_coarse_latents_are_the_references_and_fine_ones_are_sampled(
     colorizer: Colorizer, photo: Photo, cup: Photo, encode: Callable[..., list[Tensor]]
 ) -> None:
     """The reference's given its own lightness, the others those of the plain sample."""
-    ab = chroma(
+    ab = model_chroma(
         colorizer.colorize(photo, n=2, seed=3, reference=cup, strength=1, samples=True, force=True)
     )
+    plain_ab = model_chroma(colorizer.colorize(photo, n=2, seed=3, samples=True, force=True))
     got, plain = (
         encode(photo, ab),
-        encode(photo, chroma(colorizer.colorize(photo, n=2, seed=3, samples=True, force=True))),
+        encode(photo, plain_ab),
     )
     wanted = encode(cup, to_grid(cup.pixels)[None])
     for level in (0, 1):
@@ -78,7 +79,7 @@ def test_strength_goes_from_the_sample_to_the_reference_on_the_arc(
 ) -> None:
     strengths = (0.0, 0.3, 0.6, 1.0)
     ab = [
-        chroma(
+        model_chroma(
             colorizer.colorize(
                 photo, 1, 0.5, 3, reference=cup, strength=s, samples=True, force=True
             )
@@ -103,7 +104,7 @@ def test_hints_are_of_the_photo_and_not_of_its_reference(
     condition_of: Callable[..., Condition],
 ) -> None:
     spec = ColoringSpec(seeds=(7,) * 5, strengths=ALL)
-    given = chroma(colorizer.reproduce(cup, [spec], reference=cup, hints=HINTS))
+    given = model_chroma(colorizer.reproduce(cup, [spec], reference=cup, hints=HINTS))
     with torch.no_grad():
         ab = torch.from_numpy(to_grid(cup.pixels))[None]
         latents = pyramid.encode(ab, condition_of(cup), GAIN)

@@ -1,0 +1,151 @@
+"""The mean head: the mean of a photo's colors by one pass, and how much color they show.
+
+A small decoder reads the same feature maps as the levels of the pyramid, coarse to fine. It learns
+the mean of ab on the 64x64 grid by squared error, and the contrast of a photo's colors by squared
+error of its log. A mean of samples would cost many passes of the flow.
+
+Reference: Ronneberger et al. 2015 (decoder with skip connections).
+
+Dimensions: B photos, g the grid of a map.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import cast
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from colorflow.flows.networks import AttentionLayer, from_tokens, to_tokens, zero_initialized
+from colorflow.model.condition import Condition
+from colorflow.model.features import FEATURE_CHANNELS
+
+WIDTHS = {8: 128, 16: 96, 32: 48, 64: 24}
+"""Channels of the decoder, by the grid's side."""
+CHROMA_UNIT = 20.0
+"""Unit of the network's outputs, in CIELAB units: about the std of chroma over photos."""
+_ATTENTION_LAYERS = 2
+_FEATURE_CLAMP = 6.0
+_FIRST_CONTRAST = 2.0
+"""Log of the contrast that a new head predicts; photos have 3 to 20 CIELAB units."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prediction:
+    """What the mean head says of a batch of photos.
+
+    Attributes:
+        ab: (B, 2, 64, 64) mean chroma, CIELAB units.
+        log_contrast: (B,) log of the mean distance of the colors from the tint, CIELAB units.
+    """
+
+    ab: Tensor
+    log_contrast: Tensor
+
+
+class MeanHead(nn.Module):
+    """Predicts the mean and the contrast of a photo's colors.
+
+    Args:
+        dropout: share of channels dropped in training.
+    """
+
+    def __init__(self, dropout: float = 0.1) -> None:
+        super().__init__()
+        self.standardize = nn.ModuleDict({str(g): Standardize(FEATURE_CHANNELS[g]) for g in WIDTHS})
+        self.from_map = nn.ModuleDict(
+            {str(g): nn.Conv2d(FEATURE_CHANNELS[g], width, 1) for g, width in WIDTHS.items()}
+        )
+        self.from_coarser = nn.ModuleDict(
+            {
+                str(2 * g): nn.Conv2d(width, WIDTHS[2 * g], 1)
+                for g, width in list(WIDTHS.items())[:-1]
+            }
+        )
+        self.from_lightness = nn.ModuleDict(
+            {"32": nn.Conv2d(16, WIDTHS[32], 1), "64": nn.Conv2d(4, WIDTHS[64], 1)}
+        )
+        self.position = nn.Parameter(0.02 * torch.randn(1, WIDTHS[8], 8, 8))
+        self.attention = nn.ModuleList(
+            AttentionLayer(WIDTHS[8], dropout) for _ in range(_ATTENTION_LAYERS)
+        )
+        self.blocks = nn.ModuleDict(
+            {str(g): ResidualBlock(WIDTHS[g], dropout if g < 64 else 0.0) for g in (16, 32, 64)}
+        )
+        self.dropout = nn.Dropout2d(dropout)
+        self.coarse_ab = nn.Conv2d(WIDTHS[32], 2, 1)
+        self.fine_ab = zero_initialized(nn.Conv2d(WIDTHS[64], 2, 3, padding=1))
+        self.log_contrast = zero_initialized(nn.Linear(WIDTHS[8], 1))
+        nn.init.constant_(self.log_contrast.bias, _FIRST_CONTRAST)
+
+    def fit(self, condition: Condition) -> None:
+        """Takes the statistics of the features from training data."""
+        for grid, standardize in self.standardize.items():
+            cast(Standardize, standardize).fit(condition.features[int(grid)])
+
+    def forward(self, condition: Condition) -> Prediction:
+        """Predicts for a batch of photos, whose condition has all maps."""
+        lightness = (condition.lightness - 50) / 25  # (B, 1, 128, 128)
+        maps = {g: self.standardize[str(g)](condition.features[g]) for g in WIDTHS}
+        h = self.from_map["8"](maps[8]) + self.position
+        tokens = to_tokens(self.dropout(h))
+        for layer in self.attention:
+            tokens = layer(tokens)
+        h = from_tokens(tokens, h)
+        pooled = h.mean((2, 3))
+        for grid in (16, 32, 64):
+            name = str(grid)
+            x = self.from_map[name](maps[grid])
+            if name in self.from_lightness:
+                x = x + self.from_lightness[name](F.pixel_unshuffle(lightness, 128 // grid))
+            h = _resized(self.from_coarser[name](h), grid) + self.dropout(x)
+            h = self.blocks[name](h)
+            if grid == 32:
+                coarse = _resized(self.coarse_ab(F.gelu(h)), 64)
+        ab = self.fine_ab(F.gelu(h)) + coarse
+        return Prediction(
+            ab=CHROMA_UNIT * ab.float(),
+            log_contrast=self.log_contrast(pooled)[:, 0].float(),
+        )
+
+
+class Standardize(nn.Module):
+    """Standardizes the channels of a feature map, and clips its long tails."""
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.zeros(1, channels, 1, 1))
+        self.register_buffer("std", torch.ones(1, channels, 1, 1))
+
+    def fit(self, x: Tensor) -> None:
+        """Takes the statistics of (B, C, g, g)."""
+        self.mean.copy_(x.mean((0, 2, 3), keepdim=True))
+        self.std.copy_(x.std((0, 2, 3), keepdim=True) + 1e-3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, C, g, g) -> the same."""
+        return ((x - self.mean) / self.std).clamp(-_FEATURE_CLAMP, _FEATURE_CLAMP)
+
+
+class ResidualBlock(nn.Module):
+    """Two 3x3 convolutions, added to what they are given; a new block changes nothing."""
+
+    def __init__(self, width: int, dropout: float) -> None:
+        super().__init__()
+        self.first = nn.Conv2d(width, width, 3, padding=1)
+        self.second = zero_initialized(nn.Conv2d(width, width, 3, padding=1))
+        self.dropout = nn.Dropout2d(dropout)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, width, g, g) -> the same."""
+        result: Tensor = x + self.second(self.dropout(F.gelu(self.first(F.gelu(x)))))
+        return result
+
+
+def _resized(x: Tensor, grid: int) -> Tensor:
+    return F.interpolate(x, (grid, grid), mode="bilinear", align_corners=False)

@@ -1,0 +1,204 @@
+"""Colors belong to things: a spatial operator on chroma.
+
+The model's chroma ignores the borders of things: patches cross them, one thing has two colors, and
+color spills past outlines. The operator gives chroma m of one photo back as
+
+    1. a non-local mean on 32x32: each cell becomes the mean of the cells that look like it, are as
+       light, and are near; weights exp(-1/2 (|f_i - f_j|^2 / 0.5^2 + (L_i - L_j)^2 / 6^2
+       + |p_i - p_j|^2 / 0.25^2)), with f the principal components of a feature map over the photo
+       and p the place in units of the side. The change is upsampled and added.
+    2. weighted least squares on 64x64: the u that minimizes
+
+           sum_i |u_i - m_i|^2 + 100 sum_ij w_ij |u_i - u_j|^2
+
+       over pairs ij of the eight neighbors, w_ij = exp(-(L_i - L_j)^2 / (2 * 1.5^2)) + 1e-4: chroma
+       is smooth where lightness is, and may step where lightness steps.
+    3. a gain on the deviations from the tint, which gives the contrast back that 1 and 2 took.
+
+Steps 1 and 2 are linear maps that depend on the photo alone, so colorings of one photo share them.
+The system of step 2 is block tridiagonal, one block a row of the grid, and solved exactly.
+
+Reference: Buades, Coll & Morel 2005 (non-local means); Levin, Lischinski & Weiss 2004 (colors
+follow lightness); Farbman et al. 2008 (weighted least squares).
+
+Dimensions: n colorings, g = 64 the grid's side, q = 32 that of the non-local mean.
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float32]
+
+FEATURES_GRID = 16
+"""Side of the feature map."""
+COMPONENTS = 12
+"""Principal components of the feature map; together their rms norm is 1."""
+LIKENESS, TONES, REACH = 0.5, 6.0, 0.25
+"""Scales of the non-local mean: of the components, of L*, of places in units of the side."""
+STRENGTH, EDGE, LEAST_WEIGHT = 100.0, 1.5, 1e-4
+"""Weighted least squares: weight of smoothness, scale of L* at edges, and the weight across them.
+The tight scale matters: with 3 to 6 L* colors leak, and a face turns gray."""
+LARGEST_GAIN = 2.0
+"""Largest factor of the contrast."""
+
+
+class SpatialOperator:
+    """Assigns chroma to the things in one photo.
+
+    Args:
+        lightness: (64, 64) L* in [0, 100].
+        features: (C, 16, 16) feature map.
+    """
+
+    def __init__(self, lightness: Array, features: Array) -> None:
+        self._affinity = affinity(_half(lightness[None])[0], features)
+        self._smoother = WeightedLeastSquares(lightness)
+
+    def __call__(self, ab: Array, contrast: Array) -> Array:
+        """Assigns chroma to things, and restores its contrast.
+
+        Args:
+            ab: (n, 2, 64, 64) CIELAB units.
+            contrast: (n,) wanted, see `contrast_of`.
+
+        Returns:
+            (n, 2, 64, 64).
+        """
+        smooth = self.assigned(ab)
+        tint = smooth.mean((-2, -1), keepdims=True)
+        gain = (contrast / np.maximum(contrast_of(smooth), 1e-6)).clip(1, LARGEST_GAIN)
+        result: Array = tint + gain[:, None, None, None] * (smooth - tint)
+        return result
+
+    def assigned(self, ab: Array) -> Array:
+        """Steps 1 and 2 for (n, 2, 64, 64), which are linear."""
+        return self._smoother(self._alike(ab))
+
+    def _alike(self, ab: Array) -> Array:
+        """The non-local mean of (n, 2, g, g)."""
+        planes = ab.reshape(-1, *ab.shape[-2:])
+        half = _half(planes)
+        flat = half.reshape(len(half), -1)
+        change = (flat @ self._affinity.T - flat).reshape(half.shape)
+        return ab + _resized(change, ab.shape[-1]).reshape(ab.shape)
+
+
+class WeightedLeastSquares:
+    """The linear map of step 2, factorized once a photo.
+
+    Args:
+        lightness: (g, g) L*.
+    """
+
+    def __init__(self, lightness: Array) -> None:
+        right, down, falling, rising = (
+            (STRENGTH * (np.exp(-(step**2) / (2 * EDGE**2)) + LEAST_WEIGHT)).astype(np.float32)
+            for step in (
+                lightness[:, 1:] - lightness[:, :-1],
+                lightness[1:] - lightness[:-1],
+                lightness[1:, 1:] - lightness[:-1, :-1],
+                lightness[1:, :-1] - lightness[:-1, 1:],
+            )
+        )
+        g = len(lightness)
+        diagonal = np.ones((g, g), np.float32)
+        for one, other, weight in (
+            (np.s_[:, 1:], np.s_[:, :-1], right),
+            (np.s_[1:], np.s_[:-1], down),
+            (np.s_[1:, 1:], np.s_[:-1, :-1], falling),
+            (np.s_[1:, :-1], np.s_[:-1, 1:], rising),
+        ):
+            diagonal[one] += weight
+            diagonal[other] += weight
+        i = np.arange(g)
+        rows = np.zeros((g, g, g), np.float32)  # the block of each row
+        rows[:, i, i] = diagonal
+        rows[:, i[1:], i[:-1]] = rows[:, i[:-1], i[1:]] = -right
+        self._below = np.zeros((g - 1, g, g), np.float32)  # from each row to the one below it
+        self._below[:, i, i] = -down
+        self._below[:, i[1:], i[:-1]] = -falling
+        self._below[:, i[:-1], i[1:]] = -rising
+        self._inverse = np.empty_like(rows)
+        self._inverse[0] = np.linalg.inv(rows[0])
+        for row, below in enumerate(self._below):
+            schur = rows[row + 1] - below @ self._inverse[row] @ below.T
+            self._inverse[row + 1] = np.linalg.inv(schur)
+
+    def __call__(self, ab: Array) -> Array:
+        """Solves for all planes of (..., g, g) at once."""
+        g = ab.shape[-1]
+        x = np.ascontiguousarray(np.moveaxis(ab.reshape(-1, g, g), 0, -1))  # (row, column, plane)
+        for row, below in enumerate(self._below):
+            x[row + 1] -= below @ (self._inverse[row] @ x[row])
+        x[-1] = self._inverse[-1] @ x[-1]
+        for row in reversed(range(g - 1)):
+            x[row] = self._inverse[row] @ (x[row] - self._below[row].T @ x[row + 1])
+        return np.ascontiguousarray(np.moveaxis(x, -1, 0)).reshape(ab.shape)
+
+
+def affinity(lightness: Array, features: Array) -> Array:
+    """Weights of the non-local mean.
+
+    Args:
+        lightness: (q, q) L*.
+        features: (C, h, h) feature map.
+
+    Returns:
+        (q^2, q^2); each row adds up to 1.
+    """
+    q = len(lightness)
+    place = np.mgrid[:q, :q].astype(np.float32) / q
+    parts = [
+        _resized(principal_components(features), q) / LIKENESS,
+        lightness[None] / TONES,
+        place / REACH,
+    ]
+    x = np.concatenate([part.reshape(len(part), -1) for part in parts])
+    half_square = (x**2).sum(0) / 2
+    weights = x.T @ x
+    weights -= half_square
+    weights -= half_square[:, None]
+    np.exp(weights, out=weights)
+    weights /= weights.sum(1, keepdims=True)
+    return weights
+
+
+def principal_components(features: Array) -> Array:
+    """The first principal components of a feature map over the photo.
+
+    Args:
+        features: (C, h, h); each channel is standardized.
+
+    Returns:
+        (`COMPONENTS`, h, h) with the rms norm 1 over the places.
+    """
+    x = features.reshape(len(features), -1)
+    x = (x - x.mean(1, keepdims=True)) / (x.std(1, keepdims=True) + 1e-3)
+    _, vectors = np.linalg.eigh(x @ x.T)  # eigenvalues rise
+    y = vectors[:, : -COMPONENTS - 1 : -1].T @ x
+    y /= np.sqrt((y**2).sum(0).mean()) + 1e-6
+    result: Array = y.reshape(-1, *features.shape[1:])
+    return result
+
+
+def contrast_of(ab: Array) -> Array:
+    """Mean distance of the colors of (..., 2, g, g) from their mean, the tint; CIELAB units."""
+    tint = ab.mean((-2, -1), keepdims=True)
+    contrast: Array = np.linalg.norm(ab - tint, axis=-3).mean((-2, -1))
+    return contrast
+
+
+def _half(planes: Array) -> Array:
+    """Means of (n, g, g) over 2x2 cells: (n, g / 2, g / 2)."""
+    n, g = planes.shape[:2]
+    half: Array = planes.reshape(n, g // 2, 2, g // 2, 2).mean((2, 4))
+    return half
+
+
+def _resized(planes: Array, side: int) -> Array:
+    """(n, h, h) -> (n, side, side), bilinear."""
+    resize = [cv2.resize(plane, (side, side), interpolation=cv2.INTER_LINEAR) for plane in planes]
+    return np.stack(resize).astype(np.float32)

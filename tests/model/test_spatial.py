@@ -1,0 +1,183 @@
+"""The spatial operator: against SciPy's solver and plain formulas, and what it does to colors."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import scipy.sparse
+import scipy.sparse.linalg
+from numpy.typing import NDArray
+
+from colorflow.model import spatial
+from colorflow.model.spatial import (
+    COMPONENTS,
+    EDGE,
+    LARGEST_GAIN,
+    LEAST_WEIGHT,
+    LIKENESS,
+    REACH,
+    STRENGTH,
+    TONES,
+    SpatialOperator,
+    WeightedLeastSquares,
+    affinity,
+    contrast_of,
+    principal_components,
+)
+
+Array = NDArray[np.float32]
+
+
+def normal(*shape: int, seed: int = 0) -> Array:
+    return np.random.default_rng(seed).normal(size=shape).astype(np.float32)
+
+
+def halves(g: int = 64) -> tuple[Array, Array]:
+    """A dark thing on the left and a light one on the right: lightness, and where the left is."""
+    left = np.zeros((g, g), bool)
+    left[:, : g // 2] = True
+    return np.where(left, 30, 70).astype(np.float32), left
+
+
+# weighted least squares
+
+
+@pytest.mark.parametrize("g", [5, 16, 33])
+def test_weighted_least_squares_is_the_solution_of_the_sparse_system(g: int) -> None:
+    """Assembled pair by pair, solved by SuperLU in float64."""
+    lightness = 50 + 4 * np.cumsum(normal(g, g, seed=g), 1)
+    ab = 20 * normal(3, 2, g, g, seed=1)
+    index = np.arange(g * g).reshape(g, g)
+    pairs = [
+        (index[y, x], index[y + down, x + right])
+        for y in range(g)
+        for x in range(g)
+        for down, right in ((0, 1), (1, 0), (1, 1), (1, -1))
+        if y + down < g and 0 <= x + right < g
+    ]
+    laplacian = scipy.sparse.lil_matrix((g * g, g * g))
+    flat = lightness.ravel().astype(np.float64)
+    for i, j in pairs:
+        weight = np.exp(-((flat[i] - flat[j]) ** 2) / (2 * EDGE**2)) + LEAST_WEIGHT
+        laplacian[i, i] += weight
+        laplacian[j, j] += weight
+        laplacian[i, j] -= weight
+        laplacian[j, i] -= weight
+    system = scipy.sparse.identity(g * g) + STRENGTH * laplacian
+    solve = scipy.sparse.linalg.splu(system.tocsc()).solve
+    want = solve(ab.reshape(6, -1).T.astype(np.float64)).T.reshape(ab.shape)
+    np.testing.assert_allclose(WeightedLeastSquares(lightness)(ab), want, atol=2e-3)
+
+
+def test_the_solver_leaves_its_argument_and_one_color_alone() -> None:
+    solver, ab = WeightedLeastSquares(50 + 9 * normal(64, 64)), 20 * normal(1, 2, 64, 64, seed=1)
+    before = ab.copy()
+    solver(ab)
+    np.testing.assert_array_equal(ab, before)
+    one_color = np.full((1, 2, 64, 64), 17, np.float32)
+    np.testing.assert_allclose(solver(one_color), one_color, atol=1e-2)
+
+
+# affinity
+
+
+def test_affinity_is_the_formula() -> None:
+    """With components of the map's own size, so that nothing is resized."""
+    q = 8
+    lightness, features = 50 + 9 * normal(q, q), normal(30, q, q, seed=1)
+    own = principal_components(features).reshape(COMPONENTS, -1).astype(np.float64)
+    places = np.stack(np.mgrid[:q, :q]).reshape(2, -1) / q
+    want = np.empty((q * q, q * q))
+    for i in range(q * q):
+        for j in range(q * q):
+            distance = (
+                ((own[:, i] - own[:, j]) ** 2).sum() / LIKENESS**2
+                + (lightness.flat[i] - lightness.flat[j]) ** 2 / TONES**2
+                + ((places[:, i] - places[:, j]) ** 2).sum() / REACH**2
+            )
+            want[i, j] = np.exp(-distance / 2)
+    want /= want.sum(1, keepdims=True)
+    np.testing.assert_allclose(affinity(lightness, features), want, atol=1e-5)
+
+
+def test_principal_components_are_those_of_the_singular_values() -> None:
+    features = (1 + np.arange(40, dtype=np.float32))[:, None, None] * normal(40, 16, 16)
+    features += 3 * normal(1, 16, 16, seed=2)  # something that channels share
+    x = features.reshape(40, -1).astype(np.float64)
+    x = (x - x.mean(1, keepdims=True)) / (x.std(1, keepdims=True) + 1e-3)
+    _, values, vectors = np.linalg.svd(x, full_matrices=False)
+    want = values[:COMPONENTS, None] * vectors[:COMPONENTS]
+    want /= np.sqrt((want**2).sum(0).mean())
+    got = principal_components(features).reshape(COMPONENTS, -1)
+    np.testing.assert_allclose(np.abs((got * want).sum(1)), (want**2).sum(1), rtol=1e-3)
+    assert (got.astype(np.float64) ** 2).sum(0).mean() == pytest.approx(1, rel=1e-3)
+
+
+def test_a_map_without_differences_has_components_of_zero() -> None:
+    assert np.isfinite(principal_components(np.full((30, 16, 16), 5, np.float32))).all()
+    assert np.isfinite(affinity(np.full((8, 8), 50, np.float32), np.zeros((30, 16, 16)))).all()
+
+
+# the operator
+
+
+def test_one_thing_gets_one_color_and_nothing_past_its_outline() -> None:
+    """A patch within a thing goes; the step between two things stays."""
+    lightness, left = halves()
+    features = np.repeat(np.where(left, 1.0, -1.0)[None, ::4, ::4], 30, 0).astype(np.float32)
+    features += 0.01 * normal(30, 16, 16)
+    ab = np.stack([np.where(left, 30, -10), np.where(left, 20, 5)])[None].astype(np.float32)
+    blotchy = ab + 12 * normal(1, 2, 8, 8, seed=3).repeat(8, 2).repeat(8, 3)
+    halo = blotchy.copy()
+    halo[..., 32:35] = blotchy[..., 29:32]  # the color of the left spills over
+    operator = SpatialOperator(lightness, features)
+    shown = operator(halo, contrast_of(halo))
+    for thing in (left, ~left):
+        before, after = (float(x[0][:, thing].std(1).mean()) for x in (blotchy, shown))
+        assert after < before / 3
+    step = np.linalg.norm(shown[0, :, :, 31] - shown[0, :, :, 32], axis=0)
+    assert step.min() > 15
+
+
+def test_steps_1_and_2_are_linear_and_keep_one_color() -> None:
+    operator = SpatialOperator(50 + 20 * normal(64, 64), normal(112, 16, 16, seed=1))
+    x, y = 20 * normal(1, 2, 64, 64, seed=2), 20 * normal(1, 2, 64, 64, seed=3)
+    both = operator.assigned(2 * x - y)
+    np.testing.assert_allclose(both, 2 * operator.assigned(x) - operator.assigned(y), atol=1e-2)
+    color = np.full((2, 2, 64, 64), -9, np.float32)
+    np.testing.assert_allclose(operator.assigned(color), color, atol=1e-2)
+
+
+def test_colorings_do_not_depend_on_each_other() -> None:
+    operator = SpatialOperator(50 + 20 * normal(64, 64), normal(112, 16, 16, seed=1))
+    ab = 20 * normal(4, 2, 64, 64, seed=2)
+    together = operator(ab, contrast_of(ab))
+    for own, one in zip(together, ab, strict=True):
+        np.testing.assert_allclose(operator(one[None], contrast_of(one[None]))[0], own, atol=1e-3)
+
+
+@pytest.mark.parametrize(("scale", "gain"), [(0.5, 1.0), (1.0, 1.0), (1.4, 1.4), (9.0, None)])
+def test_contrast_is_restored_within_bounds(scale: float, gain: float | None) -> None:
+    operator = SpatialOperator(50 + 20 * normal(64, 64), normal(112, 16, 16, seed=1))
+    ab = np.float32(7) + 20 * normal(2, 2, 64, 64, seed=2)
+    smooth = operator.assigned(ab)
+    shown = operator(ab, scale * contrast_of(smooth))
+    np.testing.assert_allclose(
+        contrast_of(shown), (gain or LARGEST_GAIN) * contrast_of(smooth), rtol=1e-3
+    )
+    np.testing.assert_allclose(shown.mean((2, 3)), smooth.mean((2, 3)), atol=1e-3)
+
+
+def test_gray_stays_gray() -> None:
+    operator = SpatialOperator(
+        np.full((64, 64), 50, np.float32), np.zeros((112, 16, 16), np.float32)
+    )
+    gray = np.zeros((1, 2, 64, 64), np.float32)
+    np.testing.assert_array_equal(operator(gray, contrast_of(gray)), gray)
+
+
+def test_contrast_is_the_mean_distance_from_the_tint() -> None:
+    ab = np.zeros((1, 2, 4, 4), np.float32)
+    ab[:, 0, :2], ab[:, 0, 2:] = 13, 7  # 3 from their mean, 10
+    assert contrast_of(ab) == pytest.approx([3])
+    assert spatial.contrast_of(ab + 5) == pytest.approx([3])
