@@ -1,18 +1,22 @@
-"""Compares settings of principal colorings by error, colorfulness and seams.
+"""Compares settings of principal colorings and of what assigns them to things.
 
     python -m benchmarks.principal PHOTOS [--photos 60] [--weights FILE]
 
-Colorizes color photos from their lightness, with one setting of `colorflow.model.principal` changed
-at a time. Use photos that nothing was trained or chosen on. Errors are RMSE over gray's (sRGB on
-the 64x64 grid, root of the mean over photos): of the first principal coloring, of the best of four,
-and of one sample. Colorfulness is over the truth's. Seams are the steps at the borders of the
-coarsest cells over those elsewhere.
+Colorizes color photos from their lightness, with one setting changed at a time. Use photos that
+nothing was trained or chosen on. Errors are RMSE over gray's (sRGB on the 64x64 grid, root of the
+mean over photos): of the first principal coloring, of the best of four, and of samples.
+Colorfulness is over the truth's. Flat and true steps are those of
+`colorflow.evaluation.metrics.thing_steps`, of the first.
 """
 
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Any
+from unittest import mock
 
 import numpy as np
 import torch
@@ -20,24 +24,32 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from benchmarks.measuring import SEED, print_machine, print_table
+from colorflow import photo_model
+from colorflow.coloring import ColoringSpec
 from colorflow.evaluation.evaluate import photos_of
-from colorflow.evaluation.metrics import colorfulness, colors, seam_steps, squared_errors
+from colorflow.evaluation.metrics import colorfulness, colors, squared_errors, thing_steps
 from colorflow.evaluation.subject import NotColoredError, Subject, SubjectReader
 from colorflow.files import default_weights
-from colorflow.model import principal
+from colorflow.limits import MOST_LOOKS
+from colorflow.model import looks, principal, spatial
 from colorflow.model.weights import LoadedWeights, load_weights
+from colorflow.photo_model import PhotoModel
 
 PRINCIPAL = 4
-SETTINGS: dict[str, dict[str, float]] = {
-    "as shipped": {},
-    "32 samples": {"POOL": 32},
-    "128 samples": {"POOL": 128},
-    "samples on three levels": {"POOL_LEVELS": 3},
-    "tint weighs 1": {"TINT_WEIGHT": 1.0},
-    "tint weighs 0": {"TINT_WEIGHT": 0.0},
-    "no gain": {"LARGEST_GAIN": 1.0},
-    "as vivid as samples": {"VIVIDNESS": 1.0},
-    "vividness 1.35": {"VIVIDNESS": 1.35},
+Changes = list[tuple[Any, str, Any]]
+SETTINGS: dict[str, Changes] = {
+    "as shipped": [],
+    "no operator": [(spatial.SpatialOperator, "assigned", lambda _, ab: ab)],
+    "non-local mean alone": [(spatial.WeightedLeastSquares, "__call__", lambda _, ab: ab)],
+    "weighted least squares alone": [(spatial.SpatialOperator, "_alike", lambda _, ab: ab)],
+    "strength 300": [(spatial, "STRENGTH", 300.0)],
+    "edge 3 L*": [(spatial, "EDGE", 3.0)],
+    "all of the crops": [(looks, "LARGE_SCALE", 1000.0)],
+    "no gain": [(principal, "LARGEST_GAIN", 1.0)],
+    "vividness 1": [(photo_model, "VIVIDNESS", 1.0)],
+    "vividness 1.4": [(photo_model, "VIVIDNESS", 1.4)],
+    "32 samples": [(photo_model, "POOL", 32)],
+    "modes half as strong": [(principal, "LARGEST_MODE_GAIN", 1.0)],
 }
 
 
@@ -49,63 +61,75 @@ def main() -> None:
     options = parser.parse_args()
     weights = load_weights(options.weights)
     reader = SubjectReader(SEED, degraded=False)
-    found: dict[str, list[NDArray[np.float64]]] = {name: [] for name in ["sample", *SETTINGS]}
+    ways: dict[str, Callable[[Subject], Tensor]] = {
+        "samples": lambda subject: _samples(weights, subject, MOST_LOOKS),
+        "samples, one look": lambda subject: _samples(weights, subject, 1),
+        "samples of the model": lambda subject: _samples(weights, subject, 0),
+        "one look": lambda subject: _principal(weights, subject, 1, []),
+        **{
+            name: lambda subject, changes=changes: _principal(weights, subject, MOST_LOOKS, changes)
+            for name, changes in SETTINGS.items()
+        },
+    }
+    found: dict[str, list[NDArray[np.float64]]] = {name: [] for name in ways}
     for path in photos_of(options.folder, options.photos):
         try:
             subject = reader.read(path)
         except NotColoredError:
             continue
         with torch.no_grad():
-            found["sample"].append(_row(subject, _samples(weights, subject, SEED)))
-            for name, changes in SETTINGS.items():
-                found[name].append(_row(subject, _principal(weights, subject, SEED, changes)))
+            for name, way in ways.items():
+                found[name].append(_row(subject, way(subject)))
     print_machine()
-    print(f"{len(found['sample'])} photos, weights {weights.digest}")
-    print_table(
-        ["setting", "first", "best of 4", "colorfulness", "of the first", "seams", "of the first"],
-        [[name, *_summary(rows)] for name, rows in found.items()],
-    )
+    print(f"{len(found['samples'])} photos, weights {weights.digest}")
+    columns = ["first", "best of 4", "colorfulness", "of the first", "flat steps", "true steps"]
+    print_table(["setting", *columns], [[name, *_summary(rows)] for name, rows in found.items()])
 
 
 def _summary(rows: list[NDArray[np.float64]]) -> list[str]:
-    gray, first, best, colorful, colorful1, true, *seams = np.mean(rows, 0)
+    gray, first, best, colorful, colorful1, true = np.mean([row[:6] for row in rows], 0)
+    steps = np.nanmean([row[6:] for row in rows], 0)
     numbers = [(first / gray) ** 0.5, (best / gray) ** 0.5, colorful / true, colorful1 / true]
-    numbers += [seams[0] / seams[1], seams[2] / seams[3]]
-    return [f"{number:.3f}" for number in numbers]
+    return [f"{number:.3f}" for number in [*numbers, *steps]]
 
 
-def _samples(weights: LoadedWeights, subject: Subject, seed: int) -> Tensor:
-    generator = subject.generator(seed, "samples")
-    temperatures, gain = weights.temperatures, weights.gain
-    return weights.pyramid.sample(subject.condition, PRINCIPAL, temperatures, generator, gain)[0]
+def _samples(weights: LoadedWeights, subject: Subject, seen: int) -> Tensor:
+    """Four samples: seen at 1 or 5 looks, or with 0 as the model gives them."""
+    model = _model(weights, subject)
+    first = ColoringSpec(seeds=(SEED,) * len(weights.temperatures))
+    specs = [first.sample_spec(seed) for seed in range(SEED, SEED + PRINCIPAL)]
+    ab = model.decode([model.sample(spec) for spec in specs])
+    return torch.from_numpy(model.paint(ab, seen) if seen else ab)
 
 
-def _principal(
-    weights: LoadedWeights, subject: Subject, seed: int, changes: dict[str, float]
-) -> Tensor:
-    before = {name: getattr(principal, name) for name in changes}
-    for name, value in changes.items():
-        setattr(principal, name, value)
-    generator = subject.generator(seed, "principal")
-    latents = [
-        std * torch.randn(principal.POOL, *shape, generator=generator)
-        for shape, std in zip(weights.pyramid.latent_shapes(), weights.temperatures, strict=True)
-    ]
-    ab, _ = principal.principal_colorings(
-        weights.pyramid, latents, subject.both, PRINCIPAL, weights.gain
-    )
-    for name, value in before.items():
-        setattr(principal, name, value)
-    return ab
+def _principal(weights: LoadedWeights, subject: Subject, seen: int, changes: Changes) -> Tensor:
+    first = ColoringSpec(seeds=(SEED,) * len(weights.temperatures))
+    with _changed(changes):
+        model = _model(weights, subject)
+        ab, _ = model.principal(first, PRINCIPAL)
+        return torch.from_numpy(model.paint(ab, seen))
+
+
+def _model(weights: LoadedWeights, subject: Subject) -> PhotoModel:
+    lightness = subject.condition.lightness
+    return PhotoModel(weights, lightness, lambda: subject.condition, lambda: subject.crops)
+
+
+@contextmanager
+def _changed(changes: Changes) -> Iterator[None]:
+    with ExitStack() as stack:
+        for where, name, value in changes:
+            stack.enter_context(mock.patch.object(where, name, value))
+        yield
 
 
 def _row(subject: Subject, ab: Tensor) -> NDArray[np.float64]:
-    """Squared errors of gray, first and best; colorfulness of all, first, truth; seam steps."""
+    """Squared errors of gray, first and best; colorfulness of all, first, truth; steps."""
     rgb = colors(subject.lightness, ab)
     errors = squared_errors(rgb, subject.rgb)
     gray = squared_errors(colors(subject.lightness, torch.zeros_like(subject.ab)), subject.rgb)
     colorful = [colorfulness(x) for x in (rgb, rgb[:1], subject.rgb[None])]
-    steps = [*seam_steps(ab), *seam_steps(ab[:1])]
+    steps = thing_steps(ab[0], subject.ab[0])
     return np.array([gray[0], errors[0], errors.min(), *colorful, *steps], np.float64)
 
 

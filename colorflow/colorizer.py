@@ -19,7 +19,8 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import IO, Any, TypedDict, Unpack, overload
@@ -202,8 +203,8 @@ class Colorizer(Exploration):
                 (B, H, W, 1), (B, H, W, 3) or (B, H, W, 4).
             n: number of colorings; at most 16 principal colorings.
             temperature: see the class.
-            seed: seed of the first sample; principal colorings are means of the 64 samples from it
-                on. None draws one, which `Coloring.seed` tells.
+            seed: seed of the first sample; the modes of principal colorings are those of the 64
+                samples from it on. None draws one, which `Coloring.seed` tells.
             samples: make independent samples instead of principal colorings.
             diverse: make the n samples of 8n that differ most.
             force: also color a photo that already has colors; only its lightness is used then.
@@ -249,11 +250,30 @@ class Colorizer(Exploration):
             opened = self._opened(photo, digest, hints, other)
             if samples or diverse:
                 return opened.sampled(first, n, diverse=diverse)
-            ab, shares = opened.model.principal(first, n)
-            return opened.colorings([first.principal_spec(i, n) for i in range(n)], ab, shares)
+            return opened.principal(first, n)
 
         several = several_of(pictures)
         return color(pictures) if several is None else each_of(color, several)  # type: ignore[arg-type]
+
+    def colorize_progressively(
+        self, picture: Picture, n: int = 4, temperature: float = 1.0, seed: int = 0
+    ) -> Iterator[list[Coloring]]:
+        """Makes principal colorings, the first one at once.
+
+        Args:
+            picture: see the class; one that already has colors is colored again.
+            n: as of `colorize`.
+            temperature: see the class.
+            seed: as of `colorize`.
+
+        Yields:
+            The first coloring at one look, alone; then what `colorize` returns.
+        """
+        photo, digest = read_picture(picture)
+        opened = self._opened(photo, digest, (), None)
+        first = ColoringSpec(seeds=(seed,) * len(self.levels), temperature=temperature)
+        yield opened.principal(replace(first, looks=1), n, shown=1)
+        yield opened.principal(first, n)
 
     def _open(
         self, picture: Picture, hints: Sequence[Hint] = (), reference: Picture | None = None

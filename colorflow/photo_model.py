@@ -131,7 +131,9 @@ class PhotoModel:
         shown = np.concatenate([self.operator(one, contrast) for one, contrast in one_by_one])
         if self.condition.planes is None:
             return shown
-        x = torch.from_numpy(shown).to(self._device)
+        mask, *colors = self.condition.planes[0].cpu().numpy()
+        filled = self.operator.filled(shown, mask > 0, np.stack(colors))
+        x = torch.from_numpy(filled).to(self._device)
         return self.pyramid.pull_to_hints(x, self.condition).cpu().numpy()
 
     def chroma(self, specs: Sequence[ColoringSpec]) -> NDArray[np.float32]:
@@ -324,6 +326,13 @@ class OpenPhoto:
             chosen = self.model.most_different(latents, n)
             specs, latents = [specs[i] for i in chosen], [latents[i] for i in chosen]
         return self.colorings(specs, self.model.decode(latents))
+
+    def principal(self, first: ColoringSpec, n: int, shown: int | None = None) -> list[Coloring]:
+        """The first principal colorings of n, all by default."""
+        count = n if shown is None else shown
+        ab, shares = self.model.principal(first, 1 if count == 1 else n)
+        specs = [first.principal_spec(number, n) for number in range(count)]
+        return self.colorings(specs, ab[:count], shares[:count])
 
     def colorings(
         self,

@@ -264,6 +264,16 @@ def _set_statistics(records: Sequence[PhotoMeasures], name: str) -> dict[str, St
     seams, others = np.array([record.columns[name].seam_steps for record in records]).T
     if others.any():
         found["seam_ratio"] = ratio_of(mean_of(seams), mean_of(others))
+    for name_of_steps, values in zip(
+        ("flat_steps", "true_steps"),
+        np.array([record.columns[name].thing_steps for record in records]).T,
+        strict=True,
+    ):
+        known = np.isfinite(values)
+        if known.any() and others.any():
+            found[name_of_steps] = ratio_of(
+                mean_of(np.where(known, values, 0.0)), mean_of(known.astype(np.float64))
+            )
     return found
 
 

@@ -15,6 +15,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from colorflow.color.full_resolution import lightness_of, render
 from colorflow.evaluation.columns import MANY, PRINCIPAL, Column, PrincipalSampler, Sampler
 from colorflow.evaluation.judge import Judge, colored_pictures, divergence, square_picture
 from colorflow.evaluation.metrics import (
@@ -23,9 +24,11 @@ from colorflow.evaluation.metrics import (
     coverage,
     diversity,
     mean_chroma,
+    psnr,
     seam_steps,
     squared_error_of_best_pixels,
     squared_errors,
+    thing_steps,
     variance,
 )
 from colorflow.evaluation.shares import nearest_mode
@@ -47,6 +50,7 @@ class ColumnMeasures:
         values: by metric.
         levels: bits per dimension by level, for a model with levels.
         seam_steps: mean steps of chroma at the borders of the coarsest cells, and elsewhere.
+        thing_steps: of the first sample, as of `metrics.thing_steps`.
         tints: (n, 2), mean ab of the sample of each seed; (0, 2) without seeds.
         shares: of the modes among principal colorings, with the sum 1; empty for other columns.
         nearest: index of the mode that the truth is nearest to; 0 without modes.
@@ -55,6 +59,7 @@ class ColumnMeasures:
 
     values: dict[str, float]
     seam_steps: tuple[float, float]
+    thing_steps: tuple[float, float] = (float("nan"), float("nan"))
     levels: dict[str, float] = field(default_factory=dict)
     tints: NDArray[np.float64] = field(default_factory=lambda: np.empty((0, 2)))
     shares: tuple[float, ...] = ()
@@ -131,6 +136,7 @@ def measure(
             seam_steps=seam_steps(ab[:n]),
             tints=_tints(column, subject),
         )
+    _measure_firsts(subject, {name: ab[0] for name, ab in samples.items()}, found)
     features = _judge(judge, subject, torch.stack([ab[0] for ab in samples.values()]), found)
     return PhotoMeasures(columns=found, features=features), samples[columns[0].name]
 
@@ -252,6 +258,7 @@ def _chroma_values(
     }
     if column.kind != "chosen":
         values[f"rmse_mean{MANY}"] = PERCENT * error_of_mean(ab[:MANY], subject)
+        values[f"psnr_mean{MANY}"] = _psnr(subject, ab[:MANY].mean(0))
     if column.kind == "independent":
         values |= {
             "coverage50": coverage(ab[:MANY], truth, 0.5),
@@ -290,6 +297,21 @@ def _density_values(
     if not np.isfinite([*values.values(), *levels.values()]).all():
         raise NotFiniteError(f"{column.name} gave a likelihood or an inverse that is not finite")
     return values, levels
+
+
+def _measure_firsts(
+    subject: Subject, firsts: Mapping[str, Tensor], found: Mapping[str, ColumnMeasures]
+) -> None:
+    """Adds what is measured of the first sample (2, 64, 64) of each column."""
+    for name, ab in firsts.items():
+        found[name].values["psnr"] = _psnr(subject, ab)
+        found[name].thing_steps = thing_steps(ab, subject.ab[0])
+
+
+def _psnr(subject: Subject, ab: Tensor) -> float:
+    """Of the picture of chroma (2, 64, 64), dB."""
+    picture = render(lightness_of(subject.square), ab.numpy())
+    return psnr(picture, subject.square)
 
 
 def _judge(

@@ -20,6 +20,12 @@ from colorflow.color.gamut import rgb_in_gamut
 
 Floats = NDArray[np.float32]
 
+STEP_CELLS = 6
+"""Distance of the cells between which steps of chroma are measured, in cells of the 64x64 grid."""
+FLAT_BELOW, EDGE_ABOVE = 3.0, 15.0
+"""Steps of the true chroma that count as flat, and as an edge; CIELAB units."""
+PSNR_SIDE = 256
+"""Side in pixels of the square pictures whose PSNR is measured, as in the literature."""
 SEAM_SPACING = 16
 """Distance between the borders of the model's coarsest cells, in cells of the 64x64 grid."""
 
@@ -105,6 +111,38 @@ def seam_steps(samples: Tensor) -> tuple[float, float]:
     steps = (across + down) / 2  # entry j: from cell j to j + 1
     at_seam = torch.arange(1, len(steps) + 1) % SEAM_SPACING == 0
     return float(steps[at_seam].mean()), float(steps[~at_seam].mean())
+
+
+def thing_steps(ab: Tensor, truth: Tensor) -> tuple[float, float]:
+    """Mean steps of chroma within things and at their outlines, over the coloring's contrast.
+
+    A step is the distance in ab between cells `STEP_CELLS` apart in a row or column. Where the
+    truth hardly changes, a coloring should not change either (flat steps, low is good); where the
+    truth has an edge, it should have one (true steps, high is good).
+
+    Args:
+        ab: (2, 64, 64) of a coloring, CIELAB units.
+        truth: (2, 64, 64).
+
+    Returns:
+        The flat and the true steps; nan where the truth has none of the kind.
+    """
+    own, true = _steps(ab), _steps(truth)
+    contrast = float((ab - ab.mean((1, 2), keepdim=True)).norm(dim=0).mean())
+    own = own / max(contrast, 1e-6)
+    return float(own[true < FLAT_BELOW].mean()), float(own[true > EDGE_ABOVE].mean())
+
+
+def _steps(ab: Tensor) -> Tensor:
+    across = (ab[:, :, STEP_CELLS:] - ab[:, :, :-STEP_CELLS]).norm(dim=0)
+    down = (ab[:, STEP_CELLS:] - ab[:, :-STEP_CELLS]).norm(dim=0)
+    return torch.cat([across.flatten(), down.flatten()]).double()
+
+
+def psnr(picture: NDArray[np.uint8], truth: NDArray[np.uint8]) -> float:
+    """Peak signal-to-noise ratio of an sRGB picture, dB; infinite for equal ones."""
+    error = np.square(picture.astype(np.float64) - truth).mean()
+    return float(10 * np.log10(255**2 / error)) if error else float("inf")
 
 
 def coverage(samples: Tensor, truth: Tensor, nominal: float) -> float:

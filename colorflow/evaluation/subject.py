@@ -17,6 +17,7 @@ from torch import Tensor
 
 from colorflow.color.degrade import degrade
 from colorflow.color.grid import GRID_SIZE, resize_by_area, square_lightness, to_grid
+from colorflow.evaluation.metrics import PSNR_SIDE
 from colorflow.model.condition import Condition, Conditioner
 from colorflow.model.looks import crops_of
 from colorflow.photo import Kind, read_photo
@@ -35,6 +36,7 @@ class Subject:
         ab: (1, 2, 64, 64), the true chroma, CIELAB units.
         lightness: (64, 64), L* in [0, 100] on the grid of the chroma, never degraded.
         rgb: (3, 64, 64), the photo on that grid, sRGB in [0, 1].
+        square: (256, 256, 3) uint8, the photo squashed to a square.
     """
 
     name: str
@@ -45,6 +47,7 @@ class Subject:
     ab: Tensor
     lightness: NDArray[np.float32]
     rgb: NDArray[np.float32]
+    square: NDArray[np.uint8]
 
     def generator(self, seed: int, purpose: str) -> torch.Generator:
         """Makes the source of randomness for one purpose."""
@@ -95,6 +98,7 @@ class SubjectReader:
             ab=torch.from_numpy(to_grid(pixels))[None],
             lightness=square_lightness(pixels, GRID_SIZE),
             rgb=np.moveaxis(small, -1, 0).astype(np.float32),
+            square=np.round(resize_by_area(pixels, PSNR_SIDE, PSNR_SIDE)).astype(np.uint8),
         )
 
 

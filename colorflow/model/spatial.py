@@ -41,6 +41,8 @@ LIKENESS, TONES, REACH = 0.5, 6.0, 0.25
 STRENGTH, EDGE, LEAST_WEIGHT = 100.0, 1.5, 1e-4
 """Weighted least squares: weight of smoothness, scale of L* at edges, and the weight across them.
 The tight scale matters: with 3 to 6 L* colors leak, and a face turns gray."""
+FILL = 2e-4
+"""Response to a hint's cell at which the hint has half of its effect."""
 LARGEST_GAIN = 2.0
 """Largest factor of the contrast."""
 
@@ -76,6 +78,29 @@ class SpatialOperator:
     def assigned(self, ab: Array) -> Array:
         """Steps 1 and 2 for (n, 2, 64, 64), which are linear."""
         return self._smoother(self._alike(ab))
+
+    def filled(self, ab: Array, mask: NDArray[np.bool_], colors: Array) -> Array:
+        """Fills the things that hints lie on with the colors of the hints.
+
+        A hint shifts each cell by what it misses at its own, weighted by the response of step 2 to
+        the hint's cell: about 10 cells far where lightness is smooth, and hardly past an outline.
+
+        Args:
+            ab: (n, 2, 64, 64) CIELAB units.
+            mask: (64, 64), where the hints are.
+            colors: (2, 64, 64) of the hints, where the mask is true.
+
+        Returns:
+            (n, 2, 64, 64).
+        """
+        rows, columns = np.nonzero(mask)
+        impulses = np.zeros((len(rows), *mask.shape), np.float32)
+        impulses[np.arange(len(rows)), rows, columns] = 1
+        response = self._smoother(impulses)
+        weights = response / (response.sum(0) + FILL)
+        missed = colors[:, rows, columns] - ab[:, :, rows, columns]  # (n, 2, hints)
+        result: Array = ab + np.einsum("nch,hyx->ncyx", missed, weights)
+        return result
 
     def _alike(self, ab: Array) -> Array:
         """The non-local mean of (n, 2, g, g)."""

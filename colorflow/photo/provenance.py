@@ -50,7 +50,7 @@ class Principal:
     """
 
     letter: str
-    """``a`` for the mean of all samples, then the modes by decreasing share."""
+    """``a`` for the mean, then the modes by decreasing share."""
     of: int
     """Number of principal colorings that the samples were divided into, at most 16."""
     share: float | None = None

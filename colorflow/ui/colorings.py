@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -249,7 +249,7 @@ class ColoringJob(Job):
         with uploaded.read() as photo:
             small = reduced(photo)
             for spec, ab, share in self._make(photo):
-                name = name_of(spec)
+                name = name_of(spec) if spec.looks > 1 else f"{name_of(spec)}_quick"
                 yield ShownColoring(
                     spec=spec,
                     ab=ab,
@@ -260,12 +260,16 @@ class ColoringJob(Job):
                 )
 
     def _take(self, coloring: ShownColoring) -> None:
+        photo = self.colored_photo
+        if self.done == 1 and _improves(coloring.spec, photo.colorings[0].spec):
+            photo.colorings, photo.chosen = [coloring], coloring
+            return
         self.done += 1
         if self.done == 1:
-            self.colored_photo.replace_colorings(coloring)
-            self.colored_photo.captions = self._captions
+            photo.replace_colorings(coloring)
+            photo.captions = self._captions
         else:
-            self.colored_photo.colorings = [*self.colored_photo.colorings, coloring]
+            photo.colorings = [*photo.colorings, coloring]
 
 
 def color_anew(
@@ -273,8 +277,8 @@ def color_anew(
 ) -> ColoringJob:
     """Principal colorings or samples of a photo.
 
-    Samples come one by one, unless they are the most different ones; these and principal colorings
-    come from many samples at once.
+    Samples come one by one, unless they are the most different ones. Of principal colorings the
+    first comes at once, from one look at the photo, and is replaced by that of several looks.
     """
     n, temperature, seed, samples = (
         options.n, options.temperature, options.seed, options.samples,
@@ -283,12 +287,13 @@ def color_anew(
     def make(photo: Photo) -> Made:
         if samples and not options.diverse:
             yield from _samples(colorizer, photo, temperature, seed, n)
-        else:
+        elif samples:
             yield from _items(
-                colorizer.colorize(
-                    photo, n, temperature, seed, samples=samples, diverse=samples, force=True
-                )
+                colorizer.colorize(photo, n, temperature, seed, diverse=True, force=True)
             )
+        else:
+            for made in colorizer.colorize_progressively(photo, n, temperature, seed):
+                yield from _items(made)
         colored_photo.options = options
 
     return ColoringJob(colored_photo, make, n)
@@ -339,7 +344,7 @@ def name_of(spec: ColoringSpec) -> str:
 
 
 def letter_of(principal: PrincipalSpec) -> str:
-    """a for the mean of all samples, then b, c, ... for the modes."""
+    """a for the mean, then b, c, ... for the modes."""
     return LETTERS[principal.number]
 
 
@@ -347,6 +352,11 @@ def variation_of(spec: ColoringSpec) -> int | None:
     """The seed of details that were sampled again; None if they were not."""
     details = spec.seeds[-1]
     return details if spec.principal or details != spec.seed else None
+
+
+def _improves(spec: ColoringSpec, other: ColoringSpec) -> bool:
+    """Whether a coloring is another one made with more looks at the photo."""
+    return spec.looks > other.looks and replace(other, looks=spec.looks) == spec
 
 
 def _items(colorings: Iterable[colorflow.coloring.Coloring]) -> Made:

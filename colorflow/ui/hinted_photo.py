@@ -225,7 +225,7 @@ HintSession = Session[HintedPhoto]
 
 
 def mean_spec(levels: Sequence[int]) -> ColoringSpec:
-    """The spec of a photo at first: the mean of all samples, which is calm.
+    """The spec of a photo at first: the mean of all colorings, which is calm.
 
     Args:
         levels: names of the levels.

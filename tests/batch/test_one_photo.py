@@ -54,7 +54,7 @@ def test_each_input_has_a_record(
     assert difference(read_photo(out / "b_s8.png").pixels, want.render()) <= 1
     for name, seed in (("b_s8.png", 8), ("inner/c_s7.jpg", 7)):
         photo = album / (name.rpartition("_")[0] + Path(name).suffix)
-        want = Provenance(seed, 1.0, colorizer.digest, photo=digest_of(photo))
+        want = Provenance(seed, 1.0, colorizer.digest, photo=digest_of(photo), looks=5)
         assert read_provenance(out / name) == want
 
 
@@ -77,6 +77,7 @@ def test_principal_colorings_are_those_of_the_colorizer(
             colorizer.digest,
             photo=digest_of(album / "b.png"),
             principal=Principal(letter, 3, one.share),
+            looks=5,
         )
         assert read_provenance(out / f"b_{letter}.png") == said
     assert difference(colorings[0].render(), colorings[1].render()) > 3

@@ -47,7 +47,9 @@ def save_result(
     """Writes what a run with the weights ``abc`` writes for a photo."""
     photo = read_photo(source)
     pixels = np.repeat(photo.pixels[..., None], 3, axis=2)
-    provenance = Provenance(seed, temperature, "abc", photo=digest_of(source), principal=principal)
+    provenance = Provenance(
+        seed, temperature, "abc", photo=digest_of(source), principal=principal, looks=5
+    )
     write_image(path, pixels, photo, provenance=provenance)
 
 

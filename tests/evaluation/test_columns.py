@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from colorflow.color.full_resolution import lightness_of, render
+from colorflow.coloring import ColoringSpec
 from colorflow.colorizer import Colorizer
 from colorflow.errors import WeightsError
 from colorflow.evaluation.baselines import BASELINES, load_baseline, save_baseline
@@ -26,10 +27,11 @@ from colorflow.evaluation.columns import (
     training_colors_of,
 )
 from colorflow.evaluation.densities import ConditionalDensity
+from colorflow.limits import MOST_LOOKS
 from colorflow.model.condition import CONDITION_GRID, Condition
 from colorflow.model.features import FEATURE_CHANNELS
-from colorflow.model.principal import principal_colorings
 from colorflow.model.weights import LoadedWeights, load_weights
+from colorflow.photo_model import PhotoModel
 from tests.evaluation.conftest import generator
 from tests.small_weights import GAIN, TEMPERATURES
 
@@ -44,14 +46,33 @@ def columns(loaded: LoadedWeights) -> dict[str, Column]:
     return {column.name: column for column in columns_of(loaded)}
 
 
-def samples(column: Column, condition: Condition, n: int, seed: int = 3) -> Tensor:
+@dataclass(eq=False)
+class Seen:
+    """What columns know of a photo."""
+
+    condition: Condition
+    crops: Condition
+
+
+def samples(column: Column, photo: Condition, n: int, seed: int = 3) -> Tensor:
+    """Samples of a photo whose crops look like the photo."""
+    seen = Seen(photo, photo.map(lambda x: x.expand(4, *x.shape[1:])))
     with torch.no_grad():
-        return column.sample(condition, n, generator(seed))
+        return column.sample(seen, n, generator(seed))  # type: ignore[arg-type]
+
+
+def model_of(loaded: LoadedWeights, photo: Condition) -> PhotoModel:
+    return PhotoModel(
+        loaded,
+        photo.lightness,
+        lambda: photo,
+        lambda: photo.map(lambda x: x.expand(4, *x.shape[1:])),
+    )
 
 
 @pytest.fixture(scope="module")
 def both() -> Condition:
-    """Of two photos, or a photo and the mirrored one."""
+    """Of two photos."""
     generator = torch.Generator().manual_seed(0)
     side = CONDITION_GRID
     return Condition(
@@ -80,24 +101,31 @@ def test_names_and_kinds(columns: dict[str, Column]) -> None:
     assert with_density == ["colorflow", "colorflow_std1"]
 
 
-@pytest.mark.parametrize(
-    ("name", "temperatures", "gain"),
-    [("colorflow", TEMPERATURES, GAIN), ("colorflow_std1", [1.0] * 5, 1.0)],
-)
-def test_samples_are_the_models_at_their_temperatures(
-    name: str,
-    temperatures: tuple[float, ...],
-    gain: float,
-    columns: dict[str, Column],
-    loaded: LoadedWeights,
-    condition: Condition,
+def test_samples_at_std_1_are_the_models(
+    columns: dict[str, Column], loaded: LoadedWeights, condition: Condition
 ) -> None:
-    ab = samples(columns[name], condition, 4)
+    ab = samples(columns["colorflow_std1"], condition, 4)
     assert ab.shape == (4, 2, 64, 64)
     repeated = condition.map(lambda x: x.expand(4, *x.shape[1:]))
-    latents = loaded.pyramid.encode(ab, repeated, gain)
-    for latent, temperature in zip(latents, temperatures, strict=True):
-        assert abs(latent.std() - temperature) < 4 * temperature / math.sqrt(latent.numel()) + 1e-3
+    for latent in loaded.pyramid.encode(ab, repeated, 1.0):
+        assert abs(latent.std() - 1) < 4 / math.sqrt(latent.numel()) + 1e-3
+
+
+def test_samples_at_the_schedule_are_as_users_see_them(
+    columns: dict[str, Column], loaded: LoadedWeights, condition: Condition
+) -> None:
+    """Those of the model at its temperatures and gain, assigned to things."""
+    source = generator(3)
+    latents = [
+        std * torch.randn(4, *shape, generator=source)
+        for shape, std in zip(loaded.pyramid.latent_shapes(), TEMPERATURES, strict=True)
+    ]
+    with torch.no_grad():
+        ab = loaded.pyramid.decode(latents, condition, GAIN).numpy()
+    want = model_of(loaded, condition).paint(ab, MOST_LOOKS)
+    got = samples(columns["colorflow"], condition, 4)
+    np.testing.assert_allclose(got, want, atol=0.05)
+    assert np.abs(want - ab).mean() > 0.5
 
 
 def test_samples_by_seed_are_those_that_users_get(
@@ -116,20 +144,17 @@ def test_samples_by_seed_are_those_that_users_get(
     assert [name for name, column in columns.items() if column.samples_by_seed] == ["colorflow"]
 
 
-def test_principal_colorings_are_of_as_many_samples_as_users_get(
-    columns: dict[str, Column], loaded: LoadedWeights, both: Condition
+def test_principal_colorings_are_those_that_users_get(
+    columns: dict[str, Column], loaded: LoadedWeights, condition: Condition
 ) -> None:
     principal = columns["principal"].principal
     assert principal is not None
-    ab, shares = principal(both, 5, generator(3))
-    source = generator(3)
-    latents = [
-        std * torch.randn(64, *shape, generator=source)
-        for shape, std in zip(loaded.pyramid.latent_shapes(), TEMPERATURES, strict=True)
-    ]
-    want, want_shares = principal_colorings(loaded.pyramid, latents, both, 5, GAIN)
-    torch.testing.assert_close(ab, want, rtol=0, atol=1e-4)
-    assert list(shares) == list(want_shares)
+    crops = condition.map(lambda x: x.expand(4, *x.shape[1:]))
+    ab, shares = principal(Seen(condition, crops), 5)  # type: ignore[arg-type]
+    model = model_of(loaded, condition)
+    want, want_shares = model.principal(ColoringSpec(seeds=(0,) * 5), 5)
+    np.testing.assert_array_equal(ab, model.paint(want, MOST_LOOKS))
+    assert tuple(shares) == want_shares
     assert [name for name, column in columns.items() if column.principal] == ["principal"]
 
 
@@ -146,11 +171,10 @@ def test_diverse_samples_are_the_farthest_of_the_pool(
     assert own.min(1).values.max() < 0.5, "not of the pool"
     indices = own.argmin(1).tolist()
     assert indices[0] == 0
-    coarse = torch.nn.functional.avg_pool2d(pool, 8).flatten(1)
-    among = torch.cdist(coarse, coarse)
-    for count in range(1, n):  # each one is the farthest from those before it
+    among = torch.cdist(pool.flatten(1), pool.flatten(1))
+    for count in range(1, n):  # each one is far from those before it
         nearest = among[:, indices[:count]].min(1).values
-        assert nearest[indices[count]] > nearest.max() - 2
+        assert nearest[indices[count]] > nearest[nearest > 0].median()
 
 
 def test_constant_colors(condition: Condition) -> None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import itertools
+import math
 
 import numpy as np
 import pytest
 import scipy.stats
 import skimage.color
 import skimage.data
+import skimage.metrics
 import torch
 
 from colorflow.color.grid import resize_by_area, square_lightness, to_grid
@@ -19,9 +21,11 @@ from colorflow.evaluation.metrics import (
     diversity,
     kernel_terms,
     mean_chroma,
+    psnr,
     seam_steps,
     squared_error_of_best_pixels,
     squared_errors,
+    thing_steps,
     variance,
 )
 
@@ -245,3 +249,42 @@ def test_kernel_distance_of_one_distribution_is_zero_on_average() -> None:
         values.append((terms.sum() - np.trace(terms)) / 132)
     assert abs(np.mean(values)) < 4 * np.std(values) / np.sqrt(400)
     assert np.std(values) > 0.01
+
+
+# things
+
+
+def test_steps_within_things_and_at_outlines_by_hand() -> None:
+    """A truth of two halves 20 apart; a coloring with a patch in the left one."""
+    truth = torch.zeros(2, 64, 64)
+    truth[0, :, 32:] = 20
+    flat, true = thing_steps(truth, truth)
+    assert flat == 0
+    assert true == pytest.approx(20 / 10)  # over the contrast, which is the distance from the mean
+    patchy = truth.clone()
+    patchy[1, :32, :32] = 12
+    flat, true = thing_steps(patchy, truth)
+    steps = []
+    for y in range(64):
+        for x in range(64):
+            for other in ((y + 6, x), (y, x + 6)):
+                if max(other) < 64 and (truth[:, y, x] - truth[:, *other]).norm() < 3:
+                    steps.append(float((patchy[:, y, x] - patchy[:, *other]).norm()))
+    contrast = float((patchy - patchy.mean((1, 2), keepdim=True)).norm(dim=0).mean())
+    assert flat == pytest.approx(np.mean(steps) / contrast, rel=1e-5)
+    assert 0 < true < 2
+    assert thing_steps(2 * patchy, truth) == pytest.approx((flat, true), rel=1e-5)
+
+
+def test_steps_that_the_truth_does_not_have() -> None:
+    ab = torch.randn(2, 64, 64, generator=torch.Generator().manual_seed(0))
+    flat, true = thing_steps(ab, torch.zeros(2, 64, 64))
+    assert flat > 0
+    assert math.isnan(true)
+
+
+def test_psnr_is_scikit_images() -> None:
+    first, second = skimage.data.astronaut(), skimage.data.astronaut()[:, ::-1]
+    want = skimage.metrics.peak_signal_noise_ratio(first, second)
+    assert psnr(first, second) == pytest.approx(want)
+    assert psnr(first, first) == math.inf

@@ -181,3 +181,41 @@ def test_contrast_is_the_mean_distance_from_the_tint() -> None:
     ab[:, 0, :2], ab[:, 0, 2:] = 13, 7  # 3 from their mean, 10
     assert contrast_of(ab) == pytest.approx([3])
     assert spatial.contrast_of(ab + 5) == pytest.approx([3])
+
+
+# hints
+
+
+def test_a_hint_fills_its_thing_and_nothing_else() -> None:
+    lightness, left = halves()
+    operator = SpatialOperator(lightness, np.zeros((112, 16, 16), np.float32))
+    ab = np.zeros((2, 2, 64, 64), np.float32)
+    ab[1] += 5
+    mask, colors = np.zeros((64, 64), bool), np.zeros((2, 64, 64), np.float32)
+    mask[30, 12], colors[:, 30, 12] = True, (40, -20)
+    filled = operator.filled(ab, mask, colors)
+    np.testing.assert_allclose(filled[:, :, 30, 12], [[40, -20]] * 2, atol=3)
+    wanted, start = np.array([40, -20]), np.array([[0, 0], [5, 5]])
+    done = (filled - ab) / (wanted - start)[:, :, None, None]  # shares of the way
+    assert done[:, :, 22:38, 4:20][..., left[22:38, 4:20]].min() > 0.6
+    assert np.abs(done[..., ~left]).max() < 0.1
+    assert done.max() <= 1 + 1e-3
+
+
+def test_hints_share_their_thing_and_keep_their_colors() -> None:
+    lightness, _ = halves()
+    operator = SpatialOperator(lightness, np.zeros((112, 16, 16), np.float32))
+    mask, colors = np.zeros((64, 64), bool), np.zeros((2, 64, 64), np.float32)
+    for row, color in ((8, 40), (56, -40)):
+        mask[row, 10], colors[0, row, 10] = True, color
+    filled = operator.filled(np.zeros((1, 2, 64, 64), np.float32), mask, colors)[0, 0]
+    assert filled[8, 10] > 35
+    assert filled[56, 10] < -35
+    np.testing.assert_allclose(filled[:, 10], -filled[::-1, 10], atol=8)  # one is as strong
+
+
+def test_no_hints_change_nothing() -> None:
+    operator = SpatialOperator(50 + 20 * normal(64, 64), normal(112, 16, 16, seed=1))
+    ab = normal(2, 2, 64, 64, seed=2)
+    none = np.zeros((64, 64), bool)
+    np.testing.assert_array_equal(operator.filled(ab, none, np.zeros((2, 64, 64))), ab)

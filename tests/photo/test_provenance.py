@@ -202,11 +202,12 @@ def principals(draw: st.DrawFn) -> Principal:
     temperature=st.floats(0, 1e6, allow_nan=False),
     model=st.from_regex(r"[A-Za-z0-9_.:+-]{1,100}", fullmatch=True),
     principal=st.none() | principals(),
+    looks=st.sampled_from([1, 5]),
 )
 def test_the_statement_says_everything(
-    seed: int, temperature: float, model: str, principal: Principal | None
+    seed: int, temperature: float, model: str, principal: Principal | None, looks: int
 ) -> None:
-    provenance = Provenance(seed, temperature, model, principal=principal)
+    provenance = Provenance(seed, temperature, model, principal=principal, looks=looks)
     assert provenance_in(f"before\n{provenance.statement}\nafter") == provenance
     for hints in (None, "00ff00ff00ff00ff"):
         whole = replace(provenance, photo="0123456789abcdef", hints=hints)

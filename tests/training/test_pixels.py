@@ -68,7 +68,7 @@ def test_a_whole_row_is_the_photo(pixels_folder: Path) -> None:
 def test_the_condition_has_the_map_of_the_first_blocks(pixels_folder: Path) -> None:
     pack = PixelPack(pixels_folder)
     _, condition = pack.batch(np.array([3, 0]))
-    assert condition.features.keys() == {32}
+    assert condition.features.keys() == {32, 64}
     seen = np.stack([square_lightness(photo) for photo, _ in zip(parts(), range(4), strict=False)])
     maps = Features()(torch.from_numpy(seen[[3, 0]])[:, None], coarsest=32)[32]
     assert (condition.features[32] - maps).abs().mean() < 0.1 * maps.abs().mean()  # bfloat16

@@ -10,8 +10,8 @@ import os
 import sys
 import tempfile
 import threading
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -55,6 +55,7 @@ class FakeSpec:
     seeds: tuple[int | None, ...]
     temperature: float = 1.0
     principal: FakePrincipalSpec | None = None
+    looks: int = 5
 
     @property
     def seed(self) -> int:
@@ -121,6 +122,16 @@ class FakeColorizer:
                 one.ab += strength * (_mean_chroma(reference) - one.ab)
         return made
 
+    def colorize_progressively(
+        self, photo: Photo, n: int, temperature: float, seed: int
+    ) -> Iterator[list[Coloring]]:
+        """The first coloring at one look has half of the chroma."""
+        made = self.colorize(photo, n, temperature, seed, force=True)
+        (quick,) = self._made(photo, [replace(made[0].spec, looks=1)], [1.0])  # type: ignore[type-var]
+        quick.ab = quick.ab / 2
+        yield [quick]
+        yield made
+
     def resample(
         self, photo: Photo, spec: FakeSpec, levels: Collection[int], seed: int, n: int
     ) -> list[Coloring]:
@@ -182,6 +193,7 @@ class FakeColorizer:
                 photo,
                 spec,
                 own[:, None, None],
+                model_ab=own[:, None, None],
                 share=share,
                 provenance=provenance_of(spec, share, self.digest),
                 density=lambda own=own: -100 * float(np.abs(own).mean()),

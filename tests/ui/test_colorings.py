@@ -14,6 +14,7 @@ from colorflow.errors import WeightsError
 from colorflow.limits import LARGEST_SEED
 from colorflow.photo import Principal, Provenance, read_provenance
 from colorflow.ui.colorize import ColorizeTab
+from colorflow.ui.controls import SUMMARY
 from colorflow.ui.photos import PREVIEW_SIDE
 from tests.ui.fake_colorizer import AB, FakeColorizer
 from tests.ui.handling import (
@@ -50,7 +51,8 @@ def test_the_first_coloring_is_shown_and_ready(tab: ColorizeTab, gray: Path) -> 
     updates = tab.result.prepare_download(session, "JPEG")
     assert value(updates, tab.result.file).endswith("/grandma (1931)_a.jpg")
     provenance = read_provenance(value(updates, tab.result.file))
-    assert provenance == Provenance(7, 1.0, "fake", principal=Principal("a", 3, 1.0))
+    said = Principal("a", 3, 1.0)
+    assert provenance == Provenance(7, 1.0, "fake", principal=said, looks=5)
 
 
 def test_the_options_reach_the_colorizer(
@@ -58,7 +60,7 @@ def test_the_options_reach_the_colorizer(
 ) -> None:
     colorize(tab, opened(tab, small), 5, 0.7, 11)
     colorize(tab, opened(tab, small), 5, 0.7, 11, diverse=True)
-    assert colorizer.calls == [(5, 0.7, 11, False, False), (5, 0.7, 11, True, True)]
+    assert colorizer.calls == [(5, 0.7, 11, False, False), (5, 0.7, 11, False, True)]
 
 
 def test_the_download_has_full_size_metadata_and_the_photo_s_lightness(
@@ -194,3 +196,20 @@ def test_an_upload_that_has_gone_is_told(tab: ColorizeTab, small: Path) -> None:
     session.current.photo.path.unlink()
     updates = colorize(tab, session)
     assert text(updates, tab.status).startswith("small.png: there is no such file")
+
+
+def test_a_first_picture_of_one_look_makes_way_for_that_of_several(
+    tab: ColorizeTab, small: Path
+) -> None:
+    """It is shown at once, and neither it nor its file stays."""
+    session = opened(tab, small)
+    seen = []
+    for updates in tab.colorize(session, 3, 1.0, 7, False, SUMMARY):
+        if tab.gallery in updates:
+            current = session.current
+            seen.append([(one.spec.looks, one.stem) for one in current.colorings])
+            assert current.chosen is current.colorings[0]
+    name = small.stem
+    assert seen[:2] == [[(1, f"{name}_a_quick")], [(5, f"{name}_a")]]
+    assert [stem for _, stem in seen[-1]] == [f"{name}_{letter}" for letter in "abc"]
+    assert len(session.current.captions.of(session.current.colorings[0].spec, 1.0)) > 0
