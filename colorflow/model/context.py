@@ -44,7 +44,7 @@ class LevelContext(nn.Module):
         width = config.width
         fine = min(width, _MAX_FINE_CHANNELS)
         self.standardize = nn.ModuleDict(
-            {str(g): _FeatureStandardize(FEATURE_CHANNELS[g]) for g in config.maps}
+            {str(g): FeatureStandardize(FEATURE_CHANNELS[g]) for g in config.maps}
         )
         self.from_map = nn.ModuleDict(
             {str(g): nn.Conv2d(FEATURE_CHANNELS[g], fine, 1) for g in config.maps}
@@ -68,7 +68,7 @@ class LevelContext(nn.Module):
     def fit(self, condition: Condition) -> None:
         """Takes the statistics of the features from a sample of the training data."""
         for grid, standardize in self.standardize.items():
-            assert isinstance(standardize, _FeatureStandardize)
+            assert isinstance(standardize, FeatureStandardize)
             standardize.fit(condition.features[int(grid)])
 
     def of_photo(self, condition: Condition) -> Tensor:
@@ -138,7 +138,7 @@ class _FromPlanes(nn.Module):
         return pooled[:, :1] * self.out(F.gelu(self.hidden(2 * pooled)))
 
 
-class _FeatureStandardize(nn.Module):
+class FeatureStandardize(nn.Module):
     """Zero mean and unit variance per channel, then clipping at `FEATURE_CLAMP`."""
 
     mean: Tensor
@@ -150,11 +150,13 @@ class _FeatureStandardize(nn.Module):
         self.register_buffer("std", torch.ones(channels, 1, 1))
 
     def fit(self, x: Tensor) -> None:
+        """Takes the statistics of (B, C, g, g)."""
         std, mean = torch.std_mean(x, dim=(0, 2, 3), keepdim=True)
         self.mean.copy_(mean[0])
         self.std.copy_(std[0].clamp_min(1e-3))
 
     def forward(self, x: Tensor) -> Tensor:
+        """(B, C, g, g) -> the same."""
         return ((x - self.mean) / self.std).clamp(-FEATURE_CLAMP, FEATURE_CLAMP)
 
 

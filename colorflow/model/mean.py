@@ -20,6 +20,7 @@ from torch.nn import functional as F
 
 from colorflow.flows.networks import AttentionLayer, from_tokens, to_tokens, zero_initialized
 from colorflow.model.condition import Condition
+from colorflow.model.context import FeatureStandardize
 from colorflow.model.features import FEATURE_CHANNELS
 
 WIDTHS = {8: 128, 16: 96, 32: 48, 64: 24}
@@ -27,7 +28,6 @@ WIDTHS = {8: 128, 16: 96, 32: 48, 64: 24}
 CHROMA_UNIT = 20.0
 """Unit of the network's outputs, in CIELAB units: about the std of chroma over photos."""
 _ATTENTION_LAYERS = 2
-_FEATURE_CLAMP = 6.0
 _FIRST_CONTRAST = 2.0
 """Log of the contrast that a new head predicts; photos have 3 to 20 CIELAB units."""
 
@@ -54,7 +54,9 @@ class MeanHead(nn.Module):
 
     def __init__(self, dropout: float = 0.1) -> None:
         super().__init__()
-        self.standardize = nn.ModuleDict({str(g): Standardize(FEATURE_CHANNELS[g]) for g in WIDTHS})
+        self.standardize = nn.ModuleDict(
+            {str(g): FeatureStandardize(FEATURE_CHANNELS[g]) for g in WIDTHS}
+        )
         self.from_map = nn.ModuleDict(
             {str(g): nn.Conv2d(FEATURE_CHANNELS[g], width, 1) for g, width in WIDTHS.items()}
         )
@@ -83,7 +85,7 @@ class MeanHead(nn.Module):
     def fit(self, condition: Condition) -> None:
         """Takes the statistics of the features from training data."""
         for grid, standardize in self.standardize.items():
-            cast(Standardize, standardize).fit(condition.features[int(grid)])
+            cast(FeatureStandardize, standardize).fit(condition.features[int(grid)])
 
     def forward(self, condition: Condition) -> Prediction:
         """Predicts for a batch of photos, whose condition has all maps."""
@@ -109,27 +111,6 @@ class MeanHead(nn.Module):
             ab=CHROMA_UNIT * ab.float(),
             log_contrast=self.log_contrast(pooled)[:, 0].float(),
         )
-
-
-class Standardize(nn.Module):
-    """Standardizes the channels of a feature map, and clips its long tails."""
-
-    mean: Tensor
-    std: Tensor
-
-    def __init__(self, channels: int) -> None:
-        super().__init__()
-        self.register_buffer("mean", torch.zeros(1, channels, 1, 1))
-        self.register_buffer("std", torch.ones(1, channels, 1, 1))
-
-    def fit(self, x: Tensor) -> None:
-        """Takes the statistics of (B, C, g, g)."""
-        self.mean.copy_(x.mean((0, 2, 3), keepdim=True))
-        self.std.copy_(x.std((0, 2, 3), keepdim=True) + 1e-3)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(B, C, g, g) -> the same."""
-        return ((x - self.mean) / self.std).clamp(-_FEATURE_CLAMP, _FEATURE_CLAMP)
 
 
 class ResidualBlock(nn.Module):
