@@ -27,8 +27,8 @@ from colorflow.model.condition import Condition
 from colorflow.model.config import FINEST_GRID, SRGB_REACH
 from colorflow.model.level import MEAN_CHANNELS
 from colorflow.model.looks import small_scale_of_crops
-from colorflow.model.mean import Prediction
 from colorflow.model.principal import (
+    MEAN_POOL,
     POOL,
     POOL_LEVELS,
     VIVIDNESS,
@@ -98,9 +98,10 @@ class PhotoModel:
         return SpatialOperator(lightness[0, 0].cpu().numpy(), features[0].cpu().numpy())
 
     @cached_property
-    def prediction(self) -> Prediction | None:
-        """What the mean head says of the photo; None without a mean head."""
-        return self._predicted(self.condition)
+    def prediction(self) -> NDArray[np.float32] | None:
+        """The mean that the mean head predicts, (2, 64, 64); None without a mean head."""
+        predicted = self._predicted(self.condition)
+        return None if predicted is None else predicted[0]
 
     @cached_property
     def small_scale(self) -> NDArray[np.float32]:
@@ -112,7 +113,7 @@ class PhotoModel:
             return np.zeros((MEAN_CHANNELS, FINEST_GRID, FINEST_GRID), np.float32)
         crops = self._predicted(self.pyramid.refine(self._make_crops()))
         assert crops is not None
-        return small_scale_of_crops(self.prediction.ab[0].cpu().numpy(), crops.ab.cpu().numpy())
+        return small_scale_of_crops(self.prediction, crops)
 
     @torch.inference_mode()
     def paint(self, ab: NDArray[np.float32], looks: int) -> NDArray[np.float32]:
@@ -235,62 +236,49 @@ class PhotoModel:
         return self._principal[first, k]
 
     def _make_principal(self, first: ColoringSpec, k: int) -> PrincipalColorings:
-        given = self.condition.planes is not None or any(first.strengths)
-        samples = None
-        if k > 1 or given or self.prediction is None:
-            samples = self._pool(first)
-        mean = self._mean(first, samples, given=given)
+        samples = self._pool(first, MEAN_POOL if k == 1 else POOL)
+        mean = self._mean(first, samples[:MEAN_POOL])
         if k == 1:
             return mean[None], (1.0,)
-        assert samples is not None
         deviations, shares = modes_of(samples, self.operator, k - 1)
         modes = (mean + deviations).clip(-SRGB_REACH, SRGB_REACH)
         return np.stack([mean, *modes]), (1.0, *map(float, shares))
 
-    def _mean(
-        self, first: ColoringSpec, samples: NDArray[np.float32] | None, *, given: bool
-    ) -> NDArray[np.float32]:
-        """The first principal coloring, (2, 64, 64).
+    def _mean(self, first: ColoringSpec, samples: NDArray[np.float32]) -> NDArray[np.float32]:
+        """The first principal coloring, (2, 64, 64): vivid, between two estimates of the mean.
 
-        Hints and a reference move the mean that the head predicts as far as they move that of
-        samples with the same latents.
+        The mean head knows nothing of hints and of a reference, so these move it as they move the
+        mean of samples with the same latents.
         """
-        if self.prediction is None:
-            assert samples is not None
-            mean = self._completed(samples.mean(0))
-            contrast = float(np.median(contrast_of(samples)))
-        else:
-            mean = self.prediction.ab[0].cpu().numpy()
-            contrast = math.exp(float(self.prediction.log_contrast[0]))
-            if given:
-                assert samples is not None
-                plain = self._pool(replace(first, strengths=()), plain=True)
-                mean = mean + enlarged(samples.mean(0) - plain.mean(0))
-        own = float(contrast_of(mean))
+        mean = enlarged(samples.mean(0))
+        if self.prediction is not None:
+            plain = mean
+            if self.condition.planes is not None or any(first.strengths):
+                unaware = self._pool(replace(first, strengths=()), MEAN_POOL, hints=False)
+                plain = enlarged(unaware.mean(0))
+            mean = mean + (self.prediction - plain) / 2
+        own, contrast = float(contrast_of(mean)), float(np.median(contrast_of(samples)))
         result = vivid(mean, own + first.temperature * (VIVIDNESS * contrast - own))
         return result.clip(-SRGB_REACH, SRGB_REACH)
 
     @torch.inference_mode()
-    def _pool(self, first: ColoringSpec, *, plain: bool = False) -> NDArray[np.float32]:
-        """Samples from the seed of a spec on, coarse levels only, (`POOL`, 2, g, g).
-
-        If `plain`, without the hints.
-        """
-        seeds = range(first.seed, first.seed + POOL)
+    def _pool(self, first: ColoringSpec, n: int, *, hints: bool = True) -> NDArray[np.float32]:
+        """The n samples from the seed of a spec on, coarse levels only: (n, 2, g, g)."""
+        seeds = range(first.seed, first.seed + n)
         latents = [self.sample(first.sample_spec(seed))[:POOL_LEVELS] for seed in seeds]
-        condition = replace(self.condition, planes=None) if plain else self.condition
+        condition = self.condition if hints else replace(self.condition, planes=None)
         stacked = [torch.stack(level).to(self._device) for level in zip(*latents, strict=True)]
-        return self.pyramid.decode(stacked, condition, self.gain).cpu().numpy()
+        # The mean is the same however many samples there are: the last bits depend on their number.
+        parts = zip(*(level.split(MEAN_POOL) for level in stacked), strict=True)
+        ab = [self.pyramid.decode(part, condition, self.gain).cpu().numpy() for part in parts]
+        return np.concatenate(ab)
 
     @torch.inference_mode()
-    def _completed(self, ab: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Coarse chroma (2, g, g) on the finest grid, by the levels' most likely details."""
-        x = torch.from_numpy(ab[None]).to(self._device)
-        return self.pyramid.complete(x, self.condition)[0].cpu().numpy()
-
-    @torch.inference_mode()
-    def _predicted(self, condition: Condition) -> Prediction | None:
-        return None if self.pyramid.mean_head is None else self.pyramid.predict(condition)
+    def _predicted(self, condition: Condition) -> NDArray[np.float32] | None:
+        """The mean head's chroma of the photos of a condition, (B, 2, 64, 64)."""
+        if self.pyramid.mean_head is None:
+            return None
+        return self.pyramid.predict(condition).cpu().numpy()
 
     def _principal_coloring(self, spec: ColoringSpec) -> NDArray[np.float32]:
         """The principal coloring that supplies levels of a spec: (2, 64, 64)."""

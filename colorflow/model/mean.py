@@ -1,8 +1,8 @@
-"""The mean head: the mean of a photo's colors by one pass, and how much color they show.
+"""The mean head: the mean of a photo's colors in one pass.
 
 A small decoder reads the same feature maps as the levels of the pyramid, coarse to fine. It learns
-the mean of ab on the 64x64 grid by squared error, and the contrast of a photo's colors by squared
-error of its log. A mean of samples would cost many passes of the flow.
+the mean of ab on the 64x64 grid by squared error. Samples of the flow have a mean, too, but cost
+many passes, and only the head is cheap enough to look at several crops of a photo.
 
 Reference: Ronneberger et al. 2015 (decoder with skip connections).
 
@@ -11,7 +11,6 @@ Dimensions: B photos, g the grid of a map.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import cast
 
 import torch
@@ -28,25 +27,10 @@ WIDTHS = {8: 128, 16: 96, 32: 48, 64: 24}
 CHROMA_UNIT = 20.0
 """Unit of the network's outputs, in CIELAB units: about the std of chroma over photos."""
 _ATTENTION_LAYERS = 2
-_FIRST_CONTRAST = 2.0
-"""Log of the contrast that a new head predicts; photos have 3 to 20 CIELAB units."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Prediction:
-    """What the mean head says of a batch of photos.
-
-    Attributes:
-        ab: (B, 2, 64, 64) mean chroma, CIELAB units.
-        log_contrast: (B,) log of the mean distance of the colors from the tint, CIELAB units.
-    """
-
-    ab: Tensor
-    log_contrast: Tensor
 
 
 class MeanHead(nn.Module):
-    """Predicts the mean and the contrast of a photo's colors.
+    """Predicts the mean of a photo's colors.
 
     Args:
         dropout: share of channels dropped in training.
@@ -79,16 +63,14 @@ class MeanHead(nn.Module):
         self.dropout = nn.Dropout2d(dropout)
         self.coarse_ab = nn.Conv2d(WIDTHS[32], 2, 1)
         self.fine_ab = zero_initialized(nn.Conv2d(WIDTHS[64], 2, 3, padding=1))
-        self.log_contrast = zero_initialized(nn.Linear(WIDTHS[8], 1))
-        nn.init.constant_(self.log_contrast.bias, _FIRST_CONTRAST)
 
     def fit(self, condition: Condition) -> None:
         """Takes the statistics of the features from training data."""
         for grid, standardize in self.standardize.items():
             cast(FeatureStandardize, standardize).fit(condition.features[int(grid)])
 
-    def forward(self, condition: Condition) -> Prediction:
-        """Predicts for a batch of photos, whose condition has all maps."""
+    def forward(self, condition: Condition) -> Tensor:
+        """The mean (B, 2, 64, 64), CIELAB units, of photos whose condition has all maps."""
         lightness = (condition.lightness - 50) / 25  # (B, 1, 128, 128)
         maps = {g: self.standardize[str(g)](condition.features[g]) for g in WIDTHS}
         h = self.from_map["8"](maps[8]) + self.position
@@ -96,7 +78,6 @@ class MeanHead(nn.Module):
         for layer in self.attention:
             tokens = layer(tokens)
         h = from_tokens(tokens, h)
-        pooled = h.mean((2, 3))
         for grid in (16, 32, 64):
             name = str(grid)
             x = self.from_map[name](maps[grid])
@@ -106,11 +87,8 @@ class MeanHead(nn.Module):
             h = self.blocks[name](h)
             if grid == 32:
                 coarse = _resized(self.coarse_ab(F.gelu(h)), 64)
-        ab = self.fine_ab(F.gelu(h)) + coarse
-        return Prediction(
-            ab=CHROMA_UNIT * ab.float(),
-            log_contrast=self.log_contrast(pooled)[:, 0].float(),
-        )
+        mean: Tensor = CHROMA_UNIT * (self.fine_ab(F.gelu(h)) + coarse).float()
+        return mean
 
 
 class ResidualBlock(nn.Module):

@@ -1,9 +1,10 @@
 """Principal colorings: a few pictures that stand for the distribution of colorings.
 
 The first is the mean of the distribution, which is nearer to the truth in expectation than any
-other single picture. The mean head predicts it; without a mean head it is the mean of samples. A
-mean is paler than its samples, so a gain restores the contrast of its colors. It leaves the tint,
-the mean of the whole photo, as it is: raised too, it looks like a sepia print.
+other single picture. It lies between two estimates whose errors differ: what the mean head predicts,
+and the mean of a few samples; without a mean head it is the latter. A mean is paler than its samples,
+so a gain restores the contrast of its colors. It leaves the tint, the mean of the whole photo, as it
+is: raised too, it looks like a sepia print.
 
 The others differ from the first in single things: a coat, a wall, a flower. Each sample's deviation
 from the mean is assigned to things by the spatial operator, its tint and its large scale, which are
@@ -26,16 +27,17 @@ from colorflow.model.spatial import SpatialOperator, contrast_of
 
 Array = NDArray[np.float32]
 
-POOL = 64
-"""Samples behind the modes."""
+POOL, MEAN_POOL = 32, 8
+"""Samples behind the modes, and those of them behind the mean. More of them make the mean no
+better (docs/experiments.md, "Colors belong to things")."""
 POOL_LEVELS = 2
 """Levels of these samples: chroma on an 8x8 grid. A third level costs 0.15 s and gains nothing
 (docs/experiments.md, "Principal colorings")."""
 VIVIDNESS = 1.2
-"""Contrast of the colors of a mean over that of its samples. The colors of a mean vary less from
-place to place, so equal contrast looks paler (blind comparison; docs/experiments.md, "Principal
-colorings" and "The tint gets no gain")."""
-LARGEST_GAIN = 2.2
+"""Contrast of the colors of a mean over that of its samples on the coarse grid. The colors of a
+mean vary less from place to place, so equal contrast looks paler (blind comparison;
+docs/experiments.md, "Principal colorings" and "Colors belong to things")."""
+LARGEST_GAIN = 2.4
 """Largest factor of the contrast of a mean."""
 MODE_SCALE = 14.0
 """Std of the Gaussian beyond which a deviation is a cast, in cells of the 64x64 grid."""

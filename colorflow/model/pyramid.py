@@ -28,7 +28,7 @@ from colorflow.model.condition import Condition
 from colorflow.model.config import FINEST_GRID, PyramidConfig
 from colorflow.model.features import LateBlocks
 from colorflow.model.level import DETAIL_CHANNELS, MEAN_CHANNELS, Level
-from colorflow.model.mean import MeanHead, Prediction
+from colorflow.model.mean import MeanHead
 
 
 class ChromaPyramid(nn.Module):
@@ -121,38 +121,16 @@ class ChromaPyramid(nn.Module):
         u = self._finer(u, self.levels[1 : len(latents)], latents[1:], condition)
         return self.bounded.inverse(self._pulled(u, condition))[0]
 
-    def predict(self, condition: Condition) -> Prediction:
-        """What the mean head says of the photos of a condition.
+    def predict(self, condition: Condition) -> Tensor:
+        """The mean of the colors of B photos by the mean head, (B, 2, 64, 64) CIELAB units.
 
         Raises:
             ValueError: if the model has no mean head.
         """
         if self.mean_head is None:
             raise ValueError("this model has no mean head")
-        prediction: Prediction = self.mean_head(self.refine(condition))
-        return prediction
-
-    def complete(self, ab: Tensor, condition: Condition) -> Tensor:
-        """The most likely completion of coarse chroma: all latents of finer levels are zero.
-
-        Args:
-            ab: (N, 2, g, g) on the grid that one of the levels completes, CIELAB units; N is a
-                multiple of B as for `decode`.
-            condition: of B photos.
-
-        Returns:
-            (N, 2, 64, 64), within the chroma limit and not pulled towards hints.
-
-        Raises:
-            ValueError: if no level completes such a grid.
-        """
-        if ab.shape[-1] not in self.config.chroma_grids:
-            raise ValueError(f"ab: expected a grid of {self.config.chroma_grids}, got {ab.shape}")
-        condition = self.refine(condition)
-        done = self.config.chroma_grids.index(ab.shape[-1]) + 1
-        zeros = [ab.new_zeros(len(ab), *shape) for shape in self.latent_shapes()[done:]]
-        u = self._finer(self.bounded(ab)[0], self.levels[done:], zeros, condition)
-        return self.bounded.inverse(u)[0]
+        mean: Tensor = self.mean_head(self.refine(condition))
+        return mean
 
     def pull_to_hints(self, ab: Tensor, condition: Condition) -> Tensor:
         """Pulls chroma on the finest grid towards the hints, as `decode` does.

@@ -9,7 +9,7 @@ color spills past outlines. The operator gives chroma m of one photo back as
        and p the place in units of the side. The change is upsampled and added.
     2. weighted least squares on 64x64: the u that minimizes
 
-           sum_i |u_i - m_i|^2 + 100 sum_ij w_ij |u_i - u_j|^2
+           sum_i |u_i - m_i|^2 + 300 sum_ij w_ij |u_i - u_j|^2
 
        over pairs ij of the eight neighbors, w_ij = exp(-(L_i - L_j)^2 / (2 * 1.5^2)) + 1e-4: chroma
        is smooth where lightness is, and may step where lightness steps.
@@ -38,10 +38,10 @@ COMPONENTS = 12
 """Principal components of the feature map; together their rms norm is 1."""
 LIKENESS, TONES, REACH = 0.5, 6.0, 0.25
 """Scales of the non-local mean: of the components, of L*, of places in units of the side."""
-STRENGTH, EDGE, LEAST_WEIGHT = 100.0, 1.5, 1e-4
+STRENGTH, EDGE, LEAST_WEIGHT = 300.0, 1.5, 1e-4
 """Weighted least squares: weight of smoothness, scale of L* at edges, and the weight across them.
 The tight scale matters: with 3 to 6 L* colors leak, and a face turns gray."""
-FILL = 2e-4
+FILL = 5e-5
 """Response to a hint's cell at which the hint has half of its effect."""
 LARGEST_GAIN = 2.0
 """Largest factor of the contrast."""

@@ -209,8 +209,8 @@ def test_hints_share_their_thing_and_keep_their_colors() -> None:
     for row, color in ((8, 40), (56, -40)):
         mask[row, 10], colors[0, row, 10] = True, color
     filled = operator.filled(np.zeros((1, 2, 64, 64), np.float32), mask, colors)[0, 0]
-    assert filled[8, 10] > 35
-    assert filled[56, 10] < -35
+    assert filled[8, 10] > 20
+    assert filled[56, 10] < -20
     np.testing.assert_allclose(filled[:, 10], -filled[::-1, 10], atol=8)  # one is as strong
 
 
