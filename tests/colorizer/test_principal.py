@@ -80,67 +80,59 @@ def test_the_first_principal_coloring_step_by_step(
     hints: tuple[Hint, ...],
     looks: int,
 ) -> None:
-    """The head's mean, moved as hints move the mean of samples, vivid, and assigned to things."""
+    """Between the head's mean and that of eight samples, vivid, and assigned to things."""
     condition = condition_of(photo, hints)
     with torch.no_grad():
-        prediction = pyramid.predict(condition)
-        assert pyramid.mean_head is not None
-        mean = plain_mean = prediction.ab[0].numpy()
-        if hints:
-            moved = _mean_of_samples(pyramid, condition) - _mean_of_samples(
-                pyramid, replace(condition, planes=None)
-            )
-            mean = mean + enlarged(moved)
+        plain_mean = pyramid.predict(condition)[0].numpy()
+        samples = _samples(pyramid, condition)
+        unaware = _samples(pyramid, replace(condition, planes=None))
+        mean = enlarged(samples.mean(0)) + (plain_mean - enlarged(unaware.mean(0))) / 2
         own = float(contrast_of(mean))
-        wanted = VIVIDNESS * float(prediction.log_contrast[0].exp())
+        wanted = VIVIDNESS * float(np.median(contrast_of(samples)))
         raw = vivid(mean, own + 0.9 * (wanted - own))
         cells = condition.lightness.unflatten(2, (64, 2)).unflatten(4, (64, 2)).mean((3, 5))
         operator = SpatialOperator(cells[0, 0].numpy(), condition.features[16][0].numpy())
         seen = raw
         if looks > 1:
             crops = [condition_of(photo_from_image(crop)) for crop in crops_of(photo.pixels)]
-            means = np.concatenate([pyramid.predict(crop).ab.numpy() for crop in crops])
+            means = np.concatenate([pyramid.predict(crop).numpy() for crop in crops])
             seen = raw + small_scale_of_crops(plain_mean, means)
-        shown = torch.from_numpy(operator(seen[None], contrast_of(raw[None])))
-        want = (pyramid.pull_to_hints(shown, condition) if hints else shown)[0].numpy()
+        want = operator(seen[None], contrast_of(raw[None]))
+        if hints:
+            mask, *colors = condition.planes[0].numpy()  # type: ignore[index]
+            filled = operator.filled(want, mask > 0, np.stack(colors))
+            want = pyramid.pull_to_hints(torch.from_numpy(filled), condition).numpy()
     options = {"seed": 9, "hints": hints, "force": True, "looks": looks}
     (got,) = colorizer.colorize(photo, 1, 0.9, **options)  # type: ignore[arg-type]
     np.testing.assert_allclose(got.model_ab, raw, atol=0.05)
-    np.testing.assert_allclose(got.ab, want, atol=0.1)
+    np.testing.assert_allclose(got.ab, want[0], atol=0.1)
     assert got.spec.looks == got.provenance.looks == looks
 
 
 def test_without_a_mean_head_the_first_is_the_mean_of_samples_at_one_look(
     headless: Colorizer, photo: Photo, condition_of: Callable[..., Condition]
 ) -> None:
-    pyramid, condition = headless.model_of(photo).pyramid, condition_of(photo)
     with torch.no_grad():
-        mean = torch.from_numpy(_mean_of_samples(pyramid, condition))[None]
-        want = pyramid.complete(mean, condition)[0].numpy()
+        samples = _samples(headless.model_of(photo).pyramid, condition_of(photo))
+    want = enlarged(samples.mean(0))
     (calm,) = headless.colorize(photo, 1, seed=9, temperature=0.9, force=True, looks=1)
-    np.testing.assert_allclose(
-        calm.model_ab.mean((1, 2)), want.mean((1, 2)), atol=0.1
-    )  # a gain leaves the tint
-    deviation = calm.model_ab - calm.model_ab.mean((1, 2), keepdims=True)
-    of_mean = want - want.mean((1, 2), keepdims=True)
-    gain = float((deviation * of_mean).sum() / (of_mean**2).sum())
-    assert 1 <= gain <= 2.2
-    np.testing.assert_allclose(deviation, gain * of_mean, atol=0.2)
+    own = float(contrast_of(want))
+    wanted = VIVIDNESS * float(np.median(contrast_of(samples)))
+    np.testing.assert_allclose(calm.model_ab, vivid(want, own + 0.9 * (wanted - own)), atol=0.05)
     (five,) = headless.colorize(photo, 1, seed=9, temperature=0.9, force=True, looks=5)
     np.testing.assert_array_equal(five.ab, calm.ab)
 
 
-def _mean_of_samples(pyramid: ChromaPyramid, condition: Condition) -> NDArray[np.float32]:
-    """Of the 64 samples from seed 9 on at temperature 0.9, coarse levels only."""
+def _samples(pyramid: ChromaPyramid, condition: Condition) -> NDArray[np.float32]:
+    """Eight from seed 9 on at temperature 0.9, coarse levels only."""
     shapes = pyramid.latent_shapes()
     signs, samples = signs_of_photo(condition.lightness, shapes), []
-    for i in range(64):
+    for i in range(8):
         sampled = sample_latents(shapes, [9 + i] * 5)
         parts = zip(sampled[:POOL_LEVELS], signs, TEMPERATURES, strict=False)
         latents = [0.9 * std * sign * z[None] for z, sign, std in parts]
         samples.append(pyramid.decode(latents, condition, GAIN)[0].numpy())
-    mean: NDArray[np.float32] = np.mean(samples, 0)
-    return mean
+    return np.stack(samples)
 
 
 def test_samples_and_modes_are_assigned_to_things_too(colorizer: Colorizer, photo: Photo) -> None:
@@ -299,14 +291,6 @@ def test_principal_colorings_go_towards_a_reference(
     other = chroma(colorizer.colorize(photo, 1, seed=400, reference=cup, strength=1, force=True))
     first = chroma(colorizer.colorize(photo, 1, seed=4, force=True))
     assert np.abs(full - other).mean() < 0.5 * np.abs(full - first).mean()
-
-
-def test_the_first_principal_coloring_does_not_depend_on_the_seed(
-    colorizer: Colorizer, photo: Photo
-) -> None:
-    first, other = (colorizer.colorize(photo, 2, seed=seed, force=True) for seed in (4, 400))
-    np.testing.assert_array_equal(first[0].ab, other[0].ab)
-    assert np.abs(first[1].ab - other[1].ab).max() > 0.1
 
 
 def test_temperature_zero_is_one_picture(colorizer: Colorizer, photo: Photo) -> None:
