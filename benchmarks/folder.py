@@ -139,10 +139,10 @@ def stage_seconds(photos: list[Path], path: Path | None) -> dict[str, list[float
     for path in photos:
         photo = timed("decode", lambda path=path: read_photo(path))
         model = colorizer.model_of(photo)
-        timed("features, mean", lambda model=model: model.prediction)
+        timed("features", lambda model=model: model.condition)
+        ab, _ = timed("flow", lambda model=model: model.principal(first, 1))
+        chroma = timed("things", lambda model=model, ab=ab: model.paint(ab, 1))
         timed("four more looks", lambda model=model: model.small_scale)
-        ab, _ = model.principal(first, 1)
-        chroma = timed("things", lambda model=model, ab=ab: model.paint(ab, first.looks))
         pixels = timed(
             "upsampling, gamut, Lab",
             lambda photo=photo, ab=chroma[0]: render(LightnessRows(photo.pixels), ab),

@@ -28,14 +28,11 @@ from colorflow.model.config import FINEST_GRID, SRGB_REACH
 from colorflow.model.level import MEAN_CHANNELS
 from colorflow.model.looks import small_scale_of_crops
 from colorflow.model.principal import (
-    MEAN_POOL,
     POOL,
     POOL_LEVELS,
-    VIVIDNESS,
-    enlarged,
     modes_of,
     most_different,
-    vivid,
+    vivid_mean,
 )
 from colorflow.model.spatial import FEATURES_GRID, SpatialOperator, contrast_of
 from colorflow.model.weights import LoadedWeights
@@ -98,22 +95,16 @@ class PhotoModel:
         return SpatialOperator(lightness[0, 0].cpu().numpy(), features[0].cpu().numpy())
 
     @cached_property
-    def prediction(self) -> NDArray[np.float32] | None:
-        """The mean that the mean head predicts, (2, 64, 64); None without a mean head."""
-        predicted = self._predicted(self.condition)
-        return None if predicted is None else predicted[0]
-
-    @cached_property
     def small_scale(self) -> NDArray[np.float32]:
         """What the small scale of the crops adds to the chroma of the photo, (2, 64, 64).
 
-        Nothing without a mean head.
+        The mean head tells; without one it is nothing.
         """
-        if self.prediction is None:
+        if self.pyramid.mean_head is None:
             return np.zeros((MEAN_CHANNELS, FINEST_GRID, FINEST_GRID), np.float32)
-        crops = self._predicted(self.pyramid.refine(self._make_crops()))
-        assert crops is not None
-        return small_scale_of_crops(self.prediction, crops)
+        return small_scale_of_crops(
+            self._predicted(self.condition)[0], self._predicted(self._make_crops())
+        )
 
     @torch.inference_mode()
     def paint(self, ab: NDArray[np.float32], looks: int) -> NDArray[np.float32]:
@@ -129,7 +120,7 @@ class PhotoModel:
         seen = ab + self.small_scale if looks > 1 else ab
         # One by one: the last bits of a product depend on how many colorings it has.
         one_by_one = zip(seen[:, None], contrast_of(ab)[:, None], strict=True)
-        shown = np.concatenate([self.operator(one, contrast) for one, contrast in one_by_one])
+        shown = np.concatenate([self.operator(one, wanted) for one, wanted in one_by_one])
         if self.condition.planes is None:
             return shown
         mask, *colors = self.condition.planes[0].cpu().numpy()
@@ -235,49 +226,24 @@ class PhotoModel:
             self._principal[first, k] = self._make_principal(first, k)
         return self._principal[first, k]
 
+    @torch.inference_mode()
     def _make_principal(self, first: ColoringSpec, k: int) -> PrincipalColorings:
-        samples = self._pool(first, MEAN_POOL if k == 1 else POOL)
-        mean = self._mean(first, samples[:MEAN_POOL])
+        latents = [
+            self.sample(first.sample_spec(first.seed + i))[:POOL_LEVELS] for i in range(POOL)
+        ]
+        stacked = _stacked(latents, self._device)
+        samples = self.pyramid.decode(stacked, self.condition, self.gain).cpu().numpy()
+        coarse = torch.from_numpy(vivid_mean(samples)[None]).to(self._device)
+        mean = self.pyramid.complete(coarse, self.condition)[0].cpu().numpy()
         if k == 1:
             return mean[None], (1.0,)
         deviations, shares = modes_of(samples, self.operator, k - 1)
         modes = (mean + deviations).clip(-SRGB_REACH, SRGB_REACH)
         return np.stack([mean, *modes]), (1.0, *map(float, shares))
 
-    def _mean(self, first: ColoringSpec, samples: NDArray[np.float32]) -> NDArray[np.float32]:
-        """The first principal coloring, (2, 64, 64): vivid, between two estimates of the mean.
-
-        The mean head knows nothing of hints and of a reference, so these move it as they move the
-        mean of samples with the same latents.
-        """
-        mean = enlarged(samples.mean(0))
-        if self.prediction is not None:
-            plain = mean
-            if self.condition.planes is not None or any(first.strengths):
-                unaware = self._pool(replace(first, strengths=()), MEAN_POOL, hints=False)
-                plain = enlarged(unaware.mean(0))
-            mean = mean + (self.prediction - plain) / 2
-        own, contrast = float(contrast_of(mean)), float(np.median(contrast_of(samples)))
-        result = vivid(mean, own + first.temperature * (VIVIDNESS * contrast - own))
-        return result.clip(-SRGB_REACH, SRGB_REACH)
-
     @torch.inference_mode()
-    def _pool(self, first: ColoringSpec, n: int, *, hints: bool = True) -> NDArray[np.float32]:
-        """The n samples from the seed of a spec on, coarse levels only: (n, 2, g, g)."""
-        seeds = range(first.seed, first.seed + n)
-        latents = [self.sample(first.sample_spec(seed))[:POOL_LEVELS] for seed in seeds]
-        condition = self.condition if hints else replace(self.condition, planes=None)
-        stacked = [torch.stack(level).to(self._device) for level in zip(*latents, strict=True)]
-        # The mean is the same however many samples there are: the last bits depend on their number.
-        parts = zip(*(level.split(MEAN_POOL) for level in stacked), strict=True)
-        ab = [self.pyramid.decode(part, condition, self.gain).cpu().numpy() for part in parts]
-        return np.concatenate(ab)
-
-    @torch.inference_mode()
-    def _predicted(self, condition: Condition) -> NDArray[np.float32] | None:
+    def _predicted(self, condition: Condition) -> NDArray[np.float32]:
         """The mean head's chroma of the photos of a condition, (B, 2, 64, 64)."""
-        if self.pyramid.mean_head is None:
-            return None
         return self.pyramid.predict(condition).cpu().numpy()
 
     def _principal_coloring(self, spec: ColoringSpec) -> NDArray[np.float32]:

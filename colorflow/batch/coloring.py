@@ -58,7 +58,7 @@ class Settings:
     temperature: float = 1.0
     samples: bool = False
     diverse: bool = False
-    looks: int = MOST_LOOKS
+    looks: int = 1
     force: bool = False
     overwrite: bool = False
     likelihood: bool = False

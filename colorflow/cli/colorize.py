@@ -81,9 +81,9 @@ def _add_coloring_options(parser: argparse.ArgumentParser) -> None:
         "--looks",
         type=int,
         choices=(1, MOST_LOOKS),
-        default=MOST_LOOKS,
-        help="how often the model looks at each photo: at the whole and at four crops, which show "
-        "small faces and clothes better, or once, which is faster (default: %(default)s)",
+        default=1,
+        help=f"how often the model looks at each photo: once, or {MOST_LOOKS} times, at four crops "
+        "besides, which show small faces and clothes better and take longer (default: %(default)s)",
     )
     parser.add_argument(
         "--force", action="store_true", help="also recolor photos that already have color"

@@ -1,8 +1,8 @@
 """The mean head: the mean of a photo's colors in one pass.
 
 A small decoder reads the same feature maps as the levels of the pyramid, coarse to fine. It learns
-the mean of ab on the 64x64 grid by squared error. Samples of the flow have a mean, too, but cost
-many passes, and only the head is cheap enough to look at several crops of a photo.
+the mean of ab on the 64x64 grid by squared error. The mean of samples of the flow is better and
+costs many passes; the head is cheap enough to look at several crops of a photo.
 
 Reference: Ronneberger et al. 2015 (decoder with skip connections).
 

@@ -1,10 +1,9 @@
 """Principal colorings: a few pictures that stand for the distribution of colorings.
 
-The first is the mean of the distribution, which is nearer to the truth in expectation than any
-other single picture. It lies between two estimates whose errors differ: what the mean head predicts,
-and the mean of a few samples; without a mean head it is the latter. A mean is paler than its samples,
-so a gain restores the contrast of its colors. It leaves the tint, the mean of the whole photo, as it
-is: raised too, it looks like a sepia print.
+The first is the mean of samples, which is nearer to the truth in expectation than any other single
+picture. Averaging removes patches and color casts of single samples. A mean is paler than its
+samples, so a gain restores the contrast of its colors. It leaves the tint, the mean of the whole
+photo, as it is: raised too, it looks like a sepia print.
 
 The others differ from the first in single things: a coat, a wall, a flower. Each sample's deviation
 from the mean is assigned to things by the spatial operator, its tint and its large scale, which are
@@ -27,18 +26,20 @@ from colorflow.model.spatial import SpatialOperator, contrast_of
 
 Array = NDArray[np.float32]
 
-POOL, MEAN_POOL = 32, 8
-"""Samples behind the modes, and those of them behind the mean. More of them make the mean no
-better (docs/experiments.md, "Colors belong to things")."""
+POOL = 64
+"""Samples behind the principal colorings. With 8 or 32 the error of their mean is the same, and
+judges like it less (docs/experiments.md, "Colors belong to things")."""
 POOL_LEVELS = 2
-"""Levels of these samples: chroma on an 8x8 grid. A third level costs 0.15 s and gains nothing
-(docs/experiments.md, "Principal colorings")."""
-VIVIDNESS = 1.2
-"""Contrast of the colors of a mean over that of its samples on the coarse grid. The colors of a
-mean vary less from place to place, so equal contrast looks paler (blind comparison;
-docs/experiments.md, "Principal colorings" and "Colors belong to things")."""
-LARGEST_GAIN = 2.4
+"""Levels of these samples: chroma on an 8x8 grid. The finer levels complete the mean. A third level
+costs 0.15 s and gains nothing (docs/experiments.md, "Principal colorings")."""
+VIVIDNESS = 1.14
+"""Contrast of the colors of a mean over that of its samples. The colors of a mean vary less from
+place to place, so equal contrast looks paler (blind comparison; docs/experiments.md, "Principal
+colorings" and "Colors belong to things")."""
+LARGEST_GAIN = 2.2
 """Largest factor of the contrast of a mean."""
+VIVID_SHARE = 0.9
+"""A mean gets at most the contrast of this quantile of all samples."""
 MODE_SCALE = 14.0
 """Std of the Gaussian beyond which a deviation is a cast, in cells of the 64x64 grid."""
 LARGEST_MODE_GAIN = 2.5
@@ -50,12 +51,14 @@ _ALIKE = 0.01
 """Deviations that are all smaller, in CIELAB units, make no modes."""
 
 
-def vivid(mean: Array, contrast: float) -> Array:
-    """A mean (2, g, g) with its contrast raised to the given one, by at most `LARGEST_GAIN`."""
+def vivid_mean(samples: Array) -> Array:
+    """The mean of samples (n, 2, g, g) with its contrast raised, (2, g, g)."""
+    mean, contrasts = samples.mean(0), contrast_of(samples)
+    wanted = min(VIVIDNESS * np.median(contrasts), np.quantile(contrasts, VIVID_SHARE))
     tint = mean.mean((-2, -1), keepdims=True)
-    gain = np.clip(contrast / max(float(contrast_of(mean)), 1e-6), 1, LARGEST_GAIN)
-    result: Array = (tint + gain * (mean - tint)).astype(np.float32)
-    return result
+    gain = np.clip(wanted / max(float(contrast_of(mean)), 1e-6), 1, LARGEST_GAIN)
+    vivid: Array = (tint + gain * (mean - tint)).astype(np.float32)
+    return vivid
 
 
 def modes_of(
@@ -77,7 +80,7 @@ def modes_of(
     deviations -= deviations.mean((-2, -1), keepdims=True)
     if np.abs(deviations).max() < _ALIKE:
         return np.zeros((k, 2, FINEST_GRID, FINEST_GRID), np.float32), np.full(k, 1 / k)
-    things = operator.assigned(enlarged(deviations))
+    things = operator.assigned(_enlarged(deviations))
     things -= _blurred(things)
     small = _reduced(things).reshape(len(things), -1)
     count = max(k, 2)
@@ -130,7 +133,7 @@ def _clusters(points: Array, count: int) -> NDArray[np.int64]:
     return np.asarray(labels[:, 0], np.int64)
 
 
-def enlarged(ab: Array) -> Array:
+def _enlarged(ab: Array) -> Array:
     """(..., g, g) -> (..., 64, 64), bicubic."""
     size = (FINEST_GRID, FINEST_GRID)
     planes = [

@@ -132,6 +132,28 @@ class ChromaPyramid(nn.Module):
         mean: Tensor = self.mean_head(self.refine(condition))
         return mean
 
+    def complete(self, ab: Tensor, condition: Condition) -> Tensor:
+        """The most likely completion of coarse chroma: all latents of finer levels are zero.
+
+        Args:
+            ab: (N, 2, g, g) on the grid that one of the levels completes, CIELAB units; N is a
+                multiple of B as for `decode`.
+            condition: of B photos.
+
+        Returns:
+            (N, 2, 64, 64), within the chroma limit and not pulled towards hints.
+
+        Raises:
+            ValueError: if no level completes such a grid.
+        """
+        if ab.shape[-1] not in self.config.chroma_grids:
+            raise ValueError(f"ab: expected a grid of {self.config.chroma_grids}, got {ab.shape}")
+        condition = self.refine(condition)
+        done = self.config.chroma_grids.index(ab.shape[-1]) + 1
+        zeros = [ab.new_zeros(len(ab), *shape) for shape in self.latent_shapes()[done:]]
+        u = self._finer(self.bounded(ab)[0], self.levels[done:], zeros, condition)
+        return self.bounded.inverse(u)[0]
+
     def pull_to_hints(self, ab: Tensor, condition: Condition) -> Tensor:
         """Pulls chroma on the finest grid towards the hints, as `decode` does.
 

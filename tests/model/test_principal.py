@@ -13,10 +13,11 @@ from numpy.typing import NDArray
 from colorflow.model.principal import (
     LARGEST_GAIN,
     LARGEST_MODE_GAIN,
-    enlarged,
+    VIVIDNESS,
+    _enlarged,
     modes_of,
     most_different,
-    vivid,
+    vivid_mean,
 )
 from colorflow.model.spatial import SpatialOperator, contrast_of
 
@@ -45,20 +46,27 @@ def thing(number: int, a: float, b: float) -> Array:
     return np.stack([color * (number == THINGS) for color in (a, b)]).astype(np.float32)
 
 
-@pytest.mark.parametrize(
-    ("contrast", "gain"), [(1.0, 1.0), (6.0, 1.0), (9.0, 1.5), (90.0, LARGEST_GAIN)]
-)
-def test_a_vivid_mean_has_the_contrast_and_the_same_tint(contrast: float, gain: float) -> None:
-    mean = normal(2, 64, 64, seed=1) + np.array([9, -4], np.float32)[:, None, None]
-    mean = (mean - mean.mean((1, 2), keepdims=True)) * (6 / contrast_of(mean)) + 9
-    got = vivid(mean, contrast)
-    assert float(contrast_of(got)) == pytest.approx(6 * gain, rel=1e-4)
-    np.testing.assert_allclose(got.mean((1, 2)), mean.mean((1, 2)), atol=1e-3)
+@pytest.mark.parametrize("spread", [0.0, 0.5, 3, 12, 30, 90])
+def test_the_mean_is_as_vivid_as_its_samples(spread: float) -> None:
+    """A gain on the deviations from the tint, towards the samples' contrast, which exceeds the
+    mean's only where samples disagree."""
+    tint = np.array([[[7]], [[-4]]], np.float32)
+    samples = tint + 15 * normal(1, 2, 16, 16, seed=1) + spread * normal(31, 2, 16, 16, seed=2)
+    got, mean = vivid_mean(samples), samples.mean(0)
+    own = np.sort(contrast_of(samples))
+    wanted = min(VIVIDNESS * own[15], own[27])  # 0.9 of the way from the first of 31 to the last
+    gain = min(max(wanted / float(contrast_of(mean)), 1), LARGEST_GAIN)
+    want = mean.mean((1, 2), keepdims=True)
+    np.testing.assert_allclose(got, want + gain * (mean - want), atol=1e-3)
+    if spread == 0:
+        assert gain == pytest.approx(1, abs=1e-5)
+    if spread == 90:
+        assert gain == LARGEST_GAIN
 
 
 def test_one_color_everywhere_stays() -> None:
-    one = np.full((2, 64, 64), 7, np.float32)
-    np.testing.assert_allclose(vivid(one, 20), one, atol=1e-3)
+    one = np.full((9, 2, 8, 8), 7, np.float32)
+    np.testing.assert_allclose(vivid_mean(one), one[0], atol=1e-3)
 
 
 @pytest.mark.parametrize("counts", [(33, 20, 11), (5, 40, 12, 7)])
@@ -95,7 +103,7 @@ def test_modes_are_as_strong_as_their_samples_within_bounds(operator: SpatialOpe
     """Samples without anything in common would need a larger gain than there is."""
     samples = 20 * normal(64, 2, 8, 8, seed=4)
     (largest, *_), _ = modes_of(samples, operator, 3)
-    things = operator.assigned(enlarged(samples - samples.mean(0)))
+    things = operator.assigned(_enlarged(samples - samples.mean(0)))
     assert 0 < float(contrast_of(largest)) <= 1.3 * float(np.median(contrast_of(things)))
     pair = np.concatenate([samples[:1], -samples[:1]])
     (mode, _), shares = modes_of(pair, operator, 2)
