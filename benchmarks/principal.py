@@ -32,6 +32,7 @@ from colorflow.evaluation.subject import NotColoredError, Subject, SubjectReader
 from colorflow.files import default_weights
 from colorflow.limits import MOST_LOOKS
 from colorflow.model import looks, principal, spatial
+from colorflow.model.condition import Condition
 from colorflow.model.weights import LoadedWeights, load_weights
 from colorflow.photo_model import PhotoModel
 
@@ -111,8 +112,10 @@ def _principal(weights: LoadedWeights, subject: Subject, seen: int, changes: Cha
 
 
 def _model(weights: LoadedWeights, subject: Subject) -> PhotoModel:
-    lightness = subject.condition.lightness
-    return PhotoModel(weights, lightness, lambda: subject.condition, lambda: subject.crops)
+    def condition(*, mirrored: bool) -> Condition:
+        return subject.both if mirrored else subject.condition
+
+    return PhotoModel(weights, subject.condition.lightness, condition, lambda: subject.crops)
 
 
 @contextmanager

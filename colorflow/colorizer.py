@@ -48,7 +48,7 @@ from colorflow.errors import PhotoError, WeightsError
 from colorflow.exploration import Exploration, each_of, several_of
 from colorflow.files import default_weights
 from colorflow.limits import DIVERSE_POOL, LARGEST_SEED, MOST_LOOKS, MOST_PRINCIPAL
-from colorflow.model.condition import Conditioner, coarse_lightness
+from colorflow.model.condition import Condition, Conditioner, coarse_lightness
 from colorflow.model.hints import Hint, hint_planes
 from colorflow.model.looks import crops_of
 from colorflow.model.principal import POOL
@@ -287,12 +287,19 @@ class Colorizer(Exploration):
         """The distribution of the colorings of a photo, whose file has this digest."""
         lightness = self._lightness_of([photo.pixels])
         planes = self._hint_planes(hints, photo)
+
+        def condition(*, mirrored: bool) -> Condition:
+            parts = [lightness, planes] if planes is not None else [lightness]
+            if mirrored:
+                parts = [torch.cat([x, x.flip(-1)]) for x in parts]
+            return self._conditioner(*parts)
+
         return OpenPhoto(
             photo=photo,
             model=PhotoModel(
                 self._weights,
                 coarse_lightness(lightness),
-                lambda: self._conditioner(lightness, planes),
+                condition,
                 lambda: self._conditioner(self._lightness_of(crops_of(photo.pixels))),
                 None if reference is None else self._latents_of(reference),
             ),

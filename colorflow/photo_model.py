@@ -62,7 +62,8 @@ class PhotoModel:
     Args:
         weights: the model.
         lightness: (1, 1, 128, 128) of the photo, L* in [0, 100].
-        make_condition: computes the condition of the photo.
+        make_condition: computes the condition of the photo, or if `mirrored` that of the photo and
+            of its mirror image.
         make_crops: computes the conditions of the photo's crops (`colorflow.model.looks`).
         reference: latents of a reference photo's colors, or None.
     """
@@ -71,7 +72,7 @@ class PhotoModel:
         self,
         weights: LoadedWeights,
         lightness: Tensor,
-        make_condition: Callable[[], Condition],
+        make_condition: Callable[..., Condition],
         make_crops: Callable[[], Condition],
         reference: Latents | None = None,
     ) -> None:
@@ -85,7 +86,7 @@ class PhotoModel:
     @cached_property
     def condition(self) -> Condition:
         """The condition of the photo."""
-        return self.pyramid.refine(self._make_condition())
+        return self.pyramid.refine(self._make_condition(mirrored=False))
 
     @cached_property
     def operator(self) -> SpatialOperator:
@@ -232,12 +233,17 @@ class PhotoModel:
             self.sample(first.sample_spec(first.seed + i))[:POOL_LEVELS] for i in range(POOL)
         ]
         stacked = _stacked(latents, self._device)
-        samples = self.pyramid.decode(stacked, self.condition, self.gain).cpu().numpy()
+        both = self._make_condition(mirrored=True)
+        plain, mirrored = self.pyramid.decode(stacked, both, self.gain).cpu().chunk(2)
+        halves = plain.numpy(), mirrored.flip(-1).numpy()
+        samples = np.concatenate(halves)
         coarse = torch.from_numpy(vivid_mean(samples)[None]).to(self._device)
         mean = self.pyramid.complete(coarse, self.condition)[0].cpu().numpy()
         if k == 1:
             return mean[None], (1.0,)
-        deviations, shares = modes_of(samples, self.operator, k - 1)
+        # A different answer to the mirrored photo is no mode.
+        own = np.concatenate([half - half.mean(0) for half in halves])
+        deviations, shares = modes_of(own, self.operator, k - 1)
         modes = (mean + deviations).clip(-SRGB_REACH, SRGB_REACH)
         return np.stack([mean, *modes]), (1.0, *map(float, shares))
 

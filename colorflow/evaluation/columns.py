@@ -239,8 +239,11 @@ def _principal(model_of: Callable[[Subject], PhotoModel]) -> PrincipalSampler:
 
 def _photo_model(weights: LoadedWeights, subject: Subject) -> PhotoModel:
     """Makes the distribution of a photo."""
-    lightness = subject.condition.lightness
-    return PhotoModel(weights, lightness, lambda: subject.condition, lambda: subject.crops)
+
+    def condition(*, mirrored: bool) -> Condition:
+        return subject.both if mirrored else subject.condition
+
+    return PhotoModel(weights, subject.condition.lightness, condition, lambda: subject.crops)
 
 
 def _never_sampled(*_: object) -> Tensor:

@@ -32,7 +32,8 @@ class Subject:
         digest: of its pixels.
         pixels: (H, W, 3) uint8, sRGB.
         condition: input of a model, one photo.
-        crops: input of a model for the photo's crops (`colorflow.model.looks`), in one batch.
+        both: the same for the photo and the mirrored photo.
+        crops: the same for the photo's crops (`colorflow.model.looks`), in one batch.
         ab: (1, 2, 64, 64), the true chroma, CIELAB units.
         lightness: (64, 64), L* in [0, 100] on the grid of the chroma, never degraded.
         rgb: (3, 64, 64), the photo on that grid, sRGB in [0, 1].
@@ -43,6 +44,7 @@ class Subject:
     digest: str
     pixels: NDArray[np.uint8]
     condition: Condition
+    both: Condition
     crops: Condition
     ab: Tensor
     lightness: NDArray[np.float32]
@@ -89,11 +91,13 @@ class SubjectReader:
             seen = square_lightness(pixels)
             crops = [square_lightness(crop) for crop in crops_of(pixels)]
         small = resize_by_area(pixels, GRID_SIZE, GRID_SIZE) / 255
+        lightness = torch.from_numpy(seen)[None, None]
         return Subject(
             name=str(path),
             digest=digest,
             pixels=pixels,
-            condition=self._conditioner(torch.from_numpy(seen)[None, None]),
+            condition=self._conditioner(lightness),
+            both=self._conditioner(torch.cat([lightness, lightness.flip(-1)])),
             crops=self._conditioner(torch.from_numpy(np.stack(crops))[:, None]),
             ab=torch.from_numpy(to_grid(pixels))[None],
             lightness=square_lightness(pixels, GRID_SIZE),

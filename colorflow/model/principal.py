@@ -27,12 +27,13 @@ from colorflow.model.spatial import SpatialOperator, contrast_of
 Array = NDArray[np.float32]
 
 POOL = 64
-"""Samples behind the principal colorings. With 8 or 32 the error of their mean is the same, and
-judges like it less (docs/experiments.md, "Colors belong to things")."""
+"""Samples behind the principal colorings; half of them are of the mirrored photo. With 8 or 32 the
+error of their mean is the same, and judges like it less (docs/experiments.md, "Colors belong to
+things")."""
 POOL_LEVELS = 2
 """Levels of these samples: chroma on an 8x8 grid. The finer levels complete the mean. A third level
 costs 0.15 s and gains nothing (docs/experiments.md, "Principal colorings")."""
-VIVIDNESS = 1.14
+VIVIDNESS = 1.2
 """Contrast of the colors of a mean over that of its samples. The colors of a mean vary less from
 place to place, so equal contrast looks paler (blind comparison; docs/experiments.md, "Principal
 colorings" and "Colors belong to things")."""
@@ -67,7 +68,7 @@ def modes_of(
     """How the modes of a photo's samples differ from the first principal coloring.
 
     Args:
-        samples: (n, 2, g, g) chroma, CIELAB units.
+        samples: (n, 2, g, g) chroma, CIELAB units, or deviations from what they have in common.
         operator: of the photo.
         k: how many, at most n.
 

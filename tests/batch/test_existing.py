@@ -100,7 +100,7 @@ def test_a_link_to_a_result_is_written_through(
         ({"weights": GAIN + 0.5}, "was made with other weights ("),
         ({"seed": 4}, "was made with --seed 0"),
         ({"samples": True}, "was made without --samples"),
-        ({"looks": 1}, "was made with --looks 5"),
+        ({"looks": 5}, "was made with --looks 1"),
     ],
     ids=str,
 )

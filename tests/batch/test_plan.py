@@ -47,9 +47,7 @@ def save_result(
     """Writes what a run with the weights ``abc`` writes for a photo."""
     photo = read_photo(source)
     pixels = np.repeat(photo.pixels[..., None], 3, axis=2)
-    provenance = Provenance(
-        seed, temperature, "abc", photo=digest_of(source), principal=principal, looks=5
-    )
+    provenance = Provenance(seed, temperature, "abc", photo=digest_of(source), principal=principal)
     write_image(path, pixels, photo, provenance=provenance)
 
 

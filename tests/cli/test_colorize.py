@@ -60,7 +60,7 @@ def test_colorize_passes_its_options_on(photos: Path, fake_run: FakeRun, tmp_pat
     Image.new("L", (8, 6), 90).save(photos / "inner" / "c.png")
     arguments = [
         *("--seed", "7", "-n", "3", "--temperature", "0", "--diverse", "--force", "--overwrite"),
-        *("--looks", "1"),
+        *("--looks", "5"),
         *("--weights", "w.safetensors", "--device", "cuda:1", "--workers", "5"),
         *("-r", "--ext", "webp", "--name", "{seed} {stem}.{ext}"),
         *("--report", str(tmp_path / "r.json")),
@@ -73,7 +73,7 @@ def test_colorize_passes_its_options_on(photos: Path, fake_run: FakeRun, tmp_pat
         temperature=0,
         samples=True,
         diverse=True,
-        looks=1,
+        looks=5,
         force=True,
         overwrite=True,
         likelihood=True,

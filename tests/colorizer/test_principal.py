@@ -80,10 +80,14 @@ def test_the_first_principal_coloring_step_by_step(
     hints: tuple[Hint, ...],
     looks: int,
 ) -> None:
-    """The vivid mean of 64 samples, completed, then assigned to things with the crops' details."""
+    """The vivid mean of 32 samples of the photo and of 32 of the photo turned round, turned back,
+    completed, then assigned to things with the crops' details."""
+    turned = photo_from_image(np.ascontiguousarray(photo.pixels[:, ::-1]))
+    turned_hints = tuple(replace(hint, column=photo.width - 1 - hint.column) for hint in hints)
     condition = condition_of(photo, hints)
     with torch.no_grad():
-        mean = torch.from_numpy(vivid_mean(_samples(pyramid, condition)))[None]
+        samples = _samples(pyramid, condition, condition_of(turned, turned_hints))
+        mean = torch.from_numpy(vivid_mean(samples))[None]
         raw = pyramid.complete(mean, condition)[0].numpy()
         head = pyramid.predict(condition)[0].numpy()
         cells = condition.lightness.unflatten(2, (64, 2)).unflatten(4, (64, 2)).mean((3, 5))
@@ -114,7 +118,9 @@ def test_without_a_mean_head_the_model_looks_once(headless: Colorizer, photo: Ph
         np.testing.assert_array_equal(chroma(one), chroma(five))
 
 
-def _samples(pyramid: ChromaPyramid, condition: Condition) -> NDArray[np.float32]:
+def _samples(
+    pyramid: ChromaPyramid, condition: Condition, turned: Condition
+) -> NDArray[np.float32]:
     """64 from seed 9 on at temperature 0.9, coarse levels only."""
     shapes = pyramid.latent_shapes()
     signs, samples = signs_of_photo(condition.lightness, shapes), []
@@ -122,7 +128,8 @@ def _samples(pyramid: ChromaPyramid, condition: Condition) -> NDArray[np.float32
         sampled = sample_latents(shapes, [9 + i] * 5)
         parts = zip(sampled[:POOL_LEVELS], signs, TEMPERATURES, strict=False)
         latents = [0.9 * std * sign * z[None] for z, sign, std in parts]
-        samples.append(pyramid.decode(latents, condition, GAIN)[0].numpy())
+        ab = pyramid.decode(latents, condition if i < 32 else turned, GAIN)[0]
+        samples.append((ab if i < 32 else ab.flip(2)).numpy())
     return np.stack(samples)
 
 

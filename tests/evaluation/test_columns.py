@@ -51,22 +51,29 @@ class Seen:
     """What columns know of a photo."""
 
     condition: Condition
-    crops: Condition
+
+    @property
+    def both(self) -> Condition:
+        return self.condition.map(lambda x: torch.cat([x, x]))
+
+    @property
+    def crops(self) -> Condition:
+        """They look like the photo."""
+        return self.condition.map(lambda x: x.expand(4, *x.shape[1:]))
 
 
 def samples(column: Column, photo: Condition, n: int, seed: int = 3) -> Tensor:
-    """Samples of a photo whose crops look like the photo."""
-    seen = Seen(photo, photo.map(lambda x: x.expand(4, *x.shape[1:])))
     with torch.no_grad():
-        return column.sample(seen, n, generator(seed))  # type: ignore[arg-type]
+        return column.sample(Seen(photo), n, generator(seed))  # type: ignore[arg-type]
 
 
 def model_of(loaded: LoadedWeights, photo: Condition) -> PhotoModel:
+    seen = Seen(photo)
     return PhotoModel(
         loaded,
         photo.lightness,
-        lambda: photo,
-        lambda: photo.map(lambda x: x.expand(4, *x.shape[1:])),
+        lambda *, mirrored: seen.both if mirrored else photo,
+        lambda: seen.crops,
     )
 
 
@@ -149,8 +156,7 @@ def test_principal_colorings_are_those_that_users_get(
 ) -> None:
     principal = columns["principal"].principal
     assert principal is not None
-    crops = condition.map(lambda x: x.expand(4, *x.shape[1:]))
-    ab, shares = principal(Seen(condition, crops), 5)  # type: ignore[arg-type]
+    ab, shares = principal(Seen(condition), 5)  # type: ignore[arg-type]
     model = model_of(loaded, condition)
     want, want_shares = model.principal(ColoringSpec(seeds=(0,) * 5), 5)
     np.testing.assert_array_equal(ab, model.paint(want, MOST_LOOKS))
