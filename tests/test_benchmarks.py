@@ -50,6 +50,8 @@ def test_previews(
         "of it the flow",
         "of it pixels",
         "4 principal colorings",
+        "the same at one look",
+        "the first at one look",
     ]
 
 

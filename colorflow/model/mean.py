@@ -58,7 +58,7 @@ class MeanHead(nn.Module):
             AttentionLayer(WIDTHS[8], dropout) for _ in range(_ATTENTION_LAYERS)
         )
         self.blocks = nn.ModuleDict(
-            {str(g): ResidualBlock(WIDTHS[g], dropout if g < 64 else 0.0) for g in (16, 32, 64)}
+            {str(g): DecoderBlock(WIDTHS[g], dropout if g < 64 else 0.0) for g in (16, 32, 64)}
         )
         self.dropout = nn.Dropout2d(dropout)
         self.coarse_ab = nn.Conv2d(WIDTHS[32], 2, 1)
@@ -91,7 +91,7 @@ class MeanHead(nn.Module):
         return mean
 
 
-class ResidualBlock(nn.Module):
+class DecoderBlock(nn.Module):
     """Two 3x3 convolutions, added to what they are given; a new block changes nothing."""
 
     def __init__(self, width: int, dropout: float) -> None:

@@ -18,7 +18,7 @@ from colorflow.model.features import Features
 from colorflow.model.pyramid import ChromaPyramid
 from colorflow.training.allocator import keep_freed_memory
 from colorflow.training.joint import SHARE_OF_LOSS, JointModule, JointObjective
-from colorflow.training.mean import MeanObjective
+from colorflow.training.mean import MeanHeadObjective
 from colorflow.training.objective import Objective
 from colorflow.training.pack import open_packs
 from colorflow.training.pixels import AnyPack, PixelPack, is_pixel_pack
@@ -110,7 +110,7 @@ def train(
             _give_late_blocks(pyramid, run, origin)
             assert pyramid.mean_head is not None
             head = Trainer(
-                pyramid.mean_head, MeanObjective(pyramid), pack, config, device, rank, processes
+                pyramid.mean_head, MeanHeadObjective(pyramid), pack, config, device, rank, processes
             )
             if origin is not None and not run.has_begun(MEAN_HEAD):
                 origin.give_mean_head(head)

@@ -15,7 +15,7 @@ from colorflow.training.pictures import PaintsChroma
 from colorflow.training.run_folder import MEAN_HEAD
 
 
-class MeanObjective(PaintsChroma):
+class MeanHeadObjective(PaintsChroma):
     """An `Objective`: the squared error of the mean.
 
     Args:

@@ -109,7 +109,7 @@ def test_hints_reach_the_model(save_photo: Save, tmp_path: Path, out: Path) -> N
         (outcome,) = run_in_process(plan, hinted)
         return read_photo(outcome.colorings[0].path).pixels
 
-    want = hinted.colorize(path, n=1, hints=hint)[0].render()
+    want = hinted.colorize(path, n=1, hints=hint, looks=1)[0].render()
     assert difference(pixels({"x.png": hint}), want) <= 1
     assert difference(pixels({}), want) > 1
 

@@ -177,10 +177,11 @@ def test_diverse_samples_are_the_farthest_of_the_pool(
     assert own.min(1).values.max() < 0.5, "not of the pool"
     indices = own.argmin(1).tolist()
     assert indices[0] == 0
-    among = torch.cdist(pool.flatten(1), pool.flatten(1))
+    coarse = torch.nn.functional.avg_pool2d(pool, 8).flatten(1)
+    among = torch.cdist(coarse, coarse)
     for count in range(1, n):  # each one is far from those before it
         nearest = among[:, indices[:count]].min(1).values
-        assert nearest[indices[count]] > nearest[nearest > 0].median()
+        assert nearest[indices[count]] > 0.6 * nearest.max()
 
 
 def test_constant_colors(condition: Condition) -> None:

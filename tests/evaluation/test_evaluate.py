@@ -270,14 +270,15 @@ def test_which_metrics_a_column_has(photos: Path) -> None:
     every = {
         "rmse_best8_photo", "rmse_best8_pixel", "rmse_one", "rmse_mean8", "variance_pixel",
         "energy_score", "diversity", "colorfulness", "blow_ups", "judge_agreement", "judge_kl",
-        "kd_lite2",
+        "kd_lite2", "psnr",
     }  # fmt: skip
     timed = every | {"seconds_per_sample"}
-    assert set(table["chosen"]) == timed | {"seam_ratio"}
-    assert set(table["warm"]) == set(table["gray"]) == timed | {"rmse_mean64"}
-    assert set(table["truth"]) == every | {"rmse_mean64", "seam_ratio"}
-    assert set(table["normal"]) == timed | {
-        "rmse_mean64", "coverage50", "coverage90", "seam_ratio",
+    steps, mean = {"seam_ratio", "flat_steps", "true_steps"}, {"rmse_mean64", "psnr_mean64"}
+    assert set(table["chosen"]) == timed | steps
+    assert set(table["warm"]) == set(table["gray"]) == timed | mean
+    assert set(table["truth"]) == every | mean | steps
+    assert set(table["normal"]) == timed | mean | steps | {
+        "coverage50", "coverage90",
     }  # fmt: skip
     assert list(table) == ["normal", "chosen", "warm", "gray", "truth"]
 
@@ -295,8 +296,8 @@ def test_another_number_of_samples_is_in_the_names(cat: Path) -> None:
 def test_degraded_lightness_is_seen_by_the_models_alone(cat: Path) -> None:
     seen: list[Tensor] = []
 
-    def sample(condition: Any, n: int, _: torch.Generator) -> Tensor:
-        seen.append(condition.lightness)
+    def sample(subject: Subject, n: int, _: torch.Generator) -> Tensor:
+        seen.append(subject.condition.lightness)
         return torch.zeros(n, 2, 64, 64)
 
     column = Column(name="watch", sample=sample, kind="one")

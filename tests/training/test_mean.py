@@ -21,7 +21,7 @@ from colorflow.training import export as export_module
 from colorflow.training import trainer
 from colorflow.training.export import export
 from colorflow.training.loop import train
-from colorflow.training.mean import MeanObjective
+from colorflow.training.mean import MeanHeadObjective
 from colorflow.training.pixels import PixelPack
 from colorflow.training.run_folder import read_config, read_mean_head, read_state
 from colorflow.training.schedule import Budget
@@ -78,7 +78,7 @@ def test_the_loss_is_the_error_of_the_mean(pixels_folder: Path, start: Path) -> 
     pyramid = load_weights(start).pyramid
     pack = PixelPack(pixels_folder)
     ab, condition = pack.batch(pack.rows("dev"))
-    objective, head = MeanObjective(pyramid), MeanHead().eval()
+    objective, head = MeanHeadObjective(pyramid), MeanHead().eval()
     assert objective.maps == (32, 64)
     objective.fit(head, ab, condition, torch.Generator())
     torch.nn.init.normal_(head.fine_ab.weight, std=0.1)
