@@ -102,6 +102,7 @@ class FakeColorizer:
         hints: Sequence[object] = (),
         reference: Photo | None = None,
         strength: float = 0.0,
+        looks: int = 5,
     ) -> list[Coloring]:
         assert force, "visitors color what they like"
         self.calls.append((n, temperature, seed, samples, diverse))
@@ -111,11 +112,11 @@ class FakeColorizer:
             _wait_for_go()
         if samples or diverse:
             seeds = [seed + i * (3 if diverse else 1) for i in range(n)]
-            specs = [FakeSpec((one,) * len(LEVELS), temperature) for one in seeds]
+            specs = [FakeSpec((one,) * len(LEVELS), temperature, looks=looks) for one in seeds]
             made = self._made(photo, specs)
         else:
             principal = [FakePrincipalSpec(number, n, seed) for number in range(n)]
-            specs = [FakeSpec((None,) * len(LEVELS), temperature, one) for one in principal]
+            specs = [FakeSpec((None,) * len(LEVELS), temperature, one, looks) for one in principal]
             made = self._made(photo, specs, fake_shares(n))
         if reference is not None:
             for one in made:
