@@ -65,6 +65,7 @@ def test_cancel_ends_an_enlargement(
     visitor = Visitor(browser, server)
     visitor.one("#upload input[type=file]").set_input_files(gray)
     visitor.one("#go:not([disabled])").click()
+    visitor.expect_text("#status", "colorings in")
     expect(visitor.one("#download")).to_contain_text("pixels", timeout=PATIENCE)
     visitor.one("#size").get_by_text("×2").click()
     visitor.expect_text("#enlarge-status", "The result will have")
