@@ -113,7 +113,7 @@ def _principal(weights: LoadedWeights, subject: Subject, seen: int, changes: Cha
 
 def _model(weights: LoadedWeights, subject: Subject) -> PhotoModel:
     def condition(*, mirrored: bool) -> Condition:
-        return subject.both if mirrored else subject.condition
+        return subject.mirrored if mirrored else subject.condition
 
     return PhotoModel(weights, subject.condition.lightness, condition, lambda: subject.crops)
 

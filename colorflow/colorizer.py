@@ -290,9 +290,7 @@ class Colorizer(Exploration):
 
         def condition(*, mirrored: bool) -> Condition:
             parts = [lightness, planes] if planes is not None else [lightness]
-            if mirrored:
-                parts = [torch.cat([x, x.flip(-1)]) for x in parts]
-            return self._conditioner(*parts)
+            return self._conditioner(*(x.flip(-1) if mirrored else x for x in parts))
 
         return OpenPhoto(
             photo=photo,

@@ -62,8 +62,7 @@ class PhotoModel:
     Args:
         weights: the model.
         lightness: (1, 1, 128, 128) of the photo, L* in [0, 100].
-        make_condition: computes the condition of the photo, or if `mirrored` that of the photo and
-            of its mirror image.
+        make_condition: computes the condition of the photo, or if `mirrored` of its mirror image.
         make_crops: computes the conditions of the photo's crops (`colorflow.model.looks`).
         reference: latents of a reference photo's colors, or None.
     """
@@ -233,7 +232,7 @@ class PhotoModel:
             self.sample(first.sample_spec(first.seed + i))[:POOL_LEVELS] for i in range(POOL)
         ]
         stacked = _stacked(latents, self._device)
-        both = self._make_condition(mirrored=True)
+        both = self.condition.joined(self.pyramid.refine(self._make_condition(mirrored=True)))
         plain, mirrored = self.pyramid.decode(stacked, both, self.gain).cpu().chunk(2)
         halves = plain.numpy(), mirrored.flip(-1).numpy()
         samples = np.concatenate(halves)

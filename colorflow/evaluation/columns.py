@@ -241,7 +241,7 @@ def _photo_model(weights: LoadedWeights, subject: Subject) -> PhotoModel:
     """Makes the distribution of a photo."""
 
     def condition(*, mirrored: bool) -> Condition:
-        return subject.both if mirrored else subject.condition
+        return subject.mirrored if mirrored else subject.condition
 
     return PhotoModel(weights, subject.condition.lightness, condition, lambda: subject.crops)
 

@@ -32,7 +32,7 @@ class Subject:
         digest: of its pixels.
         pixels: (H, W, 3) uint8, sRGB.
         condition: input of a model, one photo.
-        both: the same for the photo and the mirrored photo.
+        mirrored: the same for the mirrored photo.
         crops: the same for the photo's crops (`colorflow.model.looks`), in one batch.
         ab: (1, 2, 64, 64), the true chroma, CIELAB units.
         lightness: (64, 64), L* in [0, 100] on the grid of the chroma, never degraded.
@@ -44,7 +44,7 @@ class Subject:
     digest: str
     pixels: NDArray[np.uint8]
     condition: Condition
-    both: Condition
+    mirrored: Condition
     crops: Condition
     ab: Tensor
     lightness: NDArray[np.float32]
@@ -97,7 +97,7 @@ class SubjectReader:
             digest=digest,
             pixels=pixels,
             condition=self._conditioner(lightness),
-            both=self._conditioner(torch.cat([lightness, lightness.flip(-1)])),
+            mirrored=self._conditioner(lightness.flip(-1)),
             crops=self._conditioner(torch.from_numpy(np.stack(crops))[:, None]),
             ab=torch.from_numpy(to_grid(pixels))[None],
             lightness=square_lightness(pixels, GRID_SIZE),

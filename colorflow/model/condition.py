@@ -54,6 +54,18 @@ class Condition:
             planes=None if self.planes is None else function(self.planes),
         )
 
+    def joined(self, other: Condition) -> Condition:
+        """The conditions of both batches in one, of models that have the same maps."""
+        planes = None
+        if self.planes is not None and other.planes is not None:
+            planes = torch.cat([self.planes, other.planes])
+        return replace(
+            self,
+            lightness=torch.cat([self.lightness, other.lightness]),
+            features={g: torch.cat([x, other.features[g]]) for g, x in self.features.items()},
+            planes=planes,
+        )
+
     def to(self, device: torch.device | str) -> Condition:
         """The same condition on another device."""
         return self.map(lambda x: x.to(device))

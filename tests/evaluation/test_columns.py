@@ -53,8 +53,9 @@ class Seen:
     condition: Condition
 
     @property
-    def both(self) -> Condition:
-        return self.condition.map(lambda x: torch.cat([x, x]))
+    def mirrored(self) -> Condition:
+        """It looks like the photo."""
+        return self.condition
 
     @property
     def crops(self) -> Condition:
@@ -72,7 +73,7 @@ def model_of(loaded: LoadedWeights, photo: Condition) -> PhotoModel:
     return PhotoModel(
         loaded,
         photo.lightness,
-        lambda *, mirrored: seen.both if mirrored else photo,
+        lambda *, mirrored: photo,
         lambda: seen.crops,
     )
 

@@ -32,6 +32,7 @@ METRICS = [
     "bits_per_dim", "rmse_best8_photo", "rmse_best8_pixel", "rmse_one", "rmse_mean8", "rmse_mean64",
     "variance_pixel", "energy_score", "diversity", "coverage50", "coverage90", "colorfulness",
     "blow_ups", "judge_agreement", "judge_kl", "kd_lite2", "seam_ratio", "inverse_error",
+    "flat_steps", "true_steps", "psnr", "psnr_mean64",
     "seconds_per_sample",
 ]  # fmt: skip
 COLUMNS = [

@@ -159,7 +159,7 @@ def test_the_command(
     pixels_folder: Path, start: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(trainer, "FIT_ROWS", 4)
-    arguments = ["--steps", "1", "--batch", "4", "--dev-photos", "2", "--start", str(start)]
+    arguments = ["--steps", "1", "--batch", "4", "--start", str(start)]
     folder = tmp_path / "run"
     assert (
         cli.main(["train", str(pixels_folder), "-o", str(folder), "--mean-head", *arguments]) == 0
