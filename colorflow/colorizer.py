@@ -203,8 +203,8 @@ class Colorizer(Exploration):
                 (B, H, W, 1), (B, H, W, 3) or (B, H, W, 4).
             n: number of colorings; at most 16 principal colorings.
             temperature: see the class.
-            seed: seed of the first sample; the modes of principal colorings are those of the 64
-                samples from it on. None draws one, which `Coloring.seed` tells.
+            seed: seed of the first sample; principal colorings are those of the 64 samples from it
+                on. None draws one, which `Coloring.seed` tells.
             samples: make independent samples instead of principal colorings.
             diverse: make the n samples of 8n that differ most.
             force: also color a photo that already has colors; only its lightness is used then.
@@ -212,7 +212,7 @@ class Colorizer(Exploration):
             reference: see the class.
             strength: see the class; 0 gives the same as no reference.
             looks: how often the model looks at a picture: 5 times, at the whole and at four crops,
-                or once, in a third of the time.
+                or once, in two thirds of the time.
 
         Returns:
             n colorings of a picture; of several pictures, in the same order, a list for each.

@@ -81,6 +81,7 @@ class PhotoModel:
         self._make_condition, self._make_crops = make_condition, make_crops
         self._device = lightness.device
         self._principal: dict[tuple[ColoringSpec, int], PrincipalColorings] = {}
+        self._means: dict[ColoringSpec, tuple[NDArray[np.float32], NDArray[np.float32]]] = {}
 
     @cached_property
     def condition(self) -> Condition:
@@ -226,25 +227,37 @@ class PhotoModel:
             self._principal[first, k] = self._make_principal(first, k)
         return self._principal[first, k]
 
-    @torch.inference_mode()
     def _make_principal(self, first: ColoringSpec, k: int) -> PrincipalColorings:
-        latents = [
-            self.sample(first.sample_spec(first.seed + i))[:POOL_LEVELS] for i in range(POOL)
-        ]
-        stacked = _stacked(latents, self._device)
-        both = self.condition.joined(self.pyramid.refine(self._make_condition(mirrored=True)))
-        plain, mirrored = self.pyramid.decode(stacked, both, self.gain).cpu().chunk(2)
-        halves = plain.numpy(), mirrored.flip(-1).numpy()
-        samples = np.concatenate(halves)
-        coarse = torch.from_numpy(vivid_mean(samples)[None]).to(self._device)
-        mean = self.pyramid.complete(coarse, self.condition)[0].cpu().numpy()
+        mean, own = self._mean_and_deviations(first)
         if k == 1:
             return mean[None], (1.0,)
-        # A different answer to the mirrored photo is no mode.
-        own = np.concatenate([half - half.mean(0) for half in halves])
         deviations, shares = modes_of(own, self.operator, k - 1)
         modes = (mean + deviations).clip(-SRGB_REACH, SRGB_REACH)
         return np.stack([mean, *modes]), (1.0, *map(float, shares))
+
+    @torch.inference_mode()
+    def _mean_and_deviations(
+        self, first: ColoringSpec
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """The vivid mean of samples (2, 64, 64), and what each of them differs by, (`POOL`, ...).
+
+        They are the same for every number of looks, so they are sampled once.
+        """
+        key = replace(first, looks=1)
+        if key not in self._means:
+            latents = [
+                self.sample(first.sample_spec(first.seed + i))[:POOL_LEVELS] for i in range(POOL)
+            ]
+            stacked = _stacked(latents, self._device)
+            both = self.condition.joined(self.pyramid.refine(self._make_condition(mirrored=True)))
+            plain, mirrored = self.pyramid.decode(stacked, both, self.gain).cpu().chunk(2)
+            halves = plain.numpy(), mirrored.flip(-1).numpy()
+            coarse = torch.from_numpy(vivid_mean(np.concatenate(halves))[None]).to(self._device)
+            mean = self.pyramid.complete(coarse, self.condition)[0].cpu().numpy()
+            # A different answer to the mirrored photo is no mode.
+            own = np.concatenate([half - half.mean(0) for half in halves])
+            self._means[key] = mean, own
+        return self._means[key]
 
     @torch.inference_mode()
     def _predicted(self, condition: Condition) -> NDArray[np.float32]:
