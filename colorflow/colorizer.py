@@ -3,7 +3,7 @@
     read        photo, digest = read_picture("gray.jpg")     pixels (H, W) or (H, W, 3)
     condition   L* (1, 1, 256, 256) -> feature maps           `Colorizer._opened`
     sample      seeds -> latents -> ab (n, 2, 64, 64)         `PhotoModel.sample`, `decode`
-    principal   mean, modes of 64 samples -> (n, 2, 64, 64)   `PhotoModel.principal`
+    principal   mean of 16, modes of 64 samples -> (n, 2, 64, 64)   `PhotoModel.principal`
     paint       ab of five looks, assigned to things          `PhotoModel.paint`
     render      ab on the photo's own L* -> (H, W, 3) sRGB    `Coloring.render`
     write       write_image("color.png", pixels, photo)       `Coloring.save`

@@ -28,6 +28,7 @@ from colorflow.model.config import FINEST_GRID, SRGB_REACH
 from colorflow.model.level import MEAN_CHANNELS
 from colorflow.model.looks import small_scale_of_crops
 from colorflow.model.principal import (
+    MEAN_POOL,
     POOL,
     POOL_LEVELS,
     modes_of,
@@ -87,6 +88,11 @@ class PhotoModel:
     def condition(self) -> Condition:
         """The condition of the photo."""
         return self.pyramid.refine(self._make_condition(mirrored=False))
+
+    @cached_property
+    def _both_ways(self) -> Condition:
+        """The conditions of the photo and of its mirror image."""
+        return self.condition.joined(self.pyramid.refine(self._make_condition(mirrored=True)))
 
     @cached_property
     def operator(self) -> SpatialOperator:
@@ -149,7 +155,13 @@ class PhotoModel:
             for z, sampled, seed in zip(own, latents, spec.seeds, strict=True)
         ]
 
-    def sample(self, spec: ColoringSpec, temperatures: Sequence[float] | None = None) -> Latents:
+    def sample(
+        self,
+        spec: ColoringSpec,
+        temperatures: Sequence[float] | None = None,
+        *,
+        antithetic: bool = False,
+    ) -> Latents:
         """Samples latents.
 
         Their std is the temperature of the level times that of the spec; on the way to the
@@ -158,6 +170,7 @@ class PhotoModel:
         Args:
             spec: with a seed for every level.
             temperatures: one a level, in place of the shipped ones.
+            antithetic: the negatives of the latents of these seeds, which are as likely.
 
         Raises:
             ValueError: if the spec is for another number of levels, or needs a reference.
@@ -167,8 +180,9 @@ class PhotoModel:
         if len(seeds) != len(shapes):
             raise ValueError(f"seeds: expected {len(shapes)}, one a level, got {len(seeds)}")
         stds = self.temperatures if temperatures is None else temperatures
+        scale = -spec.temperature if antithetic else spec.temperature
         sampled = [
-            spec.temperature * std * sign * z
+            scale * std * sign * z
             for z, sign, std in zip(sample_latents(shapes, seeds), self._signs, stds, strict=True)
         ]
         if not any(spec.strengths):
@@ -228,36 +242,59 @@ class PhotoModel:
         return self._principal[first, k]
 
     def _make_principal(self, first: ColoringSpec, k: int) -> PrincipalColorings:
-        mean, own = self._mean_and_deviations(first)
+        mean, samples = self._mean_and_samples(first)
         if k == 1:
             return mean[None], (1.0,)
-        deviations, shares = modes_of(own, self.operator, k - 1)
+        # A different answer to the mirrored photo is no mode.
+        own = [
+            half - half.mean(0)
+            for half in np.concatenate([samples, self._samples(first, MEAN_POOL, POOL)], axis=1)
+        ]
+        deviations, shares = modes_of(np.concatenate(own), self.operator, k - 1)
         modes = (mean + deviations).clip(-SRGB_REACH, SRGB_REACH)
         return np.stack([mean, *modes]), (1.0, *map(float, shares))
 
     @torch.inference_mode()
-    def _mean_and_deviations(
+    def _mean_and_samples(
         self, first: ColoringSpec
     ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """The vivid mean of samples (2, 64, 64), and what each of them differs by, (`POOL`, ...).
+        """The vivid mean of samples (2, 64, 64), and the samples, see `_samples`.
 
-        They are the same for every number of looks, so they are sampled once.
+        They are the same for every number of looks, so they are drawn once.
         """
         key = replace(first, looks=1)
         if key not in self._means:
-            latents = [
-                self.sample(first.sample_spec(first.seed + i))[:POOL_LEVELS] for i in range(POOL)
-            ]
-            stacked = _stacked(latents, self._device)
-            both = self.condition.joined(self.pyramid.refine(self._make_condition(mirrored=True)))
-            plain, mirrored = self.pyramid.decode(stacked, both, self.gain).cpu().chunk(2)
-            halves = plain.numpy(), mirrored.flip(-1).numpy()
-            coarse = torch.from_numpy(vivid_mean(np.concatenate(halves))[None]).to(self._device)
-            mean = self.pyramid.complete(coarse, self.condition)[0].cpu().numpy()
-            # A different answer to the mirrored photo is no mode.
-            own = np.concatenate([half - half.mean(0) for half in halves])
-            self._means[key] = mean, own
+            samples = self._samples(first, 0, MEAN_POOL)
+            coarse = torch.from_numpy(vivid_mean(np.concatenate(samples))[None]).to(self._device)
+            self._means[key] = (
+                self.pyramid.complete(coarse, self.condition)[0].cpu().numpy(),
+                samples,
+            )
         return self._means[key]
+
+    @torch.inference_mode()
+    def _samples(self, first: ColoringSpec, start: int, stop: int) -> NDArray[np.float32]:
+        """Samples of the photo and of its mirror image, in antithetic pairs of latents z and -z.
+
+        The mean of such pairs is much nearer to that of the distribution than the mean of as many
+        independent samples, since most of what z and -z do to chroma cancels.
+
+        Args:
+            first: the spec of the first.
+            start: number of the first sample, a multiple of 4.
+            stop: number after the last, a multiple of 4.
+
+        Returns:
+            (2, (stop - start) / 2, 2, 8, 8): of the photo, and of its mirror image turned back.
+        """
+        latents = [
+            self.sample(first.sample_spec(first.seed + i // 2), antithetic=i % 2 == 1)
+            for i in range(start, stop)
+        ]
+        stacked = _stacked([z[:POOL_LEVELS] for z in latents], self._device)
+        ab = self.pyramid.decode(stacked, self._both_ways, self.gain).cpu().numpy()
+        plain, mirrored = np.split(ab, 2)
+        return np.stack([plain, mirrored[..., ::-1]])
 
     @torch.inference_mode()
     def _predicted(self, condition: Condition) -> NDArray[np.float32]:

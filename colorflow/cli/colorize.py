@@ -58,7 +58,7 @@ def _add_coloring_options(parser: argparse.ArgumentParser) -> None:
         default=1,
         metavar="N",
         help=f"number of principal colorings of each photo, at most {MOST_PRINCIPAL}: the first is "
-        "the mean of 64 samples, the others show what their largest modes change in it (default: "
+        "the mean of 16 samples, the others show what their largest modes change in it (default: "
         "%(default)s)",
     )
     add_seed(parser, "seed of the first sample; each further sample adds 1")

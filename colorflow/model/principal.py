@@ -26,10 +26,11 @@ from colorflow.model.spatial import SpatialOperator, contrast_of
 
 Array = NDArray[np.float32]
 
+MEAN_POOL = 16
+"""Samples behind the first principal coloring: half of them are of the mirrored photo, and all come
+in pairs of latents z and -z (antithetic variates, Hammersley & Morton 1956)."""
 POOL = 64
-"""Samples behind the principal colorings; half of them are of the mirrored photo. With 8 or 32 the
-error of their mean is the same, and judges like it less (docs/experiments.md, "Colors belong to
-things")."""
+"""Samples behind the other principal colorings; the first `MEAN_POOL` of them are those above."""
 POOL_LEVELS = 2
 """Levels of these samples: chroma on an 8x8 grid. The finer levels complete the mean. A third level
 costs 0.15 s and gains nothing (docs/experiments.md, "Principal colorings")."""

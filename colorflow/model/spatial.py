@@ -28,6 +28,7 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 Array = NDArray[np.float32]
@@ -181,13 +182,12 @@ def affinity(lightness: Array, features: Array) -> Array:
         lightness[None] / TONES,
         place / REACH,
     ]
-    x = np.concatenate([part.reshape(len(part), -1) for part in parts])
-    half_square = (x**2).sum(0) / 2
-    weights = x.T @ x
-    weights -= half_square
-    weights -= half_square[:, None]
-    np.exp(weights, out=weights)
-    weights /= weights.sum(1, keepdims=True)
+    x = torch.from_numpy(np.concatenate([part.reshape(len(part), -1) for part in parts]))
+    half_square = x.square().sum(0, keepdim=True) / 2
+    one = torch.cat([x, -torch.ones_like(half_square)])
+    other = torch.cat([x, half_square])
+    # -|x_i - x_j|^2 / 2 but for a constant of the row, which the softmax takes off.
+    weights: Array = torch.softmax(one.T @ other, 1).numpy()
     return weights
 
 
