@@ -101,7 +101,7 @@ def scan_one(path: Path, *, for_patches: bool = False) -> Scanned:
         for_patches: whether the photo must be large and sharp.
     """
     try:
-        photo = read_photo(path)
+        photo = read_photo(path, isolated=True)
     except PhotoError as error:
         return Scanned(path=path, problem=f"corrupt: {error.reason}")
     pixels = without_borders(photo.pixels)
@@ -131,7 +131,7 @@ def read_pixels(path: Path) -> NDArray[np.uint8]:
     Raises:
         PhotoError: if it cannot be read.
     """
-    return without_borders(read_photo(path).pixels)
+    return without_borders(read_photo(path, isolated=True).pixels)
 
 
 def reduced(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:

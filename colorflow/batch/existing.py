@@ -77,7 +77,7 @@ def _existing(target: Location, expected: Statements, settings: BatchSettings) -
         raise WritePhotoError(target, f"the file cannot be written ({error.strerror})") from error
     if settings.overwrite or not exists:
         return None
-    found = read_statements(target)
+    found = read_statements(target, isolated=True)
     if difference := _difference(found, expected):
         raise WritePhotoError(
             target, f"is there already, but {difference}; --overwrite makes it anew"

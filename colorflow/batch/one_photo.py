@@ -42,7 +42,7 @@ def work_on(maker: Maker, task: PhotoTask, settings: BatchSettings) -> PhotoOutc
     try:
         with _local_copy(task, settings) as local:
             assert isinstance(local.path, Path)
-            photo = read_photo(local.path, max_pixels=settings.max_pixels)
+            photo = read_photo(local.path, max_pixels=settings.max_pixels, isolated=True)
             outcome = _work(maker, task, local, settings, photo, complete)
             return _with_facts(outcome, photo, began)
     except ColorflowError as error:

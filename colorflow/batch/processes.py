@@ -36,6 +36,7 @@ from colorflow.batch.plan import PhotoTask, Plan
 from colorflow.batch.pool import WorkerEndedError, run_plan
 from colorflow.batch.settings import COLORS, DETAIL, BatchSettings, Files, Maker, weights_files
 from colorflow.errors import ColorflowError, WeightsError
+from colorflow.photo import start_reader
 
 if TYPE_CHECKING:
     from colorflow.colorizer import Colorizer
@@ -255,6 +256,7 @@ def load_maker(config: WorkerConfig) -> Maker:
     """
     import cv2
 
+    start_reader()  # while the weights are loaded
     cv2.setNumThreads(config.threads)
     colorizer, enlarger, weights = None, None, config.weights
     if COLORS in weights:

@@ -234,11 +234,11 @@ def _thumbnail(path: Location, max_pixels: int) -> np.ndarray:
 
 def _pixels(path: Location, max_pixels: int) -> np.ndarray:
     if isinstance(path, Path):
-        return read_photo(path, max_pixels=max_pixels).pixels
+        return read_photo(path, max_pixels=max_pixels, isolated=True).pixels
     with TemporaryDirectory(prefix="colorflow-", ignore_cleanup_errors=True) as folder:
         copy = Path(folder) / "photo"
         download(path, copy)
         try:
-            return read_photo(copy, max_pixels=max_pixels).pixels
+            return read_photo(copy, max_pixels=max_pixels, isolated=True).pixels
         except PhotoError as error:
             raise UnreadablePhotoError(str(path), error.reason) from error

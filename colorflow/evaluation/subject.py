@@ -79,7 +79,7 @@ class SubjectReader:
             PhotoError: if the file cannot be read.
             NotColoredError: if it is gray or tinted.
         """
-        photo = read_photo(path)
+        photo = read_photo(path, isolated=True)
         if photo.kind is not Kind.COLORED:
             raise NotColoredError(f"is {photo.kind}, not colored")
         pixels = photo.pixels

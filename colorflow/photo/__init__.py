@@ -10,6 +10,7 @@ from colorflow.photo.decode import (
 from colorflow.photo.encode import check_format, write_image
 from colorflow.photo.find import find_photos
 from colorflow.photo.formats import DEFAULT_MAX_PIXELS, KINDS, PHOTO_SUFFIXES
+from colorflow.photo.isolated import start_reader
 from colorflow.photo.metadata import Metadata
 from colorflow.photo.photo import Kind, Photo
 from colorflow.photo.provenance import (
@@ -49,5 +50,6 @@ __all__ = [
     "read_picture",
     "read_provenance",
     "read_statements",
+    "start_reader",
     "write_image",
 ]

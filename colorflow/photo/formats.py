@@ -8,6 +8,7 @@ they log is silenced.
 from __future__ import annotations
 
 import logging
+import math
 import os
 import re
 import stat
@@ -15,7 +16,7 @@ import struct
 import threading
 import warnings
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import IO
 
@@ -77,6 +78,9 @@ _SCALES = {"L;2": 255 // 3, "L;4": 255 // 15}
 _AVIF_BRANDS = {b"avif", b"avis"}
 _HEIF_BRANDS = {b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"mif1", b"mif3", b"msf1"}
 """Brands of the file type box (ISO/IEC 23008-12, AV1 Image File Format)."""
+
+Allow = Callable[[int], None]
+"""Is told how many usual pixels a picture has, see `weight_of`, before memory is reserved."""
 
 DAMAGE = (
     OSError,
@@ -145,14 +149,29 @@ def open_file(source: str) -> Iterator[IO[bytes]]:
         yield file
 
 
-def open_image(file: IO[bytes], source: str, max_pixels: int) -> ImageFile.ImageFile:
-    """Read the header and check the size; to be called within `photo_errors`."""
+def open_image(
+    file: IO[bytes], source: str, max_pixels: int, allow: Allow | None = None
+) -> ImageFile.ImageFile:
+    """Read the header and check the size; to be called within `photo_errors`.
+
+    Args:
+        file: the file.
+        source: for messages.
+        max_pixels: pixels that are refused when exceeded.
+        allow: is told how many pixels there are, before memory is reserved for them.
+    """
     start = file.read(_SIGNATURE_BYTES)
     file.seek(0)
     if re.match(_WEBP, start):  # its reader reserves memory for the pixels at once
-        _check_size(_webp_size(start), source, max_pixels)
+        size = _webp_size(start)
+        _check_size(size, source, max_pixels)
+        if allow:
+            allow(math.prod(size))
     image = _reader_for(start, file, source)
-    _check_size(image.size, source, max_pixels, weight_of(image))
+    weight = weight_of(image)
+    _check_size(image.size, source, max_pixels, weight)
+    if allow:
+        allow(math.prod(image.size) * weight)
     return image
 
 

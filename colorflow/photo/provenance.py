@@ -11,13 +11,21 @@ import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 from PIL import Image
 
 from colorflow.errors import PhotoError
 from colorflow.files import STATEMENT, FileKind
 from colorflow.photo.exif import texts_of
-from colorflow.photo.formats import DEFAULT_MAX_PIXELS, open_file, open_image, photo_errors
+from colorflow.photo.formats import (
+    DEFAULT_MAX_PIXELS,
+    Allow,
+    open_file,
+    open_image,
+    photo_errors,
+)
+from colorflow.photo.isolated import IS_POSSIBLE, read_texts_in_child
 from colorflow.photo.metadata import raw_exif, texts_in
 
 LETTERS = "abcdefghijklmnop"
@@ -170,20 +178,25 @@ class Statements:
         return "\n".join(one.statement for one in (self.colors, self.detail) if one)
 
 
-def read_statements(path: str | os.PathLike[str]) -> Statements:
+def read_statements(path: str | os.PathLike[str], *, isolated: bool = False) -> Statements:
     """Read what a picture file says of how colorflow made it.
+
+    Args:
+        path: a picture file.
+        isolated: as of `decode.read_photo`.
 
     Raises:
         PhotoError: the file cannot be read.
     """
-    return _statements_in(_texts_of(path))
+    return _statements_in(_texts_of(path, isolated=isolated))
 
 
-def read_provenance(path: str | os.PathLike[str]) -> Provenance | None:
+def read_provenance(path: str | os.PathLike[str], *, isolated: bool = False) -> Provenance | None:
     """Read what the colors of a file were generated from.
 
     Args:
         path: a picture file.
+        isolated: as of `decode.read_photo`.
 
     Returns:
         None where the file does not state it.
@@ -191,7 +204,7 @@ def read_provenance(path: str | os.PathLike[str]) -> Provenance | None:
     Raises:
         PhotoError: the file cannot be read.
     """
-    return read_statements(path).colors
+    return read_statements(path, isolated=isolated).colors
 
 
 def _statements_in(texts: list[str]) -> Statements:
@@ -235,12 +248,14 @@ def enlargement_in(text: str) -> Enlargement | None:
 def is_own_picture(path: str | os.PathLike[str], kind: FileKind) -> bool:
     """Whether a file states that it is of a kind, or that colorflow made it from nothing.
 
+    The file is always read in a process of its own, see `isolated`.
+
     Args:
         path: the file.
         kind: `COLORING` or `ENLARGED`: a coloring may be enlarged, and an enlarged photo colored.
     """
     try:
-        texts = _texts_of(path)
+        texts = _texts_of(path, isolated=True)
     except PhotoError:
         return False
     return _is_stated(kind, texts) or any(STATEMENT in text for text in texts)
@@ -253,7 +268,7 @@ def _is_stated(kind: FileKind, texts: list[str]) -> bool:
 
 def _states(path: Path, kind: FileKind) -> bool:
     try:
-        return _is_stated(kind, _texts_of(path))
+        return _is_stated(kind, _texts_of(path, isolated=True))
     except PhotoError:
         return False
 
@@ -262,15 +277,23 @@ COLORING: FileKind = FileKind("coloring", lambda path: _states(path, COLORING))
 ENLARGED: FileKind = FileKind("enlarged photo", lambda path: _states(path, ENLARGED))
 
 
-def _texts_of(path: str | os.PathLike[str]) -> list[str]:
+def _texts_of(path: str | os.PathLike[str], *, isolated: bool) -> list[str]:
     """The texts of a file that may contain the statement, the likeliest first.
 
     Raises:
         PhotoError: the file cannot be read.
     """
     source = os.fspath(path)
-    with open_file(source) as file, photo_errors(source):
-        return _texts(open_image(file, source, DEFAULT_MAX_PIXELS))
+    with open_file(source) as file:
+        if isolated and IS_POSSIBLE:
+            return read_texts_in_child(file, source, DEFAULT_MAX_PIXELS)
+        return texts_in_open(file, source)
+
+
+def texts_in_open(file: IO[bytes], source: str, allow: Allow | None = None) -> list[str]:
+    """The texts of an open file; see `decode.read_open` for the arguments."""
+    with photo_errors(source):
+        return _texts(open_image(file, source, DEFAULT_MAX_PIXELS, allow))
 
 
 def _texts(image: Image.Image) -> list[str]:

@@ -158,7 +158,7 @@ def _select(
 def _add(photos: dict[str, Path], path: Path, name: str, methods: Methods) -> Excluded | None:
     """Add a photo of which both methods have a picture, or explain why not."""
     try:
-        photo = read_photo(path)
+        photo = read_photo(path, isolated=True)
     except PhotoError as error:
         return Excluded(name, "unreadable", error.reason)
     digest = digest_of(photo.pixels)
@@ -173,7 +173,7 @@ def _add(photos: dict[str, Path], path: Path, name: str, methods: Methods) -> Ex
 
 def _write_pair(path: Path, file: Path, pair: KeyPair, methods: Methods) -> None:
     """Color one photo by both methods and write the two pictures side by side."""
-    photo = read_photo(file)
+    photo = read_photo(file, isolated=True)
     size = size_within(photo.height, photo.width, HEIGHT, WIDTH)
     first, second = (
         resized(method.picture(photo, pair.photo, pair.seed), *size) for method in methods

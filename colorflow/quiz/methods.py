@@ -164,7 +164,7 @@ def _finished(folder: str) -> Method:
     def picture(photo: Photo, name: str, _: int) -> Pixels:
         path = file_of(name)
         assert path is not None  # photos without one are refused
-        found = read_photo(path)
+        found = read_photo(path, isolated=True)
         stretch = (found.width * photo.height) / (found.height * photo.width)
         if not 1 / _MAX_STRETCH < stretch < _MAX_STRETCH:
             raise EvaluationError(

@@ -58,7 +58,7 @@ class QuizPhoto:
         Raises:
             PhotoError: the file can no longer be read.
         """
-        pixels = read_photo(self.path).pixels
+        pixels = read_photo(self.path, isolated=True).pixels
         height, width = pixels.shape[:2]
         size = size_within(height, width, LARGEST_SIDE, LARGEST_SIDE)
         return photo_from_image(pixels if size == (height, width) else resized(pixels, *size))
@@ -116,7 +116,7 @@ class PhotoPool:
 
     def _photo_in(self, path: Path) -> QuizPhoto | None:
         try:
-            photo = read_photo(path, max_pixels=self._max_pixels)
+            photo = read_photo(path, max_pixels=self._max_pixels, isolated=True)
         except (PhotoError, MemoryError):
             return None
         if photo.kind is not Kind.COLORED:

@@ -224,8 +224,9 @@ class Api:
             if not isinstance(value, bool):
                 raise ColorflowError(f"{name}: expected true or false, got {_shown(value)}.")
         path = self._uploaded(upload)
-        with self._budget.reserve(count_pixels(path, max_pixels=self._budget.pixels)):
-            photo = read_photo(path, max_pixels=self._budget.pixels)
+        most = self._budget.pixels
+        with self._budget.reserve(count_pixels(path, max_pixels=most, isolated=True)):
+            photo = read_photo(path, max_pixels=most, isolated=True)
             points = () if hints is None else _points(hints, photo)
             made = self._colorizer.colorize(
                 photo, n, vividness, seed, samples=samples, force=True, hints=points

@@ -180,7 +180,7 @@ class FolderJob(Job):
     def _pixels_of(self, path: Location) -> int:
         assert isinstance(path, Path)
         try:
-            return count_pixels(path, max_pixels=self._settings.max_pixels)
+            return count_pixels(path, max_pixels=self._settings.max_pixels, isolated=True)
         except PhotoError:  # the batch will tell
             return 0
 

@@ -65,7 +65,7 @@ class UploadedPhoto:
             ColorflowError: the file cannot be read any more, or there is no room.
         """
         with self.budget.reserve(max(self.cost, scale**2 * self.width * self.height)):
-            yield read_photo(self.path, max_pixels=self.budget.pixels)
+            yield read_photo(self.path, max_pixels=self.budget.pixels, isolated=True)
 
     def write_coloring(self, ab: NDArray[np.float32], path: Path, provenance: Provenance) -> None:
         """Write a coloring in the photo's own size, with the photo's metadata.
@@ -95,9 +95,9 @@ def open_photo(upload: Path, parent: Path, budget: MemoryBudget) -> UploadedPhot
     Raises:
         ColorflowError: the upload cannot be read, a preview not written, or there is no room.
     """
-    cost = count_pixels(upload, max_pixels=budget.pixels)
+    cost = count_pixels(upload, max_pixels=budget.pixels, isolated=True)
     with budget.reserve(cost):
-        photo = read_photo(upload, max_pixels=budget.pixels)
+        photo = read_photo(upload, max_pixels=budget.pixels, isolated=True)
         folder = new_folder(parent, "photo-")
         small = reduced(photo)
         tiny = reduced(small, THUMBNAIL_SIDE)

@@ -19,7 +19,7 @@ import numpy as np
 from colorflow.color.full_resolution import LightnessRows, render
 from colorflow.errors import ColorflowError
 from colorflow.files import ENLARGE_WEIGHTS, default_weights
-from colorflow.photo import photo_from_image
+from colorflow.photo import photo_from_image, start_reader
 from colorflow.ui.limits import AT_ONCE, KEEP_SECONDS, DiskQuota, Limits, MemoryBudget
 from colorflow.ui.storage import page_folder, sweep
 
@@ -119,6 +119,7 @@ def _prepare(files: Path) -> None:
 
 def _warm_up(colorizer: Colorizer) -> None:
     """Color a tiny photo, so that no visitor waits for what is imported and tabulated first."""
+    start_reader()
     photo = photo_from_image(np.arange(256, dtype=np.uint8).reshape(16, 16))
     (made,) = colorizer.colorize(photo, 1, force=True)
     render(LightnessRows(photo.pixels), made.ab)

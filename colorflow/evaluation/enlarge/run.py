@@ -195,7 +195,7 @@ def table_of(
 
 
 def _square(file: Path) -> Lightness:
-    lightness = lightness_of(read_photo(file).pixels)
+    lightness = lightness_of(read_photo(file, isolated=True).pixels)
     if min(lightness.shape) < SIDE:
         raise PhotoError(file, f"is smaller than {SIDE} x {SIDE} pixels; left out")
     return square_of(lightness)

@@ -1,0 +1,182 @@
+"""What a reading process and the one that asks it agree on: limits of time, and the answer.
+
+The answer lies in memory that both share. That of a process that decodes hostile data is data
+itself: JSON of bounded size, and arrays behind it, whose types, shapes and places are checked
+before they are used. Nothing is unpickled.
+
+    8 bytes     length of the JSON
+    JSON        {"error": [class, reason]}, or {"pixels": number}, or {"texts": [...]}, or a photo
+    arrays      each at a multiple of 64 bytes; the JSON names type, shape and place
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import math
+import mmap
+import os
+import resource
+import struct
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from colorflow.photo.metadata import Metadata
+from colorflow.photo.photo import Photo
+
+FIXED_SECONDS = 10
+"""Of the processor, for whatever does not depend on the size of the picture."""
+MEGAPIXEL_SECONDS = 2.0
+"""Of the processor, for a million pixels."""
+PATIENCE = 4
+"""Seconds by the clock for a second of the processor, since the machine may be busy."""
+END = struct.Struct("<idQ")
+"""How a child ended: its exit status, seconds of the processor, most bytes of memory."""
+TOO_LITTLE_MEMORY = 2
+"""Exit code of a child whose memory did not suffice."""
+LARGEST_TEXT = 4 << 20
+"""Bytes of the JSON: the texts of a file, see `metadata`, escaped."""
+BYTES_A_PIXEL = 10
+"""Of the arrays at most: 8 and 16 bits of RGB, and alpha."""
+_LENGTH = struct.Struct("<Q")
+_ALIGNMENT = 64
+_LONGEST_REASON = 500
+_ARRAYS = {"pixels": np.uint8, "pixels16": np.uint16, "alpha": np.uint8, "exif": np.uint8}
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An answer whose JSON was read."""
+
+    content: dict[str, Any]
+    memory: mmap.mmap
+    start: int
+    """Of the arrays in the memory."""
+
+
+class NoAnswerError(Exception):
+    """The memory does not hold an answer."""
+
+
+def seconds_for(pixels: int) -> int:
+    """Seconds of the processor that a picture may take."""
+    return math.ceil(FIXED_SECONDS + MEGAPIXEL_SECONDS * pixels / 1e6)
+
+
+def end_of(status: int, usage: resource.struct_rusage) -> bytes:
+    """How a child ended, packed as `END`."""
+    return END.pack(status, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024)
+
+
+def write_answer(descriptor: int, content: Mapping[str, object]) -> None:
+    """Write an answer without arrays into an empty file."""
+    _write(descriptor, content, ())
+
+
+def write_photo(descriptor: int, photo: Photo) -> None:
+    """Write a photo into an empty file."""
+    metadata = photo.metadata
+    exif = None if metadata.exif is None else np.frombuffer(metadata.exif, np.uint8)
+    found = {
+        "pixels": photo.pixels,
+        "pixels16": photo.pixels16,
+        "alpha": photo.alpha,
+        "exif": exif,
+    }
+    arrays = {name: array for name, array in found.items() if array is not None}
+    places, end = {}, 0
+    for name, array in arrays.items():
+        places[name] = [list(array.shape), end]
+        end += _aligned(array.nbytes)
+    content = {
+        "arrays": places,
+        "format": metadata.format,
+        "dpi": metadata.dpi,
+        "text": dict(metadata.text),
+        "remarks": photo.remarks,
+    }
+    _write(descriptor, content, list(arrays.values()))
+
+
+def read_answer(descriptor: int) -> Answer:
+    """Read the JSON of an answer; from now on nobody can change the memory or its size.
+
+    Raises:
+        NoAnswerError: there is none.
+    """
+    try:
+        seals = fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_WRITE
+        fcntl.fcntl(descriptor, fcntl.F_ADD_SEALS, seals)
+        memory = mmap.mmap(descriptor, 0, access=mmap.ACCESS_COPY)
+        (length,) = _LENGTH.unpack_from(memory)
+        if length > LARGEST_TEXT:
+            raise NoAnswerError
+        content = json.loads(memory[_LENGTH.size : _LENGTH.size + length])
+        if not isinstance(content, dict):
+            raise NoAnswerError
+        return Answer(content, memory, _aligned(_LENGTH.size + length))
+    except (OSError, ValueError, RecursionError, struct.error) as error:
+        raise NoAnswerError from error
+
+
+def photo_of(answer: Answer, source: str) -> Photo:
+    """The photo in an answer; its arrays are the memory itself.
+
+    Raises:
+        NoAnswerError: it makes no sense.
+    """
+    content = answer.content
+    try:
+        arrays = {
+            name: _array(answer.memory, _ARRAYS[name], shape, answer.start + place)
+            for name, (shape, place) in content["arrays"].items()
+        }
+        exif, dpi = arrays.pop("exif", None), content["dpi"]
+        text = {str(keyword): str(value) for keyword, value in content["text"].items()}
+        metadata = Metadata(
+            format=None if content["format"] is None else str(content["format"]),
+            exif=None if exif is None else exif.tobytes(),
+            dpi=None if dpi is None else (float(dpi[0]), float(dpi[1])),
+            text=text,
+        )
+        remarks = tuple(in_one_line(one) for one in content["remarks"])
+        return Photo(**arrays, metadata=metadata, source=source, remarks=remarks)
+    except (LookupError, TypeError, ValueError, AttributeError, OverflowError) as error:
+        raise NoAnswerError from error
+
+
+def in_one_line(text: object) -> str:
+    """A sentence of the other side, without line breaks and control characters."""
+    words = " ".join(str(text).split())[:_LONGEST_REASON]
+    return "".join(one for one in words if one.isprintable())
+
+
+def _write(descriptor: int, content: Mapping[str, object], arrays: Sequence[np.ndarray]) -> None:
+    text = json.dumps(content).encode()
+    if len(text) > LARGEST_TEXT:
+        raise OSError("its texts are too long")
+    start = _aligned(_LENGTH.size + len(text))
+    _write_all(descriptor, (_LENGTH.pack(len(text)) + text).ljust(start, b"\0"))
+    for array in arrays:
+        data = memoryview(np.ascontiguousarray(array)).cast("B")
+        _write_all(descriptor, data)
+        _write_all(descriptor, bytes(_aligned(array.nbytes) - array.nbytes))
+
+
+def _write_all(descriptor: int, data: bytes | memoryview) -> None:
+    unsent = memoryview(data)
+    while unsent:
+        unsent = unsent[os.write(descriptor, unsent) :]
+
+
+def _array(memory: mmap.mmap, dtype: type, shape: Sequence[int], start: int) -> np.ndarray:
+    if not all(type(number) is int and number >= 0 for number in (start, *shape)):
+        raise NoAnswerError
+    return np.frombuffer(memory, dtype, math.prod(shape), start).reshape(shape)
+
+
+def _aligned(size: int) -> int:
+    return -(-size // _ALIGNMENT) * _ALIGNMENT

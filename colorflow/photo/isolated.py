@@ -1,0 +1,240 @@
+"""Reads files from outside in a process of their own, with limits of memory and time.
+
+Decoders of pictures have faults, and there are files that make them crash, hang, or take all
+memory. Here such a file costs the process that reads it, and becomes a PhotoError. See `reader` for
+that process. It is no prison: who gains control of a decoder has the rights of this user.
+
+It works on Linux. Elsewhere files are read in this process, without limits.
+"""
+
+from __future__ import annotations
+
+import atexit
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from contextlib import suppress
+from typing import IO, Literal
+
+from colorflow.errors import PhotoTooLargeError, UnreadablePhotoError
+from colorflow.photo.answer import (
+    END,
+    PATIENCE,
+    TOO_LITTLE_MEMORY,
+    Answer,
+    NoAnswerError,
+    in_one_line,
+    photo_of,
+    read_answer,
+    seconds_for,
+)
+from colorflow.photo.photo import Photo
+
+IS_POSSIBLE = sys.platform == "linux"
+"""Whether this system has what it takes: fork, limits, and memory that is a file."""
+
+_TRIES = 2
+"""How many servers may end over one file."""
+_MARGIN = 10
+"""Seconds that the server may take for itself."""
+_OWN_SETTINGS = {
+    "MALLOC_ARENA_MAX": "1",  # each arena reserves 64 MB of the limited address space
+    "OMP_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+}
+_BROKE = "the reader of this kind of file broke on it; save it as JPEG, PNG or TIFF"
+
+
+def read_photo_in_child(file: IO[bytes], source: str, max_pixels: int) -> Photo:
+    """As `decode.read_open`, in a child."""
+    answer = _ask("photo", file, source, max_pixels)
+    try:
+        return photo_of(answer, source)
+    except NoAnswerError as error:
+        raise UnreadablePhotoError(source, _BROKE) from error
+
+
+def count_pixels_in_child(file: IO[bytes], source: str, max_pixels: int) -> int:
+    """As `decode.pixels_in`, in a child."""
+    pixels = _ask("pixels", file, source, max_pixels).content.get("pixels")
+    if type(pixels) is not int or not 0 < pixels <= max_pixels:
+        raise UnreadablePhotoError(source, _BROKE)
+    return pixels
+
+
+def read_texts_in_child(file: IO[bytes], source: str, max_pixels: int) -> list[str]:
+    """As `provenance.texts_in_open`, in a child."""
+    texts = _ask("texts", file, source, max_pixels).content.get("texts")
+    if not isinstance(texts, list):
+        raise UnreadablePhotoError(source, _BROKE)
+    return [str(text) for text in texts]
+
+
+def start_reader() -> None:
+    """Start the server, so that the first photo need not wait for it."""
+    if IS_POSSIBLE:
+        with suppress(OSError):
+            _connected()
+
+
+def _ask(
+    what: Literal["photo", "pixels", "texts"], file: IO[bytes], source: str, max_pixels: int
+) -> Answer:
+    """Have a file read.
+
+    Raises:
+        PhotoError: it cannot be read, or the limits do not suffice.
+    """
+    request = json.dumps({"what": what, "max_pixels": max_pixels}).encode()
+    try:
+        end, descriptor = _sent(request, file, PATIENCE * seconds_for(max_pixels) + _MARGIN)
+    except TimeoutError as error:
+        raise UnreadablePhotoError(source, "reading it took too long") from error
+    except OSError as error:
+        reason = f"it could not be read, since the process that reads photos failed ({error})"
+        raise UnreadablePhotoError(source, reason) from error
+    try:
+        _check(*END.unpack(end), source)
+        answer = read_answer(descriptor)
+    except NoAnswerError as error:
+        raise UnreadablePhotoError(source, _BROKE) from error
+    finally:
+        os.close(descriptor)
+    match answer.content.get("error"):
+        case None:
+            return answer
+        case ["PhotoTooLargeError", reason]:
+            raise PhotoTooLargeError(source, in_one_line(reason))
+        case [_, reason]:
+            raise UnreadablePhotoError(source, in_one_line(reason))
+    raise UnreadablePhotoError(source, _BROKE)
+
+
+def _check(status: int, processor: float, _: int, source: str) -> None:
+    """Raise a PhotoError if a child did not come to its end."""
+    code = os.waitstatus_to_exitcode(status)
+    if code == TOO_LITTLE_MEMORY:
+        reason = "reading it needs more memory than a picture of its size; save it as JPEG or PNG"
+        raise PhotoTooLargeError(source, reason)
+    if code == -signal.SIGXCPU:
+        reason = f"reading it takes more than {processor:.0f} s; save it as JPEG or PNG"
+        raise PhotoTooLargeError(source, reason)
+    if code == -signal.SIGALRM:
+        reason = "reading it takes too long on a machine that is as busy; try again later"
+        raise PhotoTooLargeError(source, reason)
+    if code == -signal.SIGKILL:
+        raise PhotoTooLargeError(source, "the process that read it was killed, perhaps for memory")
+    if code:
+        raise UnreadablePhotoError(source, _BROKE)
+
+
+def _sent(request: bytes, file: IO[bytes], wait: float) -> tuple[bytes, int]:
+    """How the child ended, packed as `END`, and the descriptor of the memory with its answer.
+
+    Raises:
+        TimeoutError: there was no answer in time.
+        OSError: the server ended, and another one, too.
+    """
+    for _ in range(_TRIES):
+        connection = _connected()
+        answer = os.memfd_create("answer", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
+        try:
+            end = connection.ask(request, (file.fileno(), answer), wait)
+            if len(end) == END.size:
+                kept, answer = answer, -1
+                return end, kept
+        finally:
+            if answer >= 0:
+                os.close(answer)
+        _forget(connection)
+    raise ConnectionResetError("it ended twice")
+
+
+class _Connection:
+    """A server, and the socket that leads to it."""
+
+    def __init__(self) -> None:
+        self._socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        code = f"from colorflow.photo.reader import serve; serve({theirs.fileno()})"
+        with theirs:
+            self._process = subprocess.Popen(
+                [sys.executable, "-P", "-c", code],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                pass_fds=[theirs.fileno()],
+                start_new_session=True,  # Ctrl-C in the terminal reaches the parent alone
+                env=os.environ | _OWN_SETTINGS | {"PYTHONPATH": os.pathsep.join(sys.path)},
+            )
+
+    def ask(self, request: bytes, descriptors: tuple[int, ...], wait: float) -> bytes:
+        """Send a request, and wait for how its child ended; empty if the server ended.
+
+        Leaving it, by a timeout or another exception, has the child killed.
+        """
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        with ours:
+            ours.settimeout(wait)
+            with theirs:
+                try:
+                    socket.send_fds(self._socket, [request], [*descriptors, theirs.fileno()])
+                except (BrokenPipeError, ConnectionResetError):
+                    return b""
+            try:
+                return ours.recv(END.size)
+            except ConnectionResetError:
+                return b""
+
+    def end(self) -> None:
+        """End the server, and its children with it."""
+        self._socket.close()
+        self._process.kill()
+        self._process.wait()
+
+    def leave(self) -> None:
+        """Forget a server that is the parent's, in a process that was forked from the parent."""
+        self._socket.close()
+        self._process.returncode = 0
+
+
+_lock = threading.Lock()
+_connection: _Connection | None = None
+
+
+def _connected() -> _Connection:
+    """The server of this process, started when it is first needed."""
+    global _connection
+    with _lock:
+        if _connection is None:
+            _connection = _Connection()
+        return _connection
+
+
+def _forget(connection: _Connection) -> None:
+    """End a server that does not answer."""
+    global _connection
+    with _lock:
+        if _connection is connection:
+            _connection = None
+            connection.end()
+
+
+def _leave_after_fork() -> None:
+    global _lock, _connection
+    _lock = threading.Lock()
+    if _connection is not None:
+        _connection.leave()
+        _connection = None
+
+
+def _end_at_exit() -> None:
+    if _connection is not None:
+        _forget(_connection)
+
+
+if IS_POSSIBLE:
+    os.register_at_fork(after_in_child=_leave_after_fork)
+    atexit.register(_end_at_exit)
