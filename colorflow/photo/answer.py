@@ -27,7 +27,7 @@ import numpy as np
 from colorflow.photo.metadata import Metadata
 from colorflow.photo.photo import Photo
 
-FIXED_SECONDS = 10
+FIXED_SECONDS = 5
 """Of the processor, for whatever does not depend on the size of the picture."""
 MEGAPIXEL_SECONDS = 2.0
 """Of the processor, for a million pixels."""
@@ -131,7 +131,7 @@ def photo_of(answer: Answer, source: str) -> Photo:
     content = answer.content
     try:
         arrays = {
-            name: _array(answer.memory, _ARRAYS[name], shape, answer.start + place)
+            name: _array(answer, _ARRAYS[name], shape, place)
             for name, (shape, place) in content["arrays"].items()
         }
         exif, dpi = arrays.pop("exif", None), content["dpi"]
@@ -172,10 +172,11 @@ def _write_all(descriptor: int, data: bytes | memoryview) -> None:
         unsent = unsent[os.write(descriptor, unsent) :]
 
 
-def _array(memory: mmap.mmap, dtype: type, shape: Sequence[int], start: int) -> np.ndarray:
-    if not all(type(number) is int and number >= 0 for number in (start, *shape)):
+def _array(answer: Answer, dtype: type, shape: Sequence[int], place: int) -> np.ndarray:
+    if not all(type(number) is int and number >= 0 for number in (place, *shape)):
         raise NoAnswerError
-    return np.frombuffer(memory, dtype, math.prod(shape), start).reshape(shape)
+    start = answer.start + place
+    return np.frombuffer(answer.memory, dtype, math.prod(shape), start).reshape(shape)
 
 
 def _aligned(size: int) -> int:

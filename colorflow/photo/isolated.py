@@ -46,6 +46,7 @@ _OWN_SETTINGS = {
     "OMP_NUM_THREADS": "1",
     "OPENBLAS_NUM_THREADS": "1",
 }
+_SERVER = "from sys import argv; from colorflow.photo.reader import serve; serve(int(argv[1]))"
 _BROKE = "the reader of this kind of file broke on it; save it as JPEG, PNG or TIFF"
 
 
@@ -159,10 +160,9 @@ class _Connection:
 
     def __init__(self) -> None:
         self._socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        code = f"from colorflow.photo.reader import serve; serve({theirs.fileno()})"
         with theirs:
             self._process = subprocess.Popen(
-                [sys.executable, "-P", "-c", code],
+                [sys.executable, "-P", "-c", _SERVER, str(theirs.fileno())],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 pass_fds=[theirs.fileno()],

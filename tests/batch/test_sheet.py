@@ -255,9 +255,9 @@ def test_a_picture_and_a_page_are_made_at_once(
     outcomes = colored([save_photo(tmp_path / f"{number}.png", number) for number in range(4)])
     read = []
 
-    def counted(path: Path, *, max_pixels: int) -> Photo:
+    def counted(path: Path, *, max_pixels: int, isolated: bool) -> Photo:
         read.append((path.name, max_pixels))
-        return read_photo(path, max_pixels=max_pixels)
+        return read_photo(path, max_pixels=max_pixels, isolated=isolated)
 
     monkeypatch.setattr(sheet, "MOST_HEIGHT", 800)
     assert write_sheet(tmp_path / "alone.png", outcomes) == 2

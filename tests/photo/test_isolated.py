@@ -1,0 +1,389 @@
+"""Files are read in a child with limits: its answers, and what becomes of it and its parents."""
+
+from __future__ import annotations
+
+import ast
+import os
+import random
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import imagecodecs
+import numpy as np
+import psutil
+import pytest
+from PIL import Image
+
+from benchmarks.damaged_files import corpus, damaged
+from benchmarks.hostile_kinds import (
+    exif_of_shared_values,
+    heic_of_other_depth,
+    jpeg_of_many_scans,
+    tiff_of_large_png,
+    tiff_of_other_size,
+)
+from colorflow.errors import PhotoError, PhotoTooLargeError, UnreadablePhotoError
+from colorflow.photo import (
+    Photo,
+    Provenance,
+    count_pixels,
+    isolated,
+    photo_from_image,
+    read_photo,
+    read_provenance,
+    write_image,
+)
+from colorflow.photo.answer import NoAnswerError, photo_of, read_answer, write_answer, write_photo
+
+ROOT = Path(__file__).resolve().parents[2]
+pytestmark = pytest.mark.skipif(not isolated.IS_POSSIBLE, reason="there are no limits here")
+
+
+@pytest.fixture
+def photo(tmp_path: Path) -> Path:
+    path = tmp_path / "photo.png"
+    Image.effect_noise((64, 48), 90).save(path)
+    return path
+
+
+@pytest.fixture
+def changed_server(monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.MonkeyPatch]:
+    """Lets a test set another program for the server."""
+    isolated._end_at_exit()
+    yield monkeypatch
+    isolated._end_at_exit()
+
+
+def server() -> psutil.Process:
+    """The server of this process."""
+    isolated.start_reader()
+    assert isolated._connection is not None
+    return psutil.Process(isolated._connection._process.pid)
+
+
+def wait_until(condition: object, seconds: float = 20) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "it does not happen"
+        time.sleep(0.02)
+
+
+def test_a_child_answers_what_this_process_reads(tmp_path: Path) -> None:
+    for name, content in corpus().items():
+        path = tmp_path / "input"
+        path.write_bytes(content)
+        here, there = read_photo(path), read_photo(path, isolated=True)
+        for mine, theirs in (
+            (here.pixels, there.pixels),
+            (here.pixels16, there.pixels16),
+            (here.alpha, there.alpha),
+        ):
+            assert (mine is None) == (theirs is None), name
+            if mine is not None and theirs is not None:
+                np.testing.assert_array_equal(mine, theirs, strict=True, err_msg=name)
+                assert theirs.flags.c_contiguous
+                assert theirs.flags.writeable
+                assert theirs.flags.aligned
+        assert here.metadata == there.metadata, name
+        assert (here.source, here.remarks) == (there.source, there.remarks), name
+        assert count_pixels(path) == count_pixels(path, isolated=True), name
+
+
+def test_what_a_picture_says_of_itself_is_read_there(tmp_path: Path) -> None:
+    stated = Provenance(seed=7, temperature=0.5, model="0123456789abcdef")
+    picture = photo_from_image(np.zeros((8, 8), np.uint8))
+    write_image(tmp_path / "a.png", picture.pixels, picture, provenance=stated)
+    assert read_provenance(tmp_path / "a.png", isolated=True) == stated
+
+
+@pytest.mark.parametrize("content", [b"", b"text", corpus()["PNG"][:60], corpus()["TIFF"][:99]])
+def test_refusals_are_the_same(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "input"
+    path.write_bytes(content)
+    refusals = []
+    for elsewhere in (False, True):
+        with pytest.raises(UnreadablePhotoError) as refused:
+            read_photo(path, isolated=elsewhere)
+        refusals.append(str(refused.value))
+    assert refusals[0] == refusals[1]
+
+
+def test_the_limit_of_pixels_is_the_same(photo: Path) -> None:
+    for read in (read_photo, count_pixels):
+        with pytest.raises(PhotoTooLargeError, match="64 x 48"):
+            read(photo, max_pixels=64 * 48 - 1, isolated=True)
+
+
+def test_a_file_that_crashes_its_reader_is_refused(tmp_path: Path, photo: Path) -> None:
+    path = tmp_path / "crash.heic"
+    path.write_bytes(heic_of_other_depth())
+    with pytest.raises(UnreadablePhotoError, match=r"crash\.heic: the reader of this kind"):
+        read_photo(path, isolated=True)
+    assert read_photo(photo, isolated=True).width == 64
+
+
+@pytest.mark.parametrize("make", [exif_of_shared_values, tiff_of_large_png])
+def test_a_file_that_takes_too_much_memory_is_refused(tmp_path: Path, make: object) -> None:
+    path = tmp_path / "large"
+    path.write_bytes(make())
+    with pytest.raises(PhotoTooLargeError, match="more memory than a picture of its size"):
+        read_photo(path, isolated=True)
+
+
+def _with_seconds(seconds: int, patience: int) -> str:
+    return (
+        "from colorflow.photo import answer\n"
+        f"answer.FIXED_SECONDS, answer.MEGAPIXEL_SECONDS = {seconds}, 0\n"
+        f"answer.PATIENCE = {patience}\n{isolated._SERVER}"
+    )
+
+
+def test_a_file_that_takes_too_long_is_refused(
+    tmp_path: Path, changed_server: pytest.MonkeyPatch
+) -> None:
+    changed_server.setattr(isolated, "_SERVER", _with_seconds(1, 100))
+    path = tmp_path / "scans.jpg"
+    path.write_bytes(jpeg_of_many_scans(1500, 4000))
+    with pytest.raises(PhotoTooLargeError, match="takes more than 1 s"):
+        read_photo(path, isolated=True)
+
+
+def test_a_child_that_waits_is_ended_by_the_clock(
+    photo: Path, changed_server: pytest.MonkeyPatch
+) -> None:
+    waiting = (
+        "import time\nfrom colorflow.photo import reader\n"
+        "def wait(*_): time.sleep(60)\nreader.read_open = wait\n"
+    )
+    changed_server.setattr(isolated, "_SERVER", waiting + _with_seconds(1, 1))
+    with pytest.raises(PhotoTooLargeError, match="too long on a machine that is as busy"):
+        read_photo(photo, isolated=True)
+
+
+def test_a_child_is_killed_when_nobody_waits_for_it(
+    photo: Path, changed_server: pytest.MonkeyPatch
+) -> None:
+    endless = (
+        "import signal, time\nfrom colorflow.photo import reader\n"
+        "def wait(*_):\n"
+        "    signal.setitimer(signal.ITIMER_REAL, 0)\n"
+        "    time.sleep(60)\n"
+        "reader.read_open = wait\n"
+    )
+    changed_server.setattr(isolated, "_SERVER", endless + isolated._SERVER)
+    changed_server.setattr(isolated, "seconds_for", lambda pixels: 0)
+    changed_server.setattr(isolated, "_MARGIN", 2)
+    with pytest.raises(UnreadablePhotoError, match="took too long"):
+        read_photo(photo, isolated=True)
+    wait_until(lambda: len(server().children()) == 1)  # the one that waits for the next file
+
+
+def test_a_server_that_ends_is_started_again(photo: Path) -> None:
+    first = server()
+    read_photo(photo, isolated=True)
+    family = [first, *first.children()]
+    first.kill()
+    wait_until(lambda: not any(one.is_running() and one.status() != "zombie" for one in family))
+    assert read_photo(photo, isolated=True).width == 64
+    assert server().pid != first.pid
+
+
+def test_a_server_that_does_not_start_is_told(
+    photo: Path, changed_server: pytest.MonkeyPatch
+) -> None:
+    changed_server.setattr(isolated, "_SERVER", "raise SystemExit(3)")
+    with pytest.raises(UnreadablePhotoError, match=r"photo\.png: .*process that reads photos"):
+        read_photo(photo, isolated=True)
+
+
+def test_children_die_with_their_server_and_the_server_with_its_parent(photo: Path) -> None:
+    code = (
+        "from colorflow.photo import read_photo, isolated; import time\n"
+        f"read_photo({str(photo)!r}, isolated=True)\n"
+        "print(isolated._connection._process.pid, flush=True)\n"
+        "time.sleep(60)"
+    )
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, cwd=ROOT) as parent:
+        assert parent.stdout is not None
+        there = psutil.Process(int(parent.stdout.readline()))
+        wait_until(there.children)
+        family = [there, *there.children()]
+        parent.kill()
+    wait_until(lambda: not any(one.is_running() for one in family))
+
+
+def test_a_forked_process_has_a_server_of_its_own(photo: Path) -> None:
+    mine = server().pid
+    read_photo(photo, isolated=True)
+    child = os.fork()
+    if child == 0:
+        code = 1
+        try:
+            is_read = read_photo(photo, isolated=True).width == 64
+            code = 0 if is_read and server().pid != mine else 2
+            isolated._end_at_exit()
+        finally:
+            os._exit(code)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    assert server().pid == mine
+    assert read_photo(photo, isolated=True).width == 64
+
+
+def test_threads_read_at_the_same_time_and_get_their_own_photos(tmp_path: Path) -> None:
+    paths = [tmp_path / f"{value}.png" for value in range(24)]
+    for value, path in enumerate(paths):
+        Image.new("L", (40 + value, 30), value).save(path)
+    with ThreadPoolExecutor(8) as pool:
+        photos = list(pool.map(lambda path: read_photo(path, isolated=True), paths))
+    for value, one in enumerate(photos):
+        assert one.pixels.shape == (30, 40 + value)
+        assert (one.pixels == value).all()
+
+
+def test_nothing_is_left_open(photo: Path) -> None:
+    def open_files() -> tuple[int, int]:
+        return psutil.Process().num_fds(), server().num_fds()
+
+    read_photo(photo, isolated=True)
+    wait_until(lambda: len(server().children()) == 1)
+    before = open_files()
+    for _ in range(10):
+        read_photo(photo, isolated=True)
+    wait_until(lambda: len(server().children()) == 1)
+    wait_until(lambda: open_files() == before)
+
+
+def test_children_print_nothing(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "damaged.tif"
+    sound = tiff_of_other_size(34934, imagecodecs.jpegxr_encode, side=64)
+    path.write_bytes(damaged(sound, [sound], random.Random(14)))
+    with pytest.raises(PhotoError):
+        read_photo(path)
+    assert "WMPTag" in capfd.readouterr().err, "jxrlib prints nothing about this file any more"
+    with pytest.raises(PhotoError):
+        read_photo(path, isolated=True)
+    assert capfd.readouterr() == ("", "")
+
+
+def _memory(content: bytes = b"") -> int:
+    descriptor = os.memfd_create("answer", os.MFD_ALLOW_SEALING)
+    os.write(descriptor, content)
+    return descriptor
+
+
+def test_answers_of_nonsense_are_no_answers() -> None:
+    picture = Photo(pixels=np.arange(12, dtype=np.uint8).reshape(3, 4), remarks=("cut\n\x1b[31m",))
+    whole = _memory()
+    write_photo(whole, picture)
+    found = photo_of(read_answer(whole), "a")
+    np.testing.assert_array_equal(found.pixels, picture.pixels)
+    assert found.remarks == ("cut [31m",)
+    data = os.pread(whole, 10_000, 0)
+    os.close(whole)
+    for size in range(len(data) - 60):
+        descriptor = _memory(data[:size])
+        with pytest.raises(NoAnswerError):
+            photo_of(read_answer(descriptor), "a")
+        os.close(descriptor)
+
+
+@pytest.mark.parametrize(
+    "places",
+    [
+        {"pixels": [[3, 4], 1 << 40]}, {"pixels": [[3, -4], 0]}, {"pixels": [[3.0, 4], 0]},
+        {"pixels": [[1 << 62, 8], 0]}, {"pixels": [[True, 4], 0]}, {"pixels": [3, 0]},
+        {"photo": [[3, 4], 0]}, {"pixels": [[3, 4], -64]}, {}, {"pixels": None}, [], "pixels",
+    ],
+)  # fmt: skip
+def test_places_outside_the_memory_are_no_answers(places: object) -> None:
+    descriptor = _memory()
+    content = {"format": None, "dpi": None, "text": {}, "remarks": [], "arrays": places}
+    write_answer(descriptor, content)
+    os.write(descriptor, bytes(256))
+    with pytest.raises(NoAnswerError):
+        photo_of(read_answer(descriptor), "a")
+    os.close(descriptor)
+
+
+def test_an_answer_cannot_change_any_more() -> None:
+    descriptor = _memory()
+    write_answer(descriptor, {"pixels": 7})
+    assert read_answer(descriptor).content == {"pixels": 7}
+    with pytest.raises(PermissionError):
+        os.ftruncate(descriptor, 0)
+    with pytest.raises(PermissionError):
+        os.pwrite(descriptor, b"x", 0)
+    os.close(descriptor)
+
+
+# Files that colorflow ships or has just written are read in the process itself.
+_OWN_FILES = {
+    "colorflow/ui/samples.py": 2,
+    "colorflow/ui/hinted_photo.py": 6,
+    "colorflow/ui/how.py": 2,
+}
+
+
+def test_everybody_else_reads_in_a_child() -> None:
+    trusting = {}
+    folders = ("batch", "cli", "evaluation", "quiz", "ui", "training", "enlarge")
+    paths = [path for name in folders for path in (ROOT / "colorflow" / name).rglob("*.py")]
+    for path in [*paths, *(ROOT / "data_prep").rglob("*.py")]:
+        calls = [
+            node
+            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+            if isinstance(node, ast.Call)
+            and isinstance(node.func, ast.Name)
+            and node.func.id in ("read_photo", "count_pixels", "read_statements", "read_provenance")
+            and not any(
+                one.arg == "isolated" and ast.unparse(one.value) == "True" for one in node.keywords
+            )
+        ]
+        if calls:
+            trusting[str(path.relative_to(ROOT))] = len(calls)
+    assert trusting == _OWN_FILES
+
+
+def test_the_library_reads_in_its_own_process_unless_asked(photo: Path) -> None:
+    isolated._end_at_exit()
+    read_photo(photo)
+    count_pixels(photo)
+    assert isolated._connection is None
+
+
+def test_an_interrupted_thread_leaves_the_server_usable(photo: Path) -> None:
+    """Ctrl-C in the middle of a read: the next one is answered with its own photo."""
+    done = threading.Event()
+
+    def interrupt() -> None:
+        time.sleep(0.02)
+        if not done.is_set():
+            os.kill(os.getpid(), signal.SIGUSR1)
+
+    class StoppedError(Exception):
+        pass
+
+    def raise_it(*_: object) -> None:
+        raise StoppedError
+
+    before = signal.signal(signal.SIGUSR1, raise_it)
+    try:
+        for _ in range(5):
+            done.clear()
+            thread = threading.Thread(target=interrupt)
+            thread.start()
+            try:
+                read_photo(photo, isolated=True)
+                done.set()
+            except StoppedError:
+                pass
+            thread.join()
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+    assert read_photo(photo, isolated=True).width == 64
