@@ -13,7 +13,7 @@ from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageFile, JpegImagePlugin, TiffImagePlugin
+from PIL import Image, ImageFile, Jpeg2KImagePlugin, JpegImagePlugin, TiffImagePlugin
 
 from colorflow.errors import UnreadablePhotoError
 from colorflow.files import digest_of_open
@@ -28,7 +28,8 @@ from colorflow.photo.formats import (
 )
 from colorflow.photo.isolated import IS_POSSIBLE, count_pixels_in_child, read_photo_in_child
 from colorflow.photo.jpeg import ends_early
-from colorflow.photo.metadata import metadata_of, orientation_of, raw_exif
+from colorflow.photo.jpeg2000 import lacks_tiles
+from colorflow.photo.metadata import metadata_of, orientation_of, profile_of, raw_exif
 from colorflow.photo.photo import Photo
 from colorflow.photo.pixels import TRANSPOSED, pixels_and_alpha, upright
 from colorflow.photo.sixteen_bits import Samples16, apply_profile, samples16_of, to_8_bits
@@ -129,7 +130,7 @@ def read_open(
     with photo_errors(source):
         image = open_image(file, source, max_pixels, allow)
         photo = _photo_of(image, source)
-        if isinstance(image, JpegImagePlugin.JpegImageFile) and ends_early(image, file):
+        if _is_cut(image, file):
             raise OSError("its data ends too early")
         if _holds_several(image):
             photo = replace(photo, remarks=(*photo.remarks, _FIRST_OF_SEVERAL))
@@ -258,11 +259,17 @@ def _converted(
     if alpha is not None:
         alpha = np.ascontiguousarray(upright(alpha, orientation))
     remarks = () if samples.remark is None else (samples.remark,)
-    icc = image.info.get("icc_profile")
-    if isinstance(icc, bytes) and icc:
+    if icc := profile_of(image):
         converted = apply_profile(values, icc)
         values = values if converted is None else converted  # None: the profile is no use
     return to_8_bits(values), values, alpha, remarks
+
+
+def _is_cut(image: ImageFile.ImageFile, file: IO[bytes]) -> bool:
+    """Whether data of a loaded image is missing, which its reader has not told."""
+    if isinstance(image, JpegImagePlugin.JpegImageFile):
+        return ends_early(image, file)
+    return isinstance(image, Jpeg2KImagePlugin.Jpeg2KImageFile) and lacks_tiles(file)
 
 
 def _holds_several(image: ImageFile.ImageFile) -> bool:

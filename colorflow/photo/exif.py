@@ -28,6 +28,10 @@ _STRIP_OFFSETS, _STRIP_LENGTHS = 0x0111, 0x0117
 _ASCII, _UNICODE, _UNDEFINED_CODE = b"ASCII\0\0\0", b"UNICODE\0", bytes(8)
 """Character codes that a user comment begins with."""
 _CODE_BYTES = 8
+_MOST_STRIPS = 64
+"""Strips of a thumbnail that are blanked."""
+LARGEST_BLOCK = (1 << 16) - 1
+"""Bytes of a block that is kept; JPEG's segments hold no more."""
 
 
 def orientation_in_exif(exif: bytes) -> int | None:
@@ -52,22 +56,22 @@ def upright_exif(exif: bytes, width: int, height: int) -> bytes | None:
         height: of the upright picture, in pixels.
 
     Returns:
-        The block with the leading ``Exif\\0\\0``, or None where it is garbage.
+        The block with the leading ``Exif\\0\\0``, or None where it is garbage or, without the
+        thumbnail, larger than `LARGEST_BLOCK`.
     """
     try:
         block = _block(exif)
         main = block.directory(block.first)
         block.put(main, {_ORIENTATION: 1, _IMAGE_WIDTH: width, _IMAGE_HEIGHT: height})
-        for entry in main.fields:
-            if entry.tag == _EXIF_IFD and (values := block.integers(entry)):
-                sizes = {_PIXEL_WIDTH: width, _PIXEL_HEIGHT: height}
-                block.put(block.directory(values[0]), {_COLOR_SPACE: _SRGB, **sizes})
+        if details := _details(block, main):
+            sizes = {_PIXEL_WIDTH: width, _PIXEL_HEIGHT: height}
+            block.put(details, {_COLOR_SPACE: _SRGB, **sizes})
         _drop_thumbnail(block, main)
         if block.directory(block.first).fields != main.fields:  # the thumbnail overlapped it
             return None
     except GarbageError:
         return None
-    return PREFIX + bytes(block.data)
+    return PREFIX + bytes(block.data) if len(block.data) <= LARGEST_BLOCK else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,9 +147,10 @@ def block_of(exif: bytes | None) -> tuple[Block, Directory]:
 
 
 def _block(exif: bytes) -> Block:
-    while exif.startswith(PREFIX):
-        exif = exif[len(PREFIX) :]
-    return Block(exif)
+    start = 0
+    while exif.startswith(PREFIX, start):
+        start += len(PREFIX)
+    return Block(exif[start:])
 
 
 def _details(block: Block, main: Directory) -> Directory | None:
@@ -160,12 +165,9 @@ def _drop_thumbnail(block: Block, main: Directory) -> None:
         return
     block.end_after(main)
     second = block.directory(main.following)
-    numbers = {entry.tag: block.integers(entry) for entry in second.fields}
-    for offsets, lengths in (
-        (_THUMBNAIL_OFFSET, _THUMBNAIL_LENGTH),
-        (_STRIP_OFFSETS, _STRIP_LENGTHS),
-    ):
-        for start, length in zip(numbers.get(offsets, ()), numbers.get(lengths, ()), strict=False):
+    for tags in ((_THUMBNAIL_OFFSET, _THUMBNAIL_LENGTH), (_STRIP_OFFSETS, _STRIP_LENGTHS)):
+        offsets, lengths = (block.integers(second.find(tag))[:_MOST_STRIPS] for tag in tags)
+        for start, length in zip(offsets, lengths, strict=False):
             block.blank(start, start + length)
     block.blank(second.start, second.end + 4)
 

@@ -9,13 +9,23 @@ Reference: TIFF 6.0 section 2; CIPA DC-008 (Exif 2.32).
 from __future__ import annotations
 
 import struct
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import IO
 
 _INTEGER_FORMATS = {3: "H", 4: "I"}  # field types SHORT and LONG
 _ENTRY_BYTES = 12
+_MOST_ENTRIES = 1000
+"""Of a directory; cameras write fewer than 100."""
 _ASCII, _SHORT, _LONG, _RATIONAL, _UNDEFINED = 2, 3, 4, 5, 7  # field types
+
+
+_BYTES = {
+    1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8,
+    17: 8, 18: 8,
+}  # fmt: skip
+"""Of a value, by field type."""
 
 
 class GarbageError(Exception):
@@ -47,6 +57,38 @@ class Directory:
         return next((entry for entry in self.fields if entry.tag == tag), None)
 
 
+def extent_of(
+    file: IO[bytes], start: int, order: str, *, is_big: bool, pointers: Collection[int] = ()
+) -> int:
+    """Count the bytes of all values of a directory; those that share bytes count repeatedly.
+
+    Args:
+        file: a TIFF file.
+        start: offset of the directory.
+        order: byte order, ``<`` or ``>``.
+        is_big: whether the file is BigTIFF.
+        pointers: tags of directories inside it, which count, too.
+
+    Raises:
+        GarbageError: a directory is cut off or has too many entries.
+    """
+    head, entry = (
+        struct.Struct(order + one) for one in (("Q", "HHQQ") if is_big else ("H", "HHII"))
+    )
+    try:
+        file.seek(start)
+        (count,) = head.unpack(file.read(head.size))
+        if count > _MOST_ENTRIES:
+            raise GarbageError
+        entries = list(entry.iter_unpack(file.read(count * entry.size)))
+    except (struct.error, OSError, OverflowError) as error:
+        raise GarbageError from error
+    total = sum(count * _BYTES.get(kind, 0) for _, kind, count, _ in entries)
+    for inner in (value for tag, _, _, value in entries if tag in pointers):
+        total += extent_of(file, inner, order, is_big=is_big)
+    return total
+
+
 Value = str | bytes | int | tuple[int, ...] | Fraction
 """What `Block.rewrite` stores: text as ASCII, bytes as UNDEFINED, an offset as LONG, integers as
 SHORT or LONG, a fraction as RATIONAL."""
@@ -73,6 +115,8 @@ class Block:
     def directory(self, start: int) -> Directory:
         """The directory at an offset."""
         (count,) = self._read("H", start)
+        if count > _MOST_ENTRIES:
+            raise GarbageError
         end = start + 2 + count * _ENTRY_BYTES
         fields = []
         for position in range(start + 2, end, _ENTRY_BYTES):

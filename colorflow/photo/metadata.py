@@ -63,6 +63,12 @@ EXIF_FAULTS = (
 )
 """What Pillow raises on damaged EXIF."""
 _LARGEST_DPI = 65535
+_LARGEST_TEXT, _LARGEST_TEXTS = 1 << 16, 1 << 18
+"""Characters of a text, and of all texts, that are kept."""
+_LARGEST_XMP = 1 << 20
+"""Bytes of a packet that are searched."""
+_LARGEST_PROFILE = 255 * 65519
+"""Bytes of a color profile: what the segments of a JPEG file hold (ICC.1:2022, annex B.4)."""
 _ORIENTATION_IN_XMP = re.compile(rb'tiff:Orientation(?:="|>)([0-9])')
 """As an attribute or as an element, like Pillow's own search."""
 _TURNED_BY_CONTAINER = ("HEIF", "AVIF")
@@ -141,11 +147,23 @@ def orientation_of(image: Image.Image, exif: bytes | None) -> int:
         said = image.info["orientation"]
     else:
         said = orientation_in_exif(exif) if exif else None
-    xmp = image.info.get("xmp")
-    if said is None and isinstance(xmp, bytes) and image.format not in _TURNED_BY_CONTAINER:
+    xmp = xmp_of(image)
+    if said is None and xmp and image.format not in _TURNED_BY_CONTAINER:
         found = _ORIENTATION_IN_XMP.search(xmp)
         said = int(found[1]) if found else None
     return said if isinstance(said, int) and 1 <= said <= 8 else 1
+
+
+def xmp_of(image: Image.Image) -> bytes:
+    """The XMP packet of an image, or what of it counts; empty if there is none."""
+    xmp = image.info.get("xmp")
+    return xmp[:_LARGEST_XMP] if isinstance(xmp, bytes) else b""
+
+
+def profile_of(image: Image.Image) -> bytes | None:
+    """The color profile of an image; None where there is none or it is too large to be one."""
+    icc = image.info.get("icc_profile")
+    return icc if isinstance(icc, bytes) and 0 < len(icc) <= _LARGEST_PROFILE else None
 
 
 def metadata_of(
@@ -171,20 +189,26 @@ def metadata_of(
 
 
 def texts_in(image: Image.Image) -> dict[str, str]:
-    """The texts of a PNG file by keyword, or the comment of a JPEG or GIF file."""
+    """The texts of a PNG file by keyword, or the comment of a JPEG or GIF file.
+
+    Texts of more than 64 kB are left out, and all that exceed 256 kB together.
+    """
     comment = image.info.get("comment")
     if image.format in ("JPEG", "GIF") and isinstance(comment, bytes) and comment.strip(b"\0 "):
+        comment = comment[:_LARGEST_TEXT]
         try:
             return {COMMENT: comment.decode("utf-8").strip("\0")}
         except UnicodeDecodeError:
             return {COMMENT: comment.decode("latin-1").strip("\0")}
     if image.format != "PNG":
         return {}
-    return {
-        str(keyword): str(value)
-        for keyword, value in image.info.items()
-        if isinstance(value, str) and not str(keyword).startswith(_TEXT_THAT_IS_DATA)
-    }
+    found, room = {}, _LARGEST_TEXTS
+    for keyword, value in image.info.items():
+        is_text = isinstance(value, str) and not str(keyword).startswith(_TEXT_THAT_IS_DATA)
+        if is_text and len(value) <= min(room, _LARGEST_TEXT):
+            found[str(keyword)] = str(value)
+            room -= len(value)
+    return found
 
 
 def with_statement(metadata: Metadata, statement: str) -> Metadata:

@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterator
 import numpy as np
 from PIL import Image, ImageChops, ImageCms, JpegImagePlugin
 
+from colorflow.photo.metadata import profile_of
+
 _COLOR_SPACES = {"RGB": "RGB", "CMYK": "CMYK"}
 """Color space in the profile's header (ICC.1 7.2.6), by Pillow's mode."""
 _PROFILE_FAULTS = (ImageCms.PyCMSError, OSError, ValueError, TypeError)
@@ -39,7 +41,7 @@ def pixels_and_alpha(image: Image.Image, orientation: int) -> tuple[np.ndarray, 
     is_gray = image.mode in _GRAY
     keeps_mode = image.mode in ("CMYK", "LAB") and not has_alpha
     mode = "L" if is_gray else image.mode if keeps_mode else "RGB"
-    to_srgb = _to_srgb(mode, image.info.get("icc_profile"))
+    to_srgb = _to_srgb(mode, profile_of(image))
     is_jpeg_ink = isinstance(image, JpegImagePlugin.JpegImageFile) and mode == "CMYK"
     pixels, as_stored = _canvas(image.size, orientation, () if is_gray else (3,))
     alpha, alpha_as_stored = _canvas(image.size, orientation) if has_alpha else (None, None)
@@ -100,11 +102,11 @@ def _as_ink(image: Image.Image, *, adobe: bool) -> Image.Image:
     return image if adobe else ImageChops.invert(image)
 
 
-def _to_srgb(mode: str, icc: object) -> Conversion:
+def _to_srgb(mode: str, icc: bytes | None) -> Conversion:
     """The conversion of images of mode L, RGB, CMYK or LAB to gray or sRGB."""
     if mode == "LAB":
         return _applying(_transform(ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB")), mode))
-    through = profile_conversion(mode, icc) if isinstance(icc, bytes) and icc else None
+    through = profile_conversion(mode, icc) if icc else None
     if through is not None:
         return through
     return (lambda image: image.convert("RGB")) if mode == "CMYK" else (lambda image: image)

@@ -26,7 +26,7 @@ from colorflow.photo.formats import (
     photo_errors,
 )
 from colorflow.photo.isolated import IS_POSSIBLE, read_texts_in_child
-from colorflow.photo.metadata import raw_exif, texts_in
+from colorflow.photo.metadata import raw_exif, texts_in, xmp_of
 
 LETTERS = "abcdefghijklmnop"
 """Letters of a photo's principal colorings."""
@@ -298,10 +298,8 @@ def texts_in_open(file: IO[bytes], source: str, allow: Allow | None = None) -> l
 
 def _texts(image: Image.Image) -> list[str]:
     exif = texts_of(raw_exif(image))
-    xmp = image.info.get("xmp")
-    texts = [exif.comment, exif.description, *texts_in(image).values()]
-    if isinstance(xmp, bytes):
-        texts.append(xmp.decode("utf-8", "replace"))
+    xmp = xmp_of(image).decode("utf-8", "replace")
+    texts = [exif.comment, exif.description, *texts_in(image).values(), xmp]
     return [text for text in texts if text]
 
 

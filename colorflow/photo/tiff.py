@@ -15,11 +15,12 @@ from typing import TYPE_CHECKING, Any
 import cv2
 import numpy as np
 from PIL import Image, ImageFile
-from PIL.ExifTags import Base
+from PIL.ExifTags import IFD, Base
 from PIL.TiffImagePlugin import IFDRational
 
 from colorflow.errors import UnreadablePhotoError
 from colorflow.photo import strips
+from colorflow.photo.ifd import GarbageError, extent_of
 from colorflow.photo.metadata import TIFF_DESCRIPTION, exif_of_description, tiff_description
 
 if TYPE_CHECKING:
@@ -44,6 +45,11 @@ _DEPTHS = {
 """Bits per unsigned sample that are read, by photometric interpretation."""
 _FLOAT_DEPTHS = (32, 64)
 _UNCOMPRESSED = 1
+_COMPRESSIONS = {
+    _UNCOMPRESSED, *strips.FAX, strips.OLD_JPEG, strips.JPEG, 5, 8, 32773, 32946, 33003, 33004,
+    33005, 34712, 34887, 34925, 34926, 34927, 34933, 50000, 50001, 50002, 52546,
+}  # fmt: skip
+"""Compressions whose decoders notice that data ends too early, or for which `strips` does."""
 _SEPARATE = 2
 """Planar configuration: one plane per sample, one behind the other."""
 _ASSOCIATED_ALPHA, _ALPHA = 1, 2
@@ -59,6 +65,8 @@ _FLOAT_PREDICTOR = 3
 _REDUCED = 1
 """Bit of NewSubfileType: a smaller version of another picture."""
 _XMP = 700
+_LARGEST_DIRECTORY = 16 << 20
+"""Bytes of all values: the places of a million strips, and more than anybody writes."""
 _SIMPLE = (*TIFF_DESCRIPTION, Base.Orientation)
 _RATIONALS = (Base.XResolution, Base.YResolution)
 _INCHES = {2: 1.0, 3: 2.54}
@@ -88,7 +96,7 @@ class TiffFile(ImageFile.ImageFile):
         self.info = {
             "exif": exif_of_description(tiff_description(exif)),
             "icc_profile": page.iccprofile,
-            "orientation": exif.get(Base.Orientation),
+            "orientation": page.tags.valueof(Base.Orientation),
             "xmp": page.tags.valueof(_XMP),
             "dpi": _dpi_of(exif),
         }
@@ -96,6 +104,8 @@ class TiffFile(ImageFile.ImageFile):
     def _directories(self) -> Image.Exif:
         """The tags of the page, and those of the directories inside it."""
         exif = Image.Exif()
+        if not self._is_bounded():
+            return exif
         if self._tiff.is_bigtiff and self._tiff.byteorder == ">":
             # Pillow takes its first directory for one of the usual TIFF, so tifffile reads it. What
             # is inside it is left out: times of exposure and the like.
@@ -107,6 +117,21 @@ class TiffFile(ImageFile.ImageFile):
             assert self.fp is not None
             exif.load_from_fp(self.fp, self.page.offset)
         return exif
+
+    def _is_bounded(self) -> bool:
+        """Whether Pillow may read the directories; it reads each value, also those it need not."""
+        assert self.fp is not None
+        try:
+            extent = extent_of(
+                self.fp,
+                self.page.offset,
+                self._tiff.byteorder,
+                is_big=self._tiff.is_bigtiff,
+                pointers=(IFD.Exif, IFD.GPSInfo),
+            )
+        except GarbageError:
+            return False
+        return extent <= _LARGEST_DIRECTORY
 
     @property
     def has_more_pages(self) -> bool:
@@ -262,8 +287,6 @@ def open_tiff(file: Any, source: str) -> TiffFile:
         KindNotReadError: its compression is not read.
         Exception: whatever tifffile and Pillow raise on damaged files.
     """
-    from tifffile import TIFF  # takes 0.1 s, which only TIFF files need
-
     image = TiffFile(file)
     page = image.page
     if page.subfiletype & _REDUCED:
@@ -284,7 +307,7 @@ def open_tiff(file: Any, source: str) -> TiffFile:
             f"TIFF of this kind ({page.samplesperpixel} x {image.bits} bits a pixel) is not read; "
             "save it as RGB or gray with 8 or 16 bits a channel",
         )
-    if page.compression != _UNCOMPRESSED and page.compression not in TIFF.DECOMPRESSORS:
+    if page.compression not in _COMPRESSIONS:
         raise strips.KindNotReadError(f"compression {page.compression:d}")
     return image
 

@@ -6,6 +6,7 @@ EXIF is read back by Pillow, whose parser shares nothing with ours.
 from __future__ import annotations
 
 import struct
+import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 
@@ -17,6 +18,11 @@ from hypothesis import strategies as st
 from PIL import Image, PngImagePlugin
 from PIL.ExifTags import IFD, Base
 
+from benchmarks.hostile_kinds import (
+    exif_of_many_directories,
+    exif_of_shared_values,
+    tiff_of_shared_values,
+)
 from colorflow.photo import Metadata, Photo, photo_from_image, read_photo, write_image
 from colorflow.photo.exif import orientation_in_exif, upright_exif
 
@@ -271,3 +277,29 @@ def test_photos_that_cannot_be_are_refused() -> None:
             Photo(pixels=bad)
     with pytest.raises(ValueError, match=r"alpha: expected uint8 of shape \(4, 5\)"):
         Photo(pixels=pixels, alpha=np.zeros((5, 4), np.uint8))
+
+
+@pytest.mark.parametrize(
+    "make", [exif_of_shared_values, exif_of_many_directories, tiff_of_shared_values]
+)
+def test_only_what_is_needed_of_a_block_is_read(tmp_path: Path, make: Callable[[], bytes]) -> None:
+    (tmp_path / "input").write_bytes(make())
+    read_photo(tmp_path / "input")  # imports
+    tracemalloc.start()
+    try:
+        assert read_photo(tmp_path / "input").width == 8
+        assert tracemalloc.get_traced_memory()[1] < 12e6
+    finally:
+        tracemalloc.stop()
+
+
+def test_texts_and_profiles_are_bounded(saved: Saved, picture: Image.Image) -> None:
+    text = PngImagePlugin.PngInfo()
+    text.add_text("kept", "x" * 65_536)
+    text.add_text("long", "x" * 65_537)
+    for number in range(9):
+        text.add_text(str(number), "y" * 30_000)
+    found = read_photo(saved(picture, "a.png", pnginfo=text)).metadata.text
+    assert "long" not in found
+    assert sum(map(len, found.values())) <= 1 << 18
+    assert {"kept", "0", "1"} <= set(found)
