@@ -53,12 +53,6 @@ def corpus(size: tuple[int, int] = (48, 32)) -> dict[str, bytes]:
         "TIFF JPEG": by_pillow(color, "TIFF", compression="jpeg"),
         "TIFF JPEG strips": by_pillow(color, "TIFF", compression="jpeg", tiffinfo={278: 16}),
         "TIFF old JPEG": _old_jpeg(by_pillow(color, "JPEG"), size),
-        "TIFF fax": by_pillow(color.convert("1"), "TIFF", compression="group4"),
-        "TIFF fax 3": by_pillow(color.convert("1"), "TIFF", compression="group3"),
-        "TIFF fax 3 mixed": by_pillow(
-            color.convert("1"), "TIFF", compression="group3", tiffinfo={292: 1, 278: 8}
-        ),
-        "TIFF fax RLE": by_pillow(color.convert("1"), "TIFF", compression="tiff_ccitt"),
         "TIFF CMYK": by_pillow(color.convert("CMYK"), "TIFF"),
         "TIFF 16 bit": by_tifffile(array16),
         "TIFF 16 bit deflate": by_tifffile(array16, compression="zlib", predictor=True),

@@ -4,29 +4,28 @@
     python -m benchmarks.fuzz_decode --inputs 200000 --seed 7 --finds finds
     python -m benchmarks.fuzz_decode --files PICTURES             every file below a folder instead
 
-Two processes with a memory limit read each file of `benchmarks.damaged_files`; a process that dies
-or takes too long is replaced. The GNU C library fills their memory with different bytes before it
-is used, so that pixels which were never decoded differ. A file that is neither read nor refused
-with a sentence, or that the two processes read differently, is a find; it is saved with its reason.
-The same seed gives the same inputs. Prints a table; exits with 1 if there are finds.
+Two processes have each file of `benchmarks.damaged_files` read, each time in a new child with
+limits, see `colorflow.photo.isolated`. The GNU C library fills the memory of each of the two with
+different bytes before it is used, so that pixels which were never decoded differ. A file that is
+neither read nor refused with a sentence, or that the two read differently, is a find; it is saved
+with its reason. The same seed gives the same inputs. Prints a table; exits with 1 if there are
+finds.
 """
 
 from __future__ import annotations
 
 import argparse
-import contextlib
 import hashlib
-import multiprocessing
 import os
 import random
-import resource
 import sys
 import tempfile
 import time
 from collections import Counter, defaultdict
 from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
-from multiprocessing.connection import Connection
+from multiprocessing import get_context
 from pathlib import Path
 from unittest import mock
 
@@ -35,31 +34,27 @@ from PIL import Image
 
 from benchmarks.damaged_files import corpus, damaged
 from colorflow.errors import PhotoError, PhotoTooLargeError
-from colorflow.photo import read_photo, read_provenance
+from colorflow.photo import read_photo, read_provenance, start_reader
 
-SECONDS = 10
-"""Limit for one input."""
 MAX_PIXELS = 16_000_000
 """Limit of a picture's size, as given to the reader."""
-MEMORY = 1 << 30
-"""Bytes that a process may allocate after its imports: 64 per pixel."""
-START = 10
-"""Additional seconds for the first input of a process, for its imports."""
 POISON = (0x55, 0xAA)
 """Byte that fills the memory, by process."""
 
-READ, REFUSED, TOO_LARGE, FIND = "read", "refused", "too large", "find"
+READ, REFUSED, TOO_LARGE, BROKE, FIND = "read", "refused", "too large", "broke its child", "find"
 
 
 def outcome_of(path: Path) -> tuple[str, str]:
     """Read a file; returns the status, and the digest of its pixels or why it was refused."""
     try:
-        photo = read_photo(path, max_pixels=MAX_PIXELS)
+        photo = read_photo(path, max_pixels=MAX_PIXELS, isolated=True)
         assert photo.kind, "it has a kind"
-        read_provenance(path)
+        read_provenance(path, isolated=True)
     except PhotoError as error:
         if not str(error).startswith(f"{path}: ") or "\n" in str(error):
             return FIND, f"the message does not name the file, or is of several lines: {error!r}"
+        if "broke on it" in error.reason:
+            return BROKE, error.reason
         return (TOO_LARGE if isinstance(error, PhotoTooLargeError) else REFUSED), error.reason
     except BaseException as error:
         return FIND, repr(error)
@@ -91,12 +86,10 @@ def main() -> None:
             row.slowest = max(row.slowest, seconds)
             if status == FIND:
                 _save(options.finds, f"{number}-{name.replace(' ', '-')}", content, reason)
-        starts = readers.starts
     minutes = (time.perf_counter() - began) / 60
     _print_table(rows)
     total = sum(row.counts.total() for row in rows.values())
-    print(f"\n{total} inputs, {origin}, {minutes:.1f} minutes, ", end="")
-    print(f"{starts} starts of the two reading processes, Pillow {Image.__version__}")
+    print(f"\n{total} inputs, {origin}, {minutes:.1f} minutes, Pillow {Image.__version__}")
     sys.exit(any(row.counts[FIND] for row in rows.values()))
 
 
@@ -125,92 +118,37 @@ class Row:
 
 
 class Readers:
-    """Two processes whose memory holds different bytes before it is used."""
+    """Two processes whose children have different bytes in their memory before it is used."""
 
     def __init__(self, folder: Path) -> None:
-        self._workers = [Worker(folder / f"input-{poison:x}", poison) for poison in POISON]
+        self._paths = [folder / f"input-{poison:x}" for poison in POISON]
+        self._workers = [ProcessPoolExecutor(1, get_context("spawn")) for _ in POISON]
+        for worker, poison in zip(self._workers, POISON, strict=True):
+            tunables = f"glibc.malloc.tcache_count=0:glibc.malloc.perturb={poison}"
+            with mock.patch.dict(os.environ, GLIBC_TUNABLES=tunables, PYTHONMALLOC="malloc"):
+                worker.submit(start_reader).result()  # every allocation is filled, however small
 
     def __enter__(self) -> Readers:
         return self
 
     def __exit__(self, *_: object) -> None:
         for worker in self._workers:
-            worker.end()
-
-    @property
-    def starts(self) -> int:
-        """Number of times that a process was started."""
-        return sum(worker.starts for worker in self._workers)
+            worker.shutdown()
 
     def outcome_of(self, content: bytes) -> tuple[str, str, float]:
         """Status, reason and seconds of a file; a find if the processes disagree."""
-        first, second = (worker.outcome_of(content) for worker in self._workers)
-        seconds = max(first[2], second[2])
-        if first[:2] != second[:2] and FIND not in (first[0], second[0]):
-            return FIND, f"two reads differ: {first[:2]}, {second[:2]}", seconds
-        return (*min(first, second, key=lambda outcome: outcome[0] != FIND)[:2], seconds)
-
-
-class Worker:
-    """A process that reads files; it is started again after it has died or was ended."""
-
-    def __init__(self, path: Path, poison: int) -> None:
-        self._path = path
-        self._poison = poison
-        self._context = multiprocessing.get_context("spawn")
-        self._process: multiprocessing.process.BaseProcess | None = None
-        self._pipe: Connection | None = None
-        self.starts = 0
-
-    def outcome_of(self, content: bytes) -> tuple[str, str, float]:
-        """Status, reason and seconds of a file; a find if the process does not answer."""
-        allowance = SECONDS
-        if self._process is None:
-            allowance += START
-            self._start()
-        assert self._process is not None
-        assert self._pipe is not None
-        try:
-            self._pipe.send_bytes(content)
-            if self._pipe.poll(allowance):
-                status, reason, seconds = self._pipe.recv()
-                return status, reason, seconds
-            verdict = f"no answer within {SECONDS} s"
-        except (EOFError, OSError):
-            self._process.join(SECONDS)
-            verdict = f"the process died with {self._process.exitcode}"
-        self.end()
-        return FIND, verdict, float(SECONDS)
-
-    def _start(self) -> None:
-        """Start the process with every allocation filled, however small."""
-        self.starts += 1
-        tunables = f"glibc.malloc.tcache_count=0:glibc.malloc.perturb={self._poison}"
-        self._pipe, theirs = self._context.Pipe()
-        self._process = self._context.Process(target=_serve, args=(theirs, self._path))
-        with mock.patch.dict(os.environ, GLIBC_TUNABLES=tunables, PYTHONMALLOC="malloc"):
-            self._process.start()
-        theirs.close()
-
-    def end(self) -> None:
-        """End the process."""
-        if self._process is not None and self._pipe is not None:
-            self._pipe.close()
-            self._process.kill()
-            self._process.join()
-        self._process = self._pipe = None
-
-
-def _serve(pipe: Connection, path: Path) -> None:
-    """Read files from the pipe until it is closed."""
-    pages = int(Path("/proc/self/statm").read_text().split()[0])
-    limit = pages * os.sysconf("SC_PAGE_SIZE") + MEMORY
-    resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
-    with contextlib.suppress(EOFError):
-        while True:
-            path.write_bytes(pipe.recv_bytes())
-            start = time.perf_counter()
-            pipe.send((*outcome_of(path), time.perf_counter() - start))
+        began = time.perf_counter()
+        for path in self._paths:
+            path.write_bytes(content)
+        both = [
+            worker.submit(outcome_of, path)
+            for worker, path in zip(self._workers, self._paths, strict=True)
+        ]
+        first, second = (one.result() for one in both)
+        seconds = time.perf_counter() - began
+        if first != second and FIND not in (first[0], second[0]):
+            return FIND, f"two reads differ: {first}, {second}", seconds
+        return (*min(first, second, key=lambda outcome: outcome[0] != FIND), seconds)
 
 
 def _save(folder: Path, name: str, content: bytes, reason: str) -> None:
@@ -221,7 +159,7 @@ def _save(folder: Path, name: str, content: bytes, reason: str) -> None:
 
 
 def _print_table(rows: dict[str, Row]) -> None:
-    statuses = (READ, REFUSED, TOO_LARGE, FIND)
+    statuses = (READ, REFUSED, TOO_LARGE, BROKE, FIND)
     print("| format | inputs | " + " | ".join(statuses) + " | slowest, s |")
     print("|---|" + "---:|" * (len(statuses) + 2))
     total = Row(Counter(), max(row.slowest for row in rows.values()))

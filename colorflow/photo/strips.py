@@ -1,8 +1,8 @@
 """Strips and tiles of TIFF files that the libraries do not check to the last row.
 
-The libraries return a picture where data is missing. Fax data may end early: see `fax`. JPEG data
-that is cut off turns gray: tifffile 2026.3 accepts 34 of 34 cuts. tifffile fills strips that have
-no place in the file with zeros, and knows no old-style JPEG whose strips follow its tables.
+The libraries return a picture where data is missing. JPEG data that is cut off turns gray: tifffile
+2026.3 accepts 34 of 34 cuts. tifffile fills strips that have no place in the file with zeros, and
+knows no old-style JPEG whose strips follow its tables.
 """
 
 from __future__ import annotations
@@ -21,28 +21,22 @@ import numpy as np
 from PIL.ExifTags import Base
 from PIL.JpegImagePlugin import JpegImageFile
 
-from colorflow.photo.fax import GROUP_3, GROUP_4, RLE, fax_rows
 from colorflow.photo.jpeg import ends_early
 
 if TYPE_CHECKING:
     from tifffile import TiffPage
 
-FAX = (RLE, GROUP_3, GROUP_4)
+FAX = (2, 3, 4)
 OLD_JPEG, JPEG = 6, 7
 _UNCOMPRESSED, _DEFLATE = 1, (8, 32946)
 """Values of the tag Compression."""
 YCBCR = 6
 """Value of the tag PhotometricInterpretation."""
-_LOWEST_FIRST = 2
-"""Fill order: the first pixel of a byte is its lowest bit."""
-_REVERSED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
 _SEPARATE = 2
 _LARGEST_TILE = 256
 """Pixels of a tile per pixel of the picture; one of 16 x 16 may lie in a tile of 256 x 256."""
 _LARGEST_TAIL = 1 << 16
 """Bytes after the last row of a strip."""
-_LARGEST_FAX = 4 << 20
-"""Bytes; their decoding takes two to five seconds a million."""
 _END_OF_IMAGE = b"\xff\xd9"
 _TOO_EARLY = "its data ends too early"
 
@@ -116,29 +110,6 @@ def pieces_of(page: TiffPage) -> Iterator[Piece]:
     pieces = zip(corners, page.dataoffsets, page.databytecounts, strict=False)
     for (_, y, x), start, size in pieces:
         yield Piece(x, y, across, down if page.is_tiled else min(down, height - y), start, size)
-
-
-def fax_pixels(page: TiffPage, file: IO[bytes]) -> np.ndarray:
-    """Decode the pixels of a page of fax data: bool (H, W), as they are stored.
-
-    Raises:
-        KindNotReadError: there is too much of it.
-        OSError: not every row is there, or the data is damaged.
-    """
-    pixels = np.empty((page.imagelength, page.imagewidth), bool)
-    options = page.tags.valueof(Base.T4Options, 0)
-    total = 0
-    for piece in pieces_of(page):
-        data = _data_of(piece, file)
-        total += len(data)
-        if total > _LARGEST_FAX:
-            raise KindNotReadError(f"more than {_LARGEST_FAX >> 20} MB of fax data")
-        if page.fillorder == _LOWEST_FIRST:
-            data = data.translate(_REVERSED)
-        rows = fax_rows(data, piece.width, piece.height, page.compression, options)
-        target = pixels[piece.y : piece.y + piece.height, piece.x : piece.x + piece.width]
-        target[:] = np.unpackbits(rows, axis=1)[: target.shape[0], : target.shape[1]]
-    return pixels
 
 
 def oversized_pixels(page: TiffPage, file: IO[bytes]) -> np.ndarray:

@@ -1,7 +1,8 @@
 """TIFF files, read by tifffile with the decoders of imagecodecs.
 
-Three kinds of data stay with `colorflow.photo.strips`, because the libraries return a picture where
-data is missing: fax data, JPEG data, and JPEG data as TIFF 6.0 first had it.
+JPEG data, also as TIFF 6.0 first had it, is checked by `colorflow.photo.strips`, because the
+libraries return a picture where data is missing. So they do with fax data, which has no grays and
+is refused.
 
 Reference: TIFF 6.0; Adobe Photoshop TIFF technical note 3 (2005) for floats.
 """
@@ -46,7 +47,7 @@ _DEPTHS = {
 _FLOAT_DEPTHS = (32, 64)
 _UNCOMPRESSED = 1
 _COMPRESSIONS = {
-    _UNCOMPRESSED, *strips.FAX, strips.OLD_JPEG, strips.JPEG, 5, 8, 32773, 32946, 33003, 33004,
+    _UNCOMPRESSED, strips.OLD_JPEG, strips.JPEG, 5, 8, 32773, 32946, 33003, 33004,
     33005, 34712, 34887, 34925, 34926, 34927, 34933, 50000, 50001, 50002, 52546,
 }  # fmt: skip
 """Compressions whose decoders notice that data ends too early, or for which `strips` does."""
@@ -220,8 +221,6 @@ class TiffFile(ImageFile.ImageFile):
         page, file = self.page, self.fp
         assert file is not None
         strips.check_pieces(page, file)
-        if page.compression in strips.FAX:
-            return strips.fax_pixels(page, file)
         if page.compression == strips.OLD_JPEG:
             mode = "RGB" if self.photometric in (_RGB, _YCBCR) else "L"
             return np.asarray(strips.old_jpeg(page, file).convert(mode))
@@ -308,7 +307,8 @@ def open_tiff(file: Any, source: str) -> TiffFile:
             "save it as RGB or gray with 8 or 16 bits a channel",
         )
     if page.compression not in _COMPRESSIONS:
-        raise strips.KindNotReadError(f"compression {page.compression:d}")
+        kind = "fax, " if page.compression in strips.FAX else ""
+        raise strips.KindNotReadError(f"{kind}compression {page.compression:d}")
     return image
 
 
@@ -316,7 +316,7 @@ def _usual_photometric(page: TiffPage) -> int:
     """What libtiff assumes for files that do not say it, though they have to."""
     if page.samplesperpixel >= _CHANNELS[_RGB]:
         return _RGB
-    return WHITE_IS_ZERO if page.compression in strips.FAX else BLACK_IS_ZERO
+    return BLACK_IS_ZERO
 
 
 def _to_8_bits(samples: np.ndarray, bits: int) -> np.ndarray:

@@ -27,7 +27,7 @@ KINDS = "not a JPEG, PNG, TIFF, WebP, GIF, JPEG 2000, AVIF, HEIC, BMP or PNM pic
 FILES = {
     name: content
     for name, content in corpus((96, 64)).items()
-    if name != "PNM text" and not name.startswith(("TIFF fax", "TIFF pages", "TIFF old"))
+    if name != "PNM text" and not name.startswith(("TIFF pages", "TIFF old"))
 }
 TRAILER = {"PNG": 24, "PNG animated": 1 << 20, "GIF": 4, "GIF animated": 1 << 20}
 """Bytes after the last pixel, CRC included, that a complete picture can do without."""

@@ -62,8 +62,8 @@ def test_every_file_of_a_folder_is_read_instead(
         main()
     assert not end.value.code
     table = capsys.readouterr().out
-    assert "| .png | 1 | 1 | 0 | 0 | 0 |" in table
-    assert "| no suffix | 1 | 0 | 1 | 0 | 0 |" in table
+    assert "| .png | 1 | 1 | 0 | 0 | 0 | 0 |" in table
+    assert "| no suffix | 1 | 0 | 1 | 0 | 0 | 0 |" in table
 
 
 # Finds
