@@ -14,7 +14,6 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
-import psutil
 import pytest
 from PIL import Image
 
@@ -24,6 +23,7 @@ from benchmarks.hostile_kinds import (
     jpeg_of_many_scans,
     tiff_of_large_png,
 )
+from benchmarks.measuring import family_of
 from colorflow.errors import PhotoTooLargeError, UnreadablePhotoError
 from colorflow.photo import (
     Photo,
@@ -56,11 +56,16 @@ def changed_server(monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.MonkeyPat
     isolated._end_at_exit()
 
 
-def server() -> psutil.Process:
-    """The server of this process."""
+def server() -> int:
+    """The process of the server."""
     isolated.start_reader()
     assert isolated._connection is not None
-    return psutil.Process(isolated._connection._process.pid)
+    return isolated._connection._process.pid
+
+
+def is_idle() -> bool:
+    """Whether the server has one child, which waits for the next file."""
+    return len(family_of(server())) == 2
 
 
 def wait_until(condition: object, seconds: float = 20) -> None:
@@ -176,17 +181,17 @@ def test_a_child_is_killed_when_nobody_waits_for_it(
     changed_server.setattr(isolated, "_MARGIN", 2)
     with pytest.raises(UnreadablePhotoError, match="took too long"):
         read_photo(photo, isolated=True)
-    wait_until(lambda: len(server().children()) == 1)  # the one that waits for the next file
+    wait_until(is_idle)  # the one that waits for the next file
 
 
 def test_a_server_that_ends_is_started_again(photo: Path) -> None:
     first = server()
     read_photo(photo, isolated=True)
-    family = [first, *first.children()]
-    first.kill()
-    wait_until(lambda: not any(one.is_running() and one.status() != "zombie" for one in family))
+    family = family_of(first)
+    os.kill(first, signal.SIGKILL)
+    wait_until(lambda: not any(family_of(one) for one in family))
     assert read_photo(photo, isolated=True).width == 64
-    assert server().pid != first.pid
+    assert server() != first
 
 
 def test_a_server_that_does_not_start_is_told(
@@ -206,27 +211,27 @@ def test_children_die_with_their_server_and_the_server_with_its_parent(photo: Pa
     )
     with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, cwd=ROOT) as parent:
         assert parent.stdout is not None
-        there = psutil.Process(int(parent.stdout.readline()))
-        wait_until(there.children)
-        family = [there, *there.children()]
+        there = int(parent.stdout.readline())
+        wait_until(lambda: len(family_of(there)) == 2)
+        family = family_of(there)
         parent.kill()
-    wait_until(lambda: not any(one.is_running() for one in family))
+    wait_until(lambda: not any(family_of(one) for one in family))
 
 
 def test_a_forked_process_has_a_server_of_its_own(photo: Path) -> None:
-    mine = server().pid
+    mine = server()
     read_photo(photo, isolated=True)
     child = os.fork()
     if child == 0:
         code = 1
         try:
             is_read = read_photo(photo, isolated=True).width == 64
-            code = 0 if is_read and server().pid != mine else 2
+            code = 0 if is_read and server() != mine else 2
             isolated._end_at_exit()
         finally:
             os._exit(code)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
-    assert server().pid == mine
+    assert server() == mine
     assert read_photo(photo, isolated=True).width == 64
 
 
@@ -243,14 +248,14 @@ def test_threads_read_at_the_same_time_and_get_their_own_photos(tmp_path: Path) 
 
 def test_nothing_is_left_open(photo: Path) -> None:
     def open_files() -> tuple[int, int]:
-        return psutil.Process().num_fds(), server().num_fds()
+        return len(os.listdir("/proc/self/fd")), len(os.listdir(f"/proc/{server()}/fd"))
 
     read_photo(photo, isolated=True)
-    wait_until(lambda: len(server().children()) == 1)
+    wait_until(is_idle)
     before = open_files()
     for _ in range(10):
         read_photo(photo, isolated=True)
-    wait_until(lambda: len(server().children()) == 1)
+    wait_until(is_idle)
     wait_until(lambda: open_files() == before)
 
 
@@ -268,6 +273,31 @@ def test_children_print_nothing(
     changed_server.setattr(isolated, "_SERVER", noisy + isolated._SERVER)
     assert read_photo(photo, isolated=True).width == 64
     assert capfd.readouterr() == ("", "")
+
+
+def test_no_process_keeps_what_was_read(tmp_path: Path) -> None:
+    """Neither the server nor the child that reads the next file has the pixels in its memory."""
+    secret = np.random.default_rng(1).integers(0, 256, (40, 64), np.uint8)
+    Image.fromarray(secret).save(tmp_path / "secret.png")
+    found = read_photo(tmp_path / "secret.png", isolated=True)
+    np.testing.assert_array_equal(found.pixels, secret)
+    wait_until(is_idle)
+    wanted = secret[20].tobytes()
+    assert _holds(os.getpid(), wanted), "the search finds nothing"
+    assert not any(_holds(process, wanted) for process in family_of(server()))
+
+
+def _holds(process: int, wanted: bytes) -> bool:
+    """Whether the writable memory of a process contains some bytes."""
+    areas = Path(f"/proc/{process}/maps").read_text().splitlines()
+    with open(f"/proc/{process}/mem", "rb") as memory:
+        for place, rights, *_ in (area.split() for area in areas):
+            if rights.startswith("rw"):
+                start, end = (int(one, 16) for one in place.split("-"))
+                memory.seek(start)
+                if wanted in memory.read(end - start):
+                    return True
+    return False
 
 
 def _memory(content: bytes = b"") -> int:

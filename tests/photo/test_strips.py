@@ -12,7 +12,7 @@ from pathlib import Path
 import imagecodecs
 import numpy as np
 import pytest
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, TiffImagePlugin
 from PIL.ExifTags import Base
 
 from benchmarks.damaged_files import by_pillow, tiff_of
