@@ -56,18 +56,20 @@ def main() -> None:
         if not words or any(word in name for word in words)
     }
     print_machine(("tifffile", "imagecodecs", "pi_heif"))
+    print_table(("file", "kB", "command", "s", "MB", "page", "s", "MB"), [])
+    is_bad = False
     with tempfile.TemporaryDirectory() as folder:
-        rows, is_bad = rows_of(chosen, Path(folder))
-    head = ("file", "kB", "command", "s", "MB", "page", "s", "MB")
-    print_table(head, rows)
+        for name, size, command, page in results_of(chosen, Path(folder)):
+            cells = (name, f"{size / 1000:.0f}", *_cells(command), *_cells(page))
+            print("| " + " | ".join(cells) + " |", flush=True)
+            is_bad |= command.is_bad or page.is_bad
     sys.exit(is_bad)
 
 
-def rows_of(
+def results_of(
     chosen: dict[str, Callable[[], bytes]], folder: Path
-) -> tuple[list[tuple[str, ...]], bool]:
-    """A row for each kind, and whether any file did harm."""
-    rows, is_bad = [], False
+) -> Iterator[tuple[str, int, Result, Result]]:
+    """Name, bytes, and what became of each file in the command and on the page."""
     plain = folder / "plain.png"
     Image.effect_noise((8, 8), 50).save(plain)
     usual = by_command(plain)
@@ -78,10 +80,8 @@ def rows_of(
         command, page = by_command(path), by_page(path)
         command.seconds = max(0.0, command.seconds - usual.seconds)
         command.megabytes = max(0.0, command.megabytes - usual.megabytes)
-        rows.append((name, f"{path.stat().st_size / 1000:.0f}", *_cells(command), *_cells(page)))
-        is_bad |= command.is_bad or page.is_bad
+        yield name, path.stat().st_size, command, page
         path.unlink()
-    return rows, is_bad
 
 
 def by_command(path: Path) -> Result:

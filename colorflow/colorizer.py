@@ -84,6 +84,7 @@ class Options(TypedDict, total=False):
     reference: Picture | None
     strength: float
     looks: int
+    isolated: bool
 
 
 class Colorizer(Exploration):
@@ -96,7 +97,9 @@ class Colorizer(Exploration):
     Several methods share these arguments:
 
     - `picture`: a path, bytes of a file, an open file, a Pillow image, an array (uint8, uint16, or
-      float in [0, 1]) or a `Photo`, of any size.
+      float in [0, 1]) or a `Photo`, of any size. Files are read in this process, without limits of
+      time and memory; for those of people whom you do not know, use `isolated=True` of `colorize`,
+      or pass what `colorflow.read_photo` returns with `isolated=True`.
     - `temperature`: multiplies the temperatures of the levels that come with the weights; 0 gives n
       times the same colors.
     - `hints`: colors of points, in pixels of the upright photo; the later of two in one cell of the
@@ -195,6 +198,7 @@ class Colorizer(Exploration):
         reference: Picture | None = None,
         strength: float = DEFAULT_STRENGTH,
         looks: int = MOST_LOOKS,
+        isolated: bool = False,
     ) -> list[Coloring] | list[list[Coloring]]:
         """Colors one picture, or each of several with the same arguments.
 
@@ -213,6 +217,8 @@ class Colorizer(Exploration):
             strength: see the class; 0 gives the same as no reference.
             looks: how often the model looks at a picture: 5 times, at the whole and at four crops,
                 or once, in two thirds of the time.
+            isolated: whether to read files in a process of its own, with limits, as
+                `colorflow.read_photo` does; for files of people whom you do not know.
 
         Returns:
             n colorings of a picture; of several pictures, in the same order, a list for each.
@@ -241,10 +247,10 @@ class Colorizer(Exploration):
             strengths=() if reference is None else self._strengths(strength),
             looks=looks,
         )
-        other = None if reference is None else read_picture(reference)[0]
+        other = None if reference is None else read_picture(reference, isolated=isolated)[0]
 
         def color(picture: Picture) -> list[Coloring]:
-            photo, digest = read_picture(picture)
+            photo, digest = read_picture(picture, isolated=isolated)
             if not force and photo.kind is Kind.COLORED:
                 raise PhotoError(photo.source, "already has colors; force=True colors it again")
             opened = self._opened(photo, digest, hints, other)

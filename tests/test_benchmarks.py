@@ -12,6 +12,7 @@ import pytest
 import skimage.data
 from PIL import Image
 
+from benchmarks import hostile_files, hostile_kinds
 from benchmarks.files_of_one_photo import files_of_one_photo
 from benchmarks.measuring import ratios, side_by_side, spread
 from benchmarks.photos import codec_only, gray_photo, save_gray, size_of
@@ -249,3 +250,40 @@ def test_command_line(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFix
     assert len(rows) == 4
     assert all(float(cell.split()[0]) > 0 for row in rows for cell in row[1:])
     assert {len(row) for row in rows} == {3}
+
+
+def test_reading(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture) -> None:
+    rows = rows_printed(
+        "reading", ["--megapixels", "0.1", "--repetitions", "1"], monkeypatch, capsys
+    )
+    assert [row[0] for row in rows][:2] == ["0.1 megapixels, gray", "0.1 megapixels, gray, header"]
+    assert len(rows) == 4
+    assert all(0 < float(row[2].split()[0]) < 60_000 for row in rows)
+
+
+@pytest.mark.slow
+def test_hostile_files_do_no_harm_to_command_and_page(tmp_path: Path) -> None:
+    small = {
+        "heic.heic": hostile_kinds.heic_of_other_depth,
+        "strip.tif": hostile_kinds.tiff_of_large_png,
+        "tags.tif": lambda: hostile_kinds.tiff_of_shared_values(100, 100_000),
+    }
+    found = list(hostile_files.results_of(small, tmp_path))
+    assert [one[0] for one in found] == list(small)
+    for _, _, command, page in found:
+        assert not command.is_bad
+        assert not page.is_bad
+        assert page.megabytes < 500
+    outcomes = [(command.outcome, page.outcome) for *_, command, page in found]
+    for both, word in zip(outcomes[:2], ("broke on it", "more memory"), strict=True):
+        assert all(word in one for one in both)
+    assert outcomes[2] == ("done", "read, 8 x 8")
+
+
+def test_harm_is_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def break_off(*_: object, **__: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("colorflow.ui.photos.read_photo", break_off)
+    Image.new("L", (8, 8)).save(tmp_path / "a.png")
+    assert hostile_files.by_page(tmp_path / "a.png").is_bad

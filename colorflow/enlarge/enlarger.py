@@ -88,7 +88,7 @@ class Enlarger:
         """Makes n larger versions of one picture: the mean, then samples.
 
         Args:
-            image: a picture as `Colorizer` takes it.
+            image: a picture as `Colorizer` takes it; files are read in this process, see there.
             scale: 2 or 4.
             n: number of results.
             temperature: factor on what a sample adds to the mean, for all n results; 0 for the

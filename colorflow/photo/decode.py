@@ -26,7 +26,12 @@ from colorflow.photo.formats import (
     photo_errors,
     weight_of,
 )
-from colorflow.photo.isolated import IS_POSSIBLE, count_pixels_in_child, read_photo_in_child
+from colorflow.photo.isolated import (
+    IS_POSSIBLE,
+    count_pixels_in_child,
+    file_of,
+    read_photo_in_child,
+)
 from colorflow.photo.jpeg import ends_early
 from colorflow.photo.jpeg2000 import lacks_tiles
 from colorflow.photo.metadata import metadata_of, orientation_of, profile_of, raw_exif
@@ -137,13 +142,14 @@ def read_open(
         return photo
 
 
-def read_picture(picture: Picture) -> tuple[Photo, str | None]:
+def read_picture(picture: Picture, *, isolated: bool = False) -> tuple[Photo, str | None]:
     """Make a photo of a picture of any kind.
 
     Args:
         picture: a path, or the content of a file as bytes or as a file object, which is read from
             its beginning and may be a stream; otherwise as in `photo_from_image`. A photo is
             returned as it is.
+        isolated: as of `read_photo`, for a path and the content of a file.
 
     Returns:
         The photo, and the digest of the file's content, see `files.digest_of`; None instead where
@@ -160,18 +166,18 @@ def read_picture(picture: Picture) -> tuple[Photo, str | None]:
     if isinstance(picture, str | os.PathLike):
         source = os.fspath(picture)
         with open_file(source) as file:
-            return _photo_and_digest(file, source)
+            return _photo_and_digest(file, source, isolated=isolated)
     if isinstance(picture, bytes):
-        return _of_content(picture, "<bytes>")
+        return _of_content(picture, "<bytes>", isolated=isolated)
     if hasattr(picture, "read"):
-        return _of_open(picture)
+        return _of_open(picture, isolated=isolated)
     raise ValueError(
         "picture: expected a path, bytes, an open file, a Pillow image, an array or a Photo, "
         f"got {type(picture).__name__}"
     )
 
 
-def _of_open(file: IO[bytes]) -> tuple[Photo, str]:
+def _of_open(file: IO[bytes], *, isolated: bool) -> tuple[Photo, str]:
     name = getattr(file, "name", None)
     source = name if isinstance(name, str) else "<file>"
     try:
@@ -182,17 +188,21 @@ def _of_open(file: IO[bytes]) -> tuple[Photo, str]:
         raise UnreadablePhotoError(source, f"the file cannot be read ({error})") from error
     if not isinstance(data, bytes):
         raise ValueError("picture: expected a file that is open in binary mode, got one of text")
-    return _of_content(data, source)
+    return _of_content(data, source, isolated=isolated)
 
 
-def _of_content(data: bytes, source: str) -> tuple[Photo, str]:
+def _of_content(data: bytes, source: str, *, isolated: bool) -> tuple[Photo, str]:
     if not data:
         raise UnreadablePhotoError(source, "the file is empty")
-    return _photo_and_digest(io.BytesIO(data), source)
+    with file_of(data) if isolated and IS_POSSIBLE else io.BytesIO(data) as file:
+        return _photo_and_digest(file, source, isolated=isolated)
 
 
-def _photo_and_digest(file: IO[bytes], source: str) -> tuple[Photo, str]:
-    photo = read_open(file, source)
+def _photo_and_digest(file: IO[bytes], source: str, *, isolated: bool) -> tuple[Photo, str]:
+    if isolated and IS_POSSIBLE:
+        photo = read_photo_in_child(file, source, DEFAULT_MAX_PIXELS)
+    else:
+        photo = read_open(file, source)
     file.seek(0)
     return photo, digest_of_open(file)
 

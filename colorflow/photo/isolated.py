@@ -73,6 +73,14 @@ def read_texts_in_child(file: IO[bytes], source: str, max_pixels: int) -> list[s
     return [str(text) for text in texts]
 
 
+def file_of(content: bytes) -> IO[bytes]:
+    """An open file with some content, which a child can be given."""
+    file = os.fdopen(os.memfd_create("content", os.MFD_CLOEXEC), "w+b")
+    file.write(content)
+    file.flush()
+    return file
+
+
 def start_reader() -> None:
     """Start the server, so that the first photo need not wait for it."""
     if IS_POSSIBLE:

@@ -25,6 +25,7 @@ from benchmarks.hostile_kinds import (
 )
 from benchmarks.measuring import family_of
 from colorflow.errors import PhotoTooLargeError, UnreadablePhotoError
+from colorflow.files import digest_of
 from colorflow.photo import (
     Photo,
     Provenance,
@@ -32,6 +33,7 @@ from colorflow.photo import (
     isolated,
     photo_from_image,
     read_photo,
+    read_picture,
     read_provenance,
     write_image,
 )
@@ -101,6 +103,19 @@ def test_what_a_picture_says_of_itself_is_read_there(tmp_path: Path) -> None:
     picture = photo_from_image(np.zeros((8, 8), np.uint8))
     write_image(tmp_path / "a.png", picture.pixels, picture, provenance=stated)
     assert read_provenance(tmp_path / "a.png", isolated=True) == stated
+
+
+def test_pictures_of_any_kind_are_read_there(photo: Path) -> None:
+    pixels, digest = read_photo(photo).pixels, digest_of(photo)
+    isolated._end_at_exit()
+    with photo.open("rb") as file:
+        for picture in (photo, str(photo), photo.read_bytes(), file):
+            found = read_picture(picture, isolated=True)
+            np.testing.assert_array_equal(found[0].pixels, pixels)
+            assert found[1] == digest
+    assert isolated._connection is not None
+    with pytest.raises(UnreadablePhotoError, match=r"<bytes>: the file is empty"):
+        read_picture(b"", isolated=True)
 
 
 @pytest.mark.parametrize("content", [b"", b"text", corpus()["PNG"][:60], corpus()["TIFF"][:99]])
