@@ -11,13 +11,12 @@ before they are used. Nothing is unpickled.
 
 from __future__ import annotations
 
-import fcntl
 import json
 import math
 import mmap
 import os
-import resource
 import struct
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -26,6 +25,10 @@ import numpy as np
 
 from colorflow.photo.metadata import Metadata
 from colorflow.photo.photo import Photo
+
+if sys.platform != "win32":
+    import fcntl
+    import resource
 
 FIXED_SECONDS = 5
 """Of the processor, for whatever does not depend on the size of the picture."""

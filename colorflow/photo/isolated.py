@@ -34,7 +34,7 @@ from colorflow.photo.answer import (
 )
 from colorflow.photo.photo import Photo
 
-IS_POSSIBLE = sys.platform == "linux"
+IS_POSSIBLE = sys.platform == "linux" and hasattr(os, "memfd_create") and hasattr(os, "pidfd_open")
 """Whether this system has what it takes: fork, limits, and memory that is a file."""
 
 _TRIES = 2
