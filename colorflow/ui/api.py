@@ -29,10 +29,10 @@ from colorflow.ui.colorings import name_of
 from colorflow.ui.controls import MOST_VIVID
 from colorflow.ui.gradio_patches import is_upload_folder
 from colorflow.ui.limits import ROUND_PIXELS, WORK_QUEUE, MemoryBudget, visitor_of
-from colorflow.ui.photos import new_folder, reduced
+from colorflow.ui.photos import new_folder, reduced, storing
 from colorflow.ui.points import check_points
 from colorflow.ui.status import sentence
-from colorflow.ui.storage import VISITORS
+from colorflow.ui.storage import API_PREFIX, VISITORS
 
 if TYPE_CHECKING:
     from colorflow.colorizer import Coloring, Colorizer, Hint
@@ -85,7 +85,7 @@ class Api:
         self._colorizer = colorizer
         self._files = files
         self._budget = budget
-        self._players = Players(quiz, files / VISITORS)
+        self._players = Players(quiz)
         for endpoint in (self.colorize, self.hints, self.quiz_round, self.quiz_answer):
             api(endpoint, api_name=endpoint.__name__, **WORK_QUEUE)
 
@@ -171,7 +171,7 @@ class Api:
             raise ColorflowError(f"player: expected a text, got {_shown(player)}.")
         visitor = visitor_of(request, request.username if request else None)
         with self._budget.reserve(ROUND_PIXELS):
-            player, trial = self._players.next_trial(player, k, visitor)
+            player, trial = self._players.next_trial(player, k, visitor, self._folder())
         tops = [MARGIN + index * (trial.height + 2 * MARGIN) for index in range(trial.k)]
         about = {
             "round": trial.token,
@@ -247,18 +247,24 @@ class Api:
 
     def _write(self, photo: Photo, colorings: "list[Coloring]", format: Format) -> list[Path]:
         """Render colorings at the photo's size, one at a time, and write each to a file."""
-        folder = new_folder(self._files, "api-")
+        folder = new_folder(self._folder(), API_PREFIX)
         paths = []
         try:
             for one in colorings:
                 name = f"{Path(photo.source).stem}_{name_of(one.spec)}{_SUFFIXES[format]}"
                 pixels = render(LightnessRows(photo.full_depth), one.ab, bits=photo.bits)
+                self._budget.disk.check()
                 write_image(folder / name, pixels, photo, provenance=one.provenance)
                 paths.append(folder / name)
         except BaseException:
             shutil.rmtree(folder, ignore_errors=True)
             raise
         return paths
+
+    def _folder(self) -> Path:
+        """The folder for what is made for the caller."""
+        with storing():
+            return self._budget.disk.folder_at_work(self._files / VISITORS)
 
     def _uploaded(self, given: object) -> Path:
         """The path of an upload. Clients may name any file of the server, but get only uploads."""

@@ -82,6 +82,7 @@ class Enlarging(Job):
                     return
             pixels = render(lightness, chosen.ab, bits=photo.bits)
             del lightness
+            photo_file.budget.disk.check()
             write_image(
                 path,
                 pixels,

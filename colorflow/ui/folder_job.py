@@ -29,6 +29,7 @@ from colorflow.batch.html_report import html_table, summary, write_html_report
 from colorflow.batch.locations import Location
 from colorflow.errors import ColorflowError, PhotoError
 from colorflow.photo import count_pixels
+from colorflow.ui.disk_quota import size_of
 from colorflow.ui.folder_intake import Intake
 from colorflow.ui.limits import MemoryBudget
 from colorflow.ui.photos import new_folder, storing
@@ -213,6 +214,7 @@ class FolderJob(Job):
             if write_sheet(made / _SHEET, outcomes, page=made / _SHEET_PAGE, max_pixels=limit):
                 sheet = Path(shutil.copyfile(made / _SHEET, out / _SHEET))
         archive = out / f"{self._intake.name[:_LONGEST_NAME]}-colored.zip"
+        self._budget.disk.check(size_of(made))
         pack(made, archive)
         self.outcome = FolderOutcome(
             archive=archive,

@@ -1,6 +1,6 @@
 """Everything of the page that depends on Gradio's internals, all of it written for Gradio 6.31.
 
-1. Replaced by `patch_gradio`: downloads from other addresses, the parser of uploads, the queue.
+1. Replaced by `patch_gradio`: downloads of clients' addresses, the parser of uploads, the queue.
 2. Overridden in `PatchedBlocks`: checking of inputs, differences between updates.
 3. Read: accounts, sessions and their states, paths of routes and files.
 
@@ -17,7 +17,7 @@ import asyncio
 import datetime
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextvars import ContextVar
 from pathlib import Path
 from typing import Any, NoReturn
@@ -25,8 +25,9 @@ from urllib.parse import quote
 
 import fastapi
 import gradio as gr
-from gradio import processing_utils, queueing, route_utils, routes
+from gradio import processing_utils, queueing, route_utils
 from gradio.block_function import BlockFunction
+from gradio.context import LocalContext
 from gradio.data_classes import PredictBodyInternal
 from gradio.exceptions import InvalidPathError
 from gradio.state_holder import SessionState
@@ -35,11 +36,8 @@ from starlette.responses import JSONResponse
 
 from colorflow.ui.limits import MIN_QUEUED_PER_VISITOR, VISITOR_SHARE, visitor_of
 
-# Paths of Gradio 6.31's routes, relative to the server's root.
 _PREFIX = route_utils.API_PREFIX
-LOGIN_PATH = "/login"
-UPLOAD_PATH = f"{_PREFIX}/upload"
-HEARTBEAT_PATH = f"{_PREFIX}/heartbeat/"
+"""Of the paths of Gradio 6.31's routes, relative to the server's root."""
 _CALL_PATHS = (f"{_PREFIX}/call/", f"{_PREFIX}/queue/join")
 
 PARTIAL_FILES: ContextVar[list[str]] = ContextVar("PARTIAL_FILES")
@@ -58,8 +56,6 @@ def patch_gradio() -> None:
     patches: tuple[tuple[object, str, object], ...] = (
         # Gradio 6.31 downloads whatever address a client sends instead of a file.
         (processing_utils, "async_ssrf_protected_download", _refuse_download),
-        # Gradio 6.31 streams whatever address is requested as a file.
-        (routes, "secure_url_stream_response", _refuse_download),
         # Gradio 6.31 leaves incomplete uploads on the disk.
         (route_utils, "GradioMultiPartParser", _Parser),
         # Gradio 6.31 serves requests as they come: one visitor can fill the queue.
@@ -242,24 +238,58 @@ def file_url(path: Path) -> str:
     return f"{_PREFIX.lstrip('/')}/file={quote(path.as_posix())}"
 
 
-async def forget_idle_sessions(page: gr.Blocks, seconds: float) -> None:
-    """Forget visitors who have been idle for some time, even if their page is open.
+def visitor_at_work() -> str | None:
+    """The visitor whose request the current thread handles; None if it handles none."""
+    request = LocalContext.request.get(None)
+    return visitor_of(request, request.username) if request else None
+
+
+def unread_results(page: gr.Blocks, session: str) -> int:
+    """Number of requests of a session that wait, are at work, or whose result nobody has read."""
+    return len(page._queue.pending_event_ids_session.get(session, ()))
+
+
+def kept_sessions(page: gr.Blocks) -> dict[str, datetime.datetime]:
+    """When each session whose state is kept was last used, the oldest first."""
+    used = page.state_holder.time_last_used
+    return dict(sorted(used.items(), key=lambda item: item[1]))
+
+
+def busy_sessions(page: gr.Blocks) -> set[str]:
+    """Sessions with a request that waits or is being worked on."""
+    queue = page._queue
+    waiting = (one for line in queue.event_queue_per_concurrency_id.values() for one in line.queue)
+    return {event.session_hash for event in (*waiting, *_active(queue))}
+
+
+async def forget_sessions(page: gr.Blocks, sessions: Iterable[str]) -> None:
+    """Forget the state of sessions, even if their page is open.
 
     Gradio 6.31 forgets a session when its page is closed. To be awaited in the server's event loop;
     the delete callbacks of the states run in a thread.
+    """
+    holder = page.state_holder
+    forgotten = []
+    for session in sessions:
+        forgotten.append(holder.session_data.pop(session, None))
+        holder.time_last_used.pop(session, None)
+    await asyncio.to_thread(_delete_states, [state for state in forgotten if state])
+
+
+async def forget_idle_sessions(page: gr.Blocks, seconds: float) -> None:
+    """Forget visitors who have been idle for some time, see `forget_sessions`.
 
     Args:
         page: the running page.
         seconds: since the visitor's last action.
     """
-    holder, now = page.state_holder, datetime.datetime.now()
-    at_work = {event.session_hash for event in _active(page._queue)}
-    forgotten = []
-    for session, used in list(holder.time_last_used.items()):
-        if (now - used).total_seconds() > seconds and session not in at_work:
-            forgotten.append(holder.session_data.pop(session, None))
-            holder.time_last_used.pop(session, None)
-    await asyncio.to_thread(_delete_states, [state for state in forgotten if state])
+    oldest = datetime.datetime.now() - datetime.timedelta(seconds=seconds)
+    busy, queue = busy_sessions(page), page._queue
+    idle = [one for one, used in kept_sessions(page).items() if used < oldest and one not in busy]
+    await forget_sessions(page, idle)
+    for session in [*queue.pending_event_ids_session]:
+        if session not in queue.pending_messages_per_session:  # Gradio keeps those of 2,000
+            del queue.pending_event_ids_session[session]
 
 
 def _delete_states(sessions: Sequence[SessionState]) -> None:

@@ -8,82 +8,108 @@ from __future__ import annotations
 
 import asyncio
 import errno
-import ipaddress
+import json
 import math
-import socket
-import time
-from collections import Counter, OrderedDict
-from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from urllib.parse import urlsplit
+from typing import Any
 
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from colorflow.errors import ColorflowError
+from colorflow.ui.access import Hosts, LoginDelays
+from colorflow.ui.disk_quota import FULL, DiskQuota
 from colorflow.ui.gradio_patches import (
-    HEARTBEAT_PATH,
-    LOGIN_PATH,
     PARTIAL_FILES,
-    UPLOAD_PATH,
     account_of,
     asks_for_account,
+    busy_sessions,
+    forget_sessions,
+    kept_sessions,
+    unread_results,
 )
-from colorflow.ui.limits import FULL, MAX_OPEN, MAX_OPEN_PER_VISITOR, DiskQuota, visitor_of
+from colorflow.ui.limits import (
+    MAX_BODY_BYTES,
+    MAX_OPEN,
+    MAX_OPEN_PER_VISITOR,
+    MAX_UNREAD,
+    SessionBounds,
+    visitor_of,
+)
+from colorflow.ui.routes import LONGEST_ID, OpenRoutes, Route
 
 _FULL_DISK = (errno.ENOSPC, errno.EDQUOT)
+_NAMES = ("session_hash", "upload_id")
+"""What a client may name itself in the address of a request."""
+_CLOSED = "There is nothing at this address; docs/api.md shows what programs may ask for."
+_LONG_NAME = f"Names of sessions and uploads have at most {LONGEST_ID} characters."
+_LARGE_BODY = f"A request has at most {MAX_BODY_BYTES // 2**20} MB; upload files instead."
 
 
 class Guard:
-    """ASGI middleware: refuses foreign pages, password guessing, and too many or large requests.
+    """ASGI middleware: refuses closed routes, foreign pages, guessed passwords, and what is too much.
+
+    It has to be the outermost one: others answer requests themselves, those of foreign pages too.
 
     Args:
         app: receives the requests that pass.
-        names: host names under which the page is served, as `Hosts` takes them.
+        hosts: names under which the page is served.
+        routes: those that are open.
         quota: counts uploads.
     """
 
-    def __init__(self, app: ASGIApp, *, names: Collection[str], quota: DiskQuota) -> None:
+    def __init__(self, app: ASGIApp, *, hosts: Hosts, routes: OpenRoutes, quota: DiskQuota) -> None:
         self._app = app
-        self._hosts = Hosts(names)
+        self._hosts = hosts
+        self._routes = routes
         self._quota = quota
         self._delays = LoginDelays()
+        self._sessions = SessionBounds()
         self._open: Counter[str] = Counter()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
+        if scope["type"] == "lifespan":
             await self._app(scope, receive, send)
             return
-        request = Request(scope, receive)
-        if refusal := self._hosts.refusal(request.headers):
-            await PlainTextResponse(refusal, 403)(scope, receive, send)
+        if scope["type"] != "http":
+            await send({"type": "websocket.close"})
             return
+        request = Request(scope, receive)
+        route = self._routes.find(request.method, scope["path"])
         account = account_of(request)
         visitor = visitor_of(request, account)
-        if self._open[visitor] >= MAX_OPEN_PER_VISITOR or self._open.total() >= MAX_OPEN:
+        if refusal := self._hosts.refusal(request.headers):
+            await _answer(request, send, 403, refusal)
+        elif route is None:
+            await _answer(request, send, 404, _CLOSED)
+        elif not (route.for_everybody or account) and asks_for_account(request):
+            await _answer(request, send, 401, "Log in first.")
+        elif any(len(request.query_params.get(one, "")) > LONGEST_ID for one in _NAMES):
+            await _answer(request, send, 400, _LONG_NAME)
+        elif self._open[visitor] >= MAX_OPEN_PER_VISITOR or self._open.total() >= MAX_OPEN:
             message = "The page is busy: too many connections are open; try again in a minute."
-            await PlainTextResponse(message, 503)(scope, receive, send)
-            return
-        self._open[visitor] += 1
-        try:
-            await self._pass_on(request, visitor, account, send)
-        finally:
-            self._open -= Counter({visitor: 1})
-
-    async def _pass_on(
-        self, request: Request, visitor: str, account: str | None, send: Send
-    ) -> None:
-        target = (request.method, request.url.path.rstrip("/"))
-        if target == ("POST", LOGIN_PATH):
-            await self._log_in(request, send, visitor)
-        elif target == ("POST", UPLOAD_PATH):
-            await self._upload(request, send, visitor)
-        elif target[1].startswith(HEARTBEAT_PATH) and asks_for_account(request) and not account:
-            # Gradio opens this stream for everybody.
-            await PlainTextResponse("Log in first.", 401)(request.scope, request.receive, send)
+            await _answer(request, send, 503, message)
         else:
+            _without_origin(scope)
+            self._open[visitor] += 1
+            try:
+                await self._pass_on(request, route, visitor, send)
+            finally:
+                self._open -= Counter({visitor: 1})
+
+    async def _pass_on(self, request: Request, route: Route, visitor: str, send: Send) -> None:
+        if route.kind == "upload":
+            await self._upload(request, send, visitor)
+        elif route.kind == "json":
+            await self._ask(request, send, visitor)
+        elif route.kind == "login":
+            await self._log_in(request, send, visitor)
+        else:
+            if route.kind == "logout":  # for Gradio a request that foreign pages may cause, too
+                request.scope["method"] = "GET"
             await self._app(request.scope, request.receive, send)
 
     async def _log_in(self, request: Request, send: Send, visitor: str) -> None:
@@ -91,147 +117,101 @@ class Guard:
             seconds = math.ceil(wait)
             message = f"Too many wrong passwords; try again in {seconds} s."
             # Gradio's login page takes 400 for wrong credentials.
-            answer = PlainTextResponse(message, 400, headers={"Retry-After": str(seconds)})
-            await answer(request.scope, request.receive, send)
+            await _answer(request, send, 400, message, {"Retry-After": str(seconds)})
             return
-        response = _StatusOf(send)
-        await self._app(request.scope, request.receive, response)
+        body = await _body_of(request)
+        if body is None:
+            await _answer(request, send, 413, _LARGE_BODY)
+            return
+        response = _Response(send)
+        await self._app(request.scope, _replay(body, request.receive), response)
         if response.status == 200:
             self._delays.forget(visitor)
 
+    async def _ask(self, request: Request, send: Send, visitor: str) -> None:
+        """Pass on what asks for work, if its body is small, and count its session."""
+        page = request.scope["app"].get_blocks()
+        body = await _body_of(request)
+        session = None if body is None else _session_in(body)
+        if body is None:
+            await _answer(request, send, 413, _LARGE_BODY)
+        elif session and len(session) > LONGEST_ID:
+            await _answer(request, send, 400, _LONG_NAME)
+        elif session and unread_results(page, session) >= MAX_UNREAD:
+            message = f"{MAX_UNREAD} results wait for you; fetch them before you ask for more."
+            await _answer(request, send, 503, message)
+        else:
+            response = _Response(send)
+            await self._app(request.scope, _replay(body, request.receive), response)
+            if session := session or response.event:
+                kept, busy = kept_sessions(page), busy_sessions(page)
+                await forget_sessions(page, self._sessions.use(session, visitor, kept, busy))
+
     async def _upload(self, request: Request, send: Send, visitor: str) -> None:
-        """Pass an upload on, and delete whatever it leaves behind incomplete."""
+        """Pass an upload on, count it as it arrives, and delete whatever is left incomplete."""
         length = request.headers.get("content-length", "")
-        if not length.isdecimal():
-            answer = PlainTextResponse("An upload has to say its length.", 411)
-            await answer(request.scope, request.receive, send)
-            return
+        announced = int(length) if length.isdecimal() else 0
         partial: list[str] = []
         PARTIAL_FILES.set(partial)
-        response, body = _StatusOf(send), _Body(request.receive)
+        response, body = _Response(send), _Body(request.receive)
         try:
-            async with self._quota.receiving(visitor, int(length)) as upload:
+            async with self._quota.receiving(visitor, announced) as upload:
+                body.on_arrival = upload.arrived
                 await self._app(request.scope, body, response)
-                upload.stored = response.status == 200
+                if response.status == 200:
+                    upload.stored_files(len(partial))
         except (ColorflowError, OSError) as error:
             other = isinstance(error, OSError) and error.errno not in _FULL_DISK
             if response.status or other:
                 raise
+            body.on_arrival = None
             await body.drain()
             message = str(error) if isinstance(error, ColorflowError) else FULL
-            await PlainTextResponse(message, 507)(request.scope, body, send)
+            await _answer(request, send, 507, message)
         except ClientDisconnect:
             return
         finally:
             await asyncio.to_thread(_remove, partial)
 
 
-class Hosts:
-    """Names under which the page may be requested, and foreign pages that may request it.
+class _Response:
+    """Passes a response on, and remembers its status and its first bytes."""
 
-    Otherwise a foreign page in a visitor's browser could send requests here: by this machine's
-    address, or by a name of its own that it points to this machine (DNS rebinding). IP addresses
-    and this machine's own names are always allowed: nobody else can point them here.
-
-    Args:
-        allowed: names of the deployment.
-    """
-
-    def __init__(self, allowed: Collection[str] = ()) -> None:
-        own = socket.gethostname().lower()
-        self._allowed = {name.lower() for name in allowed}
-        self._known = {"localhost", own, f"{own}.local", *self._allowed}
-
-    def refusal(self, headers: Mapping[str, str]) -> str | None:
-        """Explain why a request is refused; None if it is not.
-
-        Args:
-            headers: of the request, by lower-case name.
-        """
-        host, origin = headers.get("host", ""), headers.get("origin")
-        name = _name_in(f"//{host}")
-        if name is None or not (name in self._known or _is_ip_address(name)):
-            return (
-                f"This page is not served under the name {name or host!r}; whoever runs it can "
-                "allow that with --allowed-host."
-            )
-        if origin is None or urlsplit(origin).netloc.lower() == host.lower():
-            return None
-        if _name_in(origin) in self._allowed:  # a proxy may send another Host header
-            return None
-        return f"Requests from {origin} are not taken; open this page itself."
-
-
-@dataclass(slots=True)
-class _Guesses:
-    wrong: int = 0
-    not_before: float = 0.0
-
-
-class LoginDelays:
-    """Makes visitors who guess passwords wait, twice as long after each wrong one.
-
-    Args:
-        clock: returns seconds.
-    """
-
-    FREE = 5
-    """Wrong passwords without a delay, for mistyping."""
-    FIRST_SECONDS, MAX_SECONDS = 1.0, 300.0
-    MAX_VISITORS = 10_000
-    """Visitors that are remembered; the one whose last guess is oldest is forgotten first."""
-
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self._clock = clock
-        self._guesses: OrderedDict[str, _Guesses] = OrderedDict()
-
-    def begin_guess(self, visitor: str) -> float:
-        """Begin a guess, which counts as wrong until `forget` is called.
-
-        Returns:
-            Seconds for which this visitor has to wait; 0 if the guess may be checked now.
-        """
-        guesses = self._guesses.setdefault(visitor, _Guesses())
-        self._guesses.move_to_end(visitor)
-        if len(self._guesses) > self.MAX_VISITORS:
-            self._guesses.popitem(last=False)
-        left = guesses.not_before - self._clock()
-        if left > 0:
-            return left
-        guesses.wrong += 1
-        if guesses.wrong >= self.FREE:
-            delay = self.FIRST_SECONDS * 2.0 ** min(guesses.wrong - self.FREE, 60)
-            guesses.not_before = self._clock() + min(delay, self.MAX_SECONDS)
-        return 0.0
-
-    def forget(self, visitor: str) -> None:
-        """Forget the wrong guesses of a visitor who knew the password."""
-        self._guesses.pop(visitor, None)
-
-
-class _StatusOf:
-    """Passes a response on and remembers its status."""
+    _HEAD_BYTES = 200
 
     def __init__(self, send: Send) -> None:
         self._send = send
         self.status: int | None = None
+        self._head = b""
 
     async def __call__(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self.status = message["status"]
+        elif len(self._head) < self._HEAD_BYTES:
+            self._head += message.get("body", b"")[: self._HEAD_BYTES]
         await self._send(message)
+
+    @property
+    def event(self) -> str | None:
+        """Name of the event that the response tells, which is that of its session, too."""
+        told = _parsed(self._head)
+        return told.get("event_id") if isinstance(told, dict) else None
 
 
 class _Body:
-    """Passes a request's body on and remembers whether more is to come."""
+    """Passes a request's body on, and remembers whether more is to come."""
 
     def __init__(self, receive: Receive) -> None:
         self._receive = receive
         self._more = True
+        self.on_arrival: Callable[[int], None] | None = None
+        """Is told the size of each piece."""
 
     async def __call__(self) -> Message:
         message = await self._receive()
         self._more = message["type"] == "http.request" and message.get("more_body", False)
+        if self.on_arrival:
+            self.on_arrival(len(message.get("body", b"")))
         return message
 
     async def drain(self) -> None:
@@ -240,19 +220,54 @@ class _Body:
             await self()
 
 
-def _name_in(address: str) -> str | None:
+async def _body_of(request: Request) -> bytes | None:
+    """The body of a request; None if it has more than `MAX_BODY_BYTES`, which are read anyway."""
+    pieces, size = [], 0
+    async for piece in request.stream():
+        size += len(piece)
+        if size <= MAX_BODY_BYTES:
+            pieces.append(piece)
+    return b"".join(pieces) if size <= MAX_BODY_BYTES else None
+
+
+def _replay(body: bytes, receive: Receive) -> Receive:
+    """Gives a body that has been read, and then whatever else happens to the connection."""
+    messages = [{"type": "http.request", "body": body, "more_body": False}]
+
+    async def replayed() -> Message:
+        return messages.pop() if messages else await receive()
+
+    return replayed
+
+
+def _session_in(body: bytes) -> str | None:
+    """The session that a request names."""
+    asked = _parsed(body)
+    session = asked.get("session_hash") if isinstance(asked, dict) else None
+    return session if isinstance(session, str) else None
+
+
+def _parsed(text: bytes) -> Any:
+    """JSON that may be none."""
     try:
-        return urlsplit(address).hostname
-    except ValueError:
+        return json.loads(text)
+    except (ValueError, RecursionError):
         return None
 
 
-def _is_ip_address(name: str) -> bool:
-    try:
-        ipaddress.ip_address(name)
-    except ValueError:
-        return False
-    return True
+async def _answer(
+    request: Request,
+    send: Send,
+    status: int,
+    message: str,
+    headers: Mapping[str, str] | None = None,
+) -> None:
+    await PlainTextResponse(message, status, headers)(request.scope, request.receive, send)
+
+
+def _without_origin(scope: Scope) -> None:
+    """Hide that a page of ours sends the request; Gradio would answer that others may read it."""
+    scope["headers"] = [(name, value) for name, value in scope["headers"] if name != b"origin"]
 
 
 def _remove(paths: list[str]) -> None:

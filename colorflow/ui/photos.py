@@ -80,6 +80,7 @@ class UploadedPhoto:
         """
         with self.read() as photo:
             rgb = render(LightnessRows(photo.full_depth), ab, bits=photo.bits)
+            self.budget.disk.check()
             write_image(path, rgb, photo, provenance=provenance)
 
 

@@ -15,6 +15,7 @@ from colorflow.quiz.store import GameKind
 from colorflow.quiz.strict_test import NEEDED, PRACTICE, TRIALS, StrictTest
 from colorflow.quiz.trials import MAX_PICTURES, MIN_PICTURES
 from colorflow.ui.limits import ROUND_PIXELS, WORK_QUEUE, UploadSpace, visitor_of
+from colorflow.ui.photos import storing
 from colorflow.ui.quiz_html import (
     ON_LOAD,
     between,
@@ -268,8 +269,12 @@ class QuizTab:
         }
 
     def _game(self, game: Game | None, request: gr.Request | None) -> Game:
+        if game:
+            return game
         account = request.username if request else None
-        return game or Game(self._quiz, self._space.root, visitor_of(request, account))
+        with storing():
+            root = self._space.budget.disk.folder_at_work(self._space.root)
+        return Game(self._quiz, root, visitor_of(request, account))
 
     def _free_trial(self, game: Game, k: int) -> Updates:
         with self._space.budget.reserve(ROUND_PIXELS):

@@ -8,8 +8,8 @@ import signal
 import threading
 import time
 import warnings
-from collections.abc import AsyncIterator, Collection, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
@@ -20,11 +20,16 @@ from colorflow.color.full_resolution import LightnessRows, render
 from colorflow.errors import ColorflowError
 from colorflow.files import ENLARGE_WEIGHTS, default_weights
 from colorflow.photo import photo_from_image, start_reader
-from colorflow.ui.limits import AT_ONCE, KEEP_SECONDS, DiskQuota, Limits, MemoryBudget
+from colorflow.ui.access import Hosts
+from colorflow.ui.disk_quota import KEEP_SECONDS, DiskQuota
+from colorflow.ui.limits import AT_ONCE, MAX_SESSIONS, Limits, MemoryBudget
+from colorflow.ui.routes import OpenRoutes
 from colorflow.ui.storage import page_folder, sweep
 
 if TYPE_CHECKING:
     import gradio as gr
+    from starlette.applications import Starlette
+    from starlette.middleware import Middleware
 
     from colorflow.colorizer import Colorizer
     from colorflow.ui.api import Api
@@ -74,20 +79,24 @@ def serve(
         from colorflow.colorizer import Colorizer
         from colorflow.enlarge.enlarger import Enlarger
         from colorflow.quiz.game import open_quiz
-        from colorflow.ui.gradio_patches import CALL_ERRORS, call_error
-        from colorflow.ui.guard import Guard
+        from colorflow.ui.gradio_patches import CALL_ERRORS, call_error, visitor_at_work
+        from colorflow.ui.guard import Guard, Hosts
         from colorflow.ui.page import build_page
+        from colorflow.ui.routes import OpenRoutes
 
         colorizer = Colorizer.load(weights)
         enlarger = Enlarger.load() if default_weights(ENLARGE_WEIGHTS).exists() else None
         quiz = open_quiz(colorizer, photos, quiz_db)
-        quota = DiskQuota(files, limits.stored_megabytes * 2**20, limits.upload_bytes, KEEP_SECONDS)
+        stored = limits.stored_megabytes * 2**20
+        quota = DiskQuota(files, stored, KEEP_SECONDS, visitor_at_work)
         budget = MemoryBudget(limits.pixels, quota)
         page, api = build_page(colorizer, files, limits, budget, quiz, enlarger)
         page.queue(max_size=limits.waiting, default_concurrency_limit=AT_ONCE)
+        guard = Middleware(
+            Guard, hosts=Hosts(allowed_hosts, host), routes=OpenRoutes(files), quota=quota
+        )
         app: dict[str, Any] = {
-            "lifespan": _cleaning_up(page, api, files),
-            "middleware": [Middleware(Guard, names=[host, *allowed_hosts], quota=quota)],
+            "lifespan": _guarded(guard, page, api, files),
             "exception_handlers": dict.fromkeys(CALL_ERRORS, call_error),
         }
         _warm_up(colorizer)
@@ -147,6 +156,7 @@ def _launch(
             max_file_size=f"{megabytes}mb",
             footer_links=["api"],
             run_history=False,
+            state_session_capacity=2 * MAX_SESSIONS,
             app_kwargs=app,
             # Otherwise Gradio takes these from the environment.
             share=False,
@@ -164,8 +174,14 @@ def _launch(
     return address
 
 
-def _cleaning_up(page: gr.Blocks, api: Api, files: Path) -> Any:
-    """The lifespan of the server's app, during which idle sessions and old files are deleted."""
+def _guarded(
+    guard: Middleware, page: gr.Blocks, api: Api, files: Path
+) -> Callable[[Starlette], AbstractAsyncContextManager[None]]:
+    """The lifespan of the server's app: before the first request, the guard is put in front.
+
+    Gradio puts middleware of its own in front of all that it is given. Meanwhile idle sessions and
+    old files are deleted.
+    """
     from colorflow.ui.gradio_patches import forget_idle_sessions
 
     async def clean_up() -> None:
@@ -176,7 +192,9 @@ def _cleaning_up(page: gr.Blocks, api: Api, files: Path) -> Any:
             await asyncio.to_thread(sweep, files, KEEP_SECONDS)
 
     @asynccontextmanager
-    async def lifespan(_: object) -> AsyncIterator[None]:
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        app.user_middleware.insert(0, guard)
+        app.middleware_stack = app.build_middleware_stack()
         task = asyncio.create_task(clean_up())
         yield
         task.cancel()

@@ -16,7 +16,7 @@ from typing import Any, Generic, Literal, Protocol, Self, TypeVar
 
 from colorflow.errors import ColorflowError
 from colorflow.ui.limits import MemoryBudget
-from colorflow.ui.photos import UploadedPhoto, new_folder, open_photo
+from colorflow.ui.photos import UploadedPhoto, new_folder, open_photo, storing
 
 _PATIENCE_SECONDS = 10
 """How long a new job waits for the end of the one before; one coloring takes less."""
@@ -126,7 +126,9 @@ class Session(Generic[Item]):
         """
         with self._lock:
             if self._own is None:
-                self._own = new_folder(self._root, "session-")
+                with storing():
+                    parent = self.budget.disk.folder_at_work(self._root)
+                self._own = new_folder(parent, "session-")
             return self._own
 
     def read(self, upload: Path) -> UploadedPhoto:

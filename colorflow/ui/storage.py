@@ -3,21 +3,24 @@
     colorflow-page-.../   readable by this user alone
         lock              locked while the program runs
         files/            Gradio's folder: uploads, and everything that the server may send
-            api-.../      results of the API
-            visitors/     files of the tabs, in a folder for each session
+            visitors/     in a folder for each visitor:
+                session-.../    files of the tabs
+                quiz-.../       pictures of the quiz
+                api-.../        results of the API
 
-A session's folder is deleted with the session, everything else an hour after it was written. A
-killed program leaves its folder behind; the next one to start deletes it.
+A session's folder is deleted with the session, a quiz's with its game, everything else an hour
+after it was written. A killed program leaves its folder behind; the next one to start deletes it.
 """
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from colorflow.errors import ColorflowError
@@ -29,6 +32,8 @@ except ImportError:  # Windows, where the folder of a killed program stays
 
 PREFIX = "colorflow-page-"
 FILES, VISITORS, LOCK = "files", "visitors", "lock"
+API_PREFIX = "api-"
+"""Of the folders with results of the API."""
 
 
 @contextmanager
@@ -56,20 +61,32 @@ def page_folder() -> Iterator[Path]:
         yield files
 
 
+def folder_of(root: Path, visitor: str) -> Path:
+    """The folder of a visitor, which need not exist, within the folder for visitors."""
+    return root / hashlib.sha256(visitor.encode()).hexdigest()[:16]
+
+
 def sweep(files: Path, seconds: float) -> None:
-    """Delete uploads and results that have not changed for some time, but no visitor's folder.
+    """Delete uploads and results of the API that have not changed for some time.
+
+    Folders of sessions and games stay, those of visitors unless they are empty.
 
     Args:
         files: Gradio's folder, as `page_folder` yields it.
         seconds: age from which files are deleted.
     """
     oldest = time.time() - seconds
-    for path in files.iterdir():
-        if path.name != VISITORS and _last_change(path) < oldest:
+    visitors = files / VISITORS
+    for path in (*files.iterdir(), *visitors.glob(f"*/{API_PREFIX}*")):
+        if path != visitors and _last_change(path) < oldest:
             if path.is_dir():
                 shutil.rmtree(path, ignore_errors=True)
             else:
                 path.unlink(missing_ok=True)
+    for path in visitors.iterdir():
+        with suppress(OSError):  # gone, or not empty
+            if path.stat().st_mtime < oldest:
+                path.rmdir()
 
 
 def _last_change(path: Path) -> float:
