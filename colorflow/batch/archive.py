@@ -47,6 +47,7 @@ class ArchiveLimits:
         entries: number of files, without system files, see `checked_entries`.
         entry_bytes: size of one file.
         total_bytes: size of all files.
+        names: number of files and folders, see `checked_entries`.
         ratio: size of one file over its compressed size. Deflate reaches 1032 for one repeated
             byte; scans reach 10, a drawing on white 100.
     """
@@ -54,6 +55,7 @@ class ArchiveLimits:
     entries: int
     entry_bytes: int
     total_bytes: int
+    names: int = 10_000
     ratio: float = 200.0
 
 
@@ -64,11 +66,13 @@ class Unpacked:
     Attributes:
         files: paths relative to the folder, in the archive's order.
         total_bytes: of these files.
+        names: number of files and folders in the archive.
         unreadable: files that are damaged in the archive, by relative path, with the reason.
     """
 
     files: list[Path] = field(default_factory=list)
     total_bytes: int = 0
+    names: int = 0
     unreadable: list[Note] = field(default_factory=list)
 
 
@@ -144,7 +148,8 @@ def _unpack(file: _BoundedFile, folder: Path, limits: ArchiveLimits) -> Unpacked
     files = []
     unreadable = []
     with source:
-        for entry in checked_entries(source, limits.entries):
+        entries, names = checked_entries(source, limits.entries, limits.names)
+        for entry in entries:
             target = folder / entry.path
             try:
                 _extract(source, entry, target, meter)
@@ -154,7 +159,7 @@ def _unpack(file: _BoundedFile, folder: Path, limits: ArchiveLimits) -> Unpacked
                 unreadable.append(Note(path=Path(entry.path), reason=reason))
             else:
                 files.append(Path(entry.path))
-    return Unpacked(files=files, total_bytes=meter.total, unreadable=unreadable)
+    return Unpacked(files=files, total_bytes=meter.total, names=names, unreadable=unreadable)
 
 
 class _DamagedError(Exception):

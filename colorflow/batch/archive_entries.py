@@ -74,22 +74,28 @@ class Entry:
     info: ZipInfo
 
 
-def checked_entries(source: ZipFile, most: int) -> list[Entry]:
-    """Lists the files of an archive that is safe to unpack.
+def checked_entries(source: ZipFile, most: int, most_names: int) -> tuple[list[Entry], int]:
+    """Lists the files of an archive that is safe to unpack, and counts their names.
 
     Folders are left out, and so are system files: ``__MACOSX``, ``._*``, ``.DS_Store``,
-    ``Thumbs.db``, ``desktop.ini``.
+    ``Thumbs.db``, ``desktop.ini``. All of them count as names, and so does every folder on the way
+    to a file.
 
     Args:
         source: the archive.
         most: largest number of files.
+        most_names: largest number of names.
 
     Raises:
         RefusedError: if it is not safe to unpack.
     """
     entries = []
+    names = set[PurePosixPath]()
     for info in source.infolist():
         path = safe_path_of(info.orig_filename)
+        names.update((path, *path.parents))
+        if len(names) > most_names:
+            raise RefusedError("holds too many files and folders; make several smaller ones")
         _check_kind(info)
         is_folder = info.orig_filename.endswith("/")
         if is_folder or _is_system_file(path):
@@ -101,7 +107,7 @@ def checked_entries(source: ZipFile, most: int) -> list[Entry]:
         raise RefusedError(f"holds more than {most} files; make several smaller ones")
     _check_distinct(entry.path for entry in entries)
     _check_apart(source)
-    return entries
+    return entries, len(names)
 
 
 def safe_path_of(name: str) -> PurePosixPath:

@@ -6,6 +6,8 @@
 from __future__ import annotations
 
 import json
+import stat
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
@@ -17,6 +19,8 @@ if TYPE_CHECKING:
 
     Hints = tuple[Hint, ...]
 
+LARGEST_FILE = 2**20
+"""Bytes of a file of hints, some 15,000 hints; in memory it takes forty times as many."""
 _FIELDS = ("row", "column", "a", "b")
 
 
@@ -29,10 +33,11 @@ def read_hints(path: Path) -> dict[str, Hints]:
             upright photo, and ``a`` and ``b``, in CIELAB units.
 
     Raises:
-        BatchError: if the file cannot be read or is not such an object.
+        BatchError: if the file cannot be read, has more than `LARGEST_FILE` bytes, or is not such
+            an object.
     """
     try:
-        content = json.loads(path.read_text(encoding="utf-8"), object_pairs_hook=_without_repeats)
+        content = json.loads(_text_of(path), object_pairs_hook=_without_repeats)
     except OSError as error:
         raise BatchError(f"{path}: the hints cannot be read ({error.strerror})") from error
     except RecursionError as error:
@@ -109,11 +114,21 @@ def hints_by_photo(
     return found
 
 
+def _text_of(path: Path) -> str:
+    if not stat.S_ISREG(path.stat().st_mode) and not path.is_dir():  # others may have no end
+        raise BatchError(f"{path}: the hints cannot be read (it is not a regular file)")
+    with path.open("rb") as file:
+        content = file.read(LARGEST_FILE + 1)
+    if len(content) > LARGEST_FILE:
+        raise BatchError(f"{path}: has more than {LARGEST_FILE // 2**20} MB; make several files")
+    return content.decode()
+
+
 def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) < len(pairs):
-        names = [name for name, _ in pairs]
-        raise ValueError(f"{max(names, key=names.count)!r} occurs twice")
+        ((name, _),) = Counter(name for name, _ in pairs).most_common(1)
+        raise ValueError(f"{name!r} occurs twice")
     return found
 
 

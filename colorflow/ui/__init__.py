@@ -2,8 +2,10 @@
 
     server.py     starts the page, and clears up behind it
     storage.py    the folder of uploads and results, and what is removed from it when
-    limits.py     who may do how much: queue, memory, disk, and who is one visitor
-    guard.py      middleware: names, foreign pages, connections, passwords, uploads
+    limits.py     who may do how much: queue, memory, sessions, and who is one visitor;
+                  disk_quota.py: how much may lie on the disk
+    guard.py      middleware: which requests reach Gradio; routes.py: which routes are open,
+                  access.py: names of the page, pages of others, and passwords
     gradio_patches.py  everything that depends on Gradio's internals
     api.py        the API for programs; api_quiz.py keeps their games
     page.py       what every tab shares: heading, theme, page.css; page.js names things for screen

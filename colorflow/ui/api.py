@@ -85,7 +85,7 @@ class Api:
         self._colorizer = colorizer
         self._files = files
         self._budget = budget
-        self._players = Players(quiz)
+        self._players = Players(quiz, self._folder)
         for endpoint in (self.colorize, self.hints, self.quiz_round, self.quiz_answer):
             api(endpoint, api_name=endpoint.__name__, **WORK_QUEUE)
 
@@ -171,7 +171,7 @@ class Api:
             raise ColorflowError(f"player: expected a text, got {_shown(player)}.")
         visitor = visitor_of(request, request.username if request else None)
         with self._budget.reserve(ROUND_PIXELS):
-            player, trial = self._players.next_trial(player, k, visitor, self._folder())
+            player, trial = self._players.next_trial(player, k, visitor)
         tops = [MARGIN + index * (trial.height + 2 * MARGIN) for index in range(trial.k)]
         about = {
             "round": trial.token,

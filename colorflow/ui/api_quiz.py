@@ -10,6 +10,7 @@ import secrets
 import threading
 import time
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -31,24 +32,25 @@ class Players:
 
     Args:
         quiz: shared with the page.
+        root: gives the folder for a new game's folder; the server sends files from it.
     """
 
-    def __init__(self, quiz: Quiz) -> None:
+    def __init__(self, quiz: Quiz, root: Callable[[], Path]) -> None:
         self._quiz = quiz
+        self._root = root
         self._players: OrderedDict[str, _Player] = OrderedDict()
         """By secret, the most idle first."""
         self._asked: dict[str, str] = {}
         """Secret of the player, by token of the trial."""
         self._lock = threading.Lock()
 
-    def next_trial(self, secret: str, k: int, visitor: str, root: Path) -> tuple[str, Trial]:
+    def next_trial(self, secret: str, k: int, visitor: str) -> tuple[str, Trial]:
         """The trial that waits for the player's answer, or a new one.
 
         Args:
             secret: of the player; empty for a new player.
             k: number of pictures of a new trial.
             visitor: the visitor, as `visitor_of` identifies it.
-            root: folder for a new player's folder; the server sends files from it.
 
         Returns:
             The player's secret, and the trial.
@@ -56,7 +58,7 @@ class Players:
         Raises:
             ColorflowError: there is no such player, or no photo to show.
         """
-        secret, game = self._game_of(secret, visitor, root)
+        secret, game = self._game_of(secret, visitor)
         trial = game.play(k)
         with self._lock:
             self._asked[trial.token] = secret
@@ -92,7 +94,7 @@ class Players:
             for secret in [one for one, player in self._players.items() if player.used < oldest]:
                 self._forget(secret)
 
-    def _game_of(self, secret: str, visitor: str, root: Path) -> tuple[str, Game]:
+    def _game_of(self, secret: str, visitor: str) -> tuple[str, Game]:
         with self._lock:
             player = self._players.get(secret)
             if player is None:
@@ -102,7 +104,7 @@ class Players:
                         "anew."
                     )
                 secret = secrets.token_urlsafe(16)
-                player = self._players[secret] = _Player(Game(self._quiz, root, visitor))
+                player = self._players[secret] = _Player(Game(self._quiz, self._root(), visitor))
                 if len(self._players) > MAX_PLAYERS:
                     self._forget(next(iter(self._players)))
             player.used = time.monotonic()

@@ -73,6 +73,7 @@ def _taken_in(uploads: Sequence[Path], folder: Path, limits: ArchiveLimits) -> I
             unpacked = unpack(upload, folder / inside, left)
             damaged += [replace(note, path=inside / str(note.path)) for note in unpacked.unreadable]
             files, size = len(unpacked.files), unpacked.total_bytes
+            left = replace(left, names=left.names - unpacked.names)
         elif kind := _archive_kind(upload):
             reason = f"it is an archive ({kind}); make a zip of it"
             left_out.append(Note(path=Path(upload.name), reason=reason))

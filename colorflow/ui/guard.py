@@ -50,7 +50,7 @@ _LARGE_BODY = f"A request has at most {MAX_BODY_BYTES // 2**20} MB; upload files
 
 
 class Guard:
-    """ASGI middleware: refuses closed routes, foreign pages, guessed passwords, and what is too much.
+    """ASGI middleware: refuses closed routes, foreign pages, guessed passwords, and too much work.
 
     It has to be the outermost one: others answer requests themselves, those of foreign pages too.
 

@@ -80,9 +80,8 @@ def serve(
         from colorflow.enlarge.enlarger import Enlarger
         from colorflow.quiz.game import open_quiz
         from colorflow.ui.gradio_patches import CALL_ERRORS, call_error, visitor_at_work
-        from colorflow.ui.guard import Guard, Hosts
+        from colorflow.ui.guard import Guard
         from colorflow.ui.page import build_page
-        from colorflow.ui.routes import OpenRoutes
 
         colorizer = Colorizer.load(weights)
         enlarger = Enlarger.load() if default_weights(ENLARGE_WEIGHTS).exists() else None

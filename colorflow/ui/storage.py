@@ -83,7 +83,7 @@ def sweep(files: Path, seconds: float) -> None:
                 shutil.rmtree(path, ignore_errors=True)
             else:
                 path.unlink(missing_ok=True)
-    for path in visitors.iterdir():
+    for path in visitors.glob("*"):
         with suppress(OSError):  # gone, or not empty
             if path.stat().st_mtime < oldest:
                 path.rmdir()

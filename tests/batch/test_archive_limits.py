@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from colorflow.batch.archive import ArchiveLimits
-from tests.batch.bench import MEBIBYTE, PHOTO, Bench, noise
+from tests.batch.bench import LIMITS, MEBIBYTE, PHOTO, Bench, noise
 from tests.batch.raw_zip import BZIP2, LZMA, File, deflated, zeros
 
 
@@ -25,6 +25,20 @@ def test_more_files_than_may_be(bench: Bench) -> None:
     files = [File(name=f"{number}.jpg", data=PHOTO) for number in range(6)]
     bench.write(*files[:5], File(name="folder/"), File(name=".DS_Store")).unpack()
     assert bench.refused_anew(*files).startswith("holds more than 5 files")
+
+
+def test_folders_count_even_those_on_the_way_to_a_file(bench: Bench) -> None:
+    deep = [File(name=f"{number}/{'a/' * 9}b.jpg", data=PHOTO) for number in range(2)]
+    few = replace(LIMITS, names=1 + 2 * 11)
+    assert bench.write(*deep).unpack(few).names == few.names
+    for one_more in (File(name="c/"), File(name=".DS_Store"), File(name="c.jpg", data=PHOTO)):
+        assert "too many files and folders" in bench.refused_anew(*deep, one_more, limits=few)
+        bench.folder.mkdir()
+
+
+def test_a_small_archive_of_a_hundred_thousand_folders(bench: Bench) -> None:
+    deep = [File(name=f"{number:03}/{'a/' * 509}b") for number in range(195)]
+    assert "too many files and folders" in bench.refused(*deep)
 
 
 def test_a_directory_that_would_fill_the_memory(bench: Bench) -> None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
 
 from colorflow.batch import read_hints
+from colorflow.batch.hints import LARGEST_FILE
 from colorflow.colorizer import Hint
 from colorflow.errors import BatchError
 
@@ -59,6 +61,25 @@ def test_wrong_files_are_refused(path: Path, content: str, what: str) -> None:
         read_hints(path)
     assert str(refusal.value).startswith(f"{path}: ")
     assert what in str(refusal.value)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="devices and pipes")
+def test_files_without_an_end_are_not_read(path: Path) -> None:
+    os.mkfifo(path)
+    for endless in (Path("/dev/zero"), path):
+        with pytest.raises(BatchError, match="not a regular file"):
+            read_hints(endless)
+
+
+def test_large_files_are_not_read(path: Path) -> None:
+    with path.open("wb") as file:
+        file.truncate(LARGEST_FILE)
+    with pytest.raises(BatchError, match="is not a JSON file of hints"):
+        read_hints(path)
+    with path.open("ab") as file:
+        file.write(b" ")
+    with pytest.raises(BatchError, match="has more than 1 MB; make several files"):
+        read_hints(path)
 
 
 def test_files_that_cannot_be_read(path: Path) -> None:

@@ -18,7 +18,7 @@ from colorflow.ui.all_photos import AllColorings
 from colorflow.ui.colorings import ColoredPhoto
 from colorflow.ui.colorize import ColorizeTab
 from colorflow.ui.controls import SAMPLES, SUMMARY
-from colorflow.ui.limits import FULL, DiskQuota
+from colorflow.ui.disk_quota import FULL, DiskQuota
 from colorflow.ui.session import Session
 from colorflow.ui.status import Updates
 from tests.ui.fake_colorizer import AB, FakeColorizer

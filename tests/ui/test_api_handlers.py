@@ -47,7 +47,7 @@ def api(painter: Painter, quiz: Quiz, root: Path) -> Api:
 
 @pytest.fixture
 def players(quiz: Quiz, tmp_path: Path) -> Players:
-    return Players(quiz, tmp_path)
+    return Players(quiz, lambda: tmp_path)
 
 
 def test_results_are_rendered_without_a_float_plane_of_lightness(quiz: Quiz, root: Path) -> None:
@@ -56,6 +56,7 @@ def test_results_are_rendered_without_a_float_plane_of_lightness(quiz: Quiz, roo
     gradient = np.arange(side, dtype=np.float32)[:, None] + np.arange(side, dtype=np.float32)
     photo = photo_from_image((gradient / 16).astype(np.uint8), "large.png")
     colorizer = FakeColorizer()
+    (root / VISITORS).mkdir()
     with gr.Blocks(analytics_enabled=False):
         api = Api(colorizer, root, MemoryBudget(), quiz)  # type: ignore[arg-type]
     colorings = colorizer.colorize(photo, 1, force=True)

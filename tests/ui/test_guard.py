@@ -23,9 +23,12 @@ from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 from starlette.testclient import TestClient
 
+from colorflow.ui.access import Hosts, LoginDelays
+from colorflow.ui.disk_quota import FULL, DiskQuota
 from colorflow.ui.gradio_patches import PARTIAL_FILES
-from colorflow.ui.guard import Guard, Hosts, LoginDelays
-from colorflow.ui.limits import FULL, DiskQuota
+from colorflow.ui.guard import Guard
+from colorflow.ui.limits import MAX_BODY_BYTES, MAX_UNREAD
+from colorflow.ui.routes import LONGEST_ID, OpenRoutes
 from colorflow.ui.storage import FILES, VISITORS
 from tests.ui.fake_colorizer import HELD_WIDTH, HOLD
 from tests.ui.page_process import PATIENCE, Page, running_page, wait_until
@@ -49,8 +52,13 @@ _LIMIT_OF_ONE = 8
         (f"{socket.gethostname()}:7860", None, True),
         ("photos.example.org", "https://photos.example.org", True),
         ("127.0.0.1:7860", "https://photos.example.org", True),  # a proxy says another host
+        ("photos.example.org", "https://photos.example.org:3000", False),
+        ("tea.example.org", "https://tea.example.org:8443", True),
         ("127.0.0.1:7860", "http://evil.example", False),
         ("127.0.0.1:7860", "http://127.0.0.1:3000", False),
+        ("127.0.0.1:7860", "http://127.0.0.1", False),
+        ("192.168.1.5:7860", "http://192.168.1.5:3000", False),
+        ("localhost:7860", "http://localhost:3000", False),
         ("127.0.0.1:7860", "null", False),
         ("photos.example.org", "https://photos.example.org.evil.example", False),
         ("evil.example:7860", None, False),  # whose name points here
@@ -60,7 +68,7 @@ _LIMIT_OF_ONE = 8
     ],
 )
 def test_names_and_pages_that_may_ask(host: str, origin: str | None, *, taken: bool) -> None:
-    hosts = Hosts(["Photos.example.org"])
+    hosts = Hosts(["Photos.example.org", "tea.example.org:8443"], "192.168.1.5")
     headers = {"host": host} | ({} if origin is None else {"origin": origin})
     refusal = hosts.refusal(headers)
     assert (refusal is None) == taken
@@ -86,15 +94,63 @@ def test_wrong_passwords_wait_longer_each_time_and_a_right_one_ends_that() -> No
     assert delays.begin_guess("mallory") == 0
 
 
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", "/"),
+        ("HEAD", "/"),
+        ("GET", "/config/"),
+        ("GET", "/assets/index.js"),
+        ("GET", "/gradio_api/info"),
+        ("GET", "/gradio_api/file=/files/visitors/a.png"),
+        ("GET", "/gradio_api/heartbeat/abc"),
+        ("GET", "/gradio_api/call/v2/colorize/0a"),
+        ("POST", "/gradio_api/call/colorize"),
+        ("POST", "/gradio_api/queue/join"),
+        ("POST", "/gradio_api/upload"),
+        ("POST", "/logout"),
+    ],
+)
+def test_routes_that_are_open(method: str, path: str) -> None:
+    assert OpenRoutes(Path("/files")).find(method, path)
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("POST", "/"),
+        ("OPTIONS", "/config"),
+        ("GET", "/logout"),
+        ("POST", "/gradio_api/run/colorize"),
+        ("POST", "/gradio_api/api/colorize/"),
+        ("POST", "/gradio_api/process_recording"),
+        ("POST", "/gradio_api/component_server"),
+        ("POST", "/gradio_api/vibe-edit"),
+        ("GET", "/gradio_api/deep_link"),
+        ("GET", "/gradio_api/proxy=http://127.0.0.1:1/"),
+        ("GET", "/gradio_api/stream/a/b/1/playlist.m3u8"),
+        ("GET", "/gradio_api/file/files/a.png"),
+        ("GET", "/gradio_api/file=/etc/passwd"),
+        ("GET", "/gradio_api/file=http://127.0.0.1:1/files/a.png"),
+        ("GET", "/gradio_api/file=/filesystem"),
+        ("GET", "//gradio_api/info"),
+        ("GET", f"/gradio_api/heartbeat/{(LONGEST_ID + 1) * 'a'}"),
+        ("GET", "/anything"),
+    ],
+)
+def test_routes_that_are_closed(method: str, path: str) -> None:
+    assert OpenRoutes(Path("/files")).find(method, path) is None
+
+
 def guarded_app(endpoint: Callable[[Request], Any], folder: Path) -> Starlette:
     """A server with an upload address behind the guard."""
-    quota = DiskQuota(folder, visitor_bytes=1000)
+    quota = DiskQuota(folder, 200_000)
     app = Starlette(
         routes=[
             Route("/gradio_api/upload", endpoint, methods=["POST"]),
-            Route("/config", lambda _: PlainTextResponse("the page")),
+            Route("/config", lambda one: PlainTextResponse(one.headers.get("origin", "the page"))),
         ],
-        middleware=[Middleware(Guard, names=(), quota=quota)],
+        middleware=[Middleware(Guard, hosts=Hosts(), routes=OpenRoutes(folder), quota=quota)],
     )
     app.cookie_id, app.tokens, app.auth = "x", {}, None  # type: ignore[attr-defined]
     return app
@@ -110,14 +166,14 @@ async def test_others_are_answered_while_the_folder_is_counted(
 ) -> None:
     counting, answered = threading.Event(), threading.Event()
 
-    def count(_: Path) -> int:
+    def count(_: Path, *, apart: bool) -> int:
         counting.set()
         return 0 if answered.wait(PATIENCE) else 2**63
 
     async def upload(_: Request) -> PlainTextResponse:
         return PlainTextResponse("stored")
 
-    monkeypatch.setattr("colorflow.ui.limits.size_of", count)
+    monkeypatch.setattr("colorflow.ui.disk_quota.size_of", count)
     transport = httpx.ASGITransport(guarded_app(upload, tmp_path))
     stored = []
     async with httpx.AsyncClient(transport=transport, base_url=HERE) as client:
@@ -166,10 +222,27 @@ def test_files_that_were_moved_away_stay(tmp_path: Path) -> None:
     assert client.post("/gradio_api/upload", content=b"a photo").text == "stored"
     assert (tmp_path / "photo.jpg").exists()
     answer = client.post("/gradio_api/upload", content=iter([b"of no", b"length"]))
-    assert answer.status_code == 411
-    answer = client.post("/gradio_api/upload", content=bytes(1000))
+    assert answer.text == "stored"
+
+
+@pytest.mark.parametrize("pieces", [[bytes(110_000)], [bytes(55_000), bytes(55_000)]])
+def test_too_much_is_refused_with_and_without_a_length(tmp_path: Path, pieces: list[bytes]) -> None:
+    async def upload(request: Request) -> PlainTextResponse:
+        await request.body()
+        return PlainTextResponse("stored")
+
+    content = pieces[0] if len(pieces) == 1 else iter(pieces)
+    answer = guarded(upload, tmp_path).post("/gradio_api/upload", content=content)
     assert answer.status_code == 507
-    assert answer.text.startswith("You have sent as much as one visitor may")
+    assert answer.text.startswith("You have stored as much as one visitor may")
+
+
+def test_what_is_behind_the_guard_hears_of_no_other_page(tmp_path: Path) -> None:
+    async def upload(_: Request) -> PlainTextResponse:
+        return PlainTextResponse("stored")
+
+    answer = guarded(upload, tmp_path).get("/config", headers={"Origin": HERE})
+    assert answer.text == "the page"
 
 
 # against a server
@@ -212,6 +285,25 @@ def test_foreign_pages_and_names_are_refused(page: Page, headers: dict[str, str]
 
 
 @pytest.mark.slow
+def test_no_other_page_may_read_answers(page: Page) -> None:
+    for origin in (page.address.rstrip("/"), "https://photos.example.org", "http://127.0.0.1:3000"):
+        headers = {"Origin": origin, "Access-Control-Request-Method": "POST"}
+        for method in ("GET", "OPTIONS"):
+            answer = ask(page, method, "config", headers=headers)
+            assert not [one for one in answer.headers if one.startswith("access-control")]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "path", ["gradio_api/run/quiz_round", "gradio_api/process_recording", "vibe-code", "nothing"]
+)
+def test_what_is_not_needed_is_not_there(page: Page, path: str) -> None:
+    answer = ask(page, "POST", path, json={"data": [3, ""]})
+    assert answer.status_code == 404
+    assert answer.text.startswith("There is nothing at this address")
+
+
+@pytest.mark.slow
 def test_the_names_of_the_deployment_are_taken(page: Page) -> None:
     headers = {"Host": "photos.example.org", "Origin": "https://photos.example.org"}
     assert ask(page, "GET", "config", headers=headers).status_code == 200
@@ -219,16 +311,21 @@ def test_the_names_of_the_deployment_are_taken(page: Page) -> None:
 
 @pytest.mark.slow
 def test_a_visitor_s_quota(page: Page) -> None:
-    """A quarter of 40 MB, in files of less than 1 MB."""
-    statuses = []
-    for number in range(12):
-        files = {"files": (f"{number}.bin", os.urandom(1_000_000))}
-        answer = ask(page, "POST", "gradio_api/upload", "10.1.0.1", files=files)
-        statuses.append(answer.status_code)
-    assert statuses == 10 * [200] + 2 * [507]
-    assert answer.text.startswith("You have sent as much as one visitor may, 10 MB")
-    files = {"files": ("other.bin", b"of somebody else")}
-    assert ask(page, "POST", "gradio_api/upload", "10.1.0.2", files=files).status_code == 200
+    """Half of what is left of 40 MB, in files of less than 1 MB that say no length."""
+
+    def send(visitor: str, size: int) -> Any:
+        head = b'--x\r\nContent-Disposition: form-data; name="files"; filename="a.bin"\r\n\r\n'
+        pieces = iter([head, os.urandom(size), b"\r\n--x--\r\n"])
+        headers = {"Content-Type": "multipart/form-data; boundary=x"}
+        return ask(page, "POST", "gradio_api/upload", visitor, content=pieces, headers=headers)
+
+    answers = [send("10.1.0.1", 1_000_000) for _ in range(24)]
+    statuses = [one.status_code for one in answers]
+    taken = statuses.count(200)
+    assert 15 <= taken <= 20
+    assert statuses == taken * [200] + (24 - taken) * [507]
+    assert answers[-1].text.startswith("You have stored as much as one visitor may")
+    assert send("10.1.0.2", 1_000_000).status_code == 200
     assert not [name for name in stored(page) if name.startswith("tmp")]
 
 
@@ -274,6 +371,37 @@ def test_one_visitor_leaves_room_in_the_queue_for_others(page: Page, tmp_path: P
     event = other.json()["event_id"]
     told = ask(page, "GET", f"gradio_api/call/colorize/{event}", "10.2.0.2").text
     assert "event: complete" in told
+
+
+@pytest.mark.slow
+def test_large_requests_and_long_names_are_refused(page: Page) -> None:
+    large = b'{"data": ["' + MAX_BODY_BYTES * b"a" + b'"]}'
+    for path in ("queue/join", "call/colorize", "call/v2/colorize", "cancel"):
+        answer = ask(page, "POST", f"gradio_api/{path}", content=large)
+        assert answer.status_code == 413
+        assert answer.text == "A request has at most 1 MB; upload files instead."
+    name = (LONGEST_ID + 1) * "a"
+    body = {"data": [], "fn_index": 0, "session_hash": name}
+    for path in ("queue/join", "call/colorize"):
+        assert ask(page, "POST", f"gradio_api/{path}", json=body).status_code == 400
+    for path in (f"queue/data?session_hash={name}", f"upload_progress?upload_id={name}"):
+        answer = ask(page, "GET", f"gradio_api/{path}")
+        assert answer.status_code == 400
+        assert "at most 64 characters" in answer.text
+
+
+@pytest.mark.slow
+def test_results_that_nobody_fetches_are_bounded(page: Page) -> None:
+    body = {"data": ["no round", 0], "session_hash": "unread"}
+    statuses = []
+    for _ in range(MAX_UNREAD + 3):
+        while True:  # until there is room in the queue
+            answer = ask(page, "POST", "gradio_api/call/quiz_answer", "10.3.0.1", json=body)
+            if not answer.text.startswith('{"detail":"Queue is full'):
+                break
+        statuses.append(answer.status_code)
+    assert statuses == MAX_UNREAD * [200] + 3 * [503]
+    assert answer.text.startswith("64 results wait for you; fetch them")
 
 
 @pytest.mark.slow
@@ -324,3 +452,10 @@ def test_passwords_cannot_be_tried_out_and_streams_need_one(tmp_path: Path) -> N
         headers = {"Cookie": "; ".join(f"{name}={value}" for name, value in cookies.items())}
         with httpx.stream("GET", page.address + heartbeat, headers=headers, trust_env=False) as one:
             assert one.status_code == 200
+        assert ask(page, "GET", "gradio_api/info", headers=headers).status_code == 200
+        assert ask(page, "GET", "logout", headers=headers).status_code == 404
+        foreign = {**headers, "Origin": "http://127.0.0.1:3000"}
+        assert ask(page, "POST", "logout", headers=foreign).status_code == 403
+        assert ask(page, "GET", "gradio_api/info", headers=headers).status_code == 200
+        assert ask(page, "POST", "logout", headers=headers).status_code == 302
+        assert ask(page, "GET", "gradio_api/info", headers=headers).status_code == 401

@@ -130,13 +130,17 @@ def test_a_folder_of_another_user_stays(temporary: Path, monkeypatch: pytest.Mon
 
 def test_old_uploads_and_results_go_and_visitors_stay(tmp_path: Path) -> None:
     old, new = tmp_path / ("a" * 64), tmp_path / ("b" * 64)
-    results, visitor = tmp_path / "api-1", tmp_path / VISITORS / "session-1"
+    ada = tmp_path / VISITORS / "ada"
+    results, visitor = ada / "api-1", ada / "session-1"
+    nobody, newcomer = tmp_path / VISITORS / "bob", tmp_path / VISITORS / "eve"
     for folder in (old, new, results, visitor):
         folder.mkdir(parents=True)
         aged(_touched(folder / "photo.jpg"), HOUR + 60)
+    nobody.mkdir()
+    newcomer.mkdir()
     half = aged(_touched(tmp_path / "tmp123"), HOUR + 60)
     again = _touched(new / "again.jpg")
-    for folder in (old, new, results, visitor, tmp_path / VISITORS):
+    for folder in (old, new, results, visitor, ada, nobody, tmp_path / VISITORS):
         aged(folder, HOUR + 60)
     sweep(tmp_path, HOUR)
     assert not old.exists()
@@ -144,6 +148,8 @@ def test_old_uploads_and_results_go_and_visitors_stay(tmp_path: Path) -> None:
     assert not half.exists()
     assert again.exists()
     assert (visitor / "photo.jpg").exists()
+    assert not nobody.exists()
+    assert newcomer.exists(), "it is about to be used"
 
 
 def test_what_is_young_stays(tmp_path: Path) -> None:
