@@ -66,8 +66,9 @@ def _add_access(parser: argparse.ArgumentParser) -> None:
         default=[],
         dest="allowed_hosts",
         metavar="NAME",
-        help="a name under which the page is served, such as photos.example.org; may be given "
-        "several times (default: this machine's own names and addresses alone)",
+        help="a name under which the page is served, such as photos.example.org, with the port if "
+        "browsers show one that a proxy leaves out; may be given several times (default: this "
+        "machine's own names and addresses alone)",
     )
 
 
@@ -93,8 +94,8 @@ def _add_limits(parser: argparse.ArgumentParser) -> None:
         type=whole_number(least=1, most=_MAX_STORED_MEGABYTES),
         default=4000,
         metavar="MB",
-        help="size of all stored photos and results, in megabytes; one visitor may send a quarter "
-        "of it within an hour (default: %(default)s)",
+        help="size of all stored photos and results, in megabytes; one visitor may have as much as "
+        "is then left for all others (default: %(default)s)",
     )
     parser.add_argument(
         "--queue",

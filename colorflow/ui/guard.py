@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import PlainTextResponse
+from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from colorflow.errors import ColorflowError
@@ -33,6 +33,7 @@ from colorflow.ui.gradio_patches import (
 )
 from colorflow.ui.limits import (
     MAX_BODY_BYTES,
+    MAX_BODY_VALUES,
     MAX_OPEN,
     MAX_OPEN_PER_VISITOR,
     MAX_UNREAD,
@@ -46,7 +47,10 @@ _NAMES = ("session_hash", "upload_id")
 """What a client may name itself in the address of a request."""
 _CLOSED = "There is nothing at this address; docs/api.md shows what programs may ask for."
 _LONG_NAME = f"Names of sessions and uploads have at most {LONGEST_ID} characters."
-_LARGE_BODY = f"A request has at most {MAX_BODY_BYTES // 2**20} MB; upload files instead."
+_LARGE_BODY = (
+    f"A request has at most {MAX_BODY_BYTES // 2**20} MB and {MAX_BODY_VALUES:,} values; upload "
+    "files instead."
+)
 
 
 class Guard:
@@ -221,13 +225,15 @@ class _Body:
 
 
 async def _body_of(request: Request) -> bytes | None:
-    """The body of a request; None if it has more than `MAX_BODY_BYTES`, which are read anyway."""
+    """The body of a request; None if it is too large, and then it is read anyway."""
     pieces, size = [], 0
     async for piece in request.stream():
         size += len(piece)
         if size <= MAX_BODY_BYTES:
             pieces.append(piece)
-    return b"".join(pieces) if size <= MAX_BODY_BYTES else None
+    body = b"".join(pieces)
+    values = sum(body.count(one) for one in (b",", b"[", b"{"))
+    return body if size <= MAX_BODY_BYTES and values <= MAX_BODY_VALUES else None
 
 
 def _replay(body: bytes, receive: Receive) -> Receive:
@@ -262,7 +268,11 @@ async def _answer(
     message: str,
     headers: Mapping[str, str] | None = None,
 ) -> None:
-    await PlainTextResponse(message, status, headers)(request.scope, request.receive, send)
+    """Answer in the way of the request: Gradio's script and client look for `detail` in JSON."""
+    answer: Response = PlainTextResponse(message, status, headers)
+    if request.headers.get("content-type", "").startswith("application/json"):
+        answer = JSONResponse({"detail": message, "error": message}, status, headers)
+    await answer(request.scope, request.receive, send)
 
 
 def _without_origin(scope: Scope) -> None:

@@ -12,7 +12,8 @@
     bytes on the disk      Limits.stored_megabytes  as much as all others    DiskQuota
                                                     then have left
     bytes of one file      Limits.megabytes                                  Gradio
-    bytes of other bodies  MAX_BODY_BYTES                                    guard.Guard
+    size of other bodies   MAX_BODY_BYTES,                                   guard.Guard
+                           MAX_BODY_VALUES
     pixels of one photo    Limits.pixels                                     photo.read_photo
     lifetime of files                               KEEP_SECONDS             storage.sweep
     players of the API     MAX_PLAYERS                                       api_quiz.Players
@@ -59,8 +60,9 @@ MAX_SESSIONS, MAX_SESSIONS_PER_VISITOR = 1000, 64
 An open page is a session, and so is each call of a program."""
 MAX_UNREAD = 64
 """Results of one session that wait for being fetched."""
-MAX_BODY_BYTES = 2**20
-"""Of a request that uploads nothing."""
+MAX_BODY_BYTES, MAX_BODY_VALUES = 2**20, 50_000
+"""Of a request that uploads nothing; 1,000 files of an upload are named in 0.5 MB with 15,000
+values. A megabyte of empty lists would take 35 in memory, for as long as it waits."""
 MAX_PLAYERS = 200
 """Players of the quiz API whose games are kept; a new one replaces the most idle."""
 ROUND_PIXELS = 6 * 1024**2

@@ -36,6 +36,7 @@ _PRIVACY = """
 <p>Your photo goes to the computer that runs this page and nowhere else. It is deleted there an hour
 after you last did something here.</p>
 """
+_LOG_OUT = '<form method="post" action="logout"><button>Log out</button></form>'
 
 
 def build_page(
@@ -45,6 +46,8 @@ def build_page(
     budget: MemoryBudget,
     quiz: Quiz,
     enlarger: Enlarger | None = None,
+    *,
+    has_accounts: bool = False,
 ) -> tuple[gr.Blocks, Api]:
     """Build the page and its API.
 
@@ -55,6 +58,7 @@ def build_page(
         budget: memory for photos, shared by all visitors.
         quiz: shared by all players.
         enlarger: enlarges colorings; None if there is none.
+        has_accounts: whether visitors log in.
     """
     space = UploadSpace(files / VISITORS, limits.megabytes, budget)
     with PatchedBlocks(title="colorflow", analytics_enabled=False) as page:
@@ -75,6 +79,8 @@ def build_page(
         hints.take_from(colorize, tabs)
         page.load(colorize.show_samples, None, [colorize.result.welcome], **AFTERWARDS)
         gr.HTML(_PRIVACY, elem_id="privacy")
+        if has_accounts:
+            gr.HTML(_LOG_OUT, elem_id="log-out")
     return page, api
 
 

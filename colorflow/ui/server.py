@@ -89,7 +89,9 @@ def serve(
         stored = limits.stored_megabytes * 2**20
         quota = DiskQuota(files, stored, KEEP_SECONDS, visitor_at_work)
         budget = MemoryBudget(limits.pixels, quota)
-        page, api = build_page(colorizer, files, limits, budget, quiz, enlarger)
+        page, api = build_page(
+            colorizer, files, limits, budget, quiz, enlarger, has_accounts=bool(accounts)
+        )
         page.queue(max_size=limits.waiting, default_concurrency_limit=AT_ONCE)
         guard = Middleware(
             Guard, hosts=Hosts(allowed_hosts, host), routes=OpenRoutes(files), quota=quota

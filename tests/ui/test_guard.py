@@ -12,14 +12,16 @@ from pathlib import Path
 from typing import Any
 
 import anyio
+import gradio as gr
 import httpx
 import pytest
+from gradio.state_holder import StateHolder
 from PIL import Image
 from skimage import data
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse
+from starlette.responses import JSONResponse, PlainTextResponse
 from starlette.routing import Route
 from starlette.testclient import TestClient
 
@@ -27,7 +29,7 @@ from colorflow.ui.access import Hosts, LoginDelays
 from colorflow.ui.disk_quota import FULL, DiskQuota
 from colorflow.ui.gradio_patches import PARTIAL_FILES
 from colorflow.ui.guard import Guard
-from colorflow.ui.limits import MAX_BODY_BYTES, MAX_UNREAD
+from colorflow.ui.limits import MAX_BODY_BYTES, MAX_BODY_VALUES, MAX_UNREAD
 from colorflow.ui.routes import LONGEST_ID, OpenRoutes
 from colorflow.ui.storage import FILES, VISITORS
 from tests.ui.fake_colorizer import HELD_WIDTH, HOLD
@@ -245,6 +247,34 @@ def test_what_is_behind_the_guard_hears_of_no_other_page(tmp_path: Path) -> None
     assert answer.text == "the page"
 
 
+def test_sessions_of_a_visitor_are_forgotten(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Those that have rested longest, be they named by the client or by Gradio."""
+    monkeypatch.setattr("colorflow.ui.limits.MAX_SESSIONS_PER_VISITOR", 3)
+    with gr.Blocks(analytics_enabled=False) as blocks:
+        gr.State(0)
+    holder = StateHolder()
+    holder.set_blocks(blocks)
+    events = iter("abc")
+
+    async def call(request: Request) -> JSONResponse:
+        event = next(events)
+        assert holder[(await request.json()).get("session_hash") or event]
+        return JSONResponse({"event_id": event})
+
+    app = guarded_app(call, tmp_path)
+    app.router.routes.append(Route("/gradio_api/call/colorize", call, methods=["POST"]))
+    app.get_blocks = lambda: blocks  # type: ignore[attr-defined]
+    client = TestClient(app, base_url=HERE)
+    kept = []
+    for body in ({"session_hash": "first"}, {}, {}, {"session_hash": "first"}, {}, {}):
+        events = iter("abcdef"[len(kept) :])
+        client.post("/gradio_api/call/colorize", json=body)
+        kept.append(sorted(holder.session_data))
+    assert kept[2:] == [["b", "c", "first"]] * 2 + [["c", "e", "first"], ["e", "f", "first"]]
+
+
 # against a server
 
 
@@ -300,7 +330,7 @@ def test_no_other_page_may_read_answers(page: Page) -> None:
 def test_what_is_not_needed_is_not_there(page: Page, path: str) -> None:
     answer = ask(page, "POST", path, json={"data": [3, ""]})
     assert answer.status_code == 404
-    assert answer.text.startswith("There is nothing at this address")
+    assert answer.json()["detail"].startswith("There is nothing at this address")
 
 
 @pytest.mark.slow
@@ -376,10 +406,15 @@ def test_one_visitor_leaves_room_in_the_queue_for_others(page: Page, tmp_path: P
 @pytest.mark.slow
 def test_large_requests_and_long_names_are_refused(page: Page) -> None:
     large = b'{"data": ["' + MAX_BODY_BYTES * b"a" + b'"]}'
-    for path in ("queue/join", "call/colorize", "call/v2/colorize", "cancel"):
-        answer = ask(page, "POST", f"gradio_api/{path}", content=large)
-        assert answer.status_code == 413
-        assert answer.text == "A request has at most 1 MB; upload files instead."
+    many = b'{"data": [' + MAX_BODY_VALUES * b"[]," + b"0]}"
+    headers = {"Content-Type": "application/json"}
+    for body in (large, many, iter([large[:10], large[10:]])):
+        for path in ("queue/join", "call/colorize", "call/v2/colorize", "cancel"):
+            answer = ask(page, "POST", f"gradio_api/{path}", content=body, headers=headers)
+            assert answer.status_code == 413
+            assert answer.json()["detail"].startswith("A request has at most 1 MB and 50,000")
+            if not isinstance(body, bytes):
+                break
     name = (LONGEST_ID + 1) * "a"
     body = {"data": [], "fn_index": 0, "session_hash": name}
     for path in ("queue/join", "call/colorize"):
@@ -401,7 +436,7 @@ def test_results_that_nobody_fetches_are_bounded(page: Page) -> None:
                 break
         statuses.append(answer.status_code)
     assert statuses == MAX_UNREAD * [200] + 3 * [503]
-    assert answer.text.startswith("64 results wait for you; fetch them")
+    assert answer.json()["detail"].startswith("64 results wait for you; fetch them")
 
 
 @pytest.mark.slow

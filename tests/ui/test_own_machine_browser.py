@@ -152,8 +152,8 @@ def test_what_the_page_says_of_deletion_is_true(
         visitor.expect_text("#privacy", "deleted there an hour after you last did something here")
         visitor.colorize(small)
         wait_for_files(temporary, "*/files/*/small.png", there=True)
-        wait_for_files(temporary, "*/files/visitors/session-*", there=True)
-        wait_for_files(temporary, "*/files/visitors/session-*", there=False)
+        wait_for_files(temporary, "*/files/visitors/*/session-*", there=True)
+        wait_for_files(temporary, "*/files/visitors/*/session-*", there=False)
         wait_for_files(temporary, "*/files/*/small.png", there=False)
         visitor.one("#gallery .thumbnail-item").nth(1).click()
         visitor.expect_text("#status .bad", "choose the photo again")
@@ -182,4 +182,7 @@ def test_the_login_page(browser: Browser, tmp_path: Path, small: Path) -> None:
         expect(visitor.one("#upload")).to_be_visible(timeout=PATIENCE)
         visitor.colorize(small)
         assert {urlsplit(url).hostname for url in visitor.requests} <= {"127.0.0.1", None}
+        visitor.one("#log-out button").click()
+        expect(password).to_be_visible(timeout=PATIENCE)
+        assert visitor.one("#upload").count() == 0
         visitor.context.close()
