@@ -101,6 +101,8 @@ class Guard:
             self._open[visitor] += 1
             try:
                 await self._pass_on(request, route, visitor, send)
+            except ClientDisconnect:
+                pass
             finally:
                 self._open -= Counter({visitor: 1})
 
@@ -172,8 +174,6 @@ class Guard:
             await body.drain()
             message = str(error) if isinstance(error, ColorflowError) else FULL
             await _answer(request, send, 507, message)
-        except ClientDisconnect:
-            return
         finally:
             await asyncio.to_thread(_remove, partial)
 

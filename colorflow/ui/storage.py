@@ -34,6 +34,8 @@ PREFIX = "colorflow-page-"
 FILES, VISITORS, LOCK = "files", "visitors", "lock"
 API_PREFIX = "api-"
 """Of the folders with results of the API."""
+_EMPTY_SECONDS = 300.0
+"""How long an empty file stays, which may be the begin of an upload."""
 
 
 @contextmanager
@@ -69,24 +71,33 @@ def folder_of(root: Path, visitor: str) -> Path:
 def sweep(files: Path, seconds: float) -> None:
     """Delete uploads and results of the API that have not changed for some time.
 
-    Folders of sessions and games stay, those of visitors unless they are empty.
+    Folders of sessions and games stay, those of visitors unless they are empty. Empty files go
+    sooner: Gradio 6.31 makes one for each file that an event brings, and deletes none.
 
     Args:
         files: Gradio's folder, as `page_folder` yields it.
         seconds: age from which files are deleted.
     """
-    oldest = time.time() - seconds
+    now = time.time()
     visitors = files / VISITORS
     for path in (*files.iterdir(), *visitors.glob(f"*/{API_PREFIX}*")):
-        if path != visitors and _last_change(path) < oldest:
+        keep = min(seconds, _EMPTY_SECONDS) if _is_empty(path) else seconds
+        if path != visitors and _last_change(path) < now - keep:
             if path.is_dir():
                 shutil.rmtree(path, ignore_errors=True)
             else:
                 path.unlink(missing_ok=True)
     for path in visitors.glob("*"):
         with suppress(OSError):  # gone, or not empty
-            if path.stat().st_mtime < oldest:
+            if path.stat().st_mtime < now - seconds:
                 path.rmdir()
+
+
+def _is_empty(path: Path) -> bool:
+    try:
+        return path.is_file() and path.stat().st_size == 0
+    except OSError:  # just deleted
+        return False
 
 
 def _last_change(path: Path) -> float:

@@ -139,6 +139,8 @@ def test_old_uploads_and_results_go_and_visitors_stay(tmp_path: Path) -> None:
     nobody.mkdir()
     newcomer.mkdir()
     half = aged(_touched(tmp_path / "tmp123"), HOUR + 60)
+    empty = aged(_touched(tmp_path / "tmp456"), 400)
+    begun = aged(_touched(tmp_path / "tmp789"), 200)
     again = _touched(new / "again.jpg")
     for folder in (old, new, results, visitor, ada, nobody, tmp_path / VISITORS):
         aged(folder, HOUR + 60)
@@ -146,6 +148,8 @@ def test_old_uploads_and_results_go_and_visitors_stay(tmp_path: Path) -> None:
     assert not old.exists()
     assert not results.exists()
     assert not half.exists()
+    assert not empty.exists()
+    assert begun.exists()
     assert again.exists()
     assert (visitor / "photo.jpg").exists()
     assert not nobody.exists()
@@ -153,7 +157,9 @@ def test_old_uploads_and_results_go_and_visitors_stay(tmp_path: Path) -> None:
 
 
 def test_what_is_young_stays(tmp_path: Path) -> None:
-    young = aged(_touched(tmp_path / "tmp123"), HOUR - 60)
+    young = tmp_path / "tmp123"
+    young.write_bytes(b"half")
+    aged(young, HOUR - 60)
     sweep(tmp_path, HOUR)
     assert young.exists()
 
