@@ -25,7 +25,7 @@ from urllib.parse import quote
 
 import fastapi
 import gradio as gr
-from gradio import processing_utils, queueing, route_utils
+from gradio import processing_utils, queueing, route_utils, routes
 from gradio.block_function import BlockFunction
 from gradio.context import LocalContext
 from gradio.data_classes import PredictBodyInternal
@@ -290,6 +290,18 @@ async def forget_idle_sessions(page: gr.Blocks, seconds: float) -> None:
     for session in [*queue.pending_event_ids_session]:
         if session not in queue.pending_messages_per_session:  # Gradio keeps those of 2,000
             del queue.pending_event_ids_session[session]
+
+
+async def forget_finished_uploads(page: gr.Blocks) -> None:
+    """Forget what Gradio 6.31 remembers of uploads for ever: their progress and their paths."""
+    progress = routes.file_upload_statuses
+    for name in [one for one in progress._statuses if progress.is_done(one)]:
+        progress.stop_tracking(name)
+    for name in progress._signals.keys() - progress._statuses.keys():
+        del progress._signals[name]
+    known = [Path(one) for one in page.upload_file_set]
+    gone = await asyncio.to_thread(lambda: [str(one) for one in known if not one.exists()])
+    page.upload_file_set.difference_update(gone)
 
 
 def _delete_states(sessions: Sequence[SessionState]) -> None:

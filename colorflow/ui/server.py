@@ -183,12 +183,13 @@ def _guarded(
     Gradio puts middleware of its own in front of all that it is given. Meanwhile idle sessions and
     old files are deleted.
     """
-    from colorflow.ui.gradio_patches import forget_idle_sessions
+    from colorflow.ui.gradio_patches import forget_finished_uploads, forget_idle_sessions
 
     async def clean_up() -> None:
         while True:
             await asyncio.sleep(KEEP_SECONDS / _SWEEPS_PER_KEEPING)
             await forget_idle_sessions(page, KEEP_SECONDS)
+            await forget_finished_uploads(page)
             await asyncio.to_thread(api.forget_idle, KEEP_SECONDS)
             await asyncio.to_thread(sweep, files, KEEP_SECONDS)
 

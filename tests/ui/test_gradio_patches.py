@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import copy
 import datetime
 import hashlib
@@ -14,7 +15,7 @@ from typing import Any
 
 import gradio as gr
 import pytest
-from gradio import processing_utils, queueing, route_utils
+from gradio import processing_utils, queueing, route_utils, routes
 from gradio.data_classes import PredictBodyInternal
 from gradio.state_holder import StateHolder
 from gradio_client.utils import apply_diff
@@ -23,6 +24,7 @@ from colorflow.ui.gradio_patches import (
     FairQueue,
     PatchedBlocks,
     file_url,
+    forget_finished_uploads,
     forget_idle_sessions,
     patch_gradio,
 )
@@ -240,3 +242,27 @@ async def test_a_visitor_who_comes_back_begins_anew() -> None:
     page.used("ada", 2 * HOUR)
     await forget_idle_sessions(page.blocks, HOUR)
     assert page.holder["ada"][page.state._id] is None
+
+
+# uploads
+
+
+@pytest.mark.anyio
+async def test_finished_uploads_are_forgotten(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    progress = route_utils.FileUploadProgress()
+    monkeypatch.setattr(routes, "file_upload_statuses", progress)
+    for name in ("finished", "under way"):
+        progress.track(name)
+    progress.set_done("finished")
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(progress.is_tracked("never begun"), 0.01)
+    with gr.Blocks(analytics_enabled=False) as page:
+        pass
+    (tmp_path / "kept.png").touch()
+    page.upload_file_set.update(str(tmp_path / one) for one in ("kept.png", "gone.png"))
+    await forget_finished_uploads(page)
+    assert set(progress._signals) == set(progress._statuses) == {"under way"}
+    assert page.upload_file_set == {str(tmp_path / "kept.png")}
+    assert page.upload_file_set in page.temp_file_sets
