@@ -112,7 +112,7 @@ def _beside_the_queue(page: _Target) -> str:
 def _recordings(page: _Target) -> str:
     before = size_of(page.folder)
     for number in range(8):
-        files = {"video": ("a.mp4", os.urandom(9 * _MIB)), "number": ("b", bytes([number]))}
+        files = {"video": (f"{number}.mp4", os.urandom(9 * _MIB))}
         page.send("POST", "gradio_api/process_recording", "10.0.2.1", files=files)
     return f"{(size_of(page.folder) - before) / _MIB:.0f} MB left on the disk"
 
@@ -198,7 +198,7 @@ def _folders(page: _Target) -> str:
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w") as archive:
         for number in range(195):
-            archive.writestr(f"{number:03}/{'a/' * 509}b.txt", b"")
+            archive.writestr(f"{number:03}/{'a/' * 509}b", b"")
     (path,) = page.upload("10.0.9.1", "folders.zip", file.getvalue()).json()
     config = page.send("GET", "config", "10.0.9.1").json()
     (field,) = (
