@@ -14,6 +14,7 @@ from PIL import Image
 
 from benchmarks import hostile_files, hostile_kinds
 from benchmarks.files_of_one_photo import files_of_one_photo
+from benchmarks.gray_scans import COLOR_PRINTS, SCANS
 from benchmarks.measuring import ratios, side_by_side, spread
 from benchmarks.photos import codec_only, gray_photo, save_gray, size_of
 from benchmarks.pixels import straight_line
@@ -54,6 +55,20 @@ def test_previews(
         "the same at one look",
         "the first at one look",
     ]
+
+
+def test_gray_scans(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    image = Image.fromarray(skimage.data.coffee()).resize((150, 100))
+    for name, one in (("gray", image.convert("L")), ("colored", image)):
+        (tmp_path / name).mkdir()
+        one.save(tmp_path / name / "photo.png")
+    arguments = [str(tmp_path / "gray"), str(tmp_path / "colored")]
+    rows = rows_printed("gray_scans", arguments, monkeypatch, capsys)
+    names = ["as it is", *SCANS, "hand-colored print", *COLOR_PRINTS]
+    assert [row[:2] for row in rows] == [[name, "1"] for name in names]
+    assert {row[2] for row in rows} <= {"0", "1"}
 
 
 def test_enlarge(

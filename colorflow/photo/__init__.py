@@ -11,8 +11,9 @@ from colorflow.photo.encode import check_format, write_image
 from colorflow.photo.find import find_photos
 from colorflow.photo.formats import DEFAULT_MAX_PIXELS, KINDS, PHOTO_SUFFIXES
 from colorflow.photo.isolated import start_reader
+from colorflow.photo.kind import Kind
 from colorflow.photo.metadata import Metadata
-from colorflow.photo.photo import Kind, Photo
+from colorflow.photo.photo import Photo
 from colorflow.photo.provenance import (
     COLORING,
     ENLARGED,

@@ -12,8 +12,9 @@ import skimage.data
 from PIL import Image, ImageOps
 
 from benchmarks.damaged_files import by_pillow
+from benchmarks.gray_scans import COLOR_PRINTS, SCANS, gradient, hand_colored, stain, table
 from colorflow.photo import Kind, Photo, photo_from_image
-from colorflow.photo.photo import GRAY_CHROMA, kind_of
+from colorflow.photo.kind import GRAY_CHROMA, kind_of
 
 Tone = Callable[[np.ndarray], np.ndarray]
 
@@ -29,6 +30,12 @@ TONES = {
 
 def photo(name: str) -> Image.Image:
     return Image.fromarray(getattr(skimage.data, name)())
+
+
+def small(name: str) -> Image.Image:
+    image = photo(name)
+    image.thumbnail((300, 300))
+    return image
 
 
 def through_jpeg(image: Image.Image, quality: int = 75) -> np.ndarray:
@@ -97,6 +104,48 @@ def test_a_grainy_sepia_print_is_tinted(name: str) -> None:
     noisy = full + np.random.default_rng(0).normal(0, 15, full.shape)
     image = Image.fromarray(np.clip(noisy, 0, 255).astype(np.uint8))
     assert kind_of(through_jpeg(image)) is Kind.TINTED
+
+
+@pytest.mark.parametrize("scan", SCANS)
+@pytest.mark.parametrize("name", PHOTOS[:3])
+def test_scans_of_gray_photos_are_not_colored(name: str, scan: str) -> None:
+    gray = np.asarray(small(name).convert("L").convert("RGB"))
+    made = SCANS[scan](gray, np.random.default_rng(3))
+    assert kind_of(through_jpeg(Image.fromarray(made), 88)) is not Kind.COLORED
+
+
+def test_a_gray_photo_on_a_table_is_gray() -> None:
+    gray = np.asarray(small("rocket").convert("L").convert("RGB"))
+    assert kind_of(table(gray, np.random.default_rng(0))) is Kind.GRAY
+
+
+@pytest.mark.parametrize("around", ["cream mount on a scanner bed", "wooden table"])
+@pytest.mark.parametrize("name", PHOTOS)
+def test_color_photos_with_a_frame_are_colored(name: str, around: str) -> None:
+    picture = np.asarray(small(name))
+    assert kind_of(SCANS[around](picture, np.random.default_rng(1))) is Kind.COLORED
+
+
+@pytest.mark.parametrize("made", COLOR_PRINTS)
+@pytest.mark.parametrize("name", PHOTOS)
+def test_faded_prints_and_autochromes_are_colored(name: str, made: str) -> None:
+    picture = COLOR_PRINTS[made](np.asarray(small(name)), np.random.default_rng(2))
+    assert kind_of(through_jpeg(Image.fromarray(picture))) is Kind.COLORED
+
+
+@pytest.mark.parametrize("name", PHOTOS)
+def test_hand_colored_prints_are_colored(name: str) -> None:
+    gray = np.asarray(small(name).convert("L").convert("RGB"))
+    for seed in range(3):
+        assert kind_of(hand_colored(gray, np.random.default_rng(seed))) is Kind.COLORED
+
+
+def test_strong_casts_and_stains_are_colors() -> None:
+    gray = np.asarray(small("coffee").convert("L").convert("RGB"))
+    for defect in (gradient, stain):
+        added = defect(gray, np.random.default_rng(1)).astype(int) - gray
+        strong = np.clip(gray + 3.5 * added, 0, 255).astype(np.uint8)
+        assert kind_of(strong) is Kind.COLORED
 
 
 @pytest.mark.parametrize("tone", ["none", "sepia"])
