@@ -45,7 +45,6 @@ class Settings:
         samples: make independent samples instead of principal colorings.
         diverse: make the n of many samples that differ most; sets `samples`.
         looks: how often the model looks at each photo, 1 or `MOST_LOOKS`.
-        force: also recolor photos that already have color.
         overwrite: replace existing results.
         likelihood: measure the likelihood of each coloring.
         scale: how many times larger each side becomes; all colorings of a photo get one detail.
@@ -59,7 +58,6 @@ class Settings:
     samples: bool = False
     diverse: bool = False
     looks: int = 1
-    force: bool = False
     overwrite: bool = False
     likelihood: bool = False
     scale: int = 1
@@ -179,10 +177,10 @@ class ColoringMaker:
         detail = {DETAIL: self.enlarger.digest} if self.enlarger else {}
         return {COLORS: self.colorizer.digest, **detail}
 
-    def refusal(self, photo: Photo) -> str | None:
+    def refusal(self, photo: Photo, task: PhotoTask) -> str | None:
         """Why a photo is left as it is, or None."""
-        if photo.kind is Kind.COLORED and not self.settings.force:
-            return "already has colors; --force colors it again"
+        if photo.kind is Kind.COLORED and not task.treat_as_gray:
+            return "already has colors; --treat-as-gray with its name colors it from its lightness"
         return None
 
     def results(
@@ -231,9 +229,13 @@ class Colorings:
             yield pixels, photo if lightness is None else photo.enlarged(pixels)
 
     def remarks(self, task: PhotoTask) -> tuple[str, ...]:
-        """Names the results that show hardly any color."""
-        names = ", ".join(task.name(label) for label in self._gray)
-        return (f"nearly gray, since black and white show no color: {names}",) if names else ()
+        """Says whether the photo's colors were left out, and what shows hardly any color."""
+        said = []
+        if task.treat_as_gray and self._photo.kind is Kind.COLORED:
+            said.append("has colors, and was treated as gray")
+        if names := ", ".join(task.name(label) for label in self._gray):
+            said.append(f"nearly gray, since black and white show no color: {names}")
+        return tuple(said)
 
     def likelihoods(self) -> list[float] | None:
         """Bits per dimension of each coloring."""

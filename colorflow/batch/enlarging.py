@@ -149,7 +149,7 @@ class EnlargeMaker:
         """The digest of the model."""
         return {DETAIL: self.enlarger.digest}
 
-    def refusal(self, photo: Photo) -> str | None:
+    def refusal(self, photo: Photo, task: PhotoTask) -> str | None:
         """Every photo is enlarged."""
         return None
 

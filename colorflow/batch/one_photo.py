@@ -109,7 +109,7 @@ def _work(
     if is_own_picture(local.path, settings.kind):
         reason = "is a picture that colorflow made; it is not taken as a photo"
         return PhotoOutcome(path=task.path, status="skipped", reason=reason)
-    if refusal := maker.refusal(photo):
+    if refusal := maker.refusal(photo, task):
         return PhotoOutcome(path=task.path, status="already-colored", reason=refusal)
     expected = expected_statements(local, settings, maker.weights)
     if settings.labels_are_known:

@@ -10,8 +10,9 @@ from __future__ import annotations
 import os
 import sys
 import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING
 
@@ -38,12 +39,14 @@ class PhotoTask:
         folder: for its results.
         names: template of the results' names, from `Naming.names_of`.
         hints: color hints.
+        treat_as_gray: whether it is colored from its lightness even if it has colors.
     """
 
     path: Location
     folder: Location
     names: str
     hints: Hints = ()
+    treat_as_gray: bool = False
 
     def name(self, label: str) -> str:
         """The name of the result with this label, see `BatchSettings.labels`."""
@@ -116,6 +119,7 @@ def make_plan(
     recursive: bool = False,
     hints: Mapping[str, Hints] | None = None,
     hints_source: str = "hints",
+    treat_as_gray: Collection[str] = (),
     weights: Digests | None = None,
 ) -> Plan:
     """Plans what to do with files and folders of photos.
@@ -134,14 +138,17 @@ def make_plan(
             paths.
         hints: from `read_hints`.
         hints_source: the file's name, for messages.
+        treat_as_gray: patterns of `fnmatch` for photos that are colored from their lightness even
+            if they have colors: for a photo's name, or for its path below the folder of the input,
+            which may begin with a slash.
         weights: digests of the weights that will be used, by model. Without them, or if photos or
             results are URLs, or labels are known only after sampling, existing results are
             examined when a photo's turn comes.
 
     Raises:
         ValueError: if the results of a photo would not get distinct names.
-        BatchError: if hints are for no photo, or for several; if the store of a URL cannot be used,
-            or results would lie among its photos.
+        BatchError: if hints are for no photo, or for several; if a pattern fits no photo; if the
+            store of a URL cannot be used, or results would lie among its photos.
     """
     naming = naming or Naming()
     naming.check_fits(settings)
@@ -154,9 +161,27 @@ def make_plan(
     photos = planner.without_own_results(found.photos)
     names = (photo.relative for photo in photos)
     by_photo = hints_by_photo(hints, names, hints_source) if hints else {}
+    gray = _fitting(treat_as_gray, [photo.relative for photo in photos])
     for photo in photos:
-        planner.add(photo, by_photo.get(photo.relative, ()))
+        relative = photo.relative
+        planner.add(photo, by_photo.get(relative, ()), treat_as_gray=relative in gray)
     return planner.plan
+
+
+def _fitting(patterns: Collection[str], photos: Sequence[PurePath]) -> set[PurePath]:
+    """The photos that fit any of the patterns, each of which has to fit one if there are any."""
+    chosen: set[PurePath] = set()
+    for pattern in patterns:
+        fitting = {
+            photo
+            for photo in photos
+            for name in (photo.name, photo.as_posix(), f"/{photo.as_posix()}")
+            if fnmatchcase(name, pattern)
+        }
+        if photos and not fitting:
+            raise BatchError(f"--treat-as-gray: no photo fits {pattern!r}")
+        chosen |= fitting
+    return chosen
 
 
 class _Planner:
@@ -199,13 +224,14 @@ class _Planner:
                 kept.append(photo)
         return kept
 
-    def add(self, photo: FoundPhoto, hints: Hints) -> None:
+    def add(self, photo: FoundPhoto, hints: Hints, *, treat_as_gray: bool) -> None:
         """Adds a photo as a task, or settles it."""
         task = PhotoTask(
             path=photo.path,
             folder=self._folder(photo.relative),
             names=self._naming.names_of(PurePath(photo.path.name)),
             hints=hints,
+            treat_as_gray=treat_as_gray,
         )
         targets = [task.target(label) for label in self.plan.settings.labels]
         if problem := self._problem(targets):

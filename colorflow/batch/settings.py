@@ -101,7 +101,7 @@ class Maker(Protocol):
     def weights(self) -> Digests:
         """The digests of the models."""
 
-    def refusal(self, photo: Photo) -> str | None:
+    def refusal(self, photo: Photo, task: PhotoTask) -> str | None:
         """Why a photo is left as it is, or None."""
 
     def results(self, photo: Photo, task: PhotoTask, expected: Mapping[str, Statements]) -> Results:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -133,6 +133,7 @@ def run_batch(
     settings: BatchSettings,
     weights: Mapping[str, Path | None],
     hints: Path | None = None,
+    treat_as_gray: Sequence[str] = (),
 ) -> int:
     """Plans and runs a batch, or prints its plan; returns the exit code.
 
@@ -142,6 +143,7 @@ def run_batch(
         settings: what is done to the photos.
         weights: the files that were given, by model.
         hints: a file of color hints.
+        treat_as_gray: patterns for photos that are colored even if they have colors.
     """
     from colorflow.batch import Naming, location_of, make_plan, read_hints
     from colorflow.batch.settings import digests_of, weights_files
@@ -164,6 +166,7 @@ def run_batch(
         recursive=arguments.recursive,
         hints=read_hints(hints) if hints else None,
         hints_source=str(hints),
+        treat_as_gray=treat_as_gray,
         weights=digests_of(files),
     )
     return print_plan(plan) if arguments.dry_run else BatchCommand(plan, files, arguments).run()

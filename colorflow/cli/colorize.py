@@ -10,6 +10,7 @@ from colorflow.cli.arguments import (
     a_path,
     add_seed,
     add_weights,
+    not_empty,
     number_from_zero,
     whole_number,
 )
@@ -86,7 +87,21 @@ def _add_coloring_options(parser: argparse.ArgumentParser) -> None:
         "besides, which show small faces and clothes better and take longer (default: %(default)s)",
     )
     parser.add_argument(
-        "--force", action="store_true", help="also recolor photos that already have color"
+        "--treat-as-gray",
+        action="append",
+        type=not_empty,
+        default=[],
+        metavar="PATTERN",
+        help="color photos that fit from their lightness even if they have colors, which are "
+        "otherwise left as they are: a name, a path below IN, or a pattern such as 'scan*.jpg'; "
+        "may be given several times",
+    )
+    parser.add_argument(
+        "--force",
+        dest="treat_as_gray",
+        action="append_const",
+        const="*",
+        help="the same as --treat-as-gray '*': recolors all photos",
     )
     parser.add_argument(
         "--hints",
@@ -133,11 +148,10 @@ def _colorize(parser: argparse.ArgumentParser, arguments: argparse.Namespace) ->
         samples=samples,
         diverse=arguments.diverse,
         looks=arguments.looks,
-        force=arguments.force,
         overwrite=arguments.overwrite,
         likelihood=arguments.report is not None,
         scale=arguments.scale,
         restore=arguments.restore,
     )
     weights = {COLORS: arguments.weights, DETAIL: arguments.enlarge_weights}
-    return run_batch(parser, arguments, settings, weights, arguments.hints)
+    return run_batch(parser, arguments, settings, weights, arguments.hints, arguments.treat_as_gray)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -116,6 +116,14 @@ class FolderTab:
             )
             self.cancel = gr.Button("Cancel", visible=False, min_width=120, elem_id="folder-cancel")
         self.status = status_line("", "folder-status")
+        self.with_colors = gr.CheckboxGroup(
+            label="Treat as gray",
+            info="These photos have colors and were left as they are. Tick those that are scans of "
+            "gray photos, and color all again: their lightness is colored.",
+            show_select_all=True,
+            visible=False,
+            elem_id="folder-gray",
+        )
 
     def _build_controls(self) -> None:
         self.n = gr.Slider(
@@ -134,11 +142,6 @@ class FolderTab:
             label="Format",
             info="Its own is JPEG for a JPEG, and PNG, without loss, for all others.",
             elem_id="folder-format",
-        )
-        self.force = gr.Checkbox(
-            label="Recolor color photos",
-            info="Otherwise photos that already have color are left as they are.",
-            elem_id="folder-force",
         )
         with advanced("folder-advanced"):
             self.temperature = vividness_slider("folder-temperature")
@@ -159,8 +162,8 @@ class FolderTab:
 
     def _connect(self) -> None:
         shown = [
-            self.button, self.cancel, self.status, self.result.welcome, self.result.column,
-            self.download, self.sheet, self.table,
+            self.button, self.cancel, self.status, self.with_colors, self.result.welcome,
+            self.result.column, self.download, self.sheet, self.table,
         ]  # fmt: skip
         gr.on(
             self.photos.changes,
@@ -170,7 +173,9 @@ class FolderTab:
             show_progress_on=self.about,
             **IN_TURN,
         )
-        controls = [self.n, self.view, self.temperature, self.seed, self.format, self.force]
+        controls = [
+            self.n, self.view, self.temperature, self.seed, self.format, self.with_colors,
+        ]  # fmt: skip
         self.button.click(
             self.begin,
             [self.session, *controls],
@@ -204,6 +209,7 @@ class FolderTab:
             self.about: self._bounds,
             **self._ready(is_ready=False),
             self.status: "",
+            self.with_colors: gr.update(choices=[], value=[], visible=False),
             **self.result.emptied(),
             **self._without_result(),
         }
@@ -229,7 +235,7 @@ class FolderTab:
         temperature: float,
         seed: int | None,
         format: Format,
-        force: bool,
+        treat_as_gray: Sequence[str],
     ) -> Updates:
         """Put the photos in the queue; `color` is called when it is their turn."""
         try:
@@ -238,10 +244,9 @@ class FolderTab:
                 samples=view == SAMPLES,
                 temperature=temperature,
                 seed=checked_seed(seed),
-                force=force,
                 max_pixels=session.budget.pixels,
             )
-            queue_job(session, settings, format)
+            queue_job(session, settings, format, treat_as_gray)
         except FAILURES as error:
             return {self.status: problem(error)}
         busy = self._running is not None and self._running.state == "running"
@@ -297,6 +302,11 @@ class FolderTab:
         sheet = str(made.sheet) if made.sheet else None
         return {
             self.status: line(made.summary),
+            self.with_colors: gr.update(
+                choices=[(path, path) for path in made.with_colors],
+                value=list(made.treated_as_gray),
+                visible=bool(made.with_colors),
+            ),
             self.download: gr.update(
                 value=str(made.archive),
                 label=f"Download all, a zip of {size:.1f} MB",

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import glob
 import os
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import islice
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Literal
 
 from colorflow.batch import (
@@ -45,7 +46,10 @@ _RESULTS, _SHEET, _SHEET_PAGE = "colored", "contact-sheet.jpg", "contact-sheet.h
 _LONGEST_NAME = 60
 """Letters of the upload's name that the name of the archive keeps."""
 _AS_ON_THE_PAGE = (
-    ("; --force colors it again", "; tick “Recolor color photos” to color it, too"),
+    (
+        "; --treat-as-gray with its name colors it from its lightness",
+        "; tick it below “Treat as gray” to color its lightness",
+    ),
     ("its results are there already; --overwrite makes them anew", ""),
     (", or color it into another folder with -o", ""),
     (" or give a shorter --name", ""),
@@ -85,6 +89,10 @@ class FolderOutcome:
     """What became of each photo, as HTML."""
     summary: str
     """How many photos were colored, left as they are or failed, as a sentence."""
+    with_colors: Sequence[str]
+    """Paths of the photos that have colors, whether they were treated as gray or left alone."""
+    treated_as_gray: Sequence[str]
+    """Those of them that were treated as gray."""
 
 
 FolderSession = Session[Album]
@@ -97,19 +105,27 @@ class FolderJob(Job):
         album: the photos.
         settings: how they are colored.
         format: of the results; auto: JPEG for a JPEG, otherwise PNG.
+        treat_as_gray: paths in the album of photos that are colored even if they have colors.
         folder: for everything that the job makes; colorings that an earlier job with the same
             settings has left there are taken over.
         budget: is reserved for each photo while it is colored.
     """
 
     def __init__(
-        self, album: Album, settings: Settings, format: Format, folder: Path, budget: MemoryBudget
+        self,
+        album: Album,
+        settings: Settings,
+        format: Format,
+        treat_as_gray: Sequence[str],
+        folder: Path,
+        budget: MemoryBudget,
     ) -> None:
         super().__init__()
         self.state = "waiting"
         self.folder = folder
         self.outcome: FolderOutcome | None = None
         self._settings, self._format = settings, format
+        self._treat_as_gray = treat_as_gray
         self._budget = budget
         self._intake = intake = album.intake
         self._made = folder / "made"
@@ -120,6 +136,7 @@ class FolderJob(Job):
             settings,
             naming=Naming(ext=format),
             recursive=True,
+            treat_as_gray=[f"/{glob.escape(path)}" for path in treat_as_gray],
         )
         for note in intake.damaged:
             path = intake.folder / str(note.path)
@@ -158,9 +175,12 @@ class FolderJob(Job):
         if self.state != "running":
             shutil.rmtree(self.folder, ignore_errors=True)
 
-    def is_continued_by(self, settings: Settings, format: Format) -> bool:
+    def is_continued_by(
+        self, settings: Settings, format: Format, treat_as_gray: Sequence[str]
+    ) -> bool:
         """Whether a job with these settings can take over what this one made."""
-        return self.state == "ended" and (self._settings, self._format) == (settings, format)
+        same = (self._settings, self._format) == (settings, format)
+        return self.state == "ended" and same and set(treat_as_gray) >= set(self._treat_as_gray)
 
     def _colored(self, colorizer: Colorizer) -> Iterator[Progress]:
         tasks = self._plan.tasks
@@ -221,6 +241,13 @@ class FolderJob(Job):
             sheet=sheet,
             table=html_table(plan, records),
             summary=summary(plan, records),
+            with_colors=[
+                path
+                for record in records
+                if (path := PurePath(str(record.path)).as_posix()) in self._treat_as_gray
+                or record.status == "already-colored"
+            ],
+            treated_as_gray=self._treat_as_gray,
         )
 
     def _for_the_visitor(self) -> tuple[Plan, list[PhotoOutcome]]:
@@ -259,10 +286,12 @@ class FolderJob(Job):
         return reason
 
 
-def queue_job(session: FolderSession, settings: Settings, format: Format) -> None:
+def queue_job(
+    session: FolderSession, settings: Settings, format: Format, treat_as_gray: Sequence[str]
+) -> None:
     """Make a job of the visitor's photos that waits for its turn.
 
-    It continues the one before if that had the same settings.
+    It continues the one before if that had the same settings and treated no other photo as gray.
 
     Raises:
         ColorflowError: there are no photos, or nothing can be stored.
@@ -270,9 +299,9 @@ def queue_job(session: FolderSession, settings: Settings, format: Format) -> Non
     album, before, folder = session.current, session.job, None
     if album is None or not (album.intake.photos or album.intake.damaged):
         raise ColorflowError("There are no photos yet; choose some first.")
-    if isinstance(before, FolderJob) and before.is_continued_by(settings, format):
+    if isinstance(before, FolderJob) and before.is_continued_by(settings, format, treat_as_gray):
         folder, session.job = before.folder, None
         if before.outcome:
             shutil.rmtree(before.outcome.archive.parent, ignore_errors=True)
     folder = folder or new_folder(album.folder, "job-")
-    session.start(FolderJob(album, settings, format, folder, session.budget))
+    session.start(FolderJob(album, settings, format, treat_as_gray, folder, session.budget))

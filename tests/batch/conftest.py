@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 
 import fsspec
@@ -69,9 +69,18 @@ def color_all(colorizer: Colorizer, out: Path) -> Run:
     """Plans and runs; outcomes by the photos' names."""
 
     def color_all(
-        *inputs: Path, recursive: bool = False, **settings: object
+        *inputs: Path,
+        recursive: bool = False,
+        treat_as_gray: Collection[str] = (),
+        **settings: object,
     ) -> dict[str, PhotoOutcome]:
-        plan = make_plan(inputs, out, Settings(**settings), recursive=recursive)  # type: ignore[arg-type]
+        plan = make_plan(
+            inputs,
+            out,
+            Settings(**settings),  # type: ignore[arg-type]
+            recursive=recursive,
+            treat_as_gray=treat_as_gray,
+        )
         return {outcome.path.name: outcome for outcome in run_in_process(plan, colorizer)}
 
     return color_all

@@ -164,7 +164,7 @@ def test_own_results_from_another_folder_are_left_alone(
     album: Path, out: Path, tmp_path: Path, color_all: Run, colorizer: Colorizer
 ) -> None:
     color_all(album, recursive=True)
-    plan = make_plan([out], tmp_path / "again", Settings(force=True), recursive=True)
+    plan = make_plan([out], tmp_path / "again", Settings(), recursive=True, treat_as_gray=["*"])
     outcomes = list(run_in_process(plan, colorizer))
     assert len(outcomes) == 3
     assert {(r.status, r.reason) for r in outcomes} == {

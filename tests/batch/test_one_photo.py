@@ -82,12 +82,34 @@ def test_principal_colorings_are_those_of_the_colorizer(
     assert difference(colorings[0].render(), colorings[1].render()) > 3
 
 
-def test_force_colors_what_has_colors(tmp_path: Path, color_all: Run) -> None:
-    Image.fromarray(skimage.data.astronaut()).save(tmp_path / "colored.png")
-    outcome = color_all(tmp_path / "colored.png", force=True)["colored.png"]
-    assert outcome.status == "done"
-    got = lightness_of(read_photo(outcome.colorings[0].path).pixels)
+def test_what_is_treated_as_gray_is_colored_from_its_lightness(
+    tmp_path: Path, color_all: Run, colorizer: Colorizer
+) -> None:
+    scan, holiday = tmp_path / "in" / "scan.png", tmp_path / "in" / "holiday.png"
+    scan.parent.mkdir()
+    for path in (scan, holiday):
+        Image.fromarray(skimage.data.astronaut()).save(path)
+    outcomes = color_all(scan.parent, treat_as_gray=["scan*"])
+    assert {name: one.status for name, one in outcomes.items()} == {
+        "holiday.png": "already-colored",
+        "scan.png": "done",
+    }
+    assert "--treat-as-gray with its name" in str(outcomes["holiday.png"].reason)
+    outcome = outcomes["scan.png"]
+    assert outcome.remarks == ("has colors, and was treated as gray",)
+    made = outcome.colorings[0].path
+    got = lightness_of(read_photo(made).pixels)
     assert np.abs(got - lightness_of(skimage.data.astronaut())).max() <= 0.5
+    said = read_provenance(made)
+    assert said is not None
+    assert (said.photo, said.model) == (digest_of(scan), colorizer.digest)
+
+    again = color_all(scan.parent, treat_as_gray=["*"])
+    assert {name: one.status for name, one in again.items()} == {
+        "holiday.png": "done",
+        "scan.png": "skipped",
+    }, "a batch goes on with what it left alone"
+    assert read_provenance(made) == said
 
 
 def test_likelihood_is_that_of_the_coloring(

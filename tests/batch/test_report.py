@@ -44,7 +44,7 @@ def test_a_report_has_a_record_a_file_in_the_order_of_the_inputs(
     assert report["seconds"] == 1.235
     assert report["settings"] == {
         "n": 2, "seed": 4, "temperature": 0.5, "samples": False, "diverse": False, "looks": 1,
-        "force": False, "overwrite": False, "scale": 1, "restore": False,
+        "overwrite": False, "scale": 1, "restore": False,
     }  # fmt: skip
     assert report["output"] == str(tmp_path / "out")
     assert report["counts"] == {"done": 2, "failed": 1}

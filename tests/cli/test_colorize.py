@@ -74,7 +74,6 @@ def test_colorize_passes_its_options_on(photos: Path, fake_run: FakeRun, tmp_pat
         samples=True,
         diverse=True,
         looks=5,
-        force=True,
         overwrite=True,
         likelihood=True,
     )
@@ -87,6 +86,37 @@ def test_colorize_passes_its_options_on(photos: Path, fake_run: FakeRun, tmp_pat
         "workers": 5,
     }
     assert json.loads((tmp_path / "r.json").read_text())["counts"] == {"done": 3}
+
+
+@pytest.mark.parametrize(
+    ("options", "chosen"),
+    [
+        (["--force"], ["a.png", "b.jpg", "inner/b.jpg"]),
+        (["--treat-as-gray", "*.png"], ["a.png"]),
+        (["--treat-as-gray", "b.jpg"], ["b.jpg", "inner/b.jpg"]),
+        (["--treat-as-gray", "/b.jpg"], ["b.jpg"]),
+        (["--treat-as-gray", "inner/*", "--treat-as-gray", "a.png"], ["a.png", "inner/b.jpg"]),
+        ([], []),
+    ],
+)
+def test_colorize_passes_on_what_is_treated_as_gray(
+    photos: Path, fake_run: FakeRun, tmp_path: Path, options: list[str], chosen: list[str]
+) -> None:
+    (photos / "inner").mkdir()
+    Image.new("L", (8, 6), 90).save(photos / "inner" / "b.jpg")
+    main(["colorize", str(photos), "-r", "-o", str(tmp_path / "out"), *options])
+    ((plan, _),) = fake_run.calls
+    treated = [task.path for task in plan.tasks if task.treat_as_gray]
+    assert [path.relative_to(photos).as_posix() for path in treated] == chosen
+
+
+def test_a_pattern_that_fits_no_photo_is_told(
+    photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["colorize", str(photos), "-o", str(tmp_path / "out"), "--treat-as-gray", "scan*"]
+    assert main(arguments) == 1
+    assert capsys.readouterr().err == "colorflow: --treat-as-gray: no photo fits 'scan*'\n"
+    assert not (tmp_path / "out").exists()
 
 
 def test_colorize_passes_hints_on(photos: Path, fake_run: FakeRun, tmp_path: Path) -> None:

@@ -102,7 +102,7 @@ def begin(tab: FolderTab, session: Session[Album], **changes: Any) -> Updates:
         "temperature": 1.0,
         "seed": 0,
         "format": "auto",
-        "force": False,
+        "treat_as_gray": [],
     }
     return tab.begin(session, **{**settings, **changes})
 
@@ -191,7 +191,7 @@ def test_the_report_names_what_failed_and_no_folder_of_the_server(
     for said in (table, value(last, folder.table)):
         assert said.index("1931/bad.jpg") < said.index("a.jpg</td>"), "failures stand first"
         assert "Failed: the picture is damaged, incomplete" in said
-        assert "tick “Recolor color photos”" in said
+        assert "tick it below “Treat as gray”" in said
         assert "letter.txt</td><td>Left out: " in said
     for said in (table, value(last, folder.table), made["report.json"].decode()):
         assert "--" not in said, "an option of the command"
@@ -218,14 +218,15 @@ def test_the_contact_sheet_names_no_folder_of_the_server(
     color_all(folder, session)
     reasons = " ".join(outcome.reason or "" for outcome in shown)
     assert limits == [("contact-sheet.html", 1_000_000)]
-    assert "tick “Recolor color photos”" in reasons
+    assert "tick it below “Treat as gray”" in reasons
     assert "--" not in reasons, "an option of the command"
     assert str(root.parent) not in reasons
 
 
 def test_choices_are_used(folder: FolderTab, colorizer: FakeColorizer, album: Path) -> None:
     session = taken(folder, album)
-    settings = {"view": SAMPLES, "temperature": 0.5, "seed": 7, "format": "jpg", "force": True}
+    settings = {"view": SAMPLES, "temperature": 0.5, "seed": 7, "format": "jpg"}
+    settings["treat_as_gray"] = ["painted.png"]
     last = color_all(folder, session, **settings)[-1]
     made = result(folder, last)
     assert pictures(made) == {
@@ -235,6 +236,33 @@ def test_choices_are_used(folder: FolderTab, colorizer: FakeColorizer, album: Pa
     assert set(colorizer.calls) == {(1, 0.5, 7, True, False)}
     last = color_all(folder, session, format="png")[-1]
     assert {name[-4:] for name in pictures(result(folder, last))} == {".png"}
+
+
+def test_photos_with_colors_are_left_alone_until_they_are_ticked(
+    folder: FolderTab, colorizer: FakeColorizer, tmp_path: Path
+) -> None:
+    files = {"scan[1].png": colored_file(), "1931/scan[1].png": colored_file(), **ALBUM}
+    with zipfile.ZipFile(tmp_path / "album.zip", "w") as archive:
+        for name, content in files.items():
+            archive.writestr(name, content)
+    session = taken(folder, tmp_path / "album.zip")
+    offered = color_all(folder, session)[-1][folder.with_colors]
+    names = ["1931/scan[1].png", "painted.png", "scan[1].png"]
+    assert sorted(value for _, value in offered["choices"]) == names
+    assert (offered["value"], offered["visible"]) == ([], True)
+    before = len(colorizer.calls)
+
+    last = color_all(folder, session, treat_as_gray=["scan[1].png"])[-1]
+    assert len(colorizer.calls) == before + 1, "the others are taken over"
+    made = pictures(result(folder, last))
+    assert "colored/scan[1]_a.png" in made
+    assert not made & {"colored/1931/scan[1]_a.png", "colored/painted_a.png"}
+    assert last[folder.with_colors]["value"] == ["scan[1].png"], "it stays ticked"
+
+    last = color_all(folder, session)[-1]
+    assert "colored/scan[1]_a.png" not in pictures(result(folder, last)), "no longer ticked"
+    assert value(taken_anew := take_in(folder, tmp_path / "album.zip"), folder.status) == ""
+    assert taken_anew[folder.with_colors]["visible"] is False
 
 
 @pytest.mark.parametrize("seed", [None, -1, LARGEST_SEED + 1])
@@ -505,7 +533,7 @@ def test_every_control_says_what_it_does(folder: FolderTab) -> None:
         folder.temperature,
         folder.seed,
         folder.format,
-        folder.force,
+        folder.with_colors,
     ):
         assert control.label
         assert control.info
