@@ -95,7 +95,7 @@ def kind_of(pixels: np.ndarray, alpha: np.ndarray | None = None) -> Kind:
     """
     if pixels.ndim == 2:
         return Kind.GRAY
-    lab = cie.rgb_to_lab(_reduced(pixels) / 255)
+    lab = np.asarray(cie.rgb_to_lab(_reduced(pixels) / 255), np.float64)
     seen = np.ones(lab.shape[:2], bool) if alpha is None else _reduced(alpha) > 127
     if not seen.any():
         return Kind.GRAY

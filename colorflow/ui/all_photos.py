@@ -26,7 +26,7 @@ from colorflow.ui.controls import options_of
 from colorflow.ui.folder_intake import FreeNames
 from colorflow.ui.gradio_patches import file_url
 from colorflow.ui.limits import LONG_QUEUE
-from colorflow.ui.panes import AT_ONCE, LISTEN, saved_by_browser
+from colorflow.ui.panes import AT_ONCE, LISTEN, TREAT_AS_GRAY, saved_by_browser
 from colorflow.ui.photos import link_or_copy, new_folder, storing
 from colorflow.ui.session import Job
 from colorflow.ui.status import FAILURES, Updates, line, problem, progress, status_line
@@ -40,7 +40,7 @@ _ARCHIVE = "colored-photos.zip"
 
 
 class AllColorings(Job):
-    """Colors photos one after the other; those that have these colorings already are left out.
+    """Colors photos one after the other, but none that has these colorings or colors of its own.
 
     The visitor may look at other photos meanwhile, and use what is there.
 
@@ -57,7 +57,8 @@ class AllColorings(Job):
     ) -> None:
         super().__init__()
         self.state = "waiting"
-        self.photos = [one for one in photos if one.options != options]
+        self.photos = [one for one in photos if not one.is_left_alone and one.options != options]
+        self.left_alone = [one for one in photos if one.is_left_alone]
         self.done = 0
         self.failures: list[str] = []
         """A line for each photo that could not be colored, as HTML."""
@@ -160,7 +161,7 @@ class AllPhotos:
         return {
             self.strip: strip_html(photos, session.current),
             self.row: gr.update(visible=len(photos) > 1),
-            self.button: f"Colorize all {len(photos)}",
+            self.button: f"Colorize all {sum(1 for one in photos if not one.is_left_alone)}",
             self.zip_button: gr.update(
                 value=f"Download {colored} photos in a zip", visible=colored > 1
             ),
@@ -189,7 +190,8 @@ class AllPhotos:
             options = options_of(n, temperature, seed, diverse, view)
             job = AllColorings(self._colorizer, session.items, options)
             if not job.photos:
-                return {self.status: line("All of them have these colorings already.")}
+                said = line("All of them have these colorings already.")
+                return {self.status: _about_left_alone(job.left_alone) or said}
             session.start(job)
         except FAILURES as error:
             return {self.status: problem(error)}
@@ -237,7 +239,7 @@ class AllPhotos:
         if job.end:
             said = f"Cancelled; {job.done} of {len(job.photos)} photos are colored."
         return {
-            self.status: "".join([line(said), *job.failures]),
+            self.status: "".join([line(said), *job.failures, _about_left_alone(job.left_alone)]),
             self.cancel_button: gr.update(visible=False),
         }
 
@@ -269,6 +271,16 @@ class AllPhotos:
             yield {self.status: problem(error), self.file: None}
         finally:
             session.delete_if_closed()
+
+
+def _about_left_alone(photos: Sequence[ColoredPhoto]) -> str:
+    """Which photos were left alone because they have colors, as HTML."""
+    if not photos:
+        return ""
+    names = ", ".join(one.upload.name for one in photos)
+    have = "has colors and was" if len(photos) == 1 else "have colors and were"
+    one = "it" if len(photos) == 1 else "one of them"
+    return line(f"{names}: {have} left alone; look at {one} and press “{TREAT_AS_GRAY}”.")
 
 
 def strip_html(photos: Sequence[ColoredPhoto], current: ColoredPhoto | None) -> str:

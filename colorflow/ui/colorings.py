@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from colorflow.coloring import provenance_of
 from colorflow.errors import ColorflowError
-from colorflow.photo import LETTERS, Photo
+from colorflow.photo import LETTERS, Kind, Photo
 from colorflow.ui.photos import UploadedPhoto, new_folder, reduced, write_colored
 from colorflow.ui.session import Job, Session
 
@@ -107,11 +107,18 @@ class ColoredPhoto:
     chosen: ShownColoring | None = None
     options: ColoringOptions | None = None
     """With which all colorings that were wanted have been made last."""
+    treated_as_gray: bool = False
+    """Whether the visitor wants its lightness colored even if it has colors."""
 
     @property
     def folder(self) -> Path:
         """Holds everything that is made of the photo."""
         return self.photo.folder
+
+    @property
+    def is_left_alone(self) -> bool:
+        """Whether it has colors that the visitor has not asked to leave out."""
+        return self.photo.kind is Kind.COLORED and not self.treated_as_gray
 
     @property
     def shows_samples(self) -> bool:

@@ -19,10 +19,10 @@ from colorflow.ui.colorings import (
     more_like,
     something_else,
 )
-from colorflow.ui.colorize_layout import ANEW, COLORIZE, GRAY, WELCOME, ColorizeLayout
+from colorflow.ui.colorize_layout import COLORIZE, GRAY, WELCOME, ColorizeLayout
 from colorflow.ui.controls import SAMPLES, SUMMARY, options_of
 from colorflow.ui.limits import UploadSpace
-from colorflow.ui.panes import AT_ONCE, IN_TURN
+from colorflow.ui.panes import AT_ONCE, HAS_COLORS, IN_TURN, TREAT_AS_GRAY
 from colorflow.ui.samples import copy_of_sample
 from colorflow.ui.session import Session
 from colorflow.ui.status import FAILURES, Updates, line, problem, progress
@@ -37,10 +37,7 @@ MOST_PHOTOS = 20
 _ABOUT_KIND = {
     Kind.GRAY: "A gray photo",
     Kind.TINTED: "A toned photo (sepia or the like), colored as if it were gray",
-    Kind.COLORED: (
-        "This photo already has colors. It can be colored anew from its lightness, and be "
-        "compared with its own colors"
-    ),
+    Kind.COLORED: "This photo has colors of its own, and is treated as gray",
 }
 _SHOW_RESULTS = """
 () => requestAnimationFrame(() => {
@@ -114,8 +111,9 @@ class ColorizeTab(ColorizeLayout):
             (self.else_.click, self.something_else, [self.n]),
         ]
         shown = [
-            self.result.column, self.result.welcome, self.view, self.gallery, self.result.compare,
-            self.result.download, self.status, self.cancel_button, *self.larger.components,
+            self.about, self.button, self.result.column, self.result.welcome, self.view,
+            self.gallery, self.result.compare, self.result.download, self.status,
+            self.cancel_button, *self.larger.components,
         ]  # fmt: skip
         # The job before ends at once, and not only when it is this one's turn.
         begun = [
@@ -225,16 +223,21 @@ class ColorizeTab(ColorizeLayout):
     ) -> Iterator[Updates]:
         """Color the photo; the first coloring is shown large, the others come beside it.
 
+        A photo with colors is treated as gray from then on.
+
         Args:
             session: the visitor's.
             n, temperature, seed, diverse, view: as `options_of` takes them.
         """
-        yield from self._stream(
-            session,
-            lambda photo: color_anew(
+
+        def begin(photo: ColoredPhoto) -> ColoringJob:
+            job = color_anew(
                 self._colorizer, photo, options_of(n, temperature, seed, diverse, view)
-            ),
-        )
+            )
+            photo.treated_as_gray = True
+            return job
+
+        yield from self._stream(session, begin)
 
     def more_like_this(self, session: PhotoSession, n: int) -> Iterator[Updates]:
         """Keep the colors of the chosen coloring and sample its details again."""
@@ -283,6 +286,8 @@ class ColorizeTab(ColorizeLayout):
                 yield {
                     self.status: progress(0, job.wanted),
                     self.cancel_button: gr.update(visible=True),
+                    self.about: self._about(session),
+                    self.button: COLORIZE,
                 }
                 for coloring in job:
                     yield self._one_more(session, job, coloring)
@@ -330,13 +335,14 @@ class ColorizeTab(ColorizeLayout):
         before = photo.gray if as_gray else photo.preview
         return self.result.compared(photo, before, coloring.preview)
 
-    def _about(self, session: PhotoSession, said: Sequence[str]) -> str:
+    def _about(self, session: PhotoSession, said: Sequence[str] = ()) -> str:
         said = list(dict.fromkeys(said))
         if session.current is None:
             return "".join(said) or self.formats
         photo = session.current.photo
+        kind = HAS_COLORS if session.current.is_left_alone else _ABOUT_KIND[photo.kind]
         size = f"{photo.width} × {photo.height} pixels"
-        return "".join([*said, line(f"{_ABOUT_KIND[photo.kind]}. {size}.")])
+        return "".join([*said, line(f"{kind}. {size}.")])
 
     def _view(self, session: PhotoSession, said: Sequence[str] = ()) -> Updates:
         """Everything about the photo that the visitor looks at.
@@ -354,7 +360,8 @@ class ColorizeTab(ColorizeLayout):
             **self.photos.shown(photo),
             self.about: self._about(session, said),
             self.button: gr.update(
-                value=ANEW if colored else COLORIZE, interactive=photo is not None
+                value=TREAT_AS_GRAY if current and current.is_left_alone else COLORIZE,
+                interactive=photo is not None,
             ),
             self.cancel_button: gr.update(visible=False),
             self.status: "",

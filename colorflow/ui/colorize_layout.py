@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from colorflow.enlarge.enlarger import Enlarger
 
 MOST_COLORINGS = 8
-COLORIZE, ANEW = "Colorize", "Color it anew"
-"""What the button says for a photo without and with colors."""
+COLORIZE = "Colorize"
+"""What the button says, unless a photo is left alone because it has colors."""
 TRUE_COLORS, GRAY = "Its own colors", "Its gray"
 
 WELCOME = """

@@ -16,10 +16,12 @@ from colorflow.ui.hinted_photo import HintedPhoto, HintSession, mean_spec
 from colorflow.ui.limits import UploadSpace
 from colorflow.ui.panes import (
     AFTERWARDS,
+    HAS_COLORS,
     IN_TURN,
     LISTEN,
     UploadPane,
     formats_line,
+    gray_button,
     saved_by_browser,
 )
 from colorflow.ui.points import Points
@@ -88,14 +90,15 @@ class HintsTab:
                 self._build_numbers()
         self.session = self.photo.session
         self._shown_by_all = [
-            self.session, self.status, self.picture, self.points, self.undo_button, self.save,
-            self.file, self.free, self.side, self.welcome, self.swatches,
+            self.session, self.status, self.gray, self.picture, self.points, self.undo_button,
+            self.save, self.file, self.free, self.side, self.welcome, self.swatches,
             self.materials,
         ]  # fmt: skip
         self._connect()
 
     def _build_picture(self) -> None:
         self.status = status_line(self._formats, "hints-status")
+        self.gray = gray_button("hints-gray")
         self.welcome = gr.HTML(_WELCOME, elem_id="hints-welcome")
         self.picture = gr.Image(
             label="Click a point",
@@ -155,6 +158,7 @@ class HintsTab:
         events: list[tuple[Any, Callable[..., Updates], list[gr.components.Component]]] = [
             (self.photo.upload.upload, self.open_photo, [self.photo.upload, session]),
             (self.photo.upload.clear, self.open_photo, [self.photo.upload, session]),
+            (self.gray.click, self.treat_as_gray, [session]),
             (self.picture.select, self.click, [session]),
             (self.swatches.select, self.pick, [session]),
             (self.materials.select, self.pick, [session]),
@@ -213,6 +217,15 @@ class HintsTab:
             return self._empty(session, self._formats)
         return self._open(Path(upload), session, mean_spec(self._colorizer.levels))
 
+    def treat_as_gray(self, session: HintSession) -> Updates:
+        """Color the lightness of a photo that was left alone because it has colors."""
+        try:
+            photo = session.require()
+            photo.treated_as_gray = True
+            return self._begun(session, photo)
+        except FAILURES as error:
+            return self._empty(session, problem(error))
+
     def take(self, other: PhotoSession, session: HintSession) -> Updates:
         """Take over the photo and the chosen coloring of the tab that colors photos."""
         try:
@@ -220,7 +233,7 @@ class HintsTab:
             spec = photo.require_chosen().spec
         except FAILURES as error:
             return {self.status: problem(error)}
-        shown = self._open(photo.photo.path, session, spec)
+        shown = self._open(photo.photo.path, session, spec, treat_as_gray=True)
         return {**shown, self._tabs: gr.update(selected=HINTS_TAB)}
 
     def prepare_download(self, session: HintSession) -> Updates:
@@ -293,7 +306,14 @@ class HintsTab:
         except FAILURES as error:
             return {self.swatches: "", self.status: problem(error)}
 
-    def _open(self, upload: Path, session: HintSession, spec: ColoringSpec) -> Updates:
+    def _open(
+        self,
+        upload: Path,
+        session: HintSession,
+        spec: ColoringSpec,
+        *,
+        treat_as_gray: bool = False,
+    ) -> Updates:
         session.keep(())
         try:
             uploaded = session.read(upload)
@@ -302,13 +322,21 @@ class HintsTab:
                 upload=upload,
                 spec=spec,
                 points=Points(uploaded.height, uploaded.width),
+                treated_as_gray=treat_as_gray,
             )
             session.add(photo)
-            with session.unless_left(photo):
-                photo.recolor(self._colorizer)
-            return {**self._shown(session, _FIRST), self.swatches: "", self.materials: ""}
+            if photo.is_left_alone:
+                said = self._empty(session, line(f"{HAS_COLORS}."))
+                return {**said, self.gray: gr.update(visible=True)}
+            return self._begun(session, photo)
         except FAILURES as error:
             return self._empty(session, problem(error))
+
+    def _begun(self, session: HintSession, photo: HintedPhoto) -> Updates:
+        """Color a photo that has no points yet, and show it."""
+        with session.unless_left(photo):
+            photo.recolor(self._colorizer)
+        return {**self._shown(session, _FIRST), self.swatches: "", self.materials: ""}
 
     def _changed(self, session: HintSession, change: Callable[[HintedPhoto], None]) -> Updates:
         """Change the points, color the photo anew where that is needed, and show both."""
@@ -344,6 +372,7 @@ class HintsTab:
         return {
             self.session: session,
             self.status: line(said),
+            self.gray: gr.update(visible=False),
             self.welcome: gr.update(visible=False),
             self.picture: gr.update(value=None if marked is None else str(marked), visible=True),
             self.points: point_list(
@@ -360,6 +389,7 @@ class HintsTab:
         return {
             self.session: session,
             self.status: said,
+            self.gray: gr.update(visible=False),
             self.welcome: gr.update(visible=True),
             self.picture: gr.update(value=None, visible=False),
             self.points: "",

@@ -27,6 +27,14 @@ IN_TURN: dict[str, Any] = {"api_visibility": "private", **WORK_QUEUE}
 AFTERWARDS: dict[str, Any] = {"show_progress": "hidden", "trigger_mode": "multiple", **IN_TURN}
 """Options of events that come by themselves or follow others, in the queue of all work."""
 
+TREAT_AS_GRAY = "Treat as gray"
+"""What the button says that colors the lightness of a photo with colors."""
+HAS_COLORS = (
+    "This photo already has colors. If it is the scan of a gray photo, or to see it in other "
+    "colors, treat it as gray"
+)
+"""What is said of a photo that is left alone until that button is pressed."""
+
 SUFFIXES = {"JPEG": ".jpg", "PNG": ".png"}
 """Formats of downloads."""
 
@@ -83,6 +91,11 @@ def saved_by_browser(made: gr.events.Dependency, file: gr.DownloadButton) -> Non
         file: gets it, and stays invisible: it has the class "saved".
     """
     made.success(None, [file], js=_FETCH)
+
+
+def gray_button(elem_id: str) -> gr.Button:
+    """A button that is seen while a photo is left alone because it has colors."""
+    return gr.Button(TREAT_AS_GRAY, visible=False, elem_id=elem_id)
 
 
 class UploadPane:

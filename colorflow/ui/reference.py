@@ -13,7 +13,14 @@ from colorflow.photo import Kind
 from colorflow.ui.colorings import ColoredPhoto, PhotoSession, ShownColoring
 from colorflow.ui.controls import advanced, checked_seed, seed_number
 from colorflow.ui.limits import UploadSpace
-from colorflow.ui.panes import IN_TURN, ComparePane, UploadPane, formats_line
+from colorflow.ui.panes import (
+    HAS_COLORS,
+    IN_TURN,
+    ComparePane,
+    UploadPane,
+    formats_line,
+    gray_button,
+)
 from colorflow.ui.photos import UploadedPhoto, new_folder, reduced, write_colored
 from colorflow.ui.status import FAILURES, Updates, line, problem, status_line
 
@@ -65,6 +72,7 @@ class ReferenceTab:
 
     def _build_button(self) -> None:
         self.about = status_line(self._formats, "reference-about")
+        self.gray = gray_button("reference-gray")
         self.button = gr.Button(
             "Transfer the colors", variant="primary", interactive=False, elem_id="reference-go"
         )
@@ -98,12 +106,18 @@ class ReferenceTab:
                 pane.changes,
                 handler,
                 [pane.upload, *sessions],
-                [pane.session, pane.preview, self.about, self.button, *shown],
+                [pane.session, pane.preview, self.about, self.gray, self.button, *shown],
                 show_progress_on=self.about,
                 concurrency_id="reference",
                 concurrency_limit=1,  # the later one of two sees both photos
                 api_visibility="private",
             )
+        self.gray.click(
+            self.treat_as_gray,
+            sessions,
+            [self.about, self.gray, self.button],
+            **IN_TURN,
+        )
         self.button.click(
             self.carry,
             [*sessions, self.strength, self.seed],
@@ -122,11 +136,17 @@ class ReferenceTab:
         """Show the photo to be colored, or nothing after it was taken away."""
         updates = self._open(self.photo, upload, session)
         return {
+            **self._ready(session, reference),
             **updates,
-            self.button: _button(session, reference),
             **self.result.emptied(),
             self.status: "",
         }
+
+    def treat_as_gray(self, session: PhotoSession, reference: PhotoSession) -> Updates:
+        """Let the lightness of a photo be colored that was left alone because it has colors."""
+        if session.current:
+            session.current.treated_as_gray = True
+        return self._ready(session, reference)
 
     def open_reference(
         self,
@@ -136,7 +156,7 @@ class ReferenceTab:
     ) -> Updates:
         """Show the photo whose colors are wanted, or nothing after it was taken away."""
         updates = self._open(self.reference, upload, reference)
-        return {**updates, self.button: _button(session, reference)}
+        return {**self._ready(session, reference), **updates}
 
     def carry(
         self,
@@ -158,6 +178,8 @@ class ReferenceTab:
             current, other, coloring = session.current, reference.current, None
             if current is None or other is None:
                 raise ColorflowError("Two photos are needed: one to be colored, and one in color.")
+            if current.is_left_alone:
+                raise ColorflowError(f"{HAS_COLORS}.")
             with session.unless_left(current):
                 coloring = self._carried(current.photo, other.photo, strength, checked_seed(seed))
         except FAILURES as error:
@@ -173,7 +195,7 @@ class ReferenceTab:
 
     def _open(self, pane: UploadPane, upload: str | None, session: PhotoSession) -> Updates:
         """Open an upload instead of the one before, which is closed even if that fails."""
-        said = self._formats
+        said = None
         session.keep(())
         try:
             if upload is not None:
@@ -184,8 +206,20 @@ class ReferenceTab:
                     raise PhotoError(upload, reason)
         except FAILURES as error:
             said = problem(error)
-        photo = session.current.photo if session.current else None
-        return {pane.session: session, **pane.shown(photo), self.about: said}
+        current = session.current
+        shown = {pane.session: session, **pane.shown(current.photo if current else None)}
+        return shown if said is None else {**shown, self.about: said}
+
+    def _ready(self, session: PhotoSession, reference: PhotoSession) -> Updates:
+        """The buttons as they are now; one is for two photos, the other for one with colors."""
+        photo = session.current
+        left_alone = photo is not None and photo.is_left_alone
+        ready = photo is not None and reference.current is not None and not left_alone
+        return {
+            self.about: line(f"{HAS_COLORS}.") if left_alone else self._formats,
+            self.gray: gr.update(visible=left_alone),
+            self.button: gr.update(interactive=ready),
+        }
 
     def _carried(
         self, photo: UploadedPhoto, other: UploadedPhoto, strength: float, seed: int
@@ -209,8 +243,3 @@ class ReferenceTab:
             preview=write_colored(new_folder(photo.folder, "run-") / "preview", made.ab, small),
             stem=f"{photo.path.stem}_like_{other.path.stem}",
         )
-
-
-def _button(*sessions: PhotoSession) -> Updates:
-    """The button is ready once there are both photos."""
-    return gr.update(interactive=all(one.current for one in sessions))

@@ -12,7 +12,7 @@ import gradio as gr
 import numpy as np
 import pytest
 from PIL import Image
-from skimage import color
+from skimage import color, data
 
 from colorflow.ui.all_photos import AllColorings
 from colorflow.ui.colorings import ColoredPhoto
@@ -100,6 +100,29 @@ def test_they_are_colored_one_after_the_other(
     assert text(last, tab.all.status).startswith("3 photos colored in ")
     assert not last[tab.all.cancel_button]["visible"]
     assert counts(session) == [2, 2, 2]
+
+
+def test_photos_with_colors_are_left_alone_until_they_are_treated_as_gray(
+    tab: ColorizeTab, colorizer: FakeColorizer, three: list[Path], tmp_path: Path
+) -> None:
+    painted = tmp_path / "<b>painted.png"
+    Image.fromarray(data.astronaut()[::8, ::8]).save(painted)
+    session = opened(tab, *three[:2], painted)
+    assert value(tab.all.shown(session), tab.all.button) == "Colorize all 2"
+    last = everything(begun(tab, session))
+    assert counts(session) == [2, 2, 0]
+    assert text(last, tab.all.status).startswith("2 photos colored in ")
+    assert "&lt;b&gt;painted.png: has colors and was left alone" in text(last, tab.all.status)
+    again = tab.all.begin(session, 2, 1.0, 0, False, SUMMARY)
+    assert "painted.png: has colors and was left alone" in text(again, tab.all.status)
+
+    look(tab, session, 2)
+    colorize(tab, session)
+    assert counts(session) == [2, 2, 2]
+    assert value(tab.all.shown(session), tab.all.button) == "Colorize all 3"
+    last = everything(begun(tab, session, seed=9))
+    assert [one.require_chosen().seed for one in session.items] == [9, 9, 9]
+    assert "left alone" not in text(last, tab.all.status)
 
 
 def test_the_photo_that_is_looked_at_is_shown(

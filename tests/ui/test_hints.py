@@ -11,7 +11,7 @@ import gradio as gr
 import numpy as np
 import pytest
 from PIL import Image
-from skimage import color
+from skimage import color, data
 
 from colorflow.colorizer import Colorizer, Hint, PrincipalSpec
 from colorflow.photo import read_photo, read_provenance
@@ -101,6 +101,29 @@ def test_a_photo_is_colored_at_once(hints: HintsTab, gray: Path) -> None:
     assert not updates[hints.undo_button]["interactive"]
     assert updates[hints.side]["visible"]
     assert not updates[hints.free]["visible"]
+
+
+def test_a_photo_with_colors_is_colored_when_it_is_treated_as_gray(
+    hints: HintsTab, tmp_path: Path
+) -> None:
+    painted = tmp_path / "painted.png"
+    Image.fromarray(data.astronaut()[::4, ::4]).save(painted)
+    session = new(hints.session)
+    updates = hints.open_photo(str(painted), session)
+    assert text(updates, hints.status).startswith("This photo already has colors.")
+    assert updates[hints.gray]["visible"]
+    assert not updates[hints.picture]["visible"]
+    assert session.require().chosen is None
+    updates = hints.treat_as_gray(session)
+    assert not updates[hints.gray]["visible"]
+    assert updates[hints.picture]["visible"]
+    assert text(updates, hints.status) == "Click a point whose color you know."
+    before, after = (
+        color.rgb2lab(one)[..., 0] for one in (data.astronaut()[::4, ::4], pixels(plain(session)))
+    )
+    assert np.abs(before - after).mean() < 1, "a JPEG"
+    assert not hints.open_photo(None, session)[hints.gray]["visible"]
+    assert is_problem(hints.treat_as_gray(session), hints.status)
 
 
 def test_a_click_then_a_color_makes_a_hint_and_the_color_goes_there(

@@ -75,7 +75,7 @@ def test_a_gray_photo_is_shown_and_can_be_colored(tab: ColorizeTab, gray: Path) 
         (data.camera()[..., None] * np.array([1, 0.85, 0.65]), "A toned photo (sepia or the like)"),
         (
             data.astronaut(),
-            "This photo already has colors. It can be colored anew from its lightness",
+            "This photo already has colors. If it is the scan of a gray photo",
         ),
     ],
 )
@@ -273,9 +273,12 @@ def test_a_photo_with_colors_is_compared_with_them(
     updates = drop(tab, [colored, small])
     session = updates[tab.session]
     assert "already has colors" in text(updates, tab.about)
-    assert value(updates, tab.button) == "Color it anew"
+    assert value(updates, tab.button) == "Treat as gray"
     assert updates[tab.beside]["visible"]
-    before, after = (pixels(one) for one in compared(colorize(tab, session), tab.result))
+    made = colorize(tab, session)
+    assert value(made, tab.button) == "Colorize"
+    assert "is treated as gray" in text(made, tab.about)
+    before, after = (pixels(one) for one in compared(made, tab.result))
     assert np.array_equal(before, data.astronaut()[::2, ::2])
     lightness = [color.rgb2lab(one)[..., 0] for one in (before, after)]
     assert np.abs(lightness[0] - lightness[1]).mean() < 0.5  # the preview is a JPEG
@@ -290,6 +293,7 @@ def test_a_photo_with_colors_is_compared_with_them(
     updates = look(tab, session, 1)
     assert value(updates, tab.button) == "Colorize"
     assert not updates[tab.beside]["visible"]
+    assert text(updates, tab.about).startswith("A gray photo.")
     shown = pixels(compared(colorize(tab, session), tab.result)[0])
     assert np.ptp(shown.astype(int), axis=2).max() == 0
 

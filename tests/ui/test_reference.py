@@ -80,6 +80,29 @@ def test_the_button_waits_for_both_photos(reference: ReferenceTab, small: Path, 
     assert not updates[reference.reference.preview]["visible"]
 
 
+def test_a_photo_with_colors_waits_until_it_is_treated_as_gray(
+    reference: ReferenceTab, small: Path, blue: Path, tmp_path: Path
+) -> None:
+    painted = tmp_path / "painted.png"
+    Image.fromarray(data.astronaut()[::8, ::8]).save(painted)
+    sessions = nothing(reference)
+    for updates in (
+        reference.open_photo(str(painted), *sessions),
+        reference.open_reference(str(blue), *sessions),
+    ):
+        assert text(updates, reference.about).startswith("This photo already has colors.")
+        assert updates[reference.gray]["visible"]
+        assert not updates[reference.button]["interactive"]
+    assert is_problem(reference.carry(*sessions, 0.5, 0), reference.status)
+    updates = reference.treat_as_gray(*sessions)
+    assert not updates[reference.gray]["visible"]
+    assert updates[reference.button]["interactive"]
+    assert not is_problem(reference.carry(*sessions, 0.5, 0), reference.status)
+    updates = reference.open_photo(str(small), *sessions)
+    assert not updates[reference.gray]["visible"]
+    assert updates[reference.button]["interactive"]
+
+
 def test_colors_go_as_far_as_the_strength_says(
     reference: ReferenceTab, gray: Path, blue: Path
 ) -> None:

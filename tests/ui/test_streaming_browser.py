@@ -265,7 +265,7 @@ def test_several_photos_at_once(
     visitor.expect_text("#about", "This photo already has colors")
     expect(visitor.one("#strip button").nth(1)).to_have_attribute("aria-pressed", "true")
     expect(visitor.one("#results")).to_be_hidden(timeout=PATIENCE)
-    expect(visitor.one("#go")).to_have_text("Color it anew")
+    expect(visitor.one("#go")).to_have_text("Treat as gray")
     visitor.one("#go").click()
     visitor.expect_text("#status", "2 colorings in")
     before = visitor.one("#compare .before")
