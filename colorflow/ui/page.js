@@ -1,5 +1,5 @@
 // Names for screen readers, where Gradio 6.31 has none or a wrong one; groups of radio buttons; and
-// one repaired button.
+// one repaired button and color picker.
 
 const PICTURES = {
     "#preview img": ["Your photo"],
@@ -74,6 +74,18 @@ const repairAdding = () => {
     }
 };
 
+// Gradio places the marker of a color picker when its color changes, but not when it opens.
+const placeMarker = () => {
+    const text = document.querySelector("#hints-picker .color-picker:not([data-placed]) input");
+    if (!text) return;
+    text.closest(".color-picker").dataset.placed = "";
+    const color = text.value;
+    for (const value of [color === "#000000" ? "#ffffff" : "#000000", color]) {
+        text.value = value;
+        text.dispatchEvent(new Event("change", { bubbles: true }));
+    }
+};
+
 let due = false;
 const describe = () => {
     due = false;
@@ -81,6 +93,7 @@ const describe = () => {
     nameColorings();
     nameControls();
     repairAdding();
+    placeMarker();
 };
 new MutationObserver(() => {
     groupRadios(); // at once: the next key may come before the next frame
