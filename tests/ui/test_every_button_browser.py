@@ -98,6 +98,17 @@ class Presser(Visitor):
         toasts = self.one("[data-testid=toast-body]").all_inner_texts()
         assert (toasts, self.faults) == ([], []), f"after {after}"
 
+    def treat_as_gray(self, tab: str, photo: Path) -> None:
+        """Choose a photo with colors, and press the button that comes up."""
+        field = {"hints": "#hints-upload", "reference": "#reference-photo"}[tab]
+        self.one(f"{field} input[type=file]").set_input_files(photo)
+        self.one(f"#{tab}-gray").click()
+        self.pressed.add(f"{tab}-gray|Treat as gray")
+        self.settle(f"{tab}-gray")
+        expect(self.one(f"#{tab}-gray")).to_be_hidden(timeout=PATIENCE)
+        self.one(f"{field} [aria-label=Clear]").click()
+        self.settle("Clear")
+
     def press_all(self, tab: str, most: int = 100) -> None:
         """Press what can be pressed in a tab, with what comes up meanwhile."""
         for _ in range(most):
@@ -152,6 +163,7 @@ def test_every_button_of_every_tab(
     visitor.press_all("Colorize")
 
     visitor.page.get_by_role("tab", name="Hints", exact=True).click()
+    visitor.treat_as_gray("hints", album[0])
     visitor.one("#hints-upload input[type=file]").set_input_files(gray)
     visitor.settle("upload")
     visitor.one("#hints-picture img").click(position={"x": 150, "y": 100})
@@ -159,6 +171,7 @@ def test_every_button_of_every_tab(
     visitor.press_all("Hints")
 
     visitor.page.get_by_role("tab", name="Reference", exact=True).click()
+    visitor.treat_as_gray("reference", album[0])
     for role, path in (("photo", gray), ("reference", album[0])):
         visitor.one(f"#reference-{role} input[type=file]").set_input_files(path)
     expect(visitor.one("#reference-go")).to_be_enabled(timeout=PATIENCE)

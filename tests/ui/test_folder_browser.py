@@ -77,6 +77,24 @@ class Archivist(Visitor):
         self.context.close()
 
 
+def test_a_tick_treats_a_photo_with_colors_as_gray(
+    browser: Browser, server: Page, tmp_path: Path
+) -> None:
+    gray, painted = tmp_path / "a.jpg", tmp_path / "painted [1].png"
+    gray.write_bytes(gray_file("a.jpg", SIZES["a.jpg"]))
+    Image.fromarray(data.astronaut()[::8, ::8]).save(painted)
+    visitor = Archivist(browser, server)
+    visitor.begin(gray, painted)
+    visitor.expect_text("#folder-status", "1 colored, 1 left as it is.")
+    visitor.one("#folder-gray").get_by_label(painted.name).check()
+    expect(visitor.one("#folder-go")).to_be_enabled(timeout=PATIENCE)
+    visitor.one("#folder-go").click()
+    visitor.expect_text("#folder-status", "1 colored, 1 colored before.")
+    names = {name for name in visitor.result(tmp_path) if name.startswith("colored/")}
+    assert names == {"colored/a_a.jpg", "colored/painted [1]_a.png"}
+    visitor.leave()
+
+
 @pytest.fixture
 def hold(server: Page) -> Iterator[Path]:
     """A file; as long as it is there, the server does not finish photos of HELD_WIDTH."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import colorsys
 import json
 import math
 import re
@@ -132,6 +133,39 @@ def test_a_hint_changes_the_color_there_and_undo_takes_it_back(
     visitor.points(0)
     assert np.array_equal(visitor.shown(), first)
     expect(visitor.one("#hints-undo")).to_be_disabled()
+    assert visitor.faults == []
+    visitor.context.close()
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_the_first_click_on_the_button_counts_while_the_picker_is_open(
+    browser: Browser, server: Page, gray: Path, width: int
+) -> None:
+    visitor = Hinter(browser, server, width)
+    visitor.begin(gray)
+    visitor.click_photo(*POSITION)
+    expect(visitor.one("#hints-swatches .swatch")).not_to_have_count(0, timeout=PATIENCE)
+    button = visitor.one("#hints-use")
+    button.scroll_into_view_if_needed()
+    visitor.one("#hints-picker .dialog-button").click()
+    marker = visitor.one("#hints-picker .color-gradient .marker")
+    expect(marker).not_to_have_attribute("style", re.compile(r"translate\(0px, 0px\)"))
+    field = visitor.one("#hints-picker .color-gradient").bounding_box()
+    place, box = marker.bounding_box(), button.bounding_box()
+    assert field
+    assert place
+    assert box
+    _, saturation, value = colorsys.rgb_to_hsv(*(int(WANTED[i : i + 2], 16) for i in (1, 3, 5)))
+    across = (place["x"] + place["width"] / 2 - field["x"]) / field["width"]
+    down = (place["y"] + place["height"] / 2 - field["y"]) / field["height"]
+    assert abs(across - saturation) < 0.05
+    assert abs(down - (1 - value / 255)) < 0.05
+    visitor.page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    visitor.page.mouse.down()
+    expect(visitor.one("#hints-picker .color-picker")).to_have_count(0)  # it closes at once
+    visitor.page.mouse.up()
+    visitor.points(1)
+    visitor.expect_text("#hints-status", "Colored in")
     assert visitor.faults == []
     visitor.context.close()
 
