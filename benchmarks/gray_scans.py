@@ -67,6 +67,18 @@ def table(rgb: Rgb, random: Random) -> Rgb:
     return _laid_on(rgb, board, random.uniform(-4, 4))
 
 
+def oval(rgb: Rgb, random: Random) -> Rgb:
+    """An oval opening in a brown, green or blue card."""
+    height, width = rgb.shape[:2]
+    hue, chroma = random.choice([1.1, 2.2, 4.6]), random.uniform(12, 25)
+    card = [random.uniform(30, 60), chroma * np.cos(hue), chroma * np.sin(hue)]
+    laid = _paper(rgb, random, np.array(card), 0)
+    opening = np.zeros((height, width), np.uint8)
+    axes = (round(0.42 * width), round(0.42 * height))
+    cv2.ellipse(opening, (width // 2, height // 2), axes, 0, 0, 360, 255, -1)
+    return np.where(opening[..., None] > 0, rgb, laid)
+
+
 def ink(rgb: Rgb, random: Random) -> Rgb:
     """A handwritten line in blue or red."""
     height, width = rgb.shape[:2]
@@ -116,6 +128,7 @@ SCANS: dict[str, Callable[[Rgb, Random], Rgb]] = {
     "stain and cream mount": _together(stain, mount),
     "stamp and wooden table": _together(stamp, table),
     "gradient and wooden table": _together(table, gradient),
+    "oval mount": oval,
 }
 """Scans of gray photos, each by its name."""
 

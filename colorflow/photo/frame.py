@@ -2,8 +2,8 @@
 
 The outermost cells of a scan are of one material if their ab is a function of L and of the place,
 as that of paper, wood and cloth is. Everything that looks like them and is connected with them is
-ground. If what remains is a rectangle, it is the picture. The subjects of photos on plain grounds
-are hardly ever rectangles.
+ground. If what remains is a rectangle or an ellipse, it is the picture. The subjects of photos on
+plain grounds hardly ever are.
 """
 
 from __future__ import annotations
@@ -30,6 +30,10 @@ _LEAST_SHARE = 0.2
 """Of the whole, that a picture has at least."""
 _FULL = 0.88
 """Share of the smallest rectangle around the picture that it fills, at least."""
+_FULL_ELLIPSE = 0.74
+"""The same for an ellipse, which fills pi / 4 of it, less at its edge of cells."""
+_CONVEX = 0.96
+"""Share of its convex hull that an ellipse fills, at least."""
 _MOST_DEGREES = 10.0
 """How far a print may be turned."""
 _CROSS = np.ones((3, 3), np.uint8)
@@ -63,7 +67,7 @@ def inside_frame(lab: NDArray[np.float64], seen: NDArray[np.bool_]) -> NDArray[n
         return None
     picture = labels == 1 + sizes[1:, cv2.CC_STAT_AREA].argmax()
     picture = ~_connected(~picture, ~seen | ring)  # without holes
-    if picture.sum() < _LEAST_SHARE * seen.size or not _is_rectangle(picture):
+    if picture.sum() < _LEAST_SHARE * seen.size or not _is_framed(picture):
         return None
     inner = cv2.erode(_padded(picture), _CROSS)[1:-1, 1:-1].astype(bool)
     return inner if inner.any() else None
@@ -82,12 +86,17 @@ def _connected(part: NDArray[np.bool_], start: NDArray[np.bool_]) -> NDArray[np.
     return np.isin(labels, np.unique(labels[start & part]))
 
 
-def _is_rectangle(picture: NDArray[np.bool_]) -> bool:
-    """Whether the cells fill a rectangle that is hardly turned."""
+def _is_framed(picture: NDArray[np.bool_]) -> bool:
+    """Whether the cells fill a rectangle that is hardly turned, or an ellipse."""
     points = np.argwhere(picture)[:, ::-1].astype(np.float32)
     _, (width, height), degrees = cv2.minAreaRect(points)
-    turned = min(degrees % 90, 90 - degrees % 90)
-    return turned <= _MOST_DEGREES and picture.sum() >= _FULL * (width + 1) * (height + 1)
+    filled = picture.sum() / ((width + 1) * (height + 1))
+    if filled >= _FULL:
+        return bool(min(degrees % 90, 90 - degrees % 90) <= _MOST_DEGREES)
+    hull = cv2.convexHull(points)
+    # The hull goes through the centers of cells; by Pick's theorem, this is how many it holds.
+    around = cv2.contourArea(hull) + cv2.arcLength(hull, closed=True) / 2
+    return bool(filled >= _FULL_ELLIPSE and picture.sum() >= _CONVEX * around)
 
 
 def _padded(cells: NDArray[np.bool_]) -> NDArray[np.uint8]:
