@@ -55,6 +55,7 @@ from colorflow.model.principal import POOL
 from colorflow.model.weights import LoadedWeights, load_weights
 from colorflow.photo import Kind, Photo, Picture, read_picture
 from colorflow.photo_model import COARSE_LEVELS, Latents, OpenPhoto, PhotoModel
+from colorflow.threads import one_thread
 
 __all__ = [
     "Coloring",
@@ -113,6 +114,9 @@ class Colorizer(Exploration):
     The methods raise `PhotoError` if a picture cannot be read or the reference is gray,
     `WeightsError` if there are hints and the weights take none, and `ValueError` if an argument is
     out of range or a hint lies outside the photo.
+
+    They compute with one thread of PyTorch and of NumPy, whatever these are set to
+    (`colorflow.threads`); several threads of the caller may compute at once.
 
     Args:
         weights: what `load_weights` returned.
@@ -184,6 +188,7 @@ class Colorizer(Exploration):
         **options: Unpack[Options],
     ) -> list[Any]: ...
 
+    @one_thread()
     def colorize(
         self,
         pictures: Picture | list[Any] | tuple[Any, ...],
@@ -287,6 +292,7 @@ class Colorizer(Exploration):
         other = None if reference is None else read_picture(reference)[0]
         return self._opened(*read_picture(picture), hints, other)
 
+    @one_thread()
     def _opened(
         self, photo: Photo, digest: str | None, hints: Sequence[Hint], reference: Photo | None
     ) -> OpenPhoto:

@@ -38,6 +38,7 @@ from colorflow.model.principal import (
 from colorflow.model.spatial import FEATURES_GRID, SpatialOperator, contrast_of
 from colorflow.model.weights import LoadedWeights
 from colorflow.photo import Photo, Provenance
+from colorflow.threads import one_thread
 
 COARSE_LEVELS = 2
 """Levels that decide tint and the colors of objects; together they give chroma on an 8x8 grid."""
@@ -85,6 +86,7 @@ class PhotoModel:
         self._means: dict[ColoringSpec, tuple[NDArray[np.float32], NDArray[np.float32]]] = {}
 
     @cached_property
+    @one_thread()
     def condition(self) -> Condition:
         """The condition of the photo."""
         return self.pyramid.refine(self._make_condition(mirrored=False))
@@ -95,6 +97,7 @@ class PhotoModel:
         return self.condition.joined(self.pyramid.refine(self._make_condition(mirrored=True)))
 
     @cached_property
+    @one_thread()
     def operator(self) -> SpatialOperator:
         """Assigns chroma to the things in the photo."""
         lightness = F.adaptive_avg_pool2d(self.condition.lightness, FINEST_GRID)
@@ -102,6 +105,7 @@ class PhotoModel:
         return SpatialOperator(lightness[0, 0].cpu().numpy(), features[0].cpu().numpy())
 
     @cached_property
+    @one_thread()
     def small_scale(self) -> NDArray[np.float32]:
         """What the small scale of the crops adds to the chroma of the photo, (2, 64, 64).
 
@@ -113,6 +117,7 @@ class PhotoModel:
             self._predicted(self.condition)[0], self._predicted(self._make_crops())
         )
 
+    @one_thread()
     @torch.inference_mode()
     def paint(self, ab: NDArray[np.float32], looks: int) -> NDArray[np.float32]:
         """The chroma that people see of the model's: it belongs to things, and keeps the hints.
@@ -194,6 +199,7 @@ class PhotoModel:
             for own, other, strength in zip(sampled, self.reference, spec.strengths, strict=True)
         ]
 
+    @one_thread()
     @torch.inference_mode()
     def decode(self, latents: Sequence[Latents], gain: float | None = None) -> NDArray[np.float32]:
         """Chroma of latents: (n, 2, 64, 64) CIELAB units.
@@ -208,6 +214,7 @@ class PhotoModel:
             parts.append(self.pyramid.decode(batch, self.condition, gain).cpu().numpy())
         return np.concatenate(parts)
 
+    @one_thread()
     @torch.inference_mode()
     def encode(self, ab: NDArray[np.float32]) -> list[Latents]:
         """Latents of chroma (n, 2, 64, 64), the inverse of `decode`."""
@@ -215,6 +222,7 @@ class PhotoModel:
         levels = self.pyramid.encode(x, self._repeated(len(x)), self.gain)
         return [[z[i].cpu() for z in levels] for i in range(len(x))]
 
+    @one_thread()
     @torch.inference_mode()
     def log_prob(self, ab: NDArray[np.float32]) -> NDArray[np.float64]:
         """Log density of chroma (n, 2, 64, 64) in nats, (n,), per CIELAB unit."""
@@ -225,11 +233,13 @@ class PhotoModel:
             parts.append(log_prob.double().cpu().numpy())
         return np.concatenate(parts)
 
+    @one_thread()
     def most_different(self, latents: Sequence[Latents], n: int) -> list[int]:
         """Indices of the n samples whose coarse chroma differs most."""
         coarse = self.decode([z[:COARSE_LEVELS] for z in latents])  # (len(latents), 2, 8, 8)
         return most_different(coarse.reshape(len(coarse), -1), n)
 
+    @one_thread()
     def principal(self, first: ColoringSpec, k: int) -> PrincipalColorings:
         """The principal colorings of a photo.
 

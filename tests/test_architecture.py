@@ -20,6 +20,7 @@ LAYERS = (
     "errors",
     "limits",
     "device",
+    "threads",
     "files",
     "color",
     "photo",

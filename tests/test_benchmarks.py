@@ -18,6 +18,7 @@ from benchmarks.gray_scans import COLOR_PRINTS, SCANS
 from benchmarks.measuring import ratios, side_by_side, spread
 from benchmarks.photos import codec_only, gray_photo, save_gray, size_of
 from benchmarks.pixels import straight_line
+from colorflow import threads
 from tests.small_weights import save_small_enlarge_weights, save_small_weights
 from tests.training.made_up_pack import write_pack
 
@@ -39,6 +40,23 @@ def rows_printed(
     divided = [i for i, line in enumerate(lines) if line.startswith("|---")]
     kept = [line for i, line in enumerate(lines) if i not in divided and i + 1 not in divided]
     return [[cell.strip() for cell in line.strip("|").split("|")] for line in kept]
+
+
+def test_threads(
+    weights: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture,
+    tmp_path: Path,
+) -> None:
+    """Beside a busy process, which ends; what is not to be measured is as before."""
+    before = threads._set_own_threads, threads._openblas
+    larger = save_small_enlarge_weights(tmp_path / "larger.safetensors")
+    arguments = ["--repetitions", "1", "--megapixels", "0.01", "--beside", "1"]
+    arguments += ["--weights", str(weights), "--enlarge-weights", str(larger)]
+    names = [row[:2] for row in rows_printed("threads", arguments, monkeypatch, capsys)]
+    assert names[:2] == [["four colorings of 0.01 MP", "one"], ["four colorings of 0.01 MP", "1"]]
+    assert len(names) == 8
+    assert (threads._set_own_threads, threads._openblas) == before
 
 
 def test_previews(

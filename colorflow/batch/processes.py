@@ -53,7 +53,7 @@ class WorkerConfig:
     Attributes:
         weights: files of the models.
         device: where to compute.
-        threads: for pixels at full resolution and for detail; the model of colors uses one.
+        threads: for pixels at full resolution and for detail; the model of colors takes one.
         settings: of the batch.
         has_hints: whether any photo has color hints.
     """
@@ -143,14 +143,12 @@ class WorkerProcess:
     """
 
     def __init__(self, config: WorkerConfig) -> None:
-        # The model makes many small calls, for which one thread is faster than several.
-        own = {"OMP_NUM_THREADS": "1"}  # unless the user sets it
         self._process = subprocess.Popen(
             [sys.executable, "-c", "from colorflow.batch.processes import serve; serve()"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             start_new_session=True,
-            env=own | os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
+            env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
         )
         with suppress(OSError):  # if it has ended already, its first answer is missing
             self._send(config)

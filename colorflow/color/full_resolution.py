@@ -20,6 +20,7 @@ from colorflow.color import cie
 from colorflow.color.gamut import rgb_in_gamut
 from colorflow.color.grid import Rows, check_pixels
 from colorflow.color.upsample import GuidedUpsampler
+from colorflow.threads import one_blas_thread
 
 _STRIP_PIXELS = 1 << 16  # of float planes that fit the cache
 # Steps of linear light: of the bits of the result, each at most a twentieth of an sRGB step (at
@@ -95,6 +96,7 @@ def render(
 ) -> NDArray[np.uint8] | NDArray[np.uint16]: ...
 
 
+@one_blas_thread()
 def render(
     lightness: Rows, ab_grid: NDArray[np.float32], *, bits: Literal[8, 16] = 8
 ) -> NDArray[np.uint8] | NDArray[np.uint16]:

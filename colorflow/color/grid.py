@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from colorflow.color import cie
+from colorflow.threads import one_blas_thread
 
 GRID_SIZE = 64
 SQUARE_SIZE = 256
@@ -84,6 +85,7 @@ def check_pixels(pixels: NDArray[np.uint8 | np.uint16], *, or_uint16: bool = Fal
         )
 
 
+@one_blas_thread()
 def resize_by_area(image: Rows, height: int, width: int) -> NDArray[np.float32]:
     """Resize an image: area average along an axis that shrinks, bilinear along one that grows.
 

@@ -41,6 +41,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from colorflow.color.grid import Rows, resize_by_area
+from colorflow.threads import one_blas_thread
 
 # Chosen on these photos, five others and 60 small ones; the optimum is flat.
 GAIN = 0.6
@@ -49,6 +50,7 @@ WINDOW_SIGMA = 0.7  # cells
 EPSILON = 1.0  # squared CIELAB units, beside the variances
 
 
+@one_blas_thread()
 def upsample_ab(ab_grid: NDArray[np.float32], lightness: Rows) -> NDArray[np.float32]:
     """Bring chroma from the grid to the resolution of the lightness.
 

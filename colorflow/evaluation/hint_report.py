@@ -31,6 +31,7 @@ from colorflow.evaluation.report import (
 from colorflow.files import json_kind, picture_kind
 from colorflow.model.hints import REACH_CELLS
 from colorflow.model.weights import load_weights
+from colorflow.threads import one_thread
 from colorflow.training.allocator import keep_freed_memory
 
 HINT_CURVE = json_kind("hint curve", "colorflow evaluate-hints")
@@ -48,6 +49,7 @@ _DISTANCES = {
 }
 
 
+@one_thread()
 def run_hint_curve(
     folder: Path,
     *,

@@ -31,6 +31,7 @@ from colorflow.evaluation.report import (
 from colorflow.evaluation.sheet import SHEET, Sheet
 from colorflow.files import json_kind, text_kind
 from colorflow.model.weights import load_weights
+from colorflow.threads import one_thread
 from colorflow.training.allocator import keep_freed_memory
 
 EVALUATION = json_kind("evaluation", "colorflow evaluate")
@@ -42,6 +43,7 @@ MARKDOWN = text_kind("table of an evaluation", TABLE_OPENING)
 _SHEET_SUFFIXES = (".jpg", ".jpeg", ".png")
 
 
+@one_thread()
 def run_evaluation(
     folder: Path,
     *,

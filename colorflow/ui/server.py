@@ -114,7 +114,7 @@ def _prepare(files: Path) -> None:
     """Set what Gradio and torch read from the environment, and patch Gradio."""
     os.environ["GRADIO_TEMP_DIR"] = str(files)
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
-    # The model makes many small calls, which one thread computes faster than several.
+    # Enlarging would take all cores for one visitor; coloring takes one thread anyway.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     # Gradio requests its own server once, which must not go through a proxy.
     for name in ("NO_PROXY", "no_proxy"):
