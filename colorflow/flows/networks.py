@@ -1,6 +1,7 @@
 """Networks that couplings use: (kept, context) -> raw parameters on the same grid.
 
-The last layer starts at zero, so a new flow starts as the identity.
+The last layer starts at zero, so a new flow starts as the identity. All of them need a context, and
+raise `ValueError` for `context_channels` below 1.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ class ConvolutionNetwork(nn.Module):
         dropout: float = 0.0,
     ) -> None:
         super().__init__()
+        check_context_channels(context_channels)
         self.from_kept = (
             nn.Conv2d(kept_channels, width, 3, padding=1, bias=False) if kept_channels else None
         )
@@ -73,6 +75,7 @@ class AttentionNetwork(nn.Module):
         dropout: float = 0.0,
     ) -> None:
         super().__init__()
+        check_context_channels(context_channels)
         self.from_kept = nn.Conv2d(kept_channels, width, 1, bias=False)
         self.from_context = nn.Conv2d(context_channels, width, 1)
         self.layers = nn.Sequential(*[AttentionLayer(width, dropout) for _ in range(layers)])
@@ -110,6 +113,7 @@ class ResidualNetwork(nn.Module):
         blocks: int,
     ) -> None:
         super().__init__()
+        check_context_channels(context_channels)
         self.from_kept = nn.Conv2d(kept_channels, width, 3, padding=1, bias=False)
         self.from_context = nn.Conv2d(context_channels, width, 1)
         self.blocks = nn.ModuleList(
@@ -157,6 +161,7 @@ class GatedNetwork(nn.Module):
         attention: bool,
     ) -> None:
         super().__init__()
+        check_context_channels(context_channels)
         self.from_kept = nn.Conv2d(kept_channels, width, 3, padding=1)
         self.from_context = nn.ModuleList(
             nn.Conv2d(context_channels, width, 1, bias=False) for _ in range(blocks)
@@ -232,6 +237,7 @@ class PooledNetwork(nn.Module):
 
     def __init__(self, context_channels: int, width: int, out_channels: int) -> None:
         super().__init__()
+        check_context_channels(context_channels)
         self.from_context = nn.Linear(context_channels, width)
         self.out = zero_initialized(nn.Linear(width, out_channels))
 
@@ -240,6 +246,12 @@ class PooledNetwork(nn.Module):
         pooled = context.unsqueeze(-1).flatten(2).mean(2)
         out: Tensor = self.out(torch.tanh(self.from_context(pooled)))
         return out
+
+
+def check_context_channels(channels: int) -> None:
+    """Raises `ValueError` unless there is a context."""
+    if channels < 1:
+        raise ValueError(f"context_channels: expected at least 1, got {channels}")
 
 
 def to_tokens(grid: Tensor) -> Tensor:

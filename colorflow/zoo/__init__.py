@@ -2,8 +2,9 @@
 
 Each is one function `name(shape, context_channels, *, ...) -> Bijection` that takes x (B, C, H, W),
 given a context (B, context_channels, H, W), to flat latents (B, C * H * W); `Flow(bijection, (n,))`
-makes it a density. `ARCHITECTURES` names those that are compared on chroma, at the reduced sizes at
-which they are; `srflow` is compared on enlarging.
+makes it a density. MAF, IAF, NAF and TarFlow also do without a context, for 0 channels; the others
+raise `ValueError` then. `ARCHITECTURES` names those that are compared on chroma, at the reduced
+sizes at which they are; `srflow` is compared on enlarging.
 """
 
 from __future__ import annotations

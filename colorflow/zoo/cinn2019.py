@@ -30,7 +30,7 @@ from colorflow.flows import (
     WithContext,
 )
 from colorflow.flows.matrices import random_rotation
-from colorflow.flows.networks import zero_initialized
+from colorflow.flows.networks import check_context_channels, zero_initialized
 from colorflow.zoo.scales import Shape
 
 SOFT_CLAMP = 1.5
@@ -82,11 +82,12 @@ def cinn2019(
         dense_condition_widths: channels of the convolutions from the context to their condition.
 
     Raises:
-        ValueError: if there are fewer stages than halvings of the grid.
+        ValueError: if there are fewer stages than halvings of the grid, or there is no context.
 
     Reference: Ardizzone, Lüth, Kruse, Rother & Köthe 2019, "Guided image generation with
     conditional invertible neural networks", and its public code.
     """
+    check_context_channels(context_channels)
     stages = _halvings(shape)
     if stages > min(len(couplings), len(widths), len(condition_widths) + 1):
         raise ValueError(

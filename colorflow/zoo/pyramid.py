@@ -24,7 +24,7 @@ from colorflow.flows import (
     Split,
     WithContext,
 )
-from colorflow.flows.networks import from_tokens, to_tokens
+from colorflow.flows.networks import check_context_channels, from_tokens, to_tokens
 from colorflow.model.level import level_flow
 from colorflow.zoo.scales import Shape
 
@@ -65,11 +65,12 @@ def pyramid(
         Bijection from (B, C, H, H) to (B, C * H * H).
 
     Raises:
-        ValueError: if the grid is not square.
+        ValueError: if the grid is not square, or there is no context.
 
     Reference: this project; conditioning on the coarser means as in Yu et al. 2020, "Wavelet
     Flow".
     """
+    check_context_channels(context_channels)
     channels, side, _ = shape
     if shape[1] != shape[2]:
         raise ValueError(f"shape: expected a square grid, got {shape}")

@@ -24,6 +24,7 @@ from colorflow.flows import (
     Squeeze,
     WithContext,
 )
+from colorflow.flows.networks import check_context_channels
 from colorflow.zoo.scales import Shape
 
 CONTINUING = 0.85
@@ -65,6 +66,7 @@ def residual(
     Reference: Behrmann et al. 2019, "Invertible residual networks"; Chen et al. 2019, "Residual
     flows for invertible generative modeling".
     """
+    check_context_channels(context_channels)
     seeds = count()
     if shape[1] * shape[2] == 1:
         networks = [

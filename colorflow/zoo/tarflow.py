@@ -50,7 +50,7 @@ def tarflow(
     if shape[1] * shape[2] == 1:
         cells = (1, shape[0], 1)
         stack = _stack(cells, context_channels, depth=depth, layers=layers, width=width, patch=1)
-        repeated = WithContext(_RepeatedContext(shape[0]), stack)
+        repeated = WithContext(_RepeatedContext(shape[0]), stack) if context_channels else stack
         return Composition([Reshape(shape, cells), repeated, Flatten(cells)])
     stack = _stack(shape, context_channels, depth=depth, layers=layers, width=width, patch=patch)
     return Composition([stack, Flatten(shape)])

@@ -230,3 +230,12 @@ def act_norms(module: nn.Module) -> list[ActNorm]:
     parts = list(module.modules())
     inverted = {id(p) for part in parts if isinstance(part, Inverse) for p in part.modules()}
     return [part for part in parts if isinstance(part, ActNorm) and id(part) not in inverted]
+
+
+def test_without_a_context_it_works_or_is_told(architecture: Architecture, shape: Shape) -> None:
+    if architecture.name in ("MAF", "IAF", "NAF", "TarFlow"):
+        z, ladj = architecture.build(shape, 0).forward(torch.randn(BATCH, *shape), None)
+        assert (z.shape, ladj.shape) == ((BATCH, math.prod(shape)), (BATCH,))
+        return
+    with pytest.raises(ValueError, match="context_channels: expected at least 1, got 0"):
+        architecture.build(shape, 0)
