@@ -19,7 +19,7 @@ from colorflow.color.full_resolution import LightnessRows, render
 from colorflow.color.grid import Rows
 from colorflow.color.upsample import upsample_ab
 from colorflow.files import digest_of_open
-from colorflow.limits import MOST_LOOKS
+from colorflow.limits import LARGEST_TEMPERATURE, MOST_LOOKS
 from colorflow.photo import LETTERS, Photo, Principal, Provenance, write_image
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ class ColoringSpec:
         seeds: one a level, coarse to fine; the latents of a level depend on its own seed and the
             photo only. None where a level is that of the principal coloring.
         principal: the principal coloring that supplies the levels without a seed.
-        temperature: multiplies the shipped temperatures.
+        temperature: multiplies the shipped temperatures, 0 to `LARGEST_TEMPERATURE`.
         strengths: how far each level goes from its sampled latents (0) to the latents of the
             reference photo (1); empty without a reference.
         looks: how often the model looks at the photo: 1, at the whole of it, or `MOST_LOOKS`, at
@@ -85,9 +85,9 @@ class ColoringSpec:
                 raise ValueError(
                     "seeds: expected a number for every level, as there is no principal coloring"
                 )
-        if not 0 <= self.temperature < float("inf"):
+        if not 0 <= self.temperature <= LARGEST_TEMPERATURE:
             raise ValueError(
-                f"temperature: expected a finite number from 0, got {self.temperature}"
+                f"temperature: expected 0 to {LARGEST_TEMPERATURE:g}, got {self.temperature}"
             )
         for strength in self.strengths:
             if not 0 <= strength <= 1:

@@ -24,6 +24,9 @@ EXTENSIONS = ("auto", "jpg", "png", "webp", "tiff")
 SCALES = (2, 4)
 """How many times larger a photo may become on each side."""
 
+LARGEST_TEMPERATURE = 10.0
+"""Factor on the spread of colorings at most; from 2 on colors are hardly those of photos."""
+
 DETAIL_TEMPERATURE, LARGEST_DETAIL_TEMPERATURE = 0.5, 2.0
 """Factor on what a sample of detail adds to the mean: of the samples that are shown after the mean,
 and at most. At 1 the spread is that of the model, and results of four times look scratched

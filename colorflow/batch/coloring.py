@@ -15,7 +15,7 @@ from colorflow.batch.settings import COLORS, DETAIL, Digests
 from colorflow.enlarge.draws import MEAN
 from colorflow.errors import PhotoError, WeightsError
 from colorflow.files import FileKind
-from colorflow.limits import DIVERSE_POOL, MOST_LOOKS, MOST_SAMPLES, SCALES
+from colorflow.limits import DIVERSE_POOL, LARGEST_TEMPERATURE, MOST_LOOKS, MOST_SAMPLES, SCALES
 from colorflow.photo import (
     COLORING,
     DEFAULT_MAX_PIXELS,
@@ -71,8 +71,10 @@ class Settings:
             raise ValueError(f"n: expected 1 to {most} {kind}, got {self.n}")
         if self.seed < 0:
             raise ValueError(f"seed: expected a whole number from 0, got {self.seed}")
-        if not 0 <= self.temperature < float("inf"):
-            raise ValueError(f"temperature: expected a finite number, got {self.temperature}")
+        if not 0 <= self.temperature <= LARGEST_TEMPERATURE:
+            raise ValueError(
+                f"temperature: expected 0 to {LARGEST_TEMPERATURE:g}, got {self.temperature}"
+            )
         if self.looks not in (1, MOST_LOOKS):
             raise ValueError(f"looks: expected 1 or {MOST_LOOKS}, got {self.looks}")
         if self.scale not in (1, *SCALES):

@@ -116,6 +116,21 @@ def number_from_zero(text: str) -> float:
     return number
 
 
+def number_up_to(most: float) -> Callable[[str], float]:
+    """An argparse type: a number from 0 to `most`."""
+
+    def parse(text: str) -> float:
+        try:
+            number = float(text)
+        except ValueError:
+            number = math.nan
+        if not 0 <= number <= most:
+            raise argparse.ArgumentTypeError(f"expected a number from 0 to {most:g}, got {text!r}")
+        return number
+
+    return parse
+
+
 def positive_number(text: str) -> float:
     """An argparse type: a finite number above 0."""
     number = number_from_zero(text)

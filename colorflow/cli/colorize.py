@@ -11,7 +11,7 @@ from colorflow.cli.arguments import (
     add_seed,
     add_weights,
     not_empty,
-    number_from_zero,
+    number_up_to,
     whole_number,
 )
 from colorflow.cli.batch_options import (
@@ -22,7 +22,7 @@ from colorflow.cli.batch_options import (
     add_run_options,
     run_batch,
 )
-from colorflow.limits import MOST_LOOKS, MOST_PRINCIPAL, MOST_SAMPLES, SCALES
+from colorflow.limits import LARGEST_TEMPERATURE, MOST_LOOKS, MOST_PRINCIPAL, MOST_SAMPLES, SCALES
 
 if TYPE_CHECKING:
     from colorflow.cli.arguments import Commands
@@ -65,10 +65,10 @@ def _add_coloring_options(parser: argparse.ArgumentParser) -> None:
     add_seed(parser, "seed of the first sample; each further sample adds 1")
     parser.add_argument(
         "--temperature",
-        type=number_from_zero,
+        type=number_up_to(LARGEST_TEMPERATURE),
         default=1.0,
-        help="spread of the samples; 0 gives the same calm colors each time, 1 is as trained "
-        "(default: %(default)s)",
+        help="spread of the samples; 0 gives the same calm colors each time, 1 is as trained, "
+        f"{LARGEST_TEMPERATURE:g} is the most (default: %(default)s)",
     )
     parser.add_argument(
         "--samples",

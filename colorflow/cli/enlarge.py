@@ -6,7 +6,7 @@ import argparse
 from functools import partial
 from typing import TYPE_CHECKING
 
-from colorflow.cli.arguments import add_seed, add_weights, number_from_zero, whole_number
+from colorflow.cli.arguments import add_seed, add_weights, number_up_to, whole_number
 from colorflow.cli.batch_options import (
     EXIT_CODES,
     add_inputs,
@@ -49,7 +49,7 @@ def add_enlarge(commands: Commands) -> None:
     )
     parser.add_argument(
         "--temperature",
-        type=_temperature,
+        type=number_up_to(LARGEST_DETAIL_TEMPERATURE),
         help="make samples alone: share of the sampled detail that is added to the mean; 0 gives "
         "the mean itself, 1 all of the model's grain and texture, "
         f"{LARGEST_DETAIL_TEMPERATURE:g} at most (default: the mean first, then samples at "
@@ -80,13 +80,3 @@ def _enlarge(parser: argparse.ArgumentParser, arguments: argparse.Namespace) -> 
         overwrite=arguments.overwrite,
     )
     return run_batch(parser, arguments, settings, {DETAIL: arguments.weights})
-
-
-def _temperature(text: str) -> float:
-    """An argparse type: a number from 0 to the largest temperature."""
-    number = number_from_zero(text)
-    if number > LARGEST_DETAIL_TEMPERATURE:
-        raise argparse.ArgumentTypeError(
-            f"expected a number from 0 to {LARGEST_DETAIL_TEMPERATURE:g}, got {text!r}"
-        )
-    return number

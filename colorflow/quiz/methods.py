@@ -26,7 +26,7 @@ from colorflow.color.full_resolution import LightnessRows, render
 from colorflow.color.grid import to_grid
 from colorflow.colorizer import Colorizer
 from colorflow.errors import EvaluationError
-from colorflow.limits import MOST_PRINCIPAL
+from colorflow.limits import LARGEST_TEMPERATURE, MOST_PRINCIPAL
 from colorflow.photo import Kind, Photo, find_photos, read_photo
 from colorflow.quiz.pictures import Pixels
 
@@ -136,8 +136,10 @@ def _number(text: str, key: str, value: str) -> float:
         number = float(value)
     except ValueError:
         number = math.nan
-    if not 0 <= number < math.inf:
-        raise EvaluationError(f"{text}: {key} must be a number of at least 0, got {value!r}")
+    most = LARGEST_TEMPERATURE if key == "temperature" else math.inf
+    if not 0 <= number <= most or math.isinf(number):
+        wanted = "of at least 0" if math.isinf(most) else f"from 0 to {most:g}"
+        raise EvaluationError(f"{text}: {key} must be a number {wanted}, got {value!r}")
     return number
 
 

@@ -121,9 +121,10 @@ def test_a_new_method_is_one_function(
             "principal has no option 'temperatur'; its options are: temperature, of, ",
         ),
         ("samples,of=1", "samples has no option 'of'; its options are: temperature"),
-        ("temperature=warm", "temperature must be a number of at least 0, got 'warm'"),
-        ("temperature=-1", "temperature must be a number of at least 0, got '-1'"),
-        ("temperature=inf", "temperature must be a number of at least 0, got 'inf'"),
+        ("temperature=warm", "temperature must be a number from 0 to 10, got 'warm'"),
+        ("temperature=1e308", "temperature must be a number from 0 to 10, got '1e308'"),
+        ("temperature=-1", "temperature must be a number from 0 to 10, got '-1'"),
+        ("temperature=inf", "temperature must be a number from 0 to 10, got 'inf'"),
     ],
 )
 def test_texts_that_mean_nothing(text: str, message: str) -> None:
