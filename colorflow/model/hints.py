@@ -72,10 +72,12 @@ def hint_planes(hints: Iterable[Hint], height: int, width: int) -> Tensor:
         (3, 64, 64): mask in {0, 1}, a and b in CIELAB units, 0 where there is no hint.
 
     Raises:
-        ValueError: if a hint lies outside the photo.
+        ValueError: if a hint lies outside the photo, or is no `Hint`.
     """
     planes = torch.zeros(HINT_PLANES, PLANES_GRID, PLANES_GRID)
     for hint in hints:
+        if not isinstance(hint, Hint):
+            raise ValueError(f"hints: expected Hint(row, column, a, b) for each, got {hint!r}")
         row, column = _cell(hint, height, width)
         planes[:, row, column] = torch.tensor([1.0, hint.a, hint.b])
     return planes

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -246,6 +247,21 @@ def test_a_hint_outside_the_photo_is_refused(
         ValueError, match="hints: expected positions inside the photo of 90 rows and"
     ):
         colorizer.colorize(gray_photo(), hints=[Hint(*position, 10, 10)])
+
+
+@pytest.mark.parametrize("hints", [[(5, 5, 0, -30)], (5, 5, 0, -30)])
+def test_what_is_no_hint_is_named(colorizer: Colorizer, hints: Any) -> None:
+    with pytest.raises(
+        ValueError, match=r"hints: expected Hint\(row, column, a, b\) for each, got"
+    ):
+        colorizer.colorize(gray_photo(), hints=hints)
+
+
+def test_a_temperature_that_no_color_survives_is_refused(colorizer: Colorizer) -> None:
+    with pytest.raises(ValueError, match="temperature: expected 0 to 10, got 1e\\+308"):
+        colorizer.colorize(gray_photo(), temperature=1e308)
+    (most,) = colorizer.colorize(gray_photo(), 1, temperature=10, samples=True, force=True)
+    assert np.isfinite(most.ab).all()
 
 
 def test_an_unreadable_path_is_named(colorizer: Colorizer, tmp_path: Path) -> None:
