@@ -85,7 +85,9 @@ def _taken_in(uploads: Sequence[Path], folder: Path, limits: ArchiveLimits) -> I
             if size > left.total_bytes:
                 most = limits.total_bytes // 2**20
                 raise BatchError(f"These are more than {most} MB together; take fewer.")
-            link_or_copy(upload, folder / names.free(upload.stem, upload.suffix))
+            # A hidden file that was chosen itself is meant; it is hidden no longer.
+            stem = upload.stem.lstrip(".") or "photo"
+            link_or_copy(upload, folder / names.free(stem, upload.suffix))
         left = replace(left, entries=left.entries - files, total_bytes=left.total_bytes - size)
     photos = []
     for path in sorted(path for path in folder.rglob("*") if path.is_file()):

@@ -293,6 +293,21 @@ def test_files_of_one_name_and_several_zips(
     assert len(made) == 8
 
 
+def test_a_hidden_file_is_colored_if_it_was_chosen_itself(
+    folder: FolderTab, tmp_path: Path
+) -> None:
+    """Not one that is among others in a zip."""
+    (tmp_path / ".hid.jpg").write_bytes(ALBUM["a.jpg"])
+    packed = write_raw(tmp_path / "album.zip", [deflated("b/.hid.jpg", ALBUM["a.jpg"])])
+    updates = take_in(folder, tmp_path / ".hid.jpg", packed)
+    assert text(updates, folder.about) == (
+        f"1 photo. Left out: album/b/.hid.jpg. Photos are {KINDS} files."
+    )
+    last = color_all(folder, updates[folder.session])[-1]
+    assert text(last, folder.status) == "1 colored."
+    assert pictures(result(folder, last)) == {"colored/hid_a.jpg"}
+
+
 def test_a_file_damaged_in_its_zip_is_named(folder: FolderTab, tmp_path: Path) -> None:
     gray = gray_file("PNG")
     path = write_raw(
