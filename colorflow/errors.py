@@ -14,15 +14,26 @@
 
 The message is one sentence for a person: what happened, to which file, and what to do. The command
 line prints it and exits with 1; the page shows it. `ValueError` stays for wrong arguments in code.
+
+Messages name files, and a name may contain what a terminal takes for commands. `printable` escapes
+it, in every message and in every line that a command prints about a file.
 """
 
 from __future__ import annotations
 
+import unicodedata
 from os import PathLike
 
 
 class ColorflowError(Exception):
-    """Base of all errors that are meant for a person to read."""
+    """Base of all errors that are meant for a person to read.
+
+    Args:
+        message: one sentence; what is not `printable` in it is escaped.
+    """
+
+    def __init__(self, message: str) -> None:
+        super().__init__(printable(message))
 
 
 class PhotoError(ColorflowError):
@@ -36,7 +47,7 @@ class PhotoError(ColorflowError):
     def __init__(self, source: str | PathLike[str], reason: str) -> None:
         super().__init__(f"{source}: {reason}")
         self.source = str(source)
-        self.reason = reason
+        self.reason = printable(reason)
 
 
 class UnreadablePhotoError(PhotoError):
@@ -73,3 +84,15 @@ class BatchError(ColorflowError):
 
 class EvaluationError(ColorflowError):
     """An evaluation without photos, without its judge, or whose result cannot be written."""
+
+
+def printable(text: str) -> str:
+    """A text on one line, with control characters, and bytes that are no UTF-8, escaped."""
+    return "".join(
+        c if c.isprintable() or unicodedata.category(c) == "Zs" else escaped(c) for c in text
+    )
+
+
+def escaped(character: str) -> str:
+    """A character as its code, such as ``\\u5199``."""
+    return character.encode("unicode_escape").decode("ascii")

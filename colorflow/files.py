@@ -133,7 +133,7 @@ def whole_file(path: Path, kind: FileKind | None) -> Iterator[BinaryIO]:
         ValueError: if there is a null character in the name.
     """
     check_replaceable(path, kind)
-    if os.path.exists(path) and _is_stream(os.stat(path)):
+    if is_stream(path):
         with _opened_stream(path) as stream:
             yield stream
         return
@@ -228,6 +228,11 @@ def digest_of_open(file: IO[bytes]) -> str:
     return digest.hexdigest()[:_DIGITS]
 
 
+def is_stream(path: Path) -> bool:
+    """Whether a file is there that is written to, not replaced: a pipe, a terminal, our output."""
+    return os.path.exists(path) and _is_stream(os.stat(path))
+
+
 def default_weights(name: str = COLORING_WEIGHTS) -> Path:
     """Path of the shipped weights: inside the installed package, or beside it in a checkout.
 
@@ -247,7 +252,6 @@ def _is_one(path: Path, kind: FileKind) -> bool:
 
 
 def _is_stream(status: os.stat_result) -> bool:
-    """Whether a file is written to, not replaced: a pipe, a terminal, or our own output."""
     streams = stat.S_ISCHR(status.st_mode) or stat.S_ISFIFO(status.st_mode)
     return streams or _printed_to(status) is not None
 

@@ -13,7 +13,8 @@ from urllib.parse import quote
 from PIL import Image
 
 from colorflow.batch.locations import Location
-from colorflow.batch.sheet_row import SheetPicture, SheetRow, printable
+from colorflow.batch.sheet_row import SheetPicture, SheetRow
+from colorflow.errors import printable
 from colorflow.files import STATEMENT, text_kind
 from colorflow.photo.encode import write_file
 

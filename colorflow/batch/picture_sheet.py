@@ -9,8 +9,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from colorflow.batch.sheet_row import SheetPicture, SheetRow, escaped, printable
+from colorflow.batch.sheet_row import SheetPicture, SheetRow
 from colorflow.contact_sheet import write_contact_sheet
+from colorflow.errors import escaped, printable
 from colorflow.files import picture_kind
 
 PICTURE_SHEET = picture_kind("contact sheet of a batch")

@@ -8,6 +8,7 @@ from typing import NamedTuple
 from PIL import Image
 
 from colorflow.batch.locations import Location
+from colorflow.errors import printable
 
 
 class SheetPicture(NamedTuple):
@@ -42,13 +43,3 @@ class SheetRow:
     def title(self) -> str:
         """The name and the remark on one line, with control characters escaped."""
         return printable(f"{self.name} ({self.remark})" if self.remark else self.name)
-
-
-def printable(text: str) -> str:
-    """A text on one line, with control characters, and bytes that are no UTF-8, escaped."""
-    return "".join(c if c.isprintable() else escaped(c) for c in text)
-
-
-def escaped(character: str) -> str:
-    """A character as its code, such as ``\\u5199``."""
-    return character.encode("unicode_escape").decode("ascii")

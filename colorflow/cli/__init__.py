@@ -62,6 +62,7 @@ def _run(arguments: Sequence[str] | None) -> int:
         arguments = sys.argv[1:] if arguments is None else arguments
         parsed = _parser(arguments).parse_args(arguments)
         command: Callable[[argparse.Namespace], int] = parsed.command
+        _check_working_folder()
         return command(parsed)
     except ColorflowError as error:
         print(f"colorflow: {error}", file=sys.stderr)
@@ -84,6 +85,16 @@ def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
         stem = name.replace("-", "_")
         getattr(import_module(f"colorflow.cli.{stem}"), f"add_{stem}")(commands)
     return parser
+
+
+def _check_working_folder() -> None:
+    """Refuses to start in a folder that was deleted, where even PyTorch cannot be loaded."""
+    try:
+        os.getcwd()
+    except OSError as error:
+        raise ColorflowError(
+            f"the current folder cannot be used ({error.strerror}); change to one that is there"
+        ) from error
 
 
 def _open_missing_streams() -> None:

@@ -16,8 +16,8 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
 
-from colorflow.errors import ColorflowError, WritePhotoError
-from colorflow.files import check_replaceable
+from colorflow.errors import ColorflowError, WritePhotoError, printable
+from colorflow.files import check_replaceable, is_stream
 
 if TYPE_CHECKING:
     from colorflow.batch import Location, PhotoOutcome, Plan
@@ -31,7 +31,7 @@ _INTERRUPTED = 130
 def print_plan(plan: Plan) -> int:
     """Prints a plan for `--dry-run`; returns the exit code."""
     for task in plan.tasks:
-        print(f"{_printable(task.path)} -> {_printable(task.target(plan.settings.labels[0]))}")
+        print(printable(f"{task.path} -> {task.target(plan.settings.labels[0])}"))
     _print_remarks(plan, plan.settled, quiet=False)
     counts = _count_statuses(plan.settled)
     print(_counts_text({"to do": len(plan.tasks), **counts}))
@@ -97,10 +97,10 @@ class BatchCommand:
                 if len(self._outcomes) > len(self._plan.settled):
                     progress.update()
                 if outcome.status == "done" and not arguments.quiet:
-                    outputs = ", ".join(_printable(one.path) for one in outcome.colorings)
-                    line = f"{_printable(outcome.path)} -> {outputs} ({outcome.seconds:.1f} s)"
+                    outputs = ", ".join(str(one.path) for one in outcome.colorings)
+                    line = f"{outcome.path} -> {outputs} ({outcome.seconds:.1f} s)"
                     with progress.external_write_mode():
-                        print(line, flush=True)
+                        print(printable(line), flush=True)
 
     @contextmanager
     def _interrupt_stops(self) -> Iterator[None]:
@@ -145,8 +145,9 @@ class BatchCommand:
                 check_replaceable(path, kind)
             except OSError as error:
                 raise WritePhotoError(path, f"cannot be written ({error.strerror})") from error
-            if not (self._is_output(path.parent) or os.path.exists(path)):
-                check_writable(path.parent)
+            written = Path(os.path.realpath(path)) if os.path.islink(path) else path
+            if not (self._is_output(written.parent) or is_stream(path)):
+                check_writable(written.parent)
 
     def _is_output(self, folder: Path) -> bool:
         """Whether a folder is the output folder, which the batch will create."""
@@ -177,7 +178,7 @@ class BatchCommand:
         shown = write_sheet(sheet, self._outcomes, at_full_size=at_full_size)
         of = sum(bool(outcome.colorings) for outcome in self._outcomes)
         if not self._arguments.quiet:
-            print(f"{_printable(sheet)}: {_sheet_text(shown, of)}")
+            print(printable(f"{sheet}: {_sheet_text(shown, of)}"))
 
     def _print_summary(self, *, interrupted: bool) -> int:
         """Prints what remains to be said; returns the exit code."""
@@ -218,22 +219,22 @@ def _print_remarks(plan: Plan, outcomes: Iterable[PhotoOutcome], *, quiet: bool)
     """Prints on stderr which files were passed over or skipped and, last, which failed."""
     if not quiet:
         if plan.left_out:
-            print(_left_out_text(plan.left_out), file=sys.stderr)
+            print(printable(_left_out_text(plan.left_out)), file=sys.stderr)
         for note in plan.notes:
-            print(f"{_printable(note.path)}: {note.reason}", file=sys.stderr)
+            print(printable(f"{note.path}: {note.reason}"), file=sys.stderr)
         for outcome in outcomes:
             if outcome.status == "already-colored":
-                print(f"{_printable(outcome.path)}: {outcome.reason}", file=sys.stderr)
+                print(printable(f"{outcome.path}: {outcome.reason}"), file=sys.stderr)
             for remark in outcome.remarks:
-                print(f"{_printable(outcome.path)}: {remark}", file=sys.stderr)
+                print(printable(f"{outcome.path}: {remark}"), file=sys.stderr)
     for outcome in outcomes:
         if outcome.status == "failed":
-            print(f"{_printable(outcome.path)}: {outcome.reason}", file=sys.stderr, flush=True)
+            print(printable(f"{outcome.path}: {outcome.reason}"), file=sys.stderr, flush=True)
 
 
 def _left_out_text(left_out: Sequence[Location]) -> str:
     count = len(left_out)
-    named = ", ".join(map(_printable, left_out[:_NAMED]))
+    named = ", ".join(map(str, left_out[:_NAMED]))
     more = f" and {count - _NAMED} more" if count > _NAMED else ""
     were = "1 file was" if count == 1 else f"{count} files were"
     return f"colorflow: {were} left out, not named like photos: {named}{more}"
@@ -252,10 +253,3 @@ def _count_statuses(outcomes: Iterable[PhotoOutcome]) -> Counter[str]:
 
 def _counts_text(counts: dict[str, int]) -> str:
     return ", ".join(f"{count} {status}" for status, count in sorted(counts.items()) if count)
-
-
-def _printable(path: Location) -> str:
-    """A path on one line, with control characters escaped."""
-    return "".join(
-        c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in str(path)
-    )

@@ -7,6 +7,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from colorflow.cli.arguments import a_path, add_seed, add_weights, whole_number
+from colorflow.errors import EvaluationError, printable
 
 if TYPE_CHECKING:
     from colorflow.cli.arguments import Commands
@@ -89,7 +90,6 @@ def _make(arguments: argparse.Namespace) -> int:
     from functools import cache
 
     from colorflow.colorizer import Colorizer
-    from colorflow.errors import EvaluationError
     from colorflow.quiz.blind_test import make_blind_test
     from colorflow.quiz.methods import parse_method
 
@@ -105,7 +105,7 @@ def _make(arguments: argparse.Namespace) -> int:
         ),
         pairs=arguments.pairs,
         seed=arguments.seed,
-        say=lambda line: print(line, flush=True),
+        say=lambda line: print(printable(line), flush=True),
         warn=_warn,
     )
     return 1 if any(item.why == "unreadable" for item in choice.left_out) else 0
@@ -145,11 +145,12 @@ def _score(arguments: argparse.Namespace) -> int:
         for bad in sheet.bad_lines:
             _warn(f"{sheet.judge}, line {bad.line}: not counted ({bad.reason})")
     result = score(key, sheets)
-    print(as_text(result, key, arguments.judge_note))
+    for line in as_text(result, key, arguments.judge_note).splitlines():
+        print(printable(line))
     if arguments.json:
         write_text(arguments.json, json_text(as_json(result, key, arguments.judge_note)), SCORE)
     return 1 if any(sheet.bad_lines for sheet in sheets) else 0
 
 
 def _warn(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)
+    print(printable(line), file=sys.stderr, flush=True)

@@ -17,7 +17,7 @@ from typing import Any
 import torch
 from tqdm import tqdm
 
-from colorflow.errors import EvaluationError
+from colorflow.errors import EvaluationError, printable
 from colorflow.evaluation.bootstrap import Estimate, Table
 from colorflow.evaluation.evaluate import Evaluation, Progress, count_reasons
 from colorflow.files import FileKind, check_replaceable, statement_of, write_whole
@@ -168,7 +168,7 @@ def progress_bar(description: str) -> Progress:
 
 def say_above(line: str) -> None:
     """Prints a line to stderr, above the progress bar."""
-    tqdm.write(line, file=sys.stderr)
+    tqdm.write(printable(line), file=sys.stderr)
 
 
 def as_json(evaluation: Evaluation, about: Mapping[str, Any]) -> str:

@@ -11,7 +11,9 @@ import pytest
 from PIL import Image
 
 from colorflow.batch import COLORS, Settings, usual_workers
+from colorflow.batch import output as batch_output
 from colorflow.cli import main
+from colorflow.errors import WritePhotoError
 from colorflow.files import default_weights
 from colorflow.limits import EXTENSIONS
 from tests.cli.fake_run import FakeRun, usage_error
@@ -29,6 +31,8 @@ from tests.cli.fake_run import FakeRun, usage_error
         ("--temperature", "nan"),
         ("--temperature", "inf"),
         ("--temperature", "warm"),
+        ("--temperature", "10.1"),
+        ("--temperature", "1e308"),
     ],
 )
 def test_bad_values_are_named(
@@ -200,6 +204,7 @@ def test_a_file_as_output_is_an_error(
     ("option", "name", "what"),
     [
         ("--report", "absent/r.json", "absent: there is no such folder to write to"),
+        ("--report", "link.json", "absent: there is no such folder to write to"),
         ("--report", "photos", "photos: cannot be written (Is a directory)"),
         ("--report", "socket", "socket: cannot be written (it is neither a file nor a stream)"),
         ("--report", "hints.json", "hints.json: cannot be written (a file is there already, and"),
@@ -223,6 +228,7 @@ def test_files_that_cannot_be_are_refused_before_the_work(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     (tmp_path / "hints.json").write_text("{}")
+    (tmp_path / "link.json").symlink_to(tmp_path / "absent" / "r.json")
     with socket.socket(socket.AF_UNIX) as listener:
         monkeypatch.chdir(tmp_path)  # their names are short
         listener.bind("socket")
@@ -230,6 +236,70 @@ def test_files_that_cannot_be_are_refused_before_the_work(
     assert main([*arguments, option, str(tmp_path / name)]) == 1
     assert what in capsys.readouterr().err
     assert not fake_run.calls
+
+
+def test_a_report_is_not_replaced_where_nothing_can_be_written(
+    photos: Path,
+    fake_run: FakeRun,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """A file appears by renaming, for which the folder counts; told before the work."""
+    report = tmp_path / "r.json"
+    arguments = ["colorize", str(photos), "-o", str(tmp_path / "out"), "--report", str(report)]
+    assert main(arguments) == 0
+
+    def read_only(folder: Path) -> None:
+        raise WritePhotoError(folder, "nothing can be written here")
+
+    monkeypatch.setattr(batch_output, "check_writable", read_only)
+    assert main(arguments) == 1
+    assert "nothing can be written here" in capsys.readouterr().err
+    assert len(fake_run.calls) == 1
+
+
+@pytest.mark.parametrize("option", ["--weights", "--hints", "--report"])
+def test_names_in_messages_move_no_terminal(
+    option: str, photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    name = str(tmp_path / "a\x1b[31m\u202e\x9b2J" / "b\nc")
+    assert main(["colorize", str(photos), "-o", str(tmp_path / "out"), option, name]) == 1
+    message = capsys.readouterr().err
+    assert message.rstrip("\n").isprintable()
+    assert "a\\x1b[31m\\u202e\\x9b2J" in message
+
+
+def test_names_of_results_in_messages_move_no_terminal(
+    photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (photos / "a.png").rename(photos / "a\x1b[31m.png")
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "a\x1b[31m_a.png").write_text("not ours")
+    assert main(["colorize", str(photos / "a\x1b[31m.png"), "-o", str(tmp_path / "out")]) == 1
+    message = capsys.readouterr().err
+    assert "a\\x1b[31m_a.png: the file cannot be written" in message
+    assert "\x1b" not in message
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="such a folder cannot be deleted")
+@pytest.mark.parametrize(
+    "command", [["colorize", "a.png", "-o", "out"], ["blind", "score", "d", "a"]]
+)
+def test_a_deleted_working_folder_is_one_sentence(
+    command: list[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+    assert main(command) == 1
+    assert capsys.readouterr().err == (
+        "colorflow: the current folder cannot be used (No such file or directory); "
+        "change to one that is there\n"
+    )
 
 
 def test_a_report_and_a_sheet_need_two_files(
