@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import gradio as gr
@@ -14,6 +15,18 @@ from colorflow.ui.colorize import ColorizeTab
 from colorflow.ui.limits import UploadSpace
 from tests.ui.fake_colorizer import FakeColorizer
 from tests.ui.handling import IMAGE_DESCRIPTION, SUBJECT
+from tests.ui.page_process import Page
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
+    """Show with a failure what the pages of its fixtures have printed."""
+    report = yield
+    if report.failed:
+        for page in getattr(item, "funcargs", {}).values():
+            if isinstance(page, Page):
+                report.sections.append((f"printed by the page at {page.address}", page.log))
+    return report
 
 
 @pytest.fixture

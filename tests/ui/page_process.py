@@ -30,12 +30,22 @@ class Page:
     process: subprocess.Popen[str]
     temporary: Path
     """All temporary files of the process are below this folder."""
+    printed: list[str]
+    """The lines that the process has printed."""
+    reader: threading.Thread
+    """Reads them as they come: a process that nobody reads waits once 64 KB are unread."""
+
+    @property
+    def log(self) -> str:
+        """What the process has printed, for whoever asks why a test failed."""
+        return "".join(self.printed)
 
     def end(self, number: signal.Signals) -> str:
-        """Send a signal and wait for the end; what the process has printed since its start."""
+        """Send a signal and wait for the end; what the process has printed."""
         self.process.send_signal(number)
-        output, _ = self.process.communicate(timeout=30)
-        return output
+        self.process.wait(timeout=30)
+        self.reader.join()
+        return self.log
 
 
 def start(
@@ -68,10 +78,27 @@ def running_page(
     """A page that is ready to answer; it is ended if the caller has not done so."""
     port = _free_port()
     with start(temporary, port, *arguments, program=program) as process:
+        printed: list[str] = []
+        reader = threading.Thread(target=_read, args=(process, printed), daemon=True)
         try:
-            yield Page(_address_printed_by(process), port, process, temporary)
+            address = _address_printed_by(process, printed)
+            reader.start()
+            page = Page(address, port, process, temporary, printed, reader)
+            try:
+                yield page
+            except BaseException as error:
+                error.add_note(f"The page printed:\n{page.log}")
+                raise
         finally:
             process.kill()
+            if reader.ident:
+                reader.join()
+
+
+def _read(process: subprocess.Popen[str], printed: list[str]) -> None:
+    assert process.stdout is not None
+    for line in process.stdout:
+        printed.append(line)
 
 
 def wait_until(reached: Callable[[], bool]) -> None:
@@ -81,12 +108,11 @@ def wait_until(reached: Callable[[], bool]) -> None:
         threading.Event().wait(0.1)
 
 
-def _address_printed_by(process: subprocess.Popen[str]) -> str:
-    """Wait for the line that names the page's address."""
+def _address_printed_by(process: subprocess.Popen[str], printed: list[str]) -> str:
+    """Wait for the line that names the page's address; the lines before it are added to a list."""
     assert process.stdout is not None
     guard = threading.Timer(START_SECONDS, process.kill)
     guard.start()
-    printed = []
     for line in process.stdout:
         if line.startswith("colorflow is at "):
             guard.cancel()
