@@ -20,7 +20,9 @@ from torch.nn import functional as F
 
 from colorflow import colorizer
 from colorflow.cli import main
+from colorflow.errors import EvaluationError
 from colorflow.evaluation import measure as measure_module
+from colorflow.evaluation import run as run_module
 from colorflow.evaluation import subject as subject_module
 from colorflow.evaluation.baselines import BASELINES, save_baseline
 from colorflow.model.condition import Condition
@@ -298,6 +300,29 @@ def test_files_that_cannot_be_written(
     assert mine.read_bytes() == b"mine"
     message = refused([*common, str(tmp_path / "e.json"), "--sheet", "sheet.gif"], capsys)
     assert "sheet.gif: choose one of .jpg, .jpeg, .png" in message
+
+
+def test_all_models_compute_with_one_thread(
+    photos: Path,
+    weights: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    seen = []
+
+    def evaluating(*_: object, **__: object) -> None:
+        seen.append(torch.get_num_threads())
+        raise EvaluationError("nothing to measure")
+
+    monkeypatch.setattr(run_module, "evaluate", evaluating)
+    torch.set_num_threads(2)
+    try:
+        arguments = [str(photos), "--json", str(tmp_path / "e.json"), "--weights", str(weights)]
+        assert refused(arguments, capsys) == "nothing to measure"
+        assert (seen, torch.get_num_threads()) == ([1], 2)
+    finally:
+        torch.set_num_threads(1)
 
 
 def test_no_weights(photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
