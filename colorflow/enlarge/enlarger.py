@@ -199,8 +199,6 @@ class Enlarger:
         seed: int,
         rows: slice,
         columns: slice,
-        *,
-        restore: bool = False,
     ) -> NDArray[np.float32]:
         """A piece of what `lightness` would give, without making the rest.
 
@@ -211,12 +209,11 @@ class Enlarger:
             seed: likewise.
             rows: of the photo, start and stop.
             columns: likewise.
-            restore: likewise.
 
         Returns:
             (s h, s w) L* in [0, 100] of the h rows and w columns.
         """
-        names = self._names(scale, restore=restore)
+        names = self._names(scale, restore=False)
         self._check(photo, scale, temperature, seed)
         # All that the piece depends on: the second doubling sees half as far in the photo.
         reach = sum(self.weights.models[name].config.reach >> i for i, name in enumerate(names))
