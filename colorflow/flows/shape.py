@@ -15,40 +15,18 @@ from colorflow.flows.contract import Bijection, Composition
 class Squeeze(Bijection):
     """Space to depth: (B, C, H, W) -> (B, 4C, H/2, W/2), volume-preserving.
 
-    Two orders are in use. By default the four cells of a channel stay together: channel 4c + k of
-    z is cell k of channel c, cells in reading order; so squeeze Kingma & Dhariwal 2018 (Glow) and
-    Dinh et al. 2017 (RealNVP) between couplings. With `checkerboard`, channel kC + c is cell k of
-    channel c and the diagonal comes first (upper left, lower right, upper right, lower left): the
-    two halves of the channels are the two colors of a checkerboard, of every channel alike. So
-    does RealNVP where half of the channels is dropped.
-
-    Args:
-        checkerboard: which order.
+    Channel 4c + k of z is cell k of channel c, cells in reading order; so squeeze Kingma & Dhariwal
+    2018 (Glow) and, between couplings, Dinh et al. 2017 (RealNVP).
 
     Reference: Dinh et al. 2017 (RealNVP), section 3.6.
     """
 
-    DIAGONAL_FIRST = (0, 3, 1, 2)
-    READING_ORDER = (0, 2, 3, 1)
-    """Its inverse."""
-
-    def __init__(self, *, checkerboard: bool = False) -> None:
-        super().__init__()
-        self.checkerboard = checkerboard
-
     def forward(self, x: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
         _check_can_be_halved(x)
-        z = F.pixel_unshuffle(x, 2)
-        if self.checkerboard:
-            cells = z.unflatten(1, (-1, 4))[:, :, self.DIAGONAL_FIRST]
-            z = cells.transpose(1, 2).flatten(1, 2)
-        return z, x.new_zeros(x.shape[0])
+        return F.pixel_unshuffle(x, 2), x.new_zeros(x.shape[0])
 
     def inverse(self, z: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
         _check_can_be_doubled(z)
-        if self.checkerboard:
-            cells = z.unflatten(1, (4, -1))[:, self.READING_ORDER]
-            z = cells.transpose(1, 2).flatten(1, 2)
         return F.pixel_shuffle(z, 2), z.new_zeros(z.shape[0])
 
 

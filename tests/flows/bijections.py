@@ -199,7 +199,7 @@ def conditional_split() -> Split:
 def multi_scale() -> Composition:
     """(1, 4, 8) -> latents of a grid of 2 x 4 and two of 1 x 2, given a context of 2 x 4."""
     quarter = [
-        Squeeze(checkerboard=True),
+        Squeeze(),
         coupling(half(keep_first=True), affine(), attention=False),
         split((4, 1, 2), 2, Flatten((2, 1, 2))),
     ]
@@ -255,7 +255,6 @@ CASES = {
     "periodic-odd": Case(build=lambda: PeriodicConvolution(2, 5), shape=(2, 4, 3)),
     "permutation": Case(build=lambda: ChannelPermutation([2, 0, 3, 1])),
     "squeeze": Case(build=Squeeze),
-    "squeeze-checkerboard": Case(build=lambda: Squeeze(checkerboard=True)),
     "reshape": Case(build=lambda: Reshape(SHAPE, (2, 16))),
     "flatten": Case(build=lambda: Flatten(SHAPE)),
     "split": Case(build=lambda: Split(SHAPE, 1, Flatten((1, 2, 4)))),

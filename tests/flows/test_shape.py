@@ -144,23 +144,8 @@ def test_squeeze_puts_each_cell_into_four_channels() -> None:
     assert torch.equal(Squeeze().inverse(z)[0], x)
 
 
-def test_checkerboard_squeeze_puts_one_color_into_each_half() -> None:
-    x = normal(2, CHANNELS, HEIGHT, WIDTH)
-    z, ladj = Squeeze(checkerboard=True)(x)
-    cells = [(0, 0), (1, 1), (0, 1), (1, 0)]
-    expected = torch.cat([x[:, :, row::2, column::2] for row, column in cells], 1)
-    assert torch.equal(z, expected)
-    assert torch.equal(ladj, torch.zeros(2, dtype=torch.float64))
-    assert torch.equal(Squeeze(checkerboard=True).inverse(z)[0], x)
-    rows, columns = torch.meshgrid(torch.arange(HEIGHT), torch.arange(WIDTH), indexing="ij")
-    color = ((rows + columns) % 2).expand(1, CHANNELS, -1, -1)
-    halves = Squeeze(checkerboard=True)(color.double())[0].chunk(2, 1)
-    assert [half.unique().tolist() for half in halves] == [[0], [1]]
-
-
-@pytest.mark.parametrize("checkerboard", [False, True])
-def test_squeeze_refuses(checkerboard: bool) -> None:
-    squeeze = Squeeze(checkerboard=checkerboard)
+def test_squeeze_refuses() -> None:
+    squeeze = Squeeze()
     for shape in [(2, 3, 5, 4), (2, 3, 4, 5), (3, 4, 4)]:
         with pytest.raises(ValueError, match=r"x: expected .* got \("):
             squeeze(torch.zeros(shape))
@@ -188,12 +173,6 @@ def test_squeeze_agrees_with_freia() -> None:
     dims = [(CHANNELS, HEIGHT, WIDTH)]
     by_channel = freia.IRevNetDownsampling(dims).double()
     assert torch.equal(Squeeze()(x)[0], by_channel([x])[0][0])
-    by_cell = freia.IRevNetDownsampling(dims, legacy_backend=True)
-    a, b, c, d = by_cell([x])[0][0].chunk(4, 1)  # cells outermost, in reading order
-    z, _ = Squeeze(checkerboard=True)(x)
-    assert torch.equal(z, torch.cat([a, d, b, c], 1))
-    (back,), _ = by_cell([torch.cat([a, b, c, d], 1)], rev=True)
-    assert torch.equal(Squeeze(checkerboard=True).inverse(z)[0], back)
 
 
 def test_reshape_keeps_the_order() -> None:
