@@ -164,8 +164,7 @@ def _write(descriptor: int, content: Mapping[str, object], arrays: Sequence[np.n
     start = _aligned(_LENGTH.size + len(text))
     _write_all(descriptor, (_LENGTH.pack(len(text)) + text).ljust(start, b"\0"))
     for array in arrays:
-        data = memoryview(np.ascontiguousarray(array)).cast("B")
-        _write_all(descriptor, data)
+        _write_all(descriptor, np.ascontiguousarray(array).data.cast("B"))
         _write_all(descriptor, bytes(_aligned(array.nbytes) - array.nbytes))
 
 

@@ -105,7 +105,8 @@ def _ask(
         reason = f"it could not be read, since the process that reads photos failed ({error})"
         raise UnreadablePhotoError(source, reason) from error
     try:
-        _check(*END.unpack(end), source)
+        status, processor, _ = END.unpack(end)
+        _check(status, processor, source)
         answer = read_answer(descriptor)
     except NoAnswerError as error:
         raise UnreadablePhotoError(source, _BROKE) from error
@@ -121,7 +122,7 @@ def _ask(
     raise UnreadablePhotoError(source, _BROKE)
 
 
-def _check(status: int, processor: float, _: int, source: str) -> None:
+def _check(status: int, processor: float, source: str) -> None:
     """Raise a PhotoError if a child did not come to its end."""
     code = os.waitstatus_to_exitcode(status)
     if code == TOO_LITTLE_MEMORY:
@@ -131,7 +132,7 @@ def _check(status: int, processor: float, _: int, source: str) -> None:
         reason = f"reading it takes more than {processor:.0f} s; save it as JPEG or PNG"
         raise PhotoTooLargeError(source, reason)
     if code == -signal.SIGALRM:
-        reason = "reading it takes too long on a machine that is as busy; try again later"
+        reason = "reading it takes too long while the machine is so busy; try again later"
         raise PhotoTooLargeError(source, reason)
     if code == -signal.SIGKILL:
         raise PhotoTooLargeError(source, "the process that read it was killed, perhaps for memory")

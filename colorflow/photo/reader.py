@@ -77,12 +77,11 @@ def _load_readers() -> None:
     """Import what the readers import when they are first used."""
     import cv2
     import imagecodecs
-    import tifffile
+    import tifffile  # noqa: F401
 
     cv2.setNumThreads(1)  # threads do not survive a fork
     for codec in ("cms", "deflate", "jpeg8", "lzw", "packbits", "png", "tiff", "zstd"):
         getattr(imagecodecs, f"{codec}_decode", None)
-    assert tifffile.TIFF.DECOMPRESSORS
 
 
 class _Server:
@@ -106,12 +105,14 @@ class _Server:
         self._events.register(self._taken, select.EPOLLIN)
         self._fork()
         while True:
-            for descriptor, _ in self._events.poll():
-                if descriptor == self._requests.fileno():
-                    return
-                if descriptor == self._taken.fileno():
-                    self._note_taken()
-                elif descriptor in self._children:
+            ready = {descriptor for descriptor, _ in self._events.poll()}
+            if self._requests.fileno() in ready:
+                return
+            if self._taken.fileno() in ready:  # first: this child may have ended already
+                ready.remove(self._taken.fileno())
+                self._note_taken()
+            for descriptor in ready:
+                if descriptor in self._children:
                     self._finish(descriptor)
                 else:
                     self._abandon(descriptor)

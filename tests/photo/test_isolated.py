@@ -177,7 +177,7 @@ def test_a_child_that_waits_is_ended_by_the_clock(
         "def wait(*_): time.sleep(60)\nreader.read_open = wait\n"
     )
     changed_server.setattr(isolated, "_SERVER", waiting + _with_seconds(1, 1))
-    with pytest.raises(PhotoTooLargeError, match="too long on a machine that is as busy"):
+    with pytest.raises(PhotoTooLargeError, match="too long while the machine is so busy"):
         read_photo(photo, isolated=True)
 
 
