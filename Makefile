@@ -39,6 +39,7 @@ quick: $(VENV)/.test
 soak: $(VENV)/.test
 	$(RUN)/python -m benchmarks.soak_kill --kills 20 --photos 100
 	$(RUN)/python -m benchmarks.fuzz_decode --inputs 20000 --seed 0
+	$(RUN)/python -m benchmarks.hostile_files
 
 clean:
 	rm -rf $(VENV)
