@@ -153,11 +153,14 @@ async def test_what_is_not_stored_does_not_count(tmp_path: Path) -> None:
 
 
 @pytest.mark.anyio
-async def test_empty_files_count_by_what_they_take_on_the_disk(tmp_path: Path) -> None:
+async def test_tiny_uploads_count_by_what_they_take_on_the_disk(tmp_path: Path) -> None:
     quota = DiskQuota(tmp_path, 2**20)
     async with quota.receiving("ada") as one:
         one.arrived(10_000)
         one.stored_files(100)
+        for number in range(100):
+            (tmp_path / f"{number}").mkdir()
+            (tmp_path / f"{number}" / "a").write_bytes(b"1")
     with pytest.raises(ColorflowError, match="as one visitor may: 1 MB are yours"):
         await upload(quota, "ada", 1)
 
