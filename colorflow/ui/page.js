@@ -14,6 +14,7 @@ const CONTROLS = {
     "#hints-picker .input .swatch": "Take this color",
     "#hints-picker .eyedropper": "Take a color from the screen",
     "#hints-picker input[type=text]": "The color as text, such as #4a6fa5",
+    "#folder-gray .select-all-checkbox": "Treat all of them as gray",
 };
 // What dialogs for files show first; HEIC and others by name, since not every system knows them.
 const PHOTOS = "image/*,.heic,.heif,.hif,.avif,.jp2";

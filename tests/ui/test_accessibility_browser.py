@@ -137,6 +137,11 @@ def _colorize(visitor: Examiner, gray: Path, other: Path, broken: Path, colored:
 def _hints(visitor: Examiner, gray: Path, other: Path, broken: Path, colored: Path) -> None:
     visitor.go_to("Hints")
     visitor.examine("Hints")
+    visitor.choose_file("#hints-upload", colored)
+    expect(visitor.one("#hints-gray")).to_be_visible(timeout=PATIENCE)
+    visitor.examine("Hints, a photo with colors")
+    visitor.one("#hints-upload [aria-label=Clear]").click()
+    expect(visitor.one("#hints-gray")).to_be_hidden(timeout=PATIENCE)
     visitor.choose_file("#hints-upload", gray)
     visitor.expect_text("#hints-status", "Click a point")
     for place in (150, 90):
@@ -169,11 +174,12 @@ def _reference(visitor: Examiner, gray: Path, other: Path, broken: Path, colored
 def _folder(visitor: Examiner, gray: Path, other: Path, broken: Path, colored: Path) -> None:
     visitor.go_to("Folder")
     visitor.examine("Folder")
-    visitor.choose_file("#folder-upload", gray, broken)
+    visitor.choose_file("#folder-upload", gray, broken, colored)
     expect(visitor.one("#folder-go")).to_be_enabled(timeout=PATIENCE)
     visitor.one("#folder-go").click()
     expect(visitor.one("#folder-download")).to_be_visible(timeout=PATIENCE)
     expect(visitor.one("#folder-sheet img")).to_be_visible(timeout=PATIENCE)
+    expect(visitor.one("#folder-gray").get_by_label(colored.name)).to_be_visible(timeout=PATIENCE)
     visitor.one("#folder-advanced > button").click()
     for control in ("#folder-temperature", "#folder-seed"):
         expect(visitor.one(f"{control} input").first).to_be_visible(timeout=PATIENCE)
