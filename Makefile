@@ -35,7 +35,7 @@ oldest: $(VENV)/.oldest
 quick: $(VENV)/.test
 	$(RUN)/pytest $(PARALLEL) -m "not slow and not browser"
 
-# Long campaigns: a batch of 100 photos, killed 20 times; 20,000 damaged files.
+# Long campaigns: a batch of 100 photos, killed 20 times; 20,000 damaged files; hostile files.
 soak: $(VENV)/.test
 	$(RUN)/python -m benchmarks.soak_kill --kills 20 --photos 100
 	$(RUN)/python -m benchmarks.fuzz_decode --inputs 20000 --seed 0

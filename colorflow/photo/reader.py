@@ -47,7 +47,7 @@ LARGEST_REQUEST = 4096
 FIXED_BYTES = 256 << 20
 """Memory for whatever does not depend on the size of the picture."""
 PIXEL_BYTES = 40
-"""Memory for a pixel that `count_pixels` counts, while it is read; formats take up to 21."""
+"""Memory for a pixel that `count_pixels` counts, while it is read; formats take up to 27."""
 LARGEST_FILE = 1 << 30
 """Bytes of a file that may be in memory as they are stored, beside the pixels."""
 _DESCRIPTORS = 16
