@@ -97,8 +97,6 @@ def tiff_of_shared_values(entries: int = 2000, size: int = 2_000_000) -> bytes:
 
 def long_chain(elements: int = 180) -> bytes:
     """A profile whose tag D2B1 is a long chain of matrices and curves that share their bytes."""
-    from tests.photo.profiles import profile
-
     matrix = b"matf" + bytes(4) + struct.pack(">HH", 3, 3)
     matrix += struct.pack(">12f", 0.9, 0.1, 0, 0, 0.9, 0.1, 0.1, 0, 0.9, 0, 0, 0)
     curve = b"curf" + bytes(4) + struct.pack(">HH", 1, 0)
@@ -109,7 +107,10 @@ def long_chain(elements: int = 180) -> bytes:
     places = [(table_end, len(matrix)), (table_end + len(matrix), len(curves))] * (elements // 2)
     chain = b"mpet" + bytes(4) + struct.pack(">HHI", 3, 3, len(places))
     chain += b"".join(struct.pack(">II", *place) for place in places) + matrix + curves
-    return profile(b"mntr", b"RGB ", b"XYZ ", {b"D2B1": chain})
+    table = struct.pack(">I4sII", 1, b"D2B1", 144, len(chain))
+    head = struct.pack(">I4sI4s4s4s", 144 + len(chain), b"", 0x04300000, b"mntr", b"RGB ", b"XYZ ")
+    head += bytes(12) + b"acsp" + bytes(28) + struct.pack(">3i", 63190, 65536, 54061)  # D50
+    return head.ljust(128, b"\0") + table + chain
 
 
 def deep_png_of_long_chain(side: int = 2000) -> bytes:
