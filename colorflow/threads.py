@@ -8,7 +8,8 @@ The number of threads of either library is not only the caller's:
 
 - PyTorch's belongs to a thread, but whoever sets it also sets it for the threads that begin later.
 - OpenBLAS's belongs to the process. The first thread that enters sets it, and the last one that
-  leaves gives it back; in between the caller's other threads, too, multiply with one.
+  leaves gives it back; in between the caller's other threads, too, multiply with one. threadpoolctl
+  3.6 sets it by a function of OpenBLAS that several threads at once cannot rely on.
 """
 
 from __future__ import annotations
