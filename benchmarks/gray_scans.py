@@ -4,7 +4,7 @@
 
 Of each historic photo in the folder GRAY it makes scans with the colors that paper, scanners and
 people add: a warm-cool gradient, a yellow stain, a scanner bed with a cream mount, a wooden table,
-a line of ink, a stamp, an oval mount, and some together; and a hand-colored print, which has to stay
+a line of ink, a stamp, an oval mount, and some together; and a hand-colored print, which must stay
 colored. Of each color photo in the folder COLORED it also makes a faded print and an autochrome.
 With --keep, what it judges wrongly is written to a folder.
 """
