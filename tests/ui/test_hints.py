@@ -367,7 +367,7 @@ def test_a_color_of_a_face_stays_in_the_face() -> None:
     rows, columns = np.indices(change.shape)
     away = np.hypot(rows - row / 8, columns - column / 8)
     assert change[away < 3].mean() > 5
-    assert change[away > 10].mean() < 1, "the clothes and all else"
+    assert change[away > 10].mean() < 2, "the clothes and all else"
 
 
 def test_a_coloring_is_taken_over_from_the_other_tab(
