@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from colorflow.color import cie
+from colorflow.color.finer import finer
 from colorflow.color.gamut import rgb_in_gamut
 from colorflow.color.grid import Rows, check_pixels
 from colorflow.color.upsample import GuidedUpsampler
@@ -108,7 +109,8 @@ def render(
 
     Args:
         lightness: (H, W), L* in [0, 100].
-        ab_grid: (2, h, w), CIELAB units, any aspect ratio.
+        ab_grid: (2, h, w), CIELAB units, any aspect ratio; that of the model's grid is brought to a
+            finer one first, see `colorflow.color.finer`.
         bits: of each channel of the result.
 
     Returns:
@@ -117,7 +119,8 @@ def render(
     Raises:
         ValueError: an argument has another shape, or the chroma is not finite.
     """
-    upsampler = GuidedUpsampler(ab_grid, lightness)
+    chroma, cells = finer(ab_grid, lightness)
+    upsampler = GuidedUpsampler(chroma, lightness, cells)
     to_srgb, index = _linear_to_srgb(bits), np.uint16 if bits == 8 else np.int32
     height, width = lightness.shape
     pixels = np.empty((height, width, 3), to_srgb.dtype)

@@ -73,12 +73,18 @@ class GuidedUpsampler:
     Args:
         ab_grid: (2, h, w), CIELAB units.
         lightness: (H, W), L* in [0, 100].
+        cells: (h, w), the area average of the lightness, where it is at hand.
 
     Raises:
         ValueError: an argument has another shape, or the chroma is not finite.
     """
 
-    def __init__(self, ab_grid: NDArray[np.float32], lightness: Rows) -> None:
+    def __init__(
+        self,
+        ab_grid: NDArray[np.float32],
+        lightness: Rows,
+        cells: NDArray[np.float32] | None = None,
+    ) -> None:
         if len(lightness.shape) != 2 or 0 in lightness.shape:
             raise ValueError(f"lightness: expected shape (H, W), not empty, got {lightness.shape}")
         if ab_grid.ndim != 3 or ab_grid.shape[0] != 2 or ab_grid.size == 0:
@@ -87,14 +93,15 @@ class GuidedUpsampler:
             raise ValueError("ab_grid: expected finite values, got NaN or infinity")
         height, width = lightness.shape
         grid_height, grid_width = ab_grid.shape[1:]
-        lightness_grid = resize_by_area(lightness, grid_height, grid_width)
+        if cells is None:
+            cells = resize_by_area(lightness, grid_height, grid_width)
         self._lightness = lightness
         self._vertical = _axis(grid_height, height)
         horizontal = _axis(grid_width, width)
         # Horizontally everything is upsampled now (only as many rows as the grid has).
-        values = np.stack([*_sharpen(ab_grid, self._vertical, horizontal), lightness_grid])
-        self._values = values @ horizontal.cubic.T
-        self._slopes = local_slope(ab_grid, lightness_grid) @ horizontal.linear.T
+        values = np.stack([*_sharpen(ab_grid, self._vertical, horizontal), cells])
+        self._values = _widened(values, width, cv2.INTER_CUBIC)
+        self._slopes = _widened(local_slope(ab_grid, cells), width, cv2.INTER_LINEAR)
 
     def rows(
         self, top: int, bottom: int, lightness: NDArray[np.float32] | None = None
@@ -160,6 +167,15 @@ def _axis(cells: int, pixels: int) -> _Axis:
 def _stretch(values: NDArray[np.float32], rows: int, interpolation: int) -> NDArray[np.float32]:
     resized = cv2.resize(values, (values.shape[1], rows), interpolation=interpolation)
     return np.asarray(resized, np.float32)
+
+
+def _widened(planes: NDArray[np.float32], pixels: int, interpolation: int) -> NDArray[np.float32]:
+    """(C, h, w) -> (C, h, pixels); area averages where that is less."""
+    height, width = planes.shape[1:]
+    if pixels <= width:
+        return np.stack([resize_by_area(plane, height, pixels) for plane in planes])
+    size = (pixels, height)
+    return np.stack([cv2.resize(plane, size, interpolation=interpolation) for plane in planes])
 
 
 def _sharpen(

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from skimage import color, data
 
 from colorflow.color import full_resolution
+from colorflow.color.finer import finer
 from colorflow.color.full_resolution import LightnessRows, lightness_of, render
 from colorflow.color.gamut import gamut_map
 from colorflow.color.grid import to_grid
@@ -84,7 +85,7 @@ def test_lightness_of_photos_is_kept(name: str, chroma: int) -> None:
 def test_pixels_are_those_of_scikit_image() -> None:
     photo = data.astronaut()
     lightness, grid = lightness_of(photo), to_grid(photo)
-    ab = gamut_map(lightness, upsample_ab(grid, lightness))
+    ab = gamut_map(lightness, upsample_ab(finer(grid, lightness)[0], lightness))
     expected = color.lab2rgb(np.concatenate([lightness[None], ab]).transpose(1, 2, 0))
     # Half a step by rounding to 8 bits, a twentieth by the table, a little by float32.
     deviation = np.abs(render(lightness, grid) - 255 * expected.clip(0, 1))
@@ -177,7 +178,7 @@ def test_16_bits_are_finer_than_8() -> None:
 def test_16_bit_pixels_are_those_of_scikit_image() -> None:
     photo = data.astronaut()
     lightness, grid = lightness_of(photo), to_grid(photo)
-    ab = gamut_map(lightness, upsample_ab(grid, lightness))
+    ab = gamut_map(lightness, upsample_ab(finer(grid, lightness)[0], lightness))
     expected = color.lab2rgb(np.concatenate([lightness[None], ab]).transpose(1, 2, 0))
     deviation = np.abs(render(lightness, grid, bits=16) / 65535 - expected.clip(0, 1))
     inside = ((expected > 0.01) & (expected < 0.99)).all(axis=-1)
