@@ -145,7 +145,9 @@ def _hints(visitor: Examiner, gray: Path, other: Path, broken: Path, colored: Pa
     visitor.choose_file("#hints-upload", gray)
     visitor.expect_text("#hints-status", "Click a point")
     for place in (150, 90):
-        visitor.one("#hints-picture img").click(position={"x": place, "y": 100})
+        picture = visitor.one("#hints-picture img")
+        picture.evaluate("image => image.decode()")  # a click on one that still loads is lost
+        picture.click(position={"x": place, "y": 100})
         visitor.expect_text("#hints-status", "Now choose the color")
         visitor.one("#hints-swatches button").first.click(timeout=PATIENCE)
         visitor.expect_text("#hints-status", "Colored in")
