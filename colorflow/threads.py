@@ -39,7 +39,8 @@ def one_thread() -> Iterator[None]:
     """
     import torch
 
-    before = torch.get_num_threads()
+    with _torch_lock:  # otherwise a new thread may see what another one sets for a moment
+        before = torch.get_num_threads()
     with one_blas_thread():
         if before == 1:
             yield

@@ -120,7 +120,20 @@ def render(
         ValueError: an argument has another shape, or the chroma is not finite.
     """
     chroma, cells = finer(ab_grid, lightness)
-    upsampler = GuidedUpsampler(chroma, lightness, cells)
+    return render_upsampled(GuidedUpsampler(chroma, lightness, cells), lightness, bits=bits)
+
+
+@one_blas_thread()
+def render_upsampled(
+    upsampler: GuidedUpsampler, lightness: Rows, *, bits: Literal[8, 16] = 8
+) -> NDArray[np.uint8] | NDArray[np.uint16]:
+    """As `render`, of chroma from any grid, as it is.
+
+    Args:
+        upsampler: gives the chroma of each row.
+        lightness: (H, W), L* in [0, 100].
+        bits: of each channel of the result.
+    """
     to_srgb, index = _linear_to_srgb(bits), np.uint16 if bits == 8 else np.int32
     height, width = lightness.shape
     pixels = np.empty((height, width, 3), to_srgb.dtype)

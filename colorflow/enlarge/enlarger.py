@@ -21,7 +21,8 @@ from numpy.typing import NDArray
 from torch.nn import functional
 
 from colorflow.color import cie
-from colorflow.color.full_resolution import lightness_of, render
+from colorflow.color.full_resolution import lightness_of, render_upsampled
+from colorflow.color.upsample import GuidedUpsampler
 from colorflow.device import device_of
 from colorflow.enlarge.draws import draws
 from colorflow.enlarge.tiles import TILE, Doubling
@@ -323,7 +324,8 @@ def paint(
             else:
                 lab = cie.rgb_to_lab(photo.pixels[rows, columns] / 255)
                 ab = np.moveaxis(lab[..., 1:], -1, 0).astype(np.float32)
-            square = render(np.ascontiguousarray(lightness[part]), ab, bits=bits)
+            larger = np.ascontiguousarray(lightness[part])
+            square = render_upsampled(GuidedUpsampler(ab, larger), larger, bits=bits)
             square = square[_times(scale, inner_rows), _times(scale, inner_columns)]
             here = slice(scale * top, scale * top + square.shape[0])
             there = slice(scale * left, scale * left + square.shape[1])
