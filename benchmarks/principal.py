@@ -49,7 +49,7 @@ SETTINGS: dict[str, Changes] = {
     "no gain": [(principal, "LARGEST_GAIN", 1.0)],
     "vividness 1": [(principal, "VIVIDNESS", 1.0)],
     "vividness 1.3": [(principal, "VIVIDNESS", 1.3)],
-    "64 samples": [(photo_model, "MEAN_POOL", 64)],
+    "32 samples": [(photo_model, "MEAN_POOL", 32)],
     "8 samples": [(photo_model, "MEAN_POOL", 8)],
     "modes half as strong": [(principal, "LARGEST_MODE_GAIN", 1.0)],
 }

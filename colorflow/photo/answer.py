@@ -38,8 +38,8 @@ PATIENCE = 4
 """Seconds by the clock for a second of the processor, since the machine may be busy."""
 END = struct.Struct("<idQ")
 """How a child ended: its exit status, seconds of the processor, most bytes of memory."""
-TOO_LITTLE_MEMORY = 2
-"""Exit code of a child whose memory did not suffice."""
+TOO_LITTLE_MEMORY, TOO_SMALL_FILES = 2, 3
+"""Exit codes of a child with too little memory, or with more to answer than a file may hold."""
 LARGEST_TEXT = 4 << 20
 """Bytes of the JSON: the texts of a file, see `metadata`, escaped."""
 BYTES_A_PIXEL = 10

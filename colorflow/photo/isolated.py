@@ -25,6 +25,7 @@ from colorflow.photo.answer import (
     END,
     PATIENCE,
     TOO_LITTLE_MEMORY,
+    TOO_SMALL_FILES,
     Answer,
     NoAnswerError,
     in_one_line,
@@ -127,6 +128,9 @@ def _check(status: int, processor: float, source: str) -> None:
     code = os.waitstatus_to_exitcode(status)
     if code == TOO_LITTLE_MEMORY:
         reason = "reading it needs more memory than a picture of its size; save it as JPEG or PNG"
+        raise PhotoTooLargeError(source, reason)
+    if code == TOO_SMALL_FILES:
+        reason = "it has more pixels than a file may have bytes here; raise that limit (ulimit -f)"
         raise PhotoTooLargeError(source, reason)
     if code == -signal.SIGXCPU:
         reason = f"reading it takes more than {processor:.0f} s; save it as JPEG or PNG"

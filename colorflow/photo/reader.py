@@ -13,6 +13,7 @@ A child is forked from a process that has read nothing, so its memory holds no o
 from __future__ import annotations
 
 import ctypes
+import errno
 import gc
 import io
 import json
@@ -34,6 +35,7 @@ from colorflow.photo.answer import (
     LARGEST_TEXT,
     PATIENCE,
     TOO_LITTLE_MEMORY,
+    TOO_SMALL_FILES,
     end_of,
     seconds_for,
     write_answer,
@@ -165,6 +167,8 @@ class _Server:
                 code = self._serve_one()
         except MemoryError:
             code = TOO_LITTLE_MEMORY
+        except OSError as error:
+            code = TOO_SMALL_FILES if error.errno == errno.EFBIG else code
         finally:
             os._exit(code)
 

@@ -153,15 +153,25 @@ def test_odd_names_and_files_of_all_kinds(
 def test_a_disk_that_takes_no_more(
     many: Path, tmp_path: Path, start: Callable[..., subprocess.Popen[str]]
 ) -> None:
-    """A limit on the size of files stands in for a full disk."""
+    """A limit on the size of files, in which a gray photo fits, stands in for a full disk."""
     out = tmp_path / "out"
     inputs = sorted(many.iterdir())[:3]
-    process = start(*inputs, "-o", out, "--ext", "tiff", "--workers", "1", shell="ulimit -f 1")
+    process = start(*inputs, "-o", out, "--ext", "tiff", "--workers", "1", shell="ulimit -f 5")
     _, errors = process.communicate(timeout=120)
     assert process.returncode == 1
     reason = f"{out / '00_a.tiff'}: the file cannot be written (File too large)"
     assert errors.splitlines()[0] == f"{inputs[0]}: {reason}"
     assert list(out.iterdir()) == []
+
+
+def test_a_limit_of_files_below_the_size_of_a_photo_is_told(
+    many: Path, tmp_path: Path, start: Callable[..., subprocess.Popen[str]]
+) -> None:
+    photo = min(many.iterdir())
+    process = start(photo, "-o", tmp_path / "out", shell="ulimit -f 1")
+    _, errors = process.communicate(timeout=120)
+    assert process.returncode == 1
+    assert errors.splitlines()[0].startswith(f"{photo}: it has more pixels than a file may have")
 
 
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may write")
