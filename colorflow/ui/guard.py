@@ -12,6 +12,7 @@ import json
 import math
 from collections import Counter
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +43,8 @@ from colorflow.ui.limits import (
 )
 from colorflow.ui.routes import LONGEST_ID, OpenRoutes, Route
 
+_DRAIN_SECONDS = 20.0
+"""For which the rest of a refused upload is received, so that a browser shows the answer."""
 _FULL_DISK = (errno.ENOSPC, errno.EDQUOT)
 _NAMES = ("session_hash", "upload_id")
 """What a client may name itself in the address of a request."""
@@ -171,7 +174,9 @@ class Guard:
             if response.status or other:
                 raise
             body.on_arrival = None
-            await body.drain()
+            await asyncio.to_thread(_remove, partial)  # it counts for nobody any more
+            with suppress(TimeoutError):
+                await asyncio.wait_for(body.drain(), _DRAIN_SECONDS)
             message = str(error) if isinstance(error, ColorflowError) else FULL
             await _answer(request, send, 507, message)
         finally:

@@ -7,7 +7,7 @@ import os
 import signal
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -237,6 +237,30 @@ def test_too_much_is_refused_with_and_without_a_length(tmp_path: Path, pieces: l
     answer = guarded(upload, tmp_path).post("/gradio_api/upload", content=content)
     assert answer.status_code == 507
     assert answer.text.startswith("You have stored as much as one visitor may")
+
+
+@pytest.mark.anyio
+async def test_what_a_refused_upload_has_stored_goes_before_its_rest_comes(tmp_path: Path) -> None:
+    """Otherwise visitors who never send the rest fill the disk."""
+    begun, stays = tmp_path / "tmp123", []
+
+    async def upload(request: Request) -> PlainTextResponse:
+        PARTIAL_FILES.get().append(str(begun))
+        begun.write_bytes(b"a part")
+        await request.body()
+        return PlainTextResponse("stored")
+
+    async def pieces() -> AsyncIterator[bytes]:
+        for _ in range(3):
+            yield bytes(55_000)
+        stays.append(begun.exists())
+        yield b"the rest"
+
+    transport = httpx.ASGITransport(guarded_app(upload, tmp_path))
+    async with httpx.AsyncClient(transport=transport, base_url=HERE) as client:
+        answer = await client.post("/gradio_api/upload", content=pieces())
+    assert answer.status_code == 507
+    assert stays == [False]
 
 
 def test_what_is_behind_the_guard_hears_of_no_other_page(tmp_path: Path) -> None:
