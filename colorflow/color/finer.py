@@ -6,9 +6,9 @@ spills past the outline. On 256x256 cells, chroma u is what minimizes
     sum_i |u_i - m_i|^2 + 30 sum_ij w_ij |u_i - u_j|^2
 
 with m the upsampled chroma, ij pairs of the eight neighbors, and w_ij = exp(-(L_i - L_j)^2 /
-(2 * 1.5^2)) + 1e-4, as on the coarse grid (`colorflow.model.spatial`). That system is solved by
-factorization; here it would take a second, and ten steps of conjugate gradients, from m on, take
-off four fifths of the distance to the solution.
+(2 * 1.5^2)) + 1e-4. On the coarse grid (`colorflow.model.spatial`) such a system is solved exactly.
+Here that would take a second; ten steps of conjugate gradients, which begin at m, come four fifths
+of the way to the solution.
 
 Reference: Farbman et al. 2008 (weighted least squares); Hestenes & Stiefel 1952, with Jacobi's
 preconditioner.
