@@ -29,6 +29,10 @@ class Hosts:
         names = {_name_in(f"//{name}") for name in self._origins}
         self._known = {"localhost", own, f"{own}.local", host.lower(), *names}
 
+    def is_allowed(self, name: str) -> bool:
+        """Whether a name, with its port, is one of the deployment's."""
+        return name.lower() in self._origins
+
     def refusal(self, headers: Mapping[str, str]) -> str | None:
         """Explain why a request is refused; None if it is not.
 

@@ -18,12 +18,13 @@ from colorflow.errors import ColorflowError
 from colorflow.quiz.free_play import FreePlayScore
 from colorflow.quiz.game import Game, Outcome, Quiz
 from colorflow.quiz.trials import Trial
-from colorflow.ui.limits import MAX_PLAYERS
+from colorflow.ui.limits import MAX_PLAYERS, MAX_PLAYERS_PER_VISITOR
 
 
 @dataclass(slots=True)
 class _Player:
     game: Game
+    visitor: str
     used: float = field(default_factory=time.monotonic)
 
 
@@ -104,8 +105,12 @@ class Players:
                         "anew."
                     )
                 secret = secrets.token_urlsafe(16)
-                player = self._players[secret] = _Player(Game(self._quiz, self._root(), visitor))
-                if len(self._players) > MAX_PLAYERS:
+                game = Game(self._quiz, self._root(), visitor)
+                player = self._players[secret] = _Player(game, visitor)
+                own = [one for one, other in self._players.items() if other.visitor == visitor]
+                if len(own) > MAX_PLAYERS_PER_VISITOR:
+                    self._forget(own[0])
+                elif len(self._players) > MAX_PLAYERS:
                     self._forget(next(iter(self._players)))
             player.used = time.monotonic()
             self._players.move_to_end(secret)

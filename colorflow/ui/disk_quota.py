@@ -20,7 +20,7 @@ KEEP_SECONDS = 3600.0
 FULL = "There is no room left on the server for more photos; try again in an hour."
 
 _BLOCK_BYTES = 4096
-"""The least that a folder takes on the disk, or a file that is not empty."""
+"""The least that a file or folder takes on the disk; even an empty one takes an inode."""
 _MIN_FREE_BYTES = 64 * 2**20
 """Disk space that stays free, so that work that has begun can be finished."""
 _MAX_MEASURING = 0.05
@@ -251,7 +251,7 @@ def size_of(folder: Path, *, apart: bool = False) -> int:
                 found = os.lstat(os.path.join(parent, name))
             except OSError:  # deleted meanwhile
                 continue
-            sizes[found.st_ino] = max(found.st_size, _BLOCK_BYTES) if found.st_size else 0
+            sizes[found.st_ino] = max(found.st_size, _BLOCK_BYTES)
             names_elsewhere.setdefault(found.st_ino, found.st_nlink)
             names_elsewhere[found.st_ino] -= 1
     counted = (size for one, size in sizes.items() if not (apart and names_elsewhere[one]))

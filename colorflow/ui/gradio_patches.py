@@ -25,6 +25,7 @@ from urllib.parse import quote
 
 import fastapi
 import gradio as gr
+from fastapi.exceptions import RequestValidationError
 from gradio import processing_utils, queueing, route_utils, routes
 from gradio.block_function import BlockFunction
 from gradio.context import LocalContext
@@ -188,16 +189,23 @@ class PatchedBlocks(gr.Blocks):
 
 
 def call_error(request: Request, error: Exception) -> JSONResponse:
-    """Explain a call of a missing endpoint or parameter; Gradio 6.31 answers 500 without a message.
+    """Explain a wrong call or upload; Gradio 6.31 answers most of them with 500 and no message.
 
     Args:
         request: the call.
-        error: one of `CALL_ERRORS`, raised by Gradio.
+        error: one of `CALL_ERRORS`, raised by Gradio or FastAPI.
 
     Raises:
-        Exception: the error, if the request is not a call.
+        Exception: the error, if the request is none of these.
     """
-    if not request.url.path.startswith(_CALL_PATHS):
+    path = request.url.path
+    if isinstance(error, RequestValidationError):  # FastAPI repeats the values, even NaN
+        message = "The request is not what is expected here; docs/api.md shows what is."
+        return JSONResponse({"detail": message, "error": message}, 422)
+    if path.startswith(f"{_PREFIX}/upload"):
+        message = "Expected files with their names in the field `files`; docs/api.md shows how."
+        return JSONResponse({"detail": message, "error": message}, 400)
+    if isinstance(error, AttributeError) or not path.startswith(_CALL_PATHS):
         raise error
     if isinstance(error, TypeError):  # the first sentence names the parameter
         message, status = (
@@ -209,7 +217,13 @@ def call_error(request: Request, error: Exception) -> JSONResponse:
     return JSONResponse({"detail": message, "error": message}, status)
 
 
-CALL_ERRORS = (TypeError, KeyError, route_utils.FnIndexInferError)
+CALL_ERRORS = (
+    TypeError,
+    KeyError,
+    AttributeError,
+    route_utils.FnIndexInferError,
+    RequestValidationError,
+)
 """What Gradio 6.31 raises for such calls."""
 
 

@@ -16,6 +16,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -35,6 +36,7 @@ from colorflow.ui.gradio_patches import (
 from colorflow.ui.limits import (
     MAX_BODY_BYTES,
     MAX_BODY_VALUES,
+    MAX_FILES,
     MAX_OPEN,
     MAX_OPEN_PER_VISITOR,
     MAX_UNREAD,
@@ -54,6 +56,7 @@ _LARGE_BODY = (
     f"A request has at most {MAX_BODY_BYTES // 2**20} MB and {MAX_BODY_VALUES:,} values; upload "
     "files instead."
 )
+_MANY_FILES = f"A request names at most {MAX_FILES:,} files; send fewer, or a zip of them."
 
 
 class Guard:
@@ -100,7 +103,7 @@ class Guard:
             message = "The page is busy: too many connections are open; try again in a minute."
             await _answer(request, send, 503, message)
         else:
-            _without_origin(scope)
+            _without_claims(scope, self._hosts)
             self._open[visitor] += 1
             try:
                 await self._pass_on(request, route, visitor, send)
@@ -119,7 +122,13 @@ class Guard:
         else:
             if route.kind == "logout":  # for Gradio a request that foreign pages may cause, too
                 request.scope["method"] = "GET"
-            await self._app(request.scope, request.receive, send)
+            try:
+                await self._app(request.scope, request.receive, send)
+            except RuntimeError as error:
+                if not isinstance(error.__cause__, HTTPException):
+                    raise
+                # Gradio has said that there is no such session; the traceback is left out.
+                await send({"type": "http.response.body", "body": b""})
 
     async def _log_in(self, request: Request, send: Send, visitor: str) -> None:
         if wait := self._delays.begin_guess(visitor):
@@ -141,7 +150,9 @@ class Guard:
         """Pass on what asks for work, if its body is small, and count its session."""
         page = request.scope["app"].get_blocks()
         body = await _body_of(request)
-        session = None if body is None else _session_in(body)
+        asked = None if body is None else _parsed(body)
+        session = _session_in(asked)
+        files = _count_files(asked)
         if body is None:
             await _answer(request, send, 413, _LARGE_BODY)
         elif session and len(session) > LONGEST_ID:
@@ -149,12 +160,29 @@ class Guard:
         elif session and unread_results(page, session) >= MAX_UNREAD:
             message = f"{MAX_UNREAD} results wait for you; fetch them before you ask for more."
             await _answer(request, send, 503, message)
+        elif files > MAX_FILES:
+            await _answer(request, send, 413, _MANY_FILES)
         else:
             response = _Response(send)
-            await self._app(request.scope, _replay(body, request.receive), response)
+            try:
+                await self._count_and_pass_on(request, body, response, visitor, files)
+            except ColorflowError as error:
+                await _answer(request, send, 507, str(error))
             if session := session or response.event:
                 kept, busy = kept_sessions(page), busy_sessions(page)
                 await forget_sessions(page, self._sessions.use(session, visitor, kept, busy))
+
+    async def _count_and_pass_on(
+        self, request: Request, body: bytes, response: _Response, visitor: str, files: int
+    ) -> None:
+        """Pass a request on; Gradio makes an empty file for each that it names."""
+        if not files:
+            await self._app(request.scope, _replay(body, request.receive), response)
+            return
+        async with self._quota.receiving(visitor) as made:
+            await self._app(request.scope, _replay(body, request.receive), response)
+            if response.status == 200:
+                made.stored_files(files)
 
     async def _upload(self, request: Request, send: Send, visitor: str) -> None:
         """Pass an upload on, count it as it arrives, and delete whatever is left incomplete."""
@@ -251,11 +279,23 @@ def _replay(body: bytes, receive: Receive) -> Receive:
     return replayed
 
 
-def _session_in(body: bytes) -> str | None:
+def _session_in(asked: Any) -> str | None:
     """The session that a request names."""
-    asked = _parsed(body)
     session = asked.get("session_hash") if isinstance(asked, dict) else None
     return session if isinstance(session, str) else None
+
+
+def _count_files(asked: Any) -> int:
+    """How many files a request names; one in two folders of an upload has one path twice."""
+    count, left = 0, [asked]
+    while left:
+        one = left.pop()
+        if isinstance(one, dict):
+            count += isinstance(one.get("path"), str) and "meta" in one
+            left.extend(one.values())
+        elif isinstance(one, list):
+            left.extend(one)
+    return count
 
 
 def _parsed(text: bytes) -> Any:
@@ -280,9 +320,18 @@ async def _answer(
     await answer(request.scope, request.receive, send)
 
 
-def _without_origin(scope: Scope) -> None:
-    """Hide that a page of ours sends the request; Gradio would answer that others may read it."""
-    scope["headers"] = [(name, value) for name, value in scope["headers"] if name != b"origin"]
+def _without_claims(scope: Scope, hosts: Hosts) -> None:
+    """Hide what a client says of addresses.
+
+    Gradio would tell foreign pages that they may read the answer, and build addresses for everybody
+    from the name that one client gives the server.
+    """
+    scope["headers"] = [
+        (name, value)
+        for name, value in scope["headers"]
+        if name not in (b"origin", b"x-gradio-server")
+        and (name != b"x-forwarded-host" or hosts.is_allowed(value.decode("latin-1")))
+    ]
 
 
 def _remove(paths: list[str]) -> None:

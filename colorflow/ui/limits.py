@@ -16,7 +16,8 @@
                            MAX_BODY_VALUES
     pixels of one photo    Limits.pixels                                     photo.read_photo
     lifetime of files                               KEEP_SECONDS             storage.sweep
-    players of the API     MAX_PLAYERS                                       api_quiz.Players
+    files of one event                              MAX_FILES                guard.Guard
+    players of the API     MAX_PLAYERS              MAX_PLAYERS_PER_VISITOR  api_quiz.Players
     wrong passwords                                 LoginDelays              guard.Guard
 
 Every handler that reads a photo, computes or writes a file joins one queue, `WORK_QUEUE`, or
@@ -63,7 +64,10 @@ MAX_UNREAD = 64
 MAX_BODY_BYTES, MAX_BODY_VALUES = 2**20, 50_000
 """Of a request that uploads nothing; 1,000 files of an upload are named in 0.5 MB with 15,000
 values. A megabyte of empty lists would take 35 in memory, for as long as it waits."""
-MAX_PLAYERS = 200
+MAX_FILES = 1000
+"""Files that one event may name, as many as Gradio takes in one upload. It makes an empty file for
+each; 5,000 of them would stop the server for 4 s."""
+MAX_PLAYERS, MAX_PLAYERS_PER_VISITOR = 200, 16
 """Players of the quiz API whose games are kept; a new one replaces the most idle."""
 ROUND_PIXELS = 6 * 1024**2
 """Pixels that a quiz round reserves: the photo and its five pictures, none of them larger than

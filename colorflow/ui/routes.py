@@ -6,6 +6,7 @@ counts, call methods of components, fetch other addresses, or serve features tha
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,6 +17,8 @@ LONGEST_ID = 64
 """Characters of a session's, an event's or an upload's name, all of which a client may choose."""
 
 _PREFIX = "/gradio_api"
+_LONGEST_NAME = 255
+"""Bytes of a name in a path; file systems take no longer ones."""
 _ID = f"[^/]{{1,{LONGEST_ID}}}"
 _CALL = f"{_PREFIX}/call/(v2/)?{_ID}"
 
@@ -59,6 +62,8 @@ class OpenRoutes:
             method: GET, POST, ...
             path: relative to the server's root, decoded.
         """
+        if any(len(os.fsencode(name)) > _LONGEST_NAME for name in path.split("/")):
+            return None
         for route in self._routes:
             if method in route.methods and route.path.fullmatch(path):
                 return route

@@ -72,6 +72,11 @@ def serve(
         ColorflowError: the weights or the quiz's files cannot be loaded, there is no space for
             uploads, or the address is not available.
     """
+    if limits.stored_megabytes < 2 * limits.megabytes:
+        raise ColorflowError(
+            f"--max-stored is {limits.stored_megabytes} MB, and one visitor may take half of it: "
+            f"less than one file of --max-file-size, {limits.megabytes} MB"
+        )
     with _stop_signals() as stop, page_folder() as files:
         _prepare(files)
         from starlette.middleware import Middleware

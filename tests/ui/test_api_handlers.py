@@ -147,6 +147,17 @@ def test_the_most_idle_player_makes_room(
     assert players.answer(first.token, 0)[1].answered == 1
 
 
+def test_players_of_one_visitor_do_not_replace_those_of_others(
+    players: Players, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(api_quiz, "MAX_PLAYERS_PER_VISITOR", 2)
+    other, _ = players.next_trial("", 3, "other")
+    first, *_ = [players.next_trial("", 3, "greedy")[0] for _ in range(3)]
+    assert players.next_trial(other, 3, "other")[0] == other
+    with pytest.raises(ColorflowError, match="nobody of that name"):
+        players.next_trial(first, 3, "greedy")
+
+
 def test_idle_players_are_forgotten(players: Players, tmp_path: Path) -> None:
     (ada, _), (bob, trial) = (
         players.next_trial("", 2, "203.0.113.1"),

@@ -42,6 +42,8 @@ def test_small_files_count_by_what_they_take_on_the_disk(tmp_path: Path) -> None
     for number in range(10):
         (tmp_path / f"{number}").write_bytes(b"1")
     assert size_of(tmp_path) >= 10 * 4096
+    (tmp_path / "empty").touch()
+    assert size_of(tmp_path) >= 11 * 4096
 
 
 def test_a_disk_that_is_almost_full_is_one_sentence(tmp_path: Path) -> None:

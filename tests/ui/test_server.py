@@ -76,12 +76,17 @@ def test_app_py_starts_the_page_with_the_real_colorizer(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("option", "message"),
-    [("--photos", "missing: there is no such file or folder"), ("--quiz-db", "--quiz-db")],
+    ("option", "value", "message"),
+    [
+        ("--photos", "missing", "missing: there is no such file or folder"),
+        ("--quiz-db", "", "--quiz-db"),
+        ("--max-stored", "399", "--max-stored is 399 MB"),  # files have up to 200 MB
+    ],
 )
-def test_options_that_cannot_work_are_one_line(option: str, message: str, tmp_path: Path) -> None:
-    path = tmp_path / "missing" if option == "--photos" else tmp_path
-    with start(tmp_path, 1, option, path) as process:
+def test_options_that_cannot_work_are_one_line(
+    option: str, value: str, message: str, tmp_path: Path
+) -> None:
+    with start(tmp_path, 1, option, value if value.isdecimal() else tmp_path / value) as process:
         output, _ = process.communicate(timeout=START_SECONDS)
     assert process.returncode == 1
     (line,) = output.splitlines()
