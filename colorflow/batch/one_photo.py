@@ -106,7 +106,7 @@ def _work(
     """Makes what is missing; results that exist, or are written and uploaded, go to `complete`."""
     assert isinstance(local.path, Path)
     assert isinstance(local.folder, Path)
-    if is_own_picture(local.path, settings.kind):
+    if is_own_picture(photo, settings.kind):
         reason = "is a picture that colorflow made; it is not taken as a photo"
         return PhotoOutcome(path=task.path, status="skipped", reason=reason)
     if refusal := maker.refusal(photo, task):

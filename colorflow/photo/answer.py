@@ -5,7 +5,7 @@ itself: JSON of bounded size, and arrays behind it, whose types, shapes and plac
 before they are used. Nothing is unpickled.
 
     8 bytes     length of the JSON
-    JSON        {"error": [class, reason]}, or {"pixels": number}, or {"texts": [...]}, or a photo
+    JSON        {"error": [class, reason]}, or {"pixels": number}, or {"stated": text}, or a photo
     arrays      each at a multiple of 64 bytes; the JSON names type, shape and place
 """
 
@@ -99,6 +99,7 @@ def write_photo(descriptor: int, photo: Photo) -> None:
         "format": metadata.format,
         "dpi": metadata.dpi,
         "text": dict(metadata.text),
+        "stated": metadata.stated,
         "remarks": photo.remarks,
     }
     _write(descriptor, content, list(arrays.values()))
@@ -144,6 +145,7 @@ def photo_of(answer: Answer, source: str) -> Photo:
             exif=None if exif is None else exif.tobytes(),
             dpi=None if dpi is None else (float(dpi[0]), float(dpi[1])),
             text=text,
+            stated=str(content["stated"]),
         )
         remarks = tuple(in_one_line(one) for one in content["remarks"])
         return Photo(**arrays, metadata=metadata, source=source, remarks=remarks)

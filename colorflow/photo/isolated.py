@@ -66,12 +66,12 @@ def count_pixels_in_child(file: IO[bytes], source: str, max_pixels: int) -> int:
     return pixels
 
 
-def read_texts_in_child(file: IO[bytes], source: str, max_pixels: int) -> list[str]:
-    """As `provenance.texts_in_open`, in a child."""
-    texts = _ask("texts", file, source, max_pixels).content.get("texts")
-    if not isinstance(texts, list):
+def read_stated_in_child(file: IO[bytes], source: str, max_pixels: int) -> str:
+    """As `provenance.stated_in_open`, in a child."""
+    stated = _ask("stated", file, source, max_pixels).content.get("stated")
+    if not isinstance(stated, str):
         raise UnreadablePhotoError(source, _BROKE)
-    return [str(text) for text in texts]
+    return stated
 
 
 def file_of(content: bytes) -> IO[bytes]:
@@ -90,7 +90,7 @@ def start_reader() -> None:
 
 
 def _ask(
-    what: Literal["photo", "pixels", "texts"], file: IO[bytes], source: str, max_pixels: int
+    what: Literal["photo", "pixels", "stated"], file: IO[bytes], source: str, max_pixels: int
 ) -> Answer:
     """Have a file read.
 

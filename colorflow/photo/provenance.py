@@ -13,11 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from PIL import Image
-
 from colorflow.errors import PhotoError
 from colorflow.files import STATEMENT, FileKind
-from colorflow.photo.exif import texts_of
 from colorflow.photo.formats import (
     DEFAULT_MAX_PIXELS,
     Allow,
@@ -25,8 +22,9 @@ from colorflow.photo.formats import (
     open_image,
     photo_errors,
 )
-from colorflow.photo.isolated import IS_POSSIBLE, read_texts_in_child
-from colorflow.photo.metadata import raw_exif, texts_in, xmp_of
+from colorflow.photo.isolated import IS_POSSIBLE, read_stated_in_child
+from colorflow.photo.metadata import raw_exif, stated_in
+from colorflow.photo.photo import Photo
 
 LETTERS = "abcdefghijklmnop"
 """Letters of a photo's principal colorings."""
@@ -188,7 +186,7 @@ def read_statements(path: str | os.PathLike[str], *, isolated: bool = False) -> 
     Raises:
         PhotoError: the file cannot be read.
     """
-    return _statements_in(_texts_of(path, isolated=isolated))
+    return statements_in(_stated_in_file(path, isolated=isolated))
 
 
 def read_provenance(path: str | os.PathLike[str], *, isolated: bool = False) -> Provenance | None:
@@ -207,9 +205,10 @@ def read_provenance(path: str | os.PathLike[str], *, isolated: bool = False) -> 
     return read_statements(path, isolated=isolated).colors
 
 
-def _statements_in(texts: list[str]) -> Statements:
-    colors = (provenance_in(text) for text in texts)
-    details = (enlargement_in(text) for text in texts)
+def statements_in(stated: str) -> Statements:
+    """Parse what `Metadata.stated` says; of several sentences of a kind, the first counts."""
+    lines = stated.splitlines()
+    colors, details = map(provenance_in, lines), map(enlargement_in, lines)
     return Statements(next(filter(None, colors), None), next(filter(None, details), None))
 
 
@@ -245,30 +244,31 @@ def enlargement_in(text: str) -> Enlargement | None:
     return None
 
 
-def is_own_picture(path: str | os.PathLike[str], kind: FileKind) -> bool:
-    """Whether a file states that it is of a kind, or that colorflow made it from nothing.
-
-    The file is always read in a process of its own, see `isolated`.
+def is_own_picture(picture: Photo | str | os.PathLike[str], kind: FileKind) -> bool:
+    """Whether a picture states that it is of a kind, or that colorflow made it from nothing.
 
     Args:
-        path: the file.
+        picture: a photo, or a file, which is read in a process of its own, see `isolated`.
         kind: `COLORING` or `ENLARGED`: a coloring may be enlarged, and an enlarged photo colored.
     """
-    try:
-        texts = _texts_of(path, isolated=True)
-    except PhotoError:
-        return False
-    return _is_stated(kind, texts) or any(STATEMENT in text for text in texts)
+    if isinstance(picture, Photo):
+        stated = picture.metadata.stated
+    else:
+        try:
+            stated = _stated_in_file(picture, isolated=True)
+        except PhotoError:
+            return False
+    return _is_stated(kind, stated) or STATEMENT in stated
 
 
-def _is_stated(kind: FileKind, texts: list[str]) -> bool:
-    found = _statements_in(texts)
+def _is_stated(kind: FileKind, stated: str) -> bool:
+    found = statements_in(stated)
     return (found.colors if kind is COLORING else found.detail) is not None
 
 
 def _states(path: Path, kind: FileKind) -> bool:
     try:
-        return _is_stated(kind, _texts_of(path, isolated=True))
+        return _is_stated(kind, _stated_in_file(path, isolated=True))
     except PhotoError:
         return False
 
@@ -277,8 +277,8 @@ COLORING: FileKind = FileKind("coloring", lambda path: _states(path, COLORING))
 ENLARGED: FileKind = FileKind("enlarged photo", lambda path: _states(path, ENLARGED))
 
 
-def _texts_of(path: str | os.PathLike[str], *, isolated: bool) -> list[str]:
-    """The texts of a file that may contain the statement, the likeliest first.
+def _stated_in_file(path: str | os.PathLike[str], *, isolated: bool) -> str:
+    """What a file says of how colorflow made it, as in `Metadata.stated`.
 
     Raises:
         PhotoError: the file cannot be read.
@@ -286,21 +286,15 @@ def _texts_of(path: str | os.PathLike[str], *, isolated: bool) -> list[str]:
     source = os.fspath(path)
     with open_file(source) as file:
         if isolated and IS_POSSIBLE:
-            return read_texts_in_child(file, source, DEFAULT_MAX_PIXELS)
-        return texts_in_open(file, source)
+            return read_stated_in_child(file, source, DEFAULT_MAX_PIXELS)
+        return stated_in_open(file, source)
 
 
-def texts_in_open(file: IO[bytes], source: str, allow: Allow | None = None) -> list[str]:
-    """The texts of an open file; see `decode.read_open` for the arguments."""
+def stated_in_open(file: IO[bytes], source: str, allow: Allow | None = None) -> str:
+    """As `_stated_in_file`, of an open file; see `decode.read_open` for the arguments."""
     with photo_errors(source):
-        return _texts(open_image(file, source, DEFAULT_MAX_PIXELS, allow))
-
-
-def _texts(image: Image.Image) -> list[str]:
-    exif = texts_of(raw_exif(image))
-    xmp = xmp_of(image).decode("utf-8", "replace")
-    texts = [exif.comment, exif.description, *texts_in(image).values(), xmp]
-    return [text for text in texts if text]
+        image = open_image(file, source, DEFAULT_MAX_PIXELS, allow)
+        return stated_in(image, raw_exif(image))
 
 
 def _check_origin(seed: int, temperature: float, model: str, *digests: str | None) -> None:

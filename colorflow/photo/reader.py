@@ -42,7 +42,7 @@ from colorflow.photo.answer import (
     write_photo,
 )
 from colorflow.photo.decode import pixels_in, read_open
-from colorflow.photo.provenance import texts_in_open
+from colorflow.photo.provenance import stated_in_open
 
 LARGEST_REQUEST = 4096
 """Bytes."""
@@ -235,8 +235,8 @@ def _answer(
                 write_photo(answer, read_open(file, "", most, limits.allow))
             case "pixels":
                 write_answer(answer, {"pixels": pixels_in(file, "", most, limits.allow)})
-            case "texts":
-                write_answer(answer, {"texts": texts_in_open(file, "", limits.allow)})
+            case "stated":
+                write_answer(answer, {"stated": stated_in_open(file, "", limits.allow)})
     except PhotoError as error:
         if isinstance(error.__cause__, MemoryError):
             raise MemoryError from error

@@ -262,12 +262,14 @@ def test_only_a_coloring_is_replaced_by_one(photo: Photo, tmp_path: Path, name: 
     for _ in range(2):
         write_image(path, photo.pixels, photo, provenance=GIVEN)
     assert is_own_picture(path, COLORING)
+    assert is_own_picture(read_photo(path, isolated=True), COLORING)  # without another look
     with pytest.raises(WritePhotoError, match="it is no sheet that colorflow made"):
         write_image(path, photo.pixels, photo, kind=sheet)
     path.unlink()
     for _ in range(2):
         write_image(path, photo.pixels, photo, kind=sheet)
     assert is_own_picture(path, COLORING)
+    assert is_own_picture(read_photo(path, isolated=True), COLORING)
     assert read_provenance(path) is None
     with pytest.raises(WritePhotoError, match="it is no coloring that colorflow made"):
         write_image(path, photo.pixels, photo, provenance=GIVEN)
