@@ -32,8 +32,7 @@ from colorflow.photo.isolated import (
     file_of,
     read_photo_in_child,
 )
-from colorflow.photo.jpeg import ends_early
-from colorflow.photo.jpeg2000 import lacks_tiles
+from colorflow.photo.cut import ends_early, lacks_tiles
 from colorflow.photo.metadata import metadata_of, orientation_of, profile_of, raw_exif
 from colorflow.photo.photo import Photo
 from colorflow.photo.pixels import TRANSPOSED, pixels_and_alpha, upright

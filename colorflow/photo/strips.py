@@ -21,7 +21,7 @@ import numpy as np
 from PIL.ExifTags import Base
 from PIL.JpegImagePlugin import JpegImageFile
 
-from colorflow.photo.jpeg import ends_early
+from colorflow.photo.cut import ends_early
 
 if TYPE_CHECKING:
     from tifffile import TiffPage
