@@ -47,7 +47,7 @@ from colorflow.device import device_of
 from colorflow.errors import PhotoError, WeightsError
 from colorflow.exploration import Exploration, each_of, several_of
 from colorflow.files import default_weights
-from colorflow.limits import DIVERSE_POOL, LARGEST_SEED, MOST_LOOKS, MOST_PRINCIPAL
+from colorflow.limits import LARGEST_SEED, MOST_LOOKS, MOST_PRINCIPAL
 from colorflow.model.condition import Condition, Conditioner, coarse_lightness
 from colorflow.model.hints import Hint, hint_planes
 from colorflow.model.looks import crops_of
@@ -79,7 +79,6 @@ class Options(TypedDict, total=False):
     """Further arguments of `Colorizer.colorize`."""
 
     samples: bool
-    diverse: bool
     force: bool
     hints: Sequence[Hint]
     reference: Picture | None
@@ -197,7 +196,6 @@ class Colorizer(Exploration):
         seed: int | None = 0,
         *,
         samples: bool = False,
-        diverse: bool = False,
         force: bool = False,
         hints: Sequence[Hint] = (),
         reference: Picture | None = None,
@@ -215,7 +213,6 @@ class Colorizer(Exploration):
             seed: seed of the first sample; principal colorings are those of the 64 samples from it
                 on. None draws one, which `Coloring.seed` tells.
             samples: make independent samples instead of principal colorings.
-            diverse: make the n samples of 8n that differ most.
             force: also color a photo that already has colors; only its lightness is used then.
             hints: see the class.
             reference: see the class.
@@ -239,13 +236,13 @@ class Colorizer(Exploration):
         """
         if n < 1:
             raise ValueError(f"n: expected at least 1, got {n}")
-        if n > MOST_PRINCIPAL and not samples and not diverse:
+        if n > MOST_PRINCIPAL and not samples:
             raise ValueError(
                 f"n: expected at most {MOST_PRINCIPAL} principal colorings, got {n}; "
                 "there may be any number of samples"
             )
         seed = secrets.randbelow(LARGEST_SEED + 1) if seed is None else seed
-        check_seed(seed, following=max(n * DIVERSE_POOL, POOL))
+        check_seed(seed, following=max(n, POOL))
         first = ColoringSpec(
             seeds=(seed,) * len(self.levels),
             temperature=temperature,
@@ -259,8 +256,8 @@ class Colorizer(Exploration):
             if not force and photo.kind is Kind.COLORED:
                 raise PhotoError(photo.source, "already has colors; force=True colors it again")
             opened = self._opened(photo, digest, hints, other)
-            if samples or diverse:
-                return opened.sampled(first, n, diverse=diverse)
+            if samples:
+                return opened.sampled(first, n)
             return opened.principal(first, n)
 
         several = several_of(pictures)

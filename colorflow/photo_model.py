@@ -22,7 +22,6 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from colorflow.coloring import Coloring, ColoringSpec
-from colorflow.limits import DIVERSE_POOL
 from colorflow.model.condition import Condition
 from colorflow.model.config import FINEST_GRID, SRGB_REACH
 from colorflow.model.level import MEAN_CHANNELS
@@ -32,7 +31,6 @@ from colorflow.model.principal import (
     POOL,
     POOL_LEVELS,
     modes_of,
-    most_different,
     vivid_mean,
 )
 from colorflow.model.spatial import FEATURES_GRID, SpatialOperator, contrast_of
@@ -234,12 +232,6 @@ class PhotoModel:
         return np.concatenate(parts)
 
     @one_thread()
-    def most_different(self, latents: Sequence[Latents], n: int) -> list[int]:
-        """Indices of the n samples whose coarse chroma differs most."""
-        coarse = self.decode([z[:COARSE_LEVELS] for z in latents])  # (len(latents), 2, 8, 8)
-        return most_different(coarse.reshape(len(coarse), -1), n)
-
-    @one_thread()
     def principal(self, first: ColoringSpec, k: int) -> PrincipalColorings:
         """The principal colorings of a photo.
 
@@ -336,15 +328,10 @@ class OpenPhoto:
     model: PhotoModel
     provenance: Callable[[ColoringSpec, float | None], Provenance]
 
-    def sampled(self, first: ColoringSpec, n: int, *, diverse: bool) -> list[Coloring]:
-        """The n samples from the seed of a spec on, or the most different of `DIVERSE_POOL` n."""
-        pool = n * DIVERSE_POOL if diverse and n > 1 else n
-        specs = [first.sample_spec(seed) for seed in range(first.seed, first.seed + pool)]
-        latents = [self.model.sample(spec) for spec in specs]
-        if pool > n:
-            chosen = self.model.most_different(latents, n)
-            specs, latents = [specs[i] for i in chosen], [latents[i] for i in chosen]
-        return self.colorings(specs, self.model.decode(latents))
+    def sampled(self, first: ColoringSpec, n: int) -> list[Coloring]:
+        """The n samples from the seed of a spec on."""
+        specs = [first.sample_spec(seed) for seed in range(first.seed, first.seed + n)]
+        return self.colorings(specs, self.model.decode([self.model.sample(spec) for spec in specs]))
 
     def principal(self, first: ColoringSpec, n: int, shown: int | None = None) -> list[Coloring]:
         """The first principal colorings of n, all by default."""

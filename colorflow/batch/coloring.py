@@ -15,7 +15,7 @@ from colorflow.batch.settings import COLORS, DETAIL, Digests
 from colorflow.enlarge.draws import MEAN
 from colorflow.errors import PhotoError, WeightsError
 from colorflow.files import FileKind
-from colorflow.limits import DIVERSE_POOL, LARGEST_TEMPERATURE, MOST_LOOKS, MOST_SAMPLES, SCALES
+from colorflow.limits import LARGEST_TEMPERATURE, MOST_LOOKS, MOST_SAMPLES, SCALES
 from colorflow.photo import (
     COLORING,
     DEFAULT_MAX_PIXELS,
@@ -43,7 +43,6 @@ class Settings:
         seed: of the first sample.
         temperature: multiplies the shipped temperatures.
         samples: make independent samples instead of principal colorings.
-        diverse: make the n of many samples that differ most; sets `samples`.
         looks: how often the model looks at each photo, 1 or `MOST_LOOKS`.
         overwrite: replace existing results.
         likelihood: measure the likelihood of each coloring.
@@ -56,7 +55,6 @@ class Settings:
     seed: int = 0
     temperature: float = 1.0
     samples: bool = False
-    diverse: bool = False
     looks: int = 1
     overwrite: bool = False
     likelihood: bool = False
@@ -65,7 +63,6 @@ class Settings:
     max_pixels: int = DEFAULT_MAX_PIXELS
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "samples", self.samples or self.diverse)
         most, kind = (MOST_SAMPLES, "samples") if self.samples else (len(LETTERS), "principal ones")
         if not 1 <= self.n <= most:
             raise ValueError(f"n: expected 1 to {most} {kind}, got {self.n}")
@@ -103,12 +100,11 @@ class Settings:
     @property
     def seeds(self) -> range:
         """Seeds of the samples that a photo's results may be."""
-        pool = DIVERSE_POOL if self.diverse and self.n > 1 else 1
-        return range(self.seed, self.seed + pool * self.n)
+        return range(self.seed, self.seed + self.n)
 
     @property
     def labels(self) -> list[str]:
-        """Labels of the results that a photo may get; exactly n of them unless `diverse`.
+        """Labels of the n results that a photo gets.
 
         Principal colorings have letters, with ``a`` for the mean; samples have ``s``
         and the seed.
@@ -116,11 +112,6 @@ class Settings:
         if self.samples:
             return [_sample_label(seed) for seed in self.seeds]
         return list(LETTERS[: self.n])
-
-    @property
-    def labels_are_known(self) -> bool:
-        """Whether the labels are known before sampling, as for all but diverse samples."""
-        return len(self.labels) == self.n
 
     def statements(self, photo: str, hints: str | None, weights: Digests) -> dict[str, Statements]:
         """What each result will say of itself, by label; shares are known only after sampling."""
@@ -256,7 +247,6 @@ def _colored(
             settings.temperature,
             settings.seed,
             samples=settings.samples,
-            diverse=settings.diverse,
             looks=settings.looks,
             force=True,  # who may be colored was decided before
             hints=task.hints,

@@ -94,11 +94,6 @@ class EnlargeSettings:
     def _draws(self) -> list[Draw]:
         return draws(self.n, self.temperature, self.seed)
 
-    @property
-    def labels_are_known(self) -> bool:
-        """They always are."""
-        return True
-
     def statements(
         self,
         photo: str,

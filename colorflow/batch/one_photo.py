@@ -112,10 +112,9 @@ def _work(
     if refusal := maker.refusal(photo, task):
         return PhotoOutcome(path=task.path, status="already-colored", reason=refusal)
     expected = expected_statements(local, settings, maker.weights)
-    if settings.labels_are_known:
-        existing = existing_results(local, expected, settings)
-        if len(existing) == len(expected):
-            return skipped(task, existing)
+    existing = existing_results(local, expected, settings)
+    if len(existing) == len(expected):
+        return skipped(task, existing)
     results = maker.results(photo, local, expected)
     stated = results.statements
     existing = existing_results(local, stated, settings)

@@ -142,8 +142,7 @@ def make_plan(
             if they have colors: for a photo's name, or for its path below the folder of the input,
             which may begin with a slash.
         weights: digests of the weights that will be used, by model. Without them, or if photos or
-            results are URLs, or labels are known only after sampling, existing results are
-            examined when a photo's turn comes.
+            results are URLs, existing results are examined when a photo's turn comes.
 
     Raises:
         ValueError: if the results of a photo would not get distinct names.
@@ -238,7 +237,7 @@ class _Planner:
             self.settle(PhotoOutcome(path=photo.path, status="failed", reason=problem))
             return
         self._results.update((self._key(target), photo.path) for target in targets)
-        if self.plan.settings.labels_are_known and (outcome := self._decided(task, targets)):
+        if outcome := self._decided(task, targets):
             self.settle(outcome)
             return
         self.plan.inputs.append(photo.path)

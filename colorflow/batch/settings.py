@@ -71,11 +71,7 @@ class BatchSettings(Protocol):
 
     @property
     def labels(self) -> list[str]:
-        """Labels of the results that a photo may get, each once."""
-
-    @property
-    def labels_are_known(self) -> bool:
-        """Whether the labels are known before sampling, so that exactly n are possible."""
+        """Labels of the results that a photo gets, each once."""
 
     def statements(self, photo: str, hints: str | None, weights: Digests) -> dict[str, Statements]:
         """What each result will say of itself, by label.
