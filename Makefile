@@ -5,24 +5,30 @@ VENV := .venv
 OLDEST_TESTS := photo color data_prep colorizer/test_colorizer.py training/test_loop.py \
 	evaluation/test_hint_curve.py batch/test_url.py batch/test_url_results.py ui/test_api.py
 RUN := $(VENV)/bin
-# A process for each core; the tests of a file run in one process, which shares what they set up.
-PARALLEL := --numprocesses auto --maxprocesses 4 --dist loadfile
+# More processes than cores, since tests in the browser mostly wait. The tests of a file run in one
+# process, which shares what they set up; files come in the order of tests/conftest.py.
+PARALLEL := --numprocesses 4 --dist loadfile --no-loadscope-reorder
 PYTHON ?= $(shell for python in python3 python3.11 python3.12 python3.13; do \
 	"$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
 	&& echo "$$python" && break; done)
 
-.PHONY: app test oldest quick soak clean
+.PHONY: app test all oldest quick soak clean
 
 # Serve the web page with the shipped weights.
 app: $(VENV)/.app
 	$(RUN)/colorflow app $(ARGS)
 
-# Lint, types and every test; then part of the tests with the oldest dependencies.
+# Lint, types and every test but the long ones; then how large everything is.
 test: $(VENV)/.test
 	$(RUN)/ruff check
 	$(RUN)/ruff format --check
 	$(RUN)/mypy
-	$(RUN)/pytest $(PARALLEL) --durations=25
+	$(RUN)/pytest $(PARALLEL) -m "not long" --durations=15
+	$(RUN)/python -m tests.size
+
+# What `make test` leaves out: long tests, and part of the tests with the oldest dependencies.
+all: $(VENV)/.test
+	$(RUN)/pytest $(PARALLEL) -m long --durations=15
 	$(MAKE) oldest
 
 # The tests of what other people's packages do for us, with the oldest that pyproject.toml admits
@@ -31,9 +37,9 @@ oldest: $(VENV)/.oldest
 	$(VENV)/oldest/bin/python -m pytest $(PARALLEL) -W default --disable-warnings \
 		-m "not browser" $(addprefix tests/,$(OLDEST_TESTS))
 
-# All tests but the slow ones and those in the browser.
+# The tests that take a second or two at most, and no browser.
 quick: $(VENV)/.test
-	$(RUN)/pytest $(PARALLEL) -m "not slow and not browser"
+	$(RUN)/pytest $(PARALLEL) -m "not slow and not browser and not long"
 
 # Long campaigns: a batch of 100 photos, killed 20 times; 20,000 damaged files; hostile files.
 soak: $(VENV)/.test

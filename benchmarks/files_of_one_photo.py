@@ -1,4 +1,4 @@
-"""Lists the files whose functions run when the command colors one JPEG, and sizes of the package.
+"""Lists the files whose functions run when the command colors one JPEG.
 
     python -m benchmarks.files_of_one_photo                 # of this checkout
     python -m benchmarks.files_of_one_photo OLD . --list    # of several, side by side
@@ -78,11 +78,6 @@ def main() -> None:
 
 
 def _rows(calls: dict[Path, Calls]) -> Iterable[tuple[str, ...]]:
-    for folder in ("colorflow", "tests"):
-        sources = [[p.read_bytes() for p in (tree / folder).rglob("*.py")] for tree in calls]
-        yield f"modules of {folder}/", *(f"{len(files)}" for files in sources)
-        lines = [sum(len(source.splitlines()) for source in files) for files in sources]
-        yield f"lines of {folder}/", *(f"{count:,}" for count in lines)
     yield "files run in the command", *(f"{len(one.command)}" for one in calls.values())
     yield "files run in the worker", *(f"{len(one.worker)}" for one in calls.values())
     yield "files run in either", *(f"{len(one.command | one.worker)}" for one in calls.values())

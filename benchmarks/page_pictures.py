@@ -114,7 +114,7 @@ def take_pictures(
         folder = Path(temporary)
         photos = make_photos(folder)
         quiz = _quiz_photos(folder / "quiz")
-        with page_server(folder, weights, quiz) as (address, _), _chromium() as browser:
+        with page_server(folder, weights, quiz) as (address, _), chromium() as browser:
             return {view.name: _take(browser, address, view, photos, output) for view in views}
 
 
@@ -151,7 +151,8 @@ def _save_gray(path: Path, picture: np.ndarray) -> Path:
 
 
 @contextmanager
-def _chromium() -> Iterator[Browser]:
+def chromium() -> Iterator[Browser]:
+    """The browser that the system has, without a window."""
     path = shutil.which("chromium")
     assert path, "no chromium on this machine (Debian's package of that name)"
     with sync_playwright() as playwright:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections import Counter, defaultdict
 from collections.abc import Callable
+from pathlib import Path
 
 # As the command does, before NumPy is imported: worker processes inherit it from the first test to
 # call the command, and on some processors the number of threads changes the last bit of a product.
@@ -14,6 +16,40 @@ import torch
 from torch import nn
 
 SEED = 0
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files whose tests take long come first, so that no process is left alone with one of them.
+
+    The browser's come before all others: they mostly wait, so several of them go on at once.
+    """
+    turns: defaultdict[Path, int] = defaultdict(int)
+    for item in items:
+        turn = min(
+            (_TURNS[mark.name] for mark in item.iter_markers() if mark.name in _TURNS), default=0
+        )
+        turns[item.path] = min(turns[item.path], turn)
+    items.sort(key=lambda item: turns[item.path])
+
+
+_TURNS = {"browser": -2, "slow": -1}
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Where the time goes: seconds by folder, and the longest files."""
+    seconds: Counter[str] = Counter()
+    for reports in terminalreporter.stats.values():
+        for report in reports:
+            if isinstance(report, pytest.TestReport):
+                seconds[report.nodeid.partition("::")[0]] += report.duration
+    if len(seconds) == 1:
+        return
+    folders: Counter[str] = Counter()
+    for file, spent in seconds.items():
+        folders[str(Path(file).parent)] += spent
+    terminalreporter.section("seconds by folder, and of the longest files")
+    for name, spent in [*folders.most_common(), *seconds.most_common(25)]:
+        terminalreporter.write_line(f"{spent:7.1f} {name}")
 
 
 def _randomize(module: nn.Module, gain: float = 0.7) -> nn.Module:

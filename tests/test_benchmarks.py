@@ -116,6 +116,7 @@ def test_against_freia(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFi
 
 
 @pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.peers
 def test_against_ddcolor_shape(
     weights: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
@@ -126,6 +127,7 @@ def test_against_ddcolor_shape(
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_one_photo(
     weights: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
 ) -> None:
@@ -137,6 +139,7 @@ def test_one_photo(
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_files_of_one_photo_are_those_whose_functions_run() -> None:
     calls = files_of_one_photo(Path(__file__).resolve().parent.parent)
     assert {"cli/colorize.py", "batch/plan.py", "batch/processes.py"} <= calls.command
@@ -147,6 +150,7 @@ def test_files_of_one_photo_are_those_whose_functions_run() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_folder(
     weights: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
 ) -> None:
@@ -168,6 +172,7 @@ def test_scale_of_planning(
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_pixels(
     weights: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
 ) -> None:
@@ -226,6 +231,7 @@ def test_codecs_alone_write_a_result_s_settings(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_quiz_stuffing(
     weights: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
 ) -> None:
@@ -236,6 +242,7 @@ def test_quiz_stuffing(
 
 
 @pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="/proc")
 def test_page_abuse(
     weights: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
@@ -251,6 +258,7 @@ def test_page_abuse(
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_principal(
     weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
 ) -> None:
@@ -264,6 +272,7 @@ def test_principal(
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_schedules_with_true_latents_find_the_truth(
     weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
 ) -> None:
@@ -277,6 +286,7 @@ def test_schedules_with_true_latents_find_the_truth(
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_command_line(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     here = str(Path(__file__).parent.parent)
     arguments = [here, "--repetitions", "1", "--photos", "1"]
@@ -296,6 +306,7 @@ def test_reading(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture)
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_hostile_files_do_no_harm_to_command_and_page(tmp_path: Path) -> None:
     small = {
         "heic.heic": hostile_kinds.heic_of_other_depth,

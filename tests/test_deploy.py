@@ -106,6 +106,7 @@ def test_the_image_has_the_cpu_build_and_no_cache() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_the_copied_files_give_the_whole_wheel(tmp_path: Path) -> None:
     source = tmp_path / "source"
     source.mkdir()
@@ -154,6 +155,7 @@ def test_the_space_has_the_settings_that_its_host_asks_for() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_the_page_answers_the_health_check_and_the_space_s_name(tmp_path: Path) -> None:
     """With passwords, so that the check sees what a visitor sees who is not logged in."""
     accounts = tmp_path / "accounts.txt"

@@ -30,6 +30,7 @@ def test_the_notebook_is_stored_without_outputs(notebook: nbformat.NotebookNode)
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_the_notebook_runs_from_top_to_bottom(
     notebook: nbformat.NotebookNode, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,4 +1,4 @@
-"""The oldest versions that `make test` tries are those that pyproject.toml admits."""
+"""The oldest versions that `make all` tries are those that pyproject.toml admits."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ from tests.borrowing import borrow_dependencies, packages_of
 ROOT = Path(__file__).resolve().parent.parent
 INFO = f"colorflow_cinn-{__version__}.dist-info"
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.long]
 
 OFFLINE = """
 import os, sys

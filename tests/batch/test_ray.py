@@ -29,6 +29,7 @@ from colorflow.photo import read_photo
 
 pytestmark = [
     pytest.mark.slow,
+    pytest.mark.long,
     pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc for what is left behind"),
 ]
 

@@ -1,7 +1,9 @@
-"""A tab without a server, and photos to upload."""
+"""A tab without a server, servers and a browser to look at them, and photos to upload."""
 
 from __future__ import annotations
 
+import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,13 +11,18 @@ import gradio as gr
 import numpy as np
 import pytest
 from PIL import Image
+from playwright.sync_api import Browser
 from skimage import data
 
+from benchmarks.page_pictures import chromium
+from colorflow.quiz.strict_test import NEEDED
 from colorflow.ui.colorize import ColorizeTab
 from colorflow.ui.limits import UploadSpace
+from tests.quiz.album import save_album
+from tests.small_weights import save_small_weights
 from tests.ui.fake_colorizer import FakeColorizer
 from tests.ui.handling import IMAGE_DESCRIPTION, SUBJECT
-from tests.ui.page_process import Page
+from tests.ui.page_process import Page, running_page
 
 
 @pytest.hookimpl(wrapper=True)
@@ -27,6 +34,44 @@ def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
             if isinstance(page, Page):
                 report.sections.append((f"printed by the page at {page.address}", page.log))
     return report
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Chromium; for a module, since its event loop must not run when other tests begin theirs."""
+    if shutil.which("chromium") is None:
+        reason = "no chromium on this machine (Debian's package of that name)"
+        if os.environ.get("CI") == "true":
+            pytest.fail(reason)
+        pytest.skip(reason)
+    with chromium() as browser:
+        yield browser
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
+    """The page with a FakeColorizer and no options; modules that need some have their own."""
+    with running_page(tmp_path_factory.mktemp("server")) as page:
+        yield page
+
+
+@pytest.fixture(scope="session")
+def album(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """As many photos as the strict test needs."""
+    return save_album(tmp_path_factory.mktemp("album"), NEEDED)
+
+
+@pytest.fixture(scope="session")
+def app(tmp_path_factory: pytest.TempPathFactory, album: list[Path]) -> Iterator[Page]:
+    """The page as the command serves it, with small weights that take hints, and a quiz."""
+    folder = tmp_path_factory.mktemp("app")
+    weights = save_small_weights(folder / "w.safetensors", extra_planes=3)
+    (folder / "temporary").mkdir()
+    options = ("--weights", weights, "--photos", album[0].parent)
+    options += ("--quiz-db", folder / "quiz.sqlite")
+    program = ("-m", "colorflow.cli", "app")
+    with running_page(folder / "temporary", *options, program=program) as page:
+        yield page
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -11,15 +11,10 @@ import pytest
 from axe_playwright_python.base import AXE_SCRIPT
 from playwright.sync_api import Browser, expect
 
-from colorflow.quiz.strict_test import NEEDED
-from tests.quiz.album import save_album
-from tests.small_weights import save_small_weights
-from tests.ui import test_browser
-from tests.ui.page_process import Page, running_page
-from tests.ui.test_browser import PATIENCE, Visitor
+from tests.ui.page_process import Page
+from tests.ui.visitor import PATIENCE, Visitor
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
-browser = test_browser.browser
 
 _CONTROL = re.compile(
     r"- (?:button|checkbox|combobox|link|radio|slider|spinbutton|switch|tab|textbox)\b"
@@ -31,6 +26,9 @@ _KEY = re.compile(r"(?:common|errors|file|gallery|image|upload_text)\.\w+")
 _STILL = "*, ::before, ::after { transition: none !important; animation: none !important }"
 """So that colors are measured as they end, and not on their way."""
 
+_ON_COLORS = ["color-contrast", "link-in-text-block"]
+"""Rules of axe-core that judge colors."""
+
 _NOTHING_PENDING = """
 !document.querySelector(".pending") &&
 [...document.querySelectorAll("[data-testid=status-tracker]")].every(one => !one.offsetParent ||
@@ -39,28 +37,11 @@ _NOTHING_PENDING = """
 """Until then some texts are pale."""
 
 
-@pytest.fixture(scope="module")
-def album(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
-    return save_album(tmp_path_factory.mktemp("album"), NEEDED)
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory, album: list[Path]) -> Iterator[Page]:
-    folder = tmp_path_factory.mktemp("page")
-    weights = save_small_weights(folder / "w.safetensors", extra_planes=3)
-    (folder / "temporary").mkdir()
-    options = ("--weights", weights, "--photos", album[0].parent)
-    options += ("--quiz-db", folder / "quiz.sqlite")
-    program = ("-m", "colorflow.cli", "app")
-    with running_page(folder / "temporary", *options, program=program) as page:
-        yield page
-
-
 class Examiner(Visitor):
     """A browser window that axe-core examines; remembers what it finds."""
 
-    def __init__(self, browser: Browser, server: Page, width: int, scheme: str) -> None:
-        super().__init__(browser, server, width, scheme)
+    def __init__(self, browser: Browser, server: Page, width: int) -> None:
+        super().__init__(browser, server, width)
         self.found: list[str] = []
         self.page.add_style_tag(content=_STILL)
         self.page.evaluate(AXE_SCRIPT)
@@ -72,18 +53,29 @@ class Examiner(Visitor):
         self.one(f"{field} input[type=file]").set_input_files(list(paths))
 
     def examine(self, state: str) -> None:
-        """Run all rules of axe-core on what can be seen now, and look at the controls' names."""
+        """Run all rules of axe-core on what can be seen now, and look at the controls' names.
+
+        With dark colors the rules on colors are run again.
+        """
         self.page.mouse.move(0, 0)  # so that no element shows its hover style
         self.page.wait_for_function(_NOTHING_PENDING)
-        result: dict[str, Any] = self.page.evaluate(
-            "axe.run(document, { resultTypes: ['violations'] })"
-        )
+        self._run_axe(state, {})
+        self.page.emulate_media(color_scheme="dark")
+        self.page.wait_for_function("document.body.matches('.dark')")
+        self._run_axe(f"{state}, dark", {"runOnly": _ON_COLORS})
+        self.page.emulate_media(color_scheme="light")
+        self.page.wait_for_function("!document.body.matches('.dark')")
         for line in self.one("body").aria_snapshot().splitlines():
             control = _CONTROL.match(line.strip())
             if control and (
                 not re.search(r"\w", control["name"] or "") or _KEY.match(control["name"])
             ):
                 self.found.append(f"{state}: not named in words: {line.strip()}")
+
+    def _run_axe(self, state: str, options: dict[str, list[str]]) -> None:
+        result: dict[str, Any] = self.page.evaluate(
+            "options => axe.run(document, { resultTypes: ['violations'], ...options })", options
+        )
         for rule in result["violations"]:
             for node in rule["nodes"]:
                 html = node["html"].replace("\n", " ")[:200]
@@ -92,22 +84,19 @@ class Examiner(Visitor):
 
 
 @pytest.mark.parametrize("width", [1280, 390])
-@pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_axe_finds_nothing(
-    browser: Browser,
-    server: Page,
-    album: list[Path],
-    gray: Path,
-    tmp_path: Path,
-    width: int,
-    scheme: str,
+    browser: Browser, app: Page, album: list[Path], gray: Path, tmp_path: Path, width: int
 ) -> None:
-    visitor = Examiner(browser, server, width, scheme)
+    """On a phone, a tab's result comes before its settings, in what screen readers read, too."""
+    visitor = Examiner(browser, app, width)
     broken, other = tmp_path / "broken.jpg", tmp_path / "other.jpg"
     broken.write_bytes(gray.read_bytes()[:30_000])
     other.write_bytes(gray.read_bytes())
     for tab in (_colorize, _hints, _reference, _folder, _quiz, _how):
         tab(visitor, gray, other, broken, album[0])
+        results, settings = _RESULTS_AND_SETTINGS.get(tab, ((), ()))
+        for pair in product(results, settings) if width < 600 else ():
+            assert visitor.page.evaluate(_COMES_FIRST, list(pair)), pair
     assert visitor.faults == []
     assert not visitor.found, "\n".join(dict.fromkeys(visitor.found))
     visitor.context.close()
@@ -214,22 +203,6 @@ def _how(visitor: Examiner, gray: Path, other: Path, broken: Path, colored: Path
     expect(visitor.one("#how-walk figure").first).to_be_attached(timeout=PATIENCE)
     visitor.one("#how-formula > button").click()
     visitor.examine("How it works")
-
-
-def test_on_a_phone_the_result_comes_before_the_settings(
-    browser: Browser, server: Page, album: list[Path], gray: Path, tmp_path: Path
-) -> None:
-    """In what screen readers read, too, and the keyboard goes through."""
-    visitor = Examiner(browser, server, 390, "light")
-    other = tmp_path / "other.jpg"
-    other.write_bytes(gray.read_bytes())
-    for tab in (_colorize, _reference, _folder):
-        tab(visitor, gray, other, other, album[0])
-        results, settings = _RESULTS_AND_SETTINGS[tab]
-        for result in results:
-            for setting in settings:
-                assert visitor.page.evaluate(_COMES_FIRST, [result, setting]), (result, setting)
-    visitor.context.close()
 
 
 _RESULTS_AND_SETTINGS = {

@@ -8,13 +8,11 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, expect
 
-from tests.ui import test_browser
 from tests.ui.bad_inputs import BAD_INPUTS, OPTIONS, BadInput
 from tests.ui.page_process import Page, running_page
-from tests.ui.test_browser import PATIENCE, Visitor
+from tests.ui.visitor import PATIENCE, Visitor
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
-browser = test_browser.browser
 
 
 @pytest.fixture(scope="module")

@@ -2,138 +2,24 @@
 
 from __future__ import annotations
 
-import os
 import re
-import shutil
 import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import numpy as np
 import pytest
 from PIL import Image
-from playwright.sync_api import Browser, Download, Locator, Request, expect, sync_playwright
-from playwright.sync_api import Page as BrowserPage
+from playwright.sync_api import Browser, expect
 from skimage import color, data
 
 from tests.ui.fake_colorizer import AB
 from tests.ui.handling import IMAGE_DESCRIPTION, SUBJECT
-from tests.ui.page_process import Page, running_page
+from tests.ui.page_process import Page
+from tests.ui.visitor import PATIENCE, Visitor
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
-
-FLAGS = (
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--disable-dev-shm-usage",
-)
-PATIENCE = 60_000
-"""Milliseconds that anything on the page may take on a busy machine."""
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    path = shutil.which("chromium")
-    if path is None:
-        reason = "no chromium on this machine (Debian's package of that name)"
-        if os.environ.get("CI") == "true":
-            pytest.fail(reason)
-        pytest.skip(reason)
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
-        yield browser
-        browser.close()
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
-    with running_page(tmp_path_factory.mktemp("server")) as page:
-        yield page
-
-
-class Visitor:
-    """A browser window on the page; collects what must not happen."""
-
-    def __init__(
-        self, browser: Browser, server: Page, width: int = 1280, scheme: str = "light"
-    ) -> None:
-        phone = width < 600
-        self.context = browser.new_context(
-            viewport={"width": width, "height": 844},
-            color_scheme=scheme,  # type: ignore[arg-type]
-            is_mobile=phone,
-            has_touch=phone,
-        )
-        self.context.set_default_timeout(PATIENCE)
-        self.page: BrowserPage = self.context.new_page()
-        self.requests: list[str] = []
-        self.faults: list[str] = []
-        self.page.on("request", self._remember)
-        self.page.on("pageerror", lambda error: self.faults.append(str(error)))
-        self.page.on(
-            "console", lambda said: self.faults.append(said.text) if said.type == "error" else None
-        )
-        self.page.goto(server.address)
-
-    def _remember(self, request: Request) -> None:
-        self.requests.append(request.url)
-
-    def one(self, selector: str) -> Locator:
-        return self.page.locator(selector)
-
-    def upload(self, path: Path) -> None:
-        self.one("#upload input[type=file]").set_input_files(path)
-
-    def colorize(self, photo: Path) -> None:
-        """Upload a photo and wait for its colorings."""
-        self.upload(photo)
-        expect(self.one("#go")).to_be_enabled(timeout=PATIENCE)
-        self.one("#go").click()
-        self.expect_text("#status", "colorings in")
-        expect(self.one("#compare img")).to_have_count(2, timeout=PATIENCE)
-
-    def set_advanced(self, *, seed: int | str) -> None:
-        """Say another seed, which stands among what few need."""
-        if not self.one("#seed input").is_visible():
-            self.one("#advanced > button").click()
-        self.fill("#seed input", seed)
-
-    def fill(self, selector: str, value: int | str) -> None:
-        """Fill in a field; one that has just come up may take its first value once more."""
-        field = self.one(selector)
-        for _ in range(20):
-            field.fill(str(value))
-            field.blur()
-            self.page.wait_for_timeout(200)
-            if field.input_value() == str(value):
-                return
-        raise AssertionError(f"{selector} does not keep {value}")
-
-    def download(self, suffix: str = "") -> Download:
-        """Download the chosen coloring, which is made meanwhile, in the format of its suffix."""
-        with self.page.expect_download(timeout=PATIENCE) as download:
-            self.one("#download").click()
-        assert download.value.suggested_filename.endswith(suffix)
-        return download.value
-
-    def expect_text(self, selector: str, text: str) -> None:
-        expect(self.one(selector)).to_contain_text(text, timeout=PATIENCE)
-
-    def width_of_content(self) -> int:
-        return int(self.page.evaluate("document.documentElement.scrollWidth"))
-
-    def lightness_of(self, selector: str, name: str) -> float:
-        """Mean of red, green and blue, in [0, 1], of a color in an element's style."""
-        style = self.one(selector).evaluate(f"one => getComputedStyle(one).{name}")
-        numbers = style[style.index("(") + 1 : -1].split(",")
-        return float(np.mean([float(number) for number in numbers[:3]])) / 255
 
 
 @pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (390, "dark")])

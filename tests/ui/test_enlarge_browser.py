@@ -11,14 +11,14 @@ from skimage import data
 
 from colorflow.photo import read_statements
 from tests.ui.page_process import Page
-from tests.ui.test_browser import PATIENCE, Visitor, browser, server  # noqa: F401 (fixtures)
+from tests.ui.visitor import PATIENCE, Visitor
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 
 def test_a_visitor_enlarges_a_coloring(
-    browser: Browser,  # noqa: F811
-    server: Page,  # noqa: F811
+    browser: Browser,
+    server: Page,
     tmp_path: Path,
 ) -> None:
     photo = tmp_path / "small.png"
@@ -58,8 +58,8 @@ def test_a_visitor_enlarges_a_coloring(
 
 
 def test_cancel_ends_an_enlargement(
-    browser: Browser,  # noqa: F811
-    server: Page,  # noqa: F811
+    browser: Browser,
+    server: Page,
     gray: Path,
 ) -> None:
     visitor = Visitor(browser, server)

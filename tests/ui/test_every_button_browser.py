@@ -3,23 +3,16 @@
 from __future__ import annotations
 
 import json
-import signal
 import urllib.request
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, FileChooser, Locator, Request, expect
 
-from colorflow.quiz.strict_test import NEEDED
-from tests.quiz.album import save_album
-from tests.small_weights import save_small_weights
-from tests.ui import test_browser
-from tests.ui.page_process import Page, running_page
-from tests.ui.test_browser import PATIENCE, Visitor
+from tests.ui.page_process import Page
+from tests.ui.visitor import PATIENCE, Visitor
 
-pytestmark = [pytest.mark.browser, pytest.mark.slow]
-browser = test_browser.browser
+pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.long]
 
 _QUIET_MS = 200
 """How long nothing is asked of the server before the answer to a press counts as complete."""
@@ -40,22 +33,6 @@ all => all.map(one => {
 })
 """
 """What tells buttons apart: the component that they stand in, and what they say."""
-
-
-@pytest.fixture(scope="module")
-def album(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
-    return save_album(tmp_path_factory.mktemp("album"), NEEDED)
-
-
-@pytest.fixture
-def server(tmp_path: Path, album: list[Path]) -> Iterator[Page]:
-    weights = save_small_weights(tmp_path / "w.safetensors", extra_planes=3)
-    (tmp_path / "temporary").mkdir()
-    options = ("--weights", weights, "--photos", album[0].parent)
-    options += ("--quiz-db", tmp_path / "quiz.sqlite")
-    program = ("-m", "colorflow.cli", "app")
-    with running_page(tmp_path / "temporary", *options, program=program) as page:
-        yield page
 
 
 class Presser(Visitor):
@@ -144,11 +121,11 @@ def _turn(label: str) -> int:
 
 
 def test_every_button_of_every_tab(
-    browser: Browser, server: Page, album: list[Path], gray: Path, tmp_path: Path
+    browser: Browser, app: Page, album: list[Path], gray: Path, tmp_path: Path
 ) -> None:
     hints = tmp_path / "hints.json"
     hints.write_text(json.dumps({gray.name: [{"row": 30, "column": 30, "a": 20, "b": 10}]}))
-    visitor = Presser(browser, server, gray, hints)
+    visitor = Presser(browser, app, gray, hints)
     other = tmp_path / "other.jpg"
     other.write_bytes(gray.read_bytes())
 
@@ -194,9 +171,9 @@ def test_every_button_of_every_tab(
     visitor.press_all("How it works")
 
     places = {name.partition("|")[0] for name in visitor.pressed}
-    assert buttons_of(server) - places == _NOT_HERE, "these could not be pressed"
+    assert buttons_of(app) - places == _NOT_HERE, "these could not be pressed"
     visitor.context.close()
-    assert "Traceback" not in server.end(signal.SIGTERM)
+    assert "Traceback" not in app.log
 
 
 def buttons_of(server: Page) -> set[str]:

@@ -20,9 +20,7 @@ from skimage import color, data
 from tests.batch.raw_zip import File, write_raw, zeros
 from tests.ui.fake_colorizer import AB, HELD_WIDTH, HOLD
 from tests.ui.page_process import Page
-from tests.ui.test_browser import PATIENCE, Visitor, browser, server
-
-__all__ = ["browser", "server"]  # fixtures
+from tests.ui.visitor import PATIENCE, Visitor
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 

@@ -6,7 +6,6 @@ import colorsys
 import json
 import math
 import re
-from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
 
@@ -17,13 +16,10 @@ from playwright.sync_api import Browser, expect
 from skimage import color, data
 
 from colorflow.ui.materials import MATERIALS
-from tests.small_weights import save_small_weights
-from tests.ui import test_browser
-from tests.ui.page_process import Page, running_page
-from tests.ui.test_browser import PATIENCE, Visitor
+from tests.ui.page_process import Page
+from tests.ui.visitor import PATIENCE, Visitor
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
-browser = test_browser.browser
 
 POSITION = (450, 300)
 """Across and down, in pixels of the photo, of a point that is neither black nor white."""
@@ -31,20 +27,9 @@ WANTED = "#4a6fa5"
 """What the picker offers before anything is picked."""
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
-    folder = tmp_path_factory.mktemp("hints")
-    weights = save_small_weights(folder / "w.safetensors", extra_planes=3)
-    (folder / "temporary").mkdir()
-    with running_page(
-        folder / "temporary",
-        "--weights",
-        weights,
-        "--quiz-db",
-        folder / "quiz.sqlite",
-        program=("-m", "colorflow.cli", "app"),
-    ) as page:
-        yield page
+@pytest.fixture
+def server(app: Page) -> Page:
+    return app
 
 
 class Hinter(Visitor):

@@ -2,29 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Locator, expect
 
 from colorflow.ui.flow_pictures import STEPS
-from tests.ui import test_browser
 from tests.ui.fake_colorizer import LEVELS
-from tests.ui.page_process import Page, running_page
-from tests.ui.test_browser import PATIENCE, Visitor
+from tests.ui.page_process import Page
+from tests.ui.visitor import PATIENCE, Visitor
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
-browser = test_browser.browser
 
 LAST = len(LEVELS) + 1
 """Step at which the picture is done."""
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
-    with running_page(tmp_path_factory.mktemp("how")) as page:
-        yield page
 
 
 def go_there(visitor: Visitor) -> None:

@@ -7,13 +7,16 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, expect
 
-from tests.ui import test_accessibility_browser, test_browser
 from tests.ui.page_process import Page
-from tests.ui.test_browser import PATIENCE, Visitor
+from tests.ui.visitor import PATIENCE, Visitor
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
-browser, server = test_browser.browser, test_accessibility_browser.server
-album = test_accessibility_browser.album
+
+
+@pytest.fixture
+def server(app: Page) -> Page:
+    return app
+
 
 _MOST_TABS = 60
 """Presses of Tab that a visitor may need to come to anything."""

@@ -15,13 +15,11 @@ from playwright.sync_api import Browser, expect
 from skimage import data
 
 from colorflow.ui.limits import AT_ONCE
-from tests.ui import test_browser
 from tests.ui.fake_colorizer import HELD_WIDTH, HOLD
 from tests.ui.page_process import Page, running_page
-from tests.ui.test_browser import PATIENCE, Visitor
+from tests.ui.visitor import PATIENCE, Visitor
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
-browser = test_browser.browser
 
 
 @pytest.fixture(scope="module")

@@ -20,9 +20,8 @@ from playwright.sync_api import Browser, expect
 from colorflow.quiz.strict_test import NEEDED
 from colorflow.quiz.trials import MARGIN, MIN_PICTURES
 from tests.quiz.album import save_album, stored_answers
-from tests.ui import test_browser
 from tests.ui.page_process import PROGRAM, Page, running_page
-from tests.ui.test_browser import PATIENCE, Visitor
+from tests.ui.visitor import PATIENCE, Visitor
 
 _QUICK = f"""
 import runpy
@@ -45,7 +44,6 @@ all => all.flatMap(one => {
 """
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
-browser = test_browser.browser
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from zipfile import ZipFile
 
@@ -15,22 +15,12 @@ from playwright.sync_api import Browser, expect
 from skimage import color, data
 
 from colorflow.photo import read_provenance
-from tests.ui import test_browser
 from tests.ui.fake_colorizer import AB, GO, STEPPED_WIDTH
 from tests.ui.handling import IMAGE_DESCRIPTION, SUBJECT
-from tests.ui.page_process import Page, running_page
-from tests.ui.test_browser import PATIENCE, Visitor
+from tests.ui.page_process import Page
+from tests.ui.visitor import PATIENCE, Visitor
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
-browser = test_browser.browser
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
-    with running_page(tmp_path_factory.mktemp("stream")) as page:
-        yield page
-        for file in page.temporary.glob(f"{GO}*"):
-            file.unlink()
 
 
 @pytest.fixture

@@ -1,0 +1,92 @@
+"""A browser window on the page, for the tests in Chromium."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from playwright.sync_api import Browser, Download, Locator, Request, expect
+from playwright.sync_api import Page as BrowserPage
+
+from tests.ui.page_process import Page
+
+PATIENCE = 60_000
+"""Milliseconds that anything on the page may take on a busy machine."""
+
+
+class Visitor:
+    """A browser window on the page; collects what must not happen."""
+
+    def __init__(
+        self, browser: Browser, server: Page, width: int = 1280, scheme: str = "light"
+    ) -> None:
+        phone = width < 600
+        self.context = browser.new_context(
+            viewport={"width": width, "height": 844},
+            color_scheme=scheme,  # type: ignore[arg-type]
+            is_mobile=phone,
+            has_touch=phone,
+        )
+        self.context.set_default_timeout(PATIENCE)
+        self.page: BrowserPage = self.context.new_page()
+        self.requests: list[str] = []
+        self.faults: list[str] = []
+        self.page.on("request", self._remember)
+        self.page.on("pageerror", lambda error: self.faults.append(str(error)))
+        self.page.on(
+            "console", lambda said: self.faults.append(said.text) if said.type == "error" else None
+        )
+        self.page.goto(server.address)
+
+    def _remember(self, request: Request) -> None:
+        self.requests.append(request.url)
+
+    def one(self, selector: str) -> Locator:
+        return self.page.locator(selector)
+
+    def upload(self, path: Path) -> None:
+        self.one("#upload input[type=file]").set_input_files(path)
+
+    def colorize(self, photo: Path) -> None:
+        """Upload a photo and wait for its colorings."""
+        self.upload(photo)
+        expect(self.one("#go")).to_be_enabled(timeout=PATIENCE)
+        self.one("#go").click()
+        self.expect_text("#status", "colorings in")
+        expect(self.one("#compare img")).to_have_count(2, timeout=PATIENCE)
+
+    def set_advanced(self, *, seed: int | str) -> None:
+        """Say another seed, which stands among what few need."""
+        if not self.one("#seed input").is_visible():
+            self.one("#advanced > button").click()
+        self.fill("#seed input", seed)
+
+    def fill(self, selector: str, value: int | str) -> None:
+        """Fill in a field; one that has just come up may take its first value once more."""
+        field = self.one(selector)
+        for _ in range(20):
+            field.fill(str(value))
+            field.blur()
+            self.page.wait_for_timeout(200)
+            if field.input_value() == str(value):
+                return
+        raise AssertionError(f"{selector} does not keep {value}")
+
+    def download(self, suffix: str = "") -> Download:
+        """Download the chosen coloring, which is made meanwhile, in the format of its suffix."""
+        with self.page.expect_download(timeout=PATIENCE) as download:
+            self.one("#download").click()
+        assert download.value.suggested_filename.endswith(suffix)
+        return download.value
+
+    def expect_text(self, selector: str, text: str) -> None:
+        expect(self.one(selector)).to_contain_text(text, timeout=PATIENCE)
+
+    def width_of_content(self) -> int:
+        return int(self.page.evaluate("document.documentElement.scrollWidth"))
+
+    def lightness_of(self, selector: str, name: str) -> float:
+        """Mean of red, green and blue, in [0, 1], of a color in an element's style."""
+        style = self.one(selector).evaluate(f"one => getComputedStyle(one).{name}")
+        numbers = style[style.index("(") + 1 : -1].split(",")
+        return float(np.mean([float(number) for number in numbers[:3]])) / 255
