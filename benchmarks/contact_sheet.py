@@ -3,7 +3,7 @@
     python -m benchmarks.contact_sheet PHOTOS... -o SHEET.jpg
     python -m benchmarks.contact_sheet --examples astronaut chelsea coffee rocket -o SHEET.jpg
 
-Each photo has one row. `--samples` and `--diverse` show samples instead of principal colorings.
+Each photo has one row. `--samples` shows samples instead of principal colorings.
 Gray and tinted photos have no original to show. `--examples` uses photos that scikit-image ships.
 """
 
@@ -40,7 +40,6 @@ def main() -> None:
     parser.add_argument("--temperature", type=float, default=1.0)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--samples", action="store_true")
-    parser.add_argument("--diverse", action="store_true")
     parser.add_argument("--width", type=int, default=240, help="width of a picture, in pixels")
     parser.add_argument("--limit", type=int, help="use at most so many photos, evenly spread")
     options = parser.parse_args()
@@ -67,7 +66,6 @@ def _row(colorizer: Colorizer, photo: Photo, options: argparse.Namespace) -> np.
         options.temperature,
         options.seed,
         samples=options.samples,
-        diverse=options.diverse,
         force=True,
     )
     lightness = lightness_of(small)

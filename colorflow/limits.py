@@ -15,9 +15,6 @@ MOST_SAMPLES = 1000
 MOST_LOOKS = 5
 """How often the model looks at a photo at most, and by default: at the whole, and at four crops."""
 
-DIVERSE_POOL = 8
-"""Samples made for each one that is kept when the most different ones are asked for."""
-
 EXTENSIONS = ("auto", "jpg", "png", "webp", "tiff")
 """Suffixes of results; ``auto`` is jpg for a JPEG, and png otherwise."""
 

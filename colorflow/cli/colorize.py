@@ -76,9 +76,6 @@ def _add_coloring_options(parser: argparse.ArgumentParser) -> None:
         help=f"make N independent samples instead, at most {MOST_SAMPLES}",
     )
     parser.add_argument(
-        "--diverse", action="store_true", help="make the N most different of 8N samples instead"
-    )
-    parser.add_argument(
         "--looks",
         type=int,
         choices=(1, MOST_LOOKS),
@@ -133,8 +130,7 @@ def _add_size_options(parser: argparse.ArgumentParser) -> None:
 def _colorize(parser: argparse.ArgumentParser, arguments: argparse.Namespace) -> int:
     from colorflow.batch import COLORS, DETAIL, Settings
 
-    samples = arguments.samples or arguments.diverse
-    if arguments.n > MOST_PRINCIPAL and not samples:
+    if arguments.n > MOST_PRINCIPAL and not arguments.samples:
         parser.error(
             f"argument -n: expected at most {MOST_PRINCIPAL} principal colorings, "
             f"got {arguments.n}; with --samples there may be {MOST_SAMPLES}"
@@ -145,8 +141,7 @@ def _colorize(parser: argparse.ArgumentParser, arguments: argparse.Namespace) ->
         n=arguments.n,
         seed=arguments.seed,
         temperature=arguments.temperature,
-        samples=samples,
-        diverse=arguments.diverse,
+        samples=arguments.samples,
         looks=arguments.looks,
         overwrite=arguments.overwrite,
         likelihood=arguments.report is not None,

@@ -25,7 +25,7 @@ from colorflow.errors import WeightsError
 from colorflow.evaluation.baselines import BASELINES, LoadedBaseline, load_baseline
 from colorflow.evaluation.densities import ConditionalDensity, bits_per_dim
 from colorflow.evaluation.subject import Subject
-from colorflow.limits import DIVERSE_POOL, MOST_LOOKS
+from colorflow.limits import MOST_LOOKS
 from colorflow.model.condition import Condition
 from colorflow.model.config import FINEST_GRID
 from colorflow.model.level import MEAN_CHANNELS
@@ -108,7 +108,6 @@ def columns_of(weights: LoadedWeights) -> list[Column]:
             interval_factors=weights.interval_factors,
             **density,
         ),
-        Column(name="colorflow_diverse", sample=_diverse(weights, model_of), kind="chosen"),
         Column(
             name="principal",
             sample=_never_sampled,
@@ -210,19 +209,6 @@ def _samples_by_seed(weights: LoadedWeights) -> Callable[[NDArray[np.uint8]], Te
         return torch.from_numpy(np.stack([one.ab for one in colorings]))
 
     return samples
-
-
-def _diverse(weights: LoadedWeights, model_of: Callable[[Subject], PhotoModel]) -> Sampler:
-    """Chooses the n most different of 8n samples, as `Colorizer` does."""
-
-    def sample(subject: Subject, n: int, generator: torch.Generator) -> Tensor:
-        model = model_of(subject)
-        latents = _latents(weights, n * DIVERSE_POOL, generator)
-        chosen = model.most_different(latents, n)
-        ab = model.decode([latents[i] for i in chosen])
-        return torch.from_numpy(model.paint(ab, MOST_LOOKS))
-
-    return sample
 
 
 def _principal(model_of: Callable[[Subject], PhotoModel]) -> PrincipalSampler:

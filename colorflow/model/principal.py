@@ -95,27 +95,6 @@ def modes_of(
     )
 
 
-def most_different(points: Array, n: int) -> list[int]:
-    """Chooses n points far from each other: the first, then repeatedly the farthest.
-
-    Args:
-        points: (N, D), N at least n.
-        n: how many to choose.
-
-    Returns:
-        n different indices in the order of choice.
-
-    Reference: Gonzalez 1985 (farthest-first traversal).
-    """
-    chosen = [0]
-    distance = np.linalg.norm(points - points[0], axis=1)
-    while len(chosen) < n:
-        distance[chosen[-1]] = -1  # no point twice, even if all points are equal
-        chosen.append(int(np.argmax(distance)))
-        distance = np.minimum(distance, np.linalg.norm(points - points[chosen[-1]], axis=1))
-    return chosen
-
-
 def _mode(own: Array) -> Array:
     """The mean of the deviations of a mode (m, 2, 64, 64), as strong as the median of them."""
     if not len(own):  # fewer different samples than modes

@@ -182,12 +182,11 @@ class AllPhotos:
         n: int,
         temperature: float,
         seed: int | None,
-        diverse: bool,
         view: str,
     ) -> Updates:
         """Put the photos in the queue; `color` is called when it is their turn."""
         try:
-            options = options_of(n, temperature, seed, diverse, view)
+            options = options_of(n, temperature, seed, view)
             job = AllColorings(self._colorizer, session.items, options)
             if not job.photos:
                 said = line("All of them have these colorings already.")

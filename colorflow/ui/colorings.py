@@ -90,8 +90,6 @@ class ColoringOptions:
     temperature: float
     seed: int
     samples: bool
-    diverse: bool
-    """Whether samples are the most different among many; of no matter for principal colorings."""
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -284,20 +282,16 @@ def color_anew(
 ) -> ColoringJob:
     """Principal colorings or samples of a photo.
 
-    Samples come one by one, unless they are the most different ones. Of principal colorings the
-    first comes at once, from one look at the photo, and is replaced by that of several looks.
+    Samples come one by one. Of principal colorings the first comes at once, from one look at the
+    photo, and is replaced by that of several looks.
     """
     n, temperature, seed, samples = (
         options.n, options.temperature, options.seed, options.samples,
     )  # fmt: skip
 
     def make(photo: Photo) -> Made:
-        if samples and not options.diverse:
+        if samples:
             yield from _samples(colorizer, photo, temperature, seed, n)
-        elif samples:
-            yield from _items(
-                colorizer.colorize(photo, n, temperature, seed, diverse=True, force=True)
-            )
         else:
             for made in colorizer.colorize_progressively(photo, n, temperature, seed):
                 yield from _items(made)

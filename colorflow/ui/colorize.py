@@ -103,7 +103,7 @@ class ColorizeTab(ColorizeLayout):
         )
 
     def _connect_colorings(self, sample: gr.events.Dependency) -> None:
-        options = [self.n, self.temperature, self.seed, self.diverse, self.view]
+        options = [self.n, self.temperature, self.seed, self.view]
         events: list[tuple[Any, Callable[..., Iterator[Updates]], Sequence[Any]]] = [
             (self.button.click, self.colorize, options),
             (self.view.input, self.colorize, options),
@@ -218,7 +218,6 @@ class ColorizeTab(ColorizeLayout):
         n: int,
         temperature: float,
         seed: int | None,
-        diverse: bool,
         view: str,
     ) -> Iterator[Updates]:
         """Color the photo; the first coloring is shown large, the others come beside it.
@@ -227,13 +226,11 @@ class ColorizeTab(ColorizeLayout):
 
         Args:
             session: the visitor's.
-            n, temperature, seed, diverse, view: as `options_of` takes them.
+            n, temperature, seed, view: as `options_of` takes them.
         """
 
         def begin(photo: ColoredPhoto) -> ColoringJob:
-            job = color_anew(
-                self._colorizer, photo, options_of(n, temperature, seed, diverse, view)
-            )
+            job = color_anew(self._colorizer, photo, options_of(n, temperature, seed, view))
             photo.treated_as_gray = True
             return job
 

@@ -106,11 +106,6 @@ class ColorizeLayout:
                 "Another number gives other colors, the same number the same. The name of a "
                 "sample's download says its own.",
             )
-            self.diverse = gr.Checkbox(
-                label="As different as possible",
-                info="Of single samples, picks the most different ones out of many.",
-                elem_id="diverse",
-            )
 
     def _build_gallery(self) -> None:
         self.view = view_switch("view", "Show")

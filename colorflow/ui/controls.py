@@ -71,16 +71,13 @@ def checked_seed(seed: int | None, label: str = "Seed") -> int:
     return int(seed)
 
 
-def options_of(
-    n: int, temperature: float, seed: int | None, diverse: bool, view: str
-) -> ColoringOptions:
+def options_of(n: int, temperature: float, seed: int | None, view: str) -> ColoringOptions:
     """What the visitor wants, from the values of the controls.
 
     Args:
         n: number of colorings.
         temperature: multiplies the shipped temperatures.
         seed: of the first sample.
-        diverse: whether samples are the most different among many.
         view: `SUMMARY` for principal colorings, `SAMPLES` for samples.
 
     Raises:
@@ -91,5 +88,4 @@ def options_of(
         temperature=temperature,
         seed=checked_seed(seed),
         samples=view == SAMPLES,
-        diverse=diverse,
     )

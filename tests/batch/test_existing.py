@@ -148,18 +148,6 @@ def test_results_that_do_not_say_their_photo_are_not_trusted(
     assert color_all(album / "b.png", overwrite=True)["b.png"].status == "done"
 
 
-def test_diverse_results_are_not_made_twice(album: Path, out: Path, color_all: Run) -> None:
-    first = color_all(album / "b.png", n=3, diverse=True)["b.png"]
-    seeds = [one.seed for one in first.colorings]
-    assert names(out) == sorted(f"b_s{seed}.png" for seed in seeds)
-    assert seeds != [0, 1, 2]
-    before = {name: (out / name).stat().st_mtime_ns for name in names(out)}
-    again = color_all(album / "b.png", n=3, diverse=True)["b.png"]
-    assert again.status == "skipped"
-    assert again.colorings == first.colorings
-    assert {name: (out / name).stat().st_mtime_ns for name in names(out)} == before
-
-
 def test_own_results_from_another_folder_are_left_alone(
     album: Path, out: Path, tmp_path: Path, color_all: Run, colorizer: Colorizer
 ) -> None:

@@ -23,9 +23,7 @@ ABC = {COLORS: "abc"}
 
 
 def planned(*inputs: Path, output: Path, n: int = 1, **options: object) -> Plan:
-    settings = {
-        k: options.pop(k) for k in ("seed", "overwrite", "samples", "diverse") if k in options
-    }
+    settings = {k: options.pop(k) for k in ("seed", "overwrite", "samples") if k in options}
     return make_plan(inputs, output, Settings(n=n, **settings), **options)  # type: ignore[arg-type]
 
 
@@ -139,15 +137,6 @@ def test_what_was_made_otherwise_is_no_finished_photo(album: Path, tmp_path: Pat
     assert settled(anew) == [("b.png", "failed")]
 
 
-def test_diverse_photos_are_never_skipped_by_name(album: Path, tmp_path: Path) -> None:
-    out = tmp_path / "out"
-    out.mkdir()
-    for seed in range(16):
-        (out / f"a_s{seed}.jpg").write_bytes(b"whole")
-    plan = planned(album, output=out, n=2, diverse=True)
-    assert targets(plan, "s0") == ["a_s0.jpg", "b_s0.png"]
-
-
 def test_two_photos_of_one_name_are_refused(save_photo: Save, tmp_path: Path) -> None:
     first = save_photo(tmp_path / "one" / "x.jpg")
     second = save_photo(tmp_path / "two" / "x.jpeg")
@@ -175,8 +164,6 @@ def test_names_that_meet_over_different_seeds(save_photo: Save, tmp_path: Path) 
     one, other = save_photo(tmp_path / "x1.png"), save_photo(tmp_path / "x.png")
     naming = Naming("{stem}{seed}.{ext}")
     plan = planned(one, other, output=tmp_path / "out", n=11, samples=True, naming=naming)
-    assert [task.path for task in plan.tasks] == [one]
-    plan = planned(one, other, output=tmp_path / "out", n=2, diverse=True, naming=naming)
     assert [task.path for task in plan.tasks] == [one]
     assert (
         len(planned(one, other, output=tmp_path / "out", n=2, samples=True, naming=naming).tasks)
@@ -310,4 +297,3 @@ def test_there_may_be_more_samples_than_principal_colorings() -> None:
     assert len(Settings(n=MOST_SAMPLES, samples=True).labels) == MOST_SAMPLES
     with pytest.raises(ValueError, match="n: expected 1 to 1000 samples, got 1001"):
         Settings(n=MOST_SAMPLES + 1, samples=True)
-    assert Settings(n=2, diverse=True) == Settings(n=2, diverse=True, samples=True)

@@ -43,7 +43,7 @@ def test_a_report_has_a_record_a_file_in_the_order_of_the_inputs(
     assert report["began"] == "2026-01-02T12:00:00+00:00"
     assert report["seconds"] == 1.235
     assert report["settings"] == {
-        "n": 2, "seed": 4, "temperature": 0.5, "samples": False, "diverse": False, "looks": 1,
+        "n": 2, "seed": 4, "temperature": 0.5, "samples": False, "looks": 1,
         "overwrite": False, "scale": 1, "restore": False,
     }  # fmt: skip
     assert report["output"] == str(tmp_path / "out")

@@ -63,7 +63,7 @@ def test_colorize_passes_its_options_on(photos: Path, fake_run: FakeRun, tmp_pat
     (photos / "inner").mkdir()
     Image.new("L", (8, 6), 90).save(photos / "inner" / "c.png")
     arguments = [
-        *("--seed", "7", "-n", "3", "--temperature", "0", "--diverse", "--force", "--overwrite"),
+        *("--seed", "7", "-n", "3", "--temperature", "0", "--samples", "--force", "--overwrite"),
         *("--looks", "5"),
         *("--weights", "w.safetensors", "--device", "cuda:1", "--workers", "5"),
         *("-r", "--ext", "webp", "--name", "{seed} {stem}.{ext}"),
@@ -76,7 +76,6 @@ def test_colorize_passes_its_options_on(photos: Path, fake_run: FakeRun, tmp_pat
         seed=7,
         temperature=0,
         samples=True,
-        diverse=True,
         looks=5,
         overwrite=True,
         likelihood=True,
@@ -159,12 +158,12 @@ def test_there_are_sixteen_principal_colorings_and_more_samples(
     message = usage_error([*arguments, "17"], capsys)
     assert "argument -n: expected at most 16 principal colorings, got 17; with --samples" in message
     assert not fake_run.calls
-    for given in (["16"], ["17", "--samples"], ["17", "--diverse"]):
+    for given in (["16"], ["17", "--samples"]):
         assert main([*arguments, *given]) == 0
     labels = [plan.settings.labels for plan, _ in fake_run.calls]
     assert labels[0] == list("abcdefghijklmnop")
     assert labels[1] == [f"s{seed}" for seed in range(17)]
-    assert [plan.settings.samples for plan, _ in fake_run.calls] == [False, True, True]
+    assert [plan.settings.samples for plan, _ in fake_run.calls] == [False, True]
 
 
 @pytest.mark.parametrize("ext", EXTENSIONS)

@@ -17,11 +17,10 @@ from colorflow.color.grid import square_lightness, to_grid
 from colorflow.colorizer import Colorizer, Hint, default_weights
 from colorflow.errors import UnreadablePhotoError, WeightsError
 from colorflow.model.condition import Conditioner
-from colorflow.model.principal import most_different
 from colorflow.model.weights import load_weights
 from colorflow.photo import photo_from_image
 from colorflow.photo_model import signs_of_photo
-from tests.colorizer.made import chroma, model_chroma, pixels, seeds
+from tests.colorizer.made import chroma, model_chroma, pixels
 from tests.small_weights import GAIN, TEMPERATURES
 
 
@@ -71,38 +70,6 @@ def test_temperature_zero_is_one_coloring_and_temperature_scales_spread(
         for t in (0.3, 1.0)
     ]
     assert spread[0] < 0.6 * spread[1]
-
-
-def test_diverse_chooses_samples_that_can_be_had_again_by_their_seeds(
-    plain_colorizer: Colorizer,
-) -> None:
-    photo = photo_from_image(gray_photo())
-    chosen = plain_colorizer.colorize(photo, n=3, seed=5, diverse=True, force=True)
-    assert chosen[0].seed == 5
-    assert len(set(seeds(chosen))) == 3
-    for seed, ab in zip(seeds(chosen), model_chroma(chosen), strict=True):
-        (again,) = plain_colorizer.colorize(photo, n=1, seed=seed, samples=True, force=True)
-        np.testing.assert_allclose(again.model_ab, ab, atol=0.05)
-
-    def nearest(ab: np.ndarray) -> float:
-        pairs = [(i, j) for i in range(3) for j in range(i)]
-        return min(float(np.linalg.norm(ab[i] - ab[j])) for i, j in pairs)
-
-    assert nearest(model_chroma(chosen)) > nearest(
-        model_chroma(plain_colorizer.colorize(photo, n=3, seed=5, samples=True, force=True))
-    )
-
-
-def test_most_different_against_brute_force() -> None:
-    points = np.random.default_rng(0).normal(size=(12, 3)).astype(np.float32)
-    chosen = most_different(points, 5)
-    for count in range(1, 5):
-        gaps = [min(np.linalg.norm(point - points[c]) for c in chosen[:count]) for point in points]
-        assert chosen[count] == int(np.argmax(gaps))
-
-
-def test_most_different_of_equal_points() -> None:
-    assert sorted(most_different(np.ones((4, 2), np.float32), 4)) == [0, 1, 2, 3]
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 40), (40, 1), (7, 300), (64, 64), (333, 257)])
@@ -223,12 +190,6 @@ def test_every_way_to_color_takes_hints(colorizer: Colorizer) -> None:
         )
         > 1
     )
-    chosen = colorizer.colorize(photo, n=2, seed=1, diverse=True, hints=hints, force=True)
-    for seed, ab in zip(seeds(chosen), chroma(chosen), strict=True):
-        again = colorizer.colorize(photo, n=1, seed=seed, hints=hints, samples=True, force=True)[
-            0
-        ].ab
-        np.testing.assert_allclose(again, ab, atol=0.05)
 
 
 def test_weights_without_hints_refuse_them(plain_colorizer: Colorizer) -> None:

@@ -67,7 +67,6 @@ def test_shares_of_principal_colorings_and_of_samples(
     first, larger = shares(colorizer.colorize(photo, 2, force=True))
     assert (first, larger >= 0.5) == (1, True)
     assert shares(colorizer.colorize(photo, 2, samples=True, force=True)) == [None, None]
-    assert shares(colorizer.colorize(photo, 2, diverse=True, force=True)) == [None, None]
 
 
 @pytest.mark.parametrize("looks", [1, 5])

@@ -18,7 +18,7 @@ from colorflow.errors import PhotoError
 from colorflow.model.condition import Condition
 from colorflow.model.pyramid import ChromaPyramid
 from colorflow.photo import Photo
-from tests.colorizer.made import chroma, model_chroma, seeds, specs
+from tests.colorizer.made import chroma, model_chroma
 from tests.small_weights import GAIN
 
 ALL = (1.0,) * 5
@@ -128,16 +128,6 @@ def test_a_reference_comes_in_as_any_image(
         np.testing.assert_array_equal(got.render(), want)
     plain = colorizer.colorize(photo, n=1, samples=True, force=True)[0].render()
     assert np.abs(want.astype(int) - plain.astype(int)).max() > 10
-
-
-def test_diverse_with_a_reference(colorizer: Colorizer, photo: Photo, cup: Photo) -> None:
-    """At strength 1 all coarse chroma is one, and yet no coloring comes twice."""
-    predictions = colorizer.colorize(
-        photo, n=3, seed=5, diverse=True, reference=cup, strength=1, force=True
-    )
-    assert len(set(seeds(predictions))) == 3
-    again = colorizer.reproduce(photo, specs(predictions), reference=cup)
-    np.testing.assert_array_equal(chroma(again), chroma(predictions))
 
 
 def test_a_gray_reference_is_refused(colorizer: Colorizer, photo: Photo, gray: Photo) -> None:

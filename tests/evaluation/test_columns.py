@@ -101,7 +101,6 @@ def test_names_and_kinds(columns: dict[str, Column]) -> None:
     assert {name: column.kind for name, column in columns.items()} == {
         "colorflow": "independent",
         "colorflow_std1": "independent",
-        "colorflow_diverse": "chosen",
         "principal": "chosen",
         "mean_color": "one",
     }
@@ -163,26 +162,6 @@ def test_principal_colorings_are_those_that_users_get(
     np.testing.assert_array_equal(ab, model.paint(want, MOST_LOOKS))
     assert tuple(shares) == want_shares
     assert [name for name, column in columns.items() if column.principal] == ["principal"]
-
-
-def test_diverse_samples_are_the_farthest_of_the_pool(
-    columns: dict[str, Column], condition: Condition
-) -> None:
-    """Chroma on 8x8 decides; the finer levels go on from there."""
-    n = 3
-    chosen = samples(columns["colorflow_diverse"], condition, n)
-    assert chosen.shape == (n, 2, 64, 64)
-    # One generator fills the pool level by level, as it does for a sampler that makes 8n at once.
-    pool = samples(columns["colorflow"], condition, 8 * n)
-    own = torch.cdist(chosen.flatten(1), pool.flatten(1))
-    assert own.min(1).values.max() < 0.5, "not of the pool"
-    indices = own.argmin(1).tolist()
-    assert indices[0] == 0
-    coarse = torch.nn.functional.avg_pool2d(pool, 8).flatten(1)
-    among = torch.cdist(coarse, coarse)
-    for count in range(1, n):  # each one is far from those before it
-        nearest = among[:, indices[:count]].min(1).values
-        assert nearest[indices[count]] > 0.6 * nearest.max()
 
 
 def test_constant_colors(condition: Condition) -> None:

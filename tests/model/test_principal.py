@@ -16,7 +16,6 @@ from colorflow.model.principal import (
     VIVIDNESS,
     _enlarged,
     modes_of,
-    most_different,
     vivid_mean,
 )
 from colorflow.model.spatial import SpatialOperator, contrast_of
@@ -148,9 +147,3 @@ def test_modes_repeat_in_every_thread_and_after_other_random_numbers(
         np.testing.assert_array_equal(modes, want)
         np.testing.assert_array_equal(own, shares)
     np.testing.assert_array_equal(samples, given)
-
-
-def test_the_most_different_points_are_far_apart() -> None:
-    points = np.array([[0, 0], [1, 0], [0, 9], [8, 0], [0, 8]], np.float32)
-    assert most_different(points, 3) == [0, 2, 3]
-    assert sorted(most_different(np.zeros((4, 2), np.float32), 4)) == [0, 1, 2, 3]

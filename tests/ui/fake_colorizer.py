@@ -82,7 +82,7 @@ class FakeColorizer:
 
     def __init__(self) -> None:
         self.digest = "fake"
-        self.calls: list[tuple[int, float, int, bool, bool]] = []
+        self.calls: list[tuple[int, float, int, bool]] = []
         self.error: BaseException | None = None
 
     @classmethod
@@ -97,7 +97,6 @@ class FakeColorizer:
         seed: int = 0,
         *,
         samples: bool = False,
-        diverse: bool = False,
         force: bool = False,
         hints: Sequence[object] = (),
         reference: Photo | None = None,
@@ -105,13 +104,13 @@ class FakeColorizer:
         looks: int = 5,
     ) -> list[Coloring]:
         assert force, "visitors color what they like"
-        self.calls.append((n, temperature, seed, samples, diverse))
+        self.calls.append((n, temperature, seed, samples))
         if photo.width == HELD_WIDTH:
             _wait_while_held()
         if photo.width == STEPPED_WIDTH:
             _wait_for_go()
-        if samples or diverse:
-            seeds = [seed + i * (3 if diverse else 1) for i in range(n)]
+        if samples:
+            seeds = range(seed, seed + n)
             specs = [FakeSpec((one,) * len(LEVELS), temperature, looks=looks) for one in seeds]
             made = self._made(photo, specs)
         else:

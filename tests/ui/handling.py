@@ -47,11 +47,10 @@ def colorize(
     seed: int | None = 0,
     *,
     samples: bool = False,
-    diverse: bool = False,
 ) -> Updates:
-    """Color the photo; the most different colorings are samples."""
-    view = SAMPLES if samples or diverse else SUMMARY
-    return everything(tab.colorize(session, n, temperature, seed, diverse, view))
+    """Color the photo."""
+    view = SAMPLES if samples else SUMMARY
+    return everything(tab.colorize(session, n, temperature, seed, view))
 
 
 def everything(handled: Iterator[Updates]) -> Updates:

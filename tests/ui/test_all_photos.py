@@ -54,7 +54,7 @@ def begun(
     tab: ColorizeTab, session: Session[ColoredPhoto], *, n: int = 2, seed: int = 0, view: str = ""
 ) -> Iterator[Updates]:
     """A run that has said that it begins."""
-    updates = tab.all.begin(session, n, 1.0, seed, False, view or SUMMARY)
+    updates = tab.all.begin(session, n, 1.0, seed, view or SUMMARY)
     assert updates[tab.all.cancel_button]["visible"]
     run = tab.all.color(session)
     next(run)
@@ -96,7 +96,7 @@ def test_they_are_colored_one_after_the_other(
         ([number < done for number in range(3)], f"{done} of 3 photos are colored.")
         for done in (1, 2, 3)
     ]
-    assert colorizer.calls == [(2, 1.0, 5, False, False)] * 3
+    assert colorizer.calls == [(2, 1.0, 5, False)] * 3
     assert text(last, tab.all.status).startswith("3 photos colored in ")
     assert not last[tab.all.cancel_button]["visible"]
     assert counts(session) == [2, 2, 2]
@@ -113,7 +113,7 @@ def test_photos_with_colors_are_left_alone_until_they_are_treated_as_gray(
     assert counts(session) == [2, 2, 0]
     assert text(last, tab.all.status).startswith("2 photos colored in ")
     assert "&lt;b&gt;painted.png: has colors and was left alone" in text(last, tab.all.status)
-    again = tab.all.begin(session, 2, 1.0, 0, False, SUMMARY)
+    again = tab.all.begin(session, 2, 1.0, 0, SUMMARY)
     assert "painted.png: has colors and was left alone" in text(again, tab.all.status)
 
     look(tab, session, 2)
@@ -171,7 +171,7 @@ def test_cancel_keeps_what_is_done_and_the_next_run_goes_on(
     assert text(rest, tab.all.status).startswith("2 photos colored in ")
     assert session.items[0].colorings is kept
     assert len(colorizer.calls) == 3
-    updates = tab.all.begin(session, 2, 1.0, 0, False, SUMMARY)
+    updates = tab.all.begin(session, 2, 1.0, 0, SUMMARY)
     assert text(updates, tab.all.status) == "All of them have these colorings already."
     everything(begun(tab, session, seed=9))
     assert [one.require_chosen().seed for one in session.items] == [9, 9, 9]
@@ -192,7 +192,7 @@ def test_cancel_in_the_middle_of_a_photo(tab: ColorizeTab, session: Session[Colo
 
 
 def test_cancel_before_its_turn(tab: ColorizeTab, session: Session[ColoredPhoto]) -> None:
-    tab.all.begin(session, 2, 1.0, 0, False, SUMMARY)
+    tab.all.begin(session, 2, 1.0, 0, SUMMARY)
     updates = tab.all.cancel(session)
     assert text(updates, tab.all.status) == "Cancelled; nothing was colored."
     assert not updates[tab.all.cancel_button]["visible"]
@@ -202,7 +202,7 @@ def test_cancel_before_its_turn(tab: ColorizeTab, session: Session[ColoredPhoto]
 
 @pytest.mark.parametrize("state", ["waiting", "running"])
 def test_other_work_ends_it(tab: ColorizeTab, session: Session[ColoredPhoto], state: str) -> None:
-    tab.all.begin(session, 2, 1.0, 0, False, SUMMARY)
+    tab.all.begin(session, 2, 1.0, 0, SUMMARY)
     run = tab.all.color(session)
     job = session.job
     assert isinstance(job, AllColorings)
@@ -232,7 +232,7 @@ def test_a_photo_that_fails_is_named_and_the_others_go_on(
 
 
 def test_a_bad_seed_is_told(tab: ColorizeTab, session: Session[ColoredPhoto]) -> None:
-    updates = tab.all.begin(session, 2, 1.0, None, False, SUMMARY)
+    updates = tab.all.begin(session, 2, 1.0, None, SUMMARY)
     assert text(updates, tab.all.status).startswith("Seed: a whole number")
     assert session.job is None
 

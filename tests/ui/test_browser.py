@@ -104,7 +104,6 @@ def test_options_are_used_and_a_second_run_starts_anew(
     expect(visitor.one("#gallery .selected")).to_have_text("D: 25 %")
     visitor.one("#n input[type=number]").fill("2")
     visitor.set_advanced(seed=10)
-    visitor.one("#diverse input").check()
     visitor.one("#view").get_by_label("Single samples").check()
     visitor.expect_text("#status", "2 colorings in")
     expect(visitor.one("#gallery .caption-label")).to_have_text(["Sample 1", "Sample 2"])

@@ -178,7 +178,7 @@ def test_everything_has_a_name_of_its_own_and_only_the_api_is_public(
 
 
 def test_every_control_says_what_it_does(tab: ColorizeTab) -> None:
-    for control in (tab.n, tab.temperature, tab.diverse, tab.seed):
+    for control in (tab.n, tab.temperature, tab.seed):
         assert control.label
         assert control.info
         assert "\n" not in str(control.info)

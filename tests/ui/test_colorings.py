@@ -59,8 +59,7 @@ def test_the_options_reach_the_colorizer(
     tab: ColorizeTab, colorizer: FakeColorizer, small: Path
 ) -> None:
     colorize(tab, opened(tab, small), 5, 0.7, 11)
-    colorize(tab, opened(tab, small), 5, 0.7, 11, diverse=True)
-    assert colorizer.calls == [(5, 0.7, 11, False, False), (5, 0.7, 11, False, True)]
+    assert colorizer.calls == [(5, 0.7, 11, False)]
 
 
 def test_the_download_has_full_size_metadata_and_the_photo_s_lightness(
@@ -118,11 +117,10 @@ def test_one_pixel_is_a_photo(tab: ColorizeTab, tmp_path: Path) -> None:
 
 def test_names_of_files_say_the_seeds_that_were_sampled(tab: ColorizeTab, small: Path) -> None:
     session = opened(tab, small)
-    updates = colorize(tab, session, n=3, seed=10, diverse=True)
-    seeds = [10, 13, 16]  # as the stand-in samples them
+    updates = colorize(tab, session, n=3, seed=10, samples=True)
     captions = [caption for _, caption in value(updates, tab.gallery)]
     assert captions == ["Sample 1", "Sample 2", "Sample 3"]
-    assert [one.stem for one in session.current.colorings] == [f"small_s{s}" for s in seeds]
+    assert [one.stem for one in session.current.colorings] == [f"small_s{s}" for s in (10, 11, 12)]
 
 
 @pytest.mark.parametrize("stem", ["preview", "gray", "a", "b"])
@@ -204,7 +202,7 @@ def test_a_first_picture_of_one_look_makes_way_for_that_of_several(
     """It is shown at once, and neither it nor its file stays."""
     session = opened(tab, small)
     seen = []
-    for updates in tab.colorize(session, 3, 1.0, 7, False, SUMMARY):
+    for updates in tab.colorize(session, 3, 1.0, 7, SUMMARY):
         if tab.gallery in updates:
             current = session.current
             seen.append([(one.spec.looks, one.stem) for one in current.colorings])

@@ -233,7 +233,7 @@ def test_choices_are_used(folder: FolderTab, colorizer: FakeColorizer, album: Pa
         "colored/a_s7.jpg", "colored/1931/b_s7.jpg", "colored/1931/inner/c_s7.jpg",
         "colored/painted_s7.jpg",
     }  # fmt: skip
-    assert set(colorizer.calls) == {(1, 0.5, 7, True, False)}
+    assert set(colorizer.calls) == {(1, 0.5, 7, True)}
     last = color_all(folder, session, format="png")[-1]
     assert {name[-4:] for name in pictures(result(folder, last))} == {".png"}
 

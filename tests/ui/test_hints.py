@@ -382,7 +382,7 @@ def test_a_coloring_is_taken_over_from_the_other_tab(
     session = new(other.session)
     everything(other.open_photos([str(gray)], session))
     assert is_problem(hints.take(session, new(hints.session)), hints.status)
-    everything(other.colorize(session, 2, 0.8, 5, False, SUMMARY))
+    everything(other.colorize(session, 2, 0.8, 5, SUMMARY))
     other.choose(session, event(1))
     updates = hints.take(session, new(hints.session))
     assert updates[tabs]["selected"] == HINTS_TAB

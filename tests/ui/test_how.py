@@ -126,7 +126,7 @@ def test_temperatures_and_the_walk(
 ) -> None:
     updates = show(how, opened(tab, small), seed=2, other=3)
     asked = [1.0, *TEMPERATURES]  # first the finished photo
-    assert colorizer.calls == [(1, temperature, 2, True, False) for temperature in asked]
+    assert colorizer.calls == [(1, temperature, 2, True) for temperature in asked]
     assert len(pictures(updates, how.temperatures, "how-small")) == len(TEMPERATURES)
     way = pictures(updates, how.walk)
     assert len(way) == STEPS

@@ -37,7 +37,7 @@ def started(
     tab: ColorizeTab, session: Session[ColoredPhoto], n: int, seed: int = 0, *, there: int
 ) -> Iterator[Updates]:
     """A run of n, stopped when so many are there."""
-    run = tab.colorize(session, n, 1.0, seed, False, SAMPLES)
+    run = tab.colorize(session, n, 1.0, seed, SAMPLES)
     for _ in range(1 + there):
         next(run)
     return run
@@ -53,13 +53,13 @@ def folders(session: Session[ColoredPhoto]) -> list[Path]:
 
 def test_they_come_one_by_one(tab: ColorizeTab, colorizer: FakeColorizer, small: Path) -> None:
     session = opened(tab, small)
-    run = tab.colorize(session, 4, 0.7, 5, False, SAMPLES)
+    run = tab.colorize(session, 4, 0.7, 5, SAMPLES)
     at_once = next(run)
     assert text(at_once, tab.status) == "0 of 4 colorings are here."
     assert at_once[tab.cancel_button]["visible"]
     for number in range(1, 5):
         updates = next(run)
-        assert colorizer.calls == [(1, 0.7, 5 + i, True, False) for i in range(number)]
+        assert colorizer.calls == [(1, 0.7, 5 + i, True) for i in range(number)]
         shown = [caption for _, caption in value(updates, tab.gallery)]
         assert shown == [f"Sample {1 + i}" for i in range(number)]
         assert text(updates, tab.status) == f"{number} of 4 colorings are here."
@@ -231,26 +231,15 @@ def test_an_error_in_the_middle_is_told_and_keeps_what_is_there(
     assert text(colorize(tab, session, n=1), tab.status).startswith("1 coloring in")
 
 
-def test_the_most_different_ones_are_sampled_together(
-    tab: ColorizeTab, colorizer: FakeColorizer, small: Path
-) -> None:
-    session = opened(tab, small)
-    run = tab.colorize(session, 3, 1.0, 0, True, SAMPLES)
-    next(run)
-    lengths = [len(value(next(run), tab.gallery)) for _ in range(3)]
-    assert lengths == [1, 2, 3]
-    assert colorizer.calls == [(3, 1.0, 0, False, True)]
-
-
 def test_principal_colorings_come_together(
     tab: ColorizeTab, colorizer: FakeColorizer, small: Path
 ) -> None:
     session = opened(tab, small)
-    run = tab.colorize(session, 4, 1.0, 9, True, SUMMARY)
+    run = tab.colorize(session, 4, 1.0, 9, SUMMARY)
     next(run)
     # The first one comes twice: at one look, and at several.
     assert [len(value(next(run), tab.gallery)) for _ in range(5)] == [1, 1, 2, 3, 4]
-    assert colorizer.calls == [(4, 1.0, 9, False, False)], "not the most different"
+    assert colorizer.calls == [(4, 1.0, 9, False)]
 
 
 def test_what_else_is_asked_of_a_run(tab: ColorizeTab, small: Path) -> None:

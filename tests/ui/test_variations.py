@@ -80,7 +80,7 @@ def test_something_else_is_samples_beside_the_chosen_coloring(
     updates = everything(tab.something_else(session, 2))
     assert captions(updates, tab) == ["C: 25 %", "Sample 1", "Sample 2"]
     assert value(updates, tab.view) == SAMPLES
-    assert colorizer.calls[1:] == [(1, 0.6, 11, True, False), (1, 0.6, 12, True, False)]
+    assert colorizer.calls[1:] == [(1, 0.6, 11, True), (1, 0.6, 12, True)]
     updates = everything(tab.something_else(session, 1))
     assert captions(updates, tab) == ["C: 25 %", "Sample 3"], "no sample comes twice"
     assert value(look(tab, session, 0), tab.view) == SAMPLES
