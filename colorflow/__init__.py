@@ -11,13 +11,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from colorflow.version import __version__
+
 if TYPE_CHECKING:
     from colorflow.colorizer import Colorizer
     from colorflow.enlarge.enlarger import Enlarger
 
 __all__ = ["Colorizer", "Enlarger", "__version__"]
-
-__version__ = "0.1.0"
 
 
 def __getattr__(name: str) -> object:

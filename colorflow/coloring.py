@@ -19,13 +19,12 @@ from colorflow.color.full_resolution import LightnessRows, render
 from colorflow.color.grid import Rows
 from colorflow.color.upsample import upsample_ab
 from colorflow.files import digest_of_open
-from colorflow.limits import LARGEST_TEMPERATURE, MOST_LOOKS
+from colorflow.limits import LARGEST_TEMPERATURE, MOST_LOOKS, check_seed
 from colorflow.photo import LETTERS, Photo, Principal, Provenance, write_image
 
 if TYPE_CHECKING:
     from colorflow.model.hints import Hint
 
-_LARGEST_SEED = 2**63 - 1
 _DIMENSIONS = 2 * 64**2
 """Numbers of a coloring's ab."""
 
@@ -45,7 +44,7 @@ class PrincipalSpec:
     seed: int
 
     def __post_init__(self) -> None:
-        check_seed(self.seed)
+        _check_own_seed(self.seed)
         if not 0 <= self.number < self.of:
             raise ValueError(f"number: expected 0 to {self.of - 1}, got {self.number}")
 
@@ -80,7 +79,7 @@ class ColoringSpec:
     def __post_init__(self) -> None:
         for seed in self.seeds:
             if seed is not None:
-                check_seed(seed)
+                _check_own_seed(seed)
             elif self.principal is None:
                 raise ValueError(
                     "seeds: expected a number for every level, as there is no principal coloring"
@@ -317,7 +316,7 @@ def bits_per_dim(log_prob: float) -> float:
     return -log_prob / (_DIMENSIONS * math.log(2))
 
 
-def check_seed(seed: int, following: int = 0) -> None:
-    """Raises `ValueError` if a seed or one of the `following` ones is out of range."""
-    if not 0 <= seed <= _LARGEST_SEED - following:
-        raise ValueError(f"seed: expected a whole number from 0, got {seed}")
+def _check_own_seed(seed: int) -> None:
+    """Raises `ValueError` for a seed that no sample has; counting makes some of them large."""
+    if seed < 0:
+        check_seed(seed)

@@ -39,7 +39,6 @@ from colorflow.coloring import (
     PrincipalSpec,
     Uncertainty,
     bits_per_dim,
-    check_seed,
     digest_of_hints,
     provenance_of,
 )
@@ -47,11 +46,10 @@ from colorflow.device import device_of
 from colorflow.errors import PhotoError, WeightsError
 from colorflow.exploration import Exploration, each_of, several_of
 from colorflow.files import default_weights
-from colorflow.limits import LARGEST_SEED, MOST_LOOKS, MOST_PRINCIPAL
+from colorflow.limits import LARGEST_SEED, MOST_LOOKS, MOST_PRINCIPAL, check_seed
 from colorflow.model.condition import Condition, Conditioner, coarse_lightness
 from colorflow.model.hints import Hint, hint_planes
 from colorflow.model.looks import crops_of
-from colorflow.model.principal import POOL
 from colorflow.model.weights import LoadedWeights, load_weights
 from colorflow.photo import Kind, Photo, Picture, read_picture
 from colorflow.photo_model import COARSE_LEVELS, Latents, OpenPhoto, PhotoModel
@@ -242,7 +240,7 @@ class Colorizer(Exploration):
                 "there may be any number of samples"
             )
         seed = secrets.randbelow(LARGEST_SEED + 1) if seed is None else seed
-        check_seed(seed, following=max(n, POOL))
+        check_seed(seed)
         first = ColoringSpec(
             seeds=(seed,) * len(self.levels),
             temperature=temperature,

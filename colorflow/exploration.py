@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from colorflow.color.full_resolution import LightnessRows, render
 from colorflow.color.grid import to_grid
-from colorflow.coloring import Coloring, ColoringSpec, LevelOutput, Uncertainty, check_seed
+from colorflow.coloring import Coloring, ColoringSpec, LevelOutput, Uncertainty
+from colorflow.limits import check_seed
 from colorflow.model.config import FINEST_GRID
 from colorflow.model.hints import Hint
 from colorflow.model.intervals import NOMINAL_LEVELS, central_interval, check_sample_count
@@ -91,7 +92,7 @@ class Exploration(ABC):
             )
         if n < 1:
             raise ValueError(f"n: expected at least 1, got {n}")
-        check_seed(seed, following=n)
+        check_seed(seed)
         spec, indices = self._spec_of(coloring), [names.index(name) for name in levels]
         specs = [spec.resampled(indices, s) for s in range(seed, seed + n)]
         opened = self._open(picture, hints, reference)
@@ -186,7 +187,7 @@ class Exploration(ABC):
             known = " or ".join(f"{share:g}" for share in NOMINAL_LEVELS)
             raise ValueError(f"level: expected {known}, got {level}")
         check_sample_count(n, level)
-        check_seed(seed, following=n)
+        check_seed(seed)
         model, std1 = self._open(picture, hints).model, [1.0] * len(self.levels)
         latents = [model.sample(self._spec_of(s), std1) for s in range(seed, seed + n)]
         ab = model.decode(latents, gain=1.0)

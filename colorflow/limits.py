@@ -1,10 +1,10 @@
-"""Limits of what users may ask for, shared by the commands, the page, and the models.
+"""Limits of what users may ask for, shared by Python, the commands, the page, and the models.
 
 Importing this module loads nothing, so that `--help` can name the limits at once.
 """
 
 LARGEST_SEED = 2**32 - 1
-"""Largest seed that commands and the page accept; seeds derived from it by counting are larger."""
+"""Largest seed that may be asked for; the further samples of a call count on from it."""
 
 MOST_PRINCIPAL = 16
 """Principal colorings of one photo: clusters of 64 samples that still hold several of them each."""
@@ -28,3 +28,9 @@ DETAIL_TEMPERATURE, LARGEST_DETAIL_TEMPERATURE = 0.5, 2.0
 """Factor on what a sample of detail adds to the mean: of the samples that are shown after the mean,
 and at most. At 1 the spread is that of the model, and results of four times look scratched
 (docs/enlarge.md)."""
+
+
+def check_seed(seed: int) -> None:
+    """Raises `ValueError` if a seed that is asked for is out of range."""
+    if not 0 <= seed <= LARGEST_SEED:
+        raise ValueError(f"seed: expected a whole number from 0 to {LARGEST_SEED}, got {seed}")

@@ -4,15 +4,14 @@
     find.py         the photos that files, folders, patterns and URLs stand for
     names.py        names of results
     hints.py        color hints of many photos
+    task.py         what is to be done with one photo, and what became of it
     settings.py     settings of any batch, and what works on its photos: coloring.py, enlarging.py
     plan.py         which photos become which files
     existing.py     which existing results stay
-    output.py       the output folder: created, locked, uploaded to
     one_photo.py    one photo, from file to files
     pool.py         a plan, worked off by several workers
     processes.py    the engine of this machine: worker processes
     ray_engine.py   the engine of a Ray cluster
-    outcome.py      the outcome of one photo
     report.py       all outcomes as JSON; html_report.py as a table for people
     sheet.py        a contact sheet, of rows (sheet_row.py): picture_sheet.py, html_sheet.py
     archive.py      zip archives, unpacked with care and packed; archive_entries.py checks names
@@ -31,12 +30,12 @@ from colorflow.batch.enlarging import EnlargeSettings
 from colorflow.batch.hints import read_hints
 from colorflow.batch.locations import Location, Url, location_of
 from colorflow.batch.names import Naming
-from colorflow.batch.outcome import ColoredFile, Note, PhotoOutcome
-from colorflow.batch.plan import PhotoTask, Plan, make_plan
+from colorflow.batch.plan import Plan, make_plan
 from colorflow.batch.processes import run, run_in_process, usual_workers
 from colorflow.batch.report import write_report
 from colorflow.batch.settings import COLORS, DETAIL, BatchSettings
 from colorflow.batch.sheet import write_sheet
+from colorflow.batch.task import ColoredFile, Note, PhotoOutcome, PhotoTask, Remedy
 
 __all__ = [
     "COLORS",
@@ -50,6 +49,7 @@ __all__ = [
     "PhotoOutcome",
     "PhotoTask",
     "Plan",
+    "Remedy",
     "Settings",
     "Url",
     "location_of",

@@ -24,7 +24,7 @@ from colorflow.batch.archive_entries import (
     checked_entries,
     shown,
 )
-from colorflow.batch.outcome import Note
+from colorflow.batch.task import Note
 from colorflow.errors import BatchError, WritePhotoError
 from colorflow.files import whole_file
 from colorflow.photo import PHOTO_SUFFIXES

@@ -5,55 +5,44 @@ Photos get two or four times as many pixels on each side.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from colorflow.batch.settings import DETAIL, Digests
+from colorflow.batch.settings import DETAIL, BatchSettings, Digests, Models, Results
 from colorflow.enlarge.draws import Draw, draws
-from colorflow.errors import WeightsError
-from colorflow.files import FileKind
 from colorflow.limits import LARGEST_DETAIL_TEMPERATURE, MOST_SAMPLES, SCALES
-from colorflow.photo import DEFAULT_MAX_PIXELS, ENLARGED, Enlargement, Photo, Statements
+from colorflow.photo import ENLARGED, Enlargement, Photo, Statements
 
 if TYPE_CHECKING:
-    from colorflow.batch.plan import PhotoTask
-    from colorflow.colorizer import Colorizer
-    from colorflow.enlarge.enlarger import Enlarger
+    from colorflow.batch.task import PhotoTask
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class EnlargeSettings:
-    """How the photos of a batch are enlarged.
+class EnlargeSettings(BatchSettings):
+    """How the photos of a batch are enlarged, colorings among them.
 
     Attributes:
         scale: 2 or 4.
-        n: number of results of each photo.
-        seed: of the first result; each further one adds 1.
         temperature: factor on what a sample adds to the mean; by default the first result is the
             mean, and the others are samples (`colorflow.enlarge.draws`).
-        restore: take blur, noise and compression out.
-        overwrite: replace existing results.
-        max_pixels: largest width times height of a photo.
     """
 
+    command = "enlarge"
+    done = "enlarged"
+    kind = ENLARGED
+
     scale: int = 2
-    n: int = 1
-    seed: int = 0
     temperature: float | None = None
-    restore: bool = False
-    overwrite: bool = False
-    max_pixels: int = DEFAULT_MAX_PIXELS
 
     def __post_init__(self) -> None:
+        BatchSettings.__post_init__(self)
         if self.scale not in SCALES:
             raise ValueError(f"scale: expected 2 or 4, got {self.scale}")
         if not 1 <= self.n <= MOST_SAMPLES:
             raise ValueError(f"n: expected 1 to {MOST_SAMPLES}, got {self.n}")
-        if self.seed < 0:
-            raise ValueError(f"seed: expected a whole number from 0, got {self.seed}")
         temperature = self.temperature or 0
         if not 0 <= temperature <= LARGEST_DETAIL_TEMPERATURE:
             raise ValueError(
@@ -61,29 +50,14 @@ class EnlargeSettings:
             )
 
     @property
-    def samples(self) -> bool:
-        """Whether every result is a sample."""
-        return self.temperature is not None
-
-    @property
-    def command(self) -> str:
-        """The command's name."""
-        return "enlarge"
-
-    @property
-    def done(self) -> str:
-        """What a photo is afterwards."""
-        return "enlarged"
-
-    @property
-    def kind(self) -> FileKind:
-        """The kind of file that a result is; a coloring may be enlarged."""
-        return ENLARGED
-
-    @property
     def models(self) -> Sequence[str]:
         """The models that it uses."""
         return (DETAIL,)
+
+    @property
+    def has_seeds(self) -> bool:
+        """Whether each result is a sample."""
+        return self.temperature is not None
 
     @property
     def labels(self) -> list[str]:
@@ -94,12 +68,7 @@ class EnlargeSettings:
     def _draws(self) -> list[Draw]:
         return draws(self.n, self.temperature, self.seed)
 
-    def statements(
-        self,
-        photo: str,
-        hints: str | None,
-        weights: Digests,
-    ) -> dict[str, Statements]:
+    def statements(self, photo: str, hints: str | None, weights: Digests) -> dict[str, Statements]:
         """What each result will say of itself, by label."""
         return {
             label: Statements(
@@ -115,76 +84,23 @@ class EnlargeSettings:
             for label, draw in zip(self.labels, self._draws, strict=True)
         }
 
-    def maker(
-        self,
-        colorizer: Colorizer | None,
-        enlarger: Enlarger | None,
-    ) -> EnlargeMaker:
-        """What enlarges photos."""
-        if enlarger is None:
-            raise ValueError("enlarger: expected one, got None")
-        if self.restore and not enlarger.can_restore:
-            raise WeightsError("these weights cannot restore; leave --restore away")
-        return EnlargeMaker(self, enlarger)
-
-
-class EnlargeMaker:
-    """Enlarges photos.
-
-    Args:
-        settings: of the batch.
-        enlarger: the model.
-    """
-
-    def __init__(self, settings: EnlargeSettings, enlarger: Enlarger) -> None:
-        self.settings, self.enlarger = settings, enlarger
-
-    @property
-    def weights(self) -> Digests:
-        """The digest of the model."""
-        return {DETAIL: self.enlarger.digest}
-
-    def refusal(self, photo: Photo, task: PhotoTask) -> str | None:
+    def leaves(self, photo: Photo, task: PhotoTask) -> bool:
         """Every photo is enlarged."""
-        return None
+        return False
 
     def results(
-        self,
-        photo: Photo,
-        task: PhotoTask,
-        expected: Mapping[str, Statements],
-    ) -> Enlargements:
-        """The results of one photo."""
-        return Enlargements(self, photo, expected)
+        self, models: Models, photo: Photo, task: PhotoTask, expected: Mapping[str, Statements]
+    ) -> Results:
+        """The results of one photo; the density of a whole photo is not computed."""
+        enlarger = models.enlarger
+        assert enlarger
 
-
-class Enlargements:
-    """The results of one photo, made when asked for."""
-
-    def __init__(
-        self, maker: EnlargeMaker, photo: Photo, expected: Mapping[str, Statements]
-    ) -> None:
-        self._maker, self._photo = maker, photo
-        self.statements: Mapping[str, Statements] = expected
-
-    def painted(self, labels: Sequence[str]) -> Iterator[tuple[np.ndarray, Photo]]:
-        """Makes pixels, with the photo that says their size and metadata."""
-        for label in labels:
-            detail = self.statements[label].detail
+        def paint(label: str) -> tuple[np.ndarray, Photo]:
+            detail = expected[label].detail
             assert detail
-            large = self._maker.enlarger.enlarge_photo(
-                self._photo,
-                detail.scale,
-                detail.temperature,
-                detail.seed,
-                restore=detail.restored,
+            large = enlarger.enlarge_photo(
+                photo, detail.scale, detail.temperature, detail.seed, restore=detail.restored
             )
-            yield large.full_depth, large
+            return large.full_depth, large
 
-    def remarks(self, task: PhotoTask) -> tuple[str, ...]:
-        """None."""
-        return ()
-
-    def likelihoods(self) -> list[float] | None:
-        """None: the density of a whole photo is not computed."""
-        return None
+        return Results(expected, paint)

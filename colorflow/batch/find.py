@@ -11,12 +11,15 @@ from pathlib import Path, PurePath, PurePosixPath
 from colorflow.batch.locations import (
     Location,
     Url,
+    is_inside,
+    is_local,
     list_files,
     location_of,
     match_files,
+    real_folder,
     store_of,
 )
-from colorflow.batch.outcome import Note
+from colorflow.batch.task import Note, Remedy
 from colorflow.errors import UnreadablePhotoError
 from colorflow.photo.find import is_below, is_photo, list_folder
 
@@ -80,7 +83,7 @@ def find_inputs(
     search = _Search(location_of(output), recursive=recursive)
     for given in inputs:
         location = location_of(given)
-        if not isinstance(location, Path):
+        if not is_local(location):
             search.url(location)
             continue
         text = os.fspath(given) and str(location)  # an empty text is not the current folder
@@ -101,7 +104,7 @@ class _Search:
     def __init__(self, output: Location, *, recursive: bool) -> None:
         self._found = Found()
         self._output = output
-        self._real_output = os.path.realpath(output) if isinstance(output, Path) else None
+        self._real_output = real_folder(output)
         self._recursive = recursive
         self._taken: set[tuple[str, str]] = set()
         self._others: dict[tuple[str, str], Location] = {}
@@ -110,8 +113,8 @@ class _Search:
         self._found.left_out = [p for key, p in self._others.items() if key not in self._taken]
         return self._found
 
-    def missing(self, path: Location, reason: str) -> None:
-        self._found.missing.append(Note(path=path, reason=reason))
+    def missing(self, path: Location, reason: str, remedy: Remedy | None = None) -> None:
+        self._found.missing.append(Note(path=path, reason=reason, remedy=remedy))
 
     def file(self, path: Path) -> None:
         """Takes a file."""
@@ -129,8 +132,8 @@ class _Search:
         self._found.notes += map(_as_note, content.links_out)
         self._found.missing += map(_as_note, content.unreadable)
         if content.has_folders and not self._recursive:
-            reason = "has folders inside; -r takes the photos in them, too"
-            self._found.notes.append(Note(path=root, reason=reason))
+            note = Note(path=root, reason="has folders inside", remedy=Remedy.RECURSE)
+            self._found.notes.append(note)
         nothing = len(self._found.photos) == before and not content.unreadable
         if nothing and not any(is_below(folder, real_root) for folder, _ in self._taken):
             self.missing(root, "the folder holds no photos")
@@ -164,14 +167,11 @@ class _Search:
                 self._take(file, relative, str(file.parent))
             else:
                 self._leave_out(file, str(file.parent))
-        if not photos:
-            deeper = "" if self._recursive else "; -r looks into folders, too"
-            self.missing(
-                url,
-                "no photo fits this pattern"
-                if "*" in url.text
-                else f"there are no photos here{deeper}",
-            )
+        if not photos and "*" in url.text:
+            self.missing(url, "no photo fits this pattern")
+        elif not photos:
+            remedy = None if self._recursive else Remedy.RECURSE
+            self.missing(url, "there are no photos here", remedy)
 
     def _files_of(self, url: Url) -> list[tuple[Url, PurePosixPath]]:
         """A URL's files, each with its relative path, without those below the output folder."""
@@ -183,9 +183,9 @@ class _Search:
         else:
             files = [(url / name, name) for name in list_files(url, recursive=self._recursive)]
         output = self._output
-        if not isinstance(output, Url) or output == url or not output.is_relative_to(url):
+        if output == url or not is_inside(output, url):
             return files
-        return [(file, name) for file, name in files if not file.is_relative_to(output)]
+        return [(file, name) for file, name in files if not is_inside(file, output)]
 
     def _take(self, path: Location, relative: PurePath, folder: str) -> None:
         if (folder, path.name) not in self._taken:

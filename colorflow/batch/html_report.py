@@ -6,11 +6,10 @@ import html
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from urllib.parse import quote
 
-from colorflow.batch.locations import Location
-from colorflow.batch.outcome import PhotoOutcome, Status
+from colorflow.batch.locations import Location, link_to
 from colorflow.batch.plan import Plan
+from colorflow.batch.task import PhotoOutcome, Status
 from colorflow.photo.encode import write_file
 
 _STATES: dict[Status, str] = {
@@ -91,12 +90,6 @@ def _detail(outcome: PhotoOutcome, *, links: bool) -> str:
     parts = [html.escape(outcome.reason)] if outcome.reason else []
     for one in outcome.colorings:
         name = html.escape(one.path.name)
-        address = html.escape(_address(one.path))
+        address = html.escape(link_to(one.path, Path()))
         parts.append(f'<a href="{address}">{name}</a>' if links else name)
     return ", ".join([*parts, *map(html.escape, outcome.remarks)])
-
-
-def _address(path: Location) -> str:
-    if not isinstance(path, Path):
-        return str(path)
-    return quote(path.as_posix(), errors="surrogateescape")

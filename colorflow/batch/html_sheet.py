@@ -5,14 +5,12 @@ from __future__ import annotations
 import base64
 import html
 import io
-import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from urllib.parse import quote
 
 from PIL import Image
 
-from colorflow.batch.locations import Location
+from colorflow.batch.locations import link_to
 from colorflow.batch.sheet_row import SheetPicture, SheetRow
 from colorflow.errors import printable
 from colorflow.files import STATEMENT, text_kind
@@ -78,7 +76,7 @@ def _figure(name: str, picture: SheetPicture, folder: Path) -> str:
     image = f'<img src="{_data(picture.image)}" width="{width}" height="{height}" alt="{alt}">'
     caption = html.escape(picture.caption)
     if picture.result is not None:
-        address = html.escape(_address(picture.result, folder))
+        address = html.escape(link_to(picture.result, folder))
         return f'<figure><a href="{address}">{image}</a><figcaption>{caption}</figcaption></figure>'
     return f"<figure>{image}<figcaption>{caption}</figcaption></figure>"
 
@@ -87,14 +85,3 @@ def _data(image: Image.Image) -> str:
     buffer = io.BytesIO()
     image.save(buffer, "JPEG", quality=_JPEG_QUALITY)
     return f"data:image/jpeg;base64,{base64.b64encode(buffer.getvalue()).decode('ascii')}"
-
-
-def _address(result: Location, folder: Path) -> str:
-    """A quoted link, relative where one file system holds both."""
-    if not isinstance(result, Path):
-        return quote(str(result), safe=":/", errors="surrogateescape")
-    try:
-        relative = Path(os.path.relpath(result, folder))
-    except ValueError:  # another drive of Windows
-        return result.absolute().as_uri()
-    return quote(relative.as_posix(), errors="surrogateescape")

@@ -1,25 +1,35 @@
 """Locations of photos and results: paths of this machine, and URLs of stores elsewhere.
 
-fsspec speaks to the stores, with a package of its own for each kind: s3fs for ``s3://``, gcsfs for
-``gs://``, and so on, which know about credentials and retry where a network fails. URLs are taken
-apart here rather than by universal_pathlib 0.3, which takes ``::`` in the name of a file for a
-chain of URLs and then reads another file.
+The rest of the package treats both alike, by the functions here. fsspec speaks to the stores, with
+a package of its own for each kind: s3fs for ``s3://``, gcsfs for ``gs://``, and so on, which know
+about credentials and retry where a network fails. URLs are taken apart here rather than by
+universal_pathlib 0.3, which takes ``::`` in the name of a file for a chain of URLs and then reads
+another file.
 """
 
 from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePath, PurePosixPath
-from typing import Any
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from colorflow.errors import BatchError, PhotoError, UnreadablePhotoError, WritePhotoError
+from colorflow.files import temporary_name
+
+if TYPE_CHECKING:
+    from typing_extensions import TypeIs
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://")
 """At least two letters, because one is a drive."""
+_OBJECT_STORES = frozenset({"s3", "s3a", "gs", "gcs", "abfs", "abfss", "az", "adl", "oss"})
+"""A file that can be seen in these is complete."""
+_COPY_AT_ONCE = frozenset({"memory"})
+"""Copies appear at once in these, so that copying is as good as renaming."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,10 +66,6 @@ class Url:
         scheme, _, path = self.text.partition("://")
         return Url(f"{scheme}://{path.rpartition('/')[0]}")
 
-    def is_relative_to(self, folder: Location) -> bool:
-        """Whether it is the folder, or inside it."""
-        return self == folder or str(self).startswith(str(folder).rstrip("/") + "/")
-
 
 Location = Path | Url
 
@@ -78,6 +84,116 @@ def location_of(given: str | os.PathLike[str] | Url) -> Location:
 
         return Path(url2pathname(urlsplit(text).path))
     return Url(found[0] + text[found.end() :].rstrip("/"))
+
+
+def is_local(location: Location) -> TypeIs[Path]:
+    """Whether it is a path of this machine."""
+    return not isinstance(location, Url)
+
+
+def is_inside(location: Location, folder: Location) -> bool:
+    """Whether a location is the folder, or below it, by their names."""
+    return location == folder or str(location).startswith(str(folder).rstrip("/") + "/")
+
+
+def real_folder(folder: Location) -> str:
+    """The same for all names of one folder."""
+    return os.path.realpath(folder) if is_local(folder) else str(folder)
+
+
+def link_to(location: Location, folder: Path) -> str:
+    """A quoted link for a page in a folder, relative where one file system holds both."""
+    if not is_local(location):
+        return quote(str(location), safe=":/", errors="surrogateescape")
+    try:
+        relative = Path(os.path.relpath(location, folder))
+    except ValueError:  # another drive of Windows
+        return location.absolute().as_uri()
+    return quote(relative.as_posix(), errors="surrogateescape")
+
+
+def fetched(location: Location, copy: Path) -> Path:
+    """A file on this machine: itself, or a copy of a URL's.
+
+    Args:
+        location: the file.
+        copy: where a copy goes.
+
+    Raises:
+        UnreadablePhotoError: if it cannot be downloaded.
+    """
+    if is_local(location):
+        return location
+    store, path = store_of(location)
+    with _reported(location, "cannot be fetched", UnreadablePhotoError):
+        try:
+            store.get_file(path, str(copy))
+        except FileNotFoundError as error:
+            raise UnreadablePhotoError(str(location), "there is no such file") from error
+    return copy
+
+
+def folder_here(folder: Location, names: Iterable[str], copy: Path) -> Path:
+    """A folder on this machine: itself, or another with copies of a URL's files of these names.
+
+    Raises:
+        PhotoError: if the store does not say whether it has them, or one cannot be downloaded.
+    """
+    if is_local(folder):
+        return folder
+    for name in names:
+        if has_content(folder / name):
+            fetched(folder / name, copy / name)
+    return copy
+
+
+def deliver(made: Path, target: Location) -> None:
+    """Uploads a file, which appears whole or not at all, unless the target is on this machine.
+
+    Raises:
+        WritePhotoError: if it cannot be uploaded.
+        BatchError: if files cannot appear whole in such a store.
+    """
+    if is_local(target):
+        return
+    store, path = store_of(target)
+    _check_shows_whole_files(target)
+    with _reported(target, "cannot be written", WritePhotoError):
+        if target.scheme in _OBJECT_STORES:
+            store.put_file(str(made), path)
+            return
+        folder = path.rpartition("/")[0]
+        temporary = f"{folder}/{temporary_name()}"
+        store.makedirs(folder, exist_ok=True)
+        try:
+            store.put_file(str(made), temporary)
+            store.mv(temporary, path)
+        except BaseException:
+            with suppress(Exception):
+                store.rm_file(temporary)
+            raise
+
+
+def check_writable(folder: Location) -> None:
+    """Checks that a file can be created in a folder.
+
+    Raises:
+        WritePhotoError: if it cannot, or there is no such folder.
+        BatchError: if files cannot appear whole in such a store.
+    """
+    if not is_local(folder):
+        _check_store_writable(folder)
+        return
+    probe = folder / temporary_name()
+    try:
+        probe.touch(exist_ok=False)
+        probe.unlink()
+    except FileNotFoundError as error:
+        raise WritePhotoError(folder, "there is no such folder to write to") from error
+    except OSError as error:
+        raise WritePhotoError(
+            folder, f"nothing can be written here ({error.strerror}); choose another folder"
+        ) from error
 
 
 def store_of(url: Url) -> tuple[Any, str]:
@@ -114,7 +230,7 @@ def list_files(folder: Url, *, recursive: bool = True) -> list[PurePosixPath]:
     """
     store, root = store_of(folder)
     found = []
-    with reported(folder, "cannot be listed", UnreadablePhotoError), suppress(FileNotFoundError):
+    with _reported(folder, "cannot be listed", UnreadablePhotoError), suppress(FileNotFoundError):
         store.invalidate_cache()
         depth = {} if recursive else {"maxdepth": 1}
         for name in store.find(root, **depth):
@@ -131,7 +247,7 @@ def match_files(pattern: Url) -> list[Url]:
         fixed = fixed.parent
     store, path = store_of(pattern)
     root = store_of(fixed)[1]
-    with reported(pattern, "cannot be listed", UnreadablePhotoError):
+    with _reported(pattern, "cannot be listed", UnreadablePhotoError):
         store.invalidate_cache()
         literal = path.replace("[", "[[]").replace("?", "[?]")  # only * stands for other names
         matches = store.glob(literal, detail=True).items()
@@ -146,29 +262,44 @@ def has_content(url: Url) -> bool:
         WritePhotoError: if the store does not say.
     """
     store, path = store_of(url)
-    with reported(url, "cannot be looked up", WritePhotoError), suppress(FileNotFoundError):
+    with _reported(url, "cannot be looked up", WritePhotoError), suppress(FileNotFoundError):
         store.invalidate_cache()
         details = store.info(path)
         return details["type"] == "file" and bool(details["size"])
     return False
 
 
-def download(url: Url, target: Path) -> None:
-    """Downloads a file.
+def _check_store_writable(folder: Url) -> None:
+    _check_shows_whole_files(folder)
+    store, path = store_of(folder)
+    probe = f"{path}/{temporary_name()}"
+    with _reported(folder, "nothing can be written here", WritePhotoError):
+        if folder.scheme not in _OBJECT_STORES:
+            store.makedirs(path, exist_ok=True)
+        store.pipe_file(probe, b"colorflow")
+    with suppress(Exception):  # a user who may write need not be allowed to delete
+        store.rm_file(probe)
 
-    Raises:
-        UnreadablePhotoError: if it cannot be downloaded.
+
+def _check_shows_whole_files(url: Url) -> None:
+    """Raises `BatchError` for stores where a half-written file could be taken for a result.
+
+    Object stores show a file only when all of it has arrived, so it is simply uploaded. Other
+    stores get it under a hidden name, and it is then renamed.
     """
-    store, path = store_of(url)
-    with reported(url, "cannot be fetched", UnreadablePhotoError):
-        try:
-            store.get_file(path, str(target))
-        except FileNotFoundError as error:
-            raise UnreadablePhotoError(str(url), "there is no such file") from error
+    from fsspec.spec import AbstractFileSystem
+
+    store, _ = store_of(url)
+    renames = type(store).mv is not AbstractFileSystem.mv
+    if not (renames or url.scheme in _OBJECT_STORES | _COPY_AT_ONCE):
+        raise BatchError(
+            f"{url}: results cannot be written to {url.scheme}://, where files do not appear as "
+            "a whole; choose a folder, or a store such as s3:// or gs://"
+        )
 
 
 @contextmanager
-def reported(url: Url, what: str, kind: type[PhotoError]) -> Iterator[None]:
+def _reported(url: Url, what: str, kind: type[PhotoError]) -> Iterator[None]:
     """Turns whatever a store's package raises into a `PhotoError` that names the URL."""
     try:
         yield

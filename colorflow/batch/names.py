@@ -46,10 +46,10 @@ class Naming:
     def check_fits(self, settings: BatchSettings) -> None:
         """Raises `ValueError` unless the results of a photo get distinct names."""
         fields = _fields(self.template)
-        if "seed" in fields and not settings.samples:
+        if "seed" in fields and not settings.has_seeds:
             raise ValueError(
                 f"name: {{seed}} in {self.template!r} is for samples alone; write {{label}}, or "
-                "ask for samples (--samples; of enlarging, --temperature)"
+                "ask for samples"
             )
         if settings.n > 1 and not fields & {"label", "seed"}:
             raise ValueError(

@@ -9,141 +9,160 @@ import errno
 import math
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from colorflow.batch.existing import existing_results, expected_statements
-from colorflow.batch.locations import Url, download, has_content
-from colorflow.batch.outcome import ColoredFile, PhotoOutcome
-from colorflow.batch.output import upload
-from colorflow.batch.plan import PhotoTask, skipped
-from colorflow.batch.settings import BatchSettings, Maker
+import numpy as np
+
+from colorflow.batch.existing import MadeOtherwiseError, existing_results, expected_statements
+from colorflow.batch.locations import deliver, fetched, folder_here, is_local
+from colorflow.batch.settings import BatchSettings, Models
+from colorflow.batch.task import ColoredFile, PhotoOutcome, PhotoTask, Remedy
 from colorflow.errors import BatchError, ColorflowError, PhotoError, WritePhotoError
-from colorflow.photo import Photo, check_format, is_own_picture, read_photo, write_image
+from colorflow.photo import Kind, Photo, check_format, is_own_picture, read_photo, write_image
 
 _NOTHING_MORE_FITS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 """Errors of the output folder that every further photo would meet, too."""
 
 
-def work_on(maker: Maker, task: PhotoTask, settings: BatchSettings) -> PhotoOutcome:
+def work_on(models: Models, task: PhotoTask, settings: BatchSettings) -> PhotoOutcome:
     """Works on one photo and writes its results; errors are in the outcome.
 
     Args:
-        maker: from `settings.maker`.
+        models: those that the settings use.
         task: the photo.
         settings: the settings of the batch.
     """
     began = time.perf_counter()
-    photo, local = None, task
-    complete: list[ColoredFile] = []
-    ends_the_run = False
-    try:
-        with _local_copy(task, settings) as local:
-            assert isinstance(local.path, Path)
-            photo = read_photo(local.path, max_pixels=settings.max_pixels, isolated=True)
-            outcome = _work(maker, task, local, settings, photo, complete)
-            return _with_facts(outcome, photo, began)
-    except ColorflowError as error:
-        if isinstance(error, PhotoError) and error.source in (str(task.path), str(local.path)):
-            reason = error.reason  # the photo's name stands before it
-        else:
-            reason = str(error).replace(str(local.folder), str(task.folder))
-            ends_the_run = _meets_every_photo(error, task)
-    except MemoryError:
-        reason = "not enough memory for a photo of this size; make it smaller"
-    except Exception as error:  # whatever one photo causes, the batch goes on
-        detail = " ".join(str(error).split())
-        reason = f"it cannot be {settings.done} ({type(error).__name__}: {detail})"
-    outcome = PhotoOutcome(
-        path=task.path,
-        status="failed",
-        reason=reason,
-        colorings=tuple(sorted(complete, key=lambda one: (one.seed, one.label))),
-        ends_the_run=ends_the_run,
-    )
-    return _with_facts(outcome, photo, began)
+    work = _Work(models, task, settings)
+    outcome = work.outcome()
+    outcome = replace(outcome, seconds=time.perf_counter() - began)
+    if (photo := work.photo) is None:
+        return outcome
+    remarks = (*photo.remarks, *outcome.remarks)
+    return replace(outcome, width=photo.width, height=photo.height, remarks=remarks)
 
 
-@contextmanager
-def _local_copy(task: PhotoTask, settings: BatchSettings) -> Iterator[PhotoTask]:
-    """The task with its photo and its output folder on this machine.
+class _Work:
+    """The work on one photo.
 
-    Results that exist in a store are downloaded, because they say in themselves how they were made.
+    Attributes:
+        photo: once it was read.
     """
-    photo, results = task.path, task.folder
-    if isinstance(photo, Path) and isinstance(results, Path):
-        yield task
-        return
-    with ExitStack() as stack:
+
+    def __init__(self, models: Models, task: PhotoTask, settings: BatchSettings) -> None:
+        self.photo: Photo | None = None
+        self._models, self._task, self._settings = models, task, settings
+        self._complete: list[ColoredFile] = []
+
+    def outcome(self) -> PhotoOutcome:
+        """Does the work; whatever one photo causes, the batch goes on."""
+        task = self._task
+        path, folder = str(task.path), str(task.folder)
         try:
-            temporary = TemporaryDirectory(prefix="colorflow-", ignore_cleanup_errors=True)
-            folder = Path(stack.enter_context(temporary))
+            with self._on_this_machine() as (photo_here, folder_here):
+                path, folder = str(photo_here), str(folder_here)
+                return self._results(photo_here, folder_here)
+        except ColorflowError as error:
+            if isinstance(error, PhotoError) and error.source in (str(task.path), path):
+                return self._failed(error.reason)  # the photo's name stands before it
+            remedy = Remedy.OVERWRITE if isinstance(error, MadeOtherwiseError) else None
+            return replace(
+                self._failed(str(error).replace(folder, str(task.folder))),
+                remedy=remedy,
+                ends_the_run=_meets_every_photo(error, task),
+            )
+        except MemoryError:
+            return self._failed("not enough memory for a photo of this size; make it smaller")
+        except Exception as error:
+            detail = " ".join(str(error).split())
+            reason = f"it cannot be {self._settings.done} ({type(error).__name__}: {detail})"
+            return self._failed(reason)
+
+    def _failed(self, reason: str) -> PhotoOutcome:
+        complete = tuple(sorted(self._complete, key=lambda one: (one.seed, one.label)))
+        return PhotoOutcome(
+            path=self._task.path, status="failed", reason=reason, colorings=complete
+        )
+
+    @contextmanager
+    def _on_this_machine(self) -> Iterator[tuple[Path, Path]]:
+        """The photo, and the folder for its results; results that exist are in it.
+
+        They say in themselves how they were made.
+        """
+        task = self._task
+        if is_local(task.path) and is_local(task.folder):
+            yield task.path, task.folder
+            return
+        try:
+            scratch = TemporaryDirectory(prefix="colorflow-", ignore_cleanup_errors=True)
         except OSError as error:
             raise BatchError(
                 f"this machine has no room for it while it is worked on ({error.strerror})"
             ) from error
-        if isinstance(results, Url):
-            results = folder
-            for url in map(task.target, settings.labels):
-                if isinstance(url, Url) and has_content(url):
-                    download(url, folder / url.name)
-        if isinstance(photo, Url):
-            url, photo = photo, folder / f".photo{Path(photo.name).suffix}"
-            download(url, photo)
-        yield replace(task, path=photo, folder=results)
+        with scratch as name:
+            names = map(task.name, self._settings.labels)
+            folder = folder_here(task.folder, names, Path(name))
+            photo = fetched(task.path, Path(name) / f".photo{Path(task.path.name).suffix}")
+            yield photo, folder
 
-
-def _work(
-    maker: Maker,
-    task: PhotoTask,
-    local: PhotoTask,
-    settings: BatchSettings,
-    photo: Photo,
-    complete: list[ColoredFile],
-) -> PhotoOutcome:
-    """Makes what is missing; results that exist, or are written and uploaded, go to `complete`."""
-    assert isinstance(local.path, Path)
-    assert isinstance(local.folder, Path)
-    if is_own_picture(photo, settings.kind):
-        reason = "is a picture that colorflow made; it is not taken as a photo"
-        return PhotoOutcome(path=task.path, status="skipped", reason=reason)
-    if refusal := maker.refusal(photo, task):
-        return PhotoOutcome(path=task.path, status="already-colored", reason=refusal)
-    expected = expected_statements(local, settings, maker.weights)
-    existing = existing_results(local, expected, settings)
-    if len(existing) == len(expected):
-        return skipped(task, existing)
-    results = maker.results(photo, local, expected)
-    stated = results.statements
-    existing = existing_results(local, stated, settings)
-    complete += [task.coloring(label, one) for label, one in existing.items()]
-    missing = [label for label in stated if label not in existing]
-    if missing:  # before the work, which takes long for large results
+    def _results(self, path: Path, folder: Path) -> PhotoOutcome:
+        """Makes what is missing; results that exist, or are written, are complete."""
+        task, settings = self._task, self._settings
+        photo = self.photo = read_photo(path, max_pixels=settings.max_pixels, isolated=True)
+        if is_own_picture(photo, settings.kind):
+            reason = "is a picture that colorflow made; it is not taken as a photo"
+            return PhotoOutcome(path=task.path, status="skipped", reason=reason)
+        if settings.leaves(photo, task):
+            return PhotoOutcome(
+                path=task.path,
+                status="already-colored",
+                reason="already has colors",
+                remedy=Remedy.TREAT_AS_GRAY,
+            )
+        expected = expected_statements(task, path, settings, self._models.digests)
+        existing = existing_results(task, folder, expected, settings)
+        if len(existing) == len(expected):
+            return task.skipped(existing)
+        self._complete += [task.coloring(label, one) for label, one in existing.items()]
+        missing = [label for label in expected if label not in existing]
+        # Before the work, which takes long for large results.
         width, height = settings.scale * photo.width, settings.scale * photo.height
-        check_format(local.folder / local.name(missing[0]), width, height)
-        _make_folder(local.folder)
-    for label, (pixels, like) in zip(missing, results.painted(missing), strict=True):
-        written, target, one = local.folder / local.name(label), task.target(label), stated[label]
-        write_image(written, pixels, like, provenance=one.colors, enlargement=one.detail)
-        if isinstance(target, Url):
-            upload(written, target)
-        complete.append(task.coloring(label, one))
-    outcome = skipped(task, stated)
-    if missing:
-        outcome = replace(outcome, status="done", reason=None, remarks=results.remarks(task))
-    return _with_likelihoods(outcome, results.likelihoods())
+        check_format(folder / task.name(missing[0]), width, height)
+        _make_folder(folder)
+        results = settings.results(self._models, photo, task, expected)
+        gray = []
+        for label in missing:
+            said = results.statements[label]
+            pixels, like = results.paint(label)
+            if said.colors and _is_gray(pixels):
+                gray.append(task.name(label))
+            made = folder / task.name(label)
+            write_image(made, pixels, like, provenance=said.colors, enlargement=said.detail)
+            deliver(made, task.target(label))
+            self._complete.append(task.coloring(label, said))
+        remarks = results.remarks
+        if gray:
+            names = ", ".join(gray)
+            remarks += (f"nearly gray, since black and white show no color: {names}",)
+        colorings = [task.coloring(label, one) for label, one in results.statements.items()]
+        if results.bits_per_dim:
+            colorings = [
+                replace(one, bits_per_dim=value if math.isfinite(value) else None)
+                for one, value in zip(colorings, results.bits_per_dim, strict=True)
+            ]
+        return PhotoOutcome(
+            path=task.path, status="done", colorings=tuple(colorings), remarks=remarks
+        )
 
 
-def _with_likelihoods(outcome: PhotoOutcome, bits: list[float] | None) -> PhotoOutcome:
-    if bits is None:
-        return outcome
-    colorings = tuple(
-        replace(one, bits_per_dim=value if math.isfinite(value) else None)
-        for one, value in zip(outcome.colorings, bits, strict=True)
-    )
-    return replace(outcome, colorings=colorings)
+def _is_gray(pixels: np.ndarray) -> bool:
+    """Whether a coloring (H, W, 3), of 8 or 16 bits, shows hardly any color."""
+    eight = pixels if pixels.dtype == np.uint8 else (pixels >> 8).astype(np.uint8)
+    return Photo(pixels=eight).kind is Kind.GRAY
 
 
 def _make_folder(folder: Path) -> None:
@@ -157,13 +176,4 @@ def _meets_every_photo(error: ColorflowError, task: PhotoTask) -> bool:
     """Whether every further photo would fail in the same way."""
     if getattr(error.__cause__, "errno", None) in _NOTHING_MORE_FITS:
         return True
-    return isinstance(task.folder, Url) and isinstance(error.__cause__, PermissionError)
-
-
-def _with_facts(outcome: PhotoOutcome, photo: Photo | None, began: float) -> PhotoOutcome:
-    """Adds the seconds, and what is known of a photo that could be read."""
-    outcome = replace(outcome, seconds=time.perf_counter() - began)
-    if photo is None:
-        return outcome
-    remarks = (*photo.remarks, *outcome.remarks)
-    return replace(outcome, width=photo.width, height=photo.height, remarks=remarks)
+    return not is_local(task.folder) and isinstance(error.__cause__, PermissionError)

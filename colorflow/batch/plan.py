@@ -16,55 +16,18 @@ from fnmatch import fnmatchcase
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING
 
-from colorflow.batch.existing import existing_results, expected_statements
+from colorflow.batch.existing import MadeOtherwiseError, existing_results, expected_statements
 from colorflow.batch.find import FoundPhoto, find_inputs
 from colorflow.batch.hints import hints_by_photo
-from colorflow.batch.locations import Location, Url, location_of
+from colorflow.batch.locations import Location, Url, is_local, location_of, real_folder
 from colorflow.batch.names import Naming, too_long
-from colorflow.batch.outcome import ColoredFile, Note, PhotoOutcome
 from colorflow.batch.settings import BatchSettings, Digests
+from colorflow.batch.task import Note, PhotoOutcome, PhotoTask, Remedy
 from colorflow.errors import BatchError, WritePhotoError
-from colorflow.photo import Statements, is_own_picture
+from colorflow.photo import is_own_picture
 
 if TYPE_CHECKING:
     from colorflow.batch.hints import Hints
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PhotoTask:
-    """One photo to work on.
-
-    Attributes:
-        path: the photo.
-        folder: for its results.
-        names: template of the results' names, from `Naming.names_of`.
-        hints: color hints.
-        treat_as_gray: whether it is colored from its lightness even if it has colors.
-    """
-
-    path: Location
-    folder: Location
-    names: str
-    hints: Hints = ()
-    treat_as_gray: bool = False
-
-    def name(self, label: str) -> str:
-        """The name of the result with this label, see `BatchSettings.labels`."""
-        return self.names.format(label=label, seed=label.rpartition("s")[2])
-
-    def target(self, label: str) -> Location:
-        """The file for the result with this label."""
-        return self.folder / self.name(label)
-
-    def coloring(self, label: str, stated: Statements) -> ColoredFile:
-        """The result with this label, once it exists."""
-        principal = stated.colors.principal if stated.colors else None
-        return ColoredFile(
-            path=self.target(label),
-            label=label,
-            seed=stated.seed,
-            share=principal.share if principal else None,
-        )
 
 
 @dataclass(slots=True, kw_only=True)
@@ -96,11 +59,10 @@ class Plan:
 
     def makes(self, path: Path) -> bool:
         """Whether a result may be written to this path."""
-        folder, labels = os.path.realpath(path.parent), self.settings.labels
+        folder, labels = real_folder(path.parent), self.settings.labels
         return any(
-            isinstance(task.folder, Path)
-            and any(task.name(label) == path.name for label in labels)
-            and os.path.realpath(task.folder) == folder
+            any(task.name(label) == path.name for label in labels)
+            and real_folder(task.folder) == folder
             for task in self.tasks
         )
 
@@ -156,7 +118,9 @@ def make_plan(
     plan = Plan(settings=settings, output=folder, notes=found.notes, left_out=found.left_out)
     planner = _Planner(plan, naming, weights)
     for note in found.missing:
-        planner.settle(PhotoOutcome(path=note.path, status="failed", reason=note.reason))
+        planner.settle(
+            PhotoOutcome(path=note.path, status="failed", reason=note.reason, remedy=note.remedy)
+        )
     photos = planner.without_own_results(found.photos)
     names = (photo.relative for photo in photos)
     by_photo = hints_by_photo(hints, names, hints_source) if hints else {}
@@ -178,7 +142,7 @@ def _fitting(patterns: Collection[str], photos: Sequence[PurePath]) -> set[PureP
             if fnmatchcase(name, pattern)
         }
         if photos and not fitting:
-            raise BatchError(f"--treat-as-gray: no photo fits {pattern!r}")
+            raise BatchError(f"no photo fits {pattern!r}, which should be treated as gray")
         chosen |= fitting
     return chosen
 
@@ -192,7 +156,7 @@ class _Planner:
         self._weights = weights
         self._inputs: set[tuple[str, str]] = set()
         self._results: dict[tuple[str, str], Location] = {}
-        self._real_folders: dict[Path, str] = {}
+        self._real_folders: dict[Location, str] = {}
 
     def settle(self, outcome: PhotoOutcome) -> None:
         self.plan.inputs.append(outcome.path)
@@ -204,18 +168,12 @@ class _Planner:
         kept = []
         for photo in photos:
             shared = self._real(photo.path.parent) in folders
-            if shared and not isinstance(
-                photo.path, Path
-            ):  # examining each would download them all
+            if shared and not is_local(photo.path):  # examining each would download them all
                 raise BatchError(
                     f"{photo.path.parent}: results cannot lie among the photos of a URL; "
-                    "choose another folder with -o"
+                    "choose another folder for them"
                 )
-            if (
-                shared
-                and isinstance(photo.path, Path)
-                and is_own_picture(photo.path, self.plan.settings.kind)
-            ):
+            if shared and is_own_picture(str(photo.path), self.plan.settings.kind):
                 reason = "is a picture that colorflow made; it is not taken as a photo"
                 self.plan.notes.append(Note(path=photo.path, reason=reason))
             else:
@@ -248,18 +206,20 @@ class _Planner:
 
         A photo that cannot be read becomes a task, which then fails by name.
         """
-        local = isinstance(task.path, Path) and isinstance(task.folder, Path)
-        if not (self._weights and local and any(os.path.lexists(str(one)) for one in targets)):
+        photo, folder, settings = task.path, task.folder, self.plan.settings
+        if not (self._weights and is_local(photo) and is_local(folder)):
             return None
-        settings = self.plan.settings
+        if not any(os.path.lexists(str(one)) for one in targets):
+            return None
         try:
-            expected = expected_statements(task, settings, self._weights)
-            existing = existing_results(task, expected, settings)
+            expected = expected_statements(task, photo, settings, self._weights)
+            existing = existing_results(task, folder, expected, settings)
         except WritePhotoError as error:
-            return PhotoOutcome(path=task.path, status="failed", reason=str(error))
+            remedy = Remedy.OVERWRITE if isinstance(error, MadeOtherwiseError) else None
+            return PhotoOutcome(path=task.path, status="failed", reason=str(error), remedy=remedy)
         except OSError:
             return None
-        return skipped(task, existing) if len(existing) == len(expected) else None
+        return task.skipped(existing) if len(existing) == len(expected) else None
 
     def _problem(self, targets: list[Location]) -> str | None:
         """Why these files must not be written, or None."""
@@ -267,15 +227,15 @@ class _Planner:
             if length := too_long(target.name):
                 return (
                     f"its result would have a name of {length} bytes, more than file systems take; "
-                    "rename the photo or give a shorter --name"
+                    "rename the photo"
                 )
             key = self._key(target)
             if key in self._inputs:
-                return f"its result {target} is itself an input; choose another folder or --name"
+                return f"its result {target} is itself an input; choose another folder for results"
             if key in self._results:
                 return (
                     f"its result {target} is already that of {self._results[key]}; "
-                    "rename one of them, or choose another folder with -o"
+                    "rename one of them, or choose another folder for its results"
                 )
         return None
 
@@ -286,23 +246,11 @@ class _Planner:
         """Equal for two paths of one file."""
         name = path.name
         ignores_case = sys.platform in ("darwin", "win32")
-        if isinstance(path, Path) and ignores_case:
+        if is_local(path) and ignores_case:
             name = unicodedata.normalize("NFC", name).casefold()
         return self._real(path.parent), name
 
     def _real(self, folder: Location) -> str:
-        if not isinstance(folder, Path):
-            return str(folder)
         if folder not in self._real_folders:
-            self._real_folders[folder] = os.path.realpath(folder)
+            self._real_folders[folder] = real_folder(folder)
         return self._real_folders[folder]
-
-
-def skipped(task: PhotoTask, existing: Mapping[str, Statements]) -> PhotoOutcome:
-    """The outcome of a photo whose results all exist."""
-    return PhotoOutcome(
-        path=task.path,
-        status="skipped",
-        reason="its results are there already; --overwrite makes them anew",
-        colorings=tuple(task.coloring(label, one) for label, one in existing.items()),
-    )

@@ -6,18 +6,25 @@ in their workers; `run_plan` does the rest.
 
 from __future__ import annotations
 
+import os
 import threading
+import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import replace
+from pathlib import Path
 from queue import SimpleQueue
 from typing import Protocol
 
-from colorflow.batch.locations import Location
-from colorflow.batch.outcome import PhotoOutcome
-from colorflow.batch.output import output_folder
-from colorflow.batch.plan import PhotoTask, Plan
-from colorflow.errors import BatchError, ColorflowError
+from colorflow.batch.locations import Location, check_writable, is_local
+from colorflow.batch.plan import Plan
+from colorflow.batch.task import PhotoOutcome, PhotoTask
+from colorflow.errors import BatchError, ColorflowError, WritePhotoError
+from colorflow.files import is_temporary_name, locked
+
+STALE_SECONDS = 60
+"""A temporary file that was not written to for so long was left by a run that was killed."""
 
 
 class WorkerEndedError(Exception):
@@ -74,12 +81,43 @@ def run_plan(
     if not plan.tasks:
         yield from plan.settled
         return
-    with output_folder(plan.output, {task.folder for task in plan.tasks}):
+    with output_folder(plan):
         yield from plan.settled
         size = min(workers, len(plan.tasks))
         yield from _Pool(
             plan.tasks, start_worker, size, stop or threading.Event(), tries
         ).outcomes()
+
+
+@contextmanager
+def output_folder(plan: Plan) -> Iterator[None]:
+    """Creates the output folder, keeps other runs out of it, and removes what killed runs left.
+
+    Two runs on one folder would color everything twice. Stores, and file systems without locks, do
+    not prevent that, but files appear whole in any case.
+
+    Raises:
+        BatchError: if another run is writing there.
+        WritePhotoError: if the folder cannot be created or written to.
+    """
+    output = plan.output
+    if not is_local(output):
+        check_writable(output)
+        yield
+        return
+    try:
+        output.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise WritePhotoError(output, f"the folder cannot be made ({error.strerror})") from error
+    check_writable(output)
+    busy = BatchError(
+        f"{output}: another run of colorflow is writing to this folder; "
+        "wait until it has ended, or choose another folder"
+    )
+    with locked(output, busy):
+        for folder in {output, *(task.folder for task in plan.tasks)}:
+            _remove_stale_files(Path(str(folder)))
+        yield
 
 
 class _Pool:
@@ -162,7 +200,7 @@ class _Pool:
         outcome = worker.work(task)
         if outcome.status == "skipped" and outcome.colorings and self._workers_lost[task.path]:
             # The lost worker had written everything, but could not report it any more.
-            outcome = replace(outcome, status="done", reason=None)
+            outcome = replace(outcome, status="done", reason=None, remedy=None)
         return outcome
 
     def _report_lost(self, task: PhotoTask, error: WorkerEndedError) -> None:
@@ -194,7 +232,7 @@ class _Pool:
                     break
                 if not tries_left:
                     raise BatchError(
-                        f"a worker process ended while it started ({error}); try fewer --workers"
+                        f"a worker process ended while it started ({error}); try fewer workers"
                     ) from error
                 restart = True
             else:
@@ -210,3 +248,12 @@ class _Pool:
                 thread.join()
         for worker in self._workers:  # one may have been replaced meanwhile
             worker.end()
+
+
+def _remove_stale_files(folder: Path) -> None:
+    with suppress(OSError), os.scandir(folder) as entries:
+        for entry in entries:
+            if is_temporary_name(entry.name):
+                with suppress(OSError):
+                    if time.time() - entry.stat().st_mtime > STALE_SECONDS:
+                        os.unlink(entry.path)

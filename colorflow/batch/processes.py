@@ -30,12 +30,11 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from colorflow.batch.one_photo import work_on
-from colorflow.batch.outcome import PhotoOutcome
-from colorflow.batch.output import output_folder
-from colorflow.batch.plan import PhotoTask, Plan
-from colorflow.batch.pool import WorkerEndedError, run_plan
-from colorflow.batch.settings import COLORS, DETAIL, BatchSettings, Files, Maker, weights_files
-from colorflow.errors import ColorflowError, WeightsError
+from colorflow.batch.plan import Plan
+from colorflow.batch.pool import WorkerEndedError, output_folder, run_plan
+from colorflow.batch.settings import COLORS, DETAIL, BatchSettings, Files, Models, weights_files
+from colorflow.batch.task import PhotoOutcome, PhotoTask
+from colorflow.errors import ColorflowError
 from colorflow.photo import start_reader
 
 if TYPE_CHECKING:
@@ -105,13 +104,13 @@ def run_in_process(
     plan: Plan, colorizer: Colorizer | None = None, enlarger: Enlarger | None = None
 ) -> Generator[PhotoOutcome, None, None]:
     """Works a plan off in this process, one photo after the other; otherwise as `run`."""
-    _check_hints(colorizer, has_hints=plan.has_hints)
-    maker = plan.settings.maker(colorizer, enlarger)
+    models = Models(colorizer, enlarger)
+    plan.settings.check(models, has_hints=plan.has_hints)
     yield from plan.settled
     if plan.tasks:
-        with output_folder(plan.output, {task.folder for task in plan.tasks}):
+        with output_folder(plan):
             for task in plan.tasks:
-                outcome = work_on(maker, task, plan.settings)
+                outcome = work_on(models, task, plan.settings)
                 yield outcome
                 if outcome.ends_the_run:
                     return
@@ -236,16 +235,16 @@ def _answer_all(received: SimpleQueue[Any], answers: io.FileIO) -> None:
 
     config: WorkerConfig = received.get()
     try:
-        maker = load_maker(config)
+        models = load_models(config)
     except ColorflowError as error:
         answer(error)
         return
     answer(None)
     while True:
-        answer(work_on(maker, received.get(), config.settings))
+        answer(work_on(models, received.get(), config.settings))
 
 
-def load_maker(config: WorkerConfig) -> Maker:
+def load_models(config: WorkerConfig) -> Models:
     """Loads a worker's models.
 
     Raises:
@@ -268,14 +267,6 @@ def load_maker(config: WorkerConfig) -> Maker:
 
         torch.set_num_threads(config.threads)
         enlarger = Enlarger.load(weights[DETAIL], device=config.device)
-    _check_hints(colorizer, has_hints=config.has_hints)
-    return config.settings.maker(colorizer, enlarger)
-
-
-def _check_hints(colorizer: Colorizer | None, *, has_hints: bool) -> None:
-    """Refuses hints for weights that take none, before anything is colored."""
-    if has_hints and not (colorizer and colorizer.takes_hints):
-        raise WeightsError(
-            "these weights take no color hints; use weights trained with "
-            "`colorflow train --hints`, or leave --hints away"
-        )
+    models = Models(colorizer, enlarger)
+    config.settings.check(models, has_hints=config.has_hints)
+    return models

@@ -19,14 +19,14 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from colorflow import __version__
 from colorflow.batch.one_photo import work_on
-from colorflow.batch.outcome import PhotoOutcome
-from colorflow.batch.plan import PhotoTask, Plan
+from colorflow.batch.plan import Plan
 from colorflow.batch.pool import StillNeeded, WorkerEndedError, run_plan
-from colorflow.batch.processes import WorkerConfig, load_maker
-from colorflow.batch.settings import Files, Maker, weights_files
+from colorflow.batch.processes import WorkerConfig, load_models
+from colorflow.batch.settings import Files, Models, weights_files
+from colorflow.batch.task import PhotoOutcome, PhotoTask
 from colorflow.errors import BatchError, ColorflowError, WeightsError
+from colorflow.version import __version__
 
 TRIES = 3
 """Workers that may end over a photo before it fails."""
@@ -66,7 +66,7 @@ def run_on_ray(
     if workers is not None and workers < 1:
         raise ValueError(f"workers: expected at least 1, got {workers}")
     if device not in ("cpu", "cuda"):
-        raise BatchError(f"--device {device}: on a cluster it is cpu or cuda; Ray chooses the GPU")
+        raise BatchError(f"device {device}: on a cluster it is cpu or cuda; Ray chooses the GPU")
     if not plan.tasks:
         yield from plan.settled
         return
@@ -101,7 +101,7 @@ class PhotoWorker:
         self._config = config
         self._weights = weights
         self._version = version
-        self._maker: Maker | None = None
+        self._models: Models | None = None
 
     def ready(self) -> ColorflowError | None:
         """Loads the weights; returns an error rather than raising it."""
@@ -111,24 +111,24 @@ class PhotoWorker:
                 "install the same on all"
             )
         try:
-            self._maker = self._load()
+            self._models = self._load()
         except ColorflowError as error:
             return error
         return None
 
     def work(self, task: PhotoTask) -> PhotoOutcome:
         """Works on one photo; errors are in the outcome."""
-        assert self._maker is not None
-        return work_on(self._maker, task, self._config.settings)
+        assert self._models is not None
+        return work_on(self._models, task, self._config.settings)
 
-    def _load(self) -> Maker:
+    def _load(self) -> Models:
         given = self._config.weights
         with tempfile.TemporaryDirectory(prefix="colorflow-") as folder:
             files: Files = {model: Path(folder) / f"{model}.safetensors" for model in given}
             for model, path in files.items():
                 path.write_bytes(self._weights[model])
             try:
-                return load_maker(replace(self._config, weights=files))
+                return load_models(replace(self._config, weights=files))
             except WeightsError as error:
                 message = str(error)
                 for model, path in files.items():
@@ -232,7 +232,7 @@ def _cluster() -> Iterator[Any]:
         import ray
     except ImportError as error:
         raise BatchError(
-            "--engine ray needs the package Ray: pip install 'colorflow-cinn[ray]'"
+            "the engine ray needs the package Ray: pip install 'colorflow-cinn[ray]'"
         ) from error
     if ray.is_initialized():
         yield ray

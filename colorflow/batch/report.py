@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from colorflow import __version__
-from colorflow.batch.outcome import PhotoOutcome
 from colorflow.batch.plan import Plan
+from colorflow.batch.task import PhotoOutcome
 from colorflow.files import text_kind
 from colorflow.photo.encode import write_file
 
@@ -37,7 +37,7 @@ def write_report(
     """
     reached = plan.in_order(outcomes)
     paths = {outcome.path for outcome in reached}
-    settings = asdict(plan.settings)  # type: ignore[call-overload]
+    settings = asdict(plan.settings)
     for inner in ("likelihood", "max_pixels"):
         settings.pop(inner, None)
     content = {

@@ -1,23 +1,26 @@
-"""What is done to each photo of a batch, as far as the engine needs to know.
+"""Settings of any batch, and the models that carry them out.
 
-`BatchSettings` say it before anything is loaded, a `Maker` does it with loaded models, and
-`Results` are what it makes of one photo. Photos are colored (`coloring.py`) or enlarged
-(`enlarging.py`); everything else in this package serves both.
+Photos are colored (`coloring.py`) or enlarged (`enlarging.py`); everything else in this package
+serves both.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
+from colorflow.errors import WeightsError
 from colorflow.files import COLORING_WEIGHTS, ENLARGE_WEIGHTS, FileKind, default_weights, digest_of
-from colorflow.photo import Photo, Statements
+from colorflow.limits import check_seed
+from colorflow.photo import DEFAULT_MAX_PIXELS, Photo, Statements
 
 if TYPE_CHECKING:
-    from colorflow.batch.plan import PhotoTask
+    from colorflow.batch.task import PhotoTask
     from colorflow.colorizer import Colorizer
     from colorflow.enlarge.enlarger import Enlarger
 
@@ -31,50 +34,86 @@ Digests = Mapping[str, str]
 """Their digests."""
 
 
-class BatchSettings(Protocol):
-    """Settings of a batch.
+@dataclass(frozen=True, slots=True)
+class Models:
+    """Loaded models; None for one that is not used."""
+
+    colorizer: Colorizer | None = None
+    enlarger: Enlarger | None = None
+
+    @property
+    def digests(self) -> Digests:
+        """The digests of their weights."""
+        loaded = {COLORS: self.colorizer, DETAIL: self.enlarger}
+        return {model: one.digest for model, one in loaded.items() if one}
+
+
+@dataclass(frozen=True, slots=True)
+class Results:
+    """What is made of one photo.
 
     Attributes:
-        n: number of results of each photo.
-        scale: how many times larger each side becomes.
-        overwrite: replace existing results.
-        max_pixels: largest width times height of a photo.
-        samples: whether each result is a sample with a seed of its own.
+        statements: what each result says of itself, by label.
+        paint: makes the pixels of the result with a label, uint8 or uint16, with the photo that
+            says their size and metadata.
+        remarks: what the user should know about the results.
+        bits_per_dim: of each result, NaN for one without; None if not asked for.
     """
 
-    @property
-    def n(self) -> int: ...
-    @property
-    def scale(self) -> int: ...
-    @property
-    def overwrite(self) -> bool: ...
-    @property
-    def max_pixels(self) -> int: ...
-    @property
-    def samples(self) -> bool: ...
+    statements: Mapping[str, Statements]
+    paint: Callable[[str], tuple[np.ndarray, Photo]]
+    remarks: tuple[str, ...] = ()
+    bits_per_dim: Sequence[float] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchSettings(ABC):
+    """Settings of any batch.
+
+    Attributes:
+        command: the command's name, such as ``colorize``.
+        done: what a photo is afterwards, such as ``colored``.
+        kind: the kind of file that a result is; such a file is never taken as a photo.
+        n: number of results of each photo.
+        seed: of the first sample; each further one adds 1.
+        scale: how many times larger each side becomes.
+        restore: take blur, noise and compression out while enlarging.
+        overwrite: replace existing results.
+        max_pixels: largest width times height of a photo.
+    """
+
+    command: ClassVar[str]
+    done: ClassVar[str]
+    kind: ClassVar[FileKind]
+
+    n: int = 1
+    seed: int = 0
+    scale: int = 1
+    restore: bool = False
+    overwrite: bool = False
+    max_pixels: int = DEFAULT_MAX_PIXELS
+
+    def __post_init__(self) -> None:
+        check_seed(self.seed)
 
     @property
-    def command(self) -> str:
-        """The command's name, such as ``colorize``."""
-
-    @property
-    def done(self) -> str:
-        """What a photo is afterwards, such as ``colored``."""
-
-    @property
-    def kind(self) -> FileKind:
-        """The kind of file that a result is; such a file is never taken as a photo."""
-
-    @property
+    @abstractmethod
     def models(self) -> Sequence[str]:
         """The models that it uses: `COLORS`, `DETAIL` or both."""
 
     @property
+    @abstractmethod
     def labels(self) -> list[str]:
-        """Labels of the results that a photo gets, each once."""
+        """Labels of the n results of a photo."""
 
+    @property
+    @abstractmethod
+    def has_seeds(self) -> bool:
+        """Whether each result is a sample with a seed of its own."""
+
+    @abstractmethod
     def statements(self, photo: str, hints: str | None, weights: Digests) -> dict[str, Statements]:
-        """What each result will say of itself, by label.
+        """What each result will say of itself, by label; shares are known only after sampling.
 
         Args:
             photo: digest of the photo's file.
@@ -82,51 +121,35 @@ class BatchSettings(Protocol):
             weights: of the models.
         """
 
-    def maker(self, colorizer: Colorizer | None, enlarger: Enlarger | None) -> Maker:
-        """What makes the results, with the models that it uses.
+    @abstractmethod
+    def leaves(self, photo: Photo, task: PhotoTask) -> bool:
+        """Whether a photo is left as it is, because it has colors."""
 
-        Raises:
-            WeightsError: if the models cannot do what the settings ask for.
-        """
-
-
-class Maker(Protocol):
-    """Loaded models that know what to make."""
-
-    @property
-    def weights(self) -> Digests:
-        """The digests of the models."""
-
-    def refusal(self, photo: Photo, task: PhotoTask) -> str | None:
-        """Why a photo is left as it is, or None."""
-
-    def results(self, photo: Photo, task: PhotoTask, expected: Mapping[str, Statements]) -> Results:
+    @abstractmethod
+    def results(
+        self, models: Models, photo: Photo, task: PhotoTask, expected: Mapping[str, Statements]
+    ) -> Results:
         """Decides on the results of one photo; their pixels are made later.
 
         Args:
+            models: those that are used.
             photo: the photo.
-            task: with its hints; the photo is on this machine.
-            expected: from `BatchSettings.statements`, for all labels that are possible.
+            task: with its hints.
+            expected: from `statements`.
         """
 
-
-class Results(Protocol):
-    """What is made of one photo.
-
-    Attributes:
-        statements: what each result says of itself, by label.
-    """
-
-    statements: Mapping[str, Statements]
-
-    def painted(self, labels: Sequence[str]) -> Iterator[tuple[np.ndarray, Photo]]:
-        """Makes pixels, uint8 or uint16, with the photo that says their size and metadata."""
-
-    def remarks(self, task: PhotoTask) -> tuple[str, ...]:
-        """What the user should know about the results that were painted."""
-
-    def likelihoods(self) -> list[float] | None:
-        """Bits per dimension of each result, NaN for one without; None if not asked for."""
+    def check(self, models: Models, *, has_hints: bool) -> None:
+        """Raises `WeightsError` if the models cannot do what is asked for, before any photo."""
+        missing = set(self.models) - set(models.digests)
+        if missing:
+            raise ValueError(f"models: expected {', '.join(self.models)}, got none for {missing}")
+        if self.restore and models.enlarger and not models.enlarger.can_restore:
+            raise WeightsError("these weights cannot restore; choose others, or do not restore")
+        if has_hints and not (models.colorizer and models.colorizer.takes_hints):
+            raise WeightsError(
+                "these weights take no color hints; use weights trained with "
+                "`colorflow train --hints`, or leave the hints away"
+            )
 
 
 def weights_files(settings: BatchSettings, given: Mapping[str, Path | None]) -> dict[str, Path]:

@@ -18,10 +18,10 @@ import numpy as np
 from PIL import Image
 
 from colorflow.batch.html_sheet import HTML_SHEET, html_row, write_html_sheet
-from colorflow.batch.locations import Location, download
-from colorflow.batch.outcome import ColoredFile, PhotoOutcome
+from colorflow.batch.locations import Location, fetched
 from colorflow.batch.picture_sheet import PICTURE_SHEET, picture_row, write_picture_sheet
 from colorflow.batch.sheet_row import SheetPicture, SheetRow
+from colorflow.batch.task import ColoredFile, PhotoOutcome
 from colorflow.color.grid import resize_by_area
 from colorflow.enlarge.draws import MEAN
 from colorflow.errors import PhotoError, UnreadablePhotoError, WritePhotoError
@@ -233,12 +233,9 @@ def _thumbnail(path: Location, max_pixels: int) -> np.ndarray:
 
 
 def _pixels(path: Location, max_pixels: int) -> np.ndarray:
-    if isinstance(path, Path):
-        return read_photo(path, max_pixels=max_pixels, isolated=True).pixels
     with TemporaryDirectory(prefix="colorflow-", ignore_cleanup_errors=True) as folder:
-        copy = Path(folder) / "photo"
-        download(path, copy)
         try:
-            return read_photo(copy, max_pixels=max_pixels, isolated=True).pixels
+            here = fetched(path, Path(folder) / "photo")
+            return read_photo(here, max_pixels=max_pixels, isolated=True).pixels
         except PhotoError as error:
             raise UnreadablePhotoError(str(path), error.reason) from error

@@ -20,12 +20,18 @@ from colorflow.errors import ColorflowError, WritePhotoError, printable
 from colorflow.files import check_replaceable, is_stream
 
 if TYPE_CHECKING:
-    from colorflow.batch import Location, PhotoOutcome, Plan
+    from colorflow.batch import Location, Note, PhotoOutcome, Plan
 
 _NAMED = 5
 """Number of left-out files that stderr names; the report names all."""
 _INTERRUPTED = 130
 """128 + SIGINT, as shells report it."""
+_OPTIONS = {
+    "OVERWRITE": "; --overwrite makes it anew",
+    "TREAT_AS_GRAY": "; --treat-as-gray with its name colors it from its lightness",
+    "RECURSE": "; -r takes the photos in them, too",
+}
+"""What the command says of each `Remedy`."""
 
 
 def print_plan(plan: Plan) -> int:
@@ -124,8 +130,8 @@ class BatchCommand:
 
     def _check_files(self) -> None:
         """Checks report and sheet before a night's work rather than after it."""
+        from colorflow.batch.locations import check_writable
         from colorflow.batch.names import too_long
-        from colorflow.batch.output import check_writable
         from colorflow.batch.report import REPORT
         from colorflow.batch.sheet import check_sheet, sheet_kind
 
@@ -151,8 +157,9 @@ class BatchCommand:
 
     def _is_output(self, folder: Path) -> bool:
         """Whether a folder is the output folder, which the batch will create."""
-        output = self._plan.output
-        return isinstance(output, Path) and folder.absolute() == output.absolute()
+        from colorflow.batch.locations import real_folder
+
+        return real_folder(folder) == real_folder(self._plan.output)
 
     def _write_report(self) -> None:
         from colorflow.batch import write_report
@@ -221,15 +228,21 @@ def _print_remarks(plan: Plan, outcomes: Iterable[PhotoOutcome], *, quiet: bool)
         if plan.left_out:
             print(printable(_left_out_text(plan.left_out)), file=sys.stderr)
         for note in plan.notes:
-            print(printable(f"{note.path}: {note.reason}"), file=sys.stderr)
+            print(_sentence(note), file=sys.stderr)
         for outcome in outcomes:
             if outcome.status == "already-colored":
-                print(printable(f"{outcome.path}: {outcome.reason}"), file=sys.stderr)
+                print(_sentence(outcome), file=sys.stderr)
             for remark in outcome.remarks:
                 print(printable(f"{outcome.path}: {remark}"), file=sys.stderr)
     for outcome in outcomes:
         if outcome.status == "failed":
-            print(printable(f"{outcome.path}: {outcome.reason}"), file=sys.stderr, flush=True)
+            print(_sentence(outcome), file=sys.stderr, flush=True)
+
+
+def _sentence(about: PhotoOutcome | Note) -> str:
+    """Why an input was not worked on, and the option that changes that."""
+    option = _OPTIONS[about.remedy.name] if about.remedy else ""
+    return printable(f"{about.path}: {about.reason}{option}")
 
 
 def _left_out_text(left_out: Sequence[Location]) -> str:

@@ -150,8 +150,8 @@ def run_batch(
     from colorflow.cli.batch import BatchCommand, print_plan
 
     output = location_of(arguments.output)
-    if isinstance(output, Path) and os.path.exists(output) and not os.path.isdir(output):
-        raise WritePhotoError(output, "is a file, but -o names a folder for the results")
+    if os.path.exists(str(output)) and not os.path.isdir(str(output)):
+        raise WritePhotoError(str(output), "is a file, but -o names a folder for the results")
     try:
         naming = Naming(arguments.name, arguments.ext)
         naming.check_fits(settings)

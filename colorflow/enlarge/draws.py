@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from colorflow.limits import DETAIL_TEMPERATURE
+from colorflow.limits import DETAIL_TEMPERATURE, check_seed
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,10 +40,9 @@ def draws(n: int, temperature: float | None, seed: int) -> list[Draw]:
         seed: sample i has `seed + i`; after the mean, samples are counted from 1.
 
     Raises:
-        ValueError: if the seed is negative.
+        ValueError: if the seed is out of range.
     """
-    if seed < 0:
-        raise ValueError(f"seed: expected a whole number from 0, got {seed}")
+    check_seed(seed)
     if temperature is not None:
         return [Draw(f"s{seed + i}", temperature, seed + i) for i in range(n)]
     samples = [Draw(f"s{seed + i}", DETAIL_TEMPERATURE, seed + i) for i in range(1, n)]

@@ -29,7 +29,7 @@ from colorflow.enlarge.tiles import TILE, Doubling
 from colorflow.enlarge.weights import FIRST, LAST, RESTORE, EnlargeWeights, load_enlarge_weights
 from colorflow.errors import PhotoError, WeightsError
 from colorflow.files import ENLARGE_WEIGHTS, default_weights
-from colorflow.limits import LARGEST_DETAIL_TEMPERATURE, SCALES
+from colorflow.limits import LARGEST_DETAIL_TEMPERATURE, SCALES, check_seed
 from colorflow.photo import Photo, Picture, read_picture
 
 if TYPE_CHECKING:
@@ -270,8 +270,8 @@ class Enlarger:
             raise ValueError(
                 f"temperature: expected 0 to {LARGEST_DETAIL_TEMPERATURE:g}, got {temperature}"
             )
-        if seed < 0:
-            raise ValueError(f"seed: expected a whole number from 0, got {seed}")
+        if seed < 0:  # that of a further sample may be larger than what may be asked for
+            check_seed(seed)
         if min(photo.width, photo.height) < LEAST_SIDE:
             raise PhotoError(
                 photo.source,

@@ -20,7 +20,6 @@ from itertools import islice
 from PIL import Image, TiffImagePlugin
 from PIL.ExifTags import IFD, Base
 
-from colorflow import __version__
 from colorflow.files import STATEMENT
 from colorflow.photo.exif import (
     ExifTexts,
@@ -29,6 +28,7 @@ from colorflow.photo.exif import (
     upright_exif,
     with_texts,
 )
+from colorflow.version import __version__
 
 _RAW_EXIF = "Raw profile type exif"
 _TEXT_THAT_IS_DATA = ("Raw profile type ", "XML:com.adobe.xmp")

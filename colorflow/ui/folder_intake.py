@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 
 from colorflow.batch.archive import ArchiveLimits, unpack
 from colorflow.batch.archive_entries import archive_kind
-from colorflow.batch.outcome import Note
+from colorflow.batch.task import Note
 from colorflow.errors import BatchError, ColorflowError
 from colorflow.photo import KINDS, PHOTO_SUFFIXES
 from colorflow.ui.photos import link_or_copy, storing

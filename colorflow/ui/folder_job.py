@@ -19,6 +19,7 @@ from colorflow.batch import (
     Note,
     PhotoOutcome,
     Plan,
+    Remedy,
     Settings,
     make_plan,
     run_in_process,
@@ -45,16 +46,8 @@ _RESULTS, _SHEET, _SHEET_PAGE = "colored", "contact-sheet.jpg", "contact-sheet.h
 """Names in the archive: the folder of the results, and files."""
 _LONGEST_NAME = 60
 """Letters of the upload's name that the name of the archive keeps."""
-_AS_ON_THE_PAGE = (
-    (
-        "; --treat-as-gray with its name colors it from its lightness",
-        "; tick it below “Treat as gray” to color its lightness",
-    ),
-    ("its results are there already; --overwrite makes them anew", ""),
-    (", or color it into another folder with -o", ""),
-    (" or give a shorter --name", ""),
-)
-"""What a reason says to users of the command, and what it says on the page."""
+_TICK = "; tick it below “Treat as gray” to color its lightness"
+"""What can be done about a photo that was left as it is."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -223,10 +216,7 @@ class FolderJob(Job):
         write_html_report(made / "report.html", plan, records)
         out = new_folder(self.folder, "out-")  # so that browsers take no file for an earlier one
         sheet = None
-        said = [
-            replace(record, reason=record.reason and self._in_plain_words(record.reason))
-            for record in self._records
-        ]
+        said = [replace(record, reason=self._reason_of(record)) for record in self._records]
         largest = max(map(self._pixels_of, (task.path for task in self._plan.tasks)), default=0)
         with self._budget.reserve(largest):  # photos and results are read one after the other
             outcomes = self._plan.in_order(said)
@@ -251,7 +241,7 @@ class FolderJob(Job):
         )
 
     def _for_the_visitor(self) -> tuple[Plan, list[PhotoOutcome]]:
-        """Plan and records without the server's folders and the command's options."""
+        """Plan and records without the server's folders."""
         plan = replace(
             self._plan,
             output=Path(_RESULTS),
@@ -263,7 +253,7 @@ class FolderJob(Job):
             replace(
                 record,
                 path=self._relative(record.path),
-                reason=record.reason and self._in_plain_words(record.reason),
+                reason=self._reason_of(record),
                 colorings=tuple(
                     replace(one, path=self._relative(one.path)) for one in record.colorings
                 ),
@@ -278,12 +268,14 @@ class FolderJob(Job):
                 return path.relative_to(folder)
         return path
 
-    def _in_plain_words(self, reason: str) -> str:
+    def _reason_of(self, record: PhotoOutcome) -> str | None:
+        """The reason without the server's folders; none for a photo that was colored before."""
+        if record.reason is None or (record.status == "skipped" and record.colorings):
+            return None
+        reason = record.reason
         for folder in (self._intake.folder, self._made):
             reason = reason.replace(f"{folder}{os.sep}", "")
-        for command, page in _AS_ON_THE_PAGE:
-            reason = reason.replace(command, page)
-        return reason
+        return f"{reason}{_TICK}" if record.remedy is Remedy.TREAT_AS_GRAY else reason
 
 
 def queue_job(

@@ -110,7 +110,7 @@ def test_two_runs_at_once_on_one_folder(
     assert printed == ""
     assert errors == (
         f"colorflow: {tmp_path / 'out'}: another run of colorflow is writing to this folder; "
-        "wait until it has ended, or choose another folder with -o\n"
+        "wait until it has ended, or choose another folder\n"
     )
     assert not (tmp_path / "r.json").exists()
     printed, errors = first.communicate(timeout=300)

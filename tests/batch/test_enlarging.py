@@ -138,8 +138,8 @@ def test_colors_depth_transparency_and_metadata_stay(tmp_path: Path, enlarge: En
 @pytest.mark.parametrize(
     ("before", "change", "message"),
     [
-        ({"temperature": 0.5}, {"temperature": 0.25}, "was made with --temperature 0.5"),
-        ({}, {"restore": True}, "was made without --restore"),
+        ({"temperature": 0.5}, {"temperature": 0.25}, "was made with temperature 0.5"),
+        ({}, {"restore": True}, "was not restored"),
     ],
 )
 def test_a_result_that_was_made_otherwise_is_not_replaced(
@@ -247,9 +247,9 @@ def test_colors_and_size_in_one_go(
     assert said.detail
     assert (said.detail.scale, said.detail.seed, said.detail.temperature) == (2, 0, 0.0)
     assert colored(2, "large").status == "skipped"
-    assert "was made with --scale 2" in str(colored(1, "large").reason)
-    assert "was made with --scale 2" in str(colored(4, "large").reason)
-    assert "was made without --scale" in str(colored(2, "small").reason)
+    assert "was enlarged 2 times" in str(colored(1, "large").reason)
+    assert "was enlarged 2 times" in str(colored(4, "large").reason)
+    assert "was not enlarged" in str(colored(2, "small").reason)
 
 
 def test_every_setting_has_its_range() -> None:
@@ -314,7 +314,7 @@ def test_weights_that_are_missing_foreign_or_cannot_restore(
     models = load_enlarge_weights(detail).models
     save_enlarge_weights(two, {FIRST: models[FIRST], LAST: models[LAST]}, {})
     for work in (EnlargeSettings(restore=True), Settings(scale=2, restore=True)):
-        with pytest.raises(WeightsError, match="these weights cannot restore; leave --restore"):
+        with pytest.raises(WeightsError, match="these weights cannot restore; choose others"):
             first(work, {COLORS: foreign, DETAIL: two})
     assert not list((tmp_path / "out").glob("*.*g"))
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from colorflow.batch import Naming, PhotoOutcome, Settings, make_plan, run_in_process
+from colorflow.batch import Naming, PhotoOutcome, Remedy, Settings, make_plan, run_in_process
 from colorflow.colorizer import Colorizer, Hint
 from colorflow.model.config import HINT_PLANES
 from colorflow.photo import Provenance, read_photo, read_provenance, write_image
@@ -29,8 +29,9 @@ def test_the_mean_is_the_same_however_many_colorings_there_are(
     assert color_all(album / "b.png")["b.png"].status == "skipped"
     fewer = color_all(album / "b.png", n=2)["b.png"]
     assert fewer.reason == (
-        f"{out / 'b_b.png'}: is there already, but was made with -n 3; --overwrite makes it anew"
+        f"{out / 'b_b.png'}: is there already, but is one of 3 principal colorings"
     )
+    assert fewer.remedy is Remedy.OVERWRITE
     whole = read_photo(out / "b_a.png").pixels
     color_all(album / "b.png", n=2, overwrite=True)
     assert difference(read_photo(out / "b_a.png").pixels, whole) <= 1
@@ -94,13 +95,13 @@ def test_a_link_to_a_result_is_written_through(
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"temperature": 0.3}, "was made with --temperature 1"),
+        ({"temperature": 0.3}, "was made with temperature 1"),
         ({"hints": {"b.png": (Hint(1, 2, 3, 4),)}}, "was made without hints"),
         ({"photo": 7}, "was made from a photo of other content"),
         ({"weights": GAIN + 0.5}, "was made with other weights ("),
-        ({"seed": 4}, "was made with --seed 0"),
-        ({"samples": True}, "was made without --samples"),
-        ({"looks": 5}, "was made with --looks 1"),
+        ({"seed": 4}, "was made with seed 0"),
+        ({"samples": True}, "is a principal coloring"),
+        ({"looks": 5}, "was made with 1 looks"),
     ],
     ids=str,
 )
@@ -129,7 +130,7 @@ def test_only_what_was_made_the_same_way_is_skipped(
     again = outcome(weights, **change)
     assert again.status == "failed"
     assert str(again.reason).startswith(f"{out / 'b.png'}: is there already, but {said}")
-    assert str(again.reason).endswith("; --overwrite makes it anew")
+    assert again.remedy is Remedy.OVERWRITE
     assert (out / "b.png").read_bytes() == made
     assert outcome(weights, **change, overwrite=True).status == "done"
     assert (out / "b.png").read_bytes() != made

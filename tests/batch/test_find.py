@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from colorflow.batch import Note, Remedy
 from colorflow.batch.find import Found, find_inputs
 
 
@@ -31,9 +32,7 @@ def paths(result: Found) -> list[str]:
 def test_a_folder_gives_its_own_photos_and_says_that_there_are_more(tree: Path) -> None:
     result = found(tree)
     assert paths(result) == ["a.PNG", "b.jpg"]
-    assert [(n.path, n.reason) for n in result.notes] == [
-        (tree, "has folders inside; -r takes the photos in them, too")
-    ]
+    assert result.notes == [Note(path=tree, reason="has folders inside", remedy=Remedy.RECURSE)]
 
 
 def test_recursive_gives_paths_below_the_folder(tree: Path) -> None:

@@ -12,8 +12,8 @@ import pytest
 import skimage.data
 from PIL import Image
 
-from colorflow.batch import ColoredFile, Settings, make_plan, run, run_in_process
-from colorflow.batch.output import STALE_SECONDS, output_folder
+from colorflow.batch import ColoredFile, Remedy, Settings, make_plan, run, run_in_process
+from colorflow.batch.pool import STALE_SECONDS, output_folder
 from colorflow.color.full_resolution import lightness_of
 from colorflow.colorizer import Colorizer, Hint
 from colorflow.errors import BatchError, WeightsError, WritePhotoError
@@ -94,7 +94,7 @@ def test_what_is_treated_as_gray_is_colored_from_its_lightness(
         "holiday.png": "already-colored",
         "scan.png": "done",
     }
-    assert "--treat-as-gray with its name" in str(outcomes["holiday.png"].reason)
+    assert outcomes["holiday.png"].remedy is Remedy.TREAT_AS_GRAY
     outcome = outcomes["scan.png"]
     assert outcome.remarks == ("has colors, and was treated as gray",)
     made = outcome.colorings[0].path
@@ -154,7 +154,9 @@ def test_hints_for_weights_without_are_refused_at_once(
     album: Path, out: Path, colorizer: Colorizer
 ) -> None:
     plan = make_plan([album], out, Settings(), hints={"a.jpg": (Hint(1, 1, 1, 1),)})
-    with pytest.raises(WeightsError, match=r"these weights take no color hints; .* --hints"):
+    with pytest.raises(
+        WeightsError, match=r"these weights take no color hints; .* leave the hints away"
+    ):
         list(run_in_process(plan, colorizer))
     assert not out.exists()
 
@@ -277,7 +279,7 @@ def test_names(save_photo: Save, tmp_path: Path, out: Path, color_all: Run, name
 
 def test_a_second_run_waits_its_turn(album: Path, out: Path, color_all: Run) -> None:
     with (
-        output_folder(out, []),
+        output_folder(make_plan([], out, Settings())),
         pytest.raises(BatchError, match="out: another run of colorflow is writing to this folder"),
     ):
         color_all(album)

@@ -20,8 +20,8 @@ import skimage.data
 from PIL import Image
 
 from colorflow.batch import COLORS, PhotoOutcome, Settings, make_plan, ray_engine, run_in_process
-from colorflow.batch.plan import PhotoTask
 from colorflow.batch.ray_engine import PhotoWorker, run_on_ray
+from colorflow.batch.task import PhotoTask
 from colorflow.colorizer import Colorizer, Hint
 from colorflow.errors import BatchError, WeightsError
 from colorflow.files import digest_of

@@ -13,8 +13,15 @@ import pytest
 from fsspec.implementations.memory import MemoryFileSystem
 
 from colorflow.batch import COLORS, PhotoOutcome, Settings, Url, location_of, make_plan
-from colorflow.batch.locations import has_content, list_files, match_files, store_of
-from colorflow.batch.output import check_url_writable, upload
+from colorflow.batch.locations import (
+    check_writable,
+    deliver,
+    has_content,
+    is_inside,
+    list_files,
+    match_files,
+    store_of,
+)
 from colorflow.cli import main
 from colorflow.errors import BatchError, PhotoError, WritePhotoError
 from colorflow.files import default_weights
@@ -51,9 +58,9 @@ def test_parts_of_urls() -> None:
     assert str(Url("s3://b") / PurePosixPath("x/y.png")) == "s3://b/x/y.png"
     assert str(Url("memory://") / "y") == "memory://y"
     assert Url("s3://b") / PurePosixPath() == Url("s3://b")
-    assert Url("s3://b/in/x").is_relative_to(Url("s3://b/in"))
-    assert not Url("s3://b/inner").is_relative_to(Url("s3://b/in"))
-    assert not Url("s3://b/inner").is_relative_to(Path("s3:/b"))
+    assert is_inside(Url("s3://b/in/x"), Url("s3://b/in"))
+    assert not is_inside(Url("s3://b/inner"), Url("s3://b/in"))
+    assert not is_inside(Url("s3://b/inner"), Path("s3:/b"))
 
 
 # finding
@@ -85,7 +92,7 @@ def test_patterns_names_and_what_is_not_there(memory: MemoryFileSystem) -> None:
     assert store_of(Url(f"{IN}/chain::b.png"))[1] == "/in/chain::b.png"
     assert {str(outcome.path): outcome.reason for outcome in plan.settled} == {
         f"{IN}/z*": "no photo fits this pattern",
-        "memory://no": "there are no photos here; -r looks into folders, too",
+        "memory://no": "there are no photos here",
     }
 
 
@@ -116,9 +123,9 @@ def test_a_file_is_seen_only_when_it_is_whole(
     with monkeypatch.context() as patch:
         patch.setattr(MemoryFileSystem, "put_file", break_off)
         with pytest.raises(WritePhotoError, match=r"x\.png: cannot be written \(gone\)"):
-            upload(tmp_path / "x", Url(f"{OUT}/x.png"))
+            deliver(tmp_path / "x", Url(f"{OUT}/x.png"))
     assert memory.find("/out") == ["/out/x.png"]
-    upload(tmp_path / "x", Url(f"{OUT}/x.png"))
+    deliver(tmp_path / "x", Url(f"{OUT}/x.png"))
     assert memory.cat_file("/out/x.png") == b"new"
     assert memory.find("/out") == ["/out/x.png"]
 
@@ -127,9 +134,9 @@ def test_files_by_url_on_a_disk(tmp_path: Path) -> None:
     """``local://`` goes the way of a store that renames."""
     (tmp_path / "x").write_bytes(b"new")
     folder = Url(f"local://{tmp_path}/a b")
-    check_url_writable(folder)
+    check_writable(folder)
     assert list((tmp_path / "a b").iterdir()) == []
-    upload(tmp_path / "x", folder / "inner/x.png")
+    deliver(tmp_path / "x", folder / "inner/x.png")
     assert (tmp_path / "a b" / "inner" / "x.png").read_bytes() == b"new"
     (tmp_path / "a b" / "empty.png").touch()
     assert list_files(folder) == [PurePosixPath("empty.png"), PurePosixPath("inner/x.png")]
@@ -153,7 +160,7 @@ def test_whatever_a_store_raises_is_a_sentence(
     assert "\n" not in str(outcome.reason)
     monkeypatch.setattr(MemoryFileSystem, "pipe_file", fail)
     with pytest.raises(PhotoError, match=r"memory://out: nothing can be written here \("):
-        check_url_writable(Url(OUT))
+        check_writable(Url(OUT))
 
 
 def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -169,7 +176,7 @@ def test_a_scheme_that_nobody_knows_is_told() -> None:
 
 def test_stores_where_files_are_not_whole_are_refused() -> None:
     with pytest.raises(BatchError, match="where files do not appear as a whole"):
-        check_url_writable(Url("data://x"))
+        check_writable(Url("data://x"))
 
 
 # the command
@@ -188,8 +195,8 @@ def test_the_command_takes_urls(
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ((), "--engine ray needs the package Ray: pip install 'colorflow-cinn[ray]'"),
-        (("--device", "cuda:1"), "--device cuda:1: on a cluster it is cpu or cuda; Ray chooses"),
+        ((), "the engine ray needs the package Ray: pip install 'colorflow-cinn[ray]'"),
+        (("--device", "cuda:1"), "device cuda:1: on a cluster it is cpu or cuda; Ray chooses"),
         (("--weights", "absent.safetensors"), "absent.safetensors: the weights cannot be read"),
     ],
 )

@@ -1,0 +1,140 @@
+"""One photo of a batch: what is to be done with it, and what became of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum
+from typing import TYPE_CHECKING, Literal
+
+from colorflow.batch.locations import Location, is_local
+from colorflow.photo import Statements
+
+if TYPE_CHECKING:
+    from colorflow.batch.hints import Hints
+
+Status = Literal["done", "skipped", "already-colored", "failed"]
+
+
+class Remedy(Enum):
+    """What a user can ask for instead; the command and the page say how to ask for it."""
+
+    OVERWRITE = "make existing results anew"
+    TREAT_AS_GRAY = "color a photo that has colors from its lightness"
+    RECURSE = "take the photos in the folders inside a folder"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PhotoTask:
+    """One photo to work on.
+
+    Attributes:
+        path: the photo.
+        folder: for its results.
+        names: template of the results' names, from `Naming.names_of`.
+        hints: color hints.
+        treat_as_gray: whether it is colored from its lightness even if it has colors.
+    """
+
+    path: Location
+    folder: Location
+    names: str
+    hints: Hints = ()
+    treat_as_gray: bool = False
+
+    @property
+    def is_local(self) -> bool:
+        """Whether the photo and its results are on this machine."""
+        return is_local(self.path) and is_local(self.folder)
+
+    def name(self, label: str) -> str:
+        """The name of the result with this label, see `BatchSettings.labels`."""
+        return self.names.format(label=label, seed=label.rpartition("s")[2])
+
+    def target(self, label: str) -> Location:
+        """The file for the result with this label."""
+        return self.folder / self.name(label)
+
+    def coloring(self, label: str, stated: Statements) -> ColoredFile:
+        """The result with this label, once it exists."""
+        principal = stated.colors.principal if stated.colors else None
+        return ColoredFile(
+            path=self.target(label),
+            label=label,
+            seed=stated.seed,
+            share=principal.share if principal else None,
+        )
+
+    def skipped(self, existing: Mapping[str, Statements]) -> PhotoOutcome:
+        """The outcome if all results exist."""
+        return PhotoOutcome(
+            path=self.path,
+            status="skipped",
+            reason="its results are there already",
+            remedy=Remedy.OVERWRITE,
+            colorings=tuple(self.coloring(label, one) for label, one in existing.items()),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ColoredFile:
+    """One coloring of a photo, in a file.
+
+    Attributes:
+        path: the file.
+        label: distinguishes it from the photo's other colorings, see `BatchSettings.labels`.
+        seed: of the sample, or of the first sample that a principal coloring represents.
+        share: of the samples that a principal coloring is the mean of; None for a sample.
+        bits_per_dim: its likelihood, from `Coloring.bits_per_dim`; None if it was not requested,
+            or if the colors lie on the edge of the model's range.
+    """
+
+    path: Location
+    label: str
+    seed: int
+    share: float | None = None
+    bits_per_dim: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PhotoOutcome:
+    """What happened to one input.
+
+    Attributes:
+        path: the input.
+        status: how it ended.
+        reason: why it failed or was skipped, without the input's name; None if done.
+        remedy: what would change that; None if there is nothing to ask for.
+        colorings: those that exist now.
+        width: of the photo in pixels; None if it was not read.
+        height: of the photo in pixels; None if it was not read.
+        seconds: time spent on it.
+        remarks: what the user should know about how the file was read, and about the results.
+        ends_the_run: the output folder takes nothing more, so other photos would fail, too.
+    """
+
+    path: Location
+    status: Status
+    reason: str | None = None
+    remedy: Remedy | None = None
+    colorings: tuple[ColoredFile, ...] = ()
+    width: int | None = None
+    height: int | None = None
+    seconds: float = 0.0
+    remarks: tuple[str, ...] = ()
+    ends_the_run: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Note:
+    """A remark about a file or folder that is not colored.
+
+    Attributes:
+        path: the file or folder.
+        reason: what it is, without its name.
+        remedy: what would change that; None if there is nothing to ask for.
+    """
+
+    path: Location
+    reason: str
+    remedy: Remedy | None = None
