@@ -17,6 +17,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 # A module imports only from its own layer and from those before it.
 LAYERS = (
+    "version",
     "errors",
     "limits",
     "device",
@@ -68,6 +69,9 @@ DATA_PREP_MAY_USE = (
     "colorflow.training.targets",
 )
 
+# Names of the package itself, and the layers that they come from.
+OFFERED = {"Colorizer": "colorizer", "Enlarger": "enlarge", "__version__": "version"}
+
 HEAVY = ("torch", "kornia", "gradio", "cv2", "PIL", "numpy", "skimage")
 
 
@@ -80,19 +84,18 @@ def modules() -> dict[str, Path]:
     return found
 
 
-def imports(source: str, module: str, *, is_package: bool, lazy: bool = True) -> Iterator[str]:
+def imports(source: str, module: str, *, is_package: bool) -> Iterator[str]:
     """Dotted names that a module imports, relative ones resolved.
 
-    `from a import b` gives ``a.b``, which may be a module or something in one.
+    Those inside functions and ``if TYPE_CHECKING`` count, too. `from a import b` gives ``a.b``,
+    which may be a module or something in one.
 
     Args:
         source: the module's text.
         module: its dotted name.
         is_package: whether it is an ``__init__``.
-        lazy: also those inside functions and ``if TYPE_CHECKING``.
     """
-    tree = ast.parse(source)
-    for node in ast.walk(tree) if lazy else tree.body:
+    for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -105,20 +108,16 @@ def imports(source: str, module: str, *, is_package: bool, lazy: bool = True) ->
             yield from (f"{base}.{alias.name}" for alias in node.names)
 
 
-def own_imports(module: str, path: Path, *, lazy: bool = True) -> list[str]:
+def own_imports(module: str, path: Path) -> list[str]:
     """Names from colorflow itself that a module imports."""
-    names = imports(
-        path.read_text(encoding="utf-8"), module, is_package=path.stem == "__init__", lazy=lazy
-    )
+    names = imports(path.read_text(encoding="utf-8"), module, is_package=path.stem == "__init__")
     return [name for name in names if name.split(".")[0] == "colorflow"]
 
 
 def layer_of(name: str) -> str | None:
-    """The layer of a dotted name; None for the package's own names, such as the version."""
+    """The layer of a dotted name; None for the package itself, which offers names of several."""
     parts = name.split(".")
-    if name in ("colorflow.Colorizer", "colorflow.Enlarger"):
-        return {"Colorizer": "colorizer", "Enlarger": "enlarge"}[parts[1]]
-    return parts[1] if len(parts) > 1 and not parts[1].startswith("__") else None
+    return OFFERED.get(parts[1], parts[1]) if len(parts) > 1 else None
 
 
 def breach(module: str, imported: str) -> str | None:
@@ -155,7 +154,7 @@ def test_no_import_cycles() -> None:
     known = modules()
     graph: dict[str, set[str]] = {}
     for module, path in known.items():
-        names = own_imports(module, path, lazy=False)
+        names = own_imports(module, path)
         # `from a import b`: the module a.b if there is one, otherwise a name inside a.
         targets = {name if name in known else name.rpartition(".")[0] for name in names}
         graph[module] = targets - {module}
@@ -191,7 +190,6 @@ def test_the_package_does_not_use_data_prep_or_the_tests() -> None:
         ("colorflow.color.cie", "colorflow.photo.photo.Kind", True),
         ("colorflow.flows.coupling", "colorflow.photo.Photo", True),
         ("colorflow.model.pyramid", "colorflow.flows.shape", False),
-        ("colorflow.cli", "colorflow.__version__", False),
         ("colorflow.cli", "colorflow.colorizer.Colorizer", False),
         ("colorflow.training.loop", "colorflow.Colorizer", True),
         ("colorflow.ui.page", "colorflow.model.pyramid", True),
