@@ -114,7 +114,7 @@ def test_the_statement_says_everything(
 def test_what_cannot_be_is_refused(wrong: dict[str, object]) -> None:
     with pytest.raises(ValueError, match="expected"):
         replace(DETAIL, **wrong)  # type: ignore[arg-type]
-    assert enlargement_in(DETAIL.statement.replace("photo 00", "photo 0")) is not None
+    assert enlargement_in(DETAIL.statement.replace("photo 00", "photo 0")) is None
 
 
 @pytest.mark.parametrize("see_through", [False, True])
