@@ -243,11 +243,9 @@ def test_importing_the_package_loads_nothing_heavy() -> None:
 @pytest.mark.parametrize(
     "command",
     [
-        [], ["colorize"], ["app"], ["train"], ["export"], ["evaluate"], ["evaluate-hints"],
+        [], ["colorize"], ["app"], ["train"], ["export"], ["evaluate"],
         ["blind"], ["blind", "compare"], ["blind", "make"], ["blind", "score"],
-        ["baseline"], ["baseline", "train"], ["baseline", "export"],
-        ["zoo"], ["zoo", "train"], ["zoo", "table"], ["zoo", "toys"],
-        ["train-enlarge"], ["export-enlarge"], ["evaluate-enlarge"],
+        ["zoo"], ["zoo", "toys"], ["train-enlarge"], ["export-enlarge"],
     ],
 )  # fmt: skip
 def test_help_loads_nothing_heavy(command: list[str]) -> None:

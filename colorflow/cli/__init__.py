@@ -1,6 +1,5 @@
 """The command line: ``colorflow colorize | enlarge | app | train | export | evaluate |
-evaluate-hints | blind | baseline | zoo | train-enlarge | export-enlarge | evaluate-enlarge``, with
-one file for each command.
+blind | zoo | train-enlarge | export-enlarge``, with one file for each command.
 
 Only the module of the command in use is imported, and it imports what it needs when it runs, so
 that ``--help`` answers at once.
@@ -21,8 +20,8 @@ from colorflow import __version__
 from colorflow.errors import ColorflowError
 
 COMMANDS = (
-    "colorize", "enlarge", "app", "train", "export", "evaluate", "evaluate-hints", "blind",
-    "baseline", "zoo", "train-enlarge", "export-enlarge", "evaluate-enlarge",
+    "colorize", "enlarge", "app", "train", "export", "evaluate", "blind", "zoo", "train-enlarge",
+    "export-enlarge",
 )  # fmt: skip
 """Each has a module of its name, with a function ``add_NAME`` that adds it to the parser."""
 _INTERRUPTED = 130

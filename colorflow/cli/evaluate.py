@@ -26,24 +26,6 @@ def add_evaluate(commands: Commands) -> None:
             "without colors are named and left out. The same seed gives the same numbers."
         ),
     )
-    add_what_to_measure(parser, samples_of="each photo, for the best of n and the like")
-    parser.add_argument("--markdown", type=a_path, metavar="FILE", help="the same as a table")
-    parser.add_argument(
-        "--sheet",
-        type=a_path,
-        metavar="FILE",
-        help="contact sheet (.jpg, .png): gray, truth, six samples, their mean and their spread",
-    )
-    parser.add_argument(
-        "--degrade",
-        action="store_true",
-        help="show the model the lightness of an old, damaged print",
-    )
-    parser.set_defaults(command=_evaluate)
-
-
-def add_what_to_measure(parser: argparse.ArgumentParser, *, samples_of: str) -> None:
-    """Adds the options that all measuring commands share."""
     parser.add_argument("folder", type=a_path, metavar="FOLDER", help="color photos")
     parser.add_argument(
         "--json", type=a_path, required=True, metavar="FILE", help="file for the numbers"
@@ -60,27 +42,36 @@ def add_what_to_measure(parser: argparse.ArgumentParser, *, samples_of: str) -> 
         type=whole_number(least=2),
         default=8,
         metavar="N",
-        help=f"samples of {samples_of} (default: %(default)s)",
+        help="samples of each photo, for the best of n and the like (default: %(default)s)",
     )
     add_seed(parser, "seed of samples and of the degradation")
     add_weights(parser)
-
-
-def command_again(name: str, arguments: argparse.Namespace) -> list[str]:
-    """Returns the words of a command that measures the same numbers again."""
-    words = ["colorflow", name, str(arguments.folder), "--json", str(arguments.json)]
-    if arguments.limit:
-        words += ["--limit", str(arguments.limit)]
-    if arguments.weights:
-        words += ["--weights", str(arguments.weights)]
-    return [*words, "--samples", str(arguments.samples), "--seed", str(arguments.seed)]
+    parser.add_argument("--markdown", type=a_path, metavar="FILE", help="the same as a table")
+    parser.add_argument(
+        "--sheet",
+        type=a_path,
+        metavar="FILE",
+        help="contact sheet (.jpg, .png): gray, truth, six samples, their mean and their spread",
+    )
+    parser.add_argument(
+        "--degrade",
+        action="store_true",
+        help="show the model the lightness of an old, damaged print",
+    )
+    parser.set_defaults(command=_evaluate)
 
 
 def _evaluate(arguments: argparse.Namespace) -> int:
     from colorflow.colorizer import default_weights
     from colorflow.evaluation.run import run_evaluation
 
-    words = command_again("evaluate", arguments) + ["--degrade"] * arguments.degrade
+    words = ["colorflow", "evaluate", str(arguments.folder), "--json", str(arguments.json)]
+    if arguments.limit:
+        words += ["--limit", str(arguments.limit)]
+    if arguments.weights:
+        words += ["--weights", str(arguments.weights)]
+    words += ["--samples", str(arguments.samples), "--seed", str(arguments.seed)]
+    words += ["--degrade"] * arguments.degrade
     evaluation = run_evaluation(
         arguments.folder,
         json_file=arguments.json,

@@ -11,7 +11,7 @@ from colorflow.cli.arguments import a_path, add_training, positive_number, train
 if TYPE_CHECKING:
     from colorflow.cli.arguments import Commands
 
-_NAMES = ("last", "first", "restore", "srflow")
+_NAMES = ("last", "first", "restore")
 _DEV_PATCHES = 256
 """Dev patches of an evaluation, at most."""
 _say = partial(print, flush=True)
@@ -30,8 +30,7 @@ def add_train_enlarge(commands: Commands) -> None:
         choices=_NAMES,
         metavar="NAME",
         help="last: to twice the resolution, or the second step to four times; first: the first "
-        "step to four times; restore: a first step that takes damage out; srflow: what ours is "
-        "compared with",
+        "step to four times; restore: a first step that takes damage out",
     )
     add_training(parser, one_pack=True)
     parser.set_defaults(batch=8, evaluate_every=240.0)
@@ -54,15 +53,13 @@ def add_train_enlarge(commands: Commands) -> None:
 def _train(arguments: argparse.Namespace) -> int:
     from dataclasses import replace
 
-    from colorflow.enlarge.train import DOUBLINGS, train_doubling
-    from colorflow.evaluation.enlarge.srflow import COMPARED
+    from colorflow.enlarge.train import train_doubling
     from colorflow.training.schedule import Budget
 
     train_doubling(
         arguments.name,
         arguments.packs[0],
         arguments.output,
-        trainees=DOUBLINGS | COMPARED,
         start=arguments.start,
         config=replace(train_config_of(arguments), dev_photos=_DEV_PATCHES),
         budget=Budget(minutes=arguments.minutes),

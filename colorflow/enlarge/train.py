@@ -6,7 +6,7 @@ the flow over what it leaves, by maximum likelihood.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, cast
@@ -86,7 +86,6 @@ def train_doubling(
     pack_folder: Path,
     run_folder: Path,
     *,
-    trainees: Mapping[str, Trainee] = DOUBLINGS,
     start: Path | None = None,
     config: TrainConfig,
     budget: Budget,
@@ -94,13 +93,12 @@ def train_doubling(
 ) -> None:
     """Trains one doubling until its budget is used up; an existing run continues.
 
-    A doubling whose mean is among the trainees takes half of the budget for it.
+    Its mean takes half of the budget.
 
     Args:
-        name: key in `trainees`.
+        name: `LAST`, `FIRST` or `RESTORE`.
         pack_folder: made by `python -m data_prep PHOTOS -o PACK --patches`.
-        run_folder: gets a folder for each trainee with checkpoint, curve and samples.
-        trainees: what can be trained.
+        run_folder: gets a folder for each of both with checkpoint, curve and samples.
         start: weights file to start from: its doubling of that name, or `LAST` if it has none; a
             doubling's flow for a flow, its mean for all else; the context network alone where the
             shapes differ. None for new weights.
@@ -116,9 +114,8 @@ def train_doubling(
     keep_freed_memory()
     trained = load_enlarge_weights(start).models if start else None
     mean = MEAN.format(name)
-    parts = [mean, name] if mean in trainees else [name]
-    for part in parts:
-        trainee = trainees[part]
+    for part in (mean, name):
+        trainee = DOUBLINGS[part]
         pack = PatchPack(pack_folder, reduced=trainee.reduced, damaged=trainee.damaged)
         run = RunFolder(run_folder, {"enlarge": asdict(StepConfig()), "train": asdict(config)})
         torch.manual_seed(config.seed)
@@ -132,7 +129,7 @@ def train_doubling(
         if trained and not run.has_begun(objective.folder):
             source = trained.get(name, trained[LAST])
             trainer.start_from(module.state_dict() | _shared(source, module))
-        train_to_budget(trainer, run, budget.share(1 / len(parts)), say)
+        train_to_budget(trainer, run, budget.share(0.5), say)
 
 
 def export_doublings(

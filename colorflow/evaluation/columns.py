@@ -23,7 +23,8 @@ from colorflow.coloring import ColoringSpec
 from colorflow.colorizer import Colorizer
 from colorflow.errors import WeightsError
 from colorflow.evaluation.baselines import BASELINES, LoadedBaseline, load_baseline
-from colorflow.evaluation.densities import ConditionalDensity, bits_per_dim
+from colorflow.evaluation.densities import ConditionalDensity
+from colorflow.evaluation.metrics import bits_per_dim
 from colorflow.evaluation.subject import Subject
 from colorflow.limits import MOST_LOOKS
 from colorflow.model.condition import Condition

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Literal
 
 import numpy as np
 from torch import Tensor
@@ -35,8 +35,6 @@ Statistics = dict[str, dict[str, Statistic]]
 """By column and metric."""
 Progress = Callable[[Sequence[Path]], Iterable[Path]]
 """Wraps the files, to show how far a run is."""
-Record = TypeVar("Record")
-"""The measurements of one photo."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,18 +52,18 @@ class Evaluation:
 
     Attributes:
         photos: number of photos.
-        n: samples of each photo, and of each number of hints.
+        n: samples of each photo.
         seed: of all random choices.
+        degraded: whether the models saw the lightness of an old print.
         tables: by their key in the JSON file.
-        settings: further entries of the JSON file.
         left_out: files without numbers, sorted by name.
     """
 
     photos: int
     n: int
     seed: int
+    degraded: bool
     tables: dict[str, Table]
-    settings: dict[str, Any]
     left_out: list[LeftOut]
 
 
@@ -115,66 +113,21 @@ def evaluate(
     Raises:
         EvaluationError: if no photo can be measured, or the judge is not installed.
     """
-    columns = [*columns, constant("gray", (0.0, 0.0))]
-    judge = Judge()
-
-    def measured(subject: Subject) -> PhotoMeasures:
-        measures, samples = measure(
-            subject, columns, judge, n=n, seed=seed, blow_up_chroma=blow_up_chroma
-        )
-        if show is not None:
-            show(subject, samples)
-        return measures
-
-    return measure_photos(
-        files,
-        SubjectReader(seed, degraded=degraded),
-        measured,
-        _tables,
-        n=n,
-        seed=seed,
-        settings={"degraded": degraded},
-        progress=progress,
-        say=say,
-    )
-
-
-def measure_photos(
-    files: Sequence[Path],
-    reader: SubjectReader,
-    measured: Callable[[Subject], Record],
-    tables: Callable[[Sequence[Record], Bootstrap], dict[str, Table]],
-    *,
-    n: int,
-    seed: int,
-    settings: dict[str, Any] | None = None,
-    progress: Progress,
-    say: Callable[[str], None],
-) -> Evaluation:
-    """Measures photos one after the other and combines their numbers.
-
-    Args:
-        files: color photos.
-        reader: reads them.
-        measured: measures one photo.
-        tables: combines all photos, whose order does not depend on that of the files.
-        n: samples of each photo, at least 2.
-        seed: of the resamples.
-        settings: further entries of the JSON file, if any.
-        progress: shows how far the run is.
-        say: gets a line for each file that is left out.
-
-    Raises:
-        EvaluationError: if no photo can be measured.
-    """
     if n < 2:
         raise ValueError(f"n: expected at least 2, got {n}")
-    records: list[tuple[str, Record]] = []
+    columns = [*columns, constant("gray", (0.0, 0.0))]
+    judge, reader = Judge(), SubjectReader(seed, degraded=degraded)
+    records: list[tuple[str, PhotoMeasures]] = []
     left_out: list[LeftOut] = []
     for path in progress(files):
         try:
             subject = reader.read(path)
-            records.append((subject.digest, measured(subject)))
+            measures, samples = measure(
+                subject, columns, judge, n=n, seed=seed, blow_up_chroma=blow_up_chroma
+            )
+            records.append((subject.digest, measures))
+            if show is not None:
+                show(subject, samples)
             continue
         except PhotoError as error:
             left_out.append(LeftOut(str(path), "unreadable", error.reason))
@@ -186,13 +139,14 @@ def measure_photos(
     if not records:
         text = count_reasons(left_out)
         raise EvaluationError(f"none of the {len(files)} photos can be measured: {text}")
+    # The order does not depend on that of the files.
     ordered = [record for _, record in sorted(records, key=lambda pair: pair[0])]
     return Evaluation(
         photos=len(ordered),
         n=n,
         seed=seed,
-        tables=tables(ordered, Bootstrap(len(ordered), seed)),
-        settings=settings or {},
+        degraded=degraded,
+        tables=_tables(ordered, Bootstrap(len(ordered), seed)),
         left_out=sorted(left_out, key=lambda item: item.file),
     )
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from colorflow.color.full_resolution import lightness_of, render
-from colorflow.evaluation.columns import MANY, PRINCIPAL, Column, PrincipalSampler, Sampler
+from colorflow.evaluation.columns import MANY, PRINCIPAL, Column, PrincipalSampler
 from colorflow.evaluation.judge import Judge, colored_pictures, divergence, square_picture
 from colorflow.evaluation.metrics import (
     colorfulness,
@@ -141,31 +141,6 @@ def measure(
     return PhotoMeasures(columns=found, features=features), samples[columns[0].name]
 
 
-def sample_in_parts(
-    name: str,
-    sample: Sampler,
-    subject: Subject,
-    n: int,
-    generator: torch.Generator,
-    at_once: int = SAMPLED_AT_ONCE,
-) -> Tensor:
-    """Makes n samples of one photo, (n, 2, 64, 64), a few at once.
-
-    Args:
-        name: of the model, for the message.
-        sample: makes them.
-        subject: the photo.
-        n: number of samples.
-        generator: source of randomness.
-        at_once: largest number of samples in one call.
-
-    Raises:
-        NotFiniteError: if their chroma is not finite.
-    """
-    parts = [sample(subject, min(at_once, n - start), generator) for start in range(0, n, at_once)]
-    return _finite(torch.cat(parts), name)
-
-
 def error_of_mean(ab: Tensor, subject: Subject) -> float:
     """Squared error of the picture of the mean chroma of (n, 2, 64, 64)."""
     mean = ab.mean(0, keepdim=True)
@@ -189,7 +164,11 @@ def _timed_samples(column: Column, subject: Subject, n: int, seed: int) -> tuple
     at_once = SAMPLED_AT_ONCE if column.kind == "independent" else count
     generator = subject.generator(seed, column.name)
     began = time.perf_counter()
-    ab = sample_in_parts(column.name, column.sample, subject, count, generator, at_once)
+    parts = [
+        column.sample(subject, min(at_once, count - start), generator)
+        for start in range(0, count, at_once)
+    ]
+    ab = _finite(torch.cat(parts), column.name)
     return ab, (time.perf_counter() - began) / count
 
 

@@ -10,6 +10,8 @@ Dimensions: n samples of one photo on a grid of H x W.
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -194,3 +196,8 @@ def kernel_terms(x: NDArray[np.floating], y: NDArray[np.floating]) -> NDArray[np
 def _kernel(x: NDArray[np.floating], y: NDArray[np.floating]) -> NDArray[np.float64]:
     products = x.astype(np.float64) @ y.astype(np.float64).T
     return np.asarray((products / x.shape[1] + 1) ** 3, np.float64)
+
+
+def bits_per_dim(nats: float, dimensions: int) -> float:
+    """Converts a negative log-likelihood, nats a photo, to bits a dimension."""
+    return nats / (dimensions * math.log(2))

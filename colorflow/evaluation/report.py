@@ -1,9 +1,8 @@
-"""Reports of all measurements: Markdown tables, JSON, figures, and how they were made."""
+"""Reports of measurements: Markdown tables, JSON, and how they were made."""
 
 from __future__ import annotations
 
 import datetime
-import io
 import json
 import math
 import os
@@ -20,10 +19,9 @@ from tqdm import tqdm
 from colorflow.errors import EvaluationError, printable
 from colorflow.evaluation.bootstrap import Estimate, Table
 from colorflow.evaluation.evaluate import Evaluation, Progress, count_reasons
-from colorflow.files import FileKind, check_replaceable, statement_of, write_whole
+from colorflow.files import FileKind, check_replaceable, write_whole
 
 _LAST_METRICS = ("inverse_error", "seconds_per_sample")
-_JPEG_QUALITY = 90
 
 
 # files
@@ -49,12 +47,8 @@ def check_destination(path: Path | None, kind: FileKind) -> None:
 
 
 def write_text(path: Path, text: str, kind: FileKind | None) -> None:
-    """Writes a text file in one step and makes its folder; `kind` as in `write_whole`.
-
-    Raises:
-        EvaluationError: if it cannot or must not be written.
-    """
-    _write(path, text.encode(), kind)
+    """Writes a text file, as `write_bytes` does."""
+    write_bytes(path, text.encode(), kind)
 
 
 def json_text(values: Any) -> str:
@@ -62,41 +56,12 @@ def json_text(values: Any) -> str:
     return json.dumps(values, indent=1, allow_nan=False) + "\n"
 
 
-def figure_class() -> Any:
-    """Returns Matplotlib's `Figure`, which draws without a screen and without global state.
-
-    Raises:
-        EvaluationError: if Matplotlib is missing.
-    """
-    try:
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise EvaluationError(
-            "matplotlib, which draws the figure, is missing; "
-            "install it with `pip install 'colorflow-cinn[eval]'`"
-        ) from error
-    return Figure
-
-
-def save_figure(figure: Any, path: Path, kind: FileKind, *, dpi: int) -> None:
-    """Writes a figure in one step, as JPEG, PNG or SVG by the name of the file.
+def write_bytes(path: Path, data: bytes, kind: FileKind | None) -> None:
+    """Writes a file in one step and makes its folder; `kind` as in `write_whole`.
 
     Raises:
         EvaluationError: if it cannot or must not be written.
     """
-    suffix, statement = path.suffix.lower(), statement_of(kind)
-    options: dict[str, Any] = {"format": suffix[1:], "metadata": {"Description": statement}}
-    if suffix in (".jpg", ".jpeg"):
-        options = {
-            "format": "jpg",
-            "pil_kwargs": {"quality": _JPEG_QUALITY, "comment": statement},
-        }
-    picture = io.BytesIO()
-    figure.savefig(picture, dpi=dpi, **options)
-    _write(path, picture.getvalue(), kind)
-
-
-def _write(path: Path, data: bytes, kind: FileKind | None) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         write_whole(path, data, kind)
@@ -158,7 +123,7 @@ def _peak_megabytes() -> int | None:
     return round(peak * (1 if sys.platform == "darwin" else 1024) / 1e6)
 
 
-# the two evaluation commands
+# the report of an evaluation
 
 
 def progress_bar(description: str) -> Progress:
@@ -186,7 +151,7 @@ def as_json(evaluation: Evaluation, about: Mapping[str, Any]) -> str:
             "seed": evaluation.seed,
             **tables,
             "samples": evaluation.n,
-            **evaluation.settings,
+            "degraded": evaluation.degraded,
             "left_out": [asdict(item) for item in evaluation.left_out],
             **about,
         }

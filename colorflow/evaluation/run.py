@@ -120,7 +120,7 @@ def report_text(evaluation: Evaluation, about: Mapping[str, Any]) -> str:
 
 def _caption(evaluation: Evaluation) -> str:
     n = evaluation.n
-    lightness = "degraded" if evaluation.settings["degraded"] else "as it is"
+    lightness = "degraded" if evaluation.degraded else "as it is"
     return (
         f"{evaluation.photos} photos, lightness {lightness}; {n} samples of each photo, {MANY} for "
         f"rmse_mean{MANY}, coverage and blow_ups; ± is the bootstrap standard error over photos "

@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -68,7 +67,7 @@ def doublings(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, Trainee]]:
 
 
 def trained(
-    pack: Path, run: Path, doublings: dict[str, Trainee], name: str = LAST, *,
+    pack: Path, run: Path, name: str = LAST, *,
     steps: int = 8, start: Path | None = None,
 ) -> list[str]:  # fmt: skip
     lines: list[str] = []
@@ -76,7 +75,6 @@ def trained(
         name,
         pack,
         run,
-        trainees=doublings,
         start=start,
         config=CONFIG,
         budget=Budget(steps=steps),
@@ -85,17 +83,15 @@ def trained(
     return lines
 
 
-def test_it_learns_and_resumes(
-    patches_folder: Path, tmp_path: Path, doublings: dict[str, Trainee]
-) -> None:
-    lines = trained(patches_folder, tmp_path / "run", doublings, steps=80)
+def test_it_learns_and_resumes(patches_folder: Path, tmp_path: Path) -> None:
+    lines = trained(patches_folder, tmp_path / "run", steps=80)
     for unit, part in (("squared L* units", lines[:10]), ("bits/dim", lines[10:])):
         assert len(part) == 10
         assert all("degraded" not in line and line.split(" *")[0].endswith(unit) for line in part)
     dev = [float(line.split("dev ")[1].split()[0]) for line in lines[10:]]
     assert dev[-1] < dev[0] - 0.2
     assert (tmp_path / "run/last/grid.png").stat().st_size > 1000
-    again = trained(patches_folder, tmp_path / "run", doublings, steps=88)
+    again = trained(patches_folder, tmp_path / "run", steps=88)
     assert [again[0], again[2]] == [
         "last-mean: goes on at step 40",
         "last: goes on at step 40",
@@ -112,7 +108,7 @@ def test_the_flow_learns_what_the_mean_leaves(
     patches_folder: Path, tmp_path: Path, doublings: dict[str, Trainee]
 ) -> None:
     """And the mean stays what it was after the first half."""
-    trained(patches_folder, tmp_path, doublings)
+    trained(patches_folder, tmp_path)
     network = load_trained(tmp_path, "last-mean", doublings["last-mean"])[0]
     model = load_trained(tmp_path, LAST, doublings[LAST])[0]
     assert isinstance(model, DetailModel)
@@ -188,7 +184,7 @@ def test_a_doubling_starts_from_another(
     patches_folder: Path, tmp_path: Path, doublings: dict[str, Trainee]
 ) -> None:
     run, file = tmp_path / "run", tmp_path / "last.safetensors"
-    trained(patches_folder, run, doublings, steps=4)
+    trained(patches_folder, run, steps=4)
     export_doublings(run, file, say=print)
     # What the file has under the name itself comes first.
     models = dict(load_enlarge_weights(file).models)
@@ -208,7 +204,7 @@ def test_a_doubling_starts_from_another(
 
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(train_module, "train_to_budget", watch)
-            trained(patches_folder, run, doublings, name, start=file)
+            trained(patches_folder, run, name, start=file)
         start = models.get(name, models[LAST])
         for part, module in (("{}-mean", start.mean), ("{}", start)):
             best, now = module.state_dict(), seen[part.format(name)]
@@ -221,30 +217,11 @@ def test_a_doubling_starts_from_another(
             assert torch.equal(seen[name][f"mean.{key}"], x), "the doubling's own mean"
 
 
-def test_a_network_that_is_compared_starts_from_the_mean(
-    patches_folder: Path, tmp_path: Path, doublings: dict[str, Trainee]
-) -> None:
-    file = tmp_path / "last.safetensors"
-    trained(patches_folder, tmp_path, doublings, steps=4)
-    export_doublings(tmp_path, file, say=print)
-    rival = replace(doublings["last-mean"], objective=lambda: MeanObjective("rival"))
-    trained(patches_folder, tmp_path, {"rival": rival}, "rival", steps=1, start=file)
-    mean = load_enlarge_weights(file).models[LAST].mean.state_dict()
-    state = read_state(tmp_path, "rival")
-    assert state is not None
-    for name, x in state["best"].items():
-        # One step of AdamW at the start of the warm-up.
-        assert torch.allclose(x, mean[name], atol=2 * CONFIG.peak_rate), name
-    assert mean["out.out.weight"].abs().max() > 0
-
-
-def test_export_writes_what_was_trained(
-    patches_folder: Path, tmp_path: Path, doublings: dict[str, Trainee]
-) -> None:
+def test_export_writes_what_was_trained(patches_folder: Path, tmp_path: Path) -> None:
     run, file = tmp_path / "run", tmp_path / "weights/enlarge.safetensors"
     with pytest.raises(TrainingError, match="last has no evaluated weights"):
         export_doublings(run, file, say=print)
-    trained(patches_folder, run, doublings)
+    trained(patches_folder, run)
     lines: list[str] = []
     export_doublings(run, file, say=lines.append)
     found = load_enlarge_weights(file)
@@ -255,22 +232,20 @@ def test_export_writes_what_was_trained(
     assert state is not None
     for name, x in found.models[LAST].state_dict().items():
         assert torch.allclose(x, state["best"][name], rtol=2e-3, atol=1e-3), name
-    trained(patches_folder, run, doublings, RESTORE)
+    trained(patches_folder, run, RESTORE)
     export_doublings(run, file, say=lines.append)
     assert set(load_enlarge_weights(file).models) == {LAST, FIRST, RESTORE}
 
 
-def test_export_takes_what_the_run_lacks_from_a_file(
-    patches_folder: Path, tmp_path: Path, doublings: dict[str, Trainee]
-) -> None:
+def test_export_takes_what_the_run_lacks_from_a_file(patches_folder: Path, tmp_path: Path) -> None:
     """And replaces what it has, only."""
     run, more, file = tmp_path / "run", tmp_path / "more", tmp_path / "all.safetensors"
-    trained(patches_folder, run, doublings)
+    trained(patches_folder, run)
     export_doublings(run, file, say=print)
     before = load_enlarge_weights(file)
     with pytest.raises(TrainingError, match="last has no evaluated weights"):
         export_doublings(more, file, others=file)
-    trained(patches_folder, more, doublings, RESTORE, steps=4)
+    trained(patches_folder, more, RESTORE, steps=4)
     export_doublings(more, file, others=file)
     after = load_enlarge_weights(file)
     assert set(after.models) == {LAST, FIRST, RESTORE}
@@ -280,21 +255,18 @@ def test_export_takes_what_the_run_lacks_from_a_file(
         now = after.models[name].state_dict()
         for key, x in before.models[name].state_dict().items():
             assert torch.equal(x, now[key]), (name, key)
-    trained(patches_folder, more, doublings, FIRST, steps=4)
+    trained(patches_folder, more, FIRST, steps=4)
     export_doublings(more, file, others=file)
     assert "doubling" not in load_enlarge_weights(file).training[FIRST]
 
 
-def test_a_run_of_another_recipe_is_refused(
-    patches_folder: Path, tmp_path: Path, doublings: dict[str, Trainee]
-) -> None:
-    trained(patches_folder, tmp_path / "run", doublings, steps=4)
+def test_a_run_of_another_recipe_is_refused(patches_folder: Path, tmp_path: Path) -> None:
+    trained(patches_folder, tmp_path / "run", steps=4)
     with pytest.raises(TrainingError, match="another shape or with other settings"):
         train_doubling(
             LAST,
             patches_folder,
             tmp_path / "run",
-            trainees=doublings,
             config=TrainConfig(batch=2),
             budget=Budget(steps=4),
         )

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from torch import nn
 
-from colorflow.evaluation.baselines import Baseline
-from colorflow.evaluation.baselines.cinn import SHAPE, cinn_objective
-from colorflow.evaluation.baselines.deterministic import DeterministicNetwork, RegressionObjective
+from colorflow.evaluation.baselines import CINN_SHAPE, DeterministicNetwork
 from colorflow.evaluation.densities import ConditionalDensity
 from colorflow.model.config import PyramidConfig
 from colorflow.model.context import LevelContext
@@ -27,18 +25,13 @@ CONFIG = PyramidConfig(
 def small_cinn() -> ConditionalDensity:
     """The published stages with next to nothing in each."""
     bijection = cinn2019(
-        SHAPE, 2, couplings=(1, 1, 1, 1), widths=(2, 2, 2, 2), condition_widths=(2, 2, 2), dense=1,
-        dense_width=4, dense_condition_widths=(2, 2, 2, 2),
+        CINN_SHAPE, 2, couplings=(1, 1, 1, 1), widths=(2, 2, 2, 2), condition_widths=(2, 2, 2),
+        dense=1, dense_width=4, dense_condition_widths=(2, 2, 2, 2),
     )  # fmt: skip
     to_grid = nn.Sequential(nn.Conv2d(8, 8, 1), nn.PixelShuffle(2))
     context = LevelContext(small_level(32, 8, 16, 32, couplings=1), coarse=False, extra_planes=0)
-    return ConditionalDensity(bijection, SHAPE, context, to_grid)
+    return ConditionalDensity(bijection, CINN_SHAPE, context, to_grid)
 
 
-SMALL_BASELINES = {
-    "deterministic": Baseline(
-        build=lambda: DeterministicNetwork(CONFIG), objective=lambda: RegressionObjective(CONFIG)
-    ),
-    "cinn2019": Baseline(build=small_cinn, objective=cinn_objective),
-}
+SMALL_BASELINES = {"deterministic": lambda: DeterministicNetwork(CONFIG), "cinn2019": small_cinn}
 """Small modules under the names of the baselines."""

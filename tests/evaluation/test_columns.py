@@ -202,7 +202,7 @@ def test_the_round_trip_comes_back(columns: dict[str, Column], condition: Condit
 def baselines(tmp_path: Path, small_baselines: None) -> Path:
     """A folder with a file of each."""
     for name, baseline in BASELINES.items():
-        module = randomized(baseline.build())
+        module = randomized(baseline())
         save_baseline(tmp_path / f"{name}.safetensors", name, module, 0.5, {})
     return tmp_path
 

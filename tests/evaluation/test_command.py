@@ -201,7 +201,7 @@ def shipped_baselines(
     folder = tmp_path / "shipped" / "baselines"
     torch.manual_seed(0)
     for name, baseline in BASELINES.items():
-        save_baseline(folder / f"{name}.safetensors", name, baseline.build(), 0.5, {})
+        save_baseline(folder / f"{name}.safetensors", name, baseline(), 0.5, {})
     path = folder.parent / "colorflow.safetensors"
     monkeypatch.setattr(colorizer, "default_weights", lambda: path)
     return folder

@@ -1,7 +1,7 @@
 """`colorflow zoo toys`: every architecture on three densities in the plane.
 
 One flow per architecture learns all three densities, conditioned on which one is meant. A point is
-an image of two channels and one cell, so the architectures are those of the table; scales and
+an image of two channels and one cell, so the architectures are those of docs/zoo.md; scales and
 convolutions have no effect at one cell. In the plane maximum likelihood trains even the
 inverse-autoregressive flow: its slow direction takes two evaluations per layer.
 
@@ -12,6 +12,7 @@ The pinwheel is that of Johnson et al. 2016; two moons and a ring of Gaussians a
 
 from __future__ import annotations
 
+import io
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -26,13 +27,11 @@ from colorflow.errors import EvaluationError
 from colorflow.evaluation.report import (
     about_run,
     check_destination,
-    figure_class,
     json_text,
-    save_figure,
+    write_bytes,
     write_text,
 )
-from colorflow.evaluation.zoo.measure import count_parameters
-from colorflow.files import json_kind, picture_kind
+from colorflow.files import json_kind, picture_kind, statement_of
 from colorflow.flows import Flow, InversionError
 from colorflow.training.schedule import learning_rate
 from colorflow.zoo import ARCHITECTURES, Architecture
@@ -48,6 +47,7 @@ RATE = 2e-3
 CLIP = 5.0
 LIMIT = 3.2
 """The figure shows [-LIMIT, LIMIT] along both axes."""
+_JPEG_QUALITY = 90
 CELLS = 96
 """Cells of the density's grid along an axis."""
 
@@ -104,7 +104,7 @@ def write_toys(
     Raises:
         EvaluationError: if Matplotlib is missing or a file cannot be written.
     """
-    figure_class()  # before the long work
+    _figure_class()  # before the long work
     if path.suffix.lower() not in (".jpg", ".jpeg"):
         raise EvaluationError(f"{path}: expected the name of a JPEG file, such as zoo_toys.jpg")
     numbers = path.with_suffix(".json")
@@ -128,7 +128,7 @@ def write_toys(
         result: dict[str, Any] = {
             "name": architecture.name,
             "nats": {name: round(value, 4) for name, value in nats.items()},
-            "parameters": count_parameters(flow),
+            "parameters": sum(parameter.numel() for parameter in flow.parameters()),
             "key": key,
             "seconds": round(time.perf_counter() - began, 1),
         }
@@ -209,7 +209,7 @@ def _write_figure(
 ) -> None:
     """Plots density and samples of each data set, the truth first, one row per architecture."""
     rows = 1 + len(results)
-    figure = figure_class()(figsize=(9.5, 1.62 * rows), layout="constrained")
+    figure = _figure_class()(figsize=(9.5, 1.62 * rows), layout="constrained")
     axes = figure.subplots(rows, 2 * len(DATA), squeeze=False)
     for column, (name, sample) in enumerate(DATA.items()):
         truth = sample(200_000, np.random.default_rng([seed, 2]))
@@ -236,7 +236,26 @@ def _write_figure(
             for axis in (left, right):
                 axis.set_xticks([])
                 axis.set_yticks([])
-    save_figure(figure, path, FIGURE, dpi=100)
+    picture = io.BytesIO()
+    options = {"quality": _JPEG_QUALITY, "comment": statement_of(FIGURE)}
+    figure.savefig(picture, dpi=100, format="jpg", pil_kwargs=options)
+    write_bytes(path, picture.getvalue(), FIGURE)
+
+
+def _figure_class() -> Any:
+    """Returns Matplotlib's `Figure`, which draws without a screen and without global state.
+
+    Raises:
+        EvaluationError: if Matplotlib is missing.
+    """
+    try:
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        raise EvaluationError(
+            "matplotlib, which draws the figure, is missing; "
+            "install it with `pip install 'colorflow-cinn[train]'`"
+        ) from error
+    return Figure
 
 
 def _context(name: str, count: int) -> Tensor:

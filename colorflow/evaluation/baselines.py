@@ -1,0 +1,187 @@
+"""What the model is compared with: a deterministic network, and the cINN of 2019.
+
+`benchmarks/baselines.py` trains them. Their weights files are safetensors whose header's metadata
+holds `format`, `baseline` (its name), `temperature` (the std of the latents of samples; 1 for a
+baseline without latents) and `training` (JSON: how the weights were made).
+
+Dimensions: B photos.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, cast
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from colorflow.errors import WeightsError
+from colorflow.evaluation.densities import ConditionalDensity
+from colorflow.flows import Haar
+from colorflow.flows.networks import zero_initialized
+from colorflow.model.condition import Condition
+from colorflow.model.config import FINEST_GRID, LevelConfig, PyramidConfig, default_config
+from colorflow.model.context import LevelContext
+from colorflow.model.features import Features, LateBlocks
+from colorflow.model.level import DETAIL_CHANNELS, MEAN_CHANNELS
+from colorflow.model.tensors import HEADER_DAMAGE, load_tensors, read_header, write_tensors
+from colorflow.zoo.cinn2019 import cinn2019
+
+FORMAT = "colorflow-baseline-1"
+
+DETERMINISTIC_SHAPE = default_config().with_dropout(0).with_levels([4], context_layers=4)
+"""That of the shipped pyramid, as far as its contexts go."""
+OWN_BLOCKS_INPUT = 16
+"""Side of the map from which the network's own blocks compute the coarsest level's 8x8 map."""
+CHROMA_UNIT = 20.0
+"""Unit of the network's outputs, in CIELAB units: about the std of chroma over photos."""
+
+CINN_SHAPE = (2, FINEST_GRID, FINEST_GRID)
+CINN_CONTEXT = LevelConfig(
+    grid=32, width=64, context_layers=2, attention=False, maps=(8, 16, 32), dropout=0.05,
+    couplings=1, bins=2,
+)  # fmt: skip
+"""The context network; `couplings` and `bins` describe a level's flow and are not used."""
+_CINN_CONTEXT_CHANNELS = 16
+
+
+class DeterministicNetwork(nn.Module):
+    """Predicts the mean of the colors that a photo may have had.
+
+    It has the pyramid's context networks. In place of each level's flow a convolution predicts the
+    level's numbers. The coarsest level has its own trainable copy of the feature network's last
+    blocks. All levels train together, with the mean squared error of ab.
+
+    Args:
+        config: of the pyramid whose context networks it has; its flows' fields are not used.
+    """
+
+    def __init__(self, config: PyramidConfig) -> None:
+        super().__init__()
+        self.contexts = nn.ModuleList(
+            LevelContext(level, coarse=index > 0, extra_planes=0)
+            for index, level in enumerate(config.levels)
+        )
+        self.contexts[0].last_blocks = LateBlocks(OWN_BLOCKS_INPUT)  # the name in its files
+        self.heads = nn.ModuleList(
+            zero_initialized(
+                nn.Conv2d(level.width, DETAIL_CHANNELS if index else MEAN_CHANNELS, 3, padding=1)
+            )
+            for index, level in enumerate(config.levels)
+        )
+        self.haar = Haar()
+
+    @property
+    def own_blocks(self) -> LateBlocks:
+        """The copy of the feature network's last blocks."""
+        return cast(LateBlocks, self.contexts[0].last_blocks)
+
+    def fit(self, condition: Condition) -> None:
+        """Takes the statistics of the features from a sample of the training data.
+
+        Its own blocks start as those of the frozen network.
+        """
+        self.own_blocks.copy_from(Features())
+        for context in self.contexts:
+            cast(LevelContext, context).fit(condition)
+
+    def forward(self, condition: Condition) -> Tensor:
+        """The mean coloring: (B, 2, 64, 64) CIELAB units."""
+        coarse: Tensor | None = None
+        own = self.own_blocks(condition.features[OWN_BLOCKS_INPUT])
+        coarsest = replace(condition, features=condition.features | own)
+        for context, head in zip(self.contexts, self.heads, strict=True):
+            assert isinstance(context, LevelContext)
+            seen = coarsest if coarse is None else condition
+            h = context.of_sample(context.of_photo(seen), coarse)
+            x = CHROMA_UNIT * head(F.gelu(h)).float()
+            coarse = x if coarse is None else self.haar.inverse(torch.cat([coarse, x], 1))[0]
+        assert coarse is not None
+        return coarse
+
+
+def original_cinn() -> ConditionalDensity:
+    """p(ab | photo) by the cINN of 2019, with 4.5 million parameters instead of 56.7.
+
+    It models the whole 64x64 grid, with our feature network: a small context network follows the
+    frozen features, and the rest is `colorflow.zoo.cinn2019`, narrower, so that the weights stay
+    below 10 MB.
+    """
+    to_grid = nn.Sequential(
+        nn.Conv2d(CINN_CONTEXT.width, 4 * _CINN_CONTEXT_CHANNELS, 1), nn.PixelShuffle(2), nn.GELU()
+    )
+    bijection = cinn2019(
+        CINN_SHAPE,
+        _CINN_CONTEXT_CHANNELS,
+        couplings=(2, 4, 4, 4),
+        widths=(16, 32, 64, 80),
+        condition_widths=(32, 64, 80),
+        dense=4,
+        dense_width=128,
+        dense_condition_widths=(32, 48, 64, 96),
+    )
+    context = LevelContext(CINN_CONTEXT, coarse=False, extra_planes=0)
+    return ConditionalDensity(bijection, CINN_SHAPE, context, to_grid)
+
+
+BASELINES: dict[str, Callable[[], nn.Module]] = {
+    "deterministic": lambda: DeterministicNetwork(DETERMINISTIC_SHAPE),
+    "cinn2019": original_cinn,
+}
+"""Makes an untrained module, by the baseline's name."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class LoadedBaseline:
+    """The content of a baseline's weights file.
+
+    Attributes:
+        name: of the baseline.
+        module: in evaluation mode, float32.
+        temperature: std of the latents of samples.
+    """
+
+    name: str
+    module: nn.Module
+    temperature: float
+
+
+def save_baseline(
+    path: Path, name: str, module: nn.Module, temperature: float, training: dict[str, Any]
+) -> None:
+    """Writes a baseline's weights file, in float16.
+
+    Raises:
+        WeightsError: if the file cannot be written.
+    """
+    header = {
+        "format": FORMAT,
+        "baseline": name,
+        "temperature": json.dumps(temperature),
+        "training": json.dumps(training),
+    }
+    write_tensors(path, module, header, torch.float16)
+
+
+def load_baseline(path: Path) -> LoadedBaseline:
+    """Reads a baseline's weights file.
+
+    Raises:
+        WeightsError: if the file is missing, of another kind, or damaged.
+    """
+    file = read_header(path, FORMAT)
+    try:
+        name = file.header["baseline"]
+        temperature = float(json.loads(file.header["temperature"]))
+        module = BASELINES[name]()
+    except HEADER_DAMAGE as error:
+        raise WeightsError(f"{path}: the header is damaged ({error!r})") from error
+    if not 0 <= temperature < math.inf:
+        raise WeightsError(f"{path}: the header has a temperature below 0 or not finite")
+    load_tensors(file, module)
+    return LoadedBaseline(name=name, module=module, temperature=temperature)

@@ -1,1 +1,0 @@
-"""Enlarging measured: what ours is compared with, and how."""

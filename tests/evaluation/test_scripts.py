@@ -1,0 +1,197 @@
+"""The scripts that make the documents' tables, in a tiny form."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import replace
+from functools import partial
+from importlib import import_module
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+import skimage.data
+import torch
+from PIL import Image
+
+from colorflow.evaluation.baselines import load_baseline
+from colorflow.training import schedule, until_budget
+from tests.enlarge.made_up_patches import write_patches
+from tests.evaluation.conftest import CheapJudge, generator
+from tests.small_weights import FACTORS, save_small_enlarge_weights, save_small_weights
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(autouse=True)
+def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Malloc and threads as other tests expect them, no previews, and a quick warm-up."""
+    monkeypatch.setattr(torch, "set_num_threads", lambda _: None)
+    monkeypatch.setattr(schedule, "WARM_UP_STEPS", 2)
+    monkeypatch.setattr(until_budget, "write_grid", lambda *_: None)
+
+
+def script(name: str, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    module = import_module(f"benchmarks.{name}")
+    if hasattr(module, "keep_freed_memory"):
+        monkeypatch.setattr(module, "keep_freed_memory", lambda: None)
+    return module
+
+
+def ran(module: ModuleType, arguments: list[object], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "argv", [module.__name__, *map(str, arguments)])
+    module.main()
+
+
+def table(printed: str) -> dict[str, dict[str, str]]:
+    """The cells of the printed table, by the first cell of their row and by the head."""
+    rows = [line.strip("|").split("|") for line in printed.splitlines() if line.startswith("|")]
+    head, _, *rest = [[cell.strip() for cell in row] for row in rows]
+    return {name: dict(zip(head[1:], cells, strict=True)) for name, *cells in rest}
+
+
+def number(cell: str) -> float:
+    return float(cell.split(" ± ")[0])
+
+
+def test_hints(
+    photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    weights = save_small_weights(tmp_path / "hints.safetensors", 3, FACTORS)
+    arguments = [photos, "--weights", weights, "--samples", 2, "--limit", 2]
+    ran(script("hints", monkeypatch), arguments, monkeypatch)
+    rows = table(capsys.readouterr().out)
+    assert list(rows["rmse_one"]) == ["0", "1", "2", "4", "8", "16"]
+    errors = {n: number(cell) for n, cell in rows["rmse_mean"].items()}
+    assert errors["16"] < errors["4"] < errors["0"]
+    assert number(rows["diversity"]["16"]) < number(rows["diversity"]["0"])
+    assert rows["hint_error_mean"]["0"] == rows["far_diversity_ratio"]["2"] == ""
+    assert 0.5 < number(rows["far_diversity_ratio"]["1"]) < 1.5
+
+
+def test_hints_tell_how_near_samples_keep(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a picture of one color, samples of that color keep to all hints, others to none."""
+    module = script("hints", monkeypatch)
+    lightness = 50 * torch.ones(64, 64).numpy()
+    ab = torch.tensor([6.0, -8.0]).view(2, 1, 1).expand(2, 64, 64)
+    truth = module.render(lightness, ab.numpy())
+    planes = module.true_points(ab[None], 3, generator())[0]
+    hints = module.hints_of(planes, 64, 64)
+    assert [[int(hint.row), int(hint.column)] for hint in hints] == planes[0].nonzero().tolist()
+    same, shares = module.near_hints(hints, lightness, ab[None], truth)
+    assert same["hints_kept"] == same["hints_kept_by_both"] == 1
+    assert shares.sum() == pytest.approx(1)
+    other, shares = module.near_hints(hints, lightness, torch.stack([ab, 0 * ab]), truth)
+    assert (other["hints_kept"], other["hints_kept_by_truth"]) == (0, 1)
+    assert other["hint_error_mean"] == pytest.approx(5, abs=0.5)
+    quantile = module.quantile_of(shares[None], 0.75)(torch.ones(1, 1).numpy())
+    assert quantile == pytest.approx([10], abs=1)
+
+
+@pytest.mark.parametrize("more", [["--srflow"], ["--damaged"], ["--scale", "4"]])
+def test_enlarging(
+    more: list[object],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture,
+) -> None:
+    module = script("enlarging", monkeypatch)
+    for name in ("coffee", "chelsea"):
+        Image.fromarray(getattr(skimage.data, name)()[100:180, 100:190]).save(
+            tmp_path / f"{name}.png"
+        )
+    Image.fromarray(skimage.data.coffee()[:60, :100]).save(tmp_path / "small.png")
+    weights = save_small_enlarge_weights(tmp_path / "enlarge.safetensors")
+    monkeypatch.setattr(module, "Judge", CheapJudge)
+    monkeypatch.setattr(module, "SIDE", 64)
+    monkeypatch.setattr(module, "BORDER", 4)
+    if more == ["--srflow"]:
+        more = ["--srflow", _srflow_run(tmp_path, monkeypatch)]
+        capsys.readouterr()
+    ran(module, [tmp_path, "--weights", weights, *more], monkeypatch)
+    printed = capsys.readouterr().out
+    rows = table(printed)
+    assert "small.png: smaller than 64 x 64 pixels, left out" in printed
+    assert set(rows) >= {"SSIM", "coverage_90", "power_octave_3", "kd_lite2"}
+    psnr = {name: number(cell) for name, cell in rows["PSNR"].items()}
+    kept = {name: number(cell) for name, cell in rows["LR_PSNR"].items()}
+    assert psnr["truth"] == 120
+    assert 15 < psnr["bicubic"] < 50
+    if "--damaged" in more:
+        assert set(psnr) >= {"exact, 0", "restored, 0.5", "restored, 1"}
+        return
+    assert kept["ours, 0"] > 80 > kept["Lanczos"]
+    assert number(rows["diversity"]["ours, 1"]) > number(rows["diversity"]["ours, 0.5"])
+    if "--srflow" in more:
+        errors = rows["inverse_error"]
+        assert number(errors["ours, 1"]) < 0.01
+        assert number(errors["SRFlow, 0.8"]) < 0.5
+        assert kept["SRFlow, 0.8"] < 60
+
+
+def _srflow_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A run of SRFlow's training with a step or two."""
+    module, patches = script("srflow", monkeypatch), tmp_path / "patches"
+    patches.mkdir()
+    write_patches(patches)
+    monkeypatch.setattr(module, "CONFIG", module.StepConfig(width=8, blocks=1))
+    monkeypatch.setattr(module, "SIDE", 32)
+    monkeypatch.setattr(module, "PatchPack", partial(module.PatchPack, reduced=2))
+    arguments = [patches, tmp_path / "run", "--minutes", "0.001", "--batch", "2"]
+    ran(module, arguments, monkeypatch)
+    return tmp_path / "run"
+
+
+@pytest.mark.parametrize("name", ["deterministic", "cinn2019"])
+def test_baselines(
+    name: str,
+    pack_folder: Path,
+    small_baselines: None,
+    weights: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture,
+) -> None:
+    module, run, file = script("baselines", monkeypatch), tmp_path / "run", tmp_path / "w"
+    common = [name, pack_folder, run]
+    monkeypatch.setattr(module, "TEMPERATURES", (0.5, 1.0))
+    ran(module, ["train", *common, "--minutes", "0.01", "--batch", "8"], monkeypatch)
+    ran(module, ["export", *common, file], monkeypatch)
+    loaded = load_baseline(file)
+    assert loaded.name == name
+    assert loaded.temperature in ((1.0,) if name == "deterministic" else (0.5, 1.0))
+    assert f"{file}: temperature {loaded.temperature:g}, {{'steps': " in capsys.readouterr().out
+    if name == "deterministic":
+        names = module.contexts_of(weights).keys() & loaded.module.state_dict().keys()
+        assert len(names) > 50
+
+
+def test_zoo(
+    pack_folder: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture,
+) -> None:
+    module, run = script("zoo", monkeypatch), tmp_path / "run"
+    monkeypatch.setattr(module, "REPEATS", 1)
+    monkeypatch.setattr(module, "SLOW_PHOTOS", 2)
+    monkeypatch.setattr(module, "GRID", 4)
+    monkeypatch.setattr(module, "SHAPE", (2, 4, 4))
+    context = replace(module.CONTEXT, grid=4, width=8, context_layers=1)
+    monkeypatch.setattr(module, "CONTEXT", context)
+    monkeypatch.setattr(module, "PICTURES", ("coffee",))
+    monkeypatch.setattr(module, "NAMES", ["nice", "maf", "iaf"])
+    for name in ("nice", "maf", "iaf"):
+        arguments = ["train", name, pack_folder, run, "--minutes", "0.001", "--batch", "8"]
+        ran(module, arguments, monkeypatch)
+    figure, rows = tmp_path / "zoo.jpg", tmp_path / "zoo.json"
+    arguments = ["table", pack_folder, run, "--batch", "8", "--json", rows, "--figure", figure]
+    ran(module, arguments, monkeypatch)
+    measured = {row["key"]: row for row in json.loads(rows.read_text())}
+    assert set(table(capsys.readouterr().out)) == {row["name"] for row in measured.values()}
+    assert all(3 < row["bits_per_dim_dev"] < 15 for row in measured.values())
+    assert all(row["inverse_error"] < 0.01 and row["steps"] > 0 for row in measured.values())
+    assert "distilled from maf, scored on 2 photos" in measured["iaf"]["notes"]
+    with Image.open(figure) as picture:
+        assert picture.height > 300
