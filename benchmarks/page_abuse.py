@@ -25,7 +25,7 @@ import httpx
 from benchmarks.measuring import print_machine, print_table
 from benchmarks.page_load import _memory
 from benchmarks.page_server import page_server
-from colorflow.ui.disk_quota import size_of
+from colorflow.ui.storage import size_of
 
 _GREEDY, _OTHER = "10.0.0.1", "10.0.0.2"
 _TIMEOUT = 600.0

@@ -33,7 +33,7 @@ from PIL import Image
 from benchmarks.measuring import print_machine, print_table
 from benchmarks.page_load import _memory
 from benchmarks.page_server import page_server
-from colorflow.ui.disk_quota import size_of
+from colorflow.ui.storage import size_of
 
 _STORED, _LARGEST = 120, 40
 """Limits of the attacked page, in MB."""

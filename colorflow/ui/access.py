@@ -1,14 +1,40 @@
-"""Who may ask: names of the page, pages of others, and passwords."""
+"""Who may ask for what: names of the page, pages of others, passwords, and open routes.
+
+Gradio registers eighty routes. Those that are left out run handlers beside the queue, store what no
+quota counts, call methods of components, fetch other addresses, or serve features that this page
+has not.
+"""
 
 from __future__ import annotations
 
 import ipaddress
+import os
+import re
 import socket
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
 from urllib.parse import urlsplit
+
+LONGEST_ID = 64
+"""Characters of a session's, an event's or an upload's name, all of which a client may choose."""
+
+FILE_ROUTE = "gradio_api/file="
+"""Address of the server's files, relative to the page; the path follows."""
+_PREFIX = "/gradio_api"
+USER_ROUTE, UPLOAD_ROUTE = f"{_PREFIX}/user", f"{_PREFIX}/upload"
+"""The former tells the account of a request; it is closed for others."""
+WORK_ROUTES = (f"{_PREFIX}/queue/join", f"{_PREFIX}/call/")
+_LONGEST_NAME = 255
+"""Bytes of a name in a path; file systems take no longer ones."""
+_ID = f"[^/]{{1,{LONGEST_ID}}}"
+
+Kind = Literal["open", "plain", "stream", "progress", "work", "cancel", "upload", "login", "logout"]
+"""What the guard has to do for a route; all but "open" and "login" are for those who are logged in.
+"""
 
 
 class Hosts:
@@ -99,6 +125,50 @@ class LoginDelays:
     def forget(self, visitor: str) -> None:
         """Forget the wrong guesses of a visitor who knew the password."""
         self._guesses.pop(visitor, None)
+
+
+class OpenRoutes:
+    """The routes that are open.
+
+    Args:
+        files: the page's folder, whose files are sent to whoever knows their names.
+        calls: names of the endpoints for programs.
+    """
+
+    def __init__(self, files: Path, calls: Collection[str] = ()) -> None:
+        folders = "|".join(re.escape(one.as_posix()) for one in (files, files.resolve()))
+        call = f"{_PREFIX}/call/(v2/)?({'|'.join(calls)})"
+        read, post = ("GET", "HEAD"), ("POST",)
+        table: tuple[tuple[Kind, tuple[str, ...], str], ...] = (
+            ("open", read, "/|/config|/theme.css|/favicon.ico|/robots.txt|/manifest.json"),
+            ("open", read, f"/static/.+|/assets/.+|{_PREFIX}/startup-events"),
+            ("plain", read, f"{_PREFIX}/info|{_PREFIX}/heartbeat/{_ID}"),
+            ("plain", read, f"{_PREFIX}/file=({folders})/.+"),
+            ("stream", read, f"{_PREFIX}/queue/data|{call}/{_ID}"),
+            ("progress", read, f"{_PREFIX}/upload_progress"),
+            ("work", post, f"{_PREFIX}/queue/join|{call}"),
+            ("cancel", post, f"{_PREFIX}/cancel"),
+            ("upload", post, UPLOAD_ROUTE),
+            ("login", post, "/login"),
+            ("logout", post, "/logout"),
+        )
+        self._routes = [
+            (kind, methods, re.compile(f"({paths})/?", re.DOTALL)) for kind, methods, paths in table
+        ]
+
+    def kind_of(self, method: str, path: str) -> Kind | None:
+        """The kind of a request's route; None if it is closed.
+
+        Args:
+            method: GET, POST, ...
+            path: relative to the server's root, decoded.
+        """
+        if any(len(os.fsencode(name)) > _LONGEST_NAME for name in path.split("/")):
+            return None
+        for kind, methods, pattern in self._routes:
+            if method in methods and pattern.fullmatch(path):
+                return kind
+        return None
 
 
 def _name_in(address: str) -> str | None:

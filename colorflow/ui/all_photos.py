@@ -24,10 +24,9 @@ from colorflow.ui.colorings import (
 )
 from colorflow.ui.controls import options_of
 from colorflow.ui.folder_intake import FreeNames
-from colorflow.ui.gradio_patches import file_url
 from colorflow.ui.limits import LONG_QUEUE
 from colorflow.ui.panes import AT_ONCE, LISTEN, TREAT_AS_GRAY, saved_by_browser
-from colorflow.ui.photos import link_or_copy, new_folder, storing
+from colorflow.ui.photos import file_url, link_or_copy, new_folder, storing
 from colorflow.ui.session import Job
 from colorflow.ui.status import FAILURES, Updates, line, problem, progress, status_line
 

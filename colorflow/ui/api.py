@@ -7,6 +7,7 @@ there is no `from __future__ import annotations`, and their first paragraphs add
 
 import functools
 import math
+import re
 import reprlib
 import shutil
 from collections.abc import Callable
@@ -27,7 +28,6 @@ from colorflow.quiz.trials import MARGIN, MAX_PICTURES, MIN_PICTURES
 from colorflow.ui.api_quiz import Players
 from colorflow.ui.colorings import name_of
 from colorflow.ui.controls import MOST_VIVID
-from colorflow.ui.gradio_patches import is_upload_folder
 from colorflow.ui.limits import ROUND_PIXELS, WORK_QUEUE, MemoryBudget, visitor_of
 from colorflow.ui.photos import new_folder, reduced, storing
 from colorflow.ui.points import check_points
@@ -37,9 +37,13 @@ from colorflow.ui.storage import API_PREFIX, VISITORS
 if TYPE_CHECKING:
     from colorflow.colorizer import Coloring, Colorizer, Hint
 
+ENDPOINTS = ("colorize", "hints", "quiz_round", "quiz_answer")
+"""Names of the calls."""
 MOST_COLORINGS = 8
 
 FORMATS = ("same", "png", "jpeg", "tiff", "webp")
+_UPLOAD_FOLDER = re.compile("[0-9a-f]{64}")
+"""Gradio's folder for an upload is named by the SHA-256 of the file."""
 _SUFFIXES = {"png": ".png", "jpeg": ".jpg", "tiff": ".tif", "webp": ".webp"}
 
 Format = Literal["same", "png", "jpeg", "tiff", "webp"]
@@ -86,8 +90,8 @@ class Api:
         self._files = files
         self._budget = budget
         self._players = Players(quiz, self._folder)
-        for endpoint in (self.colorize, self.hints, self.quiz_round, self.quiz_answer):
-            api(endpoint, api_name=endpoint.__name__, **WORK_QUEUE)
+        for name in ENDPOINTS:
+            api(getattr(self, name), api_name=name, **WORK_QUEUE)
 
     def forget_idle(self, seconds: float) -> None:
         """Forget players of the quiz who have been idle for some time."""
@@ -272,7 +276,7 @@ class Api:
         if isinstance(path, str) and "\0" not in path:
             real = Path(path).resolve()
             in_files = real.parent.parent == self._files.resolve()
-            if in_files and is_upload_folder(real.parent.name) and real.is_file():
+            if in_files and _UPLOAD_FOLDER.fullmatch(real.parent.name) and real.is_file():
                 return real
         raise ColorflowError(
             "photo: expected a file that was uploaded in the last hour; docs/api.md shows how."

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from colorflow.ui.gradio_patches import file_url
-from colorflow.ui.photos import UploadedPhoto
+from colorflow.ui.photos import UploadedPhoto, file_url
 
 COMPARE = """
 let at = "50";

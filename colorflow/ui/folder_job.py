@@ -31,11 +31,11 @@ from colorflow.batch.html_report import html_table, summary, write_html_report
 from colorflow.batch.locations import Location
 from colorflow.errors import ColorflowError, PhotoError
 from colorflow.photo import count_pixels
-from colorflow.ui.disk_quota import size_of
 from colorflow.ui.folder_intake import Intake
 from colorflow.ui.limits import MemoryBudget
 from colorflow.ui.photos import new_folder, storing
 from colorflow.ui.session import Job, Session
+from colorflow.ui.storage import size_of
 
 if TYPE_CHECKING:
     from colorflow.colorizer import Colorizer

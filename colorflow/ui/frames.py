@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from colorflow.ui.gradio_patches import file_url
+from colorflow.ui.photos import file_url
 
 PLAYER = """
 let timer = null;

@@ -1,7 +1,7 @@
 """Middleware in front of Gradio's server: decides which requests reach it.
 
-Gradio bounds the requests that wait for work. It does not bound connections, password guesses or
-uploads, and it accepts requests of foreign pages.
+Gradio bounds the requests that wait for work, all together. It does not bound those of one visitor,
+connections, password guesses or uploads, and it accepts requests of foreign pages.
 """
 
 from __future__ import annotations
@@ -10,53 +10,97 @@ import asyncio
 import errno
 import json
 import math
+import os
+import re
 from collections import Counter
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from colorflow.errors import ColorflowError
-from colorflow.ui.access import Hosts, LoginDelays
-from colorflow.ui.disk_quota import FULL, DiskQuota
-from colorflow.ui.gradio_patches import (
-    PARTIAL_FILES,
-    account_of,
-    asks_for_account,
-    busy_sessions,
-    forget_sessions,
-    kept_sessions,
-    unread_results,
+from colorflow.ui.access import (
+    LONGEST_ID,
+    UPLOAD_ROUTE,
+    USER_ROUTE,
+    WORK_ROUTES,
+    Hosts,
+    Kind,
+    LoginDelays,
+    OpenRoutes,
 )
 from colorflow.ui.limits import (
+    BODY_SECONDS,
+    MAX_BODIES_BYTES,
     MAX_BODY_BYTES,
     MAX_BODY_VALUES,
     MAX_FILES,
     MAX_OPEN,
     MAX_OPEN_PER_VISITOR,
-    MAX_UNREAD,
     SessionBounds,
     visitor_of,
 )
-from colorflow.ui.routes import LONGEST_ID, OpenRoutes, Route
+from colorflow.ui.storage import FULL, DiskQuota, loose_files
 
 _DRAIN_SECONDS = 20.0
 """For which the rest of a refused upload is received, so that a browser shows the answer."""
+_TRACKING_SECONDS = 3.0
+"""How long a browser that asks for the progress of an upload may be ahead of the upload."""
 _FULL_DISK = (errno.ENOSPC, errno.EDQUOT)
+_FOR_EVERYBODY = ("open", "login")
 _NAMES = ("session_hash", "upload_id")
 """What a client may name itself in the address of a request."""
 _CLOSED = "There is nothing at this address; docs/api.md shows what programs may ask for."
+_BUSY = "The page is busy: too many connections are open; try again in a minute."
 _LONG_NAME = f"Names of sessions and uploads have at most {LONGEST_ID} characters."
 _LARGE_BODY = (
     f"A request has at most {MAX_BODY_BYTES // 2**20} MB and {MAX_BODY_VALUES:,} values; upload "
     "files instead."
 )
 _MANY_FILES = f"A request names at most {MAX_FILES:,} files; send fewer, or a zip of them."
+_NO_UPLOAD = (
+    "Expected a file that was uploaded in the last hour; docs/api.md shows how. This page fetches "
+    "nothing from other addresses."
+)
+_UNFIT = b"These values do not fit what is asked for; docs/api.md shows what does."
+_UNSAID = re.compile(rb'"error": ?null')
+"""What Gradio says of unsuitable inputs."""
+_COMPLETED = re.compile(rb'"msg":"process_completed","event_id":"(\w+)"')
+
+
+WRONG_REQUESTS = (TypeError, KeyError, AttributeError, RequestValidationError)
+"""What Gradio and FastAPI raise for wrong requests."""
+
+
+def wrong_request(request: Request, error: Exception) -> Response:
+    """Explain a wrong call or upload; Gradio 6.31 answers most of them with 500 and no message.
+
+    Args:
+        request: the call.
+        error: one of `WRONG_REQUESTS`.
+
+    Raises:
+        Exception: the error, if the request is none of these.
+    """
+    path = request.url.path
+    if isinstance(error, RequestValidationError):  # FastAPI repeats the values, even NaN
+        status, message = 422, "The request is not what is expected here"
+    elif path.startswith(UPLOAD_ROUTE):
+        status, message = 400, "Expected files with their names in the field `files`"
+    elif isinstance(error, AttributeError) or not path.startswith(WORK_ROUTES):
+        raise error
+    elif isinstance(error, TypeError):  # the first sentence names the parameter
+        status, message = 422, str(error).partition(". ")[0].rstrip(".")
+    else:
+        status, message = 404, "There is no such endpoint"
+    message += "; docs/api.md shows what is expected."
+    return JSONResponse({"detail": message, "error": message}, status)
 
 
 class Guard:
@@ -69,16 +113,52 @@ class Guard:
         hosts: names under which the page is served.
         routes: those that are open.
         quota: counts uploads.
+        sessions: counts sessions and requests.
+        files: the page's folder, in which uploads are stored.
+        in_flight: requests of one visitor that may wait or be worked on.
+        has_accounts: whether visitors log in.
+        forget: forgets the state of a session; it is called in a thread.
     """
 
-    def __init__(self, app: ASGIApp, *, hosts: Hosts, routes: OpenRoutes, quota: DiskQuota) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        hosts: Hosts,
+        routes: OpenRoutes,
+        quota: DiskQuota,
+        sessions: SessionBounds,
+        files: Path,
+        in_flight: int = 16,
+        has_accounts: bool = False,
+        forget: Callable[[str], None] = lambda _: None,
+    ) -> None:
         self._app = app
         self._hosts = hosts
         self._routes = routes
         self._quota = quota
+        self._files = files
+        self._in_flight = in_flight
+        self._has_accounts = has_accounts
+        self._forget = forget
         self._delays = LoginDelays()
-        self._sessions = SessionBounds()
+        self._sessions = sessions
         self._open: Counter[str] = Counter()
+        self._asking: Counter[str] = Counter()
+        """Requests for work, by visitor, that Gradio has not taken yet."""
+        self._body_bytes = 0
+        """Of all requests for work that are arriving."""
+        self._uploading: Counter[str] = Counter()
+        """Uploads under way, by the name that a browser gives them."""
+        self._answers: dict[Kind, Callable[[Request, Send, str], Awaitable[None]]] = {
+            "stream": self._stream,
+            "progress": self._progress,
+            "work": self._work,
+            "cancel": self._cancel,
+            "upload": self._upload,
+            "login": self._log_in,
+            "logout": self._log_out,
+        }
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -88,47 +168,45 @@ class Guard:
             await send({"type": "websocket.close"})
             return
         request = Request(scope, receive)
-        route = self._routes.find(request.method, scope["path"])
-        account = account_of(request)
-        visitor = visitor_of(request, account)
+        kind = self._routes.kind_of(request.method, scope["path"])
         if refusal := self._hosts.refusal(request.headers):
             await _answer(request, send, 403, refusal)
-        elif route is None:
+        elif kind is None:
             await _answer(request, send, 404, _CLOSED)
-        elif not (route.for_everybody or account) and asks_for_account(request):
-            await _answer(request, send, 401, "Log in first.")
         elif any(len(request.query_params.get(one, "")) > LONGEST_ID for one in _NAMES):
             await _answer(request, send, 400, _LONG_NAME)
-        elif self._open[visitor] >= MAX_OPEN_PER_VISITOR or self._open.total() >= MAX_OPEN:
-            message = "The page is busy: too many connections are open; try again in a minute."
-            await _answer(request, send, 503, message)
         else:
-            _without_claims(scope, self._hosts)
-            self._open[visitor] += 1
-            try:
-                await self._pass_on(request, route, visitor, send)
-            except ClientDisconnect:
-                pass
-            finally:
-                self._open -= Counter({visitor: 1})
+            _hide_claims(scope, self._hosts)
+            await self._admit(request, kind, send)
 
-    async def _pass_on(self, request: Request, route: Route, visitor: str, send: Send) -> None:
-        if route.kind == "upload":
-            await self._upload(request, send, visitor)
-        elif route.kind == "json":
-            await self._ask(request, send, visitor)
-        elif route.kind == "login":
-            await self._log_in(request, send, visitor)
+    async def _admit(self, request: Request, kind: Kind, send: Send) -> None:
+        account = None if kind in _FOR_EVERYBODY else await self._account(request)
+        visitor = visitor_of(request, account)
+        if self._has_accounts and account is None and kind not in _FOR_EVERYBODY:
+            await _answer(request, send, 401, "Log in first.")
+        elif self._open[visitor] >= MAX_OPEN_PER_VISITOR or self._open.total() >= MAX_OPEN:
+            await _answer(request, send, 503, _BUSY)
         else:
-            if route.kind == "logout":  # for Gradio a request that foreign pages may cause, too
-                request.scope["method"] = "GET"
-            try:
-                await self._app(request.scope, request.receive, send)
-            except RuntimeError as error:
-                if not isinstance(error.__cause__, HTTPException):
-                    raise
-                # Gradio has said that there is no such session; the traceback is left out.
-                await send({"type": "http.response.body", "body": b""})
+            with suppress(ClientDisconnect), _counted(self._open, visitor):
+                if answer := self._answers.get(kind):
+                    await answer(request, send, visitor)
+                else:
+                    await self._app(request.scope, request.receive, send)
+
+    async def _account(self, request: Request) -> str | None:
+        """The account with which a request is logged in, as Gradio tells it."""
+        if not self._has_accounts or "cookie" not in request.headers:
+            return None
+        scope = {
+            **request.scope,
+            "method": "GET",
+            "path": USER_ROUTE,
+            "raw_path": USER_ROUTE.encode(),
+            "query_string": b"",
+        }
+        response = _Response()
+        await self._app(scope, _replay(b""), response)
+        return response.told if isinstance(response.told, str) else None
 
     async def _log_in(self, request: Request, send: Send, visitor: str) -> None:
         if wait := self._delays.begin_guess(visitor):
@@ -136,103 +214,174 @@ class Guard:
             message = f"Too many wrong passwords; try again in {seconds} s."
             # Gradio's login page takes 400 for wrong credentials.
             await _answer(request, send, 400, message, {"Retry-After": str(seconds)})
-            return
-        body = await _body_of(request)
-        if body is None:
-            await _answer(request, send, 413, _LARGE_BODY)
-            return
-        response = _Response(send)
-        await self._app(request.scope, _replay(body, request.receive), response)
-        if response.status == 200:
-            self._delays.forget(visitor)
-
-    async def _ask(self, request: Request, send: Send, visitor: str) -> None:
-        """Pass on what asks for work, if its body is small, and count its session."""
-        page = request.scope["app"].get_blocks()
-        body = await _body_of(request)
-        asked = None if body is None else _parsed(body)
-        session = _session_in(asked)
-        files = _count_files(asked)
-        if body is None:
-            await _answer(request, send, 413, _LARGE_BODY)
-        elif session and len(session) > LONGEST_ID:
-            await _answer(request, send, 400, _LONG_NAME)
-        elif session and unread_results(page, session) >= MAX_UNREAD:
-            message = f"{MAX_UNREAD} results wait for you; fetch them before you ask for more."
-            await _answer(request, send, 503, message)
-        elif files > MAX_FILES:
-            await _answer(request, send, 413, _MANY_FILES)
-        else:
+        elif (body := await self._body_of(request, send)) is not None:
             response = _Response(send)
-            try:
-                await self._count_and_pass_on(request, body, response, visitor, files)
-            except ColorflowError as error:
-                await _answer(request, send, 507, str(error))
-            if session := session or response.event:
-                kept, busy = kept_sessions(page), busy_sessions(page)
-                await forget_sessions(page, self._sessions.use(session, visitor, kept, busy))
-
-    async def _count_and_pass_on(
-        self, request: Request, body: bytes, response: _Response, visitor: str, files: int
-    ) -> None:
-        """Pass a request on; Gradio makes an empty file for each that it names."""
-        if not files:
-            await self._app(request.scope, _replay(body, request.receive), response)
-            return
-        async with self._quota.receiving(visitor) as made:
             await self._app(request.scope, _replay(body, request.receive), response)
             if response.status == 200:
-                made.stored_files(files)
+                self._delays.forget(visitor)
+
+    async def _log_out(self, request: Request, send: Send, _: str) -> None:
+        """For Gradio it is a GET, which foreign pages may cause, too."""
+        await self._app({**request.scope, "method": "GET"}, request.receive, send)
+
+    async def _cancel(self, request: Request, send: Send, _: str) -> None:
+        if (body := await self._body_of(request, send)) is not None:
+            await self._app(request.scope, _replay(body, request.receive), send)
+
+    async def _work(self, request: Request, send: Send, visitor: str) -> None:
+        """Pass on what asks for work, if it is little, and count it until its result is fetched."""
+        body = await self._body_of(request, send)
+        if body is None:
+            return
+        asked = _parsed(body)
+        session = asked.get("session_hash") if isinstance(asked, dict) else None
+        named = list(_paths_in(asked))
+        if isinstance(session, str) and len(session) > LONGEST_ID:
+            await _answer(request, send, 400, _LONG_NAME)
+        elif len(named) > MAX_FILES:
+            await _answer(request, send, 413, _MANY_FILES)
+        elif not all(self._is_ours(one) for one in named):
+            await _answer(request, send, 400, _NO_UPLOAD)
+        elif self._sessions.in_flight(visitor) + self._asking[visitor] >= self._in_flight:
+            message = (
+                f"Queue is full for you: {self._in_flight} of your requests are waiting or being "
+                "answered, or nobody has fetched their results."
+            )
+            await _answer(request, send, 503, message)
+        else:
+            try:
+                if named:  # Gradio makes an empty file for each
+                    await self._quota.begin(visitor, 0)
+                response = _Response(send)
+                with _counted(self._asking, visitor):
+                    await self._app(request.scope, _replay(body, request.receive), response)
+            except ColorflowError as error:
+                await _answer(request, send, 507, str(error))
+                return
+            if response.status == 200:
+                event = response.told["event_id"]
+                self._quota.stored_files(visitor, len(named))
+                for one in self._sessions.begin(session or event, event, visitor):
+                    await asyncio.to_thread(self._forget, one)
+
+    async def _stream(self, request: Request, send: Send, _: str) -> None:
+        """Pass results on; what they answer is in flight no longer."""
+
+        async def passing(message: Message) -> None:
+            if body := message.get("body"):
+                for event in _COMPLETED.findall(body):
+                    self._sessions.end(event.decode())
+                message["body"] = _UNSAID.sub(b'"error": "%s"' % _UNFIT, body)
+            await send(message)
+
+        session = request.query_params.get("session_hash")
+        try:
+            await self._app(request.scope, request.receive, passing)
+        except RuntimeError as error:
+            if not isinstance(error.__cause__, HTTPException):
+                raise
+            # Gradio has said that there is no such session; the traceback is left out.
+            await send({"type": "http.response.body", "body": b""})
+        finally:
+            if session is None:
+                self._sessions.end(request.url.path.rstrip("/").rpartition("/")[2])
+            else:
+                self._sessions.end_all(session)
+
+    async def _progress(self, request: Request, send: Send, _: str) -> None:
+        """Pass on what asks for an upload's progress; Gradio never forgets one that is not sent."""
+        name = request.query_params.get("upload_id")
+        for _attempt in range(int(_TRACKING_SECONDS * 10)):
+            if self._uploading[name or ""]:
+                await self._app(request.scope, request.receive, send)
+                return
+            await asyncio.sleep(0.1)
+        await _answer(request, send, 404, _CLOSED)
 
     async def _upload(self, request: Request, send: Send, visitor: str) -> None:
         """Pass an upload on, count it as it arrives, and delete whatever is left incomplete."""
         length = request.headers.get("content-length", "")
-        announced = int(length) if length.isdecimal() else 0
-        partial: list[str] = []
-        PARTIAL_FILES.set(partial)
         response, body = _Response(send), _Body(request.receive)
+        name = request.query_params.get("upload_id", "")
         try:
-            async with self._quota.receiving(visitor, announced) as upload:
-                body.on_arrival = upload.arrived
+            await self._quota.begin(visitor, int(length) if length.isdecimal() else 0)
+            body.on_arrival = lambda size: self._quota.arrived(visitor, size)
+            with _counted(self._uploading, name):
                 await self._app(request.scope, body, response)
-                if response.status == 200:
-                    upload.stored_files(len(partial))
+            if response.status == 200:
+                self._quota.stored_files(visitor, len(response.told))
         except (ColorflowError, OSError) as error:
             other = isinstance(error, OSError) and error.errno not in _FULL_DISK
             if response.status or other:
                 raise
             body.on_arrival = None
-            await asyncio.to_thread(_remove, partial)  # it counts for nobody any more
+            await self._delete_leftovers()
             with suppress(TimeoutError):
                 await asyncio.wait_for(body.drain(), _DRAIN_SECONDS)
             message = str(error) if isinstance(error, ColorflowError) else FULL
             await _answer(request, send, 507, message)
         finally:
-            await asyncio.to_thread(_remove, partial)
+            await self._delete_leftovers()
+
+    async def _delete_leftovers(self) -> None:
+        """Delete what Gradio leaves behind, if no upload is under way.
+
+        It does so when a client disconnects, when the disk is full, and when a form has another
+        field than it expects.
+        """
+        leftovers = await asyncio.to_thread(loose_files, self._files)
+        if not self._uploading.total():  # an upload may have begun meanwhile
+            for path in leftovers:
+                path.unlink(missing_ok=True)
+
+    async def _body_of(self, request: Request, send: Send) -> bytes | None:
+        """The body of a request that uploads nothing; None if it was refused."""
+        body, size = bytearray(), 0
+        try:
+            async with asyncio.timeout(BODY_SECONDS):
+                async for piece in request.stream():
+                    size += len(piece)
+                    if size <= MAX_BODY_BYTES:  # the rest is received anyway
+                        self._body_bytes += len(piece)
+                        body += piece
+                    if self._body_bytes > MAX_BODIES_BYTES:
+                        await _answer(request, send, 503, _BUSY)
+                        return None
+        except TimeoutError:
+            await _answer(request, send, 408, "The request took too long to arrive.")
+            return None
+        finally:
+            self._body_bytes -= len(body)
+        values = sum(body.count(one) for one in (b",", b"[", b"{"))
+        if size > MAX_BODY_BYTES or values > MAX_BODY_VALUES:
+            await _answer(request, send, 413, _LARGE_BODY)
+            return None
+        return bytes(body)
+
+    def _is_ours(self, path: str) -> bool:
+        """Whether a file that a client names may be one of the page's; Gradio looks closer."""
+        folders = (self._files, self._files.resolve())
+        return any(path.startswith(f"{one}{os.sep}") for one in folders)
 
 
 class _Response:
-    """Passes a response on, and remembers its status and its first bytes."""
+    """Passes a short response on, and remembers it."""
 
-    _HEAD_BYTES = 200
-
-    def __init__(self, send: Send) -> None:
+    def __init__(self, send: Send | None = None) -> None:
         self._send = send
         self.status: int | None = None
-        self._head = b""
+        self._body = b""
 
     async def __call__(self, message: Message) -> None:
-        if message["type"] == "http.response.start":
-            self.status = message["status"]
-        elif len(self._head) < self._HEAD_BYTES:
-            self._head += message.get("body", b"")[: self._HEAD_BYTES]
-        await self._send(message)
+        self.status = message.get("status", self.status)
+        self._body += message.get("body", b"")
+        if self._send:
+            await self._send(message)
 
     @property
-    def event(self) -> str | None:
-        """Name of the event that the response tells, which is that of its session, too."""
-        told = _parsed(self._head)
-        return told.get("event_id") if isinstance(told, dict) else None
+    def told(self) -> Any:
+        """What it says, if that is JSON."""
+        return _parsed(self._body)
 
 
 class _Body:
@@ -257,45 +406,41 @@ class _Body:
             await self()
 
 
-async def _body_of(request: Request) -> bytes | None:
-    """The body of a request; None if it is too large, and then it is read anyway."""
-    pieces, size = [], 0
-    async for piece in request.stream():
-        size += len(piece)
-        if size <= MAX_BODY_BYTES:
-            pieces.append(piece)
-    body = b"".join(pieces)
-    values = sum(body.count(one) for one in (b",", b"[", b"{"))
-    return body if size <= MAX_BODY_BYTES and values <= MAX_BODY_VALUES else None
-
-
-def _replay(body: bytes, receive: Receive) -> Receive:
+def _replay(body: bytes, receive: Receive | None = None) -> Receive:
     """Gives a body that has been read, and then whatever else happens to the connection."""
-    messages = [{"type": "http.request", "body": body, "more_body": False}]
+    messages: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
 
     async def replayed() -> Message:
-        return messages.pop() if messages else await receive()
+        if messages or receive is None:
+            return messages.pop() if messages else {"type": "http.disconnect"}
+        return await receive()
 
     return replayed
 
 
-def _session_in(asked: Any) -> str | None:
-    """The session that a request names."""
-    session = asked.get("session_hash") if isinstance(asked, dict) else None
-    return session if isinstance(session, str) else None
+@contextmanager
+def _counted(counter: Counter[str], key: str) -> Iterator[None]:
+    """Count one more within the context."""
+    counter[key] += 1
+    try:
+        yield
+    finally:
+        counter[key] -= 1
+        if not counter[key]:
+            del counter[key]
 
 
-def _count_files(asked: Any) -> int:
-    """How many files a request names; one in two folders of an upload has one path twice."""
-    count, left = 0, [asked]
+def _paths_in(asked: Any) -> Iterator[str]:
+    """The files that a request names; one in two folders of an upload has one path twice."""
+    left = [asked]
     while left:
         one = left.pop()
         if isinstance(one, dict):
-            count += isinstance(one.get("path"), str) and "meta" in one
+            if isinstance(path := one.get("path"), str) and "meta" in one:
+                yield path
             left.extend(one.values())
         elif isinstance(one, list):
             left.extend(one)
-    return count
 
 
 def _parsed(text: bytes) -> Any:
@@ -320,7 +465,7 @@ async def _answer(
     await answer(request.scope, request.receive, send)
 
 
-def _without_claims(scope: Scope, hosts: Hosts) -> None:
+def _hide_claims(scope: Scope, hosts: Hosts) -> None:
     """Hide what a client says of addresses.
 
     Gradio would tell foreign pages that they may read the answer, and build addresses for everybody
@@ -332,9 +477,3 @@ def _without_claims(scope: Scope, hosts: Hosts) -> None:
         if name not in (b"origin", b"x-gradio-server")
         and (name != b"x-forwarded-host" or hosts.is_allowed(value.decode("latin-1")))
     ]
-
-
-def _remove(paths: list[str]) -> None:
-    """Delete incomplete files; complete ones have been moved away by now."""
-    for path in paths:
-        Path(path).unlink(missing_ok=True)

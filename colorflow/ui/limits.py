@@ -4,16 +4,15 @@
     ---------------------  -----------------------  -----------------------  ----------------
     open requests          MAX_OPEN                 MAX_OPEN_PER_VISITOR     guard.Guard
     open pages and calls   MAX_SESSIONS             MAX_SESSIONS_PER_VISITOR SessionBounds
-    results not fetched                             MAX_UNREAD, of a page    guard.Guard
-    requests that wait     Limits.waiting           a quarter of it          FairQueue
-    requests worked on     AT_ONCE                  served in turn           FairQueue
-    jobs of minutes        one                      served in turn           LONG_QUEUE
+    requests in flight     Limits.waiting           a quarter of it          Gradio, SessionBounds
+    requests worked on     AT_ONCE                                           WORK_QUEUE
+    jobs of minutes        one                                               LONG_QUEUE
     pixels in memory       Limits.pixels            first come first served  MemoryBudget
-    bytes on the disk      Limits.stored_megabytes  as much as all others    DiskQuota
+    bytes on the disk      Limits.stored_megabytes  as much as all others    storage.DiskQuota
                                                     then have left
     bytes of one file      Limits.megabytes                                  Gradio
-    size of other bodies   MAX_BODY_BYTES,                                   guard.Guard
-                           MAX_BODY_VALUES
+    size of other bodies   MAX_BODIES_BYTES         MAX_BODY_BYTES,          guard.Guard
+                                                    MAX_BODY_VALUES
     pixels of one photo    Limits.pixels                                     photo.read_photo
     lifetime of files                               KEEP_SECONDS             storage.sweep
     files of one event                              MAX_FILES                guard.Guard
@@ -21,24 +20,25 @@
     wrong passwords                                 LoginDelays              guard.Guard
 
 Every handler that reads a photo, computes or writes a file joins one queue, `WORK_QUEUE`, or
-`LONG_QUEUE` if it takes minutes, for many photos or a larger one. `gradio_patches.FairQueue` orders
-them. Each reserves the pixels of its photo from one `MemoryBudget`. Uploads and results are counted
-by one `DiskQuota`. `visitor_of` decides who is one visitor.
+`LONG_QUEUE` if it takes minutes, for many photos or a larger one. Each reserves the pixels of its
+photo from one `MemoryBudget`. Uploads and results are counted by one `DiskQuota`. `visitor_of`
+decides who is one visitor.
 """
 
 from __future__ import annotations
 
 import ipaddress
 import threading
-from collections import deque
-from collections.abc import Collection, Iterator
+import time
+from collections import OrderedDict, deque
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from colorflow.photo import DEFAULT_MAX_PIXELS
-from colorflow.ui.disk_quota import DiskQuota
+from colorflow.ui.storage import DiskQuota
 
 if TYPE_CHECKING:
     import gradio as gr
@@ -54,16 +54,19 @@ VISITOR_SHARE = 4
 """One visitor may have a quarter of the queue."""
 MIN_QUEUED_PER_VISITOR = 8
 """Requests that one visitor may have in the queue, however short it is."""
+UNFETCHED_SECONDS = 600.0
+"""After which a request counts no longer if nobody waits for its result."""
 MAX_OPEN, MAX_OPEN_PER_VISITOR = 1000, 100
 """Requests that are being answered; an open page has two or three."""
 MAX_SESSIONS, MAX_SESSIONS_PER_VISITOR = 1000, 64
 """Sessions whose state is kept, 0.25 MB each; a new one replaces the one that has rested longest.
 An open page is a session, and so is each call of a program."""
-MAX_UNREAD = 64
-"""Results of one session that wait for being fetched."""
 MAX_BODY_BYTES, MAX_BODY_VALUES = 2**20, 50_000
 """Of a request that uploads nothing; 1,000 files of an upload are named in 0.5 MB with 15,000
 values. A megabyte of empty lists would take 35 in memory, for as long as it waits."""
+MAX_BODIES_BYTES, BODY_SECONDS = 64 * 2**20, 60.0
+"""Of all such requests that are arriving, and how long one may take; 1,000 slow ones took 0.8 GB.
+"""
 MAX_FILES = 1000
 """Files that one event may name, as many as Gradio takes in one upload. It makes an empty file for
 each; 5,000 of them would stop the server for 4 s."""
@@ -97,6 +100,11 @@ class Limits:
         """Largest width times height of one photo."""
         return round(1e6 * self.megapixels)
 
+    @property
+    def in_flight(self) -> int:
+        """Requests of one visitor that may wait or be worked on."""
+        return max(MIN_QUEUED_PER_VISITOR, self.waiting // VISITOR_SHARE)
+
 
 def visitor_of(request: Request | gr.Request | None, account: str | None) -> str:
     """Identify a visitor: by the account if there is one, otherwise by the network address.
@@ -119,35 +127,82 @@ def visitor_of(request: Request | gr.Request | None, account: str | None) -> str
     return f"address {address}"
 
 
+@dataclass(slots=True)
+class _Session:
+    visitor: str
+    used: float
+    requests: dict[str, float] = field(default_factory=dict)
+    """When each began that waits, is worked on, or whose result nobody has fetched."""
+
+
 class SessionBounds:
-    """Which visitor has which of Gradio's sessions, and which of them are too many.
+    """Which visitor has which of Gradio's sessions, which are too many, and what is in flight.
 
     Clients name their sessions themselves: one that always takes a new name would fill the memory.
+
+    Args:
+        clock: returns seconds.
     """
 
-    def __init__(self) -> None:
-        self._visitors: dict[str, str] = {}
-        """By session."""
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._sessions: OrderedDict[str, _Session] = OrderedDict()
+        """By name, the one that has rested longest first."""
 
-    def use(
-        self, session: str, visitor: str, kept: Collection[str], busy: Collection[str]
-    ) -> list[str]:
-        """Count a session of a visitor, and choose those that have to be forgotten.
+    def begin(self, session: str, request: str, visitor: str) -> list[str]:
+        """Count a request, and choose the sessions that have to be forgotten.
 
         Args:
-            session: has just been used.
+            session: is used by the request.
+            request: its name.
             visitor: whose it is.
-            kept: sessions whose state is kept, the one that has rested longest first.
-            busy: sessions that must stay.
         """
-        self._visitors = {one: who for one, who in self._visitors.items() if one in kept}
-        self._visitors[session] = visitor
-        resting = [one for one in kept if one not in busy and one != session]
-        own = [one for one in resting if self._visitors.get(one) == visitor]
-        too_many = list(self._visitors.values()).count(visitor) - MAX_SESSIONS_PER_VISITOR
-        forgotten = own[: max(0, too_many)]
-        others = [one for one in resting if one not in forgotten]
-        return forgotten + others[: max(0, len(kept) - len(forgotten) - MAX_SESSIONS)]
+        now = self._clock()
+        one = self._sessions.setdefault(session, _Session(visitor, now))
+        one.visitor, one.used, one.requests[request] = visitor, now, now
+        self._sessions.move_to_end(session)
+        resting = [name for name, other in self._sessions.items() if not other.requests]
+        own = [name for name in resting if self._sessions[name].visitor == visitor]
+        owned = sum(other.visitor == visitor for other in self._sessions.values())
+        gone = own[: max(0, owned - MAX_SESSIONS_PER_VISITOR)]
+        others = [name for name in resting if name not in gone]
+        gone += others[: max(0, len(self._sessions) - len(gone) - MAX_SESSIONS)]
+        return self._without(gone)
+
+    def end(self, request: str) -> None:
+        """Forget a request whose result has been fetched."""
+        for one in self._sessions.values():
+            one.requests.pop(request, None)
+
+    def end_all(self, session: str) -> None:
+        """Forget the requests of a session; Gradio does so when nobody waits for results."""
+        if session in self._sessions:
+            self._sessions[session].requests.clear()
+
+    def in_flight(self, visitor: str) -> int:
+        """How many requests of a visitor wait, are worked on, or have an unfetched result."""
+        oldest, count = self._clock() - UNFETCHED_SECONDS, 0
+        for one in self._sessions.values():
+            if one.visitor == visitor:
+                count += sum(began >= oldest for began in one.requests.values())
+        return count
+
+    def idle(self, seconds: float) -> list[str]:
+        """Choose the sessions that have not been used for some time and have to be forgotten."""
+        now = self._clock()
+        return self._without(
+            [
+                name
+                for name, one in self._sessions.items()
+                if all(now - began > UNFETCHED_SECONDS for began in one.requests.values())
+                and now - one.used > seconds
+            ]
+        )
+
+    def _without(self, sessions: list[str]) -> list[str]:
+        for name in sessions:
+            del self._sessions[name]
+        return sessions
 
 
 class MemoryBudget:

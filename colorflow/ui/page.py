@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import gradio as gr
+import gradio.context
+import gradio.utils
 
 from colorflow.quiz.game import Quiz
 from colorflow.ui.api import Api
 from colorflow.ui.colorize import ColorizeTab
 from colorflow.ui.folder import FolderTab
-from colorflow.ui.gradio_patches import PatchedBlocks
 from colorflow.ui.hints import HINTS_TAB, HintsTab
 from colorflow.ui.how import how_tab
-from colorflow.ui.limits import Limits, MemoryBudget, UploadSpace
+from colorflow.ui.limits import Limits, MemoryBudget, UploadSpace, visitor_of
 from colorflow.ui.panes import AFTERWARDS
 from colorflow.ui.quiz import QuizTab
 from colorflow.ui.reference import ReferenceTab
@@ -61,7 +63,7 @@ def build_page(
         has_accounts: whether visitors log in.
     """
     space = UploadSpace(files / VISITORS, limits.megabytes, budget)
-    with PatchedBlocks(title="colorflow", analytics_enabled=False) as page:
+    with gr.Blocks(title="colorflow", analytics_enabled=False) as page:
         api = Api(colorizer, files, budget, quiz)  # before handlers of the same names
         gr.HTML(_HEADING, elem_id="heading")
         with gr.Tabs(elem_id="tabs", overflow_behavior="wrap") as tabs:
@@ -111,3 +113,47 @@ def theme() -> gr.themes.Base:
         link_text_color_active="*primary_700",
         link_text_color_visited="*primary_700",
     )
+
+
+# What Gradio does not document. Each of these does without it where a release has it no longer.
+
+
+def visitor_at_work() -> str | None:
+    """The visitor whose request the current thread handles; None if it handles none.
+
+    Without `LocalContext` results count for all visitors together.
+    """
+    try:
+        request = gradio.context.LocalContext.request.get(None)
+    except AttributeError:
+        return None
+    return visitor_of(request, request.username) if request else None
+
+
+def forget_session(page: gr.Blocks, session: str) -> None:
+    """Forget what Gradio keeps of a session, and call the delete callbacks of its states.
+
+    Without `state_holder` sessions stay until their page has been closed for an hour, and the
+    oldest ones of all visitors are replaced.
+
+    Args:
+        page: the running page.
+        session: its name.
+    """
+    with suppress(AttributeError, KeyError):  # Gradio may forget it, too
+        page.state_holder.delete_state(session)
+        page.state_holder.session_data.pop(session, None)
+        page.state_holder.time_last_used.pop(session, None)
+        page._queue.pending_event_ids_session.pop(session, None)
+
+
+def send_whole_updates() -> None:
+    """Have Gradio send each update of a handler whole, and not its difference from the one before.
+
+    Gradio's script applies a difference to the object of the update before, which waits to be shown
+    while the browser is busy: a property that the difference removes is lost then
+    (`apply_diff_stream` in https://github.com/gradio-app/gradio/blob/main/client/js/src/utils/stream.ts).
+    Without `diff` a busy browser may lose an update.
+    """
+    if hasattr(gradio.utils, "diff"):
+        gradio.utils.diff = lambda _before, now: [["replace", [], now]]

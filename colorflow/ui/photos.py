@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import quote
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +18,7 @@ from PIL import Image
 from colorflow.color.full_resolution import LightnessRows, render
 from colorflow.errors import ColorflowError
 from colorflow.photo import Kind, Photo, Provenance, count_pixels, read_photo, write_image
+from colorflow.ui.access import FILE_ROUTE
 from colorflow.ui.limits import MemoryBudget
 
 PREVIEW_SIDE = 1024
@@ -147,6 +149,11 @@ def write_colored(path: Path, ab: NDArray[np.float32], small: Photo) -> Path:
     """
     file = path.with_name(f"{path.name}{'.jpg' if small.alpha is None else '.png'}")
     return write_preview(file, render(LightnessRows(small.pixels), ab), small)
+
+
+def file_url(path: Path) -> str:
+    """URL of a file in the page's folder, relative to the page."""
+    return f"{FILE_ROUTE}{quote(path.as_posix())}"
 
 
 @contextmanager

@@ -14,7 +14,7 @@ from colorflow.quiz.statistics import Interval, Tally
 from colorflow.quiz.store import GameKind
 from colorflow.quiz.strict_test import NEEDED, PRACTICE, TRIALS, StrictTest
 from colorflow.quiz.trials import MARGIN, Trial
-from colorflow.ui.gradio_patches import file_url
+from colorflow.ui.photos import file_url
 
 LETTERS = "ABCDE"
 """Names and keys of pictures in free play, where all are seen at once."""

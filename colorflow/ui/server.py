@@ -10,6 +10,7 @@ import time
 import warnings
 from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
@@ -20,11 +21,9 @@ from colorflow.color.full_resolution import LightnessRows, render
 from colorflow.errors import ColorflowError
 from colorflow.files import ENLARGE_WEIGHTS, default_weights
 from colorflow.photo import photo_from_image, start_reader
-from colorflow.ui.access import Hosts
-from colorflow.ui.disk_quota import KEEP_SECONDS, DiskQuota
-from colorflow.ui.limits import AT_ONCE, MAX_SESSIONS, Limits, MemoryBudget
-from colorflow.ui.routes import OpenRoutes
-from colorflow.ui.storage import page_folder, sweep
+from colorflow.ui.access import Hosts, OpenRoutes
+from colorflow.ui.limits import AT_ONCE, MAX_SESSIONS, Limits, MemoryBudget, SessionBounds
+from colorflow.ui.storage import KEEP_SECONDS, DiskQuota, page_folder, sweep
 
 if TYPE_CHECKING:
     import gradio as gr
@@ -32,7 +31,6 @@ if TYPE_CHECKING:
     from starlette.middleware import Middleware
 
     from colorflow.colorizer import Colorizer
-    from colorflow.ui.api import Api
 
 _SWEEPS_PER_KEEPING = 60
 _WORKER = "AnyIO worker thread"
@@ -84,9 +82,16 @@ def serve(
         from colorflow.colorizer import Colorizer
         from colorflow.enlarge.enlarger import Enlarger
         from colorflow.quiz.game import open_quiz
-        from colorflow.ui.gradio_patches import CALL_ERRORS, call_error, visitor_at_work
-        from colorflow.ui.guard import Guard
-        from colorflow.ui.page import build_page
+        from colorflow.ui.api import ENDPOINTS
+        from colorflow.ui.guard import WRONG_REQUESTS, Guard, wrong_request
+        from colorflow.ui.page import (
+            build_page,
+            forget_session,
+            send_whole_updates,
+            visitor_at_work,
+        )
+
+        send_whole_updates()
 
         colorizer = Colorizer.load(weights)
         enlarger = Enlarger.load() if default_weights(ENLARGE_WEIGHTS).exists() else None
@@ -98,12 +103,28 @@ def serve(
             colorizer, files, limits, budget, quiz, enlarger, has_accounts=bool(accounts)
         )
         page.queue(max_size=limits.waiting, default_concurrency_limit=AT_ONCE)
+        sessions, forget = SessionBounds(), partial(forget_session, page)
         guard = Middleware(
-            Guard, hosts=Hosts(allowed_hosts, host), routes=OpenRoutes(files), quota=quota
+            Guard,
+            hosts=Hosts(allowed_hosts, host),
+            routes=OpenRoutes(files, ENDPOINTS),
+            quota=quota,
+            sessions=sessions,
+            files=files,
+            in_flight=limits.in_flight,
+            has_accounts=bool(accounts),
+            forget=forget,
         )
+
+        def clean_up() -> None:
+            for session in sessions.idle(KEEP_SECONDS):
+                forget(session)
+            api.forget_idle(KEEP_SECONDS)
+            sweep(files, KEEP_SECONDS)
+
         app: dict[str, Any] = {
-            "lifespan": _guarded(guard, page, api, files),
-            "exception_handlers": dict.fromkeys(CALL_ERRORS, call_error),
+            "lifespan": _lifespan(guard, clean_up),
+            "exception_handlers": dict.fromkeys(WRONG_REQUESTS, wrong_request),
         }
         _warm_up(colorizer)
         try:
@@ -116,7 +137,7 @@ def serve(
 
 
 def _prepare(files: Path) -> None:
-    """Set what Gradio and torch read from the environment, and patch Gradio."""
+    """Set what Gradio and torch read from the environment."""
     os.environ["GRADIO_TEMP_DIR"] = str(files)
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
     # Enlarging would take all cores for one visitor; coloring takes one thread anyway.
@@ -127,9 +148,6 @@ def _prepare(files: Path) -> None:
         os.environ[name] = ",".join([*([known] if known else []), "localhost", "127.0.0.1", "::1"])
     # FastAPI silences this one by means that fail while another thread reads a photo.
     warnings.filterwarnings("ignore", message="The 'alias' attribute with value")
-    from colorflow.ui.gradio_patches import patch_gradio
-
-    patch_gradio()
 
 
 def _warm_up(colorizer: Colorizer) -> None:
@@ -180,29 +198,25 @@ def _launch(
     return address
 
 
-def _guarded(
-    guard: Middleware, page: gr.Blocks, api: Api, files: Path
+def _lifespan(
+    guard: Middleware, clean_up: Callable[[], None]
 ) -> Callable[[Starlette], AbstractAsyncContextManager[None]]:
     """The lifespan of the server's app: before the first request, the guard is put in front.
 
-    Gradio puts middleware of its own in front of all that it is given. Meanwhile idle sessions and
-    old files are deleted.
+    Gradio puts middleware of its own in front of all that it is given. Meanwhile `clean_up` deletes
+    idle sessions and old files.
     """
-    from colorflow.ui.gradio_patches import forget_finished_uploads, forget_idle_sessions
 
-    async def clean_up() -> None:
+    async def keep_clean() -> None:
         while True:
             await asyncio.sleep(KEEP_SECONDS / _SWEEPS_PER_KEEPING)
-            await forget_idle_sessions(page, KEEP_SECONDS)
-            await forget_finished_uploads(page)
-            await asyncio.to_thread(api.forget_idle, KEEP_SECONDS)
-            await asyncio.to_thread(sweep, files, KEEP_SECONDS)
+            await asyncio.to_thread(clean_up)
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         app.user_middleware.insert(0, guard)
         app.middleware_stack = app.build_middleware_stack()
-        task = asyncio.create_task(clean_up())
+        task = asyncio.create_task(keep_clean())
         yield
         task.cancel()
 

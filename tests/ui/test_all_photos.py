@@ -18,9 +18,9 @@ from colorflow.ui.all_photos import AllColorings
 from colorflow.ui.colorings import ColoredPhoto
 from colorflow.ui.colorize import ColorizeTab
 from colorflow.ui.controls import SAMPLES, SUMMARY
-from colorflow.ui.disk_quota import FULL, DiskQuota
 from colorflow.ui.session import Session
 from colorflow.ui.status import Updates
+from colorflow.ui.storage import FULL, DiskQuota
 from tests.ui.fake_colorizer import AB, FakeColorizer
 from tests.ui.handling import (
     click,

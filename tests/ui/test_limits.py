@@ -10,6 +10,7 @@ import pytest
 from colorflow.ui.limits import (
     MAX_SESSIONS,
     MAX_SESSIONS_PER_VISITOR,
+    UNFETCHED_SECONDS,
     MemoryBudget,
     SessionBounds,
     visitor_of,
@@ -100,21 +101,47 @@ def test_pixels_are_given_back_after_an_error() -> None:
 
 
 def test_a_visitor_s_sessions_replace_those_that_have_rested_longest() -> None:
-    bounds, kept = SessionBounds(), ["of bob"]
-    assert bounds.use("of bob", "bob", kept, set()) == []
+    bounds = SessionBounds(lambda: 0.0)
+
+    def use(session: str, visitor: str) -> list[str]:
+        gone = bounds.begin(session, f"of {session}", visitor)
+        bounds.end(f"of {session}")
+        return gone
+
+    assert use("of bob", "bob") == []
     for number in range(MAX_SESSIONS_PER_VISITOR):
-        kept.append(f"{number}")
-        assert bounds.use(f"{number}", "ada", kept, set()) == []
-    kept.append("new")
-    assert bounds.use("new", "ada", kept, {"0"}) == ["1"], "0 is at work, and bob's is another's"
-    kept.remove("1")
-    assert bounds.use("new", "ada", kept, set()) == []
+        assert use(f"{number}", "ada") == []
+    bounds.begin("0", "at work", "ada")
+    assert use("new", "ada") == ["1"], "0 is at work, and bob's is another's"
+    assert use("new", "ada") == []
+    for number in range(MAX_SESSIONS - MAX_SESSIONS_PER_VISITOR - 1):
+        assert use(f"other {number}", f"visitor {number}") == []
+    assert use("another", "another") == ["of bob"], "all together are bounded, too"
 
 
-def test_all_sessions_together_are_bounded() -> None:
-    bounds, kept = SessionBounds(), []
-    for number in range(MAX_SESSIONS):
-        kept.append(f"{number}")
-        assert bounds.use(f"{number}", f"visitor {number}", kept, set()) == []
-    kept.append("new")
-    assert bounds.use("new", "another", kept, {"0", "1"}) == ["2"]
+def test_requests_are_in_flight_until_somebody_fetches_their_results() -> None:
+    now = 0.0
+    bounds = SessionBounds(lambda: now)
+    for session, request in (("page", "1"), ("page", "2"), ("call", "3")):
+        bounds.begin(session, request, "ada")
+    assert (bounds.in_flight("ada"), bounds.in_flight("bob")) == (3, 0)
+    bounds.end("3")
+    assert bounds.in_flight("ada") == 2
+    bounds.end_all("page")
+    assert bounds.in_flight("ada") == 0
+    bounds.begin("page", "4", "ada")
+    now = UNFETCHED_SECONDS + 1
+    assert bounds.in_flight("ada") == 0, "nobody waits for it"
+
+
+def test_idle_sessions_are_forgotten_and_those_at_work_are_not() -> None:
+    now = 0.0
+    bounds = SessionBounds(lambda: now)
+    bounds.begin("idle", "1", "ada")
+    bounds.end("1")
+    now = 3000.0
+    bounds.begin("busy", "2", "ada")
+    now = 3500.0
+    assert bounds.idle(3600) == []
+    assert bounds.idle(400) == ["idle"]
+    assert bounds.idle(400) == []
