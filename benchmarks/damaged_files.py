@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import io
 import random
+import struct
 import zlib
 from collections.abc import Callable
 
@@ -17,8 +18,6 @@ import skimage.data
 import tifffile
 from PIL import Image
 from PIL.ExifTags import Base
-
-from colorflow.photo.ifd import Block
 
 _EDGES = (0, 1, 2, 0x7F, 0x80, 0xFF, 0x100, 0x7FFF, 0x8000, 0xFFFF, 0x10000, 0x7FFFFFFF, 0xFFFFFFFF)
 _PNG = b"\x89PNG\r\n\x1a\n"
@@ -52,7 +51,6 @@ def corpus(size: tuple[int, int] = (48, 32)) -> dict[str, bytes]:
         "TIFF LZW": by_pillow(color, "TIFF", compression="tiff_lzw"),
         "TIFF JPEG": by_pillow(color, "TIFF", compression="jpeg"),
         "TIFF JPEG strips": by_pillow(color, "TIFF", compression="jpeg", tiffinfo={278: 16}),
-        "TIFF old JPEG": _old_jpeg(by_pillow(color, "JPEG"), size),
         "TIFF CMYK": by_pillow(color.convert("CMYK"), "TIFF"),
         "TIFF 16 bit": by_tifffile(array16),
         "TIFF 16 bit deflate": by_tifffile(array16, compression="zlib", predictor=True),
@@ -64,7 +62,6 @@ def corpus(size: tuple[int, int] = (48, 32)) -> dict[str, bytes]:
         "TIFF float planes": by_tifffile((planes / 65535).astype("f4"), planarconfig="separate"),
         "TIFF big": by_tifffile(array, bigtiff=True),
         "TIFF pages": by_pillow(color, "TIFF", save_all=True, append_images=[color]),
-        "TIFF YCbCr": by_tifffile(array, photometric="ycbcr", subsampling=(1, 1)),
         "WebP": by_pillow(color, "WEBP", exif=exif),
         "WebP lossless": by_pillow(color.convert("RGBA"), "WEBP", lossless=True),
         "WebP animated": by_pillow(color, "WEBP", save_all=True, append_images=[color.rotate(9)]),
@@ -185,18 +182,22 @@ def tiff_of(pieces: list[bytes], size: tuple[int, int], **tags: int | tuple[int,
         "PhotometricInterpretation": 0, "SamplesPerPixel": 1, "RowsPerStrip": size[1],
         "StripOffsets": starts, "StripByteCounts": tuple(map(len, pieces)), **tags,
     }  # fmt: skip
-    content = Block(b"II*\0" + bytes(4) + b"".join(pieces))
-    changes = {
-        Base[name]: value if isinstance(value, tuple) else (value,)
-        for name, value in fields.items()
-    }
-    content.begin_with(content.rewrite(None, changes))
-    return bytes(content.data)
-
-
-def _old_jpeg(jpeg: bytes, size: tuple[int, int]) -> bytes:
-    color = {"BitsPerSample": (8, 8, 8), "SamplesPerPixel": 3, "PhotometricInterpretation": 6}
-    return tiff_of([jpeg], size, Compression=6, JpegIFOffset=8, **color)
+    data = b"".join(pieces)
+    data += bytes(len(data) % 2)
+    start = 8 + len(data)
+    entries, values, values_start = b"", b"", start + 2 + 12 * len(fields) + 4
+    for tag, value in sorted((Base[name].value, value) for name, value in fields.items()):
+        numbers = value if isinstance(value, tuple) else (value,)
+        kind, layout = (3, "H") if max(numbers) < 1 << 16 else (4, "I")
+        stored = struct.pack(f"<{len(numbers)}{layout}", *numbers)
+        if len(stored) > 4:
+            place = struct.pack("<I", values_start + len(values))
+            values += stored + bytes(len(stored) % 2)
+        else:
+            place = stored.ljust(4, b"\0")
+        entries += struct.pack("<HHI", tag, kind, len(numbers)) + place
+    head = b"II*\0" + struct.pack("<I", start)
+    return head + data + struct.pack("<H", len(fields)) + entries + bytes(4) + values
 
 
 def by_opencv(suffix: str, samples: np.ndarray) -> bytes:

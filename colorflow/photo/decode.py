@@ -17,6 +17,7 @@ from PIL import Image, ImageFile, Jpeg2KImagePlugin, JpegImagePlugin, TiffImageP
 
 from colorflow.errors import UnreadablePhotoError
 from colorflow.files import digest_of_open
+from colorflow.photo.cut import ends_early, lacks_tiles
 from colorflow.photo.formats import (
     DAMAGE,
     DEFAULT_MAX_PIXELS,
@@ -32,8 +33,7 @@ from colorflow.photo.isolated import (
     file_of,
     read_photo_in_child,
 )
-from colorflow.photo.cut import ends_early, lacks_tiles
-from colorflow.photo.metadata import metadata_of, orientation_of, profile_of, raw_exif
+from colorflow.photo.metadata import exif_of, metadata_of, orientation_of, profile_of
 from colorflow.photo.photo import Photo
 from colorflow.photo.pixels import TRANSPOSED, pixels_and_alpha, upright
 from colorflow.photo.sixteen_bits import Samples16, apply_profile, samples16_of, to_8_bits
@@ -238,7 +238,7 @@ def _photo_of(image: Image.Image, source: str) -> Photo:
     """
     may_be_deep = not isinstance(image, JpegImagePlugin.JpegImageFile)
     samples = samples16_of(image, source) if may_be_deep else None
-    exif = raw_exif(image)
+    exif = exif_of(image)
     orientation = orientation_of(image, exif)  # PNG may say it behind the pixels
     is_turned = isinstance(image, TiffImagePlugin.TiffImageFile)  # by Pillow, in memory
     still_to_turn = 1 if is_turned else orientation

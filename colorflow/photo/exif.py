@@ -1,175 +1,218 @@
-"""Reads and changes EXIF blocks: orientation, sizes, color space, thumbnail and texts.
+"""Reads and writes EXIF blocks with Pillow: corrected for the upright picture, and with texts.
 
-A block is patched in place, not parsed and written anew, so that parts of it that nobody has
-documented, such as the notes of camera makers, survive.
+Of a block the main directory and those of Exif and GPS are kept. Thumbnails are gray and not
+turned, and the notes of camera makers hold offsets into the block that they were in; both are left
+out, and so is what is damaged.
 
 Reference: CIPA DC-008 (Exif 2.32), TIFF 6.0 section 2.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import io
+import struct
+from collections.abc import Collection
+from contextlib import suppress
+from typing import IO, Any
 
-from colorflow.photo.ifd import Block, Directory, GarbageError, Value
+from PIL.ExifTags import IFD, Base
+from PIL.TiffImagePlugin import ImageFileDirectory_v2 as Directory
 
 PREFIX = b"Exif\0\0"
-_EMPTY = b"II*\0\x08\0\0\0" + bytes(6)
-"""A block whose only directory has no entry."""
-
-_ORIENTATION = 0x0112
-_IMAGE_WIDTH, _IMAGE_HEIGHT = 0x0100, 0x0101
-_DESCRIPTION, _SOFTWARE = 0x010E, 0x0131
-_EXIF_IFD = 0x8769
-_COLOR_SPACE, _PIXEL_WIDTH, _PIXEL_HEIGHT = 0xA001, 0xA002, 0xA003
-_USER_COMMENT = 0x9286
+LARGEST_BLOCK = (1 << 16) - 1
+"""Bytes of a block that is kept; JPEG's segments hold no more."""
+FAULTS = (
+    OSError,
+    SyntaxError,
+    ValueError,
+    TypeError,
+    LookupError,
+    ArithmeticError,
+    AttributeError,
+    RuntimeError,
+    struct.error,
+)
+"""What Pillow raises on damaged EXIF."""
+TIFF_DESCRIPTION = (
+    Base.DocumentName,
+    Base.ImageDescription,
+    Base.Make,
+    Base.Model,
+    Base.Orientation,
+    Base.XResolution,
+    Base.YResolution,
+    Base.ResolutionUnit,
+    Base.Software,
+    Base.DateTime,
+    Base.Artist,
+    Base.HostComputer,
+    Base.Copyright,
+)
+"""Tags of a TIFF directory that describe the photo; the others describe how it is stored."""
+_MOST_READ = 16 << 20
+"""Bytes of all values of a block that are read; entries may share bytes."""
+DIRECTORIES = (IFD.Exif, IFD.GPSInfo)
+"""Those that are kept beside the main one."""
+_LEFT_OUT = (*DIRECTORIES, IFD.MakerNote, IFD.Interop, Base.SubIFDs)
+"""Entries that hold offsets; the directories are read on their own."""
 _SRGB = 1
-_THUMBNAIL_OFFSET, _THUMBNAIL_LENGTH = 0x0201, 0x0202
-_STRIP_OFFSETS, _STRIP_LENGTHS = 0x0111, 0x0117
 _ASCII, _UNICODE, _UNDEFINED_CODE = b"ASCII\0\0\0", b"UNICODE\0", bytes(8)
 """Character codes that a user comment begins with."""
 _CODE_BYTES = 8
-_MOST_STRIPS = 64
-"""Strips of a thumbnail that are blanked."""
-LARGEST_BLOCK = (1 << 16) - 1
-"""Bytes of a block that is kept; JPEG's segments hold no more."""
+_UNDEFINED = 7
+"""Type of an entry of bytes."""
 
 
-def orientation_in_exif(exif: bytes) -> int | None:
-    """The orientation, 1 to 8; None where the block has none or is garbage."""
-    try:
-        block = _block(exif)
-        values = block.integers(block.directory(block.first).find(_ORIENTATION))
-        return values[0] if values and 1 <= values[0] <= 8 else None
-    except GarbageError:
-        return None
-
-
-def upright_exif(exif: bytes, width: int, height: int) -> bytes | None:
-    """Correct a block for the upright sRGB picture.
-
-    The orientation becomes 1, the sizes become the picture's, the color space becomes sRGB, and the
-    thumbnail, which is gray and not turned, is dropped.
+class Block:
+    """The directories of an EXIF block or a TIFF file, empty where there are none.
 
     Args:
-        exif: the block, with or without the leading ``Exif\\0\\0``.
-        width: of the upright picture, in pixels.
-        height: of the upright picture, in pixels.
-
-    Returns:
-        The block with the leading ``Exif\\0\\0``, or None where it is garbage or, without the
-        thumbnail, larger than `LARGEST_BLOCK`.
+        content: a TIFF file, or what follows ``Exif\\0\\0``; None for a new block.
+        tags: of the main directory's entries that are kept; None for all.
     """
-    try:
-        block = _block(exif)
-        main = block.directory(block.first)
-        block.put(main, {_ORIENTATION: 1, _IMAGE_WIDTH: width, _IMAGE_HEIGHT: height})
-        if details := _details(block, main):
-            sizes = {_PIXEL_WIDTH: width, _PIXEL_HEIGHT: height}
-            block.put(details, {_COLOR_SPACE: _SRGB, **sizes})
-        _drop_thumbnail(block, main)
-        if block.directory(block.first).fields != main.fields:  # the thumbnail overlapped it
+
+    def __init__(self, content: IO[bytes] | None, tags: Collection[int] | None = None) -> None:
+        self._order = b"II"
+        self.main, self._exif, self._gps = (Directory(group=tag) for tag in (None, *DIRECTORIES))
+        if content is not None:
+            with suppress(*FAULTS):
+                self._load(_Bounded(content), tags)
+
+    def _load(self, file: Any, tags: Collection[int] | None) -> None:
+        file.seek(0)
+        order, version, start = file.read(2), file.read(2), file.read(4)
+        is_big = b"+" in version  # BigTIFF
+        header = b"II+\0" + start + file.read(8) if is_big else b"II*\0" + start
+        main, *inner = (Directory(header, order, tag) for tag in (None, *DIRECTORIES))
+        file.seek(main.next)
+        main.load(file)
+        self._order = order
+        self.main = _copy(main, tags)
+        for tag, directory in zip(DIRECTORIES, inner, strict=True):
+            with suppress(*FAULTS):
+                file.seek(main[tag])
+                directory.load(file)
+        self._exif, self._gps = map(_copy, inner)
+
+    @property
+    def is_big_endian(self) -> bool:
+        """Whether the first byte of a number is the most significant one."""
+        return self._order == b"MM"
+
+    @property
+    def orientation(self) -> int | None:
+        """1 to 8; None where there is none."""
+        said = self.main.get(Base.Orientation)
+        return said if said in range(1, 9) else None
+
+    def text(self, tag: int) -> str | None:
+        """A text of the main directory; None where there is none."""
+        stored = self.main.get(tag)
+        return _text(stored) if isinstance(stored, bytes) else None
+
+    def put_text(self, tag: int, text: str) -> None:
+        """Put a text into the main directory."""
+        self.main[tag] = text.encode()
+
+    @property
+    def comment(self) -> str | None:
+        """The comment of a user; empty where there is none, None where it is illegible."""
+        stored = self._exif.get(Base.UserComment, b"")
+        if not isinstance(stored, bytes):
             return None
-    except GarbageError:
+        code, stored = stored[:_CODE_BYTES], stored[_CODE_BYTES:]
+        if code == _UNICODE:
+            return stored.decode(self._utf_16, "replace").strip(" \0")
+        if code in (_ASCII, _UNDEFINED_CODE, b""):
+            return _text(stored) or ""
         return None
-    return PREFIX + bytes(block.data) if len(block.data) <= LARGEST_BLOCK else None
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ExifTexts:
-    """Texts of a block that people read; None for a text that is missing or illegible."""
-
-    description: str | None = None
-    """Description of the picture (ImageDescription)."""
-    software: str | None = None
-    """Program that wrote the file (Software)."""
-    comment: str | None = None
-    """Comment of a user (UserComment)."""
-    comment_is_legible: bool = True
-    """Whether there is no comment, or one that could be read."""
-
-
-def texts_of(exif: bytes | None) -> ExifTexts:
-    """Read the texts of a block; none where it is garbage or None."""
-    try:
-        block = _block(exif or _EMPTY)
-        main = block.directory(block.first)
-        details = _details(block, main)
-        stored = block.content(details.find(_USER_COMMENT)) if details else b""
-        comment = _comment(stored, big_endian=block.big_endian)
-        return ExifTexts(
-            description=_text(block.content(main.find(_DESCRIPTION))),
-            software=_text(block.content(main.find(_SOFTWARE))),
-            comment=comment or None,
-            comment_is_legible=comment is not None,
+    def put_comment(self, text: str) -> None:
+        """Put a comment in the place of what is there."""
+        code = _ASCII if text.isascii() else _UNICODE
+        self._exif.tagtype[Base.UserComment] = _UNDEFINED
+        self._exif[Base.UserComment] = code + text.encode(
+            "ascii" if text.isascii() else self._utf_16
         )
-    except GarbageError:
-        return ExifTexts()
+
+    def make_upright(self, width: int, height: int) -> None:
+        """Correct orientation, sizes and color space, where they are said, for the sRGB picture.
+
+        Args:
+            width: of the upright picture, in pixels.
+            height: of the upright picture, in pixels.
+        """
+        sizes = {Base.ImageWidth: width, Base.ImageLength: height}
+        details = {Base.ExifImageWidth: width, Base.ExifImageHeight: height}
+        for directory, changes in (
+            (self.main, {Base.Orientation: 1, **sizes}),
+            (self._exif, {Base.ColorSpace: _SRGB, **details}),
+        ):
+            for tag in changes.keys() & set(directory):
+                directory.tagtype.pop(tag)
+                directory[tag] = changes[tag]
+
+    def to_tiff(self) -> bytes:
+        """A TIFF file of the directories; its strips are to follow them."""
+        content = bytes(8)
+        for tag, directory in zip(DIRECTORIES, (self._exif, self._gps), strict=True):
+            if len(directory):
+                self.main[tag] = len(content)
+                content += directory.tobytes(len(content))
+        order = ">" if self.is_big_endian else "<"
+        header = self._order + struct.pack(f"{order}HI", 42, len(content))
+        return header + content[8:] + self.main.tobytes(len(content))
+
+    def to_exif(self) -> bytes | None:
+        """The block with the leading ``Exif\\0\\0``; None if it is empty."""
+        if not (len(self.main) or len(self._exif) or len(self._gps)):
+            return None
+        return PREFIX + self.to_tiff()
+
+    @property
+    def _utf_16(self) -> str:
+        return "utf-16-be" if self.is_big_endian else "utf-16-le"
 
 
-def with_texts(exif: bytes | None, texts: ExifTexts) -> bytes | None:
-    """Put texts into a block; those that are None stay as they are.
-
-    Args:
-        exif: the block; None for a new one. A block that is garbage is returned unchanged.
-        texts: what to write.
-
-    Returns:
-        The block with the leading ``Exif\\0\\0``.
-    """
-    try:
-        block = _block(exif or _EMPTY)
-        main = block.directory(block.first)
-        changes: dict[int, Value | None] = {}
-        if texts.description is not None:
-            block.erase(main.find(_DESCRIPTION))
-            changes[_DESCRIPTION] = texts.description
-        if texts.software is not None:
-            block.erase(main.find(_SOFTWARE))
-            changes[_SOFTWARE] = texts.software
-        if texts.comment is not None:
-            details = _details(block, main)
-            block.erase(details.find(_USER_COMMENT) if details else None)
-            stored = _stored_comment(texts.comment, big_endian=block.big_endian)
-            changes[_EXIF_IFD] = block.rewrite(details, {_USER_COMMENT: stored})
-        block.begin_with(block.rewrite(main, changes))
-    except GarbageError:
-        return exif
-    return PREFIX + bytes(block.data)
-
-
-def block_of(exif: bytes | None) -> tuple[Block, Directory]:
-    """Parse a block and its main directory; both are empty if it is garbage or None."""
-    try:
-        block = _block(exif or _EMPTY)
-        return block, block.directory(block.first)
-    except GarbageError:
-        return block_of(None)
-
-
-def _block(exif: bytes) -> Block:
+def block_of(exif: bytes | None, tags: Collection[int] | None = None) -> Block:
+    """The directories of a block, with or without the leading ``Exif\\0\\0``; see `Block`."""
     start = 0
-    while exif.startswith(PREFIX, start):
+    while exif and exif.startswith(PREFIX, start):
         start += len(PREFIX)
-    return Block(exif[start:])
+    return Block(io.BytesIO(exif[start:]) if exif else None, tags)
 
 
-def _details(block: Block, main: Directory) -> Directory | None:
-    """The Exif directory, below the main one."""
-    values = block.integers(main.find(_EXIF_IFD))
-    return block.directory(values[0]) if values else None
+class _Bounded:
+    """A file of which only so much is read."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self.seek, self.tell = file.seek, file.tell
+        self._read, self._left = file.read, _MOST_READ
+
+    def read(self, size: int) -> bytes:
+        self._left -= size
+        if self._left < 0:
+            raise OSError("its values are too large")
+        return self._read(size)
 
 
-def _drop_thumbnail(block: Block, main: Directory) -> None:
-    """Blank the second directory and the picture that it holds, and unlink it."""
-    if not main.following:
-        return
-    block.end_after(main)
-    second = block.directory(main.following)
-    for tags in ((_THUMBNAIL_OFFSET, _THUMBNAIL_LENGTH), (_STRIP_OFFSETS, _STRIP_LENGTHS)):
-        offsets, lengths = (block.integers(second.find(tag))[:_MOST_STRIPS] for tag in tags)
-        for start, length in zip(offsets, lengths, strict=False):
-            block.blank(start, start + length)
-    block.blank(second.start, second.end + 4)
+def _copy(loaded: Directory, tags: Collection[int] | None = None) -> Directory:
+    """A directory of those entries that can be read, and written."""
+    copy = Directory(prefix=loaded.prefix, group=loaded.group)
+    for tag in set(loaded) - set(_LEFT_OUT):
+        if tags is None or tag in tags:
+            alone = Directory(prefix=loaded.prefix, group=loaded.group)
+            with suppress(*FAULTS):
+                alone.tagtype[tag] = copy.tagtype[tag] = loaded.tagtype[tag]
+                alone[tag] = value = _as_stored(loaded[tag])
+                alone.tobytes()
+                copy[tag] = value
+    return copy
+
+
+def _as_stored(value: object) -> object:
+    """Text as the bytes of the file; Pillow reads Latin-1, but writes ASCII."""
+    return value.encode("latin-1", "replace") if isinstance(value, str) else value
 
 
 def _text(stored: bytes) -> str | None:
@@ -179,20 +222,3 @@ def _text(stored: bytes) -> str | None:
         return stored.decode("utf-8") or None
     except UnicodeDecodeError:
         return stored.decode("latin-1")
-
-
-def _comment(stored: bytes, *, big_endian: bool) -> str | None:
-    """Decode a user comment with its character code; None where it is illegible."""
-    code, stored = stored[:_CODE_BYTES], stored[_CODE_BYTES:]
-    if code == _UNICODE:
-        text = stored.decode("utf-16-be" if big_endian else "utf-16-le", "replace")
-        return text.strip(" \0")
-    if code in (_ASCII, _UNDEFINED_CODE, b""):
-        return _text(stored) or ""
-    return None
-
-
-def _stored_comment(text: str, *, big_endian: bool) -> bytes:
-    if text.isascii():
-        return _ASCII + text.encode("ascii")
-    return _UNICODE + text.encode("utf-16-be" if big_endian else "utf-16-le")

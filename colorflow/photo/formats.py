@@ -35,8 +35,7 @@ from PIL import (
 )
 
 from colorflow.errors import PhotoError, PhotoTooLargeError, UnreadablePhotoError
-from colorflow.photo.strips import KindNotReadError
-from colorflow.photo.tiff import TiffFile, open_tiff
+from colorflow.photo.tiff import KindNotReadError, TiffFile, open_tiff
 
 DEFAULT_MAX_PIXELS = 200_000_000
 """Room for a 4 x 5 inch negative at 3,000 dpi (180 million); 0.6 GB as RGB."""

@@ -12,21 +12,23 @@ from __future__ import annotations
 
 import math
 import re
-import struct
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from itertools import islice
 
 from PIL import Image, TiffImagePlugin
-from PIL.ExifTags import IFD, Base
+from PIL.ExifTags import Base
 
 from colorflow.files import STATEMENT
 from colorflow.photo.exif import (
-    ExifTexts,
-    orientation_in_exif,
-    texts_of,
-    upright_exif,
-    with_texts,
+    DIRECTORIES,
+    FAULTS,
+    LARGEST_BLOCK,
+    PREFIX,
+    TIFF_DESCRIPTION,
+    Block,
+    block_of,
 )
 from colorflow.version import __version__
 
@@ -37,33 +39,6 @@ _TEXT_THAT_IS_DATA = ("Raw profile type ", "XML:com.adobe.xmp")
 COMMENT = "Comment"
 """PNG's keyword for a comment, the only text that JPEG and GIF have."""
 
-TIFF_DESCRIPTION = (
-    Base.DocumentName,
-    Base.ImageDescription,
-    Base.Make,
-    Base.Model,
-    Base.XResolution,
-    Base.YResolution,
-    Base.ResolutionUnit,
-    Base.Software,
-    Base.DateTime,
-    Base.Artist,
-    Base.HostComputer,
-    Base.Copyright,
-)
-"""Tags of a TIFF directory that describe the photo; the others describe how it is stored."""
-EXIF_FAULTS = (
-    OSError,
-    SyntaxError,
-    ValueError,
-    TypeError,
-    LookupError,
-    ArithmeticError,
-    AttributeError,
-    RuntimeError,
-    struct.error,
-)
-"""What Pillow raises on damaged EXIF."""
 _LARGEST_DPI = 65535
 _LARGEST_TEXT, _LARGEST_TEXTS = 1 << 16, 1 << 18
 """Characters of a text, and of all texts, that are kept."""
@@ -125,41 +100,37 @@ class Metadata:
     repeats EXIF and the sizes of the original pixels, which are no longer true."""
 
 
-def raw_exif(image: Image.Image) -> bytes | None:
-    """The EXIF block of a loaded image as the file has it; of TIFF, a block that describes it."""
+def exif_of(image: Image.Image) -> Block:
+    """The EXIF block of a loaded image, of TIFF what describes the photo."""
+    found = image.info.get("exif")
+    if isinstance(found, Block):  # of `tiff.TiffFile`
+        return found
     if isinstance(image, TiffImagePlugin.TiffImageFile):  # in memory, opened by Pillow
-        return exif_of_description(tiff_description(image.getexif()))
-    block = image.info.get("exif")
-    if isinstance(block, bytes) and block:
-        return block
+        with suppress(*FAULTS):
+            tags = image.getexif()
+            for directory in DIRECTORIES:
+                tags.get_ifd(directory)
+            return block_of(tags.tobytes(), TIFF_DESCRIPTION)
     packed = image.info.get(_RAW_EXIF)  # ImageMagick: newline, name, length, hexadecimal lines
-    if isinstance(packed, str):
-        try:
-            return bytes.fromhex("".join(packed.split("\n")[3:]))
-        except ValueError:
-            return None
-    return None
+    if not found and isinstance(packed, str):
+        with suppress(ValueError):
+            return block_of(bytes.fromhex("".join(packed.split("\n")[3:])))
+    return block_of(found if isinstance(found, bytes) else None)
 
 
-def orientation_of(image: Image.Image, exif: bytes | None) -> int:
+def orientation_of(image: Image.Image, exif: Block) -> int:
     """The orientation of an image in EXIF, 1 to 8, or in XMP where only XMP has it.
 
     Args:
         image: as a reader opened it. Of HEIC and AVIF only the container's orientation counts: the
             decoder has turned the picture, or has put the orientation into EXIF.
-        exif: the block; not used for TIFF.
+        exif: from `exif_of`.
     """
-    if isinstance(image, TiffImagePlugin.TiffImageFile):  # in memory, opened by Pillow
-        said = image.tag_v2.get(Base.Orientation)
-    elif "orientation" in image.info:  # of `tiff.TiffFile`
-        said = image.info["orientation"]
-    else:
-        said = orientation_in_exif(exif) if exif else None
-    xmp = xmp_of(image)
+    said, xmp = exif.orientation, xmp_of(image)
     if said is None and xmp and image.format not in _TURNED_BY_CONTAINER:
         found = _ORIENTATION_IN_XMP.search(xmp)
         said = int(found[1]) if found else None
-    return said if isinstance(said, int) and 1 <= said <= 8 else 1
+    return said if said is not None and 1 <= said <= 8 else 1
 
 
 def xmp_of(image: Image.Image) -> bytes:
@@ -175,33 +146,44 @@ def profile_of(image: Image.Image) -> bytes | None:
 
 
 def metadata_of(
-    image: Image.Image, exif: bytes | None, size: tuple[int, int], *, turned: bool
+    image: Image.Image, exif: Block, size: tuple[int, int], *, turned: bool
 ) -> Metadata:
     """Collect the metadata of a loaded image.
 
     Args:
         image: as a reader opened it, its pixels loaded.
-        exif: from `raw_exif`.
+        exif: from `exif_of`, which is changed.
         size: width and height of the upright picture, in pixels.
         turned: whether the upright picture exchanges the width and height of the stored one.
     """
     dpi = _dpi_of(image.info.get("dpi"))
     if dpi is not None and turned:
         dpi = (dpi[1], dpi[0])
+    stated = stated_in(image, exif)
     return Metadata(
         format=image.format,
-        exif=upright_exif(exif, *size) if exif else None,
+        exif=_upright(exif, *size),
         dpi=dpi,
         text=texts_in(image),
-        stated=stated_in(image, exif),
+        stated=stated,
     )
 
 
-def stated_in(image: Image.Image, exif: bytes | None) -> str:
+def upright_exif(exif: bytes | None, width: int, height: int) -> bytes | None:
+    """An EXIF block for a picture of a size, see `Metadata.exif`."""
+    return _upright(block_of(exif), width, height)
+
+
+def _upright(block: Block, width: int, height: int) -> bytes | None:
+    block.make_upright(width, height)
+    exif = block.to_exif()
+    return exif if exif is None or len(exif) <= len(PREFIX) + LARGEST_BLOCK else None
+
+
+def stated_in(image: Image.Image, exif: Block) -> str:
     """What an image says of how colorflow made it, as in `Metadata.stated`; the likeliest first."""
-    of_exif = texts_of(exif)
     xmp = xmp_of(image).decode("utf-8", "replace")
-    texts = [of_exif.comment, of_exif.description, *texts_in(image).values(), xmp]
+    texts = [exif.comment, exif.text(Base.ImageDescription), *texts_in(image).values(), xmp]
     found = (one[0] for text in texts if text for one in _STATED.finditer(text))
     return "\n".join(islice(found, _MOST_STATED))
 
@@ -231,16 +213,15 @@ def texts_in(image: Image.Image) -> dict[str, str]:
 
 def with_statement(metadata: Metadata, statement: str) -> Metadata:
     """Add a statement to metadata: how a picture was made, in a line or two."""
-    there = texts_of(metadata.exif)
-    described = there.description is not None and not _is_replaced(there.description, statement)
-    exif = with_texts(
-        metadata.exif,
-        ExifTexts(
-            description=None if described else statement,
-            software=None if there.software else _SOFTWARE,
-            comment=_extended(there.comment, statement) if there.comment_is_legible else None,
-        ),
-    )
+    block = block_of(metadata.exif)
+    description, comment = block.text(Base.ImageDescription), block.comment
+    if description is None or _is_replaced(description, statement):
+        block.put_text(Base.ImageDescription, statement)
+    if not block.text(Base.Software):
+        block.put_text(Base.Software, _SOFTWARE)
+    if comment is not None:
+        block.put_comment(_extended(comment, statement))
+    exif = block.to_exif()
     if exif is None or len(exif) > JPEG_EXIF_BYTES:
         exif = metadata.exif
     text = {"Software": _SOFTWARE, **metadata.text}
@@ -275,38 +256,3 @@ def _dpi_of(value: object) -> tuple[float, float] | None:
     if not all(math.isfinite(dpi) and 1 < dpi <= _LARGEST_DPI for dpi in (across, down)):
         return None
     return across, down
-
-
-def tiff_description(source: Image.Exif) -> dict[int, object]:
-    """The tags of a TIFF file's directories that describe the photo; none if they are damaged."""
-    found: dict[int, object] = {}
-    try:
-        for tag in TIFF_DESCRIPTION:
-            if (value := source.get(tag)) is not None:
-                found[tag] = _as_bytes(value)
-        for directory in (IFD.Exif, IFD.GPSInfo):
-            entries = source.get_ifd(directory)
-            for offsets in (IFD.MakerNote, IFD.Interop):  # their offsets would be wrong
-                entries.pop(offsets, None)
-            if entries:
-                found[directory] = {tag: _as_bytes(value) for tag, value in entries.items()}
-        exif_of_description(found)  # some values can be read, but not written
-    except EXIF_FAULTS:
-        return {}
-    return found
-
-
-def exif_of_description(description: dict[int, object]) -> bytes | None:
-    """An EXIF block of what `tiff_description` found; None where it found nothing."""
-    if not description:
-        return None
-    block = Image.Exif()
-    block.update(description)
-    return block.tobytes()
-
-
-def _as_bytes(value: object) -> object:
-    """Text beyond ASCII as the bytes of the file; Pillow reads Latin-1, but writes it as ?."""
-    if isinstance(value, str) and not value.isascii():
-        return value.encode("latin-1", "replace")
-    return value

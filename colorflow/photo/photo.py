@@ -8,9 +8,8 @@ from typing import Literal
 import cv2
 import numpy as np
 
-from colorflow.photo.exif import upright_exif
 from colorflow.photo.kind import Kind, kind_of
-from colorflow.photo.metadata import Metadata
+from colorflow.photo.metadata import Metadata, upright_exif
 from colorflow.photo.sixteen_bits import to_8_bits
 
 
@@ -92,7 +91,7 @@ class Photo:
             pixels=to_8_bits(pixels) if of_16_bits else pixels,
             pixels16=pixels if of_16_bits else None,
             alpha=alpha,
-            metadata=replace(self.metadata, exif=exif and upright_exif(exif, width, height)),
+            metadata=replace(self.metadata, exif=upright_exif(exif, width, height)),
         )
 
     @property

@@ -23,7 +23,7 @@ from colorflow.photo.formats import (
     photo_errors,
 )
 from colorflow.photo.isolated import IS_POSSIBLE, read_stated_in_child
-from colorflow.photo.metadata import raw_exif, stated_in
+from colorflow.photo.metadata import exif_of, stated_in
 from colorflow.photo.photo import Photo
 
 LETTERS = "abcdefghijklmnop"
@@ -297,7 +297,7 @@ def stated_in_open(file: IO[bytes], source: str, allow: Allow | None = None) -> 
     """As `_stated_in_file`, of an open file; see `decode.read_open` for the arguments."""
     with photo_errors(source):
         image = open_image(file, source, DEFAULT_MAX_PIXELS, allow)
-        return stated_in(image, raw_exif(image))
+        return stated_in(image, exif_of(image))
 
 
 def _check_origin(seed: int, temperature: float, model: str, *digests: str | None) -> None:

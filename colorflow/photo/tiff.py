@@ -1,28 +1,32 @@
 """TIFF files, read by tifffile with the decoders of imagecodecs.
 
-JPEG data, also as TIFF 6.0 first had it, is checked by `colorflow.photo.strips`, because the
-libraries return a picture where data is missing. So they do with fax data, which has no grays and
-is refused.
+The libraries return a picture where data is missing. tifffile fills strips that have no place in
+the file with zeros, and JPEG data that is cut off turns gray, so both are checked here. Fax data,
+which has no grays, and YCbCr other than JPEG's are refused.
 
 Reference: TIFF 6.0; Adobe Photoshop TIFF technical note 3 (2005) for floats.
 """
 
 from __future__ import annotations
 
+import io
+import itertools
 import math
-import struct
-from typing import TYPE_CHECKING, Any
+import sys
+import zlib
+from collections.abc import Iterator
+from typing import IO, TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
 from PIL import Image, ImageFile
-from PIL.ExifTags import IFD, Base
+from PIL.ExifTags import Base
+from PIL.JpegImagePlugin import JpegImageFile
 from PIL.TiffImagePlugin import IFDRational
 
 from colorflow.errors import UnreadablePhotoError
-from colorflow.photo import strips
-from colorflow.photo.ifd import GarbageError, extent_of
-from colorflow.photo.metadata import TIFF_DESCRIPTION, exif_of_description, tiff_description
+from colorflow.photo.cut import ends_early
+from colorflow.photo.exif import TIFF_DESCRIPTION, Block
 
 if TYPE_CHECKING:
     from tifffile import TiffPage
@@ -45,12 +49,12 @@ _DEPTHS = {
 }  # fmt: skip
 """Bits per unsigned sample that are read, by photometric interpretation."""
 _FLOAT_DEPTHS = (32, 64)
-_UNCOMPRESSED = 1
+_UNCOMPRESSED, _JPEG, _DEFLATE, _FAX = 1, 7, (8, 32946), (2, 3, 4)
 _COMPRESSIONS = {
-    _UNCOMPRESSED, strips.OLD_JPEG, strips.JPEG, 5, 8, 32773, 32946, 33003, 33004,
-    33005, 34712, 34887, 34925, 34926, 34927, 34933, 50000, 50001, 50002, 52546,
+    _UNCOMPRESSED, _JPEG, *_DEFLATE, 5, 32773, 33003, 33004, 33005, 34712, 34887, 34925, 34926,
+    34927, 34933, 50000, 50001, 50002, 52546,
 }  # fmt: skip
-"""Compressions whose decoders notice that data ends too early, or for which `strips` does."""
+"""Compressions whose decoders notice that data ends too early, and JPEG."""
 _SEPARATE = 2
 """Planar configuration: one plane per sample, one behind the other."""
 _ASSOCIATED_ALPHA, _ALPHA = 1, 2
@@ -66,12 +70,15 @@ _FLOAT_PREDICTOR = 3
 _REDUCED = 1
 """Bit of NewSubfileType: a smaller version of another picture."""
 _XMP = 700
-_LARGEST_DIRECTORY = 16 << 20
-"""Bytes of all values: the places of a million strips, and more than anybody writes."""
-_SIMPLE = (*TIFF_DESCRIPTION, Base.Orientation)
-_RATIONALS = (Base.XResolution, Base.YResolution)
+_LARGEST_TAIL = 1 << 16
+"""Bytes after the last row of a strip."""
+_TOO_EARLY = "its data ends too early"
 _INCHES = {2: 1.0, 3: 2.54}
 """Inches or centimeters per inch, by resolution unit."""
+
+
+class KindNotReadError(Exception):
+    """The file may be sound, but such files are not read; the message names the kind."""
 
 
 class TiffFile(ImageFile.ImageFile):
@@ -93,46 +100,12 @@ class TiffFile(ImageFile.ImageFile):
         self._size = page.imagewidth, page.imagelength
         self._mode = "RGB"
         self.photometric = int(page.tags.valueof(262, _usual_photometric(page)))
-        exif = self._directories()
         self.info = {
-            "exif": exif_of_description(tiff_description(exif)),
+            "exif": Block(self.fp, TIFF_DESCRIPTION),
             "icc_profile": page.iccprofile,
-            "orientation": page.tags.valueof(Base.Orientation),
             "xmp": page.tags.valueof(_XMP),
-            "dpi": _dpi_of(exif),
+            "dpi": _dpi_of(page),
         }
-
-    def _directories(self) -> Image.Exif:
-        """The tags of the page, and those of the directories inside it."""
-        exif = Image.Exif()
-        if not self._is_bounded():
-            return exif
-        if self._tiff.is_bigtiff and self._tiff.byteorder == ">":
-            # Pillow takes its first directory for one of the usual TIFF, so tifffile reads it. What
-            # is inside it is left out: times of exposure and the like.
-            found = {tag.code: tag.value for tag in self.page.tags if tag.code in _SIMPLE}
-            rationals = {tag: IFDRational(*found[tag]) for tag in _RATIONALS if tag in found}
-            exif.update(found | rationals)
-        else:
-            exif.bigtiff, exif.endian = self._tiff.is_bigtiff, self._tiff.byteorder
-            assert self.fp is not None
-            exif.load_from_fp(self.fp, self.page.offset)
-        return exif
-
-    def _is_bounded(self) -> bool:
-        """Whether Pillow may read the directories; it reads each value, also those it need not."""
-        assert self.fp is not None
-        try:
-            extent = extent_of(
-                self.fp,
-                self.page.offset,
-                self._tiff.byteorder,
-                is_big=self._tiff.is_bigtiff,
-                pointers=(IFD.Exif, IFD.GPSInfo),
-            )
-        except GarbageError:
-            return False
-        return extent <= _LARGEST_DIRECTORY
 
     @property
     def has_more_pages(self) -> bool:
@@ -184,6 +157,8 @@ class TiffFile(ImageFile.ImageFile):
             return False
         if self.is_signed:  # refused with a reason of its own
             return True
+        if self.photometric == _YCBCR and page.compression != _JPEG:
+            return False
         if page.sampleformat == _FLOAT:
             return self.photometric in _GRAY_OR_RGB and self.bits in _FLOAT_DEPTHS
         is_unsigned = page.sampleformat == _UNSIGNED
@@ -220,33 +195,15 @@ class TiffFile(ImageFile.ImageFile):
 
         page, file = self.page, self.fp
         assert file is not None
-        strips.check_pieces(page, file)
-        if page.compression == strips.OLD_JPEG:
-            mode = "RGB" if self.photometric in (_RGB, _YCBCR) else "L"
-            return np.asarray(strips.old_jpeg(page, file).convert(mode))
-        if page.compression == strips.JPEG:
-            strips.check_jpeg(page, file)
-        elif self.photometric == _YCBCR:
-            # The chroma may have fewer pixels, which tifffile does not read.
-            return self._subsampled()
+        _check_pieces(page, file)
+        if page.compression == _JPEG:
+            _check_jpeg(page, file)
         try:
             stored = page.asarray(maxworkers=max(1, cv2.getNumThreads()))
-        except (imagecodecs.DeflateError, imagecodecs.PackbitsError, imagecodecs.ZstdError):
-            stored = strips.oversized_pixels(page, file)
+        except (imagecodecs.DeflateError, imagecodecs.PackbitsError):
+            stored = _oversized_pixels(page, file)
         in_planes = page.planarconfig == _SEPARATE and stored.ndim == 3
         return np.moveaxis(stored, 0, -1) if in_planes else stored
-
-    def _subsampled(self) -> np.ndarray:
-        import imagecodecs
-
-        assert self.fp is not None
-        strips.check_subsampled(self.page, self.fp)
-        self.fp.seek(0)
-        data = bytearray(self.fp.read())
-        if orientation := self.page.tags.get(Base.Orientation):  # libtiff would mirror some of them
-            start, order = orientation.valueoffset, self._tiff.byteorder
-            data[start : start + 2] = struct.pack(f"{order}H", 1)
-        return np.asarray(imagecodecs.tiff_decode(bytes(data), asrgb=True)[..., :3])
 
     def _image(self) -> Image.Image:
         samples = self.samples()
@@ -301,14 +258,15 @@ def open_tiff(file: Any, source: str) -> TiffFile:
             "save one of them as a picture",
         )
     if not image.is_read:
+        color = "YCbCr, " if image.photometric == _YCBCR else ""
         raise UnreadablePhotoError(
             source,
-            f"TIFF of this kind ({page.samplesperpixel} x {image.bits} bits a pixel) is not read; "
-            "save it as RGB or gray with 8 or 16 bits a channel",
+            f"TIFF of this kind ({color}{page.samplesperpixel} x {image.bits} bits a pixel) is not "
+            "read; save it as RGB or gray with 8 or 16 bits a channel",
         )
     if page.compression not in _COMPRESSIONS:
-        kind = "fax, " if page.compression in strips.FAX else ""
-        raise strips.KindNotReadError(f"{kind}compression {page.compression:d}")
+        kind = "fax, " if page.compression in _FAX else ""
+        raise KindNotReadError(f"{kind}compression {page.compression:d}")
     return image
 
 
@@ -324,9 +282,108 @@ def _to_8_bits(samples: np.ndarray, bits: int) -> np.ndarray:
     return samples.astype(np.uint8) * np.uint8(255 // ((1 << bits) - 1)) if bits < 8 else samples
 
 
-def _dpi_of(exif: Image.Exif) -> tuple[object, object] | None:
-    factor = _INCHES.get(exif.get(Base.ResolutionUnit, 2))
-    across, down = exif.get(Base.XResolution), exif.get(Base.YResolution)
-    if factor is None or across is None or down is None:
+def _dpi_of(page: TiffPage) -> tuple[object, object] | None:
+    factor = _INCHES.get(page.tags.valueof(Base.ResolutionUnit, 2))
+    across, down = (page.tags.valueof(tag) for tag in (Base.XResolution, Base.YResolution))
+    try:
+        return IFDRational(*across) * factor, IFDRational(*down) * factor
+    except TypeError:  # there is none
         return None
-    return across * factor, down * factor
+
+
+def _check_pieces(page: TiffPage, file: IO[bytes]) -> None:
+    """Check that every strip or tile lies in the file; tifffile fills missing ones.
+
+    A single strip may lack its size: it then reaches to the end of the file.
+
+    Raises:
+        OSError: one is missing.
+    """
+    across, down = _shape_of_pieces(page)
+    planes = page.samplesperpixel if page.planarconfig == _SEPARATE else 1
+    count = planes * math.ceil(page.imagewidth / across) * math.ceil(page.imagelength / down)
+    starts, sizes = tuple(page.dataoffsets), tuple(page.databytecounts)
+    end = file.seek(0, io.SEEK_END)
+    if count == len(starts) == 1 and sizes in ((), (0,)):
+        page.databytecounts = sizes = (max(0, end - starts[0]),)
+    extents = list(zip(starts, sizes, strict=False))[:count]
+    if page.compression == _UNCOMPRESSED:
+        end = sys.maxsize  # the size may be wrong: tifffile reads what it needs
+    if len(extents) < count or any(0 in one or sum(one) > end for one in extents):
+        raise OSError(_TOO_EARLY)
+
+
+def _shape_of_pieces(page: TiffPage) -> tuple[int, int]:
+    """Width and height of strips or tiles, in pixels."""
+    if page.is_tiled:
+        across, down = page.tilewidth, page.tilelength
+    else:
+        across, down = page.imagewidth, page.rowsperstrip
+    if min(across, down) < 1:
+        raise OSError(_TOO_EARLY)
+    return across, down
+
+
+def _pieces(page: TiffPage, file: IO[bytes]) -> Iterator[tuple[int, bytes]]:
+    """Height and content of each strip or tile; separate planes one after the other."""
+    across, down = _shape_of_pieces(page)
+    height = page.imagelength
+    planes = range(page.samplesperpixel if page.planarconfig == _SEPARATE else 1)
+    places = itertools.product(planes, range(0, height, down), range(0, page.imagewidth, across))
+    extents = zip(page.dataoffsets, page.databytecounts, strict=False)
+    for (_, top, _), (start, size) in zip(places, extents, strict=False):
+        file.seek(start)
+        yield down if page.is_tiled else min(down, height - top), file.read(size)
+
+
+def _check_jpeg(page: TiffPage, file: IO[bytes]) -> None:
+    """Check that the JPEG pictures that a page is made of are whole and of the right size.
+
+    Raises:
+        OSError: one of them is not.
+        Exception: whatever Pillow raises on damaged files.
+    """
+    tables = (page.jpegtables or b"").removesuffix(b"\xff\xd9")
+    across, down = _shape_of_pieces(page)
+    for height, data in _pieces(page, file):
+        content = io.BytesIO(tables + data[2:] if tables else data)
+        picture = JpegImageFile(content)
+        if picture.width != across or picture.height not in (height, down):
+            raise OSError("its JPEG data is of another size")
+        picture.load()
+        if ends_early(picture, content):
+            raise OSError(_TOO_EARLY)
+
+
+def _oversized_pixels(page: TiffPage, file: IO[bytes]) -> np.ndarray:
+    """Decode the pixels of a page whose strips hold more than the picture needs.
+
+    The last strip may hold as many rows as the others, and bytes may follow the last row.
+    imagecodecs refuses such strips with some compressions.
+
+    Raises:
+        OSError: a strip or tile ends too early.
+        Exception: whatever the decoders raise on damaged files.
+    """
+    from tifffile import TIFF
+
+    samples = 1 if page.planarconfig == _SEPARATE else page.samplesperpixel
+    bits = np.ravel(page.bitspersample)[0]
+    pixels = np.zeros(page.shaped, page.dtype)
+    across, down = _shape_of_pieces(page)
+    row = math.ceil(across * samples * bits / 8)
+    for index, (height, data) in enumerate(_pieces(page, file)):
+        size = height * row
+        if page.compression in _DEFLATE:
+            data = zlib.decompressobj().decompress(data, size)
+        else:
+            most = min(down, 2 * page.imagelength) * row + _LARGEST_TAIL
+            data = TIFF.DECOMPRESSORS[page.compression](data, out=most)[:size]
+        if len(data) < size:
+            raise OSError(_TOO_EARLY)
+        part, (plane, z, y, x, _), (depth, height, width, _) = page.decode(
+            TIFF.COMPRESSORS[page.compression](data), index
+        )
+        assert part is not None
+        pixels[plane, z : z + depth, y : y + height, x : x + width] = part[:depth, :height, :width]
+    return pixels.reshape(page.shape)
