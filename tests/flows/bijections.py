@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -134,6 +135,17 @@ def monotone() -> MonotoneNetwork:
     return MonotoneNetwork(4, 2, 0.7, 2.0)
 
 
+def coupled(
+    partition: Callable[[], Partition],
+    transform: Callable[[], ElementwiseTransform],
+    *,
+    attention: bool = False,
+) -> Case:
+    return Case(
+        build=lambda: coupling(partition(), transform(), attention=attention), context=CONTEXT
+    )
+
+
 FEW = (2, 2, 3)  # for flows that are inverted number by number
 FEW_CONTEXT = (5, 2, 3)
 
@@ -233,22 +245,14 @@ CASES = {
     "logit": Case(build=lambda: Logit(0.2), within=0.3),
     "standardize": Case(build=lambda: Standardize(SHAPE[0])),
     "diagonal": Case(build=lambda: Linear(DiagonalMatrix(4))),
-    "lower-triangular": Case(build=lambda: Linear(TriangularMatrix(4, lower=True))),
-    "upper-triangular": Case(build=lambda: Linear(TriangularMatrix(4, lower=False))),
-    "block-diagonal": Case(build=lambda: Linear(BlockDiagonalMatrix(4, 2))),
     "full": Case(build=lambda: Linear(FullMatrix(4))),
-    "plu": Case(build=lambda: Linear(PLUMatrix(4))),
-    "rotation": Case(build=lambda: Linear.rotation(4, 1, plu=False)),
     "plu-rotation": Case(build=lambda: Linear.rotation(4, 1, plu=True), shape=(4,)),
-    "conditional-diagonal": Case(build=lambda: pooled(DiagonalMatrix(4)), context=CONTEXT),
     "conditional-triangular": Case(
         build=lambda: pooled(TriangularMatrix(4, lower=True)), context=CONTEXT
     ),
     "conditional-block": Case(build=lambda: pooled(BlockDiagonalMatrix(4, 2)), context=CONTEXT),
-    "conditional-full": Case(build=lambda: pooled(FullMatrix(4)), context=CONTEXT),
     "conditional-plu": Case(build=lambda: pooled(PLUMatrix(4)), context=CONTEXT),
     "actnorm": Case(build=lambda: ActNorm(4)),
-    "actnorm-vector": Case(build=lambda: ActNorm(4), shape=(4,)),
     "emerging": Case(build=lambda: EmergingConvolution(4, 3)),
     "emerging-wide": Case(build=lambda: EmergingConvolution(2, 5), shape=(2, 3, 4)),
     "periodic": Case(build=lambda: PeriodicConvolution(4, 3)),
@@ -268,75 +272,14 @@ CASES = {
     "cdf53": Case(build=CDF53, shape=(1, 8, 8)),
     "center-affine": Case(build=lambda: center(Affine(3.0)), context=CONTEXT),
     "center-spline": Case(build=lambda: center(spline()), context=CONTEXT),
-    "first-affine": Case(
-        build=lambda: coupling(half(keep_first=True), affine(), attention=False), context=CONTEXT
-    ),
-    "second-affine": Case(
-        build=lambda: coupling(half(keep_first=False), affine(), attention=True), context=CONTEXT
-    ),
-    "first-spline": Case(
-        build=lambda: coupling(half(keep_first=True), spline(), attention=True), context=CONTEXT
-    ),
-    "second-spline": Case(
-        build=lambda: coupling(half(keep_first=False), spline(), attention=False), context=CONTEXT
-    ),
-    "second-affine-spline": Case(
-        build=lambda: coupling(half(keep_first=False), affine_spline(), attention=False),
-        context=CONTEXT,
-    ),
-    "even-affine-spline": Case(
-        build=lambda: coupling(board(keep_even=True), affine_spline(), attention=True),
-        context=CONTEXT,
-    ),
-    "odd-spline": Case(
-        build=lambda: coupling(board(keep_even=False), spline(), attention=False), context=CONTEXT
-    ),
-    "first-additive": Case(
-        build=lambda: coupling(half(keep_first=True), Additive(), attention=False), context=CONTEXT
-    ),
-    "even-additive": Case(
-        build=lambda: coupling(board(keep_even=True), Additive(), attention=True), context=CONTEXT
-    ),
-    "left-additive": Case(
-        build=lambda: coupling(side("left"), Additive(), attention=True), context=CONTEXT
-    ),
-    "odd-affine": Case(
-        build=lambda: coupling(board(keep_even=False), affine(), attention=False), context=CONTEXT
-    ),
-    "top-affine": Case(
-        build=lambda: coupling(side("top"), affine(), attention=False), context=CONTEXT
-    ),
-    "second-linear-spline": Case(
-        build=lambda: coupling(half(keep_first=False), LinearSpline(4, LIMIT), attention=False),
-        context=CONTEXT,
-    ),
-    "even-linear-spline": Case(
-        build=lambda: coupling(board(keep_even=True), LinearSpline(4, LIMIT), attention=True),
-        context=CONTEXT,
-    ),
-    "first-quadratic-spline": Case(
-        build=lambda: coupling(half(keep_first=True), QuadraticSpline(4, LIMIT), attention=False),
-        context=CONTEXT,
-    ),
-    "right-quadratic-spline": Case(
-        build=lambda: coupling(side("right"), QuadraticSpline(4, LIMIT), attention=True),
-        context=CONTEXT,
-    ),
-    "bottom-spline": Case(
-        build=lambda: coupling(side("bottom"), spline(), attention=True), context=CONTEXT
-    ),
-    "first-mixture": Case(
-        build=lambda: coupling(half(keep_first=True), mixture(), attention=False), context=CONTEXT
-    ),
-    "odd-mixture": Case(
-        build=lambda: coupling(board(keep_even=False), mixture(), attention=True), context=CONTEXT
-    ),
-    "second-monotone": Case(
-        build=lambda: coupling(half(keep_first=False), monotone(), attention=False), context=CONTEXT
-    ),
-    "left-monotone": Case(
-        build=lambda: coupling(side("left"), monotone(), attention=True), context=CONTEXT
-    ),
+    "first-affine": coupled(partial(half, keep_first=True), affine),
+    "second-monotone": coupled(partial(half, keep_first=False), monotone),
+    "even-affine-spline": coupled(partial(board, keep_even=True), affine_spline, attention=True),
+    "odd-mixture": coupled(partial(board, keep_even=False), mixture, attention=True),
+    "left-additive": coupled(partial(side, "left"), Additive, attention=True),
+    "right-quadratic-spline": coupled(partial(side, "right"), partial(QuadraticSpline, 4, LIMIT)),
+    "top-linear-spline": coupled(partial(side, "top"), partial(LinearSpline, 4, LIMIT)),
+    "bottom-spline": coupled(partial(side, "bottom"), spline, attention=True),
     "masked-affine": Case(
         build=lambda: masked(raster_order(FEW), affine()), shape=FEW, context=FEW_CONTEXT
     ),

@@ -29,13 +29,6 @@ def test_is_the_formula(bounded: BoundedRange) -> None:
     np.testing.assert_allclose(ladj, np.log(slope).reshape(2, -1).sum(1), rtol=1e-12)
 
 
-def test_is_near_the_identity_for_small_x(bounded: BoundedRange) -> None:
-    x = torch.linspace(-10, 10, 201, dtype=torch.float64)[None]
-    z, ladj = bounded(x)
-    assert (z - x).abs().max() < 0.03  # x^3 / 3 limit^2
-    assert ladj.abs() / x.numel() < 0.01
-
-
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_no_latent_leaves_the_box(bounded: BoundedRange, dtype: torch.dtype) -> None:
     z = torch.tensor([[-math.inf, -1e30, -1e4, -700, 700, 1e4, 1e30, math.inf]], dtype=dtype)
@@ -66,30 +59,10 @@ def test_gradient_is_finite_at_and_beyond_the_limit(bounded: BoundedRange) -> No
     assert torch.equal(gradient[0, 3:], torch.zeros(4))
 
 
-def test_float32_round_trip_of_chroma(bounded: BoundedRange) -> None:
-    x = torch.linspace(-110, 110, 10001)[None]  # sRGB reaches 108
-    back, _ = bounded.inverse(bounded(x)[0])
-    torch.testing.assert_close(back, x, rtol=0, atol=1e-4)
-
-
 @pytest.mark.parametrize(("limit", "margin"), [(0, 1e-4), (-1, 1e-4), (1, 0), (1, 1), (1, -0.1)])
 def test_refuses(limit: float, margin: float) -> None:
     with pytest.raises(ValueError, match="limit"):
         BoundedRange(limit, margin)
-
-
-@pytest.mark.peers
-def test_bounded_range_agrees_with_nflows() -> None:
-    nflows = pytest.importorskip("nflows.transforms")
-    x = torch.linspace(-0.99, 0.99, 24, dtype=torch.float64).reshape(2, 3, 2, 2)
-    z, ladj = BoundedRange(1.0)(x)
-    expected, expected_ladj = nflows.Tanh().inverse(x)
-    torch.testing.assert_close(z, expected, rtol=1e-12, atol=1e-12)
-    torch.testing.assert_close(ladj, expected_ladj, rtol=1e-12, atol=0)
-    back, back_ladj = BoundedRange(1.0).inverse(z)
-    expected, expected_ladj = nflows.Tanh()(z)
-    torch.testing.assert_close(back, expected, rtol=1e-12, atol=1e-12)
-    torch.testing.assert_close(back_ladj, expected_ladj, rtol=1e-12, atol=0)
 
 
 ALPHAS = [0.05, 1e-6]
@@ -103,16 +76,6 @@ def test_logit_is_the_formula(alpha: float) -> None:
     np.testing.assert_allclose(z, special.logit(p), rtol=1e-9)
     slope = (1 - 2 * alpha) / (p * (1 - p))
     np.testing.assert_allclose(ladj, np.log(slope).reshape(2, -1).sum(1), rtol=1e-10)
-
-
-@pytest.mark.parametrize("alpha", ALPHAS)
-def test_logit_inverse_is_the_formula(alpha: float) -> None:
-    z = torch.linspace(-30, 30, 24, dtype=torch.float64).reshape(2, 3, 2, 2)
-    x, ladj = Logit(alpha).inverse(z)
-    expected = (special.expit(z.numpy()) - alpha) / (1 - 2 * alpha)
-    np.testing.assert_allclose(x, expected, rtol=1e-12, atol=1e-15)
-    slope = special.expit(z.numpy()) * special.expit(-z.numpy()) / (1 - 2 * alpha)
-    np.testing.assert_allclose(ladj, np.log(slope).reshape(2, -1).sum(1), rtol=1e-12)
 
 
 @pytest.mark.parametrize("alpha", ALPHAS)
@@ -157,20 +120,6 @@ def test_logit_of_extreme_latents_stays_in_its_range(alpha: float, dtype: torch.
     again, again_ladj = Logit(alpha)(x.detach())
     assert again.isfinite().all()
     assert again_ladj.isfinite()
-
-
-@pytest.mark.peers
-def test_logit_agrees_with_normflows() -> None:
-    transforms = pytest.importorskip("normflows.transforms")
-    x = torch.linspace(-0.05, 1.05, 24, dtype=torch.float64).reshape(2, 3, 2, 2)
-    z, ladj = Logit(0.05)(x)
-    expected, expected_ladj = transforms.Logit(0.05).inverse(x)  # its `forward` is our `inverse`
-    torch.testing.assert_close(z, expected, rtol=1e-12, atol=1e-12)
-    torch.testing.assert_close(ladj, expected_ladj, rtol=1e-12, atol=0)
-    back, back_ladj = Logit(0.05).inverse(z)
-    expected, expected_ladj = transforms.Logit(0.05)(z)
-    torch.testing.assert_close(back, expected, rtol=1e-12, atol=1e-12)
-    torch.testing.assert_close(back_ladj, expected_ladj, rtol=1e-12, atol=0)
 
 
 @pytest.mark.parametrize("alpha", [0, 0.5, -0.1, 1])

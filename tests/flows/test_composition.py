@@ -60,13 +60,6 @@ def test_nests() -> None:
                 same(result, expected)
 
 
-def test_of_nothing_is_the_identity() -> None:
-    for z, ladj in (Composition([])(X), Composition([]).inverse(X)):
-        assert torch.equal(z, X)
-        assert z.data_ptr() != X.data_ptr()
-        assert torch.equal(ladj, torch.zeros(2, dtype=torch.float64))
-
-
 def test_inverse_exchanges_the_directions() -> None:
     line = Line(2, 1)
     inverse = Inverse(line)
@@ -77,14 +70,6 @@ def test_inverse_exchanges_the_directions() -> None:
     ):
         same(result[0], expected[0])
         same(result[1], expected[1])
-
-
-def test_inverse_of_a_composition_reverses_it() -> None:
-    lines = [Line(2, 1), Line(3, 5)]
-    expected = Composition([Inverse(line) for line in reversed(lines)])(X, CONTEXT)
-    result = Inverse(Composition(lines))(X, CONTEXT)
-    same(result[0], expected[0])
-    same(result[1], expected[1])
 
 
 class Doubled(nn.Module):

@@ -157,12 +157,6 @@ def test_sample_with_log_prob_is_what_log_prob_says(plane: Flow) -> None:
         assert any(gradient.abs().max() > 1e-3 for gradient in gradients)
 
 
-def test_log_prob_of_nothing_but_the_normal() -> None:
-    x = torch.randn(5, 2, 3, generator=seeded(7), dtype=torch.float64)
-    expected = stats.norm.logpdf(x.numpy()).reshape(5, -1).sum(1)
-    np.testing.assert_allclose(Flow(Composition([]), (2, 3)).log_prob(x), expected, rtol=1e-13)
-
-
 @pytest.mark.peers
 def test_agrees_with_nflows() -> None:
     transforms = pytest.importorskip("nflows.transforms")

@@ -134,14 +134,6 @@ def test_uniform_noise_fills_its_cell() -> None:
     np.testing.assert_allclose(bound, -math.log(LEVELS), rtol=1e-12)
 
 
-def test_uniform_is_exact_for_a_density_constant_in_each_cell() -> None:
-    mass = torch.tensor([0.1, 0.4, 0.3, 0.2], dtype=torch.float64)
-    x = torch.arange(LEVELS, dtype=torch.float64)[:, None]
-    u, bound = UniformDequantization(LEVELS)(x, generator=seeded(3))
-    density = LEVELS * mass[(u[:, 0] * LEVELS).long()]
-    torch.testing.assert_close(density.log() + bound, mass.log(), rtol=1e-12, atol=1e-12)
-
-
 def test_float32_costs_as_little_as_it_says() -> None:
     _, bound = UniformDequantization(256)(torch.zeros(1, 1000))
     lost = (1000 * -math.log(256) - bound.item()) / 1000 / math.log(2)

@@ -43,16 +43,6 @@ def normal(*shape: int, seed: int = 0) -> torch.Tensor:
     return torch.randn(*shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
 
 
-def test_additive_is_the_formula() -> None:
-    x, shift = normal(50, seed=1), normal(50, 1)
-    z, ladj = Additive().forward(x, shift)
-    np.testing.assert_array_equal(z, x.numpy() - shift.numpy()[:, 0])
-    assert torch.equal(ladj, torch.zeros(50, dtype=torch.float64))
-    x, ladj = Additive().inverse(z, shift)
-    np.testing.assert_array_equal(x, z.numpy() + shift.numpy()[:, 0])
-    assert torch.equal(ladj, torch.zeros(50, dtype=torch.float64))
-
-
 def test_affine_is_the_formula() -> None:
     x, parameters = normal(50, seed=1), 3 * normal(50, 2)
     z, ladj = Affine(0.7, 3.0).forward(x, parameters)
@@ -61,13 +51,6 @@ def test_affine_is_the_formula() -> None:
     scale = 0.7 * 2 / np.pi * np.arctan(np.pi / 2 * scale / 0.7)
     np.testing.assert_allclose(z, (x.numpy() - shift) / np.exp(scale), rtol=1e-13)
     np.testing.assert_allclose(ladj, -scale, rtol=1e-13)
-
-
-def test_affine_without_bound_of_shift_moves_anywhere() -> None:
-    shift_only = torch.tensor([[1e6, 0.0]], dtype=torch.float64)
-    z, ladj = Affine(1.0).forward(torch.zeros(1, dtype=torch.float64), shift_only)
-    assert z.item() == -1e6
-    assert ladj.item() == 0
 
 
 @pytest.mark.parametrize("size", [1e2, 1e6, 1e30])
@@ -99,19 +82,6 @@ def test_affine_spline_moves_first_and_bends_then() -> None:
     result, ladj = both.forward(x, parameters)
     assert torch.equal(result, z)
     torch.testing.assert_close(ladj, first + second, rtol=1e-13, atol=1e-13)
-
-
-@pytest.mark.parametrize("direction", ["forward", "inverse"])
-def test_ladj_is_the_log_of_the_slope_number_by_number(
-    transform: ElementwiseTransform, direction: str
-) -> None:
-    value = (2 * normal(4, 50, seed=1)).requires_grad_()
-    parameters = normal(4, 50, transform.size)
-    assert type(transform.size) is int
-    result, ladj = getattr(transform, direction)(value, parameters)
-    (slope,) = torch.autograd.grad(result.sum(), value)
-    assert (slope > 0).all()
-    torch.testing.assert_close(ladj, slope.log(), rtol=0, atol=1e-11)
 
 
 def test_zero_parameters_are_the_identity(transform: ElementwiseTransform) -> None:

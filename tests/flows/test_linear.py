@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
-from functools import partial
 
 import numpy as np
 import pytest
@@ -23,15 +22,7 @@ from colorflow.flows import (
     TriangularMatrix,
     soft_clamp,
 )
-from colorflow.flows.matrices import random_rotation, soft_clamp_inverse
 from tests.flows.batches import agree, photos
-
-
-def test_standardize_is_the_identity_before_fit() -> None:
-    x = photos()
-    z, ladj = Standardize(3)(x)
-    assert torch.equal(z, x)
-    assert torch.equal(ladj, torch.zeros(16, dtype=torch.float64))
 
 
 def test_standardize_gives_zero_mean_and_unit_variance_per_channel() -> None:
@@ -127,64 +118,11 @@ def test_context_gives_one_matrix_a_sample(randomize: Callable[..., Linear]) -> 
         torch.testing.assert_close(ladj[i], expected_ladj[0])
 
 
-def test_context_is_pooled(randomize: Callable[..., Linear]) -> None:
-    linear = conditional(randomize)
-    context = torch.randn(16, 5, 2, 3, dtype=torch.float64)
-    z, _ = linear(photos(), context)
-    torch.testing.assert_close(linear(photos(), context.flip(2, 3))[0], z)
-    torch.testing.assert_close(linear(photos(), context.mean((2, 3)))[0], z)
-
-
-def test_a_fresh_network_gives_the_identity() -> None:
-    linear = Linear(FullMatrix(3), PooledNetwork(5, 8, 9)).double()
-    z, ladj = linear(photos(), torch.randn(16, 5, 2, 2, dtype=torch.float64))
-    assert torch.equal(z, photos())
-    assert torch.equal(ladj, torch.zeros(16, dtype=torch.float64))
-
-
-@pytest.mark.parametrize("plu", [False, True])
-def test_rotation_starts_as_the_rotation(plu: bool) -> None:
-    linear = Linear.rotation(7, 5, plu=plu)
-    assert linear.weight.dtype == torch.float32
-    matrix = weight(linear, 7).detach()
-    torch.testing.assert_close(matrix, random_rotation(7, 5), rtol=0, atol=1e-5)
-    assert linear(torch.ones(1, 7))[1].abs() < 1e-5
-
-
 @pytest.mark.parametrize("plu", [False, True])
 def test_rotation_is_restored_from_its_state_dict(plu: bool) -> None:
     linear, other = Linear.rotation(7, 5, plu=plu), Linear.rotation(7, 6, plu=plu)
     other.load_state_dict(linear.state_dict())
     assert torch.equal(weight(other, 7), weight(linear, 7))
-
-
-@pytest.mark.parametrize("operation", ["forward", "inverse"])
-def test_autocast_leaves_the_matrix_in_float32(
-    randomize: Callable[..., Linear], operation: str
-) -> None:
-    x = photos().float()
-    for structure in (FullMatrix(3), PLUMatrix(3)):
-        function = getattr(randomize(Linear(structure)), operation)
-        expected = function(x)
-        with torch.autocast("cpu", torch.bfloat16):
-            result = function(x)
-        assert torch.equal(result[0], expected[0])
-        assert torch.equal(result[1], expected[1])
-        assert result[1].dtype == torch.float32
-
-
-def test_autocast_of_the_network_leaves_the_round_trip_exact(
-    randomize: Callable[..., Linear],
-) -> None:
-    linear, x = conditional(randomize).float(), photos().float()
-    with torch.autocast("cpu", torch.bfloat16):
-        context = torch.randn(16, 5, 2, 2)
-        assert linear.network(None, context).dtype == torch.bfloat16
-        z, ladj = linear(x, context)
-        back, back_ladj = linear.inverse(z, context)
-    torch.testing.assert_close(back, x, rtol=1e-4, atol=1e-4)
-    assert torch.equal(back_ladj, -ladj)
-    assert ladj.dtype == torch.float32
 
 
 def fill_lu(peer: nn.Module, linear: Linear) -> None:
@@ -215,39 +153,3 @@ def test_nflows_has_the_same_1x1_convolution(randomize: Callable[..., Linear]) -
     fill_lu(peer, linear)
     permutation = ChannelPermutation(peer.permutation._permutation.tolist())
     agree(Composition([permutation, linear]), photos(), peer.forward, peer.inverse)
-
-
-@pytest.mark.peers
-def test_normflows_has_the_same_1x1_convolution(randomize: Callable[..., nn.Module]) -> None:
-    normflows = pytest.importorskip("normflows")
-    peer = randomize(normflows.flows.Invertible1x1Conv(3, use_lu=False)).double()
-    linear = Linear(FullMatrix(3)).double()
-    linear.weight = nn.Parameter((peer.W - torch.eye(3)).flatten())
-    agree(linear, photos(), peer.inverse, peer.forward)  # its forward makes data from noise
-
-
-@pytest.mark.peers
-@pytest.mark.filterwarnings("ignore:torch.lu is deprecated:UserWarning")
-def test_normflows_has_the_same_plu(randomize: Callable[..., nn.Module]) -> None:
-    normflows = pytest.importorskip("normflows")
-    peer = randomize(normflows.flows.Invertible1x1Conv(3, use_lu=True)).double()
-    structure = PLUMatrix(3)
-    structure.order.copy_(peer.P.argmax(1))
-    structure.negative.copy_(peer.sign_S < 0)
-    below, above = peer.L[np.tril_indices(3, -1)], peer.U[np.triu_indices(3, 1)]
-    linear = Linear(structure)
-    linear.weight = nn.Parameter(torch.cat([soft_clamp_inverse(peer.log_S, 10), below, above]))
-    agree(linear, photos(), peer.inverse, peer.forward)
-
-
-@pytest.mark.peers
-def test_freia_has_the_same_1x1_convolution(randomize: Callable[..., Linear]) -> None:
-    freia = pytest.importorskip("FrEIA.modules")
-    linear = randomize(Linear(FullMatrix(3))).double()
-    peer = freia.Fixed1x1Conv([(3, 4, 6)], M=weight(linear, 3).detach().T)
-
-    def run(x: torch.Tensor, *, rev: bool) -> tuple[torch.Tensor, torch.Tensor]:
-        (result,), ladj = peer([x], rev=rev)
-        return result, ladj
-
-    agree(linear, photos(), partial(run, rev=False), partial(run, rev=True))

@@ -95,15 +95,6 @@ def test_solve_is_that_of_the_dense_matrix(structure: MatrixStructure) -> None:
     np.testing.assert_allclose(ladj, -np.linalg.slogdet(matrix)[1], atol=1e-12)
 
 
-@pytest.mark.parametrize("lower", [True, False])
-def test_triangular_solve_is_that_of_scipy(lower: bool) -> None:
-    structure = TriangularMatrix(C, lower=lower)
-    parameters, y = noise(structure.size), noise(C, N, seed=1)
-    matrix = dense(structure, parameters.numpy())
-    expected = scipy.linalg.solve_triangular(matrix, y.numpy(), lower=lower)
-    np.testing.assert_allclose(structure.solve(parameters, y)[0], expected, rtol=1e-12, atol=1e-12)
-
-
 @pytest.mark.parametrize("operation", ["multiply", "solve"])
 def test_a_batch_of_parameters_is_one_matrix_each(
     structure: MatrixStructure, operation: str
@@ -224,20 +215,3 @@ def test_no_channels_are_refused(channels: int) -> None:
 def test_blocks_must_divide_the_channels(block: int) -> None:
     with pytest.raises(ValueError, match=f"block: expected a divisor of 6 channels, got {block}"):
         BlockDiagonalMatrix(C, block)
-
-
-@pytest.mark.peers
-def test_zuko_has_the_same_lu() -> None:
-    transforms = pytest.importorskip("zuko.transforms")
-    structure, parameters = PLUMatrix(C), noise(C * C)
-    lower, upper = torch.zeros(2, C, C, dtype=torch.float64)
-    lower[np.tril_indices(C, -1)], upper[np.triu_indices(C, 1)] = parameters[C:].chunk(2)
-    scale = torch.from_numpy(scales(parameters[:C].numpy()))
-    # zuko's scales lie on the diagonal of L, ours on that of U.
-    peer = transforms.LULinearTransform(lower * scale + torch.diag(scale) + upper / scale[:, None])
-    x = noise(3, C, seed=1)
-    y, ladj = structure.multiply(parameters, x[..., None])
-    torch.testing.assert_close(y.squeeze(-1), peer(x), rtol=1e-10, atol=1e-10)
-    torch.testing.assert_close(ladj.expand(3), peer.log_abs_det_jacobian(x, peer(x)))
-    back, _ = structure.solve(parameters, x[..., None])
-    torch.testing.assert_close(back.squeeze(-1), peer.inv(x), rtol=1e-9, atol=1e-9)

@@ -7,7 +7,6 @@ import math
 import pytest
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from colorflow.flows import (
     Additive,
@@ -97,33 +96,6 @@ def test_rational_quadratic_spline_is_that_of_nflows_and_normflows(
         min_derivative=MIN_SLOPE,
     )
     compare(ours, theirs)
-
-
-def test_rational_quadratic_spline_is_that_of_zuko() -> None:
-    peer = pytest.importorskip("zuko.transforms")
-    spline, x = RationalQuadraticSpline(BINS, LIMIT), 2 * normal(COUNT)
-    raw = normal(COUNT, spline.size, seed=1)
-    widths, heights, slopes = raw.split([BINS, BINS, BINS - 1], -1)
-    theirs = peer.MonotonicRQSTransform(widths, heights, slopes, bound=LIMIT)
-    theirs.horizontal = F.pad(LIMIT * (2 * sizes(widths).cumsum(-1) - 1), (1, 0), value=-LIMIT)
-    theirs.vertical = F.pad(LIMIT * (2 * sizes(heights).cumsum(-1) - 1), (1, 0), value=-LIMIT)
-    slopes = MIN_SLOPE + F.softplus(slopes + math.log(math.expm1(1 - MIN_SLOPE)))
-    theirs.derivatives = F.pad(slopes, (1, 1), value=1.0)
-    z, ladj = spline.forward(x, raw)
-    compare((z, ladj), theirs.call_and_ladj(x))
-    compare((spline.inverse(z, raw)[0], ladj), (theirs.inv(z), theirs.call_and_ladj(x)[1]))
-
-
-def test_affine_is_that_of_zuko() -> None:
-    """zuko's map goes from noise to data, with x / (1 + |x / c|) where we take the arc tangent."""
-    peer = pytest.importorskip("zuko.transforms")
-    affine, z, raw = Affine(0.7), normal(COUNT), 2 * normal(COUNT, 2, seed=1)
-    x, ladj = affine.inverse(z, raw)
-    log_scale = 1.4 / math.pi * torch.atan(raw[:, 1] * math.pi / 1.4)
-    scale = log_scale / (1 - (log_scale / math.log(1e-3)).abs())
-    theirs = peer.MonotonicAffineTransform(raw[:, 0], scale)
-    compare((x, ladj), theirs.call_and_ladj(z))
-    compare(affine.forward(x, raw), (theirs.inv(x), -ladj))
 
 
 class Linear(torch.nn.Module):

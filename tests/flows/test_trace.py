@@ -13,7 +13,6 @@ from torch import Tensor, nn
 from colorflow.flows import (
     ExactLogDet,
     LipschitzDenseNetwork,
-    LipschitzNetwork,
     LogDetEstimator,
     PowerSeries,
     RussianRoulette,
@@ -85,12 +84,6 @@ def test_exact_log_det(network: LipschitzDenseNetwork, x: Tensor) -> None:
     assert np.abs(exact(network, x)).min() > 0.1  # or the tests below would show nothing
 
 
-def test_exact_log_det_on_images(randomize: Callable[..., nn.Module]) -> None:
-    network = randomize(LipschitzNetwork(2, 0, 4, (2, 3))).double()
-    x = torch.randn(2, 2, 2, 3, dtype=torch.float64)
-    np.testing.assert_allclose(ExactLogDet()(network, x)[1].detach(), exact(network, x), rtol=1e-12)
-
-
 def test_power_series_converges_as_its_tail(network: LipschitzDenseNetwork, x: Tensor) -> None:
     expected = exact(network, x)
     constant = np.linalg.norm(jacobians(network, x).detach().numpy(), 2, (1, 2))
@@ -137,12 +130,6 @@ def test_random_probes_are_unbiased(network: LipschitzDenseNetwork, x: Tensor) -
     many = x[:1].expand(4000, D)
     ladj = PowerSeries(40, 2, seeded())(network, many)[1].detach().numpy()
     near(ladj[:, None], exact(network, x[:1]))
-
-
-def test_more_probes_vary_less(network: LipschitzDenseNetwork, x: Tensor) -> None:
-    many = x[:1].expand(2000, D)
-    spread = [PowerSeries(5, n, seeded())(network, many)[1].std().item() for n in (1, 4)]
-    assert spread[1] == pytest.approx(spread[0] / 2, rel=0.1)
 
 
 @pytest.mark.parametrize("exact_terms", [0, 2])
