@@ -1,5 +1,5 @@
-"""The command line: ``colorflow colorize | enlarge | app | train | export | evaluate |
-blind | zoo | train-enlarge | export-enlarge``, with one file for each command.
+"""The command line, on click: ``colorflow colorize | enlarge | app | train | export | evaluate |
+blind | zoo | train-enlarge | export-enlarge``.
 
 Only the module of the command in use is imported, and it imports what it needs when it runs, so
 that ``--help`` answers at once.
@@ -9,23 +9,66 @@ Exit codes: 0 done; 1 something failed and is named on stderr; 2 wrong usage; 13
 
 from __future__ import annotations
 
-import argparse
 import io
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from importlib import import_module
 
-from colorflow import __version__
-from colorflow.errors import ColorflowError
+import click
 
-COMMANDS = (
-    "colorize", "enlarge", "app", "train", "export", "evaluate", "blind", "zoo", "train-enlarge",
-    "export-enlarge",
-)  # fmt: skip
-"""Each has a module of its name, with a function ``add_NAME`` that adds it to the parser."""
+from colorflow import __version__
+from colorflow.errors import ColorflowError, printable
+
+COMMANDS = {
+    "colorize": "photos",
+    "enlarge": "photos",
+    "app": "app",
+    "train": "training",
+    "export": "training",
+    "evaluate": "evaluation",
+    "blind": "blind",
+    "zoo": "evaluation",
+    "train-enlarge": "training",
+    "export-enlarge": "training",
+}
+"""The module of each command; it has a function of the command's name."""
 _INTERRUPTED = 130
 """128 + SIGINT, as shells report it."""
+
+
+class _Commands(click.Group):
+    """Imports the module of a command when it is asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        module = import_module(f"colorflow.cli.{COMMANDS[cmd_name]}")
+        command: click.Command = getattr(module, cmd_name.replace("-", "_"))
+        return command
+
+
+@click.group(
+    cls=_Commands,
+    no_args_is_help=False,
+    context_settings={
+        "help_option_names": ["-h", "--help"],
+        "max_content_width": 100,
+        "show_default": True,
+    },
+)
+@click.version_option(__version__, message="colorflow %(version)s")
+def program() -> None:
+    """Several plausible colorings for a gray photo."""
+    try:
+        os.getcwd()
+    except OSError as error:  # the folder was deleted; even PyTorch cannot be loaded then
+        raise ColorflowError(
+            f"the current folder cannot be used ({error.strerror}); change to one that is there"
+        ) from error
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -38,7 +81,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         The exit code.
 
     Raises:
-        SystemExit: after ``--help`` and ``--version`` (0) and on wrong usage (2).
+        SystemExit: with code 1, if the reader of stdout, such as ``head``, has enough.
     """
     # NumPy's products are small: several threads of OpenBLAS only wait for each other, and busily.
     # It reads this when NumPy is imported, which no module before this line does.
@@ -50,7 +93,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except OSError as error:
         if not _cannot_print():
             raise
-        if not isinstance(error, BrokenPipeError):  # the reader, such as `head`, has enough
+        if not isinstance(error, BrokenPipeError):
             print(f"colorflow: nothing more can be printed ({error.strerror})", file=sys.stderr)
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # no error at exit
         return 1
@@ -58,42 +101,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(arguments: Sequence[str] | None) -> int:
     try:
-        arguments = sys.argv[1:] if arguments is None else arguments
-        parsed = _parser(arguments).parse_args(arguments)
-        command: Callable[[argparse.Namespace], int] = parsed.command
-        _check_working_folder()
-        return command(parsed)
+        code: int | None = program.main(
+            arguments, "colorflow", standalone_mode=False, windows_expand_args=False
+        )
+        return code or 0
+    except click.UsageError as error:
+        command = error.ctx.command_path if error.ctx else "colorflow"
+        message = " ".join(error.format_message().split())
+        said = f"{command}: {message.rstrip('.')}; see '{command} --help'"
+        print(printable(said), file=sys.stderr)
+        return error.exit_code
     except ColorflowError as error:
         print(f"colorflow: {error}", file=sys.stderr)
         return 1
-    except KeyboardInterrupt:
+    except click.Abort:
         print("colorflow: interrupted", file=sys.stderr)
         return _INTERRUPTED
     finally:
         sys.stdout.flush()
-
-
-def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
-    """Makes the parser; if the arguments begin with a command, with that command only."""
-    parser = argparse.ArgumentParser(
-        prog="colorflow", description="Several plausible colorings for a gray photo."
-    )
-    parser.add_argument("--version", action="version", version=f"colorflow {__version__}")
-    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for name in arguments[:1] if arguments and arguments[0] in COMMANDS else COMMANDS:
-        stem = name.replace("-", "_")
-        getattr(import_module(f"colorflow.cli.{stem}"), f"add_{stem}")(commands)
-    return parser
-
-
-def _check_working_folder() -> None:
-    """Refuses to start in a folder that was deleted, where even PyTorch cannot be loaded."""
-    try:
-        os.getcwd()
-    except OSError as error:
-        raise ColorflowError(
-            f"the current folder cannot be used ({error.strerror}); change to one that is there"
-        ) from error
 
 
 def _open_missing_streams() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import os
 import signal
 import sys
@@ -11,16 +10,19 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
 
+import click
+
 from colorflow.errors import ColorflowError, WritePhotoError, printable
 from colorflow.files import check_replaceable, is_stream
 
 if TYPE_CHECKING:
-    from colorflow.batch import Location, Note, PhotoOutcome, Plan
+    from colorflow.batch import BatchSettings, Location, Note, PhotoOutcome, Plan
 
 _NAMED = 5
 """Number of left-out files that stderr names; the report names all."""
@@ -34,7 +36,75 @@ _OPTIONS = {
 """What the command says of each `Remedy`."""
 
 
-def print_plan(plan: Plan) -> int:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchOptions:
+    """What both commands that work on many photos are asked for; each has an option of its name."""
+
+    inputs: Sequence[str]
+    output: str
+    recursive: bool
+    ext: str
+    name: str
+    overwrite: bool
+    clean: bool
+    restore: bool
+    report: Path | None
+    contact_sheet: Path | None
+    workers: int | None
+    engine: str
+    device: str
+    dry_run: bool
+    quiet: bool
+    weights: Path | None
+
+    def __post_init__(self) -> None:
+        if self.clean and self.restore:
+            raise click.UsageError("--restore: not allowed with --clean")
+
+
+def run_batch(
+    options: BatchOptions,
+    settings: BatchSettings,
+    weights: Mapping[str, Path | None],
+    hints: Path | None = None,
+    treat_as_gray: Sequence[str] = (),
+) -> int:
+    """Plans and runs a batch, or prints its plan; returns the exit code.
+
+    Args:
+        options: of the command.
+        settings: what is done to the photos.
+        weights: the files that were given, by model.
+        hints: a file of color hints.
+        treat_as_gray: patterns for photos that are colored even if they have colors.
+    """
+    from colorflow.batch import Naming, location_of, make_plan, read_hints
+    from colorflow.batch.settings import digests_of, weights_files
+
+    output = location_of(options.output)
+    if os.path.exists(str(output)) and not os.path.isdir(str(output)):
+        raise WritePhotoError(str(output), "is a file, but -o names a folder for the results")
+    try:
+        naming = Naming(options.name, options.ext)
+        naming.check_fits(settings)
+    except ValueError as error:
+        raise click.UsageError(f"--{error}") from error
+    files = weights_files(settings, weights)
+    plan = make_plan(
+        options.inputs,
+        output,
+        settings,
+        naming=naming,
+        recursive=options.recursive,
+        hints=read_hints(hints) if hints else None,
+        hints_source=str(hints),
+        treat_as_gray=treat_as_gray,
+        weights=digests_of(files),
+    )
+    return _print_plan(plan) if options.dry_run else _BatchRun(plan, files, options).run()
+
+
+def _print_plan(plan: Plan) -> int:
     """Prints a plan for `--dry-run`; returns the exit code."""
     for task in plan.tasks:
         print(printable(f"{task.path} -> {task.target(plan.settings.labels[0])}"))
@@ -44,15 +114,13 @@ def print_plan(plan: Plan) -> int:
     return 1 if counts["failed"] else 0
 
 
-class BatchCommand:
+class _BatchRun:
     """One run of the command: progress, messages, and the files beside the results."""
 
-    def __init__(
-        self, plan: Plan, weights: Mapping[str, Path], arguments: argparse.Namespace
-    ) -> None:
+    def __init__(self, plan: Plan, weights: Mapping[str, Path], options: BatchOptions) -> None:
         self._plan = plan
         self._weights = weights
-        self._arguments = arguments
+        self._options = options
         self._stop = threading.Event()
         self._outcomes: list[PhotoOutcome] = []
         self._began = datetime.now().astimezone()
@@ -84,25 +152,25 @@ class BatchCommand:
         """Works the plan off; prints a line for each file and the progress of all."""
         from tqdm import tqdm
 
-        arguments = self._arguments
+        options = self._options
         with tqdm(
             total=len(self._plan.tasks),
             unit=" files",
-            disable=True if arguments.quiet else None,  # None: shown on a terminal only
+            disable=True if options.quiet else None,  # None: shown on a terminal only
             file=sys.stderr,
         ) as progress:
-            engine, usual_workers = _engine(arguments.engine)
+            engine, usual_workers = _engine(options.engine)
             for outcome in engine(
                 self._plan,
                 weights=self._weights,
-                device=arguments.device,
-                workers=arguments.workers or usual_workers(arguments.device),
+                device=options.device,
+                workers=options.workers or usual_workers(options.device),
                 stop=self._stop,
             ):
                 self._outcomes.append(outcome)
                 if len(self._outcomes) > len(self._plan.settled):
                     progress.update()
-                if outcome.status == "done" and not arguments.quiet:
+                if outcome.status == "done" and not options.quiet:
                     outputs = ", ".join(str(one.path) for one in outcome.colorings)
                     line = f"{outcome.path} -> {outputs} ({outcome.seconds:.1f} s)"
                     with progress.external_write_mode():
@@ -135,7 +203,7 @@ class BatchCommand:
         from colorflow.batch.report import REPORT
         from colorflow.batch.sheet import check_sheet, sheet_kind
 
-        report, sheet = self._arguments.report, self._arguments.contact_sheet
+        report, sheet = self._options.report, self._options.contact_sheet
         if sheet:
             check_sheet(sheet)
         if sheet and sheet == report:
@@ -164,10 +232,10 @@ class BatchCommand:
     def _write_report(self) -> None:
         from colorflow.batch import write_report
 
-        if self._arguments.report:
-            self._arguments.report.parent.mkdir(parents=True, exist_ok=True)
+        if self._options.report:
+            self._options.report.parent.mkdir(parents=True, exist_ok=True)
             write_report(
-                self._arguments.report,
+                self._options.report,
                 self._plan,
                 self._outcomes,
                 began=self._began,
@@ -178,20 +246,20 @@ class BatchCommand:
         from colorflow.batch import write_sheet
         from colorflow.photo import ENLARGED
 
-        sheet = self._arguments.contact_sheet
+        sheet = self._options.contact_sheet
         if not sheet:
             return
         at_full_size = self._plan.settings.kind is ENLARGED
         shown = write_sheet(sheet, self._outcomes, at_full_size=at_full_size)
         of = sum(bool(outcome.colorings) for outcome in self._outcomes)
-        if not self._arguments.quiet:
+        if not self._options.quiet:
             print(printable(f"{sheet}: {_sheet_text(shown, of)}"))
 
     def _print_summary(self, *, interrupted: bool) -> int:
         """Prints what remains to be said; returns the exit code."""
         counts = _count_statuses(self._outcomes)
         left = len(self._plan.inputs) - len(self._outcomes)
-        quiet = self._arguments.quiet
+        quiet = self._options.quiet
         _print_remarks(self._plan, self._outcomes, quiet=quiet)
         if not quiet:
             seconds = time.perf_counter() - self._started
@@ -209,9 +277,7 @@ class BatchCommand:
         return 1 if counts["failed"] or left else 0
 
 
-def _engine(
-    name: str,
-) -> tuple[Callable[..., Iterator[PhotoOutcome]], Callable[[str], int | None]]:
+def _engine(name: str) -> tuple[Callable[..., Iterator[PhotoOutcome]], Callable[[str], int | None]]:
     """The function that works a plan off, and its default number of workers on a device."""
     if name == "ray":
         from colorflow.batch.ray_engine import run_on_ray

@@ -333,9 +333,8 @@ def test_an_interrupted_run_leaves_nothing(
 
 @pytest.mark.parametrize("options", [["--pairs", "0"], ["--seed", "-1"], ["--seed", "one"]])
 def test_wrong_usage(options: list[str], photos: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit) as end:
-        main(["blind", "compare", COOL, "samples", str(photos), "-o", "test", *options])
-    assert end.value.code == 2
+    arguments = ["blind", "compare", COOL, "samples", str(photos), "-o", "test", *options]
+    assert main(arguments) == 2
     assert options[0] in capsys.readouterr().err
 
 

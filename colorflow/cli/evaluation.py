@@ -1,0 +1,104 @@
+"""`colorflow evaluate`, which measures colorings, and `colorflow zoo`, architectures compared."""
+
+from __future__ import annotations
+
+import shlex
+from functools import partial
+from pathlib import Path
+
+import click
+
+from colorflow.cli.options import (
+    WEIGHTS,
+    Whole,
+    file_option,
+    output_option,
+    paths_argument,
+    seed_option,
+)
+
+BASELINES = "baselines"
+"""Folder beside the shipped weights."""
+
+
+@click.command(short_help="measure colorings on a folder of color photos")
+@paths_argument("folder", "FOLDER", "color photos")
+@file_option("--json", required=True, help="file for the numbers")
+@click.option(
+    "--limit", type=Whole(1), help="number of photos, evenly spread over the folder (default: all)"
+)
+@click.option(
+    "--samples",
+    "--draws",  # the name of earlier versions
+    "n",
+    type=Whole(2),
+    default=8,
+    help="samples of each photo, for the best of n and the like",
+)
+@seed_option("seed of samples and of the degradation")
+@WEIGHTS
+@file_option("--markdown", help="the same as a table")
+@file_option(
+    "--sheet",
+    help="contact sheet (.jpg, .png): gray, truth, six samples, their mean and their spread",
+)
+@click.option(
+    "--degrade", is_flag=True, help="show the model the lightness of an old, damaged print"
+)
+def evaluate(
+    folder: Path,
+    json: Path,
+    limit: int | None,
+    n: int,
+    seed: int,
+    weights: Path | None,
+    markdown: Path | None,
+    sheet: Path | None,
+    degrade: bool,
+) -> int:
+    """Color the photos of a folder as if they were gray, and compare the results with their own
+    colors and with simpler ways of coloring. Unreadable photos and photos without colors are named
+    and left out. The same seed gives the same numbers."""
+    from colorflow.colorizer import default_weights
+    from colorflow.evaluation.run import run_evaluation
+
+    words = ["colorflow", "evaluate", str(folder), "--json", str(json)]
+    if limit:
+        words += ["--limit", str(limit)]
+    if weights:
+        words += ["--weights", str(weights)]
+    words += ["--samples", str(n), "--seed", str(seed), *["--degrade"] * degrade]
+    evaluation = run_evaluation(
+        folder,
+        json_file=json,
+        markdown_file=markdown,
+        sheet_file=sheet,
+        weights=weights or default_weights(),
+        baselines=default_weights().parent / BASELINES,
+        limit=limit,
+        n=n,
+        seed=seed,
+        degraded=degrade,
+        command=shlex.join(words),
+    )
+    return int(any(item.why != "not colored" for item in evaluation.left_out))
+
+
+@click.group(short_help="train and compare published architectures", no_args_is_help=False)
+def zoo() -> None:
+    """Train published architectures on densities in the plane and compare them."""
+
+
+@zoo.command(short_help="train every architecture on densities in the plane")
+@output_option("FIGURE", "NAME.jpg")
+@click.option("--steps", type=Whole(1), default=1500, help="training steps of each architecture")
+@seed_option("seed of weights and points")
+def toys(output: Path, steps: int, seed: int) -> None:
+    """Train every architecture on two moons, eight Gaussians and a pinwheel. Write a figure of
+    densities and samples, and the numbers beside it as JSON."""
+    import torch
+
+    from colorflow.evaluation.toys import write_toys
+
+    torch.set_num_threads(1)
+    write_toys(output, steps=steps, seed=seed, say=partial(print, flush=True))

@@ -1,0 +1,101 @@
+"""Types of values, and options that several commands share."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from functools import reduce
+from pathlib import Path
+from typing import Any
+
+import click
+
+from colorflow.limits import LARGEST_SEED
+
+Options = Callable[[Callable[..., Any]], Callable[..., Any]]
+"""Decorators of a command's function."""
+
+
+class Whole(click.IntRange):
+    """A whole number in a range."""
+
+    name = "whole number"
+
+    def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str:
+        return "N"
+
+
+class Number(click.FloatRange):
+    """A finite number in a range."""
+
+    name = "number"
+
+    def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str:
+        return "N"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        number = super().convert(value, param, ctx)
+        if not math.isfinite(number):
+            self.fail(f"{number} is not a finite number", param, ctx)
+        return number
+
+
+POSITIVE = Number(min=0, min_open=True)
+
+
+def a_name(text: str) -> str:
+    """A type: a file, folder, pattern or URL; never empty."""
+    if not text:
+        raise click.BadParameter("expected a name, got ''")
+    return text
+
+
+def a_path(text: str) -> Path:
+    """A type: a path of this machine; never empty."""
+    return Path(a_name(text))
+
+
+def numbers(kind: Callable[[str], float]) -> Callable[[str], list[float]]:
+    """A type: numbers of at least 0, separated by commas."""
+
+    def parse(text: str) -> list[float]:
+        try:
+            parsed = [kind(part) for part in text.split(",")]
+        except ValueError:
+            parsed = [-1]
+        if not all(0 <= number < math.inf for number in parsed):
+            raise click.BadParameter(f"expected numbers such as 4,8, got {text!r}")
+        return parsed
+
+    return parse
+
+
+def together(*options: Options) -> Options:
+    """One decorator of several, in the order of the help."""
+    return lambda command: reduce(lambda decorated, one: one(decorated), options[::-1], command)
+
+
+def file_option(*names: str, help: str, **settings: Any) -> Options:
+    """An option that names a file."""
+    return click.option(*names, type=a_path, **{"metavar": "FILE", **settings}, help=help)
+
+
+def output_option(metavar: str, help: str) -> Options:
+    """The required option for what a command makes."""
+    return file_option("-o", "--output", required=True, metavar=metavar, help=help)
+
+
+def paths_argument(name: str, metavar: str, help: str, *, several: bool = False) -> Options:
+    """A path by position, or one and more of them."""
+    nargs = -1 if several else 1
+    return click.argument(name, nargs=nargs, required=True, type=a_path, metavar=metavar, help=help)
+
+
+def seed_option(meaning: str) -> Options:
+    """The option for a seed, with what it is the seed of."""
+    return click.option("--seed", type=Whole(0, LARGEST_SEED), default=0, help=meaning)
+
+
+WEIGHTS = file_option("--weights", help="weights file (default: the shipped one)")

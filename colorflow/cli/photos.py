@@ -1,0 +1,259 @@
+"""`colorflow colorize` and `colorflow enlarge`: what is done to photos and folders of photos."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from colorflow.cli.batch import BatchOptions, run_batch
+from colorflow.cli.options import (
+    WEIGHTS,
+    Number,
+    Options,
+    Whole,
+    a_name,
+    file_option,
+    seed_option,
+    together,
+)
+from colorflow.limits import (
+    DETAIL_TEMPERATURE,
+    EXTENSIONS,
+    LARGEST_DETAIL_TEMPERATURE,
+    LARGEST_TEMPERATURE,
+    MOST_LOOKS,
+    MOST_PRINCIPAL,
+    MOST_SAMPLES,
+    SCALES,
+)
+
+_EXIT_CODES = (
+    "The same command continues where it was stopped: photos that are done are skipped. Exit code: "
+    "0 all done or skipped, 1 some failed, 2 wrong usage, 130 interrupted."
+)
+
+
+def _batch_options(*, labels: str, report: str) -> Options:
+    """The options of `BatchOptions`.
+
+    Args:
+        labels: what the labels in names are.
+        report: what a report says of each result.
+    """
+    return together(
+        click.argument(
+            "inputs",
+            nargs=-1,
+            required=True,
+            type=a_name,
+            metavar="IN...",
+            help="photos, folders, patterns such as 'album/*', or URLs such as s3://bucket/album",
+        ),
+        click.option(
+            "-o",
+            "--output",
+            type=a_name,
+            required=True,
+            metavar="OUT",
+            help="folder for the results, or its URL",
+        ),
+        click.option(
+            "-r",
+            "--recursive",
+            is_flag=True,
+            help="also take photos in the folders inside IN; results keep their relative paths in "
+            "OUT",
+        ),
+        click.option(
+            "--ext",
+            type=click.Choice(EXTENSIONS),
+            default="auto",
+            help="format of the results; auto: jpg for a JPEG, otherwise png",
+        ),
+        click.option(
+            "--name",
+            default="{stem}_{label}.{ext}",
+            metavar="TEMPLATE",
+            help=f"names of the results; {labels}",
+        ),
+        click.option("--overwrite", is_flag=True, help="replace existing results"),
+        click.option(
+            "--clean",
+            is_flag=True,
+            help="while enlarging, keep the photo exactly: reduced again, the result is the photo "
+            "(default)",
+        ),
+        click.option(
+            "--restore", is_flag=True, help="while enlarging, take blur, noise and compression out"
+        ),
+        file_option("--report", help=f"write a JSON report: the outcome of each file{report}"),
+        file_option(
+            "--contact-sheet",
+            help="write a contact sheet: each photo beside its results, as a picture (.jpg, .png "
+            "or .webp) or as a page with links to the results (.html)",
+        ),
+        click.option(
+            "--workers",
+            type=Whole(1, 1024),
+            help="number of worker processes, about 0.5 GB each (default: one per core, at most 4; "
+            "1 on a GPU; as many as a cluster has room for)",
+        ),
+        click.option(
+            "--engine",
+            type=click.Choice(("local", "ray")),
+            default="local",
+            help="local uses processes of this machine; ray uses the Ray cluster at RAY_ADDRESS, "
+            "or one that is started here for this run, and needs the package ray",
+        ),
+        click.option(
+            "--device",
+            default="cpu",
+            metavar="DEVICE",
+            help="where to compute: cpu, cuda, cuda:1, or auto for a GPU if there is one",
+        ),
+        click.option("--dry-run", is_flag=True, help="print the plan and do nothing"),
+        click.option("-q", "--quiet", is_flag=True, help="print only what failed"),
+        WEIGHTS,
+    )
+
+
+@click.command(short_help="color photos and folders of photos", epilog=_EXIT_CODES)
+@click.option(
+    "-n",
+    type=Whole(1, MOST_SAMPLES),
+    default=1,
+    help=f"number of principal colorings of each photo, at most {MOST_PRINCIPAL}: the first is the "
+    "mean of 16 samples, the others show what their largest modes change in it",
+)
+@seed_option("seed of the first sample; each further sample adds 1")
+@click.option(
+    "--temperature",
+    type=Number(0, LARGEST_TEMPERATURE),
+    default=1.0,
+    help="spread of the samples; 0 gives the same calm colors each time, 1 is as trained, "
+    f"{LARGEST_TEMPERATURE:g} is the most",
+)
+@click.option(
+    "--samples", is_flag=True, help=f"make N independent samples instead, at most {MOST_SAMPLES}"
+)
+@click.option(
+    "--looks",
+    type=click.Choice((1, MOST_LOOKS)),
+    default=1,
+    help=f"how often the model looks at each photo: once, or {MOST_LOOKS} times, at four crops "
+    "besides, which show small faces and clothes better and take longer",
+)
+@click.option(
+    "--treat-as-gray",
+    multiple=True,
+    type=a_name,
+    metavar="PATTERN",
+    help="color photos that fit from their lightness even if they have colors, which are otherwise "
+    "left as they are: a name, a path below IN, or a pattern such as 'scan*.jpg'; may be given "
+    "several times",
+)
+@click.option("--force", is_flag=True, help="the same as --treat-as-gray '*': recolors all photos")
+@file_option(
+    "--hints",
+    help='color hints: JSON such as {"photo.jpg": [{"row": 9, "column": 9, "a": 0, "b": -30}]}, in '
+    "pixels and CIELAB units; names a photo by its name or its path below IN",
+)
+@click.option(
+    "--scale",
+    type=click.Choice((1, *SCALES)),
+    default=1,
+    help="how many times larger each side becomes; all colorings of a photo get the same detail, "
+    "the mean that `colorflow enlarge` gives first",
+)
+@file_option("--enlarge-weights", help="weights file for --scale (default: the shipped one)")
+@_batch_options(
+    labels="{label} is a, b, ... for principal colorings and s{seed} for samples; samples may use "
+    "{seed} instead",
+    report=" and the likelihood of each coloring",
+)
+def colorize(
+    n: int,
+    seed: int,
+    temperature: float,
+    samples: bool,
+    looks: int,
+    treat_as_gray: Sequence[str],
+    force: bool,
+    hints: Path | None,
+    scale: int,
+    enlarge_weights: Path | None,
+    **batch: Any,
+) -> int:
+    """Color photos and folders of photos. A photo that cannot be colored is named at the end; the
+    others are colored."""
+    from colorflow.batch import COLORS, DETAIL, Settings
+
+    options = BatchOptions(**batch)
+    if n > MOST_PRINCIPAL and not samples:
+        raise click.UsageError(
+            f"-n: expected at most {MOST_PRINCIPAL} principal colorings, got {n}; with --samples "
+            f"there may be {MOST_SAMPLES}"
+        )
+    if options.restore and scale == 1:
+        raise click.UsageError("--restore: needs --scale 2 or 4, because it enlarges, too")
+    settings = Settings(
+        n=n,
+        seed=seed,
+        temperature=temperature,
+        samples=samples,
+        looks=looks,
+        overwrite=options.overwrite,
+        likelihood=options.report is not None,
+        scale=scale,
+        restore=options.restore,
+    )
+    weights = {COLORS: options.weights, DETAIL: enlarge_weights}
+    return run_batch(options, settings, weights, hints, [*treat_as_gray, *"*" * force])
+
+
+@click.command(short_help="enlarge photos and folders of photos", epilog=_EXIT_CODES)
+@click.option(
+    "--scale",
+    type=click.Choice(SCALES),
+    default=SCALES[0],
+    help="how many times larger each side becomes",
+)
+@click.option(
+    "-n",
+    type=Whole(1, MOST_SAMPLES),
+    default=1,
+    help="number of results of each photo: the mean, then samples",
+)
+@click.option(
+    "--temperature",
+    type=Number(0, LARGEST_DETAIL_TEMPERATURE),
+    help="make samples alone: share of the sampled detail that is added to the mean; 0 gives the "
+    "mean itself, 1 all of the model's grain and texture, "
+    f"{LARGEST_DETAIL_TEMPERATURE:g} at most (default: the mean first, then samples at "
+    f"{DETAIL_TEMPERATURE})",
+)
+@seed_option("seed of the first result; each further result adds 1")
+@_batch_options(
+    labels="{label} is the scale and the mean or the seed, such as x2_mean or x2_s1, and {seed} "
+    "the seed alone, with --temperature",
+    report="",
+)
+def enlarge(scale: int, n: int, temperature: float | None, seed: int, **batch: Any) -> int:
+    """Enlarge photos and folders of photos, two or four times on each side. The detail that a photo
+    lacks is predicted: its mean first, then samples of it. A photo that cannot be enlarged is named
+    at the end; the others are enlarged."""
+    from colorflow.batch import DETAIL, EnlargeSettings
+
+    options = BatchOptions(**batch)
+    settings = EnlargeSettings(
+        scale=scale,
+        n=n,
+        seed=seed,
+        temperature=temperature,
+        restore=options.restore,
+        overwrite=options.overwrite,
+    )
+    return run_batch(options, settings, {DETAIL: options.weights})

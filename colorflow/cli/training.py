@@ -1,0 +1,254 @@
+"""`colorflow train`, `export`, `train-enlarge`, `export-enlarge`: from packs to weights files."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from colorflow.cli.options import (
+    POSITIVE,
+    Number,
+    Options,
+    Whole,
+    file_option,
+    numbers,
+    output_option,
+    paths_argument,
+    seed_option,
+    together,
+)
+
+if TYPE_CHECKING:
+    from colorflow.training.trainer import TrainConfig
+
+_DEV_PATCHES = 256
+"""Dev patches of an evaluation, at most."""
+_say = partial(print, flush=True)
+_RUN = paths_argument("run", "RUN", "folder of the run")
+_MADE = paths_argument("weights", "WEIGHTS", "NAME.safetensors")
+
+
+def _training_options(*, batch: int, evaluate_every: float) -> Options:
+    """What every training takes; the last five are those of `_config`."""
+    return together(
+        output_option("RUN", "folder for the run"),
+        click.option("--batch", type=Whole(1), default=batch, help="photos per step"),
+        click.option("--rate", type=POSITIVE, default=1e-3, help="peak learning rate"),
+        seed_option("seed of initial weights, order and noise"),
+        click.option(
+            "--evaluate-every",
+            type=POSITIVE,
+            default=evaluate_every,
+            help="seconds between evaluations and checkpoints, or steps if the budget is in steps",
+        ),
+        click.option("--threads", type=Whole(1), help="CPU threads (default: all)"),
+    )
+
+
+def _config(
+    batch: int, rate: float, seed: int, evaluate_every: float, threads: int | None, **more: int
+) -> TrainConfig:
+    """The configuration from the options; also sets the number of threads."""
+    import torch
+
+    from colorflow.training.trainer import TrainConfig
+
+    if threads:
+        torch.set_num_threads(threads)
+    return TrainConfig(
+        batch=batch, peak_rate=rate, evaluate_every=evaluate_every, seed=seed, **more
+    )
+
+
+@click.command(short_help="train on a pack made by data_prep")
+@paths_argument(
+    "packs",
+    "PACK...",
+    "training packs; the dev photos of the first one choose the best weights",
+    several=True,
+)
+@_training_options(batch=128, evaluate_every=120.0)
+@click.option(
+    "--minutes",
+    type=POSITIVE,
+    help="training time of each level; levels that learn together share it",
+)
+@click.option("--steps", type=Whole(1), help="training steps of each level, counted likewise")
+@click.option(
+    "--levels",
+    type=numbers(int),
+    metavar="4,8,...",
+    help="chroma grids to train, in this order (default: all, coarse to fine); on a pixel pack the "
+    "levels 4, 8 and 16 learn together with the late blocks of the feature network, then each "
+    "finer level by itself, with the late blocks frozen",
+)
+@click.option(
+    "--mean-head",
+    is_flag=True,
+    help="train the head that predicts the mean of the colors, and no level; the late blocks of "
+    "--start stay as they are",
+)
+@click.option("--hints", is_flag=True, help="train a model that also takes color hints")
+@click.option(
+    "--dropout",
+    type=Number(0, 1, max_open=True),
+    metavar="SHARE",
+    help="share of units dropped in training, in every level (default: that of the weights to "
+    "start from, or 0.2 to 0 from coarse to fine; use less for 100,000 photos and more)",
+)
+@click.option(
+    "--context-layers",
+    type=Whole(1),
+    help="context layers of the trained levels (default: unchanged; new layers start as the "
+    "identity)",
+)
+@click.option(
+    "--couplings",
+    type=Whole(1),
+    help="couplings of the trained levels (default: unchanged; new ones start as the identity)",
+)
+@file_option(
+    "--start",
+    metavar="RUN|WEIGHTS",
+    help="run folder or weights file to start from: its shape and its weights (give it again to go "
+    "on); a pixel pack needs one",
+)
+def train(
+    packs: Sequence[Path],
+    output: Path,
+    minutes: float | None,
+    steps: int | None,
+    levels: Sequence[int] | None,
+    mean_head: bool,
+    hints: bool,
+    dropout: float | None,
+    context_layers: int | None,
+    couplings: int | None,
+    start: Path | None,
+    **config: Any,
+) -> None:
+    """Train on a pack made by `python -m data_prep`; run again to go on."""
+    from colorflow.training import loop
+    from colorflow.training.schedule import Budget
+
+    if (minutes is None) == (steps is None):
+        raise click.UsageError("expected either --minutes or --steps")
+    changes = {"context_layers": context_layers, "couplings": couplings}
+    loop.train(
+        packs,
+        output,
+        hints=hints,
+        dropout=dropout,
+        level_changes={name: value for name, value in changes.items() if value},
+        start=start,
+        config=_config(**config),
+        budget=Budget(steps=steps, minutes=minutes),
+        levels=levels,
+        mean_head=mean_head,
+        say=_say,
+    )
+
+
+@click.command(short_help="write a run's weights file")
+@_RUN
+@_MADE
+@file_option(
+    "--pack", required=True, metavar="PACK", help="pack to measure bits/dim and temperatures on"
+)
+@click.option(
+    "--temperatures",
+    type=numbers(float),
+    metavar="0.9,0.5,...",
+    help="std of each level's latents, coarse to fine (default: tuned on the dev photos)",
+)
+@click.option(
+    "--gain",
+    type=POSITIVE,
+    default=1.0,
+    help="factor of the chroma of samples on the coarsest grid; more than 1 restores the vividness "
+    "that temperatures below 1 take away",
+)
+@file_option(
+    "--other-levels",
+    metavar="WEIGHTS",
+    help="weights file that supplies the levels and late blocks that the run has not trained",
+)
+def export(
+    run: Path,
+    weights: Path,
+    pack: Path,
+    temperatures: Sequence[float] | None,
+    gain: float,
+    other_levels: Path | None,
+) -> None:
+    """Write the weights file of a training run, which is all that coloring needs."""
+    from colorflow.training import export
+
+    export.export(
+        run,
+        weights,
+        pack_folder=pack,
+        temperatures=temperatures,
+        gain=gain,
+        fallback=other_levels,
+        say=_say,
+    )
+
+
+@click.command(short_help="train what enlarges photos, on a pack of patches")
+@click.argument(
+    "name",
+    type=click.Choice(("last", "first", "restore")),
+    metavar="NAME",
+    help="last: to twice the resolution, or the second step to four times; first: the first step "
+    "to four times; restore: a first step that takes damage out",
+)
+@paths_argument("pack", "PACK", "training pack")
+@_training_options(batch=8, evaluate_every=240.0)
+@click.option(
+    "--minutes",
+    type=POSITIVE,
+    required=True,
+    help="training time in minutes of one core, without evaluations",
+)
+@file_option(
+    "--start",
+    metavar="WEIGHTS",
+    help="begin with this doubling of a weights file, or with what fits of `last` if the file has "
+    "none of this name",
+)
+def train_enlarge(
+    name: str, pack: Path, output: Path, minutes: float, start: Path | None, **config: Any
+) -> None:
+    """Train one doubling on a pack made by `python -m data_prep --patches`; run again to go on."""
+    from colorflow.enlarge.train import train_doubling
+    from colorflow.training.schedule import Budget
+
+    train_doubling(
+        name,
+        pack,
+        output,
+        start=start,
+        config=_config(**config, dev_photos=_DEV_PATCHES),
+        budget=Budget(minutes=minutes),
+        say=_say,
+    )
+
+
+@click.command(short_help="write the weights file that enlarges photos")
+@_RUN
+@_MADE
+@file_option(
+    "--other-doublings",
+    metavar="WEIGHTS",
+    help="weights file with the doublings that the run has not trained",
+)
+def export_enlarge(run: Path, weights: Path, other_doublings: Path | None) -> None:
+    """Write a weights file from the best weights of a run of `train-enlarge`."""
+    from colorflow.enlarge.train import export_doublings
+
+    export_doublings(run, weights, others=other_doublings, say=_say)
