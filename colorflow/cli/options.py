@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from functools import reduce
 from pathlib import Path
 from typing import Any
 
@@ -45,16 +44,20 @@ class Number(click.FloatRange):
 POSITIVE = Number(min=0, min_open=True)
 
 
-def a_name(text: str) -> str:
-    """A type: a file, folder, pattern or URL; never empty."""
-    if not text:
-        raise click.BadParameter("expected a name, got ''")
-    return text
+class Name(click.Path[Any]):
+    """A file, folder, pattern or URL; never empty."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if not value:
+            self.fail("expected a name, got ''", param, ctx)
+        return value
 
 
-def a_path(text: str) -> Path:
-    """A type: a path of this machine; never empty."""
-    return Path(a_name(text))
+class LocalPath(Name):
+    """A path of this machine; never empty."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
+        return Path(super().convert(value, param, ctx))
 
 
 def numbers(kind: Callable[[str], float]) -> Callable[[str], list[float]]:
@@ -74,12 +77,18 @@ def numbers(kind: Callable[[str], float]) -> Callable[[str], list[float]]:
 
 def together(*options: Options) -> Options:
     """One decorator of several, in the order of the help."""
-    return lambda command: reduce(lambda decorated, one: one(decorated), options[::-1], command)
+
+    def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return decorate
 
 
 def file_option(*names: str, help: str, **settings: Any) -> Options:
     """An option that names a file."""
-    return click.option(*names, type=a_path, **{"metavar": "FILE", **settings}, help=help)
+    return click.option(*names, type=LocalPath(), **{"metavar": "FILE", **settings}, help=help)
 
 
 def output_option(metavar: str, help: str) -> Options:
@@ -90,7 +99,9 @@ def output_option(metavar: str, help: str) -> Options:
 def paths_argument(name: str, metavar: str, help: str, *, several: bool = False) -> Options:
     """A path by position, or one and more of them."""
     nargs = -1 if several else 1
-    return click.argument(name, nargs=nargs, required=True, type=a_path, metavar=metavar, help=help)
+    return click.argument(
+        name, nargs=nargs, required=True, type=LocalPath(), metavar=metavar, help=help
+    )
 
 
 def seed_option(meaning: str) -> Options:

@@ -11,10 +11,10 @@ import click
 from colorflow.cli.batch import BatchOptions, run_batch
 from colorflow.cli.options import (
     WEIGHTS,
+    Name,
     Number,
     Options,
     Whole,
-    a_name,
     file_option,
     seed_option,
     together,
@@ -48,14 +48,14 @@ def _batch_options(*, labels: str, report: str) -> Options:
             "inputs",
             nargs=-1,
             required=True,
-            type=a_name,
+            type=Name(),
             metavar="IN...",
             help="photos, folders, patterns such as 'album/*', or URLs such as s3://bucket/album",
         ),
         click.option(
             "-o",
             "--output",
-            type=a_name,
+            type=Name(),
             required=True,
             metavar="OUT",
             help="folder for the results, or its URL",
@@ -149,7 +149,7 @@ def _batch_options(*, labels: str, report: str) -> Options:
 @click.option(
     "--treat-as-gray",
     multiple=True,
-    type=a_name,
+    type=Name(),
     metavar="PATTERN",
     help="color photos that fit from their lightness even if they have colors, which are otherwise "
     "left as they are: a name, a path below IN, or a pattern such as 'scan*.jpg'; may be given "
