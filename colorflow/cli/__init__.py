@@ -33,7 +33,7 @@ COMMANDS = {
     "export-enlarge": "training",
 }
 """The module of each command; it has a function of the command's name."""
-_INTERRUPTED = 130
+INTERRUPTED = 130
 """128 + SIGINT, as shells report it."""
 
 
@@ -116,7 +116,7 @@ def _run(arguments: Sequence[str] | None) -> int:
         return 1
     except click.Abort:
         print("colorflow: interrupted", file=sys.stderr)
-        return _INTERRUPTED
+        return INTERRUPTED
     finally:
         sys.stdout.flush()
 

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from colorflow.cli import INTERRUPTED
 from colorflow.errors import ColorflowError, WritePhotoError, printable
 from colorflow.files import check_replaceable, is_stream
 
@@ -26,8 +27,6 @@ if TYPE_CHECKING:
 
 _NAMED = 5
 """Number of left-out files that stderr names; the report names all."""
-_INTERRUPTED = 130
-"""128 + SIGINT, as shells report it."""
 _OPTIONS = {
     "OVERWRITE": "; --overwrite makes it anew",
     "TREAT_AS_GRAY": "; --treat-as-gray with its name colors it from its lightness",
@@ -208,7 +207,7 @@ class _BatchRun:
             check_sheet(sheet)
         if sheet and sheet == report:
             raise WritePhotoError(sheet, "is named for the report and for the contact sheet")
-        for path, kind in ((report, REPORT), (sheet, sheet and sheet_kind(sheet))):
+        for path, kind in ((report, REPORT), (sheet, sheet_kind(sheet) if sheet else None)):
             if path is None:
                 continue
             if too_long(path.name):
@@ -273,7 +272,7 @@ class _BatchRun:
                 file=sys.stderr,
             )
         if interrupted:
-            return _INTERRUPTED
+            return INTERRUPTED
         return 1 if counts["failed"] or left else 0
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -50,7 +51,7 @@ def _training_options(*, batch: int, evaluate_every: float) -> Options:
 
 
 def _config(
-    batch: int, rate: float, seed: int, evaluate_every: float, threads: int | None, **more: int
+    batch: int, rate: float, seed: int, evaluate_every: float, threads: int | None
 ) -> TrainConfig:
     """The configuration from the options; also sets the number of threads."""
     import torch
@@ -59,9 +60,7 @@ def _config(
 
     if threads:
         torch.set_num_threads(threads)
-    return TrainConfig(
-        batch=batch, peak_rate=rate, evaluate_every=evaluate_every, seed=seed, **more
-    )
+    return TrainConfig(batch=batch, peak_rate=rate, evaluate_every=evaluate_every, seed=seed)
 
 
 @click.command(short_help="train on a pack made by data_prep")
@@ -233,7 +232,7 @@ def train_enlarge(
         pack,
         output,
         start=start,
-        config=_config(**config, dev_photos=_DEV_PATCHES),
+        config=replace(_config(**config), dev_photos=_DEV_PATCHES),
         budget=Budget(minutes=minutes),
         say=_say,
     )

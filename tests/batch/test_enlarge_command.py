@@ -3,48 +3,12 @@
 from __future__ import annotations
 
 import json
-import signal
-import subprocess
-import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from colorflow.batch import DETAIL, EnlargeSettings, make_plan
 from colorflow.cli import main
-from colorflow.files import digest_of
 from colorflow.photo import read_photo, read_statements
-
-
-@pytest.mark.slow
-@pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
-def test_ctrl_c_finishes_the_photo_in_hand_and_the_same_command_goes_on(
-    tmp_path: Path, detail: Path, save_photo: Callable[..., Path]
-) -> None:
-    for number in range(9):
-        save_photo(tmp_path / "in" / f"{number}.png", number)
-    out = tmp_path / "out"
-    command = [sys.executable, "-m", "colorflow.cli", "enlarge", str(tmp_path / "in")]
-    command += ["-o", str(out), "--weights", str(detail), "--workers", "1", "-n", "20"]
-    with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, bufsize=1
-    ) as process:
-        assert process.stdout
-        assert "0_x2_mean.png" in process.stdout.readline()
-        process.send_signal(signal.SIGINT)
-        printed, errors = process.communicate(timeout=300)
-    assert process.returncode == 130
-    assert "the same command goes on from here" in errors
-    assert "Traceback" not in errors
-    done = int(printed.splitlines()[-1].split(" done")[0])
-    assert 1 <= done < 9
-    made = sorted(path.name for path in out.iterdir() if not path.name.startswith("."))
-    assert len(made) == 20 * done, "all of a photo's samples or none"
-    plan = make_plan(
-        [tmp_path / "in"], out, EnlargeSettings(n=20), weights={DETAIL: digest_of(detail)}
-    )
-    assert len(plan.tasks) == 9 - done
 
 
 @pytest.mark.slow

@@ -70,17 +70,10 @@ def test_train_defaults(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
     [
         [],
         ["--steps", "5", "--minutes", "1"],
-        ["--steps", "0"],
-        ["--steps", "1.5"],
         ["--minutes", "0"],
-        ["--minutes", "nan"],
         ["--steps", "5", "--levels", "4;8"],
-        ["--steps", "5", "--dropout", "1"],
-        ["--steps", "5", "--dropout", "-0.1"],
         ["--steps", "5", "--levels", "-4"],
-        ["--steps", "5", "--batch", "0"],
-        ["--steps", "5", "--rate", "0"],
-        ["--steps", "5", "--seed", "-1"],
+        ["--steps", "5", "--dropout", "1"],
     ],
 )
 def test_train_refuses(options: list[str], capsys: pytest.CaptureFixture[str]) -> None:

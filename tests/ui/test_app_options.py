@@ -74,21 +74,14 @@ def test_options_are_passed_on(served: dict[str, Any]) -> None:
     ("option", "value"),
     [
         ("--max-file-size", "0"),
-        ("--max-file-size", "-1"),
-        ("--max-file-size", "1.5"),
-        ("--max-file-size", "much"),
         ("--max-file-size", "1" * 30),
-        ("--max-pixels", "0"),
-        ("--max-pixels", "-3"),
         ("--max-pixels", "nan"),
-        ("--max-pixels", "inf"),
         ("--max-pixels", "1e-9"),
         ("--max-pixels", "1e9"),
         ("--max-stored", "0"),
-        ("--queue", "0"),
-        ("--queue", "2.5"),
         ("--queue", ""),
         ("--port", "65536"),
+        ("--port", "http"),
     ],
 )
 def test_wrong_limits_are_wrong_usage(
