@@ -57,9 +57,6 @@ def corpus(size: tuple[int, int] = (48, 32)) -> dict[str, bytes]:
         "TIFF 16 bit LZW": by_opencv(".tif", array16),
         "TIFF 16 bit tiled": by_tifffile(array16, tile=(16, 16), compression="zlib", byteorder=">"),
         "TIFF 16 bit planes": by_tifffile(planes, planarconfig="separate", compression="zlib"),
-        "TIFF float": by_tifffile((array16 / 65535).astype(np.float32)),
-        "TIFF float LZW": by_opencv(".tif", (array16 / 65535).astype(np.float32)),
-        "TIFF float planes": by_tifffile((planes / 65535).astype("f4"), planarconfig="separate"),
         "TIFF big": by_tifffile(array, bigtiff=True),
         "TIFF pages": by_pillow(color, "TIFF", save_all=True, append_images=[color]),
         "WebP": by_pillow(color, "WEBP", exif=exif),
@@ -76,7 +73,6 @@ def corpus(size: tuple[int, int] = (48, 32)) -> dict[str, bytes]:
         "PNM": by_pillow(color, "PPM"),
         "PNM 16 bit": by_opencv(".pgm", array16[..., 0]),
         "PNM text": b"P3\n4 4\n255\n" + b" ".join(b"%d" % v for v in array[:4, :4].ravel()) + b"\n",
-        "PNM float": by_opencv(".pfm", (array16[..., 0] / 65535).astype(np.float32)),
     }
     with contextlib.suppress(ImportError):
         import pillow_heif

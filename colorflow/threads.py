@@ -18,7 +18,7 @@ import ctypes
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from functools import cache
 
 import numpy.linalg._umath_linalg as numpy_linalg
@@ -52,37 +52,50 @@ def one_thread() -> Iterator[None]:
             _set_own_threads(before)
 
 
-class _OneBlasThread:
-    """A context manager for `one_blas_thread`, which several threads may enter at once."""
+class Shared:
+    """A context manager that several threads may enter at once; it also decorates functions.
 
-    def __init__(self) -> None:
+    Settings that belong to the process cannot be saved and restored by each thread, which would
+    undo one another's work. So the first thread that enters makes the setting, and the last one
+    that leaves gives it back.
+
+    Args:
+        setting: what is entered and left.
+    """
+
+    def __init__(self, setting: Callable[[], AbstractContextManager[None]]) -> None:
+        self._setting = setting
         self._lock = threading.Lock()
         self._inside = 0
-        self._before = 1
+        self._undo = ExitStack()
 
     @contextmanager
     def __call__(self) -> Iterator[None]:
-        openblas = _openblas()
-        if openblas is None:
-            yield
-            return
-        get, set_to = openblas
         with self._lock:
-            if self._inside == 0 and (before := get()) != 1:
-                self._before = before
-                set_to(1)
+            if self._inside == 0:
+                self._undo.enter_context(self._setting())
             self._inside += 1
         try:
             yield
         finally:
             with self._lock:
                 self._inside -= 1
-                if self._inside == 0 and self._before != 1:
-                    set_to(self._before)
-                    self._before = 1
+                if self._inside == 0:
+                    self._undo.close()
 
 
-one_blas_thread = _OneBlasThread()
+@contextmanager
+def _one_blas_thread() -> Iterator[None]:
+    get, set_to = _openblas() or (lambda: 1, lambda _: None)
+    before = get()
+    if before != 1:
+        set_to(1)
+    yield
+    if before != 1:
+        set_to(before)
+
+
+one_blas_thread = Shared(_one_blas_thread)
 """``with one_blas_thread():`` NumPy multiplies with one thread until the last one leaves."""
 
 _torch_lock = threading.Lock()

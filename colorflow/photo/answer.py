@@ -5,7 +5,7 @@ itself: JSON of bounded size, and arrays behind it, whose types, shapes and plac
 before they are used. Nothing is unpickled.
 
     8 bytes     length of the JSON
-    JSON        {"error": [class, reason]}, or {"pixels": number}, or {"stated": text}, or a photo
+    JSON        {"error": [class, reason]}, or a header, or a photo
     arrays      each at a multiple of 64 bytes; the JSON names type, shape and place
 """
 

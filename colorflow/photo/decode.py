@@ -1,13 +1,14 @@
 """Makes photos of picture files, open or not, and of pictures in memory: Pillow images and arrays.
 
-Of several pages or frames only the first is used; a remark says so. Gray and RGB of 16 bits, and
-floats, keep 16 bits in PNG, TIFF, gray JPEG 2000 and gray PNM; other files are read with 8 bits.
+Of several pages or frames only the first is used; a remark says so. Gray and RGB of 16 bits keep
+them in PNG, TIFF, gray JPEG 2000 and gray PNM; other files are read with 8 bits.
 """
 
 from __future__ import annotations
 
 import io
 import os
+from collections.abc import Callable
 from dataclasses import replace
 from typing import IO, Any
 
@@ -25,16 +26,15 @@ from colorflow.photo.formats import (
     open_file,
     open_image,
     photo_errors,
-    weight_of,
 )
 from colorflow.photo.isolated import (
     IS_POSSIBLE,
-    count_pixels_in_child,
     file_of,
+    read_header_in_child,
     read_photo_in_child,
 )
-from colorflow.photo.metadata import exif_of, metadata_of, orientation_of, profile_of
-from colorflow.photo.photo import Photo
+from colorflow.photo.metadata import exif_of, metadata_of, orientation_of, profile_of, stated_in
+from colorflow.photo.photo import Header, Photo
 from colorflow.photo.pixels import TRANSPOSED, pixels_and_alpha, upright
 from colorflow.photo.sixteen_bits import Samples16, apply_profile, samples16_of, to_8_bits
 from colorflow.photo.tiff import TiffFile
@@ -78,9 +78,7 @@ def read_photo(
     """
     source = os.fspath(path)
     with open_file(source) as file:
-        if isolated and IS_POSSIBLE:
-            return read_photo_in_child(file, source, max_pixels)
-        return read_open(file, source, max_pixels)
+        return _reader(isolated=isolated)(file, source, max_pixels)
 
 
 def count_pixels(
@@ -89,9 +87,7 @@ def count_pixels(
     max_pixels: int = DEFAULT_MAX_PIXELS,
     isolated: bool = False,
 ) -> int:
-    """Read width times height of a picture file from its header, times the weight of a pixel.
-
-    One pixel of a TIFF file of floats takes as much memory as several usual ones.
+    """Read width times height of a picture file from its header.
 
     Args:
         path: the file.
@@ -102,18 +98,29 @@ def count_pixels(
         UnreadablePhotoError: missing, empty, not a picture, or its header is damaged.
         PhotoTooLargeError: more pixels than `max_pixels`, or as of `read_photo`.
     """
+    return read_header(path, max_pixels=max_pixels, isolated=isolated).pixels
+
+
+def read_header(
+    path: str | os.PathLike[str],
+    *,
+    max_pixels: int = DEFAULT_MAX_PIXELS,
+    isolated: bool = False,
+) -> Header:
+    """Read what a picture file says before its pixels; otherwise as `count_pixels`."""
     source = os.fspath(path)
     with open_file(source) as file:
-        if isolated and IS_POSSIBLE:
-            return count_pixels_in_child(file, source, max_pixels)
-        return pixels_in(file, source, max_pixels)
+        read = read_header_in_child if isolated and IS_POSSIBLE else read_open_header
+        return read(file, source, max_pixels)
 
 
-def pixels_in(file: IO[bytes], source: str, max_pixels: int, allow: Allow | None = None) -> int:
-    """As `count_pixels`, of an open file; otherwise as `read_open`."""
+def read_open_header(
+    file: IO[bytes], source: str, max_pixels: int, allow: Allow | None = None
+) -> Header:
+    """As `read_header`, of an open file; otherwise as `read_open`."""
     with photo_errors(source):
         image = open_image(file, source, max_pixels, allow)
-        return image.width * image.height * weight_of(image)
+        return Header(image.width * image.height, stated_in(image, exif_of(image)))
 
 
 def read_open(
@@ -128,8 +135,7 @@ def read_open(
         file: the file.
         source: its name in messages.
         max_pixels: as of `read_photo`.
-        allow: is told how many pixels there are, as `count_pixels` counts them, before memory is
-            reserved for them.
+        allow: is told how many pixels there are, before memory is reserved for them.
     """
     with photo_errors(source):
         image = open_image(file, source, max_pixels, allow)
@@ -198,12 +204,13 @@ def _of_content(data: bytes, source: str, *, isolated: bool) -> tuple[Photo, str
 
 
 def _photo_and_digest(file: IO[bytes], source: str, *, isolated: bool) -> tuple[Photo, str]:
-    if isolated and IS_POSSIBLE:
-        photo = read_photo_in_child(file, source, DEFAULT_MAX_PIXELS)
-    else:
-        photo = read_open(file, source)
+    photo = _reader(isolated=isolated)(file, source, DEFAULT_MAX_PIXELS)
     file.seek(0)
     return photo, digest_of_open(file)
+
+
+def _reader(*, isolated: bool) -> Callable[[IO[bytes], str, int], Photo]:
+    return read_photo_in_child if isolated and IS_POSSIBLE else read_open
 
 
 def photo_from_image(image: Image.Image | np.ndarray, source: str = "<image>") -> Photo:
@@ -237,41 +244,34 @@ def _photo_of(image: Image.Image, source: str) -> Photo:
         source: for messages.
     """
     may_be_deep = not isinstance(image, JpegImagePlugin.JpegImageFile)
-    samples = samples16_of(image, source) if may_be_deep else None
+    samples = samples16_of(image) if may_be_deep else None
     exif = exif_of(image)
     orientation = orientation_of(image, exif)  # PNG may say it behind the pixels
     is_turned = isinstance(image, TiffImagePlugin.TiffImageFile)  # by Pillow, in memory
     still_to_turn = 1 if is_turned else orientation
+    pixels16 = None
     if samples is None:
         pixels, alpha = pixels_and_alpha(image, still_to_turn)
-        pixels16, remarks = None, tuple[str, ...]()
     else:
-        pixels, pixels16, alpha, remarks = _converted(samples, image, still_to_turn)
+        pixels16, alpha = _converted(samples, image, still_to_turn)
+        pixels = to_8_bits(pixels16)
     size = (pixels.shape[1], pixels.shape[0])
     metadata = metadata_of(image, exif, size, turned=orientation in TRANSPOSED)
-    return Photo(
-        pixels=pixels,
-        pixels16=pixels16,
-        alpha=alpha,
-        metadata=metadata,
-        source=source,
-        remarks=remarks,
-    )
+    return Photo(pixels=pixels, pixels16=pixels16, alpha=alpha, metadata=metadata, source=source)
 
 
 def _converted(
     samples: Samples16, image: Image.Image, orientation: int
-) -> tuple[np.ndarray, np.ndarray, np.ndarray | None, tuple[str, ...]]:
-    """Upright sRGB pixels of 8 and of 16 bits, alpha, and remarks."""
-    values = np.ascontiguousarray(upright(samples.values, orientation))
-    alpha = samples.alpha
+) -> tuple[np.ndarray, np.ndarray | None]:
+    """Upright sRGB pixels of 16 bits, and alpha."""
+    values, alpha = samples
+    values = np.ascontiguousarray(upright(values, orientation))
     if alpha is not None:
         alpha = np.ascontiguousarray(upright(alpha, orientation))
-    remarks = () if samples.remark is None else (samples.remark,)
     if icc := profile_of(image):
         converted = apply_profile(values, icc)
         values = values if converted is None else converted  # None: the profile is no use
-    return to_8_bits(values), values, alpha, remarks
+    return values, alpha
 
 
 def _is_cut(image: ImageFile.ImageFile, file: IO[bytes]) -> bool:

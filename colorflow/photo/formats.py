@@ -13,7 +13,6 @@ import os
 import re
 import stat
 import struct
-import threading
 import warnings
 import zlib
 from collections.abc import Callable, Iterator
@@ -35,7 +34,8 @@ from PIL import (
 )
 
 from colorflow.errors import PhotoError, PhotoTooLargeError, UnreadablePhotoError
-from colorflow.photo.tiff import KindNotReadError, TiffFile, open_tiff
+from colorflow.photo.tiff import KindNotReadError, open_tiff
+from colorflow.threads import Shared
 
 DEFAULT_MAX_PIXELS = 200_000_000
 """Room for a 4 x 5 inch negative at 3,000 dpi (180 million); 0.6 GB as RGB."""
@@ -52,7 +52,7 @@ _SUFFIXES = {
     "AVIF": ".avif .avifs",
     "HEIC": ".heic .heif .heics .heifs .hif",
     "BMP": ".bmp .dib",
-    "PNM": ".pbm .pgm .ppm .pnm .pfm",
+    "PNM": ".pbm .pgm .ppm .pnm",
 }
 PHOTO_SUFFIXES = frozenset(" ".join(_SUFFIXES.values()).split())
 """Suffixes in lower case; a file in a folder with one of them counts as a photo."""
@@ -67,7 +67,7 @@ _READERS: tuple[tuple[bytes, type[ImageFile.ImageFile]], ...] = (
     (rb"GIF8[79]a", GifImagePlugin.GifImageFile),
     (rb"\0\0\0\x0cjP  \r\n\x87\n|\xff\x4f\xff\x51", Jpeg2KImagePlugin.Jpeg2KImageFile),
     (rb"BM", BmpImagePlugin.BmpImageFile),
-    (rb"P[1-6f]\s", PpmImagePlugin.PpmImageFile),
+    (rb"P[1-6]\s", PpmImagePlugin.PpmImageFile),
 )
 """Pattern of the first bytes, and the reader of such files."""
 _SIGNATURE_BYTES = 64
@@ -79,7 +79,7 @@ _HEIF_BRANDS = {b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"mif1", b
 """Brands of the file type box (ISO/IEC 23008-12, AV1 Image File Format)."""
 
 Allow = Callable[[int], None]
-"""Is told how many usual pixels a picture has, see `weight_of`, before memory is reserved."""
+"""Is told how many pixels a picture has, before memory is reserved."""
 
 DAMAGE = (
     OSError,
@@ -167,16 +167,10 @@ def open_image(
         if allow:
             allow(math.prod(size))
     image = _reader_for(start, file, source)
-    weight = weight_of(image)
-    _check_size(image.size, source, max_pixels, weight)
+    _check_size(image.size, source, max_pixels)
     if allow:
-        allow(math.prod(image.size) * weight)
+        allow(math.prod(image.size))
     return image
-
-
-def weight_of(image: ImageFile.ImageFile) -> int:
-    """How many usual pixels take as much memory as one of these while they are read."""
-    return image.weight if isinstance(image, TiffFile) else 1
 
 
 def _reader_for(start: bytes, file: IO[bytes], source: str) -> ImageFile.ImageFile:
@@ -215,13 +209,12 @@ def _from_container(start: bytes, file: IO[bytes], source: str) -> ImageFile.Ima
     return HeifImageFile(file)  # type: ignore[no-untyped-call,no-any-return,unused-ignore]
 
 
-def _check_size(size: tuple[int, int], source: str, max_pixels: int, weight: int = 1) -> None:
+def _check_size(size: tuple[int, int], source: str, max_pixels: int) -> None:
     width, height = size
-    if width * height * weight > max_pixels:
-        heavy = f", each of which counts as {weight} for its memory" if weight > 1 else ""
+    if width * height > max_pixels:
         raise PhotoTooLargeError(
             source,
-            f"the picture has {width} x {height} pixels{heavy}, more than the limit of "
+            f"the picture has {width} x {height} pixels, more than the limit of "
             f"{max_pixels / 1e6:g} million; make it smaller",
         )
 
@@ -239,40 +232,19 @@ def _webp_size(start: bytes) -> tuple[int, int]:
     return width & 0x3FFF, height & 0x3FFF
 
 
-class _Silence:
-    """A context manager that silences the codecs, and that several threads may enter at once.
-
-    The codecs warn about damaged EXIF and the like, which does not matter to the user, and about
-    damaged pixels, which our errors report. Python's warning filters and the settings of the
-    libraries are global. Threads that each saved and restored them would undo one another's work,
-    so the first thread that enters saves them and the last one that leaves restores them.
-    """
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._inside = 0
-        self._restore = ExitStack()
-
-    @contextmanager
-    def __call__(self) -> Iterator[None]:
-        with self._lock:
-            if self._inside == 0:
-                self._restore = ExitStack()
-                self._restore.enter_context(warnings.catch_warnings())
-                warnings.simplefilter("ignore")
-                for name in ("PIL", "tifffile", "imagecodecs"):
-                    library, nowhere = logging.getLogger(name), logging.NullHandler()
-                    library.addHandler(nowhere)  # without a handler errors go to stderr
-                    self._restore.callback(library.removeHandler, nowhere)
-            self._inside += 1
-        try:
-            yield
-        finally:
-            with self._lock:
-                self._inside -= 1
-                if self._inside == 0:
-                    self._restore.close()
+@contextmanager
+def _silence() -> Iterator[None]:
+    with warnings.catch_warnings(), ExitStack() as stack:
+        warnings.simplefilter("ignore")
+        for name in ("PIL", "tifffile", "imagecodecs"):
+            library, nowhere = logging.getLogger(name), logging.NullHandler()
+            library.addHandler(nowhere)  # without a handler errors go to stderr
+            stack.callback(library.removeHandler, nowhere)
+        yield
 
 
-silent_codecs = _Silence()
-"""``with silent_codecs():`` ignores warnings in every thread until the last one leaves."""
+silent_codecs = Shared(_silence)
+"""``with silent_codecs():`` ignores warnings in every thread until the last one leaves.
+
+The codecs warn about damaged EXIF and the like, which does not matter to the user, and about
+damaged pixels, which our errors report."""

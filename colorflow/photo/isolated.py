@@ -33,7 +33,7 @@ from colorflow.photo.answer import (
     read_answer,
     seconds_for,
 )
-from colorflow.photo.photo import Photo
+from colorflow.photo.photo import Header, Photo
 
 IS_POSSIBLE = sys.platform == "linux" and hasattr(os, "memfd_create") and hasattr(os, "pidfd_open")
 """Whether this system has what it takes: fork, limits, and memory that is a file."""
@@ -58,20 +58,13 @@ def read_photo_in_child(file: IO[bytes], source: str, max_pixels: int) -> Photo:
         raise UnreadablePhotoError(source, _BROKE) from error
 
 
-def count_pixels_in_child(file: IO[bytes], source: str, max_pixels: int) -> int:
-    """As `decode.pixels_in`, in a child."""
-    pixels = _ask("pixels", file, source, max_pixels).content.get("pixels")
-    if type(pixels) is not int or not 0 < pixels <= max_pixels:
+def read_header_in_child(file: IO[bytes], source: str, max_pixels: int) -> Header:
+    """As `decode.read_open_header`, in a child."""
+    content = _ask("header", file, source, max_pixels).content
+    pixels, stated = content.get("pixels"), content.get("stated")
+    if type(pixels) is not int or not 0 < pixels <= max_pixels or not isinstance(stated, str):
         raise UnreadablePhotoError(source, _BROKE)
-    return pixels
-
-
-def read_stated_in_child(file: IO[bytes], source: str, max_pixels: int) -> str:
-    """As `provenance.stated_in_open`, in a child."""
-    stated = _ask("stated", file, source, max_pixels).content.get("stated")
-    if not isinstance(stated, str):
-        raise UnreadablePhotoError(source, _BROKE)
-    return stated
+    return Header(pixels, stated)
 
 
 def file_of(content: bytes) -> IO[bytes]:
@@ -89,9 +82,7 @@ def start_reader() -> None:
             _connected()
 
 
-def _ask(
-    what: Literal["photo", "pixels", "stated"], file: IO[bytes], source: str, max_pixels: int
-) -> Answer:
+def _ask(what: Literal["photo", "header"], file: IO[bytes], source: str, max_pixels: int) -> Answer:
     """Have a file read.
 
     Raises:

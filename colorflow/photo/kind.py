@@ -9,7 +9,13 @@ the scene, and that is fitted beside it:
 - stains, which are smooth and yellow;
 - marks such as ink and stamps, on a small share of the picture.
 
-What lies around the picture does not count (`frame.py`). The residual decides, averaged over 3 x 3
+What lies around the picture does not count: a scanner's bed, a mount, a table. The outermost cells
+of a scan are of one material if their ab is a function of L and of the place, as that of paper,
+wood and cloth is. Everything that looks like them and is connected with them is ground. If what
+remains is a rectangle or an ellipse, it is the picture; the subjects of photos on plain grounds
+hardly ever are.
+
+The residual decides, averaged over 3 x 3
 cells to reduce grain and JPEG's chroma noise. A tint that has faded varies in strength at equal L,
 but hardly in hue: the residual along the tint's hue weighs less.
 
@@ -28,8 +34,6 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from colorflow.color import cie
-from colorflow.photo.frame import inside_frame
-from colorflow.photo.tint import KNOTS, fit, terms_of
 
 GRID = 64
 """Longer side of the reduced copy, in cells."""
@@ -71,6 +75,39 @@ _CLEAR_TINT = 8.0
 _ROUNDS = 4
 """Of the fit; in each one cells with large residuals have less weight than in the one before."""
 
+_KNOTS = 9
+"""Knots of the piecewise linear function L -> ab, evenly spaced over L in [0, 100]."""
+_SMOOTHNESS = 1e-2
+"""Weight of the function's squared second differences, beside the mean squared residual."""
+_RIDGE = 1e-6
+"""Keeps the fit solvable where no cell has the L of a knot."""
+_FLATNESS = 1e-3
+"""Weight of the linear cast's squared slopes."""
+
+_RING = 2
+"""Width of the ring of outermost cells that decides on the material."""
+_LEAST_RING = 30
+"""Cells of the smallest ring."""
+_ONE_MATERIAL = 3.0
+"""Root mean square of the ring's residual, in CIELAB units, up to which it is of one material."""
+_OTHER_THINGS = 0.05
+"""Share of the ring, with the largest residuals, that may be something else."""
+_LIKE_GROUND = 5.0
+"""Largest residual, in CIELAB units, of a cell that looks like the ring."""
+_LIGHTNESS_MARGIN = 8.0
+"""How far the L* of such a cell may be outside the range of the ring."""
+_LEAST_SHARE = 0.2
+"""Of the whole, that a picture has at least."""
+_FULL = 0.88
+"""Share of the smallest rectangle around the picture that it fills, at least."""
+_FULL_ELLIPSE = 0.74
+"""The same for an ellipse, which fills pi / 4 of it, less at its edge of cells."""
+_CONVEX = 0.96
+"""Share of its convex hull that an ellipse fills, at least."""
+_MOST_DEGREES = 10.0
+"""How far a print may be turned."""
+_CROSS = np.ones((3, 3), np.uint8)
+
 
 class Kind(enum.StrEnum):
     """How much color a picture holds."""
@@ -101,7 +138,7 @@ def kind_of(pixels: np.ndarray, alpha: np.ndarray | None = None) -> Kind:
         return Kind.GRAY
     kind = _kind_of_part(lab, seen)
     for _ in range(_MOST_FRAMES):
-        inside = inside_frame(lab, seen) if kind is Kind.COLORED else None
+        inside = _inside_frame(lab, seen) if kind is Kind.COLORED else None
         if inside is None or inside.sum() < _LEAST_CELLS:
             break
         kind, seen = _kind_of_part(lab, inside), inside
@@ -136,18 +173,18 @@ def _unexplained(lab: NDArray[np.float64], seen: NDArray[np.bool_]) -> NDArray[n
     """
     shape = seen.shape
     ab = lab[..., 1:].reshape(-1, 2)
-    terms = terms_of(lab[..., 0])
+    terms = _terms_of(lab[..., 0])
     counts = seen.reshape(-1).astype(float)
     weights, stain = counts, np.zeros(shape)
     for round_ in range(_ROUNDS):
-        fitted = fit(terms, ab, weights)
+        fitted = _fit(terms, ab, weights)
         left = ((ab - terms @ fitted) * counts[:, None]).reshape(*shape, 2)
         if round_:
             stain = _stain(left, seen)
         size = np.hypot(*np.moveaxis(_mean_of_neighbors(left), -1, 0)).reshape(-1)
         usual = 2 * np.median(size[counts > 0])
         weights = counts / (1 + (size / max(usual, 1)) ** 2)
-    if np.hypot(*fitted[KNOTS:].T).sum() > _STEEPEST_CAST:
+    if np.hypot(*fitted[_KNOTS:].T).sum() > _STEEPEST_CAST:
         return None
     if stain.max() > _STRONGEST_STAIN or np.mean(stain[seen] > 2) > _STAINED_SHARE:
         return None
@@ -184,3 +221,100 @@ def _reduced(pixels: np.ndarray) -> NDArray[np.uint8]:
     scale = min(1.0, GRID / max(image.size))
     size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
     return np.asarray(image.resize(size, Image.Resampling.BOX))
+
+
+def _terms_of(lightness: NDArray[np.float64]) -> NDArray[np.float64]:
+    """What is fitted to ab: piecewise linear in L, and linear in the place; (cells, terms)."""
+    height, width = lightness.shape
+    position = np.clip(lightness.reshape(-1) / 100, 0, 1) * (_KNOTS - 1)
+    knot = np.minimum(position.astype(int), _KNOTS - 2)
+    right = position - knot
+    terms = np.zeros((len(position), _KNOTS + 2))
+    cells = np.arange(len(position))
+    terms[cells, knot] = 1 - right
+    terms[cells, knot + 1] = right
+    half = max(height, width) / 2
+    down, across = np.indices(lightness.shape).reshape(2, -1)
+    terms[:, _KNOTS] = (across - width / 2) / half
+    terms[:, _KNOTS + 1] = (down - height / 2) / half
+    return terms
+
+
+def _fit(
+    terms: NDArray[np.float64], ab: NDArray[np.float64], weights: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Weighted least squares for ab (cells, 2); the coefficients, (terms, 2).
+
+    The sums are not left to BLAS, whose threads wait for each other on a busy machine.
+    """
+    bend = np.diff(np.eye(_KNOTS), 2, axis=0)
+    penalty = np.diag([_RIDGE] * _KNOTS + [_FLATNESS] * 2)
+    penalty[:_KNOTS, :_KNOTS] += _SMOOTHNESS * bend.T @ bend
+    weighted = terms * (weights / len(terms))[:, None]
+    normal = np.einsum("ci,cj->ij", weighted, terms) + penalty
+    return np.asarray(np.linalg.solve(normal, np.einsum("ci,cj->ij", weighted, ab)))
+
+
+def _inside_frame(lab: NDArray[np.float64], seen: NDArray[np.bool_]) -> NDArray[np.bool_] | None:
+    """Find the picture inside its outermost frame.
+
+    Args:
+        lab: CIELAB (H, W, 3) of a small copy.
+        seen: (H, W), the part to look at.
+
+    Returns:
+        (H, W), the cells inside the frame without those at its edge; None if there is no frame.
+    """
+    ring = seen & ~cv2.erode(_padded(seen), _CROSS, iterations=_RING)[1:-1, 1:-1].astype(bool)
+    if ring.sum() < _LEAST_RING:
+        return None
+    residual = _residual(lab, ring)
+    of_ring = np.sort(residual[ring])
+    usual = of_ring[: round((1 - _OTHER_THINGS) * len(of_ring))]
+    if np.sqrt(np.mean(usual**2)) > _ONE_MATERIAL:
+        return None
+    low, high = np.percentile(lab[ring][:, 0], [2, 98])
+    light = (lab[..., 0] > low - _LIGHTNESS_MARGIN) & (lab[..., 0] < high + _LIGHTNESS_MARGIN)
+    ground = _connected(ring | (seen & light & (residual < _LIKE_GROUND)), ring)
+    count, labels, sizes, _ = cv2.connectedComponentsWithStats(
+        (seen & ~ground).astype(np.uint8), connectivity=4
+    )
+    if count < 2:
+        return None
+    picture = labels == 1 + sizes[1:, cv2.CC_STAT_AREA].argmax()
+    picture = ~_connected(~picture, ~seen | ring)  # without holes
+    if picture.sum() < _LEAST_SHARE * seen.size or not _is_framed(picture):
+        return None
+    inner = cv2.erode(_padded(picture), _CROSS)[1:-1, 1:-1].astype(bool)
+    return inner if inner.any() else None
+
+
+def _residual(lab: NDArray[np.float64], ring: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Distance of each cell's ab from what it would be if it were of the ring's material."""
+    terms, ab = _terms_of(lab[..., 0]), lab[..., 1:].reshape(-1, 2)
+    left = ab - terms @ _fit(terms, ab, ring.reshape(-1).astype(float))
+    return np.asarray(np.hypot(left[:, 0], left[:, 1]).reshape(ring.shape))
+
+
+def _connected(part: NDArray[np.bool_], start: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """The cells of a part that are connected with the cells of it from which one starts."""
+    _, labels = cv2.connectedComponents(part.astype(np.uint8), connectivity=4)
+    return np.isin(labels, np.unique(labels[start & part]))
+
+
+def _is_framed(picture: NDArray[np.bool_]) -> bool:
+    """Whether the cells fill a rectangle that is hardly turned, or an ellipse."""
+    points = np.argwhere(picture)[:, ::-1].astype(np.float32)
+    _, (width, height), degrees = cv2.minAreaRect(points)
+    filled = picture.sum() / ((width + 1) * (height + 1))
+    if filled >= _FULL:
+        return bool(min(degrees % 90, 90 - degrees % 90) <= _MOST_DEGREES)
+    hull = cv2.convexHull(points)
+    # The hull goes through the centers of cells; by Pick's theorem, this is how many it holds.
+    around = cv2.contourArea(hull) + cv2.arcLength(hull, closed=True) / 2
+    return bool(filled >= _FULL_ELLIPSE and picture.sum() >= _CONVEX * around)
+
+
+def _padded(cells: NDArray[np.bool_]) -> NDArray[np.uint8]:
+    """With a border of cells that are not seen, so that erosion also begins at the edges."""
+    return np.pad(cells.astype(np.uint8), 1)

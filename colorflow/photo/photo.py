@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import cv2
 import numpy as np
@@ -11,6 +11,15 @@ import numpy as np
 from colorflow.photo.kind import Kind, kind_of
 from colorflow.photo.metadata import Metadata, upright_exif
 from colorflow.photo.sixteen_bits import to_8_bits
+
+
+class Header(NamedTuple):
+    """What a picture file says before its pixels."""
+
+    pixels: int
+    """Width times height."""
+    stated: str
+    """As of `Metadata`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

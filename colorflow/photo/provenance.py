@@ -10,20 +10,10 @@ import math
 import os
 import re
 from dataclasses import dataclass
-from pathlib import Path
-from typing import IO
 
 from colorflow.errors import PhotoError
 from colorflow.files import STATEMENT, FileKind
-from colorflow.photo.formats import (
-    DEFAULT_MAX_PIXELS,
-    Allow,
-    open_file,
-    open_image,
-    photo_errors,
-)
-from colorflow.photo.isolated import IS_POSSIBLE, read_stated_in_child
-from colorflow.photo.metadata import exif_of, stated_in
+from colorflow.photo.decode import read_header
 from colorflow.photo.photo import Photo
 
 LETTERS = "abcdefghijklmnop"
@@ -175,7 +165,7 @@ def read_statements(path: str | os.PathLike[str], *, isolated: bool = False) -> 
     Raises:
         PhotoError: the file cannot be read.
     """
-    return statements_in(_stated_in_file(path, isolated=isolated))
+    return statements_in(read_header(path, isolated=isolated).stated)
 
 
 def read_provenance(path: str | os.PathLike[str], *, isolated: bool = False) -> Provenance | None:
@@ -254,14 +244,17 @@ def is_own_picture(picture: Photo | str | os.PathLike[str], kind: FileKind) -> b
         picture: a photo, or a file, which is read in a process of its own, see `isolated`.
         kind: `COLORING` or `ENLARGED`: a coloring may be enlarged, and an enlarged photo colored.
     """
-    if isinstance(picture, Photo):
-        stated = picture.metadata.stated
-    else:
-        try:
-            stated = _stated_in_file(picture, isolated=True)
-        except PhotoError:
-            return False
+    stated = _stated_in(picture)
     return _is_stated(kind, stated) or STATEMENT in stated
+
+
+def _stated_in(picture: Photo | str | os.PathLike[str]) -> str:
+    if isinstance(picture, Photo):
+        return picture.metadata.stated
+    try:
+        return read_header(picture, isolated=True).stated
+    except PhotoError:
+        return ""
 
 
 def _is_stated(kind: FileKind, stated: str) -> bool:
@@ -269,35 +262,8 @@ def _is_stated(kind: FileKind, stated: str) -> bool:
     return (found.colors if kind is COLORING else found.detail) is not None
 
 
-def _states(path: Path, kind: FileKind) -> bool:
-    try:
-        return _is_stated(kind, _stated_in_file(path, isolated=True))
-    except PhotoError:
-        return False
-
-
-COLORING: FileKind = FileKind("coloring", lambda path: _states(path, COLORING))
-ENLARGED: FileKind = FileKind("enlarged photo", lambda path: _states(path, ENLARGED))
-
-
-def _stated_in_file(path: str | os.PathLike[str], *, isolated: bool) -> str:
-    """What a file says of how colorflow made it, as in `Metadata.stated`.
-
-    Raises:
-        PhotoError: the file cannot be read.
-    """
-    source = os.fspath(path)
-    with open_file(source) as file:
-        if isolated and IS_POSSIBLE:
-            return read_stated_in_child(file, source, DEFAULT_MAX_PIXELS)
-        return stated_in_open(file, source)
-
-
-def stated_in_open(file: IO[bytes], source: str, allow: Allow | None = None) -> str:
-    """As `_stated_in_file`, of an open file; see `decode.read_open` for the arguments."""
-    with photo_errors(source):
-        image = open_image(file, source, DEFAULT_MAX_PIXELS, allow)
-        return stated_in(image, exif_of(image))
+COLORING: FileKind = FileKind("coloring", lambda path: _is_stated(COLORING, _stated_in(path)))
+ENLARGED: FileKind = FileKind("enlarged photo", lambda path: _is_stated(ENLARGED, _stated_in(path)))
 
 
 def _check_origin(seed: int, temperature: float, model: str, *digests: str | None) -> None:

@@ -41,15 +41,14 @@ from colorflow.photo.answer import (
     write_answer,
     write_photo,
 )
-from colorflow.photo.decode import pixels_in, read_open
-from colorflow.photo.provenance import stated_in_open
+from colorflow.photo.decode import read_open, read_open_header
 
 LARGEST_REQUEST = 4096
 """Bytes."""
 FIXED_BYTES = 256 << 20
 """Memory for whatever does not depend on the size of the picture."""
 PIXEL_BYTES = 40
-"""Memory for a pixel that `count_pixels` counts, while it is read; formats take up to 27."""
+"""Memory for a pixel, while it is read; formats take up to 27."""
 LARGEST_FILE = 1 << 30
 """Bytes of a file that may be in memory as they are stored, beside the pixels."""
 _DESCRIPTORS = 16
@@ -204,7 +203,7 @@ class _Limits:
         self.allow(0)
 
     def allow(self, pixels: int) -> None:
-        """Allow what a picture takes of so many pixels, as `count_pixels` counts them."""
+        """Allow what a picture takes of so many pixels."""
         for limit, soft, hard in (
             (resource.RLIMIT_AS, self._memory(pixels), self._memory(self._most)),
             (resource.RLIMIT_CPU, seconds_for(pixels), seconds_for(self._most) + 1),
@@ -233,10 +232,8 @@ def _answer(
         match request["what"]:
             case "photo":
                 write_photo(answer, read_open(file, "", most, limits.allow))
-            case "pixels":
-                write_answer(answer, {"pixels": pixels_in(file, "", most, limits.allow)})
-            case "stated":
-                write_answer(answer, {"stated": stated_in_open(file, "", limits.allow)})
+            case "header":
+                write_answer(answer, read_open_header(file, "", most, limits.allow)._asdict())
     except PhotoError as error:
         if isinstance(error.__cause__, MemoryError):
             raise MemoryError from error

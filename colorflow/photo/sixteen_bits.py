@@ -14,9 +14,7 @@ Reference: ICC.1:2022; IEC 61966-2-1 (sRGB).
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import cache
 
 import cv2
@@ -24,17 +22,13 @@ import numpy as np
 from PIL import Image, PngImagePlugin
 
 from colorflow.color import cie
-from colorflow.errors import UnreadablePhotoError
 from colorflow.photo.tiff import WHITE_IS_ZERO, TiffFile
 
 WHITE = 65535
-_GRAY_MODES = ("I;16", "I;16L", "I;16B", "I;16N", "I", "F")
+_GRAY_MODES = ("I;16", "I;16L", "I;16B", "I;16N", "I")
 """Gray modes of more than 8 bits; Pillow's own conversion would clip them to white."""
 _PNG_COLORS = ("LA;16B", "RGB;16B", "RGBA;16B")
 """Pillow's names of how PNG stores colors, or gray with alpha, of 16 bits."""
-_UNKNOWN_WHITE = "signed or 32-bit whole numbers, whose white is not known"
-_ROUNDING, _HIGHLIGHTS = 1e-3, 16.0
-"""How far floats may lie below 0; up to which maximum they are light of which 1 is white."""
 
 _STEPS = 1 << 20
 """Steps of linear light: under one of 16-bit sRGB each."""
@@ -47,44 +41,30 @@ _LATTICE = np.linspace(0, WHITE, 9).astype(np.uint16)
 """Samples per side of the RGB cube at which a profile is tried."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Samples16:
-    """What a file of more than 8 bits per channel holds, its profile not applied."""
-
-    values: np.ndarray
-    """uint16 (H, W) or (H, W, 3); 65535 is white."""
-    alpha: np.ndarray | None = None
-    """uint8 (H, W), 0 transparent to 255 opaque."""
-    remark: str | None = None
-    """What a person should know of how it was read."""
+Samples16 = tuple[np.ndarray, np.ndarray | None]
+"""Pixels, uint16 (H, W) or (H, W, 3), 65535 is white, their profile not applied; and alpha, uint8
+(H, W) or None, 0 transparent to 255 opaque."""
 
 
-def samples16_of(image: Image.Image, source: str) -> Samples16 | None:
+def samples16_of(image: Image.Image) -> Samples16 | None:
     """Load an image, and return its pixels where they have more than 8 bits per channel.
 
     Args:
         image: from one of the readers, or made in memory.
-        source: for messages.
 
     Returns:
         None where 8 bits hold everything, or no library returns more. The image is loaded in any
         case, and the pixels are not turned.
 
     Raises:
-        UnreadablePhotoError: the values have no meaning, such as NaN.
         Exception: whatever the libraries raise on damaged files.
     """
-    try:
-        if isinstance(image, TiffFile):
-            return _of_tiff(image)
-        if isinstance(image, PngImagePlugin.PngImageFile) and _has_16_bit_colors(image):
-            return _of_png(image)
-        image.load()
-        return _of_gray(image) if image.mode in _GRAY_MODES else None
-    except _MeaninglessError as error:
-        raise UnreadablePhotoError(
-            source, f"the file holds {error}; save it with 8 or 16 bits a channel"
-        ) from error
+    if isinstance(image, TiffFile) and image.is_deep:
+        return _of_tiff(image)
+    if isinstance(image, PngImagePlugin.PngImageFile) and _has_16_bit_colors(image):
+        return _of_png(image)
+    image.load()
+    return _of_gray(image) if image.mode in _GRAY_MODES else None
 
 
 def to_8_bits(values: np.ndarray) -> np.ndarray:
@@ -111,35 +91,21 @@ def apply_profile(values: np.ndarray, icc: bytes) -> np.ndarray | None:
         return None
 
 
-class _MeaninglessError(Exception):
-    """Values that cannot be told to be dark or bright; the message names them."""
-
-
-def _of_tiff(image: TiffFile) -> Samples16 | None:
-    if image.is_signed:
-        raise _MeaninglessError(_UNKNOWN_WHITE)
-    if not image.is_deep:
-        image.load()
-        return None
-    samples, remark = image.samples(), None
-    alpha = None
+def _of_tiff(image: TiffFile) -> Samples16:
+    samples, alpha = image.samples(), None
     if samples.ndim == 3 and samples.shape[2] in (2, 4):
         samples, alpha = samples[..., :-1], samples[..., -1]
         samples = samples[..., 0] if samples.shape[2] == 1 else samples
-    if samples.dtype != np.uint16:
-        samples, remark = _of_floats(samples)
-        if alpha is not None:
-            alpha = _by_strips(lambda x: np.rint(np.clip(np.nan_to_num(x), 0, 1) * WHITE), alpha)
-    elif image.bits == 12:
+    if image.bits == 12:
         samples = _by_strips(lambda x: np.rint(x * (WHITE / 4095)), samples)
     if image.photometric == WHITE_IS_ZERO:
         samples = WHITE - samples
     if alpha is None:
-        return Samples16(values=samples, remark=remark)
+        return samples, None
     if image.is_associated:
         opacity = alpha if samples.ndim == 2 else alpha[..., None]
         samples = _by_strips(_unassociated, samples, opacity)
-    return Samples16(values=samples, alpha=to_8_bits(alpha), remark=remark)
+    return samples, to_8_bits(alpha)
 
 
 def _has_16_bit_colors(image: PngImagePlugin.PngImageFile) -> bool:
@@ -163,35 +129,17 @@ def _of_png(image: PngImagePlugin.PngImageFile) -> Samples16:
     transparent = image.info.get("transparency")
     if isinstance(transparent, tuple):
         alpha = np.where((values == transparent).all(axis=-1), np.uint8(0), np.uint8(255))
-    return Samples16(values=values, alpha=alpha)
+    return values, alpha
 
 
 def _of_gray(image: Image.Image) -> Samples16:
     """A loaded image of one of the gray modes."""
-    values, remark = np.asarray(image), None
-    if image.mode == "F":
-        values, remark = _of_floats(values)
-    else:
-        values = np.clip(values, 0, WHITE).astype(np.uint16)
+    values = np.clip(np.asarray(image), 0, WHITE).astype(np.uint16)
     transparent = image.info.get("transparency")
     alpha = None
     if isinstance(transparent, int):
         alpha = np.where(values == transparent, np.uint8(0), np.uint8(255))
-    return Samples16(values=values, alpha=alpha, remark=remark)
-
-
-def _of_floats(values: np.ndarray) -> tuple[np.ndarray, str | None]:
-    """Floats to uint16; the largest decides what is white: 1, 255 or 65535."""
-    low, high = float(values.min()), float(values.max())
-    if not (math.isfinite(low) and math.isfinite(high)):
-        raise _MeaninglessError("floats that are no number or infinite")
-    if high > WHITE:
-        raise _MeaninglessError(f"floats up to {high:g}, whose white is not known")
-    white = 1 if high <= _HIGHLIGHTS else 255 if high <= 255 else WHITE
-    whole = _by_strips(lambda x: np.rint(np.clip(x * (WHITE / white), 0, WHITE)), values)
-    cut = low < -_ROUNDING * white or high > (1 + _ROUNDING) * white
-    remark = "floats below black or above white (1) are cut" if cut else None
-    return whole, remark
+    return values, alpha
 
 
 def _unassociated(values: np.ndarray, alpha: np.ndarray) -> np.ndarray:

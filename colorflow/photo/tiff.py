@@ -2,9 +2,9 @@
 
 The libraries return a picture where data is missing. tifffile fills strips that have no place in
 the file with zeros, and JPEG data that is cut off turns gray, so both are checked here. Fax data,
-which has no grays, and YCbCr other than JPEG's are refused.
+which has no grays, floats, whose white is not known, and YCbCr other than JPEG's are refused.
 
-Reference: TIFF 6.0; Adobe Photoshop TIFF technical note 3 (2005) for floats.
+Reference: TIFF 6.0.
 """
 
 from __future__ import annotations
@@ -41,14 +41,13 @@ _GRAY_OR_RGB = (WHITE_IS_ZERO, BLACK_IS_ZERO, _RGB)
 _WITH_ALPHA = (*_GRAY_OR_RGB, _PALETTE)
 _MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
 """Pillow's mode of gray and RGB, by the number of samples."""
-_UNSIGNED, _SIGNED, _FLOAT = 1, 2, 3
-"""Sample formats."""
+_UNSIGNED = 1
+"""Sample format."""
 _DEPTHS = {
     WHITE_IS_ZERO: (1, 2, 4, 8, 12, 16), BLACK_IS_ZERO: (1, 2, 4, 8, 12, 16), _RGB: (8, 16),
     _PALETTE: (1, 2, 4, 8), _CMYK: (8, 16), _YCBCR: (8,), _LAB: (8,)
 }  # fmt: skip
 """Bits per unsigned sample that are read, by photometric interpretation."""
-_FLOAT_DEPTHS = (32, 64)
 _UNCOMPRESSED, _JPEG, _DEFLATE, _FAX = 1, 7, (8, 32946), (2, 3, 4)
 _COMPRESSIONS = {
     _UNCOMPRESSED, _JPEG, *_DEFLATE, 5, 32773, 33003, 33004, 33005, 34712, 34887, 34925, 34926,
@@ -59,14 +58,9 @@ _SEPARATE = 2
 """Planar configuration: one plane per sample, one behind the other."""
 _ASSOCIATED_ALPHA, _ALPHA = 1, 2
 """Kinds of extra samples; the colors are multiplied with associated alpha."""
-_MOST_EXTRA = 8
-"""Extra samples per pixel; all of them are decoded."""
-USUAL_BYTES = 24
-"""Memory for a pixel of usual files, from reading to writing: 16-bit color, while rendered."""
-_CONVERTED_BYTES = 9
-"""Memory for a pixel with 16 bits and alpha, and a little for blocks of rows."""
-_FLOAT_PREDICTOR = 3
-"""Value of the tag Predictor: the bytes of floats, sorted."""
+_MOST_BYTES = 8
+"""Of a stored pixel with all extra samples. One strip may hold the whole picture, so that three
+copies of it are in memory: compressed, decompressed, and without its predictor."""
 _REDUCED = 1
 """Bit of NewSubfileType: a smaller version of another picture."""
 _XMP = 700
@@ -113,30 +107,10 @@ class TiffFile(ImageFile.ImageFile):
         return len(self._tiff.pages) > 1
 
     @property
-    def weight(self) -> int:
-        """How many usual pixels take as much memory as one of these while they are read.
-
-        One strip may hold the whole picture, so that it is there compressed, decompressed, without
-        its predictor, and as the result.
-        """
-        page = self.page
-        stored = page.samplesperpixel * max(1, self.bits // 8)
-        copies = 1 if page.compression == _UNCOMPRESSED else 3
-        copies += page.predictor == _FLOAT_PREDICTOR
-        return math.ceil(max(copies * stored, stored + _CONVERTED_BYTES) / USUAL_BYTES)
-
-    @property
     def bits(self) -> int:
         """Bits per sample; of samples of different depths, the first one's."""
         bits = self.page.bitspersample
         return int(bits[0] if isinstance(bits, tuple) else bits)
-
-    @property
-    def is_signed(self) -> bool:
-        """Whether the samples are whole numbers whose white is not known."""
-        return self.page.sampleformat == _SIGNED or (
-            self.page.sampleformat == _UNSIGNED and self.bits == 32
-        )
 
     @property
     def is_deep(self) -> bool:
@@ -152,15 +126,12 @@ class TiffFile(ImageFile.ImageFile):
     def is_read(self) -> bool:
         """Whether such files are read at all."""
         page = self.page
-        channels = _CHANNELS.get(self.photometric, 1)
-        if not channels <= page.samplesperpixel <= channels + _MOST_EXTRA:
+        if page.samplesperpixel < _CHANNELS.get(self.photometric, 1):
             return False
-        if self.is_signed:  # refused with a reason of its own
-            return True
+        if page.samplesperpixel * max(1, self.bits // 8) > _MOST_BYTES:
+            return False
         if self.photometric == _YCBCR and page.compression != _JPEG:
             return False
-        if page.sampleformat == _FLOAT:
-            return self.photometric in _GRAY_OR_RGB and self.bits in _FLOAT_DEPTHS
         is_unsigned = page.sampleformat == _UNSIGNED
         return is_unsigned and self.bits in _DEPTHS.get(self.photometric, ())
 
@@ -258,11 +229,15 @@ def open_tiff(file: Any, source: str) -> TiffFile:
             "save one of them as a picture",
         )
     if not image.is_read:
-        color = "YCbCr, " if image.photometric == _YCBCR else ""
+        kind = f"{page.samplesperpixel} x {image.bits} bits a pixel"
+        if page.sampleformat != _UNSIGNED:
+            kind += ", which are signed or floats"
+        if image.photometric == _YCBCR:
+            kind = f"YCbCr, {kind}"
         raise UnreadablePhotoError(
             source,
-            f"TIFF of this kind ({color}{page.samplesperpixel} x {image.bits} bits a pixel) is not "
-            "read; save it as RGB or gray with 8 or 16 bits a channel",
+            f"TIFF of this kind ({kind}) is not read; "
+            "save it as RGB or gray with 8 or 16 bits a channel",
         )
     if page.compression not in _COMPRESSIONS:
         kind = "fax, " if page.compression in _FAX else ""

@@ -89,7 +89,7 @@ class Limits:
     megapixels: float = 80
     """Size of one photo, and of all photos in memory at the same time. The most expensive kind
     of usual files, 16-bit color, takes 24 bytes a pixel while it is rendered: with the model this
-    fits in 4 GB. A pixel of a TIFF file of floats counts as several."""
+    fits in 4 GB."""
     waiting: int = 64
     """Requests that may wait in the queue; more are refused."""
     stored_megabytes: int = 4000

@@ -240,13 +240,11 @@ def test_pnm(saved: Saved, content: bytes, expected: list[object]) -> None:
     np.testing.assert_array_equal(read_photo(saved(content, "p.pnm")).full_depth, expected)
 
 
-@pytest.mark.parametrize("extension", [".ppm", ".pgm", ".pfm"])
+@pytest.mark.parametrize("extension", [".ppm", ".pgm"])
 def test_pnm_of_opencv(picture: Image.Image, tmp_path: Path, extension: str) -> None:
     image = picture if extension == ".ppm" else picture.convert("L")
     array = np.asarray(image)
     stored = array[..., ::-1] if extension == ".ppm" else array
-    if extension == ".pfm":
-        stored = (array / 255).astype(np.float32)
     cv2.imwrite(str(tmp_path / f"p{extension}"), stored)
     np.testing.assert_array_equal(read_photo(tmp_path / f"p{extension}").pixels, array)
 
@@ -260,13 +258,10 @@ def test_the_limit_holds_for_every_format(picture: Image.Image, saved: Saved, na
 
 
 def test_the_limit_holds_under_a_disguise(tmp_path: Path) -> None:
-    floats = np.zeros((64, 96, 3), np.float32)
-    tifffile.imwrite(tmp_path / "f.tif", floats, photometric="rgb")
     planes = np.zeros((3, 64, 96), np.uint16)
     tifffile.imwrite(tmp_path / "p.tif", planes, photometric="rgb", planarconfig="separate")
-    for name in ("f.tif", "p.tif"):
-        with pytest.raises(PhotoTooLargeError, match="96 x 64 pixels"):
-            read_photo(tmp_path / name, max_pixels=96 * 64 - 1)
+    with pytest.raises(PhotoTooLargeError, match="96 x 64 pixels"):
+        read_photo(tmp_path / "p.tif", max_pixels=96 * 64 - 1)
 
 
 @pytest.mark.parametrize("name", ["PIL", "tifffile", "imagecodecs"])
@@ -281,13 +276,12 @@ def test_what_the_libraries_log_is_not_shown(
     assert capfd.readouterr().err == "damaged\n"
 
 
-@pytest.mark.parametrize("dtype", [np.uint8, np.float32])
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
 def test_damaged_tiff_data_writes_nothing_to_stderr(
     picture: Image.Image, tmp_path: Path, capfd: pytest.CaptureFixture[str], dtype: type
 ) -> None:
-    values = np.asarray(picture) / (1 if dtype == np.uint8 else 255)
     path = tmp_path / "p.tif"
-    tifffile.imwrite(path, values.astype(dtype), photometric="rgb", compression="zlib")
+    tifffile.imwrite(path, np.asarray(picture, dtype), photometric="rgb", compression="zlib")
     content = bytearray(path.read_bytes())
     with tifffile.TiffFile(path) as tiff:
         start = tiff.pages[0].dataoffsets[0]

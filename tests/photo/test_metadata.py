@@ -261,14 +261,6 @@ def test_an_orientation_that_only_xmp_says_is_applied(
     assert read_photo(tmp_path / "out.png").pixels.shape == expected.shape
 
 
-def test_an_orientation_in_xmp_of_floats_is_applied(tmp_path: Path) -> None:
-    floats = np.linspace(0, 1, 24, dtype=np.float64).reshape(4, 6)
-    xmp = [(700, 1, len(XMP_ATTRIBUTE), XMP_ATTRIBUTE, True)]
-    tifffile.imwrite(tmp_path / "p.tif", floats, photometric="minisblack", extratags=xmp)
-    expected = np.rint(np.rot90(floats, -1) * 65535)
-    np.testing.assert_array_equal(read_photo(tmp_path / "p.tif").full_depth, expected)
-
-
 @pytest.mark.parametrize("name", ["p.jpg", "p.png", "p.webp"])
 def test_exif_is_believed_before_xmp(picture: Image.Image, tmp_path: Path, name: str) -> None:
     save_with_xmp(picture, tmp_path / name, XMP_ATTRIBUTE, exif=exif_block(orientation=3))

@@ -72,7 +72,6 @@ def test_tiff_with_white_as_zero(picture: Image.Image, tmp_path: Path, bits: int
             for integers in ("u1", "<u2", ">u2")
             for colors in (1, 3)
         ],
-        *[(floats, 1, colors) for floats in ("f4", "f8") for colors in (1, 3)],
     ],
 )
 def test_tiff_that_does_not_say_that_black_is_zero(
@@ -124,9 +123,7 @@ def test_tiff_of_the_depths_that_the_readme_names(
         if bits in depths:
             assert read_photo(path).bits == depths[bits]
         else:
-            with pytest.raises(
-                UnreadablePhotoError, match=f"{samples} x {bits} bits a pixel|whole"
-            ):
+            with pytest.raises(UnreadablePhotoError, match=f"{samples} x {bits} bits a pixel"):
                 read_photo(path)
 
 
