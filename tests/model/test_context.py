@@ -44,12 +44,6 @@ def both_parts(context: LevelContext, condition: Condition, coarse: Tensor) -> T
         return context.of_sample(context.of_photo(condition), coarse)
 
 
-def test_shape(context: LevelContext, condition: Condition, config: LevelConfig) -> None:
-    expected = (2, config.width, config.grid, config.grid)
-    assert context.of_photo(condition).shape == expected
-    assert both_parts(context, condition, chroma(config)).shape == expected
-
-
 def test_everything_reaches_every_photos_context(
     context: LevelContext, condition: Condition, config: LevelConfig
 ) -> None:
@@ -69,33 +63,6 @@ def test_everything_reaches_every_photos_context(
     for grid, feature_map in condition.features.items():
         features = {**condition.features, grid: feature_map + 1}
         assert moves(dataclasses.replace(condition, features=features)) == (grid in config.maps)
-
-
-def test_each_plane_counts(
-    context: LevelContext, condition: Condition, config: LevelConfig
-) -> None:
-    before = both_parts(context, condition, chroma(config))
-    for plane in range(PLANES):
-        planes = condition.planes.clone()
-        planes[:, plane] += 1
-        after = both_parts(context, dataclasses.replace(condition, planes=planes), chroma(config))
-        assert (after - before).abs().max() > 1e-3
-
-
-def test_photos_are_independent(
-    context: LevelContext, condition: Condition, config: LevelConfig
-) -> None:
-    coarse = chroma(config)
-    together = both_parts(context, condition, coarse)
-    alone = both_parts(context, condition.map(lambda x: x[1:]), coarse[1:])
-    torch.testing.assert_close(together[1:], alone, rtol=0, atol=1e-5)
-
-
-def test_no_planes_are_planes_of_zeros(context: LevelContext, condition: Condition) -> None:
-    zeros = dataclasses.replace(condition, planes=torch.zeros_like(condition.planes))
-    without = dataclasses.replace(condition, planes=None)
-    assert torch.equal(context.of_photo(without), context.of_photo(zeros))
-    assert not torch.equal(context.of_photo(without), context.of_photo(condition))
 
 
 def test_planes_are_pooled_to_masked_means(

@@ -56,27 +56,6 @@ def test_agrees_with_the_published_network(features: Features, lightness: Tensor
     assert set(maps) == set(FEATURE_CHANNELS)
 
 
-def test_float32_without_gradient(features: Features, lightness: Tensor) -> None:
-    for feature_map in features(lightness.clone().requires_grad_()).values():
-        assert feature_map.dtype == torch.float32
-        assert not feature_map.requires_grad
-        assert feature_map.isfinite().all()
-
-
-def test_photos_are_independent(features: Features, lightness: Tensor) -> None:
-    maps = features(lightness)
-    alone = features(lightness[1:])
-    for grid, feature_map in maps.items():
-        torch.testing.assert_close(feature_map[1:], alone[grid], rtol=1e-3, atol=1e-3)
-        assert (feature_map[0] - feature_map[1]).abs().max() > 0.1
-
-
-def test_lightness_stays(features: Features, lightness: Tensor) -> None:
-    before = lightness.clone()
-    features(lightness)
-    assert torch.equal(lightness, before)
-
-
 def test_stays_frozen_and_in_evaluation_mode() -> None:
     conditioner = Conditioner()
     nn.Sequential(conditioner).train()

@@ -45,12 +45,6 @@ def test_planes_by_hand() -> None:
     assert hint_planes(swapped, 128, 256)[:, 1, 1].tolist() == [1, 1, 2]
 
 
-def test_no_hints_are_planes_of_zeros() -> None:
-    planes = hint_planes([], 10, 20)
-    assert planes.shape == (HINT_PLANES, 64, 64)
-    assert not planes.any()
-
-
 @pytest.mark.parametrize(("height", "width"), [(1, 1), (3, 64), (64, 50), (65, 63), (1000, 333)])
 def test_a_hint_is_in_the_cell_that_has_the_center_of_its_pixel(height: int, width: int) -> None:
     rng = np.random.default_rng(0)
@@ -126,15 +120,6 @@ def samples(pyramid: ChromaPyramid, condition: Condition) -> Tensor:
         return pyramid.sample(condition, 2, [0.5] * LEVELS, torch.Generator().manual_seed(0))
 
 
-def test_a_model_takes_hints_or_not() -> None:
-    assert [small_config(planes).takes_hints for planes in (0, 1, 3, 4)] == [
-        False,
-        False,
-        True,
-        False,
-    ]
-
-
 def test_no_hints_are_zeros_and_the_model_without_planes(
     pyramid: ChromaPyramid,
     ab: Tensor,
@@ -163,30 +148,6 @@ def test_one_hint_changes_the_density_of_every_level_and_the_samples_of_its_phot
     moved = (samples(pyramid, hinted) - samples(pyramid, condition)).abs().amax((1, 2, 3, 4))
     assert moved[1] > 0.1
     assert not moved[[0, 2]].any()
-
-
-@pytest.mark.parametrize("level", range(LEVELS))
-def test_samples_of_every_level_alone_follow_the_hints(
-    pyramid: ChromaPyramid, condition: Condition, level: int
-) -> None:
-    part = pyramid.levels[level]
-    shape = pyramid.latent_shapes()[level]
-    generator = torch.Generator().manual_seed(0)
-    latent = torch.randn(BATCH, *shape, generator=generator)
-    coarse = 10 * torch.randn(BATCH, 2, *shape[1:], generator=generator) if level else None
-    numbers = []
-    for given in (condition, with_hints(condition, Hint(10, 50, 30, -30))):
-        with torch.no_grad():
-            numbers.append(part.decode(latent, part.context.of_photo(given), coarse)[0])
-    assert ((numbers[0] - numbers[1]).abs().amax((1, 2, 3)) > 1e-3).all()
-
-
-def test_round_trip_with_hints(pyramid: ChromaPyramid, ab: Tensor, condition: Condition) -> None:
-    hinted = with_hints(condition, Hint(3, 3, 50, 20), Hint(40, 40, -20, 20)).map(Tensor.double)
-    pyramid = pyramid.double()
-    with torch.no_grad():
-        back = pyramid.decode(pyramid.encode(ab.double(), hinted), hinted)
-    torch.testing.assert_close(back, ab.double(), rtol=0, atol=1e-6)
 
 
 @pytest.mark.slow
@@ -249,15 +210,6 @@ def test_a_photo_in_the_hints_color_has_no_errors_as_the_gamut_allows_it(
     if errors.size > 100:
         other = dataclasses.replace(hint, a=-20, b=40)
         assert hint_errors(other, pixels).min() > 5
-
-
-def test_errors_count_near_the_hint_alone() -> None:
-    lightness = np.full((128, 128), 50, np.float32)
-    ab = np.zeros((2, 64, 64), np.float32)
-    ab[:, 20:25, 30:35] = np.array([30, 10])[:, None, None]
-    exact = render(lightness, np.repeat(np.repeat(ab, 2, 1), 2, 2))
-    assert hint_errors(Hint(2 * 22, 2 * 32 + 1, 30, 10), exact).max() < 2
-    assert hint_errors(Hint(2 * 22, 2 * 33, 30, 10), exact).max() > 20
 
 
 def test_errors_of_a_hint_outside_are_refused() -> None:

@@ -24,14 +24,6 @@ def test_ends_are_those_of_numpy(n: int, level: float) -> None:
     np.testing.assert_allclose(middle + half_width, high, atol=1e-9)
 
 
-def test_the_order_of_samples_plays_no_part() -> None:
-    samples = normal(64, 3)
-    for a, b in zip(
-        central_interval(samples, 0.9), central_interval(samples.flip(0), 0.9), strict=True
-    ):
-        assert torch.equal(a, b)
-
-
 @pytest.mark.parametrize("n", [19, 64])
 @pytest.mark.parametrize("level", [0.5, 0.9])
 def test_coverage_is_nominal_where_samples_and_truth_are_alike(n: int, level: float) -> None:

@@ -62,22 +62,6 @@ def test_pretrained_blocks_make_the_frozen_maps_exactly(
         assert made.std() > 0.1
 
 
-def test_new_blocks_are_others_and_learn(lightness: Tensor, features: Features) -> None:
-    blocks, frozen = LateBlocks(), features(lightness)
-    y = blocks(frozen[32])[8]
-    assert (y - frozen[8]).abs().max() > 0.1
-    y.square().sum().backward()
-    assert all(p.grad is not None and p.grad.any() for p in blocks.parameters())
-
-
-def test_the_frozen_network_stays(late: LateBlocks, features: Features, lightness: Tensor) -> None:
-    before = features(lightness)[8]
-    with torch.no_grad():
-        for parameter in late.parameters():
-            parameter.mul_(2)
-    assert torch.equal(features(lightness)[8], before)
-
-
 def test_autocast(late: LateBlocks, features: Features, lightness: Tensor) -> None:
     """Pointwise convolutions in bfloat16, depthwise ones and the result in float32."""
     x, seen = features(lightness)[late.input_shape[-1]], []
@@ -96,15 +80,6 @@ def test_autocast(late: LateBlocks, features: Features, lightness: Tensor) -> No
 def test_they_refuse_other_maps(late: LateBlocks, shape: tuple[int, ...]) -> None:
     with pytest.raises(ValueError, match=r"map: expected .*, got \("):
         late(torch.zeros(1, *shape))
-
-
-def test_without_them_a_condition_stays_as_it_is(pyramid: ChromaPyramid, lightness: Tensor) -> None:
-    condition = random_condition(2)
-    assert pyramid.refine(condition) is condition
-    made, plain = Conditioner(pyramid.late_blocks)(lightness), Conditioner()(lightness)
-    assert made.features.keys() == plain.features.keys() == {64, 32, 16, 8}
-    assert all(torch.equal(x, plain.features[grid]) for grid, x in made.features.items())
-    assert not made.refined
 
 
 def test_the_conditioner_uses_the_models_own(
@@ -137,18 +112,6 @@ def test_the_pyramid_refines_what_it_is_given(late_pyramid: ChromaPyramid, ab: T
     for case in cases:
         assert torch.equal(case(frozen), case(refined))
         assert not torch.allclose(case(frozen), case(chaos), rtol=1e-3)
-
-
-def test_weights_with_late_blocks_survive_the_round_trip(
-    late_pyramid: ChromaPyramid, tmp_path: Path
-) -> None:
-    path = tmp_path / "late.safetensors"
-    save_weights(path, late_pyramid, (0.5,) * 5, {}, torch.float32)
-    loaded = load_weights(path).pyramid
-    assert loaded.config == late_pyramid.config
-    stored = loaded.state_dict()
-    assert any(name.startswith("late_blocks.") for name in stored)
-    assert all(torch.equal(stored[name], x) for name, x in late_pyramid.state_dict().items())
 
 
 def test_weights_from_before_late_blocks_load(

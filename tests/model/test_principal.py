@@ -63,11 +63,6 @@ def test_the_mean_is_as_vivid_as_its_samples(spread: float) -> None:
         assert gain == LARGEST_GAIN
 
 
-def test_one_color_everywhere_stays() -> None:
-    one = np.full((9, 2, 8, 8), 7, np.float32)
-    np.testing.assert_allclose(vivid_mean(one), one[0], atol=1e-3)
-
-
 @pytest.mark.parametrize("counts", [(33, 20, 11), (5, 40, 12, 7)])
 def test_modes_are_things_in_the_order_of_their_shares(
     operator: SpatialOperator, counts: tuple[int, ...]
@@ -109,14 +104,6 @@ def test_modes_are_as_strong_as_their_samples_within_bounds(operator: SpatialOpe
     assert float(contrast_of(mode)) > 0
     np.testing.assert_allclose(shares, [0.5, 0.5])
     assert LARGEST_MODE_GAIN > 1
-
-
-def test_one_mode_is_the_larger_of_two(operator: SpatialOperator) -> None:
-    kinds = np.array([0] * 20 + [1] * 44)
-    samples = np.stack([thing(5, 30, 0) if kind else thing(5, -30, 0) for kind in kinds])
-    (mode,), (share,) = modes_of(samples, operator, 1)
-    assert share == pytest.approx(44 / 64)
-    assert mode[0, 16:32, 16:32].mean() > 3
 
 
 @pytest.mark.parametrize("k", [1, 3, 15])

@@ -120,15 +120,6 @@ def test_analyze_is_the_independent_analysis(pyramid: ChromaPyramid, ab: Tensor)
         np.testing.assert_allclose(part, value, rtol=0, atol=1e-10)
 
 
-def test_a_new_pyramid_starts_as_the_analysis_itself(ab: Tensor, condition: Condition) -> None:
-    """All couplings are the identity, so latents are the analysis, reordered by channel at most."""
-    pyramid = ChromaPyramid(small_config()).eval()
-    with torch.no_grad():
-        latents = pyramid.encode(ab, condition)
-    for latent, part in zip(latents, pyramid.analyze(ab), strict=True):
-        torch.testing.assert_close(latent.sort(1).values, part.sort(1).values, rtol=1e-5, atol=1e-5)
-
-
 def test_round_trip_in_float32(pyramid: ChromaPyramid, ab: Tensor, condition: Condition) -> None:
     with torch.no_grad():
         latents = pyramid.encode(ab, condition)
@@ -136,15 +127,6 @@ def test_round_trip_in_float32(pyramid: ChromaPyramid, ab: Tensor, condition: Co
     assert [tuple(z.shape[1:]) for z in latents] == pyramid.latent_shapes()
     assert [z[0].numel() for z in latents] == NUMBERS
     assert (back - ab).abs().max() < ROUND_TRIP_BUDGET
-
-
-def test_latents_of_decoded_latents(pyramid: ChromaPyramid, condition: Condition) -> None:
-    pyramid, condition = pyramid.double(), double(condition)
-    latents = [z.double() for z in sample_latents(pyramid, BATCH)]
-    with torch.no_grad():
-        back = pyramid.encode(pyramid.decode(latents, condition), condition)
-    for latent, other in zip(latents, back, strict=True):
-        torch.testing.assert_close(other, latent, rtol=0, atol=1e-7)
 
 
 def test_several_latents_of_each_photo_come_in_order(
@@ -244,15 +226,6 @@ def test_chroma_at_and_beyond_the_box_has_finite_density_and_gradient(
     (gradient,) = torch.autograd.grad(log_prob.sum(), ab)
     assert log_prob.isfinite().all()
     assert gradient.isfinite().all()
-
-
-def test_dropout_in_training_alone(
-    pyramid: ChromaPyramid, ab: Tensor, condition: Condition
-) -> None:
-    with torch.no_grad():
-        assert torch.equal(pyramid.log_prob(ab, condition), pyramid.log_prob(ab, condition))
-        pyramid.train()
-        assert not torch.equal(pyramid.log_prob(ab, condition), pyramid.log_prob(ab, condition))
 
 
 def test_fit_standardizes_a_levels_numbers(ab: Tensor, condition: Condition) -> None:

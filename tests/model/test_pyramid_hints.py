@@ -138,18 +138,6 @@ def test_samples_are_pulled_to_the_hints_and_no_others_are(
     assert moved[0, 30:35, 5:10].max() < 1e-3, "far from every hint"
 
 
-def test_several_samples_are_pulled_by_the_hints_of_their_photo(
-    listening: ChromaPyramid, hinted: Condition
-) -> None:
-    latents = sample_latents(listening, 2 * BATCH)
-    with torch.no_grad():
-        together = listening.decode(latents, hinted)
-        for i in range(2 * BATCH):
-            photo = hinted.map(lambda x, i=i: x[i // 2 : i // 2 + 1])
-            alone = listening.decode([z[i : i + 1] for z in latents], photo)
-            torch.testing.assert_close(together[i], alone[0], rtol=0, atol=ROUND_TRIP_BUDGET)
-
-
 def test_coarse_latents_alone_are_not_pulled(listening: ChromaPyramid, hinted: Condition) -> None:
     latents, other = sample_latents(listening, BATCH), without_pull(listening)
     with torch.no_grad():

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from colorflow.flows import Bijection, ExactLogDet, Residual, RussianRoulette
 from colorflow.zoo import residual
-from colorflow.zoo.residual import CONTINUING, EXACT_UP_TO, TERMS_IN_EVALUATION, TERMS_IN_TRAINING
+from colorflow.zoo.residual import CONTINUING, TERMS_IN_TRAINING
 
 CONTEXT_CHANNELS = 3
 
@@ -32,15 +32,6 @@ def test_training_takes_a_short_roulette_and_evaluation_an_exact_number() -> Non
     for block in blocks(flow.eval()):
         assert isinstance(block.estimator, ExactLogDet)
     assert all(isinstance(block.estimator, RussianRoulette) for block in blocks(flow.train()))
-
-
-def test_large_samples_are_evaluated_with_a_long_roulette() -> None:
-    side = 10
-    assert 2 * side * side > EXACT_UP_TO
-    flow = residual((2, side, side), CONTEXT_CHANNELS, width=8).eval()
-    for block in blocks(flow):
-        assert isinstance(block.estimator, RussianRoulette)
-        assert block.estimator.exact_terms == TERMS_IN_EVALUATION
 
 
 @pytest.mark.parametrize("coefficient", [0.5, 0.9])
@@ -67,18 +58,6 @@ def test_the_estimate_in_training_has_the_exact_mean(
     assert abs(means.mean().item() - exact) < 5 * error
     assert error < 0.05
     assert means.std() > 1e-4
-
-
-def test_blocks_stand_on_every_squeezed_grid() -> None:
-    flow = residual((2, 8, 8), CONTEXT_CHANNELS, depth=3, width=8)
-    grids = [block.network.first.weight.shape[1] for block in blocks(flow)]
-    assert grids == [8, 8, 8, 32, 32, 32]
-
-
-def test_width_is_that_of_every_network() -> None:
-    for shape in ((2, 1, 1), (2, 8, 8)):
-        flow = residual(shape, CONTEXT_CHANNELS, depth=1, width=24)
-        assert {block.network.middle.weight.shape[0] for block in blocks(flow)} == {24}
 
 
 @pytest.mark.parametrize("coefficient", [0.5, 0.9])

@@ -76,12 +76,6 @@ def test_grid_and_scales_decide_the_squeezes(
     round_trip(randomize(bijection, 0.1).double(), shape)
 
 
-def test_nice_has_one_scale(randomize: Callable[..., Bijection]) -> None:
-    bijection = nice((1, 4, 6), CONTEXT_CHANNELS, width=8)
-    assert count(bijection, Squeeze) == 0
-    round_trip(randomize(bijection, 0.2).double(), (1, 4, 6))
-
-
 def test_nice_scales_all_samples_alike(randomize: Callable[..., Bijection]) -> None:
     """Only the diagonal changes volume."""
     shape = (2, 4, 4)
@@ -89,18 +83,6 @@ def test_nice_scales_all_samples_alike(randomize: Callable[..., Bijection]) -> N
     _, ladj = bijection(normal(5, *shape, seed=1), normal(5, CONTEXT_CHANNELS, 4, 4, seed=2))
     assert ladj[0].abs() > 1e-3
     torch.testing.assert_close(ladj, ladj[:1].expand(5), rtol=1e-12, atol=1e-12)
-
-
-@pytest.mark.parametrize("name", MULTI_SCALE)
-def test_depth_and_width_count(name: str) -> None:
-    def size(**arguments: int) -> int:
-        bijection = MULTI_SCALE[name]((2, 4, 4), CONTEXT_CHANNELS, **arguments)
-        return sum(parameter.numel() for parameter in bijection.parameters())
-
-    smallest = size(scales=1, depth=2, width=8)
-    assert size(scales=2, depth=2, width=8) > smallest
-    assert size(scales=1, depth=3, width=8) > smallest
-    assert size(scales=1, depth=2, width=16) > smallest
 
 
 @pytest.mark.parametrize("name", ["glow", "nsf"])

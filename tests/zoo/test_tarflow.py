@@ -101,15 +101,6 @@ def test_orders_alternate(randomize: Callable[..., Bijection], patch: int) -> No
         assert (matrix[other] == 0).all()
 
 
-def test_the_numbers_of_a_single_cell_depend_on_each_other(
-    randomize: Callable[..., Bijection],
-) -> None:
-    flow = randomize(tarflow((2, 1, 1), CONTEXT_CHANNELS, depth=2, width=8), 0.7).double()
-    x, context = normal(1, 2, 1, 1, seed=1), normal(1, CONTEXT_CHANNELS, 1, 1, seed=2)
-    matrix = torch.autograd.functional.jacobian(lambda v: flow(v, context)[0], x).reshape(2, 2)
-    assert matrix.abs().min() > 1e-4
-
-
 def test_patches_must_fit() -> None:
     with pytest.raises(ValueError, match="patch: expected a divisor"):
         tarflow((2, 4, 6), CONTEXT_CHANNELS, patch=4)
