@@ -19,7 +19,7 @@ from colorflow.color.full_resolution import LightnessRows, render
 from colorflow.color.grid import Rows
 from colorflow.color.upsample import upsample_ab
 from colorflow.files import digest_of_open
-from colorflow.limits import LARGEST_TEMPERATURE, MOST_LOOKS, check_seed
+from colorflow.limits import LARGEST_SEED, LARGEST_TEMPERATURE, MOST_LOOKS
 from colorflow.photo import LETTERS, Photo, Principal, Provenance, write_image
 
 if TYPE_CHECKING:
@@ -316,7 +316,13 @@ def bits_per_dim(log_prob: float) -> float:
     return -log_prob / (_DIMENSIONS * math.log(2))
 
 
+def check_seed(seed: int) -> None:
+    """Raises `ValueError` if a seed that is asked for is out of range."""
+    if not 0 <= seed <= LARGEST_SEED:
+        raise ValueError(f"seed: expected a whole number from 0 to {LARGEST_SEED}, got {seed}")
+
+
 def _check_own_seed(seed: int) -> None:
-    """Raises `ValueError` for a seed that no sample has; counting makes some of them large."""
-    if seed < 0:
+    """Raises `ValueError` for a seed that no sample has; counting leads above the largest seed."""
+    if not 0 <= seed <= 2 * LARGEST_SEED:
         check_seed(seed)

@@ -1,7 +1,7 @@
 """The path of a photo: read -> condition -> sample or principal -> render -> write.
 
     read        photo, digest = read_picture("gray.jpg")     pixels (H, W) or (H, W, 3)
-    condition   L* (1, 1, 256, 256) -> feature maps           `Colorizer._opened`
+    condition   L* (1, 1, 256, 256) -> feature maps           `Opener.opened`
     sample      seeds -> latents -> ab (n, 2, 64, 64)         `PhotoModel.sample`, `decode`
     principal   mean of 16, modes of 64 samples -> (n, 2, 64, 64)   `PhotoModel.principal`
     paint       ab of five looks, assigned to things          `PhotoModel.paint`
@@ -21,17 +21,10 @@ import os
 import secrets
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
-from typing import IO, Any, TypedDict, Unpack, overload
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
-from PIL import Image
-from torch import Tensor
 
-from colorflow.color.grid import square_lightness, to_grid
 from colorflow.coloring import (
     Coloring,
     ColoringSpec,
@@ -39,20 +32,19 @@ from colorflow.coloring import (
     PrincipalSpec,
     Uncertainty,
     bits_per_dim,
-    digest_of_hints,
-    provenance_of,
+    check_seed,
 )
 from colorflow.device import device_of
-from colorflow.errors import PhotoError, WeightsError
-from colorflow.exploration import Exploration, each_of, several_of
+from colorflow.errors import PhotoError
+from colorflow.exploration import Exploration
 from colorflow.files import default_weights
-from colorflow.limits import LARGEST_SEED, MOST_LOOKS, MOST_PRINCIPAL, check_seed
-from colorflow.model.condition import Condition, Conditioner, coarse_lightness
-from colorflow.model.hints import Hint, hint_planes
-from colorflow.model.looks import crops_of
+from colorflow.limits import LARGEST_SEED, MOST_LOOKS, MOST_PRINCIPAL
+from colorflow.model.hints import Hint
+from colorflow.model.latents import COARSE_LEVELS
 from colorflow.model.weights import LoadedWeights, load_weights
-from colorflow.photo import Kind, Photo, Picture, read_picture
-from colorflow.photo_model import COARSE_LEVELS, Latents, OpenPhoto, PhotoModel
+from colorflow.open_photo import Opener
+from colorflow.photo import Kind, Picture, read_picture
+from colorflow.photo_model import PhotoModel
 from colorflow.threads import one_thread
 
 __all__ = [
@@ -71,18 +63,6 @@ __all__ = [
 
 DEFAULT_STRENGTH = 0.7
 """How far colors go towards those of a reference photo by default."""
-
-
-class Options(TypedDict, total=False):
-    """Further arguments of `Colorizer.colorize`."""
-
-    samples: bool
-    force: bool
-    hints: Sequence[Hint]
-    reference: Picture | None
-    strength: float
-    looks: int
-    isolated: bool
 
 
 class Colorizer(Exploration):
@@ -121,11 +101,10 @@ class Colorizer(Exploration):
     """
 
     def __init__(self, weights: LoadedWeights, device: str | torch.device = "cpu") -> None:
-        weights.pyramid.to(device)
-        self._weights, self._device = weights, torch.device(device)
-        self._conditioner = Conditioner(weights.pyramid.late_blocks).to(device)
+        self._weights, self._opener = weights, Opener(weights, torch.device(device))
         self.digest = weights.digest
         self.temperatures = weights.temperatures
+        self.levels = weights.pyramid.config.chroma_grids
 
     @classmethod
     def load(
@@ -148,47 +127,12 @@ class Colorizer(Exploration):
     @property
     def takes_hints(self) -> bool:
         """Whether the weights take color hints."""
-        return self._weights.pyramid.config.takes_hints
-
-    @property
-    def levels(self) -> tuple[int, ...]:
-        """Names of the levels, coarse to fine: the sides of the chroma grids that they complete."""
-        return self._weights.pyramid.config.chroma_grids
-
-    @overload
-    def colorize(
-        self,
-        pictures: str | os.PathLike[str] | bytes | IO[bytes] | Image.Image | Photo,
-        n: int = 4,
-        temperature: float = 1.0,
-        seed: int | None = 0,
-        **options: Unpack[Options],
-    ) -> list[Coloring]: ...
-
-    @overload
-    def colorize(
-        self,
-        pictures: list[Any] | tuple[Any, ...],
-        n: int = 4,
-        temperature: float = 1.0,
-        seed: int | None = 0,
-        **options: Unpack[Options],
-    ) -> list[list[Coloring]]: ...
-
-    @overload
-    def colorize(
-        self,
-        pictures: NDArray[Any],
-        n: int = 4,
-        temperature: float = 1.0,
-        seed: int | None = 0,
-        **options: Unpack[Options],
-    ) -> list[Any]: ...
+        return self._opener.takes_hints
 
     @one_thread()
     def colorize(
         self,
-        pictures: Picture | list[Any] | tuple[Any, ...],
+        picture: Picture,
         n: int = 4,
         temperature: float = 1.0,
         seed: int | None = 0,
@@ -200,12 +144,11 @@ class Colorizer(Exploration):
         strength: float = DEFAULT_STRENGTH,
         looks: int = MOST_LOOKS,
         isolated: bool = False,
-    ) -> list[Coloring] | list[list[Coloring]]:
-        """Colors one picture, or each of several with the same arguments.
+    ) -> list[Coloring]:
+        """Colors a picture.
 
         Args:
-            pictures: a picture, see the class; or a list or tuple of pictures, or an array of them,
-                (B, H, W, 1), (B, H, W, 3) or (B, H, W, 4).
+            picture: see the class.
             n: number of colorings; at most 16 principal colorings.
             temperature: see the class.
             seed: seed of the first sample; principal colorings are those of the 64 samples from it
@@ -221,14 +164,11 @@ class Colorizer(Exploration):
                 `colorflow.read_photo` does; for files of people whom you do not know.
 
         Returns:
-            n colorings of a picture; of several pictures, in the same order, a list for each.
-            Principal colorings begin with the mean, then those of the n - 1 largest modes follow,
-            in order of decreasing share.
+            n colorings. Principal colorings begin with the mean, then those of the n - 1 largest
+            modes follow, in order of decreasing share.
 
         Raises:
             PhotoError: if a picture cannot be read or already has colors, or the reference is gray.
-                The first of several pictures that fails ends the call, and a note of the error
-                tells its number; `colorflow.batch` goes on and reports.
             WeightsError: if there are hints and the weights take none.
             ValueError: if an argument is out of range, or a hint outside the picture.
         """
@@ -248,18 +188,11 @@ class Colorizer(Exploration):
             looks=looks,
         )
         other = None if reference is None else read_picture(reference, isolated=isolated)[0]
-
-        def color(picture: Picture) -> list[Coloring]:
-            photo, digest = read_picture(picture, isolated=isolated)
-            if not force and photo.kind is Kind.COLORED:
-                raise PhotoError(photo.source, "already has colors; force=True colors it again")
-            opened = self._opened(photo, digest, hints, other)
-            if samples:
-                return opened.sampled(first, n)
-            return opened.principal(first, n)
-
-        several = several_of(pictures)
-        return color(pictures) if several is None else each_of(color, several)  # type: ignore[arg-type]
+        photo, digest = read_picture(picture, isolated=isolated)
+        if not force and photo.kind is Kind.COLORED:
+            raise PhotoError(photo.source, "already has colors; force=True colors it again")
+        opened = self._opener.opened(photo, digest, hints, other)
+        return opened.sampled(first, n) if samples else opened.principal(first, n)
 
     def colorize_progressively(
         self, picture: Picture, n: int = 4, temperature: float = 1.0, seed: int = 0
@@ -275,69 +208,12 @@ class Colorizer(Exploration):
         Yields:
             The first coloring at one look, alone; then what `colorize` returns.
         """
-        photo, digest = read_picture(picture)
-        opened = self._opened(photo, digest, (), None)
+        check_seed(seed)
+        opened = self._opener.open(picture)
         first = ColoringSpec(seeds=(seed,) * len(self.levels), temperature=temperature)
         yield opened.principal(replace(first, looks=1), n, shown=1)
         yield opened.principal(first, n)
 
-    def _open(
-        self, picture: Picture, hints: Sequence[Hint] = (), reference: Picture | None = None
-    ) -> OpenPhoto:
-        other = None if reference is None else read_picture(reference)[0]
-        return self._opened(*read_picture(picture), hints, other)
-
-    @one_thread()
-    def _opened(
-        self, photo: Photo, digest: str | None, hints: Sequence[Hint], reference: Photo | None
-    ) -> OpenPhoto:
-        """The distribution of the colorings of a photo, whose file has this digest."""
-        lightness = self._lightness_of([photo.pixels])
-        planes = self._hint_planes(hints, photo)
-
-        def condition(*, mirrored: bool) -> Condition:
-            parts = [lightness, planes] if planes is not None else [lightness]
-            return self._conditioner(*(x.flip(-1) if mirrored else x for x in parts))
-
-        return OpenPhoto(
-            photo=photo,
-            model=PhotoModel(
-                self._weights,
-                coarse_lightness(lightness),
-                condition,
-                lambda: self._conditioner(self._lightness_of(crops_of(photo.pixels))),
-                None if reference is None else self._latents_of(reference),
-            ),
-            provenance=partial(
-                provenance_of, weights=self.digest, photo=digest, hints=digest_of_hints(hints)
-            ),
-        )
-
-    def _lightness_of(self, pictures: Sequence[NDArray[np.uint8]]) -> Tensor:
-        """What the model sees of pictures: (B, 1, 256, 256) L*."""
-        squares = np.stack([square_lightness(pixels) for pixels in pictures])
-        return torch.from_numpy(squares)[:, None].to(self._device)
-
     def _strengths(self, strength: float) -> tuple[float, ...]:
         """Of each level: the coarse ones, which decide the colors of objects, go all the way."""
         return (strength,) * COARSE_LEVELS + (0.0,) * (len(self.levels) - COARSE_LEVELS)
-
-    def _hint_planes(self, hints: Sequence[Hint], photo: Photo) -> Tensor | None:
-        """Mask, a and b of the hints: (1, 3, 64, 64)."""
-        if not hints:
-            return None
-        if not self.takes_hints:
-            raise WeightsError(
-                "these weights take no color hints; use weights trained with "
-                "`colorflow train --hints`"
-            )
-        return hint_planes(hints, *photo.pixels.shape[:2])[None].to(self._device)
-
-    def _latents_of(self, reference: Photo) -> Latents:
-        """Latents of a photo's own colors."""
-        if reference.kind is Kind.GRAY:
-            raise PhotoError(
-                reference.source,
-                "has no colors that could be carried over; choose a color photo as the reference",
-            )
-        return self.model_of(reference).encode(to_grid(reference.pixels)[None])[0]

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
-from collections.abc import Callable, Collection, Iterator, Sequence
-from typing import Any, Literal, TypeVar
+from collections.abc import Collection, Iterator, Sequence
+from typing import Literal
 
 import numpy as np
 import torch
@@ -12,38 +11,28 @@ from numpy.typing import NDArray
 
 from colorflow.color.full_resolution import LightnessRows, render
 from colorflow.color.grid import to_grid
-from colorflow.coloring import Coloring, ColoringSpec, LevelOutput, Uncertainty
-from colorflow.limits import check_seed
+from colorflow.coloring import Coloring, ColoringSpec, LevelOutput, Uncertainty, check_seed
 from colorflow.model.config import FINEST_GRID
 from colorflow.model.hints import Hint
 from colorflow.model.intervals import NOMINAL_LEVELS, central_interval, check_sample_count
+from colorflow.model.latents import slerp
 from colorflow.model.weights import LoadedWeights
+from colorflow.open_photo import Opener
 from colorflow.photo import Picture, read_picture
-from colorflow.photo_model import OpenPhoto, PhotoModel, slerp
-
-_BATCH_DIMENSIONS = 4
-"""Of an array of several pictures, (B, H, W, C)."""
-
-Result = TypeVar("Result")
+from colorflow.photo_model import PhotoModel
 
 
-class Exploration(ABC):
+class Exploration:
     """Uses of the distribution of a photo's colorings, beside coloring the photo.
 
     Methods share the arguments and errors that `Colorizer` describes. `coloring` is one that was
     made before, its spec, or the seed of a plain sample.
     """
 
+    levels: tuple[int, ...]
+    """Names of the levels, coarse to fine: the sides of the chroma grids that they complete."""
     _weights: LoadedWeights
-
-    @property
-    @abstractmethod
-    def levels(self) -> tuple[int, ...]: ...
-
-    @abstractmethod
-    def _open(
-        self, picture: Picture, hints: Sequence[Hint] = (), reference: Picture | None = None
-    ) -> OpenPhoto: ...
+    _opener: Opener
 
     def reproduce(
         self,
@@ -57,7 +46,7 @@ class Exploration(ABC):
         if not specs:
             raise ValueError("specs: expected at least one, got none")
         known = [self._spec_of(one) for one in specs]
-        opened = self._open(picture, hints, reference)
+        opened = self._opener.open(picture, hints, reference)
         return opened.colorings(known, opened.model.chroma(known))
 
     def resample(
@@ -95,7 +84,7 @@ class Exploration(ABC):
         check_seed(seed)
         spec, indices = self._spec_of(coloring), [names.index(name) for name in levels]
         specs = [spec.resampled(indices, s) for s in range(seed, seed + n)]
-        opened = self._open(picture, hints, reference)
+        opened = self._opener.open(picture, hints, reference)
         return opened.colorings(specs, opened.model.chroma(specs))
 
     def interpolate(
@@ -125,7 +114,7 @@ class Exploration(ABC):
         if steps < 2:
             raise ValueError(f"steps: expected at least 2, got {steps}")
         ends = [self._spec_of(start), self._spec_of(end)]
-        model = self._open(picture, hints, reference).model
+        model = self._opener.open(picture, hints, reference).model
         first, last = (model.latents(spec) for spec in ends)
         between = [
             [slerp(a, b, step / (steps - 1)) for a, b in zip(first, last, strict=True)]
@@ -154,7 +143,7 @@ class Exploration(ABC):
             coloring: see the class.
             hints: see `Colorizer`; they take effect at the last level, which completes the grid.
         """
-        model = self._open(picture, hints).model
+        model = self._opener.open(picture, hints).model
         latents = model.latents(self._spec_of(coloring))
         return [
             LevelOutput(latents=z.numpy(), ab=model.decode([latents[: index + 1]])[0])
@@ -188,7 +177,7 @@ class Exploration(ABC):
             raise ValueError(f"level: expected {known}, got {level}")
         check_sample_count(n, level)
         check_seed(seed)
-        model, std1 = self._open(picture, hints).model, [1.0] * len(self.levels)
+        model, std1 = self._opener.open(picture, hints).model, [1.0] * len(self.levels)
         latents = [model.sample(self._spec_of(s), std1) for s in range(seed, seed + n)]
         ab = model.decode(latents, gain=1.0)
         middle, half_width = central_interval(torch.from_numpy(ab), level)
@@ -202,7 +191,7 @@ class Exploration(ABC):
 
     def log_prob(
         self,
-        picture: Picture | list[Any] | tuple[Any, ...],
+        picture: Picture,
         ab: NDArray[np.float32] | None = None,
         *,
         hints: Sequence[Hint] = (),
@@ -213,22 +202,15 @@ class Exploration(ABC):
         density of the chroma without noise.
 
         Args:
-            picture: see `Colorizer`; or several, as `Colorizer.colorize` takes them, without `ab`.
+            picture: see `Colorizer`.
             ab: (n, 2, 64, 64) CIELAB units, within +-128; None for the photo's own colors, which
                 are zero everywhere in a gray photo.
             hints: see `Colorizer`.
 
         Returns:
-            (n,) nats, density per CIELAB unit of each of 8192 numbers; without `ab` one number for
-            each picture.
+            (n,) nats, density per CIELAB unit of each of 8192 numbers.
         """
-        several = several_of(picture)
-        if several is not None:
-            if ab is not None:
-                raise ValueError("ab: expected None for several pictures; give them one by one")
-            own = each_of(lambda one: self.log_prob(one, hints=hints), several)
-            return np.concatenate([*own, np.zeros(0)])
-        opened = self._open(picture, hints)  # type: ignore[arg-type]
+        opened = self._opener.open(picture, hints)
         if ab is None:
             ab = to_grid(opened.photo.pixels)[None]
         if ab.ndim != 4 or ab.shape[1:] != (2, FINEST_GRID, FINEST_GRID) or len(ab) == 0:
@@ -262,7 +244,7 @@ class Exploration(ABC):
         self, picture: Picture, hints: Sequence[Hint] = (), reference: Picture | None = None
     ) -> PhotoModel:
         """The distribution of a photo's colorings; arguments: see the class."""
-        return self._open(picture, hints, reference).model
+        return self._opener.open(picture, hints, reference).model
 
     def _spec_of(self, coloring: int | ColoringSpec | Coloring) -> ColoringSpec:
         if isinstance(coloring, Coloring):
@@ -270,22 +252,3 @@ class Exploration(ABC):
         if isinstance(coloring, ColoringSpec):
             return coloring
         return ColoringSpec(seeds=(coloring,) * len(self.levels))
-
-
-def several_of(pictures: object) -> Sequence[Any] | None:
-    """The pictures of a list, a tuple or an array (B, H, W, C); None for a single picture."""
-    if isinstance(pictures, np.ndarray) and pictures.ndim == _BATCH_DIMENSIONS:
-        return list(pictures)
-    return pictures if isinstance(pictures, list | tuple) else None
-
-
-def each_of(work: Callable[[Any], Result], pictures: Sequence[Any]) -> list[Result]:
-    """The result of each picture; an error gets a note with the picture's number."""
-    results = []
-    for number, picture in enumerate(pictures, 1):
-        try:
-            results.append(work(picture))
-        except Exception as error:
-            error.add_note(f"It is about picture {number} of {len(pictures)}.")
-            raise
-    return results

@@ -28,9 +28,3 @@ DETAIL_TEMPERATURE, LARGEST_DETAIL_TEMPERATURE = 0.5, 2.0
 """Factor on what a sample of detail adds to the mean: of the samples that are shown after the mean,
 and at most. At 1 the spread is that of the model, and results of four times look scratched
 (docs/enlarge.md)."""
-
-
-def check_seed(seed: int) -> None:
-    """Raises `ValueError` if a seed that is asked for is out of range."""
-    if not 0 <= seed <= LARGEST_SEED:
-        raise ValueError(f"seed: expected a whole number from 0 to {LARGEST_SEED}, got {seed}")

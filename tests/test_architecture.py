@@ -32,6 +32,7 @@ LAYERS = (
     "training",
     "coloring",
     "photo_model",
+    "open_photo",
     "exploration",
     "colorizer",
     "enlarge",

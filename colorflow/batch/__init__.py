@@ -5,16 +5,15 @@
     names.py        names of results
     hints.py        color hints of many photos
     task.py         what is to be done with one photo, and what became of it
-    settings.py     settings of any batch, and what works on its photos: coloring.py, enlarging.py
+    settings.py     settings of any batch; those of coloring and of enlarging: coloring.py
     plan.py         which photos become which files
-    existing.py     which existing results stay
-    one_photo.py    one photo, from file to files
+    one_photo.py    one photo, from file to files; which existing results stay
     pool.py         a plan, worked off by several workers
     processes.py    the engine of this machine: worker processes
     ray_engine.py   the engine of a Ray cluster
     report.py       all outcomes as JSON; html_report.py as a table for people
     sheet.py        a contact sheet, of rows (sheet_row.py): picture_sheet.py, html_sheet.py
-    archive.py      zip archives, unpacked with care and packed; archive_entries.py checks names
+    archive.py      zip archives, unpacked with care and packed
 
     from colorflow.batch import Settings, make_plan, run
 
@@ -25,8 +24,7 @@
 Planning, and the parent of worker processes, load no torch.
 """
 
-from colorflow.batch.coloring import Settings
-from colorflow.batch.enlarging import EnlargeSettings
+from colorflow.batch.coloring import EnlargeSettings, Settings
 from colorflow.batch.hints import read_hints
 from colorflow.batch.locations import Location, Url, location_of
 from colorflow.batch.names import Naming

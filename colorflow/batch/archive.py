@@ -1,29 +1,29 @@
 """Unpacks zip archives that are not trusted, and packs a folder into one.
 
 An archive that could do harm is refused as a whole before any of its files is used. Its directory
-is checked by `archive_entries.py`; what comes out is counted here, because a zip bomb lies about
-its size. A file that is merely damaged is reported by name, and the others are unpacked.
+is checked first, for every operating system at once, so that no name stands for two files: Windows
+ignores case and trailing dots, macOS ignores how an accent is encoded, and both have names that are
+not files. What comes out is counted, because a zip bomb lies about its size. A file that is merely
+damaged is reported by name, and the others are unpacked.
 """
 
 from __future__ import annotations
 
 import io
+import re
 import shutil
+import stat
 import struct
+import sys
+import tarfile
+import unicodedata
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from zipfile import ZIP_DEFLATED, ZIP_STORED, BadZipFile, ZipFile, ZipInfo
 
-from colorflow.batch.archive_entries import (
-    Entry,
-    RefusedError,
-    archive_kind,
-    checked_entries,
-    shown,
-)
+from colorflow.batch.names import LONGEST_NAME
 from colorflow.batch.task import Note
 from colorflow.errors import BatchError, WritePhotoError
 from colorflow.files import whole_file
@@ -37,17 +37,55 @@ _TOO_SMALL_FOR_A_BOMB = 1 << 20
 """Bytes up to which the compression ratio of a file does not matter."""
 _DAMAGE = (BadZipFile, zlib.error, struct.error, EOFError, OSError, ValueError, NotImplementedError)
 """What `zipfile` raises on damaged archives."""
+_LONGEST_PATH = 1024
+"""Bytes of a name with its folders, the limit of macOS."""
+_LOCAL_HEADER = 30
+"""Bytes before each file in an archive, not counting its name."""
+_ENCRYPTED = 0x1 | 0x40 | 0x2000
+"""Flags: the file, strongly, or the directory."""
+_REPARSE_POINT = 0x400
+"""Attribute of links on Windows."""
+_SHOWN = 60
+"""Characters of a name that a message shows."""
+_DEVICE = re.compile(
+    r"(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[0-9¹²³]) *([.:].*)?", re.IGNORECASE | re.DOTALL
+)
+"""Names that Windows keeps for devices."""
+_SYSTEM_FOLDER = "__MACOSX"
+_SYSTEM_FILES = frozenset({".ds_store", "thumbs.db", "desktop.ini"})
+_ARCHIVES = {
+    b"PK\x03\x04": "zip",
+    b"PK\x05\x06": "zip",
+    b"PK\x07\x08": "zip",
+    b"\x1f\x8b": "gzip",
+    b"\x1f\x9d": "compress",
+    b"BZh": "bzip2",
+    b"\xfd7zXZ\x00": "xz",
+    b"7z\xbc\xaf\x27\x1c": "7z",
+    b"Rar!\x1a\x07": "rar",
+    b"\x28\xb5\x2f\xfd": "zstd",
+    b"MSCF": "cab",
+}
+"""First bytes of archives and of compressed files."""
+_ARCHIVE_SUFFIXES = frozenset(
+    f".{kind}"
+    for kind in "zip gz tgz tar bz2 tbz tbz2 xz txz lzma 7z rar zst z cab cbz cbr".split()  # noqa: SIM905
+)
+
+
+class RefusedError(Exception):
+    """An archive is not unpacked; the message follows its name."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ArchiveLimits:
-    """ArchiveLimits of what may come out of an archive.
+    """Limits of what may come out of an archive.
 
     Attributes:
-        entries: number of files, without system files, see `checked_entries`.
+        entries: number of files, without system files such as ``.DS_Store``.
         entry_bytes: size of one file.
         total_bytes: size of all files.
-        names: number of files and folders, see `checked_entries`.
+        names: number of files and folders, system files and folders on the way included.
         ratio: size of one file over its compressed size. Deflate reaches 1032 for one repeated
             byte; scans reach 10, a drawing on white 100.
     """
@@ -59,13 +97,13 @@ class ArchiveLimits:
     ratio: float = 200.0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Unpacked:
     """What came out of an archive.
 
     Attributes:
         files: paths relative to the folder, in the archive's order.
-        total_bytes: of these files.
+        total_bytes: of these files, and of what came out of damaged ones.
         names: number of files and folders in the archive.
         unreadable: files that are damaged in the archive, by relative path, with the reason.
     """
@@ -77,7 +115,7 @@ class Unpacked:
 
 
 def unpack(archive: Path, folder: Path, limits: ArchiveLimits) -> Unpacked:
-    """Unpacks a zip archive, with the folders inside it.
+    """Unpacks a zip archive, with the folders inside it, without system files.
 
     Args:
         archive: the file.
@@ -93,11 +131,10 @@ def unpack(archive: Path, folder: Path, limits: ArchiveLimits) -> Unpacked:
     try:
         with _BoundedFile(archive) as file:
             return _unpack(file, folder, limits)
-    except RefusedError as refusal:
+    except BaseException as error:
         shutil.rmtree(folder, ignore_errors=True)
-        raise BatchError(f"{archive.name}: {refusal}") from None
-    except BaseException:
-        shutil.rmtree(folder, ignore_errors=True)
+        if isinstance(error, RefusedError):
+            raise BatchError(f"{archive.name}: {error}") from None
         raise
 
 
@@ -119,13 +156,49 @@ def pack(folder: Path, archive: Path) -> None:
         ):
             for path in files:
                 is_photo = path.suffix.lower() in PHOTO_SUFFIXES  # compressed already
+                name = path.relative_to(folder).as_posix()
                 target.write(
                     path,
-                    _as_utf8(path.relative_to(folder).as_posix()),
+                    name.encode("utf-8", "xmlcharrefreplace").decode(),  # names may be no UTF-8
                     compress_type=ZIP_STORED if is_photo else ZIP_DEFLATED,
                 )
     except OSError as error:
         raise WritePhotoError(archive, f"the file cannot be written ({error.strerror})") from error
+
+
+def safe_path_of(name: str) -> PurePosixPath:
+    """The relative path for a file, from its name in an archive.
+
+    Raises:
+        RefusedError: unless every system takes the name for a path inside the folder.
+    """
+    path = PurePosixPath(name)
+    # Windows takes any character before a colon for a drive.
+    if path.is_absolute() or any(p[1:2] == ":" or not p.strip(". ") for p in path.parts):
+        raise RefusedError(f"names a path outside of it, {_shown(name)}; make it anew")
+    forbidden = '\\:*?"<>|' if sys.platform == "win32" else "\\"
+    if (
+        any(letter in forbidden or unicodedata.category(letter) == "Cc" for letter in name)
+        or any(_DEVICE.fullmatch(p) or len(p.encode()) > LONGEST_NAME for p in path.parts)
+        or len(name.encode()) > _LONGEST_PATH
+    ):
+        raise RefusedError(
+            f"has a name that not every system takes, {_shown(name)}; rename that file"
+        )
+    return path
+
+
+def archive_kind(head: bytes, name: PurePosixPath) -> str | None:
+    """The kind of archive that a file is, from its first 512 bytes or more, and from its name."""
+    for magic, kind in _ARCHIVES.items():
+        if head.startswith(magic):
+            return kind
+    try:
+        tarfile.TarInfo.frombuf(head[:512], "utf-8", "surrogateescape")
+    except tarfile.HeaderError:
+        suffix = name.suffix.lower()
+        return suffix.removeprefix(".") if suffix in _ARCHIVE_SUFFIXES else None
+    return "tar"
 
 
 class _BoundedFile(io.FileIO):
@@ -137,6 +210,10 @@ class _BoundedFile(io.FileIO):
         return super().read(_LARGEST_DIRECTORY if size is None or size < 0 else size) or b""
 
 
+class _DamagedError(Exception):
+    """A file in an archive cannot be read."""
+
+
 def _unpack(file: _BoundedFile, folder: Path, limits: ArchiveLimits) -> Unpacked:
     try:
         source = ZipFile(file)
@@ -144,77 +221,56 @@ def _unpack(file: _BoundedFile, folder: Path, limits: ArchiveLimits) -> Unpacked
         raise RefusedError(
             "is no zip archive, or damaged or incomplete; make it anew, or send it again"
         ) from error
-    meter = _Meter(limits)
-    files = []
-    unreadable = []
+    unpacked = Unpacked()
     with source:
-        entries, names = checked_entries(source, limits.entries, limits.names)
-        for entry in entries:
-            target = folder / entry.path
+        for path, info in _checked_entries(source, limits, unpacked).items():
+            target = folder / path
             try:
-                _extract(source, entry, target, meter)
+                _extract(source, path, info, target, limits, unpacked)
             except _DamagedError:
                 target.unlink()
                 reason = "it is damaged in the archive; make the archive anew"
-                unreadable.append(Note(path=Path(entry.path), reason=reason))
+                unpacked.unreadable.append(Note(path=Path(path), reason=reason))
+            except OSError as error:
+                raise RefusedError(
+                    f"{_shown(path)} in it cannot be stored here ({error.strerror})"
+                ) from error
             else:
-                files.append(Path(entry.path))
-    return Unpacked(files=files, total_bytes=meter.total, names=names, unreadable=unreadable)
+                unpacked.files.append(Path(path))
+    return unpacked
 
 
-class _DamagedError(Exception):
-    """A file in an archive cannot be read."""
-
-
-class _Meter:
-    """Counts what comes out of an archive, and refuses the archive at a limit."""
-
-    def __init__(self, limits: ArchiveLimits) -> None:
-        self._limits = limits
-        self.total = 0
-
-    def count(self, piece: int, size: int, entry: Entry) -> None:
-        """Counts a piece of a file; `size` is the size of the file so far."""
-        self.total += piece
-        limits = self._limits
-        if size > limits.entry_bytes:
-            most = _as_megabytes(limits.entry_bytes)
-            raise RefusedError(f"has a file inside of more than {most}, {shown(entry.path)}")
-        if self.total > limits.total_bytes:
-            most = _as_megabytes(limits.total_bytes)
-            raise RefusedError(f"is more than {most} once it is unpacked; make several of it")
-        if size > max(_TOO_SMALL_FOR_A_BOMB, limits.ratio * entry.info.compress_size):
-            raise RefusedError(
-                "grows so much when it is unpacked that it looks like a zip bomb; "
-                "send its photos without the zip"
-            )
-
-
-def _extract(source: ZipFile, entry: Entry, target: Path, meter: _Meter) -> None:
-    """Unpacks one file."""
-    with _storing(entry):
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with open(target, "xb") as file:
-            size = 0
-            for piece in _pieces(source, entry.info):
-                if not size and (kind := archive_kind(piece, entry.path)):
-                    raise RefusedError(
-                        f"has an archive inside, {shown(entry.path)} ({kind}); unpack that first"
-                    )
-                size += len(piece)
-                meter.count(len(piece), size, entry)
-                file.write(piece)
-
-
-@contextmanager
-def _storing(entry: Entry) -> Iterator[None]:
-    """Refuses the archive with the system's reason if a file cannot be written."""
-    try:
-        yield
-    except OSError as error:
-        raise RefusedError(
-            f"{shown(entry.path)} in it cannot be stored here ({error.strerror})"
-        ) from error
+def _extract(
+    source: ZipFile,
+    path: PurePosixPath,
+    info: ZipInfo,
+    target: Path,
+    limits: ArchiveLimits,
+    unpacked: Unpacked,
+) -> None:
+    """Unpacks one file, and counts its bytes."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    size = 0
+    with open(target, "xb") as file:
+        for piece in _pieces(source, info):
+            if not size and (kind := archive_kind(piece, path)):
+                raise RefusedError(
+                    f"has an archive inside, {_shown(path)} ({kind}); unpack that first"
+                )
+            size += len(piece)
+            unpacked.total_bytes += len(piece)
+            if size > limits.entry_bytes:
+                most = _as_megabytes(limits.entry_bytes)
+                raise RefusedError(f"has a file inside of more than {most}, {_shown(path)}")
+            if unpacked.total_bytes > limits.total_bytes:
+                most = _as_megabytes(limits.total_bytes)
+                raise RefusedError(f"is more than {most} once it is unpacked; make several of it")
+            if size > max(_TOO_SMALL_FOR_A_BOMB, limits.ratio * info.compress_size):
+                raise RefusedError(
+                    "grows so much when it is unpacked that it looks like a zip bomb; "
+                    "send its photos without the zip"
+                )
+            file.write(piece)
 
 
 def _pieces(source: ZipFile, info: ZipInfo) -> Iterator[bytes]:
@@ -227,10 +283,92 @@ def _pieces(source: ZipFile, info: ZipInfo) -> Iterator[bytes]:
         raise _DamagedError from error
 
 
+def _checked_entries(
+    source: ZipFile, limits: ArchiveLimits, unpacked: Unpacked
+) -> dict[PurePosixPath, ZipInfo]:
+    """The files of an archive that is safe to unpack; all names are counted.
+
+    Raises:
+        RefusedError: if it is not safe to unpack.
+    """
+    entries: dict[PurePosixPath, ZipInfo] = {}
+    seen: dict[tuple[str, ...], PurePosixPath] = {}
+    names = set[PurePosixPath]()
+    for info in source.infolist():
+        path = safe_path_of(info.orig_filename)
+        names.update((path, *path.parents))
+        if len(names) > limits.names:
+            raise RefusedError("holds too many files and folders; make several smaller ones")
+        _check_kind(info)
+        if info.orig_filename.endswith("/") or _is_system_file(path):
+            continue
+        if not path.parts:
+            raise RefusedError("has a file without a name; make it anew")
+        if (other := seen.setdefault(_normalized(path), path)) is not path:
+            _refuse_alike(other, path)
+        entries[path] = info
+    for path in entries:
+        for folder in path.parents:
+            if file := seen.get(_normalized(folder)):
+                _refuse_alike(file, path)
+    if len(entries) > limits.entries:
+        raise RefusedError(f"holds more than {limits.entries} files; make several smaller ones")
+    _check_apart(source)
+    unpacked.names = len(names)
+    return entries
+
+
+def _check_kind(info: ZipInfo) -> None:
+    """Refuses an entry that is not a plain file or folder, or that cannot be read."""
+    name = _shown(info.orig_filename)
+    mode = info.external_attr >> 16
+    plain = stat.S_IFMT(mode) in (0, stat.S_IFREG, stat.S_IFDIR)
+    if not plain or info.external_attr & _REPARSE_POINT:
+        raise RefusedError(f"has a link or a device inside, {name}; put the file itself there")
+    if info.flag_bits & _ENCRYPTED:
+        raise RefusedError("is locked with a password; make it anew without one")
+    if info.compress_type not in (ZIP_STORED, ZIP_DEFLATED):
+        raise RefusedError(
+            f"is compressed in an unusual way ({name}); make it anew, with the method Deflate"
+        )
+
+
+def _check_apart(source: ZipFile) -> None:
+    """Refuses files that share bytes of the archive, as those of some zip bombs do."""
+    end = 0
+    for info in sorted(source.infolist(), key=lambda info: info.header_offset):
+        if info.header_offset < end:
+            raise RefusedError("has files that overlap, as in a zip bomb; make it anew")
+        end = info.header_offset + _LOCAL_HEADER + info.compress_size
+    if end > source.start_dir:
+        raise RefusedError("is damaged: its files are longer than it is; make it anew")
+
+
+def _refuse_alike(one: PurePosixPath, other: PurePosixPath) -> None:
+    raise RefusedError(
+        f"has two files, or a file and a folder, of one name, {_shown(one)} and {_shown(other)}; "
+        "rename one"
+    )
+
+
+def _normalized(path: PurePosixPath) -> tuple[str, ...]:
+    """Ignores what some system ignores: case, the encoding of accents, trailing dots and spaces."""
+    return tuple(unicodedata.normalize("NFD", part.casefold()).rstrip(". ") for part in path.parts)
+
+
+def _is_system_file(path: PurePosixPath) -> bool:
+    name = path.name.lower()
+    return _SYSTEM_FOLDER in path.parts or name in _SYSTEM_FILES or name.startswith("._")
+
+
 def _as_megabytes(size: int) -> str:
     return f"{size / 2**20:.4g} MB"
 
 
-def _as_utf8(name: str) -> str:
-    """A name that zip can hold; bytes that are not UTF-8 are escaped."""
-    return name.encode("utf-8", "xmlcharrefreplace").decode()
+def _shown(name: str | PurePosixPath) -> str:
+    """A name for a message: on one line, and shortened."""
+    text = "".join(
+        letter if letter.isprintable() else letter.encode("unicode_escape").decode("ascii")
+        for letter in str(name)
+    )
+    return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 4]} ..."

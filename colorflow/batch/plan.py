@@ -2,7 +2,7 @@
 
 Names and directories decide, so a plan of 100,000 photos takes seconds, and the same command
 continues where it was stopped. An existing result is complete, because files appear whole or not at
-all; whether it was made as it would be made now, it says itself (`existing.py`).
+all; whether it was made as it would be made now, it says itself (`one_photo.py`).
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from fnmatch import fnmatchcase
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING
 
-from colorflow.batch.existing import MadeOtherwiseError, existing_results, expected_statements
 from colorflow.batch.find import FoundPhoto, find_inputs
 from colorflow.batch.hints import hints_by_photo
 from colorflow.batch.locations import Location, Url, is_local, location_of, real_folder
 from colorflow.batch.names import Naming, too_long
+from colorflow.batch.one_photo import MadeOtherwiseError, existing_results, expected_statements
 from colorflow.batch.settings import BatchSettings, Digests
 from colorflow.batch.task import Note, PhotoOutcome, PhotoTask, Remedy
 from colorflow.errors import BatchError, WritePhotoError

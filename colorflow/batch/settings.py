@@ -1,7 +1,6 @@
 """Settings of any batch, and the models that carry them out.
 
-Photos are colored (`coloring.py`) or enlarged (`enlarging.py`); everything else in this package
-serves both.
+Photos are colored or enlarged (`coloring.py`); everything else in this package serves both.
 """
 
 from __future__ import annotations
@@ -14,9 +13,9 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
+from colorflow.coloring import check_seed
 from colorflow.errors import WeightsError
 from colorflow.files import COLORING_WEIGHTS, ENLARGE_WEIGHTS, FileKind, default_weights, digest_of
-from colorflow.limits import check_seed
 from colorflow.photo import DEFAULT_MAX_PIXELS, Photo, Statements
 
 if TYPE_CHECKING:

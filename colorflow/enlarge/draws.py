@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from colorflow.limits import DETAIL_TEMPERATURE, check_seed
+from colorflow.coloring import check_seed
+from colorflow.limits import DETAIL_TEMPERATURE
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,13 +23,14 @@ from torch.nn import functional
 from colorflow.color import cie
 from colorflow.color.full_resolution import lightness_of, render_upsampled
 from colorflow.color.upsample import GuidedUpsampler
+from colorflow.coloring import check_seed
 from colorflow.device import device_of
 from colorflow.enlarge.draws import draws
 from colorflow.enlarge.tiles import TILE, Doubling
 from colorflow.enlarge.weights import FIRST, LAST, RESTORE, EnlargeWeights, load_enlarge_weights
 from colorflow.errors import PhotoError, WeightsError
 from colorflow.files import ENLARGE_WEIGHTS, default_weights
-from colorflow.limits import LARGEST_DETAIL_TEMPERATURE, SCALES, check_seed
+from colorflow.limits import LARGEST_DETAIL_TEMPERATURE, SCALES
 from colorflow.photo import Photo, Picture, read_picture
 
 if TYPE_CHECKING:

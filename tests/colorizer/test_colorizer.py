@@ -17,9 +17,9 @@ from colorflow.color.grid import square_lightness, to_grid
 from colorflow.colorizer import Colorizer, Hint, default_weights
 from colorflow.errors import UnreadablePhotoError, WeightsError
 from colorflow.model.condition import Conditioner
+from colorflow.model.latents import signs_of_photo
 from colorflow.model.weights import load_weights
 from colorflow.photo import photo_from_image
-from colorflow.photo_model import signs_of_photo
 from tests.colorizer.made import chroma, model_chroma, pixels
 from tests.small_weights import GAIN, TEMPERATURES
 

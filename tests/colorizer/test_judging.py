@@ -17,9 +17,9 @@ from colorflow.color.grid import to_grid
 from colorflow.color.upsample import upsample_ab
 from colorflow.colorizer import Colorizer, Hint, PhotoModel, Uncertainty, bits_per_dim
 from colorflow.model.condition import Condition
+from colorflow.model.latents import signs_of_photo
 from colorflow.model.pyramid import ChromaPyramid
 from colorflow.photo import Photo
-from colorflow.photo_model import signs_of_photo
 from tests.colorizer.made import model_chroma
 from tests.small_weights import FACTORS, save_small_weights
 
@@ -106,7 +106,7 @@ def test_the_map_at_full_size(colorizer: Colorizer, photo: Photo) -> None:
         ({"n": 2, "level": 0.5}, "n: expected at least 3 for an interval of 0.5, got 2"),
         ({"level": 0.8}, "level: expected 0.5 or 0.9, got 0.8"),
         ({"level": 90}, "level: expected 0.5 or 0.9, got 90"),
-        ({"seed": -1}, "seed: expected a whole number from 0, got -1"),
+        ({"seed": -1}, "seed: expected a whole number from 0 to 4294967295, got -1"),
     ],
 )
 def test_uncertainty_out_of_range(

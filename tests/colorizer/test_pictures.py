@@ -1,4 +1,4 @@
-"""What a Colorizer takes, and what a Coloring carries: one picture or several, seeds, files."""
+"""What a Colorizer takes, and what a Coloring carries: pictures, seeds, files."""
 
 from __future__ import annotations
 
@@ -107,6 +107,7 @@ def test_a_coloring_that_was_made_may_be_varied(colorizer: Colorizer, path: Path
         (None, "^picture: expected a path, bytes, an open file, .* got NoneType"),
         (3, "^picture: expected .* got int"),
         (io.StringIO("text"), "^picture: expected a file that is open in binary mode"),
+        ([np.zeros((9, 9))], "^picture: expected .* got list"),
         (np.zeros((2, 2, 2)), "^image: expected an array"),
     ],
 )
@@ -128,56 +129,6 @@ def test_files_that_cannot_be_read_are_named(colorizer: Colorizer, path: Path) -
         colorizer.colorize(closed)
 
 
-# several pictures
-
-
-def test_likelihoods_of_several_pictures(colorizer: Colorizer, path: Path) -> None:
-    """In a list, a tuple or an array, each as if it were alone; an error says which it is of."""
-    pixels = read_photo(path).pixels
-    mirrored = np.ascontiguousarray(pixels[:, ::-1])
-    want = np.concatenate([colorizer.log_prob(one) for one in (pixels, mirrored)])
-    assert want[0] != want[1]
-    for several in ([path, mirrored], (pixels, mirrored), np.stack([pixels, mirrored])[..., None]):
-        np.testing.assert_array_equal(colorizer.log_prob(several), want)
-    assert colorizer.log_prob([]).shape == (0,)
-    with pytest.raises(UnreadablePhotoError) as caught:
-        colorizer.log_prob([path, b"no picture"])
-    assert caught.value.__notes__ == ["It is about picture 2 of 2."]
-    with pytest.raises(ValueError, match="ab: expected None for several pictures"):
-        colorizer.log_prob([path], np.zeros((1, 2, 64, 64), np.float32))
-
-
-def test_several_pictures_keep_their_order(colorizer: Colorizer, path: Path, cup: Photo) -> None:
-    turned = np.ascontiguousarray(np.asarray(Image.open(path))[::-1])
-    for many in ([path, turned], (path, turned), [read_photo(path), Image.fromarray(turned)]):
-        made = colorizer.colorize(many, 2, seed=4, samples=True)
-        assert [len(one) for one in made] == [2, 2]
-        for one, picture in zip(made, (path, turned), strict=True):
-            want = colorizer.colorize(picture, 2, seed=4, samples=True)
-            np.testing.assert_array_equal(chroma(one), chroma(want))
-    assert colorizer.colorize([]) == []
-
-
-@pytest.mark.parametrize("channels", [1, 3])
-def test_an_array_of_pictures(colorizer: Colorizer, gray: Photo, channels: int) -> None:
-    batch = np.stack([gray.pixels, gray.pixels[::-1]])[..., None].repeat(channels, axis=-1)
-    made = colorizer.colorize(batch, 1, samples=True)
-    assert [one.image.size for (one,) in made] == [(250, 200)] * 2
-    (want,) = colorizer.colorize(gray.pixels[::-1], 1, samples=True)
-    np.testing.assert_array_equal(made[1][0].ab, want.ab)
-
-
-def test_the_first_picture_that_fails_ends_the_call_and_is_numbered(
-    colorizer: Colorizer, path: Path, tmp_path: Path
-) -> None:
-    with pytest.raises(UnreadablePhotoError, match="nothing-here") as caught:
-        colorizer.colorize([path, tmp_path / "nothing-here.jpg", path], 1)
-    assert caught.value.__notes__ == ["It is about picture 2 of 3."]
-    with pytest.raises(ValueError, match=r"^image: expected .* got shape \(0, 3\)") as wrong:
-        colorizer.colorize([np.zeros((0, 3))], 1)
-    assert wrong.value.__notes__ == ["It is about picture 1 of 1."]
-
-
 # photos that have colors
 
 
@@ -185,7 +136,7 @@ def test_colors_are_replaced_only_when_asked(colorizer: Colorizer, cup: Photo) -
     sepia = np.asarray(Image.fromarray(cup.pixels).convert("L"))[..., None] * (1, 0.9, 0.7)
     assert len(colorizer.colorize(sepia.astype(np.uint8), 1)) == 1, "a tint is no color"
     message = "^<image>: already has colors; force=True colors it again"
-    for pictures in (cup, [cup], cup.pixels):
+    for pictures in (cup, cup.pixels):
         with pytest.raises(PhotoError, match=message):
             colorizer.colorize(pictures, 1)
     (made,) = colorizer.colorize(cup, 1, force=True)
@@ -200,11 +151,11 @@ def test_a_drawn_seed_is_told_and_gives_the_same_again(
     colorizer: Colorizer, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = torch.get_rng_state()
-    made = colorizer.colorize([path, path], 2, seed=None, samples=True)
-    first = made[0][0].seed
-    assert [seeds(one) for one in made] == [[first, first + 1]] * 2
+    made = colorizer.colorize(path, 2, seed=None, samples=True)
+    first = made[0].seed
+    assert seeds(made) == [first, first + 1]
     again = colorizer.colorize(path, 2, seed=first, samples=True)
-    np.testing.assert_array_equal(chroma(again), chroma(made[0]))
+    np.testing.assert_array_equal(chroma(again), chroma(made))
     assert torch.equal(before, torch.get_rng_state())
     drawn = {colorizer.colorize(path, 1, seed=None, samples=True)[0].seed for _ in range(3)}
     assert len(drawn) == 3

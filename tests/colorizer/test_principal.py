@@ -17,12 +17,12 @@ from torch import Tensor
 from colorflow.color.full_resolution import lightness_of, render
 from colorflow.colorizer import Coloring, ColoringSpec, Colorizer, Hint, PrincipalSpec
 from colorflow.model.condition import Condition
+from colorflow.model.latents import sample_latents, signs_of_photo
 from colorflow.model.looks import crops_of, small_scale_of_crops
 from colorflow.model.principal import POOL_LEVELS, vivid_mean
 from colorflow.model.pyramid import ChromaPyramid
 from colorflow.model.spatial import SpatialOperator, contrast_of
 from colorflow.photo import Photo, photo_from_image
-from colorflow.photo_model import sample_latents, signs_of_photo
 from tests.colorizer.made import chroma, pixels, sample_spec, seeds, shares, specs
 from tests.small_weights import GAIN, TEMPERATURES
 

@@ -20,9 +20,9 @@ from colorflow.evaluation.evaluate import Evaluation, evaluate
 from colorflow.evaluation.measure import MANY
 from colorflow.evaluation.run import report_text
 from colorflow.model.condition import Conditioner
+from colorflow.model.latents import sample_latents, signs_of_photo
 from colorflow.model.weights import load_weights
 from colorflow.photo import read_photo
-from colorflow.photo_model import sample_latents, signs_of_photo
 from tests.small_weights import save_small_weights
 
 pytestmark = pytest.mark.usefixtures("cheap")

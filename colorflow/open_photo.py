@@ -1,0 +1,166 @@
+"""A photo that was opened for coloring: what the model sees of it, and its colorings."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cache, partial
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from colorflow.color.grid import square_lightness, to_grid
+from colorflow.coloring import Coloring, ColoringSpec, digest_of_hints, provenance_of
+from colorflow.errors import PhotoError, WeightsError
+from colorflow.model.condition import Condition, Conditioner, coarse_lightness
+from colorflow.model.hints import Hint, hint_planes
+from colorflow.model.looks import crops_of
+from colorflow.model.weights import LoadedWeights
+from colorflow.photo import Kind, Photo, Picture, Provenance, read_picture
+from colorflow.photo_model import CHUNK, Latents, PhotoModel
+from colorflow.threads import one_thread
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class OpenPhoto:
+    """A photo that was read, and the distribution of its colorings.
+
+    Attributes:
+        photo: the photo.
+        model: the distribution, given hints and reference.
+        provenance: from a spec and a share to what a file says about the coloring.
+    """
+
+    photo: Photo
+    model: PhotoModel
+    provenance: Callable[[ColoringSpec, float | None], Provenance]
+
+    def sampled(self, first: ColoringSpec, n: int) -> list[Coloring]:
+        """The n samples from the seed of a spec on."""
+        specs = [first.sample_spec(seed) for seed in range(first.seed, first.seed + n)]
+        return self.colorings(specs, self.model.decode([self.model.sample(spec) for spec in specs]))
+
+    def principal(self, first: ColoringSpec, n: int, shown: int | None = None) -> list[Coloring]:
+        """The first principal colorings of n, all by default."""
+        count = n if shown is None else shown
+        ab, shares = self.model.principal(first, 1 if count == 1 else n)
+        specs = [first.principal_spec(number, n) for number in range(count)]
+        return self.colorings(specs, ab[:count], shares[:count])
+
+    def colorings(
+        self,
+        specs: Sequence[ColoringSpec],
+        ab: NDArray[np.float32],
+        shares: Sequence[float | None] = (),
+    ) -> list[Coloring]:
+        """Colorings of the model's chroma `ab`, (n, 2, 64, 64).
+
+        Of those that are made together, `CHUNK` get their likelihood together, in half of the time.
+        """
+
+        @cache
+        def log_prob(start: int) -> NDArray[np.float64]:
+            return self.model.log_prob(ab[start : start + CHUNK])
+
+        def density(index: int) -> float:
+            value = float(log_prob(index - index % CHUNK)[index % CHUNK])
+            return value if math.isfinite(value) else -math.inf
+
+        shown = self.model.paint(ab, specs[0].looks)
+        return [
+            Coloring(
+                self.photo,
+                spec,
+                own,
+                model_ab=ab[index],
+                share=share,
+                provenance=self.provenance(spec, share),
+                density=partial(density, index),
+            )
+            for index, (spec, own, share) in enumerate(
+                zip(specs, shown, shares or [None] * len(specs), strict=True)
+            )
+        ]
+
+
+class Opener:
+    """Opens photos for a model.
+
+    Args:
+        weights: the model.
+        device: where to compute.
+    """
+
+    def __init__(self, weights: LoadedWeights, device: torch.device) -> None:
+        weights.pyramid.to(device)
+        self._weights, self._device = weights, device
+        self._conditioner = Conditioner(weights.pyramid.late_blocks).to(device)
+
+    @property
+    def takes_hints(self) -> bool:
+        """Whether the weights take color hints."""
+        return self._weights.pyramid.config.takes_hints
+
+    def open(
+        self, picture: Picture, hints: Sequence[Hint] = (), reference: Picture | None = None
+    ) -> OpenPhoto:
+        """Reads pictures, and gives the distribution of the first one's colorings."""
+        other = None if reference is None else read_picture(reference)[0]
+        return self.opened(*read_picture(picture), hints, other)
+
+    @one_thread()
+    def opened(
+        self, photo: Photo, digest: str | None, hints: Sequence[Hint], reference: Photo | None
+    ) -> OpenPhoto:
+        """The distribution of the colorings of a photo, whose file has this digest."""
+        lightness = self._lightness_of([photo.pixels])
+        planes = self._hint_planes(hints, photo)
+
+        def condition(*, mirrored: bool) -> Condition:
+            parts = [lightness, planes] if planes is not None else [lightness]
+            return self._conditioner(*(x.flip(-1) if mirrored else x for x in parts))
+
+        return OpenPhoto(
+            photo=photo,
+            model=PhotoModel(
+                self._weights,
+                coarse_lightness(lightness),
+                condition,
+                lambda: self._conditioner(self._lightness_of(crops_of(photo.pixels))),
+                None if reference is None else self._latents_of(reference),
+            ),
+            provenance=partial(
+                provenance_of,
+                weights=self._weights.digest,
+                photo=digest,
+                hints=digest_of_hints(hints),
+            ),
+        )
+
+    def _lightness_of(self, pictures: Sequence[NDArray[np.uint8]]) -> Tensor:
+        """What the model sees of pictures: (B, 1, 256, 256) L*."""
+        squares = np.stack([square_lightness(pixels) for pixels in pictures])
+        return torch.from_numpy(squares)[:, None].to(self._device)
+
+    def _hint_planes(self, hints: Sequence[Hint], photo: Photo) -> Tensor | None:
+        """Mask, a and b of the hints: (1, 3, 64, 64)."""
+        if not hints:
+            return None
+        if not self.takes_hints:
+            raise WeightsError(
+                "these weights take no color hints; use weights trained with "
+                "`colorflow train --hints`"
+            )
+        return hint_planes(hints, *photo.pixels.shape[:2])[None].to(self._device)
+
+    def _latents_of(self, reference: Photo) -> Latents:
+        """Latents of a photo's own colors."""
+        if reference.kind is Kind.GRAY:
+            raise PhotoError(
+                reference.source,
+                "has no colors that could be carried over; choose a color photo as the reference",
+            )
+        return self.open(reference).model.encode(to_grid(reference.pixels)[None])[0]
