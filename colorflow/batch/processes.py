@@ -201,10 +201,7 @@ class WorkerProcess:
         code = self._process.wait()
         if code >= 0:
             return f"exit code {code}"
-        try:
-            name = signal.Signals(-code).name
-        except ValueError:  # a real-time signal has no name
-            return f"signal {-code}"
+        name = signal.strsignal(-code) or str(-code)
         return f"{name}, perhaps out of memory" if -code == signal.SIGKILL else name
 
 

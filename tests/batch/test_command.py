@@ -120,8 +120,8 @@ def test_two_runs_at_once_on_one_folder(
 
 @pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
 def test_killed_at_random_moments(tmp_path: Path, weights: Path) -> None:
-    outcome = soak(tmp_path, kills=3, photos=12, size=(160, 120), weights=weights)
-    assert outcome.kills == 3
+    outcome = soak(tmp_path, kills=2, photos=8, size=(160, 120), weights=weights)
+    assert outcome.kills == 2
     assert outcome.largest_difference <= 1
 
 
@@ -172,14 +172,3 @@ def test_a_limit_of_files_below_the_size_of_a_photo_is_told(
     _, errors = process.communicate(timeout=120)
     assert process.returncode == 1
     assert errors.splitlines()[0].startswith(f"{photo}: it has more pixels than a file may have")
-
-
-@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may write")
-def test_a_read_only_folder(
-    many: Path, tmp_path: Path, start: Callable[..., subprocess.Popen[str]]
-) -> None:
-    (tmp_path / "out").mkdir(mode=0o500)
-    process = start(many, "-o", tmp_path / "out")
-    _, errors = process.communicate(timeout=120)
-    assert process.returncode == 1
-    assert "out: nothing can be written here (Permission denied); choose another" in errors

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import errno
-import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -173,23 +171,6 @@ def test_what_the_format_cannot_hold_is_refused_before_the_work(
     )
 
 
-def test_a_result_of_other_weights_or_of_another_photo_is_not_replaced(
-    album: Path, tmp_path: Path, enlarge: Enlarge, save_photo: Callable[..., Path]
-) -> None:
-    enlarge(album / "b.png")
-    plan = make_plan([album / "b.png"], tmp_path / "out", EnlargeSettings(), weights={DETAIL: "w"})
-    (outcome,) = plan.settled
-    assert "was made with other weights (" in str(outcome.reason)
-    save_photo(album / "b.png", 5)
-    assert "from a photo of other content" in str(enlarge(album / "b.png")["b.png"].reason)
-    mine = tmp_path / "out" / "a_x2_mean.jpg"
-    Image.new("L", (9, 9)).save(mine)
-    outcome = enlarge(album / "a.jpg", overwrite=True)["a.jpg"]
-    assert "it is no enlarged photo that colorflow made" in str(outcome.reason)
-    with Image.open(mine) as image:
-        assert image.size == (9, 9)
-
-
 def test_colorings_are_enlarged_and_enlarged_photos_are_not(
     album: Path, tmp_path: Path, enlarge: Enlarge, colorizer: Colorizer
 ) -> None:
@@ -260,13 +241,6 @@ def test_every_setting_has_its_range() -> None:
         Settings(scale=3)
 
 
-def test_restoring_is_stated() -> None:
-    for work in (EnlargeSettings(restore=True), Settings(scale=2, restore=True)):
-        (said,) = work.statements("0" * 16, None, {COLORS: "c", DETAIL: "d"}).values()
-        assert said.detail
-        assert said.detail.restored
-
-
 def test_photos_that_cannot_be_enlarged_are_named_and_the_others_are_made(
     album: Path, enlarge: Enlarge, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -279,23 +253,6 @@ def test_photos_that_cannot_be_enlarged_are_named_and_the_others_are_made(
     assert outcomes["narrow.png"].reason == ("is 7 x 40 pixels; enlarging needs at least 8 x 8")
     assert "choose a smaller scale" in str(outcomes["large.png"].reason)
     assert outcomes["broken.png"].status == "failed"
-
-
-def test_a_full_disk_ends_the_run_and_leaves_nothing_behind(
-    album: Path, tmp_path: Path, enlarge: Enlarge, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def full(_: int) -> None:
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-
-    with monkeypatch.context() as patch:
-        patch.setattr("colorflow.files.os.fsync", full)
-        outcomes = enlarge(album)
-    (outcome,) = outcomes.values()
-    assert outcome.ends_the_run
-    assert "No space left on device" in str(outcome.reason)
-    left = [path.name for path in (tmp_path / "out").iterdir() if path.suffix]
-    assert left == []
-    assert {one.status for one in enlarge(album).values()} == {"done"}
 
 
 @pytest.mark.slow

@@ -115,25 +115,6 @@ def test_a_sample_is_no_principal_coloring(album: Path, tmp_path: Path) -> None:
     assert "is a principal coloring" in str(plan.settled[1].reason)
 
 
-def test_what_was_made_otherwise_is_no_finished_photo(album: Path, tmp_path: Path) -> None:
-    out = tmp_path / "out"
-    out.mkdir()
-    save_result(out / "a_a.jpg", album / "a.jpg", temperature=0.3)
-    (out / "b_a.png").write_bytes((album / "b.png").read_bytes())
-    plan = planned(album, output=out, weights=ABC)
-    assert [(outcome.path.name, outcome.status) for outcome in plan.settled] == [
-        ("a.jpg", "failed"),
-        ("b.png", "failed"),
-    ]
-    a, b = (str(outcome.reason) for outcome in plan.settled)
-    assert a == f"{out / 'a_a.jpg'}: is there already, but was made with temperature 0.3"
-    assert f"{out / 'b_a.png'}: " in b
-    assert "no coloring that colorflow made" in b
-    anew = planned(album, output=out, overwrite=True, weights=ABC)
-    assert targets(anew) == ["a_a.jpg"]
-    assert settled(anew) == [("b.png", "failed")]
-
-
 def test_two_photos_of_one_name_are_refused(save_photo: Save, tmp_path: Path) -> None:
     first = save_photo(tmp_path / "one" / "x.jpg")
     second = save_photo(tmp_path / "two" / "x.jpeg")
@@ -206,13 +187,6 @@ def test_a_name_that_would_be_too_long_is_refused(save_photo: Save, tmp_path: Pa
     assert "a name of 257 bytes" in str(outcome.reason)
 
 
-def test_several_colorings_need_the_label_in_their_names(album: Path, tmp_path: Path) -> None:
-    naming = Naming("{stem}.{ext}")
-    assert targets(planned(album, output=tmp_path / "out", naming=naming)) == ["a.jpg", "b.png"]
-    with pytest.raises(ValueError, match=r"name: expected \{label\} in the template for 2"):
-        planned(album, output=tmp_path / "out", n=2, naming=naming)
-
-
 def test_files_of_results_are_known(album: Path, tmp_path: Path) -> None:
     plan = planned(album, output=tmp_path / "out", recursive=True, n=2)
     (tmp_path / "alias").symlink_to("out")
@@ -220,12 +194,6 @@ def test_files_of_results_are_known(album: Path, tmp_path: Path) -> None:
         assert plan.makes(tmp_path / path)
     for path in ("out/a_a.png", "out/a_c.jpg", "out/a_s0.jpg", "out/c_a.jpg", "a_a.jpg"):
         assert not plan.makes(tmp_path / path)
-
-
-def test_missing_inputs_are_records(tmp_path: Path) -> None:
-    plan = planned(tmp_path / "absent.png", output=tmp_path / "out")
-    assert settled(plan) == [("absent.png", "failed")]
-    assert plan.inputs == [tmp_path / "absent.png"]
 
 
 def test_records_are_sorted_as_inputs(album: Path, tmp_path: Path) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import select
-import signal
 import subprocess
 import sys
 import threading
@@ -102,7 +101,7 @@ def test_a_worker_that_is_killed_costs_one_photo(
     failed = [outcome for outcome in outcomes.values() if outcome.status == "failed"]
     assert len(failed) == 1
     assert failed[0].reason == (
-        "the process that worked on it ended (SIGKILL, perhaps out of memory)"
+        "the process that worked on it ended (Killed, perhaps out of memory)"
     )
     assert len(workers) == 2
     again = list(
@@ -191,19 +190,10 @@ def test_a_worker_ends_with_its_parent_in_the_middle_of_a_photo(
     assert len(list(out.glob("x_s*.png"))) < 200, "it finished the photo first"
 
 
-@pytest.mark.skipif(not hasattr(signal, "SIGRTMIN"), reason="real-time signals")
-def test_a_signal_without_a_name_is_told_by_its_number(config: WorkerConfig) -> None:
-    worker = WorkerProcess(config)
-    worker._process.send_signal(signal.SIGRTMIN + 1)
-    with pytest.raises(WorkerEndedError, match=f"^signal {signal.SIGRTMIN + 1}$"):
-        worker.ready()
-    worker.end()
-
-
 def test_a_worker_says_how_it_ended(config: WorkerConfig) -> None:
     worker = WorkerProcess(config)
     worker._process.terminate()
-    with pytest.raises(WorkerEndedError, match="SIGTERM"):
+    with pytest.raises(WorkerEndedError, match="Terminated"):
         worker.ready()
     worker.end()
     worker.end()

@@ -85,7 +85,8 @@ USES: dict[str, Callable[[Colorizer, Any], NDArray[Any]]] = {
 def test_everything_takes_pictures_in_every_form(
     colorizer: Colorizer, path: Path, use: str
 ) -> None:
-    want, *others = (USES[use](colorizer, one) for one in forms_of(path))
+    forms = forms_of(path) if use == "colorize" else [path, path.read_bytes()]
+    want, *others = (USES[use](colorizer, one) for one in forms)
     for other in others:
         np.testing.assert_array_equal(other, want)
 

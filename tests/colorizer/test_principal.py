@@ -293,22 +293,3 @@ def test_principal_colorings_go_towards_a_reference(
 def test_temperature_zero_is_one_picture(colorizer: Colorizer, photo: Photo) -> None:
     ab = chroma(colorizer.colorize(photo, 3, temperature=0, force=True))
     assert np.abs(ab - ab[0]).max() < 0.1
-
-
-def test_principal_colorings_of_two_temperatures_at_once(
-    colorizer: Colorizer, photo: Photo
-) -> None:
-    warm = colorizer.colorize(photo, 3, force=True)
-    calm = replace(warm[1].spec, temperature=0.4)
-    got = chroma(colorizer.reproduce(photo, [warm[1].spec, calm]))
-    np.testing.assert_array_equal(got[0], warm[1].ab)
-    np.testing.assert_array_equal(got[1], colorizer.colorize(photo, 3, 0.4, force=True)[1].ab)
-
-
-def test_a_walk_between_two_temperatures_of_a_principal_coloring_does_not_jump(
-    colorizer: Colorizer, photo: Photo
-) -> None:
-    spec = specs(colorizer.colorize(photo, 3, force=True))[1]
-    walk = colorizer.interpolate(photo, spec, replace(spec, temperature=0.4), 9)
-    steps = np.abs(np.diff(walk, axis=0)).mean((1, 2, 3))
-    assert steps.max() < 0.4 * np.abs(walk[-1] - walk[0]).mean()

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
-from PIL import Image
 from torch import Tensor
 
 from colorflow.color.grid import to_grid
@@ -111,23 +109,6 @@ def test_hints_are_of_the_photo_and_not_of_its_reference(
         want = pyramid.decode(latents, condition_of(cup, HINTS), GAIN).numpy()
     np.testing.assert_allclose(given, want, atol=0.01)
     assert np.abs(given - to_grid(cup.pixels)).max() > 0.5
-
-
-def test_a_reference_comes_in_as_any_image(
-    colorizer: Colorizer, photo: Photo, cup: Photo, tmp_path: Path
-) -> None:
-    path = tmp_path / "cup.png"
-    Image.fromarray(cup.pixels).save(path)
-    want = colorizer.colorize(photo, n=1, reference=cup, strength=0.8, samples=True, force=True)[
-        0
-    ].render()
-    for reference in (path, str(path), Image.fromarray(cup.pixels), cup.pixels, cup):
-        (got,) = colorizer.colorize(
-            photo, n=1, reference=reference, strength=0.8, samples=True, force=True
-        )
-        np.testing.assert_array_equal(got.render(), want)
-    plain = colorizer.colorize(photo, n=1, samples=True, force=True)[0].render()
-    assert np.abs(want.astype(int) - plain.astype(int)).max() > 10
 
 
 def test_a_gray_reference_is_refused(colorizer: Colorizer, photo: Photo, gray: Photo) -> None:
