@@ -33,6 +33,7 @@ from colorflow.photo import (
     Enlargement,
     Kind,
     Photo,
+    Principal,
     Provenance,
     Statements,
     check_format,
@@ -44,6 +45,17 @@ from colorflow.photo import (
 
 _NOTHING_MORE_FITS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 """Errors of the output folder that every further photo would meet, too."""
+_DIFFERENCES = {
+    "photo": "was made from a photo of other content",
+    "model": "was made with other weights ({})",
+    "temperature": "was made with temperature {:g}",
+    "seed": "was made with seed {}",
+    "hints": "was made with other hints, or without any",
+    "looks": "was made with {} looks",
+    "scale": "was enlarged {} times",
+    "restored": "was made with another choice of restoring",
+}
+"""How a result was made, by the field of `Provenance` or `Enlargement` that differs."""
 
 
 def work_on(models: Models, task: PhotoTask, settings: BatchSettings) -> PhotoOutcome:
@@ -280,36 +292,19 @@ def _of_one(
     """The first difference in what colors, or detail, were generated from."""
     if found is None or found.photo is None:
         return "does not say which photo it was made from"
-    if found.photo != expected.photo:
-        return "was made from a photo of other content"
-    if found.model != expected.model:
-        return f"was made with other weights ({found.model})"
-    if found.temperature != expected.temperature:
-        return f"was made with temperature {found.temperature:g}"
-    if found.seed != expected.seed:
-        return f"was made with seed {found.seed}"
-    if isinstance(found, Provenance):
-        assert isinstance(expected, Provenance)
-        return _of_colors(found, expected)
-    assert isinstance(expected, Enlargement)
-    if found.scale != expected.scale:
-        return f"was enlarged {found.scale} times"
-    if found.restored != expected.restored:
-        return f"was {'restored' if found.restored else 'not restored'}"
+    for name, words in _DIFFERENCES.items():
+        value = getattr(found, name, None)
+        if value != getattr(expected, name, None):
+            return words.format(value)
+    if isinstance(found, Provenance) and isinstance(expected, Provenance):
+        which, wanted = _which(found.principal), _which(expected.principal)
+        return None if which == wanted else f"is {which}"
     return None
 
 
-def _of_colors(found: Provenance, expected: Provenance) -> str | None:
-    """The difference in hints, looks, or which sample or principal coloring it is."""
-    if found.hints != expected.hints:
-        return f"was made {'with other' if found.hints else 'without'} hints"
-    if found.looks != expected.looks:
-        return f"was made with {found.looks} looks"
-    one, other = found.principal, expected.principal
-    if one is None or other is None:
-        return None if one is other else f"is a {'principal coloring' if one else 'sample'}"
-    if one.letter != other.letter:
-        return f"is principal coloring {one.letter}"
-    if one.of != other.of and one.letter != LETTERS[0]:
-        return f"is one of {one.of} principal colorings"
-    return None
+def _which(principal: Principal | None) -> str:
+    """Which coloring it is; the mean is the same however many there are."""
+    if principal is None:
+        return "a sample"
+    of = "" if principal.letter == LETTERS[0] else f" of {principal.of}"
+    return f"principal coloring {principal.letter}{of}"

@@ -214,7 +214,7 @@ class FolderTab:
             **self._without_result(),
         }
         session.stop()
-        session.keep(())
+        session.close_all()
         try:
             if uploads:
                 session.budget.disk.check(self._limits.total_bytes)  # a zip grows when unpacked

@@ -213,7 +213,7 @@ class HintsTab:
     def open_photo(self, upload: str | None, session: HintSession) -> Updates:
         """Color the photo that was uploaded, or empty the tab after it was taken away."""
         if upload is None:
-            session.keep(())
+            session.close_all()
             return self._empty(session, self._formats)
         return self._open(Path(upload), session, mean_spec(self._colorizer.levels))
 
@@ -314,7 +314,7 @@ class HintsTab:
         *,
         treat_as_gray: bool = False,
     ) -> Updates:
-        session.keep(())
+        session.close_all()
         try:
             uploaded = session.read(upload)
             photo = HintedPhoto(

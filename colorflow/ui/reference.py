@@ -196,12 +196,12 @@ class ReferenceTab:
     def _open(self, pane: UploadPane, upload: str | None, session: PhotoSession) -> Updates:
         """Open an upload instead of the one before, which is closed even if that fails."""
         said = None
-        session.keep(())
+        session.close_all()
         try:
             if upload is not None:
                 session.add(ColoredPhoto(photo=session.read(Path(upload)), upload=Path(upload)))
                 if pane is self.reference and session.require().photo.kind is Kind.GRAY:
-                    session.keep(())
+                    session.close_all()
                     reason = "has no colors that could be carried over; choose a color photo"
                     raise PhotoError(upload, reason)
         except FAILURES as error:

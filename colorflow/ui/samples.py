@@ -26,7 +26,7 @@ from colorflow.ui.photos import new_folder, reduced, storing
 if TYPE_CHECKING:
     from colorflow.colorizer import Colorizer
 
-SAMPLES = {
+EXAMPLES = {
     "portrait.jpg": "Portrait",
     "cat.jpg": "Cat",
     "coffee.jpg": "Coffee",
@@ -54,13 +54,13 @@ class Samples:
 
     def gray_html(self) -> str:
         """The buttons before the photos are colored."""
-        return _buttons({name: _pixels(name) for name in SAMPLES})
+        return _buttons({name: _pixels(name) for name in EXAMPLES})
 
     def colored_html(self) -> str:
         """The buttons with the right halves in color, which takes seconds the first time."""
         with self._lock:
             if not self._colored:
-                self._colored = _buttons({name: self._half_colored(name) for name in SAMPLES})
+                self._colored = _buttons({name: self._half_colored(name) for name in EXAMPLES})
             return self._colored
 
     def _half_colored(self, name: str) -> np.ndarray:
@@ -85,9 +85,9 @@ def copy_of_sample(index: int, parent: Path) -> Path:
     Raises:
         ColorflowError: there is no such sample, or the copy cannot be made.
     """
-    if not 0 <= index < len(SAMPLES):
+    if not 0 <= index < len(EXAMPLES):
         raise ColorflowError("There is no such photo here.")
-    name = list(SAMPLES)[index]
+    name = list(EXAMPLES)[index]
     folder = new_folder(parent, "sample-")
     with storing():
         return Path(shutil.copyfile(SAMPLE_PHOTOS / name, folder / name))
@@ -104,7 +104,7 @@ def _buttons(pictures: dict[str, np.ndarray]) -> str:
         f'<button type="button" data-index="{index}" data-act="try">'
         f'<img src="{_address(pictures[name])}" alt="Photo to try:">'
         f"<span>{html.escape(said)}</span></button>"
-        for index, (name, said) in enumerate(SAMPLES.items())
+        for index, (name, said) in enumerate(EXAMPLES.items())
     )
     return (
         "<h2>Or try one of these</h2>"

@@ -175,6 +175,10 @@ class Session(Generic[Item]):
         for one in gone:
             shutil.rmtree(one.folder, ignore_errors=True)
 
+    def close_all(self) -> None:
+        """Close all items, and delete their files."""
+        self.keep(())
+
     def require(self) -> Item:
         """The item that the visitor looks at.
 

@@ -137,7 +137,7 @@ def test_colors_depth_transparency_and_metadata_stay(tmp_path: Path, enlarge: En
     ("before", "change", "message"),
     [
         ({"temperature": 0.5}, {"temperature": 0.25}, "was made with temperature 0.5"),
-        ({}, {"restore": True}, "was not restored"),
+        ({}, {"restore": True}, "was made with another choice of restoring"),
     ],
 )
 def test_a_result_that_was_made_otherwise_is_not_replaced(

@@ -94,7 +94,7 @@ def test_a_principal_coloring_is_of_so_many(album: Path, tmp_path: Path) -> None
     for n, letter in ((2, "b"), (4, "b")):
         (outcome,) = planned(album / "a.jpg", output=out, n=n, weights=ABC).settled
         assert outcome.reason == (
-            f"{out / f'a_{letter}.jpg'}: is there already, but is one of 3 principal colorings"
+            f"{out / f'a_{letter}.jpg'}: is there already, but is principal coloring b of 3"
         )
         assert outcome.remedy is Remedy.OVERWRITE
     (other,) = planned(album / "a.jpg", output=out, n=3, seed=7, weights=ABC).settled
@@ -109,10 +109,10 @@ def test_a_sample_is_no_principal_coloring(album: Path, tmp_path: Path) -> None:
     plan = planned(album, output=out, naming=naming, weights=ABC)
     a, b = (str(outcome.reason) for outcome in plan.settled)
     assert a.endswith("a.jpg: is there already, but is a sample")
-    assert b.endswith("b.png: is there already, but is principal coloring b")
+    assert b.endswith("b.png: is there already, but is principal coloring b of 2")
     plan = planned(album, output=out, naming=naming, weights=ABC, samples=True)
     assert settled(plan) == [("a.jpg", "skipped"), ("b.png", "failed")]
-    assert "is a principal coloring" in str(plan.settled[1].reason)
+    assert "is principal coloring b of 2" in str(plan.settled[1].reason)
 
 
 def test_two_photos_of_one_name_are_refused(save_photo: Save, tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ import skimage.data
 from PIL import Image
 
 from colorflow.ui.colorize import ColorizeTab
-from colorflow.ui.samples import SAMPLE_PHOTOS, SAMPLES
+from colorflow.ui.samples import EXAMPLES, SAMPLE_PHOTOS
 from tests.ui.fake_colorizer import FakeColorizer
 from tests.ui.handling import everything, is_problem, new, text, value
 
@@ -38,7 +38,7 @@ def shown(page: str) -> list[np.ndarray]:
 
 
 def test_the_files_are_gray_versions_of_what_scikit_image_ships() -> None:
-    assert set(SAMPLES) == set(SOURCES) == {path.name for path in SAMPLE_PHOTOS.iterdir()}
+    assert set(EXAMPLES) == set(SOURCES) == {path.name for path in SAMPLE_PHOTOS.iterdir()}
     for name, source in SOURCES.items():
         with Image.open(SAMPLE_PHOTOS / name) as image:
             assert image.mode == "L"
@@ -71,7 +71,7 @@ def test_without_room_the_gray_ones_stay(tab: ColorizeTab, colorizer: FakeColori
     assert tab.show_samples() == {tab.result.welcome: gr.skip()}
 
 
-@pytest.mark.parametrize(("index", "name"), list(enumerate(SAMPLES)))
+@pytest.mark.parametrize(("index", "name"), list(enumerate(EXAMPLES)))
 def test_a_click_opens_one_as_if_it_had_been_uploaded(
     tab: ColorizeTab, root: Path, index: int, name: str
 ) -> None:
