@@ -11,8 +11,8 @@
     pool.py         a plan, worked off by several workers
     processes.py    the engine of this machine: worker processes
     ray_engine.py   the engine of a Ray cluster
-    report.py       all outcomes as JSON; html_report.py as a table for people
-    sheet.py        a contact sheet, of rows (sheet_row.py): picture_sheet.py, html_sheet.py
+    report.py       all outcomes as JSON
+    sheet.py        all photos with their results as one page
     archive.py      zip archives, unpacked with care and packed
 
     from colorflow.batch import Settings, make_plan, run

@@ -1,56 +1,140 @@
-"""A batch's contact sheet: one photo a row, in gray and beside it its colorings.
+"""A contact sheet: one page with all photos, each in gray beside its colorings, which are links.
 
 Enlarged photos are shown by a piece of their middle at full size, beside the same piece of the
-photo, whose pixels are blown up.
-
-A sheet is one picture, or a page whose pictures link to the results. Its size is bounded, and it
-says itself which photos it does not show.
+photo, whose pixels are blown up. The pictures are inside the page, and their size is bounded: where
+it is full, names and links go on alone.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from functools import partial
+import base64
+import html
+import io
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
-from colorflow.batch.html_sheet import HTML_SHEET, html_row, write_html_sheet
-from colorflow.batch.locations import Location, fetched
-from colorflow.batch.picture_sheet import PICTURE_SHEET, picture_row, write_picture_sheet
-from colorflow.batch.sheet_row import SheetPicture, SheetRow
+from colorflow.batch.locations import Location, fetched, link_to
 from colorflow.batch.task import ColoredFile, PhotoOutcome
 from colorflow.color.grid import resize_by_area
 from colorflow.enlarge.draws import MEAN
-from colorflow.errors import PhotoError, UnreadablePhotoError, WritePhotoError
-from colorflow.files import FileKind
+from colorflow.errors import PhotoError, UnreadablePhotoError, WritePhotoError, printable
+from colorflow.files import STATEMENT, text_kind
 from colorflow.photo import DEFAULT_MAX_PIXELS, LETTERS, read_photo
+from colorflow.photo.encode import write_file
 
-MOST_HEIGHT = 12_000
-"""Pixels of all rows of a picture; with the notes below it keeps within the 16383 of WebP."""
 MOST_BYTES = 24_000_000
-"""Bytes of all rows of a page, which a phone should open."""
-MOST_COLORINGS = 64
-"""Colorings in one row; the row says how many there are."""
-MOST_NAMED = 40
-"""Photos without a row that the sheet names."""
+"""Bytes of all pictures, which a phone should open."""
+MOST_PICTURES = 64
+"""Results of one photo that are shown; the others are links."""
 
-_SUFFIXES = (".jpg", ".png", ".webp", ".html")
+_NAME = "contact sheet of a batch"
+_OPENING = f"<!DOCTYPE html>\n<!-- {STATEMENT}{_NAME} -->\n"
+SHEET = text_kind(_NAME, _OPENING)
+"""The kind of file."""
+
 _SHORT_SIDE, _LONG_SIDE = 300, 900
 """Pixels: shorter side of a picture, and the longer side's bound, which goes first."""
+_JPEG_QUALITY = 80
+_STYLE = """
+:root { color-scheme: light dark; }
+body { margin: 0; padding: 0 1rem 2rem; font-family: system-ui, sans-serif; }
+section { border-top: 1px solid #8886; break-inside: avoid; }
+h2 { font-size: 1.1rem; overflow-wrap: anywhere; break-after: avoid; }
+p { overflow-wrap: anywhere; }
+.row { display: flex; flex-wrap: wrap; gap: 0.75rem; }
+figure { margin: 0; max-width: 100%; break-inside: avoid; }
+img { display: block; max-width: 100%; height: auto; }
+figcaption { padding: 0.25rem 0; }
+@media print { img { max-height: 6cm; width: auto; } body { padding: 0; } a { color: inherit; } }
+"""
+
+
+class SheetPicture(NamedTuple):
+    """A small picture.
+
+    Attributes:
+        pixels: (H, W) or (H, W, 3) uint8, of the size that is shown; None for words alone.
+        caption: what stands below it.
+        result: the full-size file; None for the photo itself.
+    """
+
+    pixels: NDArray[np.uint8] | None
+    caption: str
+    result: Location | None
+
+
+class Sheet:
+    """A contact sheet that takes photos one after the other.
+
+    Args:
+        path: the file; links to results of this machine are relative to its folder.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.shown = 0
+        """The number of photos with pictures."""
+        self.is_full = False
+        """Whether photos from now on get words and links alone."""
+        self._path = path
+        self._sections: list[str] = []
+        self._used = 0
+
+    def add(self, name: str, pictures: Sequence[SheetPicture], remark: str = "") -> None:
+        """Take a photo.
+
+        Args:
+            name: of the photo, with its folders.
+            pictures: the photo, then its results; empty if there are none.
+            remark: what else there is to say.
+        """
+        figures = [self._figure(name, one) for one in pictures]
+        self._used += sum(map(len, figures))
+        if self.shown and self._used > MOST_BYTES:
+            self.is_full = True
+            figures = [self._figure(name, one._replace(pixels=None)) for one in pictures]
+        elif any(one.pixels is not None for one in pictures):
+            self.shown += 1
+        said = f"<p>{_text(remark)}</p>\n" if remark else ""
+        row = f'<div class="row">{"".join(figures)}</div>\n' if figures else ""
+        self._sections.append(f"<section>\n<h2>{_text(name)}</h2>\n{said}{row}</section>\n")
+
+    def write(self) -> None:
+        """Write the page.
+
+        Raises:
+            WritePhotoError: if the file cannot be written.
+        """
+        page = (
+            f'{_OPENING}<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+            '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+            f"<title>Contact sheet</title>\n<style>{_STYLE}</style>\n</head>\n<body>\n<main>\n"
+            f"<h1>Contact sheet</h1>\n{''.join(self._sections)}</main>\n</body>\n</html>\n"
+        )
+        write_file(self._path, page.encode(), SHEET)
+
+    def _figure(self, name: str, picture: SheetPicture) -> str:
+        image, caption = "", _text(picture.caption)
+        if picture.pixels is not None:
+            height, width = picture.pixels.shape[:2]
+            alt = _text(f"{name}: {picture.caption}")
+            source = _as_address(picture.pixels)
+            image = f'<img src="{source}" width="{width}" height="{height}" alt="{alt}">'
+        if picture.result is None:
+            return f"<figure>{image}<figcaption>{caption}</figcaption></figure>" if image else ""
+        address = html.escape(link_to(picture.result, self._path.parent))
+        return f'<figure><a href="{address}">{image}<figcaption>{caption}</figcaption></a></figure>'
 
 
 def check_sheet(path: Path) -> None:
     """Raises `WritePhotoError` unless a sheet can have this name."""
-    if path.suffix.lower() not in _SUFFIXES:
-        raise WritePhotoError(path, f"a contact sheet is one of {', '.join(_SUFFIXES)}")
-
-
-def sheet_kind(path: Path) -> FileKind:
-    """The kind of file of a sheet with this name."""
-    return HTML_SHEET if _is_html(path) else PICTURE_SHEET
+    if path.suffix.lower() != ".html":
+        raise WritePhotoError(path, "a contact sheet is a page, which also prints; name it .html")
 
 
 def write_sheet(
@@ -58,94 +142,38 @@ def write_sheet(
     outcomes: Iterable[PhotoOutcome],
     *,
     at_full_size: bool = False,
-    page: Path | None = None,
     max_pixels: int = DEFAULT_MAX_PIXELS,
 ) -> int:
-    """Writes a contact sheet of the photos that have results.
-
-    Photos that failed, or whose pictures cannot be read any more, are named at the end.
+    """Writes a contact sheet of all photos of a batch.
 
     Args:
-        path: the file, .jpg, .png, .webp or .html.
-        outcomes: of a batch.
+        path: the file, .html.
+        outcomes: of the batch.
         at_full_size: whether to show a piece of each result, for enlarged photos.
-        page: another file, .html, for the same as a page; each picture is read once for both.
         max_pixels: largest width times height of a photo.
 
     Returns:
-        The number of photos that the first file shows; if there are none, nothing is written.
+        The number of photos that are shown with pictures; if none has results that can be read,
+        nothing is written.
 
     Raises:
         WritePhotoError: if it cannot be written.
     """
-    outcomes = list(outcomes)
-    colored = [outcome for outcome in outcomes if outcome.colorings]
-    missing = [
-        f"{outcome.path.name}: {outcome.reason or outcome.status}"
-        for outcome in outcomes
-        if not outcome.colorings
-    ]
-    before = len(missing)
-    row_of = partial(_detail_row if at_full_size else _row, max_pixels=max_pixels)
-    sheets = [_Sheet(one) for one in (path, page) if one is not None]
-    for row in _readable_rows(colored, missing, row_of):
-        for sheet in sheets:
-            sheet.add(row)
-        if all(sheet.is_full for sheet in sheets):
-            break
-    for sheet in sheets if sheets[0].shown else ():
-        left = len(colored) - sheet.shown - (len(missing) - before)
-        sheet.write(_notes(left, len(colored), missing))
-    return sheets[0].shown
-
-
-class _Sheet:
-    """A sheet that takes rows until it is full, but at least one.
-
-    Args:
-        path: the file.
-    """
-
-    def __init__(self, path: Path) -> None:
-        self.is_full = False
-        self._path = path
-        self._sections: list[str] = []
-        self._blocks: list[Image.Image] = []
-        self._used = 0
-
-    @property
-    def shown(self) -> int:
-        """The number of its rows."""
-        return len(self._sections) + len(self._blocks)
-
-    def add(self, row: SheetRow) -> None:
-        """Takes a row unless it is full."""
-        if self.is_full:
-            return
-        if _is_html(self._path):
-            section = html_row(row, self._path.parent)
-            if self._fits(len(section), MOST_BYTES):
-                self._sections.append(section)
-        else:
-            block = picture_row(row)
-            if self._fits(block.height, MOST_HEIGHT):
-                self._blocks.append(block)
-
-    def write(self, notes: list[str]) -> None:
-        """Writes the file.
-
-        Raises:
-            WritePhotoError: if it cannot be written.
-        """
-        if _is_html(self._path):
-            write_html_sheet(self._path, self._sections, notes)
-        else:
-            write_picture_sheet(self._path, self._blocks, notes)
-
-    def _fits(self, size: int, most: int) -> bool:
-        self._used += size
-        self.is_full = bool(self.shown) and self._used > most
-        return not self.is_full
+    sheet = Sheet(path)
+    pictures_of = _details if at_full_size else _thumbnails
+    for outcome in outcomes:
+        results = [SheetPicture(None, caption_of(one), one.path) for one in outcome.colorings]
+        pictures, remark = results, "" if results else outcome.reason or outcome.status
+        if results and not sheet.is_full:
+            try:
+                some = list(pictures_of(outcome.path, results[:MOST_PICTURES], max_pixels))
+                pictures = [*some, *results[MOST_PICTURES:]]
+            except PhotoError as error:
+                remark = f"{Path(error.source).name}: {error.reason}"
+        sheet.add(str(outcome.path), pictures, remark)
+    if sheet.shown:
+        sheet.write()
+    return sheet.shown
 
 
 def caption_of(coloring: ColoredFile) -> str:
@@ -160,61 +188,45 @@ def caption_of(coloring: ColoredFile) -> str:
     return letter if coloring.share is None else f"{letter}: {100 * coloring.share:.0f} %"
 
 
-def _is_html(path: Path) -> bool:
-    return path.suffix.lower() == ".html"
+def thumbnail(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """A picture as small as a sheet shows it."""
+    short, long = sorted(pixels.shape[:2])
+    scale = min(_SHORT_SIDE / short, _LONG_SIDE / long)
+    height, width = (max(1, round(side * scale)) for side in pixels.shape[:2])
+    return np.round(resize_by_area(pixels, height, width)).astype(np.uint8)
 
 
-def _notes(left: int, of: int, missing: list[str]) -> list[str]:
-    """What the sheet does not show, and why."""
-    notes = []
-    if left:
-        notes.append(f"The sheet is full: {left} of {of} photos are not on it.")
-    notes += [f"Not shown: {one}" for one in missing[:MOST_NAMED]]
-    if (more := len(missing) - MOST_NAMED) > 0:
-        notes.append(f"Not shown: {more} more, which a report names")
-    return notes
+def in_gray(pixels: NDArray[np.uint8]) -> SheetPicture:
+    """The picture of the photo itself, already small."""
+    return SheetPicture(np.asarray(Image.fromarray(pixels).convert("L")), "In gray", None)
 
 
-def _readable_rows(
-    colored: Iterable[PhotoOutcome],
-    missing: list[str],
-    row_of: Callable[[PhotoOutcome], SheetRow],
-) -> Iterator[SheetRow]:
-    """The rows whose pictures can be read; the others are added to `missing`."""
-    for outcome in colored:
-        try:
-            yield row_of(outcome)
-        except PhotoError as error:
-            missing.append(f"{outcome.path.name}: {Path(error.source).name}: {error.reason}")
+def _thumbnails(
+    photo: Location, results: Sequence[SheetPicture], max_pixels: int
+) -> Iterator[SheetPicture]:
+    """The photo in gray, and its colorings."""
+    yield in_gray(thumbnail(_pixels(photo, max_pixels)))
+    for one in results:
+        assert one.result is not None
+        yield one._replace(pixels=thumbnail(_pixels(one.result, max_pixels)))
 
 
-def _row(outcome: PhotoOutcome, *, max_pixels: int) -> SheetRow:
-    shown, of = outcome.colorings[:MOST_COLORINGS], len(outcome.colorings)
-    name = outcome.path.name
-    gray = Image.fromarray(_thumbnail(outcome.path, max_pixels)).convert("L")
-    pictures = [SheetPicture(gray.convert("RGB"), "In gray", None)]
-    for one in shown:
-        image = Image.fromarray(_thumbnail(one.path, max_pixels)).convert("RGB")
-        pictures.append(SheetPicture(image, caption_of(one), one.path))
-    return SheetRow(name, f"{len(shown)} of {of} colorings" if len(shown) < of else "", pictures)
-
-
-def _detail_row(outcome: PhotoOutcome, *, max_pixels: int) -> SheetRow:
+def _details(
+    photo: Location, results: Sequence[SheetPicture], max_pixels: int
+) -> Iterator[SheetPicture]:
     """Pieces of the middle: of the photo, and of its enlarged versions."""
-    shown, of = outcome.colorings[:MOST_COLORINGS], len(outcome.colorings)
     pieces, width = [], 1
-    for one in shown:
-        pixels = _pixels(one.path, max_pixels)
+    for one in results:
+        assert one.result is not None
+        pixels = _pixels(one.result, max_pixels)
         width = pixels.shape[1]
-        image = Image.fromarray(_middle(pixels, 1)).convert("RGB")
-        pieces.append(SheetPicture(image, caption_of(one), one.path))
-    photo = _pixels(outcome.path, max_pixels)
-    before = Image.fromarray(_middle(photo, max(1, width // photo.shape[1]))).convert("RGB")
-    remark = f"{len(shown)} of {of} results" if len(shown) < of else ""
-    return SheetRow(outcome.path.name, remark, [SheetPicture(before, "Before", None), *pieces])
+        pieces.append(one._replace(pixels=_middle(pixels, 1)))
+    before = _pixels(photo, max_pixels)
+    yield SheetPicture(_middle(before, max(1, width // before.shape[1])), "Before", None)
+    yield from pieces
 
 
-def _middle(pixels: np.ndarray, scale: int) -> np.ndarray:
+def _middle(pixels: NDArray[np.uint8], scale: int) -> NDArray[np.uint8]:
     """A square piece of the middle, of 300 pixels at most, each pixel as a square of `scale`."""
     height, width = pixels.shape[:2]
     side = _SHORT_SIDE // scale
@@ -224,18 +236,22 @@ def _middle(pixels: np.ndarray, scale: int) -> np.ndarray:
     return np.ascontiguousarray(piece.repeat(scale, 0).repeat(scale, 1))
 
 
-def _thumbnail(path: Location, max_pixels: int) -> np.ndarray:
-    pixels = _pixels(path, max_pixels)
-    short, long = sorted(pixels.shape[:2])
-    scale = min(_SHORT_SIDE / short, _LONG_SIDE / long)
-    height, width = (max(1, round(side * scale)) for side in pixels.shape[:2])
-    return np.round(resize_by_area(pixels, height, width)).astype(np.uint8)
-
-
-def _pixels(path: Location, max_pixels: int) -> np.ndarray:
+def _pixels(path: Location, max_pixels: int) -> NDArray[np.uint8]:
     with TemporaryDirectory(prefix="colorflow-", ignore_cleanup_errors=True) as folder:
         try:
             here = fetched(path, Path(folder) / "photo")
             return read_photo(here, max_pixels=max_pixels, isolated=True).pixels
         except PhotoError as error:
             raise UnreadablePhotoError(str(path), error.reason) from error
+
+
+def _text(text: str) -> str:
+    """Words as HTML; control characters and bytes that are not UTF-8 become codes."""
+    return html.escape(printable(text))
+
+
+def _as_address(pixels: NDArray[np.uint8]) -> str:
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, "JPEG", quality=_JPEG_QUALITY)
+    return f"data:image/jpeg;base64,{base64.b64encode(buffer.getvalue()).decode('ascii')}"
+

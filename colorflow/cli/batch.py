@@ -200,14 +200,14 @@ class _BatchRun:
         from colorflow.batch.locations import check_writable
         from colorflow.batch.names import too_long
         from colorflow.batch.report import REPORT
-        from colorflow.batch.sheet import check_sheet, sheet_kind
+        from colorflow.batch.sheet import SHEET, check_sheet
 
         report, sheet = self._options.report, self._options.contact_sheet
         if sheet:
             check_sheet(sheet)
         if sheet and sheet == report:
             raise WritePhotoError(sheet, "is named for the report and for the contact sheet")
-        for path, kind in ((report, REPORT), (sheet, sheet_kind(sheet) if sheet else None)):
+        for path, kind in ((report, REPORT), (sheet, SHEET)):
             if path is None:
                 continue
             if too_long(path.name):
@@ -321,7 +321,7 @@ def _left_out_text(left_out: Sequence[Location]) -> str:
 def _sheet_text(shown: int, of: int) -> str:
     if not shown:
         return "not written, because there is no result to show"
-    why = "; its notes say why it does not show the others" if shown < of else ""
+    why = "; it says why it does not show the others" if shown < of else ""
     return f"{shown} of {of} photos{why}"
 
 

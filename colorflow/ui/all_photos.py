@@ -6,26 +6,30 @@ import html
 import shutil
 import threading
 import time
+from abc import abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
 from colorflow.batch.archive import pack
-from colorflow.errors import ColorflowError
+from colorflow.batch.sheet import Sheet, SheetPicture, in_gray, thumbnail
+from colorflow.errors import ColorflowError, UnreadablePhotoError
+from colorflow.photo import read_photo
+from colorflow.ui.album import AlbumSession
 from colorflow.ui.colorings import (
     ColoredPhoto,
     ColoringJob,
     ColoringOptions,
-    PhotoSession,
     color_anew,
     write_full_size,
 )
 from colorflow.ui.controls import options_of
 from colorflow.ui.folder_intake import FreeNames
 from colorflow.ui.limits import LONG_QUEUE
-from colorflow.ui.panes import AT_ONCE, LISTEN, TREAT_AS_GRAY, saved_by_browser
+from colorflow.ui.panes import AT_ONCE, LISTEN, SUFFIXES, saved_by_browser
 from colorflow.ui.photos import file_url, link_or_copy, new_folder, storing
 from colorflow.ui.session import Job
 from colorflow.ui.status import FAILURES, Updates, line, problem, progress, status_line
@@ -35,34 +39,65 @@ if TYPE_CHECKING:
 
     from colorflow.colorizer import Colorizer
 
-_ARCHIVE = "colored-photos.zip"
+_RESULTS, _SHEET = "colored", "contact-sheet.html"
+"""Names in the zip."""
+_LONGEST_NAME = 60
+"""Letters of an upload's name that the name of the zip keeps."""
+_MOST_SAID = 5
+"""Photos that could not be colored and are named on the page."""
 
 
-class AllColorings(Job):
+class _OfAll(Job):
+    """Work on all photos, which waits for its turn and goes on while the visitor looks at others.
+
+    Args:
+        session: holds the photos.
+    """
+
+    is_of_all = True
+    what = ""
+    """What becomes of the photos, for the line about progress."""
+
+    def __init__(self, session: AlbumSession) -> None:
+        super().__init__()
+        self.state = "waiting"
+        self.photos: Sequence[ColoredPhoto] = ()
+        """Set when the work begins: until then photos may still be opened."""
+        self.done = 0
+        self.archive: Path | None = None
+        """The zip, if it is what the work makes."""
+        self.showing = threading.Lock()
+        """Is held while the page is shown how far the work is."""
+        self._session = session
+
+    @abstractmethod
+    def __iter__(self) -> Iterator[ColoredPhoto | None]:
+        """Do it: None to begin with, then each photo with which nothing more is done."""
+
+    @abstractmethod
+    def said(self, seconds: float) -> str:
+        """What came of it, as HTML."""
+
+
+class AllColorings(_OfAll):
     """Colors photos one after the other, but none that has these colorings or colors of its own.
 
     The visitor may look at other photos meanwhile, and use what is there.
 
     Args:
         colorizer: colors the photos.
-        photos: the photos.
+        session: holds the photos.
         options: which colorings are wanted.
     """
 
-    is_of_all = True
+    what = "photos are colored"
 
     def __init__(
-        self, colorizer: Colorizer, photos: Sequence[ColoredPhoto], options: ColoringOptions
+        self, colorizer: Colorizer, session: AlbumSession, options: ColoringOptions
     ) -> None:
-        super().__init__()
-        self.state = "waiting"
-        self.photos = [one for one in photos if not one.is_left_alone and one.options != options]
-        self.left_alone = [one for one in photos if one.is_left_alone]
-        self.done = 0
+        super().__init__(session)
         self.failures: list[str] = []
         """A line for each photo that could not be colored, as HTML."""
-        self.showing = threading.Lock()
-        """Is held while the page is shown a coloring of the photo that the visitor looks at."""
         self._colorizer, self._options = colorizer, options
         self._now: ColoringJob | None = None
 
@@ -78,12 +113,14 @@ class AllColorings(Job):
         if self._now:
             self._now.abandon()
 
-    def __iter__(self) -> Iterator[ColoredPhoto]:
-        """Color them, and give each one when nothing more is done to it."""
+    def __iter__(self) -> Iterator[ColoredPhoto | None]:
+        """Color them: None to begin with, then each one when nothing more is done to it."""
+        self.photos = to_be_colored(self._session.items, self._options)
+        yield None
         for photo in self.photos:
-            self._now = color_anew(self._colorizer, photo, self._options)
             if self.end:
                 return
+            self._now = color_anew(self._colorizer, photo, self._options, progressively=False)
             try:
                 with self._now:
                     for _ in self._now:
@@ -92,6 +129,95 @@ class AllColorings(Job):
             except FAILURES as error:
                 self.failures.append(problem(error))
             yield photo
+
+    def said(self, seconds: float) -> str:
+        """What came of it, as HTML."""
+        said = f"{_photos(self.done)} colored in {seconds:.1f} s."
+        if self.end:
+            said = f"Cancelled; {self.done} of {len(self.photos)} photos are colored."
+        more = len(self.failures) - _MOST_SAID
+        others = [line(f"{more} more could not be colored.", bad=True)] if more > 0 else []
+        return "".join([line(said), *self.failures[:_MOST_SAID], *others])
+
+
+class AllFiles(_OfAll):
+    """Writes colorings in full size, with a contact sheet, into one zip.
+
+    Args:
+        session: holds the photos; those that were treated as gray no longer are left out.
+        suffix: .jpg or .png; None for that of each photo.
+        model: digest of the weights, for the provenance in the files.
+        every: whether all colorings of a photo are wanted, or the chosen one.
+    """
+
+    what = "photos are written"
+
+    def __init__(
+        self, session: AlbumSession, suffix: str | None, model: str, *, every: bool
+    ) -> None:
+        super().__init__(session)
+        self._suffix, self._model, self._every = suffix, model, every
+        self._names = FreeNames()
+
+    def __iter__(self) -> Iterator[ColoredPhoto | None]:
+        """Write them; `archive` is set at the end unless the job was to end before.
+
+        Raises:
+            ColorflowError: nothing can be stored.
+        """
+        for old in self._session.folder.glob("zip-*"):
+            shutil.rmtree(old, ignore_errors=True)
+        folder = new_folder(self._session.folder, "zip-")
+        inside = folder / "photos"
+        self.photos = self._session.items
+        yield None
+        with storing():
+            inside.mkdir()
+            sheet = Sheet(inside / _SHEET)
+            for photo in self.photos:
+                if self.end:
+                    shutil.rmtree(folder, ignore_errors=True)
+                    return
+                try:
+                    sheet.add(photo.name, *self._row(photo, inside, is_full=sheet.is_full))
+                except UnreadablePhotoError as error:
+                    sheet.add(photo.name, (), f"{error.reason}.")
+                self.done += 1
+                yield None
+            for one in self._session.problems:
+                sheet.add(one.name, (), one.reason)
+            sheet.write()
+            files = (one for one in inside.rglob("*") if one.is_file())
+            self._session.budget.disk.check(sum(one.stat().st_size for one in files))
+            archive = folder / f"{_name_of(self._session)}-colored.zip"
+            pack(inside, archive)
+            shutil.rmtree(inside)
+        self.archive = archive
+
+    def said(self, seconds: float) -> str:
+        """What came of it, as HTML."""
+        if self.archive is None:
+            return line("Cancelled; no zip was made.")
+        return line(f"A zip of {self.archive.stat().st_size / 2**20:.1f} MB.")
+
+    def _row(
+        self, photo: ColoredPhoto, inside: Path, *, is_full: bool
+    ) -> tuple[list[SheetPicture], str]:
+        """Put the photo's files into the folder; its part of the contact sheet."""
+        if not photo.is_in_zip:
+            return [], "left as it is" if photo.is_left_alone else "not colored"
+        wanted = photo.colorings if self._every else [photo.require_chosen()]
+        small = thumbnail(read_photo(photo.photo.preview).pixels)
+        pictures = [in_gray(small)]
+        for one in wanted:
+            file = write_full_size(photo.photo, one, self._model, self._suffix)
+            stem = Path(_RESULTS) / photo.inside / file.stem
+            path = inside / self._names.free(str(stem), file.suffix)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            link_or_copy(file, path)
+            pixels = None if is_full else thumbnail(read_photo(one.preview).pixels)
+            pictures.append(SheetPicture(pixels, one.caption, path))
+        return pictures, ""
 
 
 class AllPhotos:
@@ -104,104 +230,137 @@ class AllPhotos:
     def __init__(self, colorizer: Colorizer) -> None:
         self._colorizer = colorizer
         self.strip = gr.HTML("", js_on_load=LISTEN, apply_default_css=False, elem_id="strip")
-        with gr.Row(visible=False, elem_id="all") as self.row:
-            self.button = gr.Button(min_width=120, elem_id="all-go")
-            self.cancel_button = gr.Button(
-                "Cancel", visible=False, min_width=120, elem_id="all-cancel"
+        with gr.Column(visible=False, elem_id="all") as self.column:
+            self.with_colors = gr.CheckboxGroup(
+                label="Treat as gray",
+                info="These photos have colors and are left as they are. Tick those that are scans "
+                "of gray photos: their lightness is colored.",
+                show_select_all=True,
+                visible=False,
+                elem_id="all-gray",
             )
-            self.zip_button = gr.Button(visible=False, min_width=260, elem_id="all-download")
+            with gr.Row():
+                self.button = gr.Button(min_width=120, elem_id="all-go")
+                self.cancel_button = gr.Button(
+                    "Cancel", visible=False, min_width=120, elem_id="all-cancel"
+                )
+            self.zip_button = gr.Button(visible=False, elem_id="all-download")
+            self.every = gr.Checkbox(
+                label="With all colorings of each photo",
+                info="The zip has the one that you chose, or all.",
+                visible=False,
+                elem_id="all-every",
+            )
             self.file = gr.DownloadButton(elem_id="all-file", elem_classes="saved")
         self.status = status_line("", "all-status")
-        self.components = [self.strip, self.row, self.button, self.zip_button, self.status]
+        self.components = [
+            self.strip, self.column, self.with_colors, self.button, self.zip_button, self.every,
+            self.status,
+        ]  # fmt: skip
 
     def connect(
         self,
         session: gr.State,
         options: Sequence[gr.components.Component],
-        show: Callable[[PhotoSession], Updates],
+        format_: gr.Radio,
+        show: Callable[[AlbumSession], Updates],
         shown: Sequence[Block],
     ) -> None:
         """Connect events with handlers.
 
         Args:
-            session: holds the visitor's `Session`.
+            session: holds the visitor's `AlbumSession`.
             options: components whose values `options_of` takes.
+            format_: where the visitor chooses one of `SUFFIXES`.
             show: shows the colorings of the photo that the visitor looks at.
             shown: components that this updates.
         """
         self._show = show
-        own = [*self.components, self.cancel_button]
+        own = [*self.components, self.cancel_button, self.file]
         once = {**AT_ONCE, "trigger_mode": "once"}
-        self.button.click(self.begin, [session, *options], own, **once).then(
-            self.color,
-            [session],
-            [*own, *shown],
-            show_progress="hidden",
-            trigger_mode="multiple",
-            api_visibility="private",
+        long: dict[str, Any] = {
+            "show_progress": "hidden",
+            "trigger_mode": "multiple",
+            "api_visibility": "private",
             **LONG_QUEUE,
-        )
-        self.cancel_button.click(self.cancel, [session], own, **AT_ONCE)
-        waiting = line("Waiting for its turn ...")
-        zipped = self.zip_button.click(lambda: waiting, None, [self.status], **once).then(
-            self.pack,
-            [session],
-            [self.file, self.status],
-            show_progress="hidden",
-            api_visibility="private",
-            **LONG_QUEUE,
-        )
+        }
+        begun = self.button.click(self.begin, [session, *options], own, **once)
+        begun.then(self.work, [session], [*own, *shown], **long)
+        begun = self.zip_button.click(self.begin_zip, [session, format_, self.every], own, **once)
+        zipped = begun.then(self.work, [session], [*own, *shown], **long)
         saved_by_browser(zipped, self.file)
+        self.cancel_button.click(self.cancel, [session], own, **AT_ONCE)
 
-    def shown(self, session: PhotoSession) -> Updates:
+    def shown(self, session: AlbumSession) -> Updates:
         """The small pictures and the buttons as they are now; nothing for a single photo."""
         photos = session.items
-        colored = sum(1 for one in photos if one.chosen)
+        colored = [one for one in photos if one.is_in_zip]
+        with_colors = [one for one in photos if one.has_colors]
         return {
             self.strip: strip_html(photos, session.current),
-            self.row: gr.update(visible=len(photos) > 1),
-            self.button: f"Colorize all {sum(1 for one in photos if not one.is_left_alone)}",
-            self.zip_button: gr.update(
-                value=f"Download {colored} photos in a zip", visible=colored > 1
+            self.column: gr.update(visible=len(photos) + len(session.waiting) > 1),
+            self.with_colors: gr.update(
+                choices=[(one.name, one.folder.name) for one in with_colors],
+                value=[one.folder.name for one in with_colors if one.treated_as_gray],
+                visible=bool(with_colors),
             ),
+            self.button: self.counted(session),
+            self.zip_button: gr.update(
+                value=f"Download {_photos(len(colored))} in a zip", visible=len(colored) > 1
+            ),
+            self.every: gr.update(visible=any(len(one.colorings) > 1 for one in colored)),
         }
 
-    @contextmanager
-    def undisturbed(self, session: PhotoSession) -> Iterator[None]:
-        """Let no coloring of another photo be shown while the visitor goes over to this one."""
-        job = session.job
-        with job.showing if isinstance(job, AllColorings) else nullcontext():
-            yield
+    def counted(self, session: AlbumSession) -> dict[str, Any]:
+        """The button as it is now."""
+        several = sum(1 for one in session.items if not one.is_left_alone) + len(session.waiting)
+        return gr.update(value=f"Colorize all {several}", interactive=several > 0)
 
-    # coloring
+    @contextmanager
+    def undisturbed(self, session: AlbumSession) -> Iterator[None]:
+        """Let no coloring of another photo be shown while the visitor goes over to this one."""
+        with session.job.showing if isinstance(session.job, _OfAll) else nullcontext():
+            yield
 
     def begin(
         self,
-        session: PhotoSession,
+        session: AlbumSession,
         n: int,
         temperature: float,
         seed: int | None,
         view: str,
     ) -> Updates:
-        """Put the photos in the queue; `color` is called when it is their turn."""
+        """Put the photos in the queue; `work` is called when it is their turn."""
         try:
             options = options_of(n, temperature, seed, view)
-            job = AllColorings(self._colorizer, session.items, options)
-            if not job.photos:
-                said = line("All of them have these colorings already.")
-                return {self.status: _about_left_alone(job.left_alone) or said}
-            session.start(job)
+            if not session.waiting and not to_be_colored(session.items, options):
+                return {self.status: line("All of them have these colorings already.")}
+            return self._begun(session, AllColorings(self._colorizer, session, options))
         except FAILURES as error:
             return {self.status: problem(error)}
+
+    def begin_zip(self, session: AlbumSession, format_: str, every: bool) -> Updates:
+        """Do the same for the files in full size."""
+        try:
+            if not any(one.is_in_zip for one in session.items):
+                raise ColorflowError("There is no coloring here yet; color the photos first.")
+            digest = self._colorizer.digest
+            return self._begun(session, AllFiles(session, SUFFIXES[format_], digest, every=every))
+        except FAILURES as error:
+            return {self.status: problem(error), self.file: None}
+
+    def _begun(self, session: AlbumSession, job: _OfAll) -> Updates:
+        session.start(job)
         return {
             self.status: line("Waiting for their turn ..."),
             self.cancel_button: gr.update(visible=True, interactive=True),
+            self.file: None,
         }
 
-    def color(self, session: PhotoSession) -> Iterator[Updates]:
-        """Color photo after photo, and tick the small pictures."""
+    def work(self, session: AlbumSession) -> Iterator[Updates]:
+        """Do the job, photo after photo, and show how far it is."""
         job, started = session.job, time.perf_counter()
-        if not isinstance(job, AllColorings) or job.state != "waiting" or job.end:
+        if not isinstance(job, _OfAll) or job.state != "waiting" or job.end:
             yield {
                 self.status: gr.skip() if job is None else "",
                 self.cancel_button: gr.update(visible=False),
@@ -209,76 +368,43 @@ class AllPhotos:
             return
         try:
             with job:
-                yield {self.status: progress(0, len(job.photos), "photos are colored")}
                 for photo in job:
                     with job.showing:
-                        is_looked_at = session.current is photo and photo.chosen is not None
-                        yield {
-                            **self.shown(session),
-                            self.status: progress(job.done, len(job.photos), "photos are colored"),
-                            **(self._show(session) if is_looked_at else {}),
-                        }
-                yield self._ended(job, time.perf_counter() - started)
+                        yield self._on_the_way(session, job, photo)
+                said = job.said(time.perf_counter() - started)
+                yield {
+                    **self._ended(said),
+                    self.file: str(job.archive) if job.archive else None,
+                }
+        except FAILURES as error:
+            yield {**self._ended(problem(error)), self.file: None}
         finally:
             session.delete_if_closed()
 
-    def cancel(self, session: PhotoSession) -> Updates:
-        """End the job after the coloring at work, or take it out of the queue."""
+    def cancel(self, session: AlbumSession) -> Updates:
+        """End the job after the photo at work, or take it out of the queue."""
         if not session.cancel():
             return {self.cancel_button: gr.update(interactive=False)}
-        return {
-            self.cancel_button: gr.update(visible=False),
-            self.status: line("Cancelled; nothing was colored."),
-        }
+        return self._ended(line("Cancelled; nothing was made."))
 
-    def _ended(self, job: AllColorings, seconds: float) -> Updates:
-        several = f"{job.done} photo{'' if job.done == 1 else 's'}"
-        said = f"{several} colored in {seconds:.1f} s."
-        if job.end:
-            said = f"Cancelled; {job.done} of {len(job.photos)} photos are colored."
-        return {
-            self.status: "".join([line(said), *job.failures, _about_left_alone(job.left_alone)]),
-            self.cancel_button: gr.update(visible=False),
-        }
+    def _on_the_way(
+        self, session: AlbumSession, job: _OfAll, photo: ColoredPhoto | None
+    ) -> Updates:
+        said = {self.status: progress(job.done, len(job.photos), job.what)}
+        if photo is None:
+            return said
+        is_looked_at = session.current is photo and photo.chosen is not None
+        return {**self.shown(session), **said, **(self._show(session) if is_looked_at else {})}
 
-    # the zip
-
-    def pack(self, session: PhotoSession) -> Iterator[Updates]:
-        """Write the chosen coloring of each photo in full size, and put all into one zip."""
-        try:
-            colored = [(one, one.chosen) for one in session.items if one.chosen]
-            if not colored:
-                raise ColorflowError("There is no coloring here yet; color the photos first.")
-            for old in session.folder.glob("zip-*"):
-                shutil.rmtree(old, ignore_errors=True)
-            folder, names = new_folder(session.folder, "zip-"), FreeNames()
-            with storing():
-                inside = folder / "photos"
-                inside.mkdir()
-                for done, (photo, chosen) in enumerate(colored):
-                    yield {self.status: progress(done, len(colored), "photos are written")}
-                    path = write_full_size(photo.photo, chosen, self._colorizer.digest)
-                    link_or_copy(path, inside / names.free(path.stem, path.suffix))
-                session.budget.disk.check(sum(one.stat().st_size for one in inside.iterdir()))
-                archive = folder / _ARCHIVE
-                pack(inside, archive)
-                shutil.rmtree(inside)
-                said = f"{len(colored)} photos, {archive.stat().st_size / 2**20:.1f} MB."
-            yield {self.status: line(said), self.file: str(archive)}
-        except FAILURES as error:
-            yield {self.status: problem(error), self.file: None}
-        finally:
-            session.delete_if_closed()
+    def _ended(self, said: str) -> Updates:
+        return {self.status: said, self.cancel_button: gr.update(visible=False)}
 
 
-def _about_left_alone(photos: Sequence[ColoredPhoto]) -> str:
-    """Which photos were left alone because they have colors, as HTML."""
-    if not photos:
-        return ""
-    names = ", ".join(one.upload.name for one in photos)
-    have = "has colors and was" if len(photos) == 1 else "have colors and were"
-    one = "it" if len(photos) == 1 else "one of them"
-    return line(f"{names}: {have} left alone; look at {one} and press “{TREAT_AS_GRAY}”.")
+def to_be_colored(
+    photos: Sequence[ColoredPhoto], options: ColoringOptions
+) -> Sequence[ColoredPhoto]:
+    """Those that do not have these colorings, nor colors of their own."""
+    return [one for one in photos if not one.is_left_alone and one.options != options]
 
 
 def strip_html(photos: Sequence[ColoredPhoto], current: ColoredPhoto | None) -> str:
@@ -287,8 +413,8 @@ def strip_html(photos: Sequence[ColoredPhoto], current: ColoredPhoto | None) -> 
         return ""
     buttons = "".join(
         f'<button type="button" data-index="{index}" data-act="look" '
-        f'aria-pressed="{str(one is current).lower()}" title="{html.escape(one.upload.name)}">'
-        f'<img src="{file_url(one.photo.thumbnail)}" alt="{html.escape(one.upload.name)}">'
+        f'aria-pressed="{str(one is current).lower()}" title="{html.escape(one.name)}">'
+        f'<img src="{file_url(one.photo.thumbnail)}" alt="{html.escape(one.name)}" loading="lazy">'
         f"{_TICK if one.chosen else ''}</button>"
         for index, one in enumerate(photos)
     )
@@ -296,3 +422,13 @@ def strip_html(photos: Sequence[ColoredPhoto], current: ColoredPhoto | None) -> 
 
 
 _TICK = '<span class="tick" role="img" aria-label="colored">✓</span>'
+
+
+def _photos(number: int) -> str:
+    return f"{number} photo{'' if number == 1 else 's'}"
+
+
+def _name_of(session: AlbumSession) -> str:
+    """Of the zip: that of the only upload, if there is one."""
+    stem = session.uploads[0].stem if len(session.uploads) == 1 else "photos"
+    return stem[:_LONGEST_NAME]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
@@ -107,6 +107,13 @@ class ColoredPhoto:
     """With which all colorings that were wanted have been made last."""
     treated_as_gray: bool = False
     """Whether the visitor wants its lightness colored even if it has colors."""
+    inside: PurePath = field(default_factory=PurePath)
+    """Its folder in what was uploaded."""
+
+    @property
+    def name(self) -> str:
+        """Of its file, with the folders in what was uploaded."""
+        return str(self.inside / self.photo.path.name)
 
     @property
     def folder(self) -> Path:
@@ -114,9 +121,19 @@ class ColoredPhoto:
         return self.photo.folder
 
     @property
+    def has_colors(self) -> bool:
+        """Whether it has colors of its own."""
+        return self.photo.kind is Kind.COLORED
+
+    @property
     def is_left_alone(self) -> bool:
         """Whether it has colors that the visitor has not asked to leave out."""
-        return self.photo.kind is Kind.COLORED and not self.treated_as_gray
+        return self.has_colors and not self.treated_as_gray
+
+    @property
+    def is_in_zip(self) -> bool:
+        """Whether there is a coloring that the visitor wants."""
+        return self.chosen is not None and not self.is_left_alone
 
     @property
     def shows_samples(self) -> bool:
@@ -278,12 +295,22 @@ class ColoringJob(Job):
 
 
 def color_anew(
-    colorizer: Colorizer, colored_photo: ColoredPhoto, options: ColoringOptions
+    colorizer: Colorizer,
+    colored_photo: ColoredPhoto,
+    options: ColoringOptions,
+    *,
+    progressively: bool = True,
 ) -> ColoringJob:
     """Principal colorings or samples of a photo.
 
     Samples come one by one. Of principal colorings the first comes at once, from one look at the
     photo, and is replaced by that of several looks.
+
+    Args:
+        colorizer: colors the photo.
+        colored_photo: the photo.
+        options: which colorings are wanted.
+        progressively: whether somebody waits for the first picture.
     """
     n, temperature, seed, samples = (
         options.n, options.temperature, options.seed, options.samples,
@@ -292,9 +319,11 @@ def color_anew(
     def make(photo: Photo) -> Made:
         if samples:
             yield from _samples(colorizer, photo, temperature, seed, n)
-        else:
+        elif progressively:
             for made in colorizer.colorize_progressively(photo, n, temperature, seed):
                 yield from _items(made)
+        else:
+            yield from _items(colorizer.colorize(photo, n, temperature, seed, force=True))
         colored_photo.options = options
 
     return ColoringJob(colored_photo, make, n)

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 import gradio as gr
 
 from colorflow.photo import Kind
+from colorflow.ui.album import AlbumSession
 from colorflow.ui.colorings import (
     ColoredPhoto,
     ColoringJob,
-    PhotoSession,
     ShownColoring,
     color_anew,
     more_like,
@@ -21,7 +21,7 @@ from colorflow.ui.colorings import (
 )
 from colorflow.ui.colorize_layout import COLORIZE, GRAY, WELCOME, ColorizeLayout
 from colorflow.ui.controls import SAMPLES, SUMMARY, options_of
-from colorflow.ui.limits import UploadSpace
+from colorflow.ui.limits import LONG_QUEUE, UploadSpace
 from colorflow.ui.panes import AT_ONCE, HAS_COLORS, IN_TURN, TREAT_AS_GRAY
 from colorflow.ui.samples import copy_of_sample
 from colorflow.ui.session import Session
@@ -32,7 +32,8 @@ if TYPE_CHECKING:
     from colorflow.colorizer import Colorizer
     from colorflow.enlarge.enlarger import Enlarger
 
-MOST_PHOTOS = 20
+_SHOW_SECONDS = 1.0
+"""Time between two looks at how many photos are open."""
 
 _ABOUT_KIND = {
     Kind.GRAY: "A gray photo",
@@ -70,6 +71,7 @@ class ColorizeTab(ColorizeLayout):
     ) -> None:
         super().__init__(colorizer, space, enlarger)
         self._colorizer = colorizer
+        self._megabytes = space.megabytes
         self.session = self.photos.session
         with self.result.column:
             self.map = UncertaintyMap(colorizer, self.session, self.status)
@@ -81,17 +83,42 @@ class ColorizeTab(ColorizeLayout):
         shown = [
             self.session, *self.all.components, self.photos.preview, self.about, self.button,
             self.cancel_button, self.status, self.result.welcome, self.result.column, self.view,
-            self.gallery, self.beside, self.result.compare, self.format, self.result.download,
+            self.gallery, self.beside, self.result.compare, self.result.download,
             *self.map.components, *self.larger.components,
         ]  # fmt: skip
-        gr.on(
-            self.photos.changes,
-            self.open_photos,
-            [self.photos.upload, self.session],
-            shown,
-            show_progress_on=self.about,
-            trigger_mode="always_last",
-            **IN_TURN,
+        opened = [
+            gr.on(
+                self.photos.changes,
+                self.open_photos,
+                [self.photos.upload, self.session],
+                shown,
+                show_progress_on=self.about,
+                trigger_mode="always_last",
+                **IN_TURN,
+            ),
+            self.whole_folder.upload(
+                self.open_folder,
+                [self.whole_folder, self.photos.upload, self.session],
+                [self.photos.upload, *shown],
+                show_progress_on=self.about,
+                **IN_TURN,
+            ),
+        ]
+        for first in opened:
+            first.then(
+                self.open_others,
+                [self.session],
+                [*self.all.components, self.about],
+                show_progress="hidden",
+                trigger_mode="multiple",
+                api_visibility="private",
+                **LONG_QUEUE,
+            )
+        self.all.with_colors.input(
+            self.treat_as_gray,
+            [self.session, self.all.with_colors],
+            [self.all.button, self.about, self.button],
+            **AT_ONCE,
         )
         self.all.strip.select(self.look_at, [self.session], shown, **AT_ONCE)
         return self.result.welcome.select(
@@ -133,8 +160,9 @@ class ColorizeTab(ColorizeLayout):
         self.all.connect(
             self.session,
             options,
+            self.format,
             self._colorings,
-            [*shown, self.format],
+            shown,
         )
 
     def _connect_choices(self) -> None:
@@ -147,52 +175,56 @@ class ColorizeTab(ColorizeLayout):
 
     # photos
 
-    def open_photos(self, uploads: list[str] | None, session: PhotoSession) -> Iterator[Updates]:
-        """Open the new photos among the uploads, show the first of them, and close others.
+    def open_photos(self, uploads: list[str] | None, session: AlbumSession) -> Updates:
+        """Open the first new photo among the uploads, let the others wait, and close the rest.
 
         Args:
             uploads: paths of everything that the field holds now.
             session: the visitor's.
         """
-        paths = list(dict.fromkeys(Path(one) for one in uploads or ()))
-        said = []
-        if len(paths) > MOST_PHOTOS:
-            left_out = f"“{paths[MOST_PHOTOS].name}” and what comes after it were left out"
-            said.append(line(f"At most {MOST_PHOTOS} photos at once: {left_out}.", bad=True))
-            paths = paths[:MOST_PHOTOS]
-        session.stop()
-        session.keep([one for one in session.items if one.upload in paths])
-        known = {one.upload for one in session.items}
-        is_shown = False
-        for path in paths:
-            if path in known:
-                continue
-            try:
-                added = ColoredPhoto(photo=session.read(path), upload=path)
-            except FAILURES as error:
-                said.append(problem(error))
-                continue
-            session.add(added)
-            if is_shown:
-                yield self.all.shown(session)
-                continue
-            session.look_at(added)
-            yield {**self._view(session, said), self.all.status: ""}
-            is_shown = True
-        if is_shown:
-            yield {self.about: self._about(session, said)}
-        else:
-            yield {**self._view(session, said), self.all.status: ""}
+        session.take([Path(one) for one in uploads or ()], self._megabytes)
+        opened = None
+        while session.waiting and opened is None:
+            opened = session.open_next()
+        if opened:
+            session.look_at(opened)
+        return {**self._view(session), self.all.status: ""}
 
-    def open_sample(self, session: PhotoSession, event: gr.SelectData) -> Iterator[Updates]:
+    def open_others(self, session: AlbumSession) -> Iterator[Updates]:
+        """Open the photos that wait, which may take minutes; about once a second they are shown."""
+        yield {self.about: gr.skip()}
+        shown = time.monotonic()
+        while session.waiting:
+            session.open_next()
+            session.delete_if_closed()
+            if not session.waiting or time.monotonic() - shown > _SHOW_SECONDS:
+                shown = time.monotonic()
+                yield {**self.all.shown(session), self.about: self._about(session)}
+
+    def open_folder(
+        self, files: list[str], uploads: list[str] | None, session: AlbumSession
+    ) -> Updates:
+        """Open the files of a whole folder beside what is there."""
+        together = [*(uploads or ()), *files]
+        return {self.photos.upload: together, **self.open_photos(together, session)}
+
+    def open_sample(self, session: AlbumSession, event: gr.SelectData) -> Updates:
         """Open one of the photos to try as if it had been uploaded."""
         try:
             path = str(copy_of_sample(int(event.index), session.folder))
         except FAILURES as error:
-            yield {self.about: problem(error)}
-            return
-        yield {self.photos.upload: [path]}
-        yield from self.open_photos([path], session)
+            return {self.about: problem(error)}
+        return {self.photos.upload: [path], **self.open_photos([path], session)}
+
+    def treat_as_gray(self, session: AlbumSession, ticked: Sequence[str]) -> Updates:
+        """Let the lightness of these photos be colored, and leave others that have colors alone."""
+        for one in session.items:
+            one.treated_as_gray = one.folder.name in ticked
+        return {
+            self.all.button: self.all.counted(session),
+            self.about: self._about(session),
+            self.button: self._button(session),
+        }
 
     def show_samples(self) -> Updates:
         """Show what becomes of the photos to try, unless there is no room to color them."""
@@ -201,7 +233,7 @@ class ColorizeTab(ColorizeLayout):
         except FAILURES:
             return {self.result.welcome: gr.skip()}
 
-    def look_at(self, session: PhotoSession, event: gr.SelectData) -> Updates:
+    def look_at(self, session: AlbumSession, event: gr.SelectData) -> Updates:
         """Show another one of the visitor's photos with its colorings."""
         index = int(event.index)
         if index >= len(session.items):
@@ -214,7 +246,7 @@ class ColorizeTab(ColorizeLayout):
 
     def colorize(
         self,
-        session: PhotoSession,
+        session: AlbumSession,
         n: int,
         temperature: float,
         seed: int | None,
@@ -236,11 +268,11 @@ class ColorizeTab(ColorizeLayout):
 
         yield from self._stream(session, begin)
 
-    def more_like_this(self, session: PhotoSession, n: int) -> Iterator[Updates]:
+    def more_like_this(self, session: AlbumSession, n: int) -> Iterator[Updates]:
         """Keep the colors of the chosen coloring and sample its details again."""
         yield from self._stream(session, lambda photo: more_like(self._colorizer, photo, int(n)))
 
-    def something_else(self, session: PhotoSession, n: int) -> Iterator[Updates]:
+    def something_else(self, session: AlbumSession, n: int) -> Iterator[Updates]:
         """Keep the chosen coloring and put new samples beside it."""
         if session.current and session.current.chosen:
             yield {self.view: SAMPLES}
@@ -248,11 +280,11 @@ class ColorizeTab(ColorizeLayout):
             session, lambda photo: something_else(self._colorizer, photo, int(n))
         )
 
-    def cancel(self, session: PhotoSession) -> None:
+    def cancel(self, session: AlbumSession) -> None:
         """End the job after the coloring at work; those that are there stay."""
         session.cancel()
 
-    def choose(self, session: PhotoSession, event: gr.SelectData) -> Updates:
+    def choose(self, session: AlbumSession, event: gr.SelectData) -> Updates:
         """Show the coloring that was clicked."""
         photo, index = session.current, int(event.index)
         coloring = photo.colorings[index] if photo and index < len(photo.colorings) else None
@@ -263,7 +295,7 @@ class ColorizeTab(ColorizeLayout):
         self.larger.stopped(session)
         return {**self._compared(session, photo, coloring), **self.larger.emptied()}
 
-    def compare_with(self, session: PhotoSession, beside: str) -> Updates:
+    def compare_with(self, session: AlbumSession, beside: str) -> Updates:
         """Compare colorings with the photo's own colors, or with its gray."""
         session.compares_gray = beside == GRAY
         photo, compare = session.current, self.result.compare
@@ -272,7 +304,7 @@ class ColorizeTab(ColorizeLayout):
         return {compare: self._compared(session, photo, photo.chosen)[compare]}
 
     def _stream(
-        self, session: PhotoSession, begin: Callable[[ColoredPhoto], ColoringJob]
+        self, session: AlbumSession, begin: Callable[[ColoredPhoto], ColoringJob]
     ) -> Iterator[Updates]:
         """Show colorings as they come."""
         started = time.perf_counter()
@@ -295,7 +327,7 @@ class ColorizeTab(ColorizeLayout):
             session.delete_if_closed()
 
     def _one_more(
-        self, session: PhotoSession, job: ColoringJob, coloring: ShownColoring
+        self, session: AlbumSession, job: ColoringJob, coloring: ShownColoring
     ) -> Updates:
         updates: Updates = {
             self.gallery: gr.update(value=_gallery(job.colored_photo)),
@@ -325,15 +357,15 @@ class ColorizeTab(ColorizeLayout):
     # what is shown
 
     def _compared(
-        self, session: PhotoSession, current: ColoredPhoto, coloring: ShownColoring
+        self, session: AlbumSession, current: ColoredPhoto, coloring: ShownColoring
     ) -> Updates:
         photo = current.photo
         as_gray = photo.kind is Kind.COLORED and session.compares_gray
         before = photo.gray if as_gray else photo.preview
         return self.result.compared(photo, before, coloring.preview)
 
-    def _about(self, session: PhotoSession, said: Sequence[str] = ()) -> str:
-        said = list(dict.fromkeys(said))
+    def _about(self, session: AlbumSession) -> str:
+        said = session.said()
         if session.current is None:
             return "".join(said) or self.formats
         photo = session.current.photo
@@ -341,46 +373,40 @@ class ColorizeTab(ColorizeLayout):
         size = f"{photo.width} × {photo.height} pixels"
         return "".join([*said, line(f"{kind}. {size}.")])
 
-    def _view(self, session: PhotoSession, said: Sequence[str] = ()) -> Updates:
-        """Everything about the photo that the visitor looks at.
-
-        Args:
-            session: the visitor's.
-            said: lines about files that could not be opened.
-        """
+    def _button(self, session: AlbumSession) -> dict[str, Any]:
+        """The button as it is for the photo that the visitor looks at."""
         current = session.current
-        photo = current.photo if current else None
-        colored = photo is not None and photo.kind is Kind.COLORED
+        return gr.update(
+            value=TREAT_AS_GRAY if current and current.is_left_alone else COLORIZE,
+            interactive=current is not None,
+        )
+
+    def _view(self, session: AlbumSession) -> Updates:
+        """Everything about the photo that the visitor looks at."""
+        current = session.current
         view: Updates = {
             self.session: session,
             **self.all.shown(session),
-            **self.photos.shown(photo),
-            self.about: self._about(session, said),
-            self.button: gr.update(
-                value=TREAT_AS_GRAY if current and current.is_left_alone else COLORIZE,
-                interactive=photo is not None,
-            ),
+            **self.photos.shown(current.photo if current else None),
+            self.about: self._about(session),
+            self.button: self._button(session),
             self.cancel_button: gr.update(visible=False),
             self.status: "",
             **self.result.emptied(),
             self.view: SUMMARY,
             self.gallery: None,
-            self.beside: gr.update(visible=colored),
+            self.beside: gr.update(visible=bool(current and current.has_colors)),
             **self.map.emptied(),
             **self.larger.emptied(),
         }
         return {**view, **self._colorings(session)}
 
-    def _colorings(self, session: PhotoSession) -> Updates:
-        """The format and the colorings, if any, of the photo that the visitor looks at."""
+    def _colorings(self, session: AlbumSession) -> Updates:
+        """The colorings, if any, of the photo that the visitor looks at."""
         current = session.current
-        if current is None:
+        if current is None or current.chosen is None:
             return {}
-        own_format = {self.format: "JPEG" if current.photo.suffix == ".jpg" else "PNG"}
-        if current.chosen is None:
-            return own_format
         return {
-            **own_format,
             **self.result.shown(),
             self.view: SAMPLES if current.shows_samples else SUMMARY,
             self.gallery: gr.update(

@@ -6,13 +6,15 @@ from typing import TYPE_CHECKING
 
 import gradio as gr
 
+from colorflow.photo import KINDS
+from colorflow.ui.album import MOST_PHOTOS
 from colorflow.ui.all_photos import AllPhotos
 from colorflow.ui.controls import advanced, seed_number, view_switch, vividness_slider
 from colorflow.ui.enlarge import EnlargePane
 from colorflow.ui.limits import UploadSpace
-from colorflow.ui.panes import SUFFIXES, ComparePane, UploadPane, formats_line
+from colorflow.ui.panes import OWN_FORMAT, SUFFIXES, ComparePane, UploadPane
 from colorflow.ui.samples import Samples
-from colorflow.ui.status import status_line
+from colorflow.ui.status import line, status_line
 
 if TYPE_CHECKING:
     from colorflow.colorizer import Colorizer
@@ -55,10 +57,16 @@ class ColorizeLayout:
         space: UploadSpace,
         enlarger: Enlarger | None,
     ) -> None:
-        self.formats = formats_line(space.megabytes)
+        self.formats = line(
+            f"{KINDS}; up to {MOST_PHOTOS} photos, a file or an unpacked zip up to "
+            f"{space.megabytes} MB."
+        )
         with gr.Row(elem_id="colorize", elem_classes="workbench"):
             with gr.Column(scale=2, min_width=300):
-                self.photos = UploadPane(space, "upload", "Photos", several=True)
+                self.photos = UploadPane(space, "upload", "Photos, or a zip of them", album=True)
+                self.whole_folder = gr.UploadButton(
+                    "Choose a whole folder", file_count="directory", size="sm", elem_id="upload-all"
+                )
                 self.all = AllPhotos(colorizer)
                 self._build_photo()
             with gr.Column(scale=5, min_width=300):
@@ -137,8 +145,8 @@ class ColorizeLayout:
             self.result.add_download()
             self.format = gr.Radio(
                 list(SUFFIXES),
-                value="JPEG",
+                value=OWN_FORMAT,
                 label="Save as",
-                info="A JPEG is small; a PNG loses nothing.",
+                info="Its own is JPEG for a JPEG. A JPEG is small; a PNG loses nothing.",
                 elem_id="format",
             )

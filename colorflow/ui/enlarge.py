@@ -281,7 +281,8 @@ class EnlargePane:
             current = session.require()
             chosen = current.require_chosen()
             scale, draw = SIZES[size], DRAWS[number]
-            name = f"{chosen.stem}_x{scale}_{draw.label}{SUFFIXES[format_]}"
+            suffix = SUFFIXES[format_] or current.photo.suffix
+            name = f"{chosen.stem}_x{scale}_{draw.label}{suffix}"
             job = Enlarging(self._enlarger, current, chosen, self._model)
             session.start(job)
             with job:

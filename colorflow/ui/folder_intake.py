@@ -63,17 +63,18 @@ def _taken_in(uploads: Sequence[Path], folder: Path, limits: ArchiveLimits) -> I
     damaged: list[Note] = []
     left_out: list[Note] = []
     left = limits
-    if not (alone and _is_zip(uploads[0])):
+    if not (alone and kind_of_archive(uploads[0]) == "zip"):
         folder.mkdir()
     names = FreeNames()
     for upload in uploads:
-        if _is_zip(upload):
+        kind = kind_of_archive(upload)
+        if kind == "zip":
             inside = Path() if alone else Path(names.free(upload.stem, ""))
             unpacked = unpack(upload, folder / inside, left)
             damaged += [replace(note, path=inside / str(note.path)) for note in unpacked.unreadable]
             files, size = len(unpacked.files), unpacked.total_bytes
             left = replace(left, names=left.names - unpacked.names)
-        elif kind := _archive_kind(upload):
+        elif kind:
             reason = f"it is an archive ({kind}); make a zip of it"
             left_out.append(Note(path=Path(upload.name), reason=reason))
             continue
@@ -117,10 +118,13 @@ class FreeNames:
         return one + suffix
 
 
-def _is_zip(upload: Path) -> bool:
-    return upload.suffix.lower() == ".zip" or _archive_kind(upload) == "zip"
+def kind_of_archive(upload: Path) -> str | None:
+    """The kind of an archive, such as "zip"; None for what is no archive.
 
-
-def _archive_kind(upload: Path) -> str | None:
-    with open(upload, "rb") as file:
+    Raises:
+        ColorflowError: the file has gone.
+    """
+    if upload.suffix.lower() == ".zip":
+        return "zip"
+    with storing(), open(upload, "rb") as file:
         return archive_kind(file.read(_HEAD), PurePosixPath(upload.name))

@@ -8,13 +8,12 @@ const PICTURES = {
     "#hints-picture img": ["Your photo, colored, with marks where you said a color"],
     "#reference-photo-preview img": ["The photo to be colored"],
     "#reference-reference-preview img": ["The photo whose colors it gets"],
-    "#folder-sheet img": ["Contact sheet: each photo in gray beside its colorings"],
 };
 const CONTROLS = {
     "#hints-picker .input .swatch": "Take this color",
     "#hints-picker .eyedropper": "Take a color from the screen",
     "#hints-picker input[type=text]": "The color as text, such as #4a6fa5",
-    "#folder-gray .select-all-checkbox": "Treat all of them as gray",
+    "#all-gray .select-all-checkbox": "Treat all of them as gray",
 };
 // What dialogs for files show first; HEIC and others by name, since not every system knows them.
 const PHOTOS = "image/*,.heic,.heif,.hif,.avif,.jp2";
@@ -53,6 +52,8 @@ const nameControls = () => {
     }
     for (const input of document.querySelectorAll(".photos input[type=file]"))
         set(input, "accept", PHOTOS);
+    for (const input of document.querySelectorAll(".album input[type=file]"))
+        set(input, "accept", `${PHOTOS},.zip`);
 };
 
 // Gradio names each radio button apart. The arrow keys go through those that share a name.

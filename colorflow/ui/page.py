@@ -13,7 +13,6 @@ import gradio.utils
 from colorflow.quiz.game import Quiz
 from colorflow.ui.api import Api
 from colorflow.ui.colorize import ColorizeTab
-from colorflow.ui.folder import FolderTab
 from colorflow.ui.hints import HINTS_TAB, HintsTab
 from colorflow.ui.how import how_tab
 from colorflow.ui.limits import Limits, MemoryBudget, UploadSpace, visitor_of
@@ -73,8 +72,6 @@ def build_page(
                 hints = HintsTab(colorizer, space)
             with gr.Tab("Reference", elem_id="reference-tab"):
                 ReferenceTab(colorizer, space)
-            with gr.Tab("Folder", elem_id="folder-tab"):
-                FolderTab(colorizer, space)
             with gr.Tab("Quiz", elem_id="quiz-tab"):
                 QuizTab(quiz, space)
             how_tab(colorizer, space, colorize.session)

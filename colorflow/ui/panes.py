@@ -8,6 +8,7 @@ from typing import Any
 import gradio as gr
 
 from colorflow.photo import KINDS
+from colorflow.ui.album import AlbumSession
 from colorflow.ui.colorings import AnyPhoto, write_chosen
 from colorflow.ui.compare import COMPARE, compare_html
 from colorflow.ui.limits import WORK_QUEUE, UploadSpace
@@ -35,8 +36,9 @@ HAS_COLORS = (
 )
 """What is said of a photo that is left alone until that button is pressed."""
 
-SUFFIXES = {"JPEG": ".jpg", "PNG": ".png"}
-"""Formats of downloads."""
+OWN_FORMAT = "Its own"
+SUFFIXES = {OWN_FORMAT: None, "JPEG": ".jpg", "PNG": ".png"}
+"""Formats of downloads; its own is JPEG for a JPEG, and PNG for all others."""
 
 _FETCH = """
 (file) => {
@@ -67,15 +69,16 @@ watch("value", () => {
 keeps the keyboard's focus."""
 
 
-def session_state(space: UploadSpace) -> gr.State:
-    """Make the state that holds a `Session` for each visitor.
+def session_state(space: UploadSpace, kind: type[Session[Any]] = Session) -> gr.State:
+    """Make the state that holds a session for each visitor.
 
     Gradio deletes a state, and so its files, only after a handler has given it as an output.
 
     Args:
         space: where uploads go.
+        kind: of the session.
     """
-    return gr.State(Session[Any](space.root, space.budget), delete_callback=Session.close)
+    return gr.State(kind(space.root, space.budget), delete_callback=kind.close)
 
 
 def formats_line(max_megabytes: int) -> str:
@@ -105,9 +108,8 @@ class UploadPane:
         space: where uploads go.
         elem_id: of the field.
         label: of the field.
-        several: whether several files can be uploaded at once.
-        photos_only: whether the browser's dialog offers photos first. What is taken is decided by
-            the files' contents: browsers do not know the names of all photos.
+        album: whether several photos and zip archives of photos can be uploaded at once; the
+            session is an `AlbumSession` then.
     """
 
     def __init__(
@@ -116,19 +118,20 @@ class UploadPane:
         elem_id: str,
         label: str,
         *,
-        several: bool = False,
-        photos_only: bool = True,
+        album: bool = False,
     ) -> None:
-        self.session = session_state(space)
+        self.session = session_state(space, AlbumSession if album else Session)
         self.upload = gr.File(
             label=label,
-            file_count="multiple" if several else "single",
+            file_count="multiple" if album else "single",
             height=140,
             elem_id=elem_id,
-            elem_classes="photos" if photos_only else None,
+            # The browser's dialog offers them first. What is taken is decided by the contents:
+            # browsers do not know the names of all photos.
+            elem_classes="album" if album else "photos",
         )
         self.changes = [self.upload.upload, self.upload.clear]
-        if several:
+        if album:
             self.changes.append(self.upload.delete)
 
     def add_preview(self, elem_id: str, height: int) -> None:
@@ -204,7 +207,7 @@ class ComparePane(ResultPane):
 
         Args:
             session: holds the visitor's `Session`.
-            format_: where the visitor chooses one of `SUFFIXES`; by default the photo's own.
+            format_: where the visitor chooses one of `SUFFIXES`, if anywhere.
         """
         made = self.download.click(
             self.prepare_download,
@@ -226,10 +229,10 @@ class ComparePane(ResultPane):
             self.download: f"Download, {photo.width} × {photo.height} pixels",
         }
 
-    def prepare_download(self, session: Session[AnyPhoto], format_: str | None = None) -> Updates:
+    def prepare_download(self, session: Session[AnyPhoto], format_: str = OWN_FORMAT) -> Updates:
         """Write the chosen coloring in full size, for the browser to save."""
         try:
-            path = write_chosen(session, self._model, format_ and SUFFIXES[format_])
+            path = write_chosen(session, self._model, SUFFIXES[format_])
         except FAILURES as error:
             return {self._status: problem(error), self.file: None}
         return {self.file: str(path) if path else None}

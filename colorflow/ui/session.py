@@ -156,7 +156,8 @@ class Session(Generic[Item]):
 
     def add(self, item: Item) -> None:
         """Add an item; the visitor looks at it if there is no other."""
-        self.items = [*self.items, item]
+        with self._lock:
+            self.items = [*self.items, item]
         self.current = self.current or item
 
     def look_at(self, item: Item) -> None:
@@ -167,8 +168,9 @@ class Session(Generic[Item]):
 
     def keep(self, items: Collection[Item]) -> None:
         """Close all items but these, and delete their files."""
-        gone = [one for one in self.items if one not in items]
-        self.items = [one for one in self.items if one in items]
+        with self._lock:
+            gone = [one for one in self.items if one not in items]
+            self.items = [one for one in self.items if one in items]
         if self.current in gone:
             self.stop()
             self.current = self.items[0] if self.items else None
@@ -200,9 +202,12 @@ class Session(Generic[Item]):
 
     # work
 
-    def start(self, job: Job) -> None:
-        """Make a job the current one, after the job before has ended."""
-        self._replace_job(job)
+    def start(self, job: Job | None) -> None:
+        """Make a job the current one, if any, after the job before has ended."""
+        with self._lock:
+            before, self.job = self.job, job
+        if before:
+            before.replace()
 
     def cancel(self) -> bool:
         """Ask the job for an end; its results so far stay.
@@ -219,10 +224,4 @@ class Session(Generic[Item]):
 
     def stop(self) -> None:
         """End the job and wait for its end."""
-        self._replace_job(None)
-
-    def _replace_job(self, job: Job | None) -> None:
-        with self._lock:
-            before, self.job = self.job, job
-        if before:
-            before.replace()
+        self.start(None)

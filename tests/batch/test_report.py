@@ -1,4 +1,4 @@
-"""The report and the contact sheet."""
+"""The report."""
 
 from __future__ import annotations
 
@@ -18,7 +18,6 @@ from colorflow.batch import (
     make_plan,
     run_in_process,
     write_report,
-    write_sheet,
 )
 from colorflow.colorizer import Colorizer
 from colorflow.errors import WritePhotoError
@@ -101,26 +100,17 @@ def test_a_report_is_replaced_as_a_whole(tmp_path: Path, monkeypatch: pytest.Mon
     assert report_of(path, plan, [])["left_out"] == [str(tmp_path / "notes.txt")]
 
 
-def test_a_report_and_a_sheet_replace_their_own_kind_alone(
+def test_a_report_replaces_its_own_kind_alone(
     album: Path, tmp_path: Path, colorizer: Colorizer
 ) -> None:
     plan = make_plan([album], tmp_path / "out", Settings())
     outcomes = list(run_in_process(plan, colorizer))
-    sheet, result, photo = tmp_path / "s.jpg", tmp_path / "out" / "a_a.jpg", album / "a.jpg"
     report, hints = tmp_path / "r.json", tmp_path / "hints.json"
     hints.write_text('{"a.jpg": []}')
-    report_of(report, plan, outcomes)
     for _ in range(2):
-        assert write_sheet(sheet, outcomes) == 2
         report_of(report, plan, outcomes)
-    kept = {path: path.read_bytes() for path in (sheet, result, photo, report, hints)}
-    for path in (result, photo):
-        with pytest.raises(WritePhotoError, match=f"{path}: .* is no contact sheet of a batch"):
-            write_sheet(path, outcomes)
-    for path in (sheet, result, photo, hints):
+    for path in (tmp_path / "out" / "a_a.jpg", album / "a.jpg", hints):
+        kept = path.read_bytes()
         with pytest.raises(WritePhotoError, match=f"{path}: .* is no report of a batch"):
             report_of(path, plan, outcomes)
-    (tmp_path / "sheet.png").write_bytes(report.read_bytes())
-    with pytest.raises(WritePhotoError, match="is no contact sheet of a batch"):
-        write_sheet(tmp_path / "sheet.png", outcomes)
-    assert {path: path.read_bytes() for path in kept} == kept
+        assert path.read_bytes() == kept

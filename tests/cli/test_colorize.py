@@ -195,10 +195,9 @@ def test_a_file_as_output_is_an_error(
         ("--report", "hints.json", "hints.json: cannot be written (a file is there already, and"),
         ("--report", "photos/b.jpg", "b.jpg: cannot be written (a file is there already, and it"),
         ("--report", "out/a_a.png", "a_a.png: is the file of a result; choose another file"),
-        ("--contact-sheet", "out/b_a.jpg", "b_a.jpg: is the file of a result; choose another"),
-        ("--contact-sheet", "s.gif", "s.gif: a contact sheet is one of .jpg"),
-        ("--contact-sheet", "photos/b.jpg", "b.jpg: cannot be written (a file is there already"),
-        ("--contact-sheet", "photos/b.jpg/s.jpg", "b.jpg: nothing can be written here"),
+        ("--contact-sheet", "s.jpg", "s.jpg: a contact sheet is a page, which also prints"),
+        ("--contact-sheet", "other.html", "other.html: cannot be written (a file is there alrea"),
+        ("--contact-sheet", "photos/b.jpg/s.html", "b.jpg: nothing can be written here"),
         ("--hints", "absent.json", "absent.json: the hints cannot be read"),
     ],
 )
@@ -213,6 +212,7 @@ def test_files_that_cannot_be_are_refused_before_the_work(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     (tmp_path / "hints.json").write_text("{}")
+    (tmp_path / "other.html").write_text("<p>Mine</p>")
     (tmp_path / "link.json").symlink_to(tmp_path / "absent" / "r.json")
     with socket.socket(socket.AF_UNIX) as listener:
         monkeypatch.chdir(tmp_path)  # their names are short
@@ -290,7 +290,7 @@ def test_a_deleted_working_folder_is_one_sentence(
 def test_a_report_and_a_sheet_need_two_files(
     photos: Path, fake_run: FakeRun, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    both = ["--report", str(tmp_path / "x.jpg"), "--contact-sheet", str(tmp_path / "x.jpg")]
+    both = ["--report", str(tmp_path / "x.html"), "--contact-sheet", str(tmp_path / "x.html")]
     assert main(["colorize", str(photos), "-o", str(tmp_path / "out"), *both]) == 1
-    assert "x.jpg: is named for the report and for the contact sheet" in capsys.readouterr().err
+    assert "x.html: is named for the report and for the contact sheet" in capsys.readouterr().err
     assert not fake_run.calls

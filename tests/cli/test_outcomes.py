@@ -75,7 +75,7 @@ def test_quiet_says_only_what_went_wrong(
 ) -> None:
     fake_run.results = {"a.png": {"status": "failed", "reason": "no", "remarks": ("page 1 of 2",)}}
     arguments = ["colorize", str(photos), "-q", "-o", str(photos.parent / "out")]
-    assert main([*arguments, "--contact-sheet", str(photos.parent / "s.jpg")]) == 1
+    assert main([*arguments, "--contact-sheet", str(photos.parent / "s.html")]) == 1
     assert capsys.readouterr() == ("", f"{photos / 'a.png'}: no\n")
     fake_run.results = {}
     assert main(arguments) == 0
@@ -91,7 +91,7 @@ def test_what_a_sheet_shows_is_told(
     shown = ColoredFile(path=photos / "b.jpg", label="a", seed=0)
     fake_run.results = {"b.jpg": {"colorings": (shown,)}}
     assert main(arguments) == 0  # the result of a.png has gone
-    told = f"{sheet}: 1 of 2 photos; its notes say why it does not show the others"
+    told = f"{sheet}: 1 of 2 photos; it says why it does not show the others"
     assert told in capsys.readouterr().out.splitlines()
     sheet.unlink()
     failure = {"status": "failed", "reason": "no", "colorings": ()}

@@ -1,0 +1,148 @@
+"""What a visitor has uploaded to be colored: open photos, those that wait, and what is no photo."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePath
+
+from colorflow.batch.archive import ArchiveLimits
+from colorflow.errors import ColorflowError, PhotoError
+from colorflow.ui.colorings import ColoredPhoto
+from colorflow.ui.folder_intake import kind_of_archive, take_in
+from colorflow.ui.limits import MemoryBudget
+from colorflow.ui.photos import new_folder
+from colorflow.ui.session import Session
+from colorflow.ui.status import FAILURES, line, sentence
+
+MOST_PHOTOS = 200
+"""Photos that may be open at once."""
+_MOST_SAID = 5
+"""Files that are no photos and are named on the page; the contact sheet names all."""
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """An uploaded file that is not colored."""
+
+    upload: Path
+    name: str
+    """Of the file, with its folders in the upload."""
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Waiting:
+    """A photo that has been uploaded and is not open yet."""
+
+    path: Path
+    upload: Path
+    folder: PurePath
+
+
+class AlbumSession(Session[ColoredPhoto]):
+    """A session whose photos come as files or in zip archives.
+
+    Photos are opened one after the other, by whoever has the time: `take` only notes them.
+
+    Args:
+        root: see `Session`.
+        budget: see `Session`.
+    """
+
+    def __init__(self, root: Path, budget: MemoryBudget) -> None:
+        super().__init__(root, budget)
+        self.uploads: list[Path] = []
+        """What the field holds: photos and archives."""
+        self.waiting: list[_Waiting] = []
+        self.problems: list[Problem] = []
+        self._unpacked: dict[Path, Path] = {}
+        """The folder of each archive."""
+
+    def close(self) -> None:
+        """Delete everything at once, whatever is still at work."""
+        self.uploads, self.waiting = [], []
+        super().close()
+
+    def take(self, uploads: Sequence[Path], megabytes: int) -> None:
+        """Close what is no longer among the uploads, and note what is new; archives are unpacked.
+
+        Args:
+            uploads: everything that the field holds now.
+            megabytes: largest size of an archive's content.
+        """
+        self.stop()
+        before, self.uploads = self.uploads, list(dict.fromkeys(uploads))
+        self.keep([one for one in self.items if one.upload in self.uploads])
+        self.waiting = [one for one in self.waiting if one.upload in self.uploads]
+        self.problems = [one for one in self.problems if one.upload in self.uploads]
+        for gone in self._unpacked.keys() - set(self.uploads):
+            shutil.rmtree(self._unpacked.pop(gone), ignore_errors=True)
+        for upload in self.uploads:
+            if upload in before:
+                continue
+            try:
+                self._note(self._found_in(upload, megabytes))
+            except FAILURES as error:
+                self._refuse(upload, upload.name, error)
+
+    def open_next(self) -> ColoredPhoto | None:
+        """Open the photo that has waited longest; None if that fails, which is noted."""
+        try:
+            one = self.waiting.pop(0)
+        except IndexError:  # it has just been opened by another handler, or taken away
+            return None
+        try:
+            photo = self.read(one.path)
+        except FAILURES as error:
+            self._refuse(one.upload, str(one.folder / one.path.name), error)
+            return None
+        if one.upload not in self.uploads:  # it was taken away meanwhile
+            shutil.rmtree(photo.folder, ignore_errors=True)
+            return None
+        opened = ColoredPhoto(photo=photo, upload=one.upload, inside=one.folder)
+        self.add(opened)
+        return opened
+
+    def said(self) -> list[str]:
+        """What the visitor should know of the files that are no photos, or wait; as HTML."""
+        named = [f"{one.name}: {one.reason}" for one in self.problems[:_MOST_SAID]]
+        if more := len(self.problems) - len(named):
+            named.append(f"{more} more; the contact sheet in the zip names all.")
+        said = [line(one, bad=True) for one in named]
+        if self.waiting:
+            said.append(line(f"{len(self.waiting)} more photos are being opened ..."))
+        return said
+
+    def _found_in(self, upload: Path, megabytes: int) -> list[_Waiting]:
+        kind = kind_of_archive(upload)
+        if kind is None:
+            return [_Waiting(upload, upload, PurePath())]
+        if kind != "zip":
+            raise ColorflowError(f"it is an archive ({kind}); make a zip of it")
+        size = megabytes * 2**20
+        limits = ArchiveLimits(entries=MOST_PHOTOS, entry_bytes=size, total_bytes=size)
+        self.budget.disk.check(size)  # a zip grows when it is unpacked
+        parent = self._unpacked[upload] = new_folder(self.folder, "album-")
+        taken = take_in([upload], parent / "photos", limits)
+        for note in (*taken.damaged, *taken.left_out):
+            name = str(PurePath(upload.stem) / str(note.path))
+            self.problems.append(Problem(upload, name, f"{note.reason}."))
+        return [
+            _Waiting(taken.folder / one, upload, PurePath(upload.stem) / one.parent)
+            for one in taken.photos
+        ]
+
+    def _note(self, found: Sequence[_Waiting]) -> None:
+        """Let photos wait, as many as there is room for."""
+        room = MOST_PHOTOS - len(self.items) - len(self.waiting)
+        self.waiting += found[:room]
+        for one in found[room:]:
+            reason = f"it was left out, since a page takes {MOST_PHOTOS} photos at once."
+            self.problems.append(Problem(one.upload, str(one.folder / one.path.name), reason))
+
+    def _refuse(self, upload: Path, name: str, error: ColorflowError | MemoryError) -> None:
+        said = error.reason if isinstance(error, PhotoError) else sentence(error)
+        reason = said.removeprefix(f"{upload.name}: ").removesuffix(".")
+        self.problems.append(Problem(upload, name, f"{reason}."))
