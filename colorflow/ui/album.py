@@ -65,12 +65,15 @@ class AlbumSession(Session[ColoredPhoto]):
         self.uploads, self.waiting = [], []
         super().close()
 
-    def take(self, uploads: Sequence[Path], megabytes: int) -> None:
+    def take(self, uploads: Sequence[Path], megabytes: int) -> bool:
         """Close what is no longer among the uploads, and note what is new; archives are unpacked.
 
         Args:
             uploads: everything that the field holds now.
             megabytes: largest size of an archive's content.
+
+        Returns:
+            Whether there are new photos, which are the first to be opened.
         """
         self.stop()
         before, self.uploads = self.uploads, list(dict.fromkeys(uploads))
@@ -79,13 +82,20 @@ class AlbumSession(Session[ColoredPhoto]):
         self.problems = [one for one in self.problems if one.upload in self.uploads]
         for gone in self._unpacked.keys() - set(self.uploads):
             shutil.rmtree(self._unpacked.pop(gone), ignore_errors=True)
+        new: list[_Waiting] = []
         for upload in self.uploads:
             if upload in before:
                 continue
             try:
-                self._note(self._found_in(upload, megabytes))
+                new += self._found_in(upload, megabytes)
             except FAILURES as error:
                 self._refuse(upload, upload.name, error)
+        room = MOST_PHOTOS - len(self.items) - len(self.waiting)
+        for one in new[room:]:
+            reason = f"it was left out, since a page takes {MOST_PHOTOS} photos at once."
+            self.problems.append(Problem(one.upload, str(one.folder / one.path.name), reason))
+        self.waiting = [*new[:room], *self.waiting]
+        return bool(new[:room])
 
     def open_next(self) -> ColoredPhoto | None:
         """Open the photo that has waited longest; None if that fails, which is noted."""
@@ -133,14 +143,6 @@ class AlbumSession(Session[ColoredPhoto]):
             _Waiting(taken.folder / one, upload, PurePath(upload.stem) / one.parent)
             for one in taken.photos
         ]
-
-    def _note(self, found: Sequence[_Waiting]) -> None:
-        """Let photos wait, as many as there is room for."""
-        room = MOST_PHOTOS - len(self.items) - len(self.waiting)
-        self.waiting += found[:room]
-        for one in found[room:]:
-            reason = f"it was left out, since a page takes {MOST_PHOTOS} photos at once."
-            self.problems.append(Problem(one.upload, str(one.folder / one.path.name), reason))
 
     def _refuse(self, upload: Path, name: str, error: ColorflowError | MemoryError) -> None:
         said = error.reason if isinstance(error, PhotoError) else sentence(error)

@@ -67,7 +67,7 @@ class _OfAll(Job):
         self.archive: Path | None = None
         """The zip, if it is what the work makes."""
         self.showing = threading.Lock()
-        """Is held while the page is shown how far the work is."""
+        """Is held while the page is shown a coloring of the photo that the visitor looks at."""
         self._session = session
 
     @abstractmethod
@@ -369,7 +369,7 @@ class AllPhotos:
         try:
             with job:
                 for photo in job:
-                    with job.showing:
+                    with job.showing if photo else nullcontext():
                         yield self._on_the_way(session, job, photo)
                 said = job.said(time.perf_counter() - started)
                 yield {

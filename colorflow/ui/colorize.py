@@ -182,9 +182,9 @@ class ColorizeTab(ColorizeLayout):
             uploads: paths of everything that the field holds now.
             session: the visitor's.
         """
-        session.take([Path(one) for one in uploads or ()], self._megabytes)
+        has_new = session.take([Path(one) for one in uploads or ()], self._megabytes)
         opened = None
-        while session.waiting and opened is None:
+        while session.waiting and opened is None and (has_new or session.current is None):
             opened = session.open_next()
         if opened:
             session.look_at(opened)
@@ -192,7 +192,7 @@ class ColorizeTab(ColorizeLayout):
 
     def open_others(self, session: AlbumSession) -> Iterator[Updates]:
         """Open the photos that wait, which may take minutes; about once a second they are shown."""
-        yield {self.about: gr.skip()}
+        yield {self.about: self._about(session)}
         shown = time.monotonic()
         while session.waiting:
             session.open_next()

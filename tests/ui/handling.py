@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from copy import deepcopy
 from pathlib import Path
 from types import SimpleNamespace
@@ -14,10 +14,11 @@ import gradio as gr
 import numpy as np
 from PIL import Image
 
+from colorflow.ui.album import AlbumSession
 from colorflow.ui.colorings import ColoredPhoto
 from colorflow.ui.colorize import ColorizeTab
 from colorflow.ui.controls import SAMPLES, SUMMARY
-from colorflow.ui.panes import ComparePane
+from colorflow.ui.panes import OWN_FORMAT, ComparePane
 from colorflow.ui.session import Session
 from colorflow.ui.status import Updates
 
@@ -34,9 +35,19 @@ def new(session: gr.State) -> Session[Any]:
 def opened(tab: ColorizeTab, *paths: Path) -> Session[ColoredPhoto]:
     """Drop photos."""
     session = new(tab.session)
-    everything(tab.open_photos([str(path) for path in paths], session))
+    drop(tab, paths, session)
     assert session.current is not None
     return session
+
+
+def drop(
+    tab: ColorizeTab, paths: Sequence[Path], session: Session[ColoredPhoto] | None = None
+) -> Updates:
+    """Let the field hold these photos, and wait until all are open."""
+    session = session or new(tab.session)
+    assert isinstance(session, AlbumSession)
+    first = tab.open_photos([str(path) for path in paths], session)
+    return everything(iter([first, *tab.open_others(session)]))
 
 
 def colorize(
@@ -73,11 +84,10 @@ def look(tab: ColorizeTab, session: Session[ColoredPhoto], index: int) -> Update
 
 
 def download(
-    tab: ColorizeTab, session: Session[ColoredPhoto], index: int = 0, format_: str = ""
+    tab: ColorizeTab, session: Session[ColoredPhoto], index: int = 0, format_: str = OWN_FORMAT
 ) -> Path:
-    """Click a coloring; its file in full size, in the format that the photo has."""
+    """Click a coloring; its file in full size."""
     click(tab, session, index)
-    format_ = format_ or {".jpg": "JPEG", ".png": "PNG"}[session.require().photo.suffix]
     return Path(value(tab.result.prepare_download(session, format_), tab.result.file))
 
 

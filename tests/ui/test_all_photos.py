@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import html
+import re
 import threading
 from collections.abc import Iterator
+from io import BytesIO
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 from zipfile import ZipFile
 
 import gradio as gr
@@ -14,17 +18,23 @@ import pytest
 from PIL import Image
 from skimage import color, data
 
-from colorflow.ui.all_photos import AllColorings
+from colorflow.ui.album import MOST_PHOTOS, AlbumSession
+from colorflow.ui.all_photos import AllColorings, strip_html
 from colorflow.ui.colorings import ColoredPhoto
 from colorflow.ui.colorize import ColorizeTab
 from colorflow.ui.controls import SAMPLES, SUMMARY
+
+from colorflow.ui.limits import UploadSpace
+from colorflow.ui.panes import OWN_FORMAT
 from colorflow.ui.session import Session
 from colorflow.ui.status import Updates
 from colorflow.ui.storage import FULL, DiskQuota
+from tests.batch.raw_zip import File, deflated, write_raw, zeros
 from tests.ui.fake_colorizer import AB, FakeColorizer
 from tests.ui.handling import (
     click,
     colorize,
+    drop,
     everything,
     is_problem,
     look,
@@ -33,6 +43,29 @@ from tests.ui.handling import (
     text,
     value,
 )
+
+
+def photo_file(form: str, size: tuple[int, int] = (40, 30)) -> bytes:
+    file = BytesIO()
+    Image.fromarray(data.camera()[100:400, 100:400]).resize(size).save(file, form)
+    return file.getvalue()
+
+
+def colored_file() -> bytes:
+    file = BytesIO()
+    Image.fromarray(data.astronaut()).resize((40, 30)).save(file, "PNG")
+    return file.getvalue()
+
+
+PHOTO = photo_file("PNG")
+ALBUM = {
+    "a.jpg": photo_file("JPEG"),
+    "1931/b.png": photo_file("PNG", (60, 20)),
+    "1931/bad.jpg": photo_file("JPEG")[:300],
+    "1931/inner/c.tif": photo_file("TIFF"),
+    "painted.png": colored_file(),
+    "letter.txt": b"Dear Ada",
+}
 
 
 @pytest.fixture
@@ -56,7 +89,7 @@ def begun(
     """A run that has said that it begins."""
     updates = tab.all.begin(session, n, 1.0, seed, view or SUMMARY)
     assert updates[tab.all.cancel_button]["visible"]
-    run = tab.all.color(session)
+    run = tab.all.work(session)
     next(run)
     return run
 
@@ -69,15 +102,36 @@ def counts(session: Session[ColoredPhoto]) -> list[int]:
     return [len(one.colorings) for one in session.items]
 
 
-def packed(tab: ColorizeTab, session: Session[ColoredPhoto]) -> Path:
-    return Path(value(everything(tab.all.pack(session)), tab.all.file))
+def zipped(
+    tab: ColorizeTab,
+    session: Session[ColoredPhoto],
+    format_: str = OWN_FORMAT,
+    *,
+    every: bool = False,
+) -> Path:
+    assert isinstance(session, AlbumSession)
+    tab.all.begin_zip(session, format_, every)
+    return Path(value(everything(tab.all.work(session)), tab.all.file))
+
+
+def content_of(archive: Path) -> dict[str, bytes]:
+    with ZipFile(archive) as content:
+        assert content.testzip() is None
+        return {name: content.read(name) for name in content.namelist()}
+
+
+def packed(
+    tab: ColorizeTab, session: Session[ColoredPhoto], *format_: str, every: bool = False
+) -> set[str]:
+    """Names of the pictures in the zip."""
+    return set(content_of(zipped(tab, session, *format_, every=every))) - {"contact-sheet.html"}
 
 
 def test_one_photo_needs_no_button(tab: ColorizeTab, three: list[Path]) -> None:
-    updates = everything(tab.open_photos([str(three[0])], new(tab.session)))
-    assert not updates[tab.all.row]["visible"]
-    updates = everything(tab.open_photos([str(path) for path in three], new(tab.session)))
-    assert updates[tab.all.row]["visible"]
+    updates = drop(tab, three[:1])
+    assert not updates[tab.all.column]["visible"]
+    updates = drop(tab, three)
+    assert updates[tab.all.column]["visible"]
     assert value(updates, tab.all.button) == "Colorize all 3"
     assert not updates[tab.all.zip_button]["visible"]
 
@@ -102,27 +156,33 @@ def test_they_are_colored_one_after_the_other(
     assert counts(session) == [2, 2, 2]
 
 
-def test_photos_with_colors_are_left_alone_until_they_are_treated_as_gray(
-    tab: ColorizeTab, colorizer: FakeColorizer, three: list[Path], tmp_path: Path
+def test_photos_with_colors_are_left_alone_until_they_are_ticked(
+    tab: ColorizeTab, three: list[Path], tmp_path: Path
 ) -> None:
     painted = tmp_path / "<b>painted.png"
     Image.fromarray(data.astronaut()[::8, ::8]).save(painted)
     session = opened(tab, *three[:2], painted)
-    assert value(tab.all.shown(session), tab.all.button) == "Colorize all 2"
-    last = everything(begun(tab, session))
+    shown = tab.all.shown(session)
+    assert value(shown, tab.all.button) == "Colorize all 2"
+    ((name, ticked),) = shown[tab.all.with_colors]["choices"]
+    assert (name, value(shown, tab.all.with_colors)) == (painted.name, [])
+    everything(begun(tab, session))
     assert counts(session) == [2, 2, 0]
-    assert text(last, tab.all.status).startswith("2 photos colored in ")
-    assert "&lt;b&gt;painted.png: has colors and was left alone" in text(last, tab.all.status)
-    again = tab.all.begin(session, 2, 1.0, 0, SUMMARY)
-    assert "painted.png: has colors and was left alone" in text(again, tab.all.status)
+
+    updates = tab.treat_as_gray(session, [ticked])
+    assert value(updates, tab.all.button) == "Colorize all 3"
+    everything(begun(tab, session))
+    assert counts(session) == [2, 2, 2]
+    assert value(tab.all.shown(session), tab.all.with_colors) == [ticked], "it stays ticked"
+    assert "colored/<b>painted_a.png" in packed(tab, session)
 
     look(tab, session, 2)
-    colorize(tab, session)
-    assert counts(session) == [2, 2, 2]
-    assert value(tab.all.shown(session), tab.all.button) == "Colorize all 3"
-    last = everything(begun(tab, session, seed=9))
-    assert [one.require_chosen().seed for one in session.items] == [9, 9, 9]
-    assert "left alone" not in text(last, tab.all.status)
+    updates = tab.treat_as_gray(session, [])
+    assert value(updates, tab.button) == "Treat as gray"
+    assert "already has colors" in text(updates, tab.about)
+    assert "colored/<b>painted_a.png" not in packed(tab, session)
+    colorize(tab, session)  # the button has the same effect as the tick
+    assert value(tab.all.shown(session), tab.all.with_colors) == [ticked]
 
 
 def test_the_photo_that_is_looked_at_is_shown(
@@ -135,7 +195,6 @@ def test_the_photo_that_is_looked_at_is_shown(
     third = next(run)
     assert len(value(third, tab.gallery)) == 2
     assert third[tab.result.column]["visible"]
-    assert value(third, tab.format) == "JPEG"
     next(run)  # what was shown has been sent
     assert value(tab.result.prepare_download(session), tab.result.file).endswith("/b_a.jpg")
     assert len(value(look(tab, session, 0), tab.gallery)) == 2
@@ -194,16 +253,16 @@ def test_cancel_in_the_middle_of_a_photo(tab: ColorizeTab, session: Session[Colo
 def test_cancel_before_its_turn(tab: ColorizeTab, session: Session[ColoredPhoto]) -> None:
     tab.all.begin(session, 2, 1.0, 0, SUMMARY)
     updates = tab.all.cancel(session)
-    assert text(updates, tab.all.status) == "Cancelled; nothing was colored."
+    assert text(updates, tab.all.status) == "Cancelled; nothing was made."
     assert not updates[tab.all.cancel_button]["visible"]
-    assert everything(tab.all.color(session))[tab.all.status] == gr.skip()
+    assert everything(tab.all.work(session))[tab.all.status] == gr.skip()
     assert counts(session) == [0, 0, 0]
 
 
 @pytest.mark.parametrize("state", ["waiting", "running"])
 def test_other_work_ends_it(tab: ColorizeTab, session: Session[ColoredPhoto], state: str) -> None:
     tab.all.begin(session, 2, 1.0, 0, SUMMARY)
-    run = tab.all.color(session)
+    run = tab.all.work(session)
     job = session.job
     assert isinstance(job, AllColorings)
     if state == "running":
@@ -243,44 +302,180 @@ def test_a_tick_also_for_what_is_colored_alone(
     assert ticks(colorize(tab, session), tab) == [True, False, False]
 
 
-def test_the_zip_has_the_chosen_coloring_of_each_in_full_size(
-    tab: ColorizeTab, session: Session[ColoredPhoto]
-) -> None:
+# the zip
+
+
+@pytest.fixture
+def album(tmp_path: Path) -> Path:
+    path = tmp_path / "Ada's album.zip"
+    with ZipFile(path, "w") as archive:
+        for name, content in ALBUM.items():
+            archive.writestr(name, content)
+    return path
+
+
+def test_from_zip_to_zip(tab: ColorizeTab, album: Path) -> None:
+    updates = drop(tab, [album])
+    session = updates[tab.session]
+    said = text(updates, tab.about)
+    assert "Ada's album/letter.txt: its name does not end like that of a" in html.unescape(said)
+    assert "Ada's album/1931/bad.jpg: the picture is damaged" in html.unescape(said)
+    assert [one.name for one in session.items] == [
+        f"Ada's album/{name}" for name in ("1931/b.png", "1931/inner/c.tif", "a.jpg", "painted.png")
+    ]
     everything(begun(tab, session))
     look(tab, session, 2)
     click(tab, session, 1)
-    updates = everything(tab.all.pack(session))
-    assert text(updates, tab.all.status).startswith("3 photos, ")
-    archive = Path(value(updates, tab.all.file))
-    assert archive.name == "colored-photos.zip"
-    with ZipFile(archive) as content:
-        assert sorted(content.namelist()) == ["a_a (2).png", "a_a.png", "b_b.jpg"]
-        for name, seed in (("a_a.png", 0), ("b_b.jpg", 1)):
-            with content.open(name) as file, Image.open(file) as image:
-                assert image.size == (30, 20)
-                lab = color.rgb2lab(np.asarray(image))
-            assert np.abs(lab[..., 1:].mean(axis=(0, 1)) - AB[seed]).max() < 4
+    archive = zipped(tab, session)
+    assert archive.name == "Ada's album-colored.zip"
+    made = content_of(archive)
+    assert set(made) == {
+        "contact-sheet.html", "colored/Ada's album/1931/b_a.png",
+        "colored/Ada's album/1931/inner/c_a.png", "colored/Ada's album/a_b.jpg",
+    }  # fmt: skip
+    for name, size, seed in (("a_b.jpg", (40, 30), 1), ("1931/b_a.png", (60, 20), 0)):
+        image = Image.open(BytesIO(made[f"colored/Ada's album/{name}"]))
+        assert image.size == size
+        lab = color.rgb2lab(np.asarray(image))
+        middle = lab[(lab[..., 0] > 30) & (lab[..., 0] < 70)]
+        assert np.abs(middle[:, 1:].mean(axis=0) - AB[seed]).max() < 5
+    sheet = made["contact-sheet.html"].decode()
+    links = {unquote(html.unescape(one)) for one in re.findall('href="([^"]*)"', sheet)}
+    assert links == set(made) - {"contact-sheet.html"}
+    for said in (
+        "painted.png</h2>\n<p>left as it is",
+        "bad.jpg</h2>\n<p>the picture",
+        "letter.txt",
+    ):
+        assert said in sheet
+    assert str(session.folder.parent) not in sheet
     assert [one.name for one in archive.parent.iterdir()] == [archive.name]
-    click(tab, session, 0)
-    again = packed(tab, session)
-    with ZipFile(again) as content:
-        assert "b_a.jpg" in content.namelist()
+    zipped(tab, session)
     assert not archive.exists()
+
+
+def test_the_zip_may_have_all_colorings_in_another_format(
+    tab: ColorizeTab, session: Session[ColoredPhoto]
+) -> None:
+    everything(begun(tab, session))
+    assert packed(tab, session, "PNG", every=True) == {
+        "colored/a_a.png", "colored/a_b.png", "colored/a_a (2).png", "colored/a_b (2).png",
+        "colored/b_a.png", "colored/b_b.png",
+    }  # fmt: skip
+
+
+def test_a_photo_that_has_gone_is_named_in_the_sheet(
+    tab: ColorizeTab, session: Session[ColoredPhoto]
+) -> None:
+    everything(begun(tab, session))
+    session.items[1].photo.path.unlink()
+    archive = zipped(tab, session)
+    assert set(content_of(archive)) == {"colored/a_a.png", "colored/b_a.jpg", "contact-sheet.html"}
+    assert "there is no such file" in content_of(archive)["contact-sheet.html"].decode()
 
 
 def test_what_hinders_the_zip_is_told(
     tab: ColorizeTab, session: Session[ColoredPhoto], tmp_path: Path
 ) -> None:
-    updates = everything(tab.all.pack(session))
+    updates = tab.all.begin_zip(session, OWN_FORMAT, False)
     assert "color the photos first" in text(updates, tab.all.status)
     everything(begun(tab, session))
     session.budget.disk = DiskQuota(tmp_path, max_bytes=1)
-    updates = everything(tab.all.pack(session))
+    tab.all.begin_zip(session, OWN_FORMAT, False)
+    updates = everything(tab.all.work(session))
     assert text(updates, tab.all.status) == FULL
     assert value(updates, tab.all.file) is None
-    session.budget.disk = DiskQuota()
-    session.items[1].photo.path.unlink()
-    assert is_problem(everything(tab.all.pack(session)), tab.all.status)
+
+
+def test_cancel_makes_no_zip(tab: ColorizeTab, session: Session[ColoredPhoto]) -> None:
+    everything(begun(tab, session))
+    tab.all.begin_zip(session, OWN_FORMAT, False)
+    run = tab.all.work(session)
+    next(run)
+    assert text(next(run), tab.all.status) == "1 of 3 photos are written."
+    tab.all.cancel(session)
+    rest = everything(run)
+    assert text(rest, tab.all.status) == "Cancelled; no zip was made."
+    assert value(rest, tab.all.file) is None
+    assert not list(session.folder.glob("zip-*"))
+
+
+# what comes in
+
+
+def test_a_file_damaged_in_its_zip_and_another_archive_are_named(
+    tab: ColorizeTab, tmp_path: Path
+) -> None:
+    files = [deflated("1931/a.png", PHOTO), deflated("1931/b.png", PHOTO, crc=1)]
+    rar, no_zip = tmp_path / "b.rar", tmp_path / "c.zip"
+    rar.write_bytes(b"Rar!\x1a\x07")
+    no_zip.write_bytes(b"no zip")
+    paths = [write_raw(tmp_path / "album.zip", files), rar, no_zip]
+    said = text(updates := drop(tab, paths), tab.about)
+    for one in (
+        "album/1931/b.png: it is damaged in the archive",
+        "b.rar: it is an archive (rar); make a zip of it.",
+        "c.zip: is no zip archive, or damaged",
+        "A gray photo.",
+    ):
+        assert one in said
+    assert said.count("c.zip") == 1
+    session = updates[tab.session]
+    drop(tab, paths[1:], session)
+    assert session.items == []
+    assert not [one for one in session.folder.rglob("*") if one.is_file()]
+
+
+def test_a_hidden_file_is_taken_if_it_was_chosen_itself(tab: ColorizeTab, tmp_path: Path) -> None:
+    """Not one that is among others in a zip."""
+    (tmp_path / ".hid.png").write_bytes(PHOTO)
+    packed = write_raw(tmp_path / "album.zip", [deflated("b/.hid.png", PHOTO)])
+    updates = drop(tab, [tmp_path / ".hid.png", packed])
+    assert [one.name for one in updates[tab.session].items] == [".hid.png"]
+    assert "album/b/.hid.png: it is hidden" in text(updates, tab.about)
+
+
+@pytest.mark.parametrize(
+    ("files", "said"),
+    [
+        ([zeros("a.bmp", 16)], "more than 3 MB"),
+        ([deflated("a.bmp", bytes(2 * 2**20))], "zip bomb"),
+        ([File(name="../a.jpg")], "outside"),
+        ([File(name="a.jpg", mode=0o120777)], "link"),
+        ([File(name="a.jpg", data=b"PK\x03\x04")], "archive inside"),
+        ([File(name=f"{n}.jpg") for n in range(MOST_PHOTOS + 1)], "more than 200 files"),
+    ],
+)
+def test_a_zip_that_does_harm_is_refused_and_leaves_nothing(
+    colorizer: FakeColorizer, root: Path, tmp_path: Path, files: list[File], said: str
+) -> None:
+    with gr.Blocks(analytics_enabled=False):
+        tab = ColorizeTab(colorizer, UploadSpace(root, 3))
+    path = write_raw(tmp_path / "album.zip", [File(name="0.png", data=PHOTO), *files])
+    updates = drop(tab, [path])
+    assert is_problem(updates, tab.about)
+    assert text(updates, tab.about).startswith("album.zip: ")
+    assert said in text(updates, tab.about)
+    assert not updates[tab.button]["interactive"]
+    assert not [one for one in root.rglob("*") if one.is_file()]
+
+
+def test_a_zip_needs_room(tab: ColorizeTab, album: Path, tmp_path: Path) -> None:
+    session = new(tab.session)
+    session.budget.disk = DiskQuota(tmp_path, max_bytes=2**20)
+    assert FULL.rstrip(".") in text(drop(tab, [album], session), tab.about)
+    assert session.items == []
+
+
+def test_names_are_text_whatever_they_look_like(tab: ColorizeTab, tmp_path: Path) -> None:
+    name = "<img src=x onerror=alert(1)>&amp;.png"
+    files = [File(name=name, data=b"x"), deflated(f"1931/{name}", PHOTO), deflated("b.png", PHOTO)]
+    session = opened(tab, write_raw(tmp_path / "album.zip", files))
+    everything(begun(tab, session))
+    sheet = content_of(zipped(tab, session))["contact-sheet.html"].decode()
+    for said in (tab._about(session), strip_html(session.items, None), sheet):
+        assert "<img src=x" not in said
+        assert "&lt;img src=x onerror=alert(1)&gt;&amp;amp;" in said
 
 
 def test_a_visitor_who_leaves_ends_it_and_leaves_nothing(

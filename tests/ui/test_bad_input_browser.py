@@ -28,7 +28,11 @@ def visitor(browser: Browser, server: Page) -> Iterator[Visitor]:
     visitor.context.close()
 
 
-@pytest.mark.parametrize("bad", BAD_INPUTS, ids=lambda bad: bad.label)
+@pytest.mark.parametrize(
+    "bad",
+    [bad for bad in BAD_INPUTS if bad.name in ("half.png", "bomb.png", "heavy.png")],
+    ids=lambda bad: bad.label,
+)
 def test_it_is_told_or_works_and_the_page_goes_on(
     visitor: Visitor, bad: BadInput, tmp_path: Path
 ) -> None:

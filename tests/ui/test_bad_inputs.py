@@ -11,7 +11,7 @@ from colorflow.ui.colorize import ColorizeTab
 from colorflow.ui.limits import Limits, MemoryBudget, UploadSpace
 from tests.ui.bad_inputs import BAD_INPUTS, MEGABYTES, MEGAPIXELS, BadInput
 from tests.ui.fake_colorizer import FakeColorizer
-from tests.ui.handling import everything, is_problem, new, text, value
+from tests.ui.handling import drop, is_problem, text, value
 
 LIMITS = Limits(megabytes=MEGABYTES, megapixels=MEGAPIXELS)
 
@@ -39,7 +39,7 @@ def test_it_is_told_or_works(
 ) -> None:
     path = tmp_path / bad.name
     path.write_bytes(bad.content)
-    updates = everything(limited.open_photos([str(path)], new(limited.session)))
+    updates = drop(limited, [path])
     said = text(updates, limited.about)
     assert is_problem(updates, limited.about) == (bad.says is not None)
     assert updates[limited.button]["interactive"] == (bad.says is None)

@@ -23,7 +23,7 @@ from tests.ui.handling import (
     colorize,
     compared,
     download,
-    everything,
+    drop,
     is_problem,
     new,
     opened,
@@ -159,7 +159,7 @@ def test_a_seed_out_of_range_is_told(
 def test_without_a_photo_one_is_asked_for(tab: ColorizeTab, small: Path) -> None:
     assert "choose one first" in text(colorize(tab, new(tab.session)), tab.status)
     session = opened(tab, small)
-    everything(tab.open_photos(None, session))
+    drop(tab, [], session)
     assert "choose one first" in text(colorize(tab, session), tab.status)
 
 

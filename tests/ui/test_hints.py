@@ -29,6 +29,7 @@ from tests.ui.fake_colorizer import FakeColorizer
 from tests.ui.handling import (
     IMAGE_DESCRIPTION,
     SUBJECT,
+    drop,
     everything,
     is_problem,
     new,
@@ -380,7 +381,7 @@ def test_a_coloring_is_taken_over_from_the_other_tab(
         hints.take_from(other, tabs)
     assert other.to_hints.visible
     session = new(other.session)
-    everything(other.open_photos([str(gray)], session))
+    drop(other, [gray], session)
     assert is_problem(hints.take(session, new(hints.session)), hints.status)
     everything(other.colorize(session, 2, 0.8, 5, SUMMARY))
     other.choose(session, event(1))
@@ -392,7 +393,7 @@ def test_a_coloring_is_taken_over_from_the_other_tab(
     assert taken.current.spec.temperature == 0.8
     same = np.abs(pixels(plain(taken)).astype(int) - pixels(session.current.chosen.preview))
     assert same.mean() < 3, "the preview is drawn on, and the photo there"
-    everything(other.open_photos(None, session))
+    drop(other, [], session)
     assert hints.put(taken, 3, 4)[hints.picture]["visible"]
 
 

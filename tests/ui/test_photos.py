@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -12,7 +11,8 @@ from PIL import Image
 from skimage import color, data
 
 from colorflow.photo import KINDS, read_provenance
-from colorflow.ui.colorize import MOST_PHOTOS, ColorizeTab
+from colorflow.ui import album
+from colorflow.ui.colorize import ColorizeTab
 from colorflow.ui.colorize_layout import GRAY, TRUE_COLORS
 from colorflow.ui.photos import PREVIEW_SIDE, THUMBNAIL_SIDE
 from colorflow.ui.status import Updates
@@ -23,6 +23,7 @@ from tests.ui.handling import (
     colorize,
     compared,
     download,
+    drop,
     everything,
     is_problem,
     look,
@@ -41,11 +42,6 @@ def grays(folder: Path, names: list[str]) -> list[Path]:
         paths.append(folder / name)
         Image.new("L", (30, 20), 10 * number + 5).save(paths[-1])
     return paths
-
-
-def drop(tab: ColorizeTab, paths: list[Path], session: Any = None) -> Updates:
-    session = session or new(tab.session)
-    return everything(tab.open_photos([str(path) for path in paths], session))
 
 
 def names(updates: Updates, tab: ColorizeTab) -> list[str]:
@@ -119,7 +115,7 @@ def test_a_bad_file_is_one_sentence_that_names_it(
 def test_a_server_without_room_is_told(tab: ColorizeTab, root: Path, small: Path) -> None:
     root.rmdir()
     updates = drop(tab, [small])
-    assert text(updates, tab.about).startswith("Nothing can be stored on the server (")
+    assert "Nothing can be stored on the server (" in text(updates, tab.about)
     assert not updates[tab.button]["interactive"]
 
 
@@ -142,7 +138,7 @@ def test_taking_the_photo_away_empties_the_page(tab: ColorizeTab, small: Path) -
     assert not updates[tab.button]["interactive"]
     assert value(updates, tab.gallery) is None
     assert value(updates, tab.result.compare) == ""
-    assert text(updates, tab.about) == f"{KINDS}, up to 200 MB."
+    assert text(updates, tab.about).startswith(f"{KINDS}; up to 200 photos")
 
 
 # several photos
@@ -160,19 +156,33 @@ def test_all_are_taken_and_the_first_is_looked_at(tab: ColorizeTab, tmp_path: Pa
 
 
 def test_the_first_is_shown_before_the_others_are_read(tab: ColorizeTab, tmp_path: Path) -> None:
-    opening = tab.open_photos(
-        [str(path) for path in grays(tmp_path, ["a.png", "b.png"])], new(tab.session)
-    )
-    first = next(opening)
+    session = new(tab.session)
+    paths = grays(tmp_path, ["a.png", "b.png", "c.png"])
+    first = tab.open_photos([str(path) for path in paths], session)
     assert first[tab.button]["interactive"]
     assert value(first, tab.all.strip) == ""
-    session = first[tab.session]
+    assert value(first, tab.all.button) == "Colorize all 3"
+    assert text(first, tab.about).startswith("2 more photos are being opened")
     colorize(tab, session)
-    rest = everything(opening)
+    rest = everything(tab.open_others(session))
     parts = {*tab.all.shown(session), tab.about}
     assert set(rest) == parts, "what was done meanwhile stays"
-    assert names(rest, tab) == ["a.png", "b.png"]
+    assert names(rest, tab) == ["a.png", "b.png", "c.png"]
     assert len(session.current.colorings) == 2
+
+
+def test_photos_that_are_taken_away_are_not_opened_any_more(
+    tab: ColorizeTab, tmp_path: Path
+) -> None:
+    session = new(tab.session)
+    a, b, c = (str(path) for path in grays(tmp_path, ["a.png", "b.png", "c.png"]))
+    tab.open_photos([a, b, c], session)
+    tab.open_photos([a, c], session)
+    assert names(everything(tab.open_others(session)), tab) == ["a.png", "c.png"]
+    tab.open_photos([b, c, a], session)
+    session.close()
+    everything(tab.open_others(session))
+    assert session.items == ()
 
 
 def test_another_photo_keeps_the_colorings_of_the_first(tab: ColorizeTab, tmp_path: Path) -> None:
@@ -184,7 +194,6 @@ def test_another_photo_keeps_the_colorings_of_the_first(tab: ColorizeTab, tmp_pa
     assert pixels(value(updates, tab.photos.preview)).mean() == pytest.approx(15, abs=1)
     assert not updates[tab.result.column]["visible"]
     assert value(updates, tab.gallery) is None
-    assert value(updates, tab.format) == "JPEG"
     colorize(tab, session, n=1, seed=40)
     updates = look(tab, session, 0)
     assert [caption for _, caption in value(updates, tab.gallery)] == [
@@ -192,7 +201,6 @@ def test_another_photo_keeps_the_colorings_of_the_first(tab: ColorizeTab, tmp_pa
     ]  # fmt: skip
     assert updates[tab.gallery]["selected_index"] == 2
     assert compared(updates, tab.result)[1].name == "c.jpg"
-    assert value(updates, tab.format) == "PNG"
     assert download(tab, session, 1).name == "a_b.png"
     look(tab, session, 1)
     assert download(tab, session, 0).name == "b_a.jpg"
@@ -213,12 +221,27 @@ def test_bad_ones_are_named_and_the_others_go_on(tab: ColorizeTab, tmp_path: Pat
     assert updates[tab.button]["interactive"]
 
 
-def test_of_too_many_the_first_are_taken(tab: ColorizeTab, tmp_path: Path) -> None:
-    paths = grays(tmp_path, [f"{number}.png" for number in range(MOST_PHOTOS + 2)])
-    updates = drop(tab, paths)
-    assert len(names(updates, tab)) == MOST_PHOTOS
-    assert f"At most {MOST_PHOTOS} photos" in text(updates, tab.about)
-    assert f"“{MOST_PHOTOS}.png”" in text(updates, tab.about)
+def test_of_too_many_the_first_are_taken_and_few_are_named(
+    tab: ColorizeTab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(album, "MOST_PHOTOS", 2)
+    updates = drop(tab, grays(tmp_path, [f"{number}.png" for number in range(9)]))
+    assert names(updates, tab) == ["0.png", "1.png"]
+    said = text(updates, tab.about)
+    assert said.startswith("2.png: it was left out, since a page takes 2 photos at once.")
+    assert "2 more; the contact sheet" in said
+    assert "7.png" not in said
+
+
+def test_files_of_a_folder_come_beside_those_that_are_there(
+    tab: ColorizeTab, tmp_path: Path
+) -> None:
+    a, b, c = (str(path) for path in grays(tmp_path, ["a.png", "b.png", "c.png"]))
+    session = new(tab.session)
+    tab.open_photos([a], session)
+    updates = tab.open_folder([b, c], [a], session)
+    assert updates[tab.photos.upload] == [a, b, c]
+    assert names(everything(tab.open_others(session)), tab) == ["a.png", "b.png", "c.png"]
 
 
 def test_photos_may_be_added_and_taken_away(tab: ColorizeTab, tmp_path: Path) -> None:

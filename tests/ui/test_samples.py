@@ -19,7 +19,13 @@ from PIL import Image
 from colorflow.ui.colorize import ColorizeTab
 from colorflow.ui.samples import EXAMPLES, SAMPLE_PHOTOS
 from tests.ui.fake_colorizer import FakeColorizer
-from tests.ui.handling import everything, is_problem, new, text, value
+from tests.ui.handling import (
+    drop,
+    is_problem,
+    new,
+    text,
+    value,
+)
 
 SOURCES = {
     "portrait.jpg": skimage.data.astronaut,
@@ -76,14 +82,14 @@ def test_a_click_opens_one_as_if_it_had_been_uploaded(
     tab: ColorizeTab, root: Path, index: int, name: str
 ) -> None:
     session = new(tab.session)
-    updates = everything(tab.open_sample(session, event(index)))
+    updates = tab.open_sample(session, event(index))
     (upload,) = value(updates, tab.photos.upload)
     assert Path(upload).name == name
     assert Path(upload).is_relative_to(root)
     assert session.require().upload == Path(upload)
     assert text(updates, tab.about).startswith("A gray photo. ")
     assert updates[tab.button]["interactive"]
-    again = everything(tab.open_photos([upload], session))
+    again = drop(tab, [Path(upload)], session)
     assert session.require().upload == Path(upload)
     assert not is_problem(again, tab.about)
     session.close()
@@ -92,11 +98,11 @@ def test_a_click_opens_one_as_if_it_had_been_uploaded(
 
 def test_there_are_no_others(tab: ColorizeTab) -> None:
     for index in (-1, 3):
-        updates = everything(tab.open_sample(new(tab.session), event(index)))
+        updates = tab.open_sample(new(tab.session), event(index))
         assert text(updates, tab.about) == "There is no such photo here."
 
 
 def test_a_server_without_room_is_told(tab: ColorizeTab, root: Path) -> None:
     root.rmdir()
-    updates = everything(tab.open_sample(new(tab.session), event(0)))
+    updates = tab.open_sample(new(tab.session), event(0))
     assert text(updates, tab.about).startswith("Nothing can be stored on the server (")

@@ -23,6 +23,7 @@ from tests.ui.handling import (
     colorize,
     compared,
     download,
+    drop,
     everything,
     is_problem,
     look,
@@ -141,7 +142,7 @@ def test_what_comes_after_a_run_waits_for_its_end(
     session = opened(tab, small, gray)
     run = started(tab, session, 8, there=3)
     handlers = {
-        "upload": lambda: everything(tab.open_photos([str(gray)], session)),
+        "upload": lambda: drop(tab, [gray], session),
         "resample": lambda: colorize(tab, session, n=2, seed=30, samples=True),
         "another photo": lambda: look(tab, session, 1),
         "vary": lambda: everything(tab.more_like_this(session, 1)),
@@ -185,7 +186,7 @@ def test_another_list_of_photos_ends_the_run(
 ) -> None:
     session = opened(tab, small, gray)
     run = started(tab, session, 8, there=3)
-    other = Handler(monkeypatch, lambda: everything(tab.open_photos([str(small)], session)))
+    other = Handler(monkeypatch, lambda: drop(tab, [small], session))
     assert other.asked.wait(30)
     everything(run)
     other.join(30)

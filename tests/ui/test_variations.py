@@ -16,6 +16,7 @@ from tests.ui.handling import (
     click,
     colorize,
     download,
+    drop,
     everything,
     is_problem,
     look,
@@ -124,7 +125,7 @@ def test_errors_of_the_map_are_told(
 def test_another_photo_takes_the_map_away(tab: ColorizeTab, gray: Path, small: Path) -> None:
     session = opened(tab, gray)
     first = Path(value(tab.map.show(session), tab.map.picture))
-    updates = everything(tab.open_photos([str(small)], session))
+    updates = drop(tab, [small], session)
     assert not first.exists()
     assert not updates[tab.map.column]["visible"]
     assert updates[tab.map.button]["visible"]
