@@ -194,7 +194,7 @@ def _results(page: _Target) -> str:
 
 
 def _folders(page: _Target) -> str:
-    """An archive for the folder tab, through the event that its upload field triggers."""
+    """An archive for the first tab, through the event that its upload field triggers."""
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w") as archive:
         for number in range(195):
@@ -204,7 +204,7 @@ def _folders(page: _Target) -> str:
     (field,) = (
         one["id"]
         for one in config["components"]
-        if one["props"].get("elem_id") == "folder-upload" and one["type"] == "file"
+        if one["props"].get("elem_id") == "upload" and one["type"] == "file"
     )
     event = next(
         one["id"]

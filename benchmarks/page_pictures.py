@@ -235,7 +235,8 @@ def _landing(page: Page, photos: Photos) -> None:
 
 
 def _several(page: Page, photos: Photos) -> None:
-    _upload(page, "#upload", photos.portrait, photos.still, photos.garage)
+    _upload(page, "#upload", photos.album)
+    _says(page, "#all-go", "Colorize all 3")
     _press(page, "#all-go")
     _says(page, "#all-download", "3 photos")
     page.locator("#strip button").first.click()
@@ -288,14 +289,6 @@ def _reference(page: Page, photos: Photos) -> None:
     _says(page, "#reference-download", "pixels")
 
 
-def _folder(page: Page, photos: Photos) -> None:
-    _go_to(page, "Folder")
-    _upload(page, "#folder-upload", photos.album)
-    _press(page, "#folder-go")
-    _says(page, "#folder-status", "1 failed.")
-    expect(page.locator("#folder-sheet img")).to_be_visible(timeout=PATIENCE)
-
-
 def _quiz(page: Page, photos: Photos) -> None:
     _go_to(page, "Quiz")
     _press(page, "#quiz-stage button[data-next]")
@@ -324,7 +317,6 @@ TABS: dict[str, Callable[[Page, Photos], None]] = {
     "colorize": _colorize,
     "hints": _hints,
     "reference": _reference,
-    "folder": _folder,
     "quiz": _quiz,
     "how": _how,
 }

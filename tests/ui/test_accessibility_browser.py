@@ -92,7 +92,7 @@ def test_axe_finds_nothing(
     broken, other = tmp_path / "broken.jpg", tmp_path / "other.jpg"
     broken.write_bytes(gray.read_bytes()[:30_000])
     other.write_bytes(gray.read_bytes())
-    for tab in (_colorize, _hints, _reference, _folder, _quiz, _how):
+    for tab in (_colorize, _hints, _reference, _quiz, _how):
         tab(visitor, gray, other, broken, album[0])
         results, settings = _RESULTS_AND_SETTINGS.get(tab, ((), ()))
         for pair in product(results, settings) if width < 600 else ():
@@ -105,9 +105,10 @@ def test_axe_finds_nothing(
 def _colorize(visitor: Examiner, gray: Path, other: Path, broken: Path, colored: Path) -> None:
     expect(visitor.one("#go")).to_be_disabled(timeout=PATIENCE)
     visitor.examine("Colorize")
-    visitor.choose_file("#upload", gray, other, broken)
+    visitor.choose_file("#upload", gray, other, broken, colored)
     visitor.expect_text("#about .good", "1536 × 1024 pixels.")
-    expect(visitor.one("#strip button")).to_have_count(2, timeout=PATIENCE)
+    expect(visitor.one("#strip button")).to_have_count(3, timeout=PATIENCE)
+    expect(visitor.one("#all-gray").get_by_label(colored.name)).to_be_visible(timeout=PATIENCE)
     visitor.one("#go").click()
     visitor.expect_text("#status", "colorings in")
     expect(visitor.one("#compare img")).to_have_count(2, timeout=PATIENCE)
@@ -162,21 +163,6 @@ def _reference(visitor: Examiner, gray: Path, other: Path, broken: Path, colored
     visitor.examine("Reference, colored")
 
 
-def _folder(visitor: Examiner, gray: Path, other: Path, broken: Path, colored: Path) -> None:
-    visitor.go_to("Folder")
-    visitor.examine("Folder")
-    visitor.choose_file("#folder-upload", gray, broken, colored)
-    expect(visitor.one("#folder-go")).to_be_enabled(timeout=PATIENCE)
-    visitor.one("#folder-go").click()
-    expect(visitor.one("#folder-download")).to_be_visible(timeout=PATIENCE)
-    expect(visitor.one("#folder-sheet img")).to_be_visible(timeout=PATIENCE)
-    expect(visitor.one("#folder-gray").get_by_label(colored.name)).to_be_visible(timeout=PATIENCE)
-    visitor.one("#folder-advanced > button").click()
-    for control in ("#folder-temperature", "#folder-seed"):
-        expect(visitor.one(f"{control} input").first).to_be_visible(timeout=PATIENCE)
-    visitor.examine("Folder, colored")
-
-
 def _quiz(visitor: Examiner, gray: Path, other: Path, broken: Path, colored: Path) -> None:
     visitor.go_to("Quiz")
     visitor.examine("Quiz")
@@ -212,10 +198,6 @@ _RESULTS_AND_SETTINGS = {
         ("#reference-strength", "#reference-advanced"),
     ),
     _hints: (("#hints-picture", "#hints-download"), ("#hints-undo", "#hints-place")),
-    _folder: (
-        ("#folder-download", "#folder-sheet", "#folder-table"),
-        ("#folder-n", "#folder-view", "#folder-format", "#folder-advanced"),
-    ),
 }
 _COMES_FIRST = """
 selectors => {

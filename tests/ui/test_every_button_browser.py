@@ -20,8 +20,8 @@ _LAST = ("Clear", "Remove", "Cancel", "Delete", "Upload", "Drop")
 """How labels of buttons begin that are pressed last: others go with what these take away."""
 _FILES = {"download-file", "reference-download-file", "hints-file", "all-file"}
 _ENLARGE = {"enlarge-put", "enlarge-go", "enlarge-cancel", "enlarge-download"}
-_NOT_HERE = {"cancel", "all-cancel", "folder-cancel", *_FILES, "quiz-folder", *_ENLARGE}
-"""The first three are pressed by the tests of streaming and of folders, which hold the work up; the
+_NOT_HERE = {"cancel", "all-cancel", *_FILES, "quiz-folder", *_ENLARGE}
+"""The first two are pressed by the tests of streaming, which hold the work up; the
 files are never seen, and the page itself presses them; the quiz's folder is on pages with few
 photos; the buttons of enlarging come after a size is chosen, and its own tests press them."""
 _NAMES = """
@@ -153,11 +153,6 @@ def test_every_button_of_every_tab(
         visitor.one(f"#reference-{role} input[type=file]").set_input_files(path)
     expect(visitor.one("#reference-go")).to_be_enabled(timeout=PATIENCE)
     visitor.press_all("Reference")
-
-    visitor.page.get_by_role("tab", name="Folder", exact=True).click()
-    visitor.one("#folder-upload input[type=file]").set_input_files([gray, album[0]])
-    expect(visitor.one("#folder-go")).to_be_enabled(timeout=PATIENCE)
-    visitor.press_all("Folder")
 
     visitor.press_all("Quiz")
     visitor.page.get_by_label("Strict test").check()

@@ -156,7 +156,7 @@ def test_size(browser: Browser, server: Page, small: Path) -> None:
     visitor.context.close()
 
 
-def test_reference_and_folder(
+def test_reference(
     browser: Browser, server: Page, gray: Path, album: list[Path]
 ) -> None:
     visitor = Typist(browser, server)
@@ -167,11 +167,6 @@ def test_reference_and_folder(
     visitor.expect_text("#reference-download", "pixels")
     assert visitor.save("#reference-download") == "grandma (1931)_like_000.jpg"
 
-    visitor.open_tab("Folder")
-    visitor.choose_file("#folder-upload", gray)
-    visitor.press("#folder-go")
-    expect(visitor.one("#folder-download")).to_be_visible(timeout=PATIENCE)
-    assert visitor.save("#folder-download").endswith(".zip")
     assert visitor.faults == []
     visitor.context.close()
 

@@ -276,11 +276,17 @@ def test_several_photos_at_once(
 def test_all_photos_by_one_button_and_in_one_zip(
     browser: Browser, server: Page, stepped: Path, tmp_path: Path, width: int, scheme: str
 ) -> None:
-    photos = [stepped, tmp_path / "second.png", tmp_path / "third.png"]
-    for path in photos[1:]:
-        Image.fromarray(data.camera()).resize((STEPPED_WIDTH, 60)).save(path)
+    photo, painted = tmp_path / "photo.png", tmp_path / "painted.png"
+    Image.fromarray(data.camera()).resize((STEPPED_WIDTH, 60)).save(photo)
+    Image.fromarray(data.astronaut()[::8, ::8]).save(painted)
+    with ZipFile(tmp_path / "album.zip", "w") as archive:
+        archive.write(photo, "1931/second.png")
+        archive.write(photo, "1931/third.png")
+        archive.write(painted, "painted.png")
+        archive.writestr("bad.jpg", b"no picture")
     visitor = Streamer(browser, server, width, scheme)
-    visitor.one("#upload input[type=file]").set_input_files(photos)
+    visitor.one("#upload input[type=file]").set_input_files([stepped, tmp_path / "album.zip"])
+    visitor.expect_text("#about .bad", "album/bad.jpg: the file is not a JPEG")
     button, ticks = visitor.one("#all-go"), visitor.one("#strip .tick")
     expect(button).to_have_text("Colorize all 3", timeout=PATIENCE)
     visitor.one("#n input[type=number]").fill("2")
@@ -307,18 +313,27 @@ def test_all_photos_by_one_button_and_in_one_zip(
     visitor.expect_there(2)
     assert visitor.width_of_content() == width
 
+    visitor.one("#all-gray").get_by_label("album/painted.png").check()
+    expect(button).to_have_text("Colorize all 4", timeout=PATIENCE)
+    button.click()
+    visitor.expect_text("#all-status", "1 photo colored in")
+    expect(ticks).to_have_count(4)
+
     visitor.one("#gallery .thumbnail-item").nth(1).click()
     expect(visitor.one("#gallery .selected")).to_contain_text("B: ")
-    expect(visitor.one("#all-download")).to_have_text("Download 3 photos in a zip")
+    expect(visitor.one("#all-download")).to_have_text("Download 4 photos in a zip")
     with visitor.page.expect_download(timeout=PATIENCE) as download:
         visitor.one("#all-download").click()
-    assert download.value.suggested_filename == "colored-photos.zip"
+    assert download.value.suggested_filename == "photos-colored.zip"
     saved = tmp_path / "saved.zip"
     download.value.save_as(saved)
     with ZipFile(saved) as archive:
-        assert sorted(archive.namelist()) == ["second_a.png", "stepped_a.jpg", "third_b.png"]
+        assert sorted(archive.namelist()) == [
+            "colored/album/1931/second_a.png", "colored/album/1931/third_b.png",
+            "colored/album/painted_a.png", "colored/stepped_a.jpg", "contact-sheet.html",
+        ]  # fmt: skip
         assert archive.testzip() is None
-    visitor.expect_text("#all-status", "3 photos, ")
+    visitor.expect_text("#all-status", "A zip of ")
     assert visitor.faults == []
     visitor.context.close()
 
