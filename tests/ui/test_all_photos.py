@@ -23,7 +23,6 @@ from colorflow.ui.all_photos import AllColorings, strip_html
 from colorflow.ui.colorings import ColoredPhoto
 from colorflow.ui.colorize import ColorizeTab
 from colorflow.ui.controls import SAMPLES, SUMMARY
-
 from colorflow.ui.limits import UploadSpace
 from colorflow.ui.panes import OWN_FORMAT
 from colorflow.ui.session import Session

@@ -156,9 +156,7 @@ def test_size(browser: Browser, server: Page, small: Path) -> None:
     visitor.context.close()
 
 
-def test_reference(
-    browser: Browser, server: Page, gray: Path, album: list[Path]
-) -> None:
+def test_reference(browser: Browser, server: Page, gray: Path, album: list[Path]) -> None:
     visitor = Typist(browser, server)
     visitor.open_tab("Reference")
     visitor.choose_file("#reference-photo", gray)
