@@ -1,17 +1,15 @@
 """The web page, made with Gradio.
 
     server.py     starts the page, and clears up behind it
-    storage.py    the folder of uploads and results, and what is removed from it when
-    limits.py     who may do how much: queue, memory, sessions, and who is one visitor;
-                  disk_quota.py: how much may lie on the disk
-    guard.py      middleware: which requests reach Gradio; routes.py: which routes are open,
-                  access.py: names of the page, pages of others, and passwords
-    gradio_patches.py  everything that depends on Gradio's internals
+    storage.py    the folder of uploads and results, how much it may hold, and what is removed when
+    limits.py     who may do how much: queue, memory, sessions, and who is one visitor
+    guard.py      middleware: which requests reach Gradio; access.py: names of the page, pages of
+                  others, and passwords
     api.py        the API for programs; api_quiz.py keeps their games
     page.py       what every tab shares: heading, theme, page.css; page.js names things for screen
                   readers
     session.py    what the server keeps of one visitor: open photos, the job at work, their files
-    panes.py      where every tab takes uploads and shows results; compare.py: before and after
+    panes.py      where every tab takes uploads and shows results, before and after
     controls.py   controls that several tabs have; status.py: their status lines
     colorize.py   the tab that colors photos; colorize_layout.py has its components,
                   all_photos.py the part for several photos, uncertainty_map.py the part that shows
@@ -19,20 +17,19 @@
                   samples.py photos to try
     hints.py      the tab where a visitor gives points their colors; hint_lists.py has its lists
     reference.py  the tab that carries the colors of one photo over to another
-    folder.py     the tab that colors many photos, and gives a zip of them
     quiz.py       the tab with the quiz; quiz_html.py and quiz_results.py are its HTML,
                   quiz_photos.py reads the photos that a player uploads
-    how.py        the tab that shows how it works; frames.py plays its pictures
+    how.py        the tab that shows how it works
 
 What the tabs work with:
 
     photos.py         an uploaded photo: its previews, and its colorings in full size
+    album.py          photos that come as files or in archives: open ones, and those that wait
     colorings.py      colorings of a photo, made one by one
-    hinted_photo.py   a photo that is colored by hints; points.py: what clicks do to the points, and
-                      files of hints; swatches.py: likely colors, and names of colors; materials.py:
-                      colors of skin, sky and so on; marks.py: points drawn on a picture
-    folder_intake.py  uploads and archives put into a folder; folder_job.py: the job that colors it
-    flow_pictures.py  pictures of how a flow colors a photo
+    hinted_photo.py   a photo that is colored by hints, with marks at its points; points.py: what
+                      clicks do to the points, and files of hints; swatches.py: likely colors, those
+                      of skin, sky and so on, and names of colors
+    flow_pictures.py  pictures of how a flow colors a photo, and what plays them
 
 Importing this package imports neither Gradio nor torch; `serve` does.
 """

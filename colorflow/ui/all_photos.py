@@ -18,7 +18,7 @@ from colorflow.batch.archive import pack
 from colorflow.batch.sheet import Sheet, SheetPicture, in_gray, thumbnail
 from colorflow.errors import ColorflowError, UnreadablePhotoError
 from colorflow.photo import read_photo
-from colorflow.ui.album import AlbumSession
+from colorflow.ui.album import AlbumSession, FreeNames
 from colorflow.ui.colorings import (
     ColoredPhoto,
     ColoringJob,
@@ -27,9 +27,7 @@ from colorflow.ui.colorings import (
     write_full_size,
 )
 from colorflow.ui.controls import options_of
-from colorflow.ui.folder_intake import FreeNames
-from colorflow.ui.limits import LONG_QUEUE
-from colorflow.ui.panes import AT_ONCE, LISTEN, SUFFIXES, saved_by_browser
+from colorflow.ui.panes import AT_ONCE, FOR_LONG, LISTEN, ONCE, SUFFIXES, saved_by_browser
 from colorflow.ui.photos import file_url, link_or_copy, new_folder, storing
 from colorflow.ui.session import Job
 from colorflow.ui.status import FAILURES, Updates, line, problem, progress, status_line
@@ -277,17 +275,10 @@ class AllPhotos:
         """
         self._show = show
         own = [*self.components, self.cancel_button, self.file]
-        once = {**AT_ONCE, "trigger_mode": "once"}
-        long: dict[str, Any] = {
-            "show_progress": "hidden",
-            "trigger_mode": "multiple",
-            "api_visibility": "private",
-            **LONG_QUEUE,
-        }
-        begun = self.button.click(self.begin, [session, *options], own, **once)
-        begun.then(self.work, [session], [*own, *shown], **long)
-        begun = self.zip_button.click(self.begin_zip, [session, format_, self.every], own, **once)
-        zipped = begun.then(self.work, [session], [*own, *shown], **long)
+        begun = self.button.click(self.begin, [session, *options], own, **ONCE)
+        begun.then(self.work, [session], [*own, *shown], **FOR_LONG)
+        begun = self.zip_button.click(self.begin_zip, [session, format_, self.every], own, **ONCE)
+        zipped = begun.then(self.work, [session], [*own, *shown], **FOR_LONG)
         saved_by_browser(zipped, self.file)
         self.cancel_button.click(self.cancel, [session], own, **AT_ONCE)
 

@@ -21,8 +21,8 @@ from colorflow.ui.colorings import (
 )
 from colorflow.ui.colorize_layout import COLORIZE, GRAY, WELCOME, ColorizeLayout
 from colorflow.ui.controls import SAMPLES, SUMMARY, options_of
-from colorflow.ui.limits import LONG_QUEUE, UploadSpace
-from colorflow.ui.panes import AT_ONCE, HAS_COLORS, IN_TURN, TREAT_AS_GRAY
+from colorflow.ui.limits import UploadSpace
+from colorflow.ui.panes import AT_ONCE, FOR_LONG, HAS_COLORS, IN_TURN, TREAT_AS_GRAY
 from colorflow.ui.samples import copy_of_sample
 from colorflow.ui.session import Session
 from colorflow.ui.status import FAILURES, Updates, line, problem, progress
@@ -83,7 +83,7 @@ class ColorizeTab(ColorizeLayout):
         shown = [
             self.session, *self.all.components, self.photos.preview, self.about, self.button,
             self.cancel_button, self.status, self.result.welcome, self.result.column, self.view,
-            self.gallery, self.beside, self.result.compare, self.result.download,
+            self.gallery, self.beside, self.result.compare, self.result.download.button,
             *self.map.components, *self.larger.components,
         ]  # fmt: skip
         opened = [
@@ -106,13 +106,7 @@ class ColorizeTab(ColorizeLayout):
         ]
         for first in opened:
             first.then(
-                self.open_others,
-                [self.session],
-                [*self.all.components, self.about],
-                show_progress="hidden",
-                trigger_mode="multiple",
-                api_visibility="private",
-                **LONG_QUEUE,
+                self.open_others, [self.session], [*self.all.components, self.about], **FOR_LONG
             )
         self.all.with_colors.input(
             self.treat_as_gray,
@@ -139,7 +133,7 @@ class ColorizeTab(ColorizeLayout):
         ]
         shown = [
             self.about, self.button, self.result.column, self.result.welcome, self.view,
-            self.gallery, self.result.compare, self.result.download, self.status,
+            self.gallery, self.result.compare, self.result.download.button, self.status,
             self.cancel_button, *self.larger.components,
         ]  # fmt: skip
         # The job before ends at once, and not only when it is this one's turn.
@@ -166,12 +160,12 @@ class ColorizeTab(ColorizeLayout):
         )
 
     def _connect_choices(self) -> None:
-        compare, download = self.result.compare, self.result.download
+        compare, download = self.result.compare, self.result.download.button
         self.cancel_button.click(self.cancel, [self.session], None, **AT_ONCE)
         self.beside.input(self.compare_with, [self.session, self.beside], [compare], **AT_ONCE)
         shown = [compare, download, self.status, *self.larger.components]
         self.gallery.select(self.choose, [self.session], shown, **AT_ONCE)
-        self.result.connect_download(self.session, self.format)
+        self.result.download.connect(self.session, self.format)
 
     # photos
 

@@ -49,6 +49,25 @@ def whole_number(elem_id: str, label: str, info: str, value: int = 0) -> gr.Numb
     return gr.Number(value=value, precision=0, label=label, info=info, elem_id=elem_id)
 
 
+def place_in_numbers(
+    prefix: str, label: str, action: str
+) -> tuple[gr.Number, gr.Number, gr.Button]:
+    """Make the part, closed at first, that takes a place of the photo without a pointer.
+
+    Args:
+        prefix: of the elem_ids.
+        label: of the part.
+        action: of its button.
+
+    Returns:
+        The fields for the place across and down, and the button.
+    """
+    with gr.Accordion(label, open=False, elem_id=f"{prefix}place"):
+        across = whole_number(f"{prefix}across", "Across", "Pixels from the photo's left edge.")
+        down = whole_number(f"{prefix}down", "Down", "Pixels from its upper edge.")
+        return across, down, gr.Button(action, elem_id=f"{prefix}put")
+
+
 def seed_number(
     elem_id: str, info: str = "Another number gives other colors, the same number the same."
 ) -> gr.Number:

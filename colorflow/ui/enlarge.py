@@ -17,12 +17,12 @@ from colorflow.enlarge.enlarger import MAX_RESULT_PIXELS, paint
 from colorflow.errors import ColorflowError
 from colorflow.photo import Enlargement, Photo, photo_from_image, write_image
 from colorflow.ui.colorings import ColoredPhoto, PhotoSession, ShownColoring
-from colorflow.ui.controls import whole_number
+from colorflow.ui.controls import place_in_numbers
 from colorflow.ui.limits import LONG_QUEUE, WORK_QUEUE
 from colorflow.ui.panes import AT_ONCE, SUFFIXES
 from colorflow.ui.photos import write_preview
 from colorflow.ui.session import Job, Session
-from colorflow.ui.status import FAILURES, Updates, line, problem, status_line
+from colorflow.ui.status import FAILURES, Updates, line, problem, progress, status_line
 
 if TYPE_CHECKING:
     from colorflow.enlarge.enlarger import Enlarger
@@ -35,6 +35,7 @@ PIECE_SIDE = 320
 """Pixels of the result on each side of a piece."""
 MIDDLE = (0.5, 0.5)
 _ABOUT_SIZE = "A larger picture gets detail that the photo does not have; it is made up to suit it."
+_ENLARGED = "percent of the picture are enlarged"
 _HEADING = """
 <h2>Detail at full size</h2>
 <p>Click the picture to see another spot. The first enlargement is the average of all; each sample
@@ -130,12 +131,9 @@ class EnlargePane:
                 height=240,
                 elem_id="enlarge-picture",
             )
-            with gr.Accordion("Give a spot in numbers", open=False, elem_id="enlarge-place"):
-                self.across = whole_number(
-                    "enlarge-across", "Across", "Pixels from the left edge of the photo."
-                )
-                self.down = whole_number("enlarge-down", "Down", "Pixels from its upper edge.")
-                self.put_button = gr.Button("Show this spot", elem_id="enlarge-put")
+            self.across, self.down, self.put_button = place_in_numbers(
+                "enlarge-", "Give a spot in numbers", "Show this spot"
+            )
             self.samples = gr.Gallery(
                 show_label=False,
                 format="png",
@@ -289,11 +287,11 @@ class EnlargePane:
                 yield {
                     self.cancel: gr.update(visible=True),
                     **self.outdated(),
-                    self.status: _progress(0),
+                    self.status: progress(0, 100, _ENLARGED),
                 }
                 path = chosen.folder / name
                 for share in job.run(scale, draw, path):
-                    yield {self.status: _progress(share)}
+                    yield {self.status: progress(int(100 * share), 100, _ENLARGED)}
                 yield self._ended(job, path, current, scale, time.perf_counter() - began)
         except FAILURES as error:
             yield {self.status: problem(error), self.cancel: gr.update(visible=False)}
@@ -370,11 +368,3 @@ def _check_size(current: ColoredPhoto, scale: int) -> None:
 def _about_result(current: ColoredPhoto, scale: int) -> str:
     width, height = scale * current.photo.width, scale * current.photo.height
     return line(f"The result will have {width} × {height} pixels.")
-
-
-def _progress(share: float) -> str:
-    percent = int(100 * share)
-    return (
-        f'<p class="good">{percent} % of the picture is enlarged.</p>'
-        f'<progress value="{percent}" max="100" aria-hidden="true"></progress>'
-    )

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from colorflow.ui.materials import MATERIALS
-from colorflow.ui.swatches import Swatch
+from colorflow.ui.swatches import MATERIALS, Swatch
 
 if TYPE_CHECKING:
     from colorflow.colorizer import Hint

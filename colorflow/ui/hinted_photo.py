@@ -13,17 +13,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFont
 
 from colorflow.color.full_resolution import lightness_of
 from colorflow.errors import ColorflowError
 from colorflow.photo import Photo, read_photo
 from colorflow.ui.colorings import ColoredPhoto, ShownColoring
-from colorflow.ui.marks import Mark, radius_of, with_marks
-from colorflow.ui.materials import material_swatches
 from colorflow.ui.photos import new_folder, write_colored, write_preview
 from colorflow.ui.points import Points, read_points, write_points
 from colorflow.ui.session import Session
-from colorflow.ui.swatches import Swatch, likely
+from colorflow.ui.swatches import Swatch, likely, material_swatches
 
 if TYPE_CHECKING:
     from colorflow.colorizer import ColoringSpec, Colorizer, Hint
@@ -32,6 +32,29 @@ _SAMPLES, _SWATCHES = 24, 6
 """Samples among which likely colors are looked for, and how many are offered."""
 _PRINCIPAL = 4
 """Principal colorings that the button for other colors goes through."""
+
+_RADIUS = 1 / 50
+"""Radius of a mark divided by the picture's longer side."""
+_LEAST_RADIUS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A point of the picture.
+
+    Attributes:
+        row: in pixels of the picture.
+        column: in pixels of the picture.
+        color: #rrggbb that fills the mark; None for a ring, where no color is chosen yet.
+        text: number beside the mark.
+        chosen: whether the mark is drawn larger.
+    """
+
+    row: float
+    column: float
+    color: str | None
+    text: str = ""
+    chosen: bool = False
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -235,3 +258,39 @@ def mean_spec(levels: Sequence[int]) -> ColoringSpec:
     return ColoringSpec(
         seeds=(None,) * len(levels), principal=PrincipalSpec(number=0, of=_PRINCIPAL, seed=0)
     )
+
+
+def radius_of(height: int, width: int) -> float:
+    """Radius of the marks on a picture of that size, in pixels."""
+    return max(_LEAST_RADIUS, _RADIUS * max(height, width))
+
+
+def with_marks(rgb: NDArray[np.uint8], marks: Sequence[Mark]) -> NDArray[np.uint8]:
+    """Draw marks: white and black rings, which are visible on any color.
+
+    Args:
+        rgb: (H, W, 3), which stays as it is.
+        marks: the later ones are drawn above the earlier ones.
+    """
+    picture = Image.fromarray(rgb)
+    draw = ImageDraw.Draw(picture)
+    plain = radius_of(*rgb.shape[:2])
+    line = max(1, round(plain / 5))
+    for mark in marks:
+        radius = 1.35 * plain if mark.chosen else plain
+        center = (mark.column, mark.row)
+        draw.circle(center, radius, outline="black", width=line)
+        draw.circle(center, radius - line, outline="white", width=2 * line)
+        if mark.color is not None:
+            draw.circle(center, radius - 2 * line, fill=mark.color)
+        if mark.text:
+            draw.text(
+                (mark.column + 1.2 * radius, mark.row - 1.2 * radius),
+                mark.text,
+                fill="white",
+                stroke_fill="black",
+                stroke_width=line,
+                font=ImageFont.load_default(1.6 * plain),
+                anchor="lm",
+            )
+    return np.asarray(picture)

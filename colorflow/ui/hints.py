@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
-from colorflow.ui.colorings import PhotoSession, write_chosen
-from colorflow.ui.controls import whole_number
+from colorflow.ui.colorings import PhotoSession
+from colorflow.ui.controls import place_in_numbers
 from colorflow.ui.hint_lists import MATERIAL, likely_list, material_list, point_list
 from colorflow.ui.hinted_photo import HintedPhoto, HintSession, mean_spec
 from colorflow.ui.limits import UploadSpace
@@ -19,10 +19,10 @@ from colorflow.ui.panes import (
     HAS_COLORS,
     IN_TURN,
     LISTEN,
+    Download,
     UploadPane,
     formats_line,
     gray_button,
-    saved_by_browser,
 )
 from colorflow.ui.points import Points
 from colorflow.ui.status import FAILURES, Updates, line, problem, status_line
@@ -87,11 +87,13 @@ class HintsTab:
                 self._build_choices()
                 self._build_files()
                 self._build_points()
-                self._build_numbers()
+                self.across, self.down, self.put_button = place_in_numbers(
+                    "hints-", "Give a place in numbers", "Take this place"
+                )
         self.session = self.photo.session
         self._shown_by_all = [
             self.session, self.status, self.gray, self.picture, self.points, self.undo_button,
-            self.save, self.file, self.free, self.side, self.welcome, self.swatches,
+            self.save, self.download.file, self.free, self.side, self.welcome, self.swatches,
             self.materials,
         ]  # fmt: skip
         self._connect()
@@ -136,22 +138,13 @@ class HintsTab:
         )
 
     def _build_files(self) -> None:
-        self.fetch = gr.Button("Download", variant="primary", elem_id="hints-download")
-        self.file = gr.DownloadButton("Photo", elem_id="hints-file", elem_classes="saved")
+        self.download = Download("hints-", self._colorizer.digest, self.status)
         with gr.Row():
             self.save = gr.DownloadButton("Save hints", min_width=120, elem_id="hints-save")
             self.load = gr.UploadButton(
                 "Load hints", file_types=[".json"], min_width=120, elem_id="hints-load"
             )
         gr.HTML(_FILES, elem_id="hints-files-info")
-
-    def _build_numbers(self) -> None:
-        with gr.Accordion("Give a place in numbers", open=False, elem_id="hints-place"):
-            self.across = whole_number(
-                "hints-across", "Across", "Pixels from the left edge of the photo."
-            )
-            self.down = whole_number("hints-down", "Down", "Pixels from its upper edge.")
-            self.put_button = gr.Button("Take this place", elem_id="hints-put")
 
     def _connect(self) -> None:
         session = self.session
@@ -180,15 +173,7 @@ class HintsTab:
                 **IN_TURN,
             )
             self._offer_after(changed)
-        made = self.fetch.click(
-            self.prepare_download,
-            [session],
-            [self.file, self.status],
-            show_progress_on=self.status,
-            **IN_TURN,
-        )
-        saved_by_browser(made, self.file)
-
+        self.download.connect(session)
         self.picture.select(None, js=_SHOW_CHOICES)
 
     def take_from(self, other: ColorizeTab, tabs: gr.Tabs) -> None:
@@ -235,15 +220,6 @@ class HintsTab:
             return {self.status: problem(error)}
         shown = self._open(photo.photo.path, session, spec, treat_as_gray=True)
         return {**shown, self._tabs: gr.update(selected=HINTS_TAB)}
-
-    def prepare_download(self, session: HintSession) -> Updates:
-        """Write the photo in full size, for the browser to fetch."""
-        try:
-            session.require()
-            path = write_chosen(session, self._colorizer.digest)
-        except FAILURES as error:
-            return {self.status: problem(error), self.file: None}
-        return {self.file: str(path) if path else None}
 
     # points
 
@@ -380,7 +356,7 @@ class HintsTab:
             ),
             self.undo_button: gr.update(interactive=points.can_undo),
             self.save: gr.update(value=str(photo.save()), interactive=bool(points.hints)),
-            self.file: None,
+            self.download.file: None,
             self.free: gr.update(visible=points.target() is not None),
             self.side: gr.update(visible=True),
         }
@@ -396,7 +372,7 @@ class HintsTab:
             self.swatches: "",
             self.materials: "",
             self.save: None,
-            self.file: None,
+            self.download.file: None,
             self.free: gr.update(visible=False),
             self.side: gr.update(visible=False),
         }

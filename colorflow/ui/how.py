@@ -14,8 +14,7 @@ from colorflow.photo import Photo, count_pixels, read_photo
 from colorflow.quiz.photos import example_photo
 from colorflow.ui.colorings import PhotoSession
 from colorflow.ui.controls import checked_seed, seed_number, whole_number
-from colorflow.ui.flow_pictures import FlowPictures, start_pictures
-from colorflow.ui.frames import PLAYER, player, row
+from colorflow.ui.flow_pictures import PLAYER, FlowPictures, player, row, start_pictures
 from colorflow.ui.limits import UploadSpace
 from colorflow.ui.panes import IN_TURN, session_state
 from colorflow.ui.status import FAILURES, Updates, line, problem, status_line
@@ -181,18 +180,6 @@ class HowTab:
         yield {self.temperatures: row(job.temperatures(seed), ratio=job.ratio)}
         way = job.walk(seed, other)
         yield {self.walk: player(way, label="Way", ratio=job.ratio, pace=_WALK_PACE)}
-
-
-def how_tab(colorizer: Colorizer, space: UploadSpace, photos: gr.State) -> None:
-    """Make the tab, inside the `gr.Tabs` of the page.
-
-    Args:
-        colorizer: colors the photos.
-        space: where uploads go, shared by all tabs.
-        photos: holds the `Session` of the tab that colors photos.
-    """
-    with gr.Tab("How it works", elem_id="how-tab") as tab:
-        HowTab(colorizer, space).connect(tab, photos)
 
 
 @contextmanager

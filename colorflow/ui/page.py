@@ -14,7 +14,7 @@ from colorflow.quiz.game import Quiz
 from colorflow.ui.api import Api
 from colorflow.ui.colorize import ColorizeTab
 from colorflow.ui.hints import HINTS_TAB, HintsTab
-from colorflow.ui.how import how_tab
+from colorflow.ui.how import HowTab
 from colorflow.ui.limits import Limits, MemoryBudget, UploadSpace, visitor_of
 from colorflow.ui.panes import AFTERWARDS
 from colorflow.ui.quiz import QuizTab
@@ -74,7 +74,8 @@ def build_page(
                 ReferenceTab(colorizer, space)
             with gr.Tab("Quiz", elem_id="quiz-tab"):
                 QuizTab(quiz, space)
-            how_tab(colorizer, space, colorize.session)
+            with gr.Tab("How it works", elem_id="how-tab") as how:
+                HowTab(colorizer, space).connect(how, colorize.session)
         hints.take_from(colorize, tabs)
         page.load(colorize.show_samples, None, [colorize.result.welcome], **AFTERWARDS)
         gr.HTML(_PRIVACY, elem_id="privacy")

@@ -10,9 +10,8 @@ import gradio as gr
 from colorflow.photo import KINDS
 from colorflow.ui.album import AlbumSession
 from colorflow.ui.colorings import AnyPhoto, write_chosen
-from colorflow.ui.compare import COMPARE, compare_html
-from colorflow.ui.limits import WORK_QUEUE, UploadSpace
-from colorflow.ui.photos import UploadedPhoto
+from colorflow.ui.limits import LONG_QUEUE, WORK_QUEUE, UploadSpace
+from colorflow.ui.photos import UploadedPhoto, file_url
 from colorflow.ui.session import Session
 from colorflow.ui.status import FAILURES, Updates, line, problem
 
@@ -27,6 +26,10 @@ IN_TURN: dict[str, Any] = {"api_visibility": "private", **WORK_QUEUE}
 """Options of events whose handlers wait for their turn in the queue of all work."""
 AFTERWARDS: dict[str, Any] = {"show_progress": "hidden", "trigger_mode": "multiple", **IN_TURN}
 """Options of events that come by themselves or follow others, in the queue of all work."""
+ONCE: dict[str, Any] = {**AT_ONCE, "trigger_mode": "once"}
+"""Options of events whose handlers answer at once and do not like a second press."""
+FOR_LONG: dict[str, Any] = {**AFTERWARDS, **LONG_QUEUE}
+"""Options of events that take minutes and show how far they are."""
 
 TREAT_AS_GRAY = "Treat as gray"
 """What the button says that colors the lightness of a photo with colors."""
@@ -67,6 +70,32 @@ watch("value", () => {
 """
 """For a `gr.HTML` of buttons: one that is pressed sends its index and act in a select event, and
 keeps the keyboard's focus."""
+
+_COMPARE = """
+let at = "50";
+const show = () => {
+    const input = element.querySelector("input");
+    if (!input) return;
+    input.value = at;
+    input.closest(".compare").style.setProperty("--at", at);
+    element.querySelector("button").hidden = !document.fullscreenEnabled;
+};
+element.addEventListener("input", (event) => {
+    at = event.target.value;
+    show();
+});
+element.addEventListener("click", (event) => {
+    if (!event.target.closest("button")) return;
+    if (document.fullscreenElement) document.exitFullscreen();
+    else element.querySelector(".compare-frame").requestFullscreen();
+});
+element.addEventListener("fullscreenchange", () => {
+    const label = document.fullscreenElement ? "Exit full screen" : "Full screen";
+    element.querySelector("button")?.setAttribute("aria-label", label);
+});
+watch("value", show);
+"""
+"""Moves the handle, which stays where it is when other pictures come, and fills the screen."""
 
 
 def session_state(space: UploadSpace, kind: type[Session[Any]] = Session) -> gr.State:
@@ -152,30 +181,48 @@ class UploadPane:
         return {self.preview: gr.update(value=path, visible=photo is not None)}
 
 
-class ResultPane:
-    """How to begin, until there is a result; then the result.
+class Download:
+    """A button that makes the chosen coloring in full size, which the browser saves.
 
     Args:
         prefix: of the elem_ids.
-        steps: how to begin, as HTML.
+        model: digest of the weights, for the provenance in the file.
+        status: line in which errors are told.
     """
 
-    def __init__(self, prefix: str, steps: str) -> None:
-        self._prefix = prefix
-        self.welcome = gr.HTML(steps, js_on_load=LISTEN, elem_id=f"{prefix}welcome")
-        self.column = gr.Column(visible=False, elem_id=f"{prefix}results")
+    def __init__(self, prefix: str, model: str, status: gr.HTML) -> None:
+        self._model, self._status = model, status
+        name = f"{prefix}download"
+        self.button = gr.Button("Download", variant="primary", min_width=240, elem_id=name)
+        self.file = gr.DownloadButton(elem_id=f"{name}-file", elem_classes="saved")
 
-    def shown(self) -> Updates:
-        """Show the result instead of how to begin."""
-        return {self.welcome: gr.update(visible=False), self.column: gr.update(visible=True)}
+    def connect(self, session: gr.State, format_: gr.Radio | None = None) -> None:
+        """Connect the button with its handler.
 
-    def emptied(self) -> Updates:
-        """Show how to begin."""
-        return {self.welcome: gr.update(visible=True), self.column: gr.update(visible=False)}
+        Args:
+            session: holds the visitor's `Session`.
+            format_: where the visitor chooses one of `SUFFIXES`, if anywhere.
+        """
+        made = self.button.click(
+            self.prepare,
+            [session] if format_ is None else [session, format_],
+            [self.file, self._status],
+            show_progress_on=self.button,
+            **IN_TURN,
+        )
+        saved_by_browser(made, self.file)
+
+    def prepare(self, session: Session[AnyPhoto], format_: str = OWN_FORMAT) -> Updates:
+        """Write the chosen coloring in full size, for the browser to save."""
+        try:
+            path = write_chosen(session, self._model, SUFFIXES[format_])
+        except FAILURES as error:
+            return {self._status: problem(error), self.file: None}
+        return {self.file: str(path) if path else None}
 
 
-class ComparePane(ResultPane):
-    """A result that is compared with the photo, and downloaded in full size.
+class ComparePane:
+    """How to begin, until there is a result; then the result, compared with the photo.
 
     Args:
         prefix: of the elem_ids.
@@ -185,54 +232,58 @@ class ComparePane(ResultPane):
     """
 
     def __init__(self, prefix: str, steps: str, model: str, status: gr.HTML) -> None:
-        super().__init__(prefix, steps)
-        self._model = model
-        self._status = status
+        self._prefix, self._model, self._status = prefix, model, status
+        self.welcome = gr.HTML(steps, js_on_load=LISTEN, elem_id=f"{prefix}welcome")
+        self.column = gr.Column(visible=False, elem_id=f"{prefix}results")
 
     def add_compare(self, heading_id: str) -> None:
         """Put two pictures and a handle between them below what is there."""
         gr.HTML("<h2>Drag the handle to compare</h2>", elem_id=heading_id)
         self.compare = gr.HTML(
-            "", js_on_load=COMPARE, apply_default_css=False, elem_id=f"{self._prefix}compare"
+            "", js_on_load=_COMPARE, apply_default_css=False, elem_id=f"{self._prefix}compare"
         )
 
     def add_download(self) -> None:
-        """Put the download button below what is there."""
-        name = f"{self._prefix}download"
-        self.download = gr.Button("Download", variant="primary", min_width=240, elem_id=name)
-        self.file = gr.DownloadButton(elem_id=f"{name}-file", elem_classes="saved")
+        """Put the download below what is there."""
+        self.download = Download(self._prefix, self._model, self._status)
 
-    def connect_download(self, session: gr.State, format_: gr.Radio | None = None) -> None:
-        """Let the button make the chosen coloring in full size, and the browser save it.
-
-        Args:
-            session: holds the visitor's `Session`.
-            format_: where the visitor chooses one of `SUFFIXES`, if anywhere.
-        """
-        made = self.download.click(
-            self.prepare_download,
-            [session] if format_ is None else [session, format_],
-            [self.file, self._status],
-            show_progress_on=self.download,
-            **IN_TURN,
-        )
-        saved_by_browser(made, self.file)
+    def shown(self) -> Updates:
+        """Show the result instead of how to begin."""
+        return {self.welcome: gr.update(visible=False), self.column: gr.update(visible=True)}
 
     def emptied(self) -> Updates:
         """Show how to begin."""
-        return {**super().emptied(), self.compare: ""}
+        return {
+            self.welcome: gr.update(visible=True),
+            self.column: gr.update(visible=False),
+            self.compare: "",
+        }
 
     def compared(self, photo: UploadedPhoto, before: Path, after: Path) -> Updates:
         """Show two pictures of a photo; the second is what the button downloads."""
         return {
-            self.compare: compare_html(photo, before, after),
-            self.download: f"Download, {photo.width} × {photo.height} pixels",
+            self.compare: _compare_html(photo, before, after),
+            self.download.button: f"Download, {photo.width} × {photo.height} pixels",
         }
 
-    def prepare_download(self, session: Session[AnyPhoto], format_: str = OWN_FORMAT) -> Updates:
-        """Write the chosen coloring in full size, for the browser to save."""
-        try:
-            path = write_chosen(session, self._model, SUFFIXES[format_])
-        except FAILURES as error:
-            return {self._status: problem(error), self.file: None}
-        return {self.file: str(path) if path else None}
+
+def _compare_html(photo: UploadedPhoto, before: Path, after: Path) -> str:
+    """HTML of two pictures with a handle, which is a range input that covers both.
+
+    Args:
+        photo: what both show.
+        before: the picture on the left of the handle.
+        after: the one on its right.
+    """
+    return (
+        '<div class="compare-frame">'
+        f'<div class="compare" style="--ratio:{photo.width / photo.height:.4f}; --at:50">'
+        f'<img src="{file_url(after)}" alt="Your photo, colored">'
+        f'<img class="before" src="{file_url(before)}" alt="Your photo before">'
+        '<span class="handle"></span>'
+        '<input type="range" min="0" max="100" step="2" value="50" '
+        'aria-label="Percent of the photo before">'
+        '<button type="button" aria-label="Full screen">'
+        '<svg viewBox="0 0 24 24" aria-hidden="true">'
+        '<path d="M4 9V4h5M15 4h5v5M20 15v5h-5M9 20H4v-5"/></svg></button></div></div>'
+    )

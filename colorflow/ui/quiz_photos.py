@@ -11,7 +11,7 @@ from colorflow.errors import ColorflowError
 from colorflow.photo import KINDS
 from colorflow.quiz.free_play import APART
 from colorflow.quiz.photos import PhotoPool
-from colorflow.ui.folder_intake import take_in
+from colorflow.ui.album import take_in
 
 MOST_PHOTOS = 200
 OWN_PHOTOS = (

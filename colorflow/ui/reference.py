@@ -96,7 +96,7 @@ class ReferenceTab:
 
     def _connect(self) -> None:
         result = self.result
-        shown = [result.column, result.welcome, result.compare, result.download, self.status]
+        shown = [result.column, result.welcome, result.compare, result.download.button, self.status]
         sessions = [self.photo.session, self.reference.session]
         for pane, handler in (
             (self.photo, self.open_photo),
@@ -125,7 +125,7 @@ class ReferenceTab:
             show_progress_on=self.status,
             **IN_TURN,
         )
-        result.connect_download(self.photo.session)
+        result.download.connect(self.photo.session)
 
     def open_photo(
         self,

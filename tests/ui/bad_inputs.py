@@ -33,8 +33,6 @@ class BadInput:
     content: bytes
     says: str | None
     """Part of the sentence that is told; None for a file that works."""
-    by_browser: bool = False
-    """Whether the page refuses it by its size before it is sent."""
 
     @property
     def label(self) -> str:
@@ -89,7 +87,7 @@ BAD_INPUTS = (
     BadInput("drawing.svg", b'<svg xmlns="http://www.w3.org/2000/svg"/>', NOT_A_PICTURE),
     BadInput("page.png", b"<!doctype html><script>alert(1)</script>", NOT_A_PICTURE),
     BadInput("scan.pdf", b"%PDF-1.7\n%\xe2\xe3\xcf\xd3\n", NOT_A_PICTURE),
-    BadInput("heavy.png", _encoded(Image.fromarray(_NOISE), "PNG"), "size", by_browser=True),
+    BadInput("heavy.png", _encoded(Image.fromarray(_NOISE), "PNG"), "size"),
     BadInput("large.png", _encoded(Image.new("L", (2000, 1001), 99), "PNG"), TOO_MANY_PIXELS),
     BadInput(
         "odd metadata.jpg",

@@ -88,7 +88,7 @@ def download(
 ) -> Path:
     """Click a coloring; its file in full size."""
     click(tab, session, index)
-    return Path(value(tab.result.prepare_download(session, format_), tab.result.file))
+    return Path(value(tab.result.download.prepare(session, format_), tab.result.download.file))
 
 
 def value(updates: Updates, component: gr.components.Component) -> Any:

@@ -195,7 +195,9 @@ def test_the_photo_that_is_looked_at_is_shown(
     assert len(value(third, tab.gallery)) == 2
     assert third[tab.result.column]["visible"]
     next(run)  # what was shown has been sent
-    assert value(tab.result.prepare_download(session), tab.result.file).endswith("/b_a.jpg")
+    assert value(tab.result.download.prepare(session), tab.result.download.file).endswith(
+        "/b_a.jpg"
+    )
     assert len(value(look(tab, session, 0), tab.gallery)) == 2
 
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-import threading
-import time
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -12,8 +10,9 @@ import numpy as np
 import pytest
 from PIL import Image
 from playwright.sync_api import Browser, expect
-from skimage import color, data
+from skimage import color
 
+from tests.ui.bad_inputs import BAD_INPUTS
 from tests.ui.fake_colorizer import AB
 from tests.ui.handling import IMAGE_DESCRIPTION, SUBJECT
 from tests.ui.page_process import Page
@@ -67,11 +66,8 @@ def test_from_upload_to_download(
     visitor.context.close()
 
 
-@pytest.mark.parametrize("width", [1280, 390])
-def test_a_photo_to_try_is_colored_by_one_click(
-    browser: Browser, server: Page, gray: Path, width: int
-) -> None:
-    visitor = Visitor(browser, server, width)
+def test_a_photo_to_try_is_colored_by_one_click(browser: Browser, server: Page, gray: Path) -> None:
+    visitor = Visitor(browser, server, 390)
     samples = visitor.one("#welcome .samples button")
     expect(samples).to_have_text(["Portrait", "Cat", "Coffee"], timeout=PATIENCE)
     pictures = visitor.one("#welcome .samples img")
@@ -86,33 +82,12 @@ def test_a_photo_to_try_is_colored_by_one_click(
     expect(visitor.one("#compare img")).to_have_count(2, timeout=PATIENCE)
     expect(visitor.one("#gallery .thumbnail-item").first).to_be_in_viewport(timeout=PATIENCE)
     assert visitor.download().suggested_filename == "cat_a.jpg"
-    assert visitor.width_of_content() == width
+    assert visitor.width_of_content() == 390
 
     visitor.one("#upload button[aria-label=Clear]").click()
     expect(samples.first).to_be_visible(timeout=PATIENCE)
     visitor.colorize(gray)
     assert visitor.faults == []
-    visitor.context.close()
-
-
-def test_options_are_used_and_a_second_run_starts_anew(
-    browser: Browser, server: Page, gray: Path
-) -> None:
-    visitor = Visitor(browser, server)
-    visitor.colorize(gray)
-    visitor.one("#gallery .thumbnail-item").nth(3).click()
-    expect(visitor.one("#gallery .selected")).to_have_text("D: 25 %")
-    visitor.one("#n input[type=number]").fill("2")
-    visitor.set_advanced(seed=10)
-    visitor.one("#view").get_by_label("Single samples").check()
-    visitor.expect_text("#status", "2 colorings in")
-    expect(visitor.one("#gallery .caption-label")).to_have_text(["Sample 1", "Sample 2"])
-    expect(visitor.one("#gallery .selected")).to_have_text("Sample 1")
-    assert visitor.download().suggested_filename == "grandma (1931)_s10.jpg"
-    visitor.set_advanced(seed="")
-    visitor.one("#go").click()
-    visitor.expect_text("#status .bad", "Seed: a whole number")
-    expect(visitor.one("#gallery .thumbnail-item")).to_have_count(2)
     visitor.context.close()
 
 
@@ -188,22 +163,6 @@ def test_the_slider_moves_by_keyboard_and_by_mouse(
     visitor.context.close()
 
 
-def test_visitors_do_not_see_each_other_s_photos(
-    browser: Browser, server: Page, gray: Path, tmp_path: Path
-) -> None:
-    other = tmp_path / "other" / gray.name  # of the same name
-    other.parent.mkdir()
-    Image.fromarray(data.camera()).save(other)
-    visitors = [Visitor(browser, server), Visitor(browser, server)]
-    for visitor, path in zip(visitors, (gray, other), strict=True):
-        visitor.colorize(path)
-    sizes = ("1536 × 1024", "512 × 512")
-    for visitor, size in zip(visitors, sizes, strict=True):
-        visitor.one("#gallery .thumbnail-item").nth(1).click()
-        expect(visitor.one("#download")).to_have_text(f"Download, {size} pixels", timeout=PATIENCE)
-        visitor.context.close()
-
-
 def test_bad_files_are_told_and_the_next_photo_works(
     browser: Browser, server: Page, gray: Path, tmp_path: Path
 ) -> None:
@@ -213,6 +172,13 @@ def test_bad_files_are_told_and_the_next_photo_works(
     visitor.upload(half)
     visitor.expect_text("#about .bad", "half.jpg: the picture is damaged, incomplete")
     expect(visitor.one("#go")).to_be_disabled()
+    visitor.one("#upload button[aria-label=Clear]").click()
+    visitor.expect_text("#about", "up to 200 MB")
+    (bomb,) = (one for one in BAD_INPUTS if one.name == "bomb.png")
+    path = tmp_path / "bomb <b>.png"
+    path.write_bytes(bomb.content)
+    visitor.upload(path)
+    visitor.expect_text("#about .bad", "bomb <b>.png: the picture has 60000 x 60000 pixels")
     visitor.one("#upload button[aria-label=Clear]").click()
     visitor.expect_text("#about", "up to 200 MB")
 
@@ -228,17 +194,3 @@ def test_bad_files_are_told_and_the_next_photo_works(
     visitor.colorize(gray)
     assert "Traceback" not in visitor.page.content()
     visitor.context.close()
-
-
-def test_a_closed_page_leaves_nothing_of_the_visitor(
-    browser: Browser, server: Page, gray: Path
-) -> None:
-    before = set(server.temporary.rglob("session-*"))
-    visitor = Visitor(browser, server)
-    visitor.colorize(gray)
-    (session,) = set(server.temporary.rglob("session-*")) - before
-    visitor.context.close()
-    deadline = time.monotonic() + PATIENCE / 1000
-    while session.exists() and time.monotonic() < deadline:
-        threading.Event().wait(0.1)
-    assert not session.exists(), sorted(session.rglob("*"))

@@ -47,10 +47,10 @@ def test_the_first_coloring_is_shown_and_ready(tab: ColorizeTab, gray: Path) -> 
     assert max(after.shape) == PREVIEW_SIDE
     assert np.ptp(before, axis=2).max() == 0, "the picture before is not gray"
     assert np.ptp(after, axis=2).max() > 50
-    assert value(updates, tab.result.download) == "Download, 1536 × 1024 pixels"
-    updates = tab.result.prepare_download(session, "JPEG")
-    assert value(updates, tab.result.file).endswith("/grandma (1931)_a.jpg")
-    provenance = read_provenance(value(updates, tab.result.file))
+    assert value(updates, tab.result.download.button) == "Download, 1536 × 1024 pixels"
+    updates = tab.result.download.prepare(session, "JPEG")
+    assert value(updates, tab.result.download.file).endswith("/grandma (1931)_a.jpg")
+    provenance = read_provenance(value(updates, tab.result.download.file))
     said = Principal("a", 3, 1.0)
     assert provenance == Provenance(7, 1.0, "fake", principal=said, looks=5)
 

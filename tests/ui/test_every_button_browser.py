@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import urllib.request
 from pathlib import Path
 
@@ -18,7 +19,7 @@ _QUIET_MS = 200
 """How long nothing is asked of the server before the answer to a press counts as complete."""
 _LAST = ("Clear", "Remove", "Cancel", "Delete", "Upload", "Drop")
 """How labels of buttons begin that are pressed last: others go with what these take away."""
-_FILES = {"download-file", "reference-download-file", "hints-file", "all-file"}
+_FILES = {"download-file", "reference-download-file", "hints-download-file", "all-file"}
 _ENLARGE = {"enlarge-put", "enlarge-go", "enlarge-cancel", "enlarge-download"}
 _NOT_HERE = {"cancel", "all-cancel", *_FILES, "quiz-folder", *_ENLARGE}
 """The first two are pressed by the tests of streaming, which hold the work up; the
@@ -49,6 +50,9 @@ class Presser(Visitor):
         self.pressed: set[str] = set()
         self._open: set[Request] = set()
         self._files = {".json": hints}, photo
+        self._folder = photo.parent / "whole folder"
+        self._folder.mkdir()
+        shutil.copy(photo, self._folder)
         super().__init__(browser, server)
         self.page.on("request", self._begun)
         self.page.on("requestfinished", self._ended)
@@ -65,7 +69,8 @@ class Presser(Visitor):
     def _choose(self, chooser: FileChooser) -> None:
         by_kind, photo = self._files
         kind = chooser.element.get_attribute("accept") or ""
-        chooser.set_files(by_kind.get(kind, photo))
+        is_folder = chooser.element.evaluate("one => one.webkitdirectory")
+        chooser.set_files(self._folder if is_folder else by_kind.get(kind, photo))
 
     def settle(self, after: str) -> None:
         """Wait for the answer, and for what follows from it; an error fails the test."""

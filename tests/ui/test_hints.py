@@ -20,10 +20,10 @@ from colorflow.ui.controls import SUMMARY
 from colorflow.ui.hinted_photo import HintedPhoto
 from colorflow.ui.hints import HintsTab
 from colorflow.ui.limits import UploadSpace
-from colorflow.ui.materials import MATERIALS, material_swatches
 from colorflow.ui.page import HINTS_TAB
 from colorflow.ui.samples import SAMPLE_PHOTOS
 from colorflow.ui.session import Session
+from colorflow.ui.swatches import MATERIALS, material_swatches
 from tests.small_weights import save_small_weights
 from tests.ui.fake_colorizer import FakeColorizer
 from tests.ui.handling import (
@@ -341,7 +341,7 @@ def test_the_download_has_full_size_metadata_and_what_it_was_made_from(
     session = opened(hints, gray)
     hints.put(session, 600, 400)
     hints.pick_freely(session, "#3c8c3c")
-    path = Path(value(hints.prepare_download(session), hints.file))
+    path = Path(value(hints.download.prepare(session), hints.download.file))
     assert path.name == "grandma (1931)_hints.jpg"
     with Image.open(path) as image:
         assert image.size == (1536, 1024)
@@ -406,7 +406,7 @@ def test_a_bad_photo_is_told_and_the_tab_is_empty(hints: HintsTab, root: Path, s
     assert not updates[hints.picture]["visible"]
     assert not updates[hints.side]["visible"]
     fresh = new(hints.session)
-    for updates in (hints.undo(session), hints.prepare_download(session), hints.undo(fresh)):
+    for updates in (hints.undo(session), hints.undo(fresh)):
         assert is_problem(updates, hints.status)
 
 
@@ -440,9 +440,3 @@ def test_a_change_meanwhile_wins(
     photo.recolor(hinted)
     assert photo.chosen is before
     assert len(list(photo.folder.glob("run-*"))) == 1
-
-
-def test_every_control_says_what_it_does(hints: HintsTab) -> None:
-    for control in (hints.picker, hints.across, hints.down):
-        assert control.label
-        assert control.info

@@ -15,7 +15,7 @@ from PIL import Image
 from playwright.sync_api import Browser, expect
 from skimage import color, data
 
-from colorflow.ui.materials import MATERIALS
+from colorflow.ui.swatches import MATERIALS
 from tests.ui.page_process import Page
 from tests.ui.visitor import PATIENCE, Visitor
 

@@ -15,10 +15,9 @@ from colorflow.batch.hints import read_hints
 from colorflow.colorizer import Hint
 from colorflow.errors import ColorflowError
 from colorflow.ui.hint_lists import likely_list, material_list, point_list
-from colorflow.ui.marks import Mark, radius_of, with_marks
-from colorflow.ui.materials import MATERIALS, material_swatches
+from colorflow.ui.hinted_photo import Mark, radius_of, with_marks
 from colorflow.ui.points import MOST_POINTS, Points, read_points, write_points
-from colorflow.ui.swatches import Swatch, ab_of, likely
+from colorflow.ui.swatches import MATERIALS, Swatch, ab_of, likely, material_swatches
 
 # points
 

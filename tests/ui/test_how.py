@@ -18,8 +18,7 @@ from colorflow.limits import LARGEST_SEED
 from colorflow.ui import how as how_module
 from colorflow.ui.colorings import ColoredPhoto
 from colorflow.ui.colorize import ColorizeTab
-from colorflow.ui.flow_pictures import SIDE, STEPS, TEMPERATURES, noise_picture
-from colorflow.ui.frames import Frame, player
+from colorflow.ui.flow_pictures import SIDE, STEPS, TEMPERATURES, Frame, noise_picture, player
 from colorflow.ui.how import HowTab
 from colorflow.ui.limits import UploadSpace
 from colorflow.ui.session import Session

@@ -369,4 +369,4 @@ def test_formats_stand_beside_each_other(tab: ColorizeTab, small: Path) -> None:
     first, second = download(tab, session, 0, "PNG"), download(tab, session, 0, "JPEG")
     assert first.exists()
     assert second.exists()
-    assert tab.result.prepare_download(new(tab.session), "PNG") == {tab.result.file: None}
+    assert tab.result.download.prepare(new(tab.session), "PNG") == {tab.result.download.file: None}

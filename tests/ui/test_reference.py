@@ -115,7 +115,7 @@ def test_colors_go_as_far_as_the_strength_says(
         assert np.abs(mean_ab(before)).max() < 1
         assert np.abs(mean_ab(after) - (own + strength * (theirs - own))).max() < 5
         assert updates[reference.result.column]["visible"]
-        assert value(updates, reference.result.download) == "Download, 1536 × 1024 pixels"
+        assert value(updates, reference.result.download.button) == "Download, 1536 × 1024 pixels"
         assert text(updates, reference.status).startswith("Colored in ")
 
 
@@ -124,8 +124,8 @@ def test_the_download_has_full_size_and_metadata(
 ) -> None:
     sessions = both(reference, gray, blue)
     reference.carry(*sessions, 0.5, 7)
-    updates = reference.result.prepare_download(sessions[0])
-    path = Path(value(updates, reference.result.file))
+    updates = reference.result.download.prepare(sessions[0])
+    path = Path(value(updates, reference.result.download.file))
     assert path.name == "grandma (1931)_like_sea.jpg"
     with Image.open(path) as image:
         assert image.size == (1536, 1024)
@@ -171,7 +171,7 @@ def test_errors_are_sentences(
     assert text(updates, reference.about).startswith("bad.jpg: ")
     assert not updates[reference.button]["interactive"]
     for session in (nothing(reference)[0], sessions[0]):
-        assert reference.result.prepare_download(session) == {reference.result.file: None}
+        assert reference.result.download.prepare(session) == {reference.result.download.file: None}
 
 
 def test_another_photo_during_the_work_wins(
@@ -217,9 +217,3 @@ def test_another_photo_empties_the_result_and_closing_leaves_nothing(
     for pane, session in zip((reference.photo, reference.reference), sessions, strict=True):
         pane.session.delete_callback(session)
     assert set(root.rglob("*.png")) == {other}
-
-
-def test_every_control_says_what_it_does(reference: ReferenceTab) -> None:
-    for control in (reference.strength, reference.seed):
-        assert control.label
-        assert control.info

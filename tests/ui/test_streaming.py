@@ -80,7 +80,7 @@ def test_a_click_while_they_come_is_not_undone(tab: ColorizeTab, small: Path) ->
     assert compared(click(tab, session, 1), tab.result)[1].name == "s1.jpg"
     rest = everything(run)
     assert tab.result.compare not in rest
-    assert tab.result.download not in rest
+    assert tab.result.download.button not in rest
     assert "selected_index" not in rest[tab.gallery]
     assert session.current.chosen is session.current.colorings[1]
 
