@@ -92,8 +92,8 @@ def _batch_options(*, labels: str, report: str) -> Options:
         file_option("--report", help=f"write a JSON report: the outcome of each file{report}"),
         file_option(
             "--contact-sheet",
-            help="write a contact sheet: each photo beside its results, as a picture (.jpg, .png "
-            "or .webp) or as a page with links to the results (.html)",
+            help="write a contact sheet: a page (.html) with each photo beside its results, and "
+            "links to them",
         ),
         click.option(
             "--workers",

@@ -7,8 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePath, PurePosixPath
 
-from colorflow.batch.archive import ArchiveLimits, unpack
-from colorflow.batch.archive_entries import archive_kind
+from colorflow.batch.archive import ArchiveLimits, archive_kind, unpack
 from colorflow.batch.task import Note
 from colorflow.errors import BatchError, ColorflowError, PhotoError
 from colorflow.photo import KINDS, PHOTO_SUFFIXES
