@@ -14,7 +14,7 @@ from colorflow.cli.options import (
     Whole,
     file_option,
     output_option,
-    paths_argument,
+    path_argument,
     seed_option,
     together,
 )
@@ -36,7 +36,7 @@ _WAYS = (
     "one of them is 'truth', judges are asked which side is true, otherwise which one looks better."
 )
 _WHAT_TO_SHOW = together(
-    paths_argument("folders", "FOLDER...", "photos", several=True),
+    path_argument("folders", "FOLDER...", "photos", nargs=-1),
     output_option("DIR", "a new folder for the test"),
     click.option(
         "--pairs",
@@ -105,8 +105,8 @@ def _make(
 
 
 @blind.command(short_help="count the answers of judges")
-@paths_argument("directory", "DIR", "folder of the test")
-@paths_argument("answers", "ANSWERS...", "filled-in sheets, one per judge", several=True)
+@path_argument("directory", "DIR", "folder of the test")
+@path_argument("answers", "ANSWERS...", "filled-in sheets, one per judge", nargs=-1)
 @click.option("--judge-note", metavar="TEXT", help="who judged; kept with the numbers")
 @file_option("--json", help="file for the numbers")
 def score(

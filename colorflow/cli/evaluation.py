@@ -13,7 +13,7 @@ from colorflow.cli.options import (
     Whole,
     file_option,
     output_option,
-    paths_argument,
+    path_argument,
     seed_option,
 )
 
@@ -22,7 +22,7 @@ BASELINES = "baselines"
 
 
 @click.command(short_help="measure colorings on a folder of color photos")
-@paths_argument("folder", "FOLDER", "color photos")
+@path_argument("folder", "FOLDER", "color photos")
 @file_option("--json", required=True, help="file for the numbers")
 @click.option(
     "--limit", type=Whole(1), help="number of photos, evenly spread over the folder (default: all)"

@@ -96,9 +96,8 @@ def output_option(metavar: str, help: str) -> Options:
     return file_option("-o", "--output", required=True, metavar=metavar, help=help)
 
 
-def paths_argument(name: str, metavar: str, help: str, *, several: bool = False) -> Options:
-    """A path by position, or one and more of them."""
-    nargs = -1 if several else 1
+def path_argument(name: str, metavar: str, help: str, *, nargs: int = 1) -> Options:
+    """A path by position; one and more of them if `nargs` is -1."""
     return click.argument(
         name, nargs=nargs, required=True, type=LocalPath(), metavar=metavar, help=help
     )

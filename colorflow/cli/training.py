@@ -18,7 +18,7 @@ from colorflow.cli.options import (
     file_option,
     numbers,
     output_option,
-    paths_argument,
+    path_argument,
     seed_option,
     together,
 )
@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 _DEV_PATCHES = 256
 """Dev patches of an evaluation, at most."""
 _say = partial(print, flush=True)
-_RUN = paths_argument("run", "RUN", "folder of the run")
-_MADE = paths_argument("weights", "WEIGHTS", "NAME.safetensors")
+_RUN = path_argument("run", "RUN", "folder of the run")
+_MADE = path_argument("weights", "WEIGHTS", "NAME.safetensors")
 
 
 def _training_options(*, batch: int, evaluate_every: float) -> Options:
@@ -64,11 +64,11 @@ def _config(
 
 
 @click.command(short_help="train on a pack made by data_prep")
-@paths_argument(
+@path_argument(
     "packs",
     "PACK...",
     "training packs; the dev photos of the first one choose the best weights",
-    several=True,
+    nargs=-1,
 )
 @_training_options(batch=128, evaluate_every=120.0)
 @click.option(
@@ -206,7 +206,7 @@ def export(
     help="last: to twice the resolution, or the second step to four times; first: the first step "
     "to four times; restore: a first step that takes damage out",
 )
-@paths_argument("pack", "PACK", "training pack")
+@path_argument("pack", "PACK", "training pack")
 @_training_options(batch=8, evaluate_every=240.0)
 @click.option(
     "--minutes",

@@ -111,7 +111,10 @@ def test_a_pattern_that_fits_no_photo_is_told(
 ) -> None:
     arguments = ["colorize", str(photos), "-o", str(tmp_path / "out"), "--treat-as-gray", "scan*"]
     assert main(arguments) == 1
-    assert capsys.readouterr().err == "colorflow: --treat-as-gray: no photo fits 'scan*'\n"
+    assert (
+        capsys.readouterr().err
+        == "colorflow: no photo fits 'scan*', which should be treated as gray\n"
+    )
     assert not (tmp_path / "out").exists()
 
 
