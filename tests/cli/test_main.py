@@ -82,9 +82,7 @@ def test_wrong_usage_ends_with_2(
     "arguments",
     [
         ["colorize", "a.png", "-o", ""], ["colorize", "", "-o", "out"],
-        ["colorize", "a.png", "-o", "out", "--report", ""], ["train", "pack", "-o", ""],
-        ["evaluate", "photos", "--json", ""], ["blind", "make", "photos", "-o", ""],
-        ["zoo", "toys", "-o", ""], ["app", "--weights", ""],
+        ["train", "pack", "-o", ""], ["train", "", "-o", "run"], ["app", "--weights", ""],
     ],
 )  # fmt: skip
 def test_nothing_is_no_name_of_a_folder(
