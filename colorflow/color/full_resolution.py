@@ -17,10 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from colorflow.color import cie
-from colorflow.color.finer import finer
-from colorflow.color.gamut import rgb_in_gamut
+from colorflow.color.cie import rgb_in_gamut
 from colorflow.color.grid import Rows, check_pixels
-from colorflow.color.upsample import GuidedUpsampler
+from colorflow.color.upsample import GuidedUpsampler, finer
 from colorflow.threads import one_blas_thread
 
 _STRIP_PIXELS = 1 << 16  # of float planes that fit the cache
@@ -110,7 +109,7 @@ def render(
     Args:
         lightness: (H, W), L* in [0, 100].
         ab_grid: (2, h, w), CIELAB units, any aspect ratio; that of the model's grid is brought to a
-            finer one first, see `colorflow.color.finer`.
+            finer one first, see `colorflow.color.upsample`.
         bits: of each channel of the result.
 
     Returns:

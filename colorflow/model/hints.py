@@ -20,8 +20,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from colorflow.color import cie
+from colorflow.color.cie import gamut_map
 from colorflow.color.full_resolution import lightness_of
-from colorflow.color.gamut import gamut_map
 from colorflow.model.condition import PLANES_GRID
 from colorflow.model.config import HINT_PLANES, SRGB_REACH
 

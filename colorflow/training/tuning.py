@@ -176,14 +176,15 @@ class TrainingColors:
     blow_up_chroma: float
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values for the header of a weights file, where the limit has its first name."""
-        return {"mean_ab": list(self.mean_ab), "largest_chroma": self.blow_up_chroma}
+        """Plain values for the header of a weights file."""
+        return {"mean_ab": list(self.mean_ab), "blow_up_chroma": self.blow_up_chroma}
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> TrainingColors:
-        """Reads the result of `to_dict`."""
+        """Reads the result of `to_dict`, or of files that call the limit `largest_chroma`."""
         a, b = values["mean_ab"]
-        return cls(mean_ab=(a, b), blow_up_chroma=values["largest_chroma"])
+        name = "blow_up_chroma" if "blow_up_chroma" in values else "largest_chroma"
+        return cls(mean_ab=(a, b), blow_up_chroma=values[name])
 
 
 def training_colors(pack: AnyPack) -> TrainingColors:

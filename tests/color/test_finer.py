@@ -9,9 +9,8 @@ from numpy.typing import NDArray
 from scipy.sparse import coo_matrix, identity
 from scipy.sparse.linalg import spsolve
 
-from colorflow.color.finer import FINER_SIZE, LEAST_WEIGHT, STRENGTH, finer
 from colorflow.color.full_resolution import lightness_of, render
-from colorflow.color.upsample import upsample_ab
+from colorflow.color.upsample import FINER_SIZE, LEAST_WEIGHT, STRENGTH, finer, upsample_ab
 
 Array = NDArray[np.float32]
 

@@ -13,11 +13,10 @@ from numpy.typing import NDArray
 from skimage import color, data
 
 from colorflow.color import full_resolution
-from colorflow.color.finer import finer
+from colorflow.color.cie import gamut_map
 from colorflow.color.full_resolution import LightnessRows, lightness_of, render
-from colorflow.color.gamut import gamut_map
 from colorflow.color.grid import to_grid
-from colorflow.color.upsample import upsample_ab
+from colorflow.color.upsample import finer, upsample_ab
 
 SIZES = [(1, 1), (1, 500), (500, 1), (9, 200), (200, 9), (131, 97)]
 PHOTOS = ["astronaut", "chelsea", "coffee", "rocket"]

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from skimage import color
 from skimage.color.colorconv import rgb_from_xyz, xyz_from_rgb
 
-from colorflow.color.gamut import gamut_map
+from colorflow.color.cie import gamut_map
 
 
 def random_box(seed: int = 0) -> tuple[NDArray[np.float32], NDArray[np.float32]]:

@@ -77,7 +77,7 @@ def check_history(training: dict[str, Any], run: Path) -> None:
         assert list(split) == [*map(str, NAMES), "all"]
         total = sum(split[str(name)] * dims for name, dims in zip(NAMES, DIMS, strict=True))
         assert split["all"] == pytest.approx(total / sum(DIMS), rel=1e-6)
-    assert training["colors"].keys() == {"mean_ab", "largest_chroma"}
+    assert training["colors"].keys() == {"mean_ab", "blow_up_chroma"}
     assert 0 <= training["blow_ups"]["schedule"] <= training["blow_ups"]["std1"] <= 1
 
 
