@@ -15,9 +15,8 @@ from PIL import Image
 from benchmarks import hostile_files, hostile_kinds
 from benchmarks.files_of_one_photo import files_of_one_photo
 from benchmarks.gray_scans import COLOR_PRINTS, SCANS
-from benchmarks.measuring import ratios, side_by_side, spread
-from benchmarks.photos import codec_only, gray_photo, save_gray, size_of
-from benchmarks.pixels import straight_line
+from benchmarks.measuring import side_by_side
+from benchmarks.photos import gray_photo
 from colorflow import threads
 from tests.small_weights import save_small_enlarge_weights, save_small_weights
 from tests.training.made_up_pack import write_pack
@@ -42,6 +41,42 @@ def rows_printed(
     return [[cell.strip() for cell in line.strip("|").split("|")] for line in kept]
 
 
+_LONG = (pytest.mark.slow, pytest.mark.long)
+_PROGRAMS = [
+    ("previews --previews 2 --repetitions 1 --weights", "2 previews"),
+    ("against_freia --repetitions 1 --shapes", "convolutions on 4 x 4"),
+    ("reading --megapixels 0.1 --repetitions 1", "0.1 megapixels, gray"),
+    pytest.param(
+        "against_ddcolor_shape --sides 64 --repetitions 1 --weights", "64 x 64", marks=_LONG
+    ),
+    pytest.param(
+        "one_photo --megapixels 0.1 --repetitions 1 --weights", "codecs alone", marks=_LONG
+    ),
+    pytest.param("pixels --megapixels 0.05 0.1 --tiff 0.2 --weights", "0.05, JPEG", marks=_LONG),
+    pytest.param(
+        "command_line --photos 1 --repetitions 1",
+        "4 principal colorings of 1 megapixel",
+        marks=_LONG,
+    ),
+]
+"""Calls, of which the last option's value may be the test's to know; what begins the table."""
+
+
+@pytest.mark.parametrize(("call", "first"), _PROGRAMS)
+def test_it_prints_its_table(
+    call: str,
+    first: str,
+    weights: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(Path(__file__).parent.parent)
+    name, *arguments = call.split()
+    arguments += {"--weights": [str(weights)], "--shapes": [first]}.get(arguments[-1], [])
+    rows = rows_printed(name, arguments, monkeypatch, capsys)
+    assert rows[0][0].startswith(first)
+
+
 def test_threads(
     weights: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -57,22 +92,6 @@ def test_threads(
     assert names[:2] == [["four colorings of 0.01 MP", "one"], ["four colorings of 0.01 MP", "1"]]
     assert len(names) == 8
     assert (threads._set_own_threads, threads._openblas) == before
-
-
-def test_previews(
-    weights: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
-) -> None:
-    arguments = ["--previews", "2", "--repetitions", "1", "--weights", str(weights)]
-    names = [row[0] for row in rows_printed("previews", arguments, monkeypatch, capsys)]
-    assert names == [
-        "2 previews",
-        "of it features",
-        "of it the flow",
-        "of it pixels",
-        "4 principal colorings",
-        "the same at one look",
-        "the first at one look",
-    ]
 
 
 def test_gray_scans(
@@ -108,36 +127,6 @@ def test_enlarge(
     assert [row[0] for row in rows] == ["read", "sample the lightness", "paint", "write", "all"]
 
 
-@pytest.mark.peers
-def test_against_freia(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture) -> None:
-    arguments = ["--repetitions", "1", "--shapes", "convolutions on 4 x 4"]
-    rows = rows_printed("against_freia", arguments, monkeypatch, capsys)
-    assert [row[1] for row in rows] == ["8 samples", "training step of 32"]
-
-
-@pytest.mark.slow
-@pytest.mark.long
-@pytest.mark.peers
-def test_against_ddcolor_shape(
-    weights: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
-) -> None:
-    arguments = ["--sides", "64", "--repetitions", "1", "--weights", str(weights)]
-    ((side, *_),) = rows_printed("against_ddcolor_shape", arguments, monkeypatch, capsys)
-    assert side == "64 x 64"
-
-
-@pytest.mark.slow
-@pytest.mark.long
-def test_one_photo(
-    weights: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
-) -> None:
-    arguments = ["--megapixels", "0.1", "--repetitions", "1", "--weights", str(weights)]
-    rows = rows_printed("one_photo", arguments, monkeypatch, capsys)
-    assert rows[0][0] == "codecs alone"
-    assert rows[-1][0] == "peak memory above torch, MB"
-    assert 20 < float(rows[-1][1].split()[0]) < 1000
-
-
 @pytest.mark.slow
 @pytest.mark.long
 def test_files_of_one_photo_are_those_whose_functions_run() -> None:
@@ -171,17 +160,6 @@ def test_scale_of_planning(
         assert printed.count(f"| {row} |") == 1
 
 
-@pytest.mark.slow
-@pytest.mark.long
-def test_pixels(
-    weights: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
-) -> None:
-    arguments = ["--megapixels", "0.05", "0.1", "--tiff", "0.2", "--weights", str(weights)]
-    rows = rows_printed("pixels", arguments, monkeypatch, capsys)
-    assert [row[0] for row in rows] == ["0.05, JPEG", "0.1, JPEG", "0.2, TIFF"]
-    assert all(float(row[4]) >= 100 for row in rows)
-
-
 def test_turns_alternate_and_the_first_is_lost() -> None:
     turns: list[str] = []
     steps = {name: lambda name=name: turns.append(name) for name in "ab"}
@@ -190,44 +168,12 @@ def test_turns_alternate_and_the_first_is_lost() -> None:
     assert all(len(times.wall) == len(times.busy) == 3 for times in timings.values())
 
 
-def test_ratios_are_of_the_same_turn() -> None:
-    timings = side_by_side({"a": lambda: None, "b": lambda: None}, 2)
-    timings["a"].wall[:], timings["b"].wall[:] = [2.0, 9.0], [1.0, 3.0]
-    assert ratios(timings["a"], timings["b"]) == [2.0, 3.0]
-    assert spread([2.0, 3.0, 10.0], 1) == "3.0 (2.0 to 10.0)"
-
-
-def test_the_straight_line_is_found() -> None:
-    assert straight_line([0.1, 1.0, 100.0], [0.25, 0.7, 50.2]) == pytest.approx((0.2, 0.5))
-
-
 def test_photos_differ_and_are_the_same_again() -> None:
     photos = [gray_photo(200, 150, number) for number in range(12)]
     assert all(photo.shape == (150, 200) and photo.dtype == np.uint8 for photo in photos)
     assert all(photo.std() > 10 for photo in photos)
     assert len({photo.tobytes() for photo in photos}) == 12
     np.testing.assert_array_equal(photos[7], gray_photo(200, 150, 7))
-
-
-@pytest.mark.parametrize("megapixels", [0.1, 1, 12, 100])
-def test_sizes_have_so_many_pixels(megapixels: float) -> None:
-    width, height = size_of(megapixels)
-    assert width * height == pytest.approx(megapixels * 1e6, rel=0.01)
-    assert width / height == pytest.approx(4 / 3, rel=0.01)
-
-
-def test_codecs_alone_write_a_result_s_settings(tmp_path: Path) -> None:
-    source, target = tmp_path / "gray.jpg", tmp_path / "colors.jpg"
-    save_gray(source, gray_photo(80, 60))
-    codec_only(source, Image.effect_noise((80, 60), 50).convert("RGB"), target)
-    with Image.open(target) as image:
-        assert image.size == (80, 60)
-        assert image.mode == "RGB"
-        assert [component[1:3] for component in image.layer] == [(1, 1)] * 3  # no subsampling
-        finest = image.quantization[0]
-    with Image.open(source) as image:
-        assert image.mode == "L"
-        assert image.quantization[0] == finest
 
 
 @pytest.mark.slow
@@ -283,26 +229,6 @@ def test_schedules_with_true_latents_find_the_truth(
     assert all(float(row[2]) > 0.1 for row in sampled)
     true = rows_printed("schedules", [*arguments, "--true-levels", "5"], monkeypatch, capsys)
     assert all(float(error) < 0.01 for row in true for error in row[2:5])
-
-
-@pytest.mark.slow
-@pytest.mark.long
-def test_command_line(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    here = str(Path(__file__).parent.parent)
-    arguments = [here, "--repetitions", "1", "--photos", "1"]
-    rows = rows_printed("command_line", arguments, monkeypatch, capsys)
-    assert len(rows) == 4
-    assert all(float(cell.split()[0]) > 0 for row in rows for cell in row[1:])
-    assert {len(row) for row in rows} == {3}
-
-
-def test_reading(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture) -> None:
-    rows = rows_printed(
-        "reading", ["--megapixels", "0.1", "--repetitions", "1"], monkeypatch, capsys
-    )
-    assert [row[0] for row in rows][:2] == ["0.1 megapixels, gray", "0.1 megapixels, gray, header"]
-    assert len(rows) == 4
-    assert all(0 < float(row[2].split()[0]) < 60_000 for row in rows)
 
 
 @pytest.mark.slow
