@@ -3,7 +3,7 @@
 
 VENV := .venv
 OLDEST_TESTS := photo color data_prep colorizer/test_colorizer.py training/test_loop.py \
-	evaluation/test_hint_curve.py batch/test_url.py batch/test_url_results.py ui/test_api.py
+	evaluation/test_hint_curve.py batch/test_url.py batch/test_url_results.py ui
 RUN := $(VENV)/bin
 # More processes than cores, since tests in the browser mostly wait. The tests of a file run in one
 # process, which shares what they set up; files come in the order of tests/conftest.py.

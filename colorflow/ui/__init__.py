@@ -1,10 +1,11 @@
 """The web page, made with Gradio.
 
     server.py     starts the page, and clears up behind it
-    storage.py    the folder of uploads and results, how much it may hold, and what is removed when
+    storage.py    the folder of uploads and results: what is removed from it when, and how much it
+                  may hold
     limits.py     who may do how much: queue, memory, sessions, and who is one visitor
-    guard.py      middleware: which requests reach Gradio; access.py: names of the page, pages of
-                  others, and passwords
+    guard.py      middleware: which requests reach Gradio; access.py: open routes, names of the
+                  page, pages of others, and passwords
     api.py        the API for programs; api_quiz.py keeps their games
     page.py       what every tab shares: heading, theme, page.css; page.js names things for screen
                   readers

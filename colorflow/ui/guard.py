@@ -13,7 +13,7 @@ import math
 import os
 import re
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from colorflow.errors import ColorflowError
+from colorflow.ui import limits
 from colorflow.ui.access import (
     LONGEST_ID,
     UPLOAD_ROUTE,
@@ -35,17 +36,7 @@ from colorflow.ui.access import (
     LoginDelays,
     OpenRoutes,
 )
-from colorflow.ui.limits import (
-    BODY_SECONDS,
-    MAX_BODIES_BYTES,
-    MAX_BODY_BYTES,
-    MAX_BODY_VALUES,
-    MAX_FILES,
-    MAX_OPEN,
-    MAX_OPEN_PER_VISITOR,
-    SessionBounds,
-    visitor_of,
-)
+from colorflow.ui.limits import SessionBounds, visitor_of
 from colorflow.ui.storage import FULL, DiskQuota, loose_files
 
 _DRAIN_SECONDS = 20.0
@@ -60,10 +51,10 @@ _CLOSED = "There is nothing at this address; docs/api.md shows what programs may
 _BUSY = "The page is busy: too many connections are open; try again in a minute."
 _LONG_NAME = f"Names of sessions and uploads have at most {LONGEST_ID} characters."
 _LARGE_BODY = (
-    f"A request has at most {MAX_BODY_BYTES // 2**20} MB and {MAX_BODY_VALUES:,} values; upload "
-    "files instead."
+    f"A request has at most {limits.MAX_BODY_BYTES // 2**20} MB and {limits.MAX_BODY_VALUES:,} "
+    "values; upload files instead."
 )
-_MANY_FILES = f"A request names at most {MAX_FILES:,} files; send fewer, or a zip of them."
+_MANY_FILES = f"A request names at most {limits.MAX_FILES:,} files; send fewer, or a zip of them."
 _NO_UPLOAD = (
     "Expected a file that was uploaded in the last hour; docs/api.md shows how. This page fetches "
     "nothing from other addresses."
@@ -150,15 +141,6 @@ class Guard:
         """Of all requests for work that are arriving."""
         self._uploading: Counter[str] = Counter()
         """Uploads under way, by the name that a browser gives them."""
-        self._answers: dict[Kind, Callable[[Request, Send, str], Awaitable[None]]] = {
-            "stream": self._stream,
-            "progress": self._progress,
-            "work": self._work,
-            "cancel": self._cancel,
-            "upload": self._upload,
-            "login": self._log_in,
-            "logout": self._log_out,
-        }
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -184,14 +166,31 @@ class Guard:
         visitor = visitor_of(request, account)
         if self._has_accounts and account is None and kind not in _FOR_EVERYBODY:
             await _answer(request, send, 401, "Log in first.")
-        elif self._open[visitor] >= MAX_OPEN_PER_VISITOR or self._open.total() >= MAX_OPEN:
+        elif (
+            self._open[visitor] >= limits.MAX_OPEN_PER_VISITOR
+            or self._open.total() >= limits.MAX_OPEN
+        ):
             await _answer(request, send, 503, _BUSY)
         else:
             with suppress(ClientDisconnect), _counted(self._open, visitor):
-                if answer := self._answers.get(kind):
-                    await answer(request, send, visitor)
-                else:
-                    await self._app(request.scope, request.receive, send)
+                await self._pass_on(request, kind, send, visitor)
+
+    async def _pass_on(self, request: Request, kind: Kind, send: Send, visitor: str) -> None:
+        match kind:
+            case "work" | "cancel":
+                await self._ask(request, kind, send, visitor)
+            case "stream":
+                await self._stream(request, send)
+            case "progress":
+                await self._progress(request, send)
+            case "upload":
+                await self._upload(request, send, visitor)
+            case "login":
+                await self._log_in(request, send, visitor)
+            case _:
+                if kind == "logout":  # for Gradio a GET, which foreign pages may cause, too
+                    request.scope["method"] = "GET"
+                await self._app(request.scope, request.receive, send)
 
     async def _account(self, request: Request) -> str | None:
         """The account with which a request is logged in, as Gradio tells it."""
@@ -220,15 +219,7 @@ class Guard:
             if response.status == 200:
                 self._delays.forget(visitor)
 
-    async def _log_out(self, request: Request, send: Send, _: str) -> None:
-        """For Gradio it is a GET, which foreign pages may cause, too."""
-        await self._app({**request.scope, "method": "GET"}, request.receive, send)
-
-    async def _cancel(self, request: Request, send: Send, _: str) -> None:
-        if (body := await self._body_of(request, send)) is not None:
-            await self._app(request.scope, _replay(body, request.receive), send)
-
-    async def _work(self, request: Request, send: Send, visitor: str) -> None:
+    async def _ask(self, request: Request, kind: Kind, send: Send, visitor: str) -> None:
         """Pass on what asks for work, if it is little, and count it until its result is fetched."""
         body = await self._body_of(request, send)
         if body is None:
@@ -238,33 +229,35 @@ class Guard:
         named = list(_paths_in(asked))
         if isinstance(session, str) and len(session) > LONGEST_ID:
             await _answer(request, send, 400, _LONG_NAME)
-        elif len(named) > MAX_FILES:
+        elif len(named) > limits.MAX_FILES:
             await _answer(request, send, 413, _MANY_FILES)
         elif not all(self._is_ours(one) for one in named):
             await _answer(request, send, 400, _NO_UPLOAD)
-        elif self._sessions.in_flight(visitor) + self._asking[visitor] >= self._in_flight:
+        elif kind == "work" and self._has_enough(visitor):
             message = (
                 f"Queue is full for you: {self._in_flight} of your requests are waiting or being "
                 "answered, or nobody has fetched their results."
             )
             await _answer(request, send, 503, message)
+        elif refusal := await self._refusal(visitor, len(named)):
+            await _answer(request, send, 507, refusal)
         else:
-            try:
-                if named:  # Gradio makes an empty file for each
-                    await self._quota.begin(visitor, 0)
-                response = _Response(send)
-                with _counted(self._asking, visitor):
-                    await self._app(request.scope, _replay(body, request.receive), response)
-            except ColorflowError as error:
-                await _answer(request, send, 507, str(error))
-                return
-            if response.status == 200:
-                event = response.told["event_id"]
-                self._quota.stored_files(visitor, len(named))
-                for one in self._sessions.begin(session or event, event, visitor):
-                    await asyncio.to_thread(self._forget, one)
+            forgotten: list[str] = []
 
-    async def _stream(self, request: Request, send: Send, _: str) -> None:
+            async def answer(message: Message) -> None:
+                told = _parsed(message.get("body", b""))
+                if event := told.get("event_id") if isinstance(told, dict) else None:
+                    # Before the client knows of it, since the result may come at once.
+                    forgotten.extend(self._sessions.begin(session or event, event, visitor))
+                    self._quota.stored_files(visitor, len(named))
+                await send(message)
+
+            with _counted(self._asking, visitor):
+                await self._app(request.scope, _replay(body, request.receive), answer)
+            for one in forgotten:
+                await asyncio.to_thread(self._forget, one)
+
+    async def _stream(self, request: Request, send: Send) -> None:
         """Pass results on; what they answer is in flight no longer."""
 
         async def passing(message: Message) -> None:
@@ -288,7 +281,7 @@ class Guard:
             else:
                 self._sessions.end_all(session)
 
-    async def _progress(self, request: Request, send: Send, _: str) -> None:
+    async def _progress(self, request: Request, send: Send) -> None:
         """Pass on what asks for an upload's progress; Gradio never forgets one that is not sent."""
         name = request.query_params.get("upload_id")
         for _attempt in range(int(_TRACKING_SECONDS * 10)):
@@ -301,23 +294,34 @@ class Guard:
     async def _upload(self, request: Request, send: Send, visitor: str) -> None:
         """Pass an upload on, count it as it arrives, and delete whatever is left incomplete."""
         length = request.headers.get("content-length", "")
-        response, body = _Response(send), _Body(request.receive)
         name = request.query_params.get("upload_id", "")
+        response, more, refused = _Response(send), True, False
+
+        async def receive() -> Message:
+            nonlocal more
+            message = await request.receive()
+            more = message.get("more_body", False)
+            if not refused:
+                self._quota.arrived(visitor, len(message.get("body", b"")))
+            return message
+
         try:
-            await self._quota.begin(visitor, int(length) if length.isdecimal() else 0)
-            body.on_arrival = lambda size: self._quota.arrived(visitor, size)
+            announced = int(length) if length.isdecimal() else 0
+            await asyncio.to_thread(self._quota.check, announced, visitor)
             with _counted(self._uploading, name):
-                await self._app(request.scope, body, response)
+                await self._app(request.scope, receive, response)
             if response.status == 200:
                 self._quota.stored_files(visitor, len(response.told))
         except (ColorflowError, OSError) as error:
             other = isinstance(error, OSError) and error.errno not in _FULL_DISK
             if response.status or other:
                 raise
-            body.on_arrival = None
+            refused = True
             await self._delete_leftovers()
             with suppress(TimeoutError):
-                await asyncio.wait_for(body.drain(), _DRAIN_SECONDS)
+                async with asyncio.timeout(_DRAIN_SECONDS):
+                    while more:  # browsers read no response before they have sent everything
+                        await receive()
             message = str(error) if isinstance(error, ColorflowError) else FULL
             await _answer(request, send, 507, message)
         finally:
@@ -338,13 +342,13 @@ class Guard:
         """The body of a request that uploads nothing; None if it was refused."""
         body, size = bytearray(), 0
         try:
-            async with asyncio.timeout(BODY_SECONDS):
+            async with asyncio.timeout(limits.BODY_SECONDS):
                 async for piece in request.stream():
                     size += len(piece)
-                    if size <= MAX_BODY_BYTES:  # the rest is received anyway
+                    if size <= limits.MAX_BODY_BYTES:  # the rest is received anyway
                         self._body_bytes += len(piece)
                         body += piece
-                    if self._body_bytes > MAX_BODIES_BYTES:
+                    if self._body_bytes > limits.MAX_BODIES_BYTES:
                         await _answer(request, send, 503, _BUSY)
                         return None
         except TimeoutError:
@@ -353,10 +357,23 @@ class Guard:
         finally:
             self._body_bytes -= len(body)
         values = sum(body.count(one) for one in (b",", b"[", b"{"))
-        if size > MAX_BODY_BYTES or values > MAX_BODY_VALUES:
+        if size > limits.MAX_BODY_BYTES or values > limits.MAX_BODY_VALUES:
             await _answer(request, send, 413, _LARGE_BODY)
             return None
         return bytes(body)
+
+    async def _refusal(self, visitor: str, files: int) -> str | None:
+        """Why a visitor may name no files, for each of which Gradio makes an empty one."""
+        try:
+            if files:
+                await asyncio.to_thread(self._quota.check, 0, visitor)
+        except ColorflowError as error:
+            return str(error)
+        return None
+
+    def _has_enough(self, visitor: str) -> bool:
+        in_flight = self._sessions.in_flight(visitor) + self._asking[visitor]
+        return in_flight >= self._in_flight
 
     def _is_ours(self, path: str) -> bool:
         """Whether a file that a client names may be one of the page's; Gradio looks closer."""
@@ -382,28 +399,6 @@ class _Response:
     def told(self) -> Any:
         """What it says, if that is JSON."""
         return _parsed(self._body)
-
-
-class _Body:
-    """Passes a request's body on, and remembers whether more is to come."""
-
-    def __init__(self, receive: Receive) -> None:
-        self._receive = receive
-        self._more = True
-        self.on_arrival: Callable[[int], None] | None = None
-        """Is told the size of each piece."""
-
-    async def __call__(self) -> Message:
-        message = await self._receive()
-        self._more = message["type"] == "http.request" and message.get("more_body", False)
-        if self.on_arrival:
-            self.on_arrival(len(message.get("body", b"")))
-        return message
-
-    async def drain(self) -> None:
-        """Discard the rest: browsers read no response before they have sent everything."""
-        while self._more:
-            await self()
 
 
 def _replay(body: bytes, receive: Receive | None = None) -> Receive:

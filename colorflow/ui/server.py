@@ -9,10 +9,9 @@ import threading
 import time
 import warnings
 from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, suppress
 from functools import partial
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -75,7 +74,7 @@ def serve(
             f"--max-stored is {limits.stored_megabytes} MB, and one visitor may take half of it: "
             f"less than one file of --max-file-size, {limits.megabytes} MB"
         )
-    with _stop_signals() as stop, page_folder() as files:
+    with _sigterm_like_ctrl_c(), suppress(KeyboardInterrupt), page_folder() as files:
         _prepare(files)
         from starlette.middleware import Middleware
 
@@ -130,7 +129,7 @@ def serve(
         try:
             address = _launch(page, host, port, accounts, limits.megabytes, app)
             print(f"colorflow is at {address} (Ctrl-C ends it)", flush=True)
-            stop.wait()
+            threading.Event().wait()
         finally:
             page.close(verbose=False)
             _wait_for_workers()
@@ -232,24 +231,9 @@ def _wait_for_workers() -> None:
 
 
 @contextmanager
-def _stop_signals() -> Iterator[threading.Event]:
-    """An event that Ctrl-C and SIGTERM set; a second Ctrl-C interrupts as usual."""
-    stop = threading.Event()
-
-    def end(_number: int, _frame: FrameType | None) -> None:
-        stop.set()
-        restore()
-
-    def restore() -> None:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-    before: dict[int, Any] = {
-        number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)
-    }
-    for number in before:
-        signal.signal(number, end)
+def _sigterm_like_ctrl_c() -> Iterator[None]:
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        yield stop
+        yield
     finally:
-        restore()
+        signal.signal(signal.SIGTERM, before)

@@ -14,7 +14,6 @@ after it was written. A killed program leaves its folder behind; the next one to
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import os
 import shutil
@@ -41,8 +40,6 @@ KEEP_SECONDS = 3600.0
 """How long files are kept after their visitor's last action."""
 FULL = "There is no room left on the server for more photos; try again in an hour."
 
-_EMPTY_SECONDS = 300.0
-"""How long an empty file stays, which may be the begin of an upload."""
 _BLOCK_BYTES = 4096
 """The least that a file or folder takes on the disk; even an empty one takes an inode."""
 _MIN_FREE_BYTES = 64 * 2**20
@@ -81,8 +78,7 @@ def page_folder() -> Iterator[Path]:
 def sweep(files: Path, seconds: float) -> None:
     """Delete uploads and results of the API that have not changed for some time.
 
-    Folders of sessions and games stay, those of visitors unless they are empty. Empty files go
-    sooner: Gradio 6.31 makes one for each file that an event brings, and deletes none.
+    Folders of sessions and games stay, those of visitors unless they are empty.
 
     Args:
         files: Gradio's folder, as `page_folder` yields it.
@@ -91,8 +87,7 @@ def sweep(files: Path, seconds: float) -> None:
     now = time.time()
     visitors = files / VISITORS
     for path in (*files.iterdir(), *visitors.glob(f"*/{API_PREFIX}*")):
-        keep = min(seconds, _EMPTY_SECONDS) if _is_empty(path) else seconds
-        if path != visitors and _last_change(path) < now - keep:
+        if path != visitors and _last_change(path) < now - seconds:
             if path.is_dir():
                 shutil.rmtree(path, ignore_errors=True)
             else:
@@ -168,18 +163,6 @@ class DiskQuota:
             if visitor:
                 self._own_of(visitor, self._all.folder).update()
         self._refuse(incoming, visitor)
-
-    async def begin(self, visitor: str, announced: int) -> None:
-        """Refuse an upload that does not fit, before it arrives.
-
-        Args:
-            visitor: who sends it.
-            announced: its bytes, as the visitor says.
-
-        Raises:
-            ColorflowError: see `check`.
-        """
-        await asyncio.to_thread(self.check, announced, visitor)
 
     def arrived(self, visitor: str, size: int) -> None:
         """Count bytes of an upload for `keep_seconds`, whatever becomes of it.
@@ -304,13 +287,6 @@ def loose_files(files: Path) -> list[Path]:
 def _folder_of(root: Path, visitor: str) -> Path:
     """The folder of a visitor, which need not exist, within the folder for visitors."""
     return root / hashlib.sha256(visitor.encode()).hexdigest()[:16]
-
-
-def _is_empty(path: Path) -> bool:
-    try:
-        return path.is_file() and path.stat().st_size == 0
-    except OSError:  # just deleted
-        return False
 
 
 def _last_change(path: Path) -> float:

@@ -27,7 +27,7 @@ from starlette.responses import JSONResponse, PlainTextResponse
 from starlette.routing import Route
 from starlette.testclient import TestClient
 
-from colorflow.ui import guard
+from colorflow.ui import limits
 from colorflow.ui.access import LONGEST_ID, Hosts, LoginDelays, OpenRoutes
 from colorflow.ui.guard import Guard
 from colorflow.ui.limits import MAX_BODY_BYTES, MAX_BODY_VALUES, MAX_FILES, SessionBounds
@@ -287,9 +287,9 @@ async def test_requests_that_arrive_slowly_are_bounded(
         yield bytes(600)
 
     async with Server(tmp_path, stored_all).asynchronous() as client:
-        monkeypatch.setattr(guard, "MAX_BODIES_BYTES", 1000)
+        monkeypatch.setattr(limits, "MAX_BODIES_BYTES", 1000)
         assert (await client.post("/gradio_api/queue/join", content=pieces())).status_code == 503
-        monkeypatch.setattr(guard, "BODY_SECONDS", 0)
+        monkeypatch.setattr(limits, "BODY_SECONDS", 0)
         assert (await client.post("/gradio_api/queue/join", content=pieces())).status_code == 408
 
 
