@@ -102,8 +102,7 @@ def test_what_was_made_otherwise_or_by_others_stays(
     made = memory.cat_file("/out/a_a.png")
     outcomes = color_all(colorizer, IN, n=2, temperature=0.5)
     assert outcomes[f"{IN}/a.png"].reason == (
-        f"{OUT}/a_a.png: is there already, but was made with --temperature 1; "
-        "--overwrite makes it anew"
+        f"{OUT}/a_a.png: is there already, but was made with temperature 1"
     )
     outcomes = color_all(colorizer, IN, n=2, temperature=0.5, overwrite=True)
     assert [outcome.status for outcome in outcomes.values()] == ["done", "failed"]
