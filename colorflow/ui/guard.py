@@ -232,7 +232,10 @@ class Guard:
         elif len(named) > limits.MAX_FILES:
             await _answer(request, send, 413, _MANY_FILES)
         elif not all(self._is_ours(one) for one in named):
-            await _answer(request, send, 400, _NO_UPLOAD)
+            # As Gradio answers what a validator refuses, so that its client shows the sentence.
+            detail = {"__type__": "validate", "is_valid": False, "message": _NO_UPLOAD}
+            answered = JSONResponse({"detail": [detail], "error": _NO_UPLOAD}, 422)
+            await answered(request.scope, request.receive, send)
         elif kind == "work" and self._has_enough(visitor):
             message = (
                 f"Queue is full for you: {self._in_flight} of your requests are waiting or being "
