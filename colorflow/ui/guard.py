@@ -271,18 +271,15 @@ class Guard:
             await send(message)
 
         session = request.query_params.get("session_hash")
+        event = request.url.path.rstrip("/").rpartition("/")[2]
         try:
-            await self._app(request.scope, request.receive, passing)
+            with self._sessions.listening(session, event):
+                await self._app(request.scope, request.receive, passing)
         except RuntimeError as error:
             if not isinstance(error.__cause__, HTTPException):
                 raise
             # Gradio has said that there is no such session; the traceback is left out.
             await send({"type": "http.response.body", "body": b""})
-        finally:
-            if session is None:
-                self._sessions.end(request.url.path.rstrip("/").rpartition("/")[2])
-            else:
-                self._sessions.end_all(session)
 
     async def _progress(self, request: Request, send: Send) -> None:
         """Pass on what asks for an upload's progress; Gradio never forgets one that is not sent."""

@@ -131,8 +131,15 @@ def visitor_of(request: Request | gr.Request | None, account: str | None) -> str
 class _Session:
     visitor: str
     used: float
+    listeners: int = 0
+    """Connections that wait for results."""
     requests: dict[str, float] = field(default_factory=dict)
     """When each began that waits, is worked on, or whose result nobody has fetched."""
+
+    def in_flight(self, now: float) -> int:
+        if self.listeners:
+            return len(self.requests)
+        return sum(now - began <= UNFETCHED_SECONDS for began in self.requests.values())
 
 
 class SessionBounds:
@@ -161,7 +168,7 @@ class SessionBounds:
         one = self._sessions.setdefault(session, _Session(visitor, now))
         one.visitor, one.used, one.requests[request] = visitor, now, now
         self._sessions.move_to_end(session)
-        resting = [name for name, other in self._sessions.items() if not other.requests]
+        resting = self._resting(now)
         own = [name for name in resting if self._sessions[name].visitor == visitor]
         owned = sum(other.visitor == visitor for other in self._sessions.values())
         gone = own[: max(0, owned - MAX_SESSIONS_PER_VISITOR)]
@@ -174,30 +181,45 @@ class SessionBounds:
         for one in self._sessions.values():
             one.requests.pop(request, None)
 
-    def end_all(self, session: str) -> None:
-        """Forget the requests of a session; Gradio does so when nobody waits for results."""
-        if session in self._sessions:
-            self._sessions[session].requests.clear()
+    @contextmanager
+    def listening(self, session: str | None, request: str) -> Iterator[None]:
+        """Somebody waits for results; afterwards none is in flight, since Gradio stops the work.
+
+        Args:
+            session: whose results; None for those of one request.
+            request: the one.
+        """
+        own = [one for one in self._sessions.values() if request in one.requests]
+        if session is not None:
+            own = [self._sessions[session]] if session in self._sessions else []
+        for one in own:
+            one.listeners += 1
+        try:
+            yield
+        finally:
+            for one in own:
+                one.listeners -= 1
+                if session is None:
+                    one.requests.pop(request, None)
+                else:
+                    one.requests.clear()
 
     def in_flight(self, visitor: str) -> int:
         """How many requests of a visitor wait, are worked on, or have an unfetched result."""
-        oldest, count = self._clock() - UNFETCHED_SECONDS, 0
-        for one in self._sessions.values():
-            if one.visitor == visitor:
-                count += sum(began >= oldest for began in one.requests.values())
-        return count
+        now = self._clock()
+        own = (one for one in self._sessions.values() if one.visitor == visitor)
+        return sum(one.in_flight(now) for one in own)
 
     def idle(self, seconds: float) -> list[str]:
         """Choose the sessions that have not been used for some time and have to be forgotten."""
         now = self._clock()
+        resting = self._resting(now)
         return self._without(
-            [
-                name
-                for name, one in self._sessions.items()
-                if all(now - began > UNFETCHED_SECONDS for began in one.requests.values())
-                and now - one.used > seconds
-            ]
+            [name for name in resting if now - self._sessions[name].used > seconds]
         )
+
+    def _resting(self, now: float) -> list[str]:
+        return [name for name, one in self._sessions.items() if not one.in_flight(now)]
 
     def _without(self, sessions: list[str]) -> list[str]:
         for name in sessions:

@@ -17,6 +17,7 @@ from colorflow.ui.limits import (
 )
 
 LONG = 30.0
+HOUR = 3600.0
 
 
 def visitor(account: str | None, address: str) -> str:
@@ -127,11 +128,18 @@ def test_requests_are_in_flight_until_somebody_fetches_their_results() -> None:
     assert (bounds.in_flight("ada"), bounds.in_flight("bob")) == (3, 0)
     bounds.end("3")
     assert bounds.in_flight("ada") == 2
-    bounds.end_all("page")
+    with bounds.listening("page", ""):
+        now = 2 * HOUR
+        assert bounds.in_flight("ada") == 2, "however long they take"
+        assert bounds.idle(HOUR) == ["call"]
     assert bounds.in_flight("ada") == 0
     bounds.begin("page", "4", "ada")
-    now = UNFETCHED_SECONDS + 1
+    now += UNFETCHED_SECONDS + 1
     assert bounds.in_flight("ada") == 0, "nobody waits for it"
+    bounds.begin("page", "5", "ada")
+    with bounds.listening(None, "5"):
+        assert bounds.in_flight("ada") == 2
+    assert bounds.in_flight("ada") == 0
 
 
 def test_idle_sessions_are_forgotten_and_those_at_work_are_not() -> None:
