@@ -440,10 +440,7 @@ def test_a_hidden_file_is_taken_if_it_was_chosen_itself(tab: ColorizeTab, tmp_pa
     ("files", "said"),
     [
         ([zeros("a.bmp", 16)], "more than 3 MB"),
-        ([deflated("a.bmp", bytes(2 * 2**20))], "zip bomb"),
         ([File(name="../a.jpg")], "outside"),
-        ([File(name="a.jpg", mode=0o120777)], "link"),
-        ([File(name="a.jpg", data=b"PK\x03\x04")], "archive inside"),
         ([File(name=f"{n}.jpg") for n in range(MOST_PHOTOS + 1)], "more than 200 files"),
     ],
 )

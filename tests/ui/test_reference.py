@@ -11,7 +11,6 @@ import pytest
 from PIL import Image
 from skimage import color, data
 
-from colorflow.limits import LARGEST_SEED
 from colorflow.photo import read_provenance
 from colorflow.ui.colorings import ColoredPhoto
 from colorflow.ui.limits import UploadSpace
@@ -148,14 +147,6 @@ def test_a_gray_reference_is_told_at_once(
     assert text(updates, reference.about).startswith("grandma (1931).jpg: has no colors")
     assert not updates[reference.button]["interactive"]
     assert set(root.rglob("*.png")) == made
-
-
-@pytest.mark.parametrize("seed", [None, -1, LARGEST_SEED + 1])
-def test_a_seed_out_of_range_is_told(
-    reference: ReferenceTab, small: Path, blue: Path, seed: int | None
-) -> None:
-    updates = reference.carry(*both(reference, small, blue), 0.5, seed)
-    assert text(updates, reference.status) == "Seed: a whole number from 0 to 4294967295."
 
 
 def test_errors_are_sentences(
