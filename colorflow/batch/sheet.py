@@ -69,7 +69,7 @@ class SheetPicture(NamedTuple):
     result: Location | None
 
 
-class Sheet:
+class ContactSheet:
     """A contact sheet that takes photos one after the other.
 
     Args:
@@ -159,7 +159,7 @@ def write_sheet(
     Raises:
         WritePhotoError: if it cannot be written.
     """
-    sheet = Sheet(path)
+    sheet = ContactSheet(path)
     pictures_of = _details if at_full_size else _thumbnails
     for outcome in outcomes:
         results = [SheetPicture(None, caption_of(one), one.path) for one in outcome.colorings]

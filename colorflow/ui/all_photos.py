@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import gradio as gr
 
 from colorflow.batch.archive import pack
-from colorflow.batch.sheet import Sheet, SheetPicture, in_gray, thumbnail
+from colorflow.batch.sheet import ContactSheet, SheetPicture, in_gray, thumbnail
 from colorflow.errors import ColorflowError, UnreadablePhotoError
 from colorflow.photo import read_photo
 from colorflow.ui.album import AlbumSession, FreeNames
@@ -171,7 +171,7 @@ class AllFiles(_OfAll):
         yield None
         with storing():
             inside.mkdir()
-            sheet = Sheet(inside / _SHEET)
+            sheet = ContactSheet(inside / _SHEET)
             for photo in self.photos:
                 if self.end:
                     shutil.rmtree(folder, ignore_errors=True)
