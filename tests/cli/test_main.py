@@ -69,7 +69,7 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
         (["colorize", "a.png", "--diverse"], "colorflow colorize: No such option '--diverse'"),
         (["train", "pack", "-o", "r"], "colorflow train: expected either --minutes or --steps"),
         (["train-enlarge"], "Missing argument 'NAME'. Choose from: last, first, restore; see"),
-        (["colorize", "a", "--\x1b[31m\n\u202e"], "No such option '--\\x1b[31m\\n\\u202e'"),
+        (["app", "--auth", "\x1b[31m\u202e"], ": \\x1b[31m\\u202e: cannot be read (No such file"),
     ],
 )
 def test_wrong_usage_ends_with_2(
