@@ -107,7 +107,7 @@ def averaged(image: NDArray[np.generic], height: int, width: int) -> NDArray[np.
         ((129, 50), (128, 50)),
         ((257, 40), (256, 7)),
         ((300, 5), (1, 1)),
-        ((641, 480, 3), (64, 64)),
+        ((641, 90, 3), (64, 64)),
     ],
 )
 @pytest.mark.parametrize("dtype", [np.uint8, np.float32])

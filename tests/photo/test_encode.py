@@ -90,7 +90,7 @@ def test_jpeg_lays_transparency_on_white(see_through: Photo, tmp_path: Path) -> 
     assert written.pixels[:, 0].min() > 240
 
 
-@pytest.mark.parametrize("name", ["out.jpg", "out.png", "out.webp", "out.tif"])
+@pytest.mark.parametrize("name", ["out.jpg", "out.png"])
 def test_the_profile_of_the_input_is_not_kept(
     picture: Image.Image, saved: Saved, tmp_path: Path, name: str
 ) -> None:
@@ -111,13 +111,6 @@ def test_exif_too_long_for_jpeg_is_left_out_there(photo: Photo, tmp_path: Path) 
         with Image.open(tmp_path / name) as image:
             assert ("exif" in image.info) == kept
         assert read_photo(tmp_path / name).metadata.exif is None, "more than 64 kB is not kept"
-
-
-@pytest.mark.parametrize("name", ["out.jpg", "out.png", "out.webp", "out.tif"])
-def test_damaged_exif_does_not_stop_the_picture(photo: Photo, tmp_path: Path, name: str) -> None:
-    bad = Photo(pixels=photo.pixels, metadata=Metadata(exif=b"Exif\0\0MM\0*\0\0\0\x08\0\x05junk"))
-    write_image(tmp_path / name, bad.pixels, bad)
-    assert read_photo(tmp_path / name).pixels.shape == photo.pixels.shape
 
 
 @pytest.mark.parametrize("fault", ["write", "fsync", "replace", "interrupt"])
@@ -144,14 +137,6 @@ def test_whatever_fails_an_existing_file_stays_and_nothing_is_left(
             write_image(target, photo.pixels, photo)
     monkeypatch.undo()
     assert target.read_bytes() == b"the old picture"
-    assert os.listdir(tmp_path) == ["out.png"]
-
-
-def test_an_existing_file_is_replaced(photo: Photo, tmp_path: Path) -> None:
-    target = tmp_path / "out.png"
-    target.write_bytes(b"the old picture")
-    write_image(target, photo.pixels, photo)
-    np.testing.assert_array_equal(read_photo(target).pixels, photo.pixels)
     assert os.listdir(tmp_path) == ["out.png"]
 
 

@@ -66,8 +66,9 @@ def packed_rows(samples: np.ndarray, bits: int) -> Iterator[bytes]:
             yield b"\0" + np.packbits(digits.reshape(-1)).tobytes()
 
 
-@pytest.mark.parametrize("interlaced", [False, True])
-@pytest.mark.parametrize("size", [(1, 1), (13, 21)])
+@pytest.mark.parametrize(
+    ("interlaced", "size"), [(False, (13, 21)), (True, (1, 1)), (True, (13, 21))]
+)
 @pytest.mark.parametrize(
     ("color_type", "bits"),
     [
@@ -249,19 +250,12 @@ def test_pnm_of_opencv(picture: Image.Image, tmp_path: Path, extension: str) -> 
     np.testing.assert_array_equal(read_photo(tmp_path / f"p{extension}").pixels, array)
 
 
-@pytest.mark.parametrize("name", ["p.gif", "p.jp2", "p.avif", "p.ppm", "p.tif"])
+@pytest.mark.parametrize("name", ["p.gif", "p.jp2", "p.avif", "p.ppm", "p.tif", "p.webp", "p.png"])
 def test_the_limit_holds_for_every_format(picture: Image.Image, saved: Saved, name: str) -> None:
     path = saved(picture, name)
     assert read_photo(path, max_pixels=96 * 64).width == 96
     with pytest.raises(PhotoTooLargeError, match="96 x 64 pixels"):
         read_photo(path, max_pixels=96 * 64 - 1)
-
-
-def test_the_limit_holds_under_a_disguise(tmp_path: Path) -> None:
-    planes = np.zeros((3, 64, 96), np.uint16)
-    tifffile.imwrite(tmp_path / "p.tif", planes, photometric="rgb", planarconfig="separate")
-    with pytest.raises(PhotoTooLargeError, match="96 x 64 pixels"):
-        read_photo(tmp_path / "p.tif", max_pixels=96 * 64 - 1)
 
 
 @pytest.mark.parametrize("name", ["PIL", "tifffile", "imagecodecs"])

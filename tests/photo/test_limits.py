@@ -79,22 +79,6 @@ def test_a_decompression_bomb_is_refused_from_its_header(
         read_photo(saved(make(10_001), "no bomb.jpg"))
 
 
-@pytest.mark.parametrize(
-    ("content", "size"),
-    [
-        (encoded("WEBP"), (96, 64)),
-        (encoded("WEBP", lossless=True), (96, 64)),
-        (encoded("PNG"), (96, 64)),
-    ],
-)
-def test_the_limit_is_exact(saved: Saved, content: bytes, size: tuple[int, int]) -> None:
-    path = saved(content, "photo")
-    width, height = size
-    assert read_photo(path, max_pixels=width * height).width == width
-    with pytest.raises(PhotoTooLargeError, match=f"{width} x {height} pixels"):
-        read_photo(path, max_pixels=width * height - 1)
-
-
 def test_no_memory(saved: Saved, monkeypatch: pytest.MonkeyPatch) -> None:
     def exhaust(*_: object) -> None:
         raise MemoryError
@@ -121,16 +105,15 @@ print(kilobytes("VmHWM") - before)
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="only Linux says its memory")
 @pytest.mark.parametrize(
     ("mode", "name", "bytes_a_pixel"),
-    [("RGBA", "p.png", 4 + 3 + 1), ("P", "p.gif", 1 + 3), ("RGB", "p.tif", 4 + 3)],
+    [("RGBA", "p.png", 4 + 3 + 1), ("RGB", "p.tif", 4 + 3)],
 )
 def test_memory_is_for_the_decoded_picture_and_the_result(
     saved: Saved, mode: str, name: str, bytes_a_pixel: int
 ) -> None:
     exif = Image.Exif()
     exif[Base.Orientation] = 6
-    image = Image.new(mode, (6000, 3000), 1)
-    options = {} if name == "p.gif" else {"exif": exif}
-    path = saved(image, name, **options)
+    image = Image.new(mode, (4000, 3000), 1)
+    path = saved(image, name, exif=exif)
     command = [sys.executable, "-c", MEASURE, str(path)]
     kilobytes = int(subprocess.run(command, capture_output=True, check=True, text=True).stdout)
     strips = 40_000_000
