@@ -7,7 +7,7 @@ OLDEST_TESTS := photo color data_prep colorizer/test_colorizer.py training/test_
 RUN := $(VENV)/bin
 # More processes than cores, since tests in the browser mostly wait. The tests of a file run in one
 # process, which shares what they set up; files come in the order of tests/conftest.py.
-PARALLEL := --numprocesses 4 --dist loadfile --no-loadscope-reorder
+PARALLEL := --numprocesses 3 --dist loadfile --no-loadscope-reorder
 PYTHON ?= $(shell for python in python3 python3.11 python3.12 python3.13; do \
 	"$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
 	&& echo "$$python" && break; done)

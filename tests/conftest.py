@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections import Counter, defaultdict
 from collections.abc import Callable
+from itertools import chain, zip_longest
 from pathlib import Path
 
 # As the command does, before NumPy is imported: worker processes inherit it from the first test to
@@ -19,20 +20,30 @@ SEED = 0
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Files whose tests take long come first, so that no process is left alone with one of them.
+    """The longest files first, so that at the end no process is left alone with one of them.
 
-    The browser's come before all others: they mostly wait, so several of them go on at once.
+    Those of the browser mostly wait and the others compute: taken in turns, both run all the time.
     """
-    turns: defaultdict[Path, int] = defaultdict(int)
+    files: defaultdict[Path, list[pytest.Item]] = defaultdict(list)
     for item in items:
-        turn = min(
-            (_TURNS[mark.name] for mark in item.iter_markers() if mark.name in _TURNS), default=0
-        )
-        turns[item.path] = min(turns[item.path], turn)
-    items.sort(key=lambda item: turns[item.path])
+        files[item.path].append(item)
+    ordered = sorted(files.values(), key=_seconds, reverse=True)
+    waiting = [file for file in ordered if any(map(_is_of_browser, file))]
+    computing = [file for file in ordered if not any(map(_is_of_browser, file))]
+    turns = zip_longest(waiting, computing, fillvalue=[])
+    items[:] = chain.from_iterable(chain.from_iterable(turns))
 
 
-_TURNS = {"browser": -2, "slow": -1}
+def _is_of_browser(item: pytest.Item) -> bool:
+    return item.get_closest_marker("browser") is not None
+
+
+def _seconds(file: list[pytest.Item]) -> float:
+    """About what the tests of a file take."""
+    return sum(
+        8.0 if _is_of_browser(item) else 2.0 if item.get_closest_marker("slow") else 0.05
+        for item in file
+    )
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
