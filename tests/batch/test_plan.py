@@ -49,12 +49,6 @@ def save_result(
     write_image(path, pixels, photo, provenance=provenance)
 
 
-def test_folders_are_mirrored(album: Path, tmp_path: Path) -> None:
-    plan = planned(album, output=tmp_path / "out", recursive=True)
-    assert targets(plan) == ["a_a.jpg", "b_a.png", "inner/c_a.jpg"]
-    assert not (tmp_path / "out").exists()
-
-
 def test_finished_photos_are_skipped(album: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     out.mkdir()
@@ -99,20 +93,6 @@ def test_a_principal_coloring_is_of_so_many(album: Path, tmp_path: Path) -> None
         assert outcome.remedy is Remedy.OVERWRITE
     (other,) = planned(album / "a.jpg", output=out, n=3, seed=7, weights=ABC).settled
     assert "was made with seed 0" in str(other.reason)
-
-
-def test_a_sample_is_no_principal_coloring(album: Path, tmp_path: Path) -> None:
-    out, naming = tmp_path / "out", Naming("{stem}.{ext}")
-    out.mkdir()
-    save_result(out / "a.jpg", album / "a.jpg", principal=None)
-    save_result(out / "b.png", album / "b.png", principal=Principal("b", 2, 0.5))
-    plan = planned(album, output=out, naming=naming, weights=ABC)
-    a, b = (str(outcome.reason) for outcome in plan.settled)
-    assert a.endswith("a.jpg: is there already, but is a sample")
-    assert b.endswith("b.png: is there already, but is principal coloring b of 2")
-    plan = planned(album, output=out, naming=naming, weights=ABC, samples=True)
-    assert settled(plan) == [("a.jpg", "skipped"), ("b.png", "failed")]
-    assert "is principal coloring b of 2" in str(plan.settled[1].reason)
 
 
 def test_two_photos_of_one_name_are_refused(save_photo: Save, tmp_path: Path) -> None:

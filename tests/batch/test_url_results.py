@@ -93,25 +93,6 @@ def test_going_on_sends_what_is_missing_and_nothing_else(
     assert memory.modified("/out/a_a.png") > kept
 
 
-def test_what_was_made_otherwise_or_by_others_stays(
-    memory: MemoryFileSystem, colorizer: Colorizer
-) -> None:
-    put(memory, "in/a.png", "in/b.png")
-    memory.pipe_file("/out/b_b.png", b"somebody's own")
-    color_all(colorizer, IN)
-    made = memory.cat_file("/out/a_a.png")
-    outcomes = color_all(colorizer, IN, n=2, temperature=0.5)
-    assert outcomes[f"{IN}/a.png"].reason == (
-        f"{OUT}/a_a.png: is there already, but was made with temperature 1"
-    )
-    outcomes = color_all(colorizer, IN, n=2, temperature=0.5, overwrite=True)
-    assert [outcome.status for outcome in outcomes.values()] == ["done", "failed"]
-    assert str(outcomes[f"{IN}/b.png"].reason).startswith(f"{OUT}/b_b.png: ")
-    assert "no coloring that colorflow made" in str(outcomes[f"{IN}/b.png"].reason)
-    assert memory.cat_file("/out/b_b.png") == b"somebody's own"
-    assert memory.cat_file("/out/a_a.png") != made
-
-
 def test_what_somebody_else_finished_meanwhile_is_not_colored(
     memory: MemoryFileSystem, colorizer: Colorizer, monkeypatch: pytest.MonkeyPatch
 ) -> None:

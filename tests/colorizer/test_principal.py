@@ -215,31 +215,6 @@ def test_resampling_a_principal_coloring_changes_the_latents_of_these_levels_alo
             assert (z - want).abs().max() < 0.05, name
 
 
-def test_a_principal_coloring_sampled_anew_in_all_levels_is_a_sample(
-    colorizer: Colorizer, photo: Photo, principal: list[Coloring]
-) -> None:
-    anew = colorizer.resample(photo, principal[2].spec, colorizer.levels, 8)
-    np.testing.assert_array_equal(
-        chroma(anew), chroma(colorizer.colorize(photo, 1, seed=8, samples=True, force=True))
-    )
-
-
-def test_a_walk_between_a_principal_coloring_and_a_sample(
-    colorizer: Colorizer, photo: Photo, principal: list[Coloring]
-) -> None:
-    """It begins and ends with them, and does not jump on the way."""
-    sample = colorizer.colorize(photo, 1, seed=8, samples=True, force=True)[0].ab
-    walk = colorizer.interpolate(photo, principal[1].spec, 8, 9)
-    np.testing.assert_array_equal(walk[0], principal[1].ab)
-    np.testing.assert_array_equal(walk[-1], sample)
-    steps = np.abs(np.diff(walk, axis=0)).mean((1, 2, 3))
-    assert steps.max() < 0.4 * np.abs(sample - principal[1].ab).mean()
-    back = colorizer.interpolate(photo, 8, principal[1].spec, 9)
-    np.testing.assert_allclose(back[::-1], walk, atol=0.02)
-    ends = colorizer.interpolate(photo, principal[0].spec, principal[2].spec, 2)
-    np.testing.assert_array_equal(ends, chroma(principal)[[0, 2]])
-
-
 def test_principal_colorings_have_density_and_outputs(
     colorizer: Colorizer, photo: Photo, principal: list[Coloring]
 ) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import itertools
 import math
 
 import numpy as np
@@ -19,7 +18,7 @@ from colorflow.color.grid import square_lightness
 from colorflow.model.latents import sample_latents, signs_of_photo
 
 SHAPES = [(2, 4, 4), (6, 4, 4), (6, 8, 8), (6, 16, 16), (6, 32, 32)]
-PHOTOS = ("astronaut", "chelsea", "coffee", "rocket", "camera", "moon")
+PHOTOS = ("astronaut", "coffee", "moon")
 
 
 def lightness(pixels: NDArray[np.uint8]) -> Tensor:
@@ -60,14 +59,6 @@ def test_latents_with_signs_are_standard_normal() -> None:
         correlation = np.corrcoef(z.T)[~np.eye(z.shape[1], dtype=bool)]
         assert np.abs(correlation.mean()) < 0.01
         assert correlation.std() == pytest.approx(1 / math.sqrt(len(sampled)), rel=0.15)
-
-
-def test_unlike_photos_agree_in_about_half() -> None:
-    photos = [lightness(getattr(skimage.data, name)()) for name in PHOTOS]
-    agreed = [kept(a, b) for a, b in itertools.combinations(photos, 2)]
-    assert np.mean(agreed) == pytest.approx(0.5, abs=0.1)
-    assert max(agreed) < 0.8
-    assert min(agreed) > 0.2
 
 
 @pytest.mark.parametrize("degrees", [10, 45, 90, 150])
