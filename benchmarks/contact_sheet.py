@@ -18,8 +18,9 @@ import skimage.data
 from PIL import Image, ImageDraw, ImageFont
 
 from colorflow.color.full_resolution import lightness_of, render
+from colorflow.color.grid import resize_by_area
 from colorflow.colorizer import Coloring, Colorizer
-from colorflow.contact_sheet import row_of, thumbnail, write_contact_sheet
+from colorflow.evaluation.sheet import row_of, write_contact_sheet
 from colorflow.photo import LETTERS, Kind, Photo, find_photos, photo_from_image, read_photo
 
 GAP = 4
@@ -59,7 +60,8 @@ def _photos(options: argparse.Namespace) -> Iterator[Photo]:
 
 
 def _row(colorizer: Colorizer, photo: Photo, options: argparse.Namespace) -> np.ndarray:
-    small = thumbnail(photo.pixels, round(options.width * photo.height / photo.width))
+    height = max(1, round(options.width * photo.height / photo.width))
+    small = np.round(resize_by_area(photo.pixels, height, options.width)).astype(np.uint8)
     colorings = colorizer.colorize(
         photo,
         options.n,

@@ -25,7 +25,6 @@ LAYERS = (
     "files",
     "color",
     "photo",
-    "contact_sheet",
     "flows",
     "model",
     "zoo",

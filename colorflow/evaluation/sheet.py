@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
@@ -11,9 +12,11 @@ from torch import Tensor
 
 from colorflow.color.full_resolution import lightness_of, render
 from colorflow.color.grid import resize_by_area
-from colorflow.contact_sheet import Pixels, row_of, write_contact_sheet
 from colorflow.evaluation.subject import Subject
-from colorflow.files import picture_kind
+from colorflow.files import FileKind, picture_kind
+from colorflow.photo import photo_from_image, write_image
+
+Pixels = NDArray[np.uint8]
 
 SHEET = picture_kind("contact sheet of an evaluation")
 ROWS = 24
@@ -51,6 +54,30 @@ class Sheet:
         write_contact_sheet(path, self._rows, _GAP, SHEET)
 
 
+def row_of(cells: Sequence[Pixels], gap: int) -> Pixels:
+    """Joins pictures of one height side by side, with a white gap to the right of each."""
+    return np.concatenate([_padded(cell, right=gap) for cell in cells], axis=1)
+
+
+def write_contact_sheet(
+    path: Path, rows: Sequence[Pixels], gap: int, kind: FileKind | None = None
+) -> None:
+    """Writes rows below each other, with a white gap below each.
+
+    Args:
+        path: the file.
+        rows: (height, width, 3) each, at least one.
+        gap: in pixels.
+        kind: of file, see `write_image`.
+
+    Raises:
+        WritePhotoError: if the file cannot be written.
+    """
+    width = max(row.shape[1] for row in rows)
+    sheet = np.concatenate([_padded(row, width - row.shape[1], gap) for row in rows])
+    write_image(path, sheet, photo_from_image(sheet), kind=kind)
+
+
 def _row(pixels: Pixels, samples: NDArray[np.float32]) -> Pixels:
     """Gray, truth, six samples, the mean of all samples, and their spread."""
     height, width = pixels.shape[:2]
@@ -69,3 +96,7 @@ def _spread(samples: NDArray[np.float32], width: int) -> Pixels:
     large = cv2.resize(spread, (width, _HEIGHT), interpolation=cv2.INTER_LINEAR)
     gray = np.round(255 * np.clip(large / WHITE_SPREAD, 0, 1)).astype(np.uint8)
     return np.repeat(gray[..., None], 3, axis=2)
+
+
+def _padded(pixels: Pixels, right: int, below: int = 0) -> Pixels:
+    return np.pad(pixels, ((0, below), (0, right), (0, 0)), constant_values=255)

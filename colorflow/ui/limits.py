@@ -5,7 +5,7 @@
     open requests          MAX_OPEN                 MAX_OPEN_PER_VISITOR     guard.Guard
     open pages and calls   MAX_SESSIONS             MAX_SESSIONS_PER_VISITOR SessionBounds
     requests in flight     Limits.waiting           a quarter of it          Gradio, SessionBounds
-    requests worked on     AT_ONCE                                           WORK_QUEUE
+    requests worked on     WORKED_ON                                         WORK_QUEUE
     jobs of minutes        one                                               LONG_QUEUE
     pixels in memory       Limits.pixels            first come first served  MemoryBudget
     bytes on the disk      Limits.stored_megabytes  as much as all others    storage.DiskQuota
@@ -44,9 +44,9 @@ if TYPE_CHECKING:
     import gradio as gr
     from starlette.requests import Request
 
-AT_ONCE = 2
+WORKED_ON = 2
 """Handlers of `WORK_QUEUE` that run at the same time."""
-WORK_QUEUE: dict[str, Any] = {"concurrency_id": "work", "concurrency_limit": AT_ONCE}
+WORK_QUEUE: dict[str, Any] = {"concurrency_id": "work", "concurrency_limit": WORKED_ON}
 """Options of every event whose handler works on photos or files: they share one queue."""
 LONG_QUEUE: dict[str, Any] = {"concurrency_id": "long", "concurrency_limit": 1}
 """The same for handlers that take minutes: one at a time, of all visitors together."""

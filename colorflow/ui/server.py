@@ -21,7 +21,7 @@ from colorflow.errors import ColorflowError
 from colorflow.files import ENLARGE_WEIGHTS, default_weights
 from colorflow.photo import photo_from_image, start_reader
 from colorflow.ui.access import Hosts, OpenRoutes
-from colorflow.ui.limits import AT_ONCE, MAX_SESSIONS, Limits, MemoryBudget, SessionBounds
+from colorflow.ui.limits import MAX_SESSIONS, WORKED_ON, Limits, MemoryBudget, SessionBounds
 from colorflow.ui.storage import KEEP_SECONDS, DiskQuota, page_folder, sweep
 
 if TYPE_CHECKING:
@@ -101,7 +101,7 @@ def serve(
         page, api = build_page(
             colorizer, files, limits, budget, quiz, enlarger, has_accounts=bool(accounts)
         )
-        page.queue(max_size=limits.waiting, default_concurrency_limit=AT_ONCE)
+        page.queue(max_size=limits.waiting, default_concurrency_limit=WORKED_ON)
         sessions, forget = SessionBounds(), partial(forget_session, page)
         guard = Middleware(
             Guard,

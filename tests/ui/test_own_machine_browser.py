@@ -14,7 +14,7 @@ from PIL import Image
 from playwright.sync_api import Browser, expect
 from skimage import data
 
-from colorflow.ui.limits import AT_ONCE
+from colorflow.ui.limits import WORKED_ON
 from tests.ui.fake_colorizer import HELD_WIDTH, HOLD
 from tests.ui.page_process import Page, running_page
 from tests.ui.visitor import PATIENCE, Visitor
@@ -102,7 +102,7 @@ def crowded(tmp_path: Path) -> Iterator[Page]:
 
 def test_a_full_queue_is_one_sentence(browser: Browser, crowded: Page, held_photo: Path) -> None:
     visitors = []
-    for _ in range(AT_ONCE + 2):  # in turn: the queue has room for one that has not begun
+    for _ in range(WORKED_ON + 2):  # in turn: the queue has room for one that has not begun
         visitor = Visitor(browser, crowded)
         visitor.upload(held_photo)
         expect(visitor.one("#go")).to_be_enabled(timeout=PATIENCE)

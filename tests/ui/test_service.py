@@ -12,7 +12,7 @@ from gradio_client.utils import QueueError, Status
 from PIL import Image
 from skimage import data
 
-from colorflow.ui.limits import AT_ONCE
+from colorflow.ui.limits import WORKED_ON
 from colorflow.ui.storage import FILES, VISITORS
 from tests.quiz.album import save_album
 from tests.ui.fake_colorizer import HELD_WIDTH, HOLD
@@ -98,7 +98,7 @@ def test_a_full_queue_is_told_and_the_others_are_answered(
 ) -> None:
     clients = [
         Client(held.address, verbose=False, download_files=tmp_path / "downloads")
-        for _ in range(AT_ONCE + 2)
+        for _ in range(WORKED_ON + 2)
     ]
     running = []
     for one in clients[2:]:  # in turn: the queue has room for one that has not begun
@@ -114,6 +114,6 @@ def test_a_full_queue_is_told_and_the_others_are_answered(
     assert answer.status_code == 503
     assert answer.json()["detail"].startswith("Queue is full.")
     (held.temporary / HOLD).unlink()
-    assert [len(one.result(PATIENCE)[0]) for one in running] == AT_ONCE * [1]
+    assert [len(one.result(PATIENCE)[0]) for one in running] == WORKED_ON * [1]
     assert len(waiting.result(PATIENCE)[0]) == 2
     assert len(clients[0].predict(handle_file(photo), 3, api_name="/colorize")[0]) == 3
