@@ -174,6 +174,14 @@ def deliver(made: Path, target: Location) -> None:
             raise
 
 
+def make_folder(folder: Path) -> None:
+    """Creates a folder with those above it, or raises `WritePhotoError`."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise WritePhotoError(folder, f"the folder cannot be made ({error.strerror})") from error
+
+
 def check_writable(folder: Location) -> None:
     """Checks that a file can be created in a folder.
 

@@ -22,7 +22,7 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 
-from colorflow.batch.locations import deliver, fetched, folder_here, is_local
+from colorflow.batch.locations import deliver, fetched, folder_here, is_local, make_folder
 from colorflow.batch.settings import BatchSettings, Digests, Models
 from colorflow.batch.task import ColoredFile, PhotoOutcome, PhotoTask, Remedy
 from colorflow.coloring import digest_of_hints
@@ -224,7 +224,7 @@ class _Work:
         # Before the work, which takes long for large results.
         width, height = settings.scale * photo.width, settings.scale * photo.height
         check_format(folder / task.name(missing[0]), width, height)
-        _make_folder(folder)
+        make_folder(folder)
         results = settings.results(self._models, photo, task, expected)
         gray = []
         for label in missing:
@@ -255,13 +255,6 @@ def _is_gray(pixels: np.ndarray) -> bool:
     """Whether a coloring (H, W, 3), of 8 or 16 bits, shows hardly any color."""
     eight = pixels if pixels.dtype == np.uint8 else (pixels >> 8).astype(np.uint8)
     return Photo(pixels=eight).kind is Kind.GRAY
-
-
-def _make_folder(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise WritePhotoError(folder, f"the folder cannot be made ({error.strerror})") from error
 
 
 def _meets_every_photo(error: ColorflowError, task: PhotoTask) -> bool:

@@ -17,10 +17,10 @@ from pathlib import Path
 from queue import SimpleQueue
 from typing import Protocol
 
-from colorflow.batch.locations import Location, check_writable, is_local
+from colorflow.batch.locations import Location, check_writable, is_local, make_folder
 from colorflow.batch.plan import Plan
 from colorflow.batch.task import PhotoOutcome, PhotoTask
-from colorflow.errors import BatchError, ColorflowError, WritePhotoError
+from colorflow.errors import BatchError, ColorflowError
 from colorflow.files import is_temporary_name, locked
 
 STALE_SECONDS = 60
@@ -105,10 +105,7 @@ def output_folder(plan: Plan) -> Iterator[None]:
         check_writable(output)
         yield
         return
-    try:
-        output.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise WritePhotoError(output, f"the folder cannot be made ({error.strerror})") from error
+    make_folder(output)
     check_writable(output)
     busy = BatchError(
         f"{output}: another run of colorflow is writing to this folder; "
